@@ -1,0 +1,144 @@
+/* base.h - the types that every part of Factum's API shares: status, error, slice, ids, places.
+ *
+ * Valid C99 and C++17. Nothing here allocates. Every function is thread-safe.
+ */
+#ifndef FACTUM_BASE_H
+#define FACTUM_BASE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#if defined(_WIN32)
+#define FACTUM_API
+#else
+#define FACTUM_API __attribute__((visibility("default")))
+#endif
+#if defined(__GNUC__)
+#define FACTUM_MUST_USE __attribute__((warn_unused_result))
+#define FACTUM_PRINTF(fmt, args) __attribute__((format(printf, fmt, args)))
+#else
+#define FACTUM_MUST_USE
+#define FACTUM_PRINTF(fmt, args)
+#endif
+
+/* 0xMMmmpp: major, minor, patch. */
+#define FACTUM_VERSION_NUMBER 0x000100
+#define FACTUM_VERSION "0.1.0"
+
+/* The version of the library that runs, in the form of FACTUM_VERSION_NUMBER. */
+FACTUM_API uint32_t factum_version_number(void);
+
+/* Every status: name, value, text. 0 is success, above 0 an answer that is no failure, below 0 a
+ * failure. Values never change once released. */
+#define FACTUM_STATUS_LIST(X)                                                                      \
+    X(OK, 0, "ok")                                                                                 \
+    X(DONE, 1, "no more events")                                                                   \
+    X(CAUGHT_UP, 2, "everything up to now has been read")                                          \
+    X(TIMEOUT, 3, "nothing new within the time given")                                             \
+    X(INVALID, -1, "invalid argument")                                                             \
+    X(NO_MEMORY, -2, "out of memory")                                                              \
+    X(IO, -3, "input/output error")                                                                \
+    X(NO_SPACE, -4, "no space left on the device")                                                 \
+    X(CORRUPT, -5, "data is damaged")                                                              \
+    X(WRONG_REVISION, -6, "the stream is not at the expected revision")                            \
+    X(CONDITION_FAILED, -7, "the append condition does not hold")                                  \
+    X(KEY_CONFLICT, -8, "the idempotency key was used for another append")                         \
+    X(STREAM_NOT_FOUND, -9, "no such stream")                                                      \
+    X(STREAM_DELETED, -10, "the stream is tombstoned")                                             \
+    X(TOO_BIG, -11, "over a limit")                                                                \
+    X(BUSY, -12, "too many requests are waiting")                                                  \
+    X(LOCKED, -13, "the store is in use by another process")                                       \
+    X(FAILED, -14, "the store has stopped after a failed write")                                   \
+    X(READ_ONLY, -15, "the store is open for reading only")                                        \
+    X(UNSUPPORTED, -16, "not supported")                                                           \
+    X(NOT_FOUND, -17, "not found")                                                                 \
+    X(CANCELLED, -18, "cancelled")                                                                 \
+    X(UNKNOWN_OUTCOME, -19, "the outcome is not known")                                            \
+    X(NEWER_FORMAT, -20, "written by a newer version")                                             \
+    X(EXISTS, -21, "exists already")
+
+typedef enum factum_status {
+#define FACTUM_STATUS_ENUM(name, value, text) FACTUM_##name = (value),
+    FACTUM_STATUS_LIST(FACTUM_STATUS_ENUM)
+#undef FACTUM_STATUS_ENUM
+} factum_status;
+
+/* The text of a status; static. An unknown value gives "unknown status". */
+FACTUM_API const char *factum_status_text(factum_status status);
+
+/* The same, as a word for programs: "WRONG_REVISION". Static. */
+FACTUM_API const char *factum_status_name(factum_status status);
+
+/* True if the same call may succeed later without a change by the caller: BUSY, LOCKED, NO_SPACE.
+ * WRONG_REVISION and CONDITION_FAILED are not: read again and decide anew. */
+FACTUM_API bool factum_status_is_retryable(factum_status status);
+
+/* True if the store has to be closed and opened again: FAILED, UNKNOWN_OUTCOME. */
+FACTUM_API bool factum_status_is_fatal(factum_status status);
+
+/* What went wrong, in words. Owned by the caller, filled only on failure; every function that
+ * takes one accepts NULL. The text says what to do next where there is something to do. */
+typedef struct factum_error {
+    factum_status status;
+    int os_error; /* errno, or 0 */
+    char text[256];
+} factum_error;
+
+/* Borrowed bytes. Text is a slice known to be UTF-8; it is not terminated by a zero byte. */
+typedef struct factum_slice {
+    const uint8_t *ptr;
+    size_t len;
+} factum_slice;
+
+/* A slice of a C string, without its zero byte; lasts as long as the string. NULL gives an empty
+ * slice. */
+FACTUM_API factum_slice factum_slice_from(const char *text);
+
+/* 16 bytes in the order in which they are printed. */
+typedef struct factum_uuid {
+    uint8_t bytes[16];
+} factum_uuid;
+
+#define FACTUM_UUID_TEXT_SIZE 37 /* with the zero byte */
+
+/* Prints |id| in the form 8-4-4-4-12, lower case. */
+FACTUM_API void factum_uuid_format(factum_uuid id, char text[FACTUM_UUID_TEXT_SIZE]);
+
+/* Reads the form 8-4-4-4-12, either case; anything else is FACTUM_INVALID and leaves |id|. */
+FACTUM_API FACTUM_MUST_USE factum_status factum_uuid_parse(factum_slice text, factum_uuid *id);
+
+/* Time is int64 nanoseconds since 1970-01-01T00:00:00Z without leap seconds, anywhere in this API:
+ * 1677-09-21 to 2262-04-11. */
+#define FACTUM_TIME_TEXT_SIZE 36 /* with the zero byte */
+
+/* Prints RFC 3339 in UTC with as many decimals (0, 3, 6, 9) as |time| needs. */
+FACTUM_API void factum_time_format(int64_t time, char text[FACTUM_TIME_TEXT_SIZE]);
+
+/* Reads RFC 3339 (any offset, up to 9 decimals) or a bare date; FACTUM_INVALID if it is neither or
+ * out of range. */
+FACTUM_API FACTUM_MUST_USE factum_status factum_time_parse(factum_slice text, int64_t *time);
+
+/* Messages of the library. It is silent without a sink. */
+typedef enum factum_log_level {
+    FACTUM_LOG_ERROR = 0,
+    FACTUM_LOG_WARN = 1,
+    FACTUM_LOG_INFO = 2,
+    FACTUM_LOG_DEBUG = 3
+} factum_log_level;
+
+/* |id| is a stable dotted name ("segment.rolled"), |text| one line without a line end. Called from
+ * any thread, also while the store holds locks: must not call the store. */
+typedef struct factum_log_sink {
+    void *data;
+    void (*write)(void *data, factum_log_level level, const char *id, const char *text);
+} factum_log_sink;
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,9 @@
+/* factum.h - all of Factum's API for users of a store. */
+#ifndef FACTUM_FACTUM_H
+#define FACTUM_FACTUM_H
+
+#include <factum/base.h>
+#include <factum/ndjson.h>
+#include <factum/store.h>
+
+#endif

@@ -1,0 +1,14 @@
+/* compiler.h - the only place for what is not standard C. Layer: core. */
+#ifndef FCT_CORE_COMPILER_H
+#define FCT_CORE_COMPILER_H
+
+#define FCT_LIKELY(x) __builtin_expect(!!(x), 1)
+#define FCT_UNLIKELY(x) __builtin_expect(!!(x), 0)
+#define FCT_PREFETCH(p) __builtin_prefetch(p)
+#define FCT_PRINTF(fmt, args) __attribute__((format(printf, fmt, args)))
+#define FCT_MUST_USE __attribute__((warn_unused_result))
+#define FCT_NORETURN __attribute__((noreturn))
+#define FCT_COLD __attribute__((cold))
+#define FCT_ALIGNED(n) __attribute__((aligned(n)))
+
+#endif

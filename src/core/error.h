@@ -1,0 +1,29 @@
+/* error.h - how a failure is reported: one call that fills the caller's record and returns.
+ * Layer: core. |err| may be NULL everywhere. */
+#ifndef FCT_CORE_ERROR_H
+#define FCT_CORE_ERROR_H
+
+#include <factum/base.h>
+
+#include "core/compiler.h"
+
+/* Arguments for "%.*s". Text from outside may hold control bytes: they are kept out of error
+ * records by fct_fail, which replaces them by '?'. */
+#define FCT_FMT(slice) (int)(slice).len, (const char *)(slice).ptr
+
+/* Fills |err| (os_error 0) and returns |status|. */
+FCT_COLD FCT_PRINTF(3, 4) factum_status
+    fct_fail(factum_error *err, factum_status status, const char *format, ...);
+
+/* The same for a failed system call: appends ": <text of os_error>". Status: ENOSPC, EDQUOT and
+ * EFBIG give NO_SPACE, ENOMEM gives NO_MEMORY, ENOENT gives NOT_FOUND, EEXIST gives EXISTS, all
+ * others IO. */
+FCT_COLD FCT_PRINTF(3, 4) factum_status
+    fct_fail_os(factum_error *err, int os_error, const char *format, ...);
+
+/* Puts "<context>: " before the text already in |err|; cuts at the end, never before. Returns the
+ * status in |err|, or |status| if |err| is NULL. */
+FCT_COLD FCT_PRINTF(3, 4) factum_status
+    fct_wrap(factum_error *err, factum_status status, const char *format, ...);
+
+#endif

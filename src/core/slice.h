@@ -1,0 +1,36 @@
+/* slice.h - borrowed bytes: comparison and cutting. Layer: core. */
+#ifndef FCT_CORE_SLICE_H
+#define FCT_CORE_SLICE_H
+
+#include <string.h>
+
+#include <factum/base.h>
+
+static inline factum_slice fct_slice(const void *ptr, size_t len)
+{
+    return (factum_slice){.ptr = (const uint8_t *)ptr, .len = len};
+}
+
+static inline bool fct_slice_equal(factum_slice a, factum_slice b)
+{
+    return a.len == b.len && (a.len == 0 || memcmp(a.ptr, b.ptr, a.len) == 0);
+}
+
+static inline bool fct_slice_starts(factum_slice whole, factum_slice start)
+{
+    return whole.len >= start.len && (start.len == 0 || memcmp(whole.ptr, start.ptr, start.len) == 0);
+}
+
+/* |from| <= |whole|.len */
+static inline factum_slice fct_slice_from(factum_slice whole, size_t from)
+{
+    return fct_slice(whole.ptr + from, whole.len - from);
+}
+
+/* A string literal as a slice. */
+#define FCT_SLICE(literal) fct_slice("" literal, sizeof(literal) - 1)
+
+/* Strict UTF-8: no surrogates, no overlong forms, nothing above U+10FFFF. */
+bool fct_utf8_valid(factum_slice text);
+
+#endif

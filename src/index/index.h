@@ -1,0 +1,190 @@
+/* index.h - the inverted index: (kind, 128-bit hash) -> the positions of records, in order.
+ * Layer: index. Derived from the log and disposable; knows nothing of names, records or revisions.
+ *
+ *   add -> memtable -> (flush) -> immutable run -> (merge, tiered) -> bigger run
+ *
+ * A posting is a position; its ordinal is its place in the list of its key, from 0. Positions are
+ * added in rising order, so the list of a key is the lists of the runs, oldest first, then the
+ * memtable's: ordinals never change, whatever is flushed or merged. A cursor therefore holds an
+ * ordinal, and stays valid for ever.
+ *
+ * Threads: one writer at a time (reserve, add, flush, rebuild); any number of readers. Flushing a
+ * full memtable and merging run in the background if options.threads, else inside fct_index_tick.
+ *
+ * Invariants:
+ *  1. The live runs cover [0, mark.position) of the log without gap or overlap, but for the ranges
+ *     that fct_index_missing reports; the memtables hold everything after.
+ *  2. A run is complete, synced and named by a synced manifest before its memtable is let go.
+ *  3. A block is served only after its checksum held.
+ */
+#ifndef FCT_INDEX_INDEX_H
+#define FCT_INDEX_INDEX_H
+
+#include <factum/base.h>
+
+#include "core/hash.h"
+#include "core/mem.h"
+#include "os/os.h"
+
+struct fct_index;
+
+enum fct_index_kind {
+    FCT_INDEX_STREAM = 1,
+    FCT_INDEX_CATEGORY = 2,
+    FCT_INDEX_TYPE = 3,
+    FCT_INDEX_CORRELATION = 4,
+    FCT_INDEX_TAG = 5,
+    FCT_INDEX_KEY = 6, /* idempotency keys */
+};
+
+struct fct_index_key {
+    struct fct_hash128 hash;
+    enum fct_index_kind kind;
+};
+
+struct fct_index_entry {
+    struct fct_index_key key;
+    uint64_t position; /* a multiple of 4 */
+};
+
+/* Up to where the runs cover the log, with what the log needs to prove it. */
+struct fct_index_mark {
+    uint64_t position;
+    uint64_t batch_number;
+    uint64_t chain;
+};
+
+struct fct_index_options {
+    const struct fct_os *os;
+    const struct fct_mem *mem;
+    const char *dir; /* <store>/index; made if missing, unless read_only */
+    const factum_log_sink *sink;
+    factum_uuid store_id;          /* an index of another store is discarded */
+    size_t memtable_size_max;      /* bytes of memory; 0: 4 MiB */
+    uint64_t memtable_span_max;    /* bytes of log that it covers; 0: 32 MiB */
+    uint64_t hash_mask;            /* tests: keep only these bits of a hash; 0: all */
+    bool read_only;                /* nothing is written; all new postings stay in memory */
+    bool threads;
+};
+
+/* Opens and reads the manifest. Whatever is wrong with the files is no failure: the bad run (or all)
+ * is set aside and its range reported as missing, or the mark is 0. */
+FCT_MUST_USE factum_status fct_index_open(struct fct_index **index,
+                                          const struct fct_index_options *options,
+                                          factum_error *err);
+/* Flushes nothing; call fct_index_flush first for a quick next open. Accepts NULL. */
+void fct_index_close(struct fct_index *index);
+
+struct fct_index_mark fct_index_mark(const struct fct_index *index);
+/* Forgets all runs: the log is shorter than the mark, or does not confirm it. */
+FCT_MUST_USE factum_status fct_index_reset(struct fct_index *index, factum_error *err);
+
+/* The key of a name. Seeded per index. */
+struct fct_index_key fct_index_key(const struct fct_index *index, enum fct_index_kind kind,
+                                   factum_slice name);
+
+/* ---- the writer ------------------------------------------------------------------------------ */
+
+/* Makes sure that adding |count| entries cannot fail. Waits while two memtables are full and the
+ * older is still being flushed (bounded memory). */
+FCT_MUST_USE factum_status fct_index_reserve(struct fct_index *index, size_t count,
+                                             factum_error *err);
+/* Adds entries in rising order of position (equal ones have different keys). Readers see all of them
+ * or none. |mark| is the place in the log after them: what a flush now would cover. */
+void fct_index_add(struct fct_index *index, const struct fct_index_entry *entries, size_t count,
+                   struct fct_index_mark mark);
+/* Writes out what is in memory, durably, as one run; returns when that is done. */
+FCT_MUST_USE factum_status fct_index_flush(struct fct_index *index, factum_error *err);
+/* Without threads: flushes a full memtable and merges where due. Does nothing with threads. */
+FCT_MUST_USE factum_status fct_index_tick(struct fct_index *index, factum_error *err);
+/* Waits until no flush and no merge is due or under way (tests, benchmarks, close). */
+FCT_MUST_USE factum_status fct_index_settle(struct fct_index *index, factum_error *err);
+
+/* The next range of the log whose run was lost; false if none. */
+bool fct_index_missing(const struct fct_index *index, uint64_t *from, uint64_t *to);
+/* Makes the run of a missing range anew: begin, add the entries of that range in order, end. In
+ * between readers see the index without it. */
+FCT_MUST_USE factum_status fct_index_rebuild_begin(struct fct_index *index, uint64_t from,
+                                                   uint64_t to, factum_error *err);
+FCT_MUST_USE factum_status fct_index_rebuild_add(struct fct_index *index,
+                                                 const struct fct_index_entry *entries,
+                                                 size_t count, factum_error *err);
+FCT_MUST_USE factum_status fct_index_rebuild_end(struct fct_index *index, factum_error *err);
+
+/* ---- readers ----------------------------------------------------------------------------------- */
+
+/* Number of postings of |key| now and, if there are any, the first and last position (may be NULL).
+ * A key that was never added costs one filter probe a run and reads no block (but for the filter's
+ * false positives, below 1 in 100). CORRUPT: a block failed its checksum; the run was set aside and
+ * fct_index_missing names it. */
+FCT_MUST_USE factum_status fct_index_find(struct fct_index *index,
+                                          const struct fct_index_key *key, uint64_t *count,
+                                          uint64_t *first, uint64_t *last, factum_error *err);
+
+#define FCT_POSTINGS_BATCH 128u
+
+/* A cursor over one key's postings, on the caller's stack; owns nothing, needs no closing. */
+struct fct_postings {
+    struct fct_index *index;
+    struct fct_index_key key;
+    uint64_t ordinal; /* of batch[0] */
+    uint32_t at;
+    uint32_t count;
+    uint64_t batch[FCT_POSTINGS_BATCH];
+};
+
+void fct_postings_init(struct fct_postings *postings, struct fct_index *index,
+                       const struct fct_index_key *key);
+/* Stands before the posting |ordinal|; past the end is allowed. */
+void fct_postings_seek(struct fct_postings *postings, uint64_t ordinal);
+/* Stands before the first posting at or after |position|. O(log n). */
+FCT_MUST_USE factum_status fct_postings_seek_position(struct fct_postings *postings,
+                                                      uint64_t position, factum_error *err);
+/* The ordinal of the posting that next would give. */
+uint64_t fct_postings_ordinal(const struct fct_postings *postings);
+/* OK with a posting, or DONE; after DONE it may be called again for newer ones. */
+FCT_MUST_USE factum_status fct_postings_next(struct fct_postings *postings, uint64_t *position,
+                                             factum_error *err);
+/* The posting before the place where it stands, and steps there. */
+FCT_MUST_USE factum_status fct_postings_previous(struct fct_postings *postings,
+                                                 uint64_t *position, factum_error *err);
+/* What next would give after |ahead| more, if it is in memory already; for prefetching. */
+static inline bool fct_postings_peek(const struct fct_postings *postings, uint32_t ahead,
+                                     uint64_t *position)
+{
+    if (postings->at + ahead >= postings->count) {
+        return false;
+    }
+    *position = postings->batch[postings->at + ahead];
+    return true;
+}
+
+/* All keys of a kind, in order of hash; heap-allocated because it pins runs. */
+struct fct_index_keys;
+FCT_MUST_USE factum_status fct_index_keys_open(struct fct_index *index, enum fct_index_kind kind,
+                                               struct fct_index_keys **keys, factum_error *err);
+FCT_MUST_USE factum_status fct_index_keys_next(struct fct_index_keys *keys,
+                                               struct fct_index_key *key, uint64_t *count,
+                                               uint64_t *first, uint64_t *last,
+                                               factum_error *err);
+void fct_index_keys_close(struct fct_index_keys *keys);
+
+struct fct_index_stats {
+    uint64_t runs;
+    uint64_t run_bytes;     /* on disk */
+    uint64_t filter_bytes;  /* of them */
+    uint64_t memory_bytes;  /* memtables and tables held */
+    uint64_t keys;          /* in all runs, keys in several counted for each */
+    uint64_t postings;
+    uint64_t blocks_read;   /* since open */
+    uint64_t filter_probes; /* since open */
+    uint64_t filter_hits;   /* probes that said "perhaps" */
+    uint64_t merges;
+    uint64_t merged_bytes;
+};
+void fct_index_stats(const struct fct_index *index, struct fct_index_stats *stats);
+
+/* Reads every block of every run and checks it. CORRUPT names the file. */
+FCT_MUST_USE factum_status fct_index_verify(struct fct_index *index, factum_error *err);
+
+#endif

@@ -1,0 +1,204 @@
+/* log.h - the append-only log: segments, the writer, recovery, readers. Layer: log.
+ *
+ * The only truth of a store. Knows positions, batches and records; knows nothing of streams,
+ * revisions (it stores the ones it is given) or indexes. Rules R1 to R16 of docs/formats.md hold.
+ *
+ * Position = logical byte address. Segment n holds [base, base + used); the next one starts where
+ * it ends. A position names a record; fct_log_end() is where the next batch will start.
+ *
+ * Threads: one writer at a time (the caller serialises fct_log_begin .. commit, marker, close); any
+ * number of readers beside it. Everything that a reader gets from a log, slices included, lasts until
+ * fct_log_close.
+ *
+ * Invariants:
+ *  1. visible <= written end; sync commits become visible only after fdatasync returned 0.
+ *  2. After a failed sync (or a write with EIO) the log is FAILED for good: no more writes, reads up
+ *     to visible go on.
+ *  3. Positions rise by construction; a byte once visible never changes.
+ */
+#ifndef FCT_LOG_LOG_H
+#define FCT_LOG_LOG_H
+
+#include <factum/base.h>
+
+#include "codec/frame.h"
+#include "codec/record.h"
+#include "core/mem.h"
+#include "os/os.h"
+
+struct fct_log;
+
+/* Facts from outside the log about what was acknowledged: the index manifest's. A zeroed one
+ * states nothing. */
+struct fct_log_mark {
+    uint64_t position;     /* a batch boundary; everything before it was durable */
+    uint64_t batch_number; /* of the batch that starts there */
+    uint64_t chain;        /* that it carries */
+};
+
+struct fct_log_options {
+    const struct fct_os *os;
+    const struct fct_mem *mem;
+    const char *dir;             /* <store>/log; made if missing, unless read_only */
+    const factum_log_sink *sink; /* or NULL */
+    struct fct_log_mark mark;
+    uint64_t segment_size_first; /* 0: 1 MiB. Rounded up to 4096 */
+    uint64_t segment_size_max;   /* 0: 64 MiB */
+    bool read_only;
+    bool threads; /* prepare the next segment in the background; else inside the roll */
+};
+
+enum fct_log_state {
+    FCT_LOG_OPEN,
+    FCT_LOG_READ_ONLY, /* opened so */
+    FCT_LOG_DAMAGED,   /* acknowledged data is damaged: verified ranges are served, no writing */
+    FCT_LOG_FAILED,    /* a write or sync failed */
+};
+
+/* What opening found and did. */
+struct fct_log_recovery {
+    uint64_t scanned_bytes;
+    uint64_t torn_bytes;    /* cut from the tail (kept in log/torn-<position>, the last 8) */
+    uint64_t damaged_from;  /* first bad position if state is DAMAGED */
+    uint64_t evidence_upto; /* what is known to have been acknowledged */
+    bool created;           /* the log was empty */
+    bool tail_rewritten;    /* R12 was done */
+};
+
+/* Opens, recovers (R11, R12), and leaves the log ready for reading and, if the state is OPEN, for
+ * writing. Damage is no failure to open: ask fct_log_state. Fails with CORRUPT if not even the order
+ * of segments can be trusted (R13; names the file), NEWER_FORMAT, IO, NO_SPACE, NO_MEMORY. */
+FCT_MUST_USE factum_status fct_log_open(struct fct_log **log,
+                                        const struct fct_log_options *options, factum_error *err);
+/* Writes a marker (if anything came after the last), syncs, removes a prepared segment, frees.
+ * Accepts NULL. The log is gone whatever is returned. */
+factum_status fct_log_close(struct fct_log *log, factum_error *err);
+
+enum fct_log_state fct_log_state(const struct fct_log *log);
+/* Why the state is DAMAGED or FAILED; "" otherwise. */
+const char *fct_log_state_reason(const struct fct_log *log);
+const struct fct_log_recovery *fct_log_recovery(const struct fct_log *log);
+factum_uuid fct_log_store_id(const struct fct_log *log);
+
+/* First position that can hold a batch, and the place after the last visible one. Any thread. */
+uint64_t fct_log_start(const struct fct_log *log);
+uint64_t fct_log_end(const struct fct_log *log);
+/* Everything before it is on disk. */
+uint64_t fct_log_durable(const struct fct_log *log);
+/* The mark for fct_log_end(), by the writer. */
+struct fct_log_mark fct_log_mark(const struct fct_log *log);
+/* Size on disk: bytes used by segments, and bytes prepared but unused. */
+void fct_log_disk_size(const struct fct_log *log, uint64_t *used, uint64_t *prepared);
+uint64_t fct_log_segment_count(const struct fct_log *log);
+
+/* ---- the writer ----------------------------------------------------------------------------- */
+
+/* Starts a batch of at most |payload_size_max| bytes of records; rolls to a new segment first if it
+ * would not fit. FAILED, READ_ONLY, CORRUPT (DAMAGED), NO_SPACE (nothing happened; try again when
+ * there is space), NO_MEMORY. */
+FCT_MUST_USE factum_status fct_log_begin(struct fct_log *log, size_t payload_size_max,
+                                         factum_error *err);
+/* Adds a record; returns the position that it will have. |size| = fct_record_size(). The sizes of
+ * one batch must stay within what was begun with. record->position is set by this call. */
+uint64_t fct_log_add(struct fct_log *log, struct fct_record *record, const factum_slice *tags,
+                     size_t tag_count, size_t size);
+/* Number of bytes added since begin. */
+size_t fct_log_pending(const struct fct_log *log);
+/* Takes back what was added after |pending| bytes (a commit of the group that was refused). */
+void fct_log_rewind(struct fct_log *log, size_t pending, uint32_t record_count);
+uint32_t fct_log_pending_records(const struct fct_log *log);
+/* Writes the batch and, if |sync|, makes it durable; then it is visible. An empty one is dropped.
+ * On failure nothing of it is visible now; IO and FAILED: its outcome is unknown until the next
+ * open, and the log has FAILED. NO_SPACE cannot come from here (space is prepared). */
+FCT_MUST_USE factum_status fct_log_commit(struct fct_log *log, bool sync, factum_error *err);
+/* Syncs what `os` commits left unsynced and writes an idle marker (R8) if the last batch is not one.
+ * To be called when no commit came for some 50 ms, and before a close. */
+FCT_MUST_USE factum_status fct_log_marker(struct fct_log *log, factum_error *err);
+/* True if a marker would be written now. Any thread. */
+bool fct_log_wants_marker(const struct fct_log *log);
+
+/* ---- readers ----------------------------------------------------------------------------------- */
+
+/* The record at |position|, CRC checked. CORRUPT if there is none or it does not verify; the text
+ * names the position and file. */
+FCT_MUST_USE factum_status fct_log_read(struct fct_log *log, uint64_t position,
+                                        struct fct_record *record, factum_error *err);
+/* Loads the line of memory where the record begins; a hint. Any position. */
+void fct_log_prefetch(struct fct_log *log, uint64_t position);
+
+/* A walk over records in order of position, on the caller's stack. Forward it verifies whole batches
+ * by their CRC and chain (one pass, no work a record), backward it verifies record by record. It sees
+ * what is visible when it gets there: after DONE it can be continued later. */
+struct fct_log_walk {
+    struct fct_log *log;
+    const uint8_t *map; /* of the segment under way */
+    uint64_t salt;
+    uint64_t base;         /* of that segment */
+    uint64_t position;     /* of the next record or batch header (forward), of its end (backward) */
+    uint64_t batch_end;    /* end of the verified payload; position < batch_end: inside it */
+    uint64_t limit;        /* fct_log_end() when last looked */
+    uint64_t segment_end;  /* end of what the segment holds */
+    uint64_t chain;        /* expected in the next batch header; valid if chain_known */
+    uint64_t batch_start;  /* position of the header of the batch under way */
+    uint64_t batch_number; /* of it */
+    bool chain_known;
+    bool verify;
+};
+
+/* Forward from the first record at or after |from| (a position that never was a record's start is
+ * moved to the next one that is). */
+FCT_MUST_USE factum_status fct_log_walk_init(struct fct_log_walk *walk, struct fct_log *log,
+                                             uint64_t from, factum_error *err);
+/* OK with a record, DONE at the end of what is visible, CORRUPT at damage (the same again if called
+ * again). Records of all kinds. */
+FCT_MUST_USE factum_status fct_log_walk_next(struct fct_log_walk *walk, struct fct_record *record,
+                                             factum_error *err);
+/* Backward: records that end at or before |before| (UINT64_MAX: from the end). */
+FCT_MUST_USE factum_status fct_log_walk_init_backward(struct fct_log_walk *walk,
+                                                      struct fct_log *log, uint64_t before,
+                                                      factum_error *err);
+FCT_MUST_USE factum_status fct_log_walk_previous(struct fct_log_walk *walk,
+                                                 struct fct_record *record, factum_error *err);
+
+/* ---- checking and mending ------------------------------------------------------------------- */
+
+struct fct_log_verify_report {
+    uint64_t segments;
+    uint64_t batches;
+    uint64_t records;
+    uint64_t bytes;
+    uint64_t bad_from;   /* first damaged position, UINT64_MAX: none */
+    uint64_t chain;      /* after the last good batch */
+    char file[64];       /* of the damage */
+};
+
+/* Reads every byte of the log from the device (not the cache, as far as the os allows) and checks
+ * header, footer, batch and record CRCs, chain, dense batch numbers. |progress| (may be NULL) gets
+ * bytes done and in all, and stops by returning false (CANCELLED). CORRUPT if damage was found; the
+ * report is filled in any case. */
+FCT_MUST_USE factum_status fct_log_verify(struct fct_log *log,
+                                          bool (*progress)(void *data, uint64_t done,
+                                                           uint64_t total),
+                                          void *data, struct fct_log_verify_report *report,
+                                          factum_error *err);
+
+/* For a log that opens as DAMAGED: copies everything from |from| (= damaged_from) on to
+ * log/lost-<position>, cuts there, and writes a LOSS marker in a new timeline. The log must not be
+ * open. Whole batches after the damage that verify are given up too; they stay in the copy. INVALID
+ * if |from| is not the first damaged position. */
+FCT_MUST_USE factum_status fct_log_accept_loss(const struct fct_log_options *options,
+                                               uint64_t from, factum_error *err);
+
+/* One segment file for backups: its name in the directory, and how many bytes of it are to be copied
+ * for everything before |upto|. False after the last. */
+struct fct_log_segment_info {
+    char name[32];
+    uint64_t number;
+    uint64_t base;
+    uint64_t size; /* bytes to copy */
+    bool sealed;
+};
+bool fct_log_segment_info(struct fct_log *log, size_t index, uint64_t upto,
+                          struct fct_log_segment_info *info);
+
+#endif

@@ -1,0 +1,139 @@
+/* os.h - the one door to the machine: files, directories, clocks, random bytes. Layer: os.
+ *
+ * A struct fct_os is a vtable with its data; the real one is fct_os_real(), the simulated one is
+ * sim_disk.h, and fault.h wraps any of them to make chosen calls fail. All I/O, time and randomness
+ * of the library goes through it; tools/tidy.py bans the direct calls elsewhere.
+ *
+ * Paths are C strings in the form of the host. Functions return FACTUM_OK or, with the error record
+ * filled ("<verb> <path>: <reason>"), IO, NO_SPACE, NO_MEMORY, NOT_FOUND, EXISTS, LOCKED.
+ * A file may be used by several threads at once; positions are always explicit.
+ */
+#ifndef FCT_OS_OS_H
+#define FCT_OS_OS_H
+
+#include <factum/base.h>
+
+#include "core/compiler.h"
+
+struct fct_file; /* an open file; made by its os */
+struct fct_os;
+
+enum fct_open_flags {
+    FCT_OPEN_READ = 0,
+    FCT_OPEN_WRITE = 1,     /* reading and writing */
+    FCT_OPEN_CREATE = 2,    /* make it if missing (mode 0600) */
+    FCT_OPEN_EXCLUSIVE = 4, /* with CREATE: EXISTS if it is there */
+};
+
+/* The raw calls. reads and writes may be short, as the system's are; use the helpers below. */
+struct fct_os_ops {
+    factum_status (*open)(const struct fct_os *os, const char *path, int flags,
+                          struct fct_file **file, factum_error *err);
+    /* Closes and frees; the file is gone even if this fails. */
+    factum_status (*close)(struct fct_file *file, factum_error *err);
+    factum_status (*read)(struct fct_file *file, uint64_t offset, void *bytes, size_t len,
+                          size_t *done, factum_error *err);
+    factum_status (*write)(struct fct_file *file, uint64_t offset, const void *bytes, size_t len,
+                           size_t *done, factum_error *err);
+    /* fdatasync: contents and the size needed to read them are on disk. */
+    factum_status (*sync)(struct fct_file *file, factum_error *err);
+    factum_status (*truncate)(struct fct_file *file, uint64_t size, factum_error *err);
+    factum_status (*size)(struct fct_file *file, uint64_t *size, factum_error *err);
+    /* Read-only shared map of [0, size); |size| may exceed the file's, bytes beyond it must not be
+     * touched. Writes through the file show in it. Lasts until unmap, also after close. */
+    factum_status (*map)(struct fct_file *file, uint64_t size, const uint8_t **map,
+                         factum_error *err);
+    void (*unmap)(const struct fct_os *os, const uint8_t *map, uint64_t size);
+    /* Lets go of cached clean pages of the file, so that reads come from the device. */
+    factum_status (*drop_cache)(struct fct_file *file, factum_error *err);
+    /* Exclusive lock for the life of the open file (OFD lock): LOCKED if another one has it. */
+    factum_status (*lock)(struct fct_file *file, factum_error *err);
+
+    factum_status (*rename)(const struct fct_os *os, const char *from, const char *to,
+                            factum_error *err);
+    factum_status (*unlink)(const struct fct_os *os, const char *path, factum_error *err);
+    factum_status (*link)(const struct fct_os *os, const char *from, const char *to,
+                          factum_error *err);
+    factum_status (*make_dir)(const struct fct_os *os, const char *path, factum_error *err);
+    factum_status (*sync_dir)(const struct fct_os *os, const char *path, factum_error *err);
+    /* Calls |each| with the name of every entry but "." and "..", in any order, until it returns
+     * something else than OK, which is then returned. */
+    factum_status (*list_dir)(const struct fct_os *os, const char *path,
+                              factum_status (*each)(void *data, const char *name), void *data,
+                              factum_error *err);
+    /* Free bytes on the device of |path|. */
+    factum_status (*free_space)(const struct fct_os *os, const char *path, uint64_t *bytes,
+                                factum_error *err);
+
+    int64_t (*time_now)(const struct fct_os *os);       /* wall clock, ns since 1970 */
+    uint64_t (*monotonic_now)(const struct fct_os *os); /* ns */
+    factum_status (*random)(const struct fct_os *os, void *bytes, size_t len, factum_error *err);
+};
+
+struct fct_os {
+    const struct fct_os_ops *ops;
+    void *data;
+};
+
+/* What each implementation's file begins with. */
+struct fct_file {
+    const struct fct_os *os;
+};
+
+/* Linux. Static, never NULL. */
+const struct fct_os *fct_os_real(void);
+
+/* ---- helpers over the vtable: the calls to use ------------------------------------------- */
+
+FCT_MUST_USE factum_status fct_file_open(const struct fct_os *os, const char *path, int flags,
+                                         struct fct_file **file, factum_error *err);
+/* Accepts NULL (OK). Sets *file to NULL. */
+factum_status fct_file_close(struct fct_file **file, factum_error *err);
+/* Reads exactly |len| bytes; CORRUPT ("is shorter than ...") at the end of the file. */
+FCT_MUST_USE factum_status fct_file_read(struct fct_file *file, uint64_t offset, void *bytes,
+                                         size_t len, factum_error *err);
+/* Writes all of it, over short writes and EINTR. On failure any part may have been written. */
+FCT_MUST_USE factum_status fct_file_write(struct fct_file *file, uint64_t offset,
+                                          const void *bytes, size_t len, factum_error *err);
+FCT_MUST_USE factum_status fct_file_sync(struct fct_file *file, factum_error *err);
+FCT_MUST_USE factum_status fct_file_truncate(struct fct_file *file, uint64_t size,
+                                             factum_error *err);
+FCT_MUST_USE factum_status fct_file_size(struct fct_file *file, uint64_t *size, factum_error *err);
+FCT_MUST_USE factum_status fct_file_map(struct fct_file *file, uint64_t size, const uint8_t **map,
+                                        factum_error *err);
+FCT_MUST_USE factum_status fct_file_drop_cache(struct fct_file *file, factum_error *err);
+FCT_MUST_USE factum_status fct_file_lock(struct fct_file *file, factum_error *err);
+void fct_os_unmap(const struct fct_os *os, const uint8_t *map, uint64_t size);
+FCT_MUST_USE factum_status fct_os_rename(const struct fct_os *os, const char *from, const char *to,
+                                         factum_error *err);
+FCT_MUST_USE factum_status fct_os_unlink(const struct fct_os *os, const char *path,
+                                         factum_error *err);
+FCT_MUST_USE factum_status fct_os_link(const struct fct_os *os, const char *from, const char *to,
+                                       factum_error *err);
+/* OK also if the directory is there. */
+FCT_MUST_USE factum_status fct_os_make_dir(const struct fct_os *os, const char *path,
+                                           factum_error *err);
+FCT_MUST_USE factum_status fct_os_sync_dir(const struct fct_os *os, const char *path,
+                                           factum_error *err);
+FCT_MUST_USE factum_status fct_os_list_dir(const struct fct_os *os, const char *path,
+                                           factum_status (*each)(void *data, const char *name),
+                                           void *data, factum_error *err);
+FCT_MUST_USE factum_status fct_os_free_space(const struct fct_os *os, const char *path,
+                                             uint64_t *bytes, factum_error *err);
+int64_t fct_os_time(const struct fct_os *os);
+uint64_t fct_os_monotonic(const struct fct_os *os);
+FCT_MUST_USE factum_status fct_os_random(const struct fct_os *os, void *bytes, size_t len,
+                                         factum_error *err);
+
+#define FCT_PATH_SIZE 4096
+/* "<dir>/<name>" into |path|; TOO_BIG if it does not fit. |path| may not overlap. */
+FCT_MUST_USE factum_status fct_path_join(char path[FCT_PATH_SIZE], const char *dir,
+                                         const char *name, factum_error *err);
+
+/* A small file as a whole, made durable: writes |path|.tmp, syncs, renames, syncs |dir|, which is
+ * the directory of |path|. Afterwards the old or the new contents are there, never a mixture. */
+FCT_MUST_USE factum_status fct_file_replace(const struct fct_os *os, const char *dir,
+                                            const char *name, factum_slice contents,
+                                            factum_error *err);
+
+#endif

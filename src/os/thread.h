@@ -1,0 +1,53 @@
+/* thread.h - threads, locks and waiting on a word. Layer: os.
+ *
+ * Thin over pthreads and futex. Locks are never taken while calling out to user code.
+ */
+#ifndef FCT_OS_THREAD_H
+#define FCT_OS_THREAD_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include <factum/base.h>
+
+#include "core/compiler.h"
+
+struct fct_mutex {
+    pthread_mutex_t lock;
+};
+void fct_mutex_init(struct fct_mutex *mutex);
+void fct_mutex_finish(struct fct_mutex *mutex);
+void fct_mutex_lock(struct fct_mutex *mutex);
+bool fct_mutex_try_lock(struct fct_mutex *mutex);
+void fct_mutex_unlock(struct fct_mutex *mutex);
+
+/* Many readers or one writer; writers are preferred. */
+struct fct_rwlock {
+    pthread_rwlock_t lock;
+};
+void fct_rwlock_init(struct fct_rwlock *lock);
+void fct_rwlock_finish(struct fct_rwlock *lock);
+void fct_rwlock_read(struct fct_rwlock *lock);
+void fct_rwlock_write(struct fct_rwlock *lock);
+void fct_rwlock_unlock(struct fct_rwlock *lock);
+
+struct fct_thread {
+    pthread_t thread;
+    bool started;
+};
+/* |name| at most 15 bytes. All signals are blocked in the new thread. */
+FCT_MUST_USE factum_status fct_thread_start(struct fct_thread *thread, const char *name,
+                                            void (*run)(void *data), void *data,
+                                            factum_error *err);
+/* Accepts one that was never started. */
+void fct_thread_join(struct fct_thread *thread);
+
+/* Sleeps while *word == |expected|, at most |timeout_ns| (UINT64_MAX: for ever). May wake early:
+ * check again in a loop. Returns false on a timeout. */
+bool fct_word_wait(_Atomic uint32_t *word, uint32_t expected, uint64_t timeout_ns);
+/* Wakes up to |count| waiters by one system call. */
+void fct_word_wake(_Atomic uint32_t *word, uint32_t count);
+/* One turn of a bounded spin. */
+void fct_cpu_relax(void);
+
+#endif
