@@ -1,0 +1,49 @@
+/* local.h - the embedded engine: log + index + stream heads, in one directory. Layer: engine_local. */
+#ifndef FCT_ENGINE_LOCAL_LOCAL_H
+#define FCT_ENGINE_LOCAL_LOCAL_H
+
+#include "engine/engine.h"
+
+struct fct_local_options {
+    const struct fct_os *os;
+    const struct fct_mem *mem;
+    const char *path; /* of the store's directory */
+    const factum_log_sink *sink;
+    struct fct_limits limits; /* zeros: defaults */
+    factum_durability durability;
+    bool read_only;
+    bool must_exist;
+    bool threads;
+    /* Tests: zeros mean the defaults of log.h and index.h. */
+    uint64_t segment_size_first;
+    uint64_t segment_size_max;
+    size_t memtable_size_max;
+    uint64_t memtable_span_max;
+    uint64_t hash_mask;
+};
+
+FCT_MUST_USE factum_status fct_engine_local_open(struct fct_engine *engine,
+                                                 const struct fct_local_options *options,
+                                                 factum_error *err);
+
+/* Without threads: what the background would do (idle marker, flush, merge). Tests drive it. */
+FCT_MUST_USE factum_status fct_engine_local_tick(struct fct_engine *engine, factum_error *err);
+
+/* See factum_backup, factum_restore, factum_repair. */
+FCT_MUST_USE factum_status fct_engine_local_backup(struct fct_engine *engine, const char *to,
+                                                   const factum_progress *progress,
+                                                   factum_backup_report *report,
+                                                   factum_error *err);
+FCT_MUST_USE factum_status fct_engine_local_restore(const struct fct_os *os,
+                                                    const struct fct_mem *mem, const char *from,
+                                                    const char *to,
+                                                    const factum_progress *progress,
+                                                    factum_backup_report *report,
+                                                    factum_error *err);
+FCT_MUST_USE factum_status fct_engine_local_repair(const struct fct_os *os,
+                                                   const struct fct_mem *mem, const char *path,
+                                                   const factum_repair_options *options,
+                                                   const factum_progress *progress,
+                                                   factum_error *err);
+
+#endif
