@@ -1,0 +1,90 @@
+/* group.h - group commit: who leads, who waits, who is told. Layer: engine_local.
+ *
+ * Happy path: a caller joins the group that forms. The first to join leads it: it waits until the group
+ * before is through, closes its own, does the work for all of it at once, passes the turn on, and wakes all
+ * members by one system call. While a group is at work, the next one forms: no timers.
+ * Appends by completion have no thread of their own: the committer, a thread started at the first of them,
+ * leads a group that only they have joined, and it alone calls |done| for them, so that no user's
+ * callback runs inside another user's call.
+ *
+ * Knows nothing of what the work is. Bounded: queue_max requests; beyond it BUSY.
+ */
+#ifndef FCT_ENGINE_LOCAL_GROUP_H
+#define FCT_ENGINE_LOCAL_GROUP_H
+
+#include <stdatomic.h>
+
+#include <factum/store.h>
+
+#include "core/hash.h"
+#include "core/mem.h"
+#include "os/thread.h"
+
+enum fct_group_task {
+    FCT_TASK_APPEND,
+    FCT_TASK_MARKER, /* sync what is not, and say so in the log */
+    FCT_TASK_MEND,   /* make missing runs of the index anew */
+    FCT_TASK_TICK,   /* background work of a store without threads */
+};
+
+struct fct_group_request {
+    struct fct_group_request *next;
+    const factum_append_request *append;
+    factum_append_op *op; /* NULL: its caller waits */
+    uint64_t *revisions;  /* or NULL */
+    struct fct_hash128 content; /* if it has an idempotency key */
+    size_t payload_max;   /* bytes in the log, at most */
+    size_t entries_max;   /* postings, at most */
+    enum fct_group_task task;
+    factum_status status;
+    bool made_ids;
+    bool sync;
+    bool written; /* its events are in the batch under way */
+    factum_append_result result;
+    factum_error err; /* if status < 0 */
+};
+
+#define FCT_GROUP_SLOTS 8u
+
+struct fct_group {
+    const struct fct_mem *mem;
+    void (*work)(void *data, struct fct_group_request *list);
+    void *data;
+    uint64_t queue_max;
+
+    struct fct_mutex lock;
+    struct fct_group_request *first; /* the group that forms */
+    struct fct_group_request **last;
+    uint64_t count;
+    uint32_t forming; /* its number */
+    bool led;         /* it has a leader */
+    _Atomic uint32_t turn; /* number of the group whose turn it is */
+    _Atomic uint32_t turn_waited;
+    _Atomic uint32_t through[FCT_GROUP_SLOTS]; /* 1 + number of the last group of this slot that is done */
+
+    struct fct_thread committer;
+    bool committer_leads;
+    bool stop;
+    _Atomic uint32_t committer_word;
+    _Atomic uint32_t committer_asleep;
+    struct fct_group_request *completed; /* for the committer to tell */
+    struct fct_group_request **completed_last;
+    struct fct_group_request *pool;
+};
+
+/* |work| sets status, result and err of every request in its list, which it may only read else. */
+void fct_group_init(struct fct_group *group, const struct fct_mem *mem, uint64_t queue_max,
+                    void (*work)(void *data, struct fct_group_request *list), void *data);
+/* Completes what was submitted, then ends. No other call may be under way. */
+void fct_group_finish(struct fct_group *group);
+
+/* Joins with |request|, which the caller owns, and returns when its group is through: its status, with
+ * |err| filled. BUSY if too many wait. */
+FCT_MUST_USE factum_status fct_group_run(struct fct_group *group,
+                                         struct fct_group_request *request, factum_error *err);
+/* Joins with a copy of |request|, whose op is set, and returns at once. */
+FCT_MUST_USE factum_status fct_group_submit(struct fct_group *group,
+                                            const struct fct_group_request *request,
+                                            factum_error *err);
+
+#endif

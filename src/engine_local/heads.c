@@ -1,0 +1,60 @@
+/* heads.c - see heads.h. Layer: engine_local. Set-associative: a hash picks a set of four places. */
+#include "engine_local/heads.h"
+
+#include "core/check.h"
+
+bool fct_heads_init(struct fct_heads *heads, const struct fct_mem *mem, size_t count)
+{
+    size_t sets = 1;
+    while (sets * FCT_HEADS_WAYS < count) {
+        sets *= 2;
+    }
+    *heads = (struct fct_heads){
+        .mem = mem,
+        .sets = fct_mem_zalloc(mem, sets * FCT_HEADS_WAYS, sizeof(struct fct_head)),
+        .set_mask = sets - 1,
+    };
+    return heads->sets != NULL;
+}
+
+void fct_heads_finish(struct fct_heads *heads)
+{
+    if (heads->sets != NULL) {
+        fct_mem_free(heads->mem, heads->sets);
+        heads->sets = NULL;
+    }
+}
+
+static struct fct_head *set_of(const struct fct_heads *heads, struct fct_hash128 hash)
+{
+    return &heads->sets[(hash.low & heads->set_mask) * FCT_HEADS_WAYS];
+}
+
+const struct fct_head *fct_heads_find(const struct fct_heads *heads, struct fct_hash128 hash)
+{
+    const struct fct_head *set = set_of(heads, hash);
+    for (size_t i = 0; i < FCT_HEADS_WAYS; i++) {
+        if (set[i].used != 0 && fct_hash128_equal(set[i].hash, hash)) {
+            return &set[i];
+        }
+    }
+    return NULL;
+}
+
+void fct_heads_put(struct fct_heads *heads, const struct fct_head *head)
+{
+    struct fct_head *set = set_of(heads, head->hash);
+    struct fct_head *place = &set[0];
+    for (size_t i = 0; i < FCT_HEADS_WAYS; i++) {
+        if (set[i].used != 0 && fct_hash128_equal(set[i].hash, head->hash)) {
+            place = &set[i];
+            break;
+        }
+        if ((int32_t)(set[i].used - place->used) < 0 || set[i].used == 0) {
+            place = &set[i];
+        }
+    }
+    *place = *head;
+    heads->clock += heads->clock == UINT32_MAX ? 2 : 1; /* 0 means empty */
+    place->used = heads->clock;
+}
