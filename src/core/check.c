@@ -1,0 +1,11 @@
+/* check.c - the end of a program that has contradicted itself. Layer: core. See check.h. */
+#include "core/check.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+void fct_assert_failed(const char *condition, const char *file, int line)
+{
+    (void)fprintf(stderr, "factum: assertion failed: %s (%s:%d)\n", condition, file, line);
+    abort();
+}

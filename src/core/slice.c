@@ -1,0 +1,54 @@
+/* slice.c - borrowed bytes. Layer: core. See slice.h. */
+#include "core/slice.h"
+
+factum_slice factum_slice_from(const char *text)
+{
+    return fct_slice(text, text == NULL ? 0 : strlen(text));
+}
+
+/* Length of the well-formed sequence at |p| (Unicode 15, table 3-7), 0 if there is none. */
+static size_t sequence_size(const uint8_t *p, size_t len)
+{
+    if (p[0] < 0x80) {
+        return 1;
+    }
+    if (p[0] < 0xc2 || p[0] > 0xf4) {
+        return 0;
+    }
+    size_t size = p[0] < 0xe0 ? 2 : p[0] < 0xf0 ? 3 : 4;
+    if (len < size) {
+        return 0;
+    }
+    uint8_t low = p[0] == 0xe0 ? 0xa0 : p[0] == 0xf0 ? 0x90 : 0x80;
+    uint8_t high = p[0] == 0xed ? 0x9f : p[0] == 0xf4 ? 0x8f : 0xbf;
+    if (p[1] < low || p[1] > high) {
+        return 0;
+    }
+    for (size_t i = 2; i < size; i++) {
+        if ((p[i] & 0xc0) != 0x80) {
+            return 0;
+        }
+    }
+    return size;
+}
+
+bool fct_utf8_valid(factum_slice text)
+{
+    size_t at = 0;
+    while (at < text.len) {
+        uint64_t word;
+        if (text.len - at >= sizeof word) {
+            memcpy(&word, text.ptr + at, sizeof word);
+            if ((word & UINT64_C(0x8080808080808080)) == 0) {
+                at += sizeof word;
+                continue;
+            }
+        }
+        size_t size = sequence_size(text.ptr + at, text.len - at);
+        if (size == 0) {
+            return false;
+        }
+        at += size;
+    }
+    return true;
+}

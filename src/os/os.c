@@ -1,0 +1,196 @@
+/* os.c - helpers over the vtable: whole reads and writes, paths, small files. Layer: os. */
+#include "os/os.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "core/error.h"
+
+factum_status fct_file_open(const struct fct_os *os, const char *path, int flags,
+                            struct fct_file **file, factum_error *err)
+{
+    *file = NULL;
+    return os->ops->open(os, path, flags, file, err);
+}
+
+factum_status fct_file_close(struct fct_file **file, factum_error *err)
+{
+    struct fct_file *taken = *file;
+    *file = NULL;
+    return taken == NULL ? FACTUM_OK : taken->os->ops->close(taken, err);
+}
+
+factum_status fct_file_read(struct fct_file *file, uint64_t offset, void *bytes, size_t len,
+                            factum_error *err)
+{
+    uint8_t *to = bytes;
+    while (len > 0) {
+        size_t done = 0;
+        factum_status status = file->os->ops->read(file, offset, to, len, &done, err);
+        if (status != FACTUM_OK) {
+            return status;
+        }
+        if (done == 0) {
+            return fct_fail(err, FACTUM_CORRUPT, "the file is shorter than it should be");
+        }
+        to += done;
+        offset += done;
+        len -= done;
+    }
+    return FACTUM_OK;
+}
+
+factum_status fct_file_write(struct fct_file *file, uint64_t offset, const void *bytes, size_t len,
+                             factum_error *err)
+{
+    const uint8_t *from = bytes;
+    while (len > 0) {
+        size_t done = 0;
+        factum_status status = file->os->ops->write(file, offset, from, len, &done, err);
+        if (status != FACTUM_OK) {
+            return status;
+        }
+        if (done == 0) {
+            return fct_fail(err, FACTUM_IO, "a write made no progress");
+        }
+        from += done;
+        offset += done;
+        len -= done;
+    }
+    return FACTUM_OK;
+}
+
+factum_status fct_file_sync(struct fct_file *file, factum_error *err)
+{
+    return file->os->ops->sync(file, err);
+}
+
+factum_status fct_file_truncate(struct fct_file *file, uint64_t size, factum_error *err)
+{
+    return file->os->ops->truncate(file, size, err);
+}
+
+factum_status fct_file_size(struct fct_file *file, uint64_t *size, factum_error *err)
+{
+    return file->os->ops->size(file, size, err);
+}
+
+factum_status fct_file_map(struct fct_file *file, uint64_t size, const uint8_t **map,
+                           factum_error *err)
+{
+    return file->os->ops->map(file, size, map, err);
+}
+
+factum_status fct_file_drop_cache(struct fct_file *file, factum_error *err)
+{
+    return file->os->ops->drop_cache(file, err);
+}
+
+factum_status fct_file_lock(struct fct_file *file, factum_error *err)
+{
+    return file->os->ops->lock(file, err);
+}
+
+void fct_os_unmap(const struct fct_os *os, const uint8_t *map, uint64_t size)
+{
+    os->ops->unmap(os, map, size);
+}
+
+factum_status fct_os_rename(const struct fct_os *os, const char *from, const char *to,
+                            factum_error *err)
+{
+    return os->ops->rename(os, from, to, err);
+}
+
+factum_status fct_os_unlink(const struct fct_os *os, const char *path, factum_error *err)
+{
+    return os->ops->unlink(os, path, err);
+}
+
+factum_status fct_os_link(const struct fct_os *os, const char *from, const char *to,
+                          factum_error *err)
+{
+    return os->ops->link(os, from, to, err);
+}
+
+factum_status fct_os_make_dir(const struct fct_os *os, const char *path, factum_error *err)
+{
+    factum_status status = os->ops->make_dir(os, path, err);
+    return status == FACTUM_EXISTS ? FACTUM_OK : status;
+}
+
+factum_status fct_os_sync_dir(const struct fct_os *os, const char *path, factum_error *err)
+{
+    return os->ops->sync_dir(os, path, err);
+}
+
+factum_status fct_os_list_dir(const struct fct_os *os, const char *path,
+                              factum_status (*each)(void *data, const char *name), void *data,
+                              factum_error *err)
+{
+    return os->ops->list_dir(os, path, each, data, err);
+}
+
+factum_status fct_os_free_space(const struct fct_os *os, const char *path, uint64_t *bytes,
+                                factum_error *err)
+{
+    return os->ops->free_space(os, path, bytes, err);
+}
+
+int64_t fct_os_time(const struct fct_os *os)
+{
+    return os->ops->time_now(os);
+}
+
+uint64_t fct_os_monotonic(const struct fct_os *os)
+{
+    return os->ops->monotonic_now(os);
+}
+
+factum_status fct_os_random(const struct fct_os *os, void *bytes, size_t len, factum_error *err)
+{
+    return os->ops->random(os, bytes, len, err);
+}
+
+factum_status fct_path_join(char path[FCT_PATH_SIZE], const char *dir, const char *name,
+                            factum_error *err)
+{
+    int len = snprintf(path, FCT_PATH_SIZE, "%s/%s", dir, name);
+    if (len < 0 || len >= FCT_PATH_SIZE) {
+        return fct_fail(err, FACTUM_TOO_BIG, "the path of %s is too long", name);
+    }
+    return FACTUM_OK;
+}
+
+factum_status fct_file_replace(const struct fct_os *os, const char *dir, const char *name,
+                               factum_slice contents, factum_error *err)
+{
+    char path[FCT_PATH_SIZE];
+    char temporary[FCT_PATH_SIZE + 8];
+    factum_status status = fct_path_join(path, dir, name, err);
+    if (status != FACTUM_OK) {
+        return status;
+    }
+    (void)snprintf(temporary, sizeof temporary, "%s.tmp", path);
+    struct fct_file *file;
+    status = fct_file_open(os, temporary, FCT_OPEN_WRITE | FCT_OPEN_CREATE, &file, err);
+    if (status != FACTUM_OK) {
+        return status;
+    }
+    status = fct_file_truncate(file, 0, err);
+    if (status == FACTUM_OK) {
+        status = fct_file_write(file, 0, contents.ptr, contents.len, err);
+    }
+    if (status == FACTUM_OK) {
+        status = fct_file_sync(file, err);
+    }
+    factum_status closed = fct_file_close(&file, status == FACTUM_OK ? err : NULL);
+    status = status == FACTUM_OK ? closed : status;
+    if (status == FACTUM_OK) {
+        status = fct_os_rename(os, temporary, path, err);
+    }
+    if (status == FACTUM_OK) {
+        status = fct_os_sync_dir(os, dir, err);
+    }
+    return status;
+}

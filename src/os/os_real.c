@@ -1,0 +1,304 @@
+/* os_real.c - the os of Linux. Layer: os.
+ *
+ * Offsets are explicit (pread, pwrite), EINTR is retried, descriptors close on exec. A file keeps its path
+ * for messages only.
+ */
+#define _GNU_SOURCE
+#include <assert.h>
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "core/error.h"
+#include "os/os.h"
+
+static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "formats are little-endian in memory");
+
+struct real_file {
+    struct fct_file base;
+    int fd;
+    char path[];
+};
+
+static struct real_file *real(struct fct_file *file)
+{
+    return (struct real_file *)(void *)file;
+}
+
+static factum_status real_open(const struct fct_os *os, const char *path, int flags,
+                               struct fct_file **file, factum_error *err)
+{
+    int mode = (flags & FCT_OPEN_WRITE) != 0 ? O_RDWR : O_RDONLY;
+    mode |= (flags & FCT_OPEN_CREATE) != 0 ? O_CREAT : 0;
+    mode |= (flags & FCT_OPEN_EXCLUSIVE) != 0 ? O_EXCL : 0;
+    struct real_file *opened = malloc(sizeof *opened + strlen(path) + 1);
+    if (opened == NULL) {
+        return fct_fail(err, FACTUM_NO_MEMORY, "open %s: out of memory", path);
+    }
+    do {
+        opened->fd = open(path, mode | O_CLOEXEC, 0600);
+    } while (opened->fd < 0 && errno == EINTR);
+    if (opened->fd < 0) {
+        int reason = errno;
+        free(opened);
+        return fct_fail_os(err, reason, "open %s", path);
+    }
+    opened->base.os = os;
+    memcpy(opened->path, path, strlen(path) + 1);
+    *file = &opened->base;
+    return FACTUM_OK;
+}
+
+static factum_status real_close(struct fct_file *file, factum_error *err)
+{
+    struct real_file *taken = real(file);
+    factum_status status = FACTUM_OK;
+    if (close(taken->fd) != 0 && errno != EINTR) {
+        status = fct_fail_os(err, errno, "close %s", taken->path);
+    }
+    free(taken);
+    return status;
+}
+
+static factum_status real_read(struct fct_file *file, uint64_t offset, void *bytes, size_t len,
+                               size_t *done, factum_error *err)
+{
+    ssize_t got;
+    do {
+        got = pread(real(file)->fd, bytes, len, (off_t)offset);
+    } while (got < 0 && errno == EINTR);
+    if (got < 0) {
+        return fct_fail_os(err, errno, "read %s", real(file)->path);
+    }
+    *done = (size_t)got;
+    return FACTUM_OK;
+}
+
+static factum_status real_write(struct fct_file *file, uint64_t offset, const void *bytes,
+                                size_t len, size_t *done, factum_error *err)
+{
+    ssize_t put;
+    do {
+        put = pwrite(real(file)->fd, bytes, len, (off_t)offset);
+    } while (put < 0 && errno == EINTR);
+    if (put < 0) {
+        return fct_fail_os(err, errno, "write %s", real(file)->path);
+    }
+    *done = (size_t)put;
+    return FACTUM_OK;
+}
+
+static factum_status real_sync(struct fct_file *file, factum_error *err)
+{
+    if (fdatasync(real(file)->fd) != 0) {
+        return fct_fail_os(err, errno, "sync %s", real(file)->path);
+    }
+    return FACTUM_OK;
+}
+
+static factum_status real_truncate(struct fct_file *file, uint64_t size, factum_error *err)
+{
+    if (ftruncate(real(file)->fd, (off_t)size) != 0) {
+        return fct_fail_os(err, errno, "truncate %s", real(file)->path);
+    }
+    return FACTUM_OK;
+}
+
+static factum_status real_size(struct fct_file *file, uint64_t *size, factum_error *err)
+{
+    struct stat stat;
+    if (fstat(real(file)->fd, &stat) != 0) {
+        return fct_fail_os(err, errno, "stat %s", real(file)->path);
+    }
+    *size = (uint64_t)stat.st_size;
+    return FACTUM_OK;
+}
+
+static factum_status real_map(struct fct_file *file, uint64_t size, const uint8_t **map,
+                              factum_error *err)
+{
+    void *mapped = mmap(NULL, size, PROT_READ, MAP_SHARED, real(file)->fd, 0);
+    if (mapped == MAP_FAILED) {
+        return fct_fail_os(err, errno, "map %s", real(file)->path);
+    }
+    *map = mapped;
+    return FACTUM_OK;
+}
+
+static void real_unmap(const struct fct_os *os, const uint8_t *map, uint64_t size)
+{
+    (void)os;
+    (void)munmap((void *)(uintptr_t)map, size);
+}
+
+static factum_status real_drop_cache(struct fct_file *file, factum_error *err)
+{
+    int reason = posix_fadvise(real(file)->fd, 0, 0, POSIX_FADV_DONTNEED);
+    if (reason != 0) {
+        return fct_fail_os(err, reason, "drop the cache of %s", real(file)->path);
+    }
+    return FACTUM_OK;
+}
+
+static factum_status real_lock(struct fct_file *file, factum_error *err)
+{
+    struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+    if (fcntl(real(file)->fd, F_OFD_SETLK, &lock) == 0) {
+        return FACTUM_OK;
+    }
+    if (errno == EAGAIN || errno == EACCES) {
+        return fct_fail(err, FACTUM_LOCKED, "lock %s: another process has it", real(file)->path);
+    }
+    return fct_fail_os(err, errno, "lock %s", real(file)->path);
+}
+
+static factum_status real_rename(const struct fct_os *os, const char *from, const char *to,
+                                 factum_error *err)
+{
+    (void)os;
+    return rename(from, to) == 0 ? FACTUM_OK : fct_fail_os(err, errno, "rename %s", from);
+}
+
+static factum_status real_unlink(const struct fct_os *os, const char *path, factum_error *err)
+{
+    (void)os;
+    return unlink(path) == 0 ? FACTUM_OK : fct_fail_os(err, errno, "remove %s", path);
+}
+
+static factum_status real_link(const struct fct_os *os, const char *from, const char *to,
+                               factum_error *err)
+{
+    (void)os;
+    return link(from, to) == 0 ? FACTUM_OK : fct_fail_os(err, errno, "link %s", to);
+}
+
+static factum_status real_make_dir(const struct fct_os *os, const char *path, factum_error *err)
+{
+    (void)os;
+    return mkdir(path, 0700) == 0 ? FACTUM_OK : fct_fail_os(err, errno, "make directory %s", path);
+}
+
+static factum_status real_sync_dir(const struct fct_os *os, const char *path, factum_error *err)
+{
+    (void)os;
+    int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0) {
+        return fct_fail_os(err, errno, "open directory %s", path);
+    }
+    factum_status status = FACTUM_OK;
+    if (fsync(fd) != 0) {
+        status = fct_fail_os(err, errno, "sync directory %s", path);
+    }
+    (void)close(fd);
+    return status;
+}
+
+static factum_status real_list_dir(const struct fct_os *os, const char *path,
+                                   factum_status (*each)(void *data, const char *name), void *data,
+                                   factum_error *err)
+{
+    (void)os;
+    DIR *dir = opendir(path);
+    if (dir == NULL) {
+        return fct_fail_os(err, errno, "list %s", path);
+    }
+    factum_status status = FACTUM_OK;
+    while (status == FACTUM_OK) {
+        errno = 0;
+        const struct dirent *entry = readdir(dir);
+        if (entry == NULL) {
+            status = errno == 0 ? FACTUM_OK : fct_fail_os(err, errno, "list %s", path);
+            break;
+        }
+        if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0) {
+            status = each(data, entry->d_name);
+        }
+    }
+    (void)closedir(dir);
+    return status;
+}
+
+static factum_status real_free_space(const struct fct_os *os, const char *path, uint64_t *bytes,
+                                     factum_error *err)
+{
+    (void)os;
+    struct statvfs stat;
+    if (statvfs(path, &stat) != 0) {
+        return fct_fail_os(err, errno, "ask for the space left at %s", path);
+    }
+    *bytes = (uint64_t)stat.f_bavail * stat.f_frsize;
+    return FACTUM_OK;
+}
+
+static int64_t real_time(const struct fct_os *os)
+{
+    (void)os;
+    struct timespec now;
+    (void)clock_gettime(CLOCK_REALTIME, &now);
+    return (int64_t)now.tv_sec * INT64_C(1000000000) + now.tv_nsec;
+}
+
+static uint64_t real_monotonic(const struct fct_os *os)
+{
+    (void)os;
+    struct timespec now;
+    (void)clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * UINT64_C(1000000000) + (uint64_t)now.tv_nsec;
+}
+
+static factum_status real_random(const struct fct_os *os, void *bytes, size_t len,
+                                 factum_error *err)
+{
+    (void)os;
+    uint8_t *to = bytes;
+    while (len > 0) {
+        ssize_t got = getrandom(to, len, 0);
+        if (got < 0 && errno != EINTR) {
+            return fct_fail_os(err, errno, "get random bytes");
+        }
+        if (got > 0) {
+            to += got;
+            len -= (size_t)got;
+        }
+    }
+    return FACTUM_OK;
+}
+
+static const struct fct_os_ops real_ops = {
+    .open = real_open,
+    .close = real_close,
+    .read = real_read,
+    .write = real_write,
+    .sync = real_sync,
+    .truncate = real_truncate,
+    .size = real_size,
+    .map = real_map,
+    .unmap = real_unmap,
+    .drop_cache = real_drop_cache,
+    .lock = real_lock,
+    .rename = real_rename,
+    .unlink = real_unlink,
+    .link = real_link,
+    .make_dir = real_make_dir,
+    .sync_dir = real_sync_dir,
+    .list_dir = real_list_dir,
+    .free_space = real_free_space,
+    .time_now = real_time,
+    .monotonic_now = real_monotonic,
+    .random = real_random,
+};
+
+const struct fct_os *fct_os_real(void)
+{
+    static const struct fct_os os = {&real_ops, NULL};
+    return &os;
+}

@@ -1,0 +1,139 @@
+/* thread.c - pthreads and futex. Layer: os. See thread.h. */
+#define _GNU_SOURCE
+#include "os/thread.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <linux/futex.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "core/check.h"
+#include "core/error.h"
+
+void fct_mutex_init(struct fct_mutex *mutex)
+{
+    FCT_ASSERT(pthread_mutex_init(&mutex->lock, NULL) == 0);
+}
+
+void fct_mutex_finish(struct fct_mutex *mutex)
+{
+    FCT_ASSERT(pthread_mutex_destroy(&mutex->lock) == 0);
+}
+
+void fct_mutex_lock(struct fct_mutex *mutex)
+{
+    FCT_ASSERT(pthread_mutex_lock(&mutex->lock) == 0);
+}
+
+bool fct_mutex_try_lock(struct fct_mutex *mutex)
+{
+    return pthread_mutex_trylock(&mutex->lock) == 0;
+}
+
+void fct_mutex_unlock(struct fct_mutex *mutex)
+{
+    FCT_ASSERT(pthread_mutex_unlock(&mutex->lock) == 0);
+}
+
+void fct_rwlock_init(struct fct_rwlock *lock)
+{
+    pthread_rwlockattr_t attributes;
+    FCT_ASSERT(pthread_rwlockattr_init(&attributes) == 0);
+    (void)pthread_rwlockattr_setkind_np(&attributes, PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP);
+    FCT_ASSERT(pthread_rwlock_init(&lock->lock, &attributes) == 0);
+    (void)pthread_rwlockattr_destroy(&attributes);
+}
+
+void fct_rwlock_finish(struct fct_rwlock *lock)
+{
+    FCT_ASSERT(pthread_rwlock_destroy(&lock->lock) == 0);
+}
+
+void fct_rwlock_read(struct fct_rwlock *lock)
+{
+    FCT_ASSERT(pthread_rwlock_rdlock(&lock->lock) == 0);
+}
+
+void fct_rwlock_write(struct fct_rwlock *lock)
+{
+    FCT_ASSERT(pthread_rwlock_wrlock(&lock->lock) == 0);
+}
+
+void fct_rwlock_unlock(struct fct_rwlock *lock)
+{
+    FCT_ASSERT(pthread_rwlock_unlock(&lock->lock) == 0);
+}
+
+struct start {
+    void (*run)(void *data);
+    void *data;
+};
+
+static void *thread_main(void *data)
+{
+    struct start start = *(struct start *)data;
+    free(data);
+    start.run(start.data);
+    return NULL;
+}
+
+factum_status fct_thread_start(struct fct_thread *thread, const char *name, void (*run)(void *data),
+                               void *data, factum_error *err)
+{
+    struct start *start = malloc(sizeof *start);
+    if (start == NULL) {
+        return fct_fail(err, FACTUM_NO_MEMORY, "start a thread: out of memory");
+    }
+    *start = (struct start){run, data};
+    sigset_t all;
+    sigset_t before;
+    (void)sigfillset(&all);
+    (void)pthread_sigmask(SIG_SETMASK, &all, &before);
+    int reason = pthread_create(&thread->thread, NULL, thread_main, start);
+    (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
+    if (reason != 0) {
+        free(start);
+        return fct_fail_os(err, reason, "start thread %s", name);
+    }
+    (void)pthread_setname_np(thread->thread, name);
+    thread->started = true;
+    return FACTUM_OK;
+}
+
+void fct_thread_join(struct fct_thread *thread)
+{
+    if (thread->started) {
+        FCT_ASSERT(pthread_join(thread->thread, NULL) == 0);
+        thread->started = false;
+    }
+}
+
+bool fct_word_wait(_Atomic uint32_t *word, uint32_t expected, uint64_t timeout_ns)
+{
+    struct timespec timeout;
+    struct timespec *limit = NULL;
+    if (timeout_ns != UINT64_MAX) {
+        timeout.tv_sec = (time_t)(timeout_ns / UINT64_C(1000000000));
+        timeout.tv_nsec = (long)(timeout_ns % UINT64_C(1000000000));
+        limit = &timeout;
+    }
+    long result = syscall(SYS_futex, word, FUTEX_WAIT_PRIVATE, expected, limit, NULL, 0);
+    return !(result < 0 && errno == ETIMEDOUT);
+}
+
+void fct_word_wake(_Atomic uint32_t *word, uint32_t count)
+{
+    int limit = count > INT_MAX ? INT_MAX : (int)count;
+    (void)syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, limit, NULL, NULL, 0);
+}
+
+void fct_cpu_relax(void)
+{
+#if defined(__x86_64__)
+    __builtin_ia32_pause();
+#endif
+}
