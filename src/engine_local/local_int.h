@@ -108,6 +108,11 @@ size_t fct_local_entries(const struct fct_local *local, const struct fct_record 
                          const factum_slice *tags, size_t tag_count,
                          struct fct_index_entry entries[FCT_ENTRIES_MAX]);
 
+/* By the leader: room for |entries| in the index. Syncs `os` commits first if the index is about to be
+ * written out: its mark must never name what a crash of the machine could take back. */
+FCT_MUST_USE factum_status fct_local_make_room(struct fct_local *local, size_t entries,
+                                               factum_error *err);
+
 /* background.c: the idle marker (rule R8) and the sync of `os` commits. */
 FCT_MUST_USE factum_status fct_local_background_start(struct fct_local *local, factum_error *err);
 void fct_local_background_stop(struct fct_local *local);

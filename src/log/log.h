@@ -141,6 +141,7 @@ struct fct_log_walk {
     uint64_t chain;        /* expected in the next batch header; valid if chain_known */
     uint64_t batch_start;  /* position of the header of the batch under way */
     uint64_t batch_number; /* of it */
+    uint64_t batch_chain;  /* that its header carries; with the two above: a mark */
     bool chain_known;
     bool verify;
 };

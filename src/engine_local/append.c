@@ -1,0 +1,106 @@
+/* append.c - appends on their way to the group: sized in the caller's thread. Layer: engine_local. */
+#include "core/error.h"
+#include "core/slice.h"
+#include "engine_local/local_int.h"
+
+/* A record without text: header, trailer and the largest padding. */
+#define RECORD_OVERHEAD (FCT_RECORD_HEADER_SIZE + FCT_RECORD_TRAILER_SIZE + FCT_RECORD_ALIGN)
+#define METADATA_EVENT_SIZE (RECORD_OVERHEAD + 64) /* type and data of an automatic $metadata event */
+#define TIME_ITEM_SIZE 10
+#define TAG_ITEM_SIZE 11 /* beside the text */
+
+static size_t event_size(const factum_new_event *event)
+{
+    size_t size = RECORD_OVERHEAD + TIME_ITEM_SIZE + event->stream.len + event->type.len +
+                  event->metadata.len + event->data.len;
+    for (size_t i = 0; i < event->tag_count; i++) {
+        size += TAG_ITEM_SIZE + event->tags[i].len;
+    }
+    return size;
+}
+
+/* The most that |append| can take in log and index; the checks of the engine layer bound both. */
+static void measure(struct fct_group_request *request)
+{
+    const factum_append_request *append = request->append;
+    for (size_t i = 0; i < append->event_count; i++) {
+        request->payload_max += event_size(&append->events[i]);
+        request->entries_max += 4 + append->events[i].tag_count;
+    }
+    for (size_t i = 0; i < append->expectation_count; i++) {
+        request->payload_max += METADATA_EVENT_SIZE + append->expectations[i].stream.len;
+        request->entries_max += 4;
+    }
+    if (append->idempotency_key.len > 0) {
+        request->payload_max += RECORD_OVERHEAD + append->idempotency_key.len;
+        request->entries_max += 1;
+        request->content = fct_append_content_hash(append);
+    }
+}
+
+static factum_status prepare(struct fct_local *local, const factum_append_request *append,
+                             struct fct_group_request *request, factum_error *err)
+{
+    switch (fct_log_state(local->log)) {
+    case FCT_LOG_OPEN:
+        break;
+    case FCT_LOG_READ_ONLY:
+        return fct_fail(err, FACTUM_READ_ONLY, "the store is open for reading only");
+    case FCT_LOG_DAMAGED:
+        return fct_fail(err, FACTUM_CORRUPT, "the store is read-only because its log is damaged: %s",
+                        fct_log_state_reason(local->log));
+    case FCT_LOG_FAILED:
+        return fct_fail(err, FACTUM_FAILED, "close the store and open it again: %s",
+                        fct_log_state_reason(local->log));
+    }
+    factum_durability durability = append->durability == FACTUM_DURABILITY_DEFAULT
+                                       ? local->durability
+                                       : append->durability;
+    request->append = append;
+    request->task = FCT_TASK_APPEND;
+    request->sync = durability == FACTUM_DURABILITY_SYNC;
+    measure(request);
+    return FACTUM_OK;
+}
+
+factum_status fct_local_append(void *self, const factum_append_request *append, bool made_ids,
+                               factum_append_result *result, uint64_t *revisions,
+                               factum_error *err)
+{
+    struct fct_local *local = self;
+    struct fct_group_request request = {.append = NULL};
+    factum_status status = prepare(local, append, &request, err);
+    if (status != FACTUM_OK) {
+        return status;
+    }
+    request.made_ids = made_ids;
+    request.revisions = revisions;
+    status = fct_group_run(&local->group, &request, err);
+    if (result != NULL) {
+        *result = request.result;
+    }
+    if (!local->threads) {
+        struct fct_group_request tick = {.task = FCT_TASK_TICK};
+        /* Its failure is the index's, which tries again: the append has succeeded. */
+        factum_status ticked = fct_group_run(&local->group, &tick, NULL);
+        (void)ticked;
+    }
+    return status;
+}
+
+factum_status fct_local_submit(void *self, factum_append_op *op, bool made_ids, factum_error *err)
+{
+    struct fct_local *local = self;
+    struct fct_group_request request = {.op = op};
+    if (!local->threads) {
+        return fct_fail(err, FACTUM_UNSUPPORTED,
+                        "appends by completion need threads: open the store without no_threads");
+    }
+    factum_status status = prepare(local, &op->request, &request, err);
+    if (status != FACTUM_OK) {
+        return status;
+    }
+    request.made_ids = made_ids;
+    request.revisions = op->revisions;
+    return fct_group_submit(&local->group, &request, err);
+}

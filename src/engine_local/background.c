@@ -1,0 +1,61 @@
+/* background.c - the thread that asks for an idle marker when the store has come to rest (rule R8), and
+ * for a sync when `os` commits have waited long enough. Layer: engine_local.
+ *
+ * It does no work of its own: it joins the group like any caller. While nothing is to be done it sleeps for
+ * ever; the leader wakes it after the first batch that wants a marker.
+ */
+#include "engine_local/local_int.h"
+
+#define IDLE_NS UINT64_C(50000000)
+
+static void background_main(void *data)
+{
+    struct fct_local *local = data;
+    for (;;) {
+        uint32_t word = atomic_load(&local->background_word);
+        if (atomic_load(&local->background_stop) != 0) {
+            return;
+        }
+        bool wanted = fct_log_wants_marker(local->log);
+        uint64_t now = fct_os_monotonic(local->os);
+        uint64_t last = atomic_load(&local->last_commit_ns);
+        bool idle = now - last >= IDLE_NS;
+        bool unsynced = fct_log_durable(local->log) < fct_log_end(local->log);
+        if (wanted && (idle || unsynced)) {
+            struct fct_group_request marker = {.task = FCT_TASK_MARKER};
+            factum_status status = fct_group_run(&local->group, &marker, NULL);
+            if (status != FACTUM_OK && status != FACTUM_BUSY) {
+                return; /* the log has failed: there is nothing left to prove */
+            }
+        }
+        wanted = fct_log_wants_marker(local->log);
+        atomic_store(&local->background_asleep, wanted ? 0 : 1);
+        fct_word_wait(&local->background_word, word, wanted ? IDLE_NS : UINT64_MAX);
+        atomic_store(&local->background_asleep, 0);
+    }
+}
+
+factum_status fct_local_background_start(struct fct_local *local, factum_error *err)
+{
+    return fct_thread_start(&local->background, "factum-marker", background_main, local, err);
+}
+
+void fct_local_background_stop(struct fct_local *local)
+{
+    atomic_store(&local->background_stop, 1);
+    atomic_fetch_add(&local->background_word, 1);
+    fct_word_wake(&local->background_word, 1);
+    fct_thread_join(&local->background);
+}
+
+void fct_local_background_note(struct fct_local *local)
+{
+    if (!local->threads) {
+        return;
+    }
+    atomic_store(&local->last_commit_ns, fct_os_monotonic(local->os));
+    if (atomic_load(&local->background_asleep) != 0) {
+        atomic_fetch_add(&local->background_word, 1);
+        fct_word_wake(&local->background_word, 1);
+    }
+}

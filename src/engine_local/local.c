@@ -1,0 +1,383 @@
+/* local.c - opening and closing the embedded engine, and its table of operations. Layer: engine_local.
+ *
+ * Opening, in order: the directory and its lock; the index (its manifest says how far it covers the log, and
+ * is evidence of what was durable); the log (recovery); replay of what the index does not cover; the
+ * background. Closing does it backwards, and writes the index out so that the next opening replays nothing.
+ */
+#include <string.h>
+
+#include "core/check.h"
+#include "core/error.h"
+#include "core/slice.h"
+#include "engine_local/local_int.h"
+
+#define HEADS_COUNT 32768u
+
+static uint64_t local_end(void *self)
+{
+    struct fct_local *local = self;
+    return atomic_load(&local->published);
+}
+
+static void wake_listeners(struct fct_local *local)
+{
+    atomic_fetch_add(&local->news, 1);
+    if (atomic_load(&local->listeners) > 0) {
+        fct_word_wake(&local->news, UINT32_MAX >> 1);
+    }
+}
+
+static void local_wake(void *self)
+{
+    wake_listeners(self);
+}
+
+void fct_local_publish(struct fct_local *local)
+{
+    atomic_store(&local->published, fct_log_end(local->log));
+    wake_listeners(local);
+}
+
+static factum_status local_wait(void *self, uint64_t position, int64_t timeout_ms,
+                                _Atomic uint32_t *stop, factum_error *err)
+{
+    struct fct_local *local = self;
+    (void)err;
+    uint64_t start = fct_os_monotonic(local->os);
+    uint64_t limit = timeout_ms < 0 ? UINT64_MAX : (uint64_t)timeout_ms * UINT64_C(1000000);
+    factum_status status = FACTUM_DONE;
+    atomic_fetch_add(&local->listeners, 1);
+    while (status == FACTUM_DONE) {
+        uint32_t word = atomic_load(&local->news);
+        uint64_t passed = fct_os_monotonic(local->os) - start;
+        if (stop != NULL && atomic_load(stop) != 0) {
+            status = FACTUM_CANCELLED;
+        } else if (atomic_load(&local->published) > position) {
+            status = FACTUM_OK;
+        } else if (passed >= limit) {
+            status = FACTUM_TIMEOUT;
+        } else {
+            fct_word_wait(&local->news, word, limit == UINT64_MAX ? limit : limit - passed);
+        }
+    }
+    atomic_fetch_sub(&local->listeners, 1);
+    return status;
+}
+
+factum_status fct_local_make_room(struct fct_local *local, size_t entries, factum_error *err)
+{
+    factum_status status = FACTUM_OK;
+    if (fct_log_durable(local->log) < fct_log_end(local->log) &&
+        fct_index_wants_flush(local->index, entries)) {
+        status = fct_log_marker(local->log, err);
+    }
+    return status == FACTUM_OK ? fct_index_reserve(local->index, entries, err) : status;
+}
+
+static factum_status count_keys(struct fct_local *local, enum fct_index_kind kind,
+                                uint64_t *key_count, uint64_t *posting_count, factum_error *err)
+{
+    struct fct_index_keys *keys;
+    *key_count = 0;
+    *posting_count = 0;
+    factum_status status = fct_index_keys_open(local->index, kind, &keys, err);
+    while (status == FACTUM_OK) {
+        struct fct_index_key key;
+        uint64_t count;
+        uint64_t first;
+        uint64_t last;
+        status = fct_index_keys_next(keys, &key, &count, &first, &last, err);
+        if (status == FACTUM_OK) {
+            ++*key_count;
+            *posting_count += count;
+        }
+    }
+    fct_index_keys_close(keys);
+    return status < 0 ? status : FACTUM_OK;
+}
+
+static factum_status local_info(void *self, factum_info *info, factum_error *err)
+{
+    struct fct_local *local = self;
+    struct fct_index_stats stats;
+    uint64_t types;
+    const struct fct_log_recovery *recovery = fct_log_recovery(local->log);
+    enum fct_log_state state = fct_log_state(local->log);
+    fct_index_stats(local->index, &stats);
+    *info = (factum_info){
+        .store_id = fct_log_store_id(local->log),
+        .format_major = FCT_SEGMENT_FORMAT_MAJOR,
+        .format_minor = FCT_SEGMENT_FORMAT_MINOR,
+        .read_only = state != FCT_LOG_OPEN,
+        .damaged = state == FCT_LOG_DAMAGED,
+        .failed = state == FCT_LOG_FAILED,
+        .damaged_from = recovery->damaged_from,
+        .end_position = atomic_load(&local->published),
+        .durable_position = fct_log_durable(local->log),
+        .segment_count = fct_log_segment_count(local->log),
+        .index_bytes = stats.run_bytes,
+        .index_runs = stats.runs,
+        .index_memory_bytes = stats.memory_bytes,
+        .recovered_bytes = recovery->scanned_bytes,
+        .torn_bytes = recovery->torn_bytes,
+    };
+    fct_log_disk_size(local->log, &info->log_bytes, &info->prepared_bytes);
+    const char *reason = fct_log_state_reason(local->log);
+    memcpy(info->reason, reason, strnlen(reason, sizeof info->reason - 1));
+    uint64_t stream_events;
+    factum_status status =
+        count_keys(local, FCT_INDEX_STREAM, &info->stream_count, &stream_events, err);
+    if (status == FACTUM_OK) {
+        status = count_keys(local, FCT_INDEX_TYPE, &types, &info->event_count, err);
+    }
+    return status;
+}
+
+/* ---- closing ----------------------------------------------------------------------------------- */
+
+static factum_status first_failure(factum_status so_far, factum_status status)
+{
+    return so_far < 0 ? so_far : status;
+}
+
+/* Accepts an engine that was opened half. */
+static factum_status finish(struct fct_local *local, bool orderly, factum_error *err)
+{
+    factum_status status = FACTUM_OK;
+    fct_local_background_stop(local);
+    fct_group_finish(&local->group);
+    bool writable = local->log != NULL && fct_log_state(local->log) == FCT_LOG_OPEN;
+    if (orderly && writable) {
+        /* Only what is durable may be named by the index. */
+        status = fct_log_marker(local->log, err);
+        if (status == FACTUM_OK) {
+            status = fct_index_flush(local->index, err);
+        }
+        if (status == FACTUM_OK) {
+            status = fct_index_settle(local->index, err);
+        }
+    }
+    fct_index_close(local->index);
+    if (local->log != NULL) {
+        factum_error later;
+        status = first_failure(status, fct_log_close(local->log, status < 0 ? &later : err));
+    }
+    if (local->lock != NULL) {
+        factum_error later;
+        status = first_failure(status, fct_file_close(&local->lock, status < 0 ? &later : err));
+    }
+    fct_heads_finish(&local->heads);
+    fct_staged_finish(&local->staged);
+    fct_recent_ids_finish(&local->recent);
+    fct_commit_scratch_finish(local->mem, &local->scratch);
+    fct_mem_free(local->mem, local);
+    return status;
+}
+
+static factum_status local_close(void *self, factum_error *err)
+{
+    return finish(self, true, err);
+}
+
+static const struct fct_engine_ops local_ops = {
+    .size = sizeof(struct fct_engine_ops),
+    .capabilities = FCT_ENGINE_ATOMIC_ACROSS_STREAMS | FCT_ENGINE_CONDITIONS |
+                    FCT_ENGINE_TOTAL_ORDER | FCT_ENGINE_DURABLE,
+    .append = fct_local_append,
+    .submit = fct_local_submit,
+    .read = fct_local_read,
+    .event = fct_local_event,
+    .stream = fct_local_stream,
+    .list = fct_local_list,
+    .end = local_end,
+    .wait = local_wait,
+    .wake = local_wake,
+    .info = local_info,
+    .verify = fct_local_verify,
+    .close = local_close,
+};
+
+/* ---- opening ---------------------------------------------------------------------------------------- */
+
+static factum_status open_directory(struct fct_local *local, const struct fct_local_options *options,
+                                    factum_error *err)
+{
+    char lock_path[FCT_PATH_SIZE];
+    char log_dir[FCT_PATH_SIZE];
+    factum_status status = fct_path_join(lock_path, local->path, "LOCK", err);
+    if (status == FACTUM_OK) {
+        status = fct_path_join(log_dir, local->path, "log", err);
+    }
+    if (status == FACTUM_OK && !options->must_exist && !options->read_only) {
+        status = fct_store_dir_make(local->os, local->path, err);
+    }
+    if (status != FACTUM_OK) {
+        return status;
+    }
+    int flags = options->read_only ? FCT_OPEN_READ : FCT_OPEN_WRITE;
+    if (!options->must_exist && !options->read_only) {
+        flags |= FCT_OPEN_CREATE;
+    }
+    status = fct_file_open(local->os, lock_path, flags, &local->lock, err);
+    if (status == FACTUM_NOT_FOUND && options->read_only) {
+        /* A restored or copied store may have no lock file; reading needs none. */
+        return FACTUM_OK;
+    }
+    if (status == FACTUM_NOT_FOUND) {
+        return fct_fail(err, FACTUM_NOT_FOUND, "no store at %s", local->path);
+    }
+    if (status == FACTUM_OK) {
+        status = fct_file_lock(local->lock, err);
+    }
+    if (status == FACTUM_LOCKED) {
+        return fct_fail(err, FACTUM_LOCKED,
+                        "the store %s is in use by another process: stop that one first",
+                        local->path);
+    }
+    return status;
+}
+
+static factum_status open_log(struct fct_local *local, const struct fct_local_options *options,
+                              const struct fct_index_mark *mark, factum_error *err)
+{
+    char dir[FCT_PATH_SIZE];
+    factum_status status = fct_path_join(dir, local->path, "log", err);
+    if (status != FACTUM_OK) {
+        return status;
+    }
+    struct fct_log_options log_options = {
+        .os = local->os,
+        .mem = local->mem,
+        .dir = dir,
+        .sink = &local->sink,
+        .mark = {mark->position, mark->batch_number, mark->chain},
+        .segment_size_first = options->segment_size_first,
+        .segment_size_max = options->segment_size_max,
+        .read_only = options->read_only,
+        .threads = options->threads,
+    };
+    return fct_log_open(&local->log, &log_options, err);
+}
+
+static factum_status open_index(struct fct_local *local, const struct fct_local_options *options,
+                                factum_uuid store_id, factum_error *err)
+{
+    char dir[FCT_PATH_SIZE];
+    factum_status status = fct_path_join(dir, local->path, "index", err);
+    if (status != FACTUM_OK) {
+        return status;
+    }
+    struct fct_index_options index_options = {
+        .os = local->os,
+        .mem = local->mem,
+        .dir = dir,
+        .sink = &local->sink,
+        .store_id = store_id,
+        .memtable_size_max = options->memtable_size_max,
+        .memtable_span_max = options->memtable_span_max,
+        .hash_mask = options->hash_mask,
+        .read_only = options->read_only,
+        .threads = options->threads,
+    };
+    return fct_index_open(&local->index, &index_options, err);
+}
+
+static factum_status open_parts(struct fct_local *local, const struct fct_local_options *options,
+                                factum_error *err)
+{
+    factum_status status = open_directory(local, options, err);
+    struct fct_index_mark mark = {.position = 0};
+    if (status == FACTUM_OK) {
+        status = fct_index_peek_mark(local->os, local->path, &mark, err);
+    }
+    if (status == FACTUM_OK) {
+        status = open_log(local, options, &mark, err);
+    }
+    if (status == FACTUM_OK) {
+        status = open_index(local, options, fct_log_store_id(local->log), err);
+    }
+    if (status == FACTUM_OK) {
+        status = fct_local_replay(local, err);
+    }
+    if (status == FACTUM_OK) {
+        status = fct_local_mend_index(local, err);
+    }
+    if (status == FACTUM_OK) {
+        atomic_store(&local->published, fct_log_end(local->log));
+        bool writable = fct_log_state(local->log) == FCT_LOG_OPEN;
+        if (options->threads && writable) {
+            status = fct_local_background_start(local, err);
+        }
+    }
+    return status;
+}
+
+static factum_status init(struct fct_local *local, const struct fct_local_options *options,
+                          factum_error *err)
+{
+    local->os = options->os;
+    local->mem = options->mem;
+    local->limits = options->limits;
+    local->read_only = options->read_only;
+    local->threads = options->threads;
+    local->durability = options->durability == FACTUM_DURABILITY_DEFAULT ? FACTUM_DURABILITY_SYNC
+                                                                         : options->durability;
+    if (options->sink != NULL) {
+        local->sink = *options->sink;
+    }
+    size_t length = strlen(options->path);
+    if (length == 0 || length >= sizeof local->path) {
+        return fct_fail(err, FACTUM_INVALID, "open: the path is empty or too long");
+    }
+    memcpy(local->path, options->path, length + 1);
+    fct_recent_ids_init(&local->recent, local->mem);
+    if (!fct_heads_init(&local->heads, local->mem, HEADS_COUNT) ||
+        !fct_staged_init(&local->staged, local->mem)) {
+        return fct_fail(err, FACTUM_NO_MEMORY, "open: out of memory");
+    }
+    return fct_os_random(local->os, &local->scratch.seed, sizeof local->scratch.seed, err);
+}
+
+factum_status fct_engine_local_open(struct fct_engine *engine,
+                                    const struct fct_local_options *options, factum_error *err)
+{
+    struct fct_limits limits = options->limits;
+    factum_status status = fct_limits_default(&limits, err);
+    if (status != FACTUM_OK) {
+        return status;
+    }
+    struct fct_local *local = fct_mem_zalloc(options->mem, 1, sizeof *local);
+    if (local == NULL) {
+        return fct_fail(err, FACTUM_NO_MEMORY, "open: out of memory");
+    }
+    fct_group_init(&local->group, options->mem, limits.queue_max, fct_commit_work, local);
+    status = init(local, options, err);
+    if (status == FACTUM_OK) {
+        status = open_parts(local, options, err);
+    }
+    if (status != FACTUM_OK) {
+        (void)finish(local, false, NULL);
+        return status;
+    }
+    *engine = (struct fct_engine){
+        .ops = &local_ops,
+        .self = local,
+        .mem = options->mem,
+        .os = options->os,
+        .limits = limits,
+    };
+    return FACTUM_OK;
+}
+
+factum_status fct_engine_local_tick(struct fct_engine *engine, factum_error *err)
+{
+    FCT_ASSERT(engine->ops == &local_ops);
+    struct fct_local *local = engine->self;
+    struct fct_group_request marker = {.task = FCT_TASK_MARKER};
+    factum_status status = fct_group_run(&local->group, &marker, err);
+    if (status == FACTUM_OK) {
+        struct fct_group_request tick = {.task = FCT_TASK_TICK};
+        status = fct_group_run(&local->group, &tick, err);
+    }
+    return status;
+}

@@ -1,0 +1,204 @@
+/* replay.c - from records to postings: keeps the index true to the log. Layer: engine_local. */
+#include "core/error.h"
+#include "core/slice.h"
+#include "engine_local/local_int.h"
+
+static void add_entry(const struct fct_local *local, enum fct_index_kind kind, factum_slice name,
+                      uint64_t position, struct fct_index_entry *entries, size_t *count)
+{
+    entries[(*count)++] = (struct fct_index_entry){
+        .key = fct_index_key(local->index, kind, name), .position = position};
+}
+
+size_t fct_local_entries(const struct fct_local *local, const struct fct_record *record,
+                         const factum_slice *tags, size_t tag_count,
+                         struct fct_index_entry entries[FCT_ENTRIES_MAX])
+{
+    size_t count = 0;
+    uint64_t position = record->position;
+    if (record->kind == FCT_RECORD_COMMIT) {
+        add_entry(local, FCT_INDEX_KEY, record->data, position, entries, &count);
+        return count;
+    }
+    add_entry(local, FCT_INDEX_STREAM, record->stream, position, entries, &count);
+    factum_slice category = fct_category(record->stream);
+    if (category.len > 0) {
+        add_entry(local, FCT_INDEX_CATEGORY, category, position, entries, &count);
+    }
+    add_entry(local, FCT_INDEX_TYPE, record->type, position, entries, &count);
+    if (record->metadata.len > 0) {
+        char buffer[FACTUM_NAME_SIZE_MAX];
+        factum_slice correlation = fct_correlation_id(record->metadata, buffer);
+        if (correlation.len > 0) {
+            add_entry(local, FCT_INDEX_CORRELATION, correlation, position, entries, &count);
+        }
+    }
+    for (size_t i = 0; i < tag_count; i++) {
+        bool repeated = false;
+        for (size_t j = 0; j < i && !repeated; j++) {
+            repeated = fct_slice_equal(tags[i], tags[j]);
+        }
+        if (!repeated) {
+            add_entry(local, FCT_INDEX_TAG, tags[i], position, entries, &count);
+        }
+    }
+    return count;
+}
+
+static size_t entries_of_stored(const struct fct_local *local, const struct fct_record *record,
+                                struct fct_index_entry entries[FCT_ENTRIES_MAX])
+{
+    factum_slice tags[FACTUM_TAGS_MAX];
+    size_t tag_count = 0;
+    size_t offset = 0;
+    while (tag_count < FACTUM_TAGS_MAX && fct_record_tag_next(record, &offset, &tags[tag_count])) {
+        tag_count++;
+    }
+    return fct_local_entries(local, record, tags, tag_count, entries);
+}
+
+enum { REPLAY_ENTRIES = 4096 }; /* postings collected before they are added, at a batch's end */
+
+/* What replay collects: grows to what the biggest batch needs. */
+struct pending {
+    struct fct_index_entry *entries;
+    size_t count;
+    size_t capacity;
+};
+
+static factum_status pending_room(struct fct_local *local, struct pending *pending,
+                                  factum_error *err)
+{
+    if (pending->count + FCT_ENTRIES_MAX <= pending->capacity) {
+        return FACTUM_OK;
+    }
+    size_t capacity = pending->capacity * 2 + REPLAY_ENTRIES * 2;
+    void *grown =
+        fct_mem_resize(local->mem, pending->entries, capacity * sizeof *pending->entries);
+    if (grown == NULL) {
+        return fct_fail(err, FACTUM_NO_MEMORY, "open: out of memory");
+    }
+    pending->entries = grown;
+    pending->capacity = capacity;
+    return FACTUM_OK;
+}
+
+/* Adds what was collected; |mark| is the batch boundary that it reaches to. */
+static factum_status add_pending(struct fct_local *local, struct pending *pending,
+                                 struct fct_index_mark mark, factum_error *err)
+{
+    factum_status status = fct_index_reserve(local->index, pending->count, err);
+    if (status == FACTUM_OK) {
+        fct_index_add(local->index, pending->entries, pending->count, mark);
+        pending->count = 0;
+    }
+    return status;
+}
+
+/* All records from |from| on, added whole batches at a time: a flush never covers half a batch. */
+static factum_status replay_from(struct fct_local *local, uint64_t from, struct pending *pending,
+                                 factum_error *err)
+{
+    struct fct_log_walk walk;
+    struct fct_record record;
+    uint64_t batch = 0;
+    factum_status status = fct_log_walk_init(&walk, local->log, from, err);
+    while (status == FACTUM_OK) {
+        status = fct_log_walk_next(&walk, &record, err);
+        if (status == FACTUM_OK && walk.batch_start != batch && pending->count >= REPLAY_ENTRIES) {
+            status = add_pending(local, pending,
+                                 (struct fct_index_mark){.position = walk.batch_start,
+                                                         .batch_number = walk.batch_number,
+                                                         .chain = walk.batch_chain},
+                                 err);
+        }
+        if (status == FACTUM_OK) {
+            status = pending_room(local, pending, err);
+        }
+        if (status == FACTUM_OK) {
+            batch = walk.batch_start;
+            local->created_last = record.created;
+            pending->count +=
+                entries_of_stored(local, &record, pending->entries + pending->count);
+        }
+    }
+    return status;
+}
+
+/* The created of the last record, below which none may fall again. */
+static factum_status load_created(struct fct_local *local, factum_error *err)
+{
+    struct fct_log_walk walk;
+    struct fct_record record;
+    factum_status status = fct_log_walk_init_backward(&walk, local->log, UINT64_MAX, err);
+    if (status == FACTUM_OK) {
+        status = fct_log_walk_previous(&walk, &record, err);
+    }
+    if (status == FACTUM_OK) {
+        local->created_last = record.created;
+    }
+    return status < 0 ? status : FACTUM_OK;
+}
+
+factum_status fct_local_replay(struct fct_local *local, factum_error *err)
+{
+    uint64_t end = fct_log_end(local->log);
+    struct fct_index_mark covered = fct_index_mark(local->index);
+    if (covered.position > end) {
+        factum_status status = fct_index_reset(local->index, err);
+        if (status != FACTUM_OK) {
+            return status;
+        }
+        covered = (struct fct_index_mark){.position = 0};
+    }
+    struct pending pending = {.entries = NULL};
+    factum_status status = load_created(local, err);
+    if (status == FACTUM_OK && covered.position < end) {
+        status = replay_from(local, covered.position, &pending, err);
+        if (status == FACTUM_DONE) {
+            struct fct_log_mark mark = fct_log_mark(local->log);
+            status = add_pending(
+                local, &pending,
+                (struct fct_index_mark){mark.position, mark.batch_number, mark.chain}, err);
+        }
+    }
+    fct_mem_free(local->mem, pending.entries);
+    return status;
+}
+
+static factum_status rebuild(struct fct_local *local, uint64_t from, uint64_t to,
+                             factum_error *err)
+{
+    struct fct_log_walk walk;
+    struct fct_record record;
+    factum_status status = fct_index_rebuild_begin(local->index, from, to, err);
+    if (status == FACTUM_OK) {
+        status = fct_log_walk_init(&walk, local->log, from, err);
+    }
+    while (status == FACTUM_OK) {
+        status = fct_log_walk_next(&walk, &record, err);
+        if (status != FACTUM_OK || record.position >= to) {
+            break;
+        }
+        struct fct_index_entry entries[FCT_ENTRIES_MAX];
+        size_t count = entries_of_stored(local, &record, entries);
+        status = fct_index_rebuild_add(local->index, entries, count, err);
+    }
+    return status < 0 ? status : fct_index_rebuild_end(local->index, err);
+}
+
+factum_status fct_local_mend_index(struct fct_local *local, factum_error *err)
+{
+    uint64_t from;
+    uint64_t to;
+    while (fct_index_missing(local->index, &from, &to)) {
+        fct_log_message(&local->sink, FACTUM_LOG_WARN, "index.rebuild",
+                        "positions %llu to %llu are indexed anew", (unsigned long long)from,
+                        (unsigned long long)to);
+        factum_status status = rebuild(local, from, to, err);
+        if (status != FACTUM_OK) {
+            return status;
+        }
+    }
+    return FACTUM_OK;
+}
