@@ -27,6 +27,7 @@
 #include "os/os.h"
 
 struct fct_log;
+struct fct_segment;
 
 /* Facts from outside the log about what was acknowledged: the index manifest's. A zeroed one
  * states nothing. */
@@ -42,6 +43,7 @@ struct fct_log_options {
     const char *dir;             /* <store>/log; made if missing, unless read_only */
     const factum_log_sink *sink; /* or NULL */
     struct fct_log_mark mark;
+    factum_uuid mark_store_id; /* |mark| counts only if the log is of this store */
     uint64_t segment_size_first; /* 0: 1 MiB. Rounded up to 4096 */
     uint64_t segment_size_max;   /* 0: 64 MiB */
     bool read_only;
@@ -131,13 +133,13 @@ void fct_log_prefetch(struct fct_log *log, uint64_t position);
  * what is visible when it gets there: after DONE it can be continued later. */
 struct fct_log_walk {
     struct fct_log *log;
-    const uint8_t *map; /* of the segment under way */
+    const struct fct_segment *segment; /* under way */
+    const uint8_t *map;                /* of it */
     uint64_t salt;
     uint64_t base;         /* of that segment */
     uint64_t position;     /* of the next record or batch header (forward), of its end (backward) */
     uint64_t batch_end;    /* end of the verified payload; position < batch_end: inside it */
     uint64_t limit;        /* fct_log_end() when last looked */
-    uint64_t segment_end;  /* end of what the segment holds */
     uint64_t chain;        /* expected in the next batch header; valid if chain_known */
     uint64_t batch_start;  /* position of the header of the batch under way */
     uint64_t batch_number; /* of it */

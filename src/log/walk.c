@@ -1,0 +1,336 @@
+/* walk.c - readers of the log: single records, and walks over all of them in either direction. Layer: log.
+ *
+ * Forward, a batch is verified as a whole when it is entered (its CRC and its place in the chain), and its
+ * records are taken apart without another look. Started inside a batch, and backward, each record is
+ * verified by itself. A record ends with its size and a batch header with a mark that no size can be, so
+ * that the bytes before any boundary say what to step over.
+ */
+#include <inttypes.h>
+#include <string.h>
+
+#include "codec/bytes.h"
+#include "core/check.h"
+#include "core/error.h"
+#include "log/log_int.h"
+
+static factum_status damaged(const struct fct_segment *segment, uint64_t position,
+                             const char *what, factum_error *err)
+{
+    char name[FCT_SEGMENT_NAME_SIZE];
+    fct_segment_name(segment->header.number, name);
+    return fct_fail(err, FACTUM_CORRUPT, "segment %s is damaged at position %" PRIu64 ": %s", name,
+                    position, what);
+}
+
+/* How far the bytes of |segment| may be read: its used size, but not beyond |limit|. */
+static uint64_t readable(const struct fct_segment *segment)
+{
+    return atomic_load_explicit(&segment->used, memory_order_acquire);
+}
+
+factum_status fct_log_read(struct fct_log *log, uint64_t position, struct fct_record *record,
+                           factum_error *err)
+{
+    struct fct_segment *segment = fct_log_segment_at(log, position);
+    if (segment == NULL || position % FCT_RECORD_ALIGN != 0) {
+        return fct_fail(err, FACTUM_CORRUPT, "no record can be at position %" PRIu64, position);
+    }
+    uint64_t offset = position - segment->header.base;
+    uint64_t used = readable(segment);
+    if (offset < FCT_SEGMENT_HEADER_SIZE + FCT_BATCH_HEADER_SIZE || offset >= used) {
+        return fct_fail(err, FACTUM_CORRUPT, "no record can be at position %" PRIu64, position);
+    }
+    const uint8_t *map = fct_segment_map(segment, err);
+    if (map == NULL) {
+        return FACTUM_IO;
+    }
+    if (fct_record_decode(map + offset, (size_t)(used - offset), position, segment->header.salt,
+                          true, record) != FACTUM_OK) {
+        return damaged(segment, position, "the record does not verify", err);
+    }
+    return FACTUM_OK;
+}
+
+void fct_log_prefetch(struct fct_log *log, uint64_t position)
+{
+    const struct fct_segment *segment = fct_log_segment_at(log, position);
+    if (segment == NULL) {
+        return;
+    }
+    const uint8_t *map = atomic_load_explicit(&segment->map, memory_order_relaxed);
+    uint64_t offset = position - segment->header.base;
+    if (map != NULL && offset < segment->map_size) {
+        FCT_PREFETCH(map + offset);
+        FCT_PREFETCH(map + offset + 64);
+        FCT_PREFETCH(map + offset + 128);
+        FCT_PREFETCH(map + offset + 192);
+        FCT_PREFETCH(map + offset + 256);
+        FCT_PREFETCH(map + offset + 320);
+        FCT_PREFETCH(map + offset + 384);
+    }
+}
+
+/* ---- standing somewhere ------------------------------------------------------------------------ */
+
+static factum_status enter(struct fct_log_walk *walk, struct fct_segment *segment,
+                           factum_error *err)
+{
+    walk->segment = segment;
+    walk->map = fct_segment_map(segment, err);
+    walk->salt = segment->header.salt;
+    walk->base = segment->header.base;
+    walk->batch_end = 0;
+    return walk->map == NULL ? FACTUM_IO : FACTUM_OK;
+}
+
+static bool header_at(const struct fct_log_walk *walk, uint64_t position,
+                      struct fct_batch_header *header)
+{
+    uint64_t offset = position - walk->base;
+    uint64_t used = readable(walk->segment);
+    return offset + FCT_BATCH_HEADER_SIZE <= used &&
+           fct_batch_header_decode(walk->map + offset, position, walk->salt, header) == FACTUM_OK &&
+           header->payload_size <= used - offset - FCT_BATCH_HEADER_SIZE;
+}
+
+static bool record_at(const struct fct_log_walk *walk, uint64_t position,
+                      struct fct_record *record)
+{
+    uint64_t offset = position - walk->base;
+    uint64_t used = readable(walk->segment);
+    return offset >= FCT_SEGMENT_HEADER_SIZE && offset < used &&
+           fct_record_decode(walk->map + offset, (size_t)(used - offset), position, walk->salt,
+                             true, record) == FACTUM_OK;
+}
+
+/* The last boundary (batch header or record) at or before |position|, and the one after it, found by
+ * stepping over batches and records from the start of the segment. CORRUPT if that meets damage. */
+static factum_status boundaries(const struct fct_log_walk *walk, uint64_t position,
+                                uint64_t *before, uint64_t *after, factum_error *err)
+{
+    uint64_t end = walk->base + readable(walk->segment);
+    uint64_t at = walk->base + FCT_SEGMENT_HEADER_SIZE;
+    struct fct_batch_header header;
+    *before = at;
+    *after = at;
+    while (at < end && at < position) {
+        if (!header_at(walk, at, &header)) {
+            return damaged(walk->segment, at, "no batch is there", err);
+        }
+        uint64_t batch_end = at + FCT_BATCH_HEADER_SIZE + header.payload_size;
+        *before = at;
+        *after = batch_end;
+        bool inside = position < batch_end && (header.flags & FCT_BATCH_SEAL) == 0;
+        uint64_t next = at + FCT_BATCH_HEADER_SIZE;
+        while (inside && next < batch_end) {
+            if (next > position) {
+                *after = next;
+                return FACTUM_OK;
+            }
+            *before = next;
+            uint32_t size = fct_record_peek_size(walk->map + (next - walk->base),
+                                                 (size_t)(batch_end - next));
+            if (size == 0) {
+                return damaged(walk->segment, next, "the record has no size", err);
+            }
+            next += size;
+            *after = next;
+        }
+        at = batch_end;
+    }
+    if (at == position) {
+        *before = at;
+        *after = at;
+    }
+    return FACTUM_OK;
+}
+
+factum_status fct_log_walk_init(struct fct_log_walk *walk, struct fct_log *log, uint64_t from,
+                                factum_error *err)
+{
+    uint64_t start = fct_log_start(log);
+    *walk = (struct fct_log_walk){.log = log, .limit = fct_log_end(log)};
+    from = from < start ? start : from;
+    from = from > walk->limit ? walk->limit : from;
+    from = (from + FCT_RECORD_ALIGN - 1) / FCT_RECORD_ALIGN * FCT_RECORD_ALIGN;
+    struct fct_segment *segment = fct_log_segment_at(log, from);
+    factum_status status = enter(walk, segment, err);
+    if (status != FACTUM_OK) {
+        return status;
+    }
+    uint64_t first = walk->base + FCT_SEGMENT_HEADER_SIZE;
+    walk->position = from < first ? first : from;
+    struct fct_batch_header header;
+    struct fct_record record;
+    if (walk->position == first) {
+        walk->chain = segment->header.chain;
+        walk->chain_known = true;
+    } else if (walk->position < walk->limit && !header_at(walk, walk->position, &header) &&
+               !record_at(walk, walk->position, &record)) {
+        /* No boundary. The usual case is "just after a record's start", from a checkpoint. */
+        uint64_t just_before = walk->position - FCT_RECORD_ALIGN;
+        if (record_at(walk, just_before, &record)) {
+            walk->position = just_before + record.size;
+        } else {
+            uint64_t before;
+            status = boundaries(walk, walk->position, &before, &walk->position, err);
+        }
+    }
+    return status;
+}
+
+/* ---- forward ----------------------------------------------------------------------------------------- */
+
+static factum_status enter_batch(struct fct_log_walk *walk, const struct fct_batch_header *header,
+                                 factum_error *err)
+{
+    const uint8_t *at = walk->map + (walk->position - walk->base);
+    if (walk->chain_known && header->chain != walk->chain) {
+        return damaged(walk->segment, walk->position, "the chain is broken", err);
+    }
+    if (fct_batch_payload_crc(header->chain, at + FCT_BATCH_HEADER_SIZE, header->payload_size) !=
+        header->payload_crc) {
+        return damaged(walk->segment, walk->position, "the batch does not verify", err);
+    }
+    walk->chain = fct_batch_chain(at);
+    walk->chain_known = true;
+    walk->batch_start = walk->position;
+    walk->batch_number = header->number;
+    walk->batch_chain = header->chain;
+    walk->position += FCT_BATCH_HEADER_SIZE;
+    walk->batch_end = walk->position + header->payload_size;
+    if ((header->flags & FCT_BATCH_SEAL) != 0) {
+        walk->position = walk->batch_end;
+    }
+    return FACTUM_OK;
+}
+
+/* At a boundary that is not inside a verified batch: a batch header or, if the walk began inside a batch,
+ * a record. DONE: a batch was entered. */
+static factum_status take_unverified(struct fct_log_walk *walk, struct fct_record *record,
+                                     factum_error *err)
+{
+    struct fct_batch_header header;
+    if (header_at(walk, walk->position, &header)) {
+        factum_status status = enter_batch(walk, &header, err);
+        return status == FACTUM_OK ? FACTUM_DONE : status;
+    }
+    if (!walk->chain_known && record_at(walk, walk->position, record)) {
+        walk->position += record->size;
+        return FACTUM_OK;
+    }
+    return damaged(walk->segment, walk->position, "no batch is there", err);
+}
+
+factum_status fct_log_walk_next(struct fct_log_walk *walk, struct fct_record *record,
+                                factum_error *err)
+{
+    for (;;) {
+        if (walk->position < walk->batch_end) {
+            uint64_t offset = walk->position - walk->base;
+            if (fct_record_decode(walk->map + offset, (size_t)(walk->batch_end - walk->position),
+                                  walk->position, walk->salt, false, record) != FACTUM_OK) {
+                return damaged(walk->segment, walk->position, "the record makes no sense", err);
+            }
+            walk->position += record->size;
+            return FACTUM_OK;
+        }
+        if (walk->position >= walk->limit) {
+            walk->limit = fct_log_end(walk->log);
+            if (walk->position >= walk->limit) {
+                return FACTUM_DONE;
+            }
+        }
+        factum_status status = FACTUM_DONE;
+        bool at_end = walk->position == walk->base + readable(walk->segment);
+        struct fct_segment *next =
+            at_end ? fct_log_segment_after(walk->log, walk->segment) : NULL;
+        if (next != NULL) {
+            status = enter(walk, next, err);
+            if (status != FACTUM_OK) {
+                return status;
+            }
+            walk->position = walk->base + FCT_SEGMENT_HEADER_SIZE;
+            continue;
+        }
+        status = take_unverified(walk, record, err);
+        if (status != FACTUM_DONE) {
+            return status;
+        }
+    }
+}
+
+/* ---- backward ------------------------------------------------------------------------------------------ */
+
+/* Where the records of a segment end, without its seal. */
+static uint64_t records_end(const struct fct_segment *segment)
+{
+    uint64_t used = readable(segment);
+    bool sealed = atomic_load(&segment->sealed) && used >= FCT_SEGMENT_HEADER_SIZE + FCT_SEAL_SIZE;
+    return segment->header.base + (sealed ? used - FCT_SEAL_SIZE : used);
+}
+
+factum_status fct_log_walk_init_backward(struct fct_log_walk *walk, struct fct_log *log,
+                                         uint64_t before, factum_error *err)
+{
+    *walk = (struct fct_log_walk){.log = log, .limit = fct_log_end(log)};
+    bool at_limit = before >= walk->limit;
+    before = at_limit ? walk->limit : before;
+    struct fct_segment *segment = fct_log_segment_at(log, before);
+    factum_status status = enter(walk, segment, err);
+    if (status != FACTUM_OK) {
+        return status;
+    }
+    uint64_t first = walk->base + FCT_SEGMENT_HEADER_SIZE;
+    uint64_t end = records_end(segment);
+    walk->position = before < first ? first : before > end ? end : before;
+    if (walk->position == first || walk->position == end) {
+        return FACTUM_OK;
+    }
+    struct fct_batch_header header;
+    struct fct_record record;
+    uint64_t aligned = walk->position / FCT_RECORD_ALIGN * FCT_RECORD_ALIGN;
+    if (aligned != walk->position || (!header_at(walk, aligned, &header) &&
+                                      !record_at(walk, aligned, &record))) {
+        uint64_t after;
+        status = boundaries(walk, walk->position, &walk->position, &after, err);
+    }
+    return status;
+}
+
+factum_status fct_log_walk_previous(struct fct_log_walk *walk, struct fct_record *record,
+                                    factum_error *err)
+{
+    for (;;) {
+        uint64_t first = walk->base + FCT_SEGMENT_HEADER_SIZE;
+        if (walk->position <= first) {
+            struct fct_segment *before = fct_log_segment_before(walk->log, walk->segment);
+            if (before == NULL) {
+                return FACTUM_DONE;
+            }
+            factum_status status = enter(walk, before, err);
+            if (status != FACTUM_OK) {
+                return status;
+            }
+            walk->position = records_end(before);
+            continue;
+        }
+        uint64_t room = walk->position - first;
+        uint32_t trailer = fct_get_u32(walk->map + (walk->position - walk->base) - 4);
+        if (trailer == FCT_BATCH_END_MARK) {
+            struct fct_batch_header header;
+            if (room < FCT_BATCH_HEADER_SIZE ||
+                !header_at(walk, walk->position - FCT_BATCH_HEADER_SIZE, &header)) {
+                return damaged(walk->segment, walk->position, "no batch header ends there", err);
+            }
+            walk->position -= FCT_BATCH_HEADER_SIZE;
+            continue;
+        }
+        if (trailer > room || !record_at(walk, walk->position - trailer, record) ||
+            record->size != trailer) {
+            return damaged(walk->segment, walk->position, "no record ends there", err);
+        }
+        walk->position -= trailer;
+        return FACTUM_OK;
+    }
+}
