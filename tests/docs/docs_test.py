@@ -1,0 +1,212 @@
+#!/usr/bin/env python3
+"""Runs what the documentation shows, so that it stays true. Prints TAP.
+
+README.md and docs/guide/*.md are read from top to bottom, each in a fresh directory:
+
+    ```sh              a block of commands, run by bash -e with the built programs on PATH
+    ```sh exit=4       the same; it has to end with this status
+    ```sh skip         not run here; may only name targets of the Makefile ("make demo"), which must exist
+    ```c               with a main(): compiled with warnings as errors, and run;
+                       without: compiled inside a function, not run
+    ```text            right after one of them: what it prints, standard error included. "..." stands for
+                       any text in a line, or alone on a line for any lines
+
+Other blocks are left alone. Links between the files are checked too, those inside docs/ as well.
+
+Environment, set by tests/docs/meson.build: FACTUM_BIN_PATH (directories, ':'), FACTUM_INCLUDE (directories,
+':'), FACTUM_LIBRARY (the library's file, then flags for the linker), CC.
+"""
+import os
+import pathlib
+import re
+import shlex
+import subprocess
+import sys
+import tempfile
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+TIME_LIMIT = 120
+WARNINGS = ["-std=c17", "-Wall", "-Wextra", "-Wpedantic", "-Wconversion", "-Werror"]
+PRELUDE = """#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <factum/factum.h>
+factum_status snippet(factum_store *store, factum_error *err);
+factum_status snippet(factum_store *store, factum_error *err)
+{
+    factum_status status = FACTUM_OK;
+    (void)status; (void)store; (void)err;
+"""
+
+
+class Block:
+    def __init__(self, language, options, text, line, expected):
+        self.language, self.options, self.text = language, options, text
+        self.line, self.expected = line, expected
+
+
+def blocks_of(path):
+    """The blocks of a file, each with the text block that follows it, if one does."""
+    found = []
+    lines = path.read_text(encoding="utf-8").split("\n")
+    inside = None
+    last_end = -1
+    for number, line in enumerate(lines, 1):
+        if inside is None and line.startswith("```"):
+            words = line[3:].split()
+            inside = (words[0] if words else "", words[1:], number)
+            body = []
+        elif inside is not None and line.startswith("```"):
+            language, options, start = inside
+            follows = all(not l.strip() for l in lines[last_end:start - 1]) and last_end >= 0
+            if language == "text" and found and follows and found[-1].expected is None:
+                found[-1].expected = body
+            elif language != "text":
+                found.append(Block(language, options, "\n".join(body) + "\n", start, None))
+            last_end = number if language != "text" else -1
+            inside = None
+        elif inside is not None:
+            body.append(line)
+    return found
+
+
+def matches(expected, actual):
+    pattern = ""
+    for line in expected:
+        if line.strip() == "...":
+            pattern += r"(?:[^\n]*\n)*?"
+        else:
+            parts = [re.escape(part) for part in line.rstrip().split("...")]
+            pattern += r"[^\n]*?".join(parts) + r"[ \t]*\n"
+    return re.fullmatch(pattern, actual.rstrip("\n") + "\n") is not None
+
+
+def environment(directory):
+    env = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
+    env["PATH"] = os.environ.get("FACTUM_BIN_PATH", "") + ":" + env.get("PATH", "")
+    env.update(TZ="UTC", LC_ALL="C.UTF-8", NO_COLOR="1", HOME=str(directory))
+    return env
+
+
+def run(command, directory):
+    try:
+        done = subprocess.run(command, cwd=directory, env=environment(directory),
+                              stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                              stderr=subprocess.STDOUT, timeout=TIME_LIMIT, check=False)
+    except subprocess.TimeoutExpired as late:
+        return 124, (late.stdout or b"").decode("utf-8", "replace") + "\n(timed out)\n"
+    return done.returncode, done.stdout.decode("utf-8", "replace")
+
+
+def compiler():
+    command = shlex.split(os.environ.get("CC", "cc")) + WARNINGS
+    for directory in os.environ.get("FACTUM_INCLUDE", str(ROOT / "include")).split(":"):
+        command += ["-I", directory]
+    return command
+
+
+def run_shell(block, directory):
+    if "skip" in block.options:
+        makefile = (ROOT / "Makefile").read_text() if (ROOT / "Makefile").exists() else ""
+        for line in filter(None, map(str.strip, block.text.split("\n"))):
+            words = line.split("#")[0].split()
+            if words[0] != "make":
+                return f"a skipped block may hold only make: {line}"
+            for target in words[1:]:
+                if "=" not in target and not re.search(rf"^[^\t#]*\b{re.escape(target)}\b[^=]*:",
+                                                       makefile, re.MULTILINE):
+                    return f"the Makefile has no target {target}"
+        return None
+    wanted = next((int(o[5:]) for o in block.options if o.startswith("exit=")), 0)
+    status, output = run(["bash", "-e", "-o", "pipefail", "-c", block.text], directory)
+    return judge(block, status, wanted, output)
+
+
+def run_c(block, directory):
+    source = directory / "example.c"
+    if "int main(" not in block.text:
+        source.write_text(PRELUDE + block.text + "\n    return status;\n}\n")
+        flags = ["-Wno-unused-variable", "-Wno-unused-but-set-variable", "-Wno-unused-parameter",
+                 "-Wno-unused-function", "-Wno-unused-value"]
+        status, output = run(compiler() + flags + ["-fsyntax-only", str(source)], directory)
+        return judge(block, status, 0, output)
+    source.write_text(block.text)
+    program = str(directory / "example")
+    library = shlex.split(os.environ.get("FACTUM_LIBRARY", "-lfactum"))
+    status, output = run(compiler() + [str(source), "-o", program] + library, directory)
+    if status == 0:
+        status, output = run([program], directory)
+    return judge(block, status, 0, output)
+
+
+def judge(block, status, wanted, output):
+    if status != wanted:
+        return f"ended with {status}, not {wanted}:\n{output}"
+    if block.expected is not None and not matches(block.expected, output):
+        return "printed something else:\n" + output + "instead of:\n" + "\n".join(block.expected)
+    return None
+
+
+def slug(heading):
+    text = re.sub(r"[`*]", "", heading.strip().lower())
+    return re.sub(r"[^\w\- ]", "", text).replace(" ", "-")
+
+
+def broken_links(path):
+    text = re.sub(r"^```.*?^```", "", path.read_text(encoding="utf-8"), flags=re.M | re.S)
+    broken = []
+    for target in re.findall(r"\]\(([^)\s]+)\)", text):
+        if re.match(r"[a-z]+:", target):
+            continue
+        name, _, anchor = target.partition("#")
+        file = (path.parent / name) if name else path
+        if not file.exists():
+            broken.append(target)
+        elif anchor and file.suffix == ".md":
+            headings = re.findall(r"^#+ (.*)$", file.read_text(encoding="utf-8"), re.M)
+            if anchor not in map(slug, headings):
+                broken.append(target)
+    return broken
+
+
+class Tap:
+    def __init__(self):
+        self.count = 0
+        self.failed = 0
+
+    def say(self, name, problem):
+        self.count += 1
+        self.failed += problem is not None
+        print(f"{'not ok' if problem else 'ok'} {self.count} - {name}", flush=True)
+        if problem:
+            print("\n".join("# " + line for line in problem.rstrip().split("\n")), flush=True)
+
+
+def main():
+    runnable = [ROOT / "README.md"] + sorted((ROOT / "docs" / "guide").glob("*.md"))
+    runnable += sorted((ROOT / "examples").glob("*/README.md"))
+    wanted = sys.argv[1:]
+    tap = Tap()
+    for path in runnable:
+        name = str(path.relative_to(ROOT))
+        if wanted and name not in wanted:
+            continue
+        with tempfile.TemporaryDirectory(prefix="factum-docs-") as directory:
+            for block in blocks_of(path):
+                runner = {"sh": run_shell, "c": run_c}.get(block.language)
+                if runner is not None:
+                    first = block.text.strip().split("\n")[0]
+                    problem = runner(block, pathlib.Path(directory))
+                    tap.say(f"{name}:{block.line} {first}".replace("#", "\\#"), problem)
+    for path in [ROOT / "README.md"] + sorted((ROOT / "docs").rglob("*.md")):
+        if not wanted:
+            broken = broken_links(path)
+            tap.say(f"links of {path.relative_to(ROOT)}",
+                    "broken: " + ", ".join(broken) if broken else None)
+    print(f"1..{tap.count}")
+    return 1 if tap.failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
