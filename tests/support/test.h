@@ -1,0 +1,47 @@
+/* test.h - cmocka with its wants satisfied, and the few checks that every test uses. */
+#ifndef FCT_TESTS_SUPPORT_TEST_H
+#define FCT_TESTS_SUPPORT_TEST_H
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include <factum/base.h>
+
+/* The call succeeded; else its error text is printed. |err| is a factum_error. */
+#define assert_ok(call, err)                                                                       \
+    do {                                                                                           \
+        factum_status status_ = (call);                                                            \
+        if (status_ != FACTUM_OK) {                                                                \
+            print_error("%s: %s: %s\n", #call, factum_status_name(status_),                        \
+                        status_ < 0 ? (err).text : "");                                            \
+            fail();                                                                                \
+        }                                                                                          \
+    } while (0)
+
+/* The call ended with |expected|. */
+#define assert_status(call, expected)                                                              \
+    do {                                                                                           \
+        factum_status status_ = (call);                                                            \
+        if (status_ != (expected)) {                                                               \
+            print_error("%s: %s, not %s\n", #call, factum_status_name(status_),                    \
+                        factum_status_name(expected));                                             \
+            fail();                                                                                \
+        }                                                                                          \
+    } while (0)
+
+/* The error text holds |part|. */
+#define assert_text(err, part)                                                                     \
+    do {                                                                                           \
+        if (strstr((err).text, (part)) == NULL) {                                                  \
+            print_error("\"%s\" does not hold \"%s\"\n", (err).text, (part));                      \
+            fail();                                                                                \
+        }                                                                                          \
+    } while (0)
+
+#endif
