@@ -1,0 +1,310 @@
+#!/usr/bin/env bash
+# examples_test.sh - the example programs, run as a user would. Prints TAP.
+#
+#     examples_test.sh FACTUM EXAMPLES [DATA]
+#
+# FACTUM is the command line, EXAMPLES the directory of the example programs, DATA a directory with order
+# data (northwind-orders.ndjson.gz, ...); what needs it is skipped where it is missing.
+set -u
+factum=$(realpath "$1")
+examples=$(realpath "$2")
+root=$(cd "$(dirname "$0")/../.." && pwd)
+data=${3:-${FACTUM_DATA:-$root/../shared/data}}
+work=$(mktemp -d "${TMPDIR:-/tmp}/factum-examples.XXXXXX")
+trap 'rm -rf "$work"' EXIT
+cd "$work" || exit 1
+export LC_ALL=C.UTF-8 TZ=UTC NO_COLOR=1 HOME="$work"
+export GIT_CONFIG_NOSYSTEM=1 GIT_AUTHOR_NAME='Ann Author' GIT_AUTHOR_EMAIL=ann@example.org
+export GIT_COMMITTER_NAME='Cy Committer' GIT_COMMITTER_EMAIL=cy@example.org
+unset GIT_DIR GIT_WORK_TREE GIT_INDEX_FILE
+count=0
+failed=0
+
+# ok NAME COMMAND...: the command succeeds. Its output is shown if not.
+ok() {
+    local name=$1 status=0
+    shift
+    count=$((count + 1))
+    "$@" >"$work/out" 2>&1 || status=$?
+    if [ $status -eq 0 ]; then
+        echo "ok $count - $name"
+    else
+        failed=1
+        echo "not ok $count - $name"
+        echo "# status $status of: $*"
+        sed 's/^/# /' "$work/out" | head -40
+    fi
+}
+
+skip() {
+    count=$((count + 1))
+    echo "ok $count - $1 # SKIP $2"
+}
+
+# refuses STATUS TEXT COMMAND...: ends with STATUS and says TEXT.
+refuses() {
+    local wanted=$1 text=$2 status=0 said
+    shift 2
+    said=$("$@" 2>&1) || status=$?
+    printf '%s\n(status %s)\n' "$said" "$status"
+    [ $status -eq "$wanted" ] && case $said in *"$text"*) ;; *) return 1 ;; esac
+}
+
+same() {
+    diff -u <(printf '%s\n' "$1") <(printf '%s\n' "$2")
+}
+
+# One number of the row STATUS of a report on standard input.
+row() {
+    awk -v name="$1" -v column="$2" 'substr($0, 1, 15) ~ "^" name " *$" {
+        $0 = substr($0, 16); print $column }'
+}
+
+# ---- orders ---------------------------------------------------------------------------------------
+
+story() {
+    "$examples/orders-story" story.factum >story.txt || return
+    grep -q 'written before' story.txt || return
+    grep -q 'Refused:' story.txt || return
+    grep -q '^   4  2026-03-05T10:30:00Z  OrderDelivered  {"signed":true}$' story.txt || return
+    same "$(sed -n '/at revision 1:/,/^$/p' story.txt | sed -n 's/.*status *//p')" 'payment failed' &&
+        same "$(sed -n '/on 4 March/,/^$/p' story.txt | sed -n 's/.*status *//p')" 'shipped' &&
+        same "$(sed -n '/state now/,$p' story.txt | sed -n 's/.*status *//p')" 'delivered'
+}
+
+same_bytes() {
+    "$examples/orders-generate" --orders 2000 --seed 7 >a.ndjson || return
+    "$examples/orders-generate" --orders 2000 --seed 7 >b.ndjson || return
+    "$examples/orders-generate" --orders 2000 --seed 8 >c.ndjson || return
+    cmp a.ndjson b.ndjson || return
+    ! cmp -s a.ndjson c.ndjson || return
+    same "$(sha256sum <a.ndjson | cut -c1-16)" "$(cat "$root/examples/orders/seed-7.sha256")"
+}
+
+# What the generated lines add up to, computed apart from the fold.
+sums() {
+    python3 - "$1" <<'END'
+import json, sys
+orders, events, total, paid, refunded, delivered = set(), 0, 0, 0, 0, 0
+last = ""
+for line in open(sys.argv[1]):
+    event = json.loads(line)
+    assert event["time"] >= last, "not in order of time"
+    last = event["time"]
+    orders.add(event["stream"])
+    events += 1
+    data = event["data"]
+    total += data["totalCents"] if event["type"] == "OrderPlaced" else 0
+    paid += data["amountCents"] if event["type"] == "PaymentReceived" else 0
+    refunded += data["amountCents"] if event["type"] == "PaymentRefunded" else 0
+print(len(orders), events, total, paid, refunded)
+END
+}
+
+generated() {
+    "$factum" import generated.factum a.ndjson || return
+    "$examples/orders-report" generated.factum >report.txt || return
+    cat report.txt
+    same "$(for i in 1 2 3 4 6; do row all $i <report.txt; done | xargs)" "$(sums a.ndjson)"
+}
+
+piped() {
+    "$examples/orders-generate" --orders 50 --seed 3 | "$factum" import piped.factum - || return
+    same "$("$examples/orders-report" piped.factum | row all 1)" 50
+}
+
+# The report as of a time is the report of the events up to then.
+past_report() {
+    python3 -c 'import json, sys
+for line in sys.stdin:
+    if json.loads(line)["time"] <= "2025-06-30T12:00:00Z": sys.stdout.write(line)' \
+        <a.ndjson >half.ndjson || return
+    "$factum" import half.factum half.ndjson || return
+    same "$("$examples/orders-report" half.factum)" \
+        "$("$examples/orders-report" generated.factum --at 2025-06-30T12:00:00Z)"
+}
+
+past_of_one() {
+    local first
+    first=$("$examples/orders-show" generated.factum order-1 --revision 0) || return
+    printf '%s\n' "$first"
+    same "$(sed -n 's/^  status *//p' <<<"$first")" placed
+    same "$(grep -c '^ *[0-9]* .*order' <<<"$first")" "$(grep -c '^ *0 ' <<<"$first")"
+}
+
+northwind() {
+    gzip -dc "$data/northwind-orders.ndjson.gz" | "$factum" import northwind.factum - || return
+    "$examples/orders-report" northwind.factum >report.txt || return
+    cat report.txt
+    same "$(for i in 1 2 3; do row all $i <report.txt; done | xargs)" '830 1639 126579302' &&
+        same "$(row shipped 1 <report.txt) $(row placed 1 <report.txt)" '809 21'
+}
+
+rentals() {
+    gzip -dc "$data/rental-orders.ndjson.gz" | "$factum" import rental.factum - || return
+    "$examples/orders-report" rental.factum --category rental >report.txt || return
+    cat report.txt
+    same "$(for i in 1 2 4; do row all $i <report.txt; done | xargs)" '16044 47954 6741651' &&
+        same "$(row returned 1 <report.txt) $(row paid 1 <report.txt)" '15861 183'
+}
+
+ok 'orders-story tells its story' story
+ok 'orders-story does not tell it twice in one store' \
+    refuses 1 'order-1001' "$examples/orders-story" story.factum
+ok 'the same seed gives the same bytes' same_bytes
+ok 'generated orders add up' generated
+ok 'generated orders come through a pipe' piped
+ok 'a report as of a time is the report of the events until then' past_report
+ok 'an order at its first revision is placed' past_of_one
+ok 'orders-show names an order that is missing' \
+    refuses 1 'order-none' "$examples/orders-show" generated.factum order-none
+ok 'orders-show refuses a time that is none' \
+    refuses 2 usage "$examples/orders-show" generated.factum order-1 --at noon
+ok 'orders-report does not make a store' refuses 1 '' "$examples/orders-report" none.factum
+ok 'orders-generate refuses no orders' refuses 2 usage "$examples/orders-generate" --orders 0
+if [ -f "$data/northwind-orders.ndjson.gz" ]; then
+    ok 'the northwind orders add up' northwind
+    ok 'the rentals add up' rentals
+else
+    skip 'the northwind orders add up' 'no order data'
+    skip 'the rentals add up' 'no order data'
+fi
+
+# ---- git -------------------------------------------------------------------------------------------
+
+new_repository() {
+    git init -q "$1" && git -C "$1" symbolic-ref HEAD refs/heads/main
+}
+
+commit() {
+    git -C "$1" add -A && GIT_COMMITTER_DATE="$3" GIT_AUTHOR_DATE="$3" git -C "$1" commit -q -m "$2"
+}
+
+# A merge, a rename, a deletion, a binary file, and names of every kind.
+odd_repository() {
+    new_repository odd || return
+    (
+        cd odd && seq 1 30 >plain && printf 'x\0y' >binary && echo 1 >'with blank' &&
+            echo 1 >$'new\nline' && echo 1 >'100%' && echo 1 >$'not-utf8-\xff' && echo 1 >münster &&
+            echo 1 >gone
+    ) || return
+    commit odd first 2026-01-01T10:00:00Z || return
+    git -C odd mv plain moved && rm odd/gone && seq 1 31 >odd/moved || return
+    commit odd 'second "quoted" \ and	tab' 2026-01-02T10:00:00Z || return
+    git -C odd checkout -q -b side HEAD~1 && echo s >odd/side || return
+    GIT_AUTHOR_NAME='' GIT_AUTHOR_EMAIL=bo@example.org commit odd side 2026-01-03T10:00:00Z 2>/dev/null ||
+        GIT_AUTHOR_NAME=Bo GIT_AUTHOR_EMAIL=bo@example.org commit odd side 2026-01-03T10:00:00Z || return
+    git -C odd checkout -q main || return
+    GIT_COMMITTER_DATE=2026-01-04T10:00:00Z GIT_AUTHOR_DATE=2026-01-04T10:00:00Z \
+        git -C odd merge -q -m merge side
+}
+
+imported() {
+    odd_repository || return
+    same "$("$examples/git-import" odd.factum odd)" \
+        '4 commits: 4 new, 0 recognised; 16 events written' &&
+        "$factum" verify odd.factum
+}
+
+again() {
+    same "$("$examples/git-import" odd.factum odd)" \
+        '4 commits: 0 new, 4 recognised; 0 events written'
+}
+
+state_is() {
+    local state
+    state=$("$examples/git-report" odd.factum state "${@:2}") || return
+    same "$1" "$(awk '$1 != "last" { print $2 }' <<<"$state" | xargs)"
+}
+
+renamed() {
+    "$examples/git-report" odd.factum file moved >moved.txt || return
+    grep -q 'FileRenamed  *+1 -0  from plain$' moved.txt || return
+    "$examples/git-report" odd.factum file plain | grep -q 'FileDeleted  *+0 -0  to moved$'
+}
+
+odd_names() {
+    "$examples/git-report" odd.factum file $'new\nline' &&
+        "$examples/git-report" odd.factum file $'not-utf8-\xff' &&
+        "$examples/git-report" odd.factum file '100%' &&
+        "$examples/git-report" odd.factum file münster &&
+        "$factum" read odd.factum --stream 'file-new%0Aline'
+}
+
+new_commits() {
+    echo 2 >>odd/münster
+    commit odd third 2026-01-05T10:00:00Z || return
+    same "$("$examples/git-import" odd.factum odd)" \
+        '5 commits: 1 new, 4 recognised; 2 events written'
+}
+
+shallow() {
+    git clone -q --depth 1 "file://$work/odd" shallow || return
+    "$examples/git-import" shallow.factum shallow 2>notes.txt >said.txt || return
+    grep -q 'this clone is shallow' notes.txt && grep -q '^1 commits: 1 new' said.txt || return
+    git -C shallow fetch -q --unshallow || return
+    refuses 1 'Import into a new store' "$examples/git-import" shallow.factum shallow
+}
+
+huge() {
+    new_repository huge || return
+    python3 -c 'print("""blob
+mark :1
+data 2
+x
+commit refs/heads/main
+committer Cy <cy@example.org> 1767225600 +0000
+data 4
+huge""")
+for i in range(60000): print(f"M 100644 :1 d{i % 100}/f{i}")' |
+        git -C huge fast-import --quiet || return
+    same "$("$examples/git-import" huge.factum huge)" \
+        '1 commits: 1 new, 0 recognised; 60001 events written' &&
+        same "$("$examples/git-import" huge.factum huge)" \
+            '1 commits: 0 new, 1 recognised; 0 events written' &&
+        same "$("$examples/git-report" huge.factum state | awk '$1 == "files" { print $2 }')" 60000
+}
+
+own_history() {
+    "$examples/git-import" own.factum "$root" || return
+    local commits
+    commits=$(git -C "$root" rev-list --count HEAD)
+    "$examples/git-report" own.factum state >state.txt || return
+    same "$(awk '$1 == "commits" { print $2 }' state.txt)" "$commits" || return
+    if [ "$(git -C "$root" rev-list --merges --count HEAD)" -eq 0 ] &&
+        [ "$(git -C "$root" rev-parse --is-shallow-repository)" = false ]; then
+        same "$(awk '$1 == "files" { print $2 }' state.txt)" \
+            "$(git -C "$root" ls-tree -r --name-only HEAD | wc -l)" || return
+    fi
+    "$examples/git-report" own.factum busiest 3 && "$factum" verify own.factum
+}
+
+if command -v git >"$work/out"; then
+    ok 'a repository with odd names, a merge and a rename is imported' imported
+    ok 'a second import recognises every commit' again
+    ok 'the state now' state_is '4 8 35 2'
+    ok 'the state as of a time' state_is '1 8 35 1' 2026-01-01T12:00:00Z
+    ok 'the state as of a commit' state_is '1 8 35 1' "$(git -C odd rev-list --max-parents=0 main)"
+    ok 'a commit that is not there is refused' \
+        refuses 1 'no such commit' "$examples/git-report" odd.factum state 0123abcd
+    ok 'a rename is in both histories' renamed
+    ok 'files with odd names have histories' odd_names
+    ok 'later commits are added' new_commits
+    ok 'a shallow clone is noted, and what it left out is not mixed in' shallow
+    ok 'a commit of 60,000 files is imported in parts' huge
+    ok 'an empty repository is told from a broken one' eval \
+        'new_repository empty && refuses 1 "no commits yet" "$examples/git-import" e.factum empty'
+    ok 'what is no repository is refused' \
+        refuses 1 'not a git repository' "$examples/git-import" e.factum /
+    ok 'git-report shows its usage' refuses 2 usage "$examples/git-report" odd.factum
+    if git -C "$root" rev-parse --verify -q HEAD >"$work/out" 2>&1; then
+        ok 'the history of this clone is imported' own_history
+    else
+        skip 'the history of this clone is imported' 'this is no clone'
+    fi
+else
+    skip 'git examples' 'git is not installed'
+fi
+
+echo "1..$count"
+exit $failed
