@@ -1,0 +1,257 @@
+/* memtable.c - see memtable.h. Layer: index. */
+#include "index/memtable.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "codec/bytes.h"
+#include "core/check.h"
+
+enum {
+    BLOCK_SIZE = 64 << 10,
+    CHUNK_MIN = 24,  /* bytes of the first chunk of a list */
+    CHUNK_MAX = 512, /* and of the biggest */
+    ENTRIES_FIRST = 1024,
+    UNIT = 4, /* of positions */
+};
+
+struct fct_arena_block {
+    struct fct_arena_block *next;
+    uint8_t bytes[];
+};
+
+#define CHUNK_SIZE(payload) ((sizeof(struct fct_chunk) + (payload) + 7) / 8 * 8)
+#define BLOCK_WASTE CHUNK_SIZE(CHUNK_MAX) /* what the end of a block may leave unused */
+
+struct fct_memtable *fct_memtable_create(const struct fct_mem *mem, struct fct_index_mark from)
+{
+    struct fct_memtable *table = fct_mem_zalloc(mem, 1, sizeof *table);
+    if (table == NULL) {
+        return NULL;
+    }
+    table->mem = mem;
+    table->entries = fct_mem_zalloc(mem, ENTRIES_FIRST, sizeof *table->entries);
+    table->entry_mask = ENTRIES_FIRST - 1;
+    table->memory = sizeof *table + ENTRIES_FIRST * sizeof *table->entries;
+    table->from = from.position;
+    table->mark = from;
+    table->references = 1;
+    if (table->entries == NULL) {
+        fct_mem_free(mem, table);
+        return NULL;
+    }
+    return table;
+}
+
+static void free_blocks(const struct fct_mem *mem, struct fct_arena_block *block)
+{
+    while (block != NULL) {
+        struct fct_arena_block *next = block->next;
+        fct_mem_free(mem, block);
+        block = next;
+    }
+}
+
+void fct_memtable_destroy(struct fct_memtable *table)
+{
+    if (table != NULL) {
+        free_blocks(table->mem, table->blocks);
+        free_blocks(table->mem, table->spare);
+        fct_mem_free(table->mem, table->entries);
+        fct_mem_free(table->mem, table);
+    }
+}
+
+static struct fct_mem_entry *place_of(struct fct_mem_entry *entries, uint32_t mask,
+                                      const struct fct_index_key *key)
+{
+    uint32_t at = (uint32_t)(key->hash.low ^ (uint64_t)key->kind * UINT64_C(0x9e3779b1)) & mask;
+    while (entries[at].count != 0 && !fct_index_key_equal(&entries[at].key, key)) {
+        at = (at + 1) & mask;
+    }
+    return &entries[at];
+}
+
+static bool grow_entries(struct fct_memtable *table, size_t keys)
+{
+    uint64_t size = (uint64_t)table->entry_mask + 1;
+    while (keys * 4 > size * 3) {
+        size *= 2;
+    }
+    if (size == (uint64_t)table->entry_mask + 1) {
+        return true;
+    }
+    struct fct_mem_entry *entries = fct_mem_zalloc(table->mem, size, sizeof *entries);
+    if (entries == NULL) {
+        return false;
+    }
+    for (uint32_t i = 0; i <= table->entry_mask; i++) {
+        if (table->entries[i].count != 0) {
+            *place_of(entries, (uint32_t)(size - 1), &table->entries[i].key) = table->entries[i];
+        }
+    }
+    table->memory += (size - table->entry_mask - 1) * sizeof *entries;
+    fct_mem_free(table->mem, table->entries);
+    table->entries = entries;
+    table->entry_mask = (uint32_t)(size - 1);
+    return true;
+}
+
+bool fct_memtable_reserve(struct fct_memtable *table, size_t count)
+{
+    /* Growing is done for the keys that there are, and at most doubled for those that may come. */
+    if (!grow_entries(table, table->key_count + count)) {
+        return false;
+    }
+    table->reserved = count * CHUNK_SIZE(CHUNK_MIN);
+    while (table->block_left + table->spare_size < table->reserved + BLOCK_WASTE) {
+        struct fct_arena_block *block = fct_mem_alloc(table->mem, sizeof *block + BLOCK_SIZE);
+        if (block == NULL) {
+            return false;
+        }
+        block->next = table->spare;
+        table->spare = block;
+        table->spare_size += BLOCK_SIZE - BLOCK_WASTE;
+        table->memory += BLOCK_SIZE;
+    }
+    return true;
+}
+
+static uint8_t *take(struct fct_memtable *table, size_t size)
+{
+    if (table->block_left < size) {
+        struct fct_arena_block *block = table->spare;
+        FCT_ASSERT(block != NULL);
+        table->spare = block->next;
+        table->spare_size -= BLOCK_SIZE - BLOCK_WASTE;
+        block->next = table->blocks;
+        table->blocks = block;
+        table->block_left = BLOCK_SIZE;
+    }
+    uint8_t *taken = table->blocks->bytes + (BLOCK_SIZE - table->block_left);
+    table->block_left -= size;
+    return taken;
+}
+
+static struct fct_chunk *new_chunk(struct fct_memtable *table, struct fct_mem_entry *entry,
+                                   uint64_t position)
+{
+    size_t payload = entry->tail == NULL ? CHUNK_MIN : (size_t)entry->tail->size * 2;
+    payload = payload > CHUNK_MAX ? CHUNK_MAX : payload;
+    size_t available = table->block_left + table->spare_size;
+    if (available < CHUNK_SIZE(payload) + BLOCK_WASTE + table->reserved) {
+        payload = CHUNK_MIN; /* what was promised to others is not touched */
+    }
+    struct fct_chunk *chunk = (struct fct_chunk *)(void *)take(table, CHUNK_SIZE(payload));
+    *chunk = (struct fct_chunk){
+        .first = position, .ordinal = entry->count, .count = 1, .size = (uint16_t)payload};
+    if (entry->tail == NULL) {
+        entry->head = chunk;
+    } else {
+        entry->tail->next = chunk;
+    }
+    entry->tail = chunk;
+    return chunk;
+}
+
+void fct_memtable_add(struct fct_memtable *table, const struct fct_index_entry *added)
+{
+    FCT_ASSERT(added->position % UNIT == 0);
+    struct fct_mem_entry *entry = place_of(table->entries, table->entry_mask, &added->key);
+    if (entry->count == 0) {
+        *entry = (struct fct_mem_entry){.key = added->key};
+        table->key_count++;
+    }
+    FCT_ASSERT(entry->count == 0 || added->position > entry->last);
+    struct fct_chunk *tail = entry->tail;
+    uint64_t delta = (added->position - entry->last) / UNIT;
+    if (tail == NULL || tail->size - tail->used < FCT_VARINT_SIZE_MAX) {
+        (void)new_chunk(table, entry, added->position);
+    } else {
+        tail->used = (uint16_t)(tail->used + fct_varint_put(tail->bytes + tail->used, delta));
+        tail->count++;
+    }
+    size_t promised = CHUNK_SIZE(CHUNK_MIN);
+    table->reserved -= table->reserved < promised ? table->reserved : promised;
+    entry->last = added->position;
+    entry->count++;
+    table->posting_count++;
+}
+
+const struct fct_mem_entry *fct_memtable_find(const struct fct_memtable *table,
+                                              const struct fct_index_key *key)
+{
+    const struct fct_mem_entry *entry = place_of(table->entries, table->entry_mask, key);
+    return entry->count == 0 ? NULL : entry;
+}
+
+uint32_t fct_mem_entry_read(const struct fct_mem_entry *entry, uint64_t ordinal,
+                            uint64_t *positions, uint32_t room)
+{
+    const struct fct_chunk *chunk = entry->head;
+    uint32_t done = 0;
+    while (chunk != NULL && chunk->ordinal + (uint64_t)chunk->count <= ordinal) {
+        chunk = chunk->next;
+    }
+    for (; chunk != NULL && done < room; chunk = chunk->next) {
+        uint64_t position = chunk->first;
+        size_t at = 0;
+        for (uint64_t i = chunk->ordinal;;) {
+            if (i >= ordinal && done < room) {
+                positions[done++] = position;
+            }
+            if (++i == chunk->ordinal + (uint64_t)chunk->count || done == room) {
+                break;
+            }
+            uint64_t delta = 0;
+            at += fct_varint_get(chunk->bytes + at, (size_t)(chunk->used - at), &delta);
+            position += delta * UNIT;
+        }
+    }
+    return done;
+}
+
+uint64_t fct_mem_entry_seek(const struct fct_mem_entry *entry, uint64_t position)
+{
+    if (entry->last < position) {
+        return entry->count;
+    }
+    const struct fct_chunk *chunk = entry->head;
+    while (chunk->next != NULL && chunk->next->first <= position) {
+        chunk = chunk->next;
+    }
+    uint64_t ordinal = chunk->ordinal;
+    uint64_t at_position = chunk->first;
+    size_t at = 0;
+    while (at_position < position && ordinal + 1 < chunk->ordinal + (uint64_t)chunk->count) {
+        uint64_t delta = 0;
+        at += fct_varint_get(chunk->bytes + at, (size_t)(chunk->used - at), &delta);
+        at_position += delta * UNIT;
+        ordinal++;
+    }
+    return at_position < position ? ordinal + 1 : ordinal;
+}
+
+static int compare_entries(const void *a, const void *b)
+{
+    const struct fct_mem_entry *const *x = a;
+    const struct fct_mem_entry *const *y = b;
+    return fct_index_key_compare(&(*x)->key, &(*y)->key);
+}
+
+const struct fct_mem_entry **fct_memtable_sorted(const struct fct_memtable *table)
+{
+    const struct fct_mem_entry **sorted =
+        fct_mem_zalloc(table->mem, table->key_count + 1u, sizeof *sorted);
+    if (sorted == NULL) {
+        return NULL;
+    }
+    size_t count = 0;
+    for (uint32_t i = 0; i <= table->entry_mask; i++) {
+        if (table->entries[i].count != 0) {
+            sorted[count++] = &table->entries[i];
+        }
+    }
+    qsort(sorted, count, sizeof *sorted, compare_entries);
+    return sorted;
+}

@@ -1,0 +1,87 @@
+/* memtable.h - the newest postings, in memory. Layer: index, private to it.
+ *
+ * A hash table from key to a list of chunks; a chunk holds a run of positions as varints of the difference
+ * to the one before, in units of 4:
+ *
+ *   entry -> [first | ordinal | varint varint ...] -> [first | ordinal | varint ...] -> ...
+ *
+ * Memory comes from an arena in blocks and goes all at once. After reserve(n), n adds cannot fail.
+ * One writer; readers hold the index's lock.
+ */
+#ifndef FCT_INDEX_MEMTABLE_H
+#define FCT_INDEX_MEMTABLE_H
+
+#include "index/index.h"
+
+struct fct_chunk {
+    struct fct_chunk *next;
+    uint64_t first;   /* position of its first posting */
+    uint32_t ordinal; /* of that */
+    uint16_t count;
+    uint16_t size; /* of bytes */
+    uint16_t used;
+    uint8_t bytes[];
+};
+
+struct fct_mem_entry {
+    struct fct_index_key key;
+    uint32_t count; /* 0: an empty place */
+    uint64_t last;  /* position */
+    struct fct_chunk *head;
+    struct fct_chunk *tail;
+};
+
+struct fct_arena_block;
+
+struct fct_memtable {
+    const struct fct_mem *mem;
+    struct fct_mem_entry *entries;
+    uint32_t entry_mask;
+    uint32_t key_count;
+    uint64_t posting_count;
+    struct fct_arena_block *blocks; /* the first one is in use, those behind it are full */
+    struct fct_arena_block *spare;
+    size_t block_left; /* of the one in use */
+    size_t spare_size;
+    size_t reserved; /* bytes that adds under reservation may still need */
+    size_t memory;
+    uint64_t from;               /* the log from here on ... */
+    struct fct_index_mark mark;  /* ... to here is in it */
+    uint32_t references;         /* by versions; under the index's lock */
+};
+
+struct fct_memtable *fct_memtable_create(const struct fct_mem *mem, struct fct_index_mark from);
+/* Accepts NULL. */
+void fct_memtable_destroy(struct fct_memtable *table);
+/* False without memory. */
+FCT_MUST_USE bool fct_memtable_reserve(struct fct_memtable *table, size_t count);
+void fct_memtable_add(struct fct_memtable *table, const struct fct_index_entry *entry);
+/* NULL if there is none. */
+const struct fct_mem_entry *fct_memtable_find(const struct fct_memtable *table,
+                                              const struct fct_index_key *key);
+/* Up to |room| positions from |ordinal| on; returns how many. */
+uint32_t fct_mem_entry_read(const struct fct_mem_entry *entry, uint64_t ordinal, uint64_t *positions,
+                            uint32_t room);
+/* The ordinal of the first posting at or after |position|, count if there is none. */
+uint64_t fct_mem_entry_seek(const struct fct_mem_entry *entry, uint64_t position);
+
+/* Order of runs: kind, hash. */
+static inline int fct_index_key_compare(const struct fct_index_key *a,
+                                        const struct fct_index_key *b)
+{
+    if (a->kind != b->kind) {
+        return a->kind < b->kind ? -1 : 1;
+    }
+    return fct_hash128_compare(a->hash, b->hash);
+}
+
+static inline bool fct_index_key_equal(const struct fct_index_key *a,
+                                       const struct fct_index_key *b)
+{
+    return a->kind == b->kind && fct_hash128_equal(a->hash, b->hash);
+}
+
+/* The entries in the order of runs, as an array that the caller frees; NULL without memory. */
+FCT_MUST_USE const struct fct_mem_entry **fct_memtable_sorted(const struct fct_memtable *table);
+
+#endif

@@ -1,0 +1,151 @@
+/* run.h - an immutable run of postings in a file. Layer: index, private to it.
+ *
+ *   [block 0][block 1]...[block n-1][block index][filter][footer]
+ *
+ * Block, 4096 bytes: entries, then from the end backwards
+ *   4092  4  CRC-32C of [0, 4092), continued from run number * 2^20 + block number (mixed)
+ *   4090  2  number of entries m
+ *   4090 - 2m  offsets of the entries, 2 bytes each, in order
+ * Entry: kind 1 | hash high 8 | hash low 8 | count varint | ordinal of the first varint |
+ *        first position / 4 varint | (count - 1) differences / 4, varints
+ * Entries are sorted by kind, hash, ordinal. A list that does not fit goes on in the next block as another
+ * entry of the same key.
+ *
+ * Block index: for each block 32 bytes: hash high 8 | hash low 8 | first position 8 | ordinal 4 | kind 1 | 0 (3),
+ * those of its first entry.
+ * Filter: filter.h.
+ *
+ * Footer, 160 bytes:
+ *     0  8  magic "FACTUMRN"     8  4  format (1)      12  4  level
+ *    16 16  store id            32  8  hash seed       40  8  run number
+ *    48  8  from                56  8  to (positions of the log that it covers)
+ *    64  8  batch number at to  72  8  chain at to
+ *    80  8  block count         88  8  key count       96  8  posting count
+ *   104  8  filter size        112  4  CRC-32C of the block index   116  4  CRC-32C of the filter
+ *   120 36  zero               156  4  CRC-32C of [0, 156)
+ */
+#ifndef FCT_INDEX_RUN_H
+#define FCT_INDEX_RUN_H
+
+#include <stdatomic.h>
+
+#include "index/memtable.h"
+
+#define FCT_RUN_BLOCK_SIZE 4096u
+#define FCT_RUN_FOOTER_SIZE 160u
+#define FCT_RUN_FORMAT 1u
+#define FCT_RUN_INDEX_ENTRY_SIZE 32u
+
+struct fct_run_info {
+    factum_uuid store_id;
+    uint64_t seed;
+    uint64_t number;
+    uint64_t from;
+    struct fct_index_mark mark; /* .position is the end of what it covers */
+    uint32_t level;
+    uint64_t block_count;
+    uint64_t key_count;
+    uint64_t posting_count;
+    uint64_t filter_size;
+    uint64_t file_size;
+};
+
+struct fct_run {
+    const struct fct_os *os;
+    const struct fct_mem *mem;
+    struct fct_file *file;
+    struct fct_run_info info;
+    const uint8_t *map;
+    const uint8_t *block_index;
+    const uint8_t *filter;
+    _Atomic uint64_t *verified; /* a bit a block */
+    _Atomic bool bad;           /* a block failed: the run is not to be used */
+    uint32_t references;        /* by versions; under the index's lock */
+    bool doomed;                /* remove the file with the last reference */
+    char path[FCT_PATH_SIZE];
+};
+
+#define FCT_RUN_NAME_SIZE 32
+void fct_run_name(uint64_t number, char name[FCT_RUN_NAME_SIZE]);
+/* 0 if |name| is no run's. */
+uint64_t fct_run_number(const char *name);
+
+/* Opens and checks all but the blocks. CORRUPT if anything does not hold. */
+FCT_MUST_USE factum_status fct_run_open(struct fct_run **run, const struct fct_os *os,
+                                        const struct fct_mem *mem, const char *dir,
+                                        uint64_t number, factum_error *err);
+/* Accepts NULL; removes the file if doomed. */
+void fct_run_close(struct fct_run *run);
+
+/* Some postings of one key, as they lie in a block. */
+struct fct_run_entry {
+    struct fct_index_key key;
+    uint64_t ordinal; /* of the first, in the run */
+    uint64_t count;
+    uint64_t first; /* position */
+    const uint8_t *deltas;
+    const uint8_t *end;
+};
+
+/* False if the filter knows that |key| is not there. */
+bool fct_run_may_have(const struct fct_run *run, const struct fct_index_key *key);
+/* The last entry of |key| whose first ordinal is at most |ordinal| / whose first position is at most
+ * |position|; DONE if the key is not there (or all of it is later). CORRUPT marks the run bad. */
+FCT_MUST_USE factum_status fct_run_find_ordinal(struct fct_run *run,
+                                                const struct fct_index_key *key, uint64_t ordinal,
+                                                struct fct_run_entry *entry);
+FCT_MUST_USE factum_status fct_run_find_position(struct fct_run *run,
+                                                 const struct fct_index_key *key,
+                                                 uint64_t position, struct fct_run_entry *entry);
+/* The position of the last posting in |entry|. */
+uint64_t fct_run_entry_last(const struct fct_run_entry *entry);
+/* Steps through the postings of an entry: start with *at = entry->deltas and *position = entry->first. */
+static inline const uint8_t *fct_run_delta(const uint8_t *at, const uint8_t *end,
+                                           uint64_t *position);
+
+/* Entry |i| of block |block|: OK, or DONE after the last of the block. */
+FCT_MUST_USE factum_status fct_run_entry_at(struct fct_run *run, uint64_t block, uint32_t i,
+                                            struct fct_run_entry *entry);
+
+/* Walks over all entries in order. */
+struct fct_run_walk {
+    struct fct_run *run;
+    uint64_t block;
+    uint32_t i;
+};
+FCT_MUST_USE factum_status fct_run_walk_next(struct fct_run_walk *walk,
+                                             struct fct_run_entry *entry);
+/* Before the first entry of |kind|. */
+FCT_MUST_USE factum_status fct_run_walk_kind(struct fct_run_walk *walk, struct fct_run *run,
+                                             enum fct_index_kind kind);
+
+/* ---- writing -------------------------------------------------------------------------------------- */
+
+struct fct_run_writer;
+/* |keys_max| is an upper bound of the keys to come. The file is made anew. */
+FCT_MUST_USE factum_status fct_run_writer_create(struct fct_run_writer **writer,
+                                                 const struct fct_os *os,
+                                                 const struct fct_mem *mem, const char *dir,
+                                                 const struct fct_run_info *info,
+                                                 uint64_t keys_max, factum_error *err);
+/* Keys in order, positions in order in each. */
+FCT_MUST_USE factum_status fct_run_writer_add(struct fct_run_writer *writer,
+                                              const struct fct_index_key *key, uint64_t position,
+                                              factum_error *err);
+/* Writes the rest, syncs file and directory. */
+FCT_MUST_USE factum_status fct_run_writer_finish(struct fct_run_writer *writer, factum_error *err);
+/* Frees; removes the file if it was not finished. Accepts NULL. */
+void fct_run_writer_destroy(struct fct_run_writer *writer);
+
+#include "codec/bytes.h"
+
+static inline const uint8_t *fct_run_delta(const uint8_t *at, const uint8_t *end,
+                                           uint64_t *position)
+{
+    uint64_t delta = 0;
+    at += fct_varint_get(at, (size_t)(end - at), &delta);
+    *position += delta * 4;
+    return at;
+}
+
+#endif

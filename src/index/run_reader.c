@@ -1,0 +1,355 @@
+/* run_reader.c - see run.h. Layer: index.
+ *
+ * Footer, block index and filter are checked when the run is opened; a block when it is used for the first
+ * time. Everything from the file is compared before it is used.
+ */
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "core/check.h"
+#include "core/crc32c.h"
+#include "core/error.h"
+#include "index/filter.h"
+#include "index/run.h"
+
+void fct_run_name(uint64_t number, char name[FCT_RUN_NAME_SIZE])
+{
+    (void)snprintf(name, FCT_RUN_NAME_SIZE, "%016" PRIx64 ".run", number);
+}
+
+uint64_t fct_run_number(const char *name)
+{
+    uint64_t number = 0;
+    for (size_t i = 0; i < 16; i++) {
+        char c = name[i];
+        bool digit = c >= '0' && c <= '9';
+        if (!digit && !(c >= 'a' && c <= 'f')) {
+            return 0;
+        }
+        number = number << 4 | (uint64_t)(digit ? c - '0' : c - 'a' + 10);
+    }
+    return strcmp(name + 16, ".run") == 0 ? number : 0;
+}
+
+static bool decode_footer(const uint8_t *from, struct fct_run_info *info)
+{
+    if (memcmp(from, "FACTUMRN", 8) != 0 || fct_get_u32(from + 8) != FCT_RUN_FORMAT ||
+        fct_get_u32(from + 156) != fct_crc32c(0, from, 156)) {
+        return false;
+    }
+    info->level = fct_get_u32(from + 12);
+    memcpy(info->store_id.bytes, from + 16, 16);
+    info->seed = fct_get_u64(from + 32);
+    info->number = fct_get_u64(from + 40);
+    info->from = fct_get_u64(from + 48);
+    info->mark.position = fct_get_u64(from + 56);
+    info->mark.batch_number = fct_get_u64(from + 64);
+    info->mark.chain = fct_get_u64(from + 72);
+    info->block_count = fct_get_u64(from + 80);
+    info->key_count = fct_get_u64(from + 88);
+    info->posting_count = fct_get_u64(from + 96);
+    info->filter_size = fct_get_u64(from + 104);
+    return true;
+}
+
+static bool sizes_fit(const struct fct_run_info *info)
+{
+    const uint64_t per_block = FCT_RUN_BLOCK_SIZE + FCT_RUN_INDEX_ENTRY_SIZE;
+    return info->block_count < info->file_size / per_block + 1 &&
+           info->filter_size < info->file_size && info->filter_size >= FCT_FILTER_BLOCK &&
+           info->filter_size % FCT_FILTER_BLOCK == 0 &&
+           info->block_count * per_block + info->filter_size + FCT_RUN_FOOTER_SIZE ==
+               info->file_size;
+}
+
+static factum_status check_map(struct fct_run *run, uint64_t number, factum_error *err)
+{
+    struct fct_run_info *info = &run->info;
+    const uint8_t *footer = run->map + info->file_size - FCT_RUN_FOOTER_SIZE;
+    if (!decode_footer(footer, info) || info->number != number || !sizes_fit(info)) {
+        return fct_fail(err, FACTUM_CORRUPT, "index run %s is damaged", run->path);
+    }
+    uint64_t index_size = info->block_count * FCT_RUN_INDEX_ENTRY_SIZE;
+    run->block_index = run->map + info->block_count * FCT_RUN_BLOCK_SIZE;
+    run->filter = run->block_index + index_size;
+    if (fct_crc32c(0, run->block_index, index_size) != fct_get_u32(footer + 112) ||
+        fct_crc32c(0, run->filter, info->filter_size) != fct_get_u32(footer + 116)) {
+        return fct_fail(err, FACTUM_CORRUPT, "index run %s is damaged", run->path);
+    }
+    return FACTUM_OK;
+}
+
+factum_status fct_run_open(struct fct_run **out, const struct fct_os *os, const struct fct_mem *mem,
+                           const char *dir, uint64_t number, factum_error *err)
+{
+    char name[FCT_RUN_NAME_SIZE];
+    *out = NULL;
+    struct fct_run *run = fct_mem_zalloc(mem, 1, sizeof *run);
+    if (run == NULL) {
+        return fct_fail(err, FACTUM_NO_MEMORY, "open index run: out of memory");
+    }
+    run->os = os;
+    run->mem = mem;
+    run->references = 1;
+    fct_run_name(number, name);
+    factum_status status = fct_path_join(run->path, dir, name, err);
+    if (status == FACTUM_OK) {
+        status = fct_file_open(os, run->path, FCT_OPEN_READ, &run->file, err);
+    }
+    if (status == FACTUM_OK) {
+        status = fct_file_size(run->file, &run->info.file_size, err);
+    }
+    if (status == FACTUM_OK && run->info.file_size < FCT_RUN_FOOTER_SIZE + FCT_FILTER_BLOCK) {
+        status = fct_fail(err, FACTUM_CORRUPT, "index run %s is too short", run->path);
+    }
+    if (status == FACTUM_OK) {
+        status = fct_file_map(run->file, run->info.file_size, &run->map, err);
+    }
+    if (status == FACTUM_OK) {
+        status = check_map(run, number, err);
+    }
+    if (status == FACTUM_OK) {
+        run->verified = fct_mem_zalloc(mem, run->info.block_count / 64 + 1, sizeof(uint64_t));
+        if (run->verified == NULL) {
+            status = fct_fail(err, FACTUM_NO_MEMORY, "open index run: out of memory");
+        }
+    }
+    if (status != FACTUM_OK) {
+        fct_run_close(run);
+        return status;
+    }
+    *out = run;
+    return FACTUM_OK;
+}
+
+void fct_run_close(struct fct_run *run)
+{
+    if (run == NULL) {
+        return;
+    }
+    if (run->map != NULL) {
+        fct_os_unmap(run->os, run->map, run->info.file_size);
+    }
+    (void)fct_file_close(&run->file, NULL);
+    if (run->doomed) {
+        factum_status removed = fct_os_unlink(run->os, run->path, NULL);
+        (void)removed; /* derived data: the next opening removes what no manifest names */
+    }
+    fct_mem_free(run->mem, (void *)run->verified);
+    fct_mem_free(run->mem, run);
+}
+
+uint32_t fct_run_block_seed(uint64_t number, uint64_t block);
+
+uint32_t fct_run_block_seed(uint64_t number, uint64_t block)
+{
+    return (uint32_t)(((number << 20) + block) * UINT64_C(0x9e3779b97f4a7c15) >> 32);
+}
+
+/* The block, checked; NULL if it is damaged, and then the run is bad. */
+static const uint8_t *block_at(struct fct_run *run, uint64_t block)
+{
+    const uint8_t *bytes = run->map + block * FCT_RUN_BLOCK_SIZE;
+    uint64_t bit = UINT64_C(1) << (block % 64);
+    if ((atomic_load_explicit(&run->verified[block / 64], memory_order_relaxed) & bit) != 0) {
+        return bytes;
+    }
+    uint32_t crc = fct_crc32c(fct_run_block_seed(run->info.number, block), bytes,
+                              FCT_RUN_BLOCK_SIZE - 4);
+    uint32_t count = fct_get_u16(bytes + FCT_RUN_BLOCK_SIZE - 6);
+    if (crc != fct_get_u32(bytes + FCT_RUN_BLOCK_SIZE - 4) || count == 0 ||
+        count * 2 > FCT_RUN_BLOCK_SIZE - 6) {
+        atomic_store(&run->bad, true);
+        return NULL;
+    }
+    atomic_fetch_or(&run->verified[block / 64], bit);
+    return bytes;
+}
+
+/* Takes apart the entry at |at|; the checksum held, so this is what was written. */
+static bool decode_entry(const uint8_t *at, const uint8_t *end, struct fct_run_entry *entry)
+{
+    if (end - at < 20) {
+        return false;
+    }
+    entry->key.kind = (enum fct_index_kind)at[0];
+    entry->key.hash.high = fct_get_u64(at + 1);
+    entry->key.hash.low = fct_get_u64(at + 9);
+    at += 17;
+    uint64_t first = 0;
+    size_t a = fct_varint_get(at, (size_t)(end - at), &entry->count);
+    at += a;
+    size_t b = fct_varint_get(at, (size_t)(end - at), &entry->ordinal);
+    at += b;
+    size_t c = fct_varint_get(at, (size_t)(end - at), &first);
+    at += c;
+    entry->first = first * 4;
+    entry->deltas = at;
+    entry->end = end;
+    return a != 0 && b != 0 && c != 0 && entry->count > 0;
+}
+
+static bool entry_in(const uint8_t *block, uint32_t i, struct fct_run_entry *entry)
+{
+    uint32_t count = fct_get_u16(block + FCT_RUN_BLOCK_SIZE - 6);
+    const uint8_t *offsets = block + FCT_RUN_BLOCK_SIZE - 6 - 2 * (size_t)count;
+    uint32_t from = fct_get_u16(offsets + 2 * (size_t)i);
+    uint32_t to = i + 1 == count ? (uint32_t)(offsets - block)
+                                 : fct_get_u16(offsets + 2 * (size_t)(i + 1));
+    return from < to && to <= (uint32_t)(offsets - block) &&
+           decode_entry(block + from, block + to, entry);
+}
+
+factum_status fct_run_entry_at(struct fct_run *run, uint64_t block, uint32_t i,
+                               struct fct_run_entry *entry)
+{
+    const uint8_t *bytes = block_at(run, block);
+    if (bytes == NULL) {
+        return FACTUM_CORRUPT;
+    }
+    if (i >= fct_get_u16(bytes + FCT_RUN_BLOCK_SIZE - 6)) {
+        return FACTUM_DONE;
+    }
+    if (!entry_in(bytes, i, entry)) {
+        atomic_store(&run->bad, true);
+        return FACTUM_CORRUPT;
+    }
+    return FACTUM_OK;
+}
+
+bool fct_run_may_have(const struct fct_run *run, const struct fct_index_key *key)
+{
+    return fct_filter_test(run->filter, run->info.filter_size, key);
+}
+
+/* What is looked for: the last entry of a key that begins at or before a place. */
+struct target {
+    const struct fct_index_key *key;
+    uint64_t place;
+    bool by_position;
+};
+
+/* Is an entry that begins so at or before the target? */
+static bool not_after(const struct fct_index_key *key, uint64_t ordinal, uint64_t position,
+                      const struct target *target)
+{
+    int order = fct_index_key_compare(key, target->key);
+    if (order != 0) {
+        return order < 0;
+    }
+    return (target->by_position ? position : ordinal) <= target->place;
+}
+
+static uint64_t find_block(const struct fct_run *run, const struct target *target)
+{
+    uint64_t low = 0;
+    uint64_t high = run->info.block_count;
+    while (high - low > 1) {
+        uint64_t middle = low + (high - low) / 2;
+        const uint8_t *at = run->block_index + middle * FCT_RUN_INDEX_ENTRY_SIZE;
+        struct fct_index_key key = {
+            .hash = {.high = fct_get_u64(at), .low = fct_get_u64(at + 8)},
+            .kind = (enum fct_index_kind)at[28],
+        };
+        if (not_after(&key, fct_get_u32(at + 24), fct_get_u64(at + 16), target)) {
+            low = middle;
+        } else {
+            high = middle;
+        }
+    }
+    return low;
+}
+
+static factum_status find(struct fct_run *run, const struct target *target,
+                          struct fct_run_entry *entry)
+{
+    if (run->info.block_count == 0) {
+        return FACTUM_DONE;
+    }
+    const uint8_t *block = block_at(run, find_block(run, target));
+    if (block == NULL) {
+        return FACTUM_CORRUPT;
+    }
+    uint32_t low = 0;
+    uint32_t high = fct_get_u16(block + FCT_RUN_BLOCK_SIZE - 6);
+    while (high - low > 1) {
+        uint32_t middle = low + (high - low) / 2;
+        if (!entry_in(block, middle, entry)) {
+            atomic_store(&run->bad, true);
+            return FACTUM_CORRUPT;
+        }
+        if (not_after(&entry->key, entry->ordinal, entry->first, target)) {
+            low = middle;
+        } else {
+            high = middle;
+        }
+    }
+    if (!entry_in(block, low, entry)) {
+        atomic_store(&run->bad, true);
+        return FACTUM_CORRUPT;
+    }
+    bool found = fct_index_key_equal(&entry->key, target->key) &&
+                 not_after(&entry->key, entry->ordinal, entry->first, target);
+    return found ? FACTUM_OK : FACTUM_DONE;
+}
+
+factum_status fct_run_find_ordinal(struct fct_run *run, const struct fct_index_key *key,
+                                   uint64_t ordinal, struct fct_run_entry *entry)
+{
+    struct target target = {.key = key, .place = ordinal};
+    return find(run, &target, entry);
+}
+
+factum_status fct_run_find_position(struct fct_run *run, const struct fct_index_key *key,
+                                    uint64_t position, struct fct_run_entry *entry)
+{
+    struct target target = {.key = key, .place = position, .by_position = true};
+    return find(run, &target, entry);
+}
+
+uint64_t fct_run_entry_last(const struct fct_run_entry *entry)
+{
+    uint64_t position = entry->first;
+    const uint8_t *at = entry->deltas;
+    for (uint64_t i = 1; i < entry->count; i++) {
+        at = fct_run_delta(at, entry->end, &position);
+    }
+    return position;
+}
+
+factum_status fct_run_walk_next(struct fct_run_walk *walk, struct fct_run_entry *entry)
+{
+    while (walk->block < walk->run->info.block_count) {
+        factum_status status = fct_run_entry_at(walk->run, walk->block, walk->i, entry);
+        if (status != FACTUM_DONE) {
+            walk->i++;
+            return status;
+        }
+        walk->block++;
+        walk->i = 0;
+    }
+    return FACTUM_DONE;
+}
+
+factum_status fct_run_walk_kind(struct fct_run_walk *walk, struct fct_run *run,
+                                enum fct_index_kind kind)
+{
+    struct fct_index_key key = {.kind = kind};
+    struct target target = {.key = &key};
+    *walk = (struct fct_run_walk){.run = run};
+    if (run->info.block_count == 0) {
+        return FACTUM_OK;
+    }
+    walk->block = find_block(run, &target);
+    struct fct_run_entry entry;
+    factum_status status;
+    struct fct_run_walk before = *walk;
+    while ((status = fct_run_walk_next(walk, &entry)) == FACTUM_OK && entry.key.kind < kind) {
+        before = *walk;
+    }
+    if (status == FACTUM_OK) {
+        *walk = before;
+    }
+    return status < 0 ? status : FACTUM_OK;
+}
