@@ -83,8 +83,16 @@ FCT_MUST_USE factum_status fct_index_reset(struct fct_index *index, factum_error
 struct fct_index_key fct_index_key(const struct fct_index *index, enum fct_index_kind kind,
                                    factum_slice name);
 
+/* What the manifest in |dir| says, without opening anything: NOT_FOUND if there is none that verifies. */
+FCT_MUST_USE factum_status fct_index_peek(const struct fct_os *os, const char *dir,
+                                          factum_uuid *store_id, struct fct_index_mark *mark,
+                                          factum_error *err);
+
 /* ---- the writer ------------------------------------------------------------------------------ */
 
+/* True if the next reserve(count) will set a memtable aside to be written out, with the mark that it has now:
+ * what that names must be durable in the log before. */
+bool fct_index_wants_flush(const struct fct_index *index, size_t count);
 /* Makes sure that adding |count| entries cannot fail. Waits while two memtables are full and the
  * older is still being flushed (bounded memory). */
 FCT_MUST_USE factum_status fct_index_reserve(struct fct_index *index, size_t count,

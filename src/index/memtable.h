@@ -11,6 +11,8 @@
 #ifndef FCT_INDEX_MEMTABLE_H
 #define FCT_INDEX_MEMTABLE_H
 
+#include <stdatomic.h>
+
 #include "index/index.h"
 
 struct fct_chunk {
@@ -47,7 +49,7 @@ struct fct_memtable {
     size_t memory;
     uint64_t from;               /* the log from here on ... */
     struct fct_index_mark mark;  /* ... to here is in it */
-    uint32_t references;         /* by versions; under the index's lock */
+    _Atomic uint32_t references; /* by versions */
 };
 
 struct fct_memtable *fct_memtable_create(const struct fct_mem *mem, struct fct_index_mark from);

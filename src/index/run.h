@@ -60,7 +60,7 @@ struct fct_run {
     const uint8_t *filter;
     _Atomic uint64_t *verified; /* a bit a block */
     _Atomic bool bad;           /* a block failed: the run is not to be used */
-    uint32_t references;        /* by versions; under the index's lock */
+    _Atomic uint32_t references; /* by versions */
     bool doomed;                /* remove the file with the last reference */
     char path[FCT_PATH_SIZE];
 };

@@ -1,0 +1,211 @@
+/* flush.c - memtables become runs. Layer: index.
+ *
+ * Happy path: seal (a new active memtable; the old one waits) -> the background, or whoever needs it, writes
+ * the run, syncs it, replaces the manifest, and only then lets the memtable go. Failure: the memtable
+ * stays, and it is tried again; nothing is lost, since the log has it all.
+ */
+#include "core/check.h"
+#include "core/error.h"
+#include "core/log_sink.h"
+#include "index/index_int.h"
+
+#define RETRY_NS UINT64_C(200000000)
+
+static void changed(struct fct_index *index)
+{
+    atomic_fetch_add(&index->word, 1);
+    fct_word_wake(&index->word, UINT32_MAX >> 1);
+}
+
+factum_status fct_index_seal(struct fct_index *index, factum_error *err)
+{
+    fct_mutex_lock(&index->maintenance);
+    struct fct_version *version = index->version;
+    factum_status status = FACTUM_OK;
+    if (version->sealed == NULL && version->active->posting_count > 0) {
+        struct fct_memtable *fresh = fct_memtable_create(index->mem, version->active->mark);
+        struct fct_version *next =
+            fresh == NULL ? NULL
+                          : fct_version_make(index, version->runs, version->run_count,
+                                             version->active, fresh);
+        if (next == NULL) {
+            fct_memtable_destroy(fresh);
+            status = fct_fail(err, FACTUM_NO_MEMORY, "index: out of memory");
+        } else {
+            atomic_fetch_sub(&fresh->references, 1); /* the version has it */
+            fct_version_install(index, next);
+        }
+    }
+    fct_mutex_unlock(&index->maintenance);
+    if (status == FACTUM_OK && index->threads) {
+        changed(index);
+    }
+    return status;
+}
+
+static factum_status write_entries(struct fct_run_writer *writer,
+                                   const struct fct_mem_entry *const *entries, size_t count,
+                                   factum_error *err)
+{
+    factum_status status = FACTUM_OK;
+    for (size_t i = 0; i < count && status == FACTUM_OK; i++) {
+        uint64_t positions[256];
+        uint64_t ordinal = 0;
+        uint32_t got;
+        while (status == FACTUM_OK &&
+               (got = fct_mem_entry_read(entries[i], ordinal, positions, 256)) > 0) {
+            for (uint32_t j = 0; j < got && status == FACTUM_OK; j++) {
+                status = fct_run_writer_add(writer, &entries[i]->key, positions[j], err);
+            }
+            ordinal += got;
+        }
+    }
+    return status;
+}
+
+factum_status fct_index_write_run(struct fct_index *index, const struct fct_memtable *table,
+                                  struct fct_run **run, factum_error *err)
+{
+    struct fct_run_info info = {
+        .store_id = index->store_id,
+        .seed = index->seed,
+        .number = index->next_number++,
+        .from = table->from,
+        .mark = table->mark,
+    };
+    struct fct_run_writer *writer = NULL;
+    *run = NULL;
+    const struct fct_mem_entry **entries = fct_memtable_sorted(table);
+    factum_status status =
+        entries == NULL
+            ? fct_fail(err, FACTUM_NO_MEMORY, "write index run: out of memory")
+            : fct_run_writer_create(&writer, index->os, index->mem, index->dir, &info,
+                                    table->key_count, err);
+    if (status == FACTUM_OK) {
+        status = write_entries(writer, entries, table->key_count, err);
+    }
+    if (status == FACTUM_OK) {
+        status = fct_run_writer_finish(writer, err);
+    }
+    fct_run_writer_destroy(writer);
+    fct_mem_free(index->mem, (void *)entries);
+    if (status == FACTUM_OK) {
+        status = fct_run_open(run, index->os, index->mem, index->dir, info.number, err);
+    }
+    return status;
+}
+
+factum_status fct_index_save(struct fct_index *index, struct fct_run *const *runs,
+                             size_t run_count, struct fct_index_mark covered, factum_error *err)
+{
+    struct fct_manifest manifest = {
+        .store_id = index->store_id,
+        .seed = index->seed,
+        .next_number = index->next_number,
+        .generation = index->generation + 1,
+        .covered = covered,
+        .run_count = (uint32_t)run_count,
+    };
+    if (run_count > FCT_MANIFEST_RUNS_MAX) {
+        return fct_fail(err, FACTUM_TOO_BIG, "the index has too many runs");
+    }
+    manifest.runs = fct_mem_zalloc(index->mem, run_count + 1, sizeof *manifest.runs);
+    if (manifest.runs == NULL) {
+        return fct_fail(err, FACTUM_NO_MEMORY, "write the index manifest: out of memory");
+    }
+    for (size_t i = 0; i < run_count; i++) {
+        manifest.runs[i] = (struct fct_manifest_run){
+            .number = runs[i]->info.number,
+            .from = runs[i]->info.from,
+            .to = runs[i]->info.mark.position,
+            .level = runs[i]->info.level,
+        };
+    }
+    factum_status status =
+        fct_manifest_write(&manifest, index->os, index->mem, index->dir, err);
+    fct_manifest_finish(&manifest, index->mem);
+    if (status == FACTUM_OK) {
+        index->generation++;
+        index->covered = covered;
+    }
+    return status;
+}
+
+/* With maintenance held. */
+static factum_status flush_locked(struct fct_index *index, factum_error *err)
+{
+    struct fct_version *version = index->version;
+    struct fct_memtable *table = version->sealed;
+    if (table == NULL) {
+        return FACTUM_OK;
+    }
+    struct fct_run *run = NULL;
+    struct fct_run **runs = fct_mem_zalloc(index->mem, version->run_count + 1, sizeof(void *));
+    factum_status status = runs == NULL ? fct_fail(err, FACTUM_NO_MEMORY, "index: out of memory")
+                                        : fct_index_write_run(index, table, &run, err);
+    struct fct_version *next = NULL;
+    if (status == FACTUM_OK) {
+        for (size_t i = 0; i < version->run_count; i++) {
+            runs[i] = version->runs[i];
+        }
+        runs[version->run_count] = run;
+        next = fct_version_make(index, runs, version->run_count + 1, NULL, version->active);
+        status = next == NULL ? fct_fail(err, FACTUM_NO_MEMORY, "index: out of memory")
+                              : fct_index_save(index, runs, version->run_count + 1, table->mark,
+                                               err);
+    }
+    if (run != NULL) {
+        run->doomed = status != FACTUM_OK;
+        if (atomic_fetch_sub(&run->references, 1) == 1) {
+            fct_run_close(run);
+        }
+    }
+    if (status == FACTUM_OK) {
+        fct_version_install(index, next);
+    } else {
+        fct_version_unpin(index, next);
+    }
+    fct_mem_free(index->mem, (void *)runs);
+    return status;
+}
+
+factum_status fct_index_flush_sealed(struct fct_index *index, factum_error *err)
+{
+    factum_error own;
+    factum_error *reason = err == NULL ? &own : err;
+    fct_mutex_lock(&index->maintenance);
+    factum_status status = flush_locked(index, reason);
+    index->failure = status;
+    if (status != FACTUM_OK) {
+        index->failure_err = *reason;
+        fct_log_message(&index->sink, FACTUM_LOG_WARN, "index.flush_failed", "%s", reason->text);
+    }
+    fct_mutex_unlock(&index->maintenance);
+    return status;
+}
+
+void fct_index_background(void *data)
+{
+    struct fct_index *index = data;
+    for (;;) {
+        uint32_t word = atomic_load(&index->word);
+        if (atomic_load(&index->stop) != 0) {
+            return;
+        }
+        atomic_store(&index->working, 1);
+        factum_status status = fct_index_flush_sealed(index, NULL);
+        bool more = false;
+        if (status == FACTUM_OK && fct_index_merge_due(index)) {
+            status = fct_index_merge(index, NULL);
+            more = status == FACTUM_OK;
+        }
+        atomic_store(&index->working, 0);
+        changed(index);
+        if (more) {
+            continue;
+        }
+        if (atomic_load(&index->word) == word + 1) { /* nothing new but our own sign */
+            fct_word_wait(&index->word, word + 1, status == FACTUM_OK ? UINT64_MAX : RETRY_NS);
+        }
+    }
+}

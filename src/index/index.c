@@ -1,0 +1,582 @@
+/* index.c - opening, adding, and looking after the index. Layer: index. See index.h and index_int.h. */
+#include "index/index.h"
+
+#include <string.h>
+
+#include "core/check.h"
+#include "core/error.h"
+#include "core/log_sink.h"
+#include "index/index_int.h"
+
+#define MEMTABLE_SIZE_MAX ((size_t)4 << 20)
+#define MEMTABLE_SPAN_MAX (UINT64_C(32) << 20)
+#define MEMTABLE_OVERRUN 4u /* times the limit that a memtable may reach while the other is written out */
+
+/* ---- opening --------------------------------------------------------------------------------- */
+
+static void note_missing(struct fct_index *index, uint64_t from, uint64_t to)
+{
+    uint32_t count = atomic_load(&index->missing_count);
+    FCT_ASSERT(count < FCT_MISSING_MAX);
+    index->missing[count] = (struct fct_missing){from, to};
+    atomic_store(&index->missing_count, count + 1);
+}
+
+/* Opens what the manifest names; what is bad becomes a missing range, neighbours in one. */
+static factum_status open_runs(struct fct_index *index, const struct fct_manifest *manifest,
+                               struct fct_run **runs, size_t *run_count, factum_error *err)
+{
+    uint64_t covered = 0;
+    for (uint32_t i = 0; i < manifest->run_count; i++) {
+        const struct fct_manifest_run *named = &manifest->runs[i];
+        struct fct_run *run;
+        factum_status status =
+            fct_run_open(&run, index->os, index->mem, index->dir, named->number, err);
+        if (status == FACTUM_NO_MEMORY) {
+            return status;
+        }
+        bool fits = status == FACTUM_OK && run->info.from == named->from &&
+                    run->info.mark.position == named->to && run->info.seed == manifest->seed &&
+                    named->from >= covered;
+        if (!fits) {
+            if (status == FACTUM_OK) {
+                fct_run_close(run);
+            }
+            continue; /* the gap shows below */
+        }
+        if (run->info.from > covered) {
+            note_missing(index, covered, run->info.from);
+        }
+        covered = run->info.mark.position;
+        runs[(*run_count)++] = run;
+        if (atomic_load(&index->missing_count) + 2 >= FCT_MISSING_MAX) {
+            return fct_fail(err, FACTUM_CORRUPT, "the index has too many gaps");
+        }
+    }
+    if (covered < manifest->covered.position) {
+        note_missing(index, covered, manifest->covered.position);
+    }
+    return FACTUM_OK;
+}
+
+static factum_status start_empty(struct fct_index *index, factum_error *err)
+{
+    index->covered = (struct fct_index_mark){.position = 0};
+    atomic_store(&index->missing_count, 0);
+    return fct_os_random(index->os, &index->seed, sizeof index->seed, err);
+}
+
+static factum_status load(struct fct_index *index, struct fct_run ***runs, size_t *run_count,
+                          factum_error *err)
+{
+    struct fct_manifest manifest;
+    factum_status status =
+        fct_manifest_read(&manifest, index->os, index->mem, index->dir, err);
+    bool ours = status == FACTUM_OK && memcmp(manifest.store_id.bytes, index->store_id.bytes,
+                                              sizeof manifest.store_id.bytes) == 0;
+    index->next_number = status == FACTUM_OK ? manifest.next_number : 1;
+    if (status == FACTUM_NO_MEMORY || (status == FACTUM_IO)) {
+        return status;
+    }
+    *runs = fct_mem_zalloc(index->mem, manifest.run_count + 1u, sizeof(void *));
+    if (*runs == NULL) {
+        fct_manifest_finish(&manifest, index->mem);
+        return fct_fail(err, FACTUM_NO_MEMORY, "open index: out of memory");
+    }
+    if (!ours) {
+        fct_manifest_finish(&manifest, index->mem);
+        return start_empty(index, err);
+    }
+    index->seed = manifest.seed;
+    index->generation = manifest.generation;
+    index->covered = manifest.covered;
+    status = open_runs(index, &manifest, *runs, run_count, err);
+    fct_manifest_finish(&manifest, index->mem);
+    if (status == FACTUM_CORRUPT) {
+        for (size_t i = 0; i < *run_count; i++) {
+            fct_run_close((*runs)[i]);
+        }
+        *run_count = 0;
+        status = start_empty(index, err);
+    }
+    return status;
+}
+
+struct stray {
+    struct fct_index *index;
+    uint64_t numbers[64];
+    size_t count;
+    uint64_t highest;
+};
+
+static bool is_live(const struct fct_index *index, uint64_t number)
+{
+    for (size_t i = 0; i < index->version->run_count; i++) {
+        if (index->version->runs[i]->info.number == number) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static factum_status note_stray(void *data, const char *name)
+{
+    struct stray *stray = data;
+    uint64_t number = fct_run_number(name);
+    stray->highest = number > stray->highest ? number : stray->highest;
+    if (number != 0 && !is_live(stray->index, number) && stray->count < 64) {
+        stray->numbers[stray->count++] = number;
+    }
+    return FACTUM_OK;
+}
+
+/* Run files that no manifest names are left-overs of a crash, or of a run that was lost. */
+static factum_status remove_strays(struct fct_index *index, factum_error *err)
+{
+    struct stray stray = {.index = index};
+    factum_status status = fct_os_list_dir(index->os, index->dir, note_stray, &stray, err);
+    for (size_t i = 0; i < stray.count && status == FACTUM_OK; i++) {
+        char name[FCT_RUN_NAME_SIZE];
+        char path[FCT_PATH_SIZE];
+        fct_run_name(stray.numbers[i], name);
+        status = fct_path_join(path, index->dir, name, err);
+        if (status == FACTUM_OK) {
+            status = fct_os_unlink(index->os, path, err);
+        }
+    }
+    if (stray.highest >= index->next_number) {
+        index->next_number = stray.highest + 1; /* a name is never used twice */
+    }
+    return status;
+}
+
+static factum_status open_parts(struct fct_index *index, factum_error *err)
+{
+    struct fct_run **runs = NULL;
+    size_t run_count = 0;
+    factum_status status =
+        index->read_only ? FACTUM_OK : fct_os_make_dir(index->os, index->dir, err);
+    if (status == FACTUM_OK) {
+        status = load(index, &runs, &run_count, err);
+    }
+    if (status == FACTUM_OK) {
+        struct fct_memtable *active = fct_memtable_create(index->mem, index->covered);
+        index->version =
+            active == NULL ? NULL : fct_version_make(index, runs, run_count, NULL, active);
+        if (active != NULL && atomic_fetch_sub(&active->references, 1) == 1) {
+            fct_memtable_destroy(active);
+        }
+        if (index->version == NULL) {
+            status = fct_fail(err, FACTUM_NO_MEMORY, "open index: out of memory");
+        }
+    }
+    for (size_t i = 0; i < run_count; i++) {
+        if (atomic_fetch_sub(&runs[i]->references, 1) == 1) {
+            fct_run_close(runs[i]);
+        }
+    }
+    fct_mem_free(index->mem, (void *)runs);
+    if (status == FACTUM_OK && !index->read_only) {
+        status = remove_strays(index, err);
+    }
+    return status;
+}
+
+factum_status fct_index_open(struct fct_index **out, const struct fct_index_options *options,
+                             factum_error *err)
+{
+    *out = NULL;
+    if (strlen(options->dir) >= FCT_PATH_SIZE) {
+        return fct_fail(err, FACTUM_INVALID, "open index: the path is too long");
+    }
+    struct fct_index *index = fct_mem_zalloc(options->mem, 1, sizeof *index);
+    if (index == NULL) {
+        return fct_fail(err, FACTUM_NO_MEMORY, "open index: out of memory");
+    }
+    index->os = options->os;
+    index->mem = options->mem;
+    index->store_id = options->store_id;
+    index->hash_mask = options->hash_mask == 0 ? UINT64_MAX : options->hash_mask;
+    index->memtable_size_max =
+        options->memtable_size_max == 0 ? MEMTABLE_SIZE_MAX : options->memtable_size_max;
+    index->memtable_span_max =
+        options->memtable_span_max == 0 ? MEMTABLE_SPAN_MAX : options->memtable_span_max;
+    index->read_only = options->read_only;
+    index->threads = options->threads && !options->read_only;
+    if (options->sink != NULL) {
+        index->sink = *options->sink;
+    }
+    memcpy(index->dir, options->dir, strlen(options->dir) + 1);
+    fct_mutex_init(&index->maintenance);
+    fct_rwlock_init(&index->lock);
+    factum_status status = open_parts(index, err);
+    if (status == FACTUM_OK && index->threads) {
+        status = fct_thread_start(&index->thread, "factum-index", fct_index_background, index, err);
+    }
+    if (status != FACTUM_OK) {
+        fct_index_close(index);
+        return status;
+    }
+    *out = index;
+    return FACTUM_OK;
+}
+
+void fct_index_close(struct fct_index *index)
+{
+    if (index == NULL) {
+        return;
+    }
+    atomic_store(&index->stop, 1);
+    atomic_fetch_add(&index->word, 1);
+    fct_word_wake(&index->word, UINT32_MAX >> 1);
+    fct_thread_join(&index->thread);
+    fct_version_unpin(index, index->version);
+    fct_memtable_destroy(index->rebuild);
+    fct_rwlock_finish(&index->lock);
+    fct_mutex_finish(&index->maintenance);
+    fct_mem_free(index->mem, index);
+}
+
+factum_status fct_index_peek(const struct fct_os *os, const char *dir, factum_uuid *store_id,
+                             struct fct_index_mark *mark, factum_error *err)
+{
+    struct fct_manifest manifest;
+    factum_status status = fct_manifest_read(&manifest, os, fct_mem_heap(), dir, err);
+    if (status == FACTUM_OK) {
+        *store_id = manifest.store_id;
+        *mark = manifest.covered;
+        fct_manifest_finish(&manifest, fct_mem_heap());
+    }
+    return status;
+}
+
+factum_status fct_index_reset(struct fct_index *index, factum_error *err)
+{
+    fct_mutex_lock(&index->maintenance);
+    struct fct_index_mark none = {.position = 0};
+    struct fct_memtable *active = fct_memtable_create(index->mem, none);
+    struct fct_version *empty =
+        active == NULL ? NULL : fct_version_make(index, NULL, 0, NULL, active);
+    factum_status status = empty == NULL ? fct_fail(err, FACTUM_NO_MEMORY, "index: out of memory")
+                                         : FACTUM_OK;
+    if (status == FACTUM_OK && !index->read_only) {
+        status = fct_index_save(index, NULL, 0, none, err);
+    }
+    if (active != NULL && atomic_fetch_sub(&active->references, 1) == 1) {
+        fct_memtable_destroy(active);
+    }
+    if (status == FACTUM_OK) {
+        for (size_t i = 0; i < index->version->run_count && !index->read_only; i++) {
+            index->version->runs[i]->doomed = true;
+        }
+        atomic_store(&index->missing_count, 0);
+        index->covered = none;
+        fct_version_install(index, empty);
+    } else {
+        fct_version_unpin(index, empty);
+    }
+    fct_mutex_unlock(&index->maintenance);
+    return status;
+}
+
+struct fct_index_mark fct_index_mark(const struct fct_index *index)
+{
+    return index->covered;
+}
+
+struct fct_index_key fct_index_key(const struct fct_index *index, enum fct_index_kind kind,
+                                   factum_slice name)
+{
+    struct fct_index_key key = {.hash = fct_hash128(name, index->seed), .kind = kind};
+    key.hash.low &= index->hash_mask;
+    key.hash.high &= index->hash_mask;
+    return key;
+}
+
+/* ---- adding ------------------------------------------------------------------------------------ */
+
+static bool full(const struct fct_index *index, const struct fct_memtable *table)
+{
+    return table->memory >= index->memtable_size_max ||
+           table->mark.position - table->from >= index->memtable_span_max;
+}
+
+bool fct_index_wants_flush(const struct fct_index *index, size_t count)
+{
+    (void)count;
+    const struct fct_version *version = index->version;
+    return !index->read_only && version->sealed == NULL && version->active->posting_count > 0 &&
+           full(index, version->active);
+}
+
+/* Both memtables are full: waits for the background, or does its work. */
+static factum_status make_way(struct fct_index *index, factum_error *err)
+{
+    const struct fct_version *version = index->version;
+    while (version->sealed != NULL && full(index, version->active)) {
+        if (!index->threads) {
+            return fct_index_flush_sealed(index, err);
+        }
+        uint32_t word = atomic_load(&index->word);
+        fct_mutex_lock(&index->maintenance);
+        factum_status failure = index->failure;
+        bool waiting = index->version->sealed != NULL;
+        if (failure != FACTUM_OK && err != NULL) {
+            *err = index->failure_err;
+        }
+        fct_mutex_unlock(&index->maintenance);
+        bool too_big =
+            version->active->memory >= index->memtable_size_max * MEMTABLE_OVERRUN;
+        if (failure != FACTUM_OK) {
+            return too_big ? failure : FACTUM_OK;
+        }
+        if (waiting) {
+            fct_word_wait(&index->word, word, UINT64_C(100000000));
+        }
+        version = index->version;
+    }
+    return FACTUM_OK;
+}
+
+factum_status fct_index_reserve(struct fct_index *index, size_t count, factum_error *err)
+{
+    factum_status status = FACTUM_OK;
+    if (!index->read_only && atomic_load(&index->missing_count) == 0) {
+        status = make_way(index, err);
+        if (status == FACTUM_OK && fct_index_wants_flush(index, count)) {
+            status = fct_index_seal(index, err);
+        }
+    }
+    if (status != FACTUM_OK) {
+        return status;
+    }
+    fct_rwlock_write(&index->lock);
+    bool reserved = fct_memtable_reserve(index->version->active, count);
+    fct_rwlock_unlock(&index->lock);
+    return reserved ? FACTUM_OK : fct_fail(err, FACTUM_NO_MEMORY, "index: out of memory");
+}
+
+void fct_index_add(struct fct_index *index, const struct fct_index_entry *entries, size_t count,
+                   struct fct_index_mark mark)
+{
+    fct_rwlock_write(&index->lock);
+    struct fct_memtable *table = index->version->active;
+    for (size_t i = 0; i < count; i++) {
+        fct_memtable_add(table, &entries[i]);
+    }
+    FCT_ASSERT(mark.position >= table->mark.position);
+    table->mark = mark;
+    fct_rwlock_unlock(&index->lock);
+}
+
+factum_status fct_index_flush(struct fct_index *index, factum_error *err)
+{
+    if (index->read_only || atomic_load(&index->missing_count) > 0) {
+        return FACTUM_OK;
+    }
+    factum_status status = fct_index_flush_sealed(index, err);
+    if (status == FACTUM_OK) {
+        status = fct_index_seal(index, err);
+    }
+    return status == FACTUM_OK ? fct_index_flush_sealed(index, err) : status;
+}
+
+factum_status fct_index_tick(struct fct_index *index, factum_error *err)
+{
+    if (index->threads || index->read_only) {
+        return FACTUM_OK;
+    }
+    factum_status status = fct_index_flush_sealed(index, err);
+    if (status == FACTUM_OK && fct_index_merge_due(index)) {
+        status = fct_index_merge(index, err);
+    }
+    return status;
+}
+
+factum_status fct_index_settle(struct fct_index *index, factum_error *err)
+{
+    factum_status status = FACTUM_OK;
+    for (;;) {
+        uint32_t word = atomic_load(&index->word);
+        fct_mutex_lock(&index->maintenance);
+        bool waiting = index->version->sealed != NULL;
+        status = index->failure;
+        if (status != FACTUM_OK && err != NULL) {
+            *err = index->failure_err;
+        }
+        fct_mutex_unlock(&index->maintenance);
+        if (status != FACTUM_OK || index->read_only) {
+            return status;
+        }
+        bool busy = atomic_load(&index->working) != 0;
+        if (!waiting && !fct_index_merge_due(index) && !busy) {
+            return FACTUM_OK;
+        }
+        if (!index->threads) {
+            status = fct_index_tick(index, err);
+            if (status != FACTUM_OK) {
+                return status;
+            }
+        } else {
+            fct_word_wait(&index->word, word, UINT64_C(50000000));
+        }
+    }
+}
+
+/* ---- missing ranges -------------------------------------------------------------------------------- */
+
+bool fct_index_missing(const struct fct_index *index, uint64_t *from, uint64_t *to)
+{
+    if (atomic_load(&index->missing_count) == 0) {
+        return false;
+    }
+    *from = index->missing[0].from;
+    *to = index->missing[0].to;
+    return true;
+}
+
+factum_status fct_index_rebuild_begin(struct fct_index *index, uint64_t from, uint64_t to,
+                                      factum_error *err)
+{
+    fct_memtable_destroy(index->rebuild);
+    index->rebuild_range = (struct fct_missing){from, to};
+    index->rebuild = fct_memtable_create(index->mem, (struct fct_index_mark){.position = from});
+    return index->rebuild == NULL ? fct_fail(err, FACTUM_NO_MEMORY, "index: out of memory")
+                                  : FACTUM_OK;
+}
+
+factum_status fct_index_rebuild_add(struct fct_index *index, const struct fct_index_entry *entries,
+                                    size_t count, factum_error *err)
+{
+    if (!fct_memtable_reserve(index->rebuild, count)) {
+        return fct_fail(err, FACTUM_NO_MEMORY, "index: out of memory");
+    }
+    for (size_t i = 0; i < count; i++) {
+        fct_memtable_add(index->rebuild, &entries[i]);
+    }
+    return FACTUM_OK;
+}
+
+static void drop_missing(struct fct_index *index)
+{
+    uint32_t count = atomic_load(&index->missing_count);
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        if (index->missing[i].from != index->rebuild_range.from ||
+            index->missing[i].to != index->rebuild_range.to) {
+            index->missing[kept++] = index->missing[i];
+        }
+    }
+    atomic_store(&index->missing_count, kept);
+}
+
+/* With maintenance held: |run| in its place by position. */
+static factum_status insert_run(struct fct_index *index, struct fct_run *run, factum_error *err)
+{
+    struct fct_version *version = index->version;
+    struct fct_run **runs = fct_mem_zalloc(index->mem, version->run_count + 1, sizeof(void *));
+    if (runs == NULL) {
+        return fct_fail(err, FACTUM_NO_MEMORY, "index: out of memory");
+    }
+    size_t count = 0;
+    bool placed = false;
+    for (size_t i = 0; i < version->run_count; i++) {
+        if (!placed && version->runs[i]->info.from >= run->info.mark.position) {
+            runs[count++] = run;
+            placed = true;
+        }
+        runs[count++] = version->runs[i];
+    }
+    if (!placed) {
+        runs[count++] = run;
+    }
+    struct fct_version *next =
+        fct_version_make(index, runs, count, version->sealed, version->active);
+    factum_status status = next == NULL ? fct_fail(err, FACTUM_NO_MEMORY, "index: out of memory")
+                                        : FACTUM_OK;
+    if (status == FACTUM_OK && !index->read_only) {
+        status = fct_index_save(index, runs, count, index->covered, err);
+    }
+    if (status == FACTUM_OK) {
+        fct_version_install(index, next);
+        drop_missing(index);
+    } else {
+        fct_version_unpin(index, next);
+    }
+    fct_mem_free(index->mem, (void *)runs);
+    return status;
+}
+
+factum_status fct_index_rebuild_end(struct fct_index *index, factum_error *err)
+{
+    struct fct_run *run = NULL;
+    fct_mutex_lock(&index->maintenance);
+    index->rebuild->mark = (struct fct_index_mark){.position = index->rebuild_range.to};
+    if (index->rebuild_range.to == index->covered.position) {
+        index->rebuild->mark = index->covered;
+    }
+    factum_status status = fct_index_write_run(index, index->rebuild, &run, err);
+    if (status == FACTUM_OK) {
+        status = insert_run(index, run, err);
+        run->doomed = status != FACTUM_OK;
+        if (atomic_fetch_sub(&run->references, 1) == 1) {
+            fct_run_close(run);
+        }
+    }
+    fct_mutex_unlock(&index->maintenance);
+    fct_memtable_destroy(index->rebuild);
+    index->rebuild = NULL;
+    return status;
+}
+
+/* ---- figures ------------------------------------------------------------------------------------------- */
+
+void fct_index_stats(const struct fct_index *index, struct fct_index_stats *stats)
+{
+    struct fct_index *mutable_index = (struct fct_index *)(uintptr_t)index;
+    struct fct_version *version = fct_version_pin(mutable_index);
+    *stats = (struct fct_index_stats){
+        .runs = version->run_count,
+        .blocks_read = atomic_load(&index->blocks_read),
+        .filter_probes = atomic_load(&index->filter_probes),
+        .filter_hits = atomic_load(&index->filter_hits),
+        .merges = atomic_load(&index->merges),
+        .merged_bytes = atomic_load(&index->merged_bytes),
+    };
+    for (size_t i = 0; i < version->run_count; i++) {
+        const struct fct_run_info *info = &version->runs[i]->info;
+        stats->run_bytes += info->file_size;
+        stats->filter_bytes += info->filter_size;
+        stats->keys += info->key_count;
+        stats->postings += info->posting_count;
+    }
+    fct_rwlock_read(&mutable_index->lock);
+    stats->memory_bytes = version->active->memory;
+    stats->memory_bytes += version->sealed == NULL ? 0 : version->sealed->memory;
+    fct_rwlock_unlock(&mutable_index->lock);
+    fct_version_unpin(mutable_index, version);
+}
+
+factum_status fct_index_verify(struct fct_index *index, factum_error *err)
+{
+    struct fct_version *version = fct_version_pin(index);
+    factum_status status = FACTUM_OK;
+    for (size_t i = 0; i < version->run_count && status == FACTUM_OK; i++) {
+        struct fct_run *run = version->runs[i];
+        memset((void *)run->verified, 0, (run->info.block_count / 64 + 1) * sizeof(uint64_t));
+        struct fct_run_walk walk = {.run = run};
+        struct fct_run_entry entry;
+        uint64_t postings = 0;
+        while ((status = fct_run_walk_next(&walk, &entry)) == FACTUM_OK) {
+            postings += entry.count;
+        }
+        if (status == FACTUM_CORRUPT || postings != run->info.posting_count) {
+            status = fct_fail(err, FACTUM_CORRUPT, "index run %s is damaged", run->path);
+            fct_index_set_aside(index, run);
+        } else {
+            status = FACTUM_OK;
+        }
+    }
+    fct_version_unpin(index, version);
+    return status;
+}

@@ -1,0 +1,98 @@
+/* index_int.h - the parts of the index. Private to this layer.
+ *
+ * A version is what readers see: runs, oldest first, the memtable that is being written out (sealed), and the
+ * one that is added to (active). Versions are replaced, never changed; a reader pins the one that it uses.
+ *
+ * Locks, in this order: maintenance (who writes runs and the manifest), lock (the version pointer, the
+ * contents of the active memtable, the missing ranges).
+ */
+#ifndef FCT_INDEX_INDEX_INT_H
+#define FCT_INDEX_INDEX_INT_H
+
+#include "index/manifest.h"
+#include "index/memtable.h"
+#include "index/run.h"
+#include "os/thread.h"
+
+#define FCT_MISSING_MAX 64u
+
+struct fct_version {
+    _Atomic uint32_t references;
+    struct fct_memtable *sealed; /* or NULL */
+    struct fct_memtable *active;
+    size_t run_count;
+    struct fct_run *runs[];
+};
+
+struct fct_index {
+    const struct fct_os *os;
+    const struct fct_mem *mem;
+    factum_log_sink sink;
+    char dir[FCT_PATH_SIZE];
+    factum_uuid store_id;
+    uint64_t seed;
+    uint64_t hash_mask;
+    size_t memtable_size_max;
+    uint64_t memtable_span_max;
+    bool read_only;
+    bool threads;
+
+    struct fct_mutex maintenance;
+    uint64_t next_number;
+    uint64_t generation;
+    struct fct_index_mark covered; /* by the runs */
+
+    struct fct_rwlock lock;
+    struct fct_version *version;
+    struct fct_missing missing[FCT_MISSING_MAX];
+    _Atomic uint32_t missing_count;
+
+    struct fct_memtable *rebuild; /* of the missing range under way */
+    struct fct_missing rebuild_range;
+
+    struct fct_thread thread;
+    _Atomic uint32_t word;    /* rises when there is work, and when some is done */
+    _Atomic uint32_t stop;
+    _Atomic uint32_t working; /* the thread is at it */
+    factum_status failure;    /* of the last flush or merge; under maintenance */
+    factum_error failure_err;
+
+    _Atomic uint64_t blocks_read;
+    _Atomic uint64_t filter_probes;
+    _Atomic uint64_t filter_hits;
+    _Atomic uint64_t merges;
+    _Atomic uint64_t merged_bytes;
+};
+
+/* version.c */
+struct fct_version *fct_version_pin(struct fct_index *index);
+void fct_version_unpin(struct fct_index *index, struct fct_version *version);
+/* A version of these parts, each of which gets a reference; NULL without memory. */
+struct fct_version *fct_version_make(struct fct_index *index, struct fct_run *const *runs,
+                                     size_t run_count, struct fct_memtable *sealed,
+                                     struct fct_memtable *active);
+/* Shows |version| (taken) to readers. */
+void fct_version_install(struct fct_index *index, struct fct_version *version);
+/* Takes a bad run out and notes its range as missing. */
+void fct_index_set_aside(struct fct_index *index, struct fct_run *run);
+
+/* flush.c */
+/* Sets the active memtable aside if none is waiting; OK also if there was nothing to do. */
+FCT_MUST_USE factum_status fct_index_seal(struct fct_index *index, factum_error *err);
+/* Writes out the sealed memtable, if there is one. */
+FCT_MUST_USE factum_status fct_index_flush_sealed(struct fct_index *index, factum_error *err);
+/* Writes |table| as a run of [from, mark), opened in *run. With maintenance held. */
+FCT_MUST_USE factum_status fct_index_write_run(struct fct_index *index,
+                                               const struct fct_memtable *table,
+                                               struct fct_run **run, factum_error *err);
+/* The manifest of |runs|. With maintenance held. */
+FCT_MUST_USE factum_status fct_index_save(struct fct_index *index, struct fct_run *const *runs,
+                                          size_t run_count, struct fct_index_mark covered,
+                                          factum_error *err);
+void fct_index_background(void *data);
+
+/* merge.c */
+bool fct_index_merge_due(struct fct_index *index);
+FCT_MUST_USE factum_status fct_index_merge(struct fct_index *index, factum_error *err);
+
+#endif

@@ -1,0 +1,220 @@
+/* merge.c - four neighbouring runs of one level become one of the next. Layer: index.
+ *
+ * Tiered: a posting is rewritten once a level, so that its cost is log4 of the store's size. The inputs are
+ * walked side by side in the order of their keys; the list of a key is the inputs' lists, oldest first.
+ * Memory: one block and the filter of the output. A memtable that waits is written out in between.
+ */
+#include "core/check.h"
+#include "core/error.h"
+#include "index/index_int.h"
+
+enum {
+    FANOUT = 4,
+    YIELD_EVERY = 4096, /* keys between looks at the memtable that may wait */
+};
+
+/* The first of FANOUT neighbours of the same level, the newest such; run_count if there are none. */
+static size_t find_due(const struct fct_version *version)
+{
+    for (size_t end = version->run_count; end >= FANOUT; end--) {
+        size_t first = end - FANOUT;
+        bool same = true;
+        for (size_t i = first + 1; i < end; i++) {
+            same = same && version->runs[i]->info.level == version->runs[first]->info.level &&
+                   version->runs[i]->info.from == version->runs[i - 1]->info.mark.position;
+        }
+        if (same) {
+            return first;
+        }
+    }
+    return version->run_count;
+}
+
+bool fct_index_merge_due(struct fct_index *index)
+{
+    struct fct_version *version = fct_version_pin(index);
+    bool due = !index->read_only && find_due(version) < version->run_count &&
+               atomic_load(&index->missing_count) == 0;
+    fct_version_unpin(index, version);
+    return due;
+}
+
+struct input {
+    struct fct_run_walk walk;
+    struct fct_run_entry entry;
+    bool ended;
+};
+
+static factum_status advance(struct input *input)
+{
+    factum_status status = fct_run_walk_next(&input->walk, &input->entry);
+    input->ended = status == FACTUM_DONE;
+    return status < 0 ? status : FACTUM_OK;
+}
+
+/* All postings that |input| has of |key|. */
+static factum_status copy_list(struct fct_run_writer *writer, struct input *input,
+                               const struct fct_index_key *key, factum_error *err)
+{
+    factum_status status = FACTUM_OK;
+    while (status == FACTUM_OK && !input->ended && fct_index_key_equal(&input->entry.key, key)) {
+        uint64_t position = input->entry.first;
+        const uint8_t *at = input->entry.deltas;
+        status = fct_run_writer_add(writer, key, position, err);
+        for (uint64_t i = 1; i < input->entry.count && status == FACTUM_OK; i++) {
+            at = fct_run_delta(at, input->entry.end, &position);
+            status = fct_run_writer_add(writer, key, position, err);
+        }
+        if (status == FACTUM_OK) {
+            status = advance(input);
+        }
+    }
+    return status;
+}
+
+static factum_status merge_inputs(struct fct_index *index, struct fct_run_writer *writer,
+                                  struct input *inputs, factum_error *err)
+{
+    factum_status status = FACTUM_OK;
+    for (uint64_t keys = 1; status == FACTUM_OK; keys++) {
+        const struct input *least = NULL;
+        for (size_t i = 0; i < FANOUT; i++) {
+            if (!inputs[i].ended &&
+                (least == NULL ||
+                 fct_index_key_compare(&inputs[i].entry.key, &least->entry.key) < 0)) {
+                least = &inputs[i];
+            }
+        }
+        if (least == NULL) {
+            return FACTUM_OK;
+        }
+        struct fct_index_key key = least->entry.key;
+        for (size_t i = 0; i < FANOUT && status == FACTUM_OK; i++) {
+            status = copy_list(writer, &inputs[i], &key, err);
+        }
+        if (keys % YIELD_EVERY == 0 && status == FACTUM_OK) {
+            if (atomic_load(&index->stop) != 0) {
+                return fct_fail(err, FACTUM_CANCELLED, "the index is being closed");
+            }
+            factum_status flushed = fct_index_flush_sealed(index, NULL);
+            (void)flushed; /* kept in index->failure, and tried again */
+        }
+    }
+    return status;
+}
+
+static factum_status write_merged(struct fct_index *index, struct fct_run *const *runs,
+                                  struct fct_run **merged, factum_error *err)
+{
+    struct input inputs[FANOUT] = {0};
+    uint64_t keys = 0;
+    factum_status status = FACTUM_OK;
+    for (size_t i = 0; i < FANOUT && status == FACTUM_OK; i++) {
+        inputs[i].walk.run = runs[i];
+        keys += runs[i]->info.key_count;
+        status = advance(&inputs[i]);
+    }
+    fct_mutex_lock(&index->maintenance);
+    struct fct_run_info info = {
+        .store_id = index->store_id,
+        .seed = index->seed,
+        .number = index->next_number++,
+        .from = runs[0]->info.from,
+        .mark = runs[FANOUT - 1]->info.mark,
+        .level = runs[0]->info.level + 1,
+    };
+    fct_mutex_unlock(&index->maintenance);
+    struct fct_run_writer *writer = NULL;
+    if (status == FACTUM_OK) {
+        status = fct_run_writer_create(&writer, index->os, index->mem, index->dir, &info, keys,
+                                       err);
+    }
+    if (status == FACTUM_OK) {
+        status = merge_inputs(index, writer, inputs, err);
+    }
+    if (status == FACTUM_OK) {
+        status = fct_run_writer_finish(writer, err);
+    }
+    fct_run_writer_destroy(writer);
+    if (status == FACTUM_OK) {
+        status = fct_run_open(merged, index->os, index->mem, index->dir, info.number, err);
+    }
+    return status;
+}
+
+/* Puts |merged| in the place of its inputs, if they are still there. */
+static factum_status replace(struct fct_index *index, struct fct_run *const *inputs,
+                             struct fct_run *merged, factum_error *err)
+{
+    struct fct_version *version = index->version;
+    struct fct_run **runs = fct_mem_zalloc(index->mem, version->run_count + 1, sizeof(void *));
+    if (runs == NULL) {
+        return fct_fail(err, FACTUM_NO_MEMORY, "index: out of memory");
+    }
+    size_t count = 0;
+    size_t replaced = 0;
+    for (size_t i = 0; i < version->run_count; i++) {
+        if (replaced < FANOUT && version->runs[i] == inputs[replaced]) {
+            if (replaced++ == 0) {
+                runs[count++] = merged;
+            }
+        } else {
+            runs[count++] = version->runs[i];
+        }
+    }
+    factum_status status = FACTUM_OK;
+    struct fct_version *next = NULL;
+    if (replaced != FANOUT) {
+        status = fct_fail(err, FACTUM_CANCELLED, "a run was lost while it was merged");
+    } else {
+        next = fct_version_make(index, runs, count, version->sealed, version->active);
+        status = next == NULL ? fct_fail(err, FACTUM_NO_MEMORY, "index: out of memory")
+                              : fct_index_save(index, runs, count, index->covered, err);
+    }
+    if (status == FACTUM_OK) {
+        for (size_t i = 0; i < FANOUT; i++) {
+            inputs[i]->doomed = true;
+        }
+        fct_version_install(index, next);
+    } else {
+        fct_version_unpin(index, next);
+    }
+    fct_mem_free(index->mem, (void *)runs);
+    return status;
+}
+
+factum_status fct_index_merge(struct fct_index *index, factum_error *err)
+{
+    struct fct_version *version = fct_version_pin(index);
+    size_t first = find_due(version);
+    factum_status status = FACTUM_OK;
+    struct fct_run *merged = NULL;
+    if (first < version->run_count) {
+        struct fct_run *const *inputs = version->runs + first;
+        status = write_merged(index, inputs, &merged, err);
+        if (status == FACTUM_CORRUPT) {
+            for (size_t i = 0; i < FANOUT; i++) {
+                if (atomic_load(&inputs[i]->bad)) {
+                    fct_index_set_aside(index, inputs[i]);
+                }
+            }
+        }
+        if (status == FACTUM_OK) {
+            fct_mutex_lock(&index->maintenance);
+            status = replace(index, inputs, merged, err);
+            fct_mutex_unlock(&index->maintenance);
+        }
+        if (status == FACTUM_OK) {
+            atomic_fetch_add(&index->merges, 1);
+            atomic_fetch_add(&index->merged_bytes, merged->info.file_size);
+        }
+        if (merged != NULL) {
+            merged->doomed = status != FACTUM_OK;
+            if (atomic_fetch_sub(&merged->references, 1) == 1) {
+                fct_run_close(merged);
+            }
+        }
+    }
+    fct_version_unpin(index, version);
+    return status;
+}
