@@ -304,20 +304,43 @@ static bool full(const struct fct_index *index, const struct fct_memtable *table
 bool fct_index_wants_flush(const struct fct_index *index, size_t count)
 {
     (void)count;
-    const struct fct_version *version = index->version;
-    return !index->read_only && version->sealed == NULL && version->active->posting_count > 0 &&
-           full(index, version->active);
+    struct fct_index *pinning = (struct fct_index *)(uintptr_t)index;
+    struct fct_version *version = fct_version_pin(pinning);
+    bool wants = !index->read_only && version->sealed == NULL &&
+                 version->active->posting_count > 0 && full(index, version->active);
+    fct_version_unpin(pinning, version);
+    return wants;
+}
+
+/* What the writer has to know of the two memtables. */
+struct pressure {
+    bool both_full;
+    bool too_big;
+};
+
+static struct pressure pressure_of(struct fct_index *index)
+{
+    struct fct_version *version = fct_version_pin(index);
+    struct pressure pressure = {
+        .both_full = version->sealed != NULL && full(index, version->active),
+        .too_big = version->active->memory >= index->memtable_size_max * MEMTABLE_OVERRUN,
+    };
+    fct_version_unpin(index, version);
+    return pressure;
 }
 
 /* Both memtables are full: waits for the background, or does its work. */
 static factum_status make_way(struct fct_index *index, factum_error *err)
 {
-    const struct fct_version *version = index->version;
-    while (version->sealed != NULL && full(index, version->active)) {
+    for (;;) {
+        uint32_t word = atomic_load(&index->word);
+        struct pressure pressure = pressure_of(index);
+        if (!pressure.both_full) {
+            return FACTUM_OK;
+        }
         if (!index->threads) {
             return fct_index_flush_sealed(index, err);
         }
-        uint32_t word = atomic_load(&index->word);
         fct_mutex_lock(&index->maintenance);
         factum_status failure = index->failure;
         bool waiting = index->version->sealed != NULL;
@@ -325,17 +348,13 @@ static factum_status make_way(struct fct_index *index, factum_error *err)
             *err = index->failure_err;
         }
         fct_mutex_unlock(&index->maintenance);
-        bool too_big =
-            version->active->memory >= index->memtable_size_max * MEMTABLE_OVERRUN;
         if (failure != FACTUM_OK) {
-            return too_big ? failure : FACTUM_OK;
+            return pressure.too_big ? failure : FACTUM_OK;
         }
         if (waiting) {
             fct_word_wait(&index->word, word, UINT64_C(100000000));
         }
-        version = index->version;
     }
-    return FACTUM_OK;
 }
 
 factum_status fct_index_reserve(struct fct_index *index, size_t count, factum_error *err)

@@ -1,0 +1,515 @@
+/* json.c - see json.h. Layer: codec.
+ *
+ * One pass checks a whole value without recursion: a bit per level says whether it is in an object or an array.
+ * The steps over members and items then trust what was checked and only look for ends.
+ */
+#include "codec/json.h"
+
+#include <string.h>
+
+#include "core/slice.h"
+
+struct scan {
+    const uint8_t *start;
+    const uint8_t *at;
+    const uint8_t *end;
+};
+
+static void skip_space(struct scan *scan)
+{
+    while (scan->at < scan->end &&
+           (*scan->at == ' ' || *scan->at == '\n' || *scan->at == '\r' || *scan->at == '\t')) {
+        scan->at++;
+    }
+}
+
+static bool is_hex(uint8_t c)
+{
+    return (c >= '0' && c <= '9') || ((c | 0x20) >= 'a' && (c | 0x20) <= 'f');
+}
+
+/* At the opening quote; checks escapes and UTF-8. */
+static bool scan_text(struct scan *scan)
+{
+    const uint8_t *begin = ++scan->at;
+    while (scan->at < scan->end && *scan->at != '"') {
+        uint8_t c = *scan->at;
+        if (c < 0x20) {
+            return false;
+        }
+        if (c != '\\') {
+            scan->at++;
+            continue;
+        }
+        if (scan->end - scan->at < 2) {
+            return false;
+        }
+        uint8_t escape = scan->at[1];
+        if (escape == 'u') {
+            if (scan->end - scan->at < 6 || !is_hex(scan->at[2]) || !is_hex(scan->at[3]) ||
+                !is_hex(scan->at[4]) || !is_hex(scan->at[5])) {
+                return false;
+            }
+            scan->at += 6;
+        } else if (escape != '\0' && strchr("\"\\/bfnrt", escape) != NULL) {
+            scan->at += 2;
+        } else {
+            scan->at++;
+            return false;
+        }
+    }
+    if (scan->at >= scan->end || !fct_utf8_valid(fct_slice(begin, (size_t)(scan->at - begin)))) {
+        return false;
+    }
+    scan->at++;
+    return true;
+}
+
+static bool scan_digits(struct scan *scan)
+{
+    const uint8_t *begin = scan->at;
+    while (scan->at < scan->end && *scan->at >= '0' && *scan->at <= '9') {
+        scan->at++;
+    }
+    return scan->at > begin;
+}
+
+static bool scan_number(struct scan *scan)
+{
+    if (*scan->at == '-') {
+        scan->at++;
+    }
+    const uint8_t *whole = scan->at;
+    if (!scan_digits(scan) || (*whole == '0' && scan->at - whole > 1)) {
+        return false;
+    }
+    if (scan->at < scan->end && *scan->at == '.') {
+        scan->at++;
+        if (!scan_digits(scan)) {
+            return false;
+        }
+    }
+    if (scan->at < scan->end && (*scan->at | 0x20) == 'e') {
+        scan->at++;
+        if (scan->at < scan->end && (*scan->at == '+' || *scan->at == '-')) {
+            scan->at++;
+        }
+        return scan_digits(scan);
+    }
+    return true;
+}
+
+static bool scan_word(struct scan *scan, const char *word)
+{
+    size_t len = strlen(word);
+    if ((size_t)(scan->end - scan->at) < len || memcmp(scan->at, word, len) != 0) {
+        return false;
+    }
+    scan->at += len;
+    return true;
+}
+
+static bool scan_scalar(struct scan *scan)
+{
+    switch (*scan->at) {
+    case '"':
+        return scan_text(scan);
+    case 't':
+        return scan_word(scan, "true");
+    case 'f':
+        return scan_word(scan, "false");
+    case 'n':
+        return scan_word(scan, "null");
+    default:
+        return scan_number(scan);
+    }
+}
+
+/* The part of an object's member before its value. */
+static bool scan_name(struct scan *scan)
+{
+    skip_space(scan);
+    if (scan->at >= scan->end || *scan->at != '"' || !scan_text(scan)) {
+        return false;
+    }
+    skip_space(scan);
+    if (scan->at >= scan->end || *scan->at != ':') {
+        return false;
+    }
+    scan->at++;
+    return true;
+}
+
+/* After a value: closes what ends here, or goes on to the next member or item. */
+static bool after_value(struct scan *scan, uint64_t objects, int *depth)
+{
+    while (*depth > 0) {
+        bool object = (objects >> (*depth - 1) & 1u) != 0;
+        skip_space(scan);
+        if (scan->at >= scan->end) {
+            return false;
+        }
+        uint8_t c = *scan->at;
+        if (c == ',') {
+            scan->at++;
+            return object ? scan_name(scan) : true;
+        }
+        if (c != (object ? '}' : ']')) {
+            return false;
+        }
+        scan->at++;
+        --*depth;
+    }
+    return true;
+}
+
+/* One value, with everything in it. */
+static bool scan_value(struct scan *scan)
+{
+    uint64_t objects = 0;
+    int depth = 0;
+    do {
+        skip_space(scan);
+        if (scan->at >= scan->end) {
+            return false;
+        }
+        uint8_t c = *scan->at;
+        if (c != '{' && c != '[') {
+            if (!scan_scalar(scan)) {
+                return false;
+            }
+        } else {
+            if (depth == FCT_JSON_DEPTH_MAX) {
+                return false;
+            }
+            uint64_t bit = UINT64_C(1) << depth;
+            objects = c == '{' ? objects | bit : objects & ~bit;
+            scan->at++;
+            skip_space(scan);
+            depth++;
+            bool empty = scan->at < scan->end && *scan->at == (c == '{' ? '}' : ']');
+            if (!empty) {
+                if (c == '{' && !scan_name(scan)) {
+                    return false;
+                }
+                continue;
+            }
+            scan->at++;
+            depth--;
+        }
+        if (!after_value(scan, objects, &depth)) {
+            return false;
+        }
+    } while (depth > 0);
+    return true;
+}
+
+static enum fct_json_type type_of(uint8_t c)
+{
+    switch (c) {
+    case '{':
+        return FCT_JSON_OBJECT;
+    case '[':
+        return FCT_JSON_ARRAY;
+    case '"':
+        return FCT_JSON_TEXT;
+    case 't':
+    case 'f':
+        return FCT_JSON_BOOL;
+    case 'n':
+        return FCT_JSON_NULL;
+    default:
+        return FCT_JSON_NUMBER;
+    }
+}
+
+factum_status fct_json_parse(factum_slice text, struct fct_json *value, size_t *at)
+{
+    struct scan scan = {text.ptr, text.ptr, text.ptr + text.len};
+    if (text.len == 0) {
+        if (at != NULL) {
+            *at = 0;
+        }
+        return FACTUM_INVALID;
+    }
+    skip_space(&scan);
+    const uint8_t *begin = scan.at;
+    bool valid = scan_value(&scan);
+    const uint8_t *end = scan.at;
+    if (valid) {
+        skip_space(&scan);
+        valid = scan.at == scan.end;
+    }
+    if (!valid) {
+        if (at != NULL) {
+            *at = (size_t)(scan.at - scan.start);
+        }
+        return FACTUM_INVALID;
+    }
+    value->raw = fct_slice(begin, (size_t)(end - begin));
+    value->type = type_of(*begin);
+    return FACTUM_OK;
+}
+
+/* ---- stepping through what was checked ------------------------------------------------------------- */
+
+/* The end of the value at |at|; brackets inside texts are stepped over. */
+static const uint8_t *value_end(const uint8_t *at, const uint8_t *end)
+{
+    int depth = 0;
+    for (; at < end; at++) {
+        uint8_t c = *at;
+        if (c == '"') {
+            for (at++; at < end && *at != '"'; at++) {
+                at += *at == '\\' ? 1 : 0;
+            }
+            if (depth == 0) {
+                return at + 1;
+            }
+        } else if (c == '{' || c == '[') {
+            depth++;
+        } else if (c == '}' || c == ']') {
+            if (depth == 0) {
+                return at;
+            }
+            if (--depth == 0) {
+                return at + 1;
+            }
+        } else if (depth == 0 && (c == ',' || c == ' ' || c == '\n' || c == '\r' || c == '\t')) {
+            return at;
+        }
+    }
+    return at;
+}
+
+/* Moves to the next member or item; false at the closing bracket. */
+static bool next_place(struct scan *scan)
+{
+    skip_space(scan);
+    if (scan->at < scan->end && *scan->at == ',') {
+        scan->at++;
+        skip_space(scan);
+    }
+    return scan->at + 1 < scan->end;
+}
+
+static void take_value(struct scan *scan, struct fct_json *value)
+{
+    skip_space(scan);
+    const uint8_t *end = value_end(scan->at, scan->end);
+    value->raw = fct_slice(scan->at, (size_t)(end - scan->at));
+    value->type = type_of(*scan->at);
+    scan->at = end;
+}
+
+static struct scan inside(const struct fct_json *container, size_t offset)
+{
+    const uint8_t *start = container->raw.ptr;
+    return (struct scan){start, start + (offset == 0 ? 1 : offset), start + container->raw.len};
+}
+
+bool fct_json_member_next(const struct fct_json *object, size_t *offset, factum_slice *name,
+                          struct fct_json *value)
+{
+    struct scan scan = inside(object, *offset);
+    if (object->type != FCT_JSON_OBJECT || !next_place(&scan)) {
+        return false;
+    }
+    struct fct_json key;
+    take_value(&scan, &key);
+    *name = fct_slice(key.raw.ptr + 1, key.raw.len - 2);
+    skip_space(&scan);
+    scan.at++; /* the colon */
+    take_value(&scan, value);
+    *offset = (size_t)(scan.at - scan.start);
+    return true;
+}
+
+bool fct_json_item_next(const struct fct_json *array, size_t *offset, struct fct_json *value)
+{
+    struct scan scan = inside(array, *offset);
+    if (array->type != FCT_JSON_ARRAY || !next_place(&scan)) {
+        return false;
+    }
+    take_value(&scan, value);
+    *offset = (size_t)(scan.at - scan.start);
+    return true;
+}
+
+bool fct_json_member(const struct fct_json *object, factum_slice name, struct fct_json *value)
+{
+    size_t offset = 0;
+    factum_slice found;
+    struct fct_json candidate;
+    bool any = false;
+    while (fct_json_member_next(object, &offset, &found, &candidate)) {
+        bool same = fct_slice_equal(found, name);
+        if (!same && found.len > name.len && memchr(found.ptr, '\\', found.len) != NULL) {
+            char plain[256];
+            size_t len;
+            same = fct_json_unescape(found, plain, sizeof plain, &len) == FACTUM_OK &&
+                   fct_slice_equal(fct_slice(plain, len), name);
+        }
+        if (same) {
+            *value = candidate;
+            any = true;
+        }
+    }
+    return any;
+}
+
+/* ---- texts and numbers --------------------------------------------------------------------------------- */
+
+static uint32_t hex4(const uint8_t *at)
+{
+    uint32_t value = 0;
+    for (int i = 0; i < 4; i++) {
+        uint8_t c = at[i];
+        value = value << 4 | (uint32_t)(c <= '9' ? c - '0' : (c | 0x20) - 'a' + 10);
+    }
+    return value;
+}
+
+static size_t put_utf8(uint8_t *to, uint32_t c)
+{
+    if (c < 0x80) {
+        to[0] = (uint8_t)c;
+        return 1;
+    }
+    if (c < 0x800) {
+        to[0] = (uint8_t)(0xc0 | c >> 6);
+        to[1] = (uint8_t)(0x80 | (c & 0x3f));
+        return 2;
+    }
+    if (c < 0x10000) {
+        to[0] = (uint8_t)(0xe0 | c >> 12);
+        to[1] = (uint8_t)(0x80 | (c >> 6 & 0x3f));
+        to[2] = (uint8_t)(0x80 | (c & 0x3f));
+        return 3;
+    }
+    to[0] = (uint8_t)(0xf0 | c >> 18);
+    to[1] = (uint8_t)(0x80 | (c >> 12 & 0x3f));
+    to[2] = (uint8_t)(0x80 | (c >> 6 & 0x3f));
+    to[3] = (uint8_t)(0x80 | (c & 0x3f));
+    return 4;
+}
+
+/* At the backslash of a checked text: its meaning in |to| (up to 4 bytes); bytes read, 0 if it has none. */
+static size_t unescape_one(const uint8_t *at, const uint8_t *end, uint8_t *to, size_t *put)
+{
+    static const char from[] = "\"\\/bfnrt";
+    static const char meaning[] = "\"\\/\b\f\n\r\t";
+    if (end - at < 2) {
+        return 0;
+    }
+    if (at[1] != 'u') {
+        const char *place = at[1] == '\0' ? NULL : strchr(from, at[1]);
+        if (place == NULL) {
+            return 0;
+        }
+        to[0] = (uint8_t)meaning[place - from];
+        *put = 1;
+        return 2;
+    }
+    if (end - at < 6) {
+        return 0;
+    }
+    uint32_t c = hex4(at + 2);
+    size_t used = 6;
+    if (c >= 0xd800 && c < 0xdc00) {
+        if (end - at < 12 || at[6] != '\\' || at[7] != 'u') {
+            return 0;
+        }
+        uint32_t low = hex4(at + 8);
+        if (low < 0xdc00 || low > 0xdfff) {
+            return 0;
+        }
+        c = 0x10000 + ((c - 0xd800) << 10) + (low - 0xdc00);
+        used = 12;
+    } else if (c >= 0xdc00 && c < 0xe000) {
+        return 0;
+    }
+    *put = put_utf8(to, c);
+    return used;
+}
+
+factum_status fct_json_unescape(factum_slice raw, char *to, size_t size, size_t *len)
+{
+    if (raw.len >= 2 && raw.ptr[0] == '"' && raw.ptr[raw.len - 1] == '"') {
+        raw = fct_slice(raw.ptr + 1, raw.len - 2);
+    }
+    const uint8_t *at = raw.ptr;
+    const uint8_t *end = raw.ptr + raw.len;
+    size_t used = 0;
+    while (at < end) {
+        uint8_t bytes[4];
+        size_t put = 1;
+        size_t read = 1;
+        bytes[0] = *at;
+        if (*at == '\\') {
+            read = unescape_one(at, end, bytes, &put);
+            if (read == 0) {
+                return FACTUM_INVALID;
+            }
+        }
+        if (put > size - used) {
+            return FACTUM_TOO_BIG;
+        }
+        memcpy(to + used, bytes, put);
+        used += put;
+        at += read;
+    }
+    *len = used;
+    return FACTUM_OK;
+}
+
+factum_status fct_json_int64(const struct fct_json *value, int64_t *number)
+{
+    if (value->type != FCT_JSON_NUMBER) {
+        return FACTUM_INVALID;
+    }
+    const uint8_t *at = value->raw.ptr;
+    const uint8_t *end = at + value->raw.len;
+    bool minus = *at == '-';
+    at += minus ? 1 : 0;
+    int64_t result = 0;
+    int64_t digits_after_point = 0;
+    bool point = false;
+    for (; at < end && (*at | 0x20) != 'e'; at++) {
+        if (*at == '.') {
+            point = true;
+            continue;
+        }
+        if (__builtin_mul_overflow(result, 10, &result) ||
+            __builtin_sub_overflow(result, *at - '0', &result)) {
+            return FACTUM_INVALID;
+        }
+        digits_after_point += point ? 1 : 0;
+    }
+    int64_t exponent = 0;
+    if (at < end) {
+        at++;
+        bool negative = *at == '-';
+        at += negative || *at == '+' ? 1 : 0;
+        for (; at < end && exponent < 1000; at++) {
+            exponent = exponent * 10 + (*at - '0');
+        }
+        exponent = negative ? -exponent : exponent;
+    }
+    for (exponent -= digits_after_point; exponent > 0 && result != 0; exponent--) {
+        if (__builtin_mul_overflow(result, 10, &result)) {
+            return FACTUM_INVALID;
+        }
+    }
+    for (; exponent < 0 && result != 0; exponent++) {
+        if (result % 10 != 0) {
+            return FACTUM_INVALID;
+        }
+        result /= 10;
+    }
+    if (!minus && __builtin_sub_overflow(0, result, &result)) {
+        return FACTUM_INVALID;
+    }
+    *number = result;
+    return FACTUM_OK;
+}
