@@ -14,6 +14,7 @@
 
 #include "core/check.h"
 #include "core/error.h"
+#include "core/random.h"
 #include "core/slice.h"
 #include "engine_local/local_int.h"
 
@@ -279,7 +280,7 @@ static void keep_heads(struct fct_local *local)
 }
 
 static void finish_batch(struct fct_local *local, struct batch *batch,
-                         const struct fct_group_request *until)
+                         struct fct_group_request *until)
 {
     factum_error err;
     factum_status status = fct_log_commit(local->log, batch->sync, &err);
@@ -291,13 +292,12 @@ static void finish_batch(struct fct_local *local, struct batch *batch,
         r->status = status;
         if (status != FACTUM_OK) {
             r->err = err;
+            r->err.status = FACTUM_UNKNOWN_OUTCOME;
             r->status = fct_wrap(&r->err, FACTUM_UNKNOWN_OUTCOME,
                                  "append: it is not known whether it was written");
-            r->status = FACTUM_UNKNOWN_OUTCOME;
-            r->err.status = FACTUM_UNKNOWN_OUTCOME;
         }
     }
-    batch->first = (struct fct_group_request *)until;
+    batch->first = until;
     batch->sync = false;
     if (status != FACTUM_OK || local->scratch.accepted_count == 0) {
         return;

@@ -199,32 +199,32 @@ static const struct fct_engine_ops local_ops = {
 
 /* ---- opening ---------------------------------------------------------------------------------------- */
 
-static factum_status open_directory(struct fct_local *local, const struct fct_local_options *options,
-                                    factum_error *err)
+/* The store's own directory, durable in its parent before anything is in it (rule R7). */
+static factum_status make_store_dir(struct fct_local *local, factum_error *err)
 {
-    char lock_path[FCT_PATH_SIZE];
-    char log_dir[FCT_PATH_SIZE];
-    factum_status status = fct_path_join(lock_path, local->path, "LOCK", err);
+    char parent[FCT_PATH_SIZE];
+    memcpy(parent, local->path, sizeof parent);
+    size_t length = strlen(parent);
+    while (length > 1 && parent[length - 1] == '/') {
+        parent[--length] = '\0';
+    }
+    char *slash = strrchr(parent, '/');
+    if (slash == NULL) {
+        memcpy(parent, ".", 2);
+    } else {
+        slash[slash == parent ? 1 : 0] = '\0';
+    }
+    factum_status status = fct_os_make_dir(local->os, local->path, err);
+    return status == FACTUM_OK ? fct_os_sync_dir(local->os, parent, err) : status;
+}
+
+static factum_status lock_store(struct fct_local *local, bool create, factum_error *err)
+{
+    char path[FCT_PATH_SIZE];
+    factum_status status = fct_path_join(path, local->path, "LOCK", err);
     if (status == FACTUM_OK) {
-        status = fct_path_join(log_dir, local->path, "log", err);
-    }
-    if (status == FACTUM_OK && !options->must_exist && !options->read_only) {
-        status = fct_store_dir_make(local->os, local->path, err);
-    }
-    if (status != FACTUM_OK) {
-        return status;
-    }
-    int flags = options->read_only ? FCT_OPEN_READ : FCT_OPEN_WRITE;
-    if (!options->must_exist && !options->read_only) {
-        flags |= FCT_OPEN_CREATE;
-    }
-    status = fct_file_open(local->os, lock_path, flags, &local->lock, err);
-    if (status == FACTUM_NOT_FOUND && options->read_only) {
-        /* A restored or copied store may have no lock file; reading needs none. */
-        return FACTUM_OK;
-    }
-    if (status == FACTUM_NOT_FOUND) {
-        return fct_fail(err, FACTUM_NOT_FOUND, "no store at %s", local->path);
+        status = fct_file_open(local->os, path, FCT_OPEN_WRITE | (create ? FCT_OPEN_CREATE : 0),
+                               &local->lock, err);
     }
     if (status == FACTUM_OK) {
         status = fct_file_lock(local->lock, err);
@@ -237,11 +237,51 @@ static factum_status open_directory(struct fct_local *local, const struct fct_lo
     return status;
 }
 
+struct found {
+    bool log;
+};
+
+static factum_status note_entry(void *data, const char *name)
+{
+    struct found *found = data;
+    found->log = found->log || strcmp(name, "log") == 0;
+    return FACTUM_OK;
+}
+
+static factum_status open_directory(struct fct_local *local,
+                                    const struct fct_local_options *options, factum_error *err)
+{
+    struct found found = {false};
+    factum_status status =
+        fct_os_list_dir(local->os, local->path, note_entry, &found, NULL);
+    bool may_create = !options->must_exist && !options->read_only;
+    if (status == FACTUM_NOT_FOUND && may_create) {
+        status = make_store_dir(local, err);
+    }
+    if ((status == FACTUM_OK && !found.log && !may_create) || status == FACTUM_NOT_FOUND) {
+        return fct_fail(err, FACTUM_NOT_FOUND, "no store at %s", local->path);
+    }
+    if (status != FACTUM_OK) {
+        return fct_fail(err, status, "open %s: %s", local->path, factum_status_text(status));
+    }
+    status = lock_store(local, !options->read_only, err);
+    bool unlockable = status == FACTUM_NOT_FOUND || status == FACTUM_IO;
+    return options->read_only && unlockable ? FACTUM_OK : status; /* a medium that is read-only */
+}
+
 static factum_status open_log(struct fct_local *local, const struct fct_local_options *options,
-                              const struct fct_index_mark *mark, factum_error *err)
+                              factum_error *err)
 {
     char dir[FCT_PATH_SIZE];
-    factum_status status = fct_path_join(dir, local->path, "log", err);
+    struct fct_index_mark mark = {.position = 0};
+    factum_uuid store_id = {{0}};
+    factum_status status = fct_path_join(dir, local->path, "index", err);
+    if (status == FACTUM_OK) {
+        status = fct_index_peek(local->os, dir, &store_id, &mark, err);
+    }
+    if (status == FACTUM_OK || status == FACTUM_NOT_FOUND) {
+        status = fct_path_join(dir, local->path, "log", err);
+    }
     if (status != FACTUM_OK) {
         return status;
     }
@@ -250,7 +290,8 @@ static factum_status open_log(struct fct_local *local, const struct fct_local_op
         .mem = local->mem,
         .dir = dir,
         .sink = &local->sink,
-        .mark = {mark->position, mark->batch_number, mark->chain},
+        .mark = {mark.position, mark.batch_number, mark.chain},
+        .mark_store_id = store_id,
         .segment_size_first = options->segment_size_first,
         .segment_size_max = options->segment_size_max,
         .read_only = options->read_only,
@@ -286,12 +327,8 @@ static factum_status open_parts(struct fct_local *local, const struct fct_local_
                                 factum_error *err)
 {
     factum_status status = open_directory(local, options, err);
-    struct fct_index_mark mark = {.position = 0};
     if (status == FACTUM_OK) {
-        status = fct_index_peek_mark(local->os, local->path, &mark, err);
-    }
-    if (status == FACTUM_OK) {
-        status = open_log(local, options, &mark, err);
+        status = open_log(local, options, err);
     }
     if (status == FACTUM_OK) {
         status = open_index(local, options, fct_log_store_id(local->log), err);

@@ -1,5 +1,6 @@
 /* replay.c - from records to postings: keeps the index true to the log. Layer: engine_local. */
 #include "core/error.h"
+#include "core/log_sink.h"
 #include "core/slice.h"
 #include "engine_local/local_int.h"
 

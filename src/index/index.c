@@ -582,7 +582,9 @@ factum_status fct_index_verify(struct fct_index *index, factum_error *err)
     factum_status status = FACTUM_OK;
     for (size_t i = 0; i < version->run_count && status == FACTUM_OK; i++) {
         struct fct_run *run = version->runs[i];
-        memset((void *)run->verified, 0, (run->info.block_count / 64 + 1) * sizeof(uint64_t));
+        for (uint64_t word = 0; word <= run->info.block_count / 64; word++) {
+            atomic_store(&run->verified[word], 0);
+        }
         struct fct_run_walk walk = {.run = run};
         struct fct_run_entry entry;
         uint64_t postings = 0;

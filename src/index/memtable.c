@@ -211,6 +211,11 @@ uint32_t fct_mem_entry_read(const struct fct_mem_entry *entry, uint64_t ordinal,
     return done;
 }
 
+uint64_t fct_mem_entry_first(const struct fct_mem_entry *entry)
+{
+    return entry->head->first;
+}
+
 uint64_t fct_mem_entry_seek(const struct fct_mem_entry *entry, uint64_t position)
 {
     if (entry->last < position) {

@@ -14,6 +14,8 @@ struct source {
     const struct fct_mem_entry *entry;
     struct fct_run_entry last; /* of a run */
     uint64_t count;
+    uint64_t first;         /* positions, of a memtable */
+    uint64_t last_position;
 };
 
 static factum_status lost(struct fct_index *index, struct fct_run *run, factum_error *err)
@@ -60,7 +62,11 @@ static factum_status look_into(struct fct_index *index, struct fct_version *vers
         i == version->run_count ? version->sealed : version->active;
     *source = (struct source){.run = NULL};
     source->entry = table == NULL ? NULL : fct_memtable_find(table, key);
-    source->count = source->entry == NULL ? 0 : source->entry->count;
+    if (source->entry != NULL) {
+        source->count = source->entry->count;
+        source->first = fct_mem_entry_first(source->entry);
+        source->last_position = source->entry->last;
+    }
     return FACTUM_OK;
 }
 
@@ -104,7 +110,7 @@ static factum_status first_of(const struct source *source, const struct fct_inde
                               uint64_t *position)
 {
     if (source->run == NULL) {
-        *position = source->entry->head->first;
+        *position = source->first;
         return FACTUM_OK;
     }
     struct fct_run_entry entry;
@@ -135,7 +141,8 @@ factum_status fct_index_find(struct fct_index *index, const struct fct_index_key
             status = lost(index, source.run, err);
         }
         if (last != NULL) {
-            *last = source.run == NULL ? source.entry->last : fct_run_entry_last(&source.last);
+            *last =
+                source.run == NULL ? source.last_position : fct_run_entry_last(&source.last);
         }
         *count += source.count;
     }

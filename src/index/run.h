@@ -59,6 +59,7 @@ struct fct_run {
     const uint8_t *block_index;
     const uint8_t *filter;
     _Atomic uint64_t *verified; /* a bit a block */
+    void *verified_memory;      /* the same, to free */
     _Atomic bool bad;           /* a block failed: the run is not to be used */
     _Atomic uint32_t references; /* by versions */
     bool doomed;                /* remove the file with the last reference */

@@ -110,7 +110,9 @@ factum_status fct_run_open(struct fct_run **out, const struct fct_os *os, const 
         status = check_map(run, number, err);
     }
     if (status == FACTUM_OK) {
-        run->verified = fct_mem_zalloc(mem, run->info.block_count / 64 + 1, sizeof(uint64_t));
+        run->verified_memory =
+            fct_mem_zalloc(mem, run->info.block_count / 64 + 1, sizeof(uint64_t));
+        run->verified = run->verified_memory;
         if (run->verified == NULL) {
             status = fct_fail(err, FACTUM_NO_MEMORY, "open index run: out of memory");
         }
@@ -136,7 +138,7 @@ void fct_run_close(struct fct_run *run)
         factum_status removed = fct_os_unlink(run->os, run->path, NULL);
         (void)removed; /* derived data: the next opening removes what no manifest names */
     }
-    fct_mem_free(run->mem, (void *)run->verified);
+    fct_mem_free(run->mem, run->verified_memory);
     fct_mem_free(run->mem, run);
 }
 

@@ -192,6 +192,13 @@ static factum_status fault_make_dir(const struct fct_os *os, const char *path, f
     return status == FACTUM_OK ? fault->inner->ops->make_dir(fault->inner, path, err) : status;
 }
 
+static factum_status fault_remove_dir(const struct fct_os *os, const char *path, factum_error *err)
+{
+    struct fct_fault *fault = fault_of(os);
+    factum_status status = strike(fault, false, "remove directory", err);
+    return status == FACTUM_OK ? fault->inner->ops->remove_dir(fault->inner, path, err) : status;
+}
+
 static factum_status fault_sync_dir(const struct fct_os *os, const char *path, factum_error *err)
 {
     struct fct_fault *fault = fault_of(os);
@@ -249,6 +256,7 @@ static const struct fct_os_ops fault_ops = {
     .unlink = fault_unlink,
     .link = fault_link,
     .make_dir = fault_make_dir,
+    .remove_dir = fault_remove_dir,
     .sync_dir = fault_sync_dir,
     .list_dir = fault_list_dir,
     .free_space = fault_free_space,

@@ -119,6 +119,11 @@ factum_status fct_os_make_dir(const struct fct_os *os, const char *path, factum_
     return status == FACTUM_EXISTS ? FACTUM_OK : status;
 }
 
+factum_status fct_os_remove_dir(const struct fct_os *os, const char *path, factum_error *err)
+{
+    return os->ops->remove_dir(os, path, err);
+}
+
 factum_status fct_os_sync_dir(const struct fct_os *os, const char *path, factum_error *err)
 {
     return os->ops->sync_dir(os, path, err);

@@ -55,6 +55,7 @@ struct fct_os_ops {
     factum_status (*link)(const struct fct_os *os, const char *from, const char *to,
                           factum_error *err);
     factum_status (*make_dir)(const struct fct_os *os, const char *path, factum_error *err);
+    factum_status (*remove_dir)(const struct fct_os *os, const char *path, factum_error *err);
     factum_status (*sync_dir)(const struct fct_os *os, const char *path, factum_error *err);
     /* Calls |each| with the name of every entry but "." and "..", in any order, until it returns
      * something else than OK, which is then returned. */
@@ -113,6 +114,9 @@ FCT_MUST_USE factum_status fct_os_link(const struct fct_os *os, const char *from
 /* OK also if the directory is there. */
 FCT_MUST_USE factum_status fct_os_make_dir(const struct fct_os *os, const char *path,
                                            factum_error *err);
+/* An empty one. */
+FCT_MUST_USE factum_status fct_os_remove_dir(const struct fct_os *os, const char *path,
+                                             factum_error *err);
 FCT_MUST_USE factum_status fct_os_sync_dir(const struct fct_os *os, const char *path,
                                            factum_error *err);
 FCT_MUST_USE factum_status fct_os_list_dir(const struct fct_os *os, const char *path,

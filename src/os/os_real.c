@@ -187,6 +187,12 @@ static factum_status real_make_dir(const struct fct_os *os, const char *path, fa
     return mkdir(path, 0700) == 0 ? FACTUM_OK : fct_fail_os(err, errno, "make directory %s", path);
 }
 
+static factum_status real_remove_dir(const struct fct_os *os, const char *path, factum_error *err)
+{
+    (void)os;
+    return rmdir(path) == 0 ? FACTUM_OK : fct_fail_os(err, errno, "remove directory %s", path);
+}
+
 static factum_status real_sync_dir(const struct fct_os *os, const char *path, factum_error *err)
 {
     (void)os;
@@ -289,6 +295,7 @@ static const struct fct_os_ops real_ops = {
     .unlink = real_unlink,
     .link = real_link,
     .make_dir = real_make_dir,
+    .remove_dir = real_remove_dir,
     .sync_dir = real_sync_dir,
     .list_dir = real_list_dir,
     .free_space = real_free_space,
