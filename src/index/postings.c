@@ -83,15 +83,14 @@ static void lock_for(struct fct_index *index, const struct fct_version *version,
     }
 }
 
-static factum_status begin(struct fct_index *index, struct fct_version **version,
-                           factum_error *err)
+/* The version to read; NULL if a part of the index is missing. */
+static struct fct_version *begin(struct fct_index *index, factum_error *err)
 {
-    *version = NULL;
     if (atomic_load(&index->missing_count) > 0) {
-        return lost(index, NULL, err);
+        (void)lost(index, NULL, err);
+        return NULL;
     }
-    *version = fct_version_pin(index);
-    return FACTUM_OK;
+    return fct_version_pin(index);
 }
 
 static factum_status end(struct fct_index *index, struct fct_version *version, bool locked,
@@ -122,12 +121,12 @@ static factum_status first_of(const struct source *source, const struct fct_inde
 factum_status fct_index_find(struct fct_index *index, const struct fct_index_key *key,
                              uint64_t *count, uint64_t *first, uint64_t *last, factum_error *err)
 {
-    struct fct_version *version;
     *count = 0;
-    factum_status status = begin(index, &version, err);
-    if (status != FACTUM_OK) {
-        return status;
+    struct fct_version *version = begin(index, err);
+    if (version == NULL) {
+        return FACTUM_CORRUPT;
     }
+    factum_status status = FACTUM_OK;
     struct source source;
     bool locked = false;
     for (size_t i = 0; i < source_count(version) && status == FACTUM_OK; i++) {
@@ -212,14 +211,14 @@ static factum_status fill(struct fct_postings *postings, uint64_t ordinal, uint3
                           factum_error *err)
 {
     struct fct_index *index = postings->index;
-    struct fct_version *version;
     postings->ordinal = ordinal;
     postings->at = 0;
     postings->count = 0;
-    factum_status status = begin(index, &version, err);
-    if (status != FACTUM_OK) {
-        return status;
+    struct fct_version *version = begin(index, err);
+    if (version == NULL) {
+        return FACTUM_CORRUPT;
     }
+    factum_status status = FACTUM_OK;
     bool locked = false;
     uint64_t base = 0;
     for (size_t i = 0; i < source_count(version) && status == FACTUM_OK; i++) {
@@ -317,11 +316,11 @@ factum_status fct_postings_seek_position(struct fct_postings *postings, uint64_t
                                          factum_error *err)
 {
     struct fct_index *index = postings->index;
-    struct fct_version *version;
-    factum_status status = begin(index, &version, err);
-    if (status != FACTUM_OK) {
-        return status;
+    struct fct_version *version = begin(index, err);
+    if (version == NULL) {
+        return FACTUM_CORRUPT;
     }
+    factum_status status = FACTUM_OK;
     bool locked = false;
     uint64_t base = 0;
     for (size_t i = 0; i < source_count(version) && status == FACTUM_OK; i++) {

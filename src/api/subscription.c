@@ -1,0 +1,120 @@
+/* subscription.c - catch-up subscriptions: a reader that is extended when there is news. Layer: api.
+ *
+ * Happy path: next gives what the reader has; at its end it says CAUGHT_UP once, then waits for the store's
+ * end to move, extends the reader, and goes on. No event is buffered, so a slow consumer costs nothing and none
+ * is lost or given twice: the reader's place is the only state.
+ */
+#include "api/store_int.h"
+
+#include "core/error.h"
+#include "core/slice.h"
+
+struct factum_subscription {
+    factum_store *store;
+    struct fct_reader *reader;
+    uint64_t end;      /* what the reader sees up to */
+    uint64_t position; /* to continue from */
+    bool told;         /* CAUGHT_UP was said since the last event */
+    bool ended;        /* the stream's tombstone was given */
+    bool stream;
+    _Atomic uint32_t stop;
+};
+
+factum_status factum_subscribe(factum_store *store, const factum_read_request *request,
+                               factum_subscription **subscription, factum_error *err)
+{
+    const struct fct_mem *mem = store->engine.mem;
+    *subscription = NULL;
+    factum_subscription *made = fct_mem_zalloc(mem, 1, sizeof *made);
+    if (made == NULL) {
+        return fct_fail(err, FACTUM_NO_MEMORY, "subscribe: out of memory");
+    }
+    made->store = store;
+    factum_status status = fct_engine_read(&store->engine, request, true, &made->reader, err);
+    if (status == FACTUM_OK) {
+        made->stream = request->source == FACTUM_SOURCE_STREAM;
+        made->position = request->from == FACTUM_FROM_POSITION ? request->from_value : 0;
+        status = made->reader->ops->extend(made->reader, &made->end, err);
+        if (status != FACTUM_OK) {
+            made->reader->ops->close(made->reader);
+        }
+    }
+    if (status != FACTUM_OK) {
+        fct_mem_free(mem, made);
+        return status;
+    }
+    *subscription = made;
+    return FACTUM_OK;
+}
+
+static factum_status take(factum_subscription *subscription, const factum_event *event)
+{
+    subscription->position = event->position + 1;
+    subscription->told = false;
+    subscription->ended =
+        subscription->stream && event->revision == FACTUM_REVISION_TOMBSTONE;
+    return FACTUM_OK;
+}
+
+factum_status factum_subscription_next(factum_subscription *subscription, int64_t timeout_ms,
+                                       factum_event *event, factum_error *err)
+{
+    struct fct_engine *engine = &subscription->store->engine;
+    for (;;) {
+        if (atomic_load(&subscription->stop) != 0) {
+            return fct_fail(err, FACTUM_CANCELLED, "the subscription was stopped");
+        }
+        if (subscription->ended) {
+            return fct_fail(err, FACTUM_STREAM_DELETED, "the stream was deleted for ever");
+        }
+        factum_status status = subscription->reader->ops->next(subscription->reader, event, err);
+        if (status == FACTUM_OK) {
+            return take(subscription, event);
+        }
+        if (status != FACTUM_DONE) {
+            return status;
+        }
+        if (subscription->end > subscription->position) {
+            subscription->position = subscription->end;
+        }
+        uint64_t before = subscription->end;
+        if (engine->ops->end(engine->self) == before) {
+            if (!subscription->told) {
+                subscription->told = true;
+                return FACTUM_CAUGHT_UP;
+            }
+            status = engine->ops->wait(engine->self, before, timeout_ms, &subscription->stop, err);
+            if (status == FACTUM_TIMEOUT) {
+                return status;
+            }
+            if (status != FACTUM_OK && status != FACTUM_CANCELLED) {
+                return status;
+            }
+        }
+        status = subscription->reader->ops->extend(subscription->reader, &subscription->end, err);
+        if (status != FACTUM_OK) {
+            return status;
+        }
+    }
+}
+
+uint64_t factum_subscription_position(const factum_subscription *subscription)
+{
+    return subscription->position;
+}
+
+void factum_subscription_stop(factum_subscription *subscription)
+{
+    struct fct_engine *engine = &subscription->store->engine;
+    atomic_store(&subscription->stop, 1);
+    engine->ops->wake(engine->self);
+}
+
+void factum_subscription_close(factum_subscription *subscription)
+{
+    if (subscription != NULL) {
+        const struct fct_mem *mem = subscription->store->engine.mem;
+        subscription->reader->ops->close(subscription->reader);
+        fct_mem_free(mem, subscription);
+    }
+}
