@@ -1,13 +1,22 @@
 /* frame.c - see frame.h for the formats. Layer: codec. */
 #include "codec/frame.h"
 
+#include <assert.h>
+
 #include "codec/bytes.h"
+#include "codec/record.h"
 #include "core/check.h"
 #include "core/crc32c.h"
 #include "core/hash.h"
 #include "core/slice.h"
 
 #define BATCH_MAGIC 0x54414246u /* "FBAT" */
+#define PAYLOAD_STEP ((size_t)3072) /* what the checksum takes at a time */
+
+static_assert(56 + sizeof(uint32_t) + sizeof(uint32_t) == FCT_BATCH_HEADER_SIZE, "flags, end mark");
+static_assert(56 + sizeof(uint64_t) == FCT_FOOTER_SIZE, "the footer ends with a zero");
+static_assert(FCT_BATCH_HEADER_SIZE % 8 == 0, "batches are 8-byte aligned");
+static_assert(FCT_BATCH_END_MARK > FCT_RECORD_SIZE_MAX, "no record ends so");
 
 static const char segment_magic[8] = {'F', 'A', 'C', 'T', 'U', 'M', 'L', 'G'};
 
@@ -117,9 +126,21 @@ factum_status fct_batch_header_decode(const uint8_t from[FCT_BATCH_HEADER_SIZE],
     return header->payload_size % 8 == 0 ? FACTUM_OK : FACTUM_CORRUPT;
 }
 
+/* The checksum reads three places side by side, which no prefetcher of the processor recognises; asking
+ * two steps ahead makes it half as fast again on memory that is not in the cache. A prefetch never
+ * faults, so it may point behind the payload. */
 uint32_t fct_batch_payload_crc(uint64_t chain, const uint8_t *payload, size_t size)
 {
-    return fct_crc32c((uint32_t)chain, payload, size);
+    uint32_t crc = (uint32_t)chain;
+    while (size > PAYLOAD_STEP) {
+        for (size_t line = 0; line < PAYLOAD_STEP; line += 64) {
+            FCT_PREFETCH(payload + 2 * PAYLOAD_STEP + line);
+        }
+        crc = fct_crc32c(crc, payload, PAYLOAD_STEP);
+        payload += PAYLOAD_STEP;
+        size -= PAYLOAD_STEP;
+    }
+    return fct_crc32c(crc, payload, size);
 }
 
 uint64_t fct_batch_chain(const uint8_t encoded[FCT_BATCH_HEADER_SIZE])

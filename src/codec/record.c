@@ -57,12 +57,13 @@ static size_t extra_size(const struct fct_record *record, const factum_slice *ta
 {
     size_t size = (record->flags & FCT_RECORD_HAS_TIME) != 0 ? item_size(8) : 0;
     for (size_t i = 0; i < tag_count; i++) {
-        size += item_size(tags[i].len);
+        size += item_size(tags[i].len <= UINT16_MAX ? tags[i].len : UINT16_MAX);
     }
     if (record->content_type.len > 0) {
-        size += item_size(record->content_type.len);
+        size_t len = record->content_type.len;
+        size += item_size(len <= UINT16_MAX ? len : UINT16_MAX);
     }
-    return size;
+    return size; /* over UINT16_MAX if any part is too long */
 }
 
 size_t fct_record_size(const struct fct_record *record, const factum_slice *tags, size_t tag_count)

@@ -1,11 +1,14 @@
-/* log.c - the log as an object: opening, closing, its segments, what it knows of itself. Layer: log. */
+/* log.c - the log as an object: its segments, what it knows of itself, opening, closing. Layer: log.
+ *
+ * Invariants: a segment is in the table only once it is durable; the table only grows; the bases in it
+ * rise.
+ */
 #include <inttypes.h>
 #include <string.h>
 
 #include "core/check.h"
 #include "core/error.h"
 #include "core/log_sink.h"
-#include "core/slice.h"
 #include "log/bug.h"
 #include "log/log_int.h"
 
@@ -13,21 +16,31 @@
 #define SEGMENT_SIZE_MAX (UINT64_C(64) << 20)
 #define SEGMENT_SIZE_MIN (UINT64_C(8) << 10)
 
-/* ---- segments -------------------------------------------------------------------------------- */
+/* ---- the table of segments ------------------------------------------------------------------------ */
+
+/* The table and how much of it may be looked at; *count is 0 if there is none yet. */
+static const struct fct_segment_table *look(const struct fct_log *log, size_t *count)
+{
+    const struct fct_segment_table *table = atomic_load_explicit(&log->table, memory_order_acquire);
+    *count = table == NULL ? 0 : atomic_load_explicit(&table->count, memory_order_acquire);
+    return table;
+}
 
 struct fct_segment *fct_log_last_segment(const struct fct_log *log)
 {
-    const struct fct_segment_table *table = atomic_load_explicit(&log->table, memory_order_acquire);
-    return table == NULL || table->count == 0 ? NULL : table->segments[table->count - 1];
+    size_t count;
+    const struct fct_segment_table *table = look(log, &count);
+    return count == 0 ? NULL : table->entries[count - 1].segment;
 }
 
-static size_t index_of(const struct fct_segment_table *table, uint64_t position)
+/* The last entry with a base up to |position|; the first if there is none. */
+static size_t index_of(const struct fct_segment_table *table, size_t count, uint64_t position)
 {
     size_t low = 0;
-    size_t high = table->count;
+    size_t high = count;
     while (high - low > 1) {
         size_t middle = low + (high - low) / 2;
-        if (table->segments[middle]->header.base <= position) {
+        if (table->entries[middle].base <= position) {
             low = middle;
         } else {
             high = middle;
@@ -38,105 +51,67 @@ static size_t index_of(const struct fct_segment_table *table, uint64_t position)
 
 struct fct_segment *fct_log_segment_at(const struct fct_log *log, uint64_t position)
 {
-    const struct fct_segment_table *table = atomic_load_explicit(&log->table, memory_order_acquire);
-    if (table == NULL || table->count == 0 || position < table->segments[0]->header.base) {
+    size_t count;
+    const struct fct_segment_table *table = look(log, &count);
+    if (count == 0 || position < table->entries[0].base) {
         return NULL;
     }
-    struct fct_segment *last = table->segments[table->count - 1];
-    return position >= last->header.base ? last : table->segments[index_of(table, position)];
-}
-
-static struct fct_segment *neighbour(const struct fct_log *log, const struct fct_segment *segment,
-                                     int step)
-{
-    const struct fct_segment_table *table = atomic_load_explicit(&log->table, memory_order_acquire);
-    size_t index = index_of(table, segment->header.base);
-    if (step < 0) {
-        return index == 0 ? NULL : table->segments[index - 1];
-    }
-    return index + 1 == table->count ? NULL : table->segments[index + 1];
+    const struct fct_segment_entry *last = &table->entries[count - 1];
+    return position >= last->base ? last->segment
+                                  : table->entries[index_of(table, count, position)].segment;
 }
 
 struct fct_segment *fct_log_segment_after(const struct fct_log *log,
                                           const struct fct_segment *segment)
 {
-    return neighbour(log, segment, 1);
+    size_t count;
+    const struct fct_segment_table *table = look(log, &count);
+    size_t index = index_of(table, count, segment->header.base);
+    return index + 1 < count ? table->entries[index + 1].segment : NULL;
 }
 
 struct fct_segment *fct_log_segment_before(const struct fct_log *log,
                                            const struct fct_segment *segment)
 {
-    return neighbour(log, segment, -1);
+    size_t count;
+    const struct fct_segment_table *table = look(log, &count);
+    size_t index = index_of(table, count, segment->header.base);
+    return index > 0 ? table->entries[index - 1].segment : NULL;
 }
 
-factum_status fct_log_add_segment(struct fct_log *log, struct fct_segment *segment,
-                                  factum_error *err)
+factum_status fct_log_reserve_segment(struct fct_log *log, factum_error *err)
 {
-    struct fct_segment_table *before = atomic_load(&log->table);
-    size_t count = before == NULL ? 0 : before->count;
+    size_t count;
+    const struct fct_segment_table *before = look(log, &count);
+    if (before != NULL && count < before->capacity) {
+        return FACTUM_OK;
+    }
+    size_t capacity = count == 0 ? 16 : count * 2;
     struct fct_segment_table *table =
-        fct_mem_alloc(log->mem, sizeof *table + (count + 1) * sizeof table->segments[0]);
+        fct_mem_zalloc(log->mem, 1, sizeof *table + capacity * sizeof table->entries[0]);
     if (table == NULL) {
         return fct_fail(err, FACTUM_NO_MEMORY, "add a segment: out of memory");
     }
-    table->before = before;
-    table->count = count + 1;
+    table->before = atomic_load(&log->table);
+    table->capacity = capacity;
     if (count > 0) {
-        memcpy(table->segments, before->segments, count * sizeof table->segments[0]);
+        memcpy(table->entries, before->entries, count * sizeof table->entries[0]);
     }
-    table->segments[count] = segment;
+    atomic_store(&table->count, count);
     atomic_store_explicit(&log->table, table, memory_order_release);
     return FACTUM_OK;
 }
 
-uint64_t fct_log_next_size(const struct fct_log *log, uint64_t size)
+void fct_log_add_segment(struct fct_log *log, struct fct_segment *segment)
 {
-    return size >= log->segment_size_max / 2 ? log->segment_size_max : size * 2;
-}
-
-factum_status fct_log_new_segment(struct fct_log *log, uint64_t number, uint64_t base, uint64_t size,
-                                  factum_error *err)
-{
-    struct fct_file *file;
-    uint64_t taken;
-    size = (size + 4095) / 4096 * 4096;
-    factum_status status = fct_prepare_take(&log->prepare, size, &file, &taken, err);
-    if (status != FACTUM_OK) {
-        return status;
-    }
-    struct fct_segment_header header = {
-        .format_major = FCT_SEGMENT_FORMAT_MAJOR,
-        .format_minor = FCT_SEGMENT_FORMAT_MINOR,
-        .store_id = log->store_id,
-        .number = number,
-        .base = base,
-        .chain = log->chain,
-        .batch_number = log->batch_number,
-        .created = fct_os_time(log->os),
-        .timeline = log->timeline,
-        .size = taken,
-    };
-    status = fct_os_random(log->os, &header.salt, sizeof header.salt, err);
-    if (status != FACTUM_OK) {
-        (void)fct_file_close(&file, NULL);
-        return status;
-    }
-    struct fct_segment *segment;
-    status = fct_segment_create(&segment, log->os, log->mem, log->dir, FCT_PREPARED_NAME, file,
-                                &header, err);
-    if (status == FACTUM_OK && fct_segment_map(segment, err) == NULL) {
-        status = FACTUM_IO;
-    }
-    if (status == FACTUM_OK) {
-        status = fct_log_add_segment(log, segment, err);
-    }
-    if (status != FACTUM_OK) {
-        (void)fct_segment_close(segment, log->mem, NULL);
-        return status;
-    }
-    log->segment_batches = 0;
-    log->segment_records = 0;
-    return FACTUM_OK;
+    struct fct_segment_table *table = atomic_load(&log->table);
+    FCT_ASSERT(table != NULL);
+    size_t count = atomic_load(&table->count);
+    FCT_ASSERT(count < table->capacity);
+    FCT_ASSERT(count == 0 || table->entries[count - 1].base < segment->header.base);
+    table->entries[count] =
+        (struct fct_segment_entry){.base = segment->header.base, .segment = segment};
+    atomic_store_explicit(&table->count, count + 1, memory_order_release);
 }
 
 /* ---- what it knows of itself ---------------------------------------------------------------------- */
@@ -146,7 +121,10 @@ void fct_log_set_state(struct fct_log *log, enum fct_log_state state, const char
     if (atomic_load(&log->state) == FCT_LOG_FAILED) {
         return;
     }
-    (void)strncpy(log->reason, reason, sizeof log->reason - 1);
+    size_t len = strlen(reason);
+    len = len < sizeof log->reason ? len : sizeof log->reason - 1;
+    memmove(log->reason, reason, len);
+    log->reason[len] = '\0';
     atomic_store(&log->state, state);
     if (state == FCT_LOG_FAILED || state == FCT_LOG_DAMAGED) {
         fct_log_message(&log->sink, FACTUM_LOG_ERROR,
@@ -165,6 +143,30 @@ const char *fct_log_state_reason(const struct fct_log *log)
     return state == FCT_LOG_DAMAGED || state == FCT_LOG_FAILED ? log->reason : "";
 }
 
+factum_status fct_log_refusal(const struct fct_log *log, factum_error *err)
+{
+    switch (fct_log_state(log)) {
+    case FCT_LOG_OPEN:
+        return FACTUM_OK;
+    case FCT_LOG_READ_ONLY:
+        return fct_fail(err, FACTUM_READ_ONLY, "the store is open for reading only");
+    case FCT_LOG_DAMAGED:
+        return fct_fail(err, FACTUM_CORRUPT, "%s", log->reason);
+    case FCT_LOG_FAILED:
+        break;
+    }
+    return fct_fail(err, FACTUM_FAILED, "%s", log->reason);
+}
+
+factum_status fct_log_damage(const struct fct_segment *segment, uint64_t position,
+                             const char *what, factum_error *err)
+{
+    char name[FCT_SEGMENT_NAME_SIZE];
+    fct_segment_name(segment->header.number, name);
+    return fct_fail(err, FACTUM_CORRUPT, "segment %s is damaged at position %" PRIu64 ": %s", name,
+                    position, what);
+}
+
 const struct fct_log_recovery *fct_log_recovery(const struct fct_log *log)
 {
     return &log->recovery;
@@ -177,8 +179,10 @@ factum_uuid fct_log_store_id(const struct fct_log *log)
 
 uint64_t fct_log_start(const struct fct_log *log)
 {
-    const struct fct_segment_table *table = atomic_load_explicit(&log->table, memory_order_acquire);
-    return table->segments[0]->header.base + FCT_SEGMENT_HEADER_SIZE;
+    size_t count;
+    const struct fct_segment_table *table = look(log, &count);
+    FCT_ASSERT(count > 0);
+    return table->entries[0].base + FCT_SEGMENT_HEADER_SIZE;
 }
 
 uint64_t fct_log_end(const struct fct_log *log)
@@ -204,38 +208,46 @@ bool fct_log_wants_marker(const struct fct_log *log)
 
 void fct_log_disk_size(const struct fct_log *log, uint64_t *used, uint64_t *prepared)
 {
-    const struct fct_segment_table *table = atomic_load_explicit(&log->table, memory_order_acquire);
+    size_t count;
+    const struct fct_segment_table *table = look(log, &count);
     *used = 0;
     *prepared = fct_prepare_ready((struct fct_prepare *)(uintptr_t)&log->prepare);
-    for (size_t i = 0; i < table->count; i++) {
-        uint64_t inside = atomic_load(&table->segments[i]->used);
+    for (size_t i = 0; i < count; i++) {
+        const struct fct_segment *segment = table->entries[i].segment;
+        bool sealed = atomic_load(&segment->sealed);
+        uint64_t inside = atomic_load(&segment->used);
         *used += inside;
-        if (!atomic_load(&table->segments[i]->sealed) && table->segments[i]->capacity > inside) {
-            *prepared += table->segments[i]->capacity - inside;
-        }
+        *prepared += sealed || segment->capacity < inside ? 0 : segment->capacity - inside;
     }
 }
 
 uint64_t fct_log_segment_count(const struct fct_log *log)
 {
-    return atomic_load_explicit(&log->table, memory_order_acquire)->count;
+    size_t count;
+    const struct fct_segment_table *table = look(log, &count);
+    (void)table;
+    return count;
 }
 
 bool fct_log_segment_info(struct fct_log *log, size_t index, uint64_t upto,
                           struct fct_log_segment_info *info)
 {
-    const struct fct_segment_table *table = atomic_load_explicit(&log->table, memory_order_acquire);
-    if (index >= table->count || table->segments[index]->header.base >= upto) {
+    size_t count;
+    const struct fct_segment_table *table = look(log, &count);
+    if (index >= count || table->entries[index].base >= upto) {
         return false;
     }
-    const struct fct_segment *segment = table->segments[index];
+    const struct fct_segment *segment = table->entries[index].segment;
+    bool sealed = atomic_load(&segment->sealed);
     uint64_t used = atomic_load(&segment->used);
     uint64_t wanted = upto - segment->header.base;
+    sealed = sealed && used <= wanted;
     *info = (struct fct_log_segment_info){
         .number = segment->header.number,
         .base = segment->header.base,
         .size = used < wanted ? used : wanted,
-        .sealed = atomic_load(&segment->sealed) && used <= wanted,
+        .file_size = sealed ? used : segment->header.size,
+        .sealed = sealed,
     };
     fct_segment_name(segment->header.number, info->name);
     return true;
@@ -243,12 +255,17 @@ bool fct_log_segment_info(struct fct_log *log, size_t index, uint64_t upto,
 
 /* ---- opening and closing ------------------------------------------------------------------------------ */
 
-static void release(struct fct_log *log)
+/* Frees everything. What is returned is that of closing the files that were written. */
+static factum_status release(struct fct_log *log, factum_error *err)
 {
+    factum_status status = FACTUM_OK;
     fct_prepare_finish(&log->prepare);
     struct fct_segment_table *table = atomic_load(&log->table);
-    for (size_t i = 0; table != NULL && i < table->count; i++) {
-        (void)fct_segment_close(table->segments[i], log->mem, NULL);
+    size_t count = table == NULL ? 0 : atomic_load(&table->count);
+    for (size_t i = 0; i < count; i++) {
+        factum_status closed = fct_segment_close(table->entries[i].segment, log->mem,
+                                                 status == FACTUM_OK ? err : NULL);
+        status = status == FACTUM_OK ? closed : status;
     }
     while (table != NULL) {
         struct fct_segment_table *before = table->before;
@@ -257,6 +274,7 @@ static void release(struct fct_log *log)
     }
     fct_mem_free(log->mem, log->buffer);
     fct_mem_free(log->mem, log);
+    return status;
 }
 
 static uint64_t rounded(uint64_t size, uint64_t otherwise)
@@ -272,9 +290,9 @@ static factum_status make_dir(struct fct_log *log, factum_error *err)
     memcpy(parent, log->dir, sizeof parent);
     char *slash = strrchr(parent, '/');
     if (slash == NULL) {
-        (void)strncpy(parent, ".", sizeof parent);
+        memcpy(parent, ".", 2);
     } else {
-        *slash = '\0';
+        slash[slash == parent ? 1 : 0] = '\0'; /* "/log" lies in "/" */
     }
     factum_status status = fct_os_make_dir(log->os, log->dir, err);
     return status == FACTUM_OK ? fct_os_sync_dir(log->os, parent, err) : status;
@@ -311,7 +329,7 @@ factum_status fct_log_open(struct fct_log **out, const struct fct_log_options *o
         status = fct_log_recover(log, options, err);
     }
     if (status != FACTUM_OK) {
-        release(log);
+        (void)release(log, NULL);
         return status;
     }
     *out = log;
@@ -326,11 +344,11 @@ factum_status fct_log_close(struct fct_log *log, factum_error *err)
     factum_status status = FACTUM_OK;
     if (fct_log_state(log) == FCT_LOG_OPEN) {
         status = fct_log_marker(log, err);
-        bool fresh = !log->end_file; /* something was written, or END is not there yet */
-        if (status == FACTUM_OK && fresh && !fct_bug(FCT_BUG_NO_END_FILE)) {
-            status = fct_end_file_write(log, err);
+        if (status == FACTUM_OK && !log->end_file && !fct_bug(FCT_BUG_NO_MARKERS)) {
+            struct fct_log_mark mark = fct_log_mark(log);
+            status = fct_end_file_write(log, FCT_END_NAME, &mark, err);
         }
     }
-    release(log);
-    return status;
+    factum_status released = release(log, status == FACTUM_OK ? err : NULL);
+    return status == FACTUM_OK ? released : status;
 }

@@ -185,10 +185,12 @@ FCT_MUST_USE factum_status fct_log_verify(struct fct_log *log,
                                           void *data, struct fct_log_verify_report *report,
                                           factum_error *err);
 
-/* For a log that opens as DAMAGED: copies everything from |from| (= damaged_from) on to
- * log/lost-<position>, cuts there, and writes a LOSS marker in a new timeline. The log must not be
- * open. Whole batches after the damage that verify are given up too; they stay in the copy. INVALID
- * if |from| is not the first damaged position. */
+/* For a log that opens as DAMAGED or does not verify: gives up everything from the batch with the
+ * first damage on. What lies in that segment from there on is copied to log/lost-<position>, later
+ * segments are renamed to lost-<name>; then a LOSS marker begins a new segment and timeline. Positions
+ * that were given up are never used again: the new segment begins behind them. The log must not be
+ * open. INVALID if |from| is not the first damaged position (damaged_from, or bad_from of the
+ * report). Derived state that covers what was given up has to be made anew. */
 FCT_MUST_USE factum_status fct_log_accept_loss(const struct fct_log_options *options,
                                                uint64_t from, factum_error *err);
 
@@ -198,7 +200,8 @@ struct fct_log_segment_info {
     char name[32];
     uint64_t number;
     uint64_t base;
-    uint64_t size; /* bytes to copy */
+    uint64_t size;      /* bytes to copy */
+    uint64_t file_size; /* that the copy must have: zeros follow what was copied */
     bool sealed;
 };
 bool fct_log_segment_info(struct fct_log *log, size_t index, uint64_t upto,

@@ -1,7 +1,8 @@
 /* log_int.h - the parts of the log. Private to this layer.
  *
- * The table of segments grows by replacing the array: readers load the pointer once and see a prefix of the
- * segments that stays valid until the log is closed (old arrays are kept until then).
+ * The table of segments is an array that grows in place up to its capacity and is then replaced by
+ * one twice as big. A reader loads the pointer, then the count: it sees a prefix of the segments that
+ * stays valid until the log is closed (old arrays are kept until then).
  */
 #ifndef FCT_LOG_LOG_INT_H
 #define FCT_LOG_LOG_INT_H
@@ -10,10 +11,16 @@
 #include "log/prepare.h"
 #include "log/segment.h"
 
+struct fct_segment_entry {
+    uint64_t base; /* of the segment: the search touches the array only */
+    struct fct_segment *segment;
+};
+
 struct fct_segment_table {
     struct fct_segment_table *before; /* the one that it replaced */
-    size_t count;
-    struct fct_segment *segments[];
+    size_t capacity;
+    _Atomic size_t count;
+    struct fct_segment_entry entries[];
 };
 
 struct fct_log {
@@ -28,7 +35,7 @@ struct fct_log {
 
     factum_uuid store_id;
     uint32_t timeline;
-    uint32_t epoch;
+    uint32_t epoch; /* of this run */
     struct fct_segment_table *_Atomic table;
     struct fct_log_recovery recovery;
     _Atomic int state; /* enum fct_log_state */
@@ -44,57 +51,79 @@ struct fct_log {
     uint64_t chain;        /* of the next batch */
     uint64_t batch_number; /* of the next batch */
     uint64_t marked_end;   /* end of the last marker: nothing came after it if equal to the end */
-    uint64_t segment_batches;
+    /* For the footer of the last segment. */
     uint64_t segment_records;
     int64_t segment_created_first;
     int64_t segment_created_last;
-    bool end_file; /* log/END is there and must go before the first write */
+    bool segment_counted; /* the three above hold; else the seal counts */
+    bool end_file;        /* log/END is there and must go before the first write */
 
-    _Atomic uint64_t end;     /* visible */
+    _Atomic uint64_t end; /* visible */
     _Atomic uint64_t durable;
     _Atomic bool wants_marker;
 };
 
-/* log.c */
+/* ---- log.c --------------------------------------------------------------------------------------- */
+
 struct fct_segment *fct_log_last_segment(const struct fct_log *log);
-/* The segment that holds |position|, NULL if none; any thread. */
+/* The segment with the greatest base up to |position|, NULL if none; any thread. The position may
+ * lie behind what the segment holds. */
 struct fct_segment *fct_log_segment_at(const struct fct_log *log, uint64_t position);
-/* The one after |segment|, NULL if it is the last. */
+/* The neighbours of |segment|, NULL if there is none. */
 struct fct_segment *fct_log_segment_after(const struct fct_log *log,
                                           const struct fct_segment *segment);
 struct fct_segment *fct_log_segment_before(const struct fct_log *log,
                                            const struct fct_segment *segment);
-FCT_MUST_USE factum_status fct_log_add_segment(struct fct_log *log, struct fct_segment *segment,
-                                               factum_error *err);
-/* Sets state and reason, once. */
+/* Room for one more, so that adding it cannot fail. */
+FCT_MUST_USE factum_status fct_log_reserve_segment(struct fct_log *log, factum_error *err);
+void fct_log_add_segment(struct fct_log *log, struct fct_segment *segment);
+/* Sets state and reason; FAILED stays. */
 FCT_COLD void fct_log_set_state(struct fct_log *log, enum fct_log_state state, const char *reason);
-/* Makes the first or the next segment, of at least |size| bytes, and adds it. */
-FCT_MUST_USE factum_status fct_log_new_segment(struct fct_log *log, uint64_t number, uint64_t base,
-                                               uint64_t size, factum_error *err);
-/* Size of the segment after one of |size|. */
-uint64_t fct_log_next_size(const struct fct_log *log, uint64_t size);
+/* Why nothing can be written; OK if it can. */
+FCT_MUST_USE factum_status fct_log_refusal(const struct fct_log *log, factum_error *err);
+/* "segment N is damaged at position P: <what>". */
+FCT_COLD factum_status fct_log_damage(const struct fct_segment *segment, uint64_t position,
+                                      const char *what, factum_error *err);
 
-/* recovery.c: from the files in dir to a log that can be read and written. */
+/* ---- recovery.c ---------------------------------------------------------------------------------- */
+
+/* From the files in dir to a log that can be read and written. */
 FCT_MUST_USE factum_status fct_log_recover(struct fct_log *log,
                                            const struct fct_log_options *options,
                                            factum_error *err);
 
-/* end_file.c: log/END, where a clean close says how far the log went. */
+/* ---- end_file.c: log/END and log/LAST, where clean closes say how far the log went --------------- */
+
 #define FCT_END_NAME "END"
-struct fct_log_end_mark {
+#define FCT_LAST_NAME "LAST"
+struct fct_end_mark {
     factum_uuid store_id;
     struct fct_log_mark mark;
     uint32_t epoch;
 };
-/* NOT_FOUND if there is none or it does not verify. */
-FCT_MUST_USE factum_status fct_end_file_read(const struct fct_log *log,
-                                             struct fct_log_end_mark *end, factum_error *err);
-FCT_MUST_USE factum_status fct_end_file_write(const struct fct_log *log, factum_error *err);
-/* Durably. */
-FCT_MUST_USE factum_status fct_end_file_remove(const struct fct_log *log, factum_error *err);
+/* |name| is one of the two. NOT_FOUND if there is none or it does not verify. */
+FCT_MUST_USE factum_status fct_end_file_read(const struct fct_log *log, const char *name,
+                                             struct fct_end_mark *end, factum_error *err);
+FCT_MUST_USE factum_status fct_end_file_write(const struct fct_log *log, const char *name,
+                                              const struct fct_log_mark *mark, factum_error *err);
+/* END becomes LAST, durably: from now on it is a lower bound, no more the end. */
+FCT_MUST_USE factum_status fct_end_file_retire(const struct fct_log *log, factum_error *err);
 
-/* writer.c: a batch without records (a marker, a loss), written and synced. */
-FCT_MUST_USE factum_status fct_log_write_empty(struct fct_log *log, uint32_t flags,
-                                               factum_error *err);
+/* ---- writer.c ------------------------------------------------------------------------------------ */
+
+/* Makes the first segment of a new log. */
+FCT_MUST_USE factum_status fct_log_create_first(struct fct_log *log, factum_error *err);
+/* Room in the buffer for |size| bytes of payload. */
+FCT_MUST_USE factum_status fct_log_reserve_buffer(struct fct_log *log, size_t size,
+                                                  factum_error *err);
+/* Ends the last segment at the end of the log: seal, sync, cut, sync. The buffer has room for it. */
+FCT_MUST_USE factum_status fct_log_seal(struct fct_log *log, factum_error *err);
+/* Rolls to a segment of |size| bytes at least that begins at |base|, or at the end of the log if that
+ * is further. NO_SPACE and NO_MEMORY have changed nothing. */
+FCT_MUST_USE factum_status fct_log_roll(struct fct_log *log, uint64_t size, uint64_t base,
+                                        factum_error *err);
+/* Rolls to a segment from |base| on that begins with a LOSS marker. */
+FCT_MUST_USE factum_status fct_log_write_loss(struct fct_log *log, uint64_t base,
+                                              factum_error *err);
 
 #endif

@@ -4,8 +4,9 @@
 #include "core/check.h"
 #include "core/error.h"
 
-#define FILL_SIZE (1u << 20)      /* one write */
-#define SYNC_INTERVAL (4u << 20)  /* small steps, so that a commit never waits behind a long sync */
+#define FILL_SIZE (1u << 20)     /* one write */
+#define SYNC_INTERVAL (4u << 20) /* small steps, so that a commit never waits behind a long sync */
+#define PAUSE_AFTER_FAILURE UINT64_C(1000000000) /* ns */
 
 void fct_prepare_init(struct fct_prepare *prepare, const struct fct_os *os,
                       const struct fct_mem *mem, const char *dir, bool threads)
@@ -17,7 +18,7 @@ void fct_prepare_init(struct fct_prepare *prepare, const struct fct_os *os,
 static factum_status fill(struct fct_file *file, const uint8_t *zeros, uint64_t size,
                           factum_error *err)
 {
-    factum_status status = fct_file_truncate(file, 0, err);
+    factum_status status = fct_file_truncate(file, 0, err); /* what an earlier try left */
     for (uint64_t done = 0; status == FACTUM_OK && done < size;) {
         uint64_t step = size - done < FILL_SIZE ? size - done : FILL_SIZE;
         status = fct_file_write(file, done, zeros, (size_t)step, err);
@@ -83,16 +84,12 @@ static void prepare_main(void *data)
             continue;
         }
         struct fct_file *file;
-        factum_error err;
-        factum_status status = make_file(prepare, size, &file, &err);
+        factum_status status = make_file(prepare, size, &file, NULL);
         fct_mutex_lock(&prepare->lock);
         prepare->working = false;
         prepare->file = file;
         prepare->size = size;
-        prepare->status = status;
-        if (status != FACTUM_OK) {
-            prepare->err = err;
-        }
+        prepare->failed_at = status == FACTUM_OK ? 0 : fct_os_monotonic(prepare->os);
         fct_mutex_unlock(&prepare->lock);
         changed(prepare);
     }
@@ -105,6 +102,9 @@ void fct_prepare_want(struct fct_prepare *prepare, uint64_t size)
     }
     fct_mutex_lock(&prepare->lock);
     bool ask = prepare->file == NULL && !prepare->working && prepare->wanted == 0;
+    if (ask && prepare->failed_at != 0) {
+        ask = fct_os_monotonic(prepare->os) - prepare->failed_at >= PAUSE_AFTER_FAILURE;
+    }
     if (ask) {
         prepare->wanted = size;
     }
@@ -113,6 +113,7 @@ void fct_prepare_want(struct fct_prepare *prepare, uint64_t size)
     if (start &&
         fct_thread_start(&prepare->thread, "factum-prepare", prepare_main, prepare, NULL) < 0) {
         prepare->threads = false; /* made inside the roll instead */
+        prepare->wanted = 0;
     }
     if (ask) {
         changed(prepare);
@@ -150,6 +151,15 @@ factum_status fct_prepare_take(struct fct_prepare *prepare, uint64_t size, struc
     }
     *size_taken = size;
     return make_file(prepare, size, file, err);
+}
+
+void fct_prepare_give_back(struct fct_prepare *prepare, struct fct_file *file, uint64_t size)
+{
+    fct_mutex_lock(&prepare->lock);
+    FCT_ASSERT(prepare->file == NULL);
+    prepare->file = file;
+    prepare->size = size;
+    fct_mutex_unlock(&prepare->lock);
 }
 
 uint64_t fct_prepare_ready(struct fct_prepare *prepare)

@@ -1,8 +1,14 @@
-/* prepare.h - the file of the next segment, filled with zeros ahead of need. Layer: log, private to it.
+/* prepare.h - the file of the next segment, filled with zeros ahead of need. Layer: log, private to
+ * it. Knows nothing of what a segment holds.
  *
- * Overwriting extents that were written before makes a commit about half as long as growing a file, and
- * running out of space shows here and not in a commit. One file, "prepared.tmp", at a time; a thread of
- * its own if |threads|.
+ * Overwriting extents that were written before makes a commit about half as long as growing a file,
+ * and running out of space shows here and not in a commit. One file, "prepared.tmp", at a time; a
+ * thread of its own if |threads|, started at the first wish.
+ *
+ * Invariants:
+ *  1. A file that can be taken holds zeros only, and they and its size are on disk.
+ *  2. The thread touches nothing while |working| and |wanted| are unset.
+ *  3. A failure leaves no file behind, and is not tried again in the background for a second.
  */
 #ifndef FCT_LOG_PREPARE_H
 #define FCT_LOG_PREPARE_H
@@ -26,21 +32,23 @@ struct fct_prepare {
     bool working;
     struct fct_file *file; /* ready, |size| bytes of zeros; or NULL */
     uint64_t size;
-    factum_status status; /* of the last try */
-    factum_error err;
+    uint64_t failed_at; /* monotonic time of the last failure in the background, 0: none */
 };
 
 void fct_prepare_init(struct fct_prepare *prepare, const struct fct_os *os,
                       const struct fct_mem *mem, const char *dir, bool threads);
 /* Ends the thread and removes a file that was not taken. Accepts a zeroed one. */
 void fct_prepare_finish(struct fct_prepare *prepare);
-/* Asks for a file of |size| bytes in the background; does nothing without threads or if there is one. */
+/* Asks for a file of |size| bytes in the background; does nothing without threads, if there is one,
+ * or if it failed a moment ago. */
 void fct_prepare_want(struct fct_prepare *prepare, uint64_t size);
-/* A file of |size| bytes at least, in *file with its real *size: the prepared one, or one made now. The caller
- * owns it. NO_SPACE leaves nothing behind. */
+/* A file of |size| bytes at least, in *file with its real *size_taken: the prepared one, or one made
+ * now. The caller owns it. NO_SPACE leaves nothing behind. */
 FCT_MUST_USE factum_status fct_prepare_take(struct fct_prepare *prepare, uint64_t size,
                                             struct fct_file **file, uint64_t *size_taken,
                                             factum_error *err);
+/* Undoes a take: the file is still all zeros. */
+void fct_prepare_give_back(struct fct_prepare *prepare, struct fct_file *file, uint64_t size);
 /* Bytes of the file that waits to be taken. */
 uint64_t fct_prepare_ready(struct fct_prepare *prepare);
 

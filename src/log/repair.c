@@ -1,19 +1,180 @@
 /* repair.c - giving up what is damaged, when nothing better is left. Layer: log.
  *
- * Order, so that a crash at any step can be followed by the same call: later segments are renamed to
- * lost-<name>; the rest of the damaged one is copied to lost-<position>; log/END goes; the rest is zeroed; the
- * log is opened (its tail is now a torn one) and a LOSS marker is written.
+ * Let X be the start of the batch with the first damage, and B a position behind all that was ever
+ * handed out. Steps, each durable before the next:
+ *
+ *   1. the rest of X's segment is copied to lost-<X>, unless an earlier try has done so
+ *   2. LAST says B and END goes: from now on the log opens as DAMAGED until step 6 is done
+ *   3. later segments are renamed to lost-<name>, the newest first, so that no gap appears
+ *   4. X's segment gets the size that it was made with, and zeros from X on
+ *   5. the log is opened: it is DAMAGED at X; it is sealed there
+ *   6. a new segment in a new timeline begins at B with a LOSS marker
+ *
+ * A crash in between leaves a DAMAGED log, for which the same call can be made again (from the place
+ * that it then names: after step 5 it is the end of the seal).
  */
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "core/check.h"
 #include "core/error.h"
-#include "core/slice.h"
+#include "core/log_sink.h"
 #include "log/log_int.h"
+#include "log/tail.h"
 
-static factum_status set_aside(const struct fct_log *log, uint64_t number, factum_error *err)
+struct loss {
+    struct fct_log *log;
+    struct fct_segment *segment; /* X lies in it */
+    uint64_t from;               /* X */
+    uint64_t base;               /* B */
+};
+
+static void note_base(struct loss *loss, uint64_t position)
 {
+    uint64_t base = (position + FCT_SEGMENT_HEADER_SIZE - 1) / FCT_SEGMENT_HEADER_SIZE *
+                    FCT_SEGMENT_HEADER_SIZE;
+    loss->base = base > loss->base ? base : loss->base;
+}
+
+/* ---- what is to be given up ------------------------------------------------------------------------ */
+
+/* The start of the batch that |position| lies in; all before it verifies. */
+static factum_status batch_start(struct loss *loss, uint64_t position, factum_error *err)
+{
+    const uint8_t *map;
+    struct fct_segment *segment = fct_log_segment_at(loss->log, position);
+    factum_status status = fct_segment_map(segment, &map, err);
+    if (status != FACTUM_OK) {
+        return status;
+    }
+    uint64_t base = segment->header.base;
+    uint64_t at = FCT_SEGMENT_HEADER_SIZE;
+    uint64_t used = atomic_load(&segment->used);
+    while (at + FCT_BATCH_HEADER_SIZE <= used) {
+        struct fct_batch_header header;
+        if (fct_batch_header_decode(map + at, base + at, segment->header.salt, &header) !=
+                FACTUM_OK ||
+            at + FCT_BATCH_HEADER_SIZE + header.payload_size > position - base) {
+            break;
+        }
+        at += FCT_BATCH_HEADER_SIZE + header.payload_size;
+    }
+    loss->segment = segment;
+    loss->from = base + at;
+    return FACTUM_OK;
+}
+
+static factum_status find_loss(struct loss *loss, uint64_t from, factum_error *err)
+{
+    struct fct_log_verify_report report;
+    factum_status status = fct_log_verify(loss->log, NULL, NULL, &report, err);
+    if (status == FACTUM_OK) {
+        return fct_fail(err, FACTUM_INVALID, "repair: the log is not damaged: nothing to give up");
+    }
+    if (status != FACTUM_CORRUPT) {
+        return status;
+    }
+    if (report.bad_from != from) {
+        return fct_fail(err, FACTUM_INVALID,
+                        "repair: the damage begins at position %" PRIu64 ", not at %" PRIu64,
+                        report.bad_from, from);
+    }
+    note_base(loss, loss->log->recovery.evidence_upto);
+    note_base(loss, fct_log_end(loss->log));
+    return batch_start(loss, from, err);
+}
+
+/* ---- the steps -------------------------------------------------------------------------------------- */
+
+static factum_status exists(const struct fct_log *log, const char *name, bool *there,
+                            factum_error *err)
+{
+    char path[FCT_PATH_SIZE];
+    struct fct_file *file;
+    factum_status status = fct_path_join(path, log->dir, name, err);
+    if (status == FACTUM_OK) {
+        status = fct_file_open(log->os, path, FCT_OPEN_READ, &file, err);
+    }
+    *there = status == FACTUM_OK;
+    if (*there) {
+        return fct_file_close(&file, err);
+    }
+    return status == FACTUM_NOT_FOUND ? FACTUM_OK : status;
+}
+
+/* Step 1. */
+static factum_status keep(const struct loss *loss, factum_error *err)
+{
+    char name[FCT_SEGMENT_NAME_SIZE];
+    bool there;
+    uint64_t offset = loss->from - loss->segment->header.base;
+    uint64_t end = loss->segment->capacity;
+    const uint8_t *map = atomic_load(&loss->segment->map);
+    while (end > offset && map[end - 1] == 0) {
+        end--;
+    }
+    (void)snprintf(name, sizeof name, "lost-%020" PRIu64, loss->from);
+    factum_status status = exists(loss->log, name, &there, err);
+    if (status != FACTUM_OK || there || end <= offset) {
+        return status;
+    }
+    return fct_tail_copy(loss->log, loss->segment, offset, end, name, err);
+}
+
+/* Step 2. */
+static factum_status mark_damaged(const struct loss *loss, factum_error *err)
+{
+    const struct fct_log *log = loss->log;
+    struct fct_log_mark mark = {.position = loss->base};
+    factum_status status = fct_end_file_write(log, FCT_LAST_NAME, &mark, err);
+    if (status == FACTUM_OK && log->end_file) {
+        char path[FCT_PATH_SIZE];
+        status = fct_path_join(path, log->dir, FCT_END_NAME, err);
+        if (status == FACTUM_OK) {
+            status = fct_os_unlink(log->os, path, err);
+        }
+        if (status == FACTUM_OK) {
+            status = fct_os_sync_dir(log->os, log->dir, err);
+        }
+    }
+    return status;
+}
+
+static factum_status note_last(void *data, const char *name)
+{
+    uint64_t *last = data;
+    uint64_t number = fct_segment_number(name);
+    *last = number > *last ? number : *last;
+    return FACTUM_OK;
+}
+
+/* How far positions were handed out: later segments that can be read say it. */
+static factum_status note_later(struct loss *loss, uint64_t *last, factum_error *err)
+{
+    const struct fct_log *log = loss->log;
+    const struct fct_segment *segment = loss->segment;
+    *last = 0;
+    note_base(loss, segment->header.base + segment->header.size);
+    factum_status status = fct_os_list_dir(log->os, log->dir, note_last, last, err);
+    for (uint64_t number = segment->header.number + 1; status == FACTUM_OK && number <= *last;
+         number++) {
+        struct fct_segment *later;
+        status = fct_segment_open(&later, log->os, log->mem, log->dir, number, false, err);
+        if (status == FACTUM_OK) {
+            note_base(loss, later->header.base + later->header.size);
+            status = fct_segment_close(later, log->mem, err);
+        } else if (status == FACTUM_CORRUPT || status == FACTUM_NEWER_FORMAT) {
+            status = FACTUM_OK;
+        }
+    }
+    return status;
+}
+
+/* Step 3. */
+static factum_status set_aside(const struct loss *loss, uint64_t number, factum_error *err)
+{
+    const struct fct_log *log = loss->log;
     char name[FCT_SEGMENT_NAME_SIZE];
     char lost[FCT_SEGMENT_NAME_SIZE + 8];
     char from[FCT_PATH_SIZE];
@@ -27,138 +188,101 @@ static factum_status set_aside(const struct fct_log *log, uint64_t number, factu
     if (status == FACTUM_OK) {
         status = fct_os_rename(log->os, from, to, err);
     }
-    return status;
+    return status == FACTUM_OK ? fct_os_sync_dir(log->os, log->dir, err) : status;
 }
 
-struct last_number {
-    uint64_t number;
-};
-
-static factum_status note_last(void *data, const char *name)
+/* Step 4, through a file of its own, since a sealed segment has none. */
+static factum_status blank(const struct loss *loss, factum_error *err)
 {
-    struct last_number *last = data;
-    uint64_t number = fct_segment_number(name);
-    last->number = number > last->number ? number : last->number;
-    return FACTUM_OK;
-}
-
-/* From the newest on, so that the numbers stay dense. */
-static factum_status set_later_aside(const struct fct_log *log, uint64_t number, factum_error *err)
-{
-    struct last_number last = {0};
-    factum_status status = fct_os_list_dir(log->os, log->dir, note_last, &last, err);
-    while (status == FACTUM_OK && last.number > number) {
-        status = set_aside(log, last.number--, err);
-        if (status == FACTUM_OK) {
-            status = fct_os_sync_dir(log->os, log->dir, err);
-        }
+    struct fct_log *log = loss->log;
+    struct fct_segment *segment;
+    uint64_t size;
+    uint64_t offset = loss->from - loss->segment->header.base;
+    bool at_seal = atomic_load(&loss->segment->sealed) &&
+                   atomic_load(&loss->segment->used) == offset;
+    factum_status status = fct_segment_open(&segment, log->os, log->mem, log->dir,
+                                            loss->segment->header.number, true, err);
+    if (status != FACTUM_OK) {
+        return status;
     }
-    return status;
-}
-
-static factum_status cut(struct fct_log *log, struct fct_segment *segment, uint64_t from,
-                         factum_error *err)
-{
-    uint64_t offset = from - segment->header.base;
-    size_t size = (size_t)(segment->capacity - offset);
-    const uint8_t *map = fct_segment_map(segment, err);
-    uint8_t *zeros = fct_mem_zalloc(log->mem, 1, size + 1);
-    if (map == NULL || zeros == NULL) {
-        fct_mem_free(log->mem, zeros);
-        return fct_fail(err, FACTUM_NO_MEMORY, "repair: out of memory");
-    }
-    char name[FCT_SEGMENT_NAME_SIZE];
-    (void)snprintf(name, sizeof name, "lost-%020" PRIu64, from);
-    factum_status status =
-        fct_file_replace(log->os, log->dir, name, fct_slice(map + offset, size), err);
-    if (status == FACTUM_OK && log->end_file) {
-        status = fct_end_file_remove(log, err);
+    status = fct_segment_map_tail(segment, err);
+    if (status == FACTUM_OK) {
+        status = fct_tail_zero(log, segment, offset, &size, err);
     }
     if (status == FACTUM_OK) {
-        status = fct_file_write(segment->file, offset, zeros, size, err);
+        /* After an earlier try it ends with the seal of step 5. */
+        uint64_t whole = at_seal ? offset : segment->header.size;
+        status = fct_file_truncate(segment->file, whole, err);
     }
     if (status == FACTUM_OK) {
         status = fct_file_sync(segment->file, err);
     }
-    fct_mem_free(log->mem, zeros);
-    return status;
+    factum_status closed = fct_segment_close(segment, log->mem, status == FACTUM_OK ? err : NULL);
+    return status == FACTUM_OK ? closed : status;
 }
 
-/* The first damaged position, as opening and reading everything tell it. */
-static factum_status find_damage(struct fct_log *log, uint64_t *from, factum_error *err)
+/* Steps 1 to 4. */
+static factum_status cut(struct loss *loss, factum_error *err)
 {
-    if (fct_log_state(log) == FCT_LOG_DAMAGED) {
-        *from = log->recovery.damaged_from;
-        return FACTUM_OK;
+    uint64_t last;
+    factum_status status = note_later(loss, &last, err);
+    if (status == FACTUM_OK) {
+        status = keep(loss, err);
     }
-    struct fct_log_verify_report report;
-    factum_status status = fct_log_verify(log, NULL, NULL, &report, err);
-    if (status == FACTUM_CORRUPT) {
-        *from = report.bad_from;
-        return FACTUM_OK;
+    if (status == FACTUM_OK) {
+        status = mark_damaged(loss, err);
     }
-    return status == FACTUM_OK
-               ? fct_fail(err, FACTUM_INVALID, "repair: the log is not damaged: nothing to give up")
-               : status;
+    while (status == FACTUM_OK && last > loss->segment->header.number) {
+        status = set_aside(loss, last--, err);
+    }
+    return status == FACTUM_OK ? blank(loss, err) : status;
 }
 
-static factum_status batch_start(struct fct_log *log, uint64_t *from, factum_error *err)
+/* Steps 5 and 6. */
+static factum_status resume(const struct fct_log_options *options, const struct loss *loss,
+                            factum_error *err)
 {
-    /* Damage inside a batch takes all of it: the batch is the unit of truth. */
-    struct fct_log_walk walk;
-    struct fct_record record;
-    struct fct_segment *segment = fct_log_segment_at(log, *from);
-    factum_status status = fct_log_walk_init(&walk, log, segment->header.base, err);
-    while (status == FACTUM_OK && walk.position < *from) {
-        status = fct_log_walk_next(&walk, &record, err);
+    struct fct_log *log;
+    factum_status status = fct_log_open(&log, options, err);
+    if (status != FACTUM_OK) {
+        return status;
     }
-    if (status == FACTUM_CORRUPT || status == FACTUM_DONE || status == FACTUM_OK) {
-        if (walk.position < *from) {
-            *from = walk.position;
-        }
-        return FACTUM_OK;
+    if (fct_log_state(log) != FCT_LOG_DAMAGED || log->recovery.damaged_from != loss->from) {
+        status = fct_fail(err, FACTUM_CORRUPT, "repair: the log does not end at position %" PRIu64,
+                          loss->from);
+    } else {
+        fct_log_set_state(log, FCT_LOG_OPEN, "");
+        log->timeline++;
+        log->end_file = false;
+        status = fct_log_write_loss(log, loss->base, err);
+        fct_log_message(&log->sink, FACTUM_LOG_WARN, "log.loss_accepted",
+                        "positions %" PRIu64 " to %" PRIu64 " were given up", loss->from,
+                        loss->base);
     }
-    return status;
+    if (status != FACTUM_OK) {
+        fct_log_set_state(log, FCT_LOG_FAILED, "repair failed"); /* closing must not write */
+    }
+    factum_status closed = fct_log_close(log, status == FACTUM_OK ? err : NULL);
+    return status == FACTUM_OK ? closed : status;
 }
 
 factum_status fct_log_accept_loss(const struct fct_log_options *options, uint64_t from,
                                   factum_error *err)
 {
-    struct fct_log *log;
     struct fct_log_options plain = *options;
-    factum_status status = fct_log_open(&log, &plain, err);
+    plain.read_only = false;
+    plain.threads = false;
+    struct loss loss = {.from = from};
+    factum_status status = fct_log_open(&loss.log, &plain, err);
     if (status != FACTUM_OK) {
-        return status;
+        return fct_wrap(err, status, "repair");
     }
-    uint64_t damage = 0;
-    status = find_damage(log, &damage, err);
-    if (status == FACTUM_OK && damage != from) {
-        status = fct_fail(err, FACTUM_INVALID,
-                          "repair: the damage begins at position %" PRIu64 ", not at %" PRIu64,
-                          damage, from);
-    }
+    status = find_loss(&loss, from, err);
     if (status == FACTUM_OK) {
-        status = batch_start(log, &damage, err);
+        status = cut(&loss, err);
     }
-    if (status == FACTUM_OK) {
-        struct fct_segment *segment = fct_log_segment_at(log, damage);
-        status = set_later_aside(log, segment->header.number, err);
-        if (status == FACTUM_OK) {
-            status = cut(log, segment, damage, err);
-        }
-    }
-    fct_log_set_state(log, FCT_LOG_READ_ONLY, ""); /* closing must not write */
-    factum_status closed = fct_log_close(log, status == FACTUM_OK ? err : NULL);
+    fct_log_set_state(loss.log, FCT_LOG_READ_ONLY, ""); /* closing must not write */
+    factum_status closed = fct_log_close(loss.log, status == FACTUM_OK ? err : NULL);
     status = status == FACTUM_OK ? closed : status;
-    if (status != FACTUM_OK) {
-        return status;
-    }
-    plain.mark = (struct fct_log_mark){.position = 0};
-    status = fct_log_open(&log, &plain, err);
-    if (status == FACTUM_OK) {
-        status = fct_log_write_empty(log, FCT_BATCH_MARKER | FCT_BATCH_LOSS, err);
-        closed = fct_log_close(log, status == FACTUM_OK ? err : NULL);
-        status = status == FACTUM_OK ? closed : status;
-    }
-    return status;
+    return status == FACTUM_OK ? resume(&plain, &loss, err) : status;
 }

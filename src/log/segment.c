@@ -3,11 +3,11 @@
 
 #include <inttypes.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "core/check.h"
 #include "core/error.h"
+#include "log/bug.h"
 
 void fct_segment_name(uint64_t number, char name[FCT_SEGMENT_NAME_SIZE])
 {
@@ -26,12 +26,16 @@ uint64_t fct_segment_number(const char *name)
     return strcmp(name + 20, ".seg") == 0 ? number : 0;
 }
 
-static struct fct_segment *make(const struct fct_mem *mem, factum_error *err)
+static struct fct_segment *make(const struct fct_os *os, const struct fct_mem *mem,
+                                const char *dir, factum_error *err)
 {
     struct fct_segment *segment = fct_mem_zalloc(mem, 1, sizeof *segment);
     if (segment == NULL) {
         (void)fct_fail(err, FACTUM_NO_MEMORY, "open segment: out of memory");
+        return NULL;
     }
+    segment->os = os;
+    segment->dir = dir;
     return segment;
 }
 
@@ -41,23 +45,36 @@ factum_status fct_segment_close(struct fct_segment *segment, const struct fct_me
     if (segment == NULL) {
         return FACTUM_OK;
     }
-    const uint8_t *map = atomic_load(&segment->map);
-    if (map != NULL) {
-        fct_os_unmap(segment->file->os, map, segment->map_size);
-    }
+    fct_segment_unmap(segment);
     factum_status status = fct_file_close(&segment->file, err);
     fct_mem_free(mem, segment);
     return status;
 }
 
-static factum_status read_header(struct fct_segment *segment, const char *name, factum_error *err)
+static factum_status open_file(const struct fct_segment *segment, uint64_t number, bool write,
+                               struct fct_file **file, factum_error *err)
+{
+    char name[FCT_SEGMENT_NAME_SIZE];
+    char path[FCT_PATH_SIZE];
+    fct_segment_name(number, name);
+    factum_status status = fct_path_join(path, segment->dir, name, err);
+    if (status == FACTUM_OK) {
+        status = fct_file_open(segment->os, path, write ? FCT_OPEN_WRITE : FCT_OPEN_READ, file,
+                               err);
+    }
+    return status;
+}
+
+static factum_status read_header(struct fct_segment *segment, uint64_t number, factum_error *err)
 {
     uint8_t bytes[FCT_SEGMENT_HEADER_SIZE];
-    factum_status status = fct_file_size(segment->file, &segment->capacity, err);
+    char name[FCT_SEGMENT_NAME_SIZE];
+    fct_segment_name(number, name);
+    factum_status status = fct_file_size(segment->file, &segment->file_size, err);
     if (status != FACTUM_OK) {
         return status;
     }
-    if (segment->capacity < FCT_SEGMENT_HEADER_SIZE) {
+    if (segment->file_size < FCT_SEGMENT_HEADER_SIZE) {
         return fct_fail(err, FACTUM_CORRUPT, "segment %s is too short to have a header", name);
     }
     status = fct_file_read(segment->file, 0, bytes, sizeof bytes, err);
@@ -71,30 +88,27 @@ static factum_status read_header(struct fct_segment *segment, const char *name, 
     if (status != FACTUM_OK) {
         return fct_fail(err, status, "the header of segment %s is damaged", name);
     }
-    if (segment->header.number != fct_segment_number(name)) {
+    if (segment->header.number != number) {
         return fct_fail(err, FACTUM_CORRUPT, "segment %s says that it is number %" PRIu64, name,
                         segment->header.number);
     }
+    bool more = segment->file_size > segment->header.size;
+    segment->capacity = more ? segment->header.size : segment->file_size;
     return FACTUM_OK;
 }
 
 factum_status fct_segment_open(struct fct_segment **out, const struct fct_os *os,
-                               const struct fct_mem *mem, const char *dir, const char *name,
+                               const struct fct_mem *mem, const char *dir, uint64_t number,
                                bool write, factum_error *err)
 {
-    char path[FCT_PATH_SIZE];
     *out = NULL;
-    struct fct_segment *segment = make(mem, err);
+    struct fct_segment *segment = make(os, mem, dir, err);
     if (segment == NULL) {
         return FACTUM_NO_MEMORY;
     }
-    factum_status status = fct_path_join(path, dir, name, err);
+    factum_status status = open_file(segment, number, write, &segment->file, err);
     if (status == FACTUM_OK) {
-        status = fct_file_open(os, path, write ? FCT_OPEN_WRITE : FCT_OPEN_READ, &segment->file,
-                               err);
-    }
-    if (status == FACTUM_OK) {
-        status = read_header(segment, name, err);
+        status = read_header(segment, number, err);
     }
     if (status != FACTUM_OK) {
         (void)fct_segment_close(segment, mem, NULL);
@@ -104,68 +118,137 @@ factum_status fct_segment_open(struct fct_segment **out, const struct fct_os *os
     return FACTUM_OK;
 }
 
-factum_status fct_segment_create(struct fct_segment **out, const struct fct_os *os,
-                                 const struct fct_mem *mem, const char *dir, const char *temporary,
-                                 struct fct_file *file, const struct fct_segment_header *header,
-                                 factum_error *err)
+factum_status fct_segment_new(struct fct_segment **out, const struct fct_os *os,
+                              const struct fct_mem *mem, const char *dir, struct fct_file *file,
+                              uint64_t size, factum_error *err)
+{
+    *out = NULL;
+    struct fct_segment *segment = make(os, mem, dir, err);
+    if (segment == NULL) {
+        return FACTUM_NO_MEMORY;
+    }
+    segment->file = file;
+    segment->file_size = size;
+    segment->capacity = size;
+    atomic_store(&segment->used, FCT_SEGMENT_HEADER_SIZE);
+    factum_status status = fct_segment_map_tail(segment, err);
+    if (status != FACTUM_OK) {
+        fct_mem_free(mem, segment); /* the file stays the caller's */
+        return status;
+    }
+    *out = segment;
+    return FACTUM_OK;
+}
+
+factum_status fct_segment_activate(struct fct_segment *segment,
+                                   const struct fct_segment_header *header, const char *temporary,
+                                   factum_error *err)
 {
     uint8_t bytes[FCT_SEGMENT_HEADER_SIZE];
     char from[FCT_PATH_SIZE];
     char to[FCT_PATH_SIZE];
     char name[FCT_SEGMENT_NAME_SIZE];
-    *out = NULL;
-    struct fct_segment *segment = make(mem, err);
-    if (segment == NULL) {
-        (void)fct_file_close(&file, NULL);
-        return FACTUM_NO_MEMORY;
-    }
-    segment->file = file;
+    FCT_ASSERT(header->size == segment->capacity);
+    FCT_ASSERT(segment->header.number == 0);
     segment->header = *header;
-    segment->capacity = header->size;
-    atomic_store(&segment->used, FCT_SEGMENT_HEADER_SIZE);
     fct_segment_name(header->number, name);
     fct_segment_header_encode(bytes, header);
-    factum_status status = fct_path_join(from, dir, temporary, err);
+    factum_status status = fct_path_join(from, segment->dir, temporary, err);
     if (status == FACTUM_OK) {
-        status = fct_path_join(to, dir, name, err);
+        status = fct_path_join(to, segment->dir, name, err);
     }
     if (status == FACTUM_OK) {
-        status = fct_file_write(file, 0, bytes, sizeof bytes, err);
+        status = fct_file_write(segment->file, 0, bytes, sizeof bytes, err);
     }
     if (status == FACTUM_OK) {
-        status = fct_file_sync(file, err);
+        status = fct_file_sync(segment->file, err);
     }
     if (status == FACTUM_OK) {
-        status = fct_os_rename(os, from, to, err);
+        status = fct_os_rename(segment->os, from, to, err);
     }
+    if (status == FACTUM_OK && !fct_bug(FCT_BUG_NO_DIR_SYNC)) {
+        status = fct_os_sync_dir(segment->os, segment->dir, err);
+    }
+    return status;
+}
+
+/* ---- maps ---------------------------------------------------------------------------------------- */
+
+factum_status fct_segment_map_tail(struct fct_segment *segment, factum_error *err)
+{
+    const uint8_t *map;
+    FCT_ASSERT(atomic_load(&segment->map) == NULL);
+    factum_status status = fct_file_map(segment->file, segment->capacity, &map, err);
     if (status == FACTUM_OK) {
-        status = fct_os_sync_dir(os, dir, err);
+        atomic_store(&segment->map, map);
     }
+    return status;
+}
+
+void fct_segment_unmap(struct fct_segment *segment)
+{
+    const uint8_t *map = atomic_exchange(&segment->map, NULL);
+    if (map != NULL) {
+        fct_os_unmap(segment->os, map, segment->capacity);
+    }
+}
+
+/* Maps a sealed segment, by a file of its own. */
+static factum_status map_sealed(struct fct_segment *segment, const uint8_t **map,
+                                factum_error *err)
+{
+    struct fct_file *file;
+    uint64_t size;
+    factum_status status = open_file(segment, segment->header.number, false, &file, err);
     if (status != FACTUM_OK) {
-        (void)fct_segment_close(segment, mem, NULL);
         return status;
     }
-    *out = segment;
+    status = fct_file_size(file, &size, err);
+    if (status == FACTUM_OK && size < segment->capacity) {
+        status = fct_fail(err, FACTUM_CORRUPT,
+                          "segment %020" PRIu64 ".seg has become shorter than its seal says",
+                          segment->header.number);
+    }
+    if (status == FACTUM_OK) {
+        status = fct_file_map(file, segment->capacity, map, err);
+    }
+    factum_status closed = fct_file_close(&file, NULL);
+    (void)closed; /* it was open for reading only */
+    return status;
+}
+
+factum_status fct_segment_map(struct fct_segment *segment, const uint8_t **out, factum_error *err)
+{
+    const uint8_t *map = atomic_load_explicit(&segment->map, memory_order_acquire);
+    if (FCT_UNLIKELY(map == NULL)) {
+        factum_status status = map_sealed(segment, &map, err);
+        if (status != FACTUM_OK) {
+            return status;
+        }
+        const uint8_t *expected = NULL;
+        if (!atomic_compare_exchange_strong(&segment->map, &expected, map)) {
+            fct_os_unmap(segment->os, map, segment->capacity); /* another thread was faster */
+            map = expected;
+        }
+    }
+    *out = map;
     return FACTUM_OK;
 }
 
-const uint8_t *fct_segment_map(struct fct_segment *segment, factum_error *err)
+/* ---- the seal ------------------------------------------------------------------------------------- */
+
+factum_status fct_seal_decode(const uint8_t bytes[FCT_SEAL_SIZE], uint64_t position, uint64_t salt,
+                              struct fct_batch_header *seal, struct fct_segment_footer *footer)
 {
-    const uint8_t *map = atomic_load_explicit(&segment->map, memory_order_acquire);
-    if (map != NULL) {
-        return map;
+    const uint8_t *payload = bytes + FCT_BATCH_HEADER_SIZE;
+    if (fct_batch_header_decode(bytes, position, salt, seal) != FACTUM_OK ||
+        (seal->flags & FCT_BATCH_SEAL) == 0 || seal->payload_size != FCT_FOOTER_SIZE ||
+        fct_batch_payload_crc(seal->chain, payload, FCT_FOOTER_SIZE) != seal->payload_crc ||
+        fct_segment_footer_decode(payload, footer) != FACTUM_OK ||
+        footer->end_position != position + FCT_SEAL_SIZE || footer->chain != seal->chain) {
+        return FACTUM_CORRUPT;
     }
-    uint64_t size = segment->capacity;
-    if (fct_file_map(segment->file, size, &map, err) != FACTUM_OK) {
-        return NULL;
-    }
-    segment->map_size = size; /* the same for all who come here */
-    const uint8_t *expected = NULL;
-    if (!atomic_compare_exchange_strong(&segment->map, &expected, map)) {
-        fct_os_unmap(segment->file->os, map, size);
-        return expected;
-    }
-    return map;
+    return FACTUM_OK;
 }
 
 factum_status fct_segment_read_seal(struct fct_segment *segment, struct fct_batch_header *seal,
@@ -173,8 +256,9 @@ factum_status fct_segment_read_seal(struct fct_segment *segment, struct fct_batc
                                     factum_error *err)
 {
     uint8_t bytes[FCT_SEAL_SIZE];
-    uint64_t size = segment->capacity;
-    if (size < FCT_SEGMENT_HEADER_SIZE + FCT_SEAL_SIZE || size % 8 != 0) {
+    uint64_t size = segment->file_size;
+    if (size < FCT_SEGMENT_HEADER_SIZE + FCT_SEAL_SIZE || size % 8 != 0 ||
+        size > segment->header.size) {
         return FACTUM_DONE;
     }
     uint64_t offset = size - FCT_SEAL_SIZE;
@@ -182,13 +266,8 @@ factum_status fct_segment_read_seal(struct fct_segment *segment, struct fct_batc
     if (status != FACTUM_OK) {
         return status;
     }
-    uint64_t position = segment->header.base + offset;
-    if (fct_batch_header_decode(bytes, position, segment->header.salt, seal) != FACTUM_OK ||
-        (seal->flags & FCT_BATCH_SEAL) == 0 || seal->payload_size != FCT_FOOTER_SIZE ||
-        fct_batch_payload_crc(seal->chain, bytes + FCT_BATCH_HEADER_SIZE, FCT_FOOTER_SIZE) !=
-            seal->payload_crc ||
-        fct_segment_footer_decode(bytes + FCT_BATCH_HEADER_SIZE, footer) != FACTUM_OK ||
-        footer->end_position != position + FCT_SEAL_SIZE) {
+    if (fct_seal_decode(bytes, segment->header.base + offset, segment->header.salt, seal,
+                        footer) != FACTUM_OK) {
         return FACTUM_DONE;
     }
     *chain = fct_batch_chain(bytes);

@@ -1,11 +1,17 @@
-/* segment.h - one file of the log. Layer: log, private to it.
+/* segment.h - one file of the log. Layer: log, private to it. Knows nothing of other segments.
  *
  *   0         4096                                      used          capacity
  *   | header  | batch | batch | ... | [seal when full]  | zeros       |
  *
- * A segment is made from a file that was filled with zeros before (prepare.h), so that commits overwrite
- * extents that are there. Invariants: used never falls; bytes before it never change; a sealed segment
- * ends with its seal, and its file with it.
+ * A segment is made from a file that was filled with zeros before (prepare.h), so that commits
+ * overwrite extents that are there.
+ *
+ * Invariants:
+ *  1. used never falls; bytes before it never change; readers look at nothing behind it.
+ *  2. A sealed segment ends with its seal, and its file with it.
+ *  3. capacity is at most the size that the file had when it was opened or made, and is what is
+ *     mapped; a file is never cut below used. So no access leaves the file.
+ *  4. file is the writer's and recovery's alone. Readers that need one open their own.
  */
 #ifndef FCT_LOG_SEGMENT_H
 #define FCT_LOG_SEGMENT_H
@@ -17,13 +23,15 @@
 #include "os/os.h"
 
 struct fct_segment {
+    const struct fct_os *os;
+    const char *dir; /* the log's; outlives the segment */
     struct fct_segment_header header;
-    struct fct_file *file;
-    uint64_t capacity;     /* size of the file */
+    struct fct_file *file; /* NULL if it is sealed and nothing is left to write */
+    uint64_t file_size;    /* when it was opened or made */
+    uint64_t capacity;     /* bytes of the file that batches may fill */
     _Atomic uint64_t used; /* bytes from the start that are visible to readers */
     _Atomic bool sealed;
-    const uint8_t *_Atomic map; /* of the whole file when it was mapped; NULL before the first need */
-    uint64_t map_size;
+    const uint8_t *_Atomic map; /* of [0, capacity); NULL before the first need */
 };
 
 #define FCT_SEGMENT_NAME_SIZE 32
@@ -31,28 +39,41 @@ void fct_segment_name(uint64_t number, char name[FCT_SEGMENT_NAME_SIZE]);
 /* 0 if |name| is no segment's. */
 uint64_t fct_segment_number(const char *name);
 
-/* Opens the file |name| in |dir| and reads its header. CORRUPT and NEWER_FORMAT name the file. */
+/* Opens segment |number| in |dir| and reads its header. CORRUPT and NEWER_FORMAT name the file. */
 FCT_MUST_USE factum_status fct_segment_open(struct fct_segment **segment, const struct fct_os *os,
                                             const struct fct_mem *mem, const char *dir,
-                                            const char *name, bool write, factum_error *err);
-/* Makes |file| (taken, filled with zeros, called |temporary|) the segment that |header| says, durably. On
- * failure the file is closed. */
-FCT_MUST_USE factum_status fct_segment_create(struct fct_segment **segment, const struct fct_os *os,
-                                              const struct fct_mem *mem, const char *dir,
-                                              const char *temporary, struct fct_file *file,
-                                              const struct fct_segment_header *header,
-                                              factum_error *err);
-/* Accepts NULL. */
+                                            uint64_t number, bool write, factum_error *err);
+/* A segment to be, around |file| of |size| bytes of zeros; mapped. It owns |file| if this succeeds. */
+FCT_MUST_USE factum_status fct_segment_new(struct fct_segment **segment, const struct fct_os *os,
+                                           const struct fct_mem *mem, const char *dir,
+                                           struct fct_file *file, uint64_t size,
+                                           factum_error *err);
+/* Makes it the segment that |header| says, durably: header, sync, rename from |temporary|, sync of
+ * the directory (rule R7). After a failure it is not known what is on disk. */
+FCT_MUST_USE factum_status fct_segment_activate(struct fct_segment *segment,
+                                                const struct fct_segment_header *header,
+                                                const char *temporary, factum_error *err);
+/* Accepts NULL. Frees it whatever is returned: that of closing the file. */
 factum_status fct_segment_close(struct fct_segment *segment, const struct fct_mem *mem,
                                 factum_error *err);
 
-/* The map, made at the first call; any thread. NULL if it can't be made (then |err| is filled). */
-const uint8_t *fct_segment_map(struct fct_segment *segment, factum_error *err);
+/* The map, made at the first call; any thread. CORRUPT if the file has become too short. */
+FCT_MUST_USE factum_status fct_segment_map(struct fct_segment *segment, const uint8_t **map,
+                                           factum_error *err);
+/* Maps through segment->file; for one that no other thread knows yet. */
+FCT_MUST_USE factum_status fct_segment_map_tail(struct fct_segment *segment, factum_error *err);
+void fct_segment_unmap(struct fct_segment *segment);
 
-/* Reads the seal at the end of the file: OK, or DONE if there is none that verifies. */
+/* Reads the seal at the end of the file: OK, or DONE if there is none that verifies. |chain| is that
+ * after the seal. */
 FCT_MUST_USE factum_status fct_segment_read_seal(struct fct_segment *segment,
                                                  struct fct_batch_header *seal,
                                                  struct fct_segment_footer *footer,
                                                  uint64_t *chain, factum_error *err);
+
+/* The encoded seal: its footer, or CORRUPT. |position| is that of its header. */
+FCT_MUST_USE factum_status fct_seal_decode(const uint8_t bytes[FCT_SEAL_SIZE], uint64_t position,
+                                           uint64_t salt, struct fct_batch_header *seal,
+                                           struct fct_segment_footer *footer);
 
 #endif

@@ -1,9 +1,12 @@
-/* walk.c - readers of the log: single records, and walks over all of them in either direction. Layer: log.
+/* walk.c - readers of the log: single records, and walks over all of them in either direction.
+ * Layer: log. Takes no lock; knows nothing of the writer but what is visible.
  *
- * Forward, a batch is verified as a whole when it is entered (its CRC and its place in the chain), and its
- * records are taken apart without another look. Started inside a batch, and backward, each record is
- * verified by itself. A record ends with its size and a batch header with a mark that no size can be, so
- * that the bytes before any boundary say what to step over.
+ * Forward, a batch is verified as a whole when it is entered (its CRC and its place in the chain), and
+ * its records are taken apart without another look. Started inside a batch, and backward, each record
+ * is verified by itself. A record ends with its size and a batch header with a mark that no size can
+ * be, so that the bytes before any boundary say what to step over.
+ *
+ * Invariant: no byte at or behind segment->used is looked at, whatever a length says.
  */
 #include <inttypes.h>
 #include <string.h>
@@ -13,16 +16,9 @@
 #include "core/error.h"
 #include "log/log_int.h"
 
-static factum_status damaged(const struct fct_segment *segment, uint64_t position,
-                             const char *what, factum_error *err)
-{
-    char name[FCT_SEGMENT_NAME_SIZE];
-    fct_segment_name(segment->header.number, name);
-    return fct_fail(err, FACTUM_CORRUPT, "segment %s is damaged at position %" PRIu64 ": %s", name,
-                    position, what);
-}
+#define PREFETCH_SIZE 448u /* a record of the usual size */
 
-/* How far the bytes of |segment| may be read: its used size, but not beyond |limit|. */
+/* How far the bytes of |segment| may be read. */
 static uint64_t readable(const struct fct_segment *segment)
 {
     return atomic_load_explicit(&segment->used, memory_order_acquire);
@@ -40,13 +36,14 @@ factum_status fct_log_read(struct fct_log *log, uint64_t position, struct fct_re
     if (offset < FCT_SEGMENT_HEADER_SIZE + FCT_BATCH_HEADER_SIZE || offset >= used) {
         return fct_fail(err, FACTUM_CORRUPT, "no record can be at position %" PRIu64, position);
     }
-    const uint8_t *map = fct_segment_map(segment, err);
-    if (map == NULL) {
-        return FACTUM_IO;
+    const uint8_t *map;
+    factum_status status = fct_segment_map(segment, &map, err);
+    if (status != FACTUM_OK) {
+        return status;
     }
     if (fct_record_decode(map + offset, (size_t)(used - offset), position, segment->header.salt,
                           true, record) != FACTUM_OK) {
-        return damaged(segment, position, "the record does not verify", err);
+        return fct_log_damage(segment, position, "the record does not verify", err);
     }
     return FACTUM_OK;
 }
@@ -59,28 +56,33 @@ void fct_log_prefetch(struct fct_log *log, uint64_t position)
     }
     const uint8_t *map = atomic_load_explicit(&segment->map, memory_order_relaxed);
     uint64_t offset = position - segment->header.base;
-    if (map != NULL && offset < segment->map_size) {
-        FCT_PREFETCH(map + offset);
-        FCT_PREFETCH(map + offset + 64);
-        FCT_PREFETCH(map + offset + 128);
-        FCT_PREFETCH(map + offset + 192);
-        FCT_PREFETCH(map + offset + 256);
-        FCT_PREFETCH(map + offset + 320);
-        FCT_PREFETCH(map + offset + 384);
+    if (map != NULL && offset < segment->capacity) {
+        for (uint64_t line = 0; line < PREFETCH_SIZE; line += 64) {
+            FCT_PREFETCH(map + offset + line); /* never faults, so it may point behind the map */
+        }
     }
 }
 
 /* ---- standing somewhere ------------------------------------------------------------------------ */
 
+/* Goes on in |segment|, at its first batch. On failure the walk is as before. */
 static factum_status enter(struct fct_log_walk *walk, struct fct_segment *segment,
                            factum_error *err)
 {
+    const uint8_t *map;
+    factum_status status = fct_segment_map(segment, &map, err);
+    if (status != FACTUM_OK) {
+        return status;
+    }
     walk->segment = segment;
-    walk->map = fct_segment_map(segment, err);
+    walk->map = map;
     walk->salt = segment->header.salt;
     walk->base = segment->header.base;
+    walk->position = walk->base + FCT_SEGMENT_HEADER_SIZE;
     walk->batch_end = 0;
-    return walk->map == NULL ? FACTUM_IO : FACTUM_OK;
+    walk->chain = segment->header.chain;
+    walk->chain_known = true;
+    return FACTUM_OK;
 }
 
 static bool header_at(const struct fct_log_walk *walk, uint64_t position,
@@ -115,7 +117,7 @@ static factum_status boundaries(const struct fct_log_walk *walk, uint64_t positi
     *after = at;
     while (at < end && at < position) {
         if (!header_at(walk, at, &header)) {
-            return damaged(walk->segment, at, "no batch is there", err);
+            return fct_log_damage(walk->segment, at, "no batch is there", err);
         }
         uint64_t batch_end = at + FCT_BATCH_HEADER_SIZE + header.payload_size;
         *before = at;
@@ -131,7 +133,7 @@ static factum_status boundaries(const struct fct_log_walk *walk, uint64_t positi
             uint32_t size = fct_record_peek_size(walk->map + (next - walk->base),
                                                  (size_t)(batch_end - next));
             if (size == 0) {
-                return damaged(walk->segment, next, "the record has no size", err);
+                return fct_log_damage(walk->segment, next, "the record has no size", err);
             }
             next += size;
             *after = next;
@@ -154,26 +156,25 @@ factum_status fct_log_walk_init(struct fct_log_walk *walk, struct fct_log *log, 
     from = from > walk->limit ? walk->limit : from;
     from = (from + FCT_RECORD_ALIGN - 1) / FCT_RECORD_ALIGN * FCT_RECORD_ALIGN;
     struct fct_segment *segment = fct_log_segment_at(log, from);
+    if (from > segment->header.base + readable(segment)) { /* in what was given up */
+        struct fct_segment *next = fct_log_segment_after(log, segment);
+        segment = next == NULL ? segment : next;
+    }
     factum_status status = enter(walk, segment, err);
-    if (status != FACTUM_OK) {
+    if (status != FACTUM_OK || from <= walk->position) {
         return status;
     }
-    uint64_t first = walk->base + FCT_SEGMENT_HEADER_SIZE;
-    walk->position = from < first ? first : from;
+    walk->position = from;
+    walk->chain_known = false;
     struct fct_batch_header header;
     struct fct_record record;
-    if (walk->position == first) {
-        walk->chain = segment->header.chain;
-        walk->chain_known = true;
-    } else if (walk->position < walk->limit && !header_at(walk, walk->position, &header) &&
-               !record_at(walk, walk->position, &record)) {
+    if (from < walk->limit && !header_at(walk, from, &header) && !record_at(walk, from, &record)) {
         /* No boundary. The usual case is "just after a record's start", from a checkpoint. */
-        uint64_t just_before = walk->position - FCT_RECORD_ALIGN;
-        if (record_at(walk, just_before, &record)) {
-            walk->position = just_before + record.size;
+        if (record_at(walk, from - FCT_RECORD_ALIGN, &record)) {
+            walk->position = from - FCT_RECORD_ALIGN + record.size;
         } else {
             uint64_t before;
-            status = boundaries(walk, walk->position, &before, &walk->position, err);
+            status = boundaries(walk, from, &before, &walk->position, err);
         }
     }
     return status;
@@ -186,11 +187,11 @@ static factum_status enter_batch(struct fct_log_walk *walk, const struct fct_bat
 {
     const uint8_t *at = walk->map + (walk->position - walk->base);
     if (walk->chain_known && header->chain != walk->chain) {
-        return damaged(walk->segment, walk->position, "the chain is broken", err);
+        return fct_log_damage(walk->segment, walk->position, "the chain is broken", err);
     }
     if (fct_batch_payload_crc(header->chain, at + FCT_BATCH_HEADER_SIZE, header->payload_size) !=
         header->payload_crc) {
-        return damaged(walk->segment, walk->position, "the batch does not verify", err);
+        return fct_log_damage(walk->segment, walk->position, "the batch does not verify", err);
     }
     walk->chain = fct_batch_chain(at);
     walk->chain_known = true;
@@ -219,45 +220,49 @@ static factum_status take_unverified(struct fct_log_walk *walk, struct fct_recor
         walk->position += record->size;
         return FACTUM_OK;
     }
-    return damaged(walk->segment, walk->position, "no batch is there", err);
+    return fct_log_damage(walk->segment, walk->position, "no batch is there", err);
+}
+
+/* To the next batch, over the end of a segment if need be. DONE: there is one, |walk| stands in it or
+ * behind it. Sets *end at the end of what is visible. */
+static factum_status step(struct fct_log_walk *walk, struct fct_record *record, bool *end,
+                          factum_error *err)
+{
+    *end = false;
+    if (walk->position >= walk->limit) {
+        walk->limit = fct_log_end(walk->log);
+        *end = walk->position >= walk->limit;
+        if (*end) {
+            return FACTUM_DONE;
+        }
+    }
+    if (walk->position == walk->base + readable(walk->segment)) {
+        struct fct_segment *next = fct_log_segment_after(walk->log, walk->segment);
+        if (next != NULL) {
+            factum_status status = enter(walk, next, err);
+            return status == FACTUM_OK ? FACTUM_DONE : status;
+        }
+    }
+    return take_unverified(walk, record, err);
 }
 
 factum_status fct_log_walk_next(struct fct_log_walk *walk, struct fct_record *record,
                                 factum_error *err)
 {
-    for (;;) {
-        if (walk->position < walk->batch_end) {
-            uint64_t offset = walk->position - walk->base;
-            if (fct_record_decode(walk->map + offset, (size_t)(walk->batch_end - walk->position),
-                                  walk->position, walk->salt, false, record) != FACTUM_OK) {
-                return damaged(walk->segment, walk->position, "the record makes no sense", err);
-            }
-            walk->position += record->size;
-            return FACTUM_OK;
-        }
-        if (walk->position >= walk->limit) {
-            walk->limit = fct_log_end(walk->log);
-            if (walk->position >= walk->limit) {
-                return FACTUM_DONE;
-            }
-        }
-        factum_status status = FACTUM_DONE;
-        bool at_end = walk->position == walk->base + readable(walk->segment);
-        struct fct_segment *next =
-            at_end ? fct_log_segment_after(walk->log, walk->segment) : NULL;
-        if (next != NULL) {
-            status = enter(walk, next, err);
-            if (status != FACTUM_OK) {
-                return status;
-            }
-            walk->position = walk->base + FCT_SEGMENT_HEADER_SIZE;
-            continue;
-        }
-        status = take_unverified(walk, record, err);
-        if (status != FACTUM_DONE) {
+    bool end = false;
+    while (walk->position >= walk->batch_end) {
+        factum_status status = step(walk, record, &end, err);
+        if (status != FACTUM_DONE || end) {
             return status;
         }
     }
+    uint64_t offset = walk->position - walk->base;
+    if (fct_record_decode(walk->map + offset, (size_t)(walk->batch_end - walk->position),
+                          walk->position, walk->salt, false, record) != FACTUM_OK) {
+        return fct_log_damage(walk->segment, walk->position, "the record makes no sense", err);
+    }
+    walk->position += record->size;
+    return FACTUM_OK;
 }
 
 /* ---- backward ------------------------------------------------------------------------------------------ */
@@ -274,24 +279,24 @@ factum_status fct_log_walk_init_backward(struct fct_log_walk *walk, struct fct_l
                                          uint64_t before, factum_error *err)
 {
     *walk = (struct fct_log_walk){.log = log, .limit = fct_log_end(log)};
-    bool at_limit = before >= walk->limit;
-    before = at_limit ? walk->limit : before;
+    before = before >= walk->limit ? walk->limit : before;
+    uint64_t start = fct_log_start(log);
+    before = before < start ? start : before;
     struct fct_segment *segment = fct_log_segment_at(log, before);
     factum_status status = enter(walk, segment, err);
-    if (status != FACTUM_OK) {
+    uint64_t end = records_end(segment);
+    if (status != FACTUM_OK || before <= walk->position) {
         return status;
     }
-    uint64_t first = walk->base + FCT_SEGMENT_HEADER_SIZE;
-    uint64_t end = records_end(segment);
-    walk->position = before < first ? first : before > end ? end : before;
-    if (walk->position == first || walk->position == end) {
+    walk->position = before > end ? end : before;
+    if (walk->position == end) {
         return FACTUM_OK;
     }
     struct fct_batch_header header;
     struct fct_record record;
     uint64_t aligned = walk->position / FCT_RECORD_ALIGN * FCT_RECORD_ALIGN;
-    if (aligned != walk->position || (!header_at(walk, aligned, &header) &&
-                                      !record_at(walk, aligned, &record))) {
+    if (aligned != walk->position ||
+        (!header_at(walk, aligned, &header) && !record_at(walk, aligned, &record))) {
         uint64_t after;
         status = boundaries(walk, walk->position, &walk->position, &after, err);
     }
@@ -321,14 +326,15 @@ factum_status fct_log_walk_previous(struct fct_log_walk *walk, struct fct_record
             struct fct_batch_header header;
             if (room < FCT_BATCH_HEADER_SIZE ||
                 !header_at(walk, walk->position - FCT_BATCH_HEADER_SIZE, &header)) {
-                return damaged(walk->segment, walk->position, "no batch header ends there", err);
+                return fct_log_damage(walk->segment, walk->position, "no batch header ends there",
+                                      err);
             }
             walk->position -= FCT_BATCH_HEADER_SIZE;
             continue;
         }
         if (trailer > room || !record_at(walk, walk->position - trailer, record) ||
             record->size != trailer) {
-            return damaged(walk->segment, walk->position, "no record ends there", err);
+            return fct_log_damage(walk->segment, walk->position, "no record ends there", err);
         }
         walk->position -= trailer;
         return FACTUM_OK;

@@ -1,9 +1,15 @@
-/* writer.c - batches onto the disk. Layer: log.
+/* writer.c - batches onto the disk. Layer: log. Knows nothing of what the records mean.
  *
- * Happy path: begin (rolls if the batch might not fit) -> add, add, ... encode into one buffer -> commit:
- * header, one write, one sync, visible. Failure modes: no space when a segment is prepared: begin refuses,
- * nothing changed. Any failure after that (write, sync, truncate, rename): the log has FAILED, for good: what
- * is on disk is not known, and a sync that failed once must not be asked again (rule R9).
+ * Happy path: begin (rolls if the batch might not fit) -> add, add, ... encode into one buffer ->
+ * commit: header, one write, one sync, visible. Failure modes: no space or memory while the next
+ * segment is prepared: begin refuses, nothing has changed. Any failure after that (write, sync,
+ * truncate, rename, close): the log has FAILED, for good: what is on disk is not known, and a sync that
+ * failed once must not be asked again (rule R9).
+ *
+ * Invariants:
+ *  1. The last segment always has room for its seal.
+ *  2. Between begin and commit nothing is written, so that a begun batch can be dropped.
+ *  3. A new segment appears only after the one before is sealed, cut and on disk (rule R7).
  */
 #include <inttypes.h>
 #include <string.h>
@@ -15,38 +21,41 @@
 #include "log/log_int.h"
 
 #define PREPARE_AT_ONCE (UINT64_C(16) << 20) /* segments this big have their successor made at once */
+#define BUFFER_SIZE_MIN ((size_t)64 << 10)
+#define BATCH_SIZE_MAX ((size_t)2 * FCT_RECORD_SIZE_MAX)
 
-static factum_status refusal(const struct fct_log *log, factum_error *err)
+/* Poisons the log. IO also for a full disk: space was prepared, so it should not have been needed. */
+static factum_status fail_for_good(struct fct_log *log, factum_status status,
+                                   const factum_error *reason)
 {
-    switch (fct_log_state(log)) {
-    case FCT_LOG_OPEN:
-        return FACTUM_OK;
-    case FCT_LOG_READ_ONLY:
-        return fct_fail(err, FACTUM_READ_ONLY, "the store is open for reading only");
-    case FCT_LOG_DAMAGED:
-        return fct_fail(err, FACTUM_CORRUPT, "%s", log->reason);
-    case FCT_LOG_FAILED:
-        break;
-    }
-    return fct_fail(err, FACTUM_FAILED, "%s", log->reason);
+    fct_log_set_state(log, FCT_LOG_FAILED, reason->text);
+    return status == FACTUM_NO_SPACE ? FACTUM_IO : status;
 }
 
-/* Poisons the log. */
-static factum_status fail_for_good(struct fct_log *log, factum_status status, factum_error *err)
+/* |err|, or |own| if the caller wants none: a reason is always needed. */
+static factum_error *reason_in(factum_error *err, factum_error *own)
 {
-    fct_log_set_state(log, FCT_LOG_FAILED, err->text);
-    return status;
+    own->text[0] = '\0';
+    return err == NULL ? own : err;
 }
 
-static factum_status sync_segment(struct fct_log *log, struct fct_segment *segment,
-                                  factum_error *err)
+static factum_status sync_file(struct fct_segment *segment, factum_error *err)
 {
     factum_status status = fct_file_sync(segment->file, err);
     if (status != FACTUM_OK && fct_bug(FCT_BUG_RETRY_SYNC)) {
         status = fct_file_sync(segment->file, err);
     }
-    (void)log;
     return status;
+}
+
+static factum_status write_file(struct fct_segment *segment, uint64_t offset, const uint8_t *bytes,
+                                size_t size, factum_error *err)
+{
+    if (fct_bug(FCT_BUG_SHORT_WRITE)) {
+        size_t done;
+        return segment->file->os->ops->write(segment->file, offset, bytes, size, &done, err);
+    }
+    return fct_file_write(segment->file, offset, bytes, size, err);
 }
 
 static void encode_header(struct fct_log *log, const struct fct_segment *segment, uint32_t flags)
@@ -62,8 +71,8 @@ static void encode_header(struct fct_log *log, const struct fct_segment *segment
         .durable_upto = fct_log_durable(log),
         .chain = log->chain,
         .payload_size = (uint32_t)log->pending,
-        .payload_crc = fct_batch_payload_crc(log->chain, log->buffer + FCT_BATCH_HEADER_SIZE,
-                                             covered),
+        .payload_crc =
+            fct_batch_payload_crc(log->chain, log->buffer + FCT_BATCH_HEADER_SIZE, covered),
         .record_count = log->pending_records,
         .epoch = log->epoch,
         .flags = flags,
@@ -74,47 +83,49 @@ static void encode_header(struct fct_log *log, const struct fct_segment *segment
     fct_batch_header_encode(log->buffer, &header, segment->header.salt);
 }
 
-/* Writes the batch in the buffer at the end of the last segment and, if |sync|, makes it durable; then
- * it is visible. */
+/* Writes the batch in the buffer at the end of the last segment and, if |sync|, makes it durable;
+ * then it is visible. */
 static factum_status write_batch(struct fct_log *log, uint32_t flags, bool sync, factum_error *err)
 {
     struct fct_segment *segment = fct_log_last_segment(log);
     uint64_t end = fct_log_end(log);
     uint64_t offset = end - segment->header.base;
     size_t size = FCT_BATCH_HEADER_SIZE + log->pending;
-    FCT_ASSERT(offset >= FCT_SEGMENT_HEADER_SIZE);
+    FCT_ASSERT(offset == atomic_load(&segment->used));
+    FCT_ASSERT(offset + size <= segment->capacity);
     FCT_ASSERT(!atomic_load(&segment->sealed));
     encode_header(log, segment, flags);
     factum_error own;
-    factum_error *reason = err == NULL ? &own : err;
-    factum_status status = fct_file_write(segment->file, offset, log->buffer, size, reason);
+    factum_error *reason = reason_in(err, &own);
+    factum_status status = write_file(segment, offset, log->buffer, size, reason);
     if (status == FACTUM_OK && sync && !fct_bug(FCT_BUG_ACK_BEFORE_SYNC)) {
-        status = sync_segment(log, segment, reason);
+        status = sync_file(segment, reason);
     }
     if (status != FACTUM_OK) {
         return fail_for_good(log, status, reason);
     }
     log->chain = fct_batch_chain(log->buffer);
     log->batch_number++;
-    log->segment_batches++;
     log->segment_records += log->pending_records;
+    log->pending = 0;
+    log->pending_records = 0;
     atomic_store_explicit(&segment->used, offset + size, memory_order_release);
     atomic_store_explicit(&log->end, end + size, memory_order_release);
     if (sync) {
         atomic_store(&log->durable, end + size);
     }
-    log->pending = 0;
-    log->pending_records = 0;
     return FACTUM_OK;
 }
 
-static factum_status reserve_buffer(struct fct_log *log, size_t size, factum_error *err)
+factum_status fct_log_reserve_buffer(struct fct_log *log, size_t size, factum_error *err)
 {
-    if (size <= log->buffer_capacity) {
+    size_t need = FCT_BATCH_HEADER_SIZE + (size < FCT_FOOTER_SIZE ? FCT_FOOTER_SIZE : size);
+    if (need <= log->buffer_capacity) {
         return FACTUM_OK;
     }
-    size_t capacity = log->buffer_capacity < 65536 ? 65536 : log->buffer_capacity;
-    while (capacity < size) {
+    size_t capacity = log->buffer_capacity < BUFFER_SIZE_MIN ? BUFFER_SIZE_MIN
+                                                             : log->buffer_capacity;
+    while (capacity < need) {
         capacity *= 2;
     }
     uint8_t *buffer = fct_mem_resize(log->mem, log->buffer, capacity);
@@ -126,15 +137,50 @@ static factum_status reserve_buffer(struct fct_log *log, size_t size, factum_err
     return FACTUM_OK;
 }
 
-/* ---- rolling ------------------------------------------------------------------------------------ */
+/* ---- rolling --------------------------------------------------------------------------------------- */
 
-/* Ends the last segment: its seal is written and synced, and what was prepared after it is given back. */
-static factum_status seal(struct fct_log *log, factum_error *err)
+/* What the footer says about the batches up to |used|, from the map; used when a part of them was
+ * written by an earlier run and not scanned at opening. Stops at damage: verify will name it. */
+static void count_segment(struct fct_log *log, const struct fct_segment *segment)
+{
+    const uint8_t *map = atomic_load(&segment->map);
+    uint64_t used = atomic_load(&segment->used);
+    uint64_t base = segment->header.base;
+    struct fct_batch_header header;
+    struct fct_record record;
+    log->segment_records = 0;
+    for (uint64_t at = FCT_SEGMENT_HEADER_SIZE; at + FCT_BATCH_HEADER_SIZE <= used;) {
+        if (fct_batch_header_decode(map + at, base + at, segment->header.salt, &header) !=
+                FACTUM_OK ||
+            header.payload_size > used - at - FCT_BATCH_HEADER_SIZE) {
+            break;
+        }
+        at += FCT_BATCH_HEADER_SIZE;
+        uint64_t end = at + header.payload_size;
+        if (header.record_count > 0 &&
+            fct_record_decode(map + at, header.payload_size, base + at, 0, false, &record) ==
+                FACTUM_OK) {
+            log->segment_created_last = record.created;
+            if (log->segment_records == 0) {
+                log->segment_created_first = record.created;
+            }
+        }
+        log->segment_records += header.record_count;
+        at = end;
+    }
+    log->segment_counted = true;
+}
+
+factum_status fct_log_seal(struct fct_log *log, factum_error *err)
 {
     struct fct_segment *segment = fct_log_last_segment(log);
     uint64_t end = fct_log_end(log);
+    FCT_ASSERT(log->buffer_capacity >= FCT_SEAL_SIZE);
+    if (!log->segment_counted) {
+        count_segment(log, segment);
+    }
     struct fct_segment_footer footer = {
-        .batches = log->segment_batches,
+        .batches = log->batch_number - segment->header.batch_number,
         .records = log->segment_records,
         .first_position = segment->header.base + FCT_SEGMENT_HEADER_SIZE,
         .end_position = end + FCT_SEAL_SIZE,
@@ -151,11 +197,11 @@ static factum_status seal(struct fct_log *log, factum_error *err)
         return status;
     }
     factum_error own;
-    factum_error *reason = err == NULL ? &own : err;
+    factum_error *reason = reason_in(err, &own);
     uint64_t size = end + FCT_SEAL_SIZE - segment->header.base;
     status = fct_file_truncate(segment->file, size, reason);
     if (status == FACTUM_OK && sync) {
-        status = fct_file_sync(segment->file, reason);
+        status = sync_file(segment, reason);
     }
     if (status != FACTUM_OK) {
         return fail_for_good(log, status, reason);
@@ -164,95 +210,191 @@ static factum_status seal(struct fct_log *log, factum_error *err)
     return FACTUM_OK;
 }
 
-static factum_status roll(struct fct_log *log, uint64_t need, factum_error *err)
+/* Everything about the next segment that can fail without harm: its file, its memory, its salt. */
+static factum_status ready_segment(struct fct_log *log, uint64_t size, struct fct_segment **segment,
+                                   uint64_t *salt, factum_error *err)
 {
-    struct fct_segment *segment = fct_log_last_segment(log);
-    uint64_t size = fct_log_next_size(log, segment->header.size);
-    if (size < need) {
-        size = need;
-    }
-    /* All that can run out of space comes before anything is changed. */
     struct fct_file *file;
     uint64_t taken;
-    factum_status status = fct_prepare_take(&log->prepare, size, &file, &taken, err);
+    factum_status status = fct_log_reserve_segment(log, err);
+    if (status == FACTUM_OK) {
+        status = fct_log_reserve_buffer(log, FCT_FOOTER_SIZE, err);
+    }
+    if (status == FACTUM_OK) {
+        status = fct_os_random(log->os, salt, sizeof *salt, err);
+    }
+    if (status == FACTUM_OK) {
+        size = (size + FCT_SEGMENT_HEADER_SIZE - 1) / FCT_SEGMENT_HEADER_SIZE *
+               FCT_SEGMENT_HEADER_SIZE;
+        status = fct_prepare_take(&log->prepare, size, &file, &taken, err);
+    }
     if (status != FACTUM_OK) {
         return status;
     }
-    log->prepare.file = file;
-    log->prepare.size = taken;
-    if (!atomic_load(&segment->sealed)) {
-        status = seal(log, err);
-        if (status != FACTUM_OK) {
-            return status;
-        }
+    if (fct_bug(FCT_BUG_NO_SALT)) {
+        *salt = 0;
     }
+    status = fct_segment_new(segment, log->os, log->mem, log->dir, file, taken, err);
+    if (status != FACTUM_OK) {
+        fct_prepare_give_back(&log->prepare, file, taken);
+    }
+    return status;
+}
+
+/* From here on the log goes on in |segment|. */
+static factum_status activate(struct fct_log *log, struct fct_segment *segment, uint64_t number,
+                              uint64_t base, uint64_t salt, factum_error *err)
+{
+    struct fct_segment_header header = {
+        .format_major = FCT_SEGMENT_FORMAT_MAJOR,
+        .format_minor = FCT_SEGMENT_FORMAT_MINOR,
+        .store_id = log->store_id,
+        .number = number,
+        .base = base,
+        .salt = salt,
+        .chain = log->chain,
+        .batch_number = log->batch_number,
+        .created = fct_os_time(log->os),
+        .timeline = log->timeline,
+        .size = segment->capacity,
+    };
+    factum_status status = fct_segment_activate(segment, &header, FCT_PREPARED_NAME, err);
+    if (status != FACTUM_OK) {
+        return status;
+    }
+    log->segment_records = 0;
+    log->segment_created_first = 0;
+    log->segment_created_last = 0;
+    log->segment_counted = true;
+    uint64_t end = base + FCT_SEGMENT_HEADER_SIZE;
+    log->marked_end = end;
+    fct_log_add_segment(log, segment);
+    atomic_store_explicit(&log->end, end, memory_order_release);
+    atomic_store(&log->durable, end);
+    atomic_store(&log->wants_marker, false);
+    return FACTUM_OK;
+}
+
+factum_status fct_log_create_first(struct fct_log *log, factum_error *err)
+{
+    struct fct_segment *segment;
+    uint64_t salt;
+    factum_status status = ready_segment(log, log->segment_size_first, &segment, &salt, err);
+    if (status != FACTUM_OK) {
+        return status;
+    }
+    status = activate(log, segment, 1, 0, salt, err);
+    if (status != FACTUM_OK) {
+        (void)fct_segment_close(segment, log->mem, NULL);
+    }
+    return status;
+}
+
+static uint64_t next_size(const struct fct_log *log, const struct fct_segment *segment)
+{
+    uint64_t size = segment->header.size;
+    return size >= log->segment_size_max / 2 ? log->segment_size_max : size * 2;
+}
+
+factum_status fct_log_roll(struct fct_log *log, uint64_t size, uint64_t base, factum_error *err)
+{
+    struct fct_segment *old = fct_log_last_segment(log);
+    struct fct_segment *segment;
+    uint64_t salt;
+    uint64_t number = old->header.number + 1;
+    uint64_t usual = next_size(log, old);
     factum_error own;
-    factum_error *reason = err == NULL ? &own : err;
-    status = fct_log_new_segment(log, segment->header.number + 1, fct_log_end(log), taken, reason);
+    factum_error *reason = reason_in(err, &own);
+    factum_status status = ready_segment(log, size > usual ? size : usual, &segment, &salt, reason);
+    if (status != FACTUM_OK) {
+        bool harmless = status == FACTUM_NO_SPACE || status == FACTUM_NO_MEMORY;
+        return harmless ? status : fail_for_good(log, status, reason);
+    }
+    if (!atomic_load(&old->sealed)) {
+        status = fct_log_seal(log, reason);
+    }
+    if (status == FACTUM_OK) {
+        uint64_t end = fct_log_end(log);
+        status = activate(log, segment, number, base > end ? base : end, salt, reason);
+    }
+    if (status != FACTUM_OK) {
+        (void)fct_segment_close(segment, log->mem, NULL);
+        return fail_for_good(log, status, reason);
+    }
+    status = fct_file_close(&old->file, reason);
     if (status != FACTUM_OK) {
         return fail_for_good(log, status, reason);
     }
-    uint64_t end = fct_log_end(log) + FCT_SEGMENT_HEADER_SIZE;
-    atomic_store_explicit(&log->end, end, memory_order_release);
-    atomic_store(&log->durable, end);
-    log->marked_end = end;
     fct_log_message(&log->sink, FACTUM_LOG_DEBUG, "segment.rolled", "segment %" PRIu64 " begins",
-                    segment->header.number + 1);
+                    number);
     return FACTUM_OK;
 }
 
 static void prepare_next(struct fct_log *log)
 {
     const struct fct_segment *segment = fct_log_last_segment(log);
-    uint64_t used = atomic_load(&segment->used);
-    if (segment->capacity >= PREPARE_AT_ONCE || used >= segment->capacity / 4) {
-        fct_prepare_want(&log->prepare, fct_log_next_size(log, segment->header.size));
+    uint64_t used = atomic_load_explicit(&segment->used, memory_order_relaxed);
+    if (log->threads &&
+        (segment->capacity >= PREPARE_AT_ONCE || used >= segment->capacity / 4)) {
+        fct_prepare_want(&log->prepare, next_size(log, segment));
     }
 }
 
 /* ---- the writer's calls ---------------------------------------------------------------------------- */
 
+/* Before the first write of a run: END no longer holds. */
+static factum_status retire_end(struct fct_log *log, factum_error *err)
+{
+    factum_error own;
+    factum_error *reason = reason_in(err, &own);
+    factum_status status = fct_bug(FCT_BUG_END_STAYS) ? FACTUM_OK : fct_end_file_retire(log, reason);
+    if (status == FACTUM_NO_SPACE) {
+        return status; /* nothing was renamed */
+    }
+    if (status != FACTUM_OK) {
+        return fail_for_good(log, status, reason);
+    }
+    log->end_file = false;
+    return FACTUM_OK;
+}
+
 factum_status fct_log_begin(struct fct_log *log, size_t payload_size_max, factum_error *err)
 {
-    factum_status status = refusal(log, err);
+    factum_status status = fct_log_refusal(log, err);
     if (status != FACTUM_OK) {
         return status;
-    }
-    if (payload_size_max > FCT_RECORD_SIZE_MAX * 2u) {
-        return fct_fail(err, FACTUM_TOO_BIG, "a batch of %zu bytes is over the limit",
-                        payload_size_max);
-    }
-    status = reserve_buffer(log, payload_size_max + FCT_SEAL_SIZE, err);
-    if (status != FACTUM_OK) {
-        return status;
-    }
-    if (log->end_file) {
-        status = fct_bug(FCT_BUG_END_FILE_STAYS) ? FACTUM_OK : fct_end_file_remove(log, err);
-        if (status != FACTUM_OK) {
-            return status;
-        }
-        log->end_file = false;
-    }
-    const struct fct_segment *segment = fct_log_last_segment(log);
-    uint64_t need = FCT_BATCH_HEADER_SIZE + payload_size_max + FCT_SEAL_SIZE;
-    if (atomic_load(&segment->sealed) ||
-        atomic_load(&segment->used) + need > segment->capacity) {
-        status = roll(log, FCT_SEGMENT_HEADER_SIZE + need, err);
-        if (status != FACTUM_OK) {
-            return status;
-        }
     }
     log->pending = 0;
     log->pending_records = 0;
-    log->pending_max = payload_size_max;
-    return FACTUM_OK;
+    log->pending_max = 0;
+    if (payload_size_max > BATCH_SIZE_MAX) {
+        return fct_fail(err, FACTUM_TOO_BIG, "a batch of %zu bytes is over the limit",
+                        payload_size_max);
+    }
+    status = fct_log_reserve_buffer(log, payload_size_max, err);
+    if (status == FACTUM_OK && log->end_file) {
+        status = retire_end(log, err);
+    }
+    if (status != FACTUM_OK) {
+        return status;
+    }
+    const struct fct_segment *segment = fct_log_last_segment(log);
+    uint64_t need = FCT_BATCH_HEADER_SIZE + payload_size_max + FCT_SEAL_SIZE;
+    bool sealed = atomic_load(&segment->sealed);
+    if (sealed || atomic_load(&segment->used) + need > segment->capacity) {
+        status = fct_log_roll(log, FCT_SEGMENT_HEADER_SIZE + need, 0, err);
+    }
+    if (status == FACTUM_OK) {
+        log->pending_max = payload_size_max;
+    }
+    return status;
 }
 
 uint64_t fct_log_add(struct fct_log *log, struct fct_record *record, const factum_slice *tags,
                      size_t tag_count, size_t size)
 {
     FCT_ASSERT(size > 0);
-    FCT_ASSERT(log->pending + size <= log->pending_max);
+    FCT_ASSERT(size <= log->pending_max - log->pending);
     const struct fct_segment *segment = fct_log_last_segment(log);
     record->position = fct_log_end(log) + FCT_BATCH_HEADER_SIZE + log->pending;
     record->size = (uint32_t)size;
@@ -280,41 +422,41 @@ uint32_t fct_log_pending_records(const struct fct_log *log)
 void fct_log_rewind(struct fct_log *log, size_t pending, uint32_t record_count)
 {
     FCT_ASSERT(pending <= log->pending);
+    FCT_ASSERT(record_count <= log->pending_records);
     log->pending = pending;
     log->pending_records = record_count;
 }
 
 factum_status fct_log_commit(struct fct_log *log, bool sync, factum_error *err)
 {
-    factum_status status = refusal(log, err);
+    factum_status status = fct_log_refusal(log, err);
     if (status != FACTUM_OK || log->pending == 0) {
         return status;
     }
     status = write_batch(log, 0, sync, err);
+    log->pending_max = 0;
     if (status == FACTUM_OK) {
-        atomic_store(&log->wants_marker, true);
+        if (!atomic_load_explicit(&log->wants_marker, memory_order_relaxed)) {
+            atomic_store(&log->wants_marker, true);
+        }
         prepare_next(log);
     }
     return status;
 }
 
-factum_status fct_log_write_empty(struct fct_log *log, uint32_t flags, factum_error *err)
+/* A batch without records. What `os` commits left in the cache is on disk before a header says so. */
+static factum_status write_empty(struct fct_log *log, uint32_t flags, factum_error *err)
 {
-    factum_status status = fct_log_begin(log, 0, err);
-    if (status != FACTUM_OK) {
-        return status;
-    }
-    /* What `os` commits left in the cache is on disk before a header says so. */
+    factum_error own;
+    factum_error *reason = reason_in(err, &own);
     if (fct_log_durable(log) < fct_log_end(log)) {
-        factum_error own;
-        factum_error *reason = err == NULL ? &own : err;
-        status = sync_segment(log, fct_log_last_segment(log), reason);
+        factum_status status = sync_file(fct_log_last_segment(log), reason);
         if (status != FACTUM_OK) {
             return fail_for_good(log, status, reason);
         }
         atomic_store(&log->durable, fct_log_end(log));
     }
-    status = write_batch(log, flags, true, err);
+    factum_status status = write_batch(log, flags, true, reason);
     if (status == FACTUM_OK) {
         log->marked_end = fct_log_end(log);
         atomic_store(&log->wants_marker, false);
@@ -324,15 +466,29 @@ factum_status fct_log_write_empty(struct fct_log *log, uint32_t flags, factum_er
 
 factum_status fct_log_marker(struct fct_log *log, factum_error *err)
 {
-    factum_status status = refusal(log, err);
+    factum_status status = fct_log_refusal(log, err);
     if (status == FACTUM_READ_ONLY || status == FACTUM_CORRUPT) {
         return FACTUM_OK;
     }
     if (status != FACTUM_OK || log->marked_end == fct_log_end(log)) {
         return status;
     }
-    if (fct_bug(FCT_BUG_NO_END_FILE)) {
+    if (fct_bug(FCT_BUG_NO_MARKERS)) {
+        atomic_store(&log->wants_marker, false);
         return FACTUM_OK;
     }
-    return fct_log_write_empty(log, FCT_BATCH_MARKER, err);
+    status = fct_log_begin(log, 0, err);
+    /* Rolling leaves a new segment behind, which is as good as a marker. */
+    return status == FACTUM_OK && log->marked_end != fct_log_end(log)
+               ? write_empty(log, FCT_BATCH_MARKER, err)
+               : status;
+}
+
+factum_status fct_log_write_loss(struct fct_log *log, uint64_t base, factum_error *err)
+{
+    factum_status status = fct_log_reserve_buffer(log, FCT_FOOTER_SIZE, err);
+    if (status == FACTUM_OK) {
+        status = fct_log_roll(log, 0, base, err);
+    }
+    return status == FACTUM_OK ? write_empty(log, FCT_BATCH_MARKER | FCT_BATCH_LOSS, err) : status;
 }

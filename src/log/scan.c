@@ -1,0 +1,179 @@
+/* scan.c - see scan.h. Layer: log.
+ *
+ * A batch counts if its header verifies (with salt and own position, before its length is believed), if
+ * it carries the expected number and chain, and if its payload verifies. The first place where none
+ * does is X.
+ *
+ * A mark (position, number, chain) lets the scan begin late. It is believed if the batch before it says
+ * the same: that one is found by stepping backwards over the sizes at the end of its records.
+ */
+#include "log/scan.h"
+
+#include <string.h>
+
+#include "codec/bytes.h"
+#include "core/check.h"
+#include "log/bug.h"
+
+static void note_evidence(struct fct_scan *scan, uint64_t position)
+{
+    if (position > scan->evidence) {
+        scan->evidence = position;
+    }
+}
+
+/* The header at |offset| and, after it, the whole payload. Its CRC counts before its length. */
+static bool header_at(const struct fct_scan *scan, uint64_t offset,
+                      struct fct_batch_header *header)
+{
+    const uint8_t *at = scan->map + offset;
+    if (scan->segment->capacity - offset < FCT_BATCH_HEADER_SIZE) {
+        return false;
+    }
+    if (fct_bug(FCT_BUG_LENGTH_FIRST) && fct_get_u32(at + 60) == FCT_BATCH_END_MARK &&
+        fct_batch_payload_crc(fct_get_u64(at + 48), at + FCT_BATCH_HEADER_SIZE,
+                              fct_get_u32(at + 32)) != fct_get_u32(at + 36)) {
+        return false;
+    }
+    return fct_batch_header_decode(at, scan->base + offset, scan->segment->header.salt, header) ==
+           FACTUM_OK;
+}
+
+static bool payload_verifies(const struct fct_scan *scan, uint64_t offset,
+                             const struct fct_batch_header *header)
+{
+    uint64_t room = scan->segment->capacity - offset - FCT_BATCH_HEADER_SIZE;
+    return header->payload_size <= room &&
+           fct_batch_payload_crc(header->chain, scan->map + offset + FCT_BATCH_HEADER_SIZE,
+                                 header->payload_size) == header->payload_crc;
+}
+
+static void note_created(struct fct_scan *scan, const struct fct_batch_header *header)
+{
+    struct fct_record record;
+    const uint8_t *at = scan->map + scan->offset + FCT_BATCH_HEADER_SIZE;
+    if (header->record_count == 0 ||
+        fct_record_decode(at, header->payload_size, 0, 0, false, &record) != FACTUM_OK) {
+        return;
+    }
+    scan->created_last = record.created;
+    if (scan->records == 0) {
+        scan->created_first = record.created;
+    }
+}
+
+/* Takes the batch at scan->offset; false if none verifies there. */
+static bool take_batch(struct fct_scan *scan)
+{
+    struct fct_batch_header header;
+    if (!header_at(scan, scan->offset, &header)) {
+        return false;
+    }
+    bool linked = header.number == scan->number && header.chain == scan->chain;
+    if (!linked && !fct_bug(FCT_BUG_NO_CHAIN_CHECK)) {
+        return false;
+    }
+    if (!fct_bug(FCT_BUG_NO_DURABLE_EVIDENCE)) {
+        note_evidence(scan, header.durable_upto); /* the header itself verifies */
+    }
+    if (!payload_verifies(scan, scan->offset, &header)) {
+        return false;
+    }
+    note_created(scan, &header);
+    scan->chain = fct_batch_chain(scan->map + scan->offset);
+    scan->number = header.number + 1;
+    scan->epoch = header.epoch > scan->epoch ? header.epoch : scan->epoch;
+    scan->offset += FCT_BATCH_HEADER_SIZE + header.payload_size;
+    scan->sealed = (header.flags & FCT_BATCH_SEAL) != 0;
+    scan->records += header.record_count;
+    scan->marker_end = header.record_count == 0 ? scan->base + scan->offset : 0;
+    return true;
+}
+
+/* The offset of the header of the batch that ends at |offset|; 0 if none is found. */
+static uint64_t batch_before(const struct fct_scan *scan, uint64_t offset)
+{
+    uint64_t at = offset;
+    while (at >= FCT_SEGMENT_HEADER_SIZE + FCT_BATCH_HEADER_SIZE) {
+        uint32_t trailer = fct_get_u32(scan->map + at - 4);
+        if (trailer == FCT_BATCH_END_MARK) {
+            return at - FCT_BATCH_HEADER_SIZE;
+        }
+        if (trailer < FCT_RECORD_HEADER_SIZE || trailer % FCT_RECORD_ALIGN != 0 ||
+            trailer > at - FCT_SEGMENT_HEADER_SIZE) {
+            return 0;
+        }
+        at -= trailer;
+    }
+    return 0;
+}
+
+/* Starts the scan at |mark| if what stands before it says the same. */
+static bool start_at(struct fct_scan *scan, const struct fct_log_mark *mark)
+{
+    uint64_t first = scan->base + FCT_SEGMENT_HEADER_SIZE;
+    if (mark->position <= first || mark->position % 8 != 0 ||
+        mark->position > scan->base + scan->segment->capacity) {
+        return false;
+    }
+    uint64_t offset = mark->position - scan->base;
+    uint64_t before = batch_before(scan, offset);
+    struct fct_batch_header header;
+    if (before == 0 || !header_at(scan, before, &header) ||
+        before + FCT_BATCH_HEADER_SIZE + header.payload_size != offset ||
+        header.number + 1 != mark->batch_number ||
+        fct_batch_chain(scan->map + before) != mark->chain ||
+        !payload_verifies(scan, before, &header)) {
+        return false;
+    }
+    note_evidence(scan, header.durable_upto);
+    scan->offset = offset;
+    scan->number = mark->batch_number;
+    scan->chain = mark->chain;
+    scan->epoch = header.epoch > scan->epoch ? header.epoch : scan->epoch;
+    scan->marker_end = header.record_count == 0 ? mark->position : 0;
+    return true;
+}
+
+void fct_scan_run(struct fct_scan *scan, const struct fct_segment *segment,
+                  const struct fct_log_mark *marks, size_t mark_count)
+{
+    *scan = (struct fct_scan){
+        .segment = segment,
+        .map = atomic_load(&segment->map),
+        .base = segment->header.base,
+        .offset = FCT_SEGMENT_HEADER_SIZE,
+        .chain = segment->header.chain,
+        .number = segment->header.batch_number,
+        /* An empty segment follows a durable seal; the first one of all follows nothing. */
+        .evidence = segment->header.base + FCT_SEGMENT_HEADER_SIZE,
+        .marker_end = segment->header.base + FCT_SEGMENT_HEADER_SIZE,
+    };
+    FCT_ASSERT(scan->map != NULL);
+    FCT_ASSERT(mark_count <= FCT_SCAN_MARKS_MAX);
+    for (size_t i = 0; i < mark_count; i++) {
+        note_evidence(scan, marks[i].position);
+        if (marks[i].position > scan->base + scan->offset) {
+            (void)start_at(scan, &marks[i]);
+        }
+    }
+    scan->start = scan->offset;
+    while (!scan->sealed && take_batch(scan)) {
+    }
+}
+
+void fct_scan_behind(struct fct_scan *scan)
+{
+    uint64_t capacity = scan->segment->capacity;
+    if (fct_bug(FCT_BUG_NO_DURABLE_EVIDENCE)) {
+        return;
+    }
+    for (uint64_t at = scan->offset; at + FCT_BATCH_HEADER_SIZE <= capacity; at += 8) {
+        struct fct_batch_header header;
+        if (fct_get_u64(scan->map + at) != 0 &&
+            fct_batch_header_decode(scan->map + at, scan->base + at, scan->segment->header.salt,
+                                    &header) == FACTUM_OK) {
+            note_evidence(scan, header.durable_upto);
+        }
+    }
+}

@@ -1,0 +1,34 @@
+/* scan.h - the scan of the last segment: where does it end, and what is known to have been
+ * acknowledged? Layer: log, private to it. Reads only. */
+#ifndef FCT_LOG_SCAN_H
+#define FCT_LOG_SCAN_H
+
+#include "log/log_int.h"
+
+#define FCT_SCAN_MARKS_MAX 3u
+
+struct fct_scan {
+    const struct fct_segment *segment;
+    const uint8_t *map;
+    uint64_t base;
+    uint64_t offset;   /* of the next batch; at the end: X */
+    uint64_t start;    /* where the scan began */
+    uint64_t chain;    /* that the next batch carries */
+    uint64_t number;   /* of the next batch */
+    uint64_t evidence; /* position: everything before it was acknowledged as durable */
+    uint64_t marker_end; /* position: end of the last batch if that is a marker or a seal, else 0 */
+    uint64_t records;    /* seen */
+    int64_t created_first;
+    int64_t created_last;
+    uint32_t epoch; /* greatest one seen */
+    bool sealed;    /* X is the end of a seal */
+};
+
+/* Runs from the start of |segment|, which is mapped, or from the furthest of |marks| that the bytes
+ * before it prove. All of them count as evidence. */
+void fct_scan_run(struct fct_scan *scan, const struct fct_segment *segment,
+                  const struct fct_log_mark *marks, size_t mark_count);
+/* Looks behind X for headers that verify and adds what they say to the evidence. */
+void fct_scan_behind(struct fct_scan *scan);
+
+#endif

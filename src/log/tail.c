@@ -1,0 +1,186 @@
+/* tail.c - see tail.h. Layer: log. Knows what the scan found, not how.
+ *
+ * Invariants:
+ *  1. Nothing before X changes its bytes; the rewrite puts there what is there.
+ *  2. What is zeroed was copied first, unless the disk is too full for the copy.
+ */
+#include "log/tail.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/check.h"
+#include "core/error.h"
+#include "core/log_sink.h"
+#include "log/bug.h"
+
+#define TORN_FILES_KEPT 8u
+#define TORN_FILES_SEEN 64u
+#define STEP_SIZE (UINT64_C(1) << 20)
+
+/* ---- side files ---------------------------------------------------------------------------------- */
+
+struct torn_list {
+    uint64_t positions[TORN_FILES_SEEN];
+    size_t count;
+};
+
+static factum_status note_torn(void *data, const char *name)
+{
+    struct torn_list *list = data;
+    char *end;
+    if (strncmp(name, "torn-", 5) != 0 || list->count == TORN_FILES_SEEN) {
+        return FACTUM_OK;
+    }
+    uint64_t position = strtoull(name + 5, &end, 10);
+    if (*end == '\0') {
+        list->positions[list->count++] = position;
+    }
+    return FACTUM_OK;
+}
+
+static int compare_positions(const void *a, const void *b)
+{
+    const uint64_t *x = a;
+    const uint64_t *y = b;
+    return *x < *y ? -1 : *x > *y;
+}
+
+/* Keeps the newest side files, so that a machine that crashes often does not fill its disk. */
+static factum_status prune_torn(const struct fct_log *log, factum_error *err)
+{
+    struct torn_list list = {.count = 0};
+    factum_status status = fct_os_list_dir(log->os, log->dir, note_torn, &list, err);
+    qsort(list.positions, list.count, sizeof list.positions[0], compare_positions);
+    for (size_t i = 0; status == FACTUM_OK && i + TORN_FILES_KEPT < list.count; i++) {
+        char name[FCT_SEGMENT_NAME_SIZE];
+        char path[FCT_PATH_SIZE];
+        (void)snprintf(name, sizeof name, "torn-%020" PRIu64, list.positions[i]);
+        status = fct_path_join(path, log->dir, name, err);
+        if (status == FACTUM_OK) {
+            status = fct_os_unlink(log->os, path, err);
+        }
+    }
+    return status;
+}
+
+factum_status fct_tail_copy(const struct fct_log *log, const struct fct_segment *segment,
+                            uint64_t from, uint64_t to, const char *name, factum_error *err)
+{
+    FCT_ASSERT(to <= segment->capacity);
+    FCT_ASSERT(from <= to);
+    const uint8_t *map = atomic_load(&segment->map);
+    factum_slice bytes = {.ptr = map + from, .len = (size_t)(to - from)};
+    return fct_file_replace(log->os, log->dir, name, bytes, err);
+}
+
+factum_status fct_tail_zero(const struct fct_log *log, struct fct_segment *segment,
+                            uint64_t offset, uint64_t *size, factum_error *err)
+{
+    const uint8_t *map = atomic_load(&segment->map);
+    uint64_t end = segment->capacity;
+    while (end > offset && map[end - 1] == 0) {
+        end--;
+    }
+    *size = end - offset;
+    if (*size == 0) {
+        return FACTUM_OK;
+    }
+    size_t step_max = (size_t)(*size < STEP_SIZE ? *size : STEP_SIZE);
+    uint8_t *zeros = fct_mem_zalloc(log->mem, 1, step_max);
+    if (zeros == NULL) {
+        return fct_fail(err, FACTUM_NO_MEMORY, "recover the log: out of memory");
+    }
+    factum_status status = FACTUM_OK;
+    while (status == FACTUM_OK && offset < end) {
+        size_t step = end - offset < step_max ? (size_t)(end - offset) : step_max;
+        status = fct_file_write(segment->file, offset, zeros, step, err);
+        offset += step;
+    }
+    fct_mem_free(log->mem, zeros);
+    return status;
+}
+
+/* ---- mending ------------------------------------------------------------------------------------- */
+
+static factum_status clear(struct fct_log *log, struct fct_segment *segment,
+                           const struct fct_scan *scan, factum_error *err)
+{
+    uint64_t end = segment->capacity;
+    while (end > scan->offset && scan->map[end - 1] == 0) {
+        end--;
+    }
+    if (end == scan->offset) {
+        return FACTUM_OK;
+    }
+    uint64_t position = scan->base + scan->offset;
+    char name[FCT_SEGMENT_NAME_SIZE];
+    (void)snprintf(name, sizeof name, "torn-%020" PRIu64, position);
+    factum_status status = fct_tail_copy(log, segment, scan->offset, end, name, err);
+    if (status == FACTUM_OK) {
+        status = prune_torn(log, err);
+    }
+    if (status == FACTUM_NO_SPACE) {
+        fct_log_message(&log->sink, FACTUM_LOG_WARN, "recovery.torn_not_kept",
+                        "no space to keep what is cut at position %" PRIu64, position);
+        status = FACTUM_OK;
+    }
+    uint64_t size = end - scan->offset;
+    if (status == FACTUM_OK && !fct_bug(FCT_BUG_TORN_TAIL_STAYS)) {
+        status = fct_tail_zero(log, segment, scan->offset, &size, err);
+    }
+    log->recovery.torn_bytes = size;
+    fct_log_message(&log->sink, FACTUM_LOG_WARN, "recovery.torn",
+                    "%" PRIu64 " bytes that were never acknowledged were cut at position %" PRIu64,
+                    size, position);
+    return status;
+}
+
+/* Rule R12: the kernel may show bytes that a failed sync never brought to disk. */
+static factum_status rewrite(struct fct_log *log, struct fct_segment *segment,
+                             const struct fct_scan *scan, factum_error *err)
+{
+    uint64_t at = scan->evidence - scan->base; /* the scan begins with evidence behind the header */
+    FCT_ASSERT(scan->evidence > scan->base);
+    if (at >= scan->offset || fct_bug(FCT_BUG_NO_TAIL_REWRITE)) {
+        return FACTUM_OK;
+    }
+    uint64_t size = scan->offset - at;
+    size_t step_max = (size_t)(size < STEP_SIZE ? size : STEP_SIZE);
+    uint8_t *copy = fct_mem_alloc(log->mem, step_max);
+    if (copy == NULL) {
+        return fct_fail(err, FACTUM_NO_MEMORY, "recover the log: out of memory");
+    }
+    factum_status status = FACTUM_OK;
+    while (status == FACTUM_OK && at < scan->offset) {
+        size_t step = scan->offset - at < step_max ? (size_t)(scan->offset - at) : step_max;
+        memcpy(copy, scan->map + at, step);
+        status = fct_file_write(segment->file, at, copy, step, err);
+        at += step;
+    }
+    fct_mem_free(log->mem, copy);
+    log->recovery.tail_rewritten = true;
+    return status;
+}
+
+factum_status fct_tail_mend(struct fct_log *log, struct fct_segment *segment,
+                            const struct fct_scan *scan, factum_error *err)
+{
+    factum_status status = clear(log, segment, scan, err);
+    if (status == FACTUM_OK) {
+        status = rewrite(log, segment, scan, err);
+    }
+    if (status == FACTUM_OK) {
+        status = fct_file_sync(segment->file, err);
+    }
+    if (status == FACTUM_OK && scan->sealed && segment->file_size > scan->offset &&
+        !fct_bug(FCT_BUG_SEALED_NOT_CUT)) {
+        status = fct_file_truncate(segment->file, scan->offset, err);
+        if (status == FACTUM_OK) {
+            status = fct_file_sync(segment->file, err);
+        }
+    }
+    return status == FACTUM_OK ? fct_os_sync_dir(log->os, log->dir, err) : status;
+}
