@@ -1,0 +1,52 @@
+# The front: what to type. The build itself is Meson's (meson.build); CONTRIBUTING.md has more.
+PREFIX ?= /usr/local
+export PYTHONDONTWRITEBYTECODE = 1
+
+.DEFAULT_GOAL := build
+.PHONY: help demo build test bench install clean
+
+help:
+	@echo 'make demo      install what is needed, build, and show the worked example'
+	@echo 'make build     build the library and the command line into build/release'
+	@echo 'make test      build, check and test; ends with "N passed, N failed"'
+	@echo 'make bench     build and run the benchmarks'
+	@echo 'make install   install under PREFIX ($(PREFIX)), below DESTDIR if set'
+	@echo 'make clean     remove build/'
+
+demo:
+	@tools/install_deps.sh
+	@$(MAKE) --no-print-directory build
+	@examples/demo.sh build/release
+
+build: build/release/build.ninja
+	@ninja --quiet -C build/release
+
+test:
+	@tools/install_deps.sh --test
+	@$(MAKE) --no-print-directory build/test/build.ninja
+	@tools/run_tests.py --static build/test
+
+bench:
+	@tools/install_deps.sh --bench
+	@$(MAKE) --no-print-directory build/bench/build.ninja
+	@ninja --quiet -C build/bench
+	@bench/run.sh build/bench
+
+install: build
+	@meson configure build/release -Dprefix=$(abspath $(PREFIX))
+	@meson install --quiet -C build/release
+
+clean:
+	rm -rf build
+
+# Meson's own long report is shown only if it fails.
+setup = @mkdir -p build && meson setup $(@D) $(1) >build/setup.log 2>&1 || { cat build/setup.log; exit 1; }
+
+build/release/build.ninja:
+	$(call setup,--buildtype=release -Dtests=false)
+
+build/test/build.ninja:
+	$(call setup,--buildtype=debugoptimized)
+
+build/bench/build.ninja:
+	$(call setup,--buildtype=release -Dtests=false -Dbench=true)

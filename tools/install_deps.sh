@@ -1,0 +1,54 @@
+#!/usr/bin/env bash
+# install_deps.sh - installs what is missing of the Debian packages that Factum is built with.
+#
+#     install_deps.sh            to build and run it
+#     install_deps.sh --test     and to test it
+#     install_deps.sh --bench    and to build the peers that it is measured against
+#     install_deps.sh --ci       everything
+#
+# Does nothing, and is quick, when all are there. Without root it names what to install, and fails.
+set -eu
+
+build=(gcc libc6-dev meson ninja-build pkg-config python3 libssl-dev libxxhash-dev libzstd-dev
+    zlib1g-dev)
+test=(g++ binutils libcmocka-dev clang-format-14 git jq)
+bench=(libsqlite3-dev liblmdb-dev librocksdb-dev g++)
+ci=(clang libclang-rt-14-dev clang-tidy-14 cppcheck strace)
+
+wanted=("${build[@]}")
+case ${1:-} in
+    '') ;;
+    --test) wanted+=("${test[@]}") ;;
+    --bench) wanted+=("${bench[@]}") ;;
+    --ci) wanted+=("${test[@]}" "${bench[@]}" "${ci[@]}") ;;
+    *)
+        sed -n '2,/^set/s/^# \{0,1\}//p' "$0" >&2
+        exit 2
+        ;;
+esac
+
+if ! command -v dpkg-query >/dev/null; then
+    echo "install_deps.sh: no Debian packages here; going on without. Needed: ${wanted[*]}" >&2
+    exit 0
+fi
+installed=$(dpkg-query -W -f '${Package} ${Provides} ${Status}\n' 2>/dev/null |
+    sed -n 's/ install ok installed$//p' | tr ', ' '\n\n')
+missing=()
+for package in "${wanted[@]}"; do
+    grep -qxF -- "$package" <<<"$installed" || missing+=("$package")
+done
+[ ${#missing[@]} -gt 0 ] || exit 0
+
+if [ "$(id -u)" -ne 0 ]; then
+    echo 'install_deps.sh: not root. Install these first:' >&2
+    echo "    sudo apt-get install --no-install-recommends ${missing[*]}" >&2
+    exit 1
+fi
+echo "installing ${missing[*]}"
+export DEBIAN_FRONTEND=noninteractive
+install=(apt-get install -y -q --no-install-recommends "${missing[@]}")
+# The lists may be missing or old: fetch them only if it does not work without.
+if ! "${install[@]}" >/dev/null 2>&1; then
+    apt-get update -q
+    "${install[@]}"
+fi

@@ -1,0 +1,189 @@
+#!/usr/bin/env python3
+"""Builds, checks and tests, and counts: run_tests.py [OPTION]... BUILD_DIRECTORY
+
+    --suite NAME      only this suite of tests; may be repeated
+    --static          the checks of the source and of the libraries too, one case each
+    --multiplier N    timeouts of tests are N times as long
+    --verbose         print what tests print even if they pass
+
+Every case that a test prints as TAP counts as one; a test that prints no TAP counts as one. A test that
+ends before its plan, by a signal or late, has failed in one case more. The last line is
+"N passed, N failed" or "N passed, N failed, N skipped"; exits with 1 if anything failed.
+"""
+import argparse
+import json
+import os
+import pathlib
+import re
+import subprocess
+import sys
+import time
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+CASE = re.compile(r"^(not )?ok\b(?:\s+\d+)?(?:\s+-)?\s*(.*)$")
+PLAN = re.compile(r"^1\.\.(\d+)\s*(#\s*skip.*)?$", re.IGNORECASE)
+DIRECTIVE = re.compile(r"#\s*(skip|todo)\b", re.IGNORECASE)
+OUTPUT_LINES_MAX = 120
+
+
+class Count:
+    def __init__(self):
+        self.passed = self.failed = self.skipped = 0
+
+    def add(self, other):
+        self.passed += other.passed
+        self.failed += other.failed
+        self.skipped += other.skipped
+
+    def __str__(self):
+        skipped = f", {self.skipped} skipped" if self.skipped else ""
+        return f"{self.passed} passed, {self.failed} failed{skipped}"
+
+
+def count_tap(output):
+    """(the cases of a TAP text, whether it holds as many as it planned); None if it is no TAP."""
+    count = Count()
+    planned = None
+    for line in output.splitlines():
+        plan = PLAN.match(line)
+        if plan:
+            planned = int(plan.group(1))
+            if planned == 0 and plan.group(2):
+                count.skipped += 1
+                planned = 1
+            continue
+        case = CASE.match(line)
+        if case:
+            directive = DIRECTIVE.search(case.group(2))
+            if directive:
+                count.skipped += 1
+            elif case.group(1):
+                count.failed += 1
+            else:
+                count.passed += 1
+    seen = count.passed + count.failed + count.skipped
+    if planned is None and seen == 0:
+        return None, False
+    return count, planned is not None and seen == planned
+
+
+def count_test(test):
+    """The cases of one test of Meson's log, and what went wrong besides."""
+    tap, complete = count_tap(test.get("stdout", ""))
+    result = test["result"]
+    if tap is None:
+        count = Count()
+        if result in ("OK", "EXPECTEDFAIL"):
+            count.passed = 1
+        elif result == "SKIP":
+            count.skipped = 1
+        else:
+            count.failed = 1
+        return count, "" if count.failed == 0 else result.lower()
+    trouble = ""
+    if result in ("TIMEOUT", "INTERRUPT"):
+        trouble = result.lower()
+    elif test["returncode"] < 0 or test["returncode"] >= 128:
+        trouble = f"ended by signal {abs(test['returncode']) % 128}"
+    elif not complete:
+        trouble = "did not run the cases that it planned"
+    elif tap.failed == 0 and (result not in ("OK", "SKIP") or test["returncode"] != 0):
+        trouble = f"{result.lower()}, exit status {test['returncode']}"
+    if trouble:
+        tap.failed += 1
+    return tap, trouble
+
+
+def show(title, text):
+    lines = text.rstrip().splitlines()
+    print(f"---- {title}")
+    if len(lines) > OUTPUT_LINES_MAX:
+        print(f"({len(lines) - OUTPUT_LINES_MAX} lines before these)")
+    print("\n".join(lines[-OUTPUT_LINES_MAX:]), flush=True)
+
+
+def run_static(build):
+    """The checks that need no test program."""
+    count = Count()
+    for name, command in (
+            ("layers", ["tools/check_layers.py"]),
+            ("headers", ["tools/check_layers.py", "--headers"]),
+            ("tidy", ["tools/tidy.py"]),
+            ("tidy_test", ["tools/tidy_test.py"]),
+            ("run_tests_test", ["tools/run_tests_test.py"]),
+            ("format", ["tools/format.sh", "--check"]),
+            ("symbols", ["tools/check_symbols.py", str(build)])):
+        run = subprocess.run(command, cwd=ROOT, text=True, capture_output=True, check=False)
+        if run.returncode == 0:
+            count.passed += 1
+        else:
+            count.failed += 1
+            show(f"static check {name} failed: {' '.join(command)}", run.stdout + run.stderr)
+    print(f"static checks: {count}", flush=True)
+    return count
+
+
+def run_meson(build, options):
+    """Runs Meson's tests and counts the cases of its log."""
+    log = build / "meson-logs" / "testlog.json"
+    log.unlink(missing_ok=True)
+    command = ["meson", "test", "-C", str(build), "--no-rebuild", "-t", str(options.multiplier)]
+    for suite in options.suite:
+        command += ["--suite", suite]
+    run = subprocess.run(command, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                         check=False)
+    count = Count()
+    tests = []
+    if log.exists():
+        tests = [json.loads(line) for line in log.read_text(encoding="utf-8").splitlines()]
+    if not tests:
+        count.failed = 1
+        show("no test ran", run.stdout)
+        return count
+    suites = {}
+    for test in sorted(tests, key=lambda test: test["name"]):
+        suite, _, name = test["name"].partition(" / ")
+        cases, trouble = count_test(test)
+        suites.setdefault(suite.rpartition(":")[2], Count()).add(cases)
+        if cases.failed or options.verbose:
+            title = f"{test['name']}: {cases}" + (f" ({trouble})" if trouble else "")
+            show(title, test.get("stdout", "") + test.get("stderr", ""))
+        count.add(cases)
+    for suite, cases in suites.items():
+        print(f"{suite}: {cases}")
+    return count
+
+
+def run_build(build):
+    run = subprocess.run(["ninja", "-C", str(build)], text=True, stdout=subprocess.PIPE,
+                         stderr=subprocess.STDOUT, check=False)
+    if run.returncode != 0:
+        show("the build failed", run.stdout)
+    return run.returncode == 0
+
+
+def main():
+    parser = argparse.ArgumentParser(usage=__doc__, add_help=False)
+    parser.add_argument("build", type=pathlib.Path)
+    parser.add_argument("--suite", action="append", default=[])
+    parser.add_argument("--static", action="store_true")
+    parser.add_argument("--multiplier", type=float, default=1)
+    parser.add_argument("--verbose", action="store_true")
+    options = parser.parse_args()
+    build = options.build.resolve()
+    os.environ["PYTHONDONTWRITEBYTECODE"] = "1"
+    started = time.monotonic()
+    count = Count()
+    if run_build(build):
+        if options.static:
+            count.add(run_static(build))
+        count.add(run_meson(build, options))
+    else:
+        count.failed = 1
+    print(f"{time.monotonic() - started:.0f} seconds")
+    print(count)
+    return 1 if count.failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
