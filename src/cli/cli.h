@@ -1,0 +1,139 @@
+/* cli.h - what the commands share: options, the store, output, exit codes. Layer: cli, on the public API only.
+ *
+ * A command is a struct command in its own file, listed in main.c. Options are parsed by one table per command
+ * into struct options; what a command does not list is refused with its usage.
+ */
+#ifndef FACTUM_CLI_CLI_H
+#define FACTUM_CLI_CLI_H
+
+#include <stdio.h>
+
+#include <factum/factum.h>
+
+/* Exit codes: part of the interface, see the man page. */
+enum exit_code {
+    EXIT_OK = 0,
+    EXIT_FAILURE_ = 1,   /* input/output, no space, no memory, anything else */
+    EXIT_USAGE = 2,      /* wrong arguments, or input that makes no sense */
+    EXIT_REFUSED = 3,    /* wrong revision, condition, key conflict, tombstoned */
+    EXIT_NOT_FOUND = 4,  /* no such store, stream, file */
+    EXIT_DAMAGED = 5,    /* data is damaged */
+    EXIT_LOCKED = 6,     /* another process has the store */
+    EXIT_INTERRUPTED = 130,
+};
+
+#define TAG_OPTIONS_MAX FACTUM_TAGS_MAX
+
+/* Every option that any command has. */
+struct options {
+    const char *store;
+    bool json;
+    bool quiet;
+    bool help;
+    /* places and bounds */
+    bool all, backwards, skip_system, follow;
+    const char *category, *type, *correlation, *tag;
+    const char *from, *from_position, *count, *at, *time_at, *revision;
+    /* appending */
+    const char *expected, *id, *key, *time, *metadata, *durability, *lines;
+    const char *tags[TAG_OPTIONS_MAX];
+    size_t tag_count;
+    /* lists */
+    const char *prefix, *sort, *limit;
+    /* import, repair, others */
+    const char *batch, *on_error, *accept_loss, *timeout;
+    bool rebuild_index, tombstone, again;
+    /* arguments that are no options */
+    const char *arguments[8];
+    size_t argument_count;
+};
+
+struct command {
+    const char *name;
+    const char *usage;   /* after "factum " */
+    const char *summary; /* one line */
+    const char *help;    /* the rest of --help */
+    const char *options; /* names that it takes, each followed by a blank: "json count " */
+    size_t arguments_min;
+    size_t arguments_max;
+    int (*run)(const struct options *options);
+};
+
+extern const struct command command_append;
+extern const struct command command_read;
+extern const struct command command_tail;
+extern const struct command command_streams;
+extern const struct command command_categories;
+extern const struct command command_types;
+extern const struct command command_import;
+extern const struct command command_export;
+extern const struct command command_info;
+extern const struct command command_verify;
+extern const struct command command_repair;
+extern const struct command command_backup;
+extern const struct command command_restore;
+extern const struct command command_delete;
+extern const struct command command_metadata;
+extern const struct command command_completions;
+extern const struct command command_version;
+
+/* The commands in the order of help; NULL at the end. */
+extern const struct command *const commands[];
+
+/* options.c: 0, or EXIT_USAGE with a message on standard error. */
+int options_parse(const struct command *command, int argc, char **argv, struct options *options);
+/* A whole number >= 0; on anything else prints "--NAME takes a number" and returns false. */
+bool option_number(const char *text, const char *name, uint64_t *number);
+bool option_time(const char *text, const char *name, int64_t *time);
+bool option_expected(const char *text, factum_expected *expected);
+
+/* output.c */
+extern volatile bool interrupted; /* set by SIGINT, SIGTERM */
+int complain(const char *format, ...) __attribute__((format(printf, 1, 2))); /* returns EXIT_USAGE */
+/* Prints err->text and returns the exit code of |status|. */
+int fail_with(factum_status status, const factum_error *err);
+/* 0, or the exit code after a message. |write|: the command writes, so the store may be made. */
+int open_store(const struct options *options, bool write, factum_store **store);
+int close_store(factum_store *store, int code);
+/* Flushes standard output: a full disk or a closed pipe must not look like success. */
+int finish_output(int code);
+const char *colour(const char *code); /* "" if standard output is no terminal */
+void print_text(FILE *to, factum_slice text); /* control characters made visible */
+void print_json_text(FILE *to, factum_slice text);
+void print_event(const factum_event *event);
+int print_event_json(factum_ndjson *ndjson, const factum_event *event);
+void format_size(uint64_t bytes, char text[32]);
+void format_count(uint64_t count, char text[32]); /* 1,234,567 */
+
+/* progress.c: a line on a terminal that is drawn over, now and then a line elsewhere. */
+struct progress {
+    const char *what;
+    const char *unit; /* NULL: bytes */
+    bool quiet;
+    bool terminal;
+    bool drawn;
+    double started;
+    double drawn_at;
+    uint64_t done;
+};
+void progress_begin(struct progress *progress, const char *what, const char *unit, bool quiet);
+void progress_step(struct progress *progress, uint64_t done, uint64_t total);
+void progress_end(struct progress *progress);
+/* For factum_progress: data is the struct progress. Stops on a signal. */
+bool progress_callback(void *data, uint64_t done, uint64_t total);
+double seconds_now(void);
+
+/* input.c: lines of a file or standard input, plain, gzip or zstd. */
+struct input;
+/* NULL after a message, with *code set. "-" is standard input. */
+struct input *input_open(const char *path, int *code);
+/* 1 with a line without its end, which lasts until the next call; 0 at the end; -1 after a message. */
+int input_line(struct input *input, factum_slice *line);
+/* Bytes of the file read so far, and its size (0: not known). */
+void input_place(const struct input *input, uint64_t *done, uint64_t *total);
+void input_close(struct input *input);
+
+/* select.c: the request that read, tail and export make of their options; false after a message. */
+bool select_events(const struct options *options, factum_read_request *request);
+
+#endif

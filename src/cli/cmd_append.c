@@ -1,0 +1,266 @@
+/* cmd_append.c - factum append: one event, or the events of a file as one commit. Layer: cli. */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cli/cli.h"
+
+#define DATA_SIZE_MAX ((size_t)16 << 20)
+
+/* All of standard input; the caller frees it. */
+static uint8_t *read_standard_input(size_t *len)
+{
+    uint8_t *bytes = malloc(DATA_SIZE_MAX + 1);
+    *len = 0;
+    while (bytes != NULL) {
+        ssize_t got = read(STDIN_FILENO, bytes + *len, DATA_SIZE_MAX + 1 - *len);
+        if (got < 0 && errno == EINTR) {
+            continue;
+        }
+        if (got <= 0) {
+            break;
+        }
+        *len += (size_t)got;
+        if (*len > DATA_SIZE_MAX) {
+            break;
+        }
+    }
+    return bytes;
+}
+
+static void print_result(const struct options *options, const factum_append_result *result,
+                         size_t event_count)
+{
+    if (options->json) {
+        (void)printf("{\"revision\":%" PRIu64 ",\"position\":%" PRIu64
+                     ",\"firstPosition\":%" PRIu64 ",\"events\":%zu,\"already\":%s,"
+                     "\"durability\":\"%s\"}\n",
+                     result->revision, result->position, result->first_position, event_count,
+                     result->already ? "true" : "false",
+                     factum_durability_name(result->durability));
+    } else if (!options->quiet) {
+        (void)printf("revision %" PRIu64 ", position %" PRIu64 ", durability %s%s\n",
+                     result->revision, result->position,
+                     factum_durability_name(result->durability),
+                     result->already ? " (already appended: recognised)" : "");
+    }
+}
+
+static bool set_request(const struct options *options, factum_append_request *request)
+{
+    if (options->key != NULL) {
+        request->idempotency_key = factum_slice_from(options->key);
+    }
+    if (options->durability != NULL) {
+        if (strcmp(options->durability, "os") == 0) {
+            request->durability = FACTUM_DURABILITY_OS;
+        } else if (strcmp(options->durability, "sync") == 0) {
+            request->durability = FACTUM_DURABILITY_SYNC;
+        } else {
+            (void)complain("--durability takes sync or os, not \"%s\"", options->durability);
+            return false;
+        }
+    }
+    return true;
+}
+
+static int append(const struct options *options, const factum_append_request *request)
+{
+    factum_store *store;
+    factum_error err;
+    factum_append_result result;
+    int code = open_store(options, true, &store);
+    if (code != 0) {
+        return code;
+    }
+    factum_status status = factum_append(store, request, &result, NULL, &err);
+    if (status == FACTUM_OK) {
+        print_result(options, &result, request->event_count);
+    } else {
+        code = fail_with(status, &err);
+    }
+    return close_store(store, code);
+}
+
+static bool set_event(const struct options *options, factum_slice tags[TAG_OPTIONS_MAX],
+                      factum_new_event *event)
+{
+    for (size_t i = 0; i < options->tag_count; i++) {
+        tags[i] = factum_slice_from(options->tags[i]);
+    }
+    event->stream = factum_slice_from(options->arguments[0]);
+    event->type = factum_slice_from(options->arguments[1]);
+    event->metadata = factum_slice_from(options->metadata);
+    event->tags = tags;
+    event->tag_count = options->tag_count;
+    if (options->id != NULL &&
+        factum_uuid_parse(factum_slice_from(options->id), &event->id) != FACTUM_OK) {
+        (void)complain("--id takes a UUID, not \"%s\"", options->id);
+        return false;
+    }
+    event->has_time = options->time != NULL;
+    if (event->has_time && !option_time(options->time, "time", &event->time)) {
+        return false;
+    }
+    factum_slice whole;
+    bool json = event->data.len == 0 || factum_json_member(event->data, "", &whole) == FACTUM_OK;
+    event->content_type = json ? FACTUM_CONTENT_JSON : FACTUM_CONTENT_BINARY;
+    return true;
+}
+
+static int append_one(const struct options *options)
+{
+    factum_new_event event = {.tag_count = 0};
+    factum_slice tags[TAG_OPTIONS_MAX];
+    factum_expectation expectation;
+    factum_append_request request = {
+        .size = sizeof request,
+        .events = &event,
+        .event_count = 1,
+        .expectations = &expectation,
+        .expectation_count = 1,
+    };
+    uint8_t *bytes = NULL;
+    if (options->argument_count == 3 && strcmp(options->arguments[2], "-") == 0) {
+        bytes = read_standard_input(&event.data.len);
+        event.data.ptr = bytes;
+    } else if (options->argument_count == 3) {
+        event.data = factum_slice_from(options->arguments[2]);
+    }
+    expectation.stream = factum_slice_from(options->arguments[0]);
+    bool good = set_event(options, tags, &event) && set_request(options, &request) &&
+                option_expected(options->expected, &expectation.expected);
+    int code = good ? append(options, &request) : EXIT_USAGE;
+    free(bytes);
+    return code;
+}
+
+/* ---- many events, one commit ---------------------------------------------------------------------- */
+
+struct lines {
+    char *text; /* the lines, since events borrow from them */
+    size_t len, capacity;
+    factum_new_event *events;
+    factum_expectation *expectations;
+    factum_ndjson **parsers;
+    size_t count, room;
+    size_t expectation_count;
+};
+
+static int compare_streams(const void *a, const void *b)
+{
+    const factum_expectation *x = a;
+    const factum_expectation *y = b;
+    size_t len = x->stream.len < y->stream.len ? x->stream.len : y->stream.len;
+    int order = memcmp(x->stream.ptr, y->stream.ptr, len);
+    return order != 0 ? order : (x->stream.len > y->stream.len) - (x->stream.len < y->stream.len);
+}
+
+static bool add_line(struct lines *lines, factum_slice line, uint64_t number)
+{
+    if (lines->count == lines->room) {
+        lines->room = lines->room == 0 ? 64 : lines->room * 2;
+        lines->events = realloc(lines->events, lines->room * sizeof *lines->events);
+        lines->expectations =
+            realloc(lines->expectations, lines->room * sizeof *lines->expectations);
+        lines->parsers = realloc(lines->parsers, lines->room * sizeof(factum_ndjson *));
+        if (lines->events == NULL || lines->expectations == NULL || lines->parsers == NULL) {
+            (void)complain("out of memory");
+            return false;
+        }
+    }
+    char *copy = malloc(line.len + 1);
+    factum_ndjson *parser = factum_ndjson_create();
+    factum_error err;
+    if (copy == NULL || parser == NULL) {
+        (void)complain("out of memory");
+        free(copy);
+        return false;
+    }
+    memcpy(copy, line.ptr, line.len);
+    factum_slice own = {(const uint8_t *)copy, line.len};
+    lines->parsers[lines->count] = parser;
+    if (factum_ndjson_parse(parser, own, &lines->events[lines->count], &err) != FACTUM_OK) {
+        (void)complain("line %" PRIu64 ": %s", number, err.text);
+        factum_ndjson_destroy(parser);
+        free(copy);
+        return false;
+    }
+    lines->count++;
+    return true; /* the copies live until the process ends: it is one commit */
+}
+
+static int append_lines(const struct options *options)
+{
+    int code;
+    struct lines lines = {.count = 0};
+    factum_slice line;
+    uint64_t number = 0;
+    struct input *input = input_open(options->lines, &code);
+    if (input == NULL) {
+        return code;
+    }
+    int got;
+    bool good = true;
+    while (good && (got = input_line(input, &line)) == 1) {
+        number++;
+        good = line.len == 0 || add_line(&lines, line, number);
+    }
+    input_close(input);
+    factum_append_request request = {
+        .size = sizeof request, .events = lines.events, .event_count = lines.count};
+    factum_expected expected;
+    if (!good || got < 0 || !set_request(options, &request) ||
+        !option_expected(options->expected, &expected)) {
+        return EXIT_USAGE;
+    }
+    for (size_t i = 0; i < lines.count; i++) {
+        lines.expectations[i] = (factum_expectation){lines.events[i].stream, expected};
+    }
+    if (lines.count > 0) {
+        qsort(lines.expectations, lines.count, sizeof *lines.expectations, compare_streams);
+    }
+    for (size_t i = 0; i < lines.count; i++) {
+        if (i == 0 || compare_streams(&lines.expectations[i],
+                                      &lines.expectations[lines.expectation_count - 1]) != 0) {
+            lines.expectations[lines.expectation_count++] = lines.expectations[i];
+        }
+    }
+    request.expectations = lines.expectations;
+    request.expectation_count = lines.expectation_count;
+    return append(options, &request);
+}
+
+static int run(const struct options *options)
+{
+    if (options->lines != NULL) {
+        return options->argument_count > 0
+                   ? complain("--lines takes the streams from the lines: name none")
+                   : append_lines(options);
+    }
+    if (options->argument_count < 2) {
+        return complain("usage: factum %s", command_append.usage);
+    }
+    return append_one(options);
+}
+
+const struct command command_append = {
+    .name = "append",
+    .usage = "append STREAM TYPE [DATA|-] [options] | append --lines FILE|-",
+    .summary = "append an event, or the events of a file as one commit",
+    .help = "  --expected WHAT    any (default), no-stream, exists, or the stream's last revision\n"
+            "  --key TEXT         idempotency key: a retry with the same content is recognised\n"
+            "  --id UUID          the event's id (default: a new one)\n"
+            "  --time TIME        when it happened, if not now\n"
+            "  --metadata JSON    metadata; $correlationId in it is indexed\n"
+            "  --tag TEXT         a tag; may be given several times\n"
+            "  --durability D     sync (default) or os\n"
+            "  --lines FILE       events as lines of JSON (see import), appended all or not at all\n"
+            "  --json             the result as JSON\n"
+            "DATA that is no JSON is stored as bytes. \"-\" reads it from standard input.\n",
+    .options = "expected key id time metadata tag durability lines json ",
+    .arguments_max = 3,
+    .run = run,
+};

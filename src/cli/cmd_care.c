@@ -1,0 +1,265 @@
+/* cmd_care.c - factum info, verify, repair, backup, restore: looking after a store. Layer: cli. */
+#include <inttypes.h>
+#include <string.h>
+
+#include "cli/cli.h"
+
+/* ---- info ------------------------------------------------------------------------------------- */
+
+static void info_json(const factum_info *info)
+{
+    char id[FACTUM_UUID_TEXT_SIZE];
+    factum_uuid_format(info->store_id, id);
+    (void)printf("{\"storeId\":\"%s\",\"format\":\"%u.%u\",\"readOnly\":%s,\"damaged\":%s,"
+                 "\"events\":%" PRIu64 ",\"streams\":%" PRIu64 ",\"endPosition\":%" PRIu64
+                 ",\"durablePosition\":%" PRIu64 ",\"segments\":%" PRIu64 ",\"logBytes\":%" PRIu64
+                 ",\"preparedBytes\":%" PRIu64 ",\"indexBytes\":%" PRIu64 ",\"indexRuns\":%" PRIu64
+                 ",\"recoveredBytes\":%" PRIu64 ",\"tornBytes\":%" PRIu64 ",\"reason\":",
+                 id, info->format_major, info->format_minor, info->read_only ? "true" : "false",
+                 info->damaged ? "true" : "false", info->event_count, info->stream_count,
+                 info->end_position, info->durable_position, info->segment_count, info->log_bytes,
+                 info->prepared_bytes, info->index_bytes, info->index_runs, info->recovered_bytes,
+                 info->torn_bytes);
+    print_json_text(stdout, factum_slice_from(info->reason));
+    (void)printf("}\n");
+}
+
+static void info_text(const factum_info *info)
+{
+    char id[FACTUM_UUID_TEXT_SIZE];
+    char a[32];
+    char b[32];
+    factum_uuid_format(info->store_id, id);
+    (void)printf("store      %s, format %u.%u%s\n", id, info->format_major, info->format_minor,
+                 info->read_only ? ", read-only" : "");
+    format_count(info->event_count, a);
+    format_count(info->stream_count, b);
+    (void)printf("events     %s in %s streams\n", a, b);
+    (void)printf("end        position %" PRIu64 ", durable up to %" PRIu64 "\n", info->end_position,
+                 info->durable_position);
+    format_size(info->log_bytes, a);
+    format_size(info->prepared_bytes, b);
+    (void)printf("log        %s in %" PRIu64 " segments, %s prepared\n", a, info->segment_count, b);
+    format_size(info->index_bytes, a);
+    (void)printf("index      %s in %" PRIu64 " runs\n", a, info->index_runs);
+    if (info->torn_bytes > 0) {
+        (void)printf("recovery   %" PRIu64 " bytes that were never acknowledged were cut\n",
+                     info->torn_bytes);
+    }
+    if (info->reason[0] != '\0') {
+        (void)printf("%sproblem    %s%s\n", colour("\033[31m"), info->reason, colour("\033[0m"));
+    }
+}
+
+static int run_info(const struct options *options)
+{
+    factum_store *store;
+    factum_error err;
+    factum_info info;
+    int code = open_store(options, false, &store);
+    if (code != 0) {
+        return code;
+    }
+    factum_status status = factum_info_get(store, &info, &err);
+    if (status != FACTUM_OK) {
+        code = fail_with(status, &err);
+    } else if (options->json) {
+        info_json(&info);
+    } else {
+        info_text(&info);
+    }
+    if (code == 0 && info.damaged) {
+        code = EXIT_DAMAGED;
+    }
+    return close_store(store, code);
+}
+
+const struct command command_info = {
+    .name = "info",
+    .usage = "info [--json]",
+    .summary = "what is in the store, and how it is",
+    .help = "  --json             as JSON\n",
+    .options = "json ",
+    .run = run_info,
+};
+
+/* ---- verify ----------------------------------------------------------------------------------------- */
+
+static void verify_print(const struct options *options, const factum_verify_report *report,
+                         double seconds)
+{
+    char events[32];
+    char bytes[32];
+    if (options->json) {
+        (void)printf("{\"events\":%" PRIu64 ",\"streams\":%" PRIu64 ",\"records\":%" PRIu64
+                     ",\"batches\":%" PRIu64 ",\"segments\":%" PRIu64 ",\"logBytes\":%" PRIu64
+                     ",\"postingsChecked\":%" PRIu64 ",\"chain\":\"%016" PRIx64
+                     "\",\"problems\":%" PRIu64 ",\"firstProblem\":",
+                     report->events, report->streams_checked, report->records, report->batches,
+                     report->segments, report->log_bytes, report->index_postings_checked,
+                     report->chain, report->problems);
+        print_json_text(stdout, factum_slice_from(report->first_problem));
+        (void)printf(",\"seconds\":%.3f}\n", seconds);
+        return;
+    }
+    format_count(report->events, events);
+    format_size(report->log_bytes, bytes);
+    if (report->problems == 0) {
+        (void)printf("%sok%s: %s events in %" PRIu64 " streams, %s in %" PRIu64 " segments, %" PRIu64
+                     " batches; index agrees; chain %016" PRIx64 " (%.2f s)\n",
+                     colour("\033[32m"), colour("\033[0m"), events, report->streams_checked, bytes,
+                     report->segments, report->batches, report->chain, seconds);
+    }
+}
+
+static int run_verify(const struct options *options)
+{
+    factum_store *store;
+    factum_error err;
+    factum_verify_report report;
+    struct progress progress;
+    int code = open_store(options, false, &store);
+    if (code != 0) {
+        return code;
+    }
+    progress_begin(&progress, "verify", NULL, options->quiet);
+    factum_progress callback = {&progress, progress_callback};
+    factum_status status = factum_verify(store, &callback, &report, &err);
+    progress_end(&progress);
+    if (status == FACTUM_OK || status == FACTUM_CORRUPT) {
+        verify_print(options, &report, seconds_now() - progress.started);
+    }
+    if (status != FACTUM_OK) {
+        code = fail_with(status, &err);
+    }
+    return close_store(store, code);
+}
+
+const struct command command_verify = {
+    .name = "verify",
+    .usage = "verify [--json]",
+    .summary = "read everything and check it: checksums, chain, revisions, index",
+    .help = "  --json             the report as JSON\n",
+    .options = "json ",
+    .run = run_verify,
+};
+
+/* ---- repair ------------------------------------------------------------------------------------------ */
+
+static int run_repair(const struct options *options)
+{
+    factum_error err;
+    factum_repair_options repair = {.size = sizeof repair,
+                                    .rebuild_index = options->rebuild_index};
+    if (options->accept_loss != NULL) {
+        repair.accept_loss = true;
+        if (!option_number(options->accept_loss, "accept-loss", &repair.accept_loss_from)) {
+            return EXIT_USAGE;
+        }
+    }
+    if (!repair.rebuild_index && !repair.accept_loss) {
+        return complain("choose what to do: --rebuild-index, or --accept-loss POSITION (factum verify "
+                        "names it)");
+    }
+    factum_status status = factum_repair(options->store, &repair, NULL, &err);
+    if (status != FACTUM_OK) {
+        return fail_with(status, &err);
+    }
+    if (!options->quiet) {
+        (void)printf("repaired: %s; what was given up is kept in the store's log directory\n",
+                     repair.accept_loss ? "the damaged part was cut off" : "the index is new");
+    }
+    return 0;
+}
+
+const struct command command_repair = {
+    .name = "repair",
+    .usage = "repair --rebuild-index | --accept-loss POSITION",
+    .summary = "mend a store that verify finds damaged",
+    .help = "  --rebuild-index         make the index anew from the log; loses nothing\n"
+            "  --accept-loss POSITION  give up everything from the damaged position on; restore a backup\n"
+            "                          instead if there is one\n",
+    .options = "rebuild-index accept-loss ",
+    .run = run_repair,
+};
+
+/* ---- backup and restore --------------------------------------------------------------------------------- */
+
+static void print_backup(const struct options *options, const factum_backup_report *report,
+                         double seconds)
+{
+    char bytes[32];
+    if (options->json) {
+        (void)printf("{\"files\":%" PRIu64 ",\"copiedFiles\":%" PRIu64 ",\"bytes\":%" PRIu64
+                     ",\"copiedBytes\":%" PRIu64 ",\"endPosition\":%" PRIu64 ",\"seconds\":%.3f}\n",
+                     report->files, report->copied_files, report->bytes, report->copied_bytes,
+                     report->end_position, seconds);
+    } else if (!options->quiet) {
+        format_size(report->copied_bytes, bytes);
+        (void)printf("%" PRIu64 " files, %" PRIu64 " copied (%s), up to position %" PRIu64
+                     " (%.2f s)\n",
+                     report->files, report->copied_files, bytes, report->end_position, seconds);
+    }
+}
+
+static int run_backup(const struct options *options)
+{
+    factum_store *store;
+    factum_error err;
+    factum_backup_report report;
+    struct progress progress;
+    int code = open_store(options, false, &store);
+    if (code != 0) {
+        return code;
+    }
+    progress_begin(&progress, "backup", NULL, options->quiet);
+    factum_progress callback = {&progress, progress_callback};
+    factum_status status = factum_backup(store, options->arguments[0], &callback, &report, &err);
+    progress_end(&progress);
+    if (status == FACTUM_OK) {
+        print_backup(options, &report, seconds_now() - progress.started);
+    } else {
+        code = fail_with(status, &err);
+    }
+    return close_store(store, code);
+}
+
+const struct command command_backup = {
+    .name = "backup",
+    .usage = "backup DIR [--json]",
+    .summary = "copy the store into DIR, or bring an earlier backup there up to date",
+    .help = "  --json             the figures as JSON\n",
+    .options = "json ",
+    .arguments_min = 1,
+    .arguments_max = 1,
+    .run = run_backup,
+};
+
+static int run_restore(const struct options *options)
+{
+    factum_error err;
+    factum_backup_report report;
+    struct progress progress;
+    progress_begin(&progress, "restore", NULL, options->quiet);
+    factum_progress callback = {&progress, progress_callback};
+    factum_status status =
+        factum_restore(options->arguments[0], options->store, &callback, &report, &err);
+    progress_end(&progress);
+    if (status != FACTUM_OK) {
+        return fail_with(status, &err);
+    }
+    print_backup(options, &report, seconds_now() - progress.started);
+    return 0;
+}
+
+const struct command command_restore = {
+    .name = "restore",
+    .usage = "restore BACKUP --store DIR",
+    .summary = "make a store in DIR, which must not exist or be empty, of a backup",
+    .help = "  --json             the figures as JSON\n"
+            "Every file is checked against the backup's manifest before anything is written.\n",
+    .options = "json ",
+    .arguments_min = 1,
+    .arguments_max = 1,
+    .run = run_restore,
+};

@@ -1,0 +1,53 @@
+/* cmd_completions.c - factum completions bash: a script made of the table of commands. Layer: cli. */
+#include <string.h>
+
+#include "cli/cli.h"
+
+static void print_options(const char *names)
+{
+    while (*names != '\0') {
+        size_t len = strcspn(names, " ");
+        (void)printf("--%.*s ", (int)len, names);
+        names += len + (names[len] == ' ' ? 1 : 0);
+    }
+}
+
+static int run(const struct options *options)
+{
+    if (strcmp(options->arguments[0], "bash") != 0) {
+        return complain("completions are made for bash only");
+    }
+    (void)printf("_factum() {\n"
+                 "    local word=${COMP_WORDS[COMP_CWORD]} i command=\n"
+                 "    for ((i = 1; i < COMP_CWORD; i++)); do\n"
+                 "        case ${COMP_WORDS[i]} in\n"
+                 "        --store) ((i++)) ;;\n"
+                 "        -*) ;;\n"
+                 "        *) command=${COMP_WORDS[i]}; break ;;\n"
+                 "        esac\n"
+                 "    done\n"
+                 "    case $command in\n"
+                 "    '') COMPREPLY=($(compgen -W '--store help ");
+    for (size_t i = 0; commands[i] != NULL; i++) {
+        (void)printf("%s ", commands[i]->name);
+    }
+    (void)printf("' -- \"$word\")) ;;\n");
+    for (size_t i = 0; commands[i] != NULL; i++) {
+        (void)printf("    %s) COMPREPLY=($(compgen -W '--store --quiet --help ", commands[i]->name);
+        print_options(commands[i]->options);
+        (void)printf("' -- \"$word\")) ;;\n");
+    }
+    (void)printf("    esac\n}\ncomplete -o default -F _factum factum\n");
+    return 0;
+}
+
+const struct command command_completions = {
+    .name = "completions",
+    .usage = "completions bash",
+    .summary = "print a completion script: source <(factum completions bash)",
+    .help = "",
+    .options = "",
+    .arguments_min = 1,
+    .arguments_max = 1,
+    .run = run,
+};

@@ -1,0 +1,67 @@
+/* cmd_export.c - factum export: events as lines of JSON. Layer: cli. */
+#include <string.h>
+
+#include "cli/cli.h"
+
+static bool wanted(const factum_event *event)
+{
+    static const char checkpoint[] = "$import-";
+    size_t len = sizeof checkpoint - 1;
+    return event->stream.len < len || memcmp(event->stream.ptr, checkpoint, len) != 0;
+}
+
+static int export_events(factum_store *store, const factum_read_request *request,
+                         struct progress *progress)
+{
+    factum_error err;
+    factum_event event;
+    factum_cursor *cursor;
+    factum_ndjson *ndjson = factum_ndjson_create();
+    uint64_t end = factum_end_position(store);
+    uint64_t count = 0;
+    int code = 0;
+    factum_status status = factum_read(store, request, &cursor, &err);
+    while (status == FACTUM_OK && code == 0 && !interrupted && ferror(stdout) == 0 &&
+           (status = factum_cursor_next(cursor, &event, &err)) == FACTUM_OK) {
+        if (wanted(&event)) {
+            code = print_event_json(ndjson, &event);
+        }
+        if (++count % 8192 == 0) {
+            progress_step(progress, event.position, end);
+        }
+    }
+    factum_cursor_close(cursor);
+    factum_ndjson_destroy(ndjson);
+    progress_end(progress);
+    return status < 0 ? fail_with(status, &err) : interrupted ? EXIT_INTERRUPTED : code;
+}
+
+static int run(const struct options *options)
+{
+    factum_read_request request;
+    factum_store *store;
+    struct progress progress;
+    if (!select_events(options, &request)) {
+        return EXIT_USAGE;
+    }
+    int code = open_store(options, false, &store);
+    if (code != 0) {
+        return code;
+    }
+    progress_begin(&progress, "export", NULL, options->quiet);
+    return close_store(store, export_events(store, &request, &progress));
+}
+
+const struct command command_export = {
+    .name = "export",
+    .usage = "export [STREAM] [options]",
+    .summary = "write events as lines of JSON, for import",
+    .help = "  --category NAME, --type NAME, --correlation ID, --tag TEXT, --from-position P, --at TIME,\n"
+            "  --count N, --skip-system: as with read\n"
+            "Importing an export into an empty store gives the same streams. The checkpoints of imports\n"
+            "($import-...) are left out.\n",
+    .options = "all category type correlation tag from from-position count skip-system at time-at "
+               "json ",
+    .arguments_max = 1,
+    .run = run,
+};

@@ -1,0 +1,246 @@
+/* input.c - lines of a file: plain, gzip or zstd, told apart by their first bytes. Layer: cli.
+ *
+ * Bounded: one line is at most 64 MiB.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <zlib.h>
+#include <zstd.h>
+
+#include "cli/cli.h"
+
+enum {
+    READ_SIZE = 256 << 10,
+    TEXT_SIZE = 1 << 20,
+};
+#define LINE_MAX_ ((size_t)64 << 20)
+
+struct input {
+    const char *path;
+    int fd;
+    uint64_t size;
+    uint64_t taken; /* bytes of the file */
+    uint8_t *raw;
+    size_t raw_at, raw_end;
+    bool raw_over;
+    enum { PLAIN, GZIP, ZSTD } form;
+    z_stream gzip;
+    ZSTD_DStream *zstd;
+    bool begun; /* a compressed frame is under way */
+    uint8_t *text;
+    size_t text_at, text_end, text_capacity;
+    bool text_over;
+};
+
+static int broken(const struct input *input, const char *what)
+{
+    (void)complain("%s: %s", input->path, what);
+    return -1;
+}
+
+static int read_raw(struct input *input)
+{
+    ssize_t got;
+    do {
+        got = read(input->fd, input->raw, READ_SIZE);
+    } while (got < 0 && errno == EINTR && !interrupted);
+    if (got < 0) {
+        return broken(input, strerror(errno));
+    }
+    input->raw_at = 0;
+    input->raw_end = (size_t)got;
+    input->raw_over = got == 0;
+    input->taken += (uint64_t)got;
+    return 0;
+}
+
+static int decode_gzip(struct input *input, uint8_t *to, size_t room, size_t *made)
+{
+    input->gzip.next_in = input->raw + input->raw_at;
+    input->gzip.avail_in = (uInt)(input->raw_end - input->raw_at);
+    input->gzip.next_out = to;
+    input->gzip.avail_out = (uInt)room;
+    int result = inflate(&input->gzip, Z_NO_FLUSH);
+    if (result != Z_OK && result != Z_STREAM_END && result != Z_BUF_ERROR) {
+        return broken(input, "the gzip data is damaged");
+    }
+    input->raw_at = input->raw_end - input->gzip.avail_in;
+    *made = room - input->gzip.avail_out;
+    input->begun = result != Z_STREAM_END;
+    if (result == Z_STREAM_END) {
+        (void)inflateReset(&input->gzip); /* another member may follow */
+    }
+    return 0;
+}
+
+static int decode_zstd(struct input *input, uint8_t *to, size_t room, size_t *made)
+{
+    ZSTD_inBuffer in = {input->raw, input->raw_end, input->raw_at};
+    ZSTD_outBuffer out = {to, room, 0};
+    size_t result = ZSTD_decompressStream(input->zstd, &out, &in);
+    if (ZSTD_isError(result) != 0) {
+        return broken(input, ZSTD_getErrorName(result));
+    }
+    input->raw_at = in.pos;
+    *made = out.pos;
+    input->begun = result != 0;
+    return 0;
+}
+
+static int decode(struct input *input, uint8_t *to, size_t room, size_t *made)
+{
+    if (input->form == GZIP) {
+        return decode_gzip(input, to, room, made);
+    }
+    if (input->form == ZSTD) {
+        return decode_zstd(input, to, room, made);
+    }
+    size_t size = input->raw_end - input->raw_at;
+    *made = size < room ? size : room;
+    memcpy(to, input->raw + input->raw_at, *made);
+    input->raw_at += *made;
+    return 0;
+}
+
+/* More text after text_end. */
+static int fill(struct input *input)
+{
+    if (input->text_at > 0) {
+        memmove(input->text, input->text + input->text_at, input->text_end - input->text_at);
+        input->text_end -= input->text_at;
+        input->text_at = 0;
+    }
+    if (input->text_end == input->text_capacity) {
+        if (input->text_capacity >= LINE_MAX_) {
+            return broken(input, "a line is longer than 64 MiB");
+        }
+        uint8_t *grown = realloc(input->text, input->text_capacity * 2);
+        if (grown == NULL) {
+            return broken(input, "out of memory");
+        }
+        input->text = grown;
+        input->text_capacity *= 2;
+    }
+    size_t made = 0;
+    while (made == 0 && !input->text_over) {
+        if (input->raw_at == input->raw_end && !input->raw_over && read_raw(input) != 0) {
+            return -1;
+        }
+        if (decode(input, input->text + input->text_end, input->text_capacity - input->text_end,
+                   &made) != 0) {
+            return -1;
+        }
+        if (made == 0 && input->raw_at == input->raw_end && input->raw_over) {
+            input->text_over = true;
+            if (input->begun && input->form != PLAIN) {
+                return broken(input, "the compressed data ends too soon");
+            }
+        }
+    }
+    input->text_end += made;
+    return 0;
+}
+
+static int detect(struct input *input)
+{
+    static const uint8_t zstd_magic[4] = {0x28, 0xb5, 0x2f, 0xfd};
+    if (read_raw(input) != 0) {
+        return -1;
+    }
+    if (input->raw_end >= 2 && input->raw[0] == 0x1f && input->raw[1] == 0x8b) {
+        input->form = GZIP;
+        if (inflateInit2(&input->gzip, 15 + 16) != Z_OK) {
+            return broken(input, "out of memory");
+        }
+    } else if (input->raw_end >= 4 && memcmp(input->raw, zstd_magic, 4) == 0) {
+        input->form = ZSTD;
+        input->zstd = ZSTD_createDStream();
+        if (input->zstd == NULL) {
+            return broken(input, "out of memory");
+        }
+    }
+    return 0;
+}
+
+struct input *input_open(const char *path, int *code)
+{
+    struct input *input = calloc(1, sizeof *input);
+    bool standard = strcmp(path, "-") == 0;
+    if (input == NULL) {
+        *code = EXIT_FAILURE_;
+        return NULL;
+    }
+    input->path = standard ? "standard input" : path;
+    input->fd = standard ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC);
+    input->raw = malloc(READ_SIZE);
+    input->text = malloc(TEXT_SIZE);
+    input->text_capacity = TEXT_SIZE;
+    struct stat stat;
+    *code = EXIT_FAILURE_;
+    if (input->fd < 0) {
+        *code = errno == ENOENT ? EXIT_NOT_FOUND : EXIT_FAILURE_;
+        (void)complain("%s: %s", path, strerror(errno));
+    } else if (input->raw == NULL || input->text == NULL) {
+        (void)complain("out of memory");
+    } else if (detect(input) == 0) {
+        if (fstat(input->fd, &stat) == 0 && S_ISREG(stat.st_mode)) {
+            input->size = (uint64_t)stat.st_size;
+        }
+        return input;
+    }
+    input_close(input);
+    return NULL;
+}
+
+int input_line(struct input *input, factum_slice *line)
+{
+    size_t searched = 0;
+    for (;;) {
+        const uint8_t *start = input->text + input->text_at;
+        size_t have = input->text_end - input->text_at;
+        const uint8_t *end = memchr(start + searched, '\n', have - searched);
+        if (end != NULL || (input->text_over && have > 0)) {
+            size_t len = end == NULL ? have : (size_t)(end - start);
+            *line = (factum_slice){start, len};
+            if (len > 0 && start[len - 1] == '\r') {
+                line->len--;
+            }
+            input->text_at += len + (end == NULL ? 0 : 1);
+            return 1;
+        }
+        if (input->text_over) {
+            return 0;
+        }
+        searched = have;
+        if (fill(input) != 0) {
+            return -1;
+        }
+    }
+}
+
+void input_place(const struct input *input, uint64_t *done, uint64_t *total)
+{
+    *done = input->taken - (input->raw_end - input->raw_at);
+    *total = input->size;
+}
+
+void input_close(struct input *input)
+{
+    if (input == NULL) {
+        return;
+    }
+    if (input->fd > STDIN_FILENO) {
+        (void)close(input->fd);
+    }
+    if (input->form == GZIP) {
+        (void)inflateEnd(&input->gzip);
+    }
+    (void)ZSTD_freeDStream(input->zstd);
+    free(input->raw);
+    free(input->text);
+    free(input);
+}

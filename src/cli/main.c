@@ -1,0 +1,132 @@
+/* main.c - factum: finds the command, runs it, returns its exit code. Layer: cli. */
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli/cli.h"
+
+const struct command *const commands[] = {
+    &command_append,     &command_read,   &command_tail,     &command_streams,
+    &command_categories, &command_types,  &command_import,   &command_export,
+    &command_info,       &command_verify, &command_repair,   &command_backup,
+    &command_restore,    &command_delete, &command_metadata, &command_completions,
+    &command_version,    NULL,
+};
+
+static void on_signal(int number)
+{
+    (void)number;
+    interrupted = true;
+}
+
+static void print_usage(FILE *to)
+{
+    (void)fprintf(to, "usage: factum [--store DIR] COMMAND [arguments]\n\n");
+    for (size_t i = 0; commands[i] != NULL; i++) {
+        (void)fprintf(to, "  %-12s %s\n", commands[i]->name, commands[i]->summary);
+    }
+    (void)fprintf(to, "\nThe store is --store, or FACTUM_STORE, or ./factum-data. "
+                      "factum COMMAND --help says more.\n");
+}
+
+static void print_help(const struct command *command)
+{
+    (void)printf("usage: factum %s\n\n%s\n\n%s  --store DIR        the store (FACTUM_STORE, or "
+                 "./factum-data)\n  --quiet            no progress, no remarks\n",
+                 command->usage, command->summary, command->help);
+}
+
+static const struct command *find_command(const char *name)
+{
+    for (size_t i = 0; commands[i] != NULL; i++) {
+        if (strcmp(commands[i]->name, name) == 0) {
+            return commands[i];
+        }
+    }
+    return NULL;
+}
+
+static int run_version(const struct options *options)
+{
+    uint32_t number = factum_version_number();
+    if (options->json) {
+        (void)printf("{\"version\":\"%u.%u.%u\"}\n", number >> 16, number >> 8 & 255, number & 255);
+    } else {
+        (void)printf("factum %u.%u.%u\n", number >> 16, number >> 8 & 255, number & 255);
+    }
+    return 0;
+}
+
+const struct command command_version = {
+    .name = "version",
+    .usage = "version",
+    .summary = "print the version",
+    .help = "  --json             as JSON\n",
+    .options = "json ",
+    .run = run_version,
+};
+
+/* Options before the command: only --store. Returns the index of the command, or -1. */
+static int skip_global(int argc, char **argv, const char **store)
+{
+    int i = 1;
+    while (i < argc && strncmp(argv[i], "--store", 7) == 0) {
+        if (argv[i][7] == '=') {
+            *store = argv[i] + 8;
+            i++;
+        } else if (argv[i][7] == '\0' && i + 1 < argc) {
+            *store = argv[i + 1];
+            i += 2;
+        } else {
+            return -1;
+        }
+    }
+    return i < argc ? i : -1;
+}
+
+static int run_help(int argc, char **argv, int at)
+{
+    const struct command *command = at + 1 < argc ? find_command(argv[at + 1]) : NULL;
+    if (at + 1 < argc && command == NULL) {
+        return complain("no command %s", argv[at + 1]);
+    }
+    if (command == NULL) {
+        print_usage(stdout);
+    } else {
+        print_help(command);
+    }
+    return finish_output(0);
+}
+
+int main(int argc, char **argv)
+{
+    const char *environment = getenv("FACTUM_STORE");
+    struct options options = {
+        .store = environment != NULL && environment[0] != '\0' ? environment : "factum-data"};
+    struct sigaction action = {.sa_handler = on_signal};
+    (void)sigaction(SIGINT, &action, NULL);
+    (void)sigaction(SIGTERM, &action, NULL);
+    (void)signal(SIGPIPE, SIG_IGN); /* a closed pipe is an error of fflush */
+    (void)signal(SIGXFSZ, SIG_IGN);
+    int at = skip_global(argc, argv, &options.store);
+    if (at < 0) {
+        print_usage(stderr);
+        return EXIT_USAGE;
+    }
+    if (strcmp(argv[at], "help") == 0 || strcmp(argv[at], "--help") == 0 ||
+        strcmp(argv[at], "-h") == 0) {
+        return run_help(argc, argv, at);
+    }
+    const char *name = strcmp(argv[at], "--version") == 0 ? "version" : argv[at];
+    const struct command *command = find_command(name);
+    if (command == NULL) {
+        return complain("no command %s; factum help lists them", argv[at]);
+    }
+    int code = options_parse(command, argc - at - 1, argv + at + 1, &options);
+    if (code == 0 && options.help) {
+        print_help(command);
+    } else if (code == 0) {
+        code = command->run(&options);
+    }
+    return finish_output(code);
+}

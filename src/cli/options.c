@@ -1,0 +1,202 @@
+/* options.c - arguments into struct options. Layer: cli. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli/cli.h"
+
+enum kind {
+    FLAG,
+    TEXT,
+    TAGS,
+};
+
+struct option {
+    const char *name;
+    enum kind kind;
+    size_t offset;
+};
+
+#define OPTION(name, kind, member) {name, kind, offsetof(struct options, member)}
+
+static const struct option known[] = {
+    OPTION("store", TEXT, store),
+    OPTION("json", FLAG, json),
+    OPTION("quiet", FLAG, quiet),
+    OPTION("help", FLAG, help),
+    OPTION("all", FLAG, all),
+    OPTION("backwards", FLAG, backwards),
+    OPTION("skip-system", FLAG, skip_system),
+    OPTION("follow", FLAG, follow),
+    OPTION("category", TEXT, category),
+    OPTION("type", TEXT, type),
+    OPTION("correlation", TEXT, correlation),
+    OPTION("tag", TAGS, tags),
+    OPTION("from", TEXT, from),
+    OPTION("from-position", TEXT, from_position),
+    OPTION("count", TEXT, count),
+    OPTION("at", TEXT, at),
+    OPTION("time-at", TEXT, time_at),
+    OPTION("revision", TEXT, revision),
+    OPTION("expected", TEXT, expected),
+    OPTION("id", TEXT, id),
+    OPTION("key", TEXT, key),
+    OPTION("time", TEXT, time),
+    OPTION("metadata", TEXT, metadata),
+    OPTION("durability", TEXT, durability),
+    OPTION("lines", TEXT, lines),
+    OPTION("prefix", TEXT, prefix),
+    OPTION("sort", TEXT, sort),
+    OPTION("limit", TEXT, limit),
+    OPTION("batch", TEXT, batch),
+    OPTION("on-error", TEXT, on_error),
+    OPTION("accept-loss", TEXT, accept_loss),
+    OPTION("timeout", TEXT, timeout),
+    OPTION("rebuild-index", FLAG, rebuild_index),
+    OPTION("tombstone", FLAG, tombstone),
+    OPTION("again", FLAG, again),
+};
+
+/* Is |name| one of the blank-separated words of |list|, or one that every command has? */
+static bool takes(const struct command *command, const char *name, size_t len)
+{
+    static const char everywhere[] = "store quiet help ";
+    const char *lists[] = {everywhere, command->options};
+    for (size_t i = 0; i < 2; i++) {
+        for (const char *word = lists[i]; *word != '\0';) {
+            size_t word_len = strcspn(word, " ");
+            if (word_len == len && memcmp(word, name, len) == 0) {
+                return true;
+            }
+            word += word_len + (word[word_len] == ' ' ? 1 : 0);
+        }
+    }
+    return false;
+}
+
+static const struct option *find(const struct command *command, const char *name, size_t len)
+{
+    for (size_t i = 0; i < sizeof known / sizeof known[0]; i++) {
+        if (strlen(known[i].name) == len && memcmp(known[i].name, name, len) == 0 &&
+            takes(command, name, len)) {
+            return &known[i];
+        }
+    }
+    return NULL;
+}
+
+static int set_value(struct options *options, const struct option *option, const char *value)
+{
+    char *member = (char *)options + option->offset;
+    if (option->kind == TAGS) {
+        if (options->tag_count == TAG_OPTIONS_MAX) {
+            return complain("--tag can be given %d times at most", TAG_OPTIONS_MAX);
+        }
+        options->tags[options->tag_count++] = value;
+        options->tag = value;
+        return 0;
+    }
+    *(const char **)(void *)member = value;
+    return 0;
+}
+
+/* --name, --name=value, --name value; *i moves over a value. */
+static int take_option(const struct command *command, int argc, char **argv, int *i,
+                       struct options *options)
+{
+    const char *name = argv[*i] + 2;
+    const char *equals = strchr(name, '=');
+    size_t len = equals == NULL ? strlen(name) : (size_t)(equals - name);
+    const struct option *option = find(command, name, len);
+    if (option == NULL) {
+        return complain("factum %s has no option --%.*s; see factum %s --help", command->name,
+                        (int)len, name, command->name);
+    }
+    if (option->kind == FLAG) {
+        if (equals != NULL) {
+            return complain("--%s takes no value", option->name);
+        }
+        *(bool *)(void *)((char *)options + option->offset) = true;
+        return 0;
+    }
+    if (equals != NULL) {
+        return set_value(options, option, equals + 1);
+    }
+    if (*i + 1 >= argc) {
+        return complain("--%s takes a value", option->name);
+    }
+    return set_value(options, option, argv[++*i]);
+}
+
+int options_parse(const struct command *command, int argc, char **argv, struct options *options)
+{
+    bool only_arguments = false;
+    for (int i = 0; i < argc; i++) {
+        const char *argument = argv[i];
+        int code = 0;
+        if (!only_arguments && strcmp(argument, "--") == 0) {
+            only_arguments = true;
+        } else if (!only_arguments && strcmp(argument, "-h") == 0) {
+            options->help = true;
+        } else if (!only_arguments && strncmp(argument, "--", 2) == 0) {
+            code = take_option(command, argc, argv, &i, options);
+        } else if (options->argument_count == command->arguments_max) {
+            code = complain("factum %s: what is \"%s\"? usage: factum %s", command->name, argument,
+                            command->usage);
+        } else {
+            options->arguments[options->argument_count++] = argument;
+        }
+        if (code != 0) {
+            return code;
+        }
+    }
+    if (!options->help && options->argument_count < command->arguments_min) {
+        return complain("usage: factum %s", command->usage);
+    }
+    return 0;
+}
+
+bool option_number(const char *text, const char *name, uint64_t *number)
+{
+    char *end;
+    errno = 0;
+    unsigned long long value = strtoull(text, &end, 10);
+    if (text[0] < '0' || text[0] > '9' || *end != '\0' || errno != 0) {
+        (void)complain("--%s takes a whole number, not \"%s\"", name, text);
+        return false;
+    }
+    *number = value;
+    return true;
+}
+
+bool option_time(const char *text, const char *name, int64_t *time)
+{
+    if (factum_time_parse(factum_slice_from(text), time) != FACTUM_OK) {
+        (void)complain("--%s takes a time as 2026-01-31T12:00:00Z or 2026-01-31, not \"%s\"", name,
+                       text);
+        return false;
+    }
+    return true;
+}
+
+bool option_expected(const char *text, factum_expected *expected)
+{
+    *expected = (factum_expected){.kind = FACTUM_EXPECTED_ANY};
+    if (text == NULL || strcmp(text, "any") == 0) {
+        return true;
+    }
+    if (strcmp(text, "no-stream") == 0) {
+        expected->kind = FACTUM_EXPECTED_NO_STREAM;
+        return true;
+    }
+    if (strcmp(text, "exists") == 0) {
+        expected->kind = FACTUM_EXPECTED_STREAM_EXISTS;
+        return true;
+    }
+    expected->kind = FACTUM_EXPECTED_REVISION;
+    if (text[0] >= '0' && text[0] <= '9') {
+        return option_number(text, "expected", &expected->revision);
+    }
+    (void)complain("--expected takes any, no-stream, exists or a revision, not \"%s\"", text);
+    return false;
+}
