@@ -93,6 +93,10 @@ static int decode_zstd(struct input *input, uint8_t *to, size_t room, size_t *ma
 
 static int decode(struct input *input, uint8_t *to, size_t room, size_t *made)
 {
+    if (input->raw_at == input->raw_end && !input->begun) {
+        *made = 0; /* between frames, and nothing came: whether that is the end shows elsewhere */
+        return 0;
+    }
     if (input->form == GZIP) {
         return decode_gzip(input, to, room, made);
     }
