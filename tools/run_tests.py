@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Builds, checks and tests, and counts: run_tests.py [OPTION]... BUILD_DIRECTORY
 
-    --suite NAME      only this suite of tests; may be repeated
+    --suite NAME      only this suite of tests, which must not be empty; may be repeated
     --static          the checks of the source and of the libraries too, one case each
     --multiplier N    timeouts of tests are N times as long
     --verbose         print what tests print even if they pass
@@ -151,6 +151,10 @@ def run_meson(build, options):
         count.add(cases)
     for suite, cases in suites.items():
         print(f"{suite}: {cases}")
+    for suite in options.suite:
+        if suite not in suites:
+            print(f"{suite}: no such test")
+            count.failed += 1
     return count
 
 
