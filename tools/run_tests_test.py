@@ -22,6 +22,11 @@ class Counting(unittest.TestCase):
         self.assertEqual(count("1..2\nok 1 - a # SKIP no disk\nnot ok 2 # SKIP b\n"),
                          (0, 0, 2, False))
 
+    def test_a_skip_that_meson_takes_for_a_failure_is_none(self):
+        self.assertEqual(count("1..2\nok 1 - a\nnot ok 2 # SKIP b\n", "FAIL"), (1, 0, 1, False))
+        self.assertEqual(count("1..2\nok 1 - a\nnot ok 2 # SKIP b\n", "FAIL", 1),
+                         (1, 1, 1, True))
+
     def test_a_plan_at_the_end_is_a_plan(self):
         self.assertEqual(count("ok 1 - a\n1..1\n"), (1, 0, 0, False))
 
