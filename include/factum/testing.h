@@ -1,0 +1,40 @@
+/* testing.h - for the tests of programs that use Factum: a store in memory, and given / expect.
+ *
+ *     factum_testing_open_memory(NULL, &store, &err);
+ *     factum_testing_given(store, "{\"stream\":\"order-1\",\"type\":\"OrderPlaced\",\"data\":{}}\n", &err);
+ *     ... call what is to be tested ...
+ *     factum_testing_expect(store, "order-1", "{\"stream\":\"order-1\",\"type\":\"OrderPlaced\",\"data\":{}}\n"
+ *                                             "{\"stream\":\"order-1\",\"type\":\"OrderShipped\"}\n", &err);
+ *
+ * Valid C99 and C++17. Lines are those of ndjson.h.
+ */
+#ifndef FACTUM_TESTING_H
+#define FACTUM_TESTING_H
+
+#include <factum/store.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* A store that keeps everything in memory and is gone when it is closed. It answers like one on disk, but has no
+ * appends by completion and no backups (UNSUPPORTED). Slow beyond some thousand events. */
+FACTUM_API FACTUM_MUST_USE factum_status factum_testing_open_memory(
+    const factum_store_options *options, factum_store **store, factum_error *err);
+
+/* Appends the events of |lines|, one commit each, whatever is there. INVALID names the line. */
+FACTUM_API FACTUM_MUST_USE factum_status factum_testing_given(factum_store *store,
+                                                              const char *lines,
+                                                              factum_error *err);
+
+/* OK if the stream consists of exactly the events of |lines|: types and data are compared, data byte for byte,
+ * and not at all where a line has none. Else NOT_FOUND with the first difference in |err|. */
+FACTUM_API FACTUM_MUST_USE factum_status factum_testing_expect(factum_store *store,
+                                                               const char *stream,
+                                                               const char *lines,
+                                                               factum_error *err);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
