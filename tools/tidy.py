@@ -2,7 +2,8 @@
 """Holds the tree to what a reader should not have to check. tidy_test.py tests it.
 
 For C: lines of 100 columns, functions of 70 lines, files of 1000 (internal headers 250), an opening
-comment in every file of src/ and include/, no banned function, every .c named by a meson.build.
+comment in every file of src/ and include/, no banned function.
+Every .c and every test script is named by a meson.build.
 For all text: no FIXME, TODO only with the number of an issue, no path of one machine.
 
 Prints one line for each breach, and exits with 1 if there is one.
@@ -158,8 +159,10 @@ def check_tree(root):
             breaches += [(name, *b) for b in check_text(name, text)]
         if name.startswith(C_FOLDERS) and name.endswith((".c", ".h")):
             breaches += [(name, *b) for b in check_c(name, text)]
-            if name.endswith(".c") and not is_built(root, name):
-                breaches.append((name, 1, "no meson.build names it"))
+        runs = name.startswith(C_FOLDERS) and name.endswith(".c")
+        tests = name.startswith("tests/") and name.endswith(("_test.sh", "_test.py"))
+        if (runs or tests) and not is_built(root, name):
+            breaches.append((name, 1, "no meson.build names it"))
     return breaches
 
 
