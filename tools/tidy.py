@@ -113,7 +113,7 @@ def check_text(name, text):
     for number, line in enumerate(text.split("\n"), 1):
         if re.search(r"\bFIXME\b|\bXXX\b", line):
             yield number, "FIXME: mend it, or TODO(#issue)"
-        if re.search(r"\bTODO\b(?!\(#\d+\))", line):
+        if re.search(r"\bTODO\b(?!\(#(?:\d+|n)\))", line):
             yield number, "TODO without the number of its issue: TODO(#n)"
         if MACHINE.search(line):
             yield number, "a path of this machine"
