@@ -357,6 +357,7 @@ static factum_status init(struct fct_local *local, const struct fct_local_option
     local->limits = options->limits;
     local->read_only = options->read_only;
     local->threads = options->threads;
+    local->hash_mask = options->hash_mask;
     local->durability = options->durability == FACTUM_DURABILITY_DEFAULT ? FACTUM_DURABILITY_SYNC
                                                                          : options->durability;
     if (options->sink != NULL) {
