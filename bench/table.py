@@ -1,0 +1,105 @@
+#!/usr/bin/env python3
+"""table.py RESULTS.tsv - goals E1 to E11 as ratios of one run: what was measured, what was to be reached."""
+import sys
+
+rows, spread, foreign = {}, {}, {}
+for line in open(sys.argv[1], encoding="utf-8"):
+    peer, metric, param, value, _unit, dev = line.rstrip("\n").split("\t")
+    rows[peer, metric, param] = float(value)
+    spread[peer, metric, param] = float(dev)
+    if metric == "foreign_cpu":
+        foreign[param] = float(value)
+
+PEERS = ("sqlite-full", "lmdb", "rocksdb")
+
+
+def get(peer, metric, param):
+    return rows.get((peer, metric, param))
+
+
+def number(value):
+    if value is None:
+        return "-"
+    for limit, unit in ((1e6, "M"), (1e3, "k")):
+        if value >= limit:
+            return f"{value / limit:.2f}{unit}"
+    return f"{value:.3g}"
+
+
+def best(metric, param, least=False):
+    values = [v for p in PEERS if (v := get(p, metric, param)) is not None]
+    return None if not values else min(values) if least else max(values)
+
+
+def print_table(title, metric, params, peers):
+    print(f"\n{title}")
+    print(" " * 13 + "".join(f"{p[:18]:>19}" for p in params))
+    for peer in peers:
+        cells = [get(peer, metric, p) for p in params]
+        if any(c is not None for c in cells):
+            shown = [number(c) + (f" ±{spread[peer, metric, p] / 2:.0%}" if c is not None and
+                                  spread.get((peer, metric, p)) else "") for c, p in zip(cells, params)]
+            print(f"{peer:13}" + "".join(f"{s:>19}" for s in shown))
+
+
+def goal(name, what, value, base, must, reach, upper=False):
+    if value is None or not base:
+        print(f"  {name:4} {what:58} {'-':>8}")
+        return
+    ratio = value / base
+    good = ratio <= must if upper else ratio >= must
+    beyond = reach is not None and (ratio <= reach if upper else ratio >= reach)
+    sign = "<=" if upper else ">="
+    verdict = "reached" if beyond else "met" if good else "MISSED"
+    print(f"  {name:4} {what:58} {ratio:8.3f}  must {sign} {must:<6g} "
+          f"{'reach ' + format(reach, 'g') if reach is not None else '':12} {verdict}")
+
+
+ALL = ("raw-pre", "raw", "factum") + PEERS
+print_table("Append, durable events/s", "append",
+            ["g1", "g100", "g256", "g1000", "a256", "w1", "w16", "w64", "w256"], ALL)
+print_table("  p50, us", "append_p50", ["g1", "g1000", "a256", "w1", "w16", "w256"], ALL)
+print_table("  p99, us", "append_p99", ["g1", "g1000", "a256", "w1", "w16", "w256"], ALL)
+print_table("Replay, events/s", "replay", ["all, warm", "first pass after open"], ALL)
+print_table("Rehydrate, p50 us", "rehydrate_p50", ["10 events", "100 events", "1000 events"], ALL)
+print_table("Open with the load stored, ms", "open", ["new process", "after kill -9"], ALL)
+print_table("Disk, bytes an event", "disk", ["bytes/event, closed", "zeros written ahead"], ALL)
+print_table("Memory growth, MB (anonymous)", "mem_growth",
+            ["anonymous after load", "anonymous after replay"], ALL)
+print_table("Projection into SQLite, events/s", "projection", ["into SQLite, 1000 a transaction"], ALL)
+print_table("Contention, commits/s", "contention", ["16 threads, one stream", "refusals a commit"], ALL)
+
+print("\nGoals (ratios of this run)")
+
+
+def f(metric, param):
+    return get("factum", metric, param)
+
+
+goal("E1", "g1 / bare log over written extents", f("append", "g1"), get("raw-pre", "append", "g1"), .85, .95)
+goal("E1", "g1 / best peer", f("append", "g1"), best("append", "g1"), 1.05, 1.3)
+goal("E2", "w256 / bare log", f("append", "w256"), get("raw-pre", "append", "w256"), .8, 1)
+goal("E2", "w256 / best peer", f("append", "w256"), best("append", "w256"), 3, None)
+goal("E2", "w256 p99 / bare log's", f("append_p99", "w256"), get("raw-pre", "append_p99", "w256"), 1.5, None, True)
+goal("E3", "a256 / bare log g256", f("append", "a256"), get("raw-pre", "append", "g256"), .4, .65)
+goal("E3", "a256 / best peer g256", f("append", "a256"), best("append", "g256"), 4.5, None)
+goal("E4", "g100 / bare log", f("append", "g100"), get("raw-pre", "append", "g100"), .45, .65)
+goal("E4", "g1000 / bare log", f("append", "g1000"), get("raw-pre", "append", "g1000"), .45, .65)
+goal("E4", "g100 / best peer", f("append", "g100"), best("append", "g100"), 2.5, None)
+goal("E4", "g1000 / best peer", f("append", "g1000"), best("append", "g1000"), 10, None)
+goal("E5", "replay / raw scan", f("replay", "all, warm"), get("raw", "replay", "all, warm"), .6, .85)
+goal("E5", "replay / best peer", f("replay", "all, warm"), best("replay", "all, warm"), 2, None)
+for n in ("100 events", "1000 events"):
+    goal("E6", f"rehydrate {n} / raw", f("rehydrate_p50", n), get("raw", "rehydrate_p50", n), 2.5, 1.2, True)
+    goal("E6", f"rehydrate {n} / best peer", f("rehydrate_p50", n), best("rehydrate_p50", n, True), .5, None, True)
+goal("E6", "rehydrate 10 events / LMDB", f("rehydrate_p50", "10 events"), get("lmdb", "rehydrate_p50", "10 events"), 1, None, True)
+goal("E7", "open, clean / raw's scan", f("open", "new process"), get("raw", "open", "new process"), .15, None, True)
+goal("E7", "open, after kill -9 / raw's scan", f("open", "after kill -9"), get("raw", "open", "new process"), .5, None, True)
+goal("E8", "disk / 377 logical bytes", f("disk", "bytes/event, closed"), 377, 1.15, 1.08, True)
+goal("E8", "disk / SQLite", f("disk", "bytes/event, closed"), get("sqlite-full", "disk", "bytes/event, closed"), 1, None, True)
+goal("E9", "memory after load / 24 MB", f("mem_growth", "anonymous after load"), 24, 1, .667, True)
+goal("E9", "memory after replay / 24 MB", f("mem_growth", "anonymous after replay"), 24, 1, .667, True)
+goal("E10", "contention / own g1", f("contention", "16 threads, one stream"), f("append", "g1"), .7, 1)
+goal("E11", "projection / raw loop", f("projection", "into SQLite, 1000 a transaction"),
+     get("raw", "projection", "into SQLite, 1000 a transaction"), .8, .9)
+print("\nCPU that others took: " + ", ".join(f"{p} {v:.0f} %" for p, v in foreign.items()))
