@@ -113,11 +113,22 @@ static void a_batch_header_comes_back(void **state)
     uint8_t bytes[FCT_BATCH_HEADER_SIZE];
     struct fct_batch_header header = sample_batch();
     struct fct_batch_header got;
+    uint8_t again[FCT_BATCH_HEADER_SIZE];
     fct_batch_header_encode(bytes, &header, SALT);
     assert_memory_equal(bytes, "FBAT", 4);
     assert_int_equal(fct_get_u32(bytes + 60), FCT_BATCH_END_MARK);
     assert_status(fct_batch_header_decode(bytes, 4096, SALT, &got), FACTUM_OK);
-    assert_memory_equal(&got, &header, sizeof got);
+    assert_int_equal(got.position, header.position);
+    assert_int_equal(got.number, header.number);
+    assert_int_equal(got.durable_upto, header.durable_upto);
+    assert_true(got.chain == header.chain);
+    assert_int_equal(got.payload_size, header.payload_size);
+    assert_int_equal(got.payload_crc, header.payload_crc);
+    assert_int_equal(got.record_count, header.record_count);
+    assert_int_equal(got.epoch, header.epoch);
+    assert_int_equal(got.flags, header.flags);
+    fct_batch_header_encode(again, &got, SALT);
+    assert_memory_equal(again, bytes, sizeof again);
 }
 
 static void every_flipped_bit_of_a_batch_header_is_noticed(void **state)

@@ -16,6 +16,10 @@
 #define SEGMENT_SIZE_MAX (UINT64_C(64) << 20)
 #define SEGMENT_SIZE_MIN (UINT64_C(8) << 10)
 
+#if defined(FCT_BUG_BANK) && FCT_BUG_BANK
+int fct_bug_active;
+#endif
+
 /* ---- the table of segments ------------------------------------------------------------------------ */
 
 /* The table and how much of it may be looked at; *count is 0 if there is none yet. */

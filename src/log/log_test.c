@@ -615,6 +615,7 @@ static void readers_follow_the_writer(void **state)
     struct reader readers[READERS];
     struct fct_thread threads[READERS];
     uint64_t position;
+    f->options.os = fct_os_real(); /* the faulty one counts for one thread only */
     f->options.threads = true;
     open_log(f);
     for (int i = 0; i < READERS; i++) {

@@ -1,0 +1,241 @@
+/* log_crash.c - crashes at every changing call of random runs, in every mode, also inside recovery.
+ *
+ * Each image must open with every acknowledged batch, nothing that was never submitted, in order, whole;
+ * it must not be called damaged; opening it again must change nothing; no file may be left over; and it
+ * must be possible to go on from there, and to crash again.
+ *
+ * Prints TAP. FCT_CRASH_IMAGES: how many images (20000). FCT_CRASH_SEED: the first seed (1).
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "log_model.h"
+#include "os/sim_disk.h"
+
+enum reached {
+    TORN_TAIL_CUT,
+    CRASH_IN_RECOVERY,
+    ROLL,
+    SEALED_LAST,
+    OS_COMMIT_LOST,
+    CLEAN_END,
+    TAIL_REWRITTEN,
+    UNACKED_KEPT,
+    SECOND_CRASH,
+    BEGAN_AT_MARK,
+    REACHED
+};
+static const char *const reached_names[REACHED] = {
+    "torn tail cut",     "crash inside recovery", "roll",           "sealed without successor",
+    "os commit lost",    "clean end recognised",  "tail rewritten", "unacknowledged batch kept",
+    "crash after crash", "scan began at a mark",
+};
+static uint64_t reached[REACHED];
+static uint64_t images;
+static uint64_t nested;
+static uint64_t seed_now;
+
+static void expect(bool good, const char *where, const char *what)
+{
+    if (!good) {
+        model_fail(where, seed_now, what);
+    }
+}
+
+/* Only files that a log at rest may have. */
+static void check_files(struct fct_sim_disk *disk)
+{
+    const char *path;
+    size_t torn = 0;
+    for (size_t i = 0; (path = fct_sim_disk_path(disk, i)) != NULL; i++) {
+        const char *name = strrchr(path, '/') + 1;
+        size_t len = strlen(name);
+        bool known = strcmp(name, "END") == 0 || strcmp(name, "LAST") == 0 ||
+                     (len == 24 && strcmp(name + 20, ".seg") == 0);
+        torn += strncmp(name, "torn-", 5) == 0;
+        expect(known || strncmp(name, "torn-", 5) == 0, "an orphan is left", path);
+    }
+    expect(torn <= 8, "files", "too many torn files are kept");
+}
+
+static struct model_run run_on(struct fct_sim_disk *disk, struct model *model, uint64_t seed)
+{
+    struct model_run run = {
+        .os = fct_sim_disk_os(disk),
+        .mem = fct_mem_heap(),
+        .random = {.state = seed},
+        .model = model,
+        .ops = 24,
+        .reopen_percent = 8,
+        .forge = true,
+    };
+    run.use_mark = fct_random_below(&run.random, 2) == 0;
+    run.close = fct_random_below(&run.random, 4) == 0;
+    return run;
+}
+
+/* A second recovery finds nothing to do. */
+static void check_again(struct fct_sim_disk *disk, const struct model *model, uint64_t end,
+                        uint64_t seed)
+{
+    static struct model copy;
+    struct fct_sim_disk *again = fct_sim_disk_crash(disk, FCT_CRASH_NONE, seed);
+    copy = *model;
+    struct model_run run = run_on(again, &copy, seed);
+    expect(model_open(&run) == FACTUM_OK, "second recovery", run.err.text);
+    expect(fct_log_recovery(run.log)->torn_bytes == 0, "second recovery", "it cuts again");
+    expect(fct_log_end(run.log) == end, "second recovery", "another end");
+    const char *bad = model_check(run.log, &copy, false);
+    expect(bad == NULL, "second recovery", bad);
+    model_abandon(&run);
+    fct_sim_disk_destroy(again);
+}
+
+/* Recovers |disk| and compares it with |model|, which is then what is there. The log stays open in
+ * |run|. */
+static void recover(struct fct_sim_disk *disk, struct model_run *run, const char *where)
+{
+    struct model *model = run->model;
+    size_t count = model->count;
+    size_t durable = model->durable;
+    images++;
+    expect(model_open(run) == FACTUM_OK, where, run->err.text);
+    const struct fct_log_recovery *found = fct_log_recovery(run->log);
+    const char *bad = model_check(run->log, model, true);
+    expect(bad == NULL, where, bad);
+    reached[TORN_TAIL_CUT] += found->torn_bytes > 0;
+    reached[TAIL_REWRITTEN] += found->tail_rewritten;
+    reached[CLEAN_END] += !found->created && !found->tail_rewritten && found->scanned_bytes == 0;
+    reached[BEGAN_AT_MARK] += found->scanned_bytes > 0 && run->use_mark;
+    struct fct_log_segment_info last;
+    if (fct_log_segment_info(run->log, fct_log_segment_count(run->log) - 1, UINT64_MAX, &last)) {
+        reached[SEALED_LAST] += last.sealed;
+    }
+    reached[OS_COMMIT_LOST] += model->count + 1 < count;
+    reached[UNACKED_KEPT] += model->count > durable;
+    check_files(disk);
+}
+
+/* Crashes at each call of the recovery of |image|. */
+static void crash_in_recovery(const struct fct_sim_disk *image, const struct model *model,
+                              uint64_t seed)
+{
+    static struct model copy;
+    for (uint64_t at = 0;; at++) {
+        struct fct_sim_disk *disk = fct_sim_disk_clone(image);
+        copy = *model;
+        struct model_run run = run_on(disk, &copy, seed);
+        uint64_t before = fct_sim_disk_calls(disk);
+        fct_sim_disk_stop_at(disk, before + at);
+        bool whole = model_open(&run) == FACTUM_OK;
+        model_abandon(&run);
+        if (!whole) {
+            enum fct_crash_mode mode = (enum fct_crash_mode)((at + seed) % FCT_CRASH_MODES);
+            struct fct_sim_disk *after = fct_sim_disk_crash(disk, mode, seed + at);
+            copy = *model;
+            run = run_on(after, &copy, seed + 1);
+            recover(after, &run, "crash inside recovery");
+            model_abandon(&run);
+            fct_sim_disk_destroy(after);
+            reached[CRASH_IN_RECOVERY]++;
+            nested++;
+        }
+        fct_sim_disk_destroy(disk);
+        if (whole) {
+            return;
+        }
+    }
+}
+
+/* Goes on with a recovered log, and crashes again at a random call. */
+static void go_on(struct fct_sim_disk *disk, struct model_run *run, uint64_t seed)
+{
+    struct fct_random random = {.state = seed};
+    run->ops = 8;
+    run->close = fct_random_below(&random, 3) == 0;
+    fct_sim_disk_stop_at(disk, fct_sim_disk_calls(disk) + fct_random_below(&random, 40));
+    model_continue(run);
+    model_abandon(run);
+    enum fct_crash_mode mode = (enum fct_crash_mode)fct_random_below(&random, FCT_CRASH_MODES);
+    struct fct_sim_disk *after = fct_sim_disk_crash(disk, mode, fct_random_next(&random));
+    struct model_run next = run_on(after, run->model, seed + 2);
+    recover(after, &next, "crash after a crash");
+    next.ops = 4;
+    next.close = true;
+    model_continue(&next);
+    expect(next.status == FACTUM_OK, "going on", next.err.text);
+    struct model_run last = run_on(after, run->model, seed + 3);
+    recover(after, &last, "after a clean close");
+    model_abandon(&last);
+    fct_sim_disk_destroy(after);
+    reached[SECOND_CRASH]++;
+}
+
+static void try_image(const struct fct_sim_disk *disk, const struct model *model,
+                      enum fct_crash_mode mode, uint64_t seed)
+{
+    static struct model copy;
+    struct fct_sim_disk *image = fct_sim_disk_crash(disk, mode, seed);
+    struct fct_sim_disk *untouched = seed % 8 == 0 ? fct_sim_disk_clone(image) : NULL;
+    copy = *model;
+    struct model_run run = run_on(image, &copy, seed);
+    recover(image, &run, "crash");
+    if (seed % 4 == 0) {
+        check_again(image, &copy, fct_log_end(run.log), seed);
+    }
+    if (untouched != NULL) {
+        crash_in_recovery(untouched, model, seed);
+        fct_sim_disk_destroy(untouched);
+    }
+    if (seed % 3 == 0) {
+        go_on(image, &run, seed);
+    }
+    model_abandon(&run);
+    fct_sim_disk_destroy(image);
+}
+
+/* One run, crashed at each of its calls in each mode. */
+static void explore(uint64_t seed, uint64_t images_max)
+{
+    static struct model model;
+    for (uint64_t at = 0; images < images_max; at++) {
+        struct fct_sim_disk *disk = fct_sim_disk_create(seed, false);
+        memset(&model, 0, sizeof model);
+        struct model_run run = run_on(disk, &model, seed);
+        fct_sim_disk_stop_at(disk, at);
+        model_do(&run);
+        bool whole = run.status == FACTUM_OK;
+        uint64_t calls = fct_sim_disk_calls(disk);
+        model_abandon(&run);
+        reached[ROLL] += run.rolls;
+        expect(whole || run.status == FACTUM_IO || run.status == FACTUM_FAILED, "run",
+               run.err.text);
+        for (int mode = 0; mode < FCT_CRASH_MODES; mode++) {
+            try_image(disk, &model, (enum fct_crash_mode)mode,
+                      seed * 1000003 + at * 7 + (uint64_t)mode);
+        }
+        fct_sim_disk_destroy(disk);
+        if (whole && calls <= at) {
+            return;
+        }
+    }
+}
+
+int main(void)
+{
+    uint64_t images_max = model_setting("FCT_CRASH_IMAGES", 20000);
+    model_begin();
+    for (seed_now = model_setting("FCT_CRASH_SEED", 1); images < images_max; seed_now++) {
+        explore(seed_now, images_max);
+    }
+    for (int i = 0; i < REACHED; i++) {
+        printf("# %s: %llu\n", reached_names[i], (unsigned long long)reached[i]);
+        if (images_max >= 5000) {
+            expect(reached[i] > 0, "never reached", reached_names[i]);
+        }
+    }
+    printf("ok 1 - %llu crash images, %llu of them inside recovery, seeds up to %llu\n",
+           (unsigned long long)images, (unsigned long long)nested, (unsigned long long)seed_now);
+    return 0;
+}
