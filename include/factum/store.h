@@ -8,8 +8,8 @@
  * log, where it has a *position* (rising; a token to store and compare, not to calculate with, but
  * for position + 1, "just after"). A *commit* is what one append wrote: all of it or nothing.
  *
- * Threads: a factum_store may be used by any number of threads at once. A cursor, list or subscription
- * belongs to one thread at a time; different ones do not disturb each other.
+ * Threads: a factum_store may be used by any number of threads at once. A cursor, list or
+ * subscription belongs to one thread at a time; different ones do not disturb each other.
  *
  * Structs that you fill begin with |size|: set it to sizeof the struct, and zero the rest
  * ("factum_append_request r = {.size = sizeof r}"). Zero means the default everywhere.
@@ -33,8 +33,8 @@ typedef struct factum_store factum_store;
 typedef enum factum_durability {
     FACTUM_DURABILITY_DEFAULT = 0, /* the store's: SYNC unless its options say otherwise */
     FACTUM_DURABILITY_SYNC = 1,    /* on disk: fdatasync returned after it was written */
-    FACTUM_DURABILITY_OS = 2       /* with the operating system: survives a crash of the process, not
-                                      of the machine; synced some 50 ms later */
+    FACTUM_DURABILITY_OS = 2 /* with the operating system: survives a crash of the process, not
+                                of the machine; synced some 50 ms later */
 } factum_durability;
 
 /* "sync", "os". Static. */
@@ -61,17 +61,19 @@ FACTUM_API FACTUM_MUST_USE factum_status factum_open(const char *path,
                                                      const factum_store_options *options,
                                                      factum_store **store, factum_error *err);
 
-/* Waits for appends under way, writes out what makes the next opening quick, frees. Cursors, lists and
- * subscriptions must be closed before. Accepts NULL. The store is gone whatever is returned; a failure
- * means that the next opening will do recovery, nothing acknowledged is lost. */
+/* Waits for appends under way, writes out what makes the next opening quick, frees. Cursors, lists
+ * and subscriptions must be closed before. Accepts NULL. The store is gone whatever is returned; a
+ * failure means that the next opening will do recovery, nothing acknowledged is lost. */
 FACTUM_API factum_status factum_close(factum_store *store, factum_error *err);
 
-/* ---- append ------------------------------------------------------------------------------------ */
+/* ---- append ------------------------------------------------------------------------------------
+ */
 
 #define FACTUM_NAME_SIZE_MAX 1024 /* stream, type, tag, key, content type: bytes of UTF-8 */
 #define FACTUM_TAGS_MAX 32        /* tags of one event */
 
-/* What must be true of a stream when an append is decided. There is no default: ANY has to be said. */
+/* What must be true of a stream when an append is decided. There is no default: ANY has to be said.
+ */
 typedef enum factum_expected_kind {
     FACTUM_EXPECTED_NONE = 0, /* not said: INVALID */
     FACTUM_EXPECTED_ANY = 1,
@@ -109,8 +111,8 @@ typedef struct factum_new_event {
     int64_t time;
 } factum_new_event;
 
-/* "No event of one of these types with all of these tags": an empty list of types means any type, an
- * empty list of tags means with or without tags; both empty is INVALID. */
+/* "No event of one of these types with all of these tags": an empty list of types means any type,
+ * an empty list of tags means with or without tags; both empty is INVALID. */
 typedef struct factum_condition_item {
     const factum_slice *types;
     size_t type_count;
@@ -135,9 +137,9 @@ typedef struct factum_append_request {
     const factum_expectation *expectations;
     size_t expectation_count;
     const factum_append_condition *condition; /* or NULL */
-    /* Kept with the commit for ever. The same key with the same content gives the first result again
-     * (already = true), whatever is expected now; with other content KEY_CONFLICT. Content = streams,
-     * types, data, metadata, tags and times of the events, not their ids. Empty: none. */
+    /* Kept with the commit for ever. The same key with the same content gives the first result
+     * again (already = true), whatever is expected now; with other content KEY_CONFLICT. Content =
+     * streams, types, data, metadata, tags and times of the events, not their ids. Empty: none. */
     factum_slice idempotency_key;
     factum_durability durability;
 } factum_append_request;
@@ -154,7 +156,7 @@ typedef struct factum_append_result {
     uint64_t first_position; /* of the first event; of an empty append: 0 */
     uint64_t position;       /* of the last event */
     uint64_t revision;       /* of the last event, in its stream */
-    bool already;            /* recognised: it had been appended before, these are its first values */
+    bool already; /* recognised: it had been appended before, these are its first values */
     factum_durability durability;
     /* On WRONG_REVISION and STREAM_DELETED: which expectation failed first, and the truth. */
     size_t refused_index;
@@ -164,13 +166,13 @@ typedef struct factum_append_result {
     uint64_t conflict_position;
 } factum_append_result;
 
-/* Appends and waits until it is as durable as asked for. |result| may be NULL. |revisions|, if not NULL,
- * has request->event_count entries and gets the revision of each event.
- * An append whose event ids are in the stream already where the expectation says they should go is
- * recognised as a repetition (docs/guide: retries): already = true, nothing is written.
- * Refusals leave the store as it was: INVALID, TOO_BIG, WRONG_REVISION, STREAM_DELETED,
- * CONDITION_FAILED, KEY_CONFLICT, BUSY, READ_ONLY, NO_SPACE, NO_MEMORY, CORRUPT, FAILED.
- * UNKNOWN_OUTCOME: the disk failed while it was written; after the next open it is there or not. */
+/* Appends and waits until it is as durable as asked for. |result| may be NULL. |revisions|, if not
+ * NULL, has request->event_count entries and gets the revision of each event. An append whose event
+ * ids are in the stream already where the expectation says they should go is recognised as a
+ * repetition (docs/guide: retries): already = true, nothing is written. Refusals leave the store as
+ * it was: INVALID, TOO_BIG, WRONG_REVISION, STREAM_DELETED, CONDITION_FAILED, KEY_CONFLICT, BUSY,
+ * READ_ONLY, NO_SPACE, NO_MEMORY, CORRUPT, FAILED. UNKNOWN_OUTCOME: the disk failed while it was
+ * written; after the next open it is there or not. */
 FACTUM_API FACTUM_MUST_USE factum_status factum_append(factum_store *store,
                                                        const factum_append_request *request,
                                                        factum_append_result *result,
@@ -178,14 +180,14 @@ FACTUM_API FACTUM_MUST_USE factum_status factum_append(factum_store *store,
 
 /* The simple case: events of one stream; the |stream| in each of them is ignored if it is empty and
  * must be this one otherwise. */
-FACTUM_API FACTUM_MUST_USE factum_status factum_append_stream(
-    factum_store *store, factum_slice stream, factum_expected expected,
-    const factum_new_event *events, size_t event_count, factum_append_result *result,
-    factum_error *err);
+FACTUM_API FACTUM_MUST_USE factum_status
+factum_append_stream(factum_store *store, factum_slice stream, factum_expected expected,
+                     const factum_new_event *events, size_t event_count,
+                     factum_append_result *result, factum_error *err);
 
 /* An append that does not wait. The caller owns the struct and all it points to until |done| was
- * called, exactly once: by a thread of the store, never from inside factum_append_submit. |done| may
- * submit again and free the op; it must not block, nor close the store. */
+ * called, exactly once: by a thread of the store, never from inside factum_append_submit. |done|
+ * may submit again and free the op; it must not block, nor close the store. */
 typedef struct factum_append_op factum_append_op;
 struct factum_append_op {
     factum_append_request request;
@@ -201,7 +203,7 @@ FACTUM_API FACTUM_MUST_USE factum_status factum_append_submit(factum_store *stor
                                                               factum_append_op *op,
                                                               factum_error *err);
 
-/* ---- read ---------------------------------------------------------------------------------------- */
+/* ---- read ------------------------------------------------------------------------------------ */
 
 /* An event as stored. Slices are borrowed: they last until the next call on what gave it. */
 typedef struct factum_event {
@@ -226,7 +228,8 @@ typedef struct factum_event {
 
 typedef enum factum_source {
     FACTUM_SOURCE_ALL = 0,
-    FACTUM_SOURCE_STREAM = 1, /* also "$ce-<category>", "$et-<type>", "$bc-<correlation id>": virtual */
+    FACTUM_SOURCE_STREAM =
+        1, /* also "$ce-<category>", "$et-<type>", "$bc-<correlation id>": virtual */
     FACTUM_SOURCE_CATEGORY = 2, /* streams whose name before the first '-' is it */
     FACTUM_SOURCE_TYPE = 3,
     FACTUM_SOURCE_CORRELATION = 4,
@@ -234,10 +237,11 @@ typedef enum factum_source {
 } factum_source;
 
 typedef enum factum_from {
-    FACTUM_FROM_START = 0,    /* the first event; read backwards: the last one (the natural start) */
-    FACTUM_FROM_END = 1,      /* after the last event now; read backwards: the last event */
+    FACTUM_FROM_START = 0, /* the first event; read backwards: the last one (the natural start) */
+    FACTUM_FROM_END = 1,   /* after the last event now; read backwards: the last event */
     FACTUM_FROM_REVISION = 2, /* |from_value|, inclusive; a stream's revision or a list's ordinal */
-    FACTUM_FROM_POSITION = 3  /* |from_value|, inclusive: at or after it, backwards at or before it */
+    FACTUM_FROM_POSITION =
+        3 /* |from_value|, inclusive: at or after it, backwards at or before it */
 } factum_from;
 
 typedef struct factum_read_request {
@@ -248,8 +252,8 @@ typedef struct factum_read_request {
     uint64_t from_value;
     bool backwards;
     uint64_t count_max; /* 0: all */
-    /* The past: only events recorded at or before a moment, or that happened at or before it, or up to
-     * a revision (ordinal) or position, inclusive. Several may be set; all must hold. */
+    /* The past: only events recorded at or before a moment, or that happened at or before it, or up
+     * to a revision (ordinal) or position, inclusive. Several may be set; all must hold. */
     bool until_created_set;
     bool until_time_set;
     bool until_revision_set;
@@ -264,46 +268,48 @@ typedef struct factum_read_request {
 
 typedef struct factum_cursor factum_cursor;
 
-/* Opens a cursor on what is visible now: later appends do not show. Stream metadata ($maxCount, $maxAge,
- * $tb) is applied to reads of a stream. STREAM_NOT_FOUND (never written or deleted), STREAM_DELETED
- * (tombstoned) come from here, for STREAM only; other sources may be empty.
- * Errors: INVALID, STREAM_NOT_FOUND, STREAM_DELETED, CORRUPT, IO, NO_MEMORY. */
+/* Opens a cursor on what is visible now: later appends do not show. Stream metadata ($maxCount,
+ * $maxAge, $tb) is applied to reads of a stream. STREAM_NOT_FOUND (never written or deleted),
+ * STREAM_DELETED (tombstoned) come from here, for STREAM only; other sources may be empty. Errors:
+ * INVALID, STREAM_NOT_FOUND, STREAM_DELETED, CORRUPT, IO, NO_MEMORY. */
 FACTUM_API FACTUM_MUST_USE factum_status factum_read(factum_store *store,
                                                      const factum_read_request *request,
                                                      factum_cursor **cursor, factum_error *err);
 /* OK with an event, DONE at the end, CORRUPT at damage (never skipped), IO, NO_MEMORY. */
 FACTUM_API FACTUM_MUST_USE factum_status factum_cursor_next(factum_cursor *cursor,
-                                                            factum_event *event,
-                                                            factum_error *err);
+                                                            factum_event *event, factum_error *err);
 /* Accepts NULL. */
 FACTUM_API void factum_cursor_close(factum_cursor *cursor);
 
-/* One event by its position; |event| lasts until the store is closed, but for its tags, which are not
- * given (tag_count 0). NOT_FOUND. */
+/* One event by its position; |event| lasts until the store is closed, but for its tags, which are
+ * not given (tag_count 0). NOT_FOUND. */
 FACTUM_API FACTUM_MUST_USE factum_status factum_read_event(factum_store *store, uint64_t position,
-                                                           factum_event *event,
-                                                           factum_error *err);
+                                                           factum_event *event, factum_error *err);
 
-/* The position after everything visible now: a read until it sees all that was acknowledged before. */
+/* The position after everything visible now: a read until it sees all that was acknowledged before.
+ */
 FACTUM_API uint64_t factum_end_position(factum_store *store);
 
-/* ---- catch-up subscriptions -------------------------------------------------------------------------- */
+/* ---- catch-up subscriptions ------------------------------------------------------------------ */
 
 typedef struct factum_subscription factum_subscription;
 
-/* Reads forward from the place in |request| and goes on with what is appended later: every event once,
- * in order, without a gap. |backwards| and the until_ members must be unset; a stream need not exist.
- * To continue after a checkpoint say FROM_POSITION with position + 1. */
+/* Reads forward from the place in |request| and goes on with what is appended later: every event
+ * once, in order, without a gap. |backwards| and the until_ members must be unset; a stream need
+ * not exist. To continue after a checkpoint say FROM_POSITION with position + 1. */
 FACTUM_API FACTUM_MUST_USE factum_status factum_subscribe(factum_store *store,
                                                           const factum_read_request *request,
                                                           factum_subscription **subscription,
                                                           factum_error *err);
-/* Waits up to |timeout_ms| (-1: for ever, 0: not at all). OK with an event; CAUGHT_UP once each time
- * that everything up to now has been given; TIMEOUT; CANCELLED after factum_subscription_stop;
+/* Waits up to |timeout_ms| (-1: for ever, 0: not at all). OK with an event; CAUGHT_UP once each
+ * time that everything up to now has been given; TIMEOUT; CANCELLED after factum_subscription_stop;
  * STREAM_DELETED after the tombstone of its stream was given; CORRUPT, IO. */
-FACTUM_API FACTUM_MUST_USE factum_status factum_subscription_next(
-    factum_subscription *subscription, int64_t timeout_ms, factum_event *event, factum_error *err);
-/* The place to continue from: a position; everything of this subscription before it has been given. */
+FACTUM_API FACTUM_MUST_USE factum_status factum_subscription_next(factum_subscription *subscription,
+                                                                  int64_t timeout_ms,
+                                                                  factum_event *event,
+                                                                  factum_error *err);
+/* The place to continue from: a position; everything of this subscription before it has been given.
+ */
 FACTUM_API uint64_t factum_subscription_position(const factum_subscription *subscription);
 /* Makes a waiting next, and all later ones, return CANCELLED. From any thread. */
 FACTUM_API void factum_subscription_stop(factum_subscription *subscription);
@@ -314,7 +320,7 @@ FACTUM_API void factum_subscription_close(factum_subscription *subscription);
 FACTUM_API FACTUM_MUST_USE factum_status factum_wait(factum_store *store, uint64_t position,
                                                      int64_t timeout_ms, factum_error *err);
 
-/* ---- streams ------------------------------------------------------------------------------------------- */
+/* ---- streams --------------------------------------------------------------------------------- */
 
 typedef struct factum_stream_info {
     factum_stream_state state;
@@ -335,24 +341,20 @@ FACTUM_API FACTUM_MUST_USE factum_status factum_stream_info_get(factum_store *st
                                                                 factum_error *err);
 
 /* Replaces a stream's metadata: appends an event of type "$metadata" to "$$<stream>". |json| is an
- * object with $maxCount, $maxAge (seconds), $tb and members of your own; INVALID if it is no JSON object
- * or one of those is not a whole number >= 0. |expected| is of "$$<stream>". */
-FACTUM_API FACTUM_MUST_USE factum_status factum_metadata_set(factum_store *store,
-                                                             factum_slice stream,
-                                                             factum_expected expected,
-                                                             factum_slice json,
-                                                             factum_append_result *result,
-                                                             factum_error *err);
+ * object with $maxCount, $maxAge (seconds), $tb and members of your own; INVALID if it is no JSON
+ * object or one of those is not a whole number >= 0. |expected| is of "$$<stream>". */
+FACTUM_API FACTUM_MUST_USE factum_status
+factum_metadata_set(factum_store *store, factum_slice stream, factum_expected expected,
+                    factum_slice json, factum_append_result *result, factum_error *err);
 
-/* Soft delete: reads give STREAM_NOT_FOUND; a later append goes on with the next revision. The events
- * stay in the log. WRONG_REVISION if |expected| does not hold or it never existed. */
+/* Soft delete: reads give STREAM_NOT_FOUND; a later append goes on with the next revision. The
+ * events stay in the log. WRONG_REVISION if |expected| does not hold or it never existed. */
 FACTUM_API FACTUM_MUST_USE factum_status factum_delete(factum_store *store, factum_slice stream,
                                                        factum_expected expected,
                                                        factum_append_result *result,
                                                        factum_error *err);
 /* Ends the stream for ever: its name can't be used again. */
-FACTUM_API FACTUM_MUST_USE factum_status factum_tombstone(factum_store *store,
-                                                          factum_slice stream,
+FACTUM_API FACTUM_MUST_USE factum_status factum_tombstone(factum_store *store, factum_slice stream,
                                                           factum_expected expected,
                                                           factum_append_result *result,
                                                           factum_error *err);
@@ -377,14 +379,14 @@ typedef struct factum_list factum_list;
 
 /* Names in use, in no particular order; streams that begin with '$' too. */
 FACTUM_API FACTUM_MUST_USE factum_status factum_list_open(factum_store *store,
-                                                          factum_list_kind kind,
-                                                          factum_list **list, factum_error *err);
+                                                          factum_list_kind kind, factum_list **list,
+                                                          factum_error *err);
 FACTUM_API FACTUM_MUST_USE factum_status factum_list_next(factum_list *list,
                                                           factum_list_entry *entry,
                                                           factum_error *err);
 FACTUM_API void factum_list_close(factum_list *list);
 
-/* ---- looking after a store ---------------------------------------------------------------------------------- */
+/* ---- looking after a store ------------------------------------------------------------------- */
 
 typedef struct factum_info {
     factum_uuid store_id;
@@ -397,7 +399,7 @@ typedef struct factum_info {
     char reason[256]; /* of damaged or failed */
     uint64_t end_position;
     uint64_t durable_position;
-    uint64_t event_count; /* counted by the index */
+    uint64_t event_count;  /* counted by the index */
     uint64_t stream_count; /* upper bound: a stream in several runs counts in each */
     uint64_t segment_count;
     uint64_t log_bytes;      /* used */
@@ -432,9 +434,9 @@ typedef struct factum_verify_report {
     char first_problem[256]; /* "" if none */
 } factum_verify_report;
 
-/* Reads everything from disk and checks it: checksums, chain, dense revisions in each stream, created
- * never falling, and that log and index say the same. Appends may go on. CORRUPT if there is a problem;
- * the report is filled then too. |progress| may be NULL. */
+/* Reads everything from disk and checks it: checksums, chain, dense revisions in each stream,
+ * created never falling, and that log and index say the same. Appends may go on. CORRUPT if there
+ * is a problem; the report is filled then too. |progress| may be NULL. */
 FACTUM_API FACTUM_MUST_USE factum_status factum_verify(factum_store *store,
                                                        const factum_progress *progress,
                                                        factum_verify_report *report,
@@ -442,12 +444,13 @@ FACTUM_API FACTUM_MUST_USE factum_status factum_verify(factum_store *store,
 
 typedef struct factum_repair_options {
     size_t size;
-    bool rebuild_index;    /* delete the index and make it anew from the log */
-    bool accept_loss;      /* give up everything from |accept_loss_from| on */
+    bool rebuild_index;        /* delete the index and make it anew from the log */
+    bool accept_loss;          /* give up everything from |accept_loss_from| on */
     uint64_t accept_loss_from; /* must be the damaged position that factum_info_get names */
 } factum_repair_options;
 
-/* Mends the closed store at |path|. What is given up is kept in a side file in its log directory. */
+/* Mends the closed store at |path|. What is given up is kept in a side file in its log directory.
+ */
 FACTUM_API FACTUM_MUST_USE factum_status factum_repair(const char *path,
                                                        const factum_repair_options *options,
                                                        const factum_progress *progress,
@@ -461,8 +464,9 @@ typedef struct factum_backup_report {
     uint64_t end_position; /* everything before it is in the backup */
 } factum_backup_report;
 
-/* Copies what is visible now into directory |to| (made if missing; an earlier backup of this store is
- * brought up to date). Appends may go on. The manifest with the SHA-256 of every file is written last. */
+/* Copies what is visible now into directory |to| (made if missing; an earlier backup of this store
+ * is brought up to date). Appends may go on. The manifest with the SHA-256 of every file is written
+ * last. */
 FACTUM_API FACTUM_MUST_USE factum_status factum_backup(factum_store *store, const char *to,
                                                        const factum_progress *progress,
                                                        factum_backup_report *report,

@@ -1,10 +1,14 @@
 /* testing.h - for the tests of programs that use Factum: a store in memory, and given / expect.
  *
+ *     static const char given[] =
+ *         "{\"stream\":\"order-1\",\"type\":\"OrderPlaced\",\"data\":{}}\n";
+ *     static const char wanted[] =
+ *         "{\"stream\":\"order-1\",\"type\":\"OrderPlaced\",\"data\":{}}\n"
+ *         "{\"stream\":\"order-1\",\"type\":\"OrderShipped\"}\n";
  *     factum_testing_open_memory(NULL, &store, &err);
- *     factum_testing_given(store, "{\"stream\":\"order-1\",\"type\":\"OrderPlaced\",\"data\":{}}\n", &err);
+ *     factum_testing_given(store, given, &err);
  *     ... call what is to be tested ...
- *     factum_testing_expect(store, "order-1", "{\"stream\":\"order-1\",\"type\":\"OrderPlaced\",\"data\":{}}\n"
- *                                             "{\"stream\":\"order-1\",\"type\":\"OrderShipped\"}\n", &err);
+ *     factum_testing_expect(store, "order-1", wanted, &err);
  *
  * Valid C99 and C++17. Lines are those of ndjson.h.
  */
@@ -17,18 +21,19 @@
 extern "C" {
 #endif
 
-/* A store that keeps everything in memory and is gone when it is closed. It answers like one on disk, but has no
- * appends by completion and no backups (UNSUPPORTED). Slow beyond some thousand events. */
+/* A store that keeps everything in memory and is gone when it is closed. It answers like one on
+ * disk, but has no appends by completion and no backups (UNSUPPORTED). Slow beyond some thousand
+ * events. */
 FACTUM_API FACTUM_MUST_USE factum_status factum_testing_open_memory(
     const factum_store_options *options, factum_store **store, factum_error *err);
 
 /* Appends the events of |lines|, one commit each, whatever is there. INVALID names the line. */
 FACTUM_API FACTUM_MUST_USE factum_status factum_testing_given(factum_store *store,
-                                                              const char *lines,
-                                                              factum_error *err);
+                                                              const char *lines, factum_error *err);
 
-/* OK if the stream consists of exactly the events of |lines|: types and data are compared, data byte for byte,
- * and not at all where a line has none. Else NOT_FOUND with the first difference in |err|. */
+/* OK if the stream consists of exactly the events of |lines|: types and data are compared, data
+ * byte for byte, and not at all where a line has none. Else NOT_FOUND with the first difference in
+ * |err|. */
 FACTUM_API FACTUM_MUST_USE factum_status factum_testing_expect(factum_store *store,
                                                                const char *stream,
                                                                const char *lines,

@@ -1,7 +1,8 @@
 /* ndjson.c - events as lines of JSON. Layer: api. See ndjson.h.
  *
- * Data and metadata are never taken apart: they are slices of the line, byte for byte. Text that has escapes,
- * and base64, are decoded into one buffer that is sized before anything points into it.
+ * Data and metadata are never taken apart: they are slices of the line, byte for byte. Text that
+ * has escapes, and base64, are decoded into one buffer that is sized before anything points into
+ * it.
  */
 #include <inttypes.h>
 #include <string.h>
@@ -37,7 +38,7 @@ void factum_ndjson_destroy(factum_ndjson *ndjson)
     }
 }
 
-/* ---- reading -------------------------------------------------------------------------------------- */
+/* ---- reading --------------------------------------------------------------------------------- */
 
 /* One line under way. */
 struct parse {
@@ -119,8 +120,7 @@ static factum_status take_member(struct parse *parse, factum_slice name,
         if (value->type != FCT_JSON_OBJECT && value->type != FCT_JSON_NULL) {
             return bad(parse, value, "\"metadata\" is an object");
         }
-        event->metadata =
-            value->type == FCT_JSON_NULL ? fct_slice(NULL, 0) : value->raw;
+        event->metadata = value->type == FCT_JSON_NULL ? fct_slice(NULL, 0) : value->raw;
     } else if (fct_slice_equal(name, FCT_SLICE("tags"))) {
         return take_tags(parse, value, event);
     } else if (fct_slice_equal(name, FCT_SLICE("id"))) {
@@ -136,7 +136,8 @@ static factum_status take_member(struct parse *parse, factum_slice name,
         }
     } else if (fct_slice_equal(name, FCT_SLICE("contentType"))) {
         status = take_text(parse, value, "\"contentType\" is a text", &text);
-        parse->binary = status == FACTUM_OK && !fct_slice_equal(text, FCT_SLICE("application/json"));
+        parse->binary =
+            status == FACTUM_OK && !fct_slice_equal(text, FCT_SLICE("application/json"));
     }
     return status;
 }
@@ -201,8 +202,8 @@ static factum_status take_data(struct parse *parse, factum_new_event *event)
     return status;
 }
 
-factum_status factum_ndjson_parse(factum_ndjson *ndjson, factum_slice line,
-                                  factum_new_event *event, factum_error *err)
+factum_status factum_ndjson_parse(factum_ndjson *ndjson, factum_slice line, factum_new_event *event,
+                                  factum_error *err)
 {
     struct parse parse = {.ndjson = ndjson, .line = line, .err = err};
     struct fct_json object;
@@ -238,7 +239,7 @@ factum_status factum_ndjson_parse(factum_ndjson *ndjson, factum_slice line,
     return status;
 }
 
-/* ---- writing ---------------------------------------------------------------------------------------- */
+/* ---- writing --------------------------------------------------------------------------------- */
 
 static factum_status put_text(struct fct_buf *buf, factum_slice text)
 {
@@ -270,8 +271,7 @@ static factum_status put_text(struct fct_buf *buf, factum_slice text)
 
 static factum_status put_base64(struct fct_buf *buf, factum_slice bytes)
 {
-    static const char digits[] =
-        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     factum_status status = fct_buf_reserve(buf, bytes.len / 3 * 4 + 8);
     if (status != FACTUM_OK) {
         return status;
@@ -373,10 +373,9 @@ factum_status factum_ndjson_format(factum_ndjson *ndjson, const factum_event *ev
     }
     if (status == FACTUM_OK) {
         factum_time_format(event->created, time);
-        status = fct_buf_printf(buf,
-                                ",\"revision\":%" PRIu64 ",\"position\":%" PRIu64
-                                ",\"created\":\"%s\"}\n",
-                                event->revision, event->position, time);
+        status = fct_buf_printf(
+            buf, ",\"revision\":%" PRIu64 ",\"position\":%" PRIu64 ",\"created\":\"%s\"}\n",
+            event->revision, event->position, time);
     }
     if (status != FACTUM_OK) {
         return fct_fail(err, status, "an event of %zu bytes cannot be written as a line",
@@ -386,7 +385,7 @@ factum_status factum_ndjson_format(factum_ndjson *ndjson, const factum_event *ev
     return FACTUM_OK;
 }
 
-/* ---- single values ------------------------------------------------------------------------------------ */
+/* ---- single values --------------------------------------------------------------------------- */
 
 factum_status factum_json_member(factum_slice json, const char *name, factum_slice *value)
 {

@@ -197,8 +197,8 @@ factum_status factum_backup(factum_store *store, const char *to, const factum_pr
     if (!store->local) {
         return fct_fail(err, FACTUM_UNSUPPORTED, "a store in memory cannot be backed up");
     }
-    return fct_engine_local_backup(&store->engine, to, progress,
-                                   report == NULL ? &ignored : report, err);
+    return fct_engine_local_backup(&store->engine, to, progress, report == NULL ? &ignored : report,
+                                   err);
 }
 
 factum_status factum_restore(const char *from, const char *to, const factum_progress *progress,

@@ -1,8 +1,9 @@
-/* subscription.c - catch-up subscriptions: a reader that is extended when there is news. Layer: api.
+/* subscription.c - catch-up subscriptions: a reader that is extended when there is news. Layer:
+ * api.
  *
- * Happy path: next gives what the reader has; at its end it says CAUGHT_UP once, then waits for the store's
- * end to move, extends the reader, and goes on. No event is buffered, so a slow consumer costs nothing and none
- * is lost or given twice: the reader's place is the only state.
+ * Happy path: next gives what the reader has; at its end it says CAUGHT_UP once, then waits for the
+ * store's end to move, extends the reader, and goes on. No event is buffered, so a slow consumer
+ * costs nothing and none is lost or given twice: the reader's place is the only state.
  */
 #include "api/store_int.h"
 
@@ -51,8 +52,7 @@ static factum_status take(factum_subscription *subscription, const factum_event 
 {
     subscription->position = event->position + 1;
     subscription->told = false;
-    subscription->ended =
-        subscription->stream && event->revision == FACTUM_REVISION_TOMBSTONE;
+    subscription->ended = subscription->stream && event->revision == FACTUM_REVISION_TOMBSTONE;
     return FACTUM_OK;
 }
 

@@ -50,8 +50,8 @@ factum_status factum_testing_given(factum_store *store, const char *lines, factu
 {
     factum_ndjson *ndjson = factum_ndjson_create();
     factum_slice line;
-    factum_status status = ndjson == NULL ? fct_fail(err, FACTUM_NO_MEMORY, "out of memory")
-                                          : FACTUM_OK;
+    factum_status status =
+        ndjson == NULL ? fct_fail(err, FACTUM_NO_MEMORY, "out of memory") : FACTUM_OK;
     for (int number = 1; status == FACTUM_OK && next_line(&lines, &line); number++) {
         factum_new_event event;
         factum_expected any = {.kind = FACTUM_EXPECTED_ANY};
@@ -95,8 +95,9 @@ static factum_status compare_all(factum_cursor *cursor, factum_ndjson *ndjson, c
             status = cursor == NULL ? FACTUM_DONE : factum_cursor_next(cursor, &event, err);
         }
         if (status == FACTUM_DONE) {
-            return fct_fail(err, FACTUM_NOT_FOUND, "the stream ends after %d events: %.*s is missing",
-                            number, FCT_FMT(wanted.type));
+            return fct_fail(err, FACTUM_NOT_FOUND,
+                            "the stream ends after %d events: %.*s is missing", number,
+                            FCT_FMT(wanted.type));
         }
         if (status == FACTUM_OK) {
             status = compare(&event, &wanted, number++, err);

@@ -1,7 +1,8 @@
-/* cli.h - what the commands share: options, the store, output, exit codes. Layer: cli, on the public API only.
+/* cli.h - what the commands share: options, the store, output, exit codes. Layer: cli, on the
+ * public API only.
  *
- * A command is a struct command in its own file, listed in main.c. Options are parsed by one table per command
- * into struct options; what a command does not list is refused with its usage.
+ * A command is a struct command in its own file, listed in main.c. Options are parsed by one table
+ * per command into struct options; what a command does not list is refused with its usage.
  */
 #ifndef FACTUM_CLI_CLI_H
 #define FACTUM_CLI_CLI_H
@@ -13,12 +14,12 @@
 /* Exit codes: part of the interface, see the man page. */
 enum exit_code {
     EXIT_OK = 0,
-    EXIT_FAILURE_ = 1,   /* input/output, no space, no memory, anything else */
-    EXIT_USAGE = 2,      /* wrong arguments, or input that makes no sense */
-    EXIT_REFUSED = 3,    /* wrong revision, condition, key conflict, tombstoned */
-    EXIT_NOT_FOUND = 4,  /* no such store, stream, file */
-    EXIT_DAMAGED = 5,    /* data is damaged */
-    EXIT_LOCKED = 6,     /* another process has the store */
+    EXIT_FAILURE_ = 1,  /* input/output, no space, no memory, anything else */
+    EXIT_USAGE = 2,     /* wrong arguments, or input that makes no sense */
+    EXIT_REFUSED = 3,   /* wrong revision, condition, key conflict, tombstoned */
+    EXIT_NOT_FOUND = 4, /* no such store, stream, file */
+    EXIT_DAMAGED = 5,   /* data is damaged */
+    EXIT_LOCKED = 6,    /* another process has the store */
     EXIT_INTERRUPTED = 130,
 };
 
@@ -89,7 +90,8 @@ bool option_expected(const char *text, factum_expected *expected);
 
 /* output.c */
 extern volatile bool interrupted; /* set by SIGINT, SIGTERM */
-int complain(const char *format, ...) __attribute__((format(printf, 1, 2))); /* returns EXIT_USAGE */
+int complain(const char *format, ...)
+    __attribute__((format(printf, 1, 2))); /* returns EXIT_USAGE */
 /* Prints err->text and returns the exit code of |status|. */
 int fail_with(factum_status status, const factum_error *err);
 /* 0, or the exit code after a message. |write|: the command writes, so the store may be made. */
@@ -97,7 +99,7 @@ int open_store(const struct options *options, bool write, factum_store **store);
 int close_store(factum_store *store, int code);
 /* Flushes standard output: a full disk or a closed pipe must not look like success. */
 int finish_output(int code);
-const char *colour(const char *code); /* "" if standard output is no terminal */
+const char *colour(const char *code);         /* "" if standard output is no terminal */
 void print_text(FILE *to, factum_slice text); /* control characters made visible */
 void print_json_text(FILE *to, factum_slice text);
 void print_event(const factum_event *event);
@@ -127,7 +129,8 @@ double seconds_now(void);
 struct input;
 /* NULL after a message, with *code set. "-" is standard input. */
 struct input *input_open(const char *path, int *code);
-/* 1 with a line without its end, which lasts until the next call; 0 at the end; -1 after a message. */
+/* 1 with a line without its end, which lasts until the next call; 0 at the end; -1 after a message.
+ */
 int input_line(struct input *input, factum_slice *line);
 /* Bytes of the file read so far, and its size (0: not known). */
 void input_place(const struct input *input, uint64_t *done, uint64_t *total);

@@ -34,16 +34,15 @@ static void print_result(const struct options *options, const factum_append_resu
                          size_t event_count)
 {
     if (options->json) {
-        (void)printf("{\"revision\":%" PRIu64 ",\"position\":%" PRIu64
-                     ",\"firstPosition\":%" PRIu64 ",\"events\":%zu,\"already\":%s,"
+        (void)printf("{\"revision\":%" PRIu64 ",\"position\":%" PRIu64 ",\"firstPosition\":%" PRIu64
+                     ",\"events\":%zu,\"already\":%s,"
                      "\"durability\":\"%s\"}\n",
                      result->revision, result->position, result->first_position, event_count,
                      result->already ? "true" : "false",
                      factum_durability_name(result->durability));
     } else if (!options->quiet) {
         (void)printf("revision %" PRIu64 ", position %" PRIu64 ", durability %s%s\n",
-                     result->revision, result->position,
-                     factum_durability_name(result->durability),
+                     result->revision, result->position, factum_durability_name(result->durability),
                      result->already ? " (already appended: recognised)" : "");
     }
 }
@@ -137,7 +136,7 @@ static int append_one(const struct options *options)
     return code;
 }
 
-/* ---- many events, one commit ---------------------------------------------------------------------- */
+/* ---- many events, one commit ----------------------------------------------------------------- */
 
 struct lines {
     char *text; /* the lines, since events borrow from them */
@@ -250,16 +249,17 @@ const struct command command_append = {
     .name = "append",
     .usage = "append STREAM TYPE [DATA|-] [options] | append --lines FILE|-",
     .summary = "append an event, or the events of a file as one commit",
-    .help = "  --expected WHAT    any (default), no-stream, exists, or the stream's last revision\n"
-            "  --key TEXT         idempotency key: a retry with the same content is recognised\n"
-            "  --id UUID          the event's id (default: a new one)\n"
-            "  --time TIME        when it happened, if not now\n"
-            "  --metadata JSON    metadata; $correlationId in it is indexed\n"
-            "  --tag TEXT         a tag; may be given several times\n"
-            "  --durability D     sync (default) or os\n"
-            "  --lines FILE       events as lines of JSON (see import), appended all or not at all\n"
-            "  --json             the result as JSON\n"
-            "DATA that is no JSON is stored as bytes. \"-\" reads it from standard input.\n",
+    .help =
+        "  --expected WHAT    any (default), no-stream, exists, or the stream's last revision\n"
+        "  --key TEXT         idempotency key: a retry with the same content is recognised\n"
+        "  --id UUID          the event's id (default: a new one)\n"
+        "  --time TIME        when it happened, if not now\n"
+        "  --metadata JSON    metadata; $correlationId in it is indexed\n"
+        "  --tag TEXT         a tag; may be given several times\n"
+        "  --durability D     sync (default) or os\n"
+        "  --lines FILE       events as lines of JSON (see import), appended all or not at all\n"
+        "  --json             the result as JSON\n"
+        "DATA that is no JSON is stored as bytes. \"-\" reads it from standard input.\n",
     .options = "expected key id time metadata tag durability lines json ",
     .arguments_max = 3,
     .run = run,

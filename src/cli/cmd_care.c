@@ -4,7 +4,8 @@
 
 #include "cli/cli.h"
 
-/* ---- info ------------------------------------------------------------------------------------- */
+/* ---- info -------------------------------------------------------------------------------------
+ */
 
 static void info_json(const factum_info *info)
 {
@@ -83,7 +84,7 @@ const struct command command_info = {
     .run = run_info,
 };
 
-/* ---- verify ----------------------------------------------------------------------------------------- */
+/* ---- verify ---------------------------------------------------------------------------------- */
 
 static void verify_print(const struct options *options, const factum_verify_report *report,
                          double seconds)
@@ -105,8 +106,9 @@ static void verify_print(const struct options *options, const factum_verify_repo
     format_count(report->events, events);
     format_size(report->log_bytes, bytes);
     if (report->problems == 0) {
-        (void)printf("%sok%s: %s events in %" PRIu64 " streams, %s in %" PRIu64 " segments, %" PRIu64
-                     " batches; index agrees; chain %016" PRIx64 " (%.2f s)\n",
+        (void)printf("%sok%s: %s events in %" PRIu64 " streams, %s in %" PRIu64
+                     " segments, %" PRIu64 " batches; index agrees; chain %016" PRIx64
+                     " (%.2f s)\n",
                      colour("\033[32m"), colour("\033[0m"), events, report->streams_checked, bytes,
                      report->segments, report->batches, report->chain, seconds);
     }
@@ -144,13 +146,12 @@ const struct command command_verify = {
     .run = run_verify,
 };
 
-/* ---- repair ------------------------------------------------------------------------------------------ */
+/* ---- repair ---------------------------------------------------------------------------------- */
 
 static int run_repair(const struct options *options)
 {
     factum_error err;
-    factum_repair_options repair = {.size = sizeof repair,
-                                    .rebuild_index = options->rebuild_index};
+    factum_repair_options repair = {.size = sizeof repair, .rebuild_index = options->rebuild_index};
     if (options->accept_loss != NULL) {
         repair.accept_loss = true;
         if (!option_number(options->accept_loss, "accept-loss", &repair.accept_loss_from)) {
@@ -158,8 +159,9 @@ static int run_repair(const struct options *options)
         }
     }
     if (!repair.rebuild_index && !repair.accept_loss) {
-        return complain("choose what to do: --rebuild-index, or --accept-loss POSITION (factum verify "
-                        "names it)");
+        return complain(
+            "choose what to do: --rebuild-index, or --accept-loss POSITION (factum verify "
+            "names it)");
     }
     factum_status status = factum_repair(options->store, &repair, NULL, &err);
     if (status != FACTUM_OK) {
@@ -177,13 +179,14 @@ const struct command command_repair = {
     .usage = "repair --rebuild-index | --accept-loss POSITION",
     .summary = "mend a store that verify finds damaged",
     .help = "  --rebuild-index         make the index anew from the log; loses nothing\n"
-            "  --accept-loss POSITION  give up everything from the damaged position on; restore a backup\n"
+            "  --accept-loss POSITION  give up everything from the damaged position on; restore a "
+            "backup\n"
             "                          instead if there is one\n",
     .options = "rebuild-index accept-loss ",
     .run = run_repair,
 };
 
-/* ---- backup and restore --------------------------------------------------------------------------------- */
+/* ---- backup and restore ---------------------------------------------------------------------- */
 
 static void print_backup(const struct options *options, const factum_backup_report *report,
                          double seconds)

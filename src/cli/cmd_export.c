@@ -56,9 +56,11 @@ const struct command command_export = {
     .name = "export",
     .usage = "export [STREAM] [options]",
     .summary = "write events as lines of JSON, for import",
-    .help = "  --category NAME, --type NAME, --correlation ID, --tag TEXT, --from-position P, --at TIME,\n"
+    .help = "  --category NAME, --type NAME, --correlation ID, --tag TEXT, --from-position P, --at "
+            "TIME,\n"
             "  --count N, --skip-system: as with read\n"
-            "Importing an export into an empty store gives the same streams. The checkpoints of imports\n"
+            "Importing an export into an empty store gives the same streams. The checkpoints of "
+            "imports\n"
             "($import-...) are left out.\n",
     .options = "all category type correlation tag from from-position count skip-system at time-at "
                "json ",

@@ -1,10 +1,11 @@
 /* cmd_import.c - factum import: lines of JSON into streams. Layer: cli.
  *
- * A batch of lines is one commit; with it goes an event that says how far the source has been imported:
- * stream "$import-<hash of the first line>", type "$imported", data {"source","line","hash"}, where hash is that
- * of all bytes up to that line. A second run reads that event, walks over the lines before it, and goes on if the
- * bytes are the same: no line is lost or imported twice, whatever the batch size, however it was interrupted.
- * The checkpoint's expected revision keeps two imports of one source apart.
+ * A batch of lines is one commit; with it goes an event that says how far the source has been
+ * imported: stream "$import-<hash of the first line>", type "$imported", data
+ * {"source","line","hash"}, where hash is that of all bytes up to that line. A second run reads
+ * that event, walks over the lines before it, and goes on if the bytes are the same: no line is
+ * lost or imported twice, whatever the batch size, however it was interrupted. The checkpoint's
+ * expected revision keeps two imports of one source apart.
  */
 #include <inttypes.h>
 #include <stdlib.h>
@@ -208,7 +209,7 @@ static bool add_line(struct import *import, factum_slice line)
     return true;
 }
 
-/* ---- going on where an earlier run ended -------------------------------------------------------------- */
+/* ---- going on where an earlier run ended ----------------------------------------------------- */
 
 static bool find_checkpoint(struct import *import, factum_slice first_line)
 {
@@ -398,8 +399,10 @@ const struct command command_import = {
             "  --on-error WHAT    stop at a bad line (default), or skip it\n"
             "  --again            import again what an earlier run has imported\n"
             "  --json             the figures as JSON\n"
-            "A line: {\"stream\":\"order-1\",\"type\":\"OrderPlaced\",\"data\":{...}} and optionally id, time,\n"
-            "metadata, tags, contentType. An interrupted import goes on where it was when it is run again.\n",
+            "A line: {\"stream\":\"order-1\",\"type\":\"OrderPlaced\",\"data\":{...}} and "
+            "optionally id, time,\n"
+            "metadata, tags, contentType. An interrupted import goes on where it was when it is "
+            "run again.\n",
     .options = "batch on-error again json ",
     .arguments_min = 1,
     .arguments_max = 1,

@@ -75,10 +75,9 @@ const struct command command_read = {
     .run = run_read,
 };
 
-/* ---- tail ------------------------------------------------------------------------------------------- */
+/* ---- tail ------------------------------------------------------------------------------------ */
 
-static int follow(const struct options *options, factum_subscription *subscription,
-                  double seconds)
+static int follow(const struct options *options, factum_subscription *subscription, double seconds)
 {
     factum_error err;
     factum_event event;

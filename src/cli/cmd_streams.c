@@ -1,4 +1,5 @@
-/* cmd_streams.c - factum delete and factum metadata: what is done to a stream as a whole. Layer: cli. */
+/* cmd_streams.c - factum delete and factum metadata: what is done to a stream as a whole. Layer:
+ * cli. */
 #include <inttypes.h>
 #include <string.h>
 
@@ -47,7 +48,7 @@ const struct command command_delete = {
     .run = run_delete,
 };
 
-/* ---- metadata ------------------------------------------------------------------------------------ */
+/* ---- metadata -------------------------------------------------------------------------------- */
 
 static int show_metadata(factum_store *store, factum_slice stream)
 {
@@ -120,10 +121,11 @@ const struct command command_metadata = {
     .name = "metadata",
     .usage = "metadata get STREAM | metadata set STREAM JSON",
     .summary = "show or replace a stream's metadata",
-    .help = "  --expected WHAT    with set: what is expected of the metadata's own revision\n"
-            "  --json             the result as JSON\n"
-            "$maxCount: only the last n events are read; $maxAge: only those of the last n seconds;\n"
-            "$tb: only those from revision n on. Other members are yours.\n",
+    .help =
+        "  --expected WHAT    with set: what is expected of the metadata's own revision\n"
+        "  --json             the result as JSON\n"
+        "$maxCount: only the last n events are read; $maxAge: only those of the last n seconds;\n"
+        "$tb: only those from revision n on. Other members are yours.\n",
     .options = "expected json ",
     .arguments_min = 2,
     .arguments_max = 3,

@@ -17,7 +17,10 @@ struct option {
     size_t offset;
 };
 
-#define OPTION(name, kind, member) {name, kind, offsetof(struct options, member)}
+#define OPTION(name, kind, member)                                                                 \
+    {                                                                                              \
+        name, kind, offsetof(struct options, member)                                               \
+    }
 
 static const struct option known[] = {
     OPTION("store", TEXT, store),

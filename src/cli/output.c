@@ -87,9 +87,9 @@ int open_store(const struct options *options, bool write, factum_store **store)
     };
     factum_status status = factum_open(options->store, &store_options, store, &err);
     if (status == FACTUM_NOT_FOUND) {
-        (void)fprintf(stderr,
-                      "factum: %s; name it with --store DIR or FACTUM_STORE, or append to make one\n",
-                      err.text);
+        (void)fprintf(
+            stderr, "factum: %s; name it with --store DIR or FACTUM_STORE, or append to make one\n",
+            err.text);
         return EXIT_NOT_FOUND;
     }
     return status == FACTUM_OK ? 0 : fail_with(status, &err);

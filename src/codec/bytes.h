@@ -10,9 +10,18 @@
 #include <factum/base.h>
 
 /* The project supports little-endian hosts only; os_real refuses to start elsewhere. */
-static inline void fct_put_u16(uint8_t *to, uint16_t value) { memcpy(to, &value, sizeof value); }
-static inline void fct_put_u32(uint8_t *to, uint32_t value) { memcpy(to, &value, sizeof value); }
-static inline void fct_put_u64(uint8_t *to, uint64_t value) { memcpy(to, &value, sizeof value); }
+static inline void fct_put_u16(uint8_t *to, uint16_t value)
+{
+    memcpy(to, &value, sizeof value);
+}
+static inline void fct_put_u32(uint8_t *to, uint32_t value)
+{
+    memcpy(to, &value, sizeof value);
+}
+static inline void fct_put_u64(uint8_t *to, uint64_t value)
+{
+    memcpy(to, &value, sizeof value);
+}
 
 static inline uint16_t fct_get_u16(const uint8_t *from)
 {

@@ -10,7 +10,7 @@
 #include "core/hash.h"
 #include "core/slice.h"
 
-#define BATCH_MAGIC 0x54414246u /* "FBAT" */
+#define BATCH_MAGIC 0x54414246u     /* "FBAT" */
 #define PAYLOAD_STEP ((size_t)3072) /* what the checksum takes at a time */
 
 static_assert(56 + sizeof(uint32_t) + sizeof(uint32_t) == FCT_BATCH_HEADER_SIZE, "flags, end mark");
@@ -40,8 +40,7 @@ void fct_segment_header_encode(uint8_t to[FCT_SEGMENT_HEADER_SIZE],
     fct_put_u64(to + 80, (uint64_t)header->created);
     fct_put_u32(to + 88, header->timeline);
     fct_put_u32(to + 92, (uint32_t)(header->size / 4096));
-    fct_put_u32(to + FCT_SEGMENT_HEADER_SIZE - 4,
-                fct_crc32c(0, to, FCT_SEGMENT_HEADER_SIZE - 4));
+    fct_put_u32(to + FCT_SEGMENT_HEADER_SIZE - 4, fct_crc32c(0, to, FCT_SEGMENT_HEADER_SIZE - 4));
 }
 
 factum_status fct_segment_header_decode(const uint8_t from[FCT_SEGMENT_HEADER_SIZE],
@@ -71,8 +70,8 @@ factum_status fct_segment_header_decode(const uint8_t from[FCT_SEGMENT_HEADER_SI
     if (read.format_major != FCT_SEGMENT_FORMAT_MAJOR || read.incompatible != 0) {
         return FACTUM_NEWER_FORMAT;
     }
-    if (read.number == 0 || read.base % 8 != 0 ||
-        read.base > UINT64_MAX / 2 || read.size < 2 * FCT_SEGMENT_HEADER_SIZE) {
+    if (read.number == 0 || read.base % 8 != 0 || read.base > UINT64_MAX / 2 ||
+        read.size < 2 * FCT_SEGMENT_HEADER_SIZE) {
         return FACTUM_CORRUPT;
     }
     *header = read;
@@ -108,8 +107,7 @@ factum_status fct_batch_header_decode(const uint8_t from[FCT_BATCH_HEADER_SIZE],
 {
     if (fct_get_u32(from) != BATCH_MAGIC || fct_get_u64(from + 8) != position ||
         fct_get_u32(from + 60) != FCT_BATCH_END_MARK ||
-        fct_get_u32(from + 4) !=
-            fct_crc32c(salt_seed(salt), from + 8, FCT_BATCH_HEADER_SIZE - 8)) {
+        fct_get_u32(from + 4) != fct_crc32c(salt_seed(salt), from + 8, FCT_BATCH_HEADER_SIZE - 8)) {
         return FACTUM_CORRUPT;
     }
     *header = (struct fct_batch_header){
@@ -126,9 +124,9 @@ factum_status fct_batch_header_decode(const uint8_t from[FCT_BATCH_HEADER_SIZE],
     return header->payload_size % 8 == 0 ? FACTUM_OK : FACTUM_CORRUPT;
 }
 
-/* The checksum reads three places side by side, which no prefetcher of the processor recognises; asking
- * two steps ahead makes it half as fast again on memory that is not in the cache. A prefetch never
- * faults, so it may point behind the payload. */
+/* The checksum reads three places side by side, which no prefetcher of the processor recognises;
+ * asking two steps ahead makes it half as fast again on memory that is not in the cache. A prefetch
+ * never faults, so it may point behind the payload. */
 uint32_t fct_batch_payload_crc(uint64_t chain, const uint8_t *payload, size_t size)
 {
     uint32_t crc = (uint32_t)chain;

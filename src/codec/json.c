@@ -1,7 +1,7 @@
 /* json.c - see json.h. Layer: codec.
  *
- * One pass checks a whole value without recursion: a bit per level says whether it is in an object or an array.
- * The steps over members and items then trust what was checked and only look for ends.
+ * One pass checks a whole value without recursion: a bit per level says whether it is in an object
+ * or an array. The steps over members and items then trust what was checked and only look for ends.
  */
 #include "codec/json.h"
 
@@ -251,7 +251,7 @@ factum_status fct_json_parse(factum_slice text, struct fct_json *value, size_t *
     return FACTUM_OK;
 }
 
-/* ---- stepping through what was checked ------------------------------------------------------------- */
+/* ---- stepping through what was checked ------------------------------------------------------- */
 
 /* The end of the value at |at|; brackets inside texts are stepped over. */
 static const uint8_t *value_end(const uint8_t *at, const uint8_t *end)
@@ -358,7 +358,7 @@ bool fct_json_member(const struct fct_json *object, factum_slice name, struct fc
     return any;
 }
 
-/* ---- texts and numbers --------------------------------------------------------------------------------- */
+/* ---- texts and numbers ----------------------------------------------------------------------- */
 
 static uint32_t hex4(const uint8_t *at)
 {
@@ -394,7 +394,8 @@ static size_t put_utf8(uint8_t *to, uint32_t c)
     return 4;
 }
 
-/* At the backslash of a checked text: its meaning in |to| (up to 4 bytes); bytes read, 0 if it has none. */
+/* At the backslash of a checked text: its meaning in |to| (up to 4 bytes); bytes read, 0 if it has
+ * none. */
 static size_t unescape_one(const uint8_t *at, const uint8_t *end, uint8_t *to, size_t *put)
 {
     static const char from[] = "\"\\/bfnrt";

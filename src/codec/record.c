@@ -2,8 +2,8 @@
  *
  * Invariants:
  *  1. Nothing is read that was not compared with the bytes there are.
- *  2. encode writes every byte of the record, padding included; decode accepts exactly what encode writes,
- *     and unknown items in extra.
+ *  2. encode writes every byte of the record, padding included; decode accepts exactly what encode
+ * writes, and unknown items in extra.
  */
 #include "codec/record.h"
 
@@ -195,9 +195,9 @@ factum_status fct_record_decode(const uint8_t *from, size_t len, uint64_t positi
     if (size == 0 || fct_get_u32(from + size - FCT_RECORD_TRAILER_SIZE) != size) {
         return FACTUM_CORRUPT;
     }
-    if (verify && fct_get_u32(from + AT_CRC) != fct_crc32c(fct_record_seed(salt, position),
-                                                           from + AT_REVISION,
-                                                           size - AT_REVISION)) {
+    if (verify &&
+        fct_get_u32(from + AT_CRC) !=
+            fct_crc32c(fct_record_seed(salt, position), from + AT_REVISION, size - AT_REVISION)) {
         return FACTUM_CORRUPT;
     }
     uint64_t stream = fct_get_u16(from + AT_STREAM_SIZE);

@@ -41,10 +41,10 @@ enum fct_record_kind {
 };
 
 enum fct_record_flags {
-    FCT_RECORD_JSON = 1,        /* content type is application/json */
-    FCT_RECORD_FIRST = 2,       /* first event of its commit */
-    FCT_RECORD_LAST = 4,        /* last event of its commit */
-    FCT_RECORD_HAS_TIME = 8,    /* extra holds a time */
+    FCT_RECORD_JSON = 1,     /* content type is application/json */
+    FCT_RECORD_FIRST = 2,    /* first event of its commit */
+    FCT_RECORD_LAST = 4,     /* last event of its commit */
+    FCT_RECORD_HAS_TIME = 8, /* extra holds a time */
     FCT_RECORD_METADATA_JSON = 16,
     /* The first event in a stream after its soft deletion: reads of the stream start here. */
     FCT_RECORD_RECREATES = 32,

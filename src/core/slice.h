@@ -18,7 +18,8 @@ static inline bool fct_slice_equal(factum_slice a, factum_slice b)
 
 static inline bool fct_slice_starts(factum_slice whole, factum_slice start)
 {
-    return whole.len >= start.len && (start.len == 0 || memcmp(whole.ptr, start.ptr, start.len) == 0);
+    return whole.len >= start.len &&
+           (start.len == 0 || memcmp(whole.ptr, start.ptr, start.len) == 0);
 }
 
 /* |from| <= |whole|.len */

@@ -1,8 +1,8 @@
 /* time_text.c - nanoseconds since 1970 as RFC 3339 text. Layer: core. See base.h.
  *
- * Calendar arithmetic: days in the proleptic Gregorian calendar, counted in eras of 400 years that begin
- * on the first of March, so that the leap day is the last of its year (H. Hinnant, chrono-compatible
- * low-level date algorithms).
+ * Calendar arithmetic: days in the proleptic Gregorian calendar, counted in eras of 400 years that
+ * begin on the first of March, so that the leap day is the last of its year (H. Hinnant,
+ * chrono-compatible low-level date algorithms).
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -55,11 +55,10 @@ void factum_time_format(int64_t time, char text[FACTUM_TIME_TEXT_SIZE])
     int64_t month;
     int64_t day;
     civil_from_days(days, &year, &month, &day);
-    int used = snprintf(text, FACTUM_TIME_TEXT_SIZE,
-                        "%04" PRId64 "-%02" PRId64 "-%02" PRId64 "T%02" PRId64 ":%02" PRId64
-                        ":%02" PRId64,
-                        year, month, day, second_of_day / 3600, second_of_day / 60 % 60,
-                        second_of_day % 60);
+    int used = snprintf(
+        text, FACTUM_TIME_TEXT_SIZE,
+        "%04" PRId64 "-%02" PRId64 "-%02" PRId64 "T%02" PRId64 ":%02" PRId64 ":%02" PRId64, year,
+        month, day, second_of_day / 3600, second_of_day / 60 % 60, second_of_day % 60);
     char *end = text + used;
     size_t room = FACTUM_TIME_TEXT_SIZE - (size_t)used;
     if (ns == 0) {

@@ -1,7 +1,7 @@
 /* engine.c - the checks between users and engines. Layer: engine.
  *
- * Refuses what no engine should see, with texts that say what to do, before anything is written. Linear in the
- * request, and without allocation unless event ids have to be made.
+ * Refuses what no engine should see, with texts that say what to do, before anything is written.
+ * Linear in the request, and without allocation unless event ids have to be made.
  */
 #include "engine/engine.h"
 
@@ -23,8 +23,8 @@
 #define QUEUE_MAX_DEFAULT UINT64_C(65536)
 #define QUEUE_MAX_MAX (UINT64_C(1) << 24)
 
-static factum_status set_limit(uint64_t *limit, uint64_t otherwise, uint64_t most,
-                               const char *name, factum_error *err)
+static factum_status set_limit(uint64_t *limit, uint64_t otherwise, uint64_t most, const char *name,
+                               factum_error *err)
 {
     if (*limit > most) {
         return fct_fail(err, FACTUM_INVALID, "%s may be %" PRIu64 " at most", name, most);
@@ -45,12 +45,13 @@ factum_status fct_limits_default(struct fct_limits *limits, factum_error *err)
         status = set_limit(&limits->append_size_max, APPEND_SIZE_MAX_DEFAULT, APPEND_SIZE_MAX_MAX,
                            "append_size_max", err);
     }
-    return status == FACTUM_OK ? set_limit(&limits->queue_max, QUEUE_MAX_DEFAULT, QUEUE_MAX_MAX,
-                                           "queue_max", err)
-                               : status;
+    return status == FACTUM_OK
+               ? set_limit(&limits->queue_max, QUEUE_MAX_DEFAULT, QUEUE_MAX_MAX, "queue_max", err)
+               : status;
 }
 
-/* ---- names -------------------------------------------------------------------------------------- */
+/* ---- names --------------------------------------------------------------------------------------
+ */
 
 static factum_status check_name(factum_slice name, const char *what, factum_error *err)
 {
@@ -96,20 +97,19 @@ static factum_status check_stream(factum_slice stream, factum_error *err)
     if (status != FACTUM_OK || stream.ptr[0] != '$') {
         return status;
     }
-    if (fct_slice_equal(stream, FCT_SLICE("$$")) ||
-        fct_slice_starts(stream, FCT_SLICE("$$$$"))) {
+    if (fct_slice_equal(stream, FCT_SLICE("$$")) || fct_slice_starts(stream, FCT_SLICE("$$$$"))) {
         return fct_fail(err, FACTUM_INVALID,
                         "%.*s is no stream's name: a metastream is $$ and the name of a stream",
                         FCT_FMT(stream));
     }
     if (find_virtual(stream) != NULL || fct_slice_equal(stream, FCT_SLICE("$all"))) {
-        return fct_fail(err, FACTUM_INVALID, "stream %.*s is made by the store: it can be read only",
-                        FCT_FMT(stream));
+        return fct_fail(err, FACTUM_INVALID,
+                        "stream %.*s is made by the store: it can be read only", FCT_FMT(stream));
     }
     return FACTUM_OK;
 }
 
-/* ---- appends --------------------------------------------------------------------------------------- */
+/* ---- appends --------------------------------------------------------------------------------- */
 
 static bool is_zero(factum_uuid id)
 {
@@ -241,12 +241,12 @@ static factum_status check_append(const struct fct_engine *engine,
     return status;
 }
 
-/* ---- event ids ---------------------------------------------------------------------------------------- */
+/* ---- event ids ------------------------------------------------------------------------------- */
 
 static factum_status make_id(const struct fct_engine *engine, factum_uuid *id, factum_error *err)
 {
-    /* A generator for each thread, seeded with 128 bits of the system's randomness: ids of different threads and
-     * processes differ, and most appends make no system call. */
+    /* A generator for each thread, seeded with 128 bits of the system's randomness: ids of
+     * different threads and processes differ, and most appends make no system call. */
     static _Thread_local struct fct_random generators[2];
     static _Thread_local bool seeded;
     if (!seeded) {
@@ -277,10 +277,9 @@ static factum_status copy_with_ids(const struct fct_engine *engine,
     return status;
 }
 
-static factum_status append_checked(struct fct_engine *engine,
-                                    const factum_append_request *request, bool internal,
-                                    factum_append_result *result, uint64_t *revisions,
-                                    factum_error *err)
+static factum_status append_checked(struct fct_engine *engine, const factum_append_request *request,
+                                    bool internal, factum_append_result *result,
+                                    uint64_t *revisions, factum_error *err)
 {
     bool ids_missing;
     factum_append_result ignored;
@@ -320,7 +319,8 @@ factum_status fct_engine_append(struct fct_engine *engine, const factum_append_r
     return append_checked(engine, request, false, result, revisions, err);
 }
 
-/* An append by completion whose events were copied: goes back to what the user gave before |done|. */
+/* An append by completion whose events were copied: goes back to what the user gave before |done|.
+ */
 struct completed_copy {
     const struct fct_mem *mem;
     const factum_new_event *events;
@@ -348,11 +348,10 @@ factum_status fct_engine_submit(struct fct_engine *engine, factum_append_op *op,
     }
     factum_status status = check_append(engine, &op->request, false, &ids_missing, err);
     if (status != FACTUM_OK || !ids_missing) {
-        return status != FACTUM_OK ? status
-                                   : engine->ops->submit(engine->self, op, false, err);
+        return status != FACTUM_OK ? status : engine->ops->submit(engine->self, op, false, err);
     }
-    struct completed_copy *copy = fct_mem_alloc(
-        engine->mem, sizeof *copy + op->request.event_count * sizeof copy->copy[0]);
+    struct completed_copy *copy =
+        fct_mem_alloc(engine->mem, sizeof *copy + op->request.event_count * sizeof copy->copy[0]);
     if (copy == NULL) {
         return fct_fail(err, FACTUM_NO_MEMORY, "append: out of memory");
     }
@@ -377,7 +376,7 @@ factum_status fct_engine_submit(struct fct_engine *engine, factum_append_op *op,
     return status;
 }
 
-/* ---- reads ------------------------------------------------------------------------------------------- */
+/* ---- reads ----------------------------------------------------------------------------------- */
 
 static factum_status check_read(const factum_read_request *request, bool follow, factum_error *err)
 {
@@ -425,7 +424,7 @@ factum_status fct_engine_stream(struct fct_engine *engine, factum_slice stream,
     return status == FACTUM_OK ? engine->ops->stream(engine->self, stream, info, err) : status;
 }
 
-/* ---- metadata and deletion ------------------------------------------------------------------------------- */
+/* ---- metadata and deletion ------------------------------------------------------------------- */
 
 struct metastream {
     char name[FACTUM_NAME_SIZE_MAX];
@@ -452,7 +451,8 @@ static factum_status check_metadata(factum_slice json, factum_error *err)
     struct fct_json object;
     size_t at = 0;
     if (fct_json_parse(json, &object, &at) != FACTUM_OK || object.type != FCT_JSON_OBJECT) {
-        return fct_fail(err, FACTUM_INVALID, "stream metadata is a JSON object; byte %zu is not", at);
+        return fct_fail(err, FACTUM_INVALID, "stream metadata is a JSON object; byte %zu is not",
+                        at);
     }
     static const char *const names[] = {"$maxCount", "$maxAge", "$tb"};
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
@@ -512,10 +512,9 @@ factum_status fct_engine_delete(struct fct_engine *engine, factum_slice stream,
     };
     if (info.state == FACTUM_STREAM_ABSENT && !info.has_metadata) {
         factum_expectation exists = {stream, {.kind = FACTUM_EXPECTED_STREAM_EXISTS}};
-        return fct_refuse_revision(err, result == NULL ? &ignored : result, 0,
-                                   expected.kind == FACTUM_EXPECTED_REVISION ? &expectations[0]
-                                                                             : &exists,
-                                   info.state, 0);
+        return fct_refuse_revision(
+            err, result == NULL ? &ignored : result, 0,
+            expected.kind == FACTUM_EXPECTED_REVISION ? &expectations[0] : &exists, info.state, 0);
     }
     factum_new_event event = {
         .stream = meta.slice,

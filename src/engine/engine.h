@@ -1,12 +1,14 @@
-/* engine.h - what a store of events must be able to do: for those who use an engine and those who write
- * one. Layer: engine.
+/* engine.h - what a store of events must be able to do: for those who use an engine and those who
+ * write one. Layer: engine.
  *
  * Users call fct_engine_*: thin functions that check the arguments, fill in defaults and pass on.
- * Engines implement struct fct_engine_ops and may rely on what the checks promise (below). An engine is
- * accepted when tests/conformance passes unchanged; what it cannot do is a capability bit.
+ * Engines implement struct fct_engine_ops and may rely on what the checks promise (below). An
+ * engine is accepted when tests/conformance passes unchanged; what it cannot do is a capability
+ * bit.
  *
- * Reads block for as long as the medium takes and hand out borrowed memory; appends come in both forms,
- * blocking (the caller may do the work: the leader of a group is a caller) and by completion.
+ * Reads block for as long as the medium takes and hand out borrowed memory; appends come in both
+ * forms, blocking (the caller may do the work: the leader of a group is a caller) and by
+ * completion.
  *
  * What the checks promise to an engine:
  *  - all names are UTF-8, 1 to FACTUM_NAME_SIZE_MAX bytes; "$$" alone and "$$$$..." are refused;
@@ -47,9 +49,9 @@ struct fct_reader {
 struct fct_reader_ops {
     /* OK with an event that lasts until the next call, or DONE. */
     factum_status (*next)(struct fct_reader *reader, factum_event *event, factum_error *err);
-    /* Lets it see what has become visible since (forward readers without until_ bounds): after DONE, next
-     * goes on there. The end that it now sees is in *end: everything before that position has been or will
-     * be given by next. */
+    /* Lets it see what has become visible since (forward readers without until_ bounds): after
+     * DONE, next goes on there. The end that it now sees is in *end: everything before that
+     * position has been or will be given by next. */
     factum_status (*extend)(struct fct_reader *reader, uint64_t *end, factum_error *err);
     void (*close)(struct fct_reader *reader);
 };
@@ -73,15 +75,14 @@ struct fct_engine_ops {
     /* With |follow|, the reader may be extended and a stream that does not exist is no error. */
     factum_status (*read)(void *engine, const factum_read_request *request, bool follow,
                           struct fct_reader **reader, factum_error *err);
-    factum_status (*event)(void *engine, uint64_t position, factum_event *event,
-                           factum_error *err);
+    factum_status (*event)(void *engine, uint64_t position, factum_event *event, factum_error *err);
     factum_status (*stream)(void *engine, factum_slice stream, factum_stream_info *info,
                             factum_error *err);
     factum_status (*list)(void *engine, factum_list_kind kind, struct fct_lister **lister,
                           factum_error *err);
     uint64_t (*end)(void *engine);
-    /* Returns OK when end() > |position|, TIMEOUT, or CANCELLED when *stop is not 0 (|stop| may be NULL;
-     * who sets it calls wake). */
+    /* Returns OK when end() > |position|, TIMEOUT, or CANCELLED when *stop is not 0 (|stop| may be
+     * NULL; who sets it calls wake). */
     factum_status (*wait)(void *engine, uint64_t position, int64_t timeout_ms,
                           _Atomic uint32_t *stop, factum_error *err);
     void (*wake)(void *engine); /* lets all waiters look at their |stop| again */
@@ -116,23 +117,23 @@ FCT_MUST_USE factum_status fct_engine_stream(struct fct_engine *engine, factum_s
 /* metadata_set, delete and tombstone are appends; see store.h. */
 FCT_MUST_USE factum_status fct_engine_metadata_set(struct fct_engine *engine, factum_slice stream,
                                                    factum_expected expected, factum_slice json,
-                                                   factum_append_result *result,
-                                                   factum_error *err);
+                                                   factum_append_result *result, factum_error *err);
 FCT_MUST_USE factum_status fct_engine_delete(struct fct_engine *engine, factum_slice stream,
-                                             factum_expected expected,
-                                             factum_append_result *result, factum_error *err);
+                                             factum_expected expected, factum_append_result *result,
+                                             factum_error *err);
 FCT_MUST_USE factum_status fct_engine_tombstone(struct fct_engine *engine, factum_slice stream,
                                                 factum_expected expected,
                                                 factum_append_result *result, factum_error *err);
 
-/* ---- shared by engines -------------------------------------------------------------------------- */
+/* ---- shared by engines --------------------------------------------------------------------------
+ */
 
-#define FCT_TYPE_METADATA "$metadata"       /* event type in "$$<stream>" */
-#define FCT_TYPE_TOMBSTONE "$streamDeleted" /* the last event of a tombstoned stream */
+#define FCT_TYPE_METADATA "$metadata"                 /* event type in "$$<stream>" */
+#define FCT_TYPE_TOMBSTONE "$streamDeleted"           /* the last event of a tombstoned stream */
 #define FCT_SOFT_DELETED UINT64_C(0x7fffffffffffffff) /* the $tb of a soft-deleted stream */
 
-/* What stream metadata says; zeros: nothing. Text that is no JSON object says nothing; a member that is no
- * whole number above 0 is ignored. */
+/* What stream metadata says; zeros: nothing. Text that is no JSON object says nothing; a member
+ * that is no whole number above 0 is ignored. */
 struct fct_stream_metadata {
     uint64_t max_count;
     uint64_t max_age; /* seconds */
@@ -141,12 +142,12 @@ struct fct_stream_metadata {
 };
 void fct_stream_metadata_parse(factum_slice json, struct fct_stream_metadata *metadata);
 
-/* The part of a stream's name before its first '-'; empty (no category) if there is no '-' or nothing
- * before it. System streams ('$') have none. */
+/* The part of a stream's name before its first '-'; empty (no category) if there is no '-' or
+ * nothing before it. System streams ('$') have none. */
 factum_slice fct_category(factum_slice stream);
 
-/* "$correlationId" in metadata, as unescaped text in |buffer|; empty if there is none or it is no text of
- * 1 to FACTUM_NAME_SIZE_MAX bytes. */
+/* "$correlationId" in metadata, as unescaped text in |buffer|; empty if there is none or it is no
+ * text of 1 to FACTUM_NAME_SIZE_MAX bytes. */
 factum_slice fct_correlation_id(factum_slice metadata, char buffer[FACTUM_NAME_SIZE_MAX]);
 
 /* What "the same content" means for idempotency keys (store.h). */
@@ -156,14 +157,14 @@ struct fct_hash128 fct_append_content_hash(const factum_append_request *request)
 bool fct_condition_fits(const factum_append_condition *condition, factum_slice type,
                         const factum_slice *tags, size_t tag_count);
 
-/* The text of a refusal, the same for all engines: "stream order-42 is at revision 3, not 2: read it again
- * and retry". Fills |result| too (may be NULL). */
+/* The text of a refusal, the same for all engines: "stream order-42 is at revision 3, not 2: read
+ * it again and retry". Fills |result| too (may be NULL). */
 factum_status fct_refuse_revision(factum_error *err, factum_append_result *result,
                                   size_t refused_index, const factum_expectation *expectation,
                                   factum_stream_state actual_state, uint64_t actual_revision);
 
-/* Whether |expected| holds for a stream in this state (not tombstoned); metastream_exists: a stream that
- * has metadata but no events counts as existing. */
+/* Whether |expected| holds for a stream in this state (not tombstoned); metastream_exists: a stream
+ * that has metadata but no events counts as existing. */
 bool fct_expected_holds(factum_expected expected, factum_stream_state state, uint64_t revision,
                         bool metastream_exists);
 

@@ -1,7 +1,8 @@
 /* memory.c - see memory.h. Layer: engine.
  *
- * Events lie in one array in the order of their positions; everything is found by walking over it. Written to be
- * obviously right, not fast: the conformance suite holds the other engines against it.
+ * Events lie in one array in the order of their positions; everything is found by walking over it.
+ * Written to be obviously right, not fast: the conformance suite holds the other engines against
+ * it.
  */
 #include "engine/memory.h"
 
@@ -14,37 +15,10 @@
 #include "core/error.h"
 #include "core/random.h"
 #include "core/slice.h"
-#include "os/thread.h"
+#include "engine/memory_int.h"
 
 #define POSITION_FIRST UINT64_C(64)
 #define POSITION_STEP UINT64_C(8)
-
-struct stored {
-    factum_event event; /* slices and tags point into the same block */
-    factum_slice tags[];
-};
-
-struct stored_key {
-    struct fct_hash128 content;
-    size_t first; /* index of the commit's first event */
-    size_t count;
-    size_t len;
-    uint8_t name[FACTUM_NAME_SIZE_MAX];
-};
-
-struct memory {
-    const struct fct_mem *mem;
-    const struct fct_os *os;
-    struct fct_mutex lock;
-    struct stored **events;
-    size_t count, capacity;
-    struct stored_key **keys;
-    size_t key_count, key_capacity;
-    int64_t created_last;
-    _Atomic uint64_t end;
-    _Atomic uint32_t news;
-    struct fct_random random;
-};
 
 static bool reserve(const struct fct_mem *mem, void *items, size_t *capacity, size_t count,
                     size_t item_size)
@@ -65,28 +39,20 @@ static bool reserve(const struct fct_mem *mem, void *items, size_t *capacity, si
     return grown != NULL;
 }
 
-/* ---- how a stream stands ---------------------------------------------------------------------- */
+/* ---- how a stream stands ----------------------------------------------------------------------
+ */
 
-struct standing {
-    factum_stream_state state;
-    uint64_t last_revision;
-    uint64_t last_position;
-    bool has_metadata;
-    uint64_t metadata_revision;
-    struct fct_stream_metadata metadata;
-};
-
-static bool is_metastream(factum_slice stream)
+bool fct_memory_is_metastream(factum_slice stream)
 {
     return stream.len > 2 && stream.ptr[0] == '$' && stream.ptr[1] == '$';
 }
 
 static bool is_metastream_of(factum_slice meta, factum_slice stream)
 {
-    return is_metastream(meta) && fct_slice_equal(fct_slice_from(meta, 2), stream);
+    return fct_memory_is_metastream(meta) && fct_slice_equal(fct_slice_from(meta, 2), stream);
 }
 
-static struct standing stand(const struct memory *memory, factum_slice stream)
+struct standing fct_memory_stand(const struct memory *memory, factum_slice stream)
 {
     struct standing standing = {.state = FACTUM_STREAM_ABSENT};
     bool present = false;
@@ -106,12 +72,12 @@ static struct standing stand(const struct memory *memory, factum_slice stream)
             fct_stream_metadata_parse(event->data, &standing.metadata);
         }
     }
-    if (is_metastream(stream)) {
+    if (fct_memory_is_metastream(stream)) {
         standing.metadata.max_count = 1;
     }
     if (present) {
-        standing.state = standing.metadata.soft_deleted ? FACTUM_STREAM_SOFT_DELETED
-                                                        : FACTUM_STREAM_PRESENT;
+        standing.state =
+            standing.metadata.soft_deleted ? FACTUM_STREAM_SOFT_DELETED : FACTUM_STREAM_PRESENT;
     }
     if (tombstoned) {
         standing.state = FACTUM_STREAM_TOMBSTONED;
@@ -131,7 +97,7 @@ static const factum_event *find_event(const struct memory *memory, factum_slice 
     return NULL;
 }
 
-/* ---- judging an append --------------------------------------------------------------------------- */
+/* ---- judging an append ----------------------------------------------------------------------- */
 
 enum verdict {
     HOLDS,
@@ -188,14 +154,14 @@ static bool find_id(const struct memory *memory, factum_slice stream, factum_uui
 static enum verdict judge(const struct memory *memory, const factum_append_request *request,
                           const factum_expectation *expectation, bool made_ids, uint64_t *repeat)
 {
-    struct standing standing = stand(memory, expectation->stream);
+    struct standing standing = fct_memory_stand(memory, expectation->stream);
     const factum_new_event *first = first_event(request, expectation->stream);
     factum_expected expected = expectation->expected;
     if (standing.state == FACTUM_STREAM_TOMBSTONED) {
         return first == NULL && expected.kind <= FACTUM_EXPECTED_NO_STREAM ? HOLDS : REFUSED;
     }
-    bool holds = fct_expected_holds(expected, standing.state, standing.last_revision,
-                                    standing.has_metadata);
+    bool holds =
+        fct_expected_holds(expected, standing.state, standing.last_revision, standing.has_metadata);
     if (first == NULL || made_ids) {
         return holds ? HOLDS : REFUSED;
     }
@@ -221,7 +187,7 @@ static enum verdict judge(const struct memory *memory, const factum_append_reque
 static factum_status refuse(const struct memory *memory, const factum_append_request *request,
                             size_t index, factum_append_result *result, factum_error *err)
 {
-    struct standing standing = stand(memory, request->expectations[index].stream);
+    struct standing standing = fct_memory_stand(memory, request->expectations[index].stream);
     return fct_refuse_revision(err, result, index, &request->expectations[index], standing.state,
                                standing.last_revision);
 }
@@ -230,10 +196,8 @@ static factum_status check_mapping(const factum_append_request *request, factum_
 {
     for (size_t i = 0; i < request->expectation_count; i++) {
         for (size_t j = 0; j < i; j++) {
-            if (fct_slice_equal(request->expectations[i].stream,
-                                request->expectations[j].stream)) {
-                return fct_fail(err, FACTUM_INVALID,
-                                "stream %.*s has two expectations: state one",
+            if (fct_slice_equal(request->expectations[i].stream, request->expectations[j].stream)) {
+                return fct_fail(err, FACTUM_INVALID, "stream %.*s has two expectations: state one",
                                 FCT_FMT(request->expectations[i].stream));
             }
         }
@@ -272,8 +236,7 @@ static void recognise(const struct memory *memory, const factum_append_request *
 {
     for (size_t i = 0; i < request->event_count; i++) {
         uint64_t revision = 0;
-        bool found =
-            find_id(memory, request->events[i].stream, request->events[i].id, &revision);
+        bool found = find_id(memory, request->events[i].stream, request->events[i].id, &revision);
         FCT_ASSERT(found);
         note_result(find_event(memory, request->events[i].stream, revision), i, result, revisions);
     }
@@ -291,8 +254,7 @@ static factum_status judge_all(const struct memory *memory, const factum_append_
     for (size_t i = 0; i < request->expectation_count; i++) {
         uint64_t repeat = 0;
         bool written = first_event(request, request->expectations[i].stream) != NULL;
-        enum verdict verdict =
-            judge(memory, request, &request->expectations[i], made_ids, &repeat);
+        enum verdict verdict = judge(memory, request, &request->expectations[i], made_ids, &repeat);
         if (verdict == REFUSED && written) {
             return refuse(memory, request, i, result, err);
         }
@@ -333,8 +295,7 @@ static factum_status judge_condition(const struct memory *memory,
 }
 
 static factum_status judge_key(const struct memory *memory, const factum_append_request *request,
-                               factum_append_result *result, uint64_t *revisions,
-                               factum_error *err)
+                               factum_append_result *result, uint64_t *revisions, factum_error *err)
 {
     struct fct_hash128 content = fct_append_content_hash(request);
     for (size_t i = 0; i < memory->key_count; i++) {
@@ -356,7 +317,7 @@ static factum_status judge_key(const struct memory *memory, const factum_append_
     return FACTUM_OK;
 }
 
-/* ---- writing ---------------------------------------------------------------------------------------- */
+/* ---- writing --------------------------------------------------------------------------------- */
 
 static factum_slice put(uint8_t **to, factum_slice bytes)
 {
@@ -381,7 +342,7 @@ static struct stored *store_event(struct memory *memory, const factum_new_event 
     }
     uint8_t *to = (uint8_t *)(void *)&stored->tags[event->tag_count];
     bool tombstone = fct_slice_equal(event->type, FCT_SLICE(FCT_TYPE_TOMBSTONE));
-    struct standing standing = stand(memory, event->stream);
+    struct standing standing = fct_memory_stand(memory, event->stream);
     bool fresh = standing.state == FACTUM_STREAM_ABSENT;
     stored->event = (factum_event){
         .stream = put(&to, event->stream),
@@ -394,7 +355,9 @@ static struct stored *store_event(struct memory *memory, const factum_new_event 
         .tags = stored->tags,
         .tag_count = event->tag_count,
         .id = event->id,
-        .revision = tombstone ? FACTUM_REVISION_TOMBSTONE : fresh ? 0 : standing.last_revision + 1,
+        .revision = tombstone ? FACTUM_REVISION_TOMBSTONE
+                    : fresh   ? 0
+                              : standing.last_revision + 1,
         .position = atomic_load(&memory->end),
         .created = memory->created_last,
         .time = event->has_time ? event->time : memory->created_last,
@@ -413,7 +376,7 @@ static bool revive(struct memory *memory, const factum_append_request *request)
 {
     for (size_t i = 0; i < request->expectation_count; i++) {
         factum_slice stream = request->expectations[i].stream;
-        struct standing standing = stand(memory, stream);
+        struct standing standing = fct_memory_stand(memory, stream);
         bool own = false;
         for (size_t j = 0; j < request->event_count; j++) {
             own = own || is_metastream_of(request->events[j].stream, stream);
@@ -425,8 +388,7 @@ static bool revive(struct memory *memory, const factum_append_request *request)
         char name[FACTUM_NAME_SIZE_MAX + 2] = "$$";
         char json[48];
         memcpy(name + 2, stream.ptr, stream.len);
-        int len =
-            snprintf(json, sizeof json, "{\"$tb\":%" PRIu64 "}", standing.last_revision + 1);
+        int len = snprintf(json, sizeof json, "{\"$tb\":%" PRIu64 "}", standing.last_revision + 1);
         uint64_t id[2] = {fct_random_next(&memory->random), fct_random_next(&memory->random)};
         factum_new_event event = {
             .stream = fct_slice(name, stream.len + 2),
@@ -450,18 +412,17 @@ static void take_back(struct memory *memory, size_t count, uint64_t end)
 }
 
 static factum_status write_all(struct memory *memory, const factum_append_request *request,
-                               factum_append_result *result, uint64_t *revisions,
-                               factum_error *err)
+                               factum_append_result *result, uint64_t *revisions, factum_error *err)
 {
     size_t before = memory->count;
     uint64_t end = atomic_load(&memory->end);
     struct stored_key *key = NULL;
     bool keyed = request->idempotency_key.len > 0;
-    bool good = reserve(memory->mem, &memory->events, &memory->capacity,
-                        before + request->event_count + request->expectation_count,
-                        sizeof(void *)) &&
-                reserve(memory->mem, &memory->keys, &memory->key_capacity, memory->key_count + 1,
-                        sizeof(void *));
+    bool good =
+        reserve(memory->mem, &memory->events, &memory->capacity,
+                before + request->event_count + request->expectation_count, sizeof(void *)) &&
+        reserve(memory->mem, &memory->keys, &memory->key_capacity, memory->key_count + 1,
+                sizeof(void *));
     if (good && keyed) {
         key = fct_mem_zalloc(memory->mem, 1, sizeof *key);
         good = key != NULL;
@@ -495,8 +456,8 @@ static factum_status write_all(struct memory *memory, const factum_append_reques
 }
 
 static factum_status append_locked(struct memory *memory, const factum_append_request *request,
-                                   bool made_ids, factum_append_result *result,
-                                   uint64_t *revisions, factum_error *err)
+                                   bool made_ids, factum_append_result *result, uint64_t *revisions,
+                                   factum_error *err)
 {
     factum_status status = FACTUM_OK;
     result->durability = FACTUM_DURABILITY_OS;
@@ -547,249 +508,6 @@ static factum_status memory_submit(void *self, factum_append_op *op, bool made_i
                     "a store in memory has no threads to call back from: use factum_append");
 }
 
-/* ---- reading -------------------------------------------------------------------------------------------- */
-
-struct reader {
-    struct fct_reader base;
-    struct memory *memory;
-    factum_read_request request;
-    bool follow;
-    size_t at;       /* index of the next event; backwards: one above it */
-    size_t end;      /* index */
-    uint64_t given;
-    uint64_t ordinal; /* of the next event that fits the source */
-    uint64_t revision_min;
-    int64_t created_min;
-    char name[FACTUM_NAME_SIZE_MAX + 2];
-};
-
-static bool in_source(const struct reader *reader, const factum_event *event)
-{
-    factum_slice name = reader->request.name;
-    char buffer[FACTUM_NAME_SIZE_MAX];
-    switch (reader->request.source) {
-    case FACTUM_SOURCE_ALL:
-        return true;
-    case FACTUM_SOURCE_STREAM:
-        return fct_slice_equal(event->stream, name);
-    case FACTUM_SOURCE_CATEGORY:
-        return fct_slice_equal(fct_category(event->stream), name);
-    case FACTUM_SOURCE_TYPE:
-        return fct_slice_equal(event->type, name);
-    case FACTUM_SOURCE_CORRELATION:
-        return fct_slice_equal(fct_correlation_id(event->metadata, buffer), name);
-    case FACTUM_SOURCE_TAG:
-        for (size_t i = 0; i < event->tag_count; i++) {
-            if (fct_slice_equal(event->tags[i], name)) {
-                return true;
-            }
-        }
-        break;
-    }
-    return false;
-}
-
-static factum_status apply_metadata(struct reader *reader, factum_error *err)
-{
-    factum_slice stream = reader->request.name;
-    struct standing standing = stand(reader->memory, stream);
-    bool gone = standing.state == FACTUM_STREAM_ABSENT ||
-                standing.state == FACTUM_STREAM_SOFT_DELETED;
-    if (!reader->follow && standing.state == FACTUM_STREAM_TOMBSTONED) {
-        return fct_fail(err, FACTUM_STREAM_DELETED, "stream %.*s is deleted for ever",
-                        FCT_FMT(stream));
-    }
-    if (!reader->follow && gone) {
-        return fct_fail(err, FACTUM_STREAM_NOT_FOUND, "no stream %.*s%s", FCT_FMT(stream),
-                        standing.state == FACTUM_STREAM_ABSENT ? "" : ": it was deleted");
-    }
-    const struct fct_stream_metadata *metadata = &standing.metadata;
-    uint64_t kept = metadata->max_count;
-    reader->revision_min = metadata->truncate_before;
-    if (kept > 0 && standing.last_revision + 1 > kept &&
-        standing.last_revision + 1 - kept > reader->revision_min) {
-        reader->revision_min = standing.last_revision + 1 - kept;
-    }
-    if (standing.state == FACTUM_STREAM_ABSENT) {
-        reader->revision_min = 0;
-    }
-    if (standing.state == FACTUM_STREAM_SOFT_DELETED) {
-        reader->revision_min = standing.last_revision + 1;
-    }
-    if (metadata->max_age > 0 && metadata->max_age < UINT64_C(9000000000)) {
-        reader->created_min = fct_os_time(reader->memory->os) -
-                              (int64_t)(metadata->max_age * UINT64_C(1000000000));
-    }
-    return FACTUM_OK;
-}
-
-/* Is |event|, whose ordinal is |ordinal|, before the place where a forward read begins? */
-static bool before_start(const struct reader *reader, const factum_event *event, uint64_t ordinal)
-{
-    const factum_read_request *request = &reader->request;
-    bool stream = request->source == FACTUM_SOURCE_STREAM;
-    switch (request->from) {
-    case FACTUM_FROM_START:
-        return false;
-    case FACTUM_FROM_END:
-        return true;
-    case FACTUM_FROM_REVISION:
-        return (stream ? event->revision : ordinal) < request->from_value;
-    case FACTUM_FROM_POSITION:
-        return event->position < request->from_value;
-    }
-    return false;
-}
-
-/* And is it beyond the place where a backward read begins? */
-static bool beyond_start(const struct reader *reader, const factum_event *event, uint64_t ordinal)
-{
-    const factum_read_request *request = &reader->request;
-    bool stream = request->source == FACTUM_SOURCE_STREAM;
-    if (request->from == FACTUM_FROM_REVISION) {
-        return (stream ? event->revision : ordinal) > request->from_value;
-    }
-    return request->from == FACTUM_FROM_POSITION && event->position > request->from_value;
-}
-
-static bool within_bounds(const struct reader *reader, const factum_event *event, uint64_t ordinal)
-{
-    const factum_read_request *request = &reader->request;
-    bool stream = request->source == FACTUM_SOURCE_STREAM;
-    bool system = event->stream.ptr[0] == '$' || event->revision == FACTUM_REVISION_TOMBSTONE;
-    return !(request->until_created_set && event->created > request->until_created) &&
-           !(request->until_position_set && event->position > request->until_position) &&
-           !(request->until_revision_set &&
-             (stream ? event->revision : ordinal) > request->until_revision) &&
-           !(request->until_time_set && event->time > request->until_time) &&
-           !(stream && event->revision < reader->revision_min) &&
-           !(stream && event->created < reader->created_min) && !(request->skip_system && system);
-}
-
-static uint64_t ordinal_of(const struct reader *reader, size_t index)
-{
-    uint64_t ordinal = 0;
-    for (size_t i = 0; i < index; i++) {
-        ordinal += in_source(reader, &reader->memory->events[i]->event) ? 1 : 0;
-    }
-    return ordinal;
-}
-
-static factum_status give(struct reader *reader, size_t index, factum_event *event)
-{
-    *event = reader->memory->events[index]->event;
-    event->ordinal = 0;
-    if (reader->request.source == FACTUM_SOURCE_STREAM) {
-        event->ordinal = event->revision;
-    } else if (reader->request.source != FACTUM_SOURCE_ALL) {
-        event->ordinal = ordinal_of(reader, index);
-    }
-    reader->given++;
-    return FACTUM_OK;
-}
-
-static factum_status reader_next(struct fct_reader *base, factum_event *event, factum_error *err)
-{
-    struct reader *reader = (struct reader *)(void *)base;
-    struct memory *memory = reader->memory;
-    factum_status status = FACTUM_DONE;
-    (void)err;
-    if (reader->request.count_max > 0 && reader->given == reader->request.count_max) {
-        return FACTUM_DONE;
-    }
-    fct_mutex_lock(&memory->lock);
-    bool backwards = reader->request.backwards;
-    while (status == FACTUM_DONE && (backwards ? reader->at > 0 : reader->at < reader->end)) {
-        size_t index = backwards ? --reader->at : reader->at++;
-        const factum_event *candidate = &memory->events[index]->event;
-        if (!in_source(reader, candidate)) {
-            continue;
-        }
-        uint64_t ordinal = ordinal_of(reader, index);
-        bool starts = backwards ? !beyond_start(reader, candidate, ordinal)
-                                : !before_start(reader, candidate, ordinal) || reader->follow;
-        if (starts && within_bounds(reader, candidate, ordinal)) {
-            status = give(reader, index, event);
-        }
-    }
-    fct_mutex_unlock(&memory->lock);
-    return status;
-}
-
-static factum_status reader_extend(struct fct_reader *base, uint64_t *end, factum_error *err)
-{
-    struct reader *reader = (struct reader *)(void *)base;
-    factum_status status = FACTUM_OK;
-    fct_mutex_lock(&reader->memory->lock);
-    reader->end = reader->memory->count;
-    *end = atomic_load(&reader->memory->end);
-    if (reader->request.source == FACTUM_SOURCE_STREAM) {
-        status = apply_metadata(reader, err);
-    }
-    fct_mutex_unlock(&reader->memory->lock);
-    return status;
-}
-
-static void reader_close(struct fct_reader *base)
-{
-    struct reader *reader = (struct reader *)(void *)base;
-    fct_mem_free(reader->memory->mem, reader);
-}
-
-static const struct fct_reader_ops reader_ops = {reader_next, reader_extend, reader_close};
-
-/* A follower stands at its start for good: later events are all after it. */
-static void stand_at_start(struct reader *reader)
-{
-    while (reader->at < reader->end) {
-        const factum_event *event = &reader->memory->events[reader->at]->event;
-        if (!before_start(reader, event, ordinal_of(reader, reader->at))) {
-            break;
-        }
-        reader->at++;
-    }
-}
-
-static factum_status memory_read(void *self, const factum_read_request *request, bool follow,
-                                 struct fct_reader **out, factum_error *err)
-{
-    struct memory *memory = self;
-    *out = NULL;
-    if (request->source == FACTUM_SOURCE_ALL && request->from == FACTUM_FROM_REVISION) {
-        return fct_fail(err, FACTUM_INVALID, "the whole log has positions, no revisions");
-    }
-    struct reader *reader = fct_mem_zalloc(memory->mem, 1, sizeof *reader);
-    if (reader == NULL) {
-        return fct_fail(err, FACTUM_NO_MEMORY, "read: out of memory");
-    }
-    reader->base.ops = &reader_ops;
-    reader->memory = memory;
-    reader->request = *request;
-    reader->follow = follow;
-    reader->created_min = INT64_MIN;
-    if (request->name.len > 0) {
-        memcpy(reader->name, request->name.ptr, request->name.len);
-    }
-    reader->request.name = fct_slice(reader->name, request->name.len);
-    factum_status status = FACTUM_OK;
-    fct_mutex_lock(&memory->lock);
-    reader->end = memory->count;
-    reader->at = request->backwards ? memory->count : 0;
-    if (request->source == FACTUM_SOURCE_STREAM) {
-        status = apply_metadata(reader, err);
-    }
-    if (status == FACTUM_OK && follow) {
-        stand_at_start(reader);
-    }
-    fct_mutex_unlock(&memory->lock);
-    if (status != FACTUM_OK) {
-        fct_mem_free(memory->mem, reader);
-        return status;
-    }
-    *out = &reader->base;
-    return FACTUM_OK;
-}
-
 static factum_status memory_event(void *self, uint64_t position, factum_event *event,
                                   factum_error *err)
 {
@@ -814,9 +532,9 @@ static factum_status memory_stream(void *self, factum_slice stream, factum_strea
     struct memory *memory = self;
     (void)err;
     fct_mutex_lock(&memory->lock);
-    struct standing standing = stand(memory, stream);
+    struct standing standing = fct_memory_stand(memory, stream);
     fct_mutex_unlock(&memory->lock);
-    bool meta = is_metastream(stream);
+    bool meta = fct_memory_is_metastream(stream);
     *info = (factum_stream_info){
         .state = standing.state,
         .last_position = standing.last_position,
@@ -838,118 +556,7 @@ static factum_status memory_stream(void *self, factum_slice stream, factum_strea
     return FACTUM_OK;
 }
 
-/* ---- lists ------------------------------------------------------------------------------------------------ */
-
-struct lister {
-    struct fct_lister base;
-    struct memory *memory;
-    factum_list_kind kind;
-    size_t at;
-    size_t tag;
-};
-
-static factum_slice name_of(const struct lister *lister, const factum_event *event, size_t tag)
-{
-    switch (lister->kind) {
-    case FACTUM_LIST_STREAMS:
-        return event->stream;
-    case FACTUM_LIST_CATEGORIES:
-        return fct_category(event->stream);
-    case FACTUM_LIST_TYPES:
-        return event->type;
-    case FACTUM_LIST_TAGS:
-        break;
-    }
-    return tag < event->tag_count ? event->tags[tag] : fct_slice(NULL, 0);
-}
-
-static bool has_name(const struct lister *lister, const factum_event *event, factum_slice name)
-{
-    size_t tags = lister->kind == FACTUM_LIST_TAGS ? event->tag_count : 1;
-    for (size_t i = 0; i < tags; i++) {
-        if (fct_slice_equal(name_of(lister, event, i), name)) {
-            return true;
-        }
-    }
-    return false;
-}
-
-/* Fills |entry| if this is the first event with the name. */
-static bool list_name(const struct lister *lister, size_t index, factum_slice name,
-                      factum_list_entry *entry)
-{
-    const struct memory *memory = lister->memory;
-    for (size_t i = 0; i < index; i++) {
-        if (has_name(lister, &memory->events[i]->event, name)) {
-            return false;
-        }
-    }
-    const factum_event *first = &memory->events[index]->event;
-    *entry = (factum_list_entry){
-        .name = name, .first_position = first->position, .first_created = first->created};
-    for (size_t i = index; i < memory->count; i++) {
-        const factum_event *event = &memory->events[i]->event;
-        if (has_name(lister, event, name)) {
-            entry->event_count++;
-            entry->last_position = event->position;
-            entry->last_created = event->created;
-        }
-    }
-    return true;
-}
-
-static factum_status lister_next(struct fct_lister *base, factum_list_entry *entry,
-                                 factum_error *err)
-{
-    struct lister *lister = (struct lister *)(void *)base;
-    struct memory *memory = lister->memory;
-    factum_status status = FACTUM_DONE;
-    (void)err;
-    fct_mutex_lock(&memory->lock);
-    while (status == FACTUM_DONE && lister->at < memory->count) {
-        const factum_event *event = &memory->events[lister->at]->event;
-        factum_slice name = name_of(lister, event, lister->tag);
-        size_t index = lister->at;
-        bool repeated = false;
-        for (size_t i = 0; i < lister->tag; i++) {
-            repeated = repeated || fct_slice_equal(name, event->tags[i]);
-        }
-        bool more = lister->kind == FACTUM_LIST_TAGS && lister->tag + 1 < event->tag_count;
-        lister->tag = more ? lister->tag + 1 : 0;
-        lister->at += more ? 0 : 1;
-        if (name.len > 0 && !repeated && list_name(lister, index, name, entry)) {
-            status = FACTUM_OK;
-        }
-    }
-    fct_mutex_unlock(&memory->lock);
-    return status;
-}
-
-static void lister_close(struct fct_lister *base)
-{
-    struct lister *lister = (struct lister *)(void *)base;
-    fct_mem_free(lister->memory->mem, lister);
-}
-
-static const struct fct_lister_ops lister_ops = {lister_next, lister_close};
-
-static factum_status memory_list(void *self, factum_list_kind kind, struct fct_lister **out,
-                                 factum_error *err)
-{
-    struct memory *memory = self;
-    *out = NULL;
-    struct lister *lister = fct_mem_zalloc(memory->mem, 1, sizeof *lister);
-    if (lister == NULL) {
-        return fct_fail(err, FACTUM_NO_MEMORY, "list: out of memory");
-    }
-    lister->base.ops = &lister_ops;
-    lister->memory = memory;
-    lister->kind = kind;
-    *out = &lister->base;
-    return FACTUM_OK;
-}
-
-/* ---- the rest ------------------------------------------------------------------------------------------------ */
+/* ---- the rest -------------------------------------------------------------------------------- */
 
 static uint64_t memory_end(void *self)
 {
@@ -1031,10 +638,10 @@ static const struct fct_engine_ops memory_ops = {
         FCT_ENGINE_ATOMIC_ACROSS_STREAMS | FCT_ENGINE_CONDITIONS | FCT_ENGINE_TOTAL_ORDER,
     .append = memory_append,
     .submit = memory_submit,
-    .read = memory_read,
+    .read = fct_memory_read,
     .event = memory_event,
     .stream = memory_stream,
-    .list = memory_list,
+    .list = fct_memory_list,
     .end = memory_end,
     .wait = memory_wait,
     .wake = memory_wake,

@@ -5,7 +5,8 @@
 
 #include "engine/engine.h"
 
-/* *engine is owned by the caller; engine->ops->close frees what it holds. Zero limits mean the defaults. */
+/* *engine is owned by the caller; engine->ops->close frees what it holds. Zero limits mean the
+ * defaults. */
 FCT_MUST_USE factum_status fct_engine_memory_open(struct fct_engine *engine,
                                                   const struct fct_mem *mem,
                                                   const struct fct_os *os,

@@ -1,11 +1,13 @@
-/* append.c - appends on their way to the group: sized in the caller's thread. Layer: engine_local. */
+/* append.c - appends on their way to the group: sized in the caller's thread. Layer: engine_local.
+ */
 #include "core/error.h"
 #include "core/slice.h"
 #include "engine_local/local_int.h"
 
 /* A record without text: header, trailer and the largest padding. */
 #define RECORD_OVERHEAD (FCT_RECORD_HEADER_SIZE + FCT_RECORD_TRAILER_SIZE + FCT_RECORD_ALIGN)
-#define METADATA_EVENT_SIZE (RECORD_OVERHEAD + 64) /* type and data of an automatic $metadata event */
+#define METADATA_EVENT_SIZE                                                                        \
+    (RECORD_OVERHEAD + 64) /* type and data of an automatic $metadata event */
 #define TIME_ITEM_SIZE 10
 #define TAG_ITEM_SIZE 11 /* beside the text */
 
@@ -47,15 +49,15 @@ static factum_status prepare(struct fct_local *local, const factum_append_reques
     case FCT_LOG_READ_ONLY:
         return fct_fail(err, FACTUM_READ_ONLY, "the store is open for reading only");
     case FCT_LOG_DAMAGED:
-        return fct_fail(err, FACTUM_CORRUPT, "the store is read-only because its log is damaged: %s",
+        return fct_fail(err, FACTUM_CORRUPT,
+                        "the store is read-only because its log is damaged: %s",
                         fct_log_state_reason(local->log));
     case FCT_LOG_FAILED:
         return fct_fail(err, FACTUM_FAILED, "close the store and open it again: %s",
                         fct_log_state_reason(local->log));
     }
-    factum_durability durability = append->durability == FACTUM_DURABILITY_DEFAULT
-                                       ? local->durability
-                                       : append->durability;
+    factum_durability durability =
+        append->durability == FACTUM_DURABILITY_DEFAULT ? local->durability : append->durability;
     request->append = append;
     request->task = FCT_TASK_APPEND;
     request->sync = durability == FACTUM_DURABILITY_SYNC;
@@ -64,8 +66,7 @@ static factum_status prepare(struct fct_local *local, const factum_append_reques
 }
 
 factum_status fct_local_append(void *self, const factum_append_request *append, bool made_ids,
-                               factum_append_result *result, uint64_t *revisions,
-                               factum_error *err)
+                               factum_append_result *result, uint64_t *revisions, factum_error *err)
 {
     struct fct_local *local = self;
     struct fct_group_request request = {.append = NULL};

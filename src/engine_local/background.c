@@ -1,8 +1,8 @@
-/* background.c - the thread that asks for an idle marker when the store has come to rest (rule R8), and
- * for a sync when `os` commits have waited long enough. Layer: engine_local.
+/* background.c - the thread that asks for an idle marker when the store has come to rest (rule R8),
+ * and for a sync when `os` commits have waited long enough. Layer: engine_local.
  *
- * It does no work of its own: it joins the group like any caller. While nothing is to be done it sleeps for
- * ever; the leader wakes it after the first batch that wants a marker.
+ * It does no work of its own: it joins the group like any caller. While nothing is to be done it
+ * sleeps for ever; the leader wakes it after the first batch that wants a marker.
  */
 #include "engine_local/local_int.h"
 

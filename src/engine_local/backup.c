@@ -1,10 +1,12 @@
 /* backup.c - copies of the log that prove themselves, and stores made of them. Layer: engine_local.
  *
- * A backup is a directory: the segment files, up to the position that was visible when it began, and, written
- * last, factum-backup.json:
- *   {"format":1,"store_id":"...","end_position":N,"files":[{"name":"...","size":N,"sha256":"..."},...]}
- * Segments that are sealed and that an earlier manifest in the directory names are not copied again. The index
- * is not copied: it is made anew. Restoring checks every file before the store appears.
+ * A backup is a directory: the segment files, up to the position that was visible when it began,
+ * and, written last, factum-backup.json:
+ *   {"format":1,"store_id":"...","end_position":N,
+ *    "files":[{"name":"...","size":N,"sha256":"..."},...]}
+ * Segments that are sealed and that an earlier manifest in the directory names are not copied
+ * again. The index is not copied: it is made anew. Restoring checks every file before the store
+ * appears.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -64,9 +66,8 @@ static factum_status copy_file(struct copier *copier, const char *from, const ch
         status = fct_file_read(source, done, copier->buffer, part, err);
         if (status == FACTUM_OK) {
             fct_sha256_add(&sha, copier->buffer, part);
-            status = target == NULL
-                         ? FACTUM_OK
-                         : fct_file_write(target, done, copier->buffer, part, err);
+            status = target == NULL ? FACTUM_OK
+                                    : fct_file_write(target, done, copier->buffer, part, err);
         }
         done += part;
         copier->report->copied_bytes += part;
@@ -83,7 +84,7 @@ static factum_status copy_file(struct copier *copier, const char *from, const ch
     return status == FACTUM_OK ? closed : status;
 }
 
-/* ---- the manifest -------------------------------------------------------------------------------- */
+/* ---- the manifest ---------------------------------------------------------------------------- */
 
 struct manifest {
     struct fct_buf text;
@@ -198,7 +199,7 @@ static bool already_there(const struct manifest *manifest, bool valid,
     return false;
 }
 
-/* ---- backing up --------------------------------------------------------------------------------------- */
+/* ---- backing up ------------------------------------------------------------------------------ */
 
 static factum_status add_segment(struct fct_local *local, struct copier *copier,
                                  const struct manifest *earlier, bool earlier_valid,
@@ -223,20 +224,19 @@ static factum_status add_segment(struct fct_local *local, struct copier *copier,
     copier->report->files++;
     copier->report->bytes += info->size;
     if (status == FACTUM_OK) {
-        status = fct_buf_printf(text, "%s\n{\"name\":\"%s\",\"size\":%" PRIu64 ",\"sha256\":\"%s\"}",
-                                copier->report->files == 1 ? "" : ",", info->name, info->size,
-                                sha256);
+        status =
+            fct_buf_printf(text, "%s\n{\"name\":\"%s\",\"size\":%" PRIu64 ",\"sha256\":\"%s\"}",
+                           copier->report->files == 1 ? "" : ",", info->name, info->size, sha256);
     }
     return status;
 }
 
-static factum_status backup_segments(struct fct_local *local, struct copier *copier,
-                                     const char *to, uint64_t end, factum_error *err)
+static factum_status backup_segments(struct fct_local *local, struct copier *copier, const char *to,
+                                     uint64_t end, factum_error *err)
 {
     char id[FACTUM_UUID_TEXT_SIZE];
     struct manifest earlier = {.end_position = 0};
-    bool earlier_valid =
-        manifest_read(&earlier, local->os, local->mem, to, NULL) == FACTUM_OK;
+    bool earlier_valid = manifest_read(&earlier, local->os, local->mem, to, NULL) == FACTUM_OK;
     struct fct_buf text;
     fct_buf_init(&text, local->mem, MANIFEST_SIZE_MAX);
     factum_uuid_format(fct_log_store_id(local->log), id);
@@ -272,8 +272,8 @@ static factum_status backup_segments(struct fct_local *local, struct copier *cop
 }
 
 factum_status fct_engine_local_backup(struct fct_engine *engine, const char *to,
-                                      const factum_progress *progress,
-                                      factum_backup_report *report, factum_error *err)
+                                      const factum_progress *progress, factum_backup_report *report,
+                                      factum_error *err)
 {
     struct fct_local *local = engine->self;
     *report = (factum_backup_report){.end_position = atomic_load(&local->published)};
@@ -296,7 +296,7 @@ factum_status fct_engine_local_backup(struct fct_engine *engine, const char *to,
     return status;
 }
 
-/* ---- restoring ------------------------------------------------------------------------------------------ */
+/* ---- restoring ------------------------------------------------------------------------------- */
 
 static factum_status note_any(void *data, const char *name)
 {
@@ -345,9 +345,9 @@ static factum_status each_file(struct copier *copier, const struct manifest *man
             return fct_fail(err, FACTUM_CORRUPT, "%s is missing from the backup", file.name);
         }
         if (status == FACTUM_OK && strcmp(sha256, file.sha256) != 0) {
-            status = fct_fail(err, FACTUM_CORRUPT,
-                              "%s of the backup is damaged: its hash is not the manifest's",
-                              file.name);
+            status =
+                fct_fail(err, FACTUM_CORRUPT,
+                         "%s of the backup is damaged: its hash is not the manifest's", file.name);
         }
         if (status != FACTUM_OK) {
             return status;

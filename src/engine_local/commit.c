@@ -1,10 +1,11 @@
 /* commit.c - see commit.h. Layer: engine_local.
  *
- * Happy path of a group: requests are taken in batches (begin_batch makes all room that they may need, so
- * that nothing can fail between the first record and the sync); each is decided; what is new is encoded and
- * its heads are staged; finish_batch writes and syncs, then indexes, keeps the heads and publishes.
- * Failure modes: no room (NO_SPACE, NO_MEMORY): the whole batch is refused, nothing was written. The write or
- * the sync fails: UNKNOWN_OUTCOME for what was in the batch, and the log refuses everything from then on.
+ * Happy path of a group: requests are taken in batches (begin_batch makes all room that they may
+ * need, so that nothing can fail between the first record and the sync); each is decided; what is
+ * new is encoded and its heads are staged; finish_batch writes and syncs, then indexes, keeps the
+ * heads and publishes. Failure modes: no room (NO_SPACE, NO_MEMORY): the whole batch is refused,
+ * nothing was written. The write or the sync fails: UNKNOWN_OUTCOME for what was in the batch, and
+ * the log refuses everything from then on.
  */
 #include "engine_local/commit.h"
 
@@ -111,7 +112,8 @@ static factum_status begin_batch(struct fct_local *local, const struct batch *ba
     return status;
 }
 
-/* ---- encoding ---------------------------------------------------------------------------------- */
+/* ---- encoding ----------------------------------------------------------------------------------
+ */
 
 /* Adds one event to the batch, its postings to the entries, and what it changes to the heads. */
 static uint64_t add_event(struct fct_local *local, struct fct_staged_slot *slot,
@@ -134,8 +136,8 @@ static uint64_t add_event(struct fct_local *local, struct fct_staged_slot *slot,
     uint64_t position = fct_log_add(local->log, record, tags, tag_count, size);
     slot->head.last_position = position;
     slot->changed = true;
-    scratch->entry_count += fct_local_entries(local, record, tags, tag_count,
-                                              scratch->entries + scratch->entry_count);
+    scratch->entry_count +=
+        fct_local_entries(local, record, tags, tag_count, scratch->entries + scratch->entry_count);
     FCT_ASSERT(scratch->entry_count <= scratch->entry_capacity);
     if (local->recent.filled) {
         fct_recent_ids_add(&local->recent, record->id, position);
@@ -146,8 +148,7 @@ static uint64_t add_event(struct fct_local *local, struct fct_staged_slot *slot,
 /* An event was added to "$$<target>": what does it say of the target? */
 static void note_metadata(struct fct_local *local, factum_slice target, factum_slice json)
 {
-    uint32_t number =
-        fct_staged_find(&local->staged, fct_hash128(target, local->scratch.seed));
+    uint32_t number = fct_staged_find(&local->staged, fct_hash128(target, local->scratch.seed));
     FCT_ASSERT(number != FCT_STAGED_NONE); /* decide.c staged it */
     struct fct_head *head = &local->staged.slots[number].head;
     struct fct_stream_metadata metadata;
@@ -170,7 +171,8 @@ static bool writes_to(const factum_append_request *append, factum_slice stream)
     return false;
 }
 
-/* A deleted stream is written to: its metadata says from now on that it begins after its old events. */
+/* A deleted stream is written to: its metadata says from now on that it begins after its old
+ * events. */
 static void revive(struct fct_local *local, const struct fct_group_request *request,
                    struct fct_staged_slot *slot, uint8_t *flags)
 {
@@ -194,8 +196,7 @@ static void revive(struct fct_local *local, const struct fct_group_request *requ
                                          (uint64_t)local->scratch.created};
     uint64_t id[2] = {fct_random_next(&random), fct_random_next(&random)};
     memcpy(record.id.bytes, id, sizeof id);
-    uint32_t number =
-        fct_staged_find(&local->staged, fct_hash128(metastream, local->scratch.seed));
+    uint32_t number = fct_staged_find(&local->staged, fct_hash128(metastream, local->scratch.seed));
     FCT_ASSERT(number != FCT_STAGED_NONE); /* decide.c staged it */
     (void)add_event(local, &local->staged.slots[number], &record, NULL, 0);
     note_metadata(local, stream, record.data);
@@ -214,8 +215,7 @@ static void add_key(struct fct_local *local, const struct fct_group_request *req
     (void)fct_log_add(local->log, &record, NULL, 0, fct_record_size(&record, NULL, 0));
     size_t count =
         fct_local_entries(local, &record, NULL, 0, scratch->entries + scratch->entry_count);
-    scratch->keys[scratch->key_count++].hash =
-        scratch->entries[scratch->entry_count].key.hash;
+    scratch->keys[scratch->key_count++].hash = scratch->entries[scratch->entry_count].key.hash;
     scratch->entry_count += count;
 }
 
@@ -225,8 +225,7 @@ static void encode(struct fct_local *local, struct fct_group_request *request)
     factum_append_result *result = &request->result;
     uint8_t flags = FCT_RECORD_FIRST;
     for (size_t i = 0; i < append->event_count; i++) {
-        struct fct_staged_slot *slot =
-            &local->staged.slots[local->scratch.event_slots[i]];
+        struct fct_staged_slot *slot = &local->staged.slots[local->scratch.event_slots[i]];
         if ((slot->head.flags & FCT_HEAD_SOFT_DELETED) != 0 && slot->first_event == i) {
             revive(local, request, slot, &flags);
         }
@@ -249,8 +248,7 @@ static void encode(struct fct_local *local, struct fct_group_request *request)
             .flags = flags,
         };
         flags = 0;
-        struct fct_staged_slot *slot =
-            &local->staged.slots[local->scratch.event_slots[i]];
+        struct fct_staged_slot *slot = &local->staged.slots[local->scratch.event_slots[i]];
         result->position = add_event(local, slot, &record, event->tags, event->tag_count);
         result->revision = record.revision;
         if (i == 0) {
@@ -268,7 +266,7 @@ static void encode(struct fct_local *local, struct fct_group_request *request)
     local->scratch.accepted[local->scratch.accepted_count++] = request;
 }
 
-/* ---- the end of a batch ----------------------------------------------------------------------------- */
+/* ---- the end of a batch ---------------------------------------------------------------------- */
 
 static void keep_heads(struct fct_local *local)
 {

@@ -1,7 +1,9 @@
-/* commit.h - the work of a group: decide each append, write the batch, index it. Layer: engine_local.
+/* commit.h - the work of a group: decide each append, write the batch, index it. Layer:
+ * engine_local.
  *
- * Runs in the leader's thread only. decide.c judges (expectations, repeated ids, keys, conditions) and
- * changes nothing but the staged table; commit.c encodes what was accepted and finishes the batch.
+ * Runs in the leader's thread only. decide.c judges (expectations, repeated ids, keys, conditions)
+ * and changes nothing but the staged table; commit.c encodes what was accepted and finishes the
+ * batch.
  */
 #ifndef FCT_ENGINE_LOCAL_COMMIT_H
 #define FCT_ENGINE_LOCAL_COMMIT_H

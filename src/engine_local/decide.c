@@ -1,9 +1,10 @@
 /* decide.c - is an append to be written, refused, or recognised? Layer: engine_local.
  *
- * Order: idempotency key; expectations mapped to streams; tombstones; expectations and repeated event ids
- * (rules of the KurrentDB protocol, docs/internals/engine.md); append condition. Judged against the staged
- * heads, so that appends of one batch see each other; what needs a look at records that the batch has
- * not made readable yet is put off until it is committed (FCT_DECIDED_LATER).
+ * Order: idempotency key; expectations mapped to streams; tombstones; expectations and repeated
+ * event ids (rules of the KurrentDB protocol, docs/internals/engine.md); append condition. Judged
+ * against the staged heads, so that appends of one batch see each other; what needs a look at
+ * records that the batch has not made readable yet is put off until it is committed
+ * (FCT_DECIDED_LATER).
  */
 #include <string.h>
 
@@ -138,7 +139,7 @@ static factum_stream_state state_of(const struct fct_head *head)
                                                       : FACTUM_STREAM_PRESENT;
 }
 
-/* ---- repeated event ids --------------------------------------------------------------------------- */
+/* ---- repeated event ids ---------------------------------------------------------------------- */
 
 /* The position of |stream|'s event |revision|, DONE if it has none. */
 static factum_status position_of(struct fct_local *local, factum_slice stream, uint64_t revision,
@@ -234,8 +235,7 @@ static factum_status ids_match(struct fct_local *local, const factum_append_requ
             continue;
         }
         struct fct_record record;
-        factum_status status =
-            position_of(local, append->events[i].stream, revision, &record, err);
+        factum_status status = position_of(local, append->events[i].stream, revision, &record, err);
         if (status < 0) {
             return status;
         }
@@ -339,8 +339,8 @@ static enum fct_decision recognise(struct fct_local *local, struct fct_group_req
     for (uint32_t i = 0; i < append->event_count; i++) {
         struct fct_staged_slot *staged = &local->staged.slots[local->scratch.event_slots[i]];
         struct fct_record record;
-        factum_status status = position_of(local, append->events[i].stream,
-                                           staged->repeat_first++, &record, &request->err);
+        factum_status status = position_of(local, append->events[i].stream, staged->repeat_first++,
+                                           &record, &request->err);
         FCT_ASSERT(status != FACTUM_DONE); /* ids_match saw it */
         if (status != FACTUM_OK) {
             return answer(request, status);
@@ -358,8 +358,8 @@ static enum fct_decision recognise(struct fct_local *local, struct fct_group_req
     return answer(request, FACTUM_OK);
 }
 
-/* All written streams hold: new. All repeat: recognised, whatever else was expected. A mixture, and any
- * stream that neither holds nor repeats: refused. */
+/* All written streams hold: new. All repeat: recognised, whatever else was expected. A mixture, and
+ * any stream that neither holds nor repeats: refused. */
 static enum fct_decision decide_expectations(struct fct_local *local,
                                              struct fct_group_request *request)
 {
@@ -396,7 +396,7 @@ static enum fct_decision decide_expectations(struct fct_local *local,
     return refused == SIZE_MAX ? FCT_DECIDED_NEW : refuse(local, request, refused);
 }
 
-/* ---- idempotency keys ---------------------------------------------------------------------------- */
+/* ---- idempotency keys ------------------------------------------------------------------------ */
 
 static factum_status first_result(struct fct_local *local, struct fct_group_request *request,
                                   const struct fct_record *commit)
@@ -460,7 +460,7 @@ static enum fct_decision decide_key(struct fct_local *local, struct fct_group_re
     return status < 0 ? answer(request, status) : FCT_DECIDED_NEW;
 }
 
-/* ---- append conditions ---------------------------------------------------------------------------- */
+/* ---- append conditions ----------------------------------------------------------------------- */
 
 static factum_status scan_list(struct fct_local *local, const factum_append_condition *condition,
                                const struct fct_index_key *key, uint64_t *conflict,
@@ -495,16 +495,15 @@ static factum_status scan_list(struct fct_local *local, const factum_append_cond
     return status < 0 ? status : FACTUM_OK;
 }
 
-/* The shortest list that holds every event that fits the item: that of one of its tags, or those of its
- * types. */
+/* The shortest list that holds every event that fits the item: that of one of its tags, or those of
+ * its types. */
 static factum_status scan_item(struct fct_local *local, const factum_append_condition *condition,
                                const factum_condition_item *item, uint64_t *conflict,
                                factum_error *err)
 {
     if (item->tag_count == 0) {
         for (size_t i = 0; i < item->type_count && *conflict == 0; i++) {
-            struct fct_index_key key =
-                fct_index_key(local->index, FCT_INDEX_TYPE, item->types[i]);
+            struct fct_index_key key = fct_index_key(local->index, FCT_INDEX_TYPE, item->types[i]);
             factum_status status = scan_list(local, condition, &key, conflict, err);
             if (status != FACTUM_OK) {
                 return status;

@@ -1,9 +1,11 @@
 /* group.c - see group.h. Layer: engine_local.
  *
  * Invariants:
- *  1. Groups are worked on one at a time, in order of their numbers; turn is the number under way or next.
+ *  1. Groups are worked on one at a time, in order of their numbers; turn is the number under way
+ * or next.
  *  2. A group that is not empty has exactly one leader, a member's thread or the committer.
- *  3. After |through| says that a group is done, no one touches the requests of its waiting members.
+ *  3. After |through| says that a group is done, no one touches the requests of its waiting
+ * members.
  */
 #include "engine_local/group.h"
 
@@ -13,8 +15,7 @@
 void fct_group_init(struct fct_group *group, const struct fct_mem *mem, uint64_t queue_max,
                     void (*work)(void *data, struct fct_group_request *list), void *data)
 {
-    *group = (struct fct_group){
-        .mem = mem, .work = work, .data = data, .queue_max = queue_max};
+    *group = (struct fct_group){.mem = mem, .work = work, .data = data, .queue_max = queue_max};
     group->last = &group->first;
     group->completed_last = &group->completed;
     fct_mutex_init(&group->lock);

@@ -1,11 +1,11 @@
 /* group.h - group commit: who leads, who waits, who is told. Layer: engine_local.
  *
- * Happy path: a caller joins the group that forms. The first to join leads it: it waits until the group
- * before is through, closes its own, does the work for all of it at once, passes the turn on, and wakes all
- * members by one system call. While a group is at work, the next one forms: no timers.
- * Appends by completion have no thread of their own: the committer, a thread started at the first of them,
- * leads a group that only they have joined, and it alone calls |done| for them, so that no user's
- * callback runs inside another user's call.
+ * Happy path: a caller joins the group that forms. The first to join leads it: it waits until the
+ * group before is through, closes its own, does the work for all of it at once, passes the turn on,
+ * and wakes all members by one system call. While a group is at work, the next one forms: no
+ * timers. Appends by completion have no thread of their own: the committer, a thread started at the
+ * first of them, leads a group that only they have joined, and it alone calls |done| for them, so
+ * that no user's callback runs inside another user's call.
  *
  * Knows nothing of what the work is. Bounded: queue_max requests; beyond it BUSY.
  */
@@ -30,11 +30,11 @@ enum fct_group_task {
 struct fct_group_request {
     struct fct_group_request *next;
     const factum_append_request *append;
-    factum_append_op *op; /* NULL: its caller waits */
-    uint64_t *revisions;  /* or NULL */
+    factum_append_op *op;       /* NULL: its caller waits */
+    uint64_t *revisions;        /* or NULL */
     struct fct_hash128 content; /* if it has an idempotency key */
-    size_t payload_max;   /* bytes in the log, at most */
-    size_t entries_max;   /* postings, at most */
+    size_t payload_max;         /* bytes in the log, at most */
+    size_t entries_max;         /* postings, at most */
     enum fct_group_task task;
     factum_status status;
     bool made_ids;
@@ -56,11 +56,12 @@ struct fct_group {
     struct fct_group_request *first; /* the group that forms */
     struct fct_group_request **last;
     uint64_t count;
-    uint32_t forming; /* its number */
-    bool led;         /* it has a leader */
+    uint32_t forming;      /* its number */
+    bool led;              /* it has a leader */
     _Atomic uint32_t turn; /* number of the group whose turn it is */
     _Atomic uint32_t turn_waited;
-    _Atomic uint32_t through[FCT_GROUP_SLOTS]; /* 1 + number of the last group of this slot that is done */
+    _Atomic uint32_t
+        through[FCT_GROUP_SLOTS]; /* 1 + number of the last group of this slot that is done */
 
     struct fct_thread committer;
     bool committer_leads;
@@ -78,10 +79,10 @@ void fct_group_init(struct fct_group *group, const struct fct_mem *mem, uint64_t
 /* Completes what was submitted, then ends. No other call may be under way. */
 void fct_group_finish(struct fct_group *group);
 
-/* Joins with |request|, which the caller owns, and returns when its group is through: its status, with
- * |err| filled. BUSY if too many wait. */
-FCT_MUST_USE factum_status fct_group_run(struct fct_group *group,
-                                         struct fct_group_request *request, factum_error *err);
+/* Joins with |request|, which the caller owns, and returns when its group is through: its status,
+ * with |err| filled. BUSY if too many wait. */
+FCT_MUST_USE factum_status fct_group_run(struct fct_group *group, struct fct_group_request *request,
+                                         factum_error *err);
 /* Joins with a copy of |request|, whose op is set, and returns at once. */
 FCT_MUST_USE factum_status fct_group_submit(struct fct_group *group,
                                             const struct fct_group_request *request,

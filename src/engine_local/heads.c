@@ -1,4 +1,5 @@
-/* heads.c - see heads.h. Layer: engine_local. Set-associative: a hash picks a set of four places. */
+/* heads.c - see heads.h. Layer: engine_local. Set-associative: a hash picks a set of four places.
+ */
 #include "engine_local/heads.h"
 
 #include "core/check.h"

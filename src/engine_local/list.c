@@ -48,9 +48,8 @@ static factum_status lister_next(struct fct_lister *base, factum_list_entry *ent
     struct fct_index_key key;
     struct fct_record last;
     factum_list_entry found;
-    factum_status status =
-        fct_index_keys_next(lister->keys, &key, &found.event_count, &found.first_position,
-                            &found.last_position, err);
+    factum_status status = fct_index_keys_next(lister->keys, &key, &found.event_count,
+                                               &found.first_position, &found.last_position, err);
     if (status == FACTUM_OK) {
         status = fct_log_read(local->log, found.last_position, &last, err);
     }

@@ -1,8 +1,10 @@
-/* local.c - opening and closing the embedded engine, and its table of operations. Layer: engine_local.
+/* local.c - opening and closing the embedded engine, and its table of operations. Layer:
+ * engine_local.
  *
- * Opening, in order: the directory and its lock; the index (its manifest says how far it covers the log, and
- * is evidence of what was durable); the log (recovery); replay of what the index does not cover; the
- * background. Closing does it backwards, and writes the index out so that the next opening replays nothing.
+ * Opening, in order: the directory and its lock; the index (its manifest says how far it covers the
+ * log, and is evidence of what was durable); the log (recovery); replay of what the index does not
+ * cover; the background. Closing does it backwards, and writes the index out so that the next
+ * opening replays nothing.
  */
 #include <string.h>
 
@@ -133,7 +135,8 @@ static factum_status local_info(void *self, factum_info *info, factum_error *err
     return status;
 }
 
-/* ---- closing ----------------------------------------------------------------------------------- */
+/* ---- closing -----------------------------------------------------------------------------------
+ */
 
 static factum_status first_failure(factum_status so_far, factum_status status)
 {
@@ -197,7 +200,7 @@ static const struct fct_engine_ops local_ops = {
     .close = local_close,
 };
 
-/* ---- opening ---------------------------------------------------------------------------------------- */
+/* ---- opening --------------------------------------------------------------------------------- */
 
 /* The store's own directory, durable in its parent before anything is in it (rule R7). */
 static factum_status make_store_dir(struct fct_local *local, factum_error *err)
@@ -252,8 +255,7 @@ static factum_status open_directory(struct fct_local *local,
                                     const struct fct_local_options *options, factum_error *err)
 {
     struct found found = {false};
-    factum_status status =
-        fct_os_list_dir(local->os, local->path, note_entry, &found, NULL);
+    factum_status status = fct_os_list_dir(local->os, local->path, note_entry, &found, NULL);
     bool may_create = !options->must_exist && !options->read_only;
     if (status == FACTUM_NOT_FOUND && may_create) {
         status = make_store_dir(local, err);

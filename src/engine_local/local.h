@@ -1,4 +1,5 @@
-/* local.h - the embedded engine: log + index + stream heads, in one directory. Layer: engine_local. */
+/* local.h - the embedded engine: log + index + stream heads, in one directory. Layer: engine_local.
+ */
 #ifndef FCT_ENGINE_LOCAL_LOCAL_H
 #define FCT_ENGINE_LOCAL_LOCAL_H
 
@@ -32,12 +33,10 @@ FCT_MUST_USE factum_status fct_engine_local_tick(struct fct_engine *engine, fact
 /* See factum_backup, factum_restore, factum_repair. */
 FCT_MUST_USE factum_status fct_engine_local_backup(struct fct_engine *engine, const char *to,
                                                    const factum_progress *progress,
-                                                   factum_backup_report *report,
-                                                   factum_error *err);
+                                                   factum_backup_report *report, factum_error *err);
 FCT_MUST_USE factum_status fct_engine_local_restore(const struct fct_os *os,
                                                     const struct fct_mem *mem, const char *from,
-                                                    const char *to,
-                                                    const factum_progress *progress,
+                                                    const char *to, const factum_progress *progress,
                                                     factum_backup_report *report,
                                                     factum_error *err);
 FCT_MUST_USE factum_status fct_engine_local_repair(const struct fct_os *os,

@@ -1,16 +1,18 @@
-/* local_int.h - the parts of the embedded engine and how they hang together. Private to engine_local.
+/* local_int.h - the parts of the embedded engine and how they hang together. Private to
+ * engine_local.
  *
  *   caller -> append.c (checks sizes) -> group.c (who leads?) -> commit.c (decide, encode)
- *                                                                   |-> staged.c, heads.c, recent_ids.c
+ *                                                                   |-> staged.c, heads.c,
+ * recent_ids.c
  *                                                                   |-> log: one batch, one sync
- *                                                                   |-> index: postings of the batch
- *          read.c, list.c <- published position <------------------ '
+ *                                                                   |-> index: postings of the
+ * batch read.c, list.c <- published position <------------------ '
  *
  * Invariants:
  *  1. Only the leader of the group under way touches: staged, heads, recent, scratch, created_last,
  *     and calls the writer functions of log and index.
- *  2. |published| is a batch boundary; every record before it is in log and index. Readers see nothing
- *     beyond it.
+ *  2. |published| is a batch boundary; every record before it is in log and index. Readers see
+ * nothing beyond it.
  *  3. An answer leaves only after the batch that it depends on is as durable as was asked for.
  */
 #ifndef FCT_ENGINE_LOCAL_LOCAL_INT_H
@@ -76,8 +78,7 @@ FCT_MUST_USE factum_status fct_local_last_record(struct fct_local *local, factum
                                                  uint64_t upto, struct fct_record *record,
                                                  factum_error *err);
 /* Puts the parts of |record| where a user finds them. |tags| has room for FACTUM_TAGS_MAX. */
-void fct_local_event_from(const struct fct_record *record, factum_slice *tags,
-                          factum_event *event);
+void fct_local_event_from(const struct fct_record *record, factum_slice *tags, factum_event *event);
 /* Runs |find| again after a damaged run was made anew; see replay.c. */
 FCT_MUST_USE factum_status fct_local_mend_index(struct fct_local *local, factum_error *err);
 
@@ -108,8 +109,8 @@ size_t fct_local_entries(const struct fct_local *local, const struct fct_record 
                          const factum_slice *tags, size_t tag_count,
                          struct fct_index_entry entries[FCT_ENTRIES_MAX]);
 
-/* By the leader: room for |entries| in the index. Syncs `os` commits first if the index is about to be
- * written out: its mark must never name what a crash of the machine could take back. */
+/* By the leader: room for |entries| in the index. Syncs `os` commits first if the index is about to
+ * be written out: its mark must never name what a crash of the machine could take back. */
 FCT_MUST_USE factum_status fct_local_make_room(struct fct_local *local, size_t entries,
                                                factum_error *err);
 

@@ -1,9 +1,10 @@
-/* read.c - readers of the embedded engine: a walk over the log (ALL), or a list of postings (everything else).
- * Layer: engine_local.
+/* read.c - readers of the embedded engine: a walk over the log (ALL), or a list of postings
+ * (everything else). Layer: engine_local.
  *
- * A reader sees the positions before its |end|, the published position when it was opened or last extended.
- * Postings are verified against the names in the records, so that a collision of hashes costs a look and
- * never gives a wrong event. What was lost from the index is made anew from the log when it is met.
+ * A reader sees the positions before its |end|, the published position when it was opened or last
+ * extended. Postings are verified against the names in the records, so that a collision of hashes
+ * costs a look and never gives a wrong event. What was lost from the index is made anew from the
+ * log when it is met.
  */
 #include <string.h>
 
@@ -35,7 +36,8 @@ struct reader {
     char name[FACTUM_NAME_SIZE_MAX + 8];
 };
 
-/* ---- single records --------------------------------------------------------------------------- */
+/* ---- single records ---------------------------------------------------------------------------
+ */
 
 void fct_local_event_from(const struct fct_record *record, factum_slice *tags, factum_event *event)
 {
@@ -68,8 +70,7 @@ void fct_local_event_from(const struct fct_record *record, factum_slice *tags, f
     };
 }
 
-factum_status fct_local_event(void *self, uint64_t position, factum_event *event,
-                              factum_error *err)
+factum_status fct_local_event(void *self, uint64_t position, factum_event *event, factum_error *err)
 {
     struct fct_local *local = self;
     struct fct_record record;
@@ -86,7 +87,7 @@ factum_status fct_local_event(void *self, uint64_t position, factum_event *event
     return FACTUM_OK;
 }
 
-/* ---- how a stream stands -------------------------------------------------------------------------- */
+/* ---- how a stream stands --------------------------------------------------------------------- */
 
 /* Asks the leader to make lost parts of the index anew. */
 static factum_status mend(struct fct_local *local, factum_error *err)
@@ -141,8 +142,8 @@ factum_status fct_local_load_metadata(struct fct_local *local, factum_slice stre
     }
     memcpy(name + 2, stream.ptr, stream.len);
     struct fct_record record;
-    factum_status status = fct_local_last_record(local, fct_slice(name, stream.len + 2),
-                                                 UINT64_MAX, &record, err);
+    factum_status status =
+        fct_local_last_record(local, fct_slice(name, stream.len + 2), UINT64_MAX, &record, err);
     if (status == FACTUM_OK) {
         fct_stream_metadata_parse(record.data, metadata);
         *found = true;
@@ -235,9 +236,9 @@ factum_status fct_local_stream(void *self, factum_slice stream, factum_stream_in
     return status;
 }
 
-/* ---- opening a reader -------------------------------------------------------------------------------- */
+/* ---- opening a reader ------------------------------------------------------------------------ */
 
-static enum fct_index_kind kind_of(factum_source source)
+static enum fct_index_kind index_kind_of(factum_source source)
 {
     switch (source) {
     case FACTUM_SOURCE_STREAM:
@@ -253,7 +254,7 @@ static enum fct_index_kind kind_of(factum_source source)
     case FACTUM_SOURCE_ALL:
         break;
     }
-    FCT_ASSERT(!"a source without postings");
+    FCT_ASSERT(source != FACTUM_SOURCE_ALL); /* the others returned */
     return FCT_INDEX_STREAM;
 }
 
@@ -295,8 +296,9 @@ static factum_status apply_metadata(struct reader *reader, factum_error *err)
     return status;
 }
 
-/* Stands before the first posting whose record's revision is at least |revision| (forward), or after the
- * last one at most |revision| (backward). The ordinal is the revision unless names collide. */
+/* Stands before the first posting whose record's revision is at least |revision| (forward), or
+ * after the last one at most |revision| (backward). The ordinal is the revision unless names
+ * collide. */
 static factum_status seek_revision(struct reader *reader, uint64_t revision, factum_error *err)
 {
     struct fct_local *local = reader->local;
@@ -343,8 +345,8 @@ static factum_status check_exact(struct reader *reader, factum_error *err)
         struct fct_record record;
         status = fct_log_read(local->log, last, &record, err);
         bool own = status == FACTUM_OK && fct_slice_equal(record.stream, reader->request.name);
-        reader->exact = own && (record.revision == count - 1 ||
-                                record.revision == FACTUM_REVISION_TOMBSTONE);
+        reader->exact =
+            own && (record.revision == count - 1 || record.revision == FACTUM_REVISION_TOMBSTONE);
     }
     return status;
 }
@@ -353,7 +355,7 @@ static factum_status seek_postings(struct reader *reader, factum_error *err)
 {
     const factum_read_request *request = &reader->request;
     struct fct_index_key key =
-        fct_index_key(reader->local->index, kind_of(request->source), request->name);
+        fct_index_key(reader->local->index, index_kind_of(request->source), request->name);
     fct_postings_init(&reader->postings, reader->local->index, &key);
     factum_status status = FACTUM_OK;
     reader->exact = true;
@@ -402,8 +404,8 @@ static factum_status seek_walk(struct reader *reader, factum_error *err)
         if (request->from == FACTUM_FROM_POSITION && from < before) {
             /* inclusive: up to the end of the record that begins at |from| */
             struct fct_record record;
-            bool record_there = from % FCT_RECORD_ALIGN == 0 &&
-                                fct_log_read(log, from, &record, NULL) == FACTUM_OK;
+            bool record_there =
+                from % FCT_RECORD_ALIGN == 0 && fct_log_read(log, from, &record, NULL) == FACTUM_OK;
             before = record_there ? from + record.size : from;
         }
         return fct_log_walk_init_backward(&reader->walk, log, before, err);
@@ -416,7 +418,7 @@ static factum_status seek_walk(struct reader *reader, factum_error *err)
     return fct_log_walk_init(&reader->walk, log, from, err);
 }
 
-/* ---- reading on ------------------------------------------------------------------------------------------ */
+/* ---- reading on ------------------------------------------------------------------------------ */
 
 static factum_status walk_record(struct reader *reader, factum_error *err)
 {
@@ -521,7 +523,7 @@ enum fit {
     STOP,
 };
 
-static enum fit judge(const struct reader *reader, const struct fct_record *record,
+static enum fit fits_bounds(const struct reader *reader, const struct fct_record *record,
                       uint64_t ordinal)
 {
     const factum_read_request *request = &reader->request;
@@ -575,7 +577,7 @@ static factum_status reader_next(struct fct_reader *base, factum_event *event, f
         if (reader->request.source == FACTUM_SOURCE_STREAM) {
             ordinal = reader->record.revision;
         }
-        switch (judge(reader, &reader->record, ordinal)) {
+        switch (fits_bounds(reader, &reader->record, ordinal)) {
         case SKIP:
             continue;
         case STOP:

@@ -1,7 +1,8 @@
 /* recent_ids.c - see recent_ids.h. Layer: engine_local.
  *
- * A ring of the newest ids, and an open-addressing table over it with linear probing. What the ring drops
- * leaves the table by backward-shift deletion, so that a search ends at the first empty place.
+ * A ring of the newest ids, and an open-addressing table over it with linear probing. What the ring
+ * drops leaves the table by backward-shift deletion, so that a search ends at the first empty
+ * place.
  */
 #include "engine_local/recent_ids.h"
 

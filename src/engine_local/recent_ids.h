@@ -1,8 +1,8 @@
 /* recent_ids.h - which events were appended lately: event id -> position. Layer: engine_local.
  *
  * Bounded: the newest FCT_RECENT_IDS events (as KurrentDB does; its protocol promises retries with
- * expected revision "any" only within such a window). Ids are kept as 64-bit hashes; the record at the
- * position tells the truth. Used by the leader only.
+ * expected revision "any" only within such a window). Ids are kept as 64-bit hashes; the record at
+ * the position tells the truth. Used by the leader only.
  */
 #ifndef FCT_ENGINE_LOCAL_RECENT_IDS_H
 #define FCT_ENGINE_LOCAL_RECENT_IDS_H
@@ -28,7 +28,8 @@ void fct_recent_ids_finish(struct fct_recent_ids *recent);
 /* Allocates; false without memory. Must succeed before add and find. */
 bool fct_recent_ids_prepare(struct fct_recent_ids *recent);
 void fct_recent_ids_add(struct fct_recent_ids *recent, factum_uuid id, uint64_t position);
-/* Steps through the positions that |id| may have, in any order: *cursor starts at 0. False at the end. */
+/* Steps through the positions that |id| may have, in any order: *cursor starts at 0. False at the
+ * end. */
 bool fct_recent_ids_next(const struct fct_recent_ids *recent, factum_uuid id, uint32_t *cursor,
                          uint64_t *position);
 

@@ -39,7 +39,8 @@ static factum_status accept_loss(const struct fct_os *os, const struct fct_mem *
     char dir[FCT_PATH_SIZE];
     factum_status status = fct_path_join(dir, path, "log", err);
     struct fct_log_options options = {.os = os, .mem = mem, .dir = dir};
-    /* The index names what is to be given up: it goes first, or it would testify against the cut. */
+    /* The index names what is to be given up: it goes first, or it would testify against the cut.
+     */
     if (status == FACTUM_OK) {
         status = remove_index(os, path, err);
     }

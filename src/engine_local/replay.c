@@ -7,8 +7,8 @@
 static void add_entry(const struct fct_local *local, enum fct_index_kind kind, factum_slice name,
                       uint64_t position, struct fct_index_entry *entries, size_t *count)
 {
-    entries[(*count)++] = (struct fct_index_entry){
-        .key = fct_index_key(local->index, kind, name), .position = position};
+    entries[(*count)++] = (struct fct_index_entry){.key = fct_index_key(local->index, kind, name),
+                                                   .position = position};
 }
 
 size_t fct_local_entries(const struct fct_local *local, const struct fct_record *record,
@@ -74,8 +74,7 @@ static factum_status pending_room(struct fct_local *local, struct pending *pendi
         return FACTUM_OK;
     }
     size_t capacity = pending->capacity * 2 + REPLAY_ENTRIES * 2;
-    void *grown =
-        fct_mem_resize(local->mem, pending->entries, capacity * sizeof *pending->entries);
+    void *grown = fct_mem_resize(local->mem, pending->entries, capacity * sizeof *pending->entries);
     if (grown == NULL) {
         return fct_fail(err, FACTUM_NO_MEMORY, "open: out of memory");
     }
@@ -119,8 +118,7 @@ static factum_status replay_from(struct fct_local *local, uint64_t from, struct 
         if (status == FACTUM_OK) {
             batch = walk.batch_start;
             local->created_last = record.created;
-            pending->count +=
-                entries_of_stored(local, &record, pending->entries + pending->count);
+            pending->count += entries_of_stored(local, &record, pending->entries + pending->count);
         }
     }
     return status;
@@ -167,8 +165,7 @@ factum_status fct_local_replay(struct fct_local *local, factum_error *err)
     return status;
 }
 
-static factum_status rebuild(struct fct_local *local, uint64_t from, uint64_t to,
-                             factum_error *err)
+static factum_status rebuild(struct fct_local *local, uint64_t from, uint64_t to, factum_error *err)
 {
     struct fct_log_walk walk;
     struct fct_record record;

@@ -1,4 +1,5 @@
-/* staged.c - see staged.h. Layer: engine_local. Open addressing with stamps, so that clearing is free. */
+/* staged.c - see staged.h. Layer: engine_local. Open addressing with stamps, so that clearing is
+ * free. */
 #include "engine_local/staged.h"
 
 #include "core/check.h"

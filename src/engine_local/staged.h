@@ -1,8 +1,8 @@
 /* staged.h - how streams will stand after the batch that is being made. Layer: engine_local.
  *
- * A hash table from stream to head for the streams that the batch touches, and, for the request under
- * way, which of its expectations belongs to the stream. Emptied for each batch in O(1). Used by the
- * leader only. Slots are numbers: they stay valid while the table grows.
+ * A hash table from stream to head for the streams that the batch touches, and, for the request
+ * under way, which of its expectations belongs to the stream. Emptied for each batch in O(1). Used
+ * by the leader only. Slots are numbers: they stay valid while the table grows.
  */
 #ifndef FCT_ENGINE_LOCAL_STAGED_H
 #define FCT_ENGINE_LOCAL_STAGED_H
@@ -11,7 +11,7 @@
 
 struct fct_staged_slot {
     struct fct_head head;
-    uint64_t request;      /* serial of the request that |expectation| belongs to */
+    uint64_t request; /* serial of the request that |expectation| belongs to */
     uint32_t expectation;
     uint32_t first_event;  /* of the request, in this stream; valid if written */
     uint32_t event_count;  /* of the request, in this stream */

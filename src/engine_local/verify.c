@@ -1,9 +1,10 @@
-/* verify.c - is everything what it says it is? Log against itself, log against index. Layer: engine_local.
+/* verify.c - is everything what it says it is? Log against itself, log against index. Layer:
+ * engine_local.
  *
- * The log is read from the device (fct_log_verify); then every event is looked up: it must be what the index
- * gives for its stream and revision, so that revisions are dense and no posting points elsewhere; and the
- * index must hold as many postings of each kind as the log has events for. Streams deleted or truncated are
- * checked too: their events are still there.
+ * The log is read from the device (fct_log_verify); then every event is looked up: it must be what
+ * the index gives for its stream and revision, so that revisions are dense and no posting points
+ * elsewhere; and the index must hold as many postings of each kind as the log has events for.
+ * Streams deleted or truncated are checked too: their events are still there.
  */
 #include <stdio.h>
 #include <string.h>
@@ -79,8 +80,7 @@ static factum_status check_events(struct fct_local *local, uint64_t end, struct 
     struct fct_record record;
     int64_t created = INT64_MIN;
     factum_status status = fct_log_walk_init(&walk, local->log, 0, err);
-    while (status == FACTUM_OK &&
-           (status = fct_log_walk_next(&walk, &record, err)) == FACTUM_OK) {
+    while (status == FACTUM_OK && (status = fct_log_walk_next(&walk, &record, err)) == FACTUM_OK) {
         if (record.position >= end) {
             break;
         }
@@ -98,8 +98,7 @@ static factum_status check_events(struct fct_local *local, uint64_t end, struct 
         status = check_posting(local, &record, report, err);
         if (status == FACTUM_OK && counts->events % 65536 == 0 && at->progress != NULL &&
             at->progress->step != NULL &&
-            !at->progress->step(at->progress->data, at->total + record.position,
-                                at->total * 2)) {
+            !at->progress->step(at->progress->data, at->total + record.position, at->total * 2)) {
             status = fct_fail(err, FACTUM_CANCELLED, "verify was stopped");
         }
     }

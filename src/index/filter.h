@@ -1,7 +1,7 @@
 /* filter.h - a blocked Bloom filter: is a key perhaps there? Layer: index, private to it. Pure.
  *
- * 64-byte blocks, 12 bits a key, 6 bits set in one block: one cache line a probe, below 1 in 100 false
- * positives (Putze, Sanders, Singler: Cache-, Hash- and Space-Efficient Bloom Filters, 2007).
+ * 64-byte blocks, 12 bits a key, 6 bits set in one block: one cache line a probe, below 1 in 100
+ * false positives (Putze, Sanders, Singler: Cache-, Hash- and Space-Efficient Bloom Filters, 2007).
  */
 #ifndef FCT_INDEX_FILTER_H
 #define FCT_INDEX_FILTER_H

@@ -1,8 +1,8 @@
 /* flush.c - memtables become runs. Layer: index.
  *
- * Happy path: seal (a new active memtable; the old one waits) -> the background, or whoever needs it, writes
- * the run, syncs it, replaces the manifest, and only then lets the memtable go. Failure: the memtable
- * stays, and it is tried again; nothing is lost, since the log has it all.
+ * Happy path: seal (a new active memtable; the old one waits) -> the background, or whoever needs
+ * it, writes the run, syncs it, replaces the manifest, and only then lets the memtable go. Failure:
+ * the memtable stays, and it is tried again; nothing is lost, since the log has it all.
  */
 #include "core/check.h"
 #include "core/error.h"
@@ -24,10 +24,10 @@ factum_status fct_index_seal(struct fct_index *index, factum_error *err)
     factum_status status = FACTUM_OK;
     if (version->sealed == NULL && version->active->posting_count > 0) {
         struct fct_memtable *fresh = fct_memtable_create(index->mem, version->active->mark);
-        struct fct_version *next =
-            fresh == NULL ? NULL
-                          : fct_version_make(index, version->runs, version->run_count,
-                                             version->active, fresh);
+        struct fct_version *next = fresh == NULL
+                                       ? NULL
+                                       : fct_version_make(index, version->runs, version->run_count,
+                                                          version->active, fresh);
         if (next == NULL) {
             fct_memtable_destroy(fresh);
             status = fct_fail(err, FACTUM_NO_MEMORY, "index: out of memory");
@@ -76,11 +76,10 @@ factum_status fct_index_write_run(struct fct_index *index, const struct fct_memt
     struct fct_run_writer *writer = NULL;
     *run = NULL;
     const struct fct_mem_entry **entries = fct_memtable_sorted(table);
-    factum_status status =
-        entries == NULL
-            ? fct_fail(err, FACTUM_NO_MEMORY, "write index run: out of memory")
-            : fct_run_writer_create(&writer, index->os, index->mem, index->dir, &info,
-                                    table->key_count, err);
+    factum_status status = entries == NULL
+                               ? fct_fail(err, FACTUM_NO_MEMORY, "write index run: out of memory")
+                               : fct_run_writer_create(&writer, index->os, index->mem, index->dir,
+                                                       &info, table->key_count, err);
     if (status == FACTUM_OK) {
         status = write_entries(writer, entries, table->key_count, err);
     }
@@ -95,8 +94,8 @@ factum_status fct_index_write_run(struct fct_index *index, const struct fct_memt
     return status;
 }
 
-factum_status fct_index_save(struct fct_index *index, struct fct_run *const *runs,
-                             size_t run_count, struct fct_index_mark covered, factum_error *err)
+factum_status fct_index_save(struct fct_index *index, struct fct_run *const *runs, size_t run_count,
+                             struct fct_index_mark covered, factum_error *err)
 {
     struct fct_manifest manifest = {
         .store_id = index->store_id,
@@ -121,8 +120,7 @@ factum_status fct_index_save(struct fct_index *index, struct fct_run *const *run
             .level = runs[i]->info.level,
         };
     }
-    factum_status status =
-        fct_manifest_write(&manifest, index->os, index->mem, index->dir, err);
+    factum_status status = fct_manifest_write(&manifest, index->os, index->mem, index->dir, err);
     fct_manifest_finish(&manifest, index->mem);
     if (status == FACTUM_OK) {
         index->generation++;
@@ -150,9 +148,9 @@ static factum_status flush_locked(struct fct_index *index, factum_error *err)
         }
         runs[version->run_count] = run;
         next = fct_version_make(index, runs, version->run_count + 1, NULL, version->active);
-        status = next == NULL ? fct_fail(err, FACTUM_NO_MEMORY, "index: out of memory")
-                              : fct_index_save(index, runs, version->run_count + 1, table->mark,
-                                               err);
+        status = next == NULL
+                     ? fct_fail(err, FACTUM_NO_MEMORY, "index: out of memory")
+                     : fct_index_save(index, runs, version->run_count + 1, table->mark, err);
     }
     if (run != NULL) {
         run->doomed = status != FACTUM_OK;

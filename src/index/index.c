@@ -1,4 +1,5 @@
-/* index.c - opening, adding, and looking after the index. Layer: index. See index.h and index_int.h. */
+/* index.c - opening, adding, and looking after the index. Layer: index. See index.h and
+ * index_int.h. */
 #include "index/index.h"
 
 #include <string.h>
@@ -10,7 +11,8 @@
 
 #define MEMTABLE_SIZE_MAX ((size_t)4 << 20)
 #define MEMTABLE_SPAN_MAX (UINT64_C(32) << 20)
-#define MEMTABLE_OVERRUN 4u /* times the limit that a memtable may reach while the other is written out */
+#define MEMTABLE_OVERRUN                                                                           \
+    4u /* times the limit that a memtable may reach while the other is written out */
 
 /* ---- opening --------------------------------------------------------------------------------- */
 
@@ -70,8 +72,7 @@ static factum_status load(struct fct_index *index, struct fct_run ***runs, size_
                           factum_error *err)
 {
     struct fct_manifest manifest;
-    factum_status status =
-        fct_manifest_read(&manifest, index->os, index->mem, index->dir, err);
+    factum_status status = fct_manifest_read(&manifest, index->os, index->mem, index->dir, err);
     bool ours = status == FACTUM_OK && memcmp(manifest.store_id.bytes, index->store_id.bytes,
                                               sizeof manifest.store_id.bytes) == 0;
     index->next_number = status == FACTUM_OK ? manifest.next_number : 1;
@@ -257,8 +258,8 @@ factum_status fct_index_reset(struct fct_index *index, factum_error *err)
     struct fct_memtable *active = fct_memtable_create(index->mem, none);
     struct fct_version *empty =
         active == NULL ? NULL : fct_version_make(index, NULL, 0, NULL, active);
-    factum_status status = empty == NULL ? fct_fail(err, FACTUM_NO_MEMORY, "index: out of memory")
-                                         : FACTUM_OK;
+    factum_status status =
+        empty == NULL ? fct_fail(err, FACTUM_NO_MEMORY, "index: out of memory") : FACTUM_OK;
     if (status == FACTUM_OK && !index->read_only) {
         status = fct_index_save(index, NULL, 0, none, err);
     }
@@ -293,7 +294,8 @@ struct fct_index_key fct_index_key(const struct fct_index *index, enum fct_index
     return key;
 }
 
-/* ---- adding ------------------------------------------------------------------------------------ */
+/* ---- adding ------------------------------------------------------------------------------------
+ */
 
 static bool full(const struct fct_index *index, const struct fct_memtable *table)
 {
@@ -442,7 +444,7 @@ factum_status fct_index_settle(struct fct_index *index, factum_error *err)
     }
 }
 
-/* ---- missing ranges -------------------------------------------------------------------------------- */
+/* ---- missing ranges -------------------------------------------------------------------------- */
 
 bool fct_index_missing(const struct fct_index *index, uint64_t *from, uint64_t *to)
 {
@@ -511,8 +513,8 @@ static factum_status insert_run(struct fct_index *index, struct fct_run *run, fa
     }
     struct fct_version *next =
         fct_version_make(index, runs, count, version->sealed, version->active);
-    factum_status status = next == NULL ? fct_fail(err, FACTUM_NO_MEMORY, "index: out of memory")
-                                        : FACTUM_OK;
+    factum_status status =
+        next == NULL ? fct_fail(err, FACTUM_NO_MEMORY, "index: out of memory") : FACTUM_OK;
     if (status == FACTUM_OK && !index->read_only) {
         status = fct_index_save(index, runs, count, index->covered, err);
     }
@@ -548,7 +550,7 @@ factum_status fct_index_rebuild_end(struct fct_index *index, factum_error *err)
     return status;
 }
 
-/* ---- figures ------------------------------------------------------------------------------------------- */
+/* ---- figures --------------------------------------------------------------------------------- */
 
 void fct_index_stats(const struct fct_index *index, struct fct_index_stats *stats)
 {

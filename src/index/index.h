@@ -59,16 +59,16 @@ struct fct_index_options {
     const struct fct_mem *mem;
     const char *dir; /* <store>/index; made if missing, unless read_only */
     const factum_log_sink *sink;
-    factum_uuid store_id;          /* an index of another store is discarded */
-    size_t memtable_size_max;      /* bytes of memory; 0: 4 MiB */
-    uint64_t memtable_span_max;    /* bytes of log that it covers; 0: 32 MiB */
-    uint64_t hash_mask;            /* tests: keep only these bits of a hash; 0: all */
-    bool read_only;                /* nothing is written; all new postings stay in memory */
+    factum_uuid store_id;       /* an index of another store is discarded */
+    size_t memtable_size_max;   /* bytes of memory; 0: 4 MiB */
+    uint64_t memtable_span_max; /* bytes of log that it covers; 0: 32 MiB */
+    uint64_t hash_mask;         /* tests: keep only these bits of a hash; 0: all */
+    bool read_only;             /* nothing is written; all new postings stay in memory */
     bool threads;
 };
 
-/* Opens and reads the manifest. Whatever is wrong with the files is no failure: the bad run (or all)
- * is set aside and its range reported as missing, or the mark is 0. */
+/* Opens and reads the manifest. Whatever is wrong with the files is no failure: the bad run (or
+ * all) is set aside and its range reported as missing, or the mark is 0. */
 FCT_MUST_USE factum_status fct_index_open(struct fct_index **index,
                                           const struct fct_index_options *options,
                                           factum_error *err);
@@ -83,22 +83,23 @@ FCT_MUST_USE factum_status fct_index_reset(struct fct_index *index, factum_error
 struct fct_index_key fct_index_key(const struct fct_index *index, enum fct_index_kind kind,
                                    factum_slice name);
 
-/* What the manifest in |dir| says, without opening anything: NOT_FOUND if there is none that verifies. */
+/* What the manifest in |dir| says, without opening anything: NOT_FOUND if there is none that
+ * verifies. */
 FCT_MUST_USE factum_status fct_index_peek(const struct fct_os *os, const char *dir,
                                           factum_uuid *store_id, struct fct_index_mark *mark,
                                           factum_error *err);
 
 /* ---- the writer ------------------------------------------------------------------------------ */
 
-/* True if the next reserve(count) will set a memtable aside to be written out, with the mark that it has now:
- * what that names must be durable in the log before. */
+/* True if the next reserve(count) will set a memtable aside to be written out, with the mark that
+ * it has now: what that names must be durable in the log before. */
 bool fct_index_wants_flush(const struct fct_index *index, size_t count);
 /* Makes sure that adding |count| entries cannot fail. Waits while two memtables are full and the
  * older is still being flushed (bounded memory). */
 FCT_MUST_USE factum_status fct_index_reserve(struct fct_index *index, size_t count,
                                              factum_error *err);
-/* Adds entries in rising order of position (equal ones have different keys). Readers see all of them
- * or none. |mark| is the place in the log after them: what a flush now would cover. */
+/* Adds entries in rising order of position (equal ones have different keys). Readers see all of
+ * them or none. |mark| is the place in the log after them: what a flush now would cover. */
 void fct_index_add(struct fct_index *index, const struct fct_index_entry *entries, size_t count,
                    struct fct_index_mark mark);
 /* Writes out what is in memory, durably, as one run; returns when that is done. */
@@ -119,15 +120,16 @@ FCT_MUST_USE factum_status fct_index_rebuild_add(struct fct_index *index,
                                                  size_t count, factum_error *err);
 FCT_MUST_USE factum_status fct_index_rebuild_end(struct fct_index *index, factum_error *err);
 
-/* ---- readers ----------------------------------------------------------------------------------- */
+/* ---- readers -----------------------------------------------------------------------------------
+ */
 
 /* Number of postings of |key| now and, if there are any, the first and last position (may be NULL).
  * A key that was never added costs one filter probe a run and reads no block (but for the filter's
  * false positives, below 1 in 100). CORRUPT: a block failed its checksum; the run was set aside and
  * fct_index_missing names it. */
-FCT_MUST_USE factum_status fct_index_find(struct fct_index *index,
-                                          const struct fct_index_key *key, uint64_t *count,
-                                          uint64_t *first, uint64_t *last, factum_error *err);
+FCT_MUST_USE factum_status fct_index_find(struct fct_index *index, const struct fct_index_key *key,
+                                          uint64_t *count, uint64_t *first, uint64_t *last,
+                                          factum_error *err);
 
 #define FCT_POSTINGS_BATCH 128u
 
@@ -154,8 +156,8 @@ uint64_t fct_postings_ordinal(const struct fct_postings *postings);
 FCT_MUST_USE factum_status fct_postings_next(struct fct_postings *postings, uint64_t *position,
                                              factum_error *err);
 /* The posting before the place where it stands, and steps there. */
-FCT_MUST_USE factum_status fct_postings_previous(struct fct_postings *postings,
-                                                 uint64_t *position, factum_error *err);
+FCT_MUST_USE factum_status fct_postings_previous(struct fct_postings *postings, uint64_t *position,
+                                                 factum_error *err);
 /* What next would give after |ahead| more, if it is in memory already; for prefetching. */
 static inline bool fct_postings_peek(const struct fct_postings *postings, uint32_t ahead,
                                      uint64_t *position)
@@ -173,16 +175,15 @@ FCT_MUST_USE factum_status fct_index_keys_open(struct fct_index *index, enum fct
                                                struct fct_index_keys **keys, factum_error *err);
 FCT_MUST_USE factum_status fct_index_keys_next(struct fct_index_keys *keys,
                                                struct fct_index_key *key, uint64_t *count,
-                                               uint64_t *first, uint64_t *last,
-                                               factum_error *err);
+                                               uint64_t *first, uint64_t *last, factum_error *err);
 void fct_index_keys_close(struct fct_index_keys *keys);
 
 struct fct_index_stats {
     uint64_t runs;
-    uint64_t run_bytes;     /* on disk */
-    uint64_t filter_bytes;  /* of them */
-    uint64_t memory_bytes;  /* memtables and tables held */
-    uint64_t keys;          /* in all runs, keys in several counted for each */
+    uint64_t run_bytes;    /* on disk */
+    uint64_t filter_bytes; /* of them */
+    uint64_t memory_bytes; /* memtables and tables held */
+    uint64_t keys;         /* in all runs, keys in several counted for each */
     uint64_t postings;
     uint64_t blocks_read;   /* since open */
     uint64_t filter_probes; /* since open */

@@ -1,10 +1,11 @@
 /* index_int.h - the parts of the index. Private to this layer.
  *
- * A version is what readers see: runs, oldest first, the memtable that is being written out (sealed), and the
- * one that is added to (active). Versions are replaced, never changed; a reader pins the one that it uses.
+ * A version is what readers see: runs, oldest first, the memtable that is being written out
+ * (sealed), and the one that is added to (active). Versions are replaced, never changed; a reader
+ * pins the one that it uses.
  *
- * Locks, in this order: maintenance (who writes runs and the manifest), lock (the version pointer, the
- * contents of the active memtable, the missing ranges).
+ * Locks, in this order: maintenance (who writes runs and the manifest), lock (the version pointer,
+ * the contents of the active memtable, the missing ranges).
  */
 #ifndef FCT_INDEX_INDEX_INT_H
 #define FCT_INDEX_INDEX_INT_H
@@ -51,7 +52,7 @@ struct fct_index {
     struct fct_missing rebuild_range;
 
     struct fct_thread thread;
-    _Atomic uint32_t word;    /* rises when there is work, and when some is done */
+    _Atomic uint32_t word; /* rises when there is work, and when some is done */
     _Atomic uint32_t stop;
     _Atomic uint32_t working; /* the thread is at it */
     factum_status failure;    /* of the last flush or merge; under maintenance */

@@ -1,6 +1,7 @@
 /* keys.c - all keys of a kind: the runs and the memtables walked side by side. Layer: index.
  *
- * A snapshot: the version is pinned, and the memtables' keys with their counts are copied when it is opened.
+ * A snapshot: the version is pinned, and the memtables' keys with their counts are copied when it
+ * is opened.
  */
 #include "core/error.h"
 #include "index/index_int.h"
@@ -27,7 +28,7 @@ struct fct_index_keys {
     } runs[];
 };
 
-static factum_status advance(struct fct_index_keys *keys, struct run_at *at, factum_error *err)
+static factum_status advance_run(struct fct_index_keys *keys, struct run_at *at, factum_error *err)
 {
     factum_status status = fct_run_walk_next(&at->walk, &at->entry);
     if (status == FACTUM_CORRUPT) {
@@ -44,9 +45,8 @@ static factum_status copy_table(struct fct_index_keys *keys, const struct fct_me
         return FACTUM_OK;
     }
     const struct fct_mem_entry **sorted = fct_memtable_sorted(table);
-    struct copied *grown =
-        fct_mem_resize(keys->index->mem, keys->copied,
-                       (*count + table->key_count + 1) * sizeof *keys->copied);
+    struct copied *grown = fct_mem_resize(keys->index->mem, keys->copied,
+                                          (*count + table->key_count + 1) * sizeof *keys->copied);
     if (grown != NULL) {
         keys->copied = grown;
     }
@@ -72,8 +72,8 @@ factum_status fct_index_keys_open(struct fct_index *index, enum fct_index_kind k
         return fct_fail(err, FACTUM_CORRUPT, "a part of the index is damaged");
     }
     struct fct_version *version = fct_version_pin(index);
-    struct fct_index_keys *keys = fct_mem_zalloc(
-        index->mem, 1, sizeof *keys + version->run_count * sizeof keys->runs[0]);
+    struct fct_index_keys *keys =
+        fct_mem_zalloc(index->mem, 1, sizeof *keys + version->run_count * sizeof keys->runs[0]);
     if (keys == NULL) {
         fct_version_unpin(index, version);
         return fct_fail(err, FACTUM_NO_MEMORY, "list: out of memory");
@@ -94,7 +94,7 @@ factum_status fct_index_keys_open(struct fct_index *index, enum fct_index_kind k
     for (size_t i = 0; i < version->run_count && status == FACTUM_OK; i++) {
         status = fct_run_walk_kind(&keys->runs[i].walk, version->runs[i], kind);
         if (status == FACTUM_OK) {
-            status = advance(keys, &keys->runs[i], err);
+            status = advance_run(keys, &keys->runs[i], err);
         }
     }
     if (status != FACTUM_OK) {
@@ -139,7 +139,7 @@ factum_status fct_index_keys_next(struct fct_index_keys *keys, struct fct_index_
             *first = *count == 0 ? at->entry.first : *first;
             *count += at->entry.count;
             *last = fct_run_entry_last(&at->entry);
-            factum_status status = advance(keys, at, err);
+            factum_status status = advance_run(keys, at, err);
             if (status != FACTUM_OK) {
                 return status;
             }

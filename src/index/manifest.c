@@ -120,8 +120,7 @@ factum_status fct_manifest_write(const struct fct_manifest *manifest, const stru
         fct_put_u32(at + 24, manifest->runs[i].level);
     }
     fct_put_u32(bytes + len - 4, fct_crc32c(0, bytes, len - 4));
-    factum_status status =
-        fct_file_replace(os, dir, FCT_MANIFEST_NAME, fct_slice(bytes, len), err);
+    factum_status status = fct_file_replace(os, dir, FCT_MANIFEST_NAME, fct_slice(bytes, len), err);
     fct_mem_free(mem, bytes);
     return status;
 }

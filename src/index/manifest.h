@@ -1,4 +1,5 @@
-/* manifest.h - index/MANIFEST: which runs live, and how far they cover the log. Layer: index, private.
+/* manifest.h - index/MANIFEST: which runs live, and how far they cover the log. Layer: index,
+ * private.
  *
  *   offset size
  *        0    8  magic "FACTUMIX"
@@ -40,9 +41,9 @@ struct fct_missing {
     uint64_t to;
 };
 
-FCT_MUST_USE factum_status fct_manifest_read(struct fct_manifest *manifest,
-                                             const struct fct_os *os, const struct fct_mem *mem,
-                                             const char *dir, factum_error *err);
+FCT_MUST_USE factum_status fct_manifest_read(struct fct_manifest *manifest, const struct fct_os *os,
+                                             const struct fct_mem *mem, const char *dir,
+                                             factum_error *err);
 FCT_MUST_USE factum_status fct_manifest_write(const struct fct_manifest *manifest,
                                               const struct fct_os *os, const struct fct_mem *mem,
                                               const char *dir, factum_error *err);

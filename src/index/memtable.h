@@ -1,7 +1,7 @@
 /* memtable.h - the newest postings, in memory. Layer: index, private to it.
  *
- * A hash table from key to a list of chunks; a chunk holds a run of positions as varints of the difference
- * to the one before, in units of 4:
+ * A hash table from key to a list of chunks; a chunk holds a run of positions as varints of the
+ * difference to the one before, in units of 4:
  *
  *   entry -> [first | ordinal | varint varint ...] -> [first | ordinal | varint ...] -> ...
  *
@@ -62,8 +62,8 @@ void fct_memtable_add(struct fct_memtable *table, const struct fct_index_entry *
 const struct fct_mem_entry *fct_memtable_find(const struct fct_memtable *table,
                                               const struct fct_index_key *key);
 /* Up to |room| positions from |ordinal| on; returns how many. */
-uint32_t fct_mem_entry_read(const struct fct_mem_entry *entry, uint64_t ordinal, uint64_t *positions,
-                            uint32_t room);
+uint32_t fct_mem_entry_read(const struct fct_mem_entry *entry, uint64_t ordinal,
+                            uint64_t *positions, uint32_t room);
 uint64_t fct_mem_entry_first(const struct fct_mem_entry *entry);
 /* The ordinal of the first posting at or after |position|, count if there is none. */
 uint64_t fct_mem_entry_seek(const struct fct_mem_entry *entry, uint64_t position);
@@ -78,8 +78,7 @@ static inline int fct_index_key_compare(const struct fct_index_key *a,
     return fct_hash128_compare(a->hash, b->hash);
 }
 
-static inline bool fct_index_key_equal(const struct fct_index_key *a,
-                                       const struct fct_index_key *b)
+static inline bool fct_index_key_equal(const struct fct_index_key *a, const struct fct_index_key *b)
 {
     return a->kind == b->kind && fct_hash128_equal(a->hash, b->hash);
 }

@@ -1,8 +1,9 @@
 /* merge.c - four neighbouring runs of one level become one of the next. Layer: index.
  *
- * Tiered: a posting is rewritten once a level, so that its cost is log4 of the store's size. The inputs are
- * walked side by side in the order of their keys; the list of a key is the inputs' lists, oldest first.
- * Memory: one block and the filter of the output. A memtable that waits is written out in between.
+ * Tiered: a posting is rewritten once a level, so that its cost is log4 of the store's size. The
+ * inputs are walked side by side in the order of their keys; the list of a key is the inputs'
+ * lists, oldest first. Memory: one block and the filter of the output. A memtable that waits is
+ * written out in between.
  */
 #include "core/check.h"
 #include "core/error.h"
@@ -13,7 +14,8 @@ enum {
     YIELD_EVERY = 4096, /* keys between looks at the memtable that may wait */
 };
 
-/* The first of FANOUT neighbours of the same level, the newest such; run_count if there are none. */
+/* The first of FANOUT neighbours of the same level, the newest such; run_count if there are none.
+ */
 static size_t find_due(const struct fct_version *version)
 {
     for (size_t end = version->run_count; end >= FANOUT; end--) {
@@ -126,8 +128,8 @@ static factum_status write_merged(struct fct_index *index, struct fct_run *const
     fct_mutex_unlock(&index->maintenance);
     struct fct_run_writer *writer = NULL;
     if (status == FACTUM_OK) {
-        status = fct_run_writer_create(&writer, index->os, index->mem, index->dir, &info, keys,
-                                       err);
+        status =
+            fct_run_writer_create(&writer, index->os, index->mem, index->dir, &info, keys, err);
     }
     if (status == FACTUM_OK) {
         status = merge_inputs(index, writer, inputs, err);

@@ -1,8 +1,9 @@
-/* postings.c - reading the list of a key: over the runs, oldest first, then the memtables. Layer: index.
+/* postings.c - reading the list of a key: over the runs, oldest first, then the memtables. Layer:
+ * index.
  *
- * A cursor holds an ordinal and refills its batch from there; since ordinals never change, it needs no
- * snapshot. A refill pins a version, asks each run how many postings of the key it has (one filter probe for
- * those that have none), and reads from where the ordinal falls.
+ * A cursor holds an ordinal and refills its batch from there; since ordinals never change, it needs
+ * no snapshot. A refill pins a version, asks each run how many postings of the key it has (one
+ * filter probe for those that have none), and reads from where the ordinal falls.
  */
 #include "core/check.h"
 #include "core/error.h"
@@ -14,7 +15,7 @@ struct source {
     const struct fct_mem_entry *entry;
     struct fct_run_entry last; /* of a run */
     uint64_t count;
-    uint64_t first;         /* positions, of a memtable */
+    uint64_t first; /* positions, of a memtable */
     uint64_t last_position;
 };
 
@@ -58,8 +59,7 @@ static factum_status look_into(struct fct_index *index, struct fct_version *vers
     if (i < version->run_count) {
         return look_into_run(index, version->runs[i], key, source, err);
     }
-    const struct fct_memtable *table =
-        i == version->run_count ? version->sealed : version->active;
+    const struct fct_memtable *table = i == version->run_count ? version->sealed : version->active;
     *source = (struct source){.run = NULL};
     source->entry = table == NULL ? NULL : fct_memtable_find(table, key);
     if (source->entry != NULL) {
@@ -103,7 +103,8 @@ static factum_status end(struct fct_index *index, struct fct_version *version, b
     return status;
 }
 
-/* ---- whole lists ------------------------------------------------------------------------------- */
+/* ---- whole lists -------------------------------------------------------------------------------
+ */
 
 static factum_status first_of(const struct source *source, const struct fct_index_key *key,
                               uint64_t *position)
@@ -140,15 +141,14 @@ factum_status fct_index_find(struct fct_index *index, const struct fct_index_key
             status = lost(index, source.run, err);
         }
         if (last != NULL) {
-            *last =
-                source.run == NULL ? source.last_position : fct_run_entry_last(&source.last);
+            *last = source.run == NULL ? source.last_position : fct_run_entry_last(&source.last);
         }
         *count += source.count;
     }
     return end(index, version, locked, status);
 }
 
-/* ---- cursors ---------------------------------------------------------------------------------------- */
+/* ---- cursors --------------------------------------------------------------------------------- */
 
 void fct_postings_init(struct fct_postings *postings, struct fct_index *index,
                        const struct fct_index_key *key)
@@ -233,8 +233,8 @@ static factum_status fill(struct fct_postings *postings, uint64_t ordinal, uint3
         if (status == FACTUM_OK && from < base + source.count) {
             uint32_t left = room - postings->count;
             if (source.run == NULL) {
-                postings->count += fct_mem_entry_read(
-                    source.entry, from - base, postings->batch + postings->count, left);
+                postings->count += fct_mem_entry_read(source.entry, from - base,
+                                                      postings->batch + postings->count, left);
             } else if (read_run(postings, &source, from - base, left) != FACTUM_OK) {
                 status = lost(index, source.run, err);
             }
@@ -251,8 +251,8 @@ factum_status fct_postings_next(struct fct_postings *postings, uint64_t *positio
                                 factum_error *err)
 {
     if (postings->at == postings->count) {
-        factum_status status = fill(postings, fct_postings_ordinal(postings), FCT_POSTINGS_BATCH,
-                                    err);
+        factum_status status =
+            fill(postings, fct_postings_ordinal(postings), FCT_POSTINGS_BATCH, err);
         if (status != FACTUM_OK) {
             return status;
         }
@@ -272,8 +272,7 @@ factum_status fct_postings_previous(struct fct_postings *postings, uint64_t *pos
         if (end_ordinal == 0) {
             return FACTUM_DONE;
         }
-        uint64_t start =
-            end_ordinal > FCT_POSTINGS_BATCH ? end_ordinal - FCT_POSTINGS_BATCH : 0;
+        uint64_t start = end_ordinal > FCT_POSTINGS_BATCH ? end_ordinal - FCT_POSTINGS_BATCH : 0;
         factum_status status = fill(postings, start, (uint32_t)(end_ordinal - start), err);
         if (status != FACTUM_OK || postings->count == 0) {
             postings->ordinal = end_ordinal;

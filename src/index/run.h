@@ -8,12 +8,11 @@
  *   4090 - 2m  offsets of the entries, 2 bytes each, in order
  * Entry: kind 1 | hash high 8 | hash low 8 | count varint | ordinal of the first varint |
  *        first position / 4 varint | (count - 1) differences / 4, varints
- * Entries are sorted by kind, hash, ordinal. A list that does not fit goes on in the next block as another
- * entry of the same key.
+ * Entries are sorted by kind, hash, ordinal. A list that does not fit goes on in the next block as
+ * another entry of the same key.
  *
- * Block index: for each block 32 bytes: hash high 8 | hash low 8 | first position 8 | ordinal 4 | kind 1 | 0 (3),
- * those of its first entry.
- * Filter: filter.h.
+ * Block index: for each block 32 bytes: hash high 8 | hash low 8 | first position 8 | ordinal 4 |
+ * kind 1 | 0 (3), those of its first entry. Filter: filter.h.
  *
  * Footer, 160 bytes:
  *     0  8  magic "FACTUMRN"     8  4  format (1)      12  4  level
@@ -58,11 +57,11 @@ struct fct_run {
     const uint8_t *map;
     const uint8_t *block_index;
     const uint8_t *filter;
-    _Atomic uint64_t *verified; /* a bit a block */
-    void *verified_memory;      /* the same, to free */
-    _Atomic bool bad;           /* a block failed: the run is not to be used */
+    _Atomic uint64_t *verified;  /* a bit a block */
+    void *verified_memory;       /* the same, to free */
+    _Atomic bool bad;            /* a block failed: the run is not to be used */
     _Atomic uint32_t references; /* by versions */
-    bool doomed;                /* remove the file with the last reference */
+    bool doomed;                 /* remove the file with the last reference */
     char path[FCT_PATH_SIZE];
 };
 
@@ -73,8 +72,8 @@ uint64_t fct_run_number(const char *name);
 
 /* Opens and checks all but the blocks. CORRUPT if anything does not hold. */
 FCT_MUST_USE factum_status fct_run_open(struct fct_run **run, const struct fct_os *os,
-                                        const struct fct_mem *mem, const char *dir,
-                                        uint64_t number, factum_error *err);
+                                        const struct fct_mem *mem, const char *dir, uint64_t number,
+                                        factum_error *err);
 /* Accepts NULL; removes the file if doomed. */
 void fct_run_close(struct fct_run *run);
 
@@ -90,17 +89,19 @@ struct fct_run_entry {
 
 /* False if the filter knows that |key| is not there. */
 bool fct_run_may_have(const struct fct_run *run, const struct fct_index_key *key);
-/* The last entry of |key| whose first ordinal is at most |ordinal| / whose first position is at most
- * |position|; DONE if the key is not there (or all of it is later). CORRUPT marks the run bad. */
+/* The last entry of |key| whose first ordinal is at most |ordinal| / whose first position is at
+ * most |position|; DONE if the key is not there (or all of it is later). CORRUPT marks the run bad.
+ */
 FCT_MUST_USE factum_status fct_run_find_ordinal(struct fct_run *run,
                                                 const struct fct_index_key *key, uint64_t ordinal,
                                                 struct fct_run_entry *entry);
 FCT_MUST_USE factum_status fct_run_find_position(struct fct_run *run,
-                                                 const struct fct_index_key *key,
-                                                 uint64_t position, struct fct_run_entry *entry);
+                                                 const struct fct_index_key *key, uint64_t position,
+                                                 struct fct_run_entry *entry);
 /* The position of the last posting in |entry|. */
 uint64_t fct_run_entry_last(const struct fct_run_entry *entry);
-/* Steps through the postings of an entry: start with *at = entry->deltas and *position = entry->first. */
+/* Steps through the postings of an entry: start with *at = entry->deltas and *position =
+ * entry->first. */
 static inline const uint8_t *fct_run_delta(const uint8_t *at, const uint8_t *end,
                                            uint64_t *position);
 
@@ -120,14 +121,13 @@ FCT_MUST_USE factum_status fct_run_walk_next(struct fct_run_walk *walk,
 FCT_MUST_USE factum_status fct_run_walk_kind(struct fct_run_walk *walk, struct fct_run *run,
                                              enum fct_index_kind kind);
 
-/* ---- writing -------------------------------------------------------------------------------------- */
+/* ---- writing --------------------------------------------------------------------------------- */
 
 struct fct_run_writer;
 /* |keys_max| is an upper bound of the keys to come. The file is made anew. */
 FCT_MUST_USE factum_status fct_run_writer_create(struct fct_run_writer **writer,
-                                                 const struct fct_os *os,
-                                                 const struct fct_mem *mem, const char *dir,
-                                                 const struct fct_run_info *info,
+                                                 const struct fct_os *os, const struct fct_mem *mem,
+                                                 const char *dir, const struct fct_run_info *info,
                                                  uint64_t keys_max, factum_error *err);
 /* Keys in order, positions in order in each. */
 FCT_MUST_USE factum_status fct_run_writer_add(struct fct_run_writer *writer,

@@ -1,7 +1,7 @@
 /* run_reader.c - see run.h. Layer: index.
  *
- * Footer, block index and filter are checked when the run is opened; a block when it is used for the first
- * time. Everything from the file is compared before it is used.
+ * Footer, block index and filter are checked when the run is opened; a block when it is used for
+ * the first time. Everything from the file is compared before it is used.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -157,8 +157,8 @@ static const uint8_t *block_at(struct fct_run *run, uint64_t block)
     if ((atomic_load_explicit(&run->verified[block / 64], memory_order_relaxed) & bit) != 0) {
         return bytes;
     }
-    uint32_t crc = fct_crc32c(fct_run_block_seed(run->info.number, block), bytes,
-                              FCT_RUN_BLOCK_SIZE - 4);
+    uint32_t crc =
+        fct_crc32c(fct_run_block_seed(run->info.number, block), bytes, FCT_RUN_BLOCK_SIZE - 4);
     uint32_t count = fct_get_u16(bytes + FCT_RUN_BLOCK_SIZE - 6);
     if (crc != fct_get_u32(bytes + FCT_RUN_BLOCK_SIZE - 4) || count == 0 ||
         count * 2 > FCT_RUN_BLOCK_SIZE - 6) {
@@ -197,8 +197,8 @@ static bool entry_in(const uint8_t *block, uint32_t i, struct fct_run_entry *ent
     uint32_t count = fct_get_u16(block + FCT_RUN_BLOCK_SIZE - 6);
     const uint8_t *offsets = block + FCT_RUN_BLOCK_SIZE - 6 - 2 * (size_t)count;
     uint32_t from = fct_get_u16(offsets + 2 * (size_t)i);
-    uint32_t to = i + 1 == count ? (uint32_t)(offsets - block)
-                                 : fct_get_u16(offsets + 2 * (size_t)(i + 1));
+    uint32_t to =
+        i + 1 == count ? (uint32_t)(offsets - block) : fct_get_u16(offsets + 2 * (size_t)(i + 1));
     return from < to && to <= (uint32_t)(offsets - block) &&
            decode_entry(block + from, block + to, entry);
 }

@@ -1,4 +1,5 @@
-/* run_writer.c - see run.h. Layer: index. Streams: memory is the filter, the block index and one buffer. */
+/* run_writer.c - see run.h. Layer: index. Streams: memory is the filter, the block index and one
+ * buffer. */
 #include <string.h>
 
 #include "core/buf.h"
@@ -73,8 +74,8 @@ factum_status fct_run_writer_create(struct fct_run_writer **out, const struct fc
                                : fct_path_join(writer->path, dir, name, err);
     if (status == FACTUM_OK) {
         memcpy(writer->dir, dir, strlen(dir) + 1);
-        status = fct_file_open(os, writer->path, FCT_OPEN_WRITE | FCT_OPEN_CREATE, &writer->file,
-                               err);
+        status =
+            fct_file_open(os, writer->path, FCT_OPEN_WRITE | FCT_OPEN_CREATE, &writer->file, err);
     }
     if (status == FACTUM_OK) {
         status = fct_file_truncate(writer->file, 0, err);
@@ -89,8 +90,8 @@ factum_status fct_run_writer_create(struct fct_run_writer **out, const struct fc
 
 static factum_status write_output(struct fct_run_writer *writer, factum_error *err)
 {
-    factum_status status = fct_file_write(writer->file, writer->written, writer->output,
-                                          writer->output_used, err);
+    factum_status status =
+        fct_file_write(writer->file, writer->written, writer->output, writer->output_used, err);
     writer->written += writer->output_used;
     writer->output_used = 0;
     return status;
@@ -194,8 +195,8 @@ factum_status fct_run_writer_add(struct fct_run_writer *writer, const struct fct
         writer->first = position;
     } else {
         FCT_ASSERT(position > writer->last);
-        writer->deltas_used += fct_varint_put(writer->deltas + writer->deltas_used,
-                                              (position - writer->last) / 4);
+        writer->deltas_used +=
+            fct_varint_put(writer->deltas + writer->deltas_used, (position - writer->last) / 4);
     }
     writer->last = position;
     writer->count++;

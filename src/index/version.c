@@ -87,8 +87,7 @@ void fct_index_set_aside(struct fct_index *index, struct fct_run *run)
         struct fct_version *without =
             fct_version_make(index, runs, count, version->sealed, version->active);
         if (without != NULL) {
-            index->missing[missing] = (struct fct_missing){run->info.from,
-                                                           run->info.mark.position};
+            index->missing[missing] = (struct fct_missing){run->info.from, run->info.mark.position};
             atomic_store(&index->missing_count, missing + 1); /* before anyone misses it */
             fct_log_message(&index->sink, FACTUM_LOG_WARN, "index.run_damaged",
                             "%s is damaged and will be made anew", run->path);

@@ -10,14 +10,14 @@
 
 enum fct_bug_name {
     FCT_BUG_NONE,
-    FCT_BUG_ACK_BEFORE_SYNC,     /* the sync of a commit is skipped */
-    FCT_BUG_NO_DIR_SYNC,         /* the directory is not synced when a segment is made */
-    FCT_BUG_SHORT_WRITE,         /* a short write is taken for a whole one */
-    FCT_BUG_RETRY_SYNC,          /* a failed sync is tried again and believed */
-    FCT_BUG_PAYLOAD_CRC_SHORT,   /* the last 8 bytes of a payload are not covered */
-    FCT_BUG_TRUNCATE_DAMAGE,     /* damage in the middle is taken for a torn tail */
-    FCT_BUG_NO_CHAIN_CHECK,      /* recovery compares neither chain values nor numbers */
-    FCT_BUG_NO_SALT,             /* the salt is 0, which a client can guess: payloads can imitate headers */
+    FCT_BUG_ACK_BEFORE_SYNC,   /* the sync of a commit is skipped */
+    FCT_BUG_NO_DIR_SYNC,       /* the directory is not synced when a segment is made */
+    FCT_BUG_SHORT_WRITE,       /* a short write is taken for a whole one */
+    FCT_BUG_RETRY_SYNC,        /* a failed sync is tried again and believed */
+    FCT_BUG_PAYLOAD_CRC_SHORT, /* the last 8 bytes of a payload are not covered */
+    FCT_BUG_TRUNCATE_DAMAGE,   /* damage in the middle is taken for a torn tail */
+    FCT_BUG_NO_CHAIN_CHECK,    /* recovery compares neither chain values nor numbers */
+    FCT_BUG_NO_SALT, /* the salt is 0, which a client can guess: payloads can imitate headers */
     FCT_BUG_NO_DURABLE_EVIDENCE, /* durable_upto of later headers is not looked at */
     FCT_BUG_NO_MARKERS,          /* neither markers nor END are written */
     FCT_BUG_NO_TAIL_REWRITE,     /* rule R12 is skipped */

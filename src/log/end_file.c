@@ -7,9 +7,10 @@
  *       40    8  chain that it will carry           48  4  epoch
  *       52    4  CRC-32C of [0, 52)
  *
- * Either is evidence: everything before the position was durable. END says more: nothing was written
- * since. So it is renamed to LAST, durably, before the first write of the next run. If it is there
- * and proves to be the end of what verifies, the shutdown was clean and nothing needs mending.
+ * Either is evidence: everything before the position was durable. END says more: nothing was
+ * written since. So it is renamed to LAST, durably, before the first write of the next run. If it
+ * is there and proves to be the end of what verifies, the shutdown was clean and nothing needs
+ * mending.
  */
 #include <assert.h>
 #include <string.h>

@@ -7,13 +7,13 @@
  * it ends. A position names a record; fct_log_end() is where the next batch will start.
  *
  * Threads: one writer at a time (the caller serialises fct_log_begin .. commit, marker, close); any
- * number of readers beside it. Everything that a reader gets from a log, slices included, lasts until
- * fct_log_close.
+ * number of readers beside it. Everything that a reader gets from a log, slices included, lasts
+ * until fct_log_close.
  *
  * Invariants:
  *  1. visible <= written end; sync commits become visible only after fdatasync returned 0.
- *  2. After a failed sync (or a write with EIO) the log is FAILED for good: no more writes, reads up
- *     to visible go on.
+ *  2. After a failed sync (or a write with EIO) the log is FAILED for good: no more writes, reads
+ * up to visible go on.
  *  3. Positions rise by construction; a byte once visible never changes.
  */
 #ifndef FCT_LOG_LOG_H
@@ -43,7 +43,7 @@ struct fct_log_options {
     const char *dir;             /* <store>/log; made if missing, unless read_only */
     const factum_log_sink *sink; /* or NULL */
     struct fct_log_mark mark;
-    factum_uuid mark_store_id; /* |mark| counts only if the log is of this store */
+    factum_uuid mark_store_id;   /* |mark| counts only if the log is of this store */
     uint64_t segment_size_first; /* 0: 1 MiB. Rounded up to 4096 */
     uint64_t segment_size_max;   /* 0: 64 MiB */
     bool read_only;
@@ -68,10 +68,10 @@ struct fct_log_recovery {
 };
 
 /* Opens, recovers (R11, R12), and leaves the log ready for reading and, if the state is OPEN, for
- * writing. Damage is no failure to open: ask fct_log_state. Fails with CORRUPT if not even the order
- * of segments can be trusted (R13; names the file), NEWER_FORMAT, IO, NO_SPACE, NO_MEMORY. */
-FCT_MUST_USE factum_status fct_log_open(struct fct_log **log,
-                                        const struct fct_log_options *options, factum_error *err);
+ * writing. Damage is no failure to open: ask fct_log_state. Fails with CORRUPT if not even the
+ * order of segments can be trusted (R13; names the file), NEWER_FORMAT, IO, NO_SPACE, NO_MEMORY. */
+FCT_MUST_USE factum_status fct_log_open(struct fct_log **log, const struct fct_log_options *options,
+                                        factum_error *err);
 /* Writes a marker (if anything came after the last), syncs, removes a prepared segment, frees.
  * Accepts NULL. The log is gone whatever is returned. */
 factum_status fct_log_close(struct fct_log *log, factum_error *err);
@@ -113,13 +113,14 @@ uint32_t fct_log_pending_records(const struct fct_log *log);
  * On failure nothing of it is visible now; IO and FAILED: its outcome is unknown until the next
  * open, and the log has FAILED. NO_SPACE cannot come from here (space is prepared). */
 FCT_MUST_USE factum_status fct_log_commit(struct fct_log *log, bool sync, factum_error *err);
-/* Syncs what `os` commits left unsynced and writes an idle marker (R8) if the last batch is not one.
- * To be called when no commit came for some 50 ms, and before a close. */
+/* Syncs what `os` commits left unsynced and writes an idle marker (R8) if the last batch is not
+ * one. To be called when no commit came for some 50 ms, and before a close. */
 FCT_MUST_USE factum_status fct_log_marker(struct fct_log *log, factum_error *err);
 /* True if a marker would be written now. Any thread. */
 bool fct_log_wants_marker(const struct fct_log *log);
 
-/* ---- readers ----------------------------------------------------------------------------------- */
+/* ---- readers -----------------------------------------------------------------------------------
+ */
 
 /* The record at |position|, CRC checked. CORRUPT if there is none or it does not verify; the text
  * names the position and file. */
@@ -128,9 +129,9 @@ FCT_MUST_USE factum_status fct_log_read(struct fct_log *log, uint64_t position,
 /* Loads the line of memory where the record begins; a hint. Any position. */
 void fct_log_prefetch(struct fct_log *log, uint64_t position);
 
-/* A walk over records in order of position, on the caller's stack. Forward it verifies whole batches
- * by their CRC and chain (one pass, no work a record), backward it verifies record by record. It sees
- * what is visible when it gets there: after DONE it can be continued later. */
+/* A walk over records in order of position, on the caller's stack. Forward it verifies whole
+ * batches by their CRC and chain (one pass, no work a record), backward it verifies record by
+ * record. It sees what is visible when it gets there: after DONE it can be continued later. */
 struct fct_log_walk {
     struct fct_log *log;
     const struct fct_segment *segment; /* under way */
@@ -170,32 +171,30 @@ struct fct_log_verify_report {
     uint64_t batches;
     uint64_t records;
     uint64_t bytes;
-    uint64_t bad_from;   /* first damaged position, UINT64_MAX: none */
-    uint64_t chain;      /* after the last good batch */
-    char file[64];       /* of the damage */
+    uint64_t bad_from; /* first damaged position, UINT64_MAX: none */
+    uint64_t chain;    /* after the last good batch */
+    char file[64];     /* of the damage */
 };
 
 /* Reads every byte of the log from the device (not the cache, as far as the os allows) and checks
  * header, footer, batch and record CRCs, chain, dense batch numbers. |progress| (may be NULL) gets
  * bytes done and in all, and stops by returning false (CANCELLED). CORRUPT if damage was found; the
  * report is filled in any case. */
-FCT_MUST_USE factum_status fct_log_verify(struct fct_log *log,
-                                          bool (*progress)(void *data, uint64_t done,
-                                                           uint64_t total),
-                                          void *data, struct fct_log_verify_report *report,
-                                          factum_error *err);
+FCT_MUST_USE factum_status
+fct_log_verify(struct fct_log *log, bool (*progress)(void *data, uint64_t done, uint64_t total),
+               void *data, struct fct_log_verify_report *report, factum_error *err);
 
 /* For a log that opens as DAMAGED or does not verify: gives up everything from the batch with the
  * first damage on. What lies in that segment from there on is copied to log/lost-<position>, later
- * segments are renamed to lost-<name>; then a LOSS marker begins a new segment and timeline. Positions
- * that were given up are never used again: the new segment begins behind them. The log must not be
- * open. INVALID if |from| is not the first damaged position (damaged_from, or bad_from of the
- * report). Derived state that covers what was given up has to be made anew. */
-FCT_MUST_USE factum_status fct_log_accept_loss(const struct fct_log_options *options,
-                                               uint64_t from, factum_error *err);
+ * segments are renamed to lost-<name>; then a LOSS marker begins a new segment and timeline.
+ * Positions that were given up are never used again: the new segment begins behind them. The log
+ * must not be open. INVALID if |from| is not the first damaged position (damaged_from, or bad_from
+ * of the report). Derived state that covers what was given up has to be made anew. */
+FCT_MUST_USE factum_status fct_log_accept_loss(const struct fct_log_options *options, uint64_t from,
+                                               factum_error *err);
 
-/* One segment file for backups: its name in the directory, and how many bytes of it are to be copied
- * for everything before |upto|. False after the last. */
+/* One segment file for backups: its name in the directory, and how many bytes of it are to be
+ * copied for everything before |upto|. False after the last. */
 struct fct_log_segment_info {
     char name[32];
     uint64_t number;

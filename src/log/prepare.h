@@ -42,8 +42,8 @@ void fct_prepare_finish(struct fct_prepare *prepare);
 /* Asks for a file of |size| bytes in the background; does nothing without threads, if there is one,
  * or if it failed a moment ago. */
 void fct_prepare_want(struct fct_prepare *prepare, uint64_t size);
-/* A file of |size| bytes at least, in *file with its real *size_taken: the prepared one, or one made
- * now. The caller owns it. NO_SPACE leaves nothing behind. */
+/* A file of |size| bytes at least, in *file with its real *size_taken: the prepared one, or one
+ * made now. The caller owns it. NO_SPACE leaves nothing behind. */
 FCT_MUST_USE factum_status fct_prepare_take(struct fct_prepare *prepare, uint64_t size,
                                             struct fct_file **file, uint64_t *size_taken,
                                             factum_error *err);

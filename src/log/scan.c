@@ -1,11 +1,11 @@
 /* scan.c - see scan.h. Layer: log.
  *
- * A batch counts if its header verifies (with salt and own position, before its length is believed), if
- * it carries the expected number and chain, and if its payload verifies. The first place where none
- * does is X.
+ * A batch counts if its header verifies (with salt and own position, before its length is
+ * believed), if it carries the expected number and chain, and if its payload verifies. The first
+ * place where none does is X.
  *
- * A mark (position, number, chain) lets the scan begin late. It is believed if the batch before it says
- * the same: that one is found by stepping backwards over the sizes at the end of its records.
+ * A mark (position, number, chain) lets the scan begin late. It is believed if the batch before it
+ * says the same: that one is found by stepping backwards over the sizes at the end of its records.
  */
 #include "log/scan.h"
 
@@ -23,8 +23,7 @@ static void note_evidence(struct fct_scan *scan, uint64_t position)
 }
 
 /* The header at |offset| and, after it, the whole payload. Its CRC counts before its length. */
-static bool header_at(const struct fct_scan *scan, uint64_t offset,
-                      struct fct_batch_header *header)
+static bool header_at(const struct fct_scan *scan, uint64_t offset, struct fct_batch_header *header)
 {
     const uint8_t *at = scan->map + offset;
     if (scan->segment->capacity - offset < FCT_BATCH_HEADER_SIZE) {

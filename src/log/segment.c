@@ -26,8 +26,8 @@ uint64_t fct_segment_number(const char *name)
     return strcmp(name + 20, ".seg") == 0 ? number : 0;
 }
 
-static struct fct_segment *make(const struct fct_os *os, const struct fct_mem *mem,
-                                const char *dir, factum_error *err)
+static struct fct_segment *make(const struct fct_os *os, const struct fct_mem *mem, const char *dir,
+                                factum_error *err)
 {
     struct fct_segment *segment = fct_mem_zalloc(mem, 1, sizeof *segment);
     if (segment == NULL) {
@@ -59,8 +59,8 @@ static factum_status open_file(const struct fct_segment *segment, uint64_t numbe
     fct_segment_name(number, name);
     factum_status status = fct_path_join(path, segment->dir, name, err);
     if (status == FACTUM_OK) {
-        status = fct_file_open(segment->os, path, write ? FCT_OPEN_WRITE : FCT_OPEN_READ, file,
-                               err);
+        status =
+            fct_file_open(segment->os, path, write ? FCT_OPEN_WRITE : FCT_OPEN_READ, file, err);
     }
     return status;
 }
@@ -172,7 +172,7 @@ factum_status fct_segment_activate(struct fct_segment *segment,
     return status;
 }
 
-/* ---- maps ---------------------------------------------------------------------------------------- */
+/* ---- maps ------------------------------------------------------------------------------------ */
 
 factum_status fct_segment_map_tail(struct fct_segment *segment, factum_error *err)
 {
@@ -194,8 +194,7 @@ void fct_segment_unmap(struct fct_segment *segment)
 }
 
 /* Maps a sealed segment, by a file of its own. */
-static factum_status map_sealed(struct fct_segment *segment, const uint8_t **map,
-                                factum_error *err)
+static factum_status map_sealed(struct fct_segment *segment, const uint8_t **map, factum_error *err)
 {
     struct fct_file *file;
     uint64_t size;
@@ -235,7 +234,7 @@ factum_status fct_segment_map(struct fct_segment *segment, const uint8_t **out, 
     return FACTUM_OK;
 }
 
-/* ---- the seal ------------------------------------------------------------------------------------- */
+/* ---- the seal -------------------------------------------------------------------------------- */
 
 factum_status fct_seal_decode(const uint8_t bytes[FCT_SEAL_SIZE], uint64_t position, uint64_t salt,
                               struct fct_batch_header *seal, struct fct_segment_footer *footer)
@@ -266,8 +265,8 @@ factum_status fct_segment_read_seal(struct fct_segment *segment, struct fct_batc
     if (status != FACTUM_OK) {
         return status;
     }
-    if (fct_seal_decode(bytes, segment->header.base + offset, segment->header.salt, seal,
-                        footer) != FACTUM_OK) {
+    if (fct_seal_decode(bytes, segment->header.base + offset, segment->header.salt, seal, footer) !=
+        FACTUM_OK) {
         return FACTUM_DONE;
     }
     *chain = fct_batch_chain(bytes);

@@ -43,11 +43,11 @@ uint64_t fct_segment_number(const char *name);
 FCT_MUST_USE factum_status fct_segment_open(struct fct_segment **segment, const struct fct_os *os,
                                             const struct fct_mem *mem, const char *dir,
                                             uint64_t number, bool write, factum_error *err);
-/* A segment to be, around |file| of |size| bytes of zeros; mapped. It owns |file| if this succeeds. */
+/* A segment to be, around |file| of |size| bytes of zeros; mapped. It owns |file| if this succeeds.
+ */
 FCT_MUST_USE factum_status fct_segment_new(struct fct_segment **segment, const struct fct_os *os,
                                            const struct fct_mem *mem, const char *dir,
-                                           struct fct_file *file, uint64_t size,
-                                           factum_error *err);
+                                           struct fct_file *file, uint64_t size, factum_error *err);
 /* Makes it the segment that |header| says, durably: header, sync, rename from |temporary|, sync of
  * the directory (rule R7). After a failure it is not known what is on disk. */
 FCT_MUST_USE factum_status fct_segment_activate(struct fct_segment *segment,
@@ -64,12 +64,12 @@ FCT_MUST_USE factum_status fct_segment_map(struct fct_segment *segment, const ui
 FCT_MUST_USE factum_status fct_segment_map_tail(struct fct_segment *segment, factum_error *err);
 void fct_segment_unmap(struct fct_segment *segment);
 
-/* Reads the seal at the end of the file: OK, or DONE if there is none that verifies. |chain| is that
- * after the seal. */
+/* Reads the seal at the end of the file: OK, or DONE if there is none that verifies. |chain| is
+ * that after the seal. */
 FCT_MUST_USE factum_status fct_segment_read_seal(struct fct_segment *segment,
                                                  struct fct_batch_header *seal,
-                                                 struct fct_segment_footer *footer,
-                                                 uint64_t *chain, factum_error *err);
+                                                 struct fct_segment_footer *footer, uint64_t *chain,
+                                                 factum_error *err);
 
 /* The encoded seal: its footer, or CORRUPT. |position| is that of its header. */
 FCT_MUST_USE factum_status fct_seal_decode(const uint8_t bytes[FCT_SEAL_SIZE], uint64_t position,

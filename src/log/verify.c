@@ -1,7 +1,8 @@
 /* verify.c - reads every byte of the log from the device and checks it. Layer: log.
  *
  * Reads through files of its own, not the maps: an unreadable sector is an error to report, not a
- * signal, and the writer may go on. Batches are read one at a time; memory is bounded by the largest.
+ * signal, and the writer may go on. Batches are read one at a time; memory is bounded by the
+ * largest.
  */
 #include <string.h>
 
@@ -175,8 +176,7 @@ static factum_status check_batches(struct check *check, factum_error *err)
     while (status == FACTUM_OK && check->offset < check->used) {
         status = check_batch(check, err);
         uint64_t done = check->report->bytes + check->offset;
-        if (status == FACTUM_OK && check->progress != NULL &&
-            done - check->told >= TELL_INTERVAL) {
+        if (status == FACTUM_OK && check->progress != NULL && done - check->told >= TELL_INTERVAL) {
             check->told = done;
             if (!check->progress(check->data, done, check->total)) {
                 return fct_fail(err, FACTUM_CANCELLED, "verify was stopped");

@@ -1,10 +1,10 @@
 /* walk.c - readers of the log: single records, and walks over all of them in either direction.
  * Layer: log. Takes no lock; knows nothing of the writer but what is visible.
  *
- * Forward, a batch is verified as a whole when it is entered (its CRC and its place in the chain), and
- * its records are taken apart without another look. Started inside a batch, and backward, each record
- * is verified by itself. A record ends with its size and a batch header with a mark that no size can
- * be, so that the bytes before any boundary say what to step over.
+ * Forward, a batch is verified as a whole when it is entered (its CRC and its place in the chain),
+ * and its records are taken apart without another look. Started inside a batch, and backward, each
+ * record is verified by itself. A record ends with its size and a batch header with a mark that no
+ * size can be, so that the bytes before any boundary say what to step over.
  *
  * Invariant: no byte at or behind segment->used is looked at, whatever a length says.
  */
@@ -63,7 +63,8 @@ void fct_log_prefetch(struct fct_log *log, uint64_t position)
     }
 }
 
-/* ---- standing somewhere ------------------------------------------------------------------------ */
+/* ---- standing somewhere ------------------------------------------------------------------------
+ */
 
 /* Goes on in |segment|, at its first batch. On failure the walk is as before. */
 static factum_status enter(struct fct_log_walk *walk, struct fct_segment *segment,
@@ -95,8 +96,7 @@ static bool header_at(const struct fct_log_walk *walk, uint64_t position,
            header->payload_size <= used - offset - FCT_BATCH_HEADER_SIZE;
 }
 
-static bool record_at(const struct fct_log_walk *walk, uint64_t position,
-                      struct fct_record *record)
+static bool record_at(const struct fct_log_walk *walk, uint64_t position, struct fct_record *record)
 {
     uint64_t offset = position - walk->base;
     uint64_t used = readable(walk->segment);
@@ -105,8 +105,9 @@ static bool record_at(const struct fct_log_walk *walk, uint64_t position,
                              true, record) == FACTUM_OK;
 }
 
-/* The last boundary (batch header or record) at or before |position|, and the one after it, found by
- * stepping over batches and records from the start of the segment. CORRUPT if that meets damage. */
+/* The last boundary (batch header or record) at or before |position|, and the one after it, found
+ * by stepping over batches and records from the start of the segment. CORRUPT if that meets damage.
+ */
 static factum_status boundaries(const struct fct_log_walk *walk, uint64_t position,
                                 uint64_t *before, uint64_t *after, factum_error *err)
 {
@@ -130,8 +131,8 @@ static factum_status boundaries(const struct fct_log_walk *walk, uint64_t positi
                 return FACTUM_OK;
             }
             *before = next;
-            uint32_t size = fct_record_peek_size(walk->map + (next - walk->base),
-                                                 (size_t)(batch_end - next));
+            uint32_t size =
+                fct_record_peek_size(walk->map + (next - walk->base), (size_t)(batch_end - next));
             if (size == 0) {
                 return fct_log_damage(walk->segment, next, "the record has no size", err);
             }
@@ -180,7 +181,7 @@ factum_status fct_log_walk_init(struct fct_log_walk *walk, struct fct_log *log, 
     return status;
 }
 
-/* ---- forward ----------------------------------------------------------------------------------------- */
+/* ---- forward --------------------------------------------------------------------------------- */
 
 static factum_status enter_batch(struct fct_log_walk *walk, const struct fct_batch_header *header,
                                  factum_error *err)
@@ -206,8 +207,8 @@ static factum_status enter_batch(struct fct_log_walk *walk, const struct fct_bat
     return FACTUM_OK;
 }
 
-/* At a boundary that is not inside a verified batch: a batch header or, if the walk began inside a batch,
- * a record. DONE: a batch was entered. */
+/* At a boundary that is not inside a verified batch: a batch header or, if the walk began inside a
+ * batch, a record. DONE: a batch was entered. */
 static factum_status take_unverified(struct fct_log_walk *walk, struct fct_record *record,
                                      factum_error *err)
 {
@@ -223,8 +224,8 @@ static factum_status take_unverified(struct fct_log_walk *walk, struct fct_recor
     return fct_log_damage(walk->segment, walk->position, "no batch is there", err);
 }
 
-/* To the next batch, over the end of a segment if need be. DONE: there is one, |walk| stands in it or
- * behind it. Sets *end at the end of what is visible. */
+/* To the next batch, over the end of a segment if need be. DONE: there is one, |walk| stands in it
+ * or behind it. Sets *end at the end of what is visible. */
 static factum_status step(struct fct_log_walk *walk, struct fct_record *record, bool *end,
                           factum_error *err)
 {
@@ -265,7 +266,7 @@ factum_status fct_log_walk_next(struct fct_log_walk *walk, struct fct_record *re
     return FACTUM_OK;
 }
 
-/* ---- backward ------------------------------------------------------------------------------------------ */
+/* ---- backward -------------------------------------------------------------------------------- */
 
 /* Where the records of a segment end, without its seal. */
 static uint64_t records_end(const struct fct_segment *segment)

@@ -207,14 +207,13 @@ static factum_status fault_sync_dir(const struct fct_os *os, const char *path, f
 }
 
 static factum_status fault_list_dir(const struct fct_os *os, const char *path,
-                                    factum_status (*each)(void *data, const char *name),
-                                    void *data, factum_error *err)
+                                    factum_status (*each)(void *data, const char *name), void *data,
+                                    factum_error *err)
 {
     struct fct_fault *fault = fault_of(os);
     factum_status status = strike(fault, false, "list", err);
-    return status == FACTUM_OK
-               ? fault->inner->ops->list_dir(fault->inner, path, each, data, err)
-               : status;
+    return status == FACTUM_OK ? fault->inner->ops->list_dir(fault->inner, path, each, data, err)
+                               : status;
 }
 
 static factum_status fault_free_space(const struct fct_os *os, const char *path, uint64_t *bytes,

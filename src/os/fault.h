@@ -25,7 +25,8 @@ struct fct_fault {
     uint64_t failed; /* calls that were made to fail */
 };
 
-/* |fault| and |inner| must outlive all files opened. Not thread-safe beyond one caller at a time. */
+/* |fault| and |inner| must outlive all files opened. Not thread-safe beyond one caller at a time.
+ */
 void fct_fault_init(struct fct_fault *fault, const struct fct_os *inner);
 
 #endif

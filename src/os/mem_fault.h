@@ -8,8 +8,8 @@
 #include "core/mem.h"
 
 struct fct_mem_fault {
-    struct fct_mem mem; /* hand &fault.mem to the code under test */
-    _Atomic unsigned long calls;  /* allocations asked for */
+    struct fct_mem mem;            /* hand &fault.mem to the code under test */
+    _Atomic unsigned long calls;   /* allocations asked for */
     _Atomic unsigned long fail_at; /* index of the first that fails; ULONG_MAX: none */
     _Atomic unsigned long failed;
     _Atomic long held; /* blocks not yet freed */

@@ -94,8 +94,8 @@ factum_status fct_file_close(struct fct_file **file, factum_error *err);
 FCT_MUST_USE factum_status fct_file_read(struct fct_file *file, uint64_t offset, void *bytes,
                                          size_t len, factum_error *err);
 /* Writes all of it, over short writes and EINTR. On failure any part may have been written. */
-FCT_MUST_USE factum_status fct_file_write(struct fct_file *file, uint64_t offset,
-                                          const void *bytes, size_t len, factum_error *err);
+FCT_MUST_USE factum_status fct_file_write(struct fct_file *file, uint64_t offset, const void *bytes,
+                                          size_t len, factum_error *err);
 FCT_MUST_USE factum_status fct_file_sync(struct fct_file *file, factum_error *err);
 FCT_MUST_USE factum_status fct_file_truncate(struct fct_file *file, uint64_t size,
                                              factum_error *err);

@@ -1,7 +1,7 @@
 /* os_real.c - the os of Linux. Layer: os.
  *
- * Offsets are explicit (pread, pwrite), EINTR is retried, descriptors close on exec. A file keeps its path
- * for messages only.
+ * Offsets are explicit (pread, pwrite), EINTR is retried, descriptors close on exec. A file keeps
+ * its path for messages only.
  */
 #define _GNU_SOURCE
 #include <assert.h>

@@ -1,13 +1,15 @@
 /* sim_disk.h - a disk in memory that forgets what was not synced. Layer: os (for tests).
  *
  * Happy path: make one, hand fct_sim_disk_os() to the code under test, run it, then ask
- * for the state that a crash at this moment may leave (fct_sim_disk_crash) and run recovery on that.
+ * for the state that a crash at this moment may leave (fct_sim_disk_crash) and run recovery on
+ * that.
  *
  * Model (the weakest file system of the ALICE paper, OSDI 2014):
  *  - a file has a cached image (what reads and maps see) and a durable image; sync copies the
  *    cached one, with its size, to the durable one;
  *  - a directory has cached and durable entries; sync_dir copies them. Creating, renaming and
- *    unlinking change the cached entry; each unsynced change survives a crash or not, independently;
+ *    unlinking change the cached entry; each unsynced change survives a crash or not,
+ * independently;
  *  - at a crash each unsynced 512-byte sector of a file survives or not by |mode|; the file size
  *    survives independently of the data;
  *  - memory returned by map shows the cached image and stays valid until unmap.

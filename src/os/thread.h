@@ -37,8 +37,7 @@ struct fct_thread {
 };
 /* |name| at most 15 bytes. All signals are blocked in the new thread. */
 FCT_MUST_USE factum_status fct_thread_start(struct fct_thread *thread, const char *name,
-                                            void (*run)(void *data), void *data,
-                                            factum_error *err);
+                                            void (*run)(void *data), void *data, factum_error *err);
 /* Accepts one that was never started. */
 void fct_thread_join(struct fct_thread *thread);
 

@@ -60,8 +60,8 @@ TEST(a_revision_must_be_the_last)
     OK(append_one(f, "order-42", at(1), "C"));
     OK(append_one(f, "order-42", at(2), "D"));
     assert_status(append_one(f, "order-42", at(2), "E"), FACTUM_WRONG_REVISION);
-    assert_string_equal(
-        f->err.text, "stream order-42 is at revision 3, not 2: read it again and retry");
+    assert_string_equal(f->err.text,
+                        "stream order-42 is at revision 3, not 2: read it again and retry");
     assert_int_equal(f->result.actual_revision, 3);
     assert_status(append_one(f, "order-42", at(7), "E"), FACTUM_WRONG_REVISION);
     assert_string_equal(stream_text(f, "order-42"), "0:A 1:B 2:C 3:D");
@@ -105,7 +105,8 @@ TEST(an_append_without_events_only_checks)
     assert_status(append_events(f, NULL, 0, &fails, 1), FACTUM_WRONG_REVISION);
 }
 
-/* ---- several streams --------------------------------------------------------------------------- */
+/* ---- several streams ---------------------------------------------------------------------------
+ */
 
 TEST(an_append_to_several_streams_is_all_or_nothing)
 {
@@ -157,7 +158,7 @@ TEST(revisions_of_each_event_are_told)
     assert_true(f->result.first_position < f->result.position);
 }
 
-/* ---- event ids ------------------------------------------------------------------------------------- */
+/* ---- event ids ------------------------------------------------------------------------------- */
 
 TEST(a_repeated_append_with_any_is_recognised)
 {
@@ -239,7 +240,7 @@ TEST(ids_survive_reopening)
     assert_true(f->result.already);
 }
 
-/* ---- idempotency keys --------------------------------------------------------------------------------- */
+/* ---- idempotency keys ------------------------------------------------------------------------ */
 
 static factum_status append_key(struct fixture *f, const char *stream, factum_expected expected,
                                 const char *type, const char *key)
@@ -293,7 +294,7 @@ TEST(keys_survive_reopening)
     assert_int_equal(f->result.revision, 7);
 }
 
-/* ---- append conditions ---------------------------------------------------------------------------------- */
+/* ---- append conditions ----------------------------------------------------------------------- */
 
 static factum_status append_if(struct fixture *f, const char *type, const char *tag,
                                const factum_condition_item *item, uint64_t after)
@@ -349,7 +350,7 @@ TEST(a_condition_that_names_nothing_is_invalid)
     assert_status(append_if(f, "A", NULL, &nothing, 0), FACTUM_INVALID);
 }
 
-/* ---- reading ------------------------------------------------------------------------------------------------ */
+/* ---- reading --------------------------------------------------------------------------------- */
 
 static void append_many(struct fixture *f, const char *stream, int count)
 {
@@ -555,7 +556,7 @@ TEST(a_cursor_does_not_see_later_appends_until_extended)
     reader->ops->close(reader);
 }
 
-/* ---- metadata and deletion ---------------------------------------------------------------------------------- */
+/* ---- metadata and deletion ------------------------------------------------------------------- */
 
 static factum_status set_metadata(struct fixture *f, const char *stream, const char *json)
 {
@@ -652,7 +653,7 @@ TEST(the_stores_own_types_are_not_for_users)
     OK(append_one(f, "$$s-1", any(), "$metadata"));
 }
 
-/* ---- lists, limits, waiting ---------------------------------------------------------------------------------- */
+/* ---- lists, limits, waiting ------------------------------------------------------------------ */
 
 TEST(streams_and_types_are_listed)
 {
@@ -740,7 +741,10 @@ TEST(much_is_kept_over_reopening_and_verifies)
 }
 
 static const struct CMUnitTest tests[] = {
-#define CASE(name) {#name, name, set_up, tear_down, NULL}
+#define CASE(name)                                                                                 \
+    {                                                                                              \
+#name, name, set_up, tear_down, NULL                                                       \
+    }
     CASE(any_makes_a_stream_and_goes_on),
     CASE(no_stream_holds_once),
     CASE(stream_exists_wants_a_stream),

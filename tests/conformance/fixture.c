@@ -121,9 +121,8 @@ factum_status append_one(struct fixture *fixture, const char *stream, factum_exp
 
 factum_read_request reading(factum_source source, const char *name)
 {
-    return (factum_read_request){.size = sizeof(factum_read_request),
-                                 .source = source,
-                                 .name = factum_slice_from(name)};
+    return (factum_read_request){
+        .size = sizeof(factum_read_request), .source = source, .name = factum_slice_from(name)};
 }
 
 const char *read_text(struct fixture *fixture, const factum_read_request *request)

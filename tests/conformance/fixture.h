@@ -1,4 +1,5 @@
-/* fixture.h - an engine under test and the short words that the conformance tests are written in. */
+/* fixture.h - an engine under test and the short words that the conformance tests are written in.
+ */
 #ifndef FCT_TESTS_CONFORMANCE_FIXTURE_H
 #define FCT_TESTS_CONFORMANCE_FIXTURE_H
 
