@@ -1,8 +1,7 @@
-/* log.c - the log as an object: its segments, what it knows of itself, opening, closing. Layer:
- * log.
+/* log.c - the log as an object: its segments, what it knows of itself, opening, closing. Layer: log.
  *
- * Invariants: a segment is in the table only once it is durable; the table only grows; the bases in
- * it rise.
+ * Invariants: a segment is in the table only once it is durable; the table only grows; the bases in it
+ * rise.
  */
 #include <inttypes.h>
 #include <string.h>
@@ -21,7 +20,7 @@
 int fct_bug_active;
 #endif
 
-/* ---- the table of segments ------------------------------------------------------------------- */
+/* ---- the table of segments ------------------------------------------------------------------------ */
 
 /* The table and how much of it may be looked at; *count is 0 if there is none yet. */
 static const struct fct_segment_table *look(const struct fct_log *log, size_t *count)
@@ -119,7 +118,7 @@ void fct_log_add_segment(struct fct_log *log, struct fct_segment *segment)
     atomic_store_explicit(&table->count, count + 1, memory_order_release);
 }
 
-/* ---- what it knows of itself ----------------------------------------------------------------- */
+/* ---- what it knows of itself ---------------------------------------------------------------------- */
 
 void fct_log_set_state(struct fct_log *log, enum fct_log_state state, const char *reason)
 {
@@ -163,8 +162,8 @@ factum_status fct_log_refusal(const struct fct_log *log, factum_error *err)
     return fct_fail(err, FACTUM_FAILED, "%s", log->reason);
 }
 
-factum_status fct_log_damage(const struct fct_segment *segment, uint64_t position, const char *what,
-                             factum_error *err)
+factum_status fct_log_damage(const struct fct_segment *segment, uint64_t position,
+                             const char *what, factum_error *err)
 {
     char name[FCT_SEGMENT_NAME_SIZE];
     fct_segment_name(segment->header.number, name);
@@ -258,7 +257,7 @@ bool fct_log_segment_info(struct fct_log *log, size_t index, uint64_t upto,
     return true;
 }
 
-/* ---- opening and closing --------------------------------------------------------------------- */
+/* ---- opening and closing ------------------------------------------------------------------------------ */
 
 /* Frees everything. What is returned is that of closing the files that were written. */
 static factum_status release(struct fct_log *log, factum_error *err)
@@ -349,6 +348,9 @@ factum_status fct_log_close(struct fct_log *log, factum_error *err)
     factum_status status = FACTUM_OK;
     if (fct_log_state(log) == FCT_LOG_OPEN) {
         status = fct_log_marker(log, err);
+        if (status == FACTUM_NO_SPACE) { /* for the next segment: END testifies as well */
+            status = fct_log_sync(log, err);
+        }
         if (status == FACTUM_OK && !log->end_file && !fct_bug(FCT_BUG_NO_MARKERS)) {
             struct fct_log_mark mark = fct_log_mark(log);
             status = fct_end_file_write(log, FCT_END_NAME, &mark, err);

@@ -1,16 +1,16 @@
 /* recovery.c - from the files of a directory to a log that can be trusted. Layer: log.
  *
  * 1. The segments are in order: dense numbers, one store, each begins where the one before ends and
- *    carries its chain; all but the last are sealed. If not: CORRUPT, with the file's name. Nothing
- * is deleted but temporary files.
- * 2. The last one is scanned (scan.h), from its start or from a mark that it confirms. X = the
- * first place where no batch verifies.
+ *    carries its chain; all but the last are sealed. If not: CORRUPT, with the file's name. Nothing is
+ *    deleted but temporary files.
+ * 2. The last one is scanned (scan.h), from its start or from a mark that it confirms. X = the first
+ *    place where no batch verifies.
  * 3. Evidence E = the furthest place known to have been acknowledged: marks (of the index, log/END,
  *    log/LAST), durable_upto of every header that verifies, before X and behind it. A segment that
  *    has a successor was all acknowledged, since R7 lets the successor appear only then.
  * 4. E > X, or a file of the wrong size: acknowledged data is damaged. Nothing is changed; what
- *    verifies can be read. Else what lies behind X was never acknowledged: tail.h cuts it and makes
- * sure that what is kept is on disk.
+ *    verifies can be read. Else what lies behind X was never acknowledged: tail.h cuts it and makes sure
+ *    that what is kept is on disk.
  * 5. If log/END names X, the end was clean: nothing was written since it was synced. Then neither
  *    the rest of the file is looked at nor anything written.
  *
@@ -32,7 +32,7 @@
 #define SEGMENTS_MAX ((size_t)1 << 24)
 #define TEMPORARIES_MAX 16u
 
-/* ---- what is in the directory ---------------------------------------------------------------- */
+/* ---- what is in the directory ---------------------------------------------------------------------- */
 
 struct listing {
     const struct fct_log *log;
@@ -62,9 +62,10 @@ static factum_status note_name(void *data, const char *name)
     }
     if (listing->count == listing->capacity) {
         size_t capacity = listing->capacity == 0 ? 64 : listing->capacity * 2;
-        void *grown = capacity > SEGMENTS_MAX ? NULL
-                                              : fct_mem_resize(listing->log->mem, listing->numbers,
-                                                               capacity * sizeof *listing->numbers);
+        void *grown = capacity > SEGMENTS_MAX
+                          ? NULL
+                          : fct_mem_resize(listing->log->mem, listing->numbers,
+                                           capacity * sizeof *listing->numbers);
         if (grown == NULL) {
             return fct_fail(listing->err, FACTUM_NO_MEMORY, "open log: out of memory");
         }
@@ -120,7 +121,7 @@ static factum_status list_files(struct listing *listing, factum_error *err)
     return log->read_only ? FACTUM_OK : remove_temporaries(listing, err);
 }
 
-/* ---- what is known from outside -------------------------------------------------------------- */
+/* ---- what is known from outside ------------------------------------------------------------------- */
 
 struct marks {
     struct fct_log_mark marks[FCT_SCAN_MARKS_MAX];
@@ -134,8 +135,7 @@ static bool same_store(const factum_uuid *a, const factum_uuid *b)
     return memcmp(a->bytes, b->bytes, sizeof a->bytes) == 0;
 }
 
-/* Takes |name| into account if it is there, verifies, and is of this store; an unreadable one
- * fails. */
+/* Takes |name| into account if it is there, verifies, and is of this store; an unreadable one fails. */
 static factum_status add_end_file(const struct fct_log *log, struct marks *marks, const char *name,
                                   bool *found, factum_error *err)
 {
@@ -165,7 +165,7 @@ static factum_status gather_marks(struct fct_log *log, const struct fct_log_opti
     return status;
 }
 
-/* ---- the last segment ------------------------------------------------------------------------ */
+/* ---- the last segment ------------------------------------------------------------------------------- */
 
 static void report_damage(struct fct_log *log, const struct fct_segment *segment,
                           const struct fct_scan *scan, const char *what)
@@ -204,8 +204,8 @@ static void settle(struct fct_log *log, struct fct_segment *segment, const struc
     atomic_store(&log->wants_marker, scan->marker_end != end);
 }
 
-/* A restored backup: the last file was copied only as far as it was used. It must end where X is,
- * and there must be nothing else that knows how far the log went. */
+/* A restored backup: the last file was copied only as far as it was used. It must end where X is, and
+ * there must be nothing else that knows how far the log went. */
 static bool is_copy(const struct fct_segment *segment, const struct fct_scan *scan,
                     const struct marks *marks)
 {
@@ -243,37 +243,48 @@ static const char *damage_of(const struct fct_segment *segment, const struct fct
     return whole || cut ? NULL : "the file is too short";
 }
 
-/* Scans until the result can be believed: what a cache may show that is not on disk is dropped
- * first, unless nothing was written since END was. */
-static factum_status scan_last(struct fct_log *log, struct fct_segment *segment,
+/* Drops what a cache may show that is not on disk, and maps anew. *zeros: from there on the file holds
+ * only zeros, which need not come from the device again: a failed sync can make the cache show more
+ * than there is, never less. */
+static factum_status drop_and_map(struct fct_segment *segment, const struct marks *marks,
+                                  uint64_t *zeros, factum_error *err)
+{
+    uint64_t from = FCT_SEGMENT_HEADER_SIZE;
+    for (size_t i = 0; i < marks->count; i++) {
+        uint64_t position = marks->marks[i].position;
+        if (position > segment->header.base + from &&
+            position < segment->header.base + segment->capacity) {
+            from = position - segment->header.base;
+        }
+    }
+    *zeros = fct_scan_zero_from(atomic_load(&segment->map), from, segment->capacity);
+    fct_segment_unmap(segment);
+    factum_status status = fct_file_drop_cache(segment->file, err);
+    return status == FACTUM_OK ? fct_segment_map_tail(segment, err) : status;
+}
+
+/* Scans the last segment as it is on the device, unless nothing was written since END was. */
+static factum_status scan_last(const struct fct_log *log, struct fct_segment *segment,
                                const struct marks *marks, struct fct_scan *scan, bool *clean,
                                factum_error *err)
 {
-    factum_status status = FACTUM_OK;
-    bool dropped = marks->end == 0 && !log->read_only;
-    if (dropped) {
-        status = fct_file_drop_cache(segment->file, err);
-    }
-    for (;;) {
-        if (status == FACTUM_OK) {
-            status = fct_segment_map_tail(segment, err);
-        }
-        if (status != FACTUM_OK) {
-            return status;
-        }
+    uint64_t zeros = segment->capacity;
+    *clean = false;
+    factum_status status = fct_segment_map_tail(segment, err);
+    if (status == FACTUM_OK && (marks->end != 0 || log->read_only)) {
         fct_scan_run(scan, segment, marks->marks, marks->count);
         *clean = marks->end != 0 && marks->end == scan->base + scan->offset;
-        if (*clean || dropped || log->read_only) {
-            break;
+    }
+    if (status == FACTUM_OK && !*clean && !log->read_only) {
+        status = drop_and_map(segment, marks, &zeros, err);
+        if (status == FACTUM_OK) {
+            fct_scan_run(scan, segment, marks->marks, marks->count);
         }
-        fct_segment_unmap(segment);
-        dropped = true;
-        status = fct_file_drop_cache(segment->file, err);
     }
-    if (!*clean) {
-        fct_scan_behind(scan);
+    if (status == FACTUM_OK && !*clean) {
+        fct_scan_behind(scan, zeros);
     }
-    return FACTUM_OK;
+    return status;
 }
 
 static factum_status recover_last(struct fct_log *log, struct fct_segment *segment,
@@ -306,7 +317,7 @@ static factum_status recover_last(struct fct_log *log, struct fct_segment *segme
                : fct_tail_mend(log, segment, &scan, err);
 }
 
-/* ---- all segments ---------------------------------------------------------------------------- */
+/* ---- all segments ------------------------------------------------------------------------------------ */
 
 /* Is |segment| the successor of what came before? |base| is where that ended. */
 static factum_status check_order(const struct fct_log *log, const struct fct_segment *segment,
@@ -338,8 +349,8 @@ static factum_status check_order(const struct fct_log *log, const struct fct_seg
                                     header->number, wrong);
 }
 
-/* A segment that has a successor must be sealed; if its seal does not verify, what can be read of
- * it is scanned, and its successor is the evidence that there was more. */
+/* A segment that has a successor must be sealed; if its seal does not verify, what can be read of it is
+ * scanned, and its successor is the evidence that there was more. */
 static factum_status recover_sealed(struct fct_log *log, struct fct_segment *segment,
                                     factum_error *err)
 {
@@ -362,10 +373,10 @@ static factum_status recover_sealed(struct fct_log *log, struct fct_segment *seg
     status = fct_segment_map_tail(segment, err);
     if (status == FACTUM_OK) {
         fct_scan_run(&scan, segment, NULL, 0);
-        fct_scan_behind(&scan);
+        fct_scan_behind(&scan, segment->capacity);
         settle(log, segment, &scan);
-        report_damage(log, segment, &scan,
-                      scan.sealed ? "its seal is not at its end" : "its seal does not verify");
+        report_damage(log, segment, &scan, scan.sealed ? "its seal is not at its end"
+                                                       : "its seal does not verify");
     }
     return status;
 }

@@ -1,11 +1,11 @@
 /* scan.c - see scan.h. Layer: log.
  *
- * A batch counts if its header verifies (with salt and own position, before its length is
- * believed), if it carries the expected number and chain, and if its payload verifies. The first
- * place where none does is X.
+ * A batch counts if its header verifies (with salt and own position, before its length is believed), if
+ * it carries the expected number and chain, and if its payload verifies. The first place where none
+ * does is X.
  *
- * A mark (position, number, chain) lets the scan begin late. It is believed if the batch before it
- * says the same: that one is found by stepping backwards over the sizes at the end of its records.
+ * A mark (position, number, chain) lets the scan begin late. It is believed if the batch before it says
+ * the same: that one is found by stepping backwards over the sizes at the end of its records.
  */
 #include "log/scan.h"
 
@@ -15,6 +15,8 @@
 #include "core/check.h"
 #include "log/bug.h"
 
+#define ZERO_BLOCK ((size_t)4096)
+
 static void note_evidence(struct fct_scan *scan, uint64_t position)
 {
     if (position > scan->evidence) {
@@ -23,7 +25,8 @@ static void note_evidence(struct fct_scan *scan, uint64_t position)
 }
 
 /* The header at |offset| and, after it, the whole payload. Its CRC counts before its length. */
-static bool header_at(const struct fct_scan *scan, uint64_t offset, struct fct_batch_header *header)
+static bool header_at(const struct fct_scan *scan, uint64_t offset,
+                      struct fct_batch_header *header)
 {
     const uint8_t *at = scan->map + offset;
     if (scan->segment->capacity - offset < FCT_BATCH_HEADER_SIZE) {
@@ -161,13 +164,43 @@ void fct_scan_run(struct fct_scan *scan, const struct fct_segment *segment,
     }
 }
 
-void fct_scan_behind(struct fct_scan *scan)
+static bool all_zero(const uint8_t *bytes, size_t size)
+{
+    uint64_t any = 0;
+    for (size_t i = 0; i + 8 <= size; i += 8) {
+        any |= fct_get_u64(bytes + i);
+    }
+    return any == 0;
+}
+
+/* Forward, though the answer is at the end: the pages may come from the device, which reads ahead. */
+uint64_t fct_scan_zero_from(const uint8_t *bytes, uint64_t from, uint64_t to)
+{
+    uint64_t end = from;
+    for (uint64_t at = from; at < to;) {
+        size_t size = to - at < ZERO_BLOCK ? (size_t)(to - at) : ZERO_BLOCK;
+        if (size < ZERO_BLOCK || !all_zero(bytes + at, size)) {
+            end = at + size;
+        }
+        at += size;
+    }
+    while (end > from && bytes[end - 1] == 0) {
+        end--;
+    }
+    return end;
+}
+
+void fct_scan_behind(struct fct_scan *scan, uint64_t zeros)
 {
     uint64_t capacity = scan->segment->capacity;
+    FCT_ASSERT(zeros <= capacity);
+    uint64_t to = zeros < scan->offset ? scan->offset : zeros;
+    scan->zero_from = fct_scan_zero_from(scan->map, scan->offset, to);
     if (fct_bug(FCT_BUG_NO_DURABLE_EVIDENCE)) {
         return;
     }
-    for (uint64_t at = scan->offset; at + FCT_BATCH_HEADER_SIZE <= capacity; at += 8) {
+    for (uint64_t at = scan->offset;
+         at < scan->zero_from && at + FCT_BATCH_HEADER_SIZE <= capacity; at += 8) {
         struct fct_batch_header header;
         if (fct_get_u64(scan->map + at) != 0 &&
             fct_batch_header_decode(scan->map + at, scan->base + at, scan->segment->header.salt,

@@ -11,11 +11,12 @@ struct fct_scan {
     const struct fct_segment *segment;
     const uint8_t *map;
     uint64_t base;
-    uint64_t offset;     /* of the next batch; at the end: X */
-    uint64_t start;      /* where the scan began */
-    uint64_t chain;      /* that the next batch carries */
-    uint64_t number;     /* of the next batch */
-    uint64_t evidence;   /* position: everything before it was acknowledged as durable */
+    uint64_t offset;   /* of the next batch; at the end: X */
+    uint64_t start;    /* where the scan began */
+    uint64_t zero_from; /* nothing but zeros from this offset on, X at least; see fct_scan_behind */
+    uint64_t chain;    /* that the next batch carries */
+    uint64_t number;   /* of the next batch */
+    uint64_t evidence; /* position: everything before it was acknowledged as durable */
     uint64_t marker_end; /* position: end of the last batch if that is a marker or a seal, else 0 */
     uint64_t records;    /* seen */
     int64_t created_first;
@@ -28,7 +29,10 @@ struct fct_scan {
  * before it prove. All of them count as evidence. */
 void fct_scan_run(struct fct_scan *scan, const struct fct_segment *segment,
                   const struct fct_log_mark *marks, size_t mark_count);
-/* Looks behind X for headers that verify and adds what they say to the evidence. */
-void fct_scan_behind(struct fct_scan *scan);
+/* Looks behind X: sets zero_from, and adds to the evidence what headers say that verify. From the
+ * offset |zeros| on there is nothing but zeros. */
+void fct_scan_behind(struct fct_scan *scan, uint64_t zeros);
+/* The end of what is not zero in [from, to) of |bytes|; |from| if all is. */
+uint64_t fct_scan_zero_from(const uint8_t *bytes, uint64_t from, uint64_t to);
 
 #endif
