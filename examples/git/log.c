@@ -253,8 +253,7 @@ static bool read_changes(struct git_log *log)
     return true;
 }
 
-/* ---- the log
- * -------------------------------------------------------------------------------------- */
+/* ---- the log --------------------------------------------------------------------------------- */
 
 struct git_log *git_log_open(const char *repository, bool *shallow, char error[GIT_ERROR_SIZE])
 {

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Runs what the documentation shows, so that it stays true. Prints TAP.
 
-README.md and docs/guide/*.md are read from top to bottom, each in a fresh directory:
+README.md, docs/guide/*.md and examples/README.md are read from top to bottom, each in a fresh directory:
 
     ```sh              a block of commands, run by bash -e with the built programs on PATH
     ```sh exit=4       the same; it has to end with this status
@@ -185,7 +185,7 @@ class Tap:
 
 def main():
     runnable = [ROOT / "README.md"] + sorted((ROOT / "docs" / "guide").glob("*.md"))
-    runnable += sorted((ROOT / "examples").glob("*/README.md"))
+    runnable.append(ROOT / "examples" / "README.md")
     wanted = sys.argv[1:]
     tap = Tap()
     for path in runnable:
@@ -199,7 +199,8 @@ def main():
                     first = block.text.strip().split("\n")[0]
                     problem = runner(block, pathlib.Path(directory))
                     tap.say(f"{name}:{block.line} {first}".replace("#", "\\#"), problem)
-    for path in [ROOT / "README.md"] + sorted((ROOT / "docs").rglob("*.md")):
+    for path in runnable + sorted((ROOT / "docs").glob("*.md")) + sorted(
+            (ROOT / "docs" / "internals").glob("*.md")):
         if not wanted:
             broken = broken_links(path)
             tap.say(f"links of {path.relative_to(ROOT)}",

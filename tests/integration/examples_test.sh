@@ -102,14 +102,14 @@ END
 }
 
 generated() {
-    "$factum" import generated.factum a.ndjson || return
+    "$factum" --store generated.factum import a.ndjson || return
     "$examples/orders-report" generated.factum >report.txt || return
     cat report.txt
     same "$(for i in 1 2 3 4 6; do row all $i <report.txt; done | xargs)" "$(sums a.ndjson)"
 }
 
 piped() {
-    "$examples/orders-generate" --orders 50 --seed 3 | "$factum" import piped.factum - || return
+    "$examples/orders-generate" --orders 50 --seed 3 | "$factum" --store piped.factum import - || return
     same "$("$examples/orders-report" piped.factum | row all 1)" 50
 }
 
@@ -119,7 +119,7 @@ past_report() {
 for line in sys.stdin:
     if json.loads(line)["time"] <= "2025-06-30T12:00:00Z": sys.stdout.write(line)' \
         <a.ndjson >half.ndjson || return
-    "$factum" import half.factum half.ndjson || return
+    "$factum" --store half.factum import half.ndjson || return
     same "$("$examples/orders-report" half.factum)" \
         "$("$examples/orders-report" generated.factum --at 2025-06-30T12:00:00Z)"
 }
@@ -133,7 +133,7 @@ past_of_one() {
 }
 
 northwind() {
-    gzip -dc "$data/northwind-orders.ndjson.gz" | "$factum" import northwind.factum - || return
+    gzip -dc "$data/northwind-orders.ndjson.gz" | "$factum" --store northwind.factum import - || return
     "$examples/orders-report" northwind.factum >report.txt || return
     cat report.txt
     same "$(for i in 1 2 3; do row all $i <report.txt; done | xargs)" '830 1639 126579302' &&
@@ -141,7 +141,7 @@ northwind() {
 }
 
 rentals() {
-    gzip -dc "$data/rental-orders.ndjson.gz" | "$factum" import rental.factum - || return
+    gzip -dc "$data/rental-orders.ndjson.gz" | "$factum" --store rental.factum import - || return
     "$examples/orders-report" rental.factum --category rental >report.txt || return
     cat report.txt
     same "$(for i in 1 2 4; do row all $i <report.txt; done | xargs)" '16044 47954 6741651' &&
@@ -203,7 +203,7 @@ imported() {
     odd_repository || return
     same "$("$examples/git-import" odd.factum odd)" \
         '4 commits: 4 new, 0 recognised; 16 events written' &&
-        "$factum" verify odd.factum
+        "$factum" --store odd.factum verify
 }
 
 again() {
@@ -228,7 +228,7 @@ odd_names() {
         "$examples/git-report" odd.factum file $'not-utf8-\xff' &&
         "$examples/git-report" odd.factum file '100%' &&
         "$examples/git-report" odd.factum file münster &&
-        "$factum" read odd.factum --stream 'file-new%0Aline'
+        "$factum" --store odd.factum read 'file-new%0Aline'
 }
 
 new_commits() {
@@ -276,15 +276,15 @@ own_history() {
         same "$(awk '$1 == "files" { print $2 }' state.txt)" \
             "$(git -C "$root" ls-tree -r --name-only HEAD | wc -l)" || return
     fi
-    "$examples/git-report" own.factum busiest 3 && "$factum" verify own.factum
+    "$examples/git-report" own.factum busiest 3 && "$factum" --store own.factum verify
 }
 
 if command -v git >"$work/out"; then
     ok 'a repository with odd names, a merge and a rename is imported' imported
     ok 'a second import recognises every commit' again
-    ok 'the state now' state_is '4 8 35 2'
-    ok 'the state as of a time' state_is '1 8 35 1' 2026-01-01T12:00:00Z
-    ok 'the state as of a commit' state_is '1 8 35 1' "$(git -C odd rev-list --max-parents=0 main)"
+    ok 'the state now' state_is '4 8 37 2'
+    ok 'the state as of a time' state_is '1 8 36 1' 2026-01-01T12:00:00Z
+    ok 'the state as of a commit' state_is '1 8 36 1' "$(git -C odd rev-list --max-parents=0 main)"
     ok 'a commit that is not there is refused' \
         refuses 1 'no such commit' "$examples/git-report" odd.factum state 0123abcd
     ok 'a rename is in both histories' renamed
