@@ -1,4 +1,4 @@
-/* frame_fuzz.c - any bytes as segment header, batch header and footer, also with their checksums mended. */
+/* frame_fuzz.c - any bytes as segment header, batch header, footer, also with checksums mended. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -16,7 +16,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct fct_batch_header batch;
     struct fct_segment_footer footer;
     memcpy(bytes, data, size < sizeof bytes ? size : sizeof bytes);
-    (void)fct_segment_header_decode(bytes, &header);
+    factum_status status = fct_segment_header_decode(bytes, &header);
+    FCT_ASSERT(status <= FACTUM_OK);
     fct_put_u32(bytes + sizeof bytes - 4, fct_crc32c(0, bytes, sizeof bytes - 4));
     if (fct_segment_header_decode(bytes, &header) == FACTUM_OK) {
         FCT_ASSERT(header.number > 0);

@@ -59,8 +59,10 @@ static void look_into(struct fct_run *run)
         }
     }
     (void)fct_run_may_have(run, &key);
-    (void)fct_run_find_ordinal(run, &key, 3, &entry);
-    (void)fct_run_find_position(run, &key, 4096, &entry);
+    factum_status status = fct_run_find_ordinal(run, &key, 3, &entry);
+    FCT_ASSERT(status == FACTUM_OK || status == FACTUM_DONE || status == FACTUM_CORRUPT);
+    status = fct_run_find_position(run, &key, 4096, &entry);
+    FCT_ASSERT(status == FACTUM_OK || status == FACTUM_DONE || status == FACTUM_CORRUPT);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
