@@ -13,6 +13,8 @@
 #include "core/slice.h"
 #include "engine_local/local_int.h"
 
+#define STAGE_AHEAD 8u /* streams whose heads are fetched before they are needed */
+
 factum_slice fct_metastream_target(factum_slice stream)
 {
     if (stream.len > 2 && stream.ptr[0] == '$' && stream.ptr[1] == '$') {
@@ -78,6 +80,10 @@ static factum_status map_expectations(struct fct_local *local, struct fct_group_
 {
     const factum_append_request *append = request->append;
     for (size_t i = 0; i < append->expectation_count; i++) {
+        if (i + STAGE_AHEAD < append->expectation_count) {
+            factum_slice later = append->expectations[i + STAGE_AHEAD].stream;
+            fct_heads_prefetch(&local->heads, fct_hash128(later, local->scratch.seed));
+        }
         factum_slice stream = append->expectations[i].stream;
         uint32_t slot;
         factum_status status = stage(local, stream, &slot, err);

@@ -31,6 +31,13 @@ static struct fct_head *set_of(const struct fct_heads *heads, struct fct_hash128
     return &heads->sets[(hash.low & heads->set_mask) * FCT_HEADS_WAYS];
 }
 
+void fct_heads_prefetch(const struct fct_heads *heads, struct fct_hash128 hash)
+{
+    const struct fct_head *set = set_of(heads, hash);
+    FCT_PREFETCH(set);
+    FCT_PREFETCH(&set[2]);
+}
+
 const struct fct_head *fct_heads_find(const struct fct_heads *heads, struct fct_hash128 hash)
 {
     const struct fct_head *set = set_of(heads, hash);

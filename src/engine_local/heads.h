@@ -37,6 +37,8 @@ struct fct_heads {
 /* Room for |count| heads, rounded up. False without memory. */
 bool fct_heads_init(struct fct_heads *heads, const struct fct_mem *mem, size_t count);
 void fct_heads_finish(struct fct_heads *heads);
+/* A hint that |hash| will be looked for soon. */
+void fct_heads_prefetch(const struct fct_heads *heads, struct fct_hash128 hash);
 /* NULL if it is not here; lasts until the next put. */
 const struct fct_head *fct_heads_find(const struct fct_heads *heads, struct fct_hash128 hash);
 /* Keeps a copy, in the place of the least recently put of its set. */

@@ -110,6 +110,12 @@ factum_status fct_local_last_record(struct fct_local *local, factum_slice stream
     if (count == 0) {
         return FACTUM_DONE;
     }
+    if (last < upto) {
+        status = fct_log_read(local->log, last, record, err);
+        if (status != FACTUM_OK || fct_slice_equal(record->stream, stream)) {
+            return status; /* the usual case: no other name has its hash */
+        }
+    }
     fct_postings_init(&postings, local->index, &key);
     fct_postings_seek(&postings, count);
     while (status == FACTUM_OK) {
@@ -194,32 +200,40 @@ static uint64_t first_visible(const struct fct_stream_metadata *metadata, uint64
     return first;
 }
 
+/* |metadata| and |last| (the record of its last event) are by-products, for who reads on. */
 static factum_status stream_info(struct fct_local *local, factum_slice stream,
-                                 factum_stream_info *info, factum_error *err)
+                                 factum_stream_info *info, struct fct_stream_metadata *metadata,
+                                 factum_error *err)
 {
-    struct fct_head head = {.flags = 0};
-    struct fct_stream_metadata metadata;
-    factum_status status = fct_local_load_head(local, stream, &head, err);
+    struct fct_record record;
     *info = (factum_stream_info){.state = FACTUM_STREAM_ABSENT};
+    factum_status status = fct_local_last_record(local, stream, UINT64_MAX, &record, err);
+    bool tombstoned = status == FACTUM_OK && record.revision == FACTUM_REVISION_TOMBSTONE;
     if (status == FACTUM_OK) {
-        status = fct_local_load_metadata(local, stream, &metadata, &info->has_metadata,
+        info->last_position = record.position;
+    }
+    if (tombstoned) {
+        status = fct_local_last_record(local, stream, record.position, &record, err);
+    }
+    bool present = status == FACTUM_OK;
+    if (status >= 0) {
+        status = fct_local_load_metadata(local, stream, metadata, &info->has_metadata,
                                          &info->metadata_revision, err);
     }
     if (status != FACTUM_OK) {
         return status;
     }
     bool meta = fct_metastream_target(stream).len > 0;
-    info->max_count = meta ? 0 : metadata.max_count;
-    info->max_age = metadata.max_age;
-    info->truncate_before = metadata.truncate_before;
-    info->last_position = head.last_position;
-    if ((head.flags & FCT_HEAD_PRESENT) != 0) {
-        info->last_revision = head.last_revision;
-        info->first_revision = first_visible(&metadata, head.last_revision);
-        info->state = (head.flags & FCT_HEAD_SOFT_DELETED) != 0 ? FACTUM_STREAM_SOFT_DELETED
-                                                                : FACTUM_STREAM_PRESENT;
+    info->max_count = meta ? 0 : metadata->max_count;
+    info->max_age = metadata->max_age;
+    info->truncate_before = metadata->truncate_before;
+    if (present) {
+        info->last_revision = record.revision;
+        info->first_revision = first_visible(metadata, record.revision);
+        info->state =
+            metadata->soft_deleted ? FACTUM_STREAM_SOFT_DELETED : FACTUM_STREAM_PRESENT;
     }
-    if ((head.flags & FCT_HEAD_TOMBSTONED) != 0) {
+    if (tombstoned) {
         info->state = FACTUM_STREAM_TOMBSTONED;
     }
     return FACTUM_OK;
@@ -229,9 +243,10 @@ factum_status fct_local_stream(void *self, factum_slice stream, factum_stream_in
                                factum_error *err)
 {
     struct fct_local *local = self;
-    factum_status status = stream_info(local, stream, info, err);
+    struct fct_stream_metadata metadata;
+    factum_status status = stream_info(local, stream, info, &metadata, err);
     if (status == FACTUM_CORRUPT && mend(local, NULL) == FACTUM_OK) {
-        status = stream_info(local, stream, info, err);
+        status = stream_info(local, stream, info, &metadata, err);
     }
     return status;
 }
@@ -265,7 +280,7 @@ static factum_status apply_metadata(struct reader *reader, factum_error *err)
     factum_slice stream = reader->request.name;
     factum_stream_info info;
     struct fct_stream_metadata metadata;
-    factum_status status = stream_info(local, stream, &info, err);
+    factum_status status = stream_info(local, stream, &info, &metadata, err);
     if (status != FACTUM_OK) {
         return status;
     }
@@ -278,9 +293,6 @@ static factum_status apply_metadata(struct reader *reader, factum_error *err)
         return fct_fail(err, FACTUM_STREAM_NOT_FOUND, "no stream %.*s%s", FCT_FMT(stream),
                         info.state == FACTUM_STREAM_ABSENT ? "" : ": it was deleted");
     }
-    bool found;
-    uint64_t revision;
-    status = fct_local_load_metadata(local, stream, &metadata, &found, &revision, err);
     reader->revision_min = first_visible(&metadata, info.last_revision);
     if (info.state == FACTUM_STREAM_ABSENT) {
         reader->revision_min = 0;
@@ -296,13 +308,44 @@ static factum_status apply_metadata(struct reader *reader, factum_error *err)
     return status;
 }
 
+/* Do the stream's last posting and its revision agree? Then there was no collision before it. */
+static factum_status check_exact(struct reader *reader, factum_error *err)
+{
+    struct fct_local *local = reader->local;
+    uint64_t count;
+    uint64_t last;
+    factum_status status =
+        fct_index_find(local->index, &reader->postings.key, &count, NULL, &last, err);
+    reader->exact = status == FACTUM_OK;
+    if (status == FACTUM_OK && count > 0) {
+        struct fct_record record;
+        status = fct_log_read(local->log, last, &record, err);
+        bool own = status == FACTUM_OK && fct_slice_equal(record.stream, reader->request.name);
+        reader->exact =
+            own && (record.revision == count - 1 || record.revision == FACTUM_REVISION_TOMBSTONE);
+    }
+    return status;
+}
+
 /* Stands before the first posting whose record's revision is at least |revision| (forward), or
  * after the last one at most |revision| (backward). The ordinal is the revision unless names
  * collide. */
 static factum_status seek_revision(struct reader *reader, uint64_t revision, factum_error *err)
 {
     struct fct_local *local = reader->local;
-    if (reader->request.source != FACTUM_SOURCE_STREAM || reader->exact) {
+    bool stream = reader->request.source == FACTUM_SOURCE_STREAM;
+    reader->exact = true;
+    if (revision == 0 && !reader->request.backwards) {
+        fct_postings_seek(&reader->postings, 0); /* the usual case needs no look */
+        return FACTUM_OK;
+    }
+    if (stream) {
+        factum_status checked = check_exact(reader, err);
+        if (checked != FACTUM_OK) {
+            return checked;
+        }
+    }
+    if (reader->exact) {
         bool after = reader->request.backwards && revision < UINT64_MAX;
         uint64_t ordinal = revision + (after ? 1 : 0);
         uint64_t count;
@@ -332,25 +375,6 @@ static factum_status seek_revision(struct reader *reader, uint64_t revision, fac
     return status < 0 ? status : FACTUM_OK;
 }
 
-/* Do the stream's last posting and its revision agree? Then there was no collision before it. */
-static factum_status check_exact(struct reader *reader, factum_error *err)
-{
-    struct fct_local *local = reader->local;
-    uint64_t count;
-    uint64_t last;
-    factum_status status =
-        fct_index_find(local->index, &reader->postings.key, &count, NULL, &last, err);
-    reader->exact = status == FACTUM_OK;
-    if (status == FACTUM_OK && count > 0) {
-        struct fct_record record;
-        status = fct_log_read(local->log, last, &record, err);
-        bool own = status == FACTUM_OK && fct_slice_equal(record.stream, reader->request.name);
-        reader->exact =
-            own && (record.revision == count - 1 || record.revision == FACTUM_REVISION_TOMBSTONE);
-    }
-    return status;
-}
-
 static factum_status seek_postings(struct reader *reader, factum_error *err)
 {
     const factum_read_request *request = &reader->request;
@@ -361,9 +385,6 @@ static factum_status seek_postings(struct reader *reader, factum_error *err)
     reader->exact = true;
     if (request->source == FACTUM_SOURCE_STREAM) {
         status = apply_metadata(reader, err);
-        if (status == FACTUM_OK) {
-            status = check_exact(reader, err);
-        }
     }
     if (status != FACTUM_OK) {
         return status;

@@ -62,10 +62,20 @@ void fct_memtable_destroy(struct fct_memtable *table)
     }
 }
 
+static uint32_t home_of(uint32_t mask, const struct fct_index_key *key)
+{
+    return (uint32_t)(key->hash.low ^ (uint64_t)key->kind * UINT64_C(0x9e3779b1)) & mask;
+}
+
+void fct_memtable_prefetch(const struct fct_memtable *table, const struct fct_index_key *key)
+{
+    FCT_PREFETCH(&table->entries[home_of(table->entry_mask, key)]);
+}
+
 static struct fct_mem_entry *place_of(struct fct_mem_entry *entries, uint32_t mask,
                                       const struct fct_index_key *key)
 {
-    uint32_t at = (uint32_t)(key->hash.low ^ (uint64_t)key->kind * UINT64_C(0x9e3779b1)) & mask;
+    uint32_t at = home_of(mask, key);
     while (entries[at].count != 0 && !fct_index_key_equal(&entries[at].key, key)) {
         at = (at + 1) & mask;
     }

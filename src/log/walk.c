@@ -86,7 +86,7 @@ static factum_status enter(struct fct_log_walk *walk, struct fct_segment *segmen
     return FACTUM_OK;
 }
 
-static bool header_at(const struct fct_log_walk *walk, uint64_t position,
+static bool walk_header_at(const struct fct_log_walk *walk, uint64_t position,
                       struct fct_batch_header *header)
 {
     uint64_t offset = position - walk->base;
@@ -96,7 +96,7 @@ static bool header_at(const struct fct_log_walk *walk, uint64_t position,
            header->payload_size <= used - offset - FCT_BATCH_HEADER_SIZE;
 }
 
-static bool record_at(const struct fct_log_walk *walk, uint64_t position, struct fct_record *record)
+static bool walk_record_at(const struct fct_log_walk *walk, uint64_t position, struct fct_record *record)
 {
     uint64_t offset = position - walk->base;
     uint64_t used = readable(walk->segment);
@@ -117,7 +117,7 @@ static factum_status boundaries(const struct fct_log_walk *walk, uint64_t positi
     *before = at;
     *after = at;
     while (at < end && at < position) {
-        if (!header_at(walk, at, &header)) {
+        if (!walk_header_at(walk, at, &header)) {
             return fct_log_damage(walk->segment, at, "no batch is there", err);
         }
         uint64_t batch_end = at + FCT_BATCH_HEADER_SIZE + header.payload_size;
@@ -169,9 +169,9 @@ factum_status fct_log_walk_init(struct fct_log_walk *walk, struct fct_log *log, 
     walk->chain_known = false;
     struct fct_batch_header header;
     struct fct_record record;
-    if (from < walk->limit && !header_at(walk, from, &header) && !record_at(walk, from, &record)) {
+    if (from < walk->limit && !walk_header_at(walk, from, &header) && !walk_record_at(walk, from, &record)) {
         /* No boundary. The usual case is "just after a record's start", from a checkpoint. */
-        if (record_at(walk, from - FCT_RECORD_ALIGN, &record)) {
+        if (walk_record_at(walk, from - FCT_RECORD_ALIGN, &record)) {
             walk->position = from - FCT_RECORD_ALIGN + record.size;
         } else {
             uint64_t before;
@@ -213,11 +213,11 @@ static factum_status take_unverified(struct fct_log_walk *walk, struct fct_recor
                                      factum_error *err)
 {
     struct fct_batch_header header;
-    if (header_at(walk, walk->position, &header)) {
+    if (walk_header_at(walk, walk->position, &header)) {
         factum_status status = enter_batch(walk, &header, err);
         return status == FACTUM_OK ? FACTUM_DONE : status;
     }
-    if (!walk->chain_known && record_at(walk, walk->position, record)) {
+    if (!walk->chain_known && walk_record_at(walk, walk->position, record)) {
         walk->position += record->size;
         return FACTUM_OK;
     }
@@ -297,7 +297,7 @@ factum_status fct_log_walk_init_backward(struct fct_log_walk *walk, struct fct_l
     struct fct_record record;
     uint64_t aligned = walk->position / FCT_RECORD_ALIGN * FCT_RECORD_ALIGN;
     if (aligned != walk->position ||
-        (!header_at(walk, aligned, &header) && !record_at(walk, aligned, &record))) {
+        (!walk_header_at(walk, aligned, &header) && !walk_record_at(walk, aligned, &record))) {
         uint64_t after;
         status = boundaries(walk, walk->position, &walk->position, &after, err);
     }
@@ -326,14 +326,14 @@ factum_status fct_log_walk_previous(struct fct_log_walk *walk, struct fct_record
         if (trailer == FCT_BATCH_END_MARK) {
             struct fct_batch_header header;
             if (room < FCT_BATCH_HEADER_SIZE ||
-                !header_at(walk, walk->position - FCT_BATCH_HEADER_SIZE, &header)) {
+                !walk_header_at(walk, walk->position - FCT_BATCH_HEADER_SIZE, &header)) {
                 return fct_log_damage(walk->segment, walk->position, "no batch header ends there",
                                       err);
             }
             walk->position -= FCT_BATCH_HEADER_SIZE;
             continue;
         }
-        if (trailer > room || !record_at(walk, walk->position - trailer, record) ||
+        if (trailer > room || !walk_record_at(walk, walk->position - trailer, record) ||
             record->size != trailer) {
             return fct_log_damage(walk->segment, walk->position, "no record ends there", err);
         }
