@@ -34,13 +34,14 @@ size_t fct_local_entries(const struct fct_local *local, const struct fct_record 
             add_entry(local, FCT_INDEX_CORRELATION, correlation, position, entries, &count);
         }
     }
+    size_t tags_from = count;
     for (size_t i = 0; i < tag_count; i++) {
-        bool repeated = false;
-        for (size_t j = 0; j < i && !repeated; j++) {
-            repeated = fct_slice_equal(tags[i], tags[j]);
-        }
-        if (!repeated) {
-            add_entry(local, FCT_INDEX_TAG, tags[i], position, entries, &count);
+        add_entry(local, FCT_INDEX_TAG, tags[i], position, entries, &count);
+        for (size_t j = tags_from; j + 1 < count; j++) {
+            if (fct_hash128_equal(entries[j].key.hash, entries[count - 1].key.hash)) {
+                count--; /* the same tag twice, or one with its hash: one posting leads to both */
+                break;
+            }
         }
     }
     return count;
