@@ -139,11 +139,10 @@ static int append_one(const struct options *options)
 /* ---- many events, one commit ----------------------------------------------------------------- */
 
 struct lines {
-    char *text; /* the lines, since events borrow from them */
-    size_t len, capacity;
     factum_new_event *events;
     factum_expectation *expectations;
-    factum_ndjson **parsers;
+    factum_ndjson **parsers; /* one each: an event borrows from its own, and from its line */
+    char **copies;
     size_t count, room;
     size_t expectation_count;
 };
@@ -165,7 +164,9 @@ static bool add_line(struct lines *lines, factum_slice line, uint64_t number)
         lines->expectations =
             realloc(lines->expectations, lines->room * sizeof *lines->expectations);
         lines->parsers = realloc(lines->parsers, lines->room * sizeof(factum_ndjson *));
-        if (lines->events == NULL || lines->expectations == NULL || lines->parsers == NULL) {
+        lines->copies = realloc(lines->copies, lines->room * sizeof(char *));
+        if (lines->events == NULL || lines->expectations == NULL || lines->parsers == NULL ||
+            lines->copies == NULL) {
             (void)complain("out of memory");
             return false;
         }
@@ -175,12 +176,14 @@ static bool add_line(struct lines *lines, factum_slice line, uint64_t number)
     factum_error err;
     if (copy == NULL || parser == NULL) {
         (void)complain("out of memory");
+        factum_ndjson_destroy(parser);
         free(copy);
         return false;
     }
     memcpy(copy, line.ptr, line.len);
     factum_slice own = {(const uint8_t *)copy, line.len};
     lines->parsers[lines->count] = parser;
+    lines->copies[lines->count] = copy;
     if (factum_ndjson_parse(parser, own, &lines->events[lines->count], &err) != FACTUM_OK) {
         (void)complain("line %" PRIu64 ": %s", number, err.text);
         factum_ndjson_destroy(parser);
@@ -188,7 +191,19 @@ static bool add_line(struct lines *lines, factum_slice line, uint64_t number)
         return false;
     }
     lines->count++;
-    return true; /* the copies live until the process ends: it is one commit */
+    return true;
+}
+
+static void free_lines(struct lines *lines)
+{
+    for (size_t i = 0; i < lines->count; i++) {
+        factum_ndjson_destroy(lines->parsers[i]);
+        free(lines->copies[i]);
+    }
+    free(lines->events);
+    free(lines->expectations);
+    free((void *)lines->parsers);
+    free((void *)lines->copies);
 }
 
 static int append_lines(const struct options *options)
@@ -201,7 +216,7 @@ static int append_lines(const struct options *options)
     if (input == NULL) {
         return code;
     }
-    int got;
+    int got = 0;
     bool good = true;
     while (good && (got = input_line(input, &line)) == 1) {
         number++;
@@ -213,6 +228,7 @@ static int append_lines(const struct options *options)
     factum_expected expected;
     if (!good || got < 0 || !set_request(options, &request) ||
         !option_expected(options->expected, &expected)) {
+        free_lines(&lines);
         return EXIT_USAGE;
     }
     for (size_t i = 0; i < lines.count; i++) {
@@ -229,7 +245,9 @@ static int append_lines(const struct options *options)
     }
     request.expectations = lines.expectations;
     request.expectation_count = lines.expectation_count;
-    return append(options, &request);
+    code = append(options, &request);
+    free_lines(&lines);
+    return code;
 }
 
 static int run(const struct options *options)

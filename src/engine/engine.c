@@ -94,7 +94,7 @@ static const struct virtual_stream *find_virtual(factum_slice name)
 static factum_status check_stream(factum_slice stream, factum_error *err)
 {
     factum_status status = check_name(stream, "a stream", err);
-    if (status != FACTUM_OK || stream.ptr[0] != '$') {
+    if (status != FACTUM_OK || stream.ptr == NULL || stream.ptr[0] != '$') {
         return status;
     }
     if (fct_slice_equal(stream, FCT_SLICE("$$")) || fct_slice_starts(stream, FCT_SLICE("$$$$"))) {
@@ -281,7 +281,7 @@ static factum_status append_checked(struct fct_engine *engine, const factum_appe
                                     bool internal, factum_append_result *result,
                                     uint64_t *revisions, factum_error *err)
 {
-    bool ids_missing;
+    bool ids_missing = false;
     factum_append_result ignored;
     factum_append_result *answer = result == NULL ? &ignored : result;
     *answer = (factum_append_result){.first_position = 0};
@@ -342,7 +342,7 @@ static void copy_done(factum_append_op *op, factum_status status,
 
 factum_status fct_engine_submit(struct fct_engine *engine, factum_append_op *op, factum_error *err)
 {
-    bool ids_missing;
+    bool ids_missing = false;
     if (op == NULL || op->done == NULL) {
         return fct_fail(err, FACTUM_INVALID, "append: an op needs a done function");
     }

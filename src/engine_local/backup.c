@@ -209,7 +209,7 @@ static factum_status add_segment(struct fct_local *local, struct copier *copier,
     char dir[FCT_PATH_SIZE];
     char from[FCT_PATH_SIZE];
     char target[FCT_PATH_SIZE];
-    char sha256[FCT_SHA256_TEXT_SIZE];
+    char sha256[FCT_SHA256_TEXT_SIZE] = "";
     factum_status status = fct_path_join(dir, local->path, "log", err);
     if (status == FACTUM_OK) {
         status = fct_path_join(from, dir, info->name, err);
@@ -333,7 +333,7 @@ static factum_status each_file(struct copier *copier, const struct manifest *man
     while ((status = manifest_next(manifest, &offset, &file, err)) == FACTUM_OK) {
         char source[FCT_PATH_SIZE];
         char target[FCT_PATH_SIZE];
-        char sha256[FCT_SHA256_TEXT_SIZE];
+        char sha256[FCT_SHA256_TEXT_SIZE] = "";
         status = fct_path_join(source, from, file.name, err);
         if (status == FACTUM_OK && to != NULL) {
             status = fct_path_join(target, to, file.name, err);
@@ -358,22 +358,22 @@ static factum_status each_file(struct copier *copier, const struct manifest *man
     return status < 0 ? status : FACTUM_OK;
 }
 
+/* As far as it was made; what cannot be removed stays. */
 static void remove_target(const struct fct_os *os, const struct manifest *manifest, const char *to,
                           const char *log_dir)
 {
     size_t offset = 0;
     struct manifest_file file;
-    factum_status status;
+    bool removed = true;
     while (manifest_next(manifest, &offset, &file, NULL) == FACTUM_OK) {
         char path[FCT_PATH_SIZE];
         if (fct_path_join(path, log_dir, file.name, NULL) == FACTUM_OK) {
-            status = fct_os_unlink(os, path, NULL);
-            (void)status; /* it may not have been made yet */
+            removed = fct_os_unlink(os, path, NULL) == FACTUM_OK && removed;
         }
     }
-    status = fct_os_remove_dir(os, log_dir, NULL);
-    status = fct_os_remove_dir(os, to, NULL);
-    (void)status;
+    removed = fct_os_remove_dir(os, log_dir, NULL) == FACTUM_OK && removed;
+    removed = fct_os_remove_dir(os, to, NULL) == FACTUM_OK && removed;
+    (void)removed;
 }
 
 factum_status fct_engine_local_restore(const struct fct_os *os, const struct fct_mem *mem,

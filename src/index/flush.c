@@ -48,7 +48,7 @@ static factum_status write_entries(struct fct_run_writer *writer,
                                    factum_error *err)
 {
     factum_status status = FACTUM_OK;
-    for (size_t i = 0; i < count && status == FACTUM_OK; i++) {
+    for (size_t i = 0; entries != NULL && i < count && status == FACTUM_OK; i++) {
         uint64_t positions[256];
         uint64_t ordinal = 0;
         uint32_t got;
@@ -80,7 +80,7 @@ factum_status fct_index_write_run(struct fct_index *index, const struct fct_memt
                                ? fct_fail(err, FACTUM_NO_MEMORY, "write index run: out of memory")
                                : fct_run_writer_create(&writer, index->os, index->mem, index->dir,
                                                        &info, table->key_count, err);
-    if (status == FACTUM_OK) {
+    if (status == FACTUM_OK && entries != NULL) {
         status = write_entries(writer, entries, table->key_count, err);
     }
     if (status == FACTUM_OK) {
@@ -142,7 +142,7 @@ static factum_status flush_locked(struct fct_index *index, factum_error *err)
     factum_status status = runs == NULL ? fct_fail(err, FACTUM_NO_MEMORY, "index: out of memory")
                                         : fct_index_write_run(index, table, &run, err);
     struct fct_version *next = NULL;
-    if (status == FACTUM_OK) {
+    if (status == FACTUM_OK && runs != NULL) {
         for (size_t i = 0; i < version->run_count; i++) {
             runs[i] = version->runs[i];
         }

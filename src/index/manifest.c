@@ -66,7 +66,7 @@ factum_status fct_manifest_read(struct fct_manifest *manifest, const struct fct_
 {
     uint8_t *bytes;
     size_t len;
-    struct fct_manifest read;
+    struct fct_manifest read = {.runs = NULL};
     *manifest = (struct fct_manifest){.runs = NULL};
     factum_status status = read_file(os, mem, dir, &bytes, &len, err);
     if (status == FACTUM_OK && !decode(bytes, len, &read)) {
@@ -78,7 +78,7 @@ factum_status fct_manifest_read(struct fct_manifest *manifest, const struct fct_
             status = fct_fail(err, FACTUM_NO_MEMORY, "open index: out of memory");
         }
     }
-    for (uint32_t i = 0; status == FACTUM_OK && i < read.run_count; i++) {
+    for (uint32_t i = 0; status == FACTUM_OK && read.runs != NULL && i < read.run_count; i++) {
         const uint8_t *at = bytes + HEAD_SIZE + (size_t)RUN_SIZE * i;
         read.runs[i] = (struct fct_manifest_run){
             .number = fct_get_u64(at),

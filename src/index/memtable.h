@@ -59,7 +59,7 @@ void fct_memtable_destroy(struct fct_memtable *table);
 FCT_MUST_USE bool fct_memtable_reserve(struct fct_memtable *table, size_t count);
 /* A hint that |key| will be added soon. */
 void fct_memtable_prefetch(const struct fct_memtable *table, const struct fct_index_key *key);
-void fct_memtable_add(struct fct_memtable *table, const struct fct_index_entry *entry);
+void fct_memtable_add(struct fct_memtable *table, const struct fct_index_entry *added);
 /* NULL if there is none. */
 const struct fct_mem_entry *fct_memtable_find(const struct fct_memtable *table,
                                               const struct fct_index_key *key);
