@@ -14,7 +14,8 @@ static factum_slice slice(const void *p, size_t n)
 }
 static void must(factum_status s, const char *what, const factum_error *err)
 {
-    if (s < 0) wl_die(what, err->text);
+    if (s < 0)
+        wl_die(what, err->text);
 }
 static void fill(factum_new_event *to, const wl_event *e)
 {
@@ -59,7 +60,8 @@ static bool first_of_batch(batch *b, uint32_t stream)
 {
     uint32_t at = (stream * 2654435761u) & 4095;
     while (b->stamp[at] == b->now) {
-        if (b->table[at] == stream) return false;
+        if (b->table[at] == stream)
+            return false;
         at = (at + 1) & 4095;
     }
     b->stamp[at] = b->now;
@@ -71,13 +73,15 @@ void factum_bench_append(void *db, wl_event *const *ev, int n)
     static _Thread_local batch *b;
     factum_append_result result;
     factum_error err;
-    if (!b && !(b = calloc(1, sizeof *b))) wl_die("calloc", NULL);
+    if (!b && !(b = calloc(1, sizeof *b)))
+        wl_die("calloc", NULL);
     size_t streams = 0;
     b->now++;
     for (int i = 0; i < n; i++) {
         fill(&b->ev[i], ev[i]);
         if (n == 1 || first_of_batch(b, ev[i]->stream))
-            b->ex[streams++] = (factum_expectation){b->ev[i].stream, expected_before(ev[i]->version)};
+            b->ex[streams++] =
+                (factum_expectation){b->ev[i].stream, expected_before(ev[i]->version)};
     }
     factum_append_request request = {
         .size = sizeof request,
@@ -87,7 +91,8 @@ void factum_bench_append(void *db, wl_event *const *ev, int n)
         .expectation_count = streams,
     };
     must(factum_append(db, &request, &result, NULL, &err), "factum append", &err);
-    if (result.already || result.revision != ev[n - 1]->version) wl_die("factum", "wrong revision");
+    if (result.already || result.revision != ev[n - 1]->version)
+        wl_die("factum", "wrong revision");
 }
 
 static void consume(factum_store *store, const factum_read_request *request, wl_sink *s)
@@ -177,11 +182,14 @@ static void landed(factum_append_op *op, factum_status status, const factum_appe
 {
     seat *s = op->data;
     must(status, "factum completion", err);
-    if (result->revision != s->event.version) wl_die("factum", "wrong revision");
+    if (result->revision != s->event.version)
+        wl_die("factum", "wrong revision");
     wl_lat_add(s->of->lat, wl_now() - s->sent);
     s->of->done++;
-    if (s->of->stop) s->of->landed++;
-    else send_next(s);
+    if (s->of->stop)
+        s->of->landed++;
+    else
+        send_next(s);
 }
 static void run_async(factum_store *store, uint64_t *ver, const wl_params_t *p)
 {
@@ -222,7 +230,8 @@ static void run_async(factum_store *store, uint64_t *ver, const wl_params_t *p)
         r[k] = (double)(f.done - d0) / ((double)(wl_now() - t0) / 1e9);
     }
     f.stop = true;
-    while (f.landed < IN_FLIGHT) usleep(1000);
+    while (f.landed < IN_FLIGHT)
+        usleep(1000);
     wl_emit_reps("factum", "append", "a256", r, p->reps, "events/s");
     wl_lat_sort(&lat);
     wl_emit("factum", "append_p50", "a256", wl_lat_us(&lat, .5), "us", 0);
@@ -258,14 +267,18 @@ static void *rival_main(void *arg)
             must(factum_stream_info_get(me->store, stream, &info, &err), "factum info", &err);
             fill(&ev, &e);
             ev.stream = stream;
-            factum_expected expected = info.state == FACTUM_STREAM_PRESENT
-                                           ? (factum_expected){FACTUM_EXPECTED_REVISION, info.last_revision}
-                                           : (factum_expected){FACTUM_EXPECTED_NO_STREAM, 0};
+            factum_expected expected =
+                info.state == FACTUM_STREAM_PRESENT
+                    ? (factum_expected){FACTUM_EXPECTED_REVISION, info.last_revision}
+                    : (factum_expected){FACTUM_EXPECTED_NO_STREAM, 0};
             factum_status s = factum_append_stream(me->store, stream, expected, &ev, 1, NULL, &err);
-            if (s == FACTUM_OK) break;
-            if (s != FACTUM_WRONG_REVISION) must(s, "factum append", &err);
+            if (s == FACTUM_OK)
+                break;
+            if (s != FACTUM_WRONG_REVISION)
+                must(s, "factum append", &err);
             C.lost++;
-            if (C.stop) return NULL;
+            if (C.stop)
+                return NULL;
         }
         C.won++;
     }
@@ -290,7 +303,8 @@ static void run_contention(factum_store *store, const wl_params_t *p)
     }
     double lost = (double)(C.lost - lost0) / (double)(C.won - won0 + 1);
     C.stop = true;
-    for (int i = 0; i < RIVALS; i++) pthread_join(r[i].t, NULL);
+    for (int i = 0; i < RIVALS; i++)
+        pthread_join(r[i].t, NULL);
     wl_emit_reps("factum", "contention", "16 threads, one stream", v, p->reps, "commits/s");
     wl_emit("factum", "contention", "refusals a commit", lost, "", 0);
 }
@@ -306,7 +320,8 @@ void factum_bench_kill(const char *dir)
     factum_store *store = factum_bench_open(dir, false);
     wl_event *buf = malloc(sizeof *buf * 100), *ev[100];
     uint64_t version = 0;
-    for (int i = 0; i < 100; i++) ev[i] = &buf[i];
+    for (int i = 0; i < 100; i++)
+        ev[i] = &buf[i];
     for (int k = 0; k < 700; k++) {
         for (int i = 0; i < 100; i++) {
             wl_make(ev[i], ((uint64_t)50 << 40) + (uint64_t)(k * 100 + i), 90000000, version++);

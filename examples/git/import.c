@@ -54,9 +54,8 @@ struct batch {
 
 static factum_slice slice(const char *text, size_t len)
 {
-    factum_slice result = factum_slice_from(text);
-    result.len = len;
-    return result;
+    factum_slice whole = {(const uint8_t *)text, len};
+    return whole;
 }
 
 /* Room for |len| bytes; git_commit_room() made sure that it is there. */
@@ -156,8 +155,9 @@ static void add_commit_made(struct batch *batch, const struct git_commit *commit
         deleted += commit->changes[i].deleted;
     }
     char *data = take(batch, room);
-    size_t at = (size_t)snprintf(data, room, "{\"commit\":\"%s\",\"parents\":\"%s\",\"name\":",
-                                 commit->hash, commit->parents);
+    size_t at = (size_t)snprintf(data, room,
+                                 "{\"commit\":\"%s\",\"parents\":\"%s\",\"name\":", commit->hash,
+                                 commit->parents);
     at += git_json_text(data + at, room - at, commit->name, SIZE_MAX);
     at += (size_t)snprintf(data + at, room - at, ",\"email\":");
     at += git_json_text(data + at, room - at, commit->email, SIZE_MAX);

@@ -15,10 +15,10 @@
 
 struct git_change {
     const char *path;
-    const char *from;  /* of a rename, else NULL */
-    int64_t added;     /* lines; 0 if binary */
+    const char *from; /* of a rename, else NULL */
+    int64_t added;    /* lines; 0 if binary */
     int64_t deleted;
-    char kind;         /* A added, M changed, T type changed, D deleted, R renamed */
+    char kind; /* A added, M changed, T type changed, D deleted, R renamed */
     bool binary;
 };
 
@@ -29,7 +29,7 @@ struct git_commit {
     const char *name;
     const char *email;
     const char *subject;
-    int64_t time; /* of the committer, seconds since 1970 */
+    int64_t time;                     /* of the committer, seconds since 1970 */
     const struct git_change *changes; /* none in a merge: its parents hold them */
     size_t change_count;
 };

@@ -196,8 +196,7 @@ factum_status order_read(factum_store *store, factum_slice stream,
 }
 
 factum_status order_load(factum_store *store, factum_slice stream,
-                         const struct order_moment *moment, struct order *order,
-                         factum_error *err)
+                         const struct order_moment *moment, struct order *order, factum_error *err)
 {
     memset(order, 0, sizeof *order);
     factum_cursor *cursor;

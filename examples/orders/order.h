@@ -65,8 +65,8 @@ bool order_moment_option(struct order_moment *moment, const char *option, const 
 
 /* Opens a cursor on the events of |stream| up to |moment|. */
 FACTUM_MUST_USE factum_status order_read(factum_store *store, factum_slice stream,
-                                         const struct order_moment *moment,
-                                         factum_cursor **cursor, factum_error *err);
+                                         const struct order_moment *moment, factum_cursor **cursor,
+                                         factum_error *err);
 
 /* The state of |stream| as of |moment|: reads and folds. STREAM_NOT_FOUND. */
 FACTUM_MUST_USE factum_status order_load(factum_store *store, factum_slice stream,

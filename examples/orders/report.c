@@ -34,8 +34,8 @@ static void add(struct sums *sums, const struct order *order)
 
 static void print_row(const char *name, const struct sums *sums)
 {
-    printf("%-15s %10" PRIu64 " %10" PRIu64 " %15" PRId64 " %15" PRId64 " %13" PRId64
-           " %13" PRId64 "\n",
+    printf("%-15s %10" PRIu64 " %10" PRIu64 " %15" PRId64 " %15" PRId64 " %13" PRId64 " %13" PRId64
+           "\n",
            name, sums->orders, sums->events, sums->total, sums->paid, sums->returned,
            sums->refunded);
 }
@@ -106,8 +106,8 @@ int main(int argc, char **argv)
         if (strcmp(argv[i], "--category") == 0) {
             category = argv[i + 1];
         } else {
-            well = strcmp(argv[i], "--at") == 0 &&
-                   order_moment_option(&moment, argv[i], argv[i + 1]);
+            well =
+                strcmp(argv[i], "--at") == 0 && order_moment_option(&moment, argv[i], argv[i + 1]);
         }
     }
     if (!well) {

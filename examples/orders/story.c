@@ -44,8 +44,7 @@ static factum_status say(factum_store *store, factum_expected expected, const ch
                          factum_error *err)
 {
     factum_new_event event = event_of(type, time, data);
-    return factum_append_stream(store, factum_slice_from(STREAM), expected, &event, 1, result,
-                                err);
+    return factum_append_stream(store, factum_slice_from(STREAM), expected, &event, 1, result, err);
 }
 
 static factum_expected no_stream(void)
@@ -92,9 +91,9 @@ static bool two_clerks(factum_store *store)
         !report("load", order_load(store, stream, NULL, &ben, &err), &err)) {
         return false;
     }
-    factum_status status = say(store, at_revision(ann.revision), "OrderShipped",
-                               "2026-03-03T14:00:00Z", "{\"carrier\":\"United Package\"}", NULL,
-                               &err);
+    factum_status status =
+        say(store, at_revision(ann.revision), "OrderShipped", "2026-03-03T14:00:00Z",
+            "{\"carrier\":\"United Package\"}", NULL, &err);
     if (!report("ship", status, &err)) {
         return false;
     }
@@ -155,8 +154,7 @@ static bool time_line(factum_store *store)
 {
     factum_error err;
     factum_cursor *cursor;
-    factum_status status =
-        order_read(store, factum_slice_from(STREAM), NULL, &cursor, &err);
+    factum_status status = order_read(store, factum_slice_from(STREAM), NULL, &cursor, &err);
     if (!report("read", status, &err)) {
         return false;
     }
@@ -173,8 +171,7 @@ static bool state_as_of(factum_store *store, const char *what, const struct orde
 {
     factum_error err;
     struct order order;
-    factum_status status =
-        order_load(store, factum_slice_from(STREAM), moment, &order, &err);
+    factum_status status = order_load(store, factum_slice_from(STREAM), moment, &order, &err);
     if (!report("load", status, &err)) {
         return false;
     }

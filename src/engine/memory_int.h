@@ -50,8 +50,7 @@ bool fct_memory_is_metastream(factum_slice stream);
 
 /* memory_read.c */
 FCT_MUST_USE factum_status fct_memory_read(void *self, const factum_read_request *request,
-                                           bool follow, struct fct_reader **out,
-                                           factum_error *err);
+                                           bool follow, struct fct_reader **out, factum_error *err);
 FCT_MUST_USE factum_status fct_memory_list(void *self, factum_list_kind kind,
                                            struct fct_lister **out, factum_error *err);
 

@@ -209,7 +209,7 @@ static void stand_at_start(struct reader *reader)
 }
 
 factum_status fct_memory_read(void *self, const factum_read_request *request, bool follow,
-                                 struct fct_reader **out, factum_error *err)
+                              struct fct_reader **out, factum_error *err)
 {
     struct memory *memory = self;
     *out = NULL;
@@ -344,7 +344,7 @@ static void lister_close(struct fct_lister *base)
 static const struct fct_lister_ops lister_ops = {lister_next, lister_close};
 
 factum_status fct_memory_list(void *self, factum_list_kind kind, struct fct_lister **out,
-                                 factum_error *err)
+                              factum_error *err)
 {
     struct memory *memory = self;
     *out = NULL;
@@ -358,4 +358,3 @@ factum_status fct_memory_list(void *self, factum_list_kind kind, struct fct_list
     *out = &lister->base;
     return FACTUM_OK;
 }
-

@@ -40,8 +40,7 @@ factum_slice fct_correlation_id(factum_slice metadata, char buffer[FACTUM_NAME_S
     struct fct_json object;
     struct fct_json value;
     size_t len;
-    if (metadata.len < sizeof name ||
-        !holds(metadata, fct_slice(name, sizeof name - 1)) ||
+    if (metadata.len < sizeof name || !holds(metadata, fct_slice(name, sizeof name - 1)) ||
         fct_json_parse(metadata, &object, NULL) != FACTUM_OK ||
         !fct_json_member(&object, fct_slice(name, sizeof name - 1), &value) ||
         value.type != FCT_JSON_TEXT ||

@@ -230,8 +230,7 @@ static factum_status stream_info(struct fct_local *local, factum_slice stream,
     if (present) {
         info->last_revision = record.revision;
         info->first_revision = first_visible(metadata, record.revision);
-        info->state =
-            metadata->soft_deleted ? FACTUM_STREAM_SOFT_DELETED : FACTUM_STREAM_PRESENT;
+        info->state = metadata->soft_deleted ? FACTUM_STREAM_SOFT_DELETED : FACTUM_STREAM_PRESENT;
     }
     if (tombstoned) {
         info->state = FACTUM_STREAM_TOMBSTONED;
@@ -545,7 +544,7 @@ enum fit {
 };
 
 static enum fit fits_bounds(const struct reader *reader, const struct fct_record *record,
-                      uint64_t ordinal)
+                            uint64_t ordinal)
 {
     const factum_read_request *request = &reader->request;
     bool forward = !request->backwards;

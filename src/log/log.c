@@ -1,7 +1,8 @@
-/* log.c - the log as an object: its segments, what it knows of itself, opening, closing. Layer: log.
+/* log.c - the log as an object: its segments, what it knows of itself, opening, closing. Layer:
+ * log.
  *
- * Invariants: a segment is in the table only once it is durable; the table only grows; the bases in it
- * rise.
+ * Invariants: a segment is in the table only once it is durable; the table only grows; the bases in
+ * it rise.
  */
 #include <inttypes.h>
 #include <string.h>
@@ -20,7 +21,7 @@
 int fct_bug_active;
 #endif
 
-/* ---- the table of segments ------------------------------------------------------------------------ */
+/* ---- the table of segments ------------------------------------------------------------------- */
 
 /* The table and how much of it may be looked at; *count is 0 if there is none yet. */
 static const struct fct_segment_table *look(const struct fct_log *log, size_t *count)
@@ -118,7 +119,7 @@ void fct_log_add_segment(struct fct_log *log, struct fct_segment *segment)
     atomic_store_explicit(&table->count, count + 1, memory_order_release);
 }
 
-/* ---- what it knows of itself ---------------------------------------------------------------------- */
+/* ---- what it knows of itself ----------------------------------------------------------------- */
 
 void fct_log_set_state(struct fct_log *log, enum fct_log_state state, const char *reason)
 {
@@ -162,8 +163,8 @@ factum_status fct_log_refusal(const struct fct_log *log, factum_error *err)
     return fct_fail(err, FACTUM_FAILED, "%s", log->reason);
 }
 
-factum_status fct_log_damage(const struct fct_segment *segment, uint64_t position,
-                             const char *what, factum_error *err)
+factum_status fct_log_damage(const struct fct_segment *segment, uint64_t position, const char *what,
+                             factum_error *err)
 {
     char name[FCT_SEGMENT_NAME_SIZE];
     fct_segment_name(segment->header.number, name);
@@ -257,7 +258,7 @@ bool fct_log_segment_info(struct fct_log *log, size_t index, uint64_t upto,
     return true;
 }
 
-/* ---- opening and closing ------------------------------------------------------------------------------ */
+/* ---- opening and closing --------------------------------------------------------------------- */
 
 /* Frees everything. What is returned is that of closing the files that were written. */
 static factum_status release(struct fct_log *log, factum_error *err)

@@ -1,8 +1,8 @@
 /* log_int.h - the parts of the log. Private to this layer.
  *
  * The table of segments is an array that grows in place up to its capacity and is then replaced by
- * one twice as big. A reader loads the pointer, then the count: it sees a prefix of the segments that
- * stays valid until the log is closed (old arrays are kept until then).
+ * one twice as big. A reader loads the pointer, then the count: it sees a prefix of the segments
+ * that stays valid until the log is closed (old arrays are kept until then).
  */
 #ifndef FCT_LOG_LOG_INT_H
 #define FCT_LOG_LOG_INT_H
@@ -63,7 +63,7 @@ struct fct_log {
     _Atomic bool wants_marker;
 };
 
-/* ---- log.c --------------------------------------------------------------------------------------- */
+/* ---- log.c ----------------------------------------------------------------------------------- */
 
 struct fct_segment *fct_log_last_segment(const struct fct_log *log);
 /* The segment with the greatest base up to |position|, NULL if none; any thread. The position may
@@ -85,14 +85,14 @@ FCT_MUST_USE factum_status fct_log_refusal(const struct fct_log *log, factum_err
 FCT_COLD factum_status fct_log_damage(const struct fct_segment *segment, uint64_t position,
                                       const char *what, factum_error *err);
 
-/* ---- recovery.c ---------------------------------------------------------------------------------- */
+/* ---- recovery.c ------------------------------------------------------------------------------ */
 
 /* From the files in dir to a log that can be read and written. */
 FCT_MUST_USE factum_status fct_log_recover(struct fct_log *log,
                                            const struct fct_log_options *options,
                                            factum_error *err);
 
-/* ---- end_file.c: log/END and log/LAST, where clean closes say how far the log went --------------- */
+/* ---- end_file.c: log/END and log/LAST, where clean closes say how far the log went ----------- */
 
 #define FCT_END_NAME "END"
 #define FCT_LAST_NAME "LAST"
@@ -109,17 +109,18 @@ FCT_MUST_USE factum_status fct_end_file_write(const struct fct_log *log, const c
 /* END becomes LAST, durably: from now on it is a lower bound, no more the end. */
 FCT_MUST_USE factum_status fct_end_file_retire(const struct fct_log *log, factum_error *err);
 
-/* ---- writer.c ------------------------------------------------------------------------------------ */
+/* ---- writer.c -------------------------------------------------------------------------------- */
 
 /* Makes the first segment of a new log. */
 FCT_MUST_USE factum_status fct_log_create_first(struct fct_log *log, factum_error *err);
 /* Room in the buffer for |size| bytes of payload. */
 FCT_MUST_USE factum_status fct_log_reserve_buffer(struct fct_log *log, size_t size,
                                                   factum_error *err);
-/* Ends the last segment at the end of the log: seal, sync, cut, sync. The buffer has room for it. */
+/* Ends the last segment at the end of the log: seal, sync, cut, sync. The buffer has room for it.
+ */
 FCT_MUST_USE factum_status fct_log_seal(struct fct_log *log, factum_error *err);
-/* Rolls to a segment of |size| bytes at least that begins at |base|, or at the end of the log if that
- * is further. NO_SPACE and NO_MEMORY have changed nothing. */
+/* Rolls to a segment of |size| bytes at least that begins at |base|, or at the end of the log if
+ * that is further. NO_SPACE and NO_MEMORY have changed nothing. */
 FCT_MUST_USE factum_status fct_log_roll(struct fct_log *log, uint64_t size, uint64_t base,
                                         factum_error *err);
 /* Makes durable what `os` commits left in the cache. */

@@ -1,5 +1,5 @@
-/* log_test.c - the log on the real disk: appending, reading, rolling, opening again, refusing. Crashes and
- * damage in all their forms are in tests/crash. */
+/* log_test.c - the log on the real disk: appending, reading, rolling, opening again, refusing.
+ * Crashes and damage in all their forms are in tests/crash. */
 #include "log/log.h"
 
 #include <stdlib.h>
@@ -125,7 +125,7 @@ static void assert_events(struct fixture *f, uint64_t count)
     assert_status(fct_log_walk_previous(&walk, &record, &f->err), FACTUM_DONE);
 }
 
-/* ---- appending and reading ----------------------------------------------------------------------- */
+/* ---- appending and reading ------------------------------------------------------------------- */
 
 static void a_new_log_is_empty_and_open(void **state)
 {
@@ -281,7 +281,7 @@ static void os_commits_are_visible_but_not_durable(void **state)
     assert_events(f, 1);
 }
 
-/* ---- opening --------------------------------------------------------------------------------------- */
+/* ---- opening --------------------------------------------------------------------------------- */
 
 static void make_segments(struct fixture *f)
 {
@@ -508,7 +508,7 @@ static void a_copy_of_what_is_used_opens(void **state)
     assert_events(f, 80);
 }
 
-/* ---- refusing --------------------------------------------------------------------------------------- */
+/* ---- refusing -------------------------------------------------------------------------------- */
 
 static void a_full_disk_refuses_and_later_goes_on(void **state)
 {
@@ -575,7 +575,7 @@ static void without_memory_nothing_changes(void **state)
     assert_events(f, 2);
 }
 
-/* ---- threads ---------------------------------------------------------------------------------------- */
+/* ---- threads --------------------------------------------------------------------------------- */
 
 struct reader {
     struct fixture *fixture;

@@ -6,8 +6,9 @@
 
 #define FILL_SIZE (1u << 20) /* one write */
 #define SYNC_INTERVAL                                                                              \
-    (4u << 20) /* small steps, so that a commit never waits behind a long sync   \
-                                  */
+    (4u                                                                                            \
+     << 20) /* small steps, so that a commit never waits behind a long sync                     \
+                */
 #define PAUSE_AFTER_FAILURE UINT64_C(1000000000) /* ns */
 
 void fct_prepare_init(struct fct_prepare *prepare, const struct fct_os *os,

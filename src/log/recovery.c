@@ -1,16 +1,16 @@
 /* recovery.c - from the files of a directory to a log that can be trusted. Layer: log.
  *
  * 1. The segments are in order: dense numbers, one store, each begins where the one before ends and
- *    carries its chain; all but the last are sealed. If not: CORRUPT, with the file's name. Nothing is
- *    deleted but temporary files.
- * 2. The last one is scanned (scan.h), from its start or from a mark that it confirms. X = the first
- *    place where no batch verifies.
+ *    carries its chain; all but the last are sealed. If not: CORRUPT, with the file's name. Nothing
+ * is deleted but temporary files.
+ * 2. The last one is scanned (scan.h), from its start or from a mark that it confirms. X = the
+ * first place where no batch verifies.
  * 3. Evidence E = the furthest place known to have been acknowledged: marks (of the index, log/END,
  *    log/LAST), durable_upto of every header that verifies, before X and behind it. A segment that
  *    has a successor was all acknowledged, since R7 lets the successor appear only then.
  * 4. E > X, or a file of the wrong size: acknowledged data is damaged. Nothing is changed; what
- *    verifies can be read. Else what lies behind X was never acknowledged: tail.h cuts it and makes sure
- *    that what is kept is on disk.
+ *    verifies can be read. Else what lies behind X was never acknowledged: tail.h cuts it and makes
+ * sure that what is kept is on disk.
  * 5. If log/END names X, the end was clean: nothing was written since it was synced. Then neither
  *    the rest of the file is looked at nor anything written.
  *
@@ -32,7 +32,7 @@
 #define SEGMENTS_MAX ((size_t)1 << 24)
 #define TEMPORARIES_MAX 16u
 
-/* ---- what is in the directory ---------------------------------------------------------------------- */
+/* ---- what is in the directory ---------------------------------------------------------------- */
 
 struct listing {
     const struct fct_log *log;
@@ -62,10 +62,9 @@ static factum_status note_name(void *data, const char *name)
     }
     if (listing->count == listing->capacity) {
         size_t capacity = listing->capacity == 0 ? 64 : listing->capacity * 2;
-        void *grown = capacity > SEGMENTS_MAX
-                          ? NULL
-                          : fct_mem_resize(listing->log->mem, listing->numbers,
-                                           capacity * sizeof *listing->numbers);
+        void *grown = capacity > SEGMENTS_MAX ? NULL
+                                              : fct_mem_resize(listing->log->mem, listing->numbers,
+                                                               capacity * sizeof *listing->numbers);
         if (grown == NULL) {
             return fct_fail(listing->err, FACTUM_NO_MEMORY, "open log: out of memory");
         }
@@ -121,7 +120,7 @@ static factum_status list_files(struct listing *listing, factum_error *err)
     return log->read_only ? FACTUM_OK : remove_temporaries(listing, err);
 }
 
-/* ---- what is known from outside ------------------------------------------------------------------- */
+/* ---- what is known from outside -------------------------------------------------------------- */
 
 struct marks {
     struct fct_log_mark marks[FCT_SCAN_MARKS_MAX];
@@ -135,7 +134,8 @@ static bool same_store(const factum_uuid *a, const factum_uuid *b)
     return memcmp(a->bytes, b->bytes, sizeof a->bytes) == 0;
 }
 
-/* Takes |name| into account if it is there, verifies, and is of this store; an unreadable one fails. */
+/* Takes |name| into account if it is there, verifies, and is of this store; an unreadable one
+ * fails. */
 static factum_status add_end_file(const struct fct_log *log, struct marks *marks, const char *name,
                                   bool *found, factum_error *err)
 {
@@ -165,7 +165,7 @@ static factum_status gather_marks(struct fct_log *log, const struct fct_log_opti
     return status;
 }
 
-/* ---- the last segment ------------------------------------------------------------------------------- */
+/* ---- the last segment ------------------------------------------------------------------------ */
 
 static void report_damage(struct fct_log *log, const struct fct_segment *segment,
                           const struct fct_scan *scan, const char *what)
@@ -204,8 +204,8 @@ static void settle(struct fct_log *log, struct fct_segment *segment, const struc
     atomic_store(&log->wants_marker, scan->marker_end != end);
 }
 
-/* A restored backup: the last file was copied only as far as it was used. It must end where X is, and
- * there must be nothing else that knows how far the log went. */
+/* A restored backup: the last file was copied only as far as it was used. It must end where X is,
+ * and there must be nothing else that knows how far the log went. */
 static bool is_copy(const struct fct_segment *segment, const struct fct_scan *scan,
                     const struct marks *marks)
 {
@@ -243,9 +243,9 @@ static const char *damage_of(const struct fct_segment *segment, const struct fct
     return whole || cut ? NULL : "the file is too short";
 }
 
-/* Drops what a cache may show that is not on disk, and maps anew. *zeros: from there on the file holds
- * only zeros, which need not come from the device again: a failed sync can make the cache show more
- * than there is, never less. */
+/* Drops what a cache may show that is not on disk, and maps anew. *zeros: from there on the file
+ * holds only zeros, which need not come from the device again: a failed sync can make the cache
+ * show more than there is, never less. */
 static factum_status drop_and_map(struct fct_segment *segment, const struct marks *marks,
                                   uint64_t *zeros, factum_error *err)
 {
@@ -317,7 +317,7 @@ static factum_status recover_last(struct fct_log *log, struct fct_segment *segme
                : fct_tail_mend(log, segment, &scan, err);
 }
 
-/* ---- all segments ------------------------------------------------------------------------------------ */
+/* ---- all segments ---------------------------------------------------------------------------- */
 
 /* Is |segment| the successor of what came before? |base| is where that ended. */
 static factum_status check_order(const struct fct_log *log, const struct fct_segment *segment,
@@ -349,8 +349,8 @@ static factum_status check_order(const struct fct_log *log, const struct fct_seg
                                     header->number, wrong);
 }
 
-/* A segment that has a successor must be sealed; if its seal does not verify, what can be read of it is
- * scanned, and its successor is the evidence that there was more. */
+/* A segment that has a successor must be sealed; if its seal does not verify, what can be read of
+ * it is scanned, and its successor is the evidence that there was more. */
 static factum_status recover_sealed(struct fct_log *log, struct fct_segment *segment,
                                     factum_error *err)
 {
@@ -375,8 +375,8 @@ static factum_status recover_sealed(struct fct_log *log, struct fct_segment *seg
         fct_scan_run(&scan, segment, NULL, 0);
         fct_scan_behind(&scan, segment->capacity);
         settle(log, segment, &scan);
-        report_damage(log, segment, &scan, scan.sealed ? "its seal is not at its end"
-                                                       : "its seal does not verify");
+        report_damage(log, segment, &scan,
+                      scan.sealed ? "its seal is not at its end" : "its seal does not verify");
     }
     return status;
 }

@@ -10,8 +10,8 @@
  *   5. the log is opened: it is DAMAGED at X; it is sealed there
  *   6. a new segment in a new timeline begins at B with a LOSS marker
  *
- * A crash in between leaves a DAMAGED log, for which the same call can be made again (from the place
- * that it then names: after step 5 it is the end of the seal).
+ * A crash in between leaves a DAMAGED log, for which the same call can be made again (from the
+ * place that it then names: after step 5 it is the end of the seal).
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -37,7 +37,7 @@ static void note_base(struct loss *loss, uint64_t position)
     loss->base = base > loss->base ? base : loss->base;
 }
 
-/* ---- what is to be given up ------------------------------------------------------------------------ */
+/* ---- what is to be given up ------------------------------------------------------------------ */
 
 /* The start of the batch that |position| lies in; all before it verifies. */
 static factum_status batch_start(struct loss *loss, uint64_t position, factum_error *err)
@@ -85,7 +85,7 @@ static factum_status find_loss(struct loss *loss, uint64_t from, factum_error *e
     return batch_start(loss, from, err);
 }
 
-/* ---- the steps -------------------------------------------------------------------------------------- */
+/* ---- the steps ------------------------------------------------------------------------------- */
 
 static factum_status exists(const struct fct_log *log, const char *name, bool *there,
                             factum_error *err)
@@ -109,8 +109,8 @@ static factum_status keep(const struct loss *loss, factum_error *err)
     char name[FCT_SEGMENT_NAME_SIZE];
     bool there;
     uint64_t offset = loss->from - loss->segment->header.base;
-    uint64_t end = fct_scan_zero_from(atomic_load(&loss->segment->map), offset,
-                                      loss->segment->capacity);
+    uint64_t end =
+        fct_scan_zero_from(atomic_load(&loss->segment->map), offset, loss->segment->capacity);
     (void)snprintf(name, sizeof name, "lost-%020" PRIu64, loss->from);
     factum_status status = exists(loss->log, name, &there, err);
     if (status != FACTUM_OK || there || end <= offset) {
@@ -195,8 +195,8 @@ static factum_status blank(const struct loss *loss, factum_error *err)
     struct fct_segment *segment;
     uint64_t size;
     uint64_t offset = loss->from - loss->segment->header.base;
-    bool at_seal = atomic_load(&loss->segment->sealed) &&
-                   atomic_load(&loss->segment->used) == offset;
+    bool at_seal =
+        atomic_load(&loss->segment->sealed) && atomic_load(&loss->segment->used) == offset;
     factum_status status = fct_segment_open(&segment, log->os, log->mem, log->dir,
                                             loss->segment->header.number, true, err);
     if (status != FACTUM_OK) {

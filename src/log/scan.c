@@ -1,11 +1,11 @@
 /* scan.c - see scan.h. Layer: log.
  *
- * A batch counts if its header verifies (with salt and own position, before its length is believed), if
- * it carries the expected number and chain, and if its payload verifies. The first place where none
- * does is X.
+ * A batch counts if its header verifies (with salt and own position, before its length is
+ * believed), if it carries the expected number and chain, and if its payload verifies. The first
+ * place where none does is X.
  *
- * A mark (position, number, chain) lets the scan begin late. It is believed if the batch before it says
- * the same: that one is found by stepping backwards over the sizes at the end of its records.
+ * A mark (position, number, chain) lets the scan begin late. It is believed if the batch before it
+ * says the same: that one is found by stepping backwards over the sizes at the end of its records.
  */
 #include "log/scan.h"
 
@@ -25,8 +25,7 @@ static void note_evidence(struct fct_scan *scan, uint64_t position)
 }
 
 /* The header at |offset| and, after it, the whole payload. Its CRC counts before its length. */
-static bool header_at(const struct fct_scan *scan, uint64_t offset,
-                      struct fct_batch_header *header)
+static bool header_at(const struct fct_scan *scan, uint64_t offset, struct fct_batch_header *header)
 {
     const uint8_t *at = scan->map + offset;
     if (scan->segment->capacity - offset < FCT_BATCH_HEADER_SIZE) {
@@ -173,7 +172,8 @@ static bool all_zero(const uint8_t *bytes, size_t size)
     return any == 0;
 }
 
-/* Forward, though the answer is at the end: the pages may come from the device, which reads ahead. */
+/* Forward, though the answer is at the end: the pages may come from the device, which reads ahead.
+ */
 uint64_t fct_scan_zero_from(const uint8_t *bytes, uint64_t from, uint64_t to)
 {
     uint64_t end = from;
@@ -199,8 +199,8 @@ void fct_scan_behind(struct fct_scan *scan, uint64_t zeros)
     if (fct_bug(FCT_BUG_NO_DURABLE_EVIDENCE)) {
         return;
     }
-    for (uint64_t at = scan->offset;
-         at < scan->zero_from && at + FCT_BATCH_HEADER_SIZE <= capacity; at += 8) {
+    for (uint64_t at = scan->offset; at < scan->zero_from && at + FCT_BATCH_HEADER_SIZE <= capacity;
+         at += 8) {
         struct fct_batch_header header;
         if (fct_get_u64(scan->map + at) != 0 &&
             fct_batch_header_decode(scan->map + at, scan->base + at, scan->segment->header.salt,

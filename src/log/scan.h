@@ -11,12 +11,12 @@ struct fct_scan {
     const struct fct_segment *segment;
     const uint8_t *map;
     uint64_t base;
-    uint64_t offset;   /* of the next batch; at the end: X */
-    uint64_t start;    /* where the scan began */
+    uint64_t offset;    /* of the next batch; at the end: X */
+    uint64_t start;     /* where the scan began */
     uint64_t zero_from; /* nothing but zeros from this offset on, X at least; see fct_scan_behind */
-    uint64_t chain;    /* that the next batch carries */
-    uint64_t number;   /* of the next batch */
-    uint64_t evidence; /* position: everything before it was acknowledged as durable */
+    uint64_t chain;     /* that the next batch carries */
+    uint64_t number;    /* of the next batch */
+    uint64_t evidence;  /* position: everything before it was acknowledged as durable */
     uint64_t marker_end; /* position: end of the last batch if that is a marker or a seal, else 0 */
     uint64_t records;    /* seen */
     int64_t created_first;

@@ -20,7 +20,7 @@
 #define TORN_FILES_SEEN 64u
 #define STEP_SIZE (UINT64_C(1) << 20)
 
-/* ---- side files ---------------------------------------------------------------------------------- */
+/* ---- side files ------------------------------------------------------------------------------ */
 
 struct torn_list {
     uint64_t positions[TORN_FILES_SEEN];
@@ -76,8 +76,8 @@ factum_status fct_tail_copy(const struct fct_log *log, const struct fct_segment 
     return fct_file_replace(log->os, log->dir, name, bytes, err);
 }
 
-factum_status fct_tail_zero(const struct fct_log *log, struct fct_segment *segment,
-                            uint64_t offset, uint64_t *size, factum_error *err)
+factum_status fct_tail_zero(const struct fct_log *log, struct fct_segment *segment, uint64_t offset,
+                            uint64_t *size, factum_error *err)
 {
     const uint8_t *map = atomic_load(&segment->map);
     uint64_t end = fct_scan_zero_from(map, offset, segment->capacity);
@@ -100,7 +100,7 @@ factum_status fct_tail_zero(const struct fct_log *log, struct fct_segment *segme
     return status;
 }
 
-/* ---- mending ------------------------------------------------------------------------------------- */
+/* ---- mending --------------------------------------------------------------------------------- */
 
 static factum_status clear(struct fct_log *log, struct fct_segment *segment,
                            const struct fct_scan *scan, factum_error *err)

@@ -87,7 +87,7 @@ static factum_status enter(struct fct_log_walk *walk, struct fct_segment *segmen
 }
 
 static bool walk_header_at(const struct fct_log_walk *walk, uint64_t position,
-                      struct fct_batch_header *header)
+                           struct fct_batch_header *header)
 {
     uint64_t offset = position - walk->base;
     uint64_t used = readable(walk->segment);
@@ -96,7 +96,8 @@ static bool walk_header_at(const struct fct_log_walk *walk, uint64_t position,
            header->payload_size <= used - offset - FCT_BATCH_HEADER_SIZE;
 }
 
-static bool walk_record_at(const struct fct_log_walk *walk, uint64_t position, struct fct_record *record)
+static bool walk_record_at(const struct fct_log_walk *walk, uint64_t position,
+                           struct fct_record *record)
 {
     uint64_t offset = position - walk->base;
     uint64_t used = readable(walk->segment);
@@ -169,7 +170,8 @@ factum_status fct_log_walk_init(struct fct_log_walk *walk, struct fct_log *log, 
     walk->chain_known = false;
     struct fct_batch_header header;
     struct fct_record record;
-    if (from < walk->limit && !walk_header_at(walk, from, &header) && !walk_record_at(walk, from, &record)) {
+    if (from < walk->limit && !walk_header_at(walk, from, &header) &&
+        !walk_record_at(walk, from, &record)) {
         /* No boundary. The usual case is "just after a record's start", from a checkpoint. */
         if (walk_record_at(walk, from - FCT_RECORD_ALIGN, &record)) {
             walk->position = from - FCT_RECORD_ALIGN + record.size;

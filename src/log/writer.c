@@ -3,8 +3,8 @@
  * Happy path: begin (rolls if the batch might not fit) -> add, add, ... encode into one buffer ->
  * commit: header, one write, one sync, visible. Failure modes: no space or memory while the next
  * segment is prepared: begin refuses, nothing has changed. Any failure after that (write, sync,
- * truncate, rename, close): the log has FAILED, for good: what is on disk is not known, and a sync that
- * failed once must not be asked again (rule R9).
+ * truncate, rename, close): the log has FAILED, for good: what is on disk is not known, and a sync
+ * that failed once must not be asked again (rule R9).
  *
  * Invariants:
  *  1. The last segment always has room for its seal.
@@ -20,11 +20,22 @@
 #include "log/bug.h"
 #include "log/log_int.h"
 
-#define PREPARE_AT_ONCE (UINT64_C(16) << 20) /* segments this big have their successor made at once */
+#define PREPARE_AT_ONCE                                                                            \
+    (UINT64_C(16) << 20) /* segments this big have their successor made at once */
+
 #define BUFFER_SIZE_MIN ((size_t)64 << 10)
 #define BATCH_SIZE_MAX ((size_t)2 * FCT_RECORD_SIZE_MAX)
 
-/* Poisons the log. IO also for a full disk: space was prepared, so it should not have been needed. */
+/* The segment that is written to: a log that writes has one. */
+static struct fct_segment *tail_segment(const struct fct_log *log)
+{
+    struct fct_segment *segment = fct_log_last_segment(log);
+    FCT_ASSERT(segment != NULL);
+    return segment;
+}
+
+/* Poisons the log. IO also for a full disk: space was prepared, so it should not have been needed.
+ */
 static factum_status fail_for_good(struct fct_log *log, factum_status status,
                                    const factum_error *reason)
 {
@@ -87,7 +98,7 @@ static void encode_header(struct fct_log *log, const struct fct_segment *segment
  * then it is visible. */
 static factum_status write_batch(struct fct_log *log, uint32_t flags, bool sync, factum_error *err)
 {
-    struct fct_segment *segment = fct_log_last_segment(log);
+    struct fct_segment *segment = tail_segment(log);
     uint64_t end = fct_log_end(log);
     uint64_t offset = end - segment->header.base;
     size_t size = FCT_BATCH_HEADER_SIZE + log->pending;
@@ -123,8 +134,8 @@ factum_status fct_log_reserve_buffer(struct fct_log *log, size_t size, factum_er
     if (need <= log->buffer_capacity) {
         return FACTUM_OK;
     }
-    size_t capacity = log->buffer_capacity < BUFFER_SIZE_MIN ? BUFFER_SIZE_MIN
-                                                             : log->buffer_capacity;
+    size_t capacity =
+        log->buffer_capacity < BUFFER_SIZE_MIN ? BUFFER_SIZE_MIN : log->buffer_capacity;
     while (capacity < need) {
         capacity *= 2;
     }
@@ -137,7 +148,7 @@ factum_status fct_log_reserve_buffer(struct fct_log *log, size_t size, factum_er
     return FACTUM_OK;
 }
 
-/* ---- rolling --------------------------------------------------------------------------------------- */
+/* ---- rolling --------------------------------------------------------------------------------- */
 
 /* What the footer says about the batches up to |used|, from the map; used when a part of them was
  * written by an earlier run and not scanned at opening. Stops at damage: verify will name it. */
@@ -157,9 +168,8 @@ static void count_segment(struct fct_log *log, const struct fct_segment *segment
         }
         at += FCT_BATCH_HEADER_SIZE;
         uint64_t end = at + header.payload_size;
-        if (header.record_count > 0 &&
-            fct_record_decode(map + at, header.payload_size, base + at, 0, false, &record) ==
-                FACTUM_OK) {
+        if (header.record_count > 0 && fct_record_decode(map + at, header.payload_size, base + at,
+                                                         0, false, &record) == FACTUM_OK) {
             log->segment_created_last = record.created;
             if (log->segment_records == 0) {
                 log->segment_created_first = record.created;
@@ -173,7 +183,7 @@ static void count_segment(struct fct_log *log, const struct fct_segment *segment
 
 factum_status fct_log_seal(struct fct_log *log, factum_error *err)
 {
-    struct fct_segment *segment = fct_log_last_segment(log);
+    struct fct_segment *segment = tail_segment(log);
     uint64_t end = fct_log_end(log);
     FCT_ASSERT(log->buffer_capacity >= FCT_SEAL_SIZE);
     if (!log->segment_counted) {
@@ -298,7 +308,7 @@ static uint64_t next_size(const struct fct_log *log, const struct fct_segment *s
 
 factum_status fct_log_roll(struct fct_log *log, uint64_t size, uint64_t base, factum_error *err)
 {
-    struct fct_segment *old = fct_log_last_segment(log);
+    struct fct_segment *old = tail_segment(log);
     struct fct_segment *segment;
     uint64_t salt;
     uint64_t number = old->header.number + 1;
@@ -332,22 +342,22 @@ factum_status fct_log_roll(struct fct_log *log, uint64_t size, uint64_t base, fa
 
 static void prepare_next(struct fct_log *log)
 {
-    const struct fct_segment *segment = fct_log_last_segment(log);
+    const struct fct_segment *segment = tail_segment(log);
     uint64_t used = atomic_load_explicit(&segment->used, memory_order_relaxed);
-    if (log->threads &&
-        (segment->capacity >= PREPARE_AT_ONCE || used >= segment->capacity / 4)) {
+    if (log->threads && (segment->capacity >= PREPARE_AT_ONCE || used >= segment->capacity / 4)) {
         fct_prepare_want(&log->prepare, next_size(log, segment));
     }
 }
 
-/* ---- the writer's calls ---------------------------------------------------------------------------- */
+/* ---- the writer's calls ---------------------------------------------------------------------- */
 
 /* Before the first write of a run: END no longer holds. */
 static factum_status retire_end(struct fct_log *log, factum_error *err)
 {
     factum_error own;
     factum_error *reason = reason_in(err, &own);
-    factum_status status = fct_bug(FCT_BUG_END_STAYS) ? FACTUM_OK : fct_end_file_retire(log, reason);
+    factum_status status =
+        fct_bug(FCT_BUG_END_STAYS) ? FACTUM_OK : fct_end_file_retire(log, reason);
     if (status == FACTUM_NO_SPACE) {
         return status; /* nothing was renamed */
     }
@@ -378,7 +388,7 @@ factum_status fct_log_begin(struct fct_log *log, size_t payload_size_max, factum
     if (status != FACTUM_OK) {
         return status;
     }
-    const struct fct_segment *segment = fct_log_last_segment(log);
+    const struct fct_segment *segment = tail_segment(log);
     uint64_t need = FCT_BATCH_HEADER_SIZE + payload_size_max + FCT_SEAL_SIZE;
     bool sealed = atomic_load(&segment->sealed);
     if (sealed || atomic_load(&segment->used) + need > segment->capacity) {
@@ -395,7 +405,7 @@ uint64_t fct_log_add(struct fct_log *log, struct fct_record *record, const factu
 {
     FCT_ASSERT(size > 0);
     FCT_ASSERT(size <= log->pending_max - log->pending);
-    const struct fct_segment *segment = fct_log_last_segment(log);
+    const struct fct_segment *segment = tail_segment(log);
     record->position = fct_log_end(log) + FCT_BATCH_HEADER_SIZE + log->pending;
     record->size = (uint32_t)size;
     fct_record_encode(log->buffer + FCT_BATCH_HEADER_SIZE + log->pending, size, record, tags,
@@ -451,7 +461,7 @@ factum_status fct_log_sync(struct fct_log *log, factum_error *err)
     if (fct_log_durable(log) == fct_log_end(log)) {
         return FACTUM_OK;
     }
-    factum_status status = sync_file(fct_log_last_segment(log), reason);
+    factum_status status = sync_file(tail_segment(log), reason);
     if (status != FACTUM_OK) {
         return fail_for_good(log, status, reason);
     }
@@ -459,7 +469,8 @@ factum_status fct_log_sync(struct fct_log *log, factum_error *err)
     return FACTUM_OK;
 }
 
-/* A batch without records. What `os` commits left in the cache is on disk before a header says so. */
+/* A batch without records. What `os` commits left in the cache is on disk before a header says so.
+ */
 static factum_status write_empty(struct fct_log *log, uint32_t flags, factum_error *err)
 {
     factum_status status = fct_log_sync(log, err);

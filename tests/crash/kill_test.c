@@ -1,10 +1,11 @@
 /* kill_test.c - kill -9 of a real process under load, again and again, and a check of its history.
  *
- * A child appends to streams from several threads (single appends with an expected revision, and atomic
- * appends to two streams) and tells the parent of each acknowledgement through a pipe. The parent kills it at
- * a random moment, opens the store and checks (rules C1, C2, C5, C6, C7, C11): what was acknowledged is there
- * with its bytes, revisions are dense, at most the append under way of each thread is there beyond that, pairs
- * are whole, verify is clean. FCT_KILLS says how often (100). Prints TAP.
+ * A child appends to streams from several threads (single appends with an expected revision, and
+ * atomic appends to two streams) and tells the parent of each acknowledgement through a pipe. The
+ * parent kills it at a random moment, opens the store and checks (rules C1, C2, C5, C6, C7, C11):
+ * what was acknowledged is there with its bytes, revisions are dense, at most the append under way
+ * of each thread is there beyond that, pairs are whole, verify is clean. FCT_KILLS says how often
+ * (100). Prints TAP.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -44,9 +45,8 @@ static void stream_name(char *to, size_t size, const char *kind, uint32_t thread
 
 static factum_expected after(uint64_t next)
 {
-    return next == 0
-               ? (factum_expected){.kind = FACTUM_EXPECTED_NO_STREAM}
-               : (factum_expected){.kind = FACTUM_EXPECTED_REVISION, .revision = next - 1};
+    return next == 0 ? (factum_expected){.kind = FACTUM_EXPECTED_NO_STREAM}
+                     : (factum_expected){.kind = FACTUM_EXPECTED_REVISION, .revision = next - 1};
 }
 
 struct writer {
@@ -135,7 +135,8 @@ static uint64_t count_events(factum_store *store, const char *kind, uint32_t thr
     }
     while (status == FACTUM_OK &&
            (status = factum_cursor_next(cursor, &event, &err)) == FACTUM_OK) {
-        int len = snprintf(data, sizeof data, "{\"t\":%" PRIu32 ",\"n\":%" PRIu64 "}", thread, count);
+        int len =
+            snprintf(data, sizeof data, "{\"t\":%" PRIu32 ",\"n\":%" PRIu64 "}", thread, count);
         bool same = !single || (event.data.len == (size_t)len &&
                                 memcmp(event.data.ptr, data, (size_t)len) == 0);
         if (event.revision != count++ || !same) {

@@ -1,11 +1,11 @@
 /* log_corruption.c - damaged logs, failing calls and failing allocations.
  *
- * 1. Damage: a log at rest is changed in one place (bit, byte, sector, page, file). Whatever is served
- *    afterwards must be what was written; if anything that was acknowledged is missing, the log must say
- *    so; every changed byte that belongs to the log must be found by opening or by verifying. Without a
- *    change there must be no alarm.
- * 2. Faults: each call of a run fails, once or from there on. What was acknowledged must be there, now
- *    and after a power cut; nothing may succeed over a failed write or sync.
+ * 1. Damage: a log at rest is changed in one place (bit, byte, sector, page, file). Whatever is
+ * served afterwards must be what was written; if anything that was acknowledged is missing, the log
+ * must say so; every changed byte that belongs to the log must be found by opening or by verifying.
+ * Without a change there must be no alarm.
+ * 2. Faults: each call of a run fails, once or from there on. What was acknowledged must be there,
+ * now and after a power cut; nothing may succeed over a failed write or sync.
  * 3. Memory: each allocation fails, once or from there on. Nothing is lost, nothing leaks.
  *
  * Prints TAP. FCT_CORRUPTIONS: how many (50000). FCT_CRASH_SEED: the first seed (1).
@@ -34,10 +34,9 @@ enum reached {
     REACHED
 };
 static const char *const reached_names[REACHED] = {
-    "damage refused",          "opening refused", "damage found by reading",
-    "damage found by verify",  "torn tail cut",   "loss accepted",
-    "no space at preparation", "failed for good", "short writes",
-    "refused without memory",
+    "damage refused", "opening refused",        "damage found by reading", "damage found by verify",
+    "torn tail cut",  "loss accepted",          "no space at preparation", "failed for good",
+    "short writes",   "refused without memory",
 };
 static uint64_t reached[REACHED];
 static uint64_t seed_now;
@@ -51,7 +50,7 @@ static void expect(bool good, const char *where, const char *what)
     }
 }
 
-/* ---- logs at rest -------------------------------------------------------------------------------- */
+/* ---- logs at rest ---------------------------------------------------------------------------- */
 
 #define FILES_MAX 32u
 
@@ -115,16 +114,15 @@ static void make_base(struct base *base, uint64_t seed)
     const char *bad = model_check(run.log, &base->model, true);
     expect(bad == NULL, "base", bad);
     base->model.durable = durable;
-    while (base->segments < FILES_MAX &&
-           fct_log_segment_info(run.log, base->segments, UINT64_MAX,
-                                &base->infos[base->segments])) {
+    while (base->segments < FILES_MAX && fct_log_segment_info(run.log, base->segments, UINT64_MAX,
+                                                              &base->infos[base->segments])) {
         base->segments++;
     }
     model_abandon(&run);
     fct_sim_disk_destroy(look);
 }
 
-/* ---- damage ---------------------------------------------------------------------------------------- */
+/* ---- damage ---------------------------------------------------------------------------------- */
 
 struct damage {
     struct fct_sim_disk *disk;
@@ -266,8 +264,8 @@ static void duplicate_file(struct damage *damage)
            "duplicate", err.text);
     damage->bytes = fct_sim_disk_bytes(damage->disk, damage->path, &damage->size);
     if (strcmp(path, damage->path) != 0) {
-        expect(fct_file_write(file, 0, damage->bytes, damage->size, &err) == FACTUM_OK,
-               "duplicate", err.text);
+        expect(fct_file_write(file, 0, damage->bytes, damage->size, &err) == FACTUM_OK, "duplicate",
+               err.text);
     }
     (void)fct_file_close(&file, NULL);
 }
@@ -354,8 +352,7 @@ static bool live_bytes_differ(const struct base *base, struct fct_sim_disk *disk
         (void)snprintf(path, sizeof path, MODEL_DIR "/%s", base->infos[i].name);
         const uint8_t *was = fct_sim_disk_bytes(base->disk, path, &before);
         const uint8_t *is = fct_sim_disk_bytes(disk, path, &size);
-        if (is == NULL || size < base->infos[i].size ||
-            memcmp(was, is, base->infos[i].size) != 0) {
+        if (is == NULL || size < base->infos[i].size || memcmp(was, is, base->infos[i].size) != 0) {
             return true;
         }
     }
@@ -450,16 +447,15 @@ static void corrupt_once(const struct base *base, uint64_t seed)
     if (status == FACTUM_OK) {
         check_opened(base, kind, &damage, &run, differs);
     } else {
-        expect(status == FACTUM_CORRUPT || status == FACTUM_NEWER_FORMAT, kind->name,
-               run.err.text);
+        expect(status == FACTUM_CORRUPT || status == FACTUM_NEWER_FORMAT, kind->name, run.err.text);
         expect(!kind->free, kind->name, run.err.text);
         reached[OPEN_REFUSED]++;
     }
     fct_sim_disk_destroy(damage.disk);
 }
 
-/* Two runs go on from one state, with batches of the same sizes: a batch of the one is put in its place in
- * the other, as by a disk that lost a write. Only the chain can tell. */
+/* Two runs go on from one state, with batches of the same sizes: a batch of the one is put in its
+ * place in the other, as by a disk that lost a write. Only the chain can tell. */
 static void other_history(uint64_t seed)
 {
     struct fct_sim_disk *disks[2];
@@ -509,7 +505,7 @@ static void other_history(uint64_t seed)
     fct_sim_disk_destroy(disks[1]);
 }
 
-/* ---- failing calls ----------------------------------------------------------------------------------- */
+/* ---- failing calls --------------------------------------------------------------------------- */
 
 /* What was acknowledged is there: for the next process, and after a power cut. */
 static void check_after_fault(struct fct_sim_disk *disk, const struct model *model, uint64_t seed)
@@ -578,7 +574,7 @@ static uint64_t fault_runs(uint64_t seed)
     return runs;
 }
 
-/* ---- failing allocations ------------------------------------------------------------------------------ */
+/* ---- failing allocations --------------------------------------------------------------------- */
 
 static bool starve_at(uint64_t seed, bool sticky, unsigned long at)
 {

@@ -1,8 +1,8 @@
 /* log_crash.c - crashes at every changing call of random runs, in every mode, also inside recovery.
  *
- * Each image must open with every acknowledged batch, nothing that was never submitted, in order, whole;
- * it must not be called damaged; opening it again must change nothing; no file may be left over; and it
- * must be possible to go on from there, and to crash again.
+ * Each image must open with every acknowledged batch, nothing that was never submitted, in order,
+ * whole; it must not be called damaged; opening it again must change nothing; no file may be left
+ * over; and it must be possible to go on from there, and to crash again.
  *
  * Prints TAP. FCT_CRASH_IMAGES: how many images (20000). FCT_CRASH_SEED: the first seed (1).
  */

@@ -12,7 +12,6 @@
 
 #define NO_SUCH_BUG 77
 
-
 static char failure[512];
 
 _Noreturn void model_fail(const char *where, uint64_t seed, const char *what)
@@ -40,7 +39,8 @@ void model_begin(void)
 #endif
 }
 
-/* ---- records ----------------------------------------------------------------------------------- */
+/* ---- records -----------------------------------------------------------------------------------
+ */
 
 /* A batch header that would be believed if the salt were 0, wherever the data has room for one. */
 static void forge_headers(uint8_t *data, size_t size, uint64_t position)
@@ -108,7 +108,8 @@ static const char *compare(const struct fct_record *got, uint32_t id, uint32_t i
     return same ? NULL : "a record has other bytes than were submitted";
 }
 
-/* ---- runs --------------------------------------------------------------------------------------- */
+/* ---- runs ---------------------------------------------------------------------------------------
+ */
 
 factum_status model_open(struct model_run *run)
 {
@@ -179,7 +180,8 @@ static factum_status append(struct model_run *run)
     run->rolls += fct_log_segment_count(run->log) > segments;
     struct model_batch batch = {.id = id, .records = count};
     for (uint32_t i = 0; i < count; i++) {
-        uint64_t position = fct_log_end(run->log) + FCT_BATCH_HEADER_SIZE + fct_log_pending(run->log);
+        uint64_t position =
+            fct_log_end(run->log) + FCT_BATCH_HEADER_SIZE + fct_log_pending(run->log);
         make_record(id, i, position, run->forge, &records[i], data[i]);
         size_t size = fct_record_size(&records[i], NULL, 0);
         uint64_t got = fct_log_add(run->log, &records[i], NULL, 0, size);
@@ -260,7 +262,7 @@ void model_do(struct model_run *run)
     }
 }
 
-/* ---- checks --------------------------------------------------------------------------------------- */
+/* ---- checks ---------------------------------------------------------------------------------- */
 
 static const char *wrong(const char *what, uint64_t position)
 {
@@ -338,9 +340,9 @@ static const char *check_reads(struct fct_log *log, const struct model *model, s
         size_t next = index == 1 ? i : i + 1;
         factum_status status = fct_log_walk_init(&walk, log, position + 1 + i % 40, &err);
         status = status == FACTUM_OK ? fct_log_walk_next(&walk, &record, &err) : status;
-        if (next == held ? status != FACTUM_DONE
-                         : status != FACTUM_OK ||
-                               compare(&record, model->batches[next].id, index) != NULL) {
+        if (next == held
+                ? status != FACTUM_DONE
+                : status != FACTUM_OK || compare(&record, model->batches[next].id, index) != NULL) {
             return wrong("a walk from inside a record goes wrong", position);
         }
     }

@@ -1,8 +1,8 @@
 /* log_model.h - what a log must hold, and runs that fill one. For the tests of this folder.
  *
  * The model is a list of the batches submitted, in order. At any moment the log holds the first so
- * many of them, each as a whole, with the bytes that were submitted: at least all that are durable, at
- * most all. What recovery has let go never comes back.
+ * many of them, each as a whole, with the bytes that were submitted: at least all that are durable,
+ * at most all. What recovery has let go never comes back.
  */
 #ifndef FCT_TESTS_CRASH_LOG_MODEL_H
 #define FCT_TESTS_CRASH_LOG_MODEL_H
@@ -40,9 +40,9 @@ struct model_run {
     struct fct_log *log; /* NULL if it could not be opened */
     unsigned ops;
     unsigned reopen_percent;
-    bool forge;     /* some payloads imitate batch headers */
-    bool use_mark;  /* hands the model's mark to open */
-    bool close;     /* ends with a clean close; else the log is left as a dying process leaves it */
+    bool forge;    /* some payloads imitate batch headers */
+    bool use_mark; /* hands the model's mark to open */
+    bool close;    /* ends with a clean close; else the log is left as a dying process leaves it */
     factum_status status; /* of the call that ended it */
     factum_error err;
     /* If set: how many calls were made to fail so far; a commit that saw one may not succeed. */
@@ -61,12 +61,12 @@ void model_continue(struct model_run *run);
 /* Lets go of the log without writing: as a dying process does. */
 void model_abandon(struct model_run *run);
 
-/* What is wrong with the log, in words, or NULL. If |settle|, what the log does not hold is let go from
- * the model. The log must be whole: no damage. */
+/* What is wrong with the log, in words, or NULL. If |settle|, what the log does not hold is let go
+ * from the model. The log must be whole: no damage. */
 const char *model_check(struct fct_log *log, struct model *model, bool settle);
 
-/* The same for a log that was damaged: served bytes must be right; *complete says whether all that is
- * durable was served. */
+/* The same for a log that was damaged: served bytes must be right; *complete says whether all that
+ * is durable was served. */
 const char *model_check_damaged(struct fct_log *log, const struct model *model, bool *complete);
 
 /* The plan of TAP; with the bug bank, also the choice of the defect from FCT_BUG. */

@@ -1,11 +1,12 @@
-/* sim_disk.c - a disk in memory that forgets what was not synced: os/sim_disk.h says how. For tests.
+/* sim_disk.c - a disk in memory that forgets what was not synced: os/sim_disk.h says how. For
+ * tests.
  *
- * A node is a file's contents, cached and durable; an entry is a name with the node that it has now and
- * the one that it has on disk. Both kinds of state are compared at a crash, and each difference survives
- * or not by itself: names one by one, sizes, and contents by sectors of 512 bytes.
+ * A node is a file's contents, cached and durable; an entry is a name with the node that it has now
+ * and the one that it has on disk. Both kinds of state are compared at a crash, and each difference
+ * survives or not by itself: names one by one, sizes, and contents by sectors of 512 bytes.
  *
- * Invariants: a node lives as long as an entry, an open file or a map needs it; its cached bytes do not
- * move while it is mapped; directories are durable at once.
+ * Invariants: a node lives as long as an entry, an open file or a map needs it; its cached bytes do
+ * not move while it is mapped; directories are durable at once.
  */
 #include "os/sim_disk.h"
 
@@ -67,7 +68,7 @@ struct sim_file {
     char path[PATH_SIZE];
 };
 
-/* ---- memory: a test that has none left cannot go on ------------------------------------------------ */
+/* ---- memory: a test that has none left cannot go on ------------------------------------------ */
 
 static void *need(void *block)
 {
@@ -90,7 +91,7 @@ static void drop(void *block)
     fct_mem_free(fct_mem_heap(), block);
 }
 
-/* ---- images and nodes -------------------------------------------------------------------------------- */
+/* ---- images and nodes ------------------------------------------------------------------------ */
 
 static void image_reserve(struct image *image, size_t size)
 {
@@ -142,7 +143,7 @@ static void node_release(struct node *node)
     drop(node);
 }
 
-/* ---- names -------------------------------------------------------------------------------------------- */
+/* ---- names ----------------------------------------------------------------------------------- */
 
 static struct fct_sim_disk *disk_of(const struct fct_os *os)
 {
@@ -211,7 +212,7 @@ static factum_status change(struct fct_sim_disk *disk, const char *verb, const c
     return FACTUM_OK;
 }
 
-/* ---- files ---------------------------------------------------------------------------------------------- */
+/* ---- files ----------------------------------------------------------------------------------- */
 
 static factum_status create(struct fct_sim_disk *disk, const char *path, int flags,
                             struct node **node, factum_error *err)
@@ -402,7 +403,7 @@ static factum_status sim_lock(struct fct_file *file, factum_error *err)
     return FACTUM_OK;
 }
 
-/* ---- directories ----------------------------------------------------------------------------------------- */
+/* ---- directories ----------------------------------------------------------------------------- */
 
 static factum_status move(const struct fct_os *os, const char *verb, const char *from,
                           const char *to, bool keep, factum_error *err)
@@ -504,7 +505,7 @@ static factum_status sim_free_space(const struct fct_os *os, const char *path, u
     return FACTUM_OK;
 }
 
-/* ---- clocks and chance -------------------------------------------------------------------------------------- */
+/* ---- clocks and chance ----------------------------------------------------------------------- */
 
 static int64_t sim_time(const struct fct_os *os)
 {
@@ -516,8 +517,7 @@ static uint64_t sim_monotonic(const struct fct_os *os)
     return (uint64_t)disk_of(os)->time;
 }
 
-static factum_status sim_random(const struct fct_os *os, void *bytes, size_t len,
-                                factum_error *err)
+static factum_status sim_random(const struct fct_os *os, void *bytes, size_t len, factum_error *err)
 {
     struct fct_sim_disk *disk = disk_of(os);
     uint8_t *to = bytes;
@@ -554,7 +554,7 @@ static const struct fct_os_ops sim_ops = {
     .random = sim_random,
 };
 
-/* ---- the disk as a whole ------------------------------------------------------------------------------------ */
+/* ---- the disk as a whole --------------------------------------------------------------------- */
 
 struct fct_sim_disk *fct_sim_disk_create(uint64_t seed, bool locked)
 {

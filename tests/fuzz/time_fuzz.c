@@ -1,4 +1,5 @@
-/* time_fuzz.c - any text as a time and as a UUID; what is accepted prints and reads back the same. */
+/* time_fuzz.c - any text as a time and as a UUID; what is accepted prints and reads back the same.
+ */
 #include <string.h>
 
 #include "core/check.h"
