@@ -731,17 +731,14 @@ static void sub(char *out, size_t n, const char *dir, const char *leaf)
         wl_die(cmd, "failed");
 }
 
-static void run_load(const backend *b, const char *dir)
+static void run_load_events(const backend *b, const char *d, double rss0, double anon0)
 {
-    char d[600];
-    sub(d, sizeof d, dir, "load");
     uint64_t *ver = calloc(WL_ALL_STREAMS(P.streams), 8);
     uint32_t *plan = wl_load_plan(P.streams, P.events);
     enum { G1000 = 1000 };
     wl_event *buf = malloc(sizeof *buf * G1000), *ev[G1000];
     for (int i = 0; i < G1000; i++)
         ev[i] = &buf[i];
-    double rss0 = wl_mem_mb(getpid(), "VmRSS:"), anon0 = wl_mem_mb(getpid(), "RssAnon:");
     void *db = b->open(d, b->relaxed);
     uint64_t t0 = wl_now();
     for (uint32_t i = 0; i < P.events;) {
@@ -766,9 +763,44 @@ static void run_load(const backend *b, const char *dir)
     free(plan);
     free(ver);
     free(buf);
+}
 
-    t0 = wl_now();
-    db = b->open(d, b->relaxed);
+static void run_rehydrate(const backend *b, void *db)
+{
+    static const int lens[3] = {10, 100, 1000};
+    wl_lat_t lat;
+    wl_lat_init(&lat);
+    for (int l = 0; l < 3; l++) {
+        uint32_t np = wl_probe_count(lens[l]), first = wl_probe_first(P.streams, lens[l]);
+        lat.n = 0;
+        for (uint32_t i = 0; i < np * 8; i++) {
+            char name[24];
+            wl_sink s = {0};
+            wl_name(name, first + (uint32_t)(wl_mix(i) % np));
+            uint64_t t0 = wl_now();
+            b->stream(db, name, &s);
+            wl_lat_add(&lat, wl_now() - t0);
+            if (s.events != (uint64_t)lens[l])
+                wl_die("stream", "wrong events");
+        }
+        wl_lat_sort(&lat);
+        char par[32];
+        snprintf(par, sizeof par, "%d events", lens[l]);
+        wl_emit(b->name, "rehydrate_p50", par, wl_lat_us(&lat, .5), "us", 0);
+        wl_emit(b->name, "rehydrate_p99", par, wl_lat_us(&lat, .99), "us", 0);
+    }
+    free(lat.v);
+}
+
+static void run_load(const backend *b, const char *dir)
+{
+    char d[600];
+    sub(d, sizeof d, dir, "load");
+    double rss0 = wl_mem_mb(getpid(), "VmRSS:"), anon0 = wl_mem_mb(getpid(), "RssAnon:");
+    run_load_events(b, d, rss0, anon0);
+
+    uint64_t t0 = wl_now();
+    void *db = b->open(d, b->relaxed);
     wl_emit(b->name, "open", "with the load stored", (double)(wl_now() - t0) / 1e6, "ms", 0);
     double r[9];
     wl_sink s0 = {0};
@@ -790,29 +822,7 @@ static void run_load(const backend *b, const char *dir)
             0);
     wl_emit(b->name, "mem_growth", "anonymous after replay",
             wl_mem_mb(getpid(), "RssAnon:") - anon0, "MB", 0);
-    static const int lens[3] = {10, 100, 1000};
-    wl_lat_t lat;
-    wl_lat_init(&lat);
-    for (int l = 0; l < 3; l++) {
-        uint32_t np = wl_probe_count(lens[l]), first = wl_probe_first(P.streams, lens[l]);
-        lat.n = 0;
-        for (uint32_t i = 0; i < np * 8; i++) {
-            char name[24];
-            wl_sink s = {0};
-            wl_name(name, first + (uint32_t)(wl_mix(i) % np));
-            t0 = wl_now();
-            b->stream(db, name, &s);
-            wl_lat_add(&lat, wl_now() - t0);
-            if (s.events != (uint64_t)lens[l])
-                wl_die("stream", "wrong events");
-        }
-        wl_lat_sort(&lat);
-        char par[32];
-        snprintf(par, sizeof par, "%d events", lens[l]);
-        wl_emit(b->name, "rehydrate_p50", par, wl_lat_us(&lat, .5), "us", 0);
-        wl_emit(b->name, "rehydrate_p99", par, wl_lat_us(&lat, .99), "us", 0);
-    }
-    free(lat.v);
+    run_rehydrate(b, db);
     b->close(db);
 }
 

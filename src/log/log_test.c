@@ -22,9 +22,9 @@ struct fixture {
 
 static int setup(void **state)
 {
-    struct fixture *f = calloc(1, sizeof *f);
+    struct fixture *f = test_calloc(1, sizeof *f);
     assert_non_null(f);
-    (void)strcpy(f->dir, "/tmp/factum-log-XXXXXX");
+    memcpy(f->dir, "/tmp/factum-log-XXXXXX", sizeof "/tmp/factum-log-XXXXXX");
     assert_non_null(mkdtemp(f->dir));
     fct_fault_init(&f->fault, fct_os_real());
     fct_mem_fault_init(&f->mem);
@@ -56,7 +56,7 @@ static int teardown(void **state)
     assert_int_equal(atomic_load(&f->mem.held), 0);
     assert_int_equal(fct_os_list_dir(fct_os_real(), f->dir, remove_one, f, NULL), FACTUM_OK);
     assert_int_equal(rmdir(f->dir), 0);
-    free(f);
+    test_free(f);
     return 0;
 }
 
