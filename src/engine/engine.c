@@ -94,7 +94,7 @@ static const struct virtual_stream *find_virtual(factum_slice name)
 static factum_status check_stream(factum_slice stream, factum_error *err)
 {
     factum_status status = check_name(stream, "a stream", err);
-    if (status != FACTUM_OK || stream.ptr == NULL || stream.ptr[0] != '$') {
+    if (status != FACTUM_OK || !fct_slice_starts(stream, FCT_SLICE("$"))) {
         return status;
     }
     if (fct_slice_equal(stream, FCT_SLICE("$$")) || fct_slice_starts(stream, FCT_SLICE("$$$$"))) {

@@ -189,7 +189,7 @@ static bool already_there(const struct manifest *manifest, bool valid,
                           const struct fct_log_segment_info *info, char *sha256)
 {
     size_t offset = 0;
-    struct manifest_file file;
+    struct manifest_file file = {.size = 0};
     while (valid && info->sealed && manifest_next(manifest, &offset, &file, NULL) == FACTUM_OK) {
         if (strcmp(file.name, info->name) == 0 && file.size == info->size) {
             memcpy(sha256, file.sha256, sizeof file.sha256);
@@ -328,7 +328,7 @@ static factum_status each_file(struct copier *copier, const struct manifest *man
                                const char *from, const char *to, factum_error *err)
 {
     size_t offset = 0;
-    struct manifest_file file;
+    struct manifest_file file = {.size = 0};
     factum_status status;
     while ((status = manifest_next(manifest, &offset, &file, err)) == FACTUM_OK) {
         char source[FCT_PATH_SIZE];
@@ -363,7 +363,7 @@ static void remove_target(const struct fct_os *os, const struct manifest *manife
                           const char *log_dir)
 {
     size_t offset = 0;
-    struct manifest_file file;
+    struct manifest_file file = {.size = 0};
     bool removed = true;
     while (manifest_next(manifest, &offset, &file, NULL) == FACTUM_OK) {
         char path[FCT_PATH_SIZE];
