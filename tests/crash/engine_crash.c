@@ -1,10 +1,12 @@
-/* engine_crash.c - the whole embedded engine on the simulated disk, stopped at any call that changes it.
+/* engine_crash.c - the whole embedded engine on the simulated disk, stopped at any call that
+ * changes it.
  *
- * A random workload (appends with keys and expectations to a few streams, some to two, deletions, background
- * work, reopening) runs until the disk stops at a random call. Then the disk is what a crash can leave of it; the
- * engine opens on that, and: what was acknowledged as synced is there in its stream, in order; at most the
- * append under way is there beyond it, whole; log and index agree (verify); a second opening finds the same. Some
- * of the openings are stopped too. FCT_CRASH_IMAGES / 20 images (default 1,500), FCT_CRASH_SEED. Prints TAP.
+ * A random workload (appends with keys and expectations to a few streams, some to two, deletions,
+ * background work, reopening) runs until the disk stops at a random call. Then the disk is what a
+ * crash can leave of it; the engine opens on that, and: what was acknowledged as synced is there in
+ * its stream, in order; at most the append under way is there beyond it, whole; log and index agree
+ * (verify); a second opening finds the same. Some of the openings are stopped too. FCT_CRASH_IMAGES
+ * / 20 images (default 1,500), FCT_CRASH_SEED. Prints TAP.
  */
 #include <inttypes.h>
 #include <stdio.h>
