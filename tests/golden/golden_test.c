@@ -1,0 +1,168 @@
+/* golden_test.c - stores of released formats are read for ever.
+ *
+ *     golden_test STORE...        copies each store, opens it, checks what is in it, appends, opens
+ * it again golden_test --make STORE    makes the store of the present format (once, before a
+ * release)
+ *
+ * A golden store holds: g-1 with 120 events of known data, over several segments and index runs;
+ * g-2, deleted and begun anew; g-3, tombstoned; an idempotency key; tags and a time before 1970.
+ * Prints TAP.
+ */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/slice.h"
+#include "engine_local/local.h"
+
+static factum_error err;
+
+static void must(factum_status status, const char *what)
+{
+    if (status < 0) {
+        printf("not ok 1 - %s: %s\n1..1\n", what, err.text);
+        exit(1);
+    }
+}
+
+static void check(bool holds, const char *what)
+{
+    if (!holds) {
+        printf("not ok 1 - %s\n1..1\n", what);
+        exit(1);
+    }
+}
+
+static struct fct_engine open_store(const char *path)
+{
+    struct fct_engine engine;
+    struct fct_local_options options = {
+        .os = fct_os_real(),
+        .mem = fct_mem_heap(),
+        .path = path,
+        .segment_size_first = 8 << 10,
+        .segment_size_max = 16 << 10,
+        .memtable_span_max = 4 << 10,
+    };
+    must(fct_engine_local_open(&engine, &options, &err), "open");
+    return engine;
+}
+
+static factum_append_result append(struct fct_engine *engine, const char *stream, const char *data,
+                                   const char *key)
+{
+    factum_slice tag = FCT_SLICE("golden:1");
+    factum_new_event event = {
+        .stream = factum_slice_from(stream),
+        .type = FCT_SLICE("Kept"),
+        .data = factum_slice_from(data),
+        .tags = &tag,
+        .tag_count = 1,
+        .has_time = true,
+        .time = INT64_C(-692000000000000000), /* 1948 */
+    };
+    factum_expectation expectation = {event.stream, {.kind = FACTUM_EXPECTED_ANY}};
+    factum_append_request request = {
+        .size = sizeof request,
+        .events = &event,
+        .event_count = 1,
+        .expectations = &expectation,
+        .expectation_count = 1,
+        .idempotency_key = factum_slice_from(key),
+    };
+    factum_append_result result;
+    must(fct_engine_append(engine, &request, &result, NULL, &err), "append");
+    return result;
+}
+
+static void data_of(char data[64], uint64_t n)
+{
+    (void)snprintf(data, 64, "{\"n\":%" PRIu64 ",\"text\":\"M\xc3\xbcnster\"}", n);
+}
+
+static void make(const char *path)
+{
+    struct fct_engine engine = open_store(path);
+    factum_expected any = {.kind = FACTUM_EXPECTED_ANY};
+    char data[64];
+    for (uint64_t n = 0; n < 120; n++) {
+        data_of(data, n);
+        (void)append(&engine, "g-1", data, n == 7 ? "key-7" : NULL);
+    }
+    (void)append(&engine, "g-2", "{}", NULL);
+    must(fct_engine_delete(&engine, FCT_SLICE("g-2"), any, NULL, &err), "delete");
+    (void)append(&engine, "g-2", "{\"again\":true}", NULL);
+    (void)append(&engine, "g-3", "{}", NULL);
+    must(fct_engine_tombstone(&engine, FCT_SLICE("g-3"), any, NULL, &err), "tombstone");
+    must(engine.ops->close(engine.self, &err), "close");
+}
+
+static uint64_t read_stream(struct fct_engine *engine, const char *stream, bool known_data)
+{
+    struct fct_reader *reader;
+    factum_event event;
+    factum_status status;
+    uint64_t count = 0;
+    factum_read_request request = {
+        .size = sizeof request, .source = FACTUM_SOURCE_STREAM, .name = factum_slice_from(stream)};
+    must(fct_engine_read(engine, &request, false, &reader, &err), "read");
+    while ((status = reader->ops->next(reader, &event, &err)) == FACTUM_OK) {
+        char data[64];
+        data_of(data, count);
+        bool same = fct_slice_equal(event.data, factum_slice_from(data));
+        check(!known_data || count >= 120 || same, "data is as it was");
+        check(event.tag_count == 1 && event.has_time && event.time < 0, "tags and time are kept");
+        count++;
+    }
+    must(status, "next");
+    reader->ops->close(reader);
+    return count;
+}
+
+static void check_store(const char *path, uint64_t extra)
+{
+    struct fct_engine engine = open_store(path);
+    factum_verify_report report;
+    struct fct_reader *reader;
+    factum_read_request gone = {
+        .size = sizeof gone, .source = FACTUM_SOURCE_STREAM, .name = FCT_SLICE("g-3")};
+    char data[64];
+    check(read_stream(&engine, "g-1", true) == 120 + extra, "g-1 has its events");
+    check(read_stream(&engine, "g-2", false) == 1, "g-2 was begun anew");
+    check(fct_engine_read(&engine, &gone, false, &reader, &err) == FACTUM_STREAM_DELETED,
+          "g-3 is gone for ever");
+    data_of(data, 7);
+    check(append(&engine, "g-1", data, "key-7").already, "the key is known");
+    must(engine.ops->verify(engine.self, NULL, &report, &err), "verify");
+    (void)append(&engine, "g-1", "{}", NULL);
+    must(engine.ops->close(engine.self, &err), "close");
+}
+
+int main(int argc, char **argv)
+{
+    if (argc == 3 && strcmp(argv[1], "--make") == 0) {
+        make(argv[2]);
+        return 0;
+    }
+    for (int i = 1; i < argc; i++) {
+        char dir[] = "/tmp/factum-golden-XXXXXX";
+        char command[4400];
+        char path[64];
+        check(mkdtemp(dir) != NULL, "mkdtemp");
+        (void)snprintf(path, sizeof path, "%s/store", dir);
+        (void)snprintf(command, sizeof command, "cp -r '%s' '%s'", argv[i], path);
+        check(system(command) == 0, "cp");
+        check_store(path, 0);
+        check_store(path, 1);
+        (void)snprintf(command, sizeof command, "rm -r '%s/index'", path);
+        check(system(command) == 0, "rm");
+        check_store(path, 2);
+        (void)snprintf(command, sizeof command, "rm -rf '%s'", dir);
+        check(system(command) == 0, "rm");
+        printf("ok %d - %s is read, appended to, and read without its index\n", i,
+               strrchr(argv[i], '/') + 1);
+    }
+    printf("1..%d\n", argc - 1);
+    return 0;
+}
