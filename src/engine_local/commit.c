@@ -26,6 +26,7 @@ void fct_commit_scratch_finish(const struct fct_mem *mem, struct fct_commit_scra
 {
     fct_mem_free(mem, scratch->entries);
     fct_mem_free(mem, scratch->event_slots);
+    fct_mem_free(mem, scratch->expectation_slots);
     fct_mem_free(mem, scratch->keys);
     fct_mem_free(mem, scratch->accepted);
     *scratch = (struct fct_commit_scratch){.entries = NULL};
@@ -59,6 +60,7 @@ struct batch {
     size_t payload_max;
     size_t entries_max;
     size_t events_max;
+    size_t expectations_max;
     size_t requests;
     bool sync;
 };
@@ -77,6 +79,9 @@ static struct batch plan_batch(struct fct_group_request *list)
         if (request->append->event_count > batch.events_max) {
             batch.events_max = request->append->event_count;
         }
+        if (request->append->expectation_count > batch.expectations_max) {
+            batch.expectations_max = request->append->expectation_count;
+        }
         batch.requests++;
         batch.end = request->next;
     }
@@ -92,6 +97,8 @@ static factum_status begin_batch(struct fct_local *local, const struct batch *ba
                  sizeof *scratch->entries) ||
         !reserve(mem, &scratch->event_slots, &scratch->event_capacity, batch->events_max,
                  sizeof *scratch->event_slots) ||
+        !reserve(mem, &scratch->expectation_slots, &scratch->expectation_capacity,
+                 batch->expectations_max, sizeof *scratch->expectation_slots) ||
         !reserve(mem, &scratch->keys, &scratch->key_capacity, batch->requests,
                  sizeof *scratch->keys) ||
         !reserve(mem, &scratch->accepted, &scratch->accepted_capacity, batch->requests,

@@ -24,7 +24,9 @@ struct fct_commit_scratch {
     struct fct_index_entry *entries; /* of the batch */
     size_t entry_count;
     size_t entry_capacity;
-    uint32_t *event_slots; /* of the request: the staged slot of each event */
+    uint32_t *event_slots;       /* of the request: the staged slot of each event */
+    uint32_t *expectation_slots; /* and of each expectation */
+    size_t expectation_capacity;
     size_t event_capacity;
     struct fct_staged_key *keys; /* of the batch */
     size_t key_count;

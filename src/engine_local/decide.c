@@ -101,8 +101,21 @@ static factum_status map_expectations(struct fct_local *local, struct fct_group_
         staged->request = local->scratch.serial;
         staged->expectation = (uint32_t)i;
         staged->event_count = 0;
+        local->scratch.expectation_slots[i] = slot;
     }
     return FACTUM_OK;
+}
+
+/* The slot of an event's stream. |next| is the expectation that it most likely has: most requests
+ * name their streams in the order of their events, and then no hash is needed. */
+static uint32_t find_slot(const struct fct_local *local, const factum_append_request *append,
+                          factum_slice stream, size_t *next)
+{
+    if (*next < append->expectation_count &&
+        fct_slice_equal(append->expectations[*next].stream, stream)) {
+        return local->scratch.expectation_slots[(*next)++];
+    }
+    return fct_staged_find(&local->staged, fct_hash128(stream, local->scratch.seed));
 }
 
 static factum_status map_events(struct fct_local *local, struct fct_group_request *request,
@@ -110,10 +123,10 @@ static factum_status map_events(struct fct_local *local, struct fct_group_reques
 {
     const factum_append_request *append = request->append;
     struct fct_staged_slot *slots = local->staged.slots;
+    size_t next = 0;
     for (size_t i = 0; i < append->event_count; i++) {
         factum_slice stream = append->events[i].stream;
-        struct fct_hash128 hash = fct_hash128(stream, local->scratch.seed);
-        uint32_t slot = fct_staged_find(&local->staged, hash);
+        uint32_t slot = find_slot(local, append, stream, &next);
         if (slot == FCT_STAGED_NONE || slots[slot].request != local->scratch.serial) {
             return fct_fail(err, FACTUM_INVALID,
                             "stream %.*s is written without an expectation: state one "
@@ -126,11 +139,6 @@ static factum_status map_events(struct fct_local *local, struct fct_group_reques
         local->scratch.event_slots[i] = slot;
     }
     return FACTUM_OK;
-}
-
-static uint32_t slot_of(const struct fct_local *local, factum_slice stream)
-{
-    return fct_staged_find(&local->staged, fct_hash128(stream, local->scratch.seed));
 }
 
 static factum_stream_state state_of(const struct fct_head *head)
@@ -309,10 +317,10 @@ static enum verdict judge_ids(struct fct_local *local, struct fct_group_request 
     return match ? REPEATED : REFUSED;
 }
 
-static enum verdict judge(struct fct_local *local, struct fct_group_request *request,
-                          const factum_expectation *expectation)
+static enum verdict judge(struct fct_local *local, struct fct_group_request *request, size_t index)
 {
-    uint32_t slot = slot_of(local, expectation->stream);
+    const factum_expectation *expectation = &request->append->expectations[index];
+    uint32_t slot = local->scratch.expectation_slots[index];
     struct fct_staged_slot *staged = &local->staged.slots[slot];
     factum_stream_state state = state_of(&staged->head);
     bool written = staged->event_count > 0;
@@ -332,7 +340,7 @@ static enum fct_decision refuse(struct fct_local *local, struct fct_group_reques
                                 size_t index)
 {
     const factum_expectation *expectation = &request->append->expectations[index];
-    uint32_t slot = slot_of(local, expectation->stream);
+    uint32_t slot = local->scratch.expectation_slots[index];
     const struct fct_head *head = &local->staged.slots[slot].head;
     return answer(request, fct_refuse_revision(&request->err, &request->result, index, expectation,
                                                state_of(head), head->last_revision));
@@ -374,9 +382,8 @@ static enum fct_decision decide_expectations(struct fct_local *local,
     size_t refused = SIZE_MAX;
     size_t written_new = SIZE_MAX;
     for (size_t i = 0; i < append->expectation_count; i++) {
-        bool written =
-            local->staged.slots[slot_of(local, append->expectations[i].stream)].event_count > 0;
-        switch (judge(local, request, &append->expectations[i])) {
+        bool written = local->staged.slots[local->scratch.expectation_slots[i]].event_count > 0;
+        switch (judge(local, request, i)) {
         case HOLDS:
             written_new = written && written_new == SIZE_MAX ? i : written_new;
             break;
