@@ -471,7 +471,7 @@ factum_status fct_engine_metadata_set(struct fct_engine *engine, factum_slice st
                                       factum_expected expected, factum_slice json,
                                       factum_append_result *result, factum_error *err)
 {
-    struct metastream meta;
+    struct metastream meta = {.slice = {NULL, 0}};
     factum_status status = metastream_of(&meta, stream, err);
     if (status == FACTUM_OK) {
         status = check_metadata(json, err);
@@ -496,7 +496,7 @@ factum_status fct_engine_delete(struct fct_engine *engine, factum_slice stream,
                                 factum_expected expected, factum_append_result *result,
                                 factum_error *err)
 {
-    struct metastream meta;
+    struct metastream meta = {.slice = {NULL, 0}};
     factum_stream_info info;
     factum_append_result ignored;
     factum_status status = metastream_of(&meta, stream, err);

@@ -415,7 +415,7 @@ static factum_status move(const struct fct_os *os, const char *verb, const char 
     factum_status status = node == NULL
                                ? fct_fail(err, FACTUM_NOT_FOUND, "%s %s: no such file", verb, from)
                                : change(disk, verb, from, err);
-    if (status == FACTUM_OK) {
+    if (status == FACTUM_OK && node != NULL) {
         if (keep) {
             node->references++;
         } else {
