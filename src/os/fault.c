@@ -113,6 +113,11 @@ static factum_status fault_write(struct fct_file *file, uint64_t offset, const v
     return inner->os->ops->write(inner, offset, bytes, len, done, err);
 }
 
+static void fault_start_sync(struct fct_file *file, uint64_t offset, uint64_t len)
+{
+    fct_file_start_sync(inner_of(file), offset, len);
+}
+
 static factum_status fault_sync(struct fct_file *file, factum_error *err)
 {
     factum_status status = strike(fault_of(file->os), false, "sync", err);
@@ -244,6 +249,7 @@ static const struct fct_os_ops fault_ops = {
     .close = fault_close,
     .read = fault_read,
     .write = fault_write,
+    .start_sync = fault_start_sync,
     .sync = fault_sync,
     .truncate = fault_truncate,
     .size = fault_size,

@@ -60,6 +60,11 @@ factum_status fct_file_write(struct fct_file *file, uint64_t offset, const void 
     return FACTUM_OK;
 }
 
+void fct_file_start_sync(struct fct_file *file, uint64_t offset, uint64_t len)
+{
+    file->os->ops->start_sync(file, offset, len);
+}
+
 factum_status fct_file_sync(struct fct_file *file, factum_error *err)
 {
     return file->os->ops->sync(file, err);

@@ -35,6 +35,9 @@ struct fct_os_ops {
                           size_t *done, factum_error *err);
     factum_status (*write)(struct fct_file *file, uint64_t offset, const void *bytes, size_t len,
                            size_t *done, factum_error *err);
+    /* A hint: begins to write [offset, offset + len) to the device, and does not wait for it. Only
+     * a sync makes anything durable, and reports what failed. */
+    void (*start_sync)(struct fct_file *file, uint64_t offset, uint64_t len);
     /* fdatasync: contents and the size needed to read them are on disk. */
     factum_status (*sync)(struct fct_file *file, factum_error *err);
     factum_status (*truncate)(struct fct_file *file, uint64_t size, factum_error *err);
@@ -96,6 +99,7 @@ FCT_MUST_USE factum_status fct_file_read(struct fct_file *file, uint64_t offset,
 /* Writes all of it, over short writes and EINTR. On failure any part may have been written. */
 FCT_MUST_USE factum_status fct_file_write(struct fct_file *file, uint64_t offset, const void *bytes,
                                           size_t len, factum_error *err);
+void fct_file_start_sync(struct fct_file *file, uint64_t offset, uint64_t len);
 FCT_MUST_USE factum_status fct_file_sync(struct fct_file *file, factum_error *err);
 FCT_MUST_USE factum_status fct_file_truncate(struct fct_file *file, uint64_t size,
                                              factum_error *err);
