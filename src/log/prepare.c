@@ -4,11 +4,7 @@
 #include "core/check.h"
 #include "core/error.h"
 
-#define FILL_SIZE (1u << 20) /* one write */
-#define SYNC_INTERVAL                                                                              \
-    (4u                                                                                            \
-     << 20) /* small steps, so that a commit never waits behind a long sync                     \
-                */
+#define FILL_SIZE (256u << 10)                   /* one write */
 #define PAUSE_AFTER_FAILURE UINT64_C(1000000000) /* ns */
 
 void fct_prepare_init(struct fct_prepare *prepare, const struct fct_os *os,
@@ -18,23 +14,48 @@ void fct_prepare_init(struct fct_prepare *prepare, const struct fct_os *os,
     fct_mutex_init(&prepare->lock);
 }
 
-static factum_status fill(struct fct_file *file, const uint8_t *zeros, uint64_t size,
-                          factum_error *err)
+static void changed(struct fct_prepare *prepare)
+{
+    atomic_fetch_add(&prepare->word, 1);
+    fct_word_wake(&prepare->word, UINT32_MAX >> 1);
+}
+
+/* In the thread: waits until more than |done| is allowed; false if it is to end. */
+static bool await_allowance(struct fct_prepare *prepare, uint64_t done)
+{
+    for (;;) {
+        uint32_t word = atomic_load(&prepare->word);
+        if (atomic_load(&prepare->stop)) {
+            return false;
+        }
+        if (atomic_load(&prepare->allowed) > done) {
+            return true;
+        }
+        fct_word_wait(&prepare->word, word, UINT64_MAX);
+    }
+}
+
+/* Each step is on its way to the device before the next: no commit waits behind one long sync. */
+static factum_status fill(struct fct_prepare *prepare, struct fct_file *file, const uint8_t *zeros,
+                          uint64_t size, bool paced, factum_error *err)
 {
     factum_status status = fct_file_truncate(file, 0, err); /* what an earlier try left */
     for (uint64_t done = 0; status == FACTUM_OK && done < size;) {
         uint64_t step = size - done < FILL_SIZE ? size - done : FILL_SIZE;
-        status = fct_file_write(file, done, zeros, (size_t)step, err);
-        done += step;
-        if (status == FACTUM_OK && (done % SYNC_INTERVAL == 0 || done == size)) {
-            status = fct_file_sync(file, err);
+        if (paced && !await_allowance(prepare, done)) {
+            return fct_fail(err, FACTUM_CANCELLED, "the store is closing");
         }
+        status = fct_file_write(file, done, zeros, (size_t)step, err);
+        if (status == FACTUM_OK) {
+            fct_file_start_sync(file, done, step);
+        }
+        done += step;
     }
-    return status;
+    return status == FACTUM_OK ? fct_file_sync(file, err) : status;
 }
 
-static factum_status make_file(struct fct_prepare *prepare, uint64_t size, struct fct_file **file,
-                               factum_error *err)
+static factum_status make_file(struct fct_prepare *prepare, uint64_t size, bool paced,
+                               struct fct_file **file, factum_error *err)
 {
     char path[FCT_PATH_SIZE];
     *file = NULL;
@@ -49,7 +70,7 @@ static factum_status make_file(struct fct_prepare *prepare, uint64_t size, struc
     struct fct_file *made;
     status = fct_file_open(prepare->os, path, FCT_OPEN_WRITE | FCT_OPEN_CREATE, &made, err);
     if (status == FACTUM_OK) {
-        status = fill(made, zeros, size, err);
+        status = fill(prepare, made, zeros, size, paced, err);
         if (status == FACTUM_OK) {
             *file = made;
         } else {
@@ -62,19 +83,13 @@ static factum_status make_file(struct fct_prepare *prepare, uint64_t size, struc
     return status == FACTUM_OK ? status : fct_wrap(err, status, "prepare the next segment");
 }
 
-static void changed(struct fct_prepare *prepare)
-{
-    atomic_fetch_add(&prepare->word, 1);
-    fct_word_wake(&prepare->word, UINT32_MAX >> 1);
-}
-
 static void prepare_main(void *data)
 {
     struct fct_prepare *prepare = data;
     for (;;) {
         uint32_t word = atomic_load(&prepare->word);
         fct_mutex_lock(&prepare->lock);
-        bool stop = prepare->stop;
+        bool stop = atomic_load(&prepare->stop);
         uint64_t size = prepare->file == NULL ? prepare->wanted : 0;
         prepare->wanted = 0;
         prepare->working = size > 0 && !stop;
@@ -87,7 +102,7 @@ static void prepare_main(void *data)
             continue;
         }
         struct fct_file *file;
-        factum_status status = make_file(prepare, size, &file, NULL);
+        factum_status status = make_file(prepare, size, true, &file, NULL);
         fct_mutex_lock(&prepare->lock);
         prepare->working = false;
         prepare->file = file;
@@ -98,11 +113,19 @@ static void prepare_main(void *data)
     }
 }
 
-void fct_prepare_want(struct fct_prepare *prepare, uint64_t size)
+static void allow(struct fct_prepare *prepare, uint64_t allowed)
 {
-    if (!prepare->threads) {
+    prepare->asked = allowed;
+    atomic_store(&prepare->allowed, allowed);
+    changed(prepare);
+}
+
+void fct_prepare_want(struct fct_prepare *prepare, uint64_t size, uint64_t allowed)
+{
+    if (!prepare->threads || (prepare->asked != 0 && allowed < prepare->asked + FILL_SIZE)) {
         return;
     }
+    allow(prepare, allowed);
     fct_mutex_lock(&prepare->lock);
     bool ask = prepare->file == NULL && !prepare->working && prepare->wanted == 0;
     if (ask && prepare->failed_at != 0) {
@@ -126,6 +149,7 @@ void fct_prepare_want(struct fct_prepare *prepare, uint64_t size)
 /* Waits until the thread is idle; what it made, if it is big enough. */
 static struct fct_file *take_made(struct fct_prepare *prepare, uint64_t size, uint64_t *size_taken)
 {
+    allow(prepare, UINT64_MAX);
     for (;;) {
         uint32_t word = atomic_load(&prepare->word);
         fct_mutex_lock(&prepare->lock);
@@ -141,6 +165,8 @@ static struct fct_file *take_made(struct fct_prepare *prepare, uint64_t size, ui
             (void)fct_file_close(&file, NULL); /* too small for this batch: it is made anew */
         }
         *size_taken = prepare->size;
+        prepare->asked = 0;
+        atomic_store(&prepare->allowed, 0);
         return file;
     }
 }
@@ -153,7 +179,7 @@ factum_status fct_prepare_take(struct fct_prepare *prepare, uint64_t size, struc
         return FACTUM_OK;
     }
     *size_taken = size;
-    return make_file(prepare, size, file, err);
+    return make_file(prepare, size, false, file, err);
 }
 
 void fct_prepare_give_back(struct fct_prepare *prepare, struct fct_file *file, uint64_t size)
@@ -179,7 +205,7 @@ void fct_prepare_finish(struct fct_prepare *prepare)
         return;
     }
     fct_mutex_lock(&prepare->lock);
-    prepare->stop = true;
+    atomic_store(&prepare->stop, true);
     fct_mutex_unlock(&prepare->lock);
     changed(prepare);
     fct_thread_join(&prepare->thread);

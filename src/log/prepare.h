@@ -3,12 +3,14 @@
  *
  * Overwriting extents that were written before makes a commit about half as long as growing a file,
  * and running out of space shows here and not in a commit. One file, "prepared.tmp", at a time; a
- * thread of its own if |threads|, started at the first wish.
+ * thread of its own if |threads|, started at the first wish. The thread fills no faster than it is
+ * allowed to: a burst of zeros would stand before the commits in the queue of the device.
  *
  * Invariants:
  *  1. A file that can be taken holds zeros only, and they and its size are on disk.
  *  2. The thread touches nothing while |working| and |wanted| are unset.
  *  3. A failure leaves no file behind, and is not tried again in the background for a second.
+ *  4. Whoever waits for the thread allows it everything first.
  */
 #ifndef FCT_LOG_PREPARE_H
 #define FCT_LOG_PREPARE_H
@@ -26,9 +28,11 @@ struct fct_prepare {
     bool threads;
     struct fct_thread thread;
     struct fct_mutex lock;
-    _Atomic uint32_t word; /* rises with each change below */
-    uint64_t wanted;       /* bytes to prepare; 0: nothing to do */
-    bool stop;
+    _Atomic uint32_t word;    /* rises with each change below */
+    uint64_t wanted;          /* bytes to prepare; 0: nothing to do */
+    uint64_t asked;           /* the writer's: what it allowed last */
+    _Atomic uint64_t allowed; /* bytes that the thread may have filled by now */
+    _Atomic bool stop;
     bool working;
     struct fct_file *file; /* ready, |size| bytes of zeros; or NULL */
     uint64_t size;
@@ -39,9 +43,10 @@ void fct_prepare_init(struct fct_prepare *prepare, const struct fct_os *os,
                       const struct fct_mem *mem, const char *dir, bool threads);
 /* Ends the thread and removes a file that was not taken. Accepts a zeroed one. */
 void fct_prepare_finish(struct fct_prepare *prepare);
-/* Asks for a file of |size| bytes in the background; does nothing without threads, if there is one,
- * or if it failed a moment ago. */
-void fct_prepare_want(struct fct_prepare *prepare, uint64_t size);
+/* Asks for a file of |size| bytes in the background, of which |allowed| may be filled by now; to be
+ * called again as that rises. Does nothing without threads, if there is one, or if it failed a
+ * moment ago. By the writer. */
+void fct_prepare_want(struct fct_prepare *prepare, uint64_t size, uint64_t allowed);
 /* A file of |size| bytes at least, in *file with its real *size_taken: the prepared one, or one
  * made now. The caller owns it. NO_SPACE leaves nothing behind. */
 FCT_MUST_USE factum_status fct_prepare_take(struct fct_prepare *prepare, uint64_t size,
