@@ -34,8 +34,9 @@ static struct fct_head *set_of(const struct fct_heads *heads, struct fct_hash128
 void fct_heads_prefetch(const struct fct_heads *heads, struct fct_hash128 hash)
 {
     const struct fct_head *set = set_of(heads, hash);
-    FCT_PREFETCH(set);
-    FCT_PREFETCH(&set[2]);
+    FCT_PREFETCH(&set[0]);
+    FCT_PREFETCH(&set[1].used);
+    FCT_PREFETCH(&set[3]);
 }
 
 const struct fct_head *fct_heads_find(const struct fct_heads *heads, struct fct_hash128 hash)

@@ -9,7 +9,7 @@
 #include "core/log_sink.h"
 #include "index/index_int.h"
 
-#define ADD_AHEAD 12u /* entries whose places are fetched before they are needed */
+#define ADD_AHEAD 16u /* entries whose places are fetched before they are needed */
 #define MEMTABLE_SIZE_MAX ((size_t)4 << 20)
 #define MEMTABLE_SPAN_MAX (UINT64_C(32) << 20)
 #define MEMTABLE_OVERRUN                                                                           \
@@ -386,6 +386,7 @@ void fct_index_add(struct fct_index *index, const struct fct_index_entry *entrie
     for (size_t i = 0; i < count; i++) {
         if (i + ADD_AHEAD < count) {
             fct_memtable_prefetch(table, &entries[i + ADD_AHEAD].key);
+            fct_memtable_prefetch_tail(table, &entries[i + ADD_AHEAD / 2].key);
         }
         fct_memtable_add(table, &entries[i]);
     }

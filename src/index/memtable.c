@@ -69,7 +69,18 @@ static uint32_t home_of(uint32_t mask, const struct fct_index_key *key)
 
 void fct_memtable_prefetch(const struct fct_memtable *table, const struct fct_index_key *key)
 {
-    FCT_PREFETCH(&table->entries[home_of(table->entry_mask, key)]);
+    const struct fct_mem_entry *home = &table->entries[home_of(table->entry_mask, key)];
+    FCT_PREFETCH(home);
+    FCT_PREFETCH(&home->tail);
+}
+
+void fct_memtable_prefetch_tail(const struct fct_memtable *table, const struct fct_index_key *key)
+{
+    const struct fct_mem_entry *home = &table->entries[home_of(table->entry_mask, key)];
+    if (home->count != 0 && home->tail != NULL) {
+        FCT_PREFETCH(home->tail);
+        FCT_PREFETCH(home->tail->bytes + 32);
+    }
 }
 
 static struct fct_mem_entry *place_of(struct fct_mem_entry *entries, uint32_t mask,

@@ -59,6 +59,8 @@ void fct_memtable_destroy(struct fct_memtable *table);
 FCT_MUST_USE bool fct_memtable_reserve(struct fct_memtable *table, size_t count);
 /* A hint that |key| will be added soon. */
 void fct_memtable_prefetch(const struct fct_memtable *table, const struct fct_index_key *key);
+/* The second half of the hint: for what the first has fetched by now. */
+void fct_memtable_prefetch_tail(const struct fct_memtable *table, const struct fct_index_key *key);
 void fct_memtable_add(struct fct_memtable *table, const struct fct_index_entry *added);
 /* NULL if there is none. */
 const struct fct_mem_entry *fct_memtable_find(const struct fct_memtable *table,
