@@ -5,8 +5,13 @@
  *   {"format":1,"store_id":"...","end_position":N,
  *    "files":[{"name":"...","size":N,"sha256":"..."},...]}
  * Segments that are sealed and that an earlier manifest in the directory names are not copied
- * again. The index is not copied: it is made anew. Restoring checks every file before the store
- * appears.
+ * again. The index is not copied: it is made anew.
+ *
+ * Invariants:
+ *  1. A backup that fails leaves an earlier one in the directory as it was: a file is replaced by a
+ *     longer one as a whole, and what the old manifest says of its beginning stays true.
+ *  2. Restoring checks every file before anything is made; the file RESTORING stands in the new
+ *     directory until all else is durable, and no store opens beside it.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -43,29 +48,16 @@ static factum_status step(struct copier *copier, uint64_t done, factum_error *er
     return FACTUM_OK;
 }
 
-/* |size| bytes of |from| into the file |to| (NULL: only read), synced; their hash in |text|. */
-static factum_status copy_file(struct copier *copier, const char *from, const char *to,
-                               uint64_t size, char text[FCT_SHA256_TEXT_SIZE], factum_error *err)
+static factum_status copy_bytes(struct copier *copier, struct fct_file *source,
+                                struct fct_file *target, uint64_t size, struct fct_sha256 *sha,
+                                factum_error *err)
 {
-    struct fct_file *source = NULL;
-    struct fct_file *target = NULL;
-    struct fct_sha256 sha;
-    bool hashing = fct_sha256_init(&sha);
-    factum_status status = fct_file_open(copier->os, from, FCT_OPEN_READ, &source, err);
-    if (status == FACTUM_OK && !hashing) {
-        status = fct_fail(err, FACTUM_NO_MEMORY, "copy: out of memory");
-    }
-    if (status == FACTUM_OK && to != NULL) {
-        status = fct_file_open(copier->os, to, FCT_OPEN_WRITE | FCT_OPEN_CREATE, &target, err);
-        if (status == FACTUM_OK) {
-            status = fct_file_truncate(target, 0, err);
-        }
-    }
+    factum_status status = FACTUM_OK;
     for (uint64_t done = 0; done < size && status == FACTUM_OK;) {
         size_t part = size - done < COPY_SIZE ? (size_t)(size - done) : COPY_SIZE;
         status = fct_file_read(source, done, copier->buffer, part, err);
         if (status == FACTUM_OK) {
-            fct_sha256_add(&sha, copier->buffer, part);
+            fct_sha256_add(sha, copier->buffer, part);
             status = target == NULL ? FACTUM_OK
                                     : fct_file_write(target, done, copier->buffer, part, err);
         }
@@ -75,13 +67,63 @@ static factum_status copy_file(struct copier *copier, const char *from, const ch
             status = step(copier, copier->report->copied_bytes, err);
         }
     }
-    if (status == FACTUM_OK && target != NULL) {
+    return status;
+}
+
+/* |size| bytes of |from|, whose hash is in |text| afterwards. */
+static factum_status hash_and_copy(struct copier *copier, const char *from, struct fct_file *target,
+                                   uint64_t size, char text[FCT_SHA256_TEXT_SIZE],
+                                   factum_error *err)
+{
+    struct fct_file *source;
+    struct fct_sha256 sha;
+    factum_status status = fct_file_open(copier->os, from, FCT_OPEN_READ, &source, err);
+    if (status != FACTUM_OK) {
+        return status;
+    }
+    status = fct_sha256_init(&sha) ? copy_bytes(copier, source, target, size, &sha, err)
+                                   : fct_fail(err, FACTUM_NO_MEMORY, "copy: out of memory");
+    if (status == FACTUM_CORRUPT) {
+        status = fct_fail(err, status, "%s is shorter than the %" PRIu64 " bytes it should have",
+                          from, size);
+    }
+    fct_sha256_finish(&sha, text);
+    (void)fct_file_close(&source, NULL);
+    return status;
+}
+
+/* The same into the file |to|, synced, which is there as a whole or not at all; NULL: only read. */
+static factum_status copy_file(struct copier *copier, const char *from, const char *to,
+                               uint64_t size, char text[FCT_SHA256_TEXT_SIZE], factum_error *err)
+{
+    char temporary[FCT_PATH_SIZE + 8];
+    struct fct_file *target;
+    if (to == NULL) {
+        return hash_and_copy(copier, from, NULL, size, text, err);
+    }
+    (void)snprintf(temporary, sizeof temporary, "%s.tmp", to);
+    factum_status status =
+        fct_file_open(copier->os, temporary, FCT_OPEN_WRITE | FCT_OPEN_CREATE, &target, err);
+    if (status != FACTUM_OK) {
+        return status;
+    }
+    status = fct_file_truncate(target, 0, err); /* what an earlier try left */
+    if (status == FACTUM_OK) {
+        status = hash_and_copy(copier, from, target, size, text, err);
+    }
+    if (status == FACTUM_OK) {
         status = fct_file_sync(target, err);
     }
-    (void)fct_file_close(&source, NULL);
     factum_status closed = fct_file_close(&target, status == FACTUM_OK ? err : NULL);
-    fct_sha256_finish(&sha, text);
-    return status == FACTUM_OK ? closed : status;
+    status = status == FACTUM_OK ? closed : status;
+    if (status == FACTUM_OK) {
+        status = fct_os_rename(copier->os, temporary, to, err);
+    }
+    if (status != FACTUM_OK) {
+        factum_status removed = fct_os_unlink(copier->os, temporary, NULL);
+        (void)removed; /* the next backup writes over it */
+    }
+    return status;
 }
 
 /* ---- the manifest ---------------------------------------------------------------------------- */
@@ -108,8 +150,11 @@ static factum_status read_whole(const struct fct_os *os, const char *path, struc
         return status;
     }
     status = fct_file_size(file, &size, err);
-    if (status == FACTUM_OK && fct_buf_reserve(text, (size_t)size + 1) != FACTUM_OK) {
-        status = fct_fail(err, FACTUM_TOO_BIG, "%s is too big", path);
+    if (status == FACTUM_OK) {
+        status = fct_buf_reserve(text, (size_t)size + 1);
+        if (status != FACTUM_OK) {
+            status = fct_fail(err, status, "read %s: %s", path, factum_status_text(status));
+        }
     }
     if (status == FACTUM_OK) {
         status = fct_file_read(file, 0, text->ptr, (size_t)size, err);
@@ -184,16 +229,28 @@ static factum_status manifest_next(const struct manifest *manifest, size_t *offs
     return FACTUM_OK;
 }
 
-/* Is the sealed segment in the backup already? Its hash as the manifest has it. */
-static bool already_there(const struct manifest *manifest, bool valid,
-                          const struct fct_log_segment_info *info, char *sha256)
+static bool has_size(const struct copier *copier, const char *path, uint64_t size)
+{
+    struct fct_file *file;
+    uint64_t found = 0;
+    if (fct_file_open(copier->os, path, FCT_OPEN_READ, &file, NULL) != FACTUM_OK) {
+        return false;
+    }
+    bool known = fct_file_size(file, &found, NULL) == FACTUM_OK;
+    (void)fct_file_close(&file, NULL);
+    return known && found == size;
+}
+
+/* Is the sealed segment in the backup, at |path|, already? Its hash as the manifest has it. */
+static bool already_there(const struct copier *copier, const struct manifest *manifest,
+                          const struct fct_log_segment_info *info, const char *path, char *sha256)
 {
     size_t offset = 0;
     struct manifest_file file = {.size = 0};
-    while (valid && info->sealed && manifest_next(manifest, &offset, &file, NULL) == FACTUM_OK) {
+    while (manifest_next(manifest, &offset, &file, NULL) == FACTUM_OK) {
         if (strcmp(file.name, info->name) == 0 && file.size == info->size) {
             memcpy(sha256, file.sha256, sizeof file.sha256);
-            return true;
+            return has_size(copier, path, file.size);
         }
     }
     return false;
@@ -201,8 +258,16 @@ static bool already_there(const struct manifest *manifest, bool valid,
 
 /* ---- backing up ------------------------------------------------------------------------------ */
 
+/* What adding to the manifest's text came to, with the words for it. */
+static factum_status added_text(factum_status status, factum_error *err)
+{
+    return status == FACTUM_OK ? status
+                               : fct_fail(err, status, "backup: write the manifest: %s",
+                                          factum_status_text(status));
+}
+
 static factum_status add_segment(struct fct_local *local, struct copier *copier,
-                                 const struct manifest *earlier, bool earlier_valid,
+                                 const struct manifest *earlier,
                                  const struct fct_log_segment_info *info, const char *to,
                                  struct fct_buf *text, factum_error *err)
 {
@@ -217,16 +282,19 @@ static factum_status add_segment(struct fct_local *local, struct copier *copier,
     if (status == FACTUM_OK) {
         status = fct_path_join(target, to, info->name, err);
     }
-    if (status == FACTUM_OK && !already_there(earlier, earlier_valid, info, sha256)) {
+    bool there = status == FACTUM_OK && earlier != NULL && info->sealed &&
+                 already_there(copier, earlier, info, target, sha256);
+    if (status == FACTUM_OK && !there) {
         status = copy_file(copier, from, target, info->size, sha256, err);
         copier->report->copied_files++;
     }
     copier->report->files++;
     copier->report->bytes += info->size;
     if (status == FACTUM_OK) {
-        status =
+        status = added_text(
             fct_buf_printf(text, "%s\n{\"name\":\"%s\",\"size\":%" PRIu64 ",\"sha256\":\"%s\"}",
-                           copier->report->files == 1 ? "" : ",", info->name, info->size, sha256);
+                           copier->report->files == 1 ? "" : ",", info->name, info->size, sha256),
+            err);
     }
     return status;
 }
@@ -249,16 +317,18 @@ static factum_status backup_segments(struct fct_local *local, struct copier *cop
         fct_buf_finish(&earlier.text);
         return fct_fail(err, FACTUM_EXISTS, "%s holds a backup of another store", to);
     }
-    factum_status status = fct_buf_printf(
-        &text, "{\"format\":1,\"store_id\":\"%s\",\"end_position\":%" PRIu64 ",\"files\":[", id,
-        end);
+    factum_status status = added_text(
+        fct_buf_printf(&text,
+                       "{\"format\":1,\"store_id\":\"%s\",\"end_position\":%" PRIu64 ",\"files\":[",
+                       id, end),
+        err);
     struct fct_log_segment_info info;
     for (size_t i = 0; status == FACTUM_OK && fct_log_segment_info(local->log, i, end, &info);
          i++) {
-        status = add_segment(local, copier, &earlier, earlier_valid, &info, to, &text, err);
+        status = add_segment(local, copier, earlier_valid ? &earlier : NULL, &info, to, &text, err);
     }
     if (status == FACTUM_OK) {
-        status = fct_buf_add_text(&text, "\n]}\n");
+        status = added_text(fct_buf_add_text(&text, "\n]}\n"), err);
     }
     if (status == FACTUM_OK) {
         status = fct_os_sync_dir(local->os, to, err);
@@ -288,7 +358,7 @@ factum_status fct_engine_local_backup(struct fct_engine *engine, const char *to,
     if (copier.buffer == NULL) {
         return fct_fail(err, FACTUM_NO_MEMORY, "backup: out of memory");
     }
-    factum_status status = fct_os_make_dir(local->os, to, err);
+    factum_status status = fct_os_make_dir_synced(local->os, to, err);
     if (status == FACTUM_OK) {
         status = backup_segments(local, &copier, to, report->end_position, err);
     }
@@ -310,17 +380,17 @@ static factum_status make_target(const struct fct_os *os, const char *to, char *
                                  factum_error *err)
 {
     bool any = false;
-    factum_status status = fct_os_make_dir(os, to, err);
+    factum_status status = fct_path_join(log_dir, to, "log", err);
+    if (status == FACTUM_OK) {
+        status = fct_os_make_dir_synced(os, to, err);
+    }
     if (status == FACTUM_OK) {
         status = fct_os_list_dir(os, to, note_any, &any, err);
     }
     if (status == FACTUM_OK && any) {
         return fct_fail(err, FACTUM_EXISTS, "%s is not empty: restore into a new directory", to);
     }
-    if (status == FACTUM_OK) {
-        status = fct_path_join(log_dir, to, "log", err);
-    }
-    return status == FACTUM_OK ? fct_os_make_dir(os, log_dir, err) : status;
+    return status;
 }
 
 /* Every file, checked against its hash and, if |to| is set, copied there. */
@@ -358,22 +428,50 @@ static factum_status each_file(struct copier *copier, const struct manifest *man
     return status < 0 ? status : FACTUM_OK;
 }
 
-/* As far as it was made; what cannot be removed stays. */
+/* The file RESTORING goes last: what cannot be removed is no store. */
 static void remove_target(const struct fct_os *os, const struct manifest *manifest, const char *to,
                           const char *log_dir)
 {
     size_t offset = 0;
     struct manifest_file file = {.size = 0};
-    bool removed = true;
+    char path[FCT_PATH_SIZE];
+    bool removed;
     while (manifest_next(manifest, &offset, &file, NULL) == FACTUM_OK) {
-        char path[FCT_PATH_SIZE];
         if (fct_path_join(path, log_dir, file.name, NULL) == FACTUM_OK) {
-            removed = fct_os_unlink(os, path, NULL) == FACTUM_OK && removed;
+            removed = fct_os_unlink(os, path, NULL) == FACTUM_OK;
         }
     }
-    removed = fct_os_remove_dir(os, log_dir, NULL) == FACTUM_OK && removed;
-    removed = fct_os_remove_dir(os, to, NULL) == FACTUM_OK && removed;
+    removed = fct_os_remove_dir(os, log_dir, NULL) == FACTUM_OK &&
+              fct_path_join(path, to, FCT_RESTORING_NAME, NULL) == FACTUM_OK &&
+              fct_os_unlink(os, path, NULL) == FACTUM_OK &&
+              fct_os_remove_dir(os, to, NULL) == FACTUM_OK;
     (void)removed;
+}
+
+/* Into |to|, which is there and empty. */
+static factum_status fill_target(struct copier *copier, const struct manifest *manifest,
+                                 const char *from, const char *to, const char *log_dir,
+                                 factum_error *err)
+{
+    char path[FCT_PATH_SIZE];
+    const struct fct_os *os = copier->os;
+    factum_status status = fct_path_join(path, to, FCT_RESTORING_NAME, err);
+    if (status == FACTUM_OK) {
+        status = fct_file_replace(os, to, FCT_RESTORING_NAME, (factum_slice){0}, err);
+    }
+    if (status == FACTUM_OK) {
+        status = fct_os_make_dir_synced(os, log_dir, err);
+    }
+    if (status == FACTUM_OK) {
+        status = each_file(copier, manifest, from, log_dir, err);
+    }
+    if (status == FACTUM_OK) {
+        status = fct_os_sync_dir(os, log_dir, err);
+    }
+    if (status == FACTUM_OK) {
+        status = fct_os_unlink(os, path, err);
+    }
+    return status == FACTUM_OK ? fct_os_sync_dir(os, to, err) : status;
 }
 
 factum_status fct_engine_local_restore(const struct fct_os *os, const struct fct_mem *mem,
@@ -400,9 +498,7 @@ factum_status fct_engine_local_restore(const struct fct_os *os, const struct fct
         if (status == FACTUM_OK) {
             report->files = 0;
             report->bytes = 0;
-            status = each_file(&copier, &manifest, from, log_dir, err);
-            status = status == FACTUM_OK ? fct_os_sync_dir(os, log_dir, err) : status;
-            status = status == FACTUM_OK ? fct_os_sync_dir(os, to, err) : status;
+            status = fill_target(&copier, &manifest, from, to, log_dir, err);
             if (status != FACTUM_OK) {
                 remove_target(os, &manifest, to, log_dir);
             }

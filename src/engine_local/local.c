@@ -202,25 +202,6 @@ static const struct fct_engine_ops local_ops = {
 
 /* ---- opening --------------------------------------------------------------------------------- */
 
-/* The store's own directory, durable in its parent before anything is in it (rule R7). */
-static factum_status make_store_dir(struct fct_local *local, factum_error *err)
-{
-    char parent[FCT_PATH_SIZE];
-    memcpy(parent, local->path, sizeof parent);
-    size_t length = strlen(parent);
-    while (length > 1 && parent[length - 1] == '/') {
-        parent[--length] = '\0';
-    }
-    char *slash = strrchr(parent, '/');
-    if (slash == NULL) {
-        memcpy(parent, ".", 2);
-    } else {
-        slash[slash == parent ? 1 : 0] = '\0';
-    }
-    factum_status status = fct_os_make_dir(local->os, local->path, err);
-    return status == FACTUM_OK ? fct_os_sync_dir(local->os, parent, err) : status;
-}
-
 static factum_status lock_store(struct fct_local *local, bool create, factum_error *err)
 {
     char path[FCT_PATH_SIZE];
@@ -242,29 +223,37 @@ static factum_status lock_store(struct fct_local *local, bool create, factum_err
 
 struct found {
     bool log;
+    bool restoring;
 };
 
 static factum_status note_entry(void *data, const char *name)
 {
     struct found *found = data;
     found->log = found->log || strcmp(name, "log") == 0;
+    found->restoring = found->restoring || strcmp(name, FCT_RESTORING_NAME) == 0;
     return FACTUM_OK;
 }
 
 static factum_status open_directory(struct fct_local *local,
                                     const struct fct_local_options *options, factum_error *err)
 {
-    struct found found = {false};
+    struct found found = {.log = false};
     factum_status status = fct_os_list_dir(local->os, local->path, note_entry, &found, NULL);
     bool may_create = !options->must_exist && !options->read_only;
     if (status == FACTUM_NOT_FOUND && may_create) {
-        status = make_store_dir(local, err);
+        status = fct_os_make_dir_synced(local->os, local->path, err); /* rule R7 */
     }
     if ((status == FACTUM_OK && !found.log && !may_create) || status == FACTUM_NOT_FOUND) {
         return fct_fail(err, FACTUM_NOT_FOUND, "no store at %s", local->path);
     }
     if (status != FACTUM_OK) {
         return fct_fail(err, status, "open %s: %s", local->path, factum_status_text(status));
+    }
+    if (found.restoring) {
+        return fct_fail(
+            err, FACTUM_NOT_FOUND,
+            "no store at %s: a restore into it did not end; remove it and restore again",
+            local->path);
     }
     status = lock_store(local, !options->read_only, err);
     bool unlockable = status == FACTUM_NOT_FOUND || status == FACTUM_IO;

@@ -31,6 +31,9 @@
 #include "log/log.h"
 #include "os/thread.h"
 
+/* This file is in a directory while a backup is being restored into it: it is no store yet. */
+#define FCT_RESTORING_NAME "RESTORING"
+
 struct fct_local {
     const struct fct_os *os;
     const struct fct_mem *mem;

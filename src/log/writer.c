@@ -36,11 +36,11 @@ static struct fct_segment *tail_segment(const struct fct_log *log)
 
 /* Poisons the log. IO also for a full disk: space was prepared, so it should not have been needed.
  */
-static factum_status fail_for_good(struct fct_log *log, factum_status status,
-                                   const factum_error *reason)
+static factum_status fail_for_good(struct fct_log *log, factum_status status, factum_error *reason)
 {
     fct_log_set_state(log, FCT_LOG_FAILED, reason->text);
-    return status == FACTUM_NO_SPACE ? FACTUM_IO : status;
+    reason->status = status == FACTUM_NO_SPACE ? FACTUM_IO : status;
+    return reason->status;
 }
 
 /* |err|, or |own| if the caller wants none: a reason is always needed. */

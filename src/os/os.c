@@ -124,6 +124,27 @@ factum_status fct_os_make_dir(const struct fct_os *os, const char *path, factum_
     return status == FACTUM_EXISTS ? FACTUM_OK : status;
 }
 
+factum_status fct_os_make_dir_synced(const struct fct_os *os, const char *path, factum_error *err)
+{
+    char parent[FCT_PATH_SIZE];
+    size_t length = strlen(path);
+    if (length >= sizeof parent) {
+        return fct_fail(err, FACTUM_TOO_BIG, "the path of the directory is too long");
+    }
+    memcpy(parent, path, length + 1);
+    while (length > 1 && parent[length - 1] == '/') {
+        parent[--length] = '\0';
+    }
+    char *slash = strrchr(parent, '/');
+    if (slash == NULL) {
+        memcpy(parent, ".", 2);
+    } else {
+        slash[slash == parent ? 1 : 0] = '\0';
+    }
+    factum_status status = fct_os_make_dir(os, path, err);
+    return status == FACTUM_OK ? fct_os_sync_dir(os, parent, err) : status;
+}
+
 factum_status fct_os_remove_dir(const struct fct_os *os, const char *path, factum_error *err)
 {
     return os->ops->remove_dir(os, path, err);

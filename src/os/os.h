@@ -118,6 +118,9 @@ FCT_MUST_USE factum_status fct_os_link(const struct fct_os *os, const char *from
 /* OK also if the directory is there. */
 FCT_MUST_USE factum_status fct_os_make_dir(const struct fct_os *os, const char *path,
                                            factum_error *err);
+/* The same, and durable in the directory that it is in. */
+FCT_MUST_USE factum_status fct_os_make_dir_synced(const struct fct_os *os, const char *path,
+                                                  factum_error *err);
 /* An empty one. */
 FCT_MUST_USE factum_status fct_os_remove_dir(const struct fct_os *os, const char *path,
                                              factum_error *err);

@@ -3,10 +3,11 @@
  *
  * A node is a file's contents, cached and durable; an entry is a name with the node that it has now
  * and the one that it has on disk. Both kinds of state are compared at a crash, and each difference
- * survives or not by itself: names one by one, sizes, and contents by sectors of 512 bytes.
+ * survives or not by itself: names one by one, sizes, and contents by sectors of 512 bytes. A
+ * directory is a node without contents; a name in a directory that does not survive is gone too.
  *
  * Invariants: a node lives as long as an entry, an open file or a map needs it; its cached bytes do
- * not move while it is mapped; directories are durable at once.
+ * not move while it is mapped; the root is always there.
  */
 #include "os/sim_disk.h"
 
@@ -31,6 +32,7 @@ struct node {
     struct image durable;
     unsigned references;
     unsigned maps;
+    bool directory;
     struct node *copy; /* while the disk is being copied */
 };
 
@@ -198,8 +200,26 @@ static struct entry *find_or_add(struct fct_sim_disk *disk, const char *path)
 
 static bool lies_in(const char *path, const char *dir)
 {
-    size_t len = strlen(dir);
+    size_t len = strcmp(dir, "/") == 0 ? 0 : strlen(dir);
     return strncmp(path, dir, len) == 0 && path[len] == '/' && strchr(path + len + 1, '/') == NULL;
+}
+
+static bool dir_exists(const struct fct_sim_disk *disk, const char *path)
+{
+    const struct entry *entry = find(disk, path);
+    return strcmp(path, "/") == 0 || path[0] == '\0' ||
+           (entry != NULL && entry->cached != NULL && entry->cached->directory);
+}
+
+/* Is the directory there in which |path| lies? */
+static bool parent_exists(const struct fct_sim_disk *disk, const char *path)
+{
+    char parent[PATH_SIZE];
+    size_t len = strlen(path);
+    FCT_ASSERT(len < sizeof parent && strchr(path, '/') != NULL);
+    memcpy(parent, path, len + 1);
+    *strrchr(parent, '/') = '\0';
+    return dir_exists(disk, parent);
 }
 
 /* Every changing call begins here. */
@@ -217,7 +237,7 @@ static factum_status change(struct fct_sim_disk *disk, const char *verb, const c
 static factum_status create(struct fct_sim_disk *disk, const char *path, int flags,
                             struct node **node, factum_error *err)
 {
-    if ((flags & FCT_OPEN_CREATE) == 0) {
+    if ((flags & FCT_OPEN_CREATE) == 0 || !parent_exists(disk, path)) {
         return fct_fail(err, FACTUM_NOT_FOUND, "open %s: no such file", path);
     }
     factum_status status = change(disk, "create", path, err);
@@ -245,6 +265,7 @@ static factum_status sim_open(const struct fct_os *os, const char *path, int fla
         status = fct_fail(err, FACTUM_EXISTS, "open %s: it is there", path);
     }
     if (status == FACTUM_OK) {
+        FCT_ASSERT(!node->directory);
         struct sim_file *opened = make(sizeof *opened);
         opened->base.os = os;
         opened->node = node_take(node);
@@ -468,17 +489,28 @@ static factum_status sim_make_dir(const struct fct_os *os, const char *path, fac
     struct fct_sim_disk *disk = disk_of(os);
     enter(disk);
     factum_status status = change(disk, "make directory", path, err);
+    if (status == FACTUM_OK && dir_exists(disk, path)) {
+        status = fct_fail(err, FACTUM_EXISTS, "make directory %s: it is there", path);
+    } else if (status == FACTUM_OK && !parent_exists(disk, path)) {
+        status = fct_fail(err, FACTUM_NOT_FOUND, "make directory %s: no such directory", path);
+    } else if (status == FACTUM_OK) {
+        struct node *node = node_take(make(sizeof *node));
+        node->directory = true;
+        find_or_add(disk, path)->cached = node;
+    }
     leave(disk);
     return status;
 }
 
-/* Nothing here asks whether it is empty: the callers remove what they made. */
 static factum_status sim_remove_dir(const struct fct_os *os, const char *path, factum_error *err)
 {
-    (void)os;
-    (void)path;
-    (void)err;
-    return FACTUM_OK;
+    const struct fct_sim_disk *disk = disk_of(os);
+    for (size_t i = 0; i < disk->count; i++) {
+        if (disk->entries[i].cached != NULL && lies_in(disk->entries[i].path, path)) {
+            return fct_fail(err, FACTUM_IO, "remove directory %s: it is not empty", path);
+        }
+    }
+    return move(os, "remove directory", path, NULL, false, err);
 }
 
 static factum_status sim_sync_dir(const struct fct_os *os, const char *path, factum_error *err)
@@ -486,6 +518,9 @@ static factum_status sim_sync_dir(const struct fct_os *os, const char *path, fac
     struct fct_sim_disk *disk = disk_of(os);
     enter(disk);
     factum_status status = change(disk, "sync directory", path, err);
+    if (status == FACTUM_OK && !dir_exists(disk, path)) {
+        status = fct_fail(err, FACTUM_NOT_FOUND, "sync %s: no such directory", path);
+    }
     for (size_t i = 0; status == FACTUM_OK && i < disk->count; i++) {
         struct entry *entry = &disk->entries[i];
         if (lies_in(entry->path, path)) {
@@ -504,7 +539,9 @@ static factum_status sim_list_dir(const struct fct_os *os, const char *path,
 {
     const struct fct_sim_disk *disk = disk_of(os);
     factum_status status = FACTUM_OK;
-    (void)err;
+    if (!dir_exists(disk, path)) {
+        return fct_fail(err, FACTUM_NOT_FOUND, "list %s: no such directory", path);
+    }
     for (size_t i = 0; status == FACTUM_OK && i < disk->count; i++) {
         if (disk->entries[i].cached != NULL && lies_in(disk->entries[i].path, path)) {
             status = each(data, disk->entries[i].path + strlen(path) + 1);
@@ -653,6 +690,7 @@ static struct node *crash_node(const struct node *node, enum fct_crash_mode mode
                                struct fct_random *random)
 {
     struct node *after = make(sizeof *after);
+    after->directory = node->directory;
     bool grown = node->cached.len == node->durable.len || survives(mode, random);
     image_resize(&after->cached, grown ? node->cached.len : node->durable.len);
     size_t torn = SIZE_MAX;
@@ -683,6 +721,7 @@ static struct node *clone_node(const struct node *node, enum fct_crash_mode mode
     (void)mode;
     (void)random;
     struct node *after = make(sizeof *after);
+    after->directory = node->directory;
     image_copy(&after->cached, &node->cached);
     image_copy(&after->durable, &node->durable);
     return after;
@@ -714,6 +753,21 @@ static void forget_copies(const struct fct_sim_disk *disk)
     }
 }
 
+/* Names in directories that did not survive; again and again, for the directories in them. */
+static void drop_orphans(struct fct_sim_disk *disk)
+{
+    for (size_t i = 0; i < disk->count; i++) {
+        struct entry *entry = &disk->entries[i];
+        if (entry->cached != NULL && !parent_exists(disk, entry->path)) {
+            node_release(entry->cached);
+            node_release(entry->durable);
+            entry->cached = NULL;
+            entry->durable = NULL;
+            i = SIZE_MAX; /* from the start */
+        }
+    }
+}
+
 struct fct_sim_disk *fct_sim_disk_crash(const struct fct_sim_disk *disk, enum fct_crash_mode mode,
                                         uint64_t seed)
 {
@@ -731,6 +785,7 @@ struct fct_sim_disk *fct_sim_disk_crash(const struct fct_sim_disk *disk, enum fc
         }
     }
     forget_copies(disk);
+    drop_orphans(after);
     return after;
 }
 
@@ -774,7 +829,7 @@ void fct_sim_disk_set_space(struct fct_sim_disk *disk, uint64_t free_bytes)
 uint8_t *fct_sim_disk_bytes(struct fct_sim_disk *disk, const char *path, uint64_t *size)
 {
     const struct entry *entry = find(disk, path);
-    if (entry == NULL || entry->cached == NULL) {
+    if (entry == NULL || entry->cached == NULL || entry->cached->directory) {
         return NULL;
     }
     image_reserve(&entry->cached->cached, 1);
@@ -785,7 +840,8 @@ uint8_t *fct_sim_disk_bytes(struct fct_sim_disk *disk, const char *path, uint64_
 const char *fct_sim_disk_path(const struct fct_sim_disk *disk, size_t index)
 {
     for (size_t i = 0; i < disk->count; i++) {
-        if (disk->entries[i].cached != NULL && index-- == 0) {
+        const struct node *node = disk->entries[i].cached;
+        if (node != NULL && !node->directory && index-- == 0) {
             return disk->entries[i].path;
         }
     }

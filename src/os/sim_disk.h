@@ -9,7 +9,7 @@
  *    cached one, with its size, to the durable one;
  *  - a directory has cached and durable entries; sync_dir copies them. Creating, renaming and
  *    unlinking change the cached entry; each unsynced change survives a crash or not,
- * independently;
+ *    independently; a directory is such an entry itself, and takes all that is in it along;
  *  - at a crash each unsynced 512-byte sector of a file survives or not by |mode|; the file size
  *    survives independently of the data;
  *  - memory returned by map shows the cached image and stays valid until unmap.

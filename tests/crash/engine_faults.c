@@ -1,0 +1,522 @@
+/* engine_faults.c - the whole embedded engine with every call to the machine, and every allocation,
+ * failing: one alone, or all from one on.
+ *
+ * One fixed script (appends to one and to two streams, with keys and conditions, reads in every
+ * direction, lists, metadata, a deletion, background work, verify, backups, a restore, reopening) is run
+ * without a fault to count the calls, then once for each call and kind of fault. Whatever fails has
+ * to say so and why; what a read does give is what was appended. Afterwards, without the fault: the
+ * store opens undamaged and verifies, all that was acknowledged is there, what was refused is not,
+ * what is unknown is there whole or not at all, and appends go on. No block of memory is left over.
+ * Prints TAP.
+ */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/check.h"
+#include "core/slice.h"
+#include "engine_local/local.h"
+#include "os/fault.h"
+#include "os/sim_disk.h"
+
+enum { STREAMS = 3, TRIES = 80, DATA_SIZE = 300 };
+
+enum outcome { REFUSED, UNKNOWN, ACKNOWLEDGED };
+
+/* One append: to stream |a|, and to |b| if that is another. */
+struct
+try {
+    unsigned a;
+    unsigned b;
+    enum outcome outcome;
+    bool found[2]; /* in a, in b; by the check */
+};
+
+struct world {
+    const struct fct_os *os;
+    const struct fct_mem *mem;
+    struct fct_engine engine;
+    bool open;
+    struct try tries[TRIES];
+    unsigned try_count;
+    bool deleted;   /* the stream "gone-1", acknowledged */
+    bool backed_up; /* a backup into "/backup" was acknowledged */
+};
+
+/* The heap with a count, and a block that is not to be had. */
+struct failing_heap {
+    struct fct_mem mem;
+    uint64_t calls;
+    uint64_t at; /* index of the call to fail; UINT64_MAX: none */
+    bool sticky;
+    uint64_t blocks; /* not freed yet */
+};
+
+static char what_runs[96];
+
+static void die(const char *what, const char *why)
+{
+    printf("not ok - %s: %s (%s)\n", what, why, what_runs);
+    exit(1);
+}
+
+static void *failing_resize(void *data, void *block, size_t size)
+{
+    struct failing_heap *heap = data;
+    const struct fct_mem *inner = fct_mem_heap();
+    if (size == 0) {
+        heap->blocks -= block != NULL;
+        return inner->resize(inner->data, block, 0);
+    }
+    uint64_t call = heap->calls++;
+    if (heap->sticky ? call >= heap->at : call == heap->at) {
+        return NULL;
+    }
+    heap->blocks += block == NULL;
+    return inner->resize(inner->data, block, size);
+}
+
+static void failing_heap_init(struct failing_heap *heap)
+{
+    *heap = (struct failing_heap){.at = UINT64_MAX};
+    heap->mem = (struct fct_mem){.data = heap, .resize = failing_resize};
+}
+
+/* ---- the script ------------------------------------------------------------------------------ */
+
+/* Every failure names its reason, and none calls a sound store damaged; but what verify could not
+ * read, it did not verify. */
+static void expect_reason(factum_status status, const factum_error *err)
+{
+    if (status < 0 && (err->status != status || err->text[0] == '\0')) {
+        die("a failure without a reason", err->text);
+    }
+    if (status == FACTUM_CORRUPT && strstr(err->text, "cannot be read") == NULL) {
+        die("damage that is none", err->text);
+    }
+}
+
+static bool open_world(struct world *world)
+{
+    factum_error err;
+    struct fct_local_options options = {
+        .os = world->os,
+        .mem = world->mem,
+        .path = "/store",
+        .segment_size_first = 8 << 10,
+        .segment_size_max = 16 << 10,
+        .memtable_span_max = 2 << 10,
+    };
+    factum_status status = fct_engine_local_open(&world->engine, &options, &err);
+    expect_reason(status, &err);
+    world->open = status == FACTUM_OK;
+    return world->open;
+}
+
+static void close_world(struct world *world)
+{
+    factum_error err;
+    if (world->open) {
+        expect_reason(world->engine.ops->close(world->engine.self, &err), &err);
+        world->open = false;
+    }
+}
+
+static factum_slice stream_name(unsigned stream)
+{
+    static const char *const names[STREAMS] = {"order-1", "order-2", "invoice-1"};
+    return factum_slice_from(names[stream]);
+}
+
+/* The bytes of a try's events: their number and a tail that follows from it. */
+static size_t data_of(unsigned number, char data[DATA_SIZE])
+{
+    size_t size = 8 + number * 37 % (DATA_SIZE - 8);
+    (void)snprintf(data, DATA_SIZE, "%07u", number);
+    memset(data + 7, 'a' + (int)(number % 26), size - 7);
+    return size;
+}
+
+static enum outcome outcome_of(factum_status status)
+{
+    if (status == FACTUM_OK) {
+        return ACKNOWLEDGED;
+    }
+    return status == FACTUM_UNKNOWN_OUTCOME ? UNKNOWN : REFUSED;
+}
+
+static void reopen_if_failed(struct world *world)
+{
+    factum_info info;
+    factum_error err;
+    if (world->open && world->engine.ops->info(world->engine.self, &info, &err) == FACTUM_OK &&
+        info.failed) {
+        close_world(world);
+    }
+    if (!world->open) {
+        (void)open_world(world);
+    }
+}
+
+static void append(struct world *world, unsigned a, unsigned b, bool keyed)
+{
+    char data[DATA_SIZE];
+    char key[16];
+    factum_error err;
+    FCT_ASSERT(world->try_count < TRIES);
+    unsigned number = world->try_count++;
+    struct try *try = &world->tries[number];
+    *try = (struct try){.a = a, .b = b, .outcome = REFUSED};
+    size_t size = data_of(number, data);
+    size_t count = a == b ? 1 : 2;
+    factum_slice tag = FCT_SLICE("tagged");
+    factum_new_event events[2];
+    factum_expectation expectations[2];
+    for (size_t i = 0; i < count; i++) {
+        events[i] = (factum_new_event){.stream = stream_name(i == 0 ? a : b),
+                                       .type = FCT_SLICE("Tried"),
+                                       .data = fct_slice(data, size),
+                                       .metadata = FCT_SLICE("{\"$correlationId\":\"c\"}"),
+                                       .tags = &tag,
+                                       .tag_count = 1};
+        expectations[i] = (factum_expectation){events[i].stream, {.kind = FACTUM_EXPECTED_ANY}};
+    }
+    factum_slice other = FCT_SLICE("no-such-tag");
+    factum_condition_item item = {.tags = &other, .tag_count = 1};
+    factum_append_condition condition = {.items = &item, .item_count = 1};
+    (void)snprintf(key, sizeof key, "key-%u", number);
+    factum_append_request request = {.size = sizeof request,
+                                     .events = events,
+                                     .event_count = count,
+                                     .expectations = expectations,
+                                     .expectation_count = count,
+                                     .condition = keyed ? &condition : NULL,
+                                     .idempotency_key =
+                                         keyed ? factum_slice_from(key) : (factum_slice){0}};
+    reopen_if_failed(world);
+    for (int attempt = 0; attempt < (keyed ? 2 : 1) && world->open; attempt++) {
+        factum_append_result result = {.already = false};
+        factum_status status = fct_engine_append(&world->engine, &request, &result, NULL, &err);
+        expect_reason(status, &err);
+        if (attempt == 1 && try->outcome == ACKNOWLEDGED && status == FACTUM_OK &&
+            !result.already) {
+            die("a repeated append was not recognised", key);
+        }
+        if (outcome_of(status) > try->outcome) {
+            try->outcome = outcome_of(status);
+        }
+    }
+}
+
+/* The number of the try that wrote |event|, checked byte for byte. */
+static unsigned number_of(const struct world *world, const factum_event *event)
+{
+    char data[DATA_SIZE];
+    char text[8] = "";
+    if (event->data.len >= 8) {
+        memcpy(text, event->data.ptr, 7);
+    }
+    unsigned number = (unsigned)strtoul(text, NULL, 10);
+    if (number >= world->try_count ||
+        !fct_slice_equal(event->data, fct_slice(data, data_of(number, data)))) {
+        die("a read gives what was never appended", text);
+    }
+    return number;
+}
+
+/* Reads until the end or a failure; true if it reached the end. */
+static bool read_all(struct world *world, factum_source source, factum_slice name, bool backwards)
+{
+    struct fct_reader *reader;
+    factum_event event;
+    factum_error err;
+    factum_read_request request = {
+        .size = sizeof request, .source = source, .name = name, .backwards = backwards};
+    if (!world->open) {
+        return false;
+    }
+    factum_status status = fct_engine_read(&world->engine, &request, false, &reader, &err);
+    expect_reason(status, &err);
+    if (status != FACTUM_OK) {
+        return false;
+    }
+    while ((status = reader->ops->next(reader, &event, &err)) == FACTUM_OK) {
+        if (fct_slice_equal(event.type, FCT_SLICE("Tried"))) {
+            (void)number_of(world, &event);
+        }
+    }
+    expect_reason(status, &err);
+    reader->ops->close(reader);
+    return status == FACTUM_DONE;
+}
+
+static void look_around(struct world *world)
+{
+    struct fct_lister *lister;
+    factum_list_entry entry;
+    factum_stream_info stream;
+    factum_error err;
+    (void)read_all(world, FACTUM_SOURCE_STREAM, stream_name(0), false);
+    (void)read_all(world, FACTUM_SOURCE_STREAM, stream_name(2), true);
+    (void)read_all(world, FACTUM_SOURCE_CATEGORY, FCT_SLICE("order"), false);
+    (void)read_all(world, FACTUM_SOURCE_TAG, FCT_SLICE("tagged"), true);
+    (void)read_all(world, FACTUM_SOURCE_ALL, (factum_slice){0}, false);
+    if (!world->open) {
+        return;
+    }
+    expect_reason(fct_engine_stream(&world->engine, stream_name(1), &stream, &err), &err);
+    factum_status status =
+        world->engine.ops->list(world->engine.self, FACTUM_LIST_STREAMS, &lister, &err);
+    expect_reason(status, &err);
+    if (status == FACTUM_OK) {
+        while ((status = lister->ops->next(lister, &entry, &err)) == FACTUM_OK) {
+        }
+        expect_reason(status, &err);
+        lister->ops->close(lister);
+    }
+}
+
+/* A stream beside the others: written, given metadata, deleted. */
+static void delete_stream(struct world *world)
+{
+    factum_slice name = FCT_SLICE("gone-1");
+    factum_expected any = {.kind = FACTUM_EXPECTED_ANY};
+    factum_new_event event = {.stream = name, .type = FCT_SLICE("Gone")};
+    factum_expectation expectation = {name, any};
+    factum_append_request request = {.size = sizeof request,
+                                     .events = &event,
+                                     .event_count = 1,
+                                     .expectations = &expectation,
+                                     .expectation_count = 1};
+    factum_error err;
+    reopen_if_failed(world);
+    if (!world->open) {
+        return;
+    }
+    factum_status status = fct_engine_append(&world->engine, &request, NULL, NULL, &err);
+    expect_reason(status, &err);
+    expect_reason(fct_engine_metadata_set(&world->engine, FCT_SLICE("order-2"), any,
+                                          FCT_SLICE("{\"$maxCount\":1000}"), NULL, &err),
+                  &err);
+    if (status == FACTUM_OK) {
+        status = fct_engine_delete(&world->engine, name, any, NULL, &err);
+        expect_reason(status, &err);
+        world->deleted = status == FACTUM_OK;
+    }
+}
+
+static void look_after(struct world *world)
+{
+    factum_verify_report verified;
+    factum_backup_report copied;
+    factum_error err;
+    if (world->open) {
+        expect_reason(fct_engine_local_tick(&world->engine, &err), &err);
+        expect_reason(world->engine.ops->verify(world->engine.self, NULL, &verified, &err), &err);
+        for (int i = 0; i < 2; i++) {
+            factum_status status =
+                fct_engine_local_backup(&world->engine, "/backup", NULL, &copied, &err);
+            expect_reason(status, &err);
+            world->backed_up = world->backed_up || status == FACTUM_OK;
+        }
+    }
+    if (world->backed_up) {
+        expect_reason(fct_engine_local_restore(world->os, world->mem, "/backup", "/restored", NULL,
+                                               &copied, &err),
+                      &err);
+    }
+}
+
+static void script(struct world *world)
+{
+    for (unsigned round = 0; round < 2; round++) {
+        (void)open_world(world);
+        for (unsigned i = 0; i < 24; i++) {
+            append(world, i % STREAMS, i % 4 == 3 ? (i + 1) % STREAMS : i % STREAMS, i % 5 == 0);
+            if (i % 8 == 7 && world->open) {
+                factum_error err;
+                expect_reason(fct_engine_local_tick(&world->engine, &err), &err);
+            }
+        }
+        look_around(world);
+        if (round == 0) {
+            delete_stream(world);
+        } else {
+            look_after(world);
+        }
+        close_world(world);
+    }
+}
+
+/* ---- afterwards ------------------------------------------------------------------------------ */
+
+static void check_stream(struct world *world, unsigned stream)
+{
+    struct fct_reader *reader;
+    factum_event event;
+    factum_error err;
+    factum_read_request request = {
+        .size = sizeof request, .source = FACTUM_SOURCE_STREAM, .name = stream_name(stream)};
+    factum_status status = fct_engine_read(&world->engine, &request, true, &reader, &err);
+    if (status != FACTUM_OK) {
+        die("read afterwards", err.text);
+    }
+    unsigned next = 0;
+    for (uint64_t revision = 0; (status = reader->ops->next(reader, &event, &err)) == FACTUM_OK;
+         revision++) {
+        unsigned number = number_of(world, &event);
+        struct try *try = &world->tries[number];
+        if (number < next || event.revision != revision) {
+            die("events out of order or twice", "");
+        }
+        if (try->outcome == REFUSED || (try->a != stream && try->b != stream)) {
+            die("an event is there that was refused", "");
+        }
+        try->found[try->a != stream] = true;
+        next = number + 1;
+    }
+    reader->ops->close(reader);
+    if (status != FACTUM_DONE) {
+        die("read afterwards", err.text);
+    }
+}
+
+static void check_tries(const struct world *world)
+{
+    for (unsigned i = 0; i < world->try_count; i++) {
+        const struct try *try = &world->tries[i];
+        bool b = try->a == try->b ? try->found[0] : try->found[1];
+        if (try->found[0] != b) {
+            die("half an append is there", "");
+        }
+        if (try->outcome == ACKNOWLEDGED && !try->found[0]) {
+            die("an acknowledged append is lost", "");
+        }
+    }
+}
+
+/* What the run left, seen without a fault. */
+static void check_after(struct world *world)
+{
+    factum_info info;
+    factum_verify_report report;
+    factum_error err;
+    if (!open_world(world)) {
+        die("the store does not open afterwards", "");
+    }
+    if (world->engine.ops->info(world->engine.self, &info, &err) != FACTUM_OK || info.damaged) {
+        die("damage that is none", info.reason);
+    }
+    for (unsigned stream = 0; stream < STREAMS; stream++) {
+        check_stream(world, stream);
+    }
+    check_tries(world);
+    factum_read_request gone = {
+        .size = sizeof gone, .source = FACTUM_SOURCE_STREAM, .name = FCT_SLICE("gone-1")};
+    struct fct_reader *reader;
+    if (world->deleted &&
+        fct_engine_read(&world->engine, &gone, false, &reader, &err) != FACTUM_STREAM_NOT_FOUND) {
+        die("a deletion is lost", "");
+    }
+    append(world, 0, 1, true);
+    if (world->tries[world->try_count - 1].outcome != ACKNOWLEDGED) {
+        die("appends do not go on", "");
+    }
+    if (world->engine.ops->verify(world->engine.self, NULL, &report, &err) != FACTUM_OK) {
+        die("verify afterwards", err.text);
+    }
+    close_world(world);
+    factum_backup_report copied;
+    if (world->backed_up &&
+        fct_engine_local_restore(world->os, world->mem, "/backup", "/restored-2", NULL, &copied,
+                                 &err) != FACTUM_OK) {
+        die("a backup does not restore", err.text);
+    }
+}
+
+/* ---- the sweeps ------------------------------------------------------------------------------ */
+
+/* The script with call |at| failing; gives the number of calls. */
+static uint64_t run_with_fault(enum fct_fault_kind kind, uint64_t at, bool sticky)
+{
+    struct fct_fault fault;
+    static struct world world;
+    struct fct_sim_disk *disk = fct_sim_disk_create(1, false);
+    FCT_ASSERT(disk != NULL);
+    fct_fault_init(&fault, fct_sim_disk_os(disk));
+    fault.kind = kind;
+    fault.at = at;
+    fault.sticky = sticky;
+    memset(&world, 0, sizeof world);
+    world.os = &fault.os;
+    world.mem = fct_mem_heap();
+    script(&world);
+    uint64_t calls = fault.calls;
+    fault.kind = FCT_FAULT_NONE;
+    check_after(&world);
+    fct_sim_disk_destroy(disk);
+    return calls;
+}
+
+static uint64_t run_with_heap(uint64_t at, bool sticky)
+{
+    struct failing_heap heap;
+    static struct world world;
+    struct fct_sim_disk *disk = fct_sim_disk_create(1, false);
+    FCT_ASSERT(disk != NULL);
+    failing_heap_init(&heap);
+    heap.at = at;
+    heap.sticky = sticky;
+    memset(&world, 0, sizeof world);
+    world.os = fct_sim_disk_os(disk);
+    world.mem = &heap.mem;
+    script(&world);
+    uint64_t calls = heap.calls;
+    heap.at = UINT64_MAX;
+    check_after(&world);
+    if (heap.blocks != 0) {
+        die("memory is left over", "");
+    }
+    fct_sim_disk_destroy(disk);
+    return calls;
+}
+
+static void sweep_calls(int number, enum fct_fault_kind kind, const char *name, bool sticky)
+{
+    const char *how = sticky ? "from then on" : "once";
+    (void)snprintf(what_runs, sizeof what_runs, "without a fault");
+    uint64_t calls = run_with_fault(FCT_FAULT_NONE, 0, false);
+    for (uint64_t at = 0; at < calls; at++) {
+        (void)snprintf(what_runs, sizeof what_runs, "%s at call %" PRIu64 ", %s", name, at, how);
+        (void)run_with_fault(kind, at, sticky);
+    }
+    printf("ok %d - %s at each of %" PRIu64 " calls, %s\n", number, name, calls, how);
+}
+
+static void sweep_heap(int number, bool sticky)
+{
+    const char *how = sticky ? "from then on" : "once";
+    (void)snprintf(what_runs, sizeof what_runs, "with all memory");
+    uint64_t calls = run_with_heap(UINT64_MAX, false);
+    for (uint64_t at = 0; at < calls; at++) {
+        (void)snprintf(what_runs, sizeof what_runs, "no memory at allocation %" PRIu64 ", %s", at,
+                       how);
+        (void)run_with_heap(at, sticky);
+    }
+    printf("ok %d - no memory at each of %" PRIu64 " allocations, %s\n", number, calls, how);
+}
+
+int main(void)
+{
+    sweep_calls(1, FCT_FAULT_EIO, "EIO", false);
+    sweep_calls(2, FCT_FAULT_EIO, "EIO", true);
+    sweep_calls(3, FCT_FAULT_ENOSPC, "ENOSPC", false);
+    sweep_calls(4, FCT_FAULT_ENOSPC, "ENOSPC", true);
+    sweep_calls(5, FCT_FAULT_SHORT, "short transfers", false);
+    sweep_calls(6, FCT_FAULT_SHORT, "short transfers", true);
+    sweep_heap(7, false);
+    sweep_heap(8, true);
+    printf("1..8\n");
+    return 0;
+}
