@@ -34,7 +34,8 @@ typedef enum factum_durability {
     FACTUM_DURABILITY_DEFAULT = 0, /* the store's: SYNC unless its options say otherwise */
     FACTUM_DURABILITY_SYNC = 1,    /* on disk: fdatasync returned after it was written */
     FACTUM_DURABILITY_OS = 2 /* with the operating system: survives a crash of the process, not
-                                of the machine; synced some 50 ms later */
+                                of the machine; synced some 50 ms later
+                                (with no_threads: by the next append after that, or close) */
 } factum_durability;
 
 /* "sync", "os". Static. */
@@ -295,7 +296,7 @@ FACTUM_API uint64_t factum_end_position(factum_store *store);
 typedef struct factum_subscription factum_subscription;
 
 /* Reads forward from the place in |request| and goes on with what is appended later: every event
- * once, in order, without a gap. |backwards| and the until_ members must be unset; a stream need
+ * once, in order, without a gap. |backwards|, count_max and the until_ members must be unset; a stream need
  * not exist. To continue after a checkpoint say FROM_POSITION with position + 1. */
 FACTUM_API FACTUM_MUST_USE factum_status factum_subscribe(factum_store *store,
                                                           const factum_read_request *request,

@@ -102,46 +102,6 @@ static factum_status take_tags(const struct parse *parse, const struct fct_json 
     return FACTUM_OK;
 }
 
-static factum_status take_member(struct parse *parse, factum_slice name,
-                                 const struct fct_json *value, factum_new_event *event)
-{
-    factum_slice text;
-    factum_status status = FACTUM_OK;
-    if (fct_slice_equal(name, FCT_SLICE("stream"))) {
-        return take_text(parse, value, "\"stream\" is a text", &event->stream);
-    }
-    if (fct_slice_equal(name, FCT_SLICE("type"))) {
-        return take_text(parse, value, "\"type\" is a text", &event->type);
-    }
-    if (fct_slice_equal(name, FCT_SLICE("data"))) {
-        parse->data = *value;
-        parse->has_data = true;
-    } else if (fct_slice_equal(name, FCT_SLICE("metadata"))) {
-        if (value->type != FCT_JSON_OBJECT && value->type != FCT_JSON_NULL) {
-            return bad(parse, value, "\"metadata\" is an object");
-        }
-        event->metadata = value->type == FCT_JSON_NULL ? fct_slice(NULL, 0) : value->raw;
-    } else if (fct_slice_equal(name, FCT_SLICE("tags"))) {
-        return take_tags(parse, value, event);
-    } else if (fct_slice_equal(name, FCT_SLICE("id"))) {
-        status = take_text(parse, value, "\"id\" is a UUID", &text);
-        if (status == FACTUM_OK && factum_uuid_parse(text, &event->id) != FACTUM_OK) {
-            status = bad(parse, value, "\"id\" is a UUID");
-        }
-    } else if (fct_slice_equal(name, FCT_SLICE("time"))) {
-        status = take_text(parse, value, "\"time\" is a time as in RFC 3339", &text);
-        event->has_time = true;
-        if (status == FACTUM_OK && factum_time_parse(text, &event->time) != FACTUM_OK) {
-            status = bad(parse, value, "\"time\" is a time as in RFC 3339, from 1677 to 2262");
-        }
-    } else if (fct_slice_equal(name, FCT_SLICE("contentType"))) {
-        status = take_text(parse, value, "\"contentType\" is a text", &text);
-        parse->binary =
-            status == FACTUM_OK && !fct_slice_equal(text, FCT_SLICE("application/json"));
-    }
-    return status;
-}
-
 static int base64_value(uint8_t c)
 {
     if (c >= 'A' && c <= 'Z') {
@@ -180,6 +140,63 @@ static bool base64_decode(factum_slice text, struct fct_buf *buf, factum_slice *
     *bytes = fct_slice(start, (size_t)(to - start));
     buf->len += bytes->len;
     return have < 6;
+}
+
+static factum_status take_metadata(struct parse *parse, const struct fct_json *value,
+                                   factum_new_event *event)
+{
+    factum_slice text;
+    event->metadata = fct_slice(NULL, 0);
+    if (value->type == FCT_JSON_OBJECT) {
+        event->metadata = value->raw;
+        return FACTUM_OK;
+    }
+    if (value->type == FCT_JSON_NULL) {
+        return FACTUM_OK;
+    }
+    const char *what = "\"metadata\" is an object, or base64 text if it is not JSON";
+    factum_status status = take_text(parse, value, what, &text);
+    if (status == FACTUM_OK && !base64_decode(text, &parse->ndjson->text, &event->metadata)) {
+        status = bad(parse, value, what);
+    }
+    return status;
+}
+
+static factum_status take_member(struct parse *parse, factum_slice name,
+                                 const struct fct_json *value, factum_new_event *event)
+{
+    factum_slice text;
+    factum_status status = FACTUM_OK;
+    if (fct_slice_equal(name, FCT_SLICE("stream"))) {
+        return take_text(parse, value, "\"stream\" is a text", &event->stream);
+    }
+    if (fct_slice_equal(name, FCT_SLICE("type"))) {
+        return take_text(parse, value, "\"type\" is a text", &event->type);
+    }
+    if (fct_slice_equal(name, FCT_SLICE("data"))) {
+        parse->data = *value;
+        parse->has_data = true;
+    } else if (fct_slice_equal(name, FCT_SLICE("metadata"))) {
+        return take_metadata(parse, value, event);
+    } else if (fct_slice_equal(name, FCT_SLICE("tags"))) {
+        return take_tags(parse, value, event);
+    } else if (fct_slice_equal(name, FCT_SLICE("id"))) {
+        status = take_text(parse, value, "\"id\" is a UUID", &text);
+        if (status == FACTUM_OK && factum_uuid_parse(text, &event->id) != FACTUM_OK) {
+            status = bad(parse, value, "\"id\" is a UUID");
+        }
+    } else if (fct_slice_equal(name, FCT_SLICE("time"))) {
+        status = take_text(parse, value, "\"time\" is a time as in RFC 3339", &text);
+        event->has_time = true;
+        if (status == FACTUM_OK && factum_time_parse(text, &event->time) != FACTUM_OK) {
+            status = bad(parse, value, "\"time\" is a time as in RFC 3339, from 1677 to 2262");
+        }
+    } else if (fct_slice_equal(name, FCT_SLICE("contentType"))) {
+        status = take_text(parse, value, "\"contentType\" is a text", &text);
+        parse->binary =
+            status == FACTUM_OK && !fct_slice_equal(text, FCT_SLICE("application/json"));
+    }
+    return status;
 }
 
 static factum_status take_data(struct parse *parse, factum_new_event *event)
@@ -294,11 +311,21 @@ static factum_status put_base64(struct fct_buf *buf, factum_slice bytes)
 }
 
 /* Can |bytes| stand in a line as they are? */
-static bool fits_line(factum_slice bytes)
+static bool fits_line(factum_slice bytes, struct fct_json *value)
+{
+    return memchr(bytes.ptr, '\n', bytes.len) == NULL &&
+           fct_json_parse(bytes, value, NULL) == FACTUM_OK && value->raw.len == bytes.len;
+}
+
+static factum_status put_metadata(struct fct_buf *buf, factum_slice metadata)
 {
     struct fct_json value;
-    return memchr(bytes.ptr, '\n', bytes.len) == NULL &&
-           fct_json_parse(bytes, &value, NULL) == FACTUM_OK && value.raw.len == bytes.len;
+    factum_status status = fct_buf_add_text(buf, ",\"metadata\":");
+    if (status != FACTUM_OK) {
+        return status;
+    }
+    bool plain = fits_line(metadata, &value) && value.type == FCT_JSON_OBJECT;
+    return plain ? fct_buf_add_slice(buf, metadata) : put_base64(buf, metadata);
 }
 
 static factum_status put_data(struct fct_buf *buf, const factum_event *event)
@@ -311,7 +338,8 @@ static factum_status put_data(struct fct_buf *buf, const factum_event *event)
     if (status != FACTUM_OK) {
         return status;
     }
-    if (json && fits_line(event->data)) {
+    struct fct_json value;
+    if (json && fits_line(event->data, &value)) {
         return fct_buf_add_slice(buf, event->data);
     }
     status = put_base64(buf, event->data);
@@ -364,9 +392,8 @@ factum_status factum_ndjson_format(factum_ndjson *ndjson, const factum_event *ev
     if (status == FACTUM_OK) {
         status = put_data(buf, event);
     }
-    if (status == FACTUM_OK && event->metadata.len > 0 && fits_line(event->metadata)) {
-        status = fct_buf_add_text(buf, ",\"metadata\":");
-        status = status == FACTUM_OK ? fct_buf_add_slice(buf, event->metadata) : status;
+    if (status == FACTUM_OK && event->metadata.len > 0) {
+        status = put_metadata(buf, event->metadata);
     }
     if (status == FACTUM_OK) {
         status = put_tags(buf, event);

@@ -33,7 +33,8 @@ factum_status factum_subscribe(factum_store *store, const factum_read_request *r
     made->store = store;
     factum_status status = fct_engine_read(&store->engine, request, true, &made->reader, err);
     if (status == FACTUM_OK) {
-        made->stream = request->source == FACTUM_SOURCE_STREAM;
+        made->stream =
+            request->source == FACTUM_SOURCE_STREAM && !fct_engine_is_virtual(request->name);
         made->position = request->from == FACTUM_FROM_POSITION ? request->from_value : 0;
         status = made->reader->ops->extend(made->reader, &made->end, err);
         if (status != FACTUM_OK) {
@@ -56,10 +57,21 @@ static factum_status take(factum_subscription *subscription, const factum_event 
     return FACTUM_OK;
 }
 
+/* Of |timeout_ms| since |start|; -1 stays -1. */
+static int64_t time_left(const struct fct_engine *engine, uint64_t start, int64_t timeout_ms)
+{
+    int64_t passed = (int64_t)((fct_os_monotonic(engine->os) - start) / 1000000);
+    if (timeout_ms < 0) {
+        return timeout_ms;
+    }
+    return passed < timeout_ms ? timeout_ms - passed : 0;
+}
+
 factum_status factum_subscription_next(factum_subscription *subscription, int64_t timeout_ms,
                                        factum_event *event, factum_error *err)
 {
     struct fct_engine *engine = &subscription->store->engine;
+    uint64_t start = fct_os_monotonic(engine->os);
     for (;;) {
         if (atomic_load(&subscription->stop) != 0) {
             return fct_fail(err, FACTUM_CANCELLED, "the subscription was stopped");
@@ -83,7 +95,8 @@ factum_status factum_subscription_next(factum_subscription *subscription, int64_
                 subscription->told = true;
                 return FACTUM_CAUGHT_UP;
             }
-            status = engine->ops->wait(engine->self, before, timeout_ms, &subscription->stop, err);
+            status = engine->ops->wait(engine->self, before, time_left(engine, start, timeout_ms),
+                                       &subscription->stop, err);
             if (status == FACTUM_TIMEOUT) {
                 return status;
             }

@@ -90,6 +90,11 @@ static const struct virtual_stream *find_virtual(factum_slice name)
     return NULL;
 }
 
+bool fct_engine_is_virtual(factum_slice name)
+{
+    return find_virtual(name) != NULL;
+}
+
 /* A stream that is to be written. */
 static factum_status check_stream(factum_slice stream, factum_error *err)
 {
@@ -208,6 +213,10 @@ static factum_status check_append(const struct fct_engine *engine,
 {
     if (request == NULL || request->size < sizeof *request) {
         return fct_fail(err, FACTUM_INVALID, "append: set size to sizeof(factum_append_request)");
+    }
+    if (request->durability > FACTUM_DURABILITY_OS) {
+        return fct_fail(err, FACTUM_INVALID, "append: durability %d is not known",
+                        (int)request->durability);
     }
     if (request->event_count > engine->limits.append_events_max ||
         request->expectation_count > 2 * engine->limits.append_events_max) {
@@ -388,9 +397,10 @@ static factum_status check_read(const factum_read_request *request, bool follow,
     }
     bool until = request->until_created_set || request->until_time_set ||
                  request->until_revision_set || request->until_position_set;
-    if (follow && (request->backwards || until)) {
+    if (follow && (request->backwards || until || request->count_max != 0)) {
         return fct_fail(err, FACTUM_INVALID,
-                        "a subscription goes forward and has no end: unset backwards and until");
+                        "a subscription goes forward and has no end: unset backwards, count_max "
+                        "and until");
     }
     if (request->source == FACTUM_SOURCE_ALL) {
         return FACTUM_OK;

@@ -112,6 +112,8 @@ FCT_MUST_USE factum_status fct_engine_submit(struct fct_engine *engine, factum_a
 FCT_MUST_USE factum_status fct_engine_read(struct fct_engine *engine,
                                            const factum_read_request *request, bool follow,
                                            struct fct_reader **reader, factum_error *err);
+/* Is |name| that of a virtual stream ("$ce-<category>" and its like)? */
+bool fct_engine_is_virtual(factum_slice name);
 FCT_MUST_USE factum_status fct_engine_stream(struct fct_engine *engine, factum_slice stream,
                                              factum_stream_info *info, factum_error *err);
 /* metadata_set, delete and tombstone are appends; see store.h. */

@@ -65,6 +65,25 @@ static factum_status prepare(struct fct_local *local, const factum_append_reques
     return FACTUM_OK;
 }
 
+/* What the threads would do; it fails for itself, and is tried again: the append has succeeded. */
+static void do_background_work(struct fct_local *local)
+{
+    uint64_t now = fct_os_monotonic(local->os);
+    bool unsynced = fct_log_durable(local->log) < fct_log_end(local->log);
+    if (unsynced && now - atomic_load(&local->last_commit_ns) >= FCT_IDLE_NS) {
+        struct fct_group_request marker = {.task = FCT_TASK_MARKER};
+        factum_status marked = fct_group_run(&local->group, &marker, NULL);
+        (void)marked;
+        unsynced = false;
+    }
+    if (!unsynced) {
+        atomic_store(&local->last_commit_ns, now); /* the oldest that is not synced */
+    }
+    struct fct_group_request tick = {.task = FCT_TASK_TICK};
+    factum_status ticked = fct_group_run(&local->group, &tick, NULL);
+    (void)ticked;
+}
+
 factum_status fct_local_append(void *self, const factum_append_request *append, bool made_ids,
                                factum_append_result *result, uint64_t *revisions, factum_error *err)
 {
@@ -81,10 +100,7 @@ factum_status fct_local_append(void *self, const factum_append_request *append, 
         *result = request.result;
     }
     if (!local->threads) {
-        struct fct_group_request tick = {.task = FCT_TASK_TICK};
-        /* Its failure is the index's, which tries again: the append has succeeded. */
-        factum_status ticked = fct_group_run(&local->group, &tick, NULL);
-        (void)ticked;
+        do_background_work(local);
     }
     return status;
 }

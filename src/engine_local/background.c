@@ -6,8 +6,6 @@
  */
 #include "engine_local/local_int.h"
 
-#define IDLE_NS UINT64_C(50000000)
-
 static void background_main(void *data)
 {
     struct fct_local *local = data;
@@ -19,18 +17,19 @@ static void background_main(void *data)
         bool wanted = fct_log_wants_marker(local->log);
         uint64_t now = fct_os_monotonic(local->os);
         uint64_t last = atomic_load(&local->last_commit_ns);
-        bool idle = now - last >= IDLE_NS;
+        bool idle = now - last >= FCT_IDLE_NS;
         bool unsynced = fct_log_durable(local->log) < fct_log_end(local->log);
         if (wanted && (idle || unsynced)) {
             struct fct_group_request marker = {.task = FCT_TASK_MARKER};
             factum_status status = fct_group_run(&local->group, &marker, NULL);
-            if (status != FACTUM_OK && status != FACTUM_BUSY) {
-                return; /* the log has failed: there is nothing left to prove */
+            if (status != FACTUM_OK && fct_log_state(local->log) == FCT_LOG_FAILED) {
+                return; /* there is nothing left to prove */
             }
         }
+        /* Asleep first: a commit in between sees it, or its marker is seen here. */
+        atomic_store(&local->background_asleep, 1);
         wanted = fct_log_wants_marker(local->log);
-        atomic_store(&local->background_asleep, wanted ? 0 : 1);
-        fct_word_wait(&local->background_word, word, wanted ? IDLE_NS : UINT64_MAX);
+        fct_word_wait(&local->background_word, word, wanted ? FCT_IDLE_NS : UINT64_MAX);
         atomic_store(&local->background_asleep, 0);
     }
 }

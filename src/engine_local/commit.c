@@ -191,7 +191,9 @@ static void revive(struct fct_local *local, const struct fct_group_request *requ
         return; /* the append itself says what holds */
     }
     char json[48];
-    int length = snprintf(json, sizeof json, "{\"$tb\":%" PRIu64 "}", slot->head.last_revision + 1);
+    bool present = (slot->head.flags & FCT_HEAD_PRESENT) != 0; /* else it has metadata only */
+    uint64_t first = present ? slot->head.last_revision + 1 : 0;
+    int length = snprintf(json, sizeof json, "{\"$tb\":%" PRIu64 "}", first);
     struct fct_record record = {
         .stream = metastream,
         .type = FCT_SLICE(FCT_TYPE_METADATA),
@@ -325,6 +327,20 @@ static void refuse_all(struct fct_group_request *first, const struct fct_group_r
     }
 }
 
+/* Makes durable what was recognised and is to be answered as such. */
+static void catch_up_answers(struct fct_local *local, struct fct_group_request *first,
+                             const struct fct_group_request *end)
+{
+    factum_error err;
+    factum_status status = fct_log_sync(local->log, &err);
+    for (struct fct_group_request *r = first; status != FACTUM_OK && r != end; r = r->next) {
+        if (r->status == FACTUM_OK && r->sync && r->result.already) {
+            r->status = status;
+            r->err = err;
+        }
+    }
+}
+
 /* Works on a batch; what depends on records of the batch itself splits it in two. */
 static void run_batch(struct fct_local *local, struct batch *batch)
 {
@@ -360,19 +376,19 @@ static void run_batch(struct fct_local *local, struct batch *batch)
         return;
     }
     finish_batch(local, batch, batch->end);
-    status = catch_up ? fct_log_marker(local->log, &err) : FACTUM_OK;
-    if (status != FACTUM_OK) {
-        refuse_all(first, batch->end, status, &err);
+    if (catch_up) {
+        catch_up_answers(local, first, batch->end);
     }
 }
 
 static factum_status run_task(struct fct_local *local, struct fct_group_request *request)
 {
+    uint64_t damaged_from; /* the error's text says it */
     switch (request->task) {
     case FCT_TASK_MARKER:
         return fct_log_marker(local->log, &request->err);
     case FCT_TASK_MEND:
-        return fct_local_mend_index(local, &request->err);
+        return fct_local_mend_index(local, &damaged_from, &request->err);
     case FCT_TASK_TICK:
         return fct_index_tick(local->index, &request->err);
     case FCT_TASK_APPEND:

@@ -211,6 +211,10 @@ static factum_status find_recent(struct fct_local *local, const factum_new_event
     *found = false;
     *later = false;
     if (!local->recent.filled) {
+        if (local->scratch.accepted_count > 0) {
+            *later = true; /* the ids of the batch under way would be missing */
+            return FACTUM_OK;
+        }
         factum_status status = fill_recent(local, err);
         if (status != FACTUM_OK) {
             return status;
@@ -613,8 +617,9 @@ enum fct_decision fct_decide(struct fct_local *local, struct fct_group_request *
     }
     uint64_t from;
     uint64_t to;
+    uint64_t damaged_from; /* the next opening says it */
     bool index_lost = fct_index_missing(local->index, &from, &to);
-    if (!index_lost || fct_local_mend_index(local, NULL) != FACTUM_OK) {
+    if (!index_lost || fct_local_mend_index(local, &damaged_from, NULL) != FACTUM_OK) {
         return decision;
     }
     return decide(local, request);

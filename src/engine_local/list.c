@@ -89,6 +89,20 @@ static enum fct_index_kind kind_of(factum_list_kind kind)
     return FCT_INDEX_TAG;
 }
 
+factum_status fct_local_keys_open(struct fct_local *local, enum fct_index_kind kind,
+                                  struct fct_index_keys **keys, factum_error *err)
+{
+    factum_status status = fct_index_keys_open(local->index, kind, keys, err);
+    if (status == FACTUM_CORRUPT) {
+        struct fct_group_request mend = {.task = FCT_TASK_MEND};
+        status = fct_group_run(&local->group, &mend, err);
+        if (status == FACTUM_OK) {
+            status = fct_index_keys_open(local->index, kind, keys, err);
+        }
+    }
+    return status;
+}
+
 factum_status fct_local_list(void *self, factum_list_kind kind, struct fct_lister **out,
                              factum_error *err)
 {
@@ -101,7 +115,7 @@ factum_status fct_local_list(void *self, factum_list_kind kind, struct fct_liste
     lister->base.ops = &lister_ops;
     lister->local = local;
     lister->kind = kind_of(kind);
-    factum_status status = fct_index_keys_open(local->index, lister->kind, &lister->keys, err);
+    factum_status status = fct_local_keys_open(local, lister->kind, &lister->keys, err);
     if (status != FACTUM_OK) {
         fct_mem_free(local->mem, lister);
         return status;

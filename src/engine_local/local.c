@@ -69,9 +69,8 @@ static factum_status local_wait(void *self, uint64_t position, int64_t timeout_m
 factum_status fct_local_make_room(struct fct_local *local, size_t entries, factum_error *err)
 {
     factum_status status = FACTUM_OK;
-    if (fct_log_durable(local->log) < fct_log_end(local->log) &&
-        fct_index_wants_flush(local->index, entries)) {
-        status = fct_log_marker(local->log, err);
+    if (fct_index_wants_flush(local->index)) {
+        status = fct_log_sync(local->log, err);
     }
     return status == FACTUM_OK ? fct_index_reserve(local->index, entries, err) : status;
 }
@@ -82,7 +81,7 @@ static factum_status count_keys(struct fct_local *local, enum fct_index_kind kin
     struct fct_index_keys *keys;
     *key_count = 0;
     *posting_count = 0;
-    factum_status status = fct_index_keys_open(local->index, kind, &keys, err);
+    factum_status status = fct_local_keys_open(local, kind, &keys, err);
     while (status == FACTUM_OK) {
         struct fct_index_key key;
         uint64_t count;
@@ -103,6 +102,7 @@ static factum_status local_info(void *self, factum_info *info, factum_error *err
     struct fct_local *local = self;
     struct fct_index_stats stats;
     uint64_t types;
+    uint64_t stream_events;
     const struct fct_log_recovery *recovery = fct_log_recovery(local->log);
     enum fct_log_state state = fct_log_state(local->log);
     fct_index_stats(local->index, &stats);
@@ -126,13 +126,10 @@ static factum_status local_info(void *self, factum_info *info, factum_error *err
     fct_log_disk_size(local->log, &info->log_bytes, &info->prepared_bytes);
     const char *reason = fct_log_state_reason(local->log);
     memcpy(info->reason, reason, strnlen(reason, sizeof info->reason - 1));
-    uint64_t stream_events;
     factum_status status =
         count_keys(local, FCT_INDEX_STREAM, &info->stream_count, &stream_events, err);
-    if (status == FACTUM_OK) {
-        status = count_keys(local, FCT_INDEX_TYPE, &types, &info->event_count, err);
-    }
-    return status;
+    return status == FACTUM_OK ? count_keys(local, FCT_INDEX_TYPE, &types, &info->event_count, err)
+                               : status;
 }
 
 /* ---- closing -----------------------------------------------------------------------------------
@@ -155,9 +152,6 @@ static factum_status finish(struct fct_local *local, bool orderly, factum_error 
         status = fct_log_marker(local->log, err);
         if (status == FACTUM_OK) {
             status = fct_index_flush(local->index, err);
-        }
-        if (status == FACTUM_OK) {
-            status = fct_index_settle(local->index, err);
         }
     }
     fct_index_close(local->index);
@@ -268,9 +262,9 @@ static factum_status open_log(struct fct_local *local, const struct fct_local_op
     factum_uuid store_id = {{0}};
     factum_status status = fct_path_join(dir, local->path, "index", err);
     if (status == FACTUM_OK) {
-        status = fct_index_peek(local->os, dir, &store_id, &mark, err);
+        status = fct_local_index_mark(local->os, dir, &store_id, &mark, err);
     }
-    if (status == FACTUM_OK || status == FACTUM_NOT_FOUND) {
+    if (status == FACTUM_OK) {
         status = fct_path_join(dir, local->path, "log", err);
     }
     if (status != FACTUM_OK) {
@@ -299,6 +293,7 @@ static factum_status open_index(struct fct_local *local, const struct fct_local_
     if (status != FACTUM_OK) {
         return status;
     }
+    local->index_in_memory = fct_log_state(local->log) != FCT_LOG_OPEN;
     struct fct_index_options index_options = {
         .os = local->os,
         .mem = local->mem,
@@ -308,10 +303,35 @@ static factum_status open_index(struct fct_local *local, const struct fct_local_
         .memtable_size_max = options->memtable_size_max,
         .memtable_span_max = options->memtable_span_max,
         .hash_mask = options->hash_mask,
-        .read_only = options->read_only,
+        .read_only = local->index_in_memory,
         .threads = options->threads,
     };
     return fct_index_open(&local->index, &index_options, err);
+}
+
+/* Log and index say the same; what of the log cannot be read is not served (rule R11). */
+static factum_status index_log(struct fct_local *local, const struct fct_local_options *options,
+                               factum_error *err)
+{
+    uint64_t damaged_from = UINT64_MAX;
+    factum_error reason;
+    factum_status status = fct_local_replay(local, &damaged_from, &reason);
+    if (status == FACTUM_OK) {
+        status = fct_local_mend_index(local, &damaged_from, &reason);
+    }
+    if (status == FACTUM_CORRUPT && damaged_from != UINT64_MAX) {
+        fct_log_set_damaged(local->log, damaged_from, reason.text);
+        fct_index_close(local->index);
+        local->index = NULL;
+        status = open_index(local, options, fct_log_store_id(local->log), &reason);
+        if (status == FACTUM_OK) {
+            status = fct_local_replay(local, &damaged_from, &reason);
+        }
+    }
+    if (status != FACTUM_OK && err != NULL) {
+        *err = reason;
+    }
+    return status;
 }
 
 static factum_status open_parts(struct fct_local *local, const struct fct_local_options *options,
@@ -325,10 +345,7 @@ static factum_status open_parts(struct fct_local *local, const struct fct_local_
         status = open_index(local, options, fct_log_store_id(local->log), err);
     }
     if (status == FACTUM_OK) {
-        status = fct_local_replay(local, err);
-    }
-    if (status == FACTUM_OK) {
-        status = fct_local_mend_index(local, err);
+        status = index_log(local, options, err);
     }
     if (status == FACTUM_OK) {
         atomic_store(&local->published, fct_log_end(local->log));
@@ -346,9 +363,12 @@ static factum_status init(struct fct_local *local, const struct fct_local_option
     local->os = options->os;
     local->mem = options->mem;
     local->limits = options->limits;
-    local->read_only = options->read_only;
     local->threads = options->threads;
     local->hash_mask = options->hash_mask;
+    if (options->durability > FACTUM_DURABILITY_OS) {
+        return fct_fail(err, FACTUM_INVALID, "open: durability %d is not known",
+                        (int)options->durability);
+    }
     local->durability = options->durability == FACTUM_DURABILITY_DEFAULT ? FACTUM_DURABILITY_SYNC
                                                                          : options->durability;
     if (options->sink != NULL) {

@@ -40,8 +40,8 @@ struct fct_local {
     factum_log_sink sink;
     struct fct_limits limits;
     factum_durability durability;
-    bool read_only;
     bool threads;
+    bool index_in_memory; /* nothing of the index may be written */
     uint64_t hash_mask;
     char path[FCT_PATH_SIZE];
     struct fct_file *lock;
@@ -82,8 +82,6 @@ FCT_MUST_USE factum_status fct_local_last_record(struct fct_local *local, factum
                                                  factum_error *err);
 /* Puts the parts of |record| where a user finds them. |tags| has room for FACTUM_TAGS_MAX. */
 void fct_local_event_from(const struct fct_record *record, factum_slice *tags, factum_event *event);
-/* Runs |find| again after a damaged run was made anew; see replay.c. */
-FCT_MUST_USE factum_status fct_local_mend_index(struct fct_local *local, factum_error *err);
 
 FCT_MUST_USE factum_status fct_local_read(void *self, const factum_read_request *request,
                                           bool follow, struct fct_reader **reader,
@@ -94,6 +92,9 @@ FCT_MUST_USE factum_status fct_local_stream(void *self, factum_slice stream,
                                             factum_stream_info *info, factum_error *err);
 FCT_MUST_USE factum_status fct_local_list(void *self, factum_list_kind kind,
                                           struct fct_lister **lister, factum_error *err);
+/* fct_index_keys_open, once more after a damaged run was made anew. */
+FCT_MUST_USE factum_status fct_local_keys_open(struct fct_local *local, enum fct_index_kind kind,
+                                               struct fct_index_keys **keys, factum_error *err);
 FCT_MUST_USE factum_status fct_local_verify(void *self, const factum_progress *progress,
                                             factum_verify_report *report, factum_error *err);
 
@@ -104,8 +105,16 @@ FCT_MUST_USE factum_status fct_local_append(void *self, const factum_append_requ
 FCT_MUST_USE factum_status fct_local_submit(void *self, factum_append_op *op, bool made_ids,
                                             factum_error *err);
 
-/* replay.c: brings the index up to the log (open), and makes missing runs anew. */
-FCT_MUST_USE factum_status fct_local_replay(struct fct_local *local, factum_error *err);
+/* replay.c: brings the index up to the log (open), and, by the leader, makes missing runs anew.
+ * CORRUPT if the log is damaged; *damaged_from, where it is not left alone, says where. */
+FCT_MUST_USE factum_status fct_local_replay(struct fct_local *local, uint64_t *damaged_from,
+                                            factum_error *err);
+FCT_MUST_USE factum_status fct_local_mend_index(struct fct_local *local, uint64_t *damaged_from,
+                                                factum_error *err);
+/* What the index in |dir| proves to have been in the log; zeros if nothing. */
+FCT_MUST_USE factum_status fct_local_index_mark(const struct fct_os *os, const char *dir,
+                                                factum_uuid *store_id, struct fct_index_mark *mark,
+                                                factum_error *err);
 /* The postings of one record, at most FCT_ENTRIES_MAX, into |entries|; returns how many. */
 #define FCT_ENTRIES_MAX (5u + FACTUM_TAGS_MAX)
 size_t fct_local_entries(const struct fct_local *local, const struct fct_record *record,
@@ -118,6 +127,7 @@ FCT_MUST_USE factum_status fct_local_make_room(struct fct_local *local, size_t e
                                                factum_error *err);
 
 /* background.c: the idle marker (rule R8) and the sync of `os` commits. */
+#define FCT_IDLE_NS UINT64_C(50000000)
 FCT_MUST_USE factum_status fct_local_background_start(struct fct_local *local, factum_error *err);
 void fct_local_background_stop(struct fct_local *local);
 /* By the leader, after each batch. */

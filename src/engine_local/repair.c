@@ -4,47 +4,80 @@
 #include "core/error.h"
 #include "engine_local/local_int.h"
 
-struct removal {
+/* What is to be repaired: a store's directory, its parts, and what the index proves. */
+struct repair {
     const struct fct_os *os;
-    const char *dir;
-    factum_error *err;
+    const struct fct_mem *mem;
+    const char *path;
+    char log_dir[FCT_PATH_SIZE];
+    char index_dir[FCT_PATH_SIZE];
+    factum_uuid index_store;
+    struct fct_index_mark index_mark;
 };
 
-static factum_status remove_one(void *data, const char *name)
+static factum_status note_any(void *data, const char *name)
 {
-    struct removal *removal = data;
-    char path[FCT_PATH_SIZE];
-    factum_status status = fct_path_join(path, removal->dir, name, removal->err);
-    return status == FACTUM_OK ? fct_os_unlink(removal->os, path, removal->err) : status;
+    bool *any = data;
+    (void)name;
+    *any = true;
+    return FACTUM_OK;
 }
 
-static factum_status remove_index(const struct fct_os *os, const char *path, factum_error *err)
+/* Before anything is touched: is there a store? */
+static factum_status find_store(struct repair *repair, factum_error *err)
 {
-    char dir[FCT_PATH_SIZE];
-    factum_status status = fct_path_join(dir, path, "index", err);
+    bool any = false;
+    factum_status status = fct_path_join(repair->log_dir, repair->path, "log", err);
+    if (status == FACTUM_OK) {
+        status = fct_path_join(repair->index_dir, repair->path, "index", err);
+    }
+    if (status == FACTUM_OK) {
+        status = fct_os_list_dir(repair->os, repair->log_dir, note_any, &any, err);
+    }
+    if (status == FACTUM_NOT_FOUND || (status == FACTUM_OK && !any)) {
+        return fct_fail(err, FACTUM_NOT_FOUND, "no store at %s", repair->path);
+    }
+    return status == FACTUM_OK
+               ? fct_local_index_mark(repair->os, repair->index_dir, &repair->index_store,
+                                      &repair->index_mark, err)
+               : status;
+}
+
+static struct fct_log_options log_options(const struct repair *repair)
+{
+    const struct fct_index_mark *mark = &repair->index_mark;
+    return (struct fct_log_options){
+        .os = repair->os,
+        .mem = repair->mem,
+        .dir = repair->log_dir,
+        .mark = {mark->position, mark->batch_number, mark->chain},
+        .mark_store_id = repair->index_store,
+    };
+}
+
+static factum_status forget_index(void *data, factum_error *err)
+{
+    const struct repair *repair = data;
+    return fct_index_remove(repair->os, repair->index_dir, err);
+}
+
+/* The index is evidence of what was acknowledged: it goes only when the log needs no such. */
+static factum_status drop_index(const struct repair *repair, factum_error *err)
+{
+    struct fct_log *log;
+    struct fct_log_options options = log_options(repair);
+    options.read_only = true;
+    factum_status status = fct_log_open(&log, &options, err);
     if (status != FACTUM_OK) {
         return status;
     }
-    struct removal removal = {os, dir, err};
-    status = fct_os_list_dir(os, dir, remove_one, &removal, err);
-    if (status == FACTUM_NOT_FOUND) {
-        return FACTUM_OK;
+    if (fct_log_state(log) == FCT_LOG_DAMAGED) {
+        status = fct_fail(err, FACTUM_CORRUPT, "the index is kept, as evidence: %s",
+                          fct_log_state_reason(log));
     }
-    return status == FACTUM_OK ? fct_os_sync_dir(os, dir, err) : status;
-}
-
-static factum_status accept_loss(const struct fct_os *os, const struct fct_mem *mem,
-                                 const char *path, uint64_t from, factum_error *err)
-{
-    char dir[FCT_PATH_SIZE];
-    factum_status status = fct_path_join(dir, path, "log", err);
-    struct fct_log_options options = {.os = os, .mem = mem, .dir = dir};
-    /* The index names what is to be given up: it goes first, or it would testify against the cut.
-     */
-    if (status == FACTUM_OK) {
-        status = remove_index(os, path, err);
-    }
-    return status == FACTUM_OK ? fct_log_accept_loss(&options, from, err) : status;
+    factum_status closed = fct_log_close(log, status == FACTUM_OK ? err : NULL);
+    status = status == FACTUM_OK ? closed : status;
+    return status == FACTUM_OK ? fct_index_remove(repair->os, repair->index_dir, err) : status;
 }
 
 factum_status fct_engine_local_repair(const struct fct_os *os, const struct fct_mem *mem,
@@ -53,22 +86,25 @@ factum_status fct_engine_local_repair(const struct fct_os *os, const struct fct_
 {
     char lock_path[FCT_PATH_SIZE];
     struct fct_file *lock = NULL;
+    struct repair repair = {.os = os, .mem = mem, .path = path};
     (void)progress;
-    factum_status status = fct_path_join(lock_path, path, "LOCK", err);
+    factum_status status = find_store(&repair, err);
+    if (status == FACTUM_OK) {
+        status = fct_path_join(lock_path, path, "LOCK", err);
+    }
     if (status == FACTUM_OK) {
         status = fct_file_open(os, lock_path, FCT_OPEN_WRITE | FCT_OPEN_CREATE, &lock, err);
-    }
-    if (status == FACTUM_NOT_FOUND) {
-        return fct_fail(err, status, "no store at %s", path);
     }
     if (status == FACTUM_OK) {
         status = fct_file_lock(lock, err);
     }
     if (status == FACTUM_OK && options->accept_loss) {
-        status = accept_loss(os, mem, path, options->accept_loss_from, err);
+        struct fct_log_options log = log_options(&repair);
+        status = fct_log_accept_loss(&log, options->accept_loss_from, forget_index, &repair, err);
     }
     if (status == FACTUM_OK && options->rebuild_index) {
-        status = remove_index(os, path, err);
+        repair.index_mark.position = options->accept_loss ? 0 : repair.index_mark.position;
+        status = drop_index(&repair, err);
     }
     factum_status closed = fct_file_close(&lock, status == FACTUM_OK ? err : NULL);
     status = status == FACTUM_OK ? closed : status;

@@ -96,9 +96,10 @@ static factum_status add_pending(struct fct_local *local, struct pending *pendin
     return status;
 }
 
-/* All records from |from| on, added whole batches at a time: a flush never covers half a batch. */
+/* All records from |from| on, added whole batches at a time: a flush never covers half a batch. At
+ * damage *damaged_from is where it begins. */
 static factum_status replay_from(struct fct_local *local, uint64_t from, struct pending *pending,
-                                 factum_error *err)
+                                 uint64_t *damaged_from, factum_error *err)
 {
     struct fct_log_walk walk;
     struct fct_record record;
@@ -106,6 +107,7 @@ static factum_status replay_from(struct fct_local *local, uint64_t from, struct 
     factum_status status = fct_log_walk_init(&walk, local->log, from, err);
     while (status == FACTUM_OK) {
         status = fct_log_walk_next(&walk, &record, err);
+        *damaged_from = status == FACTUM_CORRUPT ? walk.position : *damaged_from;
         if (status == FACTUM_OK && walk.batch_start != batch && pending->count >= REPLAY_ENTRIES) {
             status = add_pending(local, pending,
                                  (struct fct_index_mark){.position = walk.batch_start,
@@ -126,13 +128,15 @@ static factum_status replay_from(struct fct_local *local, uint64_t from, struct 
 }
 
 /* The created of the last record, below which none may fall again. */
-static factum_status load_created(struct fct_local *local, factum_error *err)
+static factum_status load_created(struct fct_local *local, uint64_t *damaged_from,
+                                  factum_error *err)
 {
     struct fct_log_walk walk;
     struct fct_record record;
     factum_status status = fct_log_walk_init_backward(&walk, local->log, UINT64_MAX, err);
     if (status == FACTUM_OK) {
         status = fct_log_walk_previous(&walk, &record, err);
+        *damaged_from = status == FACTUM_CORRUPT ? walk.position : *damaged_from;
     }
     if (status == FACTUM_OK) {
         local->created_last = record.created;
@@ -140,21 +144,20 @@ static factum_status load_created(struct fct_local *local, factum_error *err)
     return status < 0 ? status : FACTUM_OK;
 }
 
-factum_status fct_local_replay(struct fct_local *local, factum_error *err)
+factum_status fct_local_replay(struct fct_local *local, uint64_t *damaged_from, factum_error *err)
 {
     uint64_t end = fct_log_end(local->log);
-    struct fct_index_mark covered = fct_index_mark(local->index);
-    if (covered.position > end) {
-        factum_status status = fct_index_reset(local->index, err);
-        if (status != FACTUM_OK) {
-            return status;
-        }
-        covered = (struct fct_index_mark){.position = 0};
+    factum_status status = FACTUM_OK;
+    if (fct_index_mark(local->index).position > end) {
+        status = fct_index_cut(local->index, end, err);
     }
+    struct fct_index_mark covered = fct_index_mark(local->index);
     struct pending pending = {.entries = NULL};
-    factum_status status = load_created(local, err);
+    if (status == FACTUM_OK && fct_log_state(local->log) == FCT_LOG_OPEN) {
+        status = load_created(local, damaged_from, err);
+    }
     if (status == FACTUM_OK && covered.position < end) {
-        status = replay_from(local, covered.position, &pending, err);
+        status = replay_from(local, covered.position, &pending, damaged_from, err);
         if (status == FACTUM_DONE) {
             struct fct_log_mark mark = fct_log_mark(local->log);
             status = add_pending(
@@ -162,11 +165,15 @@ factum_status fct_local_replay(struct fct_local *local, factum_error *err)
                 (struct fct_index_mark){mark.position, mark.batch_number, mark.chain}, err);
         }
     }
+    if (status == FACTUM_OK) {
+        fct_index_complete(local->index);
+    }
     fct_mem_free(local->mem, pending.entries);
     return status;
 }
 
-static factum_status rebuild(struct fct_local *local, uint64_t from, uint64_t to, factum_error *err)
+static factum_status rebuild(struct fct_local *local, uint64_t from, uint64_t to,
+                             uint64_t *damaged_from, factum_error *err)
 {
     struct fct_log_walk walk;
     struct fct_record record;
@@ -176,6 +183,7 @@ static factum_status rebuild(struct fct_local *local, uint64_t from, uint64_t to
     }
     while (status == FACTUM_OK) {
         status = fct_log_walk_next(&walk, &record, err);
+        *damaged_from = status == FACTUM_CORRUPT ? walk.position : *damaged_from;
         if (status != FACTUM_OK || record.position >= to) {
             break;
         }
@@ -186,18 +194,33 @@ static factum_status rebuild(struct fct_local *local, uint64_t from, uint64_t to
     return status < 0 ? status : fct_index_rebuild_end(local->index, err);
 }
 
-factum_status fct_local_mend_index(struct fct_local *local, factum_error *err)
+factum_status fct_local_mend_index(struct fct_local *local, uint64_t *damaged_from,
+                                   factum_error *err)
 {
     uint64_t from;
     uint64_t to;
-    while (fct_index_missing(local->index, &from, &to)) {
+    factum_status status = FACTUM_OK;
+    while (status == FACTUM_OK && fct_index_missing(local->index, &from, &to)) {
         fct_log_message(&local->sink, FACTUM_LOG_WARN, "index.rebuild",
                         "positions %llu to %llu are indexed anew", (unsigned long long)from,
                         (unsigned long long)to);
-        factum_status status = rebuild(local, from, to, err);
-        if (status != FACTUM_OK) {
-            return status;
+        if (!local->index_in_memory) {
+            status = rebuild(local, from, to, damaged_from, err);
+        } else { /* nothing is written: all from there on goes to memory */
+            status = fct_index_cut(local->index, from, err);
+            status = status == FACTUM_OK ? fct_local_replay(local, damaged_from, err) : status;
         }
     }
-    return FACTUM_OK;
+    return status;
+}
+
+factum_status fct_local_index_mark(const struct fct_os *os, const char *dir, factum_uuid *store_id,
+                                   struct fct_index_mark *mark, factum_error *err)
+{
+    factum_error reason;
+    factum_status status = fct_index_peek(os, dir, store_id, mark, &reason);
+    if (status != FACTUM_OK && status != FACTUM_NOT_FOUND && err != NULL) {
+        *err = reason;
+    }
+    return status == FACTUM_NOT_FOUND ? FACTUM_OK : status;
 }

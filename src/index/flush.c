@@ -194,8 +194,14 @@ void fct_index_background(void *data)
         factum_status status = fct_index_flush_sealed(index, NULL);
         bool more = false;
         if (status == FACTUM_OK && fct_index_merge_due(index)) {
-            status = fct_index_merge(index, NULL);
+            factum_error err;
+            status = fct_index_merge(index, &err);
             more = status == FACTUM_OK;
+            if (!more) {
+                fct_log_message(&index->sink, FACTUM_LOG_WARN, "index.merge_failed", "%s",
+                                err.text);
+            }
+            atomic_store(&index->merge_failure, (int)status);
         }
         atomic_store(&index->working, 0);
         changed(index);

@@ -252,33 +252,85 @@ factum_status fct_index_peek(const struct fct_os *os, const char *dir, factum_uu
     return status;
 }
 
-factum_status fct_index_reset(struct fct_index *index, factum_error *err)
+/* With maintenance held: |kept| runs from the oldest on, and nothing else. */
+static factum_status keep_runs(struct fct_index *index, size_t kept, struct fct_index_mark covered,
+                               factum_error *err)
 {
-    fct_mutex_lock(&index->maintenance);
-    struct fct_index_mark none = {.position = 0};
-    struct fct_memtable *active = fct_memtable_create(index->mem, none);
-    struct fct_version *empty =
-        active == NULL ? NULL : fct_version_make(index, NULL, 0, NULL, active);
-    factum_status status =
-        empty == NULL ? fct_fail(err, FACTUM_NO_MEMORY, "index: out of memory") : FACTUM_OK;
-    if (status == FACTUM_OK && !index->read_only) {
-        status = fct_index_save(index, NULL, 0, none, err);
-    }
+    struct fct_version *version = index->version;
+    struct fct_memtable *active = fct_memtable_create(index->mem, covered);
+    struct fct_version *next =
+        active == NULL ? NULL : fct_version_make(index, version->runs, kept, NULL, active);
     if (active != NULL && atomic_fetch_sub(&active->references, 1) == 1) {
         fct_memtable_destroy(active);
     }
-    if (status == FACTUM_OK) {
-        for (size_t i = 0; i < index->version->run_count && !index->read_only; i++) {
-            index->version->runs[i]->doomed = true;
-        }
-        atomic_store(&index->missing_count, 0);
-        index->covered = none;
-        fct_version_install(index, empty);
-    } else {
-        fct_version_unpin(index, empty);
+    if (next == NULL) {
+        return fct_fail(err, FACTUM_NO_MEMORY, "index: out of memory");
     }
+    factum_status status =
+        index->read_only ? FACTUM_OK : fct_index_save(index, version->runs, kept, covered, err);
+    if (status != FACTUM_OK) {
+        fct_version_unpin(index, next);
+        return status;
+    }
+    for (size_t i = kept; i < version->run_count && !index->read_only; i++) {
+        version->runs[i]->doomed = true;
+    }
+    index->covered = covered;
+    atomic_store(&index->missing_count, 0);
+    atomic_store(&next->whole, false);
+    fct_version_install(index, next);
+    return FACTUM_OK;
+}
+
+factum_status fct_index_cut(struct fct_index *index, uint64_t position, factum_error *err)
+{
+    fct_mutex_lock(&index->maintenance);
+    const struct fct_version *version = index->version;
+    struct fct_index_mark covered = {.position = 0};
+    size_t kept = 0;
+    while (index->read_only && kept < version->run_count &&
+           version->runs[kept]->info.from == covered.position &&
+           version->runs[kept]->info.mark.position <= position) {
+        covered = version->runs[kept++]->info.mark;
+    }
+    factum_status status = keep_runs(index, kept, covered, err);
     fct_mutex_unlock(&index->maintenance);
     return status;
+}
+
+void fct_index_complete(struct fct_index *index)
+{
+    fct_mutex_lock(&index->maintenance);
+    atomic_store(&index->version->whole, atomic_load(&index->missing_count) == 0);
+    fct_mutex_unlock(&index->maintenance);
+}
+
+struct removal {
+    const struct fct_os *os;
+    const char *dir;
+    factum_error *err;
+};
+
+static factum_status remove_own(void *data, const char *name)
+{
+    struct removal *removal = data;
+    char path[FCT_PATH_SIZE];
+    if (fct_run_number(name) == 0 &&
+        strncmp(name, FCT_MANIFEST_NAME, strlen(FCT_MANIFEST_NAME)) != 0) {
+        return FACTUM_OK;
+    }
+    factum_status status = fct_path_join(path, removal->dir, name, removal->err);
+    return status == FACTUM_OK ? fct_os_unlink(removal->os, path, removal->err) : status;
+}
+
+factum_status fct_index_remove(const struct fct_os *os, const char *dir, factum_error *err)
+{
+    struct removal removal = {os, dir, err};
+    factum_status status = fct_os_list_dir(os, dir, remove_own, &removal, err);
+    if (status == FACTUM_NOT_FOUND) {
+        return FACTUM_OK;
+    }
+    return status == FACTUM_OK ? fct_os_sync_dir(os, dir, err) : status;
 }
 
 struct fct_index_mark fct_index_mark(const struct fct_index *index)
@@ -304,13 +356,12 @@ static bool full(const struct fct_index *index, const struct fct_memtable *table
            table->mark.position - table->from >= index->memtable_span_max;
 }
 
-bool fct_index_wants_flush(const struct fct_index *index, size_t count)
+bool fct_index_wants_flush(const struct fct_index *index)
 {
-    (void)count;
     struct fct_index *pinning = (struct fct_index *)(uintptr_t)index;
     struct fct_version *version = fct_version_pin(pinning);
-    bool wants = !index->read_only && version->sealed == NULL &&
-                 version->active->posting_count > 0 && full(index, version->active);
+    bool wants =
+        !index->read_only && version->active->posting_count > 0 && full(index, version->active);
     fct_version_unpin(pinning, version);
     return wants;
 }
@@ -365,7 +416,7 @@ factum_status fct_index_reserve(struct fct_index *index, size_t count, factum_er
     factum_status status = FACTUM_OK;
     if (!index->read_only && atomic_load(&index->missing_count) == 0) {
         status = make_way(index, err);
-        if (status == FACTUM_OK && fct_index_wants_flush(index, count)) {
+        if (status == FACTUM_OK && fct_index_wants_flush(index)) {
             status = fct_index_seal(index, err);
         }
     }
@@ -435,8 +486,14 @@ factum_status fct_index_settle(struct fct_index *index, factum_error *err)
             return status;
         }
         bool busy = atomic_load(&index->working) != 0;
-        if (!waiting && !fct_index_merge_due(index) && !busy) {
+        bool due = fct_index_merge_due(index);
+        if (!waiting && !due && !busy) {
             return FACTUM_OK;
+        }
+        factum_status merge_failure = (factum_status)atomic_load(&index->merge_failure);
+        if (due && merge_failure != FACTUM_OK) {
+            return fct_fail(err, merge_failure, "runs of the index cannot be merged: %s",
+                            factum_status_text(merge_failure));
         }
         if (!index->threads) {
             status = fct_index_tick(index, err);
@@ -518,14 +575,12 @@ static factum_status insert_run(struct fct_index *index, struct fct_run *run, fa
     }
     struct fct_version *next =
         fct_version_make(index, runs, count, version->sealed, version->active);
-    factum_status status =
-        next == NULL ? fct_fail(err, FACTUM_NO_MEMORY, "index: out of memory") : FACTUM_OK;
-    if (status == FACTUM_OK && !index->read_only) {
-        status = fct_index_save(index, runs, count, index->covered, err);
-    }
+    factum_status status = next == NULL ? fct_fail(err, FACTUM_NO_MEMORY, "index: out of memory")
+                                        : fct_index_save(index, runs, count, index->covered, err);
     if (status == FACTUM_OK) {
-        fct_version_install(index, next);
         drop_missing(index);
+        atomic_store(&next->whole, atomic_load(&index->missing_count) == 0);
+        fct_version_install(index, next);
     } else {
         fct_version_unpin(index, next);
     }

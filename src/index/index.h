@@ -76,8 +76,14 @@ FCT_MUST_USE factum_status fct_index_open(struct fct_index **index,
 void fct_index_close(struct fct_index *index);
 
 struct fct_index_mark fct_index_mark(const struct fct_index *index);
-/* Forgets all runs: the log is shorter than the mark, or does not confirm it. */
-FCT_MUST_USE factum_status fct_index_reset(struct fct_index *index, factum_error *err);
+/* Forgets what reaches beyond |position|, and more than that if it is not read_only: what is after
+ * fct_index_mark() then has to be added anew. Until fct_index_complete readers get CORRUPT. */
+FCT_MUST_USE factum_status fct_index_cut(struct fct_index *index, uint64_t position,
+                                         factum_error *err);
+void fct_index_complete(struct fct_index *index);
+/* Deletes the files of the index in |dir|, which is not open, and no others. */
+FCT_MUST_USE factum_status fct_index_remove(const struct fct_os *os, const char *dir,
+                                            factum_error *err);
 
 /* The key of a name. Seeded per index. */
 struct fct_index_key fct_index_key(const struct fct_index *index, enum fct_index_kind kind,
@@ -91,9 +97,9 @@ FCT_MUST_USE factum_status fct_index_peek(const struct fct_os *os, const char *d
 
 /* ---- the writer ------------------------------------------------------------------------------ */
 
-/* True if the next reserve(count) will set a memtable aside to be written out, with the mark that
- * it has now: what that names must be durable in the log before. */
-bool fct_index_wants_flush(const struct fct_index *index, size_t count);
+/* True if the next reserve may set a memtable aside to be written out, with the mark that it has
+ * now: what that names must be durable in the log before. */
+bool fct_index_wants_flush(const struct fct_index *index);
 /* Makes sure that adding |count| entries cannot fail. Waits while two memtables are full and the
  * older is still being flushed (bounded memory). */
 FCT_MUST_USE factum_status fct_index_reserve(struct fct_index *index, size_t count,
@@ -106,13 +112,13 @@ void fct_index_add(struct fct_index *index, const struct fct_index_entry *entrie
 FCT_MUST_USE factum_status fct_index_flush(struct fct_index *index, factum_error *err);
 /* Without threads: flushes a full memtable and merges where due. Does nothing with threads. */
 FCT_MUST_USE factum_status fct_index_tick(struct fct_index *index, factum_error *err);
-/* Waits until no flush and no merge is due or under way (tests, benchmarks, close). */
+/* Waits until no flush and no merge is due or under way, or one failed (tests, benchmarks). */
 FCT_MUST_USE factum_status fct_index_settle(struct fct_index *index, factum_error *err);
 
 /* The next range of the log whose run was lost; false if none. */
 bool fct_index_missing(const struct fct_index *index, uint64_t *from, uint64_t *to);
 /* Makes the run of a missing range anew: begin, add the entries of that range in order, end. In
- * between readers see the index without it. */
+ * between readers get CORRUPT. Not if read_only: cut there, and add anew. */
 FCT_MUST_USE factum_status fct_index_rebuild_begin(struct fct_index *index, uint64_t from,
                                                    uint64_t to, factum_error *err);
 FCT_MUST_USE factum_status fct_index_rebuild_add(struct fct_index *index,

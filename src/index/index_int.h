@@ -19,6 +19,7 @@
 
 struct fct_version {
     _Atomic uint32_t references;
+    _Atomic bool whole;          /* no range is missing: only then do readers use it */
     struct fct_memtable *sealed; /* or NULL */
     struct fct_memtable *active;
     size_t run_count;
@@ -55,8 +56,9 @@ struct fct_index {
     _Atomic uint32_t word; /* rises when there is work, and when some is done */
     _Atomic uint32_t stop;
     _Atomic uint32_t working; /* the thread is at it */
-    factum_status failure;    /* of the last flush or merge; under maintenance */
+    factum_status failure;    /* of the last flush; under maintenance */
     factum_error failure_err;
+    _Atomic int merge_failure; /* status of the last merge */
 
     _Atomic uint64_t blocks_read;
     _Atomic uint64_t filter_probes;

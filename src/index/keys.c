@@ -28,11 +28,17 @@ struct fct_index_keys {
     } runs[];
 };
 
+static factum_status lost(struct fct_index_keys *keys, struct fct_run *run, factum_error *err)
+{
+    fct_index_set_aside(keys->index, run);
+    return fct_fail(err, FACTUM_CORRUPT, "a part of the index is damaged and has to be made anew");
+}
+
 static factum_status advance_run(struct fct_index_keys *keys, struct run_at *at, factum_error *err)
 {
     factum_status status = fct_run_walk_next(&at->walk, &at->entry);
     if (status == FACTUM_CORRUPT) {
-        return fct_fail(err, FACTUM_CORRUPT, "a part of the index is damaged");
+        return lost(keys, at->walk.run, err);
     }
     at->ended = status == FACTUM_DONE || at->entry.key.kind != keys->kind;
     return FACTUM_OK;
@@ -68,10 +74,11 @@ factum_status fct_index_keys_open(struct fct_index *index, enum fct_index_kind k
                                   struct fct_index_keys **out, factum_error *err)
 {
     *out = NULL;
-    if (atomic_load(&index->missing_count) > 0) {
-        return fct_fail(err, FACTUM_CORRUPT, "a part of the index is damaged");
-    }
     struct fct_version *version = fct_version_pin(index);
+    if (!atomic_load(&version->whole)) {
+        fct_version_unpin(index, version);
+        return fct_fail(err, FACTUM_CORRUPT, "a part of the index is missing");
+    }
     struct fct_index_keys *keys =
         fct_mem_zalloc(index->mem, 1, sizeof *keys + version->run_count * sizeof keys->runs[0]);
     if (keys == NULL) {
@@ -93,9 +100,8 @@ factum_status fct_index_keys_open(struct fct_index *index, enum fct_index_kind k
     fct_rwlock_unlock(&index->lock);
     for (size_t i = 0; i < version->run_count && status == FACTUM_OK; i++) {
         status = fct_run_walk_kind(&keys->runs[i].walk, version->runs[i], kind);
-        if (status == FACTUM_OK) {
-            status = advance_run(keys, &keys->runs[i], err);
-        }
+        status = status == FACTUM_OK ? advance_run(keys, &keys->runs[i], err)
+                                     : lost(keys, version->runs[i], err);
     }
     if (status != FACTUM_OK) {
         fct_index_keys_close(keys);

@@ -86,11 +86,13 @@ static void lock_for(struct fct_index *index, const struct fct_version *version,
 /* The version to read; NULL if a part of the index is missing. */
 static struct fct_version *begin(struct fct_index *index, factum_error *err)
 {
-    if (atomic_load(&index->missing_count) > 0) {
+    struct fct_version *version = fct_version_pin(index);
+    if (!atomic_load(&version->whole)) {
+        fct_version_unpin(index, version);
         (void)lost(index, NULL, err);
         return NULL;
     }
-    return fct_version_pin(index);
+    return version;
 }
 
 static factum_status end(struct fct_index *index, struct fct_version *version, bool locked,

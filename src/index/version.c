@@ -44,6 +44,7 @@ struct fct_version *fct_version_make(struct fct_index *index, struct fct_run *co
         return NULL;
     }
     atomic_init(&version->references, 1);
+    atomic_init(&version->whole, atomic_load(&index->missing_count) == 0);
     version->run_count = run_count;
     for (size_t i = 0; i < run_count; i++) {
         version->runs[i] = runs[i];
@@ -84,11 +85,13 @@ void fct_index_set_aside(struct fct_index *index, struct fct_run *run)
                 runs[count++] = version->runs[i];
             }
         }
+        index->missing[missing] = (struct fct_missing){run->info.from, run->info.mark.position};
+        atomic_store(&index->missing_count, missing + 1);
         struct fct_version *without =
             fct_version_make(index, runs, count, version->sealed, version->active);
-        if (without != NULL) {
-            index->missing[missing] = (struct fct_missing){run->info.from, run->info.mark.position};
-            atomic_store(&index->missing_count, missing + 1); /* before anyone misses it */
+        if (without == NULL) {
+            atomic_store(&index->missing_count, missing); /* the next reader tries again */
+        } else {
             fct_log_message(&index->sink, FACTUM_LOG_WARN, "index.run_damaged",
                             "%s is damaged and will be made anew", run->path);
             fct_version_install(index, without);

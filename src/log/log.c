@@ -137,6 +137,14 @@ void fct_log_set_state(struct fct_log *log, enum fct_log_state state, const char
     }
 }
 
+void fct_log_set_damaged(struct fct_log *log, uint64_t position, const char *reason)
+{
+    log->recovery.damaged_from = position;
+    atomic_store(&log->end, position);
+    atomic_store(&log->durable, position);
+    fct_log_set_state(log, FCT_LOG_DAMAGED, reason);
+}
+
 enum fct_log_state fct_log_state(const struct fct_log *log)
 {
     return (enum fct_log_state)atomic_load(&log->state);

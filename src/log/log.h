@@ -80,6 +80,9 @@ enum fct_log_state fct_log_state(const struct fct_log *log);
 /* Why the state is DAMAGED or FAILED; "" otherwise. */
 const char *fct_log_state_reason(const struct fct_log *log);
 const struct fct_log_recovery *fct_log_recovery(const struct fct_log *log);
+/* Says that a walk met damage at |position|, where a batch begins: the log is DAMAGED and ends there
+ * from now on. Before anyone else uses it. |reason| names the place, as the walk's error does. */
+void fct_log_set_damaged(struct fct_log *log, uint64_t position, const char *reason);
 factum_uuid fct_log_store_id(const struct fct_log *log);
 
 /* First position that can hold a batch, and the place after the last visible one. Any thread. */
@@ -116,6 +119,8 @@ FCT_MUST_USE factum_status fct_log_commit(struct fct_log *log, bool sync, factum
 /* Syncs what `os` commits left unsynced and writes an idle marker (R8) if the last batch is not
  * one. To be called when no commit came for some 50 ms, and before a close. */
 FCT_MUST_USE factum_status fct_log_marker(struct fct_log *log, factum_error *err);
+/* Only the first half of it: durable = end afterwards. Needs no space. By the writer. */
+FCT_MUST_USE factum_status fct_log_sync(struct fct_log *log, factum_error *err);
 /* True if a marker would be written now. Any thread. */
 bool fct_log_wants_marker(const struct fct_log *log);
 
@@ -189,9 +194,12 @@ fct_log_verify(struct fct_log *log, bool (*progress)(void *data, uint64_t done, 
  * segments are renamed to lost-<name>; then a LOSS marker begins a new segment and timeline.
  * Positions that were given up are never used again: the new segment begins behind them. The log
  * must not be open. INVALID if |from| is not the first damaged position (damaged_from, or bad_from
- * of the report). Derived state that covers what was given up has to be made anew. */
+ * of the report). Derived state that covers what was given up has to be made anew: |forget| is
+ * called to remove it when the log itself says what is lost, and must succeed before it goes on. */
 FCT_MUST_USE factum_status fct_log_accept_loss(const struct fct_log_options *options, uint64_t from,
-                                               factum_error *err);
+                                               factum_status (*forget)(void *data,
+                                                                       factum_error *err),
+                                               void *data, factum_error *err);
 
 /* One segment file for backups: its name in the directory, and how many bytes of it are to be
  * copied for everything before |upto|. False after the last. */

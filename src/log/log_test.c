@@ -386,6 +386,14 @@ static void a_read_only_log_changes_nothing(void **state)
     close_log(f);
 }
 
+/* There is nothing beside the log that would know of the loss. */
+static factum_status forget_nothing(void *data, factum_error *err)
+{
+    (void)data;
+    (void)err;
+    return FACTUM_OK;
+}
+
 static void damage_in_the_tail_is_told_and_not_cut(void **state)
 {
     struct fixture *f = *state;
@@ -409,8 +417,11 @@ static void damage_in_the_tail_is_told_and_not_cut(void **state)
     assert_int_equal(report.bad_from, second - FCT_BATCH_HEADER_SIZE);
     assert_string_equal(report.file, FIRST);
     close_log(f);
-    assert_status(fct_log_accept_loss(&f->options, second, &f->err), FACTUM_INVALID);
-    assert_ok(fct_log_accept_loss(&f->options, second - FCT_BATCH_HEADER_SIZE, &f->err), f->err);
+    assert_status(fct_log_accept_loss(&f->options, second, forget_nothing, NULL, &f->err),
+                  FACTUM_INVALID);
+    assert_ok(fct_log_accept_loss(&f->options, second - FCT_BATCH_HEADER_SIZE, forget_nothing, NULL,
+                                  &f->err),
+              f->err);
     open_log(f);
     assert_int_equal(fct_log_state(f->log), FCT_LOG_OPEN);
     assert_events(f, 1);
@@ -450,7 +461,8 @@ static void damage_in_a_sealed_segment_is_found_by_reading_and_verifying(void **
     assert_status(fct_log_verify(f->log, NULL, NULL, &report, &f->err), FACTUM_CORRUPT);
     assert_int_equal(report.bad_from, bad - FCT_BATCH_HEADER_SIZE);
     close_log(f);
-    assert_ok(fct_log_accept_loss(&f->options, report.bad_from, &f->err), f->err);
+    assert_ok(fct_log_accept_loss(&f->options, report.bad_from, forget_nothing, NULL, &f->err),
+              f->err);
     open_log(f);
     assert_events(f, 5);
 }

@@ -140,11 +140,15 @@ static factum_status add_end_file(const struct fct_log *log, struct marks *marks
                                   bool *found, factum_error *err)
 {
     struct fct_end_mark end;
-    factum_status status = fct_end_file_read(log, name, &end, err);
+    factum_error reason;
+    factum_status status = fct_end_file_read(log, name, &end, &reason);
     *found = status == FACTUM_OK && same_store(&end.store_id, &log->store_id);
     if (*found) {
         marks->marks[marks->count++] = end.mark;
         marks->epoch = end.epoch > marks->epoch ? end.epoch : marks->epoch;
+    }
+    if (status != FACTUM_OK && status != FACTUM_NOT_FOUND && err != NULL) {
+        *err = reason;
     }
     return status == FACTUM_NOT_FOUND ? FACTUM_OK : status;
 }

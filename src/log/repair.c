@@ -264,7 +264,8 @@ static factum_status resume(const struct fct_log_options *options, const struct 
 }
 
 factum_status fct_log_accept_loss(const struct fct_log_options *options, uint64_t from,
-                                  factum_error *err)
+                                  factum_status (*forget)(void *data, factum_error *err),
+                                  void *data, factum_error *err)
 {
     struct fct_log_options plain = *options;
     plain.read_only = false;
@@ -281,5 +282,9 @@ factum_status fct_log_accept_loss(const struct fct_log_options *options, uint64_
     fct_log_set_state(loss.log, FCT_LOG_READ_ONLY, ""); /* closing must not write */
     factum_status closed = fct_log_close(loss.log, status == FACTUM_OK ? err : NULL);
     status = status == FACTUM_OK ? closed : status;
+    if (status == FACTUM_OK) {
+        status = forget(data, err); /* LAST is the evidence now */
+    }
+    plain.mark = (struct fct_log_mark){.position = 0};
     return status == FACTUM_OK ? resume(&plain, &loss, err) : status;
 }

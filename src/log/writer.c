@@ -492,6 +492,9 @@ factum_status fct_log_marker(struct fct_log *log, factum_error *err)
     if (status == FACTUM_READ_ONLY || status == FACTUM_CORRUPT) {
         return FACTUM_OK;
     }
+    if (status == FACTUM_OK) {
+        status = fct_log_sync(log, err); /* needs no space, which the marker may */
+    }
     if (status != FACTUM_OK || log->marked_end == fct_log_end(log)) {
         return status;
     }
