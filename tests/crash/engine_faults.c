@@ -2,11 +2,12 @@
  * failing: one alone, or all from one on.
  *
  * One fixed script (appends to one and to two streams, with keys and conditions, reads in every
- * direction, lists, metadata, a deletion, background work, verify, backups, a restore, reopening) is run
- * without a fault to count the calls, then once for each call and kind of fault. Whatever fails has
- * to say so and why; what a read does give is what was appended. Afterwards, without the fault: the
- * store opens undamaged and verifies, all that was acknowledged is there, what was refused is not,
- * what is unknown is there whole or not at all, and appends go on. No block of memory is left over.
+ * direction, lists, metadata, a deletion, background work, verify, backups, a restore, reopening)
+ * is run without a fault to count the calls, then once for each call and kind of fault. Whatever
+ * fails has to say so and why; what a read does give is what was appended. Afterwards, without the
+ * fault: the store opens undamaged and verifies, all that was acknowledged is there, what was
+ * refused is not, what is unknown is there whole or not at all, and appends go on. No block of
+ * memory is left over.
  * Prints TAP.
  */
 #include <inttypes.h>
