@@ -80,8 +80,8 @@ enum fct_log_state fct_log_state(const struct fct_log *log);
 /* Why the state is DAMAGED or FAILED; "" otherwise. */
 const char *fct_log_state_reason(const struct fct_log *log);
 const struct fct_log_recovery *fct_log_recovery(const struct fct_log *log);
-/* Says that a walk met damage at |position|, where a batch begins: the log is DAMAGED and ends there
- * from now on. Before anyone else uses it. |reason| names the place, as the walk's error does. */
+/* Says that a walk met damage at |position|, where a batch begins: the log is DAMAGED and ends
+ * there from now on. Before anyone else uses it. |reason| names the place, as the walk's error does. */
 void fct_log_set_damaged(struct fct_log *log, uint64_t position, const char *reason);
 factum_uuid fct_log_store_id(const struct fct_log *log);
 
@@ -131,6 +131,10 @@ bool fct_log_wants_marker(const struct fct_log *log);
  * names the position and file. */
 FCT_MUST_USE factum_status fct_log_read(struct fct_log *log, uint64_t position,
                                         struct fct_record *record, factum_error *err);
+/* The same for a position that may be anything: NOT_FOUND if no record begins there, CORRUPT only
+ * if one does. */
+FCT_MUST_USE factum_status fct_log_find(struct fct_log *log, uint64_t position,
+                                        struct fct_record *record, factum_error *err);
 /* Loads the line of memory where the record begins; a hint. Any position. */
 void fct_log_prefetch(struct fct_log *log, uint64_t position);
 
@@ -155,7 +159,7 @@ struct fct_log_walk {
 };
 
 /* Forward from the first record at or after |from| (a position that never was a record's start is
- * moved to the next one that is). */
+ * moved to the next one that is; a record that is damaged is one). */
 FCT_MUST_USE factum_status fct_log_walk_init(struct fct_log_walk *walk, struct fct_log *log,
                                              uint64_t from, factum_error *err);
 /* OK with a record, DONE at the end of what is visible, CORRUPT at damage (the same again if called

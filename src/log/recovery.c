@@ -217,12 +217,12 @@ static bool is_copy(const struct fct_segment *segment, const struct fct_scan *sc
            segment->file_size < segment->header.size;
 }
 
-/* Gives it the size that it had. */
-static factum_status complete_copy(struct fct_segment *segment, struct fct_scan *scan,
-                                   factum_error *err)
+/* Gives it the size that it had, in zeros that are there (rule R5). */
+static factum_status complete_copy(const struct fct_log *log, struct fct_segment *segment,
+                                   struct fct_scan *scan, factum_error *err)
 {
     uint64_t size = segment->header.size;
-    factum_status status = fct_file_truncate(segment->file, size, err);
+    factum_status status = fct_tail_fill(log, segment, scan->offset, size, err);
     if (status == FACTUM_OK) {
         status = fct_file_sync(segment->file, err);
     }
@@ -302,7 +302,7 @@ static factum_status recover_last(struct fct_log *log, struct fct_segment *segme
     }
     bool copy = is_copy(segment, &scan, marks);
     if (copy && !log->read_only) {
-        status = complete_copy(segment, &scan, err);
+        status = complete_copy(log, segment, &scan, err);
     }
     settle(log, segment, &scan);
     log->epoch = (marks->epoch > log->epoch ? marks->epoch : log->epoch) + 1;

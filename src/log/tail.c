@@ -82,10 +82,16 @@ factum_status fct_tail_zero(const struct fct_log *log, struct fct_segment *segme
     const uint8_t *map = atomic_load(&segment->map);
     uint64_t end = fct_scan_zero_from(map, offset, segment->capacity);
     *size = end - offset;
-    if (*size == 0) {
+    return fct_tail_fill(log, segment, offset, end, err);
+}
+
+factum_status fct_tail_fill(const struct fct_log *log, struct fct_segment *segment, uint64_t offset,
+                            uint64_t end, factum_error *err)
+{
+    if (offset >= end) {
         return FACTUM_OK;
     }
-    size_t step_max = (size_t)(*size < STEP_SIZE ? *size : STEP_SIZE);
+    size_t step_max = (size_t)(end - offset < STEP_SIZE ? end - offset : STEP_SIZE);
     uint8_t *zeros = fct_mem_zalloc(log->mem, 1, step_max);
     if (zeros == NULL) {
         return fct_fail(err, FACTUM_NO_MEMORY, "recover the log: out of memory");

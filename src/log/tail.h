@@ -14,6 +14,9 @@ FCT_MUST_USE factum_status fct_tail_mend(struct fct_log *log, struct fct_segment
 FCT_MUST_USE factum_status fct_tail_copy(const struct fct_log *log,
                                          const struct fct_segment *segment, uint64_t from,
                                          uint64_t to, const char *name, factum_error *err);
+/* Writes zeros over [offset, end), without a sync. */
+FCT_MUST_USE factum_status fct_tail_fill(const struct fct_log *log, struct fct_segment *segment,
+                                         uint64_t offset, uint64_t end, factum_error *err);
 /* Zeroes what is not zero from |offset| on, without a sync. |*size| bytes were in the way. */
 FCT_MUST_USE factum_status fct_tail_zero(const struct fct_log *log, struct fct_segment *segment,
                                          uint64_t offset, uint64_t *size, factum_error *err);

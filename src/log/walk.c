@@ -106,9 +106,9 @@ static bool walk_record_at(const struct fct_log_walk *walk, uint64_t position,
                              true, record) == FACTUM_OK;
 }
 
-/* The last boundary (batch header or record) at or before |position|, and the one after it, found
- * by stepping over batches and records from the start of the segment. CORRUPT if that meets damage.
- */
+/* The last boundary (batch header or record) at or before |position|, and the first one at or after
+ * it, found by stepping over batches and records from the start of the segment. CORRUPT if that
+ * meets damage. */
 static factum_status boundaries(const struct fct_log_walk *walk, uint64_t position,
                                 uint64_t *before, uint64_t *after, factum_error *err)
 {
@@ -127,7 +127,8 @@ static factum_status boundaries(const struct fct_log_walk *walk, uint64_t positi
         bool inside = position < batch_end && (header.flags & FCT_BATCH_SEAL) == 0;
         uint64_t next = at + FCT_BATCH_HEADER_SIZE;
         while (inside && next < batch_end) {
-            if (next > position) {
+            if (next >= position) {
+                *before = next == position ? next : *before;
                 *after = next;
                 return FACTUM_OK;
             }
@@ -181,6 +182,35 @@ factum_status fct_log_walk_init(struct fct_log_walk *walk, struct fct_log *log, 
         }
     }
     return status;
+}
+
+factum_status fct_log_find(struct fct_log *log, uint64_t position, struct fct_record *record,
+                           factum_error *err)
+{
+    struct fct_segment *segment = fct_log_segment_at(log, position);
+    struct fct_log_walk walk = {.log = log};
+    struct fct_batch_header header;
+    uint64_t before = 0;
+    uint64_t after;
+    factum_status status = FACTUM_OK;
+    bool possible = segment != NULL && position % FCT_RECORD_ALIGN == 0 &&
+                    position < segment->header.base + readable(segment);
+    if (possible) {
+        status = fct_log_read(log, position, record, err);
+        if (status != FACTUM_CORRUPT) {
+            return status;
+        }
+        status = enter(&walk, segment, err);
+        if (status == FACTUM_OK && !walk_header_at(&walk, position, &header)) {
+            status = boundaries(&walk, position, &before, &after, err);
+        }
+    }
+    if (status != FACTUM_OK) {
+        return status;
+    }
+    return before == position && possible
+               ? fct_log_read(log, position, record, err)
+               : fct_fail(err, FACTUM_NOT_FOUND, "no event at position %" PRIu64, position);
 }
 
 /* ---- forward --------------------------------------------------------------------------------- */

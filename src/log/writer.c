@@ -347,7 +347,7 @@ static void prepare_next(struct fct_log *log)
     uint64_t used = atomic_load_explicit(&segment->used, memory_order_relaxed);
     uint64_t next = next_size(log, segment);
     if (log->threads && (segment->capacity >= PREPARE_AT_ONCE || used >= segment->capacity / 4)) {
-        fct_prepare_want(&log->prepare, next, used * (next / segment->capacity) / 4 * 5);
+        fct_prepare_want(&log->prepare, next, used * next / segment->capacity / 4 * 5 + 1);
     }
 }
 
