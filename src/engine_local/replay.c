@@ -172,6 +172,7 @@ factum_status fct_local_replay(struct fct_local *local, uint64_t *damaged_from, 
     return status;
 }
 
+/* The run of [from, to) anew, or of the part of it that fits in a memtable. */
 static factum_status rebuild(struct fct_local *local, uint64_t from, uint64_t to,
                              uint64_t *damaged_from, factum_error *err)
 {
@@ -181,17 +182,23 @@ static factum_status rebuild(struct fct_local *local, uint64_t from, uint64_t to
     if (status == FACTUM_OK) {
         status = fct_log_walk_init(&walk, local->log, from, err);
     }
+    uint64_t batch = from;
     while (status == FACTUM_OK) {
         status = fct_log_walk_next(&walk, &record, err);
         *damaged_from = status == FACTUM_CORRUPT ? walk.position : *damaged_from;
         if (status != FACTUM_OK || record.position >= to) {
             break;
         }
+        if (walk.batch_start > batch && fct_index_rebuild_full(local->index)) {
+            to = walk.batch_start;
+            break;
+        }
+        batch = walk.batch_start;
         struct fct_index_entry entries[FCT_ENTRIES_MAX];
         size_t count = entries_of_stored(local, &record, entries);
         status = fct_index_rebuild_add(local->index, entries, count, err);
     }
-    return status < 0 ? status : fct_index_rebuild_end(local->index, err);
+    return status < 0 ? status : fct_index_rebuild_end(local->index, to, err);
 }
 
 factum_status fct_local_mend_index(struct fct_local *local, uint64_t *damaged_from,

@@ -414,7 +414,11 @@ static factum_status make_way(struct fct_index *index, factum_error *err)
 factum_status fct_index_reserve(struct fct_index *index, size_t count, factum_error *err)
 {
     factum_status status = FACTUM_OK;
-    if (!index->read_only && atomic_load(&index->missing_count) == 0) {
+    if (atomic_load(&index->missing_count) > 0) { /* nothing is written until it is whole again */
+        bool too_big = !index->read_only && pressure_of(index).too_big;
+        status = too_big ? fct_fail(err, FACTUM_CORRUPT, "a part of the index cannot be made anew")
+                         : FACTUM_OK;
+    } else if (!index->read_only) {
         status = make_way(index, err);
         if (status == FACTUM_OK && fct_index_wants_flush(index)) {
             status = fct_index_seal(index, err);
@@ -540,14 +544,23 @@ factum_status fct_index_rebuild_add(struct fct_index *index, const struct fct_in
     return FACTUM_OK;
 }
 
-static void drop_missing(struct fct_index *index)
+bool fct_index_rebuild_full(const struct fct_index *index)
+{
+    return index->rebuild->memory >= index->memtable_size_max;
+}
+
+/* What was rebuilt, up to |to|, is no longer missing. */
+static void drop_missing(struct fct_index *index, uint64_t to)
 {
     uint32_t count = atomic_load(&index->missing_count);
     uint32_t kept = 0;
     for (uint32_t i = 0; i < count; i++) {
-        if (index->missing[i].from != index->rebuild_range.from ||
-            index->missing[i].to != index->rebuild_range.to) {
-            index->missing[kept++] = index->missing[i];
+        struct fct_missing range = index->missing[i];
+        if (range.from == index->rebuild_range.from && range.to == index->rebuild_range.to) {
+            range.from = to;
+        }
+        if (range.from < range.to) {
+            index->missing[kept++] = range;
         }
     }
     atomic_store(&index->missing_count, kept);
@@ -578,7 +591,7 @@ static factum_status insert_run(struct fct_index *index, struct fct_run *run, fa
     factum_status status = next == NULL ? fct_fail(err, FACTUM_NO_MEMORY, "index: out of memory")
                                         : fct_index_save(index, runs, count, index->covered, err);
     if (status == FACTUM_OK) {
-        drop_missing(index);
+        drop_missing(index, run->info.mark.position);
         atomic_store(&next->whole, atomic_load(&index->missing_count) == 0);
         fct_version_install(index, next);
     } else {
@@ -588,12 +601,12 @@ static factum_status insert_run(struct fct_index *index, struct fct_run *run, fa
     return status;
 }
 
-factum_status fct_index_rebuild_end(struct fct_index *index, factum_error *err)
+factum_status fct_index_rebuild_end(struct fct_index *index, uint64_t to, factum_error *err)
 {
     struct fct_run *run = NULL;
     fct_mutex_lock(&index->maintenance);
-    index->rebuild->mark = (struct fct_index_mark){.position = index->rebuild_range.to};
-    if (index->rebuild_range.to == index->covered.position) {
+    index->rebuild->mark = (struct fct_index_mark){.position = to};
+    if (to == index->covered.position) {
         index->rebuild->mark = index->covered;
     }
     factum_status status = fct_index_write_run(index, index->rebuild, &run, err);
@@ -641,8 +654,9 @@ void fct_index_stats(const struct fct_index *index, struct fct_index_stats *stat
 factum_status fct_index_verify(struct fct_index *index, factum_error *err)
 {
     struct fct_version *version = fct_version_pin(index);
-    factum_status status = FACTUM_OK;
-    for (size_t i = 0; i < version->run_count && status == FACTUM_OK; i++) {
+    factum_status result = FACTUM_OK;
+    for (size_t i = 0; i < version->run_count; i++) {
+        factum_status status;
         struct fct_run *run = version->runs[i];
         for (uint64_t word = 0; word <= run->info.block_count / 64; word++) {
             atomic_store(&run->verified[word], 0);
@@ -654,12 +668,11 @@ factum_status fct_index_verify(struct fct_index *index, factum_error *err)
             postings += entry.count;
         }
         if (status == FACTUM_CORRUPT || postings != run->info.posting_count) {
-            status = fct_fail(err, FACTUM_CORRUPT, "index run %s is damaged", run->path);
+            factum_error *first = result == FACTUM_OK ? err : NULL;
+            result = fct_fail(first, FACTUM_CORRUPT, "index run %s is damaged", run->path);
             fct_index_set_aside(index, run);
-        } else {
-            status = FACTUM_OK;
         }
     }
     fct_version_unpin(index, version);
-    return status;
+    return result;
 }

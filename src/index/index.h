@@ -117,14 +117,17 @@ FCT_MUST_USE factum_status fct_index_settle(struct fct_index *index, factum_erro
 
 /* The next range of the log whose run was lost; false if none. */
 bool fct_index_missing(const struct fct_index *index, uint64_t *from, uint64_t *to);
-/* Makes the run of a missing range anew: begin, add the entries of that range in order, end. In
+/* Makes the run of a missing range anew: begin, add the entries of that range in order, end at |to|
+ * or, when fct_index_rebuild_full, at the start of a batch before it: the rest stays missing. In
  * between readers get CORRUPT. Not if read_only: cut there, and add anew. */
 FCT_MUST_USE factum_status fct_index_rebuild_begin(struct fct_index *index, uint64_t from,
                                                    uint64_t to, factum_error *err);
 FCT_MUST_USE factum_status fct_index_rebuild_add(struct fct_index *index,
                                                  const struct fct_index_entry *entries,
                                                  size_t count, factum_error *err);
-FCT_MUST_USE factum_status fct_index_rebuild_end(struct fct_index *index, factum_error *err);
+bool fct_index_rebuild_full(const struct fct_index *index);
+FCT_MUST_USE factum_status fct_index_rebuild_end(struct fct_index *index, uint64_t to,
+                                                 factum_error *err);
 
 /* ---- readers -----------------------------------------------------------------------------------
  */
