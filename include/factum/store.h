@@ -283,7 +283,7 @@ FACTUM_API FACTUM_MUST_USE factum_status factum_cursor_next(factum_cursor *curso
 FACTUM_API void factum_cursor_close(factum_cursor *cursor);
 
 /* One event by its position; |event| lasts until the store is closed, but for its tags, which are
- * not given (tag_count 0). NOT_FOUND. */
+ * not given (tag_count 0). NOT_FOUND: none begins there. CORRUPT: it is damaged. IO, NO_MEMORY. */
 FACTUM_API FACTUM_MUST_USE factum_status factum_read_event(factum_store *store, uint64_t position,
                                                            factum_event *event, factum_error *err);
 
@@ -296,8 +296,8 @@ FACTUM_API uint64_t factum_end_position(factum_store *store);
 typedef struct factum_subscription factum_subscription;
 
 /* Reads forward from the place in |request| and goes on with what is appended later: every event
- * once, in order, without a gap. |backwards|, count_max and the until_ members must be unset; a stream need
- * not exist. To continue after a checkpoint say FROM_POSITION with position + 1. */
+ * once, in order, without a gap. |backwards|, count_max and the until_ members must be unset; a
+ * stream need not exist. To continue after a checkpoint say FROM_POSITION with position + 1. */
 FACTUM_API FACTUM_MUST_USE factum_status factum_subscribe(factum_store *store,
                                                           const factum_read_request *request,
                                                           factum_subscription **subscription,
@@ -310,7 +310,7 @@ FACTUM_API FACTUM_MUST_USE factum_status factum_subscription_next(factum_subscri
                                                                   factum_event *event,
                                                                   factum_error *err);
 /* The place to continue from: a position; everything of this subscription before it has been given.
- */
+ * Of one FROM_REVISION it is 0 until the first event or CAUGHT_UP: keep none before. */
 FACTUM_API uint64_t factum_subscription_position(const factum_subscription *subscription);
 /* Makes a waiting next, and all later ones, return CANCELLED. From any thread. */
 FACTUM_API void factum_subscription_stop(factum_subscription *subscription);
@@ -466,8 +466,9 @@ typedef struct factum_backup_report {
 } factum_backup_report;
 
 /* Copies what is visible now into directory |to| (made if missing; an earlier backup of this store
- * is brought up to date). Appends may go on. The manifest with the SHA-256 of every file is written
- * last. */
+ * is brought up to date, and kept as it is on failure). Appends may go on. The manifest with the
+ * SHA-256 of every file is written last. CORRUPT: what does not verify is not copied. EXISTS: |to|
+ * holds a backup of another store, or of more than this one has. */
 FACTUM_API FACTUM_MUST_USE factum_status factum_backup(factum_store *store, const char *to,
                                                        const factum_progress *progress,
                                                        factum_backup_report *report,

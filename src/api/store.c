@@ -100,6 +100,9 @@ factum_status factum_append_stream(factum_store *store, factum_slice stream,
         return fct_fail(err, FACTUM_TOO_BIG, "an append has %zu events: at most %llu", event_count,
                         (unsigned long long)store->engine.limits.append_events_max);
     }
+    if (event_count > 0 && events == NULL) {
+        return fct_fail(err, FACTUM_INVALID, "append: events are NULL");
+    }
     factum_new_event one;
     factum_new_event *copy =
         event_count <= 1 ? &one : fct_mem_alloc(mem, event_count * sizeof *copy);
@@ -194,6 +197,9 @@ factum_status factum_backup(factum_store *store, const char *to, const factum_pr
                             factum_backup_report *report, factum_error *err)
 {
     factum_backup_report ignored;
+    if (to == NULL) {
+        return fct_fail(err, FACTUM_INVALID, "backup: a directory is needed");
+    }
     if (!store->local) {
         return fct_fail(err, FACTUM_UNSUPPORTED, "a store in memory cannot be backed up");
     }
@@ -205,6 +211,9 @@ factum_status factum_restore(const char *from, const char *to, const factum_prog
                              factum_backup_report *report, factum_error *err)
 {
     factum_backup_report ignored;
+    if (from == NULL || to == NULL) {
+        return fct_fail(err, FACTUM_INVALID, "restore: two directories are needed");
+    }
     return fct_engine_local_restore(fct_os_real(), fct_mem_heap(), from, to, progress,
                                     report == NULL ? &ignored : report, err);
 }
@@ -212,8 +221,10 @@ factum_status factum_restore(const char *from, const char *to, const factum_prog
 factum_status factum_repair(const char *path, const factum_repair_options *options,
                             const factum_progress *progress, factum_error *err)
 {
-    if (options == NULL || options->size < sizeof *options) {
-        return fct_fail(err, FACTUM_INVALID, "repair: set size to sizeof(factum_repair_options)");
+    if (options == NULL || options->size < sizeof *options || path == NULL) {
+        return fct_fail(err, FACTUM_INVALID,
+                        "repair: a path and options with size = sizeof(factum_repair_options) are "
+                        "needed");
     }
     return fct_engine_local_repair(fct_os_real(), fct_mem_heap(), path, options, progress, err);
 }

@@ -37,6 +37,9 @@ factum_status factum_subscribe(factum_store *store, const factum_read_request *r
             request->source == FACTUM_SOURCE_STREAM && !fct_engine_is_virtual(request->name);
         made->position = request->from == FACTUM_FROM_POSITION ? request->from_value : 0;
         status = made->reader->ops->extend(made->reader, &made->end, err);
+        if (request->from == FACTUM_FROM_END) {
+            made->position = made->end;
+        }
         if (status != FACTUM_OK) {
             made->reader->ops->close(made->reader);
         }

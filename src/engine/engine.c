@@ -132,6 +132,17 @@ static factum_status check_event(const struct fct_engine *engine, const factum_n
     if (status != FACTUM_OK) {
         return status;
     }
+    if ((event->data.len > 0 && event->data.ptr == NULL) ||
+        (event->metadata.len > 0 && event->metadata.ptr == NULL) ||
+        (event->tag_count > 0 && event->tags == NULL)) {
+        return fct_fail(err, FACTUM_INVALID,
+                        "an event of stream %.*s has data, metadata or tags at NULL",
+                        FCT_FMT(event->stream));
+    }
+    if (event->content_type > FACTUM_CONTENT_BINARY) {
+        return fct_fail(err, FACTUM_INVALID, "an event of stream %.*s has content type %d",
+                        FCT_FMT(event->stream), (int)event->content_type);
+    }
     uint64_t size = (uint64_t)event->data.len + event->metadata.len;
     if (event->data.len > SIZE_MAX / 4 || event->metadata.len > SIZE_MAX / 4 ||
         size > engine->limits.event_size_max) {
@@ -166,7 +177,7 @@ static factum_status check_event(const struct fct_engine *engine, const factum_n
 static factum_status check_condition(const factum_append_condition *condition, factum_error *err)
 {
     factum_status status = FACTUM_OK;
-    if (condition->item_count == 0 || condition->item_count > 64) {
+    if (condition->item_count == 0 || condition->item_count > 64 || condition->items == NULL) {
         return fct_fail(err, FACTUM_INVALID, "an append condition has 1 to 64 items");
     }
     for (size_t i = 0; i < condition->item_count; i++) {
@@ -174,6 +185,10 @@ static factum_status check_condition(const factum_append_condition *condition, f
         if (item->type_count == 0 && item->tag_count == 0) {
             return fct_fail(err, FACTUM_INVALID,
                             "item %zu of the append condition names neither types nor tags", i);
+        }
+        if ((item->type_count > 0 && item->types == NULL) ||
+            (item->tag_count > 0 && item->tags == NULL)) {
+            return fct_fail(err, FACTUM_INVALID, "item %zu of the append condition is NULL", i);
         }
         if (item->type_count > 64 || item->tag_count > FACTUM_TAGS_MAX) {
             return fct_fail(err, FACTUM_TOO_BIG, "item %zu of the append condition is too long", i);
@@ -214,12 +229,19 @@ static factum_status check_append(const struct fct_engine *engine,
     if (request == NULL || request->size < sizeof *request) {
         return fct_fail(err, FACTUM_INVALID, "append: set size to sizeof(factum_append_request)");
     }
+    if ((request->event_count > 0 && request->events == NULL) ||
+        (request->expectation_count > 0 && request->expectations == NULL)) {
+        return fct_fail(err, FACTUM_INVALID, "append: events or expectations are NULL");
+    }
     if (request->durability > FACTUM_DURABILITY_OS) {
         return fct_fail(err, FACTUM_INVALID, "append: durability %d is not known",
                         (int)request->durability);
     }
-    if (request->event_count > engine->limits.append_events_max ||
-        request->expectation_count > 2 * engine->limits.append_events_max) {
+    if (request->expectation_count > 2 * engine->limits.append_events_max) {
+        return fct_fail(err, FACTUM_TOO_BIG, "an append has %zu expectations: at most %" PRIu64,
+                        request->expectation_count, 2 * engine->limits.append_events_max);
+    }
+    if (request->event_count > engine->limits.append_events_max) {
         return fct_fail(err, FACTUM_TOO_BIG,
                         "an append has %zu events: at most %" PRIu64 " (append_events_max)",
                         request->event_count, engine->limits.append_events_max);

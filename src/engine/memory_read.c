@@ -157,6 +157,7 @@ static factum_status reader_next(struct fct_reader *base, factum_event *event, f
     }
     fct_mutex_lock(&memory->lock);
     bool backwards = reader->request.backwards;
+    bool from_end = reader->follow && reader->request.from == FACTUM_FROM_END;
     while (status == FACTUM_DONE && (backwards ? reader->at > 0 : reader->at < reader->end)) {
         size_t index = backwards ? --reader->at : reader->at++;
         const factum_event *candidate = &memory->events[index]->event;
@@ -165,7 +166,7 @@ static factum_status reader_next(struct fct_reader *base, factum_event *event, f
         }
         uint64_t ordinal = ordinal_of(reader, index);
         bool starts = backwards ? !beyond_start(reader, candidate, ordinal)
-                                : !before_start(reader, candidate, ordinal) || reader->follow;
+                                : !before_start(reader, candidate, ordinal) || from_end;
         if (starts && within_bounds(reader, candidate, ordinal)) {
             status = give(reader, index, event);
         }

@@ -361,7 +361,7 @@ static void run_batch(struct fct_local *local, struct batch *batch)
             break;
         case FCT_DECIDED_ANSWER:
             catch_up = catch_up || (request->sync && request->result.already &&
-                                    request->result.position >= fct_log_durable(local->log));
+                                    request->already_end > fct_log_durable(local->log));
             request = request->next;
             break;
         case FCT_DECIDED_LATER:

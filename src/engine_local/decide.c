@@ -368,6 +368,8 @@ static enum fct_decision recognise(struct fct_local *local, struct fct_group_req
         }
         request->result.position = record.position;
         request->result.revision = record.revision;
+        uint64_t end = record.position + record.size;
+        request->already_end = end > request->already_end ? end : request->already_end;
         if (request->revisions != NULL) {
             request->revisions[i] = record.revision;
         }
@@ -437,6 +439,7 @@ static factum_status first_result(struct fct_local *local, struct fct_group_requ
         position += record.size;
     }
     result->already = true;
+    request->already_end = position;
     return FACTUM_OK;
 }
 
@@ -486,6 +489,9 @@ static factum_status scan_list(struct fct_local *local, const factum_append_cond
     struct fct_postings postings;
     fct_postings_init(&postings, local->index, key);
     factum_status status = FACTUM_OK;
+    if (condition->after == UINT64_MAX) {
+        return FACTUM_OK; /* nothing is after that */
+    }
     if (condition->after > 0) {
         status = fct_postings_seek_position(&postings, condition->after + 1, err);
     }

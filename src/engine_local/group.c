@@ -21,14 +21,19 @@ void fct_group_init(struct fct_group *group, const struct fct_mem *mem, uint64_t
     fct_mutex_init(&group->lock);
 }
 
+static factum_status busy(uint64_t waiting, factum_error *err)
+{
+    return fct_fail(err, FACTUM_BUSY,
+                    "%llu appends are waiting, which is the limit: try again later",
+                    (unsigned long long)waiting);
+}
+
 /* With the lock held. */
 static factum_status join(struct fct_group *group, struct fct_group_request *request,
                           factum_error *err)
 {
     if (group->count >= group->queue_max) {
-        return fct_fail(err, FACTUM_BUSY,
-                        "%llu appends are waiting, which is the limit: try again later",
-                        (unsigned long long)group->count);
+        return busy(group->count, err);
     }
     request->next = NULL;
     *group->last = request;
@@ -171,6 +176,7 @@ static void tell(struct fct_group *group, struct fct_group_request *list)
         fct_mutex_lock(&group->lock);
         request->next = group->pool;
         group->pool = request;
+        group->untold--;
         fct_mutex_unlock(&group->lock);
         op->done(op, status, &result, status < 0 ? &err : NULL);
     }
@@ -235,10 +241,13 @@ factum_status fct_group_submit(struct fct_group *group, const struct fct_group_r
         status = fct_fail(err, FACTUM_NO_MEMORY, "append: out of memory");
     }
     if (status == FACTUM_OK) {
-        status = join(group, request, err);
+        status = group->untold >= group->queue_max ? busy(group->untold, err)
+                                                   : join(group, request, err);
         if (status != FACTUM_OK) {
             request->next = group->pool;
             group->pool = request;
+        } else {
+            group->untold++;
         }
     }
     if (status == FACTUM_OK && !group->led) {

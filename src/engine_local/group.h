@@ -39,7 +39,8 @@ struct fct_group_request {
     factum_status status;
     bool made_ids;
     bool sync;
-    bool written; /* its events are in the batch under way */
+    bool written;         /* its events are in the batch under way */
+    uint64_t already_end; /* result.already: where what it had written ends */
     factum_append_result result;
     factum_error err; /* if status < 0 */
 };
@@ -69,6 +70,7 @@ struct fct_group {
     _Atomic uint32_t committer_word;
     _Atomic uint32_t committer_asleep;
     struct fct_group_request *completed; /* for the committer to tell */
+    uint64_t untold;                     /* submitted, and |done| not called yet */
     struct fct_group_request **completed_last;
     struct fct_group_request *pool;
 };

@@ -6,6 +6,7 @@
  * cover; the background. Closing does it backwards, and writes the index out so that the next
  * opening replays nothing.
  */
+#include <errno.h>
 #include <string.h>
 
 #include "core/check.h"
@@ -46,7 +47,8 @@ static factum_status local_wait(void *self, uint64_t position, int64_t timeout_m
     struct fct_local *local = self;
     (void)err;
     uint64_t start = fct_os_monotonic(local->os);
-    uint64_t limit = timeout_ms < 0 ? UINT64_MAX : (uint64_t)timeout_ms * UINT64_C(1000000);
+    bool for_ever = timeout_ms < 0 || (uint64_t)timeout_ms > UINT64_MAX / 1000000;
+    uint64_t limit = for_ever ? UINT64_MAX : (uint64_t)timeout_ms * UINT64_C(1000000);
     factum_status status = FACTUM_DONE;
     atomic_fetch_add(&local->listeners, 1);
     while (status == FACTUM_DONE) {
@@ -70,6 +72,13 @@ factum_status fct_local_make_room(struct fct_local *local, size_t entries, factu
 {
     factum_status status = FACTUM_OK;
     if (fct_index_wants_flush(local->index)) {
+        uint64_t from;
+        uint64_t to;
+        uint64_t damaged_from;
+        if (fct_index_missing(local->index, &from, &to)) {
+            factum_status mended = fct_local_mend_index(local, &damaged_from, NULL);
+            (void)mended; /* the index says when it is too much */
+        }
         status = fct_log_sync(local->log, err);
     }
     return status == FACTUM_OK ? fct_index_reserve(local->index, entries, err) : status;
@@ -249,9 +258,16 @@ static factum_status open_directory(struct fct_local *local,
             "no store at %s: a restore into it did not end; remove it and restore again",
             local->path);
     }
-    status = lock_store(local, !options->read_only, err);
-    bool unlockable = status == FACTUM_NOT_FOUND || status == FACTUM_IO;
-    return options->read_only && unlockable ? FACTUM_OK : status; /* a medium that is read-only */
+    factum_error reason;
+    status = lock_store(local, !options->read_only, &reason);
+    bool medium_read_only = status == FACTUM_IO && reason.os_error == EROFS;
+    if (options->read_only && (status == FACTUM_NOT_FOUND || medium_read_only)) {
+        return FACTUM_OK;
+    }
+    if (status != FACTUM_OK && err != NULL) {
+        *err = reason;
+    }
+    return status;
 }
 
 static factum_status open_log(struct fct_local *local, const struct fct_local_options *options,

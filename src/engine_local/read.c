@@ -32,7 +32,6 @@ struct reader {
     struct fct_postings postings;
     struct fct_record record;
     factum_slice tags[FACTUM_TAGS_MAX];
-    size_t name_size;
     char name[FACTUM_NAME_SIZE_MAX + 8];
 };
 
@@ -74,14 +73,16 @@ factum_status fct_local_event(void *self, uint64_t position, factum_event *event
 {
     struct fct_local *local = self;
     struct fct_record record;
-    if (position % FCT_RECORD_ALIGN != 0 || position >= atomic_load(&local->published)) {
+    factum_status status = FACTUM_NOT_FOUND;
+    if (position < atomic_load(&local->published)) {
+        status = fct_log_find(local->log, position, &record, err);
+    }
+    if (status == FACTUM_NOT_FOUND || (status == FACTUM_OK && record.kind != FCT_RECORD_EVENT)) {
         return fct_fail(err, FACTUM_NOT_FOUND, "no event at position %llu",
                         (unsigned long long)position);
     }
-    factum_status status = fct_log_read(local->log, position, &record, NULL);
-    if (status != FACTUM_OK || record.kind != FCT_RECORD_EVENT) {
-        return fct_fail(err, FACTUM_NOT_FOUND, "no event at position %llu",
-                        (unsigned long long)position);
+    if (status != FACTUM_OK) {
+        return status;
     }
     fct_local_event_from(&record, NULL, event);
     return FACTUM_OK;
@@ -424,9 +425,11 @@ static factum_status seek_walk(struct reader *reader, factum_error *err)
         if (request->from == FACTUM_FROM_POSITION && from < before) {
             /* inclusive: up to the end of the record that begins at |from| */
             struct fct_record record;
-            bool record_there =
-                from % FCT_RECORD_ALIGN == 0 && fct_log_read(log, from, &record, NULL) == FACTUM_OK;
-            before = record_there ? from + record.size : from;
+            factum_status found = fct_log_find(log, from, &record, err);
+            if (found != FACTUM_OK && found != FACTUM_NOT_FOUND) {
+                return found;
+            }
+            before = found == FACTUM_OK ? from + record.size : from;
         }
         return fct_log_walk_init_backward(&reader->walk, log, before, err);
     }
@@ -497,6 +500,7 @@ static bool fits_list(const struct reader *reader, const struct fct_record *reco
 static factum_status posting_record(struct reader *reader, uint64_t *ordinal, factum_error *err)
 {
     struct fct_local *local = reader->local;
+    uint64_t mended_at = UINT64_MAX;
     for (;;) {
         uint64_t position;
         uint64_t ahead;
@@ -511,7 +515,8 @@ static factum_status posting_record(struct reader *reader, uint64_t *ordinal, fa
                 fct_log_prefetch(local->log, ahead);
             }
         }
-        if (status == FACTUM_CORRUPT && mend(local, NULL) == FACTUM_OK) {
+        if (status == FACTUM_CORRUPT && at != mended_at && mend(local, NULL) == FACTUM_OK) {
+            mended_at = at;
             fct_postings_seek(&reader->postings,
                               reader->request.backwards ? at + 1 : at); /* its batch was lost */
             continue;
@@ -552,6 +557,11 @@ static enum fit fits_bounds(const struct reader *reader, const struct fct_record
     enum fit below = forward ? SKIP : STOP;
     if (record->kind != FCT_RECORD_EVENT) {
         return SKIP;
+    }
+    if (forward &&
+        ((request->from == FACTUM_FROM_REVISION && ordinal < request->from_value) ||
+         (request->from == FACTUM_FROM_POSITION && record->position < request->from_value))) {
+        return SKIP; /* it began at a place that was not there yet */
     }
     if (request->until_created_set && record->created > request->until_created) {
         return beyond;
@@ -654,7 +664,6 @@ factum_status fct_local_read(void *self, const factum_read_request *request, boo
     reader->pending = false;
     reader->revision_min = 0;
     reader->created_min = INT64_MIN;
-    reader->name_size = request->name.len;
     if (request->name.len > 0) {
         memcpy(reader->name, request->name.ptr, request->name.len);
     }
