@@ -266,6 +266,21 @@ static factum_status added_text(factum_status status, factum_error *err)
                                           factum_status_text(status));
 }
 
+/* What is copied is what verifies: damage must not replace a good copy, with a good hash. */
+static factum_status check_segment(struct fct_local *local, const struct fct_log_segment_info *info,
+                                   factum_error *err)
+{
+    struct fct_log_walk walk;
+    struct fct_record record;
+    factum_status status = fct_log_walk_init(&walk, local->log, info->base, err);
+    while (status == FACTUM_OK && walk.position < info->base + info->size) {
+        status = fct_log_walk_next(&walk, &record, err);
+    }
+    return status == FACTUM_CORRUPT ? fct_wrap(err, status, "backup")
+           : status < 0             ? status
+                                    : FACTUM_OK;
+}
+
 static factum_status add_segment(struct fct_local *local, struct copier *copier,
                                  const struct manifest *earlier,
                                  const struct fct_log_segment_info *info, const char *to,
@@ -284,6 +299,9 @@ static factum_status add_segment(struct fct_local *local, struct copier *copier,
     }
     bool there = status == FACTUM_OK && earlier != NULL && info->sealed &&
                  already_there(copier, earlier, info, target, sha256);
+    if (status == FACTUM_OK && !there) {
+        status = check_segment(local, info, err);
+    }
     if (status == FACTUM_OK && !there) {
         status = copy_file(copier, from, target, info->size, sha256, err);
         copier->report->copied_files++;
@@ -317,6 +335,13 @@ static factum_status backup_segments(struct fct_local *local, struct copier *cop
         fct_buf_finish(&earlier.text);
         return fct_fail(err, FACTUM_EXISTS, "%s holds a backup of another store", to);
     }
+    if (earlier_valid && earlier.end_position > end) {
+        fct_buf_finish(&earlier.text);
+        return fct_fail(err, FACTUM_EXISTS,
+                        "the backup in %s goes up to position %" PRIu64 ", this store to %" PRIu64
+                        ": back up into a new directory",
+                        to, earlier.end_position, end);
+    }
     factum_status status = added_text(
         fct_buf_printf(&text,
                        "{\"format\":1,\"store_id\":\"%s\",\"end_position\":%" PRIu64 ",\"files\":[",
@@ -346,6 +371,10 @@ factum_status fct_engine_local_backup(struct fct_engine *engine, const char *to,
                                       factum_error *err)
 {
     struct fct_local *local = engine->self;
+    if (fct_log_state(local->log) == FCT_LOG_DAMAGED) {
+        return fct_fail(err, FACTUM_CORRUPT, "a damaged store is not backed up: %s",
+                        fct_log_state_reason(local->log));
+    }
     *report = (factum_backup_report){.end_position = atomic_load(&local->published)};
     struct copier copier = {
         .os = local->os,
