@@ -81,7 +81,8 @@ enum fct_log_state fct_log_state(const struct fct_log *log);
 const char *fct_log_state_reason(const struct fct_log *log);
 const struct fct_log_recovery *fct_log_recovery(const struct fct_log *log);
 /* Says that a walk met damage at |position|, where a batch begins: the log is DAMAGED and ends
- * there from now on. Before anyone else uses it. |reason| names the place, as the walk's error does. */
+ * there from now on. Before anyone else uses it. |reason| names the place, as the walk's error
+ * does. */
 void fct_log_set_damaged(struct fct_log *log, uint64_t position, const char *reason);
 factum_uuid fct_log_store_id(const struct fct_log *log);
 
