@@ -648,6 +648,10 @@ static void *writer_main(void *arg)
 
 static void run_writers(const backend *b, void *db, uint64_t *ver, int nw, uint64_t salt)
 {
+    char par[16];
+    snprintf(par, sizeof par, "w%d", nw);
+    if (!wl_wanted(par))
+        return;
     wthread *w = calloc((size_t)nw, sizeof *w);
     pthread_attr_t at;
     pthread_attr_init(&at);
@@ -676,8 +680,6 @@ static void run_writers(const backend *b, void *db, uint64_t *ver, int nw, uint6
     G.stop = true;
     for (int i = 0; i < nw; i++)
         pthread_join(w[i].t, NULL);
-    char par[16];
-    snprintf(par, sizeof par, "w%d", nw);
     wl_emit_reps(b->name, "append", par, r, P.reps, "events/s");
     wl_lat_sort(&w[0].lat);
     wl_emit(b->name, "append_p50", par, wl_lat_us(&w[0].lat, .5), "us", 0);
@@ -690,6 +692,10 @@ static void run_writers(const backend *b, void *db, uint64_t *ver, int nw, uint6
 
 static void run_group(const backend *b, void *db, uint64_t *ver, int g, uint64_t salt)
 {
+    char par[16];
+    snprintf(par, sizeof par, "g%d", g);
+    if (!wl_wanted(par))
+        return;
     wl_writer w;
     wl_writer_init(&w, ver, P.streams, 0, 1, salt);
     wl_event *buf = malloc(sizeof *buf * (size_t)g), **ev = malloc(sizeof *ev * (size_t)g);
@@ -712,8 +718,6 @@ static void run_group(const backend *b, void *db, uint64_t *ver, int g, uint64_t
         r[k] = (double)n / ((double)(t - t0) / 1e9);
     }
     wl_lat_sort(&lat);
-    char par[16];
-    snprintf(par, sizeof par, "g%d", g);
     wl_emit_reps(b->name, "append", par, r, P.reps, "events/s");
     wl_emit(b->name, "append_p50", par, wl_lat_us(&lat, .5), "us", 0);
     wl_emit(b->name, "append_p99", par, wl_lat_us(&lat, .99), "us", 0);

@@ -311,8 +311,10 @@ static void run_contention(factum_store *store, const wl_params_t *p)
 
 void factum_bench_extra(void *db, uint64_t *ver, const wl_params_t *p)
 {
-    run_async(db, ver, p);
-    run_contention(db, p);
+    if (wl_wanted("a256"))
+        run_async(db, ver, p);
+    if (wl_wanted("contention"))
+        run_contention(db, p);
 }
 
 void factum_bench_kill(const char *dir)
