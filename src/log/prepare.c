@@ -35,11 +35,13 @@ static bool await_allowance(struct fct_prepare *prepare, uint64_t done)
     }
 }
 
-/* Each step is on its way to the device before the next: no commit waits behind one long sync. */
+/* Each step is on its way to the device before the next: no commit waits behind one long sync. What
+ * an earlier run left is written over: its extents are there, and to cut it would take longer. */
 static factum_status fill(struct fct_prepare *prepare, struct fct_file *file, const uint8_t *zeros,
                           uint64_t size, bool paced, factum_error *err)
 {
-    factum_status status = fct_file_truncate(file, 0, err); /* what an earlier try left */
+    uint64_t left;
+    factum_status status = fct_file_size(file, &left, err);
     for (uint64_t done = 0; status == FACTUM_OK && done < size;) {
         uint64_t step = size - done < FILL_SIZE ? size - done : FILL_SIZE;
         if (paced && !await_allowance(prepare, done)) {
@@ -50,6 +52,9 @@ static factum_status fill(struct fct_prepare *prepare, struct fct_file *file, co
             fct_file_start_sync(file, done, step);
         }
         done += step;
+    }
+    if (status == FACTUM_OK && left > size) {
+        status = fct_file_truncate(file, size, err);
     }
     return status == FACTUM_OK ? fct_file_sync(file, err) : status;
 }
@@ -76,7 +81,7 @@ static factum_status make_file(struct fct_prepare *prepare, uint64_t size, bool 
         } else {
             (void)fct_file_close(&made, NULL);
             factum_status removed = fct_os_unlink(prepare->os, path, NULL);
-            (void)removed; /* gives the space back; the next try truncates it anyway */
+            (void)removed; /* gives the space back; the next try writes over it anyway */
         }
     }
     fct_mem_free(prepare->mem, zeros);
@@ -209,12 +214,12 @@ void fct_prepare_finish(struct fct_prepare *prepare)
     fct_mutex_unlock(&prepare->lock);
     changed(prepare);
     fct_thread_join(&prepare->thread);
-    if (prepare->file != NULL) {
+    if (prepare->file != NULL || prepare->left) {
         char path[FCT_PATH_SIZE];
         (void)fct_file_close(&prepare->file, NULL);
         if (fct_path_join(path, prepare->dir, FCT_PREPARED_NAME, NULL) == FACTUM_OK) {
             factum_status removed = fct_os_unlink(prepare->os, path, NULL);
-            (void)removed; /* the next opening removes it */
+            (void)removed; /* the next run uses it */
         }
     }
     fct_mutex_finish(&prepare->lock);

@@ -33,6 +33,7 @@ struct fct_prepare {
     uint64_t asked;           /* the writer's: what it allowed last */
     _Atomic uint64_t allowed; /* bytes that the thread may have filled by now */
     _Atomic bool stop;
+    bool left; /* a file of an earlier run may be there */
     bool working;
     struct fct_file *file; /* ready, |size| bytes of zeros; or NULL */
     uint64_t size;
@@ -41,7 +42,8 @@ struct fct_prepare {
 
 void fct_prepare_init(struct fct_prepare *prepare, const struct fct_os *os,
                       const struct fct_mem *mem, const char *dir, bool threads);
-/* Ends the thread and removes a file that was not taken. Accepts a zeroed one. */
+/* Ends the thread and removes a file that was not taken, or is left of an earlier run that did not
+ * end in order. Accepts a zeroed one. */
 void fct_prepare_finish(struct fct_prepare *prepare);
 /* Asks for a file of |size| bytes in the background, of which |allowed| may be filled by now; to be
  * called again as that rises. Does nothing without threads, if there is one, or if it failed a

@@ -35,7 +35,7 @@
 /* ---- what is in the directory ---------------------------------------------------------------- */
 
 struct listing {
-    const struct fct_log *log;
+    struct fct_log *log;
     uint64_t *numbers;
     size_t count;
     size_t capacity;
@@ -44,10 +44,13 @@ struct listing {
     factum_error *err;
 };
 
+/* But for a prepared segment that was left: it is filled anew rather than removed, which takes
+ * long. */
 static bool is_temporary(const char *name)
 {
     size_t len = strlen(name);
-    return len > 4 && len < 64 && strcmp(name + len - 4, ".tmp") == 0;
+    return strcmp(name, FCT_PREPARED_NAME) != 0 && len > 4 && len < 64 &&
+           strcmp(name + len - 4, ".tmp") == 0;
 }
 
 static factum_status note_name(void *data, const char *name)
@@ -58,6 +61,8 @@ static factum_status note_name(void *data, const char *name)
         memcpy(listing->temporaries[listing->temporary_count++], name, strlen(name) + 1);
     }
     if (number == 0) {
+        bool prepared = !listing->log->read_only && strcmp(name, FCT_PREPARED_NAME) == 0;
+        listing->log->prepare.left = listing->log->prepare.left || prepared;
         return FACTUM_OK;
     }
     if (listing->count == listing->capacity) {
@@ -247,42 +252,37 @@ static const char *damage_of(const struct fct_segment *segment, const struct fct
     return whole || cut ? NULL : "the file is too short";
 }
 
-/* Drops what a cache may show that is not on disk, and maps anew. *zeros: from there on the file
- * holds only zeros, which need not come from the device again: a failed sync can make the cache
- * show more than there is, never less. */
-static factum_status drop_and_map(struct fct_segment *segment, const struct marks *marks,
-                                  uint64_t *zeros, factum_error *err)
+/* Drops what a cache may show that is not on disk, and maps anew: what lies between the last place
+ * that a header names as durable and *zeros, from where on the file holds only zeros. Those need
+ * not come from the device again: a failed sync can make the cache show more than there is, never
+ * less. */
+static factum_status drop_and_map(struct fct_segment *segment, const struct fct_scan *scan,
+                                  const struct fct_scan *proven, uint64_t *zeros, factum_error *err)
 {
-    uint64_t from = FCT_SEGMENT_HEADER_SIZE;
-    for (size_t i = 0; i < marks->count; i++) {
-        uint64_t position = marks->marks[i].position;
-        if (position > segment->header.base + from &&
-            position < segment->header.base + segment->capacity) {
-            from = position - segment->header.base;
-        }
-    }
-    *zeros = fct_scan_zero_from(atomic_load(&segment->map), from, segment->capacity);
+    *zeros = fct_scan_zero_from(scan->map, scan->offset, segment->capacity);
     fct_segment_unmap(segment);
-    factum_status status = fct_file_drop_cache(segment->file, err);
+    factum_status status = fct_file_drop_cache(segment->file, proven->offset, *zeros, err);
     return status == FACTUM_OK ? fct_segment_map_tail(segment, err) : status;
 }
 
-/* Scans the last segment as it is on the device, unless nothing was written since END was. */
+/* Scans the last segment as the cache shows it and, unless nothing was written since END was, what
+ * is not proven to be on the device once more, from there. */
 static factum_status scan_last(const struct fct_log *log, struct fct_segment *segment,
                                const struct marks *marks, struct fct_scan *scan, bool *clean,
                                factum_error *err)
 {
     uint64_t zeros = segment->capacity;
+    struct fct_scan proven;
     *clean = false;
     factum_status status = fct_segment_map_tail(segment, err);
-    if (status == FACTUM_OK && (marks->end != 0 || log->read_only)) {
-        fct_scan_run(scan, segment, marks->marks, marks->count);
+    if (status == FACTUM_OK) {
+        fct_scan_run(scan, segment, marks->marks, marks->count, &proven);
         *clean = marks->end != 0 && marks->end == scan->base + scan->offset;
     }
     if (status == FACTUM_OK && !*clean && !log->read_only) {
-        status = drop_and_map(segment, marks, &zeros, err);
+        status = drop_and_map(segment, scan, &proven, &zeros, err);
         if (status == FACTUM_OK) {
-            fct_scan_run(scan, segment, marks->marks, marks->count);
+            fct_scan_again(scan, &proven);
         }
     }
     if (status == FACTUM_OK && !*clean) {
@@ -376,7 +376,7 @@ static factum_status recover_sealed(struct fct_log *log, struct fct_segment *seg
     struct fct_scan scan;
     status = fct_segment_map_tail(segment, err);
     if (status == FACTUM_OK) {
-        fct_scan_run(&scan, segment, NULL, 0);
+        fct_scan_run(&scan, segment, NULL, 0, NULL);
         fct_scan_behind(&scan, segment->capacity);
         settle(log, segment, &scan);
         report_damage(log, segment, &scan,

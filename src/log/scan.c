@@ -91,6 +91,18 @@ static bool take_batch(struct fct_scan *scan)
     return true;
 }
 
+static void take_batches(struct fct_scan *scan, struct fct_scan *proven)
+{
+    bool more = !scan->sealed;
+    while (more) {
+        struct fct_scan before = *scan;
+        more = take_batch(scan) && !scan->sealed;
+        if (proven != NULL && scan->evidence >= before.base + before.offset) {
+            *proven = before;
+        }
+    }
+}
+
 /* The offset of the header of the batch that ends at |offset|; 0 if none is found. */
 static uint64_t batch_before(const struct fct_scan *scan, uint64_t offset)
 {
@@ -137,7 +149,7 @@ static bool start_at(struct fct_scan *scan, const struct fct_log_mark *mark)
 }
 
 void fct_scan_run(struct fct_scan *scan, const struct fct_segment *segment,
-                  const struct fct_log_mark *marks, size_t mark_count)
+                  const struct fct_log_mark *marks, size_t mark_count, struct fct_scan *proven)
 {
     *scan = (struct fct_scan){
         .segment = segment,
@@ -159,17 +171,23 @@ void fct_scan_run(struct fct_scan *scan, const struct fct_segment *segment,
         }
     }
     scan->start = scan->offset;
-    while (!scan->sealed && take_batch(scan)) {
-    }
+    take_batches(scan, proven);
 }
 
+void fct_scan_again(struct fct_scan *scan, const struct fct_scan *proven)
+{
+    uint64_t evidence = scan->evidence;
+    FCT_ASSERT(proven->base + proven->offset <= evidence);
+    *scan = *proven;
+    scan->map = atomic_load(&scan->segment->map);
+    scan->evidence = evidence;
+    take_batches(scan, NULL);
+}
+
+/* Each byte is as the one before it: libc compares faster than a loop here would. */
 static bool all_zero(const uint8_t *bytes, size_t size)
 {
-    uint64_t any = 0;
-    for (size_t i = 0; i + 8 <= size; i += 8) {
-        any |= fct_get_u64(bytes + i);
-    }
-    return any == 0;
+    return bytes[0] == 0 && memcmp(bytes, bytes + 1, size - 1) == 0;
 }
 
 /* Forward, though the answer is at the end: the pages may come from the device, which reads ahead.

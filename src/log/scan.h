@@ -26,9 +26,12 @@ struct fct_scan {
 };
 
 /* Runs from the start of |segment|, which is mapped, or from the furthest of |marks| that the bytes
- * before it prove. All of them count as evidence. */
+ * before it prove. All of them count as evidence. |proven|, unless NULL, becomes the scan as it
+ * stood at the last batch that was known by then to follow nothing but durable ones. */
 void fct_scan_run(struct fct_scan *scan, const struct fct_segment *segment,
-                  const struct fct_log_mark *marks, size_t mark_count);
+                  const struct fct_log_mark *marks, size_t mark_count, struct fct_scan *proven);
+/* Runs again from |proven| on, on the map that the segment has now. */
+void fct_scan_again(struct fct_scan *scan, const struct fct_scan *proven);
 /* Looks behind X: sets zero_from, and adds to the evidence what headers say that verify. From the
  * offset |zeros| on there is nothing but zeros. */
 void fct_scan_behind(struct fct_scan *scan, uint64_t zeros);

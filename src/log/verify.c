@@ -151,7 +151,7 @@ static factum_status check_header(struct check *check, factum_error *err)
     uint8_t bytes[FCT_SEGMENT_HEADER_SIZE];
     struct fct_segment_header header;
     uint64_t base = check->segment->header.base;
-    factum_status status = fct_file_drop_cache(check->file, err);
+    factum_status status = fct_file_drop_cache(check->file, 0, check->segment->capacity, err);
     if (status == FACTUM_OK) {
         status = read_bytes(check, 0, bytes, sizeof bytes, err);
     }

@@ -153,11 +153,12 @@ static void fault_unmap(const struct fct_os *os, const uint8_t *map, uint64_t si
     fault->inner->ops->unmap(fault->inner, map, size);
 }
 
-static factum_status fault_drop_cache(struct fct_file *file, factum_error *err)
+static factum_status fault_drop_cache(struct fct_file *file, uint64_t offset, uint64_t end,
+                                      factum_error *err)
 {
     factum_status status = strike(fault_of(file->os), false, "drop cache", err);
     struct fct_file *inner = inner_of(file);
-    return status == FACTUM_OK ? inner->os->ops->drop_cache(inner, err) : status;
+    return status == FACTUM_OK ? inner->os->ops->drop_cache(inner, offset, end, err) : status;
 }
 
 static factum_status fault_lock(struct fct_file *file, factum_error *err)

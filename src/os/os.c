@@ -86,9 +86,10 @@ factum_status fct_file_map(struct fct_file *file, uint64_t size, const uint8_t *
     return file->os->ops->map(file, size, map, err);
 }
 
-factum_status fct_file_drop_cache(struct fct_file *file, factum_error *err)
+factum_status fct_file_drop_cache(struct fct_file *file, uint64_t offset, uint64_t end,
+                                  factum_error *err)
 {
-    return file->os->ops->drop_cache(file, err);
+    return file->os->ops->drop_cache(file, offset, end, err);
 }
 
 factum_status fct_file_lock(struct fct_file *file, factum_error *err)

@@ -47,8 +47,10 @@ struct fct_os_ops {
     factum_status (*map)(struct fct_file *file, uint64_t size, const uint8_t **map,
                          factum_error *err);
     void (*unmap)(const struct fct_os *os, const uint8_t *map, uint64_t size);
-    /* Lets go of cached clean pages of the file, so that reads come from the device. */
-    factum_status (*drop_cache)(struct fct_file *file, factum_error *err);
+    /* Lets go of the clean pages in the cache that [offset, end) touches, and maybe some around it,
+     * so that reads come from the device. */
+    factum_status (*drop_cache)(struct fct_file *file, uint64_t offset, uint64_t end,
+                                factum_error *err);
     /* Exclusive lock for the life of the open file (OFD lock): LOCKED if another one has it. */
     factum_status (*lock)(struct fct_file *file, factum_error *err);
 
@@ -106,7 +108,8 @@ FCT_MUST_USE factum_status fct_file_truncate(struct fct_file *file, uint64_t siz
 FCT_MUST_USE factum_status fct_file_size(struct fct_file *file, uint64_t *size, factum_error *err);
 FCT_MUST_USE factum_status fct_file_map(struct fct_file *file, uint64_t size, const uint8_t **map,
                                         factum_error *err);
-FCT_MUST_USE factum_status fct_file_drop_cache(struct fct_file *file, factum_error *err);
+FCT_MUST_USE factum_status fct_file_drop_cache(struct fct_file *file, uint64_t offset, uint64_t end,
+                                               factum_error *err);
 FCT_MUST_USE factum_status fct_file_lock(struct fct_file *file, factum_error *err);
 void fct_os_unmap(const struct fct_os *os, const uint8_t *map, uint64_t size);
 FCT_MUST_USE factum_status fct_os_rename(const struct fct_os *os, const char *from, const char *to,

@@ -146,9 +146,16 @@ static void real_unmap(const struct fct_os *os, const uint8_t *map, uint64_t siz
     (void)munmap((void *)(uintptr_t)map, size);
 }
 
-static factum_status real_drop_cache(struct fct_file *file, factum_error *err)
+/* The cache holds a file in blocks of up to this size, and keeps one that is asked for in part. */
+#define CACHE_BLOCK_SIZE (UINT64_C(2) << 20)
+
+static factum_status real_drop_cache(struct fct_file *file, uint64_t offset, uint64_t end,
+                                     factum_error *err)
 {
-    int reason = posix_fadvise(real(file)->fd, 0, 0, POSIX_FADV_DONTNEED);
+    offset -= offset % CACHE_BLOCK_SIZE;
+    end += CACHE_BLOCK_SIZE - end % CACHE_BLOCK_SIZE;
+    int reason =
+        posix_fadvise(real(file)->fd, (off_t)offset, (off_t)(end - offset), POSIX_FADV_DONTNEED);
     if (reason != 0) {
         return fct_fail_os(err, reason, "drop the cache of %s", real(file)->path);
     }

@@ -418,9 +418,12 @@ static void sim_unmap(const struct fct_os *os, const uint8_t *map, uint64_t size
     leave(disk);
 }
 
-static factum_status sim_drop_cache(struct fct_file *file, factum_error *err)
+static factum_status sim_drop_cache(struct fct_file *file, uint64_t offset, uint64_t end,
+                                    factum_error *err)
 {
     (void)file;
+    (void)offset;
+    (void)end;
     (void)err;
     return FACTUM_OK;
 }
