@@ -14,6 +14,7 @@
 #include "engine_local/local_int.h"
 
 #define STAGE_AHEAD 8u /* streams whose heads are fetched before they are needed */
+#define MENDS_MAX 16   /* damaged runs that one append gets over; each is met by itself */
 
 factum_slice fct_metastream_target(factum_slice stream)
 {
@@ -618,15 +619,16 @@ static enum fct_decision decide(struct fct_local *local, struct fct_group_reques
 enum fct_decision fct_decide(struct fct_local *local, struct fct_group_request *request)
 {
     enum fct_decision decision = decide(local, request);
-    if (decision != FCT_DECIDED_ANSWER || request->status != FACTUM_CORRUPT) {
-        return decision;
+    for (int i = 0; i < MENDS_MAX; i++) {
+        uint64_t from;
+        uint64_t to;
+        uint64_t damaged_from; /* the next opening says it */
+        if (decision != FCT_DECIDED_ANSWER || request->status != FACTUM_CORRUPT ||
+            !fct_index_missing(local->index, &from, &to) ||
+            fct_local_mend_index(local, &damaged_from, NULL) != FACTUM_OK) {
+            break;
+        }
+        decision = decide(local, request);
     }
-    uint64_t from;
-    uint64_t to;
-    uint64_t damaged_from; /* the next opening says it */
-    bool index_lost = fct_index_missing(local->index, &from, &to);
-    if (!index_lost || fct_local_mend_index(local, &damaged_from, NULL) != FACTUM_OK) {
-        return decision;
-    }
-    return decide(local, request);
+    return decision;
 }

@@ -92,14 +92,11 @@ static enum fct_index_kind kind_of(factum_list_kind kind)
 factum_status fct_local_keys_open(struct fct_local *local, enum fct_index_kind kind,
                                   struct fct_index_keys **keys, factum_error *err)
 {
-    factum_status status = fct_index_keys_open(local->index, kind, keys, err);
-    if (status == FACTUM_CORRUPT) {
-        struct fct_group_request mend = {.task = FCT_TASK_MEND};
-        status = fct_group_run(&local->group, &mend, err);
-        if (status == FACTUM_OK) {
-            status = fct_index_keys_open(local->index, kind, keys, err);
-        }
-    }
+    unsigned tries = 0;
+    factum_status status;
+    do {
+        status = fct_index_keys_open(local->index, kind, keys, err);
+    } while (status == FACTUM_CORRUPT && fct_local_mended(local, &tries));
     return status;
 }
 

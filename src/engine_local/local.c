@@ -84,7 +84,7 @@ factum_status fct_local_make_room(struct fct_local *local, size_t entries, factu
     return status == FACTUM_OK ? fct_index_reserve(local->index, entries, err) : status;
 }
 
-static factum_status count_keys(struct fct_local *local, enum fct_index_kind kind,
+static factum_status count_once(struct fct_local *local, enum fct_index_kind kind,
                                 uint64_t *key_count, uint64_t *posting_count, factum_error *err)
 {
     struct fct_index_keys *keys;
@@ -104,6 +104,17 @@ static factum_status count_keys(struct fct_local *local, enum fct_index_kind kin
     }
     fct_index_keys_close(keys);
     return status < 0 ? status : FACTUM_OK;
+}
+
+static factum_status count_keys(struct fct_local *local, enum fct_index_kind kind,
+                                uint64_t *key_count, uint64_t *posting_count, factum_error *err)
+{
+    unsigned tries = 0;
+    factum_status status;
+    do {
+        status = count_once(local, kind, key_count, posting_count, err);
+    } while (status == FACTUM_CORRUPT && fct_local_mended(local, &tries));
+    return status;
 }
 
 static factum_status local_info(void *self, factum_info *info, factum_error *err)
@@ -331,7 +342,15 @@ static factum_status index_log(struct fct_local *local, const struct fct_local_o
 {
     uint64_t damaged_from = UINT64_MAX;
     factum_error reason;
-    factum_status status = fct_local_replay(local, &damaged_from, &reason);
+    factum_status status = FACTUM_OK;
+    bool within = fct_index_mark(local->index).position <= fct_log_end(local->log);
+    if (within && !local->index_in_memory) {
+        /* Lost runs first: nothing is written out while one is missing, and replay may need that. */
+        status = fct_local_mend_index(local, &damaged_from, &reason);
+    }
+    if (status == FACTUM_OK) {
+        status = fct_local_replay(local, &damaged_from, &reason);
+    }
     if (status == FACTUM_OK) {
         status = fct_local_mend_index(local, &damaged_from, &reason);
     }

@@ -71,17 +71,16 @@ struct fct_local {
 /* read.c: how a stream stands now, by log and index. |head| as in heads.h. */
 FCT_MUST_USE factum_status fct_local_load_head(struct fct_local *local, factum_slice stream,
                                                struct fct_head *head, factum_error *err);
-/* The metadata of a stream, all zero if there is none; *revision of "$$<stream>" if *found. */
-FCT_MUST_USE factum_status fct_local_load_metadata(struct fct_local *local, factum_slice stream,
-                                                   struct fct_stream_metadata *metadata,
-                                                   bool *found, uint64_t *revision,
-                                                   factum_error *err);
-/* The last event of a stream at or before |upto|: OK, or DONE if there is none. */
+/* The last event of a stream before |upto|: OK, or DONE if there is none. */
 FCT_MUST_USE factum_status fct_local_last_record(struct fct_local *local, factum_slice stream,
                                                  uint64_t upto, struct fct_record *record,
                                                  factum_error *err);
 /* Puts the parts of |record| where a user finds them. |tags| has room for FACTUM_TAGS_MAX. */
 void fct_local_event_from(const struct fct_record *record, factum_slice *tags, factum_event *event);
+
+/* After CORRUPT: asks the leader to make lost parts of the index anew. True if that went well and it
+ * is worth trying again; *tries, 0 at first, bounds how often. */
+FCT_MUST_USE bool fct_local_mended(struct fct_local *local, unsigned *tries);
 
 FCT_MUST_USE factum_status fct_local_read(void *self, const factum_read_request *request,
                                           bool follow, struct fct_reader **reader,

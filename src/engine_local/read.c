@@ -14,6 +14,7 @@
 #include "engine_local/local_int.h"
 
 #define PREFETCH_AHEAD 6u
+#define MENDS_MAX 16u /* damaged runs that one call gets over; each is met by itself */
 
 struct reader {
     struct fct_reader base;
@@ -90,11 +91,10 @@ factum_status fct_local_event(void *self, uint64_t position, factum_event *event
 
 /* ---- how a stream stands --------------------------------------------------------------------- */
 
-/* Asks the leader to make lost parts of the index anew. */
-static factum_status mend(struct fct_local *local, factum_error *err)
+bool fct_local_mended(struct fct_local *local, unsigned *tries)
 {
     struct fct_group_request request = {.task = FCT_TASK_MEND};
-    return fct_group_run(&local->group, &request, err);
+    return ++*tries <= MENDS_MAX && fct_group_run(&local->group, &request, NULL) == FACTUM_OK;
 }
 
 factum_status fct_local_last_record(struct fct_local *local, factum_slice stream, uint64_t upto,
@@ -133,9 +133,11 @@ factum_status fct_local_last_record(struct fct_local *local, factum_slice stream
     return status;
 }
 
-factum_status fct_local_load_metadata(struct fct_local *local, factum_slice stream,
-                                      struct fct_stream_metadata *metadata, bool *found,
-                                      uint64_t *revision, factum_error *err)
+/* The metadata of a stream as it was at |upto|, all zero if there is none; *revision of
+ * "$$<stream>" if *found. */
+static factum_status load_metadata(struct fct_local *local, factum_slice stream, uint64_t upto,
+                                   struct fct_stream_metadata *metadata, bool *found,
+                                   uint64_t *revision, factum_error *err)
 {
     *metadata = (struct fct_stream_metadata){.max_count = 0};
     *found = false;
@@ -150,7 +152,7 @@ factum_status fct_local_load_metadata(struct fct_local *local, factum_slice stre
     memcpy(name + 2, stream.ptr, stream.len);
     struct fct_record record;
     factum_status status =
-        fct_local_last_record(local, fct_slice(name, stream.len + 2), UINT64_MAX, &record, err);
+        fct_local_last_record(local, fct_slice(name, stream.len + 2), upto, &record, err);
     if (status == FACTUM_OK) {
         fct_stream_metadata_parse(record.data, metadata);
         *found = true;
@@ -182,7 +184,7 @@ factum_status fct_local_load_head(struct fct_local *local, factum_slice stream,
     struct fct_stream_metadata metadata;
     bool found;
     uint64_t revision;
-    status = fct_local_load_metadata(local, stream, &metadata, &found, &revision, err);
+    status = load_metadata(local, stream, UINT64_MAX, &metadata, &found, &revision, err);
     if (found) {
         head->flags |= FCT_HEAD_METADATA;
         head->flags |= metadata.soft_deleted ? (uint32_t)FCT_HEAD_SOFT_DELETED : 0;
@@ -201,14 +203,15 @@ static uint64_t first_visible(const struct fct_stream_metadata *metadata, uint64
     return first;
 }
 
-/* |metadata| and |last| (the record of its last event) are by-products, for who reads on. */
-static factum_status stream_info(struct fct_local *local, factum_slice stream,
+/* How the stream stood at |upto|: what a reader does not see yet must not hide what it sees, as the
+ * next event of a stream with $maxCount would. |metadata| is a by-product, for who reads on. */
+static factum_status stream_info(struct fct_local *local, factum_slice stream, uint64_t upto,
                                  factum_stream_info *info, struct fct_stream_metadata *metadata,
                                  factum_error *err)
 {
     struct fct_record record;
     *info = (factum_stream_info){.state = FACTUM_STREAM_ABSENT};
-    factum_status status = fct_local_last_record(local, stream, UINT64_MAX, &record, err);
+    factum_status status = fct_local_last_record(local, stream, upto, &record, err);
     bool tombstoned = status == FACTUM_OK && record.revision == FACTUM_REVISION_TOMBSTONE;
     if (status == FACTUM_OK) {
         info->last_position = record.position;
@@ -218,8 +221,8 @@ static factum_status stream_info(struct fct_local *local, factum_slice stream,
     }
     bool present = status == FACTUM_OK;
     if (status >= 0) {
-        status = fct_local_load_metadata(local, stream, metadata, &info->has_metadata,
-                                         &info->metadata_revision, err);
+        status = load_metadata(local, stream, upto, metadata, &info->has_metadata,
+                               &info->metadata_revision, err);
     }
     if (status != FACTUM_OK) {
         return status;
@@ -244,10 +247,12 @@ factum_status fct_local_stream(void *self, factum_slice stream, factum_stream_in
 {
     struct fct_local *local = self;
     struct fct_stream_metadata metadata;
-    factum_status status = stream_info(local, stream, info, &metadata, err);
-    if (status == FACTUM_CORRUPT && mend(local, NULL) == FACTUM_OK) {
-        status = stream_info(local, stream, info, &metadata, err);
-    }
+    factum_status status;
+    unsigned tries = 0;
+    do {
+        uint64_t end = atomic_load(&local->published);
+        status = stream_info(local, stream, end, info, &metadata, err);
+    } while (status == FACTUM_CORRUPT && fct_local_mended(local, &tries));
     return status;
 }
 
@@ -280,7 +285,7 @@ static factum_status apply_metadata(struct reader *reader, factum_error *err)
     factum_slice stream = reader->request.name;
     factum_stream_info info;
     struct fct_stream_metadata metadata;
-    factum_status status = stream_info(local, stream, &info, &metadata, err);
+    factum_status status = stream_info(local, stream, reader->end, &info, &metadata, err);
     if (status != FACTUM_OK) {
         return status;
     }
@@ -500,7 +505,7 @@ static bool fits_list(const struct reader *reader, const struct fct_record *reco
 static factum_status posting_record(struct reader *reader, uint64_t *ordinal, factum_error *err)
 {
     struct fct_local *local = reader->local;
-    uint64_t mended_at = UINT64_MAX;
+    unsigned tries = 0;
     for (;;) {
         uint64_t position;
         uint64_t ahead;
@@ -515,8 +520,7 @@ static factum_status posting_record(struct reader *reader, uint64_t *ordinal, fa
                 fct_log_prefetch(local->log, ahead);
             }
         }
-        if (status == FACTUM_CORRUPT && at != mended_at && mend(local, NULL) == FACTUM_OK) {
-            mended_at = at;
+        if (status == FACTUM_CORRUPT && fct_local_mended(local, &tries)) {
             fct_postings_seek(&reader->postings,
                               reader->request.backwards ? at + 1 : at); /* its batch was lost */
             continue;
@@ -631,10 +635,14 @@ static factum_status reader_extend(struct fct_reader *base, uint64_t *end, factu
     struct reader *reader = (struct reader *)(void *)base;
     reader->end = atomic_load(&reader->local->published);
     *end = reader->end;
+    factum_status status = FACTUM_OK;
+    unsigned tries = 0;
     if (reader->request.source == FACTUM_SOURCE_STREAM) {
-        return apply_metadata(reader, err);
+        do {
+            status = apply_metadata(reader, err);
+        } while (status == FACTUM_CORRUPT && fct_local_mended(reader->local, &tries));
     }
-    return FACTUM_OK;
+    return status;
 }
 
 static void reader_close(struct fct_reader *base)
@@ -671,7 +679,8 @@ factum_status fct_local_read(void *self, const factum_read_request *request, boo
     reader->end = atomic_load(&local->published);
     bool all = request->source == FACTUM_SOURCE_ALL;
     factum_status status = all ? seek_walk(reader, err) : seek_postings(reader, err);
-    if (status == FACTUM_CORRUPT && !all && mend(local, NULL) == FACTUM_OK) {
+    unsigned tries = 0;
+    while (status == FACTUM_CORRUPT && !all && fct_local_mended(local, &tries)) {
         status = seek_postings(reader, err);
     }
     if (status != FACTUM_OK) {
