@@ -171,8 +171,10 @@ static enum verdict judge(const struct memory *memory, const factum_append_reque
         if (!find_id(memory, expectation->stream, first->id, repeat)) {
             return HOLDS;
         }
-    } else if (holds || standing.state != FACTUM_STREAM_PRESENT) {
+    } else if (holds || standing.state == FACTUM_STREAM_ABSENT) {
         return holds ? HOLDS : REFUSED;
+    } else if (expected.kind == FACTUM_EXPECTED_STREAM_EXISTS) {
+        return REFUSED;
     } else if (expected.kind == FACTUM_EXPECTED_REVISION) {
         if (expected.revision >= standing.last_revision) {
             return REFUSED;

@@ -205,7 +205,8 @@ static factum_status fill_recent(struct fct_local *local, factum_error *err)
     return status < 0 ? status : FACTUM_OK;
 }
 
-/* Expected "any" or "exists": is the first id of the stream's events known in this stream? */
+/* Expected "any" or "exists": is the first id of the stream's events known in this stream? The
+ * newest event with it counts. */
 static factum_status find_recent(struct fct_local *local, const factum_new_event *first,
                                  bool *found, bool *later, uint64_t *revision, factum_error *err)
 {
@@ -223,10 +224,15 @@ static factum_status find_recent(struct fct_local *local, const factum_new_event
     }
     uint32_t cursor = 0;
     uint64_t position;
+    uint64_t newest = 0; /* an id that was written twice was retried as the second time */
     while (fct_recent_ids_next(&local->recent, first->id, &cursor, &position)) {
         if (position >= local->scratch.batch_start) {
+            *found = false;
             *later = true; /* of the batch under way: cannot be read yet */
             return FACTUM_OK;
+        }
+        if (position <= newest) {
+            continue;
         }
         struct fct_record record;
         factum_status status = fct_log_read(local->log, position, &record, err);
@@ -237,7 +243,7 @@ static factum_status find_recent(struct fct_local *local, const factum_new_event
             fct_slice_equal(record.stream, first->stream)) {
             *found = true;
             *revision = record.revision;
-            return FACTUM_OK;
+            newest = position;
         }
     }
     return FACTUM_OK;
@@ -302,8 +308,10 @@ static enum verdict judge_ids(struct fct_local *local, struct fct_group_request 
         if (!found) {
             return later ? PUT_OFF : HOLDS;
         }
-    } else if (holds || state == FACTUM_STREAM_ABSENT || state == FACTUM_STREAM_SOFT_DELETED) {
+    } else if (holds || state == FACTUM_STREAM_ABSENT) {
         return holds ? HOLDS : REFUSED;
+    } else if (expected->kind == FACTUM_EXPECTED_STREAM_EXISTS) {
+        return REFUSED;
     } else if (expected->kind == FACTUM_EXPECTED_REVISION) {
         if (expected->revision >= staged->head.last_revision) {
             return REFUSED;
@@ -554,6 +562,9 @@ static factum_status scan_item(struct fct_local *local, const factum_append_cond
 
 static bool batch_fits(struct fct_local *local, const factum_append_condition *condition)
 {
+    if (fct_condition_fits(condition, FCT_SLICE(FCT_TYPE_METADATA), NULL, 0)) {
+        return true; /* an append to a deleted stream may have written one of its own */
+    }
     for (size_t i = 0; i < local->scratch.accepted_count; i++) {
         const factum_append_request *append = local->scratch.accepted[i]->append;
         for (size_t j = 0; j < append->event_count; j++) {
@@ -570,7 +581,7 @@ static enum fct_decision decide_condition(struct fct_local *local,
                                           struct fct_group_request *request)
 {
     const factum_append_condition *condition = request->append->condition;
-    if (batch_fits(local, condition)) {
+    if (local->scratch.accepted_count > 0 && batch_fits(local, condition)) {
         return FCT_DECIDED_LATER; /* the answer names the position */
     }
     uint64_t conflict = 0;
