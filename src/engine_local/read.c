@@ -417,6 +417,22 @@ static factum_status seek_postings(struct reader *reader, factum_error *err)
     return fct_fail(err, FACTUM_INVALID, "read: no such place to start from");
 }
 
+/* Where the last record that begins at or before |from| ends; no boundary lies between. */
+static factum_status record_end(struct fct_log *log, uint64_t *end, uint64_t from,
+                                factum_error *err)
+{
+    struct fct_record record;
+    struct fct_log_walk walk;
+    factum_status status = fct_log_find(log, from, &record, err);
+    if (status == FACTUM_OK) {
+        *end = from + record.size;
+    } else if (status == FACTUM_NOT_FOUND) {
+        status = fct_log_walk_init(&walk, log, from, err);
+        *end = walk.position < *end ? walk.position : *end;
+    }
+    return status;
+}
+
 static factum_status seek_walk(struct reader *reader, factum_error *err)
 {
     const factum_read_request *request = &reader->request;
@@ -428,13 +444,10 @@ static factum_status seek_walk(struct reader *reader, factum_error *err)
     if (request->backwards) {
         uint64_t before = reader->end;
         if (request->from == FACTUM_FROM_POSITION && from < before) {
-            /* inclusive: up to the end of the record that begins at |from| */
-            struct fct_record record;
-            factum_status found = fct_log_find(log, from, &record, err);
-            if (found != FACTUM_OK && found != FACTUM_NOT_FOUND) {
+            factum_status found = record_end(log, &before, from, err);
+            if (found != FACTUM_OK) {
                 return found;
             }
-            before = found == FACTUM_OK ? from + record.size : from;
         }
         return fct_log_walk_init_backward(&reader->walk, log, before, err);
     }
