@@ -185,6 +185,19 @@ static factum_status replace(struct fct_index *index, struct fct_run *const *inp
     return status;
 }
 
+/* Whoever reads next has what they cover made anew; the merge waits for that. */
+static factum_status set_bad_aside(struct fct_index *index, struct fct_run *const *inputs,
+                                   factum_error *err)
+{
+    for (size_t i = 0; i < FANOUT; i++) {
+        if (atomic_load(&inputs[i]->bad)) {
+            (void)fct_fail(err, FACTUM_CORRUPT, "index run %s is damaged", inputs[i]->path);
+            fct_index_set_aside(index, inputs[i]);
+        }
+    }
+    return FACTUM_CORRUPT;
+}
+
 factum_status fct_index_merge(struct fct_index *index, factum_error *err)
 {
     struct fct_version *version = fct_version_pin(index);
@@ -195,11 +208,7 @@ factum_status fct_index_merge(struct fct_index *index, factum_error *err)
         struct fct_run *const *inputs = version->runs + first;
         status = write_merged(index, inputs, &merged, err);
         if (status == FACTUM_CORRUPT) {
-            for (size_t i = 0; i < FANOUT; i++) {
-                if (atomic_load(&inputs[i]->bad)) {
-                    fct_index_set_aside(index, inputs[i]);
-                }
-            }
+            status = set_bad_aside(index, inputs, err);
         }
         if (status == FACTUM_OK) {
             fct_mutex_lock(&index->maintenance);
