@@ -1,7 +1,7 @@
 /* recent_ids.h - which events were appended lately: event id -> position. Layer: engine_local.
  *
  * Bounded: the newest FCT_RECENT_IDS events (as KurrentDB does; its protocol promises retries with
- * expected revision "any" only within such a window). Ids are kept as 64-bit hashes; the record at
+ * expected revision "any" only within such a window). Ids are kept as 32-bit hashes; the record at
  * the position tells the truth. Used by the leader only.
  */
 #ifndef FCT_ENGINE_LOCAL_RECENT_IDS_H
