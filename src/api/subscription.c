@@ -7,6 +7,8 @@
  */
 #include "api/store_int.h"
 
+#include <string.h>
+
 #include "core/error.h"
 #include "core/slice.h"
 
@@ -16,9 +18,11 @@ struct factum_subscription {
     uint64_t end;      /* what the reader sees up to */
     uint64_t position; /* to continue from */
     bool told;         /* CAUGHT_UP was said since the last event */
-    bool ended;        /* the stream's tombstone was given */
+    bool ended;        /* the stream's tombstone was given, or is before the place to begin */
     bool stream;
     _Atomic uint32_t stop;
+    factum_slice name; /* of the stream: own copy below */
+    uint8_t name_bytes[FACTUM_NAME_SIZE_MAX];
 };
 
 factum_status factum_subscribe(factum_store *store, const factum_read_request *request,
@@ -31,15 +35,20 @@ factum_status factum_subscribe(factum_store *store, const factum_read_request *r
         return fct_fail(err, FACTUM_NO_MEMORY, "subscribe: out of memory");
     }
     made->store = store;
+    uint64_t end =
+        store->engine.ops->end(store->engine.self); /* the reader begins at or after it */
     factum_status status = fct_engine_read(&store->engine, request, true, &made->reader, err);
     if (status == FACTUM_OK) {
         made->stream =
             request->source == FACTUM_SOURCE_STREAM && !fct_engine_is_virtual(request->name);
-        made->position = request->from == FACTUM_FROM_POSITION ? request->from_value : 0;
-        status = made->reader->ops->extend(made->reader, &made->end, err);
-        if (request->from == FACTUM_FROM_END) {
-            made->position = made->end;
+        made->position = request->from == FACTUM_FROM_POSITION ? request->from_value
+                         : request->from == FACTUM_FROM_END    ? end
+                                                               : 0;
+        made->name = fct_slice(made->name_bytes, made->stream ? request->name.len : 0);
+        if (made->stream) {
+            memcpy(made->name_bytes, request->name.ptr, request->name.len);
         }
+        status = made->reader->ops->extend(made->reader, &made->end, err);
         if (status != FACTUM_OK) {
             made->reader->ops->close(made->reader);
         }
@@ -60,6 +69,11 @@ static factum_status take(factum_subscription *subscription, const factum_event 
     return FACTUM_OK;
 }
 
+static factum_status deleted(factum_error *err)
+{
+    return fct_fail(err, FACTUM_STREAM_DELETED, "the stream was deleted for ever");
+}
+
 /* Of |timeout_ms| since |start|; -1 stays -1. */
 static int64_t time_left(const struct fct_engine *engine, uint64_t start, int64_t timeout_ms)
 {
@@ -70,17 +84,32 @@ static int64_t time_left(const struct fct_engine *engine, uint64_t start, int64_
     return passed < timeout_ms ? timeout_ms - passed : 0;
 }
 
+/* Everything was given, and that is all there will ever be if the stream has its tombstone. */
+static factum_status look_for_tombstone(factum_subscription *subscription, factum_error *err)
+{
+    struct fct_engine *engine = &subscription->store->engine;
+    factum_stream_info info;
+    factum_status status = FACTUM_OK;
+    if (subscription->stream) {
+        status = fct_engine_stream(engine, subscription->name, &info, err);
+        subscription->ended = status == FACTUM_OK && info.state == FACTUM_STREAM_TOMBSTONED &&
+                              info.last_position < subscription->end;
+    }
+    return status;
+}
+
 factum_status factum_subscription_next(factum_subscription *subscription, int64_t timeout_ms,
                                        factum_event *event, factum_error *err)
 {
     struct fct_engine *engine = &subscription->store->engine;
     uint64_t start = fct_os_monotonic(engine->os);
+    bool looked = false;
     for (;;) {
         if (atomic_load(&subscription->stop) != 0) {
             return fct_fail(err, FACTUM_CANCELLED, "the subscription was stopped");
         }
         if (subscription->ended) {
-            return fct_fail(err, FACTUM_STREAM_DELETED, "the stream was deleted for ever");
+            return deleted(err);
         }
         factum_status status = subscription->reader->ops->next(subscription->reader, event, err);
         if (status == FACTUM_OK) {
@@ -95,6 +124,10 @@ factum_status factum_subscription_next(factum_subscription *subscription, int64_
         uint64_t before = subscription->end;
         if (engine->ops->end(engine->self) == before) {
             if (!subscription->told) {
+                status = look_for_tombstone(subscription, err);
+                if (status != FACTUM_OK || subscription->ended) {
+                    return status != FACTUM_OK ? status : deleted(err);
+                }
                 subscription->told = true;
                 return FACTUM_CAUGHT_UP;
             }
@@ -106,11 +139,14 @@ factum_status factum_subscription_next(factum_subscription *subscription, int64_
             if (status != FACTUM_OK && status != FACTUM_CANCELLED) {
                 return status;
             }
+        } else if (looked && time_left(engine, start, timeout_ms) == 0) {
+            return FACTUM_TIMEOUT; /* others' news would keep the caller for ever */
         }
         status = subscription->reader->ops->extend(subscription->reader, &subscription->end, err);
         if (status != FACTUM_OK) {
             return status;
         }
+        looked = true;
     }
 }
 
