@@ -1,6 +1,8 @@
 /* cursor.c - cursors and lists: an engine's reader or lister behind a public handle. Layer: api. */
 #include "api/store_int.h"
 
+#include "core/error.h"
+
 struct factum_cursor {
     struct fct_reader reader; /* never made: the handle is the engine's reader itself */
 };
@@ -35,6 +37,10 @@ factum_status factum_list_open(factum_store *store, factum_list_kind kind, factu
                                factum_error *err)
 {
     struct fct_lister *lister = NULL;
+    if (kind > FACTUM_LIST_TAGS) {
+        *list = NULL;
+        return fct_fail(err, FACTUM_INVALID, "list: kind %d is not known", (int)kind);
+    }
     factum_status status = store->engine.ops->list(store->engine.self, kind, &lister, err);
     *list = (factum_list *)(void *)lister;
     return status;
