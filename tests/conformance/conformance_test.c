@@ -204,6 +204,37 @@ TEST(the_right_revision_writes_the_same_id_again)
     assert_string_equal(stream_text(f, "a-1"), "0:A 1:A");
 }
 
+TEST(an_id_that_was_written_twice_was_repeated_as_the_second)
+{
+    F;
+    OK(append_id(f, "a-1", no_stream(), "A", 1));
+    OK(append_id(f, "a-1", at(0), "A", 1));
+    OK(append_id(f, "a-1", at(1), "B", 2));
+    OK(append_id(f, "a-1", any(), "A", 1));
+    assert_true(f->result.already);
+    assert_int_equal(f->result.revision, 1);
+    factum_new_event events[] = {event_of("a-1", "A", 1), event_of("a-1", "B", 2)};
+    factum_expectation expectation = {FCT_SLICE("a-1"), any()};
+    OK(append_events(f, events, 2, &expectation, 1));
+    assert_true(f->result.already);
+    assert_int_equal(f->result.revision, 2);
+}
+
+TEST(a_repetition_is_recognised_in_a_stream_that_was_deleted_since)
+{
+    F;
+    OK(append_id(f, "a-1", no_stream(), "A", 1));
+    OK(append_id(f, "a-1", at(0), "B", 2));
+    uint64_t position = f->result.position;
+    OK(fct_engine_delete(&f->engine, FCT_SLICE("a-1"), any(), NULL, &f->err));
+    OK(append_id(f, "a-1", at(0), "B", 2));
+    assert_true(f->result.already);
+    assert_int_equal(f->result.position, position);
+    assert_status(append_id(f, "a-1", at(0), "C", 3), FACTUM_WRONG_REVISION);
+    assert_text(f->err, "stream a-1 is deleted (last at revision 1)");
+    assert_string_equal(stream_text(f, "a-1"), "STREAM_NOT_FOUND");
+}
+
 TEST(half_a_repetition_is_refused)
 {
     F;
@@ -343,6 +374,20 @@ TEST(a_condition_on_types_and_tags_wants_both)
     assert_status(append_if(f, "Sold", "sku:1", &both, 0), FACTUM_CONDITION_FAILED);
 }
 
+TEST(a_condition_sees_the_metadata_that_an_append_wrote_by_itself)
+{
+    F;
+    factum_slice type = FCT_SLICE("$metadata");
+    factum_condition_item item = {.types = &type, .type_count = 1};
+    OK(append_one(f, "d-1", any(), "A"));
+    OK(append_if(f, "A", NULL, &item, 0));
+    OK(fct_engine_delete(&f->engine, FCT_SLICE("d-1"), any(), &f->result, &f->err));
+    uint64_t position = f->result.position;
+    OK(append_if(f, "A", NULL, &item, position));
+    OK(append_one(f, "d-1", any(), "B"));
+    assert_status(append_if(f, "A", NULL, &item, position), FACTUM_CONDITION_FAILED);
+}
+
 TEST(a_condition_that_names_nothing_is_invalid)
 {
     F;
@@ -423,6 +468,10 @@ TEST(from_a_position_is_inclusive_both_ways)
     request.from_value = position;
     request.backwards = true;
     assert_string_equal(read_text(f, &request), "0:C 0:B 0:A");
+    request.from_value = position + 1;
+    assert_string_equal(read_text(f, &request), "0:C 0:B 0:A");
+    request.from_value = position - 1;
+    assert_string_equal(read_text(f, &request), "0:B 0:A");
 }
 
 TEST(the_past_is_read_by_either_time)
@@ -763,6 +812,8 @@ static const struct CMUnitTest tests[] = {
     CASE(the_same_id_in_another_stream_is_new),
     CASE(a_repeated_append_with_a_revision_is_recognised),
     CASE(the_right_revision_writes_the_same_id_again),
+    CASE(an_id_that_was_written_twice_was_repeated_as_the_second),
+    CASE(a_repetition_is_recognised_in_a_stream_that_was_deleted_since),
     CASE(half_a_repetition_is_refused),
     CASE(a_repetition_over_several_streams_is_recognised_whole),
     CASE(ids_survive_reopening),
@@ -771,6 +822,7 @@ static const struct CMUnitTest tests[] = {
     CASE(keys_survive_reopening),
     CASE(a_condition_on_a_tag_lets_one_through),
     CASE(a_condition_on_types_and_tags_wants_both),
+    CASE(a_condition_sees_the_metadata_that_an_append_wrote_by_itself),
     CASE(a_condition_that_names_nothing_is_invalid),
     CASE(a_stream_is_read_backwards_and_from_any_place),
     CASE(until_a_revision_or_position_ends_a_read),
