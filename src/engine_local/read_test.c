@@ -102,6 +102,7 @@ static void a_stream_that_keeps_its_last_event_always_has_one(void **state)
     struct fixture *f = *state;
     struct fct_thread thread = {.started = false};
     factum_stream_info info = {.last_revision = 0};
+    unsigned missed = 0;
     f->options.threads = true;
     open_store(f);
     assert_ok(fct_engine_metadata_set(&f->engine, FCT_SLICE("s-1"),
@@ -110,12 +111,13 @@ static void a_stream_that_keeps_its_last_event_always_has_one(void **state)
               f->err);
     assert_ok(fct_thread_start(&thread, "metadata", set_metadata, f, &f->err), f->err);
     while (info.last_revision < METADATA_SETS) {
-        assert_int_equal(count_events(f, "$$s-1"), 1);
+        missed += count_events(f, "$$s-1") == 1 ? 0 : 1;
         assert_ok(fct_engine_stream(&f->engine, FCT_SLICE("$$s-1"), &info, &f->err), f->err);
-        assert_int_equal(info.first_revision, info.last_revision);
+        missed += info.first_revision == info.last_revision ? 0 : 1;
     }
     fct_thread_join(&thread);
     close_store(f);
+    assert_int_equal(missed, 0);
 }
 
 /* ---- over a damaged index -------------------------------------------------------------------- */
