@@ -4,8 +4,8 @@
  * and, written last, factum-backup.json:
  *   {"format":1,"store_id":"...","end_position":N,
  *    "files":[{"name":"...","size":N,"sha256":"..."},...]}
- * Segments that are sealed and that an earlier manifest in the directory names are not copied
- * again. The index is not copied: it is made anew.
+ * Segments that are sealed and that an earlier manifest in the directory names, with this seal, are
+ * not copied again. The index is not copied: it is made anew.
  *
  * Invariants:
  *  1. A backup that fails leaves an earlier one in the directory as it was: a file is replaced by a
@@ -27,6 +27,7 @@
 #define BACKUP_NAME "factum-backup.json"
 #define COPY_SIZE ((size_t)1 << 20)
 #define MANIFEST_SIZE_MAX ((size_t)64 << 20)
+#define END_SIZE FCT_SEAL_SIZE /* of a sealed segment: its seal, with the chain up to there */
 
 /* One copy job: buffers, progress, figures. */
 struct copier {
@@ -229,28 +230,38 @@ static factum_status manifest_next(const struct manifest *manifest, size_t *offs
     return FACTUM_OK;
 }
 
-static bool has_size(const struct copier *copier, const char *path, uint64_t size)
+/* The last bytes of the file at |path|, if it has |size|. */
+static bool read_end(const struct copier *copier, const char *path, uint64_t size,
+                     uint8_t end[END_SIZE])
 {
     struct fct_file *file;
     uint64_t found = 0;
-    if (fct_file_open(copier->os, path, FCT_OPEN_READ, &file, NULL) != FACTUM_OK) {
+    if (size < END_SIZE ||
+        fct_file_open(copier->os, path, FCT_OPEN_READ, &file, NULL) != FACTUM_OK) {
         return false;
     }
-    bool known = fct_file_size(file, &found, NULL) == FACTUM_OK;
+    bool good = fct_file_size(file, &found, NULL) == FACTUM_OK && found == size &&
+                fct_file_read(file, size - END_SIZE, end, END_SIZE, NULL) == FACTUM_OK;
     (void)fct_file_close(&file, NULL);
-    return known && found == size;
+    return good;
 }
 
-/* Is the sealed segment in the backup, at |path|, already? Its hash as the manifest has it. */
+/* Is the sealed segment |from| in the backup, at |path|, already? Its hash as the manifest has it.
+ * Names and sizes agree in a store that was restored from the backup and went another way; the
+ * seal's chain value is that of one history. */
 static bool already_there(const struct copier *copier, const struct manifest *manifest,
-                          const struct fct_log_segment_info *info, const char *path, char *sha256)
+                          const struct fct_log_segment_info *info, const char *from,
+                          const char *path, char *sha256)
 {
+    uint8_t ours[END_SIZE];
+    uint8_t theirs[END_SIZE];
     size_t offset = 0;
     struct manifest_file file = {.size = 0};
     while (manifest_next(manifest, &offset, &file, NULL) == FACTUM_OK) {
         if (strcmp(file.name, info->name) == 0 && file.size == info->size) {
             memcpy(sha256, file.sha256, sizeof file.sha256);
-            return has_size(copier, path, file.size);
+            return read_end(copier, from, file.size, ours) &&
+                   read_end(copier, path, file.size, theirs) && memcmp(ours, theirs, END_SIZE) == 0;
         }
     }
     return false;
@@ -298,7 +309,7 @@ static factum_status add_segment(struct fct_local *local, struct copier *copier,
         status = fct_path_join(target, to, info->name, err);
     }
     bool there = status == FACTUM_OK && earlier != NULL && info->sealed &&
-                 already_there(copier, earlier, info, target, sha256);
+                 already_there(copier, earlier, info, from, target, sha256);
     if (status == FACTUM_OK && !there) {
         status = check_segment(local, info, err);
     }
@@ -375,6 +386,10 @@ factum_status fct_engine_local_backup(struct fct_engine *engine, const char *to,
         return fct_fail(err, FACTUM_CORRUPT, "a damaged store is not backed up: %s",
                         fct_log_state_reason(local->log));
     }
+    /* What a crash of the machine could take back would be in the backup alone. */
+    struct fct_group_request marker = {.task = FCT_TASK_MARKER};
+    factum_status marked = fct_group_run(&local->group, &marker, NULL);
+    (void)marked; /* a store that cannot be written to has what it has */
     *report = (factum_backup_report){.end_position = atomic_load(&local->published)};
     struct copier copier = {
         .os = local->os,
