@@ -49,7 +49,8 @@ typedef struct factum_store_options {
     factum_durability durability; /* of appends that do not say */
     uint64_t event_size_max;      /* bytes of data + metadata; 0: 1 MiB, at most 16 MiB */
     uint64_t append_events_max;   /* events in one append; 0: 1,000, at most 100,000 */
-    uint64_t append_size_max;     /* bytes in one append; 0: 16 MiB, at most 32 MiB */
+    uint64_t append_size_max;     /* bytes of data, metadata, names and tags in one append;
+                                     0: 16 MiB, at most 32 MiB */
     uint64_t queue_max;           /* appends that may wait; 0: 65,536; beyond it BUSY */
     const factum_log_sink *log;   /* copied; NULL: silent */
 } factum_store_options;

@@ -222,6 +222,17 @@ static factum_status check_expectations(const factum_append_request *request, fa
     return FACTUM_OK;
 }
 
+/* Of an event that was checked: no sum of these can overflow. */
+static uint64_t bytes_of(const factum_new_event *event)
+{
+    uint64_t size =
+        (uint64_t)event->data.len + event->metadata.len + event->stream.len + event->type.len;
+    for (size_t i = 0; i < event->tag_count; i++) {
+        size += event->tags[i].len;
+    }
+    return size;
+}
+
 static factum_status check_append(const struct fct_engine *engine,
                                   const factum_append_request *request, bool internal,
                                   bool *ids_missing, factum_error *err)
@@ -260,12 +271,13 @@ static factum_status check_append(const struct fct_engine *engine,
     *ids_missing = false;
     for (size_t i = 0; i < request->event_count && status == FACTUM_OK; i++) {
         status = check_event(engine, &request->events[i], internal, err);
-        size += request->events[i].data.len + request->events[i].metadata.len;
+        size += status == FACTUM_OK ? bytes_of(&request->events[i]) : 0;
         *ids_missing = *ids_missing || is_zero(request->events[i].id);
     }
     if (status == FACTUM_OK && size > engine->limits.append_size_max) {
         return fct_fail(err, FACTUM_TOO_BIG,
-                        "an append has %" PRIu64 " bytes of data and metadata: at most %" PRIu64
+                        "an append has %" PRIu64
+                        " bytes of data, metadata, names and tags: at most %" PRIu64
                         " (append_size_max)",
                         size, engine->limits.append_size_max);
     }

@@ -753,6 +753,18 @@ TEST(what_is_over_a_limit_is_refused_before_it_is_written)
     assert_status(append_events(f, many, 201, &expectation, 1), FACTUM_TOO_BIG);
     assert_text(f->err, "201 events: at most 200");
     OK(append_events(f, many, 200, &expectation, 1));
+    static factum_slice tags[FACTUM_TAGS_MAX];
+    static char tag[FACTUM_NAME_SIZE_MAX];
+    memset(tag, 't', sizeof tag);
+    for (size_t i = 0; i < FACTUM_TAGS_MAX; i++) {
+        tags[i] = fct_slice(tag, sizeof tag);
+    }
+    for (size_t i = 0; i < 200; i++) {
+        many[i].tags = tags;
+        many[i].tag_count = FACTUM_TAGS_MAX;
+    }
+    assert_status(append_events(f, many, 200, &expectation, 1), FACTUM_TOO_BIG);
+    assert_text(f->err, "bytes of data, metadata, names and tags: at most 1000000");
     memset(name, 'n', sizeof name - 1);
     assert_status(append_one(f, name, any(), "A"), FACTUM_TOO_BIG);
     name[FACTUM_NAME_SIZE_MAX] = '\0';

@@ -12,7 +12,8 @@ const char *const engine_names[ENGINE_KINDS] = {"memory", "local", "local tiny",
 
 static void open_engine(struct fixture *fixture)
 {
-    struct fct_limits limits = {.append_events_max = 200, .event_size_max = 10000};
+    struct fct_limits limits = {
+        .append_events_max = 200, .event_size_max = 10000, .append_size_max = 1000000};
     if (fixture->kind == ENGINE_MEMORY) {
         assert_ok(fct_engine_memory_open(&fixture->engine, fct_mem_heap(), fct_os_real(), &limits,
                                          &fixture->err),
