@@ -161,6 +161,10 @@ static factum_status open_parts(struct fct_index *index, factum_error *err)
     if (status == FACTUM_OK) {
         status = load(index, &runs, &run_count, err);
     }
+    if (status == FACTUM_OK && !index->read_only && index->generation == 0) {
+        /* No manifest was there: the directory may be new, and what is synced in it must stay. */
+        status = fct_os_make_dir_synced(index->os, index->dir, err);
+    }
     if (status == FACTUM_OK) {
         struct fct_memtable *active = fct_memtable_create(index->mem, index->covered);
         index->version =
