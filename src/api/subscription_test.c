@@ -1,8 +1,6 @@
 /* subscription_test.c - catch-up subscriptions: from the past into the present, under load. */
+#include "support/scratch.h"
 #include "support/test.h"
-
-#include <stdlib.h>
-#include <unistd.h>
 
 #include "api/store_int.h"
 #include "core/slice.h"
@@ -10,7 +8,7 @@
 #include "os/thread.h"
 
 struct fixture {
-    char dir[64];
+    char dir[SCRATCH_SIZE];
     factum_store *store;
     factum_error err;
 };
@@ -36,8 +34,8 @@ static void open_store(struct fixture *f)
 static int set_up(void **state)
 {
     static struct fixture fixture;
-    fixture = (struct fixture){.dir = "/tmp/factum-subscription-XXXXXX"};
-    assert_non_null(mkdtemp(fixture.dir));
+    fixture = (struct fixture){.store = NULL};
+    assert_true(scratch_make(fixture.dir));
     open_store(&fixture);
     *state = &fixture;
     return 0;
@@ -46,10 +44,8 @@ static int set_up(void **state)
 static int tear_down(void **state)
 {
     struct fixture *f = *state;
-    char command[128];
     assert_ok(factum_close(f->store, &f->err), f->err);
-    (void)snprintf(command, sizeof command, "rm -rf '%s'", f->dir);
-    assert_int_equal(system(command), 0);
+    assert_true(scratch_remove(f->dir));
     return 0;
 }
 

@@ -1,8 +1,6 @@
 /* backup_test.c - backups of stores that have one origin and went different ways. */
+#include "support/scratch.h"
 #include "support/test.h"
-
-#include <stdlib.h>
-#include <unistd.h>
 
 #include "core/slice.h"
 #include "engine_local/local.h"
@@ -13,15 +11,15 @@ enum { SEGMENT = 16 << 10, DATA = 200 };
 /* On the disk of the machine, in |dir|, or on a simulated one that can crash. */
 struct fixture {
     const struct fct_os *os;
-    char dir[64];
+    char dir[SCRATCH_SIZE];
     factum_error err;
 };
 
 static int set_up(void **state)
 {
     static struct fixture fixture;
-    fixture = (struct fixture){.os = fct_os_real(), .dir = "/tmp/factum-backup-XXXXXX"};
-    assert_non_null(mkdtemp(fixture.dir));
+    fixture = (struct fixture){.os = fct_os_real()};
+    assert_true(scratch_make(fixture.dir));
     *state = &fixture;
     return 0;
 }
@@ -29,9 +27,8 @@ static int set_up(void **state)
 static int tear_down(void **state)
 {
     struct fixture *f = *state;
-    char command[128];
-    (void)snprintf(command, sizeof command, "rm -rf '%s'", f->dir);
-    return system(command);
+    assert_true(scratch_remove(f->dir));
+    return 0;
 }
 
 /* Lasts until the next call but one. */

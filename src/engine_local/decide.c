@@ -8,6 +8,7 @@
  */
 #include <string.h>
 
+#include "core/bug.h"
 #include "core/check.h"
 #include "core/error.h"
 #include "core/slice.h"
@@ -192,7 +193,7 @@ static factum_status fill_recent(struct fct_local *local, factum_error *err)
         status = fct_log_walk_previous(&walk, &record, err);
         from = status == FACTUM_OK ? record.position : from;
     }
-    if (status >= 0 && from < before) {
+    if (status >= 0 && from < before && !fct_bug(FCT_BUG_IDS_NOT_FILLED)) {
         status = fct_log_walk_init(&walk, local->log, from, err);
         while (status == FACTUM_OK) {
             status = fct_log_walk_next(&walk, &record, err);
@@ -355,6 +356,11 @@ static enum fct_decision refuse(struct fct_local *local, struct fct_group_reques
     const factum_expectation *expectation = &request->append->expectations[index];
     uint32_t slot = local->scratch.expectation_slots[index];
     const struct fct_head *head = &local->staged.slots[slot].head;
+    if (fct_bug(FCT_BUG_REFUSAL_MOVES_HEAD)) {
+        struct fct_head moved = *head;
+        moved.last_revision++;
+        fct_heads_put(&local->heads, &moved);
+    }
     return answer(request, fct_refuse_revision(&request->err, &request->result, index, expectation,
                                                state_of(head), head->last_revision));
 }
@@ -476,8 +482,9 @@ static enum fct_decision decide_key(struct fct_local *local, struct fct_group_re
         }
         struct fct_hash128 content;
         memcpy(&content, record.id.bytes, sizeof content);
-        if (!fct_hash128_equal(content, request->content) ||
-            record.revision != request->append->event_count) {
+        if (!fct_bug(FCT_BUG_KEY_WITHOUT_CONTENT) &&
+            (!fct_hash128_equal(content, request->content) ||
+             record.revision != request->append->event_count)) {
             return answer(request,
                           fct_fail(&request->err, FACTUM_KEY_CONFLICT,
                                    "idempotency key %.*s was used for an append with other "
@@ -581,7 +588,8 @@ static enum fct_decision decide_condition(struct fct_local *local,
                                           struct fct_group_request *request)
 {
     const factum_append_condition *condition = request->append->condition;
-    if (local->scratch.accepted_count > 0 && batch_fits(local, condition)) {
+    if (local->scratch.accepted_count > 0 && !fct_bug(FCT_BUG_CONDITION_BY_INDEX) &&
+        batch_fits(local, condition)) {
         return FCT_DECIDED_LATER; /* the answer names the position */
     }
     uint64_t conflict = 0;

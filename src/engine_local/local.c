@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "core/bug.h"
 #include "core/check.h"
 #include "core/error.h"
 #include "core/slice.h"
@@ -79,7 +80,7 @@ factum_status fct_local_make_room(struct fct_local *local, size_t entries, factu
             factum_status mended = fct_local_mend_index(local, &damaged_from, NULL);
             (void)mended; /* the index says when it is too much */
         }
-        status = fct_log_sync(local->log, err);
+        status = fct_bug(FCT_BUG_MARK_AHEAD) ? FACTUM_OK : fct_log_sync(local->log, err);
     }
     return status == FACTUM_OK ? fct_index_reserve(local->index, entries, err) : status;
 }
@@ -345,7 +346,7 @@ static factum_status index_log(struct fct_local *local, const struct fct_local_o
     factum_status status = FACTUM_OK;
     bool within = fct_index_mark(local->index).position <= fct_log_end(local->log);
     if (within && !local->index_in_memory) {
-        /* Lost runs first: nothing is written out while one is missing, and replay may need that. */
+        /* Lost runs first: nothing is written out while one is missing, and replay needs that. */
         status = fct_local_mend_index(local, &damaged_from, &reason);
     }
     if (status == FACTUM_OK) {

@@ -78,8 +78,8 @@ FCT_MUST_USE factum_status fct_local_last_record(struct fct_local *local, factum
 /* Puts the parts of |record| where a user finds them. |tags| has room for FACTUM_TAGS_MAX. */
 void fct_local_event_from(const struct fct_record *record, factum_slice *tags, factum_event *event);
 
-/* After CORRUPT: asks the leader to make lost parts of the index anew. True if that went well and it
- * is worth trying again; *tries, 0 at first, bounds how often. */
+/* After CORRUPT: asks the leader to make lost parts of the index anew. True if that went well and
+ * it is worth trying again; *tries, 0 at first, bounds how often. */
 FCT_MUST_USE bool fct_local_mended(struct fct_local *local, unsigned *tries);
 
 FCT_MUST_USE factum_status fct_local_read(void *self, const factum_read_request *request,

@@ -8,6 +8,7 @@
  */
 #include <string.h>
 
+#include "core/bug.h"
 #include "core/check.h"
 #include "core/error.h"
 #include "core/slice.h"
@@ -198,7 +199,7 @@ static uint64_t first_visible(const struct fct_stream_metadata *metadata, uint64
     uint64_t first = metadata->truncate_before;
     if (metadata->max_count > 0 && last + 1 > metadata->max_count &&
         last + 1 - metadata->max_count > first) {
-        first = last + 1 - metadata->max_count;
+        first = last + (fct_bug(FCT_BUG_COUNT_FROM_START) ? 0 : 1) - metadata->max_count;
     }
     return first;
 }
@@ -285,7 +286,8 @@ static factum_status apply_metadata(struct reader *reader, factum_error *err)
     factum_slice stream = reader->request.name;
     factum_stream_info info;
     struct fct_stream_metadata metadata;
-    factum_status status = stream_info(local, stream, reader->end, &info, &metadata, err);
+    uint64_t upto = fct_bug(FCT_BUG_METADATA_OF_NOW) ? UINT64_MAX : reader->end;
+    factum_status status = stream_info(local, stream, upto, &info, &metadata, err);
     if (status != FACTUM_OK) {
         return status;
     }
@@ -545,7 +547,9 @@ static factum_status posting_record(struct reader *reader, uint64_t *ordinal, fa
             if (reader->request.backwards) {
                 continue;
             }
-            fct_postings_seek(&reader->postings, at); /* for when the reader is extended */
+            if (!fct_bug(FCT_BUG_NEWS_LOST)) {
+                fct_postings_seek(&reader->postings, at); /* for when the reader is extended */
+            }
             return FACTUM_DONE;
         }
         status = fct_log_read(local->log, position, &reader->record, err);

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "core/buf.h"
+#include "core/bug.h"
 #include "core/check.h"
 #include "core/crc32c.h"
 #include "core/error.h"
@@ -247,7 +248,7 @@ factum_status fct_run_writer_finish(struct fct_run_writer *writer, factum_error 
         status = fct_file_write(writer->file, writer->written, parts[i].ptr, parts[i].len, err);
         writer->written += parts[i].len;
     }
-    if (status == FACTUM_OK) {
+    if (status == FACTUM_OK && !fct_bug(FCT_BUG_RUN_NOT_SYNCED)) {
         status = fct_file_sync(writer->file, err);
     }
     if (status == FACTUM_OK) {

@@ -1,5 +1,5 @@
 #!/bin/sh
-# bug_bank.sh PROGRAM... - is each seeded defect (src/log/bug.h) found by one of the programs? Prints TAP.
+# bug_bank.sh PROGRAM... - is each seeded defect (src/core/bug.h) found by one of the programs? Prints TAP.
 # The programs take the defect from FCT_BUG; 77 says that there is none of that number.
 set -u
 export FCT_CRASH_IMAGES=6000 FCT_CORRUPTIONS=6000

@@ -33,7 +33,7 @@ void model_begin(void)
     printf("1..1\n");
 #if defined(FCT_BUG_BANK) && FCT_BUG_BANK
     fct_bug_active = (int)model_setting("FCT_BUG", FCT_BUG_NONE);
-    if (fct_bug_active >= FCT_BUGS) {
+    if (fct_bug_active >= FCT_BUGS_OF_LOG) {
         exit(NO_SUCH_BUG);
     }
 #endif
