@@ -68,8 +68,7 @@ FACTUM_API FACTUM_MUST_USE factum_status factum_open(const char *path,
  * failure means that the next opening will do recovery, nothing acknowledged is lost. */
 FACTUM_API factum_status factum_close(factum_store *store, factum_error *err);
 
-/* ---- append ------------------------------------------------------------------------------------
- */
+/* ---- append ---------------------------------------------------------------------------------- */
 
 #define FACTUM_NAME_SIZE_MAX 1024 /* stream, type, tag, key, content type: bytes of UTF-8 */
 #define FACTUM_TAGS_MAX 32        /* tags of one event */

@@ -50,8 +50,7 @@ factum_status fct_limits_default(struct fct_limits *limits, factum_error *err)
                : status;
 }
 
-/* ---- names --------------------------------------------------------------------------------------
- */
+/* ---- names ----------------------------------------------------------------------------------- */
 
 static factum_status check_name(factum_slice name, const char *what, factum_error *err)
 {

@@ -127,8 +127,7 @@ FCT_MUST_USE factum_status fct_engine_tombstone(struct fct_engine *engine, factu
                                                 factum_expected expected,
                                                 factum_append_result *result, factum_error *err);
 
-/* ---- shared by engines --------------------------------------------------------------------------
- */
+/* ---- shared by engines ----------------------------------------------------------------------- */
 
 #define FCT_TYPE_METADATA "$metadata"                 /* event type in "$$<stream>" */
 #define FCT_TYPE_TOMBSTONE "$streamDeleted"           /* the last event of a tombstoned stream */

@@ -39,8 +39,7 @@ static bool reserve(const struct fct_mem *mem, void *items, size_t *capacity, si
     return grown != NULL;
 }
 
-/* ---- how a stream stands ----------------------------------------------------------------------
- */
+/* ---- how a stream stands --------------------------------------------------------------------- */
 
 bool fct_memory_is_metastream(factum_slice stream)
 {

@@ -74,8 +74,7 @@ void fct_stream_metadata_parse(factum_slice json, struct fct_stream_metadata *me
     metadata->soft_deleted = metadata->truncate_before == FCT_SOFT_DELETED;
 }
 
-/* ---- content of an append ----------------------------------------------------------------------
- */
+/* ---- content of an append -------------------------------------------------------------------- */
 
 /* A chain of hashes: each part is hashed with the hash so far as its seed, its length first. */
 static void mix(struct fct_hash128 *hash, factum_slice bytes)

@@ -153,8 +153,7 @@ static factum_status local_info(void *self, factum_info *info, factum_error *err
                                : status;
 }
 
-/* ---- closing -----------------------------------------------------------------------------------
- */
+/* ---- closing --------------------------------------------------------------------------------- */
 
 static factum_status first_failure(factum_status so_far, factum_status status)
 {

@@ -1,18 +1,16 @@
-/* local_int.h - the parts of the embedded engine and how they hang together. Private to
- * engine_local.
+/* local_int.h - the parts of the embedded engine and how they hang together. Private to it.
  *
- *   caller -> append.c (checks sizes) -> group.c (who leads?) -> commit.c (decide, encode)
- *                                                                   |-> staged.c, heads.c,
- * recent_ids.c
- *                                                                   |-> log: one batch, one sync
- *                                                                   |-> index: postings of the
- * batch read.c, list.c <- published position <------------------ '
+ *   caller -> append.c (sizes) -> group.c (who leads?) -> commit.c (decide, encode)
+ *                                                          |-> staged.c, heads.c, recent_ids.c
+ *                                                          |-> log: one batch, one sync
+ *                                                          |-> index: postings of the batch
+ *   read.c, list.c <------- published position <-----------'
  *
  * Invariants:
  *  1. Only the leader of the group under way touches: staged, heads, recent, scratch, created_last,
  *     and calls the writer functions of log and index.
  *  2. |published| is a batch boundary; every record before it is in log and index. Readers see
- * nothing beyond it.
+ *     nothing beyond it.
  *  3. An answer leaves only after the batch that it depends on is as durable as was asked for.
  */
 #ifndef FCT_ENGINE_LOCAL_LOCAL_INT_H

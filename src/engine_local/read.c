@@ -37,8 +37,7 @@ struct reader {
     char name[FACTUM_NAME_SIZE_MAX + 8];
 };
 
-/* ---- single records ---------------------------------------------------------------------------
- */
+/* ---- single records -------------------------------------------------------------------------- */
 
 void fct_local_event_from(const struct fct_record *record, factum_slice *tags, factum_event *event)
 {

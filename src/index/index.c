@@ -352,8 +352,7 @@ struct fct_index_key fct_index_key(const struct fct_index *index, enum fct_index
     return key;
 }
 
-/* ---- adding ------------------------------------------------------------------------------------
- */
+/* ---- adding ---------------------------------------------------------------------------------- */
 
 static bool full(const struct fct_index *index, const struct fct_memtable *table)
 {

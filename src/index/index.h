@@ -129,8 +129,7 @@ bool fct_index_rebuild_full(const struct fct_index *index);
 FCT_MUST_USE factum_status fct_index_rebuild_end(struct fct_index *index, uint64_t to,
                                                  factum_error *err);
 
-/* ---- readers -----------------------------------------------------------------------------------
- */
+/* ---- readers --------------------------------------------------------------------------------- */
 
 /* Number of postings of |key| now and, if there are any, the first and last position (may be NULL).
  * A key that was never added costs one filter probe a run and reads no block (but for the filter's

@@ -109,8 +109,7 @@ static factum_status end(struct fct_index *index, struct fct_version *version, b
     return status;
 }
 
-/* ---- whole lists -------------------------------------------------------------------------------
- */
+/* ---- whole lists ----------------------------------------------------------------------------- */
 
 static factum_status first_of(const struct source *source, const struct fct_index_key *key,
                               uint64_t *position)

@@ -13,7 +13,7 @@
  * Invariants:
  *  1. visible <= written end; sync commits become visible only after fdatasync returned 0.
  *  2. After a failed sync (or a write with EIO) the log is FAILED for good: no more writes, reads
- * up to visible go on.
+ *     up to visible go on.
  *  3. Positions rise by construction; a byte once visible never changes.
  */
 #ifndef FCT_LOG_LOG_H
@@ -125,8 +125,7 @@ FCT_MUST_USE factum_status fct_log_sync(struct fct_log *log, factum_error *err);
 /* True if a marker would be written now. Any thread. */
 bool fct_log_wants_marker(const struct fct_log *log);
 
-/* ---- readers -----------------------------------------------------------------------------------
- */
+/* ---- readers --------------------------------------------------------------------------------- */
 
 /* The record at |position|, CRC checked. CORRUPT if there is none or it does not verify; the text
  * names the position and file. */

@@ -63,8 +63,7 @@ void fct_log_prefetch(struct fct_log *log, uint64_t position)
     }
 }
 
-/* ---- standing somewhere ------------------------------------------------------------------------
- */
+/* ---- standing somewhere ---------------------------------------------------------------------- */
 
 /* Goes on in |segment|, at its first batch. On failure the walk is as before. */
 static factum_status enter(struct fct_log_walk *walk, struct fct_segment *segment,

@@ -105,8 +105,7 @@ TEST(an_append_without_events_only_checks)
     assert_status(append_events(f, NULL, 0, &fails, 1), FACTUM_WRONG_REVISION);
 }
 
-/* ---- several streams ---------------------------------------------------------------------------
- */
+/* ---- several streams ------------------------------------------------------------------------- */
 
 TEST(an_append_to_several_streams_is_all_or_nothing)
 {

@@ -1,11 +1,11 @@
 /* log_corruption.c - damaged logs, failing calls and failing allocations.
  *
  * 1. Damage: a log at rest is changed in one place (bit, byte, sector, page, file). Whatever is
- * served afterwards must be what was written; if anything that was acknowledged is missing, the log
- * must say so; every changed byte that belongs to the log must be found by opening or by verifying.
- * Without a change there must be no alarm.
+ *    served afterwards must be what was written; if anything that was acknowledged is missing, the
+ *    log must say so; every changed byte that belongs to the log must be found by opening or by
+ *    verifying. Without a change there must be no alarm.
  * 2. Faults: each call of a run fails, once or from there on. What was acknowledged must be there,
- * now and after a power cut; nothing may succeed over a failed write or sync.
+ *    now and after a power cut; nothing may succeed over a failed write or sync.
  * 3. Memory: each allocation fails, once or from there on. Nothing is lost, nothing leaks.
  *
  * Prints TAP. FCT_CORRUPTIONS: how many (50000). FCT_CRASH_SEED: the first seed (1).

@@ -39,8 +39,7 @@ void model_begin(void)
 #endif
 }
 
-/* ---- records -----------------------------------------------------------------------------------
- */
+/* ---- records --------------------------------------------------------------------------------- */
 
 /* A batch header that would be believed if the salt were 0, wherever the data has room for one. */
 static void forge_headers(uint8_t *data, size_t size, uint64_t position)
@@ -108,8 +107,7 @@ static const char *compare(const struct fct_record *got, uint32_t id, uint32_t i
     return same ? NULL : "a record has other bytes than were submitted";
 }
 
-/* ---- runs ---------------------------------------------------------------------------------------
- */
+/* ---- runs ------------------------------------------------------------------------------------ */
 
 factum_status model_open(struct model_run *run)
 {
