@@ -31,22 +31,25 @@ FACTUM_API FACTUM_MUST_USE factum_status factum_ndjson_parse(factum_ndjson *ndjs
                                                              factum_slice line,
                                                              factum_new_event *event,
                                                              factum_error *err);
-/* |event| as a line with its end ('\n'); lasts until the next call on |ndjson|. The line parses
- * back to the same event. JSON data that is not one line of valid JSON is written as base64. */
+/* |event| as a line with its end ('\n'), in *line; lasts until the next call on |ndjson|. The line
+ * parses back to the same event. JSON data that is not one line of valid JSON is written as base64.
+ * TOO_BIG, NO_MEMORY. */
 FACTUM_API FACTUM_MUST_USE factum_status factum_ndjson_format(factum_ndjson *ndjson,
                                                               const factum_event *event,
                                                               factum_slice *line,
                                                               factum_error *err);
 
 /* The value of the member |name| of the JSON object |json|, as it stands there (text with its
- * quotes). |name| may be a path of members, "a.b". NOT_FOUND; INVALID if |json| is no valid object.
- */
+ * quotes): borrowed from |json|. |name| may be a path of members, "a.b". NOT_FOUND; INVALID if
+ * |json| is no valid JSON. */
 FACTUM_API FACTUM_MUST_USE factum_status factum_json_member(factum_slice json, const char *name,
                                                             factum_slice *value);
-/* A JSON text as plain UTF-8 in |buffer| of |size| bytes, zero-terminated. INVALID, TOO_BIG. */
+/* The JSON text |value|, as factum_json_member gives it, as plain UTF-8 in |buffer| of |size|
+ * bytes, zero-terminated. INVALID (no text, or |size| is 0), TOO_BIG (it does not fit; |buffer| is
+ * not to be read). */
 FACTUM_API FACTUM_MUST_USE factum_status factum_json_text(factum_slice value, char *buffer,
                                                           size_t size);
-/* A whole JSON number. INVALID (no number, a fraction, out of range). */
+/* The whole JSON number |value|. INVALID (no number, a fraction, out of range). */
 FACTUM_API FACTUM_MUST_USE factum_status factum_json_int64(factum_slice value, int64_t *number);
 
 #ifdef __cplusplus

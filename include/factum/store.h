@@ -11,6 +11,14 @@
  * Threads: a factum_store may be used by any number of threads at once. A cursor, list or
  * subscription belongs to one thread at a time; different ones do not disturb each other.
  *
+ * Processes: an open store is locked, in its own process too. A child by fork() must not use the
+ * handles that it inherits, nor close them; until it calls exec or ends, it keeps the lock, even if
+ * its parent closes the store.
+ *
+ * Failures: every function that takes a |err| fills it when it fails (below 0), and then only; what
+ * it gives through pointers is as it was before the call unless its own text says otherwise.
+ * NO_MEMORY, IO and CORRUPT can come from any call that reaches the log or the index.
+ *
  * Structs that you fill begin with |size|: set it to sizeof the struct, and zero the rest
  * ("factum_append_request r = {.size = sizeof r}"). Zero means the default everywhere.
  *
@@ -38,7 +46,7 @@ typedef enum factum_durability {
                                 (with no_threads: by the next append after that, or close) */
 } factum_durability;
 
-/* "sync", "os". Static. */
+/* "sync", "os"; "sync" for what is neither. Static: lasts for ever. */
 FACTUM_API const char *factum_durability_name(factum_durability durability);
 
 typedef struct factum_store_options {
@@ -55,8 +63,9 @@ typedef struct factum_store_options {
     const factum_log_sink *log;   /* copied; NULL: silent */
 } factum_store_options;
 
-/* Opens the store in directory |path|, which is made if missing. |options| may be NULL.
- * *store is NULL on failure. LOCKED: another process has it. A store whose log is damaged opens for
+/* Opens the store in directory |path|, which is made if missing. |path| and |options| are needed
+ * for the call only; |options| may be NULL: all defaults. *store is the caller's, for factum_close;
+ * it is NULL on failure. LOCKED: another process has it. A store whose log is damaged opens for
  * reading: appends then give FACTUM_CORRUPT; see factum_info_get and factum_repair.
  * Errors: NOT_FOUND, LOCKED, CORRUPT, NEWER_FORMAT, IO, NO_SPACE, NO_MEMORY, INVALID. */
 FACTUM_API FACTUM_MUST_USE factum_status factum_open(const char *path,
@@ -167,20 +176,21 @@ typedef struct factum_append_result {
     uint64_t conflict_position;
 } factum_append_result;
 
-/* Appends and waits until it is as durable as asked for. |result| may be NULL. |revisions|, if not
- * NULL, has request->event_count entries and gets the revision of each event. An append whose event
- * ids are in the stream already where the expectation says they should go is recognised as a
- * repetition (docs/guide: retries): already = true, nothing is written. Refusals leave the store as
- * it was: INVALID, TOO_BIG, WRONG_REVISION, STREAM_DELETED, CONDITION_FAILED, KEY_CONFLICT, BUSY,
- * READ_ONLY, NO_SPACE, NO_MEMORY, CORRUPT, FAILED. UNKNOWN_OUTCOME: the disk failed while it was
- * written; after the next open it is there or not. */
+/* Appends and waits until it is as durable as asked for. |result| may be NULL; it is overwritten in
+ * any case. |revisions|, if not NULL, has request->event_count entries and gets the revision of
+ * each event. An append whose event ids are in the stream already where the expectation says they
+ * should go is recognised as a repetition (docs/guide: retries): already = true, nothing is
+ * written. Refusals leave the store as it was: INVALID, TOO_BIG, WRONG_REVISION, STREAM_DELETED,
+ * CONDITION_FAILED, KEY_CONFLICT, BUSY, READ_ONLY, NO_SPACE, NO_MEMORY, CORRUPT, FAILED.
+ * UNKNOWN_OUTCOME: the disk failed while it was written; after the next open it is there or not. */
 FACTUM_API FACTUM_MUST_USE factum_status factum_append(factum_store *store,
                                                        const factum_append_request *request,
                                                        factum_append_result *result,
                                                        uint64_t *revisions, factum_error *err);
 
 /* The simple case: events of one stream; the |stream| in each of them is ignored if it is empty and
- * must be this one otherwise. */
+ * must be this one otherwise. |events| is borrowed until it returns; |result| may be NULL. The
+ * statuses of factum_append. */
 FACTUM_API FACTUM_MUST_USE factum_status
 factum_append_stream(factum_store *store, factum_slice stream, factum_expected expected,
                      const factum_new_event *events, size_t event_count,
@@ -199,7 +209,10 @@ struct factum_append_op {
     void *internal[4]; /* the store's */
 };
 
-/* BUSY (too many wait), INVALID, TOO_BIG, FAILED, READ_ONLY: |done| will not be called. */
+/* OK: |done| will be called, with a status of factum_append; |result| and |err| (NULL on success)
+ * last until it returns. BUSY (too many wait), INVALID, TOO_BIG, FAILED, READ_ONLY, CORRUPT (the
+ * log is damaged), NO_MEMORY, UNSUPPORTED (opened with no_threads): |done| will not be called. Any
+ * thread. */
 FACTUM_API FACTUM_MUST_USE factum_status factum_append_submit(factum_store *store,
                                                               factum_append_op *op,
                                                               factum_error *err);
@@ -272,14 +285,16 @@ typedef struct factum_cursor factum_cursor;
 /* Opens a cursor on what is visible now: later appends do not show. Stream metadata ($maxCount,
  * $maxAge, $tb) is applied to reads of a stream. STREAM_NOT_FOUND (never written or deleted),
  * STREAM_DELETED (tombstoned) come from here, for STREAM only; other sources may be empty. Errors:
- * INVALID, STREAM_NOT_FOUND, STREAM_DELETED, CORRUPT, IO, NO_MEMORY. */
+ * INVALID, STREAM_NOT_FOUND, STREAM_DELETED, CORRUPT, IO, NO_MEMORY. *cursor is the caller's, for
+ * factum_cursor_close; NULL on failure. |request| is needed for the call only. */
 FACTUM_API FACTUM_MUST_USE factum_status factum_read(factum_store *store,
                                                      const factum_read_request *request,
                                                      factum_cursor **cursor, factum_error *err);
-/* OK with an event, DONE at the end, CORRUPT at damage (never skipped), IO, NO_MEMORY. */
+/* OK with an event, DONE at the end, CORRUPT at damage (never skipped), IO, NO_MEMORY. What |event|
+ * points to is the store's, and lasts until the next call on this cursor. */
 FACTUM_API FACTUM_MUST_USE factum_status factum_cursor_next(factum_cursor *cursor,
                                                             factum_event *event, factum_error *err);
-/* Accepts NULL. */
+/* Frees it. Accepts NULL. Before the store is closed. */
 FACTUM_API void factum_cursor_close(factum_cursor *cursor);
 
 /* One event by its position; |event| lasts until the store is closed, but for its tags, which are
@@ -297,14 +312,18 @@ typedef struct factum_subscription factum_subscription;
 
 /* Reads forward from the place in |request| and goes on with what is appended later: every event
  * once, in order, without a gap. |backwards|, count_max and the until_ members must be unset; a
- * stream need not exist. To continue after a checkpoint say FROM_POSITION with position + 1. */
+ * stream need not exist. To continue after a checkpoint say FROM_POSITION with position + 1.
+ * |request| is needed for the call only; *subscription is the caller's, for
+ * factum_subscription_close, and NULL on failure. Errors: INVALID, CORRUPT, IO, NO_MEMORY. */
 FACTUM_API FACTUM_MUST_USE factum_status factum_subscribe(factum_store *store,
                                                           const factum_read_request *request,
                                                           factum_subscription **subscription,
                                                           factum_error *err);
 /* Waits up to |timeout_ms| (-1: for ever, 0: not at all). OK with an event; CAUGHT_UP once each
  * time that everything up to now has been given; TIMEOUT; CANCELLED after factum_subscription_stop;
- * STREAM_DELETED after the tombstone of its stream was given; CORRUPT, IO. */
+ * STREAM_DELETED after the tombstone of its stream was given, or if it lies before the place where
+ * the subscription began; CORRUPT, IO, NO_MEMORY. What |event| points to lasts until the next call
+ * on this subscription. */
 FACTUM_API FACTUM_MUST_USE factum_status factum_subscription_next(factum_subscription *subscription,
                                                                   int64_t timeout_ms,
                                                                   factum_event *event,
@@ -314,10 +333,11 @@ FACTUM_API FACTUM_MUST_USE factum_status factum_subscription_next(factum_subscri
 FACTUM_API uint64_t factum_subscription_position(const factum_subscription *subscription);
 /* Makes a waiting next, and all later ones, return CANCELLED. From any thread. */
 FACTUM_API void factum_subscription_stop(factum_subscription *subscription);
-/* Accepts NULL. Not while another thread is in next. */
+/* Frees it. Accepts NULL. Not while another thread is in next; before the store is closed. */
 FACTUM_API void factum_subscription_close(factum_subscription *subscription);
 
-/* Waits until factum_end_position() > |position|: OK, or TIMEOUT. */
+/* Waits until factum_end_position() > |position|, at most |timeout_ms| (-1: for ever, 0: not at
+ * all): OK, or TIMEOUT. Any number of threads may wait. */
 FACTUM_API FACTUM_MUST_USE factum_status factum_wait(factum_store *store, uint64_t position,
                                                      int64_t timeout_ms, factum_error *err);
 
@@ -335,7 +355,8 @@ typedef struct factum_stream_info {
     uint64_t truncate_before;   /* $tb; 0: none */
 } factum_stream_info;
 
-/* Never STREAM_NOT_FOUND: an absent stream has state ABSENT. */
+/* How |stream| stands now, into |info|. Never STREAM_NOT_FOUND: an absent stream has state ABSENT,
+ * a virtual one too. INVALID (the name), CORRUPT, IO, NO_MEMORY. */
 FACTUM_API FACTUM_MUST_USE factum_status factum_stream_info_get(factum_store *store,
                                                                 factum_slice stream,
                                                                 factum_stream_info *info,
@@ -343,18 +364,23 @@ FACTUM_API FACTUM_MUST_USE factum_status factum_stream_info_get(factum_store *st
 
 /* Replaces a stream's metadata: appends an event of type "$metadata" to "$$<stream>". |json| is an
  * object with $maxCount, $maxAge (seconds), $tb and members of your own; INVALID if it is no JSON
- * object or one of those is not a whole number >= 0. |expected| is of "$$<stream>". */
+ * object or one of those is not a whole number >= 0. |expected| is of "$$<stream>". The slices are
+ * borrowed until it returns; |result| may be NULL. Else the statuses of factum_append. */
 FACTUM_API FACTUM_MUST_USE factum_status
 factum_metadata_set(factum_store *store, factum_slice stream, factum_expected expected,
                     factum_slice json, factum_append_result *result, factum_error *err);
 
 /* Soft delete: reads give STREAM_NOT_FOUND; a later append goes on with the next revision. The
- * events stay in the log. WRONG_REVISION if |expected| does not hold or it never existed. */
+ * events stay in the log. WRONG_REVISION if |expected| does not hold or it never existed;
+ * STREAM_DELETED if it is tombstoned; else the statuses of factum_append. |result|, which may be
+ * NULL, is that of the metadata event. */
 FACTUM_API FACTUM_MUST_USE factum_status factum_delete(factum_store *store, factum_slice stream,
                                                        factum_expected expected,
                                                        factum_append_result *result,
                                                        factum_error *err);
-/* Ends the stream for ever: its name can't be used again. */
+/* Ends the stream for ever: its name cannot be used again. Appends an event of type
+ * "$streamDeleted". The stream need not exist if |expected| lets it. STREAM_DELETED if it has ended
+ * before; else the statuses of factum_append. |result| may be NULL. */
 FACTUM_API FACTUM_MUST_USE factum_status factum_tombstone(factum_store *store, factum_slice stream,
                                                           factum_expected expected,
                                                           factum_append_result *result,
@@ -378,13 +404,17 @@ typedef struct factum_list_entry {
 
 typedef struct factum_list factum_list;
 
-/* Names in use, in no particular order; streams that begin with '$' too. */
+/* Names in use, in no particular order; streams that begin with '$' too. *list is the caller's, for
+ * factum_list_close, and NULL on failure. INVALID (no such kind), CORRUPT, IO, NO_MEMORY. */
 FACTUM_API FACTUM_MUST_USE factum_status factum_list_open(factum_store *store,
                                                           factum_list_kind kind, factum_list **list,
                                                           factum_error *err);
+/* OK with an entry, DONE at the end. CORRUPT: a part of the index was damaged under way; open the
+ * list again. IO, NO_MEMORY. */
 FACTUM_API FACTUM_MUST_USE factum_status factum_list_next(factum_list *list,
                                                           factum_list_entry *entry,
                                                           factum_error *err);
+/* Frees it. Accepts NULL. Before the store is closed. */
 FACTUM_API void factum_list_close(factum_list *list);
 
 /* ---- looking after a store ------------------------------------------------------------------- */
@@ -401,7 +431,7 @@ typedef struct factum_info {
     uint64_t end_position;
     uint64_t durable_position;
     uint64_t event_count;  /* counted by the index */
-    uint64_t stream_count; /* upper bound: a stream in several runs counts in each */
+    uint64_t stream_count; /* ever written, deleted ones and metastreams too */
     uint64_t segment_count;
     uint64_t log_bytes;      /* used */
     uint64_t prepared_bytes; /* written ahead with zeros, not used yet */
@@ -412,10 +442,14 @@ typedef struct factum_info {
     uint64_t torn_bytes;      /* cut from an unacknowledged tail at this opening */
 } factum_info;
 
+/* Figures of an open store, into |info|. Walks over the names of all streams and types. CORRUPT,
+ * IO, NO_MEMORY. */
 FACTUM_API FACTUM_MUST_USE factum_status factum_info_get(factum_store *store, factum_info *info,
                                                          factum_error *err);
 
-/* Called now and then during long work; false stops it (CANCELLED). |total| 0: not known. */
+/* Called now and then during long work, with the bytes done and in all, by the thread that asked
+ * for the work; false stops it (CANCELLED). |total| 0: not known. May be NULL wherever it is
+ * taken. */
 typedef struct factum_progress {
     void *data;
     bool (*step)(void *data, uint64_t done, uint64_t total);
@@ -437,7 +471,7 @@ typedef struct factum_verify_report {
 
 /* Reads everything from disk and checks it: checksums, chain, dense revisions in each stream,
  * created never falling, and that log and index say the same. Appends may go on. CORRUPT if there
- * is a problem; the report is filled then too. |progress| may be NULL. */
+ * is a problem; the report is filled then too. CANCELLED, IO, NO_MEMORY. |progress| may be NULL. */
 FACTUM_API FACTUM_MUST_USE factum_status factum_verify(factum_store *store,
                                                        const factum_progress *progress,
                                                        factum_verify_report *report,
@@ -451,7 +485,8 @@ typedef struct factum_repair_options {
 } factum_repair_options;
 
 /* Mends the closed store at |path|. What is given up is kept in a side file in its log directory.
- */
+ * NOT_FOUND (no store), LOCKED (it is open), INVALID (not the damaged position), CORRUPT (the index
+ * is kept, as evidence of what was lost), NO_SPACE, IO, NO_MEMORY. */
 FACTUM_API FACTUM_MUST_USE factum_status factum_repair(const char *path,
                                                        const factum_repair_options *options,
                                                        const factum_progress *progress,
@@ -468,13 +503,16 @@ typedef struct factum_backup_report {
 /* Copies what is visible now into directory |to| (made if missing; an earlier backup of this store
  * is brought up to date, and kept as it is on failure). Appends may go on. The manifest with the
  * SHA-256 of every file is written last. CORRUPT: what does not verify is not copied. EXISTS: |to|
- * holds a backup of another store, or of more than this one has. */
+ * holds a backup of another store, or of more than this one has. NO_SPACE, IO, NO_MEMORY,
+ * CANCELLED, UNSUPPORTED (a store in memory). |report| and |progress| may be NULL. Format:
+ * docs/formats.md. */
 FACTUM_API FACTUM_MUST_USE factum_status factum_backup(factum_store *store, const char *to,
                                                        const factum_progress *progress,
                                                        factum_backup_report *report,
                                                        factum_error *err);
 /* Checks the backup in |from| against its manifest and makes a store of it in |to|, which must not
- * exist or be empty. Nothing is left at |to| on failure. CORRUPT names the file. */
+ * exist or be empty. Nothing is left at |to| on failure. CORRUPT names the file. NOT_FOUND (no
+ * backup), EXISTS (|to| is not empty), NO_SPACE, IO, NO_MEMORY, CANCELLED. */
 FACTUM_API FACTUM_MUST_USE factum_status factum_restore(const char *from, const char *to,
                                                         const factum_progress *progress,
                                                         factum_backup_report *report,

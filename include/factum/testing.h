@@ -23,17 +23,19 @@ extern "C" {
 
 /* A store that keeps everything in memory and is gone when it is closed. It answers like one on
  * disk, but has no appends by completion and no backups (UNSUPPORTED). Slow beyond some thousand
- * events. */
+ * events. Of |options|, which may be NULL, the limits count. *store is the caller's, for
+ * factum_close; NULL on failure: INVALID, NO_MEMORY. */
 FACTUM_API FACTUM_MUST_USE factum_status factum_testing_open_memory(
     const factum_store_options *options, factum_store **store, factum_error *err);
 
-/* Appends the events of |lines|, one commit each, whatever is there. INVALID names the line. */
+/* Appends the events of |lines|, one commit each, whatever is there. INVALID names the line; else
+ * the statuses of factum_append. Lines before the one that failed are there. */
 FACTUM_API FACTUM_MUST_USE factum_status factum_testing_given(factum_store *store,
                                                               const char *lines, factum_error *err);
 
 /* OK if the stream consists of exactly the events of |lines|: types and data are compared, data
  * byte for byte, and not at all where a line has none. Else NOT_FOUND with the first difference in
- * |err|. */
+ * |err|. INVALID names a line that is none; else the statuses of factum_read. */
 FACTUM_API FACTUM_MUST_USE factum_status factum_testing_expect(factum_store *store,
                                                                const char *stream,
                                                                const char *lines,
