@@ -173,6 +173,11 @@ static factum_status finish(struct fct_local *local, bool orderly, factum_error 
         if (status == FACTUM_OK) {
             status = fct_index_flush(local->index, err);
         }
+    } else if (orderly && fct_log_state(local->log) == FCT_LOG_FAILED &&
+               fct_log_durable(local->log) < fct_log_end(local->log)) {
+        /* It failed in the background: nobody was told yet that `os` commits may not be on disk. */
+        status = fct_fail(err, FACTUM_FAILED, "close: the last appends may be lost: %s",
+                          fct_log_state_reason(local->log));
     }
     fct_index_close(local->index);
     if (local->log != NULL) {

@@ -1,0 +1,122 @@
+/* local_test.c - opening and closing the embedded engine. */
+#include "support/scratch.h"
+#include "support/test.h"
+
+#include "core/slice.h"
+#include "engine_local/local.h"
+#include "os/sim_disk.h"
+
+struct fixture {
+    struct fct_sim_disk *disk;
+    struct fct_engine engine;
+    factum_error err;
+};
+
+static factum_status open_store(struct fixture *f)
+{
+    struct fct_local_options options = {
+        .os = fct_sim_disk_os(f->disk),
+        .mem = fct_mem_heap(),
+        .path = "/store",
+        .segment_size_first = 64 << 10,
+    };
+    return fct_engine_local_open(&f->engine, &options, &f->err);
+}
+
+static factum_status close_store(struct fixture *f)
+{
+    return f->engine.ops->close(f->engine.self, &f->err);
+}
+
+static int set_up(void **state)
+{
+    static struct fixture fixture;
+    fixture = (struct fixture){.disk = fct_sim_disk_create(1, false)};
+    assert_non_null(fixture.disk);
+    assert_ok(open_store(&fixture), fixture.err);
+    *state = &fixture;
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    struct fixture *f = *state;
+    fct_sim_disk_destroy(f->disk);
+    return 0;
+}
+
+static void append(struct fixture *f, factum_durability durability)
+{
+    factum_new_event event = {.stream = FCT_SLICE("s-1"), .type = FCT_SLICE("T")};
+    factum_expectation any = {event.stream, {.kind = FACTUM_EXPECTED_ANY}};
+    factum_append_request request = {
+        .size = sizeof request,
+        .events = &event,
+        .event_count = 1,
+        .expectations = &any,
+        .expectation_count = 1,
+        .durability = durability,
+    };
+    assert_ok(fct_engine_append(&f->engine, &request, NULL, NULL, &f->err), f->err);
+}
+
+static void close_says_that_appends_could_not_be_synced(void **state)
+{
+    struct fixture *f = *state;
+    append(f, FACTUM_DURABILITY_SYNC); /* the store has its first idle marker then */
+    append(f, FACTUM_DURABILITY_OS);
+    fct_sim_disk_stop_at(f->disk, 0);
+    assert_true(fct_engine_local_tick(&f->engine, &f->err) < 0);
+    assert_status(close_store(f), FACTUM_FAILED);
+    assert_text(f->err, "close: the last appends may be lost");
+}
+
+static void close_of_a_failed_store_that_has_nothing_unsynced_is_no_failure(void **state)
+{
+    struct fixture *f = *state;
+    factum_verify_report report;
+    append(f, FACTUM_DURABILITY_SYNC); /* the store has its first idle marker then */
+    append(f, FACTUM_DURABILITY_SYNC);
+    fct_sim_disk_stop_at(f->disk, 0);
+    assert_true(fct_engine_local_tick(&f->engine, &f->err) < 0);
+    assert_ok(close_store(f), f->err);
+    fct_sim_disk_stop_at(f->disk, UINT64_MAX);
+    assert_ok(open_store(f), f->err);
+    assert_ok(f->engine.ops->verify(f->engine.self, NULL, &report, &f->err), f->err);
+    assert_int_equal(report.events, 2);
+    assert_ok(close_store(f), f->err);
+}
+
+static void a_store_is_open_once_at_a_time(void **state)
+{
+    (void)state;
+    char dir[SCRATCH_SIZE];
+    factum_error err;
+    struct fct_engine first;
+    struct fct_engine second;
+    assert_true(scratch_make(dir));
+    struct fct_local_options options = {
+        .os = fct_os_real(), .mem = fct_mem_heap(), .path = dir, .threads = true};
+    assert_ok(fct_engine_local_open(&first, &options, &err), err);
+    for (int i = 0; i < 2; i++) {
+        options.read_only = i == 1;
+        assert_status(fct_engine_local_open(&second, &options, &err), FACTUM_LOCKED);
+        assert_text(err, "is in use by another process: stop that one first");
+    }
+    assert_ok(first.ops->close(first.self, &err), err);
+    assert_ok(fct_engine_local_open(&second, &options, &err), err);
+    assert_ok(second.ops->close(second.self, &err), err);
+    assert_true(scratch_remove(dir));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(close_says_that_appends_could_not_be_synced, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(
+            close_of_a_failed_store_that_has_nothing_unsynced_is_no_failure, set_up, tear_down),
+        cmocka_unit_test(a_store_is_open_once_at_a_time),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
