@@ -74,8 +74,8 @@ FACTUM_API FACTUM_MUST_USE factum_status factum_open(const char *path,
 
 /* Waits for appends under way, writes out what makes the next opening quick, frees. Cursors, lists
  * and subscriptions must be closed before. Accepts NULL. The store is gone whatever is returned; a
- * failure means that the next opening will do recovery; nothing acknowledged is lost, but for FAILED:
- * appends of durability OS could not be synced. */
+ * failure means that the next opening will do recovery; nothing acknowledged is lost, but for
+ * FAILED: appends of durability OS could not be synced. */
 FACTUM_API factum_status factum_close(factum_store *store, factum_error *err);
 
 /* ---- append ---------------------------------------------------------------------------------- */

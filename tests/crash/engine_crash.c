@@ -1,12 +1,14 @@
 /* engine_crash.c - the whole embedded engine on the simulated disk, stopped at any call that
  * changes it.
  *
- * A random workload (appends with keys and expectations to a few streams, some to two, deletions,
- * background work, reopening) runs until the disk stops at a random call. Then the disk is what a
- * crash can leave of it; the engine opens on that, and: what was acknowledged as synced is there in
- * its stream, in order; at most the append under way is there beyond it, whole; log and index agree
- * (verify); a second opening finds the same. Some of the openings are stopped too. FCT_CRASH_IMAGES
- * / 20 images (default 1,500), FCT_CRASH_SEED. Prints TAP.
+ * A random workload (appends with keys and expected revisions to a few streams, some to two, in
+ * both durabilities; background work; reopening; a clock that jumps) runs until the disk stops at
+ * a random call. Then the disk is what a crash can leave of it, and some have a file of their
+ * index damaged or removed; the engine opens on that, and: what was acknowledged as synced is
+ * there in its stream, in order; at most the append under way is there beyond it, whole; every key
+ * that was acknowledged is known, with its first result; log and index agree, and created never
+ * falls (verify); a second opening finds the same. Some of the openings are stopped too.
+ * FCT_CRASH_IMAGES / 20 images (default 1,500), FCT_CRASH_SEED. Prints TAP.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -19,11 +21,24 @@
 #include "engine_local/local.h"
 #include "os/sim_disk.h"
 
-enum { STREAMS = 5 };
+enum { STREAMS = 5, DATA_SIZE = 700, KEYS_MAX = 100 };
+
+/* An append with a key: to stream |a|, and to |b| if that is another. */
+struct keyed {
+    uint64_t a;
+    uint64_t b;
+    size_t size;       /* of its data */
+    uint64_t revision; /* of its last event, if it was acknowledged */
+    uint64_t position;
+};
 
 struct model {
     uint64_t acked[STREAMS];   /* events acknowledged with durability sync */
     uint64_t written[STREAMS]; /* events that may be there: acknowledged, or under way */
+    struct keyed keys[KEYS_MAX];
+    size_t key_count;
+    size_t keys_acked; /* of them, from the first */
+    size_t keys_written;
 };
 
 static uint64_t seed_of_run;
@@ -53,42 +68,76 @@ static void stream_name(char name[16], uint64_t stream)
     (void)snprintf(name, 16, "crash-%" PRIu64, stream);
 }
 
-/* One append to |a| and, if it differs, |b|; what it does to the model. */
-static bool append(struct fct_engine *engine, struct model *model, uint64_t a, uint64_t b,
-                   bool sync, struct fct_random *random)
+/* The append that |what| says, with the |number|-th key (KEYS_MAX: none). |written|: how many
+ * events its streams have, which it expects; NULL: whatever is there. */
+static factum_status append_to(struct fct_engine *engine, const struct keyed *what, size_t number,
+                               const uint64_t *written, bool sync, factum_append_result *result)
 {
     char names[2][16];
-    static char data[700];
-    size_t count = a == b ? 1 : 2;
+    char key[16];
+    static char data[DATA_SIZE];
+    size_t count = what->a == what->b ? 1 : 2;
     factum_new_event events[2];
     factum_expectation expectations[2];
     memset(data, 'd', sizeof data);
-    stream_name(names[0], a);
-    stream_name(names[1], b);
     for (size_t i = 0; i < count; i++) {
-        uint64_t stream = i == 0 ? a : b;
+        uint64_t stream = i == 0 ? what->a : what->b;
+        stream_name(names[i], stream);
         events[i] = (factum_new_event){
             .stream = factum_slice_from(names[i]),
             .type = FCT_SLICE("T"),
-            .data = fct_slice(data, (size_t)fct_random_below(random, sizeof data)),
+            .data = fct_slice(data, what->size),
         };
-        expectations[i] = (factum_expectation){events[i].stream, {.kind = FACTUM_EXPECTED_ANY}};
-        model->written[stream]++;
+        factum_expected expected = {.kind = FACTUM_EXPECTED_ANY};
+        if (written != NULL) {
+            expected.kind =
+                written[stream] == 0 ? FACTUM_EXPECTED_NO_STREAM : FACTUM_EXPECTED_REVISION;
+            expected.revision = written[stream] - 1;
+        }
+        expectations[i] = (factum_expectation){events[i].stream, expected};
     }
+    (void)snprintf(key, sizeof key, "key-%zu", number);
     factum_append_request request = {
         .size = sizeof request,
         .events = events,
         .event_count = count,
         .expectations = expectations,
         .expectation_count = count,
+        .idempotency_key = number == KEYS_MAX ? (factum_slice){0} : factum_slice_from(key),
         .durability = sync ? FACTUM_DURABILITY_SYNC : FACTUM_DURABILITY_OS,
     };
-    factum_error err;
-    if (fct_engine_append(engine, &request, NULL, NULL, &err) != FACTUM_OK) {
+    return fct_engine_append(engine, &request, result, NULL, NULL);
+}
+
+static void note_synced(struct model *model)
+{
+    memcpy(model->acked, model->written, sizeof model->acked);
+    model->keys_acked = model->keys_written;
+}
+
+/* One append to |a| and, if it differs, |b|; what it does to the model. */
+static bool append(struct fct_engine *engine, struct model *model, uint64_t a, uint64_t b,
+                   bool sync, struct fct_random *random)
+{
+    struct keyed what = {.a = a, .b = b, .size = (size_t)fct_random_below(random, DATA_SIZE)};
+    bool keyed = fct_random_below(random, 2) == 0;
+    size_t number = keyed ? model->key_count++ : KEYS_MAX;
+    uint64_t before[STREAMS];
+    factum_append_result result;
+    memcpy(before, model->written, sizeof before);
+    model->written[a]++;
+    model->written[b] += a == b ? 0 : 1;
+    if (append_to(engine, &what, number, before, sync, &result) != FACTUM_OK) {
         return false;
     }
+    if (keyed) {
+        what.revision = result.revision;
+        what.position = result.position;
+        model->keys[number] = what;
+        model->keys_written = number + 1;
+    }
     if (sync) {
-        memcpy(model->acked, model->written, sizeof model->acked); /* all before it, too */
+        note_synced(model); /* all before it, too */
     }
     return true;
 }
@@ -104,6 +153,7 @@ static void work(struct fct_sim_disk *disk, struct model *model, struct fct_rand
         }
         bool going = true;
         for (int i = 0; i < 25 && going; i++) {
+            fct_sim_disk_set_time(disk, (int64_t)fct_random_below(random, 1000000));
             uint64_t what = fct_random_below(random, 10);
             uint64_t a = fct_random_below(random, STREAMS);
             uint64_t b = what < 7 ? a : fct_random_below(random, STREAMS);
@@ -117,7 +167,7 @@ static void work(struct fct_sim_disk *disk, struct model *model, struct fct_rand
         if (!going) {
             return;
         }
-        memcpy(model->acked, model->written, sizeof model->acked);
+        note_synced(model);
     }
 }
 
@@ -150,11 +200,37 @@ static uint64_t count_events(struct fct_engine *engine, uint64_t stream)
     return count;
 }
 
+/* Whatever became of the index, a key gives its first result again, and nothing is written. */
+static void check_keys(struct fct_engine *engine, const struct model *model)
+{
+    for (size_t i = 0; i < model->keys_acked; i++) {
+        factum_append_result result;
+        if (append_to(engine, &model->keys[i], i, NULL, true, &result) != FACTUM_OK ||
+            !result.already || result.revision != model->keys[i].revision ||
+            result.position != model->keys[i].position) {
+            die("a key is not known any more", "");
+        }
+    }
+}
+
+/* What is wrong with the index alone is found and mended. */
+static void check_verifies(struct fct_engine *engine)
+{
+    factum_error err;
+    factum_verify_report report;
+    factum_status status = engine->ops->verify(engine->self, NULL, &report, &err);
+    if (status == FACTUM_CORRUPT && strstr(err.text, "index run ") == err.text) {
+        status = engine->ops->verify(engine->self, NULL, &report, &err);
+    }
+    if (status != FACTUM_OK) {
+        die("verify after a crash", err.text);
+    }
+}
+
 static void check(struct fct_sim_disk *disk, const struct model *model, uint64_t *counts)
 {
     struct fct_engine engine;
     factum_error err;
-    factum_verify_report report;
     factum_info info;
     if (open_engine(&engine, fct_sim_disk_os(disk), &err) != FACTUM_OK) {
         die("open after a crash", err.text);
@@ -171,9 +247,8 @@ static void check(struct fct_sim_disk *disk, const struct model *model, uint64_t
             die("an event is there that was never appended", "");
         }
     }
-    if (engine.ops->verify(engine.self, NULL, &report, &err) != FACTUM_OK) {
-        die("verify after a crash", err.text);
-    }
+    check_keys(&engine, model);
+    check_verifies(&engine);
     if (engine.ops->close(engine.self, &err) != FACTUM_OK) {
         die("close", err.text);
     }
@@ -198,13 +273,34 @@ static struct fct_sim_disk *crash_in_recovery(struct fct_sim_disk *image, struct
     return next;
 }
 
+/* A file of the index loses a bit, or is lost. */
+static void damage_index(struct fct_sim_disk *image, struct fct_random *random)
+{
+    char chosen[FCT_PATH_SIZE] = "";
+    const char *path;
+    uint64_t count = 0;
+    for (size_t i = 0; (path = fct_sim_disk_path(image, i)) != NULL; i++) {
+        if (strstr(path, "/index/") != NULL && fct_random_below(random, ++count) == 0) {
+            (void)snprintf(chosen, sizeof chosen, "%s", path);
+        }
+    }
+    uint64_t size = 0;
+    uint8_t *bytes = count == 0 ? NULL : fct_sim_disk_bytes(image, chosen, &size);
+    if (size > 0 && fct_random_below(random, 2) == 0) {
+        bytes[fct_random_below(random, size)] ^= (uint8_t)(1u << fct_random_below(random, 8));
+    } else if (count > 0 && fct_os_unlink(fct_sim_disk_os(image), chosen, NULL) != FACTUM_OK) {
+        die("unlink", chosen);
+    }
+}
+
 static void run(uint64_t seed)
 {
     struct fct_random random = {.state = seed};
-    struct model model = {{0}, {0}};
+    static struct model model;
     uint64_t first[STREAMS];
     uint64_t second[STREAMS];
     seed_of_run = seed;
+    memset(&model, 0, sizeof model);
     struct fct_sim_disk *disk = fct_sim_disk_create(seed, false);
     FCT_ASSERT(disk != NULL);
     fct_sim_disk_stop_at(disk, 20 + fct_random_below(&random, 400));
@@ -215,6 +311,9 @@ static void run(uint64_t seed)
     FCT_ASSERT(image != NULL);
     if (fct_random_below(&random, 4) == 0) {
         image = crash_in_recovery(image, &random);
+    }
+    if (fct_random_below(&random, 4) == 0) {
+        damage_index(image, &random);
     }
     check(image, &model, first);
     check(image, &model, second);
