@@ -19,6 +19,7 @@ static factum_status open_store(struct fixture *f)
         .mem = fct_mem_heap(),
         .path = "/store",
         .segment_size_first = 64 << 10,
+        .memtable_span_max = 1 << 10,
     };
     return fct_engine_local_open(&f->engine, &options, &f->err);
 }
@@ -87,6 +88,24 @@ static void close_of_a_failed_store_that_has_nothing_unsynced_is_no_failure(void
     assert_ok(close_store(f), f->err);
 }
 
+/* The index is written out all the time here, and its manifest is evidence of what was durable. */
+static void the_index_never_names_what_a_crash_can_take_back(void **state)
+{
+    struct fixture *f = *state;
+    for (int i = 0; i < 60; i++) {
+        append(f, FACTUM_DURABILITY_OS);
+        struct fixture after = {.disk = fct_sim_disk_crash(f->disk, FCT_CRASH_NONE, 1)};
+        factum_info info;
+        assert_non_null(after.disk);
+        assert_ok(open_store(&after), after.err);
+        assert_ok(after.engine.ops->info(after.engine.self, &info, &after.err), after.err);
+        assert_false(info.damaged);
+        assert_ok(close_store(&after), after.err);
+        fct_sim_disk_destroy(after.disk);
+    }
+    assert_ok(close_store(f), f->err);
+}
+
 static void a_store_is_open_once_at_a_time(void **state)
 {
     (void)state;
@@ -116,6 +135,8 @@ int main(void)
                                         tear_down),
         cmocka_unit_test_setup_teardown(
             close_of_a_failed_store_that_has_nothing_unsynced_is_no_failure, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(the_index_never_names_what_a_crash_can_take_back, set_up,
+                                        tear_down),
         cmocka_unit_test(a_store_is_open_once_at_a_time),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
