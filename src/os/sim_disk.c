@@ -1,13 +1,16 @@
-/* sim_disk.c - a disk in memory that forgets what was not synced: os/sim_disk.h says how. For
- * tests.
+/* sim_disk.c - a disk in memory that forgets what was not synced: os/sim_disk.h says how.
+ * Layer: os (for tests). Knows nothing of what the files hold.
  *
  * A node is a file's contents, cached and durable; an entry is a name with the node that it has now
  * and the one that it has on disk. Both kinds of state are compared at a crash, and each difference
  * survives or not by itself: names one by one, sizes, and contents by sectors of 512 bytes. A
  * directory is a node without contents; a name in a directory that does not survive is gone too.
  *
- * Invariants: a node lives as long as an entry, an open file or a map needs it; its cached bytes do
- * not move while it is mapped; the root is always there.
+ * Invariants:
+ *  1. A node lives as long as an entry, an open file or a map needs it.
+ *  2. Its cached bytes do not move while it is mapped.
+ *  3. A page that is not dirty differs from the device only if a sync of it failed.
+ *  4. The root is always there.
  */
 #include "os/sim_disk.h"
 
@@ -19,6 +22,7 @@
 #include "os/thread.h"
 
 #define SECTOR 512u
+#define PAGE 4096u
 #define PATH_SIZE 128u
 
 struct image {
@@ -30,6 +34,8 @@ struct image {
 struct node {
     struct image cached;
     struct image durable;
+    bool *dirty; /* for each page: it is to be written by the next sync */
+    size_t dirty_count;
     unsigned references;
     unsigned maps;
     bool directory;
@@ -57,6 +63,7 @@ struct fct_sim_disk {
     struct mapping *mappings;
     uint64_t calls;
     uint64_t stop_at;
+    uint64_t lose_at;
     uint64_t space;
     int64_t time;
     struct fct_mutex lock;
@@ -126,6 +133,61 @@ static void image_copy(struct image *to, const struct image *from)
     }
 }
 
+static bool page_dirty(const struct node *node, size_t page)
+{
+    return page < node->dirty_count && node->dirty[page];
+}
+
+/* Bytes [from, to) were changed. */
+static void note_dirty(struct node *node, size_t from, size_t to)
+{
+    size_t pages = (to + PAGE - 1) / PAGE;
+    if (pages > node->dirty_count) {
+        node->dirty = grow(node->dirty, pages);
+        memset(node->dirty + node->dirty_count, 0, pages - node->dirty_count);
+        node->dirty_count = pages;
+    }
+    for (size_t page = from / PAGE; page < pages; page++) {
+        node->dirty[page] = true;
+    }
+}
+
+static void forget_dirty(struct node *node)
+{
+    if (node->dirty_count > 0) {
+        memset(node->dirty, 0, node->dirty_count);
+    }
+}
+
+static uint8_t byte_at(const struct image *image, size_t at)
+{
+    return at < image->len ? image->bytes[at] : 0;
+}
+
+/* Is the page at |at| clean, though the device does not hold what it shows? */
+static bool page_lost(const struct node *node, size_t at)
+{
+    bool differs = false;
+    for (size_t i = at; i < at + PAGE && i < node->cached.len && !differs; i++) {
+        differs = node->cached.bytes[i] != byte_at(&node->durable, i);
+    }
+    return differs && !page_dirty(node, at / PAGE);
+}
+
+/* A sync: the dirty pages and the size. */
+static void write_back(struct node *node)
+{
+    image_resize(&node->durable, node->cached.len);
+    for (size_t page = 0; page < node->dirty_count; page++) {
+        size_t from = page * PAGE;
+        if (node->dirty[page] && from < node->cached.len) {
+            size_t size = node->cached.len - from < PAGE ? node->cached.len - from : PAGE;
+            memcpy(node->durable.bytes + from, node->cached.bytes + from, size);
+        }
+    }
+    forget_dirty(node);
+}
+
 static struct node *node_take(struct node *node)
 {
     if (node != NULL) {
@@ -142,6 +204,7 @@ static void node_release(struct node *node)
     FCT_ASSERT(node->maps == 0);
     drop(node->cached.bytes);
     drop(node->durable.bytes);
+    drop(node->dirty);
     drop(node);
 }
 
@@ -315,9 +378,11 @@ static factum_status set_size(struct fct_sim_disk *disk, struct sim_file *file, 
         }
         FCT_ASSERT(node->maps == 0 || size <= node->cached.capacity);
     }
-    disk->space += node->cached.len;
+    size_t before = node->cached.len;
+    disk->space += before;
     disk->space -= size;
     image_resize(&node->cached, (size_t)size);
+    note_dirty(node, before < size ? before : (size_t)size, before > size ? before : (size_t)size);
     return FACTUM_OK;
 }
 
@@ -334,6 +399,7 @@ static factum_status sim_write(struct fct_file *file, uint64_t offset, const voi
     }
     if (status == FACTUM_OK && len > 0) {
         memcpy(to->node->cached.bytes + offset, bytes, len);
+        note_dirty(to->node, (size_t)offset, (size_t)offset + len);
     }
     *done = len;
     leave(disk);
@@ -353,8 +419,12 @@ static factum_status sim_sync(struct fct_file *file, factum_error *err)
     struct fct_sim_disk *disk = disk_of(file->os);
     enter(disk);
     factum_status status = change(disk, "sync", sim(file)->path, err);
-    if (status == FACTUM_OK) {
-        image_copy(&sim(file)->node->durable, &sim(file)->node->cached);
+    if (status == FACTUM_OK && disk->calls > disk->lose_at) {
+        disk->lose_at = UINT64_MAX;
+        forget_dirty(sim(file)->node);
+        status = fct_fail(err, FACTUM_IO, "sync %s: the device failed", sim(file)->path);
+    } else if (status == FACTUM_OK) {
+        write_back(sim(file)->node);
     }
     leave(disk);
     return status;
@@ -418,13 +488,24 @@ static void sim_unmap(const struct fct_os *os, const uint8_t *map, uint64_t size
     leave(disk);
 }
 
+/* Each clean page goes or stays: the kernel promises neither. */
 static factum_status sim_drop_cache(struct fct_file *file, uint64_t offset, uint64_t end,
                                     factum_error *err)
 {
-    (void)file;
-    (void)offset;
-    (void)end;
+    struct fct_sim_disk *disk = disk_of(file->os);
+    struct node *node = sim(file)->node;
     (void)err;
+    enter(disk);
+    size_t to = end < node->cached.len ? (size_t)end : node->cached.len;
+    for (size_t at = (size_t)offset / PAGE * PAGE; at < to && node->maps == 0; at += PAGE) {
+        if (page_lost(node, at) && fct_random_below(&disk->random, 2) == 0) {
+            size_t size = node->cached.len - at < PAGE ? node->cached.len - at : PAGE;
+            for (size_t i = at; i < at + size; i++) {
+                node->cached.bytes[i] = byte_at(&node->durable, i);
+            }
+        }
+    }
+    leave(disk);
     return FACTUM_OK;
 }
 
@@ -621,6 +702,7 @@ struct fct_sim_disk *fct_sim_disk_create(uint64_t seed, bool locked)
     disk->os = (struct fct_os){&sim_ops, disk};
     disk->random.state = seed;
     disk->stop_at = UINT64_MAX;
+    disk->lose_at = UINT64_MAX;
     disk->space = UINT64_MAX / 2;
     disk->time = INT64_C(1700000000000000000);
     disk->locked = locked;
@@ -665,11 +747,6 @@ static bool survives(enum fct_crash_mode mode, struct fct_random *random)
     return fct_random_below(random, 2) == 0;
 }
 
-static uint8_t byte_at(const struct image *image, size_t at)
-{
-    return at < image->len ? image->bytes[at] : 0;
-}
-
 static void crash_sector(struct image *to, size_t from, const struct node *node, bool kept)
 {
     const struct image *image = kept ? &node->cached : &node->durable;
@@ -700,9 +777,9 @@ static struct node *crash_node(const struct node *node, enum fct_crash_mode mode
     uint64_t differing = 0;
     for (size_t at = 0; at < after->cached.len; at += SECTOR) {
         bool differs = sector_differs(node, at);
-        bool kept = differs && survives(mode, random);
+        bool kept = differs && survives(mode, random) && page_dirty(node, at / PAGE);
         crash_sector(&after->cached, at, node, kept);
-        if (differs && fct_random_below(random, ++differing) == 0) {
+        if (differs && page_dirty(node, at / PAGE) && fct_random_below(random, ++differing) == 0) {
             torn = at;
         }
     }
@@ -727,6 +804,10 @@ static struct node *clone_node(const struct node *node, enum fct_crash_mode mode
     after->directory = node->directory;
     image_copy(&after->cached, &node->cached);
     image_copy(&after->durable, &node->durable);
+    if (node->dirty_count > 0) {
+        note_dirty(after, 0, node->dirty_count * PAGE);
+        memcpy(after->dirty, node->dirty, node->dirty_count);
+    }
     return after;
 }
 
@@ -819,6 +900,11 @@ void fct_sim_disk_stop_at(struct fct_sim_disk *disk, uint64_t at)
     disk->stop_at = at;
 }
 
+void fct_sim_disk_lose_sync(struct fct_sim_disk *disk, uint64_t at)
+{
+    disk->lose_at = at;
+}
+
 void fct_sim_disk_set_time(struct fct_sim_disk *disk, int64_t time_ns)
 {
     disk->time = time_ns;
@@ -837,6 +923,7 @@ uint8_t *fct_sim_disk_bytes(struct fct_sim_disk *disk, const char *path, uint64_
     }
     image_reserve(&entry->cached->cached, 1);
     *size = entry->cached->cached.len;
+    note_dirty(entry->cached, 0, entry->cached->cached.len);
     return entry->cached->cached.bytes;
 }
 

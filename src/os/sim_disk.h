@@ -12,6 +12,9 @@
  *    independently; a directory is such an entry itself, and takes all that is in it along;
  *  - at a crash each unsynced 512-byte sector of a file survives or not by |mode|; the file size
  *    survives independently of the data;
+ *  - a sync that fails by fct_sim_disk_lose_sync does what Linux does: the pages count as clean, so
+ *    that no later sync writes them, and go on showing what is not on the device; drop_cache lets
+ *    each of them go by an even chance, unless the file is mapped;
  *  - memory returned by map shows the cached image and stays valid until unmap.
  *
  * Counts every call (fct_sim_disk_calls), so that a test can crash or fail at the k-th one.
@@ -55,10 +58,15 @@ uint64_t fct_sim_disk_calls(const struct fct_sim_disk *disk);
  * disk keeps the state just before it. UINT64_MAX: never. */
 void fct_sim_disk_stop_at(struct fct_sim_disk *disk, uint64_t at);
 
+/* The first sync of a file from call number |at| on fails, and what it was to write is lost.
+ * UINT64_MAX: none does. */
+void fct_sim_disk_lose_sync(struct fct_sim_disk *disk, uint64_t at);
+
 void fct_sim_disk_set_time(struct fct_sim_disk *disk, int64_t time_ns);
 void fct_sim_disk_set_space(struct fct_sim_disk *disk, uint64_t free_bytes);
 
-/* For damage: the cached and durable bytes of a file, NULL if there is no such file. Writable. */
+/* For damage: the cached bytes of a file, NULL if there is no such file. Writable; to be lost in a
+ * crash like anything that was written. */
 uint8_t *fct_sim_disk_bytes(struct fct_sim_disk *disk, const char *path, uint64_t *size);
 /* The paths of all files, NULL at the end; lasts until a file is made or removed. */
 const char *fct_sim_disk_path(const struct fct_sim_disk *disk, size_t index);
