@@ -24,6 +24,7 @@ void fct_segment_header_encode(uint8_t to[FCT_SEGMENT_HEADER_SIZE],
                                const struct fct_segment_header *header)
 {
     FCT_ASSERT(header->size % 4096 == 0);
+    FCT_ASSERT(header->size <= FCT_SEGMENT_SIZE_MAX);
     memset(to, 0, FCT_SEGMENT_HEADER_SIZE);
     memcpy(to, segment_magic, sizeof segment_magic);
     fct_put_u16(to + 8, header->format_major);
@@ -70,8 +71,8 @@ factum_status fct_segment_header_decode(const uint8_t from[FCT_SEGMENT_HEADER_SI
     if (read.format_major != FCT_SEGMENT_FORMAT_MAJOR || read.incompatible != 0) {
         return FACTUM_NEWER_FORMAT;
     }
-    if (read.number == 0 || read.base % 8 != 0 || read.base > UINT64_MAX / 2 ||
-        read.size < 2 * FCT_SEGMENT_HEADER_SIZE) {
+    if (read.number == 0 || read.base % 8 != 0 || read.base > FCT_POSITION_MAX ||
+        read.size < 2 * FCT_SEGMENT_HEADER_SIZE || read.size > FCT_SEGMENT_SIZE_MAX) {
         return FACTUM_CORRUPT;
     }
     *header = read;
@@ -121,7 +122,8 @@ factum_status fct_batch_header_decode(const uint8_t from[FCT_BATCH_HEADER_SIZE],
         .epoch = fct_get_u32(from + 44),
         .flags = fct_get_u32(from + 56),
     };
-    return header->payload_size % 8 == 0 ? FACTUM_OK : FACTUM_CORRUPT;
+    bool possible = header->payload_size % 8 == 0 && header->durable_upto <= position;
+    return possible ? FACTUM_OK : FACTUM_CORRUPT;
 }
 
 /* The checksum reads three places side by side, which no prefetcher of the processor recognises;

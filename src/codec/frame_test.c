@@ -92,6 +92,33 @@ static void newer_formats_are_refused_by_name(void **state)
     assert_status(fct_segment_header_decode(bytes, &got), FACTUM_CORRUPT);
 }
 
+/* The file may come from anyone: what it asks for has a bound. */
+static void a_header_that_asks_for_too_much_is_refused(void **state)
+{
+    (void)state;
+    uint8_t bytes[FCT_SEGMENT_HEADER_SIZE];
+    struct fct_segment_header header = sample_segment();
+    struct fct_segment_header got;
+    header.size = FCT_SEGMENT_SIZE_MAX;
+    header.base = FCT_POSITION_MAX / 8 * 8;
+    fct_segment_header_encode(bytes, &header);
+    assert_status(fct_segment_header_decode(bytes, &got), FACTUM_OK);
+    assert_true(got.size == FCT_SEGMENT_SIZE_MAX);
+    fct_put_u32(bytes + 92, (uint32_t)(FCT_SEGMENT_SIZE_MAX / 4096) + 1);
+    reseal(bytes);
+    assert_status(fct_segment_header_decode(bytes, &got), FACTUM_CORRUPT);
+    fct_put_u32(bytes + 92, UINT32_MAX);
+    reseal(bytes);
+    assert_status(fct_segment_header_decode(bytes, &got), FACTUM_CORRUPT);
+    fct_put_u32(bytes + 92, 16);
+    fct_put_u64(bytes + 48, FCT_POSITION_MAX / 8 * 8 + 8);
+    reseal(bytes);
+    assert_status(fct_segment_header_decode(bytes, &got), FACTUM_CORRUPT);
+    fct_put_u64(bytes + 48, UINT64_MAX / 8 * 8);
+    reseal(bytes);
+    assert_status(fct_segment_header_decode(bytes, &got), FACTUM_CORRUPT);
+}
+
 static struct fct_batch_header sample_batch(void)
 {
     return (struct fct_batch_header){
@@ -149,6 +176,21 @@ static void every_flipped_bit_of_a_batch_header_is_noticed(void **state)
     assert_status(fct_batch_header_decode(bytes, 4096, SALT + 1, &got), FACTUM_CORRUPT);
 }
 
+/* Else it would prove that what comes after it was acknowledged. */
+static void a_batch_header_cannot_prove_what_lies_behind_it(void **state)
+{
+    (void)state;
+    uint8_t bytes[FCT_BATCH_HEADER_SIZE];
+    struct fct_batch_header header = sample_batch();
+    struct fct_batch_header got;
+    header.durable_upto = header.position + 1;
+    fct_batch_header_encode(bytes, &header, SALT);
+    assert_status(fct_batch_header_decode(bytes, 4096, SALT, &got), FACTUM_CORRUPT);
+    header.durable_upto = UINT64_MAX;
+    fct_batch_header_encode(bytes, &header, SALT);
+    assert_status(fct_batch_header_decode(bytes, 4096, SALT, &got), FACTUM_CORRUPT);
+}
+
 static void the_payload_crc_depends_on_every_byte_and_on_the_chain(void **state)
 {
     (void)state;
@@ -199,7 +241,9 @@ int main(void)
         cmocka_unit_test(a_segment_header_comes_back),
         cmocka_unit_test(a_damaged_segment_header_is_noticed),
         cmocka_unit_test(newer_formats_are_refused_by_name),
+        cmocka_unit_test(a_header_that_asks_for_too_much_is_refused),
         cmocka_unit_test(a_batch_header_comes_back),
+        cmocka_unit_test(a_batch_header_cannot_prove_what_lies_behind_it),
         cmocka_unit_test(every_flipped_bit_of_a_batch_header_is_noticed),
         cmocka_unit_test(the_payload_crc_depends_on_every_byte_and_on_the_chain),
         cmocka_unit_test(a_footer_comes_back),

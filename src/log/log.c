@@ -294,6 +294,7 @@ static uint64_t rounded(uint64_t size, uint64_t otherwise)
 {
     uint64_t wanted = size == 0 ? otherwise : size;
     wanted = wanted < SEGMENT_SIZE_MIN ? SEGMENT_SIZE_MIN : wanted;
+    wanted = wanted > FCT_SEGMENT_SIZE_MAX / 2 ? FCT_SEGMENT_SIZE_MAX / 2 : wanted;
     return (wanted + 4095) / 4096 * 4096;
 }
 

@@ -49,7 +49,7 @@ static void forge_headers(uint8_t *data, size_t size, uint64_t position)
         struct fct_batch_header header = {
             .position = position + at,
             .number = 7,
-            .durable_upto = position + at + (1u << 20),
+            .durable_upto = position + at,
             .record_count = 1,
             .epoch = 1,
         };
