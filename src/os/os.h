@@ -144,8 +144,9 @@ FCT_MUST_USE factum_status fct_os_random(const struct fct_os *os, void *bytes, s
 FCT_MUST_USE factum_status fct_path_join(char path[FCT_PATH_SIZE], const char *dir,
                                          const char *name, factum_error *err);
 
-/* A small file as a whole, made durable: writes |path|.tmp, syncs, renames, syncs |dir|, which is
- * the directory of |path|. Afterwards the old or the new contents are there, never a mixture. */
+/* A small file as a whole, made durable: writes |dir|/|name|.tmp, syncs, renames, syncs |dir|.
+ * Afterwards the old or the new contents are there, never a mixture, and on failure no temporary
+ * file, if that can be removed. */
 FCT_MUST_USE factum_status fct_file_replace(const struct fct_os *os, const char *dir,
                                             const char *name, factum_slice contents,
                                             factum_error *err);
