@@ -27,15 +27,22 @@ struct torn_list {
     size_t count;
 };
 
+static void torn_name(uint64_t position, char name[FCT_SEGMENT_NAME_SIZE])
+{
+    (void)snprintf(name, FCT_SEGMENT_NAME_SIZE, "torn-%020" PRIu64, position);
+}
+
+/* Only names that are made here: others are not ours to remove. */
 static factum_status note_torn(void *data, const char *name)
 {
     struct torn_list *list = data;
-    char *end;
+    char expected[FCT_SEGMENT_NAME_SIZE];
     if (strncmp(name, "torn-", 5) != 0 || list->count == TORN_FILES_SEEN) {
         return FACTUM_OK;
     }
-    uint64_t position = strtoull(name + 5, &end, 10);
-    if (*end == '\0') {
+    uint64_t position = strtoull(name + 5, NULL, 10);
+    torn_name(position, expected);
+    if (strcmp(name, expected) == 0) {
         list->positions[list->count++] = position;
     }
     return FACTUM_OK;
@@ -57,7 +64,7 @@ static factum_status prune_torn(const struct fct_log *log, factum_error *err)
     for (size_t i = 0; status == FACTUM_OK && i + TORN_FILES_KEPT < list.count; i++) {
         char name[FCT_SEGMENT_NAME_SIZE];
         char path[FCT_PATH_SIZE];
-        (void)snprintf(name, sizeof name, "torn-%020" PRIu64, list.positions[i]);
+        torn_name(list.positions[i], name);
         status = fct_path_join(path, log->dir, name, err);
         if (status == FACTUM_OK) {
             status = fct_os_unlink(log->os, path, err);
@@ -117,7 +124,7 @@ static factum_status clear(struct fct_log *log, struct fct_segment *segment,
     }
     uint64_t position = scan->base + scan->offset;
     char name[FCT_SEGMENT_NAME_SIZE];
-    (void)snprintf(name, sizeof name, "torn-%020" PRIu64, position);
+    torn_name(position, name);
     factum_status status = fct_tail_copy(log, segment, scan->offset, end, name, err);
     if (status == FACTUM_OK) {
         status = prune_torn(log, err);
@@ -165,6 +172,22 @@ static factum_status rewrite(struct fct_log *log, struct fct_segment *segment,
     return status;
 }
 
+/* A sealed file ends with its seal, and so does its map: no access may leave the file. */
+static factum_status cut(struct fct_segment *segment, uint64_t size, factum_error *err)
+{
+    fct_segment_unmap(segment);
+    factum_status status = fct_file_truncate(segment->file, size, err);
+    if (status == FACTUM_OK) {
+        status = fct_file_sync(segment->file, err);
+    }
+    if (status == FACTUM_OK) {
+        segment->file_size = size;
+        segment->capacity = size;
+        status = fct_segment_map_tail(segment, err);
+    }
+    return status;
+}
+
 factum_status fct_tail_mend(struct fct_log *log, struct fct_segment *segment,
                             const struct fct_scan *scan, factum_error *err)
 {
@@ -177,10 +200,7 @@ factum_status fct_tail_mend(struct fct_log *log, struct fct_segment *segment,
     }
     if (status == FACTUM_OK && scan->sealed && segment->file_size > scan->offset &&
         !fct_bug(FCT_BUG_SEALED_NOT_CUT)) {
-        status = fct_file_truncate(segment->file, scan->offset, err);
-        if (status == FACTUM_OK) {
-            status = fct_file_sync(segment->file, err);
-        }
+        status = cut(segment, scan->offset, err);
     }
     return status == FACTUM_OK ? fct_os_sync_dir(log->os, log->dir, err) : status;
 }
