@@ -44,8 +44,9 @@ factum_status fct_end_file_read(const struct fct_log *log, const char *name,
     (void)closed; /* it was open for reading only */
     if (status == FACTUM_CORRUPT ||
         (status == FACTUM_OK && (memcmp(bytes, end_magic, sizeof end_magic) != 0 ||
-                                 fct_get_u32(bytes + AT_CRC) != fct_crc32c(0, bytes, AT_CRC)))) {
-        return fct_fail(err, FACTUM_NOT_FOUND, "log/%s does not verify", name);
+                                 fct_get_u32(bytes + AT_CRC) != fct_crc32c(0, bytes, AT_CRC) ||
+                                 fct_get_u64(bytes + 24) > FCT_POSITION_MAX))) {
+        return fct_fail(err, FACTUM_CORRUPT, "log/%s does not verify", name);
     }
     if (status == FACTUM_OK) {
         memcpy(end->store_id.bytes, bytes + 8, sizeof end->store_id.bytes);

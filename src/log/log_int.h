@@ -101,7 +101,7 @@ struct fct_end_mark {
     struct fct_log_mark mark;
     uint32_t epoch;
 };
-/* |name| is one of the two. NOT_FOUND if there is none or it does not verify. */
+/* |name| is one of the two. NOT_FOUND if there is none, CORRUPT if it does not verify. */
 FCT_MUST_USE factum_status fct_end_file_read(const struct fct_log *log, const char *name,
                                              struct fct_end_mark *end, factum_error *err);
 FCT_MUST_USE factum_status fct_end_file_write(const struct fct_log *log, const char *name,

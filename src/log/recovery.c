@@ -139,8 +139,8 @@ static bool same_store(const factum_uuid *a, const factum_uuid *b)
     return memcmp(a->bytes, b->bytes, sizeof a->bytes) == 0;
 }
 
-/* Takes |name| into account if it is there, verifies, and is of this store; an unreadable one
- * fails. */
+/* Takes |name| into account if it is there, verifies, and is of this store. One that does not
+ * verify proves nothing; one that cannot be read fails. */
 static factum_status add_end_file(const struct fct_log *log, struct marks *marks, const char *name,
                                   bool *found, factum_error *err)
 {
@@ -151,6 +151,11 @@ static factum_status add_end_file(const struct fct_log *log, struct marks *marks
     if (*found) {
         marks->marks[marks->count++] = end.mark;
         marks->epoch = end.epoch > marks->epoch ? end.epoch : marks->epoch;
+    }
+    if (status == FACTUM_CORRUPT) {
+        fct_log_message(&log->sink, FACTUM_LOG_WARN, "recovery.evidence_damaged", "%s",
+                        reason.text);
+        return FACTUM_OK;
     }
     if (status != FACTUM_OK && status != FACTUM_NOT_FOUND && err != NULL) {
         *err = reason;
@@ -168,7 +173,8 @@ static factum_status gather_marks(struct fct_log *log, const struct fct_log_opti
         log->end_file = status == FACTUM_OK && found;
         marks->end = log->end_file ? marks->marks[marks->count - 1].position : 0;
     }
-    if (options->mark.position > 0 && same_store(&options->mark_store_id, &log->store_id)) {
+    if (options->mark.position > 0 && options->mark.position <= FCT_POSITION_MAX &&
+        same_store(&options->mark_store_id, &log->store_id)) {
         marks->marks[marks->count++] = options->mark;
     }
     return status;
@@ -415,23 +421,44 @@ static factum_status recover_segment(struct fct_log *log, const struct fct_log_o
     return status == FACTUM_OK ? recover_last(log, segment, &marks, err) : status;
 }
 
+/* Is |name| there, in whatever state? It is written when there are segments. */
+static factum_status note_evidence(const struct fct_log *log, const char *name, bool *there,
+                                   factum_error *err)
+{
+    struct fct_end_mark end;
+    factum_error reason;
+    factum_status status = fct_end_file_read(log, name, &end, &reason);
+    *there = *there || status == FACTUM_OK || status == FACTUM_CORRUPT;
+    if (status == FACTUM_OK || status == FACTUM_CORRUPT || status == FACTUM_NOT_FOUND) {
+        return FACTUM_OK;
+    }
+    if (err != NULL) {
+        *err = reason;
+    }
+    return status;
+}
+
 /* The very first segment of a new store. */
 static factum_status create(struct fct_log *log, const struct fct_log_options *options,
                             factum_error *err)
 {
-    struct fct_end_mark end;
-    if (log->read_only) {
-        return fct_fail(err, FACTUM_NOT_FOUND, "no store here: %s has no segments", log->dir);
+    bool there = options->mark.position > 0;
+    factum_status status = note_evidence(log, FCT_END_NAME, &there, err);
+    if (status == FACTUM_OK) {
+        status = note_evidence(log, FCT_LAST_NAME, &there, err);
     }
-    if (options->mark.position > 0 ||
-        fct_end_file_read(log, FCT_END_NAME, &end, NULL) == FACTUM_OK ||
-        fct_end_file_read(log, FCT_LAST_NAME, &end, NULL) == FACTUM_OK) {
+    if (status != FACTUM_OK) {
+        return status;
+    }
+    if (there) {
         return fct_fail(err, FACTUM_CORRUPT,
                         "the log's segments are missing from %s: restore them from a backup",
                         log->dir);
     }
-    factum_status status =
-        fct_os_random(log->os, log->store_id.bytes, sizeof log->store_id.bytes, err);
+    if (log->read_only) {
+        return fct_fail(err, FACTUM_NOT_FOUND, "no store here: %s has no segments", log->dir);
+    }
+    status = fct_os_random(log->os, log->store_id.bytes, sizeof log->store_id.bytes, err);
     log->store_id.bytes[6] = (uint8_t)((log->store_id.bytes[6] & 0x0f) | 0x40); /* version 4 */
     log->store_id.bytes[8] = (uint8_t)((log->store_id.bytes[8] & 0x3f) | 0x80);
     log->timeline = 1;
