@@ -220,11 +220,12 @@ static void settle(struct fct_log *log, struct fct_segment *segment, const struc
 }
 
 /* A restored backup: the last file was copied only as far as it was used. It must end where X is,
- * and there must be nothing else that knows how far the log went. */
+ * or in zeros behind it, which an interrupted completion leaves, and there must be nothing else
+ * that knows how far the log went. */
 static bool is_copy(const struct fct_segment *segment, const struct fct_scan *scan,
                     const struct marks *marks)
 {
-    return marks->count == 0 && !scan->sealed && segment->file_size == scan->offset &&
+    return marks->count == 0 && !scan->sealed && scan->zero_from == scan->offset &&
            segment->file_size < segment->header.size;
 }
 
