@@ -284,7 +284,7 @@ static factum_status scan_last(const struct fct_log *log, struct fct_segment *se
     factum_status status = fct_segment_map_tail(segment, err);
     if (status == FACTUM_OK) {
         fct_scan_run(scan, segment, marks->marks, marks->count, &proven);
-        *clean = marks->end != 0 && marks->end == scan->base + scan->offset;
+        *clean = marks->end != 0 && marks->end == scan->base + scan->offset && !scan->foreign;
     }
     if (status == FACTUM_OK && !*clean && !log->read_only) {
         status = drop_and_map(segment, scan, &proven, &zeros, err);
@@ -306,6 +306,12 @@ static factum_status recover_last(struct fct_log *log, struct fct_segment *segme
     factum_status status = scan_last(log, segment, marks, &scan, &clean, err);
     if (status != FACTUM_OK) {
         return status;
+    }
+    if (scan.foreign) {
+        return fct_fail(err, FACTUM_CORRUPT,
+                        "segment %020" PRIu64 ".seg holds another history than the one that was "
+                        "acknowledged up to position %" PRIu64 ": restore it from a backup",
+                        segment->header.number, scan.foreign_position);
     }
     bool copy = is_copy(segment, &scan, marks);
     if (copy && !log->read_only) {

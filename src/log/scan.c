@@ -91,18 +91,6 @@ static bool take_batch(struct fct_scan *scan)
     return true;
 }
 
-static void take_batches(struct fct_scan *scan, struct fct_scan *proven)
-{
-    bool more = !scan->sealed;
-    while (more) {
-        struct fct_scan before = *scan;
-        more = take_batch(scan) && !scan->sealed;
-        if (proven != NULL && scan->evidence >= before.base + before.offset) {
-            *proven = before;
-        }
-    }
-}
-
 /* The offset of the header of the batch that ends at |offset|; 0 if none is found. */
 static uint64_t batch_before(const struct fct_scan *scan, uint64_t offset)
 {
@@ -121,23 +109,35 @@ static uint64_t batch_before(const struct fct_scan *scan, uint64_t offset)
     return 0;
 }
 
-/* Starts the scan at |mark| if what stands before it says the same. */
-static bool start_at(struct fct_scan *scan, const struct fct_log_mark *mark)
+static void note_foreign(struct fct_scan *scan, const struct fct_log_mark *mark)
+{
+    scan->foreign = true;
+    scan->foreign_position = mark->position;
+}
+
+/* Starts the scan at |mark| if what stands before it says the same, unless it starts behind it. */
+static void start_at(struct fct_scan *scan, const struct fct_log_mark *mark)
 {
     uint64_t first = scan->base + FCT_SEGMENT_HEADER_SIZE;
     if (mark->position <= first || mark->position % 8 != 0 ||
         mark->position > scan->base + scan->segment->capacity) {
-        return false;
+        return;
     }
     uint64_t offset = mark->position - scan->base;
     uint64_t before = batch_before(scan, offset);
     struct fct_batch_header header;
     if (before == 0 || !header_at(scan, before, &header) ||
         before + FCT_BATCH_HEADER_SIZE + header.payload_size != offset ||
-        header.number + 1 != mark->batch_number ||
-        fct_batch_chain(scan->map + before) != mark->chain ||
         !payload_verifies(scan, before, &header)) {
-        return false;
+        return;
+    }
+    if (header.number + 1 != mark->batch_number ||
+        fct_batch_chain(scan->map + before) != mark->chain) {
+        note_foreign(scan, mark); /* a batch that is whole, but another one */
+        return;
+    }
+    if (offset <= scan->offset) {
+        return;
     }
     note_evidence(scan, header.durable_upto);
     scan->offset = offset;
@@ -145,7 +145,16 @@ static bool start_at(struct fct_scan *scan, const struct fct_log_mark *mark)
     scan->chain = mark->chain;
     scan->epoch = header.epoch > scan->epoch ? header.epoch : scan->epoch;
     scan->marker_end = header.record_count == 0 ? mark->position : 0;
-    return true;
+}
+
+/* Which of |marks| say the same as the scan at the place that it has reached? */
+static void note_met(const struct fct_scan *scan, const struct fct_log_mark *marks,
+                     size_t mark_count, bool met[FCT_SCAN_MARKS_MAX])
+{
+    for (size_t i = 0; i < mark_count; i++) {
+        met[i] = met[i] || (marks[i].position == scan->base + scan->offset &&
+                            marks[i].batch_number == scan->number && marks[i].chain == scan->chain);
+    }
 }
 
 void fct_scan_run(struct fct_scan *scan, const struct fct_segment *segment,
@@ -166,22 +175,40 @@ void fct_scan_run(struct fct_scan *scan, const struct fct_segment *segment,
     FCT_ASSERT(mark_count <= FCT_SCAN_MARKS_MAX);
     for (size_t i = 0; i < mark_count; i++) {
         note_evidence(scan, marks[i].position);
-        if (marks[i].position > scan->base + scan->offset) {
-            (void)start_at(scan, &marks[i]);
-        }
+        start_at(scan, &marks[i]);
     }
     scan->start = scan->offset;
-    take_batches(scan, proven);
+    bool met[FCT_SCAN_MARKS_MAX] = {false};
+    bool more;
+    do {
+        note_met(scan, marks, mark_count, met);
+        struct fct_scan before = *scan;
+        more = !scan->sealed && take_batch(scan);
+        if (proven != NULL && scan->evidence >= before.base + before.offset) {
+            *proven = before;
+        }
+    } while (more);
+    note_met(scan, marks, mark_count, met);
+    for (size_t i = 0; i < mark_count; i++) {
+        uint64_t position = marks[i].position;
+        if (position >= scan->base + scan->start && position <= scan->base + scan->offset &&
+            !met[i]) {
+            note_foreign(scan, &marks[i]);
+        }
+    }
 }
 
 void fct_scan_again(struct fct_scan *scan, const struct fct_scan *proven)
 {
-    uint64_t evidence = scan->evidence;
-    FCT_ASSERT(proven->base + proven->offset <= evidence);
+    struct fct_scan first = *scan;
+    FCT_ASSERT(proven->base + proven->offset <= first.evidence);
     *scan = *proven;
     scan->map = atomic_load(&scan->segment->map);
-    scan->evidence = evidence;
-    take_batches(scan, NULL);
+    scan->evidence = first.evidence;
+    scan->foreign = first.foreign; /* the marks are evidence, and so lie before */
+    scan->foreign_position = first.foreign_position;
+    while (!scan->sealed && take_batch(scan)) {
+    }
 }
 
 /* Each byte is as the one before it: libc compares faster than a loop here would. */

@@ -23,6 +23,9 @@ struct fct_scan {
     int64_t created_last;
     uint32_t epoch; /* greatest one seen */
     bool sealed;    /* X is the end of a seal */
+    /* A mark up to X names another batch than the one that verifies there, or none begins there. */
+    bool foreign;
+    uint64_t foreign_position;
 };
 
 /* Runs from the start of |segment|, which is mapped, or from the furthest of |marks| that the bytes
