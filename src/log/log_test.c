@@ -311,6 +311,27 @@ static void overwrite(const struct fixture *f, const char *name, uint64_t offset
 #define FIRST "00000000000000000001.seg"
 #define SECOND "00000000000000000002.seg"
 
+static uint64_t count_events(struct fixture *f)
+{
+    struct fct_log_walk walk;
+    struct fct_record record;
+    uint64_t count = 0;
+    factum_status status = fct_log_walk_init(&walk, f->log, 0, &f->err);
+    while (status == FACTUM_OK && (status = fct_log_walk_next(&walk, &record, &f->err)) == 0) {
+        count++;
+    }
+    assert_int_equal(status, FACTUM_DONE);
+    return count;
+}
+
+/* There is nothing beside the log that would know of the loss. */
+static factum_status forget_nothing(void *data, factum_error *err)
+{
+    (void)data;
+    (void)err;
+    return FACTUM_OK;
+}
+
 static void a_missing_segment_is_named(void **state)
 {
     struct fixture *f = *state;
@@ -348,13 +369,31 @@ static void a_segment_of_another_store_is_named(void **state)
     assert_int_equal(teardown(&other_state), 0);
 }
 
-static void a_damaged_or_newer_header_is_named(void **state)
+static void a_segment_with_a_damaged_header_is_named_and_can_be_given_up(void **state)
 {
     struct fixture *f = *state;
     make_segments(f);
     overwrite(f, SECOND, 100, 1);
+    open_log(f); /* what comes before it is served */
+    assert_int_equal(fct_log_state(f->log), FCT_LOG_DAMAGED);
+    uint64_t end = fct_log_end(f->log);
+    assert_int_equal(fct_log_recovery(f->log)->damaged_from, end);
+    assert_non_null(
+        strstr(fct_log_state_reason(f->log), "the header of segment " SECOND " is damaged"));
+    uint64_t count = count_events(f);
+    assert_true(count > 5);
+    struct fct_log_verify_report report;
+    assert_status(fct_log_verify(f->log, NULL, NULL, &report, &f->err), FACTUM_CORRUPT);
+    assert_int_equal(report.bad_from, end);
+    assert_string_equal(report.file, SECOND);
+    close_log(f);
+    assert_ok(fct_log_accept_loss(&f->options, end, forget_nothing, NULL, &f->err), f->err);
+    open_log(f);
+    assert_events(f, count);
+    close_log(f);
+    overwrite(f, FIRST, 100, 1); /* without it there is nothing to trust */
     assert_status(fct_log_open(&f->log, &f->options, &f->err), FACTUM_CORRUPT);
-    assert_text(f->err, "the header of segment " SECOND " is damaged");
+    assert_text(f->err, "the header of segment " FIRST " is damaged");
 }
 
 static void a_log_without_its_segments_is_not_begun_anew(void **state)
@@ -384,14 +423,6 @@ static void a_read_only_log_changes_nothing(void **state)
     assert_ok(fct_log_marker(f->log, &f->err), f->err);
     assert_events(f, 60);
     close_log(f);
-}
-
-/* There is nothing beside the log that would know of the loss. */
-static factum_status forget_nothing(void *data, factum_error *err)
-{
-    (void)data;
-    (void)err;
-    return FACTUM_OK;
 }
 
 static void damage_in_the_tail_is_told_and_not_cut(void **state)
@@ -666,7 +697,7 @@ int main(void)
         TEST(os_commits_are_visible_but_not_durable),
         TEST(a_missing_segment_is_named),
         TEST(a_segment_of_another_store_is_named),
-        TEST(a_damaged_or_newer_header_is_named),
+        TEST(a_segment_with_a_damaged_header_is_named_and_can_be_given_up),
         TEST(a_log_without_its_segments_is_not_begun_anew),
         TEST(a_read_only_log_changes_nothing),
         TEST(damage_in_the_tail_is_told_and_not_cut),

@@ -338,12 +338,18 @@ static factum_status recover_last(struct fct_log *log, struct fct_segment *segme
 
 /* Is |segment| the successor of what came before? |base| is where that ended. */
 static factum_status check_order(const struct fct_log *log, const struct fct_segment *segment,
-                                 uint64_t base, factum_error *err)
+                                 uint64_t number, uint64_t base, factum_error *err)
 {
     const struct fct_segment_header *header = &segment->header;
     bool first = fct_log_last_segment(log) == NULL;
     bool gap = header->base > base && header->timeline > log->timeline; /* a loss was accepted */
     const char *wrong = NULL;
+    if (header->number != number) {
+        return fct_fail(err, FACTUM_CORRUPT,
+                        "segment %020" PRIu64 ".seg says that it is number %" PRIu64
+                        ": restore it from a backup",
+                        number, header->number);
+    }
     if (first && (header->number != 1 || header->base != 0)) {
         wrong = "is the first one there, but not the first of the log";
     } else if (!first && !same_store(&header->store_id, &log->store_id)) {
@@ -398,6 +404,18 @@ static factum_status recover_sealed(struct fct_log *log, struct fct_segment *seg
     return status;
 }
 
+/* A segment without a header that verifies: all from its place on is beyond what can be trusted.
+ * |base| is where the one before ends. */
+static void lose_segment(struct fct_log *log, uint64_t base, const char *why)
+{
+    char reason[sizeof log->reason];
+    (void)snprintf(reason, sizeof reason,
+                   "%.80s (position %" PRIu64 " on): restore it from a backup, or give up what "
+                   "follows with factum repair --accept-loss %" PRIu64,
+                   why, base, base);
+    fct_log_set_damaged(log, base, reason);
+}
+
 static factum_status recover_segment(struct fct_log *log, const struct fct_log_options *options,
                                      uint64_t number, bool last, factum_error *err)
 {
@@ -405,14 +423,22 @@ static factum_status recover_segment(struct fct_log *log, const struct fct_log_o
     const struct fct_segment *before = fct_log_last_segment(log);
     uint64_t base = before == NULL ? 0 : before->header.base + before->capacity;
     bool write = last && !log->read_only;
-    factum_status status = fct_log_reserve_segment(log, err);
+    factum_error reason;
+    factum_status status = fct_log_reserve_segment(log, &reason);
     if (status == FACTUM_OK) {
-        status = fct_segment_open(&segment, log->os, log->mem, log->dir, number, write, err);
+        status = fct_segment_open(&segment, log->os, log->mem, log->dir, number, write, &reason);
+    }
+    if (status == FACTUM_CORRUPT && before != NULL) {
+        lose_segment(log, base, reason.text);
+        return FACTUM_OK;
     }
     if (status != FACTUM_OK) {
+        if (err != NULL) {
+            *err = reason;
+        }
         return status;
     }
-    status = check_order(log, segment, base, err);
+    status = check_order(log, segment, number, base, err);
     if (status != FACTUM_OK) {
         (void)fct_segment_close(segment, log->mem, NULL);
         return status;
@@ -475,6 +501,20 @@ static factum_status create(struct fct_log *log, const struct fct_log_options *o
     return status == FACTUM_OK ? fct_log_create_first(log, err) : status;
 }
 
+/* How far the log is known to have gone, where the last segment was not reached. */
+static factum_status note_evidence_upto(struct fct_log *log, const struct fct_log_options *options,
+                                        factum_error *err)
+{
+    struct marks marks = {.count = 0};
+    factum_status status = gather_marks(log, options, &marks, err);
+    for (size_t i = 0; i < marks.count; i++) {
+        if (marks.marks[i].position > log->recovery.evidence_upto) {
+            log->recovery.evidence_upto = marks.marks[i].position;
+        }
+    }
+    return status;
+}
+
 factum_status fct_log_recover(struct fct_log *log, const struct fct_log_options *options,
                               factum_error *err)
 {
@@ -486,7 +526,8 @@ factum_status fct_log_recover(struct fct_log *log, const struct fct_log_options 
     }
     for (size_t i = 0; status == FACTUM_OK && i < listing.count; i++) {
         status = recover_segment(log, options, listing.numbers[i], i + 1 == listing.count, err);
-        if (fct_log_state(log) == FCT_LOG_DAMAGED) {
+        if (status == FACTUM_OK && fct_log_state(log) == FCT_LOG_DAMAGED) {
+            status = note_evidence_upto(log, options, err);
             break; /* later segments are beyond what can be trusted */
         }
     }

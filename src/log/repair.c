@@ -23,6 +23,8 @@
 #include "log/log_int.h"
 #include "log/tail.h"
 
+#define LOST_SIZE (FCT_SEGMENT_NAME_SIZE + 24) /* lost-<name>.<number> */
+
 struct loss {
     struct fct_log *log;
     struct fct_segment *segment; /* X lies in it */
@@ -146,7 +148,30 @@ static factum_status note_last(void *data, const char *name)
     return FACTUM_OK;
 }
 
-/* How far positions were handed out: later segments that can be read say it. */
+/* Segment |number| has no header that says where it lies: it began at loss->base at the latest. */
+static factum_status note_unreadable(struct loss *loss, uint64_t number, factum_error *err)
+{
+    const struct fct_log *log = loss->log;
+    char name[FCT_SEGMENT_NAME_SIZE];
+    char path[FCT_PATH_SIZE];
+    struct fct_file *file;
+    uint64_t size = 0;
+    fct_segment_name(number, name);
+    factum_status status = fct_path_join(path, log->dir, name, err);
+    if (status == FACTUM_OK) {
+        status = fct_file_open(log->os, path, FCT_OPEN_READ, &file, err);
+    }
+    if (status != FACTUM_OK) {
+        return status;
+    }
+    status = fct_file_size(file, &size, err);
+    factum_status closed = fct_file_close(&file, NULL);
+    (void)closed; /* it was open for reading only */
+    note_base(loss, loss->base + (size < FCT_SEGMENT_SIZE_MAX ? size : FCT_SEGMENT_SIZE_MAX));
+    return status;
+}
+
+/* How far positions were handed out: later segments say it. */
 static factum_status note_later(struct loss *loss, uint64_t *last, factum_error *err)
 {
     const struct fct_log *log = loss->log;
@@ -161,9 +186,25 @@ static factum_status note_later(struct loss *loss, uint64_t *last, factum_error 
         if (status == FACTUM_OK) {
             note_base(loss, later->header.base + later->header.size);
             status = fct_segment_close(later, log->mem, err);
-        } else if (status == FACTUM_CORRUPT || status == FACTUM_NEWER_FORMAT) {
-            status = FACTUM_OK;
+        } else if (status == FACTUM_CORRUPT) {
+            status = note_unreadable(loss, number, err);
         }
+    }
+    return status;
+}
+
+/* lost-<name>, or lost-<name>.2 and so on if an earlier loss took that. */
+static factum_status free_name(const struct fct_log *log, const char *name, char lost[LOST_SIZE],
+                               factum_error *err)
+{
+    bool there = true;
+    factum_status status = FACTUM_OK;
+    for (unsigned i = 1; status == FACTUM_OK && there; i++) {
+        int length = snprintf(lost, LOST_SIZE, "lost-%s", name);
+        if (i > 1) {
+            (void)snprintf(lost + length, LOST_SIZE - (size_t)length, ".%u", i);
+        }
+        status = exists(log, lost, &there, err);
     }
     return status;
 }
@@ -173,12 +214,14 @@ static factum_status set_aside(const struct loss *loss, uint64_t number, factum_
 {
     const struct fct_log *log = loss->log;
     char name[FCT_SEGMENT_NAME_SIZE];
-    char lost[FCT_SEGMENT_NAME_SIZE + 8];
+    char lost[LOST_SIZE];
     char from[FCT_PATH_SIZE];
     char to[FCT_PATH_SIZE];
     fct_segment_name(number, name);
-    (void)snprintf(lost, sizeof lost, "lost-%s", name);
-    factum_status status = fct_path_join(from, log->dir, name, err);
+    factum_status status = free_name(log, name, lost, err);
+    if (status == FACTUM_OK) {
+        status = fct_path_join(from, log->dir, name, err);
+    }
     if (status == FACTUM_OK) {
         status = fct_path_join(to, log->dir, lost, err);
     }

@@ -88,10 +88,6 @@ static factum_status read_header(struct fct_segment *segment, uint64_t number, f
     if (status != FACTUM_OK) {
         return fct_fail(err, status, "the header of segment %s is damaged", name);
     }
-    if (segment->header.number != number) {
-        return fct_fail(err, FACTUM_CORRUPT, "segment %s says that it is number %" PRIu64, name,
-                        segment->header.number);
-    }
     bool more = segment->file_size > segment->header.size;
     segment->capacity = more ? segment->header.size : segment->file_size;
     return FACTUM_OK;

@@ -39,7 +39,8 @@ void fct_segment_name(uint64_t number, char name[FCT_SEGMENT_NAME_SIZE]);
 /* 0 if |name| is no segment's. */
 uint64_t fct_segment_number(const char *name);
 
-/* Opens segment |number| in |dir| and reads its header. CORRUPT and NEWER_FORMAT name the file. */
+/* Opens segment |number| in |dir| and reads its header, which may be of another number. CORRUPT (no
+ * header verifies) and NEWER_FORMAT name the file. */
 FCT_MUST_USE factum_status fct_segment_open(struct fct_segment **segment, const struct fct_os *os,
                                             const struct fct_mem *mem, const char *dir,
                                             uint64_t number, bool write, factum_error *err);

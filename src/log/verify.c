@@ -243,7 +243,8 @@ factum_status fct_log_verify(struct fct_log *log,
     if (status == FACTUM_OK && fct_log_state(log) == FCT_LOG_DAMAGED) {
         report->bad_from = log->recovery.damaged_from;
         segment = fct_log_last_segment(log);
-        fct_segment_name(segment->header.number, report->file);
+        bool behind = report->bad_from == segment->header.base + segment->capacity;
+        fct_segment_name(segment->header.number + behind, report->file);
         return fct_fail(err, FACTUM_CORRUPT, "%s", log->reason);
     }
     return status;
