@@ -27,6 +27,10 @@ enum fct_bug_name {
     FCT_BUG_DURABLE_TOO_FAR,     /* durable_upto names the batch itself */
     FCT_BUG_SEAL_NOT_SYNCED,     /* a full segment is left without a sync */
     FCT_BUG_SEALED_NOT_CUT,      /* recovery leaves zeros after a seal */
+    FCT_BUG_REPAIR_UNMARKED,     /* a repair is begun before the log says that it is damaged */
+    FCT_BUG_REPAIR_BASE,         /* a repair gives positions again that a lost segment had */
+    FCT_BUG_READ_ONLY_MENDS,     /* opening for reading mends the tail */
+    FCT_BUG_CLEAN_BY_PLACE,      /* END is believed though it names another batch there */
     FCT_BUGS_OF_LOG,
 
     /* of the index */

@@ -7,10 +7,10 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "core/bug.h"
 #include "core/check.h"
 #include "core/error.h"
 #include "core/log_sink.h"
-#include "log/bug.h"
 #include "log/log_int.h"
 
 #define SEGMENT_SIZE_FIRST (UINT64_C(1) << 20)

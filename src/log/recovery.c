@@ -21,10 +21,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/bug.h"
 #include "core/check.h"
 #include "core/error.h"
 #include "core/log_sink.h"
-#include "log/bug.h"
 #include "log/log_int.h"
 #include "log/scan.h"
 #include "log/tail.h"
@@ -307,7 +307,7 @@ static factum_status recover_last(struct fct_log *log, struct fct_segment *segme
     if (status != FACTUM_OK) {
         return status;
     }
-    if (scan.foreign) {
+    if (scan.foreign && !fct_bug(FCT_BUG_CLEAN_BY_PLACE)) {
         return fct_fail(err, FACTUM_CORRUPT,
                         "segment %020" PRIu64 ".seg holds another history than the one that was "
                         "acknowledged up to position %" PRIu64 ": restore it from a backup",
@@ -329,7 +329,8 @@ static factum_status recover_last(struct fct_log *log, struct fct_segment *segme
         return FACTUM_OK;
     }
     bool excess = scan.sealed && segment->file_size > scan.offset;
-    return status != FACTUM_OK || log->read_only || (clean && !excess)
+    bool may_write = !log->read_only || fct_bug(FCT_BUG_READ_ONLY_MENDS);
+    return status != FACTUM_OK || !may_write || (clean && !excess)
                ? status
                : fct_tail_mend(log, segment, &scan, err);
 }
@@ -422,7 +423,7 @@ static factum_status recover_segment(struct fct_log *log, const struct fct_log_o
     struct fct_segment *segment;
     const struct fct_segment *before = fct_log_last_segment(log);
     uint64_t base = before == NULL ? 0 : before->header.base + before->capacity;
-    bool write = last && !log->read_only;
+    bool write = last && (!log->read_only || fct_bug(FCT_BUG_READ_ONLY_MENDS));
     factum_error reason;
     factum_status status = fct_log_reserve_segment(log, &reason);
     if (status == FACTUM_OK) {

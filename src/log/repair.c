@@ -17,6 +17,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core/bug.h"
 #include "core/check.h"
 #include "core/error.h"
 #include "core/log_sink.h"
@@ -184,7 +185,8 @@ static factum_status note_later(struct loss *loss, uint64_t *last, factum_error 
         struct fct_segment *later;
         status = fct_segment_open(&later, log->os, log->mem, log->dir, number, false, err);
         if (status == FACTUM_OK) {
-            note_base(loss, later->header.base + later->header.size);
+            note_base(loss,
+                      fct_bug(FCT_BUG_REPAIR_BASE) ? 0 : later->header.base + later->header.size);
             status = fct_segment_close(later, log->mem, err);
         } else if (status == FACTUM_CORRUPT) {
             status = note_unreadable(loss, number, err);
@@ -238,6 +240,7 @@ static factum_status blank(const struct loss *loss, factum_error *err)
     struct fct_segment *segment;
     uint64_t size;
     uint64_t offset = loss->from - loss->segment->header.base;
+    fct_segment_unmap(loss->segment);
     bool at_seal =
         atomic_load(&loss->segment->sealed) && atomic_load(&loss->segment->used) == offset;
     factum_status status = fct_segment_open(&segment, log->os, log->mem, log->dir,
@@ -250,6 +253,7 @@ static factum_status blank(const struct loss *loss, factum_error *err)
         status = fct_tail_zero(log, segment, offset, &size, err);
     }
     if (status == FACTUM_OK) {
+        fct_segment_unmap(segment); /* no map outlives a change of the size */
         /* After an earlier try it ends with the seal of step 5. */
         uint64_t whole = at_seal ? offset : segment->header.size;
         status = fct_file_truncate(segment->file, whole, err);
@@ -269,11 +273,15 @@ static factum_status cut(struct loss *loss, factum_error *err)
     if (status == FACTUM_OK) {
         status = keep(loss, err);
     }
-    if (status == FACTUM_OK) {
+    bool late = fct_bug(FCT_BUG_REPAIR_UNMARKED);
+    if (status == FACTUM_OK && !late) {
         status = mark_damaged(loss, err);
     }
     while (status == FACTUM_OK && last > loss->segment->header.number) {
         status = set_aside(loss, last--, err);
+    }
+    if (status == FACTUM_OK && late) {
+        status = mark_damaged(loss, err);
     }
     return status == FACTUM_OK ? blank(loss, err) : status;
 }

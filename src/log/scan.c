@@ -12,8 +12,8 @@
 #include <string.h>
 
 #include "codec/bytes.h"
+#include "core/bug.h"
 #include "core/check.h"
-#include "log/bug.h"
 
 #define ZERO_BLOCK ((size_t)4096)
 

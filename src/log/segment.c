@@ -5,9 +5,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core/bug.h"
 #include "core/check.h"
 #include "core/error.h"
-#include "log/bug.h"
 
 void fct_segment_name(uint64_t number, char name[FCT_SEGMENT_NAME_SIZE])
 {

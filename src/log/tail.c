@@ -11,10 +11,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/bug.h"
 #include "core/check.h"
 #include "core/error.h"
 #include "core/log_sink.h"
-#include "log/bug.h"
 
 #define TORN_FILES_KEPT 8u
 #define TORN_FILES_SEEN 64u

@@ -14,10 +14,10 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "core/bug.h"
 #include "core/check.h"
 #include "core/error.h"
 #include "core/log_sink.h"
-#include "log/bug.h"
 #include "log/log_int.h"
 
 #define PREPARE_AT_ONCE                                                                            \

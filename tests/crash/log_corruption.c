@@ -464,8 +464,9 @@ static void corrupt_once(const struct base *base, uint64_t seed)
 }
 
 /* Two runs go on from one state, with batches of the same sizes: a batch of the one is put in its
- * place in the other, as by a disk that lost a write. Only the chain can tell. */
-static void other_history(uint64_t seed)
+ * place in the other, as by a disk that lost a write, or the |whole| file, as by a hand that took
+ * the wrong copy. Only the chain can tell. */
+static void other_history(uint64_t seed, bool whole)
 {
     struct fct_sim_disk *disks[2];
     uint64_t from[2];
@@ -495,6 +496,10 @@ static void other_history(uint64_t seed)
         }
         struct fct_sim_disk *died = fct_sim_disk_crash(disks[i], FCT_CRASH_ALL, seed);
         model_abandon(&run);
+        if (whole) { /* with its END */
+            fct_sim_disk_destroy(died);
+            died = fct_sim_disk_crash(disks[i], FCT_CRASH_ALL, seed);
+        }
         fct_sim_disk_destroy(disks[i]);
         disks[i] = died;
     }
@@ -503,7 +508,11 @@ static void other_history(uint64_t seed)
     const char *path = MODEL_DIR "/00000000000000000001.seg";
     const uint8_t *other = fct_sim_disk_bytes(disks[0], path, &size);
     uint8_t *bytes = fct_sim_disk_bytes(disks[1], path, &size);
-    if (to[0] <= size) { /* in the first segment still */
+    if (whole) { /* the same length, and END beside it */
+        memcpy(bytes, other, size);
+        run = run_on(fct_sim_disk_os(disks[1]), &model, seed);
+        expect(model_open(&run) == FACTUM_CORRUPT, "other history", "END is believed");
+    } else if (to[0] <= size) { /* in the first segment still */
         memcpy(bytes + from[0], other + from[0], to[0] - from[0]);
         run = run_on(fct_sim_disk_os(disks[1]), &model, seed);
         expect(model_open(&run) == FACTUM_OK, "other history", run.err.text);
@@ -646,7 +655,8 @@ int main(void)
     }
     what_now = "another history";
     for (seed_now = first; seed_now < first + 50; seed_now++) {
-        other_history(seed_now);
+        other_history(seed_now, false);
+        other_history(seed_now, true);
     }
     uint64_t faults = 0;
     uint64_t starved = 0;

@@ -2,7 +2,8 @@
  *
  * Each image must open with every acknowledged batch, nothing that was never submitted, in order,
  * whole; it must not be called damaged; opening it again must change nothing; no file may be left
- * over; and it must be possible to go on from there, and to crash again.
+ * over; and it must be possible to go on from there, and to crash again. Before that it is opened
+ * for reading, which serves what was acknowledged and writes nothing.
  *
  * Prints TAP. FCT_CRASH_IMAGES: how many images (20000). FCT_CRASH_SEED: the first seed (1).
  */
@@ -12,6 +13,8 @@
 
 #include "log_model.h"
 #include "os/sim_disk.h"
+
+#define SIZES_MAX 16u
 
 enum reached {
     TORN_TAIL_CUT,
@@ -24,12 +27,27 @@ enum reached {
     UNACKED_KEPT,
     SECOND_CRASH,
     BEGAN_AT_MARK,
+    PREPARED_LEFT,
+    SEALED_NOT_CUT,
+    ROLLED_AND_EMPTY,
+    NO_SEGMENT_YET,
     REACHED
 };
 static const char *const reached_names[REACHED] = {
-    "torn tail cut",     "crash inside recovery", "roll",           "sealed without successor",
-    "os commit lost",    "clean end recognised",  "tail rewritten", "unacknowledged batch kept",
-    "crash after crash", "scan began at a mark",
+    "torn tail cut",
+    "crash inside recovery",
+    "roll",
+    "sealed without successor",
+    "os commit lost",
+    "clean end recognised",
+    "tail rewritten",
+    "unacknowledged batch kept",
+    "crash after crash",
+    "scan began at a mark",
+    "prepared file left",
+    "sealed and not cut",
+    "rolled and still empty",
+    "no segment yet",
 };
 static uint64_t reached[REACHED];
 static uint64_t images;
@@ -77,6 +95,43 @@ static struct model_run run_on(struct fct_sim_disk *disk, struct model *model, u
     return run;
 }
 
+static uint64_t size_of(struct fct_sim_disk *disk, const char *name)
+{
+    char path[64];
+    uint64_t size = 0;
+    (void)snprintf(path, sizeof path, MODEL_DIR "/%s", name);
+    return fct_sim_disk_bytes(disk, path, &size) == NULL ? 0 : size;
+}
+
+/* Opening for reading serves what was acknowledged, and writes nothing. */
+static void look(struct fct_sim_disk *disk, const struct model *model)
+{
+    struct fct_log_options options = {
+        .os = fct_sim_disk_os(disk),
+        .mem = fct_mem_heap(),
+        .dir = MODEL_DIR,
+        .read_only = true,
+    };
+    struct fct_log *log;
+    factum_error err;
+    bool complete;
+    uint64_t calls = fct_sim_disk_calls(disk);
+    factum_status status = fct_log_open(&log, &options, &err);
+    if (status == FACTUM_NOT_FOUND) {
+        expect(model->durable == 0, "opening for reading", err.text);
+        reached[NO_SEGMENT_YET]++;
+    } else {
+        expect(status == FACTUM_OK, "opening for reading", err.text);
+        expect(fct_log_state(log) == FCT_LOG_READ_ONLY, "opening for reading",
+               fct_log_state_reason(log));
+        const char *bad = model_check_damaged(log, model, &complete);
+        expect(bad == NULL, "opening for reading", bad);
+        expect(complete, "opening for reading", "acknowledged batches are gone");
+        expect(fct_log_close(log, &err) == FACTUM_OK, "opening for reading", err.text);
+    }
+    expect(fct_sim_disk_calls(disk) == calls, "opening for reading", "something was written");
+}
+
 /* A second recovery finds nothing to do. */
 static void check_again(struct fct_sim_disk *disk, const struct model *model, uint64_t end,
                         uint64_t seed)
@@ -102,6 +157,14 @@ static void recover(struct fct_sim_disk *disk, struct model_run *run, const char
     size_t count = model->count;
     size_t durable = model->durable;
     images++;
+    look(disk, model);
+    reached[PREPARED_LEFT] += size_of(disk, "prepared.tmp") > 0;
+    uint64_t sizes[SIZES_MAX] = {0};
+    for (unsigned i = 1; i < SIZES_MAX; i++) {
+        char name[32];
+        (void)snprintf(name, sizeof name, "%020u.seg", i);
+        sizes[i] = size_of(disk, name);
+    }
     expect(model_open(run) == FACTUM_OK, where, run->err.text);
     const struct fct_log_recovery *found = fct_log_recovery(run->log);
     const char *bad = model_check(run->log, model, true);
@@ -113,6 +176,9 @@ static void recover(struct fct_sim_disk *disk, struct model_run *run, const char
     struct fct_log_segment_info last;
     if (fct_log_segment_info(run->log, fct_log_segment_count(run->log) - 1, UINT64_MAX, &last)) {
         reached[SEALED_LAST] += last.sealed;
+        reached[SEALED_NOT_CUT] +=
+            last.sealed && last.number < SIZES_MAX && sizes[last.number] > last.size;
+        reached[ROLLED_AND_EMPTY] += last.number > 1 && last.size == FCT_SEGMENT_HEADER_SIZE;
     }
     reached[OS_COMMIT_LOST] += model->count + 1 < count;
     reached[UNACKED_KEPT] += model->count > durable;

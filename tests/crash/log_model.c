@@ -5,8 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/bug.h"
 #include "core/slice.h"
-#include "log/bug.h"
 
 #define DATA_MAX 12000u
 
