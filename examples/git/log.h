@@ -1,5 +1,5 @@
-/* log.h - the commits of a git repository, oldest first, from the output of `git log`. Layer:
- * example.
+/* log.h - the commits of a git repository, oldest first, from the output of `git log`.
+ * Layer: example.
  *
  * Knows nothing of Factum. Needs the program git; uses no shell, so a repository's path may hold
  * any bytes.

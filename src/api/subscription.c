@@ -1,5 +1,5 @@
-/* subscription.c - catch-up subscriptions: a reader that is extended when there is news. Layer:
- * api.
+/* subscription.c - catch-up subscriptions: a reader that is extended when there is news.
+ * Layer: api.
  *
  * Happy path: next gives what the reader has; at its end it says CAUGHT_UP once, then waits for the
  * store's end to move, extends the reader, and goes on. No event is buffered, so a slow consumer

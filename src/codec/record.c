@@ -2,8 +2,8 @@
  *
  * Invariants:
  *  1. Nothing is read that was not compared with the bytes there are.
- *  2. encode writes every byte of the record, padding included; decode accepts exactly what encode
- *     writes, and unknown items in extra.
+ *  2. encode writes every byte of the record, padding included; decode accepts what encode writes,
+ *     and unknown items in extra.
  */
 #include "codec/record.h"
 

@@ -1,5 +1,5 @@
-/* commit.h - the work of a group: decide each append, write the batch, index it. Layer:
- * engine_local.
+/* commit.h - the work of a group: decide each append, write the batch, index it.
+ * Layer: engine_local.
  *
  * Runs in the leader's thread only. decide.c judges (expectations, repeated ids, keys, conditions)
  * and changes nothing but the staged table; commit.c encodes what was accepted and finishes the

@@ -1,5 +1,5 @@
-/* heads.h - a bounded cache of how streams stand: last revision, deleted or not. Layer:
- * engine_local.
+/* heads.h - a bounded cache of how streams stand: last revision, deleted or not.
+ * Layer: engine_local.
  *
  * A miss costs a look into the index, never the truth. Keyed by a 128-bit hash of the name, seeded
  * at random for each opening, which is taken as the name (2^-128). Used by one thread at a time.

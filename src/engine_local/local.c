@@ -1,5 +1,5 @@
-/* local.c - opening and closing the embedded engine, and its table of operations. Layer:
- * engine_local.
+/* local.c - opening and closing the embedded engine, and its table of operations.
+ * Layer: engine_local.
  *
  * Opening, in order: the directory and its lock; the index (its manifest says how far it covers the
  * log, and is evidence of what was durable); the log (recovery); replay of what the index does not

@@ -1,10 +1,11 @@
-/* local_int.h - the parts of the embedded engine and how they hang together. Private to it.
+/* local_int.h - the parts of the embedded engine and how they hang together.
+ * Layer: engine_local, private to it.
  *
- *   caller -> append.c (sizes) -> group.c (who leads?) -> commit.c (decide, encode)
- *                                                          |-> staged.c, heads.c, recent_ids.c
- *                                                          |-> log: one batch, one sync
- *                                                          |-> index: postings of the batch
- *   read.c, list.c <------- published position <-----------'
+ *   caller -> append.c (checks sizes) -> group.c (who leads?) -> commit.c (decide, encode)
+ *                                                                  |-> staged, heads, recent_ids
+ *                                                                  |-> log: one batch, one sync
+ *                                                                  |-> index: postings of it
+ *   read.c, list.c <- published position <-------------------------'
  *
  * Invariants:
  *  1. Only the leader of the group under way touches: staged, heads, recent, scratch, created_last,

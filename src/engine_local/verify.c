@@ -1,5 +1,5 @@
-/* verify.c - is everything what it says it is? Log against itself, log against index. Layer:
- * engine_local.
+/* verify.c - is everything what it says it is? Log against itself, log against index.
+ * Layer: engine_local.
  *
  * The log is read from the device (fct_log_verify); then every event is looked up: it must be what
  * the index gives for its stream and revision, so that revisions are dense and no posting points

@@ -1,5 +1,5 @@
-/* postings.c - reading the list of a key: over the runs, oldest first, then the memtables. Layer:
- * index.
+/* postings.c - reading the list of a key: over the runs, oldest first, then the memtables.
+ * Layer: index.
  *
  * A cursor holds an ordinal and refills its batch from there; since ordinals never change, it needs
  * no snapshot. A refill pins a version, asks each run how many postings of the key it has (one

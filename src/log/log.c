@@ -1,8 +1,9 @@
-/* log.c - the log as an object: its segments, what it knows of itself, opening, closing. Layer:
- * log.
+/* log.c - the log as an object: its segments, what it knows of itself, opening, closing.
+ * Layer: log.
  *
- * Invariants: a segment is in the table only once it is durable; the table only grows; the bases in
- * it rise.
+ * Invariants:
+ *  1. A segment is in the table only once it is durable.
+ *  2. The table only grows, and the bases in it rise.
  */
 #include <inttypes.h>
 #include <string.h>

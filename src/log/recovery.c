@@ -1,16 +1,18 @@
 /* recovery.c - from the files of a directory to a log that can be trusted. Layer: log.
  *
- * 1. The segments are in order: dense numbers, one store, each begins where the one before ends and
- *    carries its chain; all but the last are sealed. If not: CORRUPT, with the file's name. Nothing
- *    is deleted but temporary files.
+ * 1. The segments are in order: dense numbers, one store, each begins where the one before ends
+ *    and carries its chain; all but the last are sealed. If not: CORRUPT, with the file's name.
+ *    Only a header that does not verify is damage at its place, as in step 4. Nothing is deleted
+ *    but temporary files.
  * 2. The last one is scanned (scan.h), from its start or from a mark that it confirms. X = the
- *    first place where no batch verifies.
+ *    first place where no batch verifies. A mark that names another batch than the one that
+ *    verifies there: CORRUPT.
  * 3. Evidence E = the furthest place known to have been acknowledged: marks (of the index, log/END,
  *    log/LAST), durable_upto of every header that verifies, before X and behind it. A segment that
  *    has a successor was all acknowledged, since R7 lets the successor appear only then.
  * 4. E > X, or a file of the wrong size: acknowledged data is damaged. Nothing is changed; what
- *    verifies can be read. Else what lies behind X was never acknowledged: tail.h cuts it and makes
- *    sure that what is kept is on disk.
+ *    verifies can be read. Else what lies behind X was never acknowledged: tail.h cuts it and
+ *    makes sure that what is kept is on disk.
  * 5. If log/END names X, the end was clean: nothing was written since it was synced. Then neither
  *    the rest of the file is looked at nor anything written.
  *

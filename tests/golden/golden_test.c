@@ -1,8 +1,8 @@
 /* golden_test.c - stores of released formats are read for ever.
  *
- *     golden_test STORE...        copies each store, opens it, checks what is in it, appends, opens
- * it again golden_test --make STORE    makes the store of the present format (once, before a
- * release)
+ *     golden_test STORE...        copies each store, opens it, checks what is in it, appends,
+ *                                 opens it again
+ *     golden_test --make STORE    makes the store of the present format (once, before a release)
  *
  * A golden store holds: g-1 with 120 events of known data, over several segments and index runs;
  * g-2, deleted and begun anew; g-3, tombstoned; an idempotency key; tags and a time before 1970.
