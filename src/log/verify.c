@@ -1,7 +1,8 @@
 /* verify.c - reads every byte of the log from the device and checks it. Layer: log.
  *
  * Reads through files of its own, not the maps: an unreadable sector is an error to report, not a
- * signal, and the writer may go on. Batches are read one at a time; memory is bounded by the
+ * signal, and the writer may go on. What the maps and the cache hold is let go first, segment by
+ * segment; a reader beside it may fetch some of it again. Batches are read one at a time; memory is bounded by the
  * largest.
  */
 #include <string.h>
@@ -151,6 +152,10 @@ static factum_status check_header(struct check *check, factum_error *err)
     uint8_t bytes[FCT_SEGMENT_HEADER_SIZE];
     struct fct_segment_header header;
     uint64_t base = check->segment->header.base;
+    const uint8_t *map = atomic_load(&check->segment->map);
+    if (map != NULL) {
+        fct_os_release(check->log->os, map, check->segment->capacity);
+    }
     factum_status status = fct_file_drop_cache(check->file, 0, check->segment->capacity, err);
     if (status == FACTUM_OK) {
         status = read_bytes(check, 0, bytes, sizeof bytes, err);

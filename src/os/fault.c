@@ -153,6 +153,11 @@ static void fault_unmap(const struct fct_os *os, const uint8_t *map, uint64_t si
     fault->inner->ops->unmap(fault->inner, map, size);
 }
 
+static void fault_release(const struct fct_os *os, const uint8_t *map, uint64_t size)
+{
+    fct_os_release(fault_of(os)->inner, map, size);
+}
+
 static factum_status fault_drop_cache(struct fct_file *file, uint64_t offset, uint64_t end,
                                       factum_error *err)
 {
@@ -256,6 +261,7 @@ static const struct fct_os_ops fault_ops = {
     .size = fault_size,
     .map = fault_map,
     .unmap = fault_unmap,
+    .release = fault_release,
     .drop_cache = fault_drop_cache,
     .lock = fault_lock,
     .rename = fault_rename,

@@ -102,6 +102,11 @@ void fct_os_unmap(const struct fct_os *os, const uint8_t *map, uint64_t size)
     os->ops->unmap(os, map, size);
 }
 
+void fct_os_release(const struct fct_os *os, const uint8_t *map, uint64_t size)
+{
+    os->ops->release(os, map, size);
+}
+
 factum_status fct_os_rename(const struct fct_os *os, const char *from, const char *to,
                             factum_error *err)
 {
@@ -189,7 +194,7 @@ factum_status fct_path_join(char path[FCT_PATH_SIZE], const char *dir, const cha
 {
     int len = snprintf(path, FCT_PATH_SIZE, "%s/%s", dir, name);
     if (len < 0 || len >= FCT_PATH_SIZE) {
-        return fct_fail(err, FACTUM_TOO_BIG, "the path of %s is too long", name);
+        return fct_fail(err, FACTUM_TOO_BIG, "the path is too long: %s", name);
     }
     return FACTUM_OK;
 }

@@ -113,7 +113,11 @@ static factum_status real_sync(struct fct_file *file, factum_error *err)
 
 static factum_status real_truncate(struct fct_file *file, uint64_t size, factum_error *err)
 {
-    if (ftruncate(real(file)->fd, (off_t)size) != 0) {
+    int result;
+    do {
+        result = ftruncate(real(file)->fd, (off_t)size);
+    } while (result != 0 && errno == EINTR);
+    if (result != 0) {
         return fct_fail_os(err, errno, "truncate %s", real(file)->path);
     }
     return FACTUM_OK;
@@ -144,6 +148,14 @@ static void real_unmap(const struct fct_os *os, const uint8_t *map, uint64_t siz
 {
     (void)os;
     (void)munmap((void *)(uintptr_t)map, size);
+}
+
+/* A shared map of a file loses nothing: the pages are the cache's. */
+static void real_release(const struct fct_os *os, const uint8_t *map, uint64_t size)
+{
+    (void)os;
+    int result = madvise((void *)(uintptr_t)map, size, MADV_DONTNEED);
+    (void)result; /* then drop_cache lets less go */
 }
 
 /* The cache holds a file in blocks of up to this size, and keeps one that is asked for in part. */
@@ -303,6 +315,7 @@ static const struct fct_os_ops real_ops = {
     .size = real_size,
     .map = real_map,
     .unmap = real_unmap,
+    .release = real_release,
     .drop_cache = real_drop_cache,
     .lock = real_lock,
     .rename = real_rename,

@@ -488,6 +488,14 @@ static void sim_unmap(const struct fct_os *os, const uint8_t *map, uint64_t size
     leave(disk);
 }
 
+/* Nothing: what a map shows is the cache itself. */
+static void sim_release(const struct fct_os *os, const uint8_t *map, uint64_t size)
+{
+    (void)os;
+    (void)map;
+    (void)size;
+}
+
 /* Each clean page goes or stays: the kernel promises neither. */
 static factum_status sim_drop_cache(struct fct_file *file, uint64_t offset, uint64_t end,
                                     factum_error *err)
@@ -679,6 +687,7 @@ static const struct fct_os_ops sim_ops = {
     .size = sim_size,
     .map = sim_map,
     .unmap = sim_unmap,
+    .release = sim_release,
     .drop_cache = sim_drop_cache,
     .lock = sim_lock,
     .rename = sim_rename,
