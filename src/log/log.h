@@ -69,7 +69,8 @@ struct fct_log_recovery {
 
 /* Opens, recovers (R11, R12), and leaves the log ready for reading and, if the state is OPEN, for
  * writing. Damage is no failure to open: ask fct_log_state. Fails with CORRUPT if not even the
- * order of segments can be trusted (R13; names the file), NEWER_FORMAT, IO, NO_SPACE, NO_MEMORY. */
+ * order of segments can be trusted, or one holds another history (R13; names the file),
+ * NEWER_FORMAT, IO, NO_SPACE, NO_MEMORY. */
 FCT_MUST_USE factum_status fct_log_open(struct fct_log **log, const struct fct_log_options *options,
                                         factum_error *err);
 /* Writes a marker (if anything came after the last), syncs, removes a prepared segment, frees.

@@ -2,8 +2,8 @@
  *
  * Reads through files of its own, not the maps: an unreadable sector is an error to report, not a
  * signal, and the writer may go on. What the maps and the cache hold is let go first, segment by
- * segment; a reader beside it may fetch some of it again. Batches are read one at a time; memory is bounded by the
- * largest.
+ * segment; a reader beside it may fetch some of it again. Batches are read one at a time; memory is
+ * bounded by the largest.
  */
 #include <string.h>
 
