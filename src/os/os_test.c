@@ -66,10 +66,10 @@ static void what_is_released_and_dropped_comes_from_the_device_again(void **stat
     assert_ok(fct_file_sync(f->file, &f->err), f->err);
     assert_ok(fct_file_map(f->file, sizeof bytes, &map, &f->err), f->err);
     assert_memory_equal(map, bytes, sizeof bytes);
-    assert_ok(fct_file_drop_cache(f->file, &f->err), f->err);
+    assert_ok(fct_file_drop_cache(f->file, 0, sizeof bytes, &f->err), f->err);
     assert_int_equal(resident(map), PAGES); /* the map holds them */
     fct_os_release(fct_os_real(), map, sizeof bytes);
-    assert_ok(fct_file_drop_cache(f->file, &f->err), f->err);
+    assert_ok(fct_file_drop_cache(f->file, 0, sizeof bytes, &f->err), f->err);
     assert_int_equal(statfs(f->dir, &stat), 0);
     size_t left = stat.f_type == TMPFS ? PAGES : 0; /* where memory is the device */
     assert_int_equal(resident(map), left);
