@@ -11,6 +11,10 @@
  * records by fct_fail, which replaces them by '?'. */
 #define FCT_FMT(slice) (int)(slice).len, (const char *)(slice).ptr
 
+/* Names and data may come from outside: what a terminal would obey, and what would begin another
+ * line, becomes '?'. */
+void fct_text_clean(char *text);
+
 /* Fills |err| (os_error 0) and returns |status|. */
 FCT_COLD FCT_PRINTF(3, 4) factum_status
     fct_fail(factum_error *err, factum_status status, const char *format, ...);

@@ -4,6 +4,8 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "core/error.h"
+
 void fct_log_message(const factum_log_sink *sink, factum_log_level level, const char *id,
                      const char *format, ...)
 {
@@ -15,5 +17,6 @@ void fct_log_message(const factum_log_sink *sink, factum_log_level level, const 
     va_start(args, format);
     (void)vsnprintf(text, sizeof text, format, args);
     va_end(args);
+    fct_text_clean(text);
     sink->write(sink->data, level, id, text);
 }

@@ -6,7 +6,7 @@
 
 #include "core/compiler.h"
 
-/* Formats (at most 511 bytes) and writes; silent if |sink| is NULL or has no write. */
+/* Formats (at most 511 bytes, one line) and writes; silent if |sink| is NULL or has no write. */
 FCT_PRINTF(4, 5)
 void fct_log_message(const factum_log_sink *sink, factum_log_level level, const char *id,
                      const char *format, ...);

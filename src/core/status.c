@@ -45,8 +45,7 @@ bool factum_status_is_fatal(factum_status status)
     return status == FACTUM_FAILED || status == FACTUM_UNKNOWN_OUTCOME;
 }
 
-/* Names and data may come from outside: what a terminal would obey becomes '?'. */
-static void clean(char *text)
+void fct_text_clean(char *text)
 {
     for (; *text != '\0'; text++) {
         if ((unsigned char)*text < 0x20 || *text == 0x7f) {
@@ -64,7 +63,7 @@ factum_status fct_fail(factum_error *err, factum_status status, const char *form
         va_start(args, format);
         (void)vsnprintf(err->text, sizeof err->text, format, args);
         va_end(args);
-        clean(err->text);
+        fct_text_clean(err->text);
     }
     return status;
 }
@@ -97,7 +96,7 @@ factum_status fct_fail_os(factum_error *err, int os_error, const char *format, .
         va_start(args, format);
         (void)vsnprintf(err->text, sizeof err->text, format, args);
         va_end(args);
-        clean(err->text);
+        fct_text_clean(err->text);
         size_t used = strlen(err->text);
         (void)snprintf(err->text + used, sizeof err->text - used, ": %s", strerror(os_error));
     }
@@ -114,7 +113,7 @@ factum_status fct_wrap(factum_error *err, factum_status status, const char *form
     va_start(args, format);
     (void)vsnprintf(text, sizeof text, format, args);
     va_end(args);
-    clean(text);
+    fct_text_clean(text);
     size_t prefix = strlen(text);
     size_t room = sizeof text - prefix - 1;
     size_t old = strlen(err->text);
