@@ -28,6 +28,7 @@ FCT_MUST_USE factum_status fct_buf_reserve(struct fct_buf *buf, size_t more);
 FCT_MUST_USE factum_status fct_buf_add(struct fct_buf *buf, const void *bytes, size_t len);
 FCT_MUST_USE factum_status fct_buf_add_slice(struct fct_buf *buf, factum_slice slice);
 FCT_MUST_USE factum_status fct_buf_add_text(struct fct_buf *buf, const char *text);
+/* Also needs room for a zero byte, which is not counted in len. */
 FCT_MUST_USE factum_status fct_buf_printf(struct fct_buf *buf, const char *format, ...)
     FCT_PRINTF(2, 3);
 /* Lasts until the next call that changes the buffer. */

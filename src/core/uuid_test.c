@@ -1,0 +1,99 @@
+/* uuid_test.c - ids as text, there and back. Layer: core. */
+#include "core/random.h"
+#include "core/slice.h"
+#include "support/test.h"
+
+static const char sample[] = "01234567-89ab-cdef-fedc-ba9876543210";
+
+static void an_id_is_printed_in_small_letters_with_four_dashes(void **state)
+{
+    (void)state;
+    factum_uuid id = {{0x01, 0x23, 0x45, 0x67, 0x89, 0xab, 0xcd, 0xef, 0xfe, 0xdc, 0xba, 0x98, 0x76,
+                       0x54, 0x32, 0x10}};
+    char text[FACTUM_UUID_TEXT_SIZE];
+    memset(text, 'x', sizeof text);
+    factum_uuid_format(id, text);
+    assert_string_equal(text, sample);
+}
+
+static void both_cases_are_read(void **state)
+{
+    (void)state;
+    factum_uuid small;
+    factum_uuid capital;
+    assert_status(factum_uuid_parse(FCT_SLICE("aabbccdd-eeff-0011-2233-445566778899"), &small),
+                  FACTUM_OK);
+    assert_status(factum_uuid_parse(FCT_SLICE("AABBCCDD-EEFF-0011-2233-445566778899"), &capital),
+                  FACTUM_OK);
+    assert_memory_equal(small.bytes, capital.bytes, 16);
+    assert_int_equal(small.bytes[0], 0xaa);
+    assert_int_equal(small.bytes[15], 0x99);
+}
+
+static void any_id_comes_back_from_its_text(void **state)
+{
+    (void)state;
+    const uint64_t seed = 11;
+    struct fct_random random = {seed};
+    print_message("# seed %llu\n", (unsigned long long)seed);
+    for (int i = 0; i < 1000; i++) {
+        factum_uuid id;
+        factum_uuid back;
+        char text[FACTUM_UUID_TEXT_SIZE];
+        for (size_t j = 0; j < 16; j++) {
+            id.bytes[j] = (uint8_t)fct_random_next(&random);
+        }
+        factum_uuid_format(id, text);
+        assert_status(factum_uuid_parse(factum_slice_from(text), &back), FACTUM_OK);
+        assert_memory_equal(id.bytes, back.bytes, 16);
+    }
+}
+
+static void every_other_length_is_refused(void **state)
+{
+    (void)state;
+    char text[80];
+    memset(text, 'a', sizeof text);
+    memcpy(text, sample, 36);
+    for (size_t len = 0; len < sizeof text; len++) {
+        factum_uuid id;
+        assert_status(factum_uuid_parse(fct_slice(text, len), &id),
+                      len == 36 ? FACTUM_OK : FACTUM_INVALID);
+    }
+    factum_uuid id;
+    assert_status(factum_uuid_parse((factum_slice){0}, &id), FACTUM_INVALID);
+}
+
+/* At every place all 256 bytes: digits where digits belong, dashes where dashes do. */
+static void every_byte_at_every_place_is_judged(void **state)
+{
+    (void)state;
+    for (size_t at = 0; at < 36; at++) {
+        char text[FACTUM_UUID_TEXT_SIZE];
+        memcpy(text, sample, sizeof text);
+        bool dash = sample[at] == '-';
+        for (int c = 0; c < 256; c++) {
+            bool digit = c != 0 && strchr("0123456789abcdefABCDEF", c) != NULL;
+            factum_uuid id;
+            factum_uuid before;
+            memset(&id, 0x5a, sizeof id);
+            before = id;
+            text[at] = (char)c;
+            factum_status status = factum_uuid_parse(fct_slice(text, 36), &id);
+            assert_status(status, (dash ? c == '-' : digit) ? FACTUM_OK : FACTUM_INVALID);
+            assert_true(status == FACTUM_OK || memcmp(&id, &before, sizeof id) == 0);
+        }
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(an_id_is_printed_in_small_letters_with_four_dashes),
+        cmocka_unit_test(both_cases_are_read),
+        cmocka_unit_test(any_id_comes_back_from_its_text),
+        cmocka_unit_test(every_other_length_is_refused),
+        cmocka_unit_test(every_byte_at_every_place_is_judged),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
