@@ -1,4 +1,4 @@
-/* filter_test.c - a filter never denies what was added, and seldom affirms the rest. Layer: index. */
+/* filter_test.c - a filter never denies what was added, seldom affirms the rest. Layer: index. */
 #include "index/filter.h"
 
 #include <stdlib.h>

@@ -191,7 +191,9 @@ static bool decode_entry(const uint8_t *at, const uint8_t *end, struct fct_run_e
     entry->first = first * 4;
     entry->deltas = at;
     entry->end = end;
-    return a != 0 && b != 0 && c != 0 && entry->count > 0;
+    /* A difference takes a byte at least: no count makes a reader step for ever. */
+    return a != 0 && b != 0 && c != 0 && entry->count > 0 &&
+           entry->count - 1 <= (uint64_t)(end - at);
 }
 
 static bool entry_in(const uint8_t *block, uint32_t i, struct fct_run_entry *entry)

@@ -54,9 +54,7 @@ static void look_into(struct fct_run *run)
     struct fct_index_key key = {.kind = FCT_INDEX_STREAM};
     while (fct_run_walk_next(&walk, &entry) == FACTUM_OK) {
         key = entry.key;
-        if (entry.count < 5000) {
-            (void)fct_run_entry_last(&entry);
-        }
+        (void)fct_run_entry_last(&entry);
     }
     (void)fct_run_may_have(run, &key);
     factum_status status = fct_run_find_ordinal(run, &key, 3, &entry);
