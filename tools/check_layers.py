@@ -70,7 +70,7 @@ def check_source(root, path, table, reach):
                     and layer not in table["system"]["only_in"] and header not in excepted):
                 yield name, line, f"<{header}> is for {', '.join(table['system']['only_in'])} only"
             continue
-        if is_test and header.startswith("support/"):
+        if is_test and header.startswith("support/") and (root / "tests" / header).exists():
             continue
         other = header.split("/")[0]
         if header.startswith("factum/"):

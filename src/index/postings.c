@@ -269,21 +269,36 @@ factum_status fct_postings_next(struct fct_postings *postings, uint64_t *positio
     return FACTUM_OK;
 }
 
+/* Fills the batch with what is before |end_ordinal|, and stands behind it. */
+static factum_status fill_before(struct fct_postings *postings, uint64_t end_ordinal,
+                                 factum_error *err)
+{
+    uint64_t start = end_ordinal > FCT_POSTINGS_BATCH ? end_ordinal - FCT_POSTINGS_BATCH : 0;
+    factum_status status = fill(postings, start, (uint32_t)(end_ordinal - start), err);
+    if (status != FACTUM_OK || postings->count == 0) {
+        postings->ordinal = end_ordinal;
+        return status;
+    }
+    postings->at = postings->count;
+    return FACTUM_OK;
+}
+
 factum_status fct_postings_previous(struct fct_postings *postings, uint64_t *position,
                                     factum_error *err)
 {
     if (postings->at == 0) {
         uint64_t end_ordinal = postings->ordinal;
-        if (end_ordinal == 0) {
-            return FACTUM_DONE;
+        uint64_t count = 0;
+        factum_status status = fill_before(postings, end_ordinal, err);
+        if (status == FACTUM_OK && postings->count == 0 && end_ordinal > 0) { /* past the end */
+            status = fct_index_find(postings->index, &postings->key, &count, NULL, NULL, err);
         }
-        uint64_t start = end_ordinal > FCT_POSTINGS_BATCH ? end_ordinal - FCT_POSTINGS_BATCH : 0;
-        factum_status status = fill(postings, start, (uint32_t)(end_ordinal - start), err);
+        if (status == FACTUM_OK && count > 0 && count < end_ordinal) {
+            status = fill_before(postings, count, err);
+        }
         if (status != FACTUM_OK || postings->count == 0) {
-            postings->ordinal = end_ordinal;
             return status == FACTUM_OK ? FACTUM_DONE : status;
         }
-        postings->at = postings->count;
     }
     *position = postings->batch[--postings->at];
     return FACTUM_OK;
