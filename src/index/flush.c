@@ -64,6 +64,20 @@ static factum_status write_entries(struct fct_run_writer *writer,
     return status;
 }
 
+factum_status fct_index_open_written(struct fct_index *index, uint64_t number, struct fct_run **run,
+                                     factum_error *err)
+{
+    char name[FCT_RUN_NAME_SIZE];
+    char path[FCT_PATH_SIZE];
+    factum_status status = fct_run_open(run, index->os, index->mem, index->dir, number, err);
+    fct_run_name(number, name);
+    if (status != FACTUM_OK && fct_path_join(path, index->dir, name, NULL) == FACTUM_OK) {
+        factum_status removed = fct_os_unlink(index->os, path, NULL);
+        (void)removed; /* no manifest names it: the next opening removes it */
+    }
+    return status;
+}
+
 factum_status fct_index_write_run(struct fct_index *index, const struct fct_memtable *table,
                                   struct fct_run **run, factum_error *err)
 {
@@ -90,7 +104,7 @@ factum_status fct_index_write_run(struct fct_index *index, const struct fct_memt
     fct_run_writer_destroy(writer);
     fct_mem_free(index->mem, (void *)entries);
     if (status == FACTUM_OK) {
-        status = fct_run_open(run, index->os, index->mem, index->dir, info.number, err);
+        status = fct_index_open_written(index, info.number, run, err);
     }
     return status;
 }

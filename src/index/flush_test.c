@@ -1,440 +1,277 @@
-/* flush_test.c - the index on a disk that crashes, loses files and flips bits. */
-#include "support/test.h"
+/* flush_test.c - memtables become runs and runs bigger ones, or fail to and leave nothing behind.
+ * Layer: index. */
+#include <limits.h>
 
-#include <stdlib.h>
+#include "core/crc32c.h"
+#include "support/index_fixture.h"
 
-#include "core/random.h"
-#include "core/slice.h"
-#include "index/index.h"
-#include "index/run.h"
-#include "os/sim_disk.h"
-
-enum {
-    STREAMS = 13,
-    EVENTS = 400, /* enough for runs of two levels */
-    EVENTS_PER_FLUSH = 20,
-    ENTRIES_MAX = 3,
-};
-
-struct fixture {
-    struct fct_sim_disk *disk;
-    struct fct_index *index;
-    uint64_t added; /* events: what the log has */
-    factum_error err;
-};
-
-static factum_status try_open(struct fixture *f)
-{
-    const struct fct_index_options options = {
-        .os = fct_sim_disk_os(f->disk),
-        .mem = fct_mem_heap(),
-        .dir = "/index",
-        .store_id = {{1}},
-    };
-    return fct_index_open(&f->index, &options, &f->err);
-}
-
-static void open_index(struct fixture *f)
-{
-    assert_ok(try_open(f), f->err);
-}
-
-static void close_index(struct fixture *f)
-{
-    fct_index_close(f->index);
-    f->index = NULL;
-}
-
-static int set_up(void **state)
-{
-    static struct fixture fixture;
-    fixture = (struct fixture){.disk = fct_sim_disk_create(1, false)};
-    assert_non_null(fixture.disk);
-    open_index(&fixture);
-    *state = &fixture;
-    return 0;
-}
-
-static int tear_down(void **state)
+static void a_flush_changes_nothing_for_readers(void **state)
 {
     struct fixture *f = *state;
-    close_index(f);
-    fct_sim_disk_destroy(f->disk);
-    return 0;
+    open_index(f);
+    grow(f, 40);
+    flush(f);
+    assert_int_equal(stats_of(f).runs, 1);
+    assert_int_equal(fct_index_mark(f->index).position, model_end(&f->model));
+    assert_int_equal(fct_index_mark(f->index).batch_number, 40);
+    check(f);
+    grow(f, 5);
+    check(f);
 }
 
-/* ---- the log that is indexed ----------------------------------------------------------------- */
-
-static uint64_t position_of(uint64_t event)
+static void four_runs_of_a_level_become_one_of_the_next(void **state)
 {
-    return 64 + event * 8;
+    struct fixture *f = *state;
+    open_index(f);
+    make_runs(f, 3);
+    assert_ok(fct_index_tick(f->index, &f->err), f->err);
+    assert_int_equal(stats_of(f).runs, 3);
+    make_runs(f, 1);
+    assert_ok(fct_index_tick(f->index, &f->err), f->err);
+    struct fct_index_stats stats = stats_of(f);
+    assert_int_equal(stats.runs, 1);
+    assert_int_equal(stats.merges, 1);
+    assert_int_equal(stats.merged_bytes, stats.run_bytes);
+    assert_int_equal(stats.postings, f->model.count);
+    assert_int_equal(run_files(f), 1);
+    check(f);
+    reopen(f);
+    check(f);
 }
 
-static uint64_t event_at(uint64_t position)
+static void sixteen_runs_become_one_of_level_two(void **state)
 {
-    return position <= 64 ? 0 : (position - 64) / 8;
-}
-
-static struct fct_index_key key_of(const struct fixture *f, enum fct_index_kind kind,
-                                   uint64_t number)
-{
-    char name[24];
-    int len = snprintf(name, sizeof name, "%d-%llu", (int)kind, (unsigned long long)number);
-    return fct_index_key(f->index, kind, fct_slice(name, (size_t)len));
-}
-
-/* Every event has a stream and a type, each fifth a key. */
-static size_t entries_of(const struct fixture *f, uint64_t event,
-                         struct fct_index_entry entries[ENTRIES_MAX])
-{
-    uint64_t position = position_of(event);
-    entries[0] = (struct fct_index_entry){key_of(f, FCT_INDEX_STREAM, event % STREAMS), position};
-    entries[1] = (struct fct_index_entry){key_of(f, FCT_INDEX_TYPE, 0), position};
-    entries[2] = (struct fct_index_entry){key_of(f, FCT_INDEX_KEY, event % 5), position};
-    return event % 5 == 0 ? 3 : 2;
-}
-
-static factum_status add(struct fixture *f, uint64_t event)
-{
-    struct fct_index_entry entries[ENTRIES_MAX];
-    size_t count = entries_of(f, event, entries);
-    factum_status status = fct_index_reserve(f->index, count, &f->err);
-    if (status == FACTUM_OK) {
-        fct_index_add(f->index, entries, count,
-                      (struct fct_index_mark){position_of(event + 1), event + 1, event * 3});
+    struct fixture *f = *state;
+    open_index(f);
+    for (int i = 0; i < 16; i++) {
+        make_runs(f, 1);
+        assert_ok(fct_index_settle(f->index, &f->err), f->err);
+        assert_true(stats_of(f).runs <= 6);
     }
-    return status;
+    assert_int_equal(stats_of(f).runs, 1);
+    assert_int_equal(stats_of(f).merges, 5);
+    check(f);
 }
 
-/* Adds up to |events|, with flushes and merges as they come; stops at the first failure. */
-static factum_status work(struct fixture *f, uint64_t events)
+static void a_merge_that_meets_damage_names_the_run_and_sets_it_aside(void **state)
 {
-    factum_status status = FACTUM_OK;
-    while (f->added < events && status == FACTUM_OK) {
-        status = add(f, f->added);
-        if (status == FACTUM_OK && ++f->added % EVENTS_PER_FLUSH == 0) {
-            status = fct_index_flush(f->index, &f->err);
-            status = status == FACTUM_OK ? fct_index_tick(f->index, &f->err) : status;
-        }
-    }
-    return status;
-}
-
-/* ---- checks ---------------------------------------------------------------------------------- */
-
-static void check_list(struct fixture *f, enum fct_index_kind kind, uint64_t number, uint64_t first,
-                       uint64_t step, uint64_t end)
-{
-    struct fct_index_key key = key_of(f, kind, number);
-    struct fct_postings postings;
-    uint64_t position;
-    uint64_t count;
-    uint64_t event = first;
-    factum_status status;
-    fct_postings_init(&postings, f->index, &key);
-    while ((status = fct_postings_next(&postings, &position, &f->err)) == FACTUM_OK) {
-        assert_int_equal(position, position_of(event));
-        event += step;
-    }
-    assert_status(status, FACTUM_DONE);
-    assert_true(event >= end && event < end + step);
-    assert_ok(fct_index_find(f->index, &key, &count, NULL, NULL, &f->err), f->err);
-    assert_int_equal(count, (event - first) / step);
-}
-
-/* Exactly the postings of the events before |end|. */
-static void check_all(struct fixture *f, uint64_t end)
-{
-    for (uint64_t stream = 0; stream < STREAMS && stream < end; stream++) {
-        check_list(f, FCT_INDEX_STREAM, stream, stream, STREAMS, end);
-    }
-    check_list(f, FCT_INDEX_TYPE, 0, 0, 1, end);
-    check_list(f, FCT_INDEX_KEY, 0, 0, 5, end);
-}
-
-/* Makes what is missing anew, as the engine does from the log; returns how many ranges. */
-static unsigned rebuild(struct fixture *f)
-{
-    unsigned count = 0;
+    struct fixture *f = *state;
     uint64_t from;
     uint64_t to;
-    while (fct_index_missing(f->index, &from, &to)) {
-        assert_true(from < to && to <= fct_index_mark(f->index).position);
-        assert_ok(fct_index_rebuild_begin(f->index, from, to, &f->err), f->err);
-        for (uint64_t event = event_at(from); event < event_at(to); event++) {
-            struct fct_index_entry entries[ENTRIES_MAX];
-            size_t added = entries_of(f, event, entries);
-            assert_ok(fct_index_rebuild_add(f->index, entries, added, &f->err), f->err);
-        }
-        assert_ok(fct_index_rebuild_end(f->index, to, &f->err), f->err);
-        count++;
-    }
-    return count;
-}
-
-/* What the replay of the log does after an opening: covered + replayed = everything. */
-static void catch_up(struct fixture *f, uint64_t events)
-{
-    (void)rebuild(f);
-    for (uint64_t event = event_at(fct_index_mark(f->index).position); event < events; event++) {
-        assert_ok(add(f, event), f->err);
-    }
-    check_all(f, events);
-}
-
-/* ---- crashes --------------------------------------------------------------------------------- */
-
-static void after_a_flush_a_crash_costs_nothing(void **state)
-{
-    struct fixture *f = *state;
-    for (uint64_t events = EVENTS_PER_FLUSH; events <= EVENTS; events += EVENTS_PER_FLUSH) {
-        assert_ok(work(f, events), f->err);
-        struct fixture after = {.disk = fct_sim_disk_crash(f->disk, FCT_CRASH_NONE, events)};
-        assert_non_null(after.disk);
-        open_index(&after);
-        struct fct_index_mark mark = fct_index_mark(after.index);
-        uint64_t from;
-        uint64_t to;
-        assert_int_equal(mark.position, position_of(events));
-        assert_int_equal(mark.batch_number, events);
-        assert_int_equal(mark.chain, (events - 1) * 3);
-        assert_false(fct_index_missing(after.index, &from, &to));
-        check_all(&after, events);
-        close_index(&after);
-        fct_sim_disk_destroy(after.disk);
-    }
-}
-
-/* One run of the work, stopped at call |at|: false if it ended before. */
-static bool crash_at(uint64_t at, enum fct_crash_mode mode)
-{
-    struct fixture f = {.disk = fct_sim_disk_create(1, false)};
-    assert_non_null(f.disk);
-    open_index(&f);
-    fct_sim_disk_stop_at(f.disk, at);
-    bool ended = work(&f, EVENTS) == FACTUM_OK;
-    struct fixture after = {.disk = fct_sim_disk_crash(f.disk, mode, at * 7 + (uint64_t)mode)};
-    assert_non_null(after.disk);
-    open_index(&after);
-    assert_true(fct_index_mark(after.index).position <= position_of(f.added + 1));
-    catch_up(&after, f.added + 1);
-    assert_ok(fct_index_flush(after.index, &after.err), after.err);
-    close_index(&after);
-    open_index(&after);
-    assert_int_equal(fct_index_mark(after.index).position, position_of(f.added + 1));
-    check_all(&after, f.added + 1);
-    close_index(&after);
-    fct_sim_disk_destroy(after.disk);
-    close_index(&f);
-    fct_sim_disk_destroy(f.disk);
-    return !ended;
-}
-
-static void a_crash_at_any_call_leaves_what_replay_completes(void **state)
-{
-    (void)state;
-    for (int mode = 0; mode < FCT_CRASH_MODES; mode++) {
-        uint64_t at = 5;
-        while (crash_at(at, (enum fct_crash_mode)mode)) {
-            at += 3;
-        }
-        assert_true(at > 200);
-    }
-}
-
-/* ---- loss and damage ------------------------------------------------------------------------- */
-
-/* The path of the |number|-th run file, NULL if there are not so many. */
-static const char *run_path(const struct fixture *f, size_t number)
-{
-    const char *path;
-    for (size_t i = 0; (path = fct_sim_disk_path(f->disk, i)) != NULL; i++) {
-        if (strstr(path, ".run") != NULL && number-- == 0) {
-            return path;
-        }
-    }
-    return NULL;
-}
-
-static void any_run_that_is_gone_is_missed_and_made_anew(void **state)
-{
-    struct fixture *f = *state;
-    assert_ok(work(f, EVENTS - EVENTS_PER_FLUSH), f->err);
-    struct fct_index_stats stats;
-    fct_index_stats(f->index, &stats);
-    assert_true(stats.runs >= 3);
-    for (size_t lost = 0; lost < stats.runs; lost++) {
-        struct fixture after = {.disk = fct_sim_disk_crash(f->disk, FCT_CRASH_ALL, 1)};
-        assert_non_null(after.disk);
-        const char *path = run_path(&after, lost);
-        assert_non_null(path);
-        char copy[FCT_PATH_SIZE];
-        (void)snprintf(copy, sizeof copy, "%s", path);
-        assert_ok(fct_os_unlink(fct_sim_disk_os(after.disk), copy, &after.err), after.err);
-        open_index(&after);
-        assert_int_equal(rebuild(&after), 1);
-        check_all(&after, f->added);
-        assert_ok(fct_index_verify(after.index, &after.err), after.err);
-        close_index(&after);
-        fct_sim_disk_destroy(after.disk);
-    }
-}
-
-static void flip(struct fixture *f, size_t run, uint64_t offset)
-{
     uint64_t size;
-    const char *path = run_path(f, run);
-    assert_non_null(path);
-    uint8_t *bytes = fct_sim_disk_bytes(f->disk, path, &size);
-    assert_true(offset < size);
-    bytes[offset] ^= 4;
-}
-
-static void a_bit_that_flips_anywhere_never_gives_a_wrong_posting(void **state)
-{
-    struct fixture *f = *state;
-    struct fct_random random = {.state = 9};
-    assert_ok(work(f, EVENTS - EVENTS_PER_FLUSH), f->err);
-    struct fct_index_stats stats;
-    fct_index_stats(f->index, &stats);
-    for (int i = 0; i < 300; i++) {
-        struct fixture after = {.disk = fct_sim_disk_crash(f->disk, FCT_CRASH_ALL, 1)};
-        uint64_t size;
-        size_t run = (size_t)fct_random_below(&random, stats.runs);
-        assert_non_null(after.disk);
-        (void)fct_sim_disk_bytes(after.disk, run_path(&after, run), &size);
-        flip(&after, run, fct_random_below(&random, size));
-        open_index(&after);
-        (void)rebuild(&after);
-        factum_status verified = fct_index_verify(after.index, &after.err);
-        if (verified != FACTUM_OK) {
-            assert_status(verified, FACTUM_CORRUPT);
-            assert_text(after.err, ".run is damaged");
-            assert_true(rebuild(&after) > 0);
-        }
-        check_all(&after, f->added);
-        close_index(&after);
-        fct_sim_disk_destroy(after.disk);
-    }
-}
-
-static void a_reader_that_meets_damage_says_so_and_names_what_is_missing(void **state)
-{
-    struct fixture *f = *state;
-    uint64_t position;
-    uint64_t from = 0;
-    uint64_t to = 0;
-    assert_ok(work(f, 2 * EVENTS_PER_FLUSH), f->err);
-    close_index(f);
-    flip(f, 1, 100);
     open_index(f);
-    struct fct_index_key key = key_of(f, FCT_INDEX_TYPE, 0);
-    struct fct_postings postings;
-    fct_postings_init(&postings, f->index, &key);
-    assert_status(fct_postings_next(&postings, &position, &f->err), FACTUM_CORRUPT);
-    assert_text(f->err, "a part of the index is damaged");
-    assert_true(fct_index_missing(f->index, &from, &to));
-    assert_int_equal(from, position_of(EVENTS_PER_FLUSH));
-    assert_int_equal(to, position_of(2 * EVENTS_PER_FLUSH));
-    assert_int_equal(rebuild(f), 1);
-    check_all(f, f->added);
-}
-
-static void a_merge_that_meets_damage_names_the_run(void **state)
-{
-    struct fixture *f = *state;
-    assert_ok(work(f, 3 * EVENTS_PER_FLUSH), f->err);
-    close_index(f);
-    flip(f, 1, 100);
-    open_index(f);
-    for (; f->added < 4 * EVENTS_PER_FLUSH; f->added++) {
-        assert_ok(add(f, f->added), f->err);
-    }
-    assert_ok(fct_index_flush(f->index, &f->err), f->err);
+    make_runs(f, 4);
+    reopen(f);
+    run_bytes(f, 3, &size)[10] ^= 1;
     memset(&f->err, 0, sizeof f->err);
     assert_status(fct_index_tick(f->index, &f->err), FACTUM_CORRUPT);
-    assert_text(f->err, "index run /index/");
-    assert_text(f->err, ".run is damaged");
-    assert_int_equal(rebuild(f), 1);
-    assert_ok(fct_index_tick(f->index, &f->err), f->err);
-    check_all(f, f->added);
+    assert_string_equal(f->err.text, "index run /index/0000000000000003.run is damaged");
+    assert_true(fct_index_missing(f->index, &from, &to));
+    assert_int_equal(from, f->model.batches[19].end);
+    assert_int_equal(run_files(f), 4);
+    assert_ok(model_mend(&f->model, f->index, &f->err), f->err);
+    check(f);
 }
 
-/* ---- readers over changes -------------------------------------------------------------------- */
-
-static void ordinals_stay_whatever_is_flushed_and_merged(void **state)
+/* Checksums that hold over postings that do not rise: somebody made this file. */
+static void a_merge_of_postings_out_of_order_is_damage(void **state)
 {
     struct fixture *f = *state;
-    struct fct_postings postings;
-    struct fct_index_key key = key_of(f, FCT_INDEX_TYPE, 0);
-    uint64_t position;
-    fct_postings_init(&postings, f->index, &key);
-    for (uint64_t event = 0; event < EVENTS; event++) {
-        assert_ok(work(f, event + 1), f->err);
-        assert_ok(fct_postings_next(&postings, &position, &f->err), f->err);
-        assert_int_equal(position, position_of(event));
-        assert_int_equal(fct_postings_ordinal(&postings), event + 1);
-        assert_status(fct_postings_next(&postings, &position, &f->err), FACTUM_DONE);
-    }
-    for (uint64_t event = EVENTS; event > 0; event--) {
-        assert_ok(fct_postings_previous(&postings, &position, &f->err), f->err);
-        assert_int_equal(position, position_of(event - 1));
-    }
-    assert_status(fct_postings_previous(&postings, &position, &f->err), FACTUM_DONE);
+    uint64_t size;
+    open_index(f);
+    make_runs(f, 4);
+    reopen(f);
+    const struct fct_run_info *info = &f->index->version->runs[1]->info;
+    uint8_t *block = run_bytes(f, info->number, &size);
+    uint16_t second = fct_get_u16(block + 4090 - 2 * fct_get_u16(block + 4090) + 2);
+    memset(block + second - 1, 0, 1); /* the last difference of the first entry */
+    uint64_t mixed = (info->number << 20) * UINT64_C(0x9e3779b97f4a7c15);
+    fct_put_u32(block + 4092, fct_crc32c((uint32_t)(mixed >> 32), block, 4092));
+    assert_status(fct_index_tick(f->index, &f->err), FACTUM_CORRUPT);
+    assert_text(f->err, "0000000000000002.run is damaged");
+    assert_ok(model_mend(&f->model, f->index, &f->err), f->err);
+    check(f);
 }
 
-static void a_waiting_memtable_is_read_like_the_others(void **state)
+/* Whatever fails in a flush, no run is left on disk that no manifest names. */
+static void a_flush_that_fails_leaves_no_run_behind_and_can_be_tried_again(void **state)
 {
     struct fixture *f = *state;
+    factum_status status = FACTUM_IO;
+    open_index(f);
+    make_runs(f, 2);
+    grow(f, 10);
+    f->fault.kind = FCT_FAULT_EIO;
+    for (uint64_t at = 0; status != FACTUM_OK; at++) {
+        f->fault.at = f->fault.calls + at;
+        status = fct_index_flush(f->index, &f->err);
+        if (status != FACTUM_OK) {
+            assert_status(status, FACTUM_IO);
+            assert_text(f->err, ": Input/output error");
+            assert_int_equal(run_files(f), 2);
+            assert_int_equal(stats_of(f).runs, 2);
+            check(f);
+        }
+        assert_true(at < 100);
+    }
+    assert_int_equal(stats_of(f).runs, 3);
+    check(f);
+    reopen(f);
+    check(f);
+}
+
+static void a_merge_that_fails_leaves_its_inputs_and_no_run_behind(void **state)
+{
+    struct fixture *f = *state;
+    factum_status status = FACTUM_IO;
+    open_index(f);
+    make_runs(f, 4);
+    f->fault.kind = FCT_FAULT_EIO;
+    for (uint64_t at = 0; status != FACTUM_OK || stats_of(f).merges == 0; at++) {
+        f->fault.at = f->fault.calls + at;
+        status = fct_index_tick(f->index, &f->err);
+        if (status != FACTUM_OK) {
+            assert_status(status, FACTUM_IO);
+            assert_text(f->err, ": Input/output error");
+            assert_int_equal(run_files(f), 4);
+        }
+        check(f);
+        assert_true(at < 100);
+    }
+    reopen(f);
+    check(f);
+}
+
+static void without_memory_a_flush_leaves_no_run_behind(void **state)
+{
+    struct fixture *f = *state;
+    factum_status status = FACTUM_NO_MEMORY;
+    open_index(f);
+    make_runs(f, 2);
+    grow(f, 10);
+    for (unsigned long at = 0; status != FACTUM_OK; at++) {
+        atomic_store(&f->mem.fail_at, atomic_load(&f->mem.calls) + at);
+        status = fct_index_flush(f->index, &f->err);
+        if (status != FACTUM_OK) {
+            assert_status(status, FACTUM_NO_MEMORY);
+            assert_text(f->err, "out of memory");
+            assert_int_equal(run_files(f), 2);
+        }
+        assert_true(at < 100);
+    }
+    atomic_store(&f->mem.fail_at, ULONG_MAX);
+    check(f);
+}
+
+static void a_full_disk_leaves_the_postings_in_memory(void **state)
+{
+    struct fixture *f = *state;
+    open_index(f);
+    make_runs(f, 1);
+    grow(f, 10);
+    fct_sim_disk_set_space(f->disk, 100);
+    assert_status(fct_index_flush(f->index, &f->err), FACTUM_NO_SPACE);
+    assert_text(f->err, "no space left");
+    check(f);
+    grow(f, 1);
+    fct_sim_disk_set_space(f->disk, 1u << 30);
+    flush(f);
+    check(f);
+    reopen(f);
+    check(f);
+}
+
+static void a_reserve_without_memory_says_so_and_adds_nothing(void **state)
+{
+    struct fixture *f = *state;
+    open_index(f);
+    grow(f, 3);
+    atomic_store(&f->mem.fail_at, atomic_load(&f->mem.calls));
+    assert_status(fct_index_reserve(f->index, 100000, &f->err), FACTUM_NO_MEMORY);
+    assert_string_equal(f->err.text, "index: out of memory");
+    check(f);
+}
+
+static void memory_is_bounded_while_nothing_can_be_written(void **state)
+{
+    struct fixture *f = *state;
+    factum_status status = FACTUM_OK;
+    f->options.memtable_size_max = 150000;
+    open_index(f);
+    fct_sim_disk_set_space(f->disk, 0);
+    for (int i = 0; i < 5000 && status == FACTUM_OK; i++) {
+        uint64_t from = model_end(&f->model);
+        model_batch(&f->model, 12);
+        status = model_replay(&f->model, f->index, from, &f->err);
+    }
+    assert_status(status, FACTUM_NO_SPACE);
+    assert_true(stats_of(f).memory_bytes < (uint64_t)2 * 4 * 150000);
+    fct_sim_disk_set_space(f->disk, 1u << 30);
     close_index(f);
-    const struct fct_index_options options = {
-        .os = fct_sim_disk_os(f->disk),
-        .mem = fct_mem_heap(),
-        .dir = "/index",
-        .store_id = {{1}},
-        .memtable_span_max = 8 * EVENTS_PER_FLUSH,
-    };
-    assert_ok(fct_index_open(&f->index, &options, &f->err), f->err);
-    for (; f->added < EVENTS_PER_FLUSH + 3; f->added++) {
-        assert_ok(add(f, f->added), f->err);
-    }
-    struct fct_index_stats stats;
-    fct_index_stats(f->index, &stats);
-    assert_int_equal(stats.runs, 0); /* all are in the two memtables */
-    check_all(f, f->added);
+    open_index(f);
+    replay(f);
+    check(f);
 }
 
-static void a_key_that_is_not_there_costs_no_block(void **state)
+static void the_background_flushes_and_merges(void **state)
 {
     struct fixture *f = *state;
-    struct fct_index_stats before;
-    struct fct_index_stats after;
-    assert_ok(work(f, EVENTS), f->err);
-    fct_index_stats(f->index, &before);
-    for (uint64_t i = 0; i < 1000; i++) {
-        struct fct_index_key key = key_of(f, FCT_INDEX_TAG, i);
-        uint64_t count;
-        assert_ok(fct_index_find(f->index, &key, &count, NULL, NULL, &f->err), f->err);
-        assert_int_equal(count, 0);
+    fct_sim_disk_destroy(f->disk);
+    f->disk = fct_sim_disk_create(1, true);
+    f->options.os = fct_sim_disk_os(f->disk);
+    f->options.threads = true;
+    f->options.memtable_span_max = 1 << 14;
+    open_index(f);
+    for (int i = 0; i < 40; i++) {
+        grow(f, 10);
+        check(f);
     }
-    fct_index_stats(f->index, &after);
-    assert_true(after.filter_probes - before.filter_probes == 1000 * after.runs);
-    assert_true(after.blocks_read - before.blocks_read <= 10 * after.runs);
+    assert_ok(fct_index_settle(f->index, &f->err), f->err);
+    assert_true(stats_of(f).merges > 0);
+    check(f);
+    flush(f);
+    reopen(f);
+    check(f);
 }
+
+static void what_the_background_cannot_write_is_told_to_who_settles(void **state)
+{
+    struct fixture *f = *state;
+    fct_sim_disk_destroy(f->disk);
+    f->disk = fct_sim_disk_create(1, true);
+    f->options.os = fct_sim_disk_os(f->disk);
+    f->options.threads = true;
+    f->options.memtable_span_max = 1 << 12;
+    open_index(f);
+    fct_sim_disk_set_space(f->disk, 0);
+    grow(f, 30);
+    factum_status status = FACTUM_OK;
+    for (int i = 0; i < 1000 && status == FACTUM_OK; i++) {
+        status = fct_index_settle(f->index, &f->err);
+    }
+    assert_status(status, FACTUM_NO_SPACE);
+    assert_text(f->err, "no space left");
+    check(f);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
 {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
     const struct CMUnitTest tests[] = {
-        TEST(after_a_flush_a_crash_costs_nothing),
-        TEST(a_crash_at_any_call_leaves_what_replay_completes),
-        TEST(any_run_that_is_gone_is_missed_and_made_anew),
-        TEST(a_bit_that_flips_anywhere_never_gives_a_wrong_posting),
-        TEST(a_reader_that_meets_damage_says_so_and_names_what_is_missing),
-        TEST(a_merge_that_meets_damage_names_the_run),
-        TEST(ordinals_stay_whatever_is_flushed_and_merged),
-        TEST(a_waiting_memtable_is_read_like_the_others),
-        TEST(a_key_that_is_not_there_costs_no_block),
+        TEST(a_flush_changes_nothing_for_readers),
+        TEST(four_runs_of_a_level_become_one_of_the_next),
+        TEST(sixteen_runs_become_one_of_level_two),
+        TEST(a_merge_that_meets_damage_names_the_run_and_sets_it_aside),
+        TEST(a_merge_of_postings_out_of_order_is_damage),
+        TEST(a_flush_that_fails_leaves_no_run_behind_and_can_be_tried_again),
+        TEST(a_merge_that_fails_leaves_its_inputs_and_no_run_behind),
+        TEST(without_memory_a_flush_leaves_no_run_behind),
+        TEST(a_full_disk_leaves_the_postings_in_memory),
+        TEST(a_reserve_without_memory_says_so_and_adds_nothing),
+        TEST(memory_is_bounded_while_nothing_can_be_written),
+        TEST(the_background_flushes_and_merges),
+        TEST(what_the_background_cannot_write_is_told_to_who_settles),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -88,6 +88,10 @@ FCT_MUST_USE factum_status fct_index_flush_sealed(struct fct_index *index, factu
 FCT_MUST_USE factum_status fct_index_write_run(struct fct_index *index,
                                                const struct fct_memtable *table,
                                                struct fct_run **run, factum_error *err);
+/* Opens a run that was just written; one that cannot be opened does not stay on disk, where every
+ * new attempt would leave another. */
+FCT_MUST_USE factum_status fct_index_open_written(struct fct_index *index, uint64_t number,
+                                                  struct fct_run **run, factum_error *err);
 /* The manifest of |runs|. With maintenance held. */
 FCT_MUST_USE factum_status fct_index_save(struct fct_index *index, struct fct_run *const *runs,
                                           size_t run_count, struct fct_index_mark covered,
