@@ -660,18 +660,8 @@ factum_status fct_index_verify(struct fct_index *index, factum_error *err)
     struct fct_version *version = fct_version_pin(index);
     factum_status result = FACTUM_OK;
     for (size_t i = 0; i < version->run_count; i++) {
-        factum_status status;
         struct fct_run *run = version->runs[i];
-        for (uint64_t word = 0; word <= run->info.block_count / 64; word++) {
-            atomic_store(&run->verified[word], 0);
-        }
-        struct fct_run_walk walk = {.run = run};
-        struct fct_run_entry entry;
-        uint64_t postings = 0;
-        while ((status = fct_run_walk_next(&walk, &entry)) == FACTUM_OK) {
-            postings += entry.count;
-        }
-        if (status == FACTUM_CORRUPT || postings != run->info.posting_count) {
+        if (fct_run_verify(run) != FACTUM_OK) {
             factum_error *first = result == FACTUM_OK ? err : NULL;
             result = fct_fail(first, FACTUM_CORRUPT, "index run %s is damaged", run->path);
             fct_index_set_aside(index, run);

@@ -64,21 +64,30 @@ static bool sizes_fit(const struct fct_run_info *info)
                info->file_size;
 }
 
+static const uint8_t *footer_of(const struct fct_run *run)
+{
+    return run->map + run->info.file_size - FCT_RUN_FOOTER_SIZE;
+}
+
+/* The checksums of block index and filter. */
+static bool tail_holds(const struct fct_run *run)
+{
+    const uint8_t *footer = footer_of(run);
+    uint64_t index_size = run->info.block_count * FCT_RUN_INDEX_ENTRY_SIZE;
+    return fct_crc32c(0, run->block_index, index_size) == fct_get_u32(footer + 112) &&
+           fct_crc32c(0, run->filter, run->info.filter_size) == fct_get_u32(footer + 116);
+}
+
 static factum_status check_map(struct fct_run *run, uint64_t number, factum_error *err)
 {
     struct fct_run_info *info = &run->info;
-    const uint8_t *footer = run->map + info->file_size - FCT_RUN_FOOTER_SIZE;
-    if (!decode_footer(footer, info) || info->number != number || !sizes_fit(info)) {
+    if (!decode_footer(footer_of(run), info) || info->number != number || !sizes_fit(info)) {
         return fct_fail(err, FACTUM_CORRUPT, "index run %s is damaged", run->path);
     }
-    uint64_t index_size = info->block_count * FCT_RUN_INDEX_ENTRY_SIZE;
     run->block_index = run->map + info->block_count * FCT_RUN_BLOCK_SIZE;
-    run->filter = run->block_index + index_size;
-    if (fct_crc32c(0, run->block_index, index_size) != fct_get_u32(footer + 112) ||
-        fct_crc32c(0, run->filter, info->filter_size) != fct_get_u32(footer + 116)) {
-        return fct_fail(err, FACTUM_CORRUPT, "index run %s is damaged", run->path);
-    }
-    return FACTUM_OK;
+    run->filter = run->block_index + info->block_count * FCT_RUN_INDEX_ENTRY_SIZE;
+    return tail_holds(run) ? FACTUM_OK
+                           : fct_fail(err, FACTUM_CORRUPT, "index run %s is damaged", run->path);
 }
 
 factum_status fct_run_open(struct fct_run **out, const struct fct_os *os, const struct fct_mem *mem,
@@ -336,6 +345,28 @@ factum_status fct_run_walk_next(struct fct_run_walk *walk, struct fct_run_entry 
         walk->i = 0;
     }
     return FACTUM_DONE;
+}
+
+factum_status fct_run_verify(struct fct_run *run)
+{
+    struct fct_run_info info;
+    struct fct_run_walk walk = {.run = run};
+    struct fct_run_entry entry;
+    uint64_t postings = 0;
+    factum_status status = FACTUM_CORRUPT;
+    for (uint64_t word = 0; word <= run->info.block_count / 64; word++) {
+        atomic_store(&run->verified[word], 0);
+    }
+    if (decode_footer(footer_of(run), &info) && tail_holds(run)) {
+        while ((status = fct_run_walk_next(&walk, &entry)) == FACTUM_OK) {
+            postings += entry.count;
+        }
+    }
+    if (status != FACTUM_DONE || postings != run->info.posting_count) {
+        atomic_store(&run->bad, true);
+        return FACTUM_CORRUPT;
+    }
+    return FACTUM_OK;
 }
 
 factum_status fct_run_walk_kind(struct fct_run_walk *walk, struct fct_run *run,

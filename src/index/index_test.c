@@ -1,0 +1,339 @@
+/* index_test.c - the index as a whole: opening, losing runs and making them anew, damage while it
+ * is open, reading only. Layer: index.
+ * Damage of every byte and failures of every call are in tests/crash. */
+#include "core/crc32c.h"
+#include "support/index_fixture.h"
+
+static void a_new_index_is_empty(void **state)
+{
+    struct fixture *f = *state;
+    uint64_t from;
+    uint64_t to;
+    open_index(f);
+    assert_int_equal(fct_index_mark(f->index).position, 0);
+    assert_false(fct_index_missing(f->index, &from, &to));
+    assert_false(fct_index_wants_flush(f->index));
+    check(f);
+    flush(f);
+    assert_int_equal(run_files(f), 0);
+}
+
+static void closing_accepts_nothing(void **state)
+{
+    (void)state;
+    fct_index_close(NULL);
+    fct_index_keys_close(NULL);
+}
+
+static void what_was_flushed_is_there_after_opening(void **state)
+{
+    struct fixture *f = *state;
+    open_index(f);
+    make_runs(f, 3);
+    grow(f, 5);
+    close_index(f);
+    open_index(f);
+    struct fct_index_mark mark = fct_index_mark(f->index);
+    assert_int_equal(mark.position, f->model.batches[29].end);
+    assert_int_equal(mark.batch_number, 30);
+    assert_int_equal(mark.chain, 29 * 7 + 1);
+    replay(f);
+    check(f);
+}
+
+static void a_lost_run_is_reported_and_made_anew(void **state)
+{
+    struct fixture *f = *state;
+    for (uint64_t lost = 1; lost <= 3; lost++) {
+        uint64_t from;
+        uint64_t to;
+        char path[64];
+        open_index(f);
+        make_runs(f, lost == 1 ? 3 : 0);
+        close_index(f);
+        uint64_t number = lost; /* what is made anew gets another */
+        (void)snprintf(path, sizeof path, "/index/%016llx.run", (unsigned long long)number);
+        assert_ok(fct_os_unlink(&f->fault.os, path, &f->err), f->err);
+        open_index(f);
+        assert_true(fct_index_missing(f->index, &from, &to));
+        assert_int_equal(from, lost == 1 ? 0 : f->model.batches[lost * 10 - 11].end);
+        assert_int_equal(to, f->model.batches[lost * 10 - 1].end);
+        struct fct_index_key key = key_of(f, 0);
+        assert_status(find(f, &key), FACTUM_CORRUPT);
+        assert_string_equal(f->err.text, "a part of the index is damaged and has to be made anew");
+        assert_ok(model_mend(&f->model, f->index, &f->err), f->err);
+        assert_false(fct_index_missing(f->index, &from, &to));
+        check(f);
+        close_index(f);
+    }
+    open_index(f);
+    check(f);
+}
+
+static void neighbours_that_are_lost_are_one_range(void **state)
+{
+    struct fixture *f = *state;
+    uint64_t from;
+    uint64_t to;
+    open_index(f);
+    make_runs(f, 3);
+    close_index(f);
+    assert_ok(fct_os_unlink(&f->fault.os, "/index/0000000000000002.run", &f->err), f->err);
+    assert_ok(fct_os_unlink(&f->fault.os, "/index/0000000000000003.run", &f->err), f->err);
+    open_index(f);
+    assert_true(fct_index_missing(f->index, &from, &to));
+    assert_int_equal(from, f->model.batches[9].end);
+    assert_int_equal(to, f->model.batches[29].end);
+    assert_ok(model_mend(&f->model, f->index, &f->err), f->err);
+    check(f);
+}
+
+static void a_range_too_big_for_memory_is_made_anew_in_pieces(void **state)
+{
+    struct fixture *f = *state;
+    open_index(f);
+    grow(f, 300);
+    flush(f);
+    close_index(f);
+    assert_ok(fct_os_unlink(&f->fault.os, "/index/0000000000000001.run", &f->err), f->err);
+    f->options.memtable_size_max = 100000;
+    open_index(f);
+    assert_ok(model_mend(&f->model, f->index, &f->err), f->err);
+    assert_true(stats_of(f).runs > 1);
+    check(f);
+    reopen(f);
+    check(f);
+}
+
+static void the_index_of_another_store_is_thrown_away(void **state)
+{
+    struct fixture *f = *state;
+    open_index(f);
+    make_runs(f, 2);
+    close_index(f);
+    f->options.store_id.bytes[15] = 1;
+    open_index(f);
+    assert_int_equal(fct_index_mark(f->index).position, 0);
+    assert_int_equal(run_files(f), 0);
+    replay(f);
+    check(f);
+}
+
+static void runs_that_no_manifest_names_are_removed(void **state)
+{
+    struct fixture *f = *state;
+    struct fct_file *file;
+    open_index(f);
+    make_runs(f, 1);
+    close_index(f);
+    for (uint64_t i = 0x100; i < 0x100 + 70; i++) {
+        char path[64];
+        (void)snprintf(path, sizeof path, "/index/%016llx.run", (unsigned long long)i);
+        assert_ok(
+            fct_file_open(&f->fault.os, path, FCT_OPEN_WRITE | FCT_OPEN_CREATE, &file, &f->err),
+            f->err);
+        assert_ok(fct_file_close(&file, &f->err), f->err);
+    }
+    open_index(f);
+    assert_int_equal(run_files(f), 1 + 70 - 64); /* the rest next time */
+    make_runs(f, 1);
+    assert_int_equal(f->index->version->runs[1]->info.number, 0x100 + 70);
+    reopen(f);
+    assert_int_equal(run_files(f), 2);
+    check(f);
+}
+
+static void other_files_stay_when_the_index_is_removed(void **state)
+{
+    struct fixture *f = *state;
+    struct fct_file *file;
+    uint64_t size;
+    open_index(f);
+    make_runs(f, 2);
+    close_index(f);
+    assert_ok(fct_file_open(&f->fault.os, "/index/notes", FCT_OPEN_WRITE | FCT_OPEN_CREATE, &file,
+                            &f->err),
+              f->err);
+    assert_ok(fct_file_close(&file, &f->err), f->err);
+    assert_ok(fct_index_remove(&f->fault.os, "/index", &f->err), f->err);
+    assert_non_null(fct_sim_disk_bytes(f->disk, "/index/notes", &size));
+    assert_null(fct_sim_disk_bytes(f->disk, "/index/MANIFEST", &size));
+    assert_int_equal(run_files(f), 0);
+    assert_ok(fct_index_remove(&f->fault.os, "/nowhere", &f->err), f->err);
+}
+
+static void peek_says_what_the_manifest_says(void **state)
+{
+    struct fixture *f = *state;
+    factum_uuid id;
+    struct fct_index_mark mark;
+    assert_status(fct_index_peek(&f->fault.os, "/index", &id, &mark, &f->err), FACTUM_NOT_FOUND);
+    open_index(f);
+    make_runs(f, 1);
+    assert_ok(fct_index_peek(&f->fault.os, "/index", &id, &mark, &f->err), f->err);
+    assert_memory_equal(id.bytes, f->options.store_id.bytes, 16);
+    assert_int_equal(mark.position, model_end(&f->model));
+    assert_int_equal(mark.batch_number, 10);
+}
+
+static void a_path_that_is_too_long_is_refused(void **state)
+{
+    struct fixture *f = *state;
+    static char path[FCT_PATH_SIZE + 1];
+    memset(path, 'a', FCT_PATH_SIZE);
+    f->options.dir = path;
+    assert_status(fct_index_open(&f->index, &f->options, &f->err), FACTUM_INVALID);
+    assert_string_equal(f->err.text, "open index: the path is too long");
+    assert_null(f->index);
+}
+
+static void a_reader_that_meets_damage_sets_the_run_aside(void **state)
+{
+    struct fixture *f = *state;
+    uint64_t from;
+    uint64_t to;
+    uint64_t size;
+    open_index(f);
+    make_runs(f, 3);
+    reopen(f); /* no block has been looked at */
+    run_bytes(f, 2, &size)[10] ^= 1;
+    struct fct_index_key key = model_key(f->index, FCT_INDEX_TYPE, 0);
+    assert_status(find(f, &key), FACTUM_CORRUPT);
+    assert_string_equal(f->err.text, "a part of the index is damaged and has to be made anew");
+    assert_string_equal(f->logged, "1 index.run_damaged /index/0000000000000002.run is damaged and "
+                                   "will be made anew");
+    assert_true(fct_index_missing(f->index, &from, &to));
+    assert_int_equal(from, f->model.batches[9].end);
+    assert_int_equal(to, f->model.batches[19].end);
+    assert_int_equal(stats_of(f).runs, 2);
+    grow(f, 3); /* goes on in memory */
+    assert_ok(model_mend(&f->model, f->index, &f->err), f->err);
+    check(f);
+    flush(f);
+    reopen(f);
+    check(f);
+}
+
+static void verify_passes_what_is_whole(void **state)
+{
+    struct fixture *f = *state;
+    open_index(f);
+    assert_ok(fct_index_verify(f->index, &f->err), f->err);
+    make_runs(f, 6);
+    assert_ok(fct_index_verify(f->index, &f->err), f->err);
+}
+
+/* One flipped bit anywhere in a run that is open: blocks, block index, filter, footer. */
+static void verify_finds_a_flipped_bit_in_every_part_of_a_run(void **state)
+{
+    struct fixture *f = *state;
+    uint64_t size;
+    open_index(f);
+    make_runs(f, 2);
+    uint64_t number = 2;
+    (void)run_bytes(f, number, &size);
+    for (uint64_t at = 0; at < size; at += at < 4096 ? 97 : 3) {
+        uint64_t from;
+        uint64_t to;
+        assert_ok(fct_index_verify(f->index, &f->err), f->err);
+        run_bytes(f, number, &size)[at] ^= (uint8_t)(1u << at % 8);
+        assert_status(fct_index_verify(f->index, &f->err), FACTUM_CORRUPT);
+        assert_text(f->err, "index run /index/");
+        assert_text(f->err, ".run is damaged");
+        assert_true(fct_index_missing(f->index, &from, &to));
+        assert_ok(model_mend(&f->model, f->index, &f->err), f->err);
+        number = f->index->version->runs[1]->info.number;
+    }
+    check(f);
+}
+
+static void verify_names_the_first_damaged_run_and_sets_all_aside(void **state)
+{
+    struct fixture *f = *state;
+    uint64_t size;
+    open_index(f);
+    make_runs(f, 3);
+    run_bytes(f, 1, &size)[4] ^= 1;
+    run_bytes(f, 3, &size)[4] ^= 1;
+    assert_status(fct_index_verify(f->index, &f->err), FACTUM_CORRUPT);
+    assert_string_equal(f->err.text, "index run /index/0000000000000001.run is damaged");
+    assert_int_equal(stats_of(f).runs, 1);
+    assert_ok(model_mend(&f->model, f->index, &f->err), f->err);
+    check(f);
+}
+
+static void read_only_nothing_is_written(void **state)
+{
+    struct fixture *f = *state;
+    open_index(f);
+    make_runs(f, 5);
+    close_index(f);
+    uint64_t calls = fct_sim_disk_calls(f->disk);
+    f->options.read_only = true;
+    f->options.memtable_size_max = 1;
+    open_index(f);
+    grow(f, 50);
+    assert_false(fct_index_wants_flush(f->index));
+    flush(f);
+    assert_ok(fct_index_tick(f->index, &f->err), f->err);
+    assert_ok(fct_index_settle(f->index, &f->err), f->err);
+    check(f);
+    assert_ok(fct_index_cut(f->index, 0, &f->err), f->err);
+    replay(f);
+    fct_index_complete(f->index);
+    check(f);
+    assert_int_equal(fct_sim_disk_calls(f->disk), calls);
+}
+
+static void read_only_a_missing_directory_is_an_empty_index(void **state)
+{
+    struct fixture *f = *state;
+    f->options.read_only = true;
+    open_index(f);
+    assert_int_equal(fct_index_mark(f->index).position, 0);
+    check(f);
+}
+
+static void read_only_a_cut_keeps_the_runs_before(void **state)
+{
+    struct fixture *f = *state;
+    open_index(f);
+    make_runs(f, 3);
+    close_index(f);
+    f->options.read_only = true;
+    open_index(f);
+    assert_ok(fct_index_cut(f->index, f->model.batches[19].end + 1, &f->err), f->err);
+    assert_int_equal(fct_index_mark(f->index).position, f->model.batches[19].end);
+    struct fct_index_key key = key_of(f, 0);
+    assert_status(find(f, &key), FACTUM_CORRUPT);
+    replay(f);
+    fct_index_complete(f->index);
+    check(f);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(a_new_index_is_empty),
+        cmocka_unit_test(closing_accepts_nothing),
+        TEST(what_was_flushed_is_there_after_opening),
+        TEST(a_lost_run_is_reported_and_made_anew),
+        TEST(neighbours_that_are_lost_are_one_range),
+        TEST(a_range_too_big_for_memory_is_made_anew_in_pieces),
+        TEST(the_index_of_another_store_is_thrown_away),
+        TEST(runs_that_no_manifest_names_are_removed),
+        TEST(other_files_stay_when_the_index_is_removed),
+        TEST(peek_says_what_the_manifest_says),
+        TEST(a_path_that_is_too_long_is_refused),
+        TEST(a_reader_that_meets_damage_sets_the_run_aside),
+        TEST(verify_passes_what_is_whole),
+        TEST(verify_finds_a_flipped_bit_in_every_part_of_a_run),
+        TEST(verify_names_the_first_damaged_run_and_sets_all_aside),
+        TEST(read_only_nothing_is_written),
+        TEST(read_only_a_missing_directory_is_an_empty_index),
+        TEST(read_only_a_cut_keeps_the_runs_before),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
