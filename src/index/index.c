@@ -41,6 +41,8 @@ static factum_status open_runs(struct fct_index *index, const struct fct_manifes
         }
         bool fits = status == FACTUM_OK && run->info.from == named->from &&
                     run->info.mark.position == named->to && run->info.seed == manifest->seed &&
+                    memcmp(run->info.store_id.bytes, manifest->store_id.bytes,
+                           sizeof manifest->store_id.bytes) == 0 &&
                     named->from >= covered;
         if (!fits) {
             if (status == FACTUM_OK) {

@@ -119,6 +119,28 @@ static void the_index_of_another_store_is_thrown_away(void **state)
     check(f);
 }
 
+/* The same number, range and seed, but the id of another store. */
+static void a_run_of_another_store_is_not_used(void **state)
+{
+    struct fixture *f = *state;
+    uint64_t from;
+    uint64_t to;
+    uint64_t size;
+    open_index(f);
+    make_runs(f, 1);
+    close_index(f);
+    uint8_t *footer = run_bytes(f, 1, &size) + size - FCT_RUN_FOOTER_SIZE;
+    footer[16 + 15] ^= 1;
+    fct_put_u32(footer + 156, fct_crc32c(0, footer, 156));
+    open_index(f);
+    assert_true(fct_index_missing(f->index, &from, &to));
+    assert_int_equal(from, 0);
+    assert_int_equal(to, model_end(&f->model));
+    assert_int_equal(run_files(f), 0);
+    assert_ok(model_mend(&f->model, f->index, &f->err), f->err);
+    check(f);
+}
+
 static void runs_that_no_manifest_names_are_removed(void **state)
 {
     struct fixture *f = *state;
@@ -323,6 +345,7 @@ int main(void)
         TEST(neighbours_that_are_lost_are_one_range),
         TEST(a_range_too_big_for_memory_is_made_anew_in_pieces),
         TEST(the_index_of_another_store_is_thrown_away),
+        TEST(a_run_of_another_store_is_not_used),
         TEST(runs_that_no_manifest_names_are_removed),
         TEST(other_files_stay_when_the_index_is_removed),
         TEST(peek_says_what_the_manifest_says),
