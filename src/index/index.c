@@ -284,6 +284,7 @@ static factum_status keep_runs(struct fct_index *index, size_t kept, struct fct_
     }
     index->covered = covered;
     atomic_store(&index->missing_count, 0);
+    atomic_store(&index->cut, true);
     atomic_store(&next->whole, false);
     fct_version_install(index, next);
     return FACTUM_OK;
@@ -308,7 +309,8 @@ factum_status fct_index_cut(struct fct_index *index, uint64_t position, factum_e
 void fct_index_complete(struct fct_index *index)
 {
     fct_mutex_lock(&index->maintenance);
-    atomic_store(&index->version->whole, atomic_load(&index->missing_count) == 0);
+    atomic_store(&index->cut, false);
+    atomic_store(&index->version->whole, fct_index_is_whole(index));
     fct_mutex_unlock(&index->maintenance);
 }
 
@@ -598,7 +600,7 @@ static factum_status insert_run(struct fct_index *index, struct fct_run *run, fa
                                         : fct_index_save(index, runs, count, index->covered, err);
     if (status == FACTUM_OK) {
         drop_missing(index, run->info.mark.position);
-        atomic_store(&next->whole, atomic_load(&index->missing_count) == 0);
+        atomic_store(&next->whole, fct_index_is_whole(index));
         fct_version_install(index, next);
     } else {
         fct_version_unpin(index, next);

@@ -44,6 +44,8 @@ struct fct_index {
     uint64_t generation;
     struct fct_index_mark covered; /* by the runs */
 
+    _Atomic bool cut; /* and not complete again: no version is whole */
+
     struct fct_rwlock lock;
     struct fct_version *version;
     struct fct_missing missing[FCT_MISSING_MAX];
@@ -68,6 +70,8 @@ struct fct_index {
 };
 
 /* version.c */
+/* Nothing is missing: what a version made now may tell readers. */
+bool fct_index_is_whole(const struct fct_index *index);
 struct fct_version *fct_version_pin(struct fct_index *index);
 void fct_version_unpin(struct fct_index *index, struct fct_version *version);
 /* A version of these parts, each of which gets a reference; NULL without memory. */

@@ -333,6 +333,32 @@ static void read_only_a_cut_keeps_the_runs_before(void **state)
     check(f);
 }
 
+static void after_a_cut_readers_wait_until_it_is_complete(void **state)
+{
+    struct fixture *f = *state;
+    open_index(f);
+    make_runs(f, 3);
+    f->options.memtable_size_max = 1; /* memtables are set aside while it is added anew */
+    reopen(f);
+    assert_ok(fct_index_cut(f->index, 0, &f->err), f->err);
+    assert_int_equal(fct_index_mark(f->index).position, 0);
+    struct fct_index_key key = key_of(f, 0);
+    struct fct_index_keys *keys;
+    struct fct_postings postings;
+    uint64_t position;
+    replay(f);
+    assert_true(stats_of(f).runs > 0);
+    assert_status(find(f, &key), FACTUM_CORRUPT);
+    fct_postings_init(&postings, f->index, &key);
+    assert_status(fct_postings_next(&postings, &position, &f->err), FACTUM_CORRUPT);
+    assert_status(fct_postings_seek_position(&postings, 8, &f->err), FACTUM_CORRUPT);
+    assert_status(fct_index_keys_open(f->index, FCT_INDEX_STREAM, &keys, &f->err), FACTUM_CORRUPT);
+    assert_string_equal(f->err.text, "a part of the index is missing");
+    assert_null(keys);
+    fct_index_complete(f->index);
+    check(f);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -357,6 +383,7 @@ int main(void)
         TEST(read_only_nothing_is_written),
         TEST(read_only_a_missing_directory_is_an_empty_index),
         TEST(read_only_a_cut_keeps_the_runs_before),
+        TEST(after_a_cut_readers_wait_until_it_is_complete),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

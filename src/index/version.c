@@ -3,6 +3,11 @@
 #include "core/log_sink.h"
 #include "index/index_int.h"
 
+bool fct_index_is_whole(const struct fct_index *index)
+{
+    return atomic_load(&index->missing_count) == 0 && !atomic_load(&index->cut);
+}
+
 struct fct_version *fct_version_pin(struct fct_index *index)
 {
     fct_rwlock_read(&index->lock);
@@ -44,7 +49,7 @@ struct fct_version *fct_version_make(struct fct_index *index, struct fct_run *co
         return NULL;
     }
     atomic_init(&version->references, 1);
-    atomic_init(&version->whole, atomic_load(&index->missing_count) == 0);
+    atomic_init(&version->whole, fct_index_is_whole(index));
     version->run_count = run_count;
     for (size_t i = 0; i < run_count; i++) {
         version->runs[i] = runs[i];
