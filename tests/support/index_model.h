@@ -42,6 +42,7 @@ struct model {
     struct model_batch *batches;
     size_t batch_count;
     struct model_list lists[MODEL_KINDS][MODEL_NAMES];
+    bool wide;      /* differences of positions take five bytes: lists fill blocks sooner */
     char what[160]; /* is being done: for messages */
 };
 
@@ -116,7 +117,8 @@ static inline void model_batch(struct model *model, unsigned events_max)
     for (uint64_t i = 0; i < events; i++) {
         /* Differences of one byte mostly, of up to five at times. */
         at += 8 + 8 * fct_random_below(random, 12);
-        at += fct_random_below(random, 50) == 0 ? fct_random_below(random, 1u << 31) * 8 : 0;
+        bool far = model->wide || fct_random_below(random, 50) == 0;
+        at += far ? fct_random_below(random, 1u << 31) * 8 : 0;
         uint64_t spread = fct_random_below(random, 4) == 0 ? MODEL_NAMES - 2 : 3;
         model_note(model, FCT_INDEX_STREAM, (unsigned)fct_random_below(random, spread), at);
         model_note(model, FCT_INDEX_CATEGORY, (unsigned)fct_random_below(random, 2), at);
