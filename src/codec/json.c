@@ -28,37 +28,42 @@ static bool is_hex(uint8_t c)
     return (c >= '0' && c <= '9') || ((c | 0x20) >= 'a' && (c | 0x20) <= 'f');
 }
 
+/* At the backslash; on failure at the byte that does not fit. */
+static bool scan_escape(struct scan *scan)
+{
+    scan->at++;
+    if (scan->at == scan->end || *scan->at == '\0' || strchr("\"\\/bfnrtu", *scan->at) == NULL) {
+        return false;
+    }
+    int digits = *scan->at++ == 'u' ? 4 : 0;
+    for (; digits > 0; digits--, scan->at++) {
+        if (scan->at == scan->end || !is_hex(*scan->at)) {
+            return false;
+        }
+    }
+    return true;
+}
+
 /* At the opening quote; checks escapes and UTF-8. */
 static bool scan_text(struct scan *scan)
 {
     const uint8_t *begin = ++scan->at;
-    while (scan->at < scan->end && *scan->at != '"') {
-        uint8_t c = *scan->at;
-        if (c < 0x20) {
-            return false;
-        }
-        if (c != '\\') {
+    bool fits = true;
+    while (fits && scan->at < scan->end && *scan->at != '"') {
+        fits = *scan->at >= 0x20;
+        if (fits && *scan->at == '\\') {
+            fits = scan_escape(scan);
+        } else if (fits) {
             scan->at++;
-            continue;
-        }
-        if (scan->end - scan->at < 2) {
-            return false;
-        }
-        uint8_t escape = scan->at[1];
-        if (escape == 'u') {
-            if (scan->end - scan->at < 6 || !is_hex(scan->at[2]) || !is_hex(scan->at[3]) ||
-                !is_hex(scan->at[4]) || !is_hex(scan->at[5])) {
-                return false;
-            }
-            scan->at += 6;
-        } else if (escape != '\0' && strchr("\"\\/bfnrt", escape) != NULL) {
-            scan->at += 2;
-        } else {
-            scan->at++;
-            return false;
         }
     }
-    if (scan->at >= scan->end || !fct_utf8_valid(fct_slice(begin, (size_t)(scan->at - begin)))) {
+    size_t len = (size_t)(scan->at - begin);
+    size_t valid = fct_utf8_prefix(fct_slice(begin, len));
+    if (valid < len) {
+        scan->at = begin + valid;
+        return false;
+    }
+    if (!fits || scan->at == scan->end) {
         return false;
     }
     scan->at++;
@@ -80,7 +85,11 @@ static bool scan_number(struct scan *scan)
         scan->at++;
     }
     const uint8_t *whole = scan->at;
-    if (!scan_digits(scan) || (*whole == '0' && scan->at - whole > 1)) {
+    if (!scan_digits(scan)) {
+        return false;
+    }
+    if (*whole == '0' && scan->at - whole > 1) {
+        scan->at = whole + 1;
         return false;
     }
     if (scan->at < scan->end && *scan->at == '.') {
@@ -101,12 +110,11 @@ static bool scan_number(struct scan *scan)
 
 static bool scan_word(struct scan *scan, const char *word)
 {
-    size_t len = strlen(word);
-    if ((size_t)(scan->end - scan->at) < len || memcmp(scan->at, word, len) != 0) {
-        return false;
+    while (*word != '\0' && scan->at < scan->end && *scan->at == (uint8_t)*word) {
+        scan->at++;
+        word++;
     }
-    scan->at += len;
-    return true;
+    return *word == '\0';
 }
 
 static bool scan_scalar(struct scan *scan)
@@ -464,45 +472,72 @@ factum_status fct_json_unescape(factum_slice raw, char *to, size_t size, size_t 
     return FACTUM_OK;
 }
 
+/* The digits before an exponent, as |*number| below or equal to 0 and a power of ten: zeros at the
+ * end only count in the power, so that 1.000 does not overflow where 1 does not. */
+static bool take_digits(struct scan *scan, int64_t *number, int64_t *power)
+{
+    int64_t zeros = 0;
+    bool point = false;
+    *number = 0;
+    *power = 0;
+    for (; scan->at < scan->end && (*scan->at | 0x20) != 'e'; scan->at++) {
+        if (*scan->at == '.') {
+            point = true;
+            continue;
+        }
+        *power -= point ? 1 : 0;
+        zeros++;
+        if (*scan->at == '0') {
+            continue;
+        }
+        for (; zeros > 0; zeros--) {
+            if (__builtin_mul_overflow(*number, 10, number)) {
+                return false;
+            }
+        }
+        if (__builtin_sub_overflow(*number, *scan->at - '0', number)) {
+            return false;
+        }
+    }
+    *power += zeros;
+    return true;
+}
+
+/* Cut where no text is long enough to make up for it. */
+static int64_t take_exponent(struct scan *scan)
+{
+    int64_t exponent = 0;
+    if (scan->at == scan->end) {
+        return 0;
+    }
+    scan->at++;
+    bool minus = *scan->at == '-';
+    scan->at += minus || *scan->at == '+' ? 1 : 0;
+    for (; scan->at < scan->end && exponent < INT64_MAX / 100; scan->at++) {
+        exponent = exponent * 10 + (*scan->at - '0');
+    }
+    return minus ? -exponent : exponent;
+}
+
 factum_status fct_json_int64(const struct fct_json *value, int64_t *number)
 {
     if (value->type != FCT_JSON_NUMBER) {
         return FACTUM_INVALID;
     }
-    const uint8_t *at = value->raw.ptr;
-    const uint8_t *end = at + value->raw.len;
-    bool minus = *at == '-';
-    at += minus ? 1 : 0;
-    int64_t result = 0;
-    int64_t digits_after_point = 0;
-    bool point = false;
-    for (; at < end && (*at | 0x20) != 'e'; at++) {
-        if (*at == '.') {
-            point = true;
-            continue;
-        }
-        if (__builtin_mul_overflow(result, 10, &result) ||
-            __builtin_sub_overflow(result, *at - '0', &result)) {
-            return FACTUM_INVALID;
-        }
-        digits_after_point += point ? 1 : 0;
+    struct scan scan = {value->raw.ptr, value->raw.ptr, value->raw.ptr + value->raw.len};
+    bool minus = *scan.at == '-';
+    scan.at += minus ? 1 : 0;
+    int64_t result;
+    int64_t power;
+    if (!take_digits(&scan, &result, &power)) {
+        return FACTUM_INVALID;
     }
-    int64_t exponent = 0;
-    if (at < end) {
-        at++;
-        bool negative = *at == '-';
-        at += negative || *at == '+' ? 1 : 0;
-        for (; at < end && exponent < 1000; at++) {
-            exponent = exponent * 10 + (*at - '0');
-        }
-        exponent = negative ? -exponent : exponent;
-    }
-    for (exponent -= digits_after_point; exponent > 0 && result != 0; exponent--) {
+    for (power += take_exponent(&scan); power > 0 && result != 0; power--) {
         if (__builtin_mul_overflow(result, 10, &result)) {
             return FACTUM_INVALID;
         }
     }
-    for (; exponent < 0 && result != 0; exponent++) {
+    for (; power < 0 && result != 0; power++) {
         if (result % 10 != 0) {
             return FACTUM_INVALID;
         }

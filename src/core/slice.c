@@ -34,6 +34,11 @@ static size_t sequence_size(const uint8_t *p, size_t len)
 
 bool fct_utf8_valid(factum_slice text)
 {
+    return fct_utf8_prefix(text) == text.len;
+}
+
+size_t fct_utf8_prefix(factum_slice text)
+{
     size_t at = 0;
     while (at < text.len) {
         uint64_t word;
@@ -46,9 +51,9 @@ bool fct_utf8_valid(factum_slice text)
         }
         size_t size = sequence_size(text.ptr + at, text.len - at);
         if (size == 0) {
-            return false;
+            return at;
         }
         at += size;
     }
-    return true;
+    return at;
 }

@@ -33,5 +33,7 @@ static inline factum_slice fct_slice_from(factum_slice whole, size_t from)
 
 /* Strict UTF-8: no surrogates, no overlong forms, nothing above U+10FFFF. */
 bool fct_utf8_valid(factum_slice text);
+/* The size of what is valid at the beginning: all of it, or up to the first bad sequence. */
+size_t fct_utf8_prefix(factum_slice text);
 
 #endif

@@ -131,6 +131,7 @@ static void one_bad_byte_shows_at_every_place_of_a_long_text(void **state)
             assert_true(valid(text, len));
             text[bad] = (char)0x80;
             assert_false(valid(text, len));
+            assert_int_equal(fct_utf8_prefix(fct_slice(text, len)), bad);
         }
     }
 }

@@ -1,0 +1,678 @@
+/* json_test.c - the scanner against documents that it has to accept or refuse, and what it takes
+ * out of them. Layer: codec. */
+#include "codec/json.h"
+
+#include "core/random.h"
+#include "core/slice.h"
+#include "support/test.h"
+
+static factum_status parse(const char *text, struct fct_json *value)
+{
+    return fct_json_parse(factum_slice_from(text), value, NULL);
+}
+
+static struct fct_json parsed(const char *text)
+{
+    struct fct_json value;
+    if (parse(text, &value) != FACTUM_OK) {
+        print_error("refused: %s\n", text);
+        fail();
+    }
+    return value;
+}
+
+static bool is(factum_slice slice, const char *text)
+{
+    return fct_slice_equal(slice, factum_slice_from(text));
+}
+
+static void assert_accepted(const char *const *texts, size_t count, enum fct_json_type type)
+{
+    for (size_t i = 0; i < count; i++) {
+        struct fct_json value = parsed(texts[i]);
+        if (value.type != type || !is(value.raw, texts[i])) {
+            print_error("not as it stands: %s\n", texts[i]);
+            fail();
+        }
+    }
+}
+
+/* A text, and the offset of the first byte that does not fit. */
+struct refused {
+    const char *text;
+    size_t at;
+};
+
+static void assert_refused(const struct refused *cases, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        struct fct_json value = {.type = FCT_JSON_NULL};
+        size_t at = 999;
+        factum_status status = fct_json_parse(factum_slice_from(cases[i].text), &value, &at);
+        if (status != FACTUM_INVALID || at != cases[i].at || value.raw.ptr != NULL) {
+            print_error("%s: %s at %zu, not at %zu\n", cases[i].text, factum_status_name(status),
+                        at, cases[i].at);
+            fail();
+        }
+    }
+}
+
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+
+/* ---- accepted -------------------------------------------------------------------------------- */
+
+static void words_are_values(void **state)
+{
+    (void)state;
+    static const char *const bools[] = {"true", "false"};
+    static const char *const nulls[] = {"null"};
+    assert_accepted(bools, COUNT(bools), FCT_JSON_BOOL);
+    assert_accepted(nulls, COUNT(nulls), FCT_JSON_NULL);
+}
+
+static void numbers_are_kept_byte_for_byte(void **state)
+{
+    (void)state;
+    static const char *const texts[] = {
+        "0",     "-0",       "1",       "-1",   "10",   "1234567890123456789012345678901234567890",
+        "0.0",   "-0.0",     "1.5",     "0e0",  "0E+0", "1e-999999999999",
+        "1e999", "1.23E+45", "-1.0e-1", "0.10", "1E5",  "0.00000000000000000000000000000000000001",
+    };
+    assert_accepted(texts, COUNT(texts), FCT_JSON_NUMBER);
+}
+
+static void texts_may_hold_escapes_and_any_unicode(void **state)
+{
+    (void)state;
+    static const char *const texts[] = {
+        "\"\"",
+        "\"a\"",
+        "\"\\\"\\\\\\/\\b\\f\\n\\r\\t\"",
+        "\"\\u0000\"",
+        "\"\\uABCD\\uabcd\"",
+        "\"\\ud83d\\ude00\"",
+        "\"\\ud800\"", /* well-formed text without a meaning: unescape refuses it */
+        "\"\xc3\xa4\xe2\x82\xac\xf0\x9f\x98\x80\"",
+        "\"\x7f\"",
+        "\"/\"",
+        "\"[{:,}]\"",
+    };
+    assert_accepted(texts, COUNT(texts), FCT_JSON_TEXT);
+}
+
+static void arrays_and_objects_nest(void **state)
+{
+    (void)state;
+    static const char *const arrays[] = {
+        "[]",           "[ ]",         "[1]",     "[1,2]", "[[]]",      "[{}]",
+        "[\t1\n,\r2 ]", "[null,true]", "[\"]\"]", "[1e1]", "[[[[1]]]]", "[{\"a\":[{}]}]",
+    };
+    static const char *const objects[] = {
+        "{}",
+        "{ }",
+        "{\"a\":1}",
+        "{\"a\" : 1 , \"b\" : [ ] }",
+        "{\"\":\"\"}",
+        "{\"a\":{\"a\":{}}}",
+        "{\"a\":1,\"a\":2}",
+        "{\"}\":\"{\"}",
+        "{\"\\u0061\":null}",
+    };
+    assert_accepted(arrays, COUNT(arrays), FCT_JSON_ARRAY);
+    assert_accepted(objects, COUNT(objects), FCT_JSON_OBJECT);
+}
+
+static void white_space_around_a_value_is_left_out(void **state)
+{
+    (void)state;
+    struct fct_json value = parsed(" \t\r\n{ \"a\" : 1 }\n ");
+    assert_true(is(value.raw, "{ \"a\" : 1 }"));
+    value = parsed(" 12 ");
+    assert_true(is(value.raw, "12"));
+}
+
+/* ---- refused --------------------------------------------------------------------------------- */
+
+static void nothing_is_no_value(void **state)
+{
+    (void)state;
+    static const struct refused cases[] = {{"", 0}, {" ", 1}, {"\n\t ", 3}};
+    struct fct_json value;
+    assert_refused(cases, COUNT(cases));
+    assert_status(fct_json_parse((factum_slice){0}, &value, NULL), FACTUM_INVALID);
+}
+
+static void what_stands_behind_a_value_is_refused(void **state)
+{
+    (void)state;
+    static const struct refused cases[] = {
+        {"1 2", 2},   {"{}}", 2},    {"[]]", 2},     {"{} x", 3}, {"nullx", 4},
+        {"true,", 4}, {"\"a\"b", 3}, {"[1] [2]", 4}, {"1\v", 1},  {"1\xc2\xa0", 1},
+    };
+    assert_refused(cases, COUNT(cases));
+    struct fct_json value;
+    size_t at = 0;
+    assert_status(fct_json_parse(fct_slice("1\0", 2), &value, &at), FACTUM_INVALID);
+    assert_int_equal(at, 1);
+}
+
+static void words_that_are_not_quite_right_are_refused(void **state)
+{
+    (void)state;
+    static const struct refused cases[] = {
+        {"True", 0}, {"tru", 3}, {"trux", 3}, {"nul", 3}, {"nil", 1}, {"fals", 4},
+        {"NaN", 0},  {"Inf", 0}, {"-Inf", 1}, {"x", 0},   {"'a'", 0}, {"/**/1", 0},
+    };
+    assert_refused(cases, COUNT(cases));
+}
+
+static void numbers_that_are_not_quite_right_are_refused(void **state)
+{
+    (void)state;
+    static const struct refused cases[] = {
+        {"01", 1},    {"-01", 2},   {"00", 1},    {"+1", 0},    {".5", 0},  {"1.", 2},
+        {"1.e1", 2},  {"1e", 2},    {"1e+", 3},   {"-", 1},     {"--1", 1}, {"0x10", 1},
+        {"1_000", 1}, {"1.2.3", 3}, {"1e1.5", 3}, {"1e1e1", 3}, {"-a", 1},  {"1,", 1},
+    };
+    assert_refused(cases, COUNT(cases));
+}
+
+static void texts_that_are_not_quite_right_are_refused(void **state)
+{
+    (void)state;
+    static const struct refused cases[] = {
+        {"\"", 1},          {"\"a", 2},      {"\"a\nb\"", 2},    {"\"\t\"", 1},  {"\"\x1f\"", 1},
+        {"\"\\x41\"", 2},   {"\"\\\"", 3},   {"\"\\", 2},        {"\"\\u\"", 3}, {"\"\\u12\"", 5},
+        {"\"\\u12g4\"", 5}, {"\"\\u123", 6}, {"\"\\U0041\"", 2}, {"\"\\'\"", 2}, {"\"\\0\"", 2},
+    };
+    assert_refused(cases, COUNT(cases));
+}
+
+static void bytes_that_are_not_utf8_are_refused_where_they_stand(void **state)
+{
+    (void)state;
+    static const struct refused cases[] = {
+        {"\"\x80\"", 1},
+        {"\"ab\xff\"", 3},
+        {"\"a\xc0\x80\"", 2},
+        {"\"\xed\xa0\x80\"", 1},
+        {"\"\xe2\x82\"", 1},
+        {"\"\xf4\x90\x80\x80\"", 1},
+        {"\"\xf0\x9f\x98\x80\xf0\x9f\"", 5},
+        {"{\"\xff\":1}", 2},
+        {"[\"12345678901234567890\xfe\"]", 22},
+        {"\"\xc3\xa4\xff\ncontrol\"", 3},
+        {"\xef\xbb\xbf{}", 0},
+    };
+    assert_refused(cases, COUNT(cases));
+}
+
+static void brackets_and_commas_out_of_place_are_refused(void **state)
+{
+    (void)state;
+    static const struct refused cases[] = {
+        {"[", 1},         {"]", 0},         {"{", 1},
+        {"}", 0},         {"[1", 2},        {"[1,", 3},
+        {"[1,]", 3},      {"[,1]", 1},      {"[1 2]", 3},
+        {"[1}", 2},       {"{]", 1},        {"{1:2}", 1},
+        {"{\"a\"}", 4},   {"{\"a\":}", 5},  {"{\"a\":1,}", 7},
+        {"{,}", 1},       {"{\"a\" 1}", 5}, {"{\"a\":1 \"b\":2}", 7},
+        {"{\"a\":1]", 6}, {"[[]", 3},       {"[[],]", 4},
+        {"{a:1}", 1},     {"{\"a\"", 4},    {"{\"a\":", 5},
+        {"{\"a\":1", 6},  {"[1:2]", 2},     {",", 0},
+        {":", 0},
+    };
+    assert_refused(cases, COUNT(cases));
+}
+
+static void every_beginning_of_a_document_is_refused_at_its_end(void **state)
+{
+    (void)state;
+    static const char whole[] = "{\"id\": \"\\u00e4\\n\xe2\x82\xac\", \"list\": [1.5e+3, true, "
+                                "null, {\"a\": []}], \"b\": false}";
+    for (size_t len = 0; len < sizeof whole - 1; len++) {
+        struct fct_json value;
+        size_t at = 0;
+        assert_status(fct_json_parse(fct_slice(whole, len), &value, &at), FACTUM_INVALID);
+        bool in_character = (whole[len] & 0xc0) == 0x80;
+        assert_true(at == len || (in_character && at + 2 >= len));
+    }
+    (void)parsed(whole);
+}
+
+static void the_depth_has_its_maximum(void **state)
+{
+    (void)state;
+    static char text[4 * FCT_JSON_DEPTH_MAX * 2];
+    for (int depth = FCT_JSON_DEPTH_MAX - 1; depth <= FCT_JSON_DEPTH_MAX + 1; depth++) {
+        struct fct_json value;
+        size_t at = 0;
+        size_t d = (size_t)depth;
+        memset(text, '[', d);
+        memset(text + d, ']', d);
+        factum_status expected = depth > FCT_JSON_DEPTH_MAX ? FACTUM_INVALID : FACTUM_OK;
+        assert_status(fct_json_parse(fct_slice(text, 2 * d), &value, &at), expected);
+        assert_true(expected == FACTUM_OK || at == FCT_JSON_DEPTH_MAX);
+        size_t used = 0;
+        for (size_t i = 0; i < d; i++) {
+            memcpy(text + used, i % 2 == 0 ? "{\"\":" : "[", i % 2 == 0 ? 4 : 1);
+            used += i % 2 == 0 ? 4 : 1;
+        }
+        text[used++] = '1';
+        for (size_t i = d; i-- > 0;) {
+            text[used++] = i % 2 == 0 ? '}' : ']';
+        }
+        assert_status(fct_json_parse(fct_slice(text, used), &value, &at), expected);
+    }
+}
+
+static void depth_is_given_back_by_what_is_closed(void **state)
+{
+    (void)state;
+    static char text[8 * 10000];
+    size_t used = 0;
+    text[used++] = '[';
+    for (int i = 0; i < 10000; i++) {
+        memcpy(text + used, "[[{}]],", 7);
+        used += 7;
+    }
+    text[used - 1] = ']';
+    struct fct_json value;
+    assert_status(fct_json_parse(fct_slice(text, used), &value, NULL), FACTUM_OK);
+}
+
+static void a_million_brackets_are_refused_at_once(void **state)
+{
+    (void)state;
+    static char text[1000000];
+    struct fct_json value;
+    size_t at = 0;
+    memset(text, '[', sizeof text);
+    assert_status(fct_json_parse(fct_slice(text, sizeof text), &value, &at), FACTUM_INVALID);
+    assert_int_equal(at, FCT_JSON_DEPTH_MAX);
+    for (size_t i = 0; i + 5 <= sizeof text; i += 5) {
+        memcpy(text + i, "{\"a\":", 5);
+    }
+    assert_status(fct_json_parse(fct_slice(text, sizeof text), &value, &at), FACTUM_INVALID);
+    assert_int_equal(at, FCT_JSON_DEPTH_MAX * 5);
+}
+
+/* ---- stepping -------------------------------------------------------------------------------- */
+
+static void members_come_in_their_order_with_raw_values(void **state)
+{
+    (void)state;
+    struct fct_json object =
+        parsed("{ \"a\" : 1 ,\"b\":\"x,}\\\"\", \"c\":[1,{}] ,\"d\":{\"e\":[]},"
+               "\"\":null,\"f\":true}");
+    static const char *const names[] = {"a", "b", "c", "d", "", "f"};
+    static const char *const values[] = {"1",          "\"x,}\\\"\"", "[1,{}]",
+                                         "{\"e\":[]}", "null",        "true"};
+    static const enum fct_json_type types[] = {FCT_JSON_NUMBER, FCT_JSON_TEXT, FCT_JSON_ARRAY,
+                                               FCT_JSON_OBJECT, FCT_JSON_NULL, FCT_JSON_BOOL};
+    size_t offset = 0;
+    factum_slice name;
+    struct fct_json value;
+    for (size_t i = 0; i < 6; i++) {
+        assert_true(fct_json_member_next(&object, &offset, &name, &value));
+        assert_true(is(name, names[i]));
+        assert_true(is(value.raw, values[i]));
+        assert_int_equal(value.type, types[i]);
+    }
+    assert_false(fct_json_member_next(&object, &offset, &name, &value));
+    assert_false(fct_json_member_next(&object, &offset, &name, &value));
+}
+
+static void items_come_in_their_order(void **state)
+{
+    (void)state;
+    struct fct_json array = parsed("[1, \"]\" ,[ ],{\"a\":[2]}\n,-3.5e1 ]");
+    static const char *const values[] = {"1", "\"]\"", "[ ]", "{\"a\":[2]}", "-3.5e1"};
+    size_t offset = 0;
+    struct fct_json value;
+    for (size_t i = 0; i < 5; i++) {
+        assert_true(fct_json_item_next(&array, &offset, &value));
+        assert_true(is(value.raw, values[i]));
+    }
+    assert_false(fct_json_item_next(&array, &offset, &value));
+}
+
+static void what_is_empty_or_of_another_type_has_no_parts(void **state)
+{
+    (void)state;
+    static const char *const texts[] = {"{}", "{ }", "[]", "[ \n]", "1", "\"\"", "null"};
+    for (size_t i = 0; i < COUNT(texts); i++) {
+        struct fct_json value = parsed(texts[i]);
+        struct fct_json part;
+        factum_slice name;
+        size_t offset = 0;
+        assert_false(fct_json_member_next(&value, &offset, &name, &part));
+        assert_false(fct_json_item_next(&value, &offset, &part));
+        assert_false(fct_json_member(&value, FCT_SLICE(""), &part));
+    }
+    struct fct_json array = parsed("[1]");
+    struct fct_json object = parsed("{\"a\":1}");
+    struct fct_json part;
+    factum_slice name;
+    size_t offset = 0;
+    assert_false(fct_json_member_next(&array, &offset, &name, &part));
+    assert_false(fct_json_item_next(&object, &offset, &part));
+}
+
+static void a_member_is_found_by_its_name_and_the_last_one_counts(void **state)
+{
+    (void)state;
+    struct fct_json object = parsed("{\"a\":1,\"aa\":2,\"a\":3,\"\":4,\"A\":5}");
+    struct fct_json value;
+    assert_true(fct_json_member(&object, FCT_SLICE("a"), &value));
+    assert_true(is(value.raw, "3"));
+    assert_true(fct_json_member(&object, FCT_SLICE("aa"), &value));
+    assert_true(is(value.raw, "2"));
+    assert_true(fct_json_member(&object, FCT_SLICE(""), &value));
+    assert_true(is(value.raw, "4"));
+    assert_false(fct_json_member(&object, FCT_SLICE("aaa"), &value));
+}
+
+static void a_name_with_escapes_is_the_name_that_it_means(void **state)
+{
+    (void)state;
+    struct fct_json object = parsed("{\"\\u0024max\\u0043ount\":1,\"b\\\"c\":2,\"\\ud800\":3}");
+    struct fct_json value;
+    assert_true(fct_json_member(&object, FCT_SLICE("$maxCount"), &value));
+    assert_true(is(value.raw, "1"));
+    assert_true(fct_json_member(&object, FCT_SLICE("b\"c"), &value));
+    assert_true(is(value.raw, "2"));
+    assert_false(fct_json_member(&object, FCT_SLICE("\xed\xa0\x80"), &value));
+    object = parsed("{\"a\":1,\"\\u0061\":2}");
+    assert_true(fct_json_member(&object, FCT_SLICE("a"), &value));
+    assert_true(is(value.raw, "2"));
+}
+
+/* A value made at random, and what it holds; scanned again from its text. */
+static size_t put_random(char *to, struct fct_random *random, int depth, int *values)
+{
+    static const char *const scalars[] = {"0",    "-1.5e7",    "true",    "null",
+                                          "\"\"", "\"]\\\"\"", "\"{,:\"", "false"};
+    uint64_t choice = fct_random_below(random, depth == 0 ? 8 : 14);
+    size_t used = 0;
+    ++*values;
+    if (choice < 8) {
+        size_t len = strlen(scalars[choice]);
+        memcpy(to, scalars[choice], len);
+        return len;
+    }
+    bool object = choice % 2 == 0;
+    uint64_t count = fct_random_below(random, 5);
+    to[used++] = object ? '{' : '[';
+    for (uint64_t i = 0; i < count; i++) {
+        if (i > 0) {
+            to[used++] = ',';
+        }
+        if (fct_random_below(random, 3) == 0) {
+            to[used++] = ' ';
+        }
+        if (object) {
+            memcpy(to + used, "\"k\\\\\" : ", 8);
+            used += 8;
+        }
+        used += put_random(to + used, random, depth - 1, values);
+    }
+    to[used++] = object ? '}' : ']';
+    return used;
+}
+
+static int count_values(const struct fct_json *value)
+{
+    size_t offset = 0;
+    factum_slice name;
+    struct fct_json part;
+    int count = 1;
+    while (fct_json_member_next(value, &offset, &name, &part)) {
+        assert_true(is(name, "k\\\\"));
+        count += count_values(&part);
+    }
+    while (fct_json_item_next(value, &offset, &part)) {
+        struct fct_json again;
+        assert_status(fct_json_parse(part.raw, &again, NULL), FACTUM_OK);
+        assert_true(fct_slice_equal(again.raw, part.raw) && again.type == part.type);
+        count += count_values(&part);
+    }
+    return count;
+}
+
+static void any_document_gives_all_of_its_values(void **state)
+{
+    (void)state;
+    static char text[1u << 16];
+    const uint64_t seed = 8259;
+    struct fct_random random = {seed};
+    print_message("# seed %llu\n", (unsigned long long)seed);
+    for (int i = 0; i < 2000; i++) {
+        int values = 0;
+        size_t len = put_random(text, &random, 5, &values);
+        struct fct_json value;
+        assert_status(fct_json_parse(fct_slice(text, len), &value, NULL), FACTUM_OK);
+        assert_int_equal(count_values(&value), values);
+    }
+}
+
+/* ---- unescaping ------------------------------------------------------------------------------ */
+
+static void assert_means(const char *raw, const char *meaning, size_t meaning_len)
+{
+    char plain[64];
+    size_t len = 99;
+    assert_status(fct_json_unescape(factum_slice_from(raw), plain, sizeof plain, &len), FACTUM_OK);
+    assert_int_equal(len, meaning_len);
+    assert_memory_equal(plain, meaning, len);
+}
+
+static void escapes_mean_what_the_standard_says(void **state)
+{
+    (void)state;
+    assert_means("\"\"", "", 0);
+    assert_means("\"abc\"", "abc", 3);
+    assert_means("abc", "abc", 3);
+    assert_means("\"\\\"\\\\\\/\\b\\f\\n\\r\\t\"", "\"\\/\b\f\n\r\t", 8);
+    assert_means("\"\\u0000\"", "\0", 1);
+    assert_means("\"\\u007f\\u0080\"", "\x7f\xc2\x80", 3);
+    assert_means("\"\\u07ff\\u0800\"", "\xdf\xbf\xe0\xa0\x80", 5);
+    assert_means("\"\\ud7ff\\ue000\\uFFFF\"", "\xed\x9f\xbf\xee\x80\x80\xef\xbf\xbf", 9);
+    assert_means("\"\\ud800\\udc00\"", "\xf0\x90\x80\x80", 4);
+    assert_means("\"\\uDBFF\\uDFFF\"", "\xf4\x8f\xbf\xbf", 4);
+    assert_means("\"\\u00E4\\u00e4\"", "\xc3\xa4\xc3\xa4", 4);
+    assert_means("\"\xf0\x9f\x98\x80\"", "\xf0\x9f\x98\x80", 4);
+}
+
+static void lone_surrogates_have_no_meaning(void **state)
+{
+    (void)state;
+    static const char *const raws[] = {
+        "\"\\ud800\"",        "\"\\udc00\"",        "\"\\udfff\"",
+        "\"\\ud800a\"",       "\"\\ud800\\n\"",     "\"\\ud800\\ud800\"",
+        "\"\\ud800\\u0041\"", "\"\\udc00\\ud800\"", "\"\\ud800\\ue000\"",
+    };
+    for (size_t i = 0; i < COUNT(raws); i++) {
+        char plain[64];
+        size_t len = 0;
+        (void)parsed(raws[i]);
+        assert_status(fct_json_unescape(factum_slice_from(raws[i]), plain, sizeof plain, &len),
+                      FACTUM_INVALID);
+    }
+}
+
+static void a_meaning_that_does_not_fit_is_too_big(void **state)
+{
+    (void)state;
+    factum_slice raw = FCT_SLICE("\"a\\u20acb\""); /* 5 bytes */
+    for (size_t size = 0; size <= 6; size++) {
+        char plain[8];
+        size_t len = 0;
+        memset(plain, 'x', sizeof plain);
+        factum_status status = fct_json_unescape(raw, plain, size, &len);
+        assert_status(status, size < 5 ? FACTUM_TOO_BIG : FACTUM_OK);
+        assert_int_equal(plain[size], 'x');
+        assert_true(status != FACTUM_OK || len == 5);
+    }
+}
+
+/* ---- whole numbers --------------------------------------------------------------------------- */
+
+static void whole_numbers_are_exact(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        int64_t number;
+    } cases[] = {
+        {"0", 0},
+        {"-0", 0},
+        {"0.000", 0},
+        {"-0e5", 0},
+        {"0e999999999999", 0},
+        {"1", 1},
+        {"-1", -1},
+        {"1.0", 1},
+        {"1e3", 1000},
+        {"1E+3", 1000},
+        {"-1.50e1", -15},
+        {"1000e-3", 1},
+        {"1.5e1", 15},
+        {"12345678901234567e-0", INT64_C(12345678901234567)},
+        {"9007199254740993", INT64_C(9007199254740993)}, /* no double */
+        {"9223372036854775807", INT64_MAX},
+        {"-9223372036854775808", INT64_MIN},
+        {"9223372036854775806", INT64_MAX - 1},
+        {"-9223372036854775807", INT64_MIN + 1},
+        {"922337203685477580.7e1", INT64_MAX},
+        {"9223372036854775807.0", INT64_MAX},
+        {"1.0000000000000000000000000000000", 1},
+        {"100000000000000000000000e-20", 1000},
+        {"0.000000000000000000000000000001e30", 1},
+    };
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        struct fct_json value = parsed(cases[i].text);
+        int64_t number = 77;
+        factum_status status = fct_json_int64(&value, &number);
+        if (status != FACTUM_OK || number != cases[i].number) {
+            print_error("%s: %s, %lld\n", cases[i].text, factum_status_name(status),
+                        (long long)number);
+            fail();
+        }
+    }
+}
+
+static void other_numbers_are_not_whole_or_too_big(void **state)
+{
+    (void)state;
+    static const char *const texts[] = {
+        "9223372036854775808",
+        "-9223372036854775809",
+        "10000000000000000000",
+        "1e19",
+        "-1e19",
+        "1e999999999999",
+        "0.5",
+        "1.5",
+        "-0.1",
+        "1e-1",
+        "15e-1",
+        "1e-999999999999",
+        "9223372036854775807.5",
+        "922337203685477580.8e1",
+        "\"1\"",
+        "true",
+        "null",
+        "[1]",
+        "{}",
+    };
+    for (size_t i = 0; i < COUNT(texts); i++) {
+        struct fct_json value = parsed(texts[i]);
+        int64_t number = 77;
+        if (fct_json_int64(&value, &number) != FACTUM_INVALID || number != 77) {
+            print_error("accepted: %s\n", texts[i]);
+            fail();
+        }
+    }
+}
+
+/* Thousands of zeros on one side of the point and the exponent that undoes them, or almost. */
+static void long_numbers_are_exact_too(void **state)
+{
+    (void)state;
+    static char text[31000];
+    for (size_t zeros = 10; zeros <= 30000; zeros *= zeros < 1000 ? 10 : 30) {
+        for (int off = -1; off <= 1; off++) {
+            static const char *const endings[] = {"", "0", "000"};
+            for (size_t i = 0; i < 6; i++) {
+                bool small = i < 3;
+                memset(text, '0', zeros + 2);
+                text[small ? 1 : 0] = small ? '.' : '1';
+                int end = snprintf(text + zeros + 2, 64, "%c%s%d%s", small ? '1' : '0', "e",
+                                   (small ? 1 : -1) * ((int)zeros + (small ? 1 : 2) + off),
+                                   endings[i % 3]);
+                struct fct_json value = parsed(text);
+                int64_t number = 77;
+                factum_status status = fct_json_int64(&value, &number);
+                bool whole = i % 3 == 0 && (off == 0 || small == (off > 0));
+                assert_int_equal(value.raw.len, zeros + 2 + (size_t)end);
+                assert_status(status, whole ? FACTUM_OK : FACTUM_INVALID);
+                assert_int_equal(number, !whole ? 77 : off == 0 ? 1 : 10);
+            }
+        }
+    }
+}
+
+static void any_whole_number_comes_back(void **state)
+{
+    (void)state;
+    const uint64_t seed = 64;
+    struct fct_random random = {seed};
+    print_message("# seed %llu\n", (unsigned long long)seed);
+    for (int i = 0; i < 20000; i++) {
+        char text[32];
+        int64_t number = (int64_t)(fct_random_next(&random) >> fct_random_below(&random, 64));
+        number = fct_random_below(&random, 2) == 0 || number == INT64_MIN ? number : -number;
+        (void)snprintf(text, sizeof text, "%lld", (long long)number);
+        struct fct_json value = parsed(text);
+        int64_t back = 0;
+        assert_status(fct_json_int64(&value, &back), FACTUM_OK);
+        assert_true(back == number);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(words_are_values),
+        cmocka_unit_test(numbers_are_kept_byte_for_byte),
+        cmocka_unit_test(texts_may_hold_escapes_and_any_unicode),
+        cmocka_unit_test(arrays_and_objects_nest),
+        cmocka_unit_test(white_space_around_a_value_is_left_out),
+        cmocka_unit_test(nothing_is_no_value),
+        cmocka_unit_test(what_stands_behind_a_value_is_refused),
+        cmocka_unit_test(words_that_are_not_quite_right_are_refused),
+        cmocka_unit_test(numbers_that_are_not_quite_right_are_refused),
+        cmocka_unit_test(texts_that_are_not_quite_right_are_refused),
+        cmocka_unit_test(bytes_that_are_not_utf8_are_refused_where_they_stand),
+        cmocka_unit_test(brackets_and_commas_out_of_place_are_refused),
+        cmocka_unit_test(every_beginning_of_a_document_is_refused_at_its_end),
+        cmocka_unit_test(the_depth_has_its_maximum),
+        cmocka_unit_test(depth_is_given_back_by_what_is_closed),
+        cmocka_unit_test(a_million_brackets_are_refused_at_once),
+        cmocka_unit_test(members_come_in_their_order_with_raw_values),
+        cmocka_unit_test(items_come_in_their_order),
+        cmocka_unit_test(what_is_empty_or_of_another_type_has_no_parts),
+        cmocka_unit_test(a_member_is_found_by_its_name_and_the_last_one_counts),
+        cmocka_unit_test(a_name_with_escapes_is_the_name_that_it_means),
+        cmocka_unit_test(any_document_gives_all_of_its_values),
+        cmocka_unit_test(escapes_mean_what_the_standard_says),
+        cmocka_unit_test(lone_surrogates_have_no_meaning),
+        cmocka_unit_test(a_meaning_that_does_not_fit_is_too_big),
+        cmocka_unit_test(whole_numbers_are_exact),
+        cmocka_unit_test(other_numbers_are_not_whole_or_too_big),
+        cmocka_unit_test(long_numbers_are_exact_too),
+        cmocka_unit_test(any_whole_number_comes_back),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
