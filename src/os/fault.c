@@ -231,7 +231,9 @@ static factum_status fault_free_space(const struct fct_os *os, const char *path,
                                       factum_error *err)
 {
     struct fct_fault *fault = fault_of(os);
-    return fault->inner->ops->free_space(fault->inner, path, bytes, err);
+    factum_status status = strike(fault, false, "ask for the space left", err);
+    return status == FACTUM_OK ? fault->inner->ops->free_space(fault->inner, path, bytes, err)
+                               : status;
 }
 
 static int64_t fault_time(const struct fct_os *os)
@@ -247,7 +249,9 @@ static uint64_t fault_monotonic(const struct fct_os *os)
 static factum_status fault_random(const struct fct_os *os, void *bytes, size_t len,
                                   factum_error *err)
 {
-    return fct_os_random(fault_of(os)->inner, bytes, len, err);
+    struct fct_fault *fault = fault_of(os);
+    factum_status status = strike(fault, false, "get random bytes", err);
+    return status == FACTUM_OK ? fct_os_random(fault->inner, bytes, len, err) : status;
 }
 
 static const struct fct_os_ops fault_ops = {

@@ -1,6 +1,7 @@
 /* fault.h - an os that passes calls on and makes chosen ones fail. Layer: os (for tests).
  *
- * Counts all calls (not the clocks); from the |at|-th on, one or all of the calls of |kind| fail.
+ * Counts all calls (not the clocks, not hints); from the |at|-th on, one or all of the calls of
+ * |kind| fail.
  */
 #ifndef FCT_OS_FAULT_H
 #define FCT_OS_FAULT_H

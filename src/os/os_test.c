@@ -1,35 +1,25 @@
-/* os_test.c - the machine's calls and the helpers over them, on the real disk. Layer: os. */
+/* os_test.c - the helpers over the vtable, on the simulated disk. Layer: os. */
 #include "os/os.h"
-
-#include <stdlib.h>
-#include <sys/mman.h>
-#include <sys/vfs.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include "core/slice.h"
 #include "os/fault.h"
+#include "os/sim_disk.h"
 #include "support/test.h"
 
-enum { PAGE = 4096, PAGES = 64, TMPFS = 0x01021994 };
-
 struct fixture {
-    char dir[64];
-    char path[FCT_PATH_SIZE];
-    struct fct_file *file;
+    struct fct_sim_disk *disk;
+    struct fct_fault fault;
+    const struct fct_os *os;
     factum_error err;
 };
 
 static int setup(void **state)
 {
     struct fixture *f = test_calloc(1, sizeof *f);
-    assert_non_null(f);
-    memcpy(f->dir, "/tmp/factum-os-XXXXXX", sizeof "/tmp/factum-os-XXXXXX");
-    assert_non_null(mkdtemp(f->dir));
-    assert_int_equal(fct_path_join(f->path, f->dir, "file", NULL), FACTUM_OK);
-    assert_ok(
-        fct_file_open(fct_os_real(), f->path, FCT_OPEN_WRITE | FCT_OPEN_CREATE, &f->file, &f->err),
-        f->err);
+    f->disk = fct_sim_disk_create(1, false);
+    fct_fault_init(&f->fault, fct_sim_disk_os(f->disk));
+    f->os = &f->fault.os;
+    assert_ok(fct_os_make_dir(f->os, "/d", &f->err), f->err);
     *state = f;
     return 0;
 }
@@ -37,151 +27,208 @@ static int setup(void **state)
 static int teardown(void **state)
 {
     struct fixture *f = *state;
-    assert_ok(fct_file_close(&f->file, &f->err), f->err);
-    assert_ok(fct_os_unlink(fct_os_real(), f->path, &f->err), f->err);
-    assert_ok(fct_os_remove_dir(fct_os_real(), f->dir, &f->err), f->err);
+    fct_sim_disk_destroy(f->disk);
     test_free(f);
     return 0;
 }
 
-static size_t resident(const uint8_t *map)
+static void put(struct fixture *f, const char *name, const char *text)
 {
-    unsigned char pages[PAGES];
-    size_t count = 0;
-    assert_int_equal(mincore((void *)(uintptr_t)map, sizeof pages * PAGE, pages), 0);
-    for (size_t i = 0; i < PAGES; i++) {
-        count += pages[i] & 1;
-    }
-    return count;
+    assert_ok(fct_file_replace(f->os, "/d", name, factum_slice_from(text), &f->err), f->err);
 }
 
-static void what_is_released_and_dropped_comes_from_the_device_again(void **state)
+static void assert_holds(struct fixture *f, const char *path, const char *text)
 {
-    struct fixture *f = *state;
-    static uint8_t bytes[PAGES * PAGE];
-    const uint8_t *map;
-    struct statfs stat;
-    memset(bytes, 7, sizeof bytes);
-    assert_ok(fct_file_write(f->file, 0, bytes, sizeof bytes, &f->err), f->err);
-    assert_ok(fct_file_sync(f->file, &f->err), f->err);
-    assert_ok(fct_file_map(f->file, sizeof bytes, &map, &f->err), f->err);
-    assert_memory_equal(map, bytes, sizeof bytes);
-    assert_ok(fct_file_drop_cache(f->file, 0, sizeof bytes, &f->err), f->err);
-    assert_int_equal(resident(map), PAGES); /* the map holds them */
-    fct_os_release(fct_os_real(), map, sizeof bytes);
-    assert_ok(fct_file_drop_cache(f->file, 0, sizeof bytes, &f->err), f->err);
-    assert_int_equal(statfs(f->dir, &stat), 0);
-    size_t left = stat.f_type == TMPFS ? PAGES : 0; /* where memory is the device */
-    assert_int_equal(resident(map), left);
-    assert_memory_equal(map, bytes, sizeof bytes); /* and the map is as good as before */
-    fct_os_unmap(fct_os_real(), map, sizeof bytes);
+    uint64_t size = 0;
+    const uint8_t *bytes = fct_sim_disk_bytes(f->disk, path, &size);
+    assert_non_null(bytes);
+    assert_int_equal(size, strlen(text));
+    assert_memory_equal(bytes, text, size);
 }
 
-/* 0 if |path| can be locked through another open file, in this process or in |another|. */
-static int try_lock(const char *path, bool another)
-{
-    pid_t child = another ? fork() : 0;
-    if (child != 0) {
-        int status = -1;
-        assert_int_equal(waitpid(child, &status, 0), child);
-        assert_true(WIFEXITED(status));
-        return WEXITSTATUS(status);
-    }
-    struct fct_file *file;
-    factum_error err;
-    factum_status status = fct_file_open(fct_os_real(), path, FCT_OPEN_WRITE, &file, &err);
-    status = status == FACTUM_OK ? fct_file_lock(file, &err) : status;
-    (void)fct_file_close(&file, NULL);
-    int result = status == FACTUM_OK ? 0 : 1;
-    if (status == FACTUM_LOCKED && strstr(err.text, "another process has it") != NULL) {
-        result = 2;
-    }
-    if (another) {
-        _exit(result);
-    }
-    return result;
-}
-
-static void a_lock_keeps_out_other_processes_and_a_second_opening(void **state)
-{
-    struct fixture *f = *state;
-    assert_ok(fct_file_lock(f->file, &f->err), f->err);
-    assert_int_equal(try_lock(f->path, true), 2);
-    assert_int_equal(try_lock(f->path, false), 2);
-    assert_int_equal(try_lock(f->path, true), 2); /* closing the other one took nothing away */
-    assert_ok(fct_file_close(&f->file, &f->err), f->err);
-    assert_int_equal(try_lock(f->path, true), 0);
-}
-
-static void a_file_that_is_too_short_or_missing_is_told(void **state)
-{
-    struct fixture *f = *state;
-    char path[FCT_PATH_SIZE];
-    uint8_t bytes[8];
-    struct fct_file *file = f->file;
-    assert_ok(fct_file_write(f->file, 0, "abcd", 4, &f->err), f->err);
-    assert_ok(fct_file_read(f->file, 0, bytes, 4, &f->err), f->err);
-    assert_status(fct_file_read(f->file, 1, bytes, 4, &f->err), FACTUM_CORRUPT);
-    assert_text(f->err, "shorter than it should be");
-    assert_int_equal(fct_path_join(path, f->dir, "missing", NULL), FACTUM_OK);
-    assert_status(fct_file_open(fct_os_real(), path, FCT_OPEN_READ, &file, &f->err),
-                  FACTUM_NOT_FOUND);
-    assert_null(file);
-    assert_text(f->err, path);
-    assert_status(fct_file_open(fct_os_real(), f->path,
-                                FCT_OPEN_WRITE | FCT_OPEN_CREATE | FCT_OPEN_EXCLUSIVE, &file,
-                                &f->err),
-                  FACTUM_EXISTS);
-}
-
-static void a_path_that_does_not_fit_is_refused(void **state)
+static void a_path_is_joined_up_to_its_maximum(void **state)
 {
     (void)state;
-    static char name[FCT_PATH_SIZE];
     char path[FCT_PATH_SIZE];
+    static char dir[FCT_PATH_SIZE];
     factum_error err;
-    memset(name, 'n', sizeof name - 1);
-    assert_status(fct_path_join(path, "/dir", name, &err), FACTUM_TOO_BIG);
-    assert_text(err, "the path is too long: nnnn");
-    name[FCT_PATH_SIZE - 6] = '\0';
-    assert_status(fct_path_join(path, "/dir", name, &err), FACTUM_OK);
-    assert_int_equal(strlen(path), FCT_PATH_SIZE - 1);
+    assert_ok(fct_path_join(path, "/a", "b", &err), err);
+    assert_string_equal(path, "/a/b");
+    memset(dir, 'd', sizeof dir);
+    for (size_t len = FCT_PATH_SIZE - 4; len < FCT_PATH_SIZE; len++) {
+        dir[len] = '\0';
+        factum_status status = fct_path_join(path, dir, "n", &err);
+        assert_status(status, len + 2 < FCT_PATH_SIZE ? FACTUM_OK : FACTUM_TOO_BIG);
+        assert_true(status == FACTUM_OK || strcmp(err.text, "the path of n is too long") == 0);
+        assert_true(status != FACTUM_OK || strlen(path) == len + 2);
+        dir[len] = 'd';
+    }
 }
 
-static void assert_contents(struct fixture *f, const char *text)
+static void closing_nothing_is_fine(void **state)
 {
-    char bytes[8] = "";
-    struct fct_file *file;
-    assert_ok(fct_file_open(fct_os_real(), f->path, FCT_OPEN_READ, &file, &f->err), f->err);
-    assert_ok(fct_file_read(file, 0, bytes, 3, &f->err), f->err);
-    assert_ok(fct_file_close(&file, &f->err), f->err);
-    assert_string_equal(bytes, text);
+    (void)state;
+    struct fct_file *file = NULL;
+    assert_status(fct_file_close(&file, NULL), FACTUM_OK);
 }
 
-static void a_file_that_cannot_be_replaced_stays_and_leaves_nothing_behind(void **state)
+static void a_read_over_the_end_is_damage(void **state)
 {
     struct fixture *f = *state;
-    struct fct_fault fault;
-    char temporary[FCT_PATH_SIZE];
-    assert_int_equal(fct_path_join(temporary, f->dir, "file.tmp", NULL), FACTUM_OK);
-    fct_fault_init(&fault, fct_os_real());
-    for (fault.at = 0;; fault.at++) {
-        fault.kind = fault.at % 2 == 0 ? FCT_FAULT_EIO : FCT_FAULT_ENOSPC;
-        assert_ok(fct_file_replace(fct_os_real(), f->dir, "file", FCT_SLICE("old"), &f->err),
-                  f->err);
-        fault.calls = 0;
-        fault.failed = 0;
-        factum_status status =
-            fct_file_replace(&fault.os, f->dir, "file", FCT_SLICE("new"), &f->err);
-        bool renamed = fault.calls == 7 && fault.at == 6; /* the directory's sync */
-        assert_contents(f, status == FACTUM_OK || renamed ? "new" : "old");
-        assert_int_equal(access(temporary, F_OK), -1);
-        if (fault.failed == 0 && fault.calls <= fault.at) {
-            assert_ok(status, f->err);
-            break;
-        }
+    struct fct_file *file;
+    char bytes[8] = "";
+    put(f, "a", "abcde");
+    assert_ok(fct_file_open(f->os, "/d/a", FCT_OPEN_READ, &file, &f->err), f->err);
+    assert_ok(fct_file_read(file, 0, bytes, 5, &f->err), f->err);
+    assert_memory_equal(bytes, "abcde", 5);
+    assert_ok(fct_file_read(file, 5, bytes, 0, &f->err), f->err);
+    assert_status(fct_file_read(file, 0, bytes, 6, &f->err), FACTUM_CORRUPT);
+    assert_string_equal(f->err.text, "the file is shorter than it should be");
+    assert_status(fct_file_read(file, 5, bytes, 1, &f->err), FACTUM_CORRUPT);
+    assert_status(fct_file_read(file, UINT64_MAX, bytes, 1, &f->err), FACTUM_CORRUPT);
+    assert_ok(fct_file_close(&file, &f->err), f->err);
+    assert_null(file);
+}
+
+static void short_reads_and_writes_are_gone_on_with(void **state)
+{
+    struct fixture *f = *state;
+    struct fct_file *file;
+    static uint8_t bytes[1000];
+    static uint8_t back[1000];
+    for (size_t i = 0; i < sizeof bytes; i++) {
+        bytes[i] = (uint8_t)(i * 7);
     }
-    assert_int_equal(fault.at, 7);
+    f->fault.kind = FCT_FAULT_SHORT;
+    f->fault.sticky = true;
+    f->fault.at = 0;
+    assert_ok(fct_file_open(f->os, "/d/a", FCT_OPEN_WRITE | FCT_OPEN_CREATE, &file, &f->err),
+              f->err);
+    assert_ok(fct_file_write(file, 3, bytes, sizeof bytes, &f->err), f->err);
+    assert_ok(fct_file_read(file, 3, back, sizeof back, &f->err), f->err);
+    assert_memory_equal(bytes, back, sizeof bytes);
+    assert_true(f->fault.failed >= 18); /* halves of 1000, twice */
+    assert_ok(fct_file_close(&file, &f->err), f->err);
+}
+
+static factum_status write_nothing(struct fct_file *file, uint64_t offset, const void *bytes,
+                                   size_t len, size_t *done, factum_error *err)
+{
+    (void)file;
+    (void)offset;
+    (void)bytes;
+    (void)len;
+    (void)err;
+    *done = 0;
+    return FACTUM_OK;
+}
+
+static void a_write_that_makes_no_progress_ends(void **state)
+{
+    (void)state;
+    static const struct fct_os_ops ops = {.write = write_nothing};
+    const struct fct_os os = {.ops = &ops};
+    struct fct_file file = {&os};
+    factum_error err;
+    assert_status(fct_file_write(&file, 0, "a", 1, &err), FACTUM_IO);
+    assert_string_equal(err.text, "a write made no progress");
+    assert_status(fct_file_write(&file, 0, "", 0, &err), FACTUM_OK);
+}
+
+static void a_directory_that_is_there_is_fine(void **state)
+{
+    struct fixture *f = *state;
+    assert_ok(fct_os_make_dir(f->os, "/d", &f->err), f->err);
+    assert_ok(fct_os_make_dir(f->os, "/d/e", &f->err), f->err);
+    assert_status(fct_os_make_dir(f->os, "/x/y", &f->err), FACTUM_NOT_FOUND);
+    assert_string_equal(f->err.text, "make directory /x/y: no such directory");
+}
+
+static bool survives(struct fixture *f, const char *path)
+{
+    struct fct_sim_disk *after = fct_sim_disk_crash(f->disk, FCT_CRASH_NONE, 1);
+    factum_error err;
+    bool there = fct_os_sync_dir(fct_sim_disk_os(after), path, &err) == FACTUM_OK;
+    fct_sim_disk_destroy(after);
+    return there;
+}
+
+static void a_directory_that_is_made_durable_survives(void **state)
+{
+    struct fixture *f = *state;
+    assert_ok(fct_os_make_dir(f->os, "/a", &f->err), f->err);
+    assert_false(survives(f, "/a"));
+    assert_ok(fct_os_make_dir_synced(f->os, "/a", &f->err), f->err);
+    assert_true(survives(f, "/a"));
+    assert_ok(fct_os_make_dir_synced(f->os, "/a/b", &f->err), f->err);
+    assert_true(survives(f, "/a/b"));
+}
+
+static void a_directory_with_too_long_a_path_is_refused(void **state)
+{
+    struct fixture *f = *state;
+    static char path[FCT_PATH_SIZE + 1];
+    memset(path, 'a', FCT_PATH_SIZE);
+    assert_status(fct_os_make_dir_synced(f->os, path, &f->err), FACTUM_TOO_BIG);
+    assert_string_equal(f->err.text, "the path of the directory is too long");
+}
+
+static void a_file_is_replaced_as_a_whole(void **state)
+{
+    struct fixture *f = *state;
+    uint64_t size;
+    put(f, "a", "a long first text");
+    assert_holds(f, "/d/a", "a long first text");
+    put(f, "a", "short");
+    assert_holds(f, "/d/a", "short");
+    put(f, "a", "");
+    assert_holds(f, "/d/a", "");
+    assert_null(fct_sim_disk_bytes(f->disk, "/d/a.tmp", &size));
+}
+
+static void what_was_replaced_survives_a_crash(void **state)
+{
+    struct fixture *f = *state;
+    assert_ok(fct_os_sync_dir(f->os, "/", &f->err), f->err);
+    put(f, "a", "text");
+    struct fct_sim_disk *after = fct_sim_disk_crash(f->disk, FCT_CRASH_NONE, 1);
+    uint64_t size = 0;
+    const uint8_t *bytes = fct_sim_disk_bytes(after, "/d/a", &size);
+    assert_non_null(bytes);
+    assert_int_equal(size, 4);
+    assert_memory_equal(bytes, "text", 4);
+    fct_sim_disk_destroy(after);
+}
+
+/* At each call that fails or is the last before a crash of any kind: the old text or the new. */
+static void a_replacement_is_never_half_of_it(void **state)
+{
+    struct fixture *f = *state;
+    static const char old_text[] = "the old text";
+    static const char new_text[] = "something that is new and longer";
+    assert_ok(fct_os_sync_dir(f->os, "/", &f->err), f->err);
+    factum_status status = FACTUM_IO;
+    for (uint64_t at = 0; status != FACTUM_OK; at++) {
+        put(f, "a", old_text);
+        f->fault.kind = FCT_FAULT_EIO;
+        f->fault.at = f->fault.calls + at;
+        status = fct_file_replace(f->os, "/d", "a", factum_slice_from(new_text), &f->err);
+        assert_true(status == FACTUM_OK || status == FACTUM_IO);
+        for (uint64_t seed = 0; seed < 40; seed++) {
+            struct fct_sim_disk *after =
+                fct_sim_disk_crash(f->disk, (enum fct_crash_mode)(seed % FCT_CRASH_MODES), seed);
+            uint64_t size = 0;
+            const uint8_t *bytes = fct_sim_disk_bytes(after, "/d/a", &size);
+            assert_non_null(bytes);
+            bool is_new = size == strlen(new_text);
+            assert_true(is_new || size == strlen(old_text));
+            assert_memory_equal(bytes, is_new ? new_text : old_text, size);
+            assert_true(is_new || status != FACTUM_OK);
+            fct_sim_disk_destroy(after);
+        }
+        f->fault.at = UINT64_MAX;
+        assert_true(at < 20);
+    }
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -189,11 +236,17 @@ static void a_file_that_cannot_be_replaced_stays_and_leaves_nothing_behind(void 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(what_is_released_and_dropped_comes_from_the_device_again),
-        TEST(a_lock_keeps_out_other_processes_and_a_second_opening),
-        TEST(a_file_that_is_too_short_or_missing_is_told),
-        TEST(a_path_that_does_not_fit_is_refused),
-        TEST(a_file_that_cannot_be_replaced_stays_and_leaves_nothing_behind),
+        cmocka_unit_test(a_path_is_joined_up_to_its_maximum),
+        cmocka_unit_test(closing_nothing_is_fine),
+        TEST(a_read_over_the_end_is_damage),
+        TEST(short_reads_and_writes_are_gone_on_with),
+        cmocka_unit_test(a_write_that_makes_no_progress_ends),
+        TEST(a_directory_that_is_there_is_fine),
+        TEST(a_directory_that_is_made_durable_survives),
+        TEST(a_directory_with_too_long_a_path_is_refused),
+        TEST(a_file_is_replaced_as_a_whole),
+        TEST(what_was_replaced_survives_a_crash),
+        TEST(a_replacement_is_never_half_of_it),
     };
-    return cmocka_run_group_tests_name("os", tests, NULL, NULL);
+    return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -526,17 +526,49 @@ static factum_status sim_lock(struct fct_file *file, factum_error *err)
 
 /* ---- directories ----------------------------------------------------------------------------- */
 
+static bool has_entries(const struct fct_sim_disk *disk, const char *dir)
+{
+    for (size_t i = 0; i < disk->count; i++) {
+        if (disk->entries[i].cached != NULL && lies_in(disk->entries[i].path, dir)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Can the name |from| become |to|, or go if that is NULL? */
+static factum_status may_move(const struct fct_sim_disk *disk, const char *verb, const char *from,
+                              const char *to, factum_error *err)
+{
+    const struct entry *entry = find(disk, from);
+    if (entry == NULL || entry->cached == NULL) {
+        return fct_fail(err, FACTUM_NOT_FOUND, "%s %s: no such file", verb, from);
+    }
+    if (to == NULL && has_entries(disk, from)) {
+        return fct_fail(err, FACTUM_IO, "%s %s: it is not empty", verb, from);
+    }
+    if (to != NULL && !parent_exists(disk, to)) {
+        return fct_fail(err, FACTUM_NOT_FOUND, "%s %s: no such directory", verb, to);
+    }
+    return FACTUM_OK;
+}
+
 static factum_status move(const struct fct_os *os, const char *verb, const char *from,
                           const char *to, bool keep, factum_error *err)
 {
     struct fct_sim_disk *disk = disk_of(os);
     enter(disk);
     struct entry *entry = find(disk, from);
-    struct node *node = entry == NULL ? NULL : entry->cached;
-    factum_status status = node == NULL
-                               ? fct_fail(err, FACTUM_NOT_FOUND, "%s %s: no such file", verb, from)
-                               : change(disk, verb, from, err);
-    if (status == FACTUM_OK && node != NULL) {
+    const struct entry *there = to == NULL ? NULL : find(disk, to);
+    factum_status status = may_move(disk, verb, from, to, err);
+    if (status == FACTUM_OK && keep && there != NULL && there->cached != NULL) {
+        status = fct_fail(err, FACTUM_EXISTS, "%s %s: it is there", verb, to);
+    }
+    if (status == FACTUM_OK) {
+        status = change(disk, verb, from, err);
+    }
+    if (status == FACTUM_OK && entry != NULL) {
+        struct node *node = entry->cached;
         if (keep) {
             node->references++;
         } else {
@@ -569,10 +601,6 @@ static factum_status sim_unlink(const struct fct_os *os, const char *path, factu
 static factum_status sim_link(const struct fct_os *os, const char *from, const char *to,
                               factum_error *err)
 {
-    const struct entry *there = find(disk_of(os), to);
-    if (there != NULL && there->cached != NULL) {
-        return fct_fail(err, FACTUM_EXISTS, "link %s: it is there", to);
-    }
     return move(os, "link", from, to, true, err);
 }
 
@@ -596,12 +624,6 @@ static factum_status sim_make_dir(const struct fct_os *os, const char *path, fac
 
 static factum_status sim_remove_dir(const struct fct_os *os, const char *path, factum_error *err)
 {
-    const struct fct_sim_disk *disk = disk_of(os);
-    for (size_t i = 0; i < disk->count; i++) {
-        if (disk->entries[i].cached != NULL && lies_in(disk->entries[i].path, path)) {
-            return fct_fail(err, FACTUM_IO, "remove directory %s: it is not empty", path);
-        }
-    }
     return move(os, "remove directory", path, NULL, false, err);
 }
 
@@ -629,16 +651,25 @@ static factum_status sim_list_dir(const struct fct_os *os, const char *path,
                                   factum_status (*each)(void *data, const char *name), void *data,
                                   factum_error *err)
 {
-    const struct fct_sim_disk *disk = disk_of(os);
-    factum_status status = FACTUM_OK;
-    if (!dir_exists(disk, path)) {
-        return fct_fail(err, FACTUM_NOT_FOUND, "list %s: no such directory", path);
-    }
-    for (size_t i = 0; status == FACTUM_OK && i < disk->count; i++) {
-        if (disk->entries[i].cached != NULL && lies_in(disk->entries[i].path, path)) {
-            status = each(data, disk->entries[i].path + strlen(path) + 1);
+    struct fct_sim_disk *disk = disk_of(os);
+    enter(disk);
+    bool there = dir_exists(disk, path);
+    size_t count = 0;
+    char(*names)[PATH_SIZE] = make((disk->count + 1) * sizeof *names);
+    for (size_t i = 0; there && i < disk->count; i++) {
+        const char *entry = disk->entries[i].path;
+        if (disk->entries[i].cached != NULL && lies_in(entry, path)) {
+            const char *name = strrchr(entry, '/') + 1;
+            memcpy(names[count++], name, strlen(name) + 1);
         }
     }
+    leave(disk); /* |each| may call the disk */
+    factum_status status =
+        there ? FACTUM_OK : fct_fail(err, FACTUM_NOT_FOUND, "list %s: no such directory", path);
+    for (size_t i = 0; status == FACTUM_OK && i < count; i++) {
+        status = each(data, names[i]);
+    }
+    drop(names);
     return status;
 }
 
