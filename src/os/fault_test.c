@@ -68,7 +68,7 @@ static factum_status call(struct fixture *f, int which, bool *takes_space)
     case 4:
         return fct_file_sync(f->file, &f->err);
     case 5:
-        return fct_file_drop_cache(f->file, &f->err);
+        return fct_file_drop_cache(f->file, 0, 4096, &f->err);
     case 6:
         return fct_file_lock(f->file, &f->err);
     case 7:

@@ -70,7 +70,7 @@ static void what_is_written_is_read(void **state)
     assert_ok(fct_file_write(f->file, 2, "XY", 2, &f->err), f->err);
     fct_file_start_sync(f->file, 0, 6);
     assert_ok(fct_file_sync(f->file, &f->err), f->err);
-    assert_ok(fct_file_drop_cache(f->file, &f->err), f->err);
+    assert_ok(fct_file_drop_cache(f->file, 0, 4096, &f->err), f->err);
     assert_ok(fct_file_read(f->file, 1, bytes, 5, &f->err), f->err);
     assert_memory_equal(bytes, "bXYef", 5);
     assert_ok(fct_file_size(f->file, &size, &f->err), f->err);
