@@ -213,7 +213,7 @@ void fct_index_background(void *data)
             factum_error err;
             status = fct_index_merge(index, &err);
             more = status == FACTUM_OK;
-            if (!more) {
+            if (!more && status != FACTUM_CANCELLED) { /* the store is being closed: no news */
                 fct_log_message(&index->sink, FACTUM_LOG_WARN, "index.merge_failed", "%s",
                                 err.text);
             }
