@@ -153,6 +153,9 @@ typedef struct factum_append_request {
      * streams, types, data, metadata, tags and times of the events, not their ids. Empty: none. */
     factum_slice idempotency_key;
     factum_durability durability;
+    /* May write streams whose name begins with '$', which are kept for the system; without it that
+     * is INVALID. Metadata ("$$<stream>") needs no leave. */
+    bool system;
 } factum_append_request;
 
 /* What a stream really is, in a refusal. */

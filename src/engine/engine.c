@@ -7,6 +7,7 @@
 
 #include <inttypes.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "codec/json.h"
@@ -52,17 +53,40 @@ factum_status fct_limits_default(struct fct_limits *limits, factum_error *err)
 
 /* ---- names ----------------------------------------------------------------------------------- */
 
+#define SHOWN_MAX 40u /* bytes of a bad name in an error text */
+
+/* The begin of a name that may hold anything, for people: what is no ASCII as \xNN. */
+static const char *show_name(factum_slice name, char text[SHOWN_MAX * 4 + 4])
+{
+    size_t used = 0;
+    size_t len = name.len < SHOWN_MAX ? name.len : SHOWN_MAX;
+    for (size_t i = 0; i < len; i++) {
+        bool plain = name.ptr[i] >= 0x20 && name.ptr[i] < 0x7f;
+        int step = snprintf(text + used, 5, plain ? "%c" : "\\x%02x", name.ptr[i]);
+        used += (size_t)step;
+    }
+    memcpy(text + used, name.len > len ? "..." : "", name.len > len ? 4 : 1);
+    return text;
+}
+
 static factum_status check_name(factum_slice name, const char *what, factum_error *err)
 {
+    char shown[SHOWN_MAX * 4 + 4];
     if (name.len == 0 || name.ptr == NULL) {
         return fct_fail(err, FACTUM_INVALID, "%s has no name: give it one", what);
     }
     if (name.len > FACTUM_NAME_SIZE_MAX) {
-        return fct_fail(err, FACTUM_TOO_BIG, "%s has a name of %zu bytes: at most %d", what,
-                        name.len, FACTUM_NAME_SIZE_MAX);
+        return fct_fail(err, FACTUM_TOO_BIG,
+                        "%s has a name of %zu bytes, \"%s\": at most %d, shorten it", what,
+                        name.len, show_name(name, shown), FACTUM_NAME_SIZE_MAX);
     }
-    if (!fct_utf8_valid(name) || memchr(name.ptr, '\0', name.len) != NULL) {
-        return fct_fail(err, FACTUM_INVALID, "%s has a name that is not UTF-8 text", what);
+    if (!fct_utf8_valid(name)) {
+        return fct_fail(err, FACTUM_INVALID, "%s has a name that is not UTF-8 text: \"%s\"", what,
+                        show_name(name, shown));
+    }
+    if (memchr(name.ptr, '\0', name.len) != NULL) {
+        return fct_fail(err, FACTUM_INVALID, "%s has a name with a NUL byte in it: \"%s\"", what,
+                        show_name(name, shown));
     }
     return FACTUM_OK;
 }
@@ -94,7 +118,7 @@ bool fct_engine_is_virtual(factum_slice name)
     return find_virtual(name) != NULL;
 }
 
-/* A stream that is to be written. */
+/* A stream that can be written. */
 static factum_status check_stream(factum_slice stream, factum_error *err)
 {
     factum_status status = check_name(stream, "a stream", err);
@@ -113,6 +137,20 @@ static factum_status check_stream(factum_slice stream, factum_error *err)
     return FACTUM_OK;
 }
 
+/* A stream that is written by somebody who may write the system's, or not. */
+static factum_status check_written(factum_slice stream, bool system, factum_error *err)
+{
+    factum_status status = check_stream(stream, err);
+    if (status == FACTUM_OK && !system && fct_slice_starts(stream, FCT_SLICE("$")) &&
+        !fct_slice_starts(stream, FCT_SLICE("$$"))) {
+        status = fct_fail(err, FACTUM_INVALID,
+                          "stream %.*s: names that begin with $ are kept for the system; choose "
+                          "another, or say that it is meant (system)",
+                          FCT_FMT(stream));
+    }
+    return status;
+}
+
 /* ---- appends --------------------------------------------------------------------------------- */
 
 static bool is_zero(factum_uuid id)
@@ -122,9 +160,9 @@ static bool is_zero(factum_uuid id)
 }
 
 static factum_status check_event(const struct fct_engine *engine, const factum_new_event *event,
-                                 bool internal, factum_error *err)
+                                 bool internal, bool system, factum_error *err)
 {
-    factum_status status = check_stream(event->stream, err);
+    factum_status status = check_written(event->stream, system, err);
     if (status == FACTUM_OK) {
         status = check_name(event->type, "an event type", err);
     }
@@ -253,7 +291,8 @@ static factum_status check_append(const struct fct_engine *engine,
     }
     if (request->event_count > engine->limits.append_events_max) {
         return fct_fail(err, FACTUM_TOO_BIG,
-                        "an append has %zu events: at most %" PRIu64 " (append_events_max)",
+                        "an append has %zu events: at most %" PRIu64
+                        " (append_events_max); make several of it",
                         request->event_count, engine->limits.append_events_max);
     }
     if (request->idempotency_key.len > 0) {
@@ -269,7 +308,8 @@ static factum_status check_append(const struct fct_engine *engine,
     uint64_t size = 0;
     *ids_missing = false;
     for (size_t i = 0; i < request->event_count && status == FACTUM_OK; i++) {
-        status = check_event(engine, &request->events[i], internal, err);
+        status =
+            check_event(engine, &request->events[i], internal, request->system || internal, err);
         size += status == FACTUM_OK ? bytes_of(&request->events[i]) : 0;
         *ids_missing = *ids_missing || is_zero(request->events[i].id);
     }
@@ -277,7 +317,7 @@ static factum_status check_append(const struct fct_engine *engine,
         return fct_fail(err, FACTUM_TOO_BIG,
                         "an append has %" PRIu64
                         " bytes of data, metadata, names and tags: at most %" PRIu64
-                        " (append_size_max)",
+                        " (append_size_max); make several of it",
                         size, engine->limits.append_size_max);
     }
     return status;

@@ -540,11 +540,61 @@ TEST(virtual_streams_cannot_be_written)
     assert_status(append_one(f, "$$", any(), "A"), FACTUM_INVALID);
 }
 
+static factum_status append_system(struct fixture *f, const char *stream, const char *type)
+{
+    factum_new_event event = event_of(stream, type, 0);
+    factum_expectation expectation = {event.stream, any()};
+    factum_append_request request = {
+        .size = sizeof request,
+        .events = &event,
+        .event_count = 1,
+        .expectations = &expectation,
+        .expectation_count = 1,
+        .system = true,
+    };
+    return fct_engine_append(&f->engine, &request, &f->result, NULL, &f->err);
+}
+
+TEST(a_system_stream_is_written_by_those_only_who_say_so)
+{
+    F;
+    assert_status(append_one(f, "$sys", any(), "A"), FACTUM_INVALID);
+    assert_string_equal(f->err.text,
+                        "stream $sys: names that begin with $ are kept for the system; choose "
+                        "another, or say that it is meant (system)");
+    assert_string_equal(stream_text(f, "$sys"), "STREAM_NOT_FOUND");
+    OK(append_system(f, "$sys", "A"));
+    assert_string_equal(stream_text(f, "$sys"), "0:A");
+}
+
+TEST(a_bad_name_is_shown_in_its_refusal)
+{
+    F;
+    char name[FACTUM_NAME_SIZE_MAX + 2];
+    memset(name, 'n', sizeof name - 1);
+    name[sizeof name - 1] = '\0';
+    assert_status(append_one(f, name, any(), "A"), FACTUM_TOO_BIG);
+    assert_string_equal(f->err.text, "a stream has a name of 1025 bytes, "
+                                     "\"nnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnn...\": at most "
+                                     "1024, shorten it");
+    assert_status(append_one(f, "a\xff", any(), "A"), FACTUM_INVALID);
+    assert_string_equal(f->err.text, "a stream has a name that is not UTF-8 text: \"a\\xff\"");
+    assert_status(append_one(f, "a", any(), ""), FACTUM_INVALID);
+    assert_string_equal(f->err.text, "an event type has no name: give it one");
+    factum_new_event event = event_of("a", "A", 0);
+    event.type = factum_slice_from("A");
+    event.type.len = 2; /* its terminator too */
+    factum_expectation expectation = {event.stream, any()};
+    assert_status(append_events(f, &event, 1, &expectation, 1), FACTUM_INVALID);
+    assert_string_equal(f->err.text, "an event type has a name with a NUL byte in it: \"A\\x00\"");
+    assert_string_equal(stream_text(f, "a"), "STREAM_NOT_FOUND");
+}
+
 TEST(everything_is_read_in_order)
 {
     F;
     append_many(f, "s-1", 2);
-    OK(append_one(f, "$sys", any(), "S"));
+    OK(append_system(f, "$sys", "S"));
     append_many(f, "s-2", 1);
     factum_read_request all = reading(FACTUM_SOURCE_ALL, NULL);
     assert_string_equal(read_text(f, &all), "0:A 0:B 0:S 0:A");
@@ -842,6 +892,8 @@ static const struct CMUnitTest tests[] = {
     CASE(categories_types_and_tags_are_lists_over_streams),
     CASE(a_flow_is_read_by_its_correlation_id),
     CASE(virtual_streams_cannot_be_written),
+    CASE(a_system_stream_is_written_by_those_only_who_say_so),
+    CASE(a_bad_name_is_shown_in_its_refusal),
     CASE(everything_is_read_in_order),
     CASE(an_event_comes_back_as_it_was),
     CASE(a_cursor_does_not_see_later_appends_until_extended),
