@@ -4,7 +4,7 @@
  * (UUID), "time" (RFC 3339), "metadata" (object), "tags" (array of text), "contentType" (text).
  * Export adds "revision", "position", "created", which import ignores. Data that is not JSON is
  * "data":"<base64>" with "contentType":"application/octet-stream". JSON in data and metadata is
- * kept byte for byte.
+ * kept byte for byte; only line ends in it, which mean nothing to JSON, are written as blanks.
  *
  * Valid C99 and C++17. Thread-safe: nothing is shared.
  */
@@ -32,7 +32,7 @@ FACTUM_API FACTUM_MUST_USE factum_status factum_ndjson_parse(factum_ndjson *ndjs
                                                              factum_new_event *event,
                                                              factum_error *err);
 /* |event| as a line with its end ('\n'), in *line; lasts until the next call on |ndjson|. The line
- * parses back to the same event. JSON data that is not one line of valid JSON is written as base64.
+ * parses back to the same event. Data that says it is JSON and is not is written as base64.
  * TOO_BIG, NO_MEMORY. */
 FACTUM_API FACTUM_MUST_USE factum_status factum_ndjson_format(factum_ndjson *ndjson,
                                                               const factum_event *event,

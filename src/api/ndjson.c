@@ -1,6 +1,7 @@
 /* ndjson.c - events as lines of JSON. Layer: api. See ndjson.h.
  *
- * Data and metadata are never taken apart: they are slices of the line, byte for byte. Text that
+ * Data and metadata are never taken apart: they are slices of the line, byte for byte. In a line
+ * that is made only their line ends change. Text that
  * has escapes, and base64, are decoded into one buffer that is sized before anything points into
  * it.
  */
@@ -251,7 +252,10 @@ factum_status factum_ndjson_parse(factum_ndjson *ndjson, factum_slice line, fact
         status = take_data(&parse, event);
     }
     if (status == FACTUM_OK && (event->stream.len == 0 || event->type.len == 0)) {
-        status = fct_fail(err, FACTUM_INVALID, "byte 0: an event has a \"stream\" and a \"type\"");
+        status = fct_fail(err, FACTUM_INVALID,
+                          "byte 0: \"%s\" is missing or empty: an event has a \"stream\" and a "
+                          "\"type\"",
+                          event->stream.len == 0 ? "stream" : "type");
     }
     return status;
 }
@@ -310,11 +314,17 @@ static factum_status put_base64(struct fct_buf *buf, factum_slice bytes)
     return FACTUM_OK;
 }
 
-/* Can |bytes| stand in a line as they are? */
-static bool fits_line(factum_slice bytes, struct fct_json *value)
+/* JSON on one line: a line end in it is white space between values, for which a blank does. */
+static factum_status put_json(struct fct_buf *buf, const struct fct_json *value)
 {
-    return memchr(bytes.ptr, '\n', bytes.len) == NULL &&
-           fct_json_parse(bytes, value, NULL) == FACTUM_OK && value->raw.len == bytes.len;
+    size_t start = buf->len;
+    factum_status status = fct_buf_add_slice(buf, value->raw);
+    for (size_t i = start; i < buf->len; i++) {
+        if (buf->ptr[i] == '\n' || buf->ptr[i] == '\r') {
+            buf->ptr[i] = ' ';
+        }
+    }
+    return status;
 }
 
 static factum_status put_metadata(struct fct_buf *buf, factum_slice metadata)
@@ -324,8 +334,9 @@ static factum_status put_metadata(struct fct_buf *buf, factum_slice metadata)
     if (status != FACTUM_OK) {
         return status;
     }
-    bool plain = fits_line(metadata, &value) && value.type == FCT_JSON_OBJECT;
-    return plain ? fct_buf_add_slice(buf, metadata) : put_base64(buf, metadata);
+    bool plain =
+        fct_json_parse(metadata, &value, NULL) == FACTUM_OK && value.type == FCT_JSON_OBJECT;
+    return plain ? put_json(buf, &value) : put_base64(buf, metadata);
 }
 
 static factum_status put_data(struct fct_buf *buf, const factum_event *event)
@@ -339,8 +350,8 @@ static factum_status put_data(struct fct_buf *buf, const factum_event *event)
         return status;
     }
     struct fct_json value;
-    if (json && fits_line(event->data, &value)) {
-        return fct_buf_add_slice(buf, event->data);
+    if (json && fct_json_parse(event->data, &value, NULL) == FACTUM_OK) {
+        return put_json(buf, &value);
     }
     status = put_base64(buf, event->data);
     if (status == FACTUM_OK) {

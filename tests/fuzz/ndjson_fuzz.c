@@ -8,6 +8,17 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
+/* Line ends may have become blanks. */
+static bool same_json(factum_slice a, factum_slice b)
+{
+    bool same = a.len == b.len;
+    for (size_t i = 0; same && i < a.len; i++) {
+        bool line_end = b.ptr[i] == '\n' || b.ptr[i] == '\r';
+        same = a.ptr[i] == b.ptr[i] || (a.ptr[i] == ' ' && line_end);
+    }
+    return same;
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     factum_ndjson *first = factum_ndjson_create();
@@ -37,7 +48,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
             FCT_ASSERT(fct_slice_equal(again.stream, event.stream));
             FCT_ASSERT(fct_slice_equal(again.type, event.type));
             FCT_ASSERT(again.tag_count == event.tag_count);
-            FCT_ASSERT(fct_slice_equal(again.data, event.data));
+            FCT_ASSERT(same_json(again.data, event.data));
         }
     }
     factum_ndjson_destroy(first);
