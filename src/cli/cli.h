@@ -21,6 +21,7 @@ enum exit_code {
     EXIT_DAMAGED = 5,   /* data is damaged */
     EXIT_LOCKED = 6,    /* another process has the store */
     EXIT_INTERRUPTED = 130,
+    EXIT_NOBODY_READS = 141, /* the reader of the output has gone: factum read | head */
 };
 
 #define TAG_OPTIONS_MAX FACTUM_TAGS_MAX
@@ -43,7 +44,7 @@ struct options {
     const char *prefix, *sort, *limit;
     /* import, repair, others */
     const char *batch, *on_error, *accept_loss, *timeout;
-    bool rebuild_index, tombstone, again;
+    bool rebuild_index, tombstone, again, system;
     /* arguments that are no options */
     const char *arguments[8];
     size_t argument_count;
@@ -53,7 +54,8 @@ struct command {
     const char *name;
     const char *usage;   /* after "factum " */
     const char *summary; /* one line */
-    const char *help;    /* the rest of --help */
+    const char *help;    /* its options, a line each */
+    const char *notes;   /* what is to be said after the options, or NULL */
     const char *options; /* names that it takes, each followed by a blank: "json count " */
     size_t arguments_min;
     size_t arguments_max;
@@ -85,6 +87,8 @@ extern const struct command *const commands[];
 int options_parse(const struct command *command, int argc, char **argv, struct options *options);
 /* A whole number >= 0; on anything else prints "--NAME takes a number" and returns false. */
 bool option_number(const char *text, const char *name, uint64_t *number);
+/* The same for one that is 1 at least. */
+bool option_count(const char *text, const char *name, uint64_t *number);
 bool option_time(const char *text, const char *name, int64_t *time);
 bool option_expected(const char *text, factum_expected *expected);
 
@@ -97,28 +101,33 @@ int fail_with(factum_status status, const factum_error *err);
 /* 0, or the exit code after a message. |write|: the command writes, so the store may be made. */
 int open_store(const struct options *options, bool write, factum_store **store);
 int close_store(factum_store *store, int code);
-/* Flushes standard output: a full disk or a closed pipe must not look like success. */
+/* Flushes standard output: a full disk or a closed pipe must not look like success. If nobody reads
+ * it any more there is nothing to say: EXIT_NOBODY_READS without a message. */
 int finish_output(int code);
-const char *colour(const char *code);         /* "" if standard output is no terminal */
-void print_text(FILE *to, factum_slice text); /* control characters made visible */
+/* Is standard output a pipe whose other end is closed? */
+bool nobody_reads(void);
+const char *colour(const char *code); /* "" if standard output is no terminal */
+/* What a terminal would obey, and what is no UTF-8, made visible. */
+void print_text(FILE *to, factum_slice text);
+/* JSON on one line: line ends in it can only be white space. */
+void print_json(FILE *to, factum_slice json);
 void print_json_text(FILE *to, factum_slice text);
 void print_event(const factum_event *event);
 int print_event_json(factum_ndjson *ndjson, const factum_event *event);
 void format_size(uint64_t bytes, char text[32]);
 void format_count(uint64_t count, char text[32]); /* 1,234,567 */
 
-/* progress.c: a line on a terminal that is drawn over, now and then a line elsewhere. */
+/* progress.c: a bar on a terminal that is drawn over; nothing elsewhere. */
 struct progress {
     const char *what;
-    const char *unit; /* NULL: bytes */
-    bool quiet;
-    bool terminal;
+    bool wanted;
     bool drawn;
     double started;
     double drawn_at;
-    uint64_t done;
+    uint64_t items; /* events so far, if the caller counts them */
 };
-void progress_begin(struct progress *progress, const char *what, const char *unit, bool quiet);
+void progress_begin(struct progress *progress, const char *what, bool quiet);
+/* |done| of |total| bytes; 0: not known how many. */
 void progress_step(struct progress *progress, uint64_t done, uint64_t total);
 void progress_end(struct progress *progress);
 /* For factum_progress: data is the struct progress. Stops on a signal. */
@@ -129,8 +138,8 @@ double seconds_now(void);
 struct input;
 /* NULL after a message, with *code set. "-" is standard input. */
 struct input *input_open(const char *path, int *code);
-/* 1 with a line without its end, which lasts until the next call; 0 at the end; -1 after a message.
- */
+/* 1 with a line without its end, which lasts until the next call; 2 with the first 16 MiB of one
+ * that is longer; 0 at the end; -1 after a message. */
 int input_line(struct input *input, factum_slice *line);
 /* Bytes of the file read so far, and its size (0: not known). */
 void input_place(const struct input *input, uint64_t *done, uint64_t *total);

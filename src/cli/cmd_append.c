@@ -8,6 +8,7 @@
 #include "cli/cli.h"
 
 #define DATA_SIZE_MAX ((size_t)16 << 20)
+#define LINES_MAX 100000 /* append_events_max of open_store */
 
 /* All of standard input; the caller frees it. */
 static uint8_t *read_standard_input(size_t *len)
@@ -41,16 +42,26 @@ static void print_result(const struct options *options, const factum_append_resu
                      result->already ? "true" : "false",
                      factum_durability_name(result->durability));
     } else if (!options->quiet) {
-        (void)printf("revision %" PRIu64 ", position %" PRIu64 ", durability %s%s\n",
-                     result->revision, result->position, factum_durability_name(result->durability),
+        if (event_count == 1) {
+            (void)printf("revision %" PRIu64, result->revision);
+        } else {
+            (void)printf("%zu events", event_count);
+        }
+        (void)printf(", position %" PRIu64 ", durability %s%s\n", result->position,
+                     factum_durability_name(result->durability),
                      result->already ? " (already appended: recognised)" : "");
     }
 }
 
 static bool set_request(const struct options *options, factum_append_request *request)
 {
+    request->system = options->system;
     if (options->key != NULL) {
         request->idempotency_key = factum_slice_from(options->key);
+        if (options->key[0] == '\0') {
+            (void)complain("--key is empty: give a text that names this append");
+            return false;
+        }
     }
     if (options->durability != NULL) {
         if (strcmp(options->durability, "os") == 0) {
@@ -104,6 +115,11 @@ static bool set_event(const struct options *options, factum_slice tags[TAG_OPTIO
         return false;
     }
     factum_slice whole;
+    if (event->metadata.len > 0 &&
+        (factum_json_member(event->metadata, "", &whole) != FACTUM_OK || whole.ptr[0] != '{')) {
+        (void)complain("--metadata takes a JSON object, not \"%s\"", options->metadata);
+        return false;
+    }
     bool json = event->data.len == 0 || factum_json_member(event->data, "", &whole) == FACTUM_OK;
     event->content_type = json ? FACTUM_CONTENT_JSON : FACTUM_CONTENT_BINARY;
     return true;
@@ -156,8 +172,13 @@ static int compare_streams(const void *a, const void *b)
     return order != 0 ? order : (x->stream.len > y->stream.len) - (x->stream.len < y->stream.len);
 }
 
-static bool add_line(struct lines *lines, factum_slice line, uint64_t number)
+static bool make_room(struct lines *lines)
 {
+    if (lines->count == LINES_MAX) {
+        (void)complain("more than %d lines: append them in several parts, or import them",
+                       LINES_MAX);
+        return false;
+    }
     if (lines->count == lines->room) {
         lines->room = lines->room == 0 ? 64 : lines->room * 2;
         lines->events = realloc(lines->events, lines->room * sizeof *lines->events);
@@ -170,6 +191,14 @@ static bool add_line(struct lines *lines, factum_slice line, uint64_t number)
             (void)complain("out of memory");
             return false;
         }
+    }
+    return true;
+}
+
+static bool add_line(struct lines *lines, factum_slice line, uint64_t number)
+{
+    if (!make_room(lines)) {
+        return false;
     }
     char *copy = malloc(line.len + 1);
     factum_ndjson *parser = factum_ndjson_create();
@@ -218,9 +247,18 @@ static int append_lines(const struct options *options)
     }
     int got = 0;
     bool good = true;
-    while (good && (got = input_line(input, &line)) == 1) {
+    while (good && (got = input_line(input, &line)) > 0) {
         number++;
-        good = line.len == 0 || add_line(&lines, line, number);
+        if (got == 2) {
+            (void)complain("line %" PRIu64 ": the line is longer than 16 MiB", number);
+            good = false;
+        } else {
+            good = line.len == 0 || add_line(&lines, line, number);
+        }
+    }
+    if (good && got == 0 && lines.count == 0) {
+        (void)complain("%s has no events", options->lines);
+        good = false;
     }
     input_close(input);
     factum_append_request request = {
@@ -252,13 +290,17 @@ static int append_lines(const struct options *options)
 
 static int run(const struct options *options)
 {
+    bool one = options->id != NULL || options->time != NULL || options->metadata != NULL ||
+               options->tag_count > 0;
     if (options->lines != NULL) {
-        return options->argument_count > 0
-                   ? complain("--lines takes the streams from the lines: name none")
+        return options->argument_count > 0 || one
+                   ? complain("with --lines, streams, ids, times, metadata and tags stand in the "
+                              "lines: leave them out")
                    : append_lines(options);
     }
     if (options->argument_count < 2) {
-        return complain("usage: factum %s", command_append.usage);
+        return complain("factum append: something is missing; usage: factum %s",
+                        command_append.usage);
     }
     return append_one(options);
 }
@@ -276,9 +318,10 @@ const struct command command_append = {
         "  --tag TEXT         a tag; may be given several times\n"
         "  --durability D     sync (default) or os\n"
         "  --lines FILE       events as lines of JSON (see import), appended all or not at all\n"
-        "  --json             the result as JSON\n"
-        "DATA that is no JSON is stored as bytes. \"-\" reads it from standard input.\n",
-    .options = "expected key id time metadata tag durability lines json ",
+        "  --system           the stream may be one whose name begins with $\n"
+        "  --json             the result as JSON\n",
+    .notes = "DATA that is no JSON is stored as bytes. \"-\" reads it from standard input.\n",
+    .options = "expected key id time metadata tag durability lines system json ",
     .arguments_max = 3,
     .run = run,
 };

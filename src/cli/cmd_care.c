@@ -89,6 +89,7 @@ static void verify_print(const struct options *options, const factum_verify_repo
                          double seconds)
 {
     char events[32];
+    char streams[32];
     char bytes[32];
     if (options->json) {
         (void)printf("{\"events\":%" PRIu64 ",\"streams\":%" PRIu64 ",\"records\":%" PRIu64
@@ -103,12 +104,12 @@ static void verify_print(const struct options *options, const factum_verify_repo
         return;
     }
     format_count(report->events, events);
+    format_count(report->streams_checked, streams);
     format_size(report->log_bytes, bytes);
     if (report->problems == 0) {
-        (void)printf("%sok%s: %s events in %" PRIu64 " streams, %s in %" PRIu64
-                     " segments, %" PRIu64 " batches; index agrees; chain %016" PRIx64
-                     " (%.2f s)\n",
-                     colour("\033[32m"), colour("\033[0m"), events, report->streams_checked, bytes,
+        (void)printf("%sok%s: %s events in %s streams, %s in %" PRIu64 " segments, %" PRIu64
+                     " batches; index agrees; chain %016" PRIx64 " (%.2f s)\n",
+                     colour("\033[32m"), colour("\033[0m"), events, streams, bytes,
                      report->segments, report->batches, report->chain, seconds);
     }
 }
@@ -123,7 +124,7 @@ static int run_verify(const struct options *options)
     if (code != 0) {
         return code;
     }
-    progress_begin(&progress, "verify", NULL, options->quiet);
+    progress_begin(&progress, "verify", options->quiet);
     factum_progress callback = {&progress, progress_callback};
     factum_status status = factum_verify(store, &callback, &report, &err);
     progress_end(&progress);
@@ -166,9 +167,20 @@ static int run_repair(const struct options *options)
     if (status != FACTUM_OK) {
         return fail_with(status, &err);
     }
-    if (!options->quiet) {
-        (void)printf("repaired: %s; what was given up is kept in the store's log directory\n",
-                     repair.accept_loss ? "the damaged part was cut off" : "the index is new");
+    if (options->json) {
+        (void)printf("{\"rebuiltIndex\":%s,\"acceptedLoss\":%s",
+                     repair.rebuild_index ? "true" : "false",
+                     repair.accept_loss ? "true" : "false");
+        if (repair.accept_loss) {
+            (void)printf(",\"from\":%" PRIu64, repair.accept_loss_from);
+        }
+        (void)printf("}\n");
+    } else if (!options->quiet && repair.accept_loss) {
+        (void)printf("repaired: what followed position %" PRIu64
+                     " was given up; a copy of it is kept in the store's log directory\n",
+                     repair.accept_loss_from);
+    } else if (!options->quiet) {
+        (void)printf("repaired: the index is new; nothing was lost\n");
     }
     return 0;
 }
@@ -180,8 +192,9 @@ const struct command command_repair = {
     .help = "  --rebuild-index         make the index anew from the log; loses nothing\n"
             "  --accept-loss POSITION  give up everything from the damaged position on; restore a "
             "backup\n"
-            "                          instead if there is one\n",
-    .options = "rebuild-index accept-loss ",
+            "                          instead if there is one\n"
+            "  --json                  what was done as JSON\n",
+    .options = "rebuild-index accept-loss json ",
     .run = run_repair,
 };
 
@@ -214,7 +227,7 @@ static int run_backup(const struct options *options)
     if (code != 0) {
         return code;
     }
-    progress_begin(&progress, "backup", NULL, options->quiet);
+    progress_begin(&progress, "backup", options->quiet);
     factum_progress callback = {&progress, progress_callback};
     factum_status status = factum_backup(store, options->arguments[0], &callback, &report, &err);
     progress_end(&progress);
@@ -242,7 +255,7 @@ static int run_restore(const struct options *options)
     factum_error err;
     factum_backup_report report;
     struct progress progress;
-    progress_begin(&progress, "restore", NULL, options->quiet);
+    progress_begin(&progress, "restore", options->quiet);
     factum_progress callback = {&progress, progress_callback};
     factum_status status =
         factum_restore(options->arguments[0], options->store, &callback, &report, &err);
@@ -258,8 +271,8 @@ const struct command command_restore = {
     .name = "restore",
     .usage = "restore BACKUP --store DIR",
     .summary = "make a store in DIR, which must not exist or be empty, of a backup",
-    .help = "  --json             the figures as JSON\n"
-            "Every file is checked against the backup's manifest before anything is written.\n",
+    .help = "  --json             the figures as JSON\n",
+    .notes = "Every file is checked against the backup's manifest before anything is written.\n",
     .options = "json ",
     .arguments_min = 1,
     .arguments_max = 1,

@@ -48,7 +48,7 @@ static int run(const struct options *options)
     if (code != 0) {
         return code;
     }
-    progress_begin(&progress, "export", NULL, options->quiet);
+    progress_begin(&progress, "export", options->quiet);
     return close_store(store, export_events(store, &request, &progress));
 }
 
@@ -56,12 +56,13 @@ const struct command command_export = {
     .name = "export",
     .usage = "export [STREAM] [options]",
     .summary = "write events as lines of JSON, for import",
-    .help = "  --category NAME, --type NAME, --correlation ID, --tag TEXT, --from-position P, --at "
-            "TIME,\n"
-            "  --count N, --skip-system: as with read\n"
-            "Importing an export into an empty store gives the same streams. The checkpoints of "
-            "imports\n"
-            "($import-...) are left out.\n",
+    .help =
+        "  --all, --category NAME, --type NAME, --correlation ID, --tag TEXT, --from N|start|end,\n"
+        "  --from-position P, --count N, --skip-system, --at TIME, --time-at TIME: as with read\n"
+        "  --json             changes nothing: lines of JSON are all that export writes\n",
+    .notes = "Importing an export into an empty store gives the same streams. The checkpoints of "
+             "imports\n"
+             "($import-...) are left out.\n",
     .options = "all category type correlation tag from from-position count skip-system at time-at "
                "json ",
     .arguments_max = 1,

@@ -16,7 +16,14 @@
 #include "cli/cli.h"
 
 #define BATCH_MAX 50000u
-#define BATCH_TEXT_MAX ((size_t)12 << 20) /* bytes of lines in one commit */
+#define BATCH_TEXT_MAX ((size_t)12 << 20)  /* bytes of lines in one commit */
+#define PARSER_KEPT_MAX ((size_t)64 << 10) /* a parser of a longer line is not used again */
+
+/* After a line: its number, and the hash of all lines up to it. */
+struct place {
+    uint64_t line;
+    uint64_t hash;
+};
 
 struct import {
     const struct options *options;
@@ -26,16 +33,18 @@ struct import {
     uint64_t batch_max;
     bool skip_bad;
     uint64_t line_number;
-    uint64_t resume_line; /* lines up to here are in the store if the hash agrees */
-    uint64_t resume_hash;
-    XXH3_state_t *hash; /* of all lines so far, each with an end */
-    char stream[64];    /* of the checkpoint */
+    struct place resume; /* lines up to here are in the store if the hash agrees */
+    struct place ended;  /* after a tombstone that no checkpoint covers yet; line 0: none */
+    XXH3_state_t *hash;  /* of all lines so far, each with an end */
+    char stream[64];     /* of the checkpoint */
     factum_expected checkpoint;
     /* the batch */
     uint8_t *text; /* the lines: events borrow from them */
     size_t text_len, text_room;
     factum_new_event *events;
+    struct place *places;    /* one each */
     factum_ndjson **parsers; /* one each, since an event borrows from its own */
+    bool *long_lines;        /* has the parser held one? */
     factum_expectation *expectations;
     uint32_t *table; /* expectation + 1 by hash of the stream */
     uint32_t table_mask;
@@ -54,13 +63,16 @@ static bool reserve(struct import *import)
     import->table_mask = (uint32_t)(table - 1);
     import->table = calloc(table, sizeof *import->table);
     import->events = calloc(room, sizeof *import->events);
+    import->places = calloc(room, sizeof *import->places);
     import->parsers = calloc(room, sizeof(factum_ndjson *));
+    import->long_lines = calloc(room, sizeof *import->long_lines);
     import->expectations = calloc(room, sizeof *import->expectations);
     import->text_room = BATCH_TEXT_MAX + ((size_t)16 << 20);
     import->text = malloc(import->text_room);
     import->hash = XXH3_createState();
-    if (import->table == NULL || import->events == NULL || import->parsers == NULL ||
-        import->expectations == NULL || import->text == NULL || import->hash == NULL) {
+    if (import->table == NULL || import->events == NULL || import->places == NULL ||
+        import->parsers == NULL || import->long_lines == NULL || import->expectations == NULL ||
+        import->text == NULL || import->hash == NULL) {
         (void)complain("out of memory");
         return false;
     }
@@ -75,7 +87,9 @@ static void release(struct import *import)
     }
     free(import->table);
     free(import->events);
-    free(import->parsers);
+    free(import->places);
+    free((void *)import->parsers);
+    free(import->long_lines);
     free(import->expectations);
     free(import->text);
     (void)XXH3_freeState(import->hash);
@@ -99,7 +113,7 @@ static void expect(struct import *import, factum_slice stream, factum_expected e
     import->table[at] = (uint32_t)++import->expectation_count;
 }
 
-static void clear_batch(struct import *import)
+static void clear_expectations(struct import *import)
 {
     for (size_t i = 0; i < import->expectation_count; i++) {
         factum_slice stream = import->expectations[i].stream;
@@ -109,50 +123,117 @@ static void clear_batch(struct import *import)
             at = (at + 1) & import->table_mask;
         }
     }
-    import->count = 0;
     import->expectation_count = 0;
-    import->text_len = 0;
 }
 
-/* Commits the batch with the checkpoint. */
-static bool commit(struct import *import)
+/* Appends |count| events of the batch with the checkpoint |after| them. */
+static factum_status append_part(struct import *import, size_t from, size_t count,
+                                 struct place after, factum_error *err)
 {
-    factum_error err;
     factum_append_result result;
     char data[256];
     int len = snprintf(data, sizeof data, "{\"line\":%" PRIu64 ",\"hash\":\"%016" PRIx64 "\"}",
-                       import->line_number, (uint64_t)XXH3_64bits_digest(import->hash));
-    factum_slice stream = factum_slice_from(import->stream);
-    import->events[import->count] = (factum_new_event){
-        .stream = stream,
+                       after.line, after.hash);
+    for (size_t i = 0; i < count; i++) {
+        expect(import, import->events[from + i].stream,
+               (factum_expected){.kind = FACTUM_EXPECTED_ANY});
+    }
+    factum_new_event moved = import->events[from + count];
+    import->events[from + count] = (factum_new_event){
+        .stream = factum_slice_from(import->stream),
         .type = factum_slice_from("$imported"),
         .data = {(const uint8_t *)data, (size_t)len},
     };
-    expect(import, stream, import->checkpoint);
+    expect(import, factum_slice_from(import->stream), import->checkpoint);
     factum_append_request request = {
         .size = sizeof request,
-        .events = import->events,
-        .event_count = import->count + 1,
+        .events = import->events + from,
+        .event_count = count + 1,
         .expectations = import->expectations,
         .expectation_count = import->expectation_count,
+        .system = true, /* the checkpoint; add_line has looked at the others */
     };
-    factum_status status = factum_append(import->store, &request, &result, NULL, &err);
+    factum_status status = factum_append(import->store, &request, &result, NULL, err);
+    import->events[from + count] = moved;
+    clear_expectations(import);
     if (status == FACTUM_OK) {
-        import->imported += import->count;
+        import->imported += count;
+        import->ended.line = 0;
         import->checkpoint =
             (factum_expected){.kind = FACTUM_EXPECTED_REVISION, .revision = result.revision};
-        clear_batch(import);
+    }
+    return status;
+}
+
+/* True if the import goes on. */
+static bool bad_line(struct import *import, uint64_t number, const char *text)
+{
+    (void)fprintf(stderr, "factum: line %" PRIu64 ": ", number);
+    print_text(stderr, factum_slice_from(text));
+    (void)fprintf(stderr, "\n");
+    import->skipped++;
+    if (import->skip_bad) {
         return true;
     }
-    import->code = fail_with(status, &err);
     (void)fprintf(stderr,
-                  "factum: nothing of lines %" PRIu64 " to %" PRIu64
-                  " was imported; run the same command again to go on from there\n",
-                  import->line_number - import->count + 1, import->line_number);
+                  "factum: stopped there, the lines before it are imported; mend it and run "
+                  "the same command again, or skip bad lines with --on-error skip\n");
+    import->code = EXIT_USAGE;
     return false;
 }
 
-/* A tombstone in an export ends its stream again. */
+/* Is it an event that is at fault, and not the store? */
+static bool refuses_event(factum_status status)
+{
+    return status == FACTUM_INVALID || status == FACTUM_TOO_BIG || status == FACTUM_STREAM_DELETED;
+}
+
+/* Commits the batch. If it is refused, its halves, so that the event at fault is found. */
+static bool commit(struct import *import)
+{
+    factum_error err;
+    bool good = true;
+    size_t from = 0;
+    size_t count = import->count;
+    while (good && from < import->count) {
+        factum_status status =
+            append_part(import, from, count, import->places[from + count - 1], &err);
+        if (status == FACTUM_OK) {
+            from += count;
+            count = import->count - from;
+        } else if (refuses_event(status) && count > 1) {
+            count /= 2;
+        } else if (refuses_event(status)) {
+            good = bad_line(import, import->places[from].line, err.text);
+            from++;
+            count = import->count - from;
+        } else {
+            import->code = fail_with(status, &err);
+            (void)fprintf(stderr,
+                          "factum: nothing from line %" PRIu64
+                          " on was imported; run the same command again to go on from there\n",
+                          import->places[from].line);
+            good = false;
+        }
+    }
+    import->count = 0;
+    import->text_len = 0;
+    return good;
+}
+
+/* Commits what is left, and the checkpoint after a tombstone. */
+static void commit_rest(struct import *import)
+{
+    factum_error err;
+    if (commit(import) && import->ended.line != 0) {
+        factum_status status = append_part(import, 0, 0, import->ended, &err);
+        if (status != FACTUM_OK) {
+            import->code = fail_with(status, &err);
+        }
+    }
+}
+
+/* A tombstone in an export ends its stream again. Until the next checkpoint it may be repeated. */
 static bool import_tombstone(struct import *import, factum_slice stream)
 {
     factum_error err;
@@ -161,25 +242,29 @@ static bool import_tombstone(struct import *import, factum_slice stream)
         return false;
     }
     factum_status status = factum_tombstone(import->store, stream, any, NULL, &err);
+    if (refuses_event(status) && status != FACTUM_STREAM_DELETED) {
+        return bad_line(import, import->line_number, err.text);
+    }
     if (status != FACTUM_OK && status != FACTUM_STREAM_DELETED) {
         import->code = fail_with(status, &err);
         return false;
     }
+    import->ended = (struct place){import->line_number, (uint64_t)XXH3_64bits_digest(import->hash)};
     import->imported++;
     return true;
 }
 
-static bool bad_line(struct import *import, const char *text)
+/* A parser for the next event: its own, since an event borrows from it until the batch is
+ * committed. */
+static factum_ndjson *parser_for(struct import *import, factum_slice line)
 {
-    (void)fprintf(stderr, "factum: line %" PRIu64 ": %s\n", import->line_number, text);
-    import->skipped++;
-    if (import->skip_bad) {
-        return true;
+    factum_ndjson **parser = &import->parsers[import->count];
+    if (*parser == NULL || line.len > PARSER_KEPT_MAX || import->long_lines[import->count]) {
+        factum_ndjson_destroy(*parser);
+        *parser = factum_ndjson_create();
     }
-    (void)fprintf(stderr, "factum: stopped there; --on-error skip goes on after bad lines\n");
-    import->code = EXIT_USAGE;
-    import->line_number--; /* what came before it is still committed */
-    return false;
+    import->long_lines[import->count] = line.len > PARSER_KEPT_MAX;
+    return *parser;
 }
 
 static bool add_line(struct import *import, factum_slice line)
@@ -187,25 +272,29 @@ static bool add_line(struct import *import, factum_slice line)
     factum_error err;
     uint8_t *copy = import->text + import->text_len;
     memcpy(copy, line.ptr, line.len);
-    factum_ndjson **parser = &import->parsers[import->count];
-    if (*parser == NULL) {
-        *parser = factum_ndjson_create();
-    }
-    if (*parser == NULL) {
+    factum_ndjson *parser = parser_for(import, line);
+    if (parser == NULL) {
         import->code = EXIT_FAILURE_;
+        (void)complain("out of memory");
         return false;
     }
     factum_new_event *event = &import->events[import->count];
     factum_slice own = {copy, line.len};
-    if (factum_ndjson_parse(*parser, own, event, &err) != FACTUM_OK) {
-        return bad_line(import, err.text);
+    if (factum_ndjson_parse(parser, own, event, &err) != FACTUM_OK) {
+        return bad_line(import, import->line_number, err.text);
     }
     if (same(event->type, factum_slice_from("$streamDeleted"))) {
         return import_tombstone(import, event->stream);
     }
+    if (event->stream.ptr[0] == '$' && (event->stream.len < 2 || event->stream.ptr[1] != '$') &&
+        !import->options->system) {
+        return bad_line(import, import->line_number,
+                        "names of streams that begin with $ are kept for the system; --system "
+                        "imports them");
+    }
     import->text_len += line.len;
-    import->count++;
-    expect(import, event->stream, (factum_expected){.kind = FACTUM_EXPECTED_ANY});
+    import->places[import->count++] =
+        (struct place){import->line_number, (uint64_t)XXH3_64bits_digest(import->hash)};
     return true;
 }
 
@@ -244,8 +333,7 @@ static bool find_checkpoint(struct import *import, factum_slice first_line)
             factum_json_int64(value, &line) == FACTUM_OK &&
             factum_json_member(event.data, "hash", &value) == FACTUM_OK &&
             factum_json_text(value, hash, sizeof hash) == FACTUM_OK) {
-            import->resume_line = (uint64_t)line;
-            import->resume_hash = strtoull(hash, NULL, 16);
+            import->resume = (struct place){(uint64_t)line, strtoull(hash, NULL, 16)};
         }
     }
     factum_cursor_close(cursor);
@@ -259,12 +347,12 @@ static bool find_checkpoint(struct import *import, factum_slice first_line)
 /* At the line that the checkpoint names: is it the same source? */
 static bool check_resumed(struct import *import)
 {
-    if (XXH3_64bits_digest(import->hash) == import->resume_hash) {
+    if (XXH3_64bits_digest(import->hash) == import->resume.hash) {
         if (!import->options->quiet) {
             (void)fprintf(stderr,
                           "factum: lines 1 to %" PRIu64 " were imported before: going on after "
                           "them (--again imports them anew)\n",
-                          import->resume_line);
+                          import->resume.line);
         }
         return true;
     }
@@ -272,28 +360,27 @@ static bool check_resumed(struct import *import)
                   "factum: an import that began with the same line was made before, but the "
                   "first %" PRIu64 " lines differ: nothing was imported; --again imports all of "
                   "it\n",
-                  import->resume_line);
+                  import->resume.line);
     import->code = EXIT_REFUSED;
     return false;
 }
 
-static bool take_line(struct import *import, factum_slice line)
+static bool take_line(struct import *import, factum_slice line, bool cut)
 {
     import->line_number++;
     if (import->line_number == 1 && !find_checkpoint(import, line)) {
         return false;
     }
-    bool before = import->line_number <= import->resume_line;
-    if (line.len > ((size_t)16 << 20)) {
-        return bad_line(import, "the line is longer than 16 MiB");
-    }
-    if (!before && line.len > 0 && !add_line(import, line)) {
-        return false;
-    }
     (void)XXH3_64bits_update(import->hash, line.ptr, line.len);
     (void)XXH3_64bits_update(import->hash, "\n", 1);
-    if (import->line_number == import->resume_line) {
-        return check_resumed(import);
+    if (import->line_number <= import->resume.line) {
+        return import->line_number < import->resume.line || check_resumed(import);
+    }
+    if (cut) {
+        return bad_line(import, import->line_number, "the line is longer than 16 MiB");
+    }
+    if (line.len > 0 && !add_line(import, line)) {
+        return false;
     }
     if (import->count >= import->batch_max || import->text_len >= BATCH_TEXT_MAX) {
         return commit(import);
@@ -306,12 +393,13 @@ static void import_lines(struct import *import)
     factum_slice line;
     int got = 1;
     bool good = true;
-    while (good && !interrupted && (got = input_line(import->input, &line)) == 1) {
-        good = take_line(import, line);
+    while (good && !interrupted && (got = input_line(import->input, &line)) > 0) {
+        good = take_line(import, line, got == 2);
         if (import->line_number % 4096 == 0) {
             uint64_t done;
             uint64_t total;
             input_place(import->input, &done, &total);
+            import->progress.items = import->imported;
             progress_step(&import->progress, done, total);
         }
     }
@@ -319,12 +407,10 @@ static void import_lines(struct import *import)
         import->code = EXIT_FAILURE_;
     }
     bool stopped_at_line = !good && import->code == EXIT_USAGE;
-    if ((good || stopped_at_line) && import->count > 0) {
-        int code = import->code;
-        (void)commit(import);
-        import->code = import->code == 0 ? code : import->code;
+    if (good || stopped_at_line) {
+        commit_rest(import);
     }
-    if (good && import->line_number < import->resume_line && import->code == 0) {
+    if (good && import->line_number < import->resume.line && import->code == 0) {
         (void)check_resumed(import);
     }
     if (interrupted && import->code == 0) {
@@ -349,9 +435,11 @@ static void print_summary(struct import *import)
                      ",\"seconds\":%.3f}\n",
                      import->imported, import->line_number, import->skipped, seconds);
     } else if (!import->options->quiet) {
-        (void)printf("%s events imported in %.2f s (%s/s)", events, seconds, rate);
+        (void)printf("%s event%s imported in %.2f s (%s/s)", events,
+                     import->imported == 1 ? "" : "s", seconds, rate);
         if (import->skipped > 0) {
-            (void)printf(", %" PRIu64 " bad lines", import->skipped);
+            (void)printf(", %" PRIu64 " bad line%s", import->skipped,
+                         import->skipped == 1 ? "" : "s");
         }
         (void)printf("\n");
     }
@@ -377,7 +465,7 @@ static int run(const struct options *options)
     }
     import.code = open_store(options, true, &import.store);
     if (import.code == 0) {
-        progress_begin(&import.progress, "import", NULL, options->quiet);
+        progress_begin(&import.progress, "import", options->quiet);
         if (reserve(&import)) {
             import_lines(&import);
             print_summary(&import);
@@ -398,12 +486,14 @@ const struct command command_import = {
     .help = "  --batch N          events in one commit (default 1000)\n"
             "  --on-error WHAT    stop at a bad line (default), or skip it\n"
             "  --again            import again what an earlier run has imported\n"
-            "  --json             the figures as JSON\n"
-            "A line: {\"stream\":\"order-1\",\"type\":\"OrderPlaced\",\"data\":{...}} and "
-            "optionally id, time,\n"
-            "metadata, tags, contentType. An interrupted import goes on where it was when it is "
-            "run again.\n",
-    .options = "batch on-error again json ",
+            "  --system           streams whose name begins with $ too\n"
+            "  --json             the figures as JSON\n",
+    .notes = "A line: {\"stream\":\"order-1\",\"type\":\"OrderPlaced\",\"data\":{...}} and "
+             "optionally id, time,\n"
+             "metadata, tags, contentType; other members are ignored. An interrupted import goes "
+             "on where it was when it is "
+             "run again.\n",
+    .options = "batch on-error again system json ",
     .arguments_min = 1,
     .arguments_max = 1,
     .run = run,

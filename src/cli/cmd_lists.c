@@ -117,7 +117,7 @@ static int list(const struct options *options, factum_list_kind kind)
     if (options->sort != NULL && !count && strcmp(options->sort, "name") != 0) {
         return complain("--sort takes name or count, not \"%s\"", options->sort);
     }
-    if (options->limit != NULL && !option_number(options->limit, "limit", &limit)) {
+    if (options->limit != NULL && !option_count(options->limit, "limit", &limit)) {
         return EXIT_USAGE;
     }
     int code = open_store(options, false, &store);

@@ -84,19 +84,24 @@ static int follow(const struct options *options, factum_subscription *subscripti
     factum_ndjson *ndjson = factum_ndjson_create();
     double end = seconds_now() + seconds;
     int code = 0;
-    while (code == 0 && !interrupted && (seconds < 0 || seconds_now() < end)) {
+    bool shown = false; /* what is there now, whatever the time */
+    while (code == 0 && !interrupted && (seconds < 0 || !shown || seconds_now() < end)) {
         factum_status status = factum_subscription_next(subscription, 200, &event, &err);
         if (status == FACTUM_OK) {
             code = print_one(options, ndjson, &event);
         } else if (status < 0) {
             code = fail_with(status, &err);
         }
-        if (status == FACTUM_CAUGHT_UP && fflush(stdout) != 0) {
+        shown = shown || status == FACTUM_CAUGHT_UP;
+        if (status == FACTUM_TIMEOUT && nobody_reads()) {
+            code = EXIT_NOBODY_READS;
+        }
+        if (ferror(stdout) != 0 || (status == FACTUM_CAUGHT_UP && fflush(stdout) != 0)) {
             break;
         }
     }
     factum_ndjson_destroy(ndjson);
-    return code;
+    return code == 0 && interrupted ? EXIT_INTERRUPTED : code;
 }
 
 static int tail(const struct options *options, factum_store *store, factum_read_request *request)
@@ -154,10 +159,10 @@ const struct command command_tail = {
     .name = "tail",
     .usage = "tail [STREAM] [options]",
     .summary = "print the last events and go on with new ones",
-    .help = SELECT_HELP
-    "  --timeout SECONDS  end after so long\n"
-    "A store belongs to one process at a time: new events come from this one only, until a\n"
-    "server holds the store. --count says how many of the last events come first (10).\n",
+    .help = SELECT_HELP "  --timeout SECONDS  end after so long; 0: after what is there now\n",
+    .notes =
+        "A store belongs to one process at a time: new events come from this one only, until a\n"
+        "server holds the store. --count says how many of the last events come first (10).\n",
     .options = "all category type correlation tag from from-position count skip-system json "
                "timeout ",
     .arguments_max = 1,

@@ -22,7 +22,11 @@ static int run_delete(const struct options *options)
     factum_status status = options->tombstone
                                ? factum_tombstone(store, stream, expected, &result, &err)
                                : factum_delete(store, stream, expected, &result, &err);
-    if (status != FACTUM_OK) {
+    if (status == FACTUM_WRONG_REVISION && expected.kind == FACTUM_EXPECTED_ANY &&
+        result.actual_state == FACTUM_STREAM_ABSENT) {
+        (void)complain("no stream %s: there is nothing to delete", options->arguments[0]);
+        code = EXIT_NOT_FOUND;
+    } else if (status != FACTUM_OK) {
         code = fail_with(status, &err);
     } else if (options->json) {
         (void)printf("{\"position\":%" PRIu64 ",\"tombstone\":%s}\n", result.position,
@@ -76,7 +80,7 @@ static int show_metadata(factum_store *store, factum_slice stream)
         status = factum_cursor_next(cursor, &event, &err);
     }
     if (status == FACTUM_OK) {
-        print_text(stdout, event.data);
+        print_json(stdout, event.data);
         (void)printf("\n");
     }
     factum_cursor_close(cursor);
@@ -121,9 +125,9 @@ const struct command command_metadata = {
     .name = "metadata",
     .usage = "metadata get STREAM | metadata set STREAM JSON",
     .summary = "show or replace a stream's metadata",
-    .help =
-        "  --expected WHAT    with set: what is expected of the metadata's own revision\n"
-        "  --json             the result as JSON\n"
+    .help = "  --expected WHAT    with set: what is expected of the metadata's own revision\n"
+            "  --json             the result as JSON\n",
+    .notes =
         "$maxCount: only the last n events are read; $maxAge: only those of the last n seconds;\n"
         "$tb: only those from revision n on. Other members are yours.\n",
     .options = "expected json ",

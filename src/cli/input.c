@@ -1,6 +1,6 @@
 /* input.c - lines of a file: plain, gzip or zstd, told apart by their first bytes. Layer: cli.
  *
- * Bounded: one line is at most 64 MiB.
+ * Bounded: of a line longer than 16 MiB the first 16 MiB are given, and the rest is passed over.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -17,7 +17,7 @@ enum {
     READ_SIZE = 256 << 10,
     TEXT_SIZE = 1 << 20,
 };
-#define LINE_MAX_ ((size_t)64 << 20)
+#define LINE_MAX_ ((size_t)16 << 20)
 
 struct input {
     const char *path;
@@ -34,6 +34,7 @@ struct input {
     uint8_t *text;
     size_t text_at, text_end, text_capacity;
     bool text_over;
+    bool begun_text; /* something was read: no byte order mark can follow */
 };
 
 static int broken(const struct input *input, const char *what)
@@ -119,9 +120,6 @@ static int fill(struct input *input)
         input->text_at = 0;
     }
     if (input->text_end == input->text_capacity) {
-        if (input->text_capacity >= LINE_MAX_) {
-            return broken(input, "a line is longer than 64 MiB");
-        }
         uint8_t *grown = realloc(input->text, input->text_capacity * 2);
         if (grown == NULL) {
             return broken(input, "out of memory");
@@ -200,15 +198,60 @@ struct input *input_open(const char *path, int *code)
     return NULL;
 }
 
+/* A UTF-8 byte order mark, as some editors write it, is no part of the first line. */
+static int skip_mark(struct input *input)
+{
+    static const uint8_t mark[3] = {0xef, 0xbb, 0xbf};
+    input->begun_text = true;
+    while (input->text_end < sizeof mark && !input->text_over) {
+        if (fill(input) != 0) {
+            return -1;
+        }
+    }
+    if (input->text_end >= sizeof mark && memcmp(input->text, mark, sizeof mark) == 0) {
+        input->text_at = sizeof mark;
+    }
+    return 0;
+}
+
+/* The first LINE_MAX_ bytes of the text are of a line that is longer: gives them, and passes over
+ * the rest of it. */
+static int pass_over(struct input *input, factum_slice *line)
+{
+    size_t start = input->text_at;
+    for (;;) {
+        const uint8_t *rest = input->text + start + LINE_MAX_;
+        size_t have = input->text_end - start - LINE_MAX_;
+        const uint8_t *end = memchr(rest, '\n', have);
+        if (end != NULL || input->text_over) {
+            size_t passed = end == NULL ? have : (size_t)(end - rest) + 1;
+            *line = (factum_slice){input->text + start, LINE_MAX_};
+            input->text_at = start + LINE_MAX_ + passed;
+            return 2;
+        }
+        input->text_end = start + LINE_MAX_;
+        if (fill(input) != 0) {
+            return -1;
+        }
+        start = input->text_at; /* fill moves the text to the front */
+    }
+}
+
 int input_line(struct input *input, factum_slice *line)
 {
     size_t searched = 0;
+    if (!input->begun_text && skip_mark(input) != 0) {
+        return -1;
+    }
     for (;;) {
         const uint8_t *start = input->text + input->text_at;
         size_t have = input->text_end - input->text_at;
         const uint8_t *end = memchr(start + searched, '\n', have - searched);
+        size_t len = end == NULL ? have : (size_t)(end - start);
+        if (len > LINE_MAX_) {
+            return pass_over(input, line);
+        }
         if (end != NULL || (input->text_over && have > 0)) {
-            size_t len = end == NULL ? have : (size_t)(end - start);
             *line = (factum_slice){start, len};
             if (len > 0 && start[len - 1] == '\r') {
                 line->len--;

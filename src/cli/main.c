@@ -35,6 +35,9 @@ static void print_help(const struct command *command)
     (void)printf("usage: factum %s\n\n%s\n\n%s  --store DIR        the store (FACTUM_STORE, or "
                  "./factum-data)\n  --quiet            no progress, no remarks\n",
                  command->usage, command->summary, command->help);
+    if (command->notes != NULL) {
+        (void)printf("\n%s", command->notes);
+    }
 }
 
 static const struct command *find_command(const char *name)
@@ -67,22 +70,29 @@ const struct command command_version = {
     .run = run_version,
 };
 
-/* Options before the command: only --store. Returns the index of the command, or -1. */
-static int skip_global(int argc, char **argv, const char **store)
+/* Options before the command: --store and --quiet. Returns the index of the command, argc if there
+ * is none, or -1 after a message. */
+static int skip_global(int argc, char **argv, struct options *options)
 {
     int i = 1;
-    while (i < argc && strncmp(argv[i], "--store", 7) == 0) {
-        if (argv[i][7] == '=') {
-            *store = argv[i] + 8;
+    while (i < argc) {
+        if (strcmp(argv[i], "--quiet") == 0) {
+            options->quiet = true;
             i++;
-        } else if (argv[i][7] == '\0' && i + 1 < argc) {
-            *store = argv[i + 1];
-            i += 2;
-        } else {
+        } else if (strncmp(argv[i], "--store=", 8) == 0) {
+            options->store = argv[i] + 8;
+            i++;
+        } else if (strcmp(argv[i], "--store") != 0) {
+            break;
+        } else if (i + 1 == argc) {
+            (void)complain("--store takes a directory");
             return -1;
+        } else {
+            options->store = argv[i + 1];
+            i += 2;
         }
     }
-    return i < argc ? i : -1;
+    return i;
 }
 
 static int run_help(int argc, char **argv, int at)
@@ -109,9 +119,11 @@ int main(int argc, char **argv)
     (void)sigaction(SIGTERM, &action, NULL);
     (void)signal(SIGPIPE, SIG_IGN); /* a closed pipe is an error of fflush */
     (void)signal(SIGXFSZ, SIG_IGN);
-    int at = skip_global(argc, argv, &options.store);
-    if (at < 0) {
-        print_usage(stderr);
+    int at = skip_global(argc, argv, &options);
+    if (at < 0 || at == argc) {
+        if (at == argc) {
+            print_usage(stderr);
+        }
         return EXIT_USAGE;
     }
     if (strcmp(argv[at], "help") == 0 || strcmp(argv[at], "--help") == 0 ||
@@ -120,6 +132,11 @@ int main(int argc, char **argv)
     }
     const char *name = strcmp(argv[at], "--version") == 0 ? "version" : argv[at];
     const struct command *command = find_command(name);
+    if (command == NULL && argv[at][0] == '-') {
+        return complain("%s: only --store DIR and --quiet come before the command, other options "
+                        "after it; factum help lists the commands",
+                        argv[at]);
+    }
     if (command == NULL) {
         return complain("no command %s; factum help lists them", argv[at]);
     }

@@ -58,6 +58,7 @@ static const struct option known[] = {
     OPTION("rebuild-index", FLAG, rebuild_index),
     OPTION("tombstone", FLAG, tombstone),
     OPTION("again", FLAG, again),
+    OPTION("system", FLAG, system),
 };
 
 /* Is |name| one of the blank-separated words of |list|, or one that every command has? */
@@ -112,8 +113,8 @@ static int take_option(const struct command *command, int argc, char **argv, int
     size_t len = equals == NULL ? strlen(name) : (size_t)(equals - name);
     const struct option *option = find(command, name, len);
     if (option == NULL) {
-        return complain("factum %s has no option --%.*s; see factum %s --help", command->name,
-                        (int)len, name, command->name);
+        return complain("factum %s has no option --%.*s; factum %s --help lists them",
+                        command->name, (int)len, name, command->name);
     }
     if (option->kind == FLAG) {
         if (equals != NULL) {
@@ -154,7 +155,8 @@ int options_parse(const struct command *command, int argc, char **argv, struct o
         }
     }
     if (!options->help && options->argument_count < command->arguments_min) {
-        return complain("usage: factum %s", command->usage);
+        return complain("factum %s: something is missing; usage: factum %s", command->name,
+                        command->usage);
     }
     return 0;
 }
@@ -172,11 +174,25 @@ bool option_number(const char *text, const char *name, uint64_t *number)
     return true;
 }
 
+bool option_count(const char *text, const char *name, uint64_t *number)
+{
+    if (!option_number(text, name, number)) {
+        return false;
+    }
+    if (*number == 0) {
+        (void)complain("--%s takes 1 or more", name);
+        return false;
+    }
+    return true;
+}
+
 bool option_time(const char *text, const char *name, int64_t *time)
 {
     if (factum_time_parse(factum_slice_from(text), time) != FACTUM_OK) {
-        (void)complain("--%s takes a time as 2026-01-31T12:00:00Z or 2026-01-31, not \"%s\"", name,
-                       text);
+        (void)complain(
+            "--%s takes a time as 2026-01-31T12:00:00Z or 2026-01-31, from 1677 to 2262, "
+            "not \"%s\"",
+            name, text);
         return false;
     }
     return true;

@@ -1,5 +1,6 @@
 /* output.c - messages, exit codes, events as text. Layer: cli. */
 #include <inttypes.h>
+#include <poll.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -63,7 +64,9 @@ static int code_of(factum_status status)
 int fail_with(factum_status status, const factum_error *err)
 {
     (void)fflush(stdout);
-    (void)fprintf(stderr, "factum: %s\n", status < 0 ? err->text : factum_status_text(status));
+    (void)fputs("factum: ", stderr);
+    print_text(stderr, factum_slice_from(status < 0 ? err->text : factum_status_text(status)));
+    (void)fputc('\n', stderr);
     return code_of(status);
 }
 
@@ -71,7 +74,9 @@ static void show_message(void *data, factum_log_level level, const char *id, con
 {
     (void)data;
     if (level <= FACTUM_LOG_WARN) {
-        (void)fprintf(stderr, "factum: %s: %s\n", id, text);
+        (void)fprintf(stderr, "factum: %s: ", id);
+        print_text(stderr, factum_slice_from(text));
+        (void)fputc('\n', stderr);
     }
 }
 
@@ -105,13 +110,20 @@ int close_store(factum_store *store, int code)
     return code;
 }
 
+bool nobody_reads(void)
+{
+    struct pollfd output = {.fd = STDOUT_FILENO, .events = POLLOUT};
+    return poll(&output, 1, 0) == 1 && (output.revents & POLLERR) != 0;
+}
+
 int finish_output(int code)
 {
-    if (fflush(stdout) != 0 || ferror(stdout) != 0) {
-        if (code == 0) {
-            (void)fprintf(stderr, "factum: the output could not be written\n");
-            return EXIT_FAILURE_;
+    if ((fflush(stdout) != 0 || ferror(stdout) != 0) && code == 0) {
+        if (nobody_reads()) {
+            return EXIT_NOBODY_READS;
         }
+        (void)fprintf(stderr, "factum: the output could not be written\n");
+        return EXIT_FAILURE_;
     }
     return code;
 }
@@ -126,16 +138,65 @@ const char *colour(const char *code)
     return wanted > 0 ? code : "";
 }
 
+/* The bytes of the UTF-8 character that |text| begins with; 0 if it begins with none, or with one
+ * that a terminal or an eye would be led astray by: C0 and C1 controls, changes of direction. */
+static size_t plain_character(factum_slice text)
+{
+    uint8_t c = text.ptr[0];
+    size_t size = c < 0x80 ? 1 : c >= 0xf0 ? 4 : c >= 0xe0 ? 3 : 2;
+    static const uint32_t least[] = {0, 0x20, 0xa0, 0x800, 0x10000};
+    if ((c >= 0x80 && c < 0xc2) || c > 0xf4 || size > text.len) {
+        return 0;
+    }
+    uint32_t point = size == 1 ? c : c & (0x7fu >> size);
+    for (size_t i = 1; i < size; i++) {
+        if ((text.ptr[i] & 0xc0) != 0x80) {
+            return 0;
+        }
+        point = point << 6 | (text.ptr[i] & 0x3fu);
+    }
+    bool bad = point < least[size] || point == 0x7f || point > 0x10ffff ||
+               (point >= 0xd800 && point < 0xe000) || (point >= 0x202a && point <= 0x202e) ||
+               (point >= 0x2066 && point <= 0x2069);
+    return bad ? 0 : size;
+}
+
 void print_text(FILE *to, factum_slice text)
 {
-    for (size_t i = 0; i < text.len; i++) {
-        uint8_t c = text.ptr[i];
-        if (c < 0x20 || c == 0x7f) {
-            (void)fprintf(to, "\\x%02x", c);
+    while (text.len > 0) {
+        size_t size = plain_character(text);
+        if (size == 0) {
+            (void)fprintf(to, "\\x%02x", text.ptr[0]);
+            size = 1;
         } else {
-            (void)fputc(c, to);
+            (void)fwrite(text.ptr, 1, size, to);
         }
+        text = (factum_slice){text.ptr + size, text.len - size};
     }
+}
+
+static bool is_space(uint8_t c)
+{
+    return c == '\n' || c == '\r' || c == '\t' || c == ' ';
+}
+
+void print_json(FILE *to, factum_slice json)
+{
+    size_t from = 0;
+    for (size_t i = 0; i < json.len; i++) {
+        if (json.ptr[i] >= ' ' || !is_space(json.ptr[i])) {
+            continue; /* white space other than a blank is never inside a text */
+        }
+        print_text(to, (factum_slice){json.ptr + from, i - from});
+        while (i + 1 < json.len && is_space(json.ptr[i + 1])) {
+            i++;
+        }
+        if (i + 1 < json.len && from < i) {
+            (void)fputc(' ', to);
+        }
+        from = i + 1;
+    }
+    print_text(to, (factum_slice){json.ptr + from, json.len - from});
 }
 
 void print_json_text(FILE *to, factum_slice text)
@@ -154,14 +215,41 @@ void print_json_text(FILE *to, factum_slice text)
     (void)fputc('"', to);
 }
 
-static bool printable(factum_slice bytes)
+/* Text that is no JSON, if it is text: its lines stay lines. */
+static void print_bytes(factum_slice bytes)
 {
+    size_t from = 0;
+    bytes.len -= bytes.len > 0 && bytes.ptr[bytes.len - 1] == '\n' ? 1 : 0;
+    for (size_t i = 0; i < bytes.len;) {
+        factum_slice rest = {bytes.ptr + i, bytes.len - i};
+        size_t size = is_space(bytes.ptr[i]) ? 1 : plain_character(rest);
+        if (size == 0) {
+            (void)printf("(%zu bytes)", bytes.len);
+            return;
+        }
+        i += size;
+    }
     for (size_t i = 0; i < bytes.len; i++) {
-        if (bytes.ptr[i] < 0x20 && bytes.ptr[i] != '\n' && bytes.ptr[i] != '\t') {
-            return false;
+        if (bytes.ptr[i] == '\n') {
+            print_text(stdout, (factum_slice){bytes.ptr + from, i - from});
+            (void)printf("\n    ");
+            from = i + 1;
         }
     }
-    return true;
+    print_text(stdout, (factum_slice){bytes.ptr + from, bytes.len - from});
+}
+
+static void print_data(const factum_event *event)
+{
+    static const char json[] = "application/json";
+    factum_slice type = event->content_type;
+    factum_slice whole;
+    if (type.len == sizeof json - 1 && memcmp(type.ptr, json, type.len) == 0 &&
+        factum_json_member(event->data, "", &whole) == FACTUM_OK) {
+        print_json(stdout, whole);
+    } else {
+        print_bytes(event->data);
+    }
 }
 
 void print_event(const factum_event *event)
@@ -185,11 +273,7 @@ void print_event(const factum_event *event)
     (void)printf("\n");
     if (event->data.len > 0) {
         (void)printf("    ");
-        if (printable(event->data)) {
-            print_text(stdout, event->data);
-        } else {
-            (void)printf("(%zu bytes)", event->data.len);
-        }
+        print_data(event);
         (void)printf("\n");
     }
 }
@@ -202,9 +286,7 @@ int print_event_json(factum_ndjson *ndjson, const factum_event *event)
     if (status != FACTUM_OK) {
         return fail_with(status, &err);
     }
-    if (fwrite(line.ptr, 1, line.len, stdout) != line.len) {
-        return EXIT_FAILURE_;
-    }
+    (void)fwrite(line.ptr, 1, line.len, stdout); /* finish_output looks whether it could */
     return 0;
 }
 

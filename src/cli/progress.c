@@ -5,6 +5,9 @@
 
 #include "cli/cli.h"
 
+#define BAR_WIDTH 24
+#define DRAW_EVERY 0.2 /* seconds */
+
 double seconds_now(void)
 {
     struct timespec now;
@@ -12,16 +15,25 @@ double seconds_now(void)
     return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
 }
 
-void progress_begin(struct progress *progress, const char *what, const char *unit, bool quiet)
+void progress_begin(struct progress *progress, const char *what, bool quiet)
 {
     *progress = (struct progress){
         .what = what,
-        .unit = unit,
-        .quiet = quiet,
-        .terminal = isatty(STDERR_FILENO) != 0,
+        .wanted = !quiet && isatty(STDERR_FILENO) != 0,
         .started = seconds_now(),
     };
     progress->drawn_at = progress->started;
+}
+
+static void draw_bar(uint64_t done, uint64_t total)
+{
+    char bar[BAR_WIDTH + 1];
+    double part = (double)done / (double)total;
+    size_t full = (size_t)(part * BAR_WIDTH);
+    memset(bar, '#', full);
+    memset(bar + full, '.', BAR_WIDTH - full);
+    bar[BAR_WIDTH] = '\0';
+    (void)fprintf(stderr, " [%s] %3d %%", bar, (int)(part * 100));
 }
 
 static void draw(struct progress *progress, uint64_t done, uint64_t total, double now)
@@ -29,23 +41,24 @@ static void draw(struct progress *progress, uint64_t done, uint64_t total, doubl
     char amount[32];
     char rate[32];
     double passed = now - progress->started;
-    double speed = passed > 0 ? (double)done / passed : 0;
-    if (progress->unit == NULL) {
-        format_size(done, amount);
-        format_size((uint64_t)speed, rate);
+    bool known = total > 0 && done > 0 && done <= total;
+    (void)fprintf(stderr, "\r\033[K%s", progress->what);
+    if (known) {
+        draw_bar(done, total);
+    }
+    if (progress->items > 0) {
+        format_count(progress->items, amount);
+        format_count((uint64_t)((double)progress->items / passed), rate);
+        (void)fprintf(stderr, "  %s events, %s/s", amount, rate);
     } else {
-        format_count(done, amount);
-        format_count((uint64_t)speed, rate);
+        format_size(done, amount);
+        format_size((uint64_t)((double)done / passed), rate);
+        (void)fprintf(stderr, "  %s, %s/s", amount, rate);
     }
-    (void)fprintf(stderr, "%s%s: %s%s%s, %s/s", progress->terminal ? "\r\033[K" : "",
-                  progress->what, amount, progress->unit == NULL ? "" : " ",
-                  progress->unit == NULL ? "" : progress->unit, rate);
-    if (total > 0 && done > 0 && done <= total) {
-        double left = passed * ((double)(total - done) / (double)done);
-        (void)fprintf(stderr, ", %d %%, %d:%02d left", (int)(100 * (double)done / (double)total),
-                      (int)left / 60, (int)left % 60);
+    if (known) {
+        int left = (int)(passed * ((double)(total - done) / (double)done));
+        (void)fprintf(stderr, ", %d:%02d left", left / 60, left % 60);
     }
-    (void)fputs(progress->terminal ? "" : "\n", stderr);
     (void)fflush(stderr);
     progress->drawn = true;
     progress->drawn_at = now;
@@ -53,20 +66,18 @@ static void draw(struct progress *progress, uint64_t done, uint64_t total, doubl
 
 void progress_step(struct progress *progress, uint64_t done, uint64_t total)
 {
-    progress->done = done;
-    if (progress->quiet) {
+    if (!progress->wanted) {
         return;
     }
     double now = seconds_now();
-    double every = progress->terminal ? 0.2 : 5;
-    if (now - progress->drawn_at >= every) {
+    if (now - progress->drawn_at >= DRAW_EVERY) {
         draw(progress, done, total, now);
     }
 }
 
 void progress_end(struct progress *progress)
 {
-    if (progress->drawn && progress->terminal) {
+    if (progress->drawn) {
         (void)fputs("\r\033[K", stderr);
         (void)fflush(stderr);
     }

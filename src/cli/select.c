@@ -62,7 +62,7 @@ bool select_events(const struct options *options, factum_read_request *request)
     if (!set_source(options, request) || !set_start(options, request)) {
         return false;
     }
-    if (options->count != NULL && !option_number(options->count, "count", &request->count_max)) {
+    if (options->count != NULL && !option_count(options->count, "count", &request->count_max)) {
         return false;
     }
     if (options->at != NULL) {

@@ -104,13 +104,113 @@ t "gzip that breaks off" 1 "ends too soon" F --store s5 import cut.gz
 printf '{"stream":"x","type":"A"}\nnonsense\n{"stream":"x","type":"B"}\n' >bad.ndjson
 t "a bad line stops and is named" 2 "line 2: byte 0: this is no JSON" F --store s6 import bad.ndjson
 t "what came before it is there" 0 "^x  0  A" F --store s6 read x
-t "a bad line is skipped" 0 "2 events imported.*1 bad lines" F --store s7 import bad.ndjson --on-error skip
+t "a bad line is skipped" 0 "2 events imported.*1 bad line$" F --store s7 import bad.ndjson --on-error skip
 t "a missing file" 4 "No such file" F import nothing.ndjson
 seq 1 3000 | sed 's/.*/{"stream":"n-&","type":"T","data":&}/' >many.ndjson
 head -1500 many.ndjson >half.ndjson
 F --store s8 import --batch 400 half.ndjson >out 2>&1
 t "an import goes on where it was" 0 "^1,500 events imported" F --store s8 import many.ndjson
-t "append --lines is one commit" 0 "already|revision" F --store s9 append --lines in.ndjson
+t "append --lines is one commit" 0 "^3 events, position" F --store s9 append --lines in.ndjson
+
+# what an append refuses, and that nothing is written
+t "an empty key is refused" 2 "--key is empty" F --store s2 append x T --key ''
+t "metadata has to be an object" 2 "takes a JSON object" F --store s2 append x T --metadata '[1]'
+t "lines bring their own ids and tags" 2 "leave them out" F --store s2 append --lines in.ndjson --tag a
+t "no lines are no append" 2 "has no events" F --store s2 append --lines /dev/null
+t "a system stream is kept" 2 "kept for the system" F --store s2 append '$x' T
+t "a name that is no UTF-8 is shown" 2 'not UTF-8 text: "x\\xff"' F --store s2 append $'x\xff' T
+t "a time out of range is explained" 2 "from 1677 to 2262" F --store s2 append x T --time 9999-01-01
+head -c 1048577 /dev/zero | tr '\0' a >big
+oversize() { F --store s2 append x T - <big; }
+t "an oversize event names the limit" 2 "1048577 bytes.*at most 1048576" oversize
+seq 1 100001 | sed 's/.*/{"stream":"n","type":"T"}/' >many_lines
+t "too many events for one append" 2 "more than 100000 lines" F --store s2 append --lines many_lines
+t "none of it was written" 4 "no stream x" F --store s2 read x
+t "a system stream with leave" 0 "revision 0" F --store s9 append '$x' T --system
+t "deleting what is not there" 4 "nothing to delete" F --store s9 delete nothing
+t "an option before the command is explained" 2 "only --store DIR and --quiet come before" F --json info
+t "--store without a directory" 2 "takes a directory" F --store
+t "a count of nothing" 2 "takes 1 or more" F --store s9 read --count 0
+t "a limit that is no number" 2 "takes a whole number" F --store s9 streams --limit x
+t "tail without waiting shows what is there" 0 "i-2  0  C" F --store s9 tail i-2 --timeout 0
+
+# what is shown
+json_lines() { printf '{\n  "a": 1\n}\n' | F --store v append v-1 T -; }
+json_lines >out 2>&1
+t "JSON of several lines is JSON" 0 '"data":\{   "a": 1 \},"revision"' F --store v read v-1 --json
+t "and is shown on one line" 0 '^    \{ "a": 1 \}$' F --store v read v-1
+F --store v append $'w-\xc2\x9b1' T $'one\ntwo' >out 2>&1
+t "a terminal's commands are shown, not sent" 0 '^w-\\xc2\\x9b1  0  T' F --store v read --type T --backwards
+t "lines of text stay lines" 0 '^    two$' F --store v read --type T --backwards
+F --store v append v-2 T $'\x9bx' >out 2>&1
+t "bytes are counted" 0 '^    \(2 bytes\)$' F --store v read v-2
+t "errors send no commands either" 3 'stream w-\\xc2\\x9b1 is at' \
+    F --store v append $'w-\xc2\x9b1' T '{}' --expected 7
+quiet_head() { # a reader that goes away: no message, and its own exit code
+    F --store s8 "$@" 2>err | head -1 >/dev/null
+    local code=${PIPESTATUS[0]}
+    [ ! -s err ] && { [ "$code" = 141 ] || [ "$code" = 0 ]; }
+}
+t "read into head" 0 "" quiet_head read
+t "export into head" 0 "" quiet_head export
+t "tail into head" 0 "" quiet_head tail
+full() { F --store s8 read >/dev/full; }
+t "a full disk is no success" 1 "output could not be written" full
+
+# bad lines: each has its number, whoever finds it
+{
+    printf '\xef\xbb\xbf{"stream":"x","type":"A"}\n\n{"stream":"x"}\n{"stream":"$x","type":"A"}\n'
+    printf '{"stream":"x","type":"A","data":"%s"}\n' "$(cat big)"
+    printf '{"stream":"$$x","type":"A"}\n{"stream":"x","type":"B"}\n'
+    head -c 20000000 /dev/zero | tr '\0' a
+    printf '\n{"stream":"x","type":"C"}'
+} >worse.ndjson
+t "every bad line is skipped" 0 "^3 events imported .* 5 bad lines$" \
+    F --store w1 import worse.ndjson --on-error skip
+cp out said
+for bad in '3: byte 0: "type" is missing' '4: names of streams that begin with [$]' \
+    '5: an event of stream x has' '6: stream [$][$]x is a metastream' '8: the line is longer'; do
+    cp said out
+    grep -q "^factum: line $bad" said
+    result $? "line $bad"
+done
+t "what was good is in order" 0 "^x  2  C" F --store w1 read x
+t "a second run skips nothing twice" 0 "^0 events imported" F --store w1 import worse.ndjson
+t "a line that the store refuses stops" 2 "line 5: an event of stream x" \
+    F --store w2 import <(sed 3,4d worse.ndjson | sed '3i {"stream":"y","type":"A"}\n{"stream":"y","type":"A"}') 
+t "and those before it are there" 0 "^y  1  A" F --store w2 read y
+F --store t1 append t-1 A >out 2>&1
+F --store t1 delete t-1 --tombstone >out 2>&1
+F --store t1 export >t.ndjson 2>out
+t "a tombstone is imported" 0 "^2 events" F --store t2 import t.ndjson
+t "and recognised when it comes last" 0 "^0 events imported" F --store t2 import t.ndjson
+t "an event after a tombstone is a bad line" 0 "1 event imported.* 1 bad line$" F --store t2 import \
+    --on-error skip <(printf '{"stream":"t-1","type":"X"}\n{"stream":"t-2","type":"X"}\n')
+
+# stopping an import
+seq 1 400000 | sed 's/.*/{"stream":"k-&","type":"T","data":&}/' >long.ndjson
+for signal in KILL INT; do
+    "$factum" --store kill --quiet import --batch 10 long.ndjson >out 2>&1 &
+    sleep 0.5
+    kill -$signal $! 2>/dev/null
+    wait $!
+    code=$?
+    [ $code = 137 ] || [ $code = 130 ]
+    result $? "an import ends by SIG$signal"
+done
+grep -q "stopped after line [0-9]*; run the same command again" out
+result $? "and says how to go on"
+t "the import is completed" 0 "lines 1 to [0-9]+ were imported before" F --store kill import long.ndjson
+[ "$(F --store kill read --type T --json | wc -l)" = 400000 ]
+result $? "every line is there once"
+t "no progress bar without a terminal" 0 "^400,000 events" F --store kill2 import long.ndjson
+! grep -q '%' out
+result $? "and no trace of one"
+if command -v script >/dev/null; then
+    script -qec "'$factum' --store kill3 import --batch 100 long.ndjson" /dev/null </dev/null >out 2>&1
+    grep -q 'import \[#*\.*\] *[0-9]* %.* events, [0-9,]*/s, [0-9]*:[0-9]* left' out
+    result $? "a progress bar on a terminal"
+fi
 
 # backup, restore, repair, lock
 t "backup" 0 "copied" F --store s8 backup bk
