@@ -67,7 +67,8 @@ typedef struct factum_store_options {
  * for the call only; |options| may be NULL: all defaults. *store is the caller's, for factum_close;
  * it is NULL on failure. LOCKED: another process has it. A store whose log is damaged opens for
  * reading: appends then give FACTUM_CORRUPT; see factum_info_get and factum_repair.
- * Errors: NOT_FOUND, LOCKED, CORRUPT, NEWER_FORMAT, IO, NO_SPACE, NO_MEMORY, INVALID. */
+ * Errors: NOT_FOUND, EXISTS (a directory of other things), LOCKED, CORRUPT, NEWER_FORMAT, IO,
+ * NO_SPACE, NO_MEMORY, INVALID. */
 FACTUM_API FACTUM_MUST_USE factum_status factum_open(const char *path,
                                                      const factum_store_options *options,
                                                      factum_store **store, factum_error *err);

@@ -100,7 +100,10 @@ int complain(const char *format, ...)
 int fail_with(factum_status status, const factum_error *err);
 /* 0, or the exit code after a message. |write|: the command writes, so the store may be made. */
 int open_store(const struct options *options, bool write, factum_store **store);
+/* Closes it. If it is damaged, says so unless that was done, and EXIT_DAMAGED takes the place of
+ * success: what could be read may not be all. */
 int close_store(factum_store *store, int code);
+void damage_shown(void); /* a command has said it by itself */
 /* Flushes standard output: a full disk or a closed pipe must not look like success. If nobody reads
  * it any more there is nothing to say: EXIT_NOBODY_READS without a message. */
 int finish_output(int code);

@@ -68,8 +68,8 @@ static int run_info(const struct options *options)
     } else {
         info_text(&info);
     }
-    if (code == 0 && info.damaged) {
-        code = EXIT_DAMAGED;
+    if (code == 0) {
+        damage_shown(); /* as "problem" or "reason" */
     }
     return close_store(store, code);
 }
@@ -177,7 +177,7 @@ static int run_repair(const struct options *options)
         (void)printf("}\n");
     } else if (!options->quiet && repair.accept_loss) {
         (void)printf("repaired: what followed position %" PRIu64
-                     " was given up; a copy of it is kept in the store's log directory\n",
+                     " is given up; what there was of it is kept in the store's log directory\n",
                      repair.accept_loss_from);
     } else if (!options->quiet) {
         (void)printf("repaired: the index is new; nothing was lost\n");

@@ -1,4 +1,5 @@
 /* output.c - messages, exit codes, events as text. Layer: cli. */
+#include <errno.h>
 #include <inttypes.h>
 #include <poll.h>
 #include <stdarg.h>
@@ -61,19 +62,34 @@ static int code_of(factum_status status)
     return EXIT_FAILURE_;
 }
 
+/* What the open store says of its damage: said once, after what could be read. */
+static char damage[256];
+static bool damage_said;
+
+void damage_shown(void)
+{
+    damage_said = true;
+}
+
 int fail_with(factum_status status, const factum_error *err)
 {
     (void)fflush(stdout);
+    damage_said = damage_said || (damage[0] != '\0' && status == FACTUM_CORRUPT);
     (void)fputs("factum: ", stderr);
     print_text(stderr, factum_slice_from(status < 0 ? err->text : factum_status_text(status)));
     (void)fputc('\n', stderr);
+    if (status == FACTUM_NO_SPACE) {
+        (void)fputs("factum: make space and run the same command again; reading goes on\n", stderr);
+    }
     return code_of(status);
 }
 
 static void show_message(void *data, factum_log_level level, const char *id, const char *text)
 {
     (void)data;
-    if (level <= FACTUM_LOG_WARN) {
+    if (strcmp(id, "log.damaged") == 0) {
+        (void)snprintf(damage, sizeof damage, "%s", text);
+    } else if (level <= FACTUM_LOG_WARN) {
         (void)fprintf(stderr, "factum: %s: ", id);
         print_text(stderr, factum_slice_from(text));
         (void)fputc('\n', stderr);
@@ -91,7 +107,11 @@ int open_store(const struct options *options, bool write, factum_store **store)
         .log = &sink,
     };
     factum_status status = factum_open(options->store, &store_options, store, &err);
-    if (status == FACTUM_NOT_FOUND) {
+    if (status == FACTUM_IO && !write && (err.os_error == EACCES || err.os_error == EROFS)) {
+        store_options.read_only = true; /* who may only read can read */
+        status = factum_open(options->store, &store_options, store, &err);
+    }
+    if (status == FACTUM_NOT_FOUND && !write) {
         (void)fprintf(
             stderr, "factum: %s; name it with --store DIR or FACTUM_STORE, or append to make one\n",
             err.text);
@@ -104,10 +124,22 @@ int close_store(factum_store *store, int code)
 {
     factum_error err;
     factum_status status = factum_close(store, &err);
-    if (status != FACTUM_OK && code == 0) {
+    if (status == FACTUM_NO_SPACE) { /* what was acknowledged stays so */
+        (void)fputs(
+            "factum: no space to write the index: nothing is lost, the next opening makes it "
+            "anew\n",
+            stderr);
+    } else if (status != FACTUM_OK && code == 0) {
         return fail_with(status, &err);
     }
-    return code;
+    if (damage[0] != '\0' && !damage_said) {
+        (void)fflush(stdout);
+        (void)fputs("factum: this may not be all: ", stderr);
+        print_text(stderr, factum_slice_from(damage));
+        (void)fputc('\n', stderr);
+    }
+    /* Nothing that was found, or not found, in a damaged store is the whole truth. */
+    return damage[0] != '\0' && (code == 0 || code == EXIT_NOT_FOUND) ? EXIT_DAMAGED : code;
 }
 
 bool nobody_reads(void)

@@ -221,21 +221,33 @@ static const struct fct_engine_ops local_ops = {
 
 /* ---- opening --------------------------------------------------------------------------------- */
 
+factum_status fct_local_lock(struct fct_file *file, const char *path, factum_error *err)
+{
+    factum_status status = fct_file_lock(file, err);
+    return status != FACTUM_LOCKED
+               ? status
+               : fct_fail(err, FACTUM_LOCKED,
+                          "the store %s is in use by another process: stop that one first", path);
+}
+
 static factum_status lock_store(struct fct_local *local, bool create, factum_error *err)
 {
     char path[FCT_PATH_SIZE];
-    factum_status status = fct_path_join(path, local->path, "LOCK", err);
+    factum_error reason = {.os_error = 0};
+    factum_status status = fct_path_join(path, local->path, "LOCK", &reason);
     if (status == FACTUM_OK) {
         status = fct_file_open(local->os, path, FCT_OPEN_WRITE | (create ? FCT_OPEN_CREATE : 0),
-                               &local->lock, err);
+                               &local->lock, &reason);
+    }
+    if (!create && status == FACTUM_IO && (reason.os_error == EROFS || reason.os_error == EACCES)) {
+        /* Whoever may only read shares the lock with other readers. */
+        status = fct_file_open(local->os, path, FCT_OPEN_READ, &local->lock, &reason);
     }
     if (status == FACTUM_OK) {
-        status = fct_file_lock(local->lock, err);
+        status = fct_local_lock(local->lock, local->path, &reason);
     }
-    if (status == FACTUM_LOCKED) {
-        return fct_fail(err, FACTUM_LOCKED,
-                        "the store %s is in use by another process: stop that one first",
-                        local->path);
+    if (status != FACTUM_OK && err != NULL) {
+        *err = reason;
     }
     return status;
 }
@@ -243,6 +255,7 @@ static factum_status lock_store(struct fct_local *local, bool create, factum_err
 struct found {
     bool log;
     bool restoring;
+    bool other; /* something that no store has */
 };
 
 static factum_status note_entry(void *data, const char *name)
@@ -250,6 +263,9 @@ static factum_status note_entry(void *data, const char *name)
     struct found *found = data;
     found->log = found->log || strcmp(name, "log") == 0;
     found->restoring = found->restoring || strcmp(name, FCT_RESTORING_NAME) == 0;
+    found->other = found->other ||
+                   (strcmp(name, "log") != 0 && strcmp(name, "index") != 0 &&
+                    strcmp(name, "LOCK") != 0 && strcmp(name, "lost+found") != 0 && name[0] != '.');
     return FACTUM_OK;
 }
 
@@ -257,16 +273,36 @@ static factum_status open_directory(struct fct_local *local,
                                     const struct fct_local_options *options, factum_error *err)
 {
     struct found found = {.log = false};
-    factum_status status = fct_os_list_dir(local->os, local->path, note_entry, &found, NULL);
+    factum_error reason = {.os_error = 0};
+    factum_status status = fct_os_list_dir(local->os, local->path, note_entry, &found, &reason);
     bool may_create = !options->must_exist && !options->read_only;
     if (status == FACTUM_NOT_FOUND && may_create) {
-        status = fct_os_make_dir_synced(local->os, local->path, err); /* rule R7 */
+        status = fct_os_make_dir_synced(local->os, local->path, &reason); /* rule R7 */
+    }
+    if (status == FACTUM_NOT_FOUND && may_create) {
+        return fct_fail(err, FACTUM_NOT_FOUND,
+                        "the directory in which the store %s is to be made does not exist: make "
+                        "that first",
+                        local->path);
     }
     if ((status == FACTUM_OK && !found.log && !may_create) || status == FACTUM_NOT_FOUND) {
         return fct_fail(err, FACTUM_NOT_FOUND, "no store at %s", local->path);
     }
+    if (status == FACTUM_IO && reason.os_error == ENOTDIR) {
+        return fct_fail(err, FACTUM_INVALID,
+                        "%s is not a directory, or lies in none: a store is a directory",
+                        local->path);
+    }
     if (status != FACTUM_OK) {
-        return fct_fail(err, status, "open %s: %s", local->path, factum_status_text(status));
+        if (err != NULL) {
+            *err = reason;
+        }
+        return status;
+    }
+    if (!found.log && found.other && !found.restoring) {
+        return fct_fail(err, FACTUM_EXISTS,
+                        "%s holds other files and no store: name a directory that is new or empty",
+                        local->path);
     }
     if (found.restoring) {
         return fct_fail(
@@ -274,16 +310,8 @@ static factum_status open_directory(struct fct_local *local,
             "no store at %s: a restore into it did not end; remove it and restore again",
             local->path);
     }
-    factum_error reason;
-    status = lock_store(local, !options->read_only, &reason);
-    bool medium_read_only = status == FACTUM_IO && reason.os_error == EROFS;
-    if (options->read_only && (status == FACTUM_NOT_FOUND || medium_read_only)) {
-        return FACTUM_OK;
-    }
-    if (status != FACTUM_OK && err != NULL) {
-        *err = reason;
-    }
-    return status;
+    status = lock_store(local, !options->read_only, err);
+    return options->read_only && status == FACTUM_NOT_FOUND ? FACTUM_OK : status;
 }
 
 static factum_status open_log(struct fct_local *local, const struct fct_local_options *options,

@@ -67,6 +67,10 @@ struct fct_local {
     _Atomic uint64_t last_commit_ns; /* monotonic */
 };
 
+/* Locks the file LOCK of the store at |path|, or says who has it. */
+FCT_MUST_USE factum_status fct_local_lock(struct fct_file *file, const char *path,
+                                          factum_error *err);
+
 /* read.c: how a stream stands now, by log and index. |head| as in heads.h. */
 FCT_MUST_USE factum_status fct_local_load_head(struct fct_local *local, factum_slice stream,
                                                struct fct_head *head, factum_error *err);

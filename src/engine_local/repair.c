@@ -96,7 +96,7 @@ factum_status fct_engine_local_repair(const struct fct_os *os, const struct fct_
         status = fct_file_open(os, lock_path, FCT_OPEN_WRITE | FCT_OPEN_CREATE, &lock, err);
     }
     if (status == FACTUM_OK) {
-        status = fct_file_lock(lock, err);
+        status = fct_local_lock(lock, path, err);
     }
     if (status == FACTUM_OK && options->accept_loss) {
         struct fct_log_options log = log_options(&repair);

@@ -667,7 +667,10 @@ factum_status fct_index_verify(struct fct_index *index, factum_error *err)
         struct fct_run *run = version->runs[i];
         if (fct_run_verify(run) != FACTUM_OK) {
             factum_error *first = result == FACTUM_OK ? err : NULL;
-            result = fct_fail(first, FACTUM_CORRUPT, "index run %s is damaged", run->path);
+            result = fct_fail(first, FACTUM_CORRUPT,
+                              "index run %s is damaged; it is being made anew from the log, and "
+                              "nothing is lost",
+                              run->path);
             fct_index_set_aside(index, run);
         }
     }

@@ -177,8 +177,11 @@ factum_status fct_log_damage(const struct fct_segment *segment, uint64_t positio
 {
     char name[FCT_SEGMENT_NAME_SIZE];
     fct_segment_name(segment->header.number, name);
-    return fct_fail(err, FACTUM_CORRUPT, "segment %s is damaged at position %" PRIu64 ": %s", name,
-                    position, what);
+    return fct_fail(err, FACTUM_CORRUPT,
+                    "segment %s is damaged at position %" PRIu64
+                    " (%s): restore a backup, or give up "
+                    "the rest: factum repair --accept-loss %" PRIu64,
+                    name, position, what, position);
 }
 
 const struct fct_log_recovery *fct_log_recovery(const struct fct_log *log)

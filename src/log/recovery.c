@@ -194,8 +194,8 @@ static void report_damage(struct fct_log *log, const struct fct_segment *segment
     log->recovery.damaged_from = from;
     (void)snprintf(reason, sizeof reason,
                    "segment %s is damaged at position %" PRIu64 " (%s; acknowledged up to %" PRIu64
-                   "): restore a backup, or give up what follows with factum repair "
-                   "--accept-loss %" PRIu64,
+                   "): restore a backup, or give up the rest: factum repair --accept-loss "
+                   "%" PRIu64,
                    name, from, what, scan->evidence, from);
     fct_log_set_state(log, FCT_LOG_DAMAGED, reason);
 }
@@ -253,7 +253,7 @@ static factum_status complete_copy(const struct fct_log *log, struct fct_segment
 static const char *damage_of(const struct fct_segment *segment, const struct fct_scan *scan)
 {
     if (scan->evidence > scan->base + scan->offset) {
-        return "no batch verifies there";
+        return scan->sealed ? "the segment after it is missing" : "no batch verifies there";
     }
     /* A file is made in full before it becomes a segment, and cut only behind its seal. */
     bool whole = segment->file_size >= segment->header.size;
@@ -350,7 +350,7 @@ static factum_status check_order(const struct fct_log *log, const struct fct_seg
     if (header->number != number) {
         return fct_fail(err, FACTUM_CORRUPT,
                         "segment %020" PRIu64 ".seg says that it is number %" PRIu64
-                        ": restore it from a backup",
+                        ": give it its own name, or restore it from a backup",
                         number, header->number);
     }
     if (first && (header->number != 1 || header->base != 0)) {
@@ -402,7 +402,8 @@ static factum_status recover_sealed(struct fct_log *log, struct fct_segment *seg
         fct_scan_behind(&scan, segment->capacity);
         settle(log, segment, &scan);
         report_damage(log, segment, &scan,
-                      scan.sealed ? "its seal is not at its end" : "its seal does not verify");
+                      scan.sealed ? "its seal is not at its end"
+                                  : "its seal or its successor is wrong");
     }
     return status;
 }

@@ -75,7 +75,8 @@ static factum_status read_header(struct fct_segment *segment, uint64_t number, f
         return status;
     }
     if (segment->file_size < FCT_SEGMENT_HEADER_SIZE) {
-        return fct_fail(err, FACTUM_CORRUPT, "segment %s is too short to have a header", name);
+        return fct_fail(err, FACTUM_CORRUPT,
+                        "segment %s is too short to have a header: restore it from a backup", name);
     }
     status = fct_file_read(segment->file, 0, bytes, sizeof bytes, err);
     if (status != FACTUM_OK) {
@@ -86,7 +87,8 @@ static factum_status read_header(struct fct_segment *segment, uint64_t number, f
         return fct_fail(err, status, "segment %s was written by a newer version of Factum", name);
     }
     if (status != FACTUM_OK) {
-        return fct_fail(err, status, "the header of segment %s is damaged", name);
+        return fct_fail(err, status,
+                        "the header of segment %s is damaged: restore it from a backup", name);
     }
     bool more = segment->file_size > segment->header.size;
     segment->capacity = more ? segment->header.size : segment->file_size;

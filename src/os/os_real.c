@@ -176,7 +176,9 @@ static factum_status real_drop_cache(struct fct_file *file, uint64_t offset, uin
 
 static factum_status real_lock(struct fct_file *file, factum_error *err)
 {
-    struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+    /* A file that may only be read is shared with others who read, and with no writer. */
+    bool reading = (fcntl(real(file)->fd, F_GETFL) & O_ACCMODE) == O_RDONLY;
+    struct flock lock = {.l_type = reading ? F_RDLCK : F_WRLCK, .l_whence = SEEK_SET};
     if (fcntl(real(file)->fd, F_OFD_SETLK, &lock) == 0) {
         return FACTUM_OK;
     }

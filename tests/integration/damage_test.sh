@@ -1,0 +1,223 @@
+#!/usr/bin/env bash
+# damage_test.sh - what disks and people do to a store, and what the command line says. Prints TAP.
+# FACTUM names the program. What needs root (a file system of its own, another user) is skipped without.
+set -u
+factum=${FACTUM:?}
+work=$(mktemp -d "${TMPDIR:-/tmp}/factum-damage.XXXXXX")
+mounted=
+cleanup() {
+    [ -z "$mounted" ] || umount "$work/disk"
+    chmod -R u+w "$work"
+    rm -rf "$work"
+}
+trap cleanup EXIT
+cd "$work" || exit 1
+export NO_COLOR=1 LC_ALL=C.UTF-8
+unset FACTUM_STORE
+count=0
+failed=0
+result() { # result STATUS NAME
+    count=$((count + 1))
+    if [ "$1" -eq 0 ]; then echo "ok $count - $2"; else
+        echo "not ok $count - $2"
+        sed 's/^/# /' out | head -20
+        failed=1
+    fi
+}
+skip() {
+    count=$((count + 1))
+    echo "ok $count - $1 # SKIP $2"
+}
+# t NAME CODE PATTERN ARGUMENT...: of factum, on the store "x": exit code and a line that fits
+t() {
+    local name=$1 code=$2 pattern=$3
+    shift 3
+    "$factum" --store "${store:-x}" "$@" >out 2>&1 </dev/null
+    local got=$?
+    [ $got -eq "$code" ] && grep -qE -- "$pattern" out
+    local bad=$?
+    [ $bad -eq 0 ] || echo "exit $got, not $code, or no line like: $pattern" >>out
+    result $bad "$name"
+}
+flip() { # flip FILE OFFSET
+    local byte
+    byte=$(od -An -tu1 -j "$2" -N 1 "$1")
+    printf "$(printf '\\%03o' $((byte ^ 4)))" | dd of="$1" bs=1 seek="$2" conv=notrunc 2>/dev/null
+}
+seg() { printf 'x/log/%020d.seg' "$1"; }
+fresh() {
+    rm -rf x
+    cp -a good x
+}
+
+# Two sealed segments and a third.
+pad=$(head -c 900 /dev/zero | tr '\0' p)
+seq 1 4000 | sed "s/.*/{\"stream\":\"s-&\",\"type\":\"T\",\"data\":{\"n\":&,\"pad\":\"$pad\"}}/" >in.ndjson
+"$factum" --store good import --quiet --batch 50 in.ndjson >out 2>&1
+"$factum" --store other import --quiet --batch 50 in.ndjson >>out 2>&1
+[ -e "good/log/00000000000000000003.seg" ] && [ ! -e "good/log/00000000000000000004.seg" ]
+result $? "a store of three segments"
+
+# segments that are not where they were
+fresh
+rm "$(seg 2)"
+t "a segment is missing" 5 "segment 0*2.seg is missing from the log: restore it" info
+fresh
+rm "$(seg 1)"
+t "the first segment is missing" 5 "0*2.seg is the first one there, but not the first of the log" read
+fresh
+rm "$(seg 3)"
+t "the last segment is missing" 5 "the segment after it is missing; acknowledged up to" verify
+t "and what there is can be read" 5 "^s-1  0  T" read s-1
+grep -q "this may not be all" out
+result $? "but not as if it were all"
+t "a stream that may have been lost is not reported missing" 5 "this may not be all" read s-4000
+t "an export of it does not end well" 5 "this may not be all" export --quiet
+t "nothing is appended" 5 "read-only because its log is damaged.*--accept-loss [0-9]+$" append s-1 T
+t "info says so once" 5 "^problem .*is damaged" info
+[ "$(grep -c damaged out)" = 1 ]
+result $? "and no more than once"
+fresh
+rm x/log/*.seg
+t "all segments are missing" 5 "segments are missing from x/log: restore them" read
+fresh
+cp "$(seg 2)" "$(seg 9)"
+t "a copy of a segment under another number" 5 "segment 0*4.seg is missing" read
+fresh
+cp "$(seg 2)" "$(seg 4)"
+t "a copy of a segment as the next one" 5 "its seal or its successor is wrong" verify
+fresh
+mv "$(seg 2)" x/log/second.seg
+t "a segment that was renamed" 5 "segment 0*2.seg is missing" read
+fresh
+mv "$(seg 2)" y
+mv "$(seg 3)" "$(seg 2)"
+mv y "$(seg 3)"
+t "two segments that changed places" 5 "0*2.seg says that it is number 3: give it its own name" read
+fresh
+cp other/log/00000000000000000002.seg "$(seg 2)"
+t "a segment of another store" 5 "0*2.seg is of another store: restore it" read
+
+# bytes that are not what they were
+fresh
+flip "$(seg 1)" 500000
+t "a flipped bit is found by reading" 5 "0*1.seg is damaged at position [0-9]+ .*restore a backup" read
+t "and by verify" 5 "is damaged at position [0-9]+" verify
+at=$(sed -n 's/.*--accept-loss \([0-9]*\)$/\1/p' out)
+t "and what is before it can be read" 0 "^s-1  0  T" read s-1
+t "a loss at another place is not accepted" 2 "the damage begins at position $at, not at 4096" \
+    repair --accept-loss 4096
+t "the loss is accepted" 0 "what followed position $at is given up" repair --accept-loss "$at"
+t "and then the store is good" 0 "^ok: " verify
+t "and can be written" 0 "^revision" append s-1 T
+ls x/log/lost-* >out 2>&1
+result $? "what was given up is kept"
+t "nothing is given up twice" 2 "nothing to give up" repair --accept-loss "$at"
+fresh
+truncate -s 300000 "$(seg 3)"
+t "a file that was cut" 5 "0*3.seg is damaged at position" verify
+fresh
+truncate -s 100 "$(seg 1)"
+t "a file that was cut in its header" 5 "0*1.seg is too short to have a header: restore" verify
+fresh
+flip "$(seg 1)" 60
+t "a flipped bit in a header" 5 "the header of segment 0*1.seg is damaged: restore" read
+fresh
+python3 - "$(seg 1)" <<'PYTHON'
+import struct
+import sys
+
+def crc32c(data):
+    crc = 0xffffffff
+    for byte in data:
+        crc ^= byte
+        for _ in range(8):
+            crc = crc >> 1 ^ (0x82f63b78 if crc & 1 else 0)
+    return crc ^ 0xffffffff
+
+with open(sys.argv[1], "r+b") as file:
+    header = bytearray(file.read(4096))
+    struct.pack_into("<H", header, 8, 2)
+    struct.pack_into("<I", header, 4092, crc32c(header[:4092]))
+    file.seek(0)
+    file.write(header)
+PYTHON
+t "a store of a newer format" 1 "segment 0*1.seg was written by a newer version of Factum" read
+t "is not written either" 1 "was written by a newer version" append s-1 T
+fresh
+for file in x/index/*.run; do flip "$file" 40; done
+t "damage of the index is no loss" 5 "made anew from the log, and nothing is lost" verify
+t "and is gone" 0 "^ok: " verify
+fresh
+rm -rf x/index
+t "an index that is gone is made anew" 0 "^ok: " verify
+
+# directories that are no stores
+echo text >file
+store=file t "a file is no store" 2 "file is not a directory" read
+store=file/x t "nor is one in a file" 2 "file/x is not a directory" append s T
+mkdir full
+echo text >full/text
+store=full t "nor is a directory of other things" 3 "holds other files and no store" append s T
+[ "$(ls full)" = text ]
+result $? "and nothing is put there"
+store=none/x t "a store in no directory" 4 "in which the store none/x is to be made" append s T
+
+# another process
+fresh
+"$factum" --store x tail --timeout 3 >/dev/null 2>&1 &
+sleep 0.7
+for command in "read s-1" "append s-1 T" "repair --rebuild-index" "backup b"; do
+    # shellcheck disable=SC2086
+    t "a store in use: ${command%% *}" 6 "x is in use by another process: stop that one first" $command
+done
+wait
+
+# rights
+if [ "$(id -u)" = 0 ] && command -v setpriv >/dev/null; then
+    fresh
+    chmod -R a+rX,a-w x
+    chmod a+rx .
+    real=$factum
+    cat >nobody <<END
+#!/bin/sh
+exec setpriv --reuid 65534 --regid 65534 --clear-groups "$real" "\$@"
+END
+    chmod 755 nobody
+    if setpriv --reuid 65534 --regid 65534 --clear-groups "$real" version >out 2>&1; then
+        factum=$work/nobody
+        t "who may only read can read" 0 "^s-1  0  T" read s-1
+        t "and verify" 0 "^ok: " verify
+        t "and not write" 1 "open x/LOCK: Permission denied" append s-1 T
+        chmod 000 x/log
+        t "who may not read is told" 1 "x/log: Permission denied" read s-1
+        factum=$real
+    else
+        skip "who may only read" "the program is not readable for others"
+    fi
+else
+    skip "who may only read" "not root"
+fi
+
+# a full disk
+mkdir disk
+if [ "$(id -u)" = 0 ] && mount -t tmpfs -o size=12m tmpfs disk 2>out; then
+    mounted=yes
+    store=disk/s
+    t "what fits is written" 0 "^revision 0" append a-1 T
+    seq 1 20 | while read -r _; do cat in.ndjson; done >big.ndjson
+    t "a full disk refuses an import" 1 "No space left on device" import --batch 50 big.ndjson
+    grep -q "make space and run the same command again; reading goes on" out
+    result $? "and says what to do"
+    t "reading goes on" 0 "^a-1  0  T" read a-1
+    t "nothing is damaged" 0 "^ok: " verify
+    mount -o remount,size=200m disk
+    t "appends go on when there is space" 0 "^revision 1" append a-1 T
+    t "and the import where it was" 0 "lines 1 to [0-9]+ were imported before" import big.ndjson
+    [ "$("$factum" --store disk/s read --type T --json | wc -l)" = 80002 ]
+    result $? "without a gap or a double"
+else
+    skip "a full disk" "no file system can be mounted"
+fi
+echo "1..$count"
+exit $failed
