@@ -15,6 +15,7 @@ help:
 
 demo:
 	@tools/install_deps.sh
+	@[ -e build/release/src/factum ] || echo 'building: about half a minute'
 	@$(MAKE) --no-print-directory build
 	@examples/demo.sh build/release
 
@@ -40,7 +41,7 @@ clean:
 	rm -rf build
 
 # Meson's own long report is shown only if it fails.
-setup = @mkdir -p build && meson setup $(@D) $(1) >build/setup.log 2>&1 || { cat build/setup.log; exit 1; }
+setup = @tools/install_deps.sh --tell && mkdir -p build && meson setup $(@D) $(1) >build/setup.log 2>&1 || { cat build/setup.log; exit 1; }
 
 build/release/build.ninja:
 	$(call setup,--buildtype=release -Dtests=false)

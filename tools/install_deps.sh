@@ -5,6 +5,7 @@
 #     install_deps.sh --test     and to test it
 #     install_deps.sh --bench    and to build the peers that it is measured against
 #     install_deps.sh --ci       everything
+#     install_deps.sh --tell     installs nothing, and names what is missing to build it
 #
 # Does nothing, and is quick, when all are there. Without root it names what to install, and fails.
 set -eu
@@ -17,7 +18,7 @@ ci=(clang libclang-rt-14-dev clang-tidy-14 cppcheck)
 
 wanted=("${build[@]}")
 case ${1:-} in
-    '') ;;
+    '' | --tell) ;;
     --test) wanted+=("${test[@]}") ;;
     --bench) wanted+=("${bench[@]}") ;;
     --ci) wanted+=("${test[@]}" "${bench[@]}" "${ci[@]}") ;;
@@ -39,8 +40,9 @@ for package in "${wanted[@]}"; do
 done
 [ ${#missing[@]} -gt 0 ] || exit 0
 
-if [ "$(id -u)" -ne 0 ]; then
-    echo 'install_deps.sh: not root. Install these first:' >&2
+if [ "$(id -u)" -ne 0 ] || [ "${1:-}" = --tell ]; then
+    [ "${1:-}" = --tell ] || echo 'install_deps.sh: only root can install packages.' >&2
+    echo 'Some packages are missing. Install them, and run the same command again:' >&2
     echo "    sudo apt-get install --no-install-recommends ${missing[*]}" >&2
     exit 1
 fi
