@@ -1,16 +1,17 @@
 #!/usr/bin/env bash
-# demo.sh [BUILD] - real events, stored, replayed, folded and audited, in a new store each time.
+# demo.sh [BUILD [WORK]] - real events, stored, replayed, folded and audited, in a new store each time.
 #
-# The clone's own git history; the purchase, rental and Northwind orders where ../shared/data has them, else
-# orders that examples/orders makes. Every command is shown before it runs. Fails if anything is not as it must be.
+# The purchase, rental and Northwind orders where ../shared/data has them, else orders that
+# examples/orders makes; and the clone's own git history. Every command is shown before it runs. Fails if
+# anything is not as it must be. WORK, which is emptied first, is build/demo if it is not named.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 build=$(cd "${1:-build/release}" && pwd)
 factum=$build/src/factum
 programs=$build/examples
-data=$PWD/../shared/data
+data=${FACTUM_DATA:-$PWD/../shared/data}
 root=$PWD
-work=$PWD/build/demo
+work=${2:-$PWD/build/demo}
 rm -rf "$work"
 mkdir -p "$work"
 cd "$work"
@@ -19,9 +20,23 @@ bold= plain= green=
 if [ -t 1 ] && [ -z "${NO_COLOR:-}" ]; then
     bold=$'\033[1m' plain=$'\033[0m' green=$'\033[32m'
 fi
-title() { printf '\n%s== %s ==%s\n' "$bold" "$1" "$plain"; }
-show() { # show COMMAND...: prints and runs it
-    printf '%s$ %s%s\n' "$green" "${*//$build\/src\//}" "$plain" | sed "s|$programs/||g"
+step=0
+title() { # title TEXT WHAT_IT_SHOWS
+    step=$((step + 1))
+    printf '\n%s%d. %s%s\n%s\n\n' "$bold" "$step" "$1" "$plain" "$2"
+}
+show() { # show COMMAND...: prints it as one would type it, and runs it
+    local word line=
+    for word in "$@"; do
+        case $word in
+            *[!A-Za-z0-9_./:=@%+-]* | '') line+=" '$word'" ;;
+            *) line+=" $word" ;;
+        esac
+    done
+    line=${line//"$build/src/"/}
+    line=${line//"$programs/"/}
+    line=${line//"$root/../"/../}
+    printf '%s$%s%s\n' "$green" "${line//"$root"/.}" "$plain"
     "$@"
 }
 must() { # must EXPECTED GOT WHAT
@@ -36,63 +51,110 @@ refused() { # refused CODE COMMAND...: has to end with this code
     show "$@" || code=$?
     must "$want" "$code" "exit code of: $*"
 }
+timed() { # timed EVENTS WHAT COMMAND...: runs it unseen and prints how fast it was
+    local events=$1 what=$2 from=${EPOCHREALTIME/./} micros
+    shift 2
+    "$@" >/dev/null
+    micros=$((${EPOCHREALTIME/./} - from + 1))
+    printf '%10d events a second: %s (%d in %d.%02d s)\n' $((events * 1000000 / micros)) "$what" "$events" \
+        $((micros / 1000000)) $((micros / 10000 % 100))
+}
+total() { # total CATEGORY COLUMN: of the last line of the report
+    "$programs/orders-report" orders.factum --category "$1" | awk -v column="$2" 'END {print $column}'
+}
 
-title "One order, step by step: folded, refused, recognised"
+title "One order, from the inside" \
+    "A program (examples/orders/story.c) places an order, and two clerks decide on it at once. Its state is
+never stored: it is folded from its events, as of now or of any moment before."
 show "$programs/orders-story" story.factum
 
 if [ -f "$data/purchase-orders.ndjson.gz" ]; then
-    title "388,000 real order events"
+    title "388,000 real order events" \
+        "Lines of JSON become events in streams, one stream for each order. Every 1,000 are one commit, and are
+on disk when it returns."
     for orders in northwind rental purchase; do
-        show "$factum" import "$data/$orders-orders.ndjson.gz" | tee import.txt
+        show "$factum" import "$data/$orders-orders.ndjson.gz"
     done
-    stream=rental-1 type=RentalPaid category=rental at=2005-06-01T00:00:00Z
     must 16044 "$("$factum" streams --prefix rental- | wc -l)" "rentals"
     must 11973 "$("$factum" streams --prefix purchaseorder- | wc -l)" "purchase order items"
+    must 126579302 "$(total order 4)" "cents of all orders"
+    must 6741651 "$(total rental 5)" "cents paid for rentals"
+    stream=rental-2 middle=2005-05-26 type=RentalPaid category=rental at=2005-06-01
 else
-    title "Orders, made here (the real ones are not beside this checkout)"
+    title "20,000 orders, made here" \
+        "(Real ones are used where ../shared/data has them.) Lines of JSON become events in streams, one
+stream for each order. Every 1,000 are one commit, and are on disk when it returns."
+    printf '%s$ orders-generate --orders 20000 --seed 1 >orders.ndjson%s\n' "$green" "$plain"
     "$programs/orders-generate" --orders 20000 --seed 1 >orders.ndjson
     show "$factum" import orders.ndjson
-    stream=order-1 type=PaymentReceived category=order at=2025-06-30T00:00:00Z
     must 20000 "$("$factum" streams --prefix order- | wc -l)" "orders"
+    stream=order-1 middle=2025-01-03 type=PaymentReceived category=order at=2025-06-30
 fi
 
-title "A stream's history"
+title "A stream's history" \
+    "All that happened to one order: stream, revision in it, event type, when it happened; then the data."
 show "$factum" read "$stream"
-title "The same, as of a time in the middle"
-show "$factum" read "$stream" --time-at "$at"
-title "Events of one type, and the newest of one category"
+
+title "The same order as of a time in the middle" \
+    "Only what had happened by then; and the state that follows from it. Compare with the state now."
+show "$factum" read "$stream" --time-at "$middle"
+show "$programs/orders-show" orders.factum "$stream" --at "$middle" | grep -v '^ *[0-9]'
+show "$programs/orders-show" orders.factum "$stream" | grep -v '^ *[0-9]'
+
+title "Events across streams" \
+    "By event type, oldest first; and by category (what stands before the '-'), newest first."
 show "$factum" read --type "$type" --count 2
 show "$factum" read --category "$category" --backwards --count 2
-title "All orders, folded"
+
+title "All orders, folded: a report now, and as of $at" \
+    "The second is not a saved report. It is made from the same events, without those after that day."
 show "$programs/orders-report" orders.factum --category "$category"
-title "As of $at"
 show "$programs/orders-report" orders.factum --category "$category" --at "$at"
 
-title "A concurrent write is refused, a retry is recognised"
+title "A concurrent write is refused" \
+    "Two people want to place order demo-1. Both say that it must not exist yet; the second is told."
 show "$factum" append demo-1 OrderPlaced '{"total":4200}' --expected no-stream
 refused 3 "$factum" append demo-1 OrderPlaced '{"total":9}' --expected no-stream
+
+title "A retried write is recognised" \
+    "The answer to a payment was lost, so it is sent again, with its key. It is there once."
 show "$factum" append demo-1 PaymentReceived '{"amount":4200}' --expected 0 --key pay-demo-1
-show "$factum" append demo-1 PaymentReceived '{"amount":4200}' --expected 0 --key pay-demo-1
+show "$factum" append demo-1 PaymentReceived '{"amount":4200}' --expected 0 --key pay-demo-1 | tee again.txt
+grep -q 'already appended' again.txt || must recognised written "the second payment"
+show "$factum" read demo-1
 must 2 "$("$factum" read demo-1 --json | wc -l)" "events of demo-1"
 
 if git -C "$root" rev-parse --verify -q HEAD >/dev/null 2>&1; then
-    title "This repository's own history as events"
+    title "This repository's own history as events" \
+        "A commit is one atomic append to a stream for each file that it changed and one for its author."
     show "$programs/git-import" git.factum "$root"
     show "$programs/git-report" git.factum busiest 5
     show "$factum" --store git.factum verify
 fi
 
-title "Is it all true? Everything is read from disk and checked"
+title "Is it all true?" \
+    "Everything is read from disk and checked: checksums, the chain over all commits, revisions, the index.
+The imports keep their place in streams of their own, so there are a few more events than lines."
 show "$factum" verify
 show "$factum" info
 
+title "How fast it was" \
+    "On this machine, through the command line; make bench measures the library beside other stores."
+events=$("$factum" info --json | sed 's/.*"events":\([0-9]*\).*/\1/')
+"$factum" export --quiet --count 1000 >thousand.ndjson
+timed "$events" "read in order and written out as JSON" "$factum" export --quiet
+timed "$events" "read from disk and verified" "$factum" verify --quiet
+timed 1000 "appended one by one, each on disk before the next" \
+    "$factum" --store single.factum import --quiet --batch 1 thousand.ndjson
+
 cat <<END
 
-${bold}The stores are in build/demo. Try next:${plain}
-  export FACTUM_STORE=$work/orders.factum PATH=$build/src:\$PATH
-  factum types --sort count
-  factum read $stream --json
+${bold}The stores are in ${work#"$root/"}. Try next:${plain}
+  export FACTUM_STORE=$work/orders.factum PATH=$build/src:$build/examples:\$PATH
+  factum types --sort count                 which events there are
+  factum read $stream --json              a history for programs
   factum append order-1001 OrderPlaced '{"total": 4200}' --expected no-stream
-  factum help
+  factum read --backwards --count 3         the newest events of all
+  factum help                               every command; factum COMMAND --help
 README.md has a tour of five minutes; docs/guide goes on by task.
 END

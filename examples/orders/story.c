@@ -75,7 +75,11 @@ static bool place_and_pay(factum_store *store)
     }
     status = say(store, at_revision(1), "PaymentReceived", "2026-03-02T09:21:42Z",
                  "{\"paymentId\":\"P-1\",\"method\":\"card\",\"amountCents\":4900}", NULL, &err);
-    return report("payment", status, &err);
+    if (!report("payment", status, &err)) {
+        return false;
+    }
+    printf(STREAM " is placed (revision 0). Its payment fails (1), and then succeeds (2).\n");
+    return true;
 }
 
 /* Two clerks load the order at the same revision. The first ships it; the second, who would cancel,
@@ -97,7 +101,7 @@ static bool two_clerks(factum_store *store)
     if (!report("ship", status, &err)) {
         return false;
     }
-    printf("\nAnn, who saw revision %" PRIu64 ", ships the order.\n", ann.revision);
+    printf("Ann, who saw revision %" PRIu64 ", ships the order.\n", ann.revision);
     status = say(store, at_revision(ben.revision), "OrderCancelled", "2026-03-03T14:00:01Z",
                  "{\"reason\":\"customer called\"}", &result, &err);
     if (status != FACTUM_WRONG_REVISION) {

@@ -72,6 +72,27 @@ story() {
         same "$(sed -n '/state now/,$p' story.txt | sed -n 's/.*status *//p')" 'delivered'
 }
 
+# The demo, with the data of directory $1; each thing that it has to show is there.
+demo() {
+    FACTUM_DATA=$1 "$root/examples/demo.sh" "$(dirname "$examples")" "$work/demo" >demo.txt 2>&1 || {
+        cat demo.txt
+        return 1
+    }
+    local line
+    for line in '^[$] orders-story story.factum$' '^[$] factum read (order-1|rental-2) --time-at ' \
+        '^  status     (paid|shipped)$' '^  status     (returned|delivered)$' '^[$] factum read --type ' \
+        '^[$] factum read --category ' '^all +[0-9]+ +[0-9]+ ' \
+        'stream demo-1 is at revision 0, but it should not exist: read it again and retry$' \
+        'already appended: recognised' '^ok: [0-9,]+ events in ' '^ +[0-9]+ events a second: ' \
+        'Try next:$'; do
+        grep -qE -- "$line" demo.txt || {
+            echo "nothing like: $line"
+            cat demo.txt
+            return 1
+        }
+    done
+}
+
 same_bytes() {
     "$examples/orders-generate" --orders 2000 --seed 7 >a.ndjson || return
     "$examples/orders-generate" --orders 2000 --seed 7 >b.ndjson || return
@@ -149,6 +170,12 @@ rentals() {
 }
 
 ok 'orders-story tells its story' story
+ok 'the demo shows everything, with orders made there' demo /nowhere
+if [ -e "$data/purchase-orders.ndjson.gz" ]; then
+    ok 'the demo shows everything, with real orders' demo "$data"
+else
+    skip 'the demo shows everything, with real orders' 'the data is not here'
+fi
 ok 'orders-story does not tell it twice in one store' \
     refuses 1 'order-1001' "$examples/orders-story" story.factum
 ok 'the same seed gives the same bytes' same_bytes
