@@ -231,15 +231,26 @@ static void note_result(const factum_event *event, size_t i, factum_append_resul
     }
 }
 
-/* All is there already: the first values. */
+/* All is there already: the first values, from where each stream's repetition begins. */
 static void recognise(const struct memory *memory, const factum_append_request *request,
                       factum_append_result *result, uint64_t *revisions)
 {
     for (size_t i = 0; i < request->event_count; i++) {
+        factum_slice stream = request->events[i].stream;
         uint64_t revision = 0;
-        bool found = find_id(memory, request->events[i].stream, request->events[i].id, &revision);
-        FCT_ASSERT(found);
-        note_result(find_event(memory, request->events[i].stream, revision), i, result, revisions);
+        for (size_t j = 0; j < request->expectation_count; j++) {
+            if (fct_slice_equal(request->expectations[j].stream, stream)) {
+                enum verdict verdict =
+                    judge(memory, request, &request->expectations[j], false, &revision);
+                FCT_ASSERT(verdict == REPEATED);
+            }
+        }
+        for (size_t j = 0; j < i; j++) {
+            revision += fct_slice_equal(request->events[j].stream, stream) ? 1 : 0;
+        }
+        const factum_event *event = find_event(memory, stream, revision);
+        FCT_ASSERT(event != NULL); /* judge saw it */
+        note_result(event, i, result, revisions);
     }
     result->already = true;
 }

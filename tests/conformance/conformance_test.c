@@ -261,6 +261,23 @@ TEST(a_repetition_over_several_streams_is_recognised_whole)
     assert_string_equal(stream_text(f, "c-1"), "STREAM_NOT_FOUND");
 }
 
+TEST(of_ids_that_are_there_twice_the_retried_ones_are_recognised)
+{
+    F;
+    OK(append_id(f, "a-1", no_stream(), "A", 1));
+    OK(append_id(f, "a-1", at(0), "B", 1)); /* the right revision: written again */
+    uint64_t second = f->result.position;
+    OK(append_id(f, "a-1", no_stream(), "A", 1));
+    assert_true(f->result.already);
+    assert_int_equal(f->result.revision, 0);
+    OK(append_id(f, "a-1", at(0), "B", 1));
+    assert_int_equal(f->result.revision, 1);
+    OK(append_id(f, "a-1", any(), "B", 1));
+    assert_true(f->result.already);
+    assert_int_equal(f->result.revision, 1);
+    assert_int_equal(f->result.position, second);
+}
+
 TEST(ids_survive_reopening)
 {
     F;
@@ -877,6 +894,7 @@ static const struct CMUnitTest tests[] = {
     CASE(a_repetition_is_recognised_in_a_stream_that_was_deleted_since),
     CASE(half_a_repetition_is_refused),
     CASE(a_repetition_over_several_streams_is_recognised_whole),
+    CASE(of_ids_that_are_there_twice_the_retried_ones_are_recognised),
     CASE(ids_survive_reopening),
     CASE(a_key_gives_the_first_result_again),
     CASE(a_key_with_other_content_is_a_conflict),
