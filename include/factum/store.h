@@ -258,7 +258,8 @@ typedef enum factum_source {
 typedef enum factum_from {
     FACTUM_FROM_START = 0, /* the first event; read backwards: the last one (the natural start) */
     FACTUM_FROM_END = 1,   /* after the last event now; read backwards: the last event */
-    FACTUM_FROM_REVISION = 2, /* |from_value|, inclusive; a stream's revision or a list's ordinal */
+    FACTUM_FROM_REVISION = 2, /* |from_value|, inclusive; a stream's revision or a list's ordinal;
+                                 not for ALL */
     FACTUM_FROM_POSITION =
         3 /* |from_value|, inclusive: at or after it, backwards at or before it */
 } factum_from;
@@ -272,7 +273,8 @@ typedef struct factum_read_request {
     bool backwards;
     uint64_t count_max; /* 0: all */
     /* The past: only events recorded at or before a moment, or that happened at or before it, or up
-     * to a revision (ordinal) or position, inclusive. Several may be set; all must hold. */
+     * to a revision (ordinal; not for ALL) or position, inclusive. Several may be set; all must
+     * hold. */
     bool until_created_set;
     bool until_time_set;
     bool until_revision_set;

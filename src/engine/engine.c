@@ -476,7 +476,9 @@ static factum_status check_read(const factum_read_request *request, bool follow,
                         "and until");
     }
     if (request->source == FACTUM_SOURCE_ALL) {
-        return FACTUM_OK;
+        bool revision = request->from == FACTUM_FROM_REVISION || request->until_revision_set;
+        return revision ? fct_fail(err, FACTUM_INVALID, "the whole log has positions, no revisions")
+                        : FACTUM_OK;
     }
     return check_name(request->name, "what is to be read", err);
 }

@@ -214,9 +214,6 @@ factum_status fct_memory_read(void *self, const factum_read_request *request, bo
 {
     struct memory *memory = self;
     *out = NULL;
-    if (request->source == FACTUM_SOURCE_ALL && request->from == FACTUM_FROM_REVISION) {
-        return fct_fail(err, FACTUM_INVALID, "the whole log has positions, no revisions");
-    }
     struct reader *reader = fct_mem_zalloc(memory->mem, 1, sizeof *reader);
     if (reader == NULL) {
         return fct_fail(err, FACTUM_NO_MEMORY, "read: out of memory");

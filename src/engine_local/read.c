@@ -439,9 +439,6 @@ static factum_status seek_walk(struct reader *reader, factum_error *err)
     const factum_read_request *request = &reader->request;
     struct fct_log *log = reader->local->log;
     uint64_t from = request->from_value;
-    if (request->from == FACTUM_FROM_REVISION) {
-        return fct_fail(err, FACTUM_INVALID, "the whole log has positions, no revisions");
-    }
     if (request->backwards) {
         uint64_t before = reader->end;
         if (request->from == FACTUM_FROM_POSITION && from < before) {

@@ -490,6 +490,37 @@ TEST(from_a_position_is_inclusive_both_ways)
     assert_string_equal(read_text(f, &request), "0:B 0:A");
 }
 
+TEST(the_whole_log_has_no_revisions)
+{
+    F;
+    append_many(f, "s-1", 2);
+    factum_read_request all = reading(FACTUM_SOURCE_ALL, NULL);
+    all.from = FACTUM_FROM_REVISION;
+    assert_string_equal(read_text(f, &all), "INVALID");
+    assert_text(f->err, "the whole log has positions, no revisions");
+    all = reading(FACTUM_SOURCE_ALL, NULL);
+    all.until_revision_set = true;
+    assert_string_equal(read_text(f, &all), "INVALID");
+    assert_text(f->err, "the whole log has positions, no revisions");
+}
+
+TEST(backwards_from_inside_an_event_begins_with_it)
+{
+    F;
+    append_many(f, "s-1", 2);
+    OK(append_one(f, "s-1", any(), "Last"));
+    factum_read_request all = reading(FACTUM_SOURCE_ALL, NULL);
+    all.backwards = true;
+    all.count_max = 1;
+    all.from = FACTUM_FROM_POSITION;
+    for (uint64_t beyond = 0; beyond < 8; beyond++) {
+        all.from_value = f->result.position + beyond;
+        assert_string_equal(read_text(f, &all), "0:Last");
+    }
+    all.from_value = f->result.position - 1;
+    assert_string_equal(read_text(f, &all), "0:B");
+}
+
 TEST(the_past_is_read_by_either_time)
 {
     F;
@@ -906,6 +937,8 @@ static const struct CMUnitTest tests[] = {
     CASE(a_stream_is_read_backwards_and_from_any_place),
     CASE(until_a_revision_or_position_ends_a_read),
     CASE(from_a_position_is_inclusive_both_ways),
+    CASE(the_whole_log_has_no_revisions),
+    CASE(backwards_from_inside_an_event_begins_with_it),
     CASE(the_past_is_read_by_either_time),
     CASE(categories_types_and_tags_are_lists_over_streams),
     CASE(a_flow_is_read_by_its_correlation_id),
