@@ -54,7 +54,6 @@ static bool is_metastream_of(factum_slice meta, factum_slice stream)
 struct standing fct_memory_stand(const struct memory *memory, factum_slice stream)
 {
     struct standing standing = {.state = FACTUM_STREAM_ABSENT};
-    bool present = false;
     bool tombstoned = false;
     for (size_t i = 0; i < memory->count; i++) {
         const factum_event *event = &memory->events[i]->event;
@@ -62,7 +61,7 @@ struct standing fct_memory_stand(const struct memory *memory, factum_slice strea
             tombstoned = event->revision == FACTUM_REVISION_TOMBSTONE;
             standing.last_position = event->position;
             if (!tombstoned) {
-                present = true;
+                standing.has_events = true;
                 standing.last_revision = event->revision;
             }
         } else if (is_metastream_of(event->stream, stream)) {
@@ -74,7 +73,7 @@ struct standing fct_memory_stand(const struct memory *memory, factum_slice strea
     if (fct_memory_is_metastream(stream)) {
         standing.metadata.max_count = 1;
     }
-    if (present) {
+    if (standing.has_events) {
         standing.state =
             standing.metadata.soft_deleted ? FACTUM_STREAM_SOFT_DELETED : FACTUM_STREAM_PRESENT;
     }
@@ -383,24 +382,32 @@ static struct stored *store_event(struct memory *memory, const factum_new_event 
     return stored;
 }
 
-/* Deleted streams that the request writes to begin anew. */
+/* Does the request write to the metastream of |stream|? */
+static bool says_metadata(const factum_append_request *request, factum_slice stream)
+{
+    for (size_t i = 0; i < request->event_count; i++) {
+        if (is_metastream_of(request->events[i].stream, stream)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Deleted streams that the request writes to begin anew, also those that have metadata only. */
 static bool revive(struct memory *memory, const factum_append_request *request)
 {
-    for (size_t i = 0; i < request->expectation_count; i++) {
-        factum_slice stream = request->expectations[i].stream;
+    for (size_t i = 0; i < request->event_count; i++) {
+        factum_slice stream = request->events[i].stream;
         struct standing standing = fct_memory_stand(memory, stream);
-        bool own = false;
-        for (size_t j = 0; j < request->event_count; j++) {
-            own = own || is_metastream_of(request->events[j].stream, stream);
-        }
-        if (standing.state != FACTUM_STREAM_SOFT_DELETED || own ||
-            first_event(request, stream) == NULL) {
-            continue;
+        if (!standing.metadata.soft_deleted || says_metadata(request, stream)) {
+            continue; /* the request itself says what holds, or an event before this one did */
         }
         char name[FACTUM_NAME_SIZE_MAX + 2] = "$$";
         char json[48];
         memcpy(name + 2, stream.ptr, stream.len);
-        int len = snprintf(json, sizeof json, "{\"$tb\":%" PRIu64 "}", standing.last_revision + 1);
+        bool fresh = standing.state == FACTUM_STREAM_ABSENT;
+        int len = snprintf(json, sizeof json, "{\"$tb\":%" PRIu64 "}",
+                           fresh ? 0 : standing.last_revision + 1);
         uint64_t id[2] = {fct_random_next(&memory->random), fct_random_next(&memory->random)};
         factum_new_event event = {
             .stream = fct_slice(name, stream.len + 2),
@@ -556,7 +563,7 @@ static factum_status memory_stream(void *self, factum_slice stream, factum_strea
         .max_age = standing.metadata.max_age,
         .truncate_before = standing.metadata.truncate_before,
     };
-    if (standing.state != FACTUM_STREAM_ABSENT) {
+    if (standing.has_events) {
         uint64_t kept = standing.metadata.max_count;
         info->last_revision = standing.last_revision;
         info->first_revision = standing.metadata.truncate_before;

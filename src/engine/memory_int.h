@@ -37,6 +37,7 @@ struct memory {
 
 struct standing {
     factum_stream_state state;
+    bool has_events; /* beside a tombstone */
     uint64_t last_revision;
     uint64_t last_position;
     bool has_metadata;
