@@ -314,8 +314,9 @@ static factum_status apply_metadata(struct reader *reader, factum_error *err)
     return status;
 }
 
-/* Do the stream's last posting and its revision agree? Then there was no collision before it. */
-static factum_status check_exact(struct reader *reader, factum_error *err)
+/* Do the stream's last posting and its revision agree? Then there was no collision before it.
+ * *tombstone: it is the stream's end, whose revision is far beyond its ordinal. */
+static factum_status check_exact(struct reader *reader, bool *tombstone, factum_error *err)
 {
     struct fct_local *local = reader->local;
     uint64_t count;
@@ -327,8 +328,8 @@ static factum_status check_exact(struct reader *reader, factum_error *err)
         struct fct_record record;
         status = fct_log_read(local->log, last, &record, err);
         bool own = status == FACTUM_OK && fct_slice_equal(record.stream, reader->request.name);
-        reader->exact =
-            own && (record.revision == count - 1 || record.revision == FACTUM_REVISION_TOMBSTONE);
+        *tombstone = own && record.revision == FACTUM_REVISION_TOMBSTONE;
+        reader->exact = own && (record.revision == count - 1 || *tombstone);
     }
     return status;
 }
@@ -345,8 +346,9 @@ static factum_status seek_revision(struct reader *reader, uint64_t revision, fac
         fct_postings_seek(&reader->postings, 0); /* the usual case needs no look */
         return FACTUM_OK;
     }
+    bool tombstone = false;
     if (stream) {
-        factum_status checked = check_exact(reader, err);
+        factum_status checked = check_exact(reader, &tombstone, err);
         if (checked != FACTUM_OK) {
             return checked;
         }
@@ -357,7 +359,12 @@ static factum_status seek_revision(struct reader *reader, uint64_t revision, fac
         uint64_t count;
         factum_status status =
             fct_index_find(local->index, &reader->postings.key, &count, NULL, NULL, err);
-        fct_postings_seek(&reader->postings, ordinal < count ? ordinal : count);
+        if (status != FACTUM_OK) {
+            return status;
+        }
+        bool reaches = tombstone && revision <= FACTUM_REVISION_TOMBSTONE;
+        uint64_t last = reaches ? count - 1 : count;
+        fct_postings_seek(&reader->postings, ordinal < last ? ordinal : last);
         return status;
     }
     fct_postings_seek(&reader->postings, 0);

@@ -793,6 +793,88 @@ TEST(a_tombstone_ends_a_stream_for_ever)
     OK(tombstone(f, "never", no_stream()));
 }
 
+TEST(a_stream_that_was_deleted_before_it_was_written_can_be_written)
+{
+    F;
+    factum_slice json = FCT_SLICE("{\"$tb\":9223372036854775807}");
+    OK(fct_engine_metadata_set(&f->engine, FCT_SLICE("a-1"), any(), json, NULL, &f->err));
+    assert_string_equal(stream_text(f, "a-1"), "STREAM_NOT_FOUND");
+    OK(append_one(f, "a-1", no_stream(), "A"));
+    assert_string_equal(stream_text(f, "a-1"), "0:A");
+}
+
+TEST(deleted_streams_begin_anew_in_the_order_of_their_events)
+{
+    F;
+    const char *const names[] = {"a-1", "b-1"};
+    for (size_t i = 0; i < 2; i++) {
+        OK(append_one(f, names[i], any(), "A"));
+        OK(fct_engine_delete(&f->engine, factum_slice_from(names[i]), any(), NULL, &f->err));
+    }
+    factum_new_event events[] = {event_of("b-1", "B", 0), event_of("a-1", "B", 0)};
+    factum_expectation expectations[] = {{FCT_SLICE("a-1"), any()}, {FCT_SLICE("b-1"), any()}};
+    OK(append_events(f, events, 2, expectations, 2));
+    factum_read_request last = reading(FACTUM_SOURCE_ALL, NULL);
+    last.backwards = true;
+    last.count_max = 4;
+    struct fct_reader *reader;
+    factum_event event;
+    static const char *const streams[] = {"a-1", "b-1", "$$a-1", "$$b-1"};
+    OK(fct_engine_read(&f->engine, &last, false, &reader, &f->err));
+    for (size_t i = 0; i < 4; i++) {
+        OK(reader->ops->next(reader, &event, &f->err));
+        assert_true(fct_slice_equal(event.stream, factum_slice_from(streams[i])));
+    }
+    reader->ops->close(reader);
+}
+
+/* What a follower of |stream| from |from| is given first: its type. */
+static const char *followed(struct fixture *f, const char *stream, factum_from from, uint64_t value)
+{
+    static char type[32];
+    struct fct_reader *reader;
+    factum_event event;
+    factum_read_request request = reading(FACTUM_SOURCE_STREAM, stream);
+    request.from = from;
+    request.from_value = value;
+    OK(fct_engine_read(&f->engine, &request, true, &reader, &f->err));
+    factum_status status = reader->ops->next(reader, &event, &f->err);
+    (void)snprintf(type, sizeof type, "%.*s", status == FACTUM_OK ? (int)event.type.len : 0,
+                   status == FACTUM_OK ? (const char *)event.type.ptr : "");
+    reader->ops->close(reader);
+    return type;
+}
+
+TEST(a_follower_is_given_the_tombstone_from_any_place_before_it)
+{
+    F;
+    append_many(f, "a-1", 2);
+    OK(fct_engine_tombstone(&f->engine, FCT_SLICE("a-1"), any(), NULL, &f->err));
+    const uint64_t last = FACTUM_REVISION_TOMBSTONE;
+    assert_string_equal(followed(f, "a-1", FACTUM_FROM_REVISION, 1), "B");
+    assert_string_equal(followed(f, "a-1", FACTUM_FROM_REVISION, 2), "$streamDeleted");
+    assert_string_equal(followed(f, "a-1", FACTUM_FROM_REVISION, 7), "$streamDeleted");
+    assert_string_equal(followed(f, "a-1", FACTUM_FROM_REVISION, last), "$streamDeleted");
+    assert_string_equal(followed(f, "a-1", FACTUM_FROM_REVISION, last + 1), "");
+    OK(append_one(f, "b-1", any(), "A"));
+    OK(fct_engine_delete(&f->engine, FCT_SLICE("b-1"), any(), NULL, &f->err));
+    OK(fct_engine_tombstone(&f->engine, FCT_SLICE("b-1"), any(), NULL, &f->err));
+    assert_string_equal(followed(f, "b-1", FACTUM_FROM_START, 0), "$streamDeleted");
+}
+
+TEST(a_tombstone_alone_leaves_no_revisions)
+{
+    F;
+    factum_stream_info info;
+    factum_slice json = FCT_SLICE("{\"$tb\":5}");
+    OK(fct_engine_metadata_set(&f->engine, FCT_SLICE("a-1"), any(), json, NULL, &f->err));
+    OK(fct_engine_tombstone(&f->engine, FCT_SLICE("a-1"), any(), NULL, &f->err));
+    OK(fct_engine_stream(&f->engine, FCT_SLICE("a-1"), &info, &f->err));
+    assert_int_equal(info.state, FACTUM_STREAM_TOMBSTONED);
+    assert_int_equal(info.first_revision, 0);
+    assert_int_equal(info.truncate_before, 5);
+}
+
 TEST(the_stores_own_types_are_not_for_users)
 {
     F;
@@ -953,6 +1035,10 @@ static const struct CMUnitTest tests[] = {
     CASE(a_deleted_stream_goes_on_with_the_next_revision),
     CASE(deleting_checks_what_is_expected),
     CASE(a_tombstone_ends_a_stream_for_ever),
+    CASE(a_stream_that_was_deleted_before_it_was_written_can_be_written),
+    CASE(deleted_streams_begin_anew_in_the_order_of_their_events),
+    CASE(a_follower_is_given_the_tombstone_from_any_place_before_it),
+    CASE(a_tombstone_alone_leaves_no_revisions),
     CASE(the_stores_own_types_are_not_for_users),
     CASE(streams_and_types_are_listed),
     CASE(what_is_over_a_limit_is_refused_before_it_is_written),
