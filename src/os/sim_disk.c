@@ -65,7 +65,7 @@ struct fct_sim_disk {
     uint64_t stop_at;
     uint64_t lose_at;
     uint64_t space;
-    int64_t time;
+    _Atomic int64_t time;
     struct fct_mutex lock;
     bool locked;
 };
