@@ -1,0 +1,185 @@
+/* machine.h - two stores that are told the same and must answer the same: the memory engine, which
+ * is obviously right, and the embedded engine on the simulated disk.
+ *
+ * A machine takes its decisions from a source of choices: a seed, or bytes (a fuzzer's). Names,
+ * ids, keys, tags and times come from small alphabets, so that operations meet each other often.
+ * After each operation statuses, results, texts and events are compared; positions, which differ
+ * between engines, are mapped by the order of the events. Between operations the embedded engine is
+ * flushed, merged, closed, or dropped as by a crash, and opened again.
+ *
+ * What is not compared: texts that name a position; which of several events refuses an append
+ * condition, if it does; with colliding hashes also lists, and ordinals in other lists than
+ * streams.
+ */
+#ifndef FCT_TESTS_SIM_MACHINE_H
+#define FCT_TESTS_SIM_MACHINE_H
+
+#include <factum/store.h>
+
+#include "api/store_int.h"
+#include "core/random.h"
+#include "engine_local/local.h"
+#include "os/sim_disk.h"
+
+enum {
+    MACHINE_EVENTS_MAX = 600, /* it has ended when there are more */
+    RECIPE_EVENTS_MAX = 10,
+    RECIPES_KEPT = 6,
+    HANDLES_MAX = 3,
+};
+
+struct choices {
+    const uint8_t *bytes; /* NULL: random */
+    size_t len;
+    size_t at;
+    struct fct_random random;
+};
+
+/* One event, as both engines have it. */
+struct place {
+    uint64_t memory; /* positions */
+    uint64_t local;
+    int64_t created;
+    int64_t time;
+};
+
+/* The same position for each engine. */
+struct pair {
+    uint64_t memory;
+    uint64_t local;
+};
+
+/* An append without pointers to anything but static memory and itself (see recipe_request). */
+struct recipe {
+    factum_new_event events[RECIPE_EVENTS_MAX];
+    size_t event_count;
+    factum_expectation expectations[RECIPE_EVENTS_MAX];
+    size_t expectation_count;
+    factum_condition_item items[2];
+    size_t item_count;
+    struct pair after;
+    factum_slice key;
+    factum_durability durability;
+};
+
+/* What one engine said to an append. */
+struct answer {
+    factum_status status;
+    factum_error error;
+    factum_append_result result;
+    uint64_t revisions[RECIPE_EVENTS_MAX];
+};
+
+/* A cursor or a subscription that is open on both. */
+struct handles {
+    factum_cursor *cursors[2];
+    factum_subscription *subscriptions[2];
+    factum_read_request requests[2];
+};
+
+struct machine {
+    struct choices *choices;
+    struct fct_sim_disk *clock; /* the world of the memory engine */
+    struct fct_sim_disk *disk;  /* and of the other one */
+    factum_store memory;
+    factum_store local;
+    struct fct_local_options options;
+    bool colliding;
+    bool unsynced; /* an append with durability `os` may be lost by a crash */
+    int64_t now;
+    int64_t now_least; /* the clock does not go back beyond it */
+    struct place places[MACHINE_EVENTS_MAX + 64];
+    size_t place_count;
+    struct recipe recipes[RECIPES_KEPT];
+    size_t recipe_count;
+    struct handles handles[HANDLES_MAX];
+    struct handles followers[HANDLES_MAX];
+    size_t operation;
+    const char *name; /* of the operation under way */
+    bool verbose;
+    bool failed; /* a difference was found and printed */
+};
+
+/* Opens both stores. |choices| outlives the machine. With |threads| some of them are opened with
+ * threads, and get appends by completion, several at once. */
+void machine_init(struct machine *machine, struct choices *choices, bool threads, bool verbose);
+void machine_finish(struct machine *machine);
+/* One operation. False if there is no more to do: a difference, too many events, no bytes left. */
+bool machine_step(struct machine *machine);
+/* At the end: everything is read once more, after a reopening, and verified. */
+void machine_end(struct machine *machine);
+
+/* ---- for the parts of the machine ------------------------------------------------------------
+ */
+
+/* A number below |count|. */
+size_t machine_pick(struct machine *machine, size_t count);
+/* True once in |in| times. */
+bool machine_rarely(struct machine *machine, size_t in);
+/* Prints what differs, with the operation, and marks the machine as failed. */
+FACTUM_PRINTF(2, 3) void machine_differ(struct machine *machine, const char *format, ...);
+/* With |verbose|, says what is done. */
+FACTUM_PRINTF(2, 3) void machine_say(const struct machine *machine, const char *format, ...);
+
+/* The same status and, if it is a failure whose text holds no position, the same text? */
+bool machine_same_status(struct machine *machine, const factum_status statuses[2],
+                         const factum_error errors[2]);
+/* How many events are before this position. */
+size_t machine_before(const struct machine *machine, size_t engine, uint64_t position);
+/* Do both name the same event, or are both 0? */
+bool machine_same_position(const struct machine *machine, uint64_t memory, uint64_t local);
+/* A position to begin at or to end at: an event's, one beside it, or an extreme. */
+struct pair machine_pick_position(struct machine *machine);
+/* |ordinals|: they are compared too. */
+void machine_same_event(struct machine *machine, const factum_event events[2], bool ordinals);
+/* Reads what was appended since, compares it, and keeps its places. */
+void machine_learn(struct machine *machine);
+
+struct name_table {
+    const factum_slice *names;
+    size_t count;
+};
+extern const struct name_table machine_streams, machine_types, machine_tags, machine_categories,
+    machine_correlations;
+factum_slice machine_pick_name(struct machine *machine, const struct name_table *table);
+/* Rarely one that is refused. */
+factum_slice machine_pick_stream(struct machine *machine);
+int64_t machine_pick_time(struct machine *machine);
+
+/* machine_append.c */
+void machine_append(struct machine *machine);
+void machine_repeat(struct machine *machine);
+void machine_metadata(struct machine *machine);
+void machine_delete(struct machine *machine);
+void machine_tombstone(struct machine *machine);
+struct recipe machine_pick_recipe(struct machine *machine);
+/* The same once more, or with one thing changed. */
+struct recipe machine_vary_recipe(struct machine *machine, const struct recipe *old);
+void machine_say_recipe(const struct machine *machine, const struct recipe *recipe);
+/* |recipe| for an engine; |condition| is its room. Borrows all of them. */
+void machine_request(const struct recipe *recipe, size_t engine, factum_append_condition *condition,
+                     factum_append_request *request);
+void machine_answer_init(struct answer *answer);
+/* After machine_learn. */
+void machine_same_answers(struct machine *machine, const struct recipe *recipe,
+                          const struct answer answers[2]);
+
+/* machine_batch.c */
+void machine_batch(struct machine *machine);
+
+/* machine_read.c */
+void machine_read(struct machine *machine);
+void machine_read_all(struct machine *machine);
+void machine_hold_cursor(struct machine *machine);
+void machine_subscribe(struct machine *machine);
+void machine_follow(struct machine *machine);
+void machine_stream_info(struct machine *machine);
+void machine_list(struct machine *machine);
+void machine_single_event(struct machine *machine);
+void machine_ends(struct machine *machine);
+/* Closes what is open, and after a reopening opens the subscriptions where they were. */
+void machine_let_go(struct machine *machine);
+void machine_take_up(struct machine *machine);
+void machine_close_handles(struct machine *machine);
+
+#endif
