@@ -7,9 +7,14 @@
 
 #include "core/compiler.h"
 
-/* Arguments for "%.*s". Text from outside may hold control bytes: they are kept out of error
- * records by fct_fail, which replaces them by '?'. */
-#define FCT_FMT(slice) (int)(slice).len, (const char *)(slice).ptr
+/* Arguments for "%.*s": the slice, or as much of a long one as leaves room for what is said of it.
+ * Text from outside may hold control bytes: they are kept out of error records by fct_fail, which
+ * replaces them by '?'. */
+#define FCT_FMT(slice) fct_fmt_size(slice), (const char *)(slice).ptr
+#define FCT_FMT_SIZE_MAX 96 /* two of them fit into a factum_error with what joins them */
+
+/* Of text, cut between two characters; 0 for one at NULL. */
+int fct_fmt_size(factum_slice text);
 
 /* Names and data may come from outside: what a terminal would obey, and what would begin another
  * line, becomes '?'. */

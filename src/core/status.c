@@ -54,6 +54,18 @@ void fct_text_clean(char *text)
     }
 }
 
+int fct_fmt_size(factum_slice text)
+{
+    if (text.ptr == NULL) {
+        return 0;
+    }
+    size_t size = text.len < FCT_FMT_SIZE_MAX ? text.len : FCT_FMT_SIZE_MAX;
+    while (size > 0 && size < text.len && (text.ptr[size] & 0xc0) == 0x80) {
+        size--; /* inside a character of UTF-8 */
+    }
+    return (int)size;
+}
+
 factum_status fct_fail(factum_error *err, factum_status status, const char *format, ...)
 {
     if (err != NULL) {
