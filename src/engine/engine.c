@@ -535,7 +535,8 @@ static factum_status check_metadata(factum_slice json, factum_error *err)
 {
     struct fct_json object;
     size_t at = 0;
-    if (fct_json_parse(json, &object, &at) != FACTUM_OK || object.type != FCT_JSON_OBJECT) {
+    if (json.ptr == NULL || fct_json_parse(json, &object, &at) != FACTUM_OK ||
+        object.type != FCT_JSON_OBJECT) {
         return fct_fail(err, FACTUM_INVALID, "stream metadata is a JSON object; byte %zu is not",
                         at);
     }
@@ -634,8 +635,9 @@ factum_status fct_engine_tombstone(struct fct_engine *engine, factum_slice strea
         .expectations = &expectation,
         .expectation_count = 1,
     };
-    if (fct_slice_starts(stream, FCT_SLICE("$$"))) {
-        return fct_fail(err, FACTUM_INVALID, "a metastream cannot be tombstoned");
+    factum_status status = check_stream(stream, err);
+    if (status == FACTUM_OK && fct_slice_starts(stream, FCT_SLICE("$$"))) {
+        status = fct_fail(err, FACTUM_INVALID, "a metastream cannot be tombstoned");
     }
-    return append_checked(engine, &request, true, result, NULL, err);
+    return status == FACTUM_OK ? append_checked(engine, &request, true, result, NULL, err) : status;
 }

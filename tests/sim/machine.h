@@ -109,8 +109,7 @@ bool machine_step(struct machine *machine);
 /* At the end: everything is read once more, after a reopening, and verified. */
 void machine_end(struct machine *machine);
 
-/* ---- for the parts of the machine ------------------------------------------------------------
- */
+/* ---- for the parts of the machine ------------------------------------------------------------ */
 
 /* A number below |count|. */
 size_t machine_pick(struct machine *machine, size_t count);
