@@ -16,8 +16,9 @@
  * its parent closes the store.
  *
  * Failures: every function that takes a |err| fills it when it fails (below 0), and then only; what
- * it gives through pointers is as it was before the call unless its own text says otherwise.
- * NO_MEMORY, IO and CORRUPT can come from any call that reaches the log or the index.
+ * it gives through pointers is as it was before the call unless its own text says otherwise. A
+ * pointer that is not said to be optional must be given: INVALID without it. NO_MEMORY, IO and
+ * CORRUPT can come from any call that reaches the log or the index.
  *
  * Structs that you fill begin with |size|: set it to sizeof the struct, and zero the rest
  * ("factum_append_request r = {.size = sizeof r}"). Zero means the default everywhere.
@@ -478,7 +479,8 @@ typedef struct factum_verify_report {
 
 /* Reads everything from disk and checks it: checksums, chain, dense revisions in each stream,
  * created never falling, and that log and index say the same. Appends may go on. CORRUPT if there
- * is a problem; the report is filled then too. CANCELLED, IO, NO_MEMORY. |progress| may be NULL. */
+ * is a problem; the report is filled then too. CANCELLED, IO, NO_MEMORY. |progress| and |report|
+ * may be NULL. */
 FACTUM_API FACTUM_MUST_USE factum_status factum_verify(factum_store *store,
                                                        const factum_progress *progress,
                                                        factum_verify_report *report,

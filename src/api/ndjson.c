@@ -223,6 +223,9 @@ static factum_status take_data(struct parse *parse, factum_new_event *event)
 factum_status factum_ndjson_parse(factum_ndjson *ndjson, factum_slice line, factum_new_event *event,
                                   factum_error *err)
 {
+    if (ndjson == NULL || event == NULL || line.ptr == NULL) {
+        return fct_fail(err, FACTUM_INVALID, "byte 0: there is no line, or no place for its event");
+    }
     struct parse parse = {.ndjson = ndjson, .line = line, .err = err};
     struct fct_json object;
     size_t at = 0;
@@ -392,6 +395,9 @@ static factum_status put_tags(struct fct_buf *buf, const factum_event *event)
 factum_status factum_ndjson_format(factum_ndjson *ndjson, const factum_event *event,
                                    factum_slice *line, factum_error *err)
 {
+    if (ndjson == NULL || event == NULL || line == NULL) {
+        return fct_fail(err, FACTUM_INVALID, "an event and a place for its line are needed");
+    }
     struct fct_buf *buf = &ndjson->text;
     char time[FACTUM_TIME_TEXT_SIZE];
     fct_buf_clear(buf);
@@ -428,7 +434,8 @@ factum_status factum_ndjson_format(factum_ndjson *ndjson, const factum_event *ev
 factum_status factum_json_member(factum_slice json, const char *name, factum_slice *value)
 {
     struct fct_json at;
-    if (fct_json_parse(json, &at, NULL) != FACTUM_OK) {
+    if (name == NULL || value == NULL || json.ptr == NULL ||
+        fct_json_parse(json, &at, NULL) != FACTUM_OK) {
         return FACTUM_INVALID;
     }
     while (*name != '\0') {
@@ -447,8 +454,8 @@ factum_status factum_json_text(factum_slice value, char *buffer, size_t size)
 {
     struct fct_json text;
     size_t len;
-    if (fct_json_parse(value, &text, NULL) != FACTUM_OK || text.type != FCT_JSON_TEXT ||
-        size == 0) {
+    if (value.ptr == NULL || buffer == NULL || size == 0 ||
+        fct_json_parse(value, &text, NULL) != FACTUM_OK || text.type != FCT_JSON_TEXT) {
         return FACTUM_INVALID;
     }
     factum_status status = fct_json_unescape(text.raw, buffer, size - 1, &len);
@@ -461,6 +468,8 @@ factum_status factum_json_text(factum_slice value, char *buffer, size_t size)
 factum_status factum_json_int64(factum_slice value, int64_t *number)
 {
     struct fct_json parsed;
-    return fct_json_parse(value, &parsed, NULL) == FACTUM_OK ? fct_json_int64(&parsed, number)
-                                                             : FACTUM_INVALID;
+    bool given = value.ptr != NULL && number != NULL;
+    return given && fct_json_parse(value, &parsed, NULL) == FACTUM_OK
+               ? fct_json_int64(&parsed, number)
+               : FACTUM_INVALID;
 }

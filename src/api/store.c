@@ -15,6 +15,11 @@ const char *factum_durability_name(factum_durability durability)
     return durability == FACTUM_DURABILITY_OS ? "os" : "sync";
 }
 
+factum_status fct_api_need(bool given, const char *text, factum_error *err)
+{
+    return given ? FACTUM_OK : fct_fail(err, FACTUM_INVALID, "%s", text);
+}
+
 static factum_status check_options(const factum_store_options *options, factum_error *err)
 {
     if (options != NULL && options->size < sizeof *options) {
@@ -87,7 +92,9 @@ factum_status factum_close(factum_store *store, factum_error *err)
 factum_status factum_append(factum_store *store, const factum_append_request *request,
                             factum_append_result *result, uint64_t *revisions, factum_error *err)
 {
-    return fct_engine_append(&store->engine, request, result, revisions, err);
+    factum_status status = fct_api_need(store != NULL, "append: a store is needed", err);
+    return status == FACTUM_OK ? fct_engine_append(&store->engine, request, result, revisions, err)
+                               : status;
 }
 
 factum_status factum_append_stream(factum_store *store, factum_slice stream,
@@ -95,6 +102,9 @@ factum_status factum_append_stream(factum_store *store, factum_slice stream,
                                    size_t event_count, factum_append_result *result,
                                    factum_error *err)
 {
+    if (store == NULL) {
+        return fct_api_need(false, "append: a store is needed", err);
+    }
     const struct fct_mem *mem = store->engine.mem;
     if (event_count > store->engine.limits.append_events_max) {
         return fct_fail(err, FACTUM_TOO_BIG, "an append has %zu events: at most %llu", event_count,
@@ -102,6 +112,9 @@ factum_status factum_append_stream(factum_store *store, factum_slice stream,
     }
     if (event_count > 0 && events == NULL) {
         return fct_fail(err, FACTUM_INVALID, "append: events are NULL");
+    }
+    if (stream.len == 0 || stream.ptr == NULL) {
+        return fct_fail(err, FACTUM_INVALID, "a stream has no name: give it one");
     }
     factum_new_event one;
     factum_new_event *copy =
@@ -112,7 +125,8 @@ factum_status factum_append_stream(factum_store *store, factum_slice stream,
     factum_status status = FACTUM_OK;
     for (size_t i = 0; i < event_count && status == FACTUM_OK; i++) {
         copy[i] = events[i];
-        if (copy[i].stream.len > 0 && !fct_slice_equal(copy[i].stream, stream)) {
+        if (copy[i].stream.len > 0 && copy[i].stream.ptr != NULL &&
+            !fct_slice_equal(copy[i].stream, stream)) {
             status = fct_fail(err, FACTUM_INVALID, "event %zu names stream %.*s, not %.*s", i,
                               FCT_FMT(copy[i].stream), FCT_FMT(stream));
         }
@@ -137,29 +151,39 @@ factum_status factum_append_stream(factum_store *store, factum_slice stream,
 
 factum_status factum_append_submit(factum_store *store, factum_append_op *op, factum_error *err)
 {
-    return fct_engine_submit(&store->engine, op, err);
+    factum_status status = fct_api_need(store != NULL, "append: a store is needed", err);
+    return status == FACTUM_OK ? fct_engine_submit(&store->engine, op, err) : status;
 }
 
 factum_status factum_read_event(factum_store *store, uint64_t position, factum_event *event,
                                 factum_error *err)
 {
+    if (store == NULL || event == NULL) {
+        return fct_api_need(false, "read: a store and a place for the event are needed", err);
+    }
     return store->engine.ops->event(store->engine.self, position, event, err);
 }
 
 uint64_t factum_end_position(factum_store *store)
 {
-    return store->engine.ops->end(store->engine.self);
+    return store == NULL ? 0 : store->engine.ops->end(store->engine.self);
 }
 
 factum_status factum_wait(factum_store *store, uint64_t position, int64_t timeout_ms,
                           factum_error *err)
 {
+    if (store == NULL) {
+        return fct_api_need(false, "wait: a store is needed", err);
+    }
     return store->engine.ops->wait(store->engine.self, position, timeout_ms, NULL, err);
 }
 
 factum_status factum_stream_info_get(factum_store *store, factum_slice stream,
                                      factum_stream_info *info, factum_error *err)
 {
+    if (store == NULL || info == NULL) {
+        return fct_api_need(false, "stream: a store and a place for the answer are needed", err);
+    }
     return fct_engine_stream(&store->engine, stream, info, err);
 }
 
@@ -167,29 +191,46 @@ factum_status factum_metadata_set(factum_store *store, factum_slice stream,
                                   factum_expected expected, factum_slice json,
                                   factum_append_result *result, factum_error *err)
 {
+    if (store == NULL) {
+        return fct_api_need(false, "metadata: a store is needed", err);
+    }
     return fct_engine_metadata_set(&store->engine, stream, expected, json, result, err);
 }
 
 factum_status factum_delete(factum_store *store, factum_slice stream, factum_expected expected,
                             factum_append_result *result, factum_error *err)
 {
+    if (store == NULL) {
+        return fct_api_need(false, "delete: a store is needed", err);
+    }
     return fct_engine_delete(&store->engine, stream, expected, result, err);
 }
 
 factum_status factum_tombstone(factum_store *store, factum_slice stream, factum_expected expected,
                                factum_append_result *result, factum_error *err)
 {
+    if (store == NULL) {
+        return fct_api_need(false, "tombstone: a store is needed", err);
+    }
     return fct_engine_tombstone(&store->engine, stream, expected, result, err);
 }
 
 factum_status factum_info_get(factum_store *store, factum_info *info, factum_error *err)
 {
+    if (store == NULL || info == NULL) {
+        return fct_api_need(false, "info: a store and a place for the answer are needed", err);
+    }
     return store->engine.ops->info(store->engine.self, info, err);
 }
 
 factum_status factum_verify(factum_store *store, const factum_progress *progress,
                             factum_verify_report *report, factum_error *err)
 {
+    factum_verify_report ignored;
+    if (store == NULL) {
+        return fct_api_need(false, "verify: a store is needed", err);
+    }
+    report = report == NULL ? &ignored : report;
     return store->engine.ops->verify(store->engine.self, progress, report, err);
 }
 
@@ -197,8 +238,8 @@ factum_status factum_backup(factum_store *store, const char *to, const factum_pr
                             factum_backup_report *report, factum_error *err)
 {
     factum_backup_report ignored;
-    if (to == NULL) {
-        return fct_fail(err, FACTUM_INVALID, "backup: a directory is needed");
+    if (store == NULL || to == NULL) {
+        return fct_api_need(false, "backup: a store and a directory are needed", err);
     }
     if (!store->local) {
         return fct_fail(err, FACTUM_UNSUPPORTED, "a store in memory cannot be backed up");

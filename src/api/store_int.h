@@ -11,4 +11,7 @@ struct factum_store {
     bool local; /* the embedded engine: backups can be made */
 };
 
+/* INVALID with this text ("append: a store is needed") unless |given|. */
+factum_status fct_api_need(bool given, const char *text, factum_error *err);
+
 #endif

@@ -28,6 +28,9 @@ struct factum_subscription {
 factum_status factum_subscribe(factum_store *store, const factum_read_request *request,
                                factum_subscription **subscription, factum_error *err)
 {
+    if (store == NULL || subscription == NULL) {
+        return fct_api_need(false, "subscribe: a store and a place for it are needed", err);
+    }
     const struct fct_mem *mem = store->engine.mem;
     *subscription = NULL;
     factum_subscription *made = fct_mem_zalloc(mem, 1, sizeof *made);
@@ -101,6 +104,9 @@ static factum_status look_for_tombstone(factum_subscription *subscription, factu
 factum_status factum_subscription_next(factum_subscription *subscription, int64_t timeout_ms,
                                        factum_event *event, factum_error *err)
 {
+    if (subscription == NULL || event == NULL) {
+        return fct_api_need(false, "a subscription and a place for the event are needed", err);
+    }
     struct fct_engine *engine = &subscription->store->engine;
     uint64_t start = fct_os_monotonic(engine->os);
     bool looked = false;
@@ -152,11 +158,14 @@ factum_status factum_subscription_next(factum_subscription *subscription, int64_
 
 uint64_t factum_subscription_position(const factum_subscription *subscription)
 {
-    return subscription->position;
+    return subscription == NULL ? 0 : subscription->position;
 }
 
 void factum_subscription_stop(factum_subscription *subscription)
 {
+    if (subscription == NULL) {
+        return;
+    }
     struct fct_engine *engine = &subscription->store->engine;
     atomic_store(&subscription->stop, 1);
     engine->ops->wake(engine->self);

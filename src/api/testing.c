@@ -14,7 +14,14 @@ factum_status factum_testing_open_memory(const factum_store_options *options, fa
 {
     const struct fct_mem *mem = fct_mem_heap();
     struct fct_limits limits = {.event_size_max = 0};
+    if (store == NULL) {
+        return fct_api_need(false, "open: a place for the store is needed", err);
+    }
     *store = NULL;
+    if (options != NULL && options->size < sizeof *options) {
+        return fct_api_need(false, "open: set size to sizeof(factum_store_options), or pass NULL",
+                            err);
+    }
     if (options != NULL) {
         limits.event_size_max = options->event_size_max;
         limits.append_events_max = options->append_events_max;
@@ -48,6 +55,9 @@ static bool next_line(const char **text, factum_slice *line)
 
 factum_status factum_testing_given(factum_store *store, const char *lines, factum_error *err)
 {
+    if (store == NULL || lines == NULL) {
+        return fct_api_need(false, "given: a store and lines are needed", err);
+    }
     factum_ndjson *ndjson = factum_ndjson_create();
     factum_slice line;
     factum_status status =
@@ -115,6 +125,9 @@ factum_status factum_testing_expect(factum_store *store, const char *stream, con
                                     factum_error *err)
 {
     factum_cursor *cursor;
+    if (store == NULL || stream == NULL || lines == NULL) {
+        return fct_api_need(false, "expect: a store, a stream and lines are needed", err);
+    }
     factum_read_request request = {
         .size = sizeof request,
         .source = FACTUM_SOURCE_STREAM,

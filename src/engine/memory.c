@@ -588,7 +588,8 @@ static factum_status memory_wait(void *self, uint64_t position, int64_t timeout_
 {
     struct memory *memory = self;
     uint64_t start = fct_os_monotonic(memory->os);
-    uint64_t limit = timeout_ms < 0 ? UINT64_MAX : (uint64_t)timeout_ms * UINT64_C(1000000);
+    bool for_ever = timeout_ms < 0 || (uint64_t)timeout_ms > UINT64_MAX / 1000000;
+    uint64_t limit = for_ever ? UINT64_MAX : (uint64_t)timeout_ms * UINT64_C(1000000);
     (void)err;
     for (;;) {
         uint32_t word = atomic_load(&memory->news);

@@ -1,0 +1,303 @@
+/* waiting_test.c - subscriptions that wait: until an append, until their time, until another
+ * thread stops them. On a store in memory and on one on disk, which wait each in their way. */
+#include "support/test.h"
+
+#include <stdlib.h>
+#include <unistd.h>
+
+#include <factum/factum.h>
+#include <factum/testing.h>
+
+#include "core/slice.h"
+#include "os/os.h"
+#include "os/thread.h"
+
+#define TEST(name) static void name(void **state)
+#define F struct fixture *f = *state
+#define MS UINT64_C(1000000)
+
+struct fixture {
+    factum_store *store;
+    factum_subscription *subscription;
+    factum_event event;
+    factum_error err;
+    char dir[64];
+};
+
+static factum_status remove_entry(void *data, const char *name)
+{
+    char path[FCT_PATH_SIZE];
+    factum_status status = fct_path_join(path, data, name, NULL);
+    (void)unlink(path);
+    return status;
+}
+
+static void remove_store(const char *dir)
+{
+    static const char *const parts[] = {"/log", "/index", ""};
+    for (size_t i = 0; i < 3; i++) {
+        char path[FCT_PATH_SIZE];
+        (void)snprintf(path, sizeof path, "%s%s", dir, parts[i]);
+        assert_int_equal(fct_os_list_dir(fct_os_real(), path, remove_entry, path, NULL), FACTUM_OK);
+        assert_int_equal(rmdir(path), 0);
+    }
+}
+
+static int set_up_memory(void **state)
+{
+    static struct fixture fixture;
+    fixture = (struct fixture){.store = NULL};
+    *state = &fixture;
+    return factum_testing_open_memory(NULL, &fixture.store, &fixture.err);
+}
+
+static int set_up_local(void **state)
+{
+    static struct fixture fixture;
+    fixture = (struct fixture){.dir = "/tmp/factum-subscription-test-XXXXXX"};
+    *state = &fixture;
+    if (mkdtemp(fixture.dir) == NULL) {
+        return 1;
+    }
+    return factum_open(fixture.dir, NULL, &fixture.store, &fixture.err);
+}
+
+static int tear_down(void **state)
+{
+    F;
+    factum_subscription_close(f->subscription);
+    factum_status status = factum_close(f->store, &f->err);
+    if (f->dir[0] != '\0') {
+        remove_store(f->dir);
+    }
+    return status;
+}
+
+static factum_expected any(void)
+{
+    return (factum_expected){.kind = FACTUM_EXPECTED_ANY};
+}
+
+static void append(struct fixture *f, const char *stream, const char *type)
+{
+    factum_new_event event = {.stream = factum_slice_from(stream), .type = factum_slice_from(type)};
+    assert_ok(factum_append_stream(f->store, event.stream, any(), &event, 1, NULL, &f->err),
+              f->err);
+}
+
+static void follow(struct fixture *f, const char *stream, factum_from from)
+{
+    factum_read_request request = {.size = sizeof request, .from = from};
+    if (stream != NULL) {
+        request.source = FACTUM_SOURCE_STREAM;
+        request.name = factum_slice_from(stream);
+    }
+    assert_ok(factum_subscribe(f->store, &request, &f->subscription, &f->err), f->err);
+}
+
+static factum_status next(struct fixture *f, int64_t timeout_ms)
+{
+    return factum_subscription_next(f->subscription, timeout_ms, &f->event, &f->err);
+}
+
+static void assert_next(struct fixture *f, const char *type)
+{
+    assert_ok(next(f, 10000), f->err);
+    assert_true(fct_slice_equal(f->event.type, factum_slice_from(type)));
+}
+
+/* Something done to the store or the subscription a little later, by another thread. */
+struct later {
+    struct fixture *f;
+    bool stop; /* else an append */
+    struct fct_thread thread;
+};
+
+static void run_later(void *data)
+{
+    const struct later *later = data;
+    (void)usleep(30000);
+    if (later->stop) {
+        factum_subscription_stop(later->f->subscription);
+    } else {
+        factum_new_event event = {.stream = FCT_SLICE("s-1"), .type = FCT_SLICE("Later")};
+        factum_status status =
+            factum_append_stream(later->f->store, event.stream, any(), &event, 1, NULL, NULL);
+        (void)status; /* the waiting thread sees it */
+    }
+}
+
+static void do_later(struct later *later, struct fixture *f, bool stop)
+{
+    *later = (struct later){.f = f, .stop = stop};
+    assert_ok(fct_thread_start(&later->thread, "later", run_later, later, &f->err), f->err);
+}
+
+/* ---- waiting --------------------------------------------------------------------------------- */
+
+TEST(caught_up_is_said_once_each_time)
+{
+    F;
+    append(f, "s-1", "A");
+    follow(f, NULL, FACTUM_FROM_START);
+    assert_next(f, "A");
+    assert_status(next(f, 0), FACTUM_CAUGHT_UP);
+    assert_status(next(f, 0), FACTUM_TIMEOUT);
+    assert_status(next(f, 0), FACTUM_TIMEOUT);
+    append(f, "s-1", "B");
+    assert_next(f, "B");
+    assert_status(next(f, 0), FACTUM_CAUGHT_UP);
+    assert_status(next(f, 0), FACTUM_TIMEOUT);
+}
+
+TEST(a_wait_takes_the_time_it_was_given)
+{
+    F;
+    follow(f, NULL, FACTUM_FROM_END);
+    assert_status(next(f, 30), FACTUM_CAUGHT_UP);
+    uint64_t before = fct_os_monotonic(fct_os_real());
+    assert_status(next(f, 30), FACTUM_TIMEOUT);
+    assert_true(fct_os_monotonic(fct_os_real()) - before >= 30 * MS);
+}
+
+TEST(appends_that_are_not_for_it_do_not_end_its_wait_early_or_late)
+{
+    F;
+    struct later later;
+    follow(f, "other", FACTUM_FROM_START);
+    assert_status(next(f, 0), FACTUM_CAUGHT_UP);
+    uint64_t before = fct_os_monotonic(fct_os_real());
+    do_later(&later, f, false);
+    assert_status(next(f, 120), FACTUM_TIMEOUT);
+    uint64_t passed = fct_os_monotonic(fct_os_real()) - before;
+    fct_thread_join(&later.thread);
+    assert_true(passed >= 120 * MS);
+    assert_int_equal(factum_subscription_position(f->subscription), factum_end_position(f->store));
+}
+
+TEST(an_append_by_another_thread_ends_a_wait)
+{
+    F;
+    struct later later;
+    follow(f, "s-1", FACTUM_FROM_START);
+    assert_status(next(f, 0), FACTUM_CAUGHT_UP);
+    do_later(&later, f, false);
+    assert_ok(next(f, -1), f->err);
+    assert_true(fct_slice_equal(f->event.type, FCT_SLICE("Later")));
+    fct_thread_join(&later.thread);
+}
+
+TEST(a_time_too_long_to_count_is_for_ever)
+{
+    F;
+    static const int64_t long_times[] = {INT64_MAX, INT64_C(1) << 58, INT64_MIN};
+    for (size_t i = 0; i < sizeof long_times / sizeof long_times[0]; i++) {
+        struct later later;
+        follow(f, NULL, FACTUM_FROM_END);
+        assert_status(next(f, long_times[i]), FACTUM_CAUGHT_UP);
+        do_later(&later, f, false);
+        assert_ok(next(f, long_times[i]), f->err);
+        fct_thread_join(&later.thread);
+        factum_subscription_close(f->subscription);
+        f->subscription = NULL;
+    }
+}
+
+/* ---- ends ------------------------------------------------------------------------------------ */
+
+TEST(another_thread_stops_a_wait_for_good)
+{
+    F;
+    struct later later;
+    append(f, "s-1", "A");
+    follow(f, NULL, FACTUM_FROM_END);
+    assert_status(next(f, 0), FACTUM_CAUGHT_UP);
+    do_later(&later, f, true);
+    assert_status(next(f, -1), FACTUM_CANCELLED);
+    assert_string_equal(f->err.text, "the subscription was stopped");
+    fct_thread_join(&later.thread);
+    append(f, "s-1", "B");
+    assert_status(next(f, -1), FACTUM_CANCELLED);
+}
+
+TEST(a_stop_before_the_first_event_counts)
+{
+    F;
+    append(f, "s-1", "A");
+    follow(f, NULL, FACTUM_FROM_START);
+    factum_subscription_stop(f->subscription);
+    assert_status(next(f, -1), FACTUM_CANCELLED);
+    assert_status(next(f, 0), FACTUM_CANCELLED);
+}
+
+TEST(a_tombstone_is_given_and_then_it_is_over)
+{
+    F;
+    follow(f, "s-1", FACTUM_FROM_START);
+    append(f, "s-1", "A");
+    assert_ok(factum_tombstone(f->store, FCT_SLICE("s-1"), any(), NULL, &f->err), f->err);
+    append(f, "s-2", "B");
+    assert_next(f, "A");
+    assert_next(f, "$streamDeleted");
+    assert_int_equal(f->event.revision, FACTUM_REVISION_TOMBSTONE);
+    for (int i = 0; i < 2; i++) {
+        assert_status(next(f, -1), FACTUM_STREAM_DELETED);
+        assert_string_equal(f->err.text, "the stream was deleted for ever");
+    }
+}
+
+/* ---- places ---------------------------------------------------------------------------------- */
+
+TEST(its_position_is_where_another_one_continues)
+{
+    F;
+    append(f, "s-1", "A");
+    append(f, "s-2", "B");
+    follow(f, "s-1", FACTUM_FROM_START);
+    assert_int_equal(factum_subscription_position(f->subscription), 0);
+    assert_next(f, "A");
+    uint64_t position = factum_subscription_position(f->subscription);
+    assert_int_equal(position, f->event.position + 1);
+    factum_subscription_close(f->subscription);
+    append(f, "s-1", "C");
+    factum_read_request request = {
+        .size = sizeof request, .from = FACTUM_FROM_POSITION, .from_value = position};
+    assert_ok(factum_subscribe(f->store, &request, &f->subscription, &f->err), f->err);
+    assert_int_equal(factum_subscription_position(f->subscription), position);
+    assert_next(f, "B");
+    assert_next(f, "C");
+    assert_status(next(f, 0), FACTUM_CAUGHT_UP);
+    assert_int_equal(factum_subscription_position(f->subscription), factum_end_position(f->store));
+}
+
+TEST(from_the_end_only_what_comes_later_is_given)
+{
+    F;
+    append(f, "s-1", "A");
+    follow(f, "s-1", FACTUM_FROM_END);
+    append(f, "s-1", "B"); /* after the subscription was made, before it was asked */
+    assert_next(f, "B");
+    assert_status(next(f, 0), FACTUM_CAUGHT_UP);
+}
+
+int main(void)
+{
+#define BOTH(name)                                                                                 \
+    {"memory: " #name, name, set_up_memory, tear_down, NULL},                                      \
+    {                                                                                              \
+        "local: " #name, name, set_up_local, tear_down, NULL                                       \
+    }
+    const struct CMUnitTest tests[] = {
+        BOTH(caught_up_is_said_once_each_time),
+        BOTH(a_wait_takes_the_time_it_was_given),
+        BOTH(appends_that_are_not_for_it_do_not_end_its_wait_early_or_late),
+        BOTH(an_append_by_another_thread_ends_a_wait),
+        BOTH(a_time_too_long_to_count_is_for_ever),
+        BOTH(another_thread_stops_a_wait_for_good),
+        BOTH(a_stop_before_the_first_event_counts),
+        BOTH(a_tombstone_is_given_and_then_it_is_over),
+        BOTH(its_position_is_where_another_one_continues),
+        BOTH(from_the_end_only_what_comes_later_is_given),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
