@@ -168,6 +168,12 @@ static factum_status take_member(struct parse *parse, factum_slice name,
 {
     factum_slice text;
     factum_status status = FACTUM_OK;
+    char plain[16]; /* longer ones are not ours */
+    size_t len;
+    if (memchr(name.ptr, '\\', name.len) != NULL &&
+        fct_json_unescape(name, plain, sizeof plain, &len) == FACTUM_OK) {
+        name = fct_slice(plain, len);
+    }
     if (fct_slice_equal(name, FCT_SLICE("stream"))) {
         return take_text(parse, value, "\"stream\" is a text", &event->stream);
     }

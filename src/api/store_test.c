@@ -277,7 +277,7 @@ TEST(a_list_of_an_unknown_kind_is_refused)
     F;
     factum_list *list = (factum_list *)(void *)f;
     assert_invalid(f, factum_list_open(f->store, (factum_list_kind)4, &list, &f->err),
-                   "list: kind 99 is not known");
+                   "list: kind 4 is not known");
     assert_null(list);
 }
 
