@@ -125,7 +125,7 @@ TEST(a_bad_line_is_refused_with_its_byte)
         const char *line, *text;
     } bad[] = {
         {"", "byte 0: this is no JSON"},
-        {"no json", "byte 0: this is no JSON"},
+        {"no json", "byte 1: this is no JSON"},
         {"{\"stream\":\"s\"", "byte 13: this is no JSON"},
         {"{\"stream\":\"s\"} {}", "byte 15: this is no JSON"},
         {"{\"stream\":\"s\",\"type\":\"\xff\"}", "byte 22: this is no JSON"},
@@ -133,8 +133,9 @@ TEST(a_bad_line_is_refused_with_its_byte)
         {"{\"stream\":\"s\",\"type\":\"\\ud800\"}", "byte 21: \"type\" is a text"},
         {"[]", "byte 0: an event is a JSON object"},
         {"7", "byte 0: an event is a JSON object"},
-        {"{}", "byte 0: an event has a \"stream\" and a \"type\""},
-        {"{\"stream\":\"\",\"type\":\"T\"}", "byte 0: an event has a \"stream\" and a \"type\""},
+        {"{}", "byte 0: \"stream\" is missing or empty: an event has a \"stream\" and a \"type\""},
+        {"{\"stream\":\"\",\"type\":\"T\"}",
+         "byte 0: \"stream\" is missing or empty: an event has a \"stream\" and a \"type\""},
         {"{\"stream\":7,\"type\":\"T\"}", "byte 10: \"stream\" is a text"},
         {"{\"stream\":\"s\",\"type\":null}", "byte 21: \"type\" is a text"},
         {"{\"stream\":\"s\",\"type\":\"T\",\"id\":\"7\"}", "byte 30: \"id\" is a UUID"},
@@ -292,8 +293,8 @@ TEST(data_that_does_not_fit_a_line_becomes_base64)
 {
     F;
     const factum_slice odd[] = {
-        FCT_SLICE("{\n\"n\":1}"),  FCT_SLICE("no json"), FCT_SLICE(" {}"), FCT_SLICE("{} "),
-        FCT_SLICE("\0\xff\n\"\\"), FCT_SLICE("a"),       FCT_SLICE("ab"),  FCT_SLICE("\xff"),
+        FCT_SLICE("no json"), FCT_SLICE("\0\xff\n\"\\"), FCT_SLICE("a"),
+        FCT_SLICE("ab"),      FCT_SLICE("\xff"),
     };
     for (size_t i = 0; i < sizeof odd / sizeof odd[0]; i++) {
         factum_event event = stored();
@@ -310,6 +311,30 @@ TEST(data_that_does_not_fit_a_line_becomes_base64)
     event.content_type = FCT_SLICE("application/octet-stream");
     assert_round_trip(f, &event);
     assert_int_equal(f->event.content_type, FACTUM_CONTENT_BINARY);
+}
+
+TEST(json_is_written_on_one_line)
+{
+    F;
+    const factum_slice spread[][2] = {
+        {FCT_SLICE("{\n\"n\":\r\n1}"), FCT_SLICE("{ \"n\":  1}")},
+        {FCT_SLICE(" {}"), FCT_SLICE("{}")},
+        {FCT_SLICE("{}\n"), FCT_SLICE("{}")},
+    };
+    for (size_t i = 0; i < sizeof spread / sizeof spread[0]; i++) {
+        factum_event event = stored();
+        factum_slice line;
+        event.data = spread[i][0];
+        event.metadata = spread[i][0];
+        factum_ndjson *writer = factum_ndjson_create();
+        assert_non_null(writer);
+        assert_ok(factum_ndjson_format(writer, &event, &line, &f->err), f->err);
+        assert_ok(factum_ndjson_parse(f->ndjson, line, &f->event, &f->err), f->err);
+        assert_slice(f->event.data, (const char *)spread[i][1].ptr);
+        assert_slice(f->event.metadata, (const char *)spread[i][1].ptr);
+        assert_int_equal(f->event.content_type, FACTUM_CONTENT_JSON);
+        factum_ndjson_destroy(writer);
+    }
 }
 
 /* ---- single values --------------------------------------------------------------------------- */
@@ -407,6 +432,7 @@ int main(void)
         CASE(what_is_said_twice_counts_the_last_time),
         CASE(an_event_is_one_line),
         CASE(what_is_written_reads_back_as_it_was),
+        CASE(json_is_written_on_one_line),
         CASE(data_that_does_not_fit_a_line_becomes_base64),
         cmocka_unit_test(a_member_is_found_by_its_path),
         cmocka_unit_test(a_text_needs_room_for_its_end),

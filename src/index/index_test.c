@@ -278,7 +278,9 @@ static void verify_names_the_first_damaged_run_and_sets_all_aside(void **state)
     run_bytes(f, 1, &size)[4] ^= 1;
     run_bytes(f, 3, &size)[4] ^= 1;
     assert_status(fct_index_verify(f->index, &f->err), FACTUM_CORRUPT);
-    assert_string_equal(f->err.text, "index run /index/0000000000000001.run is damaged");
+    assert_string_equal(f->err.text,
+                        "index run /index/0000000000000001.run is damaged; it is being made anew "
+                        "from the log, and nothing is lost");
     assert_int_equal(stats_of(f).runs, 1);
     assert_ok(model_mend(&f->model, f->index, &f->err), f->err);
     check(f);

@@ -153,3 +153,26 @@ const char *stream_text(struct fixture *fixture, const char *stream)
     factum_read_request request = reading(FACTUM_SOURCE_STREAM, stream);
     return read_text(fixture, &request);
 }
+
+void append_many(struct fixture *f, const char *stream, int count)
+{
+    static const char *const types[] = {"A", "B", "C"};
+    for (int i = 0; i < count; i++) {
+        OK(append_one(f, stream, any(), types[i % 3]));
+    }
+}
+
+int fixture_set_up(void **state)
+{
+    static struct fixture fixture;
+    enum engine_kind kind = *(enum engine_kind *)*state;
+    fixture_open(&fixture, kind);
+    *state = &fixture;
+    return 0;
+}
+
+int fixture_tear_down(void **state)
+{
+    fixture_close(*state);
+    return 0;
+}

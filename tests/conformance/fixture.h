@@ -54,4 +54,24 @@ factum_read_request reading(factum_source source, const char *name);
 const char *read_text(struct fixture *fixture, const factum_read_request *request);
 const char *stream_text(struct fixture *fixture, const char *stream);
 
+/* |count| events of type "T", one append each. */
+void append_many(struct fixture *fixture, const char *stream, int count);
+
+/* ---- cases ------------------------------------------------------------------------------------ */
+
+#define TEST(name) static void name(void **state)
+#define F struct fixture *f = *state
+#define OK(call) assert_ok(call, f->err)
+/* clang-format off */
+#define CASE(name)                                                                                 \
+    {                                                                                              \
+        #name, name, fixture_set_up, fixture_tear_down, NULL                                       \
+    }
+/* clang-format on */
+int fixture_set_up(void **state);
+int fixture_tear_down(void **state);
+
+extern const struct CMUnitTest read_cases[];
+extern const size_t read_case_count;
+
 #endif

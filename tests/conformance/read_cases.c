@@ -1,0 +1,308 @@
+/* read_cases.c - what every engine must do when it is read. Run by conformance_test.c. */
+#include "fixture.h"
+
+#include <stdlib.h>
+
+/* ---- reading --------------------------------------------------------------------------------- */
+
+TEST(a_stream_is_read_backwards_and_from_any_place)
+{
+    F;
+    append_many(f, "s-1", 5);
+    append_many(f, "s-2", 2);
+    factum_read_request request = reading(FACTUM_SOURCE_STREAM, "s-1");
+    request.backwards = true;
+    assert_string_equal(read_text(f, &request), "4:B 3:A 2:C 1:B 0:A");
+    request.from = FACTUM_FROM_REVISION;
+    request.from_value = 2;
+    assert_string_equal(read_text(f, &request), "2:C 1:B 0:A");
+    request.from_value = 99;
+    assert_string_equal(read_text(f, &request), "4:B 3:A 2:C 1:B 0:A");
+    request.backwards = false;
+    assert_string_equal(read_text(f, &request), "");
+    request.from_value = 3;
+    assert_string_equal(read_text(f, &request), "3:A 4:B");
+    request.count_max = 1;
+    assert_string_equal(read_text(f, &request), "3:A");
+    request.from = FACTUM_FROM_END;
+    assert_string_equal(read_text(f, &request), "");
+}
+
+TEST(until_a_revision_or_position_ends_a_read)
+{
+    F;
+    append_many(f, "s-1", 3);
+    uint64_t position = f->result.position;
+    append_many(f, "s-1", 3);
+    factum_read_request request = reading(FACTUM_SOURCE_STREAM, "s-1");
+    request.until_revision_set = true;
+    request.until_revision = 3;
+    assert_string_equal(read_text(f, &request), "0:A 1:B 2:C 3:A");
+    request.backwards = true;
+    assert_string_equal(read_text(f, &request), "3:A 2:C 1:B 0:A");
+    request = reading(FACTUM_SOURCE_STREAM, "s-1");
+    request.until_position_set = true;
+    request.until_position = position;
+    assert_string_equal(read_text(f, &request), "0:A 1:B 2:C");
+}
+
+TEST(from_a_position_is_inclusive_both_ways)
+{
+    F;
+    append_many(f, "s-1", 3);
+    uint64_t position = f->result.position;
+    append_many(f, "s-1", 2);
+    factum_read_request request = reading(FACTUM_SOURCE_STREAM, "s-1");
+    request.from = FACTUM_FROM_POSITION;
+    request.from_value = position;
+    assert_string_equal(read_text(f, &request), "2:C 3:A 4:B");
+    request.from_value = position + 1;
+    assert_string_equal(read_text(f, &request), "3:A 4:B");
+    request.from_value = position;
+    request.backwards = true;
+    assert_string_equal(read_text(f, &request), "2:C 1:B 0:A");
+    request = reading(FACTUM_SOURCE_ALL, NULL);
+    request.from = FACTUM_FROM_POSITION;
+    request.from_value = position + 1;
+    assert_string_equal(read_text(f, &request), "0:A 0:B");
+    request.from_value = position;
+    request.backwards = true;
+    assert_string_equal(read_text(f, &request), "0:C 0:B 0:A");
+    request.from_value = position + 1;
+    assert_string_equal(read_text(f, &request), "0:C 0:B 0:A");
+    request.from_value = position - 1;
+    assert_string_equal(read_text(f, &request), "0:B 0:A");
+}
+
+TEST(the_whole_log_has_no_revisions)
+{
+    F;
+    append_many(f, "s-1", 2);
+    factum_read_request all = reading(FACTUM_SOURCE_ALL, NULL);
+    all.from = FACTUM_FROM_REVISION;
+    assert_string_equal(read_text(f, &all), "INVALID");
+    assert_text(f->err, "the whole log has positions, no revisions");
+    all = reading(FACTUM_SOURCE_ALL, NULL);
+    all.until_revision_set = true;
+    assert_string_equal(read_text(f, &all), "INVALID");
+    assert_text(f->err, "the whole log has positions, no revisions");
+}
+
+TEST(backwards_from_inside_an_event_begins_with_it)
+{
+    F;
+    append_many(f, "s-1", 2);
+    OK(append_one(f, "s-1", any(), "Last"));
+    factum_read_request all = reading(FACTUM_SOURCE_ALL, NULL);
+    all.backwards = true;
+    all.count_max = 1;
+    all.from = FACTUM_FROM_POSITION;
+    for (uint64_t beyond = 0; beyond < 8; beyond++) {
+        all.from_value = f->result.position + beyond;
+        assert_string_equal(read_text(f, &all), "0:Last");
+    }
+    all.from_value = f->result.position - 1;
+    assert_string_equal(read_text(f, &all), "0:B");
+}
+
+TEST(the_past_is_read_by_either_time)
+{
+    F;
+    factum_expectation expectation = {FCT_SLICE("t-1"), any()};
+    for (int i = 0; i < 3; i++) {
+        factum_new_event event = event_of("t-1", i == 0 ? "A" : i == 1 ? "B" : "C", 0);
+        event.has_time = true;
+        event.time = i == 1 ? INT64_C(-700000000000000000) : i * INT64_C(1000000000); /* 1947 */
+        OK(append_events(f, &event, 1, &expectation, 1));
+    }
+    factum_read_request request = reading(FACTUM_SOURCE_STREAM, "t-1");
+    request.until_time_set = true;
+    request.until_time = INT64_C(-1);
+    assert_string_equal(read_text(f, &request), "1:B");
+    request.until_time = INT64_C(1000000000);
+    assert_string_equal(read_text(f, &request), "0:A 1:B");
+    request.until_time_set = false;
+    request.until_created_set = true;
+    request.until_created = 0;
+    assert_string_equal(read_text(f, &request), "");
+    request.until_created = INT64_MAX;
+    assert_string_equal(read_text(f, &request), "0:A 1:B 2:C");
+}
+
+TEST(categories_types_and_tags_are_lists_over_streams)
+{
+    F;
+    if (f->kind == ENGINE_LOCAL_COLLIDING) {
+        return; /* events of names that share a key are skipped there, but counted in ordinals */
+    }
+    append_many(f, "s-1", 2);
+    append_many(f, "s-2", 2);
+    append_many(f, "other", 1);
+    factum_read_request category = reading(FACTUM_SOURCE_CATEGORY, "s");
+    assert_string_equal(read_text(f, &category), "0:A 1:B 2:A 3:B");
+    category.backwards = true;
+    assert_string_equal(read_text(f, &category), "3:B 2:A 1:B 0:A");
+    factum_read_request type = reading(FACTUM_SOURCE_TYPE, "A");
+    assert_string_equal(read_text(f, &type), "0:A 1:A 2:A");
+    type.from = FACTUM_FROM_REVISION;
+    type.from_value = 1;
+    assert_string_equal(read_text(f, &type), "1:A 2:A");
+    factum_read_request none = reading(FACTUM_SOURCE_CATEGORY, "nothing");
+    assert_string_equal(read_text(f, &none), "");
+    assert_string_equal(stream_text(f, "$ce-s"), "0:A 1:B 2:A 3:B");
+    assert_string_equal(stream_text(f, "$et-B"), "0:B 1:B");
+}
+
+TEST(a_flow_is_read_by_its_correlation_id)
+{
+    F;
+    factum_expectation expectation = {FCT_SLICE("f-1"), any()};
+    factum_new_event event = event_of("f-1", "A", 0);
+    event.metadata = FCT_SLICE("{\"$correlationId\":\"flow\\u002d1\"}");
+    OK(append_events(f, &event, 1, &expectation, 1));
+    OK(append_one(f, "f-1", any(), "B"));
+    assert_string_equal(stream_text(f, "$bc-flow-1"), "0:A");
+}
+
+TEST(virtual_streams_cannot_be_written)
+{
+    F;
+    assert_status(append_one(f, "$ce-s", any(), "A"), FACTUM_INVALID);
+    assert_status(append_one(f, "$all", any(), "A"), FACTUM_INVALID);
+    assert_status(append_one(f, "$$", any(), "A"), FACTUM_INVALID);
+}
+
+static factum_status append_system(struct fixture *f, const char *stream, const char *type)
+{
+    factum_new_event event = event_of(stream, type, 0);
+    factum_expectation expectation = {event.stream, any()};
+    factum_append_request request = {
+        .size = sizeof request,
+        .events = &event,
+        .event_count = 1,
+        .expectations = &expectation,
+        .expectation_count = 1,
+        .system = true,
+    };
+    return fct_engine_append(&f->engine, &request, &f->result, NULL, &f->err);
+}
+
+TEST(a_system_stream_is_written_by_those_only_who_say_so)
+{
+    F;
+    assert_status(append_one(f, "$sys", any(), "A"), FACTUM_INVALID);
+    assert_string_equal(f->err.text,
+                        "stream $sys: names that begin with $ are kept for the system; choose "
+                        "another, or say that it is meant (system)");
+    assert_string_equal(stream_text(f, "$sys"), "STREAM_NOT_FOUND");
+    OK(append_system(f, "$sys", "A"));
+    assert_string_equal(stream_text(f, "$sys"), "0:A");
+}
+
+TEST(a_bad_name_is_shown_in_its_refusal)
+{
+    F;
+    char name[FACTUM_NAME_SIZE_MAX + 2];
+    memset(name, 'n', sizeof name - 1);
+    name[sizeof name - 1] = '\0';
+    assert_status(append_one(f, name, any(), "A"), FACTUM_TOO_BIG);
+    assert_string_equal(f->err.text, "a stream has a name of 1025 bytes, "
+                                     "\"nnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnn...\": at most "
+                                     "1024, shorten it");
+    assert_status(append_one(f, "a\xff", any(), "A"), FACTUM_INVALID);
+    assert_string_equal(f->err.text, "a stream has a name that is not UTF-8 text: \"a\\xff\"");
+    assert_status(append_one(f, "a", any(), ""), FACTUM_INVALID);
+    assert_string_equal(f->err.text, "an event type has no name: give it one");
+    factum_new_event event = event_of("a", "A", 0);
+    event.type = factum_slice_from("A");
+    event.type.len = 2; /* its terminator too */
+    factum_expectation expectation = {event.stream, any()};
+    assert_status(append_events(f, &event, 1, &expectation, 1), FACTUM_INVALID);
+    assert_string_equal(f->err.text, "an event type has a name with a NUL byte in it: \"A\\x00\"");
+    assert_string_equal(stream_text(f, "a"), "STREAM_NOT_FOUND");
+}
+
+TEST(everything_is_read_in_order)
+{
+    F;
+    append_many(f, "s-1", 2);
+    OK(append_system(f, "$sys", "S"));
+    append_many(f, "s-2", 1);
+    factum_read_request all = reading(FACTUM_SOURCE_ALL, NULL);
+    assert_string_equal(read_text(f, &all), "0:A 0:B 0:S 0:A");
+    all.skip_system = true;
+    assert_string_equal(read_text(f, &all), "0:A 0:B 0:A");
+    all.backwards = true;
+    assert_string_equal(read_text(f, &all), "0:A 0:B 0:A");
+    all.count_max = 1;
+    assert_string_equal(read_text(f, &all), "0:A");
+}
+
+TEST(an_event_comes_back_as_it_was)
+{
+    F;
+    factum_slice tags[] = {FCT_SLICE("a"), FCT_SLICE("b:c")};
+    factum_new_event event = event_of("e-1", "Type \xc3\xbc", 7);
+    event.data = fct_slice("\0\1\2", 3);
+    event.metadata = FCT_SLICE("{\"x\":1}");
+    event.content_type = FACTUM_CONTENT_BINARY;
+    event.tags = tags;
+    event.tag_count = 2;
+    event.has_time = true;
+    event.time = -5;
+    factum_expectation expectation = {event.stream, any()};
+    OK(append_events(f, &event, 1, &expectation, 1));
+    fixture_reopen(f);
+    factum_read_request request = reading(FACTUM_SOURCE_STREAM, "e-1");
+    struct fct_reader *reader;
+    factum_event got;
+    OK(fct_engine_read(&f->engine, &request, false, &reader, &f->err));
+    OK(reader->ops->next(reader, &got, &f->err));
+    assert_true(fct_slice_equal(got.data, event.data));
+    assert_true(fct_slice_equal(got.metadata, event.metadata));
+    assert_true(fct_slice_equal(got.type, event.type));
+    assert_true(fct_slice_equal(got.content_type, FCT_SLICE("application/octet-stream")));
+    assert_int_equal(got.tag_count, 2);
+    assert_true(fct_slice_equal(got.tags[1], tags[1]));
+    assert_memory_equal(got.id.bytes, event.id.bytes, 16);
+    assert_true(got.has_time && got.time == -5 && got.created > 0 && got.last_of_commit);
+    reader->ops->close(reader);
+}
+
+TEST(a_cursor_does_not_see_later_appends_until_extended)
+{
+    F;
+    append_many(f, "s-1", 2);
+    factum_read_request request = reading(FACTUM_SOURCE_STREAM, "s-1");
+    struct fct_reader *reader;
+    factum_event event;
+    uint64_t end;
+    OK(fct_engine_read(&f->engine, &request, true, &reader, &f->err));
+    append_many(f, "s-1", 1);
+    OK(reader->ops->next(reader, &event, &f->err));
+    OK(reader->ops->next(reader, &event, &f->err));
+    assert_status(reader->ops->next(reader, &event, &f->err), FACTUM_DONE);
+    OK(reader->ops->extend(reader, &end, &f->err));
+    OK(reader->ops->next(reader, &event, &f->err));
+    assert_int_equal(event.revision, 2);
+    assert_status(reader->ops->next(reader, &event, &f->err), FACTUM_DONE);
+    reader->ops->close(reader);
+}
+
+const struct CMUnitTest read_cases[] = {
+    CASE(a_stream_is_read_backwards_and_from_any_place),
+    CASE(until_a_revision_or_position_ends_a_read),
+    CASE(from_a_position_is_inclusive_both_ways),
+    CASE(the_whole_log_has_no_revisions),
+    CASE(backwards_from_inside_an_event_begins_with_it),
+    CASE(the_past_is_read_by_either_time),
+    CASE(categories_types_and_tags_are_lists_over_streams),
+    CASE(a_flow_is_read_by_its_correlation_id),
+    CASE(virtual_streams_cannot_be_written),
+    CASE(a_system_stream_is_written_by_those_only_who_say_so),
+    CASE(a_bad_name_is_shown_in_its_refusal),
+    CASE(everything_is_read_in_order),
+    CASE(an_event_comes_back_as_it_was),
+    CASE(a_cursor_does_not_see_later_appends_until_extended),
+};
+const size_t read_case_count = sizeof read_cases / sizeof read_cases[0];
