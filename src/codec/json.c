@@ -110,11 +110,12 @@ static bool scan_number(struct scan *scan)
 
 static bool scan_word(struct scan *scan, const char *word)
 {
-    while (*word != '\0' && scan->at < scan->end && *scan->at == (uint8_t)*word) {
-        scan->at++;
-        word++;
+    size_t len = strlen(word);
+    if ((size_t)(scan->end - scan->at) < len || memcmp(scan->at, word, len) != 0) {
+        return false;
     }
-    return *word == '\0';
+    scan->at += len;
+    return true;
 }
 
 static bool scan_scalar(struct scan *scan)

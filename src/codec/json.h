@@ -26,7 +26,7 @@ struct fct_json {
 };
 
 /* One whole value with nothing but white space around it. INVALID: *at (may be NULL) is the offset
- * of the first byte that does not fit. */
+ * of the first byte that does not fit; of a word that is none, its first. */
 factum_status fct_json_parse(factum_slice text, struct fct_json *value, size_t *at);
 
 /* Steps through an object that fct_json_parse accepted: *offset starts at 0. False at the end.

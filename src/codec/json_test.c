@@ -160,7 +160,7 @@ static void words_that_are_not_quite_right_are_refused(void **state)
 {
     (void)state;
     static const struct refused cases[] = {
-        {"True", 0}, {"tru", 3}, {"trux", 3}, {"nul", 3}, {"nil", 1}, {"fals", 4},
+        {"True", 0}, {"tru", 0}, {"trux", 0}, {"nul", 0}, {"nil", 0}, {"fals", 0},
         {"NaN", 0},  {"Inf", 0}, {"-Inf", 1}, {"x", 0},   {"'a'", 0}, {"/**/1", 0},
     };
     assert_refused(cases, COUNT(cases));
@@ -234,8 +234,9 @@ static void every_beginning_of_a_document_is_refused_at_its_end(void **state)
         struct fct_json value;
         size_t at = 0;
         assert_status(fct_json_parse(fct_slice(whole, len), &value, &at), FACTUM_INVALID);
-        bool in_character = (whole[len] & 0xc0) == 0x80;
-        assert_true(at == len || (in_character && at + 2 >= len));
+        bool in_word = at < len && strchr("tfn", whole[at]) != NULL && at + 4 >= len;
+        bool in_character = (whole[len] & 0xc0) == 0x80 && at + 2 >= len;
+        assert_true(at == len || in_word || in_character);
     }
     (void)parsed(whole);
 }

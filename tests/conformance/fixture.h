@@ -57,7 +57,7 @@ const char *stream_text(struct fixture *fixture, const char *stream);
 /* |count| events of type "T", one append each. */
 void append_many(struct fixture *fixture, const char *stream, int count);
 
-/* ---- cases ------------------------------------------------------------------------------------ */
+/* ---- case------------------------------------------------------------------------------------- */
 
 #define TEST(name) static void name(void **state)
 #define F struct fixture *f = *state

@@ -53,11 +53,14 @@ static inline void model_die(const struct model *model, const char *why)
     abort();
 }
 
-static inline void *model_grow(void *block, size_t size)
+/* Room for one more than |count| things; doubles at powers of two. */
+static inline void *model_grow(void *block, size_t count, size_t size)
 {
-    void *grown = realloc(block, size);
-    FCT_ASSERT(grown != NULL);
-    return grown;
+    if ((count & (count - 1)) == 0) {
+        block = realloc(block, (count == 0 ? 1 : count * 2) * size);
+        FCT_ASSERT(block != NULL);
+    }
+    return block;
 }
 
 static inline void model_init(struct model *model, uint64_t seed)
@@ -95,11 +98,10 @@ static inline void model_note(struct model *model, enum fct_index_kind kind, uns
                               uint64_t position)
 {
     struct model_list *list = &model->lists[kind - 1][name];
-    model->entries = (struct model_entry *)model_grow(model->entries,
-                                                      (model->count + 1) * sizeof *model->entries);
+    model->entries =
+        (struct model_entry *)model_grow(model->entries, model->count, sizeof *model->entries);
     model->entries[model->count++] = (struct model_entry){kind, name, position};
-    list->positions =
-        (uint64_t *)model_grow(list->positions, (list->count + 1) * sizeof *list->positions);
+    list->positions = (uint64_t *)model_grow(list->positions, list->count, sizeof *list->positions);
     list->positions[list->count++] = position;
 }
 
@@ -110,8 +112,8 @@ static inline void model_batch(struct model *model, unsigned events_max)
     struct fct_random *random = &model->random;
     uint64_t at = model_end(model);
     uint64_t events = 1 + fct_random_below(random, events_max);
-    model->batches = (struct model_batch *)model_grow(model->batches, (model->batch_count + 1) *
-                                                                          sizeof *model->batches);
+    model->batches = (struct model_batch *)model_grow(model->batches, model->batch_count,
+                                                      sizeof *model->batches);
     struct model_batch *batch = &model->batches[model->batch_count];
     *batch = (struct model_batch){.first = model->count, .start = at};
     for (uint64_t i = 0; i < events; i++) {
