@@ -59,7 +59,8 @@ void fct_heads_put(struct fct_heads *heads, const struct fct_head *head)
             place = &set[i];
             break;
         }
-        if ((int32_t)(set[i].used - place->used) < 0 || set[i].used == 0) {
+        bool older = set[i].used == 0 || (int32_t)(set[i].used - place->used) < 0;
+        if (place->used != 0 && older) {
             place = &set[i];
         }
     }
