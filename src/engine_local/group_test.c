@@ -1,0 +1,265 @@
+/* group_test.c - group commit without an engine: who joins while a group is at work is worked on
+ * next, all at once, in the order of joining; nobody is lost, told twice or told too early.
+ */
+#include "support/test.h"
+
+#include <unistd.h>
+
+#include "engine_local/group.h"
+
+#define TEST(name) static void name(void **state)
+
+enum { THREADS = 8, ROUNDS = 200, OPS = 50 };
+
+/* The work: counts, and may be held at a gate. */
+struct work {
+    struct fct_group group;
+    _Atomic uint32_t gate_closed;
+    _Atomic uint32_t at_gate;
+    _Atomic uint32_t under_way; /* 0 or 1 */
+    _Atomic uint32_t overlaps;
+    _Atomic uint32_t done;
+    uint32_t group_count;
+    uint32_t biggest;
+};
+
+static void do_work(void *data, struct fct_group_request *list)
+{
+    struct work *work = data;
+    uint32_t count = 0;
+    if (atomic_fetch_add(&work->under_way, 1) != 0) {
+        atomic_fetch_add(&work->overlaps, 1);
+    }
+    atomic_store(&work->at_gate, 1);
+    fct_word_wake(&work->at_gate, UINT32_MAX >> 1);
+    while (atomic_load(&work->gate_closed) != 0) {
+        (void)fct_word_wait(&work->gate_closed, 1, UINT64_MAX);
+    }
+    for (struct fct_group_request *r = list; r != NULL; r = r->next) {
+        r->status = r->payload_max == 13 ? FACTUM_INVALID : FACTUM_OK;
+        r->result.position = ++count;
+        if (r->status != FACTUM_OK) {
+            r->err = (factum_error){.status = FACTUM_INVALID, .text = "thirteen"};
+        }
+    }
+    work->group_count++;
+    work->biggest = count > work->biggest ? count : work->biggest;
+    atomic_fetch_sub(&work->under_way, 1);
+}
+
+static void begin(struct work *work, uint64_t queue_max)
+{
+    *work = (struct work){.group_count = 0};
+    fct_group_init(&work->group, fct_mem_heap(), queue_max, do_work, work);
+}
+
+static void open_gate(struct work *work)
+{
+    atomic_store(&work->gate_closed, 0);
+    fct_word_wake(&work->gate_closed, UINT32_MAX >> 1);
+}
+
+static void await(_Atomic uint32_t *word, uint32_t value)
+{
+    uint32_t seen = atomic_load(word);
+    while (seen != value) {
+        (void)fct_word_wait(word, seen, UINT64_MAX);
+        seen = atomic_load(word);
+    }
+}
+
+TEST(one_caller_leads_itself)
+{
+    struct work work;
+    factum_error err;
+    (void)state;
+    begin(&work, 4);
+    struct fct_group_request request = {.payload_max = 1};
+    assert_ok(fct_group_run(&work.group, &request, &err), err);
+    assert_int_equal(request.result.position, 1);
+    assert_int_equal(work.group_count, 1);
+    request = (struct fct_group_request){.payload_max = 13};
+    assert_status(fct_group_run(&work.group, &request, &err), FACTUM_INVALID);
+    assert_string_equal(err.text, "thirteen");
+    assert_status(fct_group_run(&work.group, &request, NULL), FACTUM_INVALID);
+    fct_group_finish(&work.group);
+    fct_group_finish(&work.group); /* a finished one */
+}
+
+struct caller {
+    struct work *work;
+    struct fct_thread thread;
+    struct fct_group_request request;
+    factum_status status;
+    factum_error err;
+    size_t rounds;
+};
+
+static void call(void *data)
+{
+    struct caller *caller = data;
+    for (size_t i = 0; i < caller->rounds; i++) {
+        caller->request = (struct fct_group_request){.payload_max = 1};
+        caller->status = fct_group_run(&caller->work->group, &caller->request, &caller->err);
+        if (caller->status != FACTUM_OK || caller->request.result.position == 0) {
+            return;
+        }
+        atomic_fetch_add(&caller->work->done, 1);
+    }
+}
+
+static void start(struct caller *caller, struct work *work, size_t rounds)
+{
+    *caller = (struct caller){.work = work, .rounds = rounds};
+    assert_ok(fct_thread_start(&caller->thread, "caller", call, caller, &caller->err), caller->err);
+}
+
+TEST(who_comes_while_a_group_is_at_work_is_in_the_next_one)
+{
+    static struct caller callers[4];
+    struct work work;
+    (void)state;
+    begin(&work, 100);
+    atomic_store(&work.gate_closed, 1);
+    start(&callers[0], &work, 1);
+    await(&work.at_gate, 1);
+    for (size_t i = 1; i < 4; i++) {
+        start(&callers[i], &work, 1);
+    }
+    for (bool all = false; !all;) { /* until the three have joined */
+        fct_mutex_lock(&work.group.lock);
+        all = work.group.count == 3;
+        fct_mutex_unlock(&work.group.lock);
+        (void)usleep(1000);
+    }
+    assert_int_equal(work.done, 0);
+    open_gate(&work);
+    for (size_t i = 0; i < 4; i++) {
+        fct_thread_join(&callers[i].thread);
+    }
+    assert_int_equal(work.done, 4);
+    assert_int_equal(work.group_count, 2);
+    assert_int_equal(work.biggest, 3);
+    fct_group_finish(&work.group);
+}
+
+TEST(many_callers_are_all_served_one_group_at_a_time)
+{
+    static struct caller callers[THREADS];
+    struct work work;
+    (void)state;
+    begin(&work, 100);
+    for (size_t i = 0; i < THREADS; i++) {
+        start(&callers[i], &work, ROUNDS);
+    }
+    for (size_t i = 0; i < THREADS; i++) {
+        fct_thread_join(&callers[i].thread);
+        assert_int_equal(callers[i].status, FACTUM_OK);
+    }
+    assert_int_equal(work.done, THREADS * ROUNDS);
+    assert_int_equal(work.overlaps, 0);
+    fct_group_finish(&work.group);
+}
+
+/* ---- by completion --------------------------------------------------------------------------- */
+
+struct told {
+    struct work *work;
+    factum_append_op op;
+    factum_status status;
+    uint64_t position;
+    bool has_err;
+    _Atomic uint32_t calls;
+};
+
+static void tell(factum_append_op *op, factum_status status, const factum_append_result *result,
+                 const factum_error *err)
+{
+    struct told *told = op->data;
+    struct work *work = told->work;
+    told->status = status;
+    told->position = result->position;
+    told->has_err = err != NULL;
+    atomic_fetch_add(&told->calls, 1);
+    atomic_fetch_add(&work->done, 1);
+    fct_word_wake(&work->done, 1);
+}
+
+static factum_status submit(struct work *work, struct told *told, size_t payload, factum_error *err)
+{
+    *told = (struct told){.work = work, .op = {.data = told, .done = tell}};
+    struct fct_group_request request = {.op = &told->op, .payload_max = payload};
+    return fct_group_submit(&work->group, &request, err);
+}
+
+TEST(each_op_is_told_once_with_its_own_answer)
+{
+    static struct told told[OPS];
+    struct work work;
+    factum_error err;
+    (void)state;
+    begin(&work, 1000);
+    for (size_t i = 0; i < OPS; i++) {
+        assert_ok(submit(&work, &told[i], i, &err), err);
+    }
+    await(&work.done, OPS);
+    for (size_t i = 0; i < OPS; i++) {
+        assert_int_equal(told[i].calls, 1);
+        assert_int_equal(told[i].status, i == 13 ? FACTUM_INVALID : FACTUM_OK);
+        assert_int_equal(told[i].has_err, i == 13);
+        assert_true(told[i].position > 0);
+    }
+    fct_group_finish(&work.group);
+}
+
+TEST(finishing_completes_what_was_submitted)
+{
+    static struct told told[OPS];
+    struct work work;
+    factum_error err;
+    (void)state;
+    begin(&work, 1000);
+    for (size_t i = 0; i < OPS; i++) {
+        assert_ok(submit(&work, &told[i], 1, &err), err);
+    }
+    fct_group_finish(&work.group);
+    assert_int_equal(work.done, OPS);
+}
+
+TEST(beyond_the_limit_it_is_busy_and_says_so)
+{
+    static struct told told[4];
+    struct work work;
+    factum_error err;
+    (void)state;
+    begin(&work, 3);
+    atomic_store(&work.gate_closed, 1);
+    for (size_t i = 0; i < 3; i++) { /* the first is at work, and counts until it is told */
+        assert_ok(submit(&work, &told[i], 1, &err), err);
+    }
+    assert_status(submit(&work, &told[3], 1, &err), FACTUM_BUSY);
+    assert_string_equal(err.text, "3 appends are waiting, which is the limit: try again later");
+    open_gate(&work);
+    await(&work.done, 3);
+    assert_int_equal(told[3].calls, 0);
+    factum_status status = FACTUM_BUSY;
+    while (status == FACTUM_BUSY) { /* there is room again */
+        status = submit(&work, &told[3], 1, &err);
+    }
+    assert_ok(status, err);
+    await(&work.done, 4);
+    fct_group_finish(&work.group);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(one_caller_leads_itself),
+        cmocka_unit_test(who_comes_while_a_group_is_at_work_is_in_the_next_one),
+        cmocka_unit_test(many_callers_are_all_served_one_group_at_a_time),
+        cmocka_unit_test(each_op_is_told_once_with_its_own_answer),
+        cmocka_unit_test(finishing_completes_what_was_submitted),
+        cmocka_unit_test(beyond_the_limit_it_is_busy_and_says_so),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
