@@ -11,7 +11,8 @@ README.md, docs/guide/*.md and examples/README.md are read from top to bottom, e
     ```text            right after one of them: what it prints, standard error included. "..." stands for
                        any text in a line, or alone on a line for any lines
 
-Other blocks are left alone. Links between the files are checked too, those inside docs/ as well.
+Other blocks are left alone. Links between the files are checked too, those inside docs/ as well. Every command
+and option that the command line knows is in its help, the man page and docs/reference.md.
 
 Environment, set by tests/docs/meson.build: FACTUM_BIN_PATH (directories, ':'), FACTUM_INCLUDE (directories,
 ':'), FACTUM_LIBRARY (the library's file, then flags for the linker), CC.
@@ -170,6 +171,27 @@ def broken_links(path):
     return broken
 
 
+def commands_of():
+    """{command: its options}, as the program tells them to bash."""
+    status, script = run(["factum", "completions", "bash"], ROOT)
+    found = re.findall(r"^    ([a-z]+)\) COMPREPLY=\(\$\(compgen -W '([^']*)'", script, re.MULTILINE)
+    return {} if status != 0 else {name: options.split() for name, options in found}
+
+
+def undescribed(command, options):
+    """What of a command is missing in its help, the man page, the reference; None if nothing is."""
+    _, usage = run(["factum", command, "--help"], ROOT)
+    manual = (ROOT / "docs" / "man" / "factum.1").read_text(encoding="utf-8")
+    manual = re.sub(r"\\f[BIR]", "", manual).replace("\\-", "-")
+    reference = (ROOT / "docs" / "reference.md").read_text(encoding="utf-8")
+    missing = []
+    for name, text in (("--help", usage), ("the man page", manual), ("docs/reference.md", reference)):
+        words = [command] + [o for o in options if o != "--help"]
+        lost = [w for w in words if not re.search(rf"(?<![\w-]){w}(?![\w-])", text)]
+        missing += [f"{name}: {', '.join(lost)}"] if lost else []
+    return "\n".join(missing) or None
+
+
 class Tap:
     def __init__(self):
         self.count = 0
@@ -205,6 +227,11 @@ def main():
             broken = broken_links(path)
             tap.say(f"links of {path.relative_to(ROOT)}",
                     "broken: " + ", ".join(broken) if broken else None)
+    if not wanted:
+        commands = commands_of()
+        tap.say("the program tells its commands", None if len(commands) > 10 else "it does not")
+        for command, options in commands.items():
+            tap.say(f"factum {command} is described", undescribed(command, options))
     print(f"1..{tap.count}")
     return 1 if tap.failed else 0
 
