@@ -20,6 +20,16 @@ static int run(const struct options *options)
     }
     (void)printf("_factum() {\n"
                  "    local word=${COMP_WORDS[COMP_CWORD]} i command=\n"
+                 "    case ${COMP_WORDS[COMP_CWORD - 1]} in\n"
+                 "    --expected) COMPREPLY=($(compgen -W 'any no-stream exists' -- \"$word\")); "
+                 "return ;;\n"
+                 "    --durability) COMPREPLY=($(compgen -W 'sync os' -- \"$word\")); return ;;\n"
+                 "    --sort) COMPREPLY=($(compgen -W 'name count' -- \"$word\")); return ;;\n"
+                 "    --on-error) COMPREPLY=($(compgen -W 'stop skip' -- \"$word\")); return ;;\n"
+                 "    --store) COMPREPLY=($(compgen -d -- \"$word\")); return ;;\n"
+                 "    metadata) COMPREPLY=($(compgen -W 'get set' -- \"$word\")); return ;;\n"
+                 "    completions) COMPREPLY=($(compgen -W bash -- \"$word\")); return ;;\n"
+                 "    esac\n"
                  "    for ((i = 1; i < COMP_CWORD; i++)); do\n"
                  "        case ${COMP_WORDS[i]} in\n"
                  "        --store) ((i++)) ;;\n"
@@ -28,7 +38,7 @@ static int run(const struct options *options)
                  "        esac\n"
                  "    done\n"
                  "    case $command in\n"
-                 "    '') COMPREPLY=($(compgen -W '--store help ");
+                 "    '' | help) COMPREPLY=($(compgen -W '--store --quiet help ");
     for (size_t i = 0; commands[i] != NULL; i++) {
         (void)printf("%s ", commands[i]->name);
     }

@@ -79,6 +79,25 @@ t "completions" 0 "complete -o default -F _factum factum" F completions bash
 t "version" 0 "^factum [0-9]+\.[0-9]+\.[0-9]+$" F version
 bash -n <(F completions bash) 2>out
 result $? "the completion script is bash"
+complete_words() { # WANTED WORD...: the last word is completed to WANTED
+    local wanted=$1
+    shift
+    (
+        eval "$(F completions bash)"
+        COMP_WORDS=("$@")
+        COMP_CWORD=$(($# - 1))
+        COMPREPLY=()
+        _factum
+        echo "${COMPREPLY[*]}"
+        [ "${COMPREPLY[*]}" = "$wanted" ]
+    )
+}
+t "a command is completed" 0 "" complete_words "read repair restore" factum --store x re
+t "an option is completed" 0 "" complete_words "--backwards" factum read order-1 --b
+t "a value is completed" 0 "" complete_words "no-stream" factum append s T --expected no
+t "get and set are completed" 0 "" complete_words "get set" factum metadata ''
+t "help's command is completed" 0 "" complete_words "completions" factum help co
+t "an argument is left to bash" 0 "" complete_words "" factum import file
 
 # import and export
 cat >in.ndjson <<'N'
