@@ -10,7 +10,8 @@
  * Invariants:
  *  1. A backup that fails leaves an earlier one in the directory as it was: a file is replaced by a
  *     longer one as a whole, and what the old manifest says of its beginning stays true.
- *  2. Restoring checks every file before anything is made; the file RESTORING stands in the new
+ *  2. A backup never goes into a store or its log: it would take the place of live segments.
+ *  3. Restoring checks every file before anything is made; the file RESTORING stands in the new
  *     directory until all else is durable, and no store opens beside it.
  */
 #include <inttypes.h>
@@ -379,6 +380,32 @@ static factum_status backup_segments(struct fct_local *local, struct copier *cop
     return status;
 }
 
+static factum_status ignore_name(void *data, const char *name)
+{
+    (void)data;
+    (void)name;
+    return FACTUM_OK;
+}
+
+/* Is |path|/|below| a store's directory? */
+static bool is_store(const struct fct_os *os, const char *path, const char *below)
+{
+    char dir[FCT_PATH_SIZE];
+    char inside[FCT_PATH_SIZE];
+    struct fct_file *lock = NULL;
+    if (fct_path_join(dir, path, below, NULL) != FACTUM_OK ||
+        fct_path_join(inside, dir, "log", NULL) != FACTUM_OK ||
+        fct_os_list_dir(os, inside, ignore_name, NULL, NULL) != FACTUM_OK ||
+        fct_path_join(inside, dir, "LOCK", NULL) != FACTUM_OK) {
+        return false;
+    }
+    factum_status status = fct_file_open(os, inside, FCT_OPEN_READ, &lock, NULL);
+    if (status == FACTUM_OK) {
+        status = fct_file_close(&lock, NULL);
+    }
+    return status != FACTUM_NOT_FOUND;
+}
+
 factum_status fct_engine_local_backup(struct fct_engine *engine, const char *to,
                                       const factum_progress *progress, factum_backup_report *report,
                                       factum_error *err)
@@ -387,6 +414,10 @@ factum_status fct_engine_local_backup(struct fct_engine *engine, const char *to,
     if (fct_log_state(local->log) == FCT_LOG_DAMAGED) {
         return fct_fail(err, FACTUM_CORRUPT, "a damaged store is not backed up: %s",
                         fct_log_state_reason(local->log));
+    }
+    if (is_store(local->os, to, ".") || is_store(local->os, to, "..")) {
+        return fct_fail(err, FACTUM_EXISTS,
+                        "%s is a store, or lies in one: back up into a directory of its own", to);
     }
     /* What a crash of the machine could take back would be in the backup alone. */
     struct fct_group_request marker = {.task = FCT_TASK_MARKER};

@@ -163,6 +163,18 @@ store=full t "nor is a directory of other things" 3 "holds other files and no st
 result $? "and nothing is put there"
 store=none/x t "a store in no directory" 4 "in which the store none/x is to be made" append s T
 
+# a backup is no store, and a store no backup
+fresh
+for target in x x/log x/index; do
+    t "no backup into $target" 3 "$target is a store, or lies in one" backup "$target"
+done
+ln -s x/log link
+t "nor through a link" 3 "link is a store, or lies in one" backup link
+t "and nothing was harmed" 0 "^ok: " verify
+t "a backup beside it" 0 "copied" backup beside
+store=other t "another store does not go there" 3 "holds a backup of another store" backup beside
+t "no restore over a store" 3 "not empty" restore beside
+
 # another process
 fresh
 "$factum" --store x tail --timeout 3 >/dev/null 2>&1 &
