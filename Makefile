@@ -41,7 +41,8 @@ clean:
 	rm -rf build
 
 # Meson's own long report is shown only if it fails.
-setup = @tools/install_deps.sh --tell && mkdir -p build && meson setup $(@D) $(1) >build/setup.log 2>&1 || { cat build/setup.log; exit 1; }
+setup = @tools/install_deps.sh --tell && mkdir -p build && \
+	{ meson setup $(@D) $(1) >build/setup.log 2>&1 || { cat build/setup.log; exit 1; }; }
 
 build/release/build.ninja:
 	$(call setup,--buildtype=release -Dtests=false)
