@@ -125,7 +125,7 @@ TEST(a_bad_line_is_refused_with_its_byte)
         const char *line, *text;
     } bad[] = {
         {"", "byte 0: this is no JSON"},
-        {"no json", "byte 1: this is no JSON"},
+        {"no json", "byte 0: this is no JSON"},
         {"{\"stream\":\"s\"", "byte 13: this is no JSON"},
         {"{\"stream\":\"s\"} {}", "byte 15: this is no JSON"},
         {"{\"stream\":\"s\",\"type\":\"\xff\"}", "byte 22: this is no JSON"},
