@@ -16,6 +16,7 @@
 
 #define SEGMENT_SIZE_FIRST (UINT64_C(1) << 20)
 #define SEGMENT_SIZE_MAX (UINT64_C(64) << 20)
+#define AHEAD_SIZE ((size_t)128 << 10)
 #define SEGMENT_SIZE_MIN (UINT64_C(8) << 10)
 
 #if defined(FCT_BUG_BANK) && FCT_BUG_BANK
@@ -328,6 +329,7 @@ factum_status fct_log_open(struct fct_log **out, const struct fct_log_options *o
     log->mem = options->mem;
     log->read_only = options->read_only;
     log->threads = options->threads;
+    log->ahead_size = options->ahead_size == 0 ? AHEAD_SIZE : options->ahead_size;
     log->segment_size_first = rounded(options->segment_size_first, SEGMENT_SIZE_FIRST);
     log->segment_size_max = rounded(options->segment_size_max, SEGMENT_SIZE_MAX);
     if (log->segment_size_first > log->segment_size_max) {

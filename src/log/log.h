@@ -46,6 +46,7 @@ struct fct_log_options {
     factum_uuid mark_store_id;   /* |mark| counts only if the log is of this store */
     uint64_t segment_size_first; /* 0: 1 MiB. Rounded up to 4096 */
     uint64_t segment_size_max;   /* 0: 64 MiB */
+    size_t ahead_size; /* a batch of so many bytes is written while it is made; 0: 128 KiB */
     bool read_only;
     bool threads; /* prepare the next segment in the background; else inside the roll */
 };

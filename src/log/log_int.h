@@ -47,6 +47,11 @@ struct fct_log {
     size_t buffer_capacity;
     size_t pending; /* bytes of payload */
     size_t pending_max;
+    size_t ahead_size;   /* a batch of so many bytes and more is written as it is made */
+    uint64_t ahead_from; /* offsets in the file: what of the batch is written; 0: nothing */
+    uint64_t ahead_to;
+    factum_status ahead_status; /* of writing it */
+    factum_error ahead_err;
     uint32_t pending_records;
     uint64_t chain;        /* of the next batch */
     uint64_t batch_number; /* of the next batch */

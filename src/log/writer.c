@@ -8,7 +8,8 @@
  *
  * Invariants:
  *  1. The last segment always has room for its seal.
- *  2. Between begin and commit nothing is written, so that a begun batch can be dropped.
+ *  2. Of a batch that is not committed only bytes of its payload are written, behind the end: a
+ *     begun batch can be dropped, and after a crash they are a torn tail.
  *  3. A new segment appears only after the one before is sealed, cut and on disk (rule R7).
  */
 #include <inttypes.h>
@@ -24,6 +25,8 @@
     (UINT64_C(16) << 20) /* segments this big have their successor made at once */
 
 #define BUFFER_SIZE_MIN ((size_t)64 << 10)
+#define PAGE_SIZE                                                                                  \
+    ((uint64_t)4096) /* whole pages are written ahead, so that none is written twice */
 #define BATCH_SIZE_MAX ((size_t)2 * FCT_RECORD_SIZE_MAX)
 
 /* The segment that is written to: a log that writes has one. */
@@ -69,6 +72,66 @@ static factum_status write_file(struct fct_segment *segment, uint64_t offset, co
     return fct_file_write(segment->file, offset, bytes, size, err);
 }
 
+/* ---- writing ahead ------------------------------------------------------------------------------
+ *
+ * A big batch is on its way to the disk while the rest of it is encoded. Its header goes last:
+ * until then nothing says that the bytes behind the end mean something.
+ */
+
+static void forget_ahead(struct fct_log *log)
+{
+    log->ahead_from = 0;
+    log->ahead_to = 0;
+    log->ahead_status = FACTUM_OK;
+}
+
+/* Writes the full pages of the payload so far, if they are worth a call. */
+static void write_ahead(struct fct_log *log)
+{
+    struct fct_segment *segment = tail_segment(log);
+    uint64_t offset = atomic_load_explicit(&segment->used, memory_order_relaxed);
+    uint64_t unit = log->ahead_size < PAGE_SIZE ? log->ahead_size : PAGE_SIZE;
+    uint64_t from = log->ahead_to;
+    if (from == 0) {
+        from = (offset + FCT_BATCH_HEADER_SIZE + unit - 1) / unit * unit;
+    }
+    uint64_t to = (offset + FCT_BATCH_HEADER_SIZE + log->pending) / unit * unit;
+    if (to < from + log->ahead_size || log->ahead_status != FACTUM_OK) {
+        return;
+    }
+    log->ahead_status = write_file(segment, from, log->buffer + (from - offset),
+                                   (size_t)(to - from), &log->ahead_err);
+    if (log->ahead_status == FACTUM_OK) {
+        fct_file_start_sync(segment->file, from, to - from);
+        log->ahead_from = log->ahead_from == 0 ? from : log->ahead_from;
+        log->ahead_to = to;
+    }
+}
+
+/* What of the batch in the buffer is not written yet. */
+static factum_status write_rest(struct fct_log *log, struct fct_segment *segment, uint64_t offset,
+                                size_t size, factum_error *err)
+{
+    uint64_t from = log->ahead_from;
+    uint64_t to = log->ahead_to;
+    factum_status status = log->ahead_status;
+    if (status != FACTUM_OK) {
+        *err = log->ahead_err;
+    } else if (from == 0) {
+        status = write_file(segment, offset, log->buffer, size, err);
+    } else {
+        status = write_file(segment, offset, log->buffer, (size_t)(from - offset), err);
+        if (status == FACTUM_OK && to < offset + size) {
+            status = write_file(segment, to, log->buffer + (to - offset),
+                                (size_t)(offset + size - to), err);
+        }
+    }
+    forget_ahead(log);
+    return status;
+}
+
+/* ---- batches --------------------------------------------------------------------------------- */
+
 static void encode_header(struct fct_log *log, const struct fct_segment *segment, uint32_t flags)
 {
     uint64_t end = fct_log_end(log);
@@ -108,7 +171,7 @@ static factum_status write_batch(struct fct_log *log, uint32_t flags, bool sync,
     encode_header(log, segment, flags);
     factum_error own;
     factum_error *reason = reason_in(err, &own);
-    factum_status status = write_file(segment, offset, log->buffer, size, reason);
+    factum_status status = write_rest(log, segment, offset, size, reason);
     if (status == FACTUM_OK && sync && !fct_bug(FCT_BUG_ACK_BEFORE_SYNC)) {
         status = sync_file(segment, reason);
     }
@@ -379,6 +442,7 @@ factum_status fct_log_begin(struct fct_log *log, size_t payload_size_max, factum
     log->pending = 0;
     log->pending_records = 0;
     log->pending_max = 0;
+    forget_ahead(log);
     if (payload_size_max > BATCH_SIZE_MAX) {
         return fct_fail(err, FACTUM_TOO_BIG, "a batch of %zu bytes is over the limit",
                         payload_size_max);
@@ -418,6 +482,9 @@ uint64_t fct_log_add(struct fct_log *log, struct fct_record *record, const factu
     log->segment_created_last = record->created;
     log->pending += size;
     log->pending_records++;
+    if (log->pending >= log->ahead_size) {
+        write_ahead(log);
+    }
     return record->position;
 }
 
@@ -437,6 +504,9 @@ void fct_log_rewind(struct fct_log *log, size_t pending, uint32_t record_count)
     FCT_ASSERT(record_count <= log->pending_records);
     log->pending = pending;
     log->pending_records = record_count;
+    if (log->ahead_status == FACTUM_OK) {
+        forget_ahead(log); /* what was written may change: it is written again */
+    }
 }
 
 factum_status fct_log_commit(struct fct_log *log, bool sync, factum_error *err)

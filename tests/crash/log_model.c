@@ -117,6 +117,7 @@ factum_status model_open(struct model_run *run)
         .dir = MODEL_DIR,
         .segment_size_first = 16384,
         .segment_size_max = 65536,
+        .ahead_size = 512, /* some batches are written as they are made */
     };
     if (run->use_mark) {
         options.mark = run->model->mark;
