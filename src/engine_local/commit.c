@@ -341,6 +341,34 @@ static void catch_up_answers(struct fct_local *local, struct fct_group_request *
     }
 }
 
+/* What lies ahead is in the caches of other processors: it is fetched while this one works. */
+static void fetch_ahead(const struct fct_group_request *request,
+                        const struct fct_group_request *end)
+{
+    const struct fct_group_request *next = request->next;
+    if (next == end) {
+        return;
+    }
+    const factum_append_request *append = next->append;
+    if (append->event_count > 0) {
+        const factum_new_event *event = &append->events[0];
+        FCT_PREFETCH(event->stream.ptr);
+        for (size_t at = 0; at < event->data.len && at < 512; at += 64) {
+            FCT_PREFETCH(event->data.ptr + at);
+        }
+        for (size_t at = 0; at < event->metadata.len && at < 256; at += 64) {
+            FCT_PREFETCH(event->metadata.ptr + at);
+        }
+    }
+    if (next->next != end) {
+        append = next->next->append;
+        FCT_PREFETCH(append->events);
+        FCT_PREFETCH((const uint8_t *)append->events + 64);
+        FCT_PREFETCH((const uint8_t *)append->events + 128);
+        FCT_PREFETCH(append->expectations);
+    }
+}
+
 /* Works on a batch; what depends on records of the batch itself splits it in two. */
 static void run_batch(struct fct_local *local, struct batch *batch)
 {
@@ -350,6 +378,7 @@ static void run_batch(struct fct_local *local, struct batch *batch)
     struct fct_group_request *const first = batch->first;
     struct fct_group_request *request = first;
     while (status == FACTUM_OK && request != batch->end) {
+        fetch_ahead(request, batch->end);
         request->written = false;
         request->result = (factum_append_result){
             .durability = request->sync ? FACTUM_DURABILITY_SYNC : FACTUM_DURABILITY_OS};

@@ -261,7 +261,11 @@ static factum_status ids_match(struct fct_local *local, const factum_append_requ
             continue;
         }
         struct fct_record record;
-        factum_status status = position_of(local, append->events[i].stream, revision, &record, err);
+        bool last =
+            revision == staged->head.last_revision; /* as after a lost race: no list needed */
+        factum_status status =
+            last ? fct_log_read(local->log, staged->head.last_position, &record, err)
+                 : position_of(local, append->events[i].stream, revision, &record, err);
         if (status < 0) {
             return status;
         }

@@ -12,6 +12,11 @@
 #include "core/check.h"
 #include "core/error.h"
 
+/* Where few append at a time, the turn comes soon and a sleep would take longer than the wait;
+ * where many do, their threads need the processors. */
+#define SPIN_COUNT_MAX 24u
+#define SPIN_TURNS 1500u
+
 void fct_group_init(struct fct_group *group, const struct fct_mem *mem, uint64_t queue_max,
                     void (*work)(void *data, struct fct_group_request *list), void *data)
 {
@@ -45,6 +50,11 @@ static factum_status join(struct fct_group *group, struct fct_group_request *req
 static void await_turn(struct fct_group *group, uint32_t number)
 {
     uint32_t now = atomic_load(&group->turn);
+    bool few = atomic_load_explicit(&group->last_count, memory_order_relaxed) <= SPIN_COUNT_MAX;
+    for (uint32_t i = 0; few && now != number && i < SPIN_TURNS; i++) {
+        fct_cpu_relax();
+        now = atomic_load(&group->turn);
+    }
     while (now != number) {
         atomic_store(&group->turn_waited, 1);
         now = atomic_load(&group->turn);
@@ -59,6 +69,7 @@ static struct fct_group_request *close_group(struct fct_group *group)
 {
     fct_mutex_lock(&group->lock);
     struct fct_group_request *list = group->first;
+    atomic_store_explicit(&group->last_count, (uint32_t)group->count, memory_order_relaxed);
     group->first = NULL;
     group->last = &group->first;
     group->count = 0;

@@ -61,6 +61,7 @@ struct fct_group {
     bool led;              /* it has a leader */
     _Atomic uint32_t turn; /* number of the group whose turn it is */
     _Atomic uint32_t turn_waited;
+    _Atomic uint32_t last_count; /* members of the group that was closed last */
     _Atomic uint32_t
         through[FCT_GROUP_SLOTS]; /* 1 + number of the last group of this slot that is done */
 
