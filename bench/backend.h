@@ -24,6 +24,8 @@ void factum_bench_close(void *db);
 void factum_bench_extra(void *db, uint64_t *ver, const wl_params_t *p);
 /* bytes of zeros at the end of the closed store's last segment */
 double factum_bench_ahead(const char *dir);
+/* what a look for a stream that does not exist costs */
+void factum_bench_absent(const char *as, const char *dir);
 void factum_bench_each(void *db,
                        void (*each)(void *arg, const char *name, size_t name_len, const char *data,
                                     size_t len, uint64_t position),

@@ -118,6 +118,28 @@ void factum_bench_stream(void *db, const char *name, wl_sink *s)
         .size = sizeof request, .source = FACTUM_SOURCE_STREAM, .name = slice(name, strlen(name))};
     consume(db, &request, s);
 }
+void factum_bench_absent(const char *as, const char *dir)
+{
+    void *db = factum_bench_open(dir, false);
+    wl_lat_t lat;
+    wl_lat_init(&lat);
+    for (uint32_t i = 0; i < 100000; i++) {
+        char name[32];
+        factum_stream_info info;
+        factum_error err;
+        snprintf(name, sizeof name, "absent-%08x", i * 2654435761u);
+        uint64_t t0 = wl_now();
+        must(factum_stream_info_get(db, slice(name, strlen(name)), &info, &err), "info", &err);
+        wl_lat_add(&lat, wl_now() - t0);
+        if (info.state != FACTUM_STREAM_ABSENT)
+            wl_die(name, "exists");
+    }
+    wl_lat_sort(&lat);
+    wl_emit(as, "absent_p50", "a stream that is not there", wl_lat_us(&lat, .5), "us", 0);
+    wl_emit(as, "absent_p99", "a stream that is not there", wl_lat_us(&lat, .99), "us", 0);
+    free(lat.v);
+    factum_bench_close(db);
+}
 void factum_bench_each(void *db,
                        void (*each)(void *arg, const char *name, size_t name_len, const char *data,
                                     size_t len, uint64_t position),
