@@ -49,9 +49,7 @@ static factum_status prepare(struct fct_local *local, const factum_append_reques
     case FCT_LOG_READ_ONLY:
         return fct_fail(err, FACTUM_READ_ONLY, "the store is open for reading only");
     case FCT_LOG_DAMAGED:
-        return fct_fail(err, FACTUM_CORRUPT,
-                        "the store is read-only because its log is damaged: %s",
-                        fct_log_state_reason(local->log));
+        return fct_fail(err, FACTUM_CORRUPT, "read-only: %s", fct_log_state_reason(local->log));
     case FCT_LOG_FAILED:
         return fct_fail(err, FACTUM_FAILED, "close the store and open it again: %s",
                         fct_log_state_reason(local->log));

@@ -2,10 +2,10 @@
  *
  * Invariants:
  *  1. Groups are worked on one at a time, in order of their numbers; turn is the number under way
- * or next.
+ *     or next.
  *  2. A group that is not empty has exactly one leader, a member's thread or the committer.
  *  3. After |through| says that a group is done, no one touches the requests of its waiting
- * members.
+ *     members.
  */
 #include "engine_local/group.h"
 

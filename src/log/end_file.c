@@ -85,5 +85,9 @@ factum_status fct_end_file_retire(const struct fct_log *log, factum_error *err)
     if (status == FACTUM_OK) {
         status = fct_os_rename(log->os, from, to, err);
     }
-    return status == FACTUM_OK ? fct_os_sync_dir(log->os, log->dir, err) : status;
+    if (status != FACTUM_OK) {
+        return status;
+    }
+    status = fct_os_sync_dir(log->os, log->dir, err);
+    return status == FACTUM_NO_SPACE ? fct_wrap(err, FACTUM_IO, "after END was renamed") : status;
 }

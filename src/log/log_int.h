@@ -111,7 +111,8 @@ FCT_MUST_USE factum_status fct_end_file_read(const struct fct_log *log, const ch
                                              struct fct_end_mark *end, factum_error *err);
 FCT_MUST_USE factum_status fct_end_file_write(const struct fct_log *log, const char *name,
                                               const struct fct_log_mark *mark, factum_error *err);
-/* END becomes LAST, durably: from now on it is a lower bound, no more the end. */
+/* END becomes LAST, durably: from now on it is a lower bound, no more the end. NO_SPACE: nothing
+ * was renamed. */
 FCT_MUST_USE factum_status fct_end_file_retire(const struct fct_log *log, factum_error *err);
 
 /* ---- writer.c -------------------------------------------------------------------------------- */

@@ -444,8 +444,9 @@ factum_status fct_log_begin(struct fct_log *log, size_t payload_size_max, factum
     log->pending_max = 0;
     forget_ahead(log);
     if (payload_size_max > BATCH_SIZE_MAX) {
-        return fct_fail(err, FACTUM_TOO_BIG, "a batch of %zu bytes is over the limit",
-                        payload_size_max);
+        return fct_fail(err, FACTUM_TOO_BIG,
+                        "a batch has %zu bytes: at most %zu; make several of it", payload_size_max,
+                        BATCH_SIZE_MAX);
     }
     status = fct_log_reserve_buffer(log, payload_size_max, err);
     if (status == FACTUM_OK && log->end_file) {
