@@ -445,14 +445,6 @@ factum_status fct_engine_local_backup(struct fct_engine *engine, const char *to,
 
 /* ---- restoring ------------------------------------------------------------------------------- */
 
-static factum_status note_any(void *data, const char *name)
-{
-    bool *any = data;
-    (void)name;
-    *any = true;
-    return FACTUM_OK;
-}
-
 static factum_status make_target(const struct fct_os *os, const char *to, char *log_dir,
                                  factum_error *err)
 {
@@ -462,7 +454,7 @@ static factum_status make_target(const struct fct_os *os, const char *to, char *
         status = fct_os_make_dir_synced(os, to, err);
     }
     if (status == FACTUM_OK) {
-        status = fct_os_list_dir(os, to, note_any, &any, err);
+        status = fct_os_dir_has_entries(os, to, &any, err);
     }
     if (status == FACTUM_OK && any) {
         return fct_fail(err, FACTUM_EXISTS, "%s is not empty: restore into a new directory", to);

@@ -15,7 +15,6 @@
 #include "engine_local/local_int.h"
 
 #define STAGE_AHEAD 8u /* streams whose heads are fetched before they are needed */
-#define MENDS_MAX 16   /* damaged runs that one append gets over; each is met by itself */
 
 factum_slice fct_metastream_target(factum_slice stream)
 {
@@ -642,7 +641,7 @@ static enum fct_decision decide(struct fct_local *local, struct fct_group_reques
 enum fct_decision fct_decide(struct fct_local *local, struct fct_group_request *request)
 {
     enum fct_decision decision = decide(local, request);
-    for (int i = 0; i < MENDS_MAX; i++) {
+    for (unsigned i = 0; i < FCT_MENDS_MAX; i++) {
         uint64_t from;
         uint64_t to;
         uint64_t damaged_from; /* the next opening says it */

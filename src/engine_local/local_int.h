@@ -32,6 +32,7 @@
 
 /* This file is in a directory while a backup is being restored into it: it is no store yet. */
 #define FCT_RESTORING_NAME "RESTORING"
+#define FCT_MENDS_MAX 16u /* damaged runs that one call gets over; each is met by itself */
 
 struct fct_local {
     const struct fct_os *os;

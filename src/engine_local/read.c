@@ -15,7 +15,6 @@
 #include "engine_local/local_int.h"
 
 #define PREFETCH_AHEAD 6u
-#define MENDS_MAX 16u /* damaged runs that one call gets over; each is met by itself */
 
 struct reader {
     struct fct_reader base;
@@ -94,7 +93,7 @@ factum_status fct_local_event(void *self, uint64_t position, factum_event *event
 bool fct_local_mended(struct fct_local *local, unsigned *tries)
 {
     struct fct_group_request request = {.task = FCT_TASK_MEND};
-    return ++*tries <= MENDS_MAX && fct_group_run(&local->group, &request, NULL) == FACTUM_OK;
+    return ++*tries <= FCT_MENDS_MAX && fct_group_run(&local->group, &request, NULL) == FACTUM_OK;
 }
 
 factum_status fct_local_last_record(struct fct_local *local, factum_slice stream, uint64_t upto,

@@ -15,14 +15,6 @@ struct repair {
     struct fct_index_mark index_mark;
 };
 
-static factum_status note_any(void *data, const char *name)
-{
-    bool *any = data;
-    (void)name;
-    *any = true;
-    return FACTUM_OK;
-}
-
 /* Before anything is touched: is there a store? */
 static factum_status find_store(struct repair *repair, factum_error *err)
 {
@@ -32,7 +24,7 @@ static factum_status find_store(struct repair *repair, factum_error *err)
         status = fct_path_join(repair->index_dir, repair->path, "index", err);
     }
     if (status == FACTUM_OK) {
-        status = fct_os_list_dir(repair->os, repair->log_dir, note_any, &any, err);
+        status = fct_os_dir_has_entries(repair->os, repair->log_dir, &any, err);
     }
     if (status == FACTUM_NOT_FOUND || (status == FACTUM_OK && !any)) {
         return fct_fail(err, FACTUM_NOT_FOUND, "no store at %s", repair->path);

@@ -28,7 +28,7 @@ struct fct_index_keys {
     } runs[];
 };
 
-static factum_status lost(struct fct_index_keys *keys, struct fct_run *run, factum_error *err)
+static factum_status lost_run(struct fct_index_keys *keys, struct fct_run *run, factum_error *err)
 {
     fct_index_set_aside(keys->index, run);
     return fct_fail(err, FACTUM_CORRUPT, "a part of the index is damaged and has to be made anew");
@@ -38,7 +38,7 @@ static factum_status advance_run(struct fct_index_keys *keys, struct run_at *at,
 {
     factum_status status = fct_run_walk_next(&at->walk, &at->entry);
     if (status == FACTUM_CORRUPT) {
-        return lost(keys, at->walk.run, err);
+        return lost_run(keys, at->walk.run, err);
     }
     at->ended = status == FACTUM_DONE || at->entry.key.kind != keys->kind;
     return FACTUM_OK;
@@ -101,7 +101,7 @@ factum_status fct_index_keys_open(struct fct_index *index, enum fct_index_kind k
     for (size_t i = 0; i < version->run_count && status == FACTUM_OK; i++) {
         status = fct_run_walk_kind(&keys->runs[i].walk, version->runs[i], kind);
         status = status == FACTUM_OK ? advance_run(keys, &keys->runs[i], err)
-                                     : lost(keys, version->runs[i], err);
+                                     : lost_run(keys, version->runs[i], err);
     }
     if (status != FACTUM_OK) {
         fct_index_keys_close(keys);

@@ -459,8 +459,8 @@ static factum_status recover_segment(struct fct_log *log, const struct fct_log_o
 }
 
 /* Is |name| there, in whatever state? It is written when there are segments. */
-static factum_status note_evidence(const struct fct_log *log, const char *name, bool *there,
-                                   factum_error *err)
+static factum_status evidence_in(const struct fct_log *log, const char *name, bool *there,
+                                 factum_error *err)
 {
     struct fct_end_mark end;
     factum_error reason;
@@ -480,9 +480,9 @@ static factum_status create(struct fct_log *log, const struct fct_log_options *o
                             factum_error *err)
 {
     bool there = options->mark.position > 0;
-    factum_status status = note_evidence(log, FCT_END_NAME, &there, err);
+    factum_status status = evidence_in(log, FCT_END_NAME, &there, err);
     if (status == FACTUM_OK) {
-        status = note_evidence(log, FCT_LAST_NAME, &there, err);
+        status = evidence_in(log, FCT_LAST_NAME, &there, err);
     }
     if (status != FACTUM_OK) {
         return status;

@@ -266,7 +266,7 @@ static factum_status blank(const struct loss *loss, factum_error *err)
 }
 
 /* Steps 1 to 4. */
-static factum_status cut(struct loss *loss, factum_error *err)
+static factum_status cut_damaged(struct loss *loss, factum_error *err)
 {
     uint64_t last;
     factum_status status = note_later(loss, &last, err);
@@ -328,7 +328,7 @@ factum_status fct_log_accept_loss(const struct fct_log_options *options, uint64_
     }
     status = find_loss(&loss, from, err);
     if (status == FACTUM_OK) {
-        status = cut(&loss, err);
+        status = cut_damaged(&loss, err);
     }
     fct_log_set_state(loss.log, FCT_LOG_READ_ONLY, ""); /* closing must not write */
     factum_status closed = fct_log_close(loss.log, status == FACTUM_OK ? err : NULL);

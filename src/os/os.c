@@ -189,6 +189,21 @@ factum_status fct_os_random(const struct fct_os *os, void *bytes, size_t len, fa
     return os->ops->random(os, bytes, len, err);
 }
 
+static factum_status note_any(void *data, const char *name)
+{
+    bool *any = data;
+    (void)name;
+    *any = true;
+    return FACTUM_OK;
+}
+
+factum_status fct_os_dir_has_entries(const struct fct_os *os, const char *path, bool *any,
+                                     factum_error *err)
+{
+    *any = false;
+    return fct_os_list_dir(os, path, note_any, any, err);
+}
+
 factum_status fct_path_join(char path[FCT_PATH_SIZE], const char *dir, const char *name,
                             factum_error *err)
 {

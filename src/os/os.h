@@ -136,6 +136,9 @@ FCT_MUST_USE factum_status fct_os_sync_dir(const struct fct_os *os, const char *
 FCT_MUST_USE factum_status fct_os_list_dir(const struct fct_os *os, const char *path,
                                            factum_status (*each)(void *data, const char *name),
                                            void *data, factum_error *err);
+/* Is there anything in the directory? As list_dir else. */
+FCT_MUST_USE factum_status fct_os_dir_has_entries(const struct fct_os *os, const char *path,
+                                                  bool *any, factum_error *err);
 FCT_MUST_USE factum_status fct_os_free_space(const struct fct_os *os, const char *path,
                                              uint64_t *bytes, factum_error *err);
 int64_t fct_os_time(const struct fct_os *os);
