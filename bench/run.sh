@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # run.sh BUILD - measures goals E1 to E11: Factum beside SQLite, LMDB, RocksDB and the bare log, in one run.
 #
-#   make bench                         everything, about six minutes; bench/results/
+#   make bench                         everything, about seven minutes; bench/results/
 #   ONLY="raw-pre factum" make bench   some sections: raw-pre raw factum lmdb rocksdb sqlite-full
 #                                      factum-10M
 #   WL_SECS=0.2 WL_EVENTS=100000       a quick look (parameters: workload.h)
