@@ -139,7 +139,7 @@ factum_status fct_index_save(struct fct_index *index, struct fct_run *const *run
     fct_manifest_finish(&manifest, index->mem);
     if (status == FACTUM_OK) {
         index->generation++;
-        index->covered = covered;
+        fct_index_set_covered(index, covered);
     }
     return status;
 }

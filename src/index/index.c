@@ -282,7 +282,7 @@ static factum_status keep_runs(struct fct_index *index, size_t kept, struct fct_
     for (size_t i = kept; i < version->run_count && !index->read_only; i++) {
         version->runs[i]->doomed = true;
     }
-    index->covered = covered;
+    fct_index_set_covered(index, covered);
     atomic_store(&index->missing_count, 0);
     atomic_store(&index->cut, true);
     atomic_store(&next->whole, false);
@@ -342,9 +342,19 @@ factum_status fct_index_remove(const struct fct_os *os, const char *dir, factum_
     return status == FACTUM_OK ? fct_os_sync_dir(os, dir, err) : status;
 }
 
-struct fct_index_mark fct_index_mark(const struct fct_index *index)
+void fct_index_set_covered(struct fct_index *index, struct fct_index_mark covered)
 {
-    return index->covered;
+    fct_rwlock_write(&index->lock);
+    index->covered = covered;
+    fct_rwlock_unlock(&index->lock);
+}
+
+struct fct_index_mark fct_index_mark(struct fct_index *index)
+{
+    fct_rwlock_read(&index->lock); /* a merge may be ending: maintenance would wait for it */
+    struct fct_index_mark covered = index->covered;
+    fct_rwlock_unlock(&index->lock);
+    return covered;
 }
 
 struct fct_index_key fct_index_key(const struct fct_index *index, enum fct_index_kind kind,

@@ -75,7 +75,7 @@ FCT_MUST_USE factum_status fct_index_open(struct fct_index **index,
 /* Flushes nothing; call fct_index_flush first for a quick next open. Accepts NULL. */
 void fct_index_close(struct fct_index *index);
 
-struct fct_index_mark fct_index_mark(const struct fct_index *index);
+struct fct_index_mark fct_index_mark(struct fct_index *index);
 /* Forgets what reaches beyond |position|, and more than that if it is not read_only: what is after
  * fct_index_mark() then has to be added anew. Until fct_index_complete readers get CORRUPT. */
 FCT_MUST_USE factum_status fct_index_cut(struct fct_index *index, uint64_t position,

@@ -5,7 +5,7 @@
  * pins the one that it uses.
  *
  * Locks, in this order: maintenance (who writes runs and the manifest), lock (the version pointer,
- * the contents of the active memtable, the missing ranges).
+ * the contents of the active memtable, the missing ranges; |covered| is written with both held).
  */
 #ifndef FCT_INDEX_INDEX_INT_H
 #define FCT_INDEX_INDEX_INT_H
@@ -100,6 +100,8 @@ FCT_MUST_USE factum_status fct_index_open_written(struct fct_index *index, uint6
 FCT_MUST_USE factum_status fct_index_save(struct fct_index *index, struct fct_run *const *runs,
                                           size_t run_count, struct fct_index_mark covered,
                                           factum_error *err);
+/* With maintenance held. */
+void fct_index_set_covered(struct fct_index *index, struct fct_index_mark covered);
 void fct_index_background(void *data);
 
 /* merge.c */
