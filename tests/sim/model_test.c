@@ -2,6 +2,7 @@
  *
  *     model_test                        the seeds of CI
  *     FCT_MODEL_SEED=17 model_test      this one, every operation printed
+ *     FCT_MODEL_GROUPS=2 model_test     the first groups of them
  *     FCT_MODEL_SECONDS=60 model_test   the seeds of CI, then new ones for so long
  *     FCT_MODEL_FIRST=1000              the first of the new ones (default: from the clock)
  *
@@ -52,7 +53,8 @@ int main(void)
         printf("%s 1 - seed %" PRIu64 "\n1..1\n", good ? "ok" : "not ok", seed);
         return good ? 0 : 1;
     }
-    for (uint64_t group = 0; group < GROUPS; group++) {
+    uint64_t groups = number("FCT_MODEL_GROUPS", GROUPS);
+    for (uint64_t group = 0; group < groups; group++) {
         bool same = true;
         for (uint64_t i = 1; i <= GROUP_SEEDS && same; i++) {
             same = run(group * GROUP_SEEDS + i, false);
