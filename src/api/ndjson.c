@@ -146,7 +146,7 @@ static bool base64_decode(factum_slice text, struct fct_buf *buf, factum_slice *
 static factum_status take_metadata(struct parse *parse, const struct fct_json *value,
                                    factum_new_event *event)
 {
-    factum_slice text;
+    factum_slice text = {.len = 0};
     event->metadata = fct_slice(NULL, 0);
     if (value->type == FCT_JSON_OBJECT) {
         event->metadata = value->raw;

@@ -508,6 +508,7 @@ static void remove_target(const struct fct_os *os, const struct manifest *manife
     while (manifest_next(manifest, &offset, &file, NULL) == FACTUM_OK) {
         if (fct_path_join(path, log_dir, file.name, NULL) == FACTUM_OK) {
             removed = fct_os_unlink(os, path, NULL) == FACTUM_OK;
+            (void)removed;
         }
     }
     removed = fct_os_remove_dir(os, log_dir, NULL) == FACTUM_OK &&

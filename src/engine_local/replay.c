@@ -1,4 +1,5 @@
 /* replay.c - from records to postings: keeps the index true to the log. Layer: engine_local. */
+#include "core/check.h"
 #include "core/error.h"
 #include "core/log_sink.h"
 #include "core/slice.h"
@@ -119,6 +120,7 @@ static factum_status replay_from(struct fct_local *local, uint64_t from, struct 
             status = pending_room(local, pending, err);
         }
         if (status == FACTUM_OK) {
+            FCT_ASSERT(pending->entries != NULL);
             batch = walk.batch_start;
             local->created_last = record.created;
             pending->count += entries_of_stored(local, &record, pending->entries + pending->count);

@@ -230,6 +230,7 @@ factum_status fct_index_merge(struct fct_index *index, factum_error *err)
             fct_mutex_unlock(&index->maintenance);
         }
         if (status == FACTUM_OK) {
+            FCT_ASSERT(merged != NULL);
             atomic_fetch_add(&index->merges, 1);
             atomic_fetch_add(&index->merged_bytes, merged->info.file_size);
         }

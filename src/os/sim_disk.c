@@ -328,6 +328,7 @@ static factum_status sim_open(const struct fct_os *os, const char *path, int fla
         status = fct_fail(err, FACTUM_EXISTS, "open %s: it is there", path);
     }
     if (status == FACTUM_OK) {
+        FCT_ASSERT(node != NULL);
         FCT_ASSERT(!node->directory);
         struct sim_file *opened = make(sizeof *opened);
         opened->base.os = os;
