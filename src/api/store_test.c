@@ -1,9 +1,7 @@
 /* store_test.c - the public functions and what they are given: NULL, sizes of structs, numbers that
  * name nothing. On a store in memory and on one on disk. */
+#include "support/scratch.h"
 #include "support/test.h"
-
-#include <stdlib.h>
-#include <unistd.h>
 
 #include <factum/factum.h>
 #include <factum/testing.h>
@@ -17,7 +15,7 @@
 struct fixture {
     factum_store *store;
     bool local;
-    char dir[64];
+    char dir[SCRATCH_SIZE];
     factum_error err;
 };
 
@@ -32,31 +30,12 @@ static int set_up_memory(void **state)
 static int set_up_local(void **state)
 {
     static struct fixture fixture;
-    fixture = (struct fixture){.local = true, .dir = "/tmp/factum-store-test-XXXXXX"};
+    fixture = (struct fixture){.local = true};
     *state = &fixture;
-    if (mkdtemp(fixture.dir) == NULL) {
+    if (!scratch_make(fixture.dir)) {
         return 1;
     }
     return factum_open(fixture.dir, NULL, &fixture.store, &fixture.err);
-}
-
-static factum_status remove_entry(void *data, const char *name)
-{
-    char path[FCT_PATH_SIZE];
-    factum_status status = fct_path_join(path, data, name, NULL);
-    (void)unlink(path);
-    return status;
-}
-
-static void remove_store(const char *dir)
-{
-    static const char *const parts[] = {"/log", "/index", ""};
-    for (size_t i = 0; i < 3; i++) {
-        char path[FCT_PATH_SIZE];
-        (void)snprintf(path, sizeof path, "%s%s", dir, parts[i]);
-        assert_int_equal(fct_os_list_dir(fct_os_real(), path, remove_entry, path, NULL), FACTUM_OK);
-        assert_int_equal(rmdir(path), 0);
-    }
 }
 
 static int tear_down(void **state)
@@ -64,7 +43,7 @@ static int tear_down(void **state)
     F;
     factum_status status = factum_close(f->store, &f->err);
     if (f->local) {
-        remove_store(f->dir);
+        assert_true(scratch_remove(f->dir));
     }
     return status;
 }

@@ -1,9 +1,7 @@
 /* waiting_test.c - subscriptions that wait: until an append, until their time, until another
  * thread stops them. On a store in memory and on one on disk, which wait each in their way. */
+#include "support/scratch.h"
 #include "support/test.h"
-
-#include <stdlib.h>
-#include <unistd.h>
 
 #include <factum/factum.h>
 #include <factum/testing.h>
@@ -21,27 +19,8 @@ struct fixture {
     factum_subscription *subscription;
     factum_event event;
     factum_error err;
-    char dir[64];
+    char dir[SCRATCH_SIZE];
 };
-
-static factum_status remove_entry(void *data, const char *name)
-{
-    char path[FCT_PATH_SIZE];
-    factum_status status = fct_path_join(path, data, name, NULL);
-    (void)unlink(path);
-    return status;
-}
-
-static void remove_store(const char *dir)
-{
-    static const char *const parts[] = {"/log", "/index", ""};
-    for (size_t i = 0; i < 3; i++) {
-        char path[FCT_PATH_SIZE];
-        (void)snprintf(path, sizeof path, "%s%s", dir, parts[i]);
-        assert_int_equal(fct_os_list_dir(fct_os_real(), path, remove_entry, path, NULL), FACTUM_OK);
-        assert_int_equal(rmdir(path), 0);
-    }
-}
 
 static int set_up_memory(void **state)
 {
@@ -54,9 +33,9 @@ static int set_up_memory(void **state)
 static int set_up_local(void **state)
 {
     static struct fixture fixture;
-    fixture = (struct fixture){.dir = "/tmp/factum-subscription-test-XXXXXX"};
+    fixture = (struct fixture){.store = NULL};
     *state = &fixture;
-    if (mkdtemp(fixture.dir) == NULL) {
+    if (!scratch_make(fixture.dir)) {
         return 1;
     }
     return factum_open(fixture.dir, NULL, &fixture.store, &fixture.err);
@@ -68,7 +47,7 @@ static int tear_down(void **state)
     factum_subscription_close(f->subscription);
     factum_status status = factum_close(f->store, &f->err);
     if (f->dir[0] != '\0') {
-        remove_store(f->dir);
+        assert_true(scratch_remove(f->dir));
     }
     return status;
 }
