@@ -286,11 +286,24 @@ static void keep_heads(struct fct_local *local)
     }
 }
 
+/* While the device is at work for the batch: all that no reader sees yet. Should the device fail,
+ * nothing comes after it. */
+static void work_meanwhile(struct fct_local *local)
+{
+    fct_group_meanwhile(&local->group);
+    fct_index_add(local->index, local->scratch.entries, local->scratch.entry_count);
+    keep_heads(local);
+}
+
 static void finish_batch(struct fct_local *local, struct batch *batch,
                          struct fct_group_request *until)
 {
     factum_error err;
-    factum_status status = fct_log_commit(local->log, batch->sync, &err);
+    factum_status status = fct_log_send(local->log, &err);
+    if (status == FACTUM_OK) {
+        work_meanwhile(local);
+        status = fct_log_commit(local->log, batch->sync, &err);
+    }
     for (struct fct_group_request *r = batch->first; r != until; r = r->next) {
         if (!r->written) {
             continue;
@@ -311,9 +324,8 @@ static void finish_batch(struct fct_local *local, struct batch *batch,
     }
     local->created_last = local->scratch.created;
     struct fct_log_mark mark = fct_log_mark(local->log);
-    fct_index_add(local->index, local->scratch.entries, local->scratch.entry_count,
-                  (struct fct_index_mark){mark.position, mark.batch_number, mark.chain});
-    keep_heads(local);
+    fct_index_show(local->index,
+                   (struct fct_index_mark){mark.position, mark.batch_number, mark.chain});
     fct_local_publish(local);
     fct_local_background_note(local);
 }

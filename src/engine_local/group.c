@@ -1,10 +1,10 @@
 /* group.c - see group.h. Layer: engine_local.
  *
  * Invariants:
- *  1. Groups are worked on one at a time, in order of their numbers; turn is the number under way
- *     or next.
- *  2. A group that is not empty has exactly one leader, a member's thread or the committer.
- *  3. After |through| says that a group is done, no one touches the requests of its waiting
+ *  1. Groups are worked on one at a time, in order of their numbers. |led| says that someone sees
+ *     to it that the group that forms will be worked on.
+ *  2. The state of a group is written by its leader, but that a member may take an offer.
+ *  3. After its state says that a group is done, no one touches the requests of its waiting
  *     members.
  */
 #include "engine_local/group.h"
@@ -16,6 +16,24 @@
  * where many do, their threads need the processors. */
 #define SPIN_COUNT_MAX 24u
 #define SPIN_TURNS 1500u
+
+/* A leader goes on with the next group if it has as many members, so often at most: its own caller
+ * waits. */
+#define GO_ON_COUNT_MIN 32u
+#define GO_ON_MAX 16u
+
+/* States of a group rise, and those of a later one are above: one word serves a slot for ever. */
+enum phase {
+    PHASE_FORMING,
+    PHASE_OFFERED,
+    PHASE_LED,
+    PHASE_DONE,
+};
+
+static uint32_t state_in(uint32_t number, enum phase phase)
+{
+    return number * 4 + (uint32_t)phase;
+}
 
 void fct_group_init(struct fct_group *group, const struct fct_mem *mem, uint64_t queue_max,
                     void (*work)(void *data, struct fct_group_request *list), void *data)
@@ -44,38 +62,66 @@ static factum_status join(struct fct_group *group, struct fct_group_request *req
     *group->last = request;
     group->last = &request->next;
     group->count++;
+    group->waiting += request->op == NULL ? 1 : 0;
     return FACTUM_OK;
 }
 
-static void await_turn(struct fct_group *group, uint32_t number)
+static _Atomic uint32_t *state_of(struct fct_group *group, uint32_t number)
 {
-    uint32_t now = atomic_load(&group->turn);
-    bool few = atomic_load_explicit(&group->last_count, memory_order_relaxed) <= SPIN_COUNT_MAX;
-    for (uint32_t i = 0; few && now != number && i < SPIN_TURNS; i++) {
+    return &group->states[number % FCT_GROUP_SLOTS];
+}
+
+static bool is_done(uint32_t state, uint32_t number)
+{
+    return (int32_t)(state - state_in(number, PHASE_DONE)) >= 0;
+}
+
+/* True if the group was offered and the caller now leads it. */
+static bool take_offer(_Atomic uint32_t *word, uint32_t number)
+{
+    uint32_t offered = state_in(number, PHASE_OFFERED);
+    return atomic_load(word) == offered &&
+           atomic_compare_exchange_strong(word, &offered, state_in(number, PHASE_LED));
+}
+
+static void spin(struct fct_group *group, uint32_t number)
+{
+    _Atomic uint32_t *word = state_of(group, number);
+    uint32_t offered = state_in(number, PHASE_OFFERED);
+    atomic_store(&group->spinner, number + 1);
+    for (uint32_t i = 0; i < SPIN_TURNS && (int32_t)(atomic_load(word) - offered) < 0; i++) {
         fct_cpu_relax();
-        now = atomic_load(&group->turn);
     }
-    while (now != number) {
-        atomic_store(&group->turn_waited, 1);
-        now = atomic_load(&group->turn);
-        if (now != number) {
-            fct_word_wait(&group->turn, now, UINT64_MAX);
-            now = atomic_load(&group->turn);
+    atomic_store(&group->spinner, 0); /* before the word is read again: see offer */
+}
+
+/* By a member: returns when its group is done, or true when the caller is to lead it. */
+static bool await(struct fct_group *group, uint32_t number)
+{
+    _Atomic uint32_t *word = state_of(group, number);
+    for (;;) {
+        uint32_t seen = atomic_load(word);
+        if (is_done(seen, number)) {
+            return false;
         }
+        if (take_offer(word, number)) {
+            return true;
+        }
+        fct_word_wait(word, seen, UINT64_MAX); /* not if it has changed */
     }
 }
 
+/* With the lock held: the group that forms is closed. */
 static struct fct_group_request *close_group(struct fct_group *group)
 {
-    fct_mutex_lock(&group->lock);
     struct fct_group_request *list = group->first;
+    FCT_ASSERT(list != NULL);
     atomic_store_explicit(&group->last_count, (uint32_t)group->count, memory_order_relaxed);
     group->first = NULL;
     group->last = &group->first;
     group->count = 0;
+    group->waiting = 0;
     group->forming++;
-    group->led = false;
-    fct_mutex_unlock(&group->lock);
     return list;
 }
 
@@ -88,10 +134,10 @@ static void wake_committer(struct fct_group *group)
 }
 
 /* Takes the requests with an op out of a list that is done; returns how many others it has. */
-static uint32_t split_completed(struct fct_group_request *list,
+static uint64_t split_completed(struct fct_group_request *list,
                                 struct fct_group_request ***completed_last)
 {
-    uint32_t waiting = 0;
+    uint64_t waiting = 0;
     while (list != NULL) {
         struct fct_group_request *next = list->next;
         if (list->op != NULL) {
@@ -106,40 +152,95 @@ static uint32_t split_completed(struct fct_group_request *list,
     return waiting;
 }
 
-static void pass_on(struct fct_group *group, uint32_t number, uint32_t waiting)
+static void offer(struct fct_group *group, uint32_t number)
 {
-    _Atomic uint32_t *through = &group->through[number % FCT_GROUP_SLOTS];
-    atomic_store(through, number + 1);
-    atomic_store(&group->turn, number + 1);
-    if (atomic_exchange(&group->turn_waited, 0) != 0) {
-        fct_word_wake(&group->turn, UINT32_MAX >> 1);
-    }
-    if (waiting > 0) {
-        fct_word_wake(through, UINT32_MAX >> 1);
+    _Atomic uint32_t *word = state_of(group, number);
+    atomic_store(word, state_in(number, PHASE_OFFERED));
+    if (atomic_load(&group->spinner) != number + 1) {
+        fct_word_wake(word, 1);
     }
 }
 
-/* Returns the completions of the group if |own_completions|, else hands them to the committer. */
-static struct fct_group_request *lead(struct fct_group *group, uint32_t number,
-                                      bool own_completions)
+static void wake_members(struct fct_group *group, uint32_t number, uint64_t waiting)
 {
-    await_turn(group, number);
-    struct fct_group_request *list = close_group(group);
-    FCT_ASSERT(list != NULL);
-    group->work(group->data, list);
-    struct fct_group_request *completed = NULL;
-    struct fct_group_request **completed_last = &completed;
-    uint32_t waiting = split_completed(list, &completed_last);
-    if (completed != NULL && !own_completions) {
-        fct_mutex_lock(&group->lock);
-        *group->completed_last = completed;
-        group->completed_last = completed_last;
-        fct_mutex_unlock(&group->lock);
-        wake_committer(group);
-        completed = NULL;
+    _Atomic uint32_t *word = state_of(group, number);
+    atomic_store(word, state_in(number, PHASE_DONE));
+    if (waiting > 0) {
+        fct_word_wake(word, UINT32_MAX >> 1);
     }
-    pass_on(group, number, own_completions ? waiting : waiting - 1);
-    return completed;
+}
+
+void fct_group_meanwhile(struct fct_group *group)
+{
+    if (group->late_waiting > 0) {
+        wake_members(group, group->late, group->late_waiting);
+        group->late_waiting = 0;
+    }
+}
+
+enum next {
+    NEXT_NONE, /* no one waits: whoever comes leads */
+    NEXT_OFFER,
+    NEXT_COMMITTER,
+    NEXT_MINE,
+};
+
+/* With the lock held: who leads the group that has formed meanwhile? */
+static enum next choose_next(struct fct_group *group, bool may_go_on)
+{
+    if (group->count == 0) {
+        group->led = false;
+        return NEXT_NONE;
+    }
+    if (group->waiting == 0) {
+        group->committer_leads = true;
+        return NEXT_COMMITTER;
+    }
+    return may_go_on && group->count >= GO_ON_COUNT_MIN ? NEXT_MINE : NEXT_OFFER;
+}
+
+/* Leads the group that forms, and perhaps some after it. Returns the completions of the group if
+ * |own_completions|, else hands them to the committer. */
+static struct fct_group_request *lead(struct fct_group *group, bool own_completions)
+{
+    struct fct_group_request *completed = NULL;
+    fct_mutex_lock(&group->lock);
+    for (uint32_t done = 0;; done++) {
+        uint32_t number = group->forming;
+        struct fct_group_request *list = close_group(group);
+        fct_mutex_unlock(&group->lock);
+        group->work(group->data, list);
+        fct_group_meanwhile(group);
+        struct fct_group_request **completed_last = &completed;
+        uint64_t waiting = split_completed(list, &completed_last);
+        waiting -= own_completions || done > 0 ? 0 : 1; /* the leader itself is in its first */
+        bool hand_over = completed != NULL && !own_completions;
+
+        fct_mutex_lock(&group->lock);
+        if (hand_over) {
+            *group->completed_last = completed;
+            group->completed_last = completed_last;
+            completed = NULL;
+        }
+        enum next next = choose_next(group, !own_completions && done + 1 < GO_ON_MAX);
+        if (next == NEXT_MINE) {
+            group->late = number;
+            group->late_waiting = waiting;
+            if (hand_over) {
+                wake_committer(group);
+            }
+            continue;
+        }
+        fct_mutex_unlock(&group->lock);
+        if (hand_over || next == NEXT_COMMITTER) {
+            wake_committer(group);
+        }
+        if (next == NEXT_OFFER) {
+            offer(group, number + 1);
+        }
+        wake_members(group, number, waiting);
+        return completed;
+    }
 }
 
 factum_status fct_group_run(struct fct_group *group, struct fct_group_request *request,
@@ -150,20 +251,18 @@ factum_status fct_group_run(struct fct_group *group, struct fct_group_request *r
     factum_status status = join(group, request, err);
     uint32_t number = group->forming;
     bool leads = status == FACTUM_OK && !group->led;
+    bool first = group->count == 1;
     group->led = group->led || leads;
     fct_mutex_unlock(&group->lock);
     if (status != FACTUM_OK) {
         return status;
     }
-    if (leads) {
-        (void)lead(group, number, false);
-    } else {
-        _Atomic uint32_t *through = &group->through[number % FCT_GROUP_SLOTS];
-        uint32_t seen = atomic_load(through);
-        while ((int32_t)(seen - (number + 1)) < 0) {
-            fct_word_wait(through, seen, UINT64_MAX);
-            seen = atomic_load(through);
-        }
+    if (!leads && first &&
+        atomic_load_explicit(&group->last_count, memory_order_relaxed) <= SPIN_COUNT_MAX) {
+        spin(group, number);
+    }
+    if (leads || await(group, number)) {
+        (void)lead(group, false);
     }
     if (request->status < 0 && err != NULL) {
         *err = request->err;
@@ -204,12 +303,11 @@ static void committer_main(void *data)
         group->completed_last = &group->completed;
         bool leads = group->committer_leads;
         group->committer_leads = false;
-        uint32_t number = group->forming;
         bool stop = group->stop;
         fct_mutex_unlock(&group->lock);
         tell(group, completed);
         if (leads) {
-            tell(group, lead(group, number, true));
+            tell(group, lead(group, true));
         } else if (completed == NULL) {
             if (stop) {
                 return;

@@ -1,11 +1,15 @@
 /* group.h - group commit: who leads, who waits, who is told. Layer: engine_local.
  *
- * Happy path: a caller joins the group that forms. The first to join leads it: it waits until the
- * group before is through, closes its own, does the work for all of it at once, passes the turn on,
- * and wakes all members by one system call. While a group is at work, the next one forms: no
- * timers. Appends by completion have no thread of their own: the committer, a thread started at the
- * first of them, leads a group that only they have joined, and it alone calls |done| for them, so
- * that no user's callback runs inside another user's call.
+ * Happy path: a caller joins the group that forms. If no one leads, it does: it closes the group,
+ * does the work for all of it at once, and wakes all members by one system call. While a group is
+ * at work, the next one forms: no timers. Then the leader offers that one to its members, and
+ * whoever takes the offer first leads it. If many wait, the leader goes on with a few groups more,
+ * and wakes the members of each while the device is at work for the next: a leader that sleeps in a
+ * sync would have to wait for a processor behind all whom it has just woken.
+ *
+ * Appends by completion have no thread of their own: the committer, a thread started at the first
+ * of them, leads a group that only they have joined, and it alone calls |done| for them, so that no
+ * user's callback runs inside another user's call.
  *
  * Knows nothing of what the work is. Bounded: queue_max requests; beyond it BUSY.
  */
@@ -57,13 +61,14 @@ struct fct_group {
     struct fct_group_request *first; /* the group that forms */
     struct fct_group_request **last;
     uint64_t count;
-    uint32_t forming;      /* its number */
-    bool led;              /* it has a leader */
-    _Atomic uint32_t turn; /* number of the group whose turn it is */
-    _Atomic uint32_t turn_waited;
+    uint64_t waiting;            /* of them, without an op */
+    uint32_t forming;            /* its number */
+    bool led;                    /* a group is at work or offered, or the committer is to lead */
     _Atomic uint32_t last_count; /* members of the group that was closed last */
-    _Atomic uint32_t
-        through[FCT_GROUP_SLOTS]; /* 1 + number of the last group of this slot that is done */
+    _Atomic uint32_t spinner;    /* 1 + number of the group one of whose members spins; or 0 */
+    _Atomic uint32_t states[FCT_GROUP_SLOTS]; /* of the last group of each slot that has one */
+    uint32_t late;         /* the leader's: this group is done, and its members are to be told */
+    uint64_t late_waiting; /* how many wait for that; 0: there is none */
 
     struct fct_thread committer;
     bool committer_leads;
@@ -81,6 +86,9 @@ void fct_group_init(struct fct_group *group, const struct fct_mem *mem, uint64_t
                     void (*work)(void *data, struct fct_group_request *list), void *data);
 /* Completes what was submitted, then ends. No other call may be under way. */
 void fct_group_finish(struct fct_group *group);
+
+/* To be called by the work while the device is busy: there is time to wake threads. */
+void fct_group_meanwhile(struct fct_group *group);
 
 /* Joins with |request|, which the caller owns, and returns when its group is through: its status,
  * with |err| filled. BUSY if too many wait. */

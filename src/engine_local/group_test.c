@@ -9,7 +9,7 @@
 
 #define TEST(name) static void name(void **state)
 
-enum { THREADS = 8, ROUNDS = 200, OPS = 50 };
+enum { FEW = 8, MANY = 120, ROUNDS = 200, OPS = 50 };
 
 /* The work: counts, and may be held at a gate. */
 struct work {
@@ -35,6 +35,7 @@ static void do_work(void *data, struct fct_group_request *list)
     while (atomic_load(&work->gate_closed) != 0) {
         (void)fct_word_wait(&work->gate_closed, 1, UINT64_MAX);
     }
+    fct_group_meanwhile(&work->group);
     for (struct fct_group_request *r = list; r != NULL; r = r->next) {
         r->status = r->payload_max == 13 ? FACTUM_INVALID : FACTUM_OK;
         r->result.position = ++count;
@@ -143,22 +144,34 @@ TEST(who_comes_while_a_group_is_at_work_is_in_the_next_one)
     fct_group_finish(&work.group);
 }
 
-TEST(many_callers_are_all_served_one_group_at_a_time)
+static void serve(size_t count)
 {
-    static struct caller callers[THREADS];
+    static struct caller callers[MANY];
     struct work work;
-    (void)state;
-    begin(&work, 100);
-    for (size_t i = 0; i < THREADS; i++) {
+    begin(&work, 1000);
+    for (size_t i = 0; i < count; i++) {
         start(&callers[i], &work, ROUNDS);
     }
-    for (size_t i = 0; i < THREADS; i++) {
+    for (size_t i = 0; i < count; i++) {
         fct_thread_join(&callers[i].thread);
         assert_int_equal(callers[i].status, FACTUM_OK);
     }
-    assert_int_equal(work.done, THREADS * ROUNDS);
+    assert_int_equal(work.done, count * ROUNDS);
     assert_int_equal(work.overlaps, 0);
     fct_group_finish(&work.group);
+}
+
+TEST(few_callers_are_all_served_one_group_at_a_time)
+{
+    (void)state;
+    serve(FEW);
+}
+
+/* So many that a leader goes on with groups that are not its own. */
+TEST(many_callers_are_all_served_one_group_at_a_time)
+{
+    (void)state;
+    serve(MANY);
 }
 
 /* ---- by completion --------------------------------------------------------------------------- */
@@ -212,6 +225,33 @@ TEST(each_op_is_told_once_with_its_own_answer)
     fct_group_finish(&work.group);
 }
 
+TEST(callers_and_completions_are_served_beside_each_other)
+{
+    static struct caller callers[FEW];
+    static struct told told[OPS];
+    struct work work;
+    factum_error err;
+    (void)state;
+    begin(&work, 1000);
+    for (size_t i = 0; i < FEW; i++) {
+        start(&callers[i], &work, ROUNDS);
+    }
+    for (size_t i = 0; i < OPS; i++) {
+        assert_ok(submit(&work, &told[i], 1, &err), err);
+        (void)usleep(50);
+    }
+    for (size_t i = 0; i < FEW; i++) {
+        fct_thread_join(&callers[i].thread);
+        assert_int_equal(callers[i].status, FACTUM_OK);
+    }
+    await(&work.done, FEW * ROUNDS + OPS);
+    for (size_t i = 0; i < OPS; i++) {
+        assert_int_equal(told[i].calls, 1);
+    }
+    assert_int_equal(work.overlaps, 0);
+    fct_group_finish(&work.group);
+}
+
 TEST(finishing_completes_what_was_submitted)
 {
     static struct told told[OPS];
@@ -256,6 +296,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(one_caller_leads_itself),
         cmocka_unit_test(who_comes_while_a_group_is_at_work_is_in_the_next_one),
+        cmocka_unit_test(few_callers_are_all_served_one_group_at_a_time),
+        cmocka_unit_test(callers_and_completions_are_served_beside_each_other),
         cmocka_unit_test(many_callers_are_all_served_one_group_at_a_time),
         cmocka_unit_test(each_op_is_told_once_with_its_own_answer),
         cmocka_unit_test(finishing_completes_what_was_submitted),

@@ -88,6 +88,34 @@ static void close_of_a_failed_store_that_has_nothing_unsynced_is_no_failure(void
     assert_ok(close_store(f), f->err);
 }
 
+/* It is in the index before the device is asked, and must never be seen. */
+static void an_append_whose_sync_failed_is_not_there(void **state)
+{
+    struct fixture *f = *state;
+    factum_stream_info before;
+    factum_stream_info after;
+    append(f, FACTUM_DURABILITY_SYNC);
+    assert_ok(f->engine.ops->stream(f->engine.self, FCT_SLICE("s-1"), &before, &f->err), f->err);
+    factum_new_event events[2] = {{.stream = FCT_SLICE("s-1"), .type = FCT_SLICE("T")},
+                                  {.stream = FCT_SLICE("s-2"), .type = FCT_SLICE("T")}};
+    factum_expectation any[2] = {{events[0].stream, {.kind = FACTUM_EXPECTED_ANY}},
+                                 {events[1].stream, {.kind = FACTUM_EXPECTED_ANY}}};
+    factum_append_request request = {.size = sizeof request,
+                                     .events = events,
+                                     .event_count = 2,
+                                     .expectations = any,
+                                     .expectation_count = 2};
+    fct_sim_disk_lose_sync(f->disk, fct_sim_disk_calls(f->disk));
+    assert_status(fct_engine_append(&f->engine, &request, NULL, NULL, &f->err),
+                  FACTUM_UNKNOWN_OUTCOME);
+    assert_ok(f->engine.ops->stream(f->engine.self, FCT_SLICE("s-1"), &after, &f->err), f->err);
+    assert_int_equal(after.last_revision, before.last_revision);
+    assert_ok(f->engine.ops->stream(f->engine.self, FCT_SLICE("s-2"), &after, &f->err), f->err);
+    assert_int_equal(after.state, FACTUM_STREAM_ABSENT);
+    assert_status(fct_engine_append(&f->engine, &request, NULL, NULL, &f->err), FACTUM_FAILED);
+    (void)close_store(f);
+}
+
 /* The index is written out all the time here, and its manifest is evidence of what was durable. */
 static void the_index_never_names_what_a_crash_can_take_back(void **state)
 {
@@ -135,6 +163,8 @@ int main(void)
                                         tear_down),
         cmocka_unit_test_setup_teardown(
             close_of_a_failed_store_that_has_nothing_unsynced_is_no_failure, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(an_append_whose_sync_failed_is_not_there, set_up,
+                                        tear_down),
         cmocka_unit_test_setup_teardown(the_index_never_names_what_a_crash_can_take_back, set_up,
                                         tear_down),
         cmocka_unit_test(a_store_is_open_once_at_a_time),

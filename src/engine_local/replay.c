@@ -91,7 +91,8 @@ static factum_status add_pending(struct fct_local *local, struct pending *pendin
 {
     factum_status status = fct_index_reserve(local->index, pending->count, err);
     if (status == FACTUM_OK) {
-        fct_index_add(local->index, pending->entries, pending->count, mark);
+        fct_index_add(local->index, pending->entries, pending->count);
+        fct_index_show(local->index, mark);
         pending->count = 0;
     }
     return status;

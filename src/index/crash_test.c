@@ -100,8 +100,9 @@ static factum_status add(struct fixture *f, uint64_t event)
     size_t count = entries_of(f, event, entries);
     factum_status status = fct_index_reserve(f->index, count, &f->err);
     if (status == FACTUM_OK) {
-        fct_index_add(f->index, entries, count,
-                      (struct fct_index_mark){position_of(event + 1), event + 1, event * 3});
+        fct_index_add(f->index, entries, count);
+        fct_index_show(f->index,
+                       (struct fct_index_mark){position_of(event + 1), event + 1, event * 3});
     }
     return status;
 }

@@ -23,8 +23,9 @@ factum_status fct_index_seal(struct fct_index *index, factum_error *err)
     fct_mutex_lock(&index->maintenance);
     struct fct_version *version = index->version;
     factum_status status = FACTUM_OK;
-    if (version->sealed == NULL && version->active->posting_count > 0) {
-        struct fct_memtable *fresh = fct_memtable_create(index->mem, version->active->mark);
+    const struct fct_memtable *active = version->active;
+    if (version->sealed == NULL && active->posting_count > 0 && !active->hides) {
+        struct fct_memtable *fresh = fct_memtable_create(index->mem, active->mark);
         struct fct_version *next = fresh == NULL
                                        ? NULL
                                        : fct_version_make(index, version->runs, version->run_count,

@@ -451,9 +451,11 @@ factum_status fct_index_reserve(struct fct_index *index, size_t count, factum_er
     return reserved ? FACTUM_OK : fct_fail(err, FACTUM_NO_MEMORY, "index: out of memory");
 }
 
-void fct_index_add(struct fct_index *index, const struct fct_index_entry *entries, size_t count,
-                   struct fct_index_mark mark)
+void fct_index_add(struct fct_index *index, const struct fct_index_entry *entries, size_t count)
 {
+    if (count == 0) {
+        return;
+    }
     fct_rwlock_write(&index->lock);
     struct fct_memtable *table = index->version->active;
     for (size_t i = 0; i < count; i++) {
@@ -463,7 +465,15 @@ void fct_index_add(struct fct_index *index, const struct fct_index_entry *entrie
         }
         fct_memtable_add(table, &entries[i]);
     }
+    fct_rwlock_unlock(&index->lock);
+}
+
+void fct_index_show(struct fct_index *index, struct fct_index_mark mark)
+{
+    fct_rwlock_write(&index->lock);
+    struct fct_memtable *table = index->version->active;
     FCT_ASSERT(mark.position >= table->mark.position);
+    fct_memtable_show(table);
     table->mark = mark;
     fct_rwlock_unlock(&index->lock);
 }

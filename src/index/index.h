@@ -104,10 +104,11 @@ bool fct_index_wants_flush(const struct fct_index *index);
  * older is still being flushed (bounded memory). */
 FCT_MUST_USE factum_status fct_index_reserve(struct fct_index *index, size_t count,
                                              factum_error *err);
-/* Adds entries in rising order of position (equal ones have different keys). Readers see all of
- * them or none. |mark| is the place in the log after them: what a flush now would cover. */
-void fct_index_add(struct fct_index *index, const struct fct_index_entry *entries, size_t count,
-                   struct fct_index_mark mark);
+/* Adds entries in rising order of position (equal ones have different keys), hidden from readers. */
+void fct_index_add(struct fct_index *index, const struct fct_index_entry *entries, size_t count);
+/* Readers see all that was added. |mark| is the place in the log after it: what a flush now would
+ * cover. What is never shown, as the log could not keep it, is not flushed. */
+void fct_index_show(struct fct_index *index, struct fct_index_mark mark);
 /* Writes out what is in memory, durably, as one run; returns when that is done. */
 FCT_MUST_USE factum_status fct_index_flush(struct fct_index *index, factum_error *err);
 /* Without threads: flushes a full memtable and merges where due. Does nothing with threads. */

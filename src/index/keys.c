@@ -61,9 +61,11 @@ static factum_status copy_table(struct fct_index_keys *keys, const struct fct_me
         return fct_fail(err, FACTUM_NO_MEMORY, "list: out of memory");
     }
     for (uint32_t i = 0; i < table->key_count; i++) {
-        if (sorted[i]->key.kind == keys->kind) {
-            keys->copied[(*count)++] = (struct copied){sorted[i]->key, sorted[i]->count,
-                                                       sorted[i]->head->first, sorted[i]->last};
+        uint32_t shown = fct_mem_entry_shown(table, sorted[i]);
+        if (sorted[i]->key.kind == keys->kind && shown > 0) {
+            keys->copied[(*count)++] =
+                (struct copied){sorted[i]->key, shown, fct_mem_entry_first(sorted[i]),
+                                fct_mem_entry_last(table, sorted[i])};
         }
     }
     fct_mem_free(keys->index->mem, (void *)sorted);

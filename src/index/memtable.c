@@ -1,6 +1,7 @@
 /* memtable.c - see memtable.h. Layer: index. */
 #include "index/memtable.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -12,6 +13,7 @@ enum {
     CHUNK_MIN = 24,  /* bytes of the first chunk of a list */
     CHUNK_MAX = 512, /* and of the biggest */
     ENTRIES_FIRST = 1024,
+    CACHE_LINE = 64,
     UNIT = 4, /* of positions */
 };
 
@@ -23,6 +25,20 @@ struct fct_arena_block {
 #define CHUNK_SIZE(payload) ((sizeof(struct fct_chunk) + (payload) + 7) / 8 * 8)
 #define BLOCK_WASTE CHUNK_SIZE(CHUNK_MAX) /* what the end of a block may leave unused */
 
+static_assert(sizeof(struct fct_mem_entry) == CACHE_LINE, "no place lies in two lines");
+
+/* Room for |count| empty entries, each in a line of its own; |*block| is to be freed. */
+static struct fct_mem_entry *make_entries(const struct fct_mem *mem, size_t count, void **block)
+{
+    *block = fct_mem_zalloc(mem, count + 1, CACHE_LINE);
+    if (*block == NULL) {
+        return NULL;
+    }
+    size_t into = (uintptr_t)*block % CACHE_LINE;
+    return (struct fct_mem_entry *)(void *)((uint8_t *)*block +
+                                            (into == 0 ? 0 : CACHE_LINE - into));
+}
+
 struct fct_memtable *fct_memtable_create(const struct fct_mem *mem, struct fct_index_mark from)
 {
     struct fct_memtable *table = fct_mem_zalloc(mem, 1, sizeof *table);
@@ -30,8 +46,9 @@ struct fct_memtable *fct_memtable_create(const struct fct_mem *mem, struct fct_i
         return NULL;
     }
     table->mem = mem;
-    table->entries = fct_mem_zalloc(mem, ENTRIES_FIRST, sizeof *table->entries);
+    table->entries = make_entries(mem, ENTRIES_FIRST, &table->entry_block);
     table->entry_mask = ENTRIES_FIRST - 1;
+    table->epoch = 1; /* an empty place is of none */
     table->memory = sizeof *table + ENTRIES_FIRST * sizeof *table->entries;
     table->from = from.position;
     table->mark = from;
@@ -57,7 +74,7 @@ void fct_memtable_destroy(struct fct_memtable *table)
     if (table != NULL) {
         free_blocks(table->mem, table->blocks);
         free_blocks(table->mem, table->spare);
-        fct_mem_free(table->mem, table->entries);
+        fct_mem_free(table->mem, table->entry_block);
         fct_mem_free(table->mem, table);
     }
 }
@@ -69,9 +86,7 @@ static uint32_t home_of(uint32_t mask, const struct fct_index_key *key)
 
 void fct_memtable_prefetch(const struct fct_memtable *table, const struct fct_index_key *key)
 {
-    const struct fct_mem_entry *home = &table->entries[home_of(table->entry_mask, key)];
-    FCT_PREFETCH(home);
-    FCT_PREFETCH(&home->tail);
+    FCT_PREFETCH(&table->entries[home_of(table->entry_mask, key)]);
 }
 
 void fct_memtable_prefetch_tail(const struct fct_memtable *table, const struct fct_index_key *key)
@@ -102,7 +117,8 @@ static bool grow_entries(struct fct_memtable *table, size_t keys)
     if (size == (uint64_t)table->entry_mask + 1) {
         return true;
     }
-    struct fct_mem_entry *entries = fct_mem_zalloc(table->mem, size, sizeof *entries);
+    void *block;
+    struct fct_mem_entry *entries = make_entries(table->mem, size, &block);
     if (entries == NULL) {
         return false;
     }
@@ -112,7 +128,8 @@ static bool grow_entries(struct fct_memtable *table, size_t keys)
         }
     }
     table->memory += (size - table->entry_mask - 1) * sizeof *entries;
-    fct_mem_free(table->mem, table->entries);
+    fct_mem_free(table->mem, table->entry_block);
+    table->entry_block = block;
     table->entries = entries;
     table->entry_mask = (uint32_t)(size - 1);
     return true;
@@ -184,6 +201,11 @@ void fct_memtable_add(struct fct_memtable *table, const struct fct_index_entry *
         table->key_count++;
     }
     FCT_ASSERT(entry->count == 0 || added->position > entry->last);
+    if (entry->epoch != table->epoch) {
+        entry->epoch = table->epoch;
+        entry->shown = entry->count;
+    }
+    table->hides = true;
     struct fct_chunk *tail = entry->tail;
     uint64_t delta = (added->position - entry->last) / UNIT;
     if (tail == NULL || tail->size - tail->used < FCT_VARINT_SIZE_MAX) {
@@ -199,11 +221,28 @@ void fct_memtable_add(struct fct_memtable *table, const struct fct_index_entry *
     table->posting_count++;
 }
 
+void fct_memtable_show(struct fct_memtable *table)
+{
+    table->epoch++;
+    table->hides = false;
+}
+
 const struct fct_mem_entry *fct_memtable_find(const struct fct_memtable *table,
                                               const struct fct_index_key *key)
 {
     const struct fct_mem_entry *entry = place_of(table->entries, table->entry_mask, key);
-    return entry->count == 0 ? NULL : entry;
+    return fct_mem_entry_shown(table, entry) == 0 ? NULL : entry;
+}
+
+uint64_t fct_mem_entry_last(const struct fct_memtable *table, const struct fct_mem_entry *entry)
+{
+    uint64_t last = entry->last;
+    uint32_t shown = fct_mem_entry_shown(table, entry);
+    if (shown < entry->count) {
+        uint32_t got = fct_mem_entry_read(entry, shown - 1, &last, 1);
+        FCT_ASSERT(got == 1);
+    }
+    return last;
 }
 
 uint32_t fct_mem_entry_read(const struct fct_mem_entry *entry, uint64_t ordinal,

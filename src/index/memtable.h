@@ -6,7 +6,8 @@
  *   entry -> [first | ordinal | varint varint ...] -> [first | ordinal | varint ...] -> ...
  *
  * Memory comes from an arena in blocks and goes all at once. After reserve(n), n adds cannot fail.
- * One writer; readers hold the index's lock.
+ * One writer; readers hold the index's lock. What is added is hidden from them until it is shown,
+ * all at once: an entry remembers how many of its postings it had before.
  */
 #ifndef FCT_INDEX_MEMTABLE_H
 #define FCT_INDEX_MEMTABLE_H
@@ -25,20 +26,26 @@ struct fct_chunk {
     uint8_t bytes[];
 };
 
+/* Fills one line of a processor's cache. */
 struct fct_mem_entry {
     struct fct_index_key key;
     uint32_t count; /* 0: an empty place */
+    uint32_t epoch; /* of the table when its last posting was added */
     uint64_t last;  /* position */
     struct fct_chunk *head;
     struct fct_chunk *tail;
+    uint32_t shown; /* postings that it had before that epoch */
 };
 
 struct fct_arena_block;
 
 struct fct_memtable {
     const struct fct_mem *mem;
-    struct fct_mem_entry *entries;
+    struct fct_mem_entry *entries; /* in |entry_block| */
+    void *entry_block;
     uint32_t entry_mask;
+    uint32_t epoch; /* postings of the epoch under way are hidden */
+    bool hides;     /* there are some */
     uint32_t key_count;
     uint64_t posting_count;
     struct fct_arena_block *blocks; /* the first one is in use, those behind it are full */
@@ -61,15 +68,25 @@ FCT_MUST_USE bool fct_memtable_reserve(struct fct_memtable *table, size_t count)
 void fct_memtable_prefetch(const struct fct_memtable *table, const struct fct_index_key *key);
 /* The second half of the hint: for what the first has fetched by now. */
 void fct_memtable_prefetch_tail(const struct fct_memtable *table, const struct fct_index_key *key);
+/* Hidden until fct_memtable_show. */
 void fct_memtable_add(struct fct_memtable *table, const struct fct_index_entry *added);
-/* NULL if there is none. */
+void fct_memtable_show(struct fct_memtable *table);
+/* How many postings of |entry| are shown. */
+static inline uint32_t fct_mem_entry_shown(const struct fct_memtable *table,
+                                           const struct fct_mem_entry *entry)
+{
+    return entry->epoch == table->epoch ? entry->shown : entry->count;
+}
+/* The position of the last that is shown; there must be one. */
+uint64_t fct_mem_entry_last(const struct fct_memtable *table, const struct fct_mem_entry *entry);
+/* NULL if nothing of it is shown. */
 const struct fct_mem_entry *fct_memtable_find(const struct fct_memtable *table,
                                               const struct fct_index_key *key);
-/* Up to |room| positions from |ordinal| on; returns how many. */
+/* Up to |room| positions from |ordinal| on, hidden or not; returns how many. */
 uint32_t fct_mem_entry_read(const struct fct_mem_entry *entry, uint64_t ordinal,
                             uint64_t *positions, uint32_t room);
 uint64_t fct_mem_entry_first(const struct fct_mem_entry *entry);
-/* The ordinal of the first posting at or after |position|, count if there is none. */
+/* The ordinal of the first posting at or after |position|, hidden or not; count if there is none. */
 uint64_t fct_mem_entry_seek(const struct fct_mem_entry *entry, uint64_t position);
 
 /* Order of runs: kind, hash. */

@@ -43,6 +43,7 @@ static void add(struct fixture *f, uint64_t number, uint64_t position)
     struct fct_index_entry entry = {.key = key_of(number), .position = position};
     assert_true(fct_memtable_reserve(f->table, 1));
     fct_memtable_add(f->table, &entry);
+    fct_memtable_show(f->table);
 }
 
 static void a_new_table_is_empty_and_begins_where_the_log_is(void **state)
@@ -76,6 +77,34 @@ static void one_posting_is_first_and_last(void **state)
     assert_int_equal(fct_mem_entry_read(entry, 0, got, 0), 0);
 }
 
+static void what_is_added_is_hidden_until_it_is_shown(void **state)
+{
+    struct fixture *f = *state;
+    struct fct_index_key old = key_of(1);
+    struct fct_index_key new = key_of(2);
+    uint64_t position = 100;
+    for (uint32_t shown = 1; shown < 300; shown++) { /* over many chunks */
+        add(f, 1, position);
+        assert_true(fct_memtable_reserve(f->table, 3));
+        for (uint64_t i = 1; i <= 3; i++) {
+            fct_memtable_add(f->table, &(struct fct_index_entry){old, position + i * 4});
+        }
+        const struct fct_mem_entry *entry = fct_memtable_find(f->table, &old);
+        assert_non_null(entry);
+        assert_int_equal(fct_mem_entry_shown(f->table, entry), shown * 4 - 3);
+        assert_int_equal(fct_mem_entry_last(f->table, entry), position);
+        fct_memtable_show(f->table);
+        assert_int_equal(fct_mem_entry_shown(f->table, entry), shown * 4);
+        assert_int_equal(fct_mem_entry_last(f->table, entry), position + 12);
+        position += 1000;
+    }
+    assert_true(fct_memtable_reserve(f->table, 1));
+    fct_memtable_add(f->table, &(struct fct_index_entry){new, position});
+    assert_null(fct_memtable_find(f->table, &new));
+    fct_memtable_show(f->table);
+    assert_non_null(fct_memtable_find(f->table, &new));
+}
+
 static void the_position_zero_and_the_greatest_can_be_held(void **state)
 {
     struct fixture *f = *state;
@@ -101,6 +130,7 @@ static void keys_that_differ_in_one_part_are_different(void **state)
     struct fct_index_entry entry = {.key = a, .position = 100};
     assert_true(fct_memtable_reserve(f->table, 1));
     fct_memtable_add(f->table, &entry);
+    fct_memtable_show(f->table);
     assert_non_null(fct_memtable_find(f->table, &a));
     assert_null(fct_memtable_find(f->table, &low));
     assert_null(fct_memtable_find(f->table, &high));
@@ -281,6 +311,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_new_table_is_empty_and_begins_where_the_log_is, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(one_posting_is_first_and_last, setup, teardown),
+        cmocka_unit_test_setup_teardown(what_is_added_is_hidden_until_it_is_shown, setup, teardown),
         cmocka_unit_test_setup_teardown(the_position_zero_and_the_greatest_can_be_held, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(keys_that_differ_in_one_part_are_different, setup,

@@ -67,9 +67,9 @@ static factum_status look_into(struct fct_index *index, struct fct_version *vers
     }
     source->entry = table == NULL ? NULL : fct_memtable_find(table, key);
     if (source->entry != NULL) {
-        source->count = source->entry->count;
+        source->count = fct_mem_entry_shown(table, source->entry);
         source->first = fct_mem_entry_first(source->entry);
-        source->last_position = source->entry->last;
+        source->last_position = fct_mem_entry_last(table, source->entry);
     }
     return FACTUM_OK;
 }
@@ -236,7 +236,9 @@ static factum_status fill(struct fct_postings *postings, uint64_t ordinal, uint3
         status = look_into(index, version, i, &postings->key, &source, err);
         uint64_t from = ordinal + postings->count;
         if (status == FACTUM_OK && from < base + source.count) {
+            uint64_t there = base + source.count - from;
             uint32_t left = room - postings->count;
+            left = there < left ? (uint32_t)there : left;
             if (source.run == NULL) {
                 postings->count += fct_mem_entry_read(source.entry, from - base,
                                                       postings->batch + postings->count, left);
@@ -309,7 +311,8 @@ static factum_status seek_in(const struct source *source, const struct fct_index
                              uint64_t position, uint64_t *ordinal)
 {
     if (source->run == NULL) {
-        *ordinal = source->entry == NULL ? 0 : fct_mem_entry_seek(source->entry, position);
+        uint64_t found = source->entry == NULL ? 0 : fct_mem_entry_seek(source->entry, position);
+        *ordinal = found < source->count ? found : source->count; /* what is hidden is behind */
         return FACTUM_OK;
     }
     struct fct_run_entry entry;

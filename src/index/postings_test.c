@@ -16,6 +16,39 @@ static void what_is_added_is_found_at_once(void **state)
     }
 }
 
+/* Neither counts nor lists nor keys have it, and no run: the log might not keep it. */
+static void what_is_not_shown_is_not_there(void **state)
+{
+    struct fixture *f = *state;
+    open_index(f);
+    make_runs(f, 1);
+    grow(f, 20);
+    uint64_t runs = stats_of(f).runs;
+    uint64_t end = model_end(&f->model);
+    struct fct_index_key known = model_key(f->index, FCT_INDEX_TYPE, 0);
+    struct fct_index_key fresh = model_key(f->index, FCT_INDEX_TAG, MODEL_NAMES + 1);
+    const struct fct_index_entry hidden[] = {{known, end + 4}, {fresh, end + 4}, {known, end + 8}};
+    assert_ok(fct_index_reserve(f->index, 3, &f->err), f->err);
+    fct_index_add(f->index, hidden, 3);
+    check(f);
+    flush(f);
+    assert_int_equal(stats_of(f).runs, runs);
+    check(f);
+    struct fct_postings postings;
+    uint64_t position;
+    fct_postings_init(&postings, f->index, &known);
+    assert_ok(fct_postings_seek_position(&postings, end, &f->err), f->err);
+    assert_status(fct_postings_next(&postings, &position, &f->err), FACTUM_DONE);
+    fct_index_show(f->index, (struct fct_index_mark){.position = end + 100});
+    assert_ok(fct_postings_next(&postings, &position, &f->err), f->err);
+    assert_int_equal(position, end + 4);
+    uint64_t count;
+    assert_ok(fct_index_find(f->index, &fresh, &count, NULL, NULL, &f->err), f->err);
+    assert_int_equal(count, 1);
+    flush(f);
+    assert_int_equal(stats_of(f).runs, runs + 1);
+}
+
 /* A cursor that was begun before a flush and a merge goes on after them. */
 static void a_cursor_stays_valid_over_flushes_and_merges(void **state)
 {
@@ -211,6 +244,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(what_is_added_is_found_at_once),
+        TEST(what_is_not_shown_is_not_there),
         TEST(a_cursor_stays_valid_over_flushes_and_merges),
         TEST(peek_shows_what_next_will_give),
         TEST(from_past_the_end_the_last_posting_is_before),

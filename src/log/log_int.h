@@ -47,6 +47,7 @@ struct fct_log {
     size_t buffer_capacity;
     size_t pending; /* bytes of payload */
     size_t pending_max;
+    size_t sent;         /* bytes of the batch that is written and not committed; 0: none is */
     size_t ahead_size;   /* a batch of so many bytes and more is written as it is made */
     uint64_t ahead_from; /* offsets in the file: what of the batch is written; 0: nothing */
     uint64_t ahead_to;

@@ -24,6 +24,8 @@
 #define PREPARE_AT_ONCE                                                                            \
     (UINT64_C(16) << 20) /* segments this big have their successor made at once */
 
+#define START_SIZE_MIN                                                                             \
+    ((size_t)16 << 10) /* to send a smaller batch on its way by itself gains nothing */
 #define BUFFER_SIZE_MIN ((size_t)64 << 10)
 #define PAGE_SIZE                                                                                  \
     ((uint64_t)4096) /* whole pages are written ahead, so that none is written twice */
@@ -157,9 +159,8 @@ static void encode_header(struct fct_log *log, const struct fct_segment *segment
     fct_batch_header_encode(log->buffer, &header, segment->header.salt);
 }
 
-/* Writes the batch in the buffer at the end of the last segment and, if |sync|, makes it durable;
- * then it is visible. */
-static factum_status write_batch(struct fct_log *log, uint32_t flags, bool sync, factum_error *err)
+/* Writes the batch in the buffer at the end of the last segment. */
+static factum_status send_batch(struct fct_log *log, uint32_t flags, factum_error *err)
 {
     struct fct_segment *segment = tail_segment(log);
     uint64_t end = fct_log_end(log);
@@ -172,11 +173,28 @@ static factum_status write_batch(struct fct_log *log, uint32_t flags, bool sync,
     factum_error own;
     factum_error *reason = reason_in(err, &own);
     factum_status status = write_rest(log, segment, offset, size, reason);
-    if (status == FACTUM_OK && sync && !fct_bug(FCT_BUG_ACK_BEFORE_SYNC)) {
-        status = sync_file(segment, reason);
-    }
     if (status != FACTUM_OK) {
         return fail_for_good(log, status, reason);
+    }
+    log->sent = size;
+    return FACTUM_OK;
+}
+
+/* Makes the batch that was sent durable, if |sync|; then it is visible. */
+static factum_status land_batch(struct fct_log *log, bool sync, factum_error *err)
+{
+    struct fct_segment *segment = tail_segment(log);
+    size_t size = log->sent;
+    uint64_t end = fct_log_end(log);
+    uint64_t offset = end - segment->header.base;
+    factum_error own;
+    factum_error *reason = reason_in(err, &own);
+    log->sent = 0;
+    if (sync && !fct_bug(FCT_BUG_ACK_BEFORE_SYNC)) {
+        factum_status status = sync_file(segment, reason);
+        if (status != FACTUM_OK) {
+            return fail_for_good(log, status, reason);
+        }
     }
     log->chain = fct_batch_chain(log->buffer);
     log->batch_number++;
@@ -189,6 +207,12 @@ static factum_status write_batch(struct fct_log *log, uint32_t flags, bool sync,
         atomic_store(&log->durable, end + size);
     }
     return FACTUM_OK;
+}
+
+static factum_status write_batch(struct fct_log *log, uint32_t flags, bool sync, factum_error *err)
+{
+    factum_status status = send_batch(log, flags, err);
+    return status == FACTUM_OK ? land_batch(log, sync, err) : status;
 }
 
 factum_status fct_log_reserve_buffer(struct fct_log *log, size_t size, factum_error *err)
@@ -510,14 +534,29 @@ void fct_log_rewind(struct fct_log *log, size_t pending, uint32_t record_count)
     }
 }
 
-factum_status fct_log_commit(struct fct_log *log, bool sync, factum_error *err)
+factum_status fct_log_send(struct fct_log *log, factum_error *err)
 {
     factum_status status = fct_log_refusal(log, err);
     if (status != FACTUM_OK || log->pending == 0) {
         return status;
     }
-    status = write_batch(log, 0, sync, err);
+    struct fct_segment *segment = tail_segment(log);
+    uint64_t offset = atomic_load_explicit(&segment->used, memory_order_relaxed);
+    status = send_batch(log, 0, err);
     log->pending_max = 0;
+    if (status == FACTUM_OK && log->sent >= START_SIZE_MIN) {
+        fct_file_start_sync(segment->file, offset, log->sent);
+    }
+    return status;
+}
+
+factum_status fct_log_commit(struct fct_log *log, bool sync, factum_error *err)
+{
+    factum_status status = log->sent == 0 ? fct_log_send(log, err) : FACTUM_OK;
+    if (status != FACTUM_OK || log->pending == 0) {
+        return status;
+    }
+    status = land_batch(log, sync, err);
     if (status == FACTUM_OK) {
         if (!atomic_load_explicit(&log->wants_marker, memory_order_relaxed)) {
             atomic_store(&log->wants_marker, true);

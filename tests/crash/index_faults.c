@@ -125,7 +125,8 @@ static bool add_batch(struct world *world, size_t batch)
     size_t count = model_entries(&world->model, world->index, batch, entries);
     for (int i = 0; i < TRIES; i++) {
         if (passed(world, fct_index_reserve(world->index, count, &err), &err)) {
-            fct_index_add(world->index, entries, count, model_mark(&world->model, batch));
+            fct_index_add(world->index, entries, count);
+            fct_index_show(world->index, model_mark(&world->model, batch));
             return true;
         }
     }

@@ -163,7 +163,8 @@ static inline factum_status model_replay(const struct model *model, struct fct_i
             size_t count = model_entries(model, index, i, entries);
             status = fct_index_reserve(index, count, err);
             if (status == FACTUM_OK) {
-                fct_index_add(index, entries, count, model_mark(model, i));
+                fct_index_add(index, entries, count);
+                fct_index_show(index, model_mark(model, i));
             }
         }
     }
