@@ -104,7 +104,8 @@ bool fct_index_wants_flush(const struct fct_index *index);
  * older is still being flushed (bounded memory). */
 FCT_MUST_USE factum_status fct_index_reserve(struct fct_index *index, size_t count,
                                              factum_error *err);
-/* Adds entries in rising order of position (equal ones have different keys), hidden from readers. */
+/* Adds entries in rising order of position (equal ones have different keys); readers do not see
+ * them. */
 void fct_index_add(struct fct_index *index, const struct fct_index_entry *entries, size_t count);
 /* Readers see all that was added. |mark| is the place in the log after it: what a flush now would
  * cover. What is never shown, as the log could not keep it, is not flushed. */

@@ -86,7 +86,8 @@ const struct fct_mem_entry *fct_memtable_find(const struct fct_memtable *table,
 uint32_t fct_mem_entry_read(const struct fct_mem_entry *entry, uint64_t ordinal,
                             uint64_t *positions, uint32_t room);
 uint64_t fct_mem_entry_first(const struct fct_mem_entry *entry);
-/* The ordinal of the first posting at or after |position|, hidden or not; count if there is none. */
+/* The ordinal of the first posting at or after |position|, hidden or not; count if there is none.
+ */
 uint64_t fct_mem_entry_seek(const struct fct_mem_entry *entry, uint64_t position);
 
 /* Order of runs: kind, hash. */
