@@ -44,11 +44,14 @@ clean:
 setup = @tools/install_deps.sh --tell && mkdir -p build && \
 	{ meson setup $(@D) $(1) >build/setup.log 2>&1 || { cat build/setup.log; exit 1; }; }
 
+# Optimized over all layers at once: it is worth up to a tenth.
+release = --buildtype=release -Db_lto=true -Dtests=false
+
 build/release/build.ninja:
-	$(call setup,--buildtype=release -Dtests=false)
+	$(call setup,$(release))
 
 build/test/build.ninja:
 	$(call setup,--buildtype=debugoptimized)
 
 build/bench/build.ninja:
-	$(call setup,--buildtype=release -Dtests=false -Dbench=true)
+	$(call setup,$(release) -Dbench=true)

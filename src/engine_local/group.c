@@ -17,28 +17,32 @@
 #define SPIN_COUNT_MAX 24u
 #define SPIN_TURNS 1500u
 
-/* A leader goes on with the next group if it has as many members, so often at most: its own caller
- * waits. */
-#define GO_ON_COUNT_MIN 32u
-#define GO_ON_MAX 16u
+/* So many that wait are led by the committer, if it can be started. */
+#define MANY_MIN 32u
+/* Whoever is woken of many wakes as many others: a wake-up takes longer than most of the work. */
+#define TELL_WIDTH 8u
 
 /* States of a group rise, and those of a later one are above: one word serves a slot for ever. */
 enum phase {
     PHASE_FORMING,
     PHASE_OFFERED,
     PHASE_LED,
+    PHASE_TELLING, /* done: who is woken wakes others */
     PHASE_DONE,
 };
+#define PHASES 8u
 
 static uint32_t state_in(uint32_t number, enum phase phase)
 {
-    return number * 4 + (uint32_t)phase;
+    return number * PHASES + (uint32_t)phase;
 }
 
 void fct_group_init(struct fct_group *group, const struct fct_mem *mem, uint64_t queue_max,
-                    void (*work)(void *data, struct fct_group_request *list), void *data)
+                    bool threads, void (*work)(void *data, struct fct_group_request *list),
+                    void *data)
 {
-    *group = (struct fct_group){.mem = mem, .work = work, .data = data, .queue_max = queue_max};
+    *group = (struct fct_group){
+        .mem = mem, .work = work, .data = data, .queue_max = queue_max, .threads = threads};
     group->last = &group->first;
     group->completed_last = &group->completed;
     fct_mutex_init(&group->lock);
@@ -73,7 +77,7 @@ static _Atomic uint32_t *state_of(struct fct_group *group, uint32_t number)
 
 static bool is_done(uint32_t state, uint32_t number)
 {
-    return (int32_t)(state - state_in(number, PHASE_DONE)) >= 0;
+    return (int32_t)(state - state_in(number, PHASE_TELLING)) >= 0;
 }
 
 /* True if the group was offered and the caller now leads it. */
@@ -99,15 +103,18 @@ static void spin(struct fct_group *group, uint32_t number)
 static bool await(struct fct_group *group, uint32_t number)
 {
     _Atomic uint32_t *word = state_of(group, number);
-    for (;;) {
+    for (bool slept = false;;) {
         uint32_t seen = atomic_load(word);
         if (is_done(seen, number)) {
+            if (slept && seen == state_in(number, PHASE_TELLING)) {
+                fct_word_wake(word, TELL_WIDTH);
+            }
             return false;
         }
         if (take_offer(word, number)) {
             return true;
         }
-        fct_word_wait(word, seen, UINT64_MAX); /* not if it has changed */
+        slept = fct_word_wait(word, seen, UINT64_MAX); /* not if it has changed */
     }
 }
 
@@ -124,6 +131,8 @@ static struct fct_group_request *close_group(struct fct_group *group)
     group->forming++;
     return list;
 }
+
+static void committer_main(void *data);
 
 static void wake_committer(struct fct_group *group)
 {
@@ -172,75 +181,90 @@ static void wake_members(struct fct_group *group, uint32_t number, uint64_t wait
 
 void fct_group_meanwhile(struct fct_group *group)
 {
+    _Atomic uint32_t *word = state_of(group, group->late);
+    if (group->late_waiting > 0 && atomic_load(word) != state_in(group->late, PHASE_TELLING)) {
+        atomic_store(word, state_in(group->late, PHASE_TELLING));
+        fct_word_wake(word, TELL_WIDTH);
+    }
+}
+
+/* Whom the others have not woken yet. */
+static void end_telling(struct fct_group *group)
+{
     if (group->late_waiting > 0) {
         wake_members(group, group->late, group->late_waiting);
         group->late_waiting = 0;
     }
 }
 
+static factum_status start_committer(struct fct_group *group, factum_error *err)
+{
+    return group->committer.started
+               ? FACTUM_OK
+               : fct_thread_start(&group->committer, "factum-commit", committer_main, group, err);
+}
+
 enum next {
     NEXT_NONE, /* no one waits: whoever comes leads */
     NEXT_OFFER,
     NEXT_COMMITTER,
-    NEXT_MINE,
 };
 
 /* With the lock held: who leads the group that has formed meanwhile? */
-static enum next choose_next(struct fct_group *group, bool may_go_on)
+static enum next choose_next(struct fct_group *group)
 {
     if (group->count == 0) {
         group->led = false;
         return NEXT_NONE;
     }
-    if (group->waiting == 0) {
-        group->committer_leads = true;
-        return NEXT_COMMITTER;
+    bool many = group->count >= MANY_MIN && group->threads;
+    if (many && start_committer(group, NULL) != FACTUM_OK) {
+        many = false;
+        group->threads = false; /* those who wait do without */
     }
-    return may_go_on && group->count >= GO_ON_COUNT_MIN ? NEXT_MINE : NEXT_OFFER;
+    group->committer_leads = many || group->waiting == 0;
+    return group->committer_leads ? NEXT_COMMITTER : NEXT_OFFER;
 }
 
-/* Leads the group that forms, and perhaps some after it. Returns the completions of the group if
- * |own_completions|, else hands them to the committer. */
-static struct fct_group_request *lead(struct fct_group *group, bool own_completions)
+/* Leads the group that forms. Returns the completions of it to the committer, if that leads, else
+ * hands them over to it. */
+static struct fct_group_request *lead(struct fct_group *group, bool by_committer)
 {
-    struct fct_group_request *completed = NULL;
     fct_mutex_lock(&group->lock);
-    for (uint32_t done = 0;; done++) {
-        uint32_t number = group->forming;
-        struct fct_group_request *list = close_group(group);
-        fct_mutex_unlock(&group->lock);
-        group->work(group->data, list);
-        fct_group_meanwhile(group);
-        struct fct_group_request **completed_last = &completed;
-        uint64_t waiting = split_completed(list, &completed_last);
-        waiting -= own_completions || done > 0 ? 0 : 1; /* the leader itself is in its first */
-        bool hand_over = completed != NULL && !own_completions;
+    uint32_t number = group->forming;
+    struct fct_group_request *list = close_group(group);
+    fct_mutex_unlock(&group->lock);
 
-        fct_mutex_lock(&group->lock);
-        if (hand_over) {
-            *group->completed_last = completed;
-            group->completed_last = completed_last;
-            completed = NULL;
-        }
-        enum next next = choose_next(group, !own_completions && done + 1 < GO_ON_MAX);
-        if (next == NEXT_MINE) {
-            group->late = number;
-            group->late_waiting = waiting;
-            if (hand_over) {
-                wake_committer(group);
-            }
-            continue;
-        }
-        fct_mutex_unlock(&group->lock);
-        if (hand_over || next == NEXT_COMMITTER) {
-            wake_committer(group);
-        }
-        if (next == NEXT_OFFER) {
-            offer(group, number + 1);
-        }
-        wake_members(group, number, waiting);
-        return completed;
+    group->work(group->data, list);
+    end_telling(group);
+    struct fct_group_request *completed = NULL;
+    struct fct_group_request **completed_last = &completed;
+    uint64_t waiting = split_completed(list, &completed_last);
+    waiting -= by_committer ? 0 : 1; /* the leader itself */
+    bool hand_over = completed != NULL && !by_committer;
+
+    fct_mutex_lock(&group->lock);
+    if (hand_over) {
+        *group->completed_last = completed;
+        group->completed_last = completed_last;
     }
+    enum next next = choose_next(group);
+    bool late = by_committer && next == NEXT_COMMITTER && completed == NULL;
+    if (late) {
+        group->late = number;
+        group->late_waiting = waiting;
+    }
+    fct_mutex_unlock(&group->lock);
+    if (next == NEXT_OFFER) {
+        offer(group, number + 1);
+    }
+    if (hand_over || (next == NEXT_COMMITTER && !by_committer)) {
+        wake_committer(group);
+    }
+    if (!late) {
+        wake_members(group, number, waiting);
+    }
+    return by_committer ? completed : NULL;
 }
 
 factum_status fct_group_run(struct fct_group *group, struct fct_group_request *request,
@@ -262,7 +286,8 @@ factum_status fct_group_run(struct fct_group *group, struct fct_group_request *r
         spin(group, number);
     }
     if (leads || await(group, number)) {
-        (void)lead(group, false);
+        struct fct_group_request *none = lead(group, false);
+        FCT_ASSERT(none == NULL);
     }
     if (request->status < 0 && err != NULL) {
         *err = request->err;
@@ -342,9 +367,7 @@ factum_status fct_group_submit(struct fct_group *group, const struct fct_group_r
     bool wake = false;
     factum_status status = FACTUM_OK;
     fct_mutex_lock(&group->lock);
-    if (!group->committer.started) {
-        status = fct_thread_start(&group->committer, "factum-commit", committer_main, group, err);
-    }
+    status = start_committer(group, err);
     struct fct_group_request *request = status == FACTUM_OK ? pooled(group, from) : NULL;
     if (status == FACTUM_OK && request == NULL) {
         status = fct_fail(err, FACTUM_NO_MEMORY, "append: out of memory");

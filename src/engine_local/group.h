@@ -3,13 +3,13 @@
  * Happy path: a caller joins the group that forms. If no one leads, it does: it closes the group,
  * does the work for all of it at once, and wakes all members by one system call. While a group is
  * at work, the next one forms: no timers. Then the leader offers that one to its members, and
- * whoever takes the offer first leads it. If many wait, the leader goes on with a few groups more,
- * and wakes the members of each while the device is at work for the next: a leader that sleeps in a
- * sync would have to wait for a processor behind all whom it has just woken.
+ * whoever takes the offer first leads it.
  *
- * Appends by completion have no thread of their own: the committer, a thread started at the first
- * of them, leads a group that only they have joined, and it alone calls |done| for them, so that no
- * user's callback runs inside another user's call.
+ * The committer, a thread of its own that is started when there is need, leads where many wait, and
+ * lets the members of a group be woken while the device is at work for the next one: a leader that
+ * sleeps in a sync would have to wait for a processor behind all whom it has just woken. It also
+ * leads a group of nothing but appends by completion, which have no thread of their own, and it
+ * alone calls |done| for them, so that no user's callback runs inside another user's call.
  *
  * Knows nothing of what the work is. Bounded: queue_max requests; beyond it BUSY.
  */
@@ -56,6 +56,7 @@ struct fct_group {
     void (*work)(void *data, struct fct_group_request *list);
     void *data;
     uint64_t queue_max;
+    bool threads; /* the committer may lead callers */
 
     struct fct_mutex lock;
     struct fct_group_request *first; /* the group that forms */
@@ -83,7 +84,8 @@ struct fct_group {
 
 /* |work| sets status, result and err of every request in its list, which it may only read else. */
 void fct_group_init(struct fct_group *group, const struct fct_mem *mem, uint64_t queue_max,
-                    void (*work)(void *data, struct fct_group_request *list), void *data);
+                    bool threads, void (*work)(void *data, struct fct_group_request *list),
+                    void *data);
 /* Completes what was submitted, then ends. No other call may be under way. */
 void fct_group_finish(struct fct_group *group);
 

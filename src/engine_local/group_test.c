@@ -51,7 +51,7 @@ static void do_work(void *data, struct fct_group_request *list)
 static void begin(struct work *work, uint64_t queue_max)
 {
     *work = (struct work){.group_count = 0};
-    fct_group_init(&work->group, fct_mem_heap(), queue_max, do_work, work);
+    fct_group_init(&work->group, fct_mem_heap(), queue_max, true, do_work, work);
 }
 
 static void open_gate(struct work *work)

@@ -467,7 +467,8 @@ factum_status fct_engine_local_open(struct fct_engine *engine,
     if (local == NULL) {
         return fct_fail(err, FACTUM_NO_MEMORY, "open: out of memory");
     }
-    fct_group_init(&local->group, options->mem, limits.queue_max, fct_commit_work, local);
+    fct_group_init(&local->group, options->mem, limits.queue_max, options->threads, fct_commit_work,
+                   local);
     status = init(local, options, err);
     if (status == FACTUM_OK) {
         status = open_parts(local, options, err);
