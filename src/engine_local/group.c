@@ -17,7 +17,8 @@
 #define SPIN_COUNT_MAX 24u
 #define SPIN_TURNS 1500u
 
-/* So many that wait are led by the committer, if it can be started. */
+/* So many that wait are led by the committer, if it can be started; not while it calls |done| for
+ * others, which may take its time. */
 #define MANY_MIN 32u
 /* Whoever is woken of many wakes as many others: a wake-up takes longer than most of the work. */
 #define TELL_WIDTH 8u
@@ -70,7 +71,7 @@ static factum_status join(struct fct_group *group, struct fct_group_request *req
     return FACTUM_OK;
 }
 
-static _Atomic uint32_t *state_of(struct fct_group *group, uint32_t number)
+static _Atomic uint32_t *word_of(struct fct_group *group, uint32_t number)
 {
     return &group->states[number % FCT_GROUP_SLOTS];
 }
@@ -90,7 +91,7 @@ static bool take_offer(_Atomic uint32_t *word, uint32_t number)
 
 static void spin(struct fct_group *group, uint32_t number)
 {
-    _Atomic uint32_t *word = state_of(group, number);
+    _Atomic uint32_t *word = word_of(group, number);
     uint32_t offered = state_in(number, PHASE_OFFERED);
     atomic_store(&group->spinner, number + 1);
     for (uint32_t i = 0; i < SPIN_TURNS && (int32_t)(atomic_load(word) - offered) < 0; i++) {
@@ -102,7 +103,7 @@ static void spin(struct fct_group *group, uint32_t number)
 /* By a member: returns when its group is done, or true when the caller is to lead it. */
 static bool await(struct fct_group *group, uint32_t number)
 {
-    _Atomic uint32_t *word = state_of(group, number);
+    _Atomic uint32_t *word = word_of(group, number);
     for (bool slept = false;;) {
         uint32_t seen = atomic_load(word);
         if (is_done(seen, number)) {
@@ -163,7 +164,7 @@ static uint64_t split_completed(struct fct_group_request *list,
 
 static void offer(struct fct_group *group, uint32_t number)
 {
-    _Atomic uint32_t *word = state_of(group, number);
+    _Atomic uint32_t *word = word_of(group, number);
     atomic_store(word, state_in(number, PHASE_OFFERED));
     if (atomic_load(&group->spinner) != number + 1) {
         fct_word_wake(word, 1);
@@ -172,7 +173,7 @@ static void offer(struct fct_group *group, uint32_t number)
 
 static void wake_members(struct fct_group *group, uint32_t number, uint64_t waiting)
 {
-    _Atomic uint32_t *word = state_of(group, number);
+    _Atomic uint32_t *word = word_of(group, number);
     atomic_store(word, state_in(number, PHASE_DONE));
     if (waiting > 0) {
         fct_word_wake(word, UINT32_MAX >> 1);
@@ -181,7 +182,7 @@ static void wake_members(struct fct_group *group, uint32_t number, uint64_t wait
 
 void fct_group_meanwhile(struct fct_group *group)
 {
-    _Atomic uint32_t *word = state_of(group, group->late);
+    _Atomic uint32_t *word = word_of(group, group->late);
     if (group->late_waiting > 0 && atomic_load(word) != state_in(group->late, PHASE_TELLING)) {
         atomic_store(word, state_in(group->late, PHASE_TELLING));
         fct_word_wake(word, TELL_WIDTH);
@@ -217,7 +218,7 @@ static enum next choose_next(struct fct_group *group)
         group->led = false;
         return NEXT_NONE;
     }
-    bool many = group->count >= MANY_MIN && group->threads;
+    bool many = group->count >= MANY_MIN && group->threads && group->untold == 0;
     if (many && start_committer(group, NULL) != FACTUM_OK) {
         many = false;
         group->threads = false; /* those who wait do without */

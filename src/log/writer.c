@@ -169,6 +169,7 @@ static factum_status send_batch(struct fct_log *log, uint32_t flags, factum_erro
     FCT_ASSERT(offset == atomic_load(&segment->used));
     FCT_ASSERT(offset + size <= segment->capacity);
     FCT_ASSERT(!atomic_load(&segment->sealed));
+    FCT_ASSERT(log->sent == 0);
     encode_header(log, segment, flags);
     factum_error own;
     factum_error *reason = reason_in(err, &own);
@@ -525,6 +526,7 @@ uint32_t fct_log_pending_records(const struct fct_log *log)
 
 void fct_log_rewind(struct fct_log *log, size_t pending, uint32_t record_count)
 {
+    FCT_ASSERT(log->sent == 0);
     FCT_ASSERT(pending <= log->pending);
     FCT_ASSERT(record_count <= log->pending_records);
     log->pending = pending;
