@@ -299,7 +299,7 @@ static void finish_batch(struct fct_local *local, struct batch *batch,
                          struct fct_group_request *until)
 {
     factum_error err;
-    factum_status status = fct_log_send(local->log, &err);
+    factum_status status = fct_log_send(local->log, batch->sync, &err);
     if (status == FACTUM_OK) {
         work_meanwhile(local);
         status = fct_log_commit(local->log, batch->sync, &err);

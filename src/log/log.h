@@ -115,9 +115,9 @@ size_t fct_log_pending(const struct fct_log *log);
 /* Takes back what was added after |pending| bytes (a commit of the group that was refused). */
 void fct_log_rewind(struct fct_log *log, size_t pending, uint32_t record_count);
 uint32_t fct_log_pending_records(const struct fct_log *log);
-/* The first half of fct_log_commit: hands the batch to the device and returns while that is at
- * work; nothing can be added to it or taken back any more. */
-FCT_MUST_USE factum_status fct_log_send(struct fct_log *log, factum_error *err);
+/* The first half of fct_log_commit: writes the batch and, if |sync|, returns while the device is at
+ * work for it; nothing can be added to it or taken back any more. Its errors. */
+FCT_MUST_USE factum_status fct_log_send(struct fct_log *log, bool sync, factum_error *err);
 /* Writes the batch and, if |sync|, makes it durable; then it is visible. An empty one is dropped.
  * On failure nothing of it is visible now; IO and FAILED: its outcome is unknown until the next
  * open, and the log has FAILED. NO_SPACE cannot come from here (space is prepared). */

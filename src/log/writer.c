@@ -536,7 +536,7 @@ void fct_log_rewind(struct fct_log *log, size_t pending, uint32_t record_count)
     }
 }
 
-factum_status fct_log_send(struct fct_log *log, factum_error *err)
+factum_status fct_log_send(struct fct_log *log, bool sync, factum_error *err)
 {
     factum_status status = fct_log_refusal(log, err);
     if (status != FACTUM_OK || log->pending == 0) {
@@ -546,7 +546,7 @@ factum_status fct_log_send(struct fct_log *log, factum_error *err)
     uint64_t offset = atomic_load_explicit(&segment->used, memory_order_relaxed);
     status = send_batch(log, 0, err);
     log->pending_max = 0;
-    if (status == FACTUM_OK && log->sent >= START_SIZE_MIN) {
+    if (status == FACTUM_OK && sync && log->sent >= START_SIZE_MIN) {
         fct_file_start_sync(segment->file, offset, log->sent);
     }
     return status;
@@ -554,7 +554,7 @@ factum_status fct_log_send(struct fct_log *log, factum_error *err)
 
 factum_status fct_log_commit(struct fct_log *log, bool sync, factum_error *err)
 {
-    factum_status status = log->sent == 0 ? fct_log_send(log, err) : FACTUM_OK;
+    factum_status status = log->sent == 0 ? fct_log_send(log, sync, err) : FACTUM_OK;
     if (status != FACTUM_OK || log->pending == 0) {
         return status;
     }
