@@ -239,6 +239,32 @@ static void a_batch_may_be_bigger_than_a_segment(void **state)
     assert_status(fct_log_begin(f->log, (size_t)1 << 30, &f->err), FACTUM_TOO_BIG);
 }
 
+static void what_is_sent_is_not_there_before_it_is_committed(void **state)
+{
+    struct fixture *f = *state;
+    open_log(f);
+    append(f, 0, 100);
+    for (uint64_t i = 1; i < 3; i++) {
+        struct fct_record record = event(i, i * 50000);
+        size_t size = fct_record_size(&record, NULL, 0);
+        assert_ok(fct_log_begin(f->log, size, &f->err), f->err);
+        uint64_t begun = fct_log_end(f->log);
+        (void)fct_log_add(f->log, &record, NULL, 0, size);
+        assert_ok(fct_log_send(f->log, true, &f->err), f->err);
+        assert_int_equal(fct_log_end(f->log), begun);
+        assert_true(fct_log_durable(f->log) <= begun);
+        assert_events(f, i);
+        assert_ok(fct_log_commit(f->log, true, &f->err), f->err);
+        assert_int_equal(fct_log_durable(f->log), fct_log_end(f->log));
+        assert_events(f, i + 1);
+    }
+    assert_ok(fct_log_send(f->log, true, &f->err), f->err); /* nothing */
+    assert_ok(fct_log_commit(f->log, true, &f->err), f->err);
+    close_log(f);
+    open_log(f);
+    assert_events(f, 3);
+}
+
 static void what_is_rewound_is_not_written(void **state)
 {
     struct fixture *f = *state;
@@ -693,6 +719,7 @@ int main(void)
         TEST(a_walk_goes_on_when_more_has_come),
         TEST(a_walk_from_anywhere_starts_at_the_next_record),
         TEST(a_batch_may_be_bigger_than_a_segment),
+        TEST(what_is_sent_is_not_there_before_it_is_committed),
         TEST(what_is_rewound_is_not_written),
         TEST(os_commits_are_visible_but_not_durable),
         TEST(a_missing_segment_is_named),
