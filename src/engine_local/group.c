@@ -166,7 +166,8 @@ static void offer(struct fct_group *group, uint32_t number)
 {
     _Atomic uint32_t *word = word_of(group, number);
     atomic_store(word, state_in(number, PHASE_OFFERED));
-    if (atomic_load(&group->spinner) != number + 1) {
+    uint32_t spinner = atomic_load(&group->spinner);
+    if (spinner == 0 || spinner != number + 1) {
         fct_word_wake(word, 1);
     }
 }
@@ -254,6 +255,9 @@ static struct fct_group_request *lead(struct fct_group *group, bool by_committer
     if (late) {
         group->late = number;
         group->late_waiting = waiting;
+    } else {
+        /* Before another can lead: groups later this slot is theirs. */
+        atomic_store(word_of(group, number), state_in(number, PHASE_DONE));
     }
     fct_mutex_unlock(&group->lock);
     if (next == NEXT_OFFER) {
@@ -262,8 +266,8 @@ static struct fct_group_request *lead(struct fct_group *group, bool by_committer
     if (hand_over || (next == NEXT_COMMITTER && !by_committer)) {
         wake_committer(group);
     }
-    if (!late) {
-        wake_members(group, number, waiting);
+    if (!late && waiting > 0) {
+        fct_word_wake(word_of(group, number), UINT32_MAX >> 1);
     }
     return by_committer ? completed : NULL;
 }
