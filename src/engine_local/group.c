@@ -219,7 +219,7 @@ static enum next choose_next(struct fct_group *group)
         group->led = false;
         return NEXT_NONE;
     }
-    bool many = group->count >= MANY_MIN && group->threads && group->untold == 0;
+    bool many = group->count >= MANY_MIN && group->threads && group->untold == 0 && !group->telling;
     if (many && start_committer(group, NULL) != FACTUM_OK) {
         many = false;
         group->threads = false; /* those who wait do without */
@@ -302,6 +302,9 @@ factum_status fct_group_run(struct fct_group *group, struct fct_group_request *r
 
 static void tell(struct fct_group *group, struct fct_group_request *list)
 {
+    if (list == NULL) {
+        return;
+    }
     while (list != NULL) {
         struct fct_group_request *request = list;
         list = list->next;
@@ -317,9 +320,13 @@ static void tell(struct fct_group *group, struct fct_group_request *list)
         request->next = group->pool;
         group->pool = request;
         group->untold--;
+        group->telling = true;
         fct_mutex_unlock(&group->lock);
         op->done(op, status, &result, status < 0 ? &err : NULL);
     }
+    fct_mutex_lock(&group->lock);
+    group->telling = false;
+    fct_mutex_unlock(&group->lock);
 }
 
 static void committer_main(void *data)

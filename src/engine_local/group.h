@@ -78,6 +78,7 @@ struct fct_group {
     _Atomic uint32_t committer_asleep;
     struct fct_group_request *completed; /* for the committer to tell */
     uint64_t untold;                     /* submitted, and |done| not called yet */
+    bool telling;                        /* the committer is, or may be, inside a |done| */
     struct fct_group_request **completed_last;
     struct fct_group_request *pool;
 };

@@ -575,6 +575,9 @@ factum_status fct_log_sync(struct fct_log *log, factum_error *err)
     if (fct_log_durable(log) == fct_log_end(log)) {
         return FACTUM_OK;
     }
+    if (fct_log_state(log) == FCT_LOG_FAILED) {
+        return fct_log_refusal(log, err); /* rule R9: a second sync would say what is not so */
+    }
     factum_status status = sync_file(tail_segment(log), reason);
     if (status != FACTUM_OK) {
         return fail_for_good(log, status, reason);
