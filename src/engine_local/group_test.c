@@ -9,7 +9,7 @@
 
 #define TEST(name) static void name(void **state)
 
-enum { FEW = 8, MANY = 120, ROUNDS = 200, OPS = 50 };
+enum { FEW = 8, MANY = 120, ROUNDS = 200, SHORT_ROUNDS = 20000, OPS = 50 };
 
 /* The work: counts, and may be held at a gate. */
 struct work {
@@ -174,6 +174,36 @@ TEST(many_callers_are_all_served_one_group_at_a_time)
     serve(MANY);
 }
 
+/* Groups so short that a leader may be put aside for many of them between its work and its last
+ * word: what it says then must not undo what later ones said of the same slot. */
+static void do_nothing(void *data, struct fct_group_request *list)
+{
+    struct work *work = data;
+    fct_group_meanwhile(&work->group);
+    for (struct fct_group_request *r = list; r != NULL; r = r->next) {
+        r->status = FACTUM_OK;
+        r->result.position = 1;
+    }
+}
+
+TEST(a_leader_that_is_late_undoes_nothing)
+{
+    static struct caller callers[MANY];
+    struct work work;
+    (void)state;
+    begin(&work, 1000);
+    work.group.work = do_nothing;
+    for (size_t i = 0; i < MANY; i++) {
+        start(&callers[i], &work, SHORT_ROUNDS);
+    }
+    for (size_t i = 0; i < MANY; i++) {
+        fct_thread_join(&callers[i].thread);
+        assert_int_equal(callers[i].status, FACTUM_OK);
+    }
+    assert_int_equal(work.done, MANY * SHORT_ROUNDS);
+    fct_group_finish(&work.group);
+}
+
 /* ---- by completion --------------------------------------------------------------------------- */
 
 struct told {
@@ -298,6 +328,7 @@ int main(void)
         cmocka_unit_test(who_comes_while_a_group_is_at_work_is_in_the_next_one),
         cmocka_unit_test(few_callers_are_all_served_one_group_at_a_time),
         cmocka_unit_test(callers_and_completions_are_served_beside_each_other),
+        cmocka_unit_test(a_leader_that_is_late_undoes_nothing),
         cmocka_unit_test(many_callers_are_all_served_one_group_at_a_time),
         cmocka_unit_test(each_op_is_told_once_with_its_own_answer),
         cmocka_unit_test(finishing_completes_what_was_submitted),
