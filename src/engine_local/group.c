@@ -3,7 +3,9 @@
  * Invariants:
  *  1. Groups are worked on one at a time, in order of their numbers. |led| says that someone sees
  *     to it that the group that forms will be worked on.
- *  2. The state of a group is written by its leader, but that a member may take an offer.
+ *  2. The state of a group only rises. It is written by who leads the group before (offered), a
+ *     member (led), who leads it (done), or who leads the next one (telling, done). Whoever leads
+ *     has said so of all earlier groups, but for the late one, before another can lead.
  *  3. After its state says that a group is done, no one touches the requests of its waiting
  *     members.
  */
@@ -172,13 +174,9 @@ static void offer(struct fct_group *group, uint32_t number)
     }
 }
 
-static void wake_members(struct fct_group *group, uint32_t number, uint64_t waiting)
+static void wake_all(_Atomic uint32_t *word)
 {
-    _Atomic uint32_t *word = word_of(group, number);
-    atomic_store(word, state_in(number, PHASE_DONE));
-    if (waiting > 0) {
-        fct_word_wake(word, UINT32_MAX >> 1);
-    }
+    fct_word_wake(word, UINT32_MAX >> 1);
 }
 
 void fct_group_meanwhile(struct fct_group *group)
@@ -194,7 +192,9 @@ void fct_group_meanwhile(struct fct_group *group)
 static void end_telling(struct fct_group *group)
 {
     if (group->late_waiting > 0) {
-        wake_members(group, group->late, group->late_waiting);
+        _Atomic uint32_t *word = word_of(group, group->late);
+        atomic_store(word, state_in(group->late, PHASE_DONE));
+        wake_all(word);
         group->late_waiting = 0;
     }
 }
@@ -256,7 +256,6 @@ static struct fct_group_request *lead(struct fct_group *group, bool by_committer
         group->late = number;
         group->late_waiting = waiting;
     } else {
-        /* Before another can lead: groups later this slot is theirs. */
         atomic_store(word_of(group, number), state_in(number, PHASE_DONE));
     }
     fct_mutex_unlock(&group->lock);
@@ -267,7 +266,7 @@ static struct fct_group_request *lead(struct fct_group *group, bool by_committer
         wake_committer(group);
     }
     if (!late && waiting > 0) {
-        fct_word_wake(word_of(group, number), UINT32_MAX >> 1);
+        wake_all(word_of(group, number));
     }
     return by_committer ? completed : NULL;
 }
@@ -300,11 +299,19 @@ factum_status fct_group_run(struct fct_group *group, struct fct_group_request *r
     return request->status;
 }
 
+static void set_telling(struct fct_group *group, bool telling)
+{
+    fct_mutex_lock(&group->lock);
+    group->telling = telling;
+    fct_mutex_unlock(&group->lock);
+}
+
 static void tell(struct fct_group *group, struct fct_group_request *list)
 {
     if (list == NULL) {
         return;
     }
+    set_telling(group, true);
     while (list != NULL) {
         struct fct_group_request *request = list;
         list = list->next;
@@ -320,13 +327,10 @@ static void tell(struct fct_group *group, struct fct_group_request *list)
         request->next = group->pool;
         group->pool = request;
         group->untold--;
-        group->telling = true;
         fct_mutex_unlock(&group->lock);
         op->done(op, status, &result, status < 0 ? &err : NULL);
     }
-    fct_mutex_lock(&group->lock);
-    group->telling = false;
-    fct_mutex_unlock(&group->lock);
+    set_telling(group, false);
 }
 
 static void committer_main(void *data)

@@ -1,9 +1,8 @@
 /* group.h - group commit: who leads, who waits, who is told. Layer: engine_local.
  *
  * Happy path: a caller joins the group that forms. If no one leads, it does: it closes the group,
- * does the work for all of it at once, and wakes all members by one system call. While a group is
- * at work, the next one forms: no timers. Then the leader offers that one to its members, and
- * whoever takes the offer first leads it.
+ * does the work for all of it at once, offers the group that has formed meanwhile to its members,
+ * and wakes its own by one system call. Whoever takes the offer first leads next: no timers.
  *
  * The committer, a thread of its own that is started when there is need, leads where many wait, and
  * lets the members of a group be woken while the device is at work for the next one: a leader that
@@ -90,7 +89,8 @@ void fct_group_init(struct fct_group *group, const struct fct_mem *mem, uint64_t
 /* Completes what was submitted, then ends. No other call may be under way. */
 void fct_group_finish(struct fct_group *group);
 
-/* To be called by the work while the device is busy: there is time to wake threads. */
+/* To be called by the work while the device is busy, when there is time to wake threads, and before
+ * whatever may take long: the members of the group before may still wait for no other reason. */
 void fct_group_meanwhile(struct fct_group *group);
 
 /* Joins with |request|, which the caller owns, and returns when its group is through: its status,

@@ -9,18 +9,19 @@
 
 #define TEST(name) static void name(void **state)
 
-enum { FEW = 8, MANY = 120, ROUNDS = 200, SHORT_ROUNDS = 20000, OPS = 50 };
+enum { FEW = 8, MANY = 120, ROUNDS = 200, CROWD = 40, SHORT_ROUNDS = 20000, OPS = 50 };
 
 /* The work: counts, and may be held at a gate. */
 struct work {
     struct fct_group group;
-    _Atomic uint32_t gate_closed;
-    _Atomic uint32_t at_gate;
+    _Atomic uint32_t allowed; /* so many groups may pass the gate */
+    _Atomic uint32_t arrived;
     _Atomic uint32_t under_way; /* 0 or 1 */
     _Atomic uint32_t overlaps;
     _Atomic uint32_t done;
     uint32_t group_count;
     uint32_t biggest;
+    uint32_t late_count; /* groups whose work began before the members of the last were told */
 };
 
 static void do_work(void *data, struct fct_group_request *list)
@@ -30,10 +31,13 @@ static void do_work(void *data, struct fct_group_request *list)
     if (atomic_fetch_add(&work->under_way, 1) != 0) {
         atomic_fetch_add(&work->overlaps, 1);
     }
-    atomic_store(&work->at_gate, 1);
-    fct_word_wake(&work->at_gate, UINT32_MAX >> 1);
-    while (atomic_load(&work->gate_closed) != 0) {
-        (void)fct_word_wait(&work->gate_closed, 1, UINT64_MAX);
+    work->late_count += work->group.late_waiting > 0 ? 1 : 0;
+    uint32_t arrived = atomic_fetch_add(&work->arrived, 1) + 1;
+    fct_word_wake(&work->arrived, UINT32_MAX >> 1);
+    uint32_t allowed = atomic_load(&work->allowed);
+    while (allowed < arrived) {
+        (void)fct_word_wait(&work->allowed, allowed, UINT64_MAX);
+        allowed = atomic_load(&work->allowed);
     }
     fct_group_meanwhile(&work->group);
     for (struct fct_group_request *r = list; r != NULL; r = r->next) {
@@ -50,14 +54,14 @@ static void do_work(void *data, struct fct_group_request *list)
 
 static void begin(struct work *work, uint64_t queue_max)
 {
-    *work = (struct work){.group_count = 0};
+    *work = (struct work){.allowed = UINT32_MAX};
     fct_group_init(&work->group, fct_mem_heap(), queue_max, true, do_work, work);
 }
 
-static void open_gate(struct work *work)
+static void allow(struct work *work, uint32_t groups)
 {
-    atomic_store(&work->gate_closed, 0);
-    fct_word_wake(&work->gate_closed, UINT32_MAX >> 1);
+    atomic_store(&work->allowed, groups);
+    fct_word_wake(&work->allowed, UINT32_MAX >> 1);
 }
 
 static void await(_Atomic uint32_t *word, uint32_t value)
@@ -115,32 +119,95 @@ static void start(struct caller *caller, struct work *work, size_t rounds)
     assert_ok(fct_thread_start(&caller->thread, "caller", call, caller, &caller->err), caller->err);
 }
 
+/* |count| callers, of |rounds| each. */
+static void start_all(struct caller *callers, size_t count, struct work *work, size_t rounds)
+{
+    for (size_t i = 0; i < count; i++) {
+        start(&callers[i], work, rounds);
+    }
+}
+
+static void join_all(struct caller *callers, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        fct_thread_join(&callers[i].thread);
+        assert_int_equal(callers[i].status, FACTUM_OK);
+    }
+}
+
+/* |count| callers that have joined the group that forms when this returns. */
+static void start_joined(struct caller *callers, size_t count, struct work *work)
+{
+    start_all(callers, count, work, 1);
+    for (bool all = false; !all;) {
+        fct_mutex_lock(&work->group.lock);
+        all = work->group.count == count;
+        fct_mutex_unlock(&work->group.lock);
+        (void)usleep(1000);
+    }
+}
+
 TEST(who_comes_while_a_group_is_at_work_is_in_the_next_one)
 {
     static struct caller callers[4];
     struct work work;
     (void)state;
     begin(&work, 100);
-    atomic_store(&work.gate_closed, 1);
+    allow(&work, 0);
     start(&callers[0], &work, 1);
-    await(&work.at_gate, 1);
-    for (size_t i = 1; i < 4; i++) {
-        start(&callers[i], &work, 1);
-    }
-    for (bool all = false; !all;) { /* until the three have joined */
-        fct_mutex_lock(&work.group.lock);
-        all = work.group.count == 3;
-        fct_mutex_unlock(&work.group.lock);
-        (void)usleep(1000);
-    }
+    await(&work.arrived, 1);
+    start_joined(&callers[1], 3, &work);
     assert_int_equal(work.done, 0);
-    open_gate(&work);
-    for (size_t i = 0; i < 4; i++) {
-        fct_thread_join(&callers[i].thread);
-    }
+    allow(&work, UINT32_MAX);
+    join_all(callers, 4);
     assert_int_equal(work.done, 4);
     assert_int_equal(work.group_count, 2);
     assert_int_equal(work.biggest, 3);
+    assert_false(work.group.committer.started);
+    fct_group_finish(&work.group);
+}
+
+/* It leads two groups in a row, and the first is told while the second is at work. */
+TEST(where_many_wait_the_committer_leads)
+{
+    static struct caller callers[1 + 2 * CROWD];
+    struct work work;
+    (void)state;
+    begin(&work, 1000);
+    allow(&work, 0);
+    start(&callers[0], &work, 1);
+    await(&work.arrived, 1);
+    start_joined(&callers[1], CROWD, &work);
+    allow(&work, 1);
+    await(&work.arrived, 2);
+    assert_true(work.group.committer.started);
+    start_joined(&callers[1 + CROWD], CROWD, &work);
+    allow(&work, 2);
+    await(&work.arrived, 3);
+    assert_true(work.done <= 1); /* the crowd is not told yet */
+    allow(&work, UINT32_MAX);
+    join_all(callers, 1 + 2 * CROWD);
+    assert_int_equal(work.done, 1 + 2 * CROWD);
+    assert_int_equal(work.group_count, 3);
+    assert_int_equal(work.late_count, 1);
+    fct_group_finish(&work.group);
+}
+
+TEST(without_threads_a_crowd_leads_itself)
+{
+    static struct caller callers[1 + CROWD];
+    struct work work;
+    (void)state;
+    begin(&work, 1000);
+    work.group.threads = false;
+    allow(&work, 0);
+    start(&callers[0], &work, 1);
+    await(&work.arrived, 1);
+    start_joined(&callers[1], CROWD, &work);
+    allow(&work, UINT32_MAX);
+    join_all(callers, 1 + CROWD);
+    assert_int_equal(work.group_count, 2);
+    assert_false(work.group.committer.started);
     fct_group_finish(&work.group);
 }
 
@@ -149,13 +216,8 @@ static void serve(size_t count)
     static struct caller callers[MANY];
     struct work work;
     begin(&work, 1000);
-    for (size_t i = 0; i < count; i++) {
-        start(&callers[i], &work, ROUNDS);
-    }
-    for (size_t i = 0; i < count; i++) {
-        fct_thread_join(&callers[i].thread);
-        assert_int_equal(callers[i].status, FACTUM_OK);
-    }
+    start_all(callers, count, &work, ROUNDS);
+    join_all(callers, count);
     assert_int_equal(work.done, count * ROUNDS);
     assert_int_equal(work.overlaps, 0);
     fct_group_finish(&work.group);
@@ -167,7 +229,6 @@ TEST(few_callers_are_all_served_one_group_at_a_time)
     serve(FEW);
 }
 
-/* So many that a leader goes on with groups that are not its own. */
 TEST(many_callers_are_all_served_one_group_at_a_time)
 {
     (void)state;
@@ -193,13 +254,8 @@ TEST(a_leader_that_is_late_undoes_nothing)
     (void)state;
     begin(&work, 1000);
     work.group.work = do_nothing;
-    for (size_t i = 0; i < MANY; i++) {
-        start(&callers[i], &work, SHORT_ROUNDS);
-    }
-    for (size_t i = 0; i < MANY; i++) {
-        fct_thread_join(&callers[i].thread);
-        assert_int_equal(callers[i].status, FACTUM_OK);
-    }
+    start_all(callers, MANY, &work, SHORT_ROUNDS);
+    join_all(callers, MANY);
     assert_int_equal(work.done, MANY * SHORT_ROUNDS);
     fct_group_finish(&work.group);
 }
@@ -255,31 +311,32 @@ TEST(each_op_is_told_once_with_its_own_answer)
     fct_group_finish(&work.group);
 }
 
-TEST(callers_and_completions_are_served_beside_each_other)
+static void serve_beside_completions(size_t count)
 {
-    static struct caller callers[FEW];
+    static struct caller callers[MANY];
     static struct told told[OPS];
     struct work work;
     factum_error err;
-    (void)state;
     begin(&work, 1000);
-    for (size_t i = 0; i < FEW; i++) {
-        start(&callers[i], &work, ROUNDS);
-    }
+    start_all(callers, count, &work, ROUNDS);
     for (size_t i = 0; i < OPS; i++) {
         assert_ok(submit(&work, &told[i], 1, &err), err);
         (void)usleep(50);
     }
-    for (size_t i = 0; i < FEW; i++) {
-        fct_thread_join(&callers[i].thread);
-        assert_int_equal(callers[i].status, FACTUM_OK);
-    }
-    await(&work.done, FEW * ROUNDS + OPS);
+    join_all(callers, count);
+    await(&work.done, (uint32_t)count * ROUNDS + OPS);
     for (size_t i = 0; i < OPS; i++) {
         assert_int_equal(told[i].calls, 1);
     }
     assert_int_equal(work.overlaps, 0);
     fct_group_finish(&work.group);
+}
+
+TEST(callers_and_completions_are_served_beside_each_other)
+{
+    (void)state;
+    serve_beside_completions(FEW);
+    serve_beside_completions(MANY);
 }
 
 TEST(finishing_completes_what_was_submitted)
@@ -303,13 +360,13 @@ TEST(beyond_the_limit_it_is_busy_and_says_so)
     factum_error err;
     (void)state;
     begin(&work, 3);
-    atomic_store(&work.gate_closed, 1);
+    allow(&work, 0);
     for (size_t i = 0; i < 3; i++) { /* the first is at work, and counts until it is told */
         assert_ok(submit(&work, &told[i], 1, &err), err);
     }
     assert_status(submit(&work, &told[3], 1, &err), FACTUM_BUSY);
     assert_string_equal(err.text, "3 appends are waiting, which is the limit: try again later");
-    open_gate(&work);
+    allow(&work, UINT32_MAX);
     await(&work.done, 3);
     assert_int_equal(told[3].calls, 0);
     factum_status status = FACTUM_BUSY;
@@ -326,6 +383,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(one_caller_leads_itself),
         cmocka_unit_test(who_comes_while_a_group_is_at_work_is_in_the_next_one),
+        cmocka_unit_test(where_many_wait_the_committer_leads),
+        cmocka_unit_test(without_threads_a_crowd_leads_itself),
         cmocka_unit_test(few_callers_are_all_served_one_group_at_a_time),
         cmocka_unit_test(callers_and_completions_are_served_beside_each_other),
         cmocka_unit_test(a_leader_that_is_late_undoes_nothing),
