@@ -21,6 +21,8 @@ struct fixture {
     factum_new_event events[REQUESTS_MAX];
     factum_expectation expectations[REQUESTS_MAX];
     size_t count;
+    bool os_only; /* it is not to be synced */
+    bool loses;   /* closing says that something may be lost */
 };
 
 static int set_up(void **state)
@@ -44,7 +46,8 @@ static int set_up(void **state)
 static int tear_down(void **state)
 {
     struct fixture *f = *state;
-    assert_ok(f->engine.ops->close(f->engine.self, &f->err), f->err);
+    assert_status(f->engine.ops->close(f->engine.self, &f->err),
+                  f->loses ? FACTUM_FAILED : FACTUM_OK);
     fct_sim_disk_destroy(f->disk);
     return 0;
 }
@@ -87,7 +90,7 @@ static void work(struct fixture *f)
             .next = last ? NULL : &f->requests[i + 1],
             .append = &f->appends[i],
             .task = FCT_TASK_APPEND,
-            .sync = true,
+            .sync = !f->os_only,
             .content = fct_append_content_hash(&f->appends[i]),
             .payload_max = 4096,
             .entries_max = 64,
@@ -271,6 +274,24 @@ TEST(a_tombstone_holds_for_the_next_of_the_group)
     assert_string_equal(types_of(f, "a-1"), "STREAM_DELETED");
 }
 
+/* What the first sync did not bring to disk, a second one says nothing about (rule R9). */
+TEST(a_retry_beside_a_failed_sync_is_not_told_that_it_is_on_disk)
+{
+    F;
+    f->os_only = true;
+    joins(f, "a-1", any, "A", 1);
+    work(f);
+    assert_outcome(f, 0, FACTUM_OK);
+    f->os_only = false;
+    f->loses = true;
+    joins(f, "b-1", any, "B", 2);
+    joins(f, "a-1", any, "A", 1);
+    fct_sim_disk_lose_sync(f->disk, fct_sim_disk_calls(f->disk));
+    work(f);
+    assert_outcome(f, 0, FACTUM_UNKNOWN_OUTCOME);
+    assert_outcome(f, 1, FACTUM_FAILED);
+}
+
 int main(void)
 {
     static uint64_t masks[] = {0, 1};
@@ -285,6 +306,7 @@ int main(void)
         BOTH(revisions_follow_each_other_and_a_refusal_changes_nothing),
         BOTH(a_deletion_holds_for_the_next_of_the_group),
         BOTH(a_tombstone_holds_for_the_next_of_the_group),
+        BOTH(a_retry_beside_a_failed_sync_is_not_told_that_it_is_on_disk),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
