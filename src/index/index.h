@@ -110,7 +110,8 @@ void fct_index_add(struct fct_index *index, const struct fct_index_entry *entrie
 /* Readers see all that was added. |mark| is the place in the log after it: what a flush now would
  * cover. What is never shown, as the log could not keep it, is not flushed. */
 void fct_index_show(struct fct_index *index, struct fct_index_mark mark);
-/* Writes out what is in memory, durably, as one run; returns when that is done. */
+/* Writes out what is in memory, durably, as one run; returns when that is done. By the writer;
+ * while it hides something, the newest memtable stays as it is. */
 FCT_MUST_USE factum_status fct_index_flush(struct fct_index *index, factum_error *err);
 /* Without threads: flushes a full memtable and merges where due. Does nothing with threads. */
 FCT_MUST_USE factum_status fct_index_tick(struct fct_index *index, factum_error *err);

@@ -13,11 +13,10 @@
 /* One source of postings of a key: a run or a memtable, and what it has. */
 struct source {
     struct fct_run *run; /* or: */
-    const struct fct_mem_entry *entry;
-    struct fct_run_entry last; /* of a run */
+    const struct fct_memtable *table;
+    const struct fct_mem_entry *entry; /* in |table| */
+    struct fct_run_entry last;         /* of a run */
     uint64_t count;
-    uint64_t first; /* positions, of a memtable */
-    uint64_t last_position;
 };
 
 static factum_status lost(struct fct_index *index, struct fct_run *run, factum_error *err)
@@ -65,11 +64,10 @@ static factum_status look_into(struct fct_index *index, struct fct_version *vers
     if (fct_bug(FCT_BUG_SEALED_NOT_READ) && i == version->run_count) {
         return FACTUM_OK;
     }
+    source->table = table;
     source->entry = table == NULL ? NULL : fct_memtable_find(table, key);
     if (source->entry != NULL) {
         source->count = fct_mem_entry_shown(table, source->entry);
-        source->first = fct_mem_entry_first(source->entry);
-        source->last_position = fct_mem_entry_last(table, source->entry);
     }
     return FACTUM_OK;
 }
@@ -115,7 +113,7 @@ static factum_status first_of(const struct source *source, const struct fct_inde
                               uint64_t *position)
 {
     if (source->run == NULL) {
-        *position = source->first;
+        *position = fct_mem_entry_first(source->entry);
         return FACTUM_OK;
     }
     struct fct_run_entry entry;
@@ -146,7 +144,8 @@ factum_status fct_index_find(struct fct_index *index, const struct fct_index_key
             status = lost(index, source.run, err);
         }
         if (last != NULL) {
-            *last = source.run == NULL ? source.last_position : fct_run_entry_last(&source.last);
+            *last = source.run == NULL ? fct_mem_entry_last(source.table, source.entry)
+                                       : fct_run_entry_last(&source.last);
         }
         *count += source.count;
     }
