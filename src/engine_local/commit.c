@@ -2,10 +2,10 @@
  *
  * Happy path of a group: requests are taken in batches (begin_batch makes all room that they may
  * need, so that nothing can fail between the first record and the sync); each is decided; what is
- * new is encoded and its heads are staged; finish_batch writes and syncs, then indexes, keeps the
- * heads and publishes. Failure modes: no room (NO_SPACE, NO_MEMORY): the whole batch is refused,
- * nothing was written. The write or the sync fails: UNKNOWN_OUTCOME for what was in the batch, and
- * the log refuses everything from then on.
+ * new is encoded and its heads are staged; finish_batch writes, indexes and keeps the heads where
+ * no reader sees it, syncs, shows and publishes. Failure modes: no room (NO_SPACE, NO_MEMORY): the
+ * whole batch is refused, nothing was written. The write or the sync fails: UNKNOWN_OUTCOME for
+ * what was in the batch, and the log refuses everything from then on.
  */
 #include "engine_local/commit.h"
 
@@ -106,6 +106,10 @@ static factum_status begin_batch(struct fct_local *local, const struct batch *ba
         return fct_fail(err, FACTUM_NO_MEMORY, "append: out of memory");
     }
     factum_status status = fct_local_make_room(local, batch->entries_max, err);
+    if (fct_log_state(local->log) == FCT_LOG_OPEN &&
+        fct_log_must_roll(local->log, batch->payload_max)) {
+        fct_group_meanwhile(&local->group);
+    }
     if (status == FACTUM_OK) {
         status = fct_log_begin(local->log, batch->payload_max, err);
     }
@@ -286,8 +290,8 @@ static void keep_heads(struct fct_local *local)
     }
 }
 
-/* While the device is at work for the batch: all that no reader sees yet. Should the device fail,
- * nothing comes after it. */
+/* Between write and sync, when the device may be at work: all that no reader sees yet. Should the
+ * sync fail, the heads are ahead of what is known, and the log takes nothing that asks them. */
 static void work_meanwhile(struct fct_local *local)
 {
     fct_group_meanwhile(&local->group);
@@ -303,6 +307,7 @@ static void finish_batch(struct fct_local *local, struct batch *batch,
     if (status == FACTUM_OK) {
         work_meanwhile(local);
         status = fct_log_commit(local->log, batch->sync, &err);
+        FCT_ASSERT(status == FACTUM_OK || fct_log_state(local->log) == FCT_LOG_FAILED);
     }
     for (struct fct_group_request *r = batch->first; r != until; r = r->next) {
         if (!r->written) {
@@ -443,6 +448,7 @@ void fct_commit_work(void *data, struct fct_group_request *list)
     struct fct_local *local = data;
     while (list != NULL) {
         if (list->task != FCT_TASK_APPEND) {
+            fct_group_meanwhile(&local->group);
             list->status = run_task(local, list);
             list = list->next;
             continue;

@@ -646,8 +646,11 @@ enum fct_decision fct_decide(struct fct_local *local, struct fct_group_request *
         uint64_t to;
         uint64_t damaged_from; /* the next opening says it */
         if (decision != FCT_DECIDED_ANSWER || request->status != FACTUM_CORRUPT ||
-            !fct_index_missing(local->index, &from, &to) ||
-            fct_local_mend_index(local, &damaged_from, NULL) != FACTUM_OK) {
+            !fct_index_missing(local->index, &from, &to)) {
+            break;
+        }
+        fct_group_meanwhile(&local->group);
+        if (fct_local_mend_index(local, &damaged_from, NULL) != FACTUM_OK) {
             break;
         }
         decision = decide(local, request);

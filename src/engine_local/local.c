@@ -76,6 +76,7 @@ factum_status fct_local_make_room(struct fct_local *local, size_t entries, factu
         uint64_t from;
         uint64_t to;
         uint64_t damaged_from;
+        fct_group_meanwhile(&local->group);
         if (fct_index_missing(local->index, &from, &to)) {
             factum_status mended = fct_local_mend_index(local, &damaged_from, NULL);
             (void)mended; /* the index says when it is too much */

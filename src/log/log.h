@@ -101,6 +101,9 @@ uint64_t fct_log_segment_count(const struct fct_log *log);
 
 /* ---- the writer ----------------------------------------------------------------------------- */
 
+/* True if fct_log_begin with as much would roll to a new segment first, which takes syncs. The log
+ * is OPEN. */
+bool fct_log_must_roll(const struct fct_log *log, size_t payload_size_max);
 /* Starts a batch of at most |payload_size_max| bytes of records; rolls to a new segment first if it
  * would not fit. FAILED, READ_ONLY, CORRUPT (DAMAGED), NO_SPACE (nothing happened; try again when
  * there is space), NO_MEMORY. */
@@ -115,8 +118,9 @@ size_t fct_log_pending(const struct fct_log *log);
 /* Takes back what was added after |pending| bytes (a commit of the group that was refused). */
 void fct_log_rewind(struct fct_log *log, size_t pending, uint32_t record_count);
 uint32_t fct_log_pending_records(const struct fct_log *log);
-/* The first half of fct_log_commit: writes the batch and, if |sync|, returns while the device is at
- * work for it; nothing can be added to it or taken back any more. Its errors. */
+/* The first half of fct_log_commit, with its errors: writes the batch. If |sync|, and it is big
+ * enough to be worth it, the device is at work for it when this returns. Only a commit may follow.
+ */
 FCT_MUST_USE factum_status fct_log_send(struct fct_log *log, bool sync, factum_error *err);
 /* Writes the batch and, if |sync|, makes it durable; then it is visible. An empty one is dropped.
  * On failure nothing of it is visible now; IO and FAILED: its outcome is unknown until the next

@@ -1,15 +1,16 @@
 /* writer.c - batches onto the disk. Layer: log. Knows nothing of what the records mean.
  *
  * Happy path: begin (rolls if the batch might not fit) -> add, add, ... encode into one buffer ->
- * commit: header, one write, one sync, visible. Failure modes: no space or memory while the next
- * segment is prepared: begin refuses, nothing has changed. Any failure after that (write, sync,
- * truncate, rename, close): the log has FAILED, for good: what is on disk is not known, and a sync
- * that failed once must not be asked again (rule R9).
+ * send: header, one write -> commit: one sync, visible. Failure modes: no space or memory while the
+ * next segment is prepared: begin refuses, nothing has changed. Any failure after that (write,
+ * sync, truncate, rename, close): the log has FAILED, for good: what is on disk is not known, and a
+ * sync that failed once must not be asked again (rule R9).
  *
  * Invariants:
  *  1. The last segment always has room for its seal.
- *  2. Of a batch that is not committed only bytes of its payload are written, behind the end: a
- *     begun batch can be dropped, and after a crash they are a torn tail.
+ *  2. Of a batch that is not sent only bytes of its payload are written, behind the end: a begun
+ *     batch can be dropped, and after a crash they are a torn tail. One that was sent is committed
+ *     next, or the log has FAILED; after a crash it may be there.
  *  3. A new segment appears only after the one before is sealed, cut and on disk (rule R7).
  */
 #include <inttypes.h>
@@ -458,8 +459,22 @@ static factum_status retire_end(struct fct_log *log, factum_error *err)
     return FACTUM_OK;
 }
 
+/* Where the batch ends at most, and what has to fit behind it. */
+static uint64_t size_needed(size_t payload_size_max)
+{
+    return FCT_BATCH_HEADER_SIZE + payload_size_max + FCT_SEAL_SIZE;
+}
+
+bool fct_log_must_roll(const struct fct_log *log, size_t payload_size_max)
+{
+    const struct fct_segment *segment = tail_segment(log);
+    return atomic_load(&segment->sealed) ||
+           atomic_load(&segment->used) + size_needed(payload_size_max) > segment->capacity;
+}
+
 factum_status fct_log_begin(struct fct_log *log, size_t payload_size_max, factum_error *err)
 {
+    FCT_ASSERT(log->sent == 0);
     factum_status status = fct_log_refusal(log, err);
     if (status != FACTUM_OK) {
         return status;
@@ -480,11 +495,8 @@ factum_status fct_log_begin(struct fct_log *log, size_t payload_size_max, factum
     if (status != FACTUM_OK) {
         return status;
     }
-    const struct fct_segment *segment = tail_segment(log);
-    uint64_t need = FCT_BATCH_HEADER_SIZE + payload_size_max + FCT_SEAL_SIZE;
-    bool sealed = atomic_load(&segment->sealed);
-    if (sealed || atomic_load(&segment->used) + need > segment->capacity) {
-        status = fct_log_roll(log, FCT_SEGMENT_HEADER_SIZE + need, 0, err);
+    if (fct_log_must_roll(log, payload_size_max)) {
+        status = fct_log_roll(log, FCT_SEGMENT_HEADER_SIZE + size_needed(payload_size_max), 0, err);
     }
     if (status == FACTUM_OK) {
         log->pending_max = payload_size_max;
@@ -495,6 +507,7 @@ factum_status fct_log_begin(struct fct_log *log, size_t payload_size_max, factum
 uint64_t fct_log_add(struct fct_log *log, struct fct_record *record, const factum_slice *tags,
                      size_t tag_count, size_t size)
 {
+    FCT_ASSERT(log->sent == 0);
     FCT_ASSERT(size > 0);
     FCT_ASSERT(size <= log->pending_max - log->pending);
     const struct fct_segment *segment = tail_segment(log);
@@ -572,6 +585,7 @@ factum_status fct_log_sync(struct fct_log *log, factum_error *err)
 {
     factum_error own;
     factum_error *reason = reason_in(err, &own);
+    FCT_ASSERT(log->sent == 0);
     if (fct_log_durable(log) == fct_log_end(log)) {
         return FACTUM_OK;
     }
