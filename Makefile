@@ -44,8 +44,10 @@ clean:
 setup = @tools/install_deps.sh --tell && mkdir -p build && \
 	{ meson setup $(@D) $(1) >build/setup.log 2>&1 || { cat build/setup.log; exit 1; }; }
 
-# Optimized over all layers at once: it is worth up to a tenth.
-release = --buildtype=release -Db_lto=true -Dtests=false
+# Optimized over all layers at once: it is worth up to a tenth. Not by clang, whose static library
+# could then be used by clang alone.
+lto = $(if $(findstring clang,$(CC)),false,true)
+release = --buildtype=release -Db_lto=$(lto) -Dtests=false
 
 build/release/build.ninja:
 	$(call setup,$(release))
