@@ -4,10 +4,12 @@
  *  1. Groups are worked on one at a time, in order of their numbers. |led| says that someone sees
  *     to it that the group that forms will be worked on.
  *  2. The state of a group only rises. It is written by who leads the group before (offered), a
- *     member (led), who leads it (done), or who leads the next one (telling, done). Whoever leads
- *     has said so of all earlier groups, but for the late one, before another can lead.
+ *     member (led), who leads it (done), or, if it is late, who leads the next one (done). Whoever
+ *     leads has said so of all earlier groups, but for the late one, before another can lead.
  *  3. After its state says that a group is done, no one touches the requests of its waiting
  *     members.
+ *  4. When a group begins to form, no member of an earlier one sleeps on the word of its slot: who
+ *     is woken there wakes as many again, and the leader wakes whom that has not reached yet.
  */
 #include "engine_local/group.h"
 
@@ -22,8 +24,9 @@
 /* So many that wait are led by the committer, if it can be started; not while it calls |done| for
  * others, which may take its time. */
 #define MANY_MIN 32u
-/* Whoever is woken of many wakes as many others: a wake-up takes longer than most of the work. */
-#define TELL_WIDTH 8u
+/* So many are woken by the leader, and by each who was woken: a wake-up takes longer than most of
+ * the work, and a leader gets its processor back only behind all who were woken at once. */
+#define TELL_WIDTH 4u
 
 /* States of a group rise, and those of a later one are above: one word serves a slot for ever. */
 enum phase {
@@ -31,7 +34,7 @@ enum phase {
     PHASE_OFFERED,
     PHASE_LED,
     PHASE_TELLING, /* done: who is woken wakes others */
-    PHASE_DONE,
+    PHASE_DONE,    /* no one is left to be woken by others */
 };
 #define PHASES 8u
 
@@ -76,6 +79,11 @@ static factum_status join(struct fct_group *group, struct fct_group_request *req
 static _Atomic uint32_t *word_of(struct fct_group *group, uint32_t number)
 {
     return &group->states[number % FCT_GROUP_SLOTS];
+}
+
+static uint32_t done_state(uint32_t number, uint64_t waiting)
+{
+    return state_in(number, waiting > TELL_WIDTH ? PHASE_TELLING : PHASE_DONE);
 }
 
 static bool is_done(uint32_t state, uint32_t number)
@@ -174,28 +182,31 @@ static void offer(struct fct_group *group, uint32_t number)
     }
 }
 
-static void wake_all(_Atomic uint32_t *word)
+/* Those who sleep of a group whose state says that it is done. */
+static void wake_members(struct fct_group *group, uint32_t number, uint64_t waiting)
 {
-    fct_word_wake(word, UINT32_MAX >> 1);
+    if (waiting > 0) {
+        fct_word_wake(word_of(group, number), TELL_WIDTH);
+    }
 }
 
 void fct_group_meanwhile(struct fct_group *group)
 {
-    _Atomic uint32_t *word = word_of(group, group->late);
-    if (group->late_waiting > 0 && atomic_load(word) != state_in(group->late, PHASE_TELLING)) {
-        atomic_store(word, state_in(group->late, PHASE_TELLING));
-        fct_word_wake(word, TELL_WIDTH);
+    uint64_t waiting = group->late_waiting;
+    if (waiting > 0) {
+        group->late_waiting = 0;
+        atomic_store(word_of(group, group->late), done_state(group->late, waiting));
+        wake_members(group, group->late, waiting);
     }
 }
 
-/* Whom the others have not woken yet. */
-static void end_telling(struct fct_group *group)
+/* By the leader, before a new group forms: no one sleeps any longer who was in the group that had
+ * its slot before. */
+static void free_next_slot(struct fct_group *group)
 {
-    if (group->late_waiting > 0) {
-        _Atomic uint32_t *word = word_of(group, group->late);
-        atomic_store(word, state_in(group->late, PHASE_DONE));
-        wake_all(word);
-        group->late_waiting = 0;
+    _Atomic uint32_t *word = word_of(group, group->forming + 1);
+    if (atomic_load(word) % PHASES == PHASE_TELLING) {
+        fct_word_wake(word, UINT32_MAX >> 1);
     }
 }
 
@@ -232,13 +243,14 @@ static enum next choose_next(struct fct_group *group)
  * hands them over to it. */
 static struct fct_group_request *lead(struct fct_group *group, bool by_committer)
 {
+    free_next_slot(group);
     fct_mutex_lock(&group->lock);
     uint32_t number = group->forming;
     struct fct_group_request *list = close_group(group);
     fct_mutex_unlock(&group->lock);
 
     group->work(group->data, list);
-    end_telling(group);
+    fct_group_meanwhile(group);
     struct fct_group_request *completed = NULL;
     struct fct_group_request **completed_last = &completed;
     uint64_t waiting = split_completed(list, &completed_last);
@@ -256,7 +268,7 @@ static struct fct_group_request *lead(struct fct_group *group, bool by_committer
         group->late = number;
         group->late_waiting = waiting;
     } else {
-        atomic_store(word_of(group, number), state_in(number, PHASE_DONE));
+        atomic_store(word_of(group, number), done_state(number, waiting));
     }
     fct_mutex_unlock(&group->lock);
     if (next == NEXT_OFFER) {
@@ -265,8 +277,8 @@ static struct fct_group_request *lead(struct fct_group *group, bool by_committer
     if (hand_over || (next == NEXT_COMMITTER && !by_committer)) {
         wake_committer(group);
     }
-    if (!late && waiting > 0) {
-        wake_all(word_of(group, number));
+    if (!late) {
+        wake_members(group, number, waiting);
     }
     return by_committer ? completed : NULL;
 }

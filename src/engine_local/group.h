@@ -2,12 +2,13 @@
  *
  * Happy path: a caller joins the group that forms. If no one leads, it does: it closes the group,
  * does the work for all of it at once, offers the group that has formed meanwhile to its members,
- * and wakes its own by one system call. Whoever takes the offer first leads next: no timers.
+ * and wakes a few of its own, who wake the others: a leader that comes back from a sync would have
+ * to wait for a processor behind all whom it woke. Whoever takes the offer first leads next: no
+ * timers.
  *
  * The committer, a thread of its own that is started when there is need, leads where many wait, and
- * lets the members of a group be woken while the device is at work for the next one: a leader that
- * sleeps in a sync would have to wait for a processor behind all whom it has just woken. It also
- * leads a group of nothing but appends by completion, which have no thread of their own, and it
+ * lets the members of a group be woken while the device is at work for the next one. It also leads
+ * a group of nothing but appends by completion, which have no thread of their own, and it
  * alone calls |done| for them, so that no user's callback runs inside another user's call.
  *
  * Knows nothing of what the work is. Bounded: queue_max requests; beyond it BUSY.
