@@ -106,10 +106,6 @@ static factum_status begin_batch(struct fct_local *local, const struct batch *ba
         return fct_fail(err, FACTUM_NO_MEMORY, "append: out of memory");
     }
     factum_status status = fct_local_make_room(local, batch->entries_max, err);
-    if (fct_log_state(local->log) == FCT_LOG_OPEN &&
-        fct_log_must_roll(local->log, batch->payload_max)) {
-        fct_group_meanwhile(&local->group);
-    }
     if (status == FACTUM_OK) {
         status = fct_log_begin(local->log, batch->payload_max, err);
     }
@@ -294,7 +290,6 @@ static void keep_heads(struct fct_local *local)
  * sync fail, the heads are ahead of what is known, and the log takes nothing that asks them. */
 static void work_meanwhile(struct fct_local *local)
 {
-    fct_group_meanwhile(&local->group);
     fct_index_add(local->index, local->scratch.entries, local->scratch.entry_count);
     keep_heads(local);
 }
@@ -448,7 +443,6 @@ void fct_commit_work(void *data, struct fct_group_request *list)
     struct fct_local *local = data;
     while (list != NULL) {
         if (list->task != FCT_TASK_APPEND) {
-            fct_group_meanwhile(&local->group);
             list->status = run_task(local, list);
             list = list->next;
             continue;

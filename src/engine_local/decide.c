@@ -649,7 +649,6 @@ enum fct_decision fct_decide(struct fct_local *local, struct fct_group_request *
             !fct_index_missing(local->index, &from, &to)) {
             break;
         }
-        fct_group_meanwhile(&local->group);
         if (fct_local_mend_index(local, &damaged_from, NULL) != FACTUM_OK) {
             break;
         }

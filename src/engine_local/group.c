@@ -4,51 +4,44 @@
  *  1. Groups are worked on one at a time, in order of their numbers. |led| says that someone sees
  *     to it that the group that forms will be worked on.
  *  2. The state of a group only rises. It is written by who leads the group before (offered), a
- *     member (led), who leads it (done), or, if it is late, who leads the next one (done). Whoever
- *     leads has said so of all earlier groups, but for the late one, before another can lead.
+ *     member (led), or who leads it (done). Whoever leads has said so of all earlier groups before
+ *     another can lead.
  *  3. After its state says that a group is done, no one touches the requests of its waiting
  *     members.
- *  4. When a group begins to form, no member of an earlier one sleeps on the word of its slot: who
- *     is woken there wakes as many again, and the leader wakes whom that has not reached yet.
+ *  4. A wake-up that is meant for a group may reach a member of the one that had its slot before,
+ *     if that one's leader has not come to wake it: that leader then wakes all who sleep there.
  */
 #include "engine_local/group.h"
 
 #include "core/check.h"
 #include "core/error.h"
 
-/* Where few append at a time, the turn comes soon and a sleep would take longer than the wait;
- * where many do, their threads need the processors. */
-#define SPIN_COUNT_MAX 24u
-#define SPIN_TURNS 1500u
-
-/* So many that wait are led by the committer, if it can be started; not while it calls |done| for
- * others, which may take its time. */
-#define MANY_MIN 32u
-/* So many are woken by the leader, and by each who was woken: a wake-up takes longer than most of
- * the work, and a leader gets its processor back only behind all who were woken at once. */
-#define TELL_WIDTH 4u
+/* Members do not sleep where their group tends to be through before that many had gone to sleep and
+ * been woken: where processors are virtual, one such pair takes 10 us and more, most of it for the
+ * interrupt that ends an idle processor's sleep. */
+#define SLEEP_NS UINT64_C(20000)
+#define PATIENCE_MIN_NS UINT64_C(100000)
 
 /* States of a group rise, and those of a later one are above: one word serves a slot for ever. */
 enum phase {
     PHASE_FORMING,
     PHASE_OFFERED,
     PHASE_LED,
-    PHASE_TELLING, /* done: who is woken wakes others */
-    PHASE_DONE,    /* no one is left to be woken by others */
+    PHASE_DONE,
 };
-#define PHASES 8u
+#define PHASES 4u
 
 static uint32_t state_in(uint32_t number, enum phase phase)
 {
     return number * PHASES + (uint32_t)phase;
 }
 
-void fct_group_init(struct fct_group *group, const struct fct_mem *mem, uint64_t queue_max,
-                    bool threads, void (*work)(void *data, struct fct_group_request *list),
+void fct_group_init(struct fct_group *group, const struct fct_os *os, const struct fct_mem *mem,
+                    uint64_t queue_max, void (*work)(void *data, struct fct_group_request *list),
                     void *data)
 {
     *group = (struct fct_group){
-        .mem = mem, .work = work, .data = data, .queue_max = queue_max, .threads = threads};
+        .os = os, .mem = mem, .work = work, .data = data, .queue_max = queue_max};
     group->last = &group->first;
     group->completed_last = &group->completed;
     fct_mutex_init(&group->lock);
@@ -81,14 +74,9 @@ static _Atomic uint32_t *word_of(struct fct_group *group, uint32_t number)
     return &group->states[number % FCT_GROUP_SLOTS];
 }
 
-static uint32_t done_state(uint32_t number, uint64_t waiting)
-{
-    return state_in(number, waiting > TELL_WIDTH ? PHASE_TELLING : PHASE_DONE);
-}
-
 static bool is_done(uint32_t state, uint32_t number)
 {
-    return (int32_t)(state - state_in(number, PHASE_TELLING)) >= 0;
+    return (int32_t)(state - state_in(number, PHASE_DONE)) >= 0;
 }
 
 /* True if the group was offered and the caller now leads it. */
@@ -99,33 +87,29 @@ static bool take_offer(_Atomic uint32_t *word, uint32_t number)
            atomic_compare_exchange_strong(word, &offered, state_in(number, PHASE_LED));
 }
 
-static void spin(struct fct_group *group, uint32_t number)
+/* With the lock held: how long a member lets others run before it sleeps, in ns. */
+static uint64_t patience_in(const struct fct_group *group)
 {
-    _Atomic uint32_t *word = word_of(group, number);
-    uint32_t offered = state_in(number, PHASE_OFFERED);
-    atomic_store(&group->spinner, number + 1);
-    for (uint32_t i = 0; i < SPIN_TURNS && (int32_t)(atomic_load(word) - offered) < 0; i++) {
-        fct_cpu_relax();
-    }
-    atomic_store(&group->spinner, 0); /* before the word is read again: see offer */
+    uint64_t patience = group->crowd * SLEEP_NS;
+    patience = patience < PATIENCE_MIN_NS ? PATIENCE_MIN_NS : patience;
+    return group->work_ns <= patience ? patience : 0;
 }
 
 /* By a member: returns when its group is done, or true when the caller is to lead it. */
-static bool await(struct fct_group *group, uint32_t number)
+static bool await(struct fct_group *group, uint32_t number, uint64_t patience)
 {
     _Atomic uint32_t *word = word_of(group, number);
-    for (bool slept = false;;) {
+    for (;;) {
         uint32_t seen = atomic_load(word);
         if (is_done(seen, number)) {
-            if (slept && seen == state_in(number, PHASE_TELLING)) {
-                fct_word_wake(word, TELL_WIDTH);
-            }
             return false;
         }
         if (take_offer(word, number)) {
             return true;
         }
-        slept = fct_word_wait(word, seen, UINT64_MAX); /* not if it has changed */
+        if (!fct_word_yield(word, seen, &patience)) {
+            (void)fct_word_wait(word, seen, UINT64_MAX);
+        }
     }
 }
 
@@ -134,7 +118,8 @@ static struct fct_group_request *close_group(struct fct_group *group)
 {
     struct fct_group_request *list = group->first;
     FCT_ASSERT(list != NULL);
-    atomic_store_explicit(&group->last_count, (uint32_t)group->count, memory_order_relaxed);
+    group->crowd -= group->crowd / 8;
+    group->crowd = group->count > group->crowd ? group->count : group->crowd;
     group->first = NULL;
     group->last = &group->first;
     group->count = 0;
@@ -176,38 +161,7 @@ static void offer(struct fct_group *group, uint32_t number)
 {
     _Atomic uint32_t *word = word_of(group, number);
     atomic_store(word, state_in(number, PHASE_OFFERED));
-    uint32_t spinner = atomic_load(&group->spinner);
-    if (spinner == 0 || spinner != number + 1) {
-        fct_word_wake(word, 1);
-    }
-}
-
-/* Those who sleep of a group whose state says that it is done. */
-static void wake_members(struct fct_group *group, uint32_t number, uint64_t waiting)
-{
-    if (waiting > 0) {
-        fct_word_wake(word_of(group, number), TELL_WIDTH);
-    }
-}
-
-void fct_group_meanwhile(struct fct_group *group)
-{
-    uint64_t waiting = group->late_waiting;
-    if (waiting > 0) {
-        group->late_waiting = 0;
-        atomic_store(word_of(group, group->late), done_state(group->late, waiting));
-        wake_members(group, group->late, waiting);
-    }
-}
-
-/* By the leader, before a new group forms: no one sleeps any longer who was in the group that had
- * its slot before. */
-static void free_next_slot(struct fct_group *group)
-{
-    _Atomic uint32_t *word = word_of(group, group->forming + 1);
-    if (atomic_load(word) % PHASES == PHASE_TELLING) {
-        fct_word_wake(word, UINT32_MAX >> 1);
-    }
+    fct_word_wake(word, 1);
 }
 
 static factum_status start_committer(struct fct_group *group, factum_error *err)
@@ -230,12 +184,7 @@ static enum next choose_next(struct fct_group *group)
         group->led = false;
         return NEXT_NONE;
     }
-    bool many = group->count >= MANY_MIN && group->threads && group->untold == 0 && !group->telling;
-    if (many && start_committer(group, NULL) != FACTUM_OK) {
-        many = false;
-        group->threads = false; /* those who wait do without */
-    }
-    group->committer_leads = many || group->waiting == 0;
+    group->committer_leads = group->waiting == 0;
     return group->committer_leads ? NEXT_COMMITTER : NEXT_OFFER;
 }
 
@@ -243,14 +192,14 @@ static enum next choose_next(struct fct_group *group)
  * hands them over to it. */
 static struct fct_group_request *lead(struct fct_group *group, bool by_committer)
 {
-    free_next_slot(group);
     fct_mutex_lock(&group->lock);
     uint32_t number = group->forming;
     struct fct_group_request *list = close_group(group);
     fct_mutex_unlock(&group->lock);
 
+    uint64_t began = fct_os_monotonic(group->os);
     group->work(group->data, list);
-    fct_group_meanwhile(group);
+    uint64_t took = fct_os_monotonic(group->os) - began;
     struct fct_group_request *completed = NULL;
     struct fct_group_request **completed_last = &completed;
     uint64_t waiting = split_completed(list, &completed_last);
@@ -262,14 +211,9 @@ static struct fct_group_request *lead(struct fct_group *group, bool by_committer
         *group->completed_last = completed;
         group->completed_last = completed_last;
     }
+    group->work_ns = group->work_ns - group->work_ns / 8 + took / 8;
     enum next next = choose_next(group);
-    bool late = by_committer && next == NEXT_COMMITTER && completed == NULL;
-    if (late) {
-        group->late = number;
-        group->late_waiting = waiting;
-    } else {
-        atomic_store(word_of(group, number), done_state(number, waiting));
-    }
+    atomic_store(word_of(group, number), state_in(number, PHASE_DONE));
     fct_mutex_unlock(&group->lock);
     if (next == NEXT_OFFER) {
         offer(group, number + 1);
@@ -277,8 +221,8 @@ static struct fct_group_request *lead(struct fct_group *group, bool by_committer
     if (hand_over || (next == NEXT_COMMITTER && !by_committer)) {
         wake_committer(group);
     }
-    if (!late) {
-        wake_members(group, number, waiting);
+    if (waiting > 0) {
+        fct_word_wake(word_of(group, number), UINT32_MAX >> 1);
     }
     return by_committer ? completed : NULL;
 }
@@ -291,17 +235,13 @@ factum_status fct_group_run(struct fct_group *group, struct fct_group_request *r
     factum_status status = join(group, request, err);
     uint32_t number = group->forming;
     bool leads = status == FACTUM_OK && !group->led;
-    bool first = group->count == 1;
+    uint64_t patience = patience_in(group);
     group->led = group->led || leads;
     fct_mutex_unlock(&group->lock);
     if (status != FACTUM_OK) {
         return status;
     }
-    if (!leads && first &&
-        atomic_load_explicit(&group->last_count, memory_order_relaxed) <= SPIN_COUNT_MAX) {
-        spin(group, number);
-    }
-    if (leads || await(group, number)) {
+    if (leads || await(group, number, patience)) {
         struct fct_group_request *none = lead(group, false);
         FCT_ASSERT(none == NULL);
     }
@@ -311,19 +251,8 @@ factum_status fct_group_run(struct fct_group *group, struct fct_group_request *r
     return request->status;
 }
 
-static void set_telling(struct fct_group *group, bool telling)
-{
-    fct_mutex_lock(&group->lock);
-    group->telling = telling;
-    fct_mutex_unlock(&group->lock);
-}
-
 static void tell(struct fct_group *group, struct fct_group_request *list)
 {
-    if (list == NULL) {
-        return;
-    }
-    set_telling(group, true);
     while (list != NULL) {
         struct fct_group_request *request = list;
         list = list->next;
@@ -342,7 +271,6 @@ static void tell(struct fct_group *group, struct fct_group_request *list)
         fct_mutex_unlock(&group->lock);
         op->done(op, status, &result, status < 0 ? &err : NULL);
     }
-    set_telling(group, false);
 }
 
 static void committer_main(void *data)

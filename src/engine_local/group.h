@@ -2,14 +2,13 @@
  *
  * Happy path: a caller joins the group that forms. If no one leads, it does: it closes the group,
  * does the work for all of it at once, offers the group that has formed meanwhile to its members,
- * and wakes a few of its own, who wake the others: a leader that comes back from a sync would have
- * to wait for a processor behind all whom it woke. Whoever takes the offer first leads next: no
- * timers.
+ * and wakes its own by one system call. Whoever takes the offer first leads next: no timers. Where
+ * the work is short, those who wait let other threads run for a while before they sleep: to put
+ * threads to sleep and to wake them takes longer than all the rest.
  *
- * The committer, a thread of its own that is started when there is need, leads where many wait, and
- * lets the members of a group be woken while the device is at work for the next one. It also leads
- * a group of nothing but appends by completion, which have no thread of their own, and it
- * alone calls |done| for them, so that no user's callback runs inside another user's call.
+ * A group of nothing but appends by completion, which have no thread of their own, is led by the
+ * committer, a thread that is started with the first of them. It alone calls |done| for them, so
+ * that no user's callback runs inside another user's call.
  *
  * Knows nothing of what the work is. Bounded: queue_max requests; beyond it BUSY.
  */
@@ -22,6 +21,7 @@
 
 #include "core/hash.h"
 #include "core/mem.h"
+#include "os/os.h"
 #include "os/thread.h"
 
 enum fct_group_task {
@@ -52,24 +52,22 @@ struct fct_group_request {
 #define FCT_GROUP_SLOTS 8u
 
 struct fct_group {
+    const struct fct_os *os;
     const struct fct_mem *mem;
     void (*work)(void *data, struct fct_group_request *list);
     void *data;
     uint64_t queue_max;
-    bool threads; /* the committer may lead callers */
 
     struct fct_mutex lock;
     struct fct_group_request *first; /* the group that forms */
     struct fct_group_request **last;
     uint64_t count;
-    uint64_t waiting;            /* of them, without an op */
-    uint32_t forming;            /* its number */
-    bool led;                    /* a group is at work or offered, or the committer is to lead */
-    _Atomic uint32_t last_count; /* members of the group that was closed last */
-    _Atomic uint32_t spinner;    /* 1 + number of the group one of whose members spins; or 0 */
+    uint64_t waiting; /* of them, without an op */
+    uint32_t forming; /* its number */
+    bool led;         /* a group is at work or offered, or the committer is to lead */
+    uint64_t crowd;   /* members of a group: the most of late */
+    uint64_t work_ns; /* how long the work takes: a mean of late */
     _Atomic uint32_t states[FCT_GROUP_SLOTS]; /* of the last group of each slot that has one */
-    uint32_t late;         /* the leader's: this group is done, and its members are to be told */
-    uint64_t late_waiting; /* how many wait for that; 0: there is none */
 
     struct fct_thread committer;
     bool committer_leads;
@@ -78,21 +76,16 @@ struct fct_group {
     _Atomic uint32_t committer_asleep;
     struct fct_group_request *completed; /* for the committer to tell */
     uint64_t untold;                     /* submitted, and |done| not called yet */
-    bool telling;                        /* the committer is, or may be, inside a |done| */
     struct fct_group_request **completed_last;
     struct fct_group_request *pool;
 };
 
 /* |work| sets status, result and err of every request in its list, which it may only read else. */
-void fct_group_init(struct fct_group *group, const struct fct_mem *mem, uint64_t queue_max,
-                    bool threads, void (*work)(void *data, struct fct_group_request *list),
+void fct_group_init(struct fct_group *group, const struct fct_os *os, const struct fct_mem *mem,
+                    uint64_t queue_max, void (*work)(void *data, struct fct_group_request *list),
                     void *data);
 /* Completes what was submitted, then ends. No other call may be under way. */
 void fct_group_finish(struct fct_group *group);
-
-/* To be called by the work while the device is busy, when there is time to wake threads, and before
- * whatever may take long: the members of the group before may still wait for no other reason. */
-void fct_group_meanwhile(struct fct_group *group);
 
 /* Joins with |request|, which the caller owns, and returns when its group is through: its status,
  * with |err| filled. BUSY if too many wait. */

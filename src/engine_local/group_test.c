@@ -9,7 +9,15 @@
 
 #define TEST(name) static void name(void **state)
 
-enum { FEW = 8, MANY = 120, ROUNDS = 200, CROWD = 40, SHORT_ROUNDS = 20000, OPS = 50 };
+enum {
+    FEW = 8,
+    MANY = 120,
+    ROUNDS = 200,
+    CROWD = 40,
+    SHORT_ROUNDS = 20000,
+    LONG_ROUNDS = 20,
+    OPS = 50
+};
 
 /* The work: counts, and may be held at a gate. */
 struct work {
@@ -21,7 +29,7 @@ struct work {
     _Atomic uint32_t done;
     uint32_t group_count;
     uint32_t biggest;
-    uint32_t late_count; /* groups whose work began before the members of the last were told */
+    useconds_t pause_us; /* how long a group takes */
 };
 
 static void do_work(void *data, struct fct_group_request *list)
@@ -31,7 +39,6 @@ static void do_work(void *data, struct fct_group_request *list)
     if (atomic_fetch_add(&work->under_way, 1) != 0) {
         atomic_fetch_add(&work->overlaps, 1);
     }
-    work->late_count += work->group.late_waiting > 0 ? 1 : 0;
     uint32_t arrived = atomic_fetch_add(&work->arrived, 1) + 1;
     fct_word_wake(&work->arrived, UINT32_MAX >> 1);
     uint32_t allowed = atomic_load(&work->allowed);
@@ -39,7 +46,9 @@ static void do_work(void *data, struct fct_group_request *list)
         (void)fct_word_wait(&work->allowed, allowed, UINT64_MAX);
         allowed = atomic_load(&work->allowed);
     }
-    fct_group_meanwhile(&work->group);
+    if (work->pause_us > 0) {
+        (void)usleep(work->pause_us);
+    }
     for (struct fct_group_request *r = list; r != NULL; r = r->next) {
         r->status = r->payload_max == 13 ? FACTUM_INVALID : FACTUM_OK;
         r->result.position = ++count;
@@ -55,7 +64,7 @@ static void do_work(void *data, struct fct_group_request *list)
 static void begin(struct work *work, uint64_t queue_max)
 {
     *work = (struct work){.allowed = UINT32_MAX};
-    fct_group_init(&work->group, fct_mem_heap(), queue_max, true, do_work, work);
+    fct_group_init(&work->group, fct_os_real(), fct_mem_heap(), queue_max, do_work, work);
 }
 
 static void allow(struct work *work, uint32_t groups)
@@ -167,39 +176,12 @@ TEST(who_comes_while_a_group_is_at_work_is_in_the_next_one)
     fct_group_finish(&work.group);
 }
 
-/* It leads two groups in a row, and the first is told while the second is at work. */
-TEST(where_many_wait_the_committer_leads)
-{
-    static struct caller callers[1 + 2 * CROWD];
-    struct work work;
-    (void)state;
-    begin(&work, 1000);
-    allow(&work, 0);
-    start(&callers[0], &work, 1);
-    await(&work.arrived, 1);
-    start_joined(&callers[1], CROWD, &work);
-    allow(&work, 1);
-    await(&work.arrived, 2);
-    assert_true(work.group.committer.started);
-    start_joined(&callers[1 + CROWD], CROWD, &work);
-    allow(&work, 2);
-    await(&work.arrived, 3);
-    assert_true(work.done <= 1); /* the crowd is not told yet */
-    allow(&work, UINT32_MAX);
-    join_all(callers, 1 + 2 * CROWD);
-    assert_int_equal(work.done, 1 + 2 * CROWD);
-    assert_int_equal(work.group_count, 3);
-    assert_int_equal(work.late_count, 1);
-    fct_group_finish(&work.group);
-}
-
-TEST(without_threads_a_crowd_leads_itself)
+TEST(a_crowd_is_one_group_and_needs_no_thread_of_ours)
 {
     static struct caller callers[1 + CROWD];
     struct work work;
     (void)state;
     begin(&work, 1000);
-    work.group.threads = false;
     allow(&work, 0);
     start(&callers[0], &work, 1);
     await(&work.arrived, 1);
@@ -207,7 +189,23 @@ TEST(without_threads_a_crowd_leads_itself)
     allow(&work, UINT32_MAX);
     join_all(callers, 1 + CROWD);
     assert_int_equal(work.group_count, 2);
+    assert_int_equal(work.biggest, CROWD);
     assert_false(work.group.committer.started);
+    fct_group_finish(&work.group);
+}
+
+/* Each group takes so long that its members sleep. */
+TEST(those_who_wait_long_are_woken)
+{
+    static struct caller callers[FEW];
+    struct work work;
+    (void)state;
+    begin(&work, 1000);
+    work.pause_us = 3000;
+    start_all(callers, FEW, &work, LONG_ROUNDS);
+    join_all(callers, FEW);
+    assert_int_equal(work.done, FEW * LONG_ROUNDS);
+    assert_int_equal(work.overlaps, 0);
     fct_group_finish(&work.group);
 }
 
@@ -239,8 +237,7 @@ TEST(many_callers_are_all_served_one_group_at_a_time)
  * word: what it says then must not undo what later ones said of the same slot. */
 static void do_nothing(void *data, struct fct_group_request *list)
 {
-    struct work *work = data;
-    fct_group_meanwhile(&work->group);
+    (void)data;
     for (struct fct_group_request *r = list; r != NULL; r = r->next) {
         r->status = FACTUM_OK;
         r->result.position = 1;
@@ -383,8 +380,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(one_caller_leads_itself),
         cmocka_unit_test(who_comes_while_a_group_is_at_work_is_in_the_next_one),
-        cmocka_unit_test(where_many_wait_the_committer_leads),
-        cmocka_unit_test(without_threads_a_crowd_leads_itself),
+        cmocka_unit_test(a_crowd_is_one_group_and_needs_no_thread_of_ours),
+        cmocka_unit_test(those_who_wait_long_are_woken),
         cmocka_unit_test(few_callers_are_all_served_one_group_at_a_time),
         cmocka_unit_test(callers_and_completions_are_served_beside_each_other),
         cmocka_unit_test(a_leader_that_is_late_undoes_nothing),

@@ -76,7 +76,6 @@ factum_status fct_local_make_room(struct fct_local *local, size_t entries, factu
         uint64_t from;
         uint64_t to;
         uint64_t damaged_from;
-        fct_group_meanwhile(&local->group);
         if (fct_index_missing(local->index, &from, &to)) {
             factum_status mended = fct_local_mend_index(local, &damaged_from, NULL);
             (void)mended; /* the index says when it is too much */
@@ -468,7 +467,7 @@ factum_status fct_engine_local_open(struct fct_engine *engine,
     if (local == NULL) {
         return fct_fail(err, FACTUM_NO_MEMORY, "open: out of memory");
     }
-    fct_group_init(&local->group, options->mem, limits.queue_max, options->threads, fct_commit_work,
+    fct_group_init(&local->group, options->os, options->mem, limits.queue_max, fct_commit_work,
                    local);
     status = init(local, options, err);
     if (status == FACTUM_OK) {

@@ -101,9 +101,6 @@ uint64_t fct_log_segment_count(const struct fct_log *log);
 
 /* ---- the writer ----------------------------------------------------------------------------- */
 
-/* True if fct_log_begin with as much would roll to a new segment first, which takes syncs. The log
- * is OPEN. */
-bool fct_log_must_roll(const struct fct_log *log, size_t payload_size_max);
 /* Starts a batch of at most |payload_size_max| bytes of records; rolls to a new segment first if it
  * would not fit. FAILED, READ_ONLY, CORRUPT (DAMAGED), NO_SPACE (nothing happened; try again when
  * there is space), NO_MEMORY. */

@@ -465,7 +465,7 @@ static uint64_t size_needed(size_t payload_size_max)
     return FCT_BATCH_HEADER_SIZE + payload_size_max + FCT_SEAL_SIZE;
 }
 
-bool fct_log_must_roll(const struct fct_log *log, size_t payload_size_max)
+static bool must_roll(const struct fct_log *log, size_t payload_size_max)
 {
     const struct fct_segment *segment = tail_segment(log);
     return atomic_load(&segment->sealed) ||
@@ -495,7 +495,7 @@ factum_status fct_log_begin(struct fct_log *log, size_t payload_size_max, factum
     if (status != FACTUM_OK) {
         return status;
     }
-    if (fct_log_must_roll(log, payload_size_max)) {
+    if (must_roll(log, payload_size_max)) {
         status = fct_log_roll(log, FCT_SEGMENT_HEADER_SIZE + size_needed(payload_size_max), 0, err);
     }
     if (status == FACTUM_OK) {

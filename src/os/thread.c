@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <limits.h>
 #include <linux/futex.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/syscall.h>
@@ -129,6 +130,26 @@ void fct_word_wake(_Atomic uint32_t *word, uint32_t count)
 {
     int limit = count > INT_MAX ? INT_MAX : (int)count;
     (void)syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, limit, NULL, NULL, 0);
+}
+
+static uint64_t now_ns(void)
+{
+    struct timespec now;
+    (void)clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * UINT64_C(1000000000) + (uint64_t)now.tv_nsec;
+}
+
+bool fct_word_yield(_Atomic uint32_t *word, uint32_t expected, uint64_t *patience_ns)
+{
+    uint64_t began = *patience_ns > 0 ? now_ns() : 0;
+    uint64_t left = *patience_ns;
+    while (left > 0 && atomic_load(word) == expected) {
+        (void)sched_yield();
+        uint64_t took = now_ns() - began;
+        left = took < *patience_ns ? *patience_ns - took : 0;
+    }
+    *patience_ns = left;
+    return atomic_load(word) != expected;
 }
 
 void fct_cpu_relax(void)

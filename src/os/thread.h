@@ -46,6 +46,10 @@ void fct_thread_join(struct fct_thread *thread);
 bool fct_word_wait(_Atomic uint32_t *word, uint32_t expected, uint64_t timeout_ns);
 /* Wakes up to |count| waiters by one system call. */
 void fct_word_wake(_Atomic uint32_t *word, uint32_t count);
+/* Lets other threads run while *word == |expected|, for at most *patience_ns, from which the time
+ * it took is taken: for waits that tend to be shorter than the cost of a sleep and a wake-up.
+ * Returns whether the word has changed. */
+bool fct_word_yield(_Atomic uint32_t *word, uint32_t expected, uint64_t *patience_ns);
 /* One turn of a bounded spin. */
 void fct_cpu_relax(void);
 

@@ -146,6 +146,32 @@ static void a_mutex_that_is_held_is_not_had_by_trying(void **state)
     fct_mutex_finish(&shared.mutex);
 }
 
+static void set_word(void *data)
+{
+    _Atomic uint32_t *word = data;
+    (void)usleep(2000);
+    atomic_store(word, 1);
+}
+
+static void yielding_ends_with_a_change_or_with_the_patience(void **state)
+{
+    (void)state;
+    _Atomic uint32_t word = 0;
+    uint64_t patience = 0;
+    assert_false(fct_word_yield(&word, 0, &patience));
+    assert_true(fct_word_yield(&word, 1, &patience));
+    patience = 50000;
+    assert_false(fct_word_yield(&word, 0, &patience));
+    assert_int_equal(patience, 0);
+    struct fct_thread thread = {.started = false};
+    start(&thread, set_word, &word);
+    patience = UINT64_C(60000000000);
+    assert_true(fct_word_yield(&word, 0, &patience));
+    assert_true(patience > 0);
+    assert_true(patience < UINT64_C(60000000000));
+    fct_thread_join(&thread);
+}
+
 static void write_both(void *data)
 {
     struct shared *shared = data;
@@ -309,6 +335,7 @@ int main(void)
         cmocka_unit_test(signals_go_to_the_program_and_not_to_its_threads),
         cmocka_unit_test(a_mutex_lets_in_one_at_a_time),
         cmocka_unit_test(a_mutex_that_is_held_is_not_had_by_trying),
+        cmocka_unit_test(yielding_ends_with_a_change_or_with_the_patience),
         cmocka_unit_test(readers_never_see_half_of_a_write),
         cmocka_unit_test(readers_let_each_other_in),
         cmocka_unit_test(a_word_that_has_changed_is_not_waited_for),
