@@ -11,7 +11,7 @@
 #include "index/run.h"
 
 enum {
-    OUTPUT_SIZE = 64 * 4096,
+    OUTPUT_SIZE = 16 * 4096,
     ENTRY_ROOM = 17 + 4 * FCT_VARINT_SIZE_MAX + 2, /* the least that starts an entry in a block */
     BLOCK_TAIL = 6,
 };
@@ -93,6 +93,9 @@ static factum_status write_output(struct fct_run_writer *writer, factum_error *e
 {
     factum_status status =
         fct_file_write(writer->file, writer->written, writer->output, writer->output_used, err);
+    if (status == FACTUM_OK) {
+        fct_file_start_sync(writer->file, writer->written, writer->output_used);
+    }
     writer->written += writer->output_used;
     writer->output_used = 0;
     return status;
