@@ -4,7 +4,7 @@
 #include "core/check.h"
 #include "core/error.h"
 
-#define FILL_SIZE (64u << 10)                   /* one write */
+#define FILL_SIZE (64u << 10)                    /* one write */
 #define PAUSE_AFTER_FAILURE UINT64_C(1000000000) /* ns */
 
 void fct_prepare_init(struct fct_prepare *prepare, const struct fct_os *os,
