@@ -13,6 +13,9 @@
  */
 #include "engine_local/group.h"
 
+#include <stddef.h>
+#include <string.h>
+
 #include "core/check.h"
 #include "core/error.h"
 
@@ -138,23 +141,40 @@ static void wake_committer(struct fct_group *group)
     }
 }
 
+/* Requests with an op that are done, in their order. */
+struct completed {
+    struct fct_group_request *first;
+    struct fct_group_request **last;
+    uint64_t count;
+};
+
 /* Takes the requests with an op out of a list that is done; returns how many others it has. */
-static uint64_t split_completed(struct fct_group_request *list,
-                                struct fct_group_request ***completed_last)
+static uint64_t split_completed(struct fct_group_request *list, struct completed *completed)
 {
     uint64_t waiting = 0;
     while (list != NULL) {
         struct fct_group_request *next = list->next;
         if (list->op != NULL) {
             list->next = NULL;
-            **completed_last = list;
-            *completed_last = &list->next;
+            *completed->last = list;
+            completed->last = &list->next;
+            completed->count++;
         } else {
             waiting++;
         }
         list = next;
     }
     return waiting;
+}
+
+/* With the lock held: they wait to be told. */
+static void queue_completed(struct fct_group *group, const struct completed *completed)
+{
+    if (completed->count > 0) {
+        *group->completed_last = completed->first;
+        group->completed_last = completed->last;
+        group->completed_count += completed->count;
+    }
 }
 
 static void offer(struct fct_group *group, uint32_t number)
@@ -188,9 +208,8 @@ static enum next choose_next(struct fct_group *group)
     return group->committer_leads ? NEXT_COMMITTER : NEXT_OFFER;
 }
 
-/* Leads the group that forms. Returns the completions of it to the committer, if that leads, else
- * hands them over to it. */
-static struct fct_group_request *lead(struct fct_group *group, bool by_committer)
+/* Leads the group that forms. */
+static void lead(struct fct_group *group, bool by_committer)
 {
     fct_mutex_lock(&group->lock);
     uint32_t number = group->forming;
@@ -200,17 +219,12 @@ static struct fct_group_request *lead(struct fct_group *group, bool by_committer
     uint64_t began = fct_os_monotonic(group->os);
     group->work(group->data, list);
     uint64_t took = fct_os_monotonic(group->os) - began;
-    struct fct_group_request *completed = NULL;
-    struct fct_group_request **completed_last = &completed;
-    uint64_t waiting = split_completed(list, &completed_last);
+    struct completed completed = {.last = &completed.first};
+    uint64_t waiting = split_completed(list, &completed);
     waiting -= by_committer ? 0 : 1; /* the leader itself */
-    bool hand_over = completed != NULL && !by_committer;
 
     fct_mutex_lock(&group->lock);
-    if (hand_over) {
-        *group->completed_last = completed;
-        group->completed_last = completed_last;
-    }
+    queue_completed(group, &completed);
     group->work_ns = group->work_ns - group->work_ns / 8 + took / 8;
     enum next next = choose_next(group);
     atomic_store(word_of(group, number), state_in(number, PHASE_DONE));
@@ -218,13 +232,12 @@ static struct fct_group_request *lead(struct fct_group *group, bool by_committer
     if (next == NEXT_OFFER) {
         offer(group, number + 1);
     }
-    if (hand_over || (next == NEXT_COMMITTER && !by_committer)) {
+    if (!by_committer && (completed.count > 0 || next == NEXT_COMMITTER)) {
         wake_committer(group);
     }
     if (waiting > 0) {
         fct_word_wake(word_of(group, number), UINT32_MAX >> 1);
     }
-    return by_committer ? completed : NULL;
 }
 
 factum_status fct_group_run(struct fct_group *group, struct fct_group_request *request,
@@ -242,8 +255,7 @@ factum_status fct_group_run(struct fct_group *group, struct fct_group_request *r
         return status;
     }
     if (leads || await(group, number, patience)) {
-        struct fct_group_request *none = lead(group, false);
-        FCT_ASSERT(none == NULL);
+        lead(group, false);
     }
     if (request->status < 0 && err != NULL) {
         *err = request->err;
@@ -251,26 +263,28 @@ factum_status fct_group_run(struct fct_group *group, struct fct_group_request *r
     return request->status;
 }
 
-static void tell(struct fct_group *group, struct fct_group_request *list)
+/* By the committer: calls |done| of all that were completed; false if there are none. */
+static bool tell(struct fct_group *group)
 {
-    while (list != NULL) {
-        struct fct_group_request *request = list;
-        list = list->next;
-        factum_append_op *op = request->op;
-        factum_append_result result = request->result;
-        factum_status status = request->status;
-        factum_error err;
-        err.status = FACTUM_OK;
-        if (status < 0) {
-            err = request->err;
-        }
-        fct_mutex_lock(&group->lock);
-        request->next = group->pool;
-        group->pool = request;
-        group->untold--;
-        fct_mutex_unlock(&group->lock);
-        op->done(op, status, &result, status < 0 ? &err : NULL);
+    fct_mutex_lock(&group->lock);
+    struct fct_group_request *list = group->completed;
+    struct fct_group_request **last = group->completed_last;
+    group->untold -= group->completed_count;
+    group->completed = NULL;
+    group->completed_last = &group->completed;
+    group->completed_count = 0;
+    fct_mutex_unlock(&group->lock);
+    if (list == NULL) {
+        return false;
     }
+    for (const struct fct_group_request *r = list; r != NULL; r = r->next) {
+        r->op->done(r->op, r->status, &r->result, r->status < 0 ? &r->err : NULL);
+    }
+    fct_mutex_lock(&group->lock);
+    *last = group->pool;
+    group->pool = list;
+    fct_mutex_unlock(&group->lock);
+    return true;
 }
 
 static void committer_main(void *data)
@@ -279,17 +293,14 @@ static void committer_main(void *data)
     for (;;) {
         uint32_t word = atomic_load(&group->committer_word);
         fct_mutex_lock(&group->lock);
-        struct fct_group_request *completed = group->completed;
-        group->completed = NULL;
-        group->completed_last = &group->completed;
         bool leads = group->committer_leads;
         group->committer_leads = false;
         bool stop = group->stop;
         fct_mutex_unlock(&group->lock);
-        tell(group, completed);
+        bool told = tell(group);
         if (leads) {
-            tell(group, lead(group, true));
-        } else if (completed == NULL) {
+            lead(group, true);
+        } else if (!told) {
             if (stop) {
                 return;
             }
@@ -311,7 +322,7 @@ static struct fct_group_request *pooled(struct fct_group *group,
         request = fct_mem_alloc(group->mem, sizeof *request);
     }
     if (request != NULL) {
-        *request = *from;
+        memcpy(request, from, offsetof(struct fct_group_request, err));
     }
     return request;
 }

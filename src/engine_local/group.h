@@ -75,7 +75,8 @@ struct fct_group {
     _Atomic uint32_t committer_word;
     _Atomic uint32_t committer_asleep;
     struct fct_group_request *completed; /* for the committer to tell */
-    uint64_t untold;                     /* submitted, and |done| not called yet */
+    uint64_t completed_count;
+    uint64_t untold; /* submitted, and |done| not called yet */
     struct fct_group_request **completed_last;
     struct fct_group_request *pool;
 };
