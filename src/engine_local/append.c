@@ -60,6 +60,9 @@ static factum_status prepare(struct fct_local *local, const factum_append_reques
     request->task = FCT_TASK_APPEND;
     request->sync = durability == FACTUM_DURABILITY_SYNC;
     measure(request);
+    if (append->expectation_count > 0) {
+        request->stream = fct_hash128(append->expectations[0].stream, local->scratch.seed);
+    }
     return FACTUM_OK;
 }
 

@@ -354,7 +354,7 @@ static void catch_up_answers(struct fct_local *local, struct fct_group_request *
 }
 
 /* What lies ahead is in the caches of other processors: it is fetched while this one works. */
-static void fetch_ahead(const struct fct_group_request *request,
+static void fetch_ahead(const struct fct_local *local, const struct fct_group_request *request,
                         const struct fct_group_request *end)
 {
     const struct fct_group_request *next = request->next;
@@ -378,6 +378,7 @@ static void fetch_ahead(const struct fct_group_request *request,
         FCT_PREFETCH((const uint8_t *)append->events + 64);
         FCT_PREFETCH((const uint8_t *)append->events + 128);
         FCT_PREFETCH(append->expectations);
+        fct_heads_prefetch(&local->heads, next->next->stream);
     }
 }
 
@@ -390,7 +391,7 @@ static void run_batch(struct fct_local *local, struct batch *batch)
     struct fct_group_request *const first = batch->first;
     struct fct_group_request *request = first;
     while (status == FACTUM_OK && request != batch->end) {
-        fetch_ahead(request, batch->end);
+        fetch_ahead(local, request, batch->end);
         request->written = false;
         request->result = (factum_append_result){
             .durability = request->sync ? FACTUM_DURABILITY_SYNC : FACTUM_DURABILITY_OS};

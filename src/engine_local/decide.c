@@ -32,10 +32,9 @@ static enum fct_decision answer(struct fct_group_request *request, factum_status
 
 /* ---- the streams of the request ------------------------------------------------------------- */
 
-static factum_status stage(struct fct_local *local, factum_slice stream, uint32_t *slot,
-                           factum_error *err)
+static factum_status stage(struct fct_local *local, factum_slice stream, struct fct_hash128 hash,
+                           uint32_t *slot, factum_error *err)
 {
-    struct fct_hash128 hash = fct_hash128(stream, local->scratch.seed);
     *slot = fct_staged_find(&local->staged, hash);
     if (*slot != FCT_STAGED_NONE) {
         return FACTUM_OK;
@@ -66,12 +65,13 @@ static factum_status stage_companions(struct fct_local *local, factum_slice stre
     uint32_t other;
     factum_slice target = fct_metastream_target(stream);
     if (target.len > 0) {
-        return stage(local, target, &other, err);
+        return stage(local, target, fct_hash128(target, local->scratch.seed), &other, err);
     }
     if ((local->staged.slots[slot].head.flags & FCT_HEAD_SOFT_DELETED) != 0) {
         char name[FACTUM_NAME_SIZE_MAX + 2] = "$$";
         memcpy(name + 2, stream.ptr, stream.len);
-        return stage(local, fct_slice(name, stream.len + 2), &other, err);
+        factum_slice companion = fct_slice(name, stream.len + 2);
+        return stage(local, companion, fct_hash128(companion, local->scratch.seed), &other, err);
     }
     return FACTUM_OK;
 }
@@ -80,14 +80,18 @@ static factum_status map_expectations(struct fct_local *local, struct fct_group_
                                       factum_error *err)
 {
     const factum_append_request *append = request->append;
+    struct fct_hash128 ahead[STAGE_AHEAD]; /* of the next expectations, as a ring */
+    ahead[0] = request->stream;
+    size_t hashed = 1;
     for (size_t i = 0; i < append->expectation_count; i++) {
-        if (i + STAGE_AHEAD < append->expectation_count) {
-            factum_slice later = append->expectations[i + STAGE_AHEAD].stream;
-            fct_heads_prefetch(&local->heads, fct_hash128(later, local->scratch.seed));
+        for (; hashed < append->expectation_count && hashed < i + STAGE_AHEAD; hashed++) {
+            struct fct_hash128 *later = &ahead[hashed % STAGE_AHEAD];
+            *later = fct_hash128(append->expectations[hashed].stream, local->scratch.seed);
+            fct_heads_prefetch(&local->heads, *later);
         }
         factum_slice stream = append->expectations[i].stream;
         uint32_t slot;
-        factum_status status = stage(local, stream, &slot, err);
+        factum_status status = stage(local, stream, ahead[i % STAGE_AHEAD], &slot, err);
         if (status == FACTUM_OK) {
             status = stage_companions(local, stream, slot, err);
         }

@@ -37,6 +37,7 @@ struct fct_group_request {
     factum_append_op *op;       /* NULL: its caller waits */
     uint64_t *revisions;        /* or NULL */
     struct fct_hash128 content; /* if it has an idempotency key */
+    struct fct_hash128 stream;  /* the head's hash of the first expectation's stream */
     size_t payload_max;         /* bytes in the log, at most */
     size_t entries_max;         /* postings, at most */
     enum fct_group_task task;
