@@ -40,8 +40,8 @@ static void measure(struct fct_group_request *request)
     }
 }
 
-static factum_status prepare(struct fct_local *local, const factum_append_request *append,
-                             struct fct_group_request *request, factum_error *err)
+factum_status fct_local_prepare(struct fct_local *local, const factum_append_request *append,
+                                struct fct_group_request *request, factum_error *err)
 {
     switch (fct_log_state(local->log)) {
     case FCT_LOG_OPEN:
@@ -90,7 +90,7 @@ factum_status fct_local_append(void *self, const factum_append_request *append, 
 {
     struct fct_local *local = self;
     struct fct_group_request request = {.append = NULL};
-    factum_status status = prepare(local, append, &request, err);
+    factum_status status = fct_local_prepare(local, append, &request, err);
     if (status != FACTUM_OK) {
         return status;
     }
@@ -114,7 +114,7 @@ factum_status fct_local_submit(void *self, factum_append_op *op, bool made_ids, 
         return fct_fail(err, FACTUM_UNSUPPORTED,
                         "appends by completion need threads: open the store without no_threads");
     }
-    factum_status status = prepare(local, &op->request, &request, err);
+    factum_status status = fct_local_prepare(local, &op->request, &request, err);
     if (status != FACTUM_OK) {
         return status;
     }

@@ -86,15 +86,10 @@ static void work(struct fixture *f)
 {
     for (size_t i = 0; i < f->count; i++) {
         bool last = i + 1 == f->count;
-        f->requests[i] = (struct fct_group_request){
-            .next = last ? NULL : &f->requests[i + 1],
-            .append = &f->appends[i],
-            .task = FCT_TASK_APPEND,
-            .sync = !f->os_only,
-            .content = fct_append_content_hash(&f->appends[i]),
-            .payload_max = 4096,
-            .entries_max = 64,
-        };
+        f->appends[i].durability = f->os_only ? FACTUM_DURABILITY_OS : FACTUM_DURABILITY_SYNC;
+        f->requests[i] = (struct fct_group_request){.next = last ? NULL : &f->requests[i + 1]};
+        assert_ok(fct_local_prepare(f->engine.self, &f->appends[i], &f->requests[i], &f->err),
+                  f->err);
     }
     fct_commit_work(f->engine.self, f->requests);
     f->count = 0;

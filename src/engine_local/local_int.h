@@ -102,6 +102,10 @@ FCT_MUST_USE factum_status fct_local_verify(void *self, const factum_progress *p
                                             factum_verify_report *report, factum_error *err);
 
 /* append.c */
+/* Fills in what the group is to know of an append: its sizes, hashes, durability. */
+FCT_MUST_USE factum_status fct_local_prepare(struct fct_local *local,
+                                             const factum_append_request *append,
+                                             struct fct_group_request *request, factum_error *err);
 FCT_MUST_USE factum_status fct_local_append(void *self, const factum_append_request *request,
                                             bool made_ids, factum_append_result *result,
                                             uint64_t *revisions, factum_error *err);
