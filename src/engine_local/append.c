@@ -1,5 +1,6 @@
 /* append.c - appends on their way to the group: sized in the caller's thread. Layer: engine_local.
  */
+#include "core/check.h"
 #include "core/error.h"
 #include "core/slice.h"
 #include "engine_local/local_int.h"
@@ -85,6 +86,15 @@ static void do_background_work(struct fct_local *local)
     (void)ticked;
 }
 
+void fct_local_say_refusal(const struct fct_group_request *request, factum_error *err)
+{
+    const factum_append_result *result = &request->result;
+    factum_status status = fct_refuse_revision(
+        err, NULL, result->refused_index, &request->append->expectations[result->refused_index],
+        result->actual_state, result->actual_revision);
+    FCT_ASSERT(status == request->status);
+}
+
 factum_status fct_local_append(void *self, const factum_append_request *append, bool made_ids,
                                factum_append_result *result, uint64_t *revisions, factum_error *err)
 {
@@ -97,6 +107,9 @@ factum_status fct_local_append(void *self, const factum_append_request *append, 
     request.made_ids = made_ids;
     request.revisions = revisions;
     status = fct_group_run(&local->group, &request, err);
+    if (request.refused) {
+        fct_local_say_refusal(&request, err);
+    }
     if (result != NULL) {
         *result = request.result;
     }

@@ -368,8 +368,11 @@ static enum fct_decision refuse(struct fct_local *local, struct fct_group_reques
         moved.last_revision++;
         fct_heads_put(&local->heads, &moved);
     }
-    return answer(request, fct_refuse_revision(&request->err, &request->result, index, expectation,
-                                               state_of(head), head->last_revision));
+    request->refused = request->op == NULL;
+    factum_status status =
+        fct_refuse_revision(request->refused ? NULL : &request->err, &request->result, index,
+                            expectation, state_of(head), head->last_revision);
+    return answer(request, status);
 }
 
 /* The values of the first time, for an append whose ids are all there. */

@@ -98,6 +98,9 @@ static void work(struct fixture *f)
 #define assert_outcome(f, i, expected)                                                             \
     do {                                                                                           \
         (f)->err = (f)->requests[i].err;                                                           \
+        if ((f)->requests[i].refused) {                                                            \
+            fct_local_say_refusal(&(f)->requests[i], &(f)->err);                                   \
+        }                                                                                          \
         assert_status((f)->requests[i].status, expected);                                          \
     } while (0)
 

@@ -45,6 +45,7 @@ struct fct_group_request {
     bool made_ids;
     bool sync;
     bool written;         /* its events are in the batch under way */
+    bool refused;         /* by an expectation; its caller makes the text: fct_local_say_refusal */
     uint64_t already_end; /* result.already: where what it had written ends */
     factum_append_result result;
     factum_error err; /* if status < 0 */

@@ -106,6 +106,8 @@ FCT_MUST_USE factum_status fct_local_verify(void *self, const factum_progress *p
 FCT_MUST_USE factum_status fct_local_prepare(struct fct_local *local,
                                              const factum_append_request *append,
                                              struct fct_group_request *request, factum_error *err);
+/* The text of a refusal, which takes longer than the decision: not made by who leads the group. */
+void fct_local_say_refusal(const struct fct_group_request *request, factum_error *err);
 FCT_MUST_USE factum_status fct_local_append(void *self, const factum_append_request *request,
                                             bool made_ids, factum_append_result *result,
                                             uint64_t *revisions, factum_error *err);
