@@ -19,11 +19,14 @@
 #include "core/check.h"
 #include "core/error.h"
 
-/* Members do not sleep where their group tends to be through before that many had gone to sleep and
- * been woken: where processors are virtual, one such pair takes 10 us and more, most of it for the
- * interrupt that ends an idle processor's sleep. */
-#define SLEEP_NS UINT64_C(20000)
-#define PATIENCE_MIN_NS UINT64_C(100000)
+/* What the processors may spend, for each member of a group, on waiting awake, if the group tends to
+ * be through by then. To put a thread to sleep and to wake it costs them 10 us, where they are
+ * virtual, most of it for the interrupt that ends an idle one's rest; that it also comes late is worth
+ * the rest (measured: docs/performance.md). So many processors that waiting would waste more are not
+ * kept awake, but by a few: the turn of one is another's next. */
+#define AWAKE_NS UINT64_C(40000)
+#define FEW 4u
+#define AWAKE_FEW_NS UINT64_C(100000)
 
 /* States of a group rise, and those of a later one are above: one word serves a slot for ever. */
 enum phase {
@@ -93,8 +96,11 @@ static bool take_offer(_Atomic uint32_t *word, uint32_t number)
 /* With the lock held: how long a member lets others run before it sleeps, in ns. */
 static uint64_t patience_in(const struct fct_group *group)
 {
-    uint64_t patience = group->crowd * SLEEP_NS;
-    patience = patience < PATIENCE_MIN_NS ? PATIENCE_MIN_NS : patience;
+    uint64_t awake = group->crowd < group->processors ? group->crowd : group->processors;
+    uint64_t patience = awake == 0 ? 0 : group->crowd * AWAKE_NS / awake;
+    if (group->crowd <= FEW && patience < AWAKE_FEW_NS) {
+        patience = AWAKE_FEW_NS;
+    }
     return group->work_ns <= patience ? patience : 0;
 }
 

@@ -67,8 +67,9 @@ struct fct_group {
     uint64_t waiting; /* of them, without an op */
     uint32_t forming; /* its number */
     bool led;         /* a group is at work or offered, or the committer is to lead */
-    uint64_t crowd;   /* members of a group: the most of late */
-    uint64_t work_ns; /* how long the work takes: a mean of late */
+    uint32_t processors;
+    uint64_t crowd;                           /* members of a group: the most of late */
+    uint64_t work_ns;                         /* how long the work takes: a mean of late */
     _Atomic uint32_t states[FCT_GROUP_SLOTS]; /* of the last group of each slot that has one */
 
     struct fct_thread committer;

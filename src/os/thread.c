@@ -152,6 +152,14 @@ bool fct_word_yield(_Atomic uint32_t *word, uint32_t expected, uint64_t *patienc
     return atomic_load(word) != expected;
 }
 
+uint32_t fct_processor_count(void)
+{
+    cpu_set_t set;
+    CPU_ZERO(&set);
+    int count = sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : 0;
+    return count > 0 ? (uint32_t)count : 1;
+}
+
 void fct_cpu_relax(void)
 {
 #if defined(__x86_64__)

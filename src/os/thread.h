@@ -50,6 +50,8 @@ void fct_word_wake(_Atomic uint32_t *word, uint32_t count);
  * it took is taken: for waits that tend to be shorter than the cost of a sleep and a wake-up.
  * Returns whether the word has changed. */
 bool fct_word_yield(_Atomic uint32_t *word, uint32_t expected, uint64_t *patience_ns);
+/* How many processors this process may use; at least 1. */
+uint32_t fct_processor_count(void);
 /* One turn of a bounded spin. */
 void fct_cpu_relax(void);
 

@@ -146,6 +146,13 @@ static void a_mutex_that_is_held_is_not_had_by_trying(void **state)
     fct_mutex_finish(&shared.mutex);
 }
 
+static void there_is_a_processor(void **state)
+{
+    (void)state;
+    assert_true(fct_processor_count() >= 1);
+    assert_true(fct_processor_count() <= (uint32_t)sysconf(_SC_NPROCESSORS_CONF));
+}
+
 static void set_word(void *data)
 {
     _Atomic uint32_t *word = data;
@@ -335,6 +342,7 @@ int main(void)
         cmocka_unit_test(signals_go_to_the_program_and_not_to_its_threads),
         cmocka_unit_test(a_mutex_lets_in_one_at_a_time),
         cmocka_unit_test(a_mutex_that_is_held_is_not_had_by_trying),
+        cmocka_unit_test(there_is_a_processor),
         cmocka_unit_test(yielding_ends_with_a_change_or_with_the_patience),
         cmocka_unit_test(readers_never_see_half_of_a_write),
         cmocka_unit_test(readers_let_each_other_in),
