@@ -181,9 +181,11 @@ factum_status fct_refuse_revision(factum_error *err, factum_append_result *resul
                                   size_t refused_index, const factum_expectation *expectation,
                                   factum_stream_state actual_state, uint64_t actual_revision)
 {
-    char wanted[64];
+    char wanted[64] = "";
     factum_slice stream = expectation->stream;
-    describe_expected(wanted, sizeof wanted, expectation->expected);
+    if (err != NULL) {
+        describe_expected(wanted, sizeof wanted, expectation->expected);
+    }
     if (result != NULL) {
         result->refused_index = refused_index;
         result->actual_state = actual_state;

@@ -62,7 +62,7 @@ factum_status fct_local_prepare(struct fct_local *local, const factum_append_req
     request->sync = durability == FACTUM_DURABILITY_SYNC;
     measure(request);
     if (append->expectation_count > 0) {
-        request->stream = fct_hash128(append->expectations[0].stream, local->scratch.seed);
+        request->stream = fct_hash128(append->expectations[0].stream, local->seed);
     }
     return FACTUM_OK;
 }

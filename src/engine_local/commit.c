@@ -155,7 +155,7 @@ static uint64_t add_event(struct fct_local *local, struct fct_staged_slot *slot,
 /* An event was added to "$$<target>": what does it say of the target? */
 static void note_metadata(struct fct_local *local, factum_slice target, factum_slice json)
 {
-    uint32_t number = fct_staged_find(&local->staged, fct_hash128(target, local->scratch.seed));
+    uint32_t number = fct_staged_find(&local->staged, fct_hash128(target, local->seed));
     FCT_ASSERT(number != FCT_STAGED_NONE); /* decide.c staged it */
     struct fct_head *head = &local->staged.slots[number].head;
     struct fct_stream_metadata metadata;
@@ -201,11 +201,11 @@ static void revive(struct fct_local *local, const struct fct_group_request *requ
         .flags = (uint8_t)(FCT_RECORD_JSON | *flags),
     };
     *flags = 0;
-    struct fct_random random = {.state = local->scratch.seed ^ slot->head.last_position ^
+    struct fct_random random = {.state = local->seed ^ slot->head.last_position ^
                                          (uint64_t)local->scratch.created};
     uint64_t id[2] = {fct_random_next(&random), fct_random_next(&random)};
     memcpy(record.id.bytes, id, sizeof id);
-    uint32_t number = fct_staged_find(&local->staged, fct_hash128(metastream, local->scratch.seed));
+    uint32_t number = fct_staged_find(&local->staged, fct_hash128(metastream, local->seed));
     FCT_ASSERT(number != FCT_STAGED_NONE); /* decide.c staged it */
     (void)add_event(local, &local->staged.slots[number], &record, NULL, 0);
     note_metadata(local, stream, record.data);

@@ -37,7 +37,6 @@ struct fct_commit_scratch {
     uint64_t serial;      /* of the request */
     uint64_t batch_start; /* positions from here on are of the batch */
     int64_t created;      /* of the batch */
-    uint64_t seed;        /* of the hashes in staged and heads */
 };
 
 /* The work function of the group; |data| is the struct fct_local. */

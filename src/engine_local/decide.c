@@ -65,13 +65,13 @@ static factum_status stage_companions(struct fct_local *local, factum_slice stre
     uint32_t other;
     factum_slice target = fct_metastream_target(stream);
     if (target.len > 0) {
-        return stage(local, target, fct_hash128(target, local->scratch.seed), &other, err);
+        return stage(local, target, fct_hash128(target, local->seed), &other, err);
     }
     if ((local->staged.slots[slot].head.flags & FCT_HEAD_SOFT_DELETED) != 0) {
         char name[FACTUM_NAME_SIZE_MAX + 2] = "$$";
         memcpy(name + 2, stream.ptr, stream.len);
         factum_slice companion = fct_slice(name, stream.len + 2);
-        return stage(local, companion, fct_hash128(companion, local->scratch.seed), &other, err);
+        return stage(local, companion, fct_hash128(companion, local->seed), &other, err);
     }
     return FACTUM_OK;
 }
@@ -86,7 +86,7 @@ static factum_status map_expectations(struct fct_local *local, struct fct_group_
     for (size_t i = 0; i < append->expectation_count; i++) {
         for (; hashed < append->expectation_count && hashed < i + STAGE_AHEAD; hashed++) {
             struct fct_hash128 *later = &ahead[hashed % STAGE_AHEAD];
-            *later = fct_hash128(append->expectations[hashed].stream, local->scratch.seed);
+            *later = fct_hash128(append->expectations[hashed].stream, local->seed);
             fct_heads_prefetch(&local->heads, *later);
         }
         factum_slice stream = append->expectations[i].stream;
@@ -120,7 +120,7 @@ static uint32_t find_slot(const struct fct_local *local, const factum_append_req
         fct_slice_equal(append->expectations[*next].stream, stream)) {
         return local->scratch.expectation_slots[(*next)++];
     }
-    return fct_staged_find(&local->staged, fct_hash128(stream, local->scratch.seed));
+    return fct_staged_find(&local->staged, fct_hash128(stream, local->seed));
 }
 
 static factum_status map_events(struct fct_local *local, struct fct_group_request *request,

@@ -19,14 +19,15 @@
 #include "core/check.h"
 #include "core/error.h"
 
-/* What the processors may spend, for each member of a group, on waiting awake, if the group tends to
- * be through by then. To put a thread to sleep and to wake it costs them 10 us, where they are
- * virtual, most of it for the interrupt that ends an idle one's rest; that it also comes late is worth
- * the rest (measured: docs/performance.md). So many processors that waiting would waste more are not
- * kept awake, but by a few: the turn of one is another's next. */
-#define AWAKE_NS UINT64_C(40000)
+/* What the processors may spend, for each caller, on waiting awake. To put a thread to sleep and to
+ * wake it costs them 10 us where they are virtual, most of it for the interrupt that ends an idle
+ * one's rest; the rest is the price of not being woken late (docs/performance.md). */
+#define AWAKE_NS UINT64_C(60000)
+#define AWAKE_MAX_NS UINT64_C(1000000)
+/* A few callers stay awake somewhat longer, whatever the number of processors: when a group of them
+ * is through, the next one's turn comes at once. */
 #define FEW 4u
-#define AWAKE_FEW_NS UINT64_C(100000)
+#define AWAKE_FEW_NS UINT64_C(150000)
 
 /* States of a group rise, and those of a later one are above: one word serves a slot for ever. */
 enum phase {
@@ -47,7 +48,13 @@ void fct_group_init(struct fct_group *group, const struct fct_os *os, const stru
                     void *data)
 {
     *group = (struct fct_group){
-        .os = os, .mem = mem, .work = work, .data = data, .queue_max = queue_max};
+        .os = os,
+        .mem = mem,
+        .work = work,
+        .data = data,
+        .queue_max = queue_max,
+        .processors = fct_processor_count(),
+    };
     group->last = &group->first;
     group->completed_last = &group->completed;
     fct_mutex_init(&group->lock);
@@ -93,15 +100,15 @@ static bool take_offer(_Atomic uint32_t *word, uint32_t number)
            atomic_compare_exchange_strong(word, &offered, state_in(number, PHASE_LED));
 }
 
-/* With the lock held: how long a member lets others run before it sleeps, in ns. */
-static uint64_t patience_in(const struct fct_group *group)
+uint64_t fct_group_patience(const struct fct_group *group)
 {
     uint64_t awake = group->crowd < group->processors ? group->crowd : group->processors;
     uint64_t patience = awake == 0 ? 0 : group->crowd * AWAKE_NS / awake;
     if (group->crowd <= FEW && patience < AWAKE_FEW_NS) {
         patience = AWAKE_FEW_NS;
     }
-    return group->work_ns <= patience ? patience : 0;
+    patience = patience > AWAKE_MAX_NS ? AWAKE_MAX_NS : patience;
+    return 2 * group->work_ns <= patience ? patience : 0; /* the group at work, and its own */
 }
 
 /* By a member: returns when its group is done, or true when the caller is to lead it. */
@@ -127,8 +134,8 @@ static struct fct_group_request *close_group(struct fct_group *group)
 {
     struct fct_group_request *list = group->first;
     FCT_ASSERT(list != NULL);
-    group->crowd -= group->crowd / 8;
-    group->crowd = group->count > group->crowd ? group->count : group->crowd;
+    group->crowd -= (group->crowd + 7) / 8;
+    group->crowd = group->waiting > group->crowd ? group->waiting : group->crowd;
     group->first = NULL;
     group->last = &group->first;
     group->count = 0;
@@ -253,9 +260,10 @@ factum_status fct_group_run(struct fct_group *group, struct fct_group_request *r
     fct_mutex_lock(&group->lock);
     factum_status status = join(group, request, err);
     uint32_t number = group->forming;
-    bool leads = status == FACTUM_OK && !group->led;
-    uint64_t patience = patience_in(group);
+    bool leads = status == FACTUM_OK && (!group->led || group->committer_leads);
+    group->committer_leads = group->committer_leads && !leads; /* it may be telling others */
     group->led = group->led || leads;
+    uint64_t patience = fct_group_patience(group);
     fct_mutex_unlock(&group->lock);
     if (status != FACTUM_OK) {
         return status;

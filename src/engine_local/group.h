@@ -7,10 +7,11 @@
  * threads to sleep and to wake them takes longer than all the rest.
  *
  * A group of nothing but appends by completion, which have no thread of their own, is led by the
- * committer, a thread that is started with the first of them. It alone calls |done| for them, so
- * that no user's callback runs inside another user's call.
+ * committer, a thread that is started with the first of them, unless a caller comes before it has
+ * begun. It alone calls |done| for them: no user's callback runs inside another user's call.
  *
- * Knows nothing of what the work is. Bounded: queue_max requests; beyond it BUSY.
+ * Knows nothing of what the work is. Bounded: queue_max callers and as many completions, beyond it
+ * BUSY; as many more may be on their way to being told.
  */
 #ifndef FCT_ENGINE_LOCAL_GROUP_H
 #define FCT_ENGINE_LOCAL_GROUP_H
@@ -68,7 +69,7 @@ struct fct_group {
     uint32_t forming; /* its number */
     bool led;         /* a group is at work or offered, or the committer is to lead */
     uint32_t processors;
-    uint64_t crowd;                           /* members of a group: the most of late */
+    uint64_t crowd;                           /* callers in a group: the most of late */
     uint64_t work_ns;                         /* how long the work takes: a mean of late */
     _Atomic uint32_t states[FCT_GROUP_SLOTS]; /* of the last group of each slot that has one */
 
@@ -79,7 +80,7 @@ struct fct_group {
     _Atomic uint32_t committer_asleep;
     struct fct_group_request *completed; /* for the committer to tell */
     uint64_t completed_count;
-    uint64_t untold; /* submitted, and |done| not called yet */
+    uint64_t untold; /* submitted, and not taken to be told yet */
     struct fct_group_request **completed_last;
     struct fct_group_request *pool;
 };
@@ -90,6 +91,10 @@ void fct_group_init(struct fct_group *group, const struct fct_os *os, const stru
                     void *data);
 /* Completes what was submitted, then ends. No other call may be under way. */
 void fct_group_finish(struct fct_group *group);
+
+/* With the lock held: how long a caller who joins lets other threads run before it sleeps, in ns; 0
+ * where the work takes so long that it sleeps at once. */
+uint64_t fct_group_patience(const struct fct_group *group);
 
 /* Joins with |request|, which the caller owns, and returns when its group is through: its status,
  * with |err| filled. BUSY if too many wait. */

@@ -209,6 +209,27 @@ TEST(those_who_wait_long_are_woken)
     fct_group_finish(&work.group);
 }
 
+TEST(callers_wait_awake_where_the_work_is_short)
+{
+    (void)state;
+    const uint64_t us = 1000;
+    struct fct_group group = {.processors = 2};
+    group.crowd = 1;
+    group.work_ns = 60 * us;
+    assert_true(fct_group_patience(&group) >= 2 * group.work_ns); /* few */
+    group.work_ns = 5000 * us;
+    assert_int_equal(fct_group_patience(&group), 0);
+    group.crowd = 100;
+    assert_int_equal(fct_group_patience(&group), 0); /* a slow device */
+    group.work_ns = 300 * us;
+    assert_in_range(fct_group_patience(&group), 600 * us, 1000 * us);
+    group.processors = 64; /* that many awake would cost more than the wake-ups */
+    assert_int_equal(fct_group_patience(&group), 0);
+    group.processors = 2;
+    group.crowd = 8;
+    assert_int_equal(fct_group_patience(&group), 0); /* it does not pay for so few */
+}
+
 static void serve(size_t count)
 {
     static struct caller callers[MANY];
@@ -336,6 +357,35 @@ TEST(callers_and_completions_are_served_beside_each_other)
     serve_beside_completions(MANY);
 }
 
+/* What a group knows of itself after work on crowds of callers, and after one caller of late. */
+TEST(a_crowd_is_forgotten_and_completions_are_none)
+{
+    static struct caller callers[1 + CROWD];
+    static struct told told[OPS];
+    struct work work;
+    factum_error err;
+    (void)state;
+    begin(&work, 1000);
+    assert_true(work.group.processors >= 1);
+    allow(&work, 0);
+    start(&callers[0], &work, 1);
+    await(&work.arrived, 1);
+    start_joined(&callers[1], CROWD, &work);
+    allow(&work, UINT32_MAX);
+    join_all(callers, 1 + CROWD);
+    assert_int_equal(work.group.crowd, CROWD);
+    for (size_t i = 0; i < OPS; i++) {
+        assert_ok(submit(&work, &told[i], 1, &err), err);
+    }
+    await(&work.done, 1 + CROWD + OPS);
+    for (size_t i = 0; i < 100; i++) {
+        start(&callers[0], &work, 1);
+        join_all(callers, 1);
+    }
+    assert_int_equal(work.group.crowd, 1);
+    fct_group_finish(&work.group);
+}
+
 TEST(finishing_completes_what_was_submitted)
 {
     static struct told told[OPS];
@@ -358,7 +408,7 @@ TEST(beyond_the_limit_it_is_busy_and_says_so)
     (void)state;
     begin(&work, 3);
     allow(&work, 0);
-    for (size_t i = 0; i < 3; i++) { /* the first is at work, and counts until it is told */
+    for (size_t i = 0; i < 3; i++) { /* the first is at work, and counts until it is to be told */
         assert_ok(submit(&work, &told[i], 1, &err), err);
     }
     assert_status(submit(&work, &told[3], 1, &err), FACTUM_BUSY);
@@ -382,6 +432,8 @@ int main(void)
         cmocka_unit_test(who_comes_while_a_group_is_at_work_is_in_the_next_one),
         cmocka_unit_test(a_crowd_is_one_group_and_needs_no_thread_of_ours),
         cmocka_unit_test(those_who_wait_long_are_woken),
+        cmocka_unit_test(callers_wait_awake_where_the_work_is_short),
+        cmocka_unit_test(a_crowd_is_forgotten_and_completions_are_none),
         cmocka_unit_test(few_callers_are_all_served_one_group_at_a_time),
         cmocka_unit_test(callers_and_completions_are_served_beside_each_other),
         cmocka_unit_test(a_leader_that_is_late_undoes_nothing),

@@ -452,7 +452,7 @@ static factum_status init(struct fct_local *local, const struct fct_local_option
         !fct_staged_init(&local->staged, local->mem)) {
         return fct_fail(err, FACTUM_NO_MEMORY, "open: out of memory");
     }
-    return fct_os_random(local->os, &local->scratch.seed, sizeof local->scratch.seed, err);
+    return fct_os_random(local->os, &local->seed, sizeof local->seed, err);
 }
 
 factum_status fct_engine_local_open(struct fct_engine *engine,

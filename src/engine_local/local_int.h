@@ -43,6 +43,7 @@ struct fct_local {
     bool threads;
     bool index_in_memory; /* nothing of the index may be written */
     uint64_t hash_mask;
+    uint64_t seed; /* of the hashes in staged and heads */
     char path[FCT_PATH_SIZE];
     struct fct_file *lock;
     struct fct_log *log;

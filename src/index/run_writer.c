@@ -89,14 +89,27 @@ factum_status fct_run_writer_create(struct fct_run_writer **out, const struct fc
     return FACTUM_OK;
 }
 
+/* In steps that are on their way to the device before the next: no commit waits behind a long sync.
+ */
+static factum_status write_part(struct fct_run_writer *writer, const uint8_t *bytes, size_t len,
+                                factum_error *err)
+{
+    factum_status status = FACTUM_OK;
+    for (size_t done = 0; status == FACTUM_OK && done < len;) {
+        size_t step = len - done < OUTPUT_SIZE ? len - done : OUTPUT_SIZE;
+        status = fct_file_write(writer->file, writer->written, bytes + done, step, err);
+        if (status == FACTUM_OK) {
+            fct_file_start_sync(writer->file, writer->written, step);
+        }
+        writer->written += step;
+        done += step;
+    }
+    return status;
+}
+
 static factum_status write_output(struct fct_run_writer *writer, factum_error *err)
 {
-    factum_status status =
-        fct_file_write(writer->file, writer->written, writer->output, writer->output_used, err);
-    if (status == FACTUM_OK) {
-        fct_file_start_sync(writer->file, writer->written, writer->output_used);
-    }
-    writer->written += writer->output_used;
+    factum_status status = write_part(writer, writer->output, writer->output_used, err);
     writer->output_used = 0;
     return status;
 }
@@ -248,8 +261,7 @@ factum_status fct_run_writer_finish(struct fct_run_writer *writer, factum_error 
         {footer, sizeof footer},
     };
     for (size_t i = 0; status == FACTUM_OK && i < sizeof parts / sizeof parts[0]; i++) {
-        status = fct_file_write(writer->file, writer->written, parts[i].ptr, parts[i].len, err);
-        writer->written += parts[i].len;
+        status = write_part(writer, (const uint8_t *)parts[i].ptr, parts[i].len, err);
     }
     if (status == FACTUM_OK && !fct_bug(FCT_BUG_RUN_NOT_SYNCED)) {
         status = fct_file_sync(writer->file, err);
