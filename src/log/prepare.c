@@ -5,7 +5,6 @@
 #include "core/error.h"
 
 #define FILL_SIZE (64u << 10)                    /* one write */
-#define ALLOW_SIZE (256u << 10)                  /* the thread is not woken for less */
 #define PAUSE_AFTER_FAILURE UINT64_C(1000000000) /* ns */
 
 void fct_prepare_init(struct fct_prepare *prepare, const struct fct_os *os,
@@ -128,7 +127,7 @@ static void allow(struct fct_prepare *prepare, uint64_t allowed)
 
 void fct_prepare_want(struct fct_prepare *prepare, uint64_t size, uint64_t allowed)
 {
-    if (!prepare->threads || (prepare->asked != 0 && allowed < prepare->asked + ALLOW_SIZE)) {
+    if (!prepare->threads || (prepare->asked != 0 && allowed < prepare->asked + FILL_SIZE)) {
         return;
     }
     allow(prepare, allowed);
