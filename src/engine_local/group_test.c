@@ -357,6 +357,28 @@ TEST(callers_and_completions_are_served_beside_each_other)
     serve_beside_completions(MANY);
 }
 
+/* Nothing is submitted later that would wake the committer. */
+TEST(what_a_caller_led_to_its_end_is_told)
+{
+    static struct caller callers[2];
+    static struct told told;
+    struct work work;
+    factum_error err;
+    (void)state;
+    begin(&work, 100);
+    allow(&work, 0);
+    start(&callers[0], &work, 1);
+    await(&work.arrived, 1);
+    start_joined(&callers[1], 1, &work);
+    assert_ok(submit(&work, &told, 1, &err), err);
+    allow(&work, UINT32_MAX);
+    join_all(callers, 2);
+    await(&work.done, 3);
+    assert_int_equal(told.calls, 1);
+    assert_int_equal(work.group_count, 2);
+    fct_group_finish(&work.group);
+}
+
 /* What a group knows of itself after work on crowds of callers, and after one caller of late. */
 TEST(a_crowd_is_forgotten_and_completions_are_none)
 {
@@ -433,6 +455,7 @@ int main(void)
         cmocka_unit_test(a_crowd_is_one_group_and_needs_no_thread_of_ours),
         cmocka_unit_test(those_who_wait_long_are_woken),
         cmocka_unit_test(callers_wait_awake_where_the_work_is_short),
+        cmocka_unit_test(what_a_caller_led_to_its_end_is_told),
         cmocka_unit_test(a_crowd_is_forgotten_and_completions_are_none),
         cmocka_unit_test(few_callers_are_all_served_one_group_at_a_time),
         cmocka_unit_test(callers_and_completions_are_served_beside_each_other),
