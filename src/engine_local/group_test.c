@@ -156,40 +156,30 @@ static void start_joined(struct caller *callers, size_t count, struct work *work
     }
 }
 
+/* The first of the callers is at work until it is allowed to go on; |count| others wait. */
+static void begin_held(struct work *work, struct caller *callers, size_t count)
+{
+    begin(work, 1000);
+    allow(work, 0);
+    start(&callers[0], work, 1);
+    await(&work->arrived, 1);
+    if (count > 0) {
+        start_joined(&callers[1], count, work);
+    }
+}
+
 TEST(who_comes_while_a_group_is_at_work_is_in_the_next_one)
 {
     static struct caller callers[4];
     struct work work;
     (void)state;
-    begin(&work, 100);
-    allow(&work, 0);
-    start(&callers[0], &work, 1);
-    await(&work.arrived, 1);
-    start_joined(&callers[1], 3, &work);
+    begin_held(&work, callers, 3);
     assert_int_equal(work.done, 0);
     allow(&work, UINT32_MAX);
     join_all(callers, 4);
     assert_int_equal(work.done, 4);
     assert_int_equal(work.group_count, 2);
     assert_int_equal(work.biggest, 3);
-    assert_false(work.group.committer.started);
-    fct_group_finish(&work.group);
-}
-
-TEST(a_crowd_is_one_group_and_needs_no_thread_of_ours)
-{
-    static struct caller callers[1 + CROWD];
-    struct work work;
-    (void)state;
-    begin(&work, 1000);
-    allow(&work, 0);
-    start(&callers[0], &work, 1);
-    await(&work.arrived, 1);
-    start_joined(&callers[1], CROWD, &work);
-    allow(&work, UINT32_MAX);
-    join_all(callers, 1 + CROWD);
-    assert_int_equal(work.group_count, 2);
-    assert_int_equal(work.biggest, CROWD);
     assert_false(work.group.committer.started);
     fct_group_finish(&work.group);
 }
@@ -365,11 +355,7 @@ TEST(what_a_caller_led_to_its_end_is_told)
     struct work work;
     factum_error err;
     (void)state;
-    begin(&work, 100);
-    allow(&work, 0);
-    start(&callers[0], &work, 1);
-    await(&work.arrived, 1);
-    start_joined(&callers[1], 1, &work);
+    begin_held(&work, callers, 1);
     assert_ok(submit(&work, &told, 1, &err), err);
     allow(&work, UINT32_MAX);
     join_all(callers, 2);
@@ -379,33 +365,42 @@ TEST(what_a_caller_led_to_its_end_is_told)
     fct_group_finish(&work.group);
 }
 
-/* What a group knows of itself after work on crowds of callers, and after one caller of late. */
-TEST(a_crowd_is_forgotten_and_completions_are_none)
+TEST(a_crowd_is_forgotten)
 {
     static struct caller callers[1 + CROWD];
-    static struct told told[OPS];
     struct work work;
-    factum_error err;
     (void)state;
-    begin(&work, 1000);
+    begin_held(&work, callers, CROWD);
     assert_true(work.group.processors >= 1);
-    allow(&work, 0);
-    start(&callers[0], &work, 1);
-    await(&work.arrived, 1);
-    start_joined(&callers[1], CROWD, &work);
     allow(&work, UINT32_MAX);
     join_all(callers, 1 + CROWD);
     assert_int_equal(work.group.crowd, CROWD);
-    for (size_t i = 0; i < OPS; i++) {
-        assert_ok(submit(&work, &told[i], 1, &err), err);
-    }
-    await(&work.done, 1 + CROWD + OPS);
     for (size_t i = 0; i < 100; i++) {
         start(&callers[0], &work, 1);
         join_all(callers, 1);
     }
     assert_int_equal(work.group.crowd, 1);
     fct_group_finish(&work.group);
+}
+
+/* They have no threads that could sleep. */
+TEST(completions_are_no_crowd)
+{
+    static struct caller caller;
+    static struct told told[OPS];
+    struct work work;
+    factum_error err;
+    (void)state;
+    begin_held(&work, &caller, 0);
+    for (size_t i = 0; i < OPS; i++) {
+        assert_ok(submit(&work, &told[i], 1, &err), err);
+    }
+    allow(&work, UINT32_MAX);
+    join_all(&caller, 1);
+    await(&work.done, 1 + OPS);
+    fct_group_finish(&work.group);
+    assert_int_equal(work.biggest, OPS);
+    assert_true(work.group.crowd <= 1);
 }
 
 TEST(finishing_completes_what_was_submitted)
@@ -452,11 +447,11 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(one_caller_leads_itself),
         cmocka_unit_test(who_comes_while_a_group_is_at_work_is_in_the_next_one),
-        cmocka_unit_test(a_crowd_is_one_group_and_needs_no_thread_of_ours),
         cmocka_unit_test(those_who_wait_long_are_woken),
         cmocka_unit_test(callers_wait_awake_where_the_work_is_short),
         cmocka_unit_test(what_a_caller_led_to_its_end_is_told),
-        cmocka_unit_test(a_crowd_is_forgotten_and_completions_are_none),
+        cmocka_unit_test(a_crowd_is_forgotten),
+        cmocka_unit_test(completions_are_no_crowd),
         cmocka_unit_test(few_callers_are_all_served_one_group_at_a_time),
         cmocka_unit_test(callers_and_completions_are_served_beside_each_other),
         cmocka_unit_test(a_leader_that_is_late_undoes_nothing),
