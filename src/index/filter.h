@@ -2,19 +2,23 @@
  *
  * 64-byte blocks, 12 bits a key, 6 bits set in one block: one cache line a probe, below 1 in 100
  * false positives (Putze, Sanders, Singler: Cache-, Hash- and Space-Efficient Bloom Filters, 2007).
+ * Blocks lie in pages of 4096 bytes, 63 in each; the last 64 bytes are left to who keeps the pages.
  */
 #ifndef FCT_INDEX_FILTER_H
 #define FCT_INDEX_FILTER_H
 
 #include "index/index.h"
 
+#define FCT_FILTER_PAGE 4096u
 #define FCT_FILTER_BLOCK 64u
+#define FCT_FILTER_BLOCKS (FCT_FILTER_PAGE / FCT_FILTER_BLOCK - 1) /* in a page */
 
-/* Bytes for |keys| keys, a multiple of the block. */
+/* Bytes for |keys| keys: whole pages, one at least. */
 static inline uint64_t fct_filter_size(uint64_t keys)
 {
-    uint64_t blocks = (keys * 12 + FCT_FILTER_BLOCK * 8 - 1) / (FCT_FILTER_BLOCK * 8);
-    return (blocks == 0 ? 1 : blocks) * FCT_FILTER_BLOCK;
+    const uint64_t page_bits = (uint64_t)FCT_FILTER_BLOCKS * FCT_FILTER_BLOCK * 8;
+    uint64_t pages = (keys * 12 + page_bits - 1) / page_bits;
+    return (pages == 0 ? 1 : pages) * FCT_FILTER_PAGE;
 }
 
 static inline uint64_t fct_filter_mix(const struct fct_index_key *key)
@@ -23,11 +27,13 @@ static inline uint64_t fct_filter_mix(const struct fct_index_key *key)
            (uint64_t)key->kind * UINT64_C(0xbf58476d1ce4e5b9);
 }
 
+/* Where in a filter of |size| bytes the block of a key is. */
 static inline uint64_t fct_filter_block(uint64_t mixed, uint64_t size)
 {
-    /* Multiply and shift: uniform without a division. */
-    uint64_t blocks = size / FCT_FILTER_BLOCK;
-    return ((mixed >> 32) * blocks >> 32) * FCT_FILTER_BLOCK;
+    /* Multiply and shift: uniform without a division. What is left of it chooses in the page. */
+    uint64_t product = (mixed >> 32) * (size / FCT_FILTER_PAGE);
+    uint64_t in_page = (product & UINT32_MAX) * FCT_FILTER_BLOCKS >> 32;
+    return (product >> 32) * FCT_FILTER_PAGE + in_page * FCT_FILTER_BLOCK;
 }
 
 #define FCT_FILTER_BITS 6
@@ -43,11 +49,9 @@ static inline void fct_filter_add(uint8_t *filter, uint64_t size, const struct f
     }
 }
 
-static inline bool fct_filter_test(const uint8_t *filter, uint64_t size,
-                                   const struct fct_index_key *key)
+/* Is the key of |mixed| perhaps in |block|, the one of fct_filter_block? */
+static inline bool fct_filter_test(const uint8_t *block, uint64_t mixed)
 {
-    uint64_t mixed = fct_filter_mix(key);
-    const uint8_t *block = filter + fct_filter_block(mixed, size);
     uint64_t bits = mixed * UINT64_C(0x94d049bb133111eb);
     for (int i = 0; i < FCT_FILTER_BITS; i++) {
         uint32_t bit = (uint32_t)(bits >> (9 * i + 5)) & 511u;

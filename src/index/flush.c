@@ -12,7 +12,7 @@
 
 #define RETRY_NS UINT64_C(200000000)
 
-static void changed(struct fct_index *index)
+void fct_index_changed(struct fct_index *index)
 {
     atomic_fetch_add(&index->word, 1);
     fct_word_wake(&index->word, UINT32_MAX >> 1);
@@ -40,7 +40,7 @@ factum_status fct_index_seal(struct fct_index *index, factum_error *err)
     }
     fct_mutex_unlock(&index->maintenance);
     if (status == FACTUM_OK && index->threads) {
-        changed(index);
+        fct_index_changed(index);
     }
     return status;
 }
@@ -221,7 +221,7 @@ void fct_index_background(void *data)
             atomic_store(&index->merge_failure, (int)status);
         }
         atomic_store(&index->working, 0);
-        changed(index);
+        fct_index_changed(index);
         if (more) {
             continue;
         }

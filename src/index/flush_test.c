@@ -216,10 +216,7 @@ static void memory_is_bounded_while_nothing_can_be_written(void **state)
 static void the_background_flushes_and_merges(void **state)
 {
     struct fixture *f = *state;
-    fct_sim_disk_destroy(f->disk);
-    f->disk = fct_sim_disk_create(1, true);
-    f->options.os = fct_sim_disk_os(f->disk);
-    f->options.threads = true;
+    use_threads(f);
     f->options.memtable_span_max = 1 << 14;
     open_index(f);
     for (int i = 0; i < 40; i++) {
@@ -237,10 +234,7 @@ static void the_background_flushes_and_merges(void **state)
 static void what_the_background_cannot_write_is_told_to_who_settles(void **state)
 {
     struct fixture *f = *state;
-    fct_sim_disk_destroy(f->disk);
-    f->disk = fct_sim_disk_create(1, true);
-    f->options.os = fct_sim_disk_os(f->disk);
-    f->options.threads = true;
+    use_threads(f);
     f->options.memtable_span_max = 1 << 12;
     open_index(f);
     fct_sim_disk_set_space(f->disk, 0);

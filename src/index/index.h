@@ -115,7 +115,7 @@ void fct_index_show(struct fct_index *index, struct fct_index_mark mark);
 FCT_MUST_USE factum_status fct_index_flush(struct fct_index *index, factum_error *err);
 /* Without threads: flushes a full memtable and merges where due. Does nothing with threads. */
 FCT_MUST_USE factum_status fct_index_tick(struct fct_index *index, factum_error *err);
-/* Waits until no flush and no merge is due or under way, or one failed (tests, benchmarks). */
+/* Waits until no flush and no merge is due or under way, or one failed. */
 FCT_MUST_USE factum_status fct_index_settle(struct fct_index *index, factum_error *err);
 
 /* The next range of the log whose run was lost; false if none. */

@@ -84,6 +84,8 @@ void fct_version_install(struct fct_index *index, struct fct_version *version);
 void fct_index_set_aside(struct fct_index *index, struct fct_run *run);
 
 /* flush.c */
+/* There is work for the background, or some was done. */
+void fct_index_changed(struct fct_index *index);
 /* Sets the active memtable aside if none is waiting; OK also if there was nothing to do. */
 FCT_MUST_USE factum_status fct_index_seal(struct fct_index *index, factum_error *err);
 /* Writes out the sealed memtable, if there is one. */

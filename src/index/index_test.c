@@ -269,6 +269,70 @@ static void verify_finds_a_flipped_bit_in_every_part_of_a_run(void **state)
     check(f);
 }
 
+/* Each batch becomes a run: many more than there may be. */
+static void rebuild_a_run_a_batch(struct fixture *f)
+{
+    uint64_t from;
+    uint64_t to;
+    open_index(f);
+    grow(f, 300);
+    flush(f);
+    close_index(f);
+    assert_ok(fct_os_unlink(f->options.os, "/index/0000000000000001.run", &f->err), f->err);
+    f->options.memtable_size_max = 1;
+    open_index(f);
+    uint64_t most = 0;
+    while (fct_index_missing(f->index, &from, &to)) {
+        assert_ok(model_rebuild(&f->model, f->index, from, to, &f->err), f->err);
+        uint64_t runs = stats_of(f).runs;
+        most = runs > most ? runs : most;
+    }
+    assert_in_range(most, 4, 64);
+    assert_ok(fct_index_settle(f->index, &f->err), f->err);
+    assert_in_range(stats_of(f).runs, 1, 15); /* 3 of a level at the most */
+    check(f);
+    close_index(f);
+    open_index(f);
+    check(f);
+}
+
+static void runs_made_anew_are_merged_on_the_way(void **state)
+{
+    rebuild_a_run_a_batch(*state);
+}
+
+static void runs_made_anew_are_merged_in_the_background(void **state)
+{
+    struct fixture *f = *state;
+    use_threads(f);
+    rebuild_a_run_a_batch(f);
+}
+
+static void what_is_made_anew_serves_although_it_cannot_be_merged(void **state)
+{
+    struct fixture *f = *state;
+    uint64_t from;
+    uint64_t to;
+    uint64_t calls = 0; /* that making a run took */
+    open_index(f);
+    grow(f, 70);
+    flush(f);
+    close_index(f);
+    assert_ok(fct_os_unlink(&f->fault.os, "/index/0000000000000001.run", &f->err), f->err);
+    f->options.memtable_size_max = 1;
+    open_index(f);
+    f->fault.kind = FCT_FAULT_ENOSPC;
+    f->fault.sticky = true;
+    while (fct_index_missing(f->index, &from, &to)) {
+        uint64_t before = f->fault.calls;
+        f->fault.at = stats_of(f).runs == 63 ? before + calls : UINT64_MAX;
+        assert_ok(model_rebuild(&f->model, f->index, from, to, &f->err), f->err);
+        calls = f->fault.calls - before;
+    }
+    assert_int_equal(f->fault.failed, 1);
+    check(f);
+}
+
 static void verify_names_the_first_damaged_run_and_sets_all_aside(void **state)
 {
     struct fixture *f = *state;
@@ -381,6 +445,9 @@ int main(void)
         TEST(a_reader_that_meets_damage_sets_the_run_aside),
         TEST(verify_passes_what_is_whole),
         TEST(verify_finds_a_flipped_bit_in_every_part_of_a_run),
+        TEST(runs_made_anew_are_merged_on_the_way),
+        TEST(runs_made_anew_are_merged_in_the_background),
+        TEST(what_is_made_anew_serves_although_it_cannot_be_merged),
         TEST(verify_names_the_first_damaged_run_and_sets_all_aside),
         TEST(read_only_nothing_is_written),
         TEST(read_only_a_missing_directory_is_an_empty_index),

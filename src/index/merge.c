@@ -1,6 +1,8 @@
 /* merge.c - four neighbouring runs of one level become one of the next. Layer: index.
  *
- * Tiered: a posting is rewritten once a level, so that its cost is log4 of the store's size. The
+ * Tiered: a posting is rewritten once a level, so that its cost is log4 of the store's size. A run
+ * that is older than one of a higher level, as after a part was made anew, counts as of that level:
+ * so no more than three of a level ever stay. The lowest level comes first, in it the oldest. The
  * inputs are walked side by side in the order of their keys; the list of a key is the inputs'
  * lists, oldest first. Memory: one block and the filter of the output. A memtable that waits is
  * written out in between.
@@ -15,29 +17,31 @@ enum {
     YIELD_EVERY = 4096, /* keys between looks at the memtable that may wait */
 };
 
-/* The first of FANOUT neighbours of the same level, the newest such; run_count if there are none.
- */
-static size_t find_due(const struct fct_version *version)
+/* FANOUT neighbours that count as of one level: the first of them; run_count if there are none. */
+static size_t find_due(const struct fct_version *version, uint32_t *level)
 {
-    for (size_t end = version->run_count; end >= FANOUT; end--) {
-        size_t first = end - FANOUT;
-        bool same = true;
-        for (size_t i = first + 1; i < end; i++) {
-            same = same && version->runs[i]->info.level == version->runs[first]->info.level &&
-                   version->runs[i]->info.from == version->runs[i - 1]->info.mark.position;
+    struct fct_run *const *runs = version->runs;
+    *level = 0;
+    for (size_t end = version->run_count; end > 0;) {
+        size_t first = end - 1;
+        *level = runs[first]->info.level > *level ? runs[first]->info.level : *level;
+        while (first > 0 && runs[first - 1]->info.level <= *level &&
+               runs[first - 1]->info.mark.position == runs[first]->info.from) {
+            first--;
         }
-        if (same) {
+        if (end - first >= FANOUT) {
             return first;
         }
+        end = first;
     }
     return version->run_count;
 }
 
 bool fct_index_merge_due(struct fct_index *index)
 {
+    uint32_t level;
     struct fct_version *version = fct_version_pin(index);
-    bool due = !index->read_only && find_due(version) < version->run_count &&
-               atomic_load(&index->missing_count) == 0;
+    bool due = !index->read_only && find_due(version, &level) < version->run_count;
     fct_version_unpin(index, version);
     return due;
 }
@@ -120,7 +124,7 @@ static factum_status merge_inputs(struct fct_index *index, struct fct_run_writer
 }
 
 static factum_status write_merged(struct fct_index *index, struct fct_run *const *runs,
-                                  struct fct_run **merged, factum_error *err)
+                                  uint32_t level, struct fct_run **merged, factum_error *err)
 {
     struct input inputs[FANOUT] = {0};
     uint64_t keys = 0;
@@ -137,7 +141,7 @@ static factum_status write_merged(struct fct_index *index, struct fct_run *const
         .number = index->next_number++,
         .from = runs[0]->info.from,
         .mark = runs[FANOUT - 1]->info.mark,
-        .level = runs[0]->info.level + 1,
+        .level = level,
     };
     fct_mutex_unlock(&index->maintenance);
     struct fct_run_writer *writer = NULL;
@@ -214,13 +218,14 @@ static factum_status set_bad_aside(struct fct_index *index, struct fct_run *cons
 
 factum_status fct_index_merge(struct fct_index *index, factum_error *err)
 {
+    uint32_t level;
     struct fct_version *version = fct_version_pin(index);
-    size_t first = find_due(version);
+    size_t first = find_due(version, &level);
     factum_status status = FACTUM_OK;
     struct fct_run *merged = NULL;
     if (first < version->run_count) {
         struct fct_run *const *inputs = version->runs + first;
-        status = write_merged(index, inputs, &merged, err);
+        status = write_merged(index, inputs, level + 1, &merged, err);
         if (status == FACTUM_CORRUPT) {
             status = set_bad_aside(index, inputs, err);
         }

@@ -36,12 +36,15 @@ static factum_status look_into_run(struct fct_index *index, struct fct_run *run,
     if (atomic_load(&run->bad)) {
         return lost(index, run, err);
     }
-    if (!fct_run_may_have(run, key)) {
+    factum_status status = fct_run_probe(run, key);
+    if (status == FACTUM_DONE) {
         return FACTUM_OK;
     }
     atomic_fetch_add_explicit(&index->filter_hits, 1, memory_order_relaxed);
     atomic_fetch_add_explicit(&index->blocks_read, 1, memory_order_relaxed);
-    factum_status status = fct_run_find_ordinal(run, key, UINT64_MAX, &source->last);
+    if (status == FACTUM_OK) {
+        status = fct_run_find_ordinal(run, key, UINT64_MAX, &source->last);
+    }
     if (status == FACTUM_CORRUPT) {
         return lost(index, run, err);
     }

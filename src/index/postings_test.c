@@ -193,7 +193,7 @@ static void a_missing_key_costs_a_probe_a_run_and_no_block(void **state)
     for (unsigned name = 1000; name < 2000; name++) {
         struct fct_index_key key = key_of(f, name);
         for (size_t i = 0; i < 3; i++) {
-            affirmed += fct_run_may_have(f->index->version->runs[i], &key);
+            affirmed += fct_run_probe(f->index->version->runs[i], &key) == FACTUM_OK;
         }
         assert_ok(find(f, &key), f->err);
     }
@@ -217,12 +217,12 @@ static void a_missing_key_touches_no_block_of_the_file(void **state)
     struct fct_run *run = f->index->version->runs[0];
     uint8_t *blocks = (uint8_t *)(uintptr_t)run->map;
     assert_true(run->info.block_count > 0);
-    assert_int_equal(mprotect(blocks, run->info.block_count * FCT_RUN_BLOCK_SIZE - 4095, PROT_NONE),
+    assert_int_equal(mprotect(blocks, run->info.block_count * FCT_RUN_PAGE_SIZE - 4095, PROT_NONE),
                      0);
     uint64_t asked = 0;
     for (unsigned name = 1000; name < 3000; name++) {
         struct fct_index_key key = key_of(f, name);
-        if (!fct_run_may_have(run, &key)) {
+        if (fct_run_probe(run, &key) == FACTUM_DONE) {
             struct fct_postings postings;
             uint64_t position;
             assert_ok(find(f, &key), f->err);

@@ -1,9 +1,12 @@
 /* run.h - an immutable run of postings in a file. Layer: index, private to it.
  *
- *   [block 0][block 1]...[block n-1][block index][filter][footer]
+ *   [block 0]...[block n-1][block index][filter][footer]
  *
- * Block, 4096 bytes: entries, then from the end backwards
- *   4092  4  CRC-32C of [0, 4092), continued from run number * 2^20 + block number (mixed)
+ * All but the footer is pages of 4096 bytes. The last 4 bytes of each are the CRC-32C of the others,
+ * continued from run number * 2^20 + page number (mixed): a page is checked when it is first used,
+ * so opening costs the same for a run of any size.
+ *
+ * Block: a page of entries; from the end backwards, before its CRC
  *   4090  2  number of entries m
  *   4090 - 2m  offsets of the entries, 2 bytes each, in order
  * Entry: kind 1 | hash high 8 | hash low 8 | count varint | ordinal of the first varint |
@@ -11,17 +14,16 @@
  * Entries are sorted by kind, hash, ordinal. A list that does not fit goes on in the next block as
  * another entry of the same key.
  *
- * Block index: for each block 32 bytes: hash high 8 | hash low 8 | first position 8 | ordinal 4 |
- * kind 1 | 0 (3), those of its first entry. Filter: filter.h.
+ * Block index: pages of 127 times 32 bytes, for each block: hash high 8 | hash low 8 |
+ * first position 8 | ordinal 4 | kind 1 | 0 (3), those of its first entry. Filter: filter.h.
  *
  * Footer, 160 bytes:
- *     0  8  magic "FACTUMRN"     8  4  format (1)      12  4  level
+ *     0  8  magic "FACTUMRN"     8  4  format (2)      12  4  level
  *    16 16  store id            32  8  hash seed       40  8  run number
  *    48  8  from                56  8  to (positions of the log that it covers)
  *    64  8  batch number at to  72  8  chain at to
  *    80  8  block count         88  8  key count       96  8  posting count
- *   104  8  filter size        112  4  CRC-32C of the block index   116  4  CRC-32C of the filter
- *   120 36  zero               156  4  CRC-32C of [0, 156)
+ *   104  8  filter size       112 44  zero              156  4  CRC-32C of [0, 156)
  */
 #ifndef FCT_INDEX_RUN_H
 #define FCT_INDEX_RUN_H
@@ -30,10 +32,12 @@
 
 #include "index/memtable.h"
 
-#define FCT_RUN_BLOCK_SIZE 4096u
+#define FCT_RUN_PAGE_SIZE 4096u
+#define FCT_RUN_PAGE_ROOM 4092u /* without the CRC */
 #define FCT_RUN_FOOTER_SIZE 160u
-#define FCT_RUN_FORMAT 1u
+#define FCT_RUN_FORMAT 2u
 #define FCT_RUN_INDEX_ENTRY_SIZE 32u
+#define FCT_RUN_INDEX_ENTRIES (FCT_RUN_PAGE_ROOM / FCT_RUN_INDEX_ENTRY_SIZE) /* in a page */
 
 struct fct_run_info {
     factum_uuid store_id;
@@ -55,11 +59,10 @@ struct fct_run {
     struct fct_file *file;
     struct fct_run_info info;
     const uint8_t *map;
-    const uint8_t *block_index;
-    const uint8_t *filter;
-    _Atomic uint64_t *verified;  /* a bit a block */
+    uint64_t page_count;
+    _Atomic uint64_t *verified;  /* a bit a page */
     void *verified_memory;       /* the same, to free */
-    _Atomic bool bad;            /* a block failed: the run is not to be used */
+    _Atomic bool bad;            /* a page failed: the run is not to be used */
     _Atomic uint32_t references; /* by versions */
     bool doomed;                 /* remove the file with the last reference */
     char path[FCT_PATH_SIZE];
@@ -70,7 +73,7 @@ void fct_run_name(uint64_t number, char name[FCT_RUN_NAME_SIZE]);
 /* 0 if |name| is no run's. */
 uint64_t fct_run_number(const char *name);
 
-/* Opens and checks all but the blocks. CORRUPT if anything does not hold. */
+/* Opens and checks the footer. CORRUPT if it does not hold, or is of another format. */
 FCT_MUST_USE factum_status fct_run_open(struct fct_run **run, const struct fct_os *os,
                                         const struct fct_mem *mem, const char *dir, uint64_t number,
                                         factum_error *err);
@@ -89,8 +92,8 @@ struct fct_run_entry {
     const uint8_t *end;
 };
 
-/* False if the filter knows that |key| is not there. */
-bool fct_run_may_have(const struct fct_run *run, const struct fct_index_key *key);
+/* Asks the filter: DONE if it knows that |key| is not there. CORRUPT marks the run bad. */
+FCT_MUST_USE factum_status fct_run_probe(struct fct_run *run, const struct fct_index_key *key);
 /* The last entry of |key| whose first ordinal is at most |ordinal| / whose first position is at
  * most |position|; DONE if the key is not there (or all of it is later). CORRUPT marks the run bad.
  */
@@ -122,6 +125,9 @@ FCT_MUST_USE factum_status fct_run_walk_next(struct fct_run_walk *walk,
 /* Before the first entry of |kind|. */
 FCT_MUST_USE factum_status fct_run_walk_kind(struct fct_run_walk *walk, struct fct_run *run,
                                              enum fct_index_kind kind);
+
+/* The checksum of page |number| of run |run|. */
+uint32_t fct_run_page_crc(uint64_t run, uint64_t number, const uint8_t page[FCT_RUN_PAGE_SIZE]);
 
 /* ---- writing --------------------------------------------------------------------------------- */
 

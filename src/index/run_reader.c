@@ -1,7 +1,7 @@
 /* run_reader.c - see run.h. Layer: index.
  *
- * Footer, block index and filter are checked when the run is opened; a block when it is used for
- * the first time. Everything from the file is compared before it is used.
+ * The footer is checked when the run is opened; a page when it is used for the first time.
+ * Everything from the file is compared before it is used.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -54,14 +54,20 @@ static bool decode_footer(const uint8_t *from, struct fct_run_info *info)
     return true;
 }
 
-static bool sizes_fit(const struct fct_run_info *info)
+static uint64_t index_page_count(const struct fct_run_info *info)
 {
-    const uint64_t per_block = FCT_RUN_BLOCK_SIZE + FCT_RUN_INDEX_ENTRY_SIZE;
-    return info->block_count < info->file_size / per_block + 1 &&
-           info->filter_size < info->file_size && info->filter_size >= FCT_FILTER_BLOCK &&
-           info->filter_size % FCT_FILTER_BLOCK == 0 &&
-           info->block_count * per_block + info->filter_size + FCT_RUN_FOOTER_SIZE ==
-               info->file_size;
+    return info->block_count / FCT_RUN_INDEX_ENTRIES +
+           (info->block_count % FCT_RUN_INDEX_ENTRIES != 0);
+}
+
+/* The pages of the file are those that its footer counts, and no more. */
+static bool sizes_fit(const struct fct_run_info *info, uint64_t page_count)
+{
+    return page_count * FCT_RUN_PAGE_SIZE + FCT_RUN_FOOTER_SIZE == info->file_size &&
+           info->filter_size % FCT_RUN_PAGE_SIZE == 0 && info->filter_size > 0 &&
+           info->block_count < page_count &&
+           info->block_count + index_page_count(info) + info->filter_size / FCT_RUN_PAGE_SIZE ==
+               page_count;
 }
 
 static const uint8_t *footer_of(const struct fct_run *run)
@@ -69,25 +75,15 @@ static const uint8_t *footer_of(const struct fct_run *run)
     return run->map + run->info.file_size - FCT_RUN_FOOTER_SIZE;
 }
 
-/* The checksums of block index and filter. */
-static bool tail_holds(const struct fct_run *run)
-{
-    const uint8_t *footer = footer_of(run);
-    uint64_t index_size = run->info.block_count * FCT_RUN_INDEX_ENTRY_SIZE;
-    return fct_crc32c(0, run->block_index, index_size) == fct_get_u32(footer + 112) &&
-           fct_crc32c(0, run->filter, run->info.filter_size) == fct_get_u32(footer + 116);
-}
-
-static factum_status check_map(struct fct_run *run, uint64_t number, factum_error *err)
+static factum_status check_footer(struct fct_run *run, uint64_t number, factum_error *err)
 {
     struct fct_run_info *info = &run->info;
-    if (!decode_footer(footer_of(run), info) || info->number != number || !sizes_fit(info)) {
+    run->page_count = (info->file_size - FCT_RUN_FOOTER_SIZE) / FCT_RUN_PAGE_SIZE;
+    if (!decode_footer(footer_of(run), info) || info->number != number ||
+        !sizes_fit(info, run->page_count)) {
         return fct_fail(err, FACTUM_CORRUPT, "index run %s is damaged", run->path);
     }
-    run->block_index = run->map + info->block_count * FCT_RUN_BLOCK_SIZE;
-    run->filter = run->block_index + info->block_count * FCT_RUN_INDEX_ENTRY_SIZE;
-    return tail_holds(run) ? FACTUM_OK
-                           : fct_fail(err, FACTUM_CORRUPT, "index run %s is damaged", run->path);
+    return FACTUM_OK;
 }
 
 factum_status fct_run_open(struct fct_run **out, const struct fct_os *os, const struct fct_mem *mem,
@@ -110,18 +106,17 @@ factum_status fct_run_open(struct fct_run **out, const struct fct_os *os, const 
     if (status == FACTUM_OK) {
         status = fct_file_size(run->file, &run->info.file_size, err);
     }
-    if (status == FACTUM_OK && run->info.file_size < FCT_RUN_FOOTER_SIZE + FCT_FILTER_BLOCK) {
+    if (status == FACTUM_OK && run->info.file_size < FCT_RUN_FOOTER_SIZE + FCT_RUN_PAGE_SIZE) {
         status = fct_fail(err, FACTUM_CORRUPT, "index run %s is too short", run->path);
     }
     if (status == FACTUM_OK) {
         status = fct_file_map(run->file, run->info.file_size, &run->map, err);
     }
     if (status == FACTUM_OK) {
-        status = check_map(run, number, err);
+        status = check_footer(run, number, err);
     }
     if (status == FACTUM_OK) {
-        run->verified_memory =
-            fct_mem_zalloc(mem, run->info.block_count / 64 + 1, sizeof(uint64_t));
+        run->verified_memory = fct_mem_zalloc(mem, run->page_count / 64 + 1, sizeof(uint64_t));
         run->verified = run->verified_memory;
         if (run->verified == NULL) {
             status = fct_fail(err, FACTUM_NO_MEMORY, "open index run: out of memory");
@@ -152,31 +147,37 @@ void fct_run_close(struct fct_run *run)
     fct_mem_free(run->mem, run);
 }
 
-uint32_t fct_run_block_seed(uint64_t number, uint64_t block);
-
-uint32_t fct_run_block_seed(uint64_t number, uint64_t block)
+uint32_t fct_run_page_crc(uint64_t run, uint64_t number, const uint8_t page[FCT_RUN_PAGE_SIZE])
 {
-    return (uint32_t)(((number << 20) + block) * UINT64_C(0x9e3779b97f4a7c15) >> 32);
+    uint64_t seed = ((run << 20) + number) * UINT64_C(0x9e3779b97f4a7c15);
+    return fct_crc32c((uint32_t)(seed >> 32), page, FCT_RUN_PAGE_ROOM);
 }
 
-/* The block, checked; NULL if it is damaged, and then the run is bad. */
-static const uint8_t *block_at(struct fct_run *run, uint64_t block)
+/* The page, checked; NULL if it is damaged, and then the run is bad. */
+static const uint8_t *page_at(struct fct_run *run, uint64_t number)
 {
-    const uint8_t *bytes = run->map + block * FCT_RUN_BLOCK_SIZE;
-    uint64_t bit = UINT64_C(1) << (block % 64);
-    if ((atomic_load_explicit(&run->verified[block / 64], memory_order_relaxed) & bit) != 0) {
-        return bytes;
+    const uint8_t *page = run->map + number * FCT_RUN_PAGE_SIZE;
+    uint64_t bit = UINT64_C(1) << (number % 64);
+    if ((atomic_load_explicit(&run->verified[number / 64], memory_order_relaxed) & bit) != 0) {
+        return page;
     }
-    uint32_t crc =
-        fct_crc32c(fct_run_block_seed(run->info.number, block), bytes, FCT_RUN_BLOCK_SIZE - 4);
-    uint32_t count = fct_get_u16(bytes + FCT_RUN_BLOCK_SIZE - 6);
-    bool believed = fct_bug(FCT_BUG_BLOCK_CRC_IGNORED);
-    if ((crc != fct_get_u32(bytes + FCT_RUN_BLOCK_SIZE - 4) && !believed) || count == 0 ||
-        count * 2 > FCT_RUN_BLOCK_SIZE - 6) {
+    uint32_t crc = fct_run_page_crc(run->info.number, number, page);
+    if (crc != fct_get_u32(page + FCT_RUN_PAGE_ROOM) && !fct_bug(FCT_BUG_BLOCK_CRC_IGNORED)) {
         atomic_store(&run->bad, true);
         return NULL;
     }
-    atomic_fetch_or(&run->verified[block / 64], bit);
+    atomic_fetch_or(&run->verified[number / 64], bit);
+    return page;
+}
+
+static const uint8_t *block_at(struct fct_run *run, uint64_t block)
+{
+    const uint8_t *bytes = page_at(run, block);
+    uint32_t count = bytes == NULL ? 0 : fct_get_u16(bytes + FCT_RUN_PAGE_SIZE - 6);
+    if (count == 0 || count * 2 > FCT_RUN_PAGE_SIZE - 6) {
+        atomic_store(&run->bad, true);
+        return NULL;
+    }
     return bytes;
 }
 
@@ -207,8 +208,8 @@ static bool decode_entry(const uint8_t *at, const uint8_t *end, struct fct_run_e
 
 static bool entry_in(const uint8_t *block, uint32_t i, struct fct_run_entry *entry)
 {
-    uint32_t count = fct_get_u16(block + FCT_RUN_BLOCK_SIZE - 6);
-    const uint8_t *offsets = block + FCT_RUN_BLOCK_SIZE - 6 - 2 * (size_t)count;
+    uint32_t count = fct_get_u16(block + FCT_RUN_PAGE_SIZE - 6);
+    const uint8_t *offsets = block + FCT_RUN_PAGE_SIZE - 6 - 2 * (size_t)count;
     uint32_t from = fct_get_u16(offsets + 2 * (size_t)i);
     uint32_t to =
         i + 1 == count ? (uint32_t)(offsets - block) : fct_get_u16(offsets + 2 * (size_t)(i + 1));
@@ -223,7 +224,7 @@ factum_status fct_run_entry_at(struct fct_run *run, uint64_t block, uint32_t i,
     if (bytes == NULL) {
         return FACTUM_CORRUPT;
     }
-    if (i >= fct_get_u16(bytes + FCT_RUN_BLOCK_SIZE - 6)) {
+    if (i >= fct_get_u16(bytes + FCT_RUN_PAGE_SIZE - 6)) {
         return FACTUM_DONE;
     }
     if (!entry_in(bytes, i, entry)) {
@@ -233,9 +234,16 @@ factum_status fct_run_entry_at(struct fct_run *run, uint64_t block, uint32_t i,
     return FACTUM_OK;
 }
 
-bool fct_run_may_have(const struct fct_run *run, const struct fct_index_key *key)
+factum_status fct_run_probe(struct fct_run *run, const struct fct_index_key *key)
 {
-    return fct_filter_test(run->filter, run->info.filter_size, key);
+    uint64_t mixed = fct_filter_mix(key);
+    uint64_t at = fct_filter_block(mixed, run->info.filter_size);
+    uint64_t filter = run->page_count - run->info.filter_size / FCT_RUN_PAGE_SIZE;
+    const uint8_t *page = page_at(run, filter + at / FCT_RUN_PAGE_SIZE);
+    if (page == NULL) {
+        return FACTUM_CORRUPT;
+    }
+    return fct_filter_test(page + at % FCT_RUN_PAGE_SIZE, mixed) ? FACTUM_OK : FACTUM_DONE;
 }
 
 /* What is looked for: the last entry of a key that begins at or before a place. */
@@ -256,13 +264,17 @@ static bool not_after(const struct fct_index_key *key, uint64_t ordinal, uint64_
     return (target->by_position ? position : ordinal) <= target->place;
 }
 
-static uint64_t find_block(const struct fct_run *run, const struct target *target)
+static factum_status find_block(struct fct_run *run, const struct target *target, uint64_t *block)
 {
     uint64_t low = 0;
     uint64_t high = run->info.block_count;
     while (high - low > 1) {
         uint64_t middle = low + (high - low) / 2;
-        const uint8_t *at = run->block_index + middle * FCT_RUN_INDEX_ENTRY_SIZE;
+        const uint8_t *at = page_at(run, run->info.block_count + middle / FCT_RUN_INDEX_ENTRIES);
+        if (at == NULL) {
+            return FACTUM_CORRUPT;
+        }
+        at += middle % FCT_RUN_INDEX_ENTRIES * FCT_RUN_INDEX_ENTRY_SIZE;
         struct fct_index_key key = {
             .hash = {.high = fct_get_u64(at), .low = fct_get_u64(at + 8)},
             .kind = (enum fct_index_kind)at[28],
@@ -273,7 +285,8 @@ static uint64_t find_block(const struct fct_run *run, const struct target *targe
             high = middle;
         }
     }
-    return low;
+    *block = low;
+    return FACTUM_OK;
 }
 
 static factum_status find(struct fct_run *run, const struct target *target,
@@ -282,12 +295,14 @@ static factum_status find(struct fct_run *run, const struct target *target,
     if (run->info.block_count == 0) {
         return FACTUM_DONE;
     }
-    const uint8_t *block = block_at(run, find_block(run, target));
+    uint64_t number = 0;
+    factum_status status = find_block(run, target, &number);
+    const uint8_t *block = status == FACTUM_OK ? block_at(run, number) : NULL;
     if (block == NULL) {
         return FACTUM_CORRUPT;
     }
     uint32_t low = 0;
-    uint32_t high = fct_get_u16(block + FCT_RUN_BLOCK_SIZE - 6);
+    uint32_t high = fct_get_u16(block + FCT_RUN_PAGE_SIZE - 6);
     while (high - low > 1) {
         uint32_t middle = low + (high - low) / 2;
         if (!entry_in(block, middle, entry)) {
@@ -354,12 +369,17 @@ factum_status fct_run_verify(struct fct_run *run)
     struct fct_run_entry entry;
     uint64_t postings = 0;
     factum_status status = FACTUM_CORRUPT;
-    for (uint64_t word = 0; word <= run->info.block_count / 64; word++) {
+    for (uint64_t word = 0; word <= run->page_count / 64; word++) {
         atomic_store(&run->verified[word], 0);
     }
-    if (decode_footer(footer_of(run), &info) && tail_holds(run)) {
+    if (decode_footer(footer_of(run), &info)) {
         while ((status = fct_run_walk_next(&walk, &entry)) == FACTUM_OK) {
             postings += entry.count;
+        }
+    }
+    for (uint64_t page = run->info.block_count; page < run->page_count; page++) {
+        if (page_at(run, page) == NULL) {
+            status = FACTUM_CORRUPT;
         }
     }
     if (status != FACTUM_DONE || postings != run->info.posting_count) {
@@ -378,9 +398,11 @@ factum_status fct_run_walk_kind(struct fct_run_walk *walk, struct fct_run *run,
     if (run->info.block_count == 0) {
         return FACTUM_OK;
     }
-    walk->block = find_block(run, &target);
+    factum_status status = find_block(run, &target, &walk->block);
+    if (status != FACTUM_OK) {
+        return status;
+    }
     struct fct_run_entry entry;
-    factum_status status;
     struct fct_run_walk before = *walk;
     while ((status = fct_run_walk_next(walk, &entry)) == FACTUM_OK && entry.key.kind < kind) {
         before = *walk;

@@ -172,7 +172,7 @@ static void assert_found_by_position(struct fixture *f, const struct list *list,
 
 static void assert_list(struct fixture *f, const struct list *list)
 {
-    assert_true(fct_run_may_have(f->run, &list->key));
+    assert_status(fct_run_probe(f->run, &list->key), FACTUM_OK);
     assert_found_by_ordinal(f, list, 0);
     assert_found_by_ordinal(f, list, list->count - 1);
     assert_found_by_ordinal(f, list, list->count);
@@ -262,8 +262,8 @@ static void a_run_without_postings_can_be_written_and_read(void **state)
     struct fct_run_entry entry;
     write_and_open(f);
     assert_int_equal(f->run->info.block_count, 0);
-    assert_int_equal(f->run->info.file_size, FCT_RUN_FOOTER_SIZE + 64);
-    assert_false(fct_run_may_have(f->run, &key));
+    assert_int_equal(f->run->info.file_size, FCT_RUN_FOOTER_SIZE + 4096);
+    assert_status(fct_run_probe(f->run, &key), FACTUM_DONE);
     assert_status(fct_run_find_ordinal(f->run, &key, 0, &entry), FACTUM_DONE);
     assert_status(fct_run_find_position(f->run, &key, 0, &entry), FACTUM_DONE);
     struct fct_run_walk walk;
@@ -289,7 +289,7 @@ static void the_footer_says_what_the_run_is(void **state)
     assert_int_equal(f->run->info.block_count, 1);
     assert_int_equal(f->run->info.key_count, 2);
     assert_int_equal(f->run->info.posting_count, 7);
-    assert_int_equal(f->run->info.file_size, 4096 + 32 + 64 + 160);
+    assert_int_equal(f->run->info.file_size, 3 * 4096 + 160);
     assert_string_equal(f->run->path, "/index/0000000000000001.run");
 }
 
@@ -448,8 +448,9 @@ static void a_file_of_any_other_size_is_refused(void **state)
         if (other != size) {
             assert_status(try_open(f, 1), FACTUM_CORRUPT);
             assert_string_equal(f->err.text,
-                                other < 224 ? "index run /index/0000000000000001.run is too short"
-                                            : "index run /index/0000000000000001.run is damaged");
+                                other < 4096 + 160
+                                    ? "index run /index/0000000000000001.run is too short"
+                                    : "index run /index/0000000000000001.run is damaged");
         }
     }
 }
@@ -499,7 +500,7 @@ static void a_block_in_the_place_of_another_is_found(void **state)
 {
     struct fixture *f = *state;
     struct fct_run_entry entry;
-    uint8_t block[FCT_RUN_BLOCK_SIZE];
+    uint8_t block[FCT_RUN_PAGE_SIZE];
     uint64_t size;
     fill(f, new_list(f, 1, FCT_INDEX_STREAM), LIST_MAX, 10);
     write_and_open(f);
@@ -521,8 +522,81 @@ static void the_block_of_another_run_is_found(void **state)
     assert_ok(try_write(f, 2), f->err);
     write_and_open(f);
     const uint8_t *other = fct_sim_disk_bytes(f->disk, "/index/0000000000000002.run", &size);
-    memcpy(bytes_of(f, &size), other, FCT_RUN_BLOCK_SIZE);
+    memcpy(bytes_of(f, &size), other, FCT_RUN_PAGE_SIZE);
     assert_status(fct_run_entry_at(f->run, 0, 0, &entry), FACTUM_CORRUPT);
+}
+
+static void a_damaged_page_of_the_filter_is_found_when_it_is_asked(void **state)
+{
+    struct fixture *f = *state;
+    uint64_t size;
+    for (size_t i = 0; i < KEYS_MAX; i++) { /* two pages of filter */
+        f->lists[i].key = (struct fct_index_key){.hash = {i, i * UINT64_C(0x9e3779b97f4a7c15)},
+                                                 .kind = FCT_INDEX_STREAM};
+        f->lists[i].positions = fct_mem_zalloc(fct_mem_heap(), 1, sizeof(uint64_t));
+        f->lists[i].count = 1;
+    }
+    f->list_count = KEYS_MAX;
+    write_and_open(f);
+    assert_int_equal(f->run->info.filter_size, 8192);
+    bytes_of(f, &size)[size - FCT_RUN_FOOTER_SIZE - 4096 + 700] ^= 0x10;
+    size_t found = 0;
+    for (size_t i = 0; i < KEYS_MAX; i++) {
+        factum_status status = fct_run_probe(f->run, &f->lists[i].key);
+        assert_true(status == FACTUM_OK || status == FACTUM_CORRUPT);
+        found += status == FACTUM_OK;
+    }
+    assert_in_range(found, 1000, 2000);
+    assert_true(atomic_load(&f->run->bad));
+    assert_status(fct_run_verify(f->run), FACTUM_CORRUPT);
+}
+
+static void a_damaged_page_of_the_block_index_is_found_when_it_is_used(void **state)
+{
+    struct fixture *f = *state;
+    struct fct_run_entry entry;
+    uint64_t size;
+    fill(f, new_list(f, 1, FCT_INDEX_STREAM), LIST_MAX, 10);
+    write_and_open(f);
+    assert_true(f->run->info.block_count > 4);
+    bytes_of(f, &size)[f->run->info.block_count * 4096 + 40] ^= 1;
+    assert_status(fct_run_find_ordinal(f->run, &f->lists[0].key, 0, &entry), FACTUM_CORRUPT);
+    assert_true(atomic_load(&f->run->bad));
+    struct fct_run_walk walk;
+    assert_status(fct_run_walk_kind(&walk, f->run, FCT_INDEX_TAG), FACTUM_CORRUPT);
+}
+
+/* One entry less than its first page holds, exactly as many, and one more. */
+static void the_block_index_takes_as_many_pages_as_it_needs(void **state)
+{
+    struct fixture *f = *state;
+    uint64_t blocks = 0;
+    unsigned seen = 0;
+    fill(f, new_list(f, 1, FCT_INDEX_STREAM), LIST_MAX, 2000000);
+    fill(f, new_list(f, 2, FCT_INDEX_STREAM), LIST_MAX, 2000000);
+    for (uint64_t number = 3; blocks < 129; number++) {
+        close_run(f);
+        fill(f, new_list(f, number, FCT_INDEX_STREAM), 1300, 2000000);
+        write_and_open(f);
+        blocks = f->run->info.block_count;
+        assert_int_equal(f->run->page_count, blocks + (blocks + 126) / 127 + 1);
+        assert_status(fct_run_verify(f->run), FACTUM_OK);
+        seen += blocks >= 126 && blocks <= 128;
+    }
+    assert_int_equal(seen, 3);
+    assert_all(f);
+}
+
+static void a_run_of_an_earlier_format_is_not_read(void **state)
+{
+    struct fixture *f = *state;
+    uint64_t size;
+    fill(f, new_list(f, 1, FCT_INDEX_STREAM), 3, 10);
+    assert_ok(try_write(f, 1), f->err);
+    uint8_t *footer = bytes_of(f, &size) + size - FCT_RUN_FOOTER_SIZE;
+    fct_put_u32(footer + 8, FCT_RUN_FORMAT - 1);
+    fct_put_u32(footer + 156, fct_crc32c(0, footer, 156));
+    assert_status(try_open(f, 1), FACTUM_CORRUPT);
 }
 
 static void a_zeroed_block_is_found(void **state)
@@ -532,13 +606,13 @@ static void a_zeroed_block_is_found(void **state)
     uint64_t size;
     fill(f, new_list(f, 1, FCT_INDEX_STREAM), 5000, 10);
     write_and_open(f);
-    memset(bytes_of(f, &size), 0, FCT_RUN_BLOCK_SIZE);
+    memset(bytes_of(f, &size), 0, FCT_RUN_PAGE_SIZE);
     assert_status(fct_run_find_ordinal(f->run, &f->lists[0].key, 0, &entry), FACTUM_CORRUPT);
 }
 
 /* ---- hostile: the checksums hold, but not what they are over --------------------------------- */
 
-/* The checksum of block 0 of run 1, as the format gives it. */
+/* The checksum of page 0 of run 1, as the format gives it. */
 static void seal_block(uint8_t *block)
 {
     uint64_t mixed = (UINT64_C(1) << 20) * UINT64_C(0x9e3779b97f4a7c15);
@@ -553,7 +627,7 @@ static void a_count_that_the_bytes_cannot_hold_is_damage(void **state)
     fill(f, new_list(f, 1, FCT_INDEX_STREAM), 3, 10);
     write_and_open(f);
     uint8_t *block = bytes_of(f, &size);
-    uint8_t before[FCT_RUN_BLOCK_SIZE];
+    uint8_t before[FCT_RUN_PAGE_SIZE];
     memcpy(before, block, sizeof before);
     seal_block(block);
     assert_memory_equal(block, before, sizeof before); /* the formula is the writer's */
@@ -605,8 +679,20 @@ static void a_count_of_entries_that_does_not_fit_is_damage(void **state)
 static void sizes_in_a_footer_that_do_not_add_up_are_damage(void **state)
 {
     struct fixture *f = *state;
-    static const uint64_t values[] = {
-        0, 1, 63, 65, 128, UINT32_MAX, UINT64_MAX, UINT64_C(1) << 63, 4096, UINT64_MAX / 4128 + 1};
+    static const uint64_t values[] = {0,
+                                      1,
+                                      2,
+                                      127,
+                                      4095,
+                                      4097,
+                                      8192,
+                                      UINT32_MAX,
+                                      UINT64_MAX,
+                                      UINT64_C(1) << 63,
+                                      4096,
+                                      UINT64_MAX / 4096,
+                                      UINT64_MAX / 4096 + 1,
+                                      UINT64_MAX - 4095};
     uint64_t size;
     fill(f, new_list(f, 1, FCT_INDEX_STREAM), 3, 10);
     assert_ok(try_write(f, 1), f->err);
@@ -752,6 +838,10 @@ int main(void)
         TEST(a_damaged_block_is_found_when_it_is_used_and_others_are_served),
         TEST(a_block_in_the_place_of_another_is_found),
         TEST(the_block_of_another_run_is_found),
+        TEST(a_damaged_page_of_the_filter_is_found_when_it_is_asked),
+        TEST(a_damaged_page_of_the_block_index_is_found_when_it_is_used),
+        TEST(the_block_index_takes_as_many_pages_as_it_needs),
+        TEST(a_run_of_an_earlier_format_is_not_read),
         TEST(a_zeroed_block_is_found),
         TEST(a_count_that_the_bytes_cannot_hold_is_damage),
         TEST(offsets_that_lead_outside_are_damage),

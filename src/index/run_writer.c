@@ -11,12 +11,10 @@
 #include "index/run.h"
 
 enum {
-    OUTPUT_SIZE = 16 * 4096,
+    OUTPUT_SIZE = 16 * FCT_RUN_PAGE_SIZE,
     ENTRY_ROOM = 17 + 4 * FCT_VARINT_SIZE_MAX + 2, /* the least that starts an entry in a block */
     BLOCK_TAIL = 6,
 };
-
-uint32_t fct_run_block_seed(uint64_t number, uint64_t block);
 
 struct fct_run_writer {
     const struct fct_os *os;
@@ -28,14 +26,15 @@ struct fct_run_writer {
     uint8_t *output; /* whole blocks, not written yet */
     size_t output_used;
     uint64_t written;
+    uint64_t sealed; /* pages */
     uint8_t *filter;
     struct fct_buf index;
     bool finished;
 
     /* the block under way: entries from the front, their offsets aside */
-    uint8_t block[FCT_RUN_BLOCK_SIZE];
+    uint8_t block[FCT_RUN_PAGE_SIZE];
     size_t used;
-    uint16_t offsets[FCT_RUN_BLOCK_SIZE / 20];
+    uint16_t offsets[FCT_RUN_PAGE_SIZE / 20];
     uint32_t entries;
     /* the entry under way; its deltas lie in |deltas| until it ends */
     struct fct_index_key key;
@@ -44,7 +43,7 @@ struct fct_run_writer {
     uint64_t last;
     uint64_t count; /* of the entry */
     uint64_t total; /* of the key, so far */
-    uint8_t deltas[FCT_RUN_BLOCK_SIZE];
+    uint8_t deltas[FCT_RUN_PAGE_SIZE];
     size_t deltas_used;
 };
 
@@ -114,6 +113,22 @@ static factum_status write_output(struct fct_run_writer *writer, factum_error *e
     return status;
 }
 
+static void seal_pages(struct fct_run_writer *writer, uint8_t *pages, size_t size)
+{
+    for (size_t at = 0; at < size; at += FCT_RUN_PAGE_SIZE) {
+        fct_put_u32(pages + at + FCT_RUN_PAGE_ROOM,
+                    fct_run_page_crc(writer->info.number, writer->sealed++, pages + at));
+    }
+}
+
+/* Leaves the rest of the page of the block index under way empty. */
+static factum_status end_index_page(struct fct_run_writer *writer)
+{
+    static const uint8_t zeros[FCT_RUN_PAGE_SIZE];
+    size_t used = writer->index.len % FCT_RUN_PAGE_SIZE;
+    return used == 0 ? FACTUM_OK : fct_buf_add(&writer->index, zeros, FCT_RUN_PAGE_SIZE - used);
+}
+
 static factum_status index_block(struct fct_run_writer *writer, factum_error *err)
 {
     uint8_t entry[FCT_RUN_INDEX_ENTRY_SIZE] = {0};
@@ -123,6 +138,10 @@ static factum_status index_block(struct fct_run_writer *writer, factum_error *er
     fct_put_u32(entry + 24, (uint32_t)writer->ordinal);
     entry[28] = (uint8_t)writer->key.kind;
     factum_status status = fct_buf_add(&writer->index, entry, sizeof entry);
+    if (status == FACTUM_OK &&
+        writer->index.len % FCT_RUN_PAGE_SIZE + FCT_RUN_INDEX_ENTRY_SIZE > FCT_RUN_PAGE_ROOM) {
+        status = end_index_page(writer);
+    }
     return status == FACTUM_OK ? status : fct_fail(err, status, "write index run: out of memory");
 }
 
@@ -132,18 +151,16 @@ static factum_status end_block(struct fct_run_writer *writer, factum_error *err)
         return FACTUM_OK;
     }
     uint8_t *block = writer->block;
-    size_t tail = FCT_RUN_BLOCK_SIZE - BLOCK_TAIL - 2 * (size_t)writer->entries;
+    size_t tail = FCT_RUN_PAGE_SIZE - BLOCK_TAIL - 2 * (size_t)writer->entries;
     FCT_ASSERT(writer->used <= tail);
     memset(block + writer->used, 0, tail - writer->used);
     for (uint32_t i = 0; i < writer->entries; i++) {
         fct_put_u16(block + tail + 2 * (size_t)i, writer->offsets[i]);
     }
-    fct_put_u16(block + FCT_RUN_BLOCK_SIZE - 6, (uint16_t)writer->entries);
-    fct_put_u32(block + FCT_RUN_BLOCK_SIZE - 4,
-                fct_crc32c(fct_run_block_seed(writer->info.number, writer->info.block_count), block,
-                           FCT_RUN_BLOCK_SIZE - 4));
-    memcpy(writer->output + writer->output_used, block, FCT_RUN_BLOCK_SIZE);
-    writer->output_used += FCT_RUN_BLOCK_SIZE;
+    fct_put_u16(block + FCT_RUN_PAGE_SIZE - 6, (uint16_t)writer->entries);
+    seal_pages(writer, block, FCT_RUN_PAGE_SIZE);
+    memcpy(writer->output + writer->output_used, block, FCT_RUN_PAGE_SIZE);
+    writer->output_used += FCT_RUN_PAGE_SIZE;
     writer->info.block_count++;
     writer->used = 0;
     writer->entries = 0;
@@ -184,7 +201,7 @@ static size_t room(const struct fct_run_writer *writer)
 {
     size_t entry = writer->count == 0 ? 0 : ENTRY_ROOM + writer->deltas_used;
     size_t taken = writer->used + entry + BLOCK_TAIL + 2 * (size_t)writer->entries;
-    return taken >= FCT_RUN_BLOCK_SIZE ? 0 : FCT_RUN_BLOCK_SIZE - taken;
+    return taken >= FCT_RUN_PAGE_SIZE ? 0 : FCT_RUN_PAGE_SIZE - taken;
 }
 
 factum_status fct_run_writer_add(struct fct_run_writer *writer, const struct fct_index_key *key,
@@ -239,8 +256,6 @@ static void encode_footer(const struct fct_run_writer *writer, uint8_t to[FCT_RU
     fct_put_u64(to + 88, info->key_count);
     fct_put_u64(to + 96, info->posting_count);
     fct_put_u64(to + 104, info->filter_size);
-    fct_put_u32(to + 112, fct_crc32c(0, writer->index.ptr, writer->index.len));
-    fct_put_u32(to + 116, fct_crc32c(0, writer->filter, (size_t)info->filter_size));
     fct_put_u32(to + 156, fct_crc32c(0, to, 156));
 }
 
@@ -254,6 +269,14 @@ factum_status fct_run_writer_finish(struct fct_run_writer *writer, factum_error 
     if (status == FACTUM_OK) {
         status = write_output(writer, err);
     }
+    if (status == FACTUM_OK && end_index_page(writer) != FACTUM_OK) {
+        status = fct_fail(err, FACTUM_NO_MEMORY, "write index run: out of memory");
+    }
+    if (status != FACTUM_OK) {
+        return status;
+    }
+    seal_pages(writer, writer->index.ptr, writer->index.len);
+    seal_pages(writer, writer->filter, (size_t)writer->info.filter_size);
     encode_footer(writer, footer);
     const factum_slice parts[] = {
         {writer->index.ptr, writer->index.len},

@@ -410,12 +410,12 @@ static void damage_while_it_is_open(uint64_t stride)
         char path[64];
         uint64_t size;
         run_path(path, number);
-        uint64_t blocks = (size_of(path) - FCT_RUN_FOOTER_SIZE) / FCT_RUN_BLOCK_SIZE;
-        for (uint64_t at = 0; at < blocks * FCT_RUN_BLOCK_SIZE; at += stride) {
+        uint64_t blocks = (size_of(path) - FCT_RUN_FOOTER_SIZE) / FCT_RUN_PAGE_SIZE;
+        for (uint64_t at = 0; at < blocks * FCT_RUN_PAGE_SIZE; at += stride) {
             struct fct_sim_disk *disk = fct_sim_disk_clone(whole);
             struct fct_index *index = open_index(disk, false);
             const struct fct_run_info *info = &index->version->runs[number - 1]->info;
-            if (at >= info->block_count * FCT_RUN_BLOCK_SIZE) {
+            if (at >= info->block_count * FCT_RUN_PAGE_SIZE) {
                 fct_index_close(index);
                 fct_sim_disk_destroy(disk);
                 break;

@@ -33,16 +33,9 @@ static void mend(uint8_t *bytes, size_t size)
         return;
     }
     uint8_t *footer = bytes + size - FCT_RUN_FOOTER_SIZE;
-    uint64_t blocks = fct_get_u64(footer + 80);
-    uint64_t filter = fct_get_u64(footer + 104);
-    uint64_t room = size - FCT_RUN_FOOTER_SIZE;
-    if (blocks <= room / (FCT_RUN_BLOCK_SIZE + FCT_RUN_INDEX_ENTRY_SIZE)) {
-        uint64_t index = blocks * FCT_RUN_BLOCK_SIZE;
-        uint64_t index_size = blocks * FCT_RUN_INDEX_ENTRY_SIZE;
-        if (filter <= room - index - index_size) {
-            fct_put_u32(footer + 112, fct_crc32c(0, bytes + index, index_size));
-            fct_put_u32(footer + 116, fct_crc32c(0, bytes + index + index_size, filter));
-        }
+    for (size_t i = 0; i < (size - FCT_RUN_FOOTER_SIZE) / FCT_RUN_PAGE_SIZE; i++) {
+        uint8_t *page = bytes + i * FCT_RUN_PAGE_SIZE;
+        fct_put_u32(page + FCT_RUN_PAGE_ROOM, fct_run_page_crc(1, i, page));
     }
     fct_put_u32(footer + 156, fct_crc32c(0, footer, 156));
 }
@@ -56,8 +49,9 @@ static void look_into(struct fct_run *run)
         key = entry.key;
         (void)fct_run_entry_last(&entry);
     }
-    (void)fct_run_may_have(run, &key);
-    factum_status status = fct_run_find_ordinal(run, &key, 3, &entry);
+    factum_status status = fct_run_probe(run, &key);
+    FCT_ASSERT(status == FACTUM_OK || status == FACTUM_DONE); /* the checksums are mended */
+    status = fct_run_find_ordinal(run, &key, 3, &entry);
     FCT_ASSERT(status == FACTUM_OK || status == FACTUM_DONE || status == FACTUM_CORRUPT);
     status = fct_run_find_position(run, &key, 4096, &entry);
     FCT_ASSERT(status == FACTUM_OK || status == FACTUM_DONE || status == FACTUM_CORRUPT);

@@ -62,6 +62,15 @@ static inline int teardown(void **state)
     return 0;
 }
 
+/* Before the index is opened: with its thread, over a disk for several threads. */
+static inline void use_threads(struct fixture *f)
+{
+    fct_sim_disk_destroy(f->disk);
+    f->disk = fct_sim_disk_create(1, true);
+    f->options.os = fct_sim_disk_os(f->disk);
+    f->options.threads = true;
+}
+
 static inline void open_index(struct fixture *f)
 {
     assert_ok(fct_index_open(&f->index, &f->options, &f->err), f->err);

@@ -1,0 +1,126 @@
+/* rebuild.c - ranges of the log whose runs were lost, made anew from the log. Layer: index.
+ *
+ * Who rebuilds reads the log and adds; each memtable of it becomes a run in its place. The runs are
+ * merged on the way, so that there are never many, however large the range is.
+ */
+#include "core/error.h"
+#include "index/index_int.h"
+
+#define RUNS_MANY 64u /* so many are merged before more are made */
+
+bool fct_index_missing(const struct fct_index *index, uint64_t *from, uint64_t *to)
+{
+    if (atomic_load(&index->missing_count) == 0) {
+        return false;
+    }
+    *from = index->missing[0].from;
+    *to = index->missing[0].to;
+    return true;
+}
+
+factum_status fct_index_rebuild_begin(struct fct_index *index, uint64_t from, uint64_t to,
+                                      factum_error *err)
+{
+    fct_memtable_destroy(index->rebuild);
+    index->rebuild_range = (struct fct_missing){from, to};
+    index->rebuild = fct_memtable_create(index->mem, (struct fct_index_mark){.position = from});
+    return index->rebuild == NULL ? fct_fail(err, FACTUM_NO_MEMORY, "index: out of memory")
+                                  : FACTUM_OK;
+}
+
+factum_status fct_index_rebuild_add(struct fct_index *index, const struct fct_index_entry *entries,
+                                    size_t count, factum_error *err)
+{
+    if (!fct_memtable_reserve(index->rebuild, count)) {
+        return fct_fail(err, FACTUM_NO_MEMORY, "index: out of memory");
+    }
+    for (size_t i = 0; i < count; i++) {
+        fct_memtable_add(index->rebuild, &entries[i]);
+    }
+    return FACTUM_OK;
+}
+
+bool fct_index_rebuild_full(const struct fct_index *index)
+{
+    return index->rebuild->memory >= index->memtable_size_max;
+}
+
+/* What was rebuilt, up to |to|, is no longer missing. */
+static void drop_missing(struct fct_index *index, uint64_t to)
+{
+    uint32_t count = atomic_load(&index->missing_count);
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        struct fct_missing range = index->missing[i];
+        if (range.from == index->rebuild_range.from && range.to == index->rebuild_range.to) {
+            range.from = to;
+        }
+        if (range.from < range.to) {
+            index->missing[kept++] = range;
+        }
+    }
+    atomic_store(&index->missing_count, kept);
+}
+
+/* With maintenance held: |run| in its place by position. */
+static factum_status insert_run(struct fct_index *index, struct fct_run *run, factum_error *err)
+{
+    struct fct_version *version = index->version;
+    struct fct_run **runs = fct_mem_zalloc(index->mem, version->run_count + 1, sizeof(void *));
+    if (runs == NULL) {
+        return fct_fail(err, FACTUM_NO_MEMORY, "index: out of memory");
+    }
+    size_t count = 0;
+    bool placed = false;
+    for (size_t i = 0; i < version->run_count; i++) {
+        if (!placed && version->runs[i]->info.from >= run->info.mark.position) {
+            runs[count++] = run;
+            placed = true;
+        }
+        runs[count++] = version->runs[i];
+    }
+    if (!placed) {
+        runs[count++] = run;
+    }
+    struct fct_version *next =
+        fct_version_make(index, runs, count, version->sealed, version->active);
+    factum_status status = next == NULL ? fct_fail(err, FACTUM_NO_MEMORY, "index: out of memory")
+                                        : fct_index_save(index, runs, count, index->covered, err);
+    if (status == FACTUM_OK) {
+        drop_missing(index, run->info.mark.position);
+        atomic_store(&next->whole, fct_index_is_whole(index));
+        fct_version_install(index, next);
+    } else {
+        fct_version_unpin(index, next);
+    }
+    fct_mem_free(index->mem, (void *)runs);
+    return status;
+}
+
+factum_status fct_index_rebuild_end(struct fct_index *index, uint64_t to, factum_error *err)
+{
+    struct fct_run *run = NULL;
+    fct_mutex_lock(&index->maintenance);
+    index->rebuild->mark = (struct fct_index_mark){.position = to};
+    if (to == index->covered.position) {
+        index->rebuild->mark = index->covered;
+    }
+    factum_status status = fct_index_write_run(index, index->rebuild, &run, err);
+    if (status == FACTUM_OK) {
+        status = insert_run(index, run, err);
+        run->doomed = status != FACTUM_OK;
+        if (atomic_fetch_sub(&run->references, 1) == 1) {
+            fct_run_close(run);
+        }
+    }
+    bool many = index->version->run_count >= RUNS_MANY;
+    fct_mutex_unlock(&index->maintenance);
+    fct_memtable_destroy(index->rebuild);
+    index->rebuild = NULL;
+    fct_index_changed(index);
+    if (status == FACTUM_OK && many) {
+        factum_status settled = fct_index_settle(index, NULL);
+        (void)settled; /* runs that cannot be merged still serve; their number is limited */
+    }
+    return status;
+}
