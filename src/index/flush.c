@@ -85,7 +85,7 @@ factum_status fct_index_write_run(struct fct_index *index, const struct fct_memt
     struct fct_run_info info = {
         .store_id = index->store_id,
         .seed = index->seed,
-        .number = index->next_number++,
+        .number = atomic_fetch_add(&index->next_number, 1),
         .from = table->from,
         .mark = table->mark,
     };
@@ -116,7 +116,7 @@ factum_status fct_index_save(struct fct_index *index, struct fct_run *const *run
     struct fct_manifest manifest = {
         .store_id = index->store_id,
         .seed = index->seed,
-        .next_number = index->next_number,
+        .next_number = atomic_load(&index->next_number),
         .generation = index->generation + 1,
         .covered = covered,
         .run_count = (uint32_t)run_count,

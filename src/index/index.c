@@ -79,7 +79,7 @@ static factum_status load(struct fct_index *index, struct fct_run ***runs, size_
     factum_status status = fct_manifest_read(&manifest, index->os, index->mem, index->dir, err);
     bool ours = status == FACTUM_OK && memcmp(manifest.store_id.bytes, index->store_id.bytes,
                                               sizeof manifest.store_id.bytes) == 0;
-    index->next_number = status == FACTUM_OK ? manifest.next_number : 1;
+    atomic_store(&index->next_number, status == FACTUM_OK ? manifest.next_number : 1);
     if (status == FACTUM_NO_MEMORY || (status == FACTUM_IO)) {
         return status;
     }
@@ -149,8 +149,8 @@ static factum_status remove_strays(struct fct_index *index, factum_error *err)
             status = fct_os_unlink(index->os, path, err);
         }
     }
-    if (stray.highest >= index->next_number) {
-        index->next_number = stray.highest + 1; /* a name is never used twice */
+    if (stray.highest >= atomic_load(&index->next_number)) {
+        atomic_store(&index->next_number, stray.highest + 1); /* a name is never used twice */
     }
     return status;
 }
@@ -502,10 +502,23 @@ factum_status fct_index_tick(struct fct_index *index, factum_error *err)
     return status;
 }
 
+static bool has_runs(struct fct_index *index, size_t count)
+{
+    struct fct_version *version = fct_version_pin(index);
+    bool has = version->run_count >= count;
+    fct_version_unpin(index, version);
+    return has;
+}
+
 factum_status fct_index_settle(struct fct_index *index, factum_error *err)
 {
+    return fct_index_settle_below(index, 0, err);
+}
+
+factum_status fct_index_settle_below(struct fct_index *index, size_t runs, factum_error *err)
+{
     factum_status status = FACTUM_OK;
-    for (;;) {
+    while (has_runs(index, runs)) {
         uint32_t word = atomic_load(&index->word);
         fct_mutex_lock(&index->maintenance);
         bool waiting = index->version->sealed != NULL;
@@ -536,6 +549,7 @@ factum_status fct_index_settle(struct fct_index *index, factum_error *err)
             fct_word_wait(&index->word, word, UINT64_C(50000000));
         }
     }
+    return FACTUM_OK;
 }
 
 /* ---- figures --------------------------------------------------------------------------------- */

@@ -4,8 +4,9 @@
  * (sealed), and the one that is added to (active). Versions are replaced, never changed; a reader
  * pins the one that it uses.
  *
- * Locks, in this order: maintenance (who writes runs and the manifest), lock (the version pointer,
- * the contents of the active memtable, the missing ranges; |covered| is written with both held).
+ * Locks, in this order: maintenance (who replaces runs and writes the manifest), lock (the version
+ * pointer, the contents of the active memtable, the missing ranges; |covered| is written with both
+ * held).
  */
 #ifndef FCT_INDEX_INDEX_INT_H
 #define FCT_INDEX_INDEX_INT_H
@@ -39,8 +40,9 @@ struct fct_index {
     bool read_only;
     bool threads;
 
+    _Atomic uint64_t next_number; /* of a run */
+
     struct fct_mutex maintenance;
-    uint64_t next_number;
     uint64_t generation;
     struct fct_index_mark covered; /* by the runs */
 
@@ -83,6 +85,11 @@ void fct_version_install(struct fct_index *index, struct fct_version *version);
 /* Takes a bad run out and notes its range as missing. */
 void fct_index_set_aside(struct fct_index *index, struct fct_run *run);
 
+/* index.c */
+/* As fct_index_settle, but for no longer than there are |runs| or more. */
+FCT_MUST_USE factum_status fct_index_settle_below(struct fct_index *index, size_t runs,
+                                                  factum_error *err);
+
 /* flush.c */
 /* There is work for the background, or some was done. */
 void fct_index_changed(struct fct_index *index);
@@ -90,7 +97,7 @@ void fct_index_changed(struct fct_index *index);
 FCT_MUST_USE factum_status fct_index_seal(struct fct_index *index, factum_error *err);
 /* Writes out the sealed memtable, if there is one. */
 FCT_MUST_USE factum_status fct_index_flush_sealed(struct fct_index *index, factum_error *err);
-/* Writes |table| as a run of [from, mark), opened in *run. With maintenance held. */
+/* Writes |table|, which nobody changes, as a run of [from, mark), opened in *run. */
 FCT_MUST_USE factum_status fct_index_write_run(struct fct_index *index,
                                                const struct fct_memtable *table,
                                                struct fct_run **run, factum_error *err);

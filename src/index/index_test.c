@@ -329,7 +329,8 @@ static void what_is_made_anew_serves_although_it_cannot_be_merged(void **state)
         assert_ok(model_rebuild(&f->model, f->index, from, to, &f->err), f->err);
         calls = f->fault.calls - before;
     }
-    assert_int_equal(f->fault.failed, 1);
+    assert_true(f->fault.failed > 0);
+    assert_true(stats_of(f).runs >= 64);
     check(f);
 }
 

@@ -134,16 +134,14 @@ static factum_status write_merged(struct fct_index *index, struct fct_run *const
         keys += runs[i]->info.key_count;
         status = advance(&inputs[i]);
     }
-    fct_mutex_lock(&index->maintenance);
     struct fct_run_info info = {
         .store_id = index->store_id,
         .seed = index->seed,
-        .number = index->next_number++,
+        .number = atomic_fetch_add(&index->next_number, 1),
         .from = runs[0]->info.from,
         .mark = runs[FANOUT - 1]->info.mark,
         .level = level,
     };
-    fct_mutex_unlock(&index->maintenance);
     struct fct_run_writer *writer = NULL;
     if (status == FACTUM_OK) {
         status =

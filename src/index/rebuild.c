@@ -6,7 +6,7 @@
 #include "core/error.h"
 #include "index/index_int.h"
 
-#define RUNS_MANY 64u /* so many are merged before more are made */
+#define RUNS_MANY 64u /* with so many, who makes more waits until some are merged */
 
 bool fct_index_missing(const struct fct_index *index, uint64_t *from, uint64_t *to)
 {
@@ -100,26 +100,24 @@ static factum_status insert_run(struct fct_index *index, struct fct_run *run, fa
 factum_status fct_index_rebuild_end(struct fct_index *index, uint64_t to, factum_error *err)
 {
     struct fct_run *run = NULL;
-    fct_mutex_lock(&index->maintenance);
-    index->rebuild->mark = (struct fct_index_mark){.position = to};
-    if (to == index->covered.position) {
-        index->rebuild->mark = index->covered;
-    }
+    struct fct_index_mark covered = fct_index_mark(index);
+    index->rebuild->mark =
+        to == covered.position ? covered : (struct fct_index_mark){.position = to};
     factum_status status = fct_index_write_run(index, index->rebuild, &run, err);
     if (status == FACTUM_OK) {
+        fct_mutex_lock(&index->maintenance);
         status = insert_run(index, run, err);
+        fct_mutex_unlock(&index->maintenance);
         run->doomed = status != FACTUM_OK;
         if (atomic_fetch_sub(&run->references, 1) == 1) {
             fct_run_close(run);
         }
     }
-    bool many = index->version->run_count >= RUNS_MANY;
-    fct_mutex_unlock(&index->maintenance);
     fct_memtable_destroy(index->rebuild);
     index->rebuild = NULL;
     fct_index_changed(index);
-    if (status == FACTUM_OK && many) {
-        factum_status settled = fct_index_settle(index, NULL);
+    if (status == FACTUM_OK) {
+        factum_status settled = fct_index_settle_below(index, RUNS_MANY, NULL);
         (void)settled; /* runs that cannot be merged still serve; their number is limited */
     }
     return status;
