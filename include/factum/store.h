@@ -204,7 +204,8 @@ factum_append_stream(factum_store *store, factum_slice stream, factum_expected e
 
 /* An append that does not wait. The caller owns the struct and all it points to until |done| was
  * called, exactly once: by a thread of the store, never from inside factum_append_submit. |done|
- * may submit again and free the op; it must not block, nor close the store. */
+ * may read, submit again and free the op. It must not wait for other appends, nor close the store:
+ * while it runs, no other op is told. */
 typedef struct factum_append_op factum_append_op;
 struct factum_append_op {
     factum_append_request request;

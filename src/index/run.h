@@ -2,9 +2,9 @@
  *
  *   [block 0]...[block n-1][block index][filter][footer]
  *
- * All but the footer is pages of 4096 bytes. The last 4 bytes of each are the CRC-32C of the others,
- * continued from run number * 2^20 + page number (mixed): a page is checked when it is first used,
- * so opening costs the same for a run of any size.
+ * All but the footer is pages of 4096 bytes. The last 4 bytes of each are the CRC-32C of the
+ * others, continued from run number * 2^20 + page number (mixed): a page is checked when it is
+ * first used, so opening costs the same for a run of any size.
  *
  * Block: a page of entries; from the end backwards, before its CRC
  *   4090  2  number of entries m
