@@ -11,6 +11,7 @@
 #include "index/index_int.h"
 
 #define RETRY_NS UINT64_C(200000000)
+#define WRITE_AHEAD 16u /* entries that are fetched before they are written */
 
 void fct_index_changed(struct fct_index *index)
 {
@@ -51,15 +52,20 @@ static factum_status write_entries(struct fct_run_writer *writer,
 {
     factum_status status = FACTUM_OK;
     for (size_t i = 0; entries != NULL && i < count && status == FACTUM_OK; i++) {
-        uint64_t positions[256];
-        uint64_t ordinal = 0;
-        uint32_t got;
-        while (status == FACTUM_OK &&
-               (got = fct_mem_entry_read(entries[i], ordinal, positions, 256)) > 0) {
-            for (uint32_t j = 0; j < got && status == FACTUM_OK; j++) {
-                status = fct_run_writer_add(writer, &entries[i]->key, positions[j], err);
-            }
-            ordinal += got;
+        if (i + WRITE_AHEAD < count) {
+            FCT_PREFETCH(entries[i + WRITE_AHEAD]);
+            FCT_PREFETCH(entries[i + WRITE_AHEAD / 2]->head);
+        }
+        const struct fct_chunk *chunk = entries[i]->head;
+        for (; chunk != NULL && status == FACTUM_OK; chunk = chunk->next) {
+            const struct fct_run_entry entry = {
+                .key = entries[i]->key,
+                .count = chunk->count,
+                .first = chunk->first,
+                .deltas = chunk->bytes,
+                .end = chunk->bytes + chunk->used,
+            };
+            status = fct_run_writer_add_entry(writer, &entry, err);
         }
     }
     return status;

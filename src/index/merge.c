@@ -59,28 +59,18 @@ static factum_status advance(struct input *input)
     return status < 0 ? status : FACTUM_OK;
 }
 
-/* All postings that |input| has of |key|, which have to be at or after |*least|: a file may say
+/* All postings that |input| has of |key|, which have to follow those before: a file may say
  * otherwise, and then it is damaged. */
 static factum_status copy_list(struct fct_run_writer *writer, struct input *input,
-                               const struct fct_index_key *key, uint64_t *least, factum_error *err)
+                               const struct fct_index_key *key, factum_error *err)
 {
     factum_status status = FACTUM_OK;
     while (status == FACTUM_OK && !input->ended && fct_index_key_equal(&input->entry.key, key)) {
-        uint64_t position = input->entry.first;
-        const uint8_t *at = input->entry.deltas;
-        for (uint64_t i = 0; i < input->entry.count && status == FACTUM_OK; i++) {
-            if (i > 0) {
-                at = fct_run_delta(at, input->entry.end, &position);
-            }
-            if (position < *least) {
-                atomic_store(&input->walk.run->bad, true);
-                return FACTUM_CORRUPT;
-            }
-            *least = position + 1;
-            status = fct_run_writer_add(writer, key, position, err);
-        }
+        status = fct_run_writer_add_entry(writer, &input->entry, err);
         if (status == FACTUM_OK) {
             status = advance(input);
+        } else if (status == FACTUM_CORRUPT) {
+            atomic_store(&input->walk.run->bad, true);
         }
     }
     return status;
@@ -103,14 +93,13 @@ static factum_status merge_inputs(struct fct_index *index, struct fct_run_writer
             return FACTUM_OK;
         }
         struct fct_index_key key = least->entry.key;
-        uint64_t position_least = 0;
         for (size_t i = 0; i < FANOUT && status == FACTUM_OK; i++) {
             if (fct_bug(FCT_BUG_MERGE_FORGETS_KEYS) && key.kind == FCT_INDEX_KEY && i == 1 &&
                 !inputs[i].ended && fct_index_key_equal(&inputs[i].entry.key, &key)) {
                 status = advance(&inputs[i]);
                 continue;
             }
-            status = copy_list(writer, &inputs[i], &key, &position_least, err);
+            status = copy_list(writer, &inputs[i], &key, err);
         }
         if (keys % YIELD_EVERY == 0 && status == FACTUM_OK) {
             if (atomic_load(&index->stop) != 0) {

@@ -141,6 +141,11 @@ FCT_MUST_USE factum_status fct_run_writer_create(struct fct_run_writer **writer,
 FCT_MUST_USE factum_status fct_run_writer_add(struct fct_run_writer *writer,
                                               const struct fct_index_key *key, uint64_t position,
                                               factum_error *err);
+/* The postings of an entry as a run or a memtable holds it, whatever its ordinal. CORRUPT if their
+ * positions do not rise. */
+FCT_MUST_USE factum_status fct_run_writer_add_entry(struct fct_run_writer *writer,
+                                                    const struct fct_run_entry *entry,
+                                                    factum_error *err);
 /* Writes the rest, syncs file and directory. */
 FCT_MUST_USE factum_status fct_run_writer_finish(struct fct_run_writer *writer, factum_error *err);
 /* Frees; removes the file if it was not finished. Accepts NULL. */

@@ -714,6 +714,93 @@ static void sizes_in_a_footer_that_do_not_add_up_are_damage(void **state)
     assert_ok(try_open(f, 1), f->err);
 }
 
+/* ---- lists as they are ----------------------------------------------------------------------- */
+
+static void start_writer(struct fixture *f, uint64_t number, struct fct_run_writer **writer)
+{
+    struct fct_run_info info = info_of(number);
+    assert_ok(fct_run_writer_create(writer, &f->fault.os, &f->mem.mem, "/index", &info,
+                                    f->list_count, &f->err),
+              f->err);
+}
+
+/* |count| postings of |list| from |at| on as an entry; |deltas| has room. */
+static struct fct_run_entry piece_of(const struct list *list, size_t at, size_t count,
+                                     uint8_t *deltas)
+{
+    struct fct_run_entry entry = {
+        .key = list->key, .count = count, .first = list->positions[at], .deltas = deltas};
+    for (size_t i = 1; i < count; i++) {
+        deltas +=
+            fct_varint_put(deltas, (list->positions[at + i] - list->positions[at + i - 1]) / 4);
+    }
+    entry.end = deltas;
+    return entry;
+}
+
+/* All lists in pieces of any length make the blocks that they make posting by posting. */
+static void pieces_of_lists_make_the_same_blocks(void **state)
+{
+    struct fixture *f = *state;
+    static uint8_t deltas[LIST_MAX * FCT_VARINT_SIZE_MAX];
+    static const size_t counts[] = {1, LIST_MAX, 2, 700, 30, 9000, 1, 1};
+    for (size_t i = 0; i < sizeof counts / sizeof counts[0]; i++) {
+        fill(f, new_list(f, i + 1, FCT_INDEX_STREAM), counts[i], i % 2 == 0 ? 20 : 50000);
+    }
+    assert_ok(try_write(f, 1), f->err);
+    for (uint64_t longest = 1; longest <= LIST_MAX; longest *= 10) {
+        struct fct_run_writer *writer;
+        start_writer(f, 2, &writer);
+        for (size_t i = 0; i < f->list_count; i++) {
+            const struct list *list = &f->lists[i];
+            for (size_t at = 0; at < list->count;) {
+                size_t count = 1 + (size_t)fct_random_below(&f->random, longest);
+                count = count < list->count - at ? count : list->count - at;
+                struct fct_run_entry piece = piece_of(list, at, count, deltas);
+                assert_ok(fct_run_writer_add_entry(writer, &piece, &f->err), f->err);
+                at += count;
+            }
+        }
+        assert_ok(fct_run_writer_finish(writer, &f->err), f->err);
+        fct_run_writer_destroy(writer);
+        uint64_t size;
+        uint64_t size_of_other;
+        const uint8_t *bytes = bytes_of(f, &size);
+        const uint8_t *other =
+            fct_sim_disk_bytes(f->disk, "/index/0000000000000002.run", &size_of_other);
+        assert_int_equal(size, size_of_other);
+        for (uint64_t at = 0; at + FCT_RUN_PAGE_SIZE <= size; at += FCT_RUN_PAGE_SIZE) {
+            assert_memory_equal(bytes + at, other + at, FCT_RUN_PAGE_ROOM);
+        }
+    }
+}
+
+static void positions_that_do_not_rise_are_refused(void **state)
+{
+    struct fixture *f = *state;
+    static const uint8_t same[] = {1, 0, 1};
+    static const uint8_t around[] = {1, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1};
+    static const uint8_t cut[] = {1, 0x80};
+    const struct fct_index_key key = {.hash = {7, 7}, .kind = FCT_INDEX_STREAM};
+    const struct fct_run_entry entries[] = {
+        {.key = key, .count = 1, .first = 100, .deltas = same, .end = same},
+        {.key = key, .count = 1, .first = 96, .deltas = same, .end = same},
+        {.key = key, .count = 4, .first = 104, .deltas = same, .end = same + sizeof same},
+        {.key = key, .count = 3, .first = 104, .deltas = around, .end = around + sizeof around},
+        {.key = key, .count = 3, .first = 104, .deltas = cut, .end = cut + sizeof cut},
+    };
+    f->list_count = 1; /* keys to come */
+    for (size_t i = 0; i < sizeof entries / sizeof entries[0]; i++) {
+        struct fct_run_writer *writer;
+        start_writer(f, 1, &writer);
+        assert_ok(fct_run_writer_add_entry(writer, &entries[0], &f->err), f->err);
+        assert_status(fct_run_writer_add_entry(writer, &entries[i], &f->err), FACTUM_CORRUPT);
+        assert_string_equal(f->err.text, "write index run: positions do not rise");
+        fct_run_writer_destroy(writer);
+    }
+    f->list_count = 0;
+}
+
 /* ---- failures -------------------------------------------------------------------------------- */
 
 static factum_status note_name(void *data, const char *name)
@@ -847,6 +934,8 @@ int main(void)
         TEST(offsets_that_lead_outside_are_damage),
         TEST(a_count_of_entries_that_does_not_fit_is_damage),
         TEST(sizes_in_a_footer_that_do_not_add_up_are_damage),
+        TEST(pieces_of_lists_make_the_same_blocks),
+        TEST(positions_that_do_not_rise_are_refused),
         TEST(a_write_without_memory_leaves_nothing_behind),
         TEST(a_write_that_fails_leaves_nothing_behind),
         TEST(short_writes_make_the_same_run),

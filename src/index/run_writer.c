@@ -204,12 +204,17 @@ static size_t room(const struct fct_run_writer *writer)
     return taken >= FCT_RUN_PAGE_SIZE ? 0 : FCT_RUN_PAGE_SIZE - taken;
 }
 
+/* Is |key| the one of the last posting? */
+static bool follows(const struct fct_run_writer *writer, const struct fct_index_key *key)
+{
+    return writer->info.posting_count > 0 && fct_index_key_equal(&writer->key, key);
+}
+
 factum_status fct_run_writer_add(struct fct_run_writer *writer, const struct fct_index_key *key,
                                  uint64_t position, factum_error *err)
 {
     factum_status status = FACTUM_OK;
-    bool same = writer->info.posting_count > 0 && fct_index_key_equal(&writer->key, key);
-    if (!same) {
+    if (!follows(writer, key)) {
         status = end_entry(writer, err);
         writer->total = 0;
         writer->info.key_count++;
@@ -235,6 +240,56 @@ factum_status fct_run_writer_add(struct fct_run_writer *writer, const struct fct
     writer->last = position;
     writer->count++;
     writer->info.posting_count++;
+    return FACTUM_OK;
+}
+
+/* Copies differences as they are, as many as the block has room for; false if one is none. */
+static bool copy_deltas(struct fct_run_writer *writer, const uint8_t **at, const uint8_t *end,
+                        uint64_t *left)
+{
+    const uint8_t *from = *at;
+    size_t left_in_block = room(writer);
+    uint64_t count = 0;
+    for (; count < *left && left_in_block >= FCT_VARINT_SIZE_MAX; count++) {
+        uint64_t delta = 0;
+        size_t size = fct_varint_get(*at, (size_t)(end - *at), &delta);
+        if (delta == 0 || delta > (UINT64_MAX - writer->last) / 4) {
+            return false;
+        }
+        *at += size;
+        left_in_block -= size;
+        writer->last += delta * 4;
+    }
+    memcpy(writer->deltas + writer->deltas_used, from, (size_t)(*at - from));
+    writer->deltas_used += (size_t)(*at - from);
+    writer->count += count;
+    writer->info.posting_count += count;
+    *left -= count;
+    return true;
+}
+
+factum_status fct_run_writer_add_entry(struct fct_run_writer *writer,
+                                       const struct fct_run_entry *entry, factum_error *err)
+{
+    const uint8_t *at = entry->deltas;
+    uint64_t position = entry->first;
+    for (uint64_t left = entry->count; left > 0;) {
+        if (follows(writer, &entry->key) && position <= writer->last) {
+            return fct_fail(err, FACTUM_CORRUPT, "write index run: positions do not rise");
+        }
+        factum_status status = fct_run_writer_add(writer, &entry->key, position, err);
+        left--;
+        if (status == FACTUM_OK && !copy_deltas(writer, &at, entry->end, &left)) {
+            status = fct_fail(err, FACTUM_CORRUPT, "write index run: positions do not rise");
+        }
+        if (status != FACTUM_OK) {
+            return status;
+        }
+        position = writer->last;
+        if (left > 0) {
+            at = fct_run_delta(at, entry->end, &position);
+        }
+    }
     return FACTUM_OK;
 }
 
