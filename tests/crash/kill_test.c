@@ -20,7 +20,12 @@
 
 #include <factum/factum.h>
 
-enum { THREADS = 4 };
+#include "support/scratch.h"
+
+enum {
+    THREADS = 4,
+    STORE_ACKS_MAX = 20000, /* then a new one: all of a store is read after each kill */
+};
 
 struct ack {
     uint32_t thread;
@@ -215,15 +220,21 @@ int main(void)
 {
     const char *wanted = getenv("FCT_KILLS");
     unsigned kills = wanted == NULL ? 100 : (unsigned)strtoul(wanted, NULL, 10);
-    char dir[] = "/tmp/factum-kill-XXXXXX";
-    char path[64];
-    char command[96];
+    char dir[SCRATCH_SIZE];
+    char path[SCRATCH_SIZE + 32];
     uint64_t acks = 0;
-    if (mkdtemp(dir) == NULL) {
+    uint64_t acks_at_start = 0; /* of the store in use */
+    unsigned stores = 0;
+    if (!scratch_make(dir)) {
         die("mkdtemp", strerror(errno));
     }
-    (void)snprintf(path, sizeof path, "%s/store", dir);
     for (unsigned i = 0; i < kills; i++) {
+        if (stores == 0 || acks - acks_at_start > STORE_ACKS_MAX) {
+            memset(next_revision, 0, sizeof next_revision);
+            memset(next_pair, 0, sizeof next_pair);
+            acks_at_start = acks;
+            (void)snprintf(path, sizeof path, "%s/store-%u", dir, ++stores);
+        }
         uint64_t acked[THREADS];
         uint64_t acked_pairs[THREADS];
         memcpy(acked, next_revision, sizeof acked);
@@ -231,9 +242,8 @@ int main(void)
         acks += run_once(path, acked, acked_pairs, i + 1);
         check(path, acked, acked_pairs);
     }
-    (void)snprintf(command, sizeof command, "rm -rf '%s'", dir);
-    if (system(command) != 0) {
-        die("rm", "");
+    if (!scratch_remove(dir)) {
+        die("remove the stores", strerror(errno));
     }
     printf("%s 1 - %u kills, %" PRIu64 " acknowledged appends, none lost, none invented\n1..1\n",
            acks > kills ? "ok" : "not ok", kills, acks);
