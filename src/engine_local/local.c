@@ -374,8 +374,11 @@ static factum_status index_log(struct fct_local *local, const struct fct_local_o
                                factum_error *err)
 {
     uint64_t damaged_from = UINT64_MAX;
+    uint64_t from;
+    uint64_t to;
     factum_error reason;
     factum_status status = FACTUM_OK;
+    bool lost = fct_index_missing(local->index, &from, &to);
     bool within = fct_index_mark(local->index).position <= fct_log_end(local->log);
     if (within && !local->index_in_memory) {
         /* Lost runs first: nothing is written out while one is missing, and replay needs that. */
@@ -386,6 +389,10 @@ static factum_status index_log(struct fct_local *local, const struct fct_local_o
     }
     if (status == FACTUM_OK) {
         status = fct_local_mend_index(local, &damaged_from, &reason);
+    }
+    if (status == FACTUM_OK && lost) { /* in a process that ends soon they would never be merged */
+        factum_status settled = fct_index_settle(local->index, NULL);
+        (void)settled; /* runs that could not be merged serve as well */
     }
     if (status == FACTUM_CORRUPT && damaged_from != UINT64_MAX) {
         fct_log_set_damaged(local->log, damaged_from, reason.text);

@@ -209,7 +209,6 @@ factum_status fct_local_mend_index(struct fct_local *local, uint64_t *damaged_fr
 {
     uint64_t from;
     uint64_t to;
-    bool rebuilt = false;
     factum_status status = FACTUM_OK;
     while (status == FACTUM_OK && fct_index_missing(local->index, &from, &to)) {
         fct_log_message(&local->sink, FACTUM_LOG_WARN, "index.rebuild",
@@ -217,15 +216,10 @@ factum_status fct_local_mend_index(struct fct_local *local, uint64_t *damaged_fr
                         (unsigned long long)to);
         if (!local->index_in_memory) {
             status = rebuild(local, from, to, damaged_from, err);
-            rebuilt = true;
         } else { /* nothing is written: all from there on goes to memory */
             status = fct_index_cut(local->index, from, err);
             status = status == FACTUM_OK ? fct_local_replay(local, damaged_from, err) : status;
         }
-    }
-    if (status == FACTUM_OK && rebuilt) { /* a process that ends soon would never merge them */
-        factum_status settled = fct_index_settle(local->index, NULL);
-        (void)settled; /* runs that could not be merged serve as well */
     }
     return status;
 }

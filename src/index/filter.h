@@ -9,16 +9,16 @@
 
 #include "index/index.h"
 
-#define FCT_FILTER_PAGE 4096u
+#define FCT_FILTER_PAGE_SIZE 4096u
 #define FCT_FILTER_BLOCK 64u
-#define FCT_FILTER_BLOCKS (FCT_FILTER_PAGE / FCT_FILTER_BLOCK - 1) /* in a page */
+#define FCT_FILTER_BLOCKS (FCT_FILTER_PAGE_SIZE / FCT_FILTER_BLOCK - 1) /* in a page */
 
 /* Bytes for |keys| keys: whole pages, one at least. */
 static inline uint64_t fct_filter_size(uint64_t keys)
 {
     const uint64_t page_bits = (uint64_t)FCT_FILTER_BLOCKS * FCT_FILTER_BLOCK * 8;
     uint64_t pages = (keys * 12 + page_bits - 1) / page_bits;
-    return (pages == 0 ? 1 : pages) * FCT_FILTER_PAGE;
+    return (pages == 0 ? 1 : pages) * FCT_FILTER_PAGE_SIZE;
 }
 
 static inline uint64_t fct_filter_mix(const struct fct_index_key *key)
@@ -31,9 +31,9 @@ static inline uint64_t fct_filter_mix(const struct fct_index_key *key)
 static inline uint64_t fct_filter_block(uint64_t mixed, uint64_t size)
 {
     /* Multiply and shift: uniform without a division. What is left of it chooses in the page. */
-    uint64_t product = (mixed >> 32) * (size / FCT_FILTER_PAGE);
+    uint64_t product = (mixed >> 32) * (size / FCT_FILTER_PAGE_SIZE);
     uint64_t in_page = (product & UINT32_MAX) * FCT_FILTER_BLOCKS >> 32;
-    return (product >> 32) * FCT_FILTER_PAGE + in_page * FCT_FILTER_BLOCK;
+    return (product >> 32) * FCT_FILTER_PAGE_SIZE + in_page * FCT_FILTER_BLOCK;
 }
 
 #define FCT_FILTER_BITS 6

@@ -47,25 +47,27 @@ factum_status fct_index_seal(struct fct_index *index, factum_error *err)
 }
 
 static factum_status write_entries(struct fct_run_writer *writer,
-                                   const struct fct_mem_entry *const *entries, size_t count,
+                                   const struct fct_mem_place *places, size_t count,
                                    factum_error *err)
 {
     factum_status status = FACTUM_OK;
-    for (size_t i = 0; entries != NULL && i < count && status == FACTUM_OK; i++) {
+    for (size_t i = 0; i < count && status == FACTUM_OK; i++) {
+        const struct fct_mem_entry *entry = places[i].entry;
         if (i + WRITE_AHEAD < count) {
-            FCT_PREFETCH(entries[i + WRITE_AHEAD]);
-            FCT_PREFETCH(entries[i + WRITE_AHEAD / 2]->head);
+            FCT_PREFETCH(places[i + WRITE_AHEAD].entry);
+            FCT_PREFETCH(places[i + WRITE_AHEAD / 2].entry->head);
         }
-        const struct fct_chunk *chunk = entries[i]->head;
+        const struct fct_chunk *chunk = entry->head;
         for (; chunk != NULL && status == FACTUM_OK; chunk = chunk->next) {
-            const struct fct_run_entry entry = {
-                .key = entries[i]->key,
+            const struct fct_run_entry postings = {
+                .key = entry->key,
                 .count = chunk->count,
                 .first = chunk->first,
                 .deltas = chunk->bytes,
                 .end = chunk->bytes + chunk->used,
             };
-            status = fct_run_writer_add_entry(writer, &entry, err);
+            status = fct_run_writer_add_entry(writer, &postings, err);
+            FCT_ASSERT(status != FACTUM_CORRUPT);
         }
     }
     return status;
@@ -97,19 +99,19 @@ factum_status fct_index_write_run(struct fct_index *index, const struct fct_memt
     };
     struct fct_run_writer *writer = NULL;
     *run = NULL;
-    const struct fct_mem_entry **entries = fct_memtable_sorted(table);
-    factum_status status = entries == NULL
+    struct fct_mem_place *places = fct_memtable_sorted(table);
+    factum_status status = places == NULL
                                ? fct_fail(err, FACTUM_NO_MEMORY, "write index run: out of memory")
                                : fct_run_writer_create(&writer, index->os, index->mem, index->dir,
                                                        &info, table->key_count, err);
-    if (status == FACTUM_OK && entries != NULL) {
-        status = write_entries(writer, entries, table->key_count, err);
+    if (status == FACTUM_OK && places != NULL) {
+        status = write_entries(writer, places, table->key_count, err);
     }
     if (status == FACTUM_OK) {
         status = fct_run_writer_finish(writer, err);
     }
     fct_run_writer_destroy(writer);
-    fct_mem_free(index->mem, (void *)entries);
+    fct_mem_free(index->mem, places);
     if (status == FACTUM_OK) {
         status = fct_index_open_written(index, info.number, run, err);
     }

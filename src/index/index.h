@@ -9,13 +9,14 @@
  * ordinal, and stays valid for ever.
  *
  * Threads: one writer at a time (reserve, add, flush, rebuild); any number of readers. Flushing a
- * full memtable and merging run in the background if options.threads, else inside fct_index_tick.
+ * full memtable and merging run in the background if options.threads, else inside fct_index_tick and
+ * fct_index_rebuild_end.
  *
  * Invariants:
  *  1. The live runs cover [0, mark.position) of the log without gap or overlap, but for the ranges
  *     that fct_index_missing reports; the memtables hold everything after.
  *  2. A run is complete, synced and named by a synced manifest before its memtable is let go.
- *  3. A block is served only after its checksum held.
+ *  3. A page of a run is used only after its checksum held.
  */
 #ifndef FCT_INDEX_INDEX_H
 #define FCT_INDEX_INDEX_H
@@ -129,6 +130,7 @@ FCT_MUST_USE factum_status fct_index_rebuild_add(struct fct_index *index,
                                                  const struct fct_index_entry *entries,
                                                  size_t count, factum_error *err);
 bool fct_index_rebuild_full(const struct fct_index *index);
+/* Of [from, to) of the range. Where there are many runs by now, waits until some are merged. */
 FCT_MUST_USE factum_status fct_index_rebuild_end(struct fct_index *index, uint64_t to,
                                                  factum_error *err);
 
@@ -136,7 +138,7 @@ FCT_MUST_USE factum_status fct_index_rebuild_end(struct fct_index *index, uint64
 
 /* Number of postings of |key| now and, if there are any, the first and last position (may be NULL).
  * A key that was never added costs one filter probe a run and reads no block (but for the filter's
- * false positives, below 1 in 100). CORRUPT: a block failed its checksum; the run was set aside and
+ * false positives, below 1 in 100). CORRUPT: a page failed its checksum; the run was set aside and
  * fct_index_missing names it. */
 FCT_MUST_USE factum_status fct_index_find(struct fct_index *index, const struct fct_index_key *key,
                                           uint64_t *count, uint64_t *first, uint64_t *last,

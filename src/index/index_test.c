@@ -269,6 +269,13 @@ static void verify_finds_a_flipped_bit_in_every_part_of_a_run(void **state)
     check(f);
 }
 
+static void lose(struct fixture *f, uint64_t number)
+{
+    char path[64];
+    (void)snprintf(path, sizeof path, "/index/%016llx.run", (unsigned long long)number);
+    assert_ok(fct_os_unlink(f->options.os, path, &f->err), f->err);
+}
+
 /* Each batch becomes a run: many more than there may be. */
 static void rebuild_a_run_a_batch(struct fixture *f)
 {
@@ -278,7 +285,7 @@ static void rebuild_a_run_a_batch(struct fixture *f)
     grow(f, 300);
     flush(f);
     close_index(f);
-    assert_ok(fct_os_unlink(f->options.os, "/index/0000000000000001.run", &f->err), f->err);
+    lose(f, 1);
     f->options.memtable_size_max = 1;
     open_index(f);
     uint64_t most = 0;
@@ -290,9 +297,89 @@ static void rebuild_a_run_a_batch(struct fixture *f)
     assert_in_range(most, 4, 64);
     assert_ok(fct_index_settle(f->index, &f->err), f->err);
     assert_in_range(stats_of(f).runs, 1, 15); /* 3 of a level at the most */
+    assert_int_equal(run_files(f), stats_of(f).runs);
     check(f);
     close_index(f);
     open_index(f);
+    check(f);
+}
+
+/* |count| runs of a batch each; what is due is merged after each. */
+static void grow_by_runs(struct fixture *f, int count)
+{
+    for (int i = 0; i < count; i++) {
+        grow(f, 1);
+        flush(f);
+        assert_ok(fct_index_settle(f->index, &f->err), f->err);
+    }
+}
+
+static void assert_levels(struct fixture *f, const char *levels)
+{
+    char got[64] = "";
+    const struct fct_version *version = f->index->version;
+    for (size_t i = 0; i < version->run_count && i < sizeof got - 1; i++) {
+        got[i] = (char)('0' + version->runs[i]->info.level);
+    }
+    assert_string_equal(got, levels);
+}
+
+/* Makes |count| runs of level 0 of the oldest missing range, and merges what is due after each. */
+static void rebuild_some(struct fixture *f, int count)
+{
+    uint64_t from;
+    uint64_t to;
+    for (int i = 0; i < count; i++) {
+        assert_true(fct_index_missing(f->index, &from, &to));
+        assert_ok(model_rebuild(&f->model, f->index, from, to, &f->err), f->err);
+        assert_ok(fct_index_settle(f->index, &f->err), f->err);
+    }
+}
+
+/* Of runs of the levels 2, 2, 1, 1 the second is lost, and comes back in pieces. */
+static void what_was_lost_in_the_middle_is_merged_by_its_own_level_first(void **state)
+{
+    struct fixture *f = *state;
+    open_index(f);
+    grow_by_runs(f, 40);
+    assert_levels(f, "2211");
+    uint64_t lost = f->index->version->runs[1]->info.number;
+    close_index(f);
+    lose(f, lost);
+    f->options.memtable_size_max = 1;
+    open_index(f);
+    assert_levels(f, "211");
+    rebuild_some(f, 3);
+    assert_levels(f, "200011"); /* over the gap nothing is merged */
+    rebuild_some(f, 1);
+    assert_levels(f, "2111");
+    rebuild_some(f, 11);
+    assert_levels(f, "211100011");
+    uint64_t before = stats_of(f).merged_bytes;
+    rebuild_some(f, 1); /* the gap is closed: four of level 1, then as it was */
+    assert_levels(f, "2211");
+    assert_false(stats_of(f).merged_bytes == before);
+    check(f);
+}
+
+/* A small run counts as of the level of its newer neighbour, so it does not stay for ever; and what
+ * becomes of it with three bigger ones is of their level, not of a higher one. */
+static void a_small_run_before_bigger_ones_counts_as_one_of_them(void **state)
+{
+    struct fixture *f = *state;
+    open_index(f);
+    grow_by_runs(f, 48);
+    assert_levels(f, "222");
+    uint64_t lost = f->index->version->runs[1]->info.number;
+    close_index(f);
+    lose(f, lost);
+    open_index(f); /* memtables are big: one piece */
+    rebuild_some(f, 1);
+    assert_levels(f, "202");
+    grow_by_runs(f, 3);
+    assert_levels(f, "202000");
+    grow_by_runs(f, 13);
+    assert_levels(f, "2"); /* 2, 0, 2, 2: of unlike levels, so of the highest */
     check(f);
 }
 
@@ -348,6 +435,26 @@ static void verify_names_the_first_damaged_run_and_sets_all_aside(void **state)
                         "from the log, and nothing is lost");
     assert_int_equal(stats_of(f).runs, 1);
     assert_ok(model_mend(&f->model, f->index, &f->err), f->err);
+    check(f);
+}
+
+/* A run whose checksums hold, but whose postings lie where it says it has none. */
+static void a_run_that_goes_beyond_its_range_is_the_one_that_is_set_aside(void **state)
+{
+    struct fixture *f = *state;
+    uint64_t size;
+    open_index(f);
+    make_runs(f, 4);
+    close_index(f);
+    uint8_t *block = run_bytes(f, 2, &size);
+    uint8_t *last = block + fct_get_u16(block + 4088); /* its last entry */
+    last[19] ^= 0x40;                                  /* of the first position */
+    fct_put_u32(block + 4092, fct_run_page_crc(2, 0, block));
+    open_index(f);
+    assert_status(fct_index_tick(f->index, &f->err), FACTUM_CORRUPT);
+    assert_text(f->err, "0000000000000002.run is damaged");
+    assert_ok(model_mend(&f->model, f->index, &f->err), f->err);
+    assert_ok(fct_index_settle(f->index, &f->err), f->err);
     check(f);
 }
 
@@ -446,10 +553,13 @@ int main(void)
         TEST(a_reader_that_meets_damage_sets_the_run_aside),
         TEST(verify_passes_what_is_whole),
         TEST(verify_finds_a_flipped_bit_in_every_part_of_a_run),
+        TEST(what_was_lost_in_the_middle_is_merged_by_its_own_level_first),
+        TEST(a_small_run_before_bigger_ones_counts_as_one_of_them),
         TEST(runs_made_anew_are_merged_on_the_way),
         TEST(runs_made_anew_are_merged_in_the_background),
         TEST(what_is_made_anew_serves_although_it_cannot_be_merged),
         TEST(verify_names_the_first_damaged_run_and_sets_all_aside),
+        TEST(a_run_that_goes_beyond_its_range_is_the_one_that_is_set_aside),
         TEST(read_only_nothing_is_written),
         TEST(read_only_a_missing_directory_is_an_empty_index),
         TEST(read_only_a_cut_keeps_the_runs_before),

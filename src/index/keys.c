@@ -50,25 +50,25 @@ static factum_status copy_table(struct fct_index_keys *keys, const struct fct_me
     if (table == NULL) {
         return FACTUM_OK;
     }
-    const struct fct_mem_entry **sorted = fct_memtable_sorted(table);
+    struct fct_mem_place *sorted = fct_memtable_sorted(table);
     struct copied *grown = fct_mem_resize(keys->index->mem, keys->copied,
                                           (*count + table->key_count + 1) * sizeof *keys->copied);
     if (grown != NULL) {
         keys->copied = grown;
     }
     if (sorted == NULL || grown == NULL) {
-        fct_mem_free(keys->index->mem, (void *)sorted);
+        fct_mem_free(keys->index->mem, sorted);
         return fct_fail(err, FACTUM_NO_MEMORY, "list: out of memory");
     }
     for (uint32_t i = 0; i < table->key_count; i++) {
-        uint32_t shown = fct_mem_entry_shown(table, sorted[i]);
-        if (sorted[i]->key.kind == keys->kind && shown > 0) {
-            keys->copied[(*count)++] =
-                (struct copied){sorted[i]->key, shown, fct_mem_entry_first(sorted[i]),
-                                fct_mem_entry_last(table, sorted[i])};
+        const struct fct_mem_entry *entry = sorted[i].entry;
+        uint32_t shown = fct_mem_entry_shown(table, entry);
+        if (entry->key.kind == keys->kind && shown > 0) {
+            keys->copied[(*count)++] = (struct copied){
+                entry->key, shown, fct_mem_entry_first(entry), fct_mem_entry_last(table, entry)};
         }
     }
-    fct_mem_free(keys->index->mem, (void *)sorted);
+    fct_mem_free(keys->index->mem, sorted);
     return FACTUM_OK;
 }
 

@@ -297,45 +297,31 @@ uint64_t fct_mem_entry_seek(const struct fct_mem_entry *entry, uint64_t position
     return at_position < position ? ordinal + 1 : ordinal;
 }
 
-/* What is sorted: nearly always the first 8 bytes of a key tell two of them apart, here beside
- * each other in memory. */
-struct place {
-    uint64_t begins;
-    const struct fct_mem_entry *entry;
-};
-
 static int compare_places(const void *a, const void *b)
 {
-    const struct place *x = a;
-    const struct place *y = b;
+    const struct fct_mem_place *x = a;
+    const struct fct_mem_place *y = b;
     if (x->begins != y->begins) {
         return x->begins < y->begins ? -1 : 1;
     }
     return fct_index_key_compare(&x->entry->key, &y->entry->key);
 }
 
-const struct fct_mem_entry **fct_memtable_sorted(const struct fct_memtable *table)
+struct fct_mem_place *fct_memtable_sorted(const struct fct_memtable *table)
 {
-    size_t keys = (size_t)table->key_count + 1;
-    const struct fct_mem_entry **sorted = fct_mem_zalloc(table->mem, keys, sizeof *sorted);
-    struct place *places = fct_mem_alloc(table->mem, keys * sizeof *places);
-    if (sorted == NULL || places == NULL) {
-        fct_mem_free(table->mem, (void *)sorted);
-        fct_mem_free(table->mem, places);
+    struct fct_mem_place *places =
+        fct_mem_alloc(table->mem, ((size_t)table->key_count + 1) * sizeof *places);
+    if (places == NULL) {
         return NULL;
     }
     size_t count = 0;
     for (uint32_t i = 0; i <= table->entry_mask; i++) {
         const struct fct_mem_entry *entry = &table->entries[i];
         if (entry->count != 0) {
-            places[count++] =
-                (struct place){(uint64_t)entry->key.kind << 56 | entry->key.hash.high >> 8, entry};
+            uint64_t begins = (uint64_t)entry->key.kind << 56 | entry->key.hash.high >> 8;
+            places[count++] = (struct fct_mem_place){begins, entry};
         }
     }
     qsort(places, count, sizeof *places, compare_places);
-    for (size_t i = 0; i < count; i++) {
-        sorted[i] = places[i].entry;
-    }
-    fct_mem_free(table->mem, places);
-    return sorted;
+    return places;
 }

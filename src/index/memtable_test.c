@@ -161,13 +161,13 @@ static void sorted_gives_every_key_once_in_order(void **state)
     for (uint64_t i = 0; i < 3000; i++) {
         add(f, i * 7919 % 1500, 1000 + i * 4);
     }
-    const struct fct_mem_entry **sorted = fct_memtable_sorted(f->table);
+    struct fct_mem_place *sorted = fct_memtable_sorted(f->table);
     assert_non_null(sorted);
     assert_int_equal(f->table->key_count, 1500);
     for (size_t i = 1; i < 1500; i++) {
-        assert_true(fct_index_key_compare(&sorted[i - 1]->key, &sorted[i]->key) < 0);
+        assert_true(fct_index_key_compare(&sorted[i - 1].entry->key, &sorted[i].entry->key) < 0);
     }
-    fct_mem_free(&f->mem.mem, (void *)sorted);
+    fct_mem_free(&f->mem.mem, sorted);
 }
 
 /* Positions of a few keys, in arrays. */

@@ -1,10 +1,11 @@
 /* merge.c - four neighbouring runs of one level become one of the next. Layer: index.
  *
- * Tiered: a posting is rewritten once a level, so that its cost is log4 of the store's size. A run
- * that is older than one of a higher level, as after a part was made anew, counts as of that level:
- * so no more than three of a level ever stay. The lowest level comes first, in it the oldest. The
+ * Tiered: a posting is rewritten once a level, so that its cost is log4 of the store's size. The
+ * lowest level comes first, in it the oldest. A run that is older than a neighbour of a higher
+ * level, as after a part was made anew, counts as of that level, so that no more than three of a
+ * level stay between missing ranges; what becomes of four of unlike levels is of the highest. The
  * inputs are walked side by side in the order of their keys; the list of a key is the inputs'
- * lists, oldest first. Memory: one block and the filter of the output. A memtable that waits is
+ * lists, oldest first. Memory: one block, and block index and filter of the output. A memtable that waits is
  * written out in between.
  */
 #include "core/bug.h"
@@ -17,20 +18,60 @@ enum {
     YIELD_EVERY = 4096, /* keys between looks at the memtable that may wait */
 };
 
-/* FANOUT neighbours that count as of one level: the first of them; run_count if there are none. */
-static size_t find_due(const struct fct_version *version, uint32_t *level)
+/* No range between them is missing. */
+static bool are_neighbours(const struct fct_run *older, const struct fct_run *newer)
+{
+    return older->info.mark.position == newer->info.from;
+}
+
+/* Where the runs before |end| begin that are neighbours and count as of one level. */
+static size_t begin_of_level(const struct fct_version *version, size_t end, uint32_t *level)
 {
     struct fct_run *const *runs = version->runs;
-    *level = 0;
-    for (size_t end = version->run_count; end > 0;) {
-        size_t first = end - 1;
-        *level = runs[first]->info.level > *level ? runs[first]->info.level : *level;
-        while (first > 0 && runs[first - 1]->info.level <= *level &&
-               runs[first - 1]->info.mark.position == runs[first]->info.from) {
-            first--;
+    size_t first = end - 1;
+    if (end < version->run_count && !are_neighbours(runs[first], runs[end])) {
+        *level = 0;
+    }
+    *level = runs[first]->info.level > *level ? runs[first]->info.level : *level;
+    while (first > 0 && runs[first - 1]->info.level <= *level &&
+           are_neighbours(runs[first - 1], runs[first])) {
+        first--;
+    }
+    return first;
+}
+
+/* FANOUT of the runs from |first| on: those of the lowest level, the oldest such. */
+static size_t lowest_of(const struct fct_version *version, size_t first, size_t end,
+                        uint32_t *level)
+{
+    size_t lowest = first;
+    uint32_t lowest_level = UINT32_MAX;
+    for (; first + FANOUT <= end; first++) {
+        uint32_t high = 0;
+        uint32_t low = UINT32_MAX;
+        for (size_t i = first; i < first + FANOUT; i++) {
+            uint32_t own = version->runs[i]->info.level;
+            high = own > high ? own : high;
+            low = own < low ? own : low;
         }
+        if (high < lowest_level) {
+            lowest = first;
+            lowest_level = high;
+            *level = high == low && high < FCT_RUN_LEVEL_MAX ? high + 1 : high;
+        }
+    }
+    return lowest;
+}
+
+/* The first of FANOUT runs to be merged, and the level of what becomes of them; run_count if there
+ * are none. */
+static size_t find_due(const struct fct_version *version, uint32_t *level)
+{
+    uint32_t counted = 0;
+    for (size_t end = version->run_count; end > 0;) {
+        size_t first = begin_of_level(version, end, &counted);
         if (end - first >= FANOUT) {
-            return first;
+            return lowest_of(version, first, end, level);
         }
         end = first;
     }
@@ -59,18 +100,24 @@ static factum_status advance(struct input *input)
     return status < 0 ? status : FACTUM_OK;
 }
 
-/* All postings that |input| has of |key|, which have to follow those before: a file may say
+/* All postings that |input| has of |key|. They rise, and lie in the range of the run: a file may say
  * otherwise, and then it is damaged. */
 static factum_status copy_list(struct fct_run_writer *writer, struct input *input,
                                const struct fct_index_key *key, factum_error *err)
 {
+    struct fct_run *run = input->walk.run;
     factum_status status = FACTUM_OK;
     while (status == FACTUM_OK && !input->ended && fct_index_key_equal(&input->entry.key, key)) {
-        status = fct_run_writer_add_entry(writer, &input->entry, err);
+        status = input->entry.first < run->info.from
+                     ? FACTUM_CORRUPT
+                     : fct_run_writer_add_entry(writer, &input->entry, err);
+        if (status == FACTUM_OK && fct_run_writer_last(writer) >= run->info.mark.position) {
+            status = FACTUM_CORRUPT;
+        }
         if (status == FACTUM_OK) {
             status = advance(input);
         } else if (status == FACTUM_CORRUPT) {
-            atomic_store(&input->walk.run->bad, true);
+            atomic_store(&run->bad, true);
         }
     }
     return status;
@@ -212,7 +259,7 @@ factum_status fct_index_merge(struct fct_index *index, factum_error *err)
     struct fct_run *merged = NULL;
     if (first < version->run_count) {
         struct fct_run *const *inputs = version->runs + first;
-        status = write_merged(index, inputs, level + 1, &merged, err);
+        status = write_merged(index, inputs, level, &merged, err);
         if (status == FACTUM_CORRUPT) {
             status = set_bad_aside(index, inputs, err);
         }
@@ -227,7 +274,9 @@ factum_status fct_index_merge(struct fct_index *index, factum_error *err)
             atomic_fetch_add(&index->merged_bytes, merged->info.file_size);
         }
         if (merged != NULL) {
-            merged->doomed = status != FACTUM_OK;
+            if (status != FACTUM_OK) {
+                merged->doomed = true; /* nobody else has it */
+            }
             if (atomic_fetch_sub(&merged->references, 1) == 1) {
                 fct_run_close(merged);
             }

@@ -40,9 +40,9 @@ static factum_status look_into_run(struct fct_index *index, struct fct_run *run,
     if (status == FACTUM_DONE) {
         return FACTUM_OK;
     }
-    atomic_fetch_add_explicit(&index->filter_hits, 1, memory_order_relaxed);
-    atomic_fetch_add_explicit(&index->blocks_read, 1, memory_order_relaxed);
     if (status == FACTUM_OK) {
+        atomic_fetch_add_explicit(&index->filter_hits, 1, memory_order_relaxed);
+        atomic_fetch_add_explicit(&index->blocks_read, 1, memory_order_relaxed);
         status = fct_run_find_ordinal(run, key, UINT64_MAX, &source->last);
     }
     if (status == FACTUM_CORRUPT) {

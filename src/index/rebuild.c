@@ -108,13 +108,16 @@ factum_status fct_index_rebuild_end(struct fct_index *index, uint64_t to, factum
         fct_mutex_lock(&index->maintenance);
         status = insert_run(index, run, err);
         fct_mutex_unlock(&index->maintenance);
-        run->doomed = status != FACTUM_OK;
+        if (status != FACTUM_OK) {
+            run->doomed = true; /* nobody else has it; else who merges it says so */
+        }
         if (atomic_fetch_sub(&run->references, 1) == 1) {
             fct_run_close(run);
         }
     }
     fct_memtable_destroy(index->rebuild);
     index->rebuild = NULL;
+    atomic_store(&index->merge_failure, FACTUM_OK); /* it may have been for what is mended now */
     fct_index_changed(index);
     if (status == FACTUM_OK) {
         factum_status settled = fct_index_settle_below(index, RUNS_MANY, NULL);

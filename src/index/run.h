@@ -3,8 +3,8 @@
  *   [block 0]...[block n-1][block index][filter][footer]
  *
  * All but the footer is pages of 4096 bytes. The last 4 bytes of each are the CRC-32C of the
- * others, continued from run number * 2^20 + page number (mixed): a page is checked when it is
- * first used, so opening costs the same for a run of any size.
+ * others, begun with the high half of (run number * 2^20 + page number) * 0x9e3779b97f4a7c15: a page
+ * is checked when it is first used, so opening costs the same for a run of any size.
  *
  * Block: a page of entries; from the end backwards, before its CRC
  *   4090  2  number of entries m
@@ -28,16 +28,23 @@
 #ifndef FCT_INDEX_RUN_H
 #define FCT_INDEX_RUN_H
 
+#include <assert.h>
 #include <stdatomic.h>
 
+#include "index/filter.h"
 #include "index/memtable.h"
 
 #define FCT_RUN_PAGE_SIZE 4096u
 #define FCT_RUN_PAGE_ROOM 4092u /* without the CRC */
 #define FCT_RUN_FOOTER_SIZE 160u
 #define FCT_RUN_FORMAT 2u
+#define FCT_RUN_LEVEL_MAX 63u
 #define FCT_RUN_INDEX_ENTRY_SIZE 32u
 #define FCT_RUN_INDEX_ENTRIES (FCT_RUN_PAGE_ROOM / FCT_RUN_INDEX_ENTRY_SIZE) /* in a page */
+
+static_assert(FCT_FILTER_PAGE_SIZE == FCT_RUN_PAGE_SIZE &&
+                  FCT_FILTER_BLOCKS * FCT_FILTER_BLOCK <= FCT_RUN_PAGE_ROOM,
+              "a page of the filter has room for its CRC");
 
 struct fct_run_info {
     factum_uuid store_id;
@@ -146,6 +153,8 @@ FCT_MUST_USE factum_status fct_run_writer_add(struct fct_run_writer *writer,
 FCT_MUST_USE factum_status fct_run_writer_add_entry(struct fct_run_writer *writer,
                                                     const struct fct_run_entry *entry,
                                                     factum_error *err);
+/* The position of the last posting; there must be one. */
+uint64_t fct_run_writer_last(const struct fct_run_writer *writer);
 /* Writes the rest, syncs file and directory. */
 FCT_MUST_USE factum_status fct_run_writer_finish(struct fct_run_writer *writer, factum_error *err);
 /* Frees; removes the file if it was not finished. Accepts NULL. */

@@ -60,12 +60,14 @@ static uint64_t index_page_count(const struct fct_run_info *info)
            (info->block_count % FCT_RUN_INDEX_ENTRIES != 0);
 }
 
-/* The pages of the file are those that its footer counts, and no more. */
+/* The pages of the file are those that its footer counts, and no more; a posting takes a byte. */
 static bool sizes_fit(const struct fct_run_info *info, uint64_t page_count)
 {
     return page_count * FCT_RUN_PAGE_SIZE + FCT_RUN_FOOTER_SIZE == info->file_size &&
            info->filter_size % FCT_RUN_PAGE_SIZE == 0 && info->filter_size > 0 &&
-           info->block_count < page_count &&
+           info->block_count < page_count && info->level <= FCT_RUN_LEVEL_MAX &&
+           info->posting_count <= info->block_count * FCT_RUN_PAGE_SIZE &&
+           info->key_count <= info->posting_count &&
            info->block_count + index_page_count(info) + info->filter_size / FCT_RUN_PAGE_SIZE ==
                page_count;
 }

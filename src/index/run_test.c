@@ -714,6 +714,38 @@ static void sizes_in_a_footer_that_do_not_add_up_are_damage(void **state)
     assert_ok(try_open(f, 1), f->err);
 }
 
+/* Fields of a footer that fit to each other and to the size of the file, but not to a run. */
+static void a_footer_of_pages_that_cannot_be_is_damage(void **state)
+{
+    struct fixture *f = *state;
+    static const uint64_t footers[][4] = {
+        /* blocks, keys, postings, size of the filter; the file has 3 pages */
+        {2, 1, 3, 0},
+        {3, 1, 3, 0},
+        {UINT64_MAX, 1, 3, 4096},
+        {UINT64_C(1) << 52, 1, 3, UINT64_MAX - 4095},
+        {1, 4, 3, 4096},
+        {1, 1, 4097, 4096},
+        {1, UINT64_MAX, UINT64_MAX, 4096},
+    };
+    uint64_t size;
+    fill(f, new_list(f, 1, FCT_INDEX_STREAM), 3, 10);
+    assert_ok(try_write(f, 1), f->err);
+    for (size_t i = 0; i < sizeof footers / sizeof footers[0]; i++) {
+        uint8_t *footer = bytes_of(f, &size) + size - FCT_RUN_FOOTER_SIZE;
+        for (size_t field = 0; field < 4; field++) {
+            fct_put_u64(footer + 80 + 8 * field, footers[i][field]);
+        }
+        fct_put_u32(footer + 156, fct_crc32c(0, footer, 156));
+        assert_status(try_open(f, 1), FACTUM_CORRUPT);
+    }
+    assert_ok(try_write(f, 1), f->err);
+    uint8_t *footer = bytes_of(f, &size) + size - FCT_RUN_FOOTER_SIZE;
+    fct_put_u32(footer + 12, FCT_RUN_LEVEL_MAX + 1);
+    fct_put_u32(footer + 156, fct_crc32c(0, footer, 156));
+    assert_status(try_open(f, 1), FACTUM_CORRUPT);
+}
+
 /* ---- lists as they are ----------------------------------------------------------------------- */
 
 static void start_writer(struct fixture *f, uint64_t number, struct fct_run_writer **writer)
@@ -934,6 +966,7 @@ int main(void)
         TEST(offsets_that_lead_outside_are_damage),
         TEST(a_count_of_entries_that_does_not_fit_is_damage),
         TEST(sizes_in_a_footer_that_do_not_add_up_are_damage),
+        TEST(a_footer_of_pages_that_cannot_be_is_damage),
         TEST(pieces_of_lists_make_the_same_blocks),
         TEST(positions_that_do_not_rise_are_refused),
         TEST(a_write_without_memory_leaves_nothing_behind),

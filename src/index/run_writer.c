@@ -243,6 +243,23 @@ factum_status fct_run_writer_add(struct fct_run_writer *writer, const struct fct
     return FACTUM_OK;
 }
 
+uint64_t fct_run_writer_last(const struct fct_run_writer *writer)
+{
+    return writer->last;
+}
+
+/* The length of the difference at |at|, which is added to |*position|; 0 if it is none. */
+static size_t take_delta(const uint8_t *at, const uint8_t *end, uint64_t *position)
+{
+    uint64_t delta = 0;
+    size_t size = fct_varint_get(at, (size_t)(end - at), &delta);
+    if (delta == 0 || delta > (UINT64_MAX - *position) / 4) {
+        return 0;
+    }
+    *position += delta * 4;
+    return size;
+}
+
 /* Copies differences as they are, as many as the block has room for; false if one is none. */
 static bool copy_deltas(struct fct_run_writer *writer, const uint8_t **at, const uint8_t *end,
                         uint64_t *left)
@@ -251,14 +268,12 @@ static bool copy_deltas(struct fct_run_writer *writer, const uint8_t **at, const
     size_t left_in_block = room(writer);
     uint64_t count = 0;
     for (; count < *left && left_in_block >= FCT_VARINT_SIZE_MAX; count++) {
-        uint64_t delta = 0;
-        size_t size = fct_varint_get(*at, (size_t)(end - *at), &delta);
-        if (delta == 0 || delta > (UINT64_MAX - writer->last) / 4) {
+        size_t size = take_delta(*at, end, &writer->last);
+        if (size == 0) {
             return false;
         }
         *at += size;
         left_in_block -= size;
-        writer->last += delta * 4;
     }
     memcpy(writer->deltas + writer->deltas_used, from, (size_t)(*at - from));
     writer->deltas_used += (size_t)(*at - from);
@@ -273,24 +288,24 @@ factum_status fct_run_writer_add_entry(struct fct_run_writer *writer,
 {
     const uint8_t *at = entry->deltas;
     uint64_t position = entry->first;
-    for (uint64_t left = entry->count; left > 0;) {
-        if (follows(writer, &entry->key) && position <= writer->last) {
-            return fct_fail(err, FACTUM_CORRUPT, "write index run: positions do not rise");
-        }
+    uint64_t left = entry->count;
+    bool rises = !follows(writer, &entry->key) || position > writer->last;
+    while (rises && left > 0) {
         factum_status status = fct_run_writer_add(writer, &entry->key, position, err);
-        left--;
-        if (status == FACTUM_OK && !copy_deltas(writer, &at, entry->end, &left)) {
-            status = fct_fail(err, FACTUM_CORRUPT, "write index run: positions do not rise");
-        }
         if (status != FACTUM_OK) {
             return status;
         }
-        position = writer->last;
-        if (left > 0) {
-            at = fct_run_delta(at, entry->end, &position);
+        left--;
+        rises = copy_deltas(writer, &at, entry->end, &left);
+        if (rises && left > 0) { /* the next goes to another block */
+            position = writer->last;
+            size_t size = take_delta(at, entry->end, &position);
+            at += size;
+            rises = size > 0;
         }
     }
-    return FACTUM_OK;
+    return rises ? FACTUM_OK
+                 : fct_fail(err, FACTUM_CORRUPT, "write index run: positions do not rise");
 }
 
 static void encode_footer(const struct fct_run_writer *writer, uint8_t to[FCT_RUN_FOOTER_SIZE])
