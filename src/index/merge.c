@@ -24,16 +24,12 @@ static bool are_neighbours(const struct fct_run *older, const struct fct_run *ne
     return older->info.mark.position == newer->info.from;
 }
 
-/* Where the runs before |end| begin that are neighbours and count as of one level. */
-static size_t begin_of_level(const struct fct_version *version, size_t end, uint32_t *level)
+/* Where the neighbours begin that end before |end| and count as of the level of the last of them. */
+static size_t begin_of_level(const struct fct_version *version, size_t end)
 {
     struct fct_run *const *runs = version->runs;
     size_t first = end - 1;
-    if (end < version->run_count && !are_neighbours(runs[first], runs[end])) {
-        *level = 0;
-    }
-    *level = runs[first]->info.level > *level ? runs[first]->info.level : *level;
-    while (first > 0 && runs[first - 1]->info.level <= *level &&
+    while (first > 0 && runs[first - 1]->info.level <= runs[end - 1]->info.level &&
            are_neighbours(runs[first - 1], runs[first])) {
         first--;
     }
@@ -67,9 +63,8 @@ static size_t lowest_of(const struct fct_version *version, size_t first, size_t 
  * are none. */
 static size_t find_due(const struct fct_version *version, uint32_t *level)
 {
-    uint32_t counted = 0;
     for (size_t end = version->run_count; end > 0;) {
-        size_t first = begin_of_level(version, end, &counted);
+        size_t first = begin_of_level(version, end);
         if (end - first >= FANOUT) {
             return lowest_of(version, first, end, level);
         }

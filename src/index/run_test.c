@@ -724,6 +724,7 @@ static void a_footer_of_pages_that_cannot_be_is_damage(void **state)
         {3, 1, 3, 0},
         {UINT64_MAX, 1, 3, 4096},
         {UINT64_C(1) << 52, 1, 3, UINT64_MAX - 4095},
+        {UINT64_C(127) << 57, 0, 0, 3 * 4096}, /* with its index 2^64 pages */
         {1, 4, 3, 4096},
         {1, 1, 4097, 4096},
         {1, UINT64_MAX, UINT64_MAX, 4096},
