@@ -9,8 +9,8 @@
  * ordinal, and stays valid for ever.
  *
  * Threads: one writer at a time (reserve, add, flush, rebuild); any number of readers. Flushing a
- * full memtable and merging run in the background if options.threads, else inside fct_index_tick and
- * fct_index_rebuild_end.
+ * full memtable and merging run in the background if options.threads, else inside fct_index_tick
+ * and fct_index_rebuild_end.
  *
  * Invariants:
  *  1. The live runs cover [0, mark.position) of the log without gap or overlap, but for the ranges

@@ -5,8 +5,8 @@
  * level, as after a part was made anew, counts as of that level, so that no more than three of a
  * level stay between missing ranges; what becomes of four of unlike levels is of the highest. The
  * inputs are walked side by side in the order of their keys; the list of a key is the inputs'
- * lists, oldest first. Memory: one block, and block index and filter of the output. A memtable that waits is
- * written out in between.
+ * lists, oldest first. Memory: one block, and block index and filter of the output. A memtable
+ * that waits is written out in between.
  */
 #include "core/bug.h"
 #include "core/check.h"
@@ -24,7 +24,7 @@ static bool are_neighbours(const struct fct_run *older, const struct fct_run *ne
     return older->info.mark.position == newer->info.from;
 }
 
-/* Where the neighbours begin that end before |end| and count as of the level of the last of them. */
+/* Where the neighbours begin that end before |end| and count as of the level of the last. */
 static size_t begin_of_level(const struct fct_version *version, size_t end)
 {
     struct fct_run *const *runs = version->runs;
@@ -95,8 +95,8 @@ static factum_status advance(struct input *input)
     return status < 0 ? status : FACTUM_OK;
 }
 
-/* All postings that |input| has of |key|. They rise, and lie in the range of the run: a file may say
- * otherwise, and then it is damaged. */
+/* All postings that |input| has of |key|. They rise, and lie in the range of the run: a file may
+ * say otherwise, and then it is damaged. */
 static factum_status copy_list(struct fct_run_writer *writer, struct input *input,
                                const struct fct_index_key *key, factum_error *err)
 {

@@ -3,8 +3,8 @@
  *   [block 0]...[block n-1][block index][filter][footer]
  *
  * All but the footer is pages of 4096 bytes. The last 4 bytes of each are the CRC-32C of the
- * others, begun with the high half of (run number * 2^20 + page number) * 0x9e3779b97f4a7c15: a page
- * is checked when it is first used, so opening costs the same for a run of any size.
+ * others, begun with the high half of (run number * 2^20 + page number) * 0x9e3779b97f4a7c15: a
+ * page is checked when it is first used, so opening costs the same for a run of any size.
  *
  * Block: a page of entries; from the end backwards, before its CRC
  *   4090  2  number of entries m
