@@ -377,6 +377,20 @@ static void a_missing_segment_is_named(void **state)
     assert_text(f->err, "says that it is number 1");
 }
 
+static void a_segment_with_the_name_of_a_later_one_is_named(void **state)
+{
+    struct fixture *f = *state;
+    char from[FCT_PATH_SIZE];
+    char to[FCT_PATH_SIZE];
+    make_segments(f);
+    path_of(f, SECOND, from);
+    path_of(f, "00000000000000000099.seg", to);
+    assert_int_equal(fct_os_rename(fct_os_real(), from, to, NULL), FACTUM_OK);
+    assert_status(fct_log_open(&f->log, &f->options, &f->err), FACTUM_CORRUPT);
+    assert_null(f->log);
+    assert_text(f->err, "segment 00000000000000000099.seg says that it is number 2: give it that");
+}
+
 static void a_segment_of_another_store_is_named(void **state)
 {
     struct fixture *f = *state;
@@ -723,6 +737,7 @@ int main(void)
         TEST(what_is_rewound_is_not_written),
         TEST(os_commits_are_visible_but_not_durable),
         TEST(a_missing_segment_is_named),
+        TEST(a_segment_with_the_name_of_a_later_one_is_named),
         TEST(a_segment_of_another_store_is_named),
         TEST(a_segment_with_a_damaged_header_is_named_and_can_be_given_up),
         TEST(a_log_without_its_segments_is_not_begun_anew),

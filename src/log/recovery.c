@@ -102,6 +102,35 @@ static factum_status remove_temporaries(const struct listing *listing, factum_er
     return status;
 }
 
+static factum_status refuse_name(uint64_t number, uint64_t says, factum_error *err)
+{
+    return fct_fail(err, FACTUM_CORRUPT,
+                    "segment %020" PRIu64 ".seg says that it is number %" PRIu64
+                    ": give it that name if that one is missing, else take it out of the store",
+                    number, says);
+}
+
+/* There is a gap before the i-th file: perhaps one of those behind it just has a wrong name. */
+static factum_status refuse_gap(const struct listing *listing, size_t i, factum_error *err)
+{
+    const struct fct_log *log = listing->log;
+    for (size_t at = i; at < listing->count; at++) {
+        uint64_t number = listing->numbers[at];
+        struct fct_segment *segment;
+        if (fct_segment_open(&segment, log->os, log->mem, log->dir, number, false, NULL) ==
+            FACTUM_OK) {
+            uint64_t says = segment->header.number;
+            (void)fct_segment_close(segment, log->mem, NULL);
+            if (says != number) {
+                return refuse_name(number, says, err);
+            }
+        }
+    }
+    return fct_fail(err, FACTUM_CORRUPT,
+                    "segment %020" PRIu64 ".seg is missing from the log: restore it from a backup",
+                    listing->numbers[i - 1] + 1);
+}
+
 static factum_status list_files(struct listing *listing, factum_error *err)
 {
     const struct fct_log *log = listing->log;
@@ -118,10 +147,7 @@ static factum_status list_files(struct listing *listing, factum_error *err)
     }
     for (size_t i = 1; i < listing->count; i++) {
         if (listing->numbers[i] != listing->numbers[i - 1] + 1) {
-            char name[FCT_SEGMENT_NAME_SIZE];
-            fct_segment_name(listing->numbers[i - 1] + 1, name);
-            return fct_fail(err, FACTUM_CORRUPT,
-                            "segment %s is missing from the log: restore it from a backup", name);
+            return refuse_gap(listing, i, err);
         }
     }
     return log->read_only ? FACTUM_OK : remove_temporaries(listing, err);
@@ -348,10 +374,7 @@ static factum_status check_order(const struct fct_log *log, const struct fct_seg
     bool gap = header->base > base && header->timeline > log->timeline; /* a loss was accepted */
     const char *wrong = NULL;
     if (header->number != number) {
-        return fct_fail(err, FACTUM_CORRUPT,
-                        "segment %020" PRIu64 ".seg says that it is number %" PRIu64
-                        ": give it its own name, or restore it from a backup",
-                        number, header->number);
+        return refuse_name(number, header->number, err);
     }
     if (first && (header->number != 1 || header->base != 0)) {
         wrong = "is the first one there, but not the first of the log";
