@@ -378,8 +378,10 @@ static factum_status index_log(struct fct_local *local, const struct fct_local_o
     uint64_t to;
     factum_error reason;
     factum_status status = FACTUM_OK;
-    bool lost = fct_index_missing(local->index, &from, &to);
-    bool within = fct_index_mark(local->index).position <= fct_log_end(local->log);
+    uint64_t covered = fct_index_mark(local->index).position;
+    uint64_t end = fct_log_end(local->log);
+    bool within = covered <= end;
+    bool much = fct_index_missing(local->index, &from, &to) || end - covered > FCT_REPLAY_LONG;
     if (within && !local->index_in_memory) {
         /* Lost runs first: nothing is written out while one is missing, and replay needs that. */
         status = fct_local_mend_index(local, &damaged_from, &reason);
@@ -390,7 +392,7 @@ static factum_status index_log(struct fct_local *local, const struct fct_local_o
     if (status == FACTUM_OK) {
         status = fct_local_mend_index(local, &damaged_from, &reason);
     }
-    if (status == FACTUM_OK && lost) { /* in a process that ends soon they would never be merged */
+    if (status == FACTUM_OK && much) { /* a process that ends soon would never merge it */
         factum_status settled = fct_index_settle(local->index, NULL);
         (void)settled; /* runs that could not be merged serve as well */
     }

@@ -33,6 +33,7 @@
 /* This file is in a directory while a backup is being restored into it: it is no store yet. */
 #define FCT_RESTORING_NAME "RESTORING"
 #define FCT_MENDS_MAX 16u /* damaged runs that one call gets over; each is met by itself */
+#define FCT_REPLAY_LONG (UINT64_C(256) << 20) /* bytes of the log that take a while to index */
 
 struct fct_local {
     const struct fct_os *os;

@@ -1,4 +1,6 @@
 /* replay.c - from records to postings: keeps the index true to the log. Layer: engine_local. */
+#include <inttypes.h>
+
 #include "core/check.h"
 #include "core/error.h"
 #include "core/log_sink.h"
@@ -98,6 +100,16 @@ static factum_status add_pending(struct fct_local *local, struct pending *pendin
     return status;
 }
 
+/* Says now and then what long work has still to do; |*told| is where it says so next. */
+static void tell(const struct fct_local *local, uint64_t from, uint64_t to, uint64_t *told)
+{
+    if (from >= *told) {
+        fct_log_message(&local->sink, FACTUM_LOG_WARN, "index.rebuild",
+                        "positions %" PRIu64 " to %" PRIu64 " are indexed anew", from, to);
+        *told = from + FCT_REPLAY_LONG;
+    }
+}
+
 /* All records from |from| on, added whole batches at a time: a flush never covers half a batch. At
  * damage *damaged_from is where it begins. */
 static factum_status replay_from(struct fct_local *local, uint64_t from, struct pending *pending,
@@ -106,11 +118,15 @@ static factum_status replay_from(struct fct_local *local, uint64_t from, struct 
     struct fct_log_walk walk;
     struct fct_record record;
     uint64_t batch = 0;
+    uint64_t told = from + FCT_REPLAY_LONG;
     factum_status status = fct_log_walk_init(&walk, local->log, from, err);
     while (status == FACTUM_OK) {
         status = fct_log_walk_next(&walk, &record, err);
         *damaged_from = status == FACTUM_CORRUPT ? walk.position : *damaged_from;
         if (status == FACTUM_OK && walk.batch_start != batch && pending->count >= REPLAY_ENTRIES) {
+            factum_status settled = fct_index_settle_below(local->index, FCT_INDEX_RUNS_MANY, NULL);
+            (void)settled; /* runs that cannot be merged serve as well */
+            tell(local, walk.batch_start, fct_log_end(local->log), &told);
             status = add_pending(local, pending,
                                  (struct fct_index_mark){.position = walk.batch_start,
                                                          .batch_number = walk.batch_number,
@@ -209,11 +225,10 @@ factum_status fct_local_mend_index(struct fct_local *local, uint64_t *damaged_fr
 {
     uint64_t from;
     uint64_t to;
+    uint64_t told = 0;
     factum_status status = FACTUM_OK;
     while (status == FACTUM_OK && fct_index_missing(local->index, &from, &to)) {
-        fct_log_message(&local->sink, FACTUM_LOG_WARN, "index.rebuild",
-                        "positions %llu to %llu are indexed anew", (unsigned long long)from,
-                        (unsigned long long)to);
+        tell(local, from, to, &told);
         if (!local->index_in_memory) {
             status = rebuild(local, from, to, damaged_from, err);
         } else { /* nothing is written: all from there on goes to memory */

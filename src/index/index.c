@@ -13,6 +13,7 @@
 #define ADD_AHEAD 16u /* entries whose places are fetched before they are needed */
 #define MEMTABLE_SIZE_MAX ((size_t)4 << 20)
 #define MEMTABLE_SPAN_MAX (UINT64_C(32) << 20)
+#define RUNS_MAX 1024u /* with so many the writer waits for merges; a manifest has room for more */
 #define MEMTABLE_OVERRUN                                                                           \
     4u /* times the limit that a memtable may reach while the other is written out */
 
@@ -439,6 +440,8 @@ factum_status fct_index_reserve(struct fct_index *index, size_t count, factum_er
     } else if (!index->read_only) {
         status = make_way(index, err);
         if (status == FACTUM_OK && fct_index_wants_flush(index)) {
+            factum_status settled = fct_index_settle_below(index, RUNS_MAX, NULL);
+            (void)settled; /* if they cannot be merged, the manifest says when it is too much */
             status = fct_index_seal(index, err);
         }
     }

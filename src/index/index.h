@@ -118,6 +118,11 @@ FCT_MUST_USE factum_status fct_index_flush(struct fct_index *index, factum_error
 FCT_MUST_USE factum_status fct_index_tick(struct fct_index *index, factum_error *err);
 /* Waits until no flush and no merge is due or under way, or one failed. */
 FCT_MUST_USE factum_status fct_index_settle(struct fct_index *index, factum_error *err);
+/* The same, but only while there are |runs| or more: for who makes them faster than they are
+ * merged. */
+FCT_MUST_USE factum_status fct_index_settle_below(struct fct_index *index, size_t runs,
+                                                  factum_error *err);
+#define FCT_INDEX_RUNS_MANY 64u /* so many are never due together where merging keeps up */
 
 /* The next range of the log whose run was lost; false if none. */
 bool fct_index_missing(const struct fct_index *index, uint64_t *from, uint64_t *to);

@@ -85,11 +85,6 @@ void fct_version_install(struct fct_index *index, struct fct_version *version);
 /* Takes a bad run out and notes its range as missing. */
 void fct_index_set_aside(struct fct_index *index, struct fct_run *run);
 
-/* index.c */
-/* As fct_index_settle, but for no longer than there are |runs| or more. */
-FCT_MUST_USE factum_status fct_index_settle_below(struct fct_index *index, size_t runs,
-                                                  factum_error *err);
-
 /* flush.c */
 /* There is work for the background, or some was done. */
 void fct_index_changed(struct fct_index *index);

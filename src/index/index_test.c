@@ -421,6 +421,20 @@ static void what_is_made_anew_serves_although_it_cannot_be_merged(void **state)
     check(f);
 }
 
+/* Nothing merges here but the writer itself, when there are too many. */
+static void who_writes_faster_than_runs_are_merged_waits(void **state)
+{
+    struct fixture *f = *state;
+    f->options.memtable_size_max = 1;
+    open_index(f);
+    for (int i = 0; i < 11; i++) {
+        grow(f, 100);
+        assert_true(stats_of(f).runs <= 1024);
+    }
+    assert_in_range(stats_of(f).merges, 1, 100);
+    check(f);
+}
+
 static void verify_names_the_first_damaged_run_and_sets_all_aside(void **state)
 {
     struct fixture *f = *state;
@@ -565,6 +579,7 @@ int main(void)
         TEST(runs_made_anew_are_merged_on_the_way),
         TEST(runs_made_anew_are_merged_in_the_background),
         TEST(what_is_made_anew_serves_although_it_cannot_be_merged),
+        TEST(who_writes_faster_than_runs_are_merged_waits),
         TEST(verify_names_the_first_damaged_run_and_sets_all_aside),
         TEST(a_run_that_leaves_its_range_is_the_one_that_is_set_aside),
         TEST(read_only_nothing_is_written),

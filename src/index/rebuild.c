@@ -6,8 +6,6 @@
 #include "core/error.h"
 #include "index/index_int.h"
 
-#define RUNS_MANY 64u /* with so many, who makes more waits until some are merged */
-
 bool fct_index_missing(const struct fct_index *index, uint64_t *from, uint64_t *to)
 {
     if (atomic_load(&index->missing_count) == 0) {
@@ -120,7 +118,7 @@ factum_status fct_index_rebuild_end(struct fct_index *index, uint64_t to, factum
     atomic_store(&index->merge_failure, FACTUM_OK); /* it may have been for what is mended now */
     fct_index_changed(index);
     if (status == FACTUM_OK) {
-        factum_status settled = fct_index_settle_below(index, RUNS_MANY, NULL);
+        factum_status settled = fct_index_settle_below(index, FCT_INDEX_RUNS_MANY, NULL);
         (void)settled; /* runs that cannot be merged still serve; their number is limited */
     }
     return status;
