@@ -381,7 +381,8 @@ static factum_status index_log(struct fct_local *local, const struct fct_local_o
     uint64_t covered = fct_index_mark(local->index).position;
     uint64_t end = fct_log_end(local->log);
     bool within = covered <= end;
-    bool much = fct_index_missing(local->index, &from, &to) || end - covered > FCT_REPLAY_LONG;
+    bool much =
+        !within || end - covered > FCT_REPLAY_LONG || fct_index_missing(local->index, &from, &to);
     if (within && !local->index_in_memory) {
         /* Lost runs first: nothing is written out while one is missing, and replay needs that. */
         status = fct_local_mend_index(local, &damaged_from, &reason);
@@ -389,12 +390,12 @@ static factum_status index_log(struct fct_local *local, const struct fct_local_o
     if (status == FACTUM_OK) {
         status = fct_local_replay(local, &damaged_from, &reason);
     }
-    if (status == FACTUM_OK) {
-        status = fct_local_mend_index(local, &damaged_from, &reason);
-    }
     if (status == FACTUM_OK && much) { /* a process that ends soon would never merge it */
         factum_status settled = fct_index_settle(local->index, NULL);
         (void)settled; /* runs that could not be merged serve as well */
+    }
+    if (status == FACTUM_OK) {
+        status = fct_local_mend_index(local, &damaged_from, &reason);
     }
     if (status == FACTUM_CORRUPT && damaged_from != UINT64_MAX) {
         fct_log_set_damaged(local->log, damaged_from, reason.text);

@@ -4,7 +4,6 @@
 
 #include "core/slice.h"
 #include "engine_local/local.h"
-#include "index/index.h"
 #include "os/sim_disk.h"
 
 struct fixture {
@@ -60,45 +59,6 @@ static void append(struct fixture *f, factum_durability durability)
         .durability = durability,
     };
     assert_ok(fct_engine_append(&f->engine, &request, NULL, NULL, &f->err), f->err);
-}
-
-/* |count| events of one append. */
-static void append_many(struct fixture *f, size_t count)
-{
-    static factum_new_event events[1000];
-    factum_expectation any = {FCT_SLICE("s-1"), {.kind = FACTUM_EXPECTED_ANY}};
-    for (size_t i = 0; i < count; i++) {
-        events[i] = (factum_new_event){.stream = any.stream, .type = FCT_SLICE("T")};
-    }
-    factum_append_request request = {
-        .size = sizeof request,
-        .events = events,
-        .event_count = count,
-        .expectations = &any,
-        .expectation_count = 1,
-    };
-    assert_ok(fct_engine_append(&f->engine, &request, NULL, NULL, &f->err), f->err);
-}
-
-static uint64_t runs(struct fixture *f)
-{
-    factum_info info;
-    assert_ok(f->engine.ops->info(f->engine.self, &info, &f->err), f->err);
-    return info.index_runs;
-}
-
-/* Without an index each few events of it become a run again. */
-static void a_long_log_is_indexed_anew_without_many_runs(void **state)
-{
-    struct fixture *f = *state;
-    for (int i = 0; i < 160; i++) {
-        append_many(f, 1000);
-    }
-    assert_ok(close_store(f), f->err);
-    assert_ok(fct_index_remove(fct_sim_disk_os(f->disk), "/store/index", &f->err), f->err);
-    assert_ok(open_store(f), f->err);
-    assert_in_range(runs(f), 2, FCT_INDEX_RUNS_MANY);
-    assert_ok(close_store(f), f->err);
 }
 
 static void close_says_that_appends_could_not_be_synced(void **state)
@@ -221,8 +181,6 @@ static void a_store_is_open_once_at_a_time(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(a_long_log_is_indexed_anew_without_many_runs, set_up,
-                                        tear_down),
         cmocka_unit_test_setup_teardown(close_says_that_appends_could_not_be_synced, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(

@@ -100,13 +100,19 @@ static factum_status add_pending(struct fct_local *local, struct pending *pendin
     return status;
 }
 
-/* Says now and then what long work has still to do; |*told| is where it says so next. */
-static void tell(const struct fct_local *local, uint64_t from, uint64_t to, uint64_t *told)
+/* What was said of long work. */
+struct told {
+    uint64_t to;
+    uint64_t next; /* where it is said again */
+};
+
+/* Says of a range that it is indexed, and now and then what of it is still to be done. */
+static void tell(const struct fct_local *local, uint64_t from, uint64_t to, struct told *told)
 {
-    if (from >= *told) {
+    if (to != told->to || from >= told->next) {
         fct_log_message(&local->sink, FACTUM_LOG_WARN, "index.rebuild",
                         "positions %" PRIu64 " to %" PRIu64 " are indexed anew", from, to);
-        *told = from + FCT_REPLAY_LONG;
+        *told = (struct told){to, from + FCT_REPLAY_LONG};
     }
 }
 
@@ -118,20 +124,21 @@ static factum_status replay_from(struct fct_local *local, uint64_t from, struct 
     struct fct_log_walk walk;
     struct fct_record record;
     uint64_t batch = 0;
-    uint64_t told = from + FCT_REPLAY_LONG;
+    struct told told = {fct_log_end(local->log), from + FCT_REPLAY_LONG};
     factum_status status = fct_log_walk_init(&walk, local->log, from, err);
     while (status == FACTUM_OK) {
         status = fct_log_walk_next(&walk, &record, err);
         *damaged_from = status == FACTUM_CORRUPT ? walk.position : *damaged_from;
         if (status == FACTUM_OK && walk.batch_start != batch && pending->count >= REPLAY_ENTRIES) {
-            factum_status settled = fct_index_settle_below(local->index, FCT_INDEX_RUNS_MANY, NULL);
-            (void)settled; /* runs that cannot be merged serve as well */
-            tell(local, walk.batch_start, fct_log_end(local->log), &told);
+            tell(local, walk.batch_start, told.to, &told);
             status = add_pending(local, pending,
                                  (struct fct_index_mark){.position = walk.batch_start,
                                                          .batch_number = walk.batch_number,
                                                          .chain = walk.batch_chain},
                                  err);
+            if (status == FACTUM_OK && !local->index_in_memory) { /* a merge may meet damage */
+                status = fct_local_mend_index(local, damaged_from, err);
+            }
         }
         if (status == FACTUM_OK) {
             status = pending_room(local, pending, err);
@@ -225,7 +232,7 @@ factum_status fct_local_mend_index(struct fct_local *local, uint64_t *damaged_fr
 {
     uint64_t from;
     uint64_t to;
-    uint64_t told = 0;
+    struct told told = {0, 0};
     factum_status status = FACTUM_OK;
     while (status == FACTUM_OK && fct_index_missing(local->index, &from, &to)) {
         tell(local, from, to, &told);

@@ -218,7 +218,8 @@ void fct_index_background(void *data)
         atomic_store(&index->working, 1);
         factum_status status = fct_index_flush_sealed(index, NULL);
         bool more = false;
-        if (status == FACTUM_OK && fct_index_merge_due(index)) {
+        bool merges = status == FACTUM_OK || status == FACTUM_TOO_BIG; /* there are too many runs */
+        if (merges && fct_index_merge_due(index)) {
             factum_error err;
             status = fct_index_merge(index, &err);
             more = status == FACTUM_OK;
@@ -226,7 +227,8 @@ void fct_index_background(void *data)
                 fct_log_message(&index->sink, FACTUM_LOG_WARN, "index.merge_failed", "%s",
                                 err.text);
             }
-            atomic_store(&index->merge_failure, (int)status);
+            bool other = status == FACTUM_CANCELLED || atomic_load(&index->missing_count) > 0;
+            atomic_store(&index->merge_failure, other ? FACTUM_OK : (int)status);
         }
         atomic_store(&index->working, 0);
         fct_index_changed(index);

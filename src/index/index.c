@@ -13,7 +13,7 @@
 #define ADD_AHEAD 16u /* entries whose places are fetched before they are needed */
 #define MEMTABLE_SIZE_MAX ((size_t)4 << 20)
 #define MEMTABLE_SPAN_MAX (UINT64_C(32) << 20)
-#define RUNS_MAX 1024u /* with so many the writer waits for merges; a manifest has room for more */
+#define RUNS_WRITER_WAITS ((size_t)FCT_MANIFEST_RUNS_MAX / 4)
 #define MEMTABLE_OVERRUN                                                                           \
     4u /* times the limit that a memtable may reach while the other is written out */
 
@@ -440,9 +440,9 @@ factum_status fct_index_reserve(struct fct_index *index, size_t count, factum_er
     } else if (!index->read_only) {
         status = make_way(index, err);
         if (status == FACTUM_OK && fct_index_wants_flush(index)) {
-            factum_status settled = fct_index_settle_below(index, RUNS_MAX, NULL);
-            (void)settled; /* if they cannot be merged, the manifest says when it is too much */
-            status = fct_index_seal(index, err);
+            fct_index_await_merges(index);
+            bool whole = atomic_load(&index->missing_count) == 0; /* a merge may meet damage */
+            status = whole ? fct_index_seal(index, err) : FACTUM_OK;
         }
     }
     if (status != FACTUM_OK) {
@@ -499,7 +499,8 @@ factum_status fct_index_tick(struct fct_index *index, factum_error *err)
         return FACTUM_OK;
     }
     factum_status status = fct_index_flush_sealed(index, err);
-    if (status == FACTUM_OK && fct_index_merge_due(index)) {
+    bool merges = status == FACTUM_OK || status == FACTUM_TOO_BIG; /* there are too many runs */
+    if (merges && fct_index_merge_due(index)) {
         status = fct_index_merge(index, err);
     }
     return status;
@@ -513,14 +514,10 @@ static bool has_runs(struct fct_index *index, size_t count)
     return has;
 }
 
-factum_status fct_index_settle(struct fct_index *index, factum_error *err)
+/* As fct_index_settle, but only while there are |runs| or more. */
+static factum_status settle_below(struct fct_index *index, size_t runs, factum_error *err)
 {
-    return fct_index_settle_below(index, 0, err);
-}
-
-factum_status fct_index_settle_below(struct fct_index *index, size_t runs, factum_error *err)
-{
-    factum_status status = FACTUM_OK;
+    factum_status status;
     while (has_runs(index, runs)) {
         uint32_t word = atomic_load(&index->word);
         fct_mutex_lock(&index->maintenance);
@@ -553,6 +550,17 @@ factum_status fct_index_settle_below(struct fct_index *index, size_t runs, factu
         }
     }
     return FACTUM_OK;
+}
+
+factum_status fct_index_settle(struct fct_index *index, factum_error *err)
+{
+    return settle_below(index, 0, err);
+}
+
+void fct_index_await_merges(struct fct_index *index)
+{
+    factum_status settled = settle_below(index, RUNS_WRITER_WAITS, NULL);
+    (void)settled; /* while they cannot be merged, a flush fails when it is too much */
 }
 
 /* ---- figures --------------------------------------------------------------------------------- */

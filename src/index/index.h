@@ -10,7 +10,7 @@
  *
  * Threads: one writer at a time (reserve, add, flush, rebuild); any number of readers. Flushing a
  * full memtable and merging run in the background if options.threads, else inside fct_index_tick
- * and fct_index_rebuild_end.
+ * and fct_index_settle, and where the writer waits for merges.
  *
  * Invariants:
  *  1. The live runs cover [0, mark.position) of the log without gap or overlap, but for the ranges
@@ -102,7 +102,7 @@ FCT_MUST_USE factum_status fct_index_peek(const struct fct_os *os, const char *d
  * now: what that names must be durable in the log before. */
 bool fct_index_wants_flush(const struct fct_index *index);
 /* Makes sure that adding |count| entries cannot fail. Waits while two memtables are full and the
- * older is still being flushed (bounded memory). */
+ * older is still being flushed (bounded memory), and while there are very many runs. */
 FCT_MUST_USE factum_status fct_index_reserve(struct fct_index *index, size_t count,
                                              factum_error *err);
 /* Adds entries in rising order of position (equal ones have different keys); readers do not see
@@ -118,11 +118,6 @@ FCT_MUST_USE factum_status fct_index_flush(struct fct_index *index, factum_error
 FCT_MUST_USE factum_status fct_index_tick(struct fct_index *index, factum_error *err);
 /* Waits until no flush and no merge is due or under way, or one failed. */
 FCT_MUST_USE factum_status fct_index_settle(struct fct_index *index, factum_error *err);
-/* The same, but only while there are |runs| or more: for who makes them faster than they are
- * merged. */
-FCT_MUST_USE factum_status fct_index_settle_below(struct fct_index *index, size_t runs,
-                                                  factum_error *err);
-#define FCT_INDEX_RUNS_MANY 64u /* so many are never due together where merging keeps up */
 
 /* The next range of the log whose run was lost; false if none. */
 bool fct_index_missing(const struct fct_index *index, uint64_t *from, uint64_t *to);
@@ -135,7 +130,7 @@ FCT_MUST_USE factum_status fct_index_rebuild_add(struct fct_index *index,
                                                  const struct fct_index_entry *entries,
                                                  size_t count, factum_error *err);
 bool fct_index_rebuild_full(const struct fct_index *index);
-/* Of [from, to) of the range. Where there are many runs by now, waits until some are merged. */
+/* Of [from, to) of the range. Waits while there are very many runs. */
 FCT_MUST_USE factum_status fct_index_rebuild_end(struct fct_index *index, uint64_t to,
                                                  factum_error *err);
 

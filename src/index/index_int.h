@@ -62,7 +62,7 @@ struct fct_index {
     _Atomic uint32_t working; /* the thread is at it */
     factum_status failure;    /* of the last flush; under maintenance */
     factum_error failure_err;
-    _Atomic int merge_failure; /* status of the last merge */
+    _Atomic int merge_failure; /* status of the last merge, if it may fail again in that way */
 
     _Atomic uint64_t blocks_read;
     _Atomic uint64_t filter_probes;
@@ -84,6 +84,11 @@ struct fct_version *fct_version_make(struct fct_index *index, struct fct_run *co
 void fct_version_install(struct fct_index *index, struct fct_version *version);
 /* Takes a bad run out and notes its range as missing. */
 void fct_index_set_aside(struct fct_index *index, struct fct_run *run);
+
+/* index.c */
+/* Waits for merges while there are very many runs: a manifest holds so many and no more. Returns
+ * too if they cannot be merged. */
+void fct_index_await_merges(struct fct_index *index);
 
 /* flush.c */
 /* There is work for the background, or some was done. */

@@ -1,9 +1,9 @@
 /* merge.c - four neighbouring runs of one level become one of the next. Layer: index.
  *
  * Tiered: a posting is rewritten once a level, so that its cost is log4 of the store's size. The
- * lowest level comes first, in it the oldest. A run that is older than a neighbour of a higher
- * level, as after a part was made anew, counts as of that level, so that no more than three of a
- * level stay between missing ranges; what becomes of four of unlike levels is of the highest. The
+ * lowest level comes first, in it the oldest. A run that is older than one of a higher level, as
+ * after a part was made anew, counts as of that level, unless a range is missing between them: so
+ * no more than three of a level stay. What becomes of four of unlike levels is of the highest. The
  * inputs are walked side by side in the order of their keys; the list of a key is the inputs'
  * lists, oldest first. Memory: one block, and block index and filter of the output. A memtable
  * that waits is written out in between.

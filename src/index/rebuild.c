@@ -115,11 +115,7 @@ factum_status fct_index_rebuild_end(struct fct_index *index, uint64_t to, factum
     }
     fct_memtable_destroy(index->rebuild);
     index->rebuild = NULL;
-    atomic_store(&index->merge_failure, FACTUM_OK); /* it may have been for what is mended now */
     fct_index_changed(index);
-    if (status == FACTUM_OK) {
-        factum_status settled = fct_index_settle_below(index, FCT_INDEX_RUNS_MANY, NULL);
-        (void)settled; /* runs that cannot be merged still serve; their number is limited */
-    }
+    fct_index_await_merges(index);
     return status;
 }

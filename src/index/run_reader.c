@@ -377,6 +377,10 @@ factum_status fct_run_verify(struct fct_run *run)
     if (decode_footer(footer_of(run), &info)) {
         while ((status = fct_run_walk_next(&walk, &entry)) == FACTUM_OK) {
             postings += entry.count;
+            if (entry.first < info.from || fct_run_entry_last(&entry) >= info.mark.position) {
+                status = FACTUM_CORRUPT;
+                break;
+            }
         }
     }
     for (uint64_t page = run->info.block_count; page < run->page_count; page++) {

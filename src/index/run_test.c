@@ -72,7 +72,7 @@ static struct list *new_list(struct fixture *f, uint64_t number, enum fct_index_
 /* |count| positions with steps of up to |step_max| units of 4. */
 static void fill(struct fixture *f, struct list *list, size_t count, uint64_t step_max)
 {
-    uint64_t position = fct_random_below(&f->random, 1000) * 4;
+    uint64_t position = 8 + fct_random_below(&f->random, 1000) * 4;
     for (size_t i = 0; i < count; i++) {
         list->positions[list->count++] = position;
         position += 4 + 4 * fct_random_below(&f->random, step_max);
@@ -81,11 +81,12 @@ static void fill(struct fixture *f, struct list *list, size_t count, uint64_t st
 
 static struct fct_run_info info_of(uint64_t number)
 {
-    struct fct_run_info info = {.seed = 5,
-                                .number = number,
-                                .from = 8,
-                                .mark = {.position = 1u << 30, .batch_number = 3, .chain = 4},
-                                .level = 2};
+    struct fct_run_info info = {
+        .seed = 5,
+        .number = number,
+        .from = 8,
+        .mark = {.position = UINT64_C(1) << 40, .batch_number = 3, .chain = 4},
+        .level = 2};
     memset(info.store_id.bytes, 0xcd, 16);
     return info;
 }
@@ -282,7 +283,7 @@ static void the_footer_says_what_the_run_is(void **state)
     assert_int_equal(f->run->info.seed, 5);
     assert_int_equal(f->run->info.number, 1);
     assert_int_equal(f->run->info.from, 8);
-    assert_int_equal(f->run->info.mark.position, 1u << 30);
+    assert_int_equal(f->run->info.mark.position, UINT64_C(1) << 40);
     assert_int_equal(f->run->info.mark.batch_number, 3);
     assert_int_equal(f->run->info.mark.chain, 4);
     assert_int_equal(f->run->info.level, 2);
@@ -585,6 +586,24 @@ static void the_block_index_takes_as_many_pages_as_it_needs(void **state)
     }
     assert_int_equal(seen, 3);
     assert_all(f);
+}
+
+static void verify_finds_postings_beside_the_range_of_the_run(void **state)
+{
+    struct fixture *f = *state;
+    struct list *list = new_list(f, 1, FCT_INDEX_STREAM);
+    list->count = 2;
+    list->positions[0] = 8;
+    list->positions[1] = (UINT64_C(1) << 40) - 4;
+    write_and_open(f);
+    assert_status(fct_run_verify(f->run), FACTUM_OK);
+    for (int i = 0; i < 2; i++) {
+        close_run(f);
+        list->positions[0] = i == 0 ? 4 : 8;
+        list->positions[1] = i == 0 ? 16 : UINT64_C(1) << 40;
+        write_and_open(f);
+        assert_status(fct_run_verify(f->run), FACTUM_CORRUPT);
+    }
 }
 
 static void a_run_of_an_earlier_format_is_not_read(void **state)
@@ -961,6 +980,7 @@ int main(void)
         TEST(a_damaged_page_of_the_filter_is_found_when_it_is_asked),
         TEST(a_damaged_page_of_the_block_index_is_found_when_it_is_used),
         TEST(the_block_index_takes_as_many_pages_as_it_needs),
+        TEST(verify_finds_postings_beside_the_range_of_the_run),
         TEST(a_run_of_an_earlier_format_is_not_read),
         TEST(a_zeroed_block_is_found),
         TEST(a_count_that_the_bytes_cannot_hold_is_damage),

@@ -106,24 +106,28 @@ static factum_status refuse_name(uint64_t number, uint64_t says, factum_error *e
 {
     return fct_fail(err, FACTUM_CORRUPT,
                     "segment %020" PRIu64 ".seg says that it is number %" PRIu64
-                    ": give it that name if that one is missing, else take it out of the store",
+                    ": give it that name if that one is missing, else move it aside and keep it",
                     number, says);
 }
 
-/* There is a gap before the i-th file: perhaps one of those behind it just has a wrong name. */
+/* There is a gap before the i-th file: perhaps a file just has the name of another. */
 static factum_status refuse_gap(const struct listing *listing, size_t i, factum_error *err)
 {
     const struct fct_log *log = listing->log;
-    for (size_t at = i; at < listing->count; at++) {
+    for (size_t at = 0; at < listing->count; at++) {
         uint64_t number = listing->numbers[at];
+        uint64_t says = number;
         struct fct_segment *segment;
-        if (fct_segment_open(&segment, log->os, log->mem, log->dir, number, false, NULL) ==
-            FACTUM_OK) {
-            uint64_t says = segment->header.number;
+        factum_status status =
+            fct_segment_open(&segment, log->os, log->mem, log->dir, number, false, err);
+        if (status == FACTUM_OK) {
+            says = segment->header.number;
             (void)fct_segment_close(segment, log->mem, NULL);
-            if (says != number) {
-                return refuse_name(number, says, err);
-            }
+        } else if (status != FACTUM_CORRUPT) {
+            return status;
+        }
+        if (says != number) {
+            return refuse_name(number, says, err);
         }
     }
     return fct_fail(err, FACTUM_CORRUPT,

@@ -83,7 +83,7 @@ t "all segments are missing" 5 "segments are missing from x/log: restore them" r
 fresh
 cp "$(seg 2)" "$(seg 9)"
 t "a copy of a segment under another number" 5 \
-    "0*9.seg says that it is number 2: .* else take it out of the store" read
+    "0*9.seg says that it is number 2: .* else move it aside" read
 fresh
 cp "$(seg 2)" "$(seg 4)"
 t "a copy of a segment as the next one" 5 "its seal or its successor is wrong" verify
