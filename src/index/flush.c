@@ -221,13 +221,15 @@ void fct_index_background(void *data)
         bool merges = status == FACTUM_OK || status == FACTUM_TOO_BIG; /* there are too many runs */
         if (merges && fct_index_merge_due(index)) {
             factum_error err;
+            uint32_t missing = atomic_load(&index->missing_count);
             status = fct_index_merge(index, &err);
             more = status == FACTUM_OK;
             if (!more && status != FACTUM_CANCELLED) { /* the store is being closed: no news */
                 fct_log_message(&index->sink, FACTUM_LOG_WARN, "index.merge_failed", "%s",
                                 err.text);
             }
-            bool other = status == FACTUM_CANCELLED || atomic_load(&index->missing_count) > 0;
+            /* With a run set aside the next merge is another one. */
+            bool other = status == FACTUM_CANCELLED || atomic_load(&index->missing_count) > missing;
             atomic_store(&index->merge_failure, other ? FACTUM_OK : (int)status);
         }
         atomic_store(&index->working, 0);
