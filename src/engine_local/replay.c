@@ -107,7 +107,8 @@ struct told {
 };
 
 /* Says of a range that it is indexed, and now and then what of it is still to be done. */
-static void tell(const struct fct_local *local, uint64_t from, uint64_t to, struct told *told)
+static void say_progress(const struct fct_local *local, uint64_t from, uint64_t to,
+                         struct told *told)
 {
     if (to != told->to || from >= told->next) {
         fct_log_message(&local->sink, FACTUM_LOG_WARN, "index.rebuild",
@@ -130,7 +131,7 @@ static factum_status replay_from(struct fct_local *local, uint64_t from, struct 
         status = fct_log_walk_next(&walk, &record, err);
         *damaged_from = status == FACTUM_CORRUPT ? walk.position : *damaged_from;
         if (status == FACTUM_OK && walk.batch_start != batch && pending->count >= REPLAY_ENTRIES) {
-            tell(local, walk.batch_start, told.to, &told);
+            say_progress(local, walk.batch_start, told.to, &told);
             status = add_pending(local, pending,
                                  (struct fct_index_mark){.position = walk.batch_start,
                                                          .batch_number = walk.batch_number,
@@ -235,7 +236,7 @@ factum_status fct_local_mend_index(struct fct_local *local, uint64_t *damaged_fr
     struct told told = {0, 0};
     factum_status status = FACTUM_OK;
     while (status == FACTUM_OK && fct_index_missing(local->index, &from, &to)) {
-        tell(local, from, to, &told);
+        say_progress(local, from, to, &told);
         if (!local->index_in_memory) {
             status = rebuild(local, from, to, damaged_from, err);
         } else { /* nothing is written: all from there on goes to memory */

@@ -63,6 +63,7 @@ static size_t lowest_of(const struct fct_version *version, size_t first, size_t 
  * are none. */
 static size_t find_due(const struct fct_version *version, uint32_t *level)
 {
+    *level = 0;
     for (size_t end = version->run_count; end > 0;) {
         size_t first = begin_of_level(version, end);
         if (end - first >= FANOUT) {

@@ -383,10 +383,9 @@ factum_status fct_run_verify(struct fct_run *run)
             }
         }
     }
-    for (uint64_t page = run->info.block_count; page < run->page_count; page++) {
-        if (page_at(run, page) == NULL) {
-            status = FACTUM_CORRUPT;
-        }
+    uint64_t page = run->info.block_count;
+    for (; status == FACTUM_DONE && page < run->page_count; page++) {
+        status = page_at(run, page) == NULL ? FACTUM_CORRUPT : FACTUM_DONE;
     }
     if (status != FACTUM_DONE || postings != run->info.posting_count) {
         atomic_store(&run->bad, true);
