@@ -41,19 +41,23 @@ static void what_was_flushed_is_there_after_opening(void **state)
     check(f);
 }
 
+static void lose(struct fixture *f, uint64_t number)
+{
+    char path[64];
+    (void)snprintf(path, sizeof path, "/index/%016llx.run", (unsigned long long)number);
+    assert_ok(fct_os_unlink(f->options.os, path, &f->err), f->err);
+}
+
 static void a_lost_run_is_reported_and_made_anew(void **state)
 {
     struct fixture *f = *state;
     for (uint64_t lost = 1; lost <= 3; lost++) {
         uint64_t from;
         uint64_t to;
-        char path[64];
         open_index(f);
         make_runs(f, lost == 1 ? 3 : 0);
         close_index(f);
-        uint64_t number = lost; /* what is made anew gets another */
-        (void)snprintf(path, sizeof path, "/index/%016llx.run", (unsigned long long)number);
-        assert_ok(fct_os_unlink(&f->fault.os, path, &f->err), f->err);
+        lose(f, lost); /* what is made anew gets another number */
         open_index(f);
         assert_true(fct_index_missing(f->index, &from, &to));
         assert_int_equal(from, lost == 1 ? 0 : f->model.batches[lost * 10 - 11].end);
@@ -78,8 +82,8 @@ static void neighbours_that_are_lost_are_one_range(void **state)
     open_index(f);
     make_runs(f, 3);
     close_index(f);
-    assert_ok(fct_os_unlink(&f->fault.os, "/index/0000000000000002.run", &f->err), f->err);
-    assert_ok(fct_os_unlink(&f->fault.os, "/index/0000000000000003.run", &f->err), f->err);
+    lose(f, 2);
+    lose(f, 3);
     open_index(f);
     assert_true(fct_index_missing(f->index, &from, &to));
     assert_int_equal(from, f->model.batches[9].end);
@@ -95,7 +99,7 @@ static void a_range_too_big_for_memory_is_made_anew_in_pieces(void **state)
     grow(f, 300);
     flush(f);
     close_index(f);
-    assert_ok(fct_os_unlink(&f->fault.os, "/index/0000000000000001.run", &f->err), f->err);
+    lose(f, 1);
     f->options.memtable_size_max = 100000;
     open_index(f);
     assert_ok(model_mend(&f->model, f->index, &f->err), f->err);
@@ -267,13 +271,6 @@ static void verify_finds_a_flipped_bit_in_every_part_of_a_run(void **state)
         number = f->index->version->runs[1]->info.number;
     }
     check(f);
-}
-
-static void lose(struct fixture *f, uint64_t number)
-{
-    char path[64];
-    (void)snprintf(path, sizeof path, "/index/%016llx.run", (unsigned long long)number);
-    assert_ok(fct_os_unlink(f->options.os, path, &f->err), f->err);
 }
 
 /* Each batch becomes a run: many more than there may be. */

@@ -1,7 +1,8 @@
 /* rebuild.c - ranges of the log whose runs were lost, made anew from the log. Layer: index.
  *
- * Who rebuilds reads the log and adds; each memtable of it becomes a run in its place. The runs are
- * merged on the way, so that there are never many, however large the range is.
+ * Knows nothing of the log: who rebuilds reads it and adds; each memtable of that becomes a run in
+ * its place. The runs are merged on the way, so that a manifest has room for them, however large
+ * the range is.
  */
 #include "core/error.h"
 #include "index/index_int.h"
