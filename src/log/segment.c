@@ -84,7 +84,9 @@ static factum_status read_header(struct fct_segment *segment, uint64_t number, f
     }
     status = fct_segment_header_decode(bytes, &segment->header);
     if (status == FACTUM_NEWER_FORMAT) {
-        return fct_fail(err, status, "segment %s was written by a newer version of Factum", name);
+        return fct_fail(
+            err, status,
+            "segment %s was written by a newer version of Factum: open it with that one", name);
     }
     if (status != FACTUM_OK) {
         return fct_fail(err, status,

@@ -143,7 +143,7 @@ with open(sys.argv[1], "r+b") as file:
     file.seek(0)
     file.write(header)
 PYTHON
-t "a store of a newer format" 1 "segment 0*1.seg was written by a newer version of Factum" read
+t "a store of a newer format" 1 "segment 0*1.seg was written by a newer version of Factum: open it with that one" read
 t "is not written either" 1 "was written by a newer version" append s-1 T
 fresh
 for file in x/index/*.run; do flip "$file" 40; done
