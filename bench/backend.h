@@ -20,12 +20,14 @@ void factum_bench_append(void *db, wl_event *const *ev, int n);
 void factum_bench_replay(void *db, wl_sink *s);
 void factum_bench_stream(void *db, const char *name, wl_sink *s);
 void factum_bench_close(void *db);
-/* a256 (completions) and contention */
+/* a256 (completions), listeners and contention */
 void factum_bench_extra(void *db, uint64_t *ver, const wl_params_t *p);
 /* bytes of zeros at the end of the closed store's last segment */
 double factum_bench_ahead(const char *dir);
 /* what a look for a stream that does not exist costs */
 void factum_bench_absent(const char *as, const char *dir);
+/* what the first 100 events of a query cost in a load with tags (WL_TAGS), beside those of a tag */
+void factum_bench_query(const char *as, const char *dir);
 void factum_bench_each(void *db,
                        void (*each)(void *arg, const char *name, size_t name_len, const char *data,
                                     size_t len, uint64_t position),

@@ -5,7 +5,7 @@
  *   embedded load BACKEND DIR     stores WL_EVENTS events, then replays and rehydrates
  *   embedded open BACKEND DIR     opens the store that load left, in a new process
  *   embedded projection raw|factum DIR   folds the load into a read model in SQLite
- *   embedded kill factum DIR      appends to the load and dies by SIGKILL
+ *   embedded kill|absent|query factum DIR   dies by SIGKILL; probes; reads by query (WL_TAGS)
  *
  * Backends: raw (log file that grows), raw-pre (log file of written extents, appends only),
  * sqlite-full, sqlite-normal (WAL), lmdb, rocksdb.
@@ -939,7 +939,8 @@ int main(int argc, char **argv)
     if (P.reps > 8)
         P.reps = 8;
     if (argc != 4) {
-        fprintf(stderr, "usage: embedded append|load|open|projection|kill BACKEND DIR\n");
+        fprintf(stderr,
+                "usage: embedded append|load|open|projection|kill|absent|query BACKEND DIR\n");
         return 2;
     }
     const char *step = argv[1], *name = argv[2], *dir = argv[3];
@@ -954,9 +955,10 @@ int main(int argc, char **argv)
     backend named = *b; /* WL_NAME: what the rows call it */
     const char *as = getenv("WL_NAME");
     named.name = as && *as ? as : b->name;
-    if (is_factum(b) && !strcmp(step, "absent")) {
+    bool query = !strcmp(step, "query");
+    if (is_factum(b) && (query || !strcmp(step, "absent"))) {
         snprintf(d, sizeof d, "%s/load", dir);
-        factum_bench_absent(named.name, d);
+        query ? factum_bench_query(named.name, d) : factum_bench_absent(named.name, d);
         return 0;
     }
     if (!strcmp(step, "append")) {

@@ -6,7 +6,7 @@
 #include <signal.h>
 #include <stdatomic.h>
 
-enum { BATCH_MAX = 1000 };
+enum { BATCH_MAX = 1000, TAGS = 1000 };
 
 static factum_slice slice(const void *p, size_t n)
 {
@@ -29,8 +29,24 @@ static void fill(factum_new_event *to, const wl_event *e)
 }
 static factum_expected expected_before(uint64_t version)
 {
-    return version ? (factum_expected){FACTUM_EXPECTED_REVISION, version - 1}
-                   : (factum_expected){FACTUM_EXPECTED_NO_STREAM, 0};
+    return version ? factum_at(version - 1) : factum_no_stream();
+}
+
+/* With WL_TAGS each event of a batch has one of TAGS tags, by its number; otherwise none. */
+static const factum_slice *tags(void)
+{
+    static char names[TAGS][16];
+    static factum_slice slices[TAGS];
+    if (!getenv("WL_TAGS"))
+        return NULL;
+    for (int i = 0; i < TAGS && !slices[i].ptr; i++)
+        slices[i] =
+            slice(names[i], (size_t)snprintf(names[i], sizeof names[i], "customer:%03d", i));
+    return slices;
+}
+static const factum_slice *tag_of(const factum_slice *all, uint64_t n)
+{
+    return &all[wl_mix(n ^ 0x7461675e) % TAGS];
 }
 
 void *factum_bench_open(const char *dir, bool relaxed)
@@ -71,14 +87,22 @@ static bool first_of_batch(batch *b, uint32_t stream)
 void factum_bench_append(void *db, wl_event *const *ev, int n)
 {
     static _Thread_local batch *b;
+    static _Thread_local const factum_slice *all;
     factum_append_result result;
     factum_error err;
-    if (!b && !(b = calloc(1, sizeof *b)))
-        wl_die("calloc", NULL);
+    if (!b) {
+        if (!(b = calloc(1, sizeof *b)))
+            wl_die("calloc", NULL);
+        all = tags();
+    }
     size_t streams = 0;
     b->now++;
     for (int i = 0; i < n; i++) {
         fill(&b->ev[i], ev[i]);
+        if (all) {
+            b->ev[i].tags = tag_of(all, ev[i]->n);
+            b->ev[i].tag_count = 1;
+        }
         if (n == 1 || first_of_batch(b, ev[i]->stream))
             b->ex[streams++] =
                 (factum_expectation){b->ev[i].stream, expected_before(ev[i]->version)};
@@ -125,7 +149,7 @@ void factum_bench_absent(const char *as, const char *dir)
     wl_lat_init(&lat);
     for (uint32_t i = 0; i < 100000; i++) {
         char name[32];
-        factum_stream_info info;
+        factum_stream_info info = {.size = sizeof info};
         factum_error err;
         snprintf(name, sizeof name, "absent-%08x", i * 2654435761u);
         uint64_t t0 = wl_now();
@@ -140,6 +164,92 @@ void factum_bench_absent(const char *as, const char *dir)
     free(lat.v);
     factum_bench_close(db);
 }
+
+/* ---- query: the first 100 events of two types and one tag, beside those of the tag ----------- */
+
+enum { FIRST = 100 };
+
+/* Time to the first FIRST events of |request|, which have to be what it asks for. */
+static uint64_t time_first(factum_store *store, const factum_read_request *request,
+                           factum_slice tag, const factum_slice *types, size_t type_count)
+{
+    factum_cursor *cursor;
+    factum_event event;
+    factum_error err;
+    wl_sink s = {0};
+    bool right = true;
+    uint64_t t0 = wl_now();
+    must(factum_read(store, request, &cursor, &err), "factum read", &err);
+    for (int i = 0; i < FIRST; i++) {
+        factum_status status = factum_cursor_next(cursor, &event, &err);
+        must(status, "factum next", &err);
+        if (status != FACTUM_OK && wl_params().events >= 1000000)
+            wl_die("query", "too few events");
+        if (status != FACTUM_OK)
+            break; /* a quick look at a small load */
+        wl_consume(&s, event.data.ptr, event.data.len, event.metadata.ptr, event.metadata.len);
+        bool typed = type_count == 0;
+        for (size_t j = 0; j < type_count; j++)
+            typed |= event.type.len == types[j].len &&
+                     !memcmp(event.type.ptr, types[j].ptr, types[j].len);
+        right &= typed && event.tag_count == 1 && event.tags[0].len == tag.len &&
+                 !memcmp(event.tags[0].ptr, tag.ptr, tag.len);
+    }
+    uint64_t took = wl_now() - t0;
+    factum_cursor_close(cursor);
+    if (!right)
+        wl_die("query", "wrong events");
+    return took;
+}
+void factum_bench_query(const char *as, const char *dir)
+{
+    enum { PROBES = 2000 };
+    factum_store *store = factum_bench_open(dir, false);
+    const factum_slice *all = tags();
+    const factum_slice types[2] = {factum_slice_from("ItemAdded"),
+                                   factum_slice_from("OrderPlaced")};
+    factum_query_item item = {.types = types, .type_count = 2, .tag_count = 1};
+    const factum_query query = {&item, 1};
+    factum_read_request by_query = {.size = sizeof by_query,
+                                    .source = FACTUM_SOURCE_QUERY,
+                                    .query = &query,
+                                    .from = FACTUM_FROM_AFTER};
+    factum_read_request by_tag = {
+        .size = sizeof by_tag, .source = FACTUM_SOURCE_TAG, .from = FACTUM_FROM_AFTER};
+    factum_error err;
+    uint64_t end = 0;
+    wl_lat_t lat[2];
+    if (!all)
+        wl_die("query", "the load needs WL_TAGS");
+    must(factum_visible_place(store, &end, &err), "factum place", &err);
+    wl_lat_init(&lat[0]);
+    wl_lat_init(&lat[1]);
+    for (uint32_t i = 0; i < 2 * PROBES; i++) {
+        uint64_t took[2];
+        for (int k = 0; k < 2; k++) { /* elsewhere, or one would find the other's events cached */
+            uint64_t r = wl_mix(2 * (i % PROBES) + (uint32_t)k);
+            factum_slice tag = all[r % TAGS];
+            /* anywhere in the first half, so that 100 follow */
+            uint64_t place = (uint64_t)((double)(r >> 40) / (1 << 24) * 0.5 * (double)end);
+            item.tags = &tag;
+            by_tag.name = tag;
+            by_query.from_value = by_tag.from_value = place;
+            took[k] = k == 0 ? time_first(store, &by_query, tag, types, 2)
+                             : time_first(store, &by_tag, tag, NULL, 0);
+        }
+        for (int k = 0; k < 2 && i >= PROBES; k++) /* the first round warms the caches */
+            wl_lat_add(&lat[k], took[k]);
+    }
+    for (int k = 0; k < 2; k++) {
+        const char *what = k ? "first 100 of a tag" : "first 100 of two types x one tag";
+        wl_lat_sort(&lat[k]);
+        wl_emit(as, "query_p50", what, wl_lat_us(&lat[k], .5), "us", 0);
+        wl_emit(as, "query_p99", what, wl_lat_us(&lat[k], .99), "us", 0);
+        free(lat[k].v);
+    }
+    factum_bench_close(store);
+}
+
 void factum_bench_each(void *db,
                        void (*each)(void *arg, const char *name, size_t name_len, const char *data,
                                     size_t len, uint64_t position),
@@ -161,7 +271,7 @@ double factum_bench_ahead(const char *dir)
 {
     factum_store *store;
     factum_error err;
-    factum_info info;
+    factum_info info = {.size = sizeof info};
     factum_store_options options = {.size = sizeof options, .read_only = true};
     must(factum_open(dir, &options, &store, &err), "factum open", &err);
     must(factum_info_get(store, &info, &err), "factum info", &err);
@@ -174,6 +284,7 @@ double factum_bench_ahead(const char *dir)
 
 typedef struct {
     factum_append_op op;
+    factum_append_request request;
     factum_new_event ev;
     factum_expectation ex;
     wl_event event;
@@ -199,19 +310,21 @@ static void send_next(seat *s)
     s->sent = wl_now();
     must(factum_append_submit(s->of->store, &s->op, &err), "factum submit", &err);
 }
-static void landed(factum_append_op *op, factum_status status, const factum_append_result *result,
-                   const factum_error *err)
+static void landed(void *data, factum_append_op *const *ops, size_t count)
 {
-    seat *s = op->data;
-    must(status, "factum completion", err);
-    if (result->revision != s->event.version)
-        wl_die("factum", "wrong revision");
-    wl_lat_add(s->of->lat, wl_now() - s->sent);
-    s->of->done++;
-    if (s->of->stop)
-        s->of->landed++;
-    else
-        send_next(s);
+    flight *f = data;
+    for (size_t i = 0; i < count; i++) {
+        seat *s = ops[i]->data;
+        must(ops[i]->status, "factum completion", &ops[i]->err);
+        if (ops[i]->result.revision != s->event.version)
+            wl_die("factum", "wrong revision");
+        wl_lat_add(f->lat, wl_now() - s->sent);
+        f->done++;
+        if (f->stop)
+            f->landed++;
+        else
+            send_next(s);
+    }
 }
 static void run_async(factum_store *store, uint64_t *ver, const wl_params_t *p)
 {
@@ -219,18 +332,19 @@ static void run_async(factum_store *store, uint64_t *ver, const wl_params_t *p)
     wl_writer w;
     wl_lat_t lat;
     flight f = {.store = store, .w = &w, .lat = &lat, .seats = calloc(IN_FLIGHT, sizeof(seat))};
+    factum_completer completer = {&f, landed};
     wl_writer_init(&w, ver, p->streams, 0, 1, (uint64_t)30 << 40);
     wl_lat_init(&lat);
     for (int i = 0; i < IN_FLIGHT; i++) {
         seat *s = &f.seats[i];
         s->of = &f;
-        s->op.data = s;
-        s->op.done = landed;
-        s->op.request = (factum_append_request){.size = sizeof s->op.request,
-                                                .events = &s->ev,
-                                                .event_count = 1,
-                                                .expectations = &s->ex,
-                                                .expectation_count = 1};
+        s->request = (factum_append_request){.size = sizeof s->request,
+                                             .events = &s->ev,
+                                             .event_count = 1,
+                                             .expectations = &s->ex,
+                                             .expectation_count = 1};
+        s->op = (factum_append_op){
+            .size = sizeof s->op, .request = &s->request, .completer = &completer, .data = s};
     }
     /* Before the first completion may use the writer, all first events are made. */
     factum_error err;
@@ -262,6 +376,52 @@ static void run_async(factum_store *store, uint64_t *ver, const wl_params_t *p)
     free(f.seats);
 }
 
+/* ---- listeners: commits that nobody listens to, and commits that 1,000 listen to ------------- */
+
+static _Atomic uint64_t told;
+
+static void on_news(void *data, uint32_t news)
+{
+    (void)data;
+    (void)news;
+    told++;
+}
+/* Commits of one event by one thread, for |secs|. */
+static double commit_rate(factum_store *store, wl_writer *w, double secs)
+{
+    wl_event e, *one = &e;
+    uint64_t n = 0, t0 = wl_now(), end = t0 + (uint64_t)(secs * 1e9), t = t0;
+    for (; t < end; t = wl_now(), n++) {
+        wl_next(w, &e);
+        factum_bench_append(store, &one, 1);
+    }
+    return (double)n / ((double)(t - t0) / 1e9);
+}
+static void run_listeners(factum_store *store, uint64_t *ver, const wl_params_t *p)
+{
+    enum { LISTENERS = 1000 };
+    static factum_listener listeners[LISTENERS];
+    wl_writer w;
+    double without[9], with[9];
+    factum_error err;
+    wl_writer_init(&w, ver, p->streams, 0, 1, (uint64_t)31 << 40);
+    for (int k = 0; k < p->reps; k++) { /* in turn, so that both meet the same machine */
+        without[k] = commit_rate(store, &w, p->secs);
+        for (int i = 0; i < LISTENERS; i++) {
+            listeners[i] = (factum_listener){.size = sizeof listeners[i], .notify = on_news};
+            must(factum_listen(store, &listeners[i], &err), "factum listen", &err);
+        }
+        uint64_t told0 = told;
+        with[k] = commit_rate(store, &w, p->secs);
+        for (int i = 0; i < LISTENERS; i++)
+            factum_unlisten(store, &listeners[i]);
+        if (told - told0 < LISTENERS)
+            wl_die("factum", "listeners were not called");
+    }
+    wl_emit_reps("factum", "listeners", "none", without, p->reps, "commits/s");
+    wl_emit_reps("factum", "listeners", "1000", with, p->reps, "commits/s");
+}
+
 /* ---- contention: 16 threads on one stream ---------------------------------------------------- */
 
 typedef struct {
@@ -282,17 +442,16 @@ static void *rival_main(void *arg)
     wl_event e;
     for (uint64_t n = me->seed; !C.stop; n++) {
         factum_error err;
-        factum_stream_info info;
+        factum_stream_info info = {.size = sizeof info};
         factum_new_event ev;
         wl_make(&e, n, 0, 0);
         for (;;) {
             must(factum_stream_info_get(me->store, stream, &info, &err), "factum info", &err);
             fill(&ev, &e);
             ev.stream = stream;
-            factum_expected expected =
-                info.state == FACTUM_STREAM_PRESENT
-                    ? (factum_expected){FACTUM_EXPECTED_REVISION, info.last_revision}
-                    : (factum_expected){FACTUM_EXPECTED_NO_STREAM, 0};
+            factum_expected expected = info.state == FACTUM_STREAM_PRESENT
+                                           ? factum_at(info.last_revision)
+                                           : factum_no_stream();
             factum_status s = factum_append_stream(me->store, stream, expected, &ev, 1, NULL, &err);
             if (s == FACTUM_OK)
                 break;
@@ -335,6 +494,8 @@ void factum_bench_extra(void *db, uint64_t *ver, const wl_params_t *p)
 {
     if (wl_wanted("a256"))
         run_async(db, ver, p);
+    if (wl_wanted("listeners"))
+        run_listeners(db, ver, p);
     if (wl_wanted("contention"))
         run_contention(db, p);
 }

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# run.sh BUILD - measures goals E1 to E11: Factum beside SQLite, LMDB, RocksDB and the bare log, in one run.
+# run.sh BUILD - measures goals E1 to E11, E13 and E15: Factum beside SQLite, LMDB, RocksDB and the bare log, in one run.
 #
 #   make bench                         everything, about seven minutes; bench/results/
 #   ONLY="raw-pre factum" make bench   some sections: raw-pre raw factum lmdb rocksdb sqlite-full
@@ -79,16 +79,16 @@ factum() {
     WL_OPEN="after kill -9" bench "$bin/embedded" open factum "$dir"
 }
 
-# Ten times as much: 10 million events in a million streams.
+# Ten times as much: 10 million events in a million streams, each with one of 1,000 tags.
 big() {
     local as=factum-10M part index
-    export WL_EVENTS=$((WL_EVENTS * 10)) WL_STREAMS=1000000
-    for part in load open absent; do
+    export WL_EVENTS=$((WL_EVENTS * 10)) WL_STREAMS=1000000 WL_TAGS=1
+    for part in load open absent query; do
         WL_NAME=$as bench "$bin/embedded" $part factum "$dir"
     done
     index=$(du -sb "$dir/load/index" | cut -f1)
     row $as index bytes/event "$(awk "BEGIN {printf \"%.2f\", $index / $WL_EVENTS}")" B
-    export -n WL_STREAMS
+    unset WL_STREAMS WL_TAGS
     WL_EVENTS=$((WL_EVENTS / 10))
 }
 

@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Holds the includes of the tree to tools/layers.toml.
 
-    check_layers.py              the includes of every .c and .h
+    check_layers.py              the includes of every .c and .h; only a *_test.c may include
+                                 "support/..." (tests/support)
     check_layers.py --headers    every header compiles alone; public ones also as C99 and C++17
 
 Prints one line for each breach, and exits with 1 if there is one.
@@ -70,7 +71,11 @@ def check_source(root, path, table, reach):
                     and layer not in table["system"]["only_in"] and header not in excepted):
                 yield name, line, f"<{header}> is for {', '.join(table['system']['only_in'])} only"
             continue
-        if is_test and header.startswith("support/") and (root / "tests" / header).exists():
+        if header.startswith("support/"):
+            if not is_test:
+                yield name, line, f'"{header}" is for tests only'
+            elif not (root / "tests" / header).exists():
+                yield name, line, f'"{header}" does not exist in tests/'
             continue
         other = header.split("/")[0]
         if header.startswith("factum/"):
@@ -139,6 +144,10 @@ def check_headers(root):
         if path.suffix == ".h":
             jobs.append((path.relative_to(root / "src").as_posix(), "C17",
                          [*c, "-x", "c", *INTERNAL, "-Isrc", "-Iinclude"]))
+    for path in files(root, "tests/support"):
+        if path.suffix == ".h":
+            jobs.append((path.relative_to(root / "tests").as_posix(), "C17",
+                         [*c, "-x", "c", *INTERNAL, "-D_GNU_SOURCE", "-Itests", "-Isrc", "-Iinclude"]))
     for path in files(root, "include"):
         for label, flags in PUBLIC.items():
             jobs.append((path.relative_to(root / "include").as_posix(), label,

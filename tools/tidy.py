@@ -2,7 +2,7 @@
 """Holds the tree to what a reader should not have to check. tidy_test.py tests it.
 
 For C: lines of 100 columns, functions of 70 lines, files of 1000 (internal headers 250), an opening
-comment in every file of src/ and include/, no banned function.
+comment in every file of src/, include/ and tests/support/, no banned function.
 Every .c and every test script is named by a meson.build.
 For all text: no FIXME, TODO only with the number of an issue, no path of one machine.
 
@@ -94,7 +94,7 @@ def check_c(name, text):
     if len(lines) - 1 > limit:
         yield 1, f"{len(lines) - 1} lines, at most {limit}"
     base = name.rsplit("/", 1)[-1]
-    if name.startswith(("src/", "include/")) and not text.startswith(f"/* {base} - "):
+    if name.startswith(("src/", "include/", "tests/support/")) and not text.startswith(f"/* {base} - "):
         yield 1, f'does not open with "/* {base} - what it is"'
     code = blank(text)
     for function, first, last in functions(code):

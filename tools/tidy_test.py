@@ -51,6 +51,7 @@ class Tidy(unittest.TestCase):
         self.assertEqual(len(found("int a;\n")), 1)
         self.assertEqual(len(found("/* b.c - another. */\n")), 1)
         self.assertEqual(found("int a;\n", "tests/a.c"), [])
+        self.assertEqual(len(found("int a;\n", "tests/support/a.c")), 1)
 
     def test_banned_functions_fail(self):
         for call in ("strcpy(a, b)", "sprintf (a, b)", "atoi(a)", "rand()", "malloc(1)", "free(a)",

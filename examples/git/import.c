@@ -186,7 +186,7 @@ static size_t expect_any(struct batch *batch)
     for (size_t i = 0; i < batch->event_count; i++) {
         batch->expectations[i] = (factum_expectation){
             .stream = batch->events[i].stream,
-            .expected = {.kind = FACTUM_EXPECTED_ANY},
+            .expected = factum_any(),
         };
     }
     qsort(batch->expectations, batch->event_count, sizeof *batch->expectations, by_stream);

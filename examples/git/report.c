@@ -102,13 +102,16 @@ static factum_status busiest(factum_store *store, size_t count_max, factum_error
     }
     size_t count = 0;
     factum_list *list;
-    factum_status status = factum_list_open(store, FACTUM_LIST_STREAMS, &list, err);
+    factum_list_request request = {
+        .size = sizeof request,
+        .kind = FACTUM_LIST_STREAMS,
+        .prefix = factum_slice_from(FILES),
+    };
+    factum_status status = factum_list_open(store, &request, &list, err);
     if (status == FACTUM_OK) {
         factum_list_entry entry;
         while ((status = factum_list_next(list, &entry, err)) == FACTUM_OK) {
-            if (begins(entry.name, FILES)) {
-                rank(top, &count, count_max, &entry);
-            }
+            rank(top, &count, count_max, &entry);
         }
         factum_list_close(list);
     }
@@ -188,7 +191,8 @@ static factum_status count_streams(factum_store *store, const struct moment *mom
                                    uint64_t *files, uint64_t *authors, factum_error *err)
 {
     factum_list *list;
-    factum_status status = factum_list_open(store, FACTUM_LIST_STREAMS, &list, err);
+    factum_list_request request = {.size = sizeof request, .kind = FACTUM_LIST_STREAMS};
+    factum_status status = factum_list_open(store, &request, &list, err);
     if (status != FACTUM_OK) {
         return status;
     }

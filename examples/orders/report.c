@@ -40,27 +40,23 @@ static void print_row(const char *name, const struct sums *sums)
            sums->refunded);
 }
 
-static bool in_category(factum_slice stream, const char *category)
-{
-    size_t len = strlen(category);
-    return stream.len > len && memcmp(stream.ptr, category, len) == 0 && stream.ptr[len] == '-';
-}
-
 /* Folds each stream of |category| into |sums|, one entry a status and one for all. */
 static factum_status fold_all(factum_store *store, const char *category,
                               const struct order_moment *moment,
                               struct sums sums[ORDER_STATUS_COUNT + 1], factum_error *err)
 {
     factum_list *list;
-    factum_status status = factum_list_open(store, FACTUM_LIST_STREAMS, &list, err);
+    factum_list_request request = {
+        .size = sizeof request,
+        .kind = FACTUM_LIST_STREAMS,
+        .category = factum_slice_from(category),
+    };
+    factum_status status = factum_list_open(store, &request, &list, err);
     if (status != FACTUM_OK) {
         return status;
     }
     factum_list_entry entry;
     while ((status = factum_list_next(list, &entry, err)) == FACTUM_OK) {
-        if (!in_category(entry.name, category)) {
-            continue;
-        }
         struct order order;
         status = order_load(store, entry.name, moment, &order, err);
         if (status == FACTUM_STREAM_NOT_FOUND || status == FACTUM_STREAM_DELETED) {

@@ -47,33 +47,23 @@ static factum_status say(factum_store *store, factum_expected expected, const ch
     return factum_append_stream(store, factum_slice_from(STREAM), expected, &event, 1, result, err);
 }
 
-static factum_expected no_stream(void)
-{
-    return (factum_expected){.kind = FACTUM_EXPECTED_NO_STREAM};
-}
-
-static factum_expected at_revision(uint64_t revision)
-{
-    return (factum_expected){.kind = FACTUM_EXPECTED_REVISION, .revision = revision};
-}
-
 static bool place_and_pay(factum_store *store)
 {
     factum_error err;
     factum_status status =
-        say(store, no_stream(), "OrderPlaced", "2026-03-02T09:15:00Z",
+        say(store, factum_no_stream(), "OrderPlaced", "2026-03-02T09:15:00Z",
             "{\"customerId\":\"C7\",\"lines\":[{\"product\":\"Teapot\",\"unitPriceCents\":2450,"
             "\"quantity\":2}],\"totalCents\":4900}",
             NULL, &err);
     if (!report("place", status, &err)) {
         return false;
     }
-    status = say(store, at_revision(0), "PaymentFailed", "2026-03-02T09:16:10Z",
+    status = say(store, factum_at(0), "PaymentFailed", "2026-03-02T09:16:10Z",
                  "{\"reason\":\"card expired\",\"amountCents\":4900}", NULL, &err);
     if (!report("payment", status, &err)) {
         return false;
     }
-    status = say(store, at_revision(1), "PaymentReceived", "2026-03-02T09:21:42Z",
+    status = say(store, factum_at(1), "PaymentReceived", "2026-03-02T09:21:42Z",
                  "{\"paymentId\":\"P-1\",\"method\":\"card\",\"amountCents\":4900}", NULL, &err);
     if (!report("payment", status, &err)) {
         return false;
@@ -96,13 +86,13 @@ static bool two_clerks(factum_store *store)
         return false;
     }
     factum_status status =
-        say(store, at_revision(ann.revision), "OrderShipped", "2026-03-03T14:00:00Z",
+        say(store, factum_at(ann.revision), "OrderShipped", "2026-03-03T14:00:00Z",
             "{\"carrier\":\"United Package\"}", NULL, &err);
     if (!report("ship", status, &err)) {
         return false;
     }
     printf("Ann, who saw revision %" PRIu64 ", ships the order.\n", ann.revision);
-    status = say(store, at_revision(ben.revision), "OrderCancelled", "2026-03-03T14:00:01Z",
+    status = say(store, factum_at(ben.revision), "OrderCancelled", "2026-03-03T14:00:01Z",
                  "{\"reason\":\"customer called\"}", &result, &err);
     if (status != FACTUM_WRONG_REVISION) {
         fprintf(stderr, "orders-story: the second write was not refused\n");
@@ -127,7 +117,7 @@ static bool deliver_twice(factum_store *store)
     event.stream = factum_slice_from(STREAM);
     const factum_expectation expectation = {
         .stream = factum_slice_from(STREAM),
-        .expected = {.kind = FACTUM_EXPECTED_REVISION, .revision = 3},
+        .expected = factum_at(3),
     };
     const factum_append_request request = {
         .size = sizeof request,

@@ -40,6 +40,7 @@ FACTUM_API uint32_t factum_version_number(void);
     X(DONE, 1, "no more events")                                                                   \
     X(CAUGHT_UP, 2, "everything up to now has been read")                                          \
     X(TIMEOUT, 3, "nothing new within the time given")                                             \
+    X(PENDING, 4, "the answer is not there yet")                                                   \
     X(INVALID, -1, "invalid argument")                                                             \
     X(NO_MEMORY, -2, "out of memory")                                                              \
     X(IO, -3, "input/output error")                                                                \
@@ -60,7 +61,9 @@ FACTUM_API uint32_t factum_version_number(void);
     X(CANCELLED, -18, "cancelled")                                                                 \
     X(UNKNOWN_OUTCOME, -19, "the outcome is not known")                                            \
     X(NEWER_FORMAT, -20, "written by a newer version")                                             \
-    X(EXISTS, -21, "exists already")
+    X(EXISTS, -21, "exists already")                                                               \
+    X(EXPIRED, -22, "the deadline has passed")                                                     \
+    X(WRONG_TIMELINE, -23, "the token belongs to another history")
 
 typedef enum factum_status {
 #define FACTUM_STATUS_ENUM(name, value, text) FACTUM_##name = (value),
@@ -75,7 +78,7 @@ FACTUM_API const char *factum_status_text(factum_status status);
 FACTUM_API const char *factum_status_name(factum_status status);
 
 /* True if the same call may succeed later without a change by the caller: BUSY, LOCKED, NO_SPACE.
- * WRONG_REVISION and CONDITION_FAILED are not: read again and decide anew. */
+ * WRONG_REVISION and CONDITION_FAILED are not: read again and decide again. */
 FACTUM_API bool factum_status_is_retryable(factum_status status);
 
 /* True if the store has to be closed and opened again: FAILED, UNKNOWN_OUTCOME. */
@@ -122,6 +125,13 @@ FACTUM_API void factum_time_format(int64_t time, char text[FACTUM_TIME_TEXT_SIZE
 /* Reads RFC 3339 (any offset, up to 9 decimals) or a bare date; FACTUM_INVALID if it is neither or
  * out of range. */
 FACTUM_API FACTUM_MUST_USE factum_status factum_time_parse(factum_slice text, int64_t *time);
+
+/* The time that a store records, for tests and replays that drive it. |now| is called from any
+ * thread, also while the store holds locks: it must return at once and not call the store. */
+typedef struct factum_clock {
+    void *data;
+    int64_t (*now)(void *data);
+} factum_clock;
 
 /* Messages of the library. It is silent without a sink. */
 typedef enum factum_log_level {

@@ -2,6 +2,7 @@
 #ifndef FACTUM_FACTUM_H
 #define FACTUM_FACTUM_H
 
+#include <factum/async.h>
 #include <factum/base.h>
 #include <factum/ndjson.h>
 #include <factum/store.h>

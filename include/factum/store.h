@@ -1,29 +1,38 @@
-/* store.h - a store of events: open, append, read, subscribe, look after.
+/* store.h - a store of events: open, append, read, ask, subscribe, maintain.
  *
  *     factum_store *store;
  *     factum_error err;
  *     if (factum_open("orders.factum", NULL, &store, &err) != FACTUM_OK) { puts(err.text); ... }
  *
- * Words: an *event* is in one *stream*, where it has a *revision* (from 0, dense), and in the whole
- * log, where it has a *position* (rising; a token to store and compare, not to calculate with, but
- * for position + 1, "just after"). A *commit* is what one append wrote: all of it or nothing.
+ * Words. An *event* belongs to one *stream*, where it has a *revision* (0, 1, 2 ...), and to the
+ * whole log, where it has a *position*. Positions rise but are not consecutive: compare them, store
+ * them, never calculate with them. A *place* is a position that something has reached: everything
+ * at or before it counts, everything after it does not. Places come from a cursor, a subscription,
+ * an append or factum_visible_position; they go into FACTUM_FROM_AFTER, append conditions and
+ * factum_wait. A *token* is a place as text, for what leaves the process. A *commit* is what one
+ * append wrote: all of it or nothing.
  *
- * Threads: a factum_store may be used by any number of threads at once. A cursor, list or
- * subscription belongs to one thread at a time; different ones do not disturb each other.
+ * Threads. Any number of threads may use a factum_store at once. A cursor, list or subscription
+ * belongs to one thread at a time. A function that is called back by the store (async.h) must not
+ * call anything that waits: such a call fails with INVALID.
  *
- * Processes: an open store is locked, in its own process too. A child by fork() must not use the
- * handles that it inherits, nor close them; until it calls exec or ends, it keeps the lock, even if
- * its parent closes the store.
+ * Processes. An open store is locked, in its own process too. A child made by fork() must not use
+ * or close the handles that it inherits. The child keeps the lock until it calls exec or ends, even
+ * if its parent closes the store.
  *
- * Failures: every function that takes a |err| fills it when it fails (below 0), and then only; what
- * it gives through pointers is as it was before the call unless its own text says otherwise. A
- * pointer that is not said to be optional must be given: INVALID without it. NO_MEMORY, IO and
- * CORRUPT can come from any call that reaches the log or the index.
+ * Failures. A function with an |err| fills it when it fails (a status below 0), and only then. What
+ * it returns through pointers then has its value from before the call, unless its comment says
+ * otherwise. Pointers are required unless a comment calls them optional; INVALID without one.
+ * NO_MEMORY, IO and CORRUPT can come from any call that reaches the log or the index. FAILED and
+ * UNKNOWN_OUTCOME mean: close the store and open it again.
  *
- * Structs that you fill begin with |size|: set it to sizeof the struct, and zero the rest
- * ("factum_append_request r = {.size = sizeof r}"). Zero means the default everywhere.
+ * Structs with a |size|, yours or the library's answers, start as {.size = sizeof the_struct}, all
+ * else zero. Zero means the default everywhere. Programs and library may know different versions of
+ * a struct: members that a program's header did not have are zero, and answers are filled up to the
+ * size given. A bigger struct is accepted if the members that the library does not know are zero,
+ * and refused with INVALID otherwise. |reserved| members must be zero.
  *
- * Valid C99 and C++17. Format and algorithms: docs/formats.md.
+ * Valid C99 and C++17. Calls that do not wait: async.h. Formats and algorithms: docs/formats.md.
  */
 #ifndef FACTUM_STORE_H
 #define FACTUM_STORE_H
@@ -47,13 +56,13 @@ typedef enum factum_durability {
                                 (with no_threads: by the next append after that, or close) */
 } factum_durability;
 
-/* "sync", "os"; "sync" for what is neither. Static: lasts for ever. */
+/* "sync" or "os"; "sync" for anything else. Static. */
 FACTUM_API const char *factum_durability_name(factum_durability durability);
 
 typedef struct factum_store_options {
     size_t size;
     bool read_only;               /* nothing on disk is changed */
-    bool must_exist;              /* FACTUM_NOT_FOUND rather than a new store */
+    bool must_exist;              /* NOT_FOUND instead of a new store */
     bool no_threads;              /* no background work: it is done inside your calls */
     factum_durability durability; /* of appends that do not say */
     uint64_t event_size_max;      /* bytes of data + metadata; 0: 1 MiB, at most 16 MiB */
@@ -62,30 +71,66 @@ typedef struct factum_store_options {
                                      0: 16 MiB, at most 32 MiB */
     uint64_t queue_max;           /* appends that may wait; 0: 65,536; beyond it BUSY */
     const factum_log_sink *log;   /* copied; NULL: silent */
+    uint64_t queue_size_max;      /* bytes of appends that may wait; 0: 256 MiB; beyond it BUSY */
+    const factum_clock *clock;    /* copied; NULL: the system's wall clock */
 } factum_store_options;
 
-/* Opens the store in directory |path|, which is made if missing. |path| and |options| are needed
- * for the call only; |options| may be NULL: all defaults. *store is the caller's, for factum_close;
- * it is NULL on failure. LOCKED: another process has it. A store whose log is damaged opens for
- * reading: appends then give FACTUM_CORRUPT; see factum_info_get and factum_repair.
- * Errors: NOT_FOUND, EXISTS (a directory of other things), LOCKED, CORRUPT, NEWER_FORMAT, IO,
- * NO_SPACE, NO_MEMORY, INVALID. */
+/* Opens the store in directory |path| and creates it if it does not exist. |path| and |options| are
+ * needed for the call only; |options| may be NULL: all defaults. *store is the caller's, for
+ * factum_close; NULL on failure. A store whose log is damaged opens for reading: appends give
+ * CORRUPT; see factum_info_get and factum_repair.
+ * NOT_FOUND, EXISTS (a directory with other files), LOCKED (open elsewhere), CORRUPT, NEWER_FORMAT,
+ * IO, NO_SPACE, NO_MEMORY, INVALID. */
 FACTUM_API FACTUM_MUST_USE factum_status factum_open(const char *path,
                                                      const factum_store_options *options,
                                                      factum_store **store, factum_error *err);
 
-/* Waits for appends under way, writes out what makes the next opening quick, frees. Cursors, lists
- * and subscriptions must be closed before. Accepts NULL. The store is gone whatever is returned; a
- * failure means that the next opening will do recovery; nothing acknowledged is lost, but for
- * FAILED: appends of durability OS could not be synced. */
+/* Waits for appends under way, writes the index so that the next opening is quick, and frees the
+ * store. Close cursors, lists and subscriptions and end listeners first. Accepts NULL. The store is
+ * gone whatever is returned. A failure means that the next opening has to recover; nothing that was
+ * acknowledged is lost, except by FAILED: appends of durability OS could not be synced. */
 FACTUM_API factum_status factum_close(factum_store *store, factum_error *err);
+
+/* What a store can do: bits of factum_capability. A call that needs a missing one gives
+ * UNSUPPORTED. */
+typedef enum factum_capability {
+    FACTUM_CAPABILITY_ATOMIC_ACROSS_STREAMS = 1, /* one append may write several streams */
+    FACTUM_CAPABILITY_CONDITIONS = 2,            /* append conditions */
+    FACTUM_CAPABILITY_TOTAL_ORDER = 4,           /* one order over all streams: SOURCE_ALL, QUERY */
+    FACTUM_CAPABILITY_DURABLE = 8, /* SYNC appends survive a crash of the machine; without it
+                                      factum_append_result.durability says OS */
+    FACTUM_CAPABILITY_VERIFY = 16,
+    FACTUM_CAPABILITY_BACKUP = 32,
+    FACTUM_CAPABILITY_LIST = 64
+} factum_capability;
+FACTUM_API uint32_t factum_capabilities(const factum_store *store);
+
+/* Now, by the store's clock. */
+FACTUM_API int64_t factum_now(const factum_store *store);
+
+/* ---- the context of a call ------------------------------------------------------------------- */
+
+/* Until when an answer is wanted, who asks, and within which trace. Requests point to one; NULL: no
+ * deadline, nobody, no trace. It is borrowed for as long as its request. */
+typedef struct factum_call {
+    size_t size;
+    uint64_t deadline;        /* from factum_deadline(); 0: none */
+    factum_slice principal;   /* who asks, as the caller has authenticated it */
+    factum_slice traceparent; /* W3C Trace Context, level 1 */
+    factum_slice tracestate;
+} factum_call;
+
+/* The moment |timeout_ms| milliseconds from now, for factum_call.deadline; 0, no deadline, if
+ * |timeout_ms| is negative. By the machine's monotonic clock. After it a call gives EXPIRED, if it
+ * has not done its work by then: an append that expires has written nothing. */
+FACTUM_API uint64_t factum_deadline(int64_t timeout_ms);
 
 /* ---- append ---------------------------------------------------------------------------------- */
 
 #define FACTUM_NAME_SIZE_MAX 1024 /* stream, type, tag, key, content type: bytes of UTF-8 */
 #define FACTUM_TAGS_MAX 32        /* tags of one event */
 
-/* What must be true of a stream when an append is decided. There is no default: ANY has to be said.
+/* What must be true of a stream when an append is decided. There is no default: ANY must be said.
  */
 typedef enum factum_expected_kind {
     FACTUM_EXPECTED_NONE = 0, /* not said: INVALID */
@@ -99,6 +144,30 @@ typedef struct factum_expected {
     factum_expected_kind kind;
     uint64_t revision; /* only with FACTUM_EXPECTED_REVISION */
 } factum_expected;
+
+static inline factum_expected factum_expect(factum_expected_kind kind, uint64_t revision)
+{
+    factum_expected expected;
+    expected.kind = kind;
+    expected.revision = revision;
+    return expected;
+}
+static inline factum_expected factum_any(void)
+{
+    return factum_expect(FACTUM_EXPECTED_ANY, 0);
+}
+static inline factum_expected factum_no_stream(void)
+{
+    return factum_expect(FACTUM_EXPECTED_NO_STREAM, 0);
+}
+static inline factum_expected factum_stream_exists(void)
+{
+    return factum_expect(FACTUM_EXPECTED_STREAM_EXISTS, 0);
+}
+static inline factum_expected factum_at(uint64_t revision)
+{
+    return factum_expect(FACTUM_EXPECTED_REVISION, revision);
+}
 
 typedef struct factum_expectation {
     factum_slice stream;
@@ -118,30 +187,45 @@ typedef struct factum_new_event {
     factum_slice metadata; /* JSON or empty. "$correlationId" (text) in it is indexed */
     const factum_slice *tags;
     size_t tag_count;
-    factum_uuid id; /* zero: one is made */
+    factum_uuid id; /* zero: the store makes one, and a repetition is not recognised by it */
     factum_content_type content_type;
     bool has_time; /* |time| says when it happened, if not now */
     int64_t time;
+    uint64_t reserved[2];
 } factum_new_event;
 
-/* "No event of one of these types with all of these tags": an empty list of types means any type,
- * an empty list of tags means with or without tags; both empty is INVALID. */
-typedef struct factum_condition_item {
+/* Which events are meant: those that fit any item. An event fits an item if its type is one of
+ * |types| and it has all of |tags|. No types: any type. No tags: with or without tags. An item
+ * without either is INVALID. */
+#define FACTUM_QUERY_ITEMS_MAX 64   /* items of a query */
+#define FACTUM_QUERY_NAMES_MAX 1024 /* types and tags in all items together */
+
+typedef struct factum_query_item {
     const factum_slice *types;
     size_t type_count;
     const factum_slice *tags;
     size_t tag_count;
-} factum_condition_item;
+} factum_query_item;
 
-/* The append condition (dynamic consistency boundary): refused if any event at a position after
- * |after| fits any item. |after| = 0 looks at the whole log. */
-typedef struct factum_append_condition {
-    const factum_condition_item *items;
+typedef struct factum_query {
+    const factum_query_item *items;
     size_t item_count;
+} factum_query;
+
+/* The append condition (dynamic consistency boundary): the append is refused if an event after the
+ * place |after| fits |query|. |after| is where the decision was made: factum_cursor_place() of a
+ * read of the same query; 0 means that no such event may exist at all. */
+typedef struct factum_append_condition {
+    factum_query query;
     uint64_t after;
 } factum_append_condition;
 
-/* One atomic append, of events of one or more streams, in the order given. */
+/* 128 bits that stand for what an append asks for. */
+typedef struct factum_fingerprint {
+    uint8_t bytes[16];
+} factum_fingerprint;
+
+/* One atomic append: events of one or more streams, in the order given. */
 typedef struct factum_append_request {
     size_t size;
     const factum_new_event *events;
@@ -151,13 +235,19 @@ typedef struct factum_append_request {
     size_t expectation_count;
     const factum_append_condition *condition; /* or NULL */
     /* Kept with the commit for ever. The same key with the same content gives the first result
-     * again (already = true), whatever is expected now; with other content KEY_CONFLICT. Content =
-     * streams, types, data, metadata, tags and times of the events, not their ids. Empty: none. */
+     * again (already = true), whatever is expected now; with other content KEY_CONFLICT. Empty: no
+     * key. */
     factum_slice idempotency_key;
     factum_durability durability;
     /* May write streams whose name begins with '$', which are kept for the system; without it that
-     * is INVALID. Metadata ("$$<stream>") needs no leave. */
+     * is INVALID. Metadata ("$$<stream>") needs no permission. */
     bool system;
+    /* What "the same content" means for the key. Zero: streams, types, data, metadata, tags, times
+     * and content types of the events, but not their ids. A caller that changes events between
+     * retries (stamps a trace, adds tags) gives its own, calculated from what its user asked
+     * for. */
+    factum_fingerprint fingerprint;
+    const factum_call *call; /* or NULL */
 } factum_append_request;
 
 /* What a stream really is, in a refusal. */
@@ -170,7 +260,7 @@ typedef enum factum_stream_state {
 
 typedef struct factum_append_result {
     uint64_t first_position; /* of the first event; of an empty append: 0 */
-    uint64_t position;       /* of the last event */
+    uint64_t position;       /* of the last event: a place that holds the whole append */
     uint64_t revision;       /* of the last event, in its stream */
     bool already; /* recognised: it had been appended before, these are its first values */
     factum_durability durability;
@@ -180,53 +270,34 @@ typedef struct factum_append_result {
     uint64_t actual_revision;
     /* On CONDITION_FAILED: the position of an event that fits. */
     uint64_t conflict_position;
+    uint64_t reserved[2];
 } factum_append_result;
 
-/* Appends and waits until it is as durable as asked for. |result| may be NULL; it is overwritten in
- * any case. |revisions|, if not NULL, has request->event_count entries and gets the revision of
- * each event. An append whose event ids are in the stream already where the expectation says they
- * should go is recognised as a repetition (docs/guide: retries): already = true, nothing is
- * written. Refusals leave the store as it was: INVALID, TOO_BIG, WRONG_REVISION, STREAM_DELETED,
- * CONDITION_FAILED, KEY_CONFLICT, BUSY, READ_ONLY, NO_SPACE, NO_MEMORY, CORRUPT, FAILED.
- * UNKNOWN_OUTCOME: the disk failed while it was written; after the next open it is there or not. */
+/* Appends, and returns when the events are as durable as asked for. |result| is optional; it is
+ * overwritten in any case. |revisions|, optional, has request->event_count entries and gets the
+ * revision of each event. If each written stream has the events already, by their ids, where its
+ * expectation says they should go, the append is recognised as a repetition: already = true,
+ * nothing is written (docs/guide/retries.md). If only some streams or events are there, it is
+ * refused. Refusals change nothing: INVALID, TOO_BIG, WRONG_REVISION, STREAM_DELETED,
+ * CONDITION_FAILED, KEY_CONFLICT, BUSY, EXPIRED, READ_ONLY, UNSUPPORTED, NO_SPACE, NO_MEMORY,
+ * CORRUPT, FAILED. UNKNOWN_OUTCOME: the disk or the connection failed during the append; the events
+ * are there or not. */
 FACTUM_API FACTUM_MUST_USE factum_status factum_append(factum_store *store,
                                                        const factum_append_request *request,
                                                        factum_append_result *result,
                                                        uint64_t *revisions, factum_error *err);
 
-/* The simple case: events of one stream; the |stream| in each of them is ignored if it is empty and
- * must be this one otherwise. |events| is borrowed until it returns; |result| may be NULL. The
+/* The simple case: events of one stream. The |stream| of each event is ignored if it is empty and
+ * must be this one otherwise. |events| is borrowed until it returns; |result| is optional. The
  * statuses of factum_append. */
 FACTUM_API FACTUM_MUST_USE factum_status
 factum_append_stream(factum_store *store, factum_slice stream, factum_expected expected,
                      const factum_new_event *events, size_t event_count,
                      factum_append_result *result, factum_error *err);
 
-/* An append that does not wait. The caller owns the struct and all it points to until |done| was
- * called, exactly once: by a thread of the store, never from inside factum_append_submit. |done|
- * may read, submit again and free the op. It must not wait for other appends, nor close the store:
- * while it runs, no other op is told. */
-typedef struct factum_append_op factum_append_op;
-struct factum_append_op {
-    factum_append_request request;
-    uint64_t *revisions; /* as in factum_append, or NULL */
-    void *data;          /* yours */
-    void (*done)(factum_append_op *op, factum_status status, const factum_append_result *result,
-                 const factum_error *err);
-    void *internal[4]; /* the store's */
-};
-
-/* OK: |done| will be called, with a status of factum_append; |result| and |err| (NULL on success)
- * last until it returns. BUSY (too many wait), INVALID, TOO_BIG, FAILED, READ_ONLY, CORRUPT (the
- * log is damaged), NO_MEMORY, UNSUPPORTED (opened with no_threads): |done| will not be called. Any
- * thread. */
-FACTUM_API FACTUM_MUST_USE factum_status factum_append_submit(factum_store *store,
-                                                              factum_append_op *op,
-                                                              factum_error *err);
-
 /* ---- read ------------------------------------------------------------------------------------ */
 
-/* An event as stored. Slices are borrowed: they last until the next call on what gave it. */
+/* An event as stored. Slices are borrowed until the next call on what gave it. */
 typedef struct factum_event {
     factum_slice stream;
     factum_slice type;
@@ -238,11 +309,13 @@ typedef struct factum_event {
     factum_uuid id;
     uint64_t revision; /* in its stream; FACTUM_REVISION_TOMBSTONE for a tombstone */
     uint64_t position;
-    uint64_t ordinal; /* its number in what is read: the revision in a (virtual) stream; 0 in ALL */
+    uint64_t ordinal; /* its number in the source that is read: the revision in a stream, virtual
+                         or not; 0 in ALL and QUERY */
     int64_t created;  /* recorded by the store; never falls from one position to the next */
     int64_t time;     /* when it happened, by its writer; |created| if it did not say */
     bool has_time;
     bool last_of_commit;
+    uint64_t reserved[2];
 } factum_event;
 
 #define FACTUM_REVISION_TOMBSTONE UINT64_C(0x7fffffffffffffff)
@@ -251,32 +324,49 @@ typedef enum factum_source {
     FACTUM_SOURCE_ALL = 0,
     FACTUM_SOURCE_STREAM =
         1, /* also "$ce-<category>", "$et-<type>", "$bc-<correlation id>": virtual */
-    FACTUM_SOURCE_CATEGORY = 2, /* streams whose name before the first '-' is it */
+    FACTUM_SOURCE_CATEGORY = 2, /* streams whose name before the first '-' is |name| */
     FACTUM_SOURCE_TYPE = 3,
     FACTUM_SOURCE_CORRELATION = 4,
-    FACTUM_SOURCE_TAG = 5
+    FACTUM_SOURCE_TAG = 5,
+    FACTUM_SOURCE_QUERY = 6 /* what fits |query|, in the order of the whole log */
 } factum_source;
 
 typedef enum factum_from {
-    FACTUM_FROM_START = 0, /* the first event; read backwards: the last one (the natural start) */
-    FACTUM_FROM_END = 1,   /* after the last event now; read backwards: the last event */
-    FACTUM_FROM_REVISION = 2, /* |from_value|, inclusive; a stream's revision or a list's ordinal;
-                                 not for ALL */
+    FACTUM_FROM_START = 0,    /* the first event; read backwards: the last one */
+    FACTUM_FROM_END = 1,      /* after the last event now; read backwards: the last event */
+    FACTUM_FROM_REVISION = 2, /* |from_value|, inclusive: a stream's revision or a list's ordinal;
+                                 not for ALL and QUERY */
     FACTUM_FROM_POSITION =
-        3 /* |from_value|, inclusive: at or after it, backwards at or before it */
+        3,                /* |from_value|, inclusive: at or after it; backwards at or before it */
+    FACTUM_FROM_AFTER = 4 /* the place |from_value|: after it; backwards at or before it */
 } factum_from;
+
+#define FACTUM_FILTER_NAMES_MAX 64 /* entries of one list of a filter */
+
+/* Part of what a source holds. An event passes if its stream begins with one of |stream_prefixes|
+ * (if there are any) and its type is one of |types| or begins with one of |type_prefixes| (if there
+ * are any of either). */
+typedef struct factum_filter {
+    size_t size;
+    const factum_slice *stream_prefixes;
+    size_t stream_prefix_count;
+    const factum_slice *types;
+    size_t type_count;
+    const factum_slice *type_prefixes;
+    size_t type_prefix_count;
+} factum_filter;
 
 typedef struct factum_read_request {
     size_t size;
     factum_source source;
-    factum_slice name; /* copied; empty for ALL */
+    factum_slice name; /* empty for ALL and QUERY */
     factum_from from;
     uint64_t from_value;
     bool backwards;
     uint64_t count_max; /* 0: all */
     /* The past: only events recorded at or before a moment, or that happened at or before it, or up
-     * to a revision (ordinal; not for ALL) or position, inclusive. Several may be set; all must
-     * hold. */
+     * to a revision (ordinal; not for ALL and QUERY) or position, inclusive. Several may be set;
+     * all must hold. */
     bool until_created_set;
     bool until_time_set;
     bool until_revision_set;
@@ -285,74 +375,148 @@ typedef struct factum_read_request {
     int64_t until_time;
     uint64_t until_revision;
     uint64_t until_position;
-    /* ALL only: leave out streams whose name begins with '$', and tombstones. */
+    /* Leaves out streams whose name begins with '$', and tombstones. */
     bool skip_system;
+    const factum_query *query;   /* QUERY only */
+    const factum_filter *filter; /* or NULL */
+    const factum_call *call;     /* or NULL. After its deadline every call on the cursor gives
+                                    EXPIRED */
 } factum_read_request;
 
 typedef struct factum_cursor factum_cursor;
 
-/* Opens a cursor on what is visible now: later appends do not show. Stream metadata ($maxCount,
- * $maxAge, $tb) is applied to reads of a stream. STREAM_NOT_FOUND (never written or deleted),
- * STREAM_DELETED (tombstoned) come from here, for STREAM only; other sources may be empty. Errors:
- * INVALID, STREAM_NOT_FOUND, STREAM_DELETED, CORRUPT, IO, NO_MEMORY. *cursor is the caller's, for
- * factum_cursor_close; NULL on failure. |request| is needed for the call only. */
+/* Opens a cursor on what is visible now; later appends do not show. Stream metadata ($maxCount,
+ * $maxAge, $tb) is applied to reads of a stream. |request| and all that it points to is needed for
+ * the call only. *cursor is the caller's, for factum_cursor_close; NULL on failure.
+ * INVALID, TOO_BIG, EXPIRED, UNSUPPORTED, CORRUPT, IO, NO_MEMORY; for STREAM also STREAM_NOT_FOUND
+ * (never written, or deleted) and STREAM_DELETED (tombstoned). Other sources may be empty. */
 FACTUM_API FACTUM_MUST_USE factum_status factum_read(factum_store *store,
                                                      const factum_read_request *request,
                                                      factum_cursor **cursor, factum_error *err);
-/* OK with an event, DONE at the end, CORRUPT at damage (never skipped), IO, NO_MEMORY. What |event|
- * points to is the store's, and lasts until the next call on this cursor. */
+/* OK with an event, DONE at the end, CORRUPT at damage (never skipped), EXPIRED, IO, NO_MEMORY.
+ * What |event| points to is the store's and lasts until the next call on this cursor. */
 FACTUM_API FACTUM_MUST_USE factum_status factum_cursor_next(factum_cursor *cursor,
                                                             factum_event *event, factum_error *err);
+/* The place up to which the cursor sees: of the events at or before it, it gives or has given every
+ * one that was asked for; none after it. What append conditions call |after|. */
+FACTUM_API uint64_t factum_cursor_place(const factum_cursor *cursor);
 /* Frees it. Accepts NULL. Before the store is closed. */
 FACTUM_API void factum_cursor_close(factum_cursor *cursor);
 
-/* One event by its position; |event| lasts until the store is closed, but for its tags, which are
- * not given (tag_count 0). NOT_FOUND: none begins there. CORRUPT: it is damaged. IO, NO_MEMORY. */
-FACTUM_API FACTUM_MUST_USE factum_status factum_read_event(factum_store *store, uint64_t position,
-                                                           factum_event *event, factum_error *err);
+/* ---- questions ------------------------------------------------------------------------------- */
 
-/* The position after everything visible now: a read until it sees all that was acknowledged before.
+/* Memory for one event that outlives the call that found it. Zero it before the first use; use it
+ * for any number of calls, each of which overwrites |event|; free it at the end. */
+typedef struct factum_event_copy {
+    factum_event event; /* all that it points to is in |memory| */
+    void *memory;
+    size_t capacity;
+} factum_event_copy;
+/* Accepts a zeroed copy; zeroes it. */
+FACTUM_API void factum_event_copy_free(factum_event_copy *copy);
+
+/* The event that begins at |position|. NOT_FOUND: none does. CORRUPT: it is damaged. IO, NO_MEMORY.
  */
-FACTUM_API uint64_t factum_end_position(factum_store *store);
+FACTUM_API FACTUM_MUST_USE factum_status factum_read_event(factum_store *store, uint64_t position,
+                                                           factum_event_copy *copy,
+                                                           factum_error *err);
+/* The newest event with |id|: in |stream|, whose events are walked from the last one back; or, if
+ * |stream| is empty, among the newest 65,536 events of the store. NOT_FOUND, INVALID, CORRUPT, IO,
+ * NO_MEMORY. */
+FACTUM_API FACTUM_MUST_USE factum_status factum_find_event(factum_store *store, factum_slice stream,
+                                                           factum_uuid id, factum_event_copy *copy,
+                                                           factum_error *err);
+
+/* What was appended under an idempotency key. */
+typedef struct factum_key_info {
+    size_t size;
+    uint64_t *revisions;     /* yours, or NULL: gets the revision of each event, in order */
+    size_t revisions_max;    /* entries of |revisions| */
+    uint64_t event_count;    /* of the append */
+    uint64_t first_position; /* of its first event; 0 if it had none */
+    uint64_t position;       /* of its last event; 0 if it had none */
+    uint64_t revision;       /* of the last event, in its stream */
+    int64_t created;
+    factum_fingerprint fingerprint;
+} factum_key_info;
+
+/* NOT_FOUND: the key was never used. INVALID, CORRUPT, IO, NO_MEMORY. */
+FACTUM_API FACTUM_MUST_USE factum_status factum_find_key(factum_store *store, factum_slice key,
+                                                         factum_key_info *info, factum_error *err);
+
+/* How many events of a source lie after the place |after| and at or before |upto| (UINT64_MAX: the
+ * end), into *count, without reading them. For STREAM, CATEGORY, TYPE, CORRELATION and TAG.
+ * Events that metadata hides, and tombstones, are counted. INVALID (ALL, QUERY, a bad name),
+ * CORRUPT, IO, NO_MEMORY. */
+FACTUM_API FACTUM_MUST_USE factum_status factum_count_events(factum_store *store,
+                                                             factum_source source,
+                                                             factum_slice name, uint64_t after,
+                                                             uint64_t upto, uint64_t *count,
+                                                             factum_error *err);
+
+/* The place that holds everything visible now, into *place: all that was acknowledged before is at
+ * or before it. IO, FAILED. */
+FACTUM_API FACTUM_MUST_USE factum_status factum_visible_place(factum_store *store, uint64_t *place,
+                                                              factum_error *err);
+/* Waits until everything at or before |place| is visible, at most |timeout_ms| (-1: for ever, 0:
+ * not at all): OK, or TIMEOUT. FAILED if the store fails meanwhile. Any number of threads may wait.
+ */
+FACTUM_API FACTUM_MUST_USE factum_status factum_wait(factum_store *store, uint64_t place,
+                                                     int64_t timeout_ms, factum_error *err);
+
+/* ---- tokens ---------------------------------------------------------------------------------- */
+
+#define FACTUM_TOKEN_SIZE 64 /* with the zero byte */
+
+/* |place| as a token: text of letters, digits, '-' and '_', for checkpoints, pages and whatever
+ * else leaves the process. It names the store's history (timeline), so that a token is not taken
+ * for a place in another one. Compare tokens for equality only. |text| has FACTUM_TOKEN_SIZE bytes.
+ */
+FACTUM_API void factum_token_format(const factum_store *store, uint64_t place,
+                                    char text[FACTUM_TOKEN_SIZE]);
+/* The place that |token| names, into *place. INVALID: it is not a token. WRONG_TIMELINE: it belongs
+ * to another store, or to a part of this store's history that a restore or a repair with loss has
+ * given up: what it counted as read may never have happened here. Read again from the start. */
+FACTUM_API FACTUM_MUST_USE factum_status factum_token_parse(const factum_store *store,
+                                                            factum_slice token, uint64_t *place,
+                                                            factum_error *err);
 
 /* ---- catch-up subscriptions ------------------------------------------------------------------ */
 
 typedef struct factum_subscription factum_subscription;
 
-/* Reads forward from the place in |request| and goes on with what is appended later: every event
+/* Reads forward from the start in |request| and goes on with what is appended later: every event
  * once, in order, without a gap. |backwards|, count_max and the until_ members must be unset; a
- * stream need not exist. To continue after a checkpoint say FROM_POSITION with position + 1.
- * |request| is needed for the call only; *subscription is the caller's, for
- * factum_subscription_close, and NULL on failure. Errors: INVALID, CORRUPT, IO, NO_MEMORY. */
+ * stream need not exist. To continue after a checkpoint: FROM_AFTER. |request| and all that it
+ * points to is needed for the call only. *subscription is the caller's, for
+ * factum_subscription_close; NULL on failure. INVALID, TOO_BIG, UNSUPPORTED, CORRUPT, IO,
+ * NO_MEMORY. */
 FACTUM_API FACTUM_MUST_USE factum_status factum_subscribe(factum_store *store,
                                                           const factum_read_request *request,
                                                           factum_subscription **subscription,
                                                           factum_error *err);
 /* Waits up to |timeout_ms| (-1: for ever, 0: not at all). OK with an event; CAUGHT_UP once each
  * time that everything up to now has been given; TIMEOUT; CANCELLED after factum_subscription_stop;
- * STREAM_DELETED after the tombstone of its stream was given, or if it lies before the place where
- * the subscription began; CORRUPT, IO, NO_MEMORY. What |event| points to lasts until the next call
- * on this subscription. */
+ * STREAM_DELETED after the tombstone of its stream was given, or if the tombstone lies before the
+ * start; CORRUPT, IO, NO_MEMORY, FAILED. What |event| points to lasts until the next call on this
+ * subscription. */
 FACTUM_API FACTUM_MUST_USE factum_status factum_subscription_next(factum_subscription *subscription,
                                                                   int64_t timeout_ms,
                                                                   factum_event *event,
                                                                   factum_error *err);
-/* The place to continue from: a position; everything of this subscription before it has been given.
- * Of one FROM_REVISION it is 0 until the first event or CAUGHT_UP: keep none before. */
-FACTUM_API uint64_t factum_subscription_position(const factum_subscription *subscription);
-/* Makes a waiting next, and all later ones, return CANCELLED. From any thread. */
+/* The checkpoint: a place, everything of this subscription at or before it has been given. Continue
+ * with FROM_AFTER. 0 until the first event or CAUGHT_UP if it began FROM_REVISION: keep no
+ * checkpoint before. Any thread. */
+FACTUM_API uint64_t factum_subscription_checkpoint(const factum_subscription *subscription);
+/* Makes a waiting next, and all later ones, return CANCELLED. Any thread. */
 FACTUM_API void factum_subscription_stop(factum_subscription *subscription);
 /* Frees it. Accepts NULL. Not while another thread is in next; before the store is closed. */
 FACTUM_API void factum_subscription_close(factum_subscription *subscription);
 
-/* Waits until factum_end_position() > |position|, at most |timeout_ms| (-1: for ever, 0: not at
- * all): OK, or TIMEOUT. Any number of threads may wait. */
-FACTUM_API FACTUM_MUST_USE factum_status factum_wait(factum_store *store, uint64_t position,
-                                                     int64_t timeout_ms, factum_error *err);
-
 /* ---- streams --------------------------------------------------------------------------------- */
 
 typedef struct factum_stream_info {
+    size_t size;
     factum_stream_state state;
     uint64_t last_revision;  /* if PRESENT or SOFT_DELETED */
     uint64_t first_revision; /* the first that a read gives */
@@ -364,32 +528,32 @@ typedef struct factum_stream_info {
     uint64_t truncate_before;   /* $tb; 0: none */
 } factum_stream_info;
 
-/* How |stream| stands now, into |info|. Never STREAM_NOT_FOUND: an absent stream has state ABSENT,
- * a virtual one too. INVALID (the name), CORRUPT, IO, NO_MEMORY. */
+/* The state of |stream| now, into |info|. Never STREAM_NOT_FOUND: an absent stream has state
+ * ABSENT, a virtual one too. INVALID (the name), CORRUPT, IO, NO_MEMORY. */
 FACTUM_API FACTUM_MUST_USE factum_status factum_stream_info_get(factum_store *store,
                                                                 factum_slice stream,
                                                                 factum_stream_info *info,
                                                                 factum_error *err);
 
 /* Replaces a stream's metadata: appends an event of type "$metadata" to "$$<stream>". |json| is an
- * object with $maxCount, $maxAge (seconds), $tb and members of your own; INVALID if it is no JSON
- * object or one of those is not a whole number >= 0. |expected| is of "$$<stream>". The slices are
- * borrowed until it returns; |result| may be NULL. Else the statuses of factum_append. */
+ * object with $maxCount, $maxAge (seconds), $tb and members of your own; INVALID if it is not a
+ * JSON object or one of those is not a whole number >= 0. |expected| is of "$$<stream>". The slices
+ * are borrowed until it returns; |result| is optional. Otherwise the statuses of factum_append. */
 FACTUM_API FACTUM_MUST_USE factum_status
 factum_metadata_set(factum_store *store, factum_slice stream, factum_expected expected,
                     factum_slice json, factum_append_result *result, factum_error *err);
 
-/* Soft delete: reads give STREAM_NOT_FOUND; a later append goes on with the next revision. The
- * events stay in the log. WRONG_REVISION if |expected| does not hold or it never existed;
- * STREAM_DELETED if it is tombstoned; else the statuses of factum_append. |result|, which may be
- * NULL, is that of the metadata event. */
+/* Soft delete: reads give STREAM_NOT_FOUND; a later append continues with the next revision. The
+ * events stay in the log. WRONG_REVISION if |expected| does not hold or the stream never existed;
+ * STREAM_DELETED if it is tombstoned; otherwise the statuses of factum_append. |result|, optional,
+ * is that of the metadata event. */
 FACTUM_API FACTUM_MUST_USE factum_status factum_delete(factum_store *store, factum_slice stream,
                                                        factum_expected expected,
                                                        factum_append_result *result,
                                                        factum_error *err);
 /* Ends the stream for ever: its name cannot be used again. Appends an event of type
- * "$streamDeleted". The stream need not exist if |expected| lets it. STREAM_DELETED if it has ended
- * before; else the statuses of factum_append. |result| may be NULL. */
+ * "$streamDeleted". The stream need not exist if |expected| allows that. STREAM_DELETED if it was
+ * tombstoned before; otherwise the statuses of factum_append. |result| is optional. */
 FACTUM_API FACTUM_MUST_USE factum_status factum_tombstone(factum_store *store, factum_slice stream,
                                                           factum_expected expected,
                                                           factum_append_result *result,
@@ -402,33 +566,46 @@ typedef enum factum_list_kind {
     FACTUM_LIST_TAGS = 3
 } factum_list_kind;
 
+/* Which names, in the order of their first events. */
+typedef struct factum_list_request {
+    size_t size;
+    factum_list_kind kind;
+    factum_slice category; /* STREAMS only: those of this category; empty: all */
+    factum_slice prefix;   /* names that begin with it; empty: all */
+    uint64_t after;        /* a place: names whose first event lies after it; 0: from the first */
+    uint64_t count_max;    /* 0: all. Names born in the same event as the last one (tags) still
+                              follow */
+} factum_list_request;
+
 typedef struct factum_list_entry {
-    factum_slice name;    /* borrowed until the next call on the list */
-    uint64_t event_count; /* ever appended, deleted ones too */
-    uint64_t first_position;
+    factum_slice name;       /* borrowed until the next call on the list */
+    uint64_t event_count;    /* ever appended, deleted ones too */
+    uint64_t first_position; /* that of the last entry given is |after| of the next page */
     uint64_t last_position;
     int64_t first_created;
     int64_t last_created;
+    uint64_t reserved[2];
 } factum_list_entry;
 
 typedef struct factum_list factum_list;
 
-/* Names in use, in no particular order; streams that begin with '$' too. *list is the caller's, for
- * factum_list_close, and NULL on failure. INVALID (no such kind), CORRUPT, IO, NO_MEMORY. */
+/* Names in use now; streams that begin with '$' too. |request| and what it points to is needed for
+ * the call only. *list is the caller's, for factum_list_close; NULL on failure. INVALID, TOO_BIG,
+ * UNSUPPORTED, CORRUPT, IO, NO_MEMORY. */
 FACTUM_API FACTUM_MUST_USE factum_status factum_list_open(factum_store *store,
-                                                          factum_list_kind kind, factum_list **list,
-                                                          factum_error *err);
-/* OK with an entry, DONE at the end. CORRUPT: a part of the index was damaged under way; open the
- * list again. IO, NO_MEMORY. */
+                                                          const factum_list_request *request,
+                                                          factum_list **list, factum_error *err);
+/* OK with an entry, DONE at the end, CORRUPT, IO, NO_MEMORY. */
 FACTUM_API FACTUM_MUST_USE factum_status factum_list_next(factum_list *list,
                                                           factum_list_entry *entry,
                                                           factum_error *err);
 /* Frees it. Accepts NULL. Before the store is closed. */
 FACTUM_API void factum_list_close(factum_list *list);
 
-/* ---- looking after a store ------------------------------------------------------------------- */
+/* ---- upkeep ---------------------------------------------------------------------------------- */
 
 typedef struct factum_info {
+    size_t size;
     factum_uuid store_id;
     uint32_t format_major;
     uint32_t format_minor;
@@ -436,8 +613,8 @@ typedef struct factum_info {
     bool damaged; /* acknowledged data is damaged from |damaged_from| on */
     bool failed;  /* a write failed: close and open again */
     uint64_t damaged_from;
-    char reason[256]; /* of damaged or failed */
-    uint64_t end_position;
+    char reason[256];      /* of damaged or failed */
+    uint64_t end_position; /* bytes of the log that are visible: where the next event goes */
     uint64_t durable_position;
     uint64_t event_count;  /* counted by the index */
     uint64_t stream_count; /* ever written, deleted ones and metastreams too */
@@ -448,23 +625,22 @@ typedef struct factum_info {
     uint64_t index_runs;
     uint64_t index_memory_bytes;
     uint64_t recovered_bytes; /* read by recovery at this opening */
-    uint64_t torn_bytes;      /* cut from an unacknowledged tail at this opening */
+    uint64_t torn_bytes;      /* truncated from an unacknowledged tail at this opening */
 } factum_info;
 
-/* Figures of an open store, into |info|. Walks over the names of all streams and types. CORRUPT,
- * IO, NO_MEMORY. */
+/* Figures of an open store, into |info|. CORRUPT, IO, NO_MEMORY. */
 FACTUM_API FACTUM_MUST_USE factum_status factum_info_get(factum_store *store, factum_info *info,
                                                          factum_error *err);
 
 /* Called now and then during long work, with the bytes done and in all, by the thread that asked
- * for the work; false stops it (CANCELLED). |total| 0: not known. May be NULL wherever it is
- * taken. */
+ * for the work; false stops it (CANCELLED). |total| 0: not known. Optional wherever it is taken. */
 typedef struct factum_progress {
     void *data;
     bool (*step)(void *data, uint64_t done, uint64_t total);
 } factum_progress;
 
 typedef struct factum_verify_report {
+    size_t size;
     uint64_t segments;
     uint64_t batches;
     uint64_t records;
@@ -478,10 +654,10 @@ typedef struct factum_verify_report {
     char first_problem[256]; /* "" if none */
 } factum_verify_report;
 
-/* Reads everything from disk and checks it: checksums, chain, dense revisions in each stream,
+/* Reads everything from disk and checks it: checksums, chain, consecutive revisions in each stream,
  * created never falling, and that log and index say the same. Appends may go on. CORRUPT if there
- * is a problem; the report is filled then too. CANCELLED, IO, NO_MEMORY. |progress| and |report|
- * may be NULL. */
+ * is a problem; the report is filled then too. CANCELLED, UNSUPPORTED, IO, NO_MEMORY. |progress|
+ * and |report| are optional. */
 FACTUM_API FACTUM_MUST_USE factum_status factum_verify(factum_store *store,
                                                        const factum_progress *progress,
                                                        factum_verify_report *report,
@@ -489,12 +665,13 @@ FACTUM_API FACTUM_MUST_USE factum_status factum_verify(factum_store *store,
 
 typedef struct factum_repair_options {
     size_t size;
-    bool rebuild_index;        /* delete the index and make it anew from the log */
+    bool rebuild_index;        /* delete the index and rebuild it from the log */
     bool accept_loss;          /* give up everything from |accept_loss_from| on */
     uint64_t accept_loss_from; /* must be the damaged position that factum_info_get names */
 } factum_repair_options;
 
-/* Mends the closed store at |path|. What is given up is kept in a side file in its log directory.
+/* Repairs the closed store at |path|. What is given up is kept in a side file in its log directory,
+ * and begins a new timeline: tokens of what was given up are refused. |progress| is optional.
  * NOT_FOUND (no store), LOCKED (it is open), INVALID (not the damaged position), CORRUPT (the index
  * is kept, as evidence of what was lost), NO_SPACE, IO, NO_MEMORY. */
 FACTUM_API FACTUM_MUST_USE factum_status factum_repair(const char *path,
@@ -503,6 +680,7 @@ FACTUM_API FACTUM_MUST_USE factum_status factum_repair(const char *path,
                                                        factum_error *err);
 
 typedef struct factum_backup_report {
+    size_t size;
     uint64_t files;
     uint64_t copied_files; /* others were there from an earlier backup into the same directory */
     uint64_t bytes;
@@ -510,19 +688,20 @@ typedef struct factum_backup_report {
     uint64_t end_position; /* everything before it is in the backup */
 } factum_backup_report;
 
-/* Copies what is visible now into directory |to| (made if missing; an earlier backup of this store
- * is brought up to date, and kept as it is on failure). Appends may go on. The manifest with the
- * SHA-256 of every file is written last. CORRUPT: what does not verify is not copied. EXISTS: |to|
- * holds a backup of another store, or of more than this one has. NO_SPACE, IO, NO_MEMORY,
- * CANCELLED, UNSUPPORTED (a store in memory). |report| and |progress| may be NULL. Format:
- * docs/formats.md. */
+/* Copies what is visible now into directory |to| (created if it does not exist; an earlier backup
+ * of this store is brought up to date, and left as it was on failure). Appends may go on. The
+ * manifest with the SHA-256 of every file is written last. CORRUPT: what does not verify is not
+ * copied. EXISTS: |to| holds a backup of another store, or of more than this one has. NO_SPACE, IO,
+ * NO_MEMORY, CANCELLED, UNSUPPORTED. |report| and |progress| are optional. Format: docs/formats.md.
+ */
 FACTUM_API FACTUM_MUST_USE factum_status factum_backup(factum_store *store, const char *to,
                                                        const factum_progress *progress,
                                                        factum_backup_report *report,
                                                        factum_error *err);
 /* Checks the backup in |from| against its manifest and makes a store of it in |to|, which must not
- * exist or be empty. Nothing is left at |to| on failure. CORRUPT names the file. NOT_FOUND (no
- * backup), EXISTS (|to| is not empty), NO_SPACE, IO, NO_MEMORY, CANCELLED. */
+ * exist or be empty. The restored store begins a new timeline at its end. Nothing is left at |to|
+ * on failure. CORRUPT names the file. NOT_FOUND (no backup), EXISTS (|to| is not empty), NO_SPACE,
+ * IO, NO_MEMORY, CANCELLED. */
 FACTUM_API FACTUM_MUST_USE factum_status factum_restore(const char *from, const char *to,
                                                         const factum_progress *progress,
                                                         factum_backup_report *report,

@@ -21,21 +21,22 @@
 extern "C" {
 #endif
 
-/* A store that keeps everything in memory and is gone when it is closed. It answers like one on
- * disk, but has no appends by completion and no backups (UNSUPPORTED). Slow beyond some thousand
- * events. Of |options|, which may be NULL, the limits count. *store is the caller's, for
- * factum_close; NULL on failure: INVALID, NO_MEMORY. */
+/* A store that keeps everything in memory and loses it when it is closed. It answers like one on
+ * disk, also to the calls of async.h, but has no backups (UNSUPPORTED). Slow beyond some thousand
+ * events. |options| may be NULL; only the limits and the clock in it are used. *store is the
+ * caller's, for factum_close; NULL on failure: INVALID, NO_MEMORY. */
 FACTUM_API FACTUM_MUST_USE factum_status factum_testing_open_memory(
     const factum_store_options *options, factum_store **store, factum_error *err);
 
-/* Appends the events of |lines|, one commit each, whatever is there. INVALID names the line; else
- * the statuses of factum_append. Lines before the one that failed are there. */
+/* Appends the events of |lines|, one commit each, whatever is there. INVALID names the line;
+ * otherwise the statuses of factum_append. Lines before the one that failed are appended. */
 FACTUM_API FACTUM_MUST_USE factum_status factum_testing_given(factum_store *store,
                                                               const char *lines, factum_error *err);
 
 /* OK if the stream consists of exactly the events of |lines|: types and data are compared, data
- * byte for byte, and not at all where a line has none. Else NOT_FOUND with the first difference in
- * |err|. INVALID names a line that is none; else the statuses of factum_read. */
+ * byte for byte, and not at all where a line has none. Otherwise NOT_FOUND, with the first
+ * difference in |err|. INVALID names a line that is not an event; otherwise the statuses of
+ * factum_read. */
 FACTUM_API FACTUM_MUST_USE factum_status factum_testing_expect(factum_store *store,
                                                                const char *stream,
                                                                const char *lines,

@@ -1,4 +1,9 @@
-/* cursor.c - cursors and lists: an engine's reader or lister behind a public handle. Layer: api. */
+/* cursor.c - cursors and lists: an engine's reader or lister behind a public handle. Layer: api.
+ *
+ * A cursor is the engine's reader itself. A reader that never answers PENDING has answered begin
+ * when the cursor is made. One that may answer PENDING is asked for its begin in each call, since a
+ * cursor of factum_read_start may be used before there is an answer.
+ */
 #include "api/store_int.h"
 
 #include "core/error.h"
@@ -19,38 +24,101 @@ factum_status factum_read(factum_store *store, const factum_read_request *reques
     return status;
 }
 
+factum_status factum_read_start(factum_store *store, const factum_read_request *request,
+                                bool follow, factum_cursor **cursor, factum_error *err)
+{
+    struct fct_reader *reader;
+    if (store == NULL || cursor == NULL) {
+        return fct_api_need(false, "read: a store and a place for the cursor are needed", err);
+    }
+    *cursor = NULL;
+    factum_status status = fct_engine_start_read(&store->engine, request, follow, &reader, err);
+    if (status != FACTUM_OK) {
+        return status;
+    }
+    status = reader->ops->begin(reader, err);
+    if (status != FACTUM_OK && status != FACTUM_PENDING) {
+        reader->ops->close(reader);
+        return status;
+    }
+    *cursor = (factum_cursor *)(void *)reader;
+    return FACTUM_OK;
+}
+
+static bool may_be_pending(const struct fct_reader *reader)
+{
+    return reader->ops->ready != NULL;
+}
+
 factum_status factum_cursor_next(factum_cursor *cursor, factum_event *event, factum_error *err)
 {
     if (cursor == NULL || event == NULL) {
         return fct_api_need(false, "read: a cursor and a place for the event are needed", err);
     }
     struct fct_reader *reader = &cursor->reader;
-    return reader->ops->next(reader, event, err);
+    factum_status status = may_be_pending(reader) ? fct_reader_begin(reader, err) : FACTUM_OK;
+    return status == FACTUM_OK ? fct_reader_next(reader, event, err) : status;
+}
+
+factum_status factum_cursor_try_next(factum_cursor *cursor, factum_event *event, factum_error *err)
+{
+    if (cursor == NULL || event == NULL) {
+        return fct_api_need(false, "read: a cursor and a place for the event are needed", err);
+    }
+    struct fct_reader *reader = &cursor->reader;
+    factum_status status = may_be_pending(reader) ? reader->ops->begin(reader, err) : FACTUM_OK;
+    return status == FACTUM_OK ? reader->ops->next(reader, event, err) : status;
+}
+
+void factum_cursor_ready(factum_cursor *cursor, const factum_ready *ready)
+{
+    if (cursor != NULL && ready != NULL && ready->ready != NULL &&
+        may_be_pending(&cursor->reader)) {
+        cursor->reader.ops->ready(&cursor->reader, ready);
+    }
+}
+
+factum_status factum_cursor_extend(factum_cursor *cursor, factum_error *err)
+{
+    if (cursor == NULL) {
+        return fct_api_need(false, "extend: a cursor is needed", err);
+    }
+    struct fct_reader *reader = &cursor->reader;
+    if (!reader->follow) {
+        return fct_api_need(
+            false, "extend: this cursor does not follow: open it by factum_read_start with follow",
+            err);
+    }
+    factum_status status = may_be_pending(reader) ? reader->ops->begin(reader, err) : FACTUM_OK;
+    return status == FACTUM_OK ? reader->ops->extend(reader, err) : status;
+}
+
+uint64_t factum_cursor_place(const factum_cursor *cursor)
+{
+    return cursor == NULL ? 0 : cursor->reader.place;
 }
 
 void factum_cursor_close(factum_cursor *cursor)
 {
     if (cursor != NULL) {
-        cursor->reader.ops->close(&cursor->reader);
+        fct_reader_close(&cursor->reader);
     }
 }
+
+/* ---- lists ----------------------------------------------------------------------------------- */
 
 struct factum_list {
     struct fct_lister lister; /* as with cursors */
 };
 
-factum_status factum_list_open(factum_store *store, factum_list_kind kind, factum_list **list,
-                               factum_error *err)
+factum_status factum_list_open(factum_store *store, const factum_list_request *request,
+                               factum_list **list, factum_error *err)
 {
-    struct fct_lister *lister = NULL;
+    struct fct_lister *lister;
     if (store == NULL || list == NULL) {
         return fct_api_need(false, "list: a store and a place for the list are needed", err);
     }
-    *list = NULL;
-    if (kind > FACTUM_LIST_TAGS) {
-        return fct_fail(err, FACTUM_INVALID, "list: kind %d is not known", (int)kind);
-    }
-    factum_status status = store->engine.ops->list(store->engine.self, kind, &lister, err);
+    factum_status status = fct_engine_list(&store->engine, request, &lister, err);
     *list = (factum_list *)(void *)lister;
     return status;
 }
@@ -60,12 +128,12 @@ factum_status factum_list_next(factum_list *list, factum_list_entry *entry, fact
     if (list == NULL || entry == NULL) {
         return fct_api_need(false, "list: a list and a place for the entry are needed", err);
     }
-    return list->lister.ops->next(&list->lister, entry, err);
+    return fct_lister_next(&list->lister, entry, err);
 }
 
 void factum_list_close(factum_list *list)
 {
     if (list != NULL) {
-        list->lister.ops->close(&list->lister);
+        fct_lister_close(&list->lister);
     }
 }

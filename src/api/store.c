@@ -1,4 +1,4 @@
-/* store.c - stores behind their handles: opening, appending, metadata, figures. Layer: api.
+/* store.c - stores behind their handles: opening, appending, metadata, waiting. Layer: api.
  *
  * Checks what C cannot (NULL, sizes of structs), finds the engine, passes on. No logic of its own.
  */
@@ -7,8 +7,11 @@
 #include <string.h>
 
 #include "core/error.h"
+#include "core/sized.h"
 #include "core/slice.h"
 #include "engine_local/local.h"
+
+#define NS_PER_MS UINT64_C(1000000)
 
 const char *factum_durability_name(factum_durability durability)
 {
@@ -20,62 +23,91 @@ factum_status fct_api_need(bool given, const char *text, factum_error *err)
     return given ? FACTUM_OK : fct_fail(err, FACTUM_INVALID, "%s", text);
 }
 
-static factum_status check_options(const factum_store_options *options, factum_error *err)
+/* ---- opening and closing --------------------------------------------------------------------- */
+
+static factum_status read_options(factum_store_options *options, const factum_store_options *given,
+                                  factum_error *err)
 {
-    if (options != NULL && options->size < sizeof *options) {
-        return fct_fail(err, FACTUM_INVALID,
-                        "open: set size to sizeof(factum_store_options), or pass NULL");
+    factum_status status = FACTUM_OK;
+    *options = (factum_store_options){.size = sizeof *options};
+    if (given != NULL) {
+        status = fct_sized_read(options, sizeof *options, given, "open: the options struct", err);
     }
+    if (status == FACTUM_OK && options->log != NULL) {
+        status = fct_api_need(options->log->write != NULL,
+                              "open: the log sink has no function to write", err);
+    }
+    if (status == FACTUM_OK && options->clock != NULL) {
+        status =
+            fct_api_need(options->clock->now != NULL, "open: the clock has no function now", err);
+    }
+    return status;
+}
+
+factum_status fct_api_opening_begin(struct fct_api_opening *opening,
+                                    const factum_store_options *options, factum_error *err)
+{
+    *opening = (struct fct_api_opening){.os = fct_os_real()};
+    factum_status status = read_options(&opening->options, options, err);
+    if (status != FACTUM_OK) {
+        return status;
+    }
+    factum_store *store = fct_mem_zalloc(fct_mem_heap(), 1, sizeof *store);
+    if (store == NULL) {
+        return fct_fail(err, FACTUM_NO_MEMORY, "open: out of memory");
+    }
+    if (opening->options.clock != NULL) {
+        fct_os_clock_init(&store->clock, opening->os, opening->options.clock);
+        opening->os = &store->clock.os;
+    }
+    opening->limits = (struct fct_limits){
+        .event_size_max = opening->options.event_size_max,
+        .append_events_max = opening->options.append_events_max,
+        .append_size_max = opening->options.append_size_max,
+        .queue_max = opening->options.queue_max,
+        .queue_size_max = opening->options.queue_size_max,
+    };
+    opening->store = store;
     return FACTUM_OK;
 }
 
-static struct fct_limits limits_of(const factum_store_options *options)
+factum_status fct_api_opening_end(struct fct_api_opening *opening, factum_status status,
+                                  factum_store **store)
 {
-    return (struct fct_limits){
-        .event_size_max = options->event_size_max,
-        .append_events_max = options->append_events_max,
-        .append_size_max = options->append_size_max,
-        .queue_max = options->queue_max,
-    };
+    if (status == FACTUM_OK) {
+        *store = opening->store;
+    } else {
+        fct_mem_free(fct_mem_heap(), opening->store);
+    }
+    opening->store = NULL;
+    return status;
 }
 
 factum_status factum_open(const char *path, const factum_store_options *options,
                           factum_store **store, factum_error *err)
 {
-    static const factum_store_options defaults = {.size = sizeof defaults};
+    struct fct_api_opening opening;
     if (store == NULL || path == NULL) {
-        return fct_fail(err, FACTUM_INVALID, "open: a path and a place for the store are needed");
+        return fct_api_need(false, "open: a path and a place for the store are needed", err);
     }
     *store = NULL;
-    factum_status status = check_options(options, err);
+    factum_status status = fct_api_opening_begin(&opening, options, err);
     if (status != FACTUM_OK) {
         return status;
     }
-    options = options == NULL ? &defaults : options;
-    const struct fct_mem *mem = fct_mem_heap();
-    factum_store *opened = fct_mem_zalloc(mem, 1, sizeof *opened);
-    if (opened == NULL) {
-        return fct_fail(err, FACTUM_NO_MEMORY, "open: out of memory");
-    }
-    struct fct_local_options local = {
-        .os = fct_os_real(),
-        .mem = mem,
+    const struct fct_local_options local = {
+        .os = opening.os,
+        .mem = fct_mem_heap(),
         .path = path,
-        .sink = options->log,
-        .limits = limits_of(options),
-        .durability = options->durability,
-        .read_only = options->read_only,
-        .must_exist = options->must_exist,
-        .threads = !options->no_threads,
+        .sink = opening.options.log,
+        .limits = opening.limits,
+        .durability = opening.options.durability,
+        .read_only = opening.options.read_only,
+        .must_exist = opening.options.must_exist,
+        .threads = !opening.options.no_threads,
     };
-    status = fct_engine_local_open(&opened->engine, &local, err);
-    opened->local = true;
-    if (status != FACTUM_OK) {
-        fct_mem_free(mem, opened);
-        return status;
-    }
-    *store = opened;
-    return FACTUM_OK;
+    status = fct_engine_local_open(&opening.store->engine, &local, err);
+    return fct_api_opening_end(&opening, status, store);
 }
 
 factum_status factum_close(factum_store *store, factum_error *err)
@@ -83,11 +115,42 @@ factum_status factum_close(factum_store *store, factum_error *err)
     if (store == NULL) {
         return FACTUM_OK;
     }
-    const struct fct_mem *mem = store->engine.mem;
-    factum_status status = store->engine.ops->close(store->engine.self, err);
-    fct_mem_free(mem, store);
+    factum_status status = fct_engine_close(&store->engine, err);
+    fct_mem_free(fct_mem_heap(), store);
     return status;
 }
+
+uint32_t factum_capabilities(const factum_store *store)
+{
+    return store == NULL ? 0 : store->engine.ops->capabilities;
+}
+
+/* ---- time ------------------------------------------------------------------------------------ */
+
+int64_t factum_now(const factum_store *store)
+{
+    return fct_os_time(store == NULL ? fct_os_real() : store->engine.os);
+}
+
+uint64_t factum_deadline(int64_t timeout_ms)
+{
+    if (timeout_ms < 0) {
+        return 0;
+    }
+    uint64_t now = fct_os_monotonic(fct_os_real());
+    uint64_t left = (UINT64_MAX - now) / NS_PER_MS;
+    return (uint64_t)timeout_ms > left ? UINT64_MAX : now + (uint64_t)timeout_ms * NS_PER_MS;
+}
+
+factum_status factum_wait(factum_store *store, uint64_t place, int64_t timeout_ms,
+                          factum_error *err)
+{
+    factum_status status = fct_api_need(store != NULL, "wait: a store is needed", err);
+    return status == FACTUM_OK ? fct_engine_wait(&store->engine, place, timeout_ms, NULL, err)
+                               : status;
+}
+
+/* ---- appends --------------------------------------------------------------------------------- */
 
 factum_status factum_append(factum_store *store, const factum_append_request *request,
                             factum_append_result *result, uint64_t *revisions, factum_error *err)
@@ -95,6 +158,22 @@ factum_status factum_append(factum_store *store, const factum_append_request *re
     factum_status status = fct_api_need(store != NULL, "append: a store is needed", err);
     return status == FACTUM_OK ? fct_engine_append(&store->engine, request, result, revisions, err)
                                : status;
+}
+
+/* Copies |events| with the name of their stream filled in. */
+static factum_status name_stream(factum_new_event *copy, const factum_new_event *events,
+                                 size_t count, factum_slice stream, factum_error *err)
+{
+    for (size_t i = 0; i < count; i++) {
+        copy[i] = events[i];
+        copy[i].stream = stream;
+        if (events[i].stream.len > 0 && events[i].stream.ptr != NULL &&
+            !fct_slice_equal(events[i].stream, stream)) {
+            return fct_fail(err, FACTUM_INVALID, "event %zu names stream %.*s, not %.*s", i,
+                            FCT_FMT(events[i].stream), FCT_FMT(stream));
+        }
+    }
+    return FACTUM_OK;
 }
 
 factum_status factum_append_stream(factum_store *store, factum_slice stream,
@@ -105,36 +184,28 @@ factum_status factum_append_stream(factum_store *store, factum_slice stream,
     if (store == NULL) {
         return fct_api_need(false, "append: a store is needed", err);
     }
-    const struct fct_mem *mem = store->engine.mem;
     if (event_count > store->engine.limits.append_events_max) {
-        return fct_fail(err, FACTUM_TOO_BIG, "an append has %zu events: at most %llu", event_count,
-                        (unsigned long long)store->engine.limits.append_events_max);
+        return fct_fail(err, FACTUM_TOO_BIG,
+                        "an append has %zu events: at most %llu (append_events_max); split it into "
+                        "several",
+                        event_count, (unsigned long long)store->engine.limits.append_events_max);
     }
     if (event_count > 0 && events == NULL) {
-        return fct_fail(err, FACTUM_INVALID, "append: events are NULL");
+        return fct_api_need(false, "append: events are NULL", err);
     }
     if (stream.len == 0 || stream.ptr == NULL) {
-        return fct_fail(err, FACTUM_INVALID, "a stream has no name: give it one");
+        return fct_api_need(false, "a stream has no name: give it one", err);
     }
     factum_new_event one;
     factum_new_event *copy =
-        event_count <= 1 ? &one : fct_mem_alloc(mem, event_count * sizeof *copy);
+        event_count <= 1 ? &one : fct_mem_alloc(fct_mem_heap(), event_count * sizeof *copy);
     if (copy == NULL) {
         return fct_fail(err, FACTUM_NO_MEMORY, "append: out of memory");
     }
-    factum_status status = FACTUM_OK;
-    for (size_t i = 0; i < event_count && status == FACTUM_OK; i++) {
-        copy[i] = events[i];
-        if (copy[i].stream.len > 0 && copy[i].stream.ptr != NULL &&
-            !fct_slice_equal(copy[i].stream, stream)) {
-            status = fct_fail(err, FACTUM_INVALID, "event %zu names stream %.*s, not %.*s", i,
-                              FCT_FMT(copy[i].stream), FCT_FMT(stream));
-        }
-        copy[i].stream = stream;
-    }
+    factum_status status = name_stream(copy, events, event_count, stream, err);
     if (status == FACTUM_OK) {
-        factum_expectation expectation = {stream, expected};
-        factum_append_request request = {
+        const factum_expectation expectation = {stream, expected};
+        const factum_append_request request = {
             .size = sizeof request,
             .events = copy,
             .event_count = event_count,
@@ -144,47 +215,9 @@ factum_status factum_append_stream(factum_store *store, factum_slice stream,
         status = fct_engine_append(&store->engine, &request, result, NULL, err);
     }
     if (copy != &one) {
-        fct_mem_free(mem, copy);
+        fct_mem_free(fct_mem_heap(), copy);
     }
     return status;
-}
-
-factum_status factum_append_submit(factum_store *store, factum_append_op *op, factum_error *err)
-{
-    factum_status status = fct_api_need(store != NULL, "append: a store is needed", err);
-    return status == FACTUM_OK ? fct_engine_submit(&store->engine, op, err) : status;
-}
-
-factum_status factum_read_event(factum_store *store, uint64_t position, factum_event *event,
-                                factum_error *err)
-{
-    if (store == NULL || event == NULL) {
-        return fct_api_need(false, "read: a store and a place for the event are needed", err);
-    }
-    return store->engine.ops->event(store->engine.self, position, event, err);
-}
-
-uint64_t factum_end_position(factum_store *store)
-{
-    return store == NULL ? 0 : store->engine.ops->end(store->engine.self);
-}
-
-factum_status factum_wait(factum_store *store, uint64_t position, int64_t timeout_ms,
-                          factum_error *err)
-{
-    if (store == NULL) {
-        return fct_api_need(false, "wait: a store is needed", err);
-    }
-    return store->engine.ops->wait(store->engine.self, position, timeout_ms, NULL, err);
-}
-
-factum_status factum_stream_info_get(factum_store *store, factum_slice stream,
-                                     factum_stream_info *info, factum_error *err)
-{
-    if (store == NULL || info == NULL) {
-        return fct_api_need(false, "stream: a store and a place for the answer are needed", err);
-    }
-    return fct_engine_stream(&store->engine, stream, info, err);
 }
 
 factum_status factum_metadata_set(factum_store *store, factum_slice stream,
@@ -203,7 +236,7 @@ factum_status factum_delete(factum_store *store, factum_slice stream, factum_exp
     if (store == NULL) {
         return fct_api_need(false, "delete: a store is needed", err);
     }
-    return fct_engine_delete(&store->engine, stream, expected, result, err);
+    return fct_engine_remove(&store->engine, FACTUM_ACTION_DELETE, stream, expected, result, err);
 }
 
 factum_status factum_tombstone(factum_store *store, factum_slice stream, factum_expected expected,
@@ -212,60 +245,6 @@ factum_status factum_tombstone(factum_store *store, factum_slice stream, factum_
     if (store == NULL) {
         return fct_api_need(false, "tombstone: a store is needed", err);
     }
-    return fct_engine_tombstone(&store->engine, stream, expected, result, err);
-}
-
-factum_status factum_info_get(factum_store *store, factum_info *info, factum_error *err)
-{
-    if (store == NULL || info == NULL) {
-        return fct_api_need(false, "info: a store and a place for the answer are needed", err);
-    }
-    return store->engine.ops->info(store->engine.self, info, err);
-}
-
-factum_status factum_verify(factum_store *store, const factum_progress *progress,
-                            factum_verify_report *report, factum_error *err)
-{
-    factum_verify_report ignored;
-    if (store == NULL) {
-        return fct_api_need(false, "verify: a store is needed", err);
-    }
-    report = report == NULL ? &ignored : report;
-    return store->engine.ops->verify(store->engine.self, progress, report, err);
-}
-
-factum_status factum_backup(factum_store *store, const char *to, const factum_progress *progress,
-                            factum_backup_report *report, factum_error *err)
-{
-    factum_backup_report ignored;
-    if (store == NULL || to == NULL) {
-        return fct_api_need(false, "backup: a store and a directory are needed", err);
-    }
-    if (!store->local) {
-        return fct_fail(err, FACTUM_UNSUPPORTED, "a store in memory cannot be backed up");
-    }
-    return fct_engine_local_backup(&store->engine, to, progress, report == NULL ? &ignored : report,
-                                   err);
-}
-
-factum_status factum_restore(const char *from, const char *to, const factum_progress *progress,
-                             factum_backup_report *report, factum_error *err)
-{
-    factum_backup_report ignored;
-    if (from == NULL || to == NULL) {
-        return fct_fail(err, FACTUM_INVALID, "restore: two directories are needed");
-    }
-    return fct_engine_local_restore(fct_os_real(), fct_mem_heap(), from, to, progress,
-                                    report == NULL ? &ignored : report, err);
-}
-
-factum_status factum_repair(const char *path, const factum_repair_options *options,
-                            const factum_progress *progress, factum_error *err)
-{
-    if (options == NULL || options->size < sizeof *options || path == NULL) {
-        return fct_fail(err, FACTUM_INVALID,
-                        "repair: a path and options with size = sizeof(factum_repair_options) are "
-                        "needed");
-    }
-    return fct_engine_local_repair(fct_os_real(), fct_mem_heap(), path, options, progress, err);
+    return fct_engine_remove(&store->engine, FACTUM_ACTION_TOMBSTONE, stream, expected, result,
+                             err);
 }

@@ -2,74 +2,114 @@
  * Layer: api.
  *
  * Happy path: next gives what the reader has; at its end it says CAUGHT_UP once, then waits for the
- * store's end to move, extends the reader, and goes on. No event is buffered, so a slow consumer
+ * store to show more, extends the reader, and goes on. No event is buffered, so a slow consumer
  * costs nothing and none is lost or given twice: the reader's place is the only state.
+ *
+ * Invariants:
+ *  1. Everything of this subscription at or before |checkpoint| was given. It never falls.
+ *  2. |said| is true from CAUGHT_UP to the next event.
  */
 #include "api/store_int.h"
 
 #include <string.h>
 
 #include "core/error.h"
+#include "core/sized.h"
 #include "core/slice.h"
+
+#define NS_PER_MS UINT64_C(1000000)
 
 struct factum_subscription {
     factum_store *store;
     struct fct_reader *reader;
-    uint64_t end;      /* what the reader sees up to */
-    uint64_t position; /* to continue from */
-    bool told;         /* CAUGHT_UP was said since the last event */
-    bool ended;        /* the stream's tombstone was given, or is before the place to begin */
-    bool stream;
+    _Atomic uint64_t checkpoint;
+    uint64_t deadline;     /* of its request; 0: none */
+    bool said;             /* CAUGHT_UP, since the last event */
+    bool ended;            /* the stream's tombstone was given, or lies before the start */
+    bool stream;           /* of one stream, which a tombstone can end */
+    bool tombstone_hidden; /* the reader may leave it out */
     _Atomic uint32_t stop;
     factum_slice name; /* of the stream: own copy below */
     uint8_t name_bytes[FACTUM_NAME_SIZE_MAX];
 };
 
+/* ---- opening and closing --------------------------------------------------------------------- */
+
+/* What everything was given up to when nothing has been given. */
+static uint64_t first_checkpoint(const factum_read_request *request,
+                                 const struct fct_reader *reader)
+{
+    switch (request->from) {
+    case FACTUM_FROM_END:
+        return reader->place;
+    case FACTUM_FROM_POSITION:
+        return request->from_value == 0 ? 0 : request->from_value - 1;
+    case FACTUM_FROM_AFTER:
+        return request->from_value;
+    case FACTUM_FROM_START:
+    case FACTUM_FROM_REVISION:
+        break;
+    }
+    return 0;
+}
+
+/* |request| was accepted by the engine. */
+static void remember(factum_subscription *subscription, const factum_read_request *request)
+{
+    atomic_init(&subscription->checkpoint, first_checkpoint(request, subscription->reader));
+    subscription->deadline = fct_call_get(request->call).deadline;
+    subscription->stream =
+        request->source == FACTUM_SOURCE_STREAM && !fct_engine_is_virtual(request->name);
+    subscription->tombstone_hidden = request->skip_system || request->filter != NULL;
+    if (subscription->stream) {
+        memcpy(subscription->name_bytes, request->name.ptr, request->name.len);
+        subscription->name = fct_slice(subscription->name_bytes, request->name.len);
+    }
+}
+
 factum_status factum_subscribe(factum_store *store, const factum_read_request *request,
                                factum_subscription **subscription, factum_error *err)
 {
+    factum_read_request full;
     if (store == NULL || subscription == NULL) {
         return fct_api_need(false, "subscribe: a store and a place for it are needed", err);
     }
-    const struct fct_mem *mem = store->engine.mem;
     *subscription = NULL;
-    factum_subscription *made = fct_mem_zalloc(mem, 1, sizeof *made);
+    factum_status status =
+        fct_sized_read(&full, sizeof full, request, "subscribe: the request", err);
+    if (status != FACTUM_OK) {
+        return status;
+    }
+    factum_subscription *made = fct_mem_zalloc(fct_mem_heap(), 1, sizeof *made);
     if (made == NULL) {
         return fct_fail(err, FACTUM_NO_MEMORY, "subscribe: out of memory");
     }
     made->store = store;
-    uint64_t end =
-        store->engine.ops->end(store->engine.self); /* the reader begins at or after it */
-    factum_status status = fct_engine_read(&store->engine, request, true, &made->reader, err);
-    if (status == FACTUM_OK) {
-        made->stream =
-            request->source == FACTUM_SOURCE_STREAM && !fct_engine_is_virtual(request->name);
-        made->position = request->from == FACTUM_FROM_POSITION ? request->from_value
-                         : request->from == FACTUM_FROM_END    ? end
-                                                               : 0;
-        made->name = fct_slice(made->name_bytes, made->stream ? request->name.len : 0);
-        if (made->stream) {
-            memcpy(made->name_bytes, request->name.ptr, request->name.len);
-        }
-        status = made->reader->ops->extend(made->reader, &made->end, err);
-        if (status != FACTUM_OK) {
-            made->reader->ops->close(made->reader);
-        }
-    }
+    status = fct_engine_read(&store->engine, &full, true, &made->reader, err);
     if (status != FACTUM_OK) {
-        fct_mem_free(mem, made);
+        fct_mem_free(fct_mem_heap(), made);
         return status;
     }
+    remember(made, &full);
     *subscription = made;
     return FACTUM_OK;
 }
 
-static factum_status take(factum_subscription *subscription, const factum_event *event)
+void factum_subscription_close(factum_subscription *subscription)
 {
-    subscription->position = event->position + 1;
-    subscription->told = false;
-    subscription->ended = subscription->stream && event->revision == FACTUM_REVISION_TOMBSTONE;
-    return FACTUM_OK;
+    if (subscription != NULL) {
+        fct_reader_close(subscription->reader);
+        fct_mem_free(fct_mem_heap(), subscription);
+    }
+}
+
+/* ---- next ------------------------------------------------------------------------------------ */
+
+static void reach(factum_subscription *subscription, uint64_t place)
+{
+    if (place > atomic_load(&subscription->checkpoint)) {
+        atomic_store(&subscription->checkpoint, place);
+    }
 }
 
 static factum_status deleted(factum_error *err)
@@ -77,26 +117,77 @@ static factum_status deleted(factum_error *err)
     return fct_fail(err, FACTUM_STREAM_DELETED, "the stream was deleted for ever");
 }
 
-/* Of |timeout_ms| since |start|; -1 stays -1. */
-static int64_t time_left(const struct fct_engine *engine, uint64_t start, int64_t timeout_ms)
+static factum_status stopped(factum_error *err)
 {
-    int64_t passed = (int64_t)((fct_os_monotonic(engine->os) - start) / 1000000);
-    if (timeout_ms < 0) {
-        return timeout_ms;
-    }
-    return passed < timeout_ms ? timeout_ms - passed : 0;
+    return fct_fail(err, FACTUM_CANCELLED, "the subscription was stopped");
 }
 
-/* Everything was given, and that is all there will ever be if the stream has its tombstone. */
+/* STREAM_DELETED if the reader, which has given everything, has passed the stream's tombstone. */
 static factum_status look_for_tombstone(factum_subscription *subscription, factum_error *err)
 {
+    factum_stream_info info = {.size = sizeof info};
+    if (!subscription->stream) {
+        return FACTUM_OK;
+    }
+    factum_status status =
+        fct_engine_stream(&subscription->store->engine, subscription->name, &info, err);
+    if (status != FACTUM_OK) {
+        return status;
+    }
+    subscription->ended =
+        info.state == FACTUM_STREAM_TOMBSTONED && info.last_position <= subscription->reader->place;
+    return subscription->ended ? deleted(err) : FACTUM_OK;
+}
+
+/* Of |timeout_ms| since |start|, and of the time until the deadline, the smaller; -1: for ever. */
+static int64_t time_left(const factum_subscription *subscription, uint64_t start,
+                         int64_t timeout_ms)
+{
+    uint64_t now = fct_os_monotonic(subscription->store->engine.os);
+    int64_t left = -1;
+    if (timeout_ms >= 0) {
+        int64_t passed = (int64_t)((now - start) / NS_PER_MS);
+        left = passed < timeout_ms ? timeout_ms - passed : 0;
+    }
+    if (subscription->deadline != 0) {
+        uint64_t until = subscription->deadline > now ? subscription->deadline - now : 0;
+        int64_t until_ms = (int64_t)(until / NS_PER_MS + (until % NS_PER_MS != 0));
+        left = left < 0 || until_ms < left ? until_ms : left;
+    }
+    return left;
+}
+
+/* The reader has given everything. OK: there is more, and it was extended. *looked says whether
+ * this call has extended it before. */
+static factum_status go_on(factum_subscription *subscription, int64_t left, bool *looked,
+                           factum_error *err)
+{
     struct fct_engine *engine = &subscription->store->engine;
-    factum_stream_info info;
+    struct fct_reader *reader = subscription->reader;
     factum_status status = FACTUM_OK;
-    if (subscription->stream) {
-        status = fct_engine_stream(engine, subscription->name, &info, err);
-        subscription->ended = status == FACTUM_OK && info.state == FACTUM_STREAM_TOMBSTONED &&
-                              info.last_position < subscription->end;
+    reach(subscription, reader->place);
+    if (!subscription->said || subscription->tombstone_hidden) {
+        status = look_for_tombstone(subscription, err);
+    }
+    if (status == FACTUM_OK && !subscription->said) {
+        uint64_t visible = reader->place;
+        if (!*looked) { /* otherwise what is visible by now came after this call began */
+            status = fct_engine_place(engine, &visible, err);
+        }
+        if (status == FACTUM_OK && visible <= reader->place) {
+            subscription->said = true;
+            return FACTUM_CAUGHT_UP;
+        }
+    } else if (status == FACTUM_OK) {
+        if (*looked && left == 0) {
+            return FACTUM_TIMEOUT; /* other streams' news would keep the caller for ever */
+        }
+        status = fct_engine_wait(engine, reader->place + 1, left, &subscription->stop, err);
+        status = status == FACTUM_CANCELLED ? stopped(err) : status;
+    }
+    if (status == FACTUM_OK) {
+        status = fct_reader_extend(reader, err);
+        *looked = true;
     }
     return status;
 }
@@ -107,75 +198,46 @@ factum_status factum_subscription_next(factum_subscription *subscription, int64_
     if (subscription == NULL || event == NULL) {
         return fct_api_need(false, "a subscription and a place for the event are needed", err);
     }
-    struct fct_engine *engine = &subscription->store->engine;
-    uint64_t start = fct_os_monotonic(engine->os);
+    uint64_t start = fct_os_monotonic(subscription->store->engine.os);
     bool looked = false;
     for (;;) {
         if (atomic_load(&subscription->stop) != 0) {
-            return fct_fail(err, FACTUM_CANCELLED, "the subscription was stopped");
+            return stopped(err);
         }
         if (subscription->ended) {
             return deleted(err);
         }
-        factum_status status = subscription->reader->ops->next(subscription->reader, event, err);
+        factum_status status = fct_reader_next(subscription->reader, event, err);
         if (status == FACTUM_OK) {
-            return take(subscription, event);
+            subscription->said = false;
+            subscription->ended =
+                subscription->stream && event->revision == FACTUM_REVISION_TOMBSTONE;
+            reach(subscription, event->position);
         }
         if (status != FACTUM_DONE) {
             return status;
         }
-        if (subscription->end > subscription->position) {
-            subscription->position = subscription->end;
+        status = go_on(subscription, time_left(subscription, start, timeout_ms), &looked, err);
+        if (status == FACTUM_TIMEOUT) {
+            factum_status late = fct_deadline_check(subscription->store->engine.os,
+                                                    subscription->deadline, "subscription", err);
+            return late == FACTUM_OK ? status : late;
         }
-        uint64_t before = subscription->end;
-        if (engine->ops->end(engine->self) == before) {
-            if (!subscription->told) {
-                status = look_for_tombstone(subscription, err);
-                if (status != FACTUM_OK || subscription->ended) {
-                    return status != FACTUM_OK ? status : deleted(err);
-                }
-                subscription->told = true;
-                return FACTUM_CAUGHT_UP;
-            }
-            status = engine->ops->wait(engine->self, before, time_left(engine, start, timeout_ms),
-                                       &subscription->stop, err);
-            if (status == FACTUM_TIMEOUT) {
-                return status;
-            }
-            if (status != FACTUM_OK && status != FACTUM_CANCELLED) {
-                return status;
-            }
-        } else if (looked && time_left(engine, start, timeout_ms) == 0) {
-            return FACTUM_TIMEOUT; /* others' news would keep the caller for ever */
-        }
-        status = subscription->reader->ops->extend(subscription->reader, &subscription->end, err);
         if (status != FACTUM_OK) {
             return status;
         }
-        looked = true;
     }
 }
 
-uint64_t factum_subscription_position(const factum_subscription *subscription)
+uint64_t factum_subscription_checkpoint(const factum_subscription *subscription)
 {
-    return subscription == NULL ? 0 : subscription->position;
+    return subscription == NULL ? 0 : atomic_load(&subscription->checkpoint);
 }
 
 void factum_subscription_stop(factum_subscription *subscription)
 {
-    if (subscription == NULL) {
-        return;
-    }
-    struct fct_engine *engine = &subscription->store->engine;
-    atomic_store(&subscription->stop, 1);
-    engine->ops->wake(engine->self);
-}
-
-void factum_subscription_close(factum_subscription *subscription)
-{
     if (subscription != NULL) {
-        const struct fct_mem *mem = subscription->store->engine.mem;
-        subscription->reader->ops->close(subscription->reader);
-        fct_mem_free(mem, subscription);
+        atomic_store(&subscription->stop, 1);
+        fct_engine_wake(&subscription->store->engine);
     }
 }

@@ -28,7 +28,6 @@ static void open_store(struct fixture *f)
     f->store = fct_mem_zalloc(fct_mem_heap(), 1, sizeof *f->store);
     assert_non_null(f->store);
     assert_ok(fct_engine_local_open(&f->store->engine, &options, &f->err), f->err);
-    f->store->local = true;
 }
 
 static int set_up(void **state)
@@ -49,15 +48,20 @@ static int tear_down(void **state)
     return 0;
 }
 
-static const factum_expected any = {.kind = FACTUM_EXPECTED_ANY};
+static uint64_t visible_place(struct fixture *f)
+{
+    uint64_t place = 0;
+    assert_ok(factum_visible_place(f->store, &place, &f->err), f->err);
+    return place;
+}
 
 static uint64_t append(struct fixture *f, const char *stream)
 {
     factum_new_event event = {.type = FCT_SLICE("T"), .data = FCT_SLICE("{}")};
     factum_append_result result;
-    assert_ok(
-        factum_append_stream(f->store, factum_slice_from(stream), any, &event, 1, &result, &f->err),
-        f->err);
+    assert_ok(factum_append_stream(f->store, factum_slice_from(stream), factum_any(), &event, 1,
+                                   &result, &f->err),
+              f->err);
     return result.position;
 }
 
@@ -101,11 +105,11 @@ static void from_the_end_everything_later_is_given(void **state)
     factum_event event;
     append(f, "s-1");
     factum_subscription *s = subscribe(f, FACTUM_SOURCE_ALL, NULL, FACTUM_FROM_END, 0);
-    assert_int_equal(factum_subscription_position(s), factum_end_position(f->store));
+    assert_int_equal(factum_subscription_checkpoint(s), visible_place(f));
     uint64_t position = append(f, "s-2");
     assert_status(next(f, s, &event), FACTUM_OK);
     assert_int_equal(event.position, position);
-    assert_int_equal(factum_subscription_position(s), position + 1);
+    assert_int_equal(factum_subscription_checkpoint(s), position);
     factum_subscription_close(s);
 }
 
@@ -115,15 +119,15 @@ static void a_tombstone_ends_a_subscription_wherever_it_began(void **state)
     factum_event event;
     uint64_t position = append(f, "s-1");
     factum_subscription *before =
-        subscribe(f, FACTUM_SOURCE_STREAM, "s-1", FACTUM_FROM_POSITION, position + 1);
+        subscribe(f, FACTUM_SOURCE_STREAM, "s-1", FACTUM_FROM_AFTER, position);
     assert_status(next(f, before, &event), FACTUM_CAUGHT_UP);
-    assert_ok(factum_tombstone(f->store, FCT_SLICE("s-1"), any, NULL, &f->err), f->err);
+    assert_ok(factum_tombstone(f->store, FCT_SLICE("s-1"), factum_any(), NULL, &f->err), f->err);
     assert_status(next(f, before, &event), FACTUM_OK);
     assert_int_equal(event.revision, FACTUM_REVISION_TOMBSTONE);
     assert_status(next(f, before, &event), FACTUM_STREAM_DELETED);
     assert_text(f->err, "the stream was deleted for ever");
-    factum_subscription *after = subscribe(f, FACTUM_SOURCE_STREAM, "s-1", FACTUM_FROM_POSITION,
-                                           factum_subscription_position(before));
+    factum_subscription *after = subscribe(f, FACTUM_SOURCE_STREAM, "s-1", FACTUM_FROM_AFTER,
+                                           factum_subscription_checkpoint(before));
     assert_status(next(f, after, &event), FACTUM_STREAM_DELETED);
     factum_subscription *end = subscribe(f, FACTUM_SOURCE_STREAM, "s-1", FACTUM_FROM_END, 0);
     assert_status(next(f, end, &event), FACTUM_STREAM_DELETED);
@@ -171,6 +175,7 @@ struct work {
     factum_slice tag;
     factum_new_event event;
     factum_expectation expectation;
+    factum_append_request request;
     factum_append_op op;
     _Atomic uint32_t done;
 };
@@ -189,9 +194,9 @@ static void prepare(struct work *work, unsigned writer, unsigned i)
         .tags = &work->tag,
         .tag_count = 1,
     };
-    work->expectation = (factum_expectation){work->event.stream, any};
-    work->op.request = (factum_append_request){
-        .size = sizeof work->op.request,
+    work->expectation = (factum_expectation){work->event.stream, factum_any()};
+    work->request = (factum_append_request){
+        .size = sizeof work->request,
         .events = &work->event,
         .event_count = 1,
         .expectations = &work->expectation,
@@ -216,28 +221,29 @@ static void write_blocking(void *data)
     factum_error err;
     for (unsigned i = 0; i < APPENDS; i++) {
         prepare(&work, writer->number, i);
-        if (factum_append(writer->store, &work.op.request, &first, NULL, &err) != FACTUM_OK) {
+        if (factum_append(writer->store, &work.request, &first, NULL, &err) != FACTUM_OK) {
             blame("append", &err);
             return;
         }
         if (i % 5 == 0 &&
-            (factum_append(writer->store, &work.op.request, &again, NULL, &err) != FACTUM_OK ||
+            (factum_append(writer->store, &work.request, &again, NULL, &err) != FACTUM_OK ||
              !again.already || again.position != first.position)) {
             blame("a repeated append is not recognised", &err);
         }
     }
 }
 
-static void note_done(factum_append_op *op, factum_status status,
-                      const factum_append_result *result, const factum_error *err)
+static void note_done(void *data, factum_append_op *const *ops, size_t count)
 {
-    struct work *work = op->data;
-    (void)result;
-    if (status != FACTUM_OK) {
-        blame("append by completion", err);
+    (void)data;
+    for (size_t i = 0; i < count; i++) {
+        struct work *work = ops[i]->data;
+        if (ops[i]->status != FACTUM_OK) {
+            blame("append by completion", &ops[i]->err);
+        }
+        atomic_store(&work->done, 1);
+        fct_word_wake(&work->done, 1);
     }
-    atomic_store(&work->done, 1);
-    fct_word_wake(&work->done, 1);
 }
 
 static void await(struct work *work)
@@ -251,6 +257,7 @@ static void write_by_completion(void *data)
 {
     const struct writer *writer = data;
     static struct work window[WINDOW];
+    static const factum_completer completer = {NULL, note_done};
     factum_error err;
     for (unsigned i = 0; i < APPENDS; i++) {
         struct work *work = &window[i % WINDOW];
@@ -258,8 +265,10 @@ static void write_by_completion(void *data)
             await(work);
         }
         prepare(work, writer->number, i);
-        work->op.data = work;
-        work->op.done = note_done;
+        work->op = (factum_append_op){.size = sizeof work->op,
+                                      .request = &work->request,
+                                      .completer = &completer,
+                                      .data = work};
         atomic_store(&work->done, 0);
         if (factum_append_submit(writer->store, &work->op, &err) != FACTUM_OK) {
             blame("submit", &err);
@@ -313,7 +322,7 @@ static void follow(void *data)
             break;
         }
         bool right = event.position > last &&
-                     factum_subscription_position(subscription) == event.position + 1 &&
+                     factum_subscription_checkpoint(subscription) == event.position &&
                      (!subscriber->dense || event.ordinal == subscriber->from_value + count);
         if (!right) {
             blame("an event is out of order, or given twice, or left out", NULL);
@@ -333,17 +342,18 @@ static void look_around(struct fixture *f)
 {
     factum_list *list;
     factum_list_entry entry;
-    factum_info info;
-    factum_verify_report report;
+    const factum_list_request names = {.size = sizeof names, .kind = FACTUM_LIST_STREAMS};
+    factum_info info = {.size = sizeof info};
+    factum_verify_report report = {.size = sizeof report};
     factum_status status;
-    assert_ok(factum_list_open(f->store, FACTUM_LIST_STREAMS, &list, &f->err), f->err);
+    assert_ok(factum_list_open(f->store, &names, &list, &f->err), f->err);
     while ((status = factum_list_next(list, &entry, &f->err)) == FACTUM_OK) {
         assert_true(entry.event_count > 0 && entry.first_position <= entry.last_position);
     }
     assert_status(status, FACTUM_DONE);
     factum_list_close(list);
-    assert_ok(factum_metadata_set(f->store, FCT_SLICE("w0-0"), any, FCT_SLICE("{\"$maxAge\":9000}"),
-                                  NULL, &f->err),
+    assert_ok(factum_metadata_set(f->store, FCT_SLICE("w0-0"), factum_any(),
+                                  FCT_SLICE("{\"$maxAge\":9000}"), NULL, &f->err),
               f->err);
     assert_ok(factum_info_get(f->store, &info, &f->err), f->err);
     assert_ok(factum_verify(f->store, NULL, &report, &f->err), f->err);

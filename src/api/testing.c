@@ -7,38 +7,23 @@
 #include "api/store_int.h"
 #include "core/error.h"
 #include "core/slice.h"
-#include "engine/memory.h"
+#include "engine_memory/memory.h"
 
 factum_status factum_testing_open_memory(const factum_store_options *options, factum_store **store,
                                          factum_error *err)
 {
-    const struct fct_mem *mem = fct_mem_heap();
-    struct fct_limits limits = {.event_size_max = 0};
+    struct fct_api_opening opening;
     if (store == NULL) {
         return fct_api_need(false, "open: a place for the store is needed", err);
     }
     *store = NULL;
-    if (options != NULL && options->size < sizeof *options) {
-        return fct_api_need(false, "open: set size to sizeof(factum_store_options), or pass NULL",
-                            err);
-    }
-    if (options != NULL) {
-        limits.event_size_max = options->event_size_max;
-        limits.append_events_max = options->append_events_max;
-        limits.append_size_max = options->append_size_max;
-    }
-    factum_store *opened = fct_mem_zalloc(mem, 1, sizeof *opened);
-    if (opened == NULL) {
-        return fct_fail(err, FACTUM_NO_MEMORY, "open: out of memory");
-    }
-    factum_status status =
-        fct_engine_memory_open(&opened->engine, mem, fct_os_real(), &limits, err);
+    factum_status status = fct_api_opening_begin(&opening, options, err);
     if (status != FACTUM_OK) {
-        fct_mem_free(mem, opened);
         return status;
     }
-    *store = opened;
-    return FACTUM_OK;
+    status = fct_engine_memory_open(&opening.store->engine, fct_mem_heap(), opening.os,
+                                    &opening.limits, err);
+    return fct_api_opening_end(&opening, status, store);
 }
 
 /* The next line of *text that is not empty; false at the end. */
@@ -64,10 +49,9 @@ factum_status factum_testing_given(factum_store *store, const char *lines, factu
         ndjson == NULL ? fct_fail(err, FACTUM_NO_MEMORY, "out of memory") : FACTUM_OK;
     for (int number = 1; status == FACTUM_OK && next_line(&lines, &line); number++) {
         factum_new_event event;
-        factum_expected any = {.kind = FACTUM_EXPECTED_ANY};
         status = factum_ndjson_parse(ndjson, line, &event, err);
         if (status == FACTUM_OK) {
-            status = factum_append_stream(store, event.stream, any, &event, 1, NULL, err);
+            status = factum_append_stream(store, event.stream, factum_any(), &event, 1, NULL, err);
         }
         if (status != FACTUM_OK) {
             status = fct_wrap(err, status, "line %d", number);

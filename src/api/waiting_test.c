@@ -52,15 +52,10 @@ static int tear_down(void **state)
     return status;
 }
 
-static factum_expected any(void)
-{
-    return (factum_expected){.kind = FACTUM_EXPECTED_ANY};
-}
-
 static void append(struct fixture *f, const char *stream, const char *type)
 {
     factum_new_event event = {.stream = factum_slice_from(stream), .type = factum_slice_from(type)};
-    assert_ok(factum_append_stream(f->store, event.stream, any(), &event, 1, NULL, &f->err),
+    assert_ok(factum_append_stream(f->store, event.stream, factum_any(), &event, 1, NULL, &f->err),
               f->err);
 }
 
@@ -72,6 +67,13 @@ static void follow(struct fixture *f, const char *stream, factum_from from)
         request.name = factum_slice_from(stream);
     }
     assert_ok(factum_subscribe(f->store, &request, &f->subscription, &f->err), f->err);
+}
+
+static uint64_t visible_place(struct fixture *f)
+{
+    uint64_t place = 0;
+    assert_ok(factum_visible_place(f->store, &place, &f->err), f->err);
+    return place;
 }
 
 static factum_status next(struct fixture *f, int64_t timeout_ms)
@@ -88,7 +90,7 @@ static void assert_next(struct fixture *f, const char *type)
 /* Something done to the store or the subscription a little later, by another thread. */
 struct later {
     struct fixture *f;
-    bool stop; /* else an append */
+    bool stop; /* otherwise an append */
     struct fct_thread thread;
 };
 
@@ -100,8 +102,8 @@ static void run_later(void *data)
         factum_subscription_stop(later->f->subscription);
     } else {
         factum_new_event event = {.stream = FCT_SLICE("s-1"), .type = FCT_SLICE("Later")};
-        factum_status status =
-            factum_append_stream(later->f->store, event.stream, any(), &event, 1, NULL, NULL);
+        factum_status status = factum_append_stream(later->f->store, event.stream, factum_any(),
+                                                    &event, 1, NULL, NULL);
         (void)status; /* the waiting thread sees it */
     }
 }
@@ -151,7 +153,7 @@ TEST(appends_that_are_not_for_it_do_not_end_its_wait_early_or_late)
     uint64_t passed = fct_os_monotonic(fct_os_real()) - before;
     fct_thread_join(&later.thread);
     assert_true(passed >= 120 * MS);
-    assert_int_equal(factum_subscription_position(f->subscription), factum_end_position(f->store));
+    assert_int_equal(factum_subscription_checkpoint(f->subscription), visible_place(f));
 }
 
 TEST(an_append_by_another_thread_ends_a_wait)
@@ -214,7 +216,7 @@ TEST(a_tombstone_is_given_and_then_it_is_over)
     F;
     follow(f, "s-1", FACTUM_FROM_START);
     append(f, "s-1", "A");
-    assert_ok(factum_tombstone(f->store, FCT_SLICE("s-1"), any(), NULL, &f->err), f->err);
+    assert_ok(factum_tombstone(f->store, FCT_SLICE("s-1"), factum_any(), NULL, &f->err), f->err);
     append(f, "s-2", "B");
     assert_next(f, "A");
     assert_next(f, "$streamDeleted");
@@ -227,26 +229,85 @@ TEST(a_tombstone_is_given_and_then_it_is_over)
 
 /* ---- places ---------------------------------------------------------------------------------- */
 
-TEST(its_position_is_where_another_one_continues)
+TEST(another_one_continues_after_its_checkpoint)
 {
     F;
     append(f, "s-1", "A");
     append(f, "s-2", "B");
     follow(f, "s-1", FACTUM_FROM_START);
-    assert_int_equal(factum_subscription_position(f->subscription), 0);
+    assert_int_equal(factum_subscription_checkpoint(f->subscription), 0);
     assert_next(f, "A");
-    uint64_t position = factum_subscription_position(f->subscription);
-    assert_int_equal(position, f->event.position + 1);
+    uint64_t checkpoint = factum_subscription_checkpoint(f->subscription);
+    assert_int_equal(checkpoint, f->event.position);
     factum_subscription_close(f->subscription);
     append(f, "s-1", "C");
     factum_read_request request = {
-        .size = sizeof request, .from = FACTUM_FROM_POSITION, .from_value = position};
+        .size = sizeof request, .from = FACTUM_FROM_AFTER, .from_value = checkpoint};
     assert_ok(factum_subscribe(f->store, &request, &f->subscription, &f->err), f->err);
-    assert_int_equal(factum_subscription_position(f->subscription), position);
+    assert_int_equal(factum_subscription_checkpoint(f->subscription), checkpoint);
     assert_next(f, "B");
     assert_next(f, "C");
     assert_status(next(f, 0), FACTUM_CAUGHT_UP);
-    assert_int_equal(factum_subscription_position(f->subscription), factum_end_position(f->store));
+    assert_int_equal(factum_subscription_checkpoint(f->subscription), visible_place(f));
+}
+
+TEST(the_checkpoint_passes_what_is_not_for_it)
+{
+    F;
+    follow(f, "s-1", FACTUM_FROM_START);
+    append(f, "s-2", "A");
+    append(f, "s-2", "B");
+    assert_status(next(f, 0), FACTUM_CAUGHT_UP);
+    assert_int_equal(factum_subscription_checkpoint(f->subscription), visible_place(f));
+    append(f, "s-2", "C");
+    assert_status(next(f, 0), FACTUM_TIMEOUT);
+    assert_int_equal(factum_subscription_checkpoint(f->subscription), visible_place(f));
+}
+
+TEST(a_subscription_knows_no_checkpoint_from_a_revision_until_it_has_given_something)
+{
+    F;
+    append(f, "s-1", "A");
+    append(f, "s-1", "B");
+    factum_read_request request = {.size = sizeof request,
+                                   .source = FACTUM_SOURCE_STREAM,
+                                   .name = FCT_SLICE("s-1"),
+                                   .from = FACTUM_FROM_REVISION,
+                                   .from_value = 1};
+    assert_ok(factum_subscribe(f->store, &request, &f->subscription, &f->err), f->err);
+    assert_int_equal(factum_subscription_checkpoint(f->subscription), 0);
+    assert_next(f, "B");
+    assert_int_equal(factum_subscription_checkpoint(f->subscription), f->event.position);
+}
+
+TEST(a_tombstone_that_is_left_out_ends_it_too)
+{
+    F;
+    factum_read_request request = {.size = sizeof request,
+                                   .source = FACTUM_SOURCE_STREAM,
+                                   .name = FCT_SLICE("s-1"),
+                                   .skip_system = true};
+    append(f, "s-1", "A");
+    assert_ok(factum_subscribe(f->store, &request, &f->subscription, &f->err), f->err);
+    assert_next(f, "A");
+    assert_status(next(f, 0), FACTUM_CAUGHT_UP);
+    assert_ok(factum_tombstone(f->store, FCT_SLICE("s-1"), factum_any(), NULL, &f->err), f->err);
+    assert_status(next(f, 1000), FACTUM_STREAM_DELETED);
+    assert_status(next(f, 0), FACTUM_STREAM_DELETED);
+}
+
+TEST(a_deadline_ends_its_wait)
+{
+    F;
+    const factum_call call = {.size = sizeof call, .deadline = factum_deadline(60)};
+    factum_read_request request = {.size = sizeof request, .call = &call};
+    assert_ok(factum_subscribe(f->store, &request, &f->subscription, &f->err), f->err);
+    assert_status(next(f, 0), FACTUM_CAUGHT_UP);
+    assert_status(next(f, 0), FACTUM_TIMEOUT);
+    assert_status(next(f, -1), FACTUM_EXPIRED);
+    assert_text(f->err, "the deadline has passed");
+    assert_true(fct_os_monotonic(fct_os_real()) >= call.deadline);
+    assert_status(next(f, -1), FACTUM_EXPIRED);
 }
 
 TEST(from_the_end_only_what_comes_later_is_given)
@@ -275,7 +336,11 @@ int main(void)
         BOTH(another_thread_stops_a_wait_for_good),
         BOTH(a_stop_before_the_first_event_counts),
         BOTH(a_tombstone_is_given_and_then_it_is_over),
-        BOTH(its_position_is_where_another_one_continues),
+        BOTH(another_one_continues_after_its_checkpoint),
+        BOTH(the_checkpoint_passes_what_is_not_for_it),
+        BOTH(a_subscription_knows_no_checkpoint_from_a_revision_until_it_has_given_something),
+        BOTH(a_tombstone_that_is_left_out_ends_it_too),
+        BOTH(a_deadline_ends_its_wait),
         BOTH(from_the_end_only_what_comes_later_is_given),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -16,10 +16,12 @@ enum exit_code {
     EXIT_OK = 0,
     EXIT_FAILURE_ = 1,  /* input/output, no space, no memory, anything else */
     EXIT_USAGE = 2,     /* wrong arguments, or input that makes no sense */
-    EXIT_REFUSED = 3,   /* wrong revision, condition, key conflict, tombstoned */
+    EXIT_REFUSED = 3,   /* wrong revision, condition, key conflict, tombstoned, wrong timeline */
     EXIT_NOT_FOUND = 4, /* no such store, stream, file */
     EXIT_DAMAGED = 5,   /* data is damaged */
     EXIT_LOCKED = 6,    /* another process has the store */
+    EXIT_NOT_YET = 9,   /* not done in time; may be asked again */
+    EXIT_UNKNOWN = 11,  /* the outcome is not known: ask again with the same key */
     EXIT_INTERRUPTED = 130,
     EXIT_NOBODY_READS = 141, /* the reader of the output has gone: factum read | head */
 };
@@ -35,7 +37,7 @@ struct options {
     /* places and bounds */
     bool all, backwards, skip_system, follow;
     const char *category, *type, *correlation, *tag;
-    const char *from, *from_position, *count, *at, *time_at, *revision;
+    const char *from, *from_position, *after, *count, *at, *time_at, *revision;
     /* appending */
     const char *expected, *id, *key, *time, *metadata, *durability, *lines;
     const char *tags[TAG_OPTIONS_MAX];
@@ -68,6 +70,7 @@ extern const struct command command_tail;
 extern const struct command command_streams;
 extern const struct command command_categories;
 extern const struct command command_types;
+extern const struct command command_tags;
 extern const struct command command_import;
 extern const struct command command_export;
 extern const struct command command_info;
@@ -148,7 +151,12 @@ int input_line(struct input *input, factum_slice *line);
 void input_place(const struct input *input, uint64_t *done, uint64_t *total);
 void input_close(struct input *input);
 
-/* select.c: the request that read, tail and export make of their options; false after a message. */
-bool select_events(const struct options *options, factum_read_request *request);
+/* A place of |store| as "token":"..." (no braces). */
+void print_json_token(const factum_store *store, uint64_t place);
+
+/* select.c: opens the store and makes the request of the options of read, tail and export: 0, or
+ * the exit code after a message. */
+int open_selection(const struct options *options, factum_store **store,
+                   factum_read_request *request);
 
 #endif

@@ -31,16 +31,18 @@ static uint8_t *read_standard_input(size_t *len)
     return bytes;
 }
 
-static void print_result(const struct options *options, const factum_append_result *result,
-                         size_t event_count)
+static void print_result(const struct options *options, const factum_store *store,
+                         const factum_append_result *result, size_t event_count)
 {
     if (options->json) {
         (void)printf("{\"revision\":%" PRIu64 ",\"position\":%" PRIu64 ",\"firstPosition\":%" PRIu64
                      ",\"events\":%zu,\"already\":%s,"
-                     "\"durability\":\"%s\"}\n",
+                     "\"durability\":\"%s\",",
                      result->revision, result->position, result->first_position, event_count,
                      result->already ? "true" : "false",
                      factum_durability_name(result->durability));
+        print_json_token(store, result->position);
+        (void)printf("}\n");
     } else if (!options->quiet) {
         if (event_count == 1) {
             (void)printf("revision %" PRIu64, result->revision);
@@ -87,7 +89,7 @@ static int append(const struct options *options, const factum_append_request *re
     }
     factum_status status = factum_append(store, request, &result, NULL, &err);
     if (status == FACTUM_OK) {
-        print_result(options, &result, request->event_count);
+        print_result(options, store, &result, request->event_count);
     } else {
         code = fail_with(status, &err);
     }

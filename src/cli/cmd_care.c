@@ -6,7 +6,7 @@
 
 /* ---- info ------------------------------------------------------------------------------------ */
 
-static void info_json(const factum_info *info)
+static void info_json(const factum_store *store, const factum_info *info, uint64_t place)
 {
     char id[FACTUM_UUID_TEXT_SIZE];
     factum_uuid_format(info->store_id, id);
@@ -21,12 +21,15 @@ static void info_json(const factum_info *info)
                  info->prepared_bytes, info->index_bytes, info->index_runs, info->recovered_bytes,
                  info->torn_bytes);
     print_json_text(stdout, factum_slice_from(info->reason));
+    (void)printf(",");
+    print_json_token(store, place);
     (void)printf("}\n");
 }
 
-static void info_text(const factum_info *info)
+static void info_text(const factum_store *store, const factum_info *info, uint64_t place)
 {
     char id[FACTUM_UUID_TEXT_SIZE];
+    char token[FACTUM_TOKEN_SIZE];
     char a[32];
     char b[32];
     factum_uuid_format(info->store_id, id);
@@ -37,6 +40,8 @@ static void info_text(const factum_info *info)
     (void)printf("events     %s in %s streams\n", a, b);
     (void)printf("end        position %" PRIu64 ", durable up to %" PRIu64 "\n", info->end_position,
                  info->durable_position);
+    factum_token_format(store, place, token);
+    (void)printf("token      %s\n", token);
     format_size(info->log_bytes, a);
     format_size(info->prepared_bytes, b);
     (void)printf("log        %s in %" PRIu64 " segments, %s prepared\n", a, info->segment_count, b);
@@ -55,18 +60,22 @@ static int run_info(const struct options *options)
 {
     factum_store *store;
     factum_error err;
-    factum_info info;
+    factum_info info = {.size = sizeof info};
     int code = open_store(options, false, &store);
     if (code != 0) {
         return code;
     }
+    uint64_t place = 0;
     factum_status status = factum_info_get(store, &info, &err);
+    if (status == FACTUM_OK) {
+        status = factum_visible_place(store, &place, &err);
+    }
     if (status != FACTUM_OK) {
         code = fail_with(status, &err);
     } else if (options->json) {
-        info_json(&info);
+        info_json(store, &info, place);
     } else {
-        info_text(&info);
+        info_text(store, &info, place);
     }
     if (code == 0) {
         damage_shown(); /* as "problem" or "reason" */
@@ -118,7 +127,7 @@ static int run_verify(const struct options *options)
 {
     factum_store *store;
     factum_error err;
-    factum_verify_report report;
+    factum_verify_report report = {.size = sizeof report};
     struct progress progress;
     int code = open_store(options, false, &store);
     if (code != 0) {
@@ -221,7 +230,7 @@ static int run_backup(const struct options *options)
 {
     factum_store *store;
     factum_error err;
-    factum_backup_report report;
+    factum_backup_report report = {.size = sizeof report};
     struct progress progress;
     int code = open_store(options, false, &store);
     if (code != 0) {
@@ -253,7 +262,7 @@ const struct command command_backup = {
 static int run_restore(const struct options *options)
 {
     factum_error err;
-    factum_backup_report report;
+    factum_backup_report report = {.size = sizeof report};
     struct progress progress;
     progress_begin(&progress, "restore", options->quiet);
     factum_progress callback = {&progress, progress_callback};

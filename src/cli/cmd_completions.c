@@ -18,27 +18,28 @@ static int run(const struct options *options)
     if (strcmp(options->arguments[0], "bash") != 0) {
         return complain("completions are made for bash only");
     }
-    (void)printf("_factum() {\n"
-                 "    local word=${COMP_WORDS[COMP_CWORD]} i command=\n"
-                 "    case ${COMP_WORDS[COMP_CWORD - 1]} in\n"
-                 "    --expected) COMPREPLY=($(compgen -W 'any no-stream exists' -- \"$word\")); "
-                 "return ;;\n"
-                 "    --durability) COMPREPLY=($(compgen -W 'sync os' -- \"$word\")); return ;;\n"
-                 "    --sort) COMPREPLY=($(compgen -W 'name count' -- \"$word\")); return ;;\n"
-                 "    --on-error) COMPREPLY=($(compgen -W 'stop skip' -- \"$word\")); return ;;\n"
-                 "    --store) COMPREPLY=($(compgen -d -- \"$word\")); return ;;\n"
-                 "    metadata) COMPREPLY=($(compgen -W 'get set' -- \"$word\")); return ;;\n"
-                 "    completions) COMPREPLY=($(compgen -W bash -- \"$word\")); return ;;\n"
-                 "    esac\n"
-                 "    for ((i = 1; i < COMP_CWORD; i++)); do\n"
-                 "        case ${COMP_WORDS[i]} in\n"
-                 "        --store) ((i++)) ;;\n"
-                 "        -*) ;;\n"
-                 "        *) command=${COMP_WORDS[i]}; break ;;\n"
-                 "        esac\n"
-                 "    done\n"
-                 "    case $command in\n"
-                 "    '' | help) COMPREPLY=($(compgen -W '--store --quiet help ");
+    (void)printf(
+        "_factum() {\n"
+        "    local word=${COMP_WORDS[COMP_CWORD]} i command=\n"
+        "    case ${COMP_WORDS[COMP_CWORD - 1]} in\n"
+        "    --expected) COMPREPLY=($(compgen -W 'any no-stream exists' -- \"$word\")); "
+        "return ;;\n"
+        "    --durability) COMPREPLY=($(compgen -W 'sync os' -- \"$word\")); return ;;\n"
+        "    --sort) COMPREPLY=($(compgen -W 'first name count' -- \"$word\")); return ;;\n"
+        "    --on-error) COMPREPLY=($(compgen -W 'stop skip' -- \"$word\")); return ;;\n"
+        "    --store) COMPREPLY=($(compgen -d -- \"$word\")); return ;;\n"
+        "    metadata) COMPREPLY=($(compgen -W 'get set' -- \"$word\")); return ;;\n"
+        "    completions) COMPREPLY=($(compgen -W bash -- \"$word\")); return ;;\n"
+        "    esac\n"
+        "    for ((i = 1; i < COMP_CWORD; i++)); do\n"
+        "        case ${COMP_WORDS[i]} in\n"
+        "        --store) ((i++)) ;;\n"
+        "        -*) ;;\n"
+        "        *) command=${COMP_WORDS[i]}; break ;;\n"
+        "        esac\n"
+        "    done\n"
+        "    case $command in\n"
+        "    '' | help) COMPREPLY=($(compgen -W '--store --quiet help ");
     for (size_t i = 0; commands[i] != NULL; i++) {
         (void)printf("%s ", commands[i]->name);
     }

@@ -17,7 +17,6 @@ static int export_events(factum_store *store, const factum_read_request *request
     factum_event event;
     factum_cursor *cursor;
     factum_ndjson *ndjson = factum_ndjson_create();
-    uint64_t end = factum_end_position(store);
     uint64_t count = 0;
     int code = 0;
     factum_status status = factum_read(store, request, &cursor, &err);
@@ -27,7 +26,7 @@ static int export_events(factum_store *store, const factum_read_request *request
             code = print_event_json(ndjson, &event);
         }
         if (++count % 8192 == 0) {
-            progress_step(progress, event.position, end);
+            progress_step(progress, event.position, factum_cursor_place(cursor));
         }
     }
     factum_cursor_close(cursor);
@@ -41,10 +40,7 @@ static int run(const struct options *options)
     factum_read_request request;
     factum_store *store;
     struct progress progress;
-    if (!select_events(options, &request)) {
-        return EXIT_USAGE;
-    }
-    int code = open_store(options, false, &store);
+    int code = open_selection(options, &store, &request);
     if (code != 0) {
         return code;
     }
@@ -58,13 +54,15 @@ const struct command command_export = {
     .summary = "write events as lines of JSON, for import",
     .help =
         "  --all, --category NAME, --type NAME, --correlation ID, --tag TEXT, --from N|start|end,\n"
-        "  --from-position P, --count N, --skip-system, --at TIME, --time-at TIME: as with read\n"
+        "  --from-position P, --after TOKEN, --count N, --skip-system, --at TIME, --time-at TIME: "
+        "as with read\n"
         "  --json             changes nothing: lines of JSON are all that export writes\n",
     .notes = "Importing an export into an empty store gives the same streams. The checkpoints of "
              "imports\n"
              "($import-...) are left out.\n",
-    .options = "all category type correlation tag from from-position count skip-system at time-at "
-               "json ",
+    .options =
+        "all category type correlation tag from from-position after count skip-system at time-at "
+        "json ",
     .arguments_max = 1,
     .run = run,
 };

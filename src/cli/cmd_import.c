@@ -135,8 +135,7 @@ static factum_status append_part(struct import *import, size_t from, size_t coun
     int len = snprintf(data, sizeof data, "{\"line\":%" PRIu64 ",\"hash\":\"%016" PRIx64 "\"}",
                        after.line, after.hash);
     for (size_t i = 0; i < count; i++) {
-        expect(import, import->events[from + i].stream,
-               (factum_expected){.kind = FACTUM_EXPECTED_ANY});
+        expect(import, import->events[from + i].stream, factum_any());
     }
     factum_new_event moved = import->events[from + count];
     import->events[from + count] = (factum_new_event){
@@ -159,8 +158,7 @@ static factum_status append_part(struct import *import, size_t from, size_t coun
     if (status == FACTUM_OK) {
         import->imported += count;
         import->ended.line = 0;
-        import->checkpoint =
-            (factum_expected){.kind = FACTUM_EXPECTED_REVISION, .revision = result.revision};
+        import->checkpoint = factum_at(result.revision);
     }
     return status;
 }
@@ -237,11 +235,10 @@ static void commit_rest(struct import *import)
 static bool import_tombstone(struct import *import, factum_slice stream)
 {
     factum_error err;
-    factum_expected any = {.kind = FACTUM_EXPECTED_ANY};
     if (!commit(import)) {
         return false;
     }
-    factum_status status = factum_tombstone(import->store, stream, any, NULL, &err);
+    factum_status status = factum_tombstone(import->store, stream, factum_any(), NULL, &err);
     if (refuses_event(status) && status != FACTUM_STREAM_DELETED) {
         return bad_line(import, import->line_number, err.text);
     }
@@ -310,7 +307,7 @@ static bool find_checkpoint(struct import *import, factum_slice first_line)
     int64_t line;
     (void)snprintf(import->stream, sizeof import->stream, "$import-%016" PRIx64,
                    (uint64_t)XXH3_64bits(first_line.ptr, first_line.len));
-    import->checkpoint.kind = FACTUM_EXPECTED_NO_STREAM;
+    import->checkpoint = factum_no_stream();
     factum_read_request request = {
         .size = sizeof request,
         .source = FACTUM_SOURCE_STREAM,
@@ -326,8 +323,7 @@ static bool find_checkpoint(struct import *import, factum_slice first_line)
         status = factum_cursor_next(cursor, &event, &err);
     }
     if (status == FACTUM_OK) {
-        import->checkpoint =
-            (factum_expected){.kind = FACTUM_EXPECTED_REVISION, .revision = event.revision};
+        import->checkpoint = factum_at(event.revision);
         if (!import->options->again &&
             factum_json_member(event.data, "line", &value) == FACTUM_OK &&
             factum_json_int64(value, &line) == FACTUM_OK &&

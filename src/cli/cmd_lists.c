@@ -1,37 +1,28 @@
-/* cmd_lists.c - factum streams, categories, types: the names in use. Layer: cli. */
+/* cmd_lists.c - factum streams, categories, types, tags: the names in use, in the store's order or
+ * sorted. Layer: cli. Knows nothing of how names are found. */
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "cli/cli.h"
 
-struct name {
-    char *text;
-    size_t len;
-    uint64_t event_count;
-    uint64_t first_position;
-    uint64_t last_position;
-    int64_t first_created;
-    int64_t last_created;
-};
-
 struct names {
-    struct name *items;
+    factum_list_entry *items; /* their names are copies */
     size_t count, room;
 };
 
 static int by_name(const void *a, const void *b)
 {
-    const struct name *x = a;
-    const struct name *y = b;
-    int order = memcmp(x->text, y->text, x->len < y->len ? x->len : y->len);
-    return order != 0 ? order : (x->len > y->len) - (x->len < y->len);
+    factum_slice x = ((const factum_list_entry *)a)->name;
+    factum_slice y = ((const factum_list_entry *)b)->name;
+    int order = memcmp(x.ptr, y.ptr, x.len < y.len ? x.len : y.len);
+    return order != 0 ? order : (x.len > y.len) - (x.len < y.len);
 }
 
 static int by_count(const void *a, const void *b)
 {
-    const struct name *x = a;
-    const struct name *y = b;
+    const factum_list_entry *x = a;
+    const factum_list_entry *y = b;
     if (x->event_count != y->event_count) {
         return x->event_count < y->event_count ? 1 : -1;
     }
@@ -42,80 +33,122 @@ static bool add(struct names *names, const factum_list_entry *entry)
 {
     if (names->count == names->room) {
         names->room = names->room == 0 ? 256 : names->room * 2;
-        struct name *grown = realloc(names->items, names->room * sizeof *grown);
+        factum_list_entry *grown = realloc(names->items, names->room * sizeof *grown);
         if (grown == NULL) {
             return false;
         }
         names->items = grown;
     }
-    char *text = malloc(entry->name.len + 1);
+    uint8_t *text = malloc(entry->name.len + 1);
     if (text == NULL) {
         return false;
     }
     memcpy(text, entry->name.ptr, entry->name.len);
-    names->items[names->count++] = (struct name){
-        .text = text,
-        .len = entry->name.len,
-        .event_count = entry->event_count,
-        .first_position = entry->first_position,
-        .last_position = entry->last_position,
-        .first_created = entry->first_created,
-        .last_created = entry->last_created,
-    };
+    names->items[names->count] = *entry;
+    names->items[names->count++].name.ptr = text;
     return true;
 }
 
-static void print_name(const struct options *options, const struct name *name)
+static void free_names(struct names *names)
 {
-    factum_slice text = {(const uint8_t *)name->text, name->len};
+    for (size_t i = 0; i < names->count; i++) {
+        free((void *)(uintptr_t)names->items[i].name.ptr);
+    }
+    free(names->items);
+}
+
+static void print_name(const struct options *options, const factum_store *store,
+                       const factum_list_entry *entry)
+{
     char first[FACTUM_TIME_TEXT_SIZE];
     char last[FACTUM_TIME_TEXT_SIZE];
-    factum_time_format(name->first_created, first);
-    factum_time_format(name->last_created, last);
+    char token[FACTUM_TOKEN_SIZE];
+    factum_time_format(entry->first_created, first);
+    factum_time_format(entry->last_created, last);
+    factum_token_format(store, entry->first_position, token);
     if (options->json) {
         (void)printf("{\"name\":");
-        print_json_text(stdout, text);
-        (void)printf(",\"events\":%" PRIu64 ",\"firstPosition\":%" PRIu64
-                     ",\"lastPosition\":%" PRIu64
-                     ",\"firstCreated\":\"%s\",\"lastCreated\":\"%s\"}\n",
-                     name->event_count, name->first_position, name->last_position, first, last);
+        print_json_text(stdout, entry->name);
+        (void)printf(
+            ",\"events\":%" PRIu64 ",\"firstPosition\":%" PRIu64 ",\"lastPosition\":%" PRIu64
+            ",\"firstCreated\":\"%s\",\"lastCreated\":\"%s\",\"token\":\"%s\"}\n",
+            entry->event_count, entry->first_position, entry->last_position, first, last, token);
         return;
     }
-    (void)printf("%10" PRIu64 "  ", name->event_count);
-    print_text(stdout, text);
+    (void)printf("%10" PRIu64 "  ", entry->event_count);
+    print_text(stdout, entry->name);
     (void)printf("\n");
 }
 
-static int collect(const struct options *options, factum_store *store, factum_list_kind kind,
-                   struct names *names)
+/* What asks for the names after those that were printed. */
+static void say_next_page(const struct options *options, const factum_store *store, uint64_t place)
+{
+    char token[FACTUM_TOKEN_SIZE];
+    if (!options->quiet && !options->json) {
+        factum_token_format(store, place, token);
+        (void)fflush(stdout); /* it follows the names, wherever both go */
+        (void)fprintf(stderr, "factum: go on with --after %s\n", token);
+    }
+}
+
+/* Prints the names that |request| gives or, with |names|, collects them there. */
+static int go_through(const struct options *options, factum_store *store,
+                      const factum_list_request *request, struct names *names)
 {
     factum_error err;
     factum_list *list;
     factum_list_entry entry;
-    factum_slice prefix = factum_slice_from(options->prefix);
-    factum_status status = factum_list_open(store, kind, &list, &err);
+    uint64_t last = 0;
+    factum_status status = factum_list_open(store, request, &list, &err);
     while (status == FACTUM_OK && !interrupted &&
            (status = factum_list_next(list, &entry, &err)) == FACTUM_OK) {
-        bool fits = entry.name.len >= prefix.len &&
-                    (prefix.len == 0 || memcmp(entry.name.ptr, prefix.ptr, prefix.len) == 0);
-        if (fits && !add(names, &entry)) {
+        if (names == NULL) {
+            print_name(options, store, &entry);
+        } else if (!add(names, &entry)) {
             factum_list_close(list);
             (void)complain("out of memory");
             return EXIT_FAILURE_;
         }
+        last = entry.first_position;
     }
     factum_list_close(list);
+    if (status == FACTUM_DONE && names == NULL && request->count_max != 0 && last != 0) {
+        say_next_page(options, store, last);
+    }
     return status < 0 ? fail_with(status, &err) : interrupted ? EXIT_INTERRUPTED : 0;
+}
+
+/* Collects all that |request| gives, and prints the first |limit| in another order. */
+static int sort_and_print(const struct options *options, factum_store *store,
+                          const factum_list_request *request, uint64_t limit)
+{
+    struct names names = {.items = NULL};
+    bool count = strcmp(options->sort, "count") == 0;
+    int code = go_through(options, store, request, &names);
+    if (code == 0 && names.count > 0) {
+        qsort(names.items, names.count, sizeof *names.items, count ? by_count : by_name);
+    }
+    for (size_t i = 0; code == 0 && i < names.count && i < limit; i++) {
+        print_name(options, store, &names.items[i]);
+    }
+    free_names(&names);
+    return code;
 }
 
 static int list(const struct options *options, factum_list_kind kind)
 {
-    struct names names = {.items = NULL};
     factum_store *store;
-    uint64_t limit = UINT64_MAX;
-    bool count = options->sort != NULL && strcmp(options->sort, "count") == 0;
-    if (options->sort != NULL && !count && strcmp(options->sort, "name") != 0) {
-        return complain("--sort takes name or count, not \"%s\"", options->sort);
+    uint64_t limit = 0;
+    factum_list_request request = {
+        .size = sizeof request,
+        .kind = kind,
+        .category = factum_slice_from(options->category),
+        .prefix = factum_slice_from(options->prefix),
+    };
+    const char *sort = options->sort == NULL ? "first" : options->sort;
+    bool sorted = strcmp(sort, "name") == 0 || strcmp(sort, "count") == 0;
+    if (!sorted && strcmp(sort, "first") != 0) {
+        return complain("--sort takes first, name or count, not \"%s\"", sort);
     }
     if (options->limit != NULL && !option_count(options->limit, "limit", &limit)) {
         return EXIT_USAGE;
@@ -124,17 +157,20 @@ static int list(const struct options *options, factum_list_kind kind)
     if (code != 0) {
         return code;
     }
-    code = collect(options, store, kind, &names);
-    if (code == 0 && names.count > 0) {
-        qsort(names.items, names.count, sizeof *names.items, count ? by_count : by_name);
-    }
-    for (size_t i = 0; i < names.count; i++) {
-        if (code == 0 && i < limit) {
-            print_name(options, &names.items[i]);
+    if (options->after != NULL) {
+        factum_error err;
+        factum_status status =
+            factum_token_parse(store, factum_slice_from(options->after), &request.after, &err);
+        if (status != FACTUM_OK) {
+            return close_store(store, fail_with(status, &err));
         }
-        free(names.items[i].text);
     }
-    free(names.items);
+    if (sorted) {
+        code = sort_and_print(options, store, &request, limit == 0 ? UINT64_MAX : limit);
+    } else {
+        request.count_max = limit;
+        code = go_through(options, store, &request, NULL);
+    }
     return close_store(store, code);
 }
 
@@ -153,19 +189,26 @@ static int run_types(const struct options *options)
     return list(options, FACTUM_LIST_TYPES);
 }
 
+static int run_tags(const struct options *options)
+{
+    return list(options, FACTUM_LIST_TAGS);
+}
+
 #define LIST_HELP                                                                                  \
     "  --prefix TEXT      only names that begin so\n"                                              \
-    "  --sort name|count  the order (default: name)\n"                                             \
-    "  --limit N          at most N\n"                                                             \
+    "  --after TOKEN      only names whose first event lies after the place of the token: the\n"   \
+    "                     next page begins after the \"token\" of the last name\n"                 \
+    "  --sort WHAT        first: in the order of their first events (default); name; count\n"      \
+    "  --limit N          at most N; tags that appeared together stay together\n"                  \
     "  --json             one JSON object a line\n"
-#define LIST_OPTIONS "prefix sort limit json "
+#define LIST_OPTIONS "prefix after sort limit json "
 
 const struct command command_streams = {
     .name = "streams",
     .usage = "streams [options]",
     .summary = "list the streams and how many events they have",
-    .help = LIST_HELP,
-    .options = LIST_OPTIONS,
+    .help = "  --category NAME    only those of a category\n" LIST_HELP,
+    .options = "category " LIST_OPTIONS,
     .run = run_streams,
 };
 
@@ -185,4 +228,13 @@ const struct command command_types = {
     .help = LIST_HELP,
     .options = LIST_OPTIONS,
     .run = run_types,
+};
+
+const struct command command_tags = {
+    .name = "tags",
+    .usage = "tags [options]",
+    .summary = "list the tags",
+    .help = LIST_HELP,
+    .options = LIST_OPTIONS,
+    .run = run_tags,
 };

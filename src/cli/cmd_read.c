@@ -39,10 +39,7 @@ static int run_read(const struct options *options)
 {
     factum_read_request request;
     factum_store *store;
-    if (!select_events(options, &request)) {
-        return EXIT_USAGE;
-    }
-    int code = open_store(options, false, &store);
+    int code = open_selection(options, &store, &request);
     if (code != 0) {
         return code;
     }
@@ -57,6 +54,7 @@ static int run_read(const struct options *options)
     "  --tag TEXT         events with a tag\n"                                                     \
     "  --from N|start|end the revision to begin with\n"                                            \
     "  --from-position P  the position to begin with\n"                                            \
+    "  --after TOKEN      after the place that a token names\n"                                    \
     "  --count N          at most N events\n"                                                      \
     "  --skip-system      leave out system streams (with --all)\n"                                 \
     "  --json             lines of JSON, as import reads them\n"
@@ -69,7 +67,7 @@ const struct command command_read = {
                         "  --at TIME          as of a time: only what was recorded by then\n"
                         "  --time-at TIME     only what had happened by then\n"
                         "  --revision N       only up to a revision\n",
-    .options = "all category type correlation tag from from-position count skip-system json "
+    .options = "all category type correlation tag from from-position after count skip-system json "
                "backwards at time-at revision ",
     .arguments_max = 1,
     .run = run_read,
@@ -104,6 +102,19 @@ static int follow(const struct options *options, factum_subscription *subscripti
     return code == 0 && interrupted ? EXIT_INTERRUPTED : code;
 }
 
+/* How the next tail misses nothing and repeats nothing. */
+static void say_where_it_ended(const struct options *options, const factum_store *store,
+                               const factum_subscription *subscription, int code)
+{
+    char token[FACTUM_TOKEN_SIZE];
+    uint64_t checkpoint = factum_subscription_checkpoint(subscription);
+    bool ended = (code == 0 || code == EXIT_INTERRUPTED) && fflush(stdout) == 0;
+    if (ended && ferror(stdout) == 0 && checkpoint != 0 && !options->quiet) {
+        factum_token_format(store, checkpoint, token);
+        (void)fprintf(stderr, "factum: go on with --after %s\n", token);
+    }
+}
+
 static int tail(const struct options *options, factum_store *store, factum_read_request *request)
 {
     factum_error err;
@@ -115,7 +126,7 @@ static int tail(const struct options *options, factum_store *store, factum_read_
         return EXIT_USAGE;
     }
     uint64_t from = 0;
-    if (options->from == NULL && options->from_position == NULL) {
+    if (options->from == NULL && options->from_position == NULL && options->after == NULL) {
         last.backwards = true;
         last.count_max = last.count_max == 0 ? 10 : last.count_max;
         factum_status status = factum_read(store, &last, &cursor, &err);
@@ -137,6 +148,7 @@ static int tail(const struct options *options, factum_store *store, factum_read_
         return fail_with(status, &err);
     }
     int code = follow(options, subscription, options->timeout == NULL ? -1 : (double)seconds);
+    say_where_it_ended(options, store, subscription, code);
     factum_subscription_close(subscription);
     return code;
 }
@@ -145,10 +157,7 @@ static int run_tail(const struct options *options)
 {
     factum_read_request request;
     factum_store *store;
-    if (!select_events(options, &request)) {
-        return EXIT_USAGE;
-    }
-    int code = open_store(options, false, &store);
+    int code = open_selection(options, &store, &request);
     if (code != 0) {
         return code;
     }
@@ -162,8 +171,9 @@ const struct command command_tail = {
     .help = SELECT_HELP "  --timeout SECONDS  end after so long; 0: after what is there now\n",
     .notes =
         "A store belongs to one process at a time: new events come from this one only, until a\n"
-        "server holds the store. --count says how many of the last events come first (10).\n",
-    .options = "all category type correlation tag from from-position count skip-system json "
+        "server holds the store. --count says how many of the last events come first (10). At its\n"
+        "end it says the token that the next tail goes on with (--after), unless --quiet.\n",
+    .options = "all category type correlation tag from from-position after count skip-system json "
                "timeout ",
     .arguments_max = 1,
     .run = run_tail,

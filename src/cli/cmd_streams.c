@@ -29,8 +29,10 @@ static int run_delete(const struct options *options)
     } else if (status != FACTUM_OK) {
         code = fail_with(status, &err);
     } else if (options->json) {
-        (void)printf("{\"position\":%" PRIu64 ",\"tombstone\":%s}\n", result.position,
+        (void)printf("{\"position\":%" PRIu64 ",\"tombstone\":%s,", result.position,
                      options->tombstone ? "true" : "false");
+        print_json_token(store, result.position);
+        (void)printf("}\n");
     } else if (!options->quiet) {
         (void)printf("%s, position %" PRIu64 "\n",
                      options->tombstone ? "ended for ever" : "deleted; an append makes it anew",
@@ -113,8 +115,10 @@ static int run_metadata(const struct options *options)
     if (status != FACTUM_OK) {
         code = fail_with(status, &err);
     } else if (options->json) {
-        (void)printf("{\"revision\":%" PRIu64 ",\"position\":%" PRIu64 "}\n", result.revision,
+        (void)printf("{\"revision\":%" PRIu64 ",\"position\":%" PRIu64 ",", result.revision,
                      result.position);
+        print_json_token(store, result.position);
+        (void)printf("}\n");
     } else if (!options->quiet) {
         (void)printf("metadata revision %" PRIu64 "\n", result.revision);
     }

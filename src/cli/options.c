@@ -37,6 +37,7 @@ static const struct option known[] = {
     OPTION("tag", TAGS, tags),
     OPTION("from", TEXT, from),
     OPTION("from-position", TEXT, from_position),
+    OPTION("after", TEXT, after),
     OPTION("count", TEXT, count),
     OPTION("at", TEXT, at),
     OPTION("time-at", TEXT, time_at),
@@ -200,20 +201,20 @@ bool option_time(const char *text, const char *name, int64_t *time)
 
 bool option_expected(const char *text, factum_expected *expected)
 {
-    *expected = (factum_expected){.kind = FACTUM_EXPECTED_ANY};
+    *expected = factum_any();
     if (text == NULL || strcmp(text, "any") == 0) {
         return true;
     }
     if (strcmp(text, "no-stream") == 0) {
-        expected->kind = FACTUM_EXPECTED_NO_STREAM;
+        *expected = factum_no_stream();
         return true;
     }
     if (strcmp(text, "exists") == 0) {
-        expected->kind = FACTUM_EXPECTED_STREAM_EXISTS;
+        *expected = factum_stream_exists();
         return true;
     }
-    expected->kind = FACTUM_EXPECTED_REVISION;
     if (text[0] >= '0' && text[0] <= '9') {
+        *expected = factum_at(0);
         return option_number(text, "expected", &expected->revision);
     }
     (void)complain("--expected takes any, no-stream, exists or a revision, not \"%s\"", text);

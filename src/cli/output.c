@@ -34,6 +34,7 @@ static int code_of(factum_status status)
     case FACTUM_KEY_CONFLICT:
     case FACTUM_STREAM_DELETED:
     case FACTUM_EXISTS:
+    case FACTUM_WRONG_TIMELINE:
         return EXIT_REFUSED;
     case FACTUM_STREAM_NOT_FOUND:
     case FACTUM_NOT_FOUND:
@@ -45,17 +46,21 @@ static int code_of(factum_status status)
         return EXIT_LOCKED;
     case FACTUM_CANCELLED:
         return EXIT_INTERRUPTED;
+    case FACTUM_EXPIRED:
+        return EXIT_NOT_YET;
+    case FACTUM_UNKNOWN_OUTCOME:
+        return EXIT_UNKNOWN;
     case FACTUM_OK:
     case FACTUM_DONE:
     case FACTUM_CAUGHT_UP:
     case FACTUM_TIMEOUT:
+    case FACTUM_PENDING:
         return EXIT_OK;
     case FACTUM_NO_MEMORY:
     case FACTUM_IO:
     case FACTUM_NO_SPACE:
     case FACTUM_FAILED:
     case FACTUM_READ_ONLY:
-    case FACTUM_UNKNOWN_OUTCOME:
     case FACTUM_NEWER_FORMAT:
         break;
     }
@@ -245,6 +250,13 @@ void print_json_text(FILE *to, factum_slice text)
         }
     }
     (void)fputc('"', to);
+}
+
+void print_json_token(const factum_store *store, uint64_t place)
+{
+    char token[FACTUM_TOKEN_SIZE];
+    factum_token_format(store, place, token);
+    (void)printf("\"token\":\"%s\"", token);
 }
 
 /* Text that is no JSON, if it is text: its lines stay lines. */

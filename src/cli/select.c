@@ -29,8 +29,10 @@ static bool set_source(const struct options *options, factum_read_request *reque
 
 static bool set_start(const struct options *options, factum_read_request *request)
 {
-    if (options->from != NULL && options->from_position != NULL) {
-        (void)complain("--from and --from-position exclude each other");
+    int starts =
+        (options->from != NULL) + (options->from_position != NULL) + (options->after != NULL);
+    if (starts > 1) {
+        (void)complain("--from, --from-position and --after exclude each other");
         return false;
     }
     if (options->from != NULL && strcmp(options->from, "end") == 0) {
@@ -52,7 +54,7 @@ static bool set_start(const struct options *options, factum_read_request *reques
     return true;
 }
 
-bool select_events(const struct options *options, factum_read_request *request)
+static bool select_events(const struct options *options, factum_read_request *request)
 {
     *request = (factum_read_request){
         .size = sizeof *request,
@@ -82,4 +84,21 @@ bool select_events(const struct options *options, factum_read_request *request)
         return option_number(options->revision, "revision", &request->until_revision);
     }
     return true;
+}
+
+int open_selection(const struct options *options, factum_store **store,
+                   factum_read_request *request)
+{
+    factum_error err;
+    if (!select_events(options, request)) {
+        return EXIT_USAGE;
+    }
+    int code = open_store(options, false, store);
+    if (code != 0 || options->after == NULL) {
+        return code;
+    }
+    request->from = FACTUM_FROM_AFTER;
+    factum_status status =
+        factum_token_parse(*store, factum_slice_from(options->after), &request->from_value, &err);
+    return status == FACTUM_OK ? 0 : close_store(*store, fail_with(status, &err));
 }

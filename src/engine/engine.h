@@ -1,58 +1,70 @@
-/* engine.h - what a store of events must be able to do: for those who use an engine and those who
- * write one. Layer: engine.
+/* engine.h - what a store of events must be able to do: for users of an engine and for authors of
+ * one. Layer: engine.
  *
- * Users call fct_engine_*: thin functions that check the arguments, fill in defaults and pass on.
- * Engines implement struct fct_engine_ops and may rely on what the checks promise (below). An
- * engine is accepted when tests/conformance passes unchanged; what it cannot do is a capability
- * bit.
+ *   users: api, gates, tests          fct_engine_*: check.c (arguments), block.c (waiting)
+ *                                              |
+ *   struct fct_engine_ops                      v
+ *   authors: engine_memory, engine_local, tests/support/remote_engine ...
  *
- * Reads block for as long as the medium takes and hand out borrowed memory; appends come in both
- * forms, blocking (the caller may do the work: the leader of a group is a caller) and by
- * completion.
+ * The interface has one form of everything, and that form does not wait: an append is an op that
+ * ends by its completer, a read or a question may answer PENDING. Waiting is written once, above,
+ * in block.c. An engine whose caller's thread can do the work itself offers append_here as well.
+ *
+ * An engine is accepted when tests/conformance passes unchanged. What it cannot do is a missing
+ * capability bit: the checks refuse such calls with UNSUPPORTED before the engine sees them.
  *
  * What the checks promise to an engine:
- *  - all names are UTF-8, 1 to FACTUM_NAME_SIZE_MAX bytes; "$$" alone and "$$$$..." are refused;
- *  - events, tags, sizes are within the limits; metadata, if not empty, is no longer than them;
- *  - every expectation has a kind; event ids are not zero (fct_engine_* made the missing ones) and
- *    |made_ids| says so; no name is a virtual stream's when written;
+ *  - requests have their full size (fct_op_request); what an older program did not know is zero;
+ *    their |call| is as the program has it: read it with fct_call_get;
+ *  - a question has a |done|;
+ *  - names are UTF-8, 1 to FACTUM_NAME_SIZE_MAX bytes; "$$" alone and "$$$$..." are refused; no
+ *    written name is that of a virtual stream;
+ *  - events, tags, sizes, queries and filters are within their limits;
+ *  - every expectation has a kind; DELETE and TOMBSTONE have one expectation and nothing else;
  *  - read requests name a source that exists; virtual stream names were turned into their source.
- * What they leave to it: that each written stream has an expectation and none has two (INVALID).
+ * What they leave to the engine: that each written stream has exactly one expectation (INVALID),
+ * the rules of decide.h, deadlines, ids for events that have none.
+ *
+ * This layer knows nothing of logs, indexes, files or connections.
  */
 #ifndef FCT_ENGINE_ENGINE_H
 #define FCT_ENGINE_ENGINE_H
 
-#include <factum/store.h>
+#include <assert.h>
+#include <stdatomic.h>
 
-#include "core/hash.h"
+#include <factum/async.h>
+
 #include "core/mem.h"
 #include "os/os.h"
-
-enum fct_engine_capability {
-    FCT_ENGINE_ATOMIC_ACROSS_STREAMS = 1,
-    FCT_ENGINE_CONDITIONS = 2,
-    FCT_ENGINE_TOTAL_ORDER = 4, /* one order over all streams */
-    FCT_ENGINE_DURABLE = 8,
-};
 
 struct fct_limits {
     uint64_t event_size_max;
     uint64_t append_events_max;
     uint64_t append_size_max;
     uint64_t queue_max;
+    uint64_t queue_size_max;
 };
 
-/* A cursor made by an engine; begins its struct. Used by one thread at a time. */
+/* ---- what an engine implements --------------------------------------------------------------- */
+
+/* A read under way; the author's struct begins with it. Used by one thread at a time. */
 struct fct_reader {
     const struct fct_reader_ops *ops;
+    uint64_t place; /* set by begin and extend: events at or before it are or will be given */
+    bool follow;    /* set by fct_engine_start_read: it may be extended */
 };
 
 struct fct_reader_ops {
-    /* OK with an event that lasts until the next call, or DONE. */
+    /* Finds the start: OK, PENDING, or why there is nothing to read (STREAM_NOT_FOUND ...). Called
+     * until it answers, before anything else; answers the same if called again. */
+    factum_status (*begin)(struct fct_reader *reader, factum_error *err);
+    /* OK with an event that lasts until the next call, DONE, PENDING, EXPIRED, or a failure. */
     factum_status (*next)(struct fct_reader *reader, factum_event *event, factum_error *err);
-    /* Lets it see what has become visible since (forward readers without until_ bounds): after
-     * DONE, next goes on there. The end that it now sees is in *end: everything before that
-     * position has been or will be given by next. */
-    factum_status (*extend)(struct fct_reader *reader, uint64_t *end, factum_error *err);
+    /* Of a following reader, after DONE: sees what has become visible since; next goes on there. */
+    factum_status (*extend)(struct fct_reader *reader, factum_error *err);
+    /* See factum_cursor_ready. NULL: this reader never answers PENDING. */
+    void (*ready)(struct fct_reader *reader, const factum_ready *ready);
     void (*close)(struct fct_reader *reader);
 };
 
@@ -62,111 +74,172 @@ struct fct_lister {
 
 struct fct_lister_ops {
     factum_status (*next)(struct fct_lister *lister, factum_list_entry *entry, factum_error *err);
+    void (*ready)(struct fct_lister *lister, const factum_ready *ready); /* as a reader's */
     void (*close)(struct fct_lister *lister);
 };
 
-struct fct_engine_ops {
-    size_t size; /* sizeof this struct as its author compiled it; members are only ever appended */
-    uint32_t capabilities;
-    factum_status (*append)(void *engine, const factum_append_request *request, bool made_ids,
-                            factum_append_result *result, uint64_t *revisions, factum_error *err);
-    /* Never calls op->done from inside. */
-    factum_status (*submit)(void *engine, factum_append_op *op, bool made_ids, factum_error *err);
-    /* With |follow|, the reader may be extended and a stream that does not exist is no error. */
-    factum_status (*read)(void *engine, const factum_read_request *request, bool follow,
-                          struct fct_reader **reader, factum_error *err);
-    factum_status (*event)(void *engine, uint64_t position, factum_event *event, factum_error *err);
-    factum_status (*stream)(void *engine, factum_slice stream, factum_stream_info *info,
-                            factum_error *err);
-    factum_status (*list)(void *engine, factum_list_kind kind, struct fct_lister **lister,
-                          factum_error *err);
-    uint64_t (*end)(void *engine);
-    /* Returns OK when end() > |position|, TIMEOUT, or CANCELLED when *stop is not 0 (|stop| may be
-     * NULL; who sets it calls wake). */
-    factum_status (*wait)(void *engine, uint64_t position, int64_t timeout_ms,
-                          _Atomic uint32_t *stop, factum_error *err);
-    void (*wake)(void *engine); /* lets all waiters look at their |stop| again */
-    factum_status (*info)(void *engine, factum_info *info, factum_error *err);
+/* Long work on a whole store. An engine may lack it, or lack a part (NULL). Blocks. */
+struct fct_upkeep_ops {
+    size_t size;
     factum_status (*verify)(void *engine, const factum_progress *progress,
                             factum_verify_report *report, factum_error *err);
-    factum_status (*close)(void *engine, factum_error *err);
+    factum_status (*backup)(void *engine, const char *to, const factum_progress *progress,
+                            factum_backup_report *report, factum_error *err);
 };
 
+/* A listener whose notify only stores and wakes: an engine may call it from its own hot path. Set
+ * in internal[3] by block.c for the one listener that all waiting threads share. */
+#define FCT_LISTENER_DIRECT ((void *)1)
+
+struct fct_engine_ops {
+    size_t size;           /* of this struct as its author compiled it; it only grows at its end */
+    uint32_t capabilities; /* bits of factum_capability */
+    /* Starts |op|. OK: it ends by its completer (deliver.h), never from inside this call. */
+    factum_status (*append)(void *engine, factum_append_op *op, factum_error *err);
+    /* Runs |op|, which has no completer, to its end; status, result and err are in it. The caller's
+     * thread may do the work of others too. NULL: block.c waits for |append|. */
+    void (*append_here)(void *engine, factum_append_op *op);
+    /* Any thread, while |op| has not ended. Best effort; |op| ends by its completer. */
+    void (*cancel)(void *engine, factum_append_op *op);
+    /* Makes a reader; does not wait. |request| and what it points to is needed for the call only.
+     * With |follow| it can be extended, and a stream need not exist. */
+    factum_status (*read)(void *engine, const factum_read_request *request, bool follow,
+                          struct fct_reader **reader, factum_error *err);
+    factum_status (*list)(void *engine, const factum_list_request *request,
+                          struct fct_lister **lister, factum_error *err);
+    /* OK, PENDING (|done| will be called), or a failure. */
+    factum_status (*ask)(void *engine, factum_question *question, factum_error *err);
+    factum_status (*listen)(void *engine, factum_listener *listener, factum_error *err);
+    void (*unlisten)(void *engine, factum_listener *listener);
+    /* Ends every op that is under way, then frees. */
+    factum_status (*close)(void *engine, factum_error *err);
+    const struct fct_upkeep_ops *upkeep; /* or NULL */
+};
+
+/* Parts of an op's |internal|: the first are the engine's, the rest hold its request. */
+#define FCT_OP_ENGINE_WORDS 20u
+#define FCT_OP_REQUEST_WORDS 20u
+static_assert(sizeof(((factum_append_op *)0)->internal) ==
+                  (FCT_OP_ENGINE_WORDS + FCT_OP_REQUEST_WORDS) * sizeof(void *),
+              "the parts fill it");
+static_assert(sizeof(factum_append_request) <= FCT_OP_REQUEST_WORDS * sizeof(void *),
+              "a request fits");
+
+/* The full request of an op that the checks have passed on; op->request may be gone. */
+static inline const factum_append_request *fct_op_request(const factum_append_op *op)
+{
+    return (const factum_append_request *)(const void *)&op->internal[FCT_OP_ENGINE_WORDS];
+}
+
+/* The full version of what a request's or question's |call|, which the checks have passed, points
+ * to, with zeros for what an older program did not know; zeros for NULL. */
+factum_call fct_call_get(const factum_call *call);
+/* EXPIRED if |deadline| (0: none) has passed: "<what>: the deadline has passed". */
+FCT_MUST_USE factum_status fct_deadline_check(const struct fct_os *os, uint64_t deadline,
+                                              const char *what, factum_error *err);
+
+/* ---- an engine as its users hold it ---------------------------------------------------------- */
+
+/* The histories that a store has had: |from| is the first position that belongs to the timeline.
+ * The last one is current. Constant while a store is open. */
+#define FCT_TIMELINES_MAX 32u
+struct fct_timeline {
+    uint64_t id;
+    uint64_t from;
+};
+struct fct_timelines {
+    uint32_t count;
+    struct fct_timeline items[FCT_TIMELINES_MAX];
+};
+
+/* Where the threads that wait for news sleep: one listener for all of them. */
+struct fct_hub {
+    factum_listener listener;
+    _Atomic uint32_t word; /* rises with any news, and to make waiters look at their |stop| */
+    _Atomic uint32_t sleepers;
+    _Atomic uint32_t failed;
+};
+
+/* Stays where it is from fct_engine_ready to fct_engine_close. */
 struct fct_engine {
     const struct fct_engine_ops *ops;
     void *self;
     const struct fct_mem *mem;
     const struct fct_os *os;
     struct fct_limits limits; /* no zeros */
+    struct fct_timelines timelines;
+    struct fct_hub hub;
 };
 
 /* 0 members become the defaults that store.h names; INVALID over its maxima. */
 FCT_MUST_USE factum_status fct_limits_default(struct fct_limits *limits, factum_error *err);
 
+/* By an author, last in its open function, when all members but |hub| are set: from here on the
+ * users' functions work. On failure |ops->close| was called. */
+FCT_MUST_USE factum_status fct_engine_ready(struct fct_engine *engine, factum_error *err);
+FCT_MUST_USE factum_status fct_engine_close(struct fct_engine *engine, factum_error *err);
+
+/* ---- checked calls that do not wait (check.c) ------------------------------------------------ */
+
+FCT_MUST_USE factum_status fct_engine_submit(struct fct_engine *engine, factum_append_op *op,
+                                             factum_error *err);
+void fct_engine_cancel(struct fct_engine *engine, factum_append_op *op);
+/* The reader answers from its begin on; see struct fct_reader_ops. */
+FCT_MUST_USE factum_status fct_engine_start_read(struct fct_engine *engine,
+                                                 const factum_read_request *request, bool follow,
+                                                 struct fct_reader **reader, factum_error *err);
+FCT_MUST_USE factum_status fct_engine_list(struct fct_engine *engine,
+                                           const factum_list_request *request,
+                                           struct fct_lister **lister, factum_error *err);
+FCT_MUST_USE factum_status fct_engine_ask(struct fct_engine *engine, factum_question *question,
+                                          factum_error *err);
+FCT_MUST_USE factum_status fct_engine_listen(struct fct_engine *engine, factum_listener *listener,
+                                             factum_error *err);
+void fct_engine_unlisten(struct fct_engine *engine, factum_listener *listener);
+/* Is |name| that of a virtual stream ("$ce-<category>" and its like)? */
+bool fct_engine_is_virtual(factum_slice name);
+
+/* ---- the same, waiting (block.c) ------------------------------------------------------------- */
+
 FCT_MUST_USE factum_status fct_engine_append(struct fct_engine *engine,
                                              const factum_append_request *request,
                                              factum_append_result *result, uint64_t *revisions,
                                              factum_error *err);
-FCT_MUST_USE factum_status fct_engine_submit(struct fct_engine *engine, factum_append_op *op,
-                                             factum_error *err);
-FCT_MUST_USE factum_status fct_engine_read(struct fct_engine *engine,
-                                           const factum_read_request *request, bool follow,
-                                           struct fct_reader **reader, factum_error *err);
-/* Is |name| that of a virtual stream ("$ce-<category>" and its like)? */
-bool fct_engine_is_virtual(factum_slice name);
-FCT_MUST_USE factum_status fct_engine_stream(struct fct_engine *engine, factum_slice stream,
-                                             factum_stream_info *info, factum_error *err);
-/* metadata_set, delete and tombstone are appends; see store.h. */
+/* DELETE or TOMBSTONE. |result| may be NULL. */
+FCT_MUST_USE factum_status fct_engine_remove(struct fct_engine *engine, factum_append_action action,
+                                             factum_slice stream, factum_expected expected,
+                                             factum_append_result *result, factum_error *err);
 FCT_MUST_USE factum_status fct_engine_metadata_set(struct fct_engine *engine, factum_slice stream,
                                                    factum_expected expected, factum_slice json,
                                                    factum_append_result *result, factum_error *err);
-FCT_MUST_USE factum_status fct_engine_delete(struct fct_engine *engine, factum_slice stream,
-                                             factum_expected expected, factum_append_result *result,
+/* Also waits for the reader's begin. */
+FCT_MUST_USE factum_status fct_engine_read(struct fct_engine *engine,
+                                           const factum_read_request *request, bool follow,
+                                           struct fct_reader **reader, factum_error *err);
+/* Waits for the begin of a reader that fct_engine_start_read made. */
+FCT_MUST_USE factum_status fct_reader_begin(struct fct_reader *reader, factum_error *err);
+FCT_MUST_USE factum_status fct_reader_next(struct fct_reader *reader, factum_event *event,
+                                           factum_error *err);
+FCT_MUST_USE factum_status fct_reader_extend(struct fct_reader *reader, factum_error *err);
+/* Accepts NULL. */
+void fct_reader_close(struct fct_reader *reader);
+FCT_MUST_USE factum_status fct_lister_next(struct fct_lister *lister, factum_list_entry *entry,
+                                           factum_error *err);
+/* Accepts NULL. */
+void fct_lister_close(struct fct_lister *lister);
+/* Asks and waits for the answer, which is in |question|. */
+FCT_MUST_USE factum_status fct_engine_answer(struct fct_engine *engine, factum_question *question,
                                              factum_error *err);
-FCT_MUST_USE factum_status fct_engine_tombstone(struct fct_engine *engine, factum_slice stream,
-                                                factum_expected expected,
-                                                factum_append_result *result, factum_error *err);
-
-/* ---- shared by engines ----------------------------------------------------------------------- */
-
-#define FCT_TYPE_METADATA "$metadata"                 /* event type in "$$<stream>" */
-#define FCT_TYPE_TOMBSTONE "$streamDeleted"           /* the last event of a tombstoned stream */
-#define FCT_SOFT_DELETED UINT64_C(0x7fffffffffffffff) /* the $tb of a soft-deleted stream */
-
-/* What stream metadata says; zeros: nothing. Text that is no JSON object says nothing; a member
- * that is no whole number above 0 is ignored. */
-struct fct_stream_metadata {
-    uint64_t max_count;
-    uint64_t max_age; /* seconds */
-    uint64_t truncate_before;
-    bool soft_deleted;
-};
-void fct_stream_metadata_parse(factum_slice json, struct fct_stream_metadata *metadata);
-
-/* The part of a stream's name before its first '-'; empty (no category) if there is no '-' or
- * nothing before it. System streams ('$') have none. */
-factum_slice fct_category(factum_slice stream);
-
-/* "$correlationId" in metadata, as unescaped text in |buffer|; empty if there is none or it is no
- * text of 1 to FACTUM_NAME_SIZE_MAX bytes. */
-factum_slice fct_correlation_id(factum_slice metadata, char buffer[FACTUM_NAME_SIZE_MAX]);
-
-/* What "the same content" means for idempotency keys (store.h). */
-struct fct_hash128 fct_append_content_hash(const factum_append_request *request);
-
-/* True if an event of |type| with |tags| fits an item of |condition|. */
-bool fct_condition_fits(const factum_append_condition *condition, factum_slice type,
-                        const factum_slice *tags, size_t tag_count);
-
-/* The text of a refusal, the same for all engines: "stream order-42 is at revision 3, not 2: read
- * it again and retry". Fills |result| too (may be NULL). */
-factum_status fct_refuse_revision(factum_error *err, factum_append_result *result,
-                                  size_t refused_index, const factum_expectation *expectation,
-                                  factum_stream_state actual_state, uint64_t actual_revision);
-
-/* Whether |expected| holds for a stream in this state (not tombstoned); metastream_exists: a stream
- * that has metadata but no events counts as existing. */
-bool fct_expected_holds(factum_expected expected, factum_stream_state state, uint64_t revision,
-                        bool metastream_exists);
+/* The questions that are asked most. */
+FCT_MUST_USE factum_status fct_engine_place(struct fct_engine *engine, uint64_t *place,
+                                            factum_error *err);
+FCT_MUST_USE factum_status fct_engine_stream(struct fct_engine *engine, factum_slice stream,
+                                             factum_stream_info *info, factum_error *err);
+/* OK when everything at or before |place| is visible, TIMEOUT, FAILED, or CANCELLED when *stop is
+ * not 0 (|stop| may be NULL; who sets it calls fct_engine_wake). */
+FCT_MUST_USE factum_status fct_engine_wait(struct fct_engine *engine, uint64_t place,
+                                           int64_t timeout_ms, const _Atomic uint32_t *stop,
+                                           factum_error *err);
+void fct_engine_wake(struct fct_engine *engine);
 
 #endif

@@ -1,8 +1,11 @@
-/* append.c - appends on their way to the group: sized in the caller's thread. Layer: engine_local.
- */
+/* append.c - appends on their way into the group and out of it: sized and hashed in the caller's
+ * thread. Layer: engine_local. Must not decide. */
 #include "core/check.h"
 #include "core/error.h"
 #include "core/slice.h"
+#include "engine/decide.h"
+#include "engine/removal.h"
+#include "engine/rules.h"
 #include "engine_local/local_int.h"
 
 /* A record without text: header, trailer and the largest padding. */
@@ -22,27 +25,28 @@ static size_t event_size(const factum_new_event *event)
     return size;
 }
 
-/* The most that |append| can take in log and index; the checks of the engine layer bound both. */
-static void measure(struct fct_group_request *request)
+/* The most that the append can take in log and index; the checks of the engine layer bound both. */
+static void measure(struct fct_commit_op *commit)
 {
-    const factum_append_request *append = request->append;
-    for (size_t i = 0; i < append->event_count; i++) {
-        request->payload_max += event_size(&append->events[i]);
-        request->entries_max += 4 + append->events[i].tag_count;
+    const factum_append_request *request = commit->request;
+    for (size_t i = 0; i < request->event_count; i++) {
+        commit->payload_max += event_size(&request->events[i]);
+        commit->entries_max += 4 + request->events[i].tag_count;
     }
-    for (size_t i = 0; i < append->expectation_count; i++) {
-        request->payload_max += METADATA_EVENT_SIZE + append->expectations[i].stream.len;
-        request->entries_max += 4;
+    for (size_t i = 0; i < request->expectation_count; i++) {
+        commit->payload_max += METADATA_EVENT_SIZE + request->expectations[i].stream.len;
+        commit->entries_max += 4;
     }
-    if (append->idempotency_key.len > 0) {
-        request->payload_max += RECORD_OVERHEAD + append->idempotency_key.len;
-        request->entries_max += 1;
-        request->content = fct_append_content_hash(append);
+    if (request->idempotency_key.len > 0) {
+        commit->payload_max += RECORD_OVERHEAD + request->idempotency_key.len;
+        commit->entries_max += 1;
+        commit->fingerprint = fct_append_fingerprint(request);
     }
+    commit->member.size = commit->payload_max;
 }
 
-factum_status fct_local_prepare(struct fct_local *local, const factum_append_request *append,
-                                struct fct_group_request *request, factum_error *err)
+/* OK if appends are taken. */
+static factum_status check_state(const struct fct_local *local, factum_error *err)
 {
     switch (fct_log_state(local->log)) {
     case FCT_LOG_OPEN:
@@ -55,83 +59,97 @@ factum_status fct_local_prepare(struct fct_local *local, const factum_append_req
         return fct_fail(err, FACTUM_FAILED, "close the store and open it again: %s",
                         fct_log_state_reason(local->log));
     }
-    factum_durability durability =
-        append->durability == FACTUM_DURABILITY_DEFAULT ? local->durability : append->durability;
-    request->append = append;
-    request->task = FCT_TASK_APPEND;
-    request->sync = durability == FACTUM_DURABILITY_SYNC;
-    measure(request);
-    if (append->expectation_count > 0) {
-        request->stream = fct_hash128(append->expectations[0].stream, local->seed);
-    }
     return FACTUM_OK;
 }
 
-/* What the threads would do; it fails for itself, and is tried again: the append has succeeded. */
+void fct_local_prepare(struct fct_local *local, factum_append_op *op, struct fct_removal *removal)
+{
+    struct fct_commit_op *commit = fct_commit_op_of(op);
+    *commit = (struct fct_commit_op){.kind = FCT_TASK_APPEND, .op = op};
+    commit->request = fct_op_request(op);
+    if (removal != NULL) {
+        fct_removal_init(removal, op);
+        commit->request = &removal->request;
+    }
+    factum_durability durability = commit->request->durability;
+    if (durability == FACTUM_DURABILITY_DEFAULT) {
+        durability = local->durability;
+    }
+    commit->sync = durability == FACTUM_DURABILITY_SYNC;
+    measure(commit);
+    if (commit->request->expectation_count > 0) {
+        commit->stream = fct_hash128(commit->request->expectations[0].stream, local->seed);
+    }
+}
+
+/* The work of the background, in a store without threads. It fails for itself and is tried again:
+ * the append has succeeded. */
 static void do_background_work(struct fct_local *local)
 {
     uint64_t now = fct_os_monotonic(local->os);
     bool unsynced = fct_log_durable(local->log) < fct_log_end(local->log);
     if (unsynced && now - atomic_load(&local->last_commit_ns) >= FCT_IDLE_NS) {
-        struct fct_group_request marker = {.task = FCT_TASK_MARKER};
-        factum_status marked = fct_group_run(&local->group, &marker, NULL);
-        (void)marked;
+        factum_status synced = fct_commit_do(local, FCT_TASK_HEARTBEAT, NULL);
+        (void)synced;
         unsynced = false;
     }
     if (!unsynced) {
         atomic_store(&local->last_commit_ns, now); /* the oldest that is not synced */
     }
-    struct fct_group_request tick = {.task = FCT_TASK_TICK};
-    factum_status ticked = fct_group_run(&local->group, &tick, NULL);
+    factum_status ticked = fct_commit_do(local, FCT_TASK_TICK, NULL);
     (void)ticked;
 }
 
-void fct_local_say_refusal(const struct fct_group_request *request, factum_error *err)
-{
-    const factum_append_result *result = &request->result;
-    factum_status status = fct_refuse_revision(
-        err, NULL, result->refused_index, &request->append->expectations[result->refused_index],
-        result->actual_state, result->actual_revision);
-    FCT_ASSERT(status == request->status);
-}
-
-factum_status fct_local_append(void *self, const factum_append_request *append, bool made_ids,
-                               factum_append_result *result, uint64_t *revisions, factum_error *err)
+void fct_local_append_here(void *self, factum_append_op *op)
 {
     struct fct_local *local = self;
-    struct fct_group_request request = {.append = NULL};
-    factum_status status = fct_local_prepare(local, append, &request, err);
-    if (status != FACTUM_OK) {
-        return status;
+    struct fct_removal removal;
+    op->status = check_state(local, &op->err);
+    if (op->status != FACTUM_OK) {
+        return;
     }
-    request.made_ids = made_ids;
-    request.revisions = revisions;
-    status = fct_group_run(&local->group, &request, err);
-    if (request.refused) {
-        fct_local_say_refusal(&request, err);
+    fct_local_prepare(local, op, op->action == FACTUM_ACTION_APPEND ? NULL : &removal);
+    factum_status joined = fct_group_run(&local->group, &fct_commit_op_of(op)->member, &op->err);
+    if (joined != FACTUM_OK) {
+        op->status = joined;
+        return;
     }
-    if (result != NULL) {
-        *result = request.result;
-    }
+    fct_decide_say(op);
     if (!local->threads) {
         do_background_work(local);
+        fct_news_deliver(&local->news);
     }
-    return status;
 }
 
-factum_status fct_local_submit(void *self, factum_append_op *op, bool made_ids, factum_error *err)
+factum_status fct_local_append(void *self, factum_append_op *op, factum_error *err)
 {
     struct fct_local *local = self;
-    struct fct_group_request request = {.op = op};
+    struct fct_removal *removal = NULL;
     if (!local->threads) {
         return fct_fail(err, FACTUM_UNSUPPORTED,
                         "appends by completion need threads: open the store without no_threads");
     }
-    factum_status status = fct_local_prepare(local, &op->request, &request, err);
+    factum_status status = check_state(local, err);
     if (status != FACTUM_OK) {
         return status;
     }
-    request.made_ids = made_ids;
-    request.revisions = op->revisions;
-    return fct_group_submit(&local->group, &request, err);
+    if (op->action != FACTUM_ACTION_APPEND) {
+        removal = fct_mem_alloc(local->mem, sizeof *removal);
+        if (removal == NULL) {
+            return fct_fail(err, FACTUM_NO_MEMORY, "append: out of memory");
+        }
+    }
+    fct_local_prepare(local, op, removal);
+    fct_commit_op_of(op)->owned = removal;
+    status = fct_group_submit(&local->group, &fct_commit_op_of(op)->member, err);
+    if (status != FACTUM_OK) {
+        fct_mem_free(local->mem, removal);
+    }
+    return status;
+}
+
+void fct_local_cancel(void *self, factum_append_op *op)
+{
+    (void)self;
+    atomic_store_explicit(&fct_commit_op_of(op)->cancelled, true, memory_order_relaxed);
 }

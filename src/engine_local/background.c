@@ -1,8 +1,8 @@
-/* background.c - the thread that asks for an idle marker when the store has come to rest (rule R8),
+/* background.c - the thread that asks for an idle batch when the store has come to rest (rule R8),
  * and for a sync when `os` commits have waited long enough. Layer: engine_local.
  *
- * It does no work of its own: it joins the group like any caller. While nothing is to be done it
- * sleeps for ever; the leader wakes it after the first batch that wants a marker.
+ * It does no work of its own: it joins the group like any caller. While there is nothing to do it
+ * sleeps for ever; the leader wakes it after the first batch that wants an idle batch after it.
  */
 #include "engine_local/local_int.h"
 
@@ -20,13 +20,12 @@ static void background_main(void *data)
         bool idle = now - last >= FCT_IDLE_NS;
         bool unsynced = fct_log_durable(local->log) < fct_log_end(local->log);
         if (wanted && (idle || unsynced)) {
-            struct fct_group_request marker = {.task = FCT_TASK_MARKER};
-            factum_status status = fct_group_run(&local->group, &marker, NULL);
+            factum_status status = fct_commit_do(local, FCT_TASK_HEARTBEAT, NULL);
             if (status != FACTUM_OK && fct_log_state(local->log) == FCT_LOG_FAILED) {
                 return; /* there is nothing left to prove */
             }
         }
-        /* Asleep first: a commit in between sees it, or its marker is seen here. */
+        /* Asleep first: a commit in between sees it, or its wish is seen here. */
         atomic_store(&local->background_asleep, 1);
         wanted = fct_log_wants_marker(local->log);
         fct_word_wait(&local->background_word, word, wanted ? FCT_IDLE_NS : UINT64_MAX);

@@ -335,11 +335,13 @@ static factum_status backup_segments(struct fct_local *local, struct copier *cop
                                      uint64_t end, factum_error *err)
 {
     char id[FACTUM_UUID_TEXT_SIZE];
+    char timelines[FCT_TIMELINES_TEXT_SIZE];
     struct manifest earlier = {.end_position = 0};
     bool earlier_valid = manifest_read(&earlier, local->os, local->mem, to, NULL) == FACTUM_OK;
     struct fct_buf text;
     fct_buf_init(&text, local->mem, MANIFEST_SIZE_MAX);
     factum_uuid_format(fct_log_store_id(local->log), id);
+    fct_timelines_format(&local->timelines, fct_log_store_id(local->log), timelines);
     char earlier_id[FACTUM_UUID_TEXT_SIZE];
     struct fct_json object;
     if (earlier_valid &&
@@ -356,11 +358,12 @@ static factum_status backup_segments(struct fct_local *local, struct copier *cop
                         ": back up into a new directory",
                         to, earlier.end_position, end);
     }
-    factum_status status = added_text(
-        fct_buf_printf(&text,
-                       "{\"format\":1,\"store_id\":\"%s\",\"end_position\":%" PRIu64 ",\"files\":[",
-                       id, end),
-        err);
+    factum_status status =
+        added_text(fct_buf_printf(&text,
+                                  "{\"format\":1,\"store_id\":\"%s\",\"end_position\":%" PRIu64
+                                  ",\"timelines\":\"%s\",\"files\":[",
+                                  id, end, timelines),
+                   err);
     struct fct_log_segment_info info;
     for (size_t i = 0; status == FACTUM_OK && fct_log_segment_info(local->log, i, end, &info);
          i++) {
@@ -406,11 +409,10 @@ static bool is_store(const struct fct_os *os, const char *path, const char *belo
     return status != FACTUM_NOT_FOUND;
 }
 
-factum_status fct_engine_local_backup(struct fct_engine *engine, const char *to,
-                                      const factum_progress *progress, factum_backup_report *report,
-                                      factum_error *err)
+factum_status fct_local_backup(void *self, const char *to, const factum_progress *progress,
+                               factum_backup_report *report, factum_error *err)
 {
-    struct fct_local *local = engine->self;
+    struct fct_local *local = self;
     if (fct_log_state(local->log) == FCT_LOG_DAMAGED) {
         return fct_fail(err, FACTUM_CORRUPT, "a damaged store is not backed up: %s",
                         fct_log_state_reason(local->log));
@@ -420,10 +422,10 @@ factum_status fct_engine_local_backup(struct fct_engine *engine, const char *to,
                         "%s is a store, or lies in one: back up into a directory of its own", to);
     }
     /* What a crash of the machine could take back would be in the backup alone. */
-    struct fct_group_request marker = {.task = FCT_TASK_MARKER};
-    factum_status marked = fct_group_run(&local->group, &marker, NULL);
-    (void)marked; /* a store that cannot be written to has what it has */
-    *report = (factum_backup_report){.end_position = atomic_load(&local->published)};
+    factum_status synced = fct_commit_do(local, FCT_TASK_HEARTBEAT, NULL);
+    (void)synced; /* a store that cannot be written to has what it has */
+    *report = (factum_backup_report){.size = sizeof *report,
+                                     .end_position = atomic_load(&local->published)};
     struct copier copier = {
         .os = local->os,
         .mem = local->mem,
@@ -497,25 +499,56 @@ static factum_status each_file(struct copier *copier, const struct manifest *man
     return status < 0 ? status : FACTUM_OK;
 }
 
-/* The file RESTORING goes last: what cannot be removed is no store. */
+static bool is_gone(factum_status status)
+{
+    return status == FACTUM_OK || status == FACTUM_NOT_FOUND;
+}
+
+/* The file RESTORING goes last, on disk too: what cannot be removed is no store. */
 static void remove_target(const struct fct_os *os, const struct manifest *manifest, const char *to,
                           const char *log_dir)
 {
     size_t offset = 0;
     struct manifest_file file = {.size = 0};
     char path[FCT_PATH_SIZE];
-    bool removed;
-    while (manifest_next(manifest, &offset, &file, NULL) == FACTUM_OK) {
-        if (fct_path_join(path, log_dir, file.name, NULL) == FACTUM_OK) {
-            removed = fct_os_unlink(os, path, NULL) == FACTUM_OK;
-            (void)removed;
-        }
+    bool removed = true;
+    while (removed && manifest_next(manifest, &offset, &file, NULL) == FACTUM_OK) {
+        removed = fct_path_join(path, log_dir, file.name, NULL) == FACTUM_OK &&
+                  is_gone(fct_os_unlink(os, path, NULL));
     }
-    removed = fct_os_remove_dir(os, log_dir, NULL) == FACTUM_OK &&
-              fct_path_join(path, to, FCT_RESTORING_NAME, NULL) == FACTUM_OK &&
-              fct_os_unlink(os, path, NULL) == FACTUM_OK &&
-              fct_os_remove_dir(os, to, NULL) == FACTUM_OK;
-    (void)removed;
+    removed =
+        removed && fct_path_join(path, log_dir, FCT_TIMELINES_NAME, NULL) == FACTUM_OK &&
+        is_gone(fct_os_unlink(os, path, NULL)) && is_gone(fct_os_sync_dir(os, log_dir, NULL)) &&
+        is_gone(fct_os_remove_dir(os, log_dir, NULL)) &&
+        fct_os_sync_dir(os, to, NULL) == FACTUM_OK &&
+        fct_path_join(path, to, FCT_RESTORING_NAME, NULL) == FACTUM_OK &&
+        is_gone(fct_os_unlink(os, path, NULL)) && fct_os_remove_dir(os, to, NULL) == FACTUM_OK;
+    (void)removed; /* the error is that of the restore */
+}
+
+/* The restored store's history forks at its end: what the store it was taken from did after that is
+ * not its own. */
+static factum_status fork_history(const struct fct_os *os, const struct manifest *manifest,
+                                  const char *log_dir, factum_error *err)
+{
+    char id[FACTUM_UUID_TEXT_SIZE];
+    char text[FCT_TIMELINES_TEXT_SIZE];
+    factum_uuid store_id;
+    struct fct_json object;
+    struct fct_json member;
+    struct fct_timelines timelines;
+    if (fct_json_parse(fct_buf_slice(&manifest->text), &object, NULL) != FACTUM_OK ||
+        !text_member(&object, FCT_SLICE("store_id"), id, sizeof id) ||
+        factum_uuid_parse(factum_slice_from(id), &store_id) != FACTUM_OK) {
+        return fct_fail(err, FACTUM_CORRUPT, "the backup's manifest is damaged");
+    }
+    fct_timelines_first(&timelines, store_id);
+    bool said = fct_json_member(&object, FCT_SLICE("timelines"), &member); /* older ones do not */
+    if (said && (!text_member(&object, FCT_SLICE("timelines"), text, sizeof text) ||
+                 !fct_timelines_parse(&timelines, factum_slice_from(text), store_id))) {
+        return fct_fail(err, FACTUM_CORRUPT, "the backup's manifest is damaged");
+    }
+    return fct_timelines_fork(&timelines, os, log_dir, store_id, manifest->end_position, err);
 }
 
 /* Into |to|, which is there and empty. */
@@ -536,12 +569,20 @@ static factum_status fill_target(struct copier *copier, const struct manifest *m
         status = each_file(copier, manifest, from, log_dir, err);
     }
     if (status == FACTUM_OK) {
-        status = fct_os_sync_dir(os, log_dir, err);
+        status = fork_history(os, manifest, log_dir, err); /* syncs the directory too */
     }
     if (status == FACTUM_OK) {
         status = fct_os_unlink(os, path, err);
     }
-    return status == FACTUM_OK ? fct_os_sync_dir(os, to, err) : status;
+    if (status == FACTUM_OK) {
+        status = fct_os_sync_dir(os, to, err);
+        if (status != FACTUM_OK) { /* it will be removed, and is no store meanwhile */
+            factum_status marked =
+                fct_file_replace(os, to, FCT_RESTORING_NAME, (factum_slice){0}, NULL);
+            (void)marked;
+        }
+    }
+    return status;
 }
 
 factum_status fct_engine_local_restore(const struct fct_os *os, const struct fct_mem *mem,
@@ -551,7 +592,7 @@ factum_status fct_engine_local_restore(const struct fct_os *os, const struct fct
 {
     char log_dir[FCT_PATH_SIZE];
     struct manifest manifest;
-    *report = (factum_backup_report){.files = 0};
+    *report = (factum_backup_report){.size = sizeof *report};
     struct copier copier = {.os = os, .mem = mem, .progress = progress, .report = report};
     factum_status status = manifest_read(&manifest, os, mem, from, err);
     if (status == FACTUM_OK) {

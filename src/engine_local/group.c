@@ -1,33 +1,34 @@
 /* group.c - see group.h. Layer: engine_local.
  *
  * Invariants:
- *  1. Groups are worked on one at a time, in order of their numbers. |led| says that someone sees
- *     to it that the group that forms will be worked on.
- *  2. The state of a group only rises. It is written by who leads the group before (offered), a
- *     member (led), or who leads it (done). Whoever leads has said so of all earlier groups before
- *     another can lead.
- *  3. After its state says that a group is done, no one touches the requests of its waiting
- *     members.
- *  4. A wake-up that is meant for a group may reach a member of the one that had its slot before,
- *     if that one's leader has not come to wake it: that leader then wakes all who sleep there.
+ *  1. Groups are worked on one at a time, in order of their numbers. |led| says that somebody will
+ *     work on the group that forms.
+ *  2. The state of a group only rises. OFFERED is set by the previous leader, LED by the member
+ *     that accepts, DONE by that leader; a leader stores DONE before any other thread can become
+ *     leader.
+ *  3. After the state of a group is DONE, nobody touches its waiting members.
+ *  4. A wake-up that is meant for a group may reach a member of the group that had its slot before,
+ *     if that group's leader has not woken it yet: the leader then wakes all who sleep there.
+ *  5. queued_size is the sum of the sizes of members that have joined, minus those of groups that
+ *     are closed (callers) or taken for delivery (completions).
  */
 #include "engine_local/group.h"
 
-#include <stddef.h>
-#include <string.h>
+#include <inttypes.h>
 
 #include "core/check.h"
 #include "core/error.h"
 
-/* What the processors may spend, for each caller, on waiting awake. To put a thread to sleep and to
- * wake it costs them 10 us where they are virtual, most of it for the interrupt that ends an idle
- * one's rest; the rest is the price of not being woken late (docs/performance.md). */
-#define AWAKE_NS UINT64_C(60000)
-#define AWAKE_MAX_NS UINT64_C(1000000)
-/* A few callers stay awake somewhat longer, whatever the number of processors: when a group of them
- * is through, the next one's turn comes at once. */
+/* What the processors may spend, for each caller, on waiting without sleep. To put a thread to
+ * sleep and to wake it costs them 10 us where they are virtual, most of it for the interrupt that
+ * ends an idle processor's rest; the rest is the price of being woken late
+ * (docs/performance.md). */
+#define SPIN_NS UINT64_C(60000)
+#define SPIN_MAX_NS UINT64_C(1000000)
+/* A few callers spin somewhat longer, whatever the number of processors: when their group is done,
+ * the next one's turn comes at once. */
 #define FEW 4u
-#define AWAKE_FEW_NS UINT64_C(150000)
+#define SPIN_FEW_NS UINT64_C(150000)
 
 /* States of a group rise, and those of a later one are above: one word serves a slot for ever. */
 enum phase {
@@ -43,42 +44,53 @@ static uint32_t state_in(uint32_t number, enum phase phase)
     return number * PHASES + (uint32_t)phase;
 }
 
-void fct_group_init(struct fct_group *group, const struct fct_os *os, const struct fct_mem *mem,
-                    uint64_t queue_max, void (*work)(void *data, struct fct_group_request *list),
-                    void *data)
+void fct_group_init(struct fct_group *group, const struct fct_group_options *options)
 {
-    *group = (struct fct_group){
-        .os = os,
-        .mem = mem,
-        .work = work,
-        .data = data,
-        .queue_max = queue_max,
-        .processors = fct_processor_count(),
-    };
+    *group = (struct fct_group){.options = *options, .processors = fct_processor_count()};
     group->last = &group->first;
     group->completed_last = &group->completed;
     fct_mutex_init(&group->lock);
 }
 
-static factum_status busy(uint64_t waiting, factum_error *err)
+/* With the lock held. */
+static factum_status refuse(struct fct_group *group, uint64_t waiting, factum_error *err)
 {
+    group->room_wanted = true;
+    if (waiting >= group->options.queue_max) {
+        return fct_fail(err, FACTUM_BUSY,
+                        "%" PRIu64 " appends are waiting, which is the limit: try again later",
+                        waiting);
+    }
     return fct_fail(err, FACTUM_BUSY,
-                    "%llu appends are waiting, which is the limit: try again later",
-                    (unsigned long long)waiting);
+                    "appends of %" PRIu64 " bytes are waiting: the limit is %" PRIu64
+                    " (queue_size_max); try again later",
+                    group->queued_size, group->options.queue_size_max);
 }
 
 /* With the lock held. */
-static factum_status join(struct fct_group *group, struct fct_group_request *request,
+static factum_status join(struct fct_group *group, struct fct_group_member *member,
                           factum_error *err)
 {
-    if (group->count >= group->queue_max) {
-        return busy(group->count, err);
+    uint64_t waiting = member->by_completion && group->undelivered > group->count
+                           ? group->undelivered
+                           : group->count;
+    bool too_much = group->queued_size > 0 &&
+                    (group->queued_size >= group->options.queue_size_max ||
+                     member->size > group->options.queue_size_max - group->queued_size);
+    if (waiting >= group->options.queue_max || too_much) {
+        return refuse(group, waiting, err);
     }
-    request->next = NULL;
-    *group->last = request;
-    group->last = &request->next;
+    member->next = NULL;
+    *group->last = member;
+    group->last = &member->next;
     group->count++;
-    group->waiting += request->op == NULL ? 1 : 0;
+    group->queued_size += member->size;
+    if (member->by_completion) {
+        group->undelivered++;
+    } else {
+        group->waiting++;
+        group->waiting_size += member->size;
+    }
     return FACTUM_OK;
 }
 
@@ -100,19 +112,20 @@ static bool take_offer(_Atomic uint32_t *word, uint32_t number)
            atomic_compare_exchange_strong(word, &offered, state_in(number, PHASE_LED));
 }
 
-uint64_t fct_group_patience(const struct fct_group *group)
+uint64_t fct_group_spin_budget(const struct fct_group *group)
 {
-    uint64_t awake = group->crowd < group->processors ? group->crowd : group->processors;
-    uint64_t patience = awake == 0 ? 0 : group->crowd * AWAKE_NS / awake;
-    if (group->crowd <= FEW && patience < AWAKE_FEW_NS) {
-        patience = AWAKE_FEW_NS;
+    uint64_t awake =
+        group->callers_peak < group->processors ? group->callers_peak : group->processors;
+    uint64_t budget = awake == 0 ? 0 : group->callers_peak * SPIN_NS / awake;
+    if (group->callers_peak <= FEW && budget < SPIN_FEW_NS) {
+        budget = SPIN_FEW_NS;
     }
-    patience = patience > AWAKE_MAX_NS ? AWAKE_MAX_NS : patience;
-    return 2 * group->work_ns <= patience ? patience : 0; /* the group at work, and its own */
+    budget = budget > SPIN_MAX_NS ? SPIN_MAX_NS : budget;
+    return 2 * group->work_ns <= budget ? budget : 0; /* the group at work, and its own */
 }
 
-/* By a member: returns when its group is done, or true when the caller is to lead it. */
-static bool await(struct fct_group *group, uint32_t number, uint64_t patience)
+/* By a member: returns false when its group is done, true when the caller is to lead it. */
+static bool await(struct fct_group *group, uint32_t number, uint64_t spin_budget)
 {
     _Atomic uint32_t *word = word_of(group, number);
     for (;;) {
@@ -123,25 +136,38 @@ static bool await(struct fct_group *group, uint32_t number, uint64_t patience)
         if (take_offer(word, number)) {
             return true;
         }
-        if (!fct_word_yield(word, seen, &patience)) {
+        if (!fct_word_yield(word, seen, &spin_budget)) {
             (void)fct_word_wait(word, seen, UINT64_MAX);
         }
     }
 }
 
-/* With the lock held: the group that forms is closed. */
-static struct fct_group_request *close_group(struct fct_group *group)
+/* With the lock held: takes the group that forms. */
+static struct fct_group_member *close_group(struct fct_group *group)
 {
-    struct fct_group_request *list = group->first;
+    struct fct_group_member *list = group->first;
     FCT_ASSERT(list != NULL);
-    group->crowd -= (group->crowd + 7) / 8;
-    group->crowd = group->waiting > group->crowd ? group->waiting : group->crowd;
+    FCT_ASSERT(group->queued_size >= group->waiting_size);
+    group->callers_peak -= (group->callers_peak + 7) / 8;
+    if (group->waiting > group->callers_peak) {
+        group->callers_peak = group->waiting;
+    }
     group->first = NULL;
     group->last = &group->first;
     group->count = 0;
     group->waiting = 0;
+    group->queued_size -= group->waiting_size; /* their callers hold them from here on */
+    group->waiting_size = 0;
     group->forming++;
     return list;
+}
+
+/* With the lock held: is somebody to be told that there is room again? */
+static bool take_room_wanted(struct fct_group *group)
+{
+    bool wanted = group->room_wanted;
+    group->room_wanted = false;
+    return wanted;
 }
 
 static void committer_main(void *data);
@@ -154,24 +180,26 @@ static void wake_committer(struct fct_group *group)
     }
 }
 
-/* Requests with an op that are done, in their order. */
+/* Members by completion that are done, in their order. */
 struct completed {
-    struct fct_group_request *first;
-    struct fct_group_request **last;
+    struct fct_group_member *first;
+    struct fct_group_member **last;
     uint64_t count;
+    uint64_t size;
 };
 
-/* Takes the requests with an op out of a list that is done; returns how many others it has. */
-static uint64_t split_completed(struct fct_group_request *list, struct completed *completed)
+/* Takes the members by completion out of a list that is done; returns how many others it has. */
+static uint64_t split_completed(struct fct_group_member *list, struct completed *completed)
 {
     uint64_t waiting = 0;
     while (list != NULL) {
-        struct fct_group_request *next = list->next;
-        if (list->op != NULL) {
+        struct fct_group_member *next = list->next;
+        if (list->by_completion) {
             list->next = NULL;
             *completed->last = list;
             completed->last = &list->next;
             completed->count++;
+            completed->size += list->size;
         } else {
             waiting++;
         }
@@ -180,13 +208,14 @@ static uint64_t split_completed(struct fct_group_request *list, struct completed
     return waiting;
 }
 
-/* With the lock held: they wait to be told. */
+/* With the lock held: they wait for delivery. */
 static void queue_completed(struct fct_group *group, const struct completed *completed)
 {
     if (completed->count > 0) {
         *group->completed_last = completed->first;
         group->completed_last = completed->last;
         group->completed_count += completed->count;
+        group->completed_size += completed->size;
     }
 }
 
@@ -226,12 +255,16 @@ static void lead(struct fct_group *group, bool by_committer)
 {
     fct_mutex_lock(&group->lock);
     uint32_t number = group->forming;
-    struct fct_group_request *list = close_group(group);
+    struct fct_group_member *list = close_group(group);
+    bool room = take_room_wanted(group);
     fct_mutex_unlock(&group->lock);
+    if (room) {
+        group->options.room(group->options.data);
+    }
 
-    uint64_t began = fct_os_monotonic(group->os);
-    group->work(group->data, list);
-    uint64_t took = fct_os_monotonic(group->os) - began;
+    uint64_t began = fct_os_monotonic(group->options.os);
+    group->options.work(group->options.data, list);
+    uint64_t took = fct_os_monotonic(group->options.os) - began;
     struct completed completed = {.last = &completed.first};
     uint64_t waiting = split_completed(list, &completed);
     waiting -= by_committer ? 0 : 1; /* the leader itself */
@@ -253,51 +286,49 @@ static void lead(struct fct_group *group, bool by_committer)
     }
 }
 
-factum_status fct_group_run(struct fct_group *group, struct fct_group_request *request,
+factum_status fct_group_run(struct fct_group *group, struct fct_group_member *member,
                             factum_error *err)
 {
-    FCT_ASSERT(request->op == NULL);
+    member->by_completion = false;
     fct_mutex_lock(&group->lock);
-    factum_status status = join(group, request, err);
+    factum_status status = join(group, member, err);
     uint32_t number = group->forming;
     bool leads = status == FACTUM_OK && (!group->led || group->committer_leads);
-    group->committer_leads = group->committer_leads && !leads; /* it may be telling others */
+    group->committer_leads = group->committer_leads && !leads; /* it may be delivering */
     group->led = group->led || leads;
-    uint64_t patience = fct_group_patience(group);
+    uint64_t spin_budget = fct_group_spin_budget(group);
     fct_mutex_unlock(&group->lock);
     if (status != FACTUM_OK) {
         return status;
     }
-    if (leads || await(group, number, patience)) {
+    if (leads || await(group, number, spin_budget)) {
         lead(group, false);
     }
-    if (request->status < 0 && err != NULL) {
-        *err = request->err;
-    }
-    return request->status;
+    return FACTUM_OK;
 }
 
-/* By the committer: calls |done| of all that were completed; false if there are none. */
-static bool tell(struct fct_group *group)
+/* By the committer: delivers all that was completed; false if there is nothing. */
+static bool deliver(struct fct_group *group)
 {
     fct_mutex_lock(&group->lock);
-    struct fct_group_request *list = group->completed;
-    struct fct_group_request **last = group->completed_last;
-    group->untold -= group->completed_count;
+    struct fct_group_member *list = group->completed;
+    FCT_ASSERT(group->undelivered >= group->completed_count);
+    FCT_ASSERT(group->queued_size >= group->completed_size);
+    group->undelivered -= group->completed_count;
+    group->queued_size -= group->completed_size;
     group->completed = NULL;
     group->completed_last = &group->completed;
     group->completed_count = 0;
+    group->completed_size = 0;
+    bool room = list != NULL && take_room_wanted(group);
     fct_mutex_unlock(&group->lock);
     if (list == NULL) {
         return false;
     }
-    for (const struct fct_group_request *r = list; r != NULL; r = r->next) {
-        r->op->done(r->op, r->status, &r->result, r->status < 0 ? &r->err : NULL);
+    group->options.deliver(group->options.data, list);
+    if (room) {
+        group->options.room(group->options.data);
     }
-    fct_mutex_lock(&group->lock);
-    *last = group->pool;
-    group->pool = list;
-    fct_mutex_unlock(&group->lock);
     return true;
 }
 
@@ -311,10 +342,10 @@ static void committer_main(void *data)
         group->committer_leads = false;
         bool stop = group->stop;
         fct_mutex_unlock(&group->lock);
-        bool told = tell(group);
+        bool delivered = deliver(group);
         if (leads) {
             lead(group, true);
-        } else if (!told) {
+        } else if (!delivered) {
             if (stop) {
                 return;
             }
@@ -325,43 +356,15 @@ static void committer_main(void *data)
     }
 }
 
-/* With the lock held: a request from the pool, as a copy of |from|. */
-static struct fct_group_request *pooled(struct fct_group *group,
-                                        const struct fct_group_request *from)
-{
-    struct fct_group_request *request = group->pool;
-    if (request != NULL) {
-        group->pool = request->next;
-    } else {
-        request = fct_mem_alloc(group->mem, sizeof *request);
-    }
-    if (request != NULL) {
-        memcpy(request, from, offsetof(struct fct_group_request, err));
-    }
-    return request;
-}
-
-factum_status fct_group_submit(struct fct_group *group, const struct fct_group_request *from,
+factum_status fct_group_submit(struct fct_group *group, struct fct_group_member *member,
                                factum_error *err)
 {
-    FCT_ASSERT(from->op != NULL);
     bool wake = false;
-    factum_status status = FACTUM_OK;
+    member->by_completion = true;
     fct_mutex_lock(&group->lock);
-    status = start_committer(group, err);
-    struct fct_group_request *request = status == FACTUM_OK ? pooled(group, from) : NULL;
-    if (status == FACTUM_OK && request == NULL) {
-        status = fct_fail(err, FACTUM_NO_MEMORY, "append: out of memory");
-    }
+    factum_status status = start_committer(group, err);
     if (status == FACTUM_OK) {
-        status = group->untold >= group->queue_max ? busy(group->untold, err)
-                                                   : join(group, request, err);
-        if (status != FACTUM_OK) {
-            request->next = group->pool;
-            group->pool = request;
-        } else {
-            group->untold++;
-        }
+        status = join(group, member, err);
     }
     if (status == FACTUM_OK && !group->led) {
         group->led = true;
@@ -377,7 +380,7 @@ factum_status fct_group_submit(struct fct_group *group, const struct fct_group_r
 
 void fct_group_finish(struct fct_group *group)
 {
-    if (group->mem == NULL) {
+    if (group->options.os == NULL) {
         return;
     }
     fct_mutex_lock(&group->lock);
@@ -386,11 +389,8 @@ void fct_group_finish(struct fct_group *group)
     wake_committer(group);
     fct_thread_join(&group->committer);
     FCT_ASSERT(group->first == NULL);
-    while (group->pool != NULL) {
-        struct fct_group_request *request = group->pool;
-        group->pool = request->next;
-        fct_mem_free(group->mem, request);
-    }
+    FCT_ASSERT(group->undelivered == 0);
+    FCT_ASSERT(group->queued_size == 0);
     fct_mutex_finish(&group->lock);
-    group->mem = NULL;
+    group->options.os = NULL;
 }

@@ -1,5 +1,6 @@
 /* group_test.c - group commit without an engine: who joins while a group is at work is worked on
- * next, all at once, in the order of joining; nobody is lost, told twice or told too early.
+ * next, all at once, in the order of joining; nobody is lost, nothing is delivered twice or too
+ * early. The members are requests of the test's own.
  */
 #include "support/test.h"
 
@@ -13,10 +14,18 @@ enum {
     FEW = 8,
     MANY = 120,
     ROUNDS = 200,
-    CROWD = 40,
+    CALLERS = 40,
     SHORT_ROUNDS = 20000,
     LONG_ROUNDS = 20,
     OPS = 50
+};
+
+/* A member and what the work makes of it. */
+struct request {
+    struct fct_group_member member; /* first */
+    struct work *work;
+    uint64_t number; /* in its group, from 1, when it was worked on */
+    _Atomic uint32_t deliveries;
 };
 
 /* The work: counts, and may be held at a gate. */
@@ -27,12 +36,13 @@ struct work {
     _Atomic uint32_t under_way; /* 0 or 1 */
     _Atomic uint32_t overlaps;
     _Atomic uint32_t done;
+    _Atomic uint32_t rooms; /* how often there was room again */
     uint32_t group_count;
     uint32_t biggest;
     useconds_t pause_us; /* how long a group takes */
 };
 
-static void do_work(void *data, struct fct_group_request *list)
+static void do_work(void *data, struct fct_group_member *list)
 {
     struct work *work = data;
     uint32_t count = 0;
@@ -49,22 +59,51 @@ static void do_work(void *data, struct fct_group_request *list)
     if (work->pause_us > 0) {
         (void)usleep(work->pause_us);
     }
-    for (struct fct_group_request *r = list; r != NULL; r = r->next) {
-        r->status = r->payload_max == 13 ? FACTUM_INVALID : FACTUM_OK;
-        r->result.position = ++count;
-        if (r->status != FACTUM_OK) {
-            r->err = (factum_error){.status = FACTUM_INVALID, .text = "thirteen"};
-        }
+    for (struct fct_group_member *member = list; member != NULL; member = member->next) {
+        ((struct request *)(void *)member)->number = ++count;
     }
     work->group_count++;
     work->biggest = count > work->biggest ? count : work->biggest;
     atomic_fetch_sub(&work->under_way, 1);
 }
 
-static void begin(struct work *work, uint64_t queue_max)
+static void deliver(void *data, struct fct_group_member *list)
+{
+    struct work *work = data;
+    while (list != NULL) {
+        struct request *request = (struct request *)(void *)list;
+        list = list->next;
+        atomic_fetch_add(&request->deliveries, 1);
+        atomic_fetch_add(&work->done, 1);
+        fct_word_wake(&work->done, 1);
+    }
+}
+
+static void note_room(void *data)
+{
+    struct work *work = data;
+    atomic_fetch_add(&work->rooms, 1);
+    fct_word_wake(&work->rooms, 1);
+}
+
+static void begin_sized(struct work *work, uint64_t queue_max, uint64_t queue_size_max)
 {
     *work = (struct work){.allowed = UINT32_MAX};
-    fct_group_init(&work->group, fct_os_real(), fct_mem_heap(), queue_max, do_work, work);
+    const struct fct_group_options options = {
+        .os = fct_os_real(),
+        .queue_max = queue_max,
+        .queue_size_max = queue_size_max,
+        .data = work,
+        .work = do_work,
+        .deliver = deliver,
+        .room = note_room,
+    };
+    fct_group_init(&work->group, &options);
+}
+
+static void begin(struct work *work, uint64_t queue_max)
+{
+    begin_sized(work, queue_max, 1 << 20);
 }
 
 static void allow(struct work *work, uint32_t groups)
@@ -88,14 +127,12 @@ TEST(one_caller_leads_itself)
     factum_error err;
     (void)state;
     begin(&work, 4);
-    struct fct_group_request request = {.payload_max = 1};
-    assert_ok(fct_group_run(&work.group, &request, &err), err);
-    assert_int_equal(request.result.position, 1);
+    struct request request = {.number = 0};
+    assert_ok(fct_group_run(&work.group, &request.member, &err), err);
+    assert_int_equal(request.number, 1);
     assert_int_equal(work.group_count, 1);
-    request = (struct fct_group_request){.payload_max = 13};
-    assert_status(fct_group_run(&work.group, &request, &err), FACTUM_INVALID);
-    assert_string_equal(err.text, "thirteen");
-    assert_status(fct_group_run(&work.group, &request, NULL), FACTUM_INVALID);
+    assert_ok(fct_group_run(&work.group, &request.member, NULL), err);
+    assert_int_equal(work.group_count, 2);
     fct_group_finish(&work.group);
     fct_group_finish(&work.group); /* a finished one */
 }
@@ -103,7 +140,7 @@ TEST(one_caller_leads_itself)
 struct caller {
     struct work *work;
     struct fct_thread thread;
-    struct fct_group_request request;
+    struct request request;
     factum_status status;
     factum_error err;
     size_t rounds;
@@ -113,9 +150,9 @@ static void call(void *data)
 {
     struct caller *caller = data;
     for (size_t i = 0; i < caller->rounds; i++) {
-        caller->request = (struct fct_group_request){.payload_max = 1};
-        caller->status = fct_group_run(&caller->work->group, &caller->request, &caller->err);
-        if (caller->status != FACTUM_OK || caller->request.result.position == 0) {
+        caller->request = (struct request){.member = {.size = 1}};
+        caller->status = fct_group_run(&caller->work->group, &caller->request.member, &caller->err);
+        if (caller->status != FACTUM_OK || caller->request.number == 0) {
             return;
         }
         atomic_fetch_add(&caller->work->done, 1);
@@ -199,25 +236,25 @@ TEST(those_who_wait_long_are_woken)
     fct_group_finish(&work.group);
 }
 
-TEST(callers_wait_awake_where_the_work_is_short)
+TEST(callers_spin_where_the_work_is_short)
 {
     (void)state;
     const uint64_t us = 1000;
     struct fct_group group = {.processors = 2};
-    group.crowd = 1;
+    group.callers_peak = 1;
     group.work_ns = 60 * us;
-    assert_true(fct_group_patience(&group) >= 2 * group.work_ns); /* few */
+    assert_true(fct_group_spin_budget(&group) >= 2 * group.work_ns); /* few */
     group.work_ns = 5000 * us;
-    assert_int_equal(fct_group_patience(&group), 0);
-    group.crowd = 100;
-    assert_int_equal(fct_group_patience(&group), 0); /* a slow device */
+    assert_int_equal(fct_group_spin_budget(&group), 0);
+    group.callers_peak = 100;
+    assert_int_equal(fct_group_spin_budget(&group), 0); /* a slow device */
     group.work_ns = 300 * us;
-    assert_in_range(fct_group_patience(&group), 600 * us, 1000 * us);
+    assert_in_range(fct_group_spin_budget(&group), 600 * us, 1000 * us);
     group.processors = 64; /* that many awake would cost more than the wake-ups */
-    assert_int_equal(fct_group_patience(&group), 0);
+    assert_int_equal(fct_group_spin_budget(&group), 0);
     group.processors = 2;
-    group.crowd = 8;
-    assert_int_equal(fct_group_patience(&group), 0); /* it does not pay for so few */
+    group.callers_peak = 8;
+    assert_int_equal(fct_group_spin_budget(&group), 0); /* it does not pay for so few */
 }
 
 static void serve(size_t count)
@@ -244,14 +281,13 @@ TEST(many_callers_are_all_served_one_group_at_a_time)
     serve(MANY);
 }
 
-/* Groups so short that a leader may be put aside for many of them between its work and its last
- * word: what it says then must not undo what later ones said of the same slot. */
-static void do_nothing(void *data, struct fct_group_request *list)
+/* Groups so short that a leader may be preempted for many of them between its work and its last
+ * store: what it stores then must not undo what later ones stored in the same slot. */
+static void do_nothing(void *data, struct fct_group_member *list)
 {
     (void)data;
-    for (struct fct_group_request *r = list; r != NULL; r = r->next) {
-        r->status = FACTUM_OK;
-        r->result.position = 1;
+    for (struct fct_group_member *member = list; member != NULL; member = member->next) {
+        ((struct request *)(void *)member)->number = 1;
     }
 }
 
@@ -261,7 +297,7 @@ TEST(a_leader_that_is_late_undoes_nothing)
     struct work work;
     (void)state;
     begin(&work, 1000);
-    work.group.work = do_nothing;
+    work.group.options.work = do_nothing;
     start_all(callers, MANY, &work, SHORT_ROUNDS);
     join_all(callers, MANY);
     assert_int_equal(work.done, MANY * SHORT_ROUNDS);
@@ -270,51 +306,32 @@ TEST(a_leader_that_is_late_undoes_nothing)
 
 /* ---- by completion --------------------------------------------------------------------------- */
 
-struct told {
-    struct work *work;
-    factum_append_op op;
-    factum_status status;
-    uint64_t position;
-    bool has_err;
-    _Atomic uint32_t calls;
-};
-
-static void tell(factum_append_op *op, factum_status status, const factum_append_result *result,
-                 const factum_error *err)
+static factum_status submit_sized(struct work *work, struct request *request, uint64_t size,
+                                  factum_error *err)
 {
-    struct told *told = op->data;
-    struct work *work = told->work;
-    told->status = status;
-    told->position = result->position;
-    told->has_err = err != NULL;
-    atomic_fetch_add(&told->calls, 1);
-    atomic_fetch_add(&work->done, 1);
-    fct_word_wake(&work->done, 1);
+    *request = (struct request){.member = {.size = size}, .work = work};
+    return fct_group_submit(&work->group, &request->member, err);
 }
 
-static factum_status submit(struct work *work, struct told *told, size_t payload, factum_error *err)
+static factum_status submit(struct work *work, struct request *request, factum_error *err)
 {
-    *told = (struct told){.work = work, .op = {.data = told, .done = tell}};
-    struct fct_group_request request = {.op = &told->op, .payload_max = payload};
-    return fct_group_submit(&work->group, &request, err);
+    return submit_sized(work, request, 1, err);
 }
 
-TEST(each_op_is_told_once_with_its_own_answer)
+TEST(each_submitted_request_is_delivered_once)
 {
-    static struct told told[OPS];
+    static struct request requests[OPS];
     struct work work;
     factum_error err;
     (void)state;
     begin(&work, 1000);
     for (size_t i = 0; i < OPS; i++) {
-        assert_ok(submit(&work, &told[i], i, &err), err);
+        assert_ok(submit(&work, &requests[i], &err), err);
     }
     await(&work.done, OPS);
     for (size_t i = 0; i < OPS; i++) {
-        assert_int_equal(told[i].calls, 1);
-        assert_int_equal(told[i].status, i == 13 ? FACTUM_INVALID : FACTUM_OK);
-        assert_int_equal(told[i].has_err, i == 13);
-        assert_true(told[i].position > 0);
+        assert_int_equal(requests[i].deliveries, 1);
+        assert_true(requests[i].number > 0);
     }
     fct_group_finish(&work.group);
 }
@@ -322,19 +339,19 @@ TEST(each_op_is_told_once_with_its_own_answer)
 static void serve_beside_completions(size_t count)
 {
     static struct caller callers[MANY];
-    static struct told told[OPS];
+    static struct request requests[OPS];
     struct work work;
     factum_error err;
     begin(&work, 1000);
     start_all(callers, count, &work, ROUNDS);
     for (size_t i = 0; i < OPS; i++) {
-        assert_ok(submit(&work, &told[i], 1, &err), err);
+        assert_ok(submit(&work, &requests[i], &err), err);
         (void)usleep(50);
     }
     join_all(callers, count);
     await(&work.done, (uint32_t)count * ROUNDS + OPS);
     for (size_t i = 0; i < OPS; i++) {
-        assert_int_equal(told[i].calls, 1);
+        assert_int_equal(requests[i].deliveries, 1);
     }
     assert_int_equal(work.overlaps, 0);
     fct_group_finish(&work.group);
@@ -348,70 +365,70 @@ TEST(callers_and_completions_are_served_beside_each_other)
 }
 
 /* Nothing is submitted later that would wake the committer. */
-TEST(what_a_caller_led_to_its_end_is_told)
+TEST(what_a_caller_led_to_its_end_is_delivered)
 {
     static struct caller callers[2];
-    static struct told told;
+    static struct request request;
     struct work work;
     factum_error err;
     (void)state;
     begin_held(&work, callers, 1);
-    assert_ok(submit(&work, &told, 1, &err), err);
+    assert_ok(submit(&work, &request, &err), err);
     allow(&work, UINT32_MAX);
     join_all(callers, 2);
     await(&work.done, 3);
-    assert_int_equal(told.calls, 1);
+    assert_int_equal(request.deliveries, 1);
     assert_int_equal(work.group_count, 2);
     fct_group_finish(&work.group);
 }
 
-TEST(a_crowd_is_forgotten)
+TEST(the_recent_peak_of_callers_decays)
 {
-    static struct caller callers[1 + CROWD];
+    static struct caller callers[1 + CALLERS];
     struct work work;
     (void)state;
-    begin_held(&work, callers, CROWD);
+    begin_held(&work, callers, CALLERS);
     assert_true(work.group.processors >= 1);
     allow(&work, UINT32_MAX);
-    join_all(callers, 1 + CROWD);
-    assert_int_equal(work.group.crowd, CROWD);
+    join_all(callers, 1 + CALLERS);
+    assert_int_equal(work.group.callers_peak, CALLERS);
     for (size_t i = 0; i < 100; i++) {
         start(&callers[0], &work, 1);
         join_all(callers, 1);
     }
-    assert_int_equal(work.group.crowd, 1);
+    assert_int_equal(work.group.callers_peak, 1);
     fct_group_finish(&work.group);
 }
 
 /* They have no threads that could sleep. */
-TEST(completions_are_no_crowd)
+TEST(completions_do_not_count_as_waiting_callers)
 {
     static struct caller caller;
-    static struct told told[OPS];
+    static struct request requests[OPS];
     struct work work;
     factum_error err;
     (void)state;
     begin_held(&work, &caller, 0);
     for (size_t i = 0; i < OPS; i++) {
-        assert_ok(submit(&work, &told[i], 1, &err), err);
+        assert_ok(submit(&work, &requests[i], &err), err);
     }
     allow(&work, UINT32_MAX);
     join_all(&caller, 1);
     await(&work.done, 1 + OPS);
     fct_group_finish(&work.group);
     assert_int_equal(work.biggest, OPS);
-    assert_true(work.group.crowd <= 1);
+    assert_true(work.group.callers_peak <= 1);
 }
 
 TEST(finishing_completes_what_was_submitted)
 {
-    static struct told told[OPS];
+    static struct request requests[OPS];
     struct work work;
     factum_error err;
     (void)state;
     begin(&work, 1000);
     for (size_t i = 0; i < OPS; i++) {
-        assert_ok(submit(&work, &told[i], 1, &err), err);
+        assert_ok(submit(&work, &requests[i], &err), err);
     }
     fct_group_finish(&work.group);
     assert_int_equal(work.done, OPS);
@@ -419,25 +436,52 @@ TEST(finishing_completes_what_was_submitted)
 
 TEST(beyond_the_limit_it_is_busy_and_says_so)
 {
-    static struct told told[4];
+    static struct request requests[5];
     struct work work;
     factum_error err;
     (void)state;
     begin(&work, 3);
     allow(&work, 0);
-    for (size_t i = 0; i < 3; i++) { /* the first is at work, and counts until it is to be told */
-        assert_ok(submit(&work, &told[i], 1, &err), err);
+    for (size_t i = 0; i < 3;
+         i++) { /* the first is at work, and counts until it is taken for delivery */
+        assert_ok(submit(&work, &requests[i], &err), err);
     }
-    assert_status(submit(&work, &told[3], 1, &err), FACTUM_BUSY);
+    assert_status(submit(&work, &requests[3], &err), FACTUM_BUSY);
     assert_string_equal(err.text, "3 appends are waiting, which is the limit: try again later");
     allow(&work, UINT32_MAX);
     await(&work.done, 3);
-    assert_int_equal(told[3].calls, 0);
+    assert_int_equal(requests[3].deliveries, 0);
+    assert_true(atomic_load(&work.rooms) > 0);
     factum_status status = FACTUM_BUSY;
     while (status == FACTUM_BUSY) { /* there is room again */
-        status = submit(&work, &told[3], 1, &err);
+        status = submit(&work, &requests[3], &err);
     }
     assert_ok(status, err);
+    await(&work.done, 4);
+    fct_group_finish(&work.group);
+}
+
+TEST(beyond_the_limit_of_bytes_it_is_busy_and_says_so)
+{
+    static struct request requests[4];
+    struct work work;
+    factum_error err;
+    (void)state;
+    begin_sized(&work, 1000, 100);
+    allow(&work, 0);
+    assert_ok(submit_sized(&work, &requests[0], 1000, &err), err); /* alone it may be bigger */
+    assert_status(submit_sized(&work, &requests[1], 1, &err), FACTUM_BUSY);
+    assert_string_equal(err.text, "appends of 1000 bytes are waiting: the limit is 100 "
+                                  "(queue_size_max); try again later");
+    allow(&work, UINT32_MAX);
+    await(&work.rooms, 1);
+    assert_ok(submit_sized(&work, &requests[1], 60, &err), err);
+    await(&work.done, 2);
+    allow(&work, 0);
+    assert_ok(submit_sized(&work, &requests[2], 60, &err), err);
+    assert_status(submit_sized(&work, &requests[3], 41, &err), FACTUM_BUSY);
+    assert_ok(submit_sized(&work, &requests[3], 40, &err), err);
+    allow(&work, UINT32_MAX);
     await(&work.done, 4);
     fct_group_finish(&work.group);
 }
@@ -448,17 +492,18 @@ int main(void)
         cmocka_unit_test(one_caller_leads_itself),
         cmocka_unit_test(who_comes_while_a_group_is_at_work_is_in_the_next_one),
         cmocka_unit_test(those_who_wait_long_are_woken),
-        cmocka_unit_test(callers_wait_awake_where_the_work_is_short),
-        cmocka_unit_test(what_a_caller_led_to_its_end_is_told),
-        cmocka_unit_test(a_crowd_is_forgotten),
-        cmocka_unit_test(completions_are_no_crowd),
+        cmocka_unit_test(callers_spin_where_the_work_is_short),
+        cmocka_unit_test(what_a_caller_led_to_its_end_is_delivered),
+        cmocka_unit_test(the_recent_peak_of_callers_decays),
+        cmocka_unit_test(completions_do_not_count_as_waiting_callers),
         cmocka_unit_test(few_callers_are_all_served_one_group_at_a_time),
         cmocka_unit_test(callers_and_completions_are_served_beside_each_other),
         cmocka_unit_test(a_leader_that_is_late_undoes_nothing),
         cmocka_unit_test(many_callers_are_all_served_one_group_at_a_time),
-        cmocka_unit_test(each_op_is_told_once_with_its_own_answer),
+        cmocka_unit_test(each_submitted_request_is_delivered_once),
         cmocka_unit_test(finishing_completes_what_was_submitted),
         cmocka_unit_test(beyond_the_limit_it_is_busy_and_says_so),
+        cmocka_unit_test(beyond_the_limit_of_bytes_it_is_busy_and_says_so),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

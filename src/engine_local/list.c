@@ -1,78 +1,188 @@
-/* list.c - the names in use: the keys of a kind, with the names that their first records tell.
- * Layer: engine_local. */
+/* list.c - listers of the embedded engine: the names in use, in the order in which they appeared.
+ * Layer: engine_local.
+ *
+ * A lister follows a list of births: positions of records in which a name appeared for the first
+ * time. The names come from the records. A list of births may hold a position too many, and that of
+ * a category belongs to all categories with its hash; so each name is looked up: is it in an
+ * earlier record? Does not know how births are found (index/births.h).
+ */
+#include <string.h>
+
 #include "core/error.h"
 #include "core/slice.h"
+#include "engine/rules.h"
 #include "engine_local/local_int.h"
 
 struct lister {
     struct fct_lister base;
     struct fct_local *local;
-    struct fct_index_keys *keys;
+    factum_list_request request; /* prefix and category: copies, in |texts| */
     enum fct_index_kind kind;
-    struct fct_record record;
+    uint64_t end; /* records before it are listed: the published position when it was opened */
+    uint64_t given;
+    struct fct_postings births;
+    struct fct_record record; /* the one whose names are being given */
+    factum_slice names[FACTUM_TAGS_MAX];
+    size_t name_count;
+    size_t name_at;
+    uint8_t texts[2 * FACTUM_NAME_SIZE_MAX];
 };
 
-/* The name that |key| was made of, in the record at its first posting. */
-static factum_slice name_in(const struct lister *lister, const struct fct_record *record,
-                            const struct fct_index_key *key)
+/* The names of |kind| in |record|, each once; returns how many. */
+static size_t names_in(enum fct_index_kind kind, const struct fct_record *record,
+                       factum_slice names[FACTUM_TAGS_MAX])
 {
-    factum_slice tag;
+    size_t count = 0;
     size_t offset = 0;
-    switch (lister->kind) {
+    switch (kind) {
     case FCT_INDEX_STREAM:
-        return record->stream;
+        names[count++] = record->stream;
+        break;
     case FCT_INDEX_CATEGORY:
-        return fct_category(record->stream);
+        names[count++] = fct_category(record->stream);
+        break;
     case FCT_INDEX_TYPE:
-        return record->type;
+        names[count++] = record->type;
+        break;
     case FCT_INDEX_TAG:
-        while (fct_record_tag_next(record, &offset, &tag)) {
-            struct fct_index_key of_tag = fct_index_key(lister->local->index, lister->kind, tag);
-            if (fct_hash128_equal(of_tag.hash, key->hash)) {
-                return tag;
+        while (count < FACTUM_TAGS_MAX && fct_record_tag_next(record, &offset, &names[count])) {
+            size_t same = 0;
+            while (!fct_slice_equal(names[same], names[count])) {
+                same++;
             }
+            count += same == count ? 1 : 0;
         }
         break;
     case FCT_INDEX_CORRELATION:
     case FCT_INDEX_KEY:
+    case FCT_INDEX_BIRTH:
         break;
     }
-    return fct_slice(NULL, 0);
+    return count;
+}
+
+static bool has_name(enum fct_index_kind kind, const struct fct_record *record, factum_slice name)
+{
+    factum_slice names[FACTUM_TAGS_MAX];
+    size_t count = names_in(kind, record, names);
+    for (size_t i = 0; i < count; i++) {
+        if (fct_slice_equal(names[i], name)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Is the lister's record the first one with |name|? One look, unless names share |key|. */
+static factum_status is_first(struct lister *lister, const struct fct_index_key *key,
+                              factum_slice name, bool *first, factum_error *err)
+{
+    struct fct_local *local = lister->local;
+    struct fct_postings postings;
+    struct fct_record record;
+    uint64_t position;
+    factum_status status;
+    fct_postings_init(&postings, local->index, key);
+    *first = true;
+    while ((status = fct_postings_next(&postings, &position, err)) == FACTUM_OK &&
+           position < lister->record.position) {
+        status = fct_log_read(local->log, position, &record, err);
+        if (status != FACTUM_OK || has_name(lister->kind, &record, name)) {
+            *first = false;
+            return status;
+        }
+    }
+    return status < 0 ? status : FACTUM_OK;
+}
+
+/* Fills |entry| if |name| was born in the lister's record. */
+static factum_status describe(struct lister *lister, factum_slice name, bool *born,
+                              factum_list_entry *entry, factum_error *err)
+{
+    struct fct_local *local = lister->local;
+    struct fct_index_key key = fct_index_key(local->index, lister->kind, name);
+    struct fct_record last;
+    uint64_t count;
+    uint64_t first_position = 0;
+    uint64_t last_position = 0;
+    factum_status status =
+        fct_index_find(local->index, &key, &count, &first_position, &last_position, err);
+    *born = status == FACTUM_OK && first_position == lister->record.position;
+    if (status == FACTUM_OK && !*born) {
+        status = is_first(lister, &key, name, born, err);
+    }
+    if (status == FACTUM_OK && *born) {
+        status = fct_log_read(local->log, last_position, &last, err);
+    }
+    if (status == FACTUM_OK && *born) {
+        *entry = (factum_list_entry){
+            .name = name,
+            .event_count = count,
+            .first_position = lister->record.position,
+            .last_position = last_position,
+            .first_created = lister->record.created,
+            .last_created = last.created,
+        };
+    }
+    return status;
+}
+
+static bool is_asked_for(const struct lister *lister, factum_slice name)
+{
+    const factum_list_request *request = &lister->request;
+    return name.len > 0 && fct_slice_starts(name, request->prefix) &&
+           (request->category.len == 0 ||
+            fct_slice_equal(fct_category(lister->record.stream), request->category));
+}
+
+/* The next record with names; DONE at the end, also when the count is reached. */
+static factum_status next_record(struct lister *lister, factum_error *err)
+{
+    uint64_t position;
+    if (lister->request.count_max > 0 && lister->given >= lister->request.count_max) {
+        return FACTUM_DONE;
+    }
+    factum_status status = fct_postings_next(&lister->births, &position, err);
+    if (status == FACTUM_OK && position >= lister->end) {
+        return FACTUM_DONE;
+    }
+    if (status == FACTUM_OK) {
+        status = fct_log_read(lister->local->log, position, &lister->record, err);
+    }
+    if (status == FACTUM_OK) {
+        lister->name_count = names_in(lister->kind, &lister->record, lister->names);
+        lister->name_at = 0;
+    }
+    return status;
 }
 
 static factum_status lister_next(struct fct_lister *base, factum_list_entry *entry,
                                  factum_error *err)
 {
     struct lister *lister = (struct lister *)(void *)base;
-    struct fct_local *local = lister->local;
-    struct fct_index_key key;
-    struct fct_record last;
-    factum_list_entry found;
-    factum_status status = fct_index_keys_next(lister->keys, &key, &found.event_count,
-                                               &found.first_position, &found.last_position, err);
-    if (status == FACTUM_OK) {
-        status = fct_log_read(local->log, found.last_position, &last, err);
+    factum_status status = FACTUM_OK;
+    bool born = false;
+    while (status == FACTUM_OK && !born) {
+        if (lister->name_at == lister->name_count) {
+            status = next_record(lister, err);
+            continue;
+        }
+        factum_slice name = lister->names[lister->name_at++];
+        if (is_asked_for(lister, name)) {
+            status = describe(lister, name, &born, entry, err);
+        }
     }
-    if (status == FACTUM_OK) {
-        status = fct_log_read(local->log, found.first_position, &lister->record, err);
-    }
-    if (status == FACTUM_OK) {
-        found.name = name_in(lister, &lister->record, &key);
-        found.first_created = lister->record.created;
-        found.last_created = last.created;
-        *entry = found;
-    }
+    lister->given += born ? 1 : 0;
     return status;
 }
 
 static void lister_close(struct fct_lister *base)
 {
     struct lister *lister = (struct lister *)(void *)base;
-    fct_index_keys_close(lister->keys);
     fct_mem_free(lister->local->mem, lister);
 }
 
-static const struct fct_lister_ops lister_ops = {lister_next, lister_close};
+static const struct fct_lister_ops lister_ops = {lister_next, NULL, lister_close};
 
 static enum fct_index_kind kind_of(factum_list_kind kind)
 {
@@ -89,19 +199,32 @@ static enum fct_index_kind kind_of(factum_list_kind kind)
     return FCT_INDEX_TAG;
 }
 
-factum_status fct_local_keys_open(struct fct_local *local, enum fct_index_kind kind,
-                                  struct fct_index_keys **keys, factum_error *err)
+/* The shortest list of births that holds all names that are asked for: streams whose names begin
+ * with "order-4" are all of the category "order". */
+static struct fct_index_key births_of(const struct lister *lister)
 {
-    unsigned tries = 0;
-    factum_status status;
-    do {
-        status = fct_index_keys_open(local->index, kind, keys, err);
-    } while (status == FACTUM_CORRUPT && fct_local_mended(local, &tries));
-    return status;
+    const factum_list_request *request = &lister->request;
+    factum_slice category = request->category;
+    if (category.len == 0 && request->kind == FACTUM_LIST_STREAMS) {
+        category = fct_category(request->prefix);
+    }
+    if (category.len == 0) {
+        return fct_index_births_key(lister->kind);
+    }
+    struct fct_index_key key = fct_index_key(lister->local->index, FCT_INDEX_CATEGORY, category);
+    return fct_index_category_births_key(&key);
 }
 
-factum_status fct_local_list(void *self, factum_list_kind kind, struct fct_lister **out,
-                             factum_error *err)
+static factum_slice copy(factum_slice text, uint8_t *to)
+{
+    if (text.len > 0) {
+        memcpy(to, text.ptr, text.len);
+    }
+    return fct_slice(to, text.len);
+}
+
+factum_status fct_local_list(void *self, const factum_list_request *request,
+                             struct fct_lister **out, factum_error *err)
 {
     struct fct_local *local = self;
     *out = NULL;
@@ -111,8 +234,17 @@ factum_status fct_local_list(void *self, factum_list_kind kind, struct fct_liste
     }
     lister->base.ops = &lister_ops;
     lister->local = local;
-    lister->kind = kind_of(kind);
-    factum_status status = fct_local_keys_open(local, lister->kind, &lister->keys, err);
+    lister->kind = kind_of(request->kind);
+    lister->end = atomic_load(&local->published);
+    lister->request = *request;
+    lister->request.prefix = copy(request->prefix, lister->texts);
+    lister->request.category = copy(request->category, lister->texts + FACTUM_NAME_SIZE_MAX);
+    struct fct_index_key key = births_of(lister);
+    fct_postings_init(&lister->births, local->index, &key);
+    bool some = request->after < lister->end;
+    factum_status status =
+        some ? fct_postings_seek_position(&lister->births, request->after + 1, err) : FACTUM_OK;
+    lister->end = some ? lister->end : 0;
     if (status != FACTUM_OK) {
         fct_mem_free(local->mem, lister);
         return status;

@@ -12,146 +12,11 @@
 #include "core/bug.h"
 #include "core/check.h"
 #include "core/error.h"
+#include "core/log_sink.h"
 #include "core/slice.h"
 #include "engine_local/local_int.h"
 
 #define HEADS_COUNT 32768u
-
-static uint64_t local_end(void *self)
-{
-    struct fct_local *local = self;
-    return atomic_load(&local->published);
-}
-
-static void wake_listeners(struct fct_local *local)
-{
-    atomic_fetch_add(&local->news, 1);
-    if (atomic_load(&local->listeners) > 0) {
-        fct_word_wake(&local->news, UINT32_MAX >> 1);
-    }
-}
-
-static void local_wake(void *self)
-{
-    wake_listeners(self);
-}
-
-void fct_local_publish(struct fct_local *local)
-{
-    atomic_store(&local->published, fct_log_end(local->log));
-    wake_listeners(local);
-}
-
-static factum_status local_wait(void *self, uint64_t position, int64_t timeout_ms,
-                                _Atomic uint32_t *stop, factum_error *err)
-{
-    struct fct_local *local = self;
-    (void)err;
-    uint64_t start = fct_os_monotonic(local->os);
-    bool for_ever = timeout_ms < 0 || (uint64_t)timeout_ms > UINT64_MAX / 1000000;
-    uint64_t limit = for_ever ? UINT64_MAX : (uint64_t)timeout_ms * UINT64_C(1000000);
-    factum_status status = FACTUM_DONE;
-    atomic_fetch_add(&local->listeners, 1);
-    while (status == FACTUM_DONE) {
-        uint32_t word = atomic_load(&local->news);
-        uint64_t passed = fct_os_monotonic(local->os) - start;
-        if (stop != NULL && atomic_load(stop) != 0) {
-            status = FACTUM_CANCELLED;
-        } else if (atomic_load(&local->published) > position) {
-            status = FACTUM_OK;
-        } else if (passed >= limit) {
-            status = FACTUM_TIMEOUT;
-        } else {
-            fct_word_wait(&local->news, word, limit == UINT64_MAX ? limit : limit - passed);
-        }
-    }
-    atomic_fetch_sub(&local->listeners, 1);
-    return status;
-}
-
-factum_status fct_local_make_room(struct fct_local *local, size_t entries, factum_error *err)
-{
-    factum_status status = FACTUM_OK;
-    if (fct_index_wants_flush(local->index)) {
-        uint64_t from;
-        uint64_t to;
-        uint64_t damaged_from;
-        if (fct_index_missing(local->index, &from, &to)) {
-            factum_status mended = fct_local_mend_index(local, &damaged_from, NULL);
-            (void)mended; /* the index says when it is too much */
-        }
-        status = fct_bug(FCT_BUG_MARK_AHEAD) ? FACTUM_OK : fct_log_sync(local->log, err);
-    }
-    return status == FACTUM_OK ? fct_index_reserve(local->index, entries, err) : status;
-}
-
-static factum_status count_once(struct fct_local *local, enum fct_index_kind kind,
-                                uint64_t *key_count, uint64_t *posting_count, factum_error *err)
-{
-    struct fct_index_keys *keys;
-    *key_count = 0;
-    *posting_count = 0;
-    factum_status status = fct_local_keys_open(local, kind, &keys, err);
-    while (status == FACTUM_OK) {
-        struct fct_index_key key;
-        uint64_t count;
-        uint64_t first;
-        uint64_t last;
-        status = fct_index_keys_next(keys, &key, &count, &first, &last, err);
-        if (status == FACTUM_OK) {
-            ++*key_count;
-            *posting_count += count;
-        }
-    }
-    fct_index_keys_close(keys);
-    return status < 0 ? status : FACTUM_OK;
-}
-
-static factum_status count_keys(struct fct_local *local, enum fct_index_kind kind,
-                                uint64_t *key_count, uint64_t *posting_count, factum_error *err)
-{
-    unsigned tries = 0;
-    factum_status status;
-    do {
-        status = count_once(local, kind, key_count, posting_count, err);
-    } while (status == FACTUM_CORRUPT && fct_local_mended(local, &tries));
-    return status;
-}
-
-static factum_status local_info(void *self, factum_info *info, factum_error *err)
-{
-    struct fct_local *local = self;
-    struct fct_index_stats stats;
-    uint64_t types;
-    uint64_t stream_events;
-    const struct fct_log_recovery *recovery = fct_log_recovery(local->log);
-    enum fct_log_state state = fct_log_state(local->log);
-    fct_index_stats(local->index, &stats);
-    *info = (factum_info){
-        .store_id = fct_log_store_id(local->log),
-        .format_major = FCT_SEGMENT_FORMAT_MAJOR,
-        .format_minor = FCT_SEGMENT_FORMAT_MINOR,
-        .read_only = state != FCT_LOG_OPEN,
-        .damaged = state == FCT_LOG_DAMAGED,
-        .failed = state == FCT_LOG_FAILED,
-        .damaged_from = recovery->damaged_from,
-        .end_position = atomic_load(&local->published),
-        .durable_position = fct_log_durable(local->log),
-        .segment_count = fct_log_segment_count(local->log),
-        .index_bytes = stats.run_bytes,
-        .index_runs = stats.runs,
-        .index_memory_bytes = stats.memory_bytes,
-        .recovered_bytes = recovery->scanned_bytes,
-        .torn_bytes = recovery->torn_bytes,
-    };
-    fct_log_disk_size(local->log, &info->log_bytes, &info->prepared_bytes);
-    const char *reason = fct_log_state_reason(local->log);
-    memcpy(info->reason, reason, strnlen(reason, sizeof info->reason - 1));
-    factum_status status =
-        count_keys(local, FCT_INDEX_STREAM, &info->stream_count, &stream_events, err);
-    return status == FACTUM_OK ? count_keys(local, FCT_INDEX_TYPE, &types, &info->event_count, err)
-                               : status;
-}
 
 /* ---- closing --------------------------------------------------------------------------------- */
 
@@ -166,6 +31,7 @@ static factum_status finish(struct fct_local *local, bool orderly, factum_error 
     factum_status status = FACTUM_OK;
     fct_local_background_stop(local);
     fct_group_finish(&local->group);
+    fct_news_finish(&local->news);
     bool writable = local->log != NULL && fct_log_state(local->log) == FCT_LOG_OPEN;
     if (orderly && writable) {
         /* Only what is durable may be named by the index. */
@@ -201,22 +67,39 @@ static factum_status local_close(void *self, factum_error *err)
     return finish(self, true, err);
 }
 
+static factum_status local_listen(void *self, factum_listener *listener, factum_error *err)
+{
+    struct fct_local *local = self;
+    return fct_news_listen(&local->news, listener, err);
+}
+
+static void local_unlisten(void *self, factum_listener *listener)
+{
+    struct fct_local *local = self;
+    fct_news_unlisten(&local->news, listener);
+}
+
+static const struct fct_upkeep_ops local_upkeep = {
+    .size = sizeof(struct fct_upkeep_ops),
+    .verify = fct_local_verify,
+    .backup = fct_local_backup,
+};
+
 static const struct fct_engine_ops local_ops = {
     .size = sizeof(struct fct_engine_ops),
-    .capabilities = FCT_ENGINE_ATOMIC_ACROSS_STREAMS | FCT_ENGINE_CONDITIONS |
-                    FCT_ENGINE_TOTAL_ORDER | FCT_ENGINE_DURABLE,
+    .capabilities = FACTUM_CAPABILITY_ATOMIC_ACROSS_STREAMS | FACTUM_CAPABILITY_CONDITIONS |
+                    FACTUM_CAPABILITY_TOTAL_ORDER | FACTUM_CAPABILITY_DURABLE |
+                    FACTUM_CAPABILITY_VERIFY | FACTUM_CAPABILITY_BACKUP | FACTUM_CAPABILITY_LIST,
     .append = fct_local_append,
-    .submit = fct_local_submit,
+    .append_here = fct_local_append_here,
+    .cancel = fct_local_cancel,
     .read = fct_local_read,
-    .event = fct_local_event,
-    .stream = fct_local_stream,
     .list = fct_local_list,
-    .end = local_end,
-    .wait = local_wait,
-    .wake = local_wake,
-    .info = local_info,
-    .verify = fct_local_verify,
+    .ask = fct_local_ask,
+    .listen = local_listen,
+    .unlisten = local_unlisten,
     .close = local_close,
+    .upkeep = &local_upkeep,
 };
 
 /* ---- opening --------------------------------------------------------------------------------- */
@@ -359,6 +242,7 @@ static factum_status open_index(struct fct_local *local, const struct fct_local_
         .mem = local->mem,
         .dir = dir,
         .sink = &local->sink,
+        .healer = {local, fct_local_heal_index},
         .store_id = store_id,
         .memtable_size_max = options->memtable_size_max,
         .memtable_span_max = options->memtable_span_max,
@@ -385,7 +269,7 @@ static factum_status index_log(struct fct_local *local, const struct fct_local_o
         !within || end - covered > FCT_REPLAY_LONG || fct_index_missing(local->index, &from, &to);
     if (within && !local->index_in_memory) {
         /* Lost runs first: nothing is written out while one is missing, and replay needs that. */
-        status = fct_local_mend_index(local, &damaged_from, &reason);
+        status = fct_local_rebuild_index(local, &damaged_from, &reason);
     }
     if (status == FACTUM_OK) {
         status = fct_local_replay(local, &damaged_from, &reason);
@@ -395,7 +279,7 @@ static factum_status index_log(struct fct_local *local, const struct fct_local_o
         (void)settled; /* runs that could not be merged serve as well */
     }
     if (status == FACTUM_OK) {
-        status = fct_local_mend_index(local, &damaged_from, &reason);
+        status = fct_local_rebuild_index(local, &damaged_from, &reason);
     }
     if (status == FACTUM_CORRUPT && damaged_from != UINT64_MAX) {
         fct_log_set_damaged(local->log, damaged_from, reason.text);
@@ -462,7 +346,47 @@ static factum_status init(struct fct_local *local, const struct fct_local_option
         !fct_staged_init(&local->staged, local->mem)) {
         return fct_fail(err, FACTUM_NO_MEMORY, "open: out of memory");
     }
-    return fct_os_random(local->os, &local->seed, sizeof local->seed, err);
+    factum_status status = fct_os_random(local->os, &local->seed, sizeof local->seed, err);
+    return status == FACTUM_OK ? fct_os_random(local->os, local->ids, sizeof local->ids, err)
+                               : status;
+}
+
+/* A history that is lost begins again, and is kept from now on. */
+static factum_status load_timelines(struct fct_local *local, factum_error *err)
+{
+    char dir[FCT_PATH_SIZE];
+    bool damaged = false;
+    factum_uuid store_id = fct_log_store_id(local->log);
+    factum_status status = fct_path_join(dir, local->path, "log", err);
+    if (status == FACTUM_OK) {
+        status = fct_timelines_load(&local->timelines, local->os, dir, store_id, &damaged, err);
+    }
+    if (status == FACTUM_OK && damaged) {
+        fct_log_message(&local->sink, FACTUM_LOG_WARN, "timelines.damaged",
+                        "%s/" FCT_TIMELINES_NAME " is damaged: earlier tokens are refused", dir);
+        if (fct_log_state(local->log) == FCT_LOG_OPEN) {
+            factum_status kept =
+                fct_timelines_fork(&local->timelines, local->os, dir, store_id, 0, NULL);
+            (void)kept; /* the next opening tries again */
+        }
+    }
+    return status;
+}
+
+/* The engine as its users hold it. */
+static factum_status hand_over(struct fct_engine *engine, struct fct_local *local,
+                               const struct fct_limits *limits, factum_error *err)
+{
+    *engine = (struct fct_engine){
+        .ops = &local_ops,
+        .self = local,
+        .mem = local->mem,
+        .os = local->os,
+        .limits = *limits,
+    };
+    factum_status status = load_timelines(local, err);
+    engine->timelines = local->timelines;
+    return status;
 }
 
 factum_status fct_engine_local_open(struct fct_engine *engine,
@@ -477,35 +401,35 @@ factum_status fct_engine_local_open(struct fct_engine *engine,
     if (local == NULL) {
         return fct_fail(err, FACTUM_NO_MEMORY, "open: out of memory");
     }
-    fct_group_init(&local->group, options->os, options->mem, limits.queue_max, fct_commit_work,
-                   local);
+    const struct fct_group_options group = {
+        .os = options->os,
+        .queue_max = limits.queue_max,
+        .queue_size_max = limits.queue_size_max,
+        .data = local,
+        .work = fct_commit_work,
+        .deliver = fct_commit_deliver,
+        .room = fct_commit_room,
+    };
+    fct_group_init(&local->group, &group);
+    fct_news_init(&local->news, options->mem, options->threads);
     status = init(local, options, err);
     if (status == FACTUM_OK) {
         status = open_parts(local, options, err);
+    }
+    if (status == FACTUM_OK) {
+        status = hand_over(engine, local, &limits, err);
     }
     if (status != FACTUM_OK) {
         (void)finish(local, false, NULL);
         return status;
     }
-    *engine = (struct fct_engine){
-        .ops = &local_ops,
-        .self = local,
-        .mem = options->mem,
-        .os = options->os,
-        .limits = limits,
-    };
-    return FACTUM_OK;
+    return fct_engine_ready(engine, err);
 }
 
 factum_status fct_engine_local_tick(struct fct_engine *engine, factum_error *err)
 {
     FCT_ASSERT(engine->ops == &local_ops);
     struct fct_local *local = engine->self;
-    struct fct_group_request marker = {.task = FCT_TASK_MARKER};
-    factum_status status = fct_group_run(&local->group, &marker, err);
-    if (status == FACTUM_OK) {
-        struct fct_group_request tick = {.task = FCT_TASK_TICK};
-        status = fct_group_run(&local->group, &tick, err);
-    }
-    return status;
+    factum_status status = fct_commit_do(local, FCT_TASK_HEARTBEAT, err);
+    return status == FACTUM_OK ? fct_commit_do(local, FCT_TASK_TICK, err) : status;
 }

@@ -27,13 +27,10 @@ FCT_MUST_USE factum_status fct_engine_local_open(struct fct_engine *engine,
                                                  const struct fct_local_options *options,
                                                  factum_error *err);
 
-/* Without threads: what the background would do (idle marker, flush, merge). Tests drive it. */
+/* Without threads: what the background would do (idle batch, flush, merge). Tests drive it. */
 FCT_MUST_USE factum_status fct_engine_local_tick(struct fct_engine *engine, factum_error *err);
 
-/* See factum_backup, factum_restore, factum_repair. */
-FCT_MUST_USE factum_status fct_engine_local_backup(struct fct_engine *engine, const char *to,
-                                                   const factum_progress *progress,
-                                                   factum_backup_report *report, factum_error *err);
+/* See factum_restore, factum_repair. */
 FCT_MUST_USE factum_status fct_engine_local_restore(const struct fct_os *os,
                                                     const struct fct_mem *mem, const char *from,
                                                     const char *to, const factum_progress *progress,

@@ -3,8 +3,10 @@
 #include "support/test.h"
 
 #include "core/slice.h"
+#include "engine/token.h"
 #include "engine_local/local.h"
-#include "os/sim_disk.h"
+#include "support/engine_calls.h"
+#include "support/sim_disk.h"
 
 struct fixture {
     struct fct_sim_disk *disk;
@@ -26,7 +28,7 @@ static factum_status open_store(struct fixture *f)
 
 static factum_status close_store(struct fixture *f)
 {
-    return f->engine.ops->close(f->engine.self, &f->err);
+    return fct_engine_close(&f->engine, &f->err);
 }
 
 static int set_up(void **state)
@@ -49,7 +51,7 @@ static int tear_down(void **state)
 static void append(struct fixture *f, factum_durability durability)
 {
     factum_new_event event = {.stream = FCT_SLICE("s-1"), .type = FCT_SLICE("T")};
-    factum_expectation any = {event.stream, {.kind = FACTUM_EXPECTED_ANY}};
+    factum_expectation any = {event.stream, factum_any()};
     factum_append_request request = {
         .size = sizeof request,
         .events = &event,
@@ -83,7 +85,7 @@ static void close_of_a_failed_store_that_has_nothing_unsynced_is_no_failure(void
     assert_ok(close_store(f), f->err);
     fct_sim_disk_stop_at(f->disk, UINT64_MAX);
     assert_ok(open_store(f), f->err);
-    assert_ok(f->engine.ops->verify(f->engine.self, NULL, &report, &f->err), f->err);
+    assert_ok(engine_verify(&f->engine, &report, &f->err), f->err);
     assert_int_equal(report.events, 2);
     assert_ok(close_store(f), f->err);
 }
@@ -94,12 +96,13 @@ static uint64_t count_names(struct fixture *f, factum_list_kind kind)
     factum_list_entry entry;
     factum_status status;
     uint64_t count = 0;
-    assert_ok(f->engine.ops->list(f->engine.self, kind, &lister, &f->err), f->err);
-    while ((status = lister->ops->next(lister, &entry, &f->err)) == FACTUM_OK) {
+    factum_list_request request = {.size = sizeof request, .kind = kind};
+    assert_ok(fct_engine_list(&f->engine, &request, &lister, &f->err), f->err);
+    while ((status = fct_lister_next(lister, &entry, &f->err)) == FACTUM_OK) {
         count++;
     }
     assert_status(status, FACTUM_DONE);
-    lister->ops->close(lister);
+    fct_lister_close(lister);
     return count;
 }
 
@@ -110,12 +113,13 @@ static void an_append_whose_sync_failed_is_not_there(void **state)
     factum_info before;
     factum_info after;
     append(f, FACTUM_DURABILITY_SYNC);
-    assert_ok(f->engine.ops->info(f->engine.self, &before, &f->err), f->err);
+    assert_ok(engine_info(&f->engine, &before, &f->err), f->err);
     uint64_t streams = count_names(f, FACTUM_LIST_STREAMS);
-    factum_new_event events[2] = {{.stream = FCT_SLICE("s-1"), .type = FCT_SLICE("T")},
+    const factum_uuid id = {{7}};
+    factum_new_event events[2] = {{.stream = FCT_SLICE("s-1"), .type = FCT_SLICE("T"), .id = id},
                                   {.stream = FCT_SLICE("s-2"), .type = FCT_SLICE("U")}};
-    factum_expectation any[2] = {{events[0].stream, {.kind = FACTUM_EXPECTED_ANY}},
-                                 {events[1].stream, {.kind = FACTUM_EXPECTED_ANY}}};
+    factum_expectation any[2] = {{events[0].stream, factum_any()},
+                                 {events[1].stream, factum_any()}};
     factum_append_request request = {.size = sizeof request,
                                      .events = events,
                                      .event_count = 2,
@@ -124,16 +128,20 @@ static void an_append_whose_sync_failed_is_not_there(void **state)
     fct_sim_disk_lose_sync(f->disk, fct_sim_disk_calls(f->disk));
     assert_status(fct_engine_append(&f->engine, &request, NULL, NULL, &f->err),
                   FACTUM_UNKNOWN_OUTCOME);
-    assert_ok(f->engine.ops->info(f->engine.self, &after, &f->err), f->err);
+    assert_ok(engine_info(&f->engine, &after, &f->err), f->err);
     assert_int_equal(after.event_count, before.event_count);
     assert_int_equal(after.stream_count, before.stream_count);
     assert_int_equal(count_names(f, FACTUM_LIST_STREAMS), streams);
+    factum_event_copy copy = {.memory = NULL};
+    factum_question by_id = {
+        .size = sizeof by_id, .kind = FACTUM_ASK_FIND_EVENT, .id = id, .event = &copy};
+    assert_status(fct_engine_answer(&f->engine, &by_id, &f->err), FACTUM_NOT_FOUND);
     assert_status(fct_engine_append(&f->engine, &request, NULL, NULL, &f->err), FACTUM_FAILED);
     assert_ok(close_store(f), f->err);
     assert_ok(open_store(f), f->err);
     factum_verify_report report;
-    assert_ok(f->engine.ops->verify(f->engine.self, NULL, &report, &f->err), f->err);
-    assert_ok(f->engine.ops->info(f->engine.self, &after, &f->err), f->err);
+    assert_ok(engine_verify(&f->engine, &report, &f->err), f->err);
+    assert_ok(engine_info(&f->engine, &after, &f->err), f->err);
     assert_int_equal(after.event_count, report.events);
     assert_ok(close_store(f), f->err);
 }
@@ -148,11 +156,43 @@ static void the_index_never_names_what_a_crash_can_take_back(void **state)
         factum_info info;
         assert_non_null(after.disk);
         assert_ok(open_store(&after), after.err);
-        assert_ok(after.engine.ops->info(after.engine.self, &info, &after.err), after.err);
+        assert_ok(engine_info(&after.engine, &info, &after.err), after.err);
         assert_false(info.damaged);
         assert_ok(close_store(&after), after.err);
         fct_sim_disk_destroy(after.disk);
     }
+    assert_ok(close_store(f), f->err);
+}
+
+/* ---- histories ------------------------------------------------------------------------------- */
+
+static factum_status parse_token(struct fixture *f, const char *token)
+{
+    uint64_t place;
+    return fct_token_parse(&f->engine.timelines, factum_slice_from(token), &place, &f->err);
+}
+
+static void a_damaged_history_refuses_earlier_tokens_and_begins_a_new_one(void **state)
+{
+    struct fixture *f = *state;
+    char first[FACTUM_TOKEN_SIZE];
+    char second[FACTUM_TOKEN_SIZE];
+    uint64_t place;
+    append(f, FACTUM_DURABILITY_SYNC);
+    assert_ok(fct_engine_place(&f->engine, &place, &f->err), f->err);
+    fct_token_format(&f->engine.timelines, place, first);
+    assert_ok(close_store(f), f->err);
+    assert_ok(fct_file_replace(fct_sim_disk_os(f->disk), "/store/log", "TIMELINES",
+                               FCT_SLICE("FACTUMTL"), &f->err),
+              f->err);
+    assert_ok(open_store(f), f->err);
+    assert_status(parse_token(f, first), FACTUM_WRONG_TIMELINE);
+    fct_token_format(&f->engine.timelines, place, second);
+    assert_ok(parse_token(f, second), f->err);
+    assert_ok(close_store(f), f->err);
+    assert_ok(open_store(f), f->err);
+    assert_status(parse_token(f, first), FACTUM_WRONG_TIMELINE);
+    assert_ok(parse_token(f, second), f->err);
     assert_ok(close_store(f), f->err);
 }
 
@@ -172,9 +212,9 @@ static void a_store_is_open_once_at_a_time(void **state)
         assert_status(fct_engine_local_open(&second, &options, &err), FACTUM_LOCKED);
         assert_text(err, "is in use by another process: stop that one first");
     }
-    assert_ok(first.ops->close(first.self, &err), err);
+    assert_ok(fct_engine_close(&first, &err), err);
     assert_ok(fct_engine_local_open(&second, &options, &err), err);
-    assert_ok(second.ops->close(second.self, &err), err);
+    assert_ok(fct_engine_close(&second, &err), err);
     assert_true(scratch_remove(dir));
 }
 
@@ -189,6 +229,8 @@ int main(void)
                                         tear_down),
         cmocka_unit_test_setup_teardown(the_index_never_names_what_a_crash_can_take_back, set_up,
                                         tear_down),
+        cmocka_unit_test_setup_teardown(
+            a_damaged_history_refuses_earlier_tokens_and_begins_a_new_one, set_up, tear_down),
         cmocka_unit_test(a_store_is_open_once_at_a_time),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

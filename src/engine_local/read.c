@@ -1,10 +1,9 @@
-/* read.c - readers of the embedded engine: a walk over the log (ALL), or a list of postings
- * (everything else). Layer: engine_local.
+/* read.c - readers of the embedded engine: made, moved from record to record, extended, closed.
+ * Layer: engine_local. See read_int.h; where a read begins is in read_seek.c.
  *
- * A reader sees the positions before its |end|, the published position when it was opened or last
- * extended. Postings are verified against the names in the records, so that a collision of hashes
- * costs a look and never gives a wrong event. What was lost from the index is made anew from the
- * log when it is met.
+ * Happy path: fct_local_read chooses a plan; begin finds the start; next takes record after record
+ * by the plan, until one fits the list, the bounds and the filter, and lends it. Never PENDING:
+ * what is not in memory is read from the disk meanwhile.
  */
 #include <string.h>
 
@@ -12,31 +11,12 @@
 #include "core/check.h"
 #include "core/error.h"
 #include "core/slice.h"
+#include "engine/rules.h"
 #include "engine_local/local_int.h"
+#include "engine_local/read_int.h"
 
 #define PREFETCH_AHEAD 6u
-
-struct reader {
-    struct fct_reader base;
-    struct fct_local *local;
-    factum_read_request request; /* name: own copy below */
-    uint64_t end;
-    uint64_t given;
-    bool follow;
-    bool finished; /* the count or a bound was reached: nothing more can come */
-    bool pending;  /* the walk gave a record beyond |end|: it is |record| */
-    /* STREAM: what its metadata leaves */
-    uint64_t revision_min;
-    int64_t created_min;
-    bool exact; /* the ordinal of a posting is the revision: no collision was met */
-    struct fct_log_walk walk;
-    struct fct_postings postings;
-    struct fct_record record;
-    factum_slice tags[FACTUM_TAGS_MAX];
-    char name[FACTUM_NAME_SIZE_MAX + 8];
-};
-
-/* ---- single records -------------------------------------------------------------------------- */
+#define CLOCK_EVERY 256u /* records looked at before a deadline is looked at again */
 
 void fct_local_event_from(const struct fct_record *record, factum_slice *tags, factum_event *event)
 {
@@ -69,407 +49,18 @@ void fct_local_event_from(const struct fct_record *record, factum_slice *tags, f
     };
 }
 
-factum_status fct_local_event(void *self, uint64_t position, factum_event *event, factum_error *err)
+static struct fct_local_reader *reader_of(struct fct_reader *base)
 {
-    struct fct_local *local = self;
-    struct fct_record record;
-    factum_status status = FACTUM_NOT_FOUND;
-    if (position < atomic_load(&local->published)) {
-        status = fct_log_find(local->log, position, &record, err);
-    }
-    if (status == FACTUM_NOT_FOUND || (status == FACTUM_OK && record.kind != FCT_RECORD_EVENT)) {
-        return fct_fail(err, FACTUM_NOT_FOUND, "no event at position %llu",
-                        (unsigned long long)position);
-    }
-    if (status != FACTUM_OK) {
-        return status;
-    }
-    fct_local_event_from(&record, NULL, event);
-    return FACTUM_OK;
+    return (struct fct_local_reader *)(void *)base;
 }
 
-/* ---- how a stream stands --------------------------------------------------------------------- */
+/* ---- from record to record ------------------------------------------------------------------- */
 
-bool fct_local_mended(struct fct_local *local, unsigned *tries)
-{
-    struct fct_group_request request = {.task = FCT_TASK_MEND};
-    return ++*tries <= FCT_MENDS_MAX && fct_group_run(&local->group, &request, NULL) == FACTUM_OK;
-}
-
-factum_status fct_local_last_record(struct fct_local *local, factum_slice stream, uint64_t upto,
-                                    struct fct_record *record, factum_error *err)
-{
-    struct fct_index_key key = fct_index_key(local->index, FCT_INDEX_STREAM, stream);
-    struct fct_postings postings;
-    uint64_t count;
-    uint64_t last;
-    factum_status status = fct_index_find(local->index, &key, &count, NULL, &last, err);
-    if (status != FACTUM_OK) {
-        return status;
-    }
-    if (count == 0) {
-        return FACTUM_DONE;
-    }
-    if (last < upto) {
-        status = fct_log_read(local->log, last, record, err);
-        if (status != FACTUM_OK || fct_slice_equal(record->stream, stream)) {
-            return status; /* the usual case: no other name has its hash */
-        }
-    }
-    fct_postings_init(&postings, local->index, &key);
-    fct_postings_seek(&postings, count);
-    while (status == FACTUM_OK) {
-        uint64_t position;
-        status = fct_postings_previous(&postings, &position, err);
-        if (status != FACTUM_OK || position >= upto) {
-            continue;
-        }
-        status = fct_log_read(local->log, position, record, err);
-        if (status == FACTUM_OK && fct_slice_equal(record->stream, stream)) {
-            return FACTUM_OK;
-        }
-    }
-    return status;
-}
-
-/* The metadata of a stream as it was at |upto|, all zero if there is none; *revision of
- * "$$<stream>" if *found. */
-static factum_status load_metadata(struct fct_local *local, factum_slice stream, uint64_t upto,
-                                   struct fct_stream_metadata *metadata, bool *found,
-                                   uint64_t *revision, factum_error *err)
-{
-    *metadata = (struct fct_stream_metadata){.max_count = 0};
-    *found = false;
-    if (fct_metastream_target(stream).len > 0) {
-        metadata->max_count = 1; /* metastreams: only the last counts */
-        return FACTUM_OK;
-    }
-    char name[FACTUM_NAME_SIZE_MAX + 2] = "$$";
-    if (stream.len > FACTUM_NAME_SIZE_MAX) {
-        return FACTUM_OK;
-    }
-    memcpy(name + 2, stream.ptr, stream.len);
-    struct fct_record record;
-    factum_status status =
-        fct_local_last_record(local, fct_slice(name, stream.len + 2), upto, &record, err);
-    if (status == FACTUM_OK) {
-        fct_stream_metadata_parse(record.data, metadata);
-        *found = true;
-        *revision = record.revision;
-    }
-    return status < 0 ? status : FACTUM_OK;
-}
-
-factum_status fct_local_load_head(struct fct_local *local, factum_slice stream,
-                                  struct fct_head *head, factum_error *err)
-{
-    struct fct_record record;
-    head->flags = 0;
-    factum_status status = fct_local_last_record(local, stream, UINT64_MAX, &record, err);
-    if (status == FACTUM_OK) {
-        head->last_position = record.position;
-        if (record.revision == FACTUM_REVISION_TOMBSTONE) {
-            head->flags |= FCT_HEAD_TOMBSTONED;
-            status = fct_local_last_record(local, stream, record.position, &record, err);
-        }
-        if (status == FACTUM_OK) {
-            head->flags |= FCT_HEAD_PRESENT;
-            head->last_revision = record.revision;
-        }
-    }
-    if (status < 0) {
-        return status;
-    }
-    struct fct_stream_metadata metadata;
-    bool found;
-    uint64_t revision;
-    status = load_metadata(local, stream, UINT64_MAX, &metadata, &found, &revision, err);
-    if (found) {
-        head->flags |= FCT_HEAD_METADATA;
-        head->flags |= metadata.soft_deleted ? (uint32_t)FCT_HEAD_SOFT_DELETED : 0;
-    }
-    return status;
-}
-
-/* First revision that metadata leaves visible, not counting $maxAge. */
-static uint64_t first_visible(const struct fct_stream_metadata *metadata, uint64_t last)
-{
-    uint64_t first = metadata->truncate_before;
-    if (metadata->max_count > 0 && last + 1 > metadata->max_count &&
-        last + 1 - metadata->max_count > first) {
-        first = last + (fct_bug(FCT_BUG_COUNT_FROM_START) ? 0 : 1) - metadata->max_count;
-    }
-    return first;
-}
-
-/* How the stream stood at |upto|: what a reader does not see yet must not hide what it sees, as the
- * next event of a stream with $maxCount would. |metadata| is a by-product, for who reads on. */
-static factum_status stream_info(struct fct_local *local, factum_slice stream, uint64_t upto,
-                                 factum_stream_info *info, struct fct_stream_metadata *metadata,
-                                 factum_error *err)
-{
-    struct fct_record record;
-    *info = (factum_stream_info){.state = FACTUM_STREAM_ABSENT};
-    factum_status status = fct_local_last_record(local, stream, upto, &record, err);
-    bool tombstoned = status == FACTUM_OK && record.revision == FACTUM_REVISION_TOMBSTONE;
-    if (status == FACTUM_OK) {
-        info->last_position = record.position;
-    }
-    if (tombstoned) {
-        status = fct_local_last_record(local, stream, record.position, &record, err);
-    }
-    bool present = status == FACTUM_OK;
-    if (status >= 0) {
-        status = load_metadata(local, stream, upto, metadata, &info->has_metadata,
-                               &info->metadata_revision, err);
-    }
-    if (status != FACTUM_OK) {
-        return status;
-    }
-    bool meta = fct_metastream_target(stream).len > 0;
-    info->max_count = meta ? 0 : metadata->max_count;
-    info->max_age = metadata->max_age;
-    info->truncate_before = metadata->truncate_before;
-    if (present) {
-        info->last_revision = record.revision;
-        info->first_revision = first_visible(metadata, record.revision);
-        info->state = metadata->soft_deleted ? FACTUM_STREAM_SOFT_DELETED : FACTUM_STREAM_PRESENT;
-    }
-    if (tombstoned) {
-        info->state = FACTUM_STREAM_TOMBSTONED;
-    }
-    return FACTUM_OK;
-}
-
-factum_status fct_local_stream(void *self, factum_slice stream, factum_stream_info *info,
-                               factum_error *err)
-{
-    struct fct_local *local = self;
-    struct fct_stream_metadata metadata;
-    factum_status status;
-    unsigned tries = 0;
-    do {
-        uint64_t end = atomic_load(&local->published);
-        status = stream_info(local, stream, end, info, &metadata, err);
-    } while (status == FACTUM_CORRUPT && fct_local_mended(local, &tries));
-    return status;
-}
-
-/* ---- opening a reader ------------------------------------------------------------------------ */
-
-static enum fct_index_kind index_kind_of(factum_source source)
-{
-    switch (source) {
-    case FACTUM_SOURCE_STREAM:
-        return FCT_INDEX_STREAM;
-    case FACTUM_SOURCE_CATEGORY:
-        return FCT_INDEX_CATEGORY;
-    case FACTUM_SOURCE_TYPE:
-        return FCT_INDEX_TYPE;
-    case FACTUM_SOURCE_CORRELATION:
-        return FCT_INDEX_CORRELATION;
-    case FACTUM_SOURCE_TAG:
-        return FCT_INDEX_TAG;
-    case FACTUM_SOURCE_ALL:
-        break;
-    }
-    FCT_ASSERT(source != FACTUM_SOURCE_ALL); /* the others returned */
-    return FCT_INDEX_STREAM;
-}
-
-/* Is the stream there to be read, and from where? */
-static factum_status apply_metadata(struct reader *reader, factum_error *err)
-{
-    struct fct_local *local = reader->local;
-    factum_slice stream = reader->request.name;
-    factum_stream_info info;
-    struct fct_stream_metadata metadata;
-    uint64_t upto = fct_bug(FCT_BUG_METADATA_OF_NOW) ? UINT64_MAX : reader->end;
-    factum_status status = stream_info(local, stream, upto, &info, &metadata, err);
-    if (status != FACTUM_OK) {
-        return status;
-    }
-    if (info.state == FACTUM_STREAM_TOMBSTONED && !reader->follow) {
-        return fct_fail(err, FACTUM_STREAM_DELETED, "stream %.*s is deleted for ever",
-                        FCT_FMT(stream));
-    }
-    if ((info.state == FACTUM_STREAM_ABSENT || info.state == FACTUM_STREAM_SOFT_DELETED) &&
-        !reader->follow) {
-        return fct_fail(err, FACTUM_STREAM_NOT_FOUND, "no stream %.*s%s", FCT_FMT(stream),
-                        info.state == FACTUM_STREAM_ABSENT ? "" : ": it was deleted");
-    }
-    reader->revision_min = first_visible(&metadata, info.last_revision);
-    if (info.state == FACTUM_STREAM_ABSENT) {
-        reader->revision_min = 0;
-    }
-    if (info.state == FACTUM_STREAM_SOFT_DELETED) {
-        reader->revision_min = info.last_revision + 1;
-    }
-    reader->created_min = INT64_MIN;
-    if (metadata.max_age > 0 && metadata.max_age < UINT64_C(9000000000)) {
-        reader->created_min =
-            fct_os_time(local->os) - (int64_t)(metadata.max_age * UINT64_C(1000000000));
-    }
-    return status;
-}
-
-/* Do the stream's last posting and its revision agree? Then there was no collision before it.
- * *tombstone: it is the stream's end, whose revision is far beyond its ordinal. */
-static factum_status check_exact(struct reader *reader, bool *tombstone, factum_error *err)
-{
-    struct fct_local *local = reader->local;
-    uint64_t count;
-    uint64_t last;
-    factum_status status =
-        fct_index_find(local->index, &reader->postings.key, &count, NULL, &last, err);
-    reader->exact = status == FACTUM_OK;
-    if (status == FACTUM_OK && count > 0) {
-        struct fct_record record;
-        status = fct_log_read(local->log, last, &record, err);
-        bool own = status == FACTUM_OK && fct_slice_equal(record.stream, reader->request.name);
-        *tombstone = own && record.revision == FACTUM_REVISION_TOMBSTONE;
-        reader->exact = own && (record.revision == count - 1 || *tombstone);
-    }
-    return status;
-}
-
-/* Stands before the first posting whose record's revision is at least |revision| (forward), or
- * after the last one at most |revision| (backward). The ordinal is the revision unless names
- * collide. */
-static factum_status seek_revision(struct reader *reader, uint64_t revision, factum_error *err)
-{
-    struct fct_local *local = reader->local;
-    bool stream = reader->request.source == FACTUM_SOURCE_STREAM;
-    reader->exact = true;
-    if (revision == 0 && !reader->request.backwards) {
-        fct_postings_seek(&reader->postings, 0); /* the usual case needs no look */
-        return FACTUM_OK;
-    }
-    bool tombstone = false;
-    if (stream) {
-        factum_status checked = check_exact(reader, &tombstone, err);
-        if (checked != FACTUM_OK) {
-            return checked;
-        }
-    }
-    if (reader->exact) {
-        bool after = reader->request.backwards && revision < UINT64_MAX;
-        uint64_t ordinal = revision + (after ? 1 : 0);
-        uint64_t count;
-        factum_status status =
-            fct_index_find(local->index, &reader->postings.key, &count, NULL, NULL, err);
-        if (status != FACTUM_OK) {
-            return status;
-        }
-        bool reaches = tombstone && revision <= FACTUM_REVISION_TOMBSTONE;
-        uint64_t last = reaches ? count - 1 : count;
-        fct_postings_seek(&reader->postings, ordinal < last ? ordinal : last);
-        return status;
-    }
-    fct_postings_seek(&reader->postings, 0);
-    uint64_t position;
-    uint64_t ordinal = 0;
-    factum_status status;
-    while ((status = fct_postings_next(&reader->postings, &position, err)) == FACTUM_OK) {
-        struct fct_record record;
-        status = fct_log_read(local->log, position, &record, err);
-        if (status != FACTUM_OK) {
-            return status;
-        }
-        bool own = fct_slice_equal(record.stream, reader->request.name);
-        if (own && (reader->request.backwards ? record.revision > revision
-                                              : record.revision >= revision)) {
-            fct_postings_seek(&reader->postings, ordinal);
-            return FACTUM_OK;
-        }
-        ordinal++;
-    }
-    return status < 0 ? status : FACTUM_OK;
-}
-
-static factum_status seek_postings(struct reader *reader, factum_error *err)
-{
-    const factum_read_request *request = &reader->request;
-    struct fct_index_key key =
-        fct_index_key(reader->local->index, index_kind_of(request->source), request->name);
-    fct_postings_init(&reader->postings, reader->local->index, &key);
-    factum_status status = FACTUM_OK;
-    reader->exact = true;
-    if (request->source == FACTUM_SOURCE_STREAM) {
-        status = apply_metadata(reader, err);
-    }
-    if (status != FACTUM_OK) {
-        return status;
-    }
-    uint64_t from = request->from_value;
-    switch (request->from) {
-    case FACTUM_FROM_START:
-        if (request->backwards) {
-            return fct_postings_seek_position(&reader->postings, reader->end, err);
-        }
-        return seek_revision(reader, reader->revision_min, err);
-    case FACTUM_FROM_END:
-        return fct_postings_seek_position(&reader->postings, reader->end, err);
-    case FACTUM_FROM_REVISION:
-        if (!request->backwards && from < reader->revision_min) {
-            from = reader->revision_min;
-        }
-        return seek_revision(reader, from, err);
-    case FACTUM_FROM_POSITION:
-        if (request->backwards) {
-            from = from < reader->end ? from + 1 : reader->end;
-        }
-        return fct_postings_seek_position(&reader->postings, from, err);
-    }
-    return fct_fail(err, FACTUM_INVALID, "read: no such place to start from");
-}
-
-/* Where the last record that begins at or before |from| ends; no boundary lies between. */
-static factum_status record_end(struct fct_log *log, uint64_t *end, uint64_t from,
-                                factum_error *err)
-{
-    struct fct_record record;
-    struct fct_log_walk walk;
-    factum_status status = fct_log_find(log, from, &record, err);
-    if (status == FACTUM_OK) {
-        *end = from + record.size;
-    } else if (status == FACTUM_NOT_FOUND) {
-        status = fct_log_walk_init(&walk, log, from, err);
-        *end = walk.position < *end ? walk.position : *end;
-    }
-    return status;
-}
-
-static factum_status seek_walk(struct reader *reader, factum_error *err)
-{
-    const factum_read_request *request = &reader->request;
-    struct fct_log *log = reader->local->log;
-    uint64_t from = request->from_value;
-    if (request->backwards) {
-        uint64_t before = reader->end;
-        if (request->from == FACTUM_FROM_POSITION && from < before) {
-            factum_status found = record_end(log, &before, from, err);
-            if (found != FACTUM_OK) {
-                return found;
-            }
-        }
-        return fct_log_walk_init_backward(&reader->walk, log, before, err);
-    }
-    if (request->from == FACTUM_FROM_START) {
-        from = 0;
-    } else if (request->from == FACTUM_FROM_END || from > reader->end) {
-        from = reader->end;
-    }
-    return fct_log_walk_init(&reader->walk, log, from, err);
-}
-
-/* ---- reading on ------------------------------------------------------------------------------ */
-
-static factum_status walk_record(struct reader *reader, factum_error *err)
+static factum_status walk_record(struct fct_local_reader *reader, factum_error *err)
 {
     struct fct_record *record = &reader->record;
     if (reader->request.backwards) {
-        return fct_log_walk_previous(&reader->walk, record, err);
+        return fct_log_walk_previous(&reader->log_walk, record, err);
     }
     if (reader->pending) {
         if (record->position >= reader->end) {
@@ -478,10 +69,10 @@ static factum_status walk_record(struct reader *reader, factum_error *err)
         reader->pending = false;
         return FACTUM_OK;
     }
-    if (reader->walk.position >= reader->end) {
+    if (reader->log_walk.position >= reader->end) {
         return FACTUM_DONE;
     }
-    factum_status status = fct_log_walk_next(&reader->walk, record, err);
+    factum_status status = fct_log_walk_next(&reader->log_walk, record, err);
     if (status == FACTUM_OK && record->position >= reader->end) {
         reader->pending = true;
         return FACTUM_DONE;
@@ -489,7 +80,7 @@ static factum_status walk_record(struct reader *reader, factum_error *err)
     return status;
 }
 
-static bool fits_list(const struct reader *reader, const struct fct_record *record)
+static bool fits_list(const struct fct_local_reader *reader, const struct fct_record *record)
 {
     factum_slice name = reader->request.name;
     switch (reader->request.source) {
@@ -514,15 +105,16 @@ static bool fits_list(const struct reader *reader, const struct fct_record *reco
         return false;
     }
     case FACTUM_SOURCE_ALL:
+    case FACTUM_SOURCE_QUERY:
         break;
     }
     return true;
 }
 
-static factum_status posting_record(struct reader *reader, uint64_t *ordinal, factum_error *err)
+static factum_status posting_record(struct fct_local_reader *reader, uint64_t *ordinal,
+                                    factum_error *err)
 {
     struct fct_local *local = reader->local;
-    unsigned tries = 0;
     for (;;) {
         uint64_t position;
         uint64_t ahead;
@@ -536,11 +128,6 @@ static factum_status posting_record(struct reader *reader, uint64_t *ordinal, fa
             if (fct_postings_peek(&reader->postings, PREFETCH_AHEAD, &ahead)) {
                 fct_log_prefetch(local->log, ahead);
             }
-        }
-        if (status == FACTUM_CORRUPT && fct_local_mended(local, &tries)) {
-            fct_postings_seek(&reader->postings,
-                              reader->request.backwards ? at + 1 : at); /* its batch was lost */
-            continue;
         }
         if (status != FACTUM_OK) {
             return status;
@@ -565,13 +152,29 @@ static factum_status posting_record(struct reader *reader, uint64_t *ordinal, fa
     }
 }
 
+static factum_status query_record(struct fct_local_reader *reader, factum_error *err)
+{
+    uint64_t position;
+    factum_status status;
+    bool query = reader->request.source == FACTUM_SOURCE_QUERY;
+    while ((status = fct_query_walk_next(reader->query_walk, reader->end, &position, err)) ==
+           FACTUM_OK) {
+        status = fct_log_read(reader->local->log, position, &reader->record, err);
+        if (status != FACTUM_OK || !query ||
+            fct_record_fits(&reader->record, &reader->copy.query)) {
+            return status;
+        }
+    }
+    return status;
+}
+
 enum fit {
     FITS,
     SKIP,
     STOP,
 };
 
-static enum fit fits_bounds(const struct reader *reader, const struct fct_record *record,
+static enum fit fits_bounds(const struct fct_local_reader *reader, const struct fct_record *record,
                             uint64_t ordinal)
 {
     const factum_read_request *request = &reader->request;
@@ -613,17 +216,44 @@ static enum fit fits_bounds(const struct reader *reader, const struct fct_record
         (record->stream.ptr[0] == '$' || record->revision == FACTUM_REVISION_TOMBSTONE)) {
         return SKIP;
     }
-    return FITS;
+    return fct_filter_passes(request->filter, record->stream, record->type) ? FITS : SKIP;
+}
+
+/* EXPIRED after the reader's deadline. */
+static factum_status check_deadline(struct fct_local_reader *reader, factum_error *err)
+{
+    reader->looked_at = 0;
+    return fct_deadline_check(reader->local->os, reader->deadline, "read", err);
+}
+
+/* The next record by the plan, and its ordinal. */
+static factum_status plan_record(struct fct_local_reader *reader, uint64_t *ordinal,
+                                 factum_error *err)
+{
+    switch (reader->plan) {
+    case FCT_PLAN_LOG:
+        return walk_record(reader, err);
+    case FCT_PLAN_QUERY:
+        return query_record(reader, err);
+    case FCT_PLAN_POSTINGS:
+        break;
+    }
+    return posting_record(reader, ordinal, err);
 }
 
 static factum_status reader_next(struct fct_reader *base, factum_event *event, factum_error *err)
 {
-    struct reader *reader = (struct reader *)(void *)base;
-    while (!reader->finished) {
+    struct fct_local_reader *reader = reader_of(base);
+    FCT_ASSERT(reader->begun != FACTUM_PENDING);
+    factum_status status = check_deadline(reader, err);
+    while (status == FACTUM_OK && !reader->finished) {
         uint64_t ordinal = 0;
-        bool all = reader->request.source == FACTUM_SOURCE_ALL;
-        factum_status status =
-            all ? walk_record(reader, err) : posting_record(reader, &ordinal, err);
+        if (++reader->looked_at == CLOCK_EVERY) {
+            status = check_deadline(reader, err);
+        }
+        if (status == FACTUM_OK) {
+            status = plan_record(reader, &ordinal, err);
+        }
         if (status != FACTUM_OK) {
             return status;
         }
@@ -646,31 +276,117 @@ static factum_status reader_next(struct fct_reader *base, factum_event *event, f
             reader->request.count_max > 0 && reader->given == reader->request.count_max;
         return FACTUM_OK;
     }
-    return FACTUM_DONE;
+    return status == FACTUM_OK ? FACTUM_DONE : status;
 }
 
-static factum_status reader_extend(struct fct_reader *base, uint64_t *end, factum_error *err)
+/* ---- making, extending, closing -------------------------------------------------------------- */
+
+static void set_end(struct fct_local_reader *reader)
 {
-    struct reader *reader = (struct reader *)(void *)base;
     reader->end = atomic_load(&reader->local->published);
-    *end = reader->end;
-    factum_status status = FACTUM_OK;
-    unsigned tries = 0;
-    if (reader->request.source == FACTUM_SOURCE_STREAM) {
-        do {
-            status = apply_metadata(reader, err);
-        } while (status == FACTUM_CORRUPT && fct_local_mended(reader->local, &tries));
+    FCT_ASSERT(reader->end > 0); /* the log begins with a header */
+    reader->base.place = reader->end - 1;
+}
+
+static factum_status reader_extend(struct fct_reader *base, factum_error *err)
+{
+    struct fct_local_reader *reader = reader_of(base);
+    FCT_ASSERT(reader->follow);
+    factum_status status = check_deadline(reader, err);
+    if (status != FACTUM_OK) {
+        return status;
     }
-    return status;
+    set_end(reader);
+    return reader->request.source == FACTUM_SOURCE_STREAM ? fct_reader_apply_metadata(reader, err)
+                                                          : FACTUM_OK;
+}
+
+static factum_status find_start(struct fct_local_reader *reader, factum_error *err)
+{
+    switch (reader->plan) {
+    case FCT_PLAN_LOG:
+        return fct_reader_seek_log(reader, err);
+    case FCT_PLAN_QUERY:
+        fct_reader_seek_query(reader);
+        return FACTUM_OK;
+    case FCT_PLAN_POSTINGS:
+        break;
+    }
+    return fct_reader_seek_postings(reader, err);
+}
+
+static factum_status reader_begin(struct fct_reader *base, factum_error *err)
+{
+    struct fct_local_reader *reader = reader_of(base);
+    if (reader->begun == FACTUM_PENDING) {
+        reader->begun = find_start(reader, &reader->begin_err);
+    }
+    if (reader->begun != FACTUM_OK && err != NULL) {
+        *err = reader->begin_err;
+    }
+    return reader->begun;
 }
 
 static void reader_close(struct fct_reader *base)
 {
-    struct reader *reader = (struct reader *)(void *)base;
+    struct fct_local_reader *reader = reader_of(base);
+    fct_query_walk_destroy(reader->query_walk);
+    fct_query_copy_finish(&reader->copy);
     fct_mem_free(reader->local->mem, reader);
 }
 
-static const struct fct_reader_ops reader_ops = {reader_next, reader_extend, reader_close};
+static const struct fct_reader_ops reader_ops = {
+    .begin = reader_begin,
+    .next = reader_next,
+    .extend = reader_extend,
+    .close = reader_close,
+};
+
+/* A place is a position that was reached: after it is at the next one; backwards it is included. */
+static void resolve_after(factum_read_request *request)
+{
+    if (request->from == FACTUM_FROM_AFTER) {
+        request->from = FACTUM_FROM_POSITION;
+        if (!request->backwards && request->from_value < UINT64_MAX) {
+            request->from_value++;
+        }
+    }
+}
+
+/* The copies of what the request points to. */
+static factum_status own_request(struct fct_local_reader *reader, factum_error *err)
+{
+    factum_read_request *request = &reader->request;
+    factum_status status = fct_query_copy_init(&reader->copy, reader->local->mem, request, err);
+    request->query = &reader->copy.query;
+    request->filter = reader->copy.has_filter ? &reader->copy.filter : NULL;
+    if (request->name.len > 0) {
+        memcpy(reader->name, request->name.ptr, request->name.len);
+    }
+    request->name = fct_slice(reader->name, request->name.len);
+    reader->deadline = fct_call_get(request->call).deadline;
+    request->call = NULL;
+    return status;
+}
+
+static factum_status choose_plan(struct fct_local_reader *reader, factum_error *err)
+{
+    const factum_read_request *request = &reader->request;
+    factum_status status = FACTUM_OK;
+    reader->plan = FCT_PLAN_POSTINGS;
+    if (request->source == FACTUM_SOURCE_QUERY) {
+        reader->plan = FCT_PLAN_QUERY;
+        status = fct_query_walk_create(&reader->query_walk, reader->local, request->query,
+                                       request->backwards, err);
+    } else if (request->source == FACTUM_SOURCE_ALL) {
+        if (request->filter != NULL) {
+            status = fct_query_walk_create_filtered(&reader->query_walk, reader->local,
+                                                    request->filter, request->backwards, err);
+        }
+        reader->plan = reader->query_walk == NULL ? FCT_PLAN_LOG : FCT_PLAN_QUERY;
+    }
+    return status;
+}
 
 factum_status fct_local_read(void *self, const factum_read_request *request, bool follow,
                              struct fct_reader **out, factum_error *err)
@@ -678,29 +394,28 @@ factum_status fct_local_read(void *self, const factum_read_request *request, boo
     struct fct_local *local = self;
     *out = NULL;
     FCT_ASSERT(request->name.len <= FACTUM_NAME_SIZE_MAX + 2);
-    struct reader *reader = fct_mem_alloc(local->mem, sizeof *reader);
+    struct fct_local_reader *reader = fct_mem_alloc(local->mem, sizeof *reader);
     if (reader == NULL) {
         return fct_fail(err, FACTUM_NO_MEMORY, "read: out of memory");
     }
+    /* Not the buffers, which are big: a read of ten events must not cost the zeroing of 3 KiB. */
     reader->base.ops = &reader_ops;
     reader->local = local;
     reader->request = *request;
+    reader->begun = FACTUM_PENDING;
     reader->given = 0;
+    reader->looked_at = 0;
     reader->follow = follow;
     reader->finished = false;
     reader->pending = false;
     reader->revision_min = 0;
     reader->created_min = INT64_MIN;
-    if (request->name.len > 0) {
-        memcpy(reader->name, request->name.ptr, request->name.len);
-    }
-    reader->request.name = fct_slice(reader->name, request->name.len);
-    reader->end = atomic_load(&local->published);
-    bool all = request->source == FACTUM_SOURCE_ALL;
-    factum_status status = all ? seek_walk(reader, err) : seek_postings(reader, err);
-    unsigned tries = 0;
-    while (status == FACTUM_CORRUPT && !all && fct_local_mended(local, &tries)) {
-        status = seek_postings(reader, err);
+    reader->query_walk = NULL;
+    resolve_after(&reader->request);
+    set_end(reader);
+    factum_status status = own_request(reader, err);
+    if (status == FACTUM_OK) {
+        status = choose_plan(reader, err);
     }
     if (status != FACTUM_OK) {
         reader_close(&reader->base);

@@ -3,8 +3,9 @@
 
 #include "core/slice.h"
 #include "engine_local/local.h"
-#include "os/sim_disk.h"
 #include "os/thread.h"
+#include "support/engine_calls.h"
+#include "support/sim_disk.h"
 
 struct fixture {
     struct fct_sim_disk *disk;
@@ -46,14 +47,14 @@ static void open_store(struct fixture *f)
 
 static void close_store(struct fixture *f)
 {
-    assert_ok(f->engine.ops->close(f->engine.self, &f->err), f->err);
+    assert_ok(fct_engine_close(&f->engine, &f->err), f->err);
 }
 
 static void append(struct fixture *f, const char *stream)
 {
     factum_new_event event = {
         .stream = factum_slice_from(stream), .type = FCT_SLICE("T"), .data = FCT_SLICE("{}")};
-    factum_expectation any = {event.stream, {.kind = FACTUM_EXPECTED_ANY}};
+    factum_expectation any = {event.stream, factum_any()};
     factum_append_request request = {
         .size = sizeof request,
         .events = &event,
@@ -73,11 +74,11 @@ static uint64_t count_events(struct fixture *f, const char *stream)
     uint64_t count = 0;
     factum_status status;
     assert_ok(fct_engine_read(&f->engine, &request, false, &reader, &f->err), f->err);
-    while ((status = reader->ops->next(reader, &event, &f->err)) == FACTUM_OK) {
+    while ((status = fct_reader_next(reader, &event, &f->err)) == FACTUM_OK) {
         count++;
     }
     assert_status(status, FACTUM_DONE);
-    reader->ops->close(reader);
+    fct_reader_close(reader);
     return count;
 }
 
@@ -90,9 +91,8 @@ static void set_metadata(void *data)
     struct fixture *f = data;
     factum_error err;
     while (!atomic_load(&f->stop)) {
-        factum_expected any = {.kind = FACTUM_EXPECTED_ANY};
-        if (fct_engine_metadata_set(&f->engine, FCT_SLICE("s-1"), any, FCT_SLICE("{\"a\":1}"), NULL,
-                                    &err) != FACTUM_OK) {
+        if (fct_engine_metadata_set(&f->engine, FCT_SLICE("s-1"), factum_any(),
+                                    FCT_SLICE("{\"a\":1}"), NULL, &err) != FACTUM_OK) {
             print_error("%s\n", err.text);
             atomic_store(&f->failed, true);
             return;
@@ -104,13 +104,12 @@ static void a_stream_that_keeps_its_last_event_always_has_one(void **state)
 {
     struct fixture *f = *state;
     struct fct_thread thread = {.started = false};
-    factum_stream_info info = {.last_revision = 0};
+    factum_stream_info info = {.size = sizeof info};
     unsigned missed = 0;
     f->options.threads = true;
     open_store(f);
-    assert_ok(fct_engine_metadata_set(&f->engine, FCT_SLICE("s-1"),
-                                      (factum_expected){.kind = FACTUM_EXPECTED_ANY},
-                                      FCT_SLICE("{}"), NULL, &f->err),
+    assert_ok(fct_engine_metadata_set(&f->engine, FCT_SLICE("s-1"), factum_any(), FCT_SLICE("{}"),
+                                      NULL, &f->err),
               f->err);
     assert_ok(fct_thread_start(&thread, "metadata", set_metadata, f, &f->err), f->err);
     for (int overlaps = 0; overlaps < OVERLAPS && !atomic_load(&f->failed);) {
@@ -168,14 +167,15 @@ static void a_read_gets_over_every_run_that_is_damaged(void **state)
     close_store(f);
     assert_true(damage_runs(f) >= 1);
     open_store(f);
-    assert_ok(f->engine.ops->list(f->engine.self, FACTUM_LIST_STREAMS, &lister, &f->err), f->err);
-    assert_ok(lister->ops->next(lister, &entry, &f->err), f->err);
+    factum_list_request streams = {.size = sizeof streams, .kind = FACTUM_LIST_STREAMS};
+    assert_ok(fct_engine_list(&f->engine, &streams, &lister, &f->err), f->err);
+    assert_ok(fct_lister_next(lister, &entry, &f->err), f->err);
     assert_int_equal(entry.event_count, 4);
-    lister->ops->close(lister);
+    fct_lister_close(lister);
     close_store(f);
     assert_true(damage_runs(f) >= 1);
     open_store(f);
-    assert_ok(f->engine.ops->info(f->engine.self, &info, &f->err), f->err);
+    assert_ok(engine_info(&f->engine, &info, &f->err), f->err);
     assert_int_equal(info.event_count, 4);
     close_store(f);
 }
@@ -191,7 +191,7 @@ static void append_to_many(struct fixture *f, unsigned from)
         (void)snprintf(names[i], sizeof names[i], "s-%u", from + i);
         events[i] =
             (factum_new_event){.stream = factum_slice_from(names[i]), .type = FCT_SLICE("T")};
-        expectations[i] = (factum_expectation){events[i].stream, {.kind = FACTUM_EXPECTED_ANY}};
+        expectations[i] = (factum_expectation){events[i].stream, factum_any()};
     }
     factum_append_request request = {
         .size = sizeof request,
@@ -227,7 +227,7 @@ static void an_old_manifest_whose_runs_are_gone_is_caught_up_with(void **state)
               f->err);
     open_store(f);
     factum_verify_report report;
-    assert_ok(f->engine.ops->verify(f->engine.self, NULL, &report, &f->err), f->err);
+    assert_ok(engine_verify(&f->engine, &report, &f->err), f->err);
     assert_int_equal(report.events, 100 + 80 * MANY);
     assert_int_equal(count_events(f, "s-1"), 101);
     close_store(f);

@@ -6,7 +6,7 @@
 
 #include "core/random.h"
 #include "engine_local/recent_ids.h"
-#include "os/mem_fault.h"
+#include "support/mem_fault.h"
 
 #define TEST(name) static void name(void **state)
 

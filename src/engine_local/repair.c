@@ -1,4 +1,4 @@
-/* repair.c - mending a store that is closed. Layer: engine_local. See factum_repair. */
+/* repair.c - repairs a store that is closed. Layer: engine_local. See factum_repair. */
 #include <string.h>
 
 #include "core/error.h"
@@ -13,6 +13,8 @@ struct repair {
     char index_dir[FCT_PATH_SIZE];
     factum_uuid index_store;
     struct fct_index_mark index_mark;
+    factum_uuid store_id;      /* for a loss: of the log */
+    uint64_t accept_loss_from; /* for a loss */
 };
 
 /* Before anything is touched: is there a store? */
@@ -47,13 +49,45 @@ static struct fct_log_options log_options(const struct repair *repair)
     };
 }
 
-static factum_status forget_index(void *data, factum_error *err)
+static factum_status load_store_id(struct repair *repair, factum_error *err)
 {
-    const struct repair *repair = data;
-    return fct_index_remove(repair->os, repair->index_dir, err);
+    struct fct_log *log;
+    struct fct_log_options options = log_options(repair);
+    options.read_only = true;
+    factum_status status = fct_log_open(&log, &options, err);
+    if (status != FACTUM_OK) {
+        return status;
+    }
+    repair->store_id = fct_log_store_id(log);
+    return fct_log_close(log, err);
 }
 
-/* The index is evidence of what was acknowledged: it goes only when the log needs no such. */
+/* When the log says what is lost: tokens and postings of it must not be believed. A repair that is
+ * interrupted here is begun again, and forks at the same place. */
+static factum_status forget_what_is_lost(void *data, factum_error *err)
+{
+    const struct repair *repair = data;
+    struct fct_timelines timelines;
+    bool damaged; /* or not: the loss begins a new timeline */
+    factum_status status = fct_timelines_load(&timelines, repair->os, repair->log_dir,
+                                              repair->store_id, &damaged, err);
+    if (status == FACTUM_OK) {
+        status = fct_timelines_fork(&timelines, repair->os, repair->log_dir, repair->store_id,
+                                    repair->accept_loss_from, err);
+    }
+    return status == FACTUM_OK ? fct_index_remove(repair->os, repair->index_dir, err) : status;
+}
+
+static factum_status accept_loss(struct repair *repair, uint64_t from, factum_error *err)
+{
+    struct fct_log_options log = log_options(repair);
+    repair->accept_loss_from = from;
+    factum_status status = load_store_id(repair, err);
+    return status == FACTUM_OK ? fct_log_accept_loss(&log, from, forget_what_is_lost, repair, err)
+                               : status;
+}
+
+/* The index is also evidence for recovery: it is deleted only if the log opens undamaged. */
 static factum_status drop_index(const struct repair *repair, factum_error *err)
 {
     struct fct_log *log;
@@ -91,8 +125,7 @@ factum_status fct_engine_local_repair(const struct fct_os *os, const struct fct_
         status = fct_local_lock(lock, path, err);
     }
     if (status == FACTUM_OK && options->accept_loss) {
-        struct fct_log_options log = log_options(&repair);
-        status = fct_log_accept_loss(&log, options->accept_loss_from, forget_index, &repair, err);
+        status = accept_loss(&repair, options->accept_loss_from, err);
     }
     if (status == FACTUM_OK && options->rebuild_index) {
         repair.index_mark.position = options->accept_loss ? 0 : repair.index_mark.position;
@@ -103,10 +136,10 @@ factum_status fct_engine_local_repair(const struct fct_os *os, const struct fct_
     if (status != FACTUM_OK) {
         return status;
     }
-    /* Opening makes the index anew, and closing keeps it. */
+    /* Opening rebuilds the index, and closing keeps it. */
     struct fct_engine engine;
     struct fct_local_options open_options = {
         .os = os, .mem = mem, .path = path, .must_exist = true, .threads = true};
     status = fct_engine_local_open(&engine, &open_options, err);
-    return status == FACTUM_OK ? engine.ops->close(engine.self, err) : status;
+    return status == FACTUM_OK ? fct_engine_close(&engine, err) : status;
 }

@@ -1,65 +1,26 @@
-/* replay.c - from records to postings: keeps the index true to the log. Layer: engine_local. */
+/* replay.c - keeps the index true to the log: replay of what the index does not cover, and rebuild
+ * of the runs that it lost. Layer: engine_local.
+ *
+ * Does not know which postings a record has (postings_of.h), nor how the index keeps them.
+ */
 #include <inttypes.h>
 
 #include "core/check.h"
 #include "core/error.h"
 #include "core/log_sink.h"
-#include "core/slice.h"
 #include "engine_local/local_int.h"
+#include "engine_local/postings_of.h"
 
-static void add_entry(const struct fct_local *local, enum fct_index_kind kind, factum_slice name,
-                      uint64_t position, struct fct_index_entry *entries, size_t *count)
+/* Where events were given up, the first one left of a stream may have any revision. */
+static size_t postings_of(const struct fct_local *local, const struct fct_record *record,
+                          struct fct_index_entry entries[FCT_POSTINGS_OF_MAX])
 {
-    entries[(*count)++] = (struct fct_index_entry){.key = fct_index_key(local->index, kind, name),
-                                                   .position = position};
-}
-
-size_t fct_local_entries(const struct fct_local *local, const struct fct_record *record,
-                         const factum_slice *tags, size_t tag_count,
-                         struct fct_index_entry entries[FCT_ENTRIES_MAX])
-{
-    size_t count = 0;
-    uint64_t position = record->position;
-    if (record->kind == FCT_RECORD_COMMIT) {
-        add_entry(local, FCT_INDEX_KEY, record->data, position, entries, &count);
-        return count;
-    }
-    add_entry(local, FCT_INDEX_STREAM, record->stream, position, entries, &count);
-    factum_slice category = fct_category(record->stream);
-    if (category.len > 0) {
-        add_entry(local, FCT_INDEX_CATEGORY, category, position, entries, &count);
-    }
-    add_entry(local, FCT_INDEX_TYPE, record->type, position, entries, &count);
-    if (record->metadata.len > 0) {
-        char buffer[FACTUM_NAME_SIZE_MAX];
-        factum_slice correlation = fct_correlation_id(record->metadata, buffer);
-        if (correlation.len > 0) {
-            add_entry(local, FCT_INDEX_CORRELATION, correlation, position, entries, &count);
-        }
-    }
-    size_t tags_from = count;
-    for (size_t i = 0; i < tag_count; i++) {
-        add_entry(local, FCT_INDEX_TAG, tags[i], position, entries, &count);
-        for (size_t j = tags_from; j + 1 < count; j++) {
-            if (fct_hash128_equal(entries[j].key.hash, entries[count - 1].key.hash)) {
-                count--; /* the same tag twice, or one with its hash: one posting leads to both */
-                break;
-            }
-        }
+    size_t count = fct_postings_of_stored(local->index, record, entries);
+    if (record->kind == FCT_RECORD_EVENT && entries[0].birth == FCT_BIRTH_NO &&
+        fct_log_has_losses(local->log)) {
+        entries[0].birth = FCT_BIRTH_ASK;
     }
     return count;
-}
-
-static size_t entries_of_stored(const struct fct_local *local, const struct fct_record *record,
-                                struct fct_index_entry entries[FCT_ENTRIES_MAX])
-{
-    factum_slice tags[FACTUM_TAGS_MAX];
-    size_t tag_count = 0;
-    size_t offset = 0;
-    while (tag_count < FACTUM_TAGS_MAX && fct_record_tag_next(record, &offset, &tags[tag_count])) {
-        tag_count++;
-    }
-    return fct_local_entries(local, record, tags, tag_count, entries);
 }
 
 enum { REPLAY_ENTRIES = 4096 }; /* postings collected before they are added, at a batch's end */
@@ -74,7 +35,7 @@ struct pending {
 static factum_status pending_room(struct fct_local *local, struct pending *pending,
                                   factum_error *err)
 {
-    if (pending->count + FCT_ENTRIES_MAX <= pending->capacity) {
+    if (pending->count + FCT_POSTINGS_OF_MAX <= pending->capacity) {
         return FACTUM_OK;
     }
     size_t capacity = pending->capacity * 2 + REPLAY_ENTRIES * 2;
@@ -112,7 +73,7 @@ static void say_progress(const struct fct_local *local, uint64_t from, uint64_t 
 {
     if (to != told->to || from >= told->next) {
         fct_log_message(&local->sink, FACTUM_LOG_WARN, "index.rebuild",
-                        "positions %" PRIu64 " to %" PRIu64 " are indexed anew", from, to);
+                        "positions %" PRIu64 " to %" PRIu64 " are being indexed again", from, to);
         *told = (struct told){to, from + FCT_REPLAY_LONG};
     }
 }
@@ -138,7 +99,7 @@ static factum_status replay_from(struct fct_local *local, uint64_t from, struct 
                                                          .chain = walk.batch_chain},
                                  err);
             if (status == FACTUM_OK && !local->index_in_memory) { /* a merge may meet damage */
-                status = fct_local_mend_index(local, damaged_from, err);
+                status = fct_local_rebuild_index(local, damaged_from, err);
             }
         }
         if (status == FACTUM_OK) {
@@ -148,7 +109,7 @@ static factum_status replay_from(struct fct_local *local, uint64_t from, struct 
             FCT_ASSERT(pending->entries != NULL);
             batch = walk.batch_start;
             local->created_last = record.created;
-            pending->count += entries_of_stored(local, &record, pending->entries + pending->count);
+            pending->count += postings_of(local, &record, pending->entries + pending->count);
         }
     }
     return status;
@@ -199,7 +160,7 @@ factum_status fct_local_replay(struct fct_local *local, uint64_t *damaged_from, 
     return status;
 }
 
-/* The run of [from, to) anew, or of the part of it that fits in a memtable. */
+/* Rebuilds the run of [from, to), or of the part of it that fits in a memtable. */
 static factum_status rebuild(struct fct_local *local, uint64_t from, uint64_t to,
                              uint64_t *damaged_from, factum_error *err)
 {
@@ -221,15 +182,15 @@ static factum_status rebuild(struct fct_local *local, uint64_t from, uint64_t to
             break;
         }
         batch = walk.batch_start;
-        struct fct_index_entry entries[FCT_ENTRIES_MAX];
-        size_t count = entries_of_stored(local, &record, entries);
+        struct fct_index_entry entries[FCT_POSTINGS_OF_MAX];
+        size_t count = postings_of(local, &record, entries);
         status = fct_index_rebuild_add(local->index, entries, count, err);
     }
     return status < 0 ? status : fct_index_rebuild_end(local->index, to, err);
 }
 
-factum_status fct_local_mend_index(struct fct_local *local, uint64_t *damaged_from,
-                                   factum_error *err)
+factum_status fct_local_rebuild_index(struct fct_local *local, uint64_t *damaged_from,
+                                      factum_error *err)
 {
     uint64_t from;
     uint64_t to;

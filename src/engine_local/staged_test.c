@@ -5,7 +5,7 @@
 #include <limits.h>
 
 #include "engine_local/staged.h"
-#include "os/mem_fault.h"
+#include "support/mem_fault.h"
 
 #define TEST(name) static void name(void **state)
 

@@ -132,6 +132,24 @@ static factum_status check_kind(struct fct_local *local, enum fct_index_kind kin
     return status < 0 ? status : FACTUM_OK;
 }
 
+/* Every stream is in the list of births; how many more there are (tombstones) is not counted. */
+static factum_status check_births(struct fct_local *local, factum_verify_report *report,
+                                  factum_error *err)
+{
+    struct fct_index_key births = fct_index_births_key(FCT_INDEX_STREAM);
+    uint64_t listed;
+    factum_status status = fct_index_find(local->index, &births, &listed, NULL, NULL, err);
+    if (status == FACTUM_OK && listed < report->streams_checked) {
+        char text[256];
+        (void)snprintf(text, sizeof text,
+                       "the index lists %llu streams, the log has %llu: run factum repair "
+                       "--rebuild-index",
+                       (unsigned long long)listed, (unsigned long long)report->streams_checked);
+        note(report, text);
+    }
+    return status;
+}
+
 static factum_status check_index(struct fct_local *local, uint64_t end, struct progress_at *at,
                                  factum_verify_report *report, factum_error *err)
 {
@@ -139,8 +157,7 @@ static factum_status check_index(struct fct_local *local, uint64_t end, struct p
     factum_status status = fct_index_verify(local->index, err);
     if (status == FACTUM_CORRUPT) {
         note(report, err == NULL ? "the index is damaged" : err->text);
-        struct fct_group_request mend = {.task = FCT_TASK_MEND};
-        status = fct_group_run(&local->group, &mend, err);
+        status = fct_local_heal_index(local, err);
     }
     if (status == FACTUM_OK) {
         status = check_events(local, end, at, &counts, report, err);
@@ -155,6 +172,9 @@ static factum_status check_index(struct fct_local *local, uint64_t end, struct p
     if (status == FACTUM_OK) {
         status = check_kind(local, FCT_INDEX_CATEGORY, counts.categories, "category", report, err);
     }
+    if (status == FACTUM_OK) {
+        status = check_births(local, report, err);
+    }
     return status == FACTUM_OK
                ? check_kind(local, FCT_INDEX_KEY, counts.keys, "idempotency key", report, err)
                : status;
@@ -167,7 +187,7 @@ factum_status fct_local_verify(void *self, const factum_progress *progress,
     struct fct_log_verify_report log_report;
     uint64_t end = atomic_load(&local->published);
     struct progress_at at = {.progress = progress, .total = end};
-    *report = (factum_verify_report){.damaged_from = UINT64_MAX};
+    *report = (factum_verify_report){.size = sizeof *report, .damaged_from = UINT64_MAX};
     factum_error own;
     factum_error *reason = err == NULL ? &own : err;
     factum_status status = fct_log_verify(local->log, log_step, &at, &log_report, reason);

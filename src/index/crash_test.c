@@ -7,7 +7,7 @@
 #include "core/slice.h"
 #include "index/index.h"
 #include "index/run.h"
-#include "os/sim_disk.h"
+#include "support/sim_disk.h"
 
 enum {
     STREAMS = 13,
@@ -88,9 +88,11 @@ static size_t entries_of(const struct fixture *f, uint64_t event,
                          struct fct_index_entry entries[ENTRIES_MAX])
 {
     uint64_t position = position_of(event);
-    entries[0] = (struct fct_index_entry){key_of(f, FCT_INDEX_STREAM, event % STREAMS), position};
-    entries[1] = (struct fct_index_entry){key_of(f, FCT_INDEX_TYPE, 0), position};
-    entries[2] = (struct fct_index_entry){key_of(f, FCT_INDEX_KEY, event % 5), position};
+    entries[0] = (struct fct_index_entry){key_of(f, FCT_INDEX_STREAM, event % STREAMS), position,
+                                          FCT_BIRTH_NO};
+    entries[1] = (struct fct_index_entry){key_of(f, FCT_INDEX_TYPE, 0), position, FCT_BIRTH_NO};
+    entries[2] =
+        (struct fct_index_entry){key_of(f, FCT_INDEX_KEY, event % 5), position, FCT_BIRTH_NO};
     return event % 5 == 0 ? 3 : 2;
 }
 

@@ -96,6 +96,7 @@ factum_status fct_index_write_run(struct fct_index *index, const struct fct_memt
         .number = atomic_fetch_add(&index->next_number, 1),
         .from = table->from,
         .mark = table->mark,
+        .doubtful = table->doubtful,
     };
     struct fct_run_writer *writer = NULL;
     *run = NULL;

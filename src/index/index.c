@@ -8,6 +8,7 @@
 #include "core/check.h"
 #include "core/error.h"
 #include "core/log_sink.h"
+#include "index/births.h"
 #include "index/index_int.h"
 
 #define ADD_AHEAD 16u /* entries whose places are fetched before they are needed */
@@ -213,6 +214,7 @@ factum_status fct_index_open(struct fct_index **out, const struct fct_index_opti
         options->memtable_span_max == 0 ? MEMTABLE_SPAN_MAX : options->memtable_span_max;
     index->read_only = options->read_only;
     index->threads = options->threads && !options->read_only;
+    index->healer = options->healer;
     if (options->sink != NULL) {
         index->sink = *options->sink;
     }
@@ -371,7 +373,7 @@ struct fct_index_key fct_index_key(const struct fct_index *index, enum fct_index
 
 static bool full(const struct fct_index *index, const struct fct_memtable *table)
 {
-    return table->memory >= index->memtable_size_max ||
+    return fct_memtable_used(table) >= index->memtable_size_max ||
            table->mark.position - table->from >= index->memtable_span_max;
 }
 
@@ -396,7 +398,8 @@ static struct pressure pressure_of(struct fct_index *index)
     struct fct_version *version = fct_version_pin(index);
     struct pressure pressure = {
         .both_full = version->sealed != NULL && full(index, version->active),
-        .too_big = version->active->memory >= index->memtable_size_max * MEMTABLE_OVERRUN,
+        .too_big =
+            fct_memtable_used(version->active) >= index->memtable_size_max * MEMTABLE_OVERRUN,
     };
     fct_version_unpin(index, version);
     return pressure;
@@ -435,7 +438,7 @@ factum_status fct_index_reserve(struct fct_index *index, size_t count, factum_er
     factum_status status = FACTUM_OK;
     if (atomic_load(&index->missing_count) > 0) { /* nothing is written until it is whole again */
         bool too_big = !index->read_only && pressure_of(index).too_big;
-        status = too_big ? fct_fail(err, FACTUM_CORRUPT, "a part of the index cannot be made anew")
+        status = too_big ? fct_fail(err, FACTUM_CORRUPT, "a part of the index cannot be rebuilt")
                          : FACTUM_OK;
     } else if (!index->read_only) {
         status = make_way(index, err);
@@ -449,26 +452,46 @@ factum_status fct_index_reserve(struct fct_index *index, size_t count, factum_er
         return status;
     }
     fct_rwlock_write(&index->lock);
-    bool reserved = fct_memtable_reserve(index->version->active, count);
+    bool reserved = fct_memtable_reserve(index->version->active, count, FCT_BIRTHS_KEYS_MAX(count),
+                                         count + FCT_BIRTHS_MAX(count));
     fct_rwlock_unlock(&index->lock);
     return reserved ? FACTUM_OK : fct_fail(err, FACTUM_NO_MEMORY, "index: out of memory");
 }
 
-void fct_index_add(struct fct_index *index, const struct fct_index_entry *entries, size_t count)
+/* Adds |count| of |left| entries; which of their keys are new in |table|, a bit each. */
+static uint64_t add_some(struct fct_memtable *table, const struct fct_index_entry *entries,
+                         size_t count, size_t left)
 {
-    if (count == 0) {
-        return;
-    }
-    fct_rwlock_write(&index->lock);
-    struct fct_memtable *table = index->version->active;
+    uint64_t fresh = 0;
     for (size_t i = 0; i < count; i++) {
-        if (i + ADD_AHEAD < count) {
+        if (i + ADD_AHEAD < left) {
             fct_memtable_prefetch(table, &entries[i + ADD_AHEAD].key);
             fct_memtable_prefetch_tail(table, &entries[i + ADD_AHEAD / 2].key);
         }
-        fct_memtable_add(table, &entries[i]);
+        fresh |= (uint64_t)fct_memtable_add(table, &entries[i]) << i;
     }
-    fct_rwlock_unlock(&index->lock);
+    return fresh;
+}
+
+void fct_index_add(struct fct_index *index, const struct fct_index_entry *entries, size_t count)
+{
+    struct fct_births births;
+    fct_births_init(&births, index);
+    for (size_t at = 0; at < count; at += FCT_BIRTHS_STEP) {
+        size_t step = count - at < FCT_BIRTHS_STEP ? count - at : FCT_BIRTHS_STEP;
+        fct_rwlock_write(&index->lock);
+        struct fct_memtable *table = index->version->active;
+        fct_births_add(&births, table);
+        uint64_t fresh = add_some(table, entries + at, step, count - at);
+        fct_rwlock_unlock(&index->lock);
+        fct_births_find(&births, entries + at, step, fresh); /* may read runs: without the lock */
+    }
+    if (births.count > 0) {
+        fct_rwlock_write(&index->lock);
+        fct_births_add(&births, index->version->active);
+        fct_rwlock_unlock(&index->lock);
+    }
+    fct_births_finish(&births);
 }
 
 void fct_index_show(struct fct_index *index, struct fct_index_mark mark)
@@ -583,10 +606,13 @@ void fct_index_stats(const struct fct_index *index, struct fct_index_stats *stat
         stats->filter_bytes += info->filter_size;
         stats->keys += info->key_count;
         stats->postings += info->posting_count;
+        stats->doubtful_births += info->doubtful;
     }
     fct_rwlock_read(&mutable_index->lock);
     stats->memory_bytes = version->active->memory;
     stats->memory_bytes += version->sealed == NULL ? 0 : version->sealed->memory;
+    stats->doubtful_births += version->active->doubtful;
+    stats->doubtful_births += version->sealed == NULL ? 0 : version->sealed->doubtful;
     fct_rwlock_unlock(&mutable_index->lock);
     fct_version_unpin(mutable_index, version);
 }
@@ -599,10 +625,11 @@ factum_status fct_index_verify(struct fct_index *index, factum_error *err)
         struct fct_run *run = version->runs[i];
         if (fct_run_verify(run) != FACTUM_OK) {
             factum_error *first = result == FACTUM_OK ? err : NULL;
-            result = fct_fail(first, FACTUM_CORRUPT,
-                              "index run %s is damaged; it is being made anew from the log, and "
-                              "nothing is lost",
-                              run->path);
+            result =
+                fct_fail(first, FACTUM_CORRUPT,
+                         "index run %s is damaged; it is being rebuilt from the log, and nothing "
+                         "is lost",
+                         run->path);
             fct_index_set_aside(index, run);
         }
     }

@@ -35,7 +35,8 @@ enum fct_index_kind {
     FCT_INDEX_TYPE = 3,
     FCT_INDEX_CORRELATION = 4,
     FCT_INDEX_TAG = 5,
-    FCT_INDEX_KEY = 6, /* idempotency keys */
+    FCT_INDEX_KEY = 6,   /* idempotency keys */
+    FCT_INDEX_BIRTH = 7, /* positions where names appear for the first time */
 };
 
 struct fct_index_key {
@@ -43,9 +44,17 @@ struct fct_index_key {
     enum fct_index_kind kind;
 };
 
+/* Is a posting the first one of its key? Keys of kinds whose births are not listed: NO. */
+enum fct_index_birth {
+    FCT_BIRTH_NO = 0,
+    FCT_BIRTH_YES = 1,
+    FCT_BIRTH_ASK = 2, /* the index looks */
+};
+
 struct fct_index_entry {
     struct fct_index_key key;
     uint64_t position; /* a multiple of 4 */
+    enum fct_index_birth birth;
 };
 
 /* Up to where the runs cover the log, with what the log needs to prove it. */
@@ -55,11 +64,19 @@ struct fct_index_mark {
     uint64_t chain;
 };
 
+/* Rebuilds the missing ranges from the log. Readers of the index call it, holding nothing of the
+ * index, when they meet one. On failure the readers answer CORRUPT, with its text. */
+struct fct_index_healer {
+    void *data;
+    factum_status (*heal)(void *data, factum_error *err); /* NULL: damage is reported at once */
+};
+
 struct fct_index_options {
     const struct fct_os *os;
     const struct fct_mem *mem;
     const char *dir; /* <store>/index; made if missing, unless read_only */
     const factum_log_sink *sink;
+    struct fct_index_healer healer;
     factum_uuid store_id;       /* an index of another store is discarded */
     size_t memtable_size_max;   /* bytes of memory; 0: 4 MiB */
     uint64_t memtable_span_max; /* bytes of log that it covers; 0: 32 MiB */
@@ -90,6 +107,13 @@ FCT_MUST_USE factum_status fct_index_remove(const struct fct_os *os, const char 
 struct fct_index_key fct_index_key(const struct fct_index *index, enum fct_index_kind kind,
                                    factum_slice name);
 
+/* The list of births of a kind (STREAM, CATEGORY, TYPE, TAG): the positions at which a name of that
+ * kind appeared for the first time. What follows it verifies: a position is in the list, though no
+ * name was born there, if the index was damaged when it had to answer that. */
+struct fct_index_key fct_index_births_key(enum fct_index_kind kind);
+/* The list of births of the streams of a category, whose key is |category|. */
+struct fct_index_key fct_index_category_births_key(const struct fct_index_key *category);
+
 /* What the manifest in |dir| says, without opening anything: NOT_FOUND if there is none that
  * verifies. */
 FCT_MUST_USE factum_status fct_index_peek(const struct fct_os *os, const char *dir,
@@ -101,12 +125,13 @@ FCT_MUST_USE factum_status fct_index_peek(const struct fct_os *os, const char *d
 /* True if the next reserve may set a memtable aside to be written out, with the mark that it has
  * now: what that names must be durable in the log before. */
 bool fct_index_wants_flush(const struct fct_index *index);
-/* Makes sure that adding |count| entries cannot fail. Waits while two memtables are full and the
+/* Makes sure that adding |count| entries, and what comes of them to lists of births, cannot fail.
+ * Waits while two memtables are full and the
  * older is still being flushed (bounded memory), and while there are very many runs. */
 FCT_MUST_USE factum_status fct_index_reserve(struct fct_index *index, size_t count,
                                              factum_error *err);
-/* Adds entries in rising order of position (equal ones have different keys); readers do not see
- * them. */
+/* Adds entries in rising order of position (equal ones have different keys, and of those a STREAM
+ * comes before its CATEGORY), and their births to the lists of births; readers do not see them. */
 void fct_index_add(struct fct_index *index, const struct fct_index_entry *entries, size_t count);
 /* Readers see all that was added. |mark| is the place in the log after it: what a flush now would
  * cover. What is never shown, as the log could not keep it, is not flushed. */
@@ -119,11 +144,11 @@ FCT_MUST_USE factum_status fct_index_tick(struct fct_index *index, factum_error 
 /* Waits until no flush and no merge is due or under way, or one failed. */
 FCT_MUST_USE factum_status fct_index_settle(struct fct_index *index, factum_error *err);
 
-/* The next range of the log whose run was lost; false if none. */
+/* The range of the log whose run was lost, of several the first; false if none. */
 bool fct_index_missing(const struct fct_index *index, uint64_t *from, uint64_t *to);
-/* Makes the run of a missing range anew: begin, add the entries of that range in order, end at |to|
- * or, when fct_index_rebuild_full, at the start of a batch before it: the rest stays missing. In
- * between readers get CORRUPT. Not if read_only: cut there, and add anew. */
+/* Rebuilds the run of that range: begin, add the entries of the range in order, end at |to| or,
+ * when fct_index_rebuild_full, at the start of a batch before it: the rest stays missing. In
+ * between readers get CORRUPT. Not if read_only: cut there, and add what follows again. */
 FCT_MUST_USE factum_status fct_index_rebuild_begin(struct fct_index *index, uint64_t from,
                                                    uint64_t to, factum_error *err);
 FCT_MUST_USE factum_status fct_index_rebuild_add(struct fct_index *index,
@@ -136,13 +161,22 @@ FCT_MUST_USE factum_status fct_index_rebuild_end(struct fct_index *index, uint64
 
 /* ---- readers --------------------------------------------------------------------------------- */
 
+/* A reader that meets a damaged page quarantines its run: the run's range of the log is missing
+ * from then on (fct_index_missing). A reader that meets a missing range has it rebuilt by the
+ * healer and tries again. CORRUPT, here and below: that failed, or there is no healer. */
+
 /* Number of postings of |key| now and, if there are any, the first and last position (may be NULL).
- * A key that was never added costs one filter probe a run and reads no block (but for the filter's
- * false positives, below 1 in 100). CORRUPT: a page failed its checksum; the run was set aside and
- * fct_index_missing names it. */
+ * A key that was never added costs one filter probe a run and reads no block (except for the
+ * filter's false positives, below 1 in 100). */
 FCT_MUST_USE factum_status fct_index_find(struct fct_index *index, const struct fct_index_key *key,
                                           uint64_t *count, uint64_t *first, uint64_t *last,
                                           factum_error *err);
+
+/* How many postings of |key| lie after |after| and at or before |upto|. O(log n). */
+FCT_MUST_USE factum_status fct_index_count_between(struct fct_index *index,
+                                                   const struct fct_index_key *key, uint64_t after,
+                                                   uint64_t upto, uint64_t *count,
+                                                   factum_error *err);
 
 #define FCT_POSTINGS_BATCH 128u
 
@@ -182,7 +216,9 @@ static inline bool fct_postings_peek(const struct fct_postings *postings, uint32
     return true;
 }
 
-/* All keys of a kind, in order of hash; heap-allocated because it pins runs. */
+/* All keys of a kind as they are when the walk is opened, in order of hash; heap-allocated because
+ * it pins runs. A walk that had damage healed on its way goes on after its last key, with what the
+ * index holds by then. */
 struct fct_index_keys;
 FCT_MUST_USE factum_status fct_index_keys_open(struct fct_index *index, enum fct_index_kind kind,
                                                struct fct_index_keys **keys, factum_error *err);
@@ -198,9 +234,10 @@ struct fct_index_stats {
     uint64_t memory_bytes; /* memtables and tables held */
     uint64_t keys;         /* in all runs, keys in several counted for each */
     uint64_t postings;
-    uint64_t blocks_read;   /* since open */
-    uint64_t filter_probes; /* since open */
-    uint64_t filter_hits;   /* probes that said "perhaps" */
+    uint64_t doubtful_births; /* in lists of births, perhaps none; 0: these lists are exact */
+    uint64_t blocks_read;     /* since open */
+    uint64_t filter_probes;   /* since open */
+    uint64_t filter_hits;     /* probes that said "perhaps" */
     uint64_t merges;
     uint64_t merged_bytes;
 };

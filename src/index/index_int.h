@@ -17,6 +17,7 @@
 #include "os/thread.h"
 
 #define FCT_MISSING_MAX 64u
+#define FCT_HEALS_MAX 16u /* times that one read has damage healed; each meets another run */
 
 struct fct_version {
     _Atomic uint32_t references;
@@ -31,6 +32,7 @@ struct fct_index {
     const struct fct_os *os;
     const struct fct_mem *mem;
     factum_log_sink sink;
+    struct fct_index_healer healer;
     char dir[FCT_PATH_SIZE];
     factum_uuid store_id;
     uint64_t seed;
@@ -84,6 +86,12 @@ struct fct_version *fct_version_make(struct fct_index *index, struct fct_run *co
 void fct_version_install(struct fct_index *index, struct fct_version *version);
 /* Takes a bad run out and notes its range as missing. */
 void fct_index_set_aside(struct fct_index *index, struct fct_run *run);
+/* What a reader answers that met damage in |run| (NULL: a range that is missing), which is
+ * quarantined: CORRUPT. */
+factum_status fct_index_lost(struct fct_index *index, struct fct_run *run, factum_error *err);
+/* After CORRUPT, with nothing pinned and no lock held: true if the damage was healed and the read
+ * is to be tried again. |*tries| is 0 at first. */
+FCT_MUST_USE bool fct_index_heal(struct fct_index *index, unsigned *tries, factum_error *err);
 
 /* index.c */
 /* Waits for merges while there are very many runs: a manifest holds so many and no more. Returns

@@ -64,7 +64,7 @@ static void a_lost_run_is_reported_and_made_anew(void **state)
         assert_int_equal(to, f->model.batches[lost * 10 - 1].end);
         struct fct_index_key key = key_of(f, 0);
         assert_status(find(f, &key), FACTUM_CORRUPT);
-        assert_string_equal(f->err.text, "a part of the index is damaged and has to be made anew");
+        assert_string_equal(f->err.text, "a part of the index is damaged and has to be rebuilt");
         assert_ok(model_mend(&f->model, f->index, &f->err), f->err);
         assert_false(fct_index_missing(f->index, &from, &to));
         check(f);
@@ -225,9 +225,9 @@ static void a_reader_that_meets_damage_sets_the_run_aside(void **state)
     run_bytes(f, 2, &size)[10] ^= 1;
     struct fct_index_key key = model_key(f->index, FCT_INDEX_TYPE, 0);
     assert_status(find(f, &key), FACTUM_CORRUPT);
-    assert_string_equal(f->err.text, "a part of the index is damaged and has to be made anew");
+    assert_string_equal(f->err.text, "a part of the index is damaged and has to be rebuilt");
     assert_string_equal(f->logged, "1 index.run_damaged /index/0000000000000002.run is damaged and "
-                                   "will be made anew");
+                                   "will be rebuilt");
     assert_true(fct_index_missing(f->index, &from, &to));
     assert_int_equal(from, f->model.batches[9].end);
     assert_int_equal(to, f->model.batches[19].end);
@@ -442,7 +442,7 @@ static void verify_names_the_first_damaged_run_and_sets_all_aside(void **state)
     run_bytes(f, 3, &size)[4] ^= 1;
     assert_status(fct_index_verify(f->index, &f->err), FACTUM_CORRUPT);
     assert_string_equal(f->err.text,
-                        "index run /index/0000000000000001.run is damaged; it is being made anew "
+                        "index run /index/0000000000000001.run is damaged; it is being rebuilt "
                         "from the log, and nothing is lost");
     assert_int_equal(stats_of(f).runs, 1);
     assert_ok(model_mend(&f->model, f->index, &f->err), f->err);
@@ -460,8 +460,11 @@ static void a_run_that_leaves_its_range_is_the_one_that_is_set_aside(void **stat
     for (int i = 0; i < 2; i++) {
         close_index(f);
         uint8_t *block = run_bytes(f, number, &size);
-        uint8_t *last = block + fct_get_u16(block + 4088);  /* its last entry, of all its events */
-        last[20] = (uint8_t)(last[20] + (i == 0 ? -1 : 1)); /* of the first position: 512 */
+        uint8_t *entry = block;
+        for (size_t at = 4088; entry[0] != FCT_INDEX_TYPE; at -= 2) {
+            entry = block + fct_get_u16(block + at); /* from the last on */
+        }
+        entry[20] = (uint8_t)(entry[20] + (i == 0 ? -1 : 1)); /* of the first position: 512 */
         fct_put_u32(block + 4092, fct_run_page_crc(number, 0, block));
         open_index(f);
         assert_status(fct_index_tick(f->index, &f->err), FACTUM_CORRUPT);
@@ -545,7 +548,7 @@ static void after_a_cut_readers_wait_until_it_is_complete(void **state)
     assert_status(fct_postings_next(&postings, &position, &f->err), FACTUM_CORRUPT);
     assert_status(fct_postings_seek_position(&postings, 8, &f->err), FACTUM_CORRUPT);
     assert_status(fct_index_keys_open(f->index, FCT_INDEX_STREAM, &keys, &f->err), FACTUM_CORRUPT);
-    assert_string_equal(f->err.text, "a part of the index is missing");
+    assert_string_equal(f->err.text, "a part of the index is damaged and has to be rebuilt");
     assert_null(keys);
     fct_index_complete(f->index);
     check(f);

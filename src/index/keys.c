@@ -1,12 +1,13 @@
 /* keys.c - all keys of a kind: the runs and the memtables walked side by side. Layer: index.
  *
- * A snapshot: the version is pinned, and the memtables' keys with their counts are copied when it
- * is opened.
+ * A walk reads a snapshot: the version is pinned, and the memtables' keys with their counts are
+ * copied when it is made. When a run turns out to be damaged, the snapshot is dropped, the damage
+ * is healed, and the walk goes on after its last key in a new snapshot.
  */
 #include "core/error.h"
 #include "index/index_int.h"
 
-/* What a memtable had when the walk began. */
+/* What a memtable had when the snapshot was made. */
 struct copied {
     struct fct_index_key key;
     uint64_t count;
@@ -14,7 +15,7 @@ struct copied {
     uint64_t last;
 };
 
-struct fct_index_keys {
+struct snapshot {
     struct fct_index *index;
     struct fct_version *version;
     enum fct_index_kind kind;
@@ -28,83 +29,190 @@ struct fct_index_keys {
     } runs[];
 };
 
-static factum_status lost_run(struct fct_index_keys *keys, struct fct_run *run, factum_error *err)
+struct fct_index_keys {
+    struct fct_index *index;
+    enum fct_index_kind kind;
+    struct snapshot *snapshot; /* NULL: damage was met, and is not healed yet */
+    bool begun;
+    struct fct_index_key last; /* if begun: what the walk gave last */
+};
+
+static void drop_snapshot(struct snapshot *snapshot)
 {
-    fct_index_set_aside(keys->index, run);
-    return fct_fail(err, FACTUM_CORRUPT, "a part of the index is damaged and has to be made anew");
+    if (snapshot != NULL) {
+        fct_version_unpin(snapshot->index, snapshot->version);
+        fct_mem_free(snapshot->index->mem, snapshot->copied);
+        fct_mem_free(snapshot->index->mem, snapshot);
+    }
 }
 
-static factum_status advance_run(struct fct_index_keys *keys, struct run_at *at, factum_error *err)
+static factum_status advance_run(struct snapshot *snapshot, struct run_at *at, factum_error *err)
 {
     factum_status status = fct_run_walk_next(&at->walk, &at->entry);
     if (status == FACTUM_CORRUPT) {
-        return lost_run(keys, at->walk.run, err);
+        return fct_index_lost(snapshot->index, at->walk.run, err);
     }
-    at->ended = status == FACTUM_DONE || at->entry.key.kind != keys->kind;
+    at->ended = status == FACTUM_DONE || at->entry.key.kind != snapshot->kind;
     return FACTUM_OK;
 }
 
-static factum_status copy_table(struct fct_index_keys *keys, const struct fct_memtable *table,
+static factum_status copy_table(struct snapshot *snapshot, const struct fct_memtable *table,
                                 size_t *count, factum_error *err)
 {
     if (table == NULL) {
         return FACTUM_OK;
     }
+    const struct fct_mem *mem = snapshot->index->mem;
     struct fct_mem_place *sorted = fct_memtable_sorted(table);
-    struct copied *grown = fct_mem_resize(keys->index->mem, keys->copied,
-                                          (*count + table->key_count + 1) * sizeof *keys->copied);
+    struct copied *grown = fct_mem_resize(
+        mem, snapshot->copied, (*count + table->key_count + 1) * sizeof *snapshot->copied);
     if (grown != NULL) {
-        keys->copied = grown;
+        snapshot->copied = grown;
     }
     if (sorted == NULL || grown == NULL) {
-        fct_mem_free(keys->index->mem, sorted);
+        fct_mem_free(mem, sorted);
         return fct_fail(err, FACTUM_NO_MEMORY, "list: out of memory");
     }
     for (uint32_t i = 0; i < table->key_count; i++) {
         const struct fct_mem_entry *entry = sorted[i].entry;
         uint32_t shown = fct_mem_entry_shown(table, entry);
-        if (entry->key.kind == keys->kind && shown > 0) {
-            keys->copied[(*count)++] = (struct copied){
+        if (entry->key.kind == snapshot->kind && shown > 0) {
+            snapshot->copied[(*count)++] = (struct copied){
                 entry->key, shown, fct_mem_entry_first(entry), fct_mem_entry_last(table, entry)};
         }
     }
-    fct_mem_free(keys->index->mem, sorted);
+    fct_mem_free(mem, sorted);
     return FACTUM_OK;
+}
+
+/* Both memtables under one lock, so that no posting is seen in neither or twice. */
+static factum_status copy_tables(struct snapshot *snapshot, factum_error *err)
+{
+    size_t count = 0;
+    fct_rwlock_read(&snapshot->index->lock);
+    factum_status status = copy_table(snapshot, snapshot->version->sealed, &count, err);
+    snapshot->copied_end[0] = count;
+    snapshot->copied_at[1] = count;
+    if (status == FACTUM_OK) {
+        status = copy_table(snapshot, snapshot->version->active, &count, err);
+    }
+    snapshot->copied_end[1] = count;
+    fct_rwlock_unlock(&snapshot->index->lock);
+    return status;
+}
+
+static factum_status make_snapshot(struct fct_index_keys *keys, factum_error *err)
+{
+    struct fct_index *index = keys->index;
+    struct fct_version *version = fct_version_pin(index);
+    if (!atomic_load(&version->whole)) {
+        fct_version_unpin(index, version);
+        return fct_index_lost(index, NULL, err);
+    }
+    struct snapshot *snapshot = fct_mem_zalloc(
+        index->mem, 1, sizeof *snapshot + version->run_count * sizeof snapshot->runs[0]);
+    if (snapshot == NULL) {
+        fct_version_unpin(index, version);
+        return fct_fail(err, FACTUM_NO_MEMORY, "list: out of memory");
+    }
+    snapshot->index = index;
+    snapshot->version = version;
+    snapshot->kind = keys->kind;
+    factum_status status = copy_tables(snapshot, err);
+    for (size_t i = 0; i < version->run_count && status == FACTUM_OK; i++) {
+        status = fct_run_walk_kind(&snapshot->runs[i].walk, version->runs[i], keys->kind);
+        status = status == FACTUM_OK ? advance_run(snapshot, &snapshot->runs[i], err)
+                                     : fct_index_lost(index, version->runs[i], err);
+    }
+    if (status != FACTUM_OK) {
+        drop_snapshot(snapshot);
+        return status;
+    }
+    keys->snapshot = snapshot;
+    return FACTUM_OK;
+}
+
+static const struct fct_index_key *least_key(const struct snapshot *snapshot)
+{
+    const struct fct_index_key *least = NULL;
+    for (size_t i = 0; i < snapshot->version->run_count; i++) {
+        const struct fct_index_key *key = &snapshot->runs[i].entry.key;
+        if (!snapshot->runs[i].ended && (least == NULL || fct_index_key_compare(key, least) < 0)) {
+            least = key;
+        }
+    }
+    for (size_t t = 0; t < 2; t++) {
+        if (snapshot->copied_at[t] < snapshot->copied_end[t]) {
+            const struct fct_index_key *key = &snapshot->copied[snapshot->copied_at[t]].key;
+            least = least == NULL || fct_index_key_compare(key, least) < 0 ? key : least;
+        }
+    }
+    return least;
+}
+
+static factum_status snapshot_next(struct snapshot *snapshot, struct copied *next,
+                                   factum_error *err)
+{
+    const struct fct_index_key *least = least_key(snapshot);
+    if (least == NULL) {
+        return FACTUM_DONE;
+    }
+    *next = (struct copied){.key = *least};
+    for (size_t i = 0; i < snapshot->version->run_count; i++) {
+        struct run_at *at = &snapshot->runs[i];
+        while (!at->ended && fct_index_key_equal(&at->entry.key, &next->key)) {
+            next->first = next->count == 0 ? at->entry.first : next->first;
+            next->count += at->entry.count;
+            next->last = fct_run_entry_last(&at->entry);
+            factum_status status = advance_run(snapshot, at, err);
+            if (status != FACTUM_OK) {
+                return status;
+            }
+        }
+    }
+    for (size_t t = 0; t < 2; t++) {
+        const struct copied *copied = &snapshot->copied[snapshot->copied_at[t]];
+        if (snapshot->copied_at[t] < snapshot->copied_end[t] &&
+            fct_index_key_equal(&copied->key, &next->key)) {
+            next->first = next->count == 0 ? copied->first : next->first;
+            next->count += copied->count;
+            next->last = copied->last;
+            snapshot->copied_at[t]++;
+        }
+    }
+    return FACTUM_OK;
+}
+
+/* The next key that was not given yet. */
+static factum_status next_once(struct fct_index_keys *keys, struct copied *next, factum_error *err)
+{
+    factum_status status = keys->snapshot == NULL ? make_snapshot(keys, err) : FACTUM_OK;
+    do {
+        status = status == FACTUM_OK ? snapshot_next(keys->snapshot, next, err) : status;
+    } while (status == FACTUM_OK && keys->begun &&
+             fct_index_key_compare(&next->key, &keys->last) <= 0);
+    if (status == FACTUM_CORRUPT) {
+        drop_snapshot(keys->snapshot);
+        keys->snapshot = NULL;
+    }
+    return status;
 }
 
 factum_status fct_index_keys_open(struct fct_index *index, enum fct_index_kind kind,
                                   struct fct_index_keys **out, factum_error *err)
 {
+    unsigned tries = 0;
+    factum_status status;
     *out = NULL;
-    struct fct_version *version = fct_version_pin(index);
-    if (!atomic_load(&version->whole)) {
-        fct_version_unpin(index, version);
-        return fct_fail(err, FACTUM_CORRUPT, "a part of the index is missing");
-    }
-    struct fct_index_keys *keys =
-        fct_mem_zalloc(index->mem, 1, sizeof *keys + version->run_count * sizeof keys->runs[0]);
+    struct fct_index_keys *keys = fct_mem_zalloc(index->mem, 1, sizeof *keys);
     if (keys == NULL) {
-        fct_version_unpin(index, version);
         return fct_fail(err, FACTUM_NO_MEMORY, "list: out of memory");
     }
     keys->index = index;
-    keys->version = version;
     keys->kind = kind;
-    size_t count = 0;
-    fct_rwlock_read(&index->lock);
-    factum_status status = copy_table(keys, version->sealed, &count, err);
-    keys->copied_end[0] = count;
-    keys->copied_at[1] = count;
-    if (status == FACTUM_OK) {
-        status = copy_table(keys, version->active, &count, err);
-    }
-    keys->copied_end[1] = count;
-    fct_rwlock_unlock(&index->lock);
-    for (size_t i = 0; i < version->run_count && status == FACTUM_OK; i++) {
-        status = fct_run_walk_kind(&keys->runs[i].walk, version->runs[i], kind);
-        status = status == FACTUM_OK ? advance_run(keys, &keys->runs[i], err)
-                                     : lost_run(keys, version->runs[i], err);
-    }
+    do {
+        status = make_snapshot(keys, err);
+    } while (status == FACTUM_CORRUPT && fct_index_heal(index, &tries, err));
     if (status != FACTUM_OK) {
         fct_index_keys_close(keys);
         return status;
@@ -113,63 +221,31 @@ factum_status fct_index_keys_open(struct fct_index *index, enum fct_index_kind k
     return FACTUM_OK;
 }
 
-static const struct fct_index_key *least_key(const struct fct_index_keys *keys)
-{
-    const struct fct_index_key *least = NULL;
-    for (size_t i = 0; i < keys->version->run_count; i++) {
-        const struct fct_index_key *key = &keys->runs[i].entry.key;
-        if (!keys->runs[i].ended && (least == NULL || fct_index_key_compare(key, least) < 0)) {
-            least = key;
-        }
-    }
-    for (size_t t = 0; t < 2; t++) {
-        if (keys->copied_at[t] < keys->copied_end[t]) {
-            const struct fct_index_key *key = &keys->copied[keys->copied_at[t]].key;
-            least = least == NULL || fct_index_key_compare(key, least) < 0 ? key : least;
-        }
-    }
-    return least;
-}
-
 factum_status fct_index_keys_next(struct fct_index_keys *keys, struct fct_index_key *key,
                                   uint64_t *count, uint64_t *first, uint64_t *last,
                                   factum_error *err)
 {
-    const struct fct_index_key *least = least_key(keys);
-    if (least == NULL) {
-        return FACTUM_DONE;
+    unsigned tries = 0;
+    struct copied next;
+    factum_status status;
+    do {
+        status = next_once(keys, &next, err);
+    } while (status == FACTUM_CORRUPT && fct_index_heal(keys->index, &tries, err));
+    if (status == FACTUM_OK) {
+        keys->begun = true;
+        keys->last = next.key;
+        *key = next.key;
+        *count = next.count;
+        *first = next.first;
+        *last = next.last;
     }
-    *key = *least;
-    *count = 0;
-    for (size_t i = 0; i < keys->version->run_count; i++) {
-        struct run_at *at = &keys->runs[i];
-        while (!at->ended && fct_index_key_equal(&at->entry.key, key)) {
-            *first = *count == 0 ? at->entry.first : *first;
-            *count += at->entry.count;
-            *last = fct_run_entry_last(&at->entry);
-            factum_status status = advance_run(keys, at, err);
-            if (status != FACTUM_OK) {
-                return status;
-            }
-        }
-    }
-    for (size_t t = 0; t < 2; t++) {
-        const struct copied *copied = &keys->copied[keys->copied_at[t]];
-        if (keys->copied_at[t] < keys->copied_end[t] && fct_index_key_equal(&copied->key, key)) {
-            *first = *count == 0 ? copied->first : *first;
-            *count += copied->count;
-            *last = copied->last;
-            keys->copied_at[t]++;
-        }
-    }
-    return FACTUM_OK;
+    return status;
 }
 
 void fct_index_keys_close(struct fct_index_keys *keys)
 {
     if (keys != NULL) {
-        fct_version_unpin(keys->index, keys->version);
-        fct_mem_free(keys->index->mem, keys->copied);
+        drop_snapshot(keys->snapshot);
         fct_mem_free(keys->index->mem, keys);
     }
 }

@@ -108,10 +108,10 @@ static struct fct_mem_entry *place_of(struct fct_mem_entry *entries, uint32_t ma
     return &entries[at];
 }
 
-static bool grow_entries(struct fct_memtable *table, size_t keys)
+static bool grow_entries(struct fct_memtable *table, size_t keys, size_t rare)
 {
     uint64_t size = (uint64_t)table->entry_mask + 1;
-    while (keys * 4 > size * 3) {
+    while (keys * 4 > size * 3 || (keys + rare) * 16 > size * 15) {
         size *= 2;
     }
     if (size == (uint64_t)table->entry_mask + 1) {
@@ -135,13 +135,13 @@ static bool grow_entries(struct fct_memtable *table, size_t keys)
     return true;
 }
 
-bool fct_memtable_reserve(struct fct_memtable *table, size_t count)
+bool fct_memtable_reserve(struct fct_memtable *table, size_t keys, size_t rare, size_t postings)
 {
     /* Growing is done for the keys that there are, and at most doubled for those that may come. */
-    if (!grow_entries(table, table->key_count + count)) {
+    if (!grow_entries(table, table->key_count + keys, rare)) {
         return false;
     }
-    table->reserved = count * CHUNK_SIZE(CHUNK_MIN);
+    table->reserved = postings * CHUNK_SIZE(CHUNK_MIN);
     while (table->block_left + table->spare_size < table->reserved + BLOCK_WASTE) {
         struct fct_arena_block *block = fct_mem_alloc(table->mem, sizeof *block + BLOCK_SIZE);
         if (block == NULL) {
@@ -153,6 +153,11 @@ bool fct_memtable_reserve(struct fct_memtable *table, size_t count)
         table->memory += BLOCK_SIZE;
     }
     return true;
+}
+
+size_t fct_memtable_used(const struct fct_memtable *table)
+{
+    return table->memory - table->spare_size / (BLOCK_SIZE - BLOCK_WASTE) * BLOCK_SIZE;
 }
 
 static uint8_t *take(struct fct_memtable *table, size_t size)
@@ -192,11 +197,12 @@ static struct fct_chunk *new_chunk(struct fct_memtable *table, struct fct_mem_en
     return chunk;
 }
 
-void fct_memtable_add(struct fct_memtable *table, const struct fct_index_entry *added)
+bool fct_memtable_add(struct fct_memtable *table, const struct fct_index_entry *added)
 {
     FCT_ASSERT(added->position % UNIT == 0);
     struct fct_mem_entry *entry = place_of(table->entries, table->entry_mask, &added->key);
-    if (entry->count == 0) {
+    bool fresh = entry->count == 0;
+    if (fresh) {
         *entry = (struct fct_mem_entry){.key = added->key};
         table->key_count++;
     }
@@ -219,6 +225,7 @@ void fct_memtable_add(struct fct_memtable *table, const struct fct_index_entry *
     entry->last = added->position;
     entry->count++;
     table->posting_count++;
+    return fresh;
 }
 
 void fct_memtable_show(struct fct_memtable *table)

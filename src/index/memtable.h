@@ -48,6 +48,7 @@ struct fct_memtable {
     bool hides;     /* there are some */
     uint32_t key_count;
     uint64_t posting_count;
+    uint32_t doubtful;              /* births among them that may be none */
     struct fct_arena_block *blocks; /* the first one is in use, those behind it are full */
     struct fct_arena_block *spare;
     size_t block_left; /* of the one in use */
@@ -62,14 +63,18 @@ struct fct_memtable {
 struct fct_memtable *fct_memtable_create(const struct fct_mem *mem, struct fct_index_mark from);
 /* Accepts NULL. */
 void fct_memtable_destroy(struct fct_memtable *table);
-/* False without memory. */
-FCT_MUST_USE bool fct_memtable_reserve(struct fct_memtable *table, size_t count);
+/* Room for |postings| to be added, with |keys| new keys, and |rare| more that hardly ever are new:
+ * if they are, the table may get fuller than is good for it. False without memory. */
+FCT_MUST_USE bool fct_memtable_reserve(struct fct_memtable *table, size_t keys, size_t rare,
+                                       size_t postings);
+/* Bytes in use: |memory| without what is only reserved. */
+size_t fct_memtable_used(const struct fct_memtable *table);
 /* A hint that |key| will be added soon. */
 void fct_memtable_prefetch(const struct fct_memtable *table, const struct fct_index_key *key);
 /* The second half of the hint: for what the first has fetched by now. */
 void fct_memtable_prefetch_tail(const struct fct_memtable *table, const struct fct_index_key *key);
-/* Hidden until fct_memtable_show. */
-void fct_memtable_add(struct fct_memtable *table, const struct fct_index_entry *added);
+/* Hidden until fct_memtable_show. True if the table had no posting of the key, hidden or not. */
+bool fct_memtable_add(struct fct_memtable *table, const struct fct_index_entry *added);
 void fct_memtable_show(struct fct_memtable *table);
 /* How many postings of |entry| are shown. */
 static inline uint32_t fct_mem_entry_shown(const struct fct_memtable *table,

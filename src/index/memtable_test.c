@@ -5,7 +5,7 @@
 #include <stdlib.h>
 
 #include "core/random.h"
-#include "os/mem_fault.h"
+#include "support/mem_fault.h"
 #include "support/test.h"
 
 static struct fct_index_key key_of(uint64_t number)
@@ -41,8 +41,8 @@ static int teardown(void **state)
 static void add(struct fixture *f, uint64_t number, uint64_t position)
 {
     struct fct_index_entry entry = {.key = key_of(number), .position = position};
-    assert_true(fct_memtable_reserve(f->table, 1));
-    fct_memtable_add(f->table, &entry);
+    assert_true(fct_memtable_reserve(f->table, 1, 0, 1));
+    (void)fct_memtable_add(f->table, &entry);
     fct_memtable_show(f->table);
 }
 
@@ -85,9 +85,10 @@ static void what_is_added_is_hidden_until_it_is_shown(void **state)
     uint64_t position = 100;
     for (uint32_t shown = 1; shown < 300; shown++) { /* over many chunks */
         add(f, 1, position);
-        assert_true(fct_memtable_reserve(f->table, 3));
+        assert_true(fct_memtable_reserve(f->table, 3, 0, 3));
         for (uint64_t i = 1; i <= 3; i++) {
-            fct_memtable_add(f->table, &(struct fct_index_entry){old, position + i * 4});
+            (void)fct_memtable_add(f->table,
+                                   &(struct fct_index_entry){old, position + i * 4, FCT_BIRTH_NO});
         }
         const struct fct_mem_entry *entry = fct_memtable_find(f->table, &old);
         assert_non_null(entry);
@@ -98,8 +99,8 @@ static void what_is_added_is_hidden_until_it_is_shown(void **state)
         assert_int_equal(fct_mem_entry_last(f->table, entry), position + 12);
         position += 1000;
     }
-    assert_true(fct_memtable_reserve(f->table, 1));
-    fct_memtable_add(f->table, &(struct fct_index_entry){new, position});
+    assert_true(fct_memtable_reserve(f->table, 1, 0, 1));
+    (void)fct_memtable_add(f->table, &(struct fct_index_entry){new, position, FCT_BIRTH_NO});
     assert_null(fct_memtable_find(f->table, &new));
     fct_memtable_show(f->table);
     assert_non_null(fct_memtable_find(f->table, &new));
@@ -128,8 +129,8 @@ static void keys_that_differ_in_one_part_are_different(void **state)
     struct fct_index_key high = {.hash = {1, 3}, .kind = FCT_INDEX_STREAM};
     struct fct_index_key kind = {.hash = {1, 2}, .kind = FCT_INDEX_TAG};
     struct fct_index_entry entry = {.key = a, .position = 100};
-    assert_true(fct_memtable_reserve(f->table, 1));
-    fct_memtable_add(f->table, &entry);
+    assert_true(fct_memtable_reserve(f->table, 1, 0, 1));
+    (void)fct_memtable_add(f->table, &entry);
     fct_memtable_show(f->table);
     assert_non_null(fct_memtable_find(f->table, &a));
     assert_null(fct_memtable_find(f->table, &low));
@@ -245,13 +246,13 @@ static void after_a_reservation_no_add_needs_memory(void **state)
         size_t count = counts[fct_random_below(&random, sizeof counts / sizeof counts[0])];
         uint64_t keys = 1 + fct_random_below(&random, 6000);
         atomic_store(&f->mem.fail_at, ULONG_MAX);
-        assert_true(fct_memtable_reserve(f->table, count));
+        assert_true(fct_memtable_reserve(f->table, count, 0, count));
         atomic_store(&f->mem.fail_at, 0);
         for (size_t i = 0; i < count; i++) {
             position += 4;
             struct fct_index_entry entry = {.key = key_of(fct_random_below(&random, keys)),
                                             .position = position};
-            fct_memtable_add(f->table, &entry);
+            (void)fct_memtable_add(f->table, &entry);
         }
     }
     assert_int_equal(f->mem.failed, 0);
@@ -265,7 +266,7 @@ static void a_refused_reservation_leaves_the_table_whole(void **state)
     }
     for (unsigned long at = 0; at < 4; at++) {
         atomic_store(&f->mem.fail_at, atomic_load(&f->mem.calls) + at);
-        assert_false(fct_memtable_reserve(f->table, 20000));
+        assert_false(fct_memtable_reserve(f->table, 20000, 0, 20000));
         for (uint64_t i = 0; i < 100; i++) {
             struct fct_index_key key = key_of(i);
             const struct fct_mem_entry *entry = fct_memtable_find(f->table, &key);
@@ -275,7 +276,7 @@ static void a_refused_reservation_leaves_the_table_whole(void **state)
     }
     assert_int_equal(atomic_load(&f->mem.failed), 4);
     atomic_store(&f->mem.fail_at, ULONG_MAX);
-    assert_true(fct_memtable_reserve(f->table, 20000));
+    assert_true(fct_memtable_reserve(f->table, 20000, 0, 20000));
 }
 
 static void without_memory_there_is_no_table_and_no_leak(void **state)

@@ -160,10 +160,12 @@ static factum_status write_merged(struct fct_index *index, struct fct_run *const
 {
     struct input inputs[FANOUT] = {0};
     uint64_t keys = 0;
+    uint64_t doubtful = 0;
     factum_status status = FACTUM_OK;
     for (size_t i = 0; i < FANOUT && status == FACTUM_OK; i++) {
         inputs[i].walk.run = runs[i];
         keys += runs[i]->info.key_count;
+        doubtful += runs[i]->info.doubtful;
         status = advance(&inputs[i]);
     }
     struct fct_run_info info = {
@@ -173,6 +175,7 @@ static factum_status write_merged(struct fct_index *index, struct fct_run *const
         .from = runs[0]->info.from,
         .mark = runs[FANOUT - 1]->info.mark,
         .level = level,
+        .doubtful = doubtful,
     };
     struct fct_run_writer *writer = NULL;
     if (status == FACTUM_OK) {

@@ -3,7 +3,8 @@
  *
  * A cursor holds an ordinal and refills its batch from there; since ordinals never change, it needs
  * no snapshot. A refill pins a version, asks each run how many postings of the key it has (one
- * filter probe for those that have none), and reads from where the ordinal falls.
+ * filter probe for those that have none), and reads from where the ordinal falls. What meets damage
+ * lets go of the version, has it healed, and begins again at the same ordinal.
  */
 #include "core/bug.h"
 #include "core/check.h"
@@ -19,14 +20,6 @@ struct source {
     uint64_t count;
 };
 
-static factum_status lost(struct fct_index *index, struct fct_run *run, factum_error *err)
-{
-    if (run != NULL) {
-        fct_index_set_aside(index, run);
-    }
-    return fct_fail(err, FACTUM_CORRUPT, "a part of the index is damaged and has to be made anew");
-}
-
 static factum_status look_into_run(struct fct_index *index, struct fct_run *run,
                                    const struct fct_index_key *key, struct source *source,
                                    factum_error *err)
@@ -34,7 +27,7 @@ static factum_status look_into_run(struct fct_index *index, struct fct_run *run,
     *source = (struct source){.run = run};
     atomic_fetch_add_explicit(&index->filter_probes, 1, memory_order_relaxed);
     if (atomic_load(&run->bad)) {
-        return lost(index, run, err);
+        return fct_index_lost(index, run, err);
     }
     factum_status status = fct_run_probe(run, key);
     if (status == FACTUM_DONE) {
@@ -46,7 +39,7 @@ static factum_status look_into_run(struct fct_index *index, struct fct_run *run,
         status = fct_run_find_ordinal(run, key, UINT64_MAX, &source->last);
     }
     if (status == FACTUM_CORRUPT) {
-        return lost(index, run, err);
+        return fct_index_lost(index, run, err);
     }
     if (status == FACTUM_OK) {
         source->count = source->last.ordinal + source->last.count;
@@ -94,7 +87,7 @@ static struct fct_version *begin(struct fct_index *index, factum_error *err)
     struct fct_version *version = fct_version_pin(index);
     if (!atomic_load(&version->whole)) {
         fct_version_unpin(index, version);
-        (void)lost(index, NULL, err);
+        (void)fct_index_lost(index, NULL, err);
         return NULL;
     }
     return version;
@@ -125,8 +118,8 @@ static factum_status first_of(const struct source *source, const struct fct_inde
     return status;
 }
 
-factum_status fct_index_find(struct fct_index *index, const struct fct_index_key *key,
-                             uint64_t *count, uint64_t *first, uint64_t *last, factum_error *err)
+static factum_status find_once(struct fct_index *index, const struct fct_index_key *key,
+                               uint64_t *count, uint64_t *first, uint64_t *last, factum_error *err)
 {
     *count = 0;
     struct fct_version *version = begin(index, err);
@@ -144,7 +137,7 @@ factum_status fct_index_find(struct fct_index *index, const struct fct_index_key
             continue;
         }
         if (*count == 0 && first != NULL && first_of(&source, key, first) != FACTUM_OK) {
-            status = lost(index, source.run, err);
+            status = fct_index_lost(index, source.run, err);
         }
         if (last != NULL) {
             *last = source.run == NULL ? fct_mem_entry_last(source.table, source.entry)
@@ -153,6 +146,17 @@ factum_status fct_index_find(struct fct_index *index, const struct fct_index_key
         *count += source.count;
     }
     return end(index, version, locked, status);
+}
+
+factum_status fct_index_find(struct fct_index *index, const struct fct_index_key *key,
+                             uint64_t *count, uint64_t *first, uint64_t *last, factum_error *err)
+{
+    unsigned tries = 0;
+    factum_status status;
+    do {
+        status = find_once(index, key, count, first, last, err);
+    } while (status == FACTUM_CORRUPT && fct_index_heal(index, &tries, err));
+    return status;
 }
 
 /* ---- cursors --------------------------------------------------------------------------------- */
@@ -214,8 +218,8 @@ static factum_status read_run(struct fct_postings *postings, struct source *sour
 }
 
 /* Fills the batch with up to |room| postings from |ordinal| on. */
-static factum_status fill(struct fct_postings *postings, uint64_t ordinal, uint32_t room,
-                          factum_error *err)
+static factum_status fill_once(struct fct_postings *postings, uint64_t ordinal, uint32_t room,
+                               factum_error *err)
 {
     struct fct_index *index = postings->index;
     postings->ordinal = ordinal;
@@ -245,7 +249,7 @@ static factum_status fill(struct fct_postings *postings, uint64_t ordinal, uint3
                 postings->count += fct_mem_entry_read(source.entry, from - base,
                                                       postings->batch + postings->count, left);
             } else if (read_run(postings, &source, from - base, left) != FACTUM_OK) {
-                status = lost(index, source.run, err);
+                status = fct_index_lost(index, source.run, err);
             }
         }
         base += status == FACTUM_OK ? source.count : 0;
@@ -254,6 +258,17 @@ static factum_status fill(struct fct_postings *postings, uint64_t ordinal, uint3
         postings->count = 0;
     }
     return end(index, version, locked, status);
+}
+
+static factum_status fill(struct fct_postings *postings, uint64_t ordinal, uint32_t room,
+                          factum_error *err)
+{
+    unsigned tries = 0;
+    factum_status status;
+    do {
+        status = fill_once(postings, ordinal, room, err);
+    } while (status == FACTUM_CORRUPT && fct_index_heal(postings->index, &tries, err));
+    return status;
 }
 
 factum_status fct_postings_next(struct fct_postings *postings, uint64_t *position,
@@ -336,8 +351,7 @@ static factum_status seek_in(const struct source *source, const struct fct_index
     return FACTUM_OK;
 }
 
-factum_status fct_postings_seek_position(struct fct_postings *postings, uint64_t position,
-                                         factum_error *err)
+static factum_status seek_once(struct fct_postings *postings, uint64_t position, factum_error *err)
 {
     struct fct_index *index = postings->index;
     struct fct_version *version = begin(index, err);
@@ -357,7 +371,7 @@ factum_status fct_postings_seek_position(struct fct_postings *postings, uint64_t
         }
         uint64_t ordinal;
         if (seek_in(&source, &postings->key, position, &ordinal) != FACTUM_OK) {
-            status = lost(index, source.run, err);
+            status = fct_index_lost(index, source.run, err);
         } else if (ordinal < source.count) {
             base += ordinal;
             break;
@@ -368,4 +382,37 @@ factum_status fct_postings_seek_position(struct fct_postings *postings, uint64_t
         fct_postings_seek(postings, base);
     }
     return end(index, version, locked, status);
+}
+
+factum_status fct_postings_seek_position(struct fct_postings *postings, uint64_t position,
+                                         factum_error *err)
+{
+    unsigned tries = 0;
+    factum_status status;
+    do {
+        status = seek_once(postings, position, err);
+    } while (status == FACTUM_CORRUPT && fct_index_heal(postings->index, &tries, err));
+    return status;
+}
+
+factum_status fct_index_count_between(struct fct_index *index, const struct fct_index_key *key,
+                                      uint64_t after, uint64_t upto, uint64_t *count,
+                                      factum_error *err)
+{
+    struct fct_postings postings;
+    *count = 0;
+    if (upto <= after) {
+        return FACTUM_OK;
+    }
+    fct_postings_init(&postings, index, key);
+    factum_status status = fct_postings_seek_position(&postings, after + 1, err);
+    uint64_t first = fct_postings_ordinal(&postings);
+    if (status == FACTUM_OK && upto < UINT64_MAX) {
+        status = fct_postings_seek_position(&postings, upto + 1, err);
+        *count = fct_postings_ordinal(&postings) - first;
+    } else if (status == FACTUM_OK) {
+        status = fct_index_find(index, key, count, NULL, NULL, err);
+        *count -= first;
+    }
+    return status;
 }

@@ -27,7 +27,9 @@ static void what_is_not_shown_is_not_there(void **state)
     uint64_t end = model_end(&f->model);
     struct fct_index_key known = model_key(f->index, FCT_INDEX_TYPE, 0);
     struct fct_index_key fresh = model_key(f->index, FCT_INDEX_TAG, MODEL_NAMES + 1);
-    const struct fct_index_entry hidden[] = {{known, end + 4}, {fresh, end + 4}, {known, end + 8}};
+    const struct fct_index_entry hidden[] = {{known, end + 4, FCT_BIRTH_NO},
+                                             {fresh, end + 4, FCT_BIRTH_NO},
+                                             {known, end + 8, FCT_BIRTH_NO}};
     assert_ok(fct_index_reserve(f->index, 3, &f->err), f->err);
     fct_index_add(f->index, hidden, 3);
     check(f);

@@ -1,19 +1,26 @@
-/* rebuild.c - ranges of the log whose runs were lost, made anew from the log. Layer: index.
+/* rebuild.c - rebuilds the runs of ranges of the log whose runs were lost. Layer: index.
  *
  * Knows nothing of the log: who rebuilds reads it and adds; each memtable of that becomes a run in
- * its place. The runs are merged on the way, so that a manifest has room for them, however large
- * the range is.
+ * its place. Ranges are rebuilt in the order of the log, so that what was born in a range shows by
+ * the runs before it. The runs are merged on the way, so that a manifest has room for them, however
+ * large the range is.
  */
 #include "core/error.h"
+#include "index/births.h"
 #include "index/index_int.h"
 
 bool fct_index_missing(const struct fct_index *index, uint64_t *from, uint64_t *to)
 {
-    if (atomic_load(&index->missing_count) == 0) {
+    uint32_t count = atomic_load(&index->missing_count);
+    if (count == 0) {
         return false;
     }
-    *from = index->missing[0].from;
-    *to = index->missing[0].to;
+    const struct fct_missing *first = &index->missing[0];
+    for (uint32_t i = 1; i < count; i++) {
+        first = index->missing[i].from < first->from ? &index->missing[i] : first;
+    }
+    *from = first->from;
+    *to = first->to;
     return true;
 }
 
@@ -30,18 +37,28 @@ factum_status fct_index_rebuild_begin(struct fct_index *index, uint64_t from, ui
 factum_status fct_index_rebuild_add(struct fct_index *index, const struct fct_index_entry *entries,
                                     size_t count, factum_error *err)
 {
-    if (!fct_memtable_reserve(index->rebuild, count)) {
+    struct fct_births births;
+    if (!fct_memtable_reserve(index->rebuild, count, FCT_BIRTHS_KEYS_MAX(count),
+                              count + FCT_BIRTHS_MAX(count))) {
         return fct_fail(err, FACTUM_NO_MEMORY, "index: out of memory");
     }
-    for (size_t i = 0; i < count; i++) {
-        fct_memtable_add(index->rebuild, &entries[i]);
+    fct_births_init_rebuild(&births, index, index->rebuild_range.from);
+    for (size_t at = 0; at < count; at += FCT_BIRTHS_STEP) {
+        size_t step = count - at < FCT_BIRTHS_STEP ? count - at : FCT_BIRTHS_STEP;
+        uint64_t fresh = 0;
+        for (size_t i = 0; i < step; i++) {
+            fresh |= (uint64_t)fct_memtable_add(index->rebuild, &entries[at + i]) << i;
+        }
+        fct_births_find(&births, entries + at, step, fresh);
+        fct_births_add(&births, index->rebuild);
     }
+    fct_births_finish(&births);
     return FACTUM_OK;
 }
 
 bool fct_index_rebuild_full(const struct fct_index *index)
 {
-    return index->rebuild->memory >= index->memtable_size_max;
+    return fct_memtable_used(index->rebuild) >= index->memtable_size_max;
 }
 
 /* What was rebuilt, up to |to|, is no longer missing. */

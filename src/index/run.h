@@ -18,12 +18,13 @@
  * first position 8 | ordinal 4 | kind 1 | 0 (3), those of its first entry. Filter: filter.h.
  *
  * Footer, 160 bytes:
- *     0  8  magic "FACTUMRN"     8  4  format (2)      12  4  level
+ *     0  8  magic "FACTUMRN"     8  4  format (3)      12  4  level
  *    16 16  store id            32  8  hash seed       40  8  run number
  *    48  8  from                56  8  to (positions of the log that it covers)
  *    64  8  batch number at to  72  8  chain at to
  *    80  8  block count         88  8  key count       96  8  posting count
- *   104  8  filter size       112 44  zero              156  4  CRC-32C of [0, 156)
+ *   104  8  filter size       112  8  doubtful births  120 36  zero
+ *   156  4  CRC-32C of [0, 156)
  */
 #ifndef FCT_INDEX_RUN_H
 #define FCT_INDEX_RUN_H
@@ -37,7 +38,7 @@
 #define FCT_RUN_PAGE_SIZE 4096u
 #define FCT_RUN_PAGE_ROOM 4092u /* without the CRC */
 #define FCT_RUN_FOOTER_SIZE 160u
-#define FCT_RUN_FORMAT 2u
+#define FCT_RUN_FORMAT 3u
 #define FCT_RUN_LEVEL_MAX 63u
 #define FCT_RUN_INDEX_ENTRY_SIZE 32u
 #define FCT_RUN_INDEX_ENTRIES (FCT_RUN_PAGE_ROOM / FCT_RUN_INDEX_ENTRY_SIZE) /* in a page */
@@ -57,6 +58,7 @@ struct fct_run_info {
     uint64_t key_count;
     uint64_t posting_count;
     uint64_t filter_size;
+    uint64_t doubtful; /* births among the postings that may be none */
     uint64_t file_size;
 };
 

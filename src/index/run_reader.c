@@ -51,6 +51,7 @@ static bool decode_footer(const uint8_t *from, struct fct_run_info *info)
     info->key_count = fct_get_u64(from + 88);
     info->posting_count = fct_get_u64(from + 96);
     info->filter_size = fct_get_u64(from + 104);
+    info->doubtful = fct_get_u64(from + 112);
     return true;
 }
 

@@ -326,6 +326,7 @@ static void encode_footer(const struct fct_run_writer *writer, uint8_t to[FCT_RU
     fct_put_u64(to + 88, info->key_count);
     fct_put_u64(to + 96, info->posting_count);
     fct_put_u64(to + 104, info->filter_size);
+    fct_put_u64(to + 112, info->doubtful);
     fct_put_u32(to + 156, fct_crc32c(0, to, 156));
 }
 

@@ -1,5 +1,6 @@
 /* version.c - what readers see, and how it is replaced. Layer: index. */
 #include "core/check.h"
+#include "core/error.h"
 #include "core/log_sink.h"
 #include "index/index_int.h"
 
@@ -98,10 +99,34 @@ void fct_index_set_aside(struct fct_index *index, struct fct_run *run)
             atomic_store(&index->missing_count, missing); /* the next reader tries again */
         } else {
             fct_log_message(&index->sink, FACTUM_LOG_WARN, "index.run_damaged",
-                            "%s is damaged and will be made anew", run->path);
+                            "%s is damaged and will be rebuilt", run->path);
             fct_version_install(index, without);
         }
     }
     fct_mem_free(index->mem, (void *)runs);
     fct_mutex_unlock(&index->maintenance);
+}
+
+factum_status fct_index_lost(struct fct_index *index, struct fct_run *run, factum_error *err)
+{
+    if (run != NULL) {
+        fct_index_set_aside(index, run);
+    }
+    return fct_fail(err, FACTUM_CORRUPT, "a part of the index is damaged and has to be rebuilt");
+}
+
+bool fct_index_heal(struct fct_index *index, unsigned *tries, factum_error *err)
+{
+    factum_error reason = {.os_error = 0};
+    if (index->healer.heal == NULL || ++*tries > FCT_HEALS_MAX) {
+        return false;
+    }
+    factum_status status = index->healer.heal(index->healer.data, &reason);
+    if (status != FACTUM_OK) {
+        factum_status told =
+            fct_fail(err, FACTUM_CORRUPT,
+                     "a part of the index is damaged and cannot be rebuilt: %s", reason.text);
+        (void)told; /* the reader has answered it already */
+    }
+    return status == FACTUM_OK;
 }

@@ -19,10 +19,6 @@
 #define AHEAD_SIZE ((size_t)128 << 10)
 #define SEGMENT_SIZE_MIN (UINT64_C(8) << 10)
 
-#if defined(FCT_BUG_BANK) && FCT_BUG_BANK
-int fct_bug_active;
-#endif
-
 /* ---- the table of segments ------------------------------------------------------------------- */
 
 /* The table and how much of it may be looked at; *count is 0 if there is none yet. */
@@ -193,6 +189,11 @@ const struct fct_log_recovery *fct_log_recovery(const struct fct_log *log)
 factum_uuid fct_log_store_id(const struct fct_log *log)
 {
     return log->store_id;
+}
+
+bool fct_log_has_losses(const struct fct_log *log)
+{
+    return log->timeline > 1;
 }
 
 uint64_t fct_log_start(const struct fct_log *log)

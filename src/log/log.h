@@ -87,6 +87,8 @@ const struct fct_log_recovery *fct_log_recovery(const struct fct_log *log);
  * does. */
 void fct_log_set_damaged(struct fct_log *log, uint64_t position, const char *reason);
 factum_uuid fct_log_store_id(const struct fct_log *log);
+/* Has a repair given up events of it? */
+bool fct_log_has_losses(const struct fct_log *log);
 
 /* First position that can hold a batch, and the place after the last visible one. Any thread. */
 uint64_t fct_log_start(const struct fct_log *log);

@@ -6,9 +6,9 @@
 #include <unistd.h>
 
 #include "core/slice.h"
-#include "os/fault.h"
-#include "os/mem_fault.h"
 #include "os/thread.h"
+#include "support/fault.h"
+#include "support/mem_fault.h"
 #include "support/test.h"
 
 struct fixture {

@@ -8,7 +8,7 @@
 #include <unistd.h>
 
 #include "core/slice.h"
-#include "os/fault.h"
+#include "support/fault.h"
 #include "support/test.h"
 
 enum { PAGE = 4096, PAGES = 64, TMPFS = 0x01021994 };

@@ -1,12 +1,14 @@
-/* os.h - the one door to the machine: files, directories, clocks, random bytes. Layer: os.
+/* os.h - the library's only access to the machine: files, directories, clocks, random bytes.
+ * Layer: os.
  *
- * A struct fct_os is a vtable with its data; the real one is fct_os_real(), the simulated one is
- * sim_disk.h, and fault.h wraps any of them to make chosen calls fail. All I/O, time and randomness
- * of the library goes through it; tools/tidy.py bans the direct calls elsewhere.
+ * A struct fct_os is a vtable with its data. The library uses fct_os_real(). Tests use the doubles
+ * in tests/support: a simulated disk, and a wrapper that makes chosen calls fail. All I/O, time and
+ * randomness of the library goes through a struct fct_os; tools/check_layers.py refuses the system
+ * headers elsewhere.
  *
- * Paths are C strings in the form of the host. Functions return FACTUM_OK or, with the error record
- * filled ("<verb> <path>: <reason>"), IO, NO_SPACE, NO_MEMORY, NOT_FOUND, EXISTS, LOCKED.
- * A file may be used by several threads at once; positions are always explicit.
+ * Paths are C strings in the form of the host. Functions return FACTUM_OK, or fill the error record
+ * ("<verb> <path>: <reason>") and return IO, NO_SPACE, NO_MEMORY, NOT_FOUND, EXISTS or LOCKED.
+ * Several threads may use a file at once; positions are always explicit.
  */
 #ifndef FCT_OS_OS_H
 #define FCT_OS_OS_H

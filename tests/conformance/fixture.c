@@ -3,31 +3,49 @@
 
 #include <inttypes.h>
 #include <stdlib.h>
+#include <time.h>
 #include <unistd.h>
 
-#include "engine/memory.h"
 #include "engine_local/local.h"
+#include "engine_memory/memory.h"
+#include "support/remote_engine.h"
 
-const char *const engine_names[ENGINE_KINDS] = {"memory", "local", "local tiny", "local colliding"};
+#define AWAIT_NS UINT64_C(20000000000)
 
-static void open_engine(struct fixture *fixture)
+const char *const engine_names[ENGINE_KINDS] = {
+    "memory", "local", "local tiny", "local colliding", "remote over memory", "remote over local",
+};
+const char *const form_names[APPEND_FORMS] = {"", ", by completion"};
+char once[] = "once";
+
+bool kind_has_threads(enum engine_kind kind)
 {
-    struct fct_limits limits = {
-        .append_events_max = 200, .event_size_max = 10000, .append_size_max = 1000000};
-    if (fixture->kind == ENGINE_MEMORY) {
-        assert_ok(fct_engine_memory_open(&fixture->engine, fct_mem_heap(), fct_os_real(), &limits,
-                                         &fixture->err),
-                  fixture->err);
-        return;
-    }
+    return kind != ENGINE_LOCAL_TINY && kind != ENGINE_LOCAL_COLLIDING;
+}
+
+bool kind_is_remote(enum engine_kind kind)
+{
+    return kind == ENGINE_REMOTE_MEMORY || kind == ENGINE_REMOTE_LOCAL;
+}
+
+/* ---- opening and closing --------------------------------------------------------------------- */
+
+static bool is_memory(enum engine_kind kind)
+{
+    return kind == ENGINE_MEMORY || kind == ENGINE_REMOTE_MEMORY;
+}
+
+static factum_status open_local(struct fixture *fixture, const struct fct_limits *limits,
+                                struct fct_engine *engine)
+{
     struct fct_local_options options = {
         .os = fct_os_real(),
         .mem = fct_mem_heap(),
         .path = fixture->dir,
-        .limits = limits,
-        .threads = fixture->kind == ENGINE_LOCAL,
+        .limits = *limits,
+        .threads = kind_has_threads(fixture->kind),
     };
-    if (fixture->kind != ENGINE_LOCAL) {
+    if (!options.threads) {
         options.segment_size_first = 16 << 10;
         options.segment_size_max = 64 << 10;
         options.memtable_span_max = 4 << 10;
@@ -35,52 +53,103 @@ static void open_engine(struct fixture *fixture)
     if (fixture->kind == ENGINE_LOCAL_COLLIDING) {
         options.hash_mask = 1;
     }
-    assert_ok(fct_engine_local_open(&fixture->engine, &options, &fixture->err), fixture->err);
+    return fct_engine_local_open(engine, &options, &fixture->err);
 }
 
-void fixture_open(struct fixture *fixture, enum engine_kind kind)
+static factum_status open_remote(struct fixture *fixture)
 {
-    *fixture = (struct fixture){.kind = kind};
+    static uint64_t seed = 1;
+    const struct fct_remote_options options = {
+        .wrapped = &fixture->wrapped, .limits = fixture->limits, .seed = seed++};
+    return fct_remote_engine_open(&fixture->engine, &options, &fixture->err);
+}
+
+static void open_engine(struct fixture *fixture)
+{
+    bool remote = kind_is_remote(fixture->kind);
+    struct fct_engine *engine = remote ? &fixture->wrapped : &fixture->engine;
+    struct fct_limits limits = fixture->limits;
+    limits.queue_max = remote ? 0 : limits.queue_max; /* the queue that counts is the remote's */
+    limits.queue_size_max = remote ? 0 : limits.queue_size_max;
+    factum_status status =
+        is_memory(fixture->kind)
+            ? fct_engine_memory_open(engine, fct_mem_heap(), fct_os_real(), &limits, &fixture->err)
+            : open_local(fixture, &limits, engine);
+    if (status == FACTUM_OK && remote) {
+        status = open_remote(fixture);
+    }
+    assert_ok(status, fixture->err);
+}
+
+static void close_engine(struct fixture *fixture)
+{
+    assert_ok(fct_engine_close(&fixture->engine, &fixture->err), fixture->err);
+    if (kind_is_remote(fixture->kind)) {
+        assert_ok(fct_engine_close(&fixture->wrapped, &fixture->err), fixture->err);
+    }
+}
+
+static void remove_dir(const struct fixture *fixture)
+{
+    char command[192];
+    (void)snprintf(command, sizeof command, "rm -rf '%s' '%s-backup'", fixture->dir, fixture->dir);
+    assert_int_equal(system(command), 0);
+}
+
+static void open_new(struct fixture *fixture)
+{
     (void)snprintf(fixture->dir, sizeof fixture->dir, "/tmp/factum-conformance-XXXXXX");
     assert_non_null(mkdtemp(fixture->dir));
     open_engine(fixture);
 }
 
+void fixture_open(struct fixture *fixture, const struct variant *variant)
+{
+    memset(fixture, 0, sizeof *fixture);
+    fixture->kind = variant->kind;
+    fixture->form = variant->form;
+    fixture->limits = (struct fct_limits){
+        .append_events_max = 200, .event_size_max = 10000, .append_size_max = 1000000};
+    open_new(fixture);
+}
+
 void fixture_reopen(struct fixture *fixture)
 {
-    if (fixture->kind != ENGINE_MEMORY) {
-        assert_ok(fixture->engine.ops->close(fixture->engine.self, &fixture->err), fixture->err);
+    if (!is_memory(fixture->kind)) {
+        close_engine(fixture);
         open_engine(fixture);
     }
 }
 
+void fixture_renew(struct fixture *fixture)
+{
+    close_engine(fixture);
+    remove_dir(fixture);
+    open_new(fixture);
+}
+
 void fixture_close(struct fixture *fixture)
 {
-    char command[128];
-    assert_ok(fixture->engine.ops->close(fixture->engine.self, &fixture->err), fixture->err);
-    (void)snprintf(command, sizeof command, "rm -rf '%s'", fixture->dir);
-    assert_int_equal(system(command), 0);
+    unstall(fixture);
+    close_engine(fixture);
+    remove_dir(fixture);
 }
 
-factum_expected any(void)
+int fixture_set_up(void **state)
 {
-    return (factum_expected){.kind = FACTUM_EXPECTED_ANY};
+    static struct fixture fixture;
+    fixture_open(&fixture, *state);
+    *state = &fixture;
+    return 0;
 }
 
-factum_expected no_stream(void)
+int fixture_tear_down(void **state)
 {
-    return (factum_expected){.kind = FACTUM_EXPECTED_NO_STREAM};
+    fixture_close(*state);
+    return 0;
 }
 
-factum_expected stream_exists(void)
-{
-    return (factum_expected){.kind = FACTUM_EXPECTED_STREAM_EXISTS};
-}
-
-factum_expected at(uint64_t revision)
-{
-    return (factum_expected){.kind = FACTUM_EXPECTED_REVISION, .revision = revision};
-}
+/* ---- appends --------------------------------------------------------------------------------- */
 
 factum_new_event event_of(const char *stream, const char *type, uint8_t id)
 {
@@ -93,17 +162,60 @@ factum_new_event event_of(const char *stream, const char *type, uint8_t id)
     return event;
 }
 
+static void raise_done(void *data, factum_append_op *const *ops, size_t count)
+{
+    (void)ops;
+    (void)count;
+    raise_word(data);
+}
+
+/* Submits, and waits for the completer. */
+static factum_status submit(struct fixture *fixture, factum_append_action action,
+                            const factum_append_request *request, uint64_t *revisions)
+{
+    static factum_append_op op; /* nothing on a stack that a failing test leaves */
+    static _Atomic uint32_t ended;
+    static factum_completer completer = {&ended, raise_done};
+    memset(&op, 0, sizeof op);
+    op.size = sizeof op;
+    op.action = action;
+    op.request = request;
+    op.revisions = revisions;
+    op.completer = &completer;
+    atomic_store(&ended, 0);
+    factum_status status = fct_engine_submit(&fixture->engine, &op, &fixture->err);
+    if (status == FACTUM_OK) {
+        await_word(&ended, 1);
+        status = op.status;
+        if (status < 0) {
+            fixture->err = op.err;
+            assert_int_equal(op.err.status, status);
+        }
+    }
+    fixture->result = op.result;
+    return status;
+}
+
+factum_status append_request(struct fixture *fixture, const factum_append_request *request,
+                             uint64_t *revisions)
+{
+    return fixture->form == FORM_COMPLETION
+               ? submit(fixture, FACTUM_ACTION_APPEND, request, revisions)
+               : fct_engine_append(&fixture->engine, request, &fixture->result, revisions,
+                                   &fixture->err);
+}
+
 factum_status append_events(struct fixture *fixture, const factum_new_event *events, size_t count,
                             const factum_expectation *expectations, size_t expectation_count)
 {
-    factum_append_request request = {
+    const factum_append_request request = {
         .size = sizeof request,
         .events = events,
         .event_count = count,
         .expectations = expectations,
         .expectation_count = expectation_count,
     };
-    return fct_engine_append(&fixture->engine, &request, &fixture->result, NULL, &fixture->err);
+    return append_request(fixture, &request, NULL);
 }
 
 factum_status append_id(struct fixture *fixture, const char *stream, factum_expected expected,
@@ -120,31 +232,88 @@ factum_status append_one(struct fixture *fixture, const char *stream, factum_exp
     return append_id(fixture, stream, expected, type, 0);
 }
 
+factum_status append_tagged(struct fixture *fixture, const char *stream, const char *type,
+                            const char *tag)
+{
+    factum_slice tags[] = {factum_slice_from(tag)};
+    factum_new_event event = event_of(stream, type, 0);
+    event.tags = tags;
+    event.tag_count = 1;
+    factum_expectation expectation = {event.stream, factum_any()};
+    return append_events(fixture, &event, 1, &expectation, 1);
+}
+
+void append_many(struct fixture *f, const char *stream, int count)
+{
+    static const char *const types[] = {"A", "B", "C"};
+    for (int i = 0; i < count; i++) {
+        OK(append_one(f, stream, factum_any(), types[i % 3]));
+    }
+}
+
+factum_status remove_stream(struct fixture *fixture, factum_append_action action,
+                            const char *stream, factum_expected expected)
+{
+    if (fixture->form == FORM_BLOCKING) {
+        return fct_engine_remove(&fixture->engine, action, factum_slice_from(stream), expected,
+                                 &fixture->result, &fixture->err);
+    }
+    const factum_expectation expectation = {factum_slice_from(stream), expected};
+    const factum_append_request request = {
+        .size = sizeof request, .expectations = &expectation, .expectation_count = 1};
+    return submit(fixture, action, &request, NULL);
+}
+
+factum_status delete_stream(struct fixture *fixture, const char *stream, factum_expected expected)
+{
+    return remove_stream(fixture, FACTUM_ACTION_DELETE, stream, expected);
+}
+
+factum_status tombstone(struct fixture *fixture, const char *stream, factum_expected expected)
+{
+    return remove_stream(fixture, FACTUM_ACTION_TOMBSTONE, stream, expected);
+}
+
+factum_status set_metadata(struct fixture *fixture, const char *stream, const char *json)
+{
+    return fct_engine_metadata_set(&fixture->engine, factum_slice_from(stream), factum_any(),
+                                   factum_slice_from(json), &fixture->result, &fixture->err);
+}
+
+/* ---- reads and questions --------------------------------------------------------------------- */
+
 factum_read_request reading(factum_source source, const char *name)
 {
     return (factum_read_request){
         .size = sizeof(factum_read_request), .source = source, .name = factum_slice_from(name)};
 }
 
-const char *read_text(struct fixture *fixture, const factum_read_request *request)
+const char *rest_text(struct fixture *fixture, struct fct_reader *reader)
 {
     static char text[4096];
-    struct fct_reader *reader;
     size_t used = 0;
-    text[0] = '\0';
-    factum_status status =
-        fct_engine_read(&fixture->engine, request, false, &reader, &fixture->err);
-    if (status != FACTUM_OK) {
-        return factum_status_name(status);
-    }
     factum_event event;
-    while ((status = reader->ops->next(reader, &event, &fixture->err)) == FACTUM_OK) {
+    factum_status status;
+    text[0] = '\0';
+    while ((status = fct_reader_next(reader, &event, &fixture->err)) == FACTUM_OK) {
         used += (size_t)snprintf(text + used, sizeof text - used, "%s%" PRIu64 ":%.*s",
                                  used == 0 ? "" : " ", event.ordinal, FCT_FMT(event.type));
         assert_true(used < sizeof text);
     }
-    reader->ops->close(reader);
-    assert_int_equal(status, FACTUM_DONE);
+    return status == FACTUM_DONE ? text : factum_status_name(status);
+}
+
+const char *read_text(struct fixture *fixture, const factum_read_request *request)
+{
+    struct fct_reader *reader;
+    factum_status status =
+        fct_engine_read(&fixture->engine, request, false, &reader, &fixture->err);
+    if (status != FACTUM_OK) {
+        assert_null(reader);
+        return factum_status_name(status);
+    }
+    const char *text = rest_text(fixture, reader);
+    fct_reader_close(reader);
     return text;
 }
 
@@ -154,25 +323,70 @@ const char *stream_text(struct fixture *fixture, const char *stream)
     return read_text(fixture, &request);
 }
 
-void append_many(struct fixture *f, const char *stream, int count)
+uint64_t place_now(struct fixture *f)
 {
-    static const char *const types[] = {"A", "B", "C"};
-    for (int i = 0; i < count; i++) {
-        OK(append_one(f, stream, any(), types[i % 3]));
+    uint64_t place = 0;
+    OK(fct_engine_place(&f->engine, &place, &f->err));
+    return place;
+}
+
+/* ---- other threads --------------------------------------------------------------------------- */
+
+void raise_word(_Atomic uint32_t *word)
+{
+    atomic_fetch_add(word, 1);
+    fct_word_wake(word, UINT32_MAX >> 1);
+}
+
+void await_word(_Atomic uint32_t *word, uint32_t value)
+{
+    uint64_t start = fct_os_monotonic(fct_os_real());
+    uint32_t seen;
+    while ((seen = atomic_load(word)) < value) {
+        (void)fct_word_wait(word, seen, AWAIT_NS);
+        if (fct_os_monotonic(fct_os_real()) - start >= AWAIT_NS) {
+            fail_msg("waited in vain: %u, not %u", seen, value);
+        }
     }
 }
 
-int fixture_set_up(void **state)
+void sleep_ms(unsigned ms)
 {
-    static struct fixture fixture;
-    enum engine_kind kind = *(enum engine_kind *)*state;
-    fixture_open(&fixture, kind);
-    *state = &fixture;
-    return 0;
+    struct timespec time = {.tv_sec = ms / 1000, .tv_nsec = (long)(ms % 1000) * 1000000};
+    (void)nanosleep(&time, NULL);
 }
 
-int fixture_tear_down(void **state)
+static void stall_done(void *data, factum_append_op *const *ops, size_t count)
 {
-    fixture_close(*state);
-    return 0;
+    struct stall *stall = data;
+    (void)ops;
+    (void)count;
+    raise_word(&stall->entered);
+    while (atomic_load(&stall->released) == 0) {
+        (void)fct_word_wait(&stall->released, 0, UINT64_MAX);
+    }
+    raise_word(&stall->entered);
+}
+
+void stall(struct fixture *f)
+{
+    static const factum_append_request checks_nothing = {.size = sizeof checks_nothing};
+    struct stall *stall = &f->stall;
+    memset(stall, 0, sizeof *stall);
+    stall->completer = (factum_completer){stall, stall_done};
+    stall->op.size = sizeof stall->op;
+    stall->op.request = &checks_nothing;
+    stall->op.completer = &stall->completer;
+    OK(fct_engine_submit(&f->engine, &stall->op, &f->err));
+    await_word(&stall->entered, 1);
+}
+
+void unstall(struct fixture *f)
+{
+    struct stall *stall = &f->stall;
+    if (stall->completer.done != NULL) {
+        raise_word(&stall->released);
+        await_word(&stall->entered, 2);
+        stall->completer.done = NULL;
+    }
 }

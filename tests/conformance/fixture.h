@@ -1,4 +1,8 @@
-/* fixture.h - an engine under test and the short words that the conformance tests are written in.
+/* fixture.h - an engine under test and the short words that the conformance cases are written in.
+ *
+ * Each case runs on each kind of engine, and twice where the engine has completions: with appends
+ * that wait, and with appends that are submitted and end by their completer (append_form). Cases
+ * append by the functions below and so are written once.
  */
 #ifndef FCT_TESTS_CONFORMANCE_FIXTURE_H
 #define FCT_TESTS_CONFORMANCE_FIXTURE_H
@@ -8,39 +12,68 @@
 #include "core/error.h"
 #include "core/slice.h"
 #include "engine/engine.h"
+#include "os/thread.h"
 
 enum engine_kind {
     ENGINE_MEMORY,
     ENGINE_LOCAL,
     ENGINE_LOCAL_TINY,      /* small segments and memtables, no threads: rolls, flushes, merges */
-    ENGINE_LOCAL_COLLIDING, /* hashes of 3 bits: all names share a few keys */
+    ENGINE_LOCAL_COLLIDING, /* hashes of one bit, no threads: all names share a few keys */
+    ENGINE_REMOTE_MEMORY,   /* tests/support/remote_engine.h */
+    ENGINE_REMOTE_LOCAL,
     ENGINE_KINDS
 };
 
+enum append_form { FORM_BLOCKING, FORM_COMPLETION, APPEND_FORMS };
+
+struct variant {
+    enum engine_kind kind;
+    enum append_form form;
+};
+
 extern const char *const engine_names[ENGINE_KINDS];
+extern const char *const form_names[APPEND_FORMS];
+/* Does this kind have threads: completions, and news from outside the calls that cause them? */
+bool kind_has_threads(enum engine_kind kind);
+bool kind_is_remote(enum engine_kind kind);
+
+/* A completer that does not return before it is released: while it runs, nothing else that the
+ * engine has to deliver is delivered. */
+struct stall {
+    factum_append_op op;
+    factum_completer completer;
+    _Atomic uint32_t entered;
+    _Atomic uint32_t released;
+};
 
 struct fixture {
     enum engine_kind kind;
+    enum append_form form;
+    struct fct_limits limits; /* of the next opening */
     struct fct_engine engine;
+    struct fct_engine wrapped; /* of a remote engine */
     char dir[64];
     factum_error err;
     factum_append_result result;
+    struct stall stall;
 };
 
 /* Opens an engine of |kind| with a new store. */
-void fixture_open(struct fixture *fixture, enum engine_kind kind);
-/* Closes and opens again; nothing in memory. */
+void fixture_open(struct fixture *fixture, const struct variant *variant);
+/* Closes and opens again; nothing in memory, where that would lose everything. */
 void fixture_reopen(struct fixture *fixture);
+/* Closes, and opens a new, empty store with fixture->limits. */
+void fixture_renew(struct fixture *fixture);
 /* Closes and removes the store. */
 void fixture_close(struct fixture *fixture);
 
-factum_expected any(void);
-factum_expected no_stream(void);
-factum_expected stream_exists(void);
-factum_expected at(uint64_t revision);
+/* ---- appends ----------------------------------------------------------------------------------*/
 
-/* An event of |type| with data {"n":<n>} and an id made of |id| (0: none). */
+/* An event of |type| with data {"n":1} and an id made of |id| (0: none). */
 factum_new_event event_of(const char *stream, const char *type, uint8_t id);
+/* Each of these puts the outcome into fixture->result and fixture->err. |revisions| may be NULL. */
+factum_status append_request(struct fixture *fixture, const factum_append_request *request,
+                             uint64_t *revisions);
 factum_status append_events(struct fixture *fixture, const factum_new_event *events, size_t count,
                             const factum_expectation *expectations, size_t expectation_count);
 /* One event without an id. */
@@ -48,16 +81,40 @@ factum_status append_one(struct fixture *fixture, const char *stream, factum_exp
                          const char *type);
 factum_status append_id(struct fixture *fixture, const char *stream, factum_expected expected,
                         const char *type, uint8_t id);
+/* One event with one tag. */
+factum_status append_tagged(struct fixture *fixture, const char *stream, const char *type,
+                            const char *tag);
+/* |count| events of types "A", "B", "C", "A" ..., one append each. */
+void append_many(struct fixture *fixture, const char *stream, int count);
+/* DELETE or TOMBSTONE. */
+factum_status remove_stream(struct fixture *fixture, factum_append_action action,
+                            const char *stream, factum_expected expected);
+factum_status delete_stream(struct fixture *fixture, const char *stream, factum_expected expected);
+factum_status tombstone(struct fixture *fixture, const char *stream, factum_expected expected);
+factum_status set_metadata(struct fixture *fixture, const char *stream, const char *json);
+
+/* ---- reads and questions --------------------------------------------------------------------- */
 
 factum_read_request reading(factum_source source, const char *name);
-/* What a read gives, as "revision:type revision:type ..."; a failure as its status's name. */
+/* What a read gives, as "ordinal:type ordinal:type ..."; a failure as its status's name. */
 const char *read_text(struct fixture *fixture, const factum_read_request *request);
 const char *stream_text(struct fixture *fixture, const char *stream);
+/* The rest of what a reader gives until DONE, in the same form. */
+const char *rest_text(struct fixture *fixture, struct fct_reader *reader);
+uint64_t place_now(struct fixture *fixture);
 
-/* |count| events of type "T", one append each. */
-void append_many(struct fixture *fixture, const char *stream, int count);
+/* ---- other threads --------------------------------------------------------------------------- */
 
-/* ---- case------------------------------------------------------------------------------------- */
+/* Waits until *word is at least |value|; fails the test after some seconds. */
+void await_word(_Atomic uint32_t *word, uint32_t value);
+/* Adds 1 and wakes. */
+void raise_word(_Atomic uint32_t *word);
+void sleep_ms(unsigned ms);
+/* Blocks the engine's deliveries, and releases them. */
+void stall(struct fixture *fixture);
+void unstall(struct fixture *fixture);
+
+/* ---- cases ----------------------------------------------------------------------------------- */
 
 #define TEST(name) static void name(void **state)
 #define F struct fixture *f = *state
@@ -67,11 +124,39 @@ void append_many(struct fixture *fixture, const char *stream, int count);
     {                                                                                              \
         #name, name, fixture_set_up, fixture_tear_down, NULL                                       \
     }
+/* It has its own way to append, or does not append: runs once for each kind. */
+#define CASE_ONCE(name)                                                                            \
+    {                                                                                              \
+        #name, name, fixture_set_up, fixture_tear_down, (void *)once                               \
+    }
 /* clang-format on */
 int fixture_set_up(void **state);
 int fixture_tear_down(void **state);
+extern char once[];
 
-extern const struct CMUnitTest read_cases[];
-extern const size_t read_case_count;
+/* The kinds without threads have no completions, and no news while nobody calls. */
+#define NEEDS_THREADS                                                                              \
+    if (!kind_has_threads(f->kind)) {                                                              \
+        return;                                                                                    \
+    }
+
+#define CASES(name)                                                                                \
+    extern const struct CMUnitTest name##_cases[];                                                 \
+    extern const size_t name##_case_count
+CASES(append);
+CASES(condition);
+CASES(deletion);
+CASES(limit);
+CASES(list);
+CASES(read);
+CASES(query);
+CASES(question);
+CASES(race);
+CASES(async);
+CASES(pressure);
+CASES(news);
+CASES(token);
+CASES(growth);
+CASES(capability);
 
 #endif

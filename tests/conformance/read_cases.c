@@ -1,8 +1,6 @@
 /* read_cases.c - what every engine must do when it is read. Run by conformance_test.c. */
 #include "fixture.h"
 
-#include <stdlib.h>
-
 /* ---- reading --------------------------------------------------------------------------------- */
 
 TEST(a_stream_is_read_backwards_and_from_any_place)
@@ -92,7 +90,7 @@ TEST(backwards_from_inside_an_event_begins_with_it)
 {
     F;
     append_many(f, "s-1", 2);
-    OK(append_one(f, "s-1", any(), "Last"));
+    OK(append_one(f, "s-1", factum_any(), "Last"));
     factum_read_request all = reading(FACTUM_SOURCE_ALL, NULL);
     all.backwards = true;
     all.count_max = 1;
@@ -108,7 +106,7 @@ TEST(backwards_from_inside_an_event_begins_with_it)
 TEST(the_past_is_read_by_either_time)
 {
     F;
-    factum_expectation expectation = {FCT_SLICE("t-1"), any()};
+    factum_expectation expectation = {FCT_SLICE("t-1"), factum_any()};
     for (int i = 0; i < 3; i++) {
         factum_new_event event = event_of("t-1", i == 0 ? "A" : i == 1 ? "B" : "C", 0);
         event.has_time = true;
@@ -156,26 +154,26 @@ TEST(categories_types_and_tags_are_lists_over_streams)
 TEST(a_flow_is_read_by_its_correlation_id)
 {
     F;
-    factum_expectation expectation = {FCT_SLICE("f-1"), any()};
+    factum_expectation expectation = {FCT_SLICE("f-1"), factum_any()};
     factum_new_event event = event_of("f-1", "A", 0);
     event.metadata = FCT_SLICE("{\"$correlationId\":\"flow\\u002d1\"}");
     OK(append_events(f, &event, 1, &expectation, 1));
-    OK(append_one(f, "f-1", any(), "B"));
+    OK(append_one(f, "f-1", factum_any(), "B"));
     assert_string_equal(stream_text(f, "$bc-flow-1"), "0:A");
 }
 
 TEST(virtual_streams_cannot_be_written)
 {
     F;
-    assert_status(append_one(f, "$ce-s", any(), "A"), FACTUM_INVALID);
-    assert_status(append_one(f, "$all", any(), "A"), FACTUM_INVALID);
-    assert_status(append_one(f, "$$", any(), "A"), FACTUM_INVALID);
+    assert_status(append_one(f, "$ce-s", factum_any(), "A"), FACTUM_INVALID);
+    assert_status(append_one(f, "$all", factum_any(), "A"), FACTUM_INVALID);
+    assert_status(append_one(f, "$$", factum_any(), "A"), FACTUM_INVALID);
 }
 
 static factum_status append_system(struct fixture *f, const char *stream, const char *type)
 {
     factum_new_event event = event_of(stream, type, 0);
-    factum_expectation expectation = {event.stream, any()};
+    factum_expectation expectation = {event.stream, factum_any()};
     factum_append_request request = {
         .size = sizeof request,
         .events = &event,
@@ -184,13 +182,13 @@ static factum_status append_system(struct fixture *f, const char *stream, const 
         .expectation_count = 1,
         .system = true,
     };
-    return fct_engine_append(&f->engine, &request, &f->result, NULL, &f->err);
+    return append_request(f, &request, NULL);
 }
 
 TEST(a_system_stream_is_written_by_those_only_who_say_so)
 {
     F;
-    assert_status(append_one(f, "$sys", any(), "A"), FACTUM_INVALID);
+    assert_status(append_one(f, "$sys", factum_any(), "A"), FACTUM_INVALID);
     assert_string_equal(f->err.text,
                         "stream $sys: names that begin with $ are kept for the system; choose "
                         "another, or say that it is meant (system)");
@@ -205,18 +203,18 @@ TEST(a_bad_name_is_shown_in_its_refusal)
     char name[FACTUM_NAME_SIZE_MAX + 2];
     memset(name, 'n', sizeof name - 1);
     name[sizeof name - 1] = '\0';
-    assert_status(append_one(f, name, any(), "A"), FACTUM_TOO_BIG);
+    assert_status(append_one(f, name, factum_any(), "A"), FACTUM_TOO_BIG);
     assert_string_equal(f->err.text, "a stream has a name of 1025 bytes, "
                                      "\"nnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnn...\": at most "
                                      "1024, shorten it");
-    assert_status(append_one(f, "a\xff", any(), "A"), FACTUM_INVALID);
+    assert_status(append_one(f, "a\xff", factum_any(), "A"), FACTUM_INVALID);
     assert_string_equal(f->err.text, "a stream has a name that is not UTF-8 text: \"a\\xff\"");
-    assert_status(append_one(f, "a", any(), ""), FACTUM_INVALID);
+    assert_status(append_one(f, "a", factum_any(), ""), FACTUM_INVALID);
     assert_string_equal(f->err.text, "an event type has no name: give it one");
     factum_new_event event = event_of("a", "A", 0);
     event.type = factum_slice_from("A");
     event.type.len = 2; /* its terminator too */
-    factum_expectation expectation = {event.stream, any()};
+    factum_expectation expectation = {event.stream, factum_any()};
     assert_status(append_events(f, &event, 1, &expectation, 1), FACTUM_INVALID);
     assert_string_equal(f->err.text, "an event type has a name with a NUL byte in it: \"A\\x00\"");
     assert_string_equal(stream_text(f, "a"), "STREAM_NOT_FOUND");
@@ -250,14 +248,14 @@ TEST(an_event_comes_back_as_it_was)
     event.tag_count = 2;
     event.has_time = true;
     event.time = -5;
-    factum_expectation expectation = {event.stream, any()};
+    factum_expectation expectation = {event.stream, factum_any()};
     OK(append_events(f, &event, 1, &expectation, 1));
     fixture_reopen(f);
     factum_read_request request = reading(FACTUM_SOURCE_STREAM, "e-1");
     struct fct_reader *reader;
     factum_event got;
     OK(fct_engine_read(&f->engine, &request, false, &reader, &f->err));
-    OK(reader->ops->next(reader, &got, &f->err));
+    OK(fct_reader_next(reader, &got, &f->err));
     assert_true(fct_slice_equal(got.data, event.data));
     assert_true(fct_slice_equal(got.metadata, event.metadata));
     assert_true(fct_slice_equal(got.type, event.type));
@@ -266,7 +264,7 @@ TEST(an_event_comes_back_as_it_was)
     assert_true(fct_slice_equal(got.tags[1], tags[1]));
     assert_memory_equal(got.id.bytes, event.id.bytes, 16);
     assert_true(got.has_time && got.time == -5 && got.created > 0 && got.last_of_commit);
-    reader->ops->close(reader);
+    fct_reader_close(reader);
 }
 
 TEST(a_cursor_does_not_see_later_appends_until_extended)
@@ -276,17 +274,16 @@ TEST(a_cursor_does_not_see_later_appends_until_extended)
     factum_read_request request = reading(FACTUM_SOURCE_STREAM, "s-1");
     struct fct_reader *reader;
     factum_event event;
-    uint64_t end;
     OK(fct_engine_read(&f->engine, &request, true, &reader, &f->err));
     append_many(f, "s-1", 1);
-    OK(reader->ops->next(reader, &event, &f->err));
-    OK(reader->ops->next(reader, &event, &f->err));
-    assert_status(reader->ops->next(reader, &event, &f->err), FACTUM_DONE);
-    OK(reader->ops->extend(reader, &end, &f->err));
-    OK(reader->ops->next(reader, &event, &f->err));
+    OK(fct_reader_next(reader, &event, &f->err));
+    OK(fct_reader_next(reader, &event, &f->err));
+    assert_status(fct_reader_next(reader, &event, &f->err), FACTUM_DONE);
+    OK(fct_reader_extend(reader, &f->err));
+    OK(fct_reader_next(reader, &event, &f->err));
     assert_int_equal(event.revision, 2);
-    assert_status(reader->ops->next(reader, &event, &f->err), FACTUM_DONE);
-    reader->ops->close(reader);
+    assert_status(fct_reader_next(reader, &event, &f->err), FACTUM_DONE);
+    fct_reader_close(reader);
 }
 
 const struct CMUnitTest read_cases[] = {

@@ -1,9 +1,10 @@
-/* backup_crash.c - a crash, or a full stop, in the middle of a backup or a restore.
+/* backup_crash.c - a crash, a full stop or a failed call in the middle of a backup or a restore.
  *
  * A store is backed up, goes on, and is backed up again into the same directory, stopped at each
  * call in turn: whatever the crash leaves, a backup is there that restores to a store with all
- * events of the first backup at least. A restore is stopped at each call: what the crash leaves is
- * no store, or the whole one. Prints TAP.
+ * events of the first backup at least. A restore is stopped at each call, or one of its calls fails
+ * and the power is cut afterwards: what is left is no store, or the whole one. A restored store
+ * accepts the tokens of the places that it has, and of no others. Prints TAP.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -12,16 +13,21 @@
 
 #include "core/check.h"
 #include "core/slice.h"
+#include "engine/token.h"
 #include "engine_local/local.h"
-#include "os/sim_disk.h"
+#include "support/engine_calls.h"
+#include "support/fault.h"
+#include "support/sim_disk.h"
 
 enum { FIRST_EVENTS = 60, ALL_EVENTS = 100 };
 
-static uint64_t stopped_at;
+static char what_runs[96];
+static uint64_t seed; /* of the next crash */
+static char tokens[ALL_EVENTS][FACTUM_TOKEN_SIZE];
 
 static void die(const char *what, const char *why)
 {
-    printf("not ok - %s: %s (stopped at call %" PRIu64 ")\n", what, why, stopped_at);
+    printf("not ok - %s: %s (%s)\n", what, why, what_runs);
     exit(1);
 }
 
@@ -39,42 +45,44 @@ static factum_status open_store(struct fct_engine *engine, struct fct_sim_disk *
     return fct_engine_local_open(engine, &options, err);
 }
 
-static void append(struct fct_engine *engine, unsigned count)
+/* The events from number |from| on, up to |to|, and their tokens. */
+static void append(struct fct_engine *engine, unsigned from, unsigned to)
 {
     static char data[300];
     factum_slice stream = FCT_SLICE("order-1");
     factum_new_event event = {
         .stream = stream, .type = FCT_SLICE("T"), .data = fct_slice(data, sizeof data)};
-    factum_expectation any = {stream, {.kind = FACTUM_EXPECTED_ANY}};
+    factum_expectation any = {stream, factum_any()};
     factum_append_request request = {.size = sizeof request,
                                      .events = &event,
                                      .event_count = 1,
                                      .expectations = &any,
                                      .expectation_count = 1};
+    factum_append_result result;
     factum_error err;
-    for (unsigned i = 0; i < count; i++) {
-        if (fct_engine_append(engine, &request, NULL, NULL, &err) != FACTUM_OK) {
+    for (unsigned i = from; i < to; i++) {
+        if (fct_engine_append(engine, &request, &result, NULL, &err) != FACTUM_OK) {
             die("append", err.text);
         }
+        fct_token_format(&engine->timelines, result.position, tokens[i]);
     }
 }
 
 static factum_status back_up(struct fct_engine *engine)
 {
     factum_backup_report report;
-    return fct_engine_local_backup(engine, "/backup", NULL, &report, NULL);
+    return engine_backup(engine, "/backup", &report, NULL);
 }
 
-static factum_status restore(struct fct_sim_disk *disk, factum_error *err)
+static factum_status restore(const struct fct_os *os, factum_error *err)
 {
     factum_backup_report report;
-    return fct_engine_local_restore(fct_sim_disk_os(disk), fct_mem_heap(), "/backup", "/restored",
-                                    NULL, &report, err);
+    return fct_engine_local_restore(os, fct_mem_heap(), "/backup", "/restored", NULL, &report, err);
 }
 
 static void close_store(struct fct_engine *engine)
 {
-    factum_status closed = engine->ops->close(engine->self, NULL);
+    factum_status closed = fct_engine_close(engine, NULL);
     (void)closed; /* the disk may have stopped */
 }
 
@@ -87,12 +95,29 @@ static struct fct_sim_disk *prepare(struct fct_engine *engine)
     if (open_store(engine, disk, "/store", false, &err) != FACTUM_OK) {
         die("open", err.text);
     }
-    append(engine, FIRST_EVENTS);
+    append(engine, 0, FIRST_EVENTS);
     if (back_up(engine) != FACTUM_OK) {
         die("backup", "");
     }
-    append(engine, ALL_EVENTS - FIRST_EVENTS);
+    append(engine, FIRST_EVENTS, ALL_EVENTS);
     return disk;
+}
+
+/* That of the tokens the first |count| are accepted, and no others. */
+static void check_tokens(const struct fct_engine *engine, uint64_t count)
+{
+    for (uint64_t i = 0; i < ALL_EVENTS; i++) {
+        uint64_t place;
+        factum_error err;
+        factum_status status =
+            fct_token_parse(&engine->timelines, factum_slice_from(tokens[i]), &place, &err);
+        if (i < count && status != FACTUM_OK) {
+            die("a token of a restored event is refused", err.text);
+        }
+        if (i >= count && status != FACTUM_WRONG_TIMELINE) {
+            die("a token of what was not restored is accepted", tokens[i]);
+        }
+    }
 }
 
 /* The events of the restored store; 0 if there is none. */
@@ -105,17 +130,17 @@ static uint64_t count_restored(struct fct_sim_disk *disk)
     if (status == FACTUM_NOT_FOUND) {
         return 0;
     }
-    if (status != FACTUM_OK || engine.ops->verify(engine.self, NULL, &report, &err) != FACTUM_OK) {
+    if (status != FACTUM_OK || engine_verify(&engine, &report, &err) != FACTUM_OK) {
         die("a restored store is damaged", err.text);
     }
+    check_tokens(&engine, report.events);
     close_store(&engine);
     return report.events;
 }
 
 static struct fct_sim_disk *crash(const struct fct_sim_disk *disk, unsigned mode)
 {
-    struct fct_sim_disk *image =
-        fct_sim_disk_crash(disk, (enum fct_crash_mode)mode, stopped_at * 31 + mode);
+    struct fct_sim_disk *image = fct_sim_disk_crash(disk, (enum fct_crash_mode)mode, seed++);
     FCT_ASSERT(image != NULL);
     return image;
 }
@@ -126,18 +151,17 @@ static bool crash_in_backup(uint64_t step)
     struct fct_engine engine;
     factum_error err;
     struct fct_sim_disk *disk = prepare(&engine);
-    stopped_at = step;
+    (void)snprintf(what_runs, sizeof what_runs, "backup stopped at call %" PRIu64, step);
     fct_sim_disk_stop_at(disk, fct_sim_disk_calls(disk) + step);
     bool ended = back_up(&engine) == FACTUM_OK;
     close_store(&engine);
     for (unsigned mode = 0; mode < FCT_CRASH_MODES; mode++) {
         struct fct_sim_disk *image = crash(disk, mode);
-        if (restore(image, &err) != FACTUM_OK) {
+        if (restore(fct_sim_disk_os(image), &err) != FACTUM_OK) {
             die("no backup is left", err.text);
         }
         uint64_t events = count_restored(image);
         if (events != FIRST_EVENTS && events != ALL_EVENTS) {
-
             die("a backup has lost events", "");
         }
         if (ended && events != ALL_EVENTS) {
@@ -149,15 +173,9 @@ static bool crash_in_backup(uint64_t step)
     return !ended;
 }
 
-static bool crash_in_restore(uint64_t step)
+/* What a crash now leaves of a restore is no store, or the whole one: that, if it has |ended|. */
+static void check_crashes(const struct fct_sim_disk *disk, bool ended)
 {
-    struct fct_engine engine;
-    factum_error err;
-    struct fct_sim_disk *disk = prepare(&engine);
-    close_store(&engine);
-    stopped_at = step;
-    fct_sim_disk_stop_at(disk, fct_sim_disk_calls(disk) + step);
-    bool ended = restore(disk, &err) == FACTUM_OK;
     for (unsigned mode = 0; mode < FCT_CRASH_MODES; mode++) {
         struct fct_sim_disk *image = crash(disk, mode);
         uint64_t events = count_restored(image);
@@ -166,21 +184,72 @@ static bool crash_in_restore(uint64_t step)
         }
         fct_sim_disk_destroy(image);
     }
+}
+
+static bool crash_in_restore(const struct fct_sim_disk *prepared, uint64_t step)
+{
+    factum_error err;
+    struct fct_sim_disk *disk = fct_sim_disk_clone(prepared);
+    FCT_ASSERT(disk != NULL);
+    (void)snprintf(what_runs, sizeof what_runs, "restore stopped at call %" PRIu64, step);
+    fct_sim_disk_stop_at(disk, fct_sim_disk_calls(disk) + step);
+    bool ended = restore(fct_sim_disk_os(disk), &err) == FACTUM_OK;
+    check_crashes(disk, ended);
     fct_sim_disk_destroy(disk);
     return !ended;
+}
+
+/* A restore with call |at| failing; false if it had fewer calls. */
+static bool fail_in_restore(const struct fct_sim_disk *prepared, enum fct_fault_kind kind,
+                            uint64_t at, bool sticky)
+{
+    struct fct_fault fault;
+    factum_error err;
+    struct fct_sim_disk *disk = fct_sim_disk_clone(prepared);
+    FCT_ASSERT(disk != NULL);
+    (void)snprintf(what_runs, sizeof what_runs, "kind %d at call %" PRIu64 " of a restore%s",
+                   (int)kind, at, sticky ? " and after it" : "");
+    fct_fault_init(&fault, fct_sim_disk_os(disk));
+    fault.kind = kind;
+    fault.at = at;
+    fault.sticky = sticky;
+    bool ended = restore(&fault.os, &err) == FACTUM_OK;
+    bool reached = fault.calls > at;
+    check_crashes(disk, ended);
+    if (!ended && !sticky && restore(fct_sim_disk_os(disk), &err) != FACTUM_OK) {
+        die("a failed restore left something", err.text);
+    }
+    if ((ended || !sticky) && count_restored(disk) != FIRST_EVENTS) {
+        die("a restore has lost events", "");
+    }
+    fct_sim_disk_destroy(disk);
+    return reached;
 }
 
 int main(void)
 {
     uint64_t backups = 0;
     uint64_t restores = 0;
+    uint64_t faults = 0;
+    struct fct_engine engine;
     while (crash_in_backup(backups)) {
         backups++;
     }
     printf("ok 1 - a backup, stopped at each of %" PRIu64 " calls\n", backups);
-    while (crash_in_restore(restores)) {
+    struct fct_sim_disk *prepared = prepare(&engine);
+    close_store(&engine);
+    while (crash_in_restore(prepared, restores)) {
         restores++;
     }
-    printf("ok 2 - a restore, stopped at each of %" PRIu64 " calls\n1..2\n", restores);
+    printf("ok 2 - a restore, stopped at each of %" PRIu64 " calls\n", restores);
+    for (int i = 0; i < 4; i++) {
+        enum fct_fault_kind kind = i < 2 ? FCT_FAULT_EIO : FCT_FAULT_ENOSPC;
+        faults = 0;
+        while (fail_in_restore(prepared, kind, faults, i % 2 == 1)) {
+            faults++;
+        }
+    }
+    printf("ok 3 - a restore, failing at each of %" PRIu64 " calls\n1..3\n", faults);
+    fct_sim_disk_destroy(prepared);
     return 0;
 }

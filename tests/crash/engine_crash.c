@@ -19,7 +19,8 @@
 #include "core/random.h"
 #include "core/slice.h"
 #include "engine_local/local.h"
-#include "os/sim_disk.h"
+#include "support/engine_calls.h"
+#include "support/sim_disk.h"
 
 enum { STREAMS = 5, DATA_SIZE = 700, KEYS_MAX = 100 };
 
@@ -88,11 +89,9 @@ static factum_status append_to(struct fct_engine *engine, const struct keyed *wh
             .type = FCT_SLICE("T"),
             .data = fct_slice(data, what->size),
         };
-        factum_expected expected = {.kind = FACTUM_EXPECTED_ANY};
+        factum_expected expected = factum_any();
         if (written != NULL) {
-            expected.kind =
-                written[stream] == 0 ? FACTUM_EXPECTED_NO_STREAM : FACTUM_EXPECTED_REVISION;
-            expected.revision = written[stream] - 1;
+            expected = written[stream] == 0 ? factum_no_stream() : factum_at(written[stream] - 1);
         }
         expectations[i] = (factum_expectation){events[i].stream, expected};
     }
@@ -163,7 +162,7 @@ static void work(struct fct_sim_disk *disk, struct model *model, struct fct_rand
                 going = append(&engine, model, a, b, what != 8, random);
             }
         }
-        going = engine.ops->close(engine.self, &err) == FACTUM_OK && going;
+        going = fct_engine_close(&engine, &err) == FACTUM_OK && going;
         if (!going) {
             return;
         }
@@ -188,12 +187,12 @@ static uint64_t count_events(struct fct_engine *engine, uint64_t stream)
     if (status != FACTUM_OK) {
         die("read", err.text);
     }
-    while ((status = reader->ops->next(reader, &event, &err)) == FACTUM_OK) {
+    while ((status = fct_reader_next(reader, &event, &err)) == FACTUM_OK) {
         if (event.revision != count++) {
             die("a stream has a hole", name);
         }
     }
-    reader->ops->close(reader);
+    fct_reader_close(reader);
     if (status != FACTUM_DONE) {
         die("read", err.text);
     }
@@ -218,9 +217,9 @@ static void check_verifies(struct fct_engine *engine)
 {
     factum_error err;
     factum_verify_report report;
-    factum_status status = engine->ops->verify(engine->self, NULL, &report, &err);
+    factum_status status = engine_verify(engine, &report, &err);
     if (status == FACTUM_CORRUPT && strstr(err.text, "index run ") == err.text) {
-        status = engine->ops->verify(engine->self, NULL, &report, &err);
+        status = engine_verify(engine, &report, &err);
     }
     if (status != FACTUM_OK) {
         die("verify after a crash", err.text);
@@ -235,7 +234,7 @@ static void check(struct fct_sim_disk *disk, const struct model *model, uint64_t
     if (open_engine(&engine, fct_sim_disk_os(disk), &err) != FACTUM_OK) {
         die("open after a crash", err.text);
     }
-    if (engine.ops->info(engine.self, &info, &err) != FACTUM_OK || info.damaged) {
+    if (engine_info(&engine, &info, &err) != FACTUM_OK || info.damaged) {
         die("damage that is none", info.reason);
     }
     for (uint64_t i = 0; i < STREAMS; i++) {
@@ -249,7 +248,7 @@ static void check(struct fct_sim_disk *disk, const struct model *model, uint64_t
     }
     check_keys(&engine, model);
     check_verifies(&engine);
-    if (engine.ops->close(engine.self, &err) != FACTUM_OK) {
+    if (fct_engine_close(&engine, &err) != FACTUM_OK) {
         die("close", err.text);
     }
 }
@@ -262,7 +261,7 @@ static struct fct_sim_disk *crash_in_recovery(struct fct_sim_disk *image, struct
     uint64_t calls = fct_sim_disk_calls(image);
     fct_sim_disk_stop_at(image, calls + fct_random_below(random, 30));
     if (open_engine(&engine, fct_sim_disk_os(image), &err) == FACTUM_OK) {
-        factum_status closed = engine.ops->close(engine.self, &err);
+        factum_status closed = fct_engine_close(&engine, &err);
         (void)closed; /* it may be stopped too */
     }
     struct fct_sim_disk *next =

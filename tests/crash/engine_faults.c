@@ -1,13 +1,13 @@
 /* engine_faults.c - the whole embedded engine with every call to the machine, and every allocation,
  * failing: one alone, or all from one on.
  *
- * One fixed script (appends to one and to two streams, with keys and conditions, reads in every
- * direction, lists, metadata, a deletion, background work, verify, backups, a restore, reopening)
- * is run without a fault to count the calls, then once for each call and kind of fault. Whatever
- * fails has to say so and why; what a read does give is what was appended. Afterwards, without the
- * fault: the store opens undamaged and verifies, all that was acknowledged is there, what was
- * refused is not, what is unknown is there whole or not at all, and appends go on. No block of
- * memory is left over.
+ * One fixed script (appends to one and to two streams, with keys, ids and conditions, reads in
+ * every direction, queries, filters, questions, lists, metadata, a deletion, a tombstone,
+ * background work, verify, backups, a restore, reopening) is run without a fault to count the
+ * calls, then once for each call and kind of fault. Whatever fails has to say so and why; what a
+ * read does give is what was appended. Afterwards, without the fault: the store opens undamaged and
+ * verifies, all that was acknowledged is there, what was refused is not, what is unknown is there
+ * whole or not at all, and appends go on. No block of memory is left over.
  * Prints TAP.
  */
 #include <inttypes.h>
@@ -17,9 +17,11 @@
 
 #include "core/check.h"
 #include "core/slice.h"
+#include "engine/event_copy.h"
 #include "engine_local/local.h"
-#include "os/fault.h"
-#include "os/sim_disk.h"
+#include "support/engine_calls.h"
+#include "support/fault.h"
+#include "support/sim_disk.h"
 
 enum { STREAMS = 3, TRIES = 80, DATA_SIZE = 300 };
 
@@ -30,6 +32,8 @@ struct
 try {
     unsigned a;
     unsigned b;
+    bool keyed;
+    uint64_t position; /* of its last event, if it was acknowledged */
     enum outcome outcome;
     bool found[2]; /* in a, in b; by the check */
 };
@@ -41,8 +45,9 @@ struct world {
     bool open;
     struct try tries[TRIES];
     unsigned try_count;
-    bool deleted;   /* the stream "gone-1", acknowledged */
-    bool backed_up; /* a backup into "/backup" was acknowledged */
+    bool deleted;    /* the stream "gone-1", acknowledged */
+    bool tombstoned; /* the stream "gone-2", acknowledged */
+    bool backed_up;  /* a backup into "/backup" was acknowledged */
 };
 
 /* The heap with a count, and a block that is not to be had. */
@@ -119,7 +124,7 @@ static void close_world(struct world *world)
 {
     factum_error err;
     if (world->open) {
-        expect_reason(world->engine.ops->close(world->engine.self, &err), &err);
+        expect_reason(fct_engine_close(&world->engine, &err), &err);
         world->open = false;
     }
 }
@@ -139,6 +144,17 @@ static size_t data_of(unsigned number, char data[DATA_SIZE])
     return size;
 }
 
+/* Every second one has an id. */
+static factum_uuid id_of(unsigned number)
+{
+    return (factum_uuid){{number % 2 == 0 ? 0 : (uint8_t)(number + 1)}};
+}
+
+static void key_of(unsigned number, char key[16])
+{
+    (void)snprintf(key, 16, "key-%u", number);
+}
+
 static enum outcome outcome_of(factum_status status)
 {
     if (status == FACTUM_OK) {
@@ -151,8 +167,7 @@ static void reopen_if_failed(struct world *world)
 {
     factum_info info;
     factum_error err;
-    if (world->open && world->engine.ops->info(world->engine.self, &info, &err) == FACTUM_OK &&
-        info.failed) {
+    if (world->open && engine_info(&world->engine, &info, &err) == FACTUM_OK && info.failed) {
         close_world(world);
     }
     if (!world->open) {
@@ -168,7 +183,7 @@ static void append(struct world *world, unsigned a, unsigned b, bool keyed)
     FCT_ASSERT(world->try_count < TRIES);
     unsigned number = world->try_count++;
     struct try *try = &world->tries[number];
-    *try = (struct try){.a = a, .b = b, .outcome = REFUSED};
+    *try = (struct try){.a = a, .b = b, .keyed = keyed, .outcome = REFUSED};
     size_t size = data_of(number, data);
     size_t count = a == b ? 1 : 2;
     factum_slice tag = FCT_SLICE("tagged");
@@ -180,13 +195,14 @@ static void append(struct world *world, unsigned a, unsigned b, bool keyed)
                                        .data = fct_slice(data, size),
                                        .metadata = FCT_SLICE("{\"$correlationId\":\"c\"}"),
                                        .tags = &tag,
-                                       .tag_count = 1};
-        expectations[i] = (factum_expectation){events[i].stream, {.kind = FACTUM_EXPECTED_ANY}};
+                                       .tag_count = 1,
+                                       .id = id_of(number)};
+        expectations[i] = (factum_expectation){events[i].stream, factum_any()};
     }
     factum_slice other = FCT_SLICE("no-such-tag");
-    factum_condition_item item = {.tags = &other, .tag_count = 1};
-    factum_append_condition condition = {.items = &item, .item_count = 1};
-    (void)snprintf(key, sizeof key, "key-%u", number);
+    factum_query_item item = {.tags = &other, .tag_count = 1};
+    factum_append_condition condition = {.query = {&item, 1}};
+    key_of(number, key);
     factum_append_request request = {.size = sizeof request,
                                      .events = events,
                                      .event_count = count,
@@ -206,6 +222,7 @@ static void append(struct world *world, unsigned a, unsigned b, bool keyed)
         }
         if (outcome_of(status) > try->outcome) {
             try->outcome = outcome_of(status);
+            try->position = result.position;
         }
     }
 }
@@ -226,65 +243,145 @@ static unsigned number_of(const struct world *world, const factum_event *event)
     return number;
 }
 
-/* Reads until the end or a failure; true if it reached the end. */
-static bool read_all(struct world *world, factum_source source, factum_slice name, bool backwards)
+/* Reads until the end or a failure. */
+static void read_all(struct world *world, const factum_read_request *request)
 {
     struct fct_reader *reader;
     factum_event event;
     factum_error err;
-    factum_read_request request = {
-        .size = sizeof request, .source = source, .name = name, .backwards = backwards};
     if (!world->open) {
-        return false;
+        return;
     }
-    factum_status status = fct_engine_read(&world->engine, &request, false, &reader, &err);
+    factum_status status = fct_engine_read(&world->engine, request, false, &reader, &err);
     expect_reason(status, &err);
     if (status != FACTUM_OK) {
-        return false;
+        return;
     }
-    while ((status = reader->ops->next(reader, &event, &err)) == FACTUM_OK) {
+    while ((status = fct_reader_next(reader, &event, &err)) == FACTUM_OK) {
         if (fct_slice_equal(event.type, FCT_SLICE("Tried"))) {
             (void)number_of(world, &event);
         }
     }
     expect_reason(status, &err);
-    reader->ops->close(reader);
-    return status == FACTUM_DONE;
+    fct_reader_close(reader);
+}
+
+static void read_list(struct world *world, factum_source source, factum_slice name, bool backwards)
+{
+    const factum_read_request request = {
+        .size = sizeof request, .source = source, .name = name, .backwards = backwards};
+    read_all(world, &request);
+}
+
+static void read_query(struct world *world, bool backwards)
+{
+    factum_slice type = FCT_SLICE("Tried");
+    factum_slice tag = FCT_SLICE("tagged");
+    const factum_query_item items[2] = {
+        {.types = &type, .type_count = 1, .tags = &tag, .tag_count = 1},
+        {.tags = &tag, .tag_count = 1},
+    };
+    const factum_query query = {items, 2};
+    const factum_read_request request = {.size = sizeof request,
+                                         .source = FACTUM_SOURCE_QUERY,
+                                         .from = FACTUM_FROM_AFTER,
+                                         .from_value = backwards ? UINT64_MAX : 5000,
+                                         .query = &query,
+                                         .backwards = backwards};
+    read_all(world, &request);
+}
+
+static void read_filtered(struct world *world, bool backwards)
+{
+    factum_slice prefix = FCT_SLICE("order-");
+    const factum_filter filter = {
+        .size = sizeof filter, .stream_prefixes = &prefix, .stream_prefix_count = 1};
+    const factum_read_request request = {
+        .size = sizeof request, .filter = &filter, .backwards = backwards};
+    read_all(world, &request);
+}
+
+/* The answer's status; what is found was appended. */
+static factum_status ask(struct world *world, factum_question *question)
+{
+    factum_event_copy copy = {.memory = NULL};
+    factum_key_info key = {.size = sizeof key};
+    factum_error err;
+    question->size = sizeof *question;
+    question->event = &copy;
+    question->key = &key;
+    factum_status status = fct_engine_answer(&world->engine, question, &err);
+    expect_reason(status, &err);
+    if (status == FACTUM_OK && copy.memory != NULL) {
+        (void)number_of(world, &copy.event);
+    }
+    fct_event_copy_finish(&copy);
+    question->event = NULL;
+    question->key = NULL;
+    return status;
+}
+
+static void ask_around(struct world *world)
+{
+    factum_stream_info stream = {.size = sizeof stream};
+    factum_info info;
+    factum_error err;
+    char key[16];
+    unsigned last = world->try_count - 1;
+    factum_question event = {.kind = FACTUM_ASK_EVENT, .position = world->tries[last].position};
+    factum_question recent = {.kind = FACTUM_ASK_FIND_EVENT, .id = id_of(last | 1)};
+    factum_question in_stream = {
+        .kind = FACTUM_ASK_FIND_EVENT, .id = id_of(1), .name = stream_name(1)};
+    factum_question by_key = {.kind = FACTUM_ASK_KEY, .name = factum_slice_from(key)};
+    factum_question count = {.kind = FACTUM_ASK_COUNT,
+                             .source = FACTUM_SOURCE_TAG,
+                             .name = FCT_SLICE("tagged"),
+                             .upto = UINT64_MAX};
+    key_of(last - last % 5, key);
+    by_key.name = factum_slice_from(key);
+    (void)ask(world, &event);
+    (void)ask(world, &recent);
+    (void)ask(world, &in_stream);
+    (void)ask(world, &by_key);
+    (void)ask(world, &count);
+    expect_reason(fct_engine_stream(&world->engine, stream_name(1), &stream, &err), &err);
+    expect_reason(engine_info(&world->engine, &info, &err), &err);
 }
 
 static void look_around(struct world *world)
 {
     struct fct_lister *lister;
     factum_list_entry entry;
-    factum_stream_info stream;
     factum_error err;
-    (void)read_all(world, FACTUM_SOURCE_STREAM, stream_name(0), false);
-    (void)read_all(world, FACTUM_SOURCE_STREAM, stream_name(2), true);
-    (void)read_all(world, FACTUM_SOURCE_CATEGORY, FCT_SLICE("order"), false);
-    (void)read_all(world, FACTUM_SOURCE_TAG, FCT_SLICE("tagged"), true);
-    (void)read_all(world, FACTUM_SOURCE_ALL, (factum_slice){0}, false);
+    read_list(world, FACTUM_SOURCE_STREAM, stream_name(0), false);
+    read_list(world, FACTUM_SOURCE_STREAM, stream_name(2), true);
+    read_list(world, FACTUM_SOURCE_CATEGORY, FCT_SLICE("order"), false);
+    read_list(world, FACTUM_SOURCE_TAG, FCT_SLICE("tagged"), true);
+    read_list(world, FACTUM_SOURCE_ALL, (factum_slice){0}, false);
+    for (int backwards = 0; backwards < 2; backwards++) {
+        read_query(world, backwards == 1);
+        read_filtered(world, backwards == 1);
+    }
     if (!world->open) {
         return;
     }
-    expect_reason(fct_engine_stream(&world->engine, stream_name(1), &stream, &err), &err);
-    factum_status status =
-        world->engine.ops->list(world->engine.self, FACTUM_LIST_STREAMS, &lister, &err);
+    ask_around(world);
+    factum_status status = engine_list(&world->engine, FACTUM_LIST_STREAMS, &lister, &err);
     expect_reason(status, &err);
     if (status == FACTUM_OK) {
-        while ((status = lister->ops->next(lister, &entry, &err)) == FACTUM_OK) {
+        while ((status = fct_lister_next(lister, &entry, &err)) == FACTUM_OK) {
         }
         expect_reason(status, &err);
-        lister->ops->close(lister);
+        fct_lister_close(lister);
     }
 }
 
-/* A stream beside the others: written, given metadata, deleted. */
-static void delete_stream(struct world *world)
+/* Streams beside the others: one is written, given metadata and deleted, one is ended for ever. */
+static void remove_streams(struct world *world)
 {
     factum_slice name = FCT_SLICE("gone-1");
-    factum_expected any = {.kind = FACTUM_EXPECTED_ANY};
     factum_new_event event = {.stream = name, .type = FCT_SLICE("Gone")};
-    factum_expectation expectation = {name, any};
+    factum_expectation expectation = {name, factum_any()};
     factum_append_request request = {.size = sizeof request,
                                      .events = &event,
                                      .event_count = 1,
@@ -297,14 +394,19 @@ static void delete_stream(struct world *world)
     }
     factum_status status = fct_engine_append(&world->engine, &request, NULL, NULL, &err);
     expect_reason(status, &err);
-    expect_reason(fct_engine_metadata_set(&world->engine, FCT_SLICE("order-2"), any,
+    expect_reason(fct_engine_metadata_set(&world->engine, FCT_SLICE("order-2"), factum_any(),
                                           FCT_SLICE("{\"$maxCount\":1000}"), NULL, &err),
                   &err);
     if (status == FACTUM_OK) {
-        status = fct_engine_delete(&world->engine, name, any, NULL, &err);
+        status =
+            fct_engine_remove(&world->engine, FACTUM_ACTION_DELETE, name, factum_any(), NULL, &err);
         expect_reason(status, &err);
         world->deleted = status == FACTUM_OK;
     }
+    status = fct_engine_remove(&world->engine, FACTUM_ACTION_TOMBSTONE, FCT_SLICE("gone-2"),
+                               factum_no_stream(), NULL, &err);
+    expect_reason(status, &err);
+    world->tombstoned = status == FACTUM_OK;
 }
 
 static void look_after(struct world *world)
@@ -314,10 +416,9 @@ static void look_after(struct world *world)
     factum_error err;
     if (world->open) {
         expect_reason(fct_engine_local_tick(&world->engine, &err), &err);
-        expect_reason(world->engine.ops->verify(world->engine.self, NULL, &verified, &err), &err);
+        expect_reason(engine_verify(&world->engine, &verified, &err), &err);
         for (int i = 0; i < 2; i++) {
-            factum_status status =
-                fct_engine_local_backup(&world->engine, "/backup", NULL, &copied, &err);
+            factum_status status = engine_backup(&world->engine, "/backup", &copied, &err);
             expect_reason(status, &err);
             world->backed_up = world->backed_up || status == FACTUM_OK;
         }
@@ -342,7 +443,7 @@ static void script(struct world *world)
         }
         look_around(world);
         if (round == 0) {
-            delete_stream(world);
+            remove_streams(world);
         } else {
             look_after(world);
         }
@@ -364,8 +465,9 @@ static void check_stream(struct world *world, unsigned stream)
         die("read afterwards", err.text);
     }
     unsigned next = 0;
-    for (uint64_t revision = 0; (status = reader->ops->next(reader, &event, &err)) == FACTUM_OK;
-         revision++) {
+    uint64_t count = 0;
+    for (uint64_t revision = 0; (status = fct_reader_next(reader, &event, &err)) == FACTUM_OK;
+         revision++, count++) {
         unsigned number = number_of(world, &event);
         struct try *try = &world->tries[number];
         if (number < next || event.revision != revision) {
@@ -377,13 +479,41 @@ static void check_stream(struct world *world, unsigned stream)
         try->found[try->a != stream] = true;
         next = number + 1;
     }
-    reader->ops->close(reader);
+    uint64_t read = reader->place;
+    fct_reader_close(reader);
     if (status != FACTUM_DONE) {
         die("read afterwards", err.text);
     }
+    factum_question question = {.kind = FACTUM_ASK_COUNT,
+                                .source = FACTUM_SOURCE_STREAM,
+                                .name = stream_name(stream),
+                                .upto = read};
+    if (ask(world, &question) != FACTUM_OK || question.number != count) {
+        die("the number of events is not that of the events", "");
+    }
 }
 
-static void check_tries(const struct world *world)
+/* A key and an id are known if what was appended with them is there, and only then. */
+static void check_names(struct world *world, unsigned number)
+{
+    const struct try *try = &world->tries[number];
+    char key[16];
+    key_of(number, key);
+    factum_question by_key = {.kind = FACTUM_ASK_KEY, .name = factum_slice_from(key)};
+    factum_status wanted = try->found[0] && try->keyed ? FACTUM_OK : FACTUM_NOT_FOUND;
+    if (ask(world, &by_key) != wanted) {
+        die("a key is lost, or of nothing", key);
+    }
+    for (int everywhere = 0; everywhere < 2 && number % 2 == 1; everywhere++) {
+        factum_question by_id = {.kind = FACTUM_ASK_FIND_EVENT, .id = id_of(number)};
+        by_id.name = everywhere == 1 ? (factum_slice){0} : stream_name(try->a);
+        if (ask(world, &by_id) != (try->found[0] ? FACTUM_OK : FACTUM_NOT_FOUND)) {
+            die("an id is lost, or of nothing", key);
+        }
+    }
+}
+
+static void check_tries(struct world *world)
 {
     for (unsigned i = 0; i < world->try_count; i++) {
         const struct try *try = &world->tries[i];
@@ -394,6 +524,7 @@ static void check_tries(const struct world *world)
         if (try->outcome == ACKNOWLEDGED && !try->found[0]) {
             die("an acknowledged append is lost", "");
         }
+        check_names(world, i);
     }
 }
 
@@ -406,7 +537,7 @@ static void check_after(struct world *world)
     if (!open_world(world)) {
         die("the store does not open afterwards", "");
     }
-    if (world->engine.ops->info(world->engine.self, &info, &err) != FACTUM_OK || info.damaged) {
+    if (engine_info(&world->engine, &info, &err) != FACTUM_OK || info.damaged) {
         die("damage that is none", info.reason);
     }
     for (unsigned stream = 0; stream < STREAMS; stream++) {
@@ -420,11 +551,16 @@ static void check_after(struct world *world)
         fct_engine_read(&world->engine, &gone, false, &reader, &err) != FACTUM_STREAM_NOT_FOUND) {
         die("a deletion is lost", "");
     }
+    gone.name = FCT_SLICE("gone-2");
+    if (world->tombstoned &&
+        fct_engine_read(&world->engine, &gone, false, &reader, &err) != FACTUM_STREAM_DELETED) {
+        die("a tombstone is lost", "");
+    }
     append(world, 0, 1, true);
     if (world->tries[world->try_count - 1].outcome != ACKNOWLEDGED) {
         die("appends do not go on", "");
     }
-    if (world->engine.ops->verify(world->engine.self, NULL, &report, &err) != FACTUM_OK) {
+    if (engine_verify(&world->engine, &report, &err) != FACTUM_OK) {
         die("verify afterwards", err.text);
     }
     close_world(world);

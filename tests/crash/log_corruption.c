@@ -16,9 +16,9 @@
 #include <string.h>
 
 #include "log_model.h"
-#include "os/fault.h"
-#include "os/mem_fault.h"
-#include "os/sim_disk.h"
+#include "support/fault.h"
+#include "support/mem_fault.h"
+#include "support/sim_disk.h"
 
 enum reached {
     DAMAGE_REFUSED,

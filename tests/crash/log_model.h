@@ -46,7 +46,7 @@ struct model_run {
     factum_status status; /* of the call that ended it */
     factum_error err;
     /* If set: how many calls were made to fail so far; a commit that saw one may not succeed. */
-    const uint64_t *failures;
+    _Atomic uint64_t *failures;
     bool lied; /* a commit or marker said OK although a call inside it had failed */
     unsigned rolls;
     unsigned refusals; /* appends refused for want of space */

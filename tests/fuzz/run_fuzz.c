@@ -37,6 +37,7 @@ static void mend(uint8_t *bytes, size_t size)
         uint8_t *page = bytes + i * FCT_RUN_PAGE_SIZE;
         fct_put_u32(page + FCT_RUN_PAGE_ROOM, fct_run_page_crc(1, i, page));
     }
+    fct_put_u32(footer + 8, FCT_RUN_FORMAT); /* the corpus is older */
     fct_put_u32(footer + 156, fct_crc32c(0, footer, 156));
 }
 

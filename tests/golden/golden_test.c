@@ -44,9 +44,8 @@ static void note_message(void *data, factum_log_level level, const char *id, con
     made_anew = made_anew || strcmp(id, "index.rebuild") == 0;
 }
 
-static struct fct_engine open_store(const char *path)
+static void open_store(struct fct_engine *engine, const char *path)
 {
-    struct fct_engine engine;
     static const factum_log_sink sink = {.write = note_message};
     struct fct_local_options options = {
         .os = fct_os_real(),
@@ -57,8 +56,7 @@ static struct fct_engine open_store(const char *path)
         .segment_size_max = 16 << 10,
         .memtable_span_max = 4 << 10,
     };
-    must(fct_engine_local_open(&engine, &options, &err), "open");
-    return engine;
+    must(fct_engine_local_open(engine, &options, &err), "open");
 }
 
 static factum_append_result append(struct fct_engine *engine, const char *stream, const char *data,
@@ -74,7 +72,7 @@ static factum_append_result append(struct fct_engine *engine, const char *stream
         .has_time = true,
         .time = INT64_C(-692000000000000000), /* 1948 */
     };
-    factum_expectation expectation = {event.stream, {.kind = FACTUM_EXPECTED_ANY}};
+    factum_expectation expectation = {event.stream, factum_any()};
     factum_append_request request = {
         .size = sizeof request,
         .events = &event,
@@ -95,19 +93,23 @@ static void data_of(char data[64], uint64_t n)
 
 static void make(const char *path)
 {
-    struct fct_engine engine = open_store(path);
-    factum_expected any = {.kind = FACTUM_EXPECTED_ANY};
+    struct fct_engine engine;
     char data[64];
+    open_store(&engine, path);
     for (uint64_t n = 0; n < 120; n++) {
         data_of(data, n);
         (void)append(&engine, "g-1", data, n == 7 ? "key-7" : NULL);
     }
     (void)append(&engine, "g-2", "{}", NULL);
-    must(fct_engine_delete(&engine, FCT_SLICE("g-2"), any, NULL, &err), "delete");
+    must(fct_engine_remove(&engine, FACTUM_ACTION_DELETE, FCT_SLICE("g-2"), factum_any(), NULL,
+                           &err),
+         "delete");
     (void)append(&engine, "g-2", "{\"again\":true}", NULL);
     (void)append(&engine, "g-3", "{}", NULL);
-    must(fct_engine_tombstone(&engine, FCT_SLICE("g-3"), any, NULL, &err), "tombstone");
-    must(engine.ops->close(engine.self, &err), "close");
+    must(fct_engine_remove(&engine, FACTUM_ACTION_TOMBSTONE, FCT_SLICE("g-3"), factum_any(), NULL,
+                           &err),
+         "tombstone");
+    must(fct_engine_close(&engine, &err), "close");
 }
 
 static uint64_t read_stream(struct fct_engine *engine, const char *stream, bool known_data)
@@ -119,7 +121,7 @@ static uint64_t read_stream(struct fct_engine *engine, const char *stream, bool 
     factum_read_request request = {
         .size = sizeof request, .source = FACTUM_SOURCE_STREAM, .name = factum_slice_from(stream)};
     must(fct_engine_read(engine, &request, false, &reader, &err), "read");
-    while ((status = reader->ops->next(reader, &event, &err)) == FACTUM_OK) {
+    while ((status = fct_reader_next(reader, &event, &err)) == FACTUM_OK) {
         char data[64];
         data_of(data, count);
         bool same = fct_slice_equal(event.data, factum_slice_from(data));
@@ -128,27 +130,28 @@ static uint64_t read_stream(struct fct_engine *engine, const char *stream, bool 
         count++;
     }
     must(status, "next");
-    reader->ops->close(reader);
+    fct_reader_close(reader);
     return count;
 }
 
 static void check_store(const char *path, uint64_t extra)
 {
-    struct fct_engine engine = open_store(path);
-    factum_verify_report report;
+    struct fct_engine engine;
+    factum_verify_report report = {.size = sizeof report};
     struct fct_reader *reader;
     factum_read_request gone = {
         .size = sizeof gone, .source = FACTUM_SOURCE_STREAM, .name = FCT_SLICE("g-3")};
     char data[64];
+    open_store(&engine, path);
     check(read_stream(&engine, "g-1", true) == 120 + extra, "g-1 has its events");
     check(read_stream(&engine, "g-2", false) == 1, "g-2 was begun anew");
     check(fct_engine_read(&engine, &gone, false, &reader, &err) == FACTUM_STREAM_DELETED,
           "g-3 is gone for ever");
     data_of(data, 7);
     check(append(&engine, "g-1", data, "key-7").already, "the key is known");
-    must(engine.ops->verify(engine.self, NULL, &report, &err), "verify");
+    must(engine.ops->upkeep->verify(engine.self, NULL, &report, &err), "verify");
     (void)append(&engine, "g-1", "{}", NULL);
-    must(engine.ops->close(engine.self, &err), "close");
+    must(fct_engine_close(&engine, &err), "close");
 }
 
 int main(int argc, char **argv)

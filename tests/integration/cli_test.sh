@@ -56,12 +56,42 @@ t "read backwards" 0 "^order-1  3  X" F read order-1 --backwards --count 1
 t "read as JSON" 0 '^\{"stream":"order-1","type":"OrderPlaced","id":"' F read order-1 --json
 t "read a tag" 0 "customer:7" F read --tag customer:7
 t "read by type" 0 "Shipped" F read --type Shipped
+t "append as JSON has a token" 0 '"token":"f1-[0-9a-f]{16}-0-[0-9]+"' F append place-7 A '{}' --json
+token=$(sed 's/.*"token":"\([^"]*\)".*/\1/' out)
+t "read after a token" 0 "" F read --after "$token"
+[ ! -s out ]
+result $? "nothing comes after the last place"
+F append place-7 B '{}' >out 2>&1
+t "what comes later is read after it" 0 "^place-7  1  B" F read --after "$token"
+[ "$(F read --after "$token" | grep -c '^place')" = 1 ]
+result $? "and nothing else"
+t "backwards, a token is where to begin" 0 "^place-7  0  A" \
+    F read --after "$token" --backwards --count 1
+t "two starts are one too many" 2 "exclude each other" F read --after "$token" --from 1
+t "what is no token" 2 "^factum: \"42\" is not a token" F read --after 42
+t "a token of another store" 3 "belongs to another history" \
+    F read --after f1-0123456789abcdef-0-42
 t "read a missing stream" 4 "no stream order-9" F read order-9
 t "two sources are one too many" 2 "choose one" F read order-1 --all
 t "a bad time is explained" 2 "takes a time" F read --at yesterday
 t "streams" 0 "^ +4  order-1" F streams
 t "categories" 0 "^ +5  order" F categories
 t "types as JSON" 0 '^\{"name":"OrderPlaced","events":1,' F types --json
+t "tags" 0 "^ +[0-9]+  customer:7" F tags
+t "streams of a category" 0 "^ +1  order-2" F streams --category order
+t "streams of a category that is not there" 0 "" diff /dev/null <(F streams --category none)
+t "streams sorted by name" 0 "^ +4  order-1" F streams --sort name --limit 1
+t "a category is for streams only" 2 "no option --category" F types --category order
+t "an order that is not known" 2 "takes first, name or count" F streams --sort age
+t "a place that is no token" 2 "^factum: \"x\" is not a token" F streams --after x
+page() { F types --json --limit 2 ${1:+--after "$1"} >page 2>/dev/null && sed -n '$s/.*token":"\([^"]*\)".*/\1/p' page; }
+pages() {
+    local after=
+    while after=$(page "$after") && [ -n "$after" ]; do cut -d'"' -f4 page; done
+}
+pages >paged
+F types --json | cut -d'"' -f4 >whole # not at the same time: a store has one user
+t "pages together are the whole list" 0 "" diff paged whole
 t "metadata set" 0 "metadata revision 0" F metadata set order-1 '{"$maxCount":1}'
 t "metadata get" 0 'maxCount' F metadata get order-1
 t "metadata limits a read" 0 "^order-1  3  X" F read order-1
@@ -72,8 +102,18 @@ t "tombstone" 0 "ended for ever" F delete order-2 --tombstone
 t "append after a tombstone" 3 "deleted for ever" F append order-2 A '{}'
 t "info" 0 "^events +[0-9]+ in" F info
 t "info as JSON" 0 '^\{"storeId":"' F info --json
+t "info has the token of the last place" 0 '^token +f1-[0-9a-f]{16}-0-[0-9]+$' F info
 t "verify" 0 "^ok: " F verify
 t "tail ends by itself" 0 "OrderPlaced" F tail --all --timeout 1
+t "tail says where it ended" 0 "^factum: go on with --after f1-" F tail --all --timeout 0
+token=$(sed -n 's/^factum: go on with --after //p' out)
+F append place-7 C '{}' >out 2>&1
+t "the next tail goes on there" 0 "^place-7  2  C" F tail --all --timeout 0 --after "$token"
+[ "$(grep -cE "^[a-z0-9-]+  [0-9]+  " out)" = 1 ]
+result $? "and repeats nothing"
+t "tail --quiet says nothing of it" 0 "" F tail place-7 --timeout 0 --quiet --after "$token"
+! grep -q "go on with" out
+result $? "as it was asked to"
 t "binary data" 0 "revision 0" F append b-1 Blob "$(printf '\001x')"
 t "completions" 0 "complete -o default -F _factum factum" F completions bash
 t "version" 0 "^factum [0-9]+\.[0-9]+\.[0-9]+$" F version
@@ -236,6 +276,10 @@ t "backup" 0 "copied" F --store s8 backup bk
 t "backup again copies little" 0 "copied" F --store s8 backup bk
 t "restore" 0 "files" F --store r8 restore bk
 t "the restored store verifies" 0 "^ok: " F --store r8 verify
+token=$(F --store s8 append after-1 T '{}' --json | sed 's/.*"token":"\([^"]*\)".*/\1/')
+F --store r8 append after-1 T '{}' >out 2>&1
+t "a token of what the backup has not is refused there" 3 "another history" \
+    F --store r8 read --after "$token"
 t "restore over a store is refused" 3 "not empty" F --store s8 restore bk
 printf 'x' | dd of=bk/00000000000000000001.seg bs=1 seek=5000 conv=notrunc 2>/dev/null
 t "a damaged backup is refused" 5 "is damaged" F --store r9 restore bk

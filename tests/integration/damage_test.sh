@@ -147,7 +147,7 @@ t "a store of a newer format" 1 "segment 0*1.seg was written by a newer version 
 t "is not written either" 1 "was written by a newer version" append s-1 T
 fresh
 for file in x/index/*.run; do flip "$file" 40; done
-t "damage of the index is no loss" 5 "made anew from the log, and nothing is lost" verify
+t "damage of the index is no loss" 5 "rebuilt from the log, and nothing is lost" verify
 t "and is gone" 0 "^ok: " verify
 fresh
 rm -rf x/index

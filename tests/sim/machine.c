@@ -9,7 +9,7 @@
 
 #include "core/check.h"
 #include "core/slice.h"
-#include "engine/memory.h"
+#include "engine_memory/memory.h"
 
 #define SECOND INT64_C(1000000000)
 #define NAME(text)                                                                                 \
@@ -88,9 +88,27 @@ int64_t machine_pick_time(struct machine *machine)
     }
 }
 
+uint64_t machine_end_of(factum_store *store)
+{
+    uint64_t place = 0;
+    factum_status status = factum_visible_place(store, &place, NULL);
+    FCT_ASSERT(status == FACTUM_OK);
+    return place + 1;
+}
+
+struct pair machine_pick_place(struct machine *machine)
+{
+    struct pair place = machine_pick_position(machine);
+    if (place.memory == machine_end_of(&machine->memory)) {
+        place.memory--;
+        place.local--;
+    }
+    return place;
+}
+
 struct pair machine_pick_position(struct machine *machine)
 {
-    struct pair end = {factum_end_position(&machine->memory), factum_end_position(&machine->local)};
+    struct pair end = {machine_end_of(&machine->memory), machine_end_of(&machine->local)};
     size_t choice = machine_pick(machine, 10);
     if (machine->place_count == 0 || choice == 0) {
         return (struct pair){0, 0};
@@ -249,8 +267,8 @@ void machine_learn(struct machine *machine)
         factum_read_request request = {.size = sizeof request};
         if (machine->place_count > 0) {
             const struct place *last = &machine->places[machine->place_count - 1];
-            request.from = FACTUM_FROM_POSITION;
-            request.from_value = (i == 0 ? last->memory : last->local) + 1;
+            request.from = FACTUM_FROM_AFTER;
+            request.from_value = i == 0 ? last->memory : last->local;
         }
         statuses[i] = factum_read(stores[i], &request, &cursors[i], &errors[i]);
     }
@@ -285,7 +303,13 @@ static void open_local(struct machine *machine)
     fct_sim_disk_set_time(machine->disk, machine->now);
     machine->options.os = fct_sim_disk_os(machine->disk);
     must(fct_engine_local_open(&machine->local.engine, &machine->options, &err), &err, machine);
-    machine->local.local = true;
+    uint64_t timeline = machine->local.engine.timelines.items[0].id;
+    if (machine->timeline == 0) {
+        machine->timeline = timeline;
+    }
+    if (machine->local.engine.timelines.count != 1 || timeline != machine->timeline) {
+        machine_differ(machine, "the history is another one");
+    }
 }
 
 void machine_init(struct machine *machine, struct choices *choices, bool threads, bool verbose)
@@ -326,14 +350,15 @@ void machine_init(struct machine *machine, struct choices *choices, bool threads
 static void close_local(struct machine *machine)
 {
     factum_error err = {.text = ""};
-    must(machine->local.engine.ops->close(machine->local.engine.self, &err), &err, machine);
+    must(fct_engine_close(&machine->local.engine, &err), &err, machine);
 }
 
 void machine_finish(struct machine *machine)
 {
     machine_close_handles(machine);
     close_local(machine);
-    (void)machine->memory.engine.ops->close(machine->memory.engine.self, NULL);
+    factum_status status = fct_engine_close(&machine->memory.engine, NULL);
+    FCT_ASSERT(status == FACTUM_OK);
     fct_sim_disk_destroy(machine->disk);
     fct_sim_disk_destroy(machine->clock);
 }
@@ -382,7 +407,7 @@ static void tick(struct machine *machine)
 static void verify(struct machine *machine)
 {
     factum_error err = {.text = ""};
-    factum_verify_report report;
+    factum_verify_report report = {.size = sizeof report};
     must(factum_verify(&machine->local, NULL, &report, &err), &err, machine);
     if (report.events != machine->place_count) {
         machine_differ(machine, "%" PRIu64 " events verified, there are %zu", report.events,
@@ -407,6 +432,8 @@ struct operation {
     size_t weight;
 };
 
+/* The first ones are chosen as they were when there were no others, so that a fuzzer's inputs keep
+ * their meaning: new ones go to the end. */
 static const struct operation operations[] = {
     {"append", machine_append, 20},
     {"repeat", machine_repeat, 8},
@@ -426,29 +453,44 @@ static const struct operation operations[] = {
     {"reopen", reopen, 2},
     {"drop", drop, 2},
     {"verify", verify, 1},
+    /* since the second edition */
+    {"read a selection", machine_read_selected, 14},
+    {"hold a selection", machine_hold_selected, 4},
+    {"subscribe to a selection", machine_subscribe_selected, 4},
+    {"ask", machine_ask, 14},
+    {"list a page", machine_list_page, 4},
+    {"append with a fingerprint", machine_append_fingerprint, 8},
+    {"repeat with another fingerprint", machine_repeat_fingerprint, 3},
+    {"be late", machine_be_late, 3},
 };
+#define FIRST_WEIGHT ((size_t)101) /* of those before the second edition */
+#define CHOICES ((size_t)256)      /* a byte of a fuzzer's */
+
+/* A byte chooses one of the first operations by its rest, or, if it is big, a later one. */
+static const struct operation *pick_operation(struct machine *machine)
+{
+    size_t choice = machine_pick(machine, CHOICES);
+    choice = choice < 2 * FIRST_WEIGHT ? choice % FIRST_WEIGHT : choice - FIRST_WEIGHT;
+    size_t index = 0;
+    while (choice >= operations[index].weight) {
+        choice -= operations[index++].weight;
+        FCT_ASSERT(index < sizeof operations / sizeof operations[0]);
+    }
+    return &operations[index];
+}
 
 bool machine_step(struct machine *machine)
 {
     const struct choices *choices = machine->choices;
-    size_t count = sizeof operations / sizeof operations[0];
-    size_t total = 0;
-    for (size_t i = 0; i < count; i++) {
-        total += operations[i].weight;
-    }
     if (machine->failed || machine->place_count > MACHINE_EVENTS_MAX ||
         (choices->bytes != NULL && choices->at >= choices->len)) {
         return false;
     }
-    size_t choice = machine_pick(machine, total);
-    size_t index = 0;
-    while (choice >= operations[index].weight) {
-        choice -= operations[index++].weight;
-    }
+    const struct operation *operation = pick_operation(machine);
     machine->operation++;
-    machine->name = operations[index].name;
+    machine->name = operation->name;
     move_clock(machine);
-    operations[index].run(machine);
+    operation->run(machine);
     return !machine->failed;
 }
 

@@ -8,7 +8,7 @@
  * flushed, merged, closed, or dropped as by a crash, and opened again.
  *
  * What is not compared: texts that name a position; which of several events refuses an append
- * condition, if it does; with colliding hashes also lists, and ordinals in other lists than
+ * condition, if it does; with colliding hashes also lists, counts, and ordinals in other lists than
  * streams.
  */
 #ifndef FCT_TESTS_SIM_MACHINE_H
@@ -19,7 +19,7 @@
 #include "api/store_int.h"
 #include "core/random.h"
 #include "engine_local/local.h"
-#include "os/sim_disk.h"
+#include "support/sim_disk.h"
 
 enum {
     MACHINE_EVENTS_MAX = 600, /* it has ended when there are more */
@@ -55,10 +55,11 @@ struct recipe {
     size_t event_count;
     factum_expectation expectations[RECIPE_EVENTS_MAX];
     size_t expectation_count;
-    factum_condition_item items[2];
+    factum_query_item items[2];
     size_t item_count;
     struct pair after;
     factum_slice key;
+    factum_fingerprint fingerprint;
     factum_durability durability;
 };
 
@@ -70,8 +71,16 @@ struct answer {
     uint64_t revisions[RECIPE_EVENTS_MAX];
 };
 
+/* What the requests of both engines point to. */
+struct selection {
+    factum_query_item items[2];
+    factum_query query;
+    factum_filter filter;
+};
+
 /* A cursor or a subscription that is open on both. */
 struct handles {
+    struct selection selection;
     factum_cursor *cursors[2];
     factum_subscription *subscriptions[2];
     factum_read_request requests[2];
@@ -84,6 +93,7 @@ struct machine {
     factum_store memory;
     factum_store local;
     struct fct_local_options options;
+    uint64_t timeline; /* of the embedded engine: nothing here forks it */
     bool colliding;
     bool unsynced; /* an append with durability `os` may be lost by a crash */
     int64_t now;
@@ -127,8 +137,15 @@ bool machine_same_status(struct machine *machine, const factum_status statuses[2
 size_t machine_before(const struct machine *machine, size_t engine, uint64_t position);
 /* Do both name the same event, or are both 0? */
 bool machine_same_position(const struct machine *machine, uint64_t memory, uint64_t local);
+/* Just after what is visible. */
+uint64_t machine_end_of(factum_store *store);
 /* A position to begin at or to end at: an event's, one beside it, or an extreme. */
 struct pair machine_pick_position(struct machine *machine);
+/* The same as a place: not the end itself, since whether the next event gets that position is its
+ * engine's matter. */
+struct pair machine_pick_place(struct machine *machine);
+/* One or two items of a query. */
+size_t machine_pick_items(struct machine *machine, factum_query_item items[2]);
 /* |ordinals|: they are compared too. */
 void machine_same_event(struct machine *machine, const factum_event events[2], bool ordinals);
 /* Reads what was appended since, compares it, and keeps its places. */
@@ -139,7 +156,7 @@ struct name_table {
     size_t count;
 };
 extern const struct name_table machine_streams, machine_types, machine_tags, machine_categories,
-    machine_correlations;
+    machine_correlations, machine_keys;
 factum_slice machine_pick_name(struct machine *machine, const struct name_table *table);
 /* Rarely one that is refused. */
 factum_slice machine_pick_stream(struct machine *machine);
@@ -147,10 +164,13 @@ int64_t machine_pick_time(struct machine *machine);
 
 /* machine_append.c */
 void machine_append(struct machine *machine);
+void machine_append_fingerprint(struct machine *machine);
 void machine_repeat(struct machine *machine);
+void machine_repeat_fingerprint(struct machine *machine);
 void machine_metadata(struct machine *machine);
 void machine_delete(struct machine *machine);
 void machine_tombstone(struct machine *machine);
+factum_expected machine_pick_expected(struct machine *machine, factum_slice stream);
 struct recipe machine_pick_recipe(struct machine *machine);
 /* The same once more, or with one thing changed. */
 struct recipe machine_vary_recipe(struct machine *machine, const struct recipe *old);
@@ -166,14 +186,26 @@ void machine_same_answers(struct machine *machine, const struct recipe *recipe,
 /* machine_batch.c */
 void machine_batch(struct machine *machine);
 
+/* machine_ask.c */
+void machine_ask(struct machine *machine);
+/* Calls whose deadline has passed, or has not. */
+void machine_be_late(struct machine *machine);
+
+/* machine_list.c */
+void machine_list(struct machine *machine);
+void machine_list_page(struct machine *machine);
+
 /* machine_read.c */
 void machine_read(struct machine *machine);
 void machine_read_all(struct machine *machine);
 void machine_hold_cursor(struct machine *machine);
 void machine_subscribe(struct machine *machine);
+/* The same by a query, through a filter, or after a place. */
+void machine_read_selected(struct machine *machine);
+void machine_hold_selected(struct machine *machine);
+void machine_subscribe_selected(struct machine *machine);
 void machine_follow(struct machine *machine);
 void machine_stream_info(struct machine *machine);
-void machine_list(struct machine *machine);
 void machine_single_event(struct machine *machine);
 void machine_ends(struct machine *machine);
 /* Closes what is open, and after a reopening opens the subscriptions where they were. */

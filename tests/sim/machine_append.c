@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "core/slice.h"
+#include "engine/query.h"
 #include "machine.h"
 
 #define TEXT(text)                                                                                 \
@@ -14,6 +15,7 @@
 
 static const factum_slice keys[] = {TEXT("k1"), TEXT("k2"), TEXT("k3"),
                                     TEXT("k4"), TEXT("k5"), TEXT("\xff")};
+const struct name_table machine_keys = {keys, sizeof keys / sizeof keys[0]};
 static const factum_slice bodies[] = {
     TEXT("{\"n\":1}"), TEXT("{\"n\":2}"), TEXT(""), TEXT("no json"), TEXT("{\"n\":1}"),
 };
@@ -46,9 +48,9 @@ static const uint8_t filler[4200];
 
 /* ---- making one ------------------------------------------------------------------------------ */
 
-static factum_expected pick_expected(struct machine *machine, factum_slice stream)
+factum_expected machine_pick_expected(struct machine *machine, factum_slice stream)
 {
-    factum_stream_info info = {.last_revision = 0};
+    factum_stream_info info = {.size = sizeof info};
     size_t kind = machine_pick(machine, 40);
     if (kind == 39) {
         return (factum_expected){.kind = (factum_expected_kind)(machine_pick(machine, 2) * 5)};
@@ -114,11 +116,12 @@ static factum_new_event pick_event(struct machine *machine, factum_slice stream)
     return event;
 }
 
-static void pick_condition(struct machine *machine, struct recipe *recipe)
+size_t machine_pick_items(struct machine *machine, factum_query_item items[2])
 {
-    recipe->item_count = 1 + machine_pick(machine, 2);
-    for (size_t i = 0; i < recipe->item_count; i++) {
-        factum_condition_item *item = &recipe->items[i];
+    size_t count = 1 + machine_pick(machine, 2);
+    for (size_t i = 0; i < count; i++) {
+        factum_query_item *item = &items[i];
+        *item = (factum_query_item){.type_count = 0};
         size_t choice = machine_pick(machine, 12);
         if (choice % 3 != 0) {
             size_t from = machine_pick(machine, machine_types.count);
@@ -131,12 +134,7 @@ static void pick_condition(struct machine *machine, struct recipe *recipe)
             item->tag_count = 1 + machine_pick(machine, machine_tags.count - from);
         }
     }
-    recipe->after = machine_pick_position(machine);
-    if (recipe->after.memory == factum_end_position(&machine->memory)) {
-        recipe->after
-            .memory--; /* whether the next event gets this position is its engine's matter */
-        recipe->after.local--;
-    }
+    return count;
 }
 
 static bool has_expectation(const struct recipe *recipe, factum_slice stream)
@@ -153,7 +151,7 @@ static void expect(struct machine *machine, struct recipe *recipe, factum_slice 
 {
     if (recipe->expectation_count < RECIPE_EVENTS_MAX) {
         recipe->expectations[recipe->expectation_count++] =
-            (factum_expectation){stream, pick_expected(machine, stream)};
+            (factum_expectation){stream, machine_pick_expected(machine, stream)};
     }
 }
 
@@ -187,7 +185,8 @@ struct recipe machine_pick_recipe(struct machine *machine)
         recipe.key = keys[machine_pick(machine, machine_rarely(machine, 12) ? 6 : 5)];
     }
     if (machine_rarely(machine, 4)) {
-        pick_condition(machine, &recipe);
+        recipe.item_count = machine_pick_items(machine, recipe.items);
+        recipe.after = machine_pick_place(machine);
     }
     if (machine_rarely(machine, 3)) {
         recipe.durability =
@@ -215,8 +214,8 @@ void machine_say_recipe(const struct machine *machine, const struct recipe *reci
                     e->id.bytes[0], e->tag_count, (int)(e->data.len < 60 ? e->data.len : 0),
                     (const char *)e->data.ptr);
     }
-    machine_say(machine, "key %.*s, %zu condition items", (int)recipe->key.len,
-                (const char *)recipe->key.ptr, recipe->item_count);
+    machine_say(machine, "key %.*s, fingerprint %d, %zu condition items", (int)recipe->key.len,
+                (const char *)recipe->key.ptr, recipe->fingerprint.bytes[0], recipe->item_count);
 }
 
 /* Does the event that refused the append fit its condition, and come after its place? */
@@ -232,7 +231,7 @@ static void check_conflict(struct machine *machine, const factum_append_conditio
         status = factum_cursor_next(cursor, &event, NULL);
     }
     if (status != FACTUM_OK || event.position != position || position <= condition->after ||
-        !fct_condition_fits(condition, event.type, event.tags, event.tag_count)) {
+        !fct_query_fits(&condition->query, event.type, event.tags, event.tag_count)) {
         machine_differ(machine, "the event at %" PRIu64 " does not refuse the condition", position);
     }
     factum_cursor_close(cursor);
@@ -282,7 +281,7 @@ void machine_same_answers(struct machine *machine, const struct recipe *recipe,
         machine_differ(machine, "the revisions of the events differ");
     }
     if (statuses[1] == FACTUM_CONDITION_FAILED) {
-        factum_append_condition condition = {recipe->items, recipe->item_count,
+        factum_append_condition condition = {{recipe->items, recipe->item_count},
                                              recipe->after.local};
         check_conflict(machine, &condition, answers[1].result.conflict_position);
     }
@@ -300,7 +299,7 @@ void machine_request(const struct recipe *recipe, size_t engine, factum_append_c
                      factum_append_request *request)
 {
     *condition =
-        (factum_append_condition){recipe->items, recipe->item_count,
+        (factum_append_condition){{recipe->items, recipe->item_count},
                                   engine == 0 ? recipe->after.memory : recipe->after.local};
     *request = (factum_append_request){
         .size = sizeof *request,
@@ -310,6 +309,7 @@ void machine_request(const struct recipe *recipe, size_t engine, factum_append_c
         .expectation_count = recipe->expectation_count,
         .condition = recipe->item_count > 0 ? condition : NULL,
         .idempotency_key = recipe->key,
+        .fingerprint = recipe->fingerprint,
         .durability = recipe->durability,
     };
 }
@@ -342,7 +342,7 @@ static void send_to_stream(struct machine *machine, struct recipe *recipe)
 {
     struct answer answers[2];
     factum_slice stream = machine_pick_stream(machine);
-    factum_expected expected = pick_expected(machine, stream);
+    factum_expected expected = machine_pick_expected(machine, stream);
     recipe->durability = FACTUM_DURABILITY_DEFAULT;
     recipe->item_count = 0;
     for (size_t i = 0; i < recipe->event_count; i++) {
@@ -390,7 +390,7 @@ struct recipe machine_vary_recipe(struct machine *machine, const struct recipe *
         break;
     case 2:
         recipe.expectations[expectation].expected =
-            pick_expected(machine, recipe.expectations[expectation].stream);
+            machine_pick_expected(machine, recipe.expectations[expectation].stream);
         break;
     case 3:
         recipe.key = keys[machine_pick(machine, 5)];
@@ -427,6 +427,26 @@ void machine_repeat(struct machine *machine)
     }
 }
 
+/* With a fingerprint of the caller's, the content may be another each time. */
+void machine_append_fingerprint(struct machine *machine)
+{
+    struct recipe recipe = machine_pick_recipe(machine);
+    recipe.key = keys[machine_pick(machine, 5)];
+    recipe.fingerprint.bytes[0] = (uint8_t)(1 + machine_pick(machine, 2));
+    machine->recipes[machine->recipe_count++ % RECIPES_KEPT] = recipe;
+    send(machine, &recipe);
+}
+
+void machine_repeat_fingerprint(struct machine *machine)
+{
+    size_t kept = machine->recipe_count < RECIPES_KEPT ? machine->recipe_count : RECIPES_KEPT;
+    if (kept > 0) {
+        struct recipe recipe = machine->recipes[machine_pick(machine, kept)];
+        recipe.fingerprint.bytes[0] = (uint8_t)machine_pick(machine, 3);
+        send(machine, &recipe);
+    }
+}
+
 /* One of the calls that append an event of the store's own. */
 enum own_call {
     SET_METADATA,
@@ -453,10 +473,10 @@ static void call(struct machine *machine, enum own_call which)
     static const struct recipe one = {.event_count = 1};
     struct answer answers[2];
     factum_slice stream = machine_pick_stream(machine);
-    factum_expected expected = pick_expected(machine, stream);
+    factum_expected expected = machine_pick_expected(machine, stream);
     factum_slice json = PICK(machine, stream_metadata);
     if (machine_pick(machine, 2) == 0) {
-        expected = (factum_expected){.kind = FACTUM_EXPECTED_ANY};
+        expected = factum_any();
     }
     machine_say(machine, "%.*s expected %d/%" PRIu64, (int)stream.len, (const char *)stream.ptr,
                 (int)expected.kind, expected.revision);

@@ -1,5 +1,5 @@
-/* machine_read.c - reads from every kind of place, cursors that stay open, subscriptions, lists,
- * single looks. See machine.h. */
+/* machine_read.c - reads from every kind of place, by queries and filters, cursors that stay open,
+ * subscriptions, single looks. See machine.h. */
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,7 +8,10 @@
 #include "core/slice.h"
 #include "machine.h"
 
-enum { LIST_MAX = 64 };
+#define TEXT(text)                                                                                 \
+    {                                                                                              \
+        (const uint8_t *)(text), sizeof(text) - 1                                                  \
+    }
 
 /* ---- requests -------------------------------------------------------------------------------- */
 
@@ -32,6 +35,7 @@ static factum_slice pick_source_name(struct machine *machine, factum_source sour
     case FACTUM_SOURCE_TAG:
         return machine_pick_name(machine, &machine_tags);
     case FACTUM_SOURCE_ALL:
+    case FACTUM_SOURCE_QUERY:
         break;
     }
     return fct_slice(NULL, 0);
@@ -76,19 +80,62 @@ static void pick_bounds(struct machine *machine, factum_read_request requests[2]
     requests[1].until_position = position.local;
 }
 
-static void pick_requests(struct machine *machine, bool bounds, factum_read_request requests[2])
+/* A filter that some events pass and some do not. */
+static void pick_filter(struct machine *machine, factum_filter *filter)
 {
-    factum_source source = (factum_source)machine_pick(machine, 6);
+    static const factum_slice prefixes[] = {TEXT("a-"), TEXT("b"), TEXT("$$"), TEXT("\xc3\xa4")};
+    static const factum_slice type_prefixes[] = {TEXT("$"), TEXT("C")};
+    *filter = (factum_filter){.size = sizeof *filter};
+    if (machine_pick(machine, 2) == 0) {
+        size_t from = machine_pick(machine, 4);
+        filter->stream_prefixes = prefixes + from;
+        filter->stream_prefix_count = machine_pick(machine, 4 - from) + 1;
+    }
+    if (machine_pick(machine, 2) == 0) {
+        filter->types = machine_types.names;
+        filter->type_count = machine_pick(machine, 3);
+    }
     if (machine_rarely(machine, 3)) {
+        filter->type_prefixes = type_prefixes;
+        filter->type_prefix_count = machine_pick(machine, 3);
+    }
+}
+
+/* What is read and where it begins. With |selection|, also by a query or a filter, and after a
+ * place; without it, choices from bytes are what they were before these existed. */
+static factum_read_request pick_request(struct machine *machine, struct selection *selection,
+                                        struct pair *from)
+{
+    bool query = selection != NULL && machine_pick(machine, 2) == 1;
+    factum_source source = query ? FACTUM_SOURCE_QUERY : (factum_source)machine_pick(machine, 6);
+    if (!query && machine_rarely(machine, 3)) {
         source = FACTUM_SOURCE_STREAM;
     }
     factum_read_request request = {
         .size = sizeof request,
         .source = source,
         .name = pick_source_name(machine, source),
-        .from = (factum_from)machine_pick(machine, 4),
+        .from = (factum_from)machine_pick(machine, selection == NULL ? 4 : 5),
     };
-    struct pair from = machine_pick_position(machine);
+    if (query) {
+        selection->query =
+            (factum_query){selection->items, machine_pick_items(machine, selection->items)};
+        request.query = &selection->query;
+    }
+    if (selection != NULL && machine_pick(machine, 3) == 1) {
+        pick_filter(machine, &selection->filter);
+        request.filter = &selection->filter;
+    }
+    *from = request.from == FACTUM_FROM_AFTER ? machine_pick_place(machine)
+                                              : machine_pick_position(machine);
+    return request;
+}
+
+static void pick_requests(struct machine *machine, bool bounds, struct selection *selection,
+                          factum_read_request requests[2])
+{
+    struct pair from;
+    factum_read_request request = pick_request(machine, selection, &from);
     if (request.from == FACTUM_FROM_REVISION) {
         from.memory = pick_revision(machine);
         from.local = from.memory;
@@ -105,7 +152,7 @@ static void pick_requests(struct machine *machine, bool bounds, factum_read_requ
 /* Ordinals are those of postings, which colliding names share. */
 static bool counts_ordinals(const struct machine *machine, const factum_read_request *request)
 {
-    bool list = request->source != FACTUM_SOURCE_ALL &&
+    bool list = request->source != FACTUM_SOURCE_ALL && request->source != FACTUM_SOURCE_QUERY &&
                 (request->source != FACTUM_SOURCE_STREAM || fct_engine_is_virtual(request->name));
     return !machine->colliding || !list;
 }
@@ -125,6 +172,19 @@ static void say_request(const struct machine *machine, const factum_read_request
                 r->until_created, r->until_time_set, r->until_time, r->until_revision_set,
                 r->until_revision, r->until_position_set, r->until_position,
                 r->skip_system ? ", no system" : "");
+    for (size_t i = 0; r->query != NULL && i < r->query->item_count; i++) {
+        const factum_query_item *item = &r->query->items[i];
+        machine_say(machine, "item of %zu types from %.*s, %zu tags from %.*s", item->type_count,
+                    item->type_count > 0 ? (int)item->types[0].len : 0,
+                    item->type_count > 0 ? (const char *)item->types[0].ptr : "", item->tag_count,
+                    item->tag_count > 0 ? (int)item->tags[0].len : 0,
+                    item->tag_count > 0 ? (const char *)item->tags[0].ptr : "");
+    }
+    if (r->filter != NULL) {
+        machine_say(machine, "filter of %zu stream prefixes, %zu types, %zu type prefixes",
+                    r->filter->stream_prefix_count, r->filter->type_count,
+                    r->filter->type_prefix_count);
+    }
 }
 
 /* ---- reading --------------------------------------------------------------------------------- */
@@ -197,13 +257,24 @@ static void read_through(struct machine *machine, const factum_read_request requ
     factum_cursor_close(cursors[1]);
 }
 
-void machine_read(struct machine *machine)
+static void read_once(struct machine *machine, struct selection *selection)
 {
     factum_read_request requests[2];
-    pick_requests(machine, true, requests);
+    pick_requests(machine, true, selection, requests);
     if (counts_ordinals(machine, &requests[0]) || !needs_ordinals(&requests[0])) {
         read_through(machine, requests);
     }
+}
+
+void machine_read(struct machine *machine)
+{
+    read_once(machine, NULL);
+}
+
+void machine_read_selected(struct machine *machine)
+{
+    struct selection selection;
+    read_once(machine, &selection);
 }
 
 void machine_read_all(struct machine *machine)
@@ -233,11 +304,11 @@ static void close_pair(struct handles *handles)
     }
 }
 
-void machine_hold_cursor(struct machine *machine)
+static void hold_cursor(struct machine *machine, bool selected)
 {
     struct handles *handles = &machine->handles[machine_pick(machine, HANDLES_MAX)];
     if (handles->cursors[0] == NULL) {
-        pick_requests(machine, true, handles->requests);
+        pick_requests(machine, true, selected ? &handles->selection : NULL, handles->requests);
         bool comparable = counts_ordinals(machine, &handles->requests[0]) ||
                           !needs_ordinals(&handles->requests[0]);
         if (!comparable || !open_cursors(machine, handles->requests, handles->cursors)) {
@@ -253,6 +324,16 @@ void machine_hold_cursor(struct machine *machine)
     if (!more) {
         close_pair(handles);
     }
+}
+
+void machine_hold_cursor(struct machine *machine)
+{
+    hold_cursor(machine, false);
+}
+
+void machine_hold_selected(struct machine *machine)
+{
+    hold_cursor(machine, true);
 }
 
 /* ---- subscriptions --------------------------------------------------------------------------- */
@@ -271,22 +352,40 @@ static void open_followers(struct machine *machine, struct handles *handles)
     }
 }
 
-void machine_subscribe(struct machine *machine)
+static void subscribe(struct machine *machine, bool selected)
 {
     struct handles *handles = &machine->followers[machine_pick(machine, HANDLES_MAX)];
     close_pair(handles);
-    pick_requests(machine, machine_rarely(machine, 12), handles->requests);
+    pick_requests(machine, machine_rarely(machine, 12), selected ? &handles->selection : NULL,
+                  handles->requests);
     if (counts_ordinals(machine, &handles->requests[0]) || !needs_ordinals(&handles->requests[0])) {
         open_followers(machine, handles);
     }
 }
 
+void machine_subscribe(struct machine *machine)
+{
+    subscribe(machine, false);
+}
+
+void machine_subscribe_selected(struct machine *machine)
+{
+    subscribe(machine, true);
+}
+
+/* How many events are at or before this place. */
+static size_t events_upto(const struct machine *machine, size_t engine, uint64_t place)
+{
+    return place == UINT64_MAX ? machine->place_count : machine_before(machine, engine, place + 1);
+}
+
 static bool same_place(struct machine *machine, const struct handles *handles)
 {
-    uint64_t memory = factum_subscription_position(handles->subscriptions[0]);
-    uint64_t local = factum_subscription_position(handles->subscriptions[1]);
-    if (machine_before(machine, 0, memory) != machine_before(machine, 1, local)) {
-        machine_differ(machine, "memory goes on at %" PRIu64 ", local at %" PRIu64, memory, local);
+    uint64_t memory = factum_subscription_checkpoint(handles->subscriptions[0]);
+    uint64_t local = factum_subscription_checkpoint(handles->subscriptions[1]);
+    if (events_upto(machine, 0, memory) != events_upto(machine, 1, local)) {
+        machine_differ(machine, "memory goes on after %" PRIu64 ", local after %" PRIu64, memory,
+                       local);
     }
     return !machine->failed;
 }
@@ -338,11 +437,11 @@ void machine_let_go(struct machine *machine)
         struct handles *handles = &machine->followers[i];
         close_pair(&machine->handles[i]);
         bool open = handles->subscriptions[0] != NULL;
-        bool begun = open && factum_subscription_position(handles->subscriptions[0]) != 0;
+        bool begun = open && factum_subscription_checkpoint(handles->subscriptions[0]) != 0;
         for (size_t j = 0; j < 2 && begun; j++) {
-            handles->requests[j].from = FACTUM_FROM_POSITION;
+            handles->requests[j].from = FACTUM_FROM_AFTER;
             handles->requests[j].from_value =
-                factum_subscription_position(handles->subscriptions[j]);
+                factum_subscription_checkpoint(handles->subscriptions[j]);
         }
         close_pair(handles);
         handles->requests[0].size = open ? sizeof handles->requests[0] : 0;
@@ -370,7 +469,7 @@ void machine_close_handles(struct machine *machine)
 
 void machine_stream_info(struct machine *machine)
 {
-    factum_stream_info infos[2];
+    factum_stream_info infos[2] = {{.size = sizeof infos[0]}, {.size = sizeof infos[0]}};
     factum_status statuses[2];
     factum_error errors[2] = {{.text = ""}, {.text = ""}};
     factum_slice stream = machine_pick_stream(machine);
@@ -402,75 +501,9 @@ void machine_stream_info(struct machine *machine)
     }
 }
 
-struct listed {
-    factum_list_entry entries[LIST_MAX];
-    char names[LIST_MAX][40];
-    size_t count;
-};
-
-static int compare_entries(const void *left, const void *right)
-{
-    const factum_list_entry *a = left;
-    const factum_list_entry *b = right;
-    size_t len = a->name.len < b->name.len ? a->name.len : b->name.len;
-    int order = memcmp(a->name.ptr, b->name.ptr, len);
-    return order != 0 ? order : (int)a->name.len - (int)b->name.len;
-}
-
-static factum_status collect(factum_store *store, factum_list_kind kind, struct listed *listed,
-                             factum_error *err)
-{
-    factum_list *list;
-    listed->count = 0;
-    factum_status status = factum_list_open(store, kind, &list, err);
-    while (status == FACTUM_OK) {
-        factum_list_entry *entry = &listed->entries[listed->count];
-        status = factum_list_next(list, entry, err);
-        if (status == FACTUM_OK) {
-            FCT_ASSERT(listed->count + 1 < LIST_MAX && entry->name.len < sizeof listed->names[0]);
-            memcpy(listed->names[listed->count], entry->name.ptr, entry->name.len);
-            entry->name.ptr = (const uint8_t *)listed->names[listed->count++];
-        }
-    }
-    factum_list_close(list);
-    qsort(listed->entries, listed->count, sizeof listed->entries[0], compare_entries);
-    return status;
-}
-
-void machine_list(struct machine *machine)
-{
-    static struct listed listed[2];
-    factum_status statuses[2];
-    factum_error errors[2] = {{.text = ""}, {.text = ""}};
-    factum_list_kind kind = (factum_list_kind)machine_pick(machine, 4);
-    statuses[0] = collect(&machine->memory, kind, &listed[0], &errors[0]);
-    statuses[1] = collect(&machine->local, kind, &listed[1], &errors[1]);
-    if (!machine_same_status(machine, statuses, errors) || machine->colliding) {
-        return;
-    }
-    if (listed[0].count != listed[1].count) {
-        machine_differ(machine, "list %d: memory has %zu names, local %zu", (int)kind,
-                       listed[0].count, listed[1].count);
-        return;
-    }
-    for (size_t i = 0; i < listed[0].count; i++) {
-        const factum_list_entry *a = &listed[0].entries[i];
-        const factum_list_entry *b = &listed[1].entries[i];
-        if (compare_entries(a, b) != 0 || a->event_count != b->event_count ||
-            !machine_same_position(machine, a->first_position, b->first_position) ||
-            !machine_same_position(machine, a->last_position, b->last_position) ||
-            a->first_created != b->first_created || a->last_created != b->last_created) {
-            machine_differ(machine,
-                           "list %d: memory has %.*s, %" PRIu64 " events, local %.*s, %" PRIu64,
-                           (int)kind, (int)a->name.len, (const char *)a->name.ptr, a->event_count,
-                           (int)b->name.len, (const char *)b->name.ptr, b->event_count);
-        }
-    }
-}
-
 void machine_single_event(struct machine *machine)
 {
-    factum_event events[2];
+    factum_event_copy copies[2] = {{.memory = NULL}, {.memory = NULL}};
     factum_status statuses[2];
     factum_error errors[2] = {{.text = ""}, {.text = ""}};
     struct pair position = machine_pick_position(machine);
@@ -484,14 +517,14 @@ void machine_single_event(struct machine *machine)
             position.memory = machine->places[before].memory;
         }
     }
-    statuses[0] = factum_read_event(&machine->memory, position.memory, &events[0], &errors[0]);
-    statuses[1] = factum_read_event(&machine->local, position.local, &events[1], &errors[1]);
+    statuses[0] = factum_read_event(&machine->memory, position.memory, &copies[0], &errors[0]);
+    statuses[1] = factum_read_event(&machine->local, position.local, &copies[1], &errors[1]);
     if (machine_same_status(machine, statuses, errors) && statuses[0] == FACTUM_OK) {
-        if (events[0].tag_count != 0 || events[1].tag_count != 0) {
-            machine_differ(machine, "an event by its position has no tags");
-        }
+        const factum_event events[2] = {copies[0].event, copies[1].event};
         machine_same_event(machine, events, true);
     }
+    factum_event_copy_free(&copies[0]);
+    factum_event_copy_free(&copies[1]);
 }
 
 void machine_ends(struct machine *machine)
@@ -499,10 +532,10 @@ void machine_ends(struct machine *machine)
     factum_store *stores[2] = {&machine->memory, &machine->local};
     factum_status statuses[2];
     factum_error errors[2] = {{.text = ""}, {.text = ""}};
-    factum_info infos[2];
+    factum_info infos[2] = {{.size = sizeof infos[0]}, {.size = sizeof infos[0]}};
     struct pair position = machine_pick_position(machine);
     for (size_t i = 0; i < 2; i++) {
-        uint64_t end = factum_end_position(stores[i]);
+        uint64_t end = machine_end_of(stores[i]);
         if (machine_before(machine, i, end) != machine->place_count) {
             machine_differ(machine, "events after the end, %" PRIu64, end);
         }
@@ -516,8 +549,11 @@ void machine_ends(struct machine *machine)
     if (machine_same_status(machine, statuses, errors) &&
         (infos[0].event_count != machine->place_count ||
          infos[1].event_count != machine->place_count ||
-         (!machine->colliding && infos[1].stream_count < infos[0].stream_count))) {
-        machine_differ(machine, "memory counts %" PRIu64 " events, local %" PRIu64 ", of %zu",
-                       infos[0].event_count, infos[1].event_count, machine->place_count);
+         (!machine->colliding && infos[1].stream_count != infos[0].stream_count))) {
+        machine_differ(machine,
+                       "memory counts %" PRIu64 " events of %" PRIu64 " streams, local %" PRIu64
+                       " of %" PRIu64 ", there are %zu",
+                       infos[0].event_count, infos[0].stream_count, infos[1].event_count,
+                       infos[1].stream_count, machine->place_count);
     }
 }

@@ -147,6 +147,7 @@ static inline size_t model_entries(const struct model *model, const struct fct_i
         entries[i - first] = (struct fct_index_entry){
             .key = model_key(index, model->entries[i].kind, model->entries[i].name),
             .position = model->entries[i].position,
+            .birth = FCT_BIRTH_ASK,
         };
     }
     return end - first;
@@ -345,6 +346,65 @@ static inline factum_status model_check_keys(const struct model *model, struct f
     return status < 0 ? status : FACTUM_OK;
 }
 
+/* Was a name of |kind| born at entry |i|? */
+static inline bool model_is_birth(const struct model *model, size_t i)
+{
+    const struct model_entry *entry = &model->entries[i];
+    return model->lists[entry->kind - 1][entry->name].positions[0] == entry->position;
+}
+
+/* Walks a list of births, whose key is |key|, beside what the model has: births of |kind|, only
+ * those before a CATEGORY entry of |category| if that is a name. */
+static inline factum_status model_check_births(const struct model *model, struct fct_index *index,
+                                               const struct fct_index_key *key,
+                                               enum fct_index_kind kind, unsigned category,
+                                               factum_error *err)
+{
+    struct fct_postings postings;
+    struct fct_index_stats stats;
+    uint64_t position = 0;
+    factum_status status = FACTUM_OK;
+    fct_postings_init(&postings, index, key);
+    for (size_t i = 0; i < model->count && status >= 0; i++) {
+        const struct model_entry *entry = &model->entries[i];
+        bool other = category < MODEL_NAMES &&
+                     (entry[1].kind != FCT_INDEX_CATEGORY || entry[1].name != category);
+        if (entry->kind != kind || !model_is_birth(model, i) || other) {
+            continue;
+        }
+        uint64_t extra = 0;
+        while ((status = fct_postings_next(&postings, &position, err)) == FACTUM_OK &&
+               position < entry->position) {
+            extra++;
+        }
+        fct_index_stats(index, &stats);
+        if (status >= 0 && (status == FACTUM_DONE || position != entry->position)) {
+            model_die(model, "a birth is not in its list");
+        }
+        if (status >= 0 && extra > 0 && stats.doubtful_births == 0) {
+            model_die(model, "a birth that is none, and it is not said");
+        }
+    }
+    return status < 0 ? status : FACTUM_OK;
+}
+
+static inline factum_status model_check_all_births(const struct model *model,
+                                                   struct fct_index *index, factum_error *err)
+{
+    factum_status status = FACTUM_OK;
+    for (int kind = 1; kind <= MODEL_KINDS && status == FACTUM_OK; kind++) {
+        struct fct_index_key key = fct_index_births_key((enum fct_index_kind)kind);
+        status =
+            model_check_births(model, index, &key, (enum fct_index_kind)kind, MODEL_NAMES, err);
+    }
+    for (unsigned category = 0; category < 2 && status == FACTUM_OK; category++) {
+        struct fct_index_key of = model_key(index, FCT_INDEX_CATEGORY, category);
+        struct fct_index_key key = fct_index_category_births_key(&of);
+        status = model_check_births(model, index, &key, FCT_INDEX_STREAM, category, err);
+    }
+    return status;
+}
+
 /* Every list, forwards, backwards and from within, and the lists of keys. */
 static inline factum_status model_check(struct model *model, struct fct_index *index,
                                         factum_error *err)
@@ -358,7 +418,7 @@ static inline factum_status model_check(struct model *model, struct fct_index *i
             status = model_check_keys(model, index, (enum fct_index_kind)kind, err);
         }
     }
-    return status;
+    return status == FACTUM_OK ? model_check_all_births(model, index, err) : status;
 }
 
 #endif

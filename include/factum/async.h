@@ -1,0 +1,182 @@
+/* async.h - the same store for programs that must not wait: servers, event loops, schedulers.
+ *
+ * Nothing here blocks for longer than it takes to copy a request. Answers come in two ways: at once
+ * (the embedded store's reads and questions), or later by a call from a thread of the store
+ * (appends, and whatever answered PENDING). A loop turns such a call into a wake-up of its own:
+ *
+ *     static void appended(void *data, factum_append_op *const *ops, size_t count)
+ *     {
+ *         queue_for_my_loop(data, ops, count);   // ops are mine again
+ *         wake_my_loop(data);                    // one wake-up for a whole group commit
+ *     }
+ *
+ * Rules for every function that the store calls (completers, listeners, readiness): it runs on a
+ * thread of the store or, in a store opened with no_threads, inside the call that caused it. It
+ * must return soon; while it runs, no other completion or news is delivered. It may start
+ * operations and end listeners. It must not close the store, and must not call what waits
+ * (store.h): that gives INVALID and does nothing.
+ *
+ * Valid C99 and C++17. Every function here may be called by any thread.
+ */
+#ifndef FACTUM_ASYNC_H
+#define FACTUM_ASYNC_H
+
+#include <factum/store.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* ---- appends --------------------------------------------------------------------------------- */
+
+typedef struct factum_append_op factum_append_op;
+
+/* Where ended appends go. |ops| were given to the store in any order and have ended in this one;
+ * the array lasts until |done| returns, the ops are their owner's again. Appends that were
+ * committed together and have the same completer come in one call, 1,024 at most. */
+typedef struct factum_completer {
+    void *data;
+    void (*done)(void *data, factum_append_op *const *ops, size_t count);
+} factum_completer;
+
+typedef enum factum_append_action {
+    FACTUM_ACTION_APPEND = 0,
+    /* As factum_delete and factum_tombstone: |request| has one expectation, which names the stream,
+     * and neither events nor a condition nor a key. */
+    FACTUM_ACTION_DELETE = 1,
+    FACTUM_ACTION_TOMBSTONE = 2
+} factum_append_action;
+
+/* One append under way. Set |size| and zero the rest first. *request itself is needed for the
+ * submit only; the op, and all else that it and the request point to, belongs to the store from a
+ * successful submit until the completer is called with it. */
+struct factum_append_op {
+    size_t size;
+    factum_append_action action;
+    const factum_append_request *request;
+    uint64_t *revisions; /* as in factum_append, or NULL */
+    const factum_completer *completer;
+    void *data; /* yours */
+    /* The outcome, when it has ended: as factum_append returns it. */
+    factum_status status;
+    factum_append_result result;
+    factum_error err;   /* if status < 0 */
+    void *internal[40]; /* the store's */
+};
+
+/* Starts an append. OK: the completer will be called exactly once, with a status of factum_append,
+ * and never from inside this call. Any other status: it will not be called. BUSY: too many appends
+ * or bytes wait; FACTUM_NEWS_ROOM tells when to try again. INVALID, TOO_BIG, FAILED, READ_ONLY,
+ * CORRUPT (the log is damaged), NO_MEMORY, UNSUPPORTED (opened with no_threads). */
+FACTUM_API FACTUM_MUST_USE factum_status factum_append_submit(factum_store *store,
+                                                              factum_append_op *op,
+                                                              factum_error *err);
+/* Asks the store to drop an append that was submitted and has not ended. It ends in any case by its
+ * completer: with CANCELLED, nothing was written, or, if it was too late, as it would have. */
+FACTUM_API void factum_append_cancel(factum_store *store, factum_append_op *op);
+
+/* ---- news ------------------------------------------------------------------------------------ */
+
+typedef enum factum_news {
+    FACTUM_NEWS_END = 1,   /* more is visible */
+    FACTUM_NEWS_ROOM = 2,  /* after BUSY: appends are taken again */
+    FACTUM_NEWS_FAILED = 4 /* a write failed: the store takes no more appends */
+} factum_news;
+
+#define FACTUM_LISTENERS_MAX 65536
+
+/* Whom to tell. Zero it first, set |notify|. It belongs to the store from factum_listen to
+ * factum_unlisten. */
+typedef struct factum_listener {
+    size_t size;
+    void *data;
+    /* |news|: bits of factum_news, everything since the last call in one. */
+    void (*notify)(void *data, uint32_t news);
+    void *internal[4];
+} factum_listener;
+
+/* From now on |notify| is called after every change, at the latest once the calls that run at that
+ * time have returned. To miss nothing, listen first and look then. INVALID, TOO_BIG (more than
+ * FACTUM_LISTENERS_MAX), NO_MEMORY. */
+FACTUM_API FACTUM_MUST_USE factum_status factum_listen(factum_store *store,
+                                                       factum_listener *listener,
+                                                       factum_error *err);
+/* When it returns, |notify| is not running and will not be called again. From inside |notify| of
+ * the same listener: it will not be called again. One that does not listen is left alone. */
+FACTUM_API void factum_unlisten(factum_store *store, factum_listener *listener);
+
+/* ---- reads ----------------------------------------------------------------------------------- */
+
+/* Called once, when what answered PENDING is worth asking again. */
+typedef struct factum_ready {
+    void *data;
+    void (*ready)(void *data);
+} factum_ready;
+
+/* As factum_read, without waiting. What would need it, such as STREAM_NOT_FOUND, may come from the
+ * first factum_cursor_try_next. With |follow| the cursor can be extended; the request is then as
+ * for factum_subscribe, and a stream need not exist. */
+FACTUM_API FACTUM_MUST_USE factum_status factum_read_start(factum_store *store,
+                                                           const factum_read_request *request,
+                                                           bool follow, factum_cursor **cursor,
+                                                           factum_error *err);
+/* As factum_cursor_next; PENDING where that would wait. An embedded store never answers PENDING: it
+ * may read from the disk, though. */
+FACTUM_API FACTUM_MUST_USE factum_status factum_cursor_try_next(factum_cursor *cursor,
+                                                                factum_event *event,
+                                                                factum_error *err);
+/* After PENDING: |ready| is called once, never from inside this call; factum_cursor_close takes it
+ * back and waits while it runs. |ready| is copied. One at a time; a later one replaces it. */
+FACTUM_API void factum_cursor_ready(factum_cursor *cursor, const factum_ready *ready);
+/* Lets a following cursor see what has become visible since, after DONE: next goes on there.
+ * factum_cursor_place() then says up to where. OK, PENDING, or a failure as from next. */
+FACTUM_API FACTUM_MUST_USE factum_status factum_cursor_extend(factum_cursor *cursor,
+                                                              factum_error *err);
+
+/* ---- questions ------------------------------------------------------------------------------- */
+
+typedef enum factum_question_kind {
+    FACTUM_ASK_PLACE = 1,      /* factum_visible_place -> number */
+    FACTUM_ASK_STREAM = 2,     /* factum_stream_info_get: name -> stream */
+    FACTUM_ASK_EVENT = 3,      /* factum_read_event: position -> event */
+    FACTUM_ASK_FIND_EVENT = 4, /* factum_find_event: name (or empty), id -> event */
+    FACTUM_ASK_KEY = 5,        /* factum_find_key: name -> key */
+    FACTUM_ASK_COUNT = 6,      /* factum_count_events: source, name, position, upto -> number */
+    FACTUM_ASK_INFO = 7        /* factum_info_get -> info */
+} factum_question_kind;
+
+/* One question: what is asked, and where the answer goes. Zero it first. It and all that it points
+ * to belong to the store while it is PENDING. */
+typedef struct factum_question factum_question;
+struct factum_question {
+    size_t size;
+    factum_question_kind kind;
+    const factum_call *call; /* or NULL */
+    factum_source source;
+    factum_slice name;
+    uint64_t position; /* of COUNT: the place after which events are counted */
+    uint64_t upto;
+    factum_uuid id;
+    uint64_t number;            /* an answer */
+    factum_stream_info *stream; /* yours, with its size set; so are the next three */
+    factum_key_info *key;
+    factum_info *info;
+    factum_event_copy *event;
+    void *data; /* yours */
+    /* Called once if the answer was PENDING, never from inside factum_ask; |status| and |err| then
+     * have the outcome. */
+    void (*done)(factum_question *question);
+    factum_status status;
+    factum_error err;
+    void *internal[8];
+};
+
+/* OK: answered. PENDING: |done| will be called. Otherwise as the function that the kind names. An
+ * embedded store answers at once. */
+FACTUM_API FACTUM_MUST_USE factum_status factum_ask(factum_store *store, factum_question *question,
+                                                    factum_error *err);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,432 @@
+/* block.c - waiting, written once for all engines. Layer: engine.
+ *
+ * An answer that comes later is waited for on a word of the caller's stack: the engine's call sets
+ * it and wakes. News are waited for on the hub's word: one direct listener for all threads that
+ * wait, so that a commit costs one system call for any number of them, and none if nobody sleeps.
+ *
+ * Must not know what an engine does; takes no locks.
+ */
+#include <string.h>
+
+#include "codec/json.h"
+#include "core/check.h"
+#include "core/error.h"
+#include "core/slice.h"
+#include "engine/check_append.h"
+#include "engine/decide.h"
+#include "engine/deliver.h"
+#include "engine/name.h"
+#include "engine/rules.h"
+#include "os/thread.h"
+
+/* ---- a word that somebody sets once ---------------------------------------------------------- */
+
+static void signal_set(_Atomic uint32_t *word)
+{
+    atomic_store(word, 1);
+    fct_word_wake(word, 1);
+}
+
+static void signal_await(_Atomic uint32_t *word)
+{
+    while (atomic_load(word) == 0) {
+        fct_word_wait(word, 0, UINT64_MAX);
+    }
+}
+
+static void signal_ready(void *data)
+{
+    signal_set(data);
+}
+
+/* ---- opening and closing --------------------------------------------------------------------- */
+
+static void hub_notify(void *data, uint32_t news)
+{
+    struct fct_hub *hub = data;
+    if ((news & FACTUM_NEWS_FAILED) != 0) {
+        atomic_store(&hub->failed, 1);
+    }
+    atomic_fetch_add(&hub->word, 1);
+    if (atomic_load(&hub->sleepers) > 0) {
+        fct_word_wake(&hub->word, UINT32_MAX >> 1);
+    }
+}
+
+factum_status fct_engine_ready(struct fct_engine *engine, factum_error *err)
+{
+    FCT_ASSERT(engine->ops->size == sizeof *engine->ops);
+    FCT_ASSERT(engine->timelines.count > 0);
+    engine->hub.listener = (factum_listener){
+        .size = sizeof engine->hub.listener, .data = &engine->hub, .notify = hub_notify};
+    engine->hub.listener.internal[3] = FCT_LISTENER_DIRECT;
+    atomic_store(&engine->hub.word, 0);
+    atomic_store(&engine->hub.sleepers, 0);
+    atomic_store(&engine->hub.failed, 0);
+    factum_status status = engine->ops->listen(engine->self, &engine->hub.listener, err);
+    if (status != FACTUM_OK) {
+        (void)engine->ops->close(engine->self, NULL);
+    }
+    return status;
+}
+
+factum_status fct_engine_close(struct fct_engine *engine, factum_error *err)
+{
+    engine->ops->unlisten(engine->self, &engine->hub.listener);
+    return engine->ops->close(engine->self, err);
+}
+
+/* ---- appends --------------------------------------------------------------------------------- */
+
+static void append_done(void *data, factum_append_op *const *ops, size_t count)
+{
+    (void)ops;
+    FCT_ASSERT(count == 1);
+    signal_set(data);
+}
+
+/* Submits with |completer|, which sets |ended|, and waits for it. */
+static factum_status submit_and_wait(struct fct_engine *engine, factum_append_op *op,
+                                     const factum_completer *completer, _Atomic uint32_t *ended,
+                                     factum_error *err)
+{
+    op->completer = completer;
+    factum_status status = engine->ops->append(engine->self, op, err);
+    if (status == FACTUM_OK) {
+        signal_await(ended);
+    }
+    op->completer = NULL;
+    return status;
+}
+
+/* Runs a prepared op to its end. */
+static factum_status run_append(struct fct_engine *engine, factum_append_op *op, factum_error *err)
+{
+    if (engine->ops->append_here != NULL) {
+        engine->ops->append_here(engine->self, op);
+    } else {
+        _Atomic uint32_t ended = 0;
+        const factum_completer completer = {&ended, append_done};
+        factum_status status = submit_and_wait(engine, op, &completer, &ended, err);
+        if (status != FACTUM_OK) {
+            return status;
+        }
+    }
+    if (op->status < 0 && err != NULL) {
+        *err = op->err;
+    }
+    return op->status;
+}
+
+static factum_status append_op(struct fct_engine *engine, factum_append_op *op, bool internal,
+                               factum_append_result *result, factum_error *err)
+{
+    op->result = (factum_append_result){.first_position = 0};
+    factum_status status = fct_callback_refuse("append", err);
+    if (status == FACTUM_OK) {
+        status = fct_append_prepare(engine, op, internal, err);
+    }
+    if (status == FACTUM_OK) {
+        status = run_append(engine, op, err);
+    }
+    if (result != NULL) {
+        *result = op->result;
+    }
+    return status;
+}
+
+/* Zeroes what must be zero: the rest of an op is the engine's, and is big. */
+static void op_begin(factum_append_op *op, factum_append_action action,
+                     const factum_append_request *request, uint64_t *revisions)
+{
+    op->size = sizeof *op;
+    op->action = action;
+    op->request = request;
+    op->revisions = revisions;
+    op->completer = NULL;
+    op->data = NULL;
+    op->status = FACTUM_OK;
+}
+
+factum_status fct_engine_append(struct fct_engine *engine, const factum_append_request *request,
+                                factum_append_result *result, uint64_t *revisions,
+                                factum_error *err)
+{
+    factum_append_op op;
+    op_begin(&op, FACTUM_ACTION_APPEND, request, revisions);
+    return append_op(engine, &op, false, result, err);
+}
+
+factum_status fct_engine_remove(struct fct_engine *engine, factum_append_action action,
+                                factum_slice stream, factum_expected expected,
+                                factum_append_result *result, factum_error *err)
+{
+    factum_append_op op;
+    const factum_expectation expectation = {stream, expected};
+    const factum_append_request request = {
+        .size = sizeof request, .expectations = &expectation, .expectation_count = 1};
+    op_begin(&op, action, &request, NULL);
+    return append_op(engine, &op, false, result, err);
+}
+
+/* ---- metadata -------------------------------------------------------------------------------- */
+
+static factum_status check_metadata(factum_slice json, factum_error *err)
+{
+    struct fct_json object;
+    size_t at = 0;
+    if (json.ptr == NULL || fct_json_parse(json, &object, &at) != FACTUM_OK ||
+        object.type != FCT_JSON_OBJECT) {
+        return fct_fail(err, FACTUM_INVALID, "stream metadata is a JSON object; byte %zu is not",
+                        at);
+    }
+    static const char *const names[] = {"$maxCount", "$maxAge", "$tb"};
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        struct fct_json value;
+        int64_t number;
+        if (fct_json_member(&object, factum_slice_from(names[i]), &value) &&
+            (fct_json_int64(&value, &number) != FACTUM_OK || number < 0)) {
+            return fct_fail(err, FACTUM_INVALID, "%s is a whole number, 0 or more, not %.*s",
+                            names[i], FCT_FMT(value.raw));
+        }
+    }
+    return FACTUM_OK;
+}
+
+factum_status fct_engine_metadata_set(struct fct_engine *engine, factum_slice stream,
+                                      factum_expected expected, factum_slice json,
+                                      factum_append_result *result, factum_error *err)
+{
+    char name[FACTUM_NAME_SIZE_MAX] = "$$";
+    factum_status status = fct_name_check_stream(stream, err);
+    if (status == FACTUM_OK &&
+        (fct_slice_starts(stream, FCT_SLICE("$$")) || stream.len > sizeof name - 2)) {
+        status = fct_fail(err, FACTUM_INVALID, "stream %.*s cannot have metadata", FCT_FMT(stream));
+    }
+    if (status == FACTUM_OK) {
+        status = check_metadata(json, err);
+    }
+    if (status != FACTUM_OK) {
+        return status;
+    }
+    memcpy(name + 2, stream.ptr, stream.len);
+    factum_slice metastream = fct_slice(name, stream.len + 2);
+    const factum_new_event event = {
+        .stream = metastream, .type = FCT_SLICE(FCT_TYPE_METADATA), .data = json};
+    const factum_expectation expectation = {metastream, expected};
+    const factum_append_request request = {
+        .size = sizeof request,
+        .events = &event,
+        .event_count = 1,
+        .expectations = &expectation,
+        .expectation_count = 1,
+    };
+    factum_append_op op;
+    op_begin(&op, FACTUM_ACTION_APPEND, &request, NULL);
+    return append_op(engine, &op, true, result, err);
+}
+
+/* ---- reads and lists ------------------------------------------------------------------------- */
+
+/* A reader or lister has answered PENDING: waits until it is worth asking again. INVALID inside a
+ * user's function. */
+static factum_status await_reader(struct fct_reader *reader, factum_error *err)
+{
+    _Atomic uint32_t word = 0;
+    const factum_ready ready = {&word, signal_ready};
+    factum_status status = fct_callback_refuse("read", err);
+    if (status == FACTUM_OK) {
+        reader->ops->ready(reader, &ready);
+        signal_await(&word);
+    }
+    return status;
+}
+
+static factum_status await_lister(struct fct_lister *lister, factum_error *err)
+{
+    _Atomic uint32_t word = 0;
+    const factum_ready ready = {&word, signal_ready};
+    factum_status status = fct_callback_refuse("list", err);
+    if (status == FACTUM_OK) {
+        lister->ops->ready(lister, &ready);
+        signal_await(&word);
+    }
+    return status;
+}
+
+factum_status fct_reader_begin(struct fct_reader *reader, factum_error *err)
+{
+    factum_status status;
+    do {
+        status = reader->ops->begin(reader, err);
+    } while (status == FACTUM_PENDING && (status = await_reader(reader, err)) == FACTUM_OK);
+    return status;
+}
+
+factum_status fct_engine_read(struct fct_engine *engine, const factum_read_request *request,
+                              bool follow, struct fct_reader **reader, factum_error *err)
+{
+    *reader = NULL;
+    struct fct_reader *made;
+    factum_status status = fct_callback_refuse("read", err);
+    if (status == FACTUM_OK) {
+        status = fct_engine_start_read(engine, request, follow, &made, err);
+    }
+    if (status != FACTUM_OK) {
+        return status;
+    }
+    status = fct_reader_begin(made, err);
+    if (status != FACTUM_OK) {
+        made->ops->close(made);
+        return status;
+    }
+    *reader = made;
+    return FACTUM_OK;
+}
+
+factum_status fct_reader_next(struct fct_reader *reader, factum_event *event, factum_error *err)
+{
+    factum_status status;
+    do {
+        status = reader->ops->next(reader, event, err);
+    } while (status == FACTUM_PENDING && (status = await_reader(reader, err)) == FACTUM_OK);
+    return status;
+}
+
+factum_status fct_reader_extend(struct fct_reader *reader, factum_error *err)
+{
+    factum_status status;
+    do {
+        status = reader->ops->extend(reader, err);
+    } while (status == FACTUM_PENDING && (status = await_reader(reader, err)) == FACTUM_OK);
+    return status;
+}
+
+void fct_reader_close(struct fct_reader *reader)
+{
+    if (reader != NULL) {
+        reader->ops->close(reader);
+    }
+}
+
+factum_status fct_lister_next(struct fct_lister *lister, factum_list_entry *entry,
+                              factum_error *err)
+{
+    factum_status status;
+    do {
+        status = lister->ops->next(lister, entry, err);
+    } while (status == FACTUM_PENDING && (status = await_lister(lister, err)) == FACTUM_OK);
+    return status;
+}
+
+void fct_lister_close(struct fct_lister *lister)
+{
+    if (lister != NULL) {
+        lister->ops->close(lister);
+    }
+}
+
+/* ---- questions ------------------------------------------------------------------------------- */
+
+static void question_done(factum_question *question)
+{
+    signal_set(question->data);
+}
+
+/* Asks with |answered| as the question's data. */
+static factum_status ask_and_wait(struct fct_engine *engine, factum_question *question,
+                                  _Atomic uint32_t *answered, factum_error *err)
+{
+    question->data = answered;
+    question->done = question_done;
+    factum_status status = fct_engine_ask(engine, question, err);
+    if (status != FACTUM_PENDING) {
+        return status;
+    }
+    signal_await(answered);
+    if (question->status < 0 && err != NULL) {
+        *err = question->err;
+    }
+    return question->status;
+}
+
+factum_status fct_engine_answer(struct fct_engine *engine, factum_question *question,
+                                factum_error *err)
+{
+    _Atomic uint32_t answered = 0;
+    factum_status status = fct_callback_refuse("ask", err);
+    if (status != FACTUM_OK) {
+        return status;
+    }
+    void *data = question->data;
+    void (*done)(factum_question * question) = question->done;
+    status = ask_and_wait(engine, question, &answered, err);
+    question->data = data; /* the user's again */
+    question->done = done;
+    return status;
+}
+
+factum_status fct_engine_place(struct fct_engine *engine, uint64_t *place, factum_error *err)
+{
+    factum_question question = {.size = sizeof question, .kind = FACTUM_ASK_PLACE};
+    factum_status status = fct_engine_answer(engine, &question, err);
+    if (status == FACTUM_OK) {
+        *place = question.number;
+    }
+    return status;
+}
+
+factum_status fct_engine_stream(struct fct_engine *engine, factum_slice stream,
+                                factum_stream_info *info, factum_error *err)
+{
+    factum_question question = {
+        .size = sizeof question, .kind = FACTUM_ASK_STREAM, .name = stream, .stream = info};
+    return fct_engine_answer(engine, &question, err);
+}
+
+/* ---- news ------------------------------------------------------------------------------------ */
+
+void fct_engine_wake(struct fct_engine *engine)
+{
+    hub_notify(&engine->hub, 0);
+}
+
+factum_status fct_engine_wait(struct fct_engine *engine, uint64_t place, int64_t timeout_ms,
+                              const _Atomic uint32_t *stop, factum_error *err)
+{
+    struct fct_hub *hub = &engine->hub;
+    uint64_t start = fct_os_monotonic(engine->os);
+    bool for_ever = timeout_ms < 0 || (uint64_t)timeout_ms > UINT64_MAX / 1000000;
+    uint64_t limit = for_ever ? UINT64_MAX : (uint64_t)timeout_ms * UINT64_C(1000000);
+    factum_status status = fct_callback_refuse("wait", err);
+    if (status != FACTUM_OK) {
+        return status;
+    }
+    atomic_fetch_add(&hub->sleepers, 1);
+    for (;;) {
+        uint32_t word = atomic_load(&hub->word);
+        uint64_t visible = 0;
+        if (stop != NULL && atomic_load(stop) != 0) {
+            status = FACTUM_CANCELLED;
+            break;
+        }
+        status = fct_engine_place(engine, &visible, err);
+        if (status != FACTUM_OK || visible >= place) {
+            break;
+        }
+        if (atomic_load(&hub->failed) != 0) {
+            status = fct_fail(err, FACTUM_FAILED,
+                              "wait: the store has stopped after a failed write: close it and open "
+                              "it again");
+            break;
+        }
+        uint64_t passed = fct_os_monotonic(engine->os) - start;
+        if (passed >= limit) {
+            status = FACTUM_TIMEOUT;
+            break;
+        }
+        fct_word_wait(&hub->word, word, limit == UINT64_MAX ? limit : limit - passed);
+    }
+    atomic_fetch_sub(&hub->sleepers, 1);
+    return status;
+}

@@ -1,0 +1,261 @@
+/* rules.c - see rules.h. Layer: engine. */
+#include "engine/rules.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "codec/json.h"
+#include "core/error.h"
+#include "core/hash.h"
+#include "core/slice.h"
+
+factum_slice fct_category(factum_slice stream)
+{
+    factum_slice none = fct_slice(NULL, 0);
+    if (stream.len == 0 || stream.ptr[0] == '$') {
+        return none;
+    }
+    const uint8_t *dash = memchr(stream.ptr, '-', stream.len);
+    return dash == NULL ? none : fct_slice(stream.ptr, (size_t)(dash - stream.ptr));
+}
+
+factum_slice fct_metastream_target(factum_slice stream)
+{
+    if (stream.len > 2 && stream.ptr[0] == '$' && stream.ptr[1] == '$') {
+        return fct_slice_from(stream, 2);
+    }
+    return fct_slice(NULL, 0);
+}
+
+bool fct_uuid_equal(factum_uuid a, factum_uuid b)
+{
+    return memcmp(a.bytes, b.bytes, sizeof a.bytes) == 0;
+}
+
+bool fct_uuid_is_zero(factum_uuid id)
+{
+    static const factum_uuid zero;
+    return fct_uuid_equal(id, zero);
+}
+
+/* Does |part| stand anywhere in |whole|? Spares most appends the parsing of their metadata. */
+static bool holds(factum_slice whole, factum_slice part)
+{
+    const uint8_t *at = whole.ptr;
+    const uint8_t *last = whole.ptr + whole.len - part.len;
+    while (at <= last && (at = memchr(at, part.ptr[0], (size_t)(last - at) + 1)) != NULL) {
+        if (memcmp(at, part.ptr, part.len) == 0) {
+            return true;
+        }
+        at++;
+    }
+    return false;
+}
+
+factum_slice fct_correlation_id(factum_slice metadata, char buffer[FACTUM_NAME_SIZE_MAX])
+{
+    static const char name[] = "$correlationId";
+    factum_slice none = fct_slice(NULL, 0);
+    struct fct_json object;
+    struct fct_json value;
+    size_t len;
+    if (metadata.len < sizeof name || !holds(metadata, fct_slice(name, sizeof name - 1)) ||
+        fct_json_parse(metadata, &object, NULL) != FACTUM_OK ||
+        !fct_json_member(&object, fct_slice(name, sizeof name - 1), &value) ||
+        value.type != FCT_JSON_TEXT ||
+        fct_json_unescape(value.raw, buffer, FACTUM_NAME_SIZE_MAX, &len) != FACTUM_OK) {
+        return none;
+    }
+    return fct_slice(buffer, len);
+}
+
+static uint64_t positive(const struct fct_json *object, const char *name)
+{
+    struct fct_json value;
+    int64_t number;
+    if (!fct_json_member(object, factum_slice_from(name), &value) ||
+        fct_json_int64(&value, &number) != FACTUM_OK || number <= 0) {
+        return 0;
+    }
+    return (uint64_t)number;
+}
+
+void fct_stream_metadata_parse(factum_slice json, struct fct_stream_metadata *metadata)
+{
+    struct fct_json object;
+    *metadata = (struct fct_stream_metadata){.max_count = 0};
+    if (fct_json_parse(json, &object, NULL) != FACTUM_OK || object.type != FCT_JSON_OBJECT) {
+        return;
+    }
+    metadata->max_count = positive(&object, "$maxCount");
+    metadata->max_age = positive(&object, "$maxAge");
+    metadata->truncate_before = positive(&object, "$tb");
+    metadata->soft_deleted = metadata->truncate_before == FCT_SOFT_DELETED;
+}
+
+uint64_t fct_first_visible(const struct fct_stream_metadata *metadata, uint64_t last)
+{
+    uint64_t first = metadata->truncate_before;
+    if (metadata->max_count > 0 && last + 1 > metadata->max_count &&
+        last + 1 - metadata->max_count > first) {
+        first = last + 1 - metadata->max_count;
+    }
+    return first;
+}
+
+/* ---- content of an append -------------------------------------------------------------------- */
+
+/* A chain of hashes: each part is hashed with the hash so far as its seed, its length first. */
+static void mix(struct fct_hash128 *hash, factum_slice bytes)
+{
+    uint64_t len = bytes.len;
+    uint64_t seed = hash->low ^ (hash->high << 1 | hash->high >> 63);
+    struct fct_hash128 head = fct_hash128(fct_slice(&len, sizeof len), seed);
+    *hash = fct_hash128(bytes, head.low ^ head.high);
+}
+
+static struct fct_hash128 hash_events(const factum_append_request *request)
+{
+    struct fct_hash128 hash = {0, 0};
+    for (size_t i = 0; i < request->event_count; i++) {
+        const factum_new_event *event = &request->events[i];
+        int64_t time = event->has_time ? event->time : 0;
+        uint8_t facts[16] = {0};
+        memcpy(facts, &time, sizeof time);
+        facts[8] = event->has_time ? 1 : 0;
+        facts[9] = (uint8_t)event->content_type;
+        mix(&hash, event->stream);
+        mix(&hash, event->type);
+        mix(&hash, event->data);
+        mix(&hash, event->metadata);
+        mix(&hash, fct_slice(facts, sizeof facts));
+        for (size_t j = 0; j < event->tag_count; j++) {
+            mix(&hash, event->tags[j]);
+        }
+        mix(&hash, fct_slice(NULL, 0));
+    }
+    return hash;
+}
+
+bool fct_fingerprint_given(const factum_append_request *request)
+{
+    static const factum_fingerprint zero;
+    return memcmp(request->fingerprint.bytes, zero.bytes, sizeof zero.bytes) != 0;
+}
+
+factum_fingerprint fct_append_fingerprint(const factum_append_request *request)
+{
+    if (fct_fingerprint_given(request)) {
+        return request->fingerprint;
+    }
+    struct fct_hash128 hash = hash_events(request);
+    factum_fingerprint fingerprint;
+    memcpy(fingerprint.bytes, &hash, sizeof fingerprint.bytes);
+    return fingerprint;
+}
+
+/* ---- expectations ---------------------------------------------------------------------------- */
+
+bool fct_expected_holds(factum_expected expected, factum_stream_state state, uint64_t revision,
+                        bool metastream_exists)
+{
+    switch (expected.kind) {
+    case FACTUM_EXPECTED_ANY:
+        return true;
+    case FACTUM_EXPECTED_NO_STREAM:
+        return state == FACTUM_STREAM_ABSENT || state == FACTUM_STREAM_SOFT_DELETED;
+    case FACTUM_EXPECTED_STREAM_EXISTS:
+        return state == FACTUM_STREAM_PRESENT ||
+               (state == FACTUM_STREAM_ABSENT && metastream_exists);
+    case FACTUM_EXPECTED_REVISION:
+        return (state == FACTUM_STREAM_PRESENT || state == FACTUM_STREAM_SOFT_DELETED) &&
+               revision == expected.revision;
+    case FACTUM_EXPECTED_NONE:
+        break;
+    }
+    return false;
+}
+
+static void describe_expected(char *text, size_t size, factum_expected expected)
+{
+    switch (expected.kind) {
+    case FACTUM_EXPECTED_NO_STREAM:
+        (void)snprintf(text, size, "it should not exist");
+        break;
+    case FACTUM_EXPECTED_STREAM_EXISTS:
+        (void)snprintf(text, size, "it should exist");
+        break;
+    case FACTUM_EXPECTED_REVISION:
+        (void)snprintf(text, size, "not %" PRIu64, expected.revision);
+        break;
+    case FACTUM_EXPECTED_ANY:
+    case FACTUM_EXPECTED_NONE:
+        (void)snprintf(text, size, "only some of these events are in it");
+        break;
+    }
+}
+
+factum_status fct_refuse(factum_append_result *result, size_t refused_index,
+                         factum_stream_state actual_state, uint64_t actual_revision)
+{
+    result->refused_index = refused_index;
+    result->actual_state = actual_state;
+    result->actual_revision = actual_revision;
+    return actual_state == FACTUM_STREAM_TOMBSTONED ? FACTUM_STREAM_DELETED : FACTUM_WRONG_REVISION;
+}
+
+static void say_absent(const factum_expectation *expectation, const char *wanted, factum_error *err)
+{
+    if (expectation->expected.kind == FACTUM_EXPECTED_REVISION) {
+        (void)fct_fail(err, FACTUM_WRONG_REVISION,
+                       "stream %.*s does not exist, and so is not at revision %" PRIu64,
+                       FCT_FMT(expectation->stream), expectation->expected.revision);
+    } else {
+        (void)fct_fail(err, FACTUM_WRONG_REVISION, "stream %.*s does not exist, but %s",
+                       FCT_FMT(expectation->stream), wanted);
+    }
+}
+
+void fct_refusal_say(const factum_expectation *expectation, const factum_append_result *result,
+                     factum_error *err)
+{
+    char wanted[64] = "";
+    factum_slice stream = expectation->stream;
+    describe_expected(wanted, sizeof wanted, expectation->expected);
+    const char *joint = expectation->expected.kind == FACTUM_EXPECTED_REVISION ? "," : ", but";
+    switch (result->actual_state) {
+    case FACTUM_STREAM_TOMBSTONED:
+        (void)fct_fail(err, FACTUM_STREAM_DELETED,
+                       "stream %.*s is deleted for ever: use another name", FCT_FMT(stream));
+        break;
+    case FACTUM_STREAM_PRESENT:
+        (void)fct_fail(err, FACTUM_WRONG_REVISION,
+                       "stream %.*s is at revision %" PRIu64 "%s %s: read it again and retry",
+                       FCT_FMT(stream), result->actual_revision, joint, wanted);
+        break;
+    case FACTUM_STREAM_SOFT_DELETED:
+        (void)fct_fail(err, FACTUM_WRONG_REVISION,
+                       "stream %.*s is deleted (last at revision %" PRIu64 ")%s %s: read it "
+                       "again and retry",
+                       FCT_FMT(stream), result->actual_revision, joint, wanted);
+        break;
+    case FACTUM_STREAM_ABSENT:
+        say_absent(expectation, wanted, err);
+        break;
+    }
+}
+
+factum_status fct_refuse_two_expectations(factum_slice stream, factum_error *err)
+{
+    return fct_fail(err, FACTUM_INVALID, "stream %.*s has two expectations: state one",
+                    FCT_FMT(stream));
+}
+
+factum_status fct_refuse_no_expectation(factum_slice stream, factum_error *err)
+{
+    return fct_fail(err, FACTUM_INVALID,
+                    "stream %.*s is written without an expectation: state one (any, no stream, "
+                    "stream exists, a revision)",
+                    FCT_FMT(stream));
+}

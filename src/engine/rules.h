@@ -1,0 +1,61 @@
+/* rules.h - the domain rules that all engines share: names, metadata, content, refusals.
+ * Layer: engine. Pure. */
+#ifndef FCT_ENGINE_RULES_H
+#define FCT_ENGINE_RULES_H
+
+#include <factum/store.h>
+
+#include "core/compiler.h"
+
+#define FCT_TYPE_METADATA "$metadata"                 /* event type in "$$<stream>" */
+#define FCT_TYPE_TOMBSTONE "$streamDeleted"           /* the last event of a tombstoned stream */
+#define FCT_SOFT_DELETED UINT64_C(0x7fffffffffffffff) /* the $tb of a soft-deleted stream */
+
+/* What stream metadata says; zeros: nothing. Text that is not a JSON object says nothing; a member
+ * that is not a whole number above 0 is ignored. */
+struct fct_stream_metadata {
+    uint64_t max_count;
+    uint64_t max_age; /* seconds */
+    uint64_t truncate_before;
+    bool soft_deleted;
+};
+void fct_stream_metadata_parse(factum_slice json, struct fct_stream_metadata *metadata);
+
+/* The part of a stream's name before its first '-'; empty (no category) if there is no '-' or
+ * nothing before it. System streams ('$') have none. */
+factum_slice fct_category(factum_slice stream);
+
+/* "x" of "$$x"; empty if |stream| is not a metastream. */
+factum_slice fct_metastream_target(factum_slice stream);
+
+/* "$correlationId" in metadata, as unescaped text in |buffer|; empty if there is none or it is not
+ * a text of 1 to FACTUM_NAME_SIZE_MAX bytes. */
+factum_slice fct_correlation_id(factum_slice metadata, char buffer[FACTUM_NAME_SIZE_MAX]);
+
+bool fct_uuid_is_zero(factum_uuid id);
+bool fct_uuid_equal(factum_uuid a, factum_uuid b);
+
+/* The fingerprint of |request|: its own, or one of its events (store.h). */
+factum_fingerprint fct_append_fingerprint(const factum_append_request *request);
+bool fct_fingerprint_given(const factum_append_request *request);
+
+/* The status and result of a refusal by a stream. fct_refusal_say makes its text, the same for all
+ * engines: "stream order-42 is at revision 3, not 2: read it again and retry". */
+factum_status fct_refuse(factum_append_result *result, size_t refused_index,
+                         factum_stream_state actual_state, uint64_t actual_revision);
+void fct_refusal_say(const factum_expectation *expectation, const factum_append_result *result,
+                     factum_error *err);
+
+/* Whether |expected| holds for a stream in this state (not tombstoned); metastream_exists: a stream
+ * that has metadata but no events counts as existing. */
+bool fct_expected_holds(factum_expected expected, factum_stream_state state, uint64_t revision,
+                        bool metastream_exists);
+
+/* Texts for what every engine has to refuse by itself. */
+factum_status fct_refuse_two_expectations(factum_slice stream, factum_error *err);
+factum_status fct_refuse_no_expectation(factum_slice stream, factum_error *err);
+
+/* The first revision that metadata leaves visible, |last| being the last; $maxAge not counted. */
+uint64_t fct_first_visible(const struct fct_stream_metadata *metadata, uint64_t last);
+
+#endif

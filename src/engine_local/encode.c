@@ -1,0 +1,190 @@
+/* encode.c - an accepted append becomes records, postings and staged heads. Layer: engine_local.
+ *
+ * Runs in the leader's thread, after fct_local_decide said NEW and before the batch is written. All
+ * memory was reserved (begin_batch): nothing here can fail. Must not judge.
+ */
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "core/check.h"
+#include "core/random.h"
+#include "core/slice.h"
+#include "engine/rules.h"
+#include "engine_local/local_int.h"
+#include "engine_local/postings_of.h"
+
+/* The ids that the store makes: RFC 9562, version 4. */
+static factum_uuid make_id(struct fct_local *local)
+{
+    uint64_t words[2] = {fct_random_next(&local->ids[0]), fct_random_next(&local->ids[1])};
+    factum_uuid id;
+    memcpy(id.bytes, words, sizeof id.bytes);
+    id.bytes[6] = (uint8_t)((id.bytes[6] & 0x0f) | 0x40);
+    id.bytes[8] = (uint8_t)((id.bytes[8] & 0x3f) | 0x80);
+    return id;
+}
+
+/* Adds one event to the batch, its postings to the entries, and what it changes to the heads. */
+static uint64_t add_event(struct fct_local *local, struct fct_staged_slot *slot,
+                          struct fct_record *record, const factum_slice *tags, size_t tag_count)
+{
+    struct fct_commit_scratch *scratch = &local->scratch;
+    record->kind = FCT_RECORD_EVENT;
+    record->created = scratch->created;
+    bool tombstone = fct_slice_equal(record->type, FCT_SLICE(FCT_TYPE_TOMBSTONE));
+    bool present = (slot->head.flags & FCT_HEAD_PRESENT) != 0;
+    if (tombstone) {
+        record->revision = FACTUM_REVISION_TOMBSTONE;
+        slot->head.flags |= FCT_HEAD_TOMBSTONED;
+    } else {
+        record->revision = present ? slot->head.last_revision + 1 : 0;
+        slot->head.last_revision = record->revision;
+        slot->head.flags |= FCT_HEAD_PRESENT;
+    }
+    size_t size = fct_record_size(record, tags, tag_count);
+    uint64_t position = fct_log_add(local->log, record, tags, tag_count, size);
+    slot->head.last_position = position;
+    slot->changed = true;
+    struct fct_index_entry *entries = scratch->entries + scratch->entry_count;
+    scratch->entry_count += fct_postings_of(local->index, record, tags, tag_count, entries);
+    entries[0].birth = present ? FCT_BIRTH_NO : FCT_BIRTH_YES;
+    FCT_ASSERT(scratch->entry_count <= scratch->entry_capacity);
+    if (local->recent.filled) {
+        fct_recent_ids_add(&local->recent, record->id, position);
+    }
+    return position;
+}
+
+/* An event was added to "$$<target>": what does it say of the target? */
+static void note_metadata(struct fct_local *local, factum_slice target, factum_slice json)
+{
+    uint32_t number = fct_staged_find(&local->staged, fct_hash128(target, local->seed));
+    FCT_ASSERT(number != FCT_STAGED_NONE); /* decide.c staged it */
+    struct fct_head *head = &local->staged.slots[number].head;
+    struct fct_stream_metadata metadata;
+    fct_stream_metadata_parse(json, &metadata);
+    head->flags |= FCT_HEAD_METADATA;
+    head->flags &= ~(uint32_t)FCT_HEAD_SOFT_DELETED;
+    if (metadata.soft_deleted) {
+        head->flags |= FCT_HEAD_SOFT_DELETED;
+    }
+    local->staged.slots[number].changed = true;
+}
+
+static bool writes_to(const factum_append_request *append, factum_slice stream)
+{
+    for (size_t i = 0; i < append->event_count; i++) {
+        if (fct_slice_equal(append->events[i].stream, stream)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* A deleted stream is written to: from now on its metadata says that it begins after its old
+ * events. */
+static void revive(struct fct_local *local, const struct fct_commit_op *commit,
+                   struct fct_staged_slot *slot, uint8_t *flags)
+{
+    factum_slice stream = commit->request->expectations[slot->expectation].stream;
+    char name[FACTUM_NAME_SIZE_MAX + 2] = "$$";
+    memcpy(name + 2, stream.ptr, stream.len);
+    factum_slice metastream = fct_slice(name, stream.len + 2);
+    if (writes_to(commit->request, metastream)) {
+        return; /* the append itself says what holds */
+    }
+    char json[48];
+    bool present = (slot->head.flags & FCT_HEAD_PRESENT) != 0; /* else it has metadata only */
+    uint64_t first = present ? slot->head.last_revision + 1 : 0;
+    int length = snprintf(json, sizeof json, "{\"$tb\":%" PRIu64 "}", first);
+    struct fct_record record = {
+        .stream = metastream,
+        .type = FCT_SLICE(FCT_TYPE_METADATA),
+        .data = fct_slice(json, (size_t)length),
+        .flags = (uint8_t)(FCT_RECORD_JSON | *flags),
+    };
+    *flags = 0;
+    record.id = make_id(local);
+    uint32_t number = fct_staged_find(&local->staged, fct_hash128(metastream, local->seed));
+    FCT_ASSERT(number != FCT_STAGED_NONE); /* decide.c staged it */
+    (void)add_event(local, &local->staged.slots[number], &record, NULL, 0);
+    note_metadata(local, stream, record.data);
+}
+
+static void add_key(struct fct_local *local, const struct fct_commit_op *commit)
+{
+    struct fct_commit_scratch *scratch = &local->scratch;
+    struct fct_record record = {
+        .kind = FCT_RECORD_COMMIT,
+        .revision = commit->request->event_count,
+        .created = scratch->created,
+        .data = commit->request->idempotency_key,
+    };
+    memcpy(record.id.bytes, commit->fingerprint.bytes, sizeof record.id.bytes);
+    (void)fct_log_add(local->log, &record, NULL, 0, fct_record_size(&record, NULL, 0));
+    size_t count =
+        fct_postings_of(local->index, &record, NULL, 0, scratch->entries + scratch->entry_count);
+    scratch->keys[scratch->key_count++] = scratch->entries[scratch->entry_count].key.hash;
+    scratch->entry_count += count;
+}
+
+static void revive_streams(struct fct_local *local, const struct fct_commit_op *commit,
+                           uint8_t *flags)
+{
+    for (size_t i = 0; i < commit->request->event_count; i++) {
+        struct fct_staged_slot *slot = &local->staged.slots[local->scratch.event_slots[i]];
+        if ((slot->head.flags & FCT_HEAD_SOFT_DELETED) != 0 && slot->first_event == i) {
+            revive(local, commit, slot, flags);
+        }
+    }
+}
+
+static void encode_event(struct fct_local *local, struct fct_commit_op *commit, size_t i,
+                         uint8_t flags)
+{
+    const factum_new_event *event = &commit->request->events[i];
+    factum_append_op *op = commit->op;
+    flags |= event->content_type == FACTUM_CONTENT_JSON ? FCT_RECORD_JSON : 0;
+    flags |= event->has_time ? FCT_RECORD_HAS_TIME : 0;
+    struct fct_record record = {
+        .id = fct_uuid_is_zero(event->id) ? make_id(local) : event->id,
+        .stream = event->stream,
+        .type = event->type,
+        .metadata = event->metadata,
+        .data = event->data,
+        .time = event->time,
+        .flags = flags,
+    };
+    struct fct_staged_slot *slot = &local->staged.slots[local->scratch.event_slots[i]];
+    op->result.position = add_event(local, slot, &record, event->tags, event->tag_count);
+    op->result.revision = record.revision;
+    if (i == 0) {
+        op->result.first_position = op->result.position;
+    }
+    if (op->revisions != NULL) {
+        op->revisions[i] = record.revision;
+    }
+    factum_slice target = fct_metastream_target(event->stream);
+    if (target.len > 0) {
+        note_metadata(local, target, event->data);
+    }
+}
+
+void fct_commit_encode(struct fct_local *local, struct fct_commit_op *commit)
+{
+    uint8_t flags = FCT_RECORD_FIRST;
+    revive_streams(local, commit, &flags);
+    if (commit->request->idempotency_key.len > 0) {
+        add_key(local, commit);
+    }
+    for (size_t i = 0; i < commit->request->event_count; i++) {
+        if (i + 1 == commit->request->event_count) {
+            flags |= FCT_RECORD_LAST;
+        }
+        encode_event(local, commit, i, flags);
+        flags = 0;
+    }
+    commit->written = true;
+    local->scratch.accepted[local->scratch.accepted_count++] = commit;
+}

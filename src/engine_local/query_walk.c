@@ -1,0 +1,377 @@
+/* query_walk.c - see query_walk.h. Layer: engine_local.
+ *
+ * Every list stands on one posting, the first at or after the target (backwards: the last at or
+ * before it). A group stands on the nearest of its lists; an item moves its target from group to
+ * group until all stand on it; the walk gives the nearest item and moves the target past it. A list
+ * that is far behind its target skips by a search of the index, else it steps.
+ *
+ * Invariants:
+ *  1. A list whose |known| is set stands on |current|, and no posting of it lies between the target
+ *     and |current|.
+ *  2. The target only moves in the walk's direction.
+ */
+#include "engine_local/query_walk.h"
+
+#include "core/check.h"
+#include "core/error.h"
+#include "core/slice.h"
+#include "engine/rules.h"
+#include "engine_local/local_int.h"
+
+#define STEPS_MAX 32u   /* postings stepped over before a search */
+#define MUCH_LONGER 16u /* times the shortest group: such a group is left to the records */
+
+struct list {
+    struct fct_postings postings;
+    uint64_t current;
+    uint64_t count; /* of postings when the walk began */
+    bool known;
+    bool placed; /* |postings| stands near the target */
+};
+
+struct span {
+    uint32_t first;
+    uint32_t count;
+};
+
+struct fct_query_walk {
+    struct fct_local *local;
+    bool backwards;
+    bool ended; /* backwards: the target would be before 0 */
+    uint64_t target;
+    struct span *items;  /* of groups */
+    struct span *groups; /* of lists */
+    struct list *lists;
+    uint32_t item_count;
+    uint32_t group_count;
+    uint32_t list_count;
+};
+
+/* ---- moving ---------------------------------------------------------------------------------- */
+
+static bool is_before(const struct fct_query_walk *walk, uint64_t a, uint64_t b)
+{
+    return walk->backwards ? a > b : a < b;
+}
+
+static factum_status list_step(const struct fct_query_walk *walk, struct list *list,
+                               factum_error *err)
+{
+    factum_status status = walk->backwards
+                               ? fct_postings_previous(&list->postings, &list->current, err)
+                               : fct_postings_next(&list->postings, &list->current, err);
+    list->known = status == FACTUM_OK;
+    return status;
+}
+
+/* Stands on the first posting at or after |target|, or DONE if there is none (yet). */
+static factum_status list_skip(const struct fct_query_walk *walk, struct list *list,
+                               uint64_t target, factum_error *err)
+{
+    if (list->known && !is_before(walk, list->current, target)) {
+        return FACTUM_OK;
+    }
+    for (unsigned i = 0; list->placed && i < STEPS_MAX; i++) {
+        factum_status status = list_step(walk, list, err);
+        if (status != FACTUM_OK || !is_before(walk, list->current, target)) {
+            return status;
+        }
+    }
+    uint64_t edge = walk->backwards && target < UINT64_MAX ? target + 1 : target;
+    factum_status status = fct_postings_seek_position(&list->postings, edge, err);
+    list->placed = status == FACTUM_OK;
+    return status == FACTUM_OK ? list_step(walk, list, err) : status;
+}
+
+/* The nearest posting of the group's lists. */
+static factum_status group_skip(const struct fct_query_walk *walk, const struct span *group,
+                                uint64_t target, uint64_t *position, factum_error *err)
+{
+    factum_status found = FACTUM_DONE;
+    *position = 0;
+    for (uint32_t i = 0; i < group->count; i++) {
+        struct list *list = &walk->lists[group->first + i];
+        factum_status status = list_skip(walk, list, target, err);
+        if (status < 0) {
+            return status;
+        }
+        if (status == FACTUM_OK &&
+            (found == FACTUM_DONE || is_before(walk, list->current, *position))) {
+            *position = list->current;
+            found = FACTUM_OK;
+        }
+    }
+    return found;
+}
+
+/* The nearest position that is in every group of the item. */
+static factum_status item_skip(const struct fct_query_walk *walk, const struct span *item,
+                               uint64_t target, uint64_t *position, factum_error *err)
+{
+    uint32_t agreed = 0; /* groups in a row that stand on |target| */
+    for (uint32_t i = 0; agreed < item->count; i = i + 1 == item->count ? 0 : i + 1) {
+        uint64_t at = 0;
+        factum_status status = group_skip(walk, &walk->groups[item->first + i], target, &at, err);
+        if (status != FACTUM_OK) {
+            return status;
+        }
+        agreed = at == target ? agreed + 1 : 1;
+        target = at;
+    }
+    *position = target;
+    return FACTUM_OK;
+}
+
+void fct_query_walk_seek(struct fct_query_walk *walk, uint64_t position)
+{
+    walk->target = position;
+    walk->ended = false;
+    for (uint32_t i = 0; i < walk->list_count; i++) {
+        walk->lists[i].known = false;
+        walk->lists[i].placed = false;
+    }
+}
+
+factum_status fct_query_walk_next(struct fct_query_walk *walk, uint64_t end, uint64_t *position,
+                                  factum_error *err)
+{
+    factum_status found = FACTUM_DONE;
+    uint64_t nearest = 0;
+    if (walk->ended) {
+        return FACTUM_DONE;
+    }
+    for (uint32_t i = 0; i < walk->item_count; i++) {
+        uint64_t at = 0;
+        factum_status status = item_skip(walk, &walk->items[i], walk->target, &at, err);
+        if (status < 0) {
+            return status;
+        }
+        if (status == FACTUM_OK && (found == FACTUM_DONE || is_before(walk, at, nearest))) {
+            nearest = at;
+            found = FACTUM_OK;
+        }
+    }
+    if (found != FACTUM_OK || (!walk->backwards && nearest >= end)) {
+        return FACTUM_DONE;
+    }
+    *position = nearest;
+    walk->ended = walk->backwards && nearest == 0;
+    walk->target = walk->backwards ? nearest - 1 : nearest + 1;
+    return FACTUM_OK;
+}
+
+/* ---- making ---------------------------------------------------------------------------------- */
+
+static factum_status allocate(struct fct_query_walk **out, struct fct_local *local, uint32_t items,
+                              uint32_t names, factum_error *err)
+{
+    struct fct_query_walk *walk = fct_mem_zalloc(local->mem, 1,
+                                                 sizeof *walk + names * sizeof(struct list) +
+                                                     (items + names) * sizeof(struct span));
+    if (walk == NULL) {
+        return fct_fail(err, FACTUM_NO_MEMORY, "query: out of memory");
+    }
+    walk->local = local;
+    walk->lists = (struct list *)(void *)(walk + 1);
+    walk->groups = (struct span *)(void *)(walk->lists + names);
+    walk->items = walk->groups + names;
+    *out = walk;
+    return FACTUM_OK;
+}
+
+static factum_status add_list(struct fct_query_walk *walk, enum fct_index_kind kind,
+                              factum_slice name, factum_error *err)
+{
+    struct list *list = &walk->lists[walk->list_count++];
+    struct fct_index *index = walk->local->index;
+    struct fct_index_key key = fct_index_key(index, kind, name);
+    fct_postings_init(&list->postings, index, &key);
+    return fct_index_find(index, &key, &list->count, NULL, NULL, err);
+}
+
+/* A group of one list for each name. */
+static factum_status add_group(struct fct_query_walk *walk, struct span *item,
+                               enum fct_index_kind kind, const factum_slice *names, size_t count,
+                               factum_error *err)
+{
+    factum_status status = FACTUM_OK;
+    walk->groups[walk->group_count++] = (struct span){walk->list_count, (uint32_t)count};
+    item->count++;
+    for (size_t i = 0; i < count && status == FACTUM_OK; i++) {
+        status = add_list(walk, kind, names[i], err);
+    }
+    return status;
+}
+
+static uint64_t group_size(const struct fct_query_walk *walk, const struct span *group)
+{
+    uint64_t size = 0;
+    for (uint32_t i = 0; i < group->count; i++) {
+        size += walk->lists[group->first + i].count;
+    }
+    return size;
+}
+
+/* Leaves out the groups of the last item that are much longer than its shortest. */
+static void drop_long_groups(struct fct_query_walk *walk, struct span *item)
+{
+    uint64_t shortest = UINT64_MAX;
+    for (uint32_t i = 0; i < item->count; i++) {
+        uint64_t size = group_size(walk, &walk->groups[item->first + i]);
+        shortest = size < shortest ? size : shortest;
+    }
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < item->count; i++) {
+        struct span group = walk->groups[item->first + i];
+        if (group_size(walk, &group) / MUCH_LONGER <= shortest) {
+            walk->groups[item->first + kept++] = group;
+        }
+    }
+    FCT_ASSERT(kept > 0);
+    item->count = kept;
+    walk->group_count = item->first + kept;
+}
+
+static factum_status add_item(struct fct_query_walk *walk, const factum_query_item *query,
+                              factum_error *err)
+{
+    struct span *item = &walk->items[walk->item_count++];
+    *item = (struct span){walk->group_count, 0};
+    factum_status status = FACTUM_OK;
+    for (size_t i = 0; i < query->tag_count && status == FACTUM_OK; i++) {
+        status = add_group(walk, item, FCT_INDEX_TAG, &query->tags[i], 1, err);
+    }
+    if (status == FACTUM_OK && query->type_count > 0) {
+        status = add_group(walk, item, FCT_INDEX_TYPE, query->types, query->type_count, err);
+    }
+    if (status == FACTUM_OK) {
+        drop_long_groups(walk, item);
+    }
+    return status;
+}
+
+static factum_status finish_creating(struct fct_query_walk **out, struct fct_query_walk *walk,
+                                     bool backwards, factum_status status)
+{
+    if (status != FACTUM_OK) {
+        fct_query_walk_destroy(walk);
+        return status;
+    }
+    walk->backwards = backwards;
+    walk->target = backwards ? UINT64_MAX : 0;
+    *out = walk;
+    return FACTUM_OK;
+}
+
+factum_status fct_query_walk_create(struct fct_query_walk **out, struct fct_local *local,
+                                    const factum_query *query, bool backwards, factum_error *err)
+{
+    struct fct_query_walk *walk = NULL;
+    size_t names = 0;
+    *out = NULL;
+    for (size_t i = 0; i < query->item_count; i++) {
+        names += query->items[i].type_count + query->items[i].tag_count;
+    }
+    factum_status status =
+        allocate(&walk, local, (uint32_t)query->item_count, (uint32_t)names, err);
+    for (size_t i = 0; i < query->item_count && status == FACTUM_OK; i++) {
+        status = add_item(walk, &query->items[i], err);
+    }
+    return finish_creating(out, walk, backwards, status);
+}
+
+/* The categories that hold all streams with one of the prefixes, each once: false if one of them
+ * does not name a category. */
+static bool categories_of(const factum_filter *filter, factum_slice *categories, size_t *count)
+{
+    *count = 0;
+    for (size_t i = 0; i < filter->stream_prefix_count; i++) {
+        factum_slice category = fct_category(filter->stream_prefixes[i]);
+        bool repeated = false;
+        for (size_t j = 0; j < *count; j++) {
+            repeated = repeated || fct_slice_equal(categories[j], category);
+        }
+        if (category.len == 0) {
+            return false;
+        }
+        if (!repeated) {
+            categories[(*count)++] = category;
+        }
+    }
+    return *count > 0;
+}
+
+factum_status fct_query_walk_create_filtered(struct fct_query_walk **out, struct fct_local *local,
+                                             const factum_filter *filter, bool backwards,
+                                             factum_error *err)
+{
+    struct fct_query_walk *walk = NULL;
+    factum_slice categories[FACTUM_FILTER_NAMES_MAX];
+    size_t category_count;
+    *out = NULL;
+    bool by_category = categories_of(filter, categories, &category_count);
+    bool by_type = filter->type_count > 0 && filter->type_prefix_count == 0;
+    if (!by_category && !by_type) {
+        return FACTUM_OK;
+    }
+    factum_status status = allocate(&walk, local, 1, 2 * FACTUM_FILTER_NAMES_MAX, err);
+    if (status != FACTUM_OK) {
+        return status;
+    }
+    FCT_ASSERT(walk != NULL);
+    struct span *item = &walk->items[walk->item_count++];
+    if (by_category) {
+        status = add_group(walk, item, FCT_INDEX_CATEGORY, categories, category_count, err);
+    }
+    if (status == FACTUM_OK && by_type) {
+        status = add_group(walk, item, FCT_INDEX_TYPE, filter->types, filter->type_count, err);
+    }
+    if (status == FACTUM_OK) {
+        drop_long_groups(walk, item);
+    }
+    return finish_creating(out, walk, backwards, status);
+}
+
+void fct_query_walk_destroy(struct fct_query_walk *walk)
+{
+    if (walk != NULL) {
+        fct_mem_free(walk->local->mem, walk);
+    }
+}
+
+/* ---- looking at records ---------------------------------------------------------------------- */
+
+bool fct_record_fits(const struct fct_record *record, const factum_query *query)
+{
+    factum_slice tags[FCT_RECORD_TAGS_MAX];
+    size_t tag_count = 0;
+    size_t offset = 0;
+    while (tag_count < FCT_RECORD_TAGS_MAX &&
+           fct_record_tag_next(record, &offset, &tags[tag_count])) {
+        tag_count++;
+    }
+    return fct_query_fits(query, record->type, tags, tag_count);
+}
+
+factum_status fct_query_first_after(struct fct_local *local, const factum_query *query,
+                                    uint64_t after, uint64_t *position, factum_error *err)
+{
+    struct fct_query_walk *walk;
+    if (after == UINT64_MAX) {
+        return FACTUM_DONE; /* nothing is after that */
+    }
+    factum_status status = fct_query_walk_create(&walk, local, query, false, err);
+    if (status != FACTUM_OK) {
+        return status;
+    }
+    fct_query_walk_seek(walk, after + 1);
+    while ((status = fct_query_walk_next(walk, UINT64_MAX, position, err)) == FACTUM_OK) {
+        struct fct_record record;
+        status = fct_log_read(local->log, *position, &record, err);
+        if (status != FACTUM_OK || fct_record_fits(&record, query)) {
+            break;
+        }
+    }
+    fct_query_walk_destroy(walk);
+    return status;
+}

@@ -1,0 +1,263 @@
+/* memory.c - the memory engine: opening, appending, completions, closing. Layer: engine_memory.
+ *
+ * All events are in one array, in the order of their positions, and every question is answered by a
+ * walk over the array. The code has to be easy to check, not fast: tests/conformance and tests/sim
+ * hold the other engines to what this one does. Knows nothing about files.
+ *
+ * An append is done under the lock, whoever calls: nothing ever waits, except completions for their
+ * delivery. The thread of engine/news.h delivers them and calls the listeners.
+ *
+ * Invariants, while the lock is not held:
+ *  1. Positions rise by FCT_MEMORY_POSITION_STEP, and |end| is the position of the next event.
+ *  2. An append is in the array completely or not at all.
+ *  3. |created_last| never falls.
+ *  4. |waiting| and |waiting_size| count the ops whose completion is not under way yet.
+ */
+#include "engine_memory/memory.h"
+
+#include <inttypes.h>
+
+#include "core/check.h"
+#include "core/error.h"
+#include "core/sized.h"
+#include "engine/deliver.h"
+#include "engine/removal.h"
+#include "engine_memory/memory_int.h"
+
+/* Of an op's internal[] while its completion waits; [0] is that of engine/news.h. */
+#define OP_COMPLETER 1
+#define OP_SIZE 2
+
+/* ---- appending ------------------------------------------------------------------------------- */
+
+/* With the lock held: runs |op| to its end. True if more is visible. */
+static bool run(struct memory *memory, factum_append_op *op)
+{
+    struct fct_removal removal;
+    struct append append = {memory, op, fct_op_request(op)};
+    if (op->action != FACTUM_ACTION_APPEND) {
+        fct_removal_init(&removal, op);
+        append.request = &removal.request;
+    }
+    uint64_t before = memory->end;
+    op->status = fct_deadline_check(memory->os, fct_call_get(append.request->call).deadline,
+                                    "append", &op->err);
+    if (op->status == FACTUM_OK) {
+        op->status = fct_memory_judge(&append);
+    }
+    if (op->status == FACTUM_OK && !op->result.already) {
+        op->status = fct_memory_write(&append);
+    }
+    if (op->status == FACTUM_OK) {
+        op->result.durability = FACTUM_DURABILITY_OS;
+    }
+    return memory->end != before;
+}
+
+static void memory_append_here(void *self, factum_append_op *op)
+{
+    struct memory *memory = self;
+    fct_mutex_lock(&memory->lock);
+    bool more = run(memory, op);
+    fct_mutex_unlock(&memory->lock);
+    if (more) {
+        fct_news_post(&memory->news, FACTUM_NEWS_END);
+    }
+}
+
+/* ---- appending by completion ----------------------------------------------------------------- */
+
+static uint64_t size_of(const factum_append_request *request)
+{
+    uint64_t size = request->idempotency_key.len;
+    for (size_t i = 0; i < request->event_count; i++) {
+        const factum_new_event *event = &request->events[i];
+        size += event->stream.len + event->type.len + event->data.len + event->metadata.len;
+        for (size_t j = 0; j < event->tag_count; j++) {
+            size += event->tags[j].len;
+        }
+    }
+    return size;
+}
+
+/* With the lock held. One append is always taken, whatever its size. */
+static factum_status join(struct memory *memory, uint64_t size, factum_error *err)
+{
+    if (memory->waiting >= memory->limits.queue_max) {
+        memory->refused_busy = true;
+        return fct_fail(err, FACTUM_BUSY,
+                        "%" PRIu64 " appends are waiting, which is the limit: try again later",
+                        memory->waiting);
+    }
+    if (memory->waiting > 0 && memory->waiting_size + size > memory->limits.queue_size_max) {
+        memory->refused_busy = true;
+        return fct_fail(err, FACTUM_BUSY,
+                        "appends of %" PRIu64 " bytes are waiting: the limit is %" PRIu64
+                        " (queue_size_max); try again later",
+                        memory->waiting_size, memory->limits.queue_size_max);
+    }
+    memory->waiting++;
+    memory->waiting_size += size;
+    return FACTUM_OK;
+}
+
+static factum_status memory_append(void *self, factum_append_op *op, factum_error *err)
+{
+    struct memory *memory = self;
+    uint64_t size = size_of(fct_op_request(op));
+    bool more = false;
+    factum_status status = fct_news_start(&memory->news, err);
+    if (status != FACTUM_OK) {
+        return status;
+    }
+    fct_mutex_lock(&memory->lock);
+    status = join(memory, size, err);
+    if (status == FACTUM_OK) {
+        more = run(memory, op);
+    }
+    fct_mutex_unlock(&memory->lock);
+    if (status != FACTUM_OK) {
+        return status;
+    }
+    if (more) {
+        fct_news_post(&memory->news, FACTUM_NEWS_END);
+    }
+    op->internal[OP_COMPLETER] = (void *)(uintptr_t)op->completer;
+    op->internal[OP_SIZE] = (void *)(uintptr_t)size;
+    op->completer = &memory->completer;
+    fct_news_complete(&memory->news, op);
+    return FACTUM_OK;
+}
+
+/* The completer of all ops: they wait no longer, and go on to their own one. */
+static void deliver(void *data, factum_append_op *const *ops, size_t count)
+{
+    struct memory *memory = data;
+    fct_mutex_lock(&memory->lock);
+    for (size_t i = 0; i < count; i++) {
+        uint64_t size = (uintptr_t)ops[i]->internal[OP_SIZE];
+        FCT_ASSERT(memory->waiting > 0 && memory->waiting_size >= size);
+        memory->waiting--;
+        memory->waiting_size -= size;
+        ops[i]->completer = ops[i]->internal[OP_COMPLETER];
+    }
+    bool room = memory->refused_busy;
+    memory->refused_busy = false;
+    fct_mutex_unlock(&memory->lock);
+    fct_deliver(ops, count);
+    if (room) {
+        fct_news_post(&memory->news, FACTUM_NEWS_ROOM);
+    }
+}
+
+/* An op is at work only while it is submitted: it is always too late. */
+static void memory_cancel(void *self, factum_append_op *op)
+{
+    (void)self;
+    (void)op;
+}
+
+/* ---- the rest -------------------------------------------------------------------------------- */
+
+static factum_status memory_listen(void *self, factum_listener *listener, factum_error *err)
+{
+    struct memory *memory = self;
+    return fct_news_listen(&memory->news, listener, err);
+}
+
+static void memory_unlisten(void *self, factum_listener *listener)
+{
+    struct memory *memory = self;
+    fct_news_unlisten(&memory->news, listener);
+}
+
+static factum_status memory_verify(void *self, const factum_progress *progress,
+                                   factum_verify_report *report, factum_error *err)
+{
+    struct memory *memory = self;
+    (void)progress;
+    (void)err;
+    fct_mutex_lock(&memory->lock);
+    const factum_verify_report full = {.events = memory->count, .damaged_from = UINT64_MAX};
+    fct_mutex_unlock(&memory->lock);
+    if (report != NULL) {
+        fct_sized_write(report, &full, sizeof full);
+    }
+    return FACTUM_OK;
+}
+
+static factum_status memory_close(void *self, factum_error *err)
+{
+    struct memory *memory = self;
+    const struct fct_mem *mem = memory->mem;
+    (void)err;
+    fct_news_finish(&memory->news);
+    FCT_ASSERT(memory->waiting == 0);
+    fct_memory_take_back(memory, 0, 0);
+    for (size_t i = 0; i < memory->key_count; i++) {
+        fct_mem_free(mem, memory->keys[i]);
+    }
+    fct_mem_free(mem, (void *)memory->events);
+    fct_mem_free(mem, (void *)memory->keys);
+    fct_mutex_finish(&memory->lock);
+    fct_mem_free(mem, memory);
+    return FACTUM_OK;
+}
+
+static const struct fct_upkeep_ops memory_upkeep = {
+    .size = sizeof(struct fct_upkeep_ops),
+    .verify = memory_verify,
+};
+
+static const struct fct_engine_ops memory_ops = {
+    .size = sizeof(struct fct_engine_ops),
+    .capabilities = FACTUM_CAPABILITY_ATOMIC_ACROSS_STREAMS | FACTUM_CAPABILITY_CONDITIONS |
+                    FACTUM_CAPABILITY_TOTAL_ORDER | FACTUM_CAPABILITY_VERIFY |
+                    FACTUM_CAPABILITY_LIST,
+    .append = memory_append,
+    .append_here = memory_append_here,
+    .cancel = memory_cancel,
+    .read = fct_memory_read,
+    .list = fct_memory_list,
+    .ask = fct_memory_ask,
+    .listen = memory_listen,
+    .unlisten = memory_unlisten,
+    .close = memory_close,
+    .upkeep = &memory_upkeep,
+};
+
+factum_status fct_engine_memory_open(struct fct_engine *engine, const struct fct_mem *mem,
+                                     const struct fct_os *os, const struct fct_limits *limits,
+                                     factum_error *err)
+{
+    struct fct_limits complete = *limits;
+    uint64_t seeds[2]; /* of ids, and the timeline */
+    factum_status status = fct_limits_default(&complete, err);
+    if (status == FACTUM_OK) {
+        status = fct_os_random(os, seeds, sizeof seeds, err);
+    }
+    if (status != FACTUM_OK) {
+        return status;
+    }
+    struct memory *memory = fct_mem_zalloc(mem, 1, sizeof *memory);
+    if (memory == NULL) {
+        return fct_fail(err, FACTUM_NO_MEMORY, "open: out of memory");
+    }
+    memory->mem = mem;
+    memory->os = os;
+    memory->limits = complete;
+    memory->completer = (factum_completer){memory, deliver};
+    memory->end = FCT_MEMORY_POSITION_FIRST;
+    memory->random.state = seeds[0];
+    fct_mutex_init(&memory->lock);
+    fct_news_init(&memory->news, mem, true);
+    *engine = (struct fct_engine){
+        .ops = &memory_ops,
+        .self = memory,
+        .mem = mem,
+        .os = os,
+        .limits = complete,
+        .timelines = {.count = 1, .items = {{.id = seeds[1], .from = 0}}},
+    };
+    return fct_engine_ready(engine, err);
+}

@@ -1,0 +1,224 @@
+/* deletion_cases.c - what every engine must do with the metadata of streams, with deleted streams
+ * and with tombstones. Run by conformance_test.c. */
+#include "fixture.h"
+
+/* ---- metadata and deletion ------------------------------------------------------------------- */
+
+TEST(metadata_limits_what_is_read_of_a_stream)
+{
+    F;
+    append_many(f, "s-1", 5);
+    OK(set_metadata(f, "s-1", "{\"$maxCount\":2}"));
+    assert_string_equal(stream_text(f, "s-1"), "3:A 4:B");
+    OK(set_metadata(f, "s-1", "{\"$tb\":1}"));
+    assert_string_equal(stream_text(f, "s-1"), "1:B 2:C 3:A 4:B");
+    OK(set_metadata(f, "s-1", "{\"$maxAge\":1000}"));
+    assert_string_equal(stream_text(f, "s-1"), "0:A 1:B 2:C 3:A 4:B");
+    factum_read_request category = reading(FACTUM_SOURCE_CATEGORY, "s");
+    OK(set_metadata(f, "s-1", "{\"$maxCount\":1}"));
+    assert_string_equal(read_text(f, &category), "0:A 1:B 2:C 3:A 4:B");
+    assert_string_equal(stream_text(f, "$$s-1"), "3:$metadata");
+}
+
+TEST(metadata_that_makes_no_sense_is_refused)
+{
+    F;
+    assert_status(set_metadata(f, "s-1", "[]"), FACTUM_INVALID);
+    assert_status(set_metadata(f, "s-1", "{\"$maxCount\":\"x\"}"), FACTUM_INVALID);
+    assert_status(set_metadata(f, "s-1", "{\"$tb\":-1}"), FACTUM_INVALID);
+    assert_status(set_metadata(f, "$$s-1", "{}"), FACTUM_INVALID);
+}
+
+TEST(a_deleted_stream_goes_on_with_the_next_revision)
+{
+    F;
+    append_many(f, "s-1", 3);
+    OK(delete_stream(f, "s-1", factum_at(2)));
+    assert_string_equal(stream_text(f, "s-1"), "STREAM_NOT_FOUND");
+    factum_stream_info info = {.size = sizeof info};
+    OK(fct_engine_stream(&f->engine, FCT_SLICE("s-1"), &info, &f->err));
+    assert_int_equal(info.state, FACTUM_STREAM_SOFT_DELETED);
+    assert_status(append_one(f, "s-1", factum_stream_exists(), "X"), FACTUM_WRONG_REVISION);
+    OK(append_one(f, "s-1", factum_no_stream(), "N"));
+    assert_int_equal(f->result.revision, 3);
+    assert_string_equal(stream_text(f, "s-1"), "3:N");
+    assert_string_equal(stream_text(f, "$$s-1"), "1:$metadata");
+    fixture_reopen(f);
+    assert_string_equal(stream_text(f, "s-1"), "3:N");
+    OK(append_one(f, "s-1", factum_at(3), "O"));
+}
+
+TEST(deleting_checks_what_is_expected)
+{
+    F;
+    assert_status(delete_stream(f, "s-1", factum_any()), FACTUM_WRONG_REVISION);
+    append_many(f, "s-1", 2);
+    assert_status(delete_stream(f, "s-1", factum_at(0)), FACTUM_WRONG_REVISION);
+    OK(delete_stream(f, "s-1", factum_any()));
+    OK(delete_stream(f, "s-1", factum_any()));
+}
+
+TEST(a_tombstone_ends_a_stream_for_ever)
+{
+    F;
+    append_many(f, "s-1", 2);
+    OK(tombstone(f, "s-1", factum_at(1)));
+    assert_status(append_one(f, "s-1", factum_any(), "X"), FACTUM_STREAM_DELETED);
+    assert_text(f->err, "deleted for ever");
+    assert_string_equal(stream_text(f, "s-1"), "STREAM_DELETED");
+    fixture_reopen(f);
+    assert_string_equal(stream_text(f, "s-1"), "STREAM_DELETED");
+    assert_status(append_one(f, "s-1", factum_no_stream(), "X"), FACTUM_STREAM_DELETED);
+    assert_status(delete_stream(f, "s-1", factum_any()), FACTUM_STREAM_DELETED);
+    OK(tombstone(f, "never", factum_no_stream()));
+}
+
+TEST(a_stream_that_was_deleted_before_it_was_written_can_be_written)
+{
+    F;
+    factum_slice json = FCT_SLICE("{\"$tb\":9223372036854775807}");
+    OK(fct_engine_metadata_set(&f->engine, FCT_SLICE("a-1"), factum_any(), json, NULL, &f->err));
+    assert_string_equal(stream_text(f, "a-1"), "STREAM_NOT_FOUND");
+    OK(append_one(f, "a-1", factum_no_stream(), "A"));
+    assert_string_equal(stream_text(f, "a-1"), "0:A");
+}
+
+TEST(deleted_streams_begin_anew_in_the_order_of_their_events)
+{
+    F;
+    const char *const names[] = {"a-1", "b-1"};
+    for (size_t i = 0; i < 2; i++) {
+        OK(append_one(f, names[i], factum_any(), "A"));
+        OK(delete_stream(f, names[i], factum_any()));
+    }
+    factum_new_event events[] = {event_of("b-1", "B", 0), event_of("a-1", "B", 0)};
+    factum_expectation expectations[] = {{FCT_SLICE("a-1"), factum_any()},
+                                         {FCT_SLICE("b-1"), factum_any()}};
+    OK(append_events(f, events, 2, expectations, 2));
+    factum_read_request last = reading(FACTUM_SOURCE_ALL, NULL);
+    last.backwards = true;
+    last.count_max = 4;
+    struct fct_reader *reader;
+    factum_event event;
+    static const char *const streams[] = {"a-1", "b-1", "$$a-1", "$$b-1"};
+    OK(fct_engine_read(&f->engine, &last, false, &reader, &f->err));
+    for (size_t i = 0; i < 4; i++) {
+        OK(fct_reader_next(reader, &event, &f->err));
+        assert_true(fct_slice_equal(event.stream, factum_slice_from(streams[i])));
+    }
+    fct_reader_close(reader);
+}
+
+TEST(only_what_exists_can_be_deleted)
+{
+    F;
+    assert_status(delete_stream(f, "s-1", factum_any()), FACTUM_WRONG_REVISION);
+    assert_string_equal(f->err.text, "stream s-1 does not exist, but it should exist");
+    assert_int_equal(f->result.actual_state, FACTUM_STREAM_ABSENT);
+    assert_status(delete_stream(f, "s-1", factum_no_stream()), FACTUM_WRONG_REVISION);
+    assert_status(delete_stream(f, "s-1", factum_at(0)), FACTUM_WRONG_REVISION);
+    assert_string_equal(f->err.text, "stream s-1 does not exist, and so is not at revision 0");
+    assert_string_equal(stream_text(f, "$$s-1"), "STREAM_NOT_FOUND");
+    OK(set_metadata(f, "s-1", "{}")); /* metadata is enough */
+    OK(delete_stream(f, "s-1", factum_stream_exists()));
+    assert_int_equal(f->result.revision, 1); /* of the metadata event */
+    assert_string_equal(stream_text(f, "$$s-1"), "1:$metadata");
+}
+
+TEST(of_a_tombstoned_stream_only_nothing_can_be_expected)
+{
+    F;
+    OK(tombstone(f, "t-1", factum_no_stream()));
+    assert_int_equal(f->result.revision, FACTUM_REVISION_TOMBSTONE);
+    const struct {
+        factum_expected expected;
+        factum_status status;
+    } all[] = {
+        {factum_any(), FACTUM_OK},
+        {factum_no_stream(), FACTUM_OK},
+        {factum_stream_exists(), FACTUM_STREAM_DELETED},
+        {factum_at(0), FACTUM_STREAM_DELETED},
+        {factum_at(FACTUM_REVISION_TOMBSTONE), FACTUM_STREAM_DELETED},
+    };
+    for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
+        factum_expectation expectation = {FCT_SLICE("t-1"), all[i].expected};
+        assert_status(append_events(f, NULL, 0, &expectation, 1), all[i].status);
+        assert_status(append_one(f, "t-1", all[i].expected, "A"), FACTUM_STREAM_DELETED);
+        assert_status(delete_stream(f, "t-1", all[i].expected), FACTUM_STREAM_DELETED);
+        assert_status(tombstone(f, "t-1", all[i].expected), FACTUM_STREAM_DELETED);
+    }
+    assert_int_equal(f->result.actual_state, FACTUM_STREAM_TOMBSTONED);
+    assert_string_equal(stream_text(f, "$$t-1"), "STREAM_NOT_FOUND");
+}
+
+/* What a follower of |stream| from |from| is given first: its type. */
+static const char *followed(struct fixture *f, const char *stream, factum_from from, uint64_t value)
+{
+    static char type[32];
+    struct fct_reader *reader;
+    factum_event event;
+    factum_read_request request = reading(FACTUM_SOURCE_STREAM, stream);
+    request.from = from;
+    request.from_value = value;
+    OK(fct_engine_read(&f->engine, &request, true, &reader, &f->err));
+    factum_status status = fct_reader_next(reader, &event, &f->err);
+    (void)snprintf(type, sizeof type, "%.*s", status == FACTUM_OK ? (int)event.type.len : 0,
+                   status == FACTUM_OK ? (const char *)event.type.ptr : "");
+    fct_reader_close(reader);
+    return type;
+}
+
+TEST(a_follower_is_given_the_tombstone_from_any_place_before_it)
+{
+    F;
+    append_many(f, "a-1", 2);
+    OK(tombstone(f, "a-1", factum_any()));
+    const uint64_t last = FACTUM_REVISION_TOMBSTONE;
+    assert_string_equal(followed(f, "a-1", FACTUM_FROM_REVISION, 1), "B");
+    assert_string_equal(followed(f, "a-1", FACTUM_FROM_REVISION, 2), "$streamDeleted");
+    assert_string_equal(followed(f, "a-1", FACTUM_FROM_REVISION, 7), "$streamDeleted");
+    assert_string_equal(followed(f, "a-1", FACTUM_FROM_REVISION, last), "$streamDeleted");
+    assert_string_equal(followed(f, "a-1", FACTUM_FROM_REVISION, last + 1), "");
+    OK(append_one(f, "b-1", factum_any(), "A"));
+    OK(delete_stream(f, "b-1", factum_any()));
+    OK(tombstone(f, "b-1", factum_any()));
+    assert_string_equal(followed(f, "b-1", FACTUM_FROM_START, 0), "$streamDeleted");
+}
+
+TEST(a_tombstone_alone_leaves_no_revisions)
+{
+    F;
+    factum_stream_info info = {.size = sizeof info};
+    factum_slice json = FCT_SLICE("{\"$tb\":5}");
+    OK(fct_engine_metadata_set(&f->engine, FCT_SLICE("a-1"), factum_any(), json, NULL, &f->err));
+    OK(tombstone(f, "a-1", factum_any()));
+    OK(fct_engine_stream(&f->engine, FCT_SLICE("a-1"), &info, &f->err));
+    assert_int_equal(info.state, FACTUM_STREAM_TOMBSTONED);
+    assert_int_equal(info.first_revision, 0);
+    assert_int_equal(info.truncate_before, 5);
+}
+
+TEST(the_stores_own_types_are_not_for_users)
+{
+    F;
+    assert_status(append_one(f, "s-1", factum_any(), "$metadata"), FACTUM_INVALID);
+    assert_status(append_one(f, "s-1", factum_any(), "$streamDeleted"), FACTUM_INVALID);
+    assert_status(append_one(f, "$$s-1", factum_any(), "A"), FACTUM_INVALID);
+    OK(append_one(f, "$$s-1", factum_any(), "$metadata"));
+}
+
+const struct CMUnitTest deletion_cases[] = {
+    CASE(metadata_limits_what_is_read_of_a_stream),
+    CASE(metadata_that_makes_no_sense_is_refused),
+    CASE(a_deleted_stream_goes_on_with_the_next_revision),
+    CASE(deleting_checks_what_is_expected),
+    CASE(a_tombstone_ends_a_stream_for_ever),
+    CASE(a_stream_that_was_deleted_before_it_was_written_can_be_written),
+    CASE(deleted_streams_begin_anew_in_the_order_of_their_events),
+    CASE(only_what_exists_can_be_deleted),
+    CASE(of_a_tombstoned_stream_only_nothing_can_be_expected),
+    CASE(a_follower_is_given_the_tombstone_from_any_place_before_it),
+    CASE(a_tombstone_alone_leaves_no_revisions),
+    CASE(the_stores_own_types_are_not_for_users),
+};
+const size_t deletion_case_count = sizeof deletion_cases / sizeof deletion_cases[0];

@@ -1,0 +1,36 @@
+/* engine_calls.h - the calls of an engine that block.c has no function for, waiting. For tests that
+ * look inside; uses engine. */
+#ifndef FCT_TESTS_SUPPORT_ENGINE_CALLS_H
+#define FCT_TESTS_SUPPORT_ENGINE_CALLS_H
+
+#include "engine/engine.h"
+
+static inline factum_status engine_info(struct fct_engine *engine, factum_info *info,
+                                        factum_error *err)
+{
+    *info = (factum_info){.size = sizeof *info};
+    factum_question question = {.size = sizeof question, .kind = FACTUM_ASK_INFO, .info = info};
+    return fct_engine_answer(engine, &question, err);
+}
+
+static inline factum_status engine_verify(struct fct_engine *engine, factum_verify_report *report,
+                                          factum_error *err)
+{
+    return engine->ops->upkeep->verify(engine->self, NULL, report, err);
+}
+
+static inline factum_status engine_backup(struct fct_engine *engine, const char *to,
+                                          factum_backup_report *report, factum_error *err)
+{
+    return engine->ops->upkeep->backup(engine->self, to, NULL, report, err);
+}
+
+/* A list of all names of |kind|. */
+static inline factum_status engine_list(struct fct_engine *engine, factum_list_kind kind,
+                                        struct fct_lister **lister, factum_error *err)
+{
+    const factum_list_request request = {.size = sizeof request, .kind = kind};
+    return fct_engine_list(engine, &request, lister, err);
+}
+
+#endif

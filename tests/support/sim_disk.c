@@ -1,0 +1,980 @@
+/* sim_disk.c - the simulated disk; sim_disk.h has its model and its contract. Knows nothing about
+ * the contents of the files.
+ *
+ * A node holds the contents of a file, cached and durable. An entry is a name with two nodes: the
+ * one it names now, and the one it names on disk. A directory is a node without contents. A crash
+ * compares cached and durable state, and each difference survives or not independently: each name,
+ * each size, each 512-byte sector. A name in a directory that does not survive is lost too.
+ *
+ * Invariants:
+ *  1. A node lives as long as an entry, an open file or a map refers to it.
+ *  2. The cached bytes of a node do not move while the node is mapped.
+ *  3. A page that is not dirty differs from the device only if a sync of that page failed.
+ *  4. The root directory always exists.
+ */
+#include "support/sim_disk.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "core/check.h"
+#include "core/error.h"
+#include "os/thread.h"
+
+#define SECTOR 512u
+#define PAGE 4096u
+#define PATH_SIZE 128u
+
+struct image {
+    uint8_t *bytes; /* zero after len */
+    size_t len;
+    size_t capacity;
+};
+
+struct node {
+    struct image cached;
+    struct image durable;
+    bool *dirty; /* for each page: the next sync writes it */
+    size_t dirty_count;
+    unsigned references;
+    unsigned maps;
+    bool directory;
+    struct node *copy; /* while the disk is being copied */
+};
+
+struct entry {
+    char path[PATH_SIZE];
+    struct node *cached;
+    struct node *durable;
+};
+
+struct mapping {
+    struct mapping *next;
+    const uint8_t *map;
+    struct node *node;
+};
+
+struct fct_sim_disk {
+    struct fct_os os;
+    struct fct_random random;
+    struct entry *entries;
+    size_t count;
+    size_t capacity;
+    struct mapping *mappings;
+    uint64_t calls;
+    uint64_t stop_at;
+    uint64_t lose_at;
+    uint64_t space;
+    _Atomic int64_t time;
+    struct fct_mutex lock;
+    bool locked;
+};
+
+struct sim_file {
+    struct fct_file base;
+    struct node *node;
+    bool write;
+    char path[PATH_SIZE];
+};
+
+/* ---- memory: a test that has none left cannot go on ------------------------------------------ */
+
+static void *need(void *block)
+{
+    FCT_ASSERT(block != NULL);
+    return block;
+}
+
+static void *make(size_t size)
+{
+    return need(fct_mem_zalloc(fct_mem_heap(), 1, size));
+}
+
+static void *grow(void *block, size_t size)
+{
+    return need(fct_mem_resize(fct_mem_heap(), block, size));
+}
+
+static void drop(void *block)
+{
+    fct_mem_free(fct_mem_heap(), block);
+}
+
+/* ---- images and nodes ------------------------------------------------------------------------ */
+
+static void image_reserve(struct image *image, size_t size)
+{
+    if (size <= image->capacity) {
+        return;
+    }
+    size_t capacity = image->capacity == 0 ? 4096 : image->capacity;
+    while (capacity < size) {
+        capacity *= 2;
+    }
+    image->bytes = grow(image->bytes, capacity);
+    memset(image->bytes + image->capacity, 0, capacity - image->capacity);
+    image->capacity = capacity;
+}
+
+static void image_resize(struct image *image, size_t size)
+{
+    image_reserve(image, size);
+    if (size < image->len) {
+        memset(image->bytes + size, 0, image->len - size);
+    }
+    image->len = size;
+}
+
+static void image_copy(struct image *to, const struct image *from)
+{
+    image_resize(to, from->len);
+    if (from->len > 0) {
+        memcpy(to->bytes, from->bytes, from->len);
+    }
+}
+
+static bool page_dirty(const struct node *node, size_t page)
+{
+    return page < node->dirty_count && node->dirty[page];
+}
+
+/* Bytes [from, to) were changed. */
+static void note_dirty(struct node *node, size_t from, size_t to)
+{
+    size_t pages = (to + PAGE - 1) / PAGE;
+    if (pages > node->dirty_count) {
+        node->dirty = grow(node->dirty, pages);
+        memset(node->dirty + node->dirty_count, 0, pages - node->dirty_count);
+        node->dirty_count = pages;
+    }
+    for (size_t page = from / PAGE; page < pages; page++) {
+        node->dirty[page] = true;
+    }
+}
+
+static void forget_dirty(struct node *node)
+{
+    if (node->dirty_count > 0) {
+        memset(node->dirty, 0, node->dirty_count);
+    }
+}
+
+static uint8_t byte_at(const struct image *image, size_t at)
+{
+    return at < image->len ? image->bytes[at] : 0;
+}
+
+/* Is the page at |at| clean, though the device does not hold what it shows? */
+static bool page_lost(const struct node *node, size_t at)
+{
+    bool differs = false;
+    for (size_t i = at; i < at + PAGE && i < node->cached.len && !differs; i++) {
+        differs = node->cached.bytes[i] != byte_at(&node->durable, i);
+    }
+    return differs && !page_dirty(node, at / PAGE);
+}
+
+/* A sync: the dirty pages and the size. */
+static void write_back(struct node *node)
+{
+    image_resize(&node->durable, node->cached.len);
+    for (size_t page = 0; page < node->dirty_count; page++) {
+        size_t from = page * PAGE;
+        if (node->dirty[page] && from < node->cached.len) {
+            size_t size = node->cached.len - from < PAGE ? node->cached.len - from : PAGE;
+            memcpy(node->durable.bytes + from, node->cached.bytes + from, size);
+        }
+    }
+    forget_dirty(node);
+}
+
+static struct node *node_take(struct node *node)
+{
+    if (node != NULL) {
+        node->references++;
+    }
+    return node;
+}
+
+static void node_release(struct node *node)
+{
+    if (node == NULL || --node->references > 0) {
+        return;
+    }
+    FCT_ASSERT(node->maps == 0);
+    drop(node->cached.bytes);
+    drop(node->durable.bytes);
+    drop(node->dirty);
+    drop(node);
+}
+
+/* ---- names ----------------------------------------------------------------------------------- */
+
+static struct fct_sim_disk *disk_of(const struct fct_os *os)
+{
+    return os->data;
+}
+
+static struct sim_file *sim(struct fct_file *file)
+{
+    return (struct sim_file *)(void *)file;
+}
+
+static void enter(struct fct_sim_disk *disk)
+{
+    if (disk->locked) {
+        fct_mutex_lock(&disk->lock);
+    }
+}
+
+static void leave(struct fct_sim_disk *disk)
+{
+    if (disk->locked) {
+        fct_mutex_unlock(&disk->lock);
+    }
+}
+
+static struct entry *find(const struct fct_sim_disk *disk, const char *path)
+{
+    for (size_t i = 0; i < disk->count; i++) {
+        if (strcmp(disk->entries[i].path, path) == 0) {
+            return &disk->entries[i];
+        }
+    }
+    return NULL;
+}
+
+static struct entry *find_or_add(struct fct_sim_disk *disk, const char *path)
+{
+    struct entry *entry = find(disk, path);
+    if (entry != NULL) {
+        return entry;
+    }
+    FCT_ASSERT(strlen(path) < PATH_SIZE);
+    if (disk->count == disk->capacity) {
+        disk->capacity = disk->capacity == 0 ? 16 : disk->capacity * 2;
+        disk->entries = grow(disk->entries, disk->capacity * sizeof *disk->entries);
+    }
+    entry = &disk->entries[disk->count++];
+    *entry = (struct entry){.cached = NULL};
+    memcpy(entry->path, path, strlen(path) + 1);
+    return entry;
+}
+
+static bool lies_in(const char *path, const char *dir)
+{
+    size_t len = strcmp(dir, "/") == 0 ? 0 : strlen(dir);
+    return strncmp(path, dir, len) == 0 && path[len] == '/' && strchr(path + len + 1, '/') == NULL;
+}
+
+static bool dir_exists(const struct fct_sim_disk *disk, const char *path)
+{
+    const struct entry *entry = find(disk, path);
+    return strcmp(path, "/") == 0 || path[0] == '\0' ||
+           (entry != NULL && entry->cached != NULL && entry->cached->directory);
+}
+
+/* Is the directory there in which |path| lies? */
+static bool parent_exists(const struct fct_sim_disk *disk, const char *path)
+{
+    char parent[PATH_SIZE];
+    size_t len = strlen(path);
+    FCT_ASSERT(len < sizeof parent && strchr(path, '/') != NULL);
+    memcpy(parent, path, len + 1);
+    *strrchr(parent, '/') = '\0';
+    return dir_exists(disk, parent);
+}
+
+/* Every changing call begins here. */
+static factum_status change(struct fct_sim_disk *disk, const char *verb, const char *path,
+                            factum_error *err)
+{
+    if (disk->calls++ >= disk->stop_at) {
+        return fct_fail(err, FACTUM_IO, "%s %s: crashed", verb, path);
+    }
+    return FACTUM_OK;
+}
+
+/* ---- files ----------------------------------------------------------------------------------- */
+
+static factum_status create(struct fct_sim_disk *disk, const char *path, int flags,
+                            struct node **node, factum_error *err)
+{
+    if ((flags & FCT_OPEN_CREATE) == 0 || !parent_exists(disk, path)) {
+        return fct_fail(err, FACTUM_NOT_FOUND, "open %s: no such file", path);
+    }
+    factum_status status = change(disk, "create", path, err);
+    if (status == FACTUM_OK && disk->space == 0) {
+        status = fct_fail(err, FACTUM_NO_SPACE, "create %s: no space left", path);
+    }
+    if (status == FACTUM_OK) {
+        *node = node_take(make(sizeof **node));
+        find_or_add(disk, path)->cached = *node;
+    }
+    return status;
+}
+
+static factum_status sim_open(const struct fct_os *os, const char *path, int flags,
+                              struct fct_file **file, factum_error *err)
+{
+    struct fct_sim_disk *disk = disk_of(os);
+    enter(disk);
+    const struct entry *entry = find(disk, path);
+    struct node *node = entry == NULL ? NULL : entry->cached;
+    factum_status status = FACTUM_OK;
+    if (node == NULL) {
+        status = create(disk, path, flags, &node, err);
+    } else if ((flags & FCT_OPEN_EXCLUSIVE) != 0) {
+        status = fct_fail(err, FACTUM_EXISTS, "open %s: it is there", path);
+    }
+    if (status == FACTUM_OK) {
+        FCT_ASSERT(node != NULL);
+        FCT_ASSERT(!node->directory);
+        struct sim_file *opened = make(sizeof *opened);
+        opened->base.os = os;
+        opened->node = node_take(node);
+        opened->write = (flags & FCT_OPEN_WRITE) != 0;
+        memcpy(opened->path, path, strlen(path) + 1);
+        *file = &opened->base;
+    }
+    leave(disk);
+    return status;
+}
+
+static factum_status sim_close(struct fct_file *file, factum_error *err)
+{
+    struct fct_sim_disk *disk = disk_of(file->os);
+    (void)err;
+    enter(disk);
+    node_release(sim(file)->node);
+    leave(disk);
+    drop(file);
+    return FACTUM_OK;
+}
+
+static factum_status sim_read(struct fct_file *file, uint64_t offset, void *bytes, size_t len,
+                              size_t *done, factum_error *err)
+{
+    struct fct_sim_disk *disk = disk_of(file->os);
+    (void)err;
+    enter(disk);
+    const struct image *image = &sim(file)->node->cached;
+    size_t there = offset < image->len ? image->len - (size_t)offset : 0;
+    *done = len < there ? len : there;
+    if (*done > 0) {
+        memcpy(bytes, image->bytes + offset, *done);
+    }
+    leave(disk);
+    return FACTUM_OK;
+}
+
+/* A file may become |size| long. */
+static factum_status set_size(struct fct_sim_disk *disk, struct sim_file *file, uint64_t size,
+                              factum_error *err)
+{
+    struct node *node = file->node;
+    if (size > node->cached.len) {
+        if (size - node->cached.len > disk->space) {
+            return fct_fail(err, FACTUM_NO_SPACE, "write %s: no space left", file->path);
+        }
+        FCT_ASSERT(node->maps == 0 || size <= node->cached.capacity);
+    }
+    size_t before = node->cached.len;
+    disk->space += before;
+    disk->space -= size;
+    image_resize(&node->cached, (size_t)size);
+    note_dirty(node, before < size ? before : (size_t)size, before > size ? before : (size_t)size);
+    return FACTUM_OK;
+}
+
+static factum_status sim_write(struct fct_file *file, uint64_t offset, const void *bytes,
+                               size_t len, size_t *done, factum_error *err)
+{
+    struct fct_sim_disk *disk = disk_of(file->os);
+    struct sim_file *to = sim(file);
+    FCT_ASSERT(to->write);
+    enter(disk);
+    factum_status status = change(disk, "write", to->path, err);
+    if (status == FACTUM_OK && offset + len > to->node->cached.len) {
+        status = set_size(disk, to, offset + len, err);
+    }
+    if (status == FACTUM_OK && len > 0) {
+        memcpy(to->node->cached.bytes + offset, bytes, len);
+        note_dirty(to->node, (size_t)offset, (size_t)offset + len);
+    }
+    *done = len;
+    leave(disk);
+    return status;
+}
+
+/* Nothing: what was not synced may survive a crash or not, begun or not. */
+static void sim_start_sync(struct fct_file *file, uint64_t offset, uint64_t len)
+{
+    (void)file;
+    (void)offset;
+    (void)len;
+}
+
+static factum_status sim_sync(struct fct_file *file, factum_error *err)
+{
+    struct fct_sim_disk *disk = disk_of(file->os);
+    enter(disk);
+    factum_status status = change(disk, "sync", sim(file)->path, err);
+    if (status == FACTUM_OK && disk->calls > disk->lose_at) {
+        disk->lose_at = UINT64_MAX;
+        forget_dirty(sim(file)->node);
+        status = fct_fail(err, FACTUM_IO, "sync %s: the device failed", sim(file)->path);
+    } else if (status == FACTUM_OK) {
+        write_back(sim(file)->node);
+    }
+    leave(disk);
+    return status;
+}
+
+static factum_status sim_truncate(struct fct_file *file, uint64_t size, factum_error *err)
+{
+    struct fct_sim_disk *disk = disk_of(file->os);
+    FCT_ASSERT(sim(file)->write);
+    enter(disk);
+    factum_status status = change(disk, "truncate", sim(file)->path, err);
+    if (status == FACTUM_OK) {
+        status = set_size(disk, sim(file), size, err);
+    }
+    leave(disk);
+    return status;
+}
+
+static factum_status sim_size(struct fct_file *file, uint64_t *size, factum_error *err)
+{
+    struct fct_sim_disk *disk = disk_of(file->os);
+    (void)err;
+    enter(disk);
+    *size = sim(file)->node->cached.len;
+    leave(disk);
+    return FACTUM_OK;
+}
+
+static factum_status sim_map(struct fct_file *file, uint64_t size, const uint8_t **map,
+                             factum_error *err)
+{
+    struct fct_sim_disk *disk = disk_of(file->os);
+    struct node *node = sim(file)->node;
+    (void)err;
+    enter(disk);
+    FCT_ASSERT(node->maps == 0 || size <= node->cached.capacity);
+    image_reserve(&node->cached, (size_t)size);
+    struct mapping *mapping = make(sizeof *mapping);
+    *mapping = (struct mapping){disk->mappings, node->cached.bytes, node_take(node)};
+    disk->mappings = mapping;
+    node->maps++;
+    *map = node->cached.bytes;
+    leave(disk);
+    return FACTUM_OK;
+}
+
+static void sim_unmap(const struct fct_os *os, const uint8_t *map, uint64_t size)
+{
+    struct fct_sim_disk *disk = disk_of(os);
+    (void)size;
+    enter(disk);
+    struct mapping **at = &disk->mappings;
+    while ((*at)->map != map) {
+        at = &(*at)->next;
+    }
+    struct mapping *gone = *at;
+    *at = gone->next;
+    gone->node->maps--;
+    node_release(gone->node);
+    drop(gone);
+    leave(disk);
+}
+
+/* Nothing: what a map shows is the cache itself. */
+static void sim_release(const struct fct_os *os, const uint8_t *map, uint64_t size)
+{
+    (void)os;
+    (void)map;
+    (void)size;
+}
+
+/* Each clean page goes or stays: the kernel promises neither. */
+static factum_status sim_drop_cache(struct fct_file *file, uint64_t offset, uint64_t end,
+                                    factum_error *err)
+{
+    struct fct_sim_disk *disk = disk_of(file->os);
+    struct node *node = sim(file)->node;
+    (void)err;
+    enter(disk);
+    size_t to = end < node->cached.len ? (size_t)end : node->cached.len;
+    for (size_t at = (size_t)offset / PAGE * PAGE; at < to && node->maps == 0; at += PAGE) {
+        if (page_lost(node, at) && fct_random_below(&disk->random, 2) == 0) {
+            size_t size = node->cached.len - at < PAGE ? node->cached.len - at : PAGE;
+            for (size_t i = at; i < at + size; i++) {
+                node->cached.bytes[i] = byte_at(&node->durable, i);
+            }
+        }
+    }
+    leave(disk);
+    return FACTUM_OK;
+}
+
+static factum_status sim_lock(struct fct_file *file, factum_error *err)
+{
+    (void)file;
+    (void)err;
+    return FACTUM_OK;
+}
+
+/* ---- directories ----------------------------------------------------------------------------- */
+
+static bool has_entries(const struct fct_sim_disk *disk, const char *dir)
+{
+    for (size_t i = 0; i < disk->count; i++) {
+        if (disk->entries[i].cached != NULL && lies_in(disk->entries[i].path, dir)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Can the name |from| become |to|, or go if that is NULL? */
+static factum_status may_move(const struct fct_sim_disk *disk, const char *verb, const char *from,
+                              const char *to, factum_error *err)
+{
+    const struct entry *entry = find(disk, from);
+    if (entry == NULL || entry->cached == NULL) {
+        return fct_fail(err, FACTUM_NOT_FOUND, "%s %s: no such file", verb, from);
+    }
+    if (to == NULL && has_entries(disk, from)) {
+        return fct_fail(err, FACTUM_IO, "%s %s: it is not empty", verb, from);
+    }
+    if (to != NULL && !parent_exists(disk, to)) {
+        return fct_fail(err, FACTUM_NOT_FOUND, "%s %s: no such directory", verb, to);
+    }
+    return FACTUM_OK;
+}
+
+static factum_status move(const struct fct_os *os, const char *verb, const char *from,
+                          const char *to, bool keep, factum_error *err)
+{
+    struct fct_sim_disk *disk = disk_of(os);
+    enter(disk);
+    struct entry *entry = find(disk, from);
+    const struct entry *there = to == NULL ? NULL : find(disk, to);
+    factum_status status = may_move(disk, verb, from, to, err);
+    if (status == FACTUM_OK && keep && there != NULL && there->cached != NULL) {
+        status = fct_fail(err, FACTUM_EXISTS, "%s %s: it is there", verb, to);
+    }
+    if (status == FACTUM_OK) {
+        status = change(disk, verb, from, err);
+    }
+    if (status == FACTUM_OK && entry != NULL) {
+        struct node *node = entry->cached;
+        if (keep) {
+            node->references++;
+        } else {
+            entry->cached = NULL;
+        }
+        struct entry *target = to == NULL ? NULL : find_or_add(disk, to);
+        if (target == NULL) {
+            disk->space += node->references == 1 ? node->cached.len : 0;
+            node_release(node);
+        } else {
+            node_release(target->cached);
+            target->cached = node;
+        }
+    }
+    leave(disk);
+    return status;
+}
+
+static factum_status sim_rename(const struct fct_os *os, const char *from, const char *to,
+                                factum_error *err)
+{
+    return move(os, "rename", from, to, false, err);
+}
+
+static factum_status sim_unlink(const struct fct_os *os, const char *path, factum_error *err)
+{
+    return move(os, "remove", path, NULL, false, err);
+}
+
+static factum_status sim_link(const struct fct_os *os, const char *from, const char *to,
+                              factum_error *err)
+{
+    return move(os, "link", from, to, true, err);
+}
+
+static factum_status sim_make_dir(const struct fct_os *os, const char *path, factum_error *err)
+{
+    struct fct_sim_disk *disk = disk_of(os);
+    enter(disk);
+    factum_status status = change(disk, "make directory", path, err);
+    if (status == FACTUM_OK && dir_exists(disk, path)) {
+        status = fct_fail(err, FACTUM_EXISTS, "make directory %s: it is there", path);
+    } else if (status == FACTUM_OK && !parent_exists(disk, path)) {
+        status = fct_fail(err, FACTUM_NOT_FOUND, "make directory %s: no such directory", path);
+    } else if (status == FACTUM_OK) {
+        struct node *node = node_take(make(sizeof *node));
+        node->directory = true;
+        find_or_add(disk, path)->cached = node;
+    }
+    leave(disk);
+    return status;
+}
+
+static factum_status sim_remove_dir(const struct fct_os *os, const char *path, factum_error *err)
+{
+    return move(os, "remove directory", path, NULL, false, err);
+}
+
+static factum_status sim_sync_dir(const struct fct_os *os, const char *path, factum_error *err)
+{
+    struct fct_sim_disk *disk = disk_of(os);
+    enter(disk);
+    factum_status status = change(disk, "sync directory", path, err);
+    if (status == FACTUM_OK && !dir_exists(disk, path)) {
+        status = fct_fail(err, FACTUM_NOT_FOUND, "sync %s: no such directory", path);
+    }
+    for (size_t i = 0; status == FACTUM_OK && i < disk->count; i++) {
+        struct entry *entry = &disk->entries[i];
+        if (lies_in(entry->path, path)) {
+            struct node *now = node_take(entry->cached);
+            node_release(entry->durable);
+            entry->durable = now;
+        }
+    }
+    leave(disk);
+    return status;
+}
+
+static factum_status sim_list_dir(const struct fct_os *os, const char *path,
+                                  factum_status (*each)(void *data, const char *name), void *data,
+                                  factum_error *err)
+{
+    struct fct_sim_disk *disk = disk_of(os);
+    enter(disk);
+    bool there = dir_exists(disk, path);
+    size_t count = 0;
+    char(*names)[PATH_SIZE] = make((disk->count + 1) * sizeof *names);
+    for (size_t i = 0; there && i < disk->count; i++) {
+        const char *entry = disk->entries[i].path;
+        if (disk->entries[i].cached != NULL && lies_in(entry, path)) {
+            const char *name = strrchr(entry, '/') + 1;
+            memcpy(names[count++], name, strlen(name) + 1);
+        }
+    }
+    leave(disk); /* |each| may call the disk */
+    factum_status status =
+        there ? FACTUM_OK : fct_fail(err, FACTUM_NOT_FOUND, "list %s: no such directory", path);
+    for (size_t i = 0; status == FACTUM_OK && i < count; i++) {
+        status = each(data, names[i]);
+    }
+    drop(names);
+    return status;
+}
+
+static factum_status sim_free_space(const struct fct_os *os, const char *path, uint64_t *bytes,
+                                    factum_error *err)
+{
+    (void)path;
+    (void)err;
+    *bytes = disk_of(os)->space;
+    return FACTUM_OK;
+}
+
+/* ---- clocks and chance ----------------------------------------------------------------------- */
+
+static int64_t sim_time(const struct fct_os *os)
+{
+    return disk_of(os)->time;
+}
+
+static uint64_t sim_monotonic(const struct fct_os *os)
+{
+    return (uint64_t)disk_of(os)->time;
+}
+
+static factum_status sim_random(const struct fct_os *os, void *bytes, size_t len, factum_error *err)
+{
+    struct fct_sim_disk *disk = disk_of(os);
+    uint8_t *to = bytes;
+    (void)err;
+    enter(disk);
+    for (size_t i = 0; i < len; i++) {
+        to[i] = (uint8_t)(fct_random_next(&disk->random) >> 40);
+    }
+    leave(disk);
+    return FACTUM_OK;
+}
+
+static const struct fct_os_ops sim_ops = {
+    .open = sim_open,
+    .close = sim_close,
+    .read = sim_read,
+    .write = sim_write,
+    .start_sync = sim_start_sync,
+    .sync = sim_sync,
+    .truncate = sim_truncate,
+    .size = sim_size,
+    .map = sim_map,
+    .unmap = sim_unmap,
+    .release = sim_release,
+    .drop_cache = sim_drop_cache,
+    .lock = sim_lock,
+    .rename = sim_rename,
+    .unlink = sim_unlink,
+    .link = sim_link,
+    .make_dir = sim_make_dir,
+    .remove_dir = sim_remove_dir,
+    .sync_dir = sim_sync_dir,
+    .list_dir = sim_list_dir,
+    .free_space = sim_free_space,
+    .time_now = sim_time,
+    .monotonic_now = sim_monotonic,
+    .random = sim_random,
+};
+
+/* ---- the disk as a whole --------------------------------------------------------------------- */
+
+struct fct_sim_disk *fct_sim_disk_create(uint64_t seed, bool locked)
+{
+    struct fct_sim_disk *disk = make(sizeof *disk);
+    disk->os = (struct fct_os){&sim_ops, disk};
+    disk->random.state = seed;
+    disk->stop_at = UINT64_MAX;
+    disk->lose_at = UINT64_MAX;
+    disk->space = UINT64_MAX / 2;
+    disk->time = INT64_C(1700000000000000000);
+    disk->locked = locked;
+    fct_mutex_init(&disk->lock);
+    return disk;
+}
+
+void fct_sim_disk_destroy(struct fct_sim_disk *disk)
+{
+    if (disk == NULL) {
+        return;
+    }
+    FCT_ASSERT(disk->mappings == NULL);
+    for (size_t i = 0; i < disk->count; i++) {
+        node_release(disk->entries[i].cached);
+        node_release(disk->entries[i].durable);
+    }
+    fct_mutex_finish(&disk->lock);
+    drop(disk->entries);
+    drop(disk);
+}
+
+const struct fct_os *fct_sim_disk_os(struct fct_sim_disk *disk)
+{
+    return &disk->os;
+}
+
+static bool survives(enum fct_crash_mode mode, struct fct_random *random)
+{
+    switch (mode) {
+    case FCT_CRASH_NONE:
+        return false;
+    case FCT_CRASH_ALL:
+        return true;
+    case FCT_CRASH_MOST:
+        return fct_random_below(random, 100) < 90;
+    case FCT_CRASH_HALF:
+    case FCT_CRASH_TORN:
+    case FCT_CRASH_MODES:
+        break;
+    }
+    return fct_random_below(random, 2) == 0;
+}
+
+static void crash_sector(struct image *to, size_t from, const struct node *node, bool kept)
+{
+    const struct image *image = kept ? &node->cached : &node->durable;
+    for (size_t at = from; at < from + SECTOR && at < to->len; at++) {
+        to->bytes[at] = byte_at(image, at);
+    }
+}
+
+static bool sector_differs(const struct node *node, size_t from)
+{
+    for (size_t at = from; at < from + SECTOR; at++) {
+        if (byte_at(&node->cached, at) != byte_at(&node->durable, at)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* What a crash leaves of |node|. */
+static struct node *crash_node(const struct node *node, enum fct_crash_mode mode,
+                               struct fct_random *random)
+{
+    struct node *after = make(sizeof *after);
+    after->directory = node->directory;
+    bool grown = node->cached.len == node->durable.len || survives(mode, random);
+    image_resize(&after->cached, grown ? node->cached.len : node->durable.len);
+    size_t torn = SIZE_MAX;
+    uint64_t differing = 0;
+    for (size_t at = 0; at < after->cached.len; at += SECTOR) {
+        bool differs = sector_differs(node, at);
+        bool kept = differs && survives(mode, random) && page_dirty(node, at / PAGE);
+        crash_sector(&after->cached, at, node, kept);
+        if (differs && page_dirty(node, at / PAGE) && fct_random_below(random, ++differing) == 0) {
+            torn = at;
+        }
+    }
+    if (mode == FCT_CRASH_TORN && torn != SIZE_MAX) {
+        size_t cut = torn + (size_t)fct_random_below(random, SECTOR);
+        bool first = fct_random_below(random, 2) == 0;
+        for (size_t at = torn; at < torn + SECTOR && at < after->cached.len; at++) {
+            const struct image *image = (at < cut) == first ? &node->cached : &node->durable;
+            after->cached.bytes[at] = byte_at(image, at);
+        }
+    }
+    image_copy(&after->durable, &after->cached);
+    return after;
+}
+
+static struct node *clone_node(const struct node *node, enum fct_crash_mode mode,
+                               struct fct_random *random)
+{
+    (void)mode;
+    (void)random;
+    struct node *after = make(sizeof *after);
+    after->directory = node->directory;
+    image_copy(&after->cached, &node->cached);
+    image_copy(&after->durable, &node->durable);
+    if (node->dirty_count > 0) {
+        note_dirty(after, 0, node->dirty_count * PAGE);
+        memcpy(after->dirty, node->dirty, node->dirty_count);
+    }
+    return after;
+}
+
+typedef struct node *copy_function(const struct node *node, enum fct_crash_mode mode,
+                                   struct fct_random *random);
+
+/* Each node once, however many names it has. */
+static struct node *copy_of(struct node *node, copy_function *copy, enum fct_crash_mode mode,
+                            struct fct_random *random)
+{
+    if (node != NULL && node->copy == NULL) {
+        node->copy = copy(node, mode, random);
+    }
+    return node == NULL ? NULL : node_take(node->copy);
+}
+
+static void forget_copies(const struct fct_sim_disk *disk)
+{
+    for (size_t i = 0; i < disk->count; i++) {
+        struct entry *entry = &disk->entries[i];
+        if (entry->cached != NULL) {
+            entry->cached->copy = NULL;
+        }
+        if (entry->durable != NULL) {
+            entry->durable->copy = NULL;
+        }
+    }
+}
+
+/* Names in directories that did not survive; again and again, for the directories in them. */
+static void drop_orphans(struct fct_sim_disk *disk)
+{
+    for (size_t i = 0; i < disk->count; i++) {
+        struct entry *entry = &disk->entries[i];
+        if (entry->cached != NULL && !parent_exists(disk, entry->path)) {
+            node_release(entry->cached);
+            node_release(entry->durable);
+            entry->cached = NULL;
+            entry->durable = NULL;
+            i = SIZE_MAX; /* from the start */
+        }
+    }
+}
+
+struct fct_sim_disk *fct_sim_disk_crash(const struct fct_sim_disk *disk, enum fct_crash_mode mode,
+                                        uint64_t seed)
+{
+    struct fct_random random = {.state = seed};
+    struct fct_sim_disk *after = fct_sim_disk_create(seed ^ 0x5eed, disk->locked);
+    after->time = disk->time;
+    for (size_t i = 0; i < disk->count; i++) {
+        const struct entry *entry = &disk->entries[i];
+        bool kept = entry->cached == entry->durable || survives(mode, &random);
+        struct node *node = kept ? entry->cached : entry->durable;
+        if (node != NULL) {
+            struct entry *to = find_or_add(after, entry->path);
+            to->cached = copy_of(node, crash_node, mode, &random);
+            to->durable = node_take(to->cached);
+        }
+    }
+    forget_copies(disk);
+    drop_orphans(after);
+    return after;
+}
+
+struct fct_sim_disk *fct_sim_disk_clone(const struct fct_sim_disk *disk)
+{
+    struct fct_sim_disk *after = fct_sim_disk_create(disk->random.state, disk->locked);
+    after->time = disk->time;
+    after->space = disk->space;
+    for (size_t i = 0; i < disk->count; i++) {
+        const struct entry *entry = &disk->entries[i];
+        if (entry->cached != NULL || entry->durable != NULL) {
+            struct entry *to = find_or_add(after, entry->path);
+            to->cached = copy_of(entry->cached, clone_node, FCT_CRASH_NONE, NULL);
+            to->durable = copy_of(entry->durable, clone_node, FCT_CRASH_NONE, NULL);
+        }
+    }
+    forget_copies(disk);
+    return after;
+}
+
+uint64_t fct_sim_disk_calls(const struct fct_sim_disk *disk)
+{
+    return disk->calls;
+}
+
+void fct_sim_disk_stop_at(struct fct_sim_disk *disk, uint64_t at)
+{
+    disk->stop_at = at;
+}
+
+void fct_sim_disk_lose_sync(struct fct_sim_disk *disk, uint64_t at)
+{
+    disk->lose_at = at;
+}
+
+void fct_sim_disk_set_time(struct fct_sim_disk *disk, int64_t time_ns)
+{
+    disk->time = time_ns;
+}
+
+void fct_sim_disk_set_space(struct fct_sim_disk *disk, uint64_t free_bytes)
+{
+    disk->space = free_bytes;
+}
+
+uint8_t *fct_sim_disk_bytes(struct fct_sim_disk *disk, const char *path, uint64_t *size)
+{
+    const struct entry *entry = find(disk, path);
+    if (entry == NULL || entry->cached == NULL || entry->cached->directory) {
+        return NULL;
+    }
+    image_reserve(&entry->cached->cached, 1);
+    *size = entry->cached->cached.len;
+    note_dirty(entry->cached, 0, entry->cached->cached.len);
+    return entry->cached->cached.bytes;
+}
+
+const char *fct_sim_disk_path(const struct fct_sim_disk *disk, size_t index)
+{
+    for (size_t i = 0; i < disk->count; i++) {
+        const struct node *node = disk->entries[i].cached;
+        if (node != NULL && !node->directory && index-- == 0) {
+            return disk->entries[i].path;
+        }
+    }
+    return NULL;
+}

@@ -1,0 +1,457 @@
+/* sim_disk_test.c - the simulated disk loses unsynced data at a crash, and no other data. */
+#include "support/sim_disk.h"
+
+#include "support/test.h"
+
+enum { SECTOR = 512, SEEDS = 200 };
+
+struct fixture {
+    struct fct_sim_disk *disk;
+    const struct fct_os *os;
+    struct fct_file *file;
+    factum_error err;
+};
+
+static int setup(void **state)
+{
+    struct fixture *f = test_calloc(1, sizeof *f);
+    f->disk = fct_sim_disk_create(1, false);
+    f->os = fct_sim_disk_os(f->disk);
+    assert_ok(fct_os_make_dir(f->os, "/d", &f->err), f->err);
+    assert_ok(fct_os_sync_dir(f->os, "/", &f->err), f->err);
+    assert_ok(fct_file_open(f->os, "/d/a", FCT_OPEN_WRITE | FCT_OPEN_CREATE, &f->file, &f->err),
+              f->err);
+    *state = f;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    struct fixture *f = *state;
+    assert_ok(fct_file_close(&f->file, &f->err), f->err);
+    fct_sim_disk_destroy(f->disk);
+    test_free(f);
+    return 0;
+}
+
+static void fill(struct fixture *f, int with, uint64_t offset, size_t len)
+{
+    static uint8_t bytes[64 * SECTOR];
+    assert_true(len <= sizeof bytes);
+    memset(bytes, with, len);
+    assert_ok(fct_file_write(f->file, offset, bytes, len, &f->err), f->err);
+}
+
+static void sync_all(struct fixture *f)
+{
+    assert_ok(fct_file_sync(f->file, &f->err), f->err);
+    assert_ok(fct_os_sync_dir(f->os, "/d", &f->err), f->err);
+}
+
+static struct fct_sim_disk *crash(struct fixture *f, enum fct_crash_mode mode, uint64_t seed)
+{
+    struct fct_sim_disk *after = fct_sim_disk_crash(f->disk, mode, seed);
+    assert_non_null(after);
+    return after;
+}
+
+/* ---- what a crash leaves --------------------------------------------------------------------- */
+
+static void what_was_synced_survives_every_crash(void **state)
+{
+    struct fixture *f = *state;
+    fill(f, 'a', 0, 10000);
+    sync_all(f);
+    for (uint64_t seed = 0; seed < SEEDS; seed++) {
+        struct fct_sim_disk *after = crash(f, (enum fct_crash_mode)(seed % FCT_CRASH_MODES), seed);
+        uint64_t size = 0;
+        const uint8_t *bytes = fct_sim_disk_bytes(after, "/d/a", &size);
+        assert_non_null(bytes);
+        assert_int_equal(size, 10000);
+        for (size_t i = 0; i < size; i++) {
+            assert_int_equal(bytes[i], 'a');
+        }
+        fct_sim_disk_destroy(after);
+    }
+}
+
+static void a_file_whose_name_was_not_synced_may_be_gone(void **state)
+{
+    struct fixture *f = *state;
+    int there = 0;
+    fill(f, 'a', 0, 100);
+    assert_ok(fct_file_sync(f->file, &f->err), f->err);
+    for (uint64_t seed = 0; seed < SEEDS; seed++) {
+        struct fct_sim_disk *after = crash(f, FCT_CRASH_HALF, seed);
+        uint64_t size;
+        there += fct_sim_disk_bytes(after, "/d/a", &size) != NULL;
+        fct_sim_disk_destroy(after);
+    }
+    assert_in_range(there, SEEDS / 4, SEEDS * 3 / 4);
+    uint64_t size;
+    struct fct_sim_disk *none = crash(f, FCT_CRASH_NONE, 1);
+    assert_null(fct_sim_disk_bytes(none, "/d/a", &size));
+    fct_sim_disk_destroy(none);
+    struct fct_sim_disk *all = crash(f, FCT_CRASH_ALL, 1);
+    assert_non_null(fct_sim_disk_bytes(all, "/d/a", &size));
+    fct_sim_disk_destroy(all);
+}
+
+static void a_file_in_a_directory_that_is_gone_is_gone(void **state)
+{
+    struct fixture *f = *state;
+    struct fct_file *file;
+    uint64_t size;
+    assert_ok(fct_os_make_dir(f->os, "/d/e", &f->err), f->err);
+    assert_ok(fct_file_open(f->os, "/d/e/b", FCT_OPEN_WRITE | FCT_OPEN_CREATE, &file, &f->err),
+              f->err);
+    assert_ok(fct_file_sync(file, &f->err), f->err);
+    assert_ok(fct_file_close(&file, &f->err), f->err);
+    assert_ok(fct_os_sync_dir(f->os, "/d/e", &f->err), f->err);
+    struct fct_sim_disk *after = crash(f, FCT_CRASH_NONE, 1);
+    assert_null(fct_sim_disk_bytes(after, "/d/e/b", &size));
+    fct_sim_disk_destroy(after);
+    assert_ok(fct_os_sync_dir(f->os, "/d", &f->err), f->err);
+    after = crash(f, FCT_CRASH_NONE, 1);
+    assert_non_null(fct_sim_disk_bytes(after, "/d/e/b", &size));
+    fct_sim_disk_destroy(after);
+}
+
+/* Every sector is the old one or the new one as a whole; both happen. */
+static void unsynced_sectors_survive_or_not_one_by_one(void **state)
+{
+    struct fixture *f = *state;
+    uint64_t kept = 0;
+    fill(f, 'a', 0, 20 * SECTOR);
+    sync_all(f);
+    fill(f, 'b', 0, 20 * SECTOR);
+    for (uint64_t seed = 0; seed < SEEDS; seed++) {
+        struct fct_sim_disk *after = crash(f, FCT_CRASH_HALF, seed);
+        uint64_t size = 0;
+        const uint8_t *bytes = fct_sim_disk_bytes(after, "/d/a", &size);
+        assert_int_equal(size, 20 * SECTOR);
+        for (size_t at = 0; at < size; at += SECTOR) {
+            assert_true(bytes[at] == 'a' || bytes[at] == 'b');
+            for (size_t i = 1; i < SECTOR; i++) {
+                assert_int_equal(bytes[at + i], bytes[at]);
+            }
+            kept += bytes[at] == 'b';
+        }
+        fct_sim_disk_destroy(after);
+    }
+    assert_in_range(kept, SEEDS * 9, SEEDS * 11);
+}
+
+static void a_torn_sector_is_one_a_file_and_has_one_border(void **state)
+{
+    struct fixture *f = *state;
+    int torn = 0;
+    fill(f, 'a', 0, 20 * SECTOR);
+    sync_all(f);
+    fill(f, 'b', 0, 20 * SECTOR);
+    for (uint64_t seed = 0; seed < SEEDS; seed++) {
+        struct fct_sim_disk *after = crash(f, FCT_CRASH_TORN, seed);
+        uint64_t size = 0;
+        int borders = 0;
+        const uint8_t *bytes = fct_sim_disk_bytes(after, "/d/a", &size);
+        for (size_t i = 1; i < size; i++) {
+            assert_true(bytes[i] == 'a' || bytes[i] == 'b');
+            borders += i % SECTOR != 0 && bytes[i] != bytes[i - 1];
+        }
+        assert_in_range(borders, 0, 1);
+        torn += borders;
+        fct_sim_disk_destroy(after);
+    }
+    assert_true(torn > SEEDS * 9 / 10);
+}
+
+static void a_size_survives_without_its_bytes_and_they_without_it(void **state)
+{
+    struct fixture *f = *state;
+    bool seen[2][2] = {{false}};
+    fill(f, 'a', 0, SECTOR);
+    sync_all(f);
+    fill(f, 'b', 0, 2 * SECTOR);
+    for (uint64_t seed = 0; seed < SEEDS; seed++) {
+        struct fct_sim_disk *after = crash(f, FCT_CRASH_HALF, seed);
+        uint64_t size = 0;
+        const uint8_t *bytes = fct_sim_disk_bytes(after, "/d/a", &size);
+        assert_true(size == SECTOR || size == 2 * SECTOR);
+        if (size == 2 * SECTOR) {
+            assert_true(bytes[SECTOR] == 0 || bytes[SECTOR] == 'b');
+        }
+        seen[size == SECTOR][bytes[0] == 'b'] = true;
+        fct_sim_disk_destroy(after);
+    }
+    assert_true(seen[0][0] && seen[0][1] && seen[1][0] && seen[1][1]);
+}
+
+static void a_rename_survives_in_parts(void **state)
+{
+    struct fixture *f = *state;
+    bool seen[2][2] = {{false}};
+    fill(f, 'a', 0, 10);
+    sync_all(f);
+    assert_ok(fct_os_rename(f->os, "/d/a", "/d/b", &f->err), f->err);
+    for (uint64_t seed = 0; seed < SEEDS; seed++) {
+        struct fct_sim_disk *after = crash(f, FCT_CRASH_HALF, seed);
+        uint64_t size;
+        bool a = fct_sim_disk_bytes(after, "/d/a", &size) != NULL;
+        bool b = fct_sim_disk_bytes(after, "/d/b", &size) != NULL;
+        seen[a][b] = true;
+        fct_sim_disk_destroy(after);
+    }
+    assert_true(seen[0][1] && seen[1][0] && seen[1][1] && seen[0][0]);
+    assert_ok(fct_os_sync_dir(f->os, "/d", &f->err), f->err);
+    struct fct_sim_disk *after = crash(f, FCT_CRASH_NONE, 1);
+    uint64_t size;
+    assert_null(fct_sim_disk_bytes(after, "/d/a", &size));
+    assert_non_null(fct_sim_disk_bytes(after, "/d/b", &size));
+    fct_sim_disk_destroy(after);
+}
+
+static void a_removal_that_was_not_synced_may_be_undone(void **state)
+{
+    struct fixture *f = *state;
+    uint64_t size;
+    fill(f, 'a', 0, 10);
+    sync_all(f);
+    assert_ok(fct_os_unlink(f->os, "/d/a", &f->err), f->err);
+    assert_null(fct_sim_disk_bytes(f->disk, "/d/a", &size));
+    struct fct_sim_disk *after = crash(f, FCT_CRASH_NONE, 1);
+    assert_non_null(fct_sim_disk_bytes(after, "/d/a", &size));
+    fct_sim_disk_destroy(after);
+}
+
+static void the_same_seed_gives_the_same_crash_and_leaves_the_disk(void **state)
+{
+    struct fixture *f = *state;
+    fill(f, 'a', 0, 20 * SECTOR);
+    sync_all(f);
+    fill(f, 'b', 0, 20 * SECTOR);
+    struct fct_sim_disk *one = crash(f, FCT_CRASH_TORN, 7);
+    struct fct_sim_disk *two = crash(f, FCT_CRASH_TORN, 7);
+    uint64_t size;
+    const uint8_t *a = fct_sim_disk_bytes(one, "/d/a", &size);
+    const uint8_t *b = fct_sim_disk_bytes(two, "/d/a", &size);
+    assert_memory_equal(a, b, size);
+    const uint8_t *now = fct_sim_disk_bytes(f->disk, "/d/a", &size);
+    for (size_t i = 0; i < size; i++) {
+        assert_int_equal(now[i], 'b');
+    }
+    fct_sim_disk_destroy(one);
+    fct_sim_disk_destroy(two);
+}
+
+static void what_is_left_of_a_crash_is_durable(void **state)
+{
+    struct fixture *f = *state;
+    fill(f, 'a', 0, 20 * SECTOR);
+    struct fct_sim_disk *once = crash(f, FCT_CRASH_ALL, 3);
+    struct fct_sim_disk *twice = fct_sim_disk_crash(once, FCT_CRASH_NONE, 4);
+    uint64_t size = 0;
+    const uint8_t *bytes = fct_sim_disk_bytes(twice, "/d/a", &size);
+    assert_non_null(bytes);
+    assert_int_equal(size, 20 * SECTOR);
+    assert_int_equal(bytes[size - 1], 'a');
+    fct_sim_disk_destroy(once);
+    fct_sim_disk_destroy(twice);
+}
+
+static void a_clone_has_both_states_and_its_own_bytes(void **state)
+{
+    struct fixture *f = *state;
+    fill(f, 'a', 0, 10);
+    sync_all(f);
+    fill(f, 'b', 0, 10);
+    struct fct_sim_disk *clone = fct_sim_disk_clone(f->disk);
+    fill(f, 'c', 0, 10);
+    sync_all(f);
+    uint64_t size;
+    assert_int_equal(fct_sim_disk_bytes(clone, "/d/a", &size)[0], 'b');
+    struct fct_sim_disk *after = fct_sim_disk_crash(clone, FCT_CRASH_NONE, 1);
+    assert_int_equal(fct_sim_disk_bytes(after, "/d/a", &size)[0], 'a');
+    fct_sim_disk_destroy(after);
+    fct_sim_disk_destroy(clone);
+}
+
+/* ---- calls ----------------------------------------------------------------------------------- */
+
+static void from_the_chosen_call_on_nothing_changes(void **state)
+{
+    struct fixture *f = *state;
+    uint64_t size = 0;
+    uint64_t calls = fct_sim_disk_calls(f->disk);
+    fill(f, 'a', 0, 10);
+    assert_int_equal(fct_sim_disk_calls(f->disk), calls + 1);
+    fct_sim_disk_stop_at(f->disk, calls + 2);
+    assert_ok(fct_file_sync(f->file, &f->err), f->err);
+    assert_status(fct_os_sync_dir(f->os, "/d", &f->err), FACTUM_IO);
+    assert_string_equal(f->err.text, "sync directory /d: crashed");
+    assert_status(fct_file_write(f->file, 0, "b", 1, &f->err), FACTUM_IO);
+    assert_status(fct_file_truncate(f->file, 0, &f->err), FACTUM_IO);
+    assert_status(fct_file_sync(f->file, &f->err), FACTUM_IO);
+    assert_status(fct_os_unlink(f->os, "/d/a", &f->err), FACTUM_IO);
+    assert_status(fct_os_make_dir(f->os, "/e", &f->err), FACTUM_IO);
+    const uint8_t *bytes = fct_sim_disk_bytes(f->disk, "/d/a", &size);
+    assert_int_equal(size, 10);
+    assert_int_equal(bytes[0], 'a');
+}
+
+static void a_full_disk_refuses_and_frees_what_is_cut(void **state)
+{
+    struct fixture *f = *state;
+    uint64_t bytes = 0;
+    struct fct_file *other;
+    fct_sim_disk_set_space(f->disk, 1000);
+    fill(f, 'a', 0, 1000);
+    assert_ok(fct_os_free_space(f->os, "/d", &bytes, &f->err), f->err);
+    assert_int_equal(bytes, 0);
+    assert_status(fct_file_write(f->file, 1000, "x", 1, &f->err), FACTUM_NO_SPACE);
+    assert_string_equal(f->err.text, "write /d/a: no space left");
+    assert_status(fct_file_open(f->os, "/d/b", FCT_OPEN_WRITE | FCT_OPEN_CREATE, &other, &f->err),
+                  FACTUM_NO_SPACE);
+    assert_string_equal(f->err.text, "create /d/b: no space left");
+    fill(f, 'b', 0, 1000); /* in place */
+    assert_ok(fct_file_truncate(f->file, 400, &f->err), f->err);
+    assert_ok(fct_os_free_space(f->os, "/d", &bytes, &f->err), f->err);
+    assert_int_equal(bytes, 600);
+}
+
+static void a_map_shows_writes_and_outlives_the_file(void **state)
+{
+    struct fixture *f = *state;
+    const uint8_t *map;
+    assert_ok(fct_file_map(f->file, 1u << 20, &map, &f->err), f->err);
+    fill(f, 'a', 100, 10);
+    assert_int_equal(map[100], 'a');
+    assert_ok(fct_os_unlink(f->os, "/d/a", &f->err), f->err);
+    assert_ok(fct_file_close(&f->file, &f->err), f->err);
+    assert_int_equal(map[109], 'a');
+    fct_os_unmap(f->os, map, 1u << 20);
+}
+
+struct names {
+    struct fixture *f;
+    int count;
+    bool saw_d;
+};
+
+static factum_status note_name(void *data, const char *name)
+{
+    struct names *names = data;
+    names->count++;
+    names->saw_d = names->saw_d || strcmp(name, "d") == 0;
+    return FACTUM_OK;
+}
+
+static factum_status remove_name(void *data, const char *name)
+{
+    struct names *names = data;
+    char path[FCT_PATH_SIZE];
+    names->count++;
+    assert_ok(fct_path_join(path, "/d", name, &names->f->err), names->f->err);
+    return fct_os_unlink(names->f->os, path, &names->f->err);
+}
+
+static void a_list_has_what_lies_in_the_directory_itself(void **state)
+{
+    struct fixture *f = *state;
+    struct names names = {.f = f};
+    assert_ok(fct_os_make_dir(f->os, "/d/e", &f->err), f->err);
+    assert_ok(fct_os_link(f->os, "/d/a", "/d/e/b", &f->err), f->err);
+    assert_ok(fct_os_link(f->os, "/d/a", "/d/c", &f->err), f->err);
+    assert_ok(fct_os_list_dir(f->os, "/d", note_name, &names, &f->err), f->err);
+    assert_int_equal(names.count, 3);
+    assert_false(names.saw_d);
+    names.count = 0;
+    assert_ok(fct_os_list_dir(f->os, "/", note_name, &names, &f->err), f->err);
+    assert_int_equal(names.count, 1);
+    assert_true(names.saw_d);
+    assert_status(fct_os_list_dir(f->os, "/x", note_name, &names, &f->err), FACTUM_NOT_FOUND);
+    assert_string_equal(f->err.text, "list /x: no such directory");
+}
+
+static void what_is_listed_may_be_removed_also_on_a_locked_disk(void **state)
+{
+    struct fixture *f = *state;
+    struct fixture locked = {.disk = fct_sim_disk_create(1, true)};
+    struct names names = {.f = &locked};
+    locked.os = fct_sim_disk_os(locked.disk);
+    assert_ok(fct_os_make_dir(locked.os, "/d", &f->err), f->err);
+    for (int i = 0; i < 40; i++) {
+        char path[16];
+        struct fct_file *file;
+        (void)snprintf(path, sizeof path, "/d/%d", i);
+        assert_ok(fct_file_open(locked.os, path, FCT_OPEN_WRITE | FCT_OPEN_CREATE, &file, &f->err),
+                  f->err);
+        assert_ok(fct_file_close(&file, &f->err), f->err);
+    }
+    assert_ok(fct_os_list_dir(locked.os, "/d", remove_name, &names, &f->err), f->err);
+    assert_int_equal(names.count, 40);
+    assert_null(fct_sim_disk_path(locked.disk, 0));
+    assert_ok(fct_os_remove_dir(locked.os, "/d", &f->err), f->err);
+    fct_sim_disk_destroy(locked.disk);
+}
+
+static void names_that_are_not_there_are_not_found(void **state)
+{
+    struct fixture *f = *state;
+    struct fct_file *other;
+    assert_status(fct_file_open(f->os, "/d/x", FCT_OPEN_READ, &other, &f->err), FACTUM_NOT_FOUND);
+    assert_string_equal(f->err.text, "open /d/x: no such file");
+    assert_status(fct_file_open(f->os, "/x/y", FCT_OPEN_WRITE | FCT_OPEN_CREATE, &other, &f->err),
+                  FACTUM_NOT_FOUND);
+    assert_status(fct_os_unlink(f->os, "/d/x", &f->err), FACTUM_NOT_FOUND);
+    assert_string_equal(f->err.text, "remove /d/x: no such file");
+    assert_status(fct_os_rename(f->os, "/d/x", "/d/y", &f->err), FACTUM_NOT_FOUND);
+    assert_status(fct_os_link(f->os, "/d/a", "/d/a", &f->err), FACTUM_EXISTS);
+    assert_string_equal(f->err.text, "link /d/a: it is there");
+    assert_status(fct_os_remove_dir(f->os, "/d", &f->err), FACTUM_IO);
+    assert_string_equal(f->err.text, "remove directory /d: it is not empty");
+    assert_status(fct_os_rename(f->os, "/d/a", "/x/a", &f->err), FACTUM_NOT_FOUND);
+    assert_string_equal(f->err.text, "rename /x/a: no such directory");
+}
+
+static void time_stands_still_and_chance_repeats(void **state)
+{
+    struct fixture *f = *state;
+    struct fct_sim_disk *other = fct_sim_disk_create(1, false);
+    uint8_t a[16];
+    uint8_t b[16];
+    int64_t time = fct_os_time(f->os);
+    assert_int_equal(fct_os_time(f->os), time);
+    fct_sim_disk_set_time(f->disk, 5);
+    assert_int_equal(fct_os_time(f->os), 5);
+    assert_ok(fct_os_random(f->os, a, sizeof a, &f->err), f->err);
+    assert_ok(fct_os_random(fct_sim_disk_os(other), b, sizeof b, &f->err), f->err);
+    assert_memory_equal(a, b, sizeof a);
+    fct_sim_disk_destroy(other);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(what_was_synced_survives_every_crash),
+        TEST(a_file_whose_name_was_not_synced_may_be_gone),
+        TEST(a_file_in_a_directory_that_is_gone_is_gone),
+        TEST(unsynced_sectors_survive_or_not_one_by_one),
+        TEST(a_torn_sector_is_one_a_file_and_has_one_border),
+        TEST(a_size_survives_without_its_bytes_and_they_without_it),
+        TEST(a_rename_survives_in_parts),
+        TEST(a_removal_that_was_not_synced_may_be_undone),
+        TEST(the_same_seed_gives_the_same_crash_and_leaves_the_disk),
+        TEST(what_is_left_of_a_crash_is_durable),
+        TEST(a_clone_has_both_states_and_its_own_bytes),
+        TEST(from_the_chosen_call_on_nothing_changes),
+        TEST(a_full_disk_refuses_and_frees_what_is_cut),
+        TEST(a_map_shows_writes_and_outlives_the_file),
+        TEST(a_list_has_what_lies_in_the_directory_itself),
+        TEST(what_is_listed_may_be_removed_also_on_a_locked_disk),
+        TEST(names_that_are_not_there_are_not_found),
+        TEST(time_stands_still_and_chance_repeats),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
