@@ -53,6 +53,7 @@ enum fct_bug_name {
     FCT_BUG_METADATA_OF_NOW,     /* a reader uses metadata from after its end */
     FCT_BUG_COUNT_FROM_START,    /* $maxCount keeps one event too many */
     FCT_BUG_BACKUP_BY_NAME,      /* a segment of the same name and size counts as the same */
+    FCT_BUG_NO_FORK,             /* a restored store goes on with the timeline of the backup */
     FCT_BUGS
 };
 

@@ -2,7 +2,7 @@
  *
  * A backup is a directory: the segment files, up to the position that was visible when it began,
  * and, written last, factum-backup.json:
- *   {"format":1,"store_id":"...","end_position":N,
+ *   {"format":1,"store_id":"...","end_position":N,"timelines":"...",
  *    "files":[{"name":"...","size":N,"sha256":"..."},...]}
  * Segments that are sealed and that an earlier manifest in the directory names, with this seal, are
  * not copied again. The index is not copied: it is made anew.
