@@ -10,13 +10,22 @@
  *         wake_my_loop(data);                    // one wake-up for a whole group commit
  *     }
  *
- * Rules for every function that the store calls (completers, listeners, readiness): it runs on a
+ * Rules for completers, listeners, factum_ready and a question's |done|: such a function runs on a
  * thread of the store or, in a store opened with no_threads, inside the call that caused it. It
  * must return soon; while it runs, no other completion or news is delivered. It may start
- * operations and end listeners. It must not close the store, and must not call what waits
- * (store.h): that gives INVALID and does nothing.
+ * operations, ask and end listeners. It must not close the store, and must not call what waits
+ * (store.h): that gives INVALID and does nothing. (A factum_clock and a factum_log_sink must not
+ * call the store at all.)
  *
- * Valid C99 and C++17. Every function here may be called by any thread.
+ * How long a call takes. None waits for another thread's answer, except where its comment says so.
+ * An embedded store reads from the disk inside the call, and a filter or query that few events fit
+ * makes one factum_cursor_try_next look at many: give such reads a deadline, or a thread of a pool.
+ *
+ * factum_append_op, factum_question and factum_listener keep their sizes for ever: what is added to
+ * them takes the place of |internal| words. Their |size| is sizeof the struct.
+ *
+ * Valid C99 and C++17. Any thread may call these functions; a cursor or list belongs to one thread
+ * at a time.
  */
 #ifndef FACTUM_ASYNC_H
 #define FACTUM_ASYNC_H
@@ -64,15 +73,16 @@ struct factum_append_op {
     void *internal[40]; /* the store's */
 };
 
-/* Starts an append. OK: the completer will be called exactly once, with a status of factum_append,
- * and never from inside this call. Any other status: it will not be called. BUSY: too many appends
- * or bytes wait; FACTUM_NEWS_ROOM tells when to try again. INVALID, TOO_BIG, FAILED, READ_ONLY,
- * CORRUPT (the log is damaged), NO_MEMORY, UNSUPPORTED (opened with no_threads). */
+/* Starts an append. OK: the completer will be called exactly once, with a status of factum_append
+ * or CANCELLED, and never from inside this call. Any other status: it will not be called. BUSY: too
+ * many appends or bytes wait; FACTUM_NEWS_ROOM tells when to try again. INVALID, TOO_BIG, FAILED,
+ * READ_ONLY, CORRUPT (the log is damaged), NO_MEMORY, UNSUPPORTED (opened with no_threads). */
 FACTUM_API FACTUM_MUST_USE factum_status factum_append_submit(factum_store *store,
                                                               factum_append_op *op,
                                                               factum_error *err);
-/* Asks the store to drop an append that was submitted and has not ended. It ends in any case by its
- * completer: with CANCELLED, nothing was written, or, if it was too late, as it would have. */
+/* Asks the store to drop a submitted append. Safe until the completer has returned the op, whether
+ * the append has ended or not; not after the op was reused or freed. The append ends in any case by
+ * its completer: with CANCELLED, nothing was written, or, if it was too late, as it would have. */
 FACTUM_API void factum_append_cancel(factum_store *store, factum_append_op *op);
 
 /* ---- news ------------------------------------------------------------------------------------ */
@@ -85,8 +95,8 @@ typedef enum factum_news {
 
 #define FACTUM_LISTENERS_MAX 65536
 
-/* Whom to tell. Zero it first, set |notify|. It belongs to the store from factum_listen to
- * factum_unlisten. */
+/* Who is called when something has changed. Zero it first, set |size| and |notify|. It belongs to
+ * the store from factum_listen to factum_unlisten. */
 typedef struct factum_listener {
     size_t size;
     void *data;
@@ -101,13 +111,15 @@ typedef struct factum_listener {
 FACTUM_API FACTUM_MUST_USE factum_status factum_listen(factum_store *store,
                                                        factum_listener *listener,
                                                        factum_error *err);
-/* When it returns, |notify| is not running and will not be called again. From inside |notify| of
+/* When it returns, |notify| is not running and will not be called again: it waits for a call of
+ * this |notify| that is under way. From inside |notify| of
  * the same listener: it will not be called again. One that does not listen is left alone. */
 FACTUM_API void factum_unlisten(factum_store *store, factum_listener *listener);
 
-/* ---- reads ----------------------------------------------------------------------------------- */
+/* ---- reads and lists
+ * ----------------------------------------------------------------------------------- */
 
-/* Called once, when what answered PENDING is worth asking again. */
+/* Called once, when the cursor or list that answered PENDING is worth asking again. */
 typedef struct factum_ready {
     void *data;
     void (*ready)(void *data);
@@ -133,16 +145,28 @@ FACTUM_API void factum_cursor_ready(factum_cursor *cursor, const factum_ready *r
 FACTUM_API FACTUM_MUST_USE factum_status factum_cursor_extend(factum_cursor *cursor,
                                                               factum_error *err);
 
+/* As factum_list_open and factum_list_next, without waiting; PENDING as with cursors. */
+FACTUM_API FACTUM_MUST_USE factum_status factum_list_start(factum_store *store,
+                                                           const factum_list_request *request,
+                                                           factum_list **list, factum_error *err);
+FACTUM_API FACTUM_MUST_USE factum_status factum_list_try_next(factum_list *list,
+                                                              factum_list_entry *entry,
+                                                              factum_error *err);
+/* As factum_cursor_ready. */
+FACTUM_API void factum_list_ready(factum_list *list, const factum_ready *ready);
+
 /* ---- questions ------------------------------------------------------------------------------- */
 
 typedef enum factum_question_kind {
     FACTUM_ASK_PLACE = 1,      /* factum_visible_place -> number */
     FACTUM_ASK_STREAM = 2,     /* factum_stream_info_get: name -> stream */
     FACTUM_ASK_EVENT = 3,      /* factum_read_event: position -> event */
-    FACTUM_ASK_FIND_EVENT = 4, /* factum_find_event: name (or empty), id -> event */
+    FACTUM_ASK_FIND_EVENT = 4, /* factum_find_event: name (or empty), id -> event. Without a name
+                                  the embedded store waits for the group commit under way */
     FACTUM_ASK_KEY = 5,        /* factum_find_key: name -> key */
-    FACTUM_ASK_COUNT = 6,      /* factum_count_events: source, name, position, upto -> number */
-    FACTUM_ASK_INFO = 7        /* factum_info_get -> info */
+    FACTUM_ASK_COUNT = 6, /* factum_count_events: source, name, position, upto -> number. The name
+                             of a virtual stream is replaced by its source and name */
+    FACTUM_ASK_INFO = 7   /* factum_info_get -> info */
 } factum_question_kind;
 
 /* One question: what is asked, and where the answer goes. Zero it first. It and all that it points
@@ -171,8 +195,9 @@ struct factum_question {
     void *internal[8];
 };
 
-/* OK: answered. PENDING: |done| will be called. Otherwise as the function that the kind names. An
- * embedded store answers at once. */
+/* OK: answered. PENDING: |done| will be called; a question is not cancelled, its deadline bounds
+ * it. Otherwise as the function that the kind names, or EXPIRED. An embedded store never answers
+ * PENDING. */
 FACTUM_API FACTUM_MUST_USE factum_status factum_ask(factum_store *store, factum_question *question,
                                                     factum_error *err);
 

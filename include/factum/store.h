@@ -69,7 +69,8 @@ typedef struct factum_store_options {
     uint64_t append_events_max;   /* events in one append; 0: 1,000, at most 100,000 */
     uint64_t append_size_max;     /* bytes of data, metadata, names and tags in one append;
                                      0: 16 MiB, at most 32 MiB */
-    uint64_t queue_max;           /* appends that may wait; 0: 65,536; beyond it BUSY */
+    uint64_t queue_max;           /* waiting appends, and as many by completion (async.h);
+                                     0: 65,536; beyond it BUSY */
     const factum_log_sink *log;   /* copied; NULL: silent */
     uint64_t queue_size_max;      /* bytes of appends that may wait; 0: 256 MiB; beyond it BUSY */
     const factum_clock *clock;    /* copied; NULL: the system's wall clock */
@@ -85,10 +86,11 @@ FACTUM_API FACTUM_MUST_USE factum_status factum_open(const char *path,
                                                      const factum_store_options *options,
                                                      factum_store **store, factum_error *err);
 
-/* Waits for appends under way, writes the index so that the next opening is quick, and frees the
- * store. Close cursors, lists and subscriptions and end listeners first. Accepts NULL. The store is
- * gone whatever is returned. A failure means that the next opening has to recover; nothing that was
- * acknowledged is lost, except by FAILED: appends of durability OS could not be synced. */
+/* Ends appends and questions under way (completers are called before it returns), writes the index
+ * so that the next opening is quick, and frees the store. Close cursors, lists and subscriptions
+ * and end listeners first. Accepts NULL. The store is gone whatever is returned. A failure means
+ * that the next opening has to recover; nothing that was acknowledged is lost, except by FAILED:
+ * appends of durability OS could not be synced. */
 FACTUM_API factum_status factum_close(factum_store *store, factum_error *err);
 
 /* What a store can do: bits of factum_capability. A call that needs a missing one gives
@@ -110,8 +112,10 @@ FACTUM_API int64_t factum_now(const factum_store *store);
 
 /* ---- the context of a call ------------------------------------------------------------------- */
 
-/* Until when an answer is wanted, who asks, and within which trace. Requests point to one; NULL: no
- * deadline, nobody, no trace. It is borrowed for as long as its request. */
+/* Until when an answer is wanted, who asks, and within which trace. Requests and questions
+ * (async.h) point to one; NULL: no deadline, nobody, no trace. It is borrowed for as long as its
+ * request. An embedded store heeds the deadline and ignores the rest, which is for what stands in
+ * front of a store: access control and tracing. */
 typedef struct factum_call {
     size_t size;
     uint64_t deadline;        /* from factum_deadline(); 0: none */
@@ -398,7 +402,9 @@ FACTUM_API FACTUM_MUST_USE factum_status factum_read(factum_store *store,
 FACTUM_API FACTUM_MUST_USE factum_status factum_cursor_next(factum_cursor *cursor,
                                                             factum_event *event, factum_error *err);
 /* The place up to which the cursor sees: of the events at or before it, it gives or has given every
- * one that was asked for; none after it. What append conditions call |after|. */
+ * one that was asked for; none after it. What append conditions call |after|, if the cursor was
+ * read to its DONE and left nothing out (no count_max, until_ or filter). 0 before the first answer
+ * of a cursor that answered PENDING (async.h). */
 FACTUM_API uint64_t factum_cursor_place(const factum_cursor *cursor);
 /* Frees it. Accepts NULL. Before the store is closed. */
 FACTUM_API void factum_cursor_close(factum_cursor *cursor);
@@ -421,8 +427,8 @@ FACTUM_API FACTUM_MUST_USE factum_status factum_read_event(factum_store *store, 
                                                            factum_event_copy *copy,
                                                            factum_error *err);
 /* The newest event with |id|: in |stream|, whose events are walked from the last one back; or, if
- * |stream| is empty, among the newest 65,536 events of the store. NOT_FOUND, INVALID, CORRUPT, IO,
- * NO_MEMORY. */
+ * |stream| is empty, among the newest 65,536 events of the store. NOT_FOUND, INVALID, BUSY (many
+ * appends wait), CORRUPT, IO, NO_MEMORY. */
 FACTUM_API FACTUM_MUST_USE factum_status factum_find_event(factum_store *store, factum_slice stream,
                                                            factum_uuid id, factum_event_copy *copy,
                                                            factum_error *err);
@@ -476,7 +482,10 @@ FACTUM_API void factum_token_format(const factum_store *store, uint64_t place,
                                     char text[FACTUM_TOKEN_SIZE]);
 /* The place that |token| names, into *place. INVALID: it is not a token. WRONG_TIMELINE: it belongs
  * to another store, or to a part of this store's history that a restore or a repair with loss has
- * given up: what it counted as read may never have happened here. Read again from the start. */
+ * given up: what it counted as read may never have happened here. Read again from the start.
+ * Not noticed: a crash of the machine that takes back appends of durability OS which a reader has
+ * seen. Other events may then take their positions; keep to SYNC where checkpoints must survive
+ * that. */
 FACTUM_API FACTUM_MUST_USE factum_status factum_token_parse(const factum_store *store,
                                                             factum_slice token, uint64_t *place,
                                                             factum_error *err);
@@ -498,8 +507,8 @@ FACTUM_API FACTUM_MUST_USE factum_status factum_subscribe(factum_store *store,
 /* Waits up to |timeout_ms| (-1: for ever, 0: not at all). OK with an event; CAUGHT_UP once each
  * time that everything up to now has been given; TIMEOUT; CANCELLED after factum_subscription_stop;
  * STREAM_DELETED after the tombstone of its stream was given, or if the tombstone lies before the
- * start; CORRUPT, IO, NO_MEMORY, FAILED. What |event| points to lasts until the next call on this
- * subscription. */
+ * start; EXPIRED, CORRUPT, IO, NO_MEMORY, FAILED. What |event| points to lasts until the next call
+ * on this subscription. */
 FACTUM_API FACTUM_MUST_USE factum_status factum_subscription_next(factum_subscription *subscription,
                                                                   int64_t timeout_ms,
                                                                   factum_event *event,
@@ -519,7 +528,7 @@ typedef struct factum_stream_info {
     size_t size;
     factum_stream_state state;
     uint64_t last_revision;  /* if PRESENT or SOFT_DELETED */
-    uint64_t first_revision; /* the first that a read gives */
+    uint64_t first_revision; /* the first that $maxCount and $tb leave; $maxAge is not counted */
     uint64_t last_position;
     bool has_metadata;
     uint64_t metadata_revision; /* in "$$<stream>", if has_metadata */
@@ -570,11 +579,12 @@ typedef enum factum_list_kind {
 typedef struct factum_list_request {
     size_t size;
     factum_list_kind kind;
-    factum_slice category; /* STREAMS only: those of this category; empty: all */
-    factum_slice prefix;   /* names that begin with it; empty: all */
-    uint64_t after;        /* a place: names whose first event lies after it; 0: from the first */
-    uint64_t count_max;    /* 0: all. Names born in the same event as the last one (tags) still
+    factum_slice category;   /* STREAMS only: those of this category; empty: all */
+    factum_slice prefix;     /* names that begin with it; empty: all */
+    uint64_t after;          /* a place: names whose first event lies after it; 0: from the first */
+    uint64_t count_max;      /* 0: all. Names born in the same event as the last one (tags) still
                               follow */
+    const factum_call *call; /* or NULL. After its deadline every call on the list gives EXPIRED */
 } factum_list_request;
 
 typedef struct factum_list_entry {
@@ -589,7 +599,8 @@ typedef struct factum_list_entry {
 
 typedef struct factum_list factum_list;
 
-/* Names in use now; streams that begin with '$' too. |request| and what it points to is needed for
+/* The names that were ever written, up to now: those of deleted and tombstoned streams, and of
+ * streams that begin with '$', too. |request| and what it points to is needed for
  * the call only. *list is the caller's, for factum_list_close; NULL on failure. INVALID, TOO_BIG,
  * UNSUPPORTED, CORRUPT, IO, NO_MEMORY. */
 FACTUM_API FACTUM_MUST_USE factum_status factum_list_open(factum_store *store,

@@ -131,6 +131,27 @@ factum_status factum_list_next(factum_list *list, factum_list_entry *entry, fact
     return fct_lister_next(&list->lister, entry, err);
 }
 
+factum_status factum_list_start(factum_store *store, const factum_list_request *request,
+                                factum_list **list, factum_error *err)
+{
+    return factum_list_open(store, request, list, err); /* making a lister never waits */
+}
+
+factum_status factum_list_try_next(factum_list *list, factum_list_entry *entry, factum_error *err)
+{
+    if (list == NULL || entry == NULL) {
+        return fct_api_need(false, "list: a list and a place for the entry are needed", err);
+    }
+    return list->lister.ops->next(&list->lister, entry, err);
+}
+
+void factum_list_ready(factum_list *list, const factum_ready *ready)
+{
+    if (list != NULL && ready != NULL && ready->ready != NULL && list->lister.ops->ready != NULL) {
+        list->lister.ops->ready(&list->lister, ready);
+    }
+}
+
 void factum_list_close(factum_list *list)
 {
     if (list != NULL) {

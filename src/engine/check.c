@@ -17,42 +17,11 @@ static bool can(const struct fct_engine *engine, enum factum_capability capabili
     return (engine->ops->capabilities & (uint32_t)capability) != 0;
 }
 
-/* ---- the context of a call ------------------------------------------------------------------- */
-
-factum_call fct_call_get(const factum_call *call)
-{
-    factum_call full = {.size = sizeof full};
-    if (call != NULL) {
-        fct_sized_copy(&full, sizeof full, call);
-    }
-    return full;
-}
-
-factum_status fct_deadline_check(const struct fct_os *os, uint64_t deadline, const char *what,
-                                 factum_error *err)
-{
-    if (deadline != 0 && fct_os_monotonic(os) >= deadline) {
-        return fct_fail(err, FACTUM_EXPIRED, "%s: the deadline has passed", what);
-    }
-    return FACTUM_OK;
-}
-
-factum_status fct_call_check(const struct fct_engine *engine, const factum_call *call,
-                             const char *what, factum_error *err)
-{
-    if (call == NULL) {
-        return FACTUM_OK;
-    }
-    factum_call full;
-    factum_status status = fct_sized_read(&full, sizeof full, call, "the context of a call", err);
-    return status == FACTUM_OK ? fct_deadline_check(engine->os, full.deadline, what, err) : status;
-}
-
 /* ---- appends --------------------------------------------------------------------------------- */
 
 factum_status fct_engine_submit(struct fct_engine *engine, factum_append_op *op, factum_error *err)
 {
-    if (op == NULL || op->size < sizeof *op) {
+    if (op == NULL || op->size != sizeof *op) {
         return fct_fail(err, FACTUM_INVALID,
                         "append: an op is needed, with size = sizeof(factum_append_op)");
     }
@@ -230,6 +199,9 @@ factum_status fct_engine_list(struct fct_engine *engine, const factum_list_reque
     if (status == FACTUM_OK) {
         status = check_part(request.prefix, "prefix", err);
     }
+    if (status == FACTUM_OK) {
+        status = fct_call_check(engine, request.call, "list", err);
+    }
     return status == FACTUM_OK ? engine->ops->list(engine->self, &request, lister, err) : status;
 }
 
@@ -283,7 +255,7 @@ static factum_status check_question(factum_question *question, factum_error *err
 factum_status fct_engine_ask(struct fct_engine *engine, factum_question *question,
                              factum_error *err)
 {
-    if (question == NULL || question->size < sizeof *question) {
+    if (question == NULL || question->size != sizeof *question) {
         return fct_fail(err, FACTUM_INVALID,
                         "ask: a question is needed, with size = sizeof(factum_question)");
     }
@@ -302,7 +274,7 @@ factum_status fct_engine_ask(struct fct_engine *engine, factum_question *questio
 factum_status fct_engine_listen(struct fct_engine *engine, factum_listener *listener,
                                 factum_error *err)
 {
-    if (listener == NULL || listener->size < sizeof *listener || listener->notify == NULL) {
+    if (listener == NULL || listener->size != sizeof *listener || listener->notify == NULL) {
         return fct_fail(err, FACTUM_INVALID,
                         "listen: a listener is needed, with size = sizeof(factum_listener) and a "
                         "notify function");

@@ -76,7 +76,8 @@ enum fct_verdict {
     FCT_VERDICT_LATER,  /* a fact was PENDING */
 };
 
-/* Judges |op| by |request|, the effective one: op->request, or what removal.h made of it. On ANSWER
+/* Judges |op| by |request|, the effective one: fct_op_request(op), or what
+ * removal.h made of it. On ANSWER
  * with OK, op->revisions are set, and *already_end is the position after what had been written; it
  * is 0 otherwise.
  * Refusals by a stream set status and result, but not the text, which takes longer than the rest:

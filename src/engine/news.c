@@ -153,10 +153,11 @@ static bool call_listeners(struct fct_news *news)
 
 static factum_status make_room(struct fct_news *news, factum_error *err)
 {
-    uint32_t listening = atomic_load(&news->listening);
-    if (listening >= FACTUM_LISTENERS_MAX) {
-        return fct_fail(err, FACTUM_TOO_BIG, "listen: %u listeners, which is the limit (%d)",
-                        (unsigned)listening, FACTUM_LISTENERS_MAX);
+    /* Slots that a round leaves empty count until its end: a listener that does not return must not
+     * let them grow for ever. */
+    if (news->count >= FACTUM_LISTENERS_MAX) {
+        return fct_fail(err, FACTUM_TOO_BIG, "listen: %zu listeners, which is the limit (%d)",
+                        news->count, FACTUM_LISTENERS_MAX);
     }
     if (news->count < news->capacity) {
         return FACTUM_OK;

@@ -13,7 +13,6 @@
 #include "engine/event_copy.h"
 #include "engine/rules.h"
 #include "engine_local/local_int.h"
-#include "engine_local/read_int.h"
 
 #define CLOCK_EVERY 256u /* records looked at before a deadline is looked at again */
 
@@ -118,9 +117,14 @@ static factum_status ask_count(struct fct_local *local, factum_question *questio
     uint64_t last = atomic_load(&local->published) - 1;
     struct fct_index_key key =
         fct_index_key(local->index, fct_local_kind_of(question->source), question->name);
-    return fct_index_count_between(local->index, &key, question->position,
-                                   question->upto < last ? question->upto : last, &question->number,
-                                   err);
+    uint64_t count;
+    factum_status status =
+        fct_index_count_between(local->index, &key, question->position,
+                                question->upto < last ? question->upto : last, &count, err);
+    if (status == FACTUM_OK) {
+        question->number = count;
+    }
+    return status;
 }
 
 /* ---- single events --------------------------------------------------------------------------- */
@@ -206,7 +210,11 @@ static factum_status ask_find_event(struct fct_local *local, factum_question *qu
 static factum_status ask_key(struct fct_local *local, factum_question *question, factum_error *err)
 {
     struct fct_record commit;
+    uint64_t end = atomic_load(&local->published);
     factum_status status = fct_local_find_key(local, question->name, &commit, err);
+    if (status == FACTUM_OK && commit.position >= end) {
+        status = FACTUM_DONE; /* indexed, and not visible yet */
+    }
     if (status == FACTUM_DONE) {
         return fct_fail(err, FACTUM_NOT_FOUND, "idempotency key %.*s was never used",
                         FCT_FMT(question->name));

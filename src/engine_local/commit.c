@@ -77,7 +77,9 @@ factum_status fct_local_heal_index(void *data, factum_error *err)
 
 /* ---- the room of a batch --------------------------------------------------------------------- */
 
-factum_status fct_local_make_room(struct fct_local *local, size_t entries, factum_error *err)
+/* Room for |entries| in the index. Syncs `os` commits first if the index is about to be written
+ * out: its mark must never name what a crash of the machine could take back. */
+static factum_status make_room(struct fct_local *local, size_t entries, factum_error *err)
 {
     factum_status status = FACTUM_OK;
     if (fct_index_wants_flush(local->index)) {
@@ -93,7 +95,8 @@ factum_status fct_local_make_room(struct fct_local *local, size_t entries, factu
     return status == FACTUM_OK ? fct_index_reserve(local->index, entries, err) : status;
 }
 
-void fct_local_publish(struct fct_local *local)
+/* What was added is there for readers. */
+static void publish(struct fct_local *local)
 {
     atomic_store(&local->published, fct_log_end(local->log));
     fct_news_post(&local->news, FACTUM_NEWS_END);
@@ -152,7 +155,7 @@ static factum_status begin_batch(struct fct_local *local, const struct batch *ba
                  sizeof *scratch->accepted)) {
         return fct_fail(err, FACTUM_NO_MEMORY, "append: out of memory");
     }
-    factum_status status = fct_local_make_room(local, batch->entries_max, err);
+    factum_status status = make_room(local, batch->entries_max, err);
     if (status == FACTUM_OK) {
         status = fct_log_begin(local->log, batch->payload_max, err);
     }
@@ -225,7 +228,7 @@ static void finish_batch(struct fct_local *local, struct batch *batch, struct fc
     }
     local->created_last = local->scratch.created;
     fct_index_show(local->index, fct_local_log_point(local->log));
-    fct_local_publish(local);
+    publish(local);
     fct_local_background_note(local);
 }
 
@@ -356,11 +359,12 @@ static void run_batch(struct fct_local *local, struct batch *batch)
     }
     if (status != FACTUM_OK) {
         refuse_all(commit, batch->end, status, &err);
-        return;
+    } else {
+        finish_batch(local, batch, batch->end);
+        commit = batch->end;
     }
-    finish_batch(local, batch, batch->end);
     if (catch_up) {
-        catch_up_answers(local, first, batch->end);
+        catch_up_answers(local, first, commit);
     }
 }
 

@@ -60,7 +60,7 @@ static uint64_t add_event(struct fct_local *local, struct fct_staged_slot *slot,
 static void note_metadata(struct fct_local *local, factum_slice target, factum_slice json)
 {
     uint32_t number = fct_staged_find(&local->staged, fct_hash128(target, local->seed));
-    FCT_ASSERT(number != FCT_STAGED_NONE); /* decide.c staged it */
+    FCT_ASSERT(number != FCT_STAGED_NONE); /* facts.c staged it */
     struct fct_head *head = &local->staged.slots[number].head;
     struct fct_stream_metadata metadata;
     fct_stream_metadata_parse(json, &metadata);
@@ -95,7 +95,7 @@ static void revive(struct fct_local *local, const struct fct_commit_op *commit,
         return; /* the append itself says what holds */
     }
     char json[48];
-    bool present = (slot->head.flags & FCT_HEAD_PRESENT) != 0; /* else it has metadata only */
+    bool present = (slot->head.flags & FCT_HEAD_PRESENT) != 0; /* otherwise it has metadata only */
     uint64_t first = present ? slot->head.last_revision + 1 : 0;
     int length = snprintf(json, sizeof json, "{\"$tb\":%" PRIu64 "}", first);
     struct fct_record record = {
@@ -107,7 +107,7 @@ static void revive(struct fct_local *local, const struct fct_commit_op *commit,
     *flags = 0;
     record.id = make_id(local);
     uint32_t number = fct_staged_find(&local->staged, fct_hash128(metastream, local->seed));
-    FCT_ASSERT(number != FCT_STAGED_NONE); /* decide.c staged it */
+    FCT_ASSERT(number != FCT_STAGED_NONE); /* facts.c staged it */
     (void)add_event(local, &local->staged.slots[number], &record, NULL, 0);
     note_metadata(local, stream, record.data);
 }

@@ -337,12 +337,14 @@ static void committer_main(void *data)
     struct fct_group *group = data;
     for (;;) {
         uint32_t word = atomic_load(&group->committer_word);
+        bool delivered = deliver(group);
+        /* Only now does it take the lead: while it delivers, callers may, and so may a user's
+         * function that runs here and asks the leader something. */
         fct_mutex_lock(&group->lock);
         bool leads = group->committer_leads;
         group->committer_leads = false;
         bool stop = group->stop;
         fct_mutex_unlock(&group->lock);
-        bool delivered = deliver(group);
         if (leads) {
             lead(group, true);
         } else if (!delivered) {

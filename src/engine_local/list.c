@@ -16,6 +16,7 @@
 struct lister {
     struct fct_lister base;
     struct fct_local *local;
+    uint64_t deadline;           /* monotonic; 0: none */
     factum_list_request request; /* prefix and category: copies, in |texts| */
     enum fct_index_kind kind;
     uint64_t end; /* records before it are listed: the published position when it was opened */
@@ -160,7 +161,7 @@ static factum_status lister_next(struct fct_lister *base, factum_list_entry *ent
                                  factum_error *err)
 {
     struct lister *lister = (struct lister *)(void *)base;
-    factum_status status = FACTUM_OK;
+    factum_status status = fct_deadline_check(lister->local->os, lister->deadline, "list", err);
     bool born = false;
     while (status == FACTUM_OK && !born) {
         if (lister->name_at == lister->name_count) {
@@ -237,6 +238,8 @@ factum_status fct_local_list(void *self, const factum_list_request *request,
     lister->kind = kind_of(request->kind);
     lister->end = atomic_load(&local->published);
     lister->request = *request;
+    lister->request.call = NULL;
+    lister->deadline = fct_call_get(request->call).deadline;
     lister->request.prefix = copy(request->prefix, lister->texts);
     lister->request.category = copy(request->category, lister->texts + FACTUM_NAME_SIZE_MAX);
     struct fct_index_key key = births_of(lister);

@@ -107,6 +107,9 @@ void fct_local_cancel(void *self, factum_append_op *op);
 /* encode.c: adds an append that was judged new to the batch. */
 void fct_commit_encode(struct fct_local *local, struct fct_commit_op *commit);
 
+/* read_seek.c: the kind of index list that a source reads; not for ALL and QUERY. */
+enum fct_index_kind fct_local_kind_of(factum_source source);
+
 /* facts.c: the commit record of an idempotency key: OK, or DONE. */
 FCT_MUST_USE factum_status fct_local_find_key(struct fct_local *local, factum_slice name,
                                               struct fct_record *commit, factum_error *err);
@@ -125,12 +128,6 @@ FCT_MUST_USE factum_status fct_local_index_mark(const struct fct_os *os, const c
 /* The healer of the index (|data| is the struct fct_local): by the leader, or by asking the
  * leader. */
 FCT_MUST_USE factum_status fct_local_heal_index(void *data, factum_error *err);
-/* By the leader: room for |entries| in the index. Syncs `os` commits first if the index is about to
- * be written out: its mark must never name what a crash of the machine could take back. */
-FCT_MUST_USE factum_status fct_local_make_room(struct fct_local *local, size_t entries,
-                                               factum_error *err);
-/* By the leader: what was added is there for readers. */
-void fct_local_publish(struct fct_local *local);
 /* The end of the log, as the index names it. */
 static inline struct fct_index_mark fct_local_log_point(struct fct_log *log)
 {

@@ -3,12 +3,15 @@
  * Every list stands on one posting, the first at or after the target (backwards: the last at or
  * before it). A group stands on the nearest of its lists; an item moves its target from group to
  * group until all stand on it; the walk gives the nearest item and moves the target past it. A list
- * that is far behind its target skips by a search of the index, else it steps.
+ * that is far behind its target skips by a search of the index; otherwise it steps.
  *
  * Invariants:
  *  1. A list whose |known| is set stands on |current|, and no posting of it lies between the target
  *     and |current|.
  *  2. The target only moves in the walk's direction.
+ *  3. Forward, no list is moved for a target at or after |end|. What lies there is still being
+ *     written: a position may appear in a list that has answered already, and a list that had been
+ *     moved past it would never give it.
  */
 #include "engine_local/query_walk.h"
 
@@ -18,13 +21,15 @@
 #include "engine/rules.h"
 #include "engine_local/local_int.h"
 
+#define MOVES_MAX 4096u /* of groups, in one call */
 #define STEPS_MAX 32u   /* postings stepped over before a search */
 #define MUCH_LONGER 16u /* times the shortest group: such a group is left to the records */
 
 struct list {
     struct fct_postings postings;
     uint64_t current;
-    uint64_t count; /* of postings when the walk began */
+    uint64_t count;    /* of postings when the walk began */
+    uint64_t done_end; /* it has nothing more before this end; 0: not known */
     bool known;
     bool placed; /* |postings| stands near the target */
 };
@@ -39,6 +44,8 @@ struct fct_query_walk {
     bool backwards;
     bool ended; /* backwards: the target would be before 0 */
     uint64_t target;
+    uint64_t end;        /* of the call under way: see fct_query_walk_next */
+    uint32_t steps_left; /* of the call under way */
     struct span *items;  /* of groups */
     struct span *groups; /* of lists */
     struct list *lists;
@@ -64,13 +71,9 @@ static factum_status list_step(const struct fct_query_walk *walk, struct list *l
     return status;
 }
 
-/* Stands on the first posting at or after |target|, or DONE if there is none (yet). */
-static factum_status list_skip(const struct fct_query_walk *walk, struct list *list,
+static factum_status list_move(const struct fct_query_walk *walk, struct list *list,
                                uint64_t target, factum_error *err)
 {
-    if (list->known && !is_before(walk, list->current, target)) {
-        return FACTUM_OK;
-    }
     for (unsigned i = 0; list->placed && i < STEPS_MAX; i++) {
         factum_status status = list_step(walk, list, err);
         if (status != FACTUM_OK || !is_before(walk, list->current, target)) {
@@ -81,6 +84,21 @@ static factum_status list_skip(const struct fct_query_walk *walk, struct list *l
     factum_status status = fct_postings_seek_position(&list->postings, edge, err);
     list->placed = status == FACTUM_OK;
     return status == FACTUM_OK ? list_step(walk, list, err) : status;
+}
+
+/* Stands on the first posting at or after |target|, or DONE if there is none (yet). */
+static factum_status list_skip(const struct fct_query_walk *walk, struct list *list,
+                               uint64_t target, factum_error *err)
+{
+    if (list->known && !is_before(walk, list->current, target)) {
+        return FACTUM_OK;
+    }
+    if (list->done_end >= walk->end) {
+        return FACTUM_DONE;
+    }
+    factum_status status = list_move(walk, list, target, err);
+    list->done_end = status == FACTUM_DONE ? walk->end : 0;
+    return status;
 }
 
 /* The nearest posting of the group's lists. */
@@ -104,8 +122,9 @@ static factum_status group_skip(const struct fct_query_walk *walk, const struct 
     return found;
 }
 
-/* The nearest position that is in every group of the item. */
-static factum_status item_skip(const struct fct_query_walk *walk, const struct span *item,
+/* The nearest position that is in every group of the item. PENDING: out of steps; it goes on where
+ * its lists stand. */
+static factum_status item_skip(struct fct_query_walk *walk, const struct span *item,
                                uint64_t target, uint64_t *position, factum_error *err)
 {
     uint32_t agreed = 0; /* groups in a row that stand on |target| */
@@ -114,6 +133,13 @@ static factum_status item_skip(const struct fct_query_walk *walk, const struct s
         factum_status status = group_skip(walk, &walk->groups[item->first + i], target, &at, err);
         if (status != FACTUM_OK) {
             return status;
+        }
+        if (!walk->backwards && at >= walk->end) {
+            return FACTUM_DONE; /* invariant 3 */
+        }
+        if (walk->steps_left-- == 0) {
+            walk->steps_left = 0;
+            return FACTUM_PENDING;
         }
         agreed = at == target ? agreed + 1 : 1;
         target = at;
@@ -129,6 +155,7 @@ void fct_query_walk_seek(struct fct_query_walk *walk, uint64_t position)
     for (uint32_t i = 0; i < walk->list_count; i++) {
         walk->lists[i].known = false;
         walk->lists[i].placed = false;
+        walk->lists[i].done_end = 0;
     }
 }
 
@@ -140,10 +167,12 @@ factum_status fct_query_walk_next(struct fct_query_walk *walk, uint64_t end, uin
     if (walk->ended) {
         return FACTUM_DONE;
     }
+    walk->end = end;
+    walk->steps_left = MOVES_MAX;
     for (uint32_t i = 0; i < walk->item_count; i++) {
         uint64_t at = 0;
         factum_status status = item_skip(walk, &walk->items[i], walk->target, &at, err);
-        if (status < 0) {
+        if (status < 0 || status == FACTUM_PENDING) {
             return status;
         }
         if (status == FACTUM_OK && (found == FACTUM_DONE || is_before(walk, at, nearest))) {
@@ -151,7 +180,7 @@ factum_status fct_query_walk_next(struct fct_query_walk *walk, uint64_t end, uin
             found = FACTUM_OK;
         }
     }
-    if (found != FACTUM_OK || (!walk->backwards && nearest >= end)) {
+    if (found != FACTUM_OK) {
         return FACTUM_DONE;
     }
     *position = nearest;
@@ -343,11 +372,10 @@ void fct_query_walk_destroy(struct fct_query_walk *walk)
 
 bool fct_record_fits(const struct fct_record *record, const factum_query *query)
 {
-    factum_slice tags[FCT_RECORD_TAGS_MAX];
+    factum_slice tags[FACTUM_TAGS_MAX];
     size_t tag_count = 0;
     size_t offset = 0;
-    while (tag_count < FCT_RECORD_TAGS_MAX &&
-           fct_record_tag_next(record, &offset, &tags[tag_count])) {
+    while (tag_count < FACTUM_TAGS_MAX && fct_record_tag_next(record, &offset, &tags[tag_count])) {
         tag_count++;
     }
     return fct_query_fits(query, record->type, tags, tag_count);
@@ -365,13 +393,16 @@ factum_status fct_query_first_after(struct fct_local *local, const factum_query 
         return status;
     }
     fct_query_walk_seek(walk, after + 1);
-    while ((status = fct_query_walk_next(walk, UINT64_MAX, position, err)) == FACTUM_OK) {
+    do {
         struct fct_record record;
-        status = fct_log_read(local->log, *position, &record, err);
-        if (status != FACTUM_OK || fct_record_fits(&record, query)) {
-            break;
+        status = fct_query_walk_next(walk, UINT64_MAX, position, err);
+        if (status == FACTUM_OK) {
+            status = fct_log_read(local->log, *position, &record, err);
+            if (status == FACTUM_OK && fct_record_fits(&record, query)) {
+                break;
+            }
         }
-    }
+    } while (status == FACTUM_OK || status == FACTUM_PENDING);
     fct_query_walk_destroy(walk);
     return status;
 }

@@ -34,8 +34,9 @@ FCT_MUST_USE factum_status fct_query_walk_create_filtered(struct fct_query_walk 
 void fct_query_walk_destroy(struct fct_query_walk *walk);
 /* The next position is at or after |position|; backwards: at or before it. */
 void fct_query_walk_seek(struct fct_query_walk *walk, uint64_t position);
-/* OK with a position, or DONE. Forward, at |end| or after it: DONE, and it is given by a later call
- * with a larger |end|. Backwards |end| does not matter: seek before it. */
+/* OK with a position, or DONE. Everything before |end| is complete in the lists; forward, what lies
+ * at or after it is given by later calls with a larger |end|. Backwards: seek before |end|.
+ * PENDING: so many postings were looked at that a deadline is worth a look; call again. */
 FCT_MUST_USE factum_status fct_query_walk_next(struct fct_query_walk *walk, uint64_t end,
                                                uint64_t *position, factum_error *err);
 

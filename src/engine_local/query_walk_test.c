@@ -17,6 +17,7 @@ enum {
     TYPES = 5,
     TAGS = 40, /* tag i is on one event in i + 2: some lists are much longer than others */
     QUERIES = 120,
+    PAIRS = 20000,
     NAMES_MAX = 4
 };
 
@@ -287,6 +288,60 @@ TEST(a_follower_of_a_query_is_given_what_comes_later)
     fct_reader_close(reader);
 }
 
+/* Appends pairs: one event of each of two types, both with the tag. */
+static void append_pairs(void *data)
+{
+    struct fixture *f = data;
+    factum_slice tag = FCT_SLICE("pair");
+    factum_new_event events[2] = {
+        {.stream = FCT_SLICE("p-1"), .type = FCT_SLICE("Left"), .tags = &tag, .tag_count = 1},
+        {.stream = FCT_SLICE("p-1"), .type = FCT_SLICE("Right"), .tags = &tag, .tag_count = 1},
+    };
+    const factum_expectation expectation = {FCT_SLICE("p-1"), factum_any()};
+    const factum_append_request request = {
+        .size = sizeof request,
+        .events = events,
+        .event_count = 2,
+        .expectations = &expectation,
+        .expectation_count = 1,
+        .durability = FACTUM_DURABILITY_OS,
+    };
+    for (int i = 0; i < PAIRS; i++) {
+        factum_status status = fct_engine_append(&f->engine, &request, NULL, NULL, NULL);
+        (void)status; /* the follower counts */
+    }
+}
+
+/* While it reads, a commit may show in the list of one type and not yet in that of the other. */
+TEST(a_follower_of_two_types_loses_nothing_beside_a_writer)
+{
+    F;
+    factum_slice tag = FCT_SLICE("pair");
+    const factum_slice types[2] = {FCT_SLICE("Left"), FCT_SLICE("Right")};
+    const factum_query_item item = {.types = types, .type_count = 2, .tags = &tag, .tag_count = 1};
+    const factum_query query = {&item, 1};
+    const factum_read_request request = {
+        .size = sizeof request, .source = FACTUM_SOURCE_QUERY, .query = &query};
+    struct fct_reader *reader;
+    struct fct_thread writer = {.started = false};
+    factum_event event;
+    assert_ok(fct_engine_read(&f->engine, &request, true, &reader, &f->err), f->err);
+    assert_ok(fct_thread_start(&writer, "writer", append_pairs, f, &f->err), f->err);
+    for (uint64_t given = 0; given < 2 * PAIRS;) {
+        factum_status status = fct_reader_next(reader, &event, &f->err);
+        if (status == FACTUM_OK) {
+            assert_true(fct_slice_equal(event.type, types[given % 2]));
+            assert_int_equal(event.revision, given);
+            given++;
+        } else {
+            assert_status(status, FACTUM_DONE);
+            assert_ok(fct_reader_extend(reader, &f->err), f->err);
+        }
+    }
+    fct_thread_join(&writer);
+    fct_reader_close(reader);
+}
+
 int main(void)
 {
     static uint64_t masks[] = {0, 3};
@@ -298,6 +353,7 @@ int main(void)
         BOTH(a_filter_gives_what_a_walk_over_everything_finds),
         BOTH(the_first_after_a_place_is_found_or_is_not_there),
         BOTH(a_follower_of_a_query_is_given_what_comes_later),
+        BOTH(a_follower_of_two_types_loses_nothing_beside_a_writer),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

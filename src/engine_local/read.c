@@ -155,17 +155,9 @@ static factum_status posting_record(struct fct_local_reader *reader, uint64_t *o
 static factum_status query_record(struct fct_local_reader *reader, factum_error *err)
 {
     uint64_t position;
-    factum_status status;
-    bool query = reader->request.source == FACTUM_SOURCE_QUERY;
-    while ((status = fct_query_walk_next(reader->query_walk, reader->end, &position, err)) ==
-           FACTUM_OK) {
-        status = fct_log_read(reader->local->log, position, &reader->record, err);
-        if (status != FACTUM_OK || !query ||
-            fct_record_fits(&reader->record, &reader->copy.query)) {
-            return status;
-        }
-    }
-    return status;
+    factum_status status = fct_query_walk_next(reader->query_walk, reader->end, &position, err);
+    return status == FACTUM_OK ? fct_log_read(reader->local->log, position, &reader->record, err)
+                               : status;
 }
 
 enum fit {
@@ -216,6 +208,9 @@ static enum fit fits_bounds(const struct fct_local_reader *reader, const struct 
         (record->stream.ptr[0] == '$' || record->revision == FACTUM_REVISION_TOMBSTONE)) {
         return SKIP;
     }
+    if (request->source == FACTUM_SOURCE_QUERY && !fct_record_fits(record, request->query)) {
+        return SKIP;
+    }
     return fct_filter_passes(request->filter, record->stream, record->type) ? FITS : SKIP;
 }
 
@@ -253,6 +248,10 @@ static factum_status reader_next(struct fct_reader *base, factum_event *event, f
         }
         if (status == FACTUM_OK) {
             status = plan_record(reader, &ordinal, err);
+        }
+        if (status == FACTUM_PENDING) { /* from a query's walk */
+            status = check_deadline(reader, err);
+            continue;
         }
         if (status != FACTUM_OK) {
             return status;

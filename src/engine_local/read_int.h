@@ -48,8 +48,6 @@ struct fct_local_reader {
     char name[FACTUM_NAME_SIZE_MAX + 8];
 };
 
-enum fct_index_kind fct_local_kind_of(factum_source source);
-
 /* Is the stream there to be read, and from where on? STREAM_NOT_FOUND, STREAM_DELETED. */
 FCT_MUST_USE factum_status fct_reader_apply_metadata(struct fct_local_reader *reader,
                                                      factum_error *err);

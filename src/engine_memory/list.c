@@ -15,6 +15,7 @@
 struct lister {
     struct fct_lister base;
     struct memory *memory;
+    uint64_t deadline;           /* monotonic; 0: none */
     factum_list_request request; /* prefix and category: copies, in |texts| */
     size_t end;                  /* events that it walks over */
     uint64_t given;
@@ -95,8 +96,11 @@ static factum_status lister_next(struct fct_lister *base, factum_list_entry *ent
 {
     struct lister *lister = (struct lister *)(void *)base;
     struct memory *memory = lister->memory;
-    factum_status status = FACTUM_DONE;
-    (void)err;
+    factum_status status = fct_deadline_check(memory->os, lister->deadline, "list", err);
+    if (status != FACTUM_OK) {
+        return status;
+    }
+    status = FACTUM_DONE;
     fct_mutex_lock(&memory->lock);
     while (status == FACTUM_DONE && lister->at < lister->end &&
            !is_full(lister, &memory->events[lister->at]->event)) {
@@ -150,6 +154,8 @@ factum_status fct_memory_list(void *self, const factum_list_request *request,
     lister->base.ops = &lister_ops;
     lister->memory = memory;
     lister->request = *request;
+    lister->request.call = NULL;
+    lister->deadline = fct_call_get(request->call).deadline;
     lister->request.prefix = copy(request->prefix, lister->texts);
     lister->request.category = copy(request->category, lister->texts + FACTUM_NAME_SIZE_MAX);
     fct_mutex_lock(&memory->lock);

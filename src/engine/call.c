@@ -1,0 +1,33 @@
+/* call.c - the context of a call: checked when it comes in, read by engines. Layer: engine. */
+#include "core/error.h"
+#include "core/sized.h"
+#include "engine/check_append.h"
+
+factum_call fct_call_get(const factum_call *call)
+{
+    factum_call full = {.size = sizeof full};
+    if (call != NULL) {
+        fct_sized_copy(&full, sizeof full, call);
+    }
+    return full;
+}
+
+factum_status fct_deadline_check(const struct fct_os *os, uint64_t deadline, const char *what,
+                                 factum_error *err)
+{
+    if (deadline != 0 && fct_os_monotonic(os) >= deadline) {
+        return fct_fail(err, FACTUM_EXPIRED, "%s: the deadline has passed", what);
+    }
+    return FACTUM_OK;
+}
+
+factum_status fct_call_check(const struct fct_engine *engine, const factum_call *call,
+                             const char *what, factum_error *err)
+{
+    if (call == NULL) {
+        return FACTUM_OK;
+    }
+    factum_call full;
+    factum_status status = fct_sized_read(&full, sizeof full, call, "the context of a call", err);
+    return status == FACTUM_OK ? fct_deadline_check(engine->os, full.deadline, what, err) : status;
+}
