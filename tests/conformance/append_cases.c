@@ -263,6 +263,29 @@ TEST(of_ids_that_are_there_twice_the_retried_ones_are_recognised)
     assert_int_equal(f->result.position, second);
 }
 
+TEST(a_repetition_with_stream_exists_is_recognised)
+{
+    F;
+    OK(append_id(f, "a-1", factum_any(), "A", 1));
+    OK(append_id(f, "a-1", factum_stream_exists(), "B", 2));
+    OK(append_id(f, "a-1", factum_stream_exists(), "B", 2));
+    assert_true(f->result.already);
+    assert_int_equal(f->result.revision, 1);
+    OK(delete_stream(f, "a-1", factum_any()));
+    assert_status(append_id(f, "a-1", factum_stream_exists(), "B", 2), FACTUM_WRONG_REVISION);
+}
+
+TEST(an_expectation_that_holds_again_writes_again)
+{
+    F;
+    OK(append_id(f, "a-1", factum_no_stream(), "A", 1));
+    OK(delete_stream(f, "a-1", factum_any()));
+    OK(append_id(f, "a-1", factum_no_stream(), "A", 1)); /* there is no stream, as it says */
+    assert_false(f->result.already);
+    assert_int_equal(f->result.revision, 1);
+    assert_string_equal(stream_text(f, "a-1"), "1:A");
+}
+
 TEST(ids_survive_reopening)
 {
     F;
@@ -373,6 +396,8 @@ const struct CMUnitTest append_cases[] = {
     CASE(a_repetition_over_several_streams_is_recognised_whole),
     CASE(of_ids_that_are_there_twice_the_retried_ones_are_recognised),
     CASE(ids_survive_reopening),
+    CASE(a_repetition_with_stream_exists_is_recognised),
+    CASE(an_expectation_that_holds_again_writes_again),
     CASE(a_mixture_is_refused_by_the_first_stream_that_repeats),
     CASE(a_repetition_in_one_stream_with_another_that_has_no_ids_is_refused),
     CASE(events_without_ids_are_never_repetitions),

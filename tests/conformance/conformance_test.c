@@ -29,6 +29,7 @@ static const struct case_list lists[] = {
     LIST(limit),
     LIST(list),
     LIST(news),
+    LIST(pending),
     LIST(pressure),
     LIST(query),
     LIST(question),

@@ -151,6 +151,45 @@ TEST(of_a_tombstoned_stream_only_nothing_can_be_expected)
     assert_string_equal(stream_text(f, "$$t-1"), "STREAM_NOT_FOUND");
 }
 
+TEST(an_append_to_a_deleted_stream_and_its_metadata_says_itself_what_holds)
+{
+    F;
+    for (size_t first = 0; first < 2; first++) {
+        const char *stream = first == 0 ? "a-1" : "b-1";
+        const char *metastream = first == 0 ? "$$a-1" : "$$b-1";
+        append_many(f, stream, 2);
+        OK(delete_stream(f, stream, factum_any()));
+        factum_new_event events[2];
+        events[first] = event_of(stream, "N", 0);
+        events[1 - first] = event_of(metastream, "$metadata", 0);
+        events[1 - first].data = FCT_SLICE("{\"$maxCount\":2}");
+        factum_expectation expectations[] = {{factum_slice_from(stream), factum_any()},
+                                             {factum_slice_from(metastream), factum_any()}};
+        OK(append_events(f, events, 2, expectations, 2));
+        assert_string_equal(stream_text(f, stream), "1:B 2:N");
+        assert_string_equal(stream_text(f, metastream), "1:$metadata"); /* nothing was added */
+        fixture_reopen(f);
+        assert_string_equal(stream_text(f, stream), "1:B 2:N");
+    }
+}
+
+TEST(a_stream_whose_name_leaves_no_room_for_metadata_cannot_be_deleted)
+{
+    F;
+    char name[FACTUM_NAME_SIZE_MAX + 1];
+    memset(name, 'n', sizeof name);
+    name[FACTUM_NAME_SIZE_MAX] = '\0';
+    for (size_t len = FACTUM_NAME_SIZE_MAX; len >= FACTUM_NAME_SIZE_MAX - 2; len--) {
+        name[len] = '\0';
+        bool fits = len == FACTUM_NAME_SIZE_MAX - 2;
+        OK(append_one(f, name, factum_any(), "A"));
+        assert_status(delete_stream(f, name, factum_any()), fits ? FACTUM_OK : FACTUM_INVALID);
+        assert_status(set_metadata(f, name, "{}"), fits ? FACTUM_OK : FACTUM_INVALID);
+        OK(tombstone(f, name, factum_any()));
+        assert_string_equal(stream_text(f, name), "STREAM_DELETED");
+    }
+}
+
 /* What a follower of |stream| from |from| is given first: its type. */
 static const char *followed(struct fixture *f, const char *stream, factum_from from, uint64_t value)
 {
@@ -216,6 +255,8 @@ const struct CMUnitTest deletion_cases[] = {
     CASE(a_stream_that_was_deleted_before_it_was_written_can_be_written),
     CASE(deleted_streams_begin_anew_in_the_order_of_their_events),
     CASE(only_what_exists_can_be_deleted),
+    CASE(an_append_to_a_deleted_stream_and_its_metadata_says_itself_what_holds),
+    CASE(a_stream_whose_name_leaves_no_room_for_metadata_cannot_be_deleted),
     CASE(of_a_tombstoned_stream_only_nothing_can_be_expected),
     CASE(a_follower_is_given_the_tombstone_from_any_place_before_it),
     CASE(a_tombstone_alone_leaves_no_revisions),

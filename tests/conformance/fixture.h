@@ -153,6 +153,7 @@ CASES(query);
 CASES(question);
 CASES(race);
 CASES(async);
+CASES(pending);
 CASES(pressure);
 CASES(news);
 CASES(token);

@@ -66,9 +66,12 @@ void flights_make(struct flights *set, const char *name, size_t count)
 
 factum_status flight_submit(struct flight *flight, factum_error *err)
 {
+    factum_append_request request = flight->request; /* needed for the submit only */
+    flight->op.request = &request;
     submitting = true;
     factum_status status = fct_engine_submit(&flight->set->f->engine, &flight->op, err);
     submitting = false;
+    memset(&request, 0xa5, sizeof request);
     return status;
 }
 
@@ -91,6 +94,8 @@ void flights_land(struct flights *set)
     fixture_renew(set->f);
     for (size_t i = 0; i < set->count; i++) {
         assert_int_equal(atomic_load(&set->items[i].ended), 1);
+        assert_ptr_equal(set->items[i].op.completer, &set->completer);
+        assert_ptr_equal(set->items[i].op.data, &set->items[i]);
     }
     assert_int_equal(atomic_load(&set->ended), set->count);
     assert_int_equal(atomic_load(&set->inside), 0);

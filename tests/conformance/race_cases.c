@@ -18,6 +18,7 @@ static void race_in_thread(void *data)
     struct racer *racer = data;
     for (size_t i = racer->from; i < racer->to; i++) {
         factum_append_op *op = &racer->set->items[i].op;
+        op->request = &racer->set->items[i].request;
         if (op->action == FACTUM_ACTION_APPEND) {
             op->status = fct_engine_append(&racer->set->f->engine, op->request, &op->result,
                                            op->revisions, &op->err);

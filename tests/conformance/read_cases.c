@@ -127,6 +127,50 @@ TEST(the_past_is_read_by_either_time)
     assert_string_equal(read_text(f, &request), "0:A 1:B 2:C");
 }
 
+TEST(times_may_lie_at_the_ends_of_their_range)
+{
+    F;
+    static const int64_t times[] = {INT64_MAX, INT64_MIN, 0};
+    static const char *const types[] = {"Last", "First", "Middle"};
+    factum_expectation expectation = {FCT_SLICE("t-1"), factum_any()};
+    for (size_t i = 0; i < 3; i++) {
+        factum_new_event event = event_of("t-1", types[i], 0);
+        event.has_time = true;
+        event.time = times[i];
+        OK(append_events(f, &event, 1, &expectation, 1));
+    }
+    factum_read_request request = reading(FACTUM_SOURCE_STREAM, "t-1");
+    request.until_time_set = true;
+    request.until_time = INT64_MIN;
+    assert_string_equal(read_text(f, &request), "1:First");
+    request.until_time = INT64_MAX - 1;
+    assert_string_equal(read_text(f, &request), "1:First 2:Middle");
+    request.until_time = INT64_MAX;
+    assert_string_equal(read_text(f, &request), "0:Last 1:First 2:Middle");
+    request.until_created_set = true;
+    request.until_created = INT64_MIN;
+    assert_string_equal(read_text(f, &request), "");
+}
+
+TEST(a_stream_that_does_not_exist_yet_is_followed)
+{
+    F;
+    struct fct_reader *reader;
+    factum_read_request request = reading(FACTUM_SOURCE_STREAM, "s-1");
+    OK(fct_engine_read(&f->engine, &request, true, &reader, &f->err));
+    assert_true(reader->follow);
+    assert_string_equal(rest_text(f, reader), "");
+    append_many(f, "s-2", 1);
+    append_many(f, "s-1", 2);
+    OK(fct_reader_extend(reader, &f->err));
+    assert_string_equal(rest_text(f, reader), "0:A 1:B");
+    OK(delete_stream(f, "s-1", factum_any()));
+    OK(append_one(f, "s-1", factum_any(), "N"));
+    OK(fct_reader_extend(reader, &f->err));
+    assert_string_equal(rest_text(f, reader), "2:N");
+    fct_reader_close(reader);
+}
+
 TEST(categories_types_and_tags_are_lists_over_streams)
 {
     F;
@@ -293,6 +337,8 @@ const struct CMUnitTest read_cases[] = {
     CASE(the_whole_log_has_no_revisions),
     CASE(backwards_from_inside_an_event_begins_with_it),
     CASE(the_past_is_read_by_either_time),
+    CASE(times_may_lie_at_the_ends_of_their_range),
+    CASE(a_stream_that_does_not_exist_yet_is_followed),
     CASE(categories_types_and_tags_are_lists_over_streams),
     CASE(a_flow_is_read_by_its_correlation_id),
     CASE(virtual_streams_cannot_be_written),

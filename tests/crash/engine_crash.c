@@ -2,11 +2,12 @@
  * changes it.
  *
  * A random workload (appends with keys and expected revisions to a few streams, some to two, in
- * both durabilities; background work; reopening; a clock that jumps) runs until the disk stops at
- * a random call. Then the disk is what a crash can leave of it, and some have a file of their
+ * both durabilities; deletions and tombstones; background work; reopening; a clock that jumps) runs
+ * until the disk stops at a random call. Then the disk is what a crash can leave of it, and some have a file of their
  * index damaged or removed; the engine opens on that, and: what was acknowledged as synced is
  * there in its stream, in order; at most the append under way is there beyond it, whole; every key
- * that was acknowledged is known, with its first result; log and index agree, and created never
+ * that was acknowledged is known, with its first result, and so is every removal; what is counted is
+ * what is read; tokens hold; log and index agree, and created never
  * falls (verify); a second opening finds the same. Some of the openings are stopped too.
  * FCT_CRASH_IMAGES / 20 images (default 1,500), FCT_CRASH_SEED. Prints TAP.
  */
@@ -18,6 +19,7 @@
 #include "core/check.h"
 #include "core/random.h"
 #include "core/slice.h"
+#include "engine/token.h"
 #include "engine_local/local.h"
 #include "support/engine_calls.h"
 #include "support/sim_disk.h"
@@ -31,6 +33,7 @@ struct keyed {
     size_t size;       /* of its data */
     uint64_t revision; /* of its last event, if it was acknowledged */
     uint64_t position;
+    char token[FACTUM_TOKEN_SIZE]; /* of |position| */
 };
 
 struct model {
@@ -40,6 +43,7 @@ struct model {
     size_t key_count;
     size_t keys_acked; /* of them, from the first */
     size_t keys_written;
+    uint64_t removals; /* acknowledged, which makes all before them synced; one may be under way */
 };
 
 static uint64_t seed_of_run;
@@ -132,6 +136,7 @@ static bool append(struct fct_engine *engine, struct model *model, uint64_t a, u
     if (keyed) {
         what.revision = result.revision;
         what.position = result.position;
+        fct_token_format(&engine->timelines, result.position, what.token);
         model->keys[number] = what;
         model->keys_written = number + 1;
     }
@@ -139,6 +144,36 @@ static bool append(struct fct_engine *engine, struct model *model, uint64_t a, u
         note_synced(model); /* all before it, too */
     }
     return true;
+}
+
+/* The name of a stream that is written once and removed: every second one for ever. */
+static factum_slice removed_name(char name[32], uint64_t number)
+{
+    (void)snprintf(name, 32, "gone-%" PRIu64, number);
+    return factum_slice_from(name);
+}
+
+static bool remove_next(struct fct_engine *engine, struct model *model)
+{
+    char name[32];
+    factum_slice stream = removed_name(name, model->removals);
+    factum_new_event event = {.stream = stream, .type = FCT_SLICE("T")};
+    factum_expectation none = {stream, factum_no_stream()};
+    factum_append_request request = {.size = sizeof request,
+                                     .events = &event,
+                                     .event_count = 1,
+                                     .expectations = &none,
+                                     .expectation_count = 1,
+                                     .durability = FACTUM_DURABILITY_OS};
+    factum_append_action action =
+        model->removals % 2 == 0 ? FACTUM_ACTION_DELETE : FACTUM_ACTION_TOMBSTONE;
+    bool good = fct_engine_append(engine, &request, NULL, NULL, NULL) == FACTUM_OK &&
+                fct_engine_remove(engine, action, stream, factum_at(0), NULL, NULL) == FACTUM_OK;
+    if (good) {
+        model->removals++;
+        note_synced(model);
+    }
+    return good;
 }
 
 /* Runs until the disk stops or enough was done. */
@@ -153,10 +188,12 @@ static void work(struct fct_sim_disk *disk, struct model *model, struct fct_rand
         bool going = true;
         for (int i = 0; i < 25 && going; i++) {
             fct_sim_disk_set_time(disk, (int64_t)fct_random_below(random, 1000000));
-            uint64_t what = fct_random_below(random, 10);
+            uint64_t what = fct_random_below(random, 11);
             uint64_t a = fct_random_below(random, STREAMS);
             uint64_t b = what < 7 ? a : fct_random_below(random, STREAMS);
-            if (what == 9) {
+            if (what == 10) {
+                going = remove_next(&engine, model);
+            } else if (what == 9) {
                 going = fct_engine_local_tick(&engine, &err) == FACTUM_OK;
             } else {
                 going = append(&engine, model, a, b, what != 8, random);
@@ -192,11 +229,45 @@ static uint64_t count_events(struct fct_engine *engine, uint64_t stream)
             die("a stream has a hole", name);
         }
     }
+    factum_question question = {.size = sizeof question,
+                                .kind = FACTUM_ASK_COUNT,
+                                .source = FACTUM_SOURCE_STREAM,
+                                .name = factum_slice_from(name),
+                                .upto = reader->place};
     fct_reader_close(reader);
     if (status != FACTUM_DONE) {
         die("read", err.text);
     }
+    if (fct_engine_answer(engine, &question, &err) != FACTUM_OK || question.number != count) {
+        die("what is counted is not what is read", name);
+    }
     return count;
+}
+
+/* What is known of a key, and that its place survives its token. */
+static void check_key(struct fct_engine *engine, const struct keyed *keyed, size_t number)
+{
+    char key[16];
+    char token[FACTUM_TOKEN_SIZE];
+    uint64_t place = 0;
+    factum_error err;
+    (void)snprintf(key, sizeof key, "key-%zu", number);
+    factum_key_info info = {.size = sizeof info};
+    factum_question question = {.size = sizeof question,
+                                .kind = FACTUM_ASK_KEY,
+                                .name = factum_slice_from(key),
+                                .key = &info};
+    if (fct_engine_answer(engine, &question, &err) != FACTUM_OK ||
+        info.event_count != (keyed->a == keyed->b ? 1 : 2) || info.revision != keyed->revision ||
+        info.position != keyed->position) {
+        die("a key is not found", key);
+    }
+    fct_token_format(&engine->timelines, keyed->position, token);
+    if (strcmp(token, keyed->token) != 0 ||
+        fct_token_parse(&engine->timelines, factum_slice_from(token), &place, &err) != FACTUM_OK ||
+        place != keyed->position) {
+        die("a token does not hold", token);
+    }
 }
 
 /* Whatever became of the index, a key gives its first result again, and nothing is written. */
@@ -204,10 +275,33 @@ static void check_keys(struct fct_engine *engine, const struct model *model)
 {
     for (size_t i = 0; i < model->keys_acked; i++) {
         factum_append_result result;
+        check_key(engine, &model->keys[i], i);
         if (append_to(engine, &model->keys[i], i, NULL, true, &result) != FACTUM_OK ||
             !result.already || result.revision != model->keys[i].revision ||
             result.position != model->keys[i].position) {
             die("a key is not known any more", "");
+        }
+    }
+}
+
+/* Removals that were acknowledged hold; the next one may; there are no more. */
+static void check_removals(struct fct_engine *engine, const struct model *model)
+{
+    for (uint64_t i = 0; i < model->removals + 2; i++) {
+        char name[32];
+        factum_stream_info info = {.size = sizeof info};
+        factum_error err;
+        factum_slice stream = removed_name(name, i);
+        if (fct_engine_stream(engine, stream, &info, &err) != FACTUM_OK) {
+            die("stream", err.text);
+        }
+        factum_stream_state wanted =
+            i % 2 == 0 ? FACTUM_STREAM_SOFT_DELETED : FACTUM_STREAM_TOMBSTONED;
+        if (i < model->removals && info.state != wanted) {
+            die("a removal is lost", name);
+        }
+        if (i > model->removals && info.state != FACTUM_STREAM_ABSENT) {
+            die("a stream is there that was never written", name);
         }
     }
 }
@@ -247,6 +341,7 @@ static void check(struct fct_sim_disk *disk, const struct model *model, uint64_t
         }
     }
     check_keys(&engine, model);
+    check_removals(&engine, model);
     check_verifies(&engine);
     if (fct_engine_close(&engine, &err) != FACTUM_OK) {
         die("close", err.text);
