@@ -337,6 +337,37 @@ TEST(a_repetition_in_one_stream_with_another_that_has_no_ids_is_refused)
     assert_string_equal(stream_text(f, "b-1"), "0:B");
 }
 
+TEST(events_without_an_id_are_given_one)
+{
+    F;
+    enum { EVENTS = 6 };
+    factum_uuid ids[EVENTS];
+    struct fct_reader *reader;
+    factum_event event;
+    factum_new_event events[] = {event_of("a-1", "A", 0), event_of("a-1", "B", 5),
+                                 event_of("a-1", "C", 0)};
+    factum_expectation expectation = {FCT_SLICE("a-1"), factum_any()};
+    OK(append_events(f, events, 3, &expectation, 1));
+    events[1].id.bytes[0] = 6;
+    OK(append_events(f, events, 3, &expectation, 1));
+    assert_int_equal(events[0].id.bytes[6], 0); /* the caller's are left alone */
+    factum_read_request request = reading(FACTUM_SOURCE_STREAM, "a-1");
+    OK(fct_engine_read(&f->engine, &request, false, &reader, &f->err));
+    for (size_t i = 0; i < EVENTS; i++) {
+        OK(fct_reader_next(reader, &event, &f->err));
+        ids[i] = event.id;
+        bool made = i % 3 != 1;
+        assert_int_equal(event.id.bytes[6] >> 4, made ? 4 : 0); /* RFC 9562: random */
+        assert_int_equal(event.id.bytes[8] >> 6, made ? 2 : 0);
+        for (size_t j = 0; j < i; j++) {
+            assert_memory_not_equal(ids[i].bytes, ids[j].bytes, sizeof ids[i].bytes);
+        }
+    }
+    fct_reader_close(reader);
+    assert_int_equal(ids[1].bytes[0], 5);
+    assert_int_equal(ids[4].bytes[0], 6);
+}
+
 TEST(events_without_ids_are_never_repetitions)
 {
     F;
@@ -400,6 +431,7 @@ const struct CMUnitTest append_cases[] = {
     CASE(an_expectation_that_holds_again_writes_again),
     CASE(a_mixture_is_refused_by_the_first_stream_that_repeats),
     CASE(a_repetition_in_one_stream_with_another_that_has_no_ids_is_refused),
+    CASE(events_without_an_id_are_given_one),
     CASE(events_without_ids_are_never_repetitions),
     CASE(a_stream_with_ids_for_some_events_is_never_a_repetition),
     CASE(a_repetition_ignores_what_is_expected_of_other_streams),

@@ -157,17 +157,17 @@ TEST(news_that_come_while_a_listener_is_called_come_together)
 
 struct fleeting {
     factum_listener listener;
+    _Atomic uint32_t entered;
     _Atomic uint32_t listening;
-    _Atomic uint32_t late; /* calls after unlisten had returned */
+    _Atomic uint32_t late; /* calls that ran after unlisten had returned */
 };
 
 static void notify_fleeting(void *data, uint32_t news)
 {
     struct fleeting *fleeting = data;
     (void)news;
-    for (int i = 0; i < 100; i++) {
-        fct_cpu_relax();
-    }
+    raise_word(&fleeting->entered);
+    sleep_ms(1);
     atomic_fetch_add(&fleeting->late, atomic_load(&fleeting->listening) == 0 ? 1 : 0);
 }
 
@@ -177,13 +177,14 @@ TEST(after_unlisten_has_returned_notify_does_not_run)
     static struct fleeting fleeting;
     struct appender *appender = start_appender(f, UINT32_MAX);
     memset(&fleeting, 0, sizeof fleeting);
-    for (int i = 0; i < 300; i++) {
+    for (int i = 0; i < 100; i++) {
         fleeting.listener = (factum_listener){
             .size = sizeof fleeting.listener, .data = &fleeting, .notify = notify_fleeting};
         atomic_store(&fleeting.listening, 1);
+        uint32_t entered = atomic_load(&fleeting.entered);
         OK(fct_engine_listen(&f->engine, &fleeting.listener, &f->err));
-        if (i % 3 == 0) {
-            (void)place_now(f);
+        if (i % 2 == 0) { /* it is likely to run now */
+            await_word(&fleeting.entered, entered + 1);
         }
         fct_engine_unlisten(&f->engine, &fleeting.listener);
         atomic_store(&fleeting.listening, 0);

@@ -98,8 +98,27 @@ static void append_full(struct fixture *f, uint8_t id)
     OK(append_events(f, &event, 1, &expectation, 1));
 }
 
-static void assert_full(const factum_event *event, uint8_t id, uint64_t position)
+/* All that the event points to is the copy's own. */
+static void assert_owned(const factum_event_copy *copy)
 {
+    const uint8_t *memory = copy->memory;
+    const factum_event *event = &copy->event;
+    const factum_slice parts[] = {event->stream, event->type, event->data, event->metadata,
+                                  event->content_type};
+    for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++) {
+        assert_true(parts[i].ptr >= memory);
+        assert_true(parts[i].ptr + parts[i].len <= memory + copy->capacity);
+    }
+    for (size_t i = 0; i < event->tag_count; i++) {
+        assert_true(event->tags[i].ptr >= memory);
+        assert_true(event->tags[i].ptr + event->tags[i].len <= memory + copy->capacity);
+    }
+}
+
+static void assert_full(const factum_event_copy *copy, uint8_t id, uint64_t position)
+{
+    const factum_event *event = &copy->event;
+    assert_owned(copy);
     assert_true(fct_slice_equal(event->stream, FCT_SLICE("e-1")));
     assert_true(fct_slice_equal(event->type, FCT_SLICE("Type")));
     assert_true(fct_slice_equal(event->data, fct_slice("\0\1\2", 3)));
@@ -128,7 +147,7 @@ TEST(an_event_is_found_by_its_position_and_owned)
         append_many(f, "other-1", 1);
     }
     fixture_reopen(f);
-    assert_full(&copy.event, 1, position);
+    assert_full(&copy, 1, position);
     assert_int_equal(copy.event.revision, 0);
     question.position = f->result.position; /* the memory is used again */
     OK(ask(f, &question));
@@ -160,7 +179,7 @@ TEST(the_newest_event_with_an_id_is_found)
     question.event = &copy;
     question.id = id_of(1);
     OK(ask(f, &question));
-    assert_full(&copy.event, 1, in_e);
+    assert_full(&copy, 1, in_e);
     question.name = FCT_SLICE("a-1");
     OK(ask(f, &question));
     assert_int_equal(copy.event.position, newest);
