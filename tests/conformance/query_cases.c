@@ -207,13 +207,16 @@ TEST(the_place_of_a_read_is_that_of_its_condition)
     append_shop(f);
     ask_for(&asked, "Taken", NULL, "seat:7", NULL);
     assert_int_equal(read_query(f, &asked, &mine), 0);
-    assert_int_equal(read_query(f, &asked, &other), 0);
+    OK(append_decided(f, &asked, mine)); /* right after the place */
+    assert_status(append_decided(f, &asked, mine), FACTUM_CONDITION_FAILED);
+    assert_int_equal(read_query(f, &asked, &mine), 1);
+    assert_int_equal(read_query(f, &asked, &other), 1);
     append_many(f, "s-1", 2); /* what does not fit does not matter */
     OK(append_decided(f, &asked, other));
     uint64_t taken = f->result.position;
     assert_status(append_decided(f, &asked, mine), FACTUM_CONDITION_FAILED);
     assert_int_equal(f->result.conflict_position, taken);
-    assert_int_equal(read_query(f, &asked, &mine), 1);
+    assert_int_equal(read_query(f, &asked, &mine), 2);
     assert_true(mine >= taken);
     OK(append_decided(f, &asked, mine)); /* decided again */
 }
@@ -246,7 +249,12 @@ TEST(a_query_is_followed)
     OK(append_tagged(f, "order-2", "Shipped", "customer:2"));
     OK(fct_reader_extend(reader, &f->err));
     assert_string_equal(rest_text(f, reader), "0:Shipped");
+    request.from = FACTUM_FROM_AFTER; /* a checkpoint: nothing twice, and no gap */
+    request.from_value = reader->place;
     fct_reader_close(reader);
+    assert_string_equal(read_text(f, &request), "");
+    OK(append_tagged(f, "order-2", "Returned", "customer:2"));
+    assert_string_equal(read_text(f, &request), "0:Returned");
 }
 
 TEST(a_query_needs_no_memory_of_its_caller_after_the_call)
