@@ -5,7 +5,7 @@
  *
  * It places an order, has it paid, shipped and delivered; prints its time line; asks for its state
  * as of a revision and as of a time; lets two clerks change it at once, of whom one is refused and
- * decides anew; and repeats a write whose answer was lost, which is recognised and not written
+ * decides again; and repeats a write whose answer was lost, which is recognised and not written
  * twice.
  */
 #include <inttypes.h>

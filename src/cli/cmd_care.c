@@ -197,8 +197,8 @@ static int run_repair(const struct options *options)
 const struct command command_repair = {
     .name = "repair",
     .usage = "repair --rebuild-index | --accept-loss POSITION",
-    .summary = "mend a store that verify finds damaged",
-    .help = "  --rebuild-index         make the index anew from the log; loses nothing\n"
+    .summary = "repair a store that verify finds damaged",
+    .help = "  --rebuild-index         rebuild the index from the log; loses nothing\n"
             "  --accept-loss POSITION  give up everything from the damaged position on; restore a "
             "backup\n"
             "                          instead if there is one\n"

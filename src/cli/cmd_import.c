@@ -174,7 +174,7 @@ static bool bad_line(struct import *import, uint64_t number, const char *text)
         return true;
     }
     (void)fprintf(stderr,
-                  "factum: stopped there, the lines before it are imported; mend it and run "
+                  "factum: stopped there, the lines before it are imported; correct it and run "
                   "the same command again, or skip bad lines with --on-error skip\n");
     import->code = EXIT_USAGE;
     return false;
@@ -347,7 +347,7 @@ static bool check_resumed(struct import *import)
         if (!import->options->quiet) {
             (void)fprintf(stderr,
                           "factum: lines 1 to %" PRIu64 " were imported before: going on after "
-                          "them (--again imports them anew)\n",
+                          "them (--again imports them once more)\n",
                           import->resume.line);
         }
         return true;

@@ -1,5 +1,5 @@
-/* cmd_lists.c - factum streams, categories, types, tags: the names in use, in the store's order or
- * sorted. Layer: cli. Knows nothing of how names are found. */
+/* cmd_lists.c - factum streams, categories, types, tags: the names that were ever
+ * written, in the store's order or sorted. Layer: cli. Knows nothing of how names are found. */
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>

@@ -35,7 +35,7 @@ static int run_delete(const struct options *options)
         (void)printf("}\n");
     } else if (!options->quiet) {
         (void)printf("%s, position %" PRIu64 "\n",
-                     options->tombstone ? "ended for ever" : "deleted; an append makes it anew",
+                     options->tombstone ? "ended for ever" : "deleted; an append begins it again",
                      result.position);
     }
     return close_store(store, code);

@@ -131,8 +131,7 @@ int close_store(factum_store *store, int code)
     factum_status status = factum_close(store, &err);
     if (status == FACTUM_NO_SPACE) { /* what was acknowledged stays so */
         (void)fputs(
-            "factum: no space to write the index: nothing is lost, the next opening makes it "
-            "anew\n",
+            "factum: no space to write the index: nothing is lost, the next opening rebuilds it\n",
             stderr);
     } else if (status != FACTUM_OK && code == 0) {
         return fail_with(status, &err);

@@ -2,7 +2,8 @@
  * and for a sync when `os` commits have waited long enough. Layer: engine_local.
  *
  * It does no work of its own: it joins the group like any caller. While there is nothing to do it
- * sleeps for ever; the leader wakes it after the first batch that wants an idle batch after it.
+ * sleeps for ever; the leader wakes it after the first batch that wants an idle batch after it: so
+ * commit.c calls this file and this file calls commit.c, each on a thread of its own.
  */
 #include "engine_local/local_int.h"
 
@@ -35,7 +36,7 @@ static void background_main(void *data)
 
 factum_status fct_local_background_start(struct fct_local *local, factum_error *err)
 {
-    return fct_thread_start(&local->background, "factum-marker", background_main, local, err);
+    return fct_thread_start(&local->background, "factum-idle", background_main, local, err);
 }
 
 void fct_local_background_stop(struct fct_local *local)

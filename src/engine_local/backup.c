@@ -5,7 +5,7 @@
  *   {"format":1,"store_id":"...","end_position":N,"timelines":"...",
  *    "files":[{"name":"...","size":N,"sha256":"..."},...]}
  * Segments that are sealed and that an earlier manifest in the directory names, with this seal, are
- * not copied again. The index is not copied: it is made anew.
+ * not copied again. The index is not copied: it is rebuilt.
  *
  * Invariants:
  *  1. A backup that fails leaves an earlier one in the directory as it was: a file is replaced by a

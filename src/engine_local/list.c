@@ -1,4 +1,5 @@
-/* list.c - listers of the embedded engine: the names in use, in the order in which they appeared.
+/* list.c - listers of the embedded engine: the names that were ever written, in the order in which
+ * they appeared.
  * Layer: engine_local.
  *
  * A lister follows a list of births: positions of records in which a name appeared for the first

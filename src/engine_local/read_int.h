@@ -8,6 +8,7 @@
 #ifndef FCT_ENGINE_LOCAL_READ_INT_H
 #define FCT_ENGINE_LOCAL_READ_INT_H
 
+#include "engine/engine.h"
 #include "engine/query.h"
 #include "engine_local/query_walk.h"
 #include "log/log.h"

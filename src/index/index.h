@@ -95,7 +95,7 @@ void fct_index_close(struct fct_index *index);
 
 struct fct_index_mark fct_index_mark(struct fct_index *index);
 /* Forgets what reaches beyond |position|, and more than that if it is not read_only: what is after
- * fct_index_mark() then has to be added anew. Until fct_index_complete readers get CORRUPT. */
+ * fct_index_mark() then has to be added again. Until fct_index_complete readers get CORRUPT. */
 FCT_MUST_USE factum_status fct_index_cut(struct fct_index *index, uint64_t position,
                                          factum_error *err);
 void fct_index_complete(struct fct_index *index);

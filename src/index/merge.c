@@ -2,7 +2,7 @@
  *
  * Tiered: a posting is rewritten once a level, so that its cost is log4 of the store's size. The
  * lowest level comes first, in it the oldest. A run that is older than one of a higher level, as
- * after a part was made anew, counts as of that level, unless a range is missing between them: so
+ * after a part was rebuilt, counts as of that level, unless a range is missing between them: so
  * no more than three of a level stay. What becomes of four of unlike levels is of the highest. The
  * inputs are walked side by side in the order of their keys; the list of a key is the inputs'
  * lists, oldest first. Memory: one block, and block index and filter of the output. A memtable
@@ -236,7 +236,7 @@ static factum_status replace(struct fct_index *index, struct fct_run *const *inp
     return status;
 }
 
-/* Whoever reads next has what they cover made anew; the merge waits for that. */
+/* Whoever reads next has what they cover rebuilt; the merge waits for that. */
 static factum_status set_bad_aside(struct fct_index *index, struct fct_run *const *inputs,
                                    factum_error *err)
 {

@@ -141,7 +141,7 @@ uint32_t fct_run_page_crc(uint64_t run, uint64_t number, const uint8_t page[FCT_
 /* ---- writing --------------------------------------------------------------------------------- */
 
 struct fct_run_writer;
-/* |keys_max| is an upper bound of the keys to come. The file is made anew. */
+/* |keys_max| is an upper bound of the keys to come. An old file is overwritten. */
 FCT_MUST_USE factum_status fct_run_writer_create(struct fct_run_writer **writer,
                                                  const struct fct_os *os, const struct fct_mem *mem,
                                                  const char *dir, const struct fct_run_info *info,

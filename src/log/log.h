@@ -206,7 +206,7 @@ fct_log_verify(struct fct_log *log, bool (*progress)(void *data, uint64_t done, 
  * segments are renamed to lost-<name>; then a LOSS marker begins a new segment and timeline.
  * Positions that were given up are never used again: the new segment begins behind them. The log
  * must not be open. INVALID if |from| is not the first damaged position (damaged_from, or bad_from
- * of the report). Derived state that covers what was given up has to be made anew: |forget| is
+ * of the report). Derived state that covers what was given up has to be rebuilt: |forget| is
  * called to remove it when the log itself says what is lost, and must succeed before it goes on. */
 FCT_MUST_USE factum_status fct_log_accept_loss(const struct fct_log_options *options, uint64_t from,
                                                factum_status (*forget)(void *data,

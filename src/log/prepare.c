@@ -167,7 +167,7 @@ static struct fct_file *take_made(struct fct_prepare *prepare, uint64_t size, ui
             continue;
         }
         if (file != NULL && prepare->size < size) {
-            (void)fct_file_close(&file, NULL); /* too small for this batch: it is made anew */
+            (void)fct_file_close(&file, NULL); /* too small for this batch: another is made */
         }
         *size_taken = prepare->size;
         prepare->asked = 0;

@@ -46,7 +46,7 @@ struct listing {
     factum_error *err;
 };
 
-/* But for a prepared segment that was left: it is filled anew rather than removed, which takes
+/* Except a prepared segment that was left: it is filled again rather than removed, which takes
  * long. */
 static bool is_temporary(const char *name)
 {
@@ -291,7 +291,7 @@ static const char *damage_of(const struct fct_segment *segment, const struct fct
     return whole || cut ? NULL : "the file is too short";
 }
 
-/* Drops what a cache may show that is not on disk, and maps anew: what lies between the last place
+/* Drops what a cache may show that is not on disk, and maps again: what lies between the last place
  * that a header names as durable and *zeros, from where on the file holds only zeros. Those need
  * not come from the device again: a failed sync can make the cache show more than there is, never
  * less. */

@@ -2,13 +2,13 @@
  * changes it.
  *
  * A random workload (appends with keys and expected revisions to a few streams, some to two, in
- * both durabilities; deletions and tombstones; background work; reopening; a clock that jumps) runs
- * until the disk stops at a random call. Then the disk is what a crash can leave of it, and some
- * have a file of their index damaged or removed; the engine opens on that, and: what was
+ * both durabilities; deletions and tombstones; background work; reopening; a clock that jumps)
+ * runs until the disk stops at a random call. Then the disk is what a crash can leave of it, and
+ * some have a file of their index damaged or removed; the engine opens on that, and: what was
  * acknowledged as synced is there in its stream, in order; at most the append under way is there
- * beyond it, whole; every key that was acknowledged is known, with its first result, and so is every
- * removal; what is counted is what is read; tokens hold; log and index agree, and created never
- * falls (verify); a second opening finds the same. Some of the openings are stopped too.
+ * beyond it, whole; every key that was acknowledged is known, with its first result, and so is
+ * every removal; what is counted is what is read; tokens hold; log and index agree, and created
+ * never falls (verify); a second opening finds the same. Some of the openings are stopped too.
  * FCT_CRASH_IMAGES / 20 images (default 1,500), FCT_CRASH_SEED. Prints TAP.
  */
 #include <inttypes.h>
