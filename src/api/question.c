@@ -2,6 +2,7 @@
  */
 #include "api/store_int.h"
 
+#include "core/error.h"
 #include "engine/event_copy.h"
 #include "engine/token.h"
 
@@ -60,12 +61,11 @@ factum_status factum_count_events(factum_store *store, factum_source source, fac
     factum_question question = {
         QUESTION(FACTUM_ASK_COUNT), .source = source, .name = name, .position = after, .upto = upto,
     };
-    factum_status status =
-        fct_api_need(store != NULL && count != NULL,
-                     "count: a store and a place for the number are needed", err);
-    if (status == FACTUM_OK) {
-        status = fct_engine_answer(&store->engine, &question, err);
+    if (store == NULL || count == NULL) {
+        return fct_fail(err, FACTUM_INVALID,
+                        "count: a store and a place for the number are needed");
     }
+    factum_status status = fct_engine_answer(&store->engine, &question, err);
     if (status == FACTUM_OK) {
         *count = question.number;
     }

@@ -191,21 +191,20 @@ factum_status fct_query_walk_next(struct fct_query_walk *walk, uint64_t end, uin
 
 /* ---- making ---------------------------------------------------------------------------------- */
 
-static factum_status allocate(struct fct_query_walk **out, struct fct_local *local, uint32_t items,
-                              uint32_t names, factum_error *err)
+/* NULL: no memory. */
+static struct fct_query_walk *allocate(struct fct_local *local, uint32_t items, uint32_t names)
 {
     struct fct_query_walk *walk = fct_mem_zalloc(local->mem, 1,
                                                  sizeof *walk + names * sizeof(struct list) +
                                                      (items + names) * sizeof(struct span));
     if (walk == NULL) {
-        return fct_fail(err, FACTUM_NO_MEMORY, "query: out of memory");
+        return NULL;
     }
     walk->local = local;
     walk->lists = (struct list *)(void *)(walk + 1);
     walk->groups = (struct span *)(void *)(walk->lists + names);
     walk->items = walk->groups + names;
-    *out = walk;
-    return FACTUM_OK;
+    return walk;
 }
 
 static factum_status add_list(struct fct_query_walk *walk, enum fct_index_kind kind,
@@ -295,14 +294,16 @@ static factum_status finish_creating(struct fct_query_walk **out, struct fct_que
 factum_status fct_query_walk_create(struct fct_query_walk **out, struct fct_local *local,
                                     const factum_query *query, bool backwards, factum_error *err)
 {
-    struct fct_query_walk *walk = NULL;
     size_t names = 0;
     *out = NULL;
     for (size_t i = 0; i < query->item_count; i++) {
         names += query->items[i].type_count + query->items[i].tag_count;
     }
-    factum_status status =
-        allocate(&walk, local, (uint32_t)query->item_count, (uint32_t)names, err);
+    struct fct_query_walk *walk = allocate(local, (uint32_t)query->item_count, (uint32_t)names);
+    if (walk == NULL) {
+        return fct_fail(err, FACTUM_NO_MEMORY, "query: out of memory");
+    }
+    factum_status status = FACTUM_OK;
     for (size_t i = 0; i < query->item_count && status == FACTUM_OK; i++) {
         status = add_item(walk, &query->items[i], err);
     }
@@ -334,7 +335,6 @@ factum_status fct_query_walk_create_filtered(struct fct_query_walk **out, struct
                                              const factum_filter *filter, bool backwards,
                                              factum_error *err)
 {
-    struct fct_query_walk *walk = NULL;
     factum_slice categories[FACTUM_FILTER_NAMES_MAX];
     size_t category_count;
     *out = NULL;
@@ -343,11 +343,11 @@ factum_status fct_query_walk_create_filtered(struct fct_query_walk **out, struct
     if (!by_category && !by_type) {
         return FACTUM_OK;
     }
-    factum_status status = allocate(&walk, local, 1, 2 * FACTUM_FILTER_NAMES_MAX, err);
-    if (status != FACTUM_OK) {
-        return status;
+    struct fct_query_walk *walk = allocate(local, 1, 2 * FACTUM_FILTER_NAMES_MAX);
+    if (walk == NULL) {
+        return fct_fail(err, FACTUM_NO_MEMORY, "query: out of memory");
     }
-    FCT_ASSERT(walk != NULL);
+    factum_status status = FACTUM_OK;
     struct span *item = &walk->items[walk->item_count++];
     if (by_category) {
         status = add_group(walk, item, FCT_INDEX_CATEGORY, categories, category_count, err);

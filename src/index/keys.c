@@ -4,6 +4,7 @@
  * copied when it is made. When a run turns out to be damaged, the snapshot is dropped, the damage
  * is healed, and the walk goes on after its last key in a new snapshot.
  */
+#include "core/check.h"
 #include "core/error.h"
 #include "index/index_int.h"
 
@@ -153,6 +154,7 @@ static const struct fct_index_key *least_key(const struct snapshot *snapshot)
 static factum_status snapshot_next(struct snapshot *snapshot, struct copied *next,
                                    factum_error *err)
 {
+    FCT_ASSERT(snapshot != NULL);
     const struct fct_index_key *least = least_key(snapshot);
     if (least == NULL) {
         return FACTUM_DONE;
