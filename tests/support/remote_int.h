@@ -73,11 +73,11 @@ void fct_remote_dawdle(struct remote *remote, uint64_t us);
 
 /* ---- remote_read.c --------------------------------------------------------------------------- */
 
-void fct_remote_fetch_main(void *remote);
+void fct_remote_fetch_main(void *data);
 factum_status fct_remote_read(void *self, const factum_read_request *request, bool follow,
-                              struct fct_reader **reader, factum_error *err);
+                              struct fct_reader **out, factum_error *err);
 factum_status fct_remote_list(void *self, const factum_list_request *request,
-                              struct fct_lister **lister, factum_error *err);
+                              struct fct_lister **out, factum_error *err);
 factum_status fct_remote_ask(void *self, factum_question *question, factum_error *err);
 
 #endif
