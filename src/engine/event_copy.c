@@ -21,7 +21,7 @@ static size_t size_of(const factum_event *event)
     return size;
 }
 
-static factum_slice put(uint8_t **to, factum_slice bytes)
+static factum_slice put_bytes(uint8_t **to, factum_slice bytes)
 {
     factum_slice copied = fct_slice(*to, bytes.len);
     if (bytes.len > 0) {
@@ -46,14 +46,14 @@ factum_status fct_event_copy_set(factum_event_copy *copy, const factum_event *ev
     factum_slice *tags = copy->memory;
     uint8_t *to = (uint8_t *)copy->memory + event->tag_count * sizeof *tags;
     copy->event = *event;
-    copy->event.stream = put(&to, event->stream);
-    copy->event.type = put(&to, event->type);
-    copy->event.data = put(&to, event->data);
-    copy->event.metadata = put(&to, event->metadata);
-    copy->event.content_type = put(&to, event->content_type);
+    copy->event.stream = put_bytes(&to, event->stream);
+    copy->event.type = put_bytes(&to, event->type);
+    copy->event.data = put_bytes(&to, event->data);
+    copy->event.metadata = put_bytes(&to, event->metadata);
+    copy->event.content_type = put_bytes(&to, event->content_type);
     copy->event.tags = event->tag_count > 0 ? tags : NULL;
     for (size_t i = 0; i < event->tag_count; i++) {
-        tags[i] = put(&to, event->tags[i]);
+        tags[i] = put_bytes(&to, event->tags[i]);
     }
     FCT_ASSERT((size_t)(to - (uint8_t *)copy->memory) == size);
     return FACTUM_OK;
