@@ -56,7 +56,7 @@ typedef enum factum_durability {
                                 (with no_threads: by the next append after that, or close) */
 } factum_durability;
 
-/* "sync" or "os"; "sync" for anything else. Static. */
+/* "os" for FACTUM_DURABILITY_OS, "sync" for every other value. The text is static. */
 FACTUM_API const char *factum_durability_name(factum_durability durability);
 
 typedef struct factum_store_options {
@@ -218,7 +218,7 @@ typedef struct factum_query {
 
 /* The append condition (dynamic consistency boundary): the append is refused if an event after the
  * place |after| fits |query|. |after| is where the decision was made: factum_cursor_place() of a
- * read of the same query; 0 means that no such event may exist at all. */
+ * read of the same query; with 0 the append is refused if any event in the store fits. */
 typedef struct factum_append_condition {
     factum_query query;
     uint64_t after;

@@ -19,7 +19,7 @@ struct fct_api_opening {
     factum_store_options options; /* whole */
     struct fct_limits limits;
     const struct fct_os *os; /* for the engine: the real one, or the new store's */
-    factum_store *store;     /* new, zeroed but for its clock */
+    factum_store *store;     /* new: its clock is set, the rest is zero */
 };
 /* |options| may be NULL. INVALID, NO_MEMORY. */
 FCT_MUST_USE factum_status fct_api_opening_begin(struct fct_api_opening *opening,

@@ -47,7 +47,7 @@ struct fct_key_fact {
     uint64_t position; /* of the commit */
 };
 
-/* Each function returns OK, DONE (there is none), PENDING (it depends on appends that are not
+/* Each function returns OK, DONE (nothing found), PENDING (the answer depends on appends that are not
  * readable yet: decide again when they are), or a failure, with |err| filled. */
 struct fct_facts {
     factum_status (*key)(void *data, struct fct_key_fact *fact, factum_error *err);

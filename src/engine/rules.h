@@ -28,8 +28,8 @@ factum_slice fct_category(factum_slice stream);
 /* "x" of "$$x"; empty if |stream| is not a metastream. */
 factum_slice fct_metastream_target(factum_slice stream);
 
-/* "$correlationId" in metadata, as unescaped text in |buffer|; empty if there is none or it is not
- * a text of 1 to FACTUM_NAME_SIZE_MAX bytes. */
+/* Finds "$correlationId" in |metadata| and unescapes it into |buffer|. Returns an empty slice if
+ * the member is missing or is not a text of 1 to FACTUM_NAME_SIZE_MAX bytes. */
 factum_slice fct_correlation_id(factum_slice metadata, char buffer[FACTUM_NAME_SIZE_MAX]);
 
 bool fct_uuid_is_zero(factum_uuid id);

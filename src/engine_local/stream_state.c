@@ -44,8 +44,8 @@ factum_status fct_local_last_record(struct fct_local *local, factum_slice stream
     return status;
 }
 
-/* The metadata of a stream as it was at |upto|, all zero if there is none; *revision of
- * "$$<stream>" if *found. */
+/* Loads the metadata that a stream had at |upto|. With *found, *revision is that of its event in
+ * "$$<stream>"; without, the stream has no metadata and *metadata is all zero. */
 static factum_status load_metadata(struct fct_local *local, factum_slice stream, uint64_t upto,
                                    struct fct_stream_metadata *metadata, bool *found,
                                    uint64_t *revision, factum_error *err)

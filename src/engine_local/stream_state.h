@@ -12,7 +12,7 @@
 
 struct fct_local;
 
-/* The last event of a stream before |upto|: OK, or DONE if there is none. */
+/* Finds the last event of a stream before |upto|. DONE: the stream has no event before it. */
 FCT_MUST_USE factum_status fct_local_last_record(struct fct_local *local, factum_slice stream,
                                                  uint64_t upto, struct fct_record *record,
                                                  factum_error *err);

@@ -70,7 +70,8 @@ static const factum_event *find_event(const struct memory *memory, factum_slice 
 
 /* ---- the events of one stream in the request ------------------------------------------------- */
 
-/* The index of the first event of |stream| at or after |from|; event_count if there is none. */
+/* Finds the first of the request's events from index |from| on that is of |stream|. Returns its
+ * index, or event_count if no event is. */
 static size_t next_of_stream(const factum_append_request *request, factum_slice stream, size_t from)
 {
     size_t i = from;
