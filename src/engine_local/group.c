@@ -14,10 +14,9 @@
  */
 #include "engine_local/group.h"
 
-#include <inttypes.h>
-
 #include "core/check.h"
 #include "core/error.h"
+#include "engine/backlog.h"
 
 /* What the processors may spend, for each caller, on waiting without sleep. To put a thread to
  * sleep and to wake it costs them 10 us where they are virtual, most of it for the interrupt that
@@ -53,21 +52,6 @@ void fct_group_init(struct fct_group *group, const struct fct_group_options *opt
 }
 
 /* With the lock held. */
-static factum_status refuse(struct fct_group *group, uint64_t waiting, factum_error *err)
-{
-    group->room_wanted = true;
-    if (waiting >= group->options.queue_max) {
-        return fct_fail(err, FACTUM_BUSY,
-                        "%" PRIu64 " appends are waiting, which is the limit: try again later",
-                        waiting);
-    }
-    return fct_fail(err, FACTUM_BUSY,
-                    "appends of %" PRIu64 " bytes are waiting: the limit is %" PRIu64
-                    " (queue_size_max); try again later",
-                    group->queued_size, group->options.queue_size_max);
-}
-
-/* With the lock held. */
 static factum_status join(struct fct_group *group, struct fct_group_member *member,
                           factum_error *err)
 {
@@ -78,7 +62,9 @@ static factum_status join(struct fct_group *group, struct fct_group_member *memb
                     (group->queued_size >= group->options.queue_size_max ||
                      member->size > group->options.queue_size_max - group->queued_size);
     if (waiting >= group->options.queue_max || too_much) {
-        return refuse(group, waiting, err);
+        group->room_wanted = true;
+        return fct_backlog_refuse(waiting, group->options.queue_max, group->queued_size,
+                                  group->options.queue_size_max, err);
     }
     member->next = NULL;
     *group->last = member;
@@ -162,11 +148,15 @@ static struct fct_group_member *close_group(struct fct_group *group)
     return list;
 }
 
-/* With the lock held: is somebody to be told that there is room again? */
+/* With the lock held: is FACTUM_NEWS_ROOM to be posted? Not before completions and bytes are below
+ * their limits; both become free by delivery. */
 static bool take_room_wanted(struct fct_group *group)
 {
-    bool wanted = group->room_wanted;
-    group->room_wanted = false;
+    bool room = group->undelivered < group->options.queue_max &&
+                group->count < group->options.queue_max &&
+                group->queued_size < group->options.queue_size_max;
+    bool wanted = group->room_wanted && room;
+    group->room_wanted = group->room_wanted && !room;
     return wanted;
 }
 

@@ -11,11 +11,9 @@
  *  1. Positions rise by FCT_MEMORY_POSITION_STEP, and |end| is the position of the next event.
  *  2. An append is in the array completely or not at all.
  *  3. |created_last| never falls.
- *  4. |waiting| and |waiting_size| count the ops whose completion is not under way yet.
+ *  4. |backlog| holds the ops whose completion is not under way yet.
  */
 #include "engine_memory/memory.h"
-
-#include <inttypes.h>
 
 #include "core/check.h"
 #include "core/error.h"
@@ -23,10 +21,6 @@
 #include "engine/deliver.h"
 #include "engine/removal.h"
 #include "engine_memory/memory_int.h"
-
-/* Of an op's internal[] while its completion waits; [0] is that of engine/news.h. */
-#define OP_COMPLETER 1
-#define OP_SIZE 2
 
 /* ---- appending ------------------------------------------------------------------------------- */
 
@@ -67,51 +61,16 @@ static void memory_append_here(void *self, factum_append_op *op)
 
 /* ---- appending by completion ----------------------------------------------------------------- */
 
-static uint64_t size_of(const factum_append_request *request)
-{
-    uint64_t size = request->idempotency_key.len;
-    for (size_t i = 0; i < request->event_count; i++) {
-        const factum_new_event *event = &request->events[i];
-        size += event->stream.len + event->type.len + event->data.len + event->metadata.len;
-        for (size_t j = 0; j < event->tag_count; j++) {
-            size += event->tags[j].len;
-        }
-    }
-    return size;
-}
-
-/* With the lock held. One append is always taken, whatever its size. */
-static factum_status join(struct memory *memory, uint64_t size, factum_error *err)
-{
-    if (memory->waiting >= memory->limits.queue_max) {
-        memory->refused_busy = true;
-        return fct_fail(err, FACTUM_BUSY,
-                        "%" PRIu64 " appends are waiting, which is the limit: try again later",
-                        memory->waiting);
-    }
-    if (memory->waiting > 0 && memory->waiting_size + size > memory->limits.queue_size_max) {
-        memory->refused_busy = true;
-        return fct_fail(err, FACTUM_BUSY,
-                        "appends of %" PRIu64 " bytes are waiting: the limit is %" PRIu64
-                        " (queue_size_max); try again later",
-                        memory->waiting_size, memory->limits.queue_size_max);
-    }
-    memory->waiting++;
-    memory->waiting_size += size;
-    return FACTUM_OK;
-}
-
 static factum_status memory_append(void *self, factum_append_op *op, factum_error *err)
 {
     struct memory *memory = self;
-    uint64_t size = size_of(fct_op_request(op));
     bool more = false;
     factum_status status = fct_news_start(&memory->news, err);
     if (status != FACTUM_OK) {
         return status;
     }
     fct_mutex_lock(&memory->lock);
-    status = join(memory, size, err);
+    status = fct_backlog_add(&memory->backlog, &memory->limits, op, &memory->completer, err);
     if (status == FACTUM_OK) {
         more = run(memory, op);
     }
@@ -122,9 +81,6 @@ static factum_status memory_append(void *self, factum_append_op *op, factum_erro
     if (more) {
         fct_news_post(&memory->news, FACTUM_NEWS_END);
     }
-    op->internal[OP_COMPLETER] = (void *)(uintptr_t)op->completer;
-    op->internal[OP_SIZE] = (void *)(uintptr_t)size;
-    op->completer = &memory->completer;
     fct_news_complete(&memory->news, op);
     return FACTUM_OK;
 }
@@ -134,15 +90,7 @@ static void deliver(void *data, factum_append_op *const *ops, size_t count)
 {
     struct memory *memory = data;
     fct_mutex_lock(&memory->lock);
-    for (size_t i = 0; i < count; i++) {
-        uint64_t size = (uintptr_t)ops[i]->internal[OP_SIZE];
-        FCT_ASSERT(memory->waiting > 0 && memory->waiting_size >= size);
-        memory->waiting--;
-        memory->waiting_size -= size;
-        ops[i]->completer = ops[i]->internal[OP_COMPLETER];
-    }
-    bool room = memory->refused_busy;
-    memory->refused_busy = false;
+    bool room = fct_backlog_remove(&memory->backlog, ops, count);
     fct_mutex_unlock(&memory->lock);
     fct_deliver(ops, count);
     if (room) {
@@ -192,7 +140,7 @@ static factum_status memory_close(void *self, factum_error *err)
     const struct fct_mem *mem = memory->mem;
     (void)err;
     fct_news_finish(&memory->news);
-    FCT_ASSERT(memory->waiting == 0);
+    FCT_ASSERT(memory->backlog.count == 0);
     fct_memory_take_back(memory, 0, 0);
     for (size_t i = 0; i < memory->key_count; i++) {
         fct_mem_free(mem, memory->keys[i]);

@@ -3,6 +3,7 @@
 #define FCT_ENGINE_MEMORY_MEMORY_INT_H
 
 #include "core/random.h"
+#include "engine/backlog.h"
 #include "engine/engine.h"
 #include "engine/news.h"
 #include "engine/rules.h"
@@ -42,9 +43,7 @@ struct memory {
     int64_t created_last;
     uint64_t end;
     struct fct_random random;
-    uint64_t waiting; /* ops whose completion is not delivered yet, and their bytes */
-    uint64_t waiting_size;
-    bool refused_busy;
+    struct fct_backlog backlog;
 };
 
 struct standing {

@@ -6,19 +6,16 @@
  *
  * Invariants, with the lock:
  *  1. An op that has not ended is in one list or counted in |handed_over|, or is with the news.
- *  2. |waiting| counts the ops whose completer is not being called yet.
+ *  2. |backlog| holds the ops whose completer is not being called yet.
  */
-#include <inttypes.h>
-
 #include "core/check.h"
 #include "core/error.h"
 #include "engine/deliver.h"
 #include "support/remote_int.h"
 
 /* Of an op's internal[]; [0] is the link of the lists. */
-#define OP_COMPLETER 1
-#define OP_SIZE 2
-#define OP_CANCELLED 3 /* not NULL: its owner waits no longer for an answer that is lost */
+#define OP_CANCELLED                                                                               \
+    FCT_BACKLOG_INTERNAL /* not NULL: its owner waits no longer for an answer that is lost */
 
 #define GROUP_MAX 4u     /* answers that come at once */
 #define DELAY_US 150u    /* each way, at most */
@@ -248,15 +245,7 @@ static void deliver(void *data, factum_append_op *const *ops, size_t count)
 {
     struct remote *remote = data;
     fct_mutex_lock(&remote->lock);
-    for (size_t i = 0; i < count; i++) {
-        uint64_t size = (uintptr_t)ops[i]->internal[OP_SIZE];
-        FCT_ASSERT(remote->waiting > 0 && remote->waiting_size >= size);
-        remote->waiting--;
-        remote->waiting_size -= size;
-        ops[i]->completer = ops[i]->internal[OP_COMPLETER];
-    }
-    bool room = remote->refused_busy;
-    remote->refused_busy = false;
+    bool room = fct_backlog_remove(&remote->backlog, ops, count);
     fct_mutex_unlock(&remote->lock);
     fct_deliver(ops, count);
     if (room) {
@@ -266,57 +255,19 @@ static void deliver(void *data, factum_append_op *const *ops, size_t count)
 
 /* ---- appends --------------------------------------------------------------------------------- */
 
-static uint64_t size_of(const factum_append_request *request)
-{
-    uint64_t size = request->idempotency_key.len;
-    for (size_t i = 0; i < request->event_count; i++) {
-        const factum_new_event *event = &request->events[i];
-        size += event->stream.len + event->type.len + event->data.len + event->metadata.len;
-        for (size_t j = 0; j < event->tag_count; j++) {
-            size += event->tags[j].len;
-        }
-    }
-    return size;
-}
-
-/* With the lock held. One append is always taken, whatever its size. */
-static factum_status join(struct remote *remote, uint64_t size, factum_error *err)
-{
-    bool many = remote->waiting >= remote->limits.queue_max;
-    bool big = remote->waiting > 0 && remote->waiting_size + size > remote->limits.queue_size_max;
-    remote->refused_busy = remote->refused_busy || many || big;
-    if (many) {
-        return fct_fail(err, FACTUM_BUSY,
-                        "%" PRIu64 " appends are waiting, which is the limit: try again later",
-                        remote->waiting);
-    }
-    if (big) {
-        return fct_fail(err, FACTUM_BUSY,
-                        "appends of %" PRIu64 " bytes are waiting: the limit is %" PRIu64
-                        " (queue_size_max); try again later",
-                        remote->waiting_size, remote->limits.queue_size_max);
-    }
-    remote->waiting++;
-    remote->waiting_size += size;
-    return FACTUM_OK;
-}
-
 static factum_status remote_append(void *self, factum_append_op *op, factum_error *err)
 {
     struct remote *remote = self;
-    uint64_t size = size_of(fct_op_request(op));
     factum_status status = fct_news_start(&remote->news, err);
     if (status != FACTUM_OK) {
         return status;
     }
     fct_mutex_lock(&remote->lock);
-    status = remote->stop ? fct_fail(err, FACTUM_FAILED, "append: the engine is being closed")
-                          : join(remote, size, err);
+    status = remote->stop
+                 ? fct_fail(err, FACTUM_FAILED, "append: the engine is being closed")
+                 : fct_backlog_add(&remote->backlog, &remote->limits, op, &remote->completer, err);
     if (status == FACTUM_OK) {
-        op->internal[OP_COMPLETER] = (void *)(uintptr_t)op->completer;
-        op->internal[OP_SIZE] = (void *)(uintptr_t)size;
         op->internal[OP_CANCELLED] = NULL;
-        op->completer = &remote->completer;
         push(&remote->queued, op);
     }
     fct_mutex_unlock(&remote->lock);
@@ -392,7 +343,7 @@ static factum_status remote_close(void *self, factum_error *err)
     fct_thread_join(&remote->wire);
     fct_engine_unlisten(remote->wrapped, &remote->listener);
     fct_news_finish(&remote->news);
-    FCT_ASSERT(remote->waiting == 0);
+    FCT_ASSERT(remote->backlog.count == 0);
     FCT_ASSERT(remote->jobs == NULL);
     fct_mutex_finish(&remote->lock);
     fct_mem_free(remote->mem, remote);

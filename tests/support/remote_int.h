@@ -3,6 +3,7 @@
 #define FCT_TESTS_SUPPORT_REMOTE_INT_H
 
 #include "core/random.h"
+#include "engine/backlog.h"
 #include "engine/news.h"
 #include "os/thread.h"
 #include "support/remote_engine.h"
@@ -56,9 +57,7 @@ struct remote {
     uint32_t lose;
     bool held;
     bool stop;
-    uint64_t waiting; /* ops whose completion is not under way yet, and their bytes */
-    uint64_t waiting_size;
-    bool refused_busy;
+    struct fct_backlog backlog;
     struct job *jobs;
 };
 
