@@ -47,8 +47,8 @@ struct fct_key_fact {
     uint64_t position; /* of the commit */
 };
 
-/* Each function returns OK, DONE (nothing found), PENDING (the answer depends on appends that are not
- * readable yet: decide again when they are), or a failure, with |err| filled. */
+/* Each function returns OK, DONE (nothing found), PENDING (the answer depends on appends that are
+ * not readable yet: decide again when they are), or a failure, with |err| filled. */
 struct fct_facts {
     factum_status (*key)(void *data, struct fct_key_fact *fact, factum_error *err);
     /* The |i|-th event that was appended under that key; DONE is damage. */
