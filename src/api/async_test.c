@@ -1,10 +1,6 @@
 /* async_test.c - the calls that do not wait, as an event loop makes them: completions, listeners,
  * reads that are asked, questions. On a store in memory and on one on disk. */
-#include "support/scratch.h"
-#include "support/test.h"
-
-#include <factum/factum.h>
-#include <factum/testing.h>
+#include "support/test_store.h"
 
 #include "core/slice.h"
 #include "os/os.h"
@@ -32,36 +28,32 @@ struct fixture {
     char dir[SCRATCH_SIZE];
 };
 
-static int set_up(struct fixture *f, void **state)
+static int set_up(struct fixture *f, bool on_disk, void **state)
 {
     *state = f;
     fct_mutex_init(&f->loop.lock);
-    return f->dir[0] == '\0' ? factum_testing_open_memory(NULL, &f->store, &f->err)
-                             : factum_open(f->dir, NULL, &f->store, &f->err);
+    return test_store_open(&f->store, on_disk, f->dir, NULL, &f->err);
 }
 
 static int set_up_memory(void **state)
 {
     static struct fixture fixture;
     fixture = (struct fixture){.store = NULL};
-    return set_up(&fixture, state);
+    return set_up(&fixture, false, state);
 }
 
 static int set_up_local(void **state)
 {
     static struct fixture fixture;
     fixture = (struct fixture){.store = NULL};
-    return scratch_make(fixture.dir) ? set_up(&fixture, state) : 1;
+    return set_up(&fixture, true, state);
 }
 
 static int tear_down(void **state)
 {
     F;
-    factum_status status = factum_close(f->store, &f->err);
+    int status = test_store_close(f->store, f->dir, &f->err);
     fct_mutex_finish(&f->loop.lock);
-    if (f->dir[0] != '\0') {
-        assert_true(scratch_remove(f->dir));
-    }
     return status;
 }
 

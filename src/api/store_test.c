@@ -1,10 +1,6 @@
 /* store_test.c - the public functions and what they are given: NULL, sizes of structs, numbers that
  * name nothing, clocks, deadlines. On a store in memory and on one on disk. */
-#include "support/scratch.h"
-#include "support/test.h"
-
-#include <factum/factum.h>
-#include <factum/testing.h>
+#include "support/test_store.h"
 
 #include "core/slice.h"
 #include "os/os.h"
@@ -14,7 +10,6 @@
 
 struct fixture {
     factum_store *store;
-    bool local;
     char dir[SCRATCH_SIZE];
     factum_error err;
 };
@@ -24,28 +19,21 @@ static int set_up_memory(void **state)
     static struct fixture fixture;
     fixture = (struct fixture){.store = NULL};
     *state = &fixture;
-    return factum_testing_open_memory(NULL, &fixture.store, &fixture.err);
+    return test_store_open(&fixture.store, false, fixture.dir, NULL, &fixture.err);
 }
 
 static int set_up_local(void **state)
 {
     static struct fixture fixture;
-    fixture = (struct fixture){.local = true};
+    fixture = (struct fixture){.store = NULL};
     *state = &fixture;
-    if (!scratch_make(fixture.dir)) {
-        return 1;
-    }
-    return factum_open(fixture.dir, NULL, &fixture.store, &fixture.err);
+    return test_store_open(&fixture.store, true, fixture.dir, NULL, &fixture.err);
 }
 
 static int tear_down(void **state)
 {
     F;
-    factum_status status = factum_close(f->store, &f->err);
-    if (f->local) {
-        assert_true(scratch_remove(f->dir));
-    }
-    return status;
+    return test_store_close(f->store, f->dir, &f->err);
 }
 
 static factum_new_event event_of(const char *stream)
@@ -380,19 +368,14 @@ static int64_t minute(void *data)
     return *(const int64_t *)data;
 }
 
-static void the_clock_of_the_options_drives_what_is_recorded(bool local)
+static void the_clock_of_the_options_drives_what_is_recorded(bool on_disk)
 {
-    struct fixture fixture = {.local = local};
+    struct fixture fixture;
     struct fixture *f = &fixture;
     int64_t now = INT64_C(60000000000);
     const factum_clock clock = {&now, minute};
     const factum_store_options options = {.size = sizeof options, .clock = &clock};
-    if (local) {
-        assert_true(scratch_make(f->dir));
-        assert_ok(factum_open(f->dir, &options, &f->store, &f->err), f->err);
-    } else {
-        assert_ok(factum_testing_open_memory(&options, &f->store, &f->err), f->err);
-    }
+    assert_int_equal(test_store_open(&f->store, on_disk, f->dir, &options, &f->err), 0);
     factum_event_copy copy = {.memory = NULL};
     factum_append_result result;
     factum_new_event one = event_of("s-1");
@@ -408,10 +391,7 @@ static void the_clock_of_the_options_drives_what_is_recorded(bool local)
         assert_int_equal(copy.event.time, copy.event.created);
     }
     factum_event_copy_free(&copy);
-    assert_ok(factum_close(f->store, &f->err), f->err);
-    if (local) {
-        assert_true(scratch_remove(f->dir));
-    }
+    assert_int_equal(test_store_close(f->store, f->dir, &f->err), 0);
 }
 
 TEST(a_clock_drives_what_a_store_in_memory_records)
@@ -528,9 +508,9 @@ TEST(a_store_says_what_it_can_do)
     uint32_t both = FACTUM_CAPABILITY_ATOMIC_ACROSS_STREAMS | FACTUM_CAPABILITY_CONDITIONS |
                     FACTUM_CAPABILITY_TOTAL_ORDER | FACTUM_CAPABILITY_LIST;
     assert_int_equal(capabilities & both, both);
-    assert_int_equal((capabilities & FACTUM_CAPABILITY_DURABLE) != 0, f->local);
-    assert_int_equal((capabilities & FACTUM_CAPABILITY_BACKUP) != 0, f->local);
-    if (!f->local) {
+    assert_int_equal((capabilities & FACTUM_CAPABILITY_DURABLE) != 0, f->dir[0] != '\0');
+    assert_int_equal((capabilities & FACTUM_CAPABILITY_BACKUP) != 0, f->dir[0] != '\0');
+    if (!f->dir[0] != '\0') {
         assert_status(factum_backup(f->store, "x", NULL, NULL, &f->err), FACTUM_UNSUPPORTED);
         assert_string_equal(f->err.text, "this store cannot be backed up");
     }

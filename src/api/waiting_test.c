@@ -1,10 +1,6 @@
 /* waiting_test.c - subscriptions that wait: until an append, until their time, until another
  * thread stops them. On a store in memory and on one on disk, which wait each in their way. */
-#include "support/scratch.h"
-#include "support/test.h"
-
-#include <factum/factum.h>
-#include <factum/testing.h>
+#include "support/test_store.h"
 
 #include "core/slice.h"
 #include "os/os.h"
@@ -27,7 +23,7 @@ static int set_up_memory(void **state)
     static struct fixture fixture;
     fixture = (struct fixture){.store = NULL};
     *state = &fixture;
-    return factum_testing_open_memory(NULL, &fixture.store, &fixture.err);
+    return test_store_open(&fixture.store, false, fixture.dir, NULL, &fixture.err);
 }
 
 static int set_up_local(void **state)
@@ -35,21 +31,14 @@ static int set_up_local(void **state)
     static struct fixture fixture;
     fixture = (struct fixture){.store = NULL};
     *state = &fixture;
-    if (!scratch_make(fixture.dir)) {
-        return 1;
-    }
-    return factum_open(fixture.dir, NULL, &fixture.store, &fixture.err);
+    return test_store_open(&fixture.store, true, fixture.dir, NULL, &fixture.err);
 }
 
 static int tear_down(void **state)
 {
     F;
     factum_subscription_close(f->subscription);
-    factum_status status = factum_close(f->store, &f->err);
-    if (f->dir[0] != '\0') {
-        assert_true(scratch_remove(f->dir));
-    }
-    return status;
+    return test_store_close(f->store, f->dir, &f->err);
 }
 
 static void append(struct fixture *f, const char *stream, const char *type)
