@@ -1,5 +1,5 @@
-/* test_store.h - a store for a test: in memory, or on the real disk in a scratch directory. For tests
- * of the public functions. */
+/* test_store.h - a store for a test: in memory, or on the real disk in a scratch directory. For
+ * tests of the public functions. */
 #ifndef FCT_SUPPORT_TEST_STORE_H
 #define FCT_SUPPORT_TEST_STORE_H
 
