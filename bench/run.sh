@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# run.sh BUILD - measures goals E1 to E11, E13 and E15: Factum beside SQLite, LMDB, RocksDB and the bare log, in one run.
+# run.sh BUILD - measures goals E1 to E11, E13 and E15: Factum beside SQLite, LMDB, RocksDB and the
+# bare log, in one run.
 #
 #   make bench                         everything, about seven minutes; bench/results/
 #   ONLY="raw-pre factum" make bench   some sections: raw-pre raw factum lmdb rocksdb sqlite-full

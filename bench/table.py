@@ -48,10 +48,11 @@ def goal(name, what, value, base, must, reach, upper=False):
         print(f"  {name:4} {what:58} {'-':>8}")
         return
     ratio = value / base
-    good = must is None or (ratio <= must if upper else ratio >= must)
+    good = must is not None and (ratio <= must if upper else ratio >= must)
     beyond = reach is not None and (ratio <= reach if upper else ratio >= reach)
     sign = "<=" if upper else ">="
-    verdict = "reached" if beyond else "met" if good else "MISSED"
+    verdict = ("reached" if beyond else "not reached" if must is None else
+               "met" if good else "MISSED")
     needed = "print         " if must is None else f"must {sign} {must:<6g}"
     print(f"  {name:4} {what:58} {ratio:8.3f}  {needed} "
           f"{'reach ' + format(reach, 'g') if reach is not None else '':12} {verdict}")

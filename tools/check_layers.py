@@ -2,7 +2,9 @@
 """Holds the includes of the tree to tools/layers.toml.
 
     check_layers.py              the includes of every .c and .h; only a *_test.c may include
-                                 "support/..." (tests/support)
+                                 "support/..." (tests/support). No two files of a layer have a
+                                 static function of one name: each layer of the
+                                 library can be compiled as one file
     check_layers.py --headers    every header compiles alone; public ones also as C99 and C++17
 
 Prints one line for each breach, and exits with 1 if there is one.
@@ -18,6 +20,7 @@ import tomllib
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]*([<"])([^>"]+)[>"]', re.MULTILINE)
+STATIC = re.compile(r'^static [^;={}()]*?\b(\w+)\(', re.MULTILINE)
 # Like the project arguments of meson.build: what every internal file is compiled with.
 INTERNAL = ["-std=c17", "-D_POSIX_C_SOURCE=200809L", "-Wall", "-Wextra", "-Wpedantic", "-Wundef"]
 PUBLIC = {
@@ -88,6 +91,22 @@ def check_source(root, path, table, reach):
             yield name, line, f'"{header}" is private to {other}'
 
 
+def check_names(root):
+    """Names that two .c files of one layer both have for themselves."""
+    owners = {}
+    for path in files(root, "src"):
+        layer = path.relative_to(root / "src").parts[0]
+        if path.suffix != ".c" or path.name.endswith("_test.c") or layer == "cli":
+            continue
+        name = path.relative_to(root).as_posix()
+        text = path.read_text(encoding="utf-8")
+        for found in STATIC.finditer(text):
+            owner = owners.setdefault((layer, found.group(1)), name)
+            if owner != name:
+                line = text.count("\n", 0, found.start()) + 1
+                yield name, line, f"{found.group(1)} is also in {owner}"
+
+
 def check_public(root, path):
     """Installed headers stand on the standard library and each other."""
     name = path.relative_to(root).as_posix()
@@ -119,7 +138,7 @@ def files(root, folder):
 def check_includes(root):
     table = tomllib.loads((root / "tools" / "layers.toml").read_text(encoding="utf-8"))
     reach = closure(table["layers"])
-    breaches = []
+    breaches = list(check_names(root))
     for path in files(root, "src"):
         breaches += check_source(root, path, table, reach)
     for path in files(root, "include"):

@@ -1,8 +1,9 @@
 /* async.h - the same store for programs that must not wait: servers, event loops, schedulers.
  *
- * Nothing here blocks for longer than it takes to copy a request. Answers come in two ways: at once
- * (the embedded store's reads and questions), or later by a call from a thread of the store
- * (appends, and whatever answered PENDING). A loop turns such a call into a wake-up of its own:
+ * These calls do not wait for a commit or for another thread, except where their comments say so.
+ * Answers come in two ways: at once (the embedded store's reads and questions), or later by a call
+ * from a thread of the store (appends, and whatever answered PENDING). A loop turns such a call
+ * into a wake-up of its own:
  *
  *     static void appended(void *data, factum_append_op *const *ops, size_t count)
  *     {
@@ -17,9 +18,9 @@
  * (store.h): that gives INVALID and does nothing. (A factum_clock and a factum_log_sink must not
  * call the store at all.)
  *
- * How long a call takes. None waits for another thread's answer, except where its comment says so.
- * An embedded store reads from the disk inside the call, and a filter or query that few events fit
- * makes one factum_cursor_try_next look at many: give such reads a deadline, or a thread of a pool.
+ * How long a call takes. An embedded store reads from the disk inside the call, and a filter or
+ * query that few events fit makes one factum_cursor_try_next look at many: give such reads a
+ * deadline, or a thread of a pool.
  *
  * factum_append_op, factum_question and factum_listener keep their sizes for ever: what is added to
  * them takes the place of |internal| words. Their |size| is sizeof the struct.
@@ -57,8 +58,8 @@ typedef enum factum_append_action {
 } factum_append_action;
 
 /* One append under way. Set |size| and zero the rest first. *request itself is needed for the
- * submit only; the op, and all else that it and the request point to, belongs to the store from a
- * successful submit until the completer is called with it. */
+ * submit only; the op, and everything that the op and the request point to, belongs to the store
+ * from a successful submit until the completer is called with it. */
 struct factum_append_op {
     size_t size;
     factum_append_action action;
@@ -75,8 +76,9 @@ struct factum_append_op {
 
 /* Starts an append. OK: the completer will be called exactly once, with a status of factum_append
  * or CANCELLED, and never from inside this call. Any other status: it will not be called. BUSY: too
- * many appends or bytes wait; FACTUM_NEWS_ROOM tells when to try again. INVALID, TOO_BIG, FAILED,
- * READ_ONLY, CORRUPT (the log is damaged), NO_MEMORY, UNSUPPORTED (opened with no_threads). */
+ * many appends or bytes wait; FACTUM_NEWS_ROOM tells when to try again. INVALID, TOO_BIG, EXPIRED,
+ * FAILED, READ_ONLY, CORRUPT (the log is damaged), NO_MEMORY and IO (no thread could be started),
+ * UNSUPPORTED (opened with no_threads). */
 FACTUM_API FACTUM_MUST_USE factum_status factum_append_submit(factum_store *store,
                                                               factum_append_op *op,
                                                               factum_error *err);
@@ -105,19 +107,18 @@ typedef struct factum_listener {
     void *internal[4];
 } factum_listener;
 
-/* From now on |notify| is called after every change, at the latest once the calls that run at that
- * time have returned. To miss nothing, listen first and look then. INVALID, TOO_BIG (more than
- * FACTUM_LISTENERS_MAX), NO_MEMORY. */
+/* |notify| is called after every later change, once the listeners that are running have returned.
+ * To miss nothing, call this first and read afterwards. INVALID, TOO_BIG (more than
+ * FACTUM_LISTENERS_MAX), NO_MEMORY, IO (no thread could be started). */
 FACTUM_API FACTUM_MUST_USE factum_status factum_listen(factum_store *store,
                                                        factum_listener *listener,
                                                        factum_error *err);
 /* When it returns, |notify| is not running and will not be called again: it waits for a call of
- * this |notify| that is under way. From inside |notify| of
- * the same listener: it will not be called again. One that does not listen is left alone. */
+ * this |notify| that is under way. From inside |notify| of the same listener it returns at once,
+ * and |notify| will not be called again. A listener that does not listen is left alone. */
 FACTUM_API void factum_unlisten(factum_store *store, factum_listener *listener);
 
-/* ---- reads and lists
- * ----------------------------------------------------------------------------------- */
+/* ---- reads and lists ------------------------------------------------------------------------- */
 
 /* Called once, when the cursor or list that answered PENDING is worth asking again. */
 typedef struct factum_ready {

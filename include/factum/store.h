@@ -8,7 +8,7 @@
  * whole log, where it has a *position*. Positions rise but are not consecutive: compare them, store
  * them, never calculate with them. A *place* is a position that something has reached: everything
  * at or before it counts, everything after it does not. Places come from a cursor, a subscription,
- * an append or factum_visible_position; they go into FACTUM_FROM_AFTER, append conditions and
+ * an append or factum_visible_place; they go into FACTUM_FROM_AFTER, append conditions and
  * factum_wait. A *token* is a place as text, for what leaves the process. A *commit* is what one
  * append wrote: all of it or nothing.
  *
@@ -69,7 +69,8 @@ typedef struct factum_store_options {
     uint64_t append_events_max;   /* events in one append; 0: 1,000, at most 100,000 */
     uint64_t append_size_max;     /* bytes of data, metadata, names and tags in one append;
                                      0: 16 MiB, at most 32 MiB */
-    uint64_t queue_max;           /* waiting appends, and as many by completion (async.h);
+    uint64_t queue_max;           /* appends that may wait for the next group commit, and appends
+                                     by completion (async.h) whose completer was not called yet;
                                      0: 65,536; beyond it BUSY */
     const factum_log_sink *log;   /* copied; NULL: silent */
     uint64_t queue_size_max;      /* bytes of appends that may wait; 0: 256 MiB; beyond it BUSY */
@@ -498,7 +499,7 @@ typedef struct factum_subscription factum_subscription;
  * once, in order, without a gap. |backwards|, count_max and the until_ members must be unset; a
  * stream need not exist. To continue after a checkpoint: FROM_AFTER. |request| and all that it
  * points to is needed for the call only. *subscription is the caller's, for
- * factum_subscription_close; NULL on failure. INVALID, TOO_BIG, UNSUPPORTED, CORRUPT, IO,
+ * factum_subscription_close; NULL on failure. INVALID, TOO_BIG, UNSUPPORTED, EXPIRED, CORRUPT, IO,
  * NO_MEMORY. */
 FACTUM_API FACTUM_MUST_USE factum_status factum_subscribe(factum_store *store,
                                                           const factum_read_request *request,
@@ -600,13 +601,13 @@ typedef struct factum_list_entry {
 typedef struct factum_list factum_list;
 
 /* The names that were ever written, up to now: those of deleted and tombstoned streams, and of
- * streams that begin with '$', too. |request| and what it points to is needed for
- * the call only. *list is the caller's, for factum_list_close; NULL on failure. INVALID, TOO_BIG,
- * UNSUPPORTED, CORRUPT, IO, NO_MEMORY. */
+ * streams that begin with '$', too. |request| and what it points to are needed for the call only.
+ * *list is the caller's, for factum_list_close; NULL on failure. INVALID, TOO_BIG, UNSUPPORTED,
+ * EXPIRED, CORRUPT, IO, NO_MEMORY. */
 FACTUM_API FACTUM_MUST_USE factum_status factum_list_open(factum_store *store,
                                                           const factum_list_request *request,
                                                           factum_list **list, factum_error *err);
-/* OK with an entry, DONE at the end, CORRUPT, IO, NO_MEMORY. */
+/* OK with an entry, DONE at the end, EXPIRED, CORRUPT, IO, NO_MEMORY. */
 FACTUM_API FACTUM_MUST_USE factum_status factum_list_next(factum_list *list,
                                                           factum_list_entry *entry,
                                                           factum_error *err);
@@ -625,7 +626,7 @@ typedef struct factum_info {
     bool failed;  /* a write failed: close and open again */
     uint64_t damaged_from;
     char reason[256];      /* of damaged or failed */
-    uint64_t end_position; /* bytes of the log that are visible: where the next event goes */
+    uint64_t end_position; /* bytes of the log that are visible; the next batch begins here */
     uint64_t durable_position;
     uint64_t event_count;  /* counted by the index */
     uint64_t stream_count; /* ever written, deleted ones and metastreams too */

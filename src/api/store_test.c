@@ -510,7 +510,7 @@ TEST(a_store_says_what_it_can_do)
     assert_int_equal(capabilities & both, both);
     assert_int_equal((capabilities & FACTUM_CAPABILITY_DURABLE) != 0, f->dir[0] != '\0');
     assert_int_equal((capabilities & FACTUM_CAPABILITY_BACKUP) != 0, f->dir[0] != '\0');
-    if (!f->dir[0] != '\0') {
+    if (f->dir[0] == '\0') {
         assert_status(factum_backup(f->store, "x", NULL, NULL, &f->err), FACTUM_UNSUPPORTED);
         assert_string_equal(f->err.text, "this store cannot be backed up");
     }

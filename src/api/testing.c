@@ -97,12 +97,15 @@ static factum_status compare_all(factum_cursor *cursor, factum_ndjson *ndjson, c
             status = compare(&event, &wanted, number++, err);
         }
     }
-    if (status == FACTUM_OK && cursor != NULL &&
-        factum_cursor_next(cursor, &event, err) == FACTUM_OK) {
-        status = fct_fail(err, FACTUM_NOT_FOUND, "event %d (%.*s) was not expected", number,
-                          FCT_FMT(event.type));
+    if (status != FACTUM_OK || cursor == NULL) {
+        return status;
     }
-    return status;
+    status = factum_cursor_next(cursor, &event, err);
+    if (status == FACTUM_OK) {
+        return fct_fail(err, FACTUM_NOT_FOUND, "event %d (%.*s) was not expected", number,
+                        FCT_FMT(event.type));
+    }
+    return status == FACTUM_DONE ? FACTUM_OK : status;
 }
 
 factum_status factum_testing_expect(factum_store *store, const char *stream, const char *lines,

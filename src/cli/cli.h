@@ -21,7 +21,7 @@ enum exit_code {
     EXIT_DAMAGED = 5,   /* data is damaged */
     EXIT_LOCKED = 6,    /* another process has the store */
     EXIT_NOT_YET = 9,   /* not done in time; may be asked again */
-    EXIT_UNKNOWN = 11,  /* the outcome is not known: ask again with the same key */
+    EXIT_UNKNOWN = 11,  /* the outcome is not known: run it again, an append with the same key */
     EXIT_INTERRUPTED = 130,
     EXIT_NOBODY_READS = 141, /* the reader of the output has gone: factum read | head */
 };
@@ -35,7 +35,7 @@ struct options {
     bool quiet;
     bool help;
     /* places and bounds */
-    bool all, backwards, skip_system, follow;
+    bool all, backwards, skip_system;
     const char *category, *type, *correlation, *tag;
     const char *from, *from_position, *after, *count, *at, *time_at, *revision;
     /* appending */
@@ -118,6 +118,10 @@ void print_text(FILE *to, factum_slice text);
 /* JSON on one line: line ends in it can only be white space. */
 void print_json(FILE *to, factum_slice json);
 void print_json_text(FILE *to, factum_slice text);
+/* A place of |store| as "token":"..." (no braces). */
+void print_json_token(const factum_store *store, uint64_t place);
+/* On standard error: the option that goes on after |place|. */
+void say_go_on(const factum_store *store, uint64_t place);
 void print_event(const factum_event *event);
 int print_event_json(factum_ndjson *ndjson, const factum_event *event);
 void format_size(uint64_t bytes, char text[32]);
@@ -151,10 +155,9 @@ int input_line(struct input *input, factum_slice *line);
 void input_place(const struct input *input, uint64_t *done, uint64_t *total);
 void input_close(struct input *input);
 
-/* A place of |store| as "token":"..." (no braces). */
-void print_json_token(const factum_store *store, uint64_t place);
-
-/* select.c: opens the store and makes the request of the options of read, tail and export: 0, or
+/* select.c: a token of |store| as a place. 0, or the exit code after a message. */
+int option_token(const factum_store *store, const char *text, uint64_t *place);
+/* Opens the store and makes the request of the options of read, tail and export: 0, or
  * the exit code after a message. */
 int open_selection(const struct options *options, factum_store **store,
                    factum_read_request *request);

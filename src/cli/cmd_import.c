@@ -186,6 +186,23 @@ static bool refuses_event(factum_status status)
     return status == FACTUM_INVALID || status == FACTUM_TOO_BIG || status == FACTUM_STREAM_DELETED;
 }
 
+/* The import ends with |status| at |line|: what of it is in the store? */
+static void say_where_it_ended(factum_status status, uint64_t line)
+{
+    if (status == FACTUM_UNKNOWN_OUTCOME) { /* the checkpoint is in the same append */
+        (void)fprintf(stderr,
+                      "factum: it is not known whether the lines from %" PRIu64
+                      " on were imported; run the same command again: it goes on after those that "
+                      "were\n",
+                      line);
+        return;
+    }
+    (void)fprintf(stderr,
+                  "factum: nothing from line %" PRIu64
+                  " on was imported; run the same command again to go on from there\n",
+                  line);
+}
+
 /* Commits the batch. If it is refused, its halves, so that the event at fault is found. */
 static bool commit(struct import *import)
 {
@@ -207,10 +224,7 @@ static bool commit(struct import *import)
             count = import->count - from;
         } else {
             import->code = fail_with(status, &err);
-            (void)fprintf(stderr,
-                          "factum: nothing from line %" PRIu64
-                          " on was imported; run the same command again to go on from there\n",
-                          import->places[from].line);
+            say_where_it_ended(status, import->places[from].line);
             good = false;
         }
     }

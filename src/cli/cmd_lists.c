@@ -60,35 +60,23 @@ static void free_names(struct names *names)
 static void print_name(const struct options *options, const factum_store *store,
                        const factum_list_entry *entry)
 {
-    char first[FACTUM_TIME_TEXT_SIZE];
-    char last[FACTUM_TIME_TEXT_SIZE];
-    char token[FACTUM_TOKEN_SIZE];
-    factum_time_format(entry->first_created, first);
-    factum_time_format(entry->last_created, last);
-    factum_token_format(store, entry->first_position, token);
-    if (options->json) {
-        (void)printf("{\"name\":");
-        print_json_text(stdout, entry->name);
-        (void)printf(
-            ",\"events\":%" PRIu64 ",\"firstPosition\":%" PRIu64 ",\"lastPosition\":%" PRIu64
-            ",\"firstCreated\":\"%s\",\"lastCreated\":\"%s\",\"token\":\"%s\"}\n",
-            entry->event_count, entry->first_position, entry->last_position, first, last, token);
+    if (!options->json) {
+        (void)printf("%10" PRIu64 "  ", entry->event_count);
+        print_text(stdout, entry->name);
+        (void)printf("\n");
         return;
     }
-    (void)printf("%10" PRIu64 "  ", entry->event_count);
-    print_text(stdout, entry->name);
-    (void)printf("\n");
-}
-
-/* What asks for the names after those that were printed. */
-static void say_next_page(const struct options *options, const factum_store *store, uint64_t place)
-{
-    char token[FACTUM_TOKEN_SIZE];
-    if (!options->quiet && !options->json) {
-        factum_token_format(store, place, token);
-        (void)fflush(stdout); /* it follows the names, wherever both go */
-        (void)fprintf(stderr, "factum: go on with --after %s\n", token);
-    }
+    char first[FACTUM_TIME_TEXT_SIZE];
+    char last[FACTUM_TIME_TEXT_SIZE];
+    factum_time_format(entry->first_created, first);
+    factum_time_format(entry->last_created, last);
+    (void)printf("{\"name\":");
+    print_json_text(stdout, entry->name);
+    (void)printf(",\"events\":%" PRIu64 ",\"firstPosition\":%" PRIu64 ",\"lastPosition\":%" PRIu64
+                 ",\"firstCreated\":\"%s\",\"lastCreated\":\"%s\",",
+                 entry->event_count, entry->first_position, entry->last_position, first, last);
+    print_json_token(store, entry->first_position);
+    (void)printf("}\n");
 }
 
 /* Prints the names that |request| gives or, with |names|, collects them there. */
@@ -98,6 +86,7 @@ static int go_through(const struct options *options, factum_store *store,
     factum_error err;
     factum_list *list;
     factum_list_entry entry;
+    uint64_t given = 0;
     uint64_t last = 0;
     factum_status status = factum_list_open(store, request, &list, &err);
     while (status == FACTUM_OK && !interrupted &&
@@ -110,10 +99,13 @@ static int go_through(const struct options *options, factum_store *store,
             return EXIT_FAILURE_;
         }
         last = entry.first_position;
+        given++;
     }
     factum_list_close(list);
-    if (status == FACTUM_DONE && names == NULL && request->count_max != 0 && last != 0) {
-        say_next_page(options, store, last);
+    bool full = request->count_max != 0 && given >= request->count_max;
+    if (status == FACTUM_DONE && full && !options->quiet && !options->json) {
+        (void)fflush(stdout); /* the hint follows the names, wherever both go */
+        say_go_on(store, last);
     }
     return status < 0 ? fail_with(status, &err) : interrupted ? EXIT_INTERRUPTED : 0;
 }
@@ -158,12 +150,10 @@ static int list(const struct options *options, factum_list_kind kind)
         return code;
     }
     if (options->after != NULL) {
-        factum_error err;
-        factum_status status =
-            factum_token_parse(store, factum_slice_from(options->after), &request.after, &err);
-        if (status != FACTUM_OK) {
-            return close_store(store, fail_with(status, &err));
-        }
+        code = option_token(store, options->after, &request.after);
+    }
+    if (code != 0) {
+        return close_store(store, code);
     }
     if (sorted) {
         code = sort_and_print(options, store, &request, limit == 0 ? UINT64_MAX : limit);

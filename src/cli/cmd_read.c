@@ -106,12 +106,10 @@ static int follow(const struct options *options, factum_subscription *subscripti
 static void say_where_it_ended(const struct options *options, const factum_store *store,
                                const factum_subscription *subscription, int code)
 {
-    char token[FACTUM_TOKEN_SIZE];
     uint64_t checkpoint = factum_subscription_checkpoint(subscription);
     bool ended = (code == 0 || code == EXIT_INTERRUPTED) && fflush(stdout) == 0;
     if (ended && ferror(stdout) == 0 && checkpoint != 0 && !options->quiet) {
-        factum_token_format(store, checkpoint, token);
-        (void)fprintf(stderr, "factum: go on with --after %s\n", token);
+        say_go_on(store, checkpoint);
     }
 }
 

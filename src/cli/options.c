@@ -30,7 +30,6 @@ static const struct option known[] = {
     OPTION("all", FLAG, all),
     OPTION("backwards", FLAG, backwards),
     OPTION("skip-system", FLAG, skip_system),
-    OPTION("follow", FLAG, follow),
     OPTION("category", TEXT, category),
     OPTION("type", TEXT, type),
     OPTION("correlation", TEXT, correlation),

@@ -258,6 +258,13 @@ void print_json_token(const factum_store *store, uint64_t place)
     (void)printf("\"token\":\"%s\"", token);
 }
 
+void say_go_on(const factum_store *store, uint64_t place)
+{
+    char token[FACTUM_TOKEN_SIZE];
+    factum_token_format(store, place, token);
+    (void)fprintf(stderr, "factum: go on with --after %s\n", token);
+}
+
 /* Text that is no JSON, if it is text: its lines stay lines. */
 static void print_bytes(factum_slice bytes)
 {

@@ -86,10 +86,16 @@ static bool select_events(const struct options *options, factum_read_request *re
     return true;
 }
 
+int option_token(const factum_store *store, const char *text, uint64_t *place)
+{
+    factum_error err;
+    factum_status status = factum_token_parse(store, factum_slice_from(text), place, &err);
+    return status == FACTUM_OK ? 0 : fail_with(status, &err);
+}
+
 int open_selection(const struct options *options, factum_store **store,
                    factum_read_request *request)
 {
-    factum_error err;
     if (!select_events(options, request)) {
         return EXIT_USAGE;
     }
@@ -98,7 +104,6 @@ int open_selection(const struct options *options, factum_store **store,
         return code;
     }
     request->from = FACTUM_FROM_AFTER;
-    factum_status status =
-        factum_token_parse(*store, factum_slice_from(options->after), &request->from_value, &err);
-    return status == FACTUM_OK ? 0 : close_store(*store, fail_with(status, &err));
+    code = option_token(*store, options->after, &request->from_value);
+    return code == 0 ? 0 : close_store(*store, code);
 }

@@ -10,7 +10,7 @@
 #define OP_COMPLETER 1
 #define OP_SIZE 2
 
-static uint64_t size_of(const factum_append_request *request)
+static uint64_t append_size(const factum_append_request *request)
 {
     uint64_t size = request->idempotency_key.len;
     for (size_t i = 0; i < request->event_count; i++) {
@@ -41,7 +41,7 @@ factum_status fct_backlog_add(struct fct_backlog *backlog, const struct fct_limi
                               factum_append_op *op, const factum_completer *completer,
                               factum_error *err)
 {
-    uint64_t size = size_of(fct_op_request(op));
+    uint64_t size = append_size(fct_op_request(op));
     bool too_big = backlog->count > 0 && backlog->size + size > limits->queue_size_max;
     if (backlog->count >= limits->queue_max || too_big) {
         backlog->refused = true;

@@ -221,7 +221,8 @@ static enum judgement judge(const struct decision *decision, size_t index,
     bool written = stream->event_count > 0;
     bool target = decision->op->action == FACTUM_ACTION_DELETE && index == 0;
     if (stream->state == FACTUM_STREAM_TOMBSTONED) {
-        bool expects_nothing = expected.kind <= FACTUM_EXPECTED_NO_STREAM;
+        bool expects_nothing =
+            expected.kind == FACTUM_EXPECTED_ANY || expected.kind == FACTUM_EXPECTED_NO_STREAM;
         return !written && !target && expects_nothing ? HOLDS : REFUSED;
     }
     if (target && stream->state == FACTUM_STREAM_ABSENT && !stream->has_metadata) {

@@ -76,10 +76,9 @@ enum fct_verdict {
     FCT_VERDICT_LATER,  /* a fact was PENDING */
 };
 
-/* Judges |op| by |request|, the effective one: fct_op_request(op), or what
- * removal.h made of it. On ANSWER
- * with OK, op->revisions are set, and *already_end is the position after what had been written; it
- * is 0 otherwise.
+/* Judges |op| by |request|, the effective one: fct_op_request(op), or what removal.h made of it.
+ * On ANSWER with OK, op->revisions are set, and *already_end is the position after what had been
+ * written; it is 0 otherwise.
  * Refusals by a stream set status and result, but not the text, which takes longer than the rest:
  * fct_decide_say makes it, outside of hot paths. */
 enum fct_verdict fct_decide(factum_append_op *op, const factum_append_request *request,

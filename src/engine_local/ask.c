@@ -14,8 +14,6 @@
 #include "engine/rules.h"
 #include "engine_local/local_int.h"
 
-#define CLOCK_EVERY 256u /* records looked at before a deadline is looked at again */
-
 /* ---- figures --------------------------------------------------------------------------------- */
 
 static factum_status count_keys(struct fct_local *local, enum fct_index_kind kind,
@@ -172,7 +170,7 @@ static factum_status find_in_stream(struct fct_local *local, const factum_questi
             fct_slice_equal(record->stream, question->name)) {
             return FACTUM_OK;
         }
-        if (status == FACTUM_OK && i % CLOCK_EVERY == 0) {
+        if (status == FACTUM_OK && i % FCT_LOCAL_CLOCK_EVERY == 0) {
             status =
                 fct_deadline_check(local->os, fct_call_get(question->call).deadline, "ask", err);
         }

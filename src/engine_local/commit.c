@@ -14,6 +14,7 @@
 #include "core/bug.h"
 #include "core/check.h"
 #include "core/error.h"
+#include "core/slice.h"
 #include "engine/decide.h"
 #include "engine/deliver.h"
 #include "engine_local/local_int.h"
@@ -162,7 +163,6 @@ static factum_status begin_batch(struct fct_local *local, const struct batch *ba
     scratch->entry_count = 0;
     scratch->key_count = 0;
     scratch->accepted_count = 0;
-    scratch->batch_start = atomic_load(&local->published);
     int64_t now = fct_os_time(local->os);
     scratch->created = now > local->created_last ? now : local->created_last;
     fct_staged_clear(&local->staged);
@@ -388,8 +388,7 @@ static factum_status run_task(struct fct_local *local, struct fct_task *task)
         status = fct_index_tick(local->index, &task->err);
         break;
     case FCT_TASK_FIND_ID:
-        status = fct_local_find_recent(local, task->id, task->stream, &task->record, &task->err);
-        task->found = status == FACTUM_OK;
+        status = fct_local_find_recent(local, task->id, FCT_SLICE(""), &task->record, &task->err);
         break;
     case FCT_TASK_APPEND:
         break;

@@ -54,11 +54,15 @@ struct fct_task {
     struct fct_commit_op commit; /* first; only |member| and |kind| are used */
     factum_status status;
     factum_error err;
-    /* FIND_ID: what is looked for, and the newest record found if |found|. */
+    /* FIND_ID: what is looked for, and the newest record that has it. */
     factum_uuid id;
-    factum_slice stream; /* empty: any */
-    bool found;
     struct fct_record record;
+};
+
+/* An event of the request. */
+struct fct_event_slot {
+    uint32_t slot; /* staged slot of its stream */
+    uint32_t next; /* the next event of the same stream; event_count if there is none */
 };
 
 /* Memory of the leader that lives as long as the store, so that commits do not allocate. */
@@ -66,8 +70,8 @@ struct fct_commit_scratch {
     struct fct_index_entry *entries; /* of the batch */
     size_t entry_count;
     size_t entry_capacity;
-    uint32_t *event_slots;       /* of the request: the staged slot of each event */
-    uint32_t *expectation_slots; /* and of each expectation */
+    struct fct_event_slot *event_slots; /* of the request */
+    uint32_t *expectation_slots;        /* the same: the staged slot of each expectation */
     size_t expectation_capacity;
     size_t event_capacity;
     struct fct_hash128 *keys; /* idempotency keys of the batch, which are not in the index yet */
@@ -76,9 +80,8 @@ struct fct_commit_scratch {
     const struct fct_commit_op **accepted; /* of the batch */
     size_t accepted_count;
     size_t accepted_capacity;
-    uint64_t serial;      /* of the request */
-    uint64_t batch_start; /* positions from here on are of the batch */
-    int64_t created;      /* of the batch */
+    uint64_t serial; /* of the request */
+    int64_t created; /* of the batch */
 };
 
 /* The functions of the group; |data| is the struct fct_local. */

@@ -133,7 +133,7 @@ static void revive_streams(struct fct_local *local, const struct fct_commit_op *
                            uint8_t *flags)
 {
     for (size_t i = 0; i < commit->request->event_count; i++) {
-        struct fct_staged_slot *slot = &local->staged.slots[local->scratch.event_slots[i]];
+        struct fct_staged_slot *slot = &local->staged.slots[local->scratch.event_slots[i].slot];
         if ((slot->head.flags & FCT_HEAD_SOFT_DELETED) != 0 && slot->first_event == i) {
             revive(local, commit, slot, flags);
         }
@@ -156,7 +156,7 @@ static void encode_event(struct fct_local *local, struct fct_commit_op *commit, 
         .time = event->time,
         .flags = flags,
     };
-    struct fct_staged_slot *slot = &local->staged.slots[local->scratch.event_slots[i]];
+    struct fct_staged_slot *slot = &local->staged.slots[local->scratch.event_slots[i].slot];
     op->result.position = add_event(local, slot, &record, event->tags, event->tag_count);
     op->result.revision = record.revision;
     if (i == 0) {

@@ -130,6 +130,7 @@ static factum_status facts_map(void *data, factum_error *err)
         return status;
     }
     struct fct_staged_slot *slots = local->staged.slots;
+    struct fct_event_slot *events = local->scratch.event_slots;
     size_t next = 0;
     for (size_t i = 0; i < request->event_count; i++) {
         factum_slice stream = request->events[i].stream;
@@ -139,8 +140,11 @@ static factum_status facts_map(void *data, factum_error *err)
         }
         if (slots[slot].event_count++ == 0) {
             slots[slot].first_event = (uint32_t)i;
+        } else {
+            events[slots[slot].last_event].next = (uint32_t)i;
         }
-        local->scratch.event_slots[i] = slot;
+        slots[slot].last_event = (uint32_t)i;
+        events[i] = (struct fct_event_slot){.slot = slot, .next = (uint32_t)request->event_count};
     }
     return FACTUM_OK;
 }
@@ -176,13 +180,7 @@ static void facts_stream(void *data, size_t expectation, struct fct_stream_fact 
 static size_t facts_next_event(void *data, size_t event)
 {
     const struct judged *judged = data;
-    const uint32_t *slots = judged->local->scratch.event_slots;
-    uint32_t slot = slots[event];
-    size_t count = judged->commit->request->event_count;
-    do {
-        event++;
-    } while (event < count && slots[event] != slot);
-    return event;
+    return judged->local->scratch.event_slots[event].next;
 }
 
 /* ---- event ids ------------------------------------------------------------------------------- */
@@ -219,9 +217,13 @@ static factum_status fill_recent(struct fct_local *local, factum_error *err)
     uint64_t before = atomic_load(&local->published);
     uint64_t from = before;
     factum_status status = fct_log_walk_init_backward(&walk, local->log, before, err);
-    for (uint32_t i = 0; status == FACTUM_OK && i < FCT_RECENT_IDS; i++) {
+    uint32_t events = 0; /* at most as many commit records are walked over, one an append */
+    while (status == FACTUM_OK && events < FCT_RECENT_IDS) {
         status = fct_log_walk_previous(&walk, &record, err);
-        from = status == FACTUM_OK ? record.position : from;
+        if (status == FACTUM_OK) {
+            from = record.position;
+            events += record.kind == FCT_RECORD_EVENT ? 1 : 0;
+        }
     }
     if (status >= 0 && from < before && !fct_bug(FCT_BUG_IDS_NOT_FILLED)) {
         status = fct_log_walk_init(&walk, local->log, from, err);

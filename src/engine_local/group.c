@@ -51,9 +51,9 @@ void fct_group_init(struct fct_group *group, const struct fct_group_options *opt
     fct_mutex_init(&group->lock);
 }
 
-/* With the lock held. */
-static factum_status join(struct fct_group *group, struct fct_group_member *member,
-                          factum_error *err)
+/* With the lock held: BUSY if |member| is an append too many or too big for what waits. */
+static factum_status check_room(struct fct_group *group, const struct fct_group_member *member,
+                                factum_error *err)
 {
     uint64_t waiting = member->by_completion && group->undelivered > group->count
                            ? group->undelivered
@@ -61,10 +61,21 @@ static factum_status join(struct fct_group *group, struct fct_group_member *memb
     bool too_much = group->queued_size > 0 &&
                     (group->queued_size >= group->options.queue_size_max ||
                      member->size > group->options.queue_size_max - group->queued_size);
-    if (waiting >= group->options.queue_max || too_much) {
-        group->room_wanted = true;
-        return fct_backlog_refuse(waiting, group->options.queue_max, group->queued_size,
-                                  group->options.queue_size_max, err);
+    if (member->size == 0 || (waiting < group->options.queue_max && !too_much)) {
+        return FACTUM_OK;
+    }
+    group->room_wanted = true;
+    return fct_backlog_refuse(waiting, group->options.queue_max, group->queued_size,
+                              group->options.queue_size_max, err);
+}
+
+/* With the lock held. */
+static factum_status join(struct fct_group *group, struct fct_group_member *member,
+                          factum_error *err)
+{
+    factum_status status = check_room(group, member, err);
+    if (status != FACTUM_OK) {
+        return status;
     }
     member->next = NULL;
     *group->last = member;

@@ -28,7 +28,7 @@
 /* Embedded in what is to be worked on. |size| is set by the owner, the rest by the group. */
 struct fct_group_member {
     struct fct_group_member *next;
-    uint64_t size;      /* bytes that it keeps busy */
+    uint64_t size;      /* bytes that it keeps busy; 0: it is never refused (a task) */
     bool by_completion; /* nobody waits: its completion is delivered */
 };
 
@@ -58,7 +58,7 @@ struct fct_group {
     uint64_t waiting;      /* of them, whose callers wait */
     uint64_t waiting_size; /* bytes of those */
     uint64_t queued_size;  /* bytes of all members that have joined and not ended */
-    bool room_wanted;      /* somebody was told BUSY */
+    bool room_wanted;      /* somebody was answered BUSY */
     uint32_t forming;      /* number of the group that forms */
     bool led;              /* a group is at work or offered, or the committer is to lead */
     uint32_t processors;

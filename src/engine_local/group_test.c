@@ -442,8 +442,8 @@ TEST(beyond_the_limit_it_is_busy_and_says_so)
     (void)state;
     begin(&work, 3);
     allow(&work, 0);
-    for (size_t i = 0; i < 3;
-         i++) { /* the first is at work, and counts until it is taken for delivery */
+    /* The first is at work, and counts until it is taken for delivery. */
+    for (size_t i = 0; i < 3; i++) {
         assert_ok(submit(&work, &requests[i], &err), err);
     }
     assert_status(submit(&work, &requests[3], &err), FACTUM_BUSY);
@@ -451,13 +451,33 @@ TEST(beyond_the_limit_it_is_busy_and_says_so)
     allow(&work, UINT32_MAX);
     await(&work.done, 3);
     assert_int_equal(requests[3].deliveries, 0);
-    assert_true(atomic_load(&work.rooms) > 0);
+    await(&work.rooms, 1); /* it is posted after the completions */
     factum_status status = FACTUM_BUSY;
     while (status == FACTUM_BUSY) { /* there is room again */
         status = submit(&work, &requests[3], &err);
     }
     assert_ok(status, err);
     await(&work.done, 4);
+    fct_group_finish(&work.group);
+}
+
+TEST(what_has_no_size_is_never_refused)
+{
+    static struct request requests[3];
+    struct request task = {.number = 0};
+    struct work work;
+    factum_error err;
+    (void)state;
+    begin(&work, 2);
+    allow(&work, 0);
+    for (size_t i = 0; i < 2; i++) {
+        assert_ok(submit(&work, &requests[i], &err), err);
+    }
+    assert_status(submit(&work, &requests[2], &err), FACTUM_BUSY);
+    task.member.size = 0;
+    assert_ok(fct_group_submit(&work.group, &task.member, &err), err);
+    allow(&work, UINT32_MAX);
+    await(&work.done, 3);
     fct_group_finish(&work.group);
 }
 
@@ -503,6 +523,7 @@ int main(void)
         cmocka_unit_test(each_submitted_request_is_delivered_once),
         cmocka_unit_test(finishing_completes_what_was_submitted),
         cmocka_unit_test(beyond_the_limit_it_is_busy_and_says_so),
+        cmocka_unit_test(what_has_no_size_is_never_refused),
         cmocka_unit_test(beyond_the_limit_of_bytes_it_is_busy_and_says_so),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

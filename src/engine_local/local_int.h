@@ -37,6 +37,8 @@
 
 /* This file is in a directory while a backup is being restored into it: it is no store yet. */
 #define FCT_RESTORING_NAME "RESTORING"
+/* Records that a read or a list looks at before it looks at its deadline again. */
+#define FCT_LOCAL_CLOCK_EVERY 256u
 #define FCT_REPLAY_LONG (UINT64_C(256) << 20) /* bytes of the log that take a while to index */
 
 struct fct_local {

@@ -16,7 +16,6 @@
 #include "engine_local/read_int.h"
 
 #define PREFETCH_AHEAD 6u
-#define CLOCK_EVERY 256u /* records looked at before a deadline is looked at again */
 
 void fct_local_event_from(const struct fct_record *record, factum_slice *tags, factum_event *event)
 {
@@ -243,7 +242,7 @@ static factum_status reader_next(struct fct_reader *base, factum_event *event, f
     factum_status status = check_deadline(reader, err);
     while (status == FACTUM_OK && !reader->finished) {
         uint64_t ordinal = 0;
-        if (++reader->looked_at == CLOCK_EVERY) {
+        if (++reader->looked_at == FCT_LOCAL_CLOCK_EVERY) {
             status = check_deadline(reader, err);
         }
         if (status == FACTUM_OK) {

@@ -13,10 +13,10 @@ struct fct_staged_slot {
     struct fct_head head;
     uint64_t request; /* serial of the request that |expectation| belongs to */
     uint32_t expectation;
-    uint32_t first_event;  /* of the request, in this stream; valid if written */
-    uint32_t event_count;  /* of the request, in this stream */
-    bool changed;          /* the batch writes to it */
-    uint64_t repeat_first; /* where its first event is, if the request repeats an older one */
+    uint32_t first_event; /* of the request, in this stream; valid if written */
+    uint32_t last_event;  /* the same */
+    uint32_t event_count; /* of the request, in this stream */
+    bool changed;         /* the batch writes to it */
 };
 
 struct fct_staged {

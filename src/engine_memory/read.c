@@ -90,6 +90,7 @@ static factum_status apply_metadata(struct reader *reader, factum_error *err)
     if (standing.state == FACTUM_STREAM_SOFT_DELETED) {
         reader->revision_min = standing.last_revision + 1;
     }
+    reader->created_min = INT64_MIN;
     if (metadata->max_age > 0 && metadata->max_age < UINT64_C(9000000000)) {
         reader->created_min =
             fct_os_time(reader->memory->os) - (int64_t)(metadata->max_age * UINT64_C(1000000000));
