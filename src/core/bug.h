@@ -20,7 +20,7 @@ enum fct_bug_name {
     FCT_BUG_NO_CHAIN_CHECK,    /* recovery compares neither chain values nor numbers */
     FCT_BUG_NO_SALT, /* the salt is 0, so a client can guess it and write payloads like headers */
     FCT_BUG_NO_DURABLE_EVIDENCE, /* recovery ignores durable_upto of later headers */
-    FCT_BUG_NO_MARKERS,          /* neither idle batches nor END are written */
+    FCT_BUG_NO_HEARTBEATS,       /* neither LAST nor END is written */
     FCT_BUG_NO_TAIL_REWRITE,     /* rule R12 is skipped */
     FCT_BUG_LENGTH_FIRST,        /* a length counts although the header's CRC is wrong */
     FCT_BUG_END_STAYS,           /* END still exists when the next run writes */

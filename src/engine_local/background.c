@@ -15,7 +15,7 @@ static void background_main(void *data)
         if (atomic_load(&local->background_stop) != 0) {
             return;
         }
-        bool wanted = fct_log_wants_marker(local->log);
+        bool wanted = fct_log_wants_heartbeat(local->log);
         uint64_t now = fct_os_monotonic(local->os);
         uint64_t last = atomic_load(&local->last_commit_ns);
         bool idle = now - last >= FCT_IDLE_NS;
@@ -28,7 +28,7 @@ static void background_main(void *data)
         }
         /* Asleep first: a commit in between sees it, or its wish is seen here. */
         atomic_store(&local->background_asleep, 1);
-        wanted = fct_log_wants_marker(local->log);
+        wanted = fct_log_wants_heartbeat(local->log);
         fct_word_wait(&local->background_word, word, wanted ? FCT_IDLE_NS : UINT64_MAX);
         atomic_store(&local->background_asleep, 0);
     }

@@ -376,7 +376,7 @@ static factum_status run_task(struct fct_local *local, struct fct_task *task)
     factum_status status = FACTUM_OK;
     switch (task->commit.kind) {
     case FCT_TASK_HEARTBEAT:
-        status = fct_log_marker(local->log, &task->err);
+        status = fct_log_heartbeat(local->log, &task->err);
         if (status != FACTUM_OK && fct_log_state(local->log) == FCT_LOG_FAILED) {
             fct_news_post(&local->news, FACTUM_NEWS_FAILED);
         }

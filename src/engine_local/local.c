@@ -35,7 +35,7 @@ static factum_status finish(struct fct_local *local, bool orderly, factum_error 
     bool writable = local->log != NULL && fct_log_state(local->log) == FCT_LOG_OPEN;
     if (orderly && writable) {
         /* Only what is durable may be named by the index. */
-        status = fct_log_marker(local->log, err);
+        status = fct_log_heartbeat(local->log, err);
         if (status == FACTUM_OK) {
             status = fct_index_flush(local->index, err);
         }
@@ -223,6 +223,7 @@ static factum_status open_log(struct fct_local *local, const struct fct_local_op
         .segment_size_first = options->segment_size_first,
         .segment_size_max = options->segment_size_max,
         .read_only = options->read_only,
+        .must_exist = options->must_exist,
         .threads = options->threads,
     };
     return fct_log_open(&local->log, &log_options, err);

@@ -87,19 +87,29 @@ static factum_status accept_loss(struct repair *repair, uint64_t from, factum_er
                                : status;
 }
 
-/* The index is also evidence for recovery: it is deleted only if the log opens undamaged. */
+/* The index is also evidence for recovery: it is deleted only if every byte of the log verifies.
+ * The index of another history is no evidence: then the log has to verify without it. */
 static factum_status drop_index(const struct repair *repair, factum_error *err)
 {
     struct fct_log *log;
+    struct fct_log_verify_report report;
+    factum_error reason;
     struct fct_log_options options = log_options(repair);
     options.read_only = true;
-    factum_status status = fct_log_open(&log, &options, err);
-    if (status != FACTUM_OK) {
-        return status;
+    factum_status status = fct_log_open(&log, &options, &reason);
+    if (status == FACTUM_CORRUPT) {
+        options.mark = (struct fct_log_mark){.position = 0};
+        status = fct_log_open(&log, &options, &reason);
     }
-    if (fct_log_state(log) == FCT_LOG_DAMAGED) {
-        status = fct_fail(err, FACTUM_CORRUPT, "the index is kept, as evidence: %s",
-                          fct_log_state_reason(log));
+    if (status == FACTUM_OK) {
+        status = fct_log_verify(log, NULL, NULL, &report, &reason);
+    } else {
+        log = NULL;
+    }
+    if (status == FACTUM_CORRUPT && log != NULL) {
+        status = fct_fail(err, FACTUM_CORRUPT, "the index is kept, as evidence: %s", reason.text);
+    } else if (status != FACTUM_OK && err != NULL) {
+        *err = reason;
     }
     factum_status closed = fct_log_close(log, status == FACTUM_OK ? err : NULL);
     status = status == FACTUM_OK ? closed : status;

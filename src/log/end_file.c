@@ -1,4 +1,6 @@
-/* end_file.c - log/END and log/LAST: how far the log went at a clean close. Layer: log.
+/* end_file.c - log/END and log/LAST: the proof of how far the log was durable. Layer: log.
+ *
+ * A slot is 56 bytes:
  *
  *   offset size
  *        0    8  magic "FACTUMED"
@@ -7,63 +9,36 @@
  *       40    8  chain that it will carry           48  4  epoch
  *       52    4  CRC-32C of [0, 52)
  *
- * Either is evidence: everything before the position was durable. END says more: nothing was
- * written since. So it is renamed to LAST, durably, before the first write of the next run. If it
- * is there and proves to be the end of what verifies, the shutdown was clean and nothing needs
- * mending.
+ * LAST has two slots, each in a block of 4096 bytes of its own. A run writes them in turn: before
+ * its first batch, at each heartbeat, and when a segment begins. Everything before the position of
+ * a slot was durable when it was written. It lies in another block than the batches that it proves,
+ * so no lost block takes both; and a torn write of one slot leaves the other.
+ *
+ * END has one slot. A clean close writes it, and it says more: nothing was written since. It is
+ * removed, durably, before the first batch of the next run.
+ *
+ * Invariant: before the first byte of a batch is written, LAST names the start of its segment or a
+ * later place. So a segment that disappears, or becomes shorter, is missed.
  */
 #include <assert.h>
 #include <string.h>
 
 #include "codec/bytes.h"
+#include "core/bug.h"
+#include "core/check.h"
 #include "core/crc32c.h"
 #include "core/error.h"
 #include "core/slice.h"
 #include "log/log_int.h"
 
-enum { END_SIZE = 56, AT_CRC = 52 };
-static_assert(END_SIZE == 8 + 16 + 3 * 8 + 4 + 4, "as the table says");
+enum { SLOT_SIZE = 56, AT_CRC = 52, BLOCK_SIZE = 4096, LAST_SIZE = 2 * BLOCK_SIZE };
+static_assert(SLOT_SIZE == 8 + 16 + 3 * 8 + 4 + 4, "as the table says");
 
 static const char end_magic[8] = {'F', 'A', 'C', 'T', 'U', 'M', 'E', 'D'};
 
-factum_status fct_end_file_read(const struct fct_log *log, const char *name,
-                                struct fct_end_mark *end, factum_error *err)
+static void encode(uint8_t bytes[SLOT_SIZE], const struct fct_log *log,
+                   const struct fct_log_mark *mark)
 {
-    char path[FCT_PATH_SIZE];
-    struct fct_file *file;
-    factum_status status = fct_path_join(path, log->dir, name, err);
-    if (status == FACTUM_OK) {
-        status = fct_file_open(log->os, path, FCT_OPEN_READ, &file, err);
-    }
-    if (status != FACTUM_OK) {
-        return status;
-    }
-    uint8_t bytes[END_SIZE];
-    status = fct_file_read(file, 0, bytes, sizeof bytes, err);
-    factum_status closed = fct_file_close(&file, NULL);
-    (void)closed; /* it was open for reading only */
-    if (status == FACTUM_CORRUPT ||
-        (status == FACTUM_OK && (memcmp(bytes, end_magic, sizeof end_magic) != 0 ||
-                                 fct_get_u32(bytes + AT_CRC) != fct_crc32c(0, bytes, AT_CRC) ||
-                                 fct_get_u64(bytes + 24) > FCT_POSITION_MAX))) {
-        return fct_fail(err, FACTUM_CORRUPT, "log/%s does not verify", name);
-    }
-    if (status == FACTUM_OK) {
-        memcpy(end->store_id.bytes, bytes + 8, sizeof end->store_id.bytes);
-        end->mark = (struct fct_log_mark){
-            .position = fct_get_u64(bytes + 24),
-            .batch_number = fct_get_u64(bytes + 32),
-            .chain = fct_get_u64(bytes + 40),
-        };
-        end->epoch = fct_get_u32(bytes + 48);
-    }
-    return status;
-}
-
-factum_status fct_end_file_write(const struct fct_log *log, const char *name,
-                                 const struct fct_log_mark *mark, factum_error *err)
-{
-    uint8_t bytes[END_SIZE];
     memcpy(bytes, end_magic, sizeof end_magic);
     memcpy(bytes + 8, log->store_id.bytes, sizeof log->store_id.bytes);
     fct_put_u64(bytes + 24, mark->position);
@@ -71,23 +46,148 @@ factum_status fct_end_file_write(const struct fct_log *log, const char *name,
     fct_put_u64(bytes + 40, mark->chain);
     fct_put_u32(bytes + 48, log->epoch);
     fct_put_u32(bytes + AT_CRC, fct_crc32c(0, bytes, AT_CRC));
-    return fct_file_replace(log->os, log->dir, name, fct_slice(bytes, sizeof bytes), err);
 }
 
-factum_status fct_end_file_retire(const struct fct_log *log, factum_error *err)
+static bool decode(const uint8_t bytes[SLOT_SIZE], struct fct_end_mark *end)
 {
-    char from[FCT_PATH_SIZE];
-    char to[FCT_PATH_SIZE];
-    factum_status status = fct_path_join(from, log->dir, FCT_END_NAME, err);
-    if (status == FACTUM_OK) {
-        status = fct_path_join(to, log->dir, FCT_LAST_NAME, err);
+    if (memcmp(bytes, end_magic, sizeof end_magic) != 0 ||
+        fct_get_u32(bytes + AT_CRC) != fct_crc32c(0, bytes, AT_CRC) ||
+        fct_get_u64(bytes + 24) > FCT_POSITION_MAX) {
+        return false;
     }
+    memcpy(end->store_id.bytes, bytes + 8, sizeof end->store_id.bytes);
+    end->mark = (struct fct_log_mark){
+        .position = fct_get_u64(bytes + 24),
+        .batch_number = fct_get_u64(bytes + 32),
+        .chain = fct_get_u64(bytes + 40),
+    };
+    end->epoch = fct_get_u32(bytes + 48);
+    return true;
+}
+
+/* Reads the slot at |offset|; false if none verifies there, or the device cannot read it. */
+static bool read_slot(struct fct_file *file, uint64_t offset, struct fct_end_mark *end)
+{
+    uint8_t bytes[SLOT_SIZE];
+    return fct_file_read(file, offset, bytes, sizeof bytes, NULL) == FACTUM_OK &&
+           decode(bytes, end);
+}
+
+factum_status fct_end_file_read(const struct fct_log *log, const char *name,
+                                struct fct_end_mark *end, factum_error *err)
+{
+    char path[FCT_PATH_SIZE];
+    struct fct_file *file;
+    uint64_t size;
+    struct fct_end_mark other;
+    factum_status status = fct_path_join(path, log->dir, name, err);
     if (status == FACTUM_OK) {
-        status = fct_os_rename(log->os, from, to, err);
+        status = fct_file_open(log->os, path, FCT_OPEN_READ, &file, err);
     }
     if (status != FACTUM_OK) {
         return status;
     }
-    status = fct_os_sync_dir(log->os, log->dir, err);
-    return status == FACTUM_NO_SPACE ? fct_wrap(err, FACTUM_IO, "after END was renamed") : status;
+    status = fct_file_size(file, &size, err);
+    if (status == FACTUM_OK) {
+        bool first = read_slot(file, 0, end);
+        bool second = size == LAST_SIZE && read_slot(file, BLOCK_SIZE, &other);
+        end->slot = second && (!first || other.mark.position > end->mark.position);
+        if (end->slot == 1) {
+            other.slot = 1;
+            *end = other;
+        }
+        end->slots = size == LAST_SIZE ? 2 : 1;
+        if (!first && !second) {
+            status = fct_fail(err, FACTUM_CORRUPT, "log/%s does not verify", name);
+        }
+    }
+    factum_status closed = fct_file_close(&file, NULL);
+    (void)closed; /* it was open for reading only */
+    return status;
+}
+
+factum_status fct_end_file_write(const struct fct_log *log, const char *name,
+                                 const struct fct_log_mark *mark, factum_error *err)
+{
+    uint8_t bytes[SLOT_SIZE];
+    encode(bytes, log, mark);
+    return fct_file_replace(log->os, log->dir, name, fct_slice(bytes, sizeof bytes), err);
+}
+
+/* ---- LAST ------------------------------------------------------------------------------------ */
+
+static factum_status create_last(const struct fct_log *log, const struct fct_log_mark *mark,
+                                 factum_error *err)
+{
+    uint8_t bytes[LAST_SIZE] = {0};
+    encode(bytes, log, mark);
+    return fct_file_replace(log->os, log->dir, FCT_LAST_NAME, fct_slice(bytes, sizeof bytes), err);
+}
+
+/* Opens LAST for this run, created again unless it has two slots of this store. */
+static factum_status open_last(struct fct_log *log, const struct fct_log_mark *mark, bool *current,
+                               factum_error *err)
+{
+    char path[FCT_PATH_SIZE];
+    struct fct_end_mark end = {.slot = 0};
+    factum_status status = fct_end_file_read(log, FCT_LAST_NAME, &end, err);
+    bool usable = status == FACTUM_OK && end.slots == 2 &&
+                  memcmp(&end.store_id, &log->store_id, sizeof end.store_id) == 0;
+    *current = usable && memcmp(&end.mark, mark, sizeof *mark) == 0;
+    if (status == FACTUM_NOT_FOUND || status == FACTUM_CORRUPT ||
+        (status == FACTUM_OK && !usable)) {
+        status = create_last(log, mark, err);
+        *current = status == FACTUM_OK;
+        end.slot = 0;
+    }
+    if (status == FACTUM_OK) {
+        status = fct_path_join(path, log->dir, FCT_LAST_NAME, err);
+    }
+    if (status == FACTUM_OK) {
+        status = fct_file_open(log->os, path, FCT_OPEN_WRITE, &log->last, err);
+    }
+    log->last_slot = end.slot == 0 ? 1 : 0;
+    return status;
+}
+
+factum_status fct_last_advance(struct fct_log *log, factum_error *err)
+{
+    struct fct_log_mark mark = fct_log_mark(log);
+    bool current = false;
+    factum_status status = FACTUM_OK;
+    FCT_ASSERT(fct_log_durable(log) == mark.position);
+    if (log->last == NULL) {
+        status = open_last(log, &mark, &current, err);
+    }
+    if (status == FACTUM_OK && !current) {
+        uint8_t bytes[SLOT_SIZE];
+        encode(bytes, log, &mark);
+        status = fct_file_write(log->last, log->last_slot * (uint64_t)BLOCK_SIZE, bytes,
+                                sizeof bytes, err);
+        if (status == FACTUM_OK) {
+            status = fct_file_sync(log->last, err);
+        }
+        log->last_slot ^= 1U;
+    }
+    if (status == FACTUM_OK) {
+        log->proven_end = mark.position;
+        atomic_store(&log->wants_heartbeat, false);
+    }
+    return status;
+}
+
+/* ---- END ------------------------------------------------------------------------------------- */
+
+factum_status fct_end_file_remove(struct fct_log *log, factum_error *err)
+{
+    char path[FCT_PATH_SIZE];
+    factum_status status = fct_path_join(path, log->dir, FCT_END_NAME, err);
+    if (status == FACTUM_OK && !fct_bug(FCT_BUG_END_STAYS)) {
+        status = fct_os_unlink(log->os, path, err);
+    }
+    if (status != FACTUM_OK) {
+        return status;
+    }
+    log->end_file = false;
+    return fct_os_sync_dir(log->os, log->dir, err);
 }

@@ -220,9 +220,9 @@ struct fct_log_mark fct_log_mark(const struct fct_log *log)
         .position = fct_log_end(log), .batch_number = log->batch_number, .chain = log->chain};
 }
 
-bool fct_log_wants_marker(const struct fct_log *log)
+bool fct_log_wants_heartbeat(const struct fct_log *log)
 {
-    return atomic_load(&log->wants_marker);
+    return atomic_load(&log->wants_heartbeat);
 }
 
 void fct_log_disk_size(const struct fct_log *log, uint64_t *used, uint64_t *prepared)
@@ -279,6 +279,7 @@ static factum_status release(struct fct_log *log, factum_error *err)
 {
     factum_status status = FACTUM_OK;
     fct_prepare_finish(&log->prepare);
+    (void)fct_file_close(&log->last, NULL); /* what was written to it is synced */
     struct fct_segment_table *table = atomic_load(&log->table);
     size_t count = table == NULL ? 0 : atomic_load(&table->count);
     for (size_t i = 0; i < count; i++) {
@@ -364,11 +365,8 @@ factum_status fct_log_close(struct fct_log *log, factum_error *err)
     }
     factum_status status = FACTUM_OK;
     if (fct_log_state(log) == FCT_LOG_OPEN) {
-        status = fct_log_marker(log, err);
-        if (status == FACTUM_NO_SPACE) { /* for the next segment: END testifies as well */
-            status = fct_log_sync(log, err);
-        }
-        if (status == FACTUM_OK && !log->end_file && !fct_bug(FCT_BUG_NO_MARKERS)) {
+        status = fct_log_sync(log, err);
+        if (status == FACTUM_OK && !log->end_file && !fct_bug(FCT_BUG_NO_HEARTBEATS)) {
             struct fct_log_mark mark = fct_log_mark(log);
             status = fct_end_file_write(log, FCT_END_NAME, &mark, err);
         }

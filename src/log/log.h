@@ -6,7 +6,7 @@
  * Position = logical byte address. Segment n holds [base, base + used); the next one starts where
  * it ends. A position names a record; fct_log_end() is where the next batch will start.
  *
- * Threads: one writer at a time (the caller serialises fct_log_begin .. commit, marker, close); any
+ * Threads: one writer at a time (the caller serialises fct_log_begin .. commit, heartbeat, close); any
  * number of readers beside it. Everything that a reader gets from a log, slices included, lasts
  * until fct_log_close.
  *
@@ -48,7 +48,8 @@ struct fct_log_options {
     uint64_t segment_size_max;   /* 0: 64 MiB */
     size_t ahead_size; /* a batch of so many bytes is written while it is made; 0: 128 KiB */
     bool read_only;
-    bool threads; /* prepare the next segment in the background; else inside the roll */
+    bool must_exist; /* NOT_FOUND if there are no segments; else the first one is made */
+    bool threads;    /* prepare the next segment in the background; else inside the roll */
 };
 
 enum fct_log_state {
@@ -74,8 +75,8 @@ struct fct_log_recovery {
  * NEWER_FORMAT, IO, NO_SPACE, NO_MEMORY. */
 FCT_MUST_USE factum_status fct_log_open(struct fct_log **log, const struct fct_log_options *options,
                                         factum_error *err);
-/* Writes a marker (if anything came after the last), syncs, removes a prepared segment, frees.
- * Accepts NULL. The log is gone whatever is returned. */
+/* Syncs, writes END, removes a prepared segment, frees. Accepts NULL. The log is gone whatever is
+ * returned. */
 factum_status fct_log_close(struct fct_log *log, factum_error *err);
 
 enum fct_log_state fct_log_state(const struct fct_log *log);
@@ -125,13 +126,13 @@ FCT_MUST_USE factum_status fct_log_send(struct fct_log *log, bool sync, factum_e
  * On failure nothing of it is visible now; IO and FAILED: its outcome is unknown until the next
  * open, and the log has FAILED. NO_SPACE cannot come from here (space is prepared). */
 FCT_MUST_USE factum_status fct_log_commit(struct fct_log *log, bool sync, factum_error *err);
-/* Syncs what `os` commits left unsynced and writes an idle marker (R8) if the last batch is not
- * one. To be called when no commit came for some 50 ms, and before a close. */
-FCT_MUST_USE factum_status fct_log_marker(struct fct_log *log, factum_error *err);
+/* Syncs what `os` commits left unsynced, then proves the end of the log in LAST (R8), unless that
+ * is proven. To be called when no commit came for some 50 ms. */
+FCT_MUST_USE factum_status fct_log_heartbeat(struct fct_log *log, factum_error *err);
 /* Only the first half of it: durable = end afterwards. Needs no space. By the writer. */
 FCT_MUST_USE factum_status fct_log_sync(struct fct_log *log, factum_error *err);
-/* True if a marker would be written now. Any thread. */
-bool fct_log_wants_marker(const struct fct_log *log);
+/* True if a heartbeat would write. Any thread. */
+bool fct_log_wants_heartbeat(const struct fct_log *log);
 
 /* ---- readers --------------------------------------------------------------------------------- */
 

@@ -56,7 +56,9 @@ struct fct_log {
     uint32_t pending_records;
     uint64_t chain;        /* of the next batch */
     uint64_t batch_number; /* of the next batch */
-    uint64_t marked_end;   /* end of the last marker: nothing came after it if equal to the end */
+    uint64_t proven_end;   /* END, LAST or the start of a segment proves it */
+    struct fct_file *last; /* log/LAST; NULL before the first write of the run */
+    unsigned last_slot;    /* of LAST, to be written next */
     /* For the footer of the last segment. */
     uint64_t segment_records;
     int64_t segment_created_first;
@@ -66,7 +68,7 @@ struct fct_log {
 
     _Atomic uint64_t end; /* visible */
     _Atomic uint64_t durable;
-    _Atomic bool wants_marker;
+    _Atomic bool wants_heartbeat;
 };
 
 /* ---- log.c ----------------------------------------------------------------------------------- */
@@ -98,7 +100,7 @@ FCT_MUST_USE factum_status fct_log_recover(struct fct_log *log,
                                            const struct fct_log_options *options,
                                            factum_error *err);
 
-/* ---- end_file.c: log/END and log/LAST, where clean closes say how far the log went ----------- */
+/* ---- end_file.c: log/END and log/LAST, the proof of how far the log was durable -------------- */
 
 #define FCT_END_NAME "END"
 #define FCT_LAST_NAME "LAST"
@@ -106,15 +108,19 @@ struct fct_end_mark {
     factum_uuid store_id;
     struct fct_log_mark mark;
     uint32_t epoch;
+    unsigned slot;  /* of the file, where it was found */
+    unsigned slots; /* of the file */
 };
-/* |name| is one of the two. NOT_FOUND if there is none, CORRUPT if it does not verify. */
+/* |name| is one of the two. NOT_FOUND if it does not exist, CORRUPT if no slot verifies. */
 FCT_MUST_USE factum_status fct_end_file_read(const struct fct_log *log, const char *name,
                                              struct fct_end_mark *end, factum_error *err);
 FCT_MUST_USE factum_status fct_end_file_write(const struct fct_log *log, const char *name,
                                               const struct fct_log_mark *mark, factum_error *err);
-/* END becomes LAST, durably: from now on it is a lower bound, no more the end. NO_SPACE: nothing
- * was renamed. */
-FCT_MUST_USE factum_status fct_end_file_retire(const struct fct_log *log, factum_error *err);
+/* LAST names the end of the log, durably; all before it must be durable. NO_SPACE: LAST is as it
+ * was. After any other failure it is not known what it says. */
+FCT_MUST_USE factum_status fct_last_advance(struct fct_log *log, factum_error *err);
+/* Removes END, durably. If log->end_file is still set after a failure, nothing has changed. */
+FCT_MUST_USE factum_status fct_end_file_remove(struct fct_log *log, factum_error *err);
 
 /* ---- writer.c -------------------------------------------------------------------------------- */
 

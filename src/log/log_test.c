@@ -136,7 +136,7 @@ static void a_new_log_is_empty_and_open(void **state)
     assert_string_equal(fct_log_state_reason(f->log), "");
     assert_int_equal(fct_log_start(f->log), fct_log_end(f->log));
     assert_int_equal(fct_log_segment_count(f->log), 1);
-    assert_false(fct_log_wants_marker(f->log));
+    assert_false(fct_log_wants_heartbeat(f->log));
     assert_events(f, 0);
     uint64_t end = fct_log_end(f->log);
     close_log(f);
@@ -297,12 +297,12 @@ static void os_commits_are_visible_but_not_durable(void **state)
     assert_ok(try_append(f, 0, 10, false, &position), f->err);
     assert_events(f, 1);
     assert_int_equal(fct_log_durable(f->log), durable);
-    assert_true(fct_log_wants_marker(f->log));
-    assert_ok(fct_log_marker(f->log, &f->err), f->err);
+    assert_true(fct_log_wants_heartbeat(f->log));
+    assert_ok(fct_log_heartbeat(f->log, &f->err), f->err);
     assert_int_equal(fct_log_durable(f->log), fct_log_end(f->log));
-    assert_false(fct_log_wants_marker(f->log));
+    assert_false(fct_log_wants_heartbeat(f->log));
     uint64_t end = fct_log_end(f->log);
-    assert_ok(fct_log_marker(f->log, &f->err), f->err); /* one is enough */
+    assert_ok(fct_log_heartbeat(f->log, &f->err), f->err); /* one is enough */
     assert_int_equal(fct_log_end(f->log), end);
     assert_events(f, 1);
 }
@@ -460,7 +460,7 @@ static void a_read_only_log_changes_nothing(void **state)
     open_log(f);
     assert_int_equal(fct_log_state(f->log), FCT_LOG_READ_ONLY);
     assert_status(fct_log_begin(f->log, 10, &f->err), FACTUM_READ_ONLY);
-    assert_ok(fct_log_marker(f->log, &f->err), f->err);
+    assert_ok(fct_log_heartbeat(f->log, &f->err), f->err);
     assert_events(f, 60);
     close_log(f);
 }
@@ -580,7 +580,9 @@ static void a_copy_of_what_is_used_opens(void **state)
     assert_int_equal(fct_file_open(fct_os_real(), path, FCT_OPEN_WRITE, &file, NULL), FACTUM_OK);
     assert_int_equal(fct_file_truncate(file, info.size, NULL), FACTUM_OK);
     assert_int_equal(fct_file_close(&file, NULL), FACTUM_OK);
-    path_of(f, "END", path);
+    path_of(f, "END", path); /* a copy has neither */
+    assert_int_equal(fct_os_unlink(fct_os_real(), path, NULL), FACTUM_OK);
+    path_of(f, "LAST", path);
     assert_int_equal(fct_os_unlink(fct_os_real(), path, NULL), FACTUM_OK);
     open_log(f);
     assert_int_equal(fct_log_state(f->log), FCT_LOG_OPEN);
@@ -634,7 +636,7 @@ static void a_failed_sync_fails_the_log_for_good(void **state)
     assert_non_null(strstr(fct_log_state_reason(f->log), "sync"));
     uint64_t calls = f->fault.calls;
     assert_status(try_append(f, 1, 10, true, &position), FACTUM_FAILED);
-    assert_status(fct_log_marker(f->log, &f->err), FACTUM_FAILED);
+    assert_status(fct_log_heartbeat(f->log, &f->err), FACTUM_FAILED);
     assert_int_equal(f->fault.calls, calls);
     assert_events(f, 1); /* reads go on */
     struct fct_log *log = f->log;
@@ -710,7 +712,7 @@ static void readers_follow_the_writer(void **state)
     for (uint64_t i = 0; i < EVENTS; i++) {
         assert_ok(try_append(f, i, (size_t)(i % 700), i % 16 == 0, &position), f->err);
         if (i % 500 == 0) {
-            assert_ok(fct_log_marker(f->log, &f->err), f->err);
+            assert_ok(fct_log_heartbeat(f->log, &f->err), f->err);
         }
     }
     struct fct_log_verify_report report;

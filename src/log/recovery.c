@@ -5,11 +5,11 @@
  *    Only a header that does not verify is damage at its place, as in step 4. Nothing is deleted
  *    but temporary files.
  * 2. The last one is scanned (scan.h), from its start or from a mark that it confirms. X = the
- *    first place where no batch verifies. A mark that names another batch than the one that
- *    verifies there: CORRUPT.
- * 3. Evidence E = the furthest place known to have been acknowledged: marks (of the index, log/END,
- *    log/LAST), durable_upto of every header that verifies, before X and behind it. A segment that
- *    has a successor was all acknowledged, since R7 lets the successor appear only then.
+ *    first place where no batch verifies. A proof that names another batch than the one that
+ *    verifies there, in any segment: CORRUPT.
+ * 3. Evidence E = the furthest place known to have been acknowledged: by proofs.h, and by
+ *    durable_upto of every header that verifies, before X and after it. A segment that has a
+ *    successor was all acknowledged, since R7 lets the successor appear only then.
  * 4. E > X, or a file of the wrong size: acknowledged data is damaged. Nothing is changed; what
  *    verifies can be read. Else what lies behind X was never acknowledged: tail.h cuts it and
  *    makes sure that what is kept is on disk.
@@ -28,6 +28,7 @@
 #include "core/error.h"
 #include "core/log_sink.h"
 #include "log/log_int.h"
+#include "log/proofs.h"
 #include "log/scan.h"
 #include "log/tail.h"
 
@@ -157,61 +158,6 @@ static factum_status list_files(struct listing *listing, factum_error *err)
     return log->read_only ? FACTUM_OK : remove_temporaries(listing, err);
 }
 
-/* ---- what is known from outside -------------------------------------------------------------- */
-
-struct marks {
-    struct fct_log_mark marks[FCT_SCAN_MARKS_MAX];
-    size_t count;
-    uint64_t end; /* position in log/END; 0 if there is none */
-    uint32_t epoch;
-};
-
-static bool same_store(const factum_uuid *a, const factum_uuid *b)
-{
-    return memcmp(a->bytes, b->bytes, sizeof a->bytes) == 0;
-}
-
-/* Takes |name| into account if it is there, verifies, and is of this store. One that does not
- * verify proves nothing; one that cannot be read fails. */
-static factum_status add_end_file(const struct fct_log *log, struct marks *marks, const char *name,
-                                  bool *found, factum_error *err)
-{
-    struct fct_end_mark end;
-    factum_error reason;
-    factum_status status = fct_end_file_read(log, name, &end, &reason);
-    *found = status == FACTUM_OK && same_store(&end.store_id, &log->store_id);
-    if (*found) {
-        marks->marks[marks->count++] = end.mark;
-        marks->epoch = end.epoch > marks->epoch ? end.epoch : marks->epoch;
-    }
-    if (status == FACTUM_CORRUPT) {
-        fct_log_message(&log->sink, FACTUM_LOG_WARN, "recovery.evidence_damaged", "%s",
-                        reason.text);
-        return FACTUM_OK;
-    }
-    if (status != FACTUM_OK && status != FACTUM_NOT_FOUND && err != NULL) {
-        *err = reason;
-    }
-    return status == FACTUM_NOT_FOUND ? FACTUM_OK : status;
-}
-
-static factum_status gather_marks(struct fct_log *log, const struct fct_log_options *options,
-                                  struct marks *marks, factum_error *err)
-{
-    bool found;
-    factum_status status = add_end_file(log, marks, FCT_LAST_NAME, &found, err);
-    if (status == FACTUM_OK) {
-        status = add_end_file(log, marks, FCT_END_NAME, &found, err);
-        log->end_file = status == FACTUM_OK && found;
-        marks->end = log->end_file ? marks->marks[marks->count - 1].position : 0;
-    }
-    if (options->mark.position > 0 && options->mark.position <= FCT_POSITION_MAX &&
-        same_store(&options->mark_store_id, &log->store_id)) {
-        marks->marks[marks->count++] = options->mark;
-    }
-    return status;
-}
-
 /* ---- the last segment ------------------------------------------------------------------------ */
 
 static void report_damage(struct fct_log *log, const struct fct_segment *segment,
@@ -241,23 +187,21 @@ static void settle(struct fct_log *log, struct fct_segment *segment, const struc
     log->segment_created_first = scan->created_first;
     log->segment_created_last = scan->created_last;
     log->segment_counted = scan->start == FCT_SEGMENT_HEADER_SIZE;
-    log->marked_end = scan->marker_end;
     log->recovery.scanned_bytes += scan->offset - scan->start;
     log->recovery.evidence_upto = scan->evidence;
     atomic_store(&segment->used, scan->offset);
     atomic_store(&segment->sealed, scan->sealed);
     atomic_store(&log->end, end);
     atomic_store(&log->durable, end);
-    atomic_store(&log->wants_marker, scan->marker_end != end);
 }
 
 /* A restored backup: the last file was copied only as far as it was used. It must end where X is,
  * or in zeros behind it, which an interrupted completion leaves, and there must be nothing else
  * that knows how far the log went. */
 static bool is_copy(const struct fct_segment *segment, const struct fct_scan *scan,
-                    const struct marks *marks)
+                    const struct fct_proofs *proofs)
 {
-    return marks->count == 0 && !scan->sealed && scan->zero_from == scan->offset &&
+    return proofs->count == 0 && !scan->sealed && scan->zero_from == scan->offset &&
            segment->file_size < segment->header.size;
 }
 
@@ -307,7 +251,7 @@ static factum_status drop_and_map(struct fct_segment *segment, const struct fct_
 /* Scans the last segment as the cache shows it and, unless nothing was written since END was, what
  * is not proven to be on the device once more, from there. */
 static factum_status scan_last(const struct fct_log *log, struct fct_segment *segment,
-                               const struct marks *marks, struct fct_scan *scan, bool *clean,
+                               const struct fct_proofs *proofs, struct fct_scan *scan, bool *clean,
                                factum_error *err)
 {
     uint64_t zeros = segment->capacity;
@@ -315,8 +259,9 @@ static factum_status scan_last(const struct fct_log *log, struct fct_segment *se
     *clean = false;
     factum_status status = fct_segment_map_tail(segment, err);
     if (status == FACTUM_OK) {
-        fct_scan_run(scan, segment, marks->marks, marks->count, &proven);
-        *clean = marks->end != 0 && marks->end == scan->base + scan->offset && !scan->foreign;
+        fct_scan_run(scan, segment, proofs->marks, proofs->count, &proven);
+        *clean =
+            proofs->end != 0 && proofs->end == scan->base + scan->offset && scan->foreign == NULL;
     }
     if (status == FACTUM_OK && !*clean && !log->read_only) {
         status = drop_and_map(segment, scan, &proven, &zeros, err);
@@ -331,26 +276,25 @@ static factum_status scan_last(const struct fct_log *log, struct fct_segment *se
 }
 
 static factum_status recover_last(struct fct_log *log, struct fct_segment *segment,
-                                  const struct marks *marks, factum_error *err)
+                                  const struct fct_proofs *proofs, factum_error *err)
 {
     struct fct_scan scan;
     bool clean;
-    factum_status status = scan_last(log, segment, marks, &scan, &clean, err);
+    factum_status status = scan_last(log, segment, proofs, &scan, &clean, err);
     if (status != FACTUM_OK) {
         return status;
     }
-    if (scan.foreign && !fct_bug(FCT_BUG_CLEAN_BY_PLACE)) {
-        return fct_fail(err, FACTUM_CORRUPT,
-                        "segment %020" PRIu64 ".seg holds another history than the one that was "
-                        "acknowledged up to position %" PRIu64 ": restore it from a backup",
-                        segment->header.number, scan.foreign_position);
+    if (scan.foreign != NULL && !fct_bug(FCT_BUG_CLEAN_BY_PLACE)) {
+        return fct_proofs_refuse(proofs, scan.foreign, segment, err);
     }
-    bool copy = is_copy(segment, &scan, marks);
+    bool copy = is_copy(segment, &scan, proofs);
     if (copy && !log->read_only) {
         status = complete_copy(log, segment, &scan, err);
     }
     settle(log, segment, &scan);
-    log->epoch = (marks->epoch > log->epoch ? marks->epoch : log->epoch) + 1;
+    log->proven_end = proofs->proven_end;
+    atomic_store(&log->wants_heartbeat, log->proven_end != fct_log_end(log));
+    log->epoch = (proofs->epoch > log->epoch ? proofs->epoch : log->epoch) + 1;
     const char *damage = copy ? NULL : damage_of(segment, &scan);
     if (damage != NULL && fct_bug(FCT_BUG_TRUNCATE_DAMAGE)) {
         scan.evidence = scan.base + scan.offset;
@@ -382,7 +326,7 @@ static factum_status check_order(const struct fct_log *log, const struct fct_seg
     }
     if (first && (header->number != 1 || header->base != 0)) {
         wrong = "is the first one there, but not the first of the log";
-    } else if (!first && !same_store(&header->store_id, &log->store_id)) {
+    } else if (!first && memcmp(&header->store_id, &log->store_id, sizeof log->store_id) != 0) {
         wrong = "is of another store";
     } else if (!first && header->base != base && !gap) {
         wrong = "does not begin where the one before ends";
@@ -480,46 +424,29 @@ static factum_status recover_segment(struct fct_log *log, const struct fct_log_o
     if (!last) {
         return recover_sealed(log, segment, err);
     }
-    struct marks marks = {.count = 0};
-    status = gather_marks(log, options, &marks, err);
-    return status == FACTUM_OK ? recover_last(log, segment, &marks, err) : status;
-}
-
-/* Is |name| there, in whatever state? It is written when there are segments. */
-static factum_status evidence_in(const struct fct_log *log, const char *name, bool *there,
-                                 factum_error *err)
-{
-    struct fct_end_mark end;
-    factum_error reason;
-    factum_status status = fct_end_file_read(log, name, &end, &reason);
-    *there = *there || status == FACTUM_OK || status == FACTUM_CORRUPT;
-    if (status == FACTUM_OK || status == FACTUM_CORRUPT || status == FACTUM_NOT_FOUND) {
-        return FACTUM_OK;
+    struct fct_proofs proofs;
+    status = fct_proofs_gather(&proofs, log, options, err);
+    if (status == FACTUM_OK) {
+        status = fct_proofs_check(&proofs, log, err);
     }
-    if (err != NULL) {
-        *err = reason;
-    }
-    return status;
+    return status == FACTUM_OK ? recover_last(log, segment, &proofs, err) : status;
 }
 
 /* The very first segment of a new store. */
 static factum_status create(struct fct_log *log, const struct fct_log_options *options,
                             factum_error *err)
 {
-    bool there = options->mark.position > 0;
-    factum_status status = evidence_in(log, FCT_END_NAME, &there, err);
-    if (status == FACTUM_OK) {
-        status = evidence_in(log, FCT_LAST_NAME, &there, err);
-    }
+    bool any = options->mark.position > 0;
+    factum_status status = fct_proofs_exist(log, &any, err);
     if (status != FACTUM_OK) {
         return status;
     }
-    if (there) {
+    if (any) {
         return fct_fail(err, FACTUM_CORRUPT,
                         "the log's segments are missing from %s: restore them from a backup",
                         log->dir);
     }
-    if (log->read_only) {
+    if (log->read_only || options->must_exist) {
         return fct_fail(err, FACTUM_NOT_FOUND, "no store here: %s has no segments", log->dir);
     }
     status = fct_os_random(log->os, log->store_id.bytes, sizeof log->store_id.bytes, err);
@@ -536,11 +463,11 @@ static factum_status create(struct fct_log *log, const struct fct_log_options *o
 static factum_status note_evidence_upto(struct fct_log *log, const struct fct_log_options *options,
                                         factum_error *err)
 {
-    struct marks marks = {.count = 0};
-    factum_status status = gather_marks(log, options, &marks, err);
-    for (size_t i = 0; i < marks.count; i++) {
-        if (marks.marks[i].position > log->recovery.evidence_upto) {
-            log->recovery.evidence_upto = marks.marks[i].position;
+    struct fct_proofs proofs;
+    factum_status status = fct_proofs_gather(&proofs, log, options, err);
+    for (size_t i = 0; i < proofs.count; i++) {
+        if (proofs.marks[i].position > log->recovery.evidence_upto) {
+            log->recovery.evidence_upto = proofs.marks[i].position;
         }
     }
     return status;

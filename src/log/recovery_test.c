@@ -170,6 +170,7 @@ static void a_copy_whose_completion_was_interrupted_opens(void **state)
     uint64_t used = fct_log_end(f->log);
     close_log(f);
     remove_file(f, "END");
+    remove_file(f, "LAST");
     for (uint64_t size = used; size < SEGMENT_SIZE; size += 2048) {
         set_size(f, FIRST, used); /* as the copy was made */
         set_size(f, FIRST, size); /* as far as the zeros went */

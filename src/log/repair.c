@@ -68,6 +68,16 @@ static factum_status batch_start(struct loss *loss, uint64_t position, factum_er
     return FACTUM_OK;
 }
 
+/* LAST may name only the start of a segment that is missing now: that one held more. */
+static void note_evidence_base(struct loss *loss)
+{
+    const struct fct_segment *last = fct_log_last_segment(loss->log);
+    uint64_t evidence = loss->log->recovery.evidence_upto;
+    uint64_t size = atomic_load(&last->sealed) ? atomic_load(&last->used) : last->header.size;
+    bool missing = evidence > last->header.base + size;
+    note_base(loss, evidence + (missing ? FCT_SEGMENT_SIZE_MAX : 0));
+}
+
 static factum_status find_loss(struct loss *loss, uint64_t from, factum_error *err)
 {
     struct fct_log_verify_report report;
@@ -83,8 +93,8 @@ static factum_status find_loss(struct loss *loss, uint64_t from, factum_error *e
                         "repair: the damage begins at position %" PRIu64 ", not at %" PRIu64,
                         report.bad_from, from);
     }
-    note_base(loss, loss->log->recovery.evidence_upto);
     note_base(loss, fct_log_end(loss->log));
+    note_evidence_base(loss);
     return batch_start(loss, from, err);
 }
 

@@ -87,7 +87,6 @@ static bool take_batch(struct fct_scan *scan)
     scan->offset += FCT_BATCH_HEADER_SIZE + header.payload_size;
     scan->sealed = (header.flags & FCT_BATCH_SEAL) != 0;
     scan->records += header.record_count;
-    scan->marker_end = header.record_count == 0 ? scan->base + scan->offset : 0;
     return true;
 }
 
@@ -109,12 +108,6 @@ static uint64_t batch_before(const struct fct_scan *scan, uint64_t offset)
     return 0;
 }
 
-static void note_foreign(struct fct_scan *scan, const struct fct_log_mark *mark)
-{
-    scan->foreign = true;
-    scan->foreign_position = mark->position;
-}
-
 /* Starts the scan at |mark| if what stands before it says the same, unless it starts behind it. */
 static void start_at(struct fct_scan *scan, const struct fct_log_mark *mark)
 {
@@ -133,7 +126,7 @@ static void start_at(struct fct_scan *scan, const struct fct_log_mark *mark)
     }
     if (header.number + 1 != mark->batch_number ||
         fct_batch_chain(scan->map + before) != mark->chain) {
-        note_foreign(scan, mark); /* a batch that is whole, but another one */
+        scan->foreign = mark; /* a batch that is whole, but another one */
         return;
     }
     if (offset <= scan->offset) {
@@ -144,7 +137,6 @@ static void start_at(struct fct_scan *scan, const struct fct_log_mark *mark)
     scan->number = mark->batch_number;
     scan->chain = mark->chain;
     scan->epoch = header.epoch > scan->epoch ? header.epoch : scan->epoch;
-    scan->marker_end = header.record_count == 0 ? mark->position : 0;
 }
 
 /* Which of |marks| say the same as the scan at the place that it has reached? */
@@ -169,7 +161,6 @@ void fct_scan_run(struct fct_scan *scan, const struct fct_segment *segment,
         .number = segment->header.batch_number,
         /* An empty segment follows a durable seal; the first one of all follows nothing. */
         .evidence = segment->header.base + FCT_SEGMENT_HEADER_SIZE,
-        .marker_end = segment->header.base + FCT_SEGMENT_HEADER_SIZE,
     };
     FCT_ASSERT(scan->map != NULL);
     FCT_ASSERT(mark_count <= FCT_SCAN_MARKS_MAX);
@@ -193,7 +184,7 @@ void fct_scan_run(struct fct_scan *scan, const struct fct_segment *segment,
         uint64_t position = marks[i].position;
         if (position >= scan->base + scan->start && position <= scan->base + scan->offset &&
             !met[i]) {
-            note_foreign(scan, &marks[i]);
+            scan->foreign = &marks[i];
         }
     }
 }
@@ -206,7 +197,6 @@ void fct_scan_again(struct fct_scan *scan, const struct fct_scan *proven)
     scan->map = atomic_load(&scan->segment->map);
     scan->evidence = first.evidence;
     scan->foreign = first.foreign; /* the marks are evidence, and so lie before */
-    scan->foreign_position = first.foreign_position;
     while (!scan->sealed && take_batch(scan)) {
     }
 }

@@ -17,15 +17,14 @@ struct fct_scan {
     uint64_t chain;     /* that the next batch carries */
     uint64_t number;    /* of the next batch */
     uint64_t evidence;  /* position: everything before it was acknowledged as durable */
-    uint64_t marker_end; /* position: end of the last batch if that is a marker or a seal, else 0 */
-    uint64_t records;    /* seen */
+    uint64_t records;   /* seen */
     int64_t created_first;
     int64_t created_last;
     uint32_t epoch; /* greatest one seen */
     bool sealed;    /* X is the end of a seal */
-    /* A mark up to X names another batch than the one that verifies there, or none begins there. */
-    bool foreign;
-    uint64_t foreign_position;
+    /* One of the marks, up to X, that names another batch than the one that verifies there, or a
+     * place where none begins; or NULL. */
+    const struct fct_log_mark *foreign;
 };
 
 /* Runs from the start of |segment|, which is mapped, or from the furthest of |marks| that the bytes

@@ -56,6 +56,15 @@ static factum_error *reason_in(factum_error *err, factum_error *own)
     return err == NULL ? own : err;
 }
 
+/* LAST names the end of the log. NO_SPACE is harmless, any other failure poisons the log. */
+static factum_status prove_end(struct fct_log *log, factum_error *reason)
+{
+    factum_status status =
+        fct_bug(FCT_BUG_NO_HEARTBEATS) ? FACTUM_OK : fct_last_advance(log, reason);
+    return status == FACTUM_OK || status == FACTUM_NO_SPACE ? status
+                                                            : fail_for_good(log, status, reason);
+}
+
 static factum_status sync_file(struct fct_segment *segment, factum_error *err)
 {
     factum_status status = fct_file_sync(segment->file, err);
@@ -366,11 +375,11 @@ static factum_status activate(struct fct_log *log, struct fct_segment *segment, 
     log->segment_created_last = 0;
     log->segment_counted = true;
     uint64_t end = base + FCT_SEGMENT_HEADER_SIZE;
-    log->marked_end = end;
+    log->proven_end = end;
     fct_log_add_segment(log, segment);
     atomic_store_explicit(&log->end, end, memory_order_release);
     atomic_store(&log->durable, end);
-    atomic_store(&log->wants_marker, false);
+    atomic_store(&log->wants_heartbeat, false);
     return FACTUM_OK;
 }
 
@@ -424,6 +433,14 @@ factum_status fct_log_roll(struct fct_log *log, uint64_t size, uint64_t base, fa
     if (status != FACTUM_OK) {
         return fail_for_good(log, status, reason);
     }
+    if (log->last != NULL && prove_end(log, reason) != FACTUM_OK) {
+        status = reason->status;
+        log->proven_end = 0; /* to be proven later, if the disk was full */
+        atomic_store(&log->wants_heartbeat, true);
+        if (status != FACTUM_NO_SPACE) {
+            return status;
+        }
+    }
     fct_log_message(&log->sink, FACTUM_LOG_DEBUG, "segment.rolled", "segment %" PRIu64 " begins",
                     number);
     return FACTUM_OK;
@@ -442,21 +459,18 @@ static void prepare_next(struct fct_log *log)
 
 /* ---- the writer's calls ---------------------------------------------------------------------- */
 
-/* Before the first write of a run: END no longer holds. */
-static factum_status retire_end(struct fct_log *log, factum_error *err)
+/* Before the first write of a run: LAST names the end, and END no longer holds. */
+static factum_status begin_run(struct fct_log *log, factum_error *err)
 {
     factum_error own;
     factum_error *reason = reason_in(err, &own);
-    factum_status status =
-        fct_bug(FCT_BUG_END_STAYS) ? FACTUM_OK : fct_end_file_retire(log, reason);
-    if (status == FACTUM_NO_SPACE) {
-        return status; /* nothing was renamed */
+    factum_status status = prove_end(log, reason);
+    if (status != FACTUM_OK || !log->end_file) {
+        return status;
     }
-    if (status != FACTUM_OK) {
-        return fail_for_good(log, status, reason);
-    }
-    log->end_file = false;
-    return FACTUM_OK;
+    status = fct_end_file_remove(log, reason);
+    bool harmless = status == FACTUM_NO_SPACE && log->end_file;
+    return status == FACTUM_OK || harmless ? status : fail_for_good(log, status, reason);
 }
 
 /* Where the batch ends at most, and what has to fit behind it. */
@@ -489,8 +503,8 @@ factum_status fct_log_begin(struct fct_log *log, size_t payload_size_max, factum
                         BATCH_SIZE_MAX);
     }
     status = fct_log_reserve_buffer(log, payload_size_max, err);
-    if (status == FACTUM_OK && log->end_file) {
-        status = retire_end(log, err);
+    if (status == FACTUM_OK && (log->last == NULL || log->end_file)) {
+        status = begin_run(log, err);
     }
     if (status != FACTUM_OK) {
         return status;
@@ -573,8 +587,8 @@ factum_status fct_log_commit(struct fct_log *log, bool sync, factum_error *err)
     }
     status = land_batch(log, sync, err);
     if (status == FACTUM_OK) {
-        if (!atomic_load_explicit(&log->wants_marker, memory_order_relaxed)) {
-            atomic_store(&log->wants_marker, true);
+        if (!atomic_load_explicit(&log->wants_heartbeat, memory_order_relaxed)) {
+            atomic_store(&log->wants_heartbeat, true);
         }
         prepare_next(log);
     }
@@ -600,42 +614,24 @@ factum_status fct_log_sync(struct fct_log *log, factum_error *err)
     return FACTUM_OK;
 }
 
-/* A batch without records. What `os` commits left in the cache is on disk before a header says so.
- */
-static factum_status write_empty(struct fct_log *log, uint32_t flags, factum_error *err)
-{
-    factum_status status = fct_log_sync(log, err);
-    if (status == FACTUM_OK) {
-        status = write_batch(log, flags, true, err);
-    }
-    if (status == FACTUM_OK) {
-        log->marked_end = fct_log_end(log);
-        atomic_store(&log->wants_marker, false);
-    }
-    return status;
-}
-
-factum_status fct_log_marker(struct fct_log *log, factum_error *err)
+factum_status fct_log_heartbeat(struct fct_log *log, factum_error *err)
 {
     factum_status status = fct_log_refusal(log, err);
     if (status == FACTUM_READ_ONLY || status == FACTUM_CORRUPT) {
         return FACTUM_OK;
     }
     if (status == FACTUM_OK) {
-        status = fct_log_sync(log, err); /* needs no space, which the marker may */
+        status = fct_log_sync(log, err);
     }
-    if (status != FACTUM_OK || log->marked_end == fct_log_end(log)) {
+    if (status != FACTUM_OK || log->proven_end == fct_log_end(log)) {
         return status;
     }
-    if (fct_bug(FCT_BUG_NO_MARKERS)) {
-        atomic_store(&log->wants_marker, false);
+    if (fct_bug(FCT_BUG_NO_HEARTBEATS)) {
+        atomic_store(&log->wants_heartbeat, false);
         return FACTUM_OK;
     }
-    status = fct_log_begin(log, 0, err);
-    /* Rolling leaves a new segment behind, which is as good as a marker. */
-    return status == FACTUM_OK && log->marked_end != fct_log_end(log)
-               ? write_empty(log, FCT_BATCH_MARKER, err)
-               : status;
+    factum_error own;
+    return prove_end(log, reason_in(err, &own));
 }
 
 factum_status fct_log_write_loss(struct fct_log *log, uint64_t base, factum_error *err)
@@ -644,5 +640,6 @@ factum_status fct_log_write_loss(struct fct_log *log, uint64_t base, factum_erro
     if (status == FACTUM_OK) {
         status = fct_log_roll(log, 0, base, err);
     }
-    return status == FACTUM_OK ? write_empty(log, FCT_BATCH_MARKER | FCT_BATCH_LOSS, err) : status;
+    return status == FACTUM_OK ? write_batch(log, FCT_BATCH_MARKER | FCT_BATCH_LOSS, true, err)
+                               : status;
 }

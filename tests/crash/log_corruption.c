@@ -59,7 +59,7 @@ struct base {
     struct model model;
     bool use_mark;   /* the model's mark names the end */
     bool evidence;   /* something outside the segments knows how far the log went */
-    bool marker;     /* the last batch is a marker */
+    bool heartbeat;  /* LAST proves all of it */
     size_t segments; /* names and used sizes */
     struct fct_log_segment_info infos[FILES_MAX];
 };
@@ -84,9 +84,9 @@ static void make_base(struct base *base, uint64_t seed)
     run.reopen_percent = seed % 3 == 0 ? 5 : 0;
     model_do(&run);
     expect(run.status == FACTUM_OK, "base", run.err.text);
-    base->marker = seed % 4 != 3;
-    if (base->marker) {
-        expect(fct_log_marker(run.log, &run.err) == FACTUM_OK, "base", run.err.text);
+    base->heartbeat = seed % 4 != 3;
+    if (base->heartbeat) {
+        expect(fct_log_heartbeat(run.log, &run.err) == FACTUM_OK, "base", run.err.text);
     }
     base->use_mark = seed % 4 == 2;
     base->model.mark = fct_log_mark(run.log);
@@ -98,8 +98,8 @@ static void make_base(struct base *base, uint64_t seed)
         expect(fct_log_close(run.log, &run.err) == FACTUM_OK, "base", run.err.text);
         run.log = NULL;
     }
-    base->model.durable = clean || base->marker ? base->model.count : base->model.durable;
-    base->evidence = clean || base->use_mark;
+    base->model.durable = clean || base->heartbeat ? base->model.count : base->model.durable;
+    base->evidence = clean || base->use_mark || base->heartbeat;
     /* Closing writes END, which a process that dies does not: taken before it. */
     struct fct_sim_disk *rest = fct_sim_disk_crash(base->disk, FCT_CRASH_ALL, seed);
     model_abandon(&run);
@@ -163,7 +163,7 @@ static void flip_bit(struct damage *damage)
     damage->bytes[at] ^= (uint8_t)(1u << below(damage, 8));
 }
 
-/* In the last 300 bytes that are used: headers, markers, seals. */
+/* In the last 300 bytes that are used: headers, seals. */
 static void flip_bit_at_end(struct damage *damage)
 {
     uint64_t span = damage->used < 300 ? damage->used : 300;
@@ -312,6 +312,49 @@ static void damage_end(struct damage *damage)
     }
 }
 
+/* One of the blocks of LAST is lost. */
+static void damage_last(struct damage *damage)
+{
+    uint64_t size;
+    uint8_t *bytes = fct_sim_disk_bytes(damage->disk, MODEL_DIR "/LAST", &size);
+    if (bytes != NULL) {
+        uint64_t at = below(damage, 2) * 4096;
+        memset(bytes + (at < size ? at : 0), (int)below(damage, 256), 512);
+    }
+}
+
+/* The last sector or block that is used, with all that it holds. */
+static void lose_tail(struct damage *damage)
+{
+    const struct base *base = damage->base;
+    const struct fct_log_segment_info *last = &base->infos[base->segments - 1];
+    uint64_t unit = below(damage, 2) == 0 ? 512 : 4096;
+    uint64_t at = (last->size - 1) / unit * unit;
+    (void)snprintf(damage->path, sizeof damage->path, MODEL_DIR "/%s", last->name);
+    damage->bytes = fct_sim_disk_bytes(damage->disk, damage->path, &damage->size);
+    uint64_t size = damage->size - at < unit ? damage->size - at : unit;
+    memset(damage->bytes + at, below(damage, 2) == 0 ? 0 : 0xa5, size);
+}
+
+/* The last segment ends where a batch ends, as a copy would. */
+static void cut_at_batch(struct damage *damage)
+{
+    const struct base *base = damage->base;
+    const struct fct_log_segment_info *last = &base->infos[base->segments - 1];
+    struct fct_file *file;
+    factum_error err;
+    uint64_t size = FCT_SEGMENT_HEADER_SIZE;
+    size_t i = below(damage, base->model.count + 1);
+    if (i < base->model.count && base->model.batches[i].end > last->base + size) {
+        size = base->model.batches[i].end - last->base;
+    }
+    (void)snprintf(damage->path, sizeof damage->path, MODEL_DIR "/%s", last->name);
+    expect(fct_file_open(damage->os, damage->path, FCT_OPEN_WRITE, &file, &err) == FACTUM_OK &&
+               fct_file_truncate(file, size, &err) == FACTUM_OK,
+           "cut at a batch", err.text);
+    (void)fct_file_close(&file, NULL);
+}
+
 static void nothing(struct damage *damage)
 {
     (void)damage;
@@ -320,7 +363,7 @@ static void nothing(struct damage *damage)
 static const struct kind {
     const char *name;
     void (*apply)(struct damage *damage);
-    bool wide; /* may hit a batch and the marker after it at once */
+    bool wide; /* may hit a batch and the header after it, which proves it, at once */
     bool free; /* must do no harm */
 } kinds[] = {
     {"flip a bit", flip_bit, false, false},
@@ -333,11 +376,14 @@ static const struct kind {
     {"swapped sectors", swap_sectors, true, false},
     {"truncated file", truncate_file, true, false},
     {"extended file", extend_file, false, false},
-    {"deleted file", delete_file, true, false},
+    {"deleted file", delete_file, false, false},
     {"duplicated file", duplicate_file, true, false},
     {"renamed file", rename_file, true, false},
     {"forged header", forge, false, true},
     {"damaged END", damage_end, false, true},
+    {"damaged LAST", damage_last, false, true},
+    {"lost end of the log", lose_tail, true, false},
+    {"cut at a batch", cut_at_batch, false, false},
     {"nothing", nothing, false, true},
 };
 #define KINDS (sizeof kinds / sizeof kinds[0])
@@ -421,11 +467,11 @@ static void check_opened(const struct base *base, const struct kind *kind, struc
     struct fct_log_verify_report report;
     bool verified = fct_log_verify(run->log, NULL, NULL, &report, NULL) == FACTUM_OK;
     if (verified && (differs || !complete)) {
-        /* Only what the last header does not prove may go unseen, if no marker came after it. */
+        /* Only what the last header does not prove may go unseen, if no heartbeat came after it. */
         bool last_only =
             model->count > 0 && fct_log_end(run->log) >= model->batches[model->count - 1].proves;
         expect(!base->evidence && last_only, kind->name, "damage goes unseen");
-        expect(complete || !base->marker, kind->name, "acknowledged data is missing");
+        expect(complete || !base->heartbeat, kind->name, "acknowledged data is missing");
     }
     reached[FOUND_BY_VERIFY] += open && !verified;
     reached[FOUND_BY_READING] += open && !complete && !verified;
@@ -566,7 +612,7 @@ static bool fault_at(uint64_t seed, enum fct_fault_kind kind, bool sticky, uint6
     if (run.log != NULL && fct_log_state(run.log) == FCT_LOG_FAILED) {
         uint64_t calls = fct_sim_disk_calls(disk);
         expect(fct_log_begin(run.log, 64, &run.err) == FACTUM_FAILED, "failed", "it writes on");
-        expect(fct_log_marker(run.log, &run.err) == FACTUM_FAILED, "failed", "it writes on");
+        expect(fct_log_heartbeat(run.log, &run.err) == FACTUM_FAILED, "failed", "it writes on");
         expect(fct_sim_disk_calls(disk) == calls, "failed", "it touches the disk");
     }
     model_abandon(&run);

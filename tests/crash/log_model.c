@@ -219,7 +219,7 @@ static factum_status step(struct model_run *run)
     if (dice < run->reopen_percent + 10) {
         uint64_t before = failures(run);
         uint64_t segments = fct_log_segment_count(run->log);
-        status = fct_log_marker(run->log, &run->err);
+        status = fct_log_heartbeat(run->log, &run->err);
         if (status == FACTUM_OK && fct_log_segment_count(run->log) == segments) {
             run->lied = run->lied || failures(run) != before;
         }

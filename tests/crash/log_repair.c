@@ -81,7 +81,8 @@ struct scene {
 };
 
 /* The log's files after a clean close or, for every second seed, of a process that died after a
- * marker, so that only the segments know how far the log went. */
+ * heartbeat. For some of those LAST is missing, so that only the segments know how far the log
+ * went. */
 static void make_log(struct scene *scene, uint64_t seed)
 {
     *scene = (struct scene){.disk = fct_sim_disk_create(seed, false)};
@@ -97,10 +98,16 @@ static void make_log(struct scene *scene, uint64_t seed)
     }
     scene->highest = fct_log_end(run.log);
     if (seed % 2 == 0) {
-        expect(fct_log_marker(run.log, &run.err) == FACTUM_OK, "make a log", run.err.text);
+        expect(fct_log_heartbeat(run.log, &run.err) == FACTUM_OK, "make a log", run.err.text);
         scene->highest = fct_log_end(run.log);
         fct_sim_disk_stop_at(scene->disk, fct_sim_disk_calls(scene->disk));
         model_abandon(&run);
+        fct_sim_disk_stop_at(scene->disk, UINT64_MAX);
+        if (seed % KINDS != LOST_FILE) {
+            factum_status removed =
+                fct_os_unlink(fct_sim_disk_os(scene->disk), MODEL_DIR "/LAST", NULL);
+            (void)removed; /* a log without a batch has none */
+        }
     } else {
         expect(fct_log_close(run.log, &run.err) == FACTUM_OK, "make a log", run.err.text);
     }

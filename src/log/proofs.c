@@ -1,0 +1,159 @@
+/* proofs.c - see proofs.h. Layer: log. */
+#include "log/proofs.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#include "core/check.h"
+#include "core/error.h"
+#include "core/log_sink.h"
+
+static const char the_index[] = "the index";
+
+static bool same_store(const factum_uuid *a, const factum_uuid *b)
+{
+    return memcmp(a->bytes, b->bytes, sizeof a->bytes) == 0;
+}
+
+static void add_proof(struct fct_proofs *proofs, const char *name, const struct fct_log_mark *mark)
+{
+    FCT_ASSERT(proofs->count < FCT_SCAN_MARKS_MAX);
+    proofs->names[proofs->count] = name;
+    proofs->marks[proofs->count++] = *mark;
+}
+
+/* Adds what |name| says, if it exists, verifies, and is of this store. */
+static factum_status add_end_file(const struct fct_log *log, struct fct_proofs *proofs,
+                                  const char *name, bool *found, factum_error *err)
+{
+    struct fct_end_mark end;
+    factum_error reason;
+    factum_status status = fct_end_file_read(log, name, &end, &reason);
+    *found = status == FACTUM_OK && same_store(&end.store_id, &log->store_id);
+    if (*found) {
+        uint64_t position = end.mark.position;
+        add_proof(proofs, name, &end.mark);
+        proofs->epoch = end.epoch > proofs->epoch ? end.epoch : proofs->epoch;
+        proofs->proven_end = position > proofs->proven_end ? position : proofs->proven_end;
+    }
+    if (status == FACTUM_CORRUPT) {
+        fct_log_message(&log->sink, FACTUM_LOG_WARN, "recovery.evidence_damaged", "%s",
+                        reason.text);
+        return FACTUM_OK;
+    }
+    if (status != FACTUM_OK && status != FACTUM_NOT_FOUND && err != NULL) {
+        *err = reason;
+    }
+    return status == FACTUM_NOT_FOUND ? FACTUM_OK : status;
+}
+
+factum_status fct_proofs_gather(struct fct_proofs *proofs, struct fct_log *log,
+                                const struct fct_log_options *options, factum_error *err)
+{
+    bool found;
+    *proofs = (struct fct_proofs){.count = 0};
+    factum_status status = add_end_file(log, proofs, FCT_LAST_NAME, &found, err);
+    if (status == FACTUM_OK) {
+        status = add_end_file(log, proofs, FCT_END_NAME, &found, err);
+        log->end_file = status == FACTUM_OK && found;
+        proofs->end = log->end_file ? proofs->marks[proofs->count - 1].position : 0;
+    }
+    if (options->mark.position > 0 && options->mark.position <= FCT_POSITION_MAX &&
+        same_store(&options->mark_store_id, &log->store_id)) {
+        add_proof(proofs, the_index, &options->mark);
+    }
+    return status;
+}
+
+factum_status fct_proofs_exist(const struct fct_log *log, bool *any, factum_error *err)
+{
+    static const char *const names[] = {FCT_END_NAME, FCT_LAST_NAME};
+    factum_status status = FACTUM_OK;
+    for (size_t i = 0; status == FACTUM_OK && i < sizeof names / sizeof names[0]; i++) {
+        struct fct_end_mark end;
+        status = fct_end_file_read(log, names[i], &end, err);
+        *any = *any || status == FACTUM_OK || status == FACTUM_CORRUPT;
+        status = status == FACTUM_CORRUPT || status == FACTUM_NOT_FOUND ? FACTUM_OK : status;
+    }
+    return status;
+}
+
+factum_status fct_proofs_refuse(const struct fct_proofs *proofs, const struct fct_log_mark *mark,
+                                const struct fct_segment *segment, factum_error *err)
+{
+    const char *name = proofs->names[mark - proofs->marks];
+    bool index = name == the_index;
+    return fct_fail(err, FACTUM_CORRUPT,
+                    "segment %020" PRIu64 ".seg holds another history than %s%s names at position "
+                    "%" PRIu64 ": restore the store from a backup%s",
+                    segment->header.number, index ? "" : "log/", name, mark->position,
+                    index ? ", or, if the log is the right one, run factum repair --rebuild-index"
+                          : "");
+}
+
+/* Does a batch begin at |offset| of the sealed |segment|, found by stepping from its start? Also
+ * true if damage on the way hides the answer. */
+static bool may_begin_at(const struct fct_segment *segment, const uint8_t *map, uint64_t offset)
+{
+    uint64_t used = atomic_load(&segment->used);
+    uint64_t at = FCT_SEGMENT_HEADER_SIZE;
+    struct fct_batch_header header;
+    while (at < offset) {
+        if (used - at < FCT_BATCH_HEADER_SIZE ||
+            fct_batch_header_decode(map + at, segment->header.base + at, segment->header.salt,
+                                    &header) != FACTUM_OK) {
+            return true;
+        }
+        at += FCT_BATCH_HEADER_SIZE + header.payload_size;
+    }
+    return at == offset;
+}
+
+/* Is |mark| what the log says at that place of |segment|, which is not the last one? */
+static factum_status agrees(struct fct_segment *segment, const struct fct_log_mark *mark,
+                            bool *agree, factum_error *err)
+{
+    const struct fct_segment_header *header = &segment->header;
+    uint64_t offset = mark->position - header->base;
+    if (offset == 0 || offset == FCT_SEGMENT_HEADER_SIZE) { /* where the one before ends, too */
+        *agree = header->batch_number == mark->batch_number && header->chain == mark->chain;
+        return FACTUM_OK;
+    }
+    const uint8_t *map;
+    factum_status status = fct_segment_map(segment, &map, err);
+    if (status != FACTUM_OK) {
+        return status;
+    }
+    struct fct_batch_header batch;
+    uint64_t used = atomic_load(&segment->used);
+    if (offset % 8 == 0 && offset > FCT_SEGMENT_HEADER_SIZE &&
+        offset + FCT_BATCH_HEADER_SIZE <= used &&
+        fct_batch_header_decode(map + offset, mark->position, header->salt, &batch) == FACTUM_OK) {
+        *agree = batch.number == mark->batch_number && batch.chain == mark->chain;
+    } else {
+        *agree = offset < used && may_begin_at(segment, map, offset);
+    }
+    return FACTUM_OK;
+}
+
+factum_status fct_proofs_check(const struct fct_proofs *proofs, struct fct_log *log,
+                               factum_error *err)
+{
+    const struct fct_segment *last = fct_log_last_segment(log);
+    factum_status status = FACTUM_OK;
+    for (size_t i = 0; status == FACTUM_OK && i < proofs->count; i++) {
+        const struct fct_log_mark *mark = &proofs->marks[i];
+        /* The scan judges the last segment. Without a number it is a bound, which a repair set. */
+        bool here = mark->position <= last->header.base + FCT_SEGMENT_HEADER_SIZE;
+        if (!here || mark->batch_number == 0) {
+            continue;
+        }
+        struct fct_segment *segment = fct_log_segment_at(log, mark->position);
+        bool agree = true;
+        status = segment == NULL ? FACTUM_OK : agrees(segment, mark, &agree, err);
+        if (status == FACTUM_OK && !agree) {
+            status = fct_proofs_refuse(proofs, mark, segment, err);
+        }
+    }
+    return status;
+}

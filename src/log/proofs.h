@@ -1,0 +1,34 @@
+/* proofs.h - what other files say of how far the log was durable: log/END, log/LAST, and the index's
+ * manifest. Layer: log, private to it. Reads only. */
+#ifndef FCT_LOG_PROOFS_H
+#define FCT_LOG_PROOFS_H
+
+#include "log/scan.h"
+
+struct fct_proofs {
+    struct fct_log_mark marks[FCT_SCAN_MARKS_MAX];
+    const char *names[FCT_SCAN_MARKS_MAX]; /* who says it */
+    size_t count;
+    uint64_t end;        /* position in log/END; 0 if there is none */
+    uint64_t proven_end; /* of END and LAST, the greater one */
+    uint32_t epoch;
+};
+
+/* Those of this store. One that does not verify proves nothing; log->end_file becomes whether END
+ * counts. */
+FCT_MUST_USE factum_status fct_proofs_gather(struct fct_proofs *proofs, struct fct_log *log,
+                                             const struct fct_log_options *options,
+                                             factum_error *err);
+/* Is any of END and LAST there, in whatever state? Sets *any if so. */
+FCT_MUST_USE factum_status fct_proofs_exist(const struct fct_log *log, bool *any,
+                                            factum_error *err);
+/* CORRUPT if a segment before the last one holds another history than a proof names (rule R13). A
+ * place that cannot be judged, because of damage before it, counts as right. */
+FCT_MUST_USE factum_status fct_proofs_check(const struct fct_proofs *proofs, struct fct_log *log,
+                                            factum_error *err);
+/* CORRUPT: |segment| holds another history than |mark|, one of the proofs, names. */
+FCT_COLD factum_status fct_proofs_refuse(const struct fct_proofs *proofs,
+                                         const struct fct_log_mark *mark,
+                                         const struct fct_segment *segment, factum_error *err);
+
+#endif
