@@ -186,6 +186,22 @@ static void a_file_that_cannot_be_replaced_stays_and_leaves_nothing_behind(void 
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
+/* Behind the end of the file the kernel answers an access with a signal, as it does where the device
+ * fails. */
+static void what_an_access_would_raise_a_signal_for_is_answered(void **state)
+{
+    struct fixture *f = *state;
+    const uint8_t *map;
+    uint64_t size = PAGES * (uint64_t)PAGE;
+    assert_ok(fct_file_write(f->file, 0, "x", 1, &f->err), f->err);
+    assert_ok(fct_file_map(f->file, size, &map, &f->err), f->err);
+    assert_ok(fct_os_populate(fct_os_real(), map + 10, 1, &f->err), f->err);
+    assert_status(fct_os_populate(fct_os_real(), map, size, &f->err), FACTUM_IO);
+    assert_string_equal(f->err.text, "read a map: Input/output error");
+    assert_status(fct_os_populate(fct_os_real(), map + PAGE, 1, &f->err), FACTUM_IO);
+    fct_os_unmap(fct_os_real(), map, size);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -194,6 +210,8 @@ int main(void)
         TEST(a_file_that_is_too_short_or_missing_is_told),
         TEST(a_path_that_does_not_fit_is_refused),
         TEST(a_file_that_cannot_be_replaced_stays_and_leaves_nothing_behind),
+        cmocka_unit_test_setup_teardown(what_an_access_would_raise_a_signal_for_is_answered, setup,
+                                        teardown),
     };
     return cmocka_run_group_tests_name("os", tests, NULL, NULL);
 }

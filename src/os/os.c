@@ -102,6 +102,12 @@ void fct_os_unmap(const struct fct_os *os, const uint8_t *map, uint64_t size)
     os->ops->unmap(os, map, size);
 }
 
+factum_status fct_os_populate(const struct fct_os *os, const uint8_t *from, uint64_t size,
+                              factum_error *err)
+{
+    return os->ops->populate(os, from, size, err);
+}
+
 void fct_os_release(const struct fct_os *os, const uint8_t *map, uint64_t size)
 {
     os->ops->release(os, map, size);

@@ -52,6 +52,10 @@ struct fct_os_ops {
     /* The map stays, but holds no page until the next access: what is mapped cannot be let go by
      * drop_cache. Any thread, beside readers of the map. */
     void (*release)(const struct fct_os *os, const uint8_t *map, uint64_t size);
+    /* Reads the pages of a map that hold [from, from + size) from the device, unless they are in
+     * memory: IO where that fails, and no signal. */
+    factum_status (*populate)(const struct fct_os *os, const uint8_t *from, uint64_t size,
+                              factum_error *err);
     /* Lets go of the clean pages in the cache that [offset, end) touches, and maybe some around it,
      * so that reads come from the device. */
     factum_status (*drop_cache)(struct fct_file *file, uint64_t offset, uint64_t end,
@@ -118,6 +122,8 @@ FCT_MUST_USE factum_status fct_file_drop_cache(struct fct_file *file, uint64_t o
 FCT_MUST_USE factum_status fct_file_lock(struct fct_file *file, factum_error *err);
 void fct_os_unmap(const struct fct_os *os, const uint8_t *map, uint64_t size);
 void fct_os_release(const struct fct_os *os, const uint8_t *map, uint64_t size);
+FCT_MUST_USE factum_status fct_os_populate(const struct fct_os *os, const uint8_t *from,
+                                           uint64_t size, factum_error *err);
 FCT_MUST_USE factum_status fct_os_rename(const struct fct_os *os, const char *from, const char *to,
                                          factum_error *err);
 FCT_MUST_USE factum_status fct_os_unlink(const struct fct_os *os, const char *path,

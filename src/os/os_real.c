@@ -15,6 +15,7 @@
 #include <sys/random.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
+#include <sys/uio.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -22,6 +23,10 @@
 #include "os/os.h"
 
 static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "formats are little-endian in memory");
+
+#ifndef MADV_POPULATE_READ
+#define MADV_POPULATE_READ 22 /* Linux 5.14 */
+#endif
 
 struct real_file {
     struct fct_file base;
@@ -156,6 +161,44 @@ static void real_release(const struct fct_os *os, const uint8_t *map, uint64_t s
     (void)os;
     int result = madvise((void *)(uintptr_t)map, size, MADV_DONTNEED);
     (void)result; /* then drop_cache lets less go */
+}
+
+static size_t page_size(void)
+{
+    return (size_t)sysconf(_SC_PAGESIZE);
+}
+
+/* Reads one byte of each page without a signal, on kernels before 5.14. */
+static factum_status read_pages(const uint8_t *from, const uint8_t *end, factum_error *err)
+{
+    for (; from < end; from += page_size()) {
+        uint8_t byte;
+        struct iovec to = {&byte, 1};
+        struct iovec of = {(void *)(uintptr_t)from, 1};
+        if (process_vm_readv(getpid(), &to, 1, &of, 1, 0) < 0 && errno == EFAULT) {
+            return fct_fail_os(err, EIO, "read a map");
+        }
+    }
+    return FACTUM_OK;
+}
+
+static factum_status real_populate(const struct fct_os *os, const uint8_t *from, uint64_t size,
+                                   factum_error *err)
+{
+    (void)os;
+    uintptr_t first = (uintptr_t)from / page_size() * page_size();
+    uintptr_t end = (uintptr_t)from + size;
+    int result;
+    do {
+        result = madvise((void *)first, end - first, MADV_POPULATE_READ);
+    } while (result != 0 && errno == EINTR);
+    if (result == 0) {
+        return FACTUM_OK;
+    }
+    if (errno == EINVAL) {
+        return read_pages((const uint8_t *)first, (const uint8_t *)end, err);
+    }
+    return fct_fail_os(err, errno == EFAULT || errno == EHWPOISON ? EIO : errno, "read a map");
 }
 
 /* The cache holds a file in blocks of up to this size, and keeps one that is asked for in part. */
@@ -318,6 +361,7 @@ static const struct fct_os_ops real_ops = {
     .map = real_map,
     .unmap = real_unmap,
     .release = real_release,
+    .populate = real_populate,
     .drop_cache = real_drop_cache,
     .lock = real_lock,
     .rename = real_rename,

@@ -159,6 +159,14 @@ static void fault_release(const struct fct_os *os, const uint8_t *map, uint64_t 
     fct_os_release(fault_of(os)->inner, map, size);
 }
 
+static factum_status fault_populate(const struct fct_os *os, const uint8_t *from, uint64_t size,
+                                    factum_error *err)
+{
+    struct fct_fault *fault = fault_of(os);
+    factum_status status = strike(fault, false, "read a map", err);
+    return status == FACTUM_OK ? fct_os_populate(fault->inner, from, size, err) : status;
+}
+
 static factum_status fault_drop_cache(struct fct_file *file, uint64_t offset, uint64_t end,
                                       factum_error *err)
 {
@@ -267,6 +275,7 @@ static const struct fct_os_ops fault_ops = {
     .map = fault_map,
     .unmap = fault_unmap,
     .release = fault_release,
+    .populate = fault_populate,
     .drop_cache = fault_drop_cache,
     .lock = fault_lock,
     .rename = fault_rename,

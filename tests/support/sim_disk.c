@@ -11,6 +11,7 @@
  *  2. The cached bytes of a node do not move while the node is mapped.
  *  3. A page that is not dirty differs from the device only if a sync of that page failed.
  *  4. The root directory always exists.
+ *  5. While a node is mapped, its failed blocks are not accessible; elsewhere it may look at them.
  */
 #include "support/sim_disk.h"
 
@@ -20,27 +21,9 @@
 #include "core/check.h"
 #include "core/error.h"
 #include "os/thread.h"
+#include "support/sim_node.h"
 
-#define SECTOR 512u
-#define PAGE 4096u
 #define PATH_SIZE 128u
-
-struct image {
-    uint8_t *bytes; /* zero after len */
-    size_t len;
-    size_t capacity;
-};
-
-struct node {
-    struct image cached;
-    struct image durable;
-    bool *dirty; /* for each page: the next sync writes it */
-    size_t dirty_count;
-    unsigned references;
-    unsigned maps;
-    bool directory;
-    struct node *copy; /* while the disk is being copied */
-};
 
 struct entry {
     char path[PATH_SIZE];
@@ -76,137 +59,6 @@ struct sim_file {
     bool write;
     char path[PATH_SIZE];
 };
-
-/* ---- memory: a test that has none left cannot go on ------------------------------------------ */
-
-static void *need(void *block)
-{
-    FCT_ASSERT(block != NULL);
-    return block;
-}
-
-static void *make(size_t size)
-{
-    return need(fct_mem_zalloc(fct_mem_heap(), 1, size));
-}
-
-static void *grow(void *block, size_t size)
-{
-    return need(fct_mem_resize(fct_mem_heap(), block, size));
-}
-
-static void drop(void *block)
-{
-    fct_mem_free(fct_mem_heap(), block);
-}
-
-/* ---- images and nodes ------------------------------------------------------------------------ */
-
-static void image_reserve(struct image *image, size_t size)
-{
-    if (size <= image->capacity) {
-        return;
-    }
-    size_t capacity = image->capacity == 0 ? 4096 : image->capacity;
-    while (capacity < size) {
-        capacity *= 2;
-    }
-    image->bytes = grow(image->bytes, capacity);
-    memset(image->bytes + image->capacity, 0, capacity - image->capacity);
-    image->capacity = capacity;
-}
-
-static void image_resize(struct image *image, size_t size)
-{
-    image_reserve(image, size);
-    if (size < image->len) {
-        memset(image->bytes + size, 0, image->len - size);
-    }
-    image->len = size;
-}
-
-static void image_copy(struct image *to, const struct image *from)
-{
-    image_resize(to, from->len);
-    if (from->len > 0) {
-        memcpy(to->bytes, from->bytes, from->len);
-    }
-}
-
-static bool page_dirty(const struct node *node, size_t page)
-{
-    return page < node->dirty_count && node->dirty[page];
-}
-
-/* Bytes [from, to) were changed. */
-static void note_dirty(struct node *node, size_t from, size_t to)
-{
-    size_t pages = (to + PAGE - 1) / PAGE;
-    if (pages > node->dirty_count) {
-        node->dirty = grow(node->dirty, pages);
-        memset(node->dirty + node->dirty_count, 0, pages - node->dirty_count);
-        node->dirty_count = pages;
-    }
-    for (size_t page = from / PAGE; page < pages; page++) {
-        node->dirty[page] = true;
-    }
-}
-
-static void forget_dirty(struct node *node)
-{
-    if (node->dirty_count > 0) {
-        memset(node->dirty, 0, node->dirty_count);
-    }
-}
-
-static uint8_t byte_at(const struct image *image, size_t at)
-{
-    return at < image->len ? image->bytes[at] : 0;
-}
-
-/* Is the page at |at| clean, though the device does not hold what it shows? */
-static bool page_lost(const struct node *node, size_t at)
-{
-    bool differs = false;
-    for (size_t i = at; i < at + PAGE && i < node->cached.len && !differs; i++) {
-        differs = node->cached.bytes[i] != byte_at(&node->durable, i);
-    }
-    return differs && !page_dirty(node, at / PAGE);
-}
-
-/* A sync: the dirty pages and the size. */
-static void write_back(struct node *node)
-{
-    image_resize(&node->durable, node->cached.len);
-    for (size_t page = 0; page < node->dirty_count; page++) {
-        size_t from = page * PAGE;
-        if (node->dirty[page] && from < node->cached.len) {
-            size_t size = node->cached.len - from < PAGE ? node->cached.len - from : PAGE;
-            memcpy(node->durable.bytes + from, node->cached.bytes + from, size);
-        }
-    }
-    forget_dirty(node);
-}
-
-static struct node *node_take(struct node *node)
-{
-    if (node != NULL) {
-        node->references++;
-    }
-    return node;
-}
-
-static void node_release(struct node *node)
-{
-    if (node == NULL || --node->references > 0) {
-        return;
-    }
-    FCT_ASSERT(node->maps == 0);
-    drop(node->cached.bytes);
-    drop(node->durable.bytes);
-    drop(node->dirty);
-    drop(node);
-}
 
 /* ---- names ----------------------------------------------------------------------------------- */
 
@@ -253,7 +105,7 @@ static struct entry *find_or_add(struct fct_sim_disk *disk, const char *path)
     FCT_ASSERT(strlen(path) < PATH_SIZE);
     if (disk->count == disk->capacity) {
         disk->capacity = disk->capacity == 0 ? 16 : disk->capacity * 2;
-        disk->entries = grow(disk->entries, disk->capacity * sizeof *disk->entries);
+        disk->entries = sim_grow(disk->entries, disk->capacity * sizeof *disk->entries);
     }
     entry = &disk->entries[disk->count++];
     *entry = (struct entry){.cached = NULL};
@@ -308,7 +160,7 @@ static factum_status create(struct fct_sim_disk *disk, const char *path, int fla
         status = fct_fail(err, FACTUM_NO_SPACE, "create %s: no space left", path);
     }
     if (status == FACTUM_OK) {
-        *node = node_take(make(sizeof **node));
+        *node = sim_node_take(sim_make(sizeof **node));
         find_or_add(disk, path)->cached = *node;
     }
     return status;
@@ -330,9 +182,9 @@ static factum_status sim_open(const struct fct_os *os, const char *path, int fla
     if (status == FACTUM_OK) {
         FCT_ASSERT(node != NULL);
         FCT_ASSERT(!node->directory);
-        struct sim_file *opened = make(sizeof *opened);
+        struct sim_file *opened = sim_make(sizeof *opened);
         opened->base.os = os;
-        opened->node = node_take(node);
+        opened->node = sim_node_take(node);
         opened->write = (flags & FCT_OPEN_WRITE) != 0;
         memcpy(opened->path, path, strlen(path) + 1);
         *file = &opened->base;
@@ -346,9 +198,9 @@ static factum_status sim_close(struct fct_file *file, factum_error *err)
     struct fct_sim_disk *disk = disk_of(file->os);
     (void)err;
     enter(disk);
-    node_release(sim(file)->node);
+    sim_node_release(sim(file)->node);
     leave(disk);
-    drop(file);
+    sim_drop(file);
     return FACTUM_OK;
 }
 
@@ -356,16 +208,18 @@ static factum_status sim_read(struct fct_file *file, uint64_t offset, void *byte
                               size_t *done, factum_error *err)
 {
     struct fct_sim_disk *disk = disk_of(file->os);
-    (void)err;
+    factum_status status = FACTUM_OK;
     enter(disk);
     const struct image *image = &sim(file)->node->cached;
     size_t there = offset < image->len ? image->len - (size_t)offset : 0;
     *done = len < there ? len : there;
-    if (*done > 0) {
+    if (sim_any_failed(sim(file)->node, offset, *done)) {
+        status = fct_fail(err, FACTUM_IO, "read %s: the device failed", sim(file)->path);
+    } else if (*done > 0) {
         memcpy(bytes, image->bytes + offset, *done);
     }
     leave(disk);
-    return FACTUM_OK;
+    return status;
 }
 
 /* A file may become |size| long. */
@@ -382,8 +236,14 @@ static factum_status set_size(struct fct_sim_disk *disk, struct sim_file *file, 
     size_t before = node->cached.len;
     disk->space += before;
     disk->space -= size;
-    image_resize(&node->cached, (size_t)size);
-    note_dirty(node, before < size ? before : (size_t)size, before > size ? before : (size_t)size);
+    sim_protect_failed(node, false);
+    sim_image_resize(&node->cached, (size_t)size);
+    for (size_t page = ((size_t)size + PAGE - 1) / PAGE; page < node->failed_count; page++) {
+        node->failed[page] = false;
+    }
+    sim_protect_failed(node, true);
+    sim_note_dirty(node, before < size ? before : (size_t)size,
+                   before > size ? before : (size_t)size);
     return FACTUM_OK;
 }
 
@@ -398,9 +258,12 @@ static factum_status sim_write(struct fct_file *file, uint64_t offset, const voi
     if (status == FACTUM_OK && offset + len > to->node->cached.len) {
         status = set_size(disk, to, offset + len, err);
     }
+    if (status == FACTUM_OK && !sim_heal(to->node, offset, len)) {
+        status = fct_fail(err, FACTUM_IO, "write %s: the device failed", to->path);
+    }
     if (status == FACTUM_OK && len > 0) {
         memcpy(to->node->cached.bytes + offset, bytes, len);
-        note_dirty(to->node, (size_t)offset, (size_t)offset + len);
+        sim_note_dirty(to->node, (size_t)offset, (size_t)offset + len);
     }
     *done = len;
     leave(disk);
@@ -422,10 +285,10 @@ static factum_status sim_sync(struct fct_file *file, factum_error *err)
     factum_status status = change(disk, "sync", sim(file)->path, err);
     if (status == FACTUM_OK && disk->calls > disk->lose_at) {
         disk->lose_at = UINT64_MAX;
-        forget_dirty(sim(file)->node);
+        sim_forget_dirty(sim(file)->node);
         status = fct_fail(err, FACTUM_IO, "sync %s: the device failed", sim(file)->path);
     } else if (status == FACTUM_OK) {
-        write_back(sim(file)->node);
+        sim_write_back(sim(file)->node);
     }
     leave(disk);
     return status;
@@ -462,11 +325,12 @@ static factum_status sim_map(struct fct_file *file, uint64_t size, const uint8_t
     (void)err;
     enter(disk);
     FCT_ASSERT(node->maps == 0 || size <= node->cached.capacity);
-    image_reserve(&node->cached, (size_t)size);
-    struct mapping *mapping = make(sizeof *mapping);
-    *mapping = (struct mapping){disk->mappings, node->cached.bytes, node_take(node)};
+    sim_image_reserve(&node->cached, (size_t)size);
+    struct mapping *mapping = sim_make(sizeof *mapping);
+    *mapping = (struct mapping){disk->mappings, node->cached.bytes, sim_node_take(node)};
     disk->mappings = mapping;
     node->maps++;
+    sim_protect_failed(node, true);
     *map = node->cached.bytes;
     leave(disk);
     return FACTUM_OK;
@@ -483,9 +347,11 @@ static void sim_unmap(const struct fct_os *os, const uint8_t *map, uint64_t size
     }
     struct mapping *gone = *at;
     *at = gone->next;
+    sim_protect_failed(gone->node, false);
     gone->node->maps--;
-    node_release(gone->node);
-    drop(gone);
+    sim_protect_failed(gone->node, true);
+    sim_node_release(gone->node);
+    sim_drop(gone);
     leave(disk);
 }
 
@@ -495,6 +361,22 @@ static void sim_release(const struct fct_os *os, const uint8_t *map, uint64_t si
     (void)os;
     (void)map;
     (void)size;
+}
+
+static factum_status sim_populate(const struct fct_os *os, const uint8_t *from, uint64_t size,
+                                  factum_error *err)
+{
+    struct fct_sim_disk *disk = disk_of(os);
+    enter(disk);
+    const struct mapping *mapping = disk->mappings;
+    while (from < mapping->map || from >= mapping->map + mapping->node->cached.capacity) {
+        mapping = mapping->next;
+    }
+    uint64_t offset = (uint64_t)(from - mapping->map);
+    bool good =
+        offset + size <= mapping->node->cached.len && !sim_any_failed(mapping->node, offset, size);
+    leave(disk);
+    return good ? FACTUM_OK : fct_fail(err, FACTUM_IO, "read a map: the device failed");
 }
 
 /* Each clean page goes or stays: the kernel promises neither. */
@@ -507,10 +389,10 @@ static factum_status sim_drop_cache(struct fct_file *file, uint64_t offset, uint
     enter(disk);
     size_t to = end < node->cached.len ? (size_t)end : node->cached.len;
     for (size_t at = (size_t)offset / PAGE * PAGE; at < to && node->maps == 0; at += PAGE) {
-        if (page_lost(node, at) && fct_random_below(&disk->random, 2) == 0) {
+        if (sim_page_lost(node, at) && fct_random_below(&disk->random, 2) == 0) {
             size_t size = node->cached.len - at < PAGE ? node->cached.len - at : PAGE;
             for (size_t i = at; i < at + size; i++) {
-                node->cached.bytes[i] = byte_at(&node->durable, i);
+                node->cached.bytes[i] = sim_byte_at(&node->durable, i);
             }
         }
     }
@@ -578,9 +460,9 @@ static factum_status move(const struct fct_os *os, const char *verb, const char 
         struct entry *target = to == NULL ? NULL : find_or_add(disk, to);
         if (target == NULL) {
             disk->space += node->references == 1 ? node->cached.len : 0;
-            node_release(node);
+            sim_node_release(node);
         } else {
-            node_release(target->cached);
+            sim_node_release(target->cached);
             target->cached = node;
         }
     }
@@ -615,7 +497,7 @@ static factum_status sim_make_dir(const struct fct_os *os, const char *path, fac
     } else if (status == FACTUM_OK && !parent_exists(disk, path)) {
         status = fct_fail(err, FACTUM_NOT_FOUND, "make directory %s: no such directory", path);
     } else if (status == FACTUM_OK) {
-        struct node *node = node_take(make(sizeof *node));
+        struct node *node = sim_node_take(sim_make(sizeof *node));
         node->directory = true;
         find_or_add(disk, path)->cached = node;
     }
@@ -639,8 +521,8 @@ static factum_status sim_sync_dir(const struct fct_os *os, const char *path, fac
     for (size_t i = 0; status == FACTUM_OK && i < disk->count; i++) {
         struct entry *entry = &disk->entries[i];
         if (lies_in(entry->path, path)) {
-            struct node *now = node_take(entry->cached);
-            node_release(entry->durable);
+            struct node *now = sim_node_take(entry->cached);
+            sim_node_release(entry->durable);
             entry->durable = now;
         }
     }
@@ -656,7 +538,7 @@ static factum_status sim_list_dir(const struct fct_os *os, const char *path,
     enter(disk);
     bool there = dir_exists(disk, path);
     size_t count = 0;
-    char(*names)[PATH_SIZE] = make((disk->count + 1) * sizeof *names);
+    char(*names)[PATH_SIZE] = sim_make((disk->count + 1) * sizeof *names);
     for (size_t i = 0; there && i < disk->count; i++) {
         const char *entry = disk->entries[i].path;
         if (disk->entries[i].cached != NULL && lies_in(entry, path)) {
@@ -670,7 +552,7 @@ static factum_status sim_list_dir(const struct fct_os *os, const char *path,
     for (size_t i = 0; status == FACTUM_OK && i < count; i++) {
         status = each(data, names[i]);
     }
-    drop(names);
+    sim_drop(names);
     return status;
 }
 
@@ -720,6 +602,7 @@ static const struct fct_os_ops sim_ops = {
     .map = sim_map,
     .unmap = sim_unmap,
     .release = sim_release,
+    .populate = sim_populate,
     .drop_cache = sim_drop_cache,
     .lock = sim_lock,
     .rename = sim_rename,
@@ -739,7 +622,7 @@ static const struct fct_os_ops sim_ops = {
 
 struct fct_sim_disk *fct_sim_disk_create(uint64_t seed, bool locked)
 {
-    struct fct_sim_disk *disk = make(sizeof *disk);
+    struct fct_sim_disk *disk = sim_make(sizeof *disk);
     disk->os = (struct fct_os){&sim_ops, disk};
     disk->random.state = seed;
     disk->stop_at = UINT64_MAX;
@@ -758,12 +641,12 @@ void fct_sim_disk_destroy(struct fct_sim_disk *disk)
     }
     FCT_ASSERT(disk->mappings == NULL);
     for (size_t i = 0; i < disk->count; i++) {
-        node_release(disk->entries[i].cached);
-        node_release(disk->entries[i].durable);
+        sim_node_release(disk->entries[i].cached);
+        sim_node_release(disk->entries[i].durable);
     }
     fct_mutex_finish(&disk->lock);
-    drop(disk->entries);
-    drop(disk);
+    sim_drop(disk->entries);
+    sim_drop(disk);
 }
 
 const struct fct_os *fct_sim_disk_os(struct fct_sim_disk *disk)
@@ -792,14 +675,14 @@ static void crash_sector(struct image *to, size_t from, const struct node *node,
 {
     const struct image *image = kept ? &node->cached : &node->durable;
     for (size_t at = from; at < from + SECTOR && at < to->len; at++) {
-        to->bytes[at] = byte_at(image, at);
+        to->bytes[at] = sim_byte_at(image, at);
     }
 }
 
 static bool sector_differs(const struct node *node, size_t from)
 {
     for (size_t at = from; at < from + SECTOR; at++) {
-        if (byte_at(&node->cached, at) != byte_at(&node->durable, at)) {
+        if (sim_byte_at(&node->cached, at) != sim_byte_at(&node->durable, at)) {
             return true;
         }
     }
@@ -810,17 +693,18 @@ static bool sector_differs(const struct node *node, size_t from)
 static struct node *crash_node(const struct node *node, enum fct_crash_mode mode,
                                struct fct_random *random)
 {
-    struct node *after = make(sizeof *after);
+    struct node *after = sim_make(sizeof *after);
     after->directory = node->directory;
     bool grown = node->cached.len == node->durable.len || survives(mode, random);
-    image_resize(&after->cached, grown ? node->cached.len : node->durable.len);
+    sim_image_resize(&after->cached, grown ? node->cached.len : node->durable.len);
     size_t torn = SIZE_MAX;
     uint64_t differing = 0;
     for (size_t at = 0; at < after->cached.len; at += SECTOR) {
         bool differs = sector_differs(node, at);
-        bool kept = differs && survives(mode, random) && page_dirty(node, at / PAGE);
+        bool kept = differs && survives(mode, random) && sim_page_dirty(node, at / PAGE);
         crash_sector(&after->cached, at, node, kept);
-        if (differs && page_dirty(node, at / PAGE) && fct_random_below(random, ++differing) == 0) {
+        if (differs && sim_page_dirty(node, at / PAGE) &&
+            fct_random_below(random, ++differing) == 0) {
             torn = at;
         }
     }
@@ -829,10 +713,10 @@ static struct node *crash_node(const struct node *node, enum fct_crash_mode mode
         bool first = fct_random_below(random, 2) == 0;
         for (size_t at = torn; at < torn + SECTOR && at < after->cached.len; at++) {
             const struct image *image = (at < cut) == first ? &node->cached : &node->durable;
-            after->cached.bytes[at] = byte_at(image, at);
+            after->cached.bytes[at] = sim_byte_at(image, at);
         }
     }
-    image_copy(&after->durable, &after->cached);
+    sim_image_copy(&after->durable, &after->cached);
     return after;
 }
 
@@ -841,12 +725,12 @@ static struct node *clone_node(const struct node *node, enum fct_crash_mode mode
 {
     (void)mode;
     (void)random;
-    struct node *after = make(sizeof *after);
+    struct node *after = sim_make(sizeof *after);
     after->directory = node->directory;
-    image_copy(&after->cached, &node->cached);
-    image_copy(&after->durable, &node->durable);
+    sim_image_copy(&after->cached, &node->cached);
+    sim_image_copy(&after->durable, &node->durable);
     if (node->dirty_count > 0) {
-        note_dirty(after, 0, node->dirty_count * PAGE);
+        sim_note_dirty(after, 0, node->dirty_count * PAGE);
         memcpy(after->dirty, node->dirty, node->dirty_count);
     }
     return after;
@@ -860,9 +744,12 @@ static struct node *copy_of(struct node *node, copy_function *copy, enum fct_cra
                             struct fct_random *random)
 {
     if (node != NULL && node->copy == NULL) {
+        sim_protect_failed(node, false);
         node->copy = copy(node, mode, random);
+        sim_protect_failed(node, true);
+        sim_copy_failed(node->copy, node);
     }
-    return node == NULL ? NULL : node_take(node->copy);
+    return node == NULL ? NULL : sim_node_take(node->copy);
 }
 
 static void forget_copies(const struct fct_sim_disk *disk)
@@ -884,8 +771,8 @@ static void drop_orphans(struct fct_sim_disk *disk)
     for (size_t i = 0; i < disk->count; i++) {
         struct entry *entry = &disk->entries[i];
         if (entry->cached != NULL && !parent_exists(disk, entry->path)) {
-            node_release(entry->cached);
-            node_release(entry->durable);
+            sim_node_release(entry->cached);
+            sim_node_release(entry->durable);
             entry->cached = NULL;
             entry->durable = NULL;
             i = SIZE_MAX; /* from the start */
@@ -906,7 +793,7 @@ struct fct_sim_disk *fct_sim_disk_crash(const struct fct_sim_disk *disk, enum fc
         if (node != NULL) {
             struct entry *to = find_or_add(after, entry->path);
             to->cached = copy_of(node, crash_node, mode, &random);
-            to->durable = node_take(to->cached);
+            to->durable = sim_node_take(to->cached);
         }
     }
     forget_copies(disk);
@@ -946,6 +833,24 @@ void fct_sim_disk_lose_sync(struct fct_sim_disk *disk, uint64_t at)
     disk->lose_at = at;
 }
 
+bool fct_sim_disk_fail_block(struct fct_sim_disk *disk, const char *path, uint64_t offset)
+{
+    const struct entry *entry = find(disk, path);
+    if (entry == NULL || entry->cached == NULL || offset >= entry->cached->cached.len) {
+        return false;
+    }
+    struct node *node = entry->cached;
+    if (node->failed_count <= offset / PAGE) {
+        size_t count = node->cached.capacity / PAGE;
+        node->failed = sim_grow(node->failed, count);
+        memset(node->failed + node->failed_count, 0, count - node->failed_count);
+        node->failed_count = count;
+    }
+    node->failed[offset / PAGE] = true;
+    sim_protect_failed(node, true);
+    return true;
+}
+
 void fct_sim_disk_set_time(struct fct_sim_disk *disk, int64_t time_ns)
 {
     disk->time = time_ns;
@@ -962,9 +867,9 @@ uint8_t *fct_sim_disk_bytes(struct fct_sim_disk *disk, const char *path, uint64_
     if (entry == NULL || entry->cached == NULL || entry->cached->directory) {
         return NULL;
     }
-    image_reserve(&entry->cached->cached, 1);
+    sim_image_reserve(&entry->cached->cached, 1);
     *size = entry->cached->cached.len;
-    note_dirty(entry->cached, 0, entry->cached->cached.len);
+    sim_note_dirty(entry->cached, 0, entry->cached->cached.len);
     return entry->cached->cached.bytes;
 }
 

@@ -18,6 +18,9 @@
  *    clean, so no later sync writes them, and they still show what is not on the device. drop_cache
  *    drops each such page with probability 1/2, unless the file is mapped.
  *  - A map shows the cached image and stays valid until unmap.
+ *  - A block that fct_sim_disk_fail_block named cannot be read: read and populate fail with IO, and
+ *    so does a write of a part of it; a program that touches it in a map gets a signal. A write of
+ *    the whole block heals it, as drives do.
  *
  * The disk counts every changing call (fct_sim_disk_calls), so that a test can crash or fail at the
  * k-th one. The clock moves only when a test sets it. Only a disk created with |locked| may be used
@@ -64,6 +67,10 @@ void fct_sim_disk_stop_at(struct fct_sim_disk *disk, uint64_t at);
 /* The first file sync from call number |at| on fails, and the data that it should write is lost.
  * UINT64_MAX: no sync fails. */
 void fct_sim_disk_lose_sync(struct fct_sim_disk *disk, uint64_t at);
+
+/* From now on the block of 4096 bytes at |offset| of the file cannot be read, from the cache either.
+ * Survives crash and clone. False if the file is not there or has no such block. */
+bool fct_sim_disk_fail_block(struct fct_sim_disk *disk, const char *path, uint64_t offset);
 
 void fct_sim_disk_set_time(struct fct_sim_disk *disk, int64_t time_ns);
 void fct_sim_disk_set_space(struct fct_sim_disk *disk, uint64_t free_bytes);

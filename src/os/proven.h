@@ -1,0 +1,64 @@
+/* proven.h - which blocks of a map the device has delivered. Layer: os.
+ *
+ * A map raises SIGBUS where the device cannot read a block. So a reader asks fct_proven_read()
+ * first: it has the kernel read the block, and a failure is an answer, not a signal. What was read
+ * once counts as readable from then on: a bit a block, and no system call. Should the kernel let go
+ * of such a block, and the device fail when it is needed again, the signal comes after all; nothing
+ * short of a copy can exclude that.
+ *
+ * Any number of threads may use one struct fct_proven at once.
+ */
+#ifndef FCT_OS_PROVEN_H
+#define FCT_OS_PROVEN_H
+
+#include <stdatomic.h>
+
+#include "os/os.h"
+
+#define FCT_PROVEN_SHIFT_MIN 16u /* a block is 64 KiB, or more if the words do not suffice */
+
+struct fct_proven {
+    _Atomic uint64_t *words; /* the owner's: a bit a block */
+    uint32_t shift;          /* a block has 1 << shift bytes */
+};
+
+/* The number of words with which a map of |size| bytes has the smallest blocks. */
+static inline size_t fct_proven_word_count(uint64_t size)
+{
+    return (size_t)(size >> (FCT_PROVEN_SHIFT_MIN + 6)) + 1;
+}
+
+/* For a map of |size| bytes at most; |words| are zeroed, and the owner's. */
+static inline struct fct_proven fct_proven(_Atomic uint64_t *words, size_t word_count,
+                                           uint64_t size)
+{
+    uint32_t shift = FCT_PROVEN_SHIFT_MIN;
+    while (size >> shift >= word_count * 64) {
+        shift++;
+    }
+    return (struct fct_proven){.words = words, .shift = shift};
+}
+
+/* A part of a map. */
+struct fct_map_part {
+    const uint8_t *map;
+    uint64_t limit; /* bytes of the map that the file has for certain */
+    uint64_t offset;
+    uint64_t size; /* offset + size <= limit */
+};
+
+/* The slow half of fct_proven_read. */
+bool fct_proven_ask(struct fct_proven *proven, const struct fct_os *os,
+                    const struct fct_map_part *part);
+
+/* Can |part| be read without a signal? */
+static inline bool fct_proven_read(struct fct_proven *proven, const struct fct_os *os,
+                                   const struct fct_map_part *part)
+{
+    uint64_t first = part->offset >> proven->shift;
+    uint64_t last = (part->offset + part->size - 1) >> proven->shift;
+    uint64_t word = atomic_load_explicit(&proven->words[first / 64], memory_order_relaxed);
+    return (first == last && (word >> first % 64 & 1) != 0) || fct_proven_ask(proven, os, part);
+}
+
+#endif

@@ -1,0 +1,107 @@
+/* proven_test.c - blocks of a map that the device cannot read. */
+#include "os/proven.h"
+
+#include <string.h>
+
+#include "support/sim_disk.h"
+#include "support/test.h"
+
+#define BLOCK (UINT64_C(1) << FCT_PROVEN_SHIFT_MIN)
+#define SIZE (2 * BLOCK + 5000)
+#define PAGE UINT64_C(4096)
+
+struct fixture {
+    struct fct_sim_disk *disk;
+    const struct fct_os *os;
+    struct fct_file *file;
+    const uint8_t *map;
+    _Atomic uint64_t words[1];
+    struct fct_proven proven;
+};
+
+static int set_up(void **state)
+{
+    static struct fixture f;
+    static const uint8_t bytes[SIZE];
+    f = (struct fixture){.disk = fct_sim_disk_create(1, false)};
+    f.os = fct_sim_disk_os(f.disk);
+    assert_int_equal(fct_file_open(f.os, "/f", FCT_OPEN_WRITE | FCT_OPEN_CREATE, &f.file, NULL),
+                     FACTUM_OK);
+    assert_int_equal(fct_file_write(f.file, 0, bytes, SIZE, NULL), FACTUM_OK);
+    assert_int_equal(fct_file_map(f.file, SIZE, &f.map, NULL), FACTUM_OK);
+    f.proven = fct_proven(f.words, 1, SIZE);
+    *state = &f;
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    struct fixture *f = *state;
+    fct_os_unmap(f->os, f->map, SIZE);
+    (void)fct_file_close(&f->file, NULL);
+    fct_sim_disk_destroy(f->disk);
+    return 0;
+}
+
+static bool readable(struct fixture *f, uint64_t offset, uint64_t size)
+{
+    const struct fct_map_part part = {f->map, SIZE, offset, size};
+    return fct_proven_read(&f->proven, f->os, &part);
+}
+
+static void what_the_device_delivers_is_readable(void **state)
+{
+    struct fixture *f = *state;
+    assert_true(readable(f, 0, SIZE));
+    assert_int_equal(f->words[0], 7);
+    assert_true(readable(f, SIZE - 1, 1));
+}
+
+static void a_failed_block_is_answered_and_its_neighbours_are_readable(void **state)
+{
+    struct fixture *f = *state;
+    assert_true(fct_sim_disk_fail_block(f->disk, "/f", BLOCK + 2 * PAGE));
+    assert_false(readable(f, BLOCK + 2 * PAGE, 1));
+    assert_false(readable(f, BLOCK + 3 * PAGE - 1, 1));
+    assert_false(readable(f, 0, SIZE));
+    assert_true(readable(f, BLOCK + 2 * PAGE - 1, 1));
+    assert_true(readable(f, BLOCK + 3 * PAGE, PAGE));
+    assert_true(readable(f, 0, BLOCK));
+    assert_true(readable(f, 2 * BLOCK, SIZE - 2 * BLOCK));
+    assert_int_equal(f->words[0], 5);
+}
+
+static void a_write_of_the_whole_block_heals_it(void **state)
+{
+    struct fixture *f = *state;
+    static const uint8_t bytes[PAGE];
+    assert_true(fct_sim_disk_fail_block(f->disk, "/f", PAGE));
+    assert_false(readable(f, PAGE, 1));
+    assert_status(fct_file_write(f->file, PAGE + 1, bytes, 100, NULL), FACTUM_IO);
+    assert_int_equal(fct_file_write(f->file, PAGE, bytes, PAGE, NULL), FACTUM_OK);
+    assert_true(readable(f, PAGE, 1));
+}
+
+static void few_words_make_greater_blocks(void **state)
+{
+    _Atomic uint64_t words[1] = {0};
+    struct fct_proven proven = fct_proven(words, 1, 64 * BLOCK - 1);
+    (void)state;
+    assert_int_equal(proven.shift, FCT_PROVEN_SHIFT_MIN);
+    proven = fct_proven(words, 1, 64 * BLOCK);
+    assert_int_equal(proven.shift, FCT_PROVEN_SHIFT_MIN + 1);
+    assert_int_equal(fct_proven_word_count(64 * BLOCK - 1), 1);
+    assert_int_equal(fct_proven_word_count(64 * BLOCK), 2);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(what_the_device_delivers_is_readable, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_failed_block_is_answered_and_its_neighbours_are_readable,
+                                        set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_write_of_the_whole_block_heals_it, set_up, tear_down),
+        cmocka_unit_test(few_words_make_greater_blocks),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

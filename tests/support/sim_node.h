@@ -1,0 +1,64 @@
+/* sim_node.h - the contents of a file of the simulated disk: what the cache shows, what the device
+ * holds, which of its blocks cannot be read. Private to sim_disk.c. */
+#ifndef FCT_TESTS_SUPPORT_SIM_NODE_H
+#define FCT_TESTS_SUPPORT_SIM_NODE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define SECTOR 512u
+#define PAGE 4096u
+
+struct image {
+    uint8_t *bytes; /* zero after len */
+    size_t len;
+    size_t capacity;
+};
+
+struct node {
+    struct image cached;
+    struct image durable;
+    bool *dirty; /* for each page: the next sync writes it */
+    size_t dirty_count;
+    bool *failed; /* for each page: the device cannot read it; NULL: all can be read */
+    size_t failed_count;
+    unsigned references;
+    unsigned maps;
+    bool directory;
+    struct node *copy; /* while the disk is being copied */
+};
+
+/* Memory that is always there: a test that has none left cannot go on. */
+void *sim_need(void *block);
+void *sim_make(size_t size);
+void *sim_grow(void *block, size_t size);
+void sim_drop(void *block);
+
+void sim_image_reserve(struct image *image, size_t size);
+void sim_image_resize(struct image *image, size_t size);
+void sim_image_copy(struct image *to, const struct image *from);
+uint8_t sim_byte_at(const struct image *image, size_t at);
+
+bool sim_page_dirty(const struct node *node, size_t page);
+/* Bytes [from, to) were changed. */
+void sim_note_dirty(struct node *node, size_t from, size_t to);
+void sim_forget_dirty(struct node *node);
+/* Is the page at |at| clean, though the device does not hold what it shows? */
+bool sim_page_lost(const struct node *node, size_t at);
+/* A sync: the dirty pages and the size. */
+void sim_write_back(struct node *node);
+
+/* Is any byte of [from, from + size) in a failed block? */
+bool sim_any_failed(const struct node *node, uint64_t from, uint64_t size);
+/* Closes the failed blocks to programs, or opens them to the disk itself; if the node is mapped. */
+void sim_protect_failed(const struct node *node, bool closed);
+/* A write of [from, from + size): heals the blocks that it covers. False if it touches only a part
+ * of a failed one. */
+bool sim_heal(struct node *node, uint64_t from, uint64_t size);
+void sim_copy_failed(struct node *to, const struct node *from);
+
+struct node *sim_node_take(struct node *node);
+void sim_node_release(struct node *node);
+
+#endif
