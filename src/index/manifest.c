@@ -38,6 +38,9 @@ static factum_status read_file(const struct fct_os *os, const struct fct_mem *me
         *bytes = fct_mem_alloc(mem, (size_t)size);
         status = *bytes == NULL ? fct_fail(err, FACTUM_NO_MEMORY, "open index: out of memory")
                                 : fct_file_read(file, 0, *bytes, (size_t)size, err);
+        if (status == FACTUM_IO) { /* derived data: it is rebuilt */
+            status = fct_fail(err, FACTUM_NOT_FOUND, "the index manifest cannot be read");
+        }
     }
     (void)fct_file_close(&file, NULL);
     *len = (size_t)size;

@@ -34,6 +34,7 @@
 
 #include "index/filter.h"
 #include "index/memtable.h"
+#include "os/proven.h"
 
 #define FCT_RUN_PAGE_SIZE 4096u
 #define FCT_RUN_PAGE_ROOM 4092u /* without the CRC */
@@ -70,7 +71,8 @@ struct fct_run {
     const uint8_t *map;
     uint64_t page_count;
     _Atomic uint64_t *verified;  /* a bit a page */
-    void *verified_memory;       /* the same, to free */
+    struct fct_proven proven;    /* its words follow those of |verified| */
+    void *verified_memory;       /* of both, to free */
     _Atomic bool bad;            /* a page failed: the run is not to be used */
     _Atomic uint32_t references; /* by versions */
     bool doomed;                 /* remove the file with the last reference */

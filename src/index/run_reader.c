@@ -73,6 +73,13 @@ static bool sizes_fit(const struct fct_run_info *info, uint64_t page_count)
                page_count;
 }
 
+/* Can the device read that part of the file? */
+static bool can_read(struct fct_run *run, uint64_t offset, uint64_t size)
+{
+    const struct fct_map_part part = {run->map, run->info.file_size, offset, size};
+    return fct_proven_read(&run->proven, run->os, &part);
+}
+
 static const uint8_t *footer_of(const struct fct_run *run)
 {
     return run->map + run->info.file_size - FCT_RUN_FOOTER_SIZE;
@@ -81,11 +88,42 @@ static const uint8_t *footer_of(const struct fct_run *run)
 static factum_status check_footer(struct fct_run *run, uint64_t number, factum_error *err)
 {
     struct fct_run_info *info = &run->info;
+    if (!can_read(run, info->file_size - FCT_RUN_FOOTER_SIZE, FCT_RUN_FOOTER_SIZE)) {
+        return fct_fail(err, FACTUM_IO, "index run %s cannot be read", run->path);
+    }
     run->page_count = (info->file_size - FCT_RUN_FOOTER_SIZE) / FCT_RUN_PAGE_SIZE;
     if (!decode_footer(footer_of(run), info) || info->number != number ||
         !sizes_fit(info, run->page_count)) {
         return fct_fail(err, FACTUM_CORRUPT, "index run %s is damaged", run->path);
     }
+    return FACTUM_OK;
+}
+
+static size_t verified_words(const struct fct_run *run)
+{
+    return (size_t)(run->info.file_size / FCT_RUN_PAGE_SIZE / 64 + 1);
+}
+
+/* What was found of pages and blocks counts no more. */
+static void forget_bits(struct fct_run *run)
+{
+    size_t words = verified_words(run) + fct_proven_word_count(run->info.file_size);
+    for (size_t i = 0; i < words; i++) {
+        atomic_store(&run->verified[i], 0);
+    }
+}
+
+static factum_status make_bits(struct fct_run *run, factum_error *err)
+{
+    uint64_t size = run->info.file_size;
+    size_t pages = verified_words(run);
+    size_t words = fct_proven_word_count(size);
+    run->verified_memory = fct_mem_zalloc(run->mem, pages + words, sizeof(uint64_t));
+    run->verified = run->verified_memory;
+    if (run->verified == NULL) {
+        return fct_fail(err, FACTUM_NO_MEMORY, "open index run: out of memory");
+    }
+    run->proven = fct_proven(run->verified + pages, words, size);
     return FACTUM_OK;
 }
 
@@ -116,14 +154,10 @@ factum_status fct_run_open(struct fct_run **out, const struct fct_os *os, const 
         status = fct_file_map(run->file, run->info.file_size, &run->map, err);
     }
     if (status == FACTUM_OK) {
-        status = check_footer(run, number, err);
+        status = make_bits(run, err);
     }
     if (status == FACTUM_OK) {
-        run->verified_memory = fct_mem_zalloc(mem, run->page_count / 64 + 1, sizeof(uint64_t));
-        run->verified = run->verified_memory;
-        if (run->verified == NULL) {
-            status = fct_fail(err, FACTUM_NO_MEMORY, "open index run: out of memory");
-        }
+        status = check_footer(run, number, err);
     }
     if (status != FACTUM_OK) {
         fct_run_close(run);
@@ -163,6 +197,10 @@ static const uint8_t *page_at(struct fct_run *run, uint64_t number)
     uint64_t bit = UINT64_C(1) << (number % 64);
     if ((atomic_load_explicit(&run->verified[number / 64], memory_order_relaxed) & bit) != 0) {
         return page;
+    }
+    if (!can_read(run, number * FCT_RUN_PAGE_SIZE, FCT_RUN_PAGE_SIZE)) {
+        atomic_store(&run->bad, true);
+        return NULL;
     }
     uint32_t crc = fct_run_page_crc(run->info.number, number, page);
     if (crc != fct_get_u32(page + FCT_RUN_PAGE_ROOM) && !fct_bug(FCT_BUG_BLOCK_CRC_IGNORED)) {
@@ -372,10 +410,10 @@ factum_status fct_run_verify(struct fct_run *run)
     struct fct_run_entry entry;
     uint64_t postings = 0;
     factum_status status = FACTUM_CORRUPT;
-    for (uint64_t word = 0; word <= run->page_count / 64; word++) {
-        atomic_store(&run->verified[word], 0);
-    }
-    if (decode_footer(footer_of(run), &info)) {
+    forget_bits(run);
+    uint64_t size = run->info.file_size;
+    if (can_read(run, size - FCT_RUN_FOOTER_SIZE, FCT_RUN_FOOTER_SIZE) &&
+        decode_footer(footer_of(run), &info)) {
         while ((status = fct_run_walk_next(&walk, &entry)) == FACTUM_OK) {
             postings += entry.count;
             if (entry.first < info.from || fct_run_entry_last(&entry) >= info.mark.position) {

@@ -152,8 +152,8 @@ void fct_log_prefetch(struct fct_log *log, uint64_t position);
  * record. It sees what is visible when it gets there: after DONE it can be continued later. */
 struct fct_log_walk {
     struct fct_log *log;
-    const struct fct_segment *segment; /* under way */
-    const uint8_t *map;                /* of it */
+    struct fct_segment *segment; /* under way */
+    const uint8_t *map;          /* of it */
     uint64_t salt;
     uint64_t base;         /* of that segment */
     uint64_t position;     /* of the next record or batch header (forward), of its end (backward) */

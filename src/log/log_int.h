@@ -89,7 +89,7 @@ void fct_log_add_segment(struct fct_log *log, struct fct_segment *segment);
 FCT_COLD void fct_log_set_state(struct fct_log *log, enum fct_log_state state, const char *reason);
 /* Why nothing can be written; OK if it can. */
 FCT_MUST_USE factum_status fct_log_refusal(const struct fct_log *log, factum_error *err);
-/* "segment N is damaged at position P: <what>". */
+/* "segment N is damaged at position P: <what>", or that the device cannot read it. */
 FCT_COLD factum_status fct_log_damage(const struct fct_segment *segment, uint64_t position,
                                       const char *what, factum_error *err);
 

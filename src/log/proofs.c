@@ -93,13 +93,14 @@ factum_status fct_proofs_refuse(const struct fct_proofs *proofs, const struct fc
 
 /* Does a batch begin at |offset| of the sealed |segment|, found by stepping from its start? Also
  * true if damage on the way hides the answer. */
-static bool may_begin_at(const struct fct_segment *segment, const uint8_t *map, uint64_t offset)
+static bool may_begin_at(struct fct_segment *segment, const uint8_t *map, uint64_t offset)
 {
     uint64_t used = atomic_load(&segment->used);
     uint64_t at = FCT_SEGMENT_HEADER_SIZE;
     struct fct_batch_header header;
     while (at < offset) {
         if (used - at < FCT_BATCH_HEADER_SIZE ||
+            !fct_segment_readable(segment, at, FCT_BATCH_HEADER_SIZE) ||
             fct_batch_header_decode(map + at, segment->header.base + at, segment->header.salt,
                                     &header) != FACTUM_OK) {
             return true;
@@ -128,6 +129,7 @@ static factum_status agrees(struct fct_segment *segment, const struct fct_log_ma
     uint64_t used = atomic_load(&segment->used);
     if (offset % 8 == 0 && offset > FCT_SEGMENT_HEADER_SIZE &&
         offset + FCT_BATCH_HEADER_SIZE <= used &&
+        fct_segment_readable(segment, offset, FCT_BATCH_HEADER_SIZE) &&
         fct_batch_header_decode(map + offset, mark->position, header->salt, &batch) == FACTUM_OK) {
         *agree = batch.number == mark->batch_number && batch.chain == mark->chain;
     } else {

@@ -10,7 +10,8 @@
  * 3. Evidence E = the furthest place known to have been acknowledged: by proofs.h, and by
  *    durable_upto of every header that verifies, before X and after it. A segment that has a
  *    successor was all acknowledged, since R7 lets the successor appear only then.
- * 4. E > X, or a file of the wrong size: acknowledged data is damaged. Nothing is changed; what
+ * 4. E > X, a block from X on that cannot be read, or a file of the wrong size: acknowledged data is
+ *    damaged, or may be. Nothing is changed; what
  *    verifies can be read. Else what lies behind X was never acknowledged: tail.h cuts it and
  *    makes sure that what is kept is on disk.
  * 5. If log/END names X, the end was clean: nothing was written since it was synced. Then neither
@@ -226,6 +227,9 @@ static factum_status complete_copy(const struct fct_log *log, struct fct_segment
 
 static const char *damage_of(const struct fct_segment *segment, const struct fct_scan *scan)
 {
+    if (scan->failed) {
+        return "it cannot be read";
+    }
     if (scan->evidence > scan->base + scan->offset) {
         return scan->sealed ? "the segment after it is missing" : "no batch verifies there";
     }
@@ -242,7 +246,8 @@ static const char *damage_of(const struct fct_segment *segment, const struct fct
 static factum_status drop_and_map(struct fct_segment *segment, const struct fct_scan *scan,
                                   const struct fct_scan *proven, uint64_t *zeros, factum_error *err)
 {
-    *zeros = fct_scan_zero_from(scan->map, scan->offset, segment->capacity);
+    bool failed; /* the scan that follows finds out where */
+    *zeros = fct_scan_zero_from(segment, scan->offset, segment->capacity, &failed);
     fct_segment_unmap(segment);
     factum_status status = fct_file_drop_cache(segment->file, proven->offset, *zeros, err);
     return status == FACTUM_OK ? fct_segment_map_tail(segment, err) : status;
@@ -373,8 +378,9 @@ static factum_status recover_sealed(struct fct_log *log, struct fct_segment *seg
         fct_scan_behind(&scan, segment->capacity);
         settle(log, segment, &scan);
         report_damage(log, segment, &scan,
-                      scan.sealed ? "its seal is not at its end"
-                                  : "its seal or its successor is wrong");
+                      scan.failed   ? "it cannot be read"
+                      : scan.sealed ? "its seal is not at its end"
+                                    : "its seal or its successor is wrong");
     }
     return status;
 }

@@ -21,6 +21,7 @@
 #include "core/check.h"
 #include "core/error.h"
 #include "core/log_sink.h"
+#include "core/slice.h"
 #include "log/log_int.h"
 #include "log/tail.h"
 
@@ -52,13 +53,19 @@ static factum_status batch_start(struct loss *loss, uint64_t position, factum_er
         return status;
     }
     uint64_t base = segment->header.base;
+    uint64_t offset = position - base;
     uint64_t at = FCT_SEGMENT_HEADER_SIZE;
-    uint64_t used = atomic_load(&segment->used);
-    while (at + FCT_BATCH_HEADER_SIZE <= used) {
+    while (at < offset) {
         struct fct_batch_header header;
-        if (fct_batch_header_decode(map + at, base + at, segment->header.salt, &header) !=
-                FACTUM_OK ||
-            at + FCT_BATCH_HEADER_SIZE + header.payload_size > position - base) {
+        if (!fct_segment_readable(segment, at, FCT_BATCH_HEADER_SIZE) ||
+            fct_batch_header_decode(map + at, base + at, segment->header.salt, &header) !=
+                FACTUM_OK) {
+            /* A moment ago it did: nothing may be given up for a fault that comes and goes. */
+            return fct_fail(err, FACTUM_IO,
+                            "repair: position %" PRIu64 " cannot be read any more: try again",
+                            base + at);
+        }
+        if (at + FCT_BATCH_HEADER_SIZE + header.payload_size > offset) {
             break;
         }
         at += FCT_BATCH_HEADER_SIZE + header.payload_size;
@@ -116,20 +123,53 @@ static factum_status exists(const struct fct_log *log, const char *name, bool *t
     return status == FACTUM_NOT_FOUND ? FACTUM_OK : status;
 }
 
-/* Step 1. */
+/* Writes |bytes|, the rest of X's segment, to lost-<X>. */
+static factum_status keep_bytes(const struct loss *loss, const uint8_t *bytes, uint64_t size,
+                                uint64_t failed, factum_error *err)
+{
+    const struct fct_log *log = loss->log;
+    char name[FCT_SEGMENT_NAME_SIZE];
+    (void)snprintf(name, sizeof name, "lost-%020" PRIu64, loss->from);
+    size = fct_scan_data_end(bytes, size);
+    if (failed > 0) {
+        fct_log_message(&log->sink, FACTUM_LOG_WARN, "repair.blocks_lost",
+                        "%" PRIu64 " blocks of %u bytes cannot be read: log/%s has zeros for them",
+                        failed, FCT_SEGMENT_HEADER_SIZE, name);
+    }
+    return size == 0
+               ? FACTUM_OK
+               : fct_file_replace(log->os, log->dir, name, fct_slice(bytes, (size_t)size), err);
+}
+
+/* Step 1, through a file of its own, since a sealed segment has none. */
 static factum_status keep(const struct loss *loss, factum_error *err)
 {
+    struct fct_log *log = loss->log;
     char name[FCT_SEGMENT_NAME_SIZE];
-    bool there;
+    struct fct_segment *segment;
+    bool kept;
+    uint64_t failed;
     uint64_t offset = loss->from - loss->segment->header.base;
-    uint64_t end =
-        fct_scan_zero_from(atomic_load(&loss->segment->map), offset, loss->segment->capacity);
     (void)snprintf(name, sizeof name, "lost-%020" PRIu64, loss->from);
-    factum_status status = exists(loss->log, name, &there, err);
-    if (status != FACTUM_OK || there || end <= offset) {
+    factum_status status = exists(log, name, &kept, err);
+    if (status != FACTUM_OK || kept) {
         return status;
     }
-    return fct_tail_copy(loss->log, loss->segment, offset, end, name, err);
+    status = fct_segment_open(&segment, log->os, log->mem, log->dir, loss->segment->header.number,
+                              false, err);
+    if (status != FACTUM_OK) {
+        return status;
+    }
+    uint64_t size = segment->capacity > offset ? segment->capacity - offset : 0;
+    uint8_t *bytes = fct_mem_alloc(log->mem, size > 0 ? (size_t)size : 1);
+    status = bytes == NULL ? fct_fail(err, FACTUM_NO_MEMORY, "repair: out of memory")
+                           : fct_segment_salvage(segment, offset, size, bytes, &failed, err);
+    if (status == FACTUM_OK) {
+        status = keep_bytes(loss, bytes, size, failed, err);
+    }
+    fct_mem_free(log->mem, bytes);
+    (void)fct_segment_close(segment, log->mem, NULL); /* it was open for reading only */
+    return status;
 }
 
 /* Step 2. */

@@ -15,7 +15,7 @@
 #include "core/bug.h"
 #include "core/check.h"
 
-#define ZERO_BLOCK ((size_t)4096)
+#define BLOCK ((size_t)4096)
 
 static void note_evidence(struct fct_scan *scan, uint64_t position)
 {
@@ -24,11 +24,17 @@ static void note_evidence(struct fct_scan *scan, uint64_t position)
     }
 }
 
+static bool can_read(const struct fct_scan *scan, uint64_t offset, uint64_t size)
+{
+    return fct_segment_readable(scan->segment, offset, size);
+}
+
 /* The header at |offset| and, after it, the whole payload. Its CRC counts before its length. */
 static bool header_at(const struct fct_scan *scan, uint64_t offset, struct fct_batch_header *header)
 {
     const uint8_t *at = scan->map + offset;
-    if (scan->segment->capacity - offset < FCT_BATCH_HEADER_SIZE) {
+    if (scan->segment->capacity - offset < FCT_BATCH_HEADER_SIZE ||
+        !can_read(scan, offset, FCT_BATCH_HEADER_SIZE)) {
         return false;
     }
     if (fct_bug(FCT_BUG_LENGTH_FIRST) && fct_get_u32(at + 60) == FCT_BATCH_END_MARK &&
@@ -45,6 +51,8 @@ static bool payload_verifies(const struct fct_scan *scan, uint64_t offset,
 {
     uint64_t room = scan->segment->capacity - offset - FCT_BATCH_HEADER_SIZE;
     return header->payload_size <= room &&
+           (header->payload_size == 0 ||
+            can_read(scan, offset + FCT_BATCH_HEADER_SIZE, header->payload_size)) &&
            fct_batch_payload_crc(header->chain, scan->map + offset + FCT_BATCH_HEADER_SIZE,
                                  header->payload_size) == header->payload_crc;
 }
@@ -95,7 +103,7 @@ static uint64_t batch_before(const struct fct_scan *scan, uint64_t offset)
 {
     uint64_t at = offset;
     while (at >= FCT_SEGMENT_HEADER_SIZE + FCT_BATCH_HEADER_SIZE) {
-        uint32_t trailer = fct_get_u32(scan->map + at - 4);
+        uint32_t trailer = can_read(scan, at - 8, 8) ? fct_get_u32(scan->map + at - 4) : 0;
         if (trailer == FCT_BATCH_END_MARK) {
             return at - FCT_BATCH_HEADER_SIZE;
         }
@@ -149,7 +157,7 @@ static void note_met(const struct fct_scan *scan, const struct fct_log_mark *mar
     }
 }
 
-void fct_scan_run(struct fct_scan *scan, const struct fct_segment *segment,
+void fct_scan_run(struct fct_scan *scan, struct fct_segment *segment,
                   const struct fct_log_mark *marks, size_t mark_count, struct fct_scan *proven)
 {
     *scan = (struct fct_scan){
@@ -207,20 +215,37 @@ static bool all_zero(const uint8_t *bytes, size_t size)
     return bytes[0] == 0 && memcmp(bytes, bytes + 1, size - 1) == 0;
 }
 
-/* Forward, though the answer is at the end: the pages may come from the device, which reads ahead.
- */
-uint64_t fct_scan_zero_from(const uint8_t *bytes, uint64_t from, uint64_t to)
+uint64_t fct_scan_data_end(const uint8_t *bytes, uint64_t size)
 {
-    uint64_t end = from;
-    for (uint64_t at = from; at < to;) {
-        size_t size = to - at < ZERO_BLOCK ? (size_t)(to - at) : ZERO_BLOCK;
-        if (size < ZERO_BLOCK || !all_zero(bytes + at, size)) {
-            end = at + size;
+    uint64_t end = 0;
+    for (uint64_t at = 0; at < size;) {
+        size_t step = size - at < BLOCK ? (size_t)(size - at) : BLOCK;
+        if (step < BLOCK || !all_zero(bytes + at, step)) {
+            end = at + step;
         }
-        at += size;
+        at += step;
     }
-    while (end > from && bytes[end - 1] == 0) {
+    while (end > 0 && bytes[end - 1] == 0) {
         end--;
+    }
+    return end;
+}
+
+uint64_t fct_scan_zero_from(struct fct_segment *segment, uint64_t from, uint64_t to, bool *failed)
+{
+    const uint8_t *map = atomic_load(&segment->map);
+    uint64_t end = from;
+    *failed = from < to && !fct_segment_readable(segment, from, to - from);
+    if (!*failed) {
+        return from < to ? from + fct_scan_data_end(map + from, to - from) : from;
+    }
+    for (uint64_t at = from; at < to;) {
+        uint64_t step = BLOCK - at % BLOCK;
+        step = step < to - at ? step : to - at;
+        bool read = fct_segment_readable(segment, at, step);
+        uint64_t data = read ? fct_scan_data_end(map + at, step) : step;
+        end = data > 0 ? at + data : end;
+        at += step;
     }
     return end;
 }
@@ -230,14 +255,14 @@ void fct_scan_behind(struct fct_scan *scan, uint64_t zeros)
     uint64_t capacity = scan->segment->capacity;
     FCT_ASSERT(zeros <= capacity);
     uint64_t to = zeros < scan->offset ? scan->offset : zeros;
-    scan->zero_from = fct_scan_zero_from(scan->map, scan->offset, to);
+    scan->zero_from = fct_scan_zero_from(scan->segment, scan->offset, to, &scan->failed);
     if (fct_bug(FCT_BUG_NO_DURABLE_EVIDENCE)) {
         return;
     }
     for (uint64_t at = scan->offset; at < scan->zero_from && at + FCT_BATCH_HEADER_SIZE <= capacity;
          at += 8) {
         struct fct_batch_header header;
-        if (fct_get_u64(scan->map + at) != 0 &&
+        if (can_read(scan, at, FCT_BATCH_HEADER_SIZE) && fct_get_u64(scan->map + at) != 0 &&
             fct_batch_header_decode(scan->map + at, scan->base + at, scan->segment->header.salt,
                                     &header) == FACTUM_OK) {
             note_evidence(scan, header.durable_upto);

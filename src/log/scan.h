@@ -8,7 +8,7 @@
 #define FCT_SCAN_MARKS_MAX 3u
 
 struct fct_scan {
-    const struct fct_segment *segment;
+    struct fct_segment *segment;
     const uint8_t *map;
     uint64_t base;
     uint64_t offset;    /* of the next batch; at the end: X */
@@ -22,6 +22,7 @@ struct fct_scan {
     int64_t created_last;
     uint32_t epoch; /* greatest one seen */
     bool sealed;    /* X is the end of a seal */
+    bool failed;    /* a block from X on cannot be read; see fct_scan_behind */
     /* One of the marks, up to X, that names another batch than the one that verifies there, or a
      * place where none begins; or NULL. */
     const struct fct_log_mark *foreign;
@@ -30,14 +31,17 @@ struct fct_scan {
 /* Runs from the start of |segment|, which is mapped, or from the furthest of |marks| that the bytes
  * before it prove. All of them count as evidence. |proven|, unless NULL, becomes the scan as it
  * stood at the last batch that was known by then to follow nothing but durable ones. */
-void fct_scan_run(struct fct_scan *scan, const struct fct_segment *segment,
+void fct_scan_run(struct fct_scan *scan, struct fct_segment *segment,
                   const struct fct_log_mark *marks, size_t mark_count, struct fct_scan *proven);
 /* Runs again from |proven| on, on the map that the segment has now. */
 void fct_scan_again(struct fct_scan *scan, const struct fct_scan *proven);
-/* Looks behind X: sets zero_from, and adds to the evidence what headers say that verify. From the
- * offset |zeros| on there is nothing but zeros. */
+/* Looks at what follows X: sets zero_from and failed, and adds to the evidence what headers say that
+ * verify. From the offset |zeros| on there is nothing but zeros. */
 void fct_scan_behind(struct fct_scan *scan, uint64_t zeros);
-/* The end of what is not zero in [from, to) of |bytes|; |from| if all is. */
-uint64_t fct_scan_zero_from(const uint8_t *bytes, uint64_t from, uint64_t to);
+/* The end of what is not zero in |bytes|; 0 if all is. */
+uint64_t fct_scan_data_end(const uint8_t *bytes, uint64_t size);
+/* The end of what is not zero in [from, to) of |segment|, which is mapped; |from| if all is. Blocks
+ * that cannot be read count as not zero; *failed says whether there are any. */
+uint64_t fct_scan_zero_from(struct fct_segment *segment, uint64_t from, uint64_t to, bool *failed);
 
 #endif

@@ -36,6 +36,8 @@ static struct fct_segment *make(const struct fct_os *os, const struct fct_mem *m
     }
     segment->os = os;
     segment->dir = dir;
+    segment->proven =
+        fct_proven(segment->proven_words, FCT_SEGMENT_PROVEN_WORDS, FCT_SEGMENT_SIZE_MAX);
     return segment;
 }
 
@@ -79,6 +81,10 @@ static factum_status read_header(struct fct_segment *segment, uint64_t number, f
                         "segment %s is too short to have a header: restore it from a backup", name);
     }
     status = fct_file_read(segment->file, 0, bytes, sizeof bytes, err);
+    if (status == FACTUM_IO) {
+        return fct_fail(err, FACTUM_CORRUPT,
+                        "the header of segment %s cannot be read: restore it from a backup", name);
+    }
     if (status != FACTUM_OK) {
         return status;
     }
@@ -94,6 +100,8 @@ static factum_status read_header(struct fct_segment *segment, uint64_t number, f
     }
     bool more = segment->file_size > segment->header.size;
     segment->capacity = more ? segment->header.size : segment->file_size;
+    segment->proven =
+        fct_proven(segment->proven_words, FCT_SEGMENT_PROVEN_WORDS, segment->header.size);
     return FACTUM_OK;
 }
 
@@ -130,6 +138,7 @@ factum_status fct_segment_new(struct fct_segment **out, const struct fct_os *os,
     segment->file = file;
     segment->file_size = size;
     segment->capacity = size;
+    segment->proven = fct_proven(segment->proven_words, FCT_SEGMENT_PROVEN_WORDS, size);
     atomic_store(&segment->used, FCT_SEGMENT_HEADER_SIZE);
     factum_status status = fct_segment_map_tail(segment, err);
     if (status != FACTUM_OK) {
@@ -191,6 +200,30 @@ void fct_segment_unmap(struct fct_segment *segment)
     if (map != NULL) {
         fct_os_unmap(segment->os, map, segment->capacity);
     }
+    for (size_t i = 0; i < FCT_SEGMENT_PROVEN_WORDS; i++) {
+        atomic_store(&segment->proven_words[i], 0);
+    }
+}
+
+factum_status fct_segment_salvage(struct fct_segment *segment, uint64_t offset, uint64_t size,
+                                  uint8_t *bytes, uint64_t *failed, factum_error *err)
+{
+    factum_status status = FACTUM_OK;
+    *failed = 0;
+    while (status == FACTUM_OK && size > 0) {
+        uint64_t room = FCT_SEGMENT_HEADER_SIZE - offset % FCT_SEGMENT_HEADER_SIZE; /* a block */
+        size_t step = (size_t)(size < room ? size : room);
+        status = fct_file_read(segment->file, offset, bytes, step, err);
+        if (status == FACTUM_IO) {
+            memset(bytes, 0, step);
+            ++*failed;
+            status = FACTUM_OK;
+        }
+        offset += step;
+        bytes += step;
+        size -= step;
+    }
+    return status;
 }
 
 /* Maps a sealed segment, by a file of its own. */
@@ -263,7 +296,7 @@ factum_status fct_segment_read_seal(struct fct_segment *segment, struct fct_batc
     uint64_t offset = size - FCT_SEAL_SIZE;
     factum_status status = fct_file_read(segment->file, offset, bytes, sizeof bytes, err);
     if (status != FACTUM_OK) {
-        return status;
+        return status == FACTUM_IO ? FACTUM_DONE : status;
     }
     if (fct_seal_decode(bytes, segment->header.base + offset, segment->header.salt, seal, footer) !=
         FACTUM_OK) {

@@ -12,6 +12,8 @@
  *  3. capacity is at most the size that the file had when it was opened or made, and is what is
  *     mapped; a file is never cut below used. So no access leaves the file.
  *  4. file is the writer's and recovery's alone. Readers that need one open their own.
+ *  5. Nothing looks at bytes of the map that fct_segment_readable() was not asked for: where the
+ *     device fails, an access raises SIGBUS.
  */
 #ifndef FCT_LOG_SEGMENT_H
 #define FCT_LOG_SEGMENT_H
@@ -21,6 +23,9 @@
 #include "codec/frame.h"
 #include "core/mem.h"
 #include "os/os.h"
+#include "os/proven.h"
+
+#define FCT_SEGMENT_PROVEN_WORDS 16u /* blocks of 64 KiB in a segment of up to 64 MiB */
 
 struct fct_segment {
     const struct fct_os *os;
@@ -32,6 +37,8 @@ struct fct_segment {
     _Atomic uint64_t used; /* bytes from the start that are visible to readers */
     _Atomic bool sealed;
     const uint8_t *_Atomic map; /* of [0, capacity); NULL before the first need */
+    struct fct_proven proven;   /* of the map */
+    _Atomic uint64_t proven_words[FCT_SEGMENT_PROVEN_WORDS];
 };
 
 #define FCT_SEGMENT_NAME_SIZE 32
@@ -64,6 +71,25 @@ FCT_MUST_USE factum_status fct_segment_map(struct fct_segment *segment, const ui
 /* Maps through segment->file; for one that no other thread knows yet. */
 FCT_MUST_USE factum_status fct_segment_map_tail(struct fct_segment *segment, factum_error *err);
 void fct_segment_unmap(struct fct_segment *segment);
+
+/* Can [offset, offset + size) of the map be read without a signal? Any thread. False as well where
+ * the segment has no such bytes. */
+static inline bool fct_segment_readable(struct fct_segment *segment, uint64_t offset, uint64_t size)
+{
+    /* A sealed file ends where its batches do, though its map may be longer. */
+    uint64_t limit = atomic_load_explicit(&segment->sealed, memory_order_acquire)
+                         ? atomic_load_explicit(&segment->used, memory_order_acquire)
+                         : segment->capacity;
+    const struct fct_map_part part = {atomic_load_explicit(&segment->map, memory_order_acquire),
+                                      limit, offset, size};
+    return offset < limit && size <= limit - offset &&
+           fct_proven_read(&segment->proven, segment->os, &part);
+}
+/* Copies [offset, offset + size) of the file, read anew, with zeros for the blocks that the device
+ * cannot read; *failed counts these. Through segment->file. */
+FCT_MUST_USE factum_status fct_segment_salvage(struct fct_segment *segment, uint64_t offset,
+                                               uint64_t size, uint8_t *bytes, uint64_t *failed,
+                                               factum_error *err);
 
 /* Reads the seal at the end of the file: OK, or DONE if there is none that verifies. |chain| is
  * that after the seal. */

@@ -86,8 +86,8 @@ factum_status fct_tail_copy(const struct fct_log *log, const struct fct_segment 
 factum_status fct_tail_zero(const struct fct_log *log, struct fct_segment *segment, uint64_t offset,
                             uint64_t *size, factum_error *err)
 {
-    const uint8_t *map = atomic_load(&segment->map);
-    uint64_t end = fct_scan_zero_from(map, offset, segment->capacity);
+    bool failed; /* or not: such a block is written over as a whole, which heals it */
+    uint64_t end = fct_scan_zero_from(segment, offset, segment->capacity, &failed);
     *size = end - offset;
     return fct_tail_fill(log, segment, offset, end, err);
 }
@@ -105,7 +105,10 @@ factum_status fct_tail_fill(const struct fct_log *log, struct fct_segment *segme
     }
     factum_status status = FACTUM_OK;
     while (status == FACTUM_OK && offset < end) {
-        size_t step = end - offset < step_max ? (size_t)(end - offset) : step_max;
+        /* Steps end where blocks end: a part of a block that cannot be read cannot be written. */
+        uint64_t room = STEP_SIZE - offset % STEP_SIZE;
+        size_t step = end - offset < room ? (size_t)(end - offset) : (size_t)room;
+        step = step < step_max ? step : step_max;
         status = fct_file_write(segment->file, offset, zeros, step, err);
         offset += step;
     }

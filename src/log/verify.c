@@ -55,12 +55,13 @@ static factum_status room_for(struct check *check, size_t size, factum_error *er
     return FACTUM_OK;
 }
 
+/* Reads bytes of the batch at check->offset, or of the header of the segment. */
 static factum_status read_bytes(struct check *check, uint64_t offset, void *bytes, size_t size,
                                 factum_error *err)
 {
     factum_status status = fct_file_read(check->file, offset, bytes, size, err);
     if (status == FACTUM_CORRUPT || status == FACTUM_IO) {
-        return bad(check, check->segment->header.base + offset, "it cannot be read", err);
+        return bad(check, check->segment->header.base + check->offset, "it cannot be read", err);
     }
     return status;
 }
@@ -173,6 +174,7 @@ static factum_status check_header(struct check *check, factum_error *err)
 
 static factum_status check_batches(struct check *check, factum_error *err)
 {
+    check->offset = 0;
     factum_status status = check_header(check, err);
     check->offset = FCT_SEGMENT_HEADER_SIZE;
     check->batches = 0;

@@ -16,12 +16,26 @@
 #include "core/error.h"
 #include "log/log_int.h"
 
+#define UNREADABLE "it cannot be read"
 #define PREFETCH_SIZE 448u /* a record of the usual size */
 
 /* How far the bytes of |segment| may be read. */
 static uint64_t readable(const struct fct_segment *segment)
 {
     return atomic_load_explicit(&segment->used, memory_order_acquire);
+}
+
+/* Can the device read the record at |offset|, of which |used| is the end at most? */
+static bool record_readable(struct fct_segment *segment, const uint8_t *map, uint64_t offset,
+                            uint64_t used)
+{
+    uint64_t room = used - offset;
+    uint64_t header = room < FCT_RECORD_HEADER_SIZE ? room : FCT_RECORD_HEADER_SIZE;
+    if (!fct_segment_readable(segment, offset, header)) {
+        return false;
+    }
+    uint64_t size = fct_record_peek_size(map + offset, (size_t)room);
+    return size <= header || size > room || fct_segment_readable(segment, offset, size);
 }
 
 factum_status fct_log_read(struct fct_log *log, uint64_t position, struct fct_record *record,
@@ -40,6 +54,9 @@ factum_status fct_log_read(struct fct_log *log, uint64_t position, struct fct_re
     factum_status status = fct_segment_map(segment, &map, err);
     if (status != FACTUM_OK) {
         return status;
+    }
+    if (!record_readable(segment, map, offset, used)) {
+        return fct_log_damage(segment, position, UNREADABLE, err);
     }
     if (fct_record_decode(map + offset, (size_t)(used - offset), position, segment->header.salt,
                           true, record) != FACTUM_OK) {
@@ -91,6 +108,7 @@ static bool walk_header_at(const struct fct_log_walk *walk, uint64_t position,
     uint64_t offset = position - walk->base;
     uint64_t used = readable(walk->segment);
     return offset + FCT_BATCH_HEADER_SIZE <= used &&
+           fct_segment_readable(walk->segment, offset, FCT_BATCH_HEADER_SIZE) &&
            fct_batch_header_decode(walk->map + offset, position, walk->salt, header) == FACTUM_OK &&
            header->payload_size <= used - offset - FCT_BATCH_HEADER_SIZE;
 }
@@ -101,8 +119,19 @@ static bool walk_record_at(const struct fct_log_walk *walk, uint64_t position,
     uint64_t offset = position - walk->base;
     uint64_t used = readable(walk->segment);
     return offset >= FCT_SEGMENT_HEADER_SIZE && offset < used &&
+           record_readable(walk->segment, walk->map, offset, used) &&
            fct_record_decode(walk->map + offset, (size_t)(used - offset), position, walk->salt,
                              true, record) == FACTUM_OK;
+}
+
+/* Damage at |position|, which |what| says, unless the device cannot read it. */
+static factum_status walk_damage(const struct fct_log_walk *walk, uint64_t position,
+                                 const char *what, factum_error *err)
+{
+    uint64_t offset = position - walk->base;
+    uint64_t used = readable(walk->segment);
+    bool read = offset >= used || record_readable(walk->segment, walk->map, offset, used);
+    return fct_log_damage(walk->segment, position, read ? what : UNREADABLE, err);
 }
 
 /* The last boundary (batch header or record) at or before |position|, and the first one at or after
@@ -118,7 +147,7 @@ static factum_status boundaries(const struct fct_log_walk *walk, uint64_t positi
     *after = at;
     while (at < end && at < position) {
         if (!walk_header_at(walk, at, &header)) {
-            return fct_log_damage(walk->segment, at, "no batch is there", err);
+            return walk_damage(walk, at, "no batch is there", err);
         }
         uint64_t batch_end = at + FCT_BATCH_HEADER_SIZE + header.payload_size;
         *before = at;
@@ -132,10 +161,13 @@ static factum_status boundaries(const struct fct_log_walk *walk, uint64_t positi
                 return FACTUM_OK;
             }
             *before = next;
-            uint32_t size =
-                fct_record_peek_size(walk->map + (next - walk->base), (size_t)(batch_end - next));
+            uint64_t offset = next - walk->base;
+            uint64_t room = batch_end - next;
+            bool whole = room >= FCT_RECORD_HEADER_SIZE &&
+                         fct_segment_readable(walk->segment, offset, FCT_RECORD_HEADER_SIZE);
+            uint32_t size = whole ? fct_record_peek_size(walk->map + offset, (size_t)room) : 0;
             if (size == 0) {
-                return fct_log_damage(walk->segment, next, "the record has no size", err);
+                return walk_damage(walk, next, "the record has no size", err);
             }
             next += size;
             *after = next;
@@ -219,11 +251,16 @@ static factum_status enter_batch(struct fct_log_walk *walk, const struct fct_bat
 {
     const uint8_t *at = walk->map + (walk->position - walk->base);
     if (walk->chain_known && header->chain != walk->chain) {
-        return fct_log_damage(walk->segment, walk->position, "the chain is broken", err);
+        return walk_damage(walk, walk->position, "the chain is broken", err);
+    }
+    if (header->payload_size > 0 &&
+        !fct_segment_readable(walk->segment, walk->position - walk->base + FCT_BATCH_HEADER_SIZE,
+                              header->payload_size)) {
+        return fct_log_damage(walk->segment, walk->position, UNREADABLE, err);
     }
     if (fct_batch_payload_crc(header->chain, at + FCT_BATCH_HEADER_SIZE, header->payload_size) !=
         header->payload_crc) {
-        return fct_log_damage(walk->segment, walk->position, "the batch does not verify", err);
+        return walk_damage(walk, walk->position, "the batch does not verify", err);
     }
     walk->chain = fct_batch_chain(at);
     walk->chain_known = true;
@@ -252,7 +289,7 @@ static factum_status take_unverified(struct fct_log_walk *walk, struct fct_recor
         walk->position += record->size;
         return FACTUM_OK;
     }
-    return fct_log_damage(walk->segment, walk->position, "no batch is there", err);
+    return walk_damage(walk, walk->position, "no batch is there", err);
 }
 
 /* To the next batch, over the end of a segment if need be. DONE: there is one, |walk| stands in it
@@ -291,7 +328,7 @@ factum_status fct_log_walk_next(struct fct_log_walk *walk, struct fct_record *re
     uint64_t offset = walk->position - walk->base;
     if (fct_record_decode(walk->map + offset, (size_t)(walk->batch_end - walk->position),
                           walk->position, walk->salt, false, record) != FACTUM_OK) {
-        return fct_log_damage(walk->segment, walk->position, "the record makes no sense", err);
+        return walk_damage(walk, walk->position, "the record makes no sense", err);
     }
     walk->position += record->size;
     return FACTUM_OK;
@@ -353,20 +390,23 @@ factum_status fct_log_walk_previous(struct fct_log_walk *walk, struct fct_record
             continue;
         }
         uint64_t room = walk->position - first;
-        uint32_t trailer = fct_get_u32(walk->map + (walk->position - walk->base) - 4);
+        uint64_t end = walk->position - walk->base;
+        if (!fct_segment_readable(walk->segment, end - 8, 8)) {
+            return fct_log_damage(walk->segment, walk->position, UNREADABLE, err);
+        }
+        uint32_t trailer = fct_get_u32(walk->map + end - 4);
         if (trailer == FCT_BATCH_END_MARK) {
             struct fct_batch_header header;
             if (room < FCT_BATCH_HEADER_SIZE ||
                 !walk_header_at(walk, walk->position - FCT_BATCH_HEADER_SIZE, &header)) {
-                return fct_log_damage(walk->segment, walk->position, "no batch header ends there",
-                                      err);
+                return walk_damage(walk, walk->position, "no batch header ends there", err);
             }
             walk->position -= FCT_BATCH_HEADER_SIZE;
             continue;
         }
         if (trailer > room || !walk_record_at(walk, walk->position - trailer, record) ||
             record->size != trailer) {
-            return fct_log_damage(walk->segment, walk->position, "no record ends there", err);
+            return walk_damage(walk, walk->position, "no record ends there", err);
         }
         walk->position -= trailer;
         return FACTUM_OK;

@@ -250,7 +250,7 @@ factum_status fct_log_reserve_buffer(struct fct_log *log, size_t size, factum_er
 
 /* What the footer says about the batches up to |used|, from the map; used when a part of them was
  * written by an earlier run and not scanned at opening. Stops at damage: verify will name it. */
-static void count_segment(struct fct_log *log, const struct fct_segment *segment)
+static void count_segment(struct fct_log *log, struct fct_segment *segment)
 {
     const uint8_t *map = atomic_load(&segment->map);
     uint64_t used = atomic_load(&segment->used);
@@ -259,15 +259,17 @@ static void count_segment(struct fct_log *log, const struct fct_segment *segment
     struct fct_record record;
     log->segment_records = 0;
     for (uint64_t at = FCT_SEGMENT_HEADER_SIZE; at + FCT_BATCH_HEADER_SIZE <= used;) {
-        if (fct_batch_header_decode(map + at, base + at, segment->header.salt, &header) !=
+        if (!fct_segment_readable(segment, at, FCT_BATCH_HEADER_SIZE) ||
+            fct_batch_header_decode(map + at, base + at, segment->header.salt, &header) !=
                 FACTUM_OK ||
             header.payload_size > used - at - FCT_BATCH_HEADER_SIZE) {
             break;
         }
         at += FCT_BATCH_HEADER_SIZE;
         uint64_t end = at + header.payload_size;
-        if (header.record_count > 0 && fct_record_decode(map + at, header.payload_size, base + at,
-                                                         0, false, &record) == FACTUM_OK) {
+        if (header.record_count > 0 && fct_segment_readable(segment, at, header.payload_size) &&
+            fct_record_decode(map + at, header.payload_size, base + at, 0, false, &record) ==
+                FACTUM_OK) {
             log->segment_created_last = record.created;
             if (log->segment_records == 0) {
                 log->segment_created_first = record.created;

@@ -279,6 +279,30 @@ static void missing_files(void)
     say("any set of missing files is noticed");
 }
 
+/* Each block in turn, and two at a time. */
+static void failed_blocks(void)
+{
+    for (int file = 0; file <= RUNS; file++) {
+        char path[64];
+        path_of(path, file);
+        uint64_t size = size_of(path);
+        for (uint64_t at = 0; at < size; at += 4096) {
+            struct fct_sim_disk *disk = fct_sim_disk_clone(whole);
+            bool failed = fct_sim_disk_fail_block(disk, path, at);
+            path_of(path, RUNS);
+            failed = at % 8192 == 0 || fct_sim_disk_fail_block(disk, path, 0) ? failed : false;
+            path_of(path, file);
+            (void)snprintf(model.what, sizeof model.what, "%.48s: block at %" PRIu64 " fails", path,
+                           at);
+            if (!failed) {
+                model_die(&model, "no such block");
+            }
+            judge(disk);
+        }
+    }
+    say("blocks that cannot be read are noticed");
+}
+
 /* Blocks of 512 and of 4096 bytes: swapped in a file and between files, zeroed, doubled. */
 static void misplaced_blocks(void)
 {
@@ -481,6 +505,7 @@ int main(void)
     several_bits_changed(wanted / 100 + 1);
     every_length(stride);
     missing_files();
+    failed_blocks();
     misplaced_blocks();
     runs_under_other_names();
     files_of_another_store();

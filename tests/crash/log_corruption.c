@@ -336,6 +336,19 @@ static void lose_tail(struct damage *damage)
     memset(damage->bytes + at, below(damage, 2) == 0 ? 0 : 0xa5, size);
 }
 
+/* The device cannot read a block, of a segment or of what proves its end. */
+static void fail_block(struct damage *damage)
+{
+    static const char *const others[] = {MODEL_DIR "/END", MODEL_DIR "/LAST"};
+    uint64_t which = below(damage, 12);
+    if (which < 2) {
+        (void)fct_sim_disk_fail_block(damage->disk, others[which], below(damage, 2) * 4096);
+        return;
+    }
+    uint64_t at = which < 8 ? place(damage) : damage->used - 1;
+    expect(fct_sim_disk_fail_block(damage->disk, damage->path, at), "fail a block", damage->path);
+}
+
 /* The last segment ends where a batch ends, as a copy would. */
 static void cut_at_batch(struct damage *damage)
 {
@@ -383,6 +396,7 @@ static const struct kind {
     {"damaged END", damage_end, false, true},
     {"damaged LAST", damage_last, false, true},
     {"lost end of the log", lose_tail, true, false},
+    {"failed block", fail_block, false, false},
     {"cut at a batch", cut_at_batch, false, false},
     {"nothing", nothing, false, true},
 };

@@ -17,7 +17,7 @@
 
 enum { SEGMENTS_MAX = 32, REPAIRS_MAX = 4 };
 
-enum kind { FLIPPED_BIT, DAMAGED_HEADER, DAMAGED_SEAL, SHORT_FILE, LOST_FILE, KINDS };
+enum kind { FLIPPED_BIT, DAMAGED_HEADER, DAMAGED_SEAL, SHORT_FILE, LOST_FILE, FAILED_BLOCK, KINDS };
 
 enum reached {
     TAIL_DAMAGE,
@@ -150,6 +150,9 @@ static void damage(struct scene *scene, uint64_t seed)
     case LOST_FILE:
         (void)snprintf(path, sizeof path, MODEL_DIR "/%s", scene->infos[scene->segments - 1].name);
         expect(fct_os_unlink(os, path, NULL) == FACTUM_OK, "damage", path);
+        break;
+    case FAILED_BLOCK:
+        expect(fct_sim_disk_fail_block(scene->disk, path, at), "damage", path);
         break;
     case KINDS:
         break;

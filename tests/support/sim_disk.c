@@ -747,7 +747,7 @@ static struct node *copy_of(struct node *node, copy_function *copy, enum fct_cra
         sim_protect_failed(node, false);
         node->copy = copy(node, mode, random);
         sim_protect_failed(node, true);
-        sim_copy_failed(node->copy, node);
+        sim_copy_failed(node->copy, node, copy == crash_node && mode != FCT_CRASH_ALL);
     }
     return node == NULL ? NULL : sim_node_take(node->copy);
 }
@@ -840,13 +840,7 @@ bool fct_sim_disk_fail_block(struct fct_sim_disk *disk, const char *path, uint64
         return false;
     }
     struct node *node = entry->cached;
-    if (node->failed_count <= offset / PAGE) {
-        size_t count = node->cached.capacity / PAGE;
-        node->failed = sim_grow(node->failed, count);
-        memset(node->failed + node->failed_count, 0, count - node->failed_count);
-        node->failed_count = count;
-    }
-    node->failed[offset / PAGE] = true;
+    sim_fail_page(node, (size_t)(offset / PAGE));
     sim_protect_failed(node, true);
     return true;
 }

@@ -166,6 +166,9 @@ void sim_write_back(struct node *node)
             memcpy(node->durable.bytes + from, node->cached.bytes + from, size);
         }
     }
+    if (node->failed_count > 0) {
+        memcpy(node->failed_durable, node->failed, node->failed_count);
+    }
     sim_forget_dirty(node);
 }
 
@@ -187,14 +190,31 @@ void sim_node_release(struct node *node)
     free(node->durable.bytes);
     sim_drop(node->dirty);
     sim_drop(node->failed);
+    sim_drop(node->failed_durable);
     sim_drop(node);
 }
 
-void sim_copy_failed(struct node *to, const struct node *from)
+void sim_copy_failed(struct node *to, const struct node *from, bool durable)
 {
     if (from->failed_count > 0) {
         to->failed = sim_make(from->failed_count);
+        to->failed_durable = sim_make(from->failed_count);
         to->failed_count = from->failed_count;
-        memcpy(to->failed, from->failed, from->failed_count);
+        memcpy(to->failed, durable ? from->failed_durable : from->failed, from->failed_count);
+        memcpy(to->failed_durable, from->failed_durable, from->failed_count);
     }
+}
+
+void sim_fail_page(struct node *node, size_t page)
+{
+    if (node->failed_count <= page) {
+        size_t count = node->cached.capacity / PAGE;
+        node->failed = sim_grow(node->failed, count);
+        node->failed_durable = sim_grow(node->failed_durable, count);
+        memset(node->failed + node->failed_count, 0, count - node->failed_count);
+        memset(node->failed_durable + node->failed_count, 0, count - node->failed_count);
+        node->failed_count = count;
+    }
+    node->failed[page] = true;
+    node->failed_durable[page] = true;
 }

@@ -21,7 +21,10 @@ struct node {
     struct image durable;
     bool *dirty; /* for each page: the next sync writes it */
     size_t dirty_count;
-    bool *failed; /* for each page: the device cannot read it; NULL: all can be read */
+    /* For each page: the device cannot read it. A write of the whole page heals the first at once,
+     * the second when it is synced. */
+    bool *failed;
+    bool *failed_durable;
     size_t failed_count;
     unsigned references;
     unsigned maps;
@@ -56,7 +59,9 @@ void sim_protect_failed(const struct node *node, bool closed);
 /* A write of [from, from + size): heals the blocks that it covers. False if it touches only a part
  * of a failed one. */
 bool sim_heal(struct node *node, uint64_t from, uint64_t size);
-void sim_copy_failed(struct node *to, const struct node *from);
+/* What a clone has; or, after a crash, |durable|: what was not synced has healed nothing. */
+void sim_copy_failed(struct node *to, const struct node *from, bool durable);
+void sim_fail_page(struct node *node, size_t page);
 
 struct node *sim_node_take(struct node *node);
 void sim_node_release(struct node *node);
