@@ -160,7 +160,7 @@ factum_status fct_last_advance(struct fct_log *log, factum_error *err)
         status = open_last(log, &mark, &current, err);
     }
     if (status == FACTUM_OK && !current) {
-        uint8_t bytes[SLOT_SIZE];
+        uint8_t bytes[BLOCK_SIZE] = {0}; /* a whole one, which heals it if it cannot be read */
         encode(bytes, log, &mark);
         status = fct_file_write(log->last, log->last_slot * (uint64_t)BLOCK_SIZE, bytes,
                                 sizeof bytes, err);

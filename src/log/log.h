@@ -6,8 +6,8 @@
  * Position = logical byte address. Segment n holds [base, base + used); the next one starts where
  * it ends. A position names a record; fct_log_end() is where the next batch will start.
  *
- * Threads: one writer at a time (the caller serialises fct_log_begin .. commit, heartbeat, close); any
- * number of readers beside it. Everything that a reader gets from a log, slices included, lasts
+ * Threads: one writer at a time (the caller serialises fct_log_begin .. commit, heartbeat, close);
+ * any number of readers beside it. Everything that a reader gets from a log, slices included, lasts
  * until fct_log_close.
  *
  * Invariants:

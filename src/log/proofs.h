@@ -1,5 +1,5 @@
-/* proofs.h - what other files say of how far the log was durable: log/END, log/LAST, and the index's
- * manifest. Layer: log, private to it. Reads only. */
+/* proofs.h - what other files say of how far the log was durable: log/END, log/LAST, and the
+ * manifest of the index. Layer: log, private to it. Reads only. */
 #ifndef FCT_LOG_PROOFS_H
 #define FCT_LOG_PROOFS_H
 

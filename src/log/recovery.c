@@ -10,10 +10,10 @@
  * 3. Evidence E = the furthest place known to have been acknowledged: by proofs.h, and by
  *    durable_upto of every header that verifies, before X and after it. A segment that has a
  *    successor was all acknowledged, since R7 lets the successor appear only then.
- * 4. E > X, a block from X on that cannot be read, or a file of the wrong size: acknowledged data is
- *    damaged, or may be. Nothing is changed; what
- *    verifies can be read. Else what lies behind X was never acknowledged: tail.h cuts it and
- *    makes sure that what is kept is on disk.
+ * 4. E > X, a block from X on that cannot be read, or a file of the wrong size: acknowledged data
+ *    is damaged, or may be. Nothing is changed; what verifies can be read. Otherwise the bytes
+ *    after X were never acknowledged: tail.h truncates them and makes sure that what is kept is on
+ *    disk.
  * 5. If log/END names X, the end was clean: nothing was written since it was synced. Then neither
  *    the rest of the file is looked at nor anything written.
  *
@@ -368,7 +368,8 @@ static factum_status recover_sealed(struct fct_log *log, struct fct_segment *seg
         atomic_store(&segment->sealed, true);
         return fct_file_close(&segment->file, err);
     }
-    if (status != FACTUM_DONE) {
+    bool unreadable = status == FACTUM_IO;
+    if (status != FACTUM_DONE && !unreadable) {
         return status;
     }
     struct fct_scan scan;
@@ -378,9 +379,9 @@ static factum_status recover_sealed(struct fct_log *log, struct fct_segment *seg
         fct_scan_behind(&scan, segment->capacity);
         settle(log, segment, &scan);
         report_damage(log, segment, &scan,
-                      scan.failed   ? "it cannot be read"
-                      : scan.sealed ? "its seal is not at its end"
-                                    : "its seal or its successor is wrong");
+                      scan.failed || unreadable ? "it cannot be read"
+                      : scan.sealed             ? "its seal is not at its end"
+                                                : "its seal or its successor is wrong");
     }
     return status;
 }

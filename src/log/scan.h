@@ -35,8 +35,8 @@ void fct_scan_run(struct fct_scan *scan, struct fct_segment *segment,
                   const struct fct_log_mark *marks, size_t mark_count, struct fct_scan *proven);
 /* Runs again from |proven| on, on the map that the segment has now. */
 void fct_scan_again(struct fct_scan *scan, const struct fct_scan *proven);
-/* Looks at what follows X: sets zero_from and failed, and adds to the evidence what headers say that
- * verify. From the offset |zeros| on there is nothing but zeros. */
+/* Looks at what follows X: sets zero_from and failed, and adds to the evidence what headers say
+ * that verify. From the offset |zeros| on there is nothing but zeros. */
 void fct_scan_behind(struct fct_scan *scan, uint64_t zeros);
 /* The end of what is not zero in |bytes|; 0 if all is. */
 uint64_t fct_scan_data_end(const uint8_t *bytes, uint64_t size);

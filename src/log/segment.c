@@ -296,7 +296,7 @@ factum_status fct_segment_read_seal(struct fct_segment *segment, struct fct_batc
     uint64_t offset = size - FCT_SEAL_SIZE;
     factum_status status = fct_file_read(segment->file, offset, bytes, sizeof bytes, err);
     if (status != FACTUM_OK) {
-        return status == FACTUM_IO ? FACTUM_DONE : status;
+        return status;
     }
     if (fct_seal_decode(bytes, segment->header.base + offset, segment->header.salt, seal, footer) !=
         FACTUM_OK) {

@@ -91,8 +91,8 @@ FCT_MUST_USE factum_status fct_segment_salvage(struct fct_segment *segment, uint
                                                uint64_t size, uint8_t *bytes, uint64_t *failed,
                                                factum_error *err);
 
-/* Reads the seal at the end of the file: OK, or DONE if there is none that verifies. |chain| is
- * that after the seal. */
+/* Reads the seal at the end of the file: OK, DONE if none verifies, or IO. |chain| is the value
+ * after the seal. */
 FCT_MUST_USE factum_status fct_segment_read_seal(struct fct_segment *segment,
                                                  struct fct_batch_header *seal,
                                                  struct fct_segment_footer *footer, uint64_t *chain,

@@ -186,8 +186,8 @@ static void a_file_that_cannot_be_replaced_stays_and_leaves_nothing_behind(void 
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
-/* Behind the end of the file the kernel answers an access with a signal, as it does where the device
- * fails. */
+/* After the end of the file the kernel answers an access with a signal, as it does where the
+ * device fails. */
 static void what_an_access_would_raise_a_signal_for_is_answered(void **state)
 {
     struct fixture *f = *state;

@@ -68,8 +68,8 @@ void fct_sim_disk_stop_at(struct fct_sim_disk *disk, uint64_t at);
  * UINT64_MAX: no sync fails. */
 void fct_sim_disk_lose_sync(struct fct_sim_disk *disk, uint64_t at);
 
-/* From now on the block of 4096 bytes at |offset| of the file cannot be read, from the cache either.
- * Survives crash and clone. False if the file is not there or has no such block. */
+/* From now on the block of 4096 bytes at |offset| of the file cannot be read, from the cache
+ * either. Survives crash and clone. False if the file does not exist or has no such block. */
 bool fct_sim_disk_fail_block(struct fct_sim_disk *disk, const char *path, uint64_t offset);
 
 void fct_sim_disk_set_time(struct fct_sim_disk *disk, int64_t time_ns);
