@@ -139,6 +139,33 @@ static struct batch plan_batch(struct fct_commit_op *list)
     return batch;
 }
 
+/* What is appended to a directory that was moved away, nobody looks for. */
+static factum_status check_place(struct fct_local *local, factum_error *err)
+{
+    if (fct_log_state(local->log) != FCT_LOG_OPEN ||
+        fct_os_dir_check(&local->dir.dir, NULL) == FACTUM_OK) {
+        return FACTUM_OK;
+    }
+    (void)fct_fail(err, FACTUM_FAILED,
+                   "the store is not at %s any more: its directory was moved, replaced or removed; "
+                   "open it where it is now",
+                   local->path);
+    fct_log_stop(local->log, err->text);
+    fct_news_post(&local->news, FACTUM_NEWS_FAILED);
+    return FACTUM_FAILED;
+}
+
+/* A look at the path takes a microsecond, and so is not for every batch. */
+static factum_status check_place_at_times(struct fct_local *local, factum_error *err)
+{
+    uint64_t now = fct_os_monotonic(local->os);
+    if (now - local->place_checked_ns < FCT_IDLE_NS) {
+        return FACTUM_OK;
+    }
+    local->place_checked_ns = now;
+    return check_place(local, err);
+}
+
 static factum_status begin_batch(struct fct_local *local, const struct batch *batch,
                                  factum_error *err)
 {
@@ -156,7 +183,10 @@ static factum_status begin_batch(struct fct_local *local, const struct batch *ba
                  sizeof *scratch->accepted)) {
         return fct_fail(err, FACTUM_NO_MEMORY, "append: out of memory");
     }
-    factum_status status = make_room(local, batch->entries_max, err);
+    factum_status status = check_place_at_times(local, err);
+    if (status == FACTUM_OK) {
+        status = make_room(local, batch->entries_max, err);
+    }
     if (status == FACTUM_OK) {
         status = fct_log_begin(local->log, batch->payload_max, err);
     }
@@ -376,7 +406,10 @@ static factum_status run_task(struct fct_local *local, struct fct_task *task)
     factum_status status = FACTUM_OK;
     switch (task->commit.kind) {
     case FCT_TASK_HEARTBEAT:
-        status = fct_log_heartbeat(local->log, &task->err);
+        status = check_place(local, &task->err);
+        if (status == FACTUM_OK) {
+            status = fct_log_heartbeat(local->log, &task->err);
+        }
         if (status != FACTUM_OK && fct_log_state(local->log) == FCT_LOG_FAILED) {
             fct_news_post(&local->news, FACTUM_NEWS_FAILED);
         }

@@ -46,14 +46,11 @@ static factum_status finish(struct fct_local *local, bool orderly, factum_error 
                           fct_log_state_reason(local->log));
     }
     fct_index_close(local->index);
+    factum_error later;
     if (local->log != NULL) {
-        factum_error later;
         status = first_failure(status, fct_log_close(local->log, status < 0 ? &later : err));
     }
-    if (local->lock != NULL) {
-        factum_error later;
-        status = first_failure(status, fct_file_close(&local->lock, status < 0 ? &later : err));
-    }
+    status = first_failure(status, fct_store_dir_close(&local->dir, status < 0 ? &later : err));
     fct_heads_finish(&local->heads);
     fct_staged_finish(&local->staged);
     fct_recent_ids_finish(&local->recent);
@@ -103,37 +100,6 @@ static const struct fct_engine_ops local_ops = {
 };
 
 /* ---- opening --------------------------------------------------------------------------------- */
-
-factum_status fct_local_lock(struct fct_file *file, const char *path, factum_error *err)
-{
-    factum_status status = fct_file_lock(file, err);
-    return status != FACTUM_LOCKED
-               ? status
-               : fct_fail(err, FACTUM_LOCKED,
-                          "the store %s is in use by another process: stop that one first", path);
-}
-
-static factum_status lock_store(struct fct_local *local, bool create, factum_error *err)
-{
-    char path[FCT_PATH_SIZE];
-    factum_error reason = {.os_error = 0};
-    factum_status status = fct_path_join(path, local->path, "LOCK", &reason);
-    if (status == FACTUM_OK) {
-        status = fct_file_open(local->os, path, FCT_OPEN_WRITE | (create ? FCT_OPEN_CREATE : 0),
-                               &local->lock, &reason);
-    }
-    if (!create && status == FACTUM_IO && (reason.os_error == EROFS || reason.os_error == EACCES)) {
-        /* Whoever may only read shares the lock with other readers. */
-        status = fct_file_open(local->os, path, FCT_OPEN_READ, &local->lock, &reason);
-    }
-    if (status == FACTUM_OK) {
-        status = fct_local_lock(local->lock, local->path, &reason);
-    }
-    if (status != FACTUM_OK && err != NULL) {
-        *err = reason;
-    }
-    return status;
-}
 
 struct found {
     bool log;
@@ -193,8 +159,11 @@ static factum_status open_directory(struct fct_local *local,
             "no store at %s: a restore into it did not end; remove it and restore again",
             local->path);
     }
-    status = lock_store(local, !options->read_only, err);
-    return options->read_only && status == FACTUM_NOT_FOUND ? FACTUM_OK : status;
+    status = fct_store_dir_open(&local->dir, local->os, local->path, !options->read_only, err);
+    if (status == FACTUM_OK) {
+        local->os = &local->dir.dir.os;
+    }
+    return status;
 }
 
 static factum_status open_log(struct fct_local *local, const struct fct_local_options *options,

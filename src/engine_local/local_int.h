@@ -29,6 +29,7 @@
 #include "engine_local/local.h"
 #include "engine_local/recent_ids.h"
 #include "engine_local/staged.h"
+#include "engine_local/store_dir.h"
 #include "engine_local/stream_state.h"
 #include "engine_local/timelines.h"
 #include "index/index.h"
@@ -52,7 +53,7 @@ struct fct_local {
     uint64_t hash_mask;
     uint64_t seed; /* of the hashes in staged and heads */
     char path[FCT_PATH_SIZE];
-    struct fct_file *lock;
+    struct fct_store_dir dir;
     struct fct_log *log;
     struct fct_index *index;
     struct fct_timelines timelines;
@@ -75,11 +76,8 @@ struct fct_local {
     _Atomic uint32_t background_asleep;
     _Atomic uint32_t background_stop;
     _Atomic uint64_t last_commit_ns; /* monotonic */
+    uint64_t place_checked_ns;       /* the leader's: when the directory was last at its path */
 };
-
-/* Locks the file LOCK of the store at |path|, or says who has it. */
-FCT_MUST_USE factum_status fct_local_lock(struct fct_file *file, const char *path,
-                                          factum_error *err);
 
 /* read.c */
 /* Puts the parts of |record| where a user finds them. |tags| has room for FACTUM_TAGS_MAX. */

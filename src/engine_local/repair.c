@@ -120,19 +120,13 @@ factum_status fct_engine_local_repair(const struct fct_os *os, const struct fct_
                                       const char *path, const factum_repair_options *options,
                                       const factum_progress *progress, factum_error *err)
 {
-    char lock_path[FCT_PATH_SIZE];
-    struct fct_file *lock = NULL;
+    struct fct_store_dir dir = {.lock = NULL};
     struct repair repair = {.os = os, .mem = mem, .path = path};
     (void)progress;
     factum_status status = find_store(&repair, err);
     if (status == FACTUM_OK) {
-        status = fct_path_join(lock_path, path, "LOCK", err);
-    }
-    if (status == FACTUM_OK) {
-        status = fct_file_open(os, lock_path, FCT_OPEN_WRITE | FCT_OPEN_CREATE, &lock, err);
-    }
-    if (status == FACTUM_OK) {
-        status = fct_local_lock(lock, path, err);
+        status = fct_store_dir_open(&dir, os, path, true, err);
+        repair.os = &dir.dir.os;
     }
     if (status == FACTUM_OK && options->accept_loss) {
         status = accept_loss(&repair, options->accept_loss_from, err);
@@ -141,7 +135,7 @@ factum_status fct_engine_local_repair(const struct fct_os *os, const struct fct_
         repair.index_mark.position = options->accept_loss ? 0 : repair.index_mark.position;
         status = drop_index(&repair, err);
     }
-    factum_status closed = fct_file_close(&lock, status == FACTUM_OK ? err : NULL);
+    factum_status closed = fct_store_dir_close(&dir, status == FACTUM_OK ? err : NULL);
     status = status == FACTUM_OK ? closed : status;
     if (status != FACTUM_OK) {
         return status;

@@ -143,6 +143,11 @@ void fct_log_set_damaged(struct fct_log *log, uint64_t position, const char *rea
     fct_log_set_state(log, FCT_LOG_DAMAGED, reason);
 }
 
+void fct_log_stop(struct fct_log *log, const char *reason)
+{
+    fct_log_set_state(log, FCT_LOG_FAILED, reason);
+}
+
 enum fct_log_state fct_log_state(const struct fct_log *log)
 {
     return (enum fct_log_state)atomic_load(&log->state);

@@ -87,6 +87,8 @@ const struct fct_log_recovery *fct_log_recovery(const struct fct_log *log);
  * there from now on. Before anyone else uses it. |reason| names the place, as the walk's error
  * does. */
 void fct_log_set_damaged(struct fct_log *log, uint64_t position, const char *reason);
+/* Ends all writing: the log has FAILED, and |reason| says why. By the writer. */
+void fct_log_stop(struct fct_log *log, const char *reason);
 factum_uuid fct_log_store_id(const struct fct_log *log);
 /* Has a repair given up events of it? */
 bool fct_log_has_losses(const struct fct_log *log);

@@ -278,7 +278,7 @@ static factum_status set_aside(const struct loss *loss, uint64_t number, factum_
         status = fct_path_join(to, log->dir, lost, err);
     }
     if (status == FACTUM_OK) {
-        status = fct_os_rename(log->os, from, to, err);
+        status = fct_os_move(log->os, from, to, err);
     }
     return status == FACTUM_OK ? fct_os_sync_dir(log->os, log->dir, err) : status;
 }

@@ -173,7 +173,7 @@ factum_status fct_segment_activate(struct fct_segment *segment,
         status = fct_file_sync(segment->file, err);
     }
     if (status == FACTUM_OK) {
-        status = fct_os_rename(segment->os, from, to, err);
+        status = fct_os_move(segment->os, from, to, err);
     }
     if (status == FACTUM_OK && !fct_bug(FCT_BUG_NO_DIR_SYNC)) {
         status = fct_os_sync_dir(segment->os, segment->dir, err);

@@ -119,6 +119,12 @@ factum_status fct_os_rename(const struct fct_os *os, const char *from, const cha
     return os->ops->rename(os, from, to, err);
 }
 
+factum_status fct_os_move(const struct fct_os *os, const char *from, const char *to,
+                          factum_error *err)
+{
+    return os->ops->move(os, from, to, err);
+}
+
 factum_status fct_os_unlink(const struct fct_os *os, const char *path, factum_error *err)
 {
     return os->ops->unlink(os, path, err);

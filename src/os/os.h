@@ -65,6 +65,9 @@ struct fct_os_ops {
 
     factum_status (*rename)(const struct fct_os *os, const char *from, const char *to,
                             factum_error *err);
+    /* A rename that replaces nothing: EXISTS if something has the name |to|. */
+    factum_status (*move)(const struct fct_os *os, const char *from, const char *to,
+                          factum_error *err);
     factum_status (*unlink)(const struct fct_os *os, const char *path, factum_error *err);
     factum_status (*link)(const struct fct_os *os, const char *from, const char *to,
                           factum_error *err);
@@ -83,6 +86,7 @@ struct fct_os_ops {
     int64_t (*time_now)(const struct fct_os *os);       /* wall clock, ns since 1970 */
     uint64_t (*monotonic_now)(const struct fct_os *os); /* ns */
     factum_status (*random)(const struct fct_os *os, void *bytes, size_t len, factum_error *err);
+    bool by_descriptor; /* files are the system's: os/dir.h may find them in an open directory */
 };
 
 struct fct_os {
@@ -126,6 +130,8 @@ FCT_MUST_USE factum_status fct_os_populate(const struct fct_os *os, const uint8_
                                            uint64_t size, factum_error *err);
 FCT_MUST_USE factum_status fct_os_rename(const struct fct_os *os, const char *from, const char *to,
                                          factum_error *err);
+FCT_MUST_USE factum_status fct_os_move(const struct fct_os *os, const char *from, const char *to,
+                                       factum_error *err);
 FCT_MUST_USE factum_status fct_os_unlink(const struct fct_os *os, const char *path,
                                          factum_error *err);
 FCT_MUST_USE factum_status fct_os_link(const struct fct_os *os, const char *from, const char *to,

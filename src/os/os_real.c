@@ -20,7 +20,7 @@
 #include <unistd.h>
 
 #include "core/error.h"
-#include "os/os.h"
+#include "os/real_int.h"
 
 static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "formats are little-endian in memory");
 
@@ -39,9 +39,10 @@ static struct real_file *real(struct fct_file *file)
     return (struct real_file *)(void *)file;
 }
 
-static factum_status real_open(const struct fct_os *os, const char *path, int flags,
-                               struct fct_file **file, factum_error *err)
+factum_status fct_real_open(const struct fct_os *os, struct fct_real_place place, int flags,
+                            struct fct_file **file, factum_error *err)
 {
+    const char *path = place.path;
     int mode = (flags & FCT_OPEN_WRITE) != 0 ? O_RDWR : O_RDONLY;
     mode |= (flags & FCT_OPEN_CREATE) != 0 ? O_CREAT : 0;
     mode |= (flags & FCT_OPEN_EXCLUSIVE) != 0 ? O_EXCL : 0;
@@ -50,7 +51,7 @@ static factum_status real_open(const struct fct_os *os, const char *path, int fl
         return fct_fail(err, FACTUM_NO_MEMORY, "open %s: out of memory", path);
     }
     do {
-        opened->fd = open(path, mode | O_CLOEXEC, 0600);
+        opened->fd = openat(place.at, place.name, mode | O_CLOEXEC, 0600);
     } while (opened->fd < 0 && errno == EINTR);
     if (opened->fd < 0) {
         int reason = errno;
@@ -231,68 +232,90 @@ static factum_status real_lock(struct fct_file *file, factum_error *err)
     return fct_fail_os(err, errno, "lock %s", real(file)->path);
 }
 
-static factum_status real_rename(const struct fct_os *os, const char *from, const char *to,
-                                 factum_error *err)
+/* ---- directories ----------------------------------------------------------------------------- */
+
+/* Where the file system cannot rename without replacing: a second name, then the first one goes. */
+static int move_by_link(struct fct_real_place from, struct fct_real_place to)
 {
-    (void)os;
-    return rename(from, to) == 0 ? FACTUM_OK : fct_fail_os(err, errno, "rename %s", from);
+    int result = linkat(from.at, from.name, to.at, to.name, 0);
+    return result == 0 ? unlinkat(from.at, from.name, 0) : result;
 }
 
-static factum_status real_unlink(const struct fct_os *os, const char *path, factum_error *err)
+factum_status fct_real_rename(struct fct_real_place from, struct fct_real_place to, bool replace,
+                              factum_error *err)
 {
-    (void)os;
-    return unlink(path) == 0 ? FACTUM_OK : fct_fail_os(err, errno, "remove %s", path);
+    int result = replace ? renameat(from.at, from.name, to.at, to.name)
+                         : renameat2(from.at, from.name, to.at, to.name, RENAME_NOREPLACE);
+    if (result != 0 && !replace && (errno == EINVAL || errno == ENOSYS)) {
+        result = move_by_link(from, to);
+    }
+    return result == 0 ? FACTUM_OK : fct_fail_os(err, errno, "rename %s", from.path);
 }
 
-static factum_status real_link(const struct fct_os *os, const char *from, const char *to,
-                               factum_error *err)
+factum_status fct_real_unlink(struct fct_real_place place, factum_error *err)
 {
-    (void)os;
-    return link(from, to) == 0 ? FACTUM_OK : fct_fail_os(err, errno, "link %s", to);
+    return unlinkat(place.at, place.name, 0) == 0
+               ? FACTUM_OK
+               : fct_fail_os(err, errno, "remove %s", place.path);
 }
 
-static factum_status real_make_dir(const struct fct_os *os, const char *path, factum_error *err)
+factum_status fct_real_link(struct fct_real_place from, struct fct_real_place to, factum_error *err)
 {
-    (void)os;
-    return mkdir(path, 0700) == 0 ? FACTUM_OK : fct_fail_os(err, errno, "make directory %s", path);
+    return linkat(from.at, from.name, to.at, to.name, 0) == 0
+               ? FACTUM_OK
+               : fct_fail_os(err, errno, "link %s", to.path);
 }
 
-static factum_status real_remove_dir(const struct fct_os *os, const char *path, factum_error *err)
+factum_status fct_real_make_dir(struct fct_real_place place, factum_error *err)
 {
-    (void)os;
-    return rmdir(path) == 0 ? FACTUM_OK : fct_fail_os(err, errno, "remove directory %s", path);
+    return mkdirat(place.at, place.name, 0700) == 0
+               ? FACTUM_OK
+               : fct_fail_os(err, errno, "make directory %s", place.path);
 }
 
-static factum_status real_sync_dir(const struct fct_os *os, const char *path, factum_error *err)
+factum_status fct_real_remove_dir(struct fct_real_place place, factum_error *err)
 {
-    (void)os;
-    int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    return unlinkat(place.at, place.name, AT_REMOVEDIR) == 0
+               ? FACTUM_OK
+               : fct_fail_os(err, errno, "remove directory %s", place.path);
+}
+
+static int open_dir(struct fct_real_place place)
+{
+    return openat(place.at, place.name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+}
+
+factum_status fct_real_sync_dir(struct fct_real_place place, factum_error *err)
+{
+    int fd = open_dir(place);
     if (fd < 0) {
-        return fct_fail_os(err, errno, "open directory %s", path);
+        return fct_fail_os(err, errno, "open directory %s", place.path);
     }
     factum_status status = FACTUM_OK;
     if (fsync(fd) != 0) {
-        status = fct_fail_os(err, errno, "sync directory %s", path);
+        status = fct_fail_os(err, errno, "sync directory %s", place.path);
     }
     (void)close(fd);
     return status;
 }
 
-static factum_status real_list_dir(const struct fct_os *os, const char *path,
-                                   factum_status (*each)(void *data, const char *name), void *data,
-                                   factum_error *err)
+factum_status fct_real_list_dir(struct fct_real_place place,
+                                factum_status (*each)(void *data, const char *name), void *data,
+                                factum_error *err)
 {
-    (void)os;
-    DIR *dir = opendir(path);
+    int fd = open_dir(place);
+    DIR *dir = fd < 0 ? NULL : fdopendir(fd);
     if (dir == NULL) {
-        return fct_fail_os(err, errno, "list %s", path);
+        factum_status status = fct_fail_os(err, errno, "list %s", place.path);
+        (void)(fd < 0 ? 0 : close(fd));
+        return status;
     }
     factum_status status = FACTUM_OK;
     while (status == FACTUM_OK) {
         errno = 0;
         const struct dirent *entry = readdir(dir);
         if (entry == NULL) {
-            status = errno == 0 ? FACTUM_OK : fct_fail_os(err, errno, "list %s", path);
+            status = errno == 0 ? FACTUM_OK : fct_fail_os(err, errno, "list %s", place.path);
             break;
         }
         if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0) {
@@ -303,17 +326,95 @@ static factum_status real_list_dir(const struct fct_os *os, const char *path,
     return status;
 }
 
+factum_status fct_real_free_space(struct fct_real_place place, uint64_t *bytes, factum_error *err)
+{
+    struct statvfs stat;
+    int fd = openat(place.at, place.name, O_PATH | O_CLOEXEC);
+    int result = fd < 0 ? -1 : fstatvfs(fd, &stat);
+    factum_status status = FACTUM_OK;
+    if (result != 0) {
+        status = fct_fail_os(err, errno, "ask for the space left at %s", place.path);
+    } else {
+        *bytes = (uint64_t)stat.f_bavail * stat.f_frsize;
+    }
+    (void)(fd < 0 ? 0 : close(fd));
+    return status;
+}
+
+/* ---- the same by path ------------------------------------------------------------------------ */
+
+static struct fct_real_place by_path(const char *path)
+{
+    return (struct fct_real_place){AT_FDCWD, path, path};
+}
+
+static factum_status real_open(const struct fct_os *os, const char *path, int flags,
+                               struct fct_file **file, factum_error *err)
+{
+    return fct_real_open(os, by_path(path), flags, file, err);
+}
+
+static factum_status real_rename(const struct fct_os *os, const char *from, const char *to,
+                                 factum_error *err)
+{
+    (void)os;
+    return fct_real_rename(by_path(from), by_path(to), true, err);
+}
+
+static factum_status real_move(const struct fct_os *os, const char *from, const char *to,
+                               factum_error *err)
+{
+    (void)os;
+    return fct_real_rename(by_path(from), by_path(to), false, err);
+}
+
+static factum_status real_unlink(const struct fct_os *os, const char *path, factum_error *err)
+{
+    (void)os;
+    return fct_real_unlink(by_path(path), err);
+}
+
+static factum_status real_link(const struct fct_os *os, const char *from, const char *to,
+                               factum_error *err)
+{
+    (void)os;
+    return fct_real_link(by_path(from), by_path(to), err);
+}
+
+static factum_status real_make_dir(const struct fct_os *os, const char *path, factum_error *err)
+{
+    (void)os;
+    return fct_real_make_dir(by_path(path), err);
+}
+
+static factum_status real_remove_dir(const struct fct_os *os, const char *path, factum_error *err)
+{
+    (void)os;
+    return fct_real_remove_dir(by_path(path), err);
+}
+
+static factum_status real_sync_dir(const struct fct_os *os, const char *path, factum_error *err)
+{
+    (void)os;
+    return fct_real_sync_dir(by_path(path), err);
+}
+
+static factum_status real_list_dir(const struct fct_os *os, const char *path,
+                                   factum_status (*each)(void *data, const char *name), void *data,
+                                   factum_error *err)
+{
+    (void)os;
+    return fct_real_list_dir(by_path(path), each, data, err);
+}
+
 static factum_status real_free_space(const struct fct_os *os, const char *path, uint64_t *bytes,
                                      factum_error *err)
 {
     (void)os;
-    struct statvfs stat;
-    if (statvfs(path, &stat) != 0) {
-        return fct_fail_os(err, errno, "ask for the space left at %s", path);
-    }
-    *bytes = (uint64_t)stat.f_bavail * stat.f_frsize;
-    return FACTUM_OK;
+    return fct_real_free_space(by_path(path), bytes, err);
 }
+
+/* ---- clocks and chance ----------------------------------------------------------------------- */
 
 static int64_t real_time(const struct fct_os *os)
 {
@@ -365,6 +466,7 @@ static const struct fct_os_ops real_ops = {
     .drop_cache = real_drop_cache,
     .lock = real_lock,
     .rename = real_rename,
+    .move = real_move,
     .unlink = real_unlink,
     .link = real_link,
     .make_dir = real_make_dir,
@@ -375,6 +477,7 @@ static const struct fct_os_ops real_ops = {
     .time_now = real_time,
     .monotonic_now = real_monotonic,
     .random = real_random,
+    .by_descriptor = true,
 };
 
 const struct fct_os *fct_os_real(void)

@@ -190,6 +190,13 @@ static factum_status fault_rename(const struct fct_os *os, const char *from, con
     return status == FACTUM_OK ? fault->inner->ops->rename(fault->inner, from, to, err) : status;
 }
 
+static factum_status fault_move(const struct fct_os *os, const char *from, const char *to,
+                                factum_error *err)
+{
+    factum_status status = strike(fault_of(os), true, "rename", err);
+    return status == FACTUM_OK ? fct_os_move(fault_of(os)->inner, from, to, err) : status;
+}
+
 static factum_status fault_unlink(const struct fct_os *os, const char *path, factum_error *err)
 {
     struct fct_fault *fault = fault_of(os);
@@ -279,6 +286,7 @@ static const struct fct_os_ops fault_ops = {
     .drop_cache = fault_drop_cache,
     .lock = fault_lock,
     .rename = fault_rename,
+    .move = fault_move,
     .unlink = fault_unlink,
     .link = fault_link,
     .make_dir = fault_make_dir,

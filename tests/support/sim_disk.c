@@ -476,6 +476,18 @@ static factum_status sim_rename(const struct fct_os *os, const char *from, const
     return move(os, "rename", from, to, false, err);
 }
 
+static factum_status sim_move(const struct fct_os *os, const char *from, const char *to,
+                              factum_error *err)
+{
+    struct fct_sim_disk *disk = disk_of(os);
+    enter(disk);
+    const struct entry *entry = find(disk, to);
+    bool taken = entry != NULL && entry->cached != NULL;
+    leave(disk);
+    return taken ? fct_fail(err, FACTUM_EXISTS, "rename %s: %s exists already", from, to)
+                 : move(os, "rename", from, to, false, err);
+}
+
 static factum_status sim_unlink(const struct fct_os *os, const char *path, factum_error *err)
 {
     return move(os, "remove", path, NULL, false, err);
@@ -606,6 +618,7 @@ static const struct fct_os_ops sim_ops = {
     .drop_cache = sim_drop_cache,
     .lock = sim_lock,
     .rename = sim_rename,
+    .move = sim_move,
     .unlink = sim_unlink,
     .link = sim_link,
     .make_dir = sim_make_dir,

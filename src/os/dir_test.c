@@ -1,0 +1,218 @@
+/* dir_test.c - a directory that is moved, replaced and locked while it is open. Layer: os. */
+#include "os/dir.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "os/clock.h"
+#include "support/scratch.h"
+#include "support/sim_disk.h"
+#include "support/test.h"
+
+struct fixture {
+    char dir[SCRATCH_SIZE];
+    char store[FCT_PATH_SIZE];
+    char elsewhere[FCT_PATH_SIZE];
+    struct fct_os_dir kept;
+    factum_error err;
+};
+
+static int set_up(void **state)
+{
+    struct fixture *f = test_calloc(1, sizeof *f);
+    assert_true(scratch_make(f->dir));
+    assert_ok(fct_path_join(f->store, f->dir, "s", &f->err), f->err);
+    assert_ok(fct_path_join(f->elsewhere, f->dir, "s.bad", &f->err), f->err);
+    assert_ok(fct_os_make_dir(fct_os_real(), f->store, &f->err), f->err);
+    assert_ok(fct_os_dir_open(&f->kept, fct_os_real(), f->store, &f->err), f->err);
+    *state = f;
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    struct fixture *f = *state;
+    fct_os_dir_close(&f->kept);
+    assert_true(scratch_remove(f->dir));
+    test_free(f);
+    return 0;
+}
+
+static void make_file(const struct fct_os *os, const char *dir, const char *name)
+{
+    char path[FCT_PATH_SIZE];
+    struct fct_file *file;
+    factum_error err;
+    assert_ok(fct_path_join(path, dir, name, &err), err);
+    assert_ok(fct_file_open(os, path, FCT_OPEN_WRITE | FCT_OPEN_CREATE, &file, &err), err);
+    assert_ok(fct_file_close(&file, &err), err);
+}
+
+static bool has_file(const char *dir, const char *name)
+{
+    char path[FCT_PATH_SIZE];
+    struct fct_file *file;
+    assert_int_equal(fct_path_join(path, dir, name, NULL), FACTUM_OK);
+    bool found = fct_file_open(fct_os_real(), path, FCT_OPEN_READ, &file, NULL) == FACTUM_OK;
+    return found && fct_file_close(&file, NULL) == FACTUM_OK;
+}
+
+static factum_status count_name(void *data, const char *name)
+{
+    size_t *count = data;
+    (void)name;
+    ++*count;
+    return FACTUM_OK;
+}
+
+static void move_away_and_replace(struct fixture *f)
+{
+    assert_ok(fct_os_rename(fct_os_real(), f->store, f->elsewhere, &f->err), f->err);
+    assert_ok(fct_os_make_dir(fct_os_real(), f->store, &f->err), f->err);
+}
+
+static void its_files_are_found_where_it_was_moved(void **state)
+{
+    struct fixture *f = *state;
+    char inside[FCT_PATH_SIZE];
+    char from[FCT_PATH_SIZE];
+    char to[FCT_PATH_SIZE];
+    size_t count = 0;
+    uint64_t space;
+    make_file(&f->kept.os, f->store, "a");
+    move_away_and_replace(f);
+    make_file(&f->kept.os, f->store, "b");
+    assert_ok(fct_path_join(inside, f->store, "log", &f->err), f->err);
+    assert_ok(fct_os_make_dir(&f->kept.os, inside, &f->err), f->err);
+    make_file(&f->kept.os, inside, "c");
+    assert_ok(fct_os_sync_dir(&f->kept.os, inside, &f->err), f->err);
+    assert_ok(fct_os_sync_dir(&f->kept.os, f->store, &f->err), f->err);
+    assert_ok(fct_path_join(from, f->store, "b", &f->err), f->err);
+    assert_ok(fct_path_join(to, f->store, "b2", &f->err), f->err);
+    assert_ok(fct_os_rename(&f->kept.os, from, to, &f->err), f->err);
+    assert_ok(fct_os_list_dir(&f->kept.os, f->store, count_name, &count, &f->err), f->err);
+    assert_int_equal(count, 3);
+    assert_ok(fct_os_free_space(&f->kept.os, f->store, &space, &f->err), f->err);
+    assert_true(has_file(f->elsewhere, "a"));
+    assert_true(has_file(f->elsewhere, "b2"));
+    assert_true(has_file(f->elsewhere, "log/c"));
+    count = 0;
+    assert_ok(fct_os_list_dir(fct_os_real(), f->store, count_name, &count, &f->err), f->err);
+    assert_int_equal(count, 0);
+}
+
+static void other_paths_are_as_always(void **state)
+{
+    struct fixture *f = *state;
+    assert_ok(fct_os_make_dir(&f->kept.os, f->elsewhere, &f->err), f->err); /* begins alike */
+    make_file(&f->kept.os, f->elsewhere, "a");
+    assert_true(has_file(f->elsewhere, "a"));
+    assert_false(has_file(f->store, "a"));
+}
+
+static void a_move_replaces_nothing(void **state)
+{
+    struct fixture *f = *state;
+    char from[FCT_PATH_SIZE];
+    char to[FCT_PATH_SIZE];
+    assert_ok(fct_path_join(from, f->store, "a", &f->err), f->err);
+    assert_ok(fct_path_join(to, f->store, "b", &f->err), f->err);
+    make_file(&f->kept.os, f->store, "a");
+    make_file(&f->kept.os, f->store, "b");
+    assert_status(fct_os_move(&f->kept.os, from, to, &f->err), FACTUM_EXISTS);
+    assert_true(has_file(f->store, "a"));
+    assert_ok(fct_os_unlink(&f->kept.os, to, &f->err), f->err);
+    assert_ok(fct_os_move(&f->kept.os, from, to, &f->err), f->err);
+    assert_false(has_file(f->store, "a"));
+    assert_true(has_file(f->store, "b"));
+}
+
+static void it_is_missed_when_it_is_not_at_its_path(void **state)
+{
+    struct fixture *f = *state;
+    assert_ok(fct_os_dir_check(&f->kept, &f->err), f->err);
+    assert_ok(fct_os_rename(fct_os_real(), f->store, f->elsewhere, &f->err), f->err);
+    assert_status(fct_os_dir_check(&f->kept, &f->err), FACTUM_NOT_FOUND);
+    assert_ok(fct_os_make_dir(fct_os_real(), f->store, &f->err), f->err);
+    assert_status(fct_os_dir_check(&f->kept, &f->err), FACTUM_NOT_FOUND);
+    assert_text(f->err, "is not the directory that was opened");
+    assert_ok(fct_os_remove_dir(fct_os_real(), f->store, &f->err), f->err);
+    assert_ok(fct_os_rename(fct_os_real(), f->elsewhere, f->store, &f->err), f->err);
+    assert_ok(fct_os_dir_check(&f->kept, &f->err), f->err);
+}
+
+static void a_lock_is_for_one_or_for_all_who_share(void **state)
+{
+    struct fixture *f = *state;
+    struct fct_os_dir other;
+    assert_ok(fct_os_dir_open(&other, fct_os_real(), f->store, &f->err), f->err);
+    assert_ok(fct_os_dir_lock(&f->kept, false, &f->err), f->err);
+    assert_status(fct_os_dir_lock(&other, true, &f->err), FACTUM_LOCKED);
+    fct_os_dir_close(&f->kept);
+    assert_ok(fct_os_dir_lock(&other, true, &f->err), f->err);
+    assert_ok(fct_os_dir_open(&f->kept, fct_os_real(), f->store, &f->err), f->err);
+    assert_ok(fct_os_dir_lock(&f->kept, true, &f->err), f->err);
+    assert_status(fct_os_dir_lock(&f->kept, false, &f->err), FACTUM_LOCKED);
+    fct_os_dir_close(&other);
+    fct_os_dir_close(&other);
+}
+
+static int64_t always_seven(void *data)
+{
+    (void)data;
+    return 7;
+}
+
+static void the_clock_of_the_base_is_asked(void **state)
+{
+    struct fixture *f = *state;
+    struct fct_os_clock clock;
+    struct fct_os_dir dir;
+    const factum_clock given = {.now = always_seven};
+    fct_os_clock_init(&clock, fct_os_real(), &given);
+    assert_ok(fct_os_dir_open(&dir, &clock.os, f->store, &f->err), f->err);
+    assert_int_equal(fct_os_time(&dir.os), 7);
+    fct_os_dir_close(&dir);
+}
+
+static void a_simulated_disk_knows_paths_only(void **state)
+{
+    struct fixture *f = *state;
+    struct fct_sim_disk *disk = fct_sim_disk_create(1, false);
+    struct fct_os_dir dir;
+    assert_ok(fct_os_dir_open(&dir, fct_sim_disk_os(disk), "/s", &f->err), f->err);
+    assert_ok(fct_os_make_dir(&dir.os, "/s", &f->err), f->err);
+    make_file(&dir.os, "/s", "a");
+    assert_ok(fct_os_dir_lock(&dir, false, &f->err), f->err);
+    assert_ok(fct_os_dir_check(&dir, &f->err), f->err);
+    fct_os_dir_close(&dir);
+    fct_sim_disk_destroy(disk);
+}
+
+static void what_cannot_be_opened_is_refused(void **state)
+{
+    struct fixture *f = *state;
+    struct fct_os_dir dir = {.fd = 0};
+    assert_status(fct_os_dir_open(&dir, fct_os_real(), f->elsewhere, &f->err), FACTUM_NOT_FOUND);
+    fct_os_dir_close(&dir);
+    make_file(fct_os_real(), f->dir, "file");
+    assert_ok(fct_path_join(f->elsewhere, f->dir, "file", &f->err), f->err);
+    assert_status(fct_os_dir_open(&dir, fct_os_real(), f->elsewhere, &f->err), FACTUM_IO);
+    fct_os_dir_close(&dir);
+}
+
+int main(void)
+{
+#define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+    const struct CMUnitTest tests[] = {
+        CASE(its_files_are_found_where_it_was_moved),
+        CASE(other_paths_are_as_always),
+        CASE(a_move_replaces_nothing),
+        CASE(it_is_missed_when_it_is_not_at_its_path),
+        CASE(a_lock_is_for_one_or_for_all_who_share),
+        CASE(the_clock_of_the_base_is_asked),
+        CASE(a_simulated_disk_knows_paths_only),
+        CASE(what_cannot_be_opened_is_refused),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,33 @@
+/* real_int.h - the calls of os_real.c that take a path, relative to a directory. Private to os.
+ *
+ * |at| is a directory's descriptor, or AT_FDCWD; |name| is looked up in it. |path| is how the user
+ * knows the same place: it is for messages. */
+#ifndef FCT_OS_REAL_INT_H
+#define FCT_OS_REAL_INT_H
+
+#include "os/os.h"
+
+struct fct_real_place {
+    int at;
+    const char *name;
+    const char *path;
+};
+
+FCT_MUST_USE factum_status fct_real_open(const struct fct_os *os, struct fct_real_place place,
+                                         int flags, struct fct_file **file, factum_error *err);
+/* |replace|: what is at |to| goes; otherwise EXISTS. */
+FCT_MUST_USE factum_status fct_real_rename(struct fct_real_place from, struct fct_real_place to,
+                                           bool replace, factum_error *err);
+FCT_MUST_USE factum_status fct_real_unlink(struct fct_real_place place, factum_error *err);
+FCT_MUST_USE factum_status fct_real_link(struct fct_real_place from, struct fct_real_place to,
+                                         factum_error *err);
+FCT_MUST_USE factum_status fct_real_make_dir(struct fct_real_place place, factum_error *err);
+FCT_MUST_USE factum_status fct_real_remove_dir(struct fct_real_place place, factum_error *err);
+FCT_MUST_USE factum_status fct_real_sync_dir(struct fct_real_place place, factum_error *err);
+FCT_MUST_USE factum_status fct_real_list_dir(struct fct_real_place place,
+                                             factum_status (*each)(void *data, const char *name),
+                                             void *data, factum_error *err);
+FCT_MUST_USE factum_status fct_real_free_space(struct fct_real_place place, uint64_t *bytes,
+                                               factum_error *err);
+
+#endif
