@@ -91,16 +91,14 @@ factum_status fct_proofs_refuse(const struct fct_proofs *proofs, const struct fc
                           : "");
 }
 
-/* Does a batch begin at |offset| of the sealed |segment|, found by stepping from its start? Also
- * true if damage on the way hides the answer. */
+/* Does a batch begin at |offset| of |segment|, found by stepping from its start? Also true if
+ * damage on the way hides the answer. */
 static bool may_begin_at(struct fct_segment *segment, const uint8_t *map, uint64_t offset)
 {
-    uint64_t used = atomic_load(&segment->used);
     uint64_t at = FCT_SEGMENT_HEADER_SIZE;
     struct fct_batch_header header;
     while (at < offset) {
-        if (used - at < FCT_BATCH_HEADER_SIZE ||
-            !fct_segment_readable(segment, at, FCT_BATCH_HEADER_SIZE) ||
+        if (!fct_segment_readable(segment, at, FCT_BATCH_HEADER_SIZE) ||
             fct_batch_header_decode(map + at, segment->header.base + at, segment->header.salt,
                                     &header) != FACTUM_OK) {
             return true;
@@ -110,7 +108,7 @@ static bool may_begin_at(struct fct_segment *segment, const uint8_t *map, uint64
     return at == offset;
 }
 
-/* Is |mark| what the log says at that place of |segment|, which is not the last one? */
+/* Is |mark| what the log says at that place of |segment|? */
 static factum_status agrees(struct fct_segment *segment, const struct fct_log_mark *mark,
                             bool *agree, factum_error *err)
 {
@@ -126,29 +124,24 @@ static factum_status agrees(struct fct_segment *segment, const struct fct_log_ma
         return status;
     }
     struct fct_batch_header batch;
-    uint64_t used = atomic_load(&segment->used);
     if (offset % 8 == 0 && offset > FCT_SEGMENT_HEADER_SIZE &&
-        offset + FCT_BATCH_HEADER_SIZE <= used &&
         fct_segment_readable(segment, offset, FCT_BATCH_HEADER_SIZE) &&
         fct_batch_header_decode(map + offset, mark->position, header->salt, &batch) == FACTUM_OK) {
         *agree = batch.number == mark->batch_number && batch.chain == mark->chain;
     } else {
-        *agree = offset < used && may_begin_at(segment, map, offset);
+        *agree = offset < segment->capacity && may_begin_at(segment, map, offset);
     }
     return FACTUM_OK;
 }
 
-factum_status fct_proofs_check(const struct fct_proofs *proofs, struct fct_log *log,
+factum_status fct_proofs_check(const struct fct_proofs *proofs, struct fct_log *log, uint64_t upto,
                                factum_error *err)
 {
-    const struct fct_segment *last = fct_log_last_segment(log);
     factum_status status = FACTUM_OK;
     for (size_t i = 0; status == FACTUM_OK && i < proofs->count; i++) {
         const struct fct_log_mark *mark = &proofs->marks[i];
-        /* The scan judges the last segment. Without a number it is a bound, which a repair set. */
-        bool here = mark->position <= last->header.base + FCT_SEGMENT_HEADER_SIZE;
-        if (!here || mark->batch_number == 0) {
-            continue;
+        if (mark->position >= upto || mark->batch_number == 0) {
+            continue; /* without a number it is a bound, which a repair set */
         }
         struct fct_segment *segment = fct_log_segment_at(log, mark->position);
         bool agree = true;

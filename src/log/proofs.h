@@ -22,10 +22,11 @@ FCT_MUST_USE factum_status fct_proofs_gather(struct fct_proofs *proofs, struct f
 /* Is any of END and LAST there, in whatever state? Sets *any if so. */
 FCT_MUST_USE factum_status fct_proofs_exist(const struct fct_log *log, bool *any,
                                             factum_error *err);
-/* CORRUPT if a segment before the last one holds another history than a proof names (rule R13). A
- * place that cannot be judged, because of damage before it, counts as right. */
+/* CORRUPT if the log holds another history than a proof names (rule R13), of those whose place lies
+ * before |upto|: the scan judges the others. A place that cannot be judged, because of damage
+ * before it, counts as right. */
 FCT_MUST_USE factum_status fct_proofs_check(const struct fct_proofs *proofs, struct fct_log *log,
-                                            factum_error *err);
+                                            uint64_t upto, factum_error *err);
 /* CORRUPT: |segment| holds another history than |mark|, one of the proofs, names. */
 FCT_COLD factum_status fct_proofs_refuse(const struct fct_proofs *proofs,
                                          const struct fct_log_mark *mark,

@@ -292,6 +292,10 @@ static factum_status recover_last(struct fct_log *log, struct fct_segment *segme
     if (scan.foreign != NULL && !fct_bug(FCT_BUG_CLEAN_BY_PLACE)) {
         return fct_proofs_refuse(proofs, scan.foreign, segment, err);
     }
+    status = fct_proofs_check(proofs, log, scan.base + scan.start, err);
+    if (status != FACTUM_OK) {
+        return status;
+    }
     bool copy = is_copy(segment, &scan, proofs);
     if (copy && !log->read_only) {
         status = complete_copy(log, segment, &scan, err);
@@ -433,9 +437,6 @@ static factum_status recover_segment(struct fct_log *log, const struct fct_log_o
     }
     struct fct_proofs proofs;
     status = fct_proofs_gather(&proofs, log, options, err);
-    if (status == FACTUM_OK) {
-        status = fct_proofs_check(&proofs, log, err);
-    }
     return status == FACTUM_OK ? recover_last(log, segment, &proofs, err) : status;
 }
 
