@@ -37,6 +37,31 @@ t "help lists the commands" 0 "^  import " F help
 t "each command has help" 0 "usage: factum append" F append --help
 t "an unknown command is a usage error" 2 "no command nothing" F nothing
 t "an unknown option is a usage error" 2 "no option --nope" F read --nope
+no_option() { # no_option COMMAND WORD ARGUMENT...: the word is refused, and nothing is written
+    t "factum $1 has no option $2" 2 "^factum: factum $1 has no option $2; -- goes before arguments \
+that begin with -; factum $1 --help lists the options$" F "$1" "${@:3}"
+}
+no_option append -v -v T '{}'
+no_option import -q -q in.ndjson
+no_option read -n -n 1
+no_option tail -5 -5
+no_option backup -bk -bk
+[ ! -e factum-data ]
+result $? "and no store is made"
+t "-- goes before a name that begins with -" 0 "revision 0" F --store dash append -- -v T '{}'
+t "such a name is read" 0 "^-v  0  T" F --store dash read -- -v
+t "a negative number is data" 0 "revision 1" F --store dash append --expected 0 -- -v T -5
+t "also without --" 0 "revision 0" F --store dash append v T -5
+t "and is kept" 0 "^    -5$" F --store dash read v
+minus() { echo '{"stream":"m","type":"A"}' | F --store dash import -; }
+t "- alone is standard input" 0 "^1 event imported" minus
+t "-h is help" 0 "^usage: factum append" F append -h
+t "-h before the command is help" 0 "^usage: factum " F -h
+t "-V is the version" 0 "^factum [0-9]+\.[0-9]+\.[0-9]+$" F -V
+t "--version is the version" 0 "^factum [0-9]+\.[0-9]+\.[0-9]+$" F --version
+t "help --help is help" 0 "^usage: factum \[--store DIR\] COMMAND" F help --help
+t "help -h is help" 0 "^usage: factum \[--store DIR\] COMMAND" F help -h
+t "help of an unknown command" 2 "^factum: no command nothing; factum help lists them" F help nothing
 t "reading without a store says how to make one" 4 "no store at factum-data" F read x
 [ ! -e factum-data ]
 result $? "reading does not make a store"
@@ -178,7 +203,16 @@ t "lines bring their own ids and tags" 2 "leave them out" F --store s2 append --
 t "no lines are no append" 2 "has no events" F --store s2 append --lines /dev/null
 t "a system stream is kept" 2 "kept for the system" F --store s2 append '$x' T
 t "a name that is no UTF-8 is shown" 2 'not UTF-8 text: "x\\xff"' F --store s2 append $'x\xff' T
-t "a time out of range is explained" 2 "from 1677 to 2262" F --store s2 append x T --time 9999-01-01
+range="from 1677-09-21T00:12:43.145224192Z to 2262-04-11T23:47:16.854775807Z"
+t "a time out of range is explained" 2 "$range, not \"9999-01-01\"$" F --store s2 append x T --time 9999-01-01
+t "the day that begins before the range too" 2 "$range, not \"1677-09-21\"$" \
+    F --store s2 append x T --time 1677-09-21
+t "and one nanosecond before it" 2 "$range" F --store s2 append x T --time 1677-09-21T00:12:43.145224191Z
+t "and one after it" 2 "$range" F --store s2 append x T --time 2262-04-11T23:47:16.854775808Z
+for time in 1677-09-21T00:12:43.145224192Z 2262-04-11T23:47:16.854775807Z; do
+    t "the limit $time is a time" 0 "revision" F --store time append time T --time "$time"
+    t "and is kept" 0 "^time  [01]  T  $time$" F --store time read time
+done
 head -c 1048577 /dev/zero | tr '\0' a >big
 oversize() { F --store s2 append x T - <big; }
 t "an oversize event names the limit" 2 "1048577 bytes.*at most 1048576" oversize
