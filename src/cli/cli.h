@@ -126,6 +126,8 @@ void print_event(const factum_event *event);
 int print_event_json(factum_ndjson *ndjson, const factum_event *event);
 void format_size(uint64_t bytes, char text[32]);
 void format_count(uint64_t count, char text[32]); /* 1,234,567 */
+/* "1 stream", "1,234 streams" */
+void format_things(uint64_t count, const char *one, const char *many, char text[64]);
 
 /* progress.c: a bar on a terminal that is drawn over; nothing elsewhere. */
 struct progress {

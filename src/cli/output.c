@@ -365,3 +365,10 @@ void format_count(uint64_t count, char text[32])
     }
     text[at] = '\0';
 }
+
+void format_things(uint64_t count, const char *one, const char *many, char text[64])
+{
+    char digits[32];
+    format_count(count, digits);
+    (void)snprintf(text, 64, "%s %s", digits, count == 1 ? one : many);
+}

@@ -164,6 +164,18 @@ t "get and set are completed" 0 "" complete_words "get set" factum metadata ''
 t "help's command is completed" 0 "" complete_words "completions" factum help co
 t "an argument is left to bash" 0 "" complete_words "" factum import file
 
+# counts agree in number
+F --store one append one-1 A '{}' >out 2>&1
+t "info counts one" 0 "^events     1 in 1 stream$" F --store one info
+t "one segment" 0 "^log        .* in 1 segment, .* prepared$" F --store one info
+t "one run" 0 "^index      .* in 1 run$" F --store one info
+t "verify counts one" 0 "^ok: 1 event in 1 stream, .* in 1 segment, [0-9]+ batch(es)?; index agrees; chain " \
+    F --store one verify
+t "backup counts one" 0 "^1 file, 1 copied " F --store one backup one-backup
+F --store one append two-1 A '{}' >out 2>&1
+t "info counts two" 0 "^events     2 in 2 streams$" F --store one info
+t "verify counts two" 0 "^ok: 2 events in 2 streams, .* in 1 segment, [0-9]+ batches; " F --store one verify
+
 # import and export
 cat >in.ndjson <<'N'
 {"stream":"i-1","type":"A","data":{"x":0.15,"y":12345678901234567890},"time":"1948-01-26T22:59:00Z"}
@@ -308,7 +320,7 @@ fi
 # backup, restore, repair, lock
 t "backup" 0 "copied" F --store s8 backup bk
 t "backup again copies little" 0 "copied" F --store s8 backup bk
-t "restore" 0 "files" F --store r8 restore bk
+t "restore" 0 "^[0-9]+ files?, [0-9]+ copied" F --store r8 restore bk
 t "the restored store verifies" 0 "^ok: " F --store r8 verify
 token=$(F --store s8 append after-1 T '{}' --json | sed 's/.*"token":"\([^"]*\)".*/\1/')
 F --store r8 append after-1 T '{}' >out 2>&1

@@ -268,7 +268,7 @@ new_commits() {
 shallow() {
     git clone -q --depth 1 "file://$work/odd" shallow || return
     "$examples/git-import" shallow.factum shallow 2>notes.txt >said.txt || return
-    grep -q 'this clone is shallow' notes.txt && grep -q '^1 commits: 1 new' said.txt || return
+    grep -q 'this clone is shallow' notes.txt && grep -q '^1 commit: 1 new' said.txt || return
     git -C shallow fetch -q --unshallow || return
     refuses 1 'Import into a new store' "$examples/git-import" shallow.factum shallow
 }
@@ -286,9 +286,9 @@ huge""")
 for i in range(60000): print(f"M 100644 :1 d{i % 100}/f{i}")' |
         git -C huge fast-import --quiet || return
     same "$("$examples/git-import" huge.factum huge)" \
-        '1 commits: 1 new, 0 recognised; 60001 events written' &&
+        '1 commit: 1 new, 0 recognised; 60001 events written' &&
         same "$("$examples/git-import" huge.factum huge)" \
-            '1 commits: 0 new, 1 recognised; 0 events written' &&
+            '1 commit: 0 new, 1 recognised; 0 events written' &&
         same "$("$examples/git-report" huge.factum state | awk '$1 == "files" { print $2 }')" 60000
 }
 
