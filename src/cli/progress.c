@@ -117,8 +117,10 @@ void progress_format(const struct progress_view *view, char text[PROGRESS_TEXT_S
         figures.rate[0] = '\0';
         figures.amount[0] = len > room ? '\0' : figures.amount[0];
     }
-    (void)snprintf(text, room + 1, "%s%s%s%s%s", view->what, bar, figures.amount, figures.rate,
-                   figures.left);
+    char whole[2 * PROGRESS_TEXT_SIZE];
+    (void)snprintf(whole, sizeof whole, "%.40s%s%s%s%s", view->what, bar, figures.amount,
+                   figures.rate, figures.left);
+    (void)snprintf(text, PROGRESS_TEXT_SIZE, "%.*s", (int)room, whole);
 }
 
 /* ---- on the terminal ------------------------------------------------------------------------- */
