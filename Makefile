@@ -34,8 +34,7 @@ bench:
 	@bench/run.sh build/bench
 
 install: build
-	@meson configure build/release -Dprefix=$(abspath $(PREFIX))
-	@meson install --quiet -C build/release
+	@tools/install.sh build/release '$(PREFIX)'
 
 clean:
 	rm -rf build
