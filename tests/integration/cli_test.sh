@@ -364,7 +364,7 @@ if [ -f "$data/rental-orders.ndjson.gz" ]; then
     t "all of it verifies" 0 "^ok: 387,[0-9]+ events|^ok: 388,[0-9]+ events" F --store d verify
 else
     count=$((count + 1))
-    echo "ok $count - the real order data # SKIP not here"
+    echo "ok $count - the real order data # SKIP no order data in $data"
 fi
 echo "1..$count"
 exit $failed
