@@ -15,15 +15,17 @@ help:
 
 demo:
 	@tools/install_deps.sh
-	@[ -e build/release/src/factum ] || echo 'building: about half a minute'
+	@[ -e build/release/src/factum ] || echo 'building: one to two minutes on two cores'
 	@$(MAKE) --no-print-directory build
 	@examples/demo.sh build/release
 
+# On a terminal ninja shows how far it is.
 build: build/release/build.ninja
-	@ninja --quiet -C build/release
+	@if [ -t 1 ]; then ninja -C build/release; else ninja --quiet -C build/release; fi
 
 test:
 	@tools/install_deps.sh --test
+	@echo 'building, checking and testing: about ten minutes on two cores'
 	@$(MAKE) --no-print-directory build/test/build.ninja
 	@tools/run_tests.py --static build/test
 
@@ -34,8 +36,7 @@ bench:
 	@bench/run.sh build/bench
 
 install: build
-	@meson configure build/release -Dprefix=$(abspath $(PREFIX))
-	@meson install --quiet -C build/release
+	@tools/install.sh build/release '$(PREFIX)'
 
 clean:
 	rm -rf build

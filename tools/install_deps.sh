@@ -34,19 +34,31 @@ if ! command -v dpkg-query >/dev/null; then
 fi
 installed=$(dpkg-query -W -f '${Package} ${Provides} ${Status}\n' 2>/dev/null |
     sed -n 's/ install ok installed$//p' | tr ', ' '\n\n')
-missing=()
-for package in "${wanted[@]}"; do
-    grep -qxF -- "$package" <<<"$installed" || missing+=("$package")
-done
+missing_of() { # missing_of PACKAGE...: those that are not installed
+    local package
+    for package in "$@"; do
+        grep -qxF -- "$package" <<<"$installed" || echo "$package"
+    done
+}
+mapfile -t missing < <(missing_of "${wanted[@]}")
 [ ${#missing[@]} -gt 0 ] || exit 0
 
 if [ "$(id -u)" -ne 0 ] || [ "${1:-}" = --tell ]; then
-    [ "${1:-}" = --tell ] || echo 'install_deps.sh: only root can install packages.' >&2
-    echo 'Some packages are missing. Install them, and run the same command again:' >&2
-    echo "    sudo apt-get install --no-install-recommends ${missing[*]}" >&2
+    sudo=
+    how=' as root'
+    if command -v sudo >/dev/null; then
+        sudo='sudo '
+        how=
+    fi
+    echo "Some packages are missing. Install them$how, and run the same command again:" >&2
+    echo "    ${sudo}apt-get install --no-install-recommends ${missing[*]}" >&2
+    if [ "${#wanted[@]}" -eq "${#build[@]}" ]; then
+        mapfile -t more < <(missing_of "${test[@]}")
+        [ ${#more[@]} -eq 0 ] || echo "For make test add: ${more[*]}" >&2
+    fi
     exit 1
 fi
-echo "installing ${missing[*]}"
+echo "installing (a minute or so): ${missing[*]}"
 export DEBIAN_FRONTEND=noninteractive
 install=(apt-get install -y -q --no-install-recommends "${missing[@]}")
 # The lists may be missing or old: fetch them only if it does not work without.

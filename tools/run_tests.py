@@ -7,8 +7,9 @@
     --verbose         print what tests print even if they pass
 
 Every case that a test prints as TAP counts as one; a test that prints no TAP counts as one. A test that
-ends before its plan, by a signal or late, has failed in one case more. The last line is
-"N passed, N failed" or "N passed, N failed, N skipped"; exits with 1 if anything failed.
+ends before its plan, by a signal or late, has failed in one case more. While the tests run, it is shown how
+many have ended; each skipped case is printed with its reason. The last line is "N passed, N failed" or
+"N passed, N failed, N skipped"; exits with 1 if anything failed.
 """
 import argparse
 import json
@@ -22,18 +23,26 @@ import time
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 CASE = re.compile(r"^(not )?ok\b(?:\s+\d+)?(?:\s+-)?\s*(.*)$")
 PLAN = re.compile(r"^1\.\.(\d+)\s*(#\s*skip.*)?$", re.IGNORECASE)
-DIRECTIVE = re.compile(r"#\s*(skip|todo)\b", re.IGNORECASE)
+DIRECTIVE = re.compile(r"#\s*(skip|todo)\b\s*", re.IGNORECASE)
+ENDED = re.compile(r"^\s*(\d+)/(\d+)\s")
+PROGRESS_EVERY = 15  # seconds, where there is no terminal
 OUTPUT_LINES_MAX = 120
 
 
 class Count:
     def __init__(self):
         self.passed = self.failed = self.skipped = 0
+        self.skips = []  # (case, reason)
+
+    def skip(self, case, reason):
+        self.skipped += 1
+        self.skips.append((case.strip() or "all of it", reason.strip() or "no reason given"))
 
     def add(self, other):
         self.passed += other.passed
         self.failed += other.failed
         self.skipped += other.skipped
+        self.skips += other.skips
 
     def __str__(self):
         skipped = f", {self.skipped} skipped" if self.skipped else ""
@@ -49,14 +58,14 @@ def count_tap(output):
         if plan:
             planned = int(plan.group(1))
             if planned == 0 and plan.group(2):
-                count.skipped += 1
+                count.skip("", DIRECTIVE.sub("", plan.group(2)))
                 planned = 1
             continue
         case = CASE.match(line)
         if case:
             directive = DIRECTIVE.search(case.group(2))
             if directive:
-                count.skipped += 1
+                count.skip(case.group(2)[:directive.start()], case.group(2)[directive.end():])
             elif case.group(1):
                 count.failed += 1
             else:
@@ -76,7 +85,7 @@ def count_test(test):
         if result in ("OK", "EXPECTEDFAIL"):
             count.passed = 1
         elif result == "SKIP":
-            count.skipped = 1
+            count.skip("", "")
         else:
             count.failed = 1
         return count, "" if count.failed == 0 else result.lower()
@@ -102,6 +111,45 @@ def show(title, text):
     if len(lines) > OUTPUT_LINES_MAX:
         print(f"({len(lines) - OUTPUT_LINES_MAX} lines before these)")
     print("\n".join(lines[-OUTPUT_LINES_MAX:]), flush=True)
+
+
+def duration(seconds):
+    return f"{int(seconds) // 60}:{int(seconds) % 60:02d}"
+
+
+class Progress:
+    """How far something is: one line on a terminal, elsewhere a line now and then."""
+
+    def __init__(self):
+        self.started = self.shown = time.monotonic()
+        self.terminal = sys.stdout.isatty()
+
+    def show(self, text):
+        now = time.monotonic()
+        if self.terminal:
+            print(f"\r\033[K{text}, {duration(now - self.started)}", end="", flush=True)
+        elif now - self.shown >= PROGRESS_EVERY:
+            print(f"{text}, {duration(now - self.started)}", flush=True)
+            self.shown = now
+
+    def end(self):
+        if self.terminal:
+            print("\r\033[K", end="", flush=True)
+
+
+def follow(command, what):
+    """Runs it, shows the progress that its lines "12/160 ..." and "[12/160] ..." tell; (status, output)."""
+    progress = Progress()
+    output = []
+    with subprocess.Popen(command, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                          env={**os.environ, "PYTHONUNBUFFERED": "1"}) as run:
+        for line in run.stdout:
+            output.append(line)
+            ended = ENDED.match(line.replace("[", " ", 1).replace("]", " ", 1))
+            if ended:
+                progress.show(f"{what}: {ended.group(1)} of {ended.group(2)}")
+    progress.end()
+    return run.returncode, "".join(output)
 
 
 def run_static(build):
@@ -132,15 +180,14 @@ def run_meson(build, options):
     command = ["meson", "test", "-C", str(build), "--no-rebuild", "-t", str(options.multiplier)]
     for suite in options.suite:
         command += ["--suite", suite]
-    run = subprocess.run(command, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                         check=False)
+    _, output = follow(command, "test programs done")
     count = Count()
     tests = []
     if log.exists():
         tests = [json.loads(line) for line in log.read_text(encoding="utf-8").splitlines()]
     if not tests:
         count.failed = 1
-        show("no test ran", run.stdout)
+        show("no test ran", output)
         return count
     suites = {}
     for test in sorted(tests, key=lambda test: test["name"]):
@@ -150,6 +197,8 @@ def run_meson(build, options):
         if cases.failed or options.verbose:
             title = f"{test['name']}: {cases}" + (f" ({trouble})" if trouble else "")
             show(title, test.get("stdout", "") + test.get("stderr", ""))
+        for case, reason in cases.skips:
+            print(f"skipped in {test['name']}: {case}: {reason}")
         count.add(cases)
     for suite, cases in suites.items():
         print(f"{suite}: {cases}")
@@ -161,11 +210,10 @@ def run_meson(build, options):
 
 
 def run_build(build):
-    run = subprocess.run(["ninja", "-C", str(build)], text=True, stdout=subprocess.PIPE,
-                         stderr=subprocess.STDOUT, check=False)
-    if run.returncode != 0:
-        show("the build failed", run.stdout)
-    return run.returncode == 0
+    status, output = follow(["ninja", "-C", str(build)], "building")
+    if status != 0:
+        show("the build failed", output)
+    return status == 0
 
 
 def main():
@@ -186,7 +234,7 @@ def main():
         count.add(run_meson(build, options))
     else:
         count.failed = 1
-    print(f"{time.monotonic() - started:.0f} seconds")
+    print(f"took {duration(time.monotonic() - started)} minutes")
     print(count)
     return 1 if count.failed else 0
 

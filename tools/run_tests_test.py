@@ -1,5 +1,7 @@
 #!/usr/bin/env python3
 """Tests how run_tests.py counts: nothing that went wrong may be counted as passed."""
+import contextlib
+import io
 import unittest
 
 import run_tests
@@ -21,6 +23,13 @@ class Counting(unittest.TestCase):
     def test_skips_count_apart(self):
         self.assertEqual(count("1..2\nok 1 - a # SKIP no disk\nnot ok 2 # SKIP b\n"),
                          (0, 0, 2, False))
+
+    def test_a_skip_has_its_case_and_its_reason(self):
+        for stdout, skip in (("1..1\nok 1 - a # SKIP no disk\n", ("a", "no disk")),
+                             ("1..0 # SKIP no server\n", ("all of it", "no server")),
+                             ("1..1\nok 1 - a # skip\n", ("a", "no reason given"))):
+            cases, _ = run_tests.count_test({"stdout": stdout, "result": "OK", "returncode": 0})
+            self.assertEqual(cases.skips, [skip])
 
     def test_a_skip_that_meson_takes_for_a_failure_is_none(self):
         self.assertEqual(count("1..2\nok 1 - a\nnot ok 2 # SKIP b\n", "FAIL"), (1, 0, 1, False))
@@ -58,6 +67,15 @@ class Counting(unittest.TestCase):
     def test_comments_and_indented_lines_are_no_cases(self):
         self.assertEqual(count("1..1\n# not ok - a group\n    ok 1 - inner\nok 1 - a\n"),
                          (1, 0, 0, False))
+
+    def test_the_output_of_a_command_is_kept_and_its_progress_shown(self):
+        shown = io.StringIO()
+        run_tests.PROGRESS_EVERY = 0
+        with contextlib.redirect_stdout(shown):
+            result = run_tests.follow(
+                ["printf", r"[1/2] a\nnoise\n 2/2 factum:unit / b OK 0.1s\n"], "tests")
+        self.assertEqual(result, (0, "[1/2] a\nnoise\n 2/2 factum:unit / b OK 0.1s\n"))
+        self.assertEqual(shown.getvalue(), "tests: 1 of 2, 0:00\ntests: 2 of 2, 0:00\n")
 
 
 if __name__ == "__main__":

@@ -39,6 +39,7 @@ BANNED = [
      "struct factum_allocator (core/mem.h)",
      ("src/core/mem.c", "src/os/", "src/cli/", "tests/", "bench/", "examples/")),
 ]
+FOLDERS = (".ci", "bench", "docs", "examples", "include", "src", "tests", "tools")
 C_FOLDERS = ("src/", "include/", "tests/", "examples/", "bench/")
 MACHINE = re.compile(r"(?<![\w.$}*~:/-])/(work|root|home)/\w")
 TEMPORARY = re.compile(r"(?<![\w.$}-])/tmp\b")
@@ -137,15 +138,18 @@ def is_built(root, name):
 
 
 def tracked(root):
-    """What git keeps or would keep; in a tree without git, everything outside build/."""
-    run = subprocess.run(["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
-                         cwd=root, capture_output=True, text=True, check=False)
-    if run.returncode == 0:
-        names = run.stdout.split("\0")
-    else:
-        names = [p.relative_to(root).as_posix() for p in root.rglob("*")]
-    return sorted(n for n in set(names) if n and (root / n).is_file()
-                  and not n.startswith(("build/", ".git/")))
+    """What git tracks: a file that a user left in the clone is not looked at. In a tree without
+    git, what lies in the folders of the project."""
+    try:
+        run = subprocess.run(["git", "ls-files", "-z", "--cached"], cwd=root, capture_output=True,
+                             text=True, check=False)
+        names = [name for name in run.stdout.split("\0") if name]
+    except FileNotFoundError:
+        names = []
+    if not names:  # also where the tree lies inside another clone, which does not track it
+        names = [path.relative_to(root).as_posix()
+                 for folder in FOLDERS for path in (root / folder).rglob("*")]
+    return sorted(name for name in set(names) if (root / name).is_file())
 
 
 def check_tree(root):

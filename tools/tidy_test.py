@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """Tests tidy.py: each rule catches its breach, and lets pass what is right."""
 import pathlib
+import subprocess
 import tempfile
 import unittest
 
@@ -96,6 +97,25 @@ class Tidy(unittest.TestCase):
             self.assertTrue(tidy.is_built(root, "src/core/a_test.c"))
             self.assertFalse(tidy.is_built(root, "src/core/b.c"))
             self.assertFalse(tidy.is_built(root, "src/core/b_test.c"))
+
+    def test_a_file_that_git_does_not_track_is_not_looked_at(self):
+        with tempfile.TemporaryDirectory() as directory:
+            root = pathlib.Path(directory)
+            (root / "docs").mkdir()
+            (root / "docs" / "a.md").write_text("FIXME\n")
+            (root / "demo.log").write_text("/home/ann/clone/build\n")
+            (root / "docs" / "notes.txt").write_text("TODO\n")
+            subprocess.run(["git", "init", "-q", directory], check=True)
+            subprocess.run(["git", "-C", directory, "add", "docs/a.md"], check=True)
+            self.assertEqual([b[:2] for b in tidy.check_tree(root)], [("docs/a.md", 1)])
+
+    def test_without_git_the_folders_of_the_project_are_looked_at(self):
+        with tempfile.TemporaryDirectory() as directory:
+            root = pathlib.Path(directory)
+            (root / "docs").mkdir()
+            (root / "docs" / "a.md").write_text("FIXME\n")
+            (root / "demo.log").write_text("/home/ann/clone/build\n")
+            self.assertEqual([b[:2] for b in tidy.check_tree(root)], [("docs/a.md", 1)])
 
 
 if __name__ == "__main__":

@@ -283,9 +283,10 @@ static int import_all(struct import *import, struct git_log *log)
         fprintf(stderr, "git-import: %s\n", problem);
         return 1;
     }
-    printf("%" PRIu64 " commits: %" PRIu64 " new, %" PRIu64 " recognised; %" PRIu64
-           " events written\n",
-           import->commits, import->commits - import->known, import->known, import->events);
+    printf("%" PRIu64 " commit%s: %" PRIu64 " new, %" PRIu64 " recognised; %" PRIu64
+           " event%s written\n",
+           import->commits, import->commits == 1 ? "" : "s", import->commits - import->known,
+           import->known, import->events, import->events == 1 ? "" : "s");
     return 0;
 }
 

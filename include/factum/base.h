@@ -116,7 +116,7 @@ FACTUM_API void factum_uuid_format(factum_uuid id, char text[FACTUM_UUID_TEXT_SI
 FACTUM_API FACTUM_MUST_USE factum_status factum_uuid_parse(factum_slice text, factum_uuid *id);
 
 /* Time is int64 nanoseconds since 1970-01-01T00:00:00Z without leap seconds, anywhere in this API:
- * 1677-09-21 to 2262-04-11. */
+ * 1677-09-21T00:12:43.145224192Z to 2262-04-11T23:47:16.854775807Z. */
 #define FACTUM_TIME_TEXT_SIZE 36 /* with the zero byte */
 
 /* Prints RFC 3339 in UTC with as many decimals (0, 3, 6, 9) as |time| needs. */

@@ -126,20 +126,41 @@ void print_event(const factum_event *event);
 int print_event_json(factum_ndjson *ndjson, const factum_event *event);
 void format_size(uint64_t bytes, char text[32]);
 void format_count(uint64_t count, char text[32]); /* 1,234,567 */
+/* "1 stream", "1,234 streams" */
+void format_things(uint64_t count, const char *one, const char *many, char text[64]);
 
 /* progress.c: a bar on a terminal that is drawn over; nothing elsewhere. */
 struct progress {
     const char *what;
     bool wanted;
-    bool drawn;
     double started;
+    double working_since; /* the last skip, otherwise as started */
     double drawn_at;
+    uint64_t skipped;
     uint64_t items; /* events so far, if the caller counts them */
 };
 void progress_begin(struct progress *progress, const char *what, bool quiet);
+/* The first |done| bytes were done by an earlier run: they do not count for rate and time left. */
+void progress_skip(struct progress *progress, uint64_t done);
 /* |done| of |total| bytes; 0: not known how many. */
 void progress_step(struct progress *progress, uint64_t done, uint64_t total);
 void progress_end(struct progress *progress);
+/* Before a message on standard error: a bar that is drawn gives its line to the message. */
+void progress_clear(void);
+
+/* What a bar shows. */
+struct progress_view {
+    const char *what;
+    double seconds; /* of work */
+    uint64_t skipped, done, total, items;
+    size_t columns; /* of the terminal */
+};
+#define PROGRESS_TEXT_SIZE 160
+/* The bar as text that is shorter than a line of the terminal. */
+void progress_format(const struct progress_view *view, char text[PROGRESS_TEXT_SIZE]);
+/* At the rate so far; negative: not known. */
+double progress_seconds_left(const struct progress_view *view);
+
 /* For factum_progress: data is the struct progress. Stops on a signal. */
 bool progress_callback(void *data, uint64_t done, uint64_t total);
 double seconds_now(void);

@@ -30,26 +30,29 @@ static void info_text(const factum_store *store, const factum_info *info, uint64
 {
     char id[FACTUM_UUID_TEXT_SIZE];
     char token[FACTUM_TOKEN_SIZE];
-    char a[32];
-    char b[32];
+    char a[64];
+    char b[64];
     factum_uuid_format(info->store_id, id);
     (void)printf("store      %s, format %u.%u%s\n", id, info->format_major, info->format_minor,
                  info->read_only ? ", read-only" : "");
     format_count(info->event_count, a);
-    format_count(info->stream_count, b);
-    (void)printf("events     %s in %s streams\n", a, b);
+    format_things(info->stream_count, "stream", "streams", b);
+    (void)printf("events     %s in %s\n", a, b);
     (void)printf("end        position %" PRIu64 ", durable up to %" PRIu64 "\n", info->end_position,
                  info->durable_position);
     factum_token_format(store, place, token);
     (void)printf("token      %s\n", token);
     format_size(info->log_bytes, a);
-    format_size(info->prepared_bytes, b);
-    (void)printf("log        %s in %" PRIu64 " segments, %s prepared\n", a, info->segment_count, b);
+    format_things(info->segment_count, "segment", "segments", b);
+    (void)printf("log        %s in %s", a, b);
+    format_size(info->prepared_bytes, a);
+    (void)printf(", %s prepared\n", a);
     format_size(info->index_bytes, a);
-    (void)printf("index      %s in %" PRIu64 " runs\n", a, info->index_runs);
+    format_things(info->index_runs, "run", "runs", b);
+    (void)printf("index      %s in %s\n", a, b);
     if (info->torn_bytes > 0) {
-        (void)printf("recovery   %" PRIu64 " bytes that were never acknowledged were cut\n",
-                     info->torn_bytes);
+        format_things(info->torn_bytes, "byte", "bytes", a);
+        (void)printf("recovery   truncated %s that were never acknowledged\n", a);
     }
     if (info->reason[0] != '\0') {
         (void)printf("%sproblem    %s%s\n", colour("\033[31m"), info->reason, colour("\033[0m"));
@@ -97,8 +100,10 @@ const struct command command_info = {
 static void verify_print(const struct options *options, const factum_verify_report *report,
                          double seconds)
 {
-    char events[32];
-    char streams[32];
+    char events[64];
+    char streams[64];
+    char segments[64];
+    char batches[64];
     char bytes[32];
     if (options->json) {
         (void)printf("{\"events\":%" PRIu64 ",\"streams\":%" PRIu64 ",\"records\":%" PRIu64
@@ -112,14 +117,16 @@ static void verify_print(const struct options *options, const factum_verify_repo
         (void)printf(",\"seconds\":%.3f}\n", seconds);
         return;
     }
-    format_count(report->events, events);
-    format_count(report->streams_checked, streams);
+    format_things(report->events, "event", "events", events);
+    format_things(report->streams_checked, "stream", "streams", streams);
+    format_things(report->segments, "segment", "segments", segments);
+    format_things(report->batches, "batch", "batches", batches);
     format_size(report->log_bytes, bytes);
     if (report->problems == 0) {
-        (void)printf("%sok%s: %s events in %s streams, %s in %" PRIu64 " segments, %" PRIu64
-                     " batches; index agrees; chain %016" PRIx64 " (%.2f s)\n",
-                     colour("\033[32m"), colour("\033[0m"), events, streams, bytes,
-                     report->segments, report->batches, report->chain, seconds);
+        (void)printf("%sok%s: %s in %s, %s in %s, %s; index agrees; chain %016" PRIx64
+                     " (%.2f s)\n",
+                     colour("\033[32m"), colour("\033[0m"), events, streams, bytes, segments,
+                     batches, report->chain, seconds);
     }
 }
 

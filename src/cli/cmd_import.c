@@ -166,6 +166,7 @@ static factum_status append_part(struct import *import, size_t from, size_t coun
 /* True if the import goes on. */
 static bool bad_line(struct import *import, uint64_t number, const char *text)
 {
+    progress_clear();
     (void)fprintf(stderr, "factum: line %" PRIu64 ": ", number);
     print_text(stderr, factum_slice_from(text));
     (void)fprintf(stderr, "\n");
@@ -357,6 +358,7 @@ static bool find_checkpoint(struct import *import, factum_slice first_line)
 /* At the line that the checkpoint names: is it the same source? */
 static bool check_resumed(struct import *import)
 {
+    progress_clear();
     if (XXH3_64bits_digest(import->hash) == import->resume.hash) {
         if (!import->options->quiet) {
             (void)fprintf(stderr,
@@ -405,11 +407,14 @@ static void import_lines(struct import *import)
     bool good = true;
     while (good && !interrupted && (got = input_line(import->input, &line)) > 0) {
         good = take_line(import, line, got == 2);
-        if (import->line_number % 4096 == 0) {
+        if (import->line_number % 256 == 0) {
             uint64_t done;
             uint64_t total;
             input_place(import->input, &done, &total);
             import->progress.items = import->imported;
+            if (import->line_number <= import->resume.line) {
+                progress_skip(&import->progress, done);
+            }
             progress_step(&import->progress, done, total);
         }
     }
@@ -424,6 +429,7 @@ static void import_lines(struct import *import)
         (void)check_resumed(import);
     }
     if (interrupted && import->code == 0) {
+        progress_clear();
         (void)fprintf(stderr,
                       "factum: stopped after line %" PRIu64
                       "; run the same command again to go on from there\n",

@@ -108,11 +108,17 @@ static int skip_global(int argc, char **argv, struct options *options)
     return i;
 }
 
+static bool asks_for_help(const char *word)
+{
+    return strcmp(word, "help") == 0 || strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0;
+}
+
 static int run_help(int argc, char **argv, int at)
 {
-    const struct command *command = at + 1 < argc ? find_command(argv[at + 1]) : NULL;
-    if (at + 1 < argc && command == NULL) {
-        return complain("no command %s", argv[at + 1]);
+    const char *name = at + 1 < argc && !asks_for_help(argv[at + 1]) ? argv[at + 1] : NULL;
+    const struct command *command = name == NULL ? NULL : find_command(name);
+    if (name != NULL && command == NULL) {
+        return complain("no command %s; factum help lists them", name);
     }
     if (command == NULL) {
         print_usage(stdout);
@@ -139,11 +145,11 @@ int main(int argc, char **argv)
         }
         return EXIT_USAGE;
     }
-    if (strcmp(argv[at], "help") == 0 || strcmp(argv[at], "--help") == 0 ||
-        strcmp(argv[at], "-h") == 0) {
+    if (asks_for_help(argv[at])) {
         return run_help(argc, argv, at);
     }
-    const char *name = strcmp(argv[at], "--version") == 0 ? "version" : argv[at];
+    bool version = strcmp(argv[at], "--version") == 0 || strcmp(argv[at], "-V") == 0;
+    const char *name = version ? "version" : argv[at];
     const struct command *command = find_command(name);
     if (command == NULL && argv[at][0] == '-') {
         return complain("%s: only --store DIR and --quiet come before the command, other options "

@@ -133,6 +133,14 @@ static int take_option(const struct command *command, int argc, char **argv, int
     return set_value(options, option, argv[++*i]);
 }
 
+/* Does |argument| look like an option with one dash? "-" alone is standard input. "-5" after the
+ * first argument is data. */
+static bool is_short_option(const char *argument, size_t arguments_before)
+{
+    bool is_number = argument[0] == '-' && argument[1] >= '0' && argument[1] <= '9';
+    return argument[0] == '-' && argument[1] != '\0' && !(is_number && arguments_before > 0);
+}
+
 int options_parse(const struct command *command, int argc, char **argv, struct options *options)
 {
     bool only_arguments = false;
@@ -145,6 +153,10 @@ int options_parse(const struct command *command, int argc, char **argv, struct o
             options->help = true;
         } else if (!only_arguments && strncmp(argument, "--", 2) == 0) {
             code = take_option(command, argc, argv, &i, options);
+        } else if (!only_arguments && is_short_option(argument, options->argument_count)) {
+            code = complain("factum %s has no option %s; -- goes before arguments that begin with "
+                            "-; factum %s --help lists the options",
+                            command->name, argument, command->name);
         } else if (options->argument_count == command->arguments_max) {
             code = complain("factum %s: what is \"%s\"? usage: factum %s", command->name, argument,
                             command->usage);
@@ -191,8 +203,8 @@ bool option_time(const char *text, const char *name, int64_t *time)
 {
     if (factum_time_parse(factum_slice_from(text), time) != FACTUM_OK) {
         (void)complain(
-            "--%s takes a time as 2026-01-31T12:00:00Z or 2026-01-31, from 1677 to 2262, "
-            "not \"%s\"",
+            "--%s takes a time as 2026-01-31T12:00:00Z or 2026-01-31, from "
+            "1677-09-21T00:12:43.145224192Z to 2262-04-11T23:47:16.854775807Z, not \"%s\"",
             name, text);
         return false;
     }

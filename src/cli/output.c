@@ -15,6 +15,7 @@ int complain(const char *format, ...)
 {
     va_list args;
     va_start(args, format);
+    progress_clear();
     (void)fputs("factum: ", stderr);
     (void)vfprintf(stderr, format, args);
     (void)fputc('\n', stderr);
@@ -79,6 +80,7 @@ void damage_shown(void)
 int fail_with(factum_status status, const factum_error *err)
 {
     (void)fflush(stdout);
+    progress_clear();
     damage_said = damage_said || (damage[0] != '\0' && status == FACTUM_CORRUPT);
     (void)fputs("factum: ", stderr);
     print_text(stderr, factum_slice_from(status < 0 ? err->text : factum_status_text(status)));
@@ -95,6 +97,7 @@ static void show_message(void *data, factum_log_level level, const char *id, con
     if (strcmp(id, "log.damaged") == 0) {
         (void)snprintf(damage, sizeof damage, "%s", text);
     } else if (level <= FACTUM_LOG_WARN) {
+        progress_clear();
         (void)fprintf(stderr, "factum: %s: ", id);
         print_text(stderr, factum_slice_from(text));
         (void)fputc('\n', stderr);
@@ -364,4 +367,11 @@ void format_count(uint64_t count, char text[32])
         text[at++] = digits[i];
     }
     text[at] = '\0';
+}
+
+void format_things(uint64_t count, const char *one, const char *many, char text[64])
+{
+    char digits[32];
+    format_count(count, digits);
+    (void)snprintf(text, 64, "%s %s", digits, count == 1 ? one : many);
 }

@@ -1,12 +1,23 @@
-/* progress.c - how far long work has come, how fast, and how long it will take. Layer: cli. */
+/* progress.c - how far long work has come, how fast, and how long it will take. Layer: cli.
+ *
+ * The text of the bar is a pure function of a struct progress_view. Messages and the bar share a
+ * line: progress_clear removes the bar, and the next step draws it again below the message.
+ */
+#include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "cli/cli.h"
 
-#define BAR_WIDTH 24
-#define DRAW_EVERY 0.2 /* seconds */
+#define BAR_WIDTH_MAX 24
+#define BAR_WIDTH_MIN 8
+#define DRAW_EVERY 0.2     /* seconds */
+#define ESTIMATE_AFTER 0.2 /* seconds of work: before, a rate says nothing */
+#define SECONDS_LEFT_MAX (100.0 * 3600)
+
+static bool drawn; /* the last thing on the terminal is a bar */
 
 double seconds_now(void)
 {
@@ -15,53 +26,130 @@ double seconds_now(void)
     return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
 }
 
+/* ---- the text -------------------------------------------------------------------------------- */
+
+double progress_seconds_left(const struct progress_view *view)
+{
+    if (view->total == 0 || view->done > view->total || view->done <= view->skipped ||
+        view->seconds < ESTIMATE_AFTER) {
+        return -1;
+    }
+    double rate = (double)(view->done - view->skipped) / view->seconds;
+    double left = (double)(view->total - view->done) / rate;
+    return left < SECONDS_LEFT_MAX ? left : -1;
+}
+
+/* "  1,234 events", ", 567/s", ", 0:42 left": what is not known is empty. */
+struct figures {
+    char amount[48];
+    char rate[48];
+    char left[32];
+};
+
+static void format_figures(const struct progress_view *view, struct figures *figures)
+{
+    char text[64];
+    bool counted = view->items > 0;
+    uint64_t amount = counted ? view->items : view->done;
+    uint64_t worked = counted ? view->items : view->done - view->skipped;
+    *figures = (struct figures){.rate = ""};
+    if (counted) {
+        format_things(amount, "event", "events", text);
+    } else {
+        format_size(amount, text);
+    }
+    (void)snprintf(figures->amount, sizeof figures->amount, "  %.40s", text);
+    if (worked > 0 && view->seconds >= ESTIMATE_AFTER) {
+        uint64_t rate = (uint64_t)((double)worked / view->seconds);
+        if (counted) {
+            format_count(rate, text);
+        } else {
+            format_size(rate, text);
+        }
+        (void)snprintf(figures->rate, sizeof figures->rate, ", %.40s/s", text);
+    }
+    double left = progress_seconds_left(view);
+    if (left >= 3600) {
+        (void)snprintf(figures->left, sizeof figures->left, ", %d:%02d:%02d left", (int)left / 3600,
+                       (int)left / 60 % 60, (int)left % 60);
+    } else if (left >= 0) {
+        (void)snprintf(figures->left, sizeof figures->left, ", %d:%02d left", (int)left / 60,
+                       (int)left % 60);
+    }
+}
+
+/* The bar with |width| signs, none if 0, and the percent. Empty if it is not known how much there
+ * is to do. */
+static void format_bar(const struct progress_view *view, size_t width, char text[64])
+{
+    char bar[BAR_WIDTH_MAX + 4] = "";
+    text[0] = '\0';
+    if (view->total == 0 || view->done > view->total) {
+        return;
+    }
+    double part = (double)view->done / (double)view->total;
+    if (width > 0) {
+        size_t full = (size_t)(part * (double)width);
+        bar[0] = '[';
+        memset(bar + 1, '#', full);
+        memset(bar + 1 + full, '.', width - full);
+        memcpy(bar + 1 + width, "] ", 3);
+    }
+    (void)snprintf(text, 64, " %s%3d %%", bar, (int)(part * 100));
+}
+
+void progress_format(const struct progress_view *view, char text[PROGRESS_TEXT_SIZE])
+{
+    struct figures figures;
+    char bar[64];
+    size_t room = view->columns > 1 ? view->columns - 1 : 1; /* the cursor has the last one */
+    room = room < PROGRESS_TEXT_SIZE - 1 ? room : PROGRESS_TEXT_SIZE - 1;
+    format_figures(view, &figures);
+    format_bar(view, 0, bar);
+    size_t len = strlen(view->what) + strlen(bar) + strlen(figures.amount) + strlen(figures.rate) +
+                 strlen(figures.left);
+    size_t width = len + 3 < room ? room - len - 3 : 0; /* 3: the brackets and a blank */
+    width = width < BAR_WIDTH_MAX ? width : BAR_WIDTH_MAX;
+    if (width >= BAR_WIDTH_MIN) {
+        format_bar(view, width, bar);
+    } else if (len > room) { /* the bar is given up, then the rate, then the amount */
+        len -= strlen(figures.rate);
+        figures.rate[0] = '\0';
+        figures.amount[0] = len > room ? '\0' : figures.amount[0];
+    }
+    char whole[2 * PROGRESS_TEXT_SIZE];
+    (void)snprintf(whole, sizeof whole, "%.40s%s%s%s%s", view->what, bar, figures.amount,
+                   figures.rate, figures.left);
+    (void)snprintf(text, PROGRESS_TEXT_SIZE, "%.*s", (int)room, whole);
+}
+
+/* ---- on the terminal ------------------------------------------------------------------------- */
+
+static size_t terminal_columns(void)
+{
+    struct winsize size;
+    if (ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0) {
+        return size.ws_col;
+    }
+    return 80;
+}
+
 void progress_begin(struct progress *progress, const char *what, bool quiet)
 {
+    double now = seconds_now();
     *progress = (struct progress){
         .what = what,
         .wanted = !quiet && isatty(STDERR_FILENO) != 0,
-        .started = seconds_now(),
+        .started = now,
+        .working_since = now,
+        .drawn_at = now,
     };
-    progress->drawn_at = progress->started;
 }
 
-static void draw_bar(uint64_t done, uint64_t total)
+void progress_skip(struct progress *progress, uint64_t done)
 {
-    char bar[BAR_WIDTH + 1];
-    double part = (double)done / (double)total;
-    size_t full = (size_t)(part * BAR_WIDTH);
-    memset(bar, '#', full);
-    memset(bar + full, '.', BAR_WIDTH - full);
-    bar[BAR_WIDTH] = '\0';
-    (void)fprintf(stderr, " [%s] %3d %%", bar, (int)(part * 100));
-}
-
-static void draw(struct progress *progress, uint64_t done, uint64_t total, double now)
-{
-    char amount[32];
-    char rate[32];
-    double passed = now - progress->started;
-    bool known = total > 0 && done > 0 && done <= total;
-    (void)fprintf(stderr, "\r\033[K%s", progress->what);
-    if (known) {
-        draw_bar(done, total);
-    }
-    if (progress->items > 0) {
-        format_count(progress->items, amount);
-        format_count((uint64_t)((double)progress->items / passed), rate);
-        (void)fprintf(stderr, "  %s events, %s/s", amount, rate);
-    } else {
-        format_size(done, amount);
-        format_size((uint64_t)((double)done / passed), rate);
-        (void)fprintf(stderr, "  %s, %s/s", amount, rate);
-    }
-    if (known) {
-        int left = (int)(passed * ((double)(total - done) / (double)done));
-        (void)fprintf(stderr, ", %d:%02d left", left / 60, left % 60);
-    }
-    (void)fflush(stderr);
-    progress->drawn = true;
-    progress->drawn_at = now;
+    progress->skipped = done;
+    progress->working_since = seconds_now();
 }
 
 void progress_step(struct progress *progress, uint64_t done, uint64_t total)
@@ -70,17 +158,39 @@ void progress_step(struct progress *progress, uint64_t done, uint64_t total)
         return;
     }
     double now = seconds_now();
-    if (now - progress->drawn_at >= DRAW_EVERY) {
-        draw(progress, done, total, now);
+    if (now - progress->drawn_at < DRAW_EVERY) {
+        return;
+    }
+    char text[PROGRESS_TEXT_SIZE];
+    struct progress_view view = {
+        .what = progress->what,
+        .seconds = now - progress->working_since,
+        .skipped = progress->skipped,
+        .done = done,
+        .total = total,
+        .items = progress->items,
+        .columns = terminal_columns(),
+    };
+    progress_format(&view, text);
+    (void)fprintf(stderr, "\r\033[K%s", text);
+    (void)fflush(stderr);
+    drawn = true;
+    progress->drawn_at = now;
+}
+
+void progress_clear(void)
+{
+    if (drawn) {
+        (void)fputs("\r\033[K", stderr);
+        (void)fflush(stderr);
+        drawn = false;
     }
 }
 
 void progress_end(struct progress *progress)
 {
-    if (progress->drawn) {
-        (void)fputs("\r\033[K", stderr);
-        (void)fflush(stderr);
-    }
+    progress->wanted = false;
+    progress_clear();
 }
 
 bool progress_callback(void *data, uint64_t done, uint64_t total)

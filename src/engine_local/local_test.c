@@ -90,6 +90,53 @@ static void close_of_a_failed_store_that_has_nothing_unsynced_is_no_failure(void
     assert_ok(close_store(f), f->err);
 }
 
+struct steps {
+    uint64_t done[256];
+    uint64_t total;
+    size_t count;
+};
+
+static bool record_step(void *data, uint64_t done, uint64_t total)
+{
+    struct steps *steps = data;
+    assert_true(done <= total && (steps->count == 0 || total == steps->total));
+    assert_true(steps->count == 0 || done >= steps->done[steps->count - 1]);
+    assert_true(steps->count < sizeof steps->done / sizeof steps->done[0]);
+    steps->done[steps->count++] = done;
+    steps->total = total;
+    return true;
+}
+
+/* To look up an event takes longer than to read it: the log and the runs are not half of the work.
+ */
+static void verify_reports_its_work_by_what_the_parts_of_it_cost(void **state)
+{
+    struct fixture *f = *state;
+    enum { APPENDS = 17, EVENTS = 1000, LOOK_UP_STEPS = APPENDS * EVENTS / 4096 };
+    static factum_new_event events[EVENTS];
+    factum_expectation any = {FCT_SLICE("s-1"), factum_any()};
+    for (int i = 0; i < EVENTS; i++) {
+        events[i] = (factum_new_event){.stream = any.stream, .type = FCT_SLICE("T")};
+    }
+    factum_append_request request = {.size = sizeof request,
+                                     .events = events,
+                                     .event_count = EVENTS,
+                                     .expectations = &any,
+                                     .expectation_count = 1};
+    for (int i = 0; i < APPENDS; i++) {
+        assert_ok(fct_engine_append(&f->engine, &request, NULL, NULL, &f->err), f->err);
+    }
+    struct steps steps = {.count = 0};
+    factum_progress progress = {&steps, record_step};
+    factum_verify_report report;
+    assert_ok(f->engine.ops->upkeep->verify(f->engine.self, &progress, &report, &f->err), f->err);
+    assert_true(steps.count > LOOK_UP_STEPS);
+    uint64_t runs_read = steps.done[steps.count - LOOK_UP_STEPS - 1];
+    assert_true(runs_read > 0 && runs_read < steps.total / 3);
+    assert_true(steps.done[steps.count - 1] > steps.total * 9 / 10);
+    assert_ok(close_store(f), f->err);
+}
+
 static uint64_t count_names(struct fixture *f, factum_list_kind kind)
 {
     struct fct_lister *lister;
@@ -225,6 +272,8 @@ int main(void)
                                         tear_down),
         cmocka_unit_test_setup_teardown(
             close_of_a_failed_store_that_has_nothing_unsynced_is_no_failure, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(verify_reports_its_work_by_what_the_parts_of_it_cost,
+                                        set_up, tear_down),
         cmocka_unit_test_setup_teardown(an_append_whose_sync_failed_is_not_there, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(the_index_never_names_what_a_crash_can_take_back, set_up,

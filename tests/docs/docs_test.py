@@ -6,6 +6,7 @@ README.md, docs/guide/*.md and examples/README.md are read from top to bottom, e
     ```sh              a block of commands, run by bash -e with the built programs on PATH
     ```sh exit=4       the same; it has to end with this status
     ```sh skip         not run here; may only name targets of the Makefile ("make demo"), which must exist
+    ```sh install      needs an installation: tests/integration/install_test.sh runs it
     ```c               with a main(): compiled with warnings as errors, and run;
                        without: compiled inside a function, not run
     ```text            right after one of them: what it prints, standard error included. "..." stands for
@@ -217,7 +218,7 @@ def main():
         with tempfile.TemporaryDirectory(prefix="factum-docs-") as directory:
             for block in blocks_of(path):
                 runner = {"sh": run_shell, "c": run_c}.get(block.language)
-                if runner is not None:
+                if runner is not None and "install" not in block.options:
                     first = block.text.strip().split("\n")[0]
                     problem = runner(block, pathlib.Path(directory))
                     tap.say(f"{name}:{block.line} {first}".replace("#", "\\#"), problem)

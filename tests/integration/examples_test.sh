@@ -17,6 +17,7 @@ export LC_ALL=C.UTF-8 TZ=UTC NO_COLOR=1 HOME="$work"
 export GIT_CONFIG_NOSYSTEM=1 GIT_AUTHOR_NAME='Ann Author' GIT_AUTHOR_EMAIL=ann@example.org
 export GIT_COMMITTER_NAME='Cy Committer' GIT_COMMITTER_EMAIL=cy@example.org
 unset GIT_DIR GIT_WORK_TREE GIT_INDEX_FILE
+no_data="no order data in $data"
 count=0
 failed=0
 
@@ -91,6 +92,26 @@ demo() {
             return 1
         }
     done
+}
+
+# Every command that the demo advises works, and the README's tour after them in the same shell.
+advised() {
+    sed -n '/Try next:$/,/^README/p' demo.txt | sed '1d;$d; s/^  //; s/   .*//; s/ *$//' >advice
+    sed -n '/^## Five minutes/,/^In C, the same store/p' "$root/README.md" |
+        sed -n '/^```sh/,/^```$/p' >tour
+    if [ "$(grep -c '^factum ' advice)" != 5 ] || [ "$(grep -c '^export ' advice)" != 2 ] ||
+        ! grep -q '^unset FACTUM_STORE$' tour; then
+        cat advice tour
+        return 1
+    fi
+    {
+        echo 'set -exE'
+        cat advice
+        awk '/^```sh exit=/ { sub(/.*=/, ""); code = $0; next } /^```/ { code = 0; next }
+            { print $0 (code ? " || [ $? -eq " code " ]" : "") }' tour
+        echo '[ "$(factum read order-1 --json | wc -l)" = 3 ]'
+    } >try.sh
+    rm -rf elsewhere && mkdir elsewhere && (cd elsewhere && bash ../try.sh)
 }
 
 same_bytes() {
@@ -171,10 +192,13 @@ rentals() {
 
 ok 'orders-story tells its story' story
 ok 'the demo shows everything, with orders made there' demo /nowhere
+ok "its advice works, and README's tour after it" advised
 if [ -e "$data/purchase-orders.ndjson.gz" ]; then
     ok 'the demo shows everything, with real orders' demo "$data"
+    ok "its advice works there too, and README's tour after it" advised
 else
-    skip 'the demo shows everything, with real orders' 'the data is not here'
+    skip 'the demo shows everything, with real orders' "$no_data"
+    skip "its advice works there too, and README's tour after it" "$no_data"
 fi
 ok 'orders-story does not tell it twice in one store' \
     refuses 1 'order-1001' "$examples/orders-story" story.factum
@@ -193,8 +217,8 @@ if [ -f "$data/northwind-orders.ndjson.gz" ]; then
     ok 'the northwind orders add up' northwind
     ok 'the rentals add up' rentals
 else
-    skip 'the northwind orders add up' 'no order data'
-    skip 'the rentals add up' 'no order data'
+    skip 'the northwind orders add up' "$no_data"
+    skip 'the rentals add up' "$no_data"
 fi
 
 # ---- git -------------------------------------------------------------------------------------------
@@ -268,7 +292,7 @@ new_commits() {
 shallow() {
     git clone -q --depth 1 "file://$work/odd" shallow || return
     "$examples/git-import" shallow.factum shallow 2>notes.txt >said.txt || return
-    grep -q 'this clone is shallow' notes.txt && grep -q '^1 commits: 1 new' said.txt || return
+    grep -q 'this clone is shallow' notes.txt && grep -q '^1 commit: 1 new' said.txt || return
     git -C shallow fetch -q --unshallow || return
     refuses 1 'Import into a new store' "$examples/git-import" shallow.factum shallow
 }
@@ -286,9 +310,9 @@ huge""")
 for i in range(60000): print(f"M 100644 :1 d{i % 100}/f{i}")' |
         git -C huge fast-import --quiet || return
     same "$("$examples/git-import" huge.factum huge)" \
-        '1 commits: 1 new, 0 recognised; 60001 events written' &&
+        '1 commit: 1 new, 0 recognised; 60001 events written' &&
         same "$("$examples/git-import" huge.factum huge)" \
-            '1 commits: 0 new, 1 recognised; 0 events written' &&
+            '1 commit: 0 new, 1 recognised; 0 events written' &&
         same "$("$examples/git-report" huge.factum state | awk '$1 == "files" { print $2 }')" 60000
 }
 

@@ -1,0 +1,117 @@
+#!/usr/bin/env bash
+# install_test.sh - what make install leaves can be used: by the shell, by a C compiler, by ld.so. Prints TAP.
+#
+# The build is made without dpkg-architecture, as on a Debian without dpkg-dev.
+set -u
+root=$(cd "$(dirname "$0")/../.." && pwd)
+work=$(mktemp -d "${TMPDIR:-/tmp}/factum-install.XXXXXX")
+trap 'rm -rf "$work"' EXIT
+export LC_ALL=C.UTF-8
+unset FACTUM_STORE DESTDIR LIBDIR PKG_CONFIG_PATH LD_LIBRARY_PATH
+count=0
+failed=0
+ok() { # ok NAME COMMAND...
+    local name=$1
+    shift
+    count=$((count + 1))
+    if "$@" >"$work/out" 2>&1; then echo "ok $count - $name"; else
+        echo "not ok $count - $name"
+        sed 's/^/# /' "$work/out" | head -40
+        failed=1
+    fi
+}
+
+# Every program but dpkg-architecture; ldconfig notes that it was called, and does nothing else.
+mkdir "$work/bin"
+for program in /usr/bin/* /bin/*; do
+    [ "${program##*/}" = dpkg-architecture ] || ln -sf "$program" "$work/bin/"
+done
+cat >"$work/bin/ldconfig" <<END
+#!/bin/sh
+echo "\$*" >>'$work/ldconfig.log'
+END
+chmod +x "$work/bin/ldconfig"
+export PATH="$work/bin"
+prefix=$work/prefix
+
+configured() {
+    meson setup "$work/build" "$root" -Dtests=false --buildtype=plain && ninja -C "$work/build"
+}
+installed() {
+    "$root/tools/install.sh" "$work/build" "$prefix" >"$work/said" 2>&1 || {
+        cat "$work/said" "$work/build/install.log"
+        return 1
+    }
+}
+brief() { # what was installed, what to export, what to do next; nothing of Meson's
+    cat "$work/said"
+    [ "$(wc -l <"$work/said")" -le 14 ] && head -1 "$work/said" | grep -qx "installed under $prefix:" &&
+        ! grep -qi 'meson\|ninja\|cleaning' "$work/said"
+}
+everything() { # that is named
+    local file
+    for file in bin/factum include/factum/factum.h lib/libfactum.so lib/libfactum.so.0 lib/libfactum.a \
+        lib/pkgconfig/factum.pc share/man/man1/factum.1 share/doc/factum/README.md \
+        share/doc/factum/docs/guide/append.md share/doc/factum/docs/reference.md \
+        share/bash-completion/completions/factum.bash; do
+        [ -f "$prefix/$file" ] || {
+            echo "no $file"
+            return 1
+        }
+    done
+}
+exported() { eval "$(grep '^  export ' "$work/said")" && command "$@"; }
+commanded() {
+    [ "$(exported bash -c 'command -v factum')" = "$prefix/bin/factum" ] && exported factum version
+}
+# The C program of README.md, compiled by README's line.
+compiled() {
+    sed -n '/^```c$/,/^```$/p' "$root/README.md" | sed '1d;$d' >orders.c
+    line=$(grep '^gcc ' "$root/README.md") && [ -s orders.c ] && exported bash -ec "$line"
+}
+run() {
+    exported factum append order-1 OrderPlaced '{}' && exported factum append order-1 Paid '{}' &&
+        exported factum append order-1 OrderShipped '{}' && [ "$(exported ./orders | tail -1)" = OrderDelivered ]
+}
+linked() { exported ldd ./orders | grep -F "$prefix/lib/libfactum.so.0"; }
+completes() {
+    # shellcheck disable=SC1091
+    . "$prefix/share/bash-completion/completions/factum.bash" && complete -p factum | grep '_factum factum'
+}
+ldconfig_called() { # by root without DESTDIR
+    cat "$work/ldconfig.log"
+    [ "$(id -u)" -ne 0 ] || grep -qx '' "$work/ldconfig.log"
+}
+staged() {
+    : >"$work/ldconfig.log"
+    cd "$work" && DESTDIR=stage "$root/tools/install.sh" build /usr/local >said || return
+    cat said
+    grep -qx "installed under $work/stage/usr/local:" said && ! grep -q export said &&
+        [ -f stage/usr/local/lib/libfactum.so.0 ] && [ -f stage/usr/local/lib/pkgconfig/factum.pc ] &&
+        [ ! -s ldconfig.log ]
+}
+refused() { # what cannot be written is told, with the reason
+    touch "$work/file"
+    ! "$root/tools/install.sh" "$work/build" "$work/file/prefix" >"$work/said" 2>&1 && cat "$work/said" &&
+        grep -q '^install.sh: failed: meson install' "$work/said" && grep -q 'Not a directory' "$work/said"
+}
+made() { # the Makefile hands its prefix on
+    make -C "$root" -n install PREFIX="$prefix" | grep -F "tools/install.sh build/release '$prefix'"
+}
+
+cd "$work" || exit 1
+ok 'it is built without dpkg-architecture' configured
+ok 'it is installed' installed
+ok 'what was installed is said in a few lines' brief
+ok 'everything is there' everything
+ok 'factum is found after the exports that were printed' commanded
+ok "README's program is compiled by README's line" compiled
+ok 'and runs' run
+ok 'with the installed library' linked
+ok 'the completion is loaded' completes
+ok 'ldconfig was called' ldconfig_called
+ok 'an installation for a package is staged below DESTDIR' staged
+ok 'a prefix that cannot be made is an error' refused
+ok 'make install does this' made
+echo "1..$count"
+exit $failed
