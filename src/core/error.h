@@ -30,8 +30,9 @@ FCT_COLD FCT_PRINTF(3, 4) factum_status
 FCT_COLD FCT_PRINTF(3, 4) factum_status
     fct_fail_os(factum_error *err, int os_error, const char *format, ...);
 
-/* Puts "<context>: " before the text already in |err|; cuts at the end, never before. Returns the
- * status in |err|, or |status| if |err| is NULL. */
+/* Puts "<context>: " before the text already in |err|; cuts at the end, never before. Its status
+ * becomes |status|, which is returned: a caller can give a failure another meaning. os_error stays.
+ */
 FCT_COLD FCT_PRINTF(3, 4) factum_status
     fct_wrap(factum_error *err, factum_status status, const char *format, ...);
 

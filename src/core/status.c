@@ -120,6 +120,7 @@ factum_status fct_wrap(factum_error *err, factum_status status, const char *form
     if (err == NULL) {
         return status;
     }
+    err->status = status;
     char text[sizeof err->text];
     va_list args;
     va_start(args, format);
@@ -136,5 +137,5 @@ factum_status fct_wrap(factum_error *err, factum_status status, const char *form
         text[prefix + 2 + kept] = '\0';
     }
     memcpy(err->text, text, sizeof text);
-    return err->status;
+    return status;
 }

@@ -166,9 +166,20 @@ static void wrapping_puts_the_context_before_the_cause(void **state)
     (void)state;
     factum_error err;
     (void)fct_fail_os(&err, ENOSPC, "write b");
-    assert_status(fct_wrap(&err, FACTUM_IO, "append to %s", "a"), FACTUM_NO_SPACE);
+    assert_status(fct_wrap(&err, FACTUM_NO_SPACE, "append to %s", "a"), FACTUM_NO_SPACE);
     assert_string_equal(err.text, "append to a: write b: No space left on device");
     assert_int_equal(err.status, FACTUM_NO_SPACE);
+    assert_int_equal(err.os_error, ENOSPC);
+}
+
+static void wrapping_gives_a_failure_the_status_that_it_means_to_the_caller(void **state)
+{
+    (void)state;
+    factum_error err;
+    (void)fct_fail_os(&err, ENOSPC, "sync b");
+    assert_status(fct_wrap(&err, FACTUM_IO, "after a was renamed"), FACTUM_IO);
+    assert_string_equal(err.text, "after a was renamed: sync b: No space left on device");
+    assert_int_equal(err.status, FACTUM_IO);
     assert_int_equal(err.os_error, ENOSPC);
 }
 
@@ -208,6 +219,7 @@ int main(void)
         cmocka_unit_test(a_failed_call_says_what_the_system_says),
         cmocka_unit_test(a_long_name_leaves_out_the_reason_and_not_the_end),
         cmocka_unit_test(wrapping_puts_the_context_before_the_cause),
+        cmocka_unit_test(wrapping_gives_a_failure_the_status_that_it_means_to_the_caller),
         cmocka_unit_test(wrapping_cuts_at_the_end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

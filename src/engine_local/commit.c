@@ -230,7 +230,6 @@ static void settle_written(struct batch *batch, struct fct_commit_op *until, fac
         commit->op->status = status;
         if (status != FACTUM_OK) {
             commit->op->err = *err;
-            commit->op->err.status = FACTUM_UNKNOWN_OUTCOME;
             commit->op->status = fct_wrap(&commit->op->err, FACTUM_UNKNOWN_OUTCOME,
                                           "append: it is not known whether it was written");
         }

@@ -103,6 +103,20 @@ static void expect_reason(factum_status status, const factum_error *err)
     }
 }
 
+/* Of those that factum_append names, the ones that a machine which fails can cause. */
+static void expect_status_of_append(factum_status status, const factum_error *err)
+{
+    static const factum_status named[] = {FACTUM_OK,     FACTUM_UNKNOWN_OUTCOME, FACTUM_NO_SPACE,
+                                          FACTUM_IO,     FACTUM_NO_MEMORY,       FACTUM_CORRUPT,
+                                          FACTUM_FAILED, FACTUM_READ_ONLY,       FACTUM_BUSY};
+    for (size_t i = 0; i < sizeof named / sizeof named[0]; i++) {
+        if (status == named[i]) {
+            return;
+        }
+    }
+    die("a status that append does not name", err->text);
+}
+
 static bool open_world(struct world *world)
 {
     factum_error err;
@@ -216,6 +230,7 @@ static void append(struct world *world, unsigned a, unsigned b, bool keyed)
         factum_append_result result = {.already = false};
         factum_status status = fct_engine_append(&world->engine, &request, &result, NULL, &err);
         expect_reason(status, &err);
+        expect_status_of_append(status, &err);
         if (attempt == 1 && try->outcome == ACKNOWLEDGED && status == FACTUM_OK &&
             !result.already) {
             die("a repeated append was not recognised", key);

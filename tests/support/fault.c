@@ -121,7 +121,7 @@ static void fault_start_sync(struct fct_file *file, uint64_t offset, uint64_t le
 
 static factum_status fault_sync(struct fct_file *file, factum_error *err)
 {
-    factum_status status = strike(fault_of(file->os), false, "sync", err);
+    factum_status status = strike(fault_of(file->os), true, "sync", err);
     struct fct_file *inner = inner_of(file);
     return status == FACTUM_OK ? inner->os->ops->sync(inner, err) : status;
 }
@@ -229,7 +229,7 @@ static factum_status fault_remove_dir(const struct fct_os *os, const char *path,
 static factum_status fault_sync_dir(const struct fct_os *os, const char *path, factum_error *err)
 {
     struct fct_fault *fault = fault_of(os);
-    factum_status status = strike(fault, false, "sync directory", err);
+    factum_status status = strike(fault, true, "sync directory", err);
     return status == FACTUM_OK ? fault->inner->ops->sync_dir(fault->inner, path, err) : status;
 }
 
