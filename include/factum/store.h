@@ -698,23 +698,51 @@ typedef struct factum_backup_report {
     uint64_t copied_files; /* others were there from an earlier backup into the same directory */
     uint64_t bytes;
     uint64_t copied_bytes;
-    uint64_t end_position; /* everything before it is in the backup */
+    uint64_t end_position;   /* everything before it is in the backup */
+    uint64_t repaired_files; /* earlier copies that were damaged; they are copied_files too */
 } factum_backup_report;
 
 /* Copies what is visible now into directory |to| (created if it does not exist; an earlier backup
- * of this store is brought up to date, and left as it was on failure). Appends may go on. The
- * manifest with the SHA-256 of every file is written last. CORRUPT: what does not verify is not
- * copied. EXISTS: |to| holds a backup of another store, or of more than this one has. NO_SPACE, IO,
- * NO_MEMORY, CANCELLED, UNSUPPORTED. |report| and |progress| are optional. Format: docs/formats.md.
- */
+ * of this store is brought up to date, and left as it was on failure). Appends may go on. Copies
+ * from an earlier backup are read to their ends before they count; one that is damaged is copied
+ * again, and the store's log sink gets a message that names it. The manifest with the SHA-256 of
+ * every file is written last. CORRUPT: what does not verify is not copied. EXISTS: |to| holds a
+ * backup of another store, or of more than this one has. NEWER_FORMAT, NO_SPACE, IO, NO_MEMORY,
+ * CANCELLED, UNSUPPORTED. |report| and |progress| are optional. Format: docs/formats.md. */
 FACTUM_API FACTUM_MUST_USE factum_status factum_backup(factum_store *store, const char *to,
                                                        const factum_progress *progress,
                                                        factum_backup_report *report,
                                                        factum_error *err);
-/* Checks the backup in |from| against its manifest and makes a store of it in |to|, which must not
- * exist or be empty. The restored store begins a new timeline at its end. Nothing is left at |to|
- * on failure. CORRUPT names the file. NOT_FOUND (no backup), EXISTS (|to| is not empty), NO_SPACE,
- * IO, NO_MEMORY, CANCELLED. */
+
+typedef struct factum_backup_verify_report {
+    size_t size;
+    uint64_t files; /* that were read */
+    uint64_t bytes;
+    uint64_t batches;
+    uint64_t records;
+    uint64_t events;
+    uint64_t end_position; /* everything before it is in the backup */
+    uint64_t chain;        /* of the last batch, if there is no problem */
+    uint64_t problems;     /* 0: it can be restored */
+    factum_uuid store_id;
+    char first_problem[256]; /* "" if none */
+} factum_backup_verify_report;
+
+/* Reads all of the backup in directory |from| from the disk, without its store: the manifest, and
+ * of each file its size, its hash, checksums and chain. A backup without a problem can be restored.
+ * CORRUPT if there is a problem: |report| is filled then too, and |log|, if it is not NULL, gets a
+ * message for each. NOT_FOUND (no backup), NEWER_FORMAT, IO, NO_MEMORY, CANCELLED. |log|,
+ * |progress| and |report| are optional. */
+FACTUM_API FACTUM_MUST_USE factum_status factum_backup_verify(const char *from,
+                                                              const factum_log_sink *log,
+                                                              const factum_progress *progress,
+                                                              factum_backup_verify_report *report,
+                                                              factum_error *err);
+/* Checks the backup in |from| as factum_backup_verify does, and makes a store of it in |to|, which
+ * must not exist or be empty. The restored store begins a new timeline at its end. Nothing is left
+ * at |to| on failure; if that cannot be removed, it is no store, or, after a failure of the last
+ * sync, a whole one. CORRUPT names the file. NOT_FOUND (no backup), EXISTS (|to| is not empty),
+ * NEWER_FORMAT, NO_SPACE, IO, NO_MEMORY, CANCELLED. */
 FACTUM_API FACTUM_MUST_USE factum_status factum_restore(const char *from, const char *to,
                                                         const factum_progress *progress,
                                                         factum_backup_report *report,

@@ -77,6 +77,33 @@ factum_status factum_backup(factum_store *store, const char *to, const factum_pr
     return status;
 }
 
+factum_status factum_backup_verify(const char *from, const factum_log_sink *log,
+                                   const factum_progress *progress,
+                                   factum_backup_verify_report *report, factum_error *err)
+{
+    factum_backup_verify_report full = {.size = sizeof full};
+    if (from == NULL) {
+        return fct_api_need(false, "verify a backup: a directory is needed", err);
+    }
+    factum_status status = check_report(report, "verify a backup: the report", err);
+    if (status == FACTUM_OK) {
+        status = fct_api_need(log == NULL || log->write != NULL,
+                              "verify a backup: the log sink has no function to write", err);
+    }
+    if (status == FACTUM_OK) {
+        status = check_progress(progress, err);
+    }
+    if (status != FACTUM_OK) {
+        return status;
+    }
+    status = fct_engine_local_backup_verify(fct_os_real(), fct_mem_heap(), from, log, progress,
+                                            &full, err);
+    if (report != NULL && (status == FACTUM_OK || status == FACTUM_CORRUPT)) {
+        fct_sized_write(report, &full, sizeof full);
+    }
+    return status;
+}
+
 factum_status factum_restore(const char *from, const char *to, const factum_progress *progress,
                              factum_backup_report *report, factum_error *err)
 {

@@ -36,6 +36,11 @@ FCT_MUST_USE factum_status fct_engine_local_restore(const struct fct_os *os,
                                                     const char *to, const factum_progress *progress,
                                                     factum_backup_report *report,
                                                     factum_error *err);
+/* See factum_backup_verify. |sink| (or NULL) gets a message for each problem. */
+FCT_MUST_USE factum_status
+fct_engine_local_backup_verify(const struct fct_os *os, const struct fct_mem *mem, const char *from,
+                               const factum_log_sink *sink, const factum_progress *progress,
+                               factum_backup_verify_report *report, factum_error *err);
 FCT_MUST_USE factum_status fct_engine_local_repair(const struct fct_os *os,
                                                    const struct fct_mem *mem, const char *path,
                                                    const factum_repair_options *options,
