@@ -722,7 +722,6 @@ typedef struct factum_backup_verify_report {
     uint64_t records;
     uint64_t events;
     uint64_t end_position; /* everything before it is in the backup */
-    uint64_t chain;        /* of the last batch, if there is no problem */
     uint64_t problems;     /* 0: it can be restored */
     factum_uuid store_id;
     char first_problem[256]; /* "" if none */

@@ -54,6 +54,7 @@ enum fct_bug_name {
     FCT_BUG_COUNT_FROM_START,    /* $maxCount keeps one event too many */
     FCT_BUG_BACKUP_BY_NAME,      /* a segment of the same name and size counts as the same */
     FCT_BUG_NO_FORK,             /* a restored store goes on with the timeline of the backup */
+    FCT_BUG_BACKUP_UNREAD,       /* an earlier copy of a segment counts although nobody read it */
     FCT_BUGS
 };
 

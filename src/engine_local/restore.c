@@ -103,7 +103,6 @@ static factum_status conclude(const struct checking *checking, factum_error *err
     report->records = check->records;
     report->events = check->events;
     if (report->problems == 0) {
-        report->chain = check->history.chain;
         return FACTUM_OK;
     }
     return fct_fail(err, FACTUM_CORRUPT,

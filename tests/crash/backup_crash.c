@@ -2,9 +2,13 @@
  *
  * A store is backed up, goes on, and is backed up again into the same directory, stopped at each
  * call in turn: whatever the crash leaves, a backup is there that restores to a store with all
- * events of the first backup at least. A restore is stopped at each call, or one of its calls fails
- * and the power is cut afterwards: what is left is no store, or the whole one. A restored store
- * accepts the tokens of the places that it has, and of no others. Prints TAP.
+ * events of the first backup at least. The same with a backup whose copy of a segment is damaged:
+ * what is left is found damaged, and made whole by the next backup, or verifies and restores. Never
+ * does a backup verify that does not restore.
+ *
+ * A restore is stopped at each call, or one of its calls fails and the power is cut afterwards:
+ * what is left is no store, or the whole one. A restored store accepts the tokens of the places
+ * that it has, and of no others. Prints TAP.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -31,11 +35,11 @@ static void die(const char *what, const char *why)
     exit(1);
 }
 
-static factum_status open_store(struct fct_engine *engine, struct fct_sim_disk *disk,
-                                const char *path, bool must_exist, factum_error *err)
+static factum_status open_store_on(struct fct_engine *engine, const struct fct_os *os,
+                                   const char *path, bool must_exist, factum_error *err)
 {
     struct fct_local_options options = {
-        .os = fct_sim_disk_os(disk),
+        .os = os,
         .mem = fct_mem_heap(),
         .path = path,
         .must_exist = must_exist,
@@ -43,6 +47,12 @@ static factum_status open_store(struct fct_engine *engine, struct fct_sim_disk *
         .segment_size_max = 8 << 10,
     };
     return fct_engine_local_open(engine, &options, err);
+}
+
+static factum_status open_store(struct fct_engine *engine, struct fct_sim_disk *disk,
+                                const char *path, bool must_exist, factum_error *err)
+{
+    return open_store_on(engine, fct_sim_disk_os(disk), path, must_exist, err);
 }
 
 /* The events from number |from| on, up to |to|, and their tokens. */
@@ -173,6 +183,131 @@ static bool crash_in_backup(uint64_t step)
     return !ended;
 }
 
+/* ---- a damaged copy -------------------------------------------------------------------------- */
+
+static factum_status verify_backup(const struct fct_os *os, factum_error *err)
+{
+    factum_backup_verify_report report;
+    return fct_engine_local_backup_verify(os, fct_mem_heap(), "/backup", NULL, NULL, &report, err);
+}
+
+/* Changes a byte of the backup's second segment, which is sealed. */
+static void damage_copy(struct fct_sim_disk *disk)
+{
+    static const char path[] = "/backup/00000000000000000002.seg";
+    const struct fct_os *os = fct_sim_disk_os(disk);
+    struct fct_file *file;
+    uint8_t byte;
+    factum_error err;
+    factum_status status = fct_file_open(os, path, FCT_OPEN_WRITE, &file, &err);
+    if (status == FACTUM_OK) {
+        status = fct_file_read(file, 5000, &byte, 1, &err);
+    }
+    if (status == FACTUM_OK) {
+        byte ^= 1;
+        status = fct_file_write(file, 5000, &byte, 1, &err);
+    }
+    if (status == FACTUM_OK) {
+        status = fct_file_sync(file, &err);
+    }
+    if (status != FACTUM_OK || fct_file_close(&file, &err) != FACTUM_OK ||
+        verify_backup(os, &err) != FACTUM_CORRUPT) {
+        die("the damage is not found", err.text);
+    }
+}
+
+/* The backup on |disk| verifies and restores, or neither. True if it does. */
+static bool check_backup(struct fct_sim_disk *disk)
+{
+    factum_error err;
+    factum_status verified = verify_backup(fct_sim_disk_os(disk), &err);
+    if (verified != FACTUM_OK && verified != FACTUM_CORRUPT) {
+        die("a backup is not checked", err.text);
+    }
+    factum_status restored = restore(fct_sim_disk_os(disk), &err);
+    if (restored != verified) {
+        die("a backup verifies and does not restore, or the reverse", err.text);
+    }
+    if (verified != FACTUM_OK) {
+        return false;
+    }
+    uint64_t events = count_restored(disk);
+    if (events != FIRST_EVENTS && events != ALL_EVENTS) {
+        die("a backup has lost events", "");
+    }
+    return true;
+}
+
+/* The next backup by the store on |disk| makes a damaged one whole. */
+static void check_next_backup(struct fct_sim_disk *disk)
+{
+    struct fct_engine engine;
+    factum_error err;
+    if (open_store(&engine, disk, "/store", true, &err) != FACTUM_OK) {
+        die("the store does not open", err.text);
+    }
+    if (back_up(&engine) != FACTUM_OK || !check_backup(disk)) {
+        die("the next backup is not whole", "");
+    }
+    close_store(&engine);
+}
+
+/* The second backup, on a damaged copy, stopped, or with that call failing; false if it had fewer
+ * calls. */
+static bool crash_in_repair(const struct fct_sim_disk *damaged, enum fct_fault_kind kind,
+                            uint64_t step, bool sticky)
+{
+    struct fct_engine engine;
+    struct fct_fault fault;
+    factum_error err;
+    struct fct_sim_disk *disk = fct_sim_disk_clone(damaged);
+    FCT_ASSERT(disk != NULL);
+    (void)snprintf(what_runs, sizeof what_runs,
+                   "backup on a damaged copy, kind %d at call %" PRIu64 "%s", (int)kind, step,
+                   sticky ? " and after it" : "");
+    fct_fault_init(&fault, fct_sim_disk_os(disk));
+    if (open_store_on(&engine, &fault.os, "/store", true, &err) != FACTUM_OK) {
+        die("open", err.text);
+    }
+    if (kind == FCT_FAULT_NONE) {
+        fct_sim_disk_stop_at(disk, fct_sim_disk_calls(disk) + step);
+    }
+    uint64_t before = fault.calls;
+    fault.at = before + step;
+    fault.kind = kind;
+    fault.sticky = sticky;
+    bool ended = back_up(&engine) == FACTUM_OK;
+    bool reached = kind == FCT_FAULT_NONE ? !ended : fault.calls - before > step;
+    close_store(&engine);
+    /* After a failed call one crash shows enough: the calls before and after it were swept. */
+    unsigned modes = kind == FCT_FAULT_NONE ? FCT_CRASH_MODES : 1;
+    for (unsigned mode = 0; mode < modes; mode++) {
+        struct fct_sim_disk *image = crash(disk, mode);
+        struct fct_sim_disk *again = fct_sim_disk_clone(image);
+        FCT_ASSERT(again != NULL);
+        if (!check_backup(image) && ended) {
+            die("a backup that reported success is damaged", "");
+        }
+        check_next_backup(again);
+        fct_sim_disk_destroy(image);
+        fct_sim_disk_destroy(again);
+    }
+    fct_sim_disk_destroy(disk);
+    return reached;
+}
+
+static uint64_t sweep_repair(const struct fct_sim_disk *damaged, enum fct_fault_kind kind,
+                             bool sticky)
+{
+    uint64_t step = 0;
+    while (crash_in_repair(damaged, kind, step, sticky)) {
+        step++;
+    }
+    return step;
+}
+
+/* ---- restores -------------------------------------------------------------------------------- */
+
 /* What a crash now leaves of a restore is no store, or the whole one: that, if it has |ended|. */
 static void check_crashes(const struct fct_sim_disk *disk, bool ended)
 {
@@ -249,7 +384,15 @@ int main(void)
             faults++;
         }
     }
-    printf("ok 3 - a restore, failing at each of %" PRIu64 " calls\n1..3\n", faults);
+    printf("ok 3 - a restore, failing at each of %" PRIu64 " calls\n", faults);
+    damage_copy(prepared);
+    uint64_t steps = sweep_repair(prepared, FCT_FAULT_NONE, false);
+    printf("ok 4 - a backup on a damaged copy, stopped at each of %" PRIu64 " calls\n", steps);
+    for (int i = 0; i < 4; i++) {
+        steps = sweep_repair(prepared, i < 2 ? FCT_FAULT_EIO : FCT_FAULT_ENOSPC, i % 2 == 1);
+    }
+    printf("ok 5 - a backup on a damaged copy, failing at each of %" PRIu64 " calls\n1..5\n",
+           steps);
     fct_sim_disk_destroy(prepared);
     return 0;
 }

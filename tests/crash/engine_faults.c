@@ -15,6 +15,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <openssl/crypto.h>
+
 #include "core/check.h"
 #include "core/slice.h"
 #include "engine/event_copy.h"
@@ -60,6 +62,9 @@ struct failing_heap {
 };
 
 static char what_runs[96];
+static uint64_t crypto_calls;                /* libcrypto's allocations */
+static uint64_t crypto_fail_at = UINT64_MAX; /* the one to fail */
+static bool crypto_sticky;                   /* and all after it */
 
 static void die(const char *what, const char *why)
 {
@@ -81,6 +86,34 @@ static void *failing_resize(void *data, void *block, size_t size)
     }
     heap->blocks += block == NULL;
     return inner->resize(inner->data, block, size);
+}
+
+/* libcrypto has a heap of its own. */
+static bool crypto_fails(void)
+{
+    uint64_t call = crypto_calls++;
+    return crypto_sticky ? call >= crypto_fail_at : call == crypto_fail_at;
+}
+
+static void *crypto_malloc(size_t size, const char *file, int line)
+{
+    (void)file;
+    (void)line;
+    return crypto_fails() ? NULL : malloc(size);
+}
+
+static void *crypto_realloc(void *block, size_t size, const char *file, int line)
+{
+    (void)file;
+    (void)line;
+    return crypto_fails() ? NULL : realloc(block, size);
+}
+
+static void crypto_free(void *block, const char *file, int line)
+{
+    (void)file;
+    (void)line;
+    free(block);
 }
 
 static void failing_heap_init(struct failing_heap *heap)
@@ -439,6 +472,10 @@ static void look_after(struct world *world)
         }
     }
     if (world->backed_up) {
+        factum_backup_verify_report checked;
+        expect_reason(fct_engine_local_backup_verify(world->os, world->mem, "/backup", NULL, NULL,
+                                                     &checked, &err),
+                      &err);
         expect_reason(fct_engine_local_restore(world->os, world->mem, "/backup", "/restored", NULL,
                                                &copied, &err),
                       &err);
@@ -626,6 +663,7 @@ static uint64_t run_with_heap(uint64_t at, bool sticky)
     script(&world);
     uint64_t calls = heap.calls;
     heap.at = UINT64_MAX;
+    crypto_fail_at = UINT64_MAX;
     check_after(&world);
     if (heap.blocks != 0) {
         die("memory is left over", "");
@@ -659,8 +697,28 @@ static void sweep_heap(int number, bool sticky)
     printf("ok %d - no memory at each of %" PRIu64 " allocations, %s\n", number, calls, how);
 }
 
+static void sweep_crypto(int number, bool sticky)
+{
+    const char *how = sticky ? "from then on" : "once";
+    (void)snprintf(what_runs, sizeof what_runs, "with all memory");
+    (void)run_with_heap(UINT64_MAX, false); /* what libcrypto makes once is there */
+    uint64_t before = crypto_calls;
+    (void)run_with_heap(UINT64_MAX, false);
+    uint64_t calls = crypto_calls - before;
+    for (uint64_t at = 0; at < calls; at++) {
+        (void)snprintf(what_runs, sizeof what_runs,
+                       "no memory at libcrypto's allocation %" PRIu64 ", %s", at, how);
+        crypto_sticky = sticky;
+        crypto_fail_at = crypto_calls + at;
+        (void)run_with_heap(UINT64_MAX, false);
+    }
+    printf("ok %d - no memory at each of libcrypto's %" PRIu64 " allocations, %s\n", number, calls,
+           how);
+}
+
 int main(void)
 {
+    FCT_ASSERT(CRYPTO_set_mem_functions(crypto_malloc, crypto_realloc, crypto_free) == 1);
     sweep_calls(1, FCT_FAULT_EIO, "EIO", false);
     sweep_calls(2, FCT_FAULT_EIO, "EIO", true);
     sweep_calls(3, FCT_FAULT_ENOSPC, "ENOSPC", false);
@@ -669,6 +727,8 @@ int main(void)
     sweep_calls(6, FCT_FAULT_SHORT, "short transfers", true);
     sweep_heap(7, false);
     sweep_heap(8, true);
-    printf("1..8\n");
+    sweep_crypto(9, false);
+    sweep_crypto(10, true);
+    printf("1..10\n");
     return 0;
 }
