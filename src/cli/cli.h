@@ -45,7 +45,7 @@ struct options {
     /* lists */
     const char *prefix, *sort, *limit;
     /* import, repair, others */
-    const char *batch, *on_error, *accept_loss, *timeout;
+    const char *batch, *on_error, *accept_loss, *backup, *timeout;
     bool rebuild_index, tombstone, again, system;
     /* arguments that are no options */
     const char *arguments[8];
@@ -154,6 +154,9 @@ int input_line(struct input *input, factum_slice *line);
 /* Bytes of the file read so far, and its size (0: not known). */
 void input_place(const struct input *input, uint64_t *done, uint64_t *total);
 void input_close(struct input *input);
+
+/* cmd_backup.c: factum verify --backup. */
+int verify_backup(const struct options *options);
 
 /* select.c: a token of |store| as a place. 0, or the exit code after a message. */
 int option_token(const factum_store *store, const char *text, uint64_t *place);

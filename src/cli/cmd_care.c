@@ -1,4 +1,4 @@
-/* cmd_care.c - factum info, verify, repair, backup, restore: looking after a store. Layer: cli. */
+/* cmd_care.c - factum info, verify, repair: looking after a store. Layer: cli. */
 #include <inttypes.h>
 #include <string.h>
 
@@ -129,6 +129,9 @@ static int run_verify(const struct options *options)
     factum_error err;
     factum_verify_report report = {.size = sizeof report};
     struct progress progress;
+    if (options->backup != NULL) {
+        return verify_backup(options);
+    }
     int code = open_store(options, false, &store);
     if (code != 0) {
         return code;
@@ -148,10 +151,11 @@ static int run_verify(const struct options *options)
 
 const struct command command_verify = {
     .name = "verify",
-    .usage = "verify [--json]",
+    .usage = "verify [--backup DIR] [--json]",
     .summary = "read everything and check it: checksums, chain, revisions, index",
-    .help = "  --json             the report as JSON\n",
-    .options = "json ",
+    .help = "  --backup DIR       check the backup in DIR instead; needs no store\n"
+            "  --json             the report as JSON\n",
+    .options = "backup json ",
     .run = run_verify,
 };
 
@@ -205,85 +209,4 @@ const struct command command_repair = {
             "  --json                  what was done as JSON\n",
     .options = "rebuild-index accept-loss json ",
     .run = run_repair,
-};
-
-/* ---- backup and restore ---------------------------------------------------------------------- */
-
-static void print_backup(const struct options *options, const factum_backup_report *report,
-                         double seconds)
-{
-    char bytes[32];
-    if (options->json) {
-        (void)printf("{\"files\":%" PRIu64 ",\"copiedFiles\":%" PRIu64 ",\"bytes\":%" PRIu64
-                     ",\"copiedBytes\":%" PRIu64 ",\"endPosition\":%" PRIu64 ",\"seconds\":%.3f}\n",
-                     report->files, report->copied_files, report->bytes, report->copied_bytes,
-                     report->end_position, seconds);
-    } else if (!options->quiet) {
-        format_size(report->copied_bytes, bytes);
-        (void)printf("%" PRIu64 " files, %" PRIu64 " copied (%s), up to position %" PRIu64
-                     " (%.2f s)\n",
-                     report->files, report->copied_files, bytes, report->end_position, seconds);
-    }
-}
-
-static int run_backup(const struct options *options)
-{
-    factum_store *store;
-    factum_error err;
-    factum_backup_report report = {.size = sizeof report};
-    struct progress progress;
-    int code = open_store(options, false, &store);
-    if (code != 0) {
-        return code;
-    }
-    progress_begin(&progress, "backup", options->quiet);
-    factum_progress callback = {&progress, progress_callback};
-    factum_status status = factum_backup(store, options->arguments[0], &callback, &report, &err);
-    progress_end(&progress);
-    if (status == FACTUM_OK) {
-        print_backup(options, &report, seconds_now() - progress.started);
-    } else {
-        code = fail_with(status, &err);
-    }
-    return close_store(store, code);
-}
-
-const struct command command_backup = {
-    .name = "backup",
-    .usage = "backup DIR [--json]",
-    .summary = "copy the store into DIR, or bring an earlier backup there up to date",
-    .help = "  --json             the figures as JSON\n",
-    .options = "json ",
-    .arguments_min = 1,
-    .arguments_max = 1,
-    .run = run_backup,
-};
-
-static int run_restore(const struct options *options)
-{
-    factum_error err;
-    factum_backup_report report = {.size = sizeof report};
-    struct progress progress;
-    progress_begin(&progress, "restore", options->quiet);
-    factum_progress callback = {&progress, progress_callback};
-    factum_status status =
-        factum_restore(options->arguments[0], options->store, &callback, &report, &err);
-    progress_end(&progress);
-    if (status != FACTUM_OK) {
-        return fail_with(status, &err);
-    }
-    print_backup(options, &report, seconds_now() - progress.started);
-    return 0;
-}
-
-const struct command command_restore = {
-    .name = "restore",
-    .usage = "restore BACKUP --store DIR",
-    .summary = "make a store in DIR, which must not exist or be empty, of a backup",
-    .help = "  --json             the figures as JSON\n",
-    .notes = "Every file is checked against the backup's manifest before anything is written.\n",
-    .options = "json ",
-    .arguments_min = 1,
-    .arguments_max = 1,
-    .run = run_restore,
 };

@@ -27,7 +27,7 @@ static int run(const struct options *options)
         "    --durability) COMPREPLY=($(compgen -W 'sync os' -- \"$word\")); return ;;\n"
         "    --sort) COMPREPLY=($(compgen -W 'first name count' -- \"$word\")); return ;;\n"
         "    --on-error) COMPREPLY=($(compgen -W 'stop skip' -- \"$word\")); return ;;\n"
-        "    --store) COMPREPLY=($(compgen -d -- \"$word\")); return ;;\n"
+        "    --store | --backup) COMPREPLY=($(compgen -d -- \"$word\")); return ;;\n"
         "    metadata) COMPREPLY=($(compgen -W 'get set' -- \"$word\")); return ;;\n"
         "    completions) COMPREPLY=($(compgen -W bash -- \"$word\")); return ;;\n"
         "    esac\n"

@@ -54,6 +54,7 @@ static const struct option known[] = {
     OPTION("batch", TEXT, batch),
     OPTION("on-error", TEXT, on_error),
     OPTION("accept-loss", TEXT, accept_loss),
+    OPTION("backup", TEXT, backup),
     OPTION("timeout", TEXT, timeout),
     OPTION("rebuild-index", FLAG, rebuild_index),
     OPTION("tombstone", FLAG, tombstone),

@@ -85,11 +85,12 @@ static factum_status check_copy(struct making *making, const struct fct_backup_f
     struct fct_segment_history before = job->check.history;
     uint64_t done = job->done;
     if (fct_bug(FCT_BUG_BACKUP_UNREAD)) {
-        job->check.history.known = false;
         memcpy(pass->sha256, file->sha256, sizeof pass->sha256);
+        job->check.history.known = false;
         *kept = true;
         return FACTUM_OK;
     }
+    job->check.history.known = false; /* of another history it may be, and whole */
     factum_status status = fct_backup_pass_run(job, pass, err);
     if (status == FACTUM_IO) {
         (void)snprintf(pass->damage, sizeof pass->damage, "it cannot be opened");

@@ -3,6 +3,7 @@
  *   {"format":1,"store_id":"...","end_position":N,"timelines":"...",
  *    "files":[{"name":"...","size":N,"sha256":"..."},...]}
  */
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -79,7 +80,12 @@ bool fct_backup_is_store(const struct fct_os *os, const char *path, const char *
 
 static factum_status say_no_backup(const struct fct_os *os, const char *dir, factum_error *err)
 {
-    if (fct_os_list_dir(os, dir, ignore_entry, NULL, NULL) == FACTUM_NOT_FOUND) {
+    factum_error reason;
+    factum_status listed = fct_os_list_dir(os, dir, ignore_entry, NULL, &reason);
+    if (listed != FACTUM_OK && reason.os_error == ENOTDIR) {
+        return fct_fail(err, FACTUM_NOT_FOUND, "no backup at %s: it is not a directory", dir);
+    }
+    if (listed == FACTUM_NOT_FOUND) {
         return fct_fail(err, FACTUM_NOT_FOUND, "no backup at %s: there is no such directory", dir);
     }
     if (fct_backup_is_store(os, dir, ".")) {
@@ -209,10 +215,14 @@ factum_status fct_backup_manifest_read(struct fct_backup_manifest *manifest,
     *manifest = (struct fct_backup_manifest){.end_position = 0};
     fct_buf_init(&manifest->text, mem, FCT_BACKUP_MANIFEST_SIZE_MAX);
     factum_status status = fct_path_join(path, dir, FCT_BACKUP_MANIFEST_NAME, err);
+    factum_error reason = {.status = FACTUM_OK};
     if (status == FACTUM_OK) {
-        status = read_text(os, path, &manifest->text, err);
+        status = read_text(os, path, &manifest->text, &reason);
+        if (status != FACTUM_OK && err != NULL) {
+            *err = reason;
+        }
     }
-    if (status == FACTUM_NOT_FOUND) {
+    if (status == FACTUM_NOT_FOUND || reason.os_error == ENOTDIR) {
         return say_no_backup(os, dir, err);
     }
     return status == FACTUM_OK ? parse_manifest(manifest, err) : status;

@@ -133,6 +133,7 @@ static void a_segment_of_another_history_is_copied_again(void **state)
     append(f, &first, 'a', 260, FACTUM_DURABILITY_SYNC);
     back_up(f, &first, &report);
     assert_int_equal(report.copied_files, report.files);
+    assert_int_equal(report.repaired_files, 0); /* they were whole */
     back_up(f, &first, &report);
     assert_int_equal(report.copied_files, 1);
     close_store(f, &first);

@@ -176,6 +176,46 @@ t "a backup beside it" 0 "copied" backup beside
 store=other t "another store does not go there" 3 "holds a backup of another store" backup beside
 t "no restore over a store" 3 "not empty" restore beside
 
+# a backup that is damaged
+copy() { printf 'beside/%020d.seg' "$1"; }
+t "a sound backup verifies" 0 "^ok: .* in 3 files, up to position [0-9]+; it can be restored" verify --backup beside
+flip "$(copy 1)" 500000
+flip "$(copy 2)" 9000
+t "each damaged file of a backup is named" 5 "^factum: 0*1.seg of the backup is damaged: at position [0-9]+: " \
+    verify --backup beside
+grep -q "^factum: 0*2.seg of the backup is damaged: at position [0-9]*: " out
+result $? "the second one too"
+grep -q "^factum: the backup in beside has 2 problems and cannot be restored: run factum backup with its store" out
+result $? "and what to do is said"
+t "as JSON" 5 '"problems":2,"firstProblem":"0*1.seg .*","problemList":\["0*1.seg .*","0*2.seg .*"\]' \
+    verify --backup beside --json
+store=y t "it is not restored" 5 "0*1.seg of the backup is damaged: .*; run factum backup with its store" restore beside
+[ ! -e y ]
+result $? "and nothing is left"
+t "the next backup copies it again, and says so" 0 \
+    "0*2.seg of the backup was damaged and was copied again" backup beside
+t "and once only" 0 '"copiedFiles":1,.*"repairedFiles":0' backup beside --json
+t "then it verifies" 0 "^ok: " verify --backup beside
+store=y t "and is restored" 0 "^3 files, 3 copied" restore beside
+store=y t "to a good store" 0 "^ok: " verify
+rm -rf y
+flip "$(copy 2)" 9000
+flip "$(seg 2)" 9000
+t "damage of both is no success" 5 "0*2.seg is damaged in the backup .*, and in the store " backup beside
+t "nor is damage of the store" 5 "segment 0*2.seg of the store is damaged at position .*nothing was backed up" backup new
+flip "$(seg 2)" 9000
+echo '{' >beside/factum-backup.json
+t "a manifest that is damaged" 5 "the backup's manifest is damaged \(factum-backup.json: it is not a JSON object\)" \
+    verify --backup beside
+store=other t "is not that of another store" 3 "holds a backup of another store" backup beside
+t "it is written again" 0 "factum-backup.json of the backup was damaged: all files were copied again" backup beside
+t "and verifies" 0 "^ok: " verify --backup beside
+t "a store is no backup" 4 "no backup at x: it is a store itself; name the directory that factum backup wrote" \
+    verify --backup x
+t "nor is a directory of other things" 4 "no backup at full: it has no factum-backup.json" verify --backup full
+t "nor is a file" 4 "no backup at file: it is not a directory" verify --backup file
+t "nor what is not there" 4 "no backup at none: there is no such directory" verify --backup none
+
 # another process
 fresh
 "$factum" --store x tail --timeout 3 >/dev/null 2>&1 &
