@@ -185,6 +185,8 @@ TEST(care_without_what_it_needs_is_refused)
     assert_invalid(f, factum_verify(NULL, NULL, NULL, &f->err), "verify: a store is needed");
     assert_invalid(f, factum_backup(NULL, "x", NULL, NULL, &f->err),
                    "backup: a store and a directory are needed");
+    assert_invalid(f, factum_backup_verify(NULL, NULL, NULL, NULL, &f->err),
+                   "verify a backup: a directory is needed");
     assert_invalid(f, factum_restore(NULL, "x", NULL, NULL, &f->err),
                    "restore: two directories are needed");
     assert_invalid(f, factum_restore("x", NULL, NULL, NULL, &f->err),

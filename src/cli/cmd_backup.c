@@ -17,9 +17,10 @@ static void print_backup(const struct options *options, const factum_backup_repo
                      report->repaired_files, report->end_position, seconds);
     } else if (!options->quiet) {
         format_size(report->copied_bytes, bytes);
-        (void)printf("%" PRIu64 " files, %" PRIu64 " copied (%s), up to position %" PRIu64
+        (void)printf("%" PRIu64 " file%s, %" PRIu64 " copied (%s), up to position %" PRIu64
                      " (%.2f s)\n",
-                     report->files, report->copied_files, bytes, report->end_position, seconds);
+                     report->files, report->files == 1 ? "" : "s", report->copied_files, bytes,
+                     report->end_position, seconds);
     }
 }
 

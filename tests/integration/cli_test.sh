@@ -274,7 +274,7 @@ fi
 # backup, restore, repair, lock
 t "backup" 0 "copied" F --store s8 backup bk
 t "backup again copies little" 0 "copied" F --store s8 backup bk
-t "restore" 0 "files" F --store r8 restore bk
+t "restore" 0 "^[0-9]+ files?, [0-9]+ copied" F --store r8 restore bk
 t "the restored store verifies" 0 "^ok: " F --store r8 verify
 token=$(F --store s8 append after-1 T '{}' --json | sed 's/.*"token":"\([^"]*\)".*/\1/')
 F --store r8 append after-1 T '{}' >out 2>&1
@@ -282,6 +282,7 @@ t "a token of what the backup has not is refused there" 3 "another history" \
     F --store r8 read --after "$token"
 t "restore over a store is refused" 3 "not empty" F --store s8 restore bk
 printf 'x' | dd of=bk/00000000000000000001.seg bs=1 seek=5000 conv=notrunc 2>/dev/null
+t "a damaged backup is found" 5 "the backup in bk has 1 problem and cannot be restored" F verify --backup bk
 t "a damaged backup is refused" 5 "is damaged" F --store r9 restore bk
 [ ! -e r9 ] || [ -z "$(ls -A r9)" ]
 result $? "and leaves nothing"
