@@ -123,7 +123,7 @@ static factum_status say_store_damaged(const struct making *making, const char *
             name, copy, pass->damage);
     }
     return fct_fail(
-        err, FACTUM_CORRUPT, "backup: segment %s of the store is damaged %s: run factum verify; %s",
+        err, FACTUM_CORRUPT, "backup: segment %s of the store is damaged: %s: run factum verify; %s",
         name, pass->damage,
         making->earlier_valid ? "the earlier backup is as it was" : "nothing was backed up");
 }

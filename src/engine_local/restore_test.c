@@ -300,9 +300,24 @@ static void damage_of_the_store_is_not_copied(void **state)
     factum_backup_report report;
     flip(f, "store/log/" SEGMENT_2, 9000);
     assert_status(engine_backup(&f->engine, in_dir(f, "new"), &report, &f->err), FACTUM_CORRUPT);
-    assert_text(f->err, "backup: segment " SEGMENT_2 " of the store is damaged at position ");
+    assert_text(f->err, "backup: segment " SEGMENT_2 " of the store is damaged: at position ");
     assert_text(f->err, ": run factum verify; nothing was backed up");
     flip(f, "store/log/" SEGMENT_2, 9000);
+}
+
+/* The map of such a segment would send a signal. */
+static void a_segment_that_another_program_cut_is_an_error(void **state)
+{
+    struct fixture *f = *state;
+    factum_backup_report report;
+    cut(f, "store/log/" SEGMENT_2, 5000);
+    assert_status(engine_backup(&f->engine, in_dir(f, "new"), &report, &f->err), FACTUM_CORRUPT);
+    assert_text(f->err,
+                "segment " SEGMENT_2 " of the store is damaged: it has 5000 bytes, and should "
+                "have 16032: run factum verify");
+    flip(f, "backup/" SEGMENT_2, 9000);
+    assert_status(back_up(f), FACTUM_CORRUPT);
+    assert_text(f->err, "is damaged in the backup (");
 }
 
 /* The device fails at each call from some call on: an error or damage, never a signal. */
@@ -414,6 +429,7 @@ int main(void)
         TEST(a_sound_backup_verifies_with_the_figures_of_its_store),
         TEST(damage_in_backup_and_store_is_no_success),
         TEST(damage_of_the_store_is_not_copied),
+        TEST(a_segment_that_another_program_cut_is_an_error),
         TEST(a_store_that_cannot_be_read_is_not_copied),
         TEST(a_damaged_manifest_is_named_and_written_again),
         TEST(a_backup_of_another_store_is_kept_though_its_manifest_is_damaged),

@@ -202,7 +202,7 @@ rm -rf y
 flip "$(copy 2)" 9000
 flip "$(seg 2)" 9000
 t "damage of both is no success" 5 "0*2.seg is damaged in the backup .*, and in the store " backup beside
-t "nor is damage of the store" 5 "segment 0*2.seg of the store is damaged at position .*nothing was backed up" backup new
+t "nor is damage of the store" 5 "segment 0*2.seg of the store is damaged: at position .*nothing was backed up" backup new
 flip "$(seg 2)" 9000
 echo '{' >beside/factum-backup.json
 t "a manifest that is damaged" 5 "the backup's manifest is damaged \(factum-backup.json: it is not a JSON object\)" \
