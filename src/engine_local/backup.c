@@ -122,10 +122,12 @@ static factum_status say_store_damaged(const struct making *making, const char *
             "factum verify, and keep older backups",
             name, copy, pass->damage);
     }
-    return fct_fail(
-        err, FACTUM_CORRUPT, "backup: segment %s of the store is damaged: %s: run factum verify; %s",
-        name, pass->damage,
-        making->earlier_valid ? "the earlier backup is as it was" : "nothing was backed up");
+    return fct_fail(err, FACTUM_CORRUPT,
+                    "backup: segment %s of the store is damaged: %s: run factum verify; "
+                    "%s",
+                    name, pass->damage,
+                    making->earlier_valid ? "the earlier backup is as it was"
+                                          : "nothing was backed up");
 }
 
 /* What adding to the manifest's text came to, with the words for it. */

@@ -51,8 +51,8 @@ static bool begin_twice(uint64_t at, factum_status statuses[2], factum_error *fi
     return struck;
 }
 
-/* What could not be done is done by the next append. Once END is gone it cannot be known whether that
- * is durable: the log stops, and the next append does not look for it. */
+/* What could not be done is done by the next append. Once END is gone it is not known whether that
+ * is durable: the log stops, and the next append does not look for END. */
 static void without_space_the_first_append_is_refused_or_the_log_stops(void **state)
 {
     (void)state;
