@@ -8,6 +8,7 @@
 static void print_backup(const struct options *options, const factum_backup_report *report,
                          double seconds)
 {
+    char files[64];
     char bytes[32];
     if (options->json) {
         (void)printf("{\"files\":%" PRIu64 ",\"copiedFiles\":%" PRIu64 ",\"bytes\":%" PRIu64
@@ -16,11 +17,10 @@ static void print_backup(const struct options *options, const factum_backup_repo
                      report->files, report->copied_files, report->bytes, report->copied_bytes,
                      report->repaired_files, report->end_position, seconds);
     } else if (!options->quiet) {
+        format_things(report->files, "file", "files", files);
         format_size(report->copied_bytes, bytes);
-        (void)printf("%" PRIu64 " file%s, %" PRIu64 " copied (%s), up to position %" PRIu64
-                     " (%.2f s)\n",
-                     report->files, report->files == 1 ? "" : "s", report->copied_files, bytes,
-                     report->end_position, seconds);
+        (void)printf("%s, %" PRIu64 " copied (%s), up to position %" PRIu64 " (%.2f s)\n", files,
+                     report->copied_files, bytes, report->end_position, seconds);
     }
 }
 
