@@ -141,7 +141,7 @@ typedef enum factum_expected_kind {
     FACTUM_EXPECTED_NONE = 0, /* not said: INVALID */
     FACTUM_EXPECTED_ANY = 1,
     FACTUM_EXPECTED_NO_STREAM = 2,     /* never written, or deleted */
-    FACTUM_EXPECTED_STREAM_EXISTS = 3, /* written and not deleted */
+    FACTUM_EXPECTED_STREAM_EXISTS = 3, /* written, or given metadata; and not deleted since */
     FACTUM_EXPECTED_REVISION = 4       /* its last revision is |revision| */
 } factum_expected_kind;
 
@@ -248,7 +248,8 @@ typedef struct factum_append_request {
      * is INVALID. Metadata ("$$<stream>") needs no permission. */
     bool system;
     /* What "the same content" means for the key. Zero: streams, types, data, metadata, tags, times
-     * and content types of the events, but not their ids. A caller that changes events between
+     * and content types of the events, but not their ids, nor what is expected; of an append
+     * without events, its expectations and its condition. A caller that changes events between
      * retries (stamps a trace, adds tags) gives its own, calculated from what its user asked
      * for. */
     factum_fingerprint fingerprint;

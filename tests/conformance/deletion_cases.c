@@ -125,6 +125,26 @@ TEST(only_what_exists_can_be_deleted)
     assert_string_equal(stream_text(f, "$$s-1"), "1:$metadata");
 }
 
+TEST(a_stream_that_was_deleted_without_events_does_not_exist)
+{
+    F;
+    OK(set_metadata(f, "m-1", "{\"o\":1}"));
+    factum_expectation exists = {FCT_SLICE("m-1"), factum_stream_exists()};
+    OK(append_events(f, NULL, 0, &exists, 1)); /* metadata is enough */
+    OK(delete_stream(f, "m-1", factum_any()));
+    for (int round = 0; round < 2; round++) {
+        assert_status(append_events(f, NULL, 0, &exists, 1), FACTUM_WRONG_REVISION);
+        assert_status(append_one(f, "m-1", factum_stream_exists(), "A"), FACTUM_WRONG_REVISION);
+        assert_string_equal(f->err.text, "stream m-1 does not exist, but it should exist");
+        assert_status(delete_stream(f, "m-1", factum_stream_exists()), FACTUM_WRONG_REVISION);
+        fixture_reopen(f);
+    }
+    OK(delete_stream(f, "m-1", factum_any())); /* as a deleted stream with events */
+    OK(set_metadata(f, "m-1", "{\"o\":2}"));
+    OK(append_one(f, "m-1", factum_stream_exists(), "A"));
+    assert_string_equal(stream_text(f, "m-1"), "0:A");
+}
+
 TEST(of_a_tombstoned_stream_only_nothing_can_be_expected)
 {
     F;
@@ -257,6 +277,7 @@ const struct CMUnitTest deletion_cases[] = {
     CASE(only_what_exists_can_be_deleted),
     CASE(an_append_to_a_deleted_stream_and_its_metadata_says_itself_what_holds),
     CASE(a_stream_whose_name_leaves_no_room_for_metadata_cannot_be_deleted),
+    CASE(a_stream_that_was_deleted_without_events_does_not_exist),
     CASE(of_a_tombstoned_stream_only_nothing_can_be_expected),
     CASE(a_follower_is_given_the_tombstone_from_any_place_before_it),
     CASE(a_tombstone_alone_leaves_no_revisions),
