@@ -132,8 +132,10 @@ FACTUM_API uint64_t factum_deadline(int64_t timeout_ms);
 
 /* ---- append ---------------------------------------------------------------------------------- */
 
-#define FACTUM_NAME_SIZE_MAX 1024 /* stream, type, tag, key, content type: bytes of UTF-8 */
-#define FACTUM_TAGS_MAX 32        /* tags of one event */
+/* Bytes of UTF-8 in the name of a stream, type, tag, key or content type. The names that the store
+ * makes of these have their prefix more: "$$<stream>" 2 bytes; "$ce-", "$et-" and "$bc-" 4. */
+#define FACTUM_NAME_SIZE_MAX 1024
+#define FACTUM_TAGS_MAX 32 /* tags of one event */
 
 /* What must be true of a stream when an append is decided. There is no default: ANY must be said.
  */

@@ -197,10 +197,9 @@ factum_status fct_engine_metadata_set(struct fct_engine *engine, factum_slice st
                                       factum_expected expected, factum_slice json,
                                       factum_append_result *result, factum_error *err)
 {
-    char name[FACTUM_NAME_SIZE_MAX] = "$$";
+    char name[FACTUM_NAME_SIZE_MAX + 2] = "$$";
     factum_status status = fct_name_check_stream(stream, err);
-    if (status == FACTUM_OK &&
-        (fct_slice_starts(stream, FCT_SLICE("$$")) || stream.len > sizeof name - 2)) {
+    if (status == FACTUM_OK && fct_slice_starts(stream, FCT_SLICE("$$"))) {
         status = fct_fail(err, FACTUM_INVALID, "stream %.*s cannot have metadata", FCT_FMT(stream));
     }
     if (status == FACTUM_OK) {

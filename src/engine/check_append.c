@@ -282,9 +282,6 @@ static factum_status check_removal(const factum_append_op *op, const factum_appe
                    : fct_fail(err, FACTUM_INVALID, "stream %.*s cannot have metadata",
                               FCT_FMT(stream));
     }
-    if (op->action == FACTUM_ACTION_DELETE && stream.len > FACTUM_NAME_SIZE_MAX - 2) {
-        return fct_fail(err, FACTUM_INVALID, "stream %.*s cannot have metadata", FCT_FMT(stream));
-    }
     return FACTUM_OK;
 }
 

@@ -193,21 +193,33 @@ TEST(an_append_to_a_deleted_stream_and_its_metadata_says_itself_what_holds)
     }
 }
 
-TEST(a_stream_whose_name_leaves_no_room_for_metadata_cannot_be_deleted)
+TEST(the_longest_names_can_be_deleted_and_have_metadata)
 {
     F;
-    char name[FACTUM_NAME_SIZE_MAX + 1];
-    memset(name, 'n', sizeof name);
-    name[FACTUM_NAME_SIZE_MAX] = '\0';
+    char meta[FACTUM_NAME_SIZE_MAX + 4] = "$$";
+    char *name = meta + 2;
+    memset(name, 'n', FACTUM_NAME_SIZE_MAX + 1);
     for (size_t len = FACTUM_NAME_SIZE_MAX; len >= FACTUM_NAME_SIZE_MAX - 2; len--) {
         name[len] = '\0';
-        bool fits = len == FACTUM_NAME_SIZE_MAX - 2;
-        OK(append_one(f, name, factum_any(), "A"));
-        assert_status(delete_stream(f, name, factum_any()), fits ? FACTUM_OK : FACTUM_INVALID);
-        assert_status(set_metadata(f, name, "{}"), fits ? FACTUM_OK : FACTUM_INVALID);
+        append_many(f, name, 3);
+        OK(set_metadata(f, name, "{\"$maxCount\":1}"));
+        assert_string_equal(stream_text(f, name), "2:C");
+        OK(delete_stream(f, name, factum_at(2)));
+        fixture_reopen(f);
+        assert_string_equal(stream_text(f, name), "STREAM_NOT_FOUND");
+        OK(append_one(f, name, factum_no_stream(), "N"));
+        fixture_reopen(f);
+        assert_string_equal(stream_text(f, name), "3:N");
+        assert_string_equal(stream_text(f, meta), "2:$metadata");
         OK(tombstone(f, name, factum_any()));
         assert_string_equal(stream_text(f, name), "STREAM_DELETED");
     }
+    memset(name, 'n', FACTUM_NAME_SIZE_MAX + 1);
+    name[FACTUM_NAME_SIZE_MAX + 1] = '\0';
+    assert_status(append_one(f, meta, factum_any(), "$metadata"), FACTUM_TOO_BIG);
+    assert_text(f->err, "at most 1026");
+    assert_status(delete_stream(f, name, factum_any()), FACTUM_TOO_BIG);
+    assert_text(f->err, "a stream has a name of 1025 bytes");
 }
 
 /* What a follower of |stream| from |from| is given first: its type. */
@@ -276,7 +288,7 @@ const struct CMUnitTest deletion_cases[] = {
     CASE(deleted_streams_begin_anew_in_the_order_of_their_events),
     CASE(only_what_exists_can_be_deleted),
     CASE(an_append_to_a_deleted_stream_and_its_metadata_says_itself_what_holds),
-    CASE(a_stream_whose_name_leaves_no_room_for_metadata_cannot_be_deleted),
+    CASE(the_longest_names_can_be_deleted_and_have_metadata),
     CASE(a_stream_that_was_deleted_without_events_does_not_exist),
     CASE(of_a_tombstoned_stream_only_nothing_can_be_expected),
     CASE(a_follower_is_given_the_tombstone_from_any_place_before_it),

@@ -264,6 +264,38 @@ TEST(a_bad_name_is_shown_in_its_refusal)
     assert_string_equal(stream_text(f, "a"), "STREAM_NOT_FOUND");
 }
 
+TEST(the_longest_types_categories_and_correlation_ids_are_read_as_streams)
+{
+    F;
+    char type[FACTUM_NAME_SIZE_MAX + 6] = "$et-";
+    char category[FACTUM_NAME_SIZE_MAX + 6] = "$ce-";
+    char flow[FACTUM_NAME_SIZE_MAX + 6] = "$bc-";
+    char metadata[FACTUM_NAME_SIZE_MAX + 32];
+    memset(type + 4, 't', FACTUM_NAME_SIZE_MAX);
+    memset(category + 4, 'c', FACTUM_NAME_SIZE_MAX - 1); /* which ends before a dash */
+    memset(flow + 4, 'f', FACTUM_NAME_SIZE_MAX);
+    int len = snprintf(metadata, sizeof metadata, "{\"$correlationId\":\"%s\"}", flow + 4);
+    category[FACTUM_NAME_SIZE_MAX + 3] = '-';
+    factum_new_event event = event_of(category + 4, type + 4, 0);
+    event.metadata = fct_slice(metadata, (size_t)len);
+    factum_expectation expectation = {event.stream, factum_any()};
+    OK(append_events(f, &event, 1, &expectation, 1));
+    category[FACTUM_NAME_SIZE_MAX + 3] = '\0';
+    const char *const names[] = {type, category, flow};
+    for (size_t i = 0; i < 3; i++) {
+        struct fct_reader *reader;
+        factum_event got;
+        factum_read_request request = reading(FACTUM_SOURCE_STREAM, names[i]);
+        OK(fct_engine_read(&f->engine, &request, false, &reader, &f->err));
+        OK(fct_reader_next(reader, &got, &f->err));
+        assert_int_equal(got.type.len, FACTUM_NAME_SIZE_MAX);
+        fct_reader_close(reader);
+    }
+    type[FACTUM_NAME_SIZE_MAX + 4] = 't';
+    assert_string_equal(stream_text(f, type), "TOO_BIG");
+    assert_text(f->err, "the stream or list to read has a name of 1029 bytes");
+}
+
 TEST(everything_is_read_in_order)
 {
     F;
@@ -344,6 +376,7 @@ const struct CMUnitTest read_cases[] = {
     CASE(virtual_streams_cannot_be_written),
     CASE(a_system_stream_is_written_by_those_only_who_say_so),
     CASE(a_bad_name_is_shown_in_its_refusal),
+    CASE(the_longest_types_categories_and_correlation_ids_are_read_as_streams),
     CASE(everything_is_read_in_order),
     CASE(an_event_comes_back_as_it_was),
     CASE(a_cursor_does_not_see_later_appends_until_extended),
