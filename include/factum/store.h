@@ -81,8 +81,8 @@ typedef struct factum_store_options {
  * needed for the call only; |options| may be NULL: all defaults. *store is the caller's, for
  * factum_close; NULL on failure. A store whose log is damaged opens for reading: appends give
  * CORRUPT; see factum_info_get and factum_repair.
- * NOT_FOUND, EXISTS (a directory with other files), LOCKED (open elsewhere), CORRUPT, NEWER_FORMAT,
- * IO, NO_SPACE, NO_MEMORY, INVALID. */
+ * NOT_FOUND, EXISTS (a directory with other files), LOCKED (open already, in another process or in
+ * this one: the text says which), CORRUPT, NEWER_FORMAT, IO, NO_SPACE, NO_MEMORY, INVALID. */
 FACTUM_API FACTUM_MUST_USE factum_status factum_open(const char *path,
                                                      const factum_store_options *options,
                                                      factum_store **store, factum_error *err);
