@@ -550,16 +550,21 @@ FACTUM_API FACTUM_MUST_USE factum_status factum_stream_info_get(factum_store *st
 
 /* Replaces a stream's metadata: appends an event of type "$metadata" to "$$<stream>". |json| is an
  * object with $maxCount, $maxAge (seconds), $tb and members of your own; INVALID if it is not a
- * JSON object or one of those is not a whole number >= 0. |expected| is of "$$<stream>". The slices
- * are borrowed until it returns; |result| is optional. Otherwise the statuses of factum_append. */
+ * JSON object or one of those is not a whole number >= 0. Without a $tb in it, what is hidden stays
+ * hidden: the $tb that holds is added; to a soft-deleted stream the revision after its last one,
+ * so that it exists again, without its events. "$tb":0 shows all. |expected| is of "$$<stream>".
+ * The slices are borrowed until it returns; |result| is optional. STREAM_DELETED if the stream is
+ * tombstoned; otherwise the statuses of factum_append.
+ * An append of such an event to "$$<stream>" is stored as it is, and says all that holds. */
 FACTUM_API FACTUM_MUST_USE factum_status
 factum_metadata_set(factum_store *store, factum_slice stream, factum_expected expected,
                     factum_slice json, factum_append_result *result, factum_error *err);
 
-/* Soft delete: reads give STREAM_NOT_FOUND; a later append continues with the next revision. The
- * events stay in the log. WRONG_REVISION if |expected| does not hold or the stream never existed;
- * STREAM_DELETED if it is tombstoned; otherwise the statuses of factum_append. |result|, optional,
- * is that of the metadata event. */
+/* Soft delete: reads give STREAM_NOT_FOUND; a later append continues with the next revision, where
+ * reads then begin. What the metadata said holds no longer. The events stay in the log.
+ * WRONG_REVISION if |expected| does not hold or the stream never existed; STREAM_DELETED if it is
+ * tombstoned; otherwise the statuses of factum_append. |result|, optional, is that of the metadata
+ * event. */
 FACTUM_API FACTUM_MUST_USE factum_status factum_delete(factum_store *store, factum_slice stream,
                                                        factum_expected expected,
                                                        factum_append_result *result,

@@ -28,7 +28,7 @@ factum_status fct_engine_submit(struct fct_engine *engine, factum_append_op *op,
     if (op->completer == NULL || op->completer->done == NULL) {
         return fct_fail(err, FACTUM_INVALID, "append: an op needs a completer");
     }
-    factum_status status = fct_append_prepare(engine, op, false, err);
+    factum_status status = fct_append_prepare(engine, op, err);
     return status == FACTUM_OK ? engine->ops->append(engine->self, op, err) : status;
 }
 

@@ -108,13 +108,11 @@ static uint64_t size_of_event(const factum_new_event *event)
 }
 
 static factum_status check_events(const struct fct_engine *engine,
-                                  const factum_append_request *request, bool internal,
-                                  factum_error *err)
+                                  const factum_append_request *request, factum_error *err)
 {
     uint64_t size = 0;
     for (size_t i = 0; i < request->event_count; i++) {
-        factum_status status =
-            check_event(engine, &request->events[i], request->system || internal, err);
+        factum_status status = check_event(engine, &request->events[i], request->system, err);
         if (status != FACTUM_OK) {
             return status;
         }
@@ -286,7 +284,7 @@ static factum_status check_removal(const factum_append_op *op, const factum_appe
 }
 
 factum_status fct_append_prepare(const struct fct_engine *engine, factum_append_op *op,
-                                 bool internal, factum_error *err)
+                                 factum_error *err)
 {
     factum_append_request *request =
         (factum_append_request *)(void *)&op->internal[FCT_OP_ENGINE_WORDS];
@@ -305,7 +303,7 @@ factum_status fct_append_prepare(const struct fct_engine *engine, factum_append_
         status = check_removal(op, request, err);
     }
     if (status == FACTUM_OK) {
-        status = check_events(engine, request, internal, err);
+        status = check_events(engine, request, err);
     }
     if (status == FACTUM_OK) {
         status = check_capabilities(engine, request, err);

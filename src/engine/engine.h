@@ -209,6 +209,7 @@ FCT_MUST_USE factum_status fct_engine_append(struct fct_engine *engine,
 FCT_MUST_USE factum_status fct_engine_remove(struct fct_engine *engine, factum_append_action action,
                                              factum_slice stream, factum_expected expected,
                                              factum_append_result *result, factum_error *err);
+/* metadata.c */
 FCT_MUST_USE factum_status fct_engine_metadata_set(struct fct_engine *engine, factum_slice stream,
                                                    factum_expected expected, factum_slice json,
                                                    factum_append_result *result, factum_error *err);

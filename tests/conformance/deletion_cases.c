@@ -12,12 +12,55 @@ TEST(metadata_limits_what_is_read_of_a_stream)
     assert_string_equal(stream_text(f, "s-1"), "3:A 4:B");
     OK(set_metadata(f, "s-1", "{\"$tb\":1}"));
     assert_string_equal(stream_text(f, "s-1"), "1:B 2:C 3:A 4:B");
-    OK(set_metadata(f, "s-1", "{\"$maxAge\":1000}"));
+    OK(set_metadata(f, "s-1", "{\"$tb\":0,\"$maxAge\":1000}"));
     assert_string_equal(stream_text(f, "s-1"), "0:A 1:B 2:C 3:A 4:B");
     factum_read_request category = reading(FACTUM_SOURCE_CATEGORY, "s");
     OK(set_metadata(f, "s-1", "{\"$maxCount\":1}"));
     assert_string_equal(read_text(f, &category), "0:A 1:B 2:C 3:A 4:B");
     assert_string_equal(stream_text(f, "$$s-1"), "3:$metadata");
+}
+
+TEST(metadata_that_is_set_shows_nothing_that_was_hidden)
+{
+    F;
+    append_many(f, "s-1", 3);
+    OK(set_metadata(f, "s-1", "{\"$maxCount\":1,\"owner\":\"x\"}"));
+    OK(delete_stream(f, "s-1", factum_any()));
+    OK(append_one(f, "s-1", factum_no_stream(), "N"));
+    OK(append_one(f, "s-1", factum_at(3), "O"));
+    assert_string_equal(stream_text(f, "s-1"), "3:N 4:O"); /* $maxCount went with the deletion */
+    for (int round = 0; round < 2; round++) {
+        OK(set_metadata(f, "s-1", "{\"owner\":\"x\"}"));
+        assert_string_equal(stream_text(f, "s-1"), "3:N 4:O");
+        fixture_reopen(f);
+    }
+    OK(delete_stream(f, "s-1", factum_any()));
+    OK(set_metadata(f, "s-1", "{\"owner\":\"x\"}"));
+    factum_stream_info info = {.size = sizeof info};
+    OK(fct_engine_stream(&f->engine, FCT_SLICE("s-1"), &info, &f->err));
+    assert_int_equal(info.state, FACTUM_STREAM_PRESENT);
+    assert_int_equal(info.first_revision, 5);
+    assert_int_equal(info.truncate_before, 5);
+    assert_string_equal(stream_text(f, "s-1"), ""); /* it exists again and is empty */
+    assert_status(append_one(f, "s-1", factum_no_stream(), "P"), FACTUM_WRONG_REVISION);
+    OK(append_one(f, "s-1", factum_at(4), "P"));
+    assert_string_equal(stream_text(f, "s-1"), "5:P");
+    OK(set_metadata(f, "s-1", "{\"$tb\":0}"));
+    assert_string_equal(stream_text(f, "s-1"), "0:A 1:B 2:C 3:N 4:O 5:P");
+}
+
+TEST(a_tombstoned_stream_takes_no_metadata)
+{
+    F;
+    append_many(f, "s-1", 1);
+    OK(set_metadata(f, "s-1", "{\"a\":1}"));
+    OK(tombstone(f, "s-1", factum_any()));
+    for (int round = 0; round < 2; round++) {
+        assert_status(set_metadata(f, "s-1", "{\"a\":2}"), FACTUM_STREAM_DELETED);
+        assert_string_equal(f->err.text, "stream s-1 is deleted for ever: it takes no metadata");
+        fixture_reopen(f);
+    }
+    assert_string_equal(stream_text(f, "$$s-1"), "0:$metadata"); /* it can still be read */
 }
 
 TEST(metadata_that_makes_no_sense_is_refused)
@@ -280,6 +323,8 @@ TEST(the_stores_own_types_are_not_for_users)
 
 const struct CMUnitTest deletion_cases[] = {
     CASE(metadata_limits_what_is_read_of_a_stream),
+    CASE(metadata_that_is_set_shows_nothing_that_was_hidden),
+    CASE(a_tombstoned_stream_takes_no_metadata),
     CASE(metadata_that_makes_no_sense_is_refused),
     CASE(a_deleted_stream_goes_on_with_the_next_revision),
     CASE(deleting_checks_what_is_expected),
