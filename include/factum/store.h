@@ -318,7 +318,8 @@ typedef struct factum_event {
     uint64_t revision; /* in its stream; FACTUM_REVISION_TOMBSTONE for a tombstone */
     uint64_t position;
     uint64_t ordinal; /* its number in the source that is read: the revision in a stream, virtual
-                         or not; 0 in ALL and QUERY */
+                         or not; 0 in ALL and QUERY. Without gaps, unless two names have the same
+                         128-bit hash (docs/internals/index.md) */
     int64_t created;  /* recorded by the store; never falls from one position to the next */
     int64_t time;     /* when it happened, by its writer; |created| if it did not say */
     bool has_time;

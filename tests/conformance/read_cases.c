@@ -195,6 +195,53 @@ TEST(categories_types_and_tags_are_lists_over_streams)
     assert_string_equal(stream_text(f, "$et-B"), "0:B 1:B");
 }
 
+/* Where names share a key, ordinals have gaps; but each event has one, whichever way it is read. */
+TEST(an_event_has_the_same_ordinal_read_forward_and_backward)
+{
+    F;
+    enum { EVENTS = 24 };
+    append_many(f, "s-1", EVENTS / 2); /* of types A, B and C in turn */
+    append_many(f, "t-1", EVENTS / 2);
+    const factum_source sources[] = {FACTUM_SOURCE_STREAM, FACTUM_SOURCE_CATEGORY,
+                                     FACTUM_SOURCE_TYPE, FACTUM_SOURCE_TYPE};
+    const char *const names[] = {"t-1", "s", "A", "C"};
+    for (size_t i = 0; i < 4; i++) {
+        struct fct_reader *reader;
+        factum_event event;
+        uint64_t positions[EVENTS];
+        uint64_t ordinals[EVENTS];
+        size_t count = 0;
+        factum_read_request request = reading(sources[i], names[i]);
+        OK(fct_engine_read(&f->engine, &request, false, &reader, &f->err));
+        for (; fct_reader_next(reader, &event, &f->err) == FACTUM_OK; count++) {
+            assert_true(count == 0 || event.ordinal > ordinals[count - 1]);
+            positions[count] = event.position;
+            ordinals[count] = event.ordinal;
+        }
+        fct_reader_close(reader);
+        request.backwards = true;
+        OK(fct_engine_read(&f->engine, &request, false, &reader, &f->err));
+        while (fct_reader_next(reader, &event, &f->err) == FACTUM_OK) {
+            count--;
+            assert_int_equal(event.position, positions[count]);
+            assert_int_equal(event.ordinal, ordinals[count]);
+            request.from = FACTUM_FROM_REVISION; /* and it is found by it */
+            request.from_value = ordinals[count];
+            for (int way = 0; way < 2; way++) {
+                struct fct_reader *other;
+                factum_event found;
+                request.backwards = way == 0;
+                OK(fct_engine_read(&f->engine, &request, false, &other, &f->err));
+                OK(fct_reader_next(other, &found, &f->err));
+                assert_int_equal(found.position, positions[count]);
+                fct_reader_close(other);
+            }
+        }
+        fct_reader_close(reader);
+        assert_int_equal(count, 0);
+    }
+}
+
 TEST(a_flow_is_read_by_its_correlation_id)
 {
     F;
@@ -372,6 +419,7 @@ const struct CMUnitTest read_cases[] = {
     CASE(times_may_lie_at_the_ends_of_their_range),
     CASE(a_stream_that_does_not_exist_yet_is_followed),
     CASE(categories_types_and_tags_are_lists_over_streams),
+    CASE(an_event_has_the_same_ordinal_read_forward_and_backward),
     CASE(a_flow_is_read_by_its_correlation_id),
     CASE(virtual_streams_cannot_be_written),
     CASE(a_system_stream_is_written_by_those_only_who_say_so),
