@@ -81,8 +81,8 @@ typedef struct factum_store_options {
  * needed for the call only; |options| may be NULL: all defaults. *store is the caller's, for
  * factum_close; NULL on failure. A store whose log is damaged opens for reading: appends give
  * CORRUPT; see factum_info_get and factum_repair.
- * NOT_FOUND, EXISTS (a directory with other files), LOCKED (open elsewhere), CORRUPT, NEWER_FORMAT,
- * IO, NO_SPACE, NO_MEMORY, INVALID. */
+ * NOT_FOUND, EXISTS (a directory with other files), LOCKED (open already, in another process or in
+ * this one: the text says which), CORRUPT, NEWER_FORMAT, IO, NO_SPACE, NO_MEMORY, INVALID. */
 FACTUM_API FACTUM_MUST_USE factum_status factum_open(const char *path,
                                                      const factum_store_options *options,
                                                      factum_store **store, factum_error *err);
@@ -132,8 +132,10 @@ FACTUM_API uint64_t factum_deadline(int64_t timeout_ms);
 
 /* ---- append ---------------------------------------------------------------------------------- */
 
-#define FACTUM_NAME_SIZE_MAX 1024 /* stream, type, tag, key, content type: bytes of UTF-8 */
-#define FACTUM_TAGS_MAX 32        /* tags of one event */
+/* Bytes of UTF-8 in the name of a stream, type, tag, key or content type. The names that the store
+ * makes of these have their prefix more: "$$<stream>" 2 bytes; "$ce-", "$et-" and "$bc-" 4. */
+#define FACTUM_NAME_SIZE_MAX 1024
+#define FACTUM_TAGS_MAX 32 /* tags of one event */
 
 /* What must be true of a stream when an append is decided. There is no default: ANY must be said.
  */
@@ -141,7 +143,7 @@ typedef enum factum_expected_kind {
     FACTUM_EXPECTED_NONE = 0, /* not said: INVALID */
     FACTUM_EXPECTED_ANY = 1,
     FACTUM_EXPECTED_NO_STREAM = 2,     /* never written, or deleted */
-    FACTUM_EXPECTED_STREAM_EXISTS = 3, /* written and not deleted */
+    FACTUM_EXPECTED_STREAM_EXISTS = 3, /* written, or given metadata; and not deleted since */
     FACTUM_EXPECTED_REVISION = 4       /* its last revision is |revision| */
 } factum_expected_kind;
 
@@ -248,7 +250,8 @@ typedef struct factum_append_request {
      * is INVALID. Metadata ("$$<stream>") needs no permission. */
     bool system;
     /* What "the same content" means for the key. Zero: streams, types, data, metadata, tags, times
-     * and content types of the events, but not their ids. A caller that changes events between
+     * and content types of the events, but not their ids, nor what is expected; of an append
+     * without events, its expectations and its condition. A caller that changes events between
      * retries (stamps a trace, adds tags) gives its own, calculated from what its user asked
      * for. */
     factum_fingerprint fingerprint;
@@ -316,7 +319,8 @@ typedef struct factum_event {
     uint64_t revision; /* in its stream; FACTUM_REVISION_TOMBSTONE for a tombstone */
     uint64_t position;
     uint64_t ordinal; /* its number in the source that is read: the revision in a stream, virtual
-                         or not; 0 in ALL and QUERY */
+                         or not; 0 in ALL and QUERY. Without gaps, unless two names have the same
+                         128-bit hash (docs/internals/index.md) */
     int64_t created;  /* recorded by the store; never falls from one position to the next */
     int64_t time;     /* when it happened, by its writer; |created| if it did not say */
     bool has_time;
@@ -548,16 +552,21 @@ FACTUM_API FACTUM_MUST_USE factum_status factum_stream_info_get(factum_store *st
 
 /* Replaces a stream's metadata: appends an event of type "$metadata" to "$$<stream>". |json| is an
  * object with $maxCount, $maxAge (seconds), $tb and members of your own; INVALID if it is not a
- * JSON object or one of those is not a whole number >= 0. |expected| is of "$$<stream>". The slices
- * are borrowed until it returns; |result| is optional. Otherwise the statuses of factum_append. */
+ * JSON object or one of those is not a whole number >= 0. Without a $tb in it, what is hidden stays
+ * hidden: the $tb that holds is added; to a soft-deleted stream the revision after its last one,
+ * so that it exists again, without its events. "$tb":0 shows all. |expected| is of "$$<stream>".
+ * The slices are borrowed until it returns; |result| is optional. STREAM_DELETED if the stream is
+ * tombstoned; otherwise the statuses of factum_append.
+ * An append of such an event to "$$<stream>" is stored as it is, and says all that holds. */
 FACTUM_API FACTUM_MUST_USE factum_status
 factum_metadata_set(factum_store *store, factum_slice stream, factum_expected expected,
                     factum_slice json, factum_append_result *result, factum_error *err);
 
-/* Soft delete: reads give STREAM_NOT_FOUND; a later append continues with the next revision. The
- * events stay in the log. WRONG_REVISION if |expected| does not hold or the stream never existed;
- * STREAM_DELETED if it is tombstoned; otherwise the statuses of factum_append. |result|, optional,
- * is that of the metadata event. */
+/* Soft delete: reads give STREAM_NOT_FOUND; a later append continues with the next revision, where
+ * reads then begin. What the metadata said holds no longer. The events stay in the log.
+ * WRONG_REVISION if |expected| does not hold or the stream never existed; STREAM_DELETED if it is
+ * tombstoned; otherwise the statuses of factum_append. |result|, optional, is that of the metadata
+ * event. */
 FACTUM_API FACTUM_MUST_USE factum_status factum_delete(factum_store *store, factum_slice stream,
                                                        factum_expected expected,
                                                        factum_append_result *result,

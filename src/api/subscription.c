@@ -29,8 +29,8 @@ struct factum_subscription {
     bool stream;           /* of one stream, which a tombstone can end */
     bool tombstone_hidden; /* the reader may leave it out */
     _Atomic uint32_t stop;
-    factum_slice name; /* of the stream: own copy below */
-    uint8_t name_bytes[FACTUM_NAME_SIZE_MAX];
+    factum_slice name;                            /* of the stream: own copy below */
+    uint8_t name_bytes[FACTUM_NAME_SIZE_MAX + 2]; /* a metastream's is the longest */
 };
 
 /* ---- opening and closing --------------------------------------------------------------------- */

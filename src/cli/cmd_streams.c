@@ -133,7 +133,8 @@ const struct command command_metadata = {
             "  --json             the result as JSON\n",
     .notes =
         "$maxCount: only the last n events are read; $maxAge: only those of the last n seconds;\n"
-        "$tb: only those from revision n on. Other members are yours.\n",
+        "$tb: only those from revision n on; it is kept unless JSON has one. Other members are "
+        "yours.\n",
     .options = "expected json ",
     .arguments_min = 2,
     .arguments_max = 3,

@@ -8,15 +8,11 @@
  */
 #include <string.h>
 
-#include "codec/json.h"
 #include "core/check.h"
 #include "core/error.h"
-#include "core/slice.h"
 #include "engine/check_append.h"
 #include "engine/decide.h"
 #include "engine/deliver.h"
-#include "engine/name.h"
-#include "engine/rules.h"
 #include "os/thread.h"
 
 /* ---- a word that somebody sets once ---------------------------------------------------------- */
@@ -118,13 +114,13 @@ static factum_status run_append(struct fct_engine *engine, factum_append_op *op,
     return op->status;
 }
 
-static factum_status append_op(struct fct_engine *engine, factum_append_op *op, bool internal,
+static factum_status append_op(struct fct_engine *engine, factum_append_op *op,
                                factum_append_result *result, factum_error *err)
 {
     op->result = (factum_append_result){.first_position = 0};
     factum_status status = fct_callback_refuse("append", err);
     if (status == FACTUM_OK) {
-        status = fct_append_prepare(engine, op, internal, err);
+        status = fct_append_prepare(engine, op, err);
     }
     if (status == FACTUM_OK) {
         status = run_append(engine, op, err);
@@ -154,7 +150,7 @@ factum_status fct_engine_append(struct fct_engine *engine, const factum_append_r
 {
     factum_append_op op;
     op_begin(&op, FACTUM_ACTION_APPEND, request, revisions);
-    return append_op(engine, &op, false, result, err);
+    return append_op(engine, &op, result, err);
 }
 
 factum_status fct_engine_remove(struct fct_engine *engine, factum_append_action action,
@@ -166,64 +162,7 @@ factum_status fct_engine_remove(struct fct_engine *engine, factum_append_action 
     const factum_append_request request = {
         .size = sizeof request, .expectations = &expectation, .expectation_count = 1};
     op_begin(&op, action, &request, NULL);
-    return append_op(engine, &op, false, result, err);
-}
-
-/* ---- metadata -------------------------------------------------------------------------------- */
-
-static factum_status check_metadata(factum_slice json, factum_error *err)
-{
-    struct fct_json object;
-    size_t at = 0;
-    if (json.ptr == NULL || fct_json_parse(json, &object, &at) != FACTUM_OK ||
-        object.type != FCT_JSON_OBJECT) {
-        return fct_fail(err, FACTUM_INVALID, "stream metadata is a JSON object; byte %zu is not",
-                        at);
-    }
-    static const char *const names[] = {"$maxCount", "$maxAge", "$tb"};
-    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
-        struct fct_json value;
-        int64_t number;
-        if (fct_json_member(&object, factum_slice_from(names[i]), &value) &&
-            (fct_json_int64(&value, &number) != FACTUM_OK || number < 0)) {
-            return fct_fail(err, FACTUM_INVALID, "%s is a whole number, 0 or more, not %.*s",
-                            names[i], FCT_FMT(value.raw));
-        }
-    }
-    return FACTUM_OK;
-}
-
-factum_status fct_engine_metadata_set(struct fct_engine *engine, factum_slice stream,
-                                      factum_expected expected, factum_slice json,
-                                      factum_append_result *result, factum_error *err)
-{
-    char name[FACTUM_NAME_SIZE_MAX] = "$$";
-    factum_status status = fct_name_check_stream(stream, err);
-    if (status == FACTUM_OK &&
-        (fct_slice_starts(stream, FCT_SLICE("$$")) || stream.len > sizeof name - 2)) {
-        status = fct_fail(err, FACTUM_INVALID, "stream %.*s cannot have metadata", FCT_FMT(stream));
-    }
-    if (status == FACTUM_OK) {
-        status = check_metadata(json, err);
-    }
-    if (status != FACTUM_OK) {
-        return status;
-    }
-    memcpy(name + 2, stream.ptr, stream.len);
-    factum_slice metastream = fct_slice(name, stream.len + 2);
-    const factum_new_event event = {
-        .stream = metastream, .type = FCT_SLICE(FCT_TYPE_METADATA), .data = json};
-    const factum_expectation expectation = {metastream, expected};
-    const factum_append_request request = {
-        .size = sizeof request,
-        .events = &event,
-        .event_count = 1,
-        .expectations = &expectation,
-        .expectation_count = 1,
-    };
-    factum_append_op op;
-    op_begin(&op, FACTUM_ACTION_APPEND, &request, NULL);
-    return append_op(engine, &op, true, result, err);
+    return append_op(engine, &op, result, err);
 }
 
 /* ---- reads and lists ------------------------------------------------------------------------- */

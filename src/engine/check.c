@@ -28,7 +28,7 @@ factum_status fct_engine_submit(struct fct_engine *engine, factum_append_op *op,
     if (op->completer == NULL || op->completer->done == NULL) {
         return fct_fail(err, FACTUM_INVALID, "append: an op needs a completer");
     }
-    factum_status status = fct_append_prepare(engine, op, false, err);
+    factum_status status = fct_append_prepare(engine, op, err);
     return status == FACTUM_OK ? engine->ops->append(engine->self, op, err) : status;
 }
 
@@ -104,7 +104,10 @@ static factum_status check_source(const struct fct_engine *engine,
         return fct_fail(err, FACTUM_INVALID, "read: a query goes with FACTUM_SOURCE_QUERY");
     }
     if (!query && request->source != FACTUM_SOURCE_ALL) {
-        return fct_name_check(request->name, "the stream or list to read", err);
+        const char *what = "the stream or list to read";
+        return request->source == FACTUM_SOURCE_STREAM
+                   ? fct_name_check_readable(request->name, what, err)
+                   : fct_name_check(request->name, what, err);
     }
     if (!can(engine, FACTUM_CAPABILITY_TOTAL_ORDER)) {
         return fct_fail(err, FACTUM_UNSUPPORTED,
@@ -213,8 +216,11 @@ static factum_status check_count(factum_question *question, factum_error *err)
         return fct_fail(err, FACTUM_INVALID,
                         "count: name a stream, category, type, correlation id or tag");
     }
-    factum_status status = fct_name_check(question->name, "the list to count in", err);
-    if (status == FACTUM_OK && question->source == FACTUM_SOURCE_STREAM) {
+    bool stream = question->source == FACTUM_SOURCE_STREAM;
+    const char *what = "the list to count in";
+    factum_status status = stream ? fct_name_check_readable(question->name, what, err)
+                                  : fct_name_check(question->name, what, err);
+    if (status == FACTUM_OK && stream) {
         (void)fct_name_resolve_virtual(question->name, &question->source, &question->name);
     }
     return status;
@@ -228,7 +234,7 @@ static factum_status check_question(factum_question *question, factum_error *err
     case FACTUM_ASK_PLACE:
         return FACTUM_OK;
     case FACTUM_ASK_STREAM:
-        status = fct_name_check(question->name, "the stream", err);
+        status = fct_name_check_readable(question->name, "the stream", err);
         return status == FACTUM_OK ? fct_sized_check(question->stream, "stream: the answer", err)
                                    : status;
     case FACTUM_ASK_EVENT:
@@ -236,7 +242,9 @@ static factum_status check_question(factum_question *question, factum_error *err
                    ? FACTUM_OK
                    : fct_fail(err, FACTUM_INVALID, "read: no memory for the event was given");
     case FACTUM_ASK_FIND_EVENT:
-        status = fct_name_check_optional(question->name, "the stream", err);
+        status = question->name.len == 0
+                     ? FACTUM_OK
+                     : fct_name_check_readable(question->name, "the stream", err);
         return status != FACTUM_OK || question->event != NULL
                    ? status
                    : fct_fail(err, FACTUM_INVALID, "read: no memory for the event was given");

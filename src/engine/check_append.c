@@ -108,13 +108,11 @@ static uint64_t size_of_event(const factum_new_event *event)
 }
 
 static factum_status check_events(const struct fct_engine *engine,
-                                  const factum_append_request *request, bool internal,
-                                  factum_error *err)
+                                  const factum_append_request *request, factum_error *err)
 {
     uint64_t size = 0;
     for (size_t i = 0; i < request->event_count; i++) {
-        factum_status status =
-            check_event(engine, &request->events[i], request->system || internal, err);
+        factum_status status = check_event(engine, &request->events[i], request->system, err);
         if (status != FACTUM_OK) {
             return status;
         }
@@ -282,14 +280,11 @@ static factum_status check_removal(const factum_append_op *op, const factum_appe
                    : fct_fail(err, FACTUM_INVALID, "stream %.*s cannot have metadata",
                               FCT_FMT(stream));
     }
-    if (op->action == FACTUM_ACTION_DELETE && stream.len > FACTUM_NAME_SIZE_MAX - 2) {
-        return fct_fail(err, FACTUM_INVALID, "stream %.*s cannot have metadata", FCT_FMT(stream));
-    }
     return FACTUM_OK;
 }
 
 factum_status fct_append_prepare(const struct fct_engine *engine, factum_append_op *op,
-                                 bool internal, factum_error *err)
+                                 factum_error *err)
 {
     factum_append_request *request =
         (factum_append_request *)(void *)&op->internal[FCT_OP_ENGINE_WORDS];
@@ -308,7 +303,7 @@ factum_status fct_append_prepare(const struct fct_engine *engine, factum_append_
         status = check_removal(op, request, err);
     }
     if (status == FACTUM_OK) {
-        status = check_events(engine, request, internal, err);
+        status = check_events(engine, request, err);
     }
     if (status == FACTUM_OK) {
         status = check_capabilities(engine, request, err);

@@ -5,10 +5,9 @@
 
 #include "engine/engine.h"
 
-/* Copies op->request into the op in full size and checks it, its context too. |internal|: an append
- * of the library's own, which may write what users may not. */
+/* Copies op->request into the op in full size and checks it, its context too. */
 FCT_MUST_USE factum_status fct_append_prepare(const struct fct_engine *engine, factum_append_op *op,
-                                              bool internal, factum_error *err);
+                                              factum_error *err);
 
 /* INVALID if |call|, which may be NULL, is not one; EXPIRED if its deadline has passed: "append:
  * the deadline has passed". */

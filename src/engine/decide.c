@@ -123,6 +123,14 @@ static enum fct_verdict decide_key(const struct decision *decision, factum_finge
     return answer(decision, FACTUM_OK);
 }
 
+static bool holds_now(const struct decision *decision, size_t index,
+                      const struct fct_stream_fact *stream)
+{
+    return fct_expected_holds(decision->request->expectations[index].expected, stream->state,
+                              stream->last_revision,
+                              stream->has_metadata && !stream->marked_deleted);
+}
+
 /* ---- repeated event ids (rule 2) ------------------------------------------------------------- */
 
 /* The first event of the stream that has an id; event_count if none has. */
@@ -228,8 +236,7 @@ static enum judgement judge(const struct decision *decision, size_t index,
     if (target && stream->state == FACTUM_STREAM_ABSENT && !stream->has_metadata) {
         return REFUSED;
     }
-    bool holds =
-        fct_expected_holds(expected, stream->state, stream->last_revision, stream->has_metadata);
+    bool holds = holds_now(decision, index, stream);
     if (!written) {
         return holds ? HOLDS : REFUSED;
     }
@@ -250,8 +257,7 @@ static factum_status recognise_stream(const struct decision *decision, size_t in
 {
     const factum_append_request *request = decision->request;
     uint64_t revision = 0;
-    bool holds = fct_expected_holds(request->expectations[index].expected, stream->state,
-                                    stream->last_revision, stream->has_metadata);
+    bool holds = holds_now(decision, index, stream);
     factum_status status =
         repeats_from(decision, index, stream, holds, stream->first_event, &revision);
     size_t event = stream->first_event;

@@ -29,6 +29,7 @@
 struct fct_stream_fact {
     factum_stream_state state;
     bool has_metadata;
+    bool marked_deleted; /* its metadata says that it is soft-deleted, with or without events */
     uint64_t last_revision;
     size_t event_count; /* of the append, in this stream */
     size_t first_event; /* of the append, in this stream; if event_count > 0 */

@@ -17,8 +17,8 @@
  *  - requests have their full size (fct_op_request); what an older program did not know is zero;
  *    their |call| is as the program has it: read it with fct_call_get;
  *  - a question has a |done|;
- *  - names are UTF-8, 1 to FACTUM_NAME_SIZE_MAX bytes; "$$" alone and "$$$$..." are refused; no
- *    written name is that of a virtual stream;
+ *  - names are UTF-8, 1 to FACTUM_NAME_SIZE_MAX bytes, those of metastreams 2 more; "$$" alone and
+ *    "$$$$..." are refused; no written name is that of a virtual stream;
  *  - events, tags, sizes, queries and filters are within their limits;
  *  - every expectation has a kind; DELETE and TOMBSTONE have one expectation and nothing else;
  *  - read requests name a source that exists; virtual stream names were turned into their source.
@@ -209,6 +209,7 @@ FCT_MUST_USE factum_status fct_engine_append(struct fct_engine *engine,
 FCT_MUST_USE factum_status fct_engine_remove(struct fct_engine *engine, factum_append_action action,
                                              factum_slice stream, factum_expected expected,
                                              factum_append_result *result, factum_error *err);
+/* metadata.c */
 FCT_MUST_USE factum_status fct_engine_metadata_set(struct fct_engine *engine, factum_slice stream,
                                                    factum_expected expected, factum_slice json,
                                                    factum_append_result *result, factum_error *err);

@@ -23,16 +23,18 @@ static const char *show_name(factum_slice name, char text[SHOWN_MAX * 4 + 4])
     return text;
 }
 
-factum_status fct_name_check(factum_slice name, const char *what, factum_error *err)
+/* |size_max|: in bytes. */
+static factum_status check_name(factum_slice name, size_t size_max, const char *what,
+                                factum_error *err)
 {
     char shown[SHOWN_MAX * 4 + 4];
     if (name.len == 0 || name.ptr == NULL) {
         return fct_fail(err, FACTUM_INVALID, "%s has no name: give it one", what);
     }
-    if (name.len > FACTUM_NAME_SIZE_MAX) {
+    if (name.len > size_max) {
         return fct_fail(err, FACTUM_TOO_BIG,
-                        "%s has a name of %zu bytes, \"%s\": at most %d, shorten it", what,
-                        name.len, show_name(name, shown), FACTUM_NAME_SIZE_MAX);
+                        "%s has a name of %zu bytes, \"%s\": at most %zu, shorten it", what,
+                        name.len, show_name(name, shown), size_max);
     }
     if (!fct_utf8_valid(name)) {
         return fct_fail(err, FACTUM_INVALID, "%s has a name that is not UTF-8 text: \"%s\"", what,
@@ -43,6 +45,11 @@ factum_status fct_name_check(factum_slice name, const char *what, factum_error *
                         show_name(name, shown));
     }
     return FACTUM_OK;
+}
+
+factum_status fct_name_check(factum_slice name, const char *what, factum_error *err)
+{
+    return check_name(name, FACTUM_NAME_SIZE_MAX, what, err);
 }
 
 factum_status fct_name_check_optional(factum_slice name, const char *what, factum_error *err)
@@ -83,9 +90,21 @@ bool fct_name_resolve_virtual(factum_slice name, factum_source *source, factum_s
     return true;
 }
 
+factum_status fct_name_check_readable(factum_slice name, const char *what, factum_error *err)
+{
+    size_t size_max = FACTUM_NAME_SIZE_MAX;
+    const struct virtual_stream *made = name.ptr == NULL ? NULL : find_virtual(name);
+    if (made != NULL) {
+        size_max += strlen(made->prefix);
+    } else if (name.ptr != NULL && fct_slice_starts(name, FCT_SLICE("$$"))) {
+        size_max += 2;
+    }
+    return check_name(name, size_max, what, err);
+}
+
 factum_status fct_name_check_stream(factum_slice stream, factum_error *err)
 {
-    factum_status status = fct_name_check(stream, "a stream", err);
+    factum_status status = fct_name_check_readable(stream, "a stream", err);
     if (status != FACTUM_OK || !fct_slice_starts(stream, FCT_SLICE("$"))) {
         return status;
     }

@@ -14,6 +14,11 @@ FCT_MUST_USE factum_status fct_name_check(factum_slice name, const char *what, f
 FCT_MUST_USE factum_status fct_name_check_optional(factum_slice name, const char *what,
                                                    factum_error *err);
 
+/* The same for the name of a stream that is read. One that is made of a prefix and another name may
+ * be longer by its prefix: a metastream ("$$", 2 bytes) or a virtual stream ("$et-", 4 bytes). */
+FCT_MUST_USE factum_status fct_name_check_readable(factum_slice name, const char *what,
+                                                   factum_error *err);
+
 /* A stream that can exist: neither virtual, nor "$all", nor a metastream of a metastream. */
 FCT_MUST_USE factum_status fct_name_check_stream(factum_slice stream, factum_error *err);
 /* A stream that this caller may write: |system| also those that begin with '$'. */

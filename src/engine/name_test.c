@@ -23,6 +23,35 @@ static void a_name_is_text_of_1_to_1024_bytes(void **state)
     assert_status(fct_name_check(fct_slice(NULL, 9), "a tag", NULL), FACTUM_INVALID);
 }
 
+static void names_with_a_prefix_are_longer_by_it(void **state)
+{
+    (void)state;
+    static const char *const prefixes[] = {"$$", "$ce-", "$et-", "$bc-", "$al-", "nn"};
+    char text[FACTUM_NAME_SIZE_MAX + 8];
+    factum_error err;
+    for (size_t i = 0; i < sizeof prefixes / sizeof prefixes[0]; i++) {
+        size_t len = strlen(prefixes[i]);
+        size_t most = FACTUM_NAME_SIZE_MAX + (i < 4 ? len : 0);
+        memset(text, 'n', sizeof text);
+        memcpy(text, prefixes[i], len);
+        assert_ok(fct_name_check_readable(fct_slice(text, most), "a stream", &err), err);
+        assert_status(fct_name_check_readable(fct_slice(text, most + 1), "a stream", &err),
+                      FACTUM_TOO_BIG);
+        bool written = len == 2;
+        assert_status(fct_name_check_stream(fct_slice(text, most), &err),
+                      written || i == 4 ? FACTUM_OK : FACTUM_INVALID);
+        assert_status(fct_name_check_written(fct_slice(text, most), false, &err),
+                      written ? FACTUM_OK : FACTUM_INVALID);
+    }
+    memcpy(text, "$$", 2);
+    assert_status(fct_name_check_stream(fct_slice(text, FACTUM_NAME_SIZE_MAX + 3), &err),
+                  FACTUM_TOO_BIG);
+    assert_string_equal(err.text, "a stream has a name of 1027 bytes, "
+                                  "\"$$nnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnn...\": at most 1026, "
+                                  "shorten it");
+    assert_status(fct_name_check_readable(fct_slice(NULL, 9), "a stream", &err), FACTUM_INVALID);
+}
+
 static void what_may_be_empty_is_checked_if_it_is_not(void **state)
 {
     (void)state;
@@ -113,6 +142,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_name_is_text_of_1_to_1024_bytes),
+        cmocka_unit_test(names_with_a_prefix_are_longer_by_it),
         cmocka_unit_test(what_may_be_empty_is_checked_if_it_is_not),
         cmocka_unit_test(the_name_that_is_shown_is_plain_text),
         cmocka_unit_test(streams_that_can_be_and_streams_that_cannot),

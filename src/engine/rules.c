@@ -138,6 +138,36 @@ static struct fct_hash128 hash_events(const factum_append_request *request)
     return hash;
 }
 
+static void mix_all(struct fct_hash128 *hash, const factum_slice *names, size_t count)
+{
+    uint64_t number = count;
+    mix(hash, fct_slice(&number, sizeof number));
+    for (size_t i = 0; i < count; i++) {
+        mix(hash, names[i]);
+    }
+}
+
+/* An append without events consists of what it checks. */
+static struct fct_hash128 hash_checks(const factum_append_request *request)
+{
+    struct fct_hash128 hash = {0, 0};
+    for (size_t i = 0; i < request->expectation_count; i++) {
+        factum_expected expected = request->expectations[i].expected;
+        bool at = expected.kind == FACTUM_EXPECTED_REVISION;
+        const uint64_t numbers[2] = {expected.kind, at ? expected.revision : 0};
+        mix(&hash, request->expectations[i].stream);
+        mix(&hash, fct_slice(numbers, sizeof numbers));
+    }
+    const factum_append_condition *condition = request->condition;
+    for (size_t i = 0; condition != NULL && i < condition->query.item_count; i++) {
+        const factum_query_item *item = &condition->query.items[i];
+        mix(&hash, fct_slice(&condition->after, sizeof condition->after));
+        mix_all(&hash, item->types, item->type_count);
+        mix_all(&hash, item->tags, item->tag_count);
+    }
+    return hash;
+}
+
 bool fct_fingerprint_given(const factum_append_request *request)
 {
     static const factum_fingerprint zero;
@@ -149,7 +179,8 @@ factum_fingerprint fct_append_fingerprint(const factum_append_request *request)
     if (fct_fingerprint_given(request)) {
         return request->fingerprint;
     }
-    struct fct_hash128 hash = hash_events(request);
+    struct fct_hash128 hash =
+        request->event_count > 0 ? hash_events(request) : hash_checks(request);
     factum_fingerprint fingerprint;
     memcpy(fingerprint.bytes, &hash, sizeof fingerprint.bytes);
     return fingerprint;
@@ -158,7 +189,7 @@ factum_fingerprint fct_append_fingerprint(const factum_append_request *request)
 /* ---- expectations ---------------------------------------------------------------------------- */
 
 bool fct_expected_holds(factum_expected expected, factum_stream_state state, uint64_t revision,
-                        bool metastream_exists)
+                        bool by_metadata)
 {
     switch (expected.kind) {
     case FACTUM_EXPECTED_ANY:
@@ -166,8 +197,7 @@ bool fct_expected_holds(factum_expected expected, factum_stream_state state, uin
     case FACTUM_EXPECTED_NO_STREAM:
         return state == FACTUM_STREAM_ABSENT || state == FACTUM_STREAM_SOFT_DELETED;
     case FACTUM_EXPECTED_STREAM_EXISTS:
-        return state == FACTUM_STREAM_PRESENT ||
-               (state == FACTUM_STREAM_ABSENT && metastream_exists);
+        return state == FACTUM_STREAM_PRESENT || (state == FACTUM_STREAM_ABSENT && by_metadata);
     case FACTUM_EXPECTED_REVISION:
         return (state == FACTUM_STREAM_PRESENT || state == FACTUM_STREAM_SOFT_DELETED) &&
                revision == expected.revision;

@@ -35,7 +35,8 @@ factum_slice fct_correlation_id(factum_slice metadata, char buffer[FACTUM_NAME_S
 bool fct_uuid_is_zero(factum_uuid id);
 bool fct_uuid_equal(factum_uuid a, factum_uuid b);
 
-/* The fingerprint of |request|: its own, or one of its events (store.h). */
+/* The fingerprint of |request|: its own, or one of its events, or of its checks if it has no events
+ * (store.h). */
 factum_fingerprint fct_append_fingerprint(const factum_append_request *request);
 bool fct_fingerprint_given(const factum_append_request *request);
 
@@ -46,10 +47,10 @@ factum_status fct_refuse(factum_append_result *result, size_t refused_index,
 void fct_refusal_say(const factum_expectation *expectation, const factum_append_result *result,
                      factum_error *err);
 
-/* Whether |expected| holds for a stream in this state (not tombstoned); metastream_exists: a stream
- * that has metadata but no events counts as existing. */
+/* Whether |expected| holds for a stream in this state (not tombstoned). |by_metadata|: it has
+ * metadata, which does not say that it is deleted; so it exists, even without events. */
 bool fct_expected_holds(factum_expected expected, factum_stream_state state, uint64_t revision,
-                        bool metastream_exists);
+                        bool by_metadata);
 
 /* Texts for what every engine has to refuse by itself. */
 factum_status fct_refuse_two_expectations(factum_slice stream, factum_error *err);

@@ -229,6 +229,36 @@ static void an_append_without_events_has_a_fingerprint(void **state)
     assert_false(same_fingerprint(fct_append_fingerprint(&request), plain_fingerprint()));
 }
 
+static void without_events_the_content_is_what_is_checked(void **state)
+{
+    (void)state;
+    factum_slice names[] = {FCT_SLICE("T"), FCT_SLICE("U")};
+    factum_query_item items[2] = {{.types = names, .type_count = 1}, {.tags = names}};
+    factum_append_condition condition = {.query = {items, 1}, .after = 7};
+    factum_expectation expectations[] = {{FCT_SLICE("a-1"), factum_any()},
+                                         {FCT_SLICE("b-1"), factum_at(3)}};
+    factum_append_request request = {.expectations = expectations, .expectation_count = 1};
+    factum_fingerprint seen[16];
+    size_t count = 0;
+    for (int change = 0; change < 10; change++) {
+        expectations[0].stream = change < 1 ? FCT_SLICE("a-1") : FCT_SLICE("a-2");
+        expectations[0].expected = change < 2 ? factum_any() : factum_no_stream();
+        request.expectation_count = change < 3 ? 1 : 2;
+        expectations[1].expected.revision = change < 4 ? 3 : 4;
+        request.condition = change < 5 ? NULL : &condition;
+        condition.after = change < 6 ? 7 : 8;
+        items[0].type_count = change < 7 ? 1 : 2;
+        condition.query.item_count = change < 8 ? 1 : 2;
+        items[1].tag_count = change < 9 ? 1 : 2;
+        seen[count] = fct_append_fingerprint(&request);
+        assert_true(same_fingerprint(seen[count], fct_append_fingerprint(&request)));
+        for (size_t i = 0; i < count; i++) {
+            assert_false(same_fingerprint(seen[count], seen[i]));
+        }
+        count++;
+    }
+}
+
 /* ---- names and ids --------------------------------------------------------------------------- */
 
 static void a_metastream_names_its_stream(void **state)
@@ -392,6 +422,7 @@ int main(void)
         cmocka_unit_test(bytes_that_move_from_one_part_to_the_next_are_other_content),
         cmocka_unit_test(a_fingerprint_of_its_own_takes_the_place_of_the_contents),
         cmocka_unit_test(an_append_without_events_has_a_fingerprint),
+        cmocka_unit_test(without_events_the_content_is_what_is_checked),
         cmocka_unit_test(a_metastream_names_its_stream),
         cmocka_unit_test(ids_are_compared_by_all_of_their_bytes),
         cmocka_unit_test(metadata_leaves_the_newest_events_visible),

@@ -172,6 +172,7 @@ static void facts_stream(void *data, size_t expectation, struct fct_stream_fact 
     const struct fct_staged_slot *staged = slot_of(data, expectation);
     fact->state = state_of(&staged->head);
     fact->has_metadata = (staged->head.flags & FCT_HEAD_METADATA) != 0;
+    fact->marked_deleted = (staged->head.flags & FCT_HEAD_SOFT_DELETED) != 0;
     fact->last_revision = staged->head.last_revision;
     fact->event_count = staged->event_count;
     fact->first_event = staged->first_event;

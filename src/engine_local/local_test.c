@@ -257,7 +257,7 @@ static void a_store_is_open_once_at_a_time(void **state)
     for (int i = 0; i < 2; i++) {
         options.read_only = i == 1;
         assert_status(fct_engine_local_open(&second, &options, &err), FACTUM_LOCKED);
-        assert_text(err, "is in use by another process: stop that one first");
+        assert_text(err, "is open in this process already: use that handle, or close it first");
     }
     assert_ok(fct_engine_close(&first, &err), err);
     assert_ok(fct_engine_local_open(&second, &options, &err), err);

@@ -5,8 +5,15 @@
 
 #include "core/error.h"
 
-static factum_status refuse_locked(const char *path, factum_error *err)
+static factum_status refuse_locked(const struct fct_store_dir *store, const char *path,
+                                   factum_error *err)
 {
+    if (fct_os_dir_is_locked_here(&store->dir)) {
+        return fct_fail(err, FACTUM_LOCKED,
+                        "the store %s is open in this process already: use that handle, or close "
+                        "it first",
+                        path);
+    }
     return fct_fail(err, FACTUM_LOCKED,
                     "the store %s is in use by another process: stop that one first", path);
 }
@@ -47,7 +54,7 @@ static factum_status lock_both(struct fct_store_dir *store, const char *path, bo
     if (status == FACTUM_OK) {
         status = fct_os_dir_lock(&store->dir, shared, err);
     }
-    return status == FACTUM_LOCKED ? refuse_locked(path, err) : status;
+    return status == FACTUM_LOCKED ? refuse_locked(store, path, err) : status;
 }
 
 factum_status fct_store_dir_open(struct fct_store_dir *store, const struct fct_os *os,

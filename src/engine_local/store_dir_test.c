@@ -89,7 +89,7 @@ static void without_its_LOCK_a_store_is_still_in_use(void **state)
     assert_ok(append(&f->engine, &f->err), f->err);
     remove_lock(f);
     assert_status(open_at(&f->second, f->store, &f->err), FACTUM_LOCKED);
-    assert_text(f->err, "is in use by another process: stop that one first");
+    assert_text(f->err, "is open in this process already: use that handle, or close it first");
     const factum_repair_options repair = {.size = sizeof repair, .rebuild_index = true};
     assert_status(
         fct_engine_local_repair(fct_os_real(), fct_mem_heap(), f->store, &repair, NULL, &f->err),

@@ -179,8 +179,8 @@ static enum verdict judge(const struct append *append, size_t index, uint64_t *r
     if (deleted && standing.state == FACTUM_STREAM_ABSENT && !standing.has_metadata) {
         return REFUSED; /* there is nothing to delete */
     }
-    bool holds =
-        fct_expected_holds(expected, standing.state, standing.last_revision, standing.has_metadata);
+    bool by_metadata = standing.has_metadata && !standing.metadata.soft_deleted;
+    bool holds = fct_expected_holds(expected, standing.state, standing.last_revision, by_metadata);
     const factum_uuid *id = first_id(append->request, expectation->stream);
     if (!written || id == NULL) {
         return holds ? HOLDS : REFUSED;

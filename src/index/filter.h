@@ -55,7 +55,8 @@ static inline bool fct_filter_test(const uint8_t *block, uint64_t mixed)
     uint64_t bits = mixed * UINT64_C(0x94d049bb133111eb);
     for (int i = 0; i < FCT_FILTER_BITS; i++) {
         uint32_t bit = (uint32_t)(bits >> (9 * i + 5)) & 511u;
-        if ((block[bit / 8] >> (bit % 8) & 1u) == 0) {
+        uint32_t byte = block[bit / 8]; /* as an int, gcc 12 with -fsanitize=undefined refuses it */
+        if ((byte >> (bit % 8) & 1u) == 0) {
             return false;
         }
     }

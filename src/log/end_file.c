@@ -119,9 +119,15 @@ factum_status fct_end_file_write(const struct fct_log *log, const char *name,
 static factum_status create_last(const struct fct_log *log, const struct fct_log_mark *mark,
                                  factum_error *err)
 {
-    uint8_t bytes[LAST_SIZE] = {0};
+    uint8_t *bytes = fct_mem_zalloc(log->mem, 1, LAST_SIZE); /* much for a stack */
+    if (bytes == NULL) {
+        return fct_fail(err, FACTUM_NO_MEMORY, "log/%s: out of memory", FCT_LAST_NAME);
+    }
     encode(bytes, log, mark);
-    return fct_file_replace(log->os, log->dir, FCT_LAST_NAME, fct_slice(bytes, sizeof bytes), err);
+    factum_status status =
+        fct_file_replace(log->os, log->dir, FCT_LAST_NAME, fct_slice(bytes, LAST_SIZE), err);
+    fct_mem_free(log->mem, bytes);
+    return status;
 }
 
 /* Opens LAST for this run, created again unless it has two slots of this store. */

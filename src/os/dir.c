@@ -5,6 +5,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <stddef.h>
 #include <string.h>
 #include <sys/file.h>
@@ -152,8 +153,57 @@ factum_status fct_os_dir_open(struct fct_os_dir *dir, const struct fct_os *base,
     return FACTUM_OK;
 }
 
+/* ---- locks ----------------------------------------------------------------------------------- */
+
+/* The kernel does not say whose a lock is. */
+static pthread_mutex_t locked_mutex = PTHREAD_MUTEX_INITIALIZER;
+static struct fct_os_dir *locked_first;
+
+static void note_lock(struct fct_os_dir *dir)
+{
+    if (dir->owner == 0) {
+        dir->owner = getpid();
+        (void)pthread_mutex_lock(&locked_mutex);
+        dir->next_locked = locked_first;
+        locked_first = dir;
+        (void)pthread_mutex_unlock(&locked_mutex);
+    }
+}
+
+static void forget_lock(struct fct_os_dir *dir)
+{
+    if (dir->owner != 0) {
+        (void)pthread_mutex_lock(&locked_mutex);
+        struct fct_os_dir **at = &locked_first;
+        while (*at != dir) {
+            at = &(*at)->next_locked;
+        }
+        *at = dir->next_locked;
+        (void)pthread_mutex_unlock(&locked_mutex);
+        dir->owner = 0;
+    }
+}
+
+bool fct_os_dir_is_locked_here(const struct fct_os_dir *dir)
+{
+    struct stat own;
+    struct stat other;
+    bool here = false;
+    if (dir->fd < 0 || fstat(dir->fd, &own) != 0) {
+        return false;
+    }
+    (void)pthread_mutex_lock(&locked_mutex);
+    for (const struct fct_os_dir *at = locked_first; at != NULL && !here; at = at->next_locked) {
+        here = at->owner == getpid() && fstat(at->fd, &other) == 0 && other.st_dev == own.st_dev &&
+               other.st_ino == own.st_ino;
+    }
+    (void)pthread_mutex_unlock(&locked_mutex);
+    return here;
+}
+
 void fct_os_dir_close(struct fct_os_dir *dir)
 {
+    forget_lock(dir);
     if (dir->base != NULL && dir->fd >= 0) {
         (void)close(dir->fd); /* nothing was written through it */
     }
@@ -172,6 +222,7 @@ factum_status fct_os_dir_lock(struct fct_os_dir *dir, bool shared, factum_error 
     if (result != 0 && errno == EWOULDBLOCK) {
         return fct_fail(err, FACTUM_LOCKED, "lock %s: another one has it", dir->path);
     }
+    note_lock(dir);
     return FACTUM_OK;
 }
 

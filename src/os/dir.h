@@ -17,7 +17,9 @@ struct fct_os_dir {
     struct fct_os os; /* first: its functions find the directory by it */
     struct fct_os_ops ops;
     const struct fct_os *base;
-    int fd; /* -1: by path */
+    struct fct_os_dir *next_locked; /* of the directories that this process has locked */
+    long owner;                     /* process that locked it; 0: none */
+    int fd;                         /* -1: by path */
     size_t path_size;
     char path[FCT_PATH_SIZE];
 };
@@ -32,6 +34,8 @@ void fct_os_dir_close(struct fct_os_dir *dir);
 /* Locks the directory itself (flock): LOCKED if another one has it, in this process or elsewhere.
  * |shared|: with others who share. OK also where the file system knows no such locks. */
 FCT_MUST_USE factum_status fct_os_dir_lock(struct fct_os_dir *dir, bool shared, factum_error *err);
+/* Has this process locked the directory, by whichever fct_os_dir? A child made by fork has not. */
+bool fct_os_dir_is_locked_here(const struct fct_os_dir *dir);
 /* OK while |path| leads to the directory; NOT_FOUND when it does not. One or two system calls. */
 FCT_MUST_USE factum_status fct_os_dir_check(const struct fct_os_dir *dir, factum_error *err);
 

@@ -3,6 +3,8 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "os/clock.h"
 #include "support/scratch.h"
@@ -146,9 +148,19 @@ static void a_lock_is_for_one_or_for_all_who_share(void **state)
     struct fixture *f = *state;
     struct fct_os_dir other;
     assert_ok(fct_os_dir_open(&other, fct_os_real(), f->store, &f->err), f->err);
+    assert_false(fct_os_dir_is_locked_here(&other));
     assert_ok(fct_os_dir_lock(&f->kept, false, &f->err), f->err);
     assert_status(fct_os_dir_lock(&other, true, &f->err), FACTUM_LOCKED);
+    assert_true(fct_os_dir_is_locked_here(&other));
+    pid_t child = fork();
+    if (child == 0) {
+        _exit(fct_os_dir_is_locked_here(&other) ? 1 : 0);
+    }
+    int how = -1;
+    assert_int_equal(waitpid(child, &how, 0), child);
+    assert_int_equal(how, 0);
     fct_os_dir_close(&f->kept);
+    assert_false(fct_os_dir_is_locked_here(&other));
     assert_ok(fct_os_dir_lock(&other, true, &f->err), f->err);
     assert_ok(fct_os_dir_open(&f->kept, fct_os_real(), f->store, &f->err), f->err);
     assert_ok(fct_os_dir_lock(&f->kept, true, &f->err), f->err);

@@ -286,6 +286,32 @@ TEST(an_expectation_that_holds_again_writes_again)
     assert_string_equal(stream_text(f, "a-1"), "1:A");
 }
 
+/* As docs/guide/retries.md has it. */
+TEST(a_soft_delete_between_the_tries_changes_what_is_recognised)
+{
+    F;
+    OK(append_id(f, "a-1", factum_no_stream(), "A", 1));
+    OK(append_id(f, "a-1", factum_at(0), "B", 2));
+    OK(append_id(f, "a-1", factum_any(), "C", 3));
+    OK(append_id(f, "a-1", factum_stream_exists(), "D", 4));
+    OK(delete_stream(f, "a-1", factum_any()));
+    OK(append_id(f, "a-1", factum_at(0), "B", 2));
+    assert_true(f->result.already);
+    OK(append_id(f, "a-1", factum_any(), "C", 3));
+    assert_true(f->result.already);
+    assert_status(append_id(f, "a-1", factum_stream_exists(), "D", 4), FACTUM_WRONG_REVISION);
+    assert_string_equal(stream_text(f, "a-1"), "STREAM_NOT_FOUND");
+    OK(append_id(f, "a-1", factum_no_stream(), "E", 5));
+    assert_int_equal(f->result.revision, 4);
+    assert_status(append_id(f, "a-1", factum_no_stream(), "E", 5), FACTUM_WRONG_REVISION);
+    assert_text(f->err, "stream a-1 is at revision 4, but it should not exist");
+    OK(append_id(f, "a-1", factum_no_stream(), "A", 1)); /* of its first life */
+    assert_true(f->result.already);
+    assert_int_equal(f->result.revision, 0);
+    OK(tombstone(f, "a-1", factum_any()));
+    assert_status(append_id(f, "a-1", factum_at(0), "B", 2), FACTUM_STREAM_DELETED);
+}
+
 TEST(ids_survive_reopening)
 {
     F;
@@ -320,6 +346,21 @@ TEST(a_mixture_is_refused_by_the_first_stream_that_repeats)
     assert_int_equal(f->result.refused_index, 1);
     assert_text(f->err, "stream b-1 is at revision 0, but only some of these events are in it");
     assert_string_equal(stream_text(f, "c-1"), "STREAM_NOT_FOUND");
+}
+
+TEST(a_mixture_is_not_refused_by_the_stream_that_is_as_expected)
+{
+    F;
+    OK(append_id(f, "c-1", factum_no_stream(), "C", 1));
+    OK(append_id(f, "d-1", factum_no_stream(), "D", 2));
+    factum_new_event events[] = {event_of("d-1", "D", 3), event_of("c-1", "C", 1)};
+    factum_expectation expectations[] = {{FCT_SLICE("d-1"), factum_at(0)},
+                                         {FCT_SLICE("c-1"), factum_no_stream()}};
+    assert_status(append_events(f, events, 2, expectations, 2), FACTUM_WRONG_REVISION);
+    assert_int_equal(f->result.refused_index, 1);
+    assert_string_equal(f->err.text, "stream c-1 is at revision 0, but it should not exist: read "
+                                     "it again and retry");
+    assert_string_equal(stream_text(f, "d-1"), "0:D");
 }
 
 TEST(a_repetition_in_one_stream_with_another_that_has_no_ids_is_refused)
@@ -426,10 +467,12 @@ const struct CMUnitTest append_cases[] = {
     CASE(half_a_repetition_is_refused),
     CASE(a_repetition_over_several_streams_is_recognised_whole),
     CASE(of_ids_that_are_there_twice_the_retried_ones_are_recognised),
+    CASE(a_soft_delete_between_the_tries_changes_what_is_recognised),
     CASE(ids_survive_reopening),
     CASE(a_repetition_with_stream_exists_is_recognised),
     CASE(an_expectation_that_holds_again_writes_again),
     CASE(a_mixture_is_refused_by_the_first_stream_that_repeats),
+    CASE(a_mixture_is_not_refused_by_the_stream_that_is_as_expected),
     CASE(a_repetition_in_one_stream_with_another_that_has_no_ids_is_refused),
     CASE(events_without_an_id_are_given_one),
     CASE(events_without_ids_are_never_repetitions),

@@ -84,6 +84,34 @@ TEST(an_append_without_events_keeps_its_key)
     assert_status(append_key(f, "a-1", factum_any(), "A", "k1"), FACTUM_KEY_CONFLICT);
 }
 
+TEST(the_content_of_an_append_without_events_is_what_it_checks)
+{
+    F;
+    OK(append_one(f, "a-1", factum_any(), "A"));
+    factum_expectation expectations[] = {{FCT_SLICE("a-1"), factum_stream_exists()},
+                                         {FCT_SLICE("b-1"), factum_no_stream()}};
+    factum_append_request request = {
+        .size = sizeof request,
+        .expectations = expectations,
+        .expectation_count = 1,
+        .idempotency_key = FCT_SLICE("k1"),
+    };
+    OK(append_request(f, &request, NULL));
+    OK(append_one(f, "b-1", factum_any(), "B"));
+    fixture_reopen(f);
+    OK(append_request(f, &request, NULL));
+    assert_true(f->result.already);
+    request.expectation_count = 2; /* another check, which does not hold */
+    assert_status(append_request(f, &request, NULL), FACTUM_KEY_CONFLICT);
+    assert_text(f->err, "idempotency key k1 was used for an append with other content");
+    request.expectation_count = 1;
+    expectations[0].expected = factum_at(0); /* another check, which holds */
+    assert_status(append_request(f, &request, NULL), FACTUM_KEY_CONFLICT);
+    OK(append_key(f, "a-1", factum_at(0), "A", "k2"));
+    OK(append_key(f, "a-1", factum_at(7), "A", "k2")); /* with events it is the events alone */
+    assert_true(f->result.already);
+}
+
 TEST(keys_survive_reopening)
 {
     F;
@@ -199,6 +227,7 @@ const struct CMUnitTest condition_cases[] = {
     CASE(a_key_with_other_content_is_a_conflict),
     CASE(a_key_is_recognised_whatever_the_ids),
     CASE(an_append_without_events_keeps_its_key),
+    CASE(the_content_of_an_append_without_events_is_what_it_checks),
     CASE(keys_survive_reopening),
     CASE(a_condition_on_a_tag_lets_one_through),
     CASE(a_condition_on_types_and_tags_wants_both),

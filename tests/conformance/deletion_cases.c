@@ -12,12 +12,55 @@ TEST(metadata_limits_what_is_read_of_a_stream)
     assert_string_equal(stream_text(f, "s-1"), "3:A 4:B");
     OK(set_metadata(f, "s-1", "{\"$tb\":1}"));
     assert_string_equal(stream_text(f, "s-1"), "1:B 2:C 3:A 4:B");
-    OK(set_metadata(f, "s-1", "{\"$maxAge\":1000}"));
+    OK(set_metadata(f, "s-1", "{\"$tb\":0,\"$maxAge\":1000}"));
     assert_string_equal(stream_text(f, "s-1"), "0:A 1:B 2:C 3:A 4:B");
     factum_read_request category = reading(FACTUM_SOURCE_CATEGORY, "s");
     OK(set_metadata(f, "s-1", "{\"$maxCount\":1}"));
     assert_string_equal(read_text(f, &category), "0:A 1:B 2:C 3:A 4:B");
     assert_string_equal(stream_text(f, "$$s-1"), "3:$metadata");
+}
+
+TEST(metadata_that_is_set_shows_nothing_that_was_hidden)
+{
+    F;
+    append_many(f, "s-1", 3);
+    OK(set_metadata(f, "s-1", "{\"$maxCount\":1,\"owner\":\"x\"}"));
+    OK(delete_stream(f, "s-1", factum_any()));
+    OK(append_one(f, "s-1", factum_no_stream(), "N"));
+    OK(append_one(f, "s-1", factum_at(3), "O"));
+    assert_string_equal(stream_text(f, "s-1"), "3:N 4:O"); /* $maxCount went with the deletion */
+    for (int round = 0; round < 2; round++) {
+        OK(set_metadata(f, "s-1", "{\"owner\":\"x\"}"));
+        assert_string_equal(stream_text(f, "s-1"), "3:N 4:O");
+        fixture_reopen(f);
+    }
+    OK(delete_stream(f, "s-1", factum_any()));
+    OK(set_metadata(f, "s-1", "{\"owner\":\"x\"}"));
+    factum_stream_info info = {.size = sizeof info};
+    OK(fct_engine_stream(&f->engine, FCT_SLICE("s-1"), &info, &f->err));
+    assert_int_equal(info.state, FACTUM_STREAM_PRESENT);
+    assert_int_equal(info.first_revision, 5);
+    assert_int_equal(info.truncate_before, 5);
+    assert_string_equal(stream_text(f, "s-1"), ""); /* it exists again and is empty */
+    assert_status(append_one(f, "s-1", factum_no_stream(), "P"), FACTUM_WRONG_REVISION);
+    OK(append_one(f, "s-1", factum_at(4), "P"));
+    assert_string_equal(stream_text(f, "s-1"), "5:P");
+    OK(set_metadata(f, "s-1", "{\"$tb\":0}"));
+    assert_string_equal(stream_text(f, "s-1"), "0:A 1:B 2:C 3:N 4:O 5:P");
+}
+
+TEST(a_tombstoned_stream_takes_no_metadata)
+{
+    F;
+    append_many(f, "s-1", 1);
+    OK(set_metadata(f, "s-1", "{\"a\":1}"));
+    OK(tombstone(f, "s-1", factum_any()));
+    for (int round = 0; round < 2; round++) {
+        assert_status(set_metadata(f, "s-1", "{\"a\":2}"), FACTUM_STREAM_DELETED);
+        assert_string_equal(f->err.text, "stream s-1 is deleted for ever: it takes no metadata");
+        fixture_reopen(f);
+    }
+    assert_string_equal(stream_text(f, "$$s-1"), "0:$metadata"); /* it can still be read */
 }
 
 TEST(metadata_that_makes_no_sense_is_refused)
@@ -125,6 +168,26 @@ TEST(only_what_exists_can_be_deleted)
     assert_string_equal(stream_text(f, "$$s-1"), "1:$metadata");
 }
 
+TEST(a_stream_that_was_deleted_without_events_does_not_exist)
+{
+    F;
+    OK(set_metadata(f, "m-1", "{\"o\":1}"));
+    factum_expectation exists = {FCT_SLICE("m-1"), factum_stream_exists()};
+    OK(append_events(f, NULL, 0, &exists, 1)); /* metadata is enough */
+    OK(delete_stream(f, "m-1", factum_any()));
+    for (int round = 0; round < 2; round++) {
+        assert_status(append_events(f, NULL, 0, &exists, 1), FACTUM_WRONG_REVISION);
+        assert_status(append_one(f, "m-1", factum_stream_exists(), "A"), FACTUM_WRONG_REVISION);
+        assert_string_equal(f->err.text, "stream m-1 does not exist, but it should exist");
+        assert_status(delete_stream(f, "m-1", factum_stream_exists()), FACTUM_WRONG_REVISION);
+        fixture_reopen(f);
+    }
+    OK(delete_stream(f, "m-1", factum_any())); /* as a deleted stream with events */
+    OK(set_metadata(f, "m-1", "{\"o\":2}"));
+    OK(append_one(f, "m-1", factum_stream_exists(), "A"));
+    assert_string_equal(stream_text(f, "m-1"), "0:A");
+}
+
 TEST(of_a_tombstoned_stream_only_nothing_can_be_expected)
 {
     F;
@@ -173,21 +236,33 @@ TEST(an_append_to_a_deleted_stream_and_its_metadata_says_itself_what_holds)
     }
 }
 
-TEST(a_stream_whose_name_leaves_no_room_for_metadata_cannot_be_deleted)
+TEST(the_longest_names_can_be_deleted_and_have_metadata)
 {
     F;
-    char name[FACTUM_NAME_SIZE_MAX + 1];
-    memset(name, 'n', sizeof name);
-    name[FACTUM_NAME_SIZE_MAX] = '\0';
+    char meta[FACTUM_NAME_SIZE_MAX + 4] = "$$";
+    char *name = meta + 2;
+    memset(name, 'n', FACTUM_NAME_SIZE_MAX + 1);
     for (size_t len = FACTUM_NAME_SIZE_MAX; len >= FACTUM_NAME_SIZE_MAX - 2; len--) {
         name[len] = '\0';
-        bool fits = len == FACTUM_NAME_SIZE_MAX - 2;
-        OK(append_one(f, name, factum_any(), "A"));
-        assert_status(delete_stream(f, name, factum_any()), fits ? FACTUM_OK : FACTUM_INVALID);
-        assert_status(set_metadata(f, name, "{}"), fits ? FACTUM_OK : FACTUM_INVALID);
+        append_many(f, name, 3);
+        OK(set_metadata(f, name, "{\"$maxCount\":1}"));
+        assert_string_equal(stream_text(f, name), "2:C");
+        OK(delete_stream(f, name, factum_at(2)));
+        fixture_reopen(f);
+        assert_string_equal(stream_text(f, name), "STREAM_NOT_FOUND");
+        OK(append_one(f, name, factum_no_stream(), "N"));
+        fixture_reopen(f);
+        assert_string_equal(stream_text(f, name), "3:N");
+        assert_string_equal(stream_text(f, meta), "2:$metadata");
         OK(tombstone(f, name, factum_any()));
         assert_string_equal(stream_text(f, name), "STREAM_DELETED");
     }
+    memset(name, 'n', FACTUM_NAME_SIZE_MAX + 1);
+    name[FACTUM_NAME_SIZE_MAX + 1] = '\0';
+    assert_status(append_one(f, meta, factum_any(), "$metadata"), FACTUM_TOO_BIG);
+    assert_text(f->err, "at most 1026");
+    assert_status(delete_stream(f, name, factum_any()), FACTUM_TOO_BIG);
+    assert_text(f->err, "a stream has a name of 1025 bytes");
 }
 
 /* What a follower of |stream| from |from| is given first: its type. */
@@ -248,6 +323,8 @@ TEST(the_stores_own_types_are_not_for_users)
 
 const struct CMUnitTest deletion_cases[] = {
     CASE(metadata_limits_what_is_read_of_a_stream),
+    CASE(metadata_that_is_set_shows_nothing_that_was_hidden),
+    CASE(a_tombstoned_stream_takes_no_metadata),
     CASE(metadata_that_makes_no_sense_is_refused),
     CASE(a_deleted_stream_goes_on_with_the_next_revision),
     CASE(deleting_checks_what_is_expected),
@@ -256,7 +333,8 @@ const struct CMUnitTest deletion_cases[] = {
     CASE(deleted_streams_begin_anew_in_the_order_of_their_events),
     CASE(only_what_exists_can_be_deleted),
     CASE(an_append_to_a_deleted_stream_and_its_metadata_says_itself_what_holds),
-    CASE(a_stream_whose_name_leaves_no_room_for_metadata_cannot_be_deleted),
+    CASE(the_longest_names_can_be_deleted_and_have_metadata),
+    CASE(a_stream_that_was_deleted_without_events_does_not_exist),
     CASE(of_a_tombstoned_stream_only_nothing_can_be_expected),
     CASE(a_follower_is_given_the_tombstone_from_any_place_before_it),
     CASE(a_tombstone_alone_leaves_no_revisions),

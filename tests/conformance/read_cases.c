@@ -195,6 +195,53 @@ TEST(categories_types_and_tags_are_lists_over_streams)
     assert_string_equal(stream_text(f, "$et-B"), "0:B 1:B");
 }
 
+/* Where names share a key, ordinals have gaps; but each event has one, whichever way it is read. */
+TEST(an_event_has_the_same_ordinal_read_forward_and_backward)
+{
+    F;
+    enum { EVENTS = 24 };
+    append_many(f, "s-1", EVENTS / 2); /* of types A, B and C in turn */
+    append_many(f, "t-1", EVENTS / 2);
+    const factum_source sources[] = {FACTUM_SOURCE_STREAM, FACTUM_SOURCE_CATEGORY,
+                                     FACTUM_SOURCE_TYPE, FACTUM_SOURCE_TYPE};
+    const char *const names[] = {"t-1", "s", "A", "C"};
+    for (size_t i = 0; i < 4; i++) {
+        struct fct_reader *reader;
+        factum_event event;
+        uint64_t positions[EVENTS];
+        uint64_t ordinals[EVENTS];
+        size_t count = 0;
+        factum_read_request request = reading(sources[i], names[i]);
+        OK(fct_engine_read(&f->engine, &request, false, &reader, &f->err));
+        for (; fct_reader_next(reader, &event, &f->err) == FACTUM_OK; count++) {
+            assert_true(count == 0 || event.ordinal > ordinals[count - 1]);
+            positions[count] = event.position;
+            ordinals[count] = event.ordinal;
+        }
+        fct_reader_close(reader);
+        request.backwards = true;
+        OK(fct_engine_read(&f->engine, &request, false, &reader, &f->err));
+        while (fct_reader_next(reader, &event, &f->err) == FACTUM_OK) {
+            count--;
+            assert_int_equal(event.position, positions[count]);
+            assert_int_equal(event.ordinal, ordinals[count]);
+            request.from = FACTUM_FROM_REVISION; /* and it is found by it */
+            request.from_value = ordinals[count];
+            for (int way = 0; way < 2; way++) {
+                struct fct_reader *other;
+                factum_event found;
+                request.backwards = way == 0;
+                OK(fct_engine_read(&f->engine, &request, false, &other, &f->err));
+                OK(fct_reader_next(other, &found, &f->err));
+                assert_int_equal(found.position, positions[count]);
+                fct_reader_close(other);
+            }
+        }
+        fct_reader_close(reader);
+        assert_int_equal(count, 0);
+    }
+}
+
 TEST(a_flow_is_read_by_its_correlation_id)
 {
     F;
@@ -262,6 +309,38 @@ TEST(a_bad_name_is_shown_in_its_refusal)
     assert_status(append_events(f, &event, 1, &expectation, 1), FACTUM_INVALID);
     assert_string_equal(f->err.text, "an event type has a name with a NUL byte in it: \"A\\x00\"");
     assert_string_equal(stream_text(f, "a"), "STREAM_NOT_FOUND");
+}
+
+TEST(the_longest_types_categories_and_correlation_ids_are_read_as_streams)
+{
+    F;
+    char type[FACTUM_NAME_SIZE_MAX + 6] = "$et-";
+    char category[FACTUM_NAME_SIZE_MAX + 6] = "$ce-";
+    char flow[FACTUM_NAME_SIZE_MAX + 6] = "$bc-";
+    char metadata[FACTUM_NAME_SIZE_MAX + 32];
+    memset(type + 4, 't', FACTUM_NAME_SIZE_MAX);
+    memset(category + 4, 'c', FACTUM_NAME_SIZE_MAX - 1); /* which ends before a dash */
+    memset(flow + 4, 'f', FACTUM_NAME_SIZE_MAX);
+    int len = snprintf(metadata, sizeof metadata, "{\"$correlationId\":\"%s\"}", flow + 4);
+    category[FACTUM_NAME_SIZE_MAX + 3] = '-';
+    factum_new_event event = event_of(category + 4, type + 4, 0);
+    event.metadata = fct_slice(metadata, (size_t)len);
+    factum_expectation expectation = {event.stream, factum_any()};
+    OK(append_events(f, &event, 1, &expectation, 1));
+    category[FACTUM_NAME_SIZE_MAX + 3] = '\0';
+    const char *const names[] = {type, category, flow};
+    for (size_t i = 0; i < 3; i++) {
+        struct fct_reader *reader;
+        factum_event got;
+        factum_read_request request = reading(FACTUM_SOURCE_STREAM, names[i]);
+        OK(fct_engine_read(&f->engine, &request, false, &reader, &f->err));
+        OK(fct_reader_next(reader, &got, &f->err));
+        assert_int_equal(got.type.len, FACTUM_NAME_SIZE_MAX);
+        fct_reader_close(reader);
+    }
+    type[FACTUM_NAME_SIZE_MAX + 4] = 't';
+    assert_string_equal(stream_text(f, type), "TOO_BIG");
+    assert_text(f->err, "the stream or list to read has a name of 1029 bytes");
 }
 
 TEST(everything_is_read_in_order)
@@ -340,10 +419,12 @@ const struct CMUnitTest read_cases[] = {
     CASE(times_may_lie_at_the_ends_of_their_range),
     CASE(a_stream_that_does_not_exist_yet_is_followed),
     CASE(categories_types_and_tags_are_lists_over_streams),
+    CASE(an_event_has_the_same_ordinal_read_forward_and_backward),
     CASE(a_flow_is_read_by_its_correlation_id),
     CASE(virtual_streams_cannot_be_written),
     CASE(a_system_stream_is_written_by_those_only_who_say_so),
     CASE(a_bad_name_is_shown_in_its_refusal),
+    CASE(the_longest_types_categories_and_correlation_ids_are_read_as_streams),
     CASE(everything_is_read_in_order),
     CASE(an_event_comes_back_as_it_was),
     CASE(a_cursor_does_not_see_later_appends_until_extended),

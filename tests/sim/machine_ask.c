@@ -33,15 +33,18 @@ static void find_key(struct machine *machine)
     }
     const factum_key_info *a = &infos[0];
     const factum_key_info *b = &infos[1];
-    const char *what =
-        a->event_count != b->event_count                                        ? "event_count"
-        : a->revision != b->revision                                            ? "revision"
-        : a->created != b->created                                              ? "created"
-        : !machine_same_position(machine, a->first_position, b->first_position) ? "first_position"
-        : !machine_same_position(machine, a->position, b->position)             ? "position"
-        : memcmp(&a->fingerprint, &b->fingerprint, sizeof a->fingerprint) != 0  ? "fingerprint"
-        : memcmp(revisions[0], revisions[1], sizeof revisions[0]) != 0          ? "revisions"
-                                                                                : NULL;
+    /* A fingerprint of checks holds the place of a condition, which each engine has its own of. */
+    bool same_content =
+        a->event_count == 0 || memcmp(&a->fingerprint, &b->fingerprint, sizeof a->fingerprint) == 0;
+    const char *what = a->event_count != b->event_count ? "event_count"
+                       : a->revision != b->revision     ? "revision"
+                       : a->created != b->created       ? "created"
+                       : !machine_same_position(machine, a->first_position, b->first_position)
+                           ? "first_position"
+                       : !machine_same_position(machine, a->position, b->position) ? "position"
+                       : !same_content                                             ? "fingerprint"
+                       : memcmp(revisions[0], revisions[1], sizeof revisions[0]) != 0 ? "revisions"
+                                                                                      : NULL;
     if (what != NULL) {
         machine_differ(machine,
                        "key %.*s: %s differs: memory has %" PRIu64 " events, local %" PRIu64,

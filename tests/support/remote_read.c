@@ -357,7 +357,7 @@ struct remote_lister {
     struct job job;
     struct fct_lister *wrapped;
     factum_list_entry window[WINDOW_MAX];
-    uint8_t names[WINDOW_MAX][FACTUM_NAME_SIZE_MAX];
+    uint8_t names[WINDOW_MAX][FACTUM_NAME_SIZE_MAX + 2];
     size_t count;
     size_t at;
     struct tail tail;
@@ -381,7 +381,7 @@ static void lister_run(struct job *job)
         lister->tail.status = fct_lister_next(lister->wrapped, entry, &lister->tail.err);
         lister->tail.known = lister->tail.status != FACTUM_OK;
         if (lister->tail.status == FACTUM_OK) {
-            FCT_ASSERT(entry->name.len <= FACTUM_NAME_SIZE_MAX);
+            FCT_ASSERT(entry->name.len <= FACTUM_NAME_SIZE_MAX + 2);
             memcpy(name, entry->name.ptr, entry->name.len);
             entry->name = fct_slice(name, entry->name.len);
             lister->count++;

@@ -1,0 +1,177 @@
+/* metadata.c - sets the metadata of a stream. Layer: engine.
+ *
+ * An append of a "$metadata" event says what holds from then on, all of it. fct_engine_metadata_set
+ * is made for people, and what it is given without "$tb" must not show what is hidden: it looks at
+ * the stream first and adds the "$tb". The append expects the metadata that was looked at; if that
+ * was replaced meanwhile, it looks again.
+ */
+#include <inttypes.h>
+#include <string.h>
+
+#include "codec/json.h"
+#include "core/buf.h"
+#include "core/error.h"
+#include "core/slice.h"
+#include "engine/deliver.h"
+#include "engine/engine.h"
+#include "engine/name.h"
+#include "engine/rules.h"
+
+#define TRUNCATE_BEFORE "$tb"
+
+static factum_status check_json(factum_slice json, struct fct_json *object, factum_error *err)
+{
+    size_t at = 0;
+    if (json.ptr == NULL || fct_json_parse(json, object, &at) != FACTUM_OK ||
+        object->type != FCT_JSON_OBJECT) {
+        return fct_fail(err, FACTUM_INVALID, "stream metadata is a JSON object; byte %zu is not",
+                        at);
+    }
+    static const char *const names[] = {"$maxCount", "$maxAge", TRUNCATE_BEFORE};
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        struct fct_json value;
+        int64_t number;
+        if (fct_json_member(object, factum_slice_from(names[i]), &value) &&
+            (fct_json_int64(&value, &number) != FACTUM_OK || number < 0)) {
+            return fct_fail(err, FACTUM_INVALID, "%s is a whole number, 0 or more, not %.*s",
+                            names[i], FCT_FMT(value.raw));
+        }
+    }
+    return FACTUM_OK;
+}
+
+/* The revision before which events are hidden and stay so. */
+static uint64_t hidden_before(const factum_stream_info *info)
+{
+    if (info->truncate_before != FCT_SOFT_DELETED) {
+        return info->truncate_before;
+    }
+    return info->state == FACTUM_STREAM_SOFT_DELETED ? info->last_revision + 1 : 0;
+}
+
+/* Puts |object| with "$tb" as its first member into |body|. */
+static factum_status add_truncate_before(struct fct_buf *body, const struct fct_json *object,
+                                         uint64_t revision, factum_error *err)
+{
+    size_t offset = 0;
+    factum_slice name;
+    struct fct_json value;
+    bool empty = !fct_json_member_next(object, &offset, &name, &value);
+    factum_status status =
+        fct_buf_printf(body, "{\"" TRUNCATE_BEFORE "\":%" PRIu64 "%s", revision, empty ? "" : ",");
+    if (status == FACTUM_OK) {
+        status = fct_buf_add_slice(body, fct_slice_from(object->raw, 1));
+    }
+    return status == FACTUM_OK ? status
+                               : fct_fail(err, FACTUM_NO_MEMORY, "metadata: out of memory");
+}
+
+/* What must hold of the metastream so that |info| is still true when it is written. */
+static factum_expected pin(factum_expected expected, const factum_stream_info *info)
+{
+    if (expected.kind == FACTUM_EXPECTED_ANY && !info->has_metadata) {
+        return factum_no_stream();
+    }
+    bool open_ended = expected.kind == FACTUM_EXPECTED_ANY ||
+                      (expected.kind == FACTUM_EXPECTED_STREAM_EXISTS && info->has_metadata);
+    return open_ended ? factum_at(info->metadata_revision) : expected;
+}
+
+/* What was asked for. */
+struct setting {
+    struct fct_engine *engine;
+    factum_slice stream;
+    factum_expected expected;
+    factum_slice json;
+    struct fct_json object; /* json as a value */
+    factum_append_result *result;
+};
+
+static factum_status write_metadata(const struct setting *setting, factum_expected expected,
+                                    factum_slice json, factum_error *err)
+{
+    char name[FACTUM_NAME_SIZE_MAX + 2] = "$$";
+    memcpy(name + 2, setting->stream.ptr, setting->stream.len);
+    factum_slice metastream = fct_slice(name, setting->stream.len + 2);
+    const factum_new_event event = {
+        .stream = metastream, .type = FCT_SLICE(FCT_TYPE_METADATA), .data = json};
+    const factum_expectation expectation = {metastream, expected};
+    const factum_append_request request = {
+        .size = sizeof request,
+        .events = &event,
+        .event_count = 1,
+        .expectations = &expectation,
+        .expectation_count = 1,
+    };
+    return fct_engine_append(setting->engine, &request, setting->result, NULL, err);
+}
+
+/* Writes what was given, with the "$tb" that |info| asks for. With *again, the metadata has changed
+ * since. */
+static factum_status keep_hidden(const struct setting *setting, const factum_stream_info *info,
+                                 bool *again, factum_error *err)
+{
+    factum_status status = FACTUM_OK;
+    factum_slice json = setting->json;
+    factum_expected expected = pin(setting->expected, info);
+    uint64_t hidden = hidden_before(info);
+    struct fct_buf body;
+    fct_buf_init(&body, setting->engine->mem, json.len + 64);
+    if (hidden > 0) {
+        status = add_truncate_before(&body, &setting->object, hidden, err);
+        json = fct_buf_slice(&body);
+    }
+    if (status == FACTUM_OK) {
+        status = write_metadata(setting, expected, json, err);
+        *again = status == FACTUM_WRONG_REVISION && expected.kind != setting->expected.kind;
+    }
+    fct_buf_finish(&body);
+    return status;
+}
+
+static factum_status try_set(const struct setting *setting, bool *again, factum_error *err)
+{
+    struct fct_json value;
+    factum_stream_info info = {.size = sizeof info};
+    *again = false;
+    factum_status status = fct_engine_stream(setting->engine, setting->stream, &info, err);
+    if (status != FACTUM_OK) {
+        return status;
+    }
+    if (info.state == FACTUM_STREAM_TOMBSTONED) {
+        (void)fct_refuse(setting->result, 0, info.state, info.last_revision);
+        return fct_fail(err, FACTUM_STREAM_DELETED,
+                        "stream %.*s is deleted for ever: it takes no metadata",
+                        FCT_FMT(setting->stream));
+    }
+    return fct_json_member(&setting->object, FCT_SLICE(TRUNCATE_BEFORE), &value)
+               ? write_metadata(setting, setting->expected, setting->json, err)
+               : keep_hidden(setting, &info, again, err);
+}
+
+factum_status fct_engine_metadata_set(struct fct_engine *engine, factum_slice stream,
+                                      factum_expected expected, factum_slice json,
+                                      factum_append_result *result, factum_error *err)
+{
+    factum_append_result unused;
+    struct setting setting = {engine, stream, expected, json, {{NULL, 0}, FCT_JSON_NULL}, result};
+    if (result == NULL) {
+        setting.result = &unused;
+    }
+    *setting.result = (factum_append_result){.first_position = 0};
+    factum_status status = fct_callback_refuse("append", err);
+    if (status == FACTUM_OK) {
+        status = fct_name_check_stream(stream, err);
+    }
+    if (status == FACTUM_OK && fct_slice_starts(stream, FCT_SLICE("$$"))) {
+        status = fct_fail(err, FACTUM_INVALID, "stream %.*s cannot have metadata", FCT_FMT(stream));
+    }
+    if (status == FACTUM_OK) {
+        status = check_json(json, &setting.object, err);
+    }
+    bool again = status == FACTUM_OK;
+    while (again) {
+        status = try_set(&setting, &again, err);
+    }
+    return status;
+}
