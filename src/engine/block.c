@@ -174,11 +174,16 @@ factum_status fct_engine_remove(struct fct_engine *engine, factum_append_action 
 static factum_status check_metadata(factum_slice json, factum_error *err)
 {
     struct fct_json object;
-    size_t at = 0;
-    if (json.ptr == NULL || fct_json_parse(json, &object, &at) != FACTUM_OK ||
-        object.type != FCT_JSON_OBJECT) {
-        return fct_fail(err, FACTUM_INVALID, "stream metadata is a JSON object; byte %zu is not",
-                        at);
+    if (json.ptr == NULL) {
+        return fct_fail(err, FACTUM_INVALID, "stream metadata is a JSON object: it is NULL");
+    }
+    factum_status status = fct_json_check(json, &object, err);
+    if (status != FACTUM_OK) {
+        return fct_wrap(err, status, "stream metadata");
+    }
+    if (object.type != FCT_JSON_OBJECT) {
+        return fct_fail(err, FACTUM_INVALID, "stream metadata is a JSON object, not %.*s",
+                        FCT_FMT(object.raw));
     }
     static const char *const names[] = {"$maxCount", "$maxAge", "$tb"};
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
