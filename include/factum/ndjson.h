@@ -46,8 +46,8 @@ typedef struct factum_ndjson_line {
 } factum_ndjson_line;
 
 /* Reads the text of one line (with or without its end) into |line|, which borrows from |text| and
- * |ndjson| until the next call on |ndjson|. INVALID with a text that says what is wrong and at which
- * byte: "not valid JSON: number with a leading zero at byte 17"; TOO_BIG. */
+ * |ndjson| until the next call on |ndjson|. INVALID with a text that says what is wrong and where:
+ * "not valid JSON: number with a leading zero at byte 17"; TOO_BIG. */
 FACTUM_API FACTUM_MUST_USE factum_status factum_ndjson_parse_line(factum_ndjson *ndjson,
                                                                   factum_slice text,
                                                                   factum_ndjson_line *line,
@@ -65,8 +65,8 @@ FACTUM_API FACTUM_MUST_USE factum_status factum_ndjson_format(factum_ndjson *ndj
                                                               factum_slice *line,
                                                               factum_error *err);
 
-/* Is |json| one JSON value? INVALID: "not valid JSON: unexpected character } where a value should be
- * at byte 5". */
+/* Is |json| one JSON value? INVALID says why not: "not valid JSON: unexpected character } where a
+ * value should be at byte 5". */
 FACTUM_API FACTUM_MUST_USE factum_status factum_json_check(factum_slice json, factum_error *err);
 /* The value of the member |name| of the JSON object |json|, as it stands there (text with its
  * quotes): borrowed from |json|. |name| may be a path of members, "a.b". NOT_FOUND; INVALID if

@@ -163,6 +163,20 @@ TEST(a_bad_line_is_refused_with_its_byte)
          "\"metadata\" at byte 36 must be an object, or base64 if it is not JSON"},
         {"{\"stream\":\"s\",\"type\":\"T\",\"metadata\":\"Y\"}",
          "\"metadata\" at byte 36 must be an object, or base64 if it is not JSON"},
+    };
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        assert_status(parse(f, bad[i].line), FACTUM_INVALID);
+        assert_string_equal(f->err.text, bad[i].text);
+    }
+    assert_ok(parse(f, "{\"stream\":\"s\",\"type\":\"T\"}"), f->err); /* it goes on */
+}
+
+TEST(a_bad_member_is_refused_with_its_byte)
+{
+    F;
+    static const struct {
+        const char *line, *text;
+    } bad[] = {
         {"{\"stream\":\"s\",\"type\":\"T\",\"contentType\":7}",
          "\"contentType\" at byte 39 must be a media type, as in image/png"},
         {"{\"stream\":\"s\",\"type\":\"T\",\"contentType\":\"nonsense\",\"data\":\"aGk=\"}",
@@ -193,7 +207,6 @@ TEST(a_bad_line_is_refused_with_its_byte)
         assert_status(parse(f, bad[i].line), FACTUM_INVALID);
         assert_string_equal(f->err.text, bad[i].text);
     }
-    assert_ok(parse(f, "{\"stream\":\"s\",\"type\":\"T\"}"), f->err); /* it goes on */
 }
 
 TEST(a_line_may_have_32_tags_and_not_one_more)
@@ -564,6 +577,7 @@ int main(void)
         CASE(names_of_members_may_have_escapes),
         CASE(bytes_come_as_base64),
         CASE(a_bad_line_is_refused_with_its_byte),
+        CASE(a_bad_member_is_refused_with_its_byte),
         CASE(a_line_may_have_32_tags_and_not_one_more),
         CASE(nesting_without_end_is_refused),
         CASE(a_line_over_64_mebibytes_is_refused_unread),

@@ -108,6 +108,7 @@ struct import {
     uint32_t table_mask;
     size_t room; /* for events, and one more for a checkpoint */
     size_t count;
+    bool has_keys;
     size_t expectation_from, expectation_count; /* those of the append that is being made */
     struct flights flights;
     size_t commit_begin;          /* the first item of the last commit of the batch */
@@ -166,6 +167,7 @@ static void clear_batch(struct import *import)
         import->chunks = next;
     }
     import->count = 0;
+    import->has_keys = false;
     import->text_len = 0;
     import->text_to = import->text;
     import->text_left = TEXT_ROOM;
@@ -400,16 +402,6 @@ static factum_status append_span(struct import *import, size_t from, size_t end,
     return status;
 }
 
-static bool has_keys(const struct import *import)
-{
-    for (size_t i = 0; i < import->count; i++) {
-        if (import->items[i].key.len > 0) {
-            return true;
-        }
-    }
-    return false;
-}
-
 /* The checkpoint |after| what was appended without one; it syncs. */
 static bool append_checkpoint(struct import *import, struct place after)
 {
@@ -574,7 +566,7 @@ static bool commit(struct import *import)
 {
     bool good = true;
     struct place done = {0, 0}; /* the last line that was appended, and no bad one before it */
-    import->durability = has_keys(import) ? FACTUM_DURABILITY_OS : FACTUM_DURABILITY_SYNC;
+    import->durability = import->has_keys ? FACTUM_DURABILITY_OS : FACTUM_DURABILITY_SYNC;
     for (size_t from = 0; good && from < import->count;) {
         good = import->items[from].key.len > 0 ? append_keyed(import, from, &from, &done)
                                                : append_plain(import, from, &from, &done);
@@ -679,11 +671,6 @@ static const char *check_commit_size(const struct import *import)
     return import->text_len > COMMIT_TEXT_MAX ? "the lines of a commit have at most 256 MiB" : NULL;
 }
 
-static bool is_kept_name(factum_slice stream)
-{
-    return stream.ptr[0] == '$' && (stream.len < 2 || stream.ptr[1] != '$');
-}
-
 /* The line is no event. True if the import goes on. */
 static bool bad_text(struct import *import, const char *text)
 {
@@ -728,7 +715,9 @@ static enum added try_line(struct import *import, factum_slice line)
         return import_tombstone(import, parsed.event.stream) ? ADDED : STOPPED;
     }
     const char *fault = item->continues ? check_commit_size(import) : NULL;
-    if (is_kept_name(parsed.event.stream) && !import->options->system) {
+    factum_slice stream = parsed.event.stream;
+    bool kept = stream.ptr[0] == '$' && (stream.len < 2 || stream.ptr[1] != '$');
+    if (kept && !import->options->system) {
         fault = "names of streams that begin with $ are kept for the system; --system imports them";
     }
     if (fault != NULL) {
@@ -738,6 +727,7 @@ static enum added try_line(struct import *import, factum_slice line)
         import->commit_begin = import->count;
     }
     import->events[import->count] = parsed.event;
+    import->has_keys = import->has_keys || parsed.key.len > 0;
     item->place = (struct place){import->line_number, (uint64_t)XXH3_64bits_digest(import->hash)};
     import->text_to += line.len;
     import->text_left -= line.len;
@@ -854,9 +844,9 @@ static void say_stopped(struct import *import)
                       "run the same command again, or skip bad lines with --on-error skip\n",
                       import->held);
     } else if (import->code == EXIT_USAGE) {
-        (void)fprintf(stderr,
-                      "factum: stopped there, the lines before it are imported; correct it and run "
-                      "the same command again, or skip bad lines with --on-error skip\n");
+        (void)fputs("factum: stopped there, the lines before it are imported; correct it and run "
+                    "the same command again, or skip bad lines with --on-error skip\n",
+                    stderr);
     } else if (import->code == 0 && interrupted) {
         (void)fprintf(stderr,
                       "factum: stopped after line %" PRIu64

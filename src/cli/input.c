@@ -1,7 +1,7 @@
 /* input.c - lines of a file: plain, gzip or zstd, told apart by their first bytes. Layer: cli.
  *
- * Bounded: of a line longer than 16 MiB the first 16 MiB are given, and the rest is passed over. Of a
- * damaged file the whole lines before the damage are given first.
+ * Bounded: of a line longer than 16 MiB the first 16 MiB are given, and the rest is passed over.
+ * Of a damaged file the whole lines before the damage are given first.
  */
 #include <errno.h>
 #include <fcntl.h>
