@@ -123,7 +123,8 @@ FACTUM_API FACTUM_MUST_USE factum_status factum_uuid_parse(factum_slice text, fa
 FACTUM_API void factum_time_format(int64_t time, char text[FACTUM_TIME_TEXT_SIZE]);
 
 /* Reads RFC 3339 (any offset, up to 9 decimals) or a bare date; FACTUM_INVALID if it is neither or
- * out of range. */
+ * out of range. Second 60 exists only as 23:59:60 UTC on 30 June and 31 December, where leap
+ * seconds are added: it becomes the last nanosecond before midnight. */
 FACTUM_API FACTUM_MUST_USE factum_status factum_time_parse(factum_slice text, int64_t *time);
 
 /* The time that a store records, for tests and replays that drive it. |now| is called from any

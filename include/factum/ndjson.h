@@ -1,10 +1,18 @@
 /* ndjson.h - events as lines of JSON, the form of import and export.
  *
  * One event a line: {"stream":"order-1","type":"OrderPlaced","data":{...}} and optionally "id"
- * (UUID), "time" (RFC 3339), "metadata" (object), "tags" (array of text), "contentType" (text).
- * Export adds "revision", "position", "created", which import ignores. Data that is not JSON is
- * "data":"<base64>" with "contentType":"application/octet-stream". JSON in data and metadata is
- * kept byte for byte; only line ends in it, which mean nothing to JSON, are written as blanks.
+ * (UUID), "time" (RFC 3339), "metadata" (object), "tags" (array of strings), "contentType" (a media
+ * type), "commit" (a number: consecutive lines with the same one were appended together) and "key"
+ * (the idempotency key of that append). Export adds "revision", "position" and "created", which
+ * import ignores. Any other member, and a member that stands twice, is refused.
+ *
+ * Data whose content type is application/json, text/json or ends with +json is JSON; other data is
+ * base64 text, with its "contentType". JSON in data and metadata is kept byte for byte; only line
+ * ends in it, which mean nothing to JSON, are written as blanks. Data that says it is JSON and is
+ * not is base64 text with "encoding":"base64".
+ *
+ * Data and metadata may each be nested FACTUM_JSON_DEPTH_MAX deep; the line's own object does not
+ * count.
  *
  * Valid C99 and C++17. Thread-safe: nothing is shared.
  */
@@ -24,21 +32,42 @@ FACTUM_API factum_ndjson *factum_ndjson_create(void);
 /* Accepts NULL. */
 FACTUM_API void factum_ndjson_destroy(factum_ndjson *ndjson);
 
-/* Reads one line (with or without its end). |event| borrows from |line| and |ndjson| until the next
- * call on |ndjson|. INVALID with a text that says what is wrong and at which byte ("byte 17: ...");
- * TOO_BIG. */
+#define FACTUM_JSON_DEPTH_MAX 64 /* arrays and objects inside each other */
+
+/* One line, and how it is read. */
+typedef struct factum_ndjson_line {
+    size_t size;
+    bool lenient; /* yours: unknown members are ignored, and of equal ones the last one counts */
+    /* the answers */
+    bool has_commit;
+    uint64_t commit;
+    factum_slice key; /* empty: none */
+    factum_new_event event;
+} factum_ndjson_line;
+
+/* Reads the text of one line (with or without its end) into |line|, which borrows from |text| and
+ * |ndjson| until the next call on |ndjson|. INVALID with a text that says what is wrong and where:
+ * "not valid JSON: number with a leading zero at byte 17"; TOO_BIG. */
+FACTUM_API FACTUM_MUST_USE factum_status factum_ndjson_parse_line(factum_ndjson *ndjson,
+                                                                  factum_slice text,
+                                                                  factum_ndjson_line *line,
+                                                                  factum_error *err);
+/* The simple case: the event alone, not lenient. */
 FACTUM_API FACTUM_MUST_USE factum_status factum_ndjson_parse(factum_ndjson *ndjson,
                                                              factum_slice line,
                                                              factum_new_event *event,
                                                              factum_error *err);
 /* |event| as a line with its end ('\n'), in *line; lasts until the next call on |ndjson|. The line
- * parses back to the same event. Data that says it is JSON and is not is written as base64.
- * TOO_BIG, NO_MEMORY. */
+ * parses back to the same event, with its commit and key if it was read with them
+ * (factum_read_request.commits). TOO_BIG, NO_MEMORY. */
 FACTUM_API FACTUM_MUST_USE factum_status factum_ndjson_format(factum_ndjson *ndjson,
                                                               const factum_event *event,
                                                               factum_slice *line,
                                                               factum_error *err);
 
+/* Is |json| one JSON value? INVALID says why not: "not valid JSON: unexpected character } where a
+ * value should be at byte 5". */
+FACTUM_API FACTUM_MUST_USE factum_status factum_json_check(factum_slice json, factum_error *err);
 /* The value of the member |name| of the JSON object |json|, as it stands there (text with its
  * quotes): borrowed from |json|. |name| may be a path of members, "a.b". NOT_FOUND; INVALID if
  * |json| is no valid JSON. */

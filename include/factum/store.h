@@ -181,6 +181,7 @@ typedef struct factum_expectation {
     factum_expected expected;
 } factum_expectation;
 
+/* The two usual content types; factum_new_event.media_type names others. */
 typedef enum factum_content_type {
     FACTUM_CONTENT_JSON = 0,  /* application/json; the bytes are not checked here */
     FACTUM_CONTENT_BINARY = 1 /* application/octet-stream */
@@ -198,7 +199,9 @@ typedef struct factum_new_event {
     factum_content_type content_type;
     bool has_time; /* |time| says when it happened, if not now */
     int64_t time;
-    uint64_t reserved[2];
+    /* A content type as text, in place of |content_type|: "image/png". Empty: none. A media type of
+     * RFC 9110, "type/subtype" with parameters or without. */
+    factum_slice media_type;
 } factum_new_event;
 
 /* Which events are meant: those that fit any item. An event fits an item if its type is one of
@@ -312,7 +315,7 @@ typedef struct factum_event {
     factum_slice type;
     factum_slice data;
     factum_slice metadata;
-    factum_slice content_type; /* "application/json", "application/octet-stream" */
+    factum_slice content_type; /* as it was given: "application/json", "image/png" */
     const factum_slice *tags;
     size_t tag_count;
     factum_uuid id;
@@ -325,7 +328,9 @@ typedef struct factum_event {
     int64_t time;     /* when it happened, by its writer; |created| if it did not say */
     bool has_time;
     bool last_of_commit;
-    uint64_t reserved[2];
+    /* With factum_read_request.commits, otherwise 0 and NULL. */
+    uint64_t commit; /* the position where its commit begins: the same for all events of it */
+    const factum_slice *key; /* its commit's idempotency key; NULL: none */
 } factum_event;
 
 #define FACTUM_REVISION_TOMBSTONE UINT64_C(0x7fffffffffffffff)
@@ -391,6 +396,8 @@ typedef struct factum_read_request {
     const factum_filter *filter; /* or NULL */
     const factum_call *call;     /* or NULL. After its deadline every call on the cursor gives
                                     EXPIRED */
+    bool commits;                /* fills |commit| and |key| of the events, for which each event's
+                                    commit is looked up */
 } factum_read_request;
 
 typedef struct factum_cursor factum_cursor;

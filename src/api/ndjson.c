@@ -5,6 +5,7 @@
  * has escapes, and base64, are decoded into one buffer that is sized before anything points into
  * it.
  */
+#include <assert.h>
 #include <inttypes.h>
 #include <string.h>
 
@@ -13,9 +14,15 @@
 #include "codec/json.h"
 #include "core/buf.h"
 #include "core/error.h"
+#include "core/sized.h"
 #include "core/slice.h"
+#include "engine/rules.h"
 
 #define LINE_SIZE_MAX ((size_t)64 << 20)
+#define CONTENT_JSON FCT_SLICE("application/json")
+#define CONTENT_BYTES FCT_SLICE("application/octet-stream")
+
+static_assert(FACTUM_JSON_DEPTH_MAX == FCT_JSON_DEPTH_MAX, "what is said is what is done");
 
 struct factum_ndjson {
     struct fct_buf text; /* decoded parts, or the line being made */
@@ -41,28 +48,57 @@ void factum_ndjson_destroy(factum_ndjson *ndjson)
 
 /* ---- reading --------------------------------------------------------------------------------- */
 
+/* The members that a line may have. */
+enum member {
+    MEMBER_STREAM,
+    MEMBER_TYPE,
+    MEMBER_DATA,
+    MEMBER_METADATA,
+    MEMBER_TAGS,
+    MEMBER_ID,
+    MEMBER_TIME,
+    MEMBER_CONTENT_TYPE,
+    MEMBER_ENCODING,
+    MEMBER_COMMIT,
+    MEMBER_KEY,
+    MEMBER_REVISION, /* this and the rest: written by export, ignored here */
+    MEMBER_POSITION,
+    MEMBER_CREATED,
+    MEMBER_COUNT, /* none of them */
+};
+static const char *const member_names[MEMBER_COUNT] = {
+    "stream",      "type",     "data",   "metadata", "tags",     "id",       "time",
+    "contentType", "encoding", "commit", "key",      "revision", "position", "created",
+};
+
 /* One line under way. */
 struct parse {
     factum_ndjson *ndjson;
-    factum_slice line;
+    factum_slice text;
+    factum_ndjson_line *line;
     factum_error *err;
-    struct fct_json data;
-    bool has_data;
-    bool binary;
+    struct fct_json values[MEMBER_COUNT]; /* of the members that are in |seen| */
+    uint32_t seen;                        /* bits */
 };
 
-static factum_status bad(const struct parse *parse, const struct fct_json *value, const char *what)
+static size_t offset_of(const struct parse *parse, factum_slice part)
 {
-    return fct_fail(parse->err, FACTUM_INVALID, "byte %zu: %s",
-                    (size_t)(value->raw.ptr - parse->line.ptr), what);
+    return (size_t)(part.ptr - parse->text.ptr);
 }
 
-/* The text of |value|: borrowed from the line if it has no escapes. */
-static factum_status take_text(const struct parse *parse, const struct fct_json *value,
-                               const char *what, factum_slice *text)
+/* |member| must be something else than it is. */
+static factum_status must_be(const struct parse *parse, enum member member, const char *what)
+{
+    return fct_fail(parse->err, FACTUM_INVALID, "\"%s\" at byte %zu must be %s",
+                    member_names[member], offset_of(parse, parse->values[member].raw), what);
+}
+
+/* The text of |value|, which is |member| or in it: borrowed from the line if it has no escapes. */
+static factum_status take_text(const struct parse *parse, enum member member,
+                               const struct fct_json *value, const char *what, factum_slice *text)
 {
     if (value->type != FCT_JSON_TEXT) {
-        return bad(parse, value, what);
+        return must_be(parse, member, what);
     }
     factum_slice raw = fct_slice(value->raw.ptr + 1, value->raw.len - 2);
     if (memchr(raw.ptr, '\\', raw.len) == NULL) {
@@ -73,28 +109,30 @@ static factum_status take_text(const struct parse *parse, const struct fct_json 
     size_t len;
     if (fct_json_unescape(value->raw, (char *)buf->ptr + buf->len, buf->capacity - buf->len,
                           &len) != FACTUM_OK) {
-        return bad(parse, value, what);
+        return fct_fail(parse->err, FACTUM_INVALID,
+                        "\"%s\" at byte %zu has a lone surrogate: \\ud800 to \\udfff come in pairs",
+                        member_names[member], offset_of(parse, value->raw));
     }
     *text = fct_slice(buf->ptr + buf->len, len);
     buf->len += len;
     return FACTUM_OK;
 }
 
-static factum_status take_tags(const struct parse *parse, const struct fct_json *value,
-                               factum_new_event *event)
+static factum_status take_tags(const struct parse *parse, factum_new_event *event)
 {
+    static const char what[] = "an array of strings";
+    const struct fct_json *value = &parse->values[MEMBER_TAGS];
     struct fct_json item;
     size_t offset = 0;
     if (value->type != FCT_JSON_ARRAY) {
-        return bad(parse, value, "\"tags\" is an array of texts");
+        return must_be(parse, MEMBER_TAGS, what);
     }
-    event->tag_count = 0;
     while (fct_json_item_next(value, &offset, &item)) {
         if (event->tag_count == FACTUM_TAGS_MAX) {
-            return bad(parse, value, "too many tags");
+            return must_be(parse, MEMBER_TAGS, "an array of at most 32 strings");
         }
-        factum_status status = take_text(parse, &item, "\"tags\" is an array of texts",
-                                         &parse->ndjson->tags[event->tag_count++]);
+        factum_status status =
+            take_text(parse, MEMBER_TAGS, &item, what, &parse->ndjson->tags[event->tag_count++]);
         if (status != FACTUM_OK) {
             return status;
         }
@@ -143,85 +181,276 @@ static bool base64_decode(factum_slice text, struct fct_buf *buf, factum_slice *
     return have < 6;
 }
 
-static factum_status take_metadata(struct parse *parse, const struct fct_json *value,
-                                   factum_new_event *event)
+static factum_status take_base64(const struct parse *parse, enum member member, const char *what,
+                                 factum_slice *bytes)
 {
-    factum_slice text = {.len = 0};
-    event->metadata = fct_slice(NULL, 0);
-    if (value->type == FCT_JSON_OBJECT) {
-        event->metadata = value->raw;
-        return FACTUM_OK;
-    }
-    if (value->type == FCT_JSON_NULL) {
-        return FACTUM_OK;
-    }
-    const char *what = "\"metadata\" is an object, or base64 text if it is not JSON";
-    factum_status status = take_text(parse, value, what, &text);
-    if (status == FACTUM_OK && !base64_decode(text, &parse->ndjson->text, &event->metadata)) {
-        status = bad(parse, value, what);
+    factum_slice text;
+    factum_status status = take_text(parse, member, &parse->values[member], what, &text);
+    if (status == FACTUM_OK && !base64_decode(text, &parse->ndjson->text, bytes)) {
+        status = must_be(parse, member, what);
     }
     return status;
 }
 
-static factum_status take_member(struct parse *parse, factum_slice name,
-                                 const struct fct_json *value, factum_new_event *event)
+static factum_status take_metadata(const struct parse *parse, factum_new_event *event)
+{
+    const struct fct_json *value = &parse->values[MEMBER_METADATA];
+    if (value->type == FCT_JSON_OBJECT) {
+        event->metadata = value->raw;
+    }
+    return value->type == FCT_JSON_OBJECT || value->type == FCT_JSON_NULL
+               ? FACTUM_OK
+               : take_base64(parse, MEMBER_METADATA, "an object, or base64 if it is not JSON",
+                             &event->metadata);
+}
+
+static factum_status take_id(const struct parse *parse, factum_new_event *event)
 {
     factum_slice text;
+    factum_status status = take_text(parse, MEMBER_ID, &parse->values[MEMBER_ID], "a UUID", &text);
+    if (status == FACTUM_OK && factum_uuid_parse(text, &event->id) != FACTUM_OK) {
+        status = must_be(parse, MEMBER_ID, "a UUID");
+    }
+    if (status == FACTUM_OK && fct_uuid_is_zero(event->id)) {
+        status = must_be(parse, MEMBER_ID,
+                         "another UUID than the nil one; without \"id\" the event gets a new one");
+    }
+    return status;
+}
+
+static factum_status take_time(const struct parse *parse, factum_new_event *event)
+{
+    static const char what[] = "a time as in RFC 3339, from 1677 to 2262";
+    factum_slice text;
+    factum_status status = take_text(parse, MEMBER_TIME, &parse->values[MEMBER_TIME], what, &text);
+    event->has_time = true;
+    if (status == FACTUM_OK && factum_time_parse(text, &event->time) != FACTUM_OK) {
+        bool second_60 = text.len >= 19 && memcmp(text.ptr + 16, ":60", 3) == 0;
+        status = must_be(parse, MEMBER_TIME,
+                         second_60 ? "a time whose second exists: 60 only does as 23:59:60 UTC on "
+                                     "30 June and 31 December"
+                                   : what);
+    }
+    return status;
+}
+
+/* A number below 0 is none, and so is one over INT64_MAX. */
+static factum_status take_commit(const struct parse *parse)
+{
+    int64_t number;
+    if (fct_json_int64(&parse->values[MEMBER_COMMIT], &number) != FACTUM_OK || number < 0) {
+        return must_be(parse, MEMBER_COMMIT, "a whole number, 0 or more");
+    }
+    parse->line->has_commit = true;
+    parse->line->commit = (uint64_t)number;
+    return FACTUM_OK;
+}
+
+static factum_status take_key(const struct parse *parse)
+{
+    static const char what[] = "a string of 1 to 1,024 bytes";
+    factum_slice *key = &parse->line->key;
+    factum_status status = take_text(parse, MEMBER_KEY, &parse->values[MEMBER_KEY], what, key);
+    return status == FACTUM_OK && (key->len == 0 || key->len > FACTUM_NAME_SIZE_MAX)
+               ? must_be(parse, MEMBER_KEY, what)
+               : status;
+}
+
+/* Does the media type say that data is JSON? Its parameters do not matter. */
+static bool says_json(factum_slice type)
+{
+    static const char suffix[] = "+json";
+    const uint8_t *end = memchr(type.ptr, ';', type.len);
+    size_t len = end == NULL ? type.len : (size_t)(end - type.ptr);
+    char text[FACTUM_NAME_SIZE_MAX + 1] = "";
+    for (size_t i = 0; i < len && type.ptr[i] != ' '; i++) {
+        bool upper = type.ptr[i] >= 'A' && type.ptr[i] <= 'Z';
+        text[i] = (char)(type.ptr[i] + (upper ? 'a' - 'A' : 0));
+    }
+    len = strlen(text);
+    return strcmp(text, "application/json") == 0 || strcmp(text, "text/json") == 0 ||
+           (len > strlen(suffix) && strcmp(text + len - strlen(suffix), suffix) == 0);
+}
+
+/* *json: data is JSON, if nothing else is said of it. */
+static factum_status take_content_type(const struct parse *parse, factum_new_event *event,
+                                       bool *json)
+{
+    static const char what[] = "a media type, as in image/png";
+    factum_slice type;
+    factum_status status =
+        take_text(parse, MEMBER_CONTENT_TYPE, &parse->values[MEMBER_CONTENT_TYPE], what, &type);
+    if (status != FACTUM_OK) {
+        return status;
+    }
+    if (!fct_media_type_valid(type)) {
+        return must_be(parse, MEMBER_CONTENT_TYPE, what);
+    }
+    *json = says_json(type);
+    event->content_type = *json ? FACTUM_CONTENT_JSON : FACTUM_CONTENT_BINARY;
+    if (!fct_slice_equal(type, CONTENT_JSON) && !fct_slice_equal(type, CONTENT_BYTES)) {
+        event->media_type = type;
+    }
+    return FACTUM_OK;
+}
+
+static bool has(const struct parse *parse, enum member member)
+{
+    return (parse->seen >> member & 1u) != 0;
+}
+
+static factum_status take_data(const struct parse *parse, factum_new_event *event)
+{
     factum_status status = FACTUM_OK;
+    bool json = true;
+    if (has(parse, MEMBER_CONTENT_TYPE)) {
+        status = take_content_type(parse, event, &json);
+    }
+    if (status == FACTUM_OK && has(parse, MEMBER_ENCODING)) {
+        factum_slice raw = parse->values[MEMBER_ENCODING].raw;
+        status = fct_slice_equal(raw, FCT_SLICE("\"base64\""))
+                     ? FACTUM_OK
+                     : must_be(parse, MEMBER_ENCODING, "\"base64\"");
+        json = false;
+    }
+    if (status != FACTUM_OK || !has(parse, MEMBER_DATA)) {
+        return status;
+    }
+    if (json) {
+        event->data = parse->values[MEMBER_DATA].raw;
+        return FACTUM_OK;
+    }
+    return take_base64(parse, MEMBER_DATA, "base64 text, since \"contentType\" is not JSON",
+                       &event->data);
+}
+
+static factum_status take_members(const struct parse *parse, factum_new_event *event)
+{
+    factum_status status = FACTUM_OK;
+    for (unsigned i = 0; i < MEMBER_COUNT && status == FACTUM_OK; i++) {
+        enum member member = (enum member)i;
+        const struct fct_json *value = &parse->values[member];
+        if (!has(parse, member)) {
+            continue;
+        }
+        if (member == MEMBER_STREAM) {
+            status = take_text(parse, member, value, "a string", &event->stream);
+        } else if (member == MEMBER_TYPE) {
+            status = take_text(parse, member, value, "a string", &event->type);
+        } else if (member == MEMBER_METADATA) {
+            status = take_metadata(parse, event);
+        } else if (member == MEMBER_TAGS) {
+            status = take_tags(parse, event);
+        } else if (member == MEMBER_ID) {
+            status = take_id(parse, event);
+        } else if (member == MEMBER_TIME) {
+            status = take_time(parse, event);
+        } else if (member == MEMBER_COMMIT) {
+            status = take_commit(parse);
+        } else if (member == MEMBER_KEY) {
+            status = take_key(parse);
+        }
+    }
+    return status == FACTUM_OK ? take_data(parse, event) : status;
+}
+
+static enum member member_of(factum_slice name)
+{
     char plain[16]; /* longer ones are not ours */
     size_t len;
     if (memchr(name.ptr, '\\', name.len) != NULL &&
         fct_json_unescape(name, plain, sizeof plain, &len) == FACTUM_OK) {
         name = fct_slice(plain, len);
     }
-    if (fct_slice_equal(name, FCT_SLICE("stream"))) {
-        return take_text(parse, value, "\"stream\" is a text", &event->stream);
+    unsigned member = 0;
+    while (member < MEMBER_COUNT &&
+           !fct_slice_equal(name, factum_slice_from(member_names[member]))) {
+        member++;
     }
-    if (fct_slice_equal(name, FCT_SLICE("type"))) {
-        return take_text(parse, value, "\"type\" is a text", &event->type);
+    return (enum member)member;
+}
+
+/* The members of |object| into parse->values. */
+static factum_status find_members(struct parse *parse, const struct fct_json *object)
+{
+    size_t offset = 0;
+    factum_slice name;
+    struct fct_json value;
+    while (fct_json_member_next(object, &offset, &name, &value)) {
+        enum member member = member_of(name);
+        factum_slice shown = fct_slice(name.ptr, name.len < 64 ? name.len : 64);
+        size_t at = offset_of(parse, name) - 1;
+        if (member == MEMBER_COUNT && !parse->line->lenient) {
+            return fct_fail(parse->err, FACTUM_INVALID,
+                            "unknown member \"%.*s\" at byte %zu: a line has stream, type, data, "
+                            "metadata, tags, id, time, contentType, commit, key",
+                            FCT_FMT(shown), at);
+        }
+        if (member == MEMBER_COUNT) {
+            continue;
+        }
+        if (has(parse, member) && !parse->line->lenient) {
+            return fct_fail(parse->err, FACTUM_INVALID, "duplicate member \"%.*s\" at byte %zu",
+                            FCT_FMT(shown), at);
+        }
+        parse->values[member] = value;
+        parse->seen |= UINT32_C(1) << member;
     }
-    if (fct_slice_equal(name, FCT_SLICE("data"))) {
-        parse->data = *value;
-        parse->has_data = true;
-    } else if (fct_slice_equal(name, FCT_SLICE("metadata"))) {
-        return take_metadata(parse, value, event);
-    } else if (fct_slice_equal(name, FCT_SLICE("tags"))) {
-        return take_tags(parse, value, event);
-    } else if (fct_slice_equal(name, FCT_SLICE("id"))) {
-        status = take_text(parse, value, "\"id\" is a UUID", &text);
-        if (status == FACTUM_OK && factum_uuid_parse(text, &event->id) != FACTUM_OK) {
-            status = bad(parse, value, "\"id\" is a UUID");
-        }
-    } else if (fct_slice_equal(name, FCT_SLICE("time"))) {
-        status = take_text(parse, value, "\"time\" is a time as in RFC 3339", &text);
-        event->has_time = true;
-        if (status == FACTUM_OK && factum_time_parse(text, &event->time) != FACTUM_OK) {
-            status = bad(parse, value, "\"time\" is a time as in RFC 3339, from 1677 to 2262");
-        }
-    } else if (fct_slice_equal(name, FCT_SLICE("contentType"))) {
-        status = take_text(parse, value, "\"contentType\" is a text", &text);
-        parse->binary =
-            status == FACTUM_OK && !fct_slice_equal(text, FCT_SLICE("application/json"));
+    return FACTUM_OK;
+}
+
+static factum_status parse_line(struct parse *parse)
+{
+    struct fct_json object;
+    struct fct_json_fault fault;
+    factum_new_event *event = &parse->line->event;
+    if (parse->text.len > LINE_SIZE_MAX) {
+        return fct_fail(parse->err, FACTUM_TOO_BIG, "a line of %zu bytes: at most %zu",
+                        parse->text.len, LINE_SIZE_MAX);
+    }
+    fct_buf_clear(&parse->ndjson->text);
+    factum_status status = fct_buf_reserve(&parse->ndjson->text, parse->text.len * 2);
+    if (status != FACTUM_OK) {
+        return fct_fail(parse->err, status, "a line of %zu bytes: out of memory", parse->text.len);
+    }
+    if (fct_json_parse_line(parse->text, &object, &fault) != FACTUM_OK) {
+        return fct_fail(parse->err, FACTUM_INVALID, "not valid JSON: %s at byte %zu", fault.reason,
+                        fault.at);
+    }
+    if (object.type != FCT_JSON_OBJECT) {
+        return fct_fail(parse->err, FACTUM_INVALID, "a line must be a JSON object, not %.*s",
+                        (int)(object.raw.len < 32 ? object.raw.len : 32),
+                        (const char *)object.raw.ptr);
+    }
+    status = find_members(parse, &object);
+    if (status == FACTUM_OK) {
+        status = take_members(parse, event);
+    }
+    if (status == FACTUM_OK && (event->stream.len == 0 || event->type.len == 0)) {
+        status = fct_fail(parse->err, FACTUM_INVALID,
+                          "\"%s\" is missing or empty: an event has a \"stream\" and a \"type\"",
+                          event->stream.len == 0 ? "stream" : "type");
     }
     return status;
 }
 
-static factum_status take_data(struct parse *parse, factum_new_event *event)
+factum_status factum_ndjson_parse_line(factum_ndjson *ndjson, factum_slice text,
+                                       factum_ndjson_line *line, factum_error *err)
 {
-    if (!parse->has_data) {
-        event->data = fct_slice(NULL, 0);
-        return FACTUM_OK;
+    factum_ndjson_line full;
+    factum_status status = fct_sized_check(line, "a line's struct", err);
+    if (status != FACTUM_OK) {
+        return status;
     }
-    if (!parse->binary) {
-        event->data = parse->data.raw;
-        return FACTUM_OK;
+    if (ndjson == NULL || text.ptr == NULL) {
+        return fct_fail(err, FACTUM_INVALID, "there is no line");
     }
-    factum_slice text;
-    event->content_type = FACTUM_CONTENT_BINARY;
-    factum_status status =
-        take_text(parse, &parse->data, "\"data\" that is not JSON is base64 text", &text);
-    if (status == FACTUM_OK && !base64_decode(text, &parse->ndjson->text, &event->data)) {
-        status = bad(parse, &parse->data, "\"data\" is no base64");
+    fct_sized_copy(&full, sizeof full, line);
+    full = (factum_ndjson_line){.size = sizeof full, .lenient = full.lenient};
+    struct parse parse = {.ndjson = ndjson, .text = text, .line = &full, .err = err};
+    status = parse_line(&parse);
+    if (status == FACTUM_OK) {
+        fct_sized_write(line, &full, sizeof full);
     }
     return status;
 }
@@ -229,42 +458,13 @@ static factum_status take_data(struct parse *parse, factum_new_event *event)
 factum_status factum_ndjson_parse(factum_ndjson *ndjson, factum_slice line, factum_new_event *event,
                                   factum_error *err)
 {
-    if (ndjson == NULL || event == NULL || line.ptr == NULL) {
-        return fct_fail(err, FACTUM_INVALID, "byte 0: there is no line, or no place for its event");
+    factum_ndjson_line parsed = {.size = sizeof parsed};
+    if (event == NULL) {
+        return fct_fail(err, FACTUM_INVALID, "there is no place for the event");
     }
-    struct parse parse = {.ndjson = ndjson, .line = line, .err = err};
-    struct fct_json object;
-    size_t at = 0;
-    *event = (factum_new_event){.tag_count = 0};
-    if (line.len > LINE_SIZE_MAX) {
-        return fct_fail(err, FACTUM_TOO_BIG, "a line of %zu bytes: at most %zu", line.len,
-                        LINE_SIZE_MAX);
-    }
-    fct_buf_clear(&ndjson->text);
-    factum_status status = fct_buf_reserve(&ndjson->text, line.len * 2);
-    if (status != FACTUM_OK) {
-        return fct_fail(err, status, "a line of %zu bytes: out of memory", line.len);
-    }
-    if (fct_json_parse(line, &object, &at) != FACTUM_OK) {
-        return fct_fail(err, FACTUM_INVALID, "byte %zu: this is no JSON", at);
-    }
-    if (object.type != FCT_JSON_OBJECT) {
-        return fct_fail(err, FACTUM_INVALID, "byte 0: an event is a JSON object");
-    }
-    size_t offset = 0;
-    factum_slice name;
-    struct fct_json value;
-    while (status == FACTUM_OK && fct_json_member_next(&object, &offset, &name, &value)) {
-        status = take_member(&parse, name, &value, event);
-    }
+    factum_status status = factum_ndjson_parse_line(ndjson, line, &parsed, err);
     if (status == FACTUM_OK) {
-        status = take_data(&parse, event);
-    }
-    if (status == FACTUM_OK && (event->stream.len == 0 || event->type.len == 0)) {
-        status = fct_fail(err, FACTUM_INVALID,
-                          "byte 0: \"%s\" is missing or empty: an event has a \"stream\" and a "
-                          "\"type\"",
-                          event->stream.len == 0 ? "stream" : "type");
+        *event = parsed.event;
     }
     return status;
 }
@@ -348,42 +548,63 @@ static factum_status put_metadata(struct fct_buf *buf, factum_slice metadata)
     return plain ? put_json(buf, &value) : put_base64(buf, metadata);
 }
 
+/* A member that is a text: |before| ends with the colon. */
+static factum_status put_text_member(struct fct_buf *buf, const char *before, factum_slice text)
+{
+    factum_status status = fct_buf_add_text(buf, before);
+    return status == FACTUM_OK ? put_text(buf, text) : status;
+}
+
 static factum_status put_data(struct fct_buf *buf, const factum_event *event)
 {
-    bool json = fct_slice_equal(event->content_type, FCT_SLICE("application/json"));
-    if (event->data.len == 0 && json) {
-        return FACTUM_OK; /* no data: no member */
-    }
-    factum_status status = fct_buf_add_text(buf, ",\"data\":");
-    if (status != FACTUM_OK) {
-        return status;
-    }
     struct fct_json value;
-    if (json && fct_json_parse(event->data, &value, NULL) == FACTUM_OK) {
-        return put_json(buf, &value);
+    factum_slice type = event->content_type;
+    bool json = type.len > 0 && type.len <= FACTUM_NAME_SIZE_MAX && says_json(type);
+    bool plain = json && fct_json_parse(event->data, &value, NULL) == FACTUM_OK;
+    bool none = json && event->data.len == 0; /* no data: no member */
+    factum_status status = none ? FACTUM_OK : fct_buf_add_text(buf, ",\"data\":");
+    if (status == FACTUM_OK && !none) {
+        status = plain ? put_json(buf, &value) : put_base64(buf, event->data);
     }
-    status = put_base64(buf, event->data);
-    if (status == FACTUM_OK) {
-        status = fct_buf_add_text(buf, ",\"contentType\":");
+    if (status == FACTUM_OK && json && !plain && !none) {
+        status = fct_buf_add_text(buf, ",\"encoding\":\"base64\"");
     }
-    return status == FACTUM_OK ? put_text(buf, FCT_SLICE("application/octet-stream")) : status;
+    if (status == FACTUM_OK && !fct_slice_equal(type, CONTENT_JSON)) {
+        status = put_text_member(buf, ",\"contentType\":", type.len > 0 ? type : CONTENT_BYTES);
+    }
+    return status;
 }
 
 static factum_status put_head(struct fct_buf *buf, const factum_event *event)
 {
     char id[FACTUM_UUID_TEXT_SIZE];
     factum_uuid_format(event->id, id);
-    factum_status status = fct_buf_add_text(buf, "{\"stream\":");
+    factum_status status = put_text_member(buf, "{\"stream\":", event->stream);
     if (status == FACTUM_OK) {
-        status = put_text(buf, event->stream);
+        status = put_text_member(buf, ",\"type\":", event->type);
+    }
+    return status == FACTUM_OK && !fct_uuid_is_zero(event->id)
+               ? fct_buf_printf(buf, ",\"id\":\"%s\"", id)
+               : status;
+}
+
+/* What the store has made of the event, and with which others it was appended. */
+static factum_status put_place(struct fct_buf *buf, const factum_event *event)
+{
+    char created[FACTUM_TIME_TEXT_SIZE];
+    factum_time_format(event->created, created);
+    factum_status status = FACTUM_OK;
+    if (event->key != NULL) {
+        status = put_text_member(buf, ",\"key\":", *event->key);
     }
     if (status == FACTUM_OK) {
-        status = fct_buf_add_text(buf, ",\"type\":");
+        status = fct_buf_printf(buf, ",\"revision\":%" PRIu64 ",\"position\":%" PRIu64,
+                                event->revision, event->position);
     }
-    if (status == FACTUM_OK) {
-        status = put_text(buf, event->type);
+    if (status == FACTUM_OK && event->commit != 0) {
+        status = fct_buf_printf(buf, ",\"commit\":%" PRIu64, event->commit);
     }
-    return status == FACTUM_OK ? fct_buf_printf(buf, ",\"id\":\"%s\"", id) : status;
+    return status == FACTUM_OK ? fct_buf_printf(buf, ",\"created\":\"%s\"}\n", created) : status;
 }
 
 static factum_status put_tags(struct fct_buf *buf, const factum_event *event)
@@ -422,10 +643,7 @@ factum_status factum_ndjson_format(factum_ndjson *ndjson, const factum_event *ev
         status = put_tags(buf, event);
     }
     if (status == FACTUM_OK) {
-        factum_time_format(event->created, time);
-        status = fct_buf_printf(
-            buf, ",\"revision\":%" PRIu64 ",\"position\":%" PRIu64 ",\"created\":\"%s\"}\n",
-            event->revision, event->position, time);
+        status = put_place(buf, event);
     }
     if (status != FACTUM_OK) {
         return fct_fail(err, status, "an event of %zu bytes cannot be written as a line",
@@ -436,6 +654,13 @@ factum_status factum_ndjson_format(factum_ndjson *ndjson, const factum_event *ev
 }
 
 /* ---- single values --------------------------------------------------------------------------- */
+
+factum_status factum_json_check(factum_slice json, factum_error *err)
+{
+    struct fct_json value;
+    return json.ptr == NULL && json.len > 0 ? fct_fail(err, FACTUM_INVALID, "the JSON text is NULL")
+                                            : fct_json_check(json, &value, err);
+}
 
 factum_status factum_json_member(factum_slice json, const char *name, factum_slice *value)
 {

@@ -6,6 +6,7 @@
 
 #include "core/mem.h"
 #include "core/slice.h"
+#include "engine/rules.h"
 
 #define TEST(name) static void name(void **state)
 #define F struct fixture *f = *state
@@ -51,7 +52,7 @@ TEST(a_full_line_is_read_byte_for_byte)
                        "\"metadata\":{\"a\":[ ]},\"tags\":[\"t\",\"u\"],"
                        "\"id\":\"00112233-4455-6677-8899-aabbccddeeff\","
                        "\"time\":\"1948-01-08T00:00:00Z\",\"revision\":7,\"position\":8,"
-                       "\"created\":\"x\",\"more\":null}\n"),
+                       "\"created\":\"x\",\"commit\":8,\"key\":\"k\"}\n"),
               f->err);
     assert_slice(f->event.stream, "s-1");
     assert_slice(f->event.type, "T");
@@ -92,9 +93,7 @@ TEST(escapes_are_decoded_in_names_and_left_in_data)
 TEST(names_of_members_may_have_escapes)
 {
     F;
-    assert_ok(parse(f, "{\"str\\u0065am\":\"s\",\"type\":\"T\",\"d\\u0061ta\":7,"
-                       "\"\\ud800\":1,\"a much longer name\\u0020\":2}"),
-              f->err);
+    assert_ok(parse(f, "{\"str\\u0065am\":\"s\",\"type\":\"T\",\"d\\u0061ta\":7}"), f->err);
     assert_slice(f->event.stream, "s");
     assert_slice(f->event.data, "7");
 }
@@ -124,48 +123,90 @@ TEST(a_bad_line_is_refused_with_its_byte)
     static const struct {
         const char *line, *text;
     } bad[] = {
-        {"", "byte 0: this is no JSON"},
-        {"no json", "byte 0: this is no JSON"},
-        {"{\"stream\":\"s\"", "byte 13: this is no JSON"},
-        {"{\"stream\":\"s\"} {}", "byte 15: this is no JSON"},
-        {"{\"stream\":\"s\",\"type\":\"\xff\"}", "byte 22: this is no JSON"},
-        {"{\"stream\":\"s\",\"type\":\"T\xc3\xa4\xc3\"}", "byte 25: this is no JSON"},
-        {"{\"stream\":\"s\",\"type\":\"\\ud800\"}", "byte 21: \"type\" is a text"},
-        {"[]", "byte 0: an event is a JSON object"},
-        {"7", "byte 0: an event is a JSON object"},
-        {"{}", "byte 0: \"stream\" is missing or empty: an event has a \"stream\" and a \"type\""},
+        {"", "not valid JSON: the text ends where a value should be at byte 0"},
+        {"no json", "not valid JSON: unexpected word no where a value should be at byte 0"},
+        {"{\"stream\":\"s\"",
+         "not valid JSON: the text ends where a ',' or '}' should be at byte 13"},
+        {"{\"stream\":\"s\"} {}", "not valid JSON: trailing characters after the value at byte 15"},
+        {"{\"stream\":\"s\",\"type\":\"\xff\"}",
+         "not valid JSON: invalid UTF-8 in a string at byte 22"},
+        {"{\"stream\":\"s\",\"type\":\"T\xc3\xa4\xc3\"}",
+         "not valid JSON: invalid UTF-8 in a string at byte 25"},
+        {"{\"stream\":\"s\",\"type\":\"\\ud800\"}",
+         "\"type\" at byte 21 has a lone surrogate: \\ud800 to \\udfff come in pairs"},
+        {"[]", "a line must be a JSON object, not []"},
+        {"7", "a line must be a JSON object, not 7"},
+        {"{}", "\"stream\" is missing or empty: an event has a \"stream\" and a \"type\""},
         {"{\"stream\":\"\",\"type\":\"T\"}",
-         "byte 0: \"stream\" is missing or empty: an event has a \"stream\" and a \"type\""},
-        {"{\"stream\":7,\"type\":\"T\"}", "byte 10: \"stream\" is a text"},
-        {"{\"stream\":\"s\",\"type\":null}", "byte 21: \"type\" is a text"},
-        {"{\"stream\":\"s\",\"type\":\"T\",\"id\":\"7\"}", "byte 30: \"id\" is a UUID"},
-        {"{\"stream\":\"s\",\"type\":\"T\",\"id\":7}", "byte 30: \"id\" is a UUID"},
+         "\"stream\" is missing or empty: an event has a \"stream\" and a \"type\""},
+        {"{\"stream\":7,\"type\":\"T\"}", "\"stream\" at byte 10 must be a string"},
+        {"{\"stream\":\"s\",\"type\":null}", "\"type\" at byte 21 must be a string"},
+        {"{\"stream\":\"s\",\"type\":\"T\",\"id\":\"7\"}", "\"id\" at byte 30 must be a UUID"},
+        {"{\"stream\":\"s\",\"type\":\"T\",\"id\":7}", "\"id\" at byte 30 must be a UUID"},
+        {"{\"stream\":\"s\",\"type\":\"T\",\"id\":\"00000000-0000-0000-0000-000000000000\"}",
+         "\"id\" at byte 30 must be another UUID than the nil one; without \"id\" the event gets a "
+         "new one"},
         {"{\"stream\":\"s\",\"type\":\"T\",\"time\":\"x\"}",
-         "byte 32: \"time\" is a time as in RFC 3339, from 1677 to 2262"},
+         "\"time\" at byte 32 must be a time as in RFC 3339, from 1677 to 2262"},
         {"{\"stream\":\"s\",\"type\":\"T\",\"time\":\"1600-01-01T00:00:00Z\"}",
-         "byte 32: \"time\" is a time as in RFC 3339, from 1677 to 2262"},
+         "\"time\" at byte 32 must be a time as in RFC 3339, from 1677 to 2262"},
         {"{\"stream\":\"s\",\"type\":\"T\",\"time\":7}",
-         "byte 32: \"time\" is a time as in RFC 3339"},
+         "\"time\" at byte 32 must be a time as in RFC 3339, from 1677 to 2262"},
+        {"{\"stream\":\"s\",\"type\":\"T\",\"time\":\"2025-03-10T12:34:60Z\"}",
+         "\"time\" at byte 32 must be a time whose second exists: 60 only does as 23:59:60 UTC on "
+         "30 June and 31 December"},
         {"{\"stream\":\"s\",\"type\":\"T\",\"tags\":\"t\"}",
-         "byte 32: \"tags\" is an array of texts"},
+         "\"tags\" at byte 32 must be an array of strings"},
         {"{\"stream\":\"s\",\"type\":\"T\",\"tags\":[\"t\",7]}",
-         "byte 37: \"tags\" is an array of texts"},
+         "\"tags\" at byte 32 must be an array of strings"},
         {"{\"stream\":\"s\",\"type\":\"T\",\"metadata\":[]}",
-         "byte 36: \"metadata\" is an object, or base64 text if it is not JSON"},
+         "\"metadata\" at byte 36 must be an object, or base64 if it is not JSON"},
         {"{\"stream\":\"s\",\"type\":\"T\",\"metadata\":\"Y\"}",
-         "byte 36: \"metadata\" is an object, or base64 text if it is not JSON"},
-        {"{\"stream\":\"s\",\"type\":\"T\",\"contentType\":7}",
-         "byte 39: \"contentType\" is a text"},
-        {"{\"stream\":\"s\",\"type\":\"T\",\"contentType\":\"b\",\"data\":{}}",
-         "byte 50: \"data\" that is not JSON is base64 text"},
-        {"{\"stream\":\"s\",\"type\":\"T\",\"contentType\":\"b\",\"data\":\"a b\"}",
-         "byte 50: \"data\" is no base64"},
+         "\"metadata\" at byte 36 must be an object, or base64 if it is not JSON"},
     };
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         assert_status(parse(f, bad[i].line), FACTUM_INVALID);
         assert_string_equal(f->err.text, bad[i].text);
     }
     assert_ok(parse(f, "{\"stream\":\"s\",\"type\":\"T\"}"), f->err); /* it goes on */
+}
+
+TEST(a_bad_member_is_refused_with_its_byte)
+{
+    F;
+    static const struct {
+        const char *line, *text;
+    } bad[] = {
+        {"{\"stream\":\"s\",\"type\":\"T\",\"contentType\":7}",
+         "\"contentType\" at byte 39 must be a media type, as in image/png"},
+        {"{\"stream\":\"s\",\"type\":\"T\",\"contentType\":\"nonsense\",\"data\":\"aGk=\"}",
+         "\"contentType\" at byte 39 must be a media type, as in image/png"},
+        {"{\"stream\":\"s\",\"type\":\"T\",\"contentType\":\"b/b\",\"data\":{}}",
+         "\"data\" at byte 52 must be base64 text, since \"contentType\" is not JSON"},
+        {"{\"stream\":\"s\",\"type\":\"T\",\"contentType\":\"b/b\",\"data\":\"a b\"}",
+         "\"data\" at byte 52 must be base64 text, since \"contentType\" is not JSON"},
+        {"{\"stream\":\"s\",\"type\":\"T\",\"encoding\":\"hex\",\"data\":\"ab\"}",
+         "\"encoding\" at byte 36 must be \"base64\""},
+        {"{\"stream\":\"s\",\"type\":\"T\",\"commit\":-1}",
+         "\"commit\" at byte 34 must be a whole number, 0 or more"},
+        {"{\"stream\":\"s\",\"type\":\"T\",\"commit\":\"1\"}",
+         "\"commit\" at byte 34 must be a whole number, 0 or more"},
+        {"{\"stream\":\"s\",\"type\":\"T\",\"key\":\"\"}",
+         "\"key\" at byte 31 must be a string of 1 to 1,024 bytes"},
+        {"{\"stream\":\"s\",\"type\":\"T\",\"key\":7}",
+         "\"key\" at byte 31 must be a string of 1 to 1,024 bytes"},
+        {"{\"stream\":\"s\",\"stream\":\"t\",\"type\":\"T\"}",
+         "duplicate member \"stream\" at byte 14"},
+        {"{\"stream\":\"s\",\"type\":\"T\",\"str\\u0065am\":\"t\"}",
+         "duplicate member \"str\\u0065am\" at byte 25"},
+        {"{\"stream\":\"s\",\"type\":\"T\",\"dat\":1}",
+         "unknown member \"dat\" at byte 25: a line has stream, type, data, metadata, tags, id, "
+         "time, contentType, commit, key"},
+    };
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        assert_status(parse(f, bad[i].line), FACTUM_INVALID);
+        assert_string_equal(f->err.text, bad[i].text);
+    }
 }
 
 TEST(a_line_may_have_32_tags_and_not_one_more)
@@ -182,7 +223,8 @@ TEST(a_line_may_have_32_tags_and_not_one_more)
         factum_status status = parse(f, line);
         assert_int_equal(status, count == FACTUM_TAGS_MAX ? FACTUM_OK : FACTUM_INVALID);
         if (status != FACTUM_OK) {
-            assert_string_equal(f->err.text, "byte 32: too many tags");
+            assert_string_equal(f->err.text,
+                                "\"tags\" at byte 32 must be an array of at most 32 strings");
         }
     }
 }
@@ -195,7 +237,7 @@ TEST(nesting_without_end_is_refused)
     size_t used = (size_t)snprintf(line, sizeof line, "{\"stream\":\"s\",\"type\":\"T\",\"data\":");
     memset(line + used, '[', DEPTH);
     assert_status(parse(f, line), FACTUM_INVALID);
-    assert_text(f->err, "this is no JSON");
+    assert_string_equal(f->err.text, "not valid JSON: nesting deeper than 64 at byte 96");
 }
 
 TEST(a_line_over_64_mebibytes_is_refused_unread)
@@ -206,17 +248,96 @@ TEST(a_line_over_64_mebibytes_is_refused_unread)
     assert_string_equal(f->err.text, "a line of 67108865 bytes: at most 67108864");
 }
 
-TEST(what_is_said_twice_counts_the_last_time)
+TEST(data_and_metadata_may_each_be_64_deep)
 {
     F;
-    assert_ok(parse(f, "{\"stream\":\"s\",\"type\":\"T\",\"tags\":[\"t\",\"u\"],\"tags\":[\"v\"],"
-                       "\"data\":1,\"data\":2,\"stream\":\"r\",\"metadata\":{},\"metadata\":null}"),
+    char line[1024];
+    char deep[2 * 64 * 5];
+    size_t used = 0;
+    for (int i = 0; i < 64; i++) {
+        used += (size_t)snprintf(deep + used, sizeof deep - used, "%s", i < 63 ? "{\"a\":" : "{");
+    }
+    memset(deep + used, '}', 64);
+    (void)snprintf(line, sizeof line,
+                   "{\"stream\":\"s\",\"type\":\"T\",\"data\":%.*s,\"metadata\":%.*s}",
+                   (int)used + 64, deep, (int)used + 64, deep);
+    assert_ok(parse(f, line), f->err);
+    assert_int_equal(f->event.data.len, used + 64);
+    assert_int_equal(f->event.metadata.len, used + 64);
+}
+
+TEST(lenient_is_what_was_asked_for)
+{
+    F;
+    const factum_slice text =
+        FCT_SLICE("{\"stream\":\"s\",\"type\":\"T\",\"tags\":[\"t\",\"u\"],\"tags\":[\"v\"],"
+                  "\"data\":1,\"data\":2,\"stream\":\"r\",\"metadata\":{},\"metadata\":null,"
+                  "\"timestamp\":7,\"a much longer name\\u0020\":2,\"\\ud800\":1}");
+    factum_ndjson_line line = {.size = sizeof line, .lenient = true};
+    assert_ok(factum_ndjson_parse_line(f->ndjson, text, &line, &f->err), f->err);
+    assert_slice(line.event.stream, "r");
+    assert_slice(line.event.data, "2");
+    assert_int_equal(line.event.tag_count, 1);
+    assert_slice(line.event.tags[0], "v");
+    assert_int_equal(line.event.metadata.len, 0);
+    line.lenient = false;
+    assert_status(factum_ndjson_parse_line(f->ndjson, text, &line, &f->err), FACTUM_INVALID);
+    assert_slice(line.event.data, "2"); /* left alone */
+}
+
+TEST(a_line_may_say_its_commit_and_its_key)
+{
+    F;
+    factum_ndjson_line line = {.size = sizeof line};
+    assert_ok(
+        factum_ndjson_parse_line(
+            f->ndjson,
+            FCT_SLICE("{\"stream\":\"s\",\"type\":\"T\",\"commit\":4160,\"key\":\"a\\u002fb\"}"),
+            &line, &f->err),
+        f->err);
+    assert_true(line.has_commit && line.commit == 4160);
+    assert_slice(line.key, "a/b");
+    assert_ok(factum_ndjson_parse_line(f->ndjson, FCT_SLICE("{\"stream\":\"s\",\"type\":\"T\"}"),
+                                       &line, &f->err),
               f->err);
-    assert_slice(f->event.stream, "r");
-    assert_slice(f->event.data, "2");
-    assert_int_equal(f->event.tag_count, 1);
-    assert_slice(f->event.tags[0], "v");
-    assert_int_equal(f->event.metadata.len, 0);
+    assert_false(line.has_commit);
+    assert_int_equal(line.key.len, 0);
+    line.size = 0;
+    assert_status(factum_ndjson_parse_line(f->ndjson, FCT_SLICE("{}"), &line, &f->err),
+                  FACTUM_INVALID);
+}
+
+TEST(a_content_type_says_whether_data_is_json)
+{
+    F;
+    static const struct {
+        const char *type, *data, *read;
+        factum_content_type content;
+    } cases[] = {
+        {"image/png", "\"aGk=\"", "hi", FACTUM_CONTENT_BINARY},
+        {"application/vnd.acme+json", "{\"a\":1}", "{\"a\":1}", FACTUM_CONTENT_JSON},
+        {"Application/JSON; charset=utf-8", "[1]", "[1]", FACTUM_CONTENT_JSON},
+        {"text/json", "7", "7", FACTUM_CONTENT_JSON},
+        {"application/json+x", "\"aGk=\"", "hi", FACTUM_CONTENT_BINARY},
+        {"a/json", "\"aGk=\"", "hi", FACTUM_CONTENT_BINARY},
+    };
+    char line[256];
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        (void)snprintf(line, sizeof line,
+                       "{\"stream\":\"s\",\"type\":\"T\",\"contentType\":\"%s\",\"data\":%s}",
+                       cases[i].type, cases[i].data);
+        assert_ok(parse(f, line), f->err);
+        assert_slice(f->event.media_type, cases[i].type);
+        assert_slice(f->event.data, cases[i].read);
+        assert_int_equal(f->event.content_type, cases[i].content);
+    }
+    assert_ok(parse(f, "{\"stream\":\"s\",\"type\":\"T\",\"contentType\":\"application/json\"}"),
+              f->err);
+    assert_int_equal(f->event.media_type.len, 0);
+    assert_ok(parse(f, "{\"stream\":\"s\",\"type\":\"T\",\"encoding\":\"base64\",\"data\":\"ew\"}"),
+              f->err);
+    assert_slice(f->event.data, "{");
+    assert_int_equal(f->event.content_type, FACTUM_CONTENT_JSON);
 }
 
 /* ---- writing --------------------------------------------------------------------------------- */
@@ -254,6 +375,7 @@ static void assert_round_trip(struct fixture *f, const factum_event *event)
     for (size_t i = 0; i < event->tag_count; i++) {
         assert_true(fct_slice_equal(f->event.tags[i], event->tags[i]));
     }
+    assert_true(fct_slice_equal(fct_event_content_type(&f->event), event->content_type));
     factum_ndjson_destroy(writer);
 }
 
@@ -264,8 +386,22 @@ TEST(an_event_is_one_line)
     factum_slice line;
     assert_ok(factum_ndjson_format(f->ndjson, &event, &line, &f->err), f->err);
     assert_slice(line, "{\"stream\":\"s-1\",\"type\":\"T\","
-                       "\"id\":\"00000000-0000-0000-0000-000000000000\",\"data\":{\"n\":1},"
+                       "\"data\":{\"n\":1},"
                        "\"revision\":7,\"position\":4096,\"created\":\"1970-01-01T00:00:00Z\"}\n");
+}
+
+TEST(commit_and_key_are_written_if_they_are_known)
+{
+    F;
+    factum_event event = stored();
+    const factum_slice key = FCT_SLICE("pay/\"1\"");
+    factum_slice line;
+    event.commit = 4096;
+    event.key = &key;
+    assert_ok(factum_ndjson_format(f->ndjson, &event, &line, &f->err), f->err);
+    assert_slice(line, "{\"stream\":\"s-1\",\"type\":\"T\",\"data\":{\"n\":1},"
+                       "\"key\":\"pay/\\\"1\\\"\",\"revision\":7,\"position\":4096,"
+                       "\"commit\":4096,\"created\":\"1970-01-01T00:00:00Z\"}\n");
 }
 
 TEST(what_is_written_reads_back_as_it_was)
@@ -303,6 +439,10 @@ TEST(data_that_does_not_fit_a_line_becomes_base64)
         assert_round_trip(f, &event);
         event.content_type = FCT_SLICE("application/octet-stream");
         assert_round_trip(f, &event);
+        event.content_type = FCT_SLICE("image/png");
+        assert_round_trip(f, &event);
+        event.content_type = FCT_SLICE("application/vnd.acme+json");
+        assert_round_trip(f, &event);
     }
     factum_event event = stored();
     event.metadata = FCT_SLICE("[1]"); /* JSON, but no object */
@@ -338,6 +478,17 @@ TEST(json_is_written_on_one_line)
 }
 
 /* ---- single values --------------------------------------------------------------------------- */
+
+TEST(json_is_checked_with_a_reason)
+{
+    F;
+    assert_ok(factum_json_check(FCT_SLICE(" {\"a\":[1]} "), &f->err), f->err);
+    assert_status(factum_json_check(FCT_SLICE("{\"total\": 4200"), &f->err), FACTUM_INVALID);
+    assert_string_equal(f->err.text,
+                        "not valid JSON: the text ends where a ',' or '}' should be at byte 14");
+    assert_status(factum_json_check(fct_slice(NULL, 0), &f->err), FACTUM_INVALID);
+    assert_status(factum_json_check(fct_slice(NULL, 3), &f->err), FACTUM_INVALID);
+}
 
 TEST(a_member_is_found_by_its_path)
 {
@@ -398,11 +549,11 @@ TEST(nothing_to_read_or_to_write_to_is_refused)
     factum_event event = stored();
     factum_slice line;
     const factum_slice good = FCT_SLICE("{\"stream\":\"s\",\"type\":\"T\"}");
-    const char *text = "byte 0: there is no line, or no place for its event";
+    const char *text = "there is no line";
     assert_status(factum_ndjson_parse(NULL, good, &f->event, &f->err), FACTUM_INVALID);
     assert_string_equal(f->err.text, text);
     assert_status(factum_ndjson_parse(f->ndjson, good, NULL, &f->err), FACTUM_INVALID);
-    assert_string_equal(f->err.text, text);
+    assert_string_equal(f->err.text, "there is no place for the event");
     assert_status(factum_ndjson_parse(f->ndjson, fct_slice(NULL, 9), &f->event, &f->err),
                   FACTUM_INVALID);
     assert_string_equal(f->err.text, text);
@@ -426,14 +577,20 @@ int main(void)
         CASE(names_of_members_may_have_escapes),
         CASE(bytes_come_as_base64),
         CASE(a_bad_line_is_refused_with_its_byte),
+        CASE(a_bad_member_is_refused_with_its_byte),
         CASE(a_line_may_have_32_tags_and_not_one_more),
         CASE(nesting_without_end_is_refused),
         CASE(a_line_over_64_mebibytes_is_refused_unread),
-        CASE(what_is_said_twice_counts_the_last_time),
+        CASE(data_and_metadata_may_each_be_64_deep),
+        CASE(lenient_is_what_was_asked_for),
+        CASE(a_line_may_say_its_commit_and_its_key),
+        CASE(a_content_type_says_whether_data_is_json),
         CASE(an_event_is_one_line),
+        CASE(commit_and_key_are_written_if_they_are_known),
         CASE(what_is_written_reads_back_as_it_was),
         CASE(json_is_written_on_one_line),
         CASE(data_that_does_not_fit_a_line_becomes_base64),
+        CASE(json_is_checked_with_a_reason),
         cmocka_unit_test(a_member_is_found_by_its_path),
         cmocka_unit_test(a_text_needs_room_for_its_end),
         cmocka_unit_test(a_number_is_whole_and_in_range),

@@ -500,7 +500,8 @@ TEST(given_and_expect_say_what_differs)
     assert_string_equal(f->err.text, "the stream ends after 0 events: A is missing");
     assert_ok(factum_testing_expect(f->store, "none", "", &f->err), f->err);
     assert_status(factum_testing_given(f->store, "\n{\"stream\":\"s\"", &f->err), FACTUM_INVALID);
-    assert_text(f->err, "line 1: byte 13: this is no JSON");
+    assert_text(f->err,
+                "line 1: not valid JSON: the text ends where a ',' or '}' should be at byte 13");
 }
 
 TEST(a_store_says_what_it_can_do)

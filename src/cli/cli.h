@@ -39,7 +39,8 @@ struct options {
     const char *category, *type, *correlation, *tag;
     const char *from, *from_position, *after, *count, *at, *time_at, *revision;
     /* appending */
-    const char *expected, *id, *key, *time, *metadata, *durability, *lines;
+    const char *expected, *id, *key, *time, *metadata, *durability, *lines, *content_type;
+    bool bytes, lenient;
     const char *tags[TAG_OPTIONS_MAX];
     size_t tag_count;
     /* lists */
@@ -169,9 +170,14 @@ double seconds_now(void);
 struct input;
 /* NULL after a message, with *code set. "-" is standard input. */
 struct input *input_open(const char *path, int *code);
+/* What messages call |path|. */
+const char *input_name(const char *path);
 /* 1 with a line without its end, which lasts until the next call; 2 with the first 16 MiB of one
- * that is longer; 0 at the end; -1 after a message. */
+ * that is longer; 0 at the end; -1 after a message, or without one if a signal came. */
 int input_line(struct input *input, factum_slice *line);
+/* Reads a compressed file to its end, which is the end of using it: true if it is damaged, after a
+ * message. A damaged file may look like lines of nonsense before the damage shows. */
+bool input_is_damaged(struct input *input);
 /* Bytes of the file read so far, and its size (0: not known). */
 void input_place(const struct input *input, uint64_t *done, uint64_t *total);
 void input_close(struct input *input);

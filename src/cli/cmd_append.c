@@ -3,6 +3,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <unistd.h>
 
 #include "cli/cli.h"
@@ -107,23 +108,72 @@ static bool set_event(const struct options *options, factum_slice tags[TAG_OPTIO
     event->metadata = factum_slice_from(options->metadata);
     event->tags = tags;
     event->tag_count = options->tag_count;
+    static const factum_uuid nil;
     if (options->id != NULL &&
-        factum_uuid_parse(factum_slice_from(options->id), &event->id) != FACTUM_OK) {
-        (void)complain("--id takes a UUID, not \"%s\"", options->id);
+        (factum_uuid_parse(factum_slice_from(options->id), &event->id) != FACTUM_OK ||
+         memcmp(&event->id, &nil, sizeof nil) == 0)) {
+        (void)complain("--id takes a UUID%s, not \"%s\"",
+                       strncmp(options->id, "00000000", 8) == 0 ? " other than the nil one" : "",
+                       options->id);
         return false;
     }
     event->has_time = options->time != NULL;
     if (event->has_time && !option_time(options->time, "time", &event->time)) {
         return false;
     }
+    factum_error err;
     factum_slice whole;
-    if (event->metadata.len > 0 &&
+    if (options->metadata != NULL && factum_json_check(event->metadata, &err) != FACTUM_OK) {
+        (void)complain("--metadata is %s", err.text);
+        return false;
+    }
+    if (options->metadata != NULL &&
         (factum_json_member(event->metadata, "", &whole) != FACTUM_OK || whole.ptr[0] != '{')) {
         (void)complain("--metadata takes a JSON object, not \"%s\"", options->metadata);
         return false;
     }
-    bool json = event->data.len == 0 || factum_json_member(event->data, "", &whole) == FACTUM_OK;
+    return true;
+}
+
+/* Does the content type say that data is JSON, as it does in lines of JSON? */
+static bool says_json(const char *type)
+{
+    size_t len = strcspn(type, "; ");
+    return (len == 16 && strncasecmp(type, "application/json", len) == 0) ||
+           (len == 9 && strncasecmp(type, "text/json", len) == 0) ||
+           (len > 5 && strncasecmp(type + len - 5, "+json", 5) == 0);
+}
+
+/* Data is JSON, unless something else is asked for: a mistyped text does not become a fact. */
+static bool set_data(const struct options *options, factum_new_event *event)
+{
+    factum_error err;
+    bool given = options->argument_count == 3;
+    const char *type = options->content_type;
+    bool json = type == NULL ? !options->bytes : says_json(type);
     event->content_type = json ? FACTUM_CONTENT_JSON : FACTUM_CONTENT_BINARY;
+    if (type != NULL && strcmp(type, "application/json") != 0 &&
+        strcmp(type, "application/octet-stream") != 0) {
+        event->media_type = factum_slice_from(type);
+    }
+    if (type != NULL && type[0] == '\0') {
+        (void)complain("--content-type is empty: it takes a media type, as in image/png");
+        return false;
+    }
+    if (options->bytes && type != NULL) {
+        (void)complain("--bytes and --content-type exclude each other: data of another type than "
+                       "JSON is bytes");
+        return false;
+    }
+    if (given && json && event->data.len == 0) {
+        (void)complain("DATA is empty: leave it out for an event without data, or store no bytes "
+                       "with --bytes");
+        return false;
+    }
+    if (given && json && factum_json_check(event->data, &err) != FACTUM_OK) {
+        (void)complain("DATA is %s; --bytes stores what is not JSON", err.text);
+        return false;
+    }
     return true;
 }
 
@@ -147,7 +197,8 @@ static int append_one(const struct options *options)
         event.data = factum_slice_from(options->arguments[2]);
     }
     expectation.stream = factum_slice_from(options->arguments[0]);
-    bool good = set_event(options, tags, &event) && set_request(options, &request) &&
+    bool good = set_event(options, tags, &event) && set_data(options, &event) &&
+                set_request(options, &request) &&
                 option_expected(options->expected, &expectation.expected);
     int code = good ? append(options, &request) : EXIT_USAGE;
     free(bytes);
@@ -161,6 +212,8 @@ struct lines {
     factum_expectation *expectations;
     factum_ndjson **parsers; /* one each: an event borrows from its own, and from its line */
     char **copies;
+    factum_slice key; /* of the first line */
+    bool lenient;
     size_t count, room;
     size_t expectation_count;
 };
@@ -197,7 +250,22 @@ static bool make_room(struct lines *lines)
     return true;
 }
 
-static bool add_line(struct lines *lines, factum_slice line, uint64_t number)
+/* The lines are one append, which has one key. */
+static bool take_key(struct lines *lines, factum_slice key, factum_error *err)
+{
+    bool same = key.len == lines->key.len && memcmp(key.ptr, lines->key.ptr, key.len) == 0;
+    if (lines->count == 0) {
+        lines->key = key;
+    } else if (key.len > 0 && !same) {
+        (void)snprintf(err->text, sizeof err->text,
+                       "\"key\" differs from that of the first line: the lines of an append have "
+                       "one key; factum import keeps several");
+        return false;
+    }
+    return true;
+}
+
+static bool add_line(struct lines *lines, const char *path, factum_slice line, uint64_t number)
 {
     if (!make_room(lines)) {
         return false;
@@ -215,13 +283,15 @@ static bool add_line(struct lines *lines, factum_slice line, uint64_t number)
     factum_slice own = {(const uint8_t *)copy, line.len};
     lines->parsers[lines->count] = parser;
     lines->copies[lines->count] = copy;
-    if (factum_ndjson_parse(parser, own, &lines->events[lines->count], &err) != FACTUM_OK) {
-        (void)complain("line %" PRIu64 ": %s", number, err.text);
+    factum_ndjson_line parsed = {.size = sizeof parsed, .lenient = lines->lenient};
+    if (factum_ndjson_parse_line(parser, own, &parsed, &err) != FACTUM_OK ||
+        !take_key(lines, parsed.key, &err)) {
+        (void)complain("%s:%" PRIu64 ": %s", input_name(path), number, err.text);
         factum_ndjson_destroy(parser);
         free(copy);
         return false;
     }
-    lines->count++;
+    lines->events[lines->count++] = parsed.event;
     return true;
 }
 
@@ -240,7 +310,7 @@ static void free_lines(struct lines *lines)
 static int append_lines(const struct options *options)
 {
     int code;
-    struct lines lines = {.count = 0};
+    struct lines lines = {.lenient = options->lenient};
     factum_slice line;
     uint64_t number = 0;
     struct input *input = input_open(options->lines, &code);
@@ -252,14 +322,15 @@ static int append_lines(const struct options *options)
     while (good && (got = input_line(input, &line)) > 0) {
         number++;
         if (got == 2) {
-            (void)complain("line %" PRIu64 ": the line is longer than 16 MiB", number);
+            (void)complain("%s:%" PRIu64 ": the line is longer than 16 MiB",
+                           input_name(options->lines), number);
             good = false;
         } else {
-            good = line.len == 0 || add_line(&lines, line, number);
+            good = line.len == 0 || add_line(&lines, options->lines, line, number);
         }
     }
     if (good && got == 0 && lines.count == 0) {
-        (void)complain("%s has no events", options->lines);
+        (void)complain("%s has no events", input_name(options->lines));
         good = false;
     }
     input_close(input);
@@ -283,6 +354,9 @@ static int append_lines(const struct options *options)
             lines.expectations[lines.expectation_count++] = lines.expectations[i];
         }
     }
+    if (options->key == NULL) {
+        request.idempotency_key = lines.key;
+    }
     request.expectations = lines.expectations;
     request.expectation_count = lines.expectation_count;
     code = append(options, &request);
@@ -293,11 +367,11 @@ static int append_lines(const struct options *options)
 static int run(const struct options *options)
 {
     bool one = options->id != NULL || options->time != NULL || options->metadata != NULL ||
-               options->tag_count > 0;
+               options->tag_count > 0 || options->bytes || options->content_type != NULL;
     if (options->lines != NULL) {
         return options->argument_count > 0 || one
-                   ? complain("with --lines, streams, ids, times, metadata and tags stand in the "
-                              "lines: leave them out")
+                   ? complain("with --lines, streams, ids, times, metadata, tags and content "
+                              "types stand in the lines: leave them out")
                    : append_lines(options);
     }
     if (options->argument_count < 2) {
@@ -319,11 +393,16 @@ const struct command command_append = {
         "  --metadata JSON    metadata; $correlationId in it is indexed\n"
         "  --tag TEXT         a tag; may be given several times\n"
         "  --durability D     sync (default) or os\n"
+        "  --bytes            DATA is stored as it is, whether it is JSON or not\n"
+        "  --content-type T   DATA is of another type, such as image/png\n"
         "  --lines FILE       events as lines of JSON (see import), appended all or not at all\n"
+        "  --lenient          of lines: ignore unknown members; of equal ones take the last\n"
         "  --system           the stream may be one whose name begins with $\n"
         "  --json             the result as JSON\n",
-    .notes = "DATA that is no JSON is stored as bytes. \"-\" reads it from standard input.\n",
-    .options = "expected key id time metadata tag durability lines system json ",
+    .notes = "DATA is JSON, unless --bytes or --content-type says otherwise. \"-\" reads it from\n"
+             "standard input.\n",
+    .options = "expected key id time metadata tag durability bytes content-type lines lenient "
+               "system json ",
     .arguments_max = 3,
     .run = run,
 };

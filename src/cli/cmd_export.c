@@ -10,22 +10,26 @@ static bool wanted(const factum_event *event)
     return event->stream.len < len || memcmp(event->stream.ptr, checkpoint, len) != 0;
 }
 
+/* |request| is for all events that are wanted: the count is of lines. */
 static int export_events(factum_store *store, const factum_read_request *request,
-                         struct progress *progress)
+                         uint64_t count_max, struct progress *progress)
 {
     factum_error err;
     factum_event event;
     factum_cursor *cursor;
     factum_ndjson *ndjson = factum_ndjson_create();
-    uint64_t count = 0;
+    uint64_t seen = 0;
+    uint64_t lines = 0;
     int code = 0;
     factum_status status = factum_read(store, request, &cursor, &err);
     while (status == FACTUM_OK && code == 0 && !interrupted && ferror(stdout) == 0 &&
+           (count_max == 0 || lines < count_max) &&
            (status = factum_cursor_next(cursor, &event, &err)) == FACTUM_OK) {
         if (wanted(&event)) {
             code = print_event_json(ndjson, &event);
+            lines++;
         }
-        if (++count % 8192 == 0) {
+        if (++seen % 8192 == 0) {
             progress_step(progress, event.position, factum_cursor_place(cursor));
         }
     }
@@ -44,8 +48,11 @@ static int run(const struct options *options)
     if (code != 0) {
         return code;
     }
+    uint64_t count_max = request.count_max;
+    request.count_max = 0;
+    request.commits = true;
     progress_begin(&progress, "export", options->quiet);
-    return close_store(store, export_events(store, &request, &progress));
+    return close_store(store, export_events(store, &request, count_max, &progress));
 }
 
 const struct command command_export = {
@@ -57,9 +64,9 @@ const struct command command_export = {
         "  --from-position P, --after TOKEN, --count N, --skip-system, --at TIME, --time-at TIME: "
         "as with read\n"
         "  --json             changes nothing: lines of JSON are all that export writes\n",
-    .notes = "Importing an export into an empty store gives the same streams. The checkpoints of "
-             "imports\n"
-             "($import-...) are left out.\n",
+    .notes =
+        "Importing an export into an empty store gives the same streams, commits and keys. The\n"
+        "checkpoints of imports ($import-...) are left out.\n",
     .options =
         "all category type correlation tag from from-position after count skip-system at time-at "
         "json ",

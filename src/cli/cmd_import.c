@@ -1,13 +1,28 @@
 /* cmd_import.c - factum import: lines of JSON into streams. Layer: cli.
  *
- * A batch of lines is one commit; with it goes an event that says how far the source has been
+ * A batch of lines is one append; with it goes an event that says how far the source has been
  * imported: stream "$import-<hash of the first line>", type "$imported", data
  * {"source","line","hash"}, where hash is that of all bytes up to that line. A second run reads
  * that event, walks over the lines before it, and goes on if the bytes are the same: no line is
  * lost or imported twice, whatever the batch size, however it was interrupted. The checkpoint's
  * expected revision keeps two imports of one source apart.
- */
+ *
+ * A *commit* is a line, or the consecutive lines that have the same "commit" and the same "key".
+ * The lines of a commit are never divided over appends:
+ * 1. Commits without a key share an append, which holds their checkpoint.
+ * 2. A commit with a key is an append of its own under that key, without a checkpoint: the key's
+ *    content is that of the source. If the import ends before the next checkpoint, the commit is
+ *    appended again by the next run, and the store recognises its key.
+ * 3. A commit that leaves no room for a checkpoint gets a key made of the checkpoint's stream and
+ *    the commit's last line, and is treated as in 2.
+ * 4. Appends follow the order of the lines. Commits with keys are submitted one after the other
+ *    without waiting, so that the store writes many at once; an append with a checkpoint is made
+ *    when they have all ended. So a checkpoint never covers a line that is not in the log before
+ *    it. If a commit in between is refused, commits after it may be in the store already: the next
+ *    run recognises their keys.
+ * 5. In a batch with keys only the last append, a checkpoint, syncs: the log has one order. */
 #include <inttypes.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -16,7 +31,13 @@
 #include "cli/cli.h"
 
 #define BATCH_MAX 50000u
-#define BATCH_TEXT_MAX ((size_t)12 << 20)  /* bytes of lines in one commit */
+#define BATCH_TEXT_MAX ((size_t)12 << 20) /* bytes of lines after which a batch ends */
+#define TEXT_ROOM (BATCH_TEXT_MAX + ((size_t)16 << 20))
+#define COMMIT_EVENTS_MAX 100000u           /* append_events_max of open_store */
+#define COMMIT_TEXT_MAX ((size_t)256 << 20) /* bytes of the lines of one commit */
+#define FLIGHTS_MAX 1024u                   /* commits with keys under way */
+#define FLIGHTS_MIN 16u /* fewer are made one by one: to wait for others costs more */
+#define SHOWN_MAX 10u   /* bad lines that are shown if they are skipped */
 #define PARSER_KEPT_MAX ((size_t)64 << 10) /* a parser of a longer line is not used again */
 
 /* After a line: its number, and the hash of all lines up to it. */
@@ -25,8 +46,42 @@ struct place {
     uint64_t hash;
 };
 
+/* What the batch knows of a line, beside its event. */
+struct item {
+    factum_ndjson *parser; /* its own, since the event borrows from it */
+    bool long_line;        /* the parser has held one */
+    struct place place;
+    bool has_commit;
+    bool continues; /* the commit of the item before it */
+    uint64_t commit;
+    factum_slice key;
+};
+
+/* Lines of a commit that is bigger than a batch. */
+struct chunk {
+    struct chunk *next;
+    uint8_t bytes[];
+};
+
+/* A commit with a key under way. */
+struct flight {
+    factum_append_op op;
+    size_t from, end;
+};
+
+/* Those that are under way. What |lock| protects changes on a thread of the store. */
+struct flights {
+    struct flight *items;
+    size_t count; /* that were submitted or refused at once */
+    factum_completer completer;
+    pthread_mutex_t lock;
+    pthread_cond_t changed;
+    size_t ended;
+};
+
 struct import {
     const struct options *options;
+    const char *name; /* of the source */
     factum_store *store;
     struct input *input;
     struct progress progress;
@@ -40,57 +95,93 @@ struct import {
     factum_expected checkpoint;
     /* the batch */
     uint8_t *text; /* the lines: events borrow from them */
-    size_t text_len, text_room;
+    uint8_t *text_to;
+    size_t text_left;     /* room after text_to */
+    size_t text_len;      /* of all lines of the batch */
+    struct chunk *chunks; /* beside |text| */
     factum_new_event *events;
-    struct place *places;    /* one each */
-    factum_ndjson **parsers; /* one each, since an event borrows from its own */
-    bool *long_lines;        /* has the parser held one? */
+    struct item *items; /* one each */
     factum_expectation *expectations;
     uint32_t *table; /* expectation + 1 by hash of the stream */
     uint32_t table_mask;
-    size_t count, expectation_count;
-    uint64_t imported, skipped;
+    size_t room; /* for events, and one more for a checkpoint */
+    size_t count;
+    bool has_keys;
+    size_t expectation_from, expectation_count; /* those of the append that is being made */
+    struct flights flights;
+    size_t commit_begin;          /* the first item of the last commit of the batch */
+    factum_durability durability; /* of appends with a checkpoint */
+    uint64_t imported, repeated, skipped;
+    uint64_t held;   /* the first line that was read and left out, since its commit may go on */
+    bool unreadable; /* the source failed before its end */
     int code;
 };
 
+/* Makes room for |room| events and a checkpoint. False without memory. */
+static bool reserve_events(struct import *import, size_t room)
+{
+    size_t table_size = 4;
+    while (table_size < (room + 1) * 2) {
+        table_size *= 2;
+    }
+    factum_new_event *events = realloc(import->events, (room + 1) * sizeof *events);
+    import->events = events != NULL ? events : import->events;
+    struct item *items = realloc(import->items, room * sizeof *items);
+    import->items = items != NULL ? items : import->items;
+    factum_expectation *expectations =
+        realloc(import->expectations, (room + 1) * sizeof *expectations);
+    import->expectations = expectations != NULL ? expectations : import->expectations;
+    uint32_t *table = calloc(table_size, sizeof *table);
+    if (events == NULL || items == NULL || expectations == NULL || table == NULL) {
+        free(table);
+        return complain("out of memory") == 0;
+    }
+    memset(items + import->room, 0, (room - import->room) * sizeof *items);
+    free(import->table);
+    import->table = table;
+    import->table_mask = (uint32_t)(table_size - 1);
+    import->room = room;
+    return true;
+}
+
 static bool reserve(struct import *import)
 {
-    size_t room = (size_t)import->batch_max + 2;
-    size_t table = 4;
-    while (table < room * 2) {
-        table *= 2;
-    }
-    import->table_mask = (uint32_t)(table - 1);
-    import->table = calloc(table, sizeof *import->table);
-    import->events = calloc(room, sizeof *import->events);
-    import->places = calloc(room, sizeof *import->places);
-    import->parsers = calloc(room, sizeof(factum_ndjson *));
-    import->long_lines = calloc(room, sizeof *import->long_lines);
-    import->expectations = calloc(room, sizeof *import->expectations);
-    import->text_room = BATCH_TEXT_MAX + ((size_t)16 << 20);
-    import->text = malloc(import->text_room);
+    import->text = malloc(TEXT_ROOM);
+    import->text_to = import->text;
+    import->text_left = TEXT_ROOM;
     import->hash = XXH3_createState();
-    if (import->table == NULL || import->events == NULL || import->places == NULL ||
-        import->parsers == NULL || import->long_lines == NULL || import->expectations == NULL ||
-        import->text == NULL || import->hash == NULL) {
-        (void)complain("out of memory");
-        return false;
+    if (import->text == NULL || import->hash == NULL) {
+        return complain("out of memory") == 0;
     }
     (void)XXH3_64bits_reset(import->hash);
-    return true;
+    return reserve_events(import, (size_t)import->batch_max);
+}
+
+static void clear_batch(struct import *import)
+{
+    while (import->chunks != NULL) {
+        struct chunk *next = import->chunks->next;
+        free(import->chunks);
+        import->chunks = next;
+    }
+    import->count = 0;
+    import->has_keys = false;
+    import->text_len = 0;
+    import->text_to = import->text;
+    import->text_left = TEXT_ROOM;
 }
 
 static void release(struct import *import)
 {
-    for (size_t i = 0; import->parsers != NULL && i < import->batch_max + 2; i++) {
-        factum_ndjson_destroy(import->parsers[i]);
+    clear_batch(import);
+    for (size_t i = 0; i < import->room; i++) {
+        factum_ndjson_destroy(import->items[i].parser);
     }
     free(import->table);
     free(import->events);
-    free(import->places);
-    free((void *)import->parsers);
-    free(import->long_lines);
+    free(import->items);
     free(import->expectations);
+    free(import->flights.items);
     free(import->text);
     (void)XXH3_freeState(import->hash);
 }
@@ -113,9 +204,11 @@ static void expect(struct import *import, factum_slice stream, factum_expected e
     import->table[at] = (uint32_t)++import->expectation_count;
 }
 
-static void clear_expectations(struct import *import)
+/* Makes room in the table for the next append's streams; |keep| leaves the expectations as they
+ * are. */
+static void clear_expectations(struct import *import, bool keep)
 {
-    for (size_t i = 0; i < import->expectation_count; i++) {
+    for (size_t i = import->expectation_from; i < import->expectation_count; i++) {
         factum_slice stream = import->expectations[i].stream;
         uint32_t at = (uint32_t)XXH3_64bits(stream.ptr, stream.len) & import->table_mask;
         while (import->table[at] != 0) {
@@ -123,10 +216,13 @@ static void clear_expectations(struct import *import)
             at = (at + 1) & import->table_mask;
         }
     }
-    import->expectation_count = 0;
+    import->expectation_count = keep ? import->expectation_count : 0;
+    import->expectation_from = import->expectation_count;
 }
 
-/* Appends |count| events of the batch with the checkpoint |after| them. */
+/* ---- appending the batch --------------------------------------------------------------------- */
+
+/* Appends |count| events of the batch from |from| on, with the checkpoint |after| them. */
 static factum_status append_part(struct import *import, size_t from, size_t count,
                                  struct place after, factum_error *err)
 {
@@ -150,11 +246,12 @@ static factum_status append_part(struct import *import, size_t from, size_t coun
         .event_count = count + 1,
         .expectations = import->expectations,
         .expectation_count = import->expectation_count,
+        .durability = import->durability,
         .system = true, /* the checkpoint; add_line has looked at the others */
     };
     factum_status status = factum_append(import->store, &request, &result, NULL, err);
     import->events[from + count] = moved;
-    clear_expectations(import);
+    clear_expectations(import, false);
     if (status == FACTUM_OK) {
         import->imported += count;
         import->ended.line = 0;
@@ -163,28 +260,113 @@ static factum_status append_part(struct import *import, size_t from, size_t coun
     return status;
 }
 
-/* True if the import goes on. */
-static bool bad_line(struct import *import, uint64_t number, const char *text)
+/* The append of one commit under |key|, without a checkpoint. Its expectations stay until
+ * clear_expectations(import, false). */
+static factum_append_request keyed_request(struct import *import, size_t from, size_t count,
+                                           factum_slice key)
 {
-    progress_clear();
-    (void)fprintf(stderr, "factum: line %" PRIu64 ": ", number);
-    print_text(stderr, factum_slice_from(text));
-    (void)fprintf(stderr, "\n");
-    import->skipped++;
-    if (import->skip_bad) {
-        return true;
+    for (size_t i = 0; i < count; i++) {
+        expect(import, import->events[from + i].stream, factum_any());
     }
-    (void)fprintf(stderr,
-                  "factum: stopped there, the lines before it are imported; correct it and run "
-                  "the same command again, or skip bad lines with --on-error skip\n");
-    import->code = EXIT_USAGE;
-    return false;
+    size_t begin = import->expectation_from;
+    factum_append_request request = {
+        .size = sizeof request,
+        .events = import->events + from,
+        .event_count = count,
+        .expectations = import->expectations + begin,
+        .expectation_count = import->expectation_count - begin,
+        .idempotency_key = key,
+        .durability = FACTUM_DURABILITY_OS, /* the checkpoint after it syncs */
+        .system = true,
+    };
+    clear_expectations(import, true);
+    return request;
+}
+
+static void count_keyed(struct import *import, size_t count, bool already)
+{
+    import->repeated += already ? count : 0;
+    import->imported += already ? 0 : count;
+}
+
+/* Appends one commit under |key| and waits for it. */
+static factum_status append_one(struct import *import, size_t from, size_t count, factum_slice key,
+                                factum_error *err)
+{
+    factum_append_result result;
+    factum_append_request request = keyed_request(import, from, count, key);
+    factum_status status = factum_append(import->store, &request, &result, NULL, err);
+    clear_expectations(import, false);
+    if (status == FACTUM_OK) {
+        count_keyed(import, count, result.already);
+    }
+    return status;
+}
+
+/* Rule 3. From here on the batch has keys. */
+static factum_status append_big(struct import *import, size_t from, size_t count, factum_error *err)
+{
+    import->durability = FACTUM_DURABILITY_OS;
+    char key[sizeof import->stream + 32];
+    (void)snprintf(key, sizeof key, "%s:%" PRIu64, import->stream,
+                   import->items[from + count - 1].place.line);
+    return append_one(import, from, count, factum_slice_from(key), err);
+}
+
+/* The end of the commit that begins at |from|. */
+static size_t commit_end(const struct import *import, size_t from)
+{
+    do {
+        from++;
+    } while (from < import->count && import->items[from].continues);
+    return from;
+}
+
+/* The end of what one append may hold from |from| on, which has no key: commits without keys, of
+ * |events_max| events at most, but one commit in any case. */
+static size_t part_end(const struct import *import, size_t from, size_t events_max)
+{
+    size_t end = commit_end(import, from);
+    while (end < import->count && import->items[end].key.len == 0) {
+        size_t next = commit_end(import, end);
+        if (next - from > events_max) {
+            break;
+        }
+        end = next;
+    }
+    return end;
+}
+
+/* Says that |count| lines, of which the last is |number|, are bad. True if the import goes on. */
+static bool bad_lines(struct import *import, uint64_t number, uint64_t count, const char *text)
+{
+    if (!import->skip_bad || (import->skipped < SHOWN_MAX && !import->options->quiet)) {
+        progress_clear();
+        (void)fprintf(stderr, "factum: ");
+        print_text(stderr, factum_slice_from(import->name));
+        (void)fprintf(stderr, ":%" PRIu64 ": ", number - count + 1);
+        print_text(stderr, factum_slice_from(text));
+        if (strncmp(text, "unknown member", 14) == 0 ||
+            strncmp(text, "duplicate member", 16) == 0) {
+            (void)fprintf(stderr, " (--lenient accepts it)");
+        }
+        if (count > 1) {
+            (void)fprintf(stderr, " (in the commit of %" PRIu64 " lines that begins here)", count);
+        }
+        (void)fprintf(stderr, "\n");
+    }
+    import->skipped += count;
+    if (!import->skip_bad) {
+        import->code = EXIT_USAGE;
+    }
+    return import->skip_bad;
 }
 
 /* Is it an event that is at fault, and not the store? */
 static bool refuses_event(factum_status status)
 {
-    return status == FACTUM_INVALID || status == FACTUM_TOO_BIG || status == FACTUM_STREAM_DELETED;
+    return status == FACTUM_INVALID || status == FACTUM_TOO_BIG ||
+           status == FACTUM_STREAM_DELETED || status == FACTUM_KEY_CONFLICT;
 }
 
 /* The import ends with |status| at |line|: what of it is in the store? */
@@ -204,58 +386,228 @@ static void say_where_it_ended(factum_status status, uint64_t line)
                   line);
 }
 
-/* Commits the batch. If it is refused, its halves, so that the event at fault is found. */
-static bool commit(struct import *import)
+/* Appends [from, end), which has no key, as one. */
+static factum_status append_span(struct import *import, size_t from, size_t end, factum_error *err)
+{
+    size_t count = end - from;
+    const struct item *last = &import->items[end - 1];
+    if (count == COMMIT_EVENTS_MAX) {
+        return append_big(import, from, count, err);
+    }
+    factum_status status = append_part(import, from, count, last->place, err);
+    if (status == FACTUM_TOO_BIG && commit_end(import, from) == end) {
+        status = append_big(import, from, count, err);
+    }
+    return status;
+}
+
+/* The checkpoint |after| what was appended without one; it syncs. */
+static bool append_checkpoint(struct import *import, struct place after)
 {
     factum_error err;
+    import->durability = FACTUM_DURABILITY_SYNC;
+    factum_status status = append_part(import, 0, 0, after, &err);
+    if (status != FACTUM_OK) {
+        import->code = fail_with(status, &err);
+        (void)fprintf(stderr, "factum: run the same command again: it goes on after the lines that "
+                              "were imported\n");
+    }
+    return status == FACTUM_OK;
+}
+
+/* The commit [from, end) was not appended. True if the import goes on after it. */
+static bool not_appended(struct import *import, size_t from, size_t end, factum_status status,
+                         const factum_error *err)
+{
+    if (refuses_event(status)) {
+        return bad_lines(import, import->items[end - 1].place.line, end - from, err->text);
+    }
+    import->code = fail_with(status, err);
+    say_where_it_ended(status, import->items[from].place.line);
+    return false;
+}
+
+/* Appends commits without keys from |from| on; *end is after the last one. If an append is refused,
+ * its halves, so that the commit at fault is found. */
+static bool append_plain(struct import *import, size_t from, size_t *end, struct place *done)
+{
+    factum_error err;
+    size_t events_max = COMMIT_EVENTS_MAX - 1;
     bool good = true;
-    size_t from = 0;
-    size_t count = import->count;
-    while (good && from < import->count) {
-        factum_status status =
-            append_part(import, from, count, import->places[from + count - 1], &err);
+    for (; good && from < import->count && import->items[from].key.len == 0; from = *end) {
+        *end = part_end(import, from, events_max);
+        factum_status status = append_span(import, from, *end, &err);
+        while (refuses_event(status) && commit_end(import, from) < *end) {
+            events_max = (*end - from) / 2;
+            *end = part_end(import, from, events_max);
+            status = append_span(import, from, *end, &err);
+        }
+        events_max = COMMIT_EVENTS_MAX - 1;
         if (status == FACTUM_OK) {
-            from += count;
-            count = import->count - from;
-        } else if (refuses_event(status) && count > 1) {
-            count /= 2;
-        } else if (refuses_event(status)) {
-            good = bad_line(import, import->places[from].line, err.text);
-            from++;
-            count = import->count - from;
+            *done = import->items[*end - 1].place;
         } else {
-            import->code = fail_with(status, &err);
-            say_where_it_ended(status, import->places[from].line);
-            good = false;
+            good = not_appended(import, from, *end, status, &err);
         }
     }
-    import->count = 0;
-    import->text_len = 0;
     return good;
 }
 
-/* Commits what is left, and the checkpoint after a tombstone. */
-static void commit_rest(struct import *import)
+/* ---- commits with keys ----------------------------------------------------------------------- */
+
+/* Called by the store. */
+static void flights_ended(void *data, factum_append_op *const *ops, size_t count)
 {
-    factum_error err;
-    if (commit(import) && import->ended.line != 0) {
-        factum_status status = append_part(import, 0, 0, import->ended, &err);
-        if (status != FACTUM_OK) {
-            import->code = fail_with(status, &err);
+    struct flights *flights = data;
+    (void)ops;
+    (void)pthread_mutex_lock(&flights->lock);
+    flights->ended += count;
+    (void)pthread_cond_signal(&flights->changed);
+    (void)pthread_mutex_unlock(&flights->lock);
+}
+
+static bool make_flights(struct flights *flights)
+{
+    if (flights->items != NULL) {
+        return true;
+    }
+    flights->completer = (factum_completer){.data = flights, .done = flights_ended};
+    flights->items = calloc(FLIGHTS_MAX, sizeof *flights->items);
+    return flights->items != NULL && pthread_mutex_init(&flights->lock, NULL) == 0 &&
+           pthread_cond_init(&flights->changed, NULL) == 0;
+}
+
+/* Submits commits with keys from |from| on, until one is refused at once, and waits for them. */
+static void fly(struct import *import, size_t from)
+{
+    struct flights *flights = &import->flights;
+    size_t submitted = 0;
+    factum_status status = FACTUM_OK;
+    flights->count = 0;
+    flights->ended = 0;
+    while (status == FACTUM_OK && from < import->count && import->items[from].key.len > 0 &&
+           flights->count < FLIGHTS_MAX) {
+        struct flight *flight = &flights->items[flights->count];
+        size_t end = commit_end(import, from);
+        factum_append_request request =
+            keyed_request(import, from, end - from, import->items[from].key);
+        *flight = (struct flight){.from = from, .end = end};
+        flight->op = (factum_append_op){
+            .size = sizeof flight->op, .request = &request, .completer = &flights->completer};
+        status = factum_append_submit(import->store, &flight->op, &flight->op.err);
+        if (status == FACTUM_BUSY && submitted > 0) {
+            break; /* again in the next flight */
         }
+        if (status == FACTUM_OK) {
+            submitted++;
+        } else {
+            flight->op.status = status;
+        }
+        flights->count++;
+        from = end;
+    }
+    (void)pthread_mutex_lock(&flights->lock);
+    while (flights->ended < submitted) {
+        (void)pthread_cond_wait(&flights->changed, &flights->lock);
+    }
+    (void)pthread_mutex_unlock(&flights->lock);
+    clear_expectations(import, false);
+}
+
+/* How many commits with keys follow each other from |from| on; FLIGHTS_MIN at most. */
+static size_t keyed_run(const struct import *import, size_t from)
+{
+    size_t run = 0;
+    while (run < FLIGHTS_MIN && from < import->count && import->items[from].key.len > 0) {
+        from = commit_end(import, from);
+        run++;
+    }
+    return run;
+}
+
+/* Appends commits with keys from |from| on; *end is after the last one that was tried. */
+static bool append_keyed(struct import *import, size_t from, size_t *end, struct place *done)
+{
+    struct flights *flights = &import->flights;
+    bool good = true;
+    if (keyed_run(import, from) < FLIGHTS_MIN) {
+        factum_error err;
+        *end = commit_end(import, from);
+        factum_status status = append_one(import, from, *end - from, import->items[from].key, &err);
+        if (status != FACTUM_OK) {
+            return not_appended(import, from, *end, status, &err);
+        }
+        *done = import->items[*end - 1].place;
+        return true;
+    }
+    if (!make_flights(flights)) {
+        import->code = EXIT_FAILURE_;
+        return complain("out of memory") == 0;
+    }
+    fly(import, from);
+    for (size_t i = 0; i < flights->count; i++) {
+        const struct flight *flight = &flights->items[i];
+        if (flight->op.status == FACTUM_OK) {
+            count_keyed(import, flight->end - flight->from, flight->op.result.already);
+        }
+        if (good && flight->op.status == FACTUM_OK) {
+            *done = import->items[flight->end - 1].place;
+        } else if (good) {
+            good =
+                not_appended(import, flight->from, flight->end, flight->op.status, &flight->op.err);
+        }
+        *end = flight->end;
+    }
+    return good;
+}
+
+/* Appends the batch. */
+static bool commit(struct import *import)
+{
+    bool good = true;
+    struct place done = {0, 0}; /* the last line that was appended, and no bad one before it */
+    import->durability = import->has_keys ? FACTUM_DURABILITY_OS : FACTUM_DURABILITY_SYNC;
+    for (size_t from = 0; good && from < import->count;) {
+        good = import->items[from].key.len > 0 ? append_keyed(import, from, &from, &done)
+                                               : append_plain(import, from, &from, &done);
+    }
+    clear_batch(import);
+    bool unsynced = import->durability == FACTUM_DURABILITY_OS && done.line != 0;
+    bool works = good || import->code == EXIT_USAGE;
+    return unsynced && works ? append_checkpoint(import, done) && good : good;
+}
+
+/* Appends what is left, and the checkpoint after a tombstone. |whole|: the source has ended;
+ * otherwise the last commit may have more lines than were read, and is left out. */
+static void commit_rest(struct import *import, bool whole)
+{
+    if (!whole && import->count > 0 && import->items[import->count - 1].has_commit) {
+        import->count = import->commit_begin;
+        import->held = import->items[import->count].place.line;
+    }
+    if (commit(import) && import->ended.line != 0) {
+        (void)append_checkpoint(import, import->ended);
     }
 }
+
+/* ---- from line to line ----------------------------------------------------------------------- */
 
 /* A tombstone in an export ends its stream again. Until the next checkpoint it may be repeated. */
 static bool import_tombstone(struct import *import, factum_slice stream)
 {
     factum_error err;
+    char name[FACTUM_NAME_SIZE_MAX + 1];
+    size_t len = stream.len <= FACTUM_NAME_SIZE_MAX ? stream.len : FACTUM_NAME_SIZE_MAX;
+    memcpy(name, stream.ptr, len); /* the batch is cleared */
+    stream.ptr = (const uint8_t *)name;
+    if (stream.len > len) {
+        return bad_lines(import, import->line_number, 1, "the name of the stream is too long");
+    }
     if (!commit(import)) {
         return false;
     }
     factum_status status = factum_tombstone(import->store, stream, factum_any(), NULL, &err);
     if (refuses_event(status) && status != FACTUM_STREAM_DELETED) {
-        return bad_line(import, import->line_number, err.text);
+        return bad_lines(import, import->line_number, 1, err.text);
     }
     if (status != FACTUM_OK && status != FACTUM_STREAM_DELETED) {
         import->code = fail_with(status, &err);
@@ -266,48 +618,130 @@ static bool import_tombstone(struct import *import, factum_slice stream)
     return true;
 }
 
-/* A parser for the next event: its own, since an event borrows from it until the batch is
- * committed. */
-static factum_ndjson *parser_for(struct import *import, factum_slice line)
+/* The parser of |item|: a new one if the old one has held a long line, whose memory it keeps. */
+static factum_ndjson *parser_for(struct item *item, size_t line_len)
 {
-    factum_ndjson **parser = &import->parsers[import->count];
-    if (*parser == NULL || line.len > PARSER_KEPT_MAX || import->long_lines[import->count]) {
-        factum_ndjson_destroy(*parser);
-        *parser = factum_ndjson_create();
+    if (item->parser == NULL || line_len > PARSER_KEPT_MAX || item->long_line) {
+        factum_ndjson_destroy(item->parser);
+        item->parser = factum_ndjson_create();
     }
-    import->long_lines[import->count] = line.len > PARSER_KEPT_MAX;
-    return *parser;
+    item->long_line = line_len > PARSER_KEPT_MAX;
+    return item->parser;
+}
+
+/* |line| where it stays until the batch is appended; NULL after a message. */
+static const uint8_t *keep_text(struct import *import, factum_slice line)
+{
+    if (line.len > import->text_left) { /* a commit that is bigger than a batch */
+        struct chunk *chunk = malloc(sizeof *chunk + TEXT_ROOM);
+        if (chunk == NULL) {
+            import->code = EXIT_FAILURE_;
+            (void)complain("out of memory");
+            return NULL;
+        }
+        chunk->next = import->chunks;
+        import->chunks = chunk;
+        import->text_to = chunk->bytes;
+        import->text_left = TEXT_ROOM;
+    }
+    memcpy(import->text_to, line.ptr, line.len);
+    return import->text_to;
+}
+
+static bool batch_is_full(const struct import *import)
+{
+    return import->count >= import->batch_max || import->text_len >= BATCH_TEXT_MAX;
+}
+
+/* Does |item| belong to the commit of the last item of the batch? */
+static bool continues(const struct import *import, const struct item *item)
+{
+    const struct item *last = import->count > 0 ? &import->items[import->count - 1] : NULL;
+    return last != NULL && item->has_commit && last->has_commit && item->commit == last->commit &&
+           same(item->key, last->key);
+}
+
+/* May the last commit of the batch have one line more? NULL, or why not. */
+static const char *check_commit_size(const struct import *import)
+{
+    if (import->count - import->commit_begin >= COMMIT_EVENTS_MAX) {
+        return "a commit has at most 100,000 lines";
+    }
+    return import->text_len > COMMIT_TEXT_MAX ? "the lines of a commit have at most 256 MiB" : NULL;
+}
+
+/* The line is no event. True if the import goes on. */
+static bool bad_text(struct import *import, const char *text)
+{
+    if (!import->skip_bad && input_is_damaged(import->input)) { /* that is why */
+        import->unreadable = true;
+        import->line_number--;
+        return false;
+    }
+    return bad_lines(import, import->line_number, 1, text);
+}
+
+enum added { ADDED, BATCH_FIRST, STOPPED };
+
+/* Puts the event of |line| into the batch, except if the batch has to be appended before that. */
+static enum added try_line(struct import *import, factum_slice line)
+{
+    factum_error err;
+    if (import->count == import->room && !reserve_events(import, import->room * 2)) {
+        import->code = EXIT_FAILURE_;
+        return STOPPED;
+    }
+    struct item *item = &import->items[import->count];
+    factum_ndjson *parser = parser_for(item, line.len);
+    factum_slice own = {parser == NULL ? NULL : keep_text(import, line), line.len};
+    if (own.ptr == NULL) {
+        import->code = EXIT_FAILURE_;
+        return STOPPED;
+    }
+    factum_ndjson_line parsed = {.size = sizeof parsed, .lenient = import->options->lenient};
+    if (factum_ndjson_parse_line(parser, own, &parsed, &err) != FACTUM_OK) {
+        return bad_text(import, err.text) ? ADDED : STOPPED;
+    }
+    item->has_commit = parsed.has_commit;
+    item->commit = parsed.commit;
+    item->key = parsed.key;
+    item->continues = continues(import, item);
+    if (!item->continues && batch_is_full(import)) {
+        return BATCH_FIRST;
+    }
+    factum_slice type = parsed.event.type;
+    if (same(type, factum_slice_from("$streamDeleted"))) {
+        return import_tombstone(import, parsed.event.stream) ? ADDED : STOPPED;
+    }
+    const char *fault = item->continues ? check_commit_size(import) : NULL;
+    factum_slice stream = parsed.event.stream;
+    bool kept = stream.ptr[0] == '$' && (stream.len < 2 || stream.ptr[1] != '$');
+    if (kept && !import->options->system) {
+        fault = "names of streams that begin with $ are kept for the system; --system imports them";
+    }
+    if (fault != NULL) {
+        return bad_lines(import, import->line_number, 1, fault) ? ADDED : STOPPED;
+    }
+    if (!item->continues) {
+        import->commit_begin = import->count;
+    }
+    import->events[import->count] = parsed.event;
+    import->has_keys = import->has_keys || parsed.key.len > 0;
+    item->place = (struct place){import->line_number, (uint64_t)XXH3_64bits_digest(import->hash)};
+    import->text_to += line.len;
+    import->text_left -= line.len;
+    import->text_len += line.len;
+    import->count++;
+    return ADDED;
 }
 
 static bool add_line(struct import *import, factum_slice line)
 {
-    factum_error err;
-    uint8_t *copy = import->text + import->text_len;
-    memcpy(copy, line.ptr, line.len);
-    factum_ndjson *parser = parser_for(import, line);
-    if (parser == NULL) {
-        import->code = EXIT_FAILURE_;
-        (void)complain("out of memory");
-        return false;
+    enum added added = try_line(import, line);
+    if (added == BATCH_FIRST) {
+        added = commit(import) ? try_line(import, line) : STOPPED;
     }
-    factum_new_event *event = &import->events[import->count];
-    factum_slice own = {copy, line.len};
-    if (factum_ndjson_parse(parser, own, event, &err) != FACTUM_OK) {
-        return bad_line(import, import->line_number, err.text);
-    }
-    if (same(event->type, factum_slice_from("$streamDeleted"))) {
-        return import_tombstone(import, event->stream);
-    }
-    if (event->stream.ptr[0] == '$' && (event->stream.len < 2 || event->stream.ptr[1] != '$') &&
-        !import->options->system) {
-        return bad_line(import, import->line_number,
-                        "names of streams that begin with $ are kept for the system; --system "
-                        "imports them");
-    }
-    import->text_len += line.len;
-    import->places[import->count++] =
-        (struct place){import->line_number, (uint64_t)XXH3_64bits_digest(import->hash)};
-    return true;
+    return added != STOPPED;
 }
 
 /* ---- going on where an earlier run ended ----------------------------------------------------- */
@@ -389,15 +823,66 @@ static bool take_line(struct import *import, factum_slice line, bool cut)
         return import->line_number < import->resume.line || check_resumed(import);
     }
     if (cut) {
-        return bad_line(import, import->line_number, "the line is longer than 16 MiB");
+        return bad_lines(import, import->line_number, 1, "the line is longer than 16 MiB");
     }
     if (line.len > 0 && !add_line(import, line)) {
         return false;
     }
-    if (import->count >= import->batch_max || import->text_len >= BATCH_TEXT_MAX) {
-        return commit(import);
+    /* A commit that may go on is appended when a line of another one comes. */
+    bool ends = import->count > 0 && !import->items[import->count - 1].has_commit;
+    return ends && batch_is_full(import) ? commit(import) : true;
+}
+
+/* The import has ended before its source: what is in the store, and what to do. */
+static void say_stopped(struct import *import)
+{
+    uint64_t missing = import->held > 0 ? import->held : import->line_number + 1;
+    progress_clear();
+    if (import->code == EXIT_USAGE && import->held > 0) {
+        (void)fprintf(stderr,
+                      "factum: stopped there, the lines before line %" PRIu64
+                      " are imported, where a commit begins that may not be whole; correct it and "
+                      "run the same command again, or skip bad lines with --on-error skip\n",
+                      import->held);
+    } else if (import->code == EXIT_USAGE) {
+        (void)fputs("factum: stopped there, the lines before it are imported; correct it and run "
+                    "the same command again, or skip bad lines with --on-error skip\n",
+                    stderr);
+    } else if (import->code == 0 && interrupted) {
+        (void)fprintf(stderr,
+                      "factum: stopped after line %" PRIu64
+                      "; run the same command again to go on from there\n",
+                      missing - 1);
+        import->code = EXIT_INTERRUPTED;
+    } else if (import->code == 0 && import->unreadable) {
+        (void)fprintf(stderr,
+                      "factum: nothing from line %" PRIu64
+                      " on was imported; run the same command again with a good source to go on "
+                      "from there\n",
+                      missing);
+        import->code = EXIT_FAILURE_;
     }
-    return true;
+}
+
+/* What was skipped beyond what was shown; a source of bad lines alone is no success. */
+static void say_skipped(struct import *import)
+{
+    uint64_t shown = import->options->quiet ? 0 : SHOWN_MAX;
+    if (!import->skip_bad || import->skipped == 0) {
+        return;
+    }
+    if (import->skipped > shown) {
+        (void)fprintf(stderr, "factum: ");
+        print_text(stderr, factum_slice_from(import->name));
+        (void)fprintf(stderr, ": %" PRIu64 " %sbad line%s skipped\n", import->skipped - shown,
+                      shown > 0 ? "more " : "", import->skipped - shown == 1 ? " was" : "s were");
+    }
+    if (import->imported + import->repeated + import->resume.line == 0 && import->code == 0) {
+        (void)fprintf(stderr, "factum: ");
+        print_text(stderr, factum_slice_from(import->name));
+        (void)fprintf(stderr, ": no line is an event: nothing was imported\n");
+        import->code = EXIT_USAGE;
+    }
 }
 
 static void import_lines(struct import *import)
@@ -418,24 +903,16 @@ static void import_lines(struct import *import)
             progress_step(&import->progress, done, total);
         }
     }
-    if (got < 0 && import->code == 0) {
-        import->code = EXIT_FAILURE_;
-    }
-    bool stopped_at_line = !good && import->code == EXIT_USAGE;
-    if (good || stopped_at_line) {
-        commit_rest(import);
+    import->unreadable = import->unreadable || (got < 0 && !interrupted);
+    bool bad = !good && import->code == EXIT_USAGE;
+    if (good || bad || import->unreadable) {
+        commit_rest(import, good && got == 0);
     }
     if (good && import->line_number < import->resume.line && import->code == 0) {
         (void)check_resumed(import);
     }
-    if (interrupted && import->code == 0) {
-        progress_clear();
-        (void)fprintf(stderr,
-                      "factum: stopped after line %" PRIu64
-                      "; run the same command again to go on from there\n",
-                      import->line_number);
-        import->code = EXIT_INTERRUPTED;
-    }
+    say_stopped(import);
+    say_skipped(import);
 }
 
 static void print_summary(struct import *import)
@@ -447,12 +924,16 @@ static void print_summary(struct import *import)
     format_count((uint64_t)((double)import->imported / (seconds > 0 ? seconds : 1)), rate);
     progress_end(&import->progress);
     if (import->options->json) {
-        (void)printf("{\"events\":%" PRIu64 ",\"lines\":%" PRIu64 ",\"badLines\":%" PRIu64
-                     ",\"seconds\":%.3f}\n",
-                     import->imported, import->line_number, import->skipped, seconds);
+        (void)printf("{\"events\":%" PRIu64 ",\"already\":%" PRIu64 ",\"lines\":%" PRIu64
+                     ",\"badLines\":%" PRIu64 ",\"seconds\":%.3f}\n",
+                     import->imported, import->repeated, import->line_number, import->skipped,
+                     seconds);
     } else if (!import->options->quiet) {
         (void)printf("%s event%s imported in %.2f s (%s/s)", events,
                      import->imported == 1 ? "" : "s", seconds, rate);
+        if (import->repeated > 0) {
+            (void)printf(", %" PRIu64 " recognised by their keys", import->repeated);
+        }
         if (import->skipped > 0) {
             (void)printf(", %" PRIu64 " bad line%s", import->skipped,
                          import->skipped == 1 ? "" : "s");
@@ -463,7 +944,8 @@ static void print_summary(struct import *import)
 
 static int run(const struct options *options)
 {
-    struct import import = {.options = options, .batch_max = 1000};
+    struct import import = {
+        .options = options, .name = input_name(options->arguments[0]), .batch_max = 1000};
     const char *on_error = options->on_error == NULL ? "stop" : options->on_error;
     import.skip_bad = strcmp(on_error, "skip") == 0;
     if (!import.skip_bad && strcmp(on_error, "stop") != 0) {
@@ -499,17 +981,18 @@ const struct command command_import = {
     .name = "import",
     .usage = "import FILE|- [options]",
     .summary = "import events from lines of JSON, also .gz and .zst",
-    .help = "  --batch N          events in one commit (default 1000)\n"
+    .help = "  --batch N          lines that are appended together (default 1000)\n"
             "  --on-error WHAT    stop at a bad line (default), or skip it\n"
+            "  --lenient          ignore unknown members; of equal ones take the last\n"
             "  --again            import again what an earlier run has imported\n"
             "  --system           streams whose name begins with $ too\n"
             "  --json             the figures as JSON\n",
     .notes = "A line: {\"stream\":\"order-1\",\"type\":\"OrderPlaced\",\"data\":{...}} and "
              "optionally id, time,\n"
-             "metadata, tags, contentType; other members are ignored. An interrupted import goes "
-             "on where it was when it is "
+             "metadata, tags, contentType, commit, key. An interrupted import goes on where it was "
+             "when it is\n"
              "run again.\n",
-    .options = "batch on-error again system json ",
+    .options = "batch on-error lenient again system json ",
     .arguments_min = 1,
     .arguments_max = 1,
     .run = run,

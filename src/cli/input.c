@@ -1,9 +1,11 @@
 /* input.c - lines of a file: plain, gzip or zstd, told apart by their first bytes. Layer: cli.
  *
  * Bounded: of a line longer than 16 MiB the first 16 MiB are given, and the rest is passed over.
+ * Of a damaged file the whole lines before the damage are given first.
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -34,7 +36,8 @@ struct input {
     uint8_t *text;
     size_t text_at, text_end, text_capacity;
     bool text_over;
-    bool begun_text; /* something was read: no byte order mark can follow */
+    bool begun_text;    /* something was read: no byte order mark can follow */
+    const char *damage; /* what is wrong with the compressed data after text_end; NULL: nothing */
 };
 
 static int broken(const struct input *input, const char *what)
@@ -43,6 +46,21 @@ static int broken(const struct input *input, const char *what)
     return -1;
 }
 
+/* The decoder has stopped at raw_at, perhaps after some good text, which is given out first. */
+static int stop_at_damage(struct input *input, const char *what)
+{
+    input->damage = what;
+    return 0;
+}
+
+static int say_damage(const struct input *input)
+{
+    (void)complain("%s: the compressed file is damaged at byte %" PRIu64 ": %s", input->path,
+                   input->taken - (input->raw_end - input->raw_at), input->damage);
+    return -1;
+}
+
+/* -1 after a message, or if a signal came. */
 static int read_raw(struct input *input)
 {
     ssize_t got;
@@ -50,7 +68,7 @@ static int read_raw(struct input *input)
         got = read(input->fd, input->raw, READ_SIZE);
     } while (got < 0 && errno == EINTR && !interrupted);
     if (got < 0) {
-        return broken(input, strerror(errno));
+        return interrupted ? -1 : broken(input, strerror(errno));
     }
     input->raw_at = 0;
     input->raw_end = (size_t)got;
@@ -66,11 +84,11 @@ static int decode_gzip(struct input *input, uint8_t *to, size_t room, size_t *ma
     input->gzip.next_out = to;
     input->gzip.avail_out = (uInt)room;
     int result = inflate(&input->gzip, Z_NO_FLUSH);
-    if (result != Z_OK && result != Z_STREAM_END && result != Z_BUF_ERROR) {
-        return broken(input, "the gzip data is damaged");
-    }
     input->raw_at = input->raw_end - input->gzip.avail_in;
     *made = room - input->gzip.avail_out;
+    if (result != Z_OK && result != Z_STREAM_END && result != Z_BUF_ERROR) {
+        return stop_at_damage(input, input->gzip.msg != NULL ? input->gzip.msg : "no gzip data");
+    }
     input->begun = result != Z_STREAM_END;
     if (result == Z_STREAM_END) {
         (void)inflateReset(&input->gzip); /* another member may follow */
@@ -83,11 +101,11 @@ static int decode_zstd(struct input *input, uint8_t *to, size_t room, size_t *ma
     ZSTD_inBuffer in = {input->raw, input->raw_end, input->raw_at};
     ZSTD_outBuffer out = {to, room, 0};
     size_t result = ZSTD_decompressStream(input->zstd, &out, &in);
-    if (ZSTD_isError(result) != 0) {
-        return broken(input, ZSTD_getErrorName(result));
-    }
     input->raw_at = in.pos;
     *made = out.pos;
+    if (ZSTD_isError(result) != 0) {
+        return stop_at_damage(input, ZSTD_getErrorName(result));
+    }
     input->begun = result != 0;
     return 0;
 }
@@ -129,6 +147,9 @@ static int fill(struct input *input)
     }
     size_t made = 0;
     while (made == 0 && !input->text_over) {
+        if (input->damage != NULL) {
+            return say_damage(input);
+        }
         if (input->raw_at == input->raw_end && !input->raw_over && read_raw(input) != 0) {
             return -1;
         }
@@ -136,15 +157,47 @@ static int fill(struct input *input)
                    &made) != 0) {
             return -1;
         }
-        if (made == 0 && input->raw_at == input->raw_end && input->raw_over) {
+        if (made == 0 && input->damage == NULL && input->raw_at == input->raw_end &&
+            input->raw_over) {
             input->text_over = true;
             if (input->begun && input->form != PLAIN) {
-                return broken(input, "the compressed data ends too soon");
+                return broken(input, "the compressed data ends too soon: the file is truncated");
             }
         }
     }
     input->text_end += made;
     return 0;
+}
+
+/* What else a file may be: the beginnings of formats that are not read. NULL: none of them. */
+static const char *foreign_format(const uint8_t *bytes, size_t len)
+{
+    static const struct {
+        const char *magic;
+        size_t size;
+        const char *what;
+    } formats[] = {
+        {"\xfd"
+         "7zXZ",
+         5, "compressed with xz: decompress it first (xz -dc FILE | factum import -)"},
+        {"BZh", 3, "compressed with bzip2: decompress it first (bzip2 -dc FILE | factum import -)"},
+        {"\x04\x22\x4d\x18", 4,
+         "compressed with lz4: decompress it first (lz4 -dc FILE | factum import -)"},
+        {"PK\x03\x04", 4, "a zip archive: unpack it first (unzip -p FILE | factum import -)"},
+        {"\xff\xfe", 2, "UTF-16 text: convert it to UTF-8 first (iconv -f UTF-16 -t UTF-8)"},
+        {"\xfe\xff", 2, "UTF-16 text: convert it to UTF-8 first (iconv -f UTF-16 -t UTF-8)"},
+        {"{\0", 2, "UTF-16 text: convert it to UTF-8 first (iconv -f UTF-16LE -t UTF-8)"},
+        {"\0{", 2, "UTF-16 text: convert it to UTF-8 first (iconv -f UTF-16BE -t UTF-8)"},
+    };
+    for (size_t i = 0; i < sizeof formats / sizeof formats[0]; i++) {
+        if (len >= formats[i].size && memcmp(bytes, formats[i].magic, formats[i].size) == 0) {
+            return formats[i].what;
+        }
+    }
+    bool text = len == 0 || strchr("{ \t\r\n", bytes[0]) != NULL;
+    return !text && memchr(bytes, '\0', len < 512 ? len : 512) != NULL
+               ? "a binary file: lines of JSON are expected"
+               : NULL;
 }
 
 static int detect(struct input *input)
@@ -153,6 +206,7 @@ static int detect(struct input *input)
     if (read_raw(input) != 0) {
         return -1;
     }
+    const char *foreign = foreign_format(input->raw, input->raw_end);
     if (input->raw_end >= 2 && input->raw[0] == 0x1f && input->raw[1] == 0x8b) {
         input->form = GZIP;
         if (inflateInit2(&input->gzip, 15 + 16) != Z_OK) {
@@ -164,8 +218,16 @@ static int detect(struct input *input)
         if (input->zstd == NULL) {
             return broken(input, "out of memory");
         }
+    } else if (foreign != NULL) {
+        (void)complain("%s is %s", input->path, foreign);
+        return EXIT_USAGE;
     }
     return 0;
+}
+
+const char *input_name(const char *path)
+{
+    return strcmp(path, "-") == 0 ? "standard input" : path;
 }
 
 struct input *input_open(const char *path, int *code)
@@ -176,7 +238,7 @@ struct input *input_open(const char *path, int *code)
         *code = EXIT_FAILURE_;
         return NULL;
     }
-    input->path = standard ? "standard input" : path;
+    input->path = input_name(path);
     input->fd = standard ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC);
     input->raw = malloc(READ_SIZE);
     input->text = malloc(TEXT_SIZE);
@@ -188,11 +250,15 @@ struct input *input_open(const char *path, int *code)
         (void)complain("%s: %s", path, strerror(errno));
     } else if (input->raw == NULL || input->text == NULL) {
         (void)complain("out of memory");
-    } else if (detect(input) == 0) {
-        if (fstat(input->fd, &stat) == 0 && S_ISREG(stat.st_mode)) {
-            input->size = (uint64_t)stat.st_size;
+    } else {
+        int detected = detect(input);
+        if (detected == 0) {
+            if (fstat(input->fd, &stat) == 0 && S_ISREG(stat.st_mode)) {
+                input->size = (uint64_t)stat.st_size;
+            }
+            return input;
         }
-        return input;
+        *code = interrupted ? EXIT_INTERRUPTED : detected == EXIT_USAGE ? EXIT_USAGE : *code;
     }
     input_close(input);
     return NULL;
@@ -267,6 +333,19 @@ int input_line(struct input *input, factum_slice *line)
             return -1;
         }
     }
+}
+
+bool input_is_damaged(struct input *input)
+{
+    if (input->form == PLAIN || input->size == 0) {
+        return false;
+    }
+    int status = 0;
+    while (status == 0 && !input->text_over && !interrupted) {
+        input->text_at = input->text_end;
+        status = fill(input);
+    }
+    return status != 0;
 }
 
 void input_place(const struct input *input, uint64_t *done, uint64_t *total)

@@ -48,6 +48,9 @@ static const struct option known[] = {
     OPTION("metadata", TEXT, metadata),
     OPTION("durability", TEXT, durability),
     OPTION("lines", TEXT, lines),
+    OPTION("content-type", TEXT, content_type),
+    OPTION("bytes", FLAG, bytes),
+    OPTION("lenient", FLAG, lenient),
     OPTION("prefix", TEXT, prefix),
     OPTION("sort", TEXT, sort),
     OPTION("limit", TEXT, limit),
@@ -202,6 +205,13 @@ bool option_count(const char *text, const char *name, uint64_t *number)
 bool option_time(const char *text, const char *name, int64_t *time)
 {
     if (factum_time_parse(factum_slice_from(text), time) != FACTUM_OK) {
+        if (strlen(text) >= 19 && strncmp(text + 16, ":60", 3) == 0) {
+            (void)complain(
+                "--%s \"%s\" has second 60, which exists only as 23:59:60 UTC on 30 June "
+                "and 31 December",
+                name, text);
+            return false;
+        }
         (void)complain(
             "--%s takes a time as 2026-01-31T12:00:00Z or 2026-01-31, from "
             "1677-09-21T00:12:43.145224192Z to 2262-04-11T23:47:16.854775807Z, not \"%s\"",

@@ -112,6 +112,7 @@ int open_store(const struct options *options, bool write, factum_store **store)
         .size = sizeof store_options,
         .must_exist = !write,
         .append_events_max = 100000,
+        .append_size_max = (uint64_t)32 << 20,
         .log = &sink,
     };
     factum_status status = factum_open(options->store, &store_options, store, &err);
@@ -294,11 +295,11 @@ static void print_bytes(factum_slice bytes)
 
 static void print_data(const factum_event *event)
 {
-    static const char json[] = "application/json";
+    static const char bytes[] = "application/octet-stream";
     factum_slice type = event->content_type;
     factum_slice whole;
-    if (type.len == sizeof json - 1 && memcmp(type.ptr, json, type.len) == 0 &&
-        factum_json_member(event->data, "", &whole) == FACTUM_OK) {
+    bool json = type.len != sizeof bytes - 1 || memcmp(type.ptr, bytes, type.len) != 0;
+    if (json && factum_json_member(event->data, "", &whole) == FACTUM_OK) {
         print_json(stdout, whole);
     } else {
         print_bytes(event->data);

@@ -5,15 +5,82 @@
  */
 #include "codec/json.h"
 
+#include <stdio.h>
 #include <string.h>
 
+#include "core/error.h"
 #include "core/slice.h"
 
 struct scan {
     const uint8_t *start;
     const uint8_t *at;
     const uint8_t *end;
+    /* After a failure, one of them: what is wrong at |at|, or what should be there. */
+    const char *wrong;
+    const char *wanted;
 };
+
+/* ---- what is wrong --------------------------------------------------------------------------- */
+
+static bool wrong(struct scan *scan, const char *what)
+{
+    scan->wrong = what;
+    return false;
+}
+
+static bool want(struct scan *scan, const char *what)
+{
+    scan->wanted = what;
+    return false;
+}
+
+/* The length of the well-formed character at |at|; 0: there is none. */
+static size_t character_size(const uint8_t *at, const uint8_t *end)
+{
+    for (size_t size = 1; size <= 4 && size <= (size_t)(end - at); size++) {
+        if (fct_utf8_prefix(fct_slice(at, size)) == size) {
+            return size;
+        }
+    }
+    return 0;
+}
+
+static bool is_word_character(uint8_t c)
+{
+    return (c >= '0' && c <= '9') || ((c | 0x20) >= 'a' && (c | 0x20) <= 'z') || c == '_';
+}
+
+static void say_fault(const struct scan *scan, struct fct_json_fault *fault)
+{
+    size_t size = character_size(scan->at, scan->end);
+    const char *wanted = scan->wanted;
+    char *to = fault->reason;
+    size_t room = sizeof fault->reason;
+    int word = 0;
+    fault->at = (size_t)(scan->at - scan->start);
+    while (word < 20 && word < scan->end - scan->at && is_word_character(scan->at[word])) {
+        word++;
+    }
+    if (scan->wrong != NULL) {
+        (void)snprintf(to, room, "%s", scan->wrong);
+    } else if (scan->at == scan->end) {
+        (void)snprintf(to, room, "the text ends where %s should be", wanted);
+    } else if (size == 0) {
+        (void)snprintf(to, room, "invalid UTF-8");
+    } else if (*scan->at == '\0') {
+        (void)snprintf(to, room, "NUL byte where %s should be", wanted);
+    } else if (*scan->at < 0x20 || *scan->at == 0x7f) {
+        (void)snprintf(to, room, "control character 0x%02x where %s should be", *scan->at, wanted);
+    } else if (word > 1 && (*scan->at > '9')) {
+        (void)snprintf(to, room, "unexpected word %.*s where %s should be", word,
+                       (const char *)scan->at, wanted);
+    } else {
+        (void)snprintf(to, room, "unexpected character %.*s where %s should be", (int)size,
+                       (const char *)scan->at, wanted);
+    }
+}
+
+/* ---- one value ------------------------------------------------------------------------------- */
 
 static void skip_space(struct scan *scan)
 {
@@ -33,15 +100,30 @@ static bool scan_escape(struct scan *scan)
 {
     scan->at++;
     if (scan->at == scan->end || *scan->at == '\0' || strchr("\"\\/bfnrtu", *scan->at) == NULL) {
-        return false;
+        return wrong(scan, "unknown escape in a string: a \\ is written \\\\");
     }
     int digits = *scan->at++ == 'u' ? 4 : 0;
     for (; digits > 0; digits--, scan->at++) {
         if (scan->at == scan->end || !is_hex(*scan->at)) {
-            return false;
+            return wrong(scan, "\\u without four hexadecimal digits in a string");
         }
     }
     return true;
+}
+
+/* At a byte below 0x20 in a string. */
+static bool refuse_control(struct scan *scan)
+{
+    switch (*scan->at) {
+    case '\0':
+        return wrong(scan, "NUL byte in a string: it is written \\u0000");
+    case '\n':
+        return wrong(scan, "line end in a string: it is written \\n");
+    case '\t':
+        return wrong(scan, "tab in a string: it is written \\t");
+    default:
+        return wrong(scan, "control character in a string: it is written \\u and its code");
+    }
 }
 
 /* At the opening quote; checks escapes and UTF-8. */
@@ -50,10 +132,11 @@ static bool scan_text(struct scan *scan)
     const uint8_t *begin = ++scan->at;
     bool fits = true;
     while (fits && scan->at < scan->end && *scan->at != '"') {
-        fits = *scan->at >= 0x20;
-        if (fits && *scan->at == '\\') {
+        if (*scan->at < 0x20) {
+            fits = refuse_control(scan);
+        } else if (*scan->at == '\\') {
             fits = scan_escape(scan);
-        } else if (fits) {
+        } else {
             scan->at++;
         }
     }
@@ -61,9 +144,12 @@ static bool scan_text(struct scan *scan)
     size_t valid = fct_utf8_prefix(fct_slice(begin, len));
     if (valid < len) {
         scan->at = begin + valid;
-        return false;
+        return wrong(scan, "invalid UTF-8 in a string");
     }
-    if (!fits || scan->at == scan->end) {
+    if (scan->at == scan->end) {
+        return wrong(scan, "the text ends inside a string");
+    }
+    if (!fits) {
         return false;
     }
     scan->at++;
@@ -76,13 +162,15 @@ static bool scan_digits(struct scan *scan)
     while (scan->at < scan->end && *scan->at >= '0' && *scan->at <= '9') {
         scan->at++;
     }
-    return scan->at > begin;
+    return scan->at > begin || want(scan, "a digit");
 }
 
 static bool scan_number(struct scan *scan)
 {
     if (*scan->at == '-') {
         scan->at++;
+    } else if (*scan->at < '0' || *scan->at > '9') {
+        return want(scan, "a value");
     }
     const uint8_t *whole = scan->at;
     if (!scan_digits(scan)) {
@@ -90,7 +178,7 @@ static bool scan_number(struct scan *scan)
     }
     if (*whole == '0' && scan->at - whole > 1) {
         scan->at = whole + 1;
-        return false;
+        return wrong(scan, "number with a leading zero");
     }
     if (scan->at < scan->end && *scan->at == '.') {
         scan->at++;
@@ -112,7 +200,7 @@ static bool scan_word(struct scan *scan, const char *word)
 {
     size_t len = strlen(word);
     if ((size_t)(scan->end - scan->at) < len || memcmp(scan->at, word, len) != 0) {
-        return false;
+        return want(scan, "a value");
     }
     scan->at += len;
     return true;
@@ -138,25 +226,49 @@ static bool scan_scalar(struct scan *scan)
 static bool scan_name(struct scan *scan)
 {
     skip_space(scan);
-    if (scan->at >= scan->end || *scan->at != '"' || !scan_text(scan)) {
+    if (scan->at >= scan->end || *scan->at != '"') {
+        return want(scan, "a member's name in \" quotes");
+    }
+    if (!scan_text(scan)) {
         return false;
     }
     skip_space(scan);
     if (scan->at >= scan->end || *scan->at != ':') {
-        return false;
+        return want(scan, "a ':'");
     }
     scan->at++;
     return true;
 }
 
-/* After a value: closes what ends here, or goes on to the next member or item. */
-static bool after_value(struct scan *scan, uint64_t objects, int *depth)
+/* The arrays and objects that are open: a bit each. */
+struct nest {
+    uint64_t objects[FCT_JSON_DEPTH_MAX / 64 + 1];
+    unsigned depth;
+    unsigned depth_max; /* FCT_JSON_DEPTH_MAX + 1 at most */
+};
+
+static void open_nest(struct nest *nest, bool object)
 {
-    while (*depth > 0) {
-        bool object = (objects >> (*depth - 1) & 1u) != 0;
+    uint64_t bit = UINT64_C(1) << nest->depth % 64;
+    uint64_t *word = &nest->objects[nest->depth++ / 64];
+    *word = object ? *word | bit : *word & ~bit;
+}
+
+static bool in_object(const struct nest *nest)
+{
+    unsigned last = nest->depth - 1;
+    return (nest->objects[last / 64] >> last % 64 & 1u) != 0;
+}
+
+/* After a value: closes what ends here, or goes on to the next member or item. */
+static bool after_value(struct scan *scan, struct nest *nest)
+{
+    while (nest->depth > 0) {
+        bool object = in_object(nest);
         skip_space(scan);
+        const char *wanted = object ? "a ',' or '}'" : "a ',' or ']'";
         if (scan->at >= scan->end) {
-            return false;
+            return want(scan, wanted);
         }
         uint8_t c = *scan->at;
         if (c == ',') {
@@ -164,52 +276,51 @@ static bool after_value(struct scan *scan, uint64_t objects, int *depth)
             return object ? scan_name(scan) : true;
         }
         if (c != (object ? '}' : ']')) {
-            return false;
+            return want(scan, wanted);
         }
         scan->at++;
-        --*depth;
+        nest->depth--;
     }
     return true;
 }
 
-/* One value, with everything in it. */
-static bool scan_value(struct scan *scan)
+/* At the opening bracket. *inside: there is something in it, and the scan is at its first value. */
+static bool scan_opening(struct scan *scan, struct nest *nest, bool *inside)
 {
-    uint64_t objects = 0;
-    int depth = 0;
+    bool object = *scan->at == '{';
+    if (nest->depth == nest->depth_max) {
+        return wrong(scan, "nesting deeper than 64");
+    }
+    scan->at++;
+    skip_space(scan);
+    *inside = scan->at >= scan->end || *scan->at != (object ? '}' : ']');
+    if (!*inside) {
+        scan->at++;
+        return true;
+    }
+    open_nest(nest, object);
+    return !object || scan_name(scan);
+}
+
+/* One value, with everything in it. */
+static bool scan_value(struct scan *scan, unsigned depth_max)
+{
+    struct nest nest = {.depth_max = depth_max};
     do {
         skip_space(scan);
         if (scan->at >= scan->end) {
+            return want(scan, "a value");
+        }
+        bool inside = false;
+        bool fits = *scan->at == '{' || *scan->at == '[' ? scan_opening(scan, &nest, &inside)
+                                                         : scan_scalar(scan);
+        if (fits && !inside) {
+            fits = after_value(scan, &nest);
+        }
+        if (!fits) {
             return false;
         }
-        uint8_t c = *scan->at;
-        if (c != '{' && c != '[') {
-            if (!scan_scalar(scan)) {
-                return false;
-            }
-        } else {
-            if (depth == FCT_JSON_DEPTH_MAX) {
-                return false;
-            }
-            uint64_t bit = UINT64_C(1) << depth;
-            objects = c == '{' ? objects | bit : objects & ~bit;
-            scan->at++;
-            skip_space(scan);
-            depth++;
-            bool empty = scan->at < scan->end && *scan->at == (c == '{' ? '}' : ']');
-            if (!empty) {
-                if (c == '{' && !scan_name(scan)) {
-                    return false;
-                }
-                continue;
-            }
-            scan->at++;
-            depth--;
-        }
-        if (!after_value(scan, objects, &depth)) {
-            return false;
-        }
-    } while (depth > 0);
+    } while (nest.depth > 0);
     return true;
 }
 
@@ -232,32 +343,50 @@ static enum fct_json_type type_of(uint8_t c)
     }
 }
 
-factum_status fct_json_parse(factum_slice text, struct fct_json *value, size_t *at)
+static factum_status parse(factum_slice text, unsigned depth_max, struct fct_json *value,
+                           struct fct_json_fault *fault)
 {
-    struct scan scan = {text.ptr, text.ptr, text.ptr + text.len};
-    if (text.len == 0) {
-        if (at != NULL) {
-            *at = 0;
-        }
-        return FACTUM_INVALID;
-    }
+    static const uint8_t nothing[1];
+    const uint8_t *start = text.len == 0 ? nothing : text.ptr;
+    struct scan scan = {.start = start, .at = start, .end = start + text.len};
     skip_space(&scan);
     const uint8_t *begin = scan.at;
-    bool valid = scan_value(&scan);
+    bool valid = scan_value(&scan, depth_max);
     const uint8_t *end = scan.at;
     if (valid) {
         skip_space(&scan);
-        valid = scan.at == scan.end;
+        valid = scan.at == scan.end || wrong(&scan, "trailing characters after the value");
     }
     if (!valid) {
-        if (at != NULL) {
-            *at = (size_t)(scan.at - scan.start);
+        if (fault != NULL) {
+            say_fault(&scan, fault);
         }
         return FACTUM_INVALID;
     }
     value->raw = fct_slice(begin, (size_t)(end - begin));
     value->type = type_of(*begin);
     return FACTUM_OK;
+}
+
+factum_status fct_json_parse(factum_slice text, struct fct_json *value,
+                             struct fct_json_fault *fault)
+{
+    return parse(text, FCT_JSON_DEPTH_MAX, value, fault);
+}
+
+factum_status fct_json_parse_line(factum_slice text, struct fct_json *value,
+                                  struct fct_json_fault *fault)
+{
+    return parse(text, FCT_JSON_DEPTH_MAX + 1, value, fault);
+}
+
+factum_status fct_json_check(factum_slice text, struct fct_json *value, factum_error *err)
+{
+    struct fct_json_fault fault;
+    return fct_json_parse(text, value, &fault) == FACTUM_OK
+               ? FACTUM_OK
+               : fct_fail(err, FACTUM_INVALID, "not valid JSON: %s at byte %zu", fault.reason,
+                          fault.at);
 }
 
 /* ---- stepping through what was checked ------------------------------------------------------- */
@@ -314,7 +443,9 @@ static void take_value(struct scan *scan, struct fct_json *value)
 static struct scan inside(const struct fct_json *container, size_t offset)
 {
     const uint8_t *start = container->raw.ptr;
-    return (struct scan){start, start + (offset == 0 ? 1 : offset), start + container->raw.len};
+    return (struct scan){.start = start,
+                         .at = start + (offset == 0 ? 1 : offset),
+                         .end = start + container->raw.len};
 }
 
 bool fct_json_member_next(const struct fct_json *object, size_t *offset, factum_slice *name,
@@ -525,7 +656,8 @@ factum_status fct_json_int64(const struct fct_json *value, int64_t *number)
     if (value->type != FCT_JSON_NUMBER) {
         return FACTUM_INVALID;
     }
-    struct scan scan = {value->raw.ptr, value->raw.ptr, value->raw.ptr + value->raw.len};
+    const uint8_t *start = value->raw.ptr;
+    struct scan scan = {.start = start, .at = start, .end = start + value->raw.len};
     bool minus = *scan.at == '-';
     scan.at += minus ? 1 : 0;
     int64_t result;

@@ -2,13 +2,14 @@
  * recursion.
  *
  * Values stay slices of the text, byte for byte. Depth at most FCT_JSON_DEPTH_MAX; UTF-8 is strict;
- * a duplicate member: the last one counts, as in most readers.
+ * of members with the same name the last one counts, as in most readers.
  */
 #ifndef FCT_CODEC_JSON_H
 #define FCT_CODEC_JSON_H
 
 #include <factum/base.h>
 
+/* Arrays and objects inside each other: of data and of metadata, wherever they are looked at. */
 #define FCT_JSON_DEPTH_MAX 64
 
 enum fct_json_type {
@@ -25,9 +26,22 @@ struct fct_json {
     enum fct_json_type type;
 };
 
-/* One whole value with nothing but white space around it. INVALID: *at (may be NULL) is the offset
- * of the first byte that does not fit; of a word that is none, its first. */
-factum_status fct_json_parse(factum_slice text, struct fct_json *value, size_t *at);
+/* Why a text is not valid JSON, for people: "nesting deeper than 64", at the byte |at|. */
+struct fct_json_fault {
+    size_t at; /* offset of the first byte that does not fit; of an unknown word, its first */
+    char reason[120];
+};
+
+/* One whole value with nothing but white space around it. INVALID fills |fault|, which may be NULL.
+ */
+factum_status fct_json_parse(factum_slice text, struct fct_json *value,
+                             struct fct_json_fault *fault);
+/* The same for an object whose members may each be FCT_JSON_DEPTH_MAX deep: a line with an event,
+ * which holds data and metadata. */
+factum_status fct_json_parse_line(factum_slice text, struct fct_json *value,
+                                  struct fct_json_fault *fault);
+/* fct_json_parse that says "not valid JSON: <reason> at byte N". */
+factum_status fct_json_check(factum_slice text, struct fct_json *value, factum_error *err);
 
 /* Steps through an object that fct_json_parse accepted: *offset starts at 0. False at the end.
  * |name| is raw, without its quotes. */

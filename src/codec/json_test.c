@@ -47,11 +47,12 @@ static void assert_refused(const struct refused *cases, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
         struct fct_json value = {.type = FCT_JSON_NULL};
-        size_t at = 999;
-        factum_status status = fct_json_parse(factum_slice_from(cases[i].text), &value, &at);
-        if (status != FACTUM_INVALID || at != cases[i].at || value.raw.ptr != NULL) {
+        struct fct_json_fault fault = {.at = 999};
+        factum_status status = fct_json_parse(factum_slice_from(cases[i].text), &value, &fault);
+        if (status != FACTUM_INVALID || fault.at != cases[i].at || value.raw.ptr != NULL ||
+            fault.reason[0] == '\0') {
             print_error("%s: %s at %zu, not at %zu\n", cases[i].text, factum_status_name(status),
-                        at, cases[i].at);
+                        fault.at, cases[i].at);
             fail();
         }
     }
@@ -151,9 +152,9 @@ static void what_stands_behind_a_value_is_refused(void **state)
     };
     assert_refused(cases, COUNT(cases));
     struct fct_json value;
-    size_t at = 0;
-    assert_status(fct_json_parse(fct_slice("1\0", 2), &value, &at), FACTUM_INVALID);
-    assert_int_equal(at, 1);
+    struct fct_json_fault fault = {.at = 0};
+    assert_status(fct_json_parse(fct_slice("1\0", 2), &value, &fault), FACTUM_INVALID);
+    assert_int_equal(fault.at, 1);
 }
 
 static void words_that_are_not_quite_right_are_refused(void **state)
@@ -232,8 +233,9 @@ static void every_beginning_of_a_document_is_refused_at_its_end(void **state)
                                 "null, {\"a\": []}], \"b\": false}";
     for (size_t len = 0; len < sizeof whole - 1; len++) {
         struct fct_json value;
-        size_t at = 0;
-        assert_status(fct_json_parse(fct_slice(whole, len), &value, &at), FACTUM_INVALID);
+        struct fct_json_fault fault = {.at = 0};
+        assert_status(fct_json_parse(fct_slice(whole, len), &value, &fault), FACTUM_INVALID);
+        size_t at = fault.at;
         bool in_word = at < len && strchr("tfn", whole[at]) != NULL && at + 4 >= len;
         bool in_character = (whole[len] & 0xc0) == 0x80 && at + 2 >= len;
         assert_true(at == len || in_word || in_character);
@@ -247,13 +249,13 @@ static void the_depth_has_its_maximum(void **state)
     static char text[4 * FCT_JSON_DEPTH_MAX * 2];
     for (int depth = FCT_JSON_DEPTH_MAX - 1; depth <= FCT_JSON_DEPTH_MAX + 1; depth++) {
         struct fct_json value;
-        size_t at = 0;
+        struct fct_json_fault fault = {.at = 0};
         size_t d = (size_t)depth;
         memset(text, '[', d);
         memset(text + d, ']', d);
         factum_status expected = depth > FCT_JSON_DEPTH_MAX ? FACTUM_INVALID : FACTUM_OK;
-        assert_status(fct_json_parse(fct_slice(text, 2 * d), &value, &at), expected);
-        assert_true(expected == FACTUM_OK || at == FCT_JSON_DEPTH_MAX);
+        assert_status(fct_json_parse(fct_slice(text, 2 * d), &value, &fault), expected);
+        assert_true(expected == FACTUM_OK || fault.at == FCT_JSON_DEPTH_MAX);
         size_t used = 0;
         for (size_t i = 0; i < d; i++) {
             memcpy(text + used, i % 2 == 0 ? "{\"\":" : "[", i % 2 == 0 ? 4 : 1);
@@ -263,8 +265,77 @@ static void the_depth_has_its_maximum(void **state)
         for (size_t i = d; i-- > 0;) {
             text[used++] = i % 2 == 0 ? '}' : ']';
         }
-        assert_status(fct_json_parse(fct_slice(text, used), &value, &at), expected);
+        assert_status(fct_json_parse(fct_slice(text, used), &value, &fault), expected);
     }
+}
+
+static void a_line_is_one_level_deeper_than_what_it_holds(void **state)
+{
+    (void)state;
+    char text[512] = "{\"data\":";
+    for (size_t depth = FCT_JSON_DEPTH_MAX; depth <= FCT_JSON_DEPTH_MAX + 1; depth++) {
+        struct fct_json value;
+        struct fct_json_fault fault;
+        memset(text + 8, '[', depth);
+        memset(text + 8 + depth, ']', depth);
+        text[8 + 2 * depth] = '}';
+        factum_slice line = fct_slice(text, 9 + 2 * depth);
+        factum_status status = fct_json_parse_line(line, &value, &fault);
+        assert_status(fct_json_parse(line, &value, &fault), FACTUM_INVALID);
+        assert_int_equal(fault.at, 8 + FCT_JSON_DEPTH_MAX - 1);
+        assert_status(status, depth == FCT_JSON_DEPTH_MAX ? FACTUM_OK : FACTUM_INVALID);
+    }
+}
+
+static void what_is_not_json_is_told_why_and_where(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text, *said;
+    } cases[] = {
+        {"", "the text ends where a value should be at byte 0"},
+        {"{\"total\": 4200", "the text ends where a ',' or '}' should be at byte 14"},
+        {"[1,", "the text ends where a value should be at byte 3"},
+        {"{\"a\"", "the text ends where a ':' should be at byte 4"},
+        {"{\"a\":\"b", "the text ends inside a string at byte 7"},
+        {"{total:1}",
+         "unexpected word total where a member's name in \" quotes should be at byte 1"},
+        {"{'a':1}",
+         "unexpected character ' where a member's name in \" quotes should be at byte 1"},
+        {"{\"a\":NaN}", "unexpected word NaN where a value should be at byte 5"},
+        {"True", "unexpected word True where a value should be at byte 0"},
+        {"\xc3\xa4", "unexpected character \xc3\xa4 where a value should be at byte 0"},
+        {"[1 2]", "unexpected character 2 where a ',' or ']' should be at byte 3"},
+        {"-x", "unexpected character x where a digit should be at byte 1"},
+        {"\x01", "control character 0x01 where a value should be at byte 0"},
+        {"[\xff]", "invalid UTF-8 at byte 1"},
+        {"\"a\xff\"", "invalid UTF-8 in a string at byte 2"},
+        {"\"a\nb\"", "line end in a string: it is written \\n at byte 2"},
+        {"\"\t\"", "tab in a string: it is written \\t at byte 1"},
+        {"\"\x1f\"", "control character in a string: it is written \\u and its code at byte 1"},
+        {"\"\\x\"", "unknown escape in a string: a \\ is written \\\\ at byte 2"},
+        {"\"\\u12\"", "\\u without four hexadecimal digits in a string at byte 5"},
+        {"007", "number with a leading zero at byte 1"},
+        {"{} {}", "trailing characters after the value at byte 3"},
+    };
+    char expected[256];
+    struct fct_json value;
+    factum_error err;
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        (void)snprintf(expected, sizeof expected, "not valid JSON: %s", cases[i].said);
+        assert_status(fct_json_check(factum_slice_from(cases[i].text), &value, &err),
+                      FACTUM_INVALID);
+        assert_string_equal(err.text, expected);
+    }
+    assert_status(fct_json_check(fct_slice("[\0]", 3), &value, &err), FACTUM_INVALID);
+    assert_string_equal(err.text, "not valid JSON: NUL byte where a value should be at byte 1");
+    assert_status(fct_json_check(fct_slice("\"\0\"", 3), &value, &err), FACTUM_INVALID);
+    assert_string_equal(err.text,
+                        "not valid JSON: NUL byte in a string: it is written \\u0000 at byte 1");
+    char deep[65];
+    memset(deep, '[', sizeof deep);
+    assert_status(fct_json_check(fct_slice(deep, sizeof deep), &value, &err), FACTUM_INVALID);
+    assert_string_equal(err.text, "not valid JSON: nesting deeper than 64 at byte 64");
 }
 
 static void depth_is_given_back_by_what_is_closed(void **state)
@@ -287,15 +358,15 @@ static void a_million_brackets_are_refused_at_once(void **state)
     (void)state;
     static char text[1000000];
     struct fct_json value;
-    size_t at = 0;
+    struct fct_json_fault fault = {.at = 0};
     memset(text, '[', sizeof text);
-    assert_status(fct_json_parse(fct_slice(text, sizeof text), &value, &at), FACTUM_INVALID);
-    assert_int_equal(at, FCT_JSON_DEPTH_MAX);
+    assert_status(fct_json_parse(fct_slice(text, sizeof text), &value, &fault), FACTUM_INVALID);
+    assert_int_equal(fault.at, FCT_JSON_DEPTH_MAX);
     for (size_t i = 0; i + 5 <= sizeof text; i += 5) {
         memcpy(text + i, "{\"a\":", 5);
     }
-    assert_status(fct_json_parse(fct_slice(text, sizeof text), &value, &at), FACTUM_INVALID);
-    assert_int_equal(at, FCT_JSON_DEPTH_MAX * 5);
+    assert_status(fct_json_parse(fct_slice(text, sizeof text), &value, &fault), FACTUM_INVALID);
+    assert_int_equal(fault.at, FCT_JSON_DEPTH_MAX * 5);
 }
 
 /* ---- stepping -------------------------------------------------------------------------------- */
@@ -659,6 +730,8 @@ int main(void)
         cmocka_unit_test(brackets_and_commas_out_of_place_are_refused),
         cmocka_unit_test(every_beginning_of_a_document_is_refused_at_its_end),
         cmocka_unit_test(the_depth_has_its_maximum),
+        cmocka_unit_test(a_line_is_one_level_deeper_than_what_it_holds),
+        cmocka_unit_test(what_is_not_json_is_told_why_and_where),
         cmocka_unit_test(depth_is_given_back_by_what_is_closed),
         cmocka_unit_test(a_million_brackets_are_refused_at_once),
         cmocka_unit_test(members_come_in_their_order_with_raw_values),

@@ -154,19 +154,37 @@ static bool take_date(struct scan *scan, int64_t *days)
     return true;
 }
 
-static bool take_time(struct scan *scan, int64_t *second_of_day, int64_t *ns, int64_t *offset)
+/* *leap: the text names second 60, and *second_of_day is the one before it. */
+static bool take_time(struct scan *scan, int64_t *second_of_day, int64_t *ns, int64_t *offset,
+                      bool *leap)
 {
     int64_t hour;
     int64_t minute;
     int64_t second;
+    *leap = false;
     if (!take_char(scan, "Tt ") || !take_number(scan, 2, 0, 23, &hour) || !take_char(scan, ":") ||
         !take_number(scan, 2, 0, 59, &minute) || !take_char(scan, ":") ||
         !take_number(scan, 2, 0, 60, &second) || !take_fraction(scan, ns) ||
         !take_offset(scan, offset)) {
         return false;
     }
-    *second_of_day = hour * 3600 + minute * 60 + (second == 60 ? 59 : second);
+    *leap = second == 60;
+    *second_of_day = hour * 3600 + minute * 60 + (*leap ? 59 : second);
     return true;
+}
+
+/* Leap seconds are added at the end of June or December, UTC: may one follow |seconds|? */
+static bool may_leap(int64_t seconds)
+{
+    int64_t year;
+    int64_t month;
+    int64_t day;
+    int64_t next = seconds + 1;
+    if (next % SECONDS_PER_DAY != 0) {
+        return false;
+    }
+    civil_from_days(next / SECONDS_PER_DAY, &year, &month, &day);
+    return day == 1 && (month == 1 || month == 7);
 }
 
 factum_status factum_time_parse(factum_slice text, int64_t *time)
@@ -176,12 +194,17 @@ factum_status factum_time_parse(factum_slice text, int64_t *time)
     int64_t second_of_day = 0;
     int64_t ns = 0;
     int64_t offset = 0;
+    bool leap = false;
     if (text.len == 0 || !take_date(&scan, &days) ||
-        (scan.at < scan.end && !take_time(&scan, &second_of_day, &ns, &offset)) ||
+        (scan.at < scan.end && !take_time(&scan, &second_of_day, &ns, &offset, &leap)) ||
         scan.at != scan.end) {
         return FACTUM_INVALID;
     }
     int64_t seconds = days * SECONDS_PER_DAY + second_of_day - offset;
+    if (leap && !may_leap(seconds)) {
+        return FACTUM_INVALID;
+    }
+    ns = leap ? NS_PER_SECOND - 1 : ns; /* the last moment of the minute */
     int64_t result;
     if (__builtin_mul_overflow(seconds, NS_PER_SECOND, &result)) {
         /* The first second of the range begins below INT64_MIN. */

@@ -228,13 +228,29 @@ static void up_to_nine_decimals_are_read(void **state)
     assert_refused("1970-01-01T00:00:00.");
 }
 
-static void a_leap_second_is_the_second_before(void **state)
+static void a_leap_second_is_the_last_moment_before_midnight(void **state)
 {
     (void)state;
-    int64_t second_before;
-    assert_status(factum_time_parse(FCT_SLICE("2016-12-31T23:59:59Z"), &second_before), FACTUM_OK);
-    assert_parse("2016-12-31T23:59:60Z", second_before);
-    assert_refused("2016-12-31T23:59:61Z");
+    int64_t midnight;
+    assert_status(factum_time_parse(FCT_SLICE("2017-01-01"), &midnight), FACTUM_OK);
+    assert_parse("2016-12-31T23:59:60Z", midnight - 1);
+    assert_parse("2016-12-31T23:59:60.25Z", midnight - 1);
+    assert_parse("2017-01-01T01:59:60+02:00", midnight - 1);
+    assert_status(factum_time_parse(FCT_SLICE("1948-07-01"), &midnight), FACTUM_OK);
+    assert_parse("1948-06-30T23:59:60Z", midnight - 1);
+}
+
+static void second_60_anywhere_else_is_refused(void **state)
+{
+    (void)state;
+    static const char *const texts[] = {
+        "2025-03-10T12:34:60Z",      "2016-12-31T23:59:61Z", "2016-12-31T23:58:60Z",
+        "2016-12-31T23:59:60+01:00", "2016-12-30T23:59:60Z", "2016-06-29T23:59:60Z",
+        "1970-01-01T00:00:60Z",
+    };
+    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
+        assert_refused(texts[i]);
+    }
 }
 
 static void what_is_out_of_its_range_is_refused(void **state)
@@ -311,7 +327,8 @@ int main(void)
         cmocka_unit_test(an_offset_is_taken_off),
         cmocka_unit_test(letters_may_be_small_and_the_t_a_space),
         cmocka_unit_test(up_to_nine_decimals_are_read),
-        cmocka_unit_test(a_leap_second_is_the_second_before),
+        cmocka_unit_test(a_leap_second_is_the_last_moment_before_midnight),
+        cmocka_unit_test(second_60_anywhere_else_is_refused),
         cmocka_unit_test(what_is_out_of_its_range_is_refused),
         cmocka_unit_test(every_beginning_of_a_time_but_the_date_is_refused),
         cmocka_unit_test(every_strange_byte_in_a_time_is_refused),

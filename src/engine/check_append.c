@@ -29,11 +29,13 @@ static factum_status check_pointers(const factum_new_event *event, factum_error 
         return fct_fail(err, FACTUM_INVALID, "an event of stream %.*s has content type %d",
                         FCT_FMT(event->stream), (int)event->content_type);
     }
-    if (event->reserved[0] != 0 || event->reserved[1] != 0) {
+    if (event->media_type.len > 0 && !fct_media_type_valid(event->media_type)) {
+        factum_slice shown = event->media_type;
+        shown.len = shown.ptr == NULL ? 0 : shown.len < 64 ? shown.len : 64;
         return fct_fail(err, FACTUM_INVALID,
-                        "an event of stream %.*s has reserved members that are not zero: zero the "
-                        "struct first",
-                        FCT_FMT(event->stream));
+                        "an event of stream %.*s has content type \"%.*s\": a content type is "
+                        "\"type/subtype\", as in image/png",
+                        FCT_FMT(event->stream), FCT_FMT(shown));
     }
     return FACTUM_OK;
 }
@@ -99,8 +101,8 @@ static factum_status check_event(const struct fct_engine *engine, const factum_n
 /* Of an event that was checked: no sum of these can overflow. */
 static uint64_t size_of_event(const factum_new_event *event)
 {
-    uint64_t size =
-        (uint64_t)event->data.len + event->metadata.len + event->stream.len + event->type.len;
+    uint64_t size = (uint64_t)event->data.len + event->metadata.len + event->stream.len +
+                    event->type.len + event->media_type.len;
     for (size_t i = 0; i < event->tag_count; i++) {
         size += event->tags[i].len;
     }

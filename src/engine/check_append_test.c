@@ -167,9 +167,10 @@ static void stream_metadata_is_an_object_with_whole_numbers(void **state)
     static const struct {
         const char *json, *text;
     } bad[] = {
-        {"", "stream metadata is a JSON object; byte 0 is not"},
-        {"[]", "stream metadata is a JSON object"},
-        {"{\"a\":}", "stream metadata is a JSON object; byte 5 is not"},
+        {"", "stream metadata: not valid JSON: the text ends where a value should be at byte 0"},
+        {"[]", "stream metadata is a JSON object, not []"},
+        {"{\"a\":}", "stream metadata: not valid JSON: unexpected character } where a value should "
+                     "be at byte 5"},
         {"{\"$maxCount\":-1}", "$maxCount is a whole number, 0 or more, not -1"},
         {"{\"$maxAge\":1.5}", "$maxAge is a whole number, 0 or more, not 1.5"},
         {"{\"$tb\":\"7\"}", "$tb is a whole number, 0 or more, not \"7\""},
@@ -379,13 +380,54 @@ static void an_event_that_makes_no_sense_is_refused(void **state)
     event = event_of(FCT_SLICE("s-1"));
     event.tag_count = 1;
     assert_refused(f, append_one(f, &event), FACTUM_INVALID, "has data, metadata or tags at NULL");
-    for (size_t i = 0; i < 2; i++) {
-        event = event_of(FCT_SLICE("s-1"));
-        event.reserved[i] = 1;
-        assert_refused(f, append_one(f, &event), FACTUM_INVALID,
-                       "an event of stream s-1 has reserved members that are not zero: zero the "
-                       "struct first");
+}
+
+static void a_content_type_is_a_media_type(void **state)
+{
+    struct fixture *f = *state;
+    static const char *const good[] = {
+        "image/png",
+        "application/vnd.acme+json",
+        "text/plain; charset=utf-8",
+        "text/plain;charset=utf-8",
+        "x/y",
+        "text/plain ; a=\"b c\"",
+    };
+    static const char *const bad[] = {
+        "nonsense",
+        "/",
+        "image/",
+        "/png",
+        "image/png/x",
+        "image /png",
+        "image/ png",
+        "image/png ",
+        "im\xc3\xa4ge/png",
+        "image/png; \x01",
+        "a/b\n",
+    };
+    factum_new_event event = event_of(FCT_SLICE("s-1"));
+    for (size_t i = 0; i < sizeof good / sizeof good[0]; i++) {
+        event.media_type = factum_slice_from(good[i]);
+        assert_passes(f, append_one(f, &event));
     }
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        event.media_type = factum_slice_from(bad[i]);
+        assert_refused(f, append_one(f, &event), FACTUM_INVALID,
+                       ": a content type is \"type/subtype\", as in image/png");
+    }
+    event.media_type = FCT_SLICE("nonsense");
+    assert_refused(f, append_one(f, &event), FACTUM_INVALID,
+                   "an event of stream s-1 has content type \"nonsense\"");
+    event.media_type = fct_slice(NULL, 3);
+    assert_refused(f, append_one(f, &event), FACTUM_INVALID, "has content type \"\"");
+    char text[FACTUM_NAME_SIZE_MAX + 2];
+    memset(text, 'x', sizeof text);
+    text[3] = '/';
+    event.media_type = fct_slice(text, FACTUM_NAME_SIZE_MAX);
+    assert_passes(f, append_one(f, &event));
+    event.media_type.len++;
+    assert_refused(f, append_one(f, &event), FACTUM_INVALID, "has content type \"xxx/");
 }
 
 static void missing_ids_are_left_to_the_engine(void **state)
@@ -636,6 +678,7 @@ int main(void)
         CASE(an_append_request_that_makes_no_sense_is_refused),
         CASE(requests_of_older_and_newer_programs_are_made_whole),
         CASE(an_event_that_makes_no_sense_is_refused),
+        CASE(a_content_type_is_a_media_type),
         CASE(missing_ids_are_left_to_the_engine),
         CASE(the_systems_streams_are_written_by_who_says_so),
         CASE(what_an_engine_cannot_do_is_refused),

@@ -1,6 +1,7 @@
 /* event_copy.c - see event_copy.h. Layer: engine.
  *
- * The memory holds the tags' slices first, for their alignment, and then all bytes.
+ * The memory holds the slices of the tags and of the key first, for their alignment, and then all
+ * bytes.
  */
 #include "engine/event_copy.h"
 
@@ -11,13 +12,19 @@
 #include "core/mem.h"
 #include "core/slice.h"
 
+static size_t slice_count(const factum_event *event)
+{
+    return event->tag_count + (event->key != NULL ? 1 : 0);
+}
+
 static size_t size_of(const factum_event *event)
 {
-    size_t size = event->tag_count * sizeof(factum_slice) + event->stream.len + event->type.len +
+    size_t size = slice_count(event) * sizeof(factum_slice) + event->stream.len + event->type.len +
                   event->data.len + event->metadata.len + event->content_type.len;
     for (size_t i = 0; i < event->tag_count; i++) {
         size += event->tags[i].len;
     }
+    size += event->key != NULL ? event->key->len : 0;
     return size;
 }
 
@@ -44,7 +51,7 @@ factum_status fct_event_copy_set(factum_event_copy *copy, const factum_event *ev
         copy->capacity = size;
     }
     factum_slice *tags = copy->memory;
-    uint8_t *to = (uint8_t *)copy->memory + event->tag_count * sizeof *tags;
+    uint8_t *to = (uint8_t *)copy->memory + slice_count(event) * sizeof *tags;
     copy->event = *event;
     copy->event.stream = put_bytes(&to, event->stream);
     copy->event.type = put_bytes(&to, event->type);
@@ -54,6 +61,10 @@ factum_status fct_event_copy_set(factum_event_copy *copy, const factum_event *ev
     copy->event.tags = event->tag_count > 0 ? tags : NULL;
     for (size_t i = 0; i < event->tag_count; i++) {
         tags[i] = put_bytes(&to, event->tags[i]);
+    }
+    if (event->key != NULL) {
+        tags[event->tag_count] = put_bytes(&to, *event->key);
+        copy->event.key = &tags[event->tag_count];
     }
     FCT_ASSERT((size_t)(to - (uint8_t *)copy->memory) == size);
     return FACTUM_OK;

@@ -30,8 +30,13 @@ static void a_copy_outlives_its_original(void **state)
     factum_slice tags[2];
     factum_error err;
     factum_event_copy copy = {.memory = NULL};
-    const factum_event event = event_of(bytes, tags, 2);
+    char key_bytes[] = "key";
+    factum_slice key = factum_slice_from(key_bytes);
+    factum_event event = event_of(bytes, tags, 2);
+    event.key = &key;
     assert_ok(fct_event_copy_set(&copy, &event, &err), err);
+    memset(key_bytes, 0xee, sizeof key_bytes);
+    memset(&key, 0xee, sizeof key);
     memset(bytes, 0xee, sizeof bytes);
     memset(tags, 0xee, sizeof tags);
     assert_true(fct_slice_equal(copy.event.stream, FCT_SLICE("stream")));
@@ -45,6 +50,7 @@ static void a_copy_outlives_its_original(void **state)
     assert_int_equal(copy.event.revision, 3);
     assert_int_equal(copy.event.position, 77);
     assert_true(copy.event.last_of_commit);
+    assert_true(fct_slice_equal(*copy.event.key, FCT_SLICE("key")));
     fct_event_copy_finish(&copy);
     assert_null(copy.memory);
     fct_event_copy_finish(&copy);

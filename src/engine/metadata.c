@@ -21,11 +21,16 @@
 
 static factum_status check_json(factum_slice json, struct fct_json *object, factum_error *err)
 {
-    size_t at = 0;
-    if (json.ptr == NULL || fct_json_parse(json, object, &at) != FACTUM_OK ||
-        object->type != FCT_JSON_OBJECT) {
-        return fct_fail(err, FACTUM_INVALID, "stream metadata is a JSON object; byte %zu is not",
-                        at);
+    if (json.ptr == NULL) {
+        return fct_fail(err, FACTUM_INVALID, "stream metadata is a JSON object: it is NULL");
+    }
+    factum_status status = fct_json_check(json, object, err);
+    if (status != FACTUM_OK) {
+        return fct_wrap(err, status, "stream metadata");
+    }
+    if (object->type != FCT_JSON_OBJECT) {
+        return fct_fail(err, FACTUM_INVALID, "stream metadata is a JSON object, not %.*s",
+                        FCT_FMT(object->raw));
     }
     static const char *const names[] = {"$maxCount", "$maxAge", TRUNCATE_BEFORE};
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {

@@ -104,6 +104,61 @@ uint64_t fct_first_visible(const struct fct_stream_metadata *metadata, uint64_t 
     return first;
 }
 
+/* ---- content types --------------------------------------------------------------------------- */
+
+#define FCT_CONTENT_JSON FCT_SLICE("application/json")
+#define FCT_CONTENT_BYTES FCT_SLICE("application/octet-stream")
+
+factum_slice fct_event_content_type(const factum_new_event *event)
+{
+    if (event->media_type.len > 0) {
+        return event->media_type;
+    }
+    return event->content_type == FACTUM_CONTENT_JSON ? FCT_CONTENT_JSON : FCT_CONTENT_BYTES;
+}
+
+/* The bytes at the front of |text| that are of a token of RFC 9110. */
+static size_t token_size(factum_slice text)
+{
+    size_t size = 0;
+    while (size < text.len) {
+        uint8_t c = text.ptr[size];
+        bool alphanumeric = (c >= '0' && c <= '9') || ((c | 0x20) >= 'a' && (c | 0x20) <= 'z');
+        if (!alphanumeric && (c == '\0' || strchr("!#$%&'*+-.^_`|~", c) == NULL)) {
+            break;
+        }
+        size++;
+    }
+    return size;
+}
+
+bool fct_media_type_valid(factum_slice text)
+{
+    if (text.ptr == NULL || text.len > FACTUM_NAME_SIZE_MAX) {
+        return false;
+    }
+    size_t type = token_size(text);
+    if (type == 0 || type == text.len || text.ptr[type] != '/') {
+        return false;
+    }
+    factum_slice rest = fct_slice(text.ptr + type + 1, text.len - type - 1);
+    size_t subtype = token_size(rest);
+    size_t at = subtype;
+    while (at < rest.len && rest.ptr[at] == ' ') {
+        at++;
+    }
+    if (subtype == 0 || (at < rest.len && rest.ptr[at] != ';') ||
+        (at == rest.len && at > subtype)) {
+        return false;
+    }
+    for (; at < rest.len; at++) { /* parameters are not taken apart */
+        if (rest.ptr[at] < 0x20 || rest.ptr[at] >= 0x7f) {
+            return false;
+        }
+    }
+    return true;
+}
+
 /* ---- content of an append -------------------------------------------------------------------- */
 
 /* A chain of hashes: each part is hashed with the hash so far as its seed, its length first. */
@@ -124,12 +179,18 @@ static struct fct_hash128 hash_events(const factum_append_request *request)
         uint8_t facts[16] = {0};
         memcpy(facts, &time, sizeof time);
         facts[8] = event->has_time ? 1 : 0;
-        facts[9] = (uint8_t)event->content_type;
+        factum_slice type = fct_event_content_type(event);
+        bool json = fct_slice_equal(type, FCT_CONTENT_JSON);
+        bool bytes = fct_slice_equal(type, FCT_CONTENT_BYTES);
+        facts[9] = json ? FACTUM_CONTENT_JSON : bytes ? FACTUM_CONTENT_BINARY : 2;
         mix(&hash, event->stream);
         mix(&hash, event->type);
         mix(&hash, event->data);
         mix(&hash, event->metadata);
         mix(&hash, fct_slice(facts, sizeof facts));
+        if (!json && !bytes) {
+            mix(&hash, type);
+        }
         for (size_t j = 0; j < event->tag_count; j++) {
             mix(&hash, event->tags[j]);
         }

@@ -38,6 +38,12 @@ bool fct_uuid_equal(factum_uuid a, factum_uuid b);
 /* The fingerprint of |request|: its own, or one of its events, or of its checks if it has no events
  * (store.h). */
 factum_fingerprint fct_append_fingerprint(const factum_append_request *request);
+
+/* The content type of |event|, as it is read. */
+factum_slice fct_event_content_type(const factum_new_event *event);
+/* "type/subtype" in the characters of RFC 9110, perhaps with parameters, FACTUM_NAME_SIZE_MAX bytes
+ * at most. */
+bool fct_media_type_valid(factum_slice text);
 bool fct_fingerprint_given(const factum_append_request *request);
 
 /* The status and result of a refusal by a stream. fct_refusal_say makes its text, the same for all

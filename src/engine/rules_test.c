@@ -171,6 +171,11 @@ static void the_content_is_what_store_h_says(void **state)
     c.events[0].tag_count = 1;
     assert_same(c, false);
     content_init(&c);
+    c.events[0].media_type = FCT_SLICE("application/json"); /* what it is without */
+    assert_same(c, true);
+    c.events[0].media_type = FCT_SLICE("image/png");
+    assert_same(c, false);
+    c.events[0].media_type = fct_slice(NULL, 0);
     c.events[0].content_type = FACTUM_CONTENT_BINARY;
     assert_same(c, false);
     content_init(&c);

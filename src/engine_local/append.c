@@ -13,12 +13,13 @@
 #define METADATA_EVENT_SIZE                                                                        \
     (RECORD_OVERHEAD + 64) /* type and data of an automatic $metadata event */
 #define TIME_ITEM_SIZE 10
-#define TAG_ITEM_SIZE 11 /* beside the text */
+#define TAG_ITEM_SIZE 11 /* of a tag or a content type, beside the text */
 
 static size_t event_size(const factum_new_event *event)
 {
     size_t size = RECORD_OVERHEAD + TIME_ITEM_SIZE + event->stream.len + event->type.len +
                   event->metadata.len + event->data.len;
+    size += event->media_type.len > 0 ? TAG_ITEM_SIZE + event->media_type.len : 0;
     for (size_t i = 0; i < event->tag_count; i++) {
         size += TAG_ITEM_SIZE + event->tags[i].len;
     }

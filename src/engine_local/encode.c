@@ -145,7 +145,10 @@ static void encode_event(struct fct_local *local, struct fct_commit_op *commit, 
 {
     const factum_new_event *event = &commit->request->events[i];
     factum_append_op *op = commit->op;
-    flags |= event->content_type == FACTUM_CONTENT_JSON ? FCT_RECORD_JSON : 0;
+    factum_slice type = fct_event_content_type(event);
+    bool json = fct_slice_equal(type, FCT_SLICE("application/json"));
+    bool bytes = fct_slice_equal(type, FCT_SLICE("application/octet-stream"));
+    flags |= json ? FCT_RECORD_JSON : 0;
     flags |= event->has_time ? FCT_RECORD_HAS_TIME : 0;
     struct fct_record record = {
         .id = fct_uuid_is_zero(event->id) ? make_id(local) : event->id,
@@ -154,6 +157,7 @@ static void encode_event(struct fct_local *local, struct fct_commit_op *commit, 
         .metadata = event->metadata,
         .data = event->data,
         .time = event->time,
+        .content_type = json || bytes ? fct_slice(NULL, 0) : type,
         .flags = flags,
     };
     struct fct_staged_slot *slot = &local->staged.slots[local->scratch.event_slots[i].slot];

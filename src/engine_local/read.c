@@ -269,6 +269,10 @@ static factum_status reader_next(struct fct_reader *base, factum_event *event, f
         }
         fct_local_event_from(&reader->record, reader->tags, event);
         event->ordinal = ordinal;
+        status = reader->request.commits ? fct_reader_find_commit(reader, event, err) : FACTUM_OK;
+        if (status != FACTUM_OK) {
+            return status;
+        }
         reader->given++;
         reader->finished =
             reader->request.count_max > 0 && reader->given == reader->request.count_max;
@@ -409,6 +413,7 @@ factum_status fct_local_read(void *self, const factum_read_request *request, boo
     reader->revision_min = 0;
     reader->created_min = INT64_MIN;
     reader->query_walk = NULL;
+    reader->commit.last = 0;
     resolve_after(&reader->request);
     set_end(reader);
     factum_status status = own_request(reader, err);

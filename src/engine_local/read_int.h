@@ -15,6 +15,15 @@
 
 struct fct_local;
 
+/* The commit that a reader has looked up last: see read_commit.c. */
+struct fct_reader_commit {
+    uint64_t first;  /* positions of its first event, and of the last one that was looked up; */
+    uint64_t last;   /* 0: none was */
+    uint64_t key_at; /* of its COMMIT record; UINT64_MAX: it has no key */
+    factum_slice key;
+    uint8_t key_bytes[FACTUM_NAME_SIZE_MAX];
+};
+
 /* By what a reader moves. */
 enum fct_reader_plan {
     FCT_PLAN_LOG,      /* record after record: ALL */
@@ -45,6 +54,7 @@ struct fct_local_reader {
     struct fct_query_walk *query_walk;
     struct fct_query_copy copy;
     struct fct_record record;
+    struct fct_reader_commit commit; /* if the request wants commits */
     factum_slice tags[FACTUM_TAGS_MAX];
     char name[FACTUM_NAME_SIZE_MAX + 8];
 };
@@ -56,5 +66,8 @@ FCT_MUST_USE factum_status fct_reader_seek_postings(struct fct_local_reader *rea
                                                     factum_error *err);
 FCT_MUST_USE factum_status fct_reader_seek_log(struct fct_local_reader *reader, factum_error *err);
 void fct_reader_seek_query(struct fct_local_reader *reader);
+/* Finds the commit of reader->record and puts it into |event|, whose key is the reader's. */
+FCT_MUST_USE factum_status fct_reader_find_commit(struct fct_local_reader *reader,
+                                                  factum_event *event, factum_error *err);
 
 #endif

@@ -13,12 +13,15 @@
 #define FCT_MEMORY_POSITION_STEP UINT64_C(8)
 
 struct stored {
-    factum_event event; /* slices and tags point into the same block */
+    factum_event event; /* slices and tags point into the same block; no commit, no key */
+    uint64_t commit;
+    const struct stored_key *key; /* or NULL */
     factum_slice tags[];
 };
 
 /* What was appended under one idempotency key. */
 struct stored_key {
+    factum_slice slice; /* of |name| */
     factum_fingerprint fingerprint;
     size_t first; /* index of the append's first event */
     size_t count;

@@ -161,8 +161,13 @@ static uint64_t ordinal_of(const struct reader *reader, size_t index)
 
 static factum_status give(struct reader *reader, size_t index, factum_event *event)
 {
-    *event = reader->memory->events[index]->event;
+    const struct stored *stored = reader->memory->events[index];
+    *event = stored->event;
     event->ordinal = 0;
+    if (reader->request.commits) {
+        event->commit = stored->commit;
+        event->key = stored->key == NULL ? NULL : &stored->key->slice;
+    }
     if (reader->request.source == FACTUM_SOURCE_STREAM) {
         event->ordinal = event->revision;
     } else if (reader->request.source != FACTUM_SOURCE_ALL &&

@@ -49,7 +49,8 @@ static factum_slice put(uint8_t **to, factum_slice bytes)
 
 static struct stored *store_event(struct memory *memory, const factum_new_event *event)
 {
-    size_t size = event->stream.len + event->type.len + event->data.len + event->metadata.len;
+    size_t size = event->stream.len + event->type.len + event->data.len + event->metadata.len +
+                  event->media_type.len;
     for (size_t i = 0; i < event->tag_count; i++) {
         size += event->tags[i].len;
     }
@@ -67,9 +68,8 @@ static struct stored *store_event(struct memory *memory, const factum_new_event 
         .type = put(&to, event->type),
         .data = put(&to, event->data),
         .metadata = put(&to, event->metadata),
-        .content_type = event->content_type == FACTUM_CONTENT_JSON
-                            ? FCT_SLICE("application/json")
-                            : FCT_SLICE("application/octet-stream"),
+        .content_type =
+            event->media_type.len > 0 ? put(&to, event->media_type) : fct_event_content_type(event),
         .tags = stored->tags,
         .tag_count = event->tag_count,
         .id = fct_uuid_is_zero(event->id) ? make_id(memory) : event->id,
@@ -145,7 +145,11 @@ static void store_key(struct memory *memory, struct stored_key *key,
     key->created = memory->created_last;
     key->len = request->idempotency_key.len;
     memcpy(key->name, request->idempotency_key.ptr, key->len);
+    key->slice = fct_slice(key->name, key->len);
     memory->keys[memory->key_count++] = key;
+    for (size_t i = first; i < memory->count; i++) {
+        memory->events[i]->key = key;
+    }
 }
 
 static bool store_events(const struct append *append)
@@ -188,6 +192,9 @@ factum_status fct_memory_write(const struct append *append)
         fct_mem_free(memory->mem, key);
         append->op->result = (factum_append_result){.first_position = 0};
         return fct_fail(&append->op->err, FACTUM_NO_MEMORY, "append: out of memory");
+    }
+    for (size_t i = before; i < memory->count; i++) {
+        memory->events[i]->commit = memory->events[before]->event.position;
     }
     if (keyed) {
         store_key(memory, key, request, first, end);

@@ -409,6 +409,138 @@ TEST(a_cursor_does_not_see_later_appends_until_extended)
     fct_reader_close(reader);
 }
 
+/* ---- commits and content types --------------------------------------------------------------- */
+
+TEST(a_content_type_comes_back_as_it_was)
+{
+    F;
+    factum_new_event events[3] = {event_of("e-1", "A", 0), event_of("e-1", "B", 0),
+                                  event_of("e-1", "C", 0)};
+    events[0].media_type = FCT_SLICE("image/png");
+    events[1].media_type = FCT_SLICE("application/vnd.acme+json");
+    events[2].media_type = FCT_SLICE("application/json");
+    factum_expectation expectation = {events[0].stream, factum_any()};
+    OK(append_events(f, events, 3, &expectation, 1));
+    fixture_reopen(f);
+    factum_read_request request = reading(FACTUM_SOURCE_STREAM, "e-1");
+    struct fct_reader *reader;
+    factum_event event;
+    OK(fct_engine_read(&f->engine, &request, false, &reader, &f->err));
+    for (size_t i = 0; i < 3; i++) {
+        OK(fct_reader_next(reader, &event, &f->err));
+        assert_true(fct_slice_equal(event.content_type, events[i].media_type));
+    }
+    fct_reader_close(reader);
+}
+
+/* What a read gives, as "type=key@commit ...": the commits by the order in which they are met. */
+static const char *commits_text(struct fixture *f, factum_read_request request)
+{
+    static char text[1024];
+    uint64_t commits[32];
+    size_t count = 0;
+    size_t used = 0;
+    struct fct_reader *reader;
+    factum_event event;
+    text[0] = '\0';
+    OK(fct_engine_read(&f->engine, &request, false, &reader, &f->err));
+    while (fct_reader_next(reader, &event, &f->err) == FACTUM_OK) {
+        size_t number = 0;
+        while (number < count && commits[number] != event.commit) {
+            number++;
+        }
+        if (number == count) {
+            assert_true(count < 32);
+            commits[count++] = event.commit;
+        }
+        assert_true(event.commit > 0 && event.commit <= event.position);
+        factum_slice none = FCT_SLICE("");
+        factum_slice key = event.key == NULL ? none : *event.key;
+        used += (size_t)snprintf(text + used, sizeof text - used, "%s%.*s=%.*s@%zu",
+                                 used == 0 ? "" : " ", FCT_FMT(event.type), FCT_FMT(key), number);
+    }
+    fct_reader_close(reader);
+    return text;
+}
+
+static void append_keyed(struct fixture *f, const char *stream, const char *types, const char *key)
+{
+    factum_new_event events[8];
+    char names[8][2] = {{0}};
+    size_t count = strlen(types);
+    for (size_t i = 0; i < count; i++) {
+        names[i][0] = types[i];
+        events[i] = event_of(stream, names[i], 0);
+    }
+    factum_expectation expectation = {factum_slice_from(stream), factum_any()};
+    factum_append_request request = {
+        .size = sizeof request,
+        .events = events,
+        .event_count = count,
+        .expectations = &expectation,
+        .expectation_count = count > 0 ? 1 : 0,
+        .idempotency_key = factum_slice_from(key),
+    };
+    OK(append_request(f, &request, NULL));
+}
+
+TEST(an_event_tells_its_commit_and_its_key)
+{
+    F;
+    append_keyed(f, "s-1", "ABC", "k1");
+    append_keyed(f, "s-1", "D", "");
+    append_keyed(f, "s-2", "E", "k2");
+    append_keyed(f, "s-2", "", "empty");
+    append_keyed(f, "s-1", "FG", "");
+    append_keyed(f, "s-1", "H", "k3");
+    fixture_reopen(f);
+    factum_read_request request = reading(FACTUM_SOURCE_ALL, "");
+    request.commits = true;
+    assert_string_equal(commits_text(f, request),
+                        "A=k1@0 B=k1@0 C=k1@0 D=@1 E=k2@2 F=@3 G=@3 H=k3@4");
+    request.backwards = true;
+    assert_string_equal(commits_text(f, request),
+                        "H=k3@0 G=@1 F=@1 E=k2@2 D=@3 C=k1@4 B=k1@4 A=k1@4");
+    request = reading(FACTUM_SOURCE_STREAM, "s-1");
+    request.commits = true;
+    request.from = FACTUM_FROM_REVISION;
+    request.from_value = 1;
+    assert_string_equal(commits_text(f, request), "B=k1@0 C=k1@0 D=@1 F=@2 G=@2 H=k3@3");
+    request = reading(FACTUM_SOURCE_TYPE, "G");
+    request.commits = true;
+    assert_string_equal(commits_text(f, request), "G=@0");
+    request.name = FCT_SLICE("C");
+    assert_string_equal(commits_text(f, request), "C=k1@0");
+}
+
+TEST(metadata_that_a_commit_adds_is_of_it_without_its_key)
+{
+    F;
+    append_many(f, "s-1", 2);
+    OK(delete_stream(f, "s-1", factum_any()));
+    append_keyed(f, "s-1", "XY", "again");
+    factum_read_request request = reading(FACTUM_SOURCE_ALL, "");
+    request.commits = true;
+    const char *forward = "A=@0 B=@1 $metadata=@2 $metadata=@3 X=again@3 Y=again@3";
+    assert_string_equal(commits_text(f, request), forward);
+    request.backwards = true;
+    assert_string_equal(commits_text(f, request),
+                        "Y=again@0 X=again@0 $metadata=@0 $metadata=@1 B=@2 A=@3");
+}
+
+TEST(who_does_not_ask_for_commits_gets_none)
+{
+    F;
+    append_keyed(f, "s-1", "A", "k1");
+    factum_read_request request = reading(FACTUM_SOURCE_ALL, "");
+    struct fct_reader *reader;
+    factum_event event;
+    OK(fct_engine_read(&f->engine, &request, false, &reader, &f->err));
+    OK(fct_reader_next(reader, &event, &f->err));
+    assert_true(event.commit == 0 && event.key == NULL);
+    fct_reader_close(reader);
+}
+
 const struct CMUnitTest read_cases[] = {
     CASE(a_stream_is_read_backwards_and_from_any_place),
     CASE(until_a_revision_or_position_ends_a_read),
@@ -428,5 +560,9 @@ const struct CMUnitTest read_cases[] = {
     CASE(everything_is_read_in_order),
     CASE(an_event_comes_back_as_it_was),
     CASE(a_cursor_does_not_see_later_appends_until_extended),
+    CASE(a_content_type_comes_back_as_it_was),
+    CASE(an_event_tells_its_commit_and_its_key),
+    CASE(metadata_that_a_commit_adds_is_of_it_without_its_key),
+    CASE(who_does_not_ask_for_commits_gets_none),
 };
 const size_t read_case_count = sizeof read_cases / sizeof read_cases[0];

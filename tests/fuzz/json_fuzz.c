@@ -1,5 +1,6 @@
 /* json_fuzz.c - any bytes into the JSON scanner, and a walk over whatever it accepts. */
 #include <stdlib.h>
+#include <string.h>
 
 #include "codec/json.h"
 #include "core/check.h"
@@ -34,11 +35,13 @@ static void walk(const struct fct_json *value, int depth)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct fct_json value;
-    size_t at = 0;
-    if (fct_json_parse(fct_slice(data, size), &value, &at) == FACTUM_OK) {
-        walk(&value, FCT_JSON_DEPTH_MAX);
+    struct fct_json_fault fault;
+    if (fct_json_parse_line(fct_slice(data, size), &value, &fault) == FACTUM_OK) {
+        walk(&value, FCT_JSON_DEPTH_MAX + 1);
     } else {
-        FCT_ASSERT(at <= size);
+        FCT_ASSERT(fault.at <= size);
+        FCT_ASSERT(fault.reason[0] != '\0');
+        FCT_ASSERT(memchr(fault.reason, '\0', sizeof fault.reason) != NULL);
     }
     return 0;
 }

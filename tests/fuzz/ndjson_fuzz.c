@@ -5,6 +5,7 @@
 
 #include "core/check.h"
 #include "core/slice.h"
+#include "engine/rules.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -24,11 +25,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     factum_ndjson *first = factum_ndjson_create();
     factum_ndjson *second = factum_ndjson_create();
     factum_ndjson *third = factum_ndjson_create();
-    factum_new_event event;
-    factum_new_event again;
+    factum_ndjson_line parsed = {.size = sizeof parsed};
+    factum_ndjson_line again = {.size = sizeof again};
     factum_slice line;
+    parsed.lenient = size > 0 && data[size - 1] == '\n';
     if (first != NULL && second != NULL && third != NULL &&
-        factum_ndjson_parse(first, fct_slice(data, size), &event, NULL) == FACTUM_OK) {
+        factum_ndjson_parse_line(first, fct_slice(data, size), &parsed, NULL) == FACTUM_OK) {
+        const factum_new_event event = parsed.event;
         factum_event stored = {
             .stream = event.stream,
             .type = event.type,
@@ -39,16 +42,19 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
             .id = event.id,
             .time = event.time,
             .has_time = event.has_time,
-            .content_type = event.content_type == FACTUM_CONTENT_JSON
-                                ? FCT_SLICE("application/json")
-                                : FCT_SLICE("application/octet-stream"),
+            .content_type = fct_event_content_type(&event),
+            .commit = parsed.commit,
+            .key = parsed.key.len > 0 ? &parsed.key : NULL,
         };
         if (factum_ndjson_format(second, &stored, &line, NULL) == FACTUM_OK) {
-            FCT_ASSERT(factum_ndjson_parse(third, line, &again, NULL) == FACTUM_OK);
-            FCT_ASSERT(fct_slice_equal(again.stream, event.stream));
-            FCT_ASSERT(fct_slice_equal(again.type, event.type));
-            FCT_ASSERT(again.tag_count == event.tag_count);
-            FCT_ASSERT(same_json(again.data, event.data));
+            FCT_ASSERT(factum_ndjson_parse_line(third, line, &again, NULL) == FACTUM_OK);
+            FCT_ASSERT(again.commit == parsed.commit);
+            FCT_ASSERT(fct_slice_equal(again.key, parsed.key));
+            FCT_ASSERT(fct_slice_equal(fct_event_content_type(&again.event), stored.content_type));
+            FCT_ASSERT(fct_slice_equal(again.event.stream, event.stream));
+            FCT_ASSERT(fct_slice_equal(again.event.type, event.type));
+            FCT_ASSERT(again.event.tag_count == event.tag_count);
+            FCT_ASSERT(same_json(again.event.data, event.data));
         }
     }
     factum_ndjson_destroy(first);

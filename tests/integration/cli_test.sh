@@ -139,7 +139,7 @@ result $? "and repeats nothing"
 t "tail --quiet says nothing of it" 0 "" F tail place-7 --timeout 0 --quiet --after "$token"
 ! grep -q "go on with" out
 result $? "as it was asked to"
-t "binary data" 0 "revision 0" F append b-1 Blob "$(printf '\001x')"
+t "binary data" 0 "revision 0" F append b-1 Blob "$(printf '\001x')" --bytes
 t "completions" 0 "complete -o default -F _factum factum" F completions bash
 t "version" 0 "^factum [0-9]+\.[0-9]+\.[0-9]+$" F version
 bash -n <(F completions bash) 2>out
@@ -198,7 +198,7 @@ t "import of gzip" 0 "^3 events" F --store s4 import in.ndjson.gz
 head -c 60 in.ndjson.gz >cut.gz
 t "gzip that breaks off" 1 "ends too soon" F --store s5 import cut.gz
 printf '{"stream":"x","type":"A"}\nnonsense\n{"stream":"x","type":"B"}\n' >bad.ndjson
-t "a bad line stops and is named" 2 "line 2: byte 0: this is no JSON" F --store s6 import bad.ndjson
+t "a bad line stops and is named" 2 "^factum: bad.ndjson:2: not valid JSON: unexpected word nonsense where a value should be at byte 0" F --store s6 import bad.ndjson
 t "what came before it is there" 0 "^x  0  A" F --store s6 read x
 t "a bad line is skipped" 0 "2 events imported.*1 bad line$" F --store s7 import bad.ndjson --on-error skip
 t "a missing file" 4 "No such file" F import nothing.ndjson
@@ -226,7 +226,7 @@ for time in 1677-09-21T00:12:43.145224192Z 2262-04-11T23:47:16.854775807Z; do
     t "and is kept" 0 "^time  [01]  T  $time$" F --store time read time
 done
 head -c 1048577 /dev/zero | tr '\0' a >big
-oversize() { F --store s2 append x T - <big; }
+oversize() { F --store s2 append x T - --bytes <big; }
 t "an oversize event names the limit" 2 "1048577 bytes.*at most 1048576" oversize
 seq 1 100001 | sed 's/.*/{"stream":"n","type":"T"}/' >many_lines
 t "too many events for one append" 2 "more than 100000 lines" F --store s2 append --lines many_lines
@@ -244,10 +244,10 @@ json_lines() { printf '{\n  "a": 1\n}\n' | F --store v append v-1 T -; }
 json_lines >out 2>&1
 t "JSON of several lines is JSON" 0 '"data":\{   "a": 1 \},"revision"' F --store v read v-1 --json
 t "and is shown on one line" 0 '^    \{ "a": 1 \}$' F --store v read v-1
-F --store v append $'w-\xc2\x9b1' T $'one\ntwo' >out 2>&1
+F --store v append $'w-\xc2\x9b1' T $'one\ntwo' --bytes >out 2>&1
 t "a terminal's commands are shown, not sent" 0 '^w-\\xc2\\x9b1  0  T' F --store v read --type T --backwards
 t "lines of text stay lines" 0 '^    two$' F --store v read --type T --backwards
-F --store v append v-2 T $'\x9bx' >out 2>&1
+F --store v append v-2 T $'\x9bx' --bytes >out 2>&1
 t "bytes are counted" 0 '^    \(2 bytes\)$' F --store v read v-2
 t "errors send no commands either" 3 'stream w-\\xc2\\x9b1 is at' \
     F --store v append $'w-\xc2\x9b1' T '{}' --expected 7
@@ -273,15 +273,15 @@ t "a full disk is no success" 1 "output could not be written" full
 t "every bad line is skipped" 0 "^3 events imported .* 5 bad lines$" \
     F --store w1 import worse.ndjson --on-error skip
 cp out said
-for bad in '3: byte 0: "type" is missing' '4: names of streams that begin with [$]' \
+for bad in '3: "type" is missing' '4: names of streams that begin with [$]' \
     '5: an event of stream x has' '6: stream [$][$]x is a metastream' '8: the line is longer'; do
     cp said out
-    grep -q "^factum: line $bad" said
+    grep -q "^factum: worse.ndjson:$bad" said
     result $? "line $bad"
 done
 t "what was good is in order" 0 "^x  2  C" F --store w1 read x
 t "a second run skips nothing twice" 0 "^0 events imported" F --store w1 import worse.ndjson
-t "a line that the store refuses stops" 2 "line 5: an event of stream x" \
+t "a line that the store refuses stops" 2 ":5: an event of stream x" \
     F --store w2 import <(sed 3,4d worse.ndjson | sed '3i {"stream":"y","type":"A"}\n{"stream":"y","type":"A"}') 
 t "and those before it are there" 0 "^y  1  A" F --store w2 read y
 F --store t1 append t-1 A >out 2>&1

@@ -219,6 +219,11 @@ static bool same_id(factum_uuid a, factum_uuid b)
     return is_given(a) == is_given(b) && (!is_given(a) || a.bytes[0] == b.bytes[0]);
 }
 
+static bool same_key(const factum_slice *a, const factum_slice *b)
+{
+    return a == NULL || b == NULL ? a == b : fct_slice_equal(*a, *b);
+}
+
 static bool same_tags(const factum_event *a, const factum_event *b)
 {
     bool same = a->tag_count == b->tag_count;
@@ -245,6 +250,7 @@ void machine_same_event(struct machine *machine, const factum_event events[2], b
                        : a->time != b->time                                 ? "time"
                        : a->has_time != b->has_time                         ? "has_time"
                        : a->last_of_commit != b->last_of_commit             ? "last_of_commit"
+                       : !same_key(a->key, b->key)                          ? "key"
                                                                             : NULL;
     if (what != NULL) {
         machine_differ(machine,
@@ -264,7 +270,7 @@ void machine_learn(struct machine *machine)
     factum_status statuses[2];
     factum_error errors[2] = {{.text = ""}, {.text = ""}};
     for (size_t i = 0; i < 2; i++) {
-        factum_read_request request = {.size = sizeof request};
+        factum_read_request request = {.size = sizeof request, .commits = true};
         if (machine->place_count > 0) {
             const struct place *last = &machine->places[machine->place_count - 1];
             request.from = FACTUM_FROM_AFTER;

@@ -121,6 +121,7 @@ static factum_read_request pick_request(struct machine *machine, struct selectio
         selection->query =
             (factum_query){selection->items, machine_pick_items(machine, selection->items)};
         request.query = &selection->query;
+        request.commits = true;
     }
     if (selection != NULL && machine_pick(machine, 3) == 1) {
         pick_filter(machine, &selection->filter);
