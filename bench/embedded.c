@@ -939,9 +939,8 @@ int main(int argc, char **argv)
     if (P.reps > 8)
         P.reps = 8;
     if (argc != 4) {
-        fprintf(stderr,
-                "usage: embedded append|load|open|projection|kill|absent|query|verify "
-                "BACKEND DIR\n");
+        fprintf(stderr, "usage: embedded append|load|open|projection|kill|absent|query|verify "
+                        "BACKEND DIR\n");
         return 2;
     }
     const char *step = argv[1], *name = argv[2], *dir = argv[3];

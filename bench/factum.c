@@ -521,8 +521,7 @@ bool factum_bench_step(const char *step, const char *as, const char *dir)
     static const struct {
         const char *name;
         void (*run)(const char *as, const char *dir);
-    } steps[] = {
-        {"absent", bench_absent}, {"query", bench_query}, {"verify", factum_bench_verify}};
+    } steps[] = {{"absent", bench_absent}, {"query", bench_query}, {"verify", factum_bench_verify}};
     for (size_t i = 0; i < sizeof steps / sizeof *steps; i++) {
         if (!strcmp(step, steps[i].name)) {
             steps[i].run(as, dir);

@@ -1,9 +1,9 @@
 /* posting_sums.h - sums of postings that do not depend on their order: equal for the log and for
  * its index if both have the same postings. Layer: engine_local, private to it. Pure.
  *
- * A posting is hashed to 128 bits and added to a bucket, which its key chooses (that of a birth its
- * position): so a difference says where to look for its cause, and names that share a hash disturb
- * one bucket. The hash of a posting of a stream covers its place in the list, which is its revision.
+ * A posting is hashed to 128 bits and added to a bucket, which its key chooses (for a birth, its
+ * position). So a difference says where to look for its cause, and names that share a hash disturb
+ * one bucket. For a stream the hash covers the place in the list too, which is the revision.
  *
  * The first posting of each list whose births are listed is summed too, in a row of its own. So
  * births need no look: who claims for the log that a list begins where the births say so is right

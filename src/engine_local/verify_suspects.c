@@ -93,40 +93,48 @@ static factum_status is_there(struct fct_suspects *suspects, const struct fct_in
     return status;
 }
 
-/* |postings| stands before the posting of |record| in its stream. */
+/* The record before |record| in its stream; DONE if there is none. |postings| stands before the
+ * posting of |record|. Other streams may share the list. */
+static factum_status before_in_stream(struct fct_suspects *suspects,
+                                      const struct fct_record *record,
+                                      struct fct_postings *postings, struct fct_record *before,
+                                      factum_error *err)
+{
+    uint64_t position;
+    factum_status status;
+    while ((status = fct_postings_previous(postings, &position, err)) == FACTUM_OK) {
+        status = fct_log_find(suspects->local->log, position, before, err);
+        if (status == FACTUM_OK && fct_slice_equal(before->stream, record->stream)) {
+            return FACTUM_OK;
+        }
+        if (status < 0 && status != FACTUM_NOT_FOUND) { /* a surplus posting is noted as one */
+            return status;
+        }
+    }
+    return status;
+}
+
 static factum_status check_revision(struct fct_suspects *suspects, const struct fct_record *record,
                                     struct fct_postings *postings, factum_error *err)
 {
-    struct fct_record before = {.revision = UINT64_MAX};
-    factum_status status = FACTUM_OK;
+    struct fct_record before = {.revision = 0};
     if (record->revision == FACTUM_REVISION_TOMBSTONE) {
         return FACTUM_OK;
     }
-    while (status == FACTUM_OK) {
-        uint64_t position;
-        status = fct_postings_previous(postings, &position, err);
-        if (status != FACTUM_OK) {
-            break;
-        }
-        status = fct_log_find(suspects->local->log, position, &before, err);
-        if (status == FACTUM_OK && fct_slice_equal(before.stream, record->stream)) {
-            break;
-        }
-        before.revision = UINT64_MAX;
-        status = status == FACTUM_NOT_FOUND ? FACTUM_OK : status; /* noted as surplus */
-    }
+    factum_status status = before_in_stream(suspects, record, postings, &before, err);
     if (status < 0) {
         return status;
     }
-    bool ended = before.revision == FACTUM_REVISION_TOMBSTONE && status == FACTUM_OK;
-    if (ended || record->revision != before.revision + 1) {
+    bool begins = status == FACTUM_DONE;
+    bool ended = !begins && before.revision == FACTUM_REVISION_TOMBSTONE;
+    if (ended || record->revision != (begins ? 0 : before.revision + 1)) {
         fct_verify_note(suspects->report,
                         "the event at position %" PRIu64 " has revision %" PRIu64
                         ", but the index has %s before it in its stream: " RUN_REBUILD,
                         record->position, record->revision,
-                        ended                   ? "the end of the stream"
-                        : status == FACTUM_DONE ? "no event"
-                                                : "an event of another revision");
+                        begins  ? "no event"
+                        : ended ? "the end of the stream"
+                                : "an event of another revision");
     }
     return FACTUM_OK;
 }
@@ -190,8 +198,14 @@ static factum_status check_record(struct fct_suspects *suspects, const struct fc
     struct fct_index_key births = fct_index_births_key(FCT_INDEX_STREAM);
     size_t count = fct_postings_of_stored(suspects->local->index, record, entries);
     bool suspect = is_suspect(suspects, &births, record->position);
+    bool *listed =
+        &suspects->buckets[FCT_INDEX_BIRTH][fct_posting_bucket(&births, record->position)];
     for (size_t i = 0; i < count; i++) {
-        suspect = suspect || is_suspect(suspects, &entries[i].key, record->position);
+        const struct fct_index_key *key = &entries[i].key;
+        bool suspect_key = is_suspect(suspects, key, record->position);
+        suspect = suspect || suspect_key;
+        /* What was claimed to begin here may have begun before. */
+        *listed = *listed || (suspect_key && fct_posting_sums_has_firsts(key->kind));
     }
     bool born = false;
     factum_status status = FACTUM_OK;
@@ -201,7 +215,7 @@ static factum_status check_record(struct fct_suspects *suspects, const struct fc
     return status;
 }
 
-static factum_status check_log(struct fct_suspects *suspects, factum_error *err)
+static factum_status look_up_log(struct fct_suspects *suspects, factum_error *err)
 {
     struct fct_log_walk walk;
     struct fct_record record;
@@ -220,14 +234,22 @@ static factum_status check_log(struct fct_suspects *suspects, factum_error *err)
 
 /* ---- of the index, in the log ---------------------------------------------------------------- */
 
-/* Sets *born if the list of |entry| begins with |record|. */
+/* Sets *born if the list of |entry| begins with |record|. Of a stream that has only a tombstone, in
+ * a list that it shares, an append knows that and a rebuilt index does not: it may be listed. */
 static factum_status is_born(struct fct_suspects *suspects, const struct fct_record *record,
                              const struct fct_index_entry *entry, bool *born, factum_error *err)
 {
     struct fct_postings postings;
+    struct fct_record before;
     factum_status status = is_there(suspects, &entry->key, record->position, &postings, err);
-    if (status == FACTUM_OK) {
-        *born = *born || is_birth(record, entry->key.kind, fct_postings_ordinal(&postings));
+    if (status != FACTUM_OK) {
+        return status < 0 ? status : FACTUM_OK;
+    }
+    *born = *born || is_birth(record, entry->key.kind, fct_postings_ordinal(&postings));
+    if (!*born && record->revision == FACTUM_REVISION_TOMBSTONE &&
+        entry->key.kind == FCT_INDEX_STREAM) {
+        status = before_in_stream(suspects, record, &postings, &before, err);
+        *born = status == FACTUM_DONE;
     }
     return status < 0 ? status : FACTUM_OK;
 }
@@ -310,7 +332,7 @@ static bool tell_of_runs(void *data, uint64_t bytes)
     return suspects->progress == NULL || suspects->progress(suspects->data, bytes);
 }
 
-static factum_status check_index(struct fct_suspects *suspects, factum_error *err)
+static factum_status look_up_index(struct fct_suspects *suspects, factum_error *err)
 {
     struct fct_index_stats stats;
     const struct fct_index_visitor visitor = {suspects, tell_of_runs, check_postings};
@@ -329,6 +351,6 @@ static factum_status check_index(struct fct_suspects *suspects, factum_error *er
 
 factum_status fct_suspects_look_up(struct fct_suspects *suspects, factum_error *err)
 {
-    factum_status status = check_log(suspects, err);
-    return status == FACTUM_OK ? check_index(suspects, err) : status;
+    factum_status status = look_up_log(suspects, err);
+    return status == FACTUM_OK ? look_up_index(suspects, err) : status;
 }

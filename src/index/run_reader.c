@@ -441,7 +441,7 @@ static bool is_indexed(struct fct_run *run, uint64_t block, const struct fct_run
 }
 
 /* Entries rise by key and ordinal, and positions in the list of a key; the filter has each key. */
-static bool follows(struct fct_run *run, const struct fct_run_entry *entry, struct seen *seen)
+static bool entry_follows(struct fct_run *run, const struct fct_run_entry *entry, struct seen *seen)
 {
     const struct fct_run_entry *before = &seen->entry;
     if (seen->postings > 0 && fct_index_key_equal(&before->key, &entry->key)) {
@@ -462,8 +462,9 @@ static bool entries_verify(struct fct_run *run, const struct fct_run_info *info)
     factum_status status;
     while ((status = fct_run_walk_next(&walk, &entry)) == FACTUM_OK) {
         uint64_t last;
-        if (!follows(run, &entry, &seen) || !last_of(&entry, &last) || entry.first < info->from ||
-            last >= info->mark.position || (walk.i == 1 && !is_indexed(run, walk.block, &entry))) {
+        if (!entry_follows(run, &entry, &seen) || !last_of(&entry, &last) ||
+            entry.first < info->from || last >= info->mark.position ||
+            (walk.i == 1 && !is_indexed(run, walk.block, &entry))) {
             return false;
         }
         seen.postings += entry.count;

@@ -85,7 +85,7 @@ static factum_status told(struct scan *scan, factum_error *err)
 }
 
 /* To the next entry or key: OK, or DONE. */
-static factum_status advance(struct scan *scan, struct source *source, factum_error *err)
+static factum_status scan_advance(struct scan *scan, struct source *source, factum_error *err)
 {
     if (source->table != NULL) {
         return ++source->counted_at < source->counted_end ? FACTUM_OK : FACTUM_DONE;
@@ -133,7 +133,7 @@ static factum_status open_sources(struct scan *scan, factum_error *err)
         struct source *source = &scan->sources[scan->count];
         *source = (struct source){.walk = {.run = version->runs[i]}};
         scan->heap[scan->heap_count] = scan->count++;
-        status = advance(scan, source, err);
+        status = scan_advance(scan, source, err);
         scan->heap_count += status == FACTUM_OK;
     }
     if (status < 0) {
@@ -217,7 +217,7 @@ static factum_status scan_all(struct scan *scan, factum_error *err)
         }
         status = source->table == NULL ? give_entry(scan, &source->entry, err)
                                        : give_counted(scan, source, err);
-        status = status == FACTUM_OK ? advance(scan, source, err) : status;
+        status = status == FACTUM_OK ? scan_advance(scan, source, err) : status;
         if (status == FACTUM_DONE) {
             scan->heap[0] = scan->heap[--scan->heap_count];
         }
