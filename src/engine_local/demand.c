@@ -123,7 +123,8 @@ static enum seen see_tag(struct fct_demand *demand, const struct fct_index_key *
     return FORGOTTEN;
 }
 
-static bool is_first(struct fct_demand *demand, const struct fct_index_key *key, uint64_t position)
+static bool begins_list(struct fct_demand *demand, const struct fct_index_key *key,
+                        uint64_t position)
 {
     uint64_t count;
     uint64_t first = 0;
@@ -151,7 +152,7 @@ static void add_begins(struct fct_demand *demand, const struct fct_index_entry *
         const struct fct_index_key *key = &entries[i].key;
         enum seen seen = kind == FCT_INDEX_TAG ? see_tag(demand, key) : NOT_SEEN;
         bool begins = listed && (count == 1 || seen == NOT_SEEN ||
-                                 (seen == FORGOTTEN && is_first(demand, key, position)));
+                                 (seen == FORGOTTEN && begins_list(demand, key, position)));
         if (begins) {
             fct_posting_sums_add_first(demand->sums, key, position);
         }

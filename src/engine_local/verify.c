@@ -38,7 +38,7 @@ struct verify {
     int64_t created;
 };
 
-static bool step(struct verify *verify)
+static bool take_step(struct verify *verify)
 {
     const factum_progress *progress = verify->progress;
     uint64_t done = verify->done < verify->total ? verify->done : verify->total;
@@ -50,7 +50,7 @@ static bool more_step(void *data, uint64_t more)
 {
     struct verify *verify = data;
     verify->done += more;
-    return step(verify);
+    return take_step(verify);
 }
 
 static bool log_step(void *data, uint64_t done, uint64_t total)
@@ -58,7 +58,7 @@ static bool log_step(void *data, uint64_t done, uint64_t total)
     struct verify *verify = data;
     (void)total;
     verify->done = verify->log_from + done;
-    return step(verify);
+    return take_step(verify);
 }
 
 /* ---- the log --------------------------------------------------------------------------------- */

@@ -20,7 +20,6 @@ struct fct_suspects {
     void *data;
     bool (*progress)(void *data, uint64_t more); /* bytes of the log and of runs read */
     uint64_t surplus_births;                     /* positions in lists of births that are none */
-    uint64_t told;                               /* position */
     bool buckets[FCT_INDEX_BIRTH + 1][FCT_SUM_BUCKETS]; /* by kind */
 };
 
