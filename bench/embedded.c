@@ -939,8 +939,8 @@ int main(int argc, char **argv)
     if (P.reps > 8)
         P.reps = 8;
     if (argc != 4) {
-        fprintf(stderr,
-                "usage: embedded append|load|open|projection|kill|absent|query BACKEND DIR\n");
+        fprintf(stderr, "usage: embedded append|load|open|projection|kill|absent|query|verify "
+                        "BACKEND DIR\n");
         return 2;
     }
     const char *step = argv[1], *name = argv[2], *dir = argv[3];
@@ -955,12 +955,9 @@ int main(int argc, char **argv)
     backend named = *b; /* WL_NAME: what the rows call it */
     const char *as = getenv("WL_NAME");
     named.name = as && *as ? as : b->name;
-    bool query = !strcmp(step, "query");
-    if (is_factum(b) && (query || !strcmp(step, "absent"))) {
-        snprintf(d, sizeof d, "%s/load", dir);
-        query ? factum_bench_query(named.name, d) : factum_bench_absent(named.name, d);
+    snprintf(d, sizeof d, "%s/load", dir);
+    if (is_factum(b) && factum_bench_step(step, named.name, d))
         return 0;
-    }
     if (!strcmp(step, "append")) {
         sub(d, sizeof d, dir, "append");
         uint64_t *ver = calloc(WL_ALL_STREAMS(P.streams), 8);

@@ -142,7 +142,7 @@ void factum_bench_stream(void *db, const char *name, wl_sink *s)
         .size = sizeof request, .source = FACTUM_SOURCE_STREAM, .name = slice(name, strlen(name))};
     consume(db, &request, s);
 }
-void factum_bench_absent(const char *as, const char *dir)
+static void bench_absent(const char *as, const char *dir)
 {
     void *db = factum_bench_open(dir, false);
     wl_lat_t lat;
@@ -201,7 +201,7 @@ static uint64_t time_first(factum_store *store, const factum_read_request *reque
         wl_die("query", "wrong events");
     return took;
 }
-void factum_bench_query(const char *as, const char *dir)
+static void bench_query(const char *as, const char *dir)
 {
     enum { PROBES = 2000 };
     factum_store *store = factum_bench_open(dir, false);
@@ -514,4 +514,19 @@ void factum_bench_kill(const char *dir)
         factum_bench_append(store, ev, 100);
     }
     kill(getpid(), SIGKILL);
+}
+
+bool factum_bench_step(const char *step, const char *as, const char *dir)
+{
+    static const struct {
+        const char *name;
+        void (*run)(const char *as, const char *dir);
+    } steps[] = {{"absent", bench_absent}, {"query", bench_query}, {"verify", factum_bench_verify}};
+    for (size_t i = 0; i < sizeof steps / sizeof *steps; i++) {
+        if (!strcmp(step, steps[i].name)) {
+            steps[i].run(as, dir);
+            return true;
+        }
+    }
+    return false;
 }

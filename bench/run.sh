@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# run.sh BUILD - measures goals E1 to E11, E13 and E15: Factum beside SQLite, LMDB, RocksDB and the
+# run.sh BUILD - measures goals E1 to E11, E13, E15 and E16: Factum beside SQLite, LMDB, RocksDB and the
 # bare log, in one run.
 #
 #   make bench                         everything, about seven minutes; bench/results/
@@ -84,7 +84,7 @@ factum() {
 big() {
     local as=factum-10M part index
     export WL_EVENTS=$((WL_EVENTS * 10)) WL_STREAMS=1000000 WL_TAGS=1
-    for part in load open absent query; do
+    for part in load open absent query verify; do
         WL_NAME=$as bench "$bin/embedded" $part factum "$dir"
     done
     index=$(du -sb "$dir/load/index" | cut -f1)

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""table.py RESULTS.tsv - goals E1 to E11, E13 and E15 as ratios of one run: what was measured, what was to be reached."""
+"""table.py RESULTS.tsv - goals E1 to E11, E13, E15 and E16 as ratios of one run: what was measured, what was to be reached."""
 import sys
 
 rows, spread, foreign = {}, {}, {}
@@ -83,7 +83,8 @@ if get(BIG, "open", "new process") is not None:
             ("absent_p99", "a stream that is not there", "us"),
             ("query_p50", "first 100 of two types x one tag", "us"),
             ("query_p99", "first 100 of two types x one tag", "us"),
-            ("query_p50", "first 100 of a tag", "us"), ("disk", "bytes/event, closed", "B"),
+            ("query_p50", "first 100 of a tag", "us"), ("verify", "replay", "events/s"),
+            ("verify", "all", "events/s"), ("disk", "bytes/event, closed", "B"),
             ("index", "bytes/event", "B"), ("mem_growth", "anonymous after load", "MB"),
             ("rss", "opened, idle", "MB")):
         print(f"  {metric + ', ' + param:45} {number(get(BIG, metric, param)):>10} {unit}")
@@ -127,4 +128,6 @@ goal("E13", "query, first 100 of 10M events / a tag's first 100",
      get(BIG, "query_p50", "first 100 of a tag"), None, 1.5, True)
 goal("E15", "time of a commit with 1,000 listeners / with none",
      f("listeners", "none"), f("listeners", "1000"), 1.1, 1.02, True)
+goal("E16", "verify / replay in the same run, 10M events",
+     get(BIG, "verify", "all"), get(BIG, "verify", "replay"), .2, .5)
 print("\nCPU that others took: " + ", ".join(f"{p} {v:.0f} %" for p, v in foreign.items()))

@@ -296,7 +296,6 @@ static factum_status init(struct fct_local *local, const struct fct_local_option
     local->mem = options->mem;
     local->limits = options->limits;
     local->threads = options->threads;
-    local->hash_mask = options->hash_mask;
     if (options->durability > FACTUM_DURABILITY_OS) {
         return fct_fail(err, FACTUM_INVALID, "open: durability %d is not known",
                         (int)options->durability);

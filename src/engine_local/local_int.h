@@ -50,8 +50,7 @@ struct fct_local {
     factum_durability durability;
     bool threads;
     bool index_in_memory; /* nothing of the index may be written */
-    uint64_t hash_mask;
-    uint64_t seed; /* of the hashes in staged and heads */
+    uint64_t seed;        /* of the hashes in staged and heads */
     char path[FCT_PATH_SIZE];
     struct fct_store_dir dir;
     struct fct_log *log;

@@ -102,7 +102,7 @@ static factum_status drop_index(const struct repair *repair, factum_error *err)
         status = fct_log_open(&log, &options, &reason);
     }
     if (status == FACTUM_OK) {
-        status = fct_log_verify(log, NULL, NULL, &report, &reason);
+        status = fct_log_verify(log, NULL, &report, &reason);
     } else {
         log = NULL;
     }

@@ -1,247 +1,236 @@
 /* verify.c - is everything what it says it is? Log against itself, log against index.
  * Layer: engine_local.
  *
- * The log is read from the device (fct_log_verify); then every event is looked up: it must be what
- * the index gives for its stream and revision, so that revisions are dense and no posting points
- * elsewhere; and the index must hold as many postings of each kind as the log has events for.
+ * The index is read and checked (fct_index_verify), then the log, from the device (fct_log_verify),
+ * then the index again (fct_index_scan). The postings that the log demands are summed beside the
+ * second, those that the index has beside the third (posting_sums.h): the sums are equal if the
+ * index has what the log demands and nothing else, and if each event's place in the list of its
+ * stream is its revision, so that revisions are consecutive. Where sums differ the postings are
+ * looked up (verify_suspects.h); there names decide, which may share a hash.
+ *
+ * What is appended meanwhile is not looked at. Memory: the sums, 448 KiB, and what demand.h,
+ * index/scan.h and fct_log_verify say; none of it grows with the number of events or names.
  * Streams deleted or truncated are checked too: their events are still there.
  */
 #include <stdio.h>
 #include <string.h>
 
 #include "core/error.h"
-#include "core/slice.h"
+#include "engine_local/demand.h"
 #include "engine_local/local_int.h"
+#include "engine_local/verify_suspects.h"
+#include "index/scan.h"
 
-struct counts {
-    uint64_t events;
-    uint64_t categories;
-    uint64_t keys;
-};
+#define HEALS_MAX 16u
 
-static void note(factum_verify_report *report, const char *text)
-{
-    if (report->problems++ == 0) {
-        (void)snprintf(report->first_problem, sizeof report->first_problem, "%s", text);
-    }
-}
-
-/* What the parts of the work cost, as if each were reading so many bytes of the log: measured with
- * 1,000,000 events. */
-enum {
-    RUN_BYTE_COST = 8, /* a byte of a run */
-    POSTING_COST = 1024,
-};
-
-/* The work: the log is read, then the runs of the index, then each event is looked up. */
-struct work {
+struct verify {
+    struct fct_local *local;
     const factum_progress *progress;
-    uint64_t total;   /* as reported: the log is read twice */
-    double parts[3];  /* their costs */
-    double all_parts; /* the sum of the costs */
+    uint64_t done; /* bytes of log and index read, each time anew */
+    uint64_t total;
+    uint64_t log_from; /* |done| when the log was begun */
+    uint64_t end;      /* of what is verified: the published position when it began */
+    factum_verify_report *report;
+    struct fct_posting_sums *of_log;
+    struct fct_posting_sums *of_index;
+    struct fct_demand demand;
+    bool demands; /* the index can be asked */
+    int64_t created;
 };
 
-static struct work plan_work(struct fct_local *local, uint64_t end, const factum_progress *progress)
+static bool take_step(struct verify *verify)
 {
-    struct fct_index_stats stats;
-    fct_index_stats(local->index, &stats);
-    struct work work = {
-        .progress = progress != NULL && progress->step != NULL ? progress : NULL,
-        .total = end * 2,
-        .parts = {(double)end, (double)stats.run_bytes * RUN_BYTE_COST,
-                  (double)end + (double)stats.postings * POSTING_COST},
-    };
-    work.all_parts = work.parts[0] + work.parts[1] + work.parts[2];
-    return work;
+    const factum_progress *progress = verify->progress;
+    uint64_t done = verify->done < verify->total ? verify->done : verify->total;
+    return progress == NULL || progress->step == NULL ||
+           progress->step(progress->data, done, verify->total);
 }
 
-/* Reports |done| of |total| of a part. False: the caller wants to stop. */
-static bool work_step(const struct work *work, size_t part, uint64_t done, uint64_t total)
+static bool more_step(void *data, uint64_t more)
 {
-    if (work->progress == NULL || total == 0 || work->total == 0) {
-        return true;
-    }
-    double cost = work->parts[part] * ((double)(done < total ? done : total) / (double)total);
-    for (size_t i = 0; i < part; i++) {
-        cost += work->parts[i];
-    }
-    uint64_t reported = (uint64_t)(cost / work->all_parts * (double)work->total);
-    return work->progress->step(work->progress->data,
-                                reported < work->total ? reported : work->total, work->total);
+    struct verify *verify = data;
+    verify->done += more;
+    return take_step(verify);
 }
 
 static bool log_step(void *data, uint64_t done, uint64_t total)
 {
-    return work_step(data, 0, done, total);
+    struct verify *verify = data;
+    (void)total;
+    verify->done = verify->log_from + done;
+    return take_step(verify);
 }
 
-/* Does the index lead to |record|? */
-static factum_status check_posting(struct fct_local *local, const struct fct_record *record,
-                                   factum_verify_report *report, factum_error *err)
+/* ---- the log --------------------------------------------------------------------------------- */
+
+static factum_status log_record(void *data, const struct fct_record *record, factum_error *err)
 {
-    struct fct_index_key key = fct_index_key(local->index, FCT_INDEX_STREAM, record->stream);
-    struct fct_postings postings;
-    uint64_t position = 0;
-    fct_postings_init(&postings, local->index, &key);
-    factum_status status;
-    if (record->revision == FACTUM_REVISION_TOMBSTONE || local->hash_mask != 0) {
-        status = fct_postings_seek_position(&postings, record->position, err);
-    } else {
-        fct_postings_seek(&postings, record->revision);
-        status = FACTUM_OK;
+    struct verify *verify = data;
+    factum_verify_report *report = verify->report;
+    if (record->position >= verify->end) {
+        return FACTUM_OK;
     }
-    if (status == FACTUM_OK) {
-        status = fct_postings_next(&postings, &position, err);
+    if (record->kind == FCT_RECORD_EVENT) {
+        report->events++;
+        report->streams_checked += record->revision == 0 ? 1 : 0;
+        if (record->created < verify->created) {
+            fct_verify_note(report, "an event was recorded as created before the one before it");
+        }
+        verify->created = record->created;
     }
-    if (status < 0) {
-        return status;
-    }
-    report->index_postings_checked++;
-    if (status == FACTUM_DONE || position != record->position) {
-        char text[256];
-        (void)snprintf(text, sizeof text,
-                       "the index does not lead to the event at position %llu: run factum repair "
-                       "--rebuild-index",
-                       (unsigned long long)record->position);
-        note(report, text);
-    }
-    return FACTUM_OK;
+    return verify->demands ? fct_demand_add(&verify->demand, record, err) : FACTUM_OK;
 }
 
-static factum_status check_events(struct fct_local *local, uint64_t end, const struct work *work,
-                                  struct counts *counts, factum_verify_report *report,
-                                  factum_error *err)
+static factum_status check_log(struct verify *verify, factum_error *err)
 {
-    struct fct_log_walk walk;
-    struct fct_record record;
-    int64_t created = INT64_MIN;
-    factum_status status = fct_log_walk_init(&walk, local->log, 0, err);
-    while (status == FACTUM_OK && (status = fct_log_walk_next(&walk, &record, err)) == FACTUM_OK) {
-        if (record.position >= end) {
-            break;
-        }
-        if (record.kind != FCT_RECORD_EVENT) {
-            counts->keys++;
-            continue;
-        }
-        counts->events++;
-        counts->categories += fct_category(record.stream).len > 0 ? 1 : 0;
-        if (record.created < created) {
-            note(report, "an event was recorded as created before the one before it");
-        }
-        created = record.created;
-        report->streams_checked += record.revision == 0 ? 1 : 0;
-        status = check_posting(local, &record, report, err);
-        if (status == FACTUM_OK && counts->events % 4096 == 0 &&
-            !work_step(work, 2, record.position, end)) {
-            status = fct_fail(err, FACTUM_CANCELLED, "verify was stopped");
-        }
-    }
-    return status < 0 ? status : FACTUM_OK;
-}
-
-static factum_status check_kind(struct fct_local *local, enum fct_index_kind kind,
-                                uint64_t expected, const char *name, factum_verify_report *report,
-                                factum_error *err)
-{
-    struct fct_index_keys *keys;
-    uint64_t postings = 0;
-    factum_status status = fct_index_keys_open(local->index, kind, &keys, err);
-    while (status == FACTUM_OK) {
-        struct fct_index_key key;
-        uint64_t count;
-        uint64_t first;
-        uint64_t last;
-        status = fct_index_keys_next(keys, &key, &count, &first, &last, err);
-        postings += status == FACTUM_OK ? count : 0;
-    }
-    fct_index_keys_close(keys);
-    if (status == FACTUM_DONE && postings < expected) {
-        char text[256];
-        (void)snprintf(text, sizeof text,
-                       "the index has %llu postings of kind %s, the log %llu: run factum repair "
-                       "--rebuild-index",
-                       (unsigned long long)postings, name, (unsigned long long)expected);
-        note(report, text);
-    }
-    return status < 0 ? status : FACTUM_OK;
-}
-
-/* Every stream is in the list of births; how many more there are (tombstones) is not counted. */
-static factum_status check_births(struct fct_local *local, factum_verify_report *report,
-                                  factum_error *err)
-{
-    struct fct_index_key births = fct_index_births_key(FCT_INDEX_STREAM);
-    uint64_t listed;
-    factum_status status = fct_index_find(local->index, &births, &listed, NULL, NULL, err);
-    if (status == FACTUM_OK && listed < report->streams_checked) {
-        char text[256];
-        (void)snprintf(text, sizeof text,
-                       "the index lists %llu streams, the log has %llu: run factum repair "
-                       "--rebuild-index",
-                       (unsigned long long)listed, (unsigned long long)report->streams_checked);
-        note(report, text);
+    struct fct_log_verify_report log;
+    factum_verify_report *report = verify->report;
+    const struct fct_log_visitor visitor = {verify, log_step, log_record};
+    verify->log_from = verify->done;
+    factum_status status = fct_log_verify(verify->local->log, &visitor, &log, err);
+    report->segments = log.segments;
+    report->batches = log.batches;
+    report->records = log.records;
+    report->log_bytes = log.bytes;
+    report->damaged_from = log.bad_from;
+    report->chain = log.chain;
+    if (status == FACTUM_CORRUPT) {
+        report->problems = 0; /* the damage comes first */
+        fct_verify_note(report, "%s", err->text);
     }
     return status;
 }
 
-static factum_status check_index(struct fct_local *local, uint64_t end, const struct work *work,
-                                 factum_verify_report *report, factum_error *err)
+/* ---- the index ------------------------------------------------------------------------------- */
+
+static factum_status index_postings(void *data, const struct fct_index_postings *postings,
+                                    factum_error *err)
 {
-    struct counts counts = {0};
-    factum_status status = fct_index_verify(local->index, err);
-    if (status == FACTUM_CORRUPT) {
-        note(report, err == NULL ? "the index is damaged" : err->text);
-        status = fct_local_heal_index(local, err);
+    struct verify *verify = data;
+    const uint64_t *positions = postings->positions;
+    uint32_t count = postings->count;
+    (void)err;
+    while (count > 0 && positions[count - 1] >= verify->end) {
+        count--; /* appended meanwhile */
     }
-    if (status == FACTUM_OK && !work_step(work, 1, 1, 1)) {
-        status = fct_fail(err, FACTUM_CANCELLED, "verify was stopped");
+    fct_posting_sums_add(verify->of_index, &postings->key, postings->ordinal, positions, count);
+    if (count > 0 && postings->ordinal == 0 && fct_posting_sums_has_firsts(postings->key.kind)) {
+        fct_posting_sums_add_first(verify->of_index, &postings->key, positions[0]);
     }
-    if (status == FACTUM_OK) {
-        status = check_events(local, end, work, &counts, report, err);
+    verify->report->index_postings_checked += count;
+    return FACTUM_OK;
+}
+
+static factum_status sum_index(struct verify *verify, factum_error *err)
+{
+    const struct fct_index_visitor visitor = {verify, more_step, index_postings};
+    memset(verify->of_index, 0, sizeof *verify->of_index);
+    verify->report->index_postings_checked = 0;
+    return fct_index_scan(verify->local->index, &visitor, err);
+}
+
+/* Looks up what the sums do not prove. */
+static factum_status compare(struct verify *verify, factum_error *err)
+{
+    struct fct_local *local = verify->local;
+    struct fct_suspects *suspects = fct_mem_zalloc(local->mem, 1, sizeof *suspects);
+    if (suspects == NULL) {
+        return fct_fail(err, FACTUM_NO_MEMORY, "verify: out of memory");
     }
-    report->events = counts.events;
-    if (status == FACTUM_OK) {
-        status = check_kind(local, FCT_INDEX_STREAM, counts.events, "stream", report, err);
+    *suspects = (struct fct_suspects){.local = local,
+                                      .end = verify->end,
+                                      .report = verify->report,
+                                      .data = verify,
+                                      .progress = more_step};
+    bool differ = fct_suspects_find(suspects, verify->of_log, verify->of_index);
+    if (verify->demand.in_doubt) {
+        fct_suspects_all(suspects);
     }
-    if (status == FACTUM_OK) {
-        status = check_kind(local, FCT_INDEX_TYPE, counts.events, "type", report, err);
+    factum_status status = FACTUM_OK;
+    if (differ || verify->demand.in_doubt) {
+        struct fct_index_stats stats;
+        fct_index_stats(local->index, &stats);
+        verify->total += verify->end + stats.run_bytes;
+        status = fct_suspects_look_up(suspects, err);
     }
-    if (status == FACTUM_OK) {
-        status = check_kind(local, FCT_INDEX_CATEGORY, counts.categories, "category", report, err);
+    fct_mem_free(local->mem, suspects);
+    return status;
+}
+
+/* Damage that comes up meanwhile is healed, and all is summed and compared again. */
+static factum_status check_index(struct verify *verify, factum_error *err)
+{
+    const factum_verify_report before = *verify->report;
+    factum_status status = FACTUM_CORRUPT;
+    for (unsigned tries = 0; status == FACTUM_CORRUPT && tries < HEALS_MAX; tries++) {
+        *verify->report = before;
+        status = sum_index(verify, err);
+        status = status == FACTUM_OK ? compare(verify, err) : status;
+        if (status == FACTUM_CORRUPT) {
+            factum_status healed = fct_local_heal_index(verify->local, err);
+            if (healed != FACTUM_OK) {
+                return healed;
+            }
+        }
     }
-    if (status == FACTUM_OK) {
-        status = check_births(local, report, err);
+    return status;
+}
+
+static factum_status check_all(struct verify *verify, factum_error *err)
+{
+    const struct fct_index_visitor visitor = {verify, more_step, NULL};
+    factum_error damage;
+    factum_error unhealed;
+    factum_status verified = fct_index_verify(verify->local->index, &visitor, &damage);
+    factum_status healed = FACTUM_OK;
+    if (verified == FACTUM_CORRUPT) { /* what the log says to that comes below */
+        healed = fct_local_heal_index(verify->local, &unhealed);
+    } else if (verified != FACTUM_OK) {
+        *err = damage;
+        return verified;
     }
-    return status == FACTUM_OK
-               ? check_kind(local, FCT_INDEX_KEY, counts.keys, "idempotency key", report, err)
-               : status;
+    verify->demands = healed == FACTUM_OK;
+    factum_status status = check_log(verify, err);
+    if (status != FACTUM_OK) {
+        return status;
+    }
+    if (verified == FACTUM_CORRUPT) {
+        fct_verify_note(verify->report, "%s", damage.text);
+    }
+    if (healed != FACTUM_OK) {
+        *err = unhealed;
+        return healed;
+    }
+    return check_index(verify, err);
 }
 
 factum_status fct_local_verify(void *self, const factum_progress *progress,
                                factum_verify_report *report, factum_error *err)
 {
     struct fct_local *local = self;
-    struct fct_log_verify_report log_report;
-    uint64_t end = atomic_load(&local->published);
-    struct work work = plan_work(local, end, progress);
-    *report = (factum_verify_report){.size = sizeof *report, .damaged_from = UINT64_MAX};
+    struct fct_index_stats stats;
     factum_error own;
     factum_error *reason = err == NULL ? &own : err;
-    factum_status status = fct_log_verify(local->log, log_step, &work, &log_report, reason);
-    report->segments = log_report.segments;
-    report->batches = log_report.batches;
-    report->records = log_report.records;
-    report->log_bytes = log_report.bytes;
-    report->damaged_from = log_report.bad_from;
-    report->chain = log_report.chain;
-    if (status == FACTUM_CORRUPT) {
-        note(report, reason->text);
-        return status;
+    *report = (factum_verify_report){.size = sizeof *report, .damaged_from = UINT64_MAX};
+    fct_index_stats(local->index, &stats);
+    struct fct_posting_sums *sums = fct_mem_zalloc(local->mem, 2, sizeof *sums);
+    if (sums == NULL) {
+        return fct_fail(err, FACTUM_NO_MEMORY, "verify: out of memory");
     }
-    if (status == FACTUM_OK) {
-        status = check_index(local, end, &work, report, reason);
-    }
+    struct verify verify = {
+        .local = local,
+        .progress = progress,
+        .total = fct_log_end(local->log) + 2 * stats.run_bytes,
+        .end = atomic_load(&local->published),
+        .report = report,
+        .of_log = &sums[0],
+        .of_index = &sums[1],
+        .created = INT64_MIN,
+    };
+    fct_demand_init(&verify.demand, local, verify.of_log);
+    factum_status status = check_all(&verify, reason);
+    fct_demand_finish(&verify.demand);
+    fct_mem_free(local->mem, sums);
     if (status == FACTUM_OK && report->problems > 0) {
         return fct_fail(err, FACTUM_CORRUPT, "%s", report->first_problem);
     }

@@ -2,6 +2,7 @@
 #include "support/index_fixture.h"
 
 #include "index/births.h"
+#include "index/scan.h"
 
 /* One event with a stream, a category, a type and two tags; a name is a number, 0: none. */
 struct event {
@@ -204,7 +205,7 @@ static void a_range_that_was_lost_has_the_same_births_after_it_is_rebuilt(void *
         uint64_t size;
         reopen(f);
         run_bytes(f, number, &size)[10] ^= 1;
-        assert_status(fct_index_verify(f->index, &f->err), FACTUM_CORRUPT);
+        assert_status(fct_index_verify(f->index, NULL, &f->err), FACTUM_CORRUPT);
         assert_ok(model_mend(&f->model, f->index, &f->err), f->err);
         assert_true(fingerprint(f) == before);
     }
@@ -223,9 +224,9 @@ static void ranges_that_were_lost_are_rebuilt_in_the_order_of_the_log(void **sta
     uint64_t before = fingerprint(f);
     reopen(f);
     run_bytes(f, 3, &size)[10] ^= 1;
-    assert_status(fct_index_verify(f->index, &f->err), FACTUM_CORRUPT);
+    assert_status(fct_index_verify(f->index, NULL, &f->err), FACTUM_CORRUPT);
     run_bytes(f, 1, &size)[10] ^= 1;
-    assert_status(fct_index_verify(f->index, &f->err), FACTUM_CORRUPT);
+    assert_status(fct_index_verify(f->index, NULL, &f->err), FACTUM_CORRUPT);
     assert_true(fct_index_missing(f->index, &from, &to));
     assert_int_equal(from, 0);
     assert_ok(model_mend(&f->model, f->index, &f->err), f->err);
@@ -274,7 +275,7 @@ static void births_survive_flushes_merges_openings_and_losses(void **state)
         check(f);
         reopen(f);
         run_bytes(f, f->index->version->runs[0]->info.number, &size)[20] ^= 1;
-        assert_status(fct_index_verify(f->index, &f->err), FACTUM_CORRUPT);
+        assert_status(fct_index_verify(f->index, NULL, &f->err), FACTUM_CORRUPT);
         assert_ok(model_mend(&f->model, f->index, &f->err), f->err);
         check(f);
     }

@@ -7,6 +7,7 @@
 #include "core/slice.h"
 #include "index/index.h"
 #include "index/run.h"
+#include "index/scan.h"
 #include "support/sim_disk.h"
 
 enum {
@@ -277,7 +278,7 @@ static void any_run_that_is_gone_is_missed_and_made_anew(void **state)
         open_index(&after);
         assert_int_equal(rebuild(&after), 1);
         check_all(&after, f->added);
-        assert_ok(fct_index_verify(after.index, &after.err), after.err);
+        assert_ok(fct_index_verify(after.index, NULL, &after.err), after.err);
         close_index(&after);
         fct_sim_disk_destroy(after.disk);
     }
@@ -309,7 +310,7 @@ static void a_bit_that_flips_anywhere_never_gives_a_wrong_posting(void **state)
         flip(&after, run, fct_random_below(&random, size));
         open_index(&after);
         (void)rebuild(&after);
-        factum_status verified = fct_index_verify(after.index, &after.err);
+        factum_status verified = fct_index_verify(after.index, NULL, &after.err);
         if (verified != FACTUM_OK) {
             assert_status(verified, FACTUM_CORRUPT);
             assert_text(after.err, ".run is damaged");

@@ -616,23 +616,3 @@ void fct_index_stats(const struct fct_index *index, struct fct_index_stats *stat
     fct_rwlock_unlock(&mutable_index->lock);
     fct_version_unpin(mutable_index, version);
 }
-
-factum_status fct_index_verify(struct fct_index *index, factum_error *err)
-{
-    struct fct_version *version = fct_version_pin(index);
-    factum_status result = FACTUM_OK;
-    for (size_t i = 0; i < version->run_count; i++) {
-        struct fct_run *run = version->runs[i];
-        if (fct_run_verify(run) != FACTUM_OK) {
-            factum_error *first = result == FACTUM_OK ? err : NULL;
-            result =
-                fct_fail(first, FACTUM_CORRUPT,
-                         "index run %s is damaged; it is being rebuilt from the log, and nothing "
-                         "is lost",
-                         run->path);
-            fct_index_set_aside(index, run);
-        }
-    }
-    fct_version_unpin(index, version);
-    return result;
-}

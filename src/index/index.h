@@ -243,8 +243,4 @@ struct fct_index_stats {
 };
 void fct_index_stats(const struct fct_index *index, struct fct_index_stats *stats);
 
-/* Reads every run as a whole and checks it. CORRUPT names the first damaged file; all that are
- * damaged are set aside. */
-FCT_MUST_USE factum_status fct_index_verify(struct fct_index *index, factum_error *err);
-
 #endif

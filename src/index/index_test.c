@@ -4,6 +4,8 @@
 #include "core/crc32c.h"
 #include "support/index_fixture.h"
 
+#include "index/scan.h"
+
 static void a_new_index_is_empty(void **state)
 {
     struct fixture *f = *state;
@@ -244,9 +246,9 @@ static void verify_passes_what_is_whole(void **state)
 {
     struct fixture *f = *state;
     open_index(f);
-    assert_ok(fct_index_verify(f->index, &f->err), f->err);
+    assert_ok(fct_index_verify(f->index, NULL, &f->err), f->err);
     make_runs(f, 6);
-    assert_ok(fct_index_verify(f->index, &f->err), f->err);
+    assert_ok(fct_index_verify(f->index, NULL, &f->err), f->err);
 }
 
 /* One flipped bit anywhere in a run that is open: blocks, block index, filter, footer. */
@@ -261,9 +263,9 @@ static void verify_finds_a_flipped_bit_in_every_part_of_a_run(void **state)
     for (uint64_t at = 0; at < size; at += at < 4096 ? 97 : 3) {
         uint64_t from;
         uint64_t to;
-        assert_ok(fct_index_verify(f->index, &f->err), f->err);
+        assert_ok(fct_index_verify(f->index, NULL, &f->err), f->err);
         run_bytes(f, number, &size)[at] ^= (uint8_t)(1u << at % 8);
-        assert_status(fct_index_verify(f->index, &f->err), FACTUM_CORRUPT);
+        assert_status(fct_index_verify(f->index, NULL, &f->err), FACTUM_CORRUPT);
         assert_text(f->err, "index run /index/");
         assert_text(f->err, ".run is damaged");
         assert_true(fct_index_missing(f->index, &from, &to));
@@ -440,7 +442,7 @@ static void verify_names_the_first_damaged_run_and_sets_all_aside(void **state)
     make_runs(f, 3);
     run_bytes(f, 1, &size)[4] ^= 1;
     run_bytes(f, 3, &size)[4] ^= 1;
-    assert_status(fct_index_verify(f->index, &f->err), FACTUM_CORRUPT);
+    assert_status(fct_index_verify(f->index, NULL, &f->err), FACTUM_CORRUPT);
     assert_string_equal(f->err.text,
                         "index run /index/0000000000000001.run is damaged; it is being rebuilt "
                         "from the log, and nothing is lost");

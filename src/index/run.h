@@ -88,7 +88,9 @@ uint64_t fct_run_number(const char *name);
 FCT_MUST_USE factum_status fct_run_open(struct fct_run **run, const struct fct_os *os,
                                         const struct fct_mem *mem, const char *dir, uint64_t number,
                                         factum_error *err);
-/* Reads all of the file again and checks it, what was checked before too. CORRUPT marks it bad. */
+/* Reads all of the file again and checks it, what was checked before too: pages, the order of
+ * entries and of the positions of a key, and that block index and filter lead to each key. CORRUPT
+ * marks it bad. */
 FCT_MUST_USE factum_status fct_run_verify(struct fct_run *run);
 /* Accepts NULL; removes the file if doomed. */
 void fct_run_close(struct fct_run *run);

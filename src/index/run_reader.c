@@ -403,34 +403,92 @@ factum_status fct_run_walk_next(struct fct_run_walk *walk, struct fct_run_entry 
     return FACTUM_DONE;
 }
 
-factum_status fct_run_verify(struct fct_run *run)
+/* What has been seen of a run that is verified. */
+struct seen {
+    struct fct_run_entry entry; /* the last one */
+    uint64_t last;              /* its last position */
+    uint64_t keys;
+    uint64_t postings;
+};
+
+/* The position of the last posting of |entry|; false if its positions do not rise. */
+static bool last_of(const struct fct_run_entry *entry, uint64_t *last)
 {
-    struct fct_run_info info;
-    struct fct_run_walk walk = {.run = run};
-    struct fct_run_entry entry;
-    uint64_t postings = 0;
-    factum_status status = FACTUM_CORRUPT;
-    forget_bits(run);
-    uint64_t size = run->info.file_size;
-    if (can_read(run, size - FCT_RUN_FOOTER_SIZE, FCT_RUN_FOOTER_SIZE) &&
-        decode_footer(footer_of(run), &info)) {
-        while ((status = fct_run_walk_next(&walk, &entry)) == FACTUM_OK) {
-            postings += entry.count;
-            if (entry.first < info.from || fct_run_entry_last(&entry) >= info.mark.position) {
-                status = FACTUM_CORRUPT;
-                break;
-            }
+    const uint8_t *at = entry->deltas;
+    uint64_t position = entry->first;
+    for (uint64_t i = 1; i < entry->count; i++) {
+        uint64_t before = position;
+        at = fct_run_delta(at, entry->end, &position);
+        if (position <= before) {
+            return false;
         }
     }
-    uint64_t page = run->info.block_count;
-    for (; status == FACTUM_DONE && page < run->page_count; page++) {
-        status = page_at(run, page) == NULL ? FACTUM_CORRUPT : FACTUM_DONE;
+    *last = position;
+    return true;
+}
+
+/* Does the block index say how block |block| begins? */
+static bool is_indexed(struct fct_run *run, uint64_t block, const struct fct_run_entry *begin)
+{
+    const uint8_t *at = page_at(run, run->info.block_count + block / FCT_RUN_INDEX_ENTRIES);
+    if (at == NULL) {
+        return false;
     }
-    if (status != FACTUM_DONE || postings != run->info.posting_count) {
+    at += block % FCT_RUN_INDEX_ENTRIES * FCT_RUN_INDEX_ENTRY_SIZE;
+    return fct_get_u64(at) == begin->key.hash.high && fct_get_u64(at + 8) == begin->key.hash.low &&
+           fct_get_u64(at + 16) == begin->first && fct_get_u32(at + 24) == begin->ordinal &&
+           at[28] == (uint8_t)begin->key.kind;
+}
+
+/* Entries rise by key and ordinal, and positions in the list of a key; the filter has each key. */
+static bool entry_follows(struct fct_run *run, const struct fct_run_entry *entry, struct seen *seen)
+{
+    const struct fct_run_entry *before = &seen->entry;
+    if (seen->postings > 0 && fct_index_key_equal(&before->key, &entry->key)) {
+        return entry->ordinal == before->ordinal + before->count && entry->first > seen->last;
+    }
+    seen->keys++;
+    return entry->ordinal == 0 && entry->key.kind >= FCT_INDEX_STREAM &&
+           entry->key.kind <= FCT_INDEX_BIRTH &&
+           (seen->postings == 0 || fct_index_key_compare(&before->key, &entry->key) < 0) &&
+           fct_run_probe(run, &entry->key) == FACTUM_OK;
+}
+
+static bool entries_verify(struct fct_run *run, const struct fct_run_info *info)
+{
+    struct fct_run_walk walk = {.run = run};
+    struct fct_run_entry entry;
+    struct seen seen = {.postings = 0};
+    factum_status status;
+    while ((status = fct_run_walk_next(&walk, &entry)) == FACTUM_OK) {
+        uint64_t last;
+        if (!entry_follows(run, &entry, &seen) || !last_of(&entry, &last) ||
+            entry.first < info->from || last >= info->mark.position ||
+            (walk.i == 1 && !is_indexed(run, walk.block, &entry))) {
+            return false;
+        }
+        seen.postings += entry.count;
+        seen.entry = entry;
+        seen.last = last;
+    }
+    return status == FACTUM_DONE && seen.postings == info->posting_count &&
+           seen.keys == info->key_count;
+}
+
+factum_status fct_run_verify(struct fct_run *run)
+{
+    struct fct_run_info info = {.level = 0};
+    uint64_t size = run->info.file_size;
+    forget_bits(run);
+    bool good = can_read(run, size - FCT_RUN_FOOTER_SIZE, FCT_RUN_FOOTER_SIZE) &&
+                decode_footer(footer_of(run), &info) && entries_verify(run, &info);
+    for (uint64_t page = run->info.block_count; good && page < run->page_count; page++) {
+        good = page_at(run, page) != NULL;
+    }
+    if (!good) {
         atomic_store(&run->bad, true);
-        return FACTUM_CORRUPT;
     }
-    return FACTUM_OK;
+    return good ? FACTUM_OK : FACTUM_CORRUPT;
 }
 
 factum_status fct_run_walk_kind(struct fct_run_walk *walk, struct fct_run *run,

@@ -196,13 +196,21 @@ struct fct_log_verify_report {
     char file[64];     /* of the damage */
 };
 
+/* Who looks on while the log is verified; each function may be NULL. */
+struct fct_log_visitor {
+    void *data;
+    /* Gets the bytes done and in all; false stops (CANCELLED). */
+    bool (*progress)(void *data, uint64_t done, uint64_t total);
+    /* Gets each record that verified, in order, until it returns. A failure stops. */
+    factum_status (*record)(void *data, const struct fct_record *record, factum_error *err);
+};
+
 /* Reads every byte of the log from the device (not the cache, as far as the os allows) and checks
- * header, footer, batch and record CRCs, chain, dense batch numbers. |progress| (may be NULL) gets
- * bytes done and in all, and stops by returning false (CANCELLED). CORRUPT if damage was found; the
- * report is filled in any case. */
-FCT_MUST_USE factum_status
-fct_log_verify(struct fct_log *log, bool (*progress)(void *data, uint64_t done, uint64_t total),
-               void *data, struct fct_log_verify_report *report, factum_error *err);
+ * header, footer, batch and record CRCs, chain, dense batch numbers. |visitor| may be NULL. CORRUPT
+ * if damage was found; the report is filled in any case. */
+FCT_MUST_USE factum_status fct_log_verify(struct fct_log *log,
+                                          const struct fct_log_visitor *visitor,
+                                          struct fct_log_verify_report *report, factum_error *err);
 
 /* For a log that opens as DAMAGED or does not verify: gives up everything from the batch with the
  * first damage on. What lies in that segment from there on is copied to log/lost-<position>, later

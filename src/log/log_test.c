@@ -176,7 +176,7 @@ static void what_was_appended_is_read_after_opening_again(void **state)
     }
     fct_log_prefetch(f->log, UINT64_MAX);
     struct fct_log_verify_report report;
-    assert_ok(fct_log_verify(f->log, NULL, NULL, &report, &f->err), f->err);
+    assert_ok(fct_log_verify(f->log, NULL, &report, &f->err), f->err);
     assert_int_equal(report.records, 200);
     assert_int_equal(report.segments, fct_log_segment_count(f->log));
     assert_int_equal(report.bad_from, UINT64_MAX);
@@ -423,7 +423,7 @@ static void a_segment_with_a_damaged_header_is_named_and_can_be_given_up(void **
     uint64_t count = count_events(f);
     assert_true(count > 5);
     struct fct_log_verify_report report;
-    assert_status(fct_log_verify(f->log, NULL, NULL, &report, &f->err), FACTUM_CORRUPT);
+    assert_status(fct_log_verify(f->log, NULL, &report, &f->err), FACTUM_CORRUPT);
     assert_int_equal(report.bad_from, end);
     assert_string_equal(report.file, SECOND);
     close_log(f);
@@ -484,7 +484,7 @@ static void damage_in_the_tail_is_told_and_not_cut(void **state)
     assert_status(fct_log_begin(f->log, 10, &f->err), FACTUM_CORRUPT);
     assert_events(f, 1);
     struct fct_log_verify_report report;
-    assert_status(fct_log_verify(f->log, NULL, NULL, &report, &f->err), FACTUM_CORRUPT);
+    assert_status(fct_log_verify(f->log, NULL, &report, &f->err), FACTUM_CORRUPT);
     assert_int_equal(report.bad_from, second - FCT_BATCH_HEADER_SIZE);
     assert_string_equal(report.file, FIRST);
     close_log(f);
@@ -529,7 +529,7 @@ static void damage_in_a_sealed_segment_is_found_by_reading_and_verifying(void **
     assert_status(fct_log_walk_next(&walk, &record, &f->err), FACTUM_CORRUPT);
     assert_status(fct_log_walk_next(&walk, &record, &f->err), FACTUM_CORRUPT);
     struct fct_log_verify_report report;
-    assert_status(fct_log_verify(f->log, NULL, NULL, &report, &f->err), FACTUM_CORRUPT);
+    assert_status(fct_log_verify(f->log, NULL, &report, &f->err), FACTUM_CORRUPT);
     assert_int_equal(report.bad_from, bad - FCT_BATCH_HEADER_SIZE);
     close_log(f);
     assert_ok(fct_log_accept_loss(&f->options, report.bad_from, forget_nothing, NULL, &f->err),
@@ -552,7 +552,8 @@ static void verifying_can_be_stopped(void **state)
     append(f, 0, 1000000);
     append(f, 1, 1000000);
     struct fct_log_verify_report report;
-    assert_status(fct_log_verify(f->log, stop_at_once, NULL, &report, &f->err), FACTUM_CANCELLED);
+    const struct fct_log_visitor visitor = {.progress = stop_at_once};
+    assert_status(fct_log_verify(f->log, &visitor, &report, &f->err), FACTUM_CANCELLED);
 }
 
 /* The copy of a log that is in use: whole sealed files, the last one as far as it is used. */
@@ -716,7 +717,7 @@ static void readers_follow_the_writer(void **state)
         }
     }
     struct fct_log_verify_report report;
-    assert_ok(fct_log_verify(f->log, NULL, NULL, &report, &f->err), f->err);
+    assert_ok(fct_log_verify(f->log, NULL, &report, &f->err), f->err);
     for (int i = 0; i < READERS; i++) {
         atomic_store(&readers[i].stop, true);
         fct_thread_join(&threads[i]);

@@ -88,7 +88,7 @@ static void note_evidence_base(struct loss *loss)
 static factum_status find_loss(struct loss *loss, uint64_t from, factum_error *err)
 {
     struct fct_log_verify_report report;
-    factum_status status = fct_log_verify(loss->log, NULL, NULL, &report, err);
+    factum_status status = fct_log_verify(loss->log, NULL, &report, err);
     if (status == FACTUM_OK) {
         return fct_fail(err, FACTUM_INVALID, "repair: the log is not damaged: nothing to give up");
     }

@@ -15,8 +15,7 @@
 struct check {
     struct fct_log *log;
     struct fct_log_verify_report *report;
-    bool (*progress)(void *data, uint64_t done, uint64_t total);
-    void *data;
+    const struct fct_log_visitor *visitor;
     uint64_t total;
     uint64_t told;
     uint8_t *buffer;
@@ -76,6 +75,12 @@ static factum_status check_records(struct check *check, const struct fct_batch_h
         if (fct_record_decode(check->buffer + at, header->payload_size - at, position + at,
                               check->segment->header.salt, true, &record) != FACTUM_OK) {
             return bad(check, position + at, "a record does not verify", err);
+        }
+        if (check->visitor->record != NULL) {
+            factum_status status = check->visitor->record(check->visitor->data, &record, err);
+            if (status != FACTUM_OK) {
+                return status;
+            }
         }
         at += record.size;
     }
@@ -183,9 +188,10 @@ static factum_status check_batches(struct check *check, factum_error *err)
     while (status == FACTUM_OK && check->offset < check->used) {
         status = check_batch(check, err);
         uint64_t done = check->report->bytes + check->offset;
-        if (status == FACTUM_OK && check->progress != NULL && done - check->told >= TELL_INTERVAL) {
+        if (status == FACTUM_OK && check->visitor->progress != NULL &&
+            done - check->told >= TELL_INTERVAL) {
             check->told = done;
-            if (!check->progress(check->data, done, check->total)) {
+            if (!check->visitor->progress(check->visitor->data, done, check->total)) {
                 return fct_fail(err, FACTUM_CANCELLED, "verify was stopped");
             }
         }
@@ -225,18 +231,17 @@ static factum_status check_segment(struct check *check, const struct fct_segment
     return status;
 }
 
-factum_status fct_log_verify(struct fct_log *log,
-                             bool (*progress)(void *data, uint64_t done, uint64_t total),
-                             void *data, struct fct_log_verify_report *report, factum_error *err)
+factum_status fct_log_verify(struct fct_log *log, const struct fct_log_visitor *visitor,
+                             struct fct_log_verify_report *report, factum_error *err)
 {
+    static const struct fct_log_visitor nobody;
     const struct fct_segment *segment = fct_log_segment_at(log, fct_log_start(log));
     uint64_t end = fct_log_end(log);
     *report = (struct fct_log_verify_report){.bad_from = UINT64_MAX};
     struct check check = {
         .log = log,
         .report = report,
-        .progress = progress,
-        .data = data,
+        .visitor = visitor == NULL ? &nobody : visitor,
         .total = end,
         .chain = segment->header.chain,
         .number = segment->header.batch_number,

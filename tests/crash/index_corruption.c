@@ -12,6 +12,7 @@
 #include <inttypes.h>
 
 #include "index/index_int.h"
+#include "index/scan.h"
 #include "support/index_model.h"
 #include "support/sim_disk.h"
 
@@ -120,7 +121,7 @@ static void judge(struct fct_sim_disk *disk)
         fct_sim_disk_destroy(disk);
         return;
     }
-    expect_ok(fct_index_verify(index, &err), &err);
+    expect_ok(fct_index_verify(index, NULL, &err), &err);
     if (images % 8 == 0) {
         expect_ok(fct_index_flush(index, &err), &err);
         expect_ok(fct_index_settle(index, &err), &err);

@@ -11,6 +11,7 @@
 #include <limits.h>
 
 #include "index/index_int.h"
+#include "index/scan.h"
 #include "support/fault.h"
 #include "support/index_model.h"
 #include "support/mem_fault.h"
@@ -209,7 +210,7 @@ static bool cut(struct world *world)
 static bool verify(struct world *world)
 {
     factum_error err = {.text = ""};
-    return passed(world, fct_index_verify(world->index, &err), &err);
+    return passed(world, fct_index_verify(world->index, NULL, &err), &err);
 }
 
 /* Stops where it cannot go on. */

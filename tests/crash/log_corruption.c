@@ -479,7 +479,7 @@ static void check_opened(const struct base *base, const struct kind *kind, struc
     expect(!kind->free || open, kind->name, "a false alarm");
     expect(!kind->free || complete, kind->name, "something is missing");
     struct fct_log_verify_report report;
-    bool verified = fct_log_verify(run->log, NULL, NULL, &report, NULL) == FACTUM_OK;
+    bool verified = fct_log_verify(run->log, NULL, &report, NULL) == FACTUM_OK;
     if (verified && (differs || !complete)) {
         /* Only what the last header does not prove may go unseen, if no heartbeat came after it. */
         bool last_only =

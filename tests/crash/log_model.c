@@ -372,7 +372,7 @@ const char *model_check(struct fct_log *log, struct model *model, bool settle)
         bad = check_reads(log, model, held);
     }
     struct fct_log_verify_report report;
-    if (bad == NULL && fct_log_verify(log, NULL, NULL, &report, &err) != FACTUM_OK) {
+    if (bad == NULL && fct_log_verify(log, NULL, &report, &err) != FACTUM_OK) {
         (void)snprintf(failure, sizeof failure, "verify: %s", err.text);
         bad = failure;
     }

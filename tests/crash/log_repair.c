@@ -167,7 +167,7 @@ static uint64_t damaged_from(struct fct_log *log)
 {
     struct fct_log_verify_report report;
     factum_error err;
-    factum_status status = fct_log_verify(log, NULL, NULL, &report, &err);
+    factum_status status = fct_log_verify(log, NULL, &report, &err);
     expect(status == FACTUM_OK || status == FACTUM_CORRUPT, "verify", err.text);
     return report.bad_from;
 }
