@@ -24,7 +24,7 @@
  *        8    8  position of this header
  *       16    8  batch number, from 1, dense
  *       24    8  durable_upto: every byte before it was on disk when this was written
- *       32    4  payload size, a multiple of 8, 0 in a marker
+ *       32    4  payload size, a multiple of 8, 0 in an idle batch
  *       36    4  payload CRC-32C, continued from (uint32) chain
  *       40    4  record count
  *       44    4  epoch: times that the store was opened for writing
@@ -72,9 +72,9 @@ struct fct_segment_header {
 };
 
 enum fct_batch_flags {
-    FCT_BATCH_SEAL = 1,   /* the payload is a footer */
-    FCT_BATCH_MARKER = 2, /* idle marker: proves what came before */
-    FCT_BATCH_LOSS = 4,   /* written by repair --accept-loss: positions before it were given up */
+    FCT_BATCH_SEAL = 1, /* the payload is a footer */
+    FCT_BATCH_IDLE = 2, /* an idle batch, which has no records */
+    FCT_BATCH_LOSS = 4, /* written by repair --accept-loss: positions before it were given up */
 };
 
 struct fct_batch_header {

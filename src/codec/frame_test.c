@@ -130,7 +130,7 @@ static struct fct_batch_header sample_batch(void)
         .payload_crc = 0xabcdef01,
         .record_count = 1,
         .epoch = 9,
-        .flags = FCT_BATCH_MARKER,
+        .flags = FCT_BATCH_IDLE,
     };
 }
 

@@ -66,7 +66,7 @@ static void append(struct fixture *f, factum_durability durability)
 static void close_says_that_appends_could_not_be_synced(void **state)
 {
     struct fixture *f = *state;
-    append(f, FACTUM_DURABILITY_SYNC); /* the store has its first idle marker then */
+    append(f, FACTUM_DURABILITY_SYNC); /* the store had its first heartbeat then */
     append(f, FACTUM_DURABILITY_OS);
     fct_sim_disk_stop_at(f->disk, 0);
     assert_true(fct_engine_local_tick(&f->engine, &f->err) < 0);
@@ -78,7 +78,7 @@ static void close_of_a_failed_store_that_has_nothing_unsynced_is_no_failure(void
 {
     struct fixture *f = *state;
     factum_verify_report report;
-    append(f, FACTUM_DURABILITY_SYNC); /* the store has its first idle marker then */
+    append(f, FACTUM_DURABILITY_SYNC); /* the store had its first heartbeat then */
     append(f, FACTUM_DURABILITY_SYNC);
     fct_sim_disk_stop_at(f->disk, 0);
     assert_true(fct_engine_local_tick(&f->engine, &f->err) < 0);

@@ -214,7 +214,7 @@ FCT_MUST_USE factum_status fct_log_verify(struct fct_log *log,
 
 /* For a log that opens as DAMAGED or does not verify: gives up everything from the batch with the
  * first damage on. What lies in that segment from there on is copied to log/lost-<position>, later
- * segments are renamed to lost-<name>; then a LOSS marker begins a new segment and timeline.
+ * segments are renamed to lost-<name>; then a new segment and timeline begin.
  * Positions that were given up are never used again: the new segment begins behind them. The log
  * must not be open. INVALID if |from| is not the first damaged position (damaged_from, or bad_from
  * of the report). Derived state that covers what was given up has to be rebuilt: |forget| is

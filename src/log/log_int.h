@@ -136,7 +136,7 @@ FCT_MUST_USE factum_status fct_log_seal(struct fct_log *log, factum_error *err);
  * that is further. NO_SPACE and NO_MEMORY have changed nothing. */
 FCT_MUST_USE factum_status fct_log_roll(struct fct_log *log, uint64_t size, uint64_t base,
                                         factum_error *err);
-/* Rolls to a segment from |base| on that begins with a LOSS marker. */
+/* Rolls to a segment from |base| on that begins with an idle batch that has the flag LOSS. */
 FCT_MUST_USE factum_status fct_log_write_loss(struct fct_log *log, uint64_t base,
                                               factum_error *err);
 

@@ -8,7 +8,7 @@
  *   3. later segments are renamed to lost-<name>, the newest first, so that no gap appears
  *   4. X's segment gets the size that it was made with, and zeros from X on
  *   5. the log is opened: it is DAMAGED at X; it is sealed there
- *   6. a new segment in a new timeline begins at B with a LOSS marker
+ *   6. a new segment in a new timeline begins at B with an idle batch that has the flag LOSS
  *
  * A crash in between leaves a DAMAGED log, for which the same call can be made again (from the
  * place that it then names: after step 5 it is the end of the seal).

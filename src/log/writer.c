@@ -642,6 +642,6 @@ factum_status fct_log_write_loss(struct fct_log *log, uint64_t base, factum_erro
     if (status == FACTUM_OK) {
         status = fct_log_roll(log, 0, base, err);
     }
-    return status == FACTUM_OK ? write_batch(log, FCT_BATCH_MARKER | FCT_BATCH_LOSS, true, err)
+    return status == FACTUM_OK ? write_batch(log, FCT_BATCH_IDLE | FCT_BATCH_LOSS, true, err)
                                : status;
 }

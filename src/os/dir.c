@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <stddef.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
@@ -150,6 +151,7 @@ factum_status fct_os_dir_open(struct fct_os_dir *dir, const struct fct_os *base,
     dir->ops = *base->ops;
     override(&dir->ops);
     dir->os.ops = &dir->ops;
+    dir->whole = realpath(path, NULL);
     return FACTUM_OK;
 }
 
@@ -207,6 +209,8 @@ void fct_os_dir_close(struct fct_os_dir *dir)
     if (dir->base != NULL && dir->fd >= 0) {
         (void)close(dir->fd); /* nothing was written through it */
     }
+    free(dir->whole);
+    dir->whole = NULL;
     dir->fd = -1;
 }
 
@@ -230,15 +234,15 @@ factum_status fct_os_dir_check(const struct fct_os_dir *dir, factum_error *err)
 {
     struct stat kept;
     struct stat found;
-    if (dir->fd < 0) {
+    if (dir->fd < 0 || dir->whole == NULL || fstat(dir->fd, &kept) != 0) {
         return FACTUM_OK;
     }
-    if (fstat(dir->fd, &kept) != 0) {
-        return fct_fail_os(err, errno, "stat %s", dir->path);
+    bool there = stat(dir->whole, &found) == 0;
+    if (!there && errno != ENOENT && errno != ENOTDIR) {
+        return FACTUM_OK;
     }
-    bool same =
-        stat(dir->path, &found) == 0 && found.st_dev == kept.st_dev && found.st_ino == kept.st_ino;
-    return same ? FACTUM_OK
-                : fct_fail(err, FACTUM_NOT_FOUND, "%s is not the directory that was opened",
-                           dir->path);
+    return there && found.st_dev == kept.st_dev && found.st_ino == kept.st_ino
+               ? FACTUM_OK
+               : fct_fail(err, FACTUM_NOT_FOUND, "%s is not the directory that was opened",
+                          dir->path);
 }

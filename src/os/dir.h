@@ -21,7 +21,8 @@ struct fct_os_dir {
     long owner;                     /* process that locked it; 0: none */
     int fd;                         /* -1: by path */
     size_t path_size;
-    char path[FCT_PATH_SIZE];
+    char *whole;              /* the path from the root, without links; NULL: not known */
+    char path[FCT_PATH_SIZE]; /* as the user gave it */
 };
 
 /* Opens the directory at |path|. |base| outlives |dir|, which does not move while it is open. A
@@ -36,7 +37,9 @@ void fct_os_dir_close(struct fct_os_dir *dir);
 FCT_MUST_USE factum_status fct_os_dir_lock(struct fct_os_dir *dir, bool shared, factum_error *err);
 /* Has this process locked the directory, by whichever fct_os_dir? A child made by fork has not. */
 bool fct_os_dir_is_locked_here(const struct fct_os_dir *dir);
-/* OK while |path| leads to the directory; NOT_FOUND when it does not. One or two system calls. */
+/* OK while its path leads to the directory, NOT_FOUND when it does not. That is the path from the
+ * root at the time of the opening, whatever the working directory is now. OK also when the system
+ * does not say. */
 FCT_MUST_USE factum_status fct_os_dir_check(const struct fct_os_dir *dir, factum_error *err);
 
 #endif

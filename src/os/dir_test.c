@@ -169,6 +169,25 @@ static void a_lock_is_for_one_or_for_all_who_share(void **state)
     fct_os_dir_close(&other);
 }
 
+/* As a daemon does, which goes to "/" when its store is open. */
+static void another_working_directory_changes_nothing(void **state)
+{
+    struct fixture *f = *state;
+    struct fct_os_dir relative;
+    char before[FCT_PATH_SIZE];
+    assert_non_null(getcwd(before, sizeof before));
+    assert_int_equal(chdir(f->dir), 0);
+    assert_ok(fct_os_dir_open(&relative, fct_os_real(), "s", &f->err), f->err);
+    assert_int_equal(chdir("/"), 0);
+    make_file(&relative.os, "s", "a");
+    assert_ok(fct_os_dir_check(&relative, &f->err), f->err);
+    assert_ok(fct_os_rename(fct_os_real(), f->store, f->elsewhere, &f->err), f->err);
+    assert_status(fct_os_dir_check(&relative, &f->err), FACTUM_NOT_FOUND);
+    fct_os_dir_close(&relative);
+    assert_int_equal(chdir(before), 0);
+    assert_true(has_file(f->elsewhere, "a"));
+}
+
 static int64_t always_seven(void *data)
 {
     (void)data;
@@ -222,6 +241,7 @@ int main(void)
         CASE(a_move_replaces_nothing),
         CASE(it_is_missed_when_it_is_not_at_its_path),
         CASE(a_lock_is_for_one_or_for_all_who_share),
+        CASE(another_working_directory_changes_nothing),
         CASE(the_clock_of_the_base_is_asked),
         CASE(a_simulated_disk_knows_paths_only),
         CASE(what_cannot_be_opened_is_refused),

@@ -47,7 +47,7 @@ struct model_run {
     factum_error err;
     /* If set: how many calls were made to fail so far; a commit that saw one may not succeed. */
     _Atomic uint64_t *failures;
-    bool lied; /* a commit or marker said OK although a call inside it had failed */
+    bool lied; /* a commit or heartbeat said OK although a call inside it had failed */
     unsigned rolls;
     unsigned refusals; /* appends refused for want of space */
 };
