@@ -184,7 +184,7 @@ static bool base64_decode(factum_slice text, struct fct_buf *buf, factum_slice *
 static factum_status take_base64(const struct parse *parse, enum member member, const char *what,
                                  factum_slice *bytes)
 {
-    factum_slice text;
+    factum_slice text = {NULL, 0};
     factum_status status = take_text(parse, member, &parse->values[member], what, &text);
     if (status == FACTUM_OK && !base64_decode(text, &parse->ndjson->text, bytes)) {
         status = must_be(parse, member, what);
