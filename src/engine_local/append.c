@@ -88,14 +88,14 @@ void fct_local_prepare(struct fct_local *local, factum_append_op *op, struct fct
 static void do_background_work(struct fct_local *local)
 {
     uint64_t now = fct_os_monotonic(local->os);
-    bool unsynced = fct_log_durable(local->log) < fct_log_end(local->log);
-    if (unsynced && now - atomic_load(&local->last_commit_ns) >= FCT_IDLE_NS) {
-        factum_status synced = fct_commit_do(local, FCT_TASK_HEARTBEAT, NULL);
-        (void)synced;
-        unsynced = false;
+    bool unproven = fct_log_wants_heartbeat(local->log);
+    if (unproven && now - atomic_load(&local->last_commit_ns) >= FCT_IDLE_NS) {
+        factum_status proven = fct_commit_do(local, FCT_TASK_HEARTBEAT, NULL);
+        (void)proven;
+        unproven = false;
     }
-    if (!unsynced) {
-        atomic_store(&local->last_commit_ns, now); /* the oldest that is not synced */
+    if (!unproven) {
+        atomic_store(&local->last_commit_ns, now); /* the oldest that is not proven */
     }
     factum_status ticked = fct_commit_do(local, FCT_TASK_TICK, NULL);
     (void)ticked;

@@ -10,6 +10,7 @@
 static void background_main(void *data)
 {
     struct fct_local *local = data;
+    uint64_t proven_ns = fct_os_monotonic(local->os); /* when the end of the log was proven last */
     for (;;) {
         uint32_t word = atomic_load(&local->background_word);
         if (atomic_load(&local->background_stop) != 0) {
@@ -18,10 +19,10 @@ static void background_main(void *data)
         bool wanted = fct_log_wants_heartbeat(local->log);
         uint64_t now = fct_os_monotonic(local->os);
         uint64_t last = atomic_load(&local->last_commit_ns);
-        bool idle = now - last >= FCT_IDLE_NS;
-        bool unsynced = fct_log_durable(local->log) < fct_log_end(local->log);
-        if (wanted && (idle || unsynced)) {
+        bool due = now - last >= FCT_IDLE_NS || now - proven_ns >= FCT_IDLE_NS;
+        if (wanted && due) {
             factum_status status = fct_commit_do(local, FCT_TASK_HEARTBEAT, NULL);
+            proven_ns = fct_os_monotonic(local->os);
             if (status != FACTUM_OK && fct_log_state(local->log) == FCT_LOG_FAILED) {
                 return; /* there is nothing left to prove */
             }

@@ -107,7 +107,7 @@ static size_t verified_words(const struct fct_run *run)
 /* What was found of pages and blocks counts no more. */
 static void forget_bits(struct fct_run *run)
 {
-    size_t words = verified_words(run) + fct_proven_word_count(run->info.file_size);
+    size_t words = verified_words(run) + 2 * fct_proven_word_count(run->info.file_size);
     for (size_t i = 0; i < words; i++) {
         atomic_store(&run->verified[i], 0);
     }
@@ -118,7 +118,7 @@ static factum_status make_bits(struct fct_run *run, factum_error *err)
     uint64_t size = run->info.file_size;
     size_t pages = verified_words(run);
     size_t words = fct_proven_word_count(size);
-    run->verified_memory = fct_mem_zalloc(run->mem, pages + words, sizeof(uint64_t));
+    run->verified_memory = fct_mem_zalloc(run->mem, pages + 2 * words, sizeof(uint64_t));
     run->verified = run->verified_memory;
     if (run->verified == NULL) {
         return fct_fail(err, FACTUM_NO_MEMORY, "open index run: out of memory");

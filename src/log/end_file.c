@@ -33,6 +33,7 @@
 
 enum { SLOT_SIZE = 56, AT_CRC = 52, BLOCK_SIZE = 4096, LAST_SIZE = 2 * BLOCK_SIZE };
 static_assert(SLOT_SIZE == 8 + 16 + 3 * 8 + 4 + 4, "as the table says");
+static_assert(sizeof(struct fct_log_mark) == 3 * sizeof(uint64_t), "compared as bytes");
 
 static const char end_magic[8] = {'F', 'A', 'C', 'T', 'U', 'M', 'E', 'D'};
 
@@ -172,11 +173,13 @@ factum_status fct_last_advance(struct fct_log *log, factum_error *err)
                                 sizeof bytes, err);
         if (status == FACTUM_OK) {
             status = fct_file_sync(log->last, err);
+            status = status == FACTUM_NO_SPACE ? fct_wrap(err, FACTUM_IO, "prove the end") : status;
         }
-        log->last_slot ^= 1U;
+        log->last_slot ^= status == FACTUM_OK ? 1U : 0U; /* the other slot holds the newest proof */
     }
     if (status == FACTUM_OK) {
         log->proven_end = mark.position;
+        log->segment_proven = true;
         atomic_store(&log->wants_heartbeat, false);
     }
     return status;

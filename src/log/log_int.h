@@ -59,6 +59,7 @@ struct fct_log {
     uint64_t proven_end;   /* END, LAST or the start of a segment proves it */
     struct fct_file *last; /* log/LAST; NULL before the first write of the run */
     unsigned last_slot;    /* of LAST, to be written next */
+    bool segment_proven;   /* LAST names the last segment: it may be written to */
     /* For the footer of the last segment. */
     uint64_t segment_records;
     int64_t segment_created_first;
@@ -116,8 +117,9 @@ FCT_MUST_USE factum_status fct_end_file_read(const struct fct_log *log, const ch
                                              struct fct_end_mark *end, factum_error *err);
 FCT_MUST_USE factum_status fct_end_file_write(const struct fct_log *log, const char *name,
                                               const struct fct_log_mark *mark, factum_error *err);
-/* LAST names the end of the log, durably; all before it must be durable. NO_SPACE: LAST is as it
- * was. After any other failure it is not known what it says. */
+/* LAST names the end of the log, durably; all before it must be durable. After NO_SPACE, or while
+ * log->last is still NULL, its newest proof is as it was. After any other failure it is not known
+ * what it says. */
 FCT_MUST_USE factum_status fct_last_advance(struct fct_log *log, factum_error *err);
 /* Removes END, durably. If log->end_file is still set after a failure, nothing has changed. */
 FCT_MUST_USE factum_status fct_end_file_remove(struct fct_log *log, factum_error *err);

@@ -22,15 +22,16 @@ static void add_proof(struct fct_proofs *proofs, const char *name, const struct 
     proofs->marks[proofs->count++] = *mark;
 }
 
-/* Adds what |name| says, if it exists, verifies, and is of this store. */
+/* Adds what |name| says, if it exists, verifies, and is of this store; *added says whether. */
 static factum_status add_end_file(const struct fct_log *log, struct fct_proofs *proofs,
-                                  const char *name, bool *found, factum_error *err)
+                                  const char *name, bool *exists, bool *added, factum_error *err)
 {
     struct fct_end_mark end;
     factum_error reason;
     factum_status status = fct_end_file_read(log, name, &end, &reason);
-    *found = status == FACTUM_OK && same_store(&end.store_id, &log->store_id);
-    if (*found) {
+    *exists = status == FACTUM_OK || status == FACTUM_CORRUPT;
+    *added = status == FACTUM_OK && same_store(&end.store_id, &log->store_id);
+    if (*added) {
         uint64_t position = end.mark.position;
         add_proof(proofs, name, &end.mark);
         proofs->epoch = end.epoch > proofs->epoch ? end.epoch : proofs->epoch;
@@ -50,13 +51,14 @@ static factum_status add_end_file(const struct fct_log *log, struct fct_proofs *
 factum_status fct_proofs_gather(struct fct_proofs *proofs, struct fct_log *log,
                                 const struct fct_log_options *options, factum_error *err)
 {
-    bool found;
+    bool exists = false;
+    bool added = false;
     *proofs = (struct fct_proofs){.count = 0};
-    factum_status status = add_end_file(log, proofs, FCT_LAST_NAME, &found, err);
+    factum_status status = add_end_file(log, proofs, FCT_LAST_NAME, &exists, &added, err);
     if (status == FACTUM_OK) {
-        status = add_end_file(log, proofs, FCT_END_NAME, &found, err);
-        log->end_file = status == FACTUM_OK && found;
-        proofs->end = log->end_file ? proofs->marks[proofs->count - 1].position : 0;
+        status = add_end_file(log, proofs, FCT_END_NAME, &exists, &added, err);
+        log->end_file = exists; /* also one that proves nothing has to go before the first write */
+        proofs->end = added ? proofs->marks[proofs->count - 1].position : 0;
     }
     if (options->mark.position > 0 && options->mark.position <= FCT_POSITION_MAX &&
         same_store(&options->mark_store_id, &log->store_id)) {

@@ -15,7 +15,7 @@ struct fct_proofs {
 };
 
 /* Those of this store. One that does not verify proves nothing; log->end_file becomes whether END
- * counts. */
+ * exists. */
 FCT_MUST_USE factum_status fct_proofs_gather(struct fct_proofs *proofs, struct fct_log *log,
                                              const struct fct_log_options *options,
                                              factum_error *err);

@@ -32,6 +32,7 @@ struct loss {
     struct fct_segment *segment; /* X lies in it */
     uint64_t from;               /* X */
     uint64_t base;               /* B */
+    uint64_t files_end;          /* the position where the last file ends */
 };
 
 static void note_base(struct loss *loss, uint64_t position)
@@ -75,16 +76,6 @@ static factum_status batch_start(struct loss *loss, uint64_t position, factum_er
     return FACTUM_OK;
 }
 
-/* LAST may name only the start of a segment that is missing now: that one held more. */
-static void note_evidence_base(struct loss *loss)
-{
-    const struct fct_segment *last = fct_log_last_segment(loss->log);
-    uint64_t evidence = loss->log->recovery.evidence_upto;
-    uint64_t size = atomic_load(&last->sealed) ? atomic_load(&last->used) : last->header.size;
-    bool missing = evidence > last->header.base + size;
-    note_base(loss, evidence + (missing ? FCT_SEGMENT_SIZE_MAX : 0));
-}
-
 static factum_status find_loss(struct loss *loss, uint64_t from, factum_error *err)
 {
     struct fct_log_verify_report report;
@@ -101,7 +92,6 @@ static factum_status find_loss(struct loss *loss, uint64_t from, factum_error *e
                         report.bad_from, from);
     }
     note_base(loss, fct_log_end(loss->log));
-    note_evidence_base(loss);
     return batch_start(loss, from, err);
 }
 
@@ -219,6 +209,7 @@ static factum_status note_unreadable(struct loss *loss, uint64_t number, factum_
     factum_status closed = fct_file_close(&file, NULL);
     (void)closed; /* it was open for reading only */
     note_base(loss, loss->base + (size < FCT_SEGMENT_SIZE_MAX ? size : FCT_SEGMENT_SIZE_MAX));
+    loss->files_end = loss->base;
     return status;
 }
 
@@ -228,6 +219,7 @@ static factum_status note_later(struct loss *loss, uint64_t *last, factum_error 
     const struct fct_log *log = loss->log;
     const struct fct_segment *segment = loss->segment;
     *last = 0;
+    loss->files_end = segment->header.base + segment->file_size;
     note_base(loss, segment->header.base + segment->header.size);
     factum_status status = fct_os_list_dir(log->os, log->dir, note_last, last, err);
     for (uint64_t number = segment->header.number + 1; status == FACTUM_OK && number <= *last;
@@ -237,12 +229,20 @@ static factum_status note_later(struct loss *loss, uint64_t *last, factum_error 
         if (status == FACTUM_OK) {
             note_base(loss,
                       fct_bug(FCT_BUG_REPAIR_BASE) ? 0 : later->header.base + later->header.size);
+            loss->files_end = later->header.base + later->file_size;
             status = fct_segment_close(later, log->mem, err);
         } else if (status == FACTUM_CORRUPT) {
             status = note_unreadable(loss, number, err);
         }
     }
     return status;
+}
+
+/* LAST may name only the start of a segment that is missing, which held more. */
+static void note_evidence_base(struct loss *loss)
+{
+    uint64_t evidence = loss->log->recovery.evidence_upto;
+    note_base(loss, evidence > loss->files_end ? evidence + FCT_SEGMENT_SIZE_MAX : evidence);
 }
 
 /* lost-<name>, or lost-<name>.2 and so on if an earlier loss took that. */
@@ -320,6 +320,7 @@ static factum_status cut_damaged(struct loss *loss, factum_error *err)
 {
     uint64_t last;
     factum_status status = note_later(loss, &last, err);
+    note_evidence_base(loss);
     if (status == FACTUM_OK) {
         status = keep(loss, err);
     }

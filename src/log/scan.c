@@ -259,10 +259,19 @@ void fct_scan_behind(struct fct_scan *scan, uint64_t zeros)
     if (fct_bug(FCT_BUG_NO_DURABLE_EVIDENCE)) {
         return;
     }
+    uint64_t failed_block = UINT64_MAX; /* met last: a try may take the device seconds */
     for (uint64_t at = scan->offset; at < scan->zero_from && at + FCT_BATCH_HEADER_SIZE <= capacity;
          at += 8) {
         struct fct_batch_header header;
-        if (can_read(scan, at, FCT_BATCH_HEADER_SIZE) && fct_get_u64(scan->map + at) != 0 &&
+        uint64_t last = at + FCT_BATCH_HEADER_SIZE - 1;
+        if (at / BLOCK == failed_block || last / BLOCK == failed_block) {
+            continue;
+        }
+        if (scan->failed && !can_read(scan, at, FCT_BATCH_HEADER_SIZE)) {
+            failed_block = can_read(scan, at, 8) ? last / BLOCK : at / BLOCK;
+            continue;
+        }
+        if (fct_get_u64(scan->map + at) != 0 &&
             fct_batch_header_decode(scan->map + at, scan->base + at, scan->segment->header.salt,
                                     &header) == FACTUM_OK) {
             note_evidence(scan, header.durable_upto);

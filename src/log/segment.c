@@ -200,7 +200,12 @@ void fct_segment_unmap(struct fct_segment *segment)
     if (map != NULL) {
         fct_os_unmap(segment->os, map, segment->capacity);
     }
-    for (size_t i = 0; i < FCT_SEGMENT_PROVEN_WORDS; i++) {
+    fct_segment_forget_read(segment);
+}
+
+void fct_segment_forget_read(struct fct_segment *segment)
+{
+    for (size_t i = 0; i < 2 * (size_t)FCT_SEGMENT_PROVEN_WORDS; i++) {
         atomic_store(&segment->proven_words[i], 0);
     }
 }

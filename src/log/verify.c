@@ -23,7 +23,7 @@ struct check {
     uint64_t chain;
     uint64_t number;
     /* Of the segment under way. */
-    const struct fct_segment *segment;
+    struct fct_segment *segment;
     struct fct_file *file;
     uint64_t offset;
     uint64_t used;
@@ -163,6 +163,7 @@ static factum_status check_header(struct check *check, factum_error *err)
         fct_os_release(check->log->os, map, check->segment->capacity);
     }
     factum_status status = fct_file_drop_cache(check->file, 0, check->segment->capacity, err);
+    fct_segment_forget_read(check->segment);
     if (status == FACTUM_OK) {
         status = read_bytes(check, 0, bytes, sizeof bytes, err);
     }
@@ -199,8 +200,8 @@ static factum_status check_batches(struct check *check, factum_error *err)
     return status;
 }
 
-static factum_status check_segment(struct check *check, const struct fct_segment *segment,
-                                   uint64_t end, factum_error *err)
+static factum_status check_segment(struct check *check, struct fct_segment *segment, uint64_t end,
+                                   factum_error *err)
 {
     char name[FCT_SEGMENT_NAME_SIZE];
     char path[FCT_PATH_SIZE];
@@ -235,7 +236,7 @@ factum_status fct_log_verify(struct fct_log *log, const struct fct_log_visitor *
                              struct fct_log_verify_report *report, factum_error *err)
 {
     static const struct fct_log_visitor nobody;
-    const struct fct_segment *segment = fct_log_segment_at(log, fct_log_start(log));
+    struct fct_segment *segment = fct_log_segment_at(log, fct_log_start(log));
     uint64_t end = fct_log_end(log);
     *report = (struct fct_log_verify_report){.bad_from = UINT64_MAX};
     struct check check = {

@@ -56,13 +56,17 @@ static factum_error *reason_in(factum_error *err, factum_error *own)
     return err == NULL ? own : err;
 }
 
-/* LAST names the end of the log. NO_SPACE is harmless, any other failure poisons the log. */
+/* LAST names the end of the log. What failed before LAST was written to changed nothing; any other
+ * failure poisons the log. */
 static factum_status prove_end(struct fct_log *log, factum_error *reason)
 {
-    factum_status status =
-        fct_bug(FCT_BUG_NO_HEARTBEATS) ? FACTUM_OK : fct_last_advance(log, reason);
-    return status == FACTUM_OK || status == FACTUM_NO_SPACE ? status
-                                                            : fail_for_good(log, status, reason);
+    if (fct_bug(FCT_BUG_NO_HEARTBEATS)) {
+        log->segment_proven = true;
+        return FACTUM_OK;
+    }
+    factum_status status = fct_last_advance(log, reason);
+    bool harmless = status == FACTUM_NO_SPACE || log->last == NULL;
+    return status == FACTUM_OK || harmless ? status : fail_for_good(log, status, reason);
 }
 
 static factum_status sync_file(struct fct_segment *segment, factum_error *err)
@@ -378,6 +382,7 @@ static factum_status activate(struct fct_log *log, struct fct_segment *segment, 
     log->segment_counted = true;
     uint64_t end = base + FCT_SEGMENT_HEADER_SIZE;
     log->proven_end = end;
+    log->segment_proven = false;
     fct_log_add_segment(log, segment);
     atomic_store_explicit(&log->end, end, memory_order_release);
     atomic_store(&log->durable, end);
@@ -434,14 +439,6 @@ factum_status fct_log_roll(struct fct_log *log, uint64_t size, uint64_t base, fa
     status = fct_file_close(&old->file, reason);
     if (status != FACTUM_OK) {
         return fail_for_good(log, status, reason);
-    }
-    if (log->last != NULL && prove_end(log, reason) != FACTUM_OK) {
-        status = reason->status;
-        log->proven_end = 0; /* to be proven later, if the disk was full */
-        atomic_store(&log->wants_heartbeat, true);
-        if (status != FACTUM_NO_SPACE) {
-            return status;
-        }
     }
     fct_log_message(&log->sink, FACTUM_LOG_DEBUG, "segment.rolled", "segment %" PRIu64 " begins",
                     number);
@@ -513,6 +510,10 @@ factum_status fct_log_begin(struct fct_log *log, size_t payload_size_max, factum
     }
     if (must_roll(log, payload_size_max)) {
         status = fct_log_roll(log, FCT_SEGMENT_HEADER_SIZE + size_needed(payload_size_max), 0, err);
+    }
+    if (status == FACTUM_OK && !log->segment_proven) {
+        factum_error own;
+        status = prove_end(log, reason_in(err, &own));
     }
     if (status == FACTUM_OK) {
         log->pending_max = payload_size_max;

@@ -169,7 +169,7 @@ static size_t page_size(void)
     return (size_t)sysconf(_SC_PAGESIZE);
 }
 
-/* Reads one byte of each page without a signal, on kernels before 5.14. */
+/* Reads one byte of each page without a signal. */
 static factum_status read_pages(const uint8_t *from, const uint8_t *end, factum_error *err)
 {
     for (; from < end; from += page_size()) {
@@ -196,10 +196,11 @@ static factum_status real_populate(const struct fct_os *os, const uint8_t *from,
     if (result == 0) {
         return FACTUM_OK;
     }
-    if (errno == EINVAL) {
-        return read_pages((const uint8_t *)first, (const uint8_t *)end, err);
+    if (errno == EFAULT || errno == EHWPOISON || errno == EIO) {
+        return fct_fail_os(err, EIO, "read a map");
     }
-    return fct_fail_os(err, errno == EFAULT || errno == EHWPOISON ? EIO : errno, "read a map");
+    /* An older kernel, or one that is short of memory: neither says that the device fails. */
+    return read_pages((const uint8_t *)first, (const uint8_t *)end, err);
 }
 
 /* The cache holds a file in blocks of up to this size, and keeps one that is asked for in part. */
@@ -234,11 +235,17 @@ static factum_status real_lock(struct fct_file *file, factum_error *err)
 
 /* ---- directories ----------------------------------------------------------------------------- */
 
-/* Where the file system cannot rename without replacing: a second name, then the first one goes. */
-static int move_by_link(struct fct_real_place from, struct fct_real_place to)
+/* Where the file system cannot rename without replacing: a look, then a rename. The directory is
+ * locked, so nobody else creates a file in between. Not by a second name: a crash would leave both,
+ * and the file would be written under one of them while the other is in use. */
+static int move_after_look(struct fct_real_place from, struct fct_real_place to)
 {
-    int result = linkat(from.at, from.name, to.at, to.name, 0);
-    return result == 0 ? unlinkat(from.at, from.name, 0) : result;
+    struct stat found;
+    if (fstatat(to.at, to.name, &found, AT_SYMLINK_NOFOLLOW) == 0) {
+        errno = EEXIST;
+        return -1;
+    }
+    return errno == ENOENT ? renameat(from.at, from.name, to.at, to.name) : -1;
 }
 
 factum_status fct_real_rename(struct fct_real_place from, struct fct_real_place to, bool replace,
@@ -247,7 +254,7 @@ factum_status fct_real_rename(struct fct_real_place from, struct fct_real_place 
     int result = replace ? renameat(from.at, from.name, to.at, to.name)
                          : renameat2(from.at, from.name, to.at, to.name, RENAME_NOREPLACE);
     if (result != 0 && !replace && (errno == EINVAL || errno == ENOSYS)) {
-        result = move_by_link(from, to);
+        result = move_after_look(from, to);
     }
     return result == 0 ? FACTUM_OK : fct_fail_os(err, errno, "rename %s", from.path);
 }

@@ -6,7 +6,8 @@
  * of such a block, and the device fail when it is needed again, the signal comes after all; nothing
  * short of a copy can exclude that.
  *
- * Any number of threads may use one struct fct_proven at once.
+ * A block of which a part failed is not asked for as a whole again: each try may take the device
+ * seconds. Any number of threads may use one struct fct_proven at once.
  */
 #ifndef FCT_OS_PROVEN_H
 #define FCT_OS_PROVEN_H
@@ -18,25 +19,27 @@
 #define FCT_PROVEN_SHIFT_MIN 16u /* a block is 64 KiB, or more if the words do not suffice */
 
 struct fct_proven {
-    _Atomic uint64_t *words; /* the owner's: a bit a block */
+    _Atomic uint64_t *words; /* the owner's: a bit a block that was read, then one that failed */
+    uint32_t word_count;     /* of each half */
     uint32_t shift;          /* a block has 1 << shift bytes */
 };
 
-/* The number of words with which a map of |size| bytes has the smallest blocks. */
+/* The number of words, for each half, with which a map of |size| bytes has the smallest blocks. */
 static inline size_t fct_proven_word_count(uint64_t size)
 {
-    return (size_t)(size >> (FCT_PROVEN_SHIFT_MIN + 6)) + 1;
+    return (size_t)((size - 1) >> (FCT_PROVEN_SHIFT_MIN + 6)) + 1;
 }
 
-/* For a map of |size| bytes at most; |words| are zeroed, and the owner's. */
+/* For a map of |size| bytes at most. |words| are 2 * |word_count|, zeroed, and the owner's; zeroed
+ * again, they forget what was found. */
 static inline struct fct_proven fct_proven(_Atomic uint64_t *words, size_t word_count,
                                            uint64_t size)
 {
     uint32_t shift = FCT_PROVEN_SHIFT_MIN;
-    while (size >> shift >= word_count * 64) {
+    while ((size - 1) >> shift >= word_count * 64) {
         shift++;
     }
-    return (struct fct_proven){.words = words, .shift = shift};
+    return (struct fct_proven){.words = words, .word_count = (uint32_t)word_count, .shift = shift};
 }
 
 /* A part of a map. */

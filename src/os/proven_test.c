@@ -15,7 +15,7 @@ struct fixture {
     const struct fct_os *os;
     struct fct_file *file;
     const uint8_t *map;
-    _Atomic uint64_t words[1];
+    _Atomic uint64_t words[2];
     struct fct_proven proven;
 };
 
@@ -69,6 +69,7 @@ static void a_failed_block_is_answered_and_its_neighbours_are_readable(void **st
     assert_true(readable(f, 0, BLOCK));
     assert_true(readable(f, 2 * BLOCK, SIZE - 2 * BLOCK));
     assert_int_equal(f->words[0], 5);
+    assert_int_equal(f->words[1], 2);
 }
 
 static void a_write_of_the_whole_block_heals_it(void **state)
@@ -84,14 +85,14 @@ static void a_write_of_the_whole_block_heals_it(void **state)
 
 static void few_words_make_greater_blocks(void **state)
 {
-    _Atomic uint64_t words[1] = {0};
-    struct fct_proven proven = fct_proven(words, 1, 64 * BLOCK - 1);
+    _Atomic uint64_t words[2] = {0};
+    struct fct_proven proven = fct_proven(words, 1, 64 * BLOCK);
     (void)state;
     assert_int_equal(proven.shift, FCT_PROVEN_SHIFT_MIN);
-    proven = fct_proven(words, 1, 64 * BLOCK);
+    proven = fct_proven(words, 1, 64 * BLOCK + 1);
     assert_int_equal(proven.shift, FCT_PROVEN_SHIFT_MIN + 1);
-    assert_int_equal(fct_proven_word_count(64 * BLOCK - 1), 1);
-    assert_int_equal(fct_proven_word_count(64 * BLOCK), 2);
+    assert_int_equal(fct_proven_word_count(64 * BLOCK), 1);
+    assert_int_equal(fct_proven_word_count(64 * BLOCK + 1), 2);
 }
 
 int main(void)

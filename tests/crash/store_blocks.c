@@ -189,6 +189,32 @@ static void try_block(const struct fct_sim_disk *store, const char *path, uint64
     fct_sim_disk_destroy(disk);
 }
 
+/* A block that fails while the store is open, and was read before: verify finds it, and from then
+ * on reads answer. */
+static void try_block_while_open(const struct fct_sim_disk *store, const char *path,
+                                 uint64_t offset)
+{
+    struct fct_sim_disk *disk = fct_sim_disk_clone(store);
+    struct fct_engine engine;
+    factum_error err;
+    factum_status status;
+    (void)snprintf(where, sizeof where, "%s, block at %" PRIu64 " fails later", path, offset);
+    must(open_store(&engine, disk, &err), "open", &err);
+    if (read_events(&engine, FACTUM_SOURCE_ALL, &status) != EVENTS) {
+        die("read", "events are missing");
+    }
+    if (!fct_sim_disk_fail_block(disk, path, offset)) {
+        die("fail a block", "there is none");
+    }
+    blocks++;
+    factum_verify_report report;
+    damaged += !answered(engine_verify(&engine, &report, &err), "verify", &err);
+    (void)read_events(&engine, FACTUM_SOURCE_ALL, &status);
+    (void)read_events(&engine, FACTUM_SOURCE_STREAM, &status);
+    (void)answered(fct_engine_close(&engine, &err), "close", &err);
+    fct_sim_disk_destroy(disk);
+}
+
 static struct fct_sim_disk *make_store(bool close)
 {
     struct fct_sim_disk *disk = fct_sim_disk_create(1, true);
@@ -234,10 +260,36 @@ static void sweep(int number, const char *how, bool close)
     fct_sim_disk_destroy(store);
 }
 
+static void sweep_open(int number)
+{
+    struct fct_sim_disk *store = make_store(true);
+    const char *path;
+    blocks = 0;
+    damaged = 0;
+    for (size_t i = 0; (path = fct_sim_disk_path(store, i)) != NULL; i++) {
+        uint64_t size;
+        if (strstr(path, ".seg") == NULL) {
+            continue;
+        }
+        (void)fct_sim_disk_bytes(store, path, &size);
+        for (uint64_t offset = 0; offset < size; offset += BLOCK) {
+            try_block_while_open(store, path, offset);
+        }
+    }
+    if (damaged == 0) {
+        die("the open store", "verify found nothing");
+    }
+    printf("ok %d - each of %" PRIu64
+           " blocks unreadable while the store is open: verify finds %" PRIu64 "\n",
+           number, blocks, damaged);
+    fct_sim_disk_destroy(store);
+}
+
 int main(void)
 {
     sweep(1, "was closed", true);
     sweep(2, "was left by a process that died", false);
-    printf("1..2\n");
+    sweep_open(3);
+    printf("1..3\n");
     return 0;
 }
