@@ -107,12 +107,11 @@ static bool record_step(void *data, uint64_t done, uint64_t total)
     return true;
 }
 
-/* To look up an event takes longer than to read it: the log and the runs are not half of the work.
- */
+/* Nothing is looked up in a sound store: the log is nearly all of the work, and comes once. */
 static void verify_reports_its_work_by_what_the_parts_of_it_cost(void **state)
 {
     struct fixture *f = *state;
-    enum { APPENDS = 17, EVENTS = 1000, LOOK_UP_STEPS = APPENDS * EVENTS / 4096 };
+    enum { APPENDS = 17, EVENTS = 1000 };
     static factum_new_event events[EVENTS];
     factum_expectation any = {FCT_SLICE("s-1"), factum_any()};
     for (int i = 0; i < EVENTS; i++) {
@@ -130,9 +129,8 @@ static void verify_reports_its_work_by_what_the_parts_of_it_cost(void **state)
     factum_progress progress = {&steps, record_step};
     factum_verify_report report;
     assert_ok(f->engine.ops->upkeep->verify(f->engine.self, &progress, &report, &f->err), f->err);
-    assert_true(steps.count > LOOK_UP_STEPS);
-    uint64_t runs_read = steps.done[steps.count - LOOK_UP_STEPS - 1];
-    assert_true(runs_read > 0 && runs_read < steps.total / 3);
+    uint64_t runs_read = steps.done[0];
+    assert_true(steps.count > 2 && runs_read < steps.total / 3);
     assert_true(steps.done[steps.count - 1] > steps.total * 9 / 10);
     assert_ok(close_store(f), f->err);
 }
