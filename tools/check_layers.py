@@ -3,8 +3,8 @@
 
     check_layers.py              the includes of every .c and .h; only a *_test.c may include
                                  "support/..." (tests/support). No two files of a layer have a
-                                 static function of one name: each layer of the
-                                 library can be compiled as one file
+                                 static function or a struct of one name: each layer of
+                                 the library can be compiled as one file
     check_layers.py --headers    every header compiles alone; public ones also as C99 and C++17
 
 Prints one line for each breach, and exits with 1 if there is one.
@@ -20,7 +20,7 @@ import tomllib
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]*([<"])([^>"]+)[>"]', re.MULTILINE)
-STATIC = re.compile(r'^static [^;={}()]*?\b(\w+)\(', re.MULTILINE)
+OWN = re.compile(r'^(?:static [^;={}()]*?\b(\w+)\(|(?:struct|enum|union) (\w+) \{)', re.MULTILINE)
 # Like the project arguments of meson.build: what every internal file is compiled with.
 INTERNAL = ["-std=c17", "-D_POSIX_C_SOURCE=200809L", "-Wall", "-Wextra", "-Wpedantic", "-Wundef"]
 PUBLIC = {
@@ -100,11 +100,12 @@ def check_names(root):
             continue
         name = path.relative_to(root).as_posix()
         text = path.read_text(encoding="utf-8")
-        for found in STATIC.finditer(text):
-            owner = owners.setdefault((layer, found.group(1)), name)
+        for found in OWN.finditer(text):
+            own = found.group(1) or found.group(2)
+            owner = owners.setdefault((layer, own), name)
             if owner != name:
                 line = text.count("\n", 0, found.start()) + 1
-                yield name, line, f"{found.group(1)} is also in {owner}"
+                yield name, line, f"{own} is also in {owner}"
 
 
 def check_public(root, path):

@@ -1,9 +1,9 @@
-/* background.c - the thread that asks for an idle batch when the store has come to rest (rule R8),
- * and for a sync when `os` commits have waited long enough. Layer: engine_local.
+/* background.c - the thread that asks for a heartbeat some 50 ms after a commit (rule R8), which also
+ * syncs what `os` commits left. Layer: engine_local.
  *
  * It does no work of its own: it joins the group like any caller. While there is nothing to do it
- * sleeps for ever; the leader wakes it after the first batch that wants an idle batch after it: so
- * commit.c calls this file and this file calls commit.c, each on a thread of its own.
+ * sleeps for ever; the leader wakes it after the first batch that wants a heartbeat: so commit.c
+ * calls this file and this file calls commit.c, each on a thread of its own.
  */
 #include "engine_local/local_int.h"
 

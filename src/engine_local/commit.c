@@ -139,7 +139,7 @@ static struct batch plan_batch(struct fct_commit_op *list)
     return batch;
 }
 
-/* What is appended to a directory that was moved away, nobody looks for. */
+/* Nobody looks for events in a directory that was moved away. */
 static factum_status check_place(struct fct_local *local, factum_error *err)
 {
     if (fct_log_state(local->log) != FCT_LOG_OPEN ||

@@ -19,7 +19,7 @@ struct counted {
     uint64_t count;
 };
 
-struct source {
+struct scan_source {
     struct fct_run_walk walk;
     struct fct_run_entry entry; /* the next one, if |table| is NULL */
     const struct fct_memtable *table;
@@ -35,7 +35,7 @@ struct scan {
     struct fct_index_key key; /* of the list under way */
     uint64_t ordinal;         /* in that list */
     uint64_t blocks;          /* read since progress was told */
-    struct source *sources;
+    struct scan_source *sources;
     size_t count;
     size_t *heap; /* of the sources that have something left */
     size_t heap_count;
@@ -43,7 +43,7 @@ struct scan {
 
 /* ---- the heap -------------------------------------------------------------------------------- */
 
-static const struct fct_index_key *key_of(const struct source *source)
+static const struct fct_index_key *key_of(const struct scan_source *source)
 {
     return source->table == NULL ? &source->entry.key : &source->counted[source->counted_at].key;
 }
@@ -85,7 +85,7 @@ static factum_status told(struct scan *scan, factum_error *err)
 }
 
 /* To the next entry or key: OK, or DONE. */
-static factum_status scan_advance(struct scan *scan, struct source *source, factum_error *err)
+static factum_status scan_advance(struct scan *scan, struct scan_source *source, factum_error *err)
 {
     if (source->table != NULL) {
         return ++source->counted_at < source->counted_end ? FACTUM_OK : FACTUM_DONE;
@@ -109,8 +109,8 @@ static factum_status count_table(struct scan *scan, const struct fct_memtable *t
     if (table == NULL) {
         return FACTUM_OK;
     }
-    struct source *source = &scan->sources[scan->count];
-    *source = (struct source){.table = table};
+    struct scan_source *source = &scan->sources[scan->count];
+    *source = (struct scan_source){.table = table};
     scan->count++;
     struct fct_mem_place *sorted = fct_memtable_sorted(table);
     source->counted = fct_mem_alloc(mem, ((size_t)table->key_count + 1) * sizeof *source->counted);
@@ -130,8 +130,8 @@ static factum_status open_sources(struct scan *scan, factum_error *err)
     const struct fct_version *version = scan->version;
     factum_status status = FACTUM_OK;
     for (size_t i = 0; status >= 0 && i < version->run_count; i++) {
-        struct source *source = &scan->sources[scan->count];
-        *source = (struct source){.walk = {.run = version->runs[i]}};
+        struct scan_source *source = &scan->sources[scan->count];
+        *source = (struct scan_source){.walk = {.run = version->runs[i]}};
         scan->heap[scan->heap_count] = scan->count++;
         status = scan_advance(scan, source, err);
         scan->heap_count += status == FACTUM_OK;
@@ -186,7 +186,8 @@ static factum_status give_entry(struct scan *scan, const struct fct_run_entry *e
     return status;
 }
 
-static factum_status give_counted(struct scan *scan, const struct source *source, factum_error *err)
+static factum_status give_counted(struct scan *scan, const struct scan_source *source,
+                                  factum_error *err)
 {
     uint64_t batch[BATCH];
     const struct counted *counted = &source->counted[source->counted_at];
@@ -209,7 +210,7 @@ static factum_status scan_all(struct scan *scan, factum_error *err)
 {
     factum_status status = open_sources(scan, err);
     while (status >= 0 && scan->heap_count > 0) {
-        struct source *source = &scan->sources[scan->heap[0]];
+        struct scan_source *source = &scan->sources[scan->heap[0]];
         const struct fct_index_key *key = key_of(source);
         if (!fct_index_key_equal(key, &scan->key)) {
             scan->key = *key;

@@ -48,8 +48,8 @@ struct fct_log_options {
     uint64_t segment_size_max;   /* 0: 64 MiB */
     size_t ahead_size; /* a batch of so many bytes is written while it is made; 0: 128 KiB */
     bool read_only;
-    bool must_exist; /* NOT_FOUND if there are no segments; else the first one is made */
-    bool threads;    /* prepare the next segment in the background; else inside the roll */
+    bool must_exist; /* NOT_FOUND if there are no segments; otherwise the first one is created */
+    bool threads;    /* prepare the next segment in the background; otherwise inside the roll */
 };
 
 enum fct_log_state {
@@ -129,7 +129,7 @@ FCT_MUST_USE factum_status fct_log_send(struct fct_log *log, bool sync, factum_e
  * open, and the log has FAILED. NO_SPACE cannot come from here (space is prepared). */
 FCT_MUST_USE factum_status fct_log_commit(struct fct_log *log, bool sync, factum_error *err);
 /* Syncs what `os` commits left unsynced, then proves the end of the log in LAST (R8), unless that
- * is proven. To be called when no commit came for some 50 ms. */
+ * is proven. To be called some 50 ms after a commit. */
 FCT_MUST_USE factum_status fct_log_heartbeat(struct fct_log *log, factum_error *err);
 /* Only the first half of it: durable = end afterwards. Needs no space. By the writer. */
 FCT_MUST_USE factum_status fct_log_sync(struct fct_log *log, factum_error *err);
