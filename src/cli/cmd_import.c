@@ -14,28 +14,28 @@
  *    content is that of the source. If the import ends before the next checkpoint, the commit is
  *    appended again by the next run, and the store recognises its key.
  * 3. A commit that leaves no room for a checkpoint gets a key made of the checkpoint's stream and
- *    the commit's last line, and is treated as in 2.
- * 4. Appends follow the order of the lines. Commits with keys are submitted one after the other
- *    without waiting, so that the store writes many at once; an append with a checkpoint is made
- *    when they have all ended. So a checkpoint never covers a line that is not in the log before
- *    it. If a commit in between is refused, commits after it may be in the store already: the next
- *    run recognises their keys.
+ *    the hash of all lines up to its end, and is treated as in 2.
+ * 4. Each stream's events follow the order of the lines, also when a commit is refused. Commits
+ *    with keys are submitted one after the other without waiting, as long as they have no stream
+ *    in common, so that the store writes many at once; an append with a checkpoint is made when
+ *    they have all ended. So a checkpoint never covers a line that is not in the log before it.
+ *    After a refusal commits of other streams may be stored already: the next run recognises their
+ *    keys.
  * 5. In a batch with keys only the last append, a checkpoint, syncs: the log has one order. */
 #include <inttypes.h>
-#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include <xxhash.h>
 
 #include "cli/cli.h"
+#include "cli/flights.h"
 
 #define BATCH_MAX 50000u
 #define BATCH_TEXT_MAX ((size_t)12 << 20) /* bytes of lines after which a batch ends */
 #define TEXT_ROOM (BATCH_TEXT_MAX + ((size_t)16 << 20))
 #define COMMIT_EVENTS_MAX 100000u           /* append_events_max of open_store */
 #define COMMIT_TEXT_MAX ((size_t)256 << 20) /* bytes of the lines of one commit */
-#define FLIGHTS_MAX 1024u                   /* commits with keys under way */
 #define FLIGHTS_MIN 16u /* fewer are made one by one: to wait for others costs more */
 #define SHOWN_MAX 10u   /* bad lines that are shown if they are skipped */
 #define PARSER_KEPT_MAX ((size_t)64 << 10) /* a parser of a longer line is not used again */
@@ -63,26 +63,11 @@ struct chunk {
     uint8_t bytes[];
 };
 
-/* A commit with a key under way. */
-struct flight {
-    factum_append_op op;
-    size_t from, end;
-};
-
-/* Those that are under way. What |lock| protects changes on a thread of the store. */
-struct flights {
-    struct flight *items;
-    size_t count; /* that were submitted or refused at once */
-    factum_completer completer;
-    pthread_mutex_t lock;
-    pthread_cond_t changed;
-    size_t ended;
-};
-
 struct import {
     const struct options *options;
     const char *name; /* of the source */
     factum_store *store;
+    uint64_t began_at; /* the end of the store when the import began */
     struct input *input;
     struct progress progress;
     uint64_t batch_max;
@@ -108,9 +93,9 @@ struct import {
     size_t count;
     bool has_keys;
     size_t expectation_from, expectation_count; /* those of the append that is being made */
-    struct flights flights;
-    size_t commit_begin;          /* the first item of the last commit of the batch */
-    factum_durability durability; /* of appends with a checkpoint */
+    struct flights *flights;                    /* NULL before the first commit with a key */
+    size_t commit_begin;                        /* the first item of the last commit of the batch */
+    factum_durability durability;               /* of appends with a checkpoint */
     uint64_t imported, repeated, skipped;
     uint64_t held;   /* the first line that was read and left out, since its commit may go on */
     bool unreadable; /* the source failed before its end */
@@ -181,7 +166,7 @@ static void release(struct import *import)
     free(import->events);
     free(import->items);
     free(import->expectations);
-    free(import->flights.items);
+    flights_destroy(import->flights);
     free(import->text);
     (void)XXH3_freeState(import->hash);
 }
@@ -283,10 +268,22 @@ static factum_append_request keyed_request(struct import *import, size_t from, s
     return request;
 }
 
-static void count_keyed(struct import *import, size_t count, bool already)
+/* Counts what came of an append of |count| lines under |key|. INVALID: an earlier line of the
+ * source has the key, so that these were not stored. */
+static factum_status count_keyed(struct import *import, size_t count, factum_slice key,
+                                 const factum_append_result *result, factum_error *err)
 {
-    import->repeated += already ? count : 0;
-    import->imported += already ? 0 : count;
+    if (result->already && result->first_position > import->began_at) {
+        err->status = FACTUM_INVALID;
+        (void)snprintf(err->text, sizeof err->text,
+                       "idempotency key %.*s is that of an earlier line: the lines of one append "
+                       "have the same \"commit\", other lines another key",
+                       (int)key.len, (const char *)key.ptr);
+        return FACTUM_INVALID;
+    }
+    import->repeated += result->already ? count : 0;
+    import->imported += result->already ? 0 : count;
+    return FACTUM_OK;
 }
 
 /* Appends one commit under |key| and waits for it. */
@@ -297,10 +294,7 @@ static factum_status append_one(struct import *import, size_t from, size_t count
     factum_append_request request = keyed_request(import, from, count, key);
     factum_status status = factum_append(import->store, &request, &result, NULL, err);
     clear_expectations(import, false);
-    if (status == FACTUM_OK) {
-        count_keyed(import, count, result.already);
-    }
-    return status;
+    return status == FACTUM_OK ? count_keyed(import, count, key, &result, err) : status;
 }
 
 /* Rule 3. From here on the batch has keys. */
@@ -308,8 +302,8 @@ static factum_status append_big(struct import *import, size_t from, size_t count
 {
     import->durability = FACTUM_DURABILITY_OS;
     char key[sizeof import->stream + 32];
-    (void)snprintf(key, sizeof key, "%s:%" PRIu64, import->stream,
-                   import->items[from + count - 1].place.line);
+    (void)snprintf(key, sizeof key, "%s:%016" PRIx64, import->stream,
+                   import->items[from + count - 1].place.hash);
     return append_one(import, from, count, factum_slice_from(key), err);
 }
 
@@ -454,70 +448,51 @@ static bool append_plain(struct import *import, size_t from, size_t *end, struct
 
 /* ---- commits with keys ----------------------------------------------------------------------- */
 
-/* Called by the store. */
-static void flights_ended(void *data, factum_append_op *const *ops, size_t count)
+/* Adds the streams of the commit [from, end) to those under way. False if one is among them. */
+static bool take_off(struct import *import, size_t from, size_t end)
 {
-    struct flights *flights = data;
-    (void)ops;
-    (void)pthread_mutex_lock(&flights->lock);
-    flights->ended += count;
-    (void)pthread_cond_signal(&flights->changed);
-    (void)pthread_mutex_unlock(&flights->lock);
-}
-
-static bool make_flights(struct flights *flights)
-{
-    if (flights->items != NULL) {
-        return true;
+    struct stream_set *streams = flights_streams(import->flights);
+    for (size_t i = from; i < end; i++) {
+        if (stream_set_has(streams, import->events[i].stream)) {
+            return false;
+        }
     }
-    flights->completer = (factum_completer){.data = flights, .done = flights_ended};
-    flights->items = calloc(FLIGHTS_MAX, sizeof *flights->items);
-    return flights->items != NULL && pthread_mutex_init(&flights->lock, NULL) == 0 &&
-           pthread_cond_init(&flights->changed, NULL) == 0;
+    bool good = true;
+    for (size_t i = from; i < end; i++) {
+        good = good && stream_set_add(streams, import->events[i].stream);
+    }
+    return good;
 }
 
-/* Submits commits with keys from |from| on, until one is refused at once, and waits for them. */
+/* Submits commits with keys from |from| on, until one is refused at once or has a stream of those
+ * before it, and waits for them. */
 static void fly(struct import *import, size_t from)
 {
-    struct flights *flights = &import->flights;
-    size_t submitted = 0;
+    struct flights *flights = import->flights;
     factum_status status = FACTUM_OK;
-    flights->count = 0;
-    flights->ended = 0;
+    flights_begin(flights);
     while (status == FACTUM_OK && from < import->count && import->items[from].key.len > 0 &&
-           flights->count < FLIGHTS_MAX) {
-        struct flight *flight = &flights->items[flights->count];
+           flights_count(flights) < FLIGHTS_MAX) {
         size_t end = commit_end(import, from);
+        if (!take_off(import, from, end) && flights_count(flights) > 0) {
+            break;
+        }
         factum_append_request request =
             keyed_request(import, from, end - from, import->items[from].key);
-        *flight = (struct flight){.from = from, .end = end};
-        flight->op = (factum_append_op){
-            .size = sizeof flight->op, .request = &request, .completer = &flights->completer};
-        status = factum_append_submit(import->store, &flight->op, &flight->op.err);
-        if (status == FACTUM_BUSY && submitted > 0) {
-            break; /* again in the next flight */
-        }
-        if (status == FACTUM_OK) {
-            submitted++;
-        } else {
-            flight->op.status = status;
-        }
-        flights->count++;
+        status = flights_submit(flights, import->store, &request, from, end);
         from = end;
     }
-    (void)pthread_mutex_lock(&flights->lock);
-    while (flights->ended < submitted) {
-        (void)pthread_cond_wait(&flights->changed, &flights->lock);
-    }
-    (void)pthread_mutex_unlock(&flights->lock);
+    flights_wait(flights);
     clear_expectations(import, false);
 }
 
-/* How many commits with keys follow each other from |from| on; FLIGHTS_MIN at most. */
-static size_t keyed_run(const struct import *import, size_t from)
+/* How many commits with keys could be under way together from |from| on; FLIGHTS_MIN at most. */
+static size_t keyed_run(struct import *import, size_t from)
 {
     size_t run = 0;
-    while (run < FLIGHTS_MIN && from < import->count && import->items[from].key.len > 0) {
+    flights_begin(import->flights);
+    while (run < FLIGHTS_MIN && from < import->count && import->items[from].key.len > 0 &&
+           take_off(import, from, commit_end(import, from))) {
         from = commit_end(import, from);
         run++;
     }
@@ -527,8 +502,11 @@ static size_t keyed_run(const struct import *import, size_t from)
 /* Appends commits with keys from |from| on; *end is after the last one that was tried. */
 static bool append_keyed(struct import *import, size_t from, size_t *end, struct place *done)
 {
-    struct flights *flights = &import->flights;
     bool good = true;
+    if (import->flights == NULL && (import->flights = flights_create()) == NULL) {
+        import->code = EXIT_FAILURE_;
+        return complain("out of memory") == 0;
+    }
     if (keyed_run(import, from) < FLIGHTS_MIN) {
         factum_error err;
         *end = commit_end(import, from);
@@ -539,21 +517,19 @@ static bool append_keyed(struct import *import, size_t from, size_t *end, struct
         *done = import->items[*end - 1].place;
         return true;
     }
-    if (!make_flights(flights)) {
-        import->code = EXIT_FAILURE_;
-        return complain("out of memory") == 0;
-    }
     fly(import, from);
-    for (size_t i = 0; i < flights->count; i++) {
-        const struct flight *flight = &flights->items[i];
-        if (flight->op.status == FACTUM_OK) {
-            count_keyed(import, flight->end - flight->from, flight->op.result.already);
+    for (size_t i = 0; i < flights_count(import->flights); i++) {
+        const struct flight *flight = flights_at(import->flights, i);
+        factum_error err = flight->op.err;
+        factum_status status = flight->op.status;
+        if (status == FACTUM_OK) {
+            status = count_keyed(import, flight->end - flight->from,
+                                 import->items[flight->from].key, &flight->op.result, &err);
         }
-        if (good && flight->op.status == FACTUM_OK) {
+        if (good && status == FACTUM_OK) {
             *done = import->items[flight->end - 1].place;
         } else if (good) {
-            good =
-                not_appended(import, flight->from, flight->end, flight->op.status, &flight->op.err);
+            good = not_appended(import, flight->from, flight->end, status, &err);
         }
         *end = flight->end;
     }
@@ -962,6 +938,11 @@ static int run(const struct options *options)
         return import.code;
     }
     import.code = open_store(options, true, &import.store);
+    if (import.code == 0) {
+        factum_error err;
+        factum_status status = factum_visible_place(import.store, &import.began_at, &err);
+        import.code = status < 0 ? close_store(import.store, fail_with(status, &err)) : 0;
+    }
     if (import.code == 0) {
         progress_begin(&import.progress, "import", options->quiet);
         if (reserve(&import)) {

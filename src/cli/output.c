@@ -113,6 +113,7 @@ int open_store(const struct options *options, bool write, factum_store **store)
         .must_exist = !write,
         .append_events_max = 100000,
         .append_size_max = (uint64_t)32 << 20,
+        .event_size_max = (uint64_t)16 << 20,
         .log = &sink,
     };
     factum_status status = factum_open(options->store, &store_options, store, &err);

@@ -18,6 +18,7 @@
 #include "engine/rules.h"
 
 #define TRUNCATE_BEFORE "$tb"
+#define TRIES_MAX 100 /* each failed, since another writer was faster */
 
 static factum_status check_json(factum_slice json, struct fct_json *object, factum_error *err)
 {
@@ -175,7 +176,7 @@ factum_status fct_engine_metadata_set(struct fct_engine *engine, factum_slice st
         status = check_json(json, &setting.object, err);
     }
     bool again = status == FACTUM_OK;
-    while (again) {
+    for (int i = 0; again && i < TRIES_MAX; i++) {
         status = try_set(&setting, &again, err);
     }
     return status;

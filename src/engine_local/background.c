@@ -1,5 +1,5 @@
-/* background.c - the thread that asks for a heartbeat some 50 ms after a commit (rule R8), which also
- * syncs what `os` commits left. Layer: engine_local.
+/* background.c - the thread that asks for a heartbeat some 50 ms after a commit (rule R8), which
+ * also syncs what `os` commits left. Layer: engine_local.
  *
  * It does no work of its own: it joins the group like any caller. While there is nothing to do it
  * sleeps for ever; the leader wakes it after the first batch that wants a heartbeat: so commit.c

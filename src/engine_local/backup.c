@@ -222,6 +222,46 @@ static bool first_segment_id(const struct making *making, factum_uuid *id)
     return read;
 }
 
+/* The greatest number of a segment in |to|; 0: none. */
+static factum_status note_number(void *data, const char *name)
+{
+    uint64_t *last = data;
+    uint64_t number = 0;
+    bool segment =
+        strlen(name) == 24 && strspn(name, "0123456789") == 20 && strcmp(name + 20, ".seg") == 0;
+    for (size_t i = 0; segment && i < 20; i++) {
+        number = number * 10 + (uint64_t)(name[i] - '0');
+    }
+    *last = number > *last ? number : *last;
+    return FACTUM_OK;
+}
+
+/* Without a manifest that verifies: may the files be more than this store has? */
+static factum_status check_without_manifest(const struct making *making, factum_error *err)
+{
+    char path[FCT_PATH_SIZE];
+    struct fct_log_segment_info info;
+    struct fct_file *file;
+    uint64_t last = 0;
+    uint64_t size = 0;
+    factum_status status = fct_os_list_dir(making->job.os, making->to, note_number, &last, err);
+    if (status != FACTUM_OK || last == 0) {
+        return status;
+    }
+    bool more = !fct_log_segment_info(making->local->log, (size_t)(last - 1),
+                                      making->report->end_position, &info);
+    if (!more && fct_path_join(path, making->to, info.name, NULL) == FACTUM_OK &&
+        fct_file_open(making->job.os, path, FCT_OPEN_READ, &file, NULL) == FACTUM_OK) {
+        more = fct_file_size(file, &size, NULL) == FACTUM_OK && size > info.size;
+        (void)fct_file_close(&file, NULL);
+    }
+    return more ? fct_fail(err, FACTUM_EXISTS,
+                           "the backup in %s has no manifest that verifies, and may have more than "
+                           "this store: back up into a new directory",
+                           making->to)
+                : FACTUM_OK;
+}
+
 /* What the directory holds already. EXISTS: it must not be replaced. */
 static factum_status look_at_earlier(struct making *making, factum_error *err)
 {
@@ -241,7 +281,10 @@ static factum_status look_at_earlier(struct making *making, factum_error *err)
         return fct_fail(err, FACTUM_EXISTS,
                         "%s holds a backup of another store: back up into a new directory", to);
     }
-    if (making->earlier_valid && earlier->end_position > making->report->end_position) {
+    if (!making->earlier_valid) {
+        return check_without_manifest(making, err);
+    }
+    if (earlier->end_position > making->report->end_position) {
         return fct_fail(err, FACTUM_EXISTS,
                         "the backup in %s goes up to position %" PRIu64 ", this store to %" PRIu64
                         ": back up into a new directory",
@@ -301,6 +344,23 @@ static factum_status back_up(struct making *making, factum_error *err)
     return status == FACTUM_OK ? write_manifest(making, err) : status;
 }
 
+/* Is |to| a store, or below one? By its path, since it may not exist yet. */
+static bool lies_in_store(const struct fct_os *os, const char *to)
+{
+    char above[FCT_PATH_SIZE];
+    size_t size = strlen(to);
+    bool found = fct_backup_is_store(os, to, ".") || fct_backup_is_store(os, to, "..") ||
+                 (to[0] != '/' && strncmp(to, "..", 2) != 0 && fct_backup_is_store(os, ".", "."));
+    for (size_t i = 1; !found && i < size && i < sizeof above; i++) {
+        if (to[i] == '/') {
+            memcpy(above, to, i);
+            above[i] = '\0';
+            found = fct_backup_is_store(os, above, ".");
+        }
+    }
+    return found;
+}
+
 factum_status fct_local_backup(void *self, const char *to, const factum_progress *progress,
                                factum_backup_report *report, factum_error *err)
 {
@@ -309,7 +369,7 @@ factum_status fct_local_backup(void *self, const char *to, const factum_progress
         return fct_fail(err, FACTUM_CORRUPT, "a damaged store is not backed up: %s",
                         fct_log_state_reason(local->log));
     }
-    if (fct_backup_is_store(local->os, to, ".") || fct_backup_is_store(local->os, to, "..")) {
+    if (lies_in_store(local->os, to)) {
         return fct_fail(err, FACTUM_EXISTS,
                         "%s is a store, or lies in one: back up into a directory of its own", to);
     }

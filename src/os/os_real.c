@@ -51,12 +51,18 @@ factum_status fct_real_open(const struct fct_os *os, struct fct_real_place place
         return fct_fail(err, FACTUM_NO_MEMORY, "open %s: out of memory", path);
     }
     do {
-        opened->fd = openat(place.at, place.name, mode | O_CLOEXEC, 0600);
+        opened->fd = openat(place.at, place.name, mode | O_CLOEXEC | O_NONBLOCK, 0600);
     } while (opened->fd < 0 && errno == EINTR);
     if (opened->fd < 0) {
         int reason = errno;
         free(opened);
         return fct_fail_os(err, reason, "open %s", path);
+    }
+    struct stat facts;
+    if (fstat(opened->fd, &facts) == 0 && S_ISFIFO(facts.st_mode)) { /* nothing would ever come */
+        (void)close(opened->fd);
+        free(opened);
+        return fct_fail_os(err, EINVAL, "open %s: it is a pipe, not a file", path);
     }
     opened->base.os = os;
     memcpy(opened->path, path, strlen(path) + 1);

@@ -225,9 +225,9 @@ for time in 1677-09-21T00:12:43.145224192Z 2262-04-11T23:47:16.854775807Z; do
     t "the limit $time is a time" 0 "revision" F --store time append time T --time "$time"
     t "and is kept" 0 "^time  [01]  T  $time$" F --store time read time
 done
-head -c 1048577 /dev/zero | tr '\0' a >big
+head -c 16777217 /dev/zero | tr '\0' a >big
 oversize() { F --store s2 append x T - --bytes <big; }
-t "an oversize event names the limit" 2 "1048577 bytes.*at most 1048576" oversize
+t "an oversize event names the limit" 2 "16777217 bytes.*at most 16777216" oversize
 seq 1 100001 | sed 's/.*/{"stream":"n","type":"T"}/' >many_lines
 t "too many events for one append" 2 "more than 100000 lines" F --store s2 append --lines many_lines
 t "none of it was written" 4 "no stream x" F --store s2 read x

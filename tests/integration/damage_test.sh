@@ -252,6 +252,24 @@ else
     skip "who may only read" "not root"
 fi
 
+# what a backup must not be made of, or over
+fresh
+t "a backup below a store is refused" 3 "is a store, or lies in one" backup x/sub
+t "and below its log" 3 "is a store, or lies in one" backup x/log/sub
+[ ! -e x/sub ] && [ ! -e x/log/sub ]
+result $? "and nothing is made there"
+cp -a x older
+t "a store goes on" 0 "^revision" append s-1 T
+t "and is backed up" 0 "up to position" backup newer
+flip newer/factum-backup.json 20
+store=older t "an older one does not replace it where the manifest is damaged" 3 \
+    "has no manifest that verifies, and may have more than this store" backup newer
+t "the one it is of mends it" 0 "all files were copied again|up to position" backup newer
+rm -rf pipes && mkdir pipes && cp newer/factum-backup.json pipes && mkfifo pipes/00000000000000000001.seg
+timeout 20 "$factum" verify --backup pipes >out 2>&1
+[ $? -ne 124 ] && grep -q "it is a pipe, not a file" out
+result $? "a pipe in the place of a file is named, and not waited for"
+
 # a full disk
 mkdir disk
 if [ "$(id -u)" = 0 ] && mount -t tmpfs -o size=12m tmpfs disk 2>out; then
