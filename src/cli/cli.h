@@ -116,6 +116,7 @@ bool nobody_reads(void);
 const char *colour(const char *code); /* "" if standard output is no terminal */
 /* What a terminal would obey, and what is no UTF-8, made visible. */
 void print_text(FILE *to, factum_slice text);
+bool same_text(factum_slice a, factum_slice b);
 /* JSON on one line: line ends in it can only be white space. */
 void print_json(FILE *to, factum_slice json);
 void print_json_text(FILE *to, factum_slice text);

@@ -253,7 +253,7 @@ static bool make_room(struct lines *lines)
 /* The lines are one append, which has one key. */
 static bool take_key(struct lines *lines, factum_slice key, factum_error *err)
 {
-    bool same = key.len == lines->key.len && memcmp(key.ptr, lines->key.ptr, key.len) == 0;
+    bool same = same_text(key, lines->key);
     if (lines->count == 0) {
         lines->key = key;
     } else if (key.len > 0 && !same) {

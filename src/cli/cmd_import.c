@@ -171,16 +171,11 @@ static void release(struct import *import)
     (void)XXH3_freeState(import->hash);
 }
 
-static bool same(factum_slice a, factum_slice b)
-{
-    return a.len == b.len && memcmp(a.ptr, b.ptr, a.len) == 0;
-}
-
 static void expect(struct import *import, factum_slice stream, factum_expected expected)
 {
     uint32_t at = (uint32_t)XXH3_64bits(stream.ptr, stream.len) & import->table_mask;
     while (import->table[at] != 0) {
-        if (same(import->expectations[import->table[at] - 1].stream, stream)) {
+        if (same_text(import->expectations[import->table[at] - 1].stream, stream)) {
             return;
         }
         at = (at + 1) & import->table_mask;
@@ -634,7 +629,7 @@ static bool continues(const struct import *import, const struct item *item)
 {
     const struct item *last = import->count > 0 ? &import->items[import->count - 1] : NULL;
     return last != NULL && item->has_commit && last->has_commit && item->commit == last->commit &&
-           same(item->key, last->key);
+           same_text(item->key, last->key);
 }
 
 /* May the last commit of the batch have one line more? NULL, or why not. */
@@ -686,7 +681,7 @@ static enum added try_line(struct import *import, factum_slice line)
         return BATCH_FIRST;
     }
     factum_slice type = parsed.event.type;
-    if (same(type, factum_slice_from("$streamDeleted"))) {
+    if (same_text(type, factum_slice_from("$streamDeleted"))) {
         return import_tombstone(import, parsed.event.stream) ? ADDED : STOPPED;
     }
     const char *fault = item->continues ? check_commit_size(import) : NULL;

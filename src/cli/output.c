@@ -202,6 +202,11 @@ static size_t plain_character(factum_slice text)
     return bad ? 0 : size;
 }
 
+bool same_text(factum_slice a, factum_slice b)
+{
+    return a.len == b.len && (a.len == 0 || memcmp(a.ptr, b.ptr, a.len) == 0);
+}
+
 void print_text(FILE *to, factum_slice text)
 {
     while (text.len > 0) {
