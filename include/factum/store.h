@@ -202,6 +202,7 @@ typedef struct factum_new_event {
     /* A content type as text, in place of |content_type|: "image/png". Empty: none. A media type of
      * RFC 9110, "type/subtype" with parameters or without. */
     factum_slice media_type;
+    uint64_t reserved[2];
 } factum_new_event;
 
 /* Which events are meant: those that fit any item. An event fits an item if its type is one of
@@ -331,6 +332,7 @@ typedef struct factum_event {
     /* With factum_read_request.commits, otherwise 0 and NULL. */
     uint64_t commit; /* the position where its commit begins: the same for all events of it */
     const factum_slice *key; /* its commit's idempotency key; NULL: none */
+    uint64_t reserved[2];    /* zero */
 } factum_event;
 
 #define FACTUM_REVISION_TOMBSTONE UINT64_C(0x7fffffffffffffff)

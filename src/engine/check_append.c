@@ -29,6 +29,12 @@ static factum_status check_pointers(const factum_new_event *event, factum_error 
         return fct_fail(err, FACTUM_INVALID, "an event of stream %.*s has content type %d",
                         FCT_FMT(event->stream), (int)event->content_type);
     }
+    if (event->reserved[0] != 0 || event->reserved[1] != 0) {
+        return fct_fail(err, FACTUM_INVALID,
+                        "an event of stream %.*s has reserved members that are not zero: zero the "
+                        "struct first",
+                        FCT_FMT(event->stream));
+    }
     if (event->media_type.len > 0 && !fct_media_type_valid(event->media_type)) {
         factum_slice shown = event->media_type;
         shown.len = shown.ptr == NULL ? 0 : shown.len < 64 ? shown.len : 64;

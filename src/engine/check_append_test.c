@@ -380,6 +380,13 @@ static void an_event_that_makes_no_sense_is_refused(void **state)
     event = event_of(FCT_SLICE("s-1"));
     event.tag_count = 1;
     assert_refused(f, append_one(f, &event), FACTUM_INVALID, "has data, metadata or tags at NULL");
+    for (size_t i = 0; i < 2; i++) {
+        event = event_of(FCT_SLICE("s-1"));
+        event.reserved[i] = 1;
+        assert_refused(f, append_one(f, &event), FACTUM_INVALID,
+                       "an event of stream s-1 has reserved members that are not zero: zero the "
+                       "struct first");
+    }
 }
 
 static void a_content_type_is_a_media_type(void **state)
