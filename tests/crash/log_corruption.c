@@ -31,12 +31,13 @@ enum reached {
     FAILED_FOR_GOOD,
     SHORT_WRITES,
     NO_MEMORY_REFUSED,
+    AFTER_END,
     REACHED
 };
 static const char *const reached_names[REACHED] = {
     "damage refused", "opening refused",        "damage found by reading", "damage found by verify",
     "torn tail cut",  "loss accepted",          "no space at preparation", "failed for good",
-    "short writes",   "refused without memory",
+    "short writes",   "refused without memory", "damage after END",
 };
 static uint64_t reached[REACHED];
 static uint64_t seed_now;
@@ -699,6 +700,47 @@ static uint64_t starvation_runs(uint64_t seed)
     return runs;
 }
 
+/* The first batch of a run is damaged where the run before ended, and the next one proves that it
+ * was durable: END must not say any more that nothing follows it. */
+static void damaged_after_end(uint64_t seed)
+{
+    static struct model model;
+    struct fct_sim_disk *disk = fct_sim_disk_create(seed, false);
+    memset(&model, 0, sizeof model);
+    struct model_run run = run_on(fct_sim_disk_os(disk), &model, seed);
+    run.ops = 5;
+    run.close = true;
+    model_do(&run);
+    expect(run.status == FACTUM_OK, what_now, run.err.text);
+    size_t first = model.count;
+    run = run_on(fct_sim_disk_os(disk), &model, seed + 1);
+    run.ops = 4;
+    model_do(&run);
+    expect(run.status == FACTUM_OK, what_now, run.err.text);
+    struct fct_log_segment_info info = {.base = 0};
+    for (size_t i = 0; fct_log_segment_info(run.log, i, UINT64_MAX, &info); i++) {
+    }
+    const struct model_batch *batch = &model.batches[first];
+    bool proven = model.count > first + 1 && batch[1].proves >= batch->end;
+    struct fct_sim_disk *left = fct_sim_disk_crash(disk, FCT_CRASH_ALL, seed);
+    model_abandon(&run);
+    fct_sim_disk_destroy(disk);
+    if (proven && batch->first > info.base) {
+        char path[64];
+        uint64_t size;
+        (void)snprintf(path, sizeof path, MODEL_DIR "/%s", info.name);
+        fct_sim_disk_bytes(left, path, &size)[batch->first - info.base + 10] ^= 1;
+        run = run_on(fct_sim_disk_os(left), &model, seed);
+        expect(model_open(&run) == FACTUM_OK, what_now, run.err.text);
+        struct fct_log_verify_report report;
+        expect(fct_log_verify(run.log, NULL, &report, NULL) == FACTUM_CORRUPT, what_now,
+               "the damage goes unseen");
+        model_abandon(&run);
+        reached[AFTER_END]++;
+    }
+    fct_sim_disk_destroy(left);
+}
+
 int main(void)
 {
     static struct base base;
@@ -717,6 +759,10 @@ int main(void)
     for (seed_now = first; seed_now < first + 50; seed_now++) {
         other_history(seed_now, false);
         other_history(seed_now, true);
+    }
+    what_now = "damage after END";
+    for (seed_now = first; seed_now < first + 50; seed_now++) {
+        damaged_after_end(seed_now);
     }
     uint64_t faults = 0;
     uint64_t starved = 0;

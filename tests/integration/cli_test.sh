@@ -274,14 +274,14 @@ t "every bad line is skipped" 0 "^3 events imported .* 5 bad lines$" \
     F --store w1 import worse.ndjson --on-error skip
 cp out said
 for bad in '3: "type" is missing' '4: names of streams that begin with [$]' \
-    '5: an event of stream x has' '6: stream [$][$]x is a metastream' '8: the line is longer'; do
+    '5: the line is longer than 16 MiB' '6: stream [$][$]x is a metastream' '8: the line is longer'; do
     cp said out
     grep -q "^factum: worse.ndjson:$bad" said
     result $? "line $bad"
 done
 t "what was good is in order" 0 "^x  2  C" F --store w1 read x
 t "a second run skips nothing twice" 0 "^0 events imported" F --store w1 import worse.ndjson
-t "a line that the store refuses stops" 2 ":5: an event of stream x" \
+t "a line that is too long stops" 2 ":5: the line is longer than 16 MiB" \
     F --store w2 import <(sed 3,4d worse.ndjson | sed '3i {"stream":"y","type":"A"}\n{"stream":"y","type":"A"}') 
 t "and those before it are there" 0 "^y  1  A" F --store w2 read y
 F --store t1 append t-1 A >out 2>&1
