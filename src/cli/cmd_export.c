@@ -65,8 +65,8 @@ const struct command command_export = {
         "as with read\n"
         "  --json             changes nothing: lines of JSON are all that export writes\n",
     .notes =
-        "Importing an export into an empty store gives the same streams and keys, and commits stay\n"
-        "whole. The checkpoints of imports ($import-...) are left out.\n",
+        "Importing an export into an empty store gives the same streams and keys, and commits\n"
+        "stay whole. The checkpoints of imports ($import-...) are left out.\n",
     .options =
         "all category type correlation tag from from-position after count skip-system at time-at "
         "json ",
