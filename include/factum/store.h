@@ -393,13 +393,13 @@ typedef struct factum_read_request {
     uint64_t until_revision;
     uint64_t until_position;
     /* Leaves out streams whose name begins with '$', and tombstones. */
+    bool commits; /* fills |commit| and |key| of the events, for which each event's
+                                    commit is looked up */
     bool skip_system;
     const factum_query *query;   /* QUERY only */
     const factum_filter *filter; /* or NULL */
     const factum_call *call;     /* or NULL. After its deadline every call on the cursor gives
                                     EXPIRED */
-    bool commits;                /* fills |commit| and |key| of the events, for which each event's
-                                    commit is looked up */
 } factum_read_request;
 
 typedef struct factum_cursor factum_cursor;

@@ -206,7 +206,7 @@ static factum_status take_metadata(const struct parse *parse, factum_new_event *
 
 static factum_status take_id(const struct parse *parse, factum_new_event *event)
 {
-    factum_slice text;
+    factum_slice text = {NULL, 0};
     factum_status status = take_text(parse, MEMBER_ID, &parse->values[MEMBER_ID], "a UUID", &text);
     if (status == FACTUM_OK && factum_uuid_parse(text, &event->id) != FACTUM_OK) {
         status = must_be(parse, MEMBER_ID, "a UUID");
@@ -221,7 +221,7 @@ static factum_status take_id(const struct parse *parse, factum_new_event *event)
 static factum_status take_time(const struct parse *parse, factum_new_event *event)
 {
     static const char what[] = "a time as in RFC 3339, from 1677 to 2262";
-    factum_slice text;
+    factum_slice text = {NULL, 0};
     factum_status status = take_text(parse, MEMBER_TIME, &parse->values[MEMBER_TIME], what, &text);
     event->has_time = true;
     if (status == FACTUM_OK && factum_time_parse(text, &event->time) != FACTUM_OK) {

@@ -36,7 +36,7 @@ static void note_problem(struct checking *checking, const char *format, ...)
     char text[sizeof report->first_problem];
     va_list args;
     va_start(args, format);
-    (void)vsnprintf(text, sizeof text, format, args);
+    (void)vsnprintf(text, sizeof text, format, args); /* NOLINT */
     va_end(args);
     if (report->problems++ == 0) {
         memcpy(report->first_problem, text, sizeof text);
@@ -343,7 +343,7 @@ factum_status fct_engine_local_restore(const struct fct_os *os, const struct fct
     if (status == FACTUM_OK && target == NULL) {
         status = fct_fail(err, FACTUM_NO_MEMORY, "restore: out of memory");
     }
-    if (status == FACTUM_OK) {
+    if (status == FACTUM_OK && target != NULL) {
         target->os = os;
         target->path = to;
         status = claim_target(target, err);

@@ -138,7 +138,7 @@ static factum_status keep(const struct loss *loss, factum_error *err)
     char name[FCT_SEGMENT_NAME_SIZE];
     struct fct_segment *segment;
     bool kept;
-    uint64_t failed;
+    uint64_t failed = 0;
     uint64_t offset = loss->from - loss->segment->header.base;
     (void)snprintf(name, sizeof name, "lost-%020" PRIu64, loss->from);
     factum_status status = exists(log, name, &kept, err);
