@@ -1,36 +1,10 @@
 #!/usr/bin/env bash
 # cli_test.sh - the command line as its users see it: call, output, exit code. Prints TAP.
 # FACTUM names the program. Real order data is used where FACTUM_DATA or ../shared/data has it.
-set -u
-factum=${FACTUM:?}
 root=$(cd "$(dirname "$0")/../.." && pwd)
 data=${FACTUM_DATA:-$root/../shared/data}
-work=$(mktemp -d "${TMPDIR:-/tmp}/factum-cli.XXXXXX")
-trap 'rm -rf "$work"' EXIT
-cd "$work" || exit 1
-export NO_COLOR=1 LC_ALL=C.UTF-8
-unset FACTUM_STORE
-count=0
-failed=0
-result() { # result STATUS NAME
-    count=$((count + 1))
-    if [ "$1" -eq 0 ]; then echo "ok $count - $2"; else
-        echo "not ok $count - $2"
-        sed 's/^/# /' out | head -20
-        failed=1
-    fi
-}
-# t NAME CODE PATTERN COMMAND...: exit code and a line of output (stdout and stderr) that fits
-t() {
-    local name=$1 code=$2 pattern=$3
-    shift 3
-    "$@" >out 2>&1 </dev/null
-    local got=$?
-    [ $got -eq "$code" ] && { [ -z "$pattern" ] || grep -qE -- "$pattern" out; }
-    local bad=$?
-    [ $bad -eq 0 ] || echo "exit $got, not $code, or no line like: $pattern" >>out
-    result $bad "$name"
-}
+. "$(dirname "$0")/program.sh"
+t() { try "$@"; }
 F() { "$factum" "$@"; }
 
 t "help lists the commands" 0 "^  import " F help
@@ -364,8 +338,6 @@ if [ -f "$data/rental-orders.ndjson.gz" ]; then
     result $? "events of 1948 are read as of their time"
     t "all of it verifies" 0 "^ok: 387,[0-9]+ events|^ok: 388,[0-9]+ events" F --store d verify
 else
-    count=$((count + 1))
-    echo "ok $count - the real order data # SKIP no order data in $data"
+    skip "the real order data" "no order data in $data"
 fi
-echo "1..$count"
-exit $failed
+done_testing

@@ -1,43 +1,17 @@
 #!/usr/bin/env bash
 # damage_test.sh - what disks and people do to a store, and what the command line says. Prints TAP.
 # FACTUM names the program. What needs root (a file system of its own, another user) is skipped without.
-set -u
-factum=${FACTUM:?}
-work=$(mktemp -d "${TMPDIR:-/tmp}/factum-damage.XXXXXX")
+. "$(dirname "$0")/program.sh"
 mounted=
 cleanup() {
     [ -z "$mounted" ] || umount "$work/disk"
     chmod -R u+w "$work"
-    rm -rf "$work"
 }
-trap cleanup EXIT
-cd "$work" || exit 1
-export NO_COLOR=1 LC_ALL=C.UTF-8
-unset FACTUM_STORE
-count=0
-failed=0
-result() { # result STATUS NAME
-    count=$((count + 1))
-    if [ "$1" -eq 0 ]; then echo "ok $count - $2"; else
-        echo "not ok $count - $2"
-        sed 's/^/# /' out | head -20
-        failed=1
-    fi
-}
-skip() {
-    count=$((count + 1))
-    echo "ok $count - $1 # SKIP $2"
-}
-# t NAME CODE PATTERN ARGUMENT...: of factum, on the store "x": exit code and a line that fits
+# t NAME CODE PATTERN ARGUMENT...: of factum, on the store "x"
 t() {
     local name=$1 code=$2 pattern=$3
     shift 3
-    "$factum" --store "${store:-x}" "$@" >out 2>&1 </dev/null
-    local got=$?
-    [ $got -eq "$code" ] && grep -qE -- "$pattern" out
-    local bad=$?
-    [ $bad -eq 0 ] || echo "exit $got, not $code, or no line like: $pattern" >>out
-    result $bad "$name"
+    try "$name" "$code" "$pattern" "$factum" --store "${store:-x}" "$@"
 }
 flip() { # flip FILE OFFSET
     local byte
@@ -290,5 +264,4 @@ if [ "$(id -u)" = 0 ] && mount -t tmpfs -o size=12m tmpfs disk 2>out; then
 else
     skip "a full disk" "no file system can be mounted"
 fi
-echo "1..$count"
-exit $failed
+done_testing

@@ -1,34 +1,8 @@
 #!/usr/bin/env bash
 # data_test.sh - what import and append take, what they refuse and how they say it, and what of a
 # store survives export and import. Prints TAP. FACTUM names the program.
-set -u
-factum=${FACTUM:?}
-work=$(mktemp -d "${TMPDIR:-/tmp}/factum-data.XXXXXX")
-trap 'rm -rf "$work"' EXIT
-cd "$work" || exit 1
-export NO_COLOR=1 LC_ALL=C.UTF-8
-unset FACTUM_STORE
-count=0
-failed=0
-result() { # result STATUS NAME
-    count=$((count + 1))
-    if [ "$1" -eq 0 ]; then echo "ok $count - $2"; else
-        echo "not ok $count - $2"
-        sed 's/^/# /' out | head -20
-        failed=1
-    fi
-}
-# t NAME CODE PATTERN COMMAND...: exit code and a line of output (stdout and stderr) that fits
-t() {
-    local name=$1 code=$2 pattern=$3
-    shift 3
-    "$@" >out 2>&1 </dev/null
-    local got=$?
-    [ $got -eq "$code" ] && { [ -z "$pattern" ] || grep -qE -- "$pattern" out; }
-    local bad=$?
-    [ $bad -eq 0 ] || echo "exit $got, not $code, or no line like: $pattern" >>out
-    result $bad "$name"
-}
+. "$(dirname "$0")/program.sh"
+t() { try "$@"; }
 has() { # has NAME PATTERN: a line of the last output
     grep -qE -- "$2" out
     result $? "$1"
@@ -319,5 +293,4 @@ diff <(grep '"x-3"' keyed.ndjson | sed 's/,"commit.*//') \
 result $? "in its order"
 t "a key of before the kills is recognised" 0 "already appended" F --store kill append x-1 T 1 --key key-1
 t "the store is whole" 0 "^ok: " F --store kill verify
-echo "1..$count"
-exit $failed
+done_testing

@@ -1,39 +1,15 @@
 #!/usr/bin/env bash
 # held_test.sh - a store that a process holds: LOCK removed, the directory moved, the process killed and then
 # the end of the log lost, the index of another history put there. Prints TAP. FACTUM names the program.
-set -u
-factum=${FACTUM:?}
-work=$(mktemp -d "${TMPDIR:-/tmp}/factum-held.XXXXXX")
-holder=
-cleanup() {
-    [ -z "$holder" ] || kill -9 "$holder" 2>/dev/null
-    rm -rf "$work"
-}
-trap cleanup EXIT
-cd "$work" || exit 1
-export NO_COLOR=1 LC_ALL=C.UTF-8
-unset FACTUM_STORE
+. "$(dirname "$0")/program.sh"
 trap '' PIPE # a holder that has stopped reads no more
-count=0
-failed=0
-result() { # result STATUS NAME
-    count=$((count + 1))
-    if [ "$1" -eq 0 ]; then echo "ok $count - $2"; else
-        echo "not ok $count - $2"
-        sed 's/^/# /' out | head -20
-        failed=1
-    fi
-}
-# t NAME CODE PATTERN STORE ARGUMENT...: exit code and a line that fits
+holder=
+cleanup() { [ -z "$holder" ] || kill -9 "$holder" 2>/dev/null; }
+# t NAME CODE PATTERN STORE ARGUMENT...: of factum
 t() {
     local name=$1 code=$2 pattern=$3
     shift 3
-    "$factum" --store "$@" >out 2>&1 </dev/null
-    local got=$?
-    [ $got -eq "$code" ] && grep -qE -- "$pattern" out
-    local bad=$?
-    [ $bad -eq 0 ] || echo "exit $got, not $code, or no line like: $pattern" >>out
-    result $bad "$name"
+    try "$name" "$code" "$pattern" "$factum" --store "$@"
 }
 events() { "$factum" --store "$1" read --all --skip-system --json 2>/dev/null | wc -l; }
 mkfifo lines
@@ -144,5 +120,4 @@ t "the advice can be followed" 0 "" f repair --rebuild-index
 [ "$("$factum" --store f read cc-3 --json | wc -l)" = 3000 ] && [ "$("$factum" --store f read bb-3 --json 2>/dev/null | wc -l)" = 0 ]
 result $? "and gives the store its own events"
 t "which verifies" 0 "^ok: " f verify
-echo "1..$count"
-exit $failed
+done_testing
