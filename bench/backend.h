@@ -24,10 +24,10 @@ void factum_bench_close(void *db);
 void factum_bench_extra(void *db, uint64_t *ver, const wl_params_t *p);
 /* bytes of zeros at the end of the closed store's last segment */
 double factum_bench_ahead(const char *dir);
-/* Does a step that Factum alone has, on the load in |dir|; false if |step| is none:
- * absent: what a look for a stream that does not exist costs
- * query: what the first 100 events of a query cost in a load with tags (WL_TAGS), beside a tag's
- * verify: how fast the store is verified, beside a replay */
+/* Runs a step that no other backend has, on the load in |dir|; false if |step| is not one of these:
+ * absent: the time to look for a stream that does not exist
+ * query: the time for the first 100 events of a query in a load with tags (WL_TAGS), and of a tag
+ * verify: the rate of a verify, and of a replay */
 bool factum_bench_step(const char *step, const char *as, const char *dir);
 void factum_bench_verify(const char *as, const char *dir); /* verify.c */
 void factum_bench_each(void *db,

@@ -234,7 +234,7 @@ static factum_status take_time(const struct parse *parse, factum_new_event *even
     return status;
 }
 
-/* A number below 0 is none, and so is one over INT64_MAX. */
+/* Numbers below 0 or over INT64_MAX are refused. */
 static factum_status take_commit(const struct parse *parse)
 {
     int64_t number;
@@ -277,7 +277,7 @@ static factum_status take_content_type(const struct parse *parse, factum_new_eve
                                        bool *json)
 {
     static const char what[] = "a media type, as in image/png";
-    factum_slice type;
+    factum_slice type = {NULL, 0};
     factum_status status =
         take_text(parse, MEMBER_CONTENT_TYPE, &parse->values[MEMBER_CONTENT_TYPE], what, &type);
     if (status != FACTUM_OK) {

@@ -358,7 +358,7 @@ static bool refuses_event(factum_status status)
            status == FACTUM_STREAM_DELETED || status == FACTUM_KEY_CONFLICT;
 }
 
-/* The import ends with |status| at |line|: what of it is in the store? */
+/* Says which lines are in the store when an import ends with |status| at |line|. */
 static void say_where_it_ended(factum_status status, uint64_t line)
 {
     if (status == FACTUM_UNKNOWN_OUTCOME) { /* the checkpoint is in the same append */

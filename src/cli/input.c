@@ -138,12 +138,13 @@ static int fill(struct input *input)
         input->text_at = 0;
     }
     if (input->text_end == input->text_capacity) {
-        uint8_t *grown = realloc(input->text, input->text_capacity * 2);
+        size_t capacity = input->text_capacity == 0 ? TEXT_SIZE : input->text_capacity * 2;
+        uint8_t *grown = realloc(input->text, capacity);
         if (grown == NULL) {
             return broken(input, "out of memory");
         }
         input->text = grown;
-        input->text_capacity *= 2;
+        input->text_capacity = capacity;
     }
     size_t made = 0;
     while (made == 0 && !input->text_over) {

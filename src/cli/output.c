@@ -13,10 +13,11 @@ volatile bool interrupted;
 
 int complain(const char *format, ...)
 {
-    va_list args;
-    va_start(args, format);
     progress_clear();
     (void)fputs("factum: ", stderr);
+    va_list args;
+    va_start(args, format);
+    /* NOLINTNEXTLINE(clang-analyzer-valist.Uninitialized): it is, the line before */
     (void)vfprintf(stderr, format, args);
     (void)fputc('\n', stderr);
     va_end(args);

@@ -115,7 +115,9 @@ void progress_format(const struct progress_view *view, char text[PROGRESS_TEXT_S
     } else if (len > room) { /* the bar is given up, then the rate, then the amount */
         len -= strlen(figures.rate);
         figures.rate[0] = '\0';
-        figures.amount[0] = len > room ? '\0' : figures.amount[0];
+        if (len > room) {
+            figures.amount[0] = '\0';
+        }
     }
     char whole[2 * PROGRESS_TEXT_SIZE];
     (void)snprintf(whole, sizeof whole, "%.40s%s%s%s%s", view->what, bar, figures.amount,

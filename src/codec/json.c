@@ -34,7 +34,7 @@ static bool want(struct scan *scan, const char *what)
     return false;
 }
 
-/* The length of the well-formed character at |at|; 0: there is none. */
+/* The length of the character at |at|; 0 if it is not well-formed UTF-8. */
 static size_t character_size(const uint8_t *at, const uint8_t *end)
 {
     for (size_t size = 1; size <= 4 && size <= (size_t)(end - at); size++) {

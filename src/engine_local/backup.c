@@ -1,8 +1,8 @@
 /* backup.c - copies of the log that prove themselves. Layer: engine_local.
  *
- * Sealed segments that an earlier backup in the directory has are not copied again, if the copy is
- * whole: all of it is read, since what a disk has lost shows nowhere else. A damaged copy is made
- * again from the store. The index is not copied: a restored store rebuilds it.
+ * A sealed segment that an earlier backup in the directory has is not copied again. Its copy is
+ * read to the end and verified, since only that shows what a disk has lost; a damaged copy is
+ * replaced. The index is not copied: a restored store rebuilds it.
  *
  * Invariants:
  *  1. A backup that fails leaves an earlier one in the directory as it was: a file is replaced by a
@@ -222,16 +222,11 @@ static bool first_segment_id(const struct making *making, factum_uuid *id)
     return read;
 }
 
-/* The greatest number of a segment in |to|; 0: none. */
-static factum_status note_number(void *data, const char *name)
+/* Keeps the greatest number of a segment in *data. */
+static factum_status note_last(void *data, const char *name)
 {
     uint64_t *last = data;
-    uint64_t number = 0;
-    bool segment =
-        strlen(name) == 24 && strspn(name, "0123456789") == 20 && strcmp(name + 20, ".seg") == 0;
-    for (size_t i = 0; segment && i < 20; i++) {
-        number = number * 10 + (uint64_t)(name[i] - '0');
-    }
+    uint64_t number = fct_segment_number(name);
     *last = number > *last ? number : *last;
     return FACTUM_OK;
 }
@@ -244,7 +239,7 @@ static factum_status check_without_manifest(const struct making *making, factum_
     struct fct_file *file;
     uint64_t last = 0;
     uint64_t size = 0;
-    factum_status status = fct_os_list_dir(making->job.os, making->to, note_number, &last, err);
+    factum_status status = fct_os_list_dir(making->job.os, making->to, note_last, &last, err);
     if (status != FACTUM_OK || last == 0) {
         return status;
     }

@@ -11,7 +11,6 @@
 #include "core/error.h"
 #include "core/slice.h"
 #include "engine_local/backup_int.h"
-#include "log/segment.h"
 
 enum { FORMAT = 1, SHA256_DIGITS = FCT_SHA256_TEXT_SIZE - 1 };
 
@@ -86,7 +85,8 @@ static factum_status say_no_backup(const struct fct_os *os, const char *dir, fac
         return fct_fail(err, FACTUM_NOT_FOUND, "no backup at %s: it is not a directory", dir);
     }
     if (listed == FACTUM_NOT_FOUND) {
-        return fct_fail(err, FACTUM_NOT_FOUND, "no backup at %s: there is no such directory", dir);
+        return fct_fail(err, FACTUM_NOT_FOUND, "no backup at %s: the directory does not exist",
+                        dir);
     }
     if (fct_backup_is_store(os, dir, ".")) {
         return fct_fail(err, FACTUM_NOT_FOUND,

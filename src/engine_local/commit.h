@@ -62,7 +62,7 @@ struct fct_task {
 /* An event of the request. */
 struct fct_event_slot {
     uint32_t slot; /* staged slot of its stream */
-    uint32_t next; /* the next event of the same stream; event_count if there is none */
+    uint32_t next; /* the next event of the same stream; event_count after the last */
 };
 
 /* Memory of the leader that lives as long as the store, so that commits do not allocate. */

@@ -86,7 +86,7 @@ static factum_status list_move(const struct fct_query_walk *walk, struct list *l
     return status == FACTUM_OK ? list_step(walk, list, err) : status;
 }
 
-/* Moves to the first posting at or after |target|. DONE: the list has no such posting yet. */
+/* Moves to the first posting at or after |target|. DONE: the list has none yet. */
 static factum_status list_skip(const struct fct_query_walk *walk, struct list *list,
                                uint64_t target, factum_error *err)
 {

@@ -36,7 +36,8 @@ static void note_problem(struct checking *checking, const char *format, ...)
     char text[sizeof report->first_problem];
     va_list args;
     va_start(args, format);
-    (void)vsnprintf(text, sizeof text, format, args); /* NOLINT */
+    /* NOLINTNEXTLINE(clang-analyzer-valist.Uninitialized): it is, the line before */
+    (void)vsnprintf(text, sizeof text, format, args);
     va_end(args);
     if (report->problems++ == 0) {
         memcpy(report->first_problem, text, sizeof text);
@@ -339,22 +340,21 @@ factum_status fct_engine_local_restore(const struct fct_os *os, const struct fct
     struct fct_backup_job job = {.os = os, .mem = mem, .progress = progress};
     struct checking checking = {.job = &job, .from = from, .first_only = true, .report = &checked};
     factum_status status = check_backup(&checking, &manifest, 2, err);
-    struct target *target = fct_mem_zalloc(mem, 1, sizeof *target);
-    if (status == FACTUM_OK && target == NULL) {
-        status = fct_fail(err, FACTUM_NO_MEMORY, "restore: out of memory");
-    }
-    if (status == FACTUM_OK && target != NULL) {
+    struct target *target = status == FACTUM_OK ? fct_mem_zalloc(mem, 1, sizeof *target) : NULL;
+    if (target != NULL) {
         target->os = os;
         target->path = to;
         status = claim_target(target, err);
+        if (status == FACTUM_OK) {
+            status = fill_target(target, &job, &manifest, from, err);
+        }
+        if (status != FACTUM_OK && target->claimed) {
+            remove_target(target, &manifest);
+        }
+        fct_mem_free(mem, target);
+    } else if (status == FACTUM_OK) {
+        status = fct_fail(err, FACTUM_NO_MEMORY, "restore: out of memory");
     }
-    if (status == FACTUM_OK) {
-        status = fill_target(target, &job, &manifest, from, err);
-    }
-    if (status != FACTUM_OK && target != NULL && target->claimed) {
-        remove_target(target, &manifest);
-    }
-    fct_mem_free(mem, target);
     *report = (factum_backup_report){
         .size = sizeof *report,
         .files = checked.files,

@@ -64,18 +64,8 @@ static void open_store(struct fixture *f, const char *name)
 
 static void append(struct fixture *f, unsigned count)
 {
-    static char data[200];
-    factum_slice stream = FCT_SLICE("order-1");
-    factum_new_event event = {
-        .stream = stream, .type = FCT_SLICE("T"), .data = fct_slice(data, sizeof data)};
-    factum_expectation any = {stream, factum_any()};
-    factum_append_request request = {.size = sizeof request,
-                                     .events = &event,
-                                     .event_count = 1,
-                                     .expectations = &any,
-                                     .expectation_count = 1};
     for (unsigned i = 0; i < count; i++) {
-        assert_ok(fct_engine_append(&f->engine, &request, NULL, NULL, &f->err), f->err);
+        assert_ok(engine_append_zeros(&f->engine, 200, NULL, &f->err), f->err);
     }
 }
 
@@ -384,7 +374,7 @@ static void what_is_no_backup_is_told_apart(void **state)
 {
     struct fixture *f = *state;
     assert_status(verify(f, "none"), FACTUM_NOT_FOUND);
-    assert_text(f->err, "/none: there is no such directory");
+    assert_text(f->err, "/none: the directory does not exist");
     assert_status(verify(f, "store"), FACTUM_NOT_FOUND);
     assert_text(f->err,
                 "/store: it is a store itself; name the directory that factum backup wrote");

@@ -20,19 +20,9 @@ struct fixture {
 
 static void append_until(struct fct_engine *engine, uint64_t segments, factum_error *err)
 {
-    static char data[300];
-    factum_slice stream = FCT_SLICE("order-1");
-    factum_new_event event = {
-        .stream = stream, .type = FCT_SLICE("T"), .data = fct_slice(data, sizeof data)};
-    factum_expectation any = {stream, factum_any()};
-    factum_append_request request = {.size = sizeof request,
-                                     .events = &event,
-                                     .event_count = 1,
-                                     .expectations = &any,
-                                     .expectation_count = 1};
     factum_info info = {.segment_count = 0};
     while (info.segment_count < segments) {
-        assert_ok(fct_engine_append(engine, &request, NULL, NULL, err), *err);
+        assert_ok(engine_append_zeros(engine, 300, NULL, err), *err);
         assert_ok(engine_info(engine, &info, err), *err);
     }
 }

@@ -48,18 +48,7 @@ static int tear_down(void **state)
 
 static factum_status append(struct fct_engine *engine, factum_error *err)
 {
-    static const char data[2000];
-    factum_slice stream = FCT_SLICE("order-1");
-    factum_new_event event = {
-        .stream = stream, .type = FCT_SLICE("T"), .data = fct_slice(data, sizeof data)};
-    factum_expectation any = {stream, factum_any()};
-    factum_append_request request = {.size = sizeof request,
-                                     .events = &event,
-                                     .event_count = 1,
-                                     .expectations = &any,
-                                     .expectation_count = 1};
-    factum_append_result result;
-    return fct_engine_append(engine, &request, &result, NULL, err);
+    return engine_append_zeros(engine, 2000, NULL, err);
 }
 
 static uint64_t events_in(struct fct_engine *engine)

@@ -28,7 +28,7 @@
 struct verify {
     struct fct_local *local;
     const factum_progress *progress;
-    uint64_t done; /* bytes of log and index read, each time anew, by their cost */
+    uint64_t done; /* cost of what was read so far; bytes that are read twice count twice */
     uint64_t total;
     uint64_t log_from; /* |done| when the log was begun */
     uint64_t end;      /* of what is verified: the published position when it began */

@@ -22,12 +22,12 @@
 
 void fct_verify_note(factum_verify_report *report, const char *format, ...)
 {
-    va_list arguments;
-    va_start(arguments, format);
     if (report->problems++ == 0) {
+        va_list arguments;
+        va_start(arguments, format);
         (void)vsnprintf(report->first_problem, sizeof report->first_problem, format, arguments);
+        va_end(arguments);
     }
-    va_end(arguments);
 }
 
 bool fct_suspects_find(struct fct_suspects *suspects, const struct fct_posting_sums *log,

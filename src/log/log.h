@@ -224,6 +224,8 @@ FCT_MUST_USE factum_status fct_log_accept_loss(const struct fct_log_options *opt
                                                                        factum_error *err),
                                                void *data, factum_error *err);
 
+/* The number of the segment that has the file name |name|; 0 if no segment has it. */
+uint64_t fct_segment_number(const char *name);
 /* One segment file for backups: its name in the directory, and how many bytes of it are to be
  * copied for everything before |upto|. False after the last. */
 struct fct_log_segment_info {

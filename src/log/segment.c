@@ -8,6 +8,7 @@
 #include "core/bug.h"
 #include "core/check.h"
 #include "core/error.h"
+#include "log/log.h"
 
 void fct_segment_name(uint64_t number, char name[FCT_SEGMENT_NAME_SIZE])
 {

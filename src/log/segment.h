@@ -43,8 +43,6 @@ struct fct_segment {
 
 #define FCT_SEGMENT_NAME_SIZE 32
 void fct_segment_name(uint64_t number, char name[FCT_SEGMENT_NAME_SIZE]);
-/* 0 if |name| is no segment's. */
-uint64_t fct_segment_number(const char *name);
 
 /* Opens segment |number| in |dir| and reads its header, which may be of another number. CORRUPT (no
  * header verifies) and NEWER_FORMAT name the file. */

@@ -66,19 +66,9 @@ static void close_store(struct fct_engine *engine)
 
 static uint64_t append(struct fct_engine *engine)
 {
-    static const char data[DATA_SIZE];
-    factum_slice stream = FCT_SLICE("order-1");
-    factum_new_event event = {
-        .stream = stream, .type = FCT_SLICE("T"), .data = fct_slice(data, sizeof data)};
-    factum_expectation any = {stream, factum_any()};
-    factum_append_request request = {.size = sizeof request,
-                                     .events = &event,
-                                     .event_count = 1,
-                                     .expectations = &any,
-                                     .expectation_count = 1};
     factum_append_result result;
     factum_error err;
-    must(fct_engine_append(engine, &request, &result, NULL, &err), "append", &err);
+    must(engine_append_zeros(engine, DATA_SIZE, &result, &err), "append", &err);
     return result.position;
 }
 

@@ -60,22 +60,6 @@ static factum_status open_store(struct fct_engine *engine, struct fct_sim_disk *
     return fct_engine_local_open(engine, &options, err);
 }
 
-static factum_status append(struct fct_engine *engine, factum_error *err)
-{
-    static const char data[DATA_SIZE];
-    factum_slice stream = FCT_SLICE("order-1");
-    factum_new_event event = {
-        .stream = stream, .type = FCT_SLICE("T"), .data = fct_slice(data, sizeof data)};
-    factum_expectation any = {stream, factum_any()};
-    factum_append_request request = {.size = sizeof request,
-                                     .events = &event,
-                                     .event_count = 1,
-                                     .expectations = &any,
-                                     .expectation_count = 1};
-    factum_append_result result;
-    return fct_engine_append(engine, &request, &result, NULL, err);
-}
-
 /* Reads |source| from its start; the number of events up to the end or the damage. */
 static size_t read_events(struct fct_engine *engine, factum_source source, factum_status *end)
 {
@@ -148,7 +132,7 @@ static void check_whole(struct fct_sim_disk *disk, const char *after)
     factum_error err;
     factum_verify_report report;
     must(open_store(&engine, disk, &err), after, &err);
-    must(append(&engine, &err), after, &err);
+    must(engine_append_zeros(&engine, DATA_SIZE, NULL, &err), after, &err);
     must(engine_verify(&engine, &report, &err), after, &err);
     must(fct_engine_close(&engine, &err), after, &err);
 }
@@ -222,7 +206,7 @@ static struct fct_sim_disk *make_store(bool close)
     factum_error err;
     must(open_store(&engine, disk, &err), "open", &err);
     for (size_t i = 0; i < EVENTS; i++) {
-        must(append(&engine, &err), "append", &err);
+        must(engine_append_zeros(&engine, DATA_SIZE, NULL, &err), "append", &err);
     }
     struct fct_sim_disk *left = fct_sim_disk_crash(disk, FCT_CRASH_ALL, 1);
     must(fct_engine_close(&engine, &err), "close", &err);

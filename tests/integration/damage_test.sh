@@ -188,7 +188,7 @@ t "a store is no backup" 4 "no backup at x: it is a store itself; name the direc
     verify --backup x
 t "nor is a directory of other things" 4 "no backup at full: it has no factum-backup.json" verify --backup full
 t "nor is a file" 4 "no backup at file: it is not a directory" verify --backup file
-t "nor what is not there" 4 "no backup at none: there is no such directory" verify --backup none
+t "nor what is not there" 4 "no backup at none: the directory does not exist" verify --backup none
 
 # another process
 fresh
