@@ -132,8 +132,9 @@ FACTUM_API uint64_t factum_deadline(int64_t timeout_ms);
 
 /* ---- append ---------------------------------------------------------------------------------- */
 
-/* Bytes of UTF-8 in the name of a stream, type, tag, key or content type. The names that the store
- * makes of these have their prefix more: "$$<stream>" 2 bytes; "$ce-", "$et-" and "$bc-" 4. */
+/* Bytes of UTF-8 in the name of a stream, type, tag, key or content type. Names that
+ * the store makes of these are longer by their prefix: "$$<stream>" by 2 bytes, "$ce-", "$et-" and
+ * "$bc-" by 4. */
 #define FACTUM_NAME_SIZE_MAX 1024
 #define FACTUM_TAGS_MAX 32 /* tags of one event */
 
@@ -561,9 +562,10 @@ FACTUM_API FACTUM_MUST_USE factum_status factum_stream_info_get(factum_store *st
 
 /* Replaces a stream's metadata: appends an event of type "$metadata" to "$$<stream>". |json| is an
  * object with $maxCount, $maxAge (seconds), $tb and members of your own; INVALID if it is not a
- * JSON object or one of those is not a whole number >= 0. Without a $tb in it, what is hidden stays
- * hidden: the $tb that holds is added; to a soft-deleted stream the revision after its last one,
- * so that it exists again, without its events. "$tb":0 shows all. |expected| is of "$$<stream>".
+ * JSON object or one of those is not a whole number >= 0. Without a $tb in it, the store adds the
+ * one that holds, so that what it hides stays hidden ($maxCount and $maxAge hold only while they
+ * are set). To the metadata of a soft-deleted stream it adds the revision after the last one: the
+ * stream exists again, without its events. "$tb":0 shows all. |expected| is of "$$<stream>".
  * The slices are borrowed until it returns; |result| is optional. STREAM_DELETED if the stream is
  * tombstoned; otherwise the statuses of factum_append.
  * An append of such an event to "$$<stream>" is stored as it is, and says all that holds. */

@@ -1,9 +1,8 @@
 /* ndjson.c - events as lines of JSON. Layer: api. See ndjson.h.
  *
- * Data and metadata are never taken apart: they are slices of the line, byte for byte. In a line
- * that is made only their line ends change. Text that
- * has escapes, and base64, are decoded into one buffer that is sized before anything points into
- * it.
+ * Data and metadata are never taken apart: they are slices of the line, byte for byte. Formatting
+ * changes only the line ends in them. Text with escapes, and base64, are decoded into one buffer,
+ * which is sized before anything points into it.
  */
 #include <assert.h>
 #include <inttypes.h>

@@ -5,9 +5,9 @@
  * position). So a difference says where to look for its cause, and names that share a hash disturb
  * one bucket. For a stream the hash covers the place in the list too, which is the revision.
  *
- * The first posting of each list whose births are listed is summed too, in a row of its own. So
- * births need no look: who claims for the log that a list begins where the births say so is right
- * if the first positions add up to the same.
+ * The first posting of each category, type and tag is summed too, in a row of its own. The log's
+ * side takes the places where lists begin from the index's lists of births. If the births were
+ * wrong, the sums of the first postings would differ.
  */
 #ifndef FCT_ENGINE_LOCAL_POSTING_SUMS_H
 #define FCT_ENGINE_LOCAL_POSTING_SUMS_H

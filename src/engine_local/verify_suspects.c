@@ -1,8 +1,9 @@
 /* verify_suspects.c - see verify_suspects.h. Layer: engine_local.
  *
- * Sound are log and index if each posting that a suspected record has is in the index, with its
- * revision after the one before it, and each suspected posting of the index is one that its record
- * has. That lists rise, and are found, was verified before (fct_index_verify).
+ * Two questions. Does the index have each posting that a suspected record demands, with its
+ * revision after the one before it? Does the log demand each suspected posting of the index? If
+ * both are answered yes, log and index agree. That the positions of a list rise, and that each list
+ * is found, fct_index_verify has checked before.
  */
 #include "engine_local/verify_suspects.h"
 

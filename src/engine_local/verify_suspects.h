@@ -1,7 +1,7 @@
 /* verify_suspects.h - looks up, one by one, the postings of which the sums of log and index differ.
  * Layer: engine_local, private to it.
  *
- * Decides by names, not by hashes: sums that differ since names share a hash are no problem.
+ * Decides by names, not by hashes: sums may differ only because names share a hash.
  */
 #ifndef FCT_ENGINE_LOCAL_VERIFY_SUSPECTS_H
 #define FCT_ENGINE_LOCAL_VERIFY_SUSPECTS_H
@@ -19,7 +19,7 @@ struct fct_suspects {
     factum_verify_report *report;
     void *data;
     bool (*progress)(void *data, uint64_t more); /* bytes of the log and of runs read */
-    uint64_t surplus_births;                     /* positions in lists of births that are none */
+    uint64_t surplus_births; /* positions in lists of births where no list begins */
     bool buckets[FCT_INDEX_BIRTH + 1][FCT_SUM_BUCKETS]; /* by kind */
 };
 

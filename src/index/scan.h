@@ -1,7 +1,7 @@
 /* scan.h - reads all of an index, in the order of its files: to check it, and to compare it with
  * the log. Layer: index.
  *
- * Reads each run once, from its begin to its end, and looks nothing up. Memory: the keys of the
+ * Reads each run once, from its start to its end, and looks nothing up. Memory: the keys of the
  * memtables, whose size is bounded, and a cursor for each run.
  */
 #ifndef FCT_INDEX_SCAN_H
@@ -29,7 +29,7 @@ struct fct_index_visitor {
 
 /* Reads every run as a whole and checks it: that its pages are what was written, that keys and
  * positions rise, that filter and block index lead to each key. CORRUPT names the first damaged
- * file; all that are damaged are set aside. |visitor| (may be NULL) gets no postings. */
+ * file; all that are damaged are quarantined. |visitor| (may be NULL) gets no postings. */
 FCT_MUST_USE factum_status fct_index_verify(struct fct_index *index,
                                             const struct fct_index_visitor *visitor,
                                             factum_error *err);
