@@ -78,7 +78,7 @@ static int set_up(void **state)
 {
     static struct fixture fixture;
     const uint64_t *hash_mask = *state;
-    fixture = (struct fixture){.disk = fct_sim_disk_create(1, false), .random = {7}};
+    fixture = (struct fixture){.disk = fct_sim_disk_create(1, true), .random = {7}};
     struct fct_local_options options = {
         .os = fct_sim_disk_os(fixture.disk),
         .mem = fct_mem_heap(),

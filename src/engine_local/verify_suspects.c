@@ -26,6 +26,7 @@ void fct_verify_note(factum_verify_report *report, const char *format, ...)
     if (report->problems++ == 0) {
         va_list arguments;
         va_start(arguments, format);
+        /* NOLINTNEXTLINE(clang-analyzer-valist.Uninitialized): it is, the line before */
         (void)vsnprintf(report->first_problem, sizeof report->first_problem, format, arguments);
         va_end(arguments);
     }
