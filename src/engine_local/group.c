@@ -55,9 +55,9 @@ void fct_group_init(struct fct_group *group, const struct fct_group_options *opt
 static factum_status check_room(struct fct_group *group, const struct fct_group_member *member,
                                 factum_error *err)
 {
-    uint64_t waiting = member->by_completion && group->undelivered > group->count
+    uint64_t waiting = member->by_completion && group->undelivered > group->appends
                            ? group->undelivered
-                           : group->count;
+                           : group->appends;
     bool too_much = group->queued_size > 0 &&
                     (group->queued_size >= group->options.queue_size_max ||
                      member->size > group->options.queue_size_max - group->queued_size);
@@ -81,6 +81,7 @@ static factum_status join(struct fct_group *group, struct fct_group_member *memb
     *group->last = member;
     group->last = &member->next;
     group->count++;
+    group->appends += member->size > 0 ? 1 : 0;
     group->queued_size += member->size;
     if (member->by_completion) {
         group->undelivered++;
@@ -152,6 +153,7 @@ static struct fct_group_member *close_group(struct fct_group *group)
     group->first = NULL;
     group->last = &group->first;
     group->count = 0;
+    group->appends = 0;
     group->waiting = 0;
     group->queued_size -= group->waiting_size; /* their callers hold them from here on */
     group->waiting_size = 0;
@@ -164,7 +166,7 @@ static struct fct_group_member *close_group(struct fct_group *group)
 static bool take_room_wanted(struct fct_group *group)
 {
     bool room = group->undelivered < group->options.queue_max &&
-                group->count < group->options.queue_max &&
+                group->appends < group->options.queue_max &&
                 group->queued_size < group->options.queue_size_max;
     bool wanted = group->room_wanted && room;
     group->room_wanted = group->room_wanted && !room;

@@ -55,6 +55,7 @@ struct fct_group {
     struct fct_group_member *first; /* the group that forms */
     struct fct_group_member **last;
     uint64_t count;
+    uint64_t appends;      /* of them, that have a size: tasks take no append's room */
     uint64_t waiting;      /* of them, whose callers wait */
     uint64_t waiting_size; /* bytes of those */
     uint64_t queued_size;  /* bytes of all members that have joined and not ended */

@@ -144,13 +144,14 @@ struct caller {
     factum_status status;
     factum_error err;
     size_t rounds;
+    uint64_t size; /* of each request */
 };
 
 static void call(void *data)
 {
     struct caller *caller = data;
     for (size_t i = 0; i < caller->rounds; i++) {
-        caller->request = (struct request){.member = {.size = 1}};
+        caller->request = (struct request){.member = {.size = caller->size}};
         caller->status = fct_group_run(&caller->work->group, &caller->request.member, &caller->err);
         if (caller->status != FACTUM_OK || caller->request.number == 0) {
             return;
@@ -159,10 +160,15 @@ static void call(void *data)
     }
 }
 
+static void start_sized(struct caller *caller, struct work *work, size_t rounds, uint64_t size)
+{
+    *caller = (struct caller){.work = work, .rounds = rounds, .size = size};
+    assert_ok(fct_thread_start(&caller->thread, "caller", call, caller, &caller->err), caller->err);
+}
+
 static void start(struct caller *caller, struct work *work, size_t rounds)
 {
-    *caller = (struct caller){.work = work, .rounds = rounds};
-    assert_ok(fct_thread_start(&caller->thread, "caller", call, caller, &caller->err), caller->err);
+    start_sized(caller, work, rounds, 1);
 }
 
 /* |count| callers, of |rounds| each. */
@@ -181,16 +187,22 @@ static void join_all(struct caller *callers, size_t count)
     }
 }
 
-/* |count| callers that have joined the group that forms when this returns. */
-static void start_joined(struct caller *callers, size_t count, struct work *work)
+/* Until |count| have joined the group that forms. */
+static void await_joined(struct work *work, size_t count)
 {
-    start_all(callers, count, work, 1);
     for (bool all = false; !all;) {
         fct_mutex_lock(&work->group.lock);
         all = work->group.count == count;
         fct_mutex_unlock(&work->group.lock);
         (void)usleep(1000);
     }
+}
+
+/* |count| callers that have joined the group that forms when this returns. */
+static void start_joined(struct caller *callers, size_t count, struct work *work)
+{
+    start_all(callers, count, work, 1);
+    await_joined(work, count);
 }
 
 /* The first of the callers is at work until it is allowed to go on; |count| others wait. */
@@ -481,6 +493,28 @@ TEST(what_has_no_size_is_never_refused)
     fct_group_finish(&work.group);
 }
 
+/* A task that waits beside appends, such as a heartbeat, is no append. */
+TEST(what_has_no_size_takes_no_room)
+{
+    static struct caller callers[2];
+    static struct request requests[3];
+    struct work work;
+    factum_error err;
+    (void)state;
+    begin_held(&work, callers, 0);
+    work.group.options.queue_max = 2;
+    start_sized(&callers[1], &work, 1, 0);
+    await_joined(&work, 1);
+    for (size_t i = 0; i < 2; i++) {
+        assert_ok(submit(&work, &requests[i], &err), err);
+    }
+    assert_status(submit(&work, &requests[2], &err), FACTUM_BUSY);
+    allow(&work, UINT32_MAX);
+    join_all(callers, 2);
+    await(&work.done, 4);
+    fct_group_finish(&work.group);
+}
+
 TEST(beyond_the_limit_of_bytes_it_is_busy_and_says_so)
 {
     static struct request requests[4];
@@ -524,6 +558,7 @@ int main(void)
         cmocka_unit_test(finishing_completes_what_was_submitted),
         cmocka_unit_test(beyond_the_limit_it_is_busy_and_says_so),
         cmocka_unit_test(what_has_no_size_is_never_refused),
+        cmocka_unit_test(what_has_no_size_takes_no_room),
         cmocka_unit_test(beyond_the_limit_of_bytes_it_is_busy_and_says_so),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
