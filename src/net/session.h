@@ -1,0 +1,89 @@
+/* session.h - the server's side of one connection's protocol: bytes in, exchanges and bytes out.
+ * Layer: net.
+ *
+ * Sans-I/O: a session never sees a socket or a clock. Its owner (conn.c, a unit test, a fuzzer)
+ * gives it bytes and times, and takes bytes. h1.c speaks HTTP/1.1 over llhttp, h2.c HTTP/2 over
+ * nghttp2. One thread.
+ *
+ * Invariants.
+ *  1. Memory is bounded by the limits below, whatever the peer sends.
+ *  2. Every exchange that was begun is closed, at the latest by destroy.
+ *  3. After receive has returned false or is_finished is true, the owner sends what send still has
+ *     and closes the connection.
+ */
+#ifndef FCT_NET_SESSION_H
+#define FCT_NET_SESSION_H
+
+#include "core/mem.h"
+#include "net/exchange.h"
+
+/* Zero: the default in parentheses. */
+struct fct_session_limits {
+    size_t head_size_max;       /* bytes of a request's head (16 KiB) */
+    size_t field_count_max;     /* (100) */
+    size_t exchanges_max;       /* concurrent ones, HTTP/2 (1,024) */
+    size_t body_window;         /* bytes of one body that are not released (1 MiB) */
+    size_t session_window;      /* of all bodies of the connection (8 MiB) */
+    size_t write_buffer_max;    /* bytes of one answer that wait to be sent: room (256 KiB) */
+    size_t glitches_burst;      /* PING, SETTINGS, empty frames, early resets ... before the peer is
+                                told to calm down (200) ... */
+    size_t glitches_per_second; /* ... and what is forgiven (20) */
+    unsigned header_ms; /* from the first byte of a request to the end of its head (10,000) */
+    unsigned idle_ms; /* without a byte and without an open exchange (300,000; 0 is the default) */
+};
+
+struct fct_session_options {
+    const struct fct_mem *mem;
+    const struct fct_peer *peer; /* borrowed */
+    struct fct_session_limits limits;
+    void *data;
+    /* The head of a request is complete: sets exchange->handler. */
+    void (*begin)(void *data, struct fct_exchange *exchange);
+    /* There is something to send. Called from inside the functions of exchange.h, not from receive
+     * or send; once until the next send has returned 0. */
+    void (*wants_send)(void *data);
+};
+
+struct fct_session;
+
+struct fct_session_ops {
+    bool (*receive)(struct fct_session *session, factum_slice bytes, uint64_t now_ms);
+    size_t (*send)(struct fct_session *session, const uint8_t **bytes);
+    void (*tick)(struct fct_session *session, uint64_t now_ms);
+    void (*shut_down)(struct fct_session *session);
+    bool (*is_finished)(const struct fct_session *session);
+    void (*destroy)(struct fct_session *session);
+};
+
+struct fct_session {
+    const struct fct_session_ops *ops;
+};
+
+/* NO_MEMORY. */
+FCT_MUST_USE factum_status fct_h1_create(const struct fct_session_options *options,
+                                         struct fct_session **session, factum_error *err);
+FCT_MUST_USE factum_status fct_h2_create(const struct fct_session_options *options,
+                                         struct fct_session **session, factum_error *err);
+
+/* Bytes that the peer sent. False: the connection is over, because the peer broke the rules or asked
+ * to close. |now_ms|: a monotonic clock, also for tick. */
+FCT_MUST_USE bool fct_session_receive(struct fct_session *session, factum_slice bytes,
+                                      uint64_t now_ms);
+/* The next bytes to send, which last until the next call on the session; 0: nothing now. The bytes
+ * count as sent: the owner keeps what it cannot write at once. */
+size_t fct_session_send(struct fct_session *session, const uint8_t **bytes);
+/* Checks the time limits; about once a second. */
+void fct_session_tick(struct fct_session *session, uint64_t now_ms);
+/* Takes no new exchanges: HTTP/2 sends GOAWAY, HTTP/1.1 closes after the answer under way. */
+void fct_session_shut_down(struct fct_session *session);
+/* Nothing more will come: close the connection once everything is sent. */
+bool fct_session_is_finished(const struct fct_session *session);
+/* Closes all exchanges. Accepts NULL. */
+void fct_session_destroy(struct fct_session *session);
+
+/* Does a connection begin with the preface of HTTP/2? */
+enum fct_preface { FCT_PREFACE_UNDECIDED, FCT_PREFACE_HTTP1, FCT_PREFACE_HTTP2, FCT_PREFACE_TLS };
+/* |bytes|: what has come so far. */
+enum fct_preface fct_preface_of(factum_slice bytes);
+
+#endif

@@ -1,0 +1,57 @@
+/* protobuf.h - the encoding of Protocol Buffers: fields read one by one, messages written in one
+ * pass. Layer: wire.
+ *
+ * Source: protobuf.dev, "Encoding" (proto3). Knows no message; each message has its own file.
+ * Groups are refused, unknown fields are the caller's to skip (the reader has skipped their bytes).
+ *
+ * Reading: a reader borrows its bytes and gives slices of them. Nesting is the caller's: a nested
+ * message is a reader over the slice of its field, so that the depth is that of the code.
+ * Writing: into a fct_buf. A nested message is begun and ended; its length is patched in, as a
+ * varint of the size that it needs.
+ */
+#ifndef FCT_WIRE_PROTOBUF_H
+#define FCT_WIRE_PROTOBUF_H
+
+#include <factum/base.h>
+
+#include "core/buf.h"
+
+enum fct_pb_type { FCT_PB_VARINT = 0, FCT_PB_I64 = 1, FCT_PB_BYTES = 2, FCT_PB_I32 = 5 };
+
+struct fct_pb_field {
+    uint32_t number;
+    enum fct_pb_type type;
+    uint64_t value;     /* VARINT, I64, I32 */
+    factum_slice bytes; /* BYTES */
+};
+
+struct fct_pb_reader {
+    factum_slice rest;
+    bool failed; /* the bytes are no message */
+};
+
+struct fct_pb_reader fct_pb_reader(factum_slice message);
+/* The next field; false at the end and at what is no message (reader->failed). */
+bool fct_pb_next(struct fct_pb_reader *reader, struct fct_pb_field *field);
+/* sint64. */
+int64_t fct_pb_unzigzag(uint64_t value);
+uint64_t fct_pb_zigzag(int64_t value);
+
+/* Writers. Failures of the buffer (NO_MEMORY, TOO_BIG) are kept in |status|: check it at the end. */
+struct fct_pb_writer {
+    struct fct_buf *buf; /* borrowed */
+    factum_status status;
+};
+
+struct fct_pb_writer fct_pb_writer(struct fct_buf *buf);
+/* Zero and empty values are left out, as proto3 does with plain fields ... */
+void fct_pb_put_uint(struct fct_pb_writer *writer, uint32_t number, uint64_t value);
+void fct_pb_put_bytes(struct fct_pb_writer *writer, uint32_t number, factum_slice bytes);
+/* ... and written here: members of a oneof, optional fields, map entries, repeated ones. */
+void fct_pb_add_uint(struct fct_pb_writer *writer, uint32_t number, uint64_t value);
+void fct_pb_add_bytes(struct fct_pb_writer *writer, uint32_t number, factum_slice bytes);
+/* A nested message between the two: begin gives what end needs. */
+size_t fct_pb_begin(struct fct_pb_writer *writer, uint32_t number);
+void fct_pb_end(struct fct_pb_writer *writer, size_t begun);
+
+#endif
