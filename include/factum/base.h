@@ -63,7 +63,9 @@ FACTUM_API uint32_t factum_version_number(void);
     X(NEWER_FORMAT, -20, "written by a newer version")                                             \
     X(EXISTS, -21, "exists already")                                                               \
     X(EXPIRED, -22, "the deadline has passed")                                                     \
-    X(WRONG_TIMELINE, -23, "the token belongs to another history")
+    X(WRONG_TIMELINE, -23, "the token belongs to another history")                                 \
+    X(DENIED, -24, "not allowed")                                                                  \
+    X(UNREACHABLE, -25, "the server cannot be reached")
 
 typedef enum factum_status {
 #define FACTUM_STATUS_ENUM(name, value, text) FACTUM_##name = (value),

@@ -50,7 +50,10 @@ static int code_of(factum_status status)
         return EXIT_INTERRUPTED;
     case FACTUM_EXPIRED:
         return EXIT_NOT_YET;
+    case FACTUM_DENIED:
+        return EXIT_NO_RIGHT;
     case FACTUM_UNKNOWN_OUTCOME:
+    case FACTUM_UNREACHABLE:
         return EXIT_UNKNOWN;
     case FACTUM_OK:
     case FACTUM_DONE:

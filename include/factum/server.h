@@ -1,0 +1,75 @@
+/* server.h - a door to a store of this process: other programs use it over the network.
+ *
+ *     factum_server *server;
+ *     factum_server_options options = {.size = sizeof options, .insecure = true};
+ *     if (factum_server_start(store, &options, &server, &err) == FACTUM_OK) {
+ *         puts(factum_server_address(server)); // "127.0.0.1:2113"
+ *         ... the program goes on with its store ...
+ *         factum_server_stop(server, 5000, &err);
+ *     }
+ *
+ * One port speaks HTTP/1.1, HTTP/2 and, with a certificate, TLS; the services are KurrentDB's
+ * streams protocol (gRPC) and HTTP/JSON. The server runs on a thread of its own; the store stays the
+ * program's and must be open with threads. Link libfactum-net.
+ *
+ * Secure by default: without |insecure| every request needs the admin's secret, and nothing but
+ * loopback and the UNIX socket is listened on without TLS.
+ *
+ * Valid C99 and C++17. Any thread may call these functions.
+ */
+#ifndef FACTUM_SERVER_H
+#define FACTUM_SERVER_H
+
+#include <factum/store.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct factum_server factum_server;
+
+/* Zero is the default everywhere. Texts are copied. */
+typedef struct factum_server_options {
+    size_t size;
+    const char *listen;    /* "ADDRESS:PORT"; NULL: 127.0.0.1:2113; "": no TCP. Port 0: a free one.
+                           An IPv6 address stands in brackets */
+    const char *unix_path; /* of a UNIX socket, made with mode 0600; NULL: none */
+    const char *tls_cert_file; /* PEM, with its chain; NULL: no TLS */
+    const char *tls_key_file;
+    const char
+        *secret_dir; /* where the hash of the admin's secret is kept; needed if not insecure */
+    bool insecure;   /* no secret is asked for: everybody is the admin */
+    bool insecure_any_address;   /* insecure on other addresses than loopback too */
+    const char *advertised_host; /* what KurrentDB clients that ask for members are told; NULL: the
+                                    address that they have connected to */
+    uint16_t advertised_port;    /* 0: the port that is listened on */
+    uint32_t connections_max;    /* 0: 10,000 */
+    const factum_log_sink *log;  /* copied; NULL: silent */
+} factum_server_options;
+
+/* Starts serving |store|. *server is the caller's, for factum_server_stop; NULL on failure. The
+ * admin's secret, if it was made by this start, is told by factum_server_secret.
+ * INVALID (options that contradict each other or are not safe: the text says which), EXISTS (port or
+ * socket in use), NOT_FOUND, IO, DENIED (a port that needs rights), UNSUPPORTED (a store without
+ * threads), NO_MEMORY. */
+FACTUM_API FACTUM_MUST_USE factum_status factum_server_start(factum_store *store,
+                                                             const factum_server_options *options,
+                                                             factum_server **server,
+                                                             factum_error *err);
+/* "127.0.0.1:2113", with the real port; "" without TCP. Lasts as long as the server. */
+FACTUM_API const char *factum_server_address(const factum_server *server);
+/* The admin's secret, if this start has made it; otherwise "". Show it once: it is not kept. */
+FACTUM_API const char *factum_server_secret(const factum_server *server);
+/* Reads certificate and key again: new connections use them. As factum_server_start; after a failure
+ * the old ones stay. UNSUPPORTED without TLS. */
+FACTUM_API FACTUM_MUST_USE factum_status factum_server_reload(factum_server *server,
+                                                              factum_error *err);
+/* Refuses what is new, waits up to |timeout_ms| for what is under way, tells subscribers, closes all
+ * connections and frees the server; the store stays open. Before the store is closed. Accepts NULL.
+ */
+FACTUM_API void factum_server_stop(factum_server *server, int64_t timeout_ms);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,54 @@
+/* tls.h - TLS on a connected, non-blocking socket, over OpenSSL 3. Layer: net.
+ *
+ * TLS 1.2 with AEAD ciphers and 1.3, ALPN "h2" and "http/1.1", no renegotiation, no compression, no
+ * client certificates yet. OpenSSL works on the descriptor itself, without memory BIOs: the socket is
+ * the back-pressure.
+ */
+#ifndef FCT_NET_TLS_H
+#define FCT_NET_TLS_H
+
+#include <factum/base.h>
+
+#include "core/mem.h"
+
+/* A certificate and its key, for any number of connections. */
+struct fct_tls_context;
+
+/* Reads both PEM files. NOT_FOUND, IO, INVALID: no certificate or key in it, or they do not belong
+ * together, or others may read the key's file (its mode must have none of 077). */
+FCT_MUST_USE factum_status fct_tls_context_create(const char *cert_file, const char *key_file,
+                                                  struct fct_tls_context **context,
+                                                  factum_error *err);
+/* Connections keep what they need of it. Accepts NULL. */
+void fct_tls_context_destroy(struct fct_tls_context *context);
+/* Seconds since 1970 after which the certificate is not valid. */
+int64_t fct_tls_context_expires(const struct fct_tls_context *context);
+
+struct fct_tls;
+
+enum fct_tls_result {
+    FCT_TLS_OK,
+    FCT_TLS_WANTS_READ,  /* again when the socket is readable */
+    FCT_TLS_WANTS_WRITE, /* again when it is writable */
+    FCT_TLS_END,         /* the peer has closed properly */
+    FCT_TLS_FAILED,      /* close the socket */
+};
+
+/* The server's side on |fd|, which stays the caller's. NO_MEMORY. */
+FCT_MUST_USE factum_status fct_tls_create(struct fct_tls_context *context, int fd,
+                                          struct fct_tls **tls, factum_error *err);
+/* Accepts NULL. Does not close the descriptor. */
+void fct_tls_destroy(struct fct_tls *tls);
+/* Until OK: then data can flow. */
+enum fct_tls_result fct_tls_handshake(struct fct_tls *tls);
+/* OK: *got bytes, at least 1. */
+enum fct_tls_result fct_tls_read(struct fct_tls *tls, void *bytes, size_t size, size_t *got);
+/* OK: *put bytes were taken, at least 1. After WANTS_ the same bytes must be given again, though
+ * not at the same address. */
+enum fct_tls_result fct_tls_write(struct fct_tls *tls, const void *bytes, size_t len, size_t *put);
+/* Tells the peer that nothing more comes; tried once. */
+void fct_tls_close(struct fct_tls *tls);
+/* After the handshake: was "h2" chosen? */
+bool fct_tls_is_http2(const struct fct_tls *tls);
+
+#endif

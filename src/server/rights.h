@@ -1,0 +1,56 @@
+/* rights.h - who may do what: the one table, and the question that every call asks. Layer: server.
+ *
+ * Deny by default: an operation without a line in the table does not compile, a principal without
+ * the right is refused. The resource is the stream that is really touched ($$x counts as x's
+ * metadata; virtual streams and $all count as reading what they hold). Named users and ACLs fill the
+ * table later; today there are the admin, whoever a server without security lets in (the admin
+ * too), and nobody.
+ */
+#ifndef FCT_SERVER_RIGHTS_H
+#define FCT_SERVER_RIGHTS_H
+
+#include <factum/base.h>
+
+/* Operation, and the right that it needs on a plain stream or on no stream, and on one of the
+ * system ("$..."). */
+#define FCT_OPERATION_LIST(X)                                                                      \
+    X(READ_STREAM, READ, ADMIN)                                                                    \
+    X(READ_ALL, READ, ADMIN)                                                                       \
+    X(APPEND, WRITE, ADMIN)                                                                        \
+    X(DELETE, WRITE, ADMIN)                                                                        \
+    X(READ_METADATA, READ, ADMIN)                                                                  \
+    X(WRITE_METADATA, WRITE, ADMIN)                                                                \
+    X(LIST, READ, READ)                                                                            \
+    X(INFO, READ, READ)                                                                            \
+    X(VERIFY, ADMIN, ADMIN)                                                                        \
+    X(BACKUP, ADMIN, ADMIN)                                                                        \
+    X(METRICS, READ, READ)                                                                         \
+    X(HEALTH, NONE, NONE)                                                                          \
+    X(FEATURES, NONE, NONE)                                                                        \
+    X(DEPLOY, ADMIN, ADMIN)
+
+enum fct_operation {
+#define FCT_OPERATION_ENUM(name, plain, system) FCT_OP_##name,
+    FCT_OPERATION_LIST(FCT_OPERATION_ENUM)
+#undef FCT_OPERATION_ENUM
+        FCT_OP_COUNT
+};
+
+/* Each includes those before it. */
+enum fct_right { FCT_RIGHT_NONE, FCT_RIGHT_READ, FCT_RIGHT_WRITE, FCT_RIGHT_ADMIN };
+
+/* Who asks. */
+struct fct_principal {
+    enum fct_right right;
+    factum_slice name; /* "admin", "anonymous"; lasts as long as its exchange */
+};
+
+/* OK or DENIED, with a text that names operation, stream and principal. |stream| is empty for what
+ * touches none. */
+FCT_MUST_USE factum_status fct_rights_check(const struct fct_principal *principal,
+                                            enum fct_operation operation, factum_slice stream,
+                                            factum_error *err);
+/* "APPEND" */
+const char *fct_operation_name(enum fct_operation operation);
+
+#endif

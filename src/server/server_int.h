@@ -1,0 +1,113 @@
+/* server_int.h - what the services of the server share: the store, appends and reads that come back
+ * on the loop's thread. Layer: server, which uses the public API of the store alone.
+ *
+ * One loop thread does everything here, except that completions and news of the store come on its
+ * threads and are posted (appends.c, feed.c).
+ *
+ * A service gets an exchange (net/exchange.h) by its begin function: kurrent and factum.v1 over gRPC,
+ * http for everything else. Who asks, and what for, is checked by fct_rights_check before anything
+ * is touched.
+ */
+#ifndef FCT_SERVER_SERVER_INT_H
+#define FCT_SERVER_SERVER_INT_H
+
+#include <factum/async.h>
+
+#include "core/mem.h"
+#include "net/exchange.h"
+#include "net/loop.h"
+#include "server/auth.h"
+#include "server/rights.h"
+
+struct fct_server_counters {
+    uint64_t appends; /* acknowledged */
+    uint64_t events_appended;
+    uint64_t refusals[32];    /* by -status */
+    uint64_t events_read;     /* given to readers and subscribers */
+    uint64_t connections;     /* open now */
+    uint64_t connections_all; /* ever */
+    uint64_t exchanges;       /* open now */
+    uint64_t subscriptions;   /* open now */
+};
+
+struct fct_server {
+    const struct fct_mem *mem;
+    struct fct_loop *loop;
+    factum_store *store;   /* borrowed */
+    struct fct_auth *auth; /* NULL: insecure, everybody is the admin */
+    struct fct_server_counters counters;
+    uint64_t append_size_max;
+    uint64_t event_size_max;
+    bool stopping; /* new calls are refused */
+    struct fct_appends *appends;
+    struct fct_feeds *feeds;
+    factum_slice advertised_host; /* for Gossip; empty: the address that was connected to */
+    uint16_t advertised_port;
+    uint64_t started_ms;
+};
+
+/* ---- appends.c ------------------------------------------------------------------------------- */
+
+/* One append under way, embedded in what owns the memory of its request. Zero it first, set
+ * |request|, |done| and |data|. */
+struct fct_pending {
+    factum_append_op op; /* outcome in op.status, op.result and op.err; action may be set */
+    factum_append_request request;
+    void (*done)(struct fct_pending *pending);
+    void *data;
+    struct fct_pending *next; /* appends.c's */
+};
+
+FCT_MUST_USE factum_status fct_appends_open(struct fct_server *server, factum_error *err);
+/* Waits until none is under way. */
+void fct_appends_close(struct fct_server *server);
+/* Starts it: OK, and |done| is called once on the loop's thread, never from inside this call; all
+ * that the request points to stays until then. Otherwise as factum_append_submit, and |done| is not
+ * called. */
+FCT_MUST_USE factum_status fct_append_start(struct fct_server *server, struct fct_pending *pending,
+                                            factum_error *err);
+
+/* ---- feed.c ---------------------------------------------------------------------------------- */
+
+/* One reader's way through the store: a read that ends, or one that follows. Zero it first. */
+struct fct_feed {
+    struct fct_server *server;
+    factum_cursor *cursor;
+    bool follow;
+    bool waits;     /* for news: wake is called when there may be more */
+    bool caught_up; /* CAUGHT_UP was given, and no event since */
+    void (*wake)(struct fct_feed *feed);
+    void *data;
+    struct fct_task task;
+    struct fct_feed *next;
+    struct fct_feed **slot;
+};
+
+FCT_MUST_USE factum_status fct_feeds_open(struct fct_server *server, factum_error *err);
+void fct_feeds_close(struct fct_server *server);
+/* |request| as for factum_read or, with |follow|, factum_subscribe; needed for the call only. |wake|
+ * and |data| were set. The statuses of those two. */
+FCT_MUST_USE factum_status fct_feed_open(struct fct_server *server, struct fct_feed *feed,
+                                         const factum_read_request *request, bool follow,
+                                         factum_error *err);
+/* OK with an event (borrowed until the next call); DONE: a read has ended; CAUGHT_UP: a following one
+ * has given all; told once each time, then PENDING; PENDING: wake will be called. Otherwise the
+ * failures of factum_cursor_next and, after its tombstone was given, STREAM_DELETED. */
+FCT_MUST_USE factum_status fct_feed_next(struct fct_feed *feed, factum_event *event,
+                                         factum_error *err);
+/* The checkpoint, as factum_subscription_checkpoint. */
+uint64_t fct_feed_place(const struct fct_feed *feed);
+/* Calls wake in the next turn of the loop: for who has used up its turn. */
+void fct_feed_again(struct fct_feed *feed);
+/* Accepts a zeroed one. */
+void fct_feed_close(struct fct_feed *feed);
+
+/* ---- the services' doors --------------------------------------------------------------------- */
+
+/* Sets the exchange's handler. |principal| lasts as long as the exchange. */
+void fct_http_begin(struct fct_server *server, const struct fct_principal *principal,
+                    struct fct_exchange *exchange);
+void fct_grpc_begin(struct fct_server *server, const struct fct_principal *principal,
+                    struct fct_exchange *exchange);
+
+#endif
