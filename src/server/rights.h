@@ -11,6 +11,8 @@
 
 #include <factum/base.h>
 
+#include "core/compiler.h"
+
 /* Operation, and the right that it needs on a plain stream or on no stream, and on one of the
  * system ("$..."). */
 #define FCT_OPERATION_LIST(X)                                                                      \
