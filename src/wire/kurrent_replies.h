@@ -1,11 +1,11 @@
 /* kurrent_replies.h - the answers of the KurrentDB service Streams, encoded. Layer: wire.
  *
- * Source: the fact sheet of the protocol, sections 1.2 and 3.2; proto/kurrent/streams.proto. The
- * requests are decoded by kurrent_streams.h.
+ * Source: proto/kurrent/streams.proto. The requests are decoded by kurrent_streams.h.
  *
  * Each function adds one message with its gRPC frame to |buf|. Statuses: OK; NO_MEMORY, TOO_BIG as
  * fct_buf_reserve has them: |buf| is as before the call. A position is written as commit and as
- * prepare position: in answers the two are always equal. Times are nanoseconds since 1970.
+ * prepare position: in answers the two are always equal. Times are nanoseconds since 1970. Texts
+ * are UTF-8; that is not checked here.
  */
 #ifndef FCT_WIRE_KURRENT_REPLIES_H
 #define FCT_WIRE_KURRENT_REPLIES_H
@@ -91,7 +91,7 @@ struct fct_kurrent_batch_reply {
     struct fct_kurrent_expected expected;
 };
 
-/* Each has its code, its message and the type of its details (section 3.2). */
+/* Each has its code, its message and the type of its details. */
 enum fct_kurrent_refusal_kind {
     FCT_KURRENT_REFUSAL_WRONG_VERSION,
     FCT_KURRENT_REFUSAL_STREAM_DELETED,

@@ -1,7 +1,7 @@
-/* kurrent_shared.h - what several KurrentDB services have in common: ids, expected versions, filters,
- * optional numbers. Layer: wire. Types only.
+/* kurrent_shared.h - what several KurrentDB services have in common: ids, expected versions,
+ * filters, optional numbers. Layer: wire. Types only.
  *
- * Source: the fact sheet of the protocol, sections 1.1 and 1.2; proto/kurrent/shared.proto.
+ * Source: proto/kurrent/shared.proto and streams.proto.
  *
  * Each enum of a `oneof` begins with NONE (0): no member was set. So a zeroed struct is an empty
  * message, and whoever answers a request can refuse what is missing. If a peer sets several members

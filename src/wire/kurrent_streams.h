@@ -1,13 +1,11 @@
 /* kurrent_streams.h - the requests of the KurrentDB service Streams, decoded. Layer: wire.
  *
- * Source: the fact sheet of the protocol, section 1.2; proto/kurrent/streams.proto. The answers are
- * encoded by kurrent_replies.h. Knows neither gRPC frames nor what a request means: combinations
- * that make no sense come out as they are.
+ * Source: proto/kurrent/streams.proto. The answers are encoded by kurrent_replies.h. Knows neither
+ * gRPC frames nor what a request means: combinations that make no sense come out as they are.
  *
  * A decoder takes one message, without its frame. Nothing is allocated; slices borrow from the
- * message. Stream names are bytes on the wire: they are not checked, neither for UTF-8 nor for being
- * empty. Fields of type `string` are UTF-8, otherwise the message is INVALID. Unknown fields are
- * skipped.
+ * message. Stream names are bytes on the wire: neither UTF-8 nor that there is a name is checked.
+ * A `string` that is not UTF-8 makes the message INVALID. Unknown fields are skipped.
  *
  * Statuses of each decoder: OK; INVALID, the bytes are no such message; TOO_BIG, more prefixes than
  * FCT_KURRENT_PREFIXES_MAX. After a failure the output is undefined.
@@ -51,7 +49,7 @@ struct fct_kurrent_read {
     uint64_t revision;         /* of REVISION, raw */
     uint64_t commit_position;  /* of POSITION, raw */
     uint64_t prepare_position; /* of POSITION, raw */
-    uint64_t direction;        /* 0 forwards, 1 backwards; a peer may send anything */
+    uint32_t direction;        /* 0 forwards, 1 backwards; a peer may send anything */
     bool resolve_links;
     enum fct_kurrent_amount amount;
     uint64_t count; /* of COUNT */
