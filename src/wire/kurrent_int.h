@@ -2,8 +2,8 @@
  * encoded. Layer: wire, private.
  *
  * A `take` function decodes a nested message into what is there already, as protobuf merges a field
- * that comes twice. Statuses: OK, INVALID, TOO_BIG; no text, which is added by whoever knows the name
- * of the whole message. Slices borrow from the message.
+ * that comes twice. Statuses: OK, INVALID, TOO_BIG; the text is added by whoever knows the name of
+ * the whole message. Slices borrow from the message.
  */
 #ifndef FCT_WIRE_KURRENT_INT_H
 #define FCT_WIRE_KURRENT_INT_H

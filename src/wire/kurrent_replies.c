@@ -214,7 +214,7 @@ factum_status fct_kurrent_encode_batch_appended(struct fct_buf *buf,
     return fct_kurrent_reply_end(&reply);
 }
 
-/* In the order of fct_kurrent_refusal_kind. The name is the message, and the type of the details. */
+/* In the order of fct_kurrent_refusal_kind. A name is the message and the type of the details. */
 static const struct replies_refusal {
     enum fct_grpc_code code;
     const char *name;
