@@ -2,8 +2,8 @@
  *
  * Deny by default: an operation without a line in the table does not compile, a principal without
  * the right is refused. The resource is the stream that is really touched ($$x counts as x's
- * metadata; virtual streams and $all count as reading what they hold). Named users and ACLs fill the
- * table later; today there are the admin, whoever a server without security lets in (the admin
+ * metadata; virtual streams and $all count as reading what they hold). Named users and ACLs fill
+ * the table later; today there are the admin, whoever a server without security lets in (the admin
  * too), and nobody.
  */
 #ifndef FCT_SERVER_RIGHTS_H
