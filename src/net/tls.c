@@ -5,8 +5,8 @@
  * end the program that the library is linked into.
  *
  * Invariants.
- *  1. The error queue of the thread is empty before each call into a connection: SSL_get_error looks
- *     at it, and an old entry would turn "wants to read" into a failure.
+ *  1. The error queue of the thread is empty before each call into a connection: SSL_get_error
+ *     looks at it, and an old entry would turn "wants to read" into a failure.
  *  2. After a failure OpenSSL is not called for the connection again, except to free it.
  *  3. A context lives until its owner and its last connection have let go of it.
  *  4. The key's bytes are wiped from every buffer of ours.

@@ -1,8 +1,7 @@
-/* Unit tests of net/tls.h: OpenSSL's client at the other end of a socket pair, in the same thread. */
+/* tls_test.c - OpenSSL's client at the other end of a socket pair, in the same thread. */
 #include "support/test.h"
 
 #include <fcntl.h>
-#include <stdlib.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <time.h>
@@ -100,7 +99,7 @@ static void write_both(struct fixture *f, long seconds)
 
 static int setup(void **state)
 {
-    struct fixture *f = calloc(1, sizeof *f);
+    struct fixture *f = fct_mem_zalloc(fct_mem_heap(), 1, sizeof *f);
     assert_non_null(f);
     assert_true(scratch_make(f->dir));
     path_of(f, "cert.pem", f->cert);
@@ -141,7 +140,7 @@ static int teardown(void **state)
     close_client(f);
     fct_tls_context_destroy(f->context);
     bool removed = scratch_remove(f->dir);
-    free(f);
+    fct_mem_free(fct_mem_heap(), f);
     return removed ? 0 : -1;
 }
 
@@ -355,10 +354,11 @@ TEST(a_client_that_leaves_during_the_handshake_is_a_failure)
 TEST(bytes_arrive_from_the_server_over_partial_writes_from_moving_buffers)
 {
     enum { SIZE = 200000 };
+    const struct fct_mem *mem = fct_mem_heap();
     struct fixture *f = *state;
     connect_both(f, H2);
-    uint8_t *sent = malloc(SIZE);
-    uint8_t *came = malloc(SIZE);
+    uint8_t *sent = fct_mem_alloc(mem, SIZE);
+    uint8_t *came = fct_mem_alloc(mem, SIZE);
     assert_non_null(sent);
     assert_non_null(came);
     for (size_t i = 0; i < SIZE; i++) {
@@ -370,11 +370,11 @@ TEST(bytes_arrive_from_the_server_over_partial_writes_from_moving_buffers)
     for (int i = 0; i < TURNS_MAX && got < SIZE; i++) {
         size_t more = 0;
         if (put < SIZE) {
-            uint8_t *moved = malloc(SIZE - put); /* another address each time */
+            uint8_t *moved = fct_mem_alloc(mem, SIZE - put); /* another address each time */
             assert_non_null(moved);
             memcpy(moved, sent + put, SIZE - put);
             enum fct_tls_result result = fct_tls_write(f->tls, moved, SIZE - put, &more);
-            free(moved);
+            fct_mem_free(mem, moved);
             assert_true(result == FCT_TLS_OK || result == FCT_TLS_WANTS_WRITE);
             waited = waited || result == FCT_TLS_WANTS_WRITE;
             put += result == FCT_TLS_OK ? more : 0;
@@ -389,8 +389,8 @@ TEST(bytes_arrive_from_the_server_over_partial_writes_from_moving_buffers)
     assert_true(waited);
     assert_int_equal(got, SIZE);
     assert_memory_equal(sent, came, SIZE);
-    free(sent);
-    free(came);
+    fct_mem_free(mem, sent);
+    fct_mem_free(mem, came);
 }
 
 TEST(bytes_arrive_at_the_server_and_what_is_left_of_a_record_is_pending)
