@@ -529,12 +529,20 @@ static bool h2_create_nghttp2(struct fct_h2 *h2)
     return done;
 }
 
+/* Bodies are held back by their windows, and answers by the room of their exchanges. */
+static bool h2_wants_receive(const struct fct_session *session)
+{
+    (void)session;
+    return true;
+}
+
 static const struct fct_session_ops h2_ops = {
     .receive = h2_receive,
     .send = h2_send,
     .tick = h2_tick,
     .shut_down = h2_shut_down,
     .is_finished = h2_is_finished,
+    .wants_receive = h2_wants_receive,
     .destroy = h2_destroy,
 };
 

@@ -44,7 +44,10 @@ enum fct_grpc_code fct_grpc_code_of(factum_status status)
     case FACTUM_STREAM_NOT_FOUND:
     case FACTUM_NOT_FOUND:
         return FCT_GRPC_NOT_FOUND;
+    case FACTUM_DENIED:
+        return FCT_GRPC_PERMISSION_DENIED;
     case FACTUM_BUSY:
+    case FACTUM_UNREACHABLE:
     case FACTUM_LOCKED:
     case FACTUM_FAILED:
         return FCT_GRPC_UNAVAILABLE;
