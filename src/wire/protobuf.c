@@ -11,6 +11,7 @@
  */
 #include "wire/protobuf.h"
 
+#include <assert.h>
 #include <string.h>
 
 #include "codec/bytes.h"
@@ -173,6 +174,23 @@ void fct_pb_put_bytes(struct fct_pb_writer *writer, uint32_t number, factum_slic
 {
     if (bytes.len != 0) {
         fct_pb_add_bytes(writer, number, bytes);
+    }
+}
+
+void fct_pb_put_float(struct fct_pb_writer *writer, uint32_t number, float value)
+{
+    uint8_t field[PB_TAG_SIZE_MAX + sizeof(uint32_t)];
+    uint32_t bits;
+    static_assert(sizeof bits == sizeof value, "a float has 4 bytes");
+    memcpy(&bits, &value, sizeof bits);
+    FCT_ASSERT(number >= 1);
+    FCT_ASSERT(number <= PB_NUMBER_MAX);
+    size_t size = fct_varint_put(field, (uint64_t)number << 3 | FCT_PB_I32);
+    fct_put_u32(field + size, bits);
+    size += sizeof bits;
+    if (bits != 0 && pb_reserve(writer, size)) {
+        memcpy(writer->buf->ptr + writer->buf->len, field, size);
+        writer->buf->len += size;
     }
 }
 

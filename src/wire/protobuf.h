@@ -62,6 +62,7 @@ struct fct_pb_writer fct_pb_writer(struct fct_buf *buf);
 /* Zero and empty values are left out, as proto3 does with plain fields ... */
 void fct_pb_put_uint(struct fct_pb_writer *writer, uint32_t number, uint64_t value);
 void fct_pb_put_bytes(struct fct_pb_writer *writer, uint32_t number, factum_slice bytes);
+void fct_pb_put_float(struct fct_pb_writer *writer, uint32_t number, float value);
 /* ... and written here: members of a oneof, optional fields, map entries, repeated ones. */
 void fct_pb_add_uint(struct fct_pb_writer *writer, uint32_t number, uint64_t value);
 void fct_pb_add_bytes(struct fct_pb_writer *writer, uint32_t number, factum_slice bytes);

@@ -166,6 +166,19 @@ static void put_leaves_out_what_is_zero_and_add_does_not(void **state)
     fct_buf_finish(&buf);
 }
 
+static void a_float_is_four_bytes_and_zero_is_left_out(void **state)
+{
+    (void)state;
+    struct fct_buf buf;
+    init_buf(&buf);
+    struct fct_pb_writer writer = fct_pb_writer(&buf);
+    fct_pb_put_float(&writer, 1, 0.0F);
+    fct_pb_put_float(&writer, 13, 100.0F);
+    assert_int_equal(writer.status, FACTUM_OK);
+    assert_bytes(&buf, BYTES(0x6d, 0, 0, 0xc8, 0x42));
+    fct_buf_finish(&buf);
+}
+
 static void a_nested_message_has_its_size_whatever_it_is(void **state)
 {
     (void)state;
@@ -262,6 +275,7 @@ int main(void)
         cmocka_unit_test(a_padded_varint_is_read),
         cmocka_unit_test(zigzag_goes_both_ways),
         cmocka_unit_test(put_leaves_out_what_is_zero_and_add_does_not),
+        cmocka_unit_test(a_float_is_four_bytes_and_zero_is_left_out),
         cmocka_unit_test(a_nested_message_has_its_size_whatever_it_is),
         cmocka_unit_test(a_failure_of_the_buffer_is_kept_wherever_it_comes),
     };
