@@ -467,6 +467,7 @@ static void h2_limits_fill(struct fct_session_limits *limits)
     limits->session_window = h2_limit(limits->session_window, 8 << 20, WINDOW_MAX);
     limits->write_buffer_max =
         h2_limit(limits->write_buffer_max, 256 * 1024, FCT_H2_WAITING_MAX / 2);
+    limits->session_write_max = h2_limit(limits->session_write_max, 16 << 20, SIZE_MAX);
     limits->glitches_burst = h2_limit(limits->glitches_burst, 200, WINDOW_MAX);
     limits->glitches_per_second = h2_limit(limits->glitches_per_second, 20, WINDOW_MAX);
     limits->header_ms = limits->header_ms == 0 ? 10000 : limits->header_ms;

@@ -8,7 +8,9 @@
  * Invariants.
  *  1. After abort, and in a broken or terminated session, the functions accept everything and do
  *     nothing; closed() is due.
- *  2. Memory of an answer that is sent is kept by one stream up to KEPT_SIZE, and once by the
+ *  2. A writer that saw no room left more than half of the least room waiting, which was_full
+ *     remembers, so that writable follows.
+ *  3. Memory of an answer that is sent is kept by one stream up to KEPT_SIZE, and once by the
  *     session (spare); the rest is freed.
  */
 #include "net/h2_int.h"
@@ -20,6 +22,7 @@
 
 enum {
     KEPT_SIZE = 2048,
+    ROOM_MIN = 16 * 1024, /* of an answer, however many there are */
     SPARE_SIZE_MAX = 512 * 1024,
 };
 
@@ -44,6 +47,20 @@ static size_t answer_waiting(const struct fct_h2_stream *stream)
     return stream->out.len - stream->out_from;
 }
 
+/* What may wait of |stream|'s answer now: all that the connection has left, within bounds. */
+static size_t answer_limit(const struct fct_h2_stream *stream)
+{
+    const struct fct_h2 *h2 = stream->h2;
+    size_t max = h2->options.limits.session_write_max;
+    size_t left = h2->waiting < max ? max - h2->waiting : 0;
+    size_t limit = answer_waiting(stream) + left;
+    if (limit < ROOM_MIN) {
+        limit = ROOM_MIN;
+    }
+    size_t limit_max = h2->options.limits.write_buffer_max;
+    return limit < limit_max ? limit : limit_max;
+}
+
 /* The memory of |stream|'s answer, all of which was sent, goes to the session or is freed. */
 static void answer_recycle(struct fct_h2_stream *stream, size_t kept_size)
 {
@@ -64,6 +81,8 @@ static void answer_recycle(struct fct_h2_stream *stream, size_t kept_size)
 
 void fct_h2_answer_free(struct fct_h2_stream *stream)
 {
+    FCT_ASSERT(stream->h2->waiting >= answer_waiting(stream));
+    stream->h2->waiting -= answer_waiting(stream);
     answer_recycle(stream, 0);
     fct_mem_free(stream->h2->options.mem, stream->trailers);
     stream->trailers = NULL;
@@ -125,11 +144,12 @@ int fct_h2_on_send_data(nghttp2_session *nghttp2, nghttp2_frame *frame, const ui
         return NGHTTP2_ERR_CALLBACK_FAILURE;
     }
     stream->out_from += size;
+    h2->waiting -= size;
     size_t waiting = answer_waiting(stream);
     if (waiting == 0) {
         answer_recycle(stream, KEPT_SIZE);
     }
-    if (stream->was_full && waiting <= h2->options.limits.write_buffer_max / 2) {
+    if (stream->was_full && waiting <= answer_limit(stream) / 2) {
         fct_h2_ring_add(&h2->writable, &stream->writable);
     }
     return 0;
@@ -147,7 +167,7 @@ void fct_h2_run_writable(struct fct_h2 *h2)
     while (!fct_h2_ring_is_empty(&round)) {
         struct fct_h2_stream *stream = FCT_H2_STREAM_OF(round.next, writable);
         fct_h2_ring_remove(&stream->writable);
-        stream->was_full = answer_waiting(stream) > h2->options.limits.write_buffer_max / 2;
+        stream->was_full = answer_waiting(stream) > answer_limit(stream) / 2;
         if (!stream->was_full && !stream->is_dead && !stream->finished) {
             stream->exchange.handler->writable(&stream->exchange);
         }
@@ -229,7 +249,7 @@ static size_t h2_room(const struct fct_exchange *exchange)
 {
     const struct fct_h2_stream *stream = (const struct fct_h2_stream *)(const void *)exchange;
     size_t waiting = answer_waiting(stream);
-    size_t max = stream->h2->options.limits.write_buffer_max;
+    size_t max = answer_limit(stream);
     return waiting < max ? max - waiting : 0;
 }
 
@@ -282,7 +302,10 @@ static factum_status h2_write(struct fct_exchange *exchange, factum_slice bytes)
     if (status != FACTUM_OK) {
         return status;
     }
-    if (answer_waiting(stream) > h2->options.limits.write_buffer_max / 2) {
+    h2->waiting += bytes.len;
+    /* The room may shrink to this before the writer asks for it. */
+    if (answer_waiting(stream) > ROOM_MIN / 2 ||
+        answer_waiting(stream) > h2->options.limits.write_buffer_max / 2) {
         stream->was_full = true;
     }
     answer_resume(stream);
