@@ -4,11 +4,12 @@
  * Knows nothing of sockets, TLS, gRPC or stores.
  *
  * Invariants.
- *  1. Each byte of a body counts against the connection's window until it is released, or until its
- *     exchange is closed; bytes for no exchange count only until they have arrived.
- *  2. closed() is called once for each exchange: when nghttp2 closes the stream, at the beginning of
- *     receive, send or tick after an abort, or by destroy.
- *  3. After a failed allocation inside nghttp2 the session is broken: it is not called again.
+ *  1. A byte of a body counts against the connection's window until it is released or its
+ *     exchange is closed. Bytes that belong to no exchange are given back at once.
+ *  2. closed() is called once for each exchange: when nghttp2 closes the stream, by receive, send or
+ *     tick after an abort, or by destroy.
+ *  3. After a failed allocation inside nghttp2 the session is broken: neither receive nor send
+ *     calls nghttp2 again.
  */
 #include "net/h2_int.h"
 
@@ -19,8 +20,8 @@
 enum {
     SETTINGS_MAX = 32, /* entries of one SETTINGS frame */
     OUTBOUND_ACKS_MAX = 1000,
-    /* nghttp2 counts a visit for each piece of a CONTINUATION header, so that nine visits may be one
-     * frame that comes byte by byte. The watch counts frames. */
+    /* nghttp2 counts each piece of a CONTINUATION header, so one that comes byte by byte counts
+     * nine times. The watch counts frames. */
     CONTINUATIONS_MAX = 128,
     RESETS_BURST = 2000,
     RESETS_PER_SECOND = 200,

@@ -81,7 +81,7 @@ enum fct_h2_pseudo {
     FCT_H2_PSEUDO_COUNT,
 };
 
-/* The head that is coming in. One is enough: header blocks are never interleaved (RFC 9113, 4.3). */
+/* The head that is coming in. One is enough: header blocks are not interleaved (RFC 9113, 4.3). */
 struct fct_h2_head {
     struct fct_buf bytes;
     struct fct_h2_head_field *fields; /* room for field_count_max */
