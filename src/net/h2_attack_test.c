@@ -2,45 +2,14 @@
 #include "support/test.h"
 
 #include "support/h2_client.h"
+#include "support/mem_meter.h"
 
 #define KIB ((size_t)1024)
 #define MIB (KIB * KIB)
 
-/* An allocator that knows how many bytes are out. */
-struct meter {
-    struct fct_mem mem;
-    size_t held;
-    size_t peak;
-};
-
-#define METER_HEADER ((size_t)16)
-
-static void *meter_resize(void *data, void *block, size_t size)
-{
-    struct meter *meter = data;
-    uint8_t *old = block == NULL ? NULL : (uint8_t *)block - METER_HEADER;
-    size_t old_size = 0;
-    if (old != NULL) {
-        memcpy(&old_size, old, sizeof old_size);
-    }
-    if (size == 0) {
-        free(old);
-        meter->held -= old_size;
-        return NULL;
-    }
-    uint8_t *grown = realloc(old, METER_HEADER + size);
-    if (grown == NULL) {
-        return NULL;
-    }
-    memcpy(grown, &size, sizeof size);
-    meter->held += size - old_size;
-    meter->peak = meter->held > meter->peak ? meter->held : meter->peak;
-    return grown + METER_HEADER;
-}
-
 static struct h2_server server;
 static struct h2_client client;
-static struct meter meter;
+static struct fct_mem_meter meter;
 
 /* What the peer sends, by hand. */
 static uint8_t raw[16 * 1024 * 1024];
@@ -82,7 +51,7 @@ static void raw_request(uint32_t id, bool ends)
 static void begin(enum h2_mode mode)
 {
     h2_server_init(&server, mode);
-    meter = (struct meter){.mem = {&meter, meter_resize}};
+    fct_mem_meter_init(&meter);
     server.options.mem = &meter.mem;
 }
 
@@ -387,6 +356,41 @@ static void a_head_at_its_limits_is_taken_and_beyond_them_answered_431(void **st
     assert_string_equal(after->status, "200");
     assert_int_equal(server.call_count, 3);
     assert_true(many->closed);
+    stop();
+}
+
+static void trailers_of_a_request_have_the_limits_of_a_head(void **state)
+{
+    (void)state;
+    static uint8_t block[2 * 4 * 101];
+    for (size_t i = 0; i < sizeof block; i += 4) {
+        memcpy(block + i, "\0\1a", 4); /* a field of two bytes: a and nothing */
+    }
+    for (size_t count = 100; count <= 200; count += 100) {
+        begin(H2_HOLD);
+        start();
+        raw_request(1, false);
+        raw_frame(NGHTTP2_HEADERS, 5, 1, block, 4 * count);
+        assert_true(give());
+        assert_int_equal(server.calls[0].closed, 1);
+        assert_int_equal(server.calls[0].complete, count == 100);
+        assert_int_equal(server.calls[0].ended, count == 100);
+        stop();
+    }
+}
+
+static void an_idle_connection_holds_little(void **state)
+{
+    (void)state;
+    begin(H2_FLOW);
+    server.flow_size = 10 * MIB;
+    start();
+    (void)h2_request(&client, 0, false);
+    h2_talk(&client, &server);
+    assert_in_range(meter.peak, 256 * KIB, 2 * MIB);
+    fct_session_tick(server.session, 1000);
+    fct_session_tick(server.session, 2000);
+    assert_in_range(meter.held, 1, 40 * KIB);
     stop();
 }
 
@@ -739,6 +743,8 @@ int main(void)
         cmocka_unit_test(malformed_heads_end_the_connection),
         cmocka_unit_test(an_hpack_bomb_is_answered_431_and_never_kept),
         cmocka_unit_test(a_head_at_its_limits_is_taken_and_beyond_them_answered_431),
+        cmocka_unit_test(trailers_of_a_request_have_the_limits_of_a_head),
+        cmocka_unit_test(an_idle_connection_holds_little),
         cmocka_unit_test(a_string_of_4_gb_ends_the_connection),
         cmocka_unit_test(a_head_that_does_not_end_ends_the_connection),
         cmocka_unit_test(heads_that_are_always_cut_in_the_middle_are_no_slow_head),

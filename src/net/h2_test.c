@@ -154,6 +154,42 @@ static void fields_that_cannot_be_sent_are_refused(void **state)
     stop();
 }
 
+static void an_answer_to_head_has_no_body(void **state)
+{
+    (void)state;
+    begin(H2_SILENT, 0);
+    const nghttp2_nv fields[] = {h2_nv(":method", "HEAD"), h2_nv(":scheme", "http"),
+                                 h2_nv(":path", "/"), h2_nv(":authority", "a")};
+    struct h2_reply *reply = &client.replies[0];
+    assert_int_equal(nghttp2_submit_request(client.session, NULL, fields, 4, NULL, reply), 1);
+    h2_talk(&client, &server);
+    const struct fct_field length = {FCT_SLICE("content-length"), FCT_SLICE("10")};
+    assert_int_equal(fct_exchange_respond(server.calls[0].exchange, 200, &length, 1), FACTUM_OK);
+    assert_int_equal(fct_exchange_finish(server.calls[0].exchange, NULL, 0), FACTUM_OK);
+    h2_talk(&client, &server);
+    assert_string_equal(reply->status, "200");
+    assert_true(reply->closed);
+    assert_int_equal(reply->error_code, NGHTTP2_NO_ERROR);
+    stop();
+}
+
+static void a_long_answer_header_goes_out_in_continuations(void **state)
+{
+    (void)state;
+    static char value[60 * 1000];
+    begin(H2_SILENT, 0);
+    struct h2_reply *reply = h2_request(&client, 0, false);
+    h2_talk(&client, &server);
+    memset(value, '\\', sizeof value); /* which Huffman's code does not shorten */
+    struct fct_field field = {FCT_SLICE("long"), fct_slice(value, sizeof value)};
+    assert_int_equal(fct_exchange_respond(server.calls[0].exchange, 200, &field, 1), FACTUM_OK);
+    h2_end_answer(&server.calls[0]);
+    h2_talk(&client, &server);
+    assert_answered(reply, 0);
+    assert_in_range(client.largest_send, 60 * 1000, 100 * KIB);
+    stop();
+}
+
 static void an_answer_header_that_is_too_long_to_send_ends_the_exchange(void **state)
 {
     (void)state;
@@ -504,7 +540,8 @@ static void an_aborted_exchange_is_closed_by_receive_send_and_tick_alike(void **
         h2_talk(&client, &server);
         struct fct_exchange *exchange = server.calls[0].exchange;
         fct_exchange_abort(exchange, FCT_ABORT_CANCEL);
-        /* until then everything is taken */
+        /* until then everything is taken, and there is no room */
+        assert_int_equal(fct_exchange_room(exchange), 0);
         assert_int_equal(fct_exchange_respond(exchange, 200, NULL, 0), FACTUM_OK);
         assert_int_equal(fct_exchange_write(exchange, FCT_SLICE("a")), FACTUM_OK);
         assert_int_equal(fct_exchange_finish(exchange, NULL, 0), FACTUM_OK);
@@ -679,6 +716,8 @@ int main(void)
         cmocka_unit_test(trailers_may_follow_a_body_that_was_sent_long_before),
         cmocka_unit_test(the_head_of_a_request_is_seen_as_sent),
         cmocka_unit_test(fields_that_cannot_be_sent_are_refused),
+        cmocka_unit_test(an_answer_to_head_has_no_body),
+        cmocka_unit_test(a_long_answer_header_goes_out_in_continuations),
         cmocka_unit_test(an_answer_header_that_is_too_long_to_send_ends_the_exchange),
         cmocka_unit_test(many_exchanges_run_at_once),
         cmocka_unit_test(exchanges_beyond_the_maximum_wait_at_the_client),

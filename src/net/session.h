@@ -81,9 +81,10 @@ bool fct_session_wants_receive(const struct fct_session *session);
  * count as sent: the owner keeps what it cannot write at once. HTTP/2 gives up to 97 KiB, and asks
  * each exchange that has room again for more, once a call. */
 size_t fct_session_send(struct fct_session *session, const uint8_t **bytes);
-/* Checks the time limits; about once a second. */
+/* Checks the time limits; about once a second. The owner sends afterwards. */
 void fct_session_tick(struct fct_session *session, uint64_t now_ms);
-/* Takes no new exchanges: HTTP/2 sends GOAWAY, HTTP/1.1 closes after the answer under way. */
+/* Takes no new exchanges: HTTP/2 sends GOAWAY, HTTP/1.1 closes after the answer under way. The owner
+ * sends afterwards. */
 void fct_session_shut_down(struct fct_session *session);
 /* Nothing more will come: close the connection once everything is sent. */
 bool fct_session_is_finished(const struct fct_session *session);
