@@ -80,7 +80,7 @@ struct fct_h1 {
     bool is_head;          /* method HEAD */
     bool is_http10;
     bool is_chunked;
-    bool expects_continue; /* nothing was sent yet of 100 or of the answer */
+    bool expects_continue; /* and 100 was not sent */
     bool keep_alive;
     size_t unreleased;
     size_t drained;
