@@ -21,7 +21,7 @@
 enum {
     H1_BODY_GRACE_MS = 10 * 1000, /* after which a body must have come at ... */
     H1_BODY_RATE = 1024,          /* ... so many bytes a second */
-    H1_KEEP_MAX = 64 << 10,       /* memory of an idle buffer */
+    H1_KEEP_MAX = 16 << 10,       /* memory of a buffer that is empty */
 };
 
 static struct fct_h1 *h1_of(struct fct_session *session)
@@ -269,6 +269,14 @@ static void h1_pump(struct fct_h1 *h1)
     }
 }
 
+static void h1_empty(struct fct_buf *buf)
+{
+    fct_buf_clear(buf);
+    if (buf->capacity > H1_KEEP_MAX) {
+        fct_buf_finish(buf);
+    }
+}
+
 /* The bytes that wait, and |bytes| after them. */
 static factum_status h1_add_input(struct fct_h1 *h1, factum_slice bytes)
 {
@@ -277,7 +285,9 @@ static factum_status h1_add_input(struct fct_h1 *h1, factum_slice bytes)
         h1->rest = bytes;
         return FACTUM_OK;
     }
-    memmove(input->ptr, h1->rest.ptr, h1->rest.len);
+    if (h1->rest.ptr != input->ptr) {
+        memmove(input->ptr, h1->rest.ptr, h1->rest.len);
+    }
     input->len = h1->rest.len;
     factum_status status = fct_buf_add_slice(input, bytes);
     h1->rest = fct_buf_slice(input);
@@ -289,10 +299,7 @@ static factum_status h1_keep_input(struct fct_h1 *h1)
 {
     struct fct_buf *input = &h1->input;
     if (h1->rest.len == 0) {
-        fct_buf_clear(input);
-        if (input->capacity > H1_KEEP_MAX) {
-            fct_buf_finish(input);
-        }
+        h1_empty(input);
         return FACTUM_OK;
     }
     if (input->len > 0) {
@@ -382,10 +389,7 @@ static size_t h1_hand_out(struct fct_h1 *h1, const uint8_t **bytes)
 {
     struct fct_buf last = h1->sent;
     h1->sent = h1->out;
-    fct_buf_clear(&last);
-    if (last.capacity > H1_KEEP_MAX) {
-        fct_buf_finish(&last);
-    }
+    h1_empty(&last);
     h1->out = last;
     h1->answer.from = 0;
     h1->answer.is_sent = h1->answer.progress != FCT_H1_NOT_BEGUN;
@@ -415,6 +419,7 @@ static size_t h1_send(struct fct_session *session, const uint8_t **bytes)
         size = h1_hand_out(h1, bytes);
     } else {
         h1->has_woken = false;
+        h1_empty(&h1->sent);
     }
     h1->is_inside = false;
     return size;

@@ -1,7 +1,7 @@
 /* h1_int.h - what the files of the HTTP/1.1 session share. Layer: net.
  *
- * h1.c owns the session: input, exchanges, times. h1_head.c reads the head of a request, h1_answer.c
- * writes answers, h1_check.c holds the lines to their syntax.
+ * h1.c owns the session: input, exchanges, times. h1_head.c reads the head of a request,
+ * h1_answer.c writes answers, h1_check.c holds the lines to their syntax.
  *
  * Invariants.
  *  1. At most one exchange is open. The next head is not read before it is closed.
