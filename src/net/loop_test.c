@@ -5,6 +5,8 @@
 #include "os/thread.h"
 #include "support/test.h"
 
+#define TEST(name) static void name(void **state)
+
 struct fixture {
     struct fct_loop *loop;
     factum_error err;
