@@ -16,9 +16,12 @@
  *
  * Rules.
  *  1. Answers may begin at any time after begin, also inside it, and may end before the request
- *     does. Each exchange gets respond at most once, and finish at most once after it.
- *  2. A handler is never called from inside a function of this header, except writable and closed
- *     from fct_session_send: a handler may call any of them at any time until closed.
+ *     does. Each exchange gets respond at most once, and finish at most once after it. After finish
+ *     a handler gets no more body and no end, only closed.
+ *  2. A handler is never called from inside a function of this header: it may call any of them at
+ *     any time until closed. It is called from fct_session_receive and fct_session_send (HTTP/1.1
+ *     goes on with a request that had to wait), and closed also from the other functions of a
+ *     session.
  *  3. What is written is copied. Room is what keeps memory bounded: a write beyond it is taken (one
  *     message is never split by its writer), so a writer asks before each message.
  *  4. Bytes of the body count against the peer's window until they are released.

@@ -39,8 +39,9 @@ struct fct_session_options {
     void *data;
     /* The head of a request is complete: sets exchange->handler. */
     void (*begin)(void *data, struct fct_exchange *exchange);
-    /* There is something to send. Called from inside the functions of exchange.h, not from receive
-     * or send; once until the next send has returned 0. */
+    /* There is something to do for send: bytes that go out, a request that waited, or the end.
+     * Called from inside the functions of exchange.h, tick and shut_down, not from receive or send,
+     * after which the owner calls send anyway; once until the next send has returned 0. */
     void (*wants_send)(void *data);
 };
 
@@ -48,11 +49,11 @@ struct fct_session;
 
 struct fct_session_ops {
     bool (*receive)(struct fct_session *session, factum_slice bytes, uint64_t now_ms);
+    bool (*wants_receive)(const struct fct_session *session);
     size_t (*send)(struct fct_session *session, const uint8_t **bytes);
     void (*tick)(struct fct_session *session, uint64_t now_ms);
     void (*shut_down)(struct fct_session *session);
     bool (*is_finished)(const struct fct_session *session);
-    bool (*wants_receive)(const struct fct_session *session);
     void (*destroy)(struct fct_session *session);
 };
 
@@ -70,6 +71,10 @@ FCT_MUST_USE factum_status fct_h2_create(const struct fct_session_options *optio
  * to close. |now_ms|: a monotonic clock, also for tick. */
 FCT_MUST_USE bool fct_session_receive(struct fct_session *session, factum_slice bytes,
                                       uint64_t now_ms);
+/* May the owner read from the peer now? While false, it leaves the bytes in the socket: handlers
+ * have not released what came, or a request waits for the answer before it. Asked again after each
+ * receive and send. A receive while it is false is taken up to a few MiB of waiting bytes. */
+bool fct_session_wants_receive(const struct fct_session *session);
 /* The next bytes to send, which last until the next call on the session; 0: nothing now. The bytes
  * count as sent: the owner keeps what it cannot write at once. */
 size_t fct_session_send(struct fct_session *session, const uint8_t **bytes);
@@ -79,9 +84,6 @@ void fct_session_tick(struct fct_session *session, uint64_t now_ms);
 void fct_session_shut_down(struct fct_session *session);
 /* Nothing more will come: close the connection once everything is sent. */
 bool fct_session_is_finished(const struct fct_session *session);
-/* False: do not read from the peer now, because too much of what it sent, or of what it is to get,
- * waits. */
-bool fct_session_wants_receive(const struct fct_session *session);
 /* Closes all exchanges. Accepts NULL. */
 void fct_session_destroy(struct fct_session *session);
 
