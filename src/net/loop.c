@@ -68,6 +68,15 @@ void fct_loop_post(struct fct_loop *loop, struct fct_task *task)
     }
 }
 
+void fct_loop_unpost(struct fct_loop *loop, struct fct_task *task)
+{
+    fct_mutex_lock(&loop->lock);
+    if (task->slot != NULL) {
+        task_unlink(task, &loop->posted_last);
+    }
+    fct_mutex_unlock(&loop->lock);
+}
+
 static struct fct_task *take_posted(struct fct_loop *loop)
 {
     fct_mutex_lock(&loop->lock);
