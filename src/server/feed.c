@@ -24,8 +24,8 @@
 #include "server/server_int.h"
 
 #define BUCKETS 4096u
-#define EVENTS_PER_TURN 1024 /* of the tail */
-#define TURNS_MAX 64         /* in a row: then everybody is woken, and the tail skips to the end */
+#define TAIL_EVENTS_PER_TURN 1024 /* of the tail */
+#define TURNS_MAX 64 /* in a row: then everybody is woken, and the tail skips to the end */
 
 struct fct_feeds {
     struct fct_server *server;
@@ -142,7 +142,7 @@ static void skip_to_end(struct fct_feeds *feeds)
 static void read_tail(struct fct_feeds *feeds)
 {
     bool any = false;
-    for (int i = 0; i < EVENTS_PER_TURN; i++) {
+    for (int i = 0; i < TAIL_EVENTS_PER_TURN; i++) {
         factum_event event;
         factum_status status = factum_subscription_next(feeds->tail, 0, &event, NULL);
         if (status < 0) {

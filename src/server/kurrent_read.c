@@ -19,8 +19,8 @@
 #include "server/kurrent_link.h"
 #include "server/matcher.h"
 
-#define EVENTS_PER_TURN 256
-#define EXAMINED_PER_TURN 1024
+#define READ_EVENTS_PER_TURN 256
+#define READ_EXAMINED_PER_TURN 1024
 #define WINDOW_DEFAULT 32
 #define SEND_SIZE ((size_t)32 << 10)
 
@@ -346,7 +346,7 @@ static void give(struct fct_grpc_call *call)
         if (room == 0 || room <= call->out.len) {
             break; /* writable goes on */
         }
-        if (i == EXAMINED_PER_TURN || state->given - given >= EVENTS_PER_TURN) {
+        if (i == READ_EXAMINED_PER_TURN || state->given - given >= READ_EVENTS_PER_TURN) {
             fct_feed_again(&state->feed);
             break;
         }
