@@ -29,7 +29,6 @@ struct fct_loop {
     struct fct_task **later_last;
     struct fct_timer *timers; /* by their due times */
     unsigned open_handles;
-    bool stop;
     uint8_t buffer[FCT_LOOP_BUFFER_SIZE];
 };
 
@@ -148,9 +147,6 @@ static void on_check(uv_check_t *check)
 {
     struct fct_loop *loop = check->data;
     run_later(loop);
-    if (loop->stop) {
-        uv_stop(&loop->uv);
-    }
 }
 
 /* ---- timers ---------------------------------------------------------------------------------- */
@@ -310,11 +306,10 @@ void fct_loop_destroy(struct fct_loop *loop)
 
 void fct_loop_run(struct fct_loop *loop)
 {
-    loop->stop = false;
     (void)uv_run(&loop->uv, UV_RUN_DEFAULT);
 }
 
 void fct_loop_stop(struct fct_loop *loop)
 {
-    loop->stop = true;
+    uv_stop(&loop->uv);
 }

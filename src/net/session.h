@@ -25,6 +25,8 @@ struct fct_session_limits {
     size_t body_window;         /* bytes of one body that are not released (1 MiB) */
     size_t session_window;      /* of all bodies of the connection (8 MiB) */
     size_t write_buffer_max;    /* bytes of one answer that wait to be sent: room (256 KiB) */
+    size_t session_write_max;   /* of all answers of the connection, HTTP/2; beyond it each still has
+                                   room for 16 KiB (16 MiB) */
     size_t glitches_burst;      /* PING, SETTINGS, empty frames, early resets ... before the peer is
                                 told to calm down (200) ... */
     size_t glitches_per_second; /* ... and what is forgiven (20) */
@@ -76,11 +78,13 @@ FCT_MUST_USE bool fct_session_receive(struct fct_session *session, factum_slice 
  * receive and send. A receive while it is false is taken up to a few MiB of waiting bytes. */
 bool fct_session_wants_receive(const struct fct_session *session);
 /* The next bytes to send, which last until the next call on the session; 0: nothing now. The bytes
- * count as sent: the owner keeps what it cannot write at once. */
+ * count as sent: the owner keeps what it cannot write at once. HTTP/2 gives up to 97 KiB, and asks
+ * each exchange that has room again for more, once a call. */
 size_t fct_session_send(struct fct_session *session, const uint8_t **bytes);
-/* Checks the time limits; about once a second. */
+/* Checks the time limits; about once a second. The owner sends afterwards. */
 void fct_session_tick(struct fct_session *session, uint64_t now_ms);
-/* Takes no new exchanges: HTTP/2 sends GOAWAY, HTTP/1.1 closes after the answer under way. */
+/* Takes no new exchanges: HTTP/2 sends GOAWAY, HTTP/1.1 closes after the answer under way. The owner
+ * sends afterwards. */
 void fct_session_shut_down(struct fct_session *session);
 /* Nothing more will come: close the connection once everything is sent. */
 bool fct_session_is_finished(const struct fct_session *session);

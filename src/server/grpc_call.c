@@ -1,7 +1,6 @@
 /* grpc_call.c - see grpc_call.h. Layer: server. */
 #include "server/grpc_call.h"
 
-#include <string.h>
 
 #include "core/check.h"
 #include "core/error.h"
@@ -35,23 +34,24 @@ static const struct fct_field content_type = {
     .value = {(const uint8_t *)"application/grpc", 16},
 };
 
-static void respond(struct fct_grpc_call *call)
+/* False: the call is aborted. */
+static bool respond(struct fct_grpc_call *call)
 {
-    if (!call->responded) {
-        call->responded = true;
-        if (fct_exchange_respond(call->exchange, 200, &content_type, 1) != FACTUM_OK) {
-            call->finished = true;
-            fct_exchange_abort(call->exchange, FCT_ABORT_INTERNAL);
-        }
+    if (call->responded) {
+        return true;
     }
+    call->responded = true;
+    if (fct_exchange_respond(call->exchange, 200, &content_type, 1) != FACTUM_OK) {
+        call->finished = true;
+        fct_exchange_abort(call->exchange, FCT_ABORT_INTERNAL);
+        return false;
+    }
+    return true;
 }
 
 void fct_grpc_send(struct fct_grpc_call *call)
 {
-    if (!call->finished) {
-        respond(call);
-    }
-    if (!call->finished &&
+    if (!call->finished && respond(call) &&
         fct_exchange_write(call->exchange, fct_buf_slice(&call->out)) != FACTUM_OK) {
         call->finished = true;
         fct_exchange_abort(call->exchange, FCT_ABORT_INTERNAL);
@@ -62,21 +62,6 @@ void fct_grpc_send(struct fct_grpc_call *call)
 size_t fct_grpc_room(const struct fct_grpc_call *call)
 {
     return call->finished ? 0 : fct_exchange_room(call->exchange);
-}
-
-/* With no message sent, one block of fields is the whole answer ("Trailers-Only"). */
-static factum_status end_answer(struct fct_grpc_call *call, const struct fct_field *fields,
-                                size_t count)
-{
-    if (call->responded) {
-        return fct_exchange_finish(call->exchange, fields, count);
-    }
-    struct fct_field all[TRAILERS_MAX + 1];
-    all[0] = content_type;
-    memcpy(all + 1, fields, count * sizeof *fields);
-    call->responded = true;
-    factum_status status = fct_exchange_respond(call->exchange, 200, all, count + 1);
-    return status == FACTUM_OK ? fct_exchange_finish(call->exchange, NULL, 0) : status;
 }
 
 static struct fct_field status_field(enum fct_grpc_code code)
@@ -96,7 +81,6 @@ void fct_grpc_finish(struct fct_grpc_call *call, enum fct_grpc_code code, factum
         return;
     }
     FCT_ASSERT(count <= TRAILERS_MAX - 2);
-    call->finished = true;
     fct_timer_stop(&call->deadline_timer);
     all[used++] = status_field(code);
     fct_buf_clear(&call->out);
@@ -106,9 +90,10 @@ void fct_grpc_finish(struct fct_grpc_call *call, enum fct_grpc_code code, factum
     for (size_t i = 0; i < count; i++) {
         all[used++] = fields[i];
     }
-    if (end_answer(call, all, used) != FACTUM_OK) {
+    if (respond(call) && fct_exchange_finish(call->exchange, all, used) != FACTUM_OK) {
         fct_exchange_abort(call->exchange, FCT_ABORT_INTERNAL);
     }
+    call->finished = true;
     fct_buf_clear(&call->out);
 }
 
@@ -248,11 +233,10 @@ static const struct fct_exchange_handler refused = {refused_body, refused_call, 
 
 static void refuse(struct fct_exchange *exchange, enum fct_grpc_code code, factum_slice text)
 {
-    const struct fct_field fields[] = {
-        content_type, status_field(code), {FCT_SLICE("grpc-message"), text}};
+    const struct fct_field trailers[] = {status_field(code), {FCT_SLICE("grpc-message"), text}};
     exchange->handler = &refused;
-    if (fct_exchange_respond(exchange, 200, fields, 3) != FACTUM_OK ||
-        fct_exchange_finish(exchange, NULL, 0) != FACTUM_OK) {
+    if (fct_exchange_respond(exchange, 200, &content_type, 1) != FACTUM_OK ||
+        fct_exchange_finish(exchange, trailers, 2) != FACTUM_OK) {
         fct_exchange_abort(exchange, FCT_ABORT_INTERNAL);
     }
 }
