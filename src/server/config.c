@@ -499,7 +499,16 @@ static factum_status config_read_all(struct fct_config *config,
     if (status == FACTUM_OK) {
         status = config_read_flags(config, input, err);
     }
-    return status == FACTUM_OK ? fct_config_check(config, err) : status;
+    if (status == FACTUM_OK) {
+        status = fct_config_check(config, err);
+    }
+    if (status == FACTUM_OK && fct_config_is_set(config, FCT_CONFIG_INSECURE) &&
+        fct_config_is_set(config, FCT_CONFIG_TLS_CERT)) {
+        fct_config_warn(input,
+                        "insecure with tls-cert: connections are encrypted, and everybody who "
+                        "connects is the admin");
+    }
+    return status;
 }
 
 factum_status fct_config_read(const struct fct_mem *mem, const struct fct_config_input *input,

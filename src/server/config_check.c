@@ -102,10 +102,6 @@ static factum_status check_tls(const struct fct_config *config, factum_error *er
     if (key && !cert) {
         return check_fail(config, FCT_CONFIG_TLS_KEY, "needs its certificate: set tls-cert", err);
     }
-    if (cert && fct_config_is_set(config, FCT_CONFIG_INSECURE)) {
-        return check_fail(config, FCT_CONFIG_INSECURE,
-                          "contradicts tls-cert: leave one of them out", err);
-    }
     return FACTUM_OK;
 }
 

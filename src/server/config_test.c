@@ -100,8 +100,9 @@ static const struct case_ matrix[] = {
      "set that too, or leave this out"},
     {{.flags = {"insecure-any-address", "listen=0.0.0.0:2113"}},
      "means something with insecure only"},
-    {{.flags = {"insecure"}, .environment = {"FACTUM_TLS_CERT=c", "FACTUM_TLS_KEY=k"}},
-     "insecure = true (--insecure): contradicts tls-cert: leave one of them out"},
+    {{.flags = {"insecure"}, .environment = {"FACTUM_TLS_CERT=c", "FACTUM_TLS_KEY=k"}}, NULL},
+    {{.flags = {"insecure", "listen=0.0.0.0:2113", "tls-cert=c", "tls-key=k"}},
+     "set insecure-any-address too if that is meant"},
     {{.flags = {"tls-cert=c.pem"}}, "tls-cert = c.pem (--tls-cert): needs its key: set tls-key"},
     {{.file = "tls-key = k.pem\n"},
      "tls-key = k.pem (factum.conf:1): needs its certificate: set tls-cert"},
@@ -215,6 +216,17 @@ TEST(a_flag_is_before_the_environment_that_before_the_file_and_that_before_the_d
             start.environment[1] = NULL;
         }
     }
+}
+
+TEST(encryption_without_logins_is_done_with_a_warning)
+{
+    (void)state;
+    struct outcome outcome;
+    begin(&(struct start){.flags = {"insecure", "tls-cert=c", "tls-key=k"}}, &outcome);
+    assert_ok(outcome.status, outcome.err);
+    assert_string_equal(outcome.warnings, "insecure with tls-cert: connections are encrypted, and "
+                                          "everybody who connects is the admin\n");
+    fct_config_finish(&outcome.config);
 }
 
 TEST(a_stronger_source_can_unset_a_value)
@@ -502,6 +514,7 @@ int main(void)
         cmocka_unit_test(without_anything_it_is_loopback_with_a_secret_in_the_store),
         cmocka_unit_test(
             a_flag_is_before_the_environment_that_before_the_file_and_that_before_the_default),
+        cmocka_unit_test(encryption_without_logins_is_done_with_a_warning),
         cmocka_unit_test(a_stronger_source_can_unset_a_value),
         cmocka_unit_test(a_mistake_is_found_also_where_it_is_overridden),
         cmocka_unit_test(a_file_may_have_comments_blank_lines_and_line_ends_of_both_kinds),

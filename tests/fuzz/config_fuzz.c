@@ -30,9 +30,9 @@ static void check_safe(const factum_server_options *options)
     bool is_any = strncmp(options->listen, "0.0.0.0:", 8) == 0;
     FCT_ASSERT(options->listen[0] != '\0' || options->unix_path != NULL);
     FCT_ASSERT((options->tls_cert_file == NULL) == (options->tls_key_file == NULL));
-    FCT_ASSERT(!options->insecure || options->tls_cert_file == NULL);
     FCT_ASSERT(options->insecure || !options->insecure_any_address);
-    FCT_ASSERT(!is_any || options->insecure_any_address || options->tls_cert_file != NULL);
+    FCT_ASSERT(!is_any || options->insecure_any_address ||
+               (!options->insecure && options->tls_cert_file != NULL));
 }
 
 static void check_same(const struct fct_config *a, const struct fct_config *b)
