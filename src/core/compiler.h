@@ -2,6 +2,8 @@
 #ifndef FCT_CORE_COMPILER_H
 #define FCT_CORE_COMPILER_H
 
+#include <stddef.h>
+
 #define FCT_LIKELY(x) __builtin_expect(!!(x), 1)
 #define FCT_UNLIKELY(x) __builtin_expect(!!(x), 0)
 #define FCT_PREFETCH(p) __builtin_prefetch(p)
@@ -10,5 +12,8 @@
 #define FCT_NORETURN __attribute__((noreturn))
 #define FCT_COLD __attribute__((cold))
 #define FCT_ALIGNED(n) __attribute__((aligned(n)))
+/* The struct of |type| that |pointer| to its |member| lies in. */
+#define FCT_CONTAINER_OF(pointer, type, member)                                                    \
+    ((type *)(void *)((char *)(pointer)-offsetof(type, member)))
 
 #endif

@@ -45,12 +45,13 @@ void fct_loop_post(struct fct_loop *loop, struct fct_task *task);
 /* The same, from the loop's thread, without a wake-up: it runs after what has come in during this
  * turn was handled; one that is queued again by itself runs in the next turn. */
 void fct_loop_later(struct fct_loop *loop, struct fct_task *task);
-/* Takes a task of fct_loop_later out of its queue; accepts one that is not queued. */
-void fct_loop_forget(struct fct_task *task);
+/* Takes a task of fct_loop_later out of its queue; accepts one that is not queued. Not for one that
+ * was posted. */
+void fct_loop_forget(struct fct_loop *loop, struct fct_task *task);
 
 /* A monotonic clock, as of the beginning of this turn. */
 uint64_t fct_loop_now_ms(const struct fct_loop *loop);
-/* Starts it, or starts it again. Precision: some milliseconds. */
+/* Starts it, or starts it again. Loop's thread. */
 void fct_timer_start(struct fct_loop *loop, struct fct_timer *timer, unsigned after_ms,
                      unsigned every_ms);
 /* Accepts one that is not running. */

@@ -30,6 +30,11 @@ bool fct_session_is_finished(const struct fct_session *session)
     return session->ops->is_finished(session);
 }
 
+bool fct_session_wants_receive(const struct fct_session *session)
+{
+    return session->ops->wants_receive(session);
+}
+
 void fct_session_destroy(struct fct_session *session)
 {
     if (session != NULL) {

@@ -52,6 +52,7 @@ struct fct_session_ops {
     void (*tick)(struct fct_session *session, uint64_t now_ms);
     void (*shut_down)(struct fct_session *session);
     bool (*is_finished)(const struct fct_session *session);
+    bool (*wants_receive)(const struct fct_session *session);
     void (*destroy)(struct fct_session *session);
 };
 
@@ -78,6 +79,9 @@ void fct_session_tick(struct fct_session *session, uint64_t now_ms);
 void fct_session_shut_down(struct fct_session *session);
 /* Nothing more will come: close the connection once everything is sent. */
 bool fct_session_is_finished(const struct fct_session *session);
+/* False: do not read from the peer now, because too much of what it sent, or of what it is to get,
+ * waits. */
+bool fct_session_wants_receive(const struct fct_session *session);
 /* Closes all exchanges. Accepts NULL. */
 void fct_session_destroy(struct fct_session *session);
 

@@ -13,21 +13,23 @@
 
 #include <factum/async.h>
 
-#include "core/mem.h"
+#include "core/buf.h"
 #include "net/exchange.h"
 #include "net/loop.h"
 #include "server/auth.h"
 #include "server/rights.h"
 
+#define FCT_REFUSALS 32
+
 struct fct_server_counters {
     uint64_t appends; /* acknowledged */
     uint64_t events_appended;
-    uint64_t refusals[32];    /* by -status */
-    uint64_t events_read;     /* given to readers and subscribers */
-    uint64_t connections;     /* open now */
-    uint64_t connections_all; /* ever */
-    uint64_t exchanges;       /* open now */
-    uint64_t subscriptions;   /* open now */
+    uint64_t refusals[FCT_REFUSALS]; /* by -status */
+    uint64_t events_read;            /* given to readers and subscribers */
+    uint64_t connections;            /* open now */
+    uint64_t connections_all;        /* ever */
+    uint64_t exchanges;              /* open now */
+    uint64_t subscriptions;          /* open now */
 };
 
 struct fct_server {
@@ -59,7 +61,9 @@ struct fct_pending {
 };
 
 FCT_MUST_USE factum_status fct_appends_open(struct fct_server *server, factum_error *err);
-/* Waits until none is under way. */
+/* Those whose |done| was not called yet. */
+uint64_t fct_appends_under_way(const struct fct_server *server);
+/* None is under way. */
 void fct_appends_close(struct fct_server *server);
 /* Starts it: OK, and |done| is called once on the loop's thread, never from inside this call; all
  * that the request points to stays until then. Otherwise as factum_append_submit, and |done| is not
@@ -73,29 +77,33 @@ FCT_MUST_USE factum_status fct_append_start(struct fct_server *server, struct fc
 struct fct_feed {
     struct fct_server *server;
     factum_cursor *cursor;
+    factum_subscription *subscription;
     bool follow;
-    bool waits;     /* for news: wake is called when there may be more */
-    bool caught_up; /* CAUGHT_UP was given, and no event since */
+    factum_source interest; /* what wakes it: STREAM, CATEGORY or TYPE |name|; ALL: anything */
+    struct fct_buf name;
     void (*wake)(struct fct_feed *feed);
     void *data;
     struct fct_task task;
-    struct fct_feed *next;
+    struct fct_feed *next; /* in the table of those that wait */
     struct fct_feed **slot;
 };
 
 FCT_MUST_USE factum_status fct_feeds_open(struct fct_server *server, factum_error *err);
+/* Wakes all, so that they see that the server is stopping. */
+void fct_feeds_stop(struct fct_server *server);
+/* All feeds are closed. */
 void fct_feeds_close(struct fct_server *server);
 /* |request| as for factum_read or, with |follow|, factum_subscribe; needed for the call only. |wake|
  * and |data| were set. The statuses of those two. */
 FCT_MUST_USE factum_status fct_feed_open(struct fct_server *server, struct fct_feed *feed,
                                          const factum_read_request *request, bool follow,
                                          factum_error *err);
-/* OK with an event (borrowed until the next call); DONE: a read has ended; CAUGHT_UP: a following one
- * has given all; told once each time, then PENDING; PENDING: wake will be called. Otherwise the
- * failures of factum_cursor_next and, after its tombstone was given, STREAM_DELETED. */
+/* OK with an event (borrowed until the next call); DONE: a read has ended; of one that follows
+ * CAUGHT_UP, once each time that it has given all, and then PENDING: wake will be called. Otherwise
+ * the failures of factum_cursor_next and factum_subscription_next. */
 FCT_MUST_USE factum_status fct_feed_next(struct fct_feed *feed, factum_event *event,
                                          factum_error *err);
-/* The checkpoint, as factum_subscription_checkpoint. */
+/* The checkpoint, as factum_subscription_checkpoint; of a read factum_cursor_place. */
 uint64_t fct_feed_place(const struct fct_feed *feed);
 /* Calls wake in the next turn of the loop: for who has used up its turn. */
 void fct_feed_again(struct fct_feed *feed);

@@ -1,0 +1,541 @@
+/* conn.c - one connection: a socket, TLS or none, and a session. Layer: net.
+ *
+ * SNIFF      until the first bytes say what is spoken
+ * HANDSHAKE  TLS; then SNIFF again, inside it
+ * OPEN       bytes go into the session and out of it
+ * LINGER     everything is sent, the peer is told so; what it still sends is thrown away, since a
+ *            close with unread bytes would make its last answer disappear
+ *
+ * Invariants.
+ *  1. |unsent| holds what the session gave and the socket did not take; while it has bytes, the
+ *     session is not asked for more.
+ *  2. Sending happens in the task |flush| alone, once a turn, whatever happened in it.
+ *  3. close is final: nothing is called for the connection after it.
+ */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "core/check.h"
+#include "core/slice.h"
+#include "net/doors_int.h"
+#include "net/loop_int.h"
+
+#define SNIFF_SIZE 24  /* bytes of the preface of HTTP/2 */
+#define SNIFF_MS 10000 /* TLS and the first bytes */
+#define LINGER_MS 1000
+#define STALL_MS 30000 /* nothing of what waits was taken by the peer */
+#define READS_PER_TURN 8
+#define SENDS_PER_TURN 32
+#define UNSENT_MAX ((size_t)1 << 20)
+
+enum conn_state { CONN_SNIFF, CONN_HANDSHAKE, CONN_OPEN, CONN_LINGER, CONN_CLOSED };
+
+struct fct_conn {
+    struct fct_conn *next;
+    struct fct_conn **slot;
+    struct fct_doors *doors;
+    uv_poll_t poll;
+    int events;
+    int fd;
+    enum conn_state state;
+    bool over;    /* close when everything is sent */
+    bool blocked; /* the socket takes no more */
+    struct fct_tls *tls;
+    struct fct_session *session;
+    struct fct_peer peer;
+    struct fct_task flush;
+    struct fct_task resume; /* reads go on: there may be bytes that the socket does not announce */
+    struct fct_buf unsent;
+    size_t unsent_at;
+    uint64_t since_ms; /* when the state, or the stall, began */
+    size_t sniffed_len;
+    uint8_t sniffed[SNIFF_SIZE];
+    char address[FCT_ADDRESS_SIZE];
+    char local[FCT_ADDRESS_SIZE];
+};
+
+static void watch(struct fct_conn *conn);
+
+/* ---- addresses ------------------------------------------------------------------------------- */
+
+static bool describe(const struct sockaddr_storage *from, char text[FCT_ADDRESS_SIZE])
+{
+    char host[INET6_ADDRSTRLEN] = "";
+    if (from->ss_family == AF_INET) {
+        const struct sockaddr_in *in = (const void *)from;
+        (void)inet_ntop(AF_INET, &in->sin_addr, host, sizeof host);
+        (void)snprintf(text, FCT_ADDRESS_SIZE, "%s:%u", host, ntohs(in->sin_port));
+        return (ntohl(in->sin_addr.s_addr) >> 24) == 127;
+    }
+    if (from->ss_family == AF_INET6) {
+        const struct sockaddr_in6 *in = (const void *)from;
+        (void)inet_ntop(AF_INET6, &in->sin6_addr, host, sizeof host);
+        (void)snprintf(text, FCT_ADDRESS_SIZE, "[%s]:%u", host, ntohs(in->sin6_port));
+        return IN6_IS_ADDR_LOOPBACK(&in->sin6_addr);
+    }
+    (void)snprintf(text, FCT_ADDRESS_SIZE, "unix");
+    return true;
+}
+
+static void name_peer(struct fct_conn *conn, bool is_unix)
+{
+    struct sockaddr_storage name;
+    socklen_t size = sizeof name;
+    memset(&name, 0, sizeof name);
+    bool local = getpeername(conn->fd, (struct sockaddr *)&name, &size) == 0 &&
+                 describe(&name, conn->address);
+    size = sizeof name;
+    memset(&name, 0, sizeof name);
+    if (getsockname(conn->fd, (struct sockaddr *)&name, &size) == 0) {
+        (void)describe(&name, conn->local);
+    }
+    conn->peer = (struct fct_peer){
+        .address = factum_slice_from(conn->address),
+        .local = factum_slice_from(conn->local),
+        .is_local = is_unix || local,
+    };
+}
+
+/* ---- the end --------------------------------------------------------------------------------- */
+
+static void on_poll_closed(uv_handle_t *handle)
+{
+    struct fct_conn *conn = handle->data;
+    struct fct_doors *doors = conn->doors;
+    (void)close(conn->fd);
+    fct_buf_finish(&conn->unsent);
+    fct_mem_free(doors->options.mem, conn);
+    doors->closing--;
+}
+
+void fct_conn_close(struct fct_conn *conn)
+{
+    struct fct_doors *doors = conn->doors;
+    if (conn->state == CONN_CLOSED) {
+        return;
+    }
+    conn->state = CONN_CLOSED;
+    *conn->slot = conn->next;
+    if (conn->next != NULL) {
+        conn->next->slot = conn->slot;
+    }
+    doors->conn_count--;
+    fct_session_destroy(conn->session); /* closes its exchanges, which may want to send */
+    conn->session = NULL;
+    fct_tls_destroy(conn->tls);
+    fct_loop_forget(doors->options.loop, &conn->flush);
+    fct_loop_forget(doors->options.loop, &conn->resume);
+    (void)uv_poll_stop(&conn->poll);
+    doors->closing++;
+    uv_close((uv_handle_t *)&conn->poll, on_poll_closed);
+}
+
+/* Everything is sent. */
+static void linger(struct fct_conn *conn)
+{
+    if (conn->tls != NULL) {
+        fct_tls_close(conn->tls);
+    }
+    (void)shutdown(conn->fd, SHUT_WR);
+    conn->state = CONN_LINGER;
+    conn->since_ms = fct_loop_now_ms(conn->doors->options.loop);
+    watch(conn);
+}
+
+/* ---- sending --------------------------------------------------------------------------------- */
+
+enum io { IO_SOME, IO_BLOCKED, IO_GONE };
+
+/* After a failed call on the socket: does it only have to wait? */
+static bool must_wait(void)
+{
+    return errno == EAGAIN || errno == EINTR;
+}
+
+static enum io io_of(enum fct_tls_result result)
+{
+    switch (result) {
+    case FCT_TLS_OK:
+        return IO_SOME;
+    case FCT_TLS_WANTS_READ:
+    case FCT_TLS_WANTS_WRITE:
+        return IO_BLOCKED;
+    case FCT_TLS_END:
+    case FCT_TLS_FAILED:
+        break;
+    }
+    return IO_GONE;
+}
+
+static enum io put(struct fct_conn *conn, const uint8_t *bytes, size_t len, size_t *put)
+{
+    if (conn->tls != NULL) {
+        return io_of(fct_tls_write(conn->tls, bytes, len, put));
+    }
+    ssize_t sent = send(conn->fd, bytes, len, MSG_NOSIGNAL);
+    if (sent >= 0) {
+        *put = (size_t)sent;
+        return IO_SOME;
+    }
+    return must_wait() ? IO_BLOCKED : IO_GONE;
+}
+
+/* Sends all of the bytes, or keeps the rest in |unsent|, which is empty. */
+static enum io send_or_keep(struct fct_conn *conn, const uint8_t *bytes, size_t len)
+{
+    while (len > 0) {
+        size_t sent = 0;
+        enum io io = put(conn, bytes, len, &sent);
+        if (io == IO_BLOCKED) {
+            conn->since_ms = fct_loop_now_ms(conn->doors->options.loop);
+            return fct_buf_add(&conn->unsent, bytes, len) == FACTUM_OK ? IO_BLOCKED : IO_GONE;
+        }
+        if (io == IO_GONE) {
+            return IO_GONE;
+        }
+        bytes += sent;
+        len -= sent;
+    }
+    return IO_SOME;
+}
+
+static enum io send_unsent(struct fct_conn *conn)
+{
+    while (conn->unsent_at < conn->unsent.len) {
+        size_t sent = 0;
+        enum io io = put(conn, conn->unsent.ptr + conn->unsent_at,
+                         conn->unsent.len - conn->unsent_at, &sent);
+        if (io != IO_SOME) {
+            return io;
+        }
+        conn->unsent_at += sent;
+        conn->since_ms = fct_loop_now_ms(conn->doors->options.loop);
+    }
+    fct_buf_clear(&conn->unsent);
+    conn->unsent_at = 0;
+    return IO_SOME;
+}
+
+/* SOME: all that there is was sent, or the turn is used up and |flush| is queued again. */
+static enum io send_turn(struct fct_conn *conn)
+{
+    enum io io = send_unsent(conn);
+    for (int i = 0; io == IO_SOME; i++) {
+        if (i == SENDS_PER_TURN) {
+            fct_loop_later(conn->doors->options.loop, &conn->flush);
+            return IO_SOME;
+        }
+        const uint8_t *bytes = NULL;
+        size_t len = conn->session == NULL ? 0 : fct_session_send(conn->session, &bytes);
+        if (len == 0) {
+            break;
+        }
+        io = send_or_keep(conn, bytes, len);
+    }
+    return io;
+}
+
+static void on_flush(struct fct_task *task)
+{
+    struct fct_conn *conn = FCT_CONTAINER_OF(task, struct fct_conn, flush);
+    if (conn->state != CONN_OPEN) {
+        return;
+    }
+    enum io io = send_turn(conn);
+    conn->blocked = io == IO_BLOCKED;
+    if (io == IO_GONE) {
+        fct_conn_close(conn);
+        return;
+    }
+    bool queued = conn->flush.slot != NULL;
+    if (io == IO_SOME && !queued && (conn->over || fct_session_is_finished(conn->session))) {
+        linger(conn);
+        return;
+    }
+    watch(conn);
+}
+
+static void wants_send(void *data)
+{
+    struct fct_conn *conn = data;
+    if (conn->state == CONN_OPEN) {
+        fct_loop_later(conn->doors->options.loop, &conn->flush);
+    }
+}
+
+/* ---- receiving ------------------------------------------------------------------------------- */
+
+static void begin_exchange(void *data, struct fct_exchange *exchange)
+{
+    struct fct_conn *conn = data;
+    conn->doors->options.begin(conn->doors->options.data, exchange);
+}
+
+static factum_status open_session(struct fct_conn *conn, enum fct_preface preface)
+{
+    const struct fct_session_options options = {
+        .mem = conn->doors->options.mem,
+        .peer = &conn->peer,
+        .limits = conn->doors->options.limits,
+        .data = conn,
+        .begin = begin_exchange,
+        .wants_send = wants_send,
+    };
+    factum_status status = preface == FCT_PREFACE_HTTP2
+                               ? fct_h2_create(&options, &conn->session, NULL)
+                               : fct_h1_create(&options, &conn->session, NULL);
+    if (status == FACTUM_OK) {
+        conn->state = CONN_OPEN;
+        if (conn->doors->shut_down) {
+            fct_session_shut_down(conn->session);
+        }
+    }
+    return status;
+}
+
+/* Into the session; false if the connection is closed. */
+static bool take(struct fct_conn *conn, factum_slice bytes)
+{
+    struct fct_loop *loop = conn->doors->options.loop;
+    if (conn->state == CONN_LINGER || conn->over) {
+        return true; /* thrown away */
+    }
+    if (conn->state == CONN_SNIFF) {
+        size_t more = SNIFF_SIZE - conn->sniffed_len;
+        more = more < bytes.len ? more : bytes.len;
+        memcpy(conn->sniffed + conn->sniffed_len, bytes.ptr, more);
+        conn->sniffed_len += more;
+        bytes = fct_slice_from(bytes, more);
+        factum_slice sniffed = fct_slice(conn->sniffed, conn->sniffed_len);
+        enum fct_preface preface = fct_preface_of(sniffed);
+        if (preface == FCT_PREFACE_UNDECIDED) {
+            return true;
+        }
+        if (preface == FCT_PREFACE_TLS || open_session(conn, preface) != FACTUM_OK) {
+            fct_conn_close(conn);
+            return false;
+        }
+        conn->over = !fct_session_receive(conn->session, sniffed, fct_loop_now_ms(loop));
+    }
+    if (bytes.len > 0 && !conn->over) {
+        conn->over = !fct_session_receive(conn->session, bytes, fct_loop_now_ms(loop));
+    }
+    fct_loop_later(loop, &conn->flush);
+    return true;
+}
+
+static enum io get(struct fct_conn *conn, uint8_t *bytes, size_t *got)
+{
+    if (conn->tls != NULL) {
+        return io_of(fct_tls_read(conn->tls, bytes, FCT_LOOP_BUFFER_SIZE, got));
+    }
+    ssize_t received = recv(conn->fd, bytes, FCT_LOOP_BUFFER_SIZE, 0);
+    if (received > 0) {
+        *got = (size_t)received;
+        return IO_SOME;
+    }
+    return received < 0 && must_wait() ? IO_BLOCKED : IO_GONE;
+}
+
+static bool may_receive(const struct fct_conn *conn)
+{
+    return conn->session == NULL || conn->over || fct_session_wants_receive(conn->session);
+}
+
+static void receive_turn(struct fct_conn *conn)
+{
+    uint8_t *bytes = fct_loop_buffer(conn->doors->options.loop);
+    for (int i = 0; may_receive(conn); i++) {
+        size_t got = 0;
+        if (i == READS_PER_TURN) {
+            fct_loop_later(conn->doors->options.loop, &conn->resume);
+            return;
+        }
+        enum io io = get(conn, bytes, &got);
+        if (io == IO_BLOCKED) {
+            return;
+        }
+        if (io == IO_GONE) {
+            fct_conn_close(conn);
+            return;
+        }
+        if (!take(conn, fct_slice(bytes, got))) {
+            return;
+        }
+        if (got < FCT_LOOP_BUFFER_SIZE && conn->tls == NULL) {
+            return; /* there is no more */
+        }
+    }
+}
+
+/* The first byte tells TLS from the rest; OK once it is known. */
+static bool sniff_tls(struct fct_conn *conn)
+{
+    uint8_t first;
+    ssize_t seen = recv(conn->fd, &first, 1, MSG_PEEK);
+    if (seen < 0 && must_wait()) {
+        return false;
+    }
+    bool tls = seen == 1 && fct_preface_of(fct_slice(&first, 1)) == FCT_PREFACE_TLS;
+    bool wanted = conn->doors->tls != NULL && !conn->peer.is_local;
+    if (seen <= 0 || (tls && conn->doors->tls == NULL) || (wanted && !tls)) {
+        fct_conn_close(conn);
+        return false;
+    }
+    if (tls) {
+        if (fct_tls_create(conn->doors->tls, conn->fd, &conn->tls, NULL) != FACTUM_OK) {
+            fct_conn_close(conn);
+            return false;
+        }
+        conn->peer.is_secure = true;
+        conn->state = CONN_HANDSHAKE;
+    }
+    return true;
+}
+
+static bool shake_hands(struct fct_conn *conn)
+{
+    enum fct_tls_result result = fct_tls_handshake(conn->tls);
+    conn->blocked = result == FCT_TLS_WANTS_WRITE;
+    if (result == FCT_TLS_OK) {
+        conn->state = CONN_SNIFF;
+        return true;
+    }
+    if (result == FCT_TLS_END || result == FCT_TLS_FAILED) {
+        fct_conn_close(conn);
+    }
+    return false;
+}
+
+static void go_on(struct fct_conn *conn)
+{
+    if (conn->state == CONN_SNIFF && conn->sniffed_len == 0 && conn->tls == NULL &&
+        !sniff_tls(conn)) {
+        return;
+    }
+    if (conn->state == CONN_HANDSHAKE && !shake_hands(conn)) {
+        return;
+    }
+    receive_turn(conn);
+}
+
+static void on_resume(struct fct_task *task)
+{
+    struct fct_conn *conn = FCT_CONTAINER_OF(task, struct fct_conn, resume);
+    go_on(conn);
+    if (conn->state != CONN_CLOSED) {
+        watch(conn);
+    }
+}
+
+static void on_poll(uv_poll_t *poll, int status, int events)
+{
+    struct fct_conn *conn = poll->data;
+    if (status < 0) {
+        fct_conn_close(conn);
+        return;
+    }
+    if ((events & UV_WRITABLE) != 0) {
+        conn->blocked = false;
+        fct_loop_later(conn->doors->options.loop, &conn->flush);
+    }
+    go_on(conn);
+    if (conn->state != CONN_CLOSED) {
+        watch(conn);
+    }
+}
+
+static void watch(struct fct_conn *conn)
+{
+    int events = (may_receive(conn) ? UV_READABLE : 0) | (conn->blocked ? UV_WRITABLE : 0);
+    if (events != conn->events) {
+        conn->events = events;
+        /* UNTESTED: it fails only for a descriptor that cannot be polled */
+        int failed =
+            events == 0 ? uv_poll_stop(&conn->poll) : uv_poll_start(&conn->poll, events, on_poll);
+        FCT_ASSERT(failed == 0);
+    }
+}
+
+/* ---- for doors.c ----------------------------------------------------------------------------- */
+
+void fct_conn_open(struct fct_doors *doors, int fd, bool is_unix)
+{
+    int on = 1;
+    struct fct_conn *conn = fct_mem_zalloc(doors->options.mem, 1, sizeof *conn);
+    if (conn == NULL || uv_poll_init(fct_loop_uv(doors->options.loop), &conn->poll, fd) != 0) {
+        fct_mem_free(doors->options.mem, conn);
+        (void)close(fd);
+        return;
+    }
+    conn->doors = doors;
+    conn->fd = fd;
+    conn->poll.data = conn;
+    conn->flush.run = on_flush;
+    conn->resume.run = on_resume;
+    conn->since_ms = fct_loop_now_ms(doors->options.loop);
+    fct_buf_init(&conn->unsent, doors->options.mem, UNSENT_MAX);
+    name_peer(conn, is_unix);
+    if (!is_unix) {
+        (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    }
+    conn->next = doors->conns;
+    conn->slot = &doors->conns;
+    if (conn->next != NULL) {
+        conn->next->slot = &conn->next;
+    }
+    doors->conns = conn;
+    doors->conn_count++;
+    doors->conns_ever++;
+    watch(conn);
+}
+
+struct fct_conn *fct_conn_next(const struct fct_conn *conn)
+{
+    return conn->next;
+}
+
+void fct_conn_shut_down(struct fct_conn *conn)
+{
+    if (conn->state == CONN_OPEN) {
+        fct_session_shut_down(conn->session);
+        fct_loop_later(conn->doors->options.loop, &conn->flush);
+    } else if (conn->state != CONN_LINGER) {
+        fct_conn_close(conn);
+    }
+}
+
+void fct_conn_tick(struct fct_conn *conn, uint64_t now_ms)
+{
+    uint64_t age = now_ms - conn->since_ms;
+    switch (conn->state) {
+    case CONN_SNIFF:
+    case CONN_HANDSHAKE:
+        if (age >= SNIFF_MS) {
+            fct_conn_close(conn);
+        }
+        return;
+    case CONN_OPEN:
+        if (conn->blocked && age >= STALL_MS && conn->over) {
+            fct_conn_close(conn);
+            return;
+        }
+        fct_session_tick(conn->session, now_ms);
+        fct_loop_later(conn->doors->options.loop, &conn->flush);
+        return;
+    case CONN_LINGER:
+        if (age >= LINGER_MS) {
+            fct_conn_close(conn);
+        }
+        return;
+    case CONN_CLOSED:
+        return;
+    }
+}

@@ -1,0 +1,380 @@
+/* doors.c - see doors.h. Layer: net. */
+#include <errno.h>
+#include <fcntl.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "core/check.h"
+#include "core/error.h"
+#include "core/slice.h"
+#include "net/doors_int.h"
+#include "net/loop_int.h"
+
+#define BACKLOG 1024
+#define ACCEPTS_PER_TURN 64
+#define TICK_MS 1000
+#define CONNECTIONS_DEFAULT 10000
+
+/* ---- addresses ------------------------------------------------------------------------------- */
+
+/* "HOST:PORT" into host and port, which point into |copy|. */
+static factum_status split_address(const char *address, char copy[FCT_ADDRESS_SIZE],
+                                   const char **port, factum_error *err)
+{
+    size_t len = strlen(address);
+    if (len >= FCT_ADDRESS_SIZE) {
+        return fct_fail(err, FACTUM_INVALID, "listen: an address of %zu bytes", len);
+    }
+    memcpy(copy, address, len + 1);
+    char *colon = strrchr(copy, ':');
+    if (colon == NULL || colon == copy || colon[1] == '\0') {
+        return fct_fail(err, FACTUM_INVALID,
+                        "listen: %s is not ADDRESS:PORT, such as 127.0.0.1:2113 or [::1]:2113",
+                        address);
+    }
+    *colon = '\0';
+    *port = colon + 1;
+    if (copy[0] == '[' && colon[-1] == ']') {
+        colon[-1] = '\0';
+        memmove(copy, copy + 1, strlen(copy));
+    }
+    return FACTUM_OK;
+}
+
+/* *found is for freeaddrinfo. */
+static factum_status resolve(const char *address, struct addrinfo **found, factum_error *err)
+{
+    char copy[FCT_ADDRESS_SIZE];
+    const char *port = NULL;
+    const struct addrinfo hints = {.ai_family = AF_UNSPEC,
+                                   .ai_socktype = SOCK_STREAM,
+                                   .ai_flags = AI_PASSIVE | AI_NUMERICSERV};
+    factum_status status = split_address(address, copy, &port, err);
+    if (status != FACTUM_OK) {
+        return status;
+    }
+    int failed = getaddrinfo(copy, port, &hints, found);
+    if (failed != 0) {
+        return fct_fail(err, failed == EAI_NONAME ? FACTUM_NOT_FOUND : FACTUM_INVALID,
+                        "listen on %s: %s", address, gai_strerror(failed));
+    }
+    return FACTUM_OK;
+}
+
+static bool is_loopback(const struct sockaddr *name)
+{
+    if (name->sa_family == AF_INET) {
+        const struct sockaddr_in *in = (const void *)name;
+        return (ntohl(in->sin_addr.s_addr) >> 24) == 127;
+    }
+    if (name->sa_family == AF_INET6) {
+        const struct sockaddr_in6 *in = (const void *)name;
+        return IN6_IS_ADDR_LOOPBACK(&in->sin6_addr);
+    }
+    return false;
+}
+
+factum_status fct_address_is_loopback(const char *address, bool *loopback, factum_error *err)
+{
+    struct addrinfo *found = NULL;
+    factum_status status = resolve(address, &found, err);
+    if (status == FACTUM_OK) {
+        *loopback = true;
+        for (struct addrinfo *at = found; at != NULL; at = at->ai_next) {
+            *loopback = *loopback && is_loopback(at->ai_addr);
+        }
+        freeaddrinfo(found);
+    }
+    return status;
+}
+
+/* ---- listeners ------------------------------------------------------------------------------- */
+
+/* There are no descriptors left: gives up the spare one for a moment, so that who waits is refused
+ * and the loop does not spin. */
+static void refuse_one(struct fct_doors *doors, int listening)
+{
+    (void)close(doors->spare_fd);
+    int fd = accept(listening, NULL, NULL);
+    if (fd >= 0) {
+        (void)close(fd);
+    }
+    doors->spare_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+}
+
+static void on_connection(uv_poll_t *poll, int status, int events)
+{
+    struct fct_listener *listener = poll->data;
+    struct fct_doors *doors = listener->doors;
+    (void)status;
+    (void)events;
+    for (int i = 0; i < ACCEPTS_PER_TURN; i++) {
+        int fd = accept4(listener->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+        if (fd < 0) {
+            if (errno == EMFILE || errno == ENFILE) {
+                refuse_one(doors, listener->fd);
+            }
+            return;
+        }
+        if (doors->conn_count >= doors->options.connections_max) {
+            (void)close(fd);
+        } else {
+            fct_conn_open(doors, fd, listener->is_unix);
+        }
+    }
+}
+
+static void on_listener_closed(uv_handle_t *handle)
+{
+    struct fct_listener *listener = handle->data;
+    struct fct_doors *doors = listener->doors;
+    (void)close(listener->fd);
+    fct_mem_free(doors->options.mem, listener);
+    doors->closing--;
+}
+
+static void close_listeners(struct fct_doors *doors)
+{
+    while (doors->listeners != NULL) {
+        struct fct_listener *listener = doors->listeners;
+        doors->listeners = listener->next;
+        if (listener->is_unix) {
+            (void)unlink(listener->path);
+        }
+        (void)uv_poll_stop(&listener->poll);
+        doors->closing++;
+        uv_close((uv_handle_t *)&listener->poll, on_listener_closed);
+    }
+}
+
+/* Takes over |fd|, which is bound. */
+static factum_status begin_listening(struct fct_doors *doors, int fd, const char *unix_path,
+                                     factum_error *err)
+{
+    struct fct_listener *listener = fct_mem_zalloc(doors->options.mem, 1, sizeof *listener);
+    if (listener == NULL) {
+        (void)close(fd);
+        return fct_fail(err, FACTUM_NO_MEMORY, "listen: out of memory");
+    }
+    int failed = listen(fd, BACKLOG) != 0 ? errno : 0;
+    if (failed == 0) {
+        failed = -uv_poll_init(fct_loop_uv(doors->options.loop), &listener->poll, fd);
+    }
+    if (failed != 0) {
+        (void)close(fd);
+        fct_mem_free(doors->options.mem, listener);
+        return fct_fail_os(err, failed, "listen");
+    }
+    listener->doors = doors;
+    listener->fd = fd;
+    listener->poll.data = listener;
+    listener->is_unix = unix_path != NULL;
+    (void)snprintf(listener->path, sizeof listener->path, "%s", unix_path == NULL ? "" : unix_path);
+    listener->next = doors->listeners;
+    doors->listeners = listener;
+    (void)uv_poll_start(&listener->poll, UV_READABLE, on_connection);
+    return FACTUM_OK;
+}
+
+static factum_status fail_bind(int os_error, const char *address, factum_error *err)
+{
+    if (os_error == EADDRINUSE) {
+        return fct_fail(err, FACTUM_EXISTS,
+                        "listen on %s: in use by another program; choose another port", address);
+    }
+    if (os_error == EACCES || os_error == EPERM) {
+        return fct_fail(err, FACTUM_DENIED, "listen on %s: not allowed for this user", address);
+    }
+    if (os_error == EADDRNOTAVAIL) {
+        return fct_fail(err, FACTUM_NOT_FOUND, "listen on %s: this machine has no such address",
+                        address);
+    }
+    return fct_fail_os(err, os_error, "listen on %s", address);
+}
+
+/* A bound socket in *fd. */
+static int bind_to(const struct addrinfo *name, int *fd)
+{
+    int on = 1;
+    int made = socket(name->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (made < 0) {
+        return errno;
+    }
+    (void)setsockopt(made, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+    if (name->ai_family == AF_INET6) {
+        (void)setsockopt(made, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on);
+    }
+    if (bind(made, name->ai_addr, name->ai_addrlen) != 0) {
+        int failed = errno;
+        (void)close(made);
+        return failed;
+    }
+    *fd = made;
+    return 0;
+}
+
+static void describe_bound(int fd, const char *address, char bound[FCT_ADDRESS_SIZE])
+{
+    char host[FCT_ADDRESS_SIZE] = "";
+    const char *port = NULL;
+    struct sockaddr_storage name;
+    socklen_t size = sizeof name;
+    memset(&name, 0, sizeof name);
+    unsigned number = 0;
+    if (getsockname(fd, (struct sockaddr *)&name, &size) == 0) {
+        number = name.ss_family == AF_INET
+                     ? ntohs(((struct sockaddr_in *)(void *)&name)->sin_port)
+                     : ntohs(((struct sockaddr_in6 *)(void *)&name)->sin6_port);
+    }
+    if (split_address(address, host, &port, NULL) == FACTUM_OK) {
+        bool v6 = strchr(host, ':') != NULL;
+        (void)snprintf(bound, FCT_ADDRESS_SIZE, "%s%.*s%s:%u", v6 ? "[" : "", FCT_ADDRESS_SIZE - 10,
+                       host, v6 ? "]" : "", number);
+    }
+}
+
+factum_status fct_doors_listen(struct fct_doors *doors, const char *address,
+                               char bound[FCT_ADDRESS_SIZE], factum_error *err)
+{
+    struct addrinfo *found = NULL;
+    int fd = -1;
+    factum_status status = resolve(address, &found, err);
+    if (status != FACTUM_OK) {
+        return status;
+    }
+    int failed = bind_to(found, &fd);
+    freeaddrinfo(found);
+    if (failed != 0) {
+        return fail_bind(failed, address, err);
+    }
+    describe_bound(fd, address, bound);
+    return begin_listening(doors, fd, NULL, err);
+}
+
+/* Is somebody listening there? */
+static bool is_alive(const struct sockaddr_un *name)
+{
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    bool alive =
+        fd >= 0 && connect(fd, (const struct sockaddr *)(const void *)name, sizeof *name) == 0;
+    if (fd >= 0) {
+        (void)close(fd);
+    }
+    return alive;
+}
+
+factum_status fct_doors_listen_unix(struct fct_doors *doors, const char *path, factum_error *err)
+{
+    struct sockaddr_un name = {.sun_family = AF_UNIX};
+    struct stat found;
+    if (strlen(path) >= sizeof name.sun_path || path[0] == '\0') {
+        return fct_fail(err, FACTUM_INVALID, "listen on %s: a socket's path has 1 to %zu bytes",
+                        path, sizeof name.sun_path - 1);
+    }
+    memcpy(name.sun_path, path, strlen(path));
+    if (lstat(path, &found) == 0) {
+        if (!S_ISSOCK(found.st_mode)) {
+            return fct_fail(err, FACTUM_EXISTS, "listen on %s: there is a file of that name", path);
+        }
+        if (is_alive(&name)) {
+            return fail_bind(EADDRINUSE, path, err);
+        }
+        (void)unlink(path); /* left by a process that was killed */
+    }
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (fd < 0) {
+        return fct_fail_os(err, errno, "listen on %s", path);
+    }
+    (void)fchmod(fd, S_IRUSR | S_IWUSR); /* Linux gives the socket's file this mode at bind */
+    if (bind(fd, (const struct sockaddr *)(const void *)&name, sizeof name) != 0 ||
+        chmod(path, S_IRUSR | S_IWUSR) != 0) {
+        int failed = errno;
+        (void)close(fd);
+        return fail_bind(failed, path, err);
+    }
+    return begin_listening(doors, fd, path, err);
+}
+
+/* ---- all of them ----------------------------------------------------------------------------- */
+
+static void on_doors_tick(struct fct_timer *timer)
+{
+    struct fct_doors *doors = FCT_CONTAINER_OF(timer, struct fct_doors, tick);
+    uint64_t now = fct_loop_now_ms(doors->options.loop);
+    struct fct_conn *conn = doors->conns;
+    while (conn != NULL) {
+        struct fct_conn *next = fct_conn_next(conn);
+        fct_conn_tick(conn, now);
+        conn = next;
+    }
+}
+
+factum_status fct_doors_create(const struct fct_doors_options *options, struct fct_doors **made,
+                               factum_error *err)
+{
+    struct fct_doors *doors = fct_mem_zalloc(options->mem, 1, sizeof *doors);
+    if (doors == NULL) {
+        return fct_fail(err, FACTUM_NO_MEMORY, "listen: out of memory");
+    }
+    doors->options = *options;
+    if (doors->options.connections_max == 0) {
+        doors->options.connections_max = CONNECTIONS_DEFAULT;
+    }
+    doors->spare_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    doors->tick.run = on_doors_tick;
+    fct_timer_start(options->loop, &doors->tick, TICK_MS, TICK_MS);
+    *made = doors;
+    return FACTUM_OK;
+}
+
+void fct_doors_destroy(struct fct_doors *doors)
+{
+    if (doors == NULL) {
+        return;
+    }
+    close_listeners(doors);
+    while (doors->conns != NULL) {
+        fct_conn_close(doors->conns);
+    }
+    fct_timer_stop(&doors->tick);
+    while (doors->closing > 0) {
+        (void)uv_run(fct_loop_uv(doors->options.loop), UV_RUN_NOWAIT);
+    }
+    if (doors->spare_fd >= 0) {
+        (void)close(doors->spare_fd);
+    }
+    fct_mem_free(doors->options.mem, doors);
+}
+
+void fct_doors_set_tls(struct fct_doors *doors, struct fct_tls_context *context)
+{
+    doors->tls = context;
+}
+
+void fct_doors_shut_down(struct fct_doors *doors)
+{
+    doors->shut_down = true;
+    close_listeners(doors);
+    struct fct_conn *conn = doors->conns;
+    while (conn != NULL) {
+        struct fct_conn *next = fct_conn_next(conn);
+        fct_conn_shut_down(conn);
+        conn = next;
+    }
+}
+
+size_t fct_doors_connection_count(const struct fct_doors *doors)
+{
+    return doors->conn_count;
+}
+
+uint64_t fct_doors_connections_ever(const struct fct_doors *doors)
+{
+    return doors->conns_ever;
+}

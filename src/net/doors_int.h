@@ -1,0 +1,43 @@
+/* doors_int.h - what doors.c and conn.c share. Layer: net. */
+#ifndef FCT_NET_DOORS_INT_H
+#define FCT_NET_DOORS_INT_H
+
+#include <uv.h>
+
+#include "core/buf.h"
+#include "net/doors.h"
+
+struct fct_conn;
+
+struct fct_listener {
+    struct fct_listener *next;
+    struct fct_doors *doors;
+    uv_poll_t poll;
+    int fd;
+    bool is_unix;
+    char path[FCT_ADDRESS_SIZE]; /* of a UNIX socket */
+};
+
+struct fct_doors {
+    struct fct_doors_options options;
+    struct fct_tls_context *tls;
+    struct fct_listener *listeners;
+    struct fct_conn *conns;
+    size_t conn_count;
+    uint64_t conns_ever;
+    size_t closing; /* handles that libuv still has */
+    bool shut_down;
+    struct fct_timer tick;
+    int spare_fd; /* given up to refuse a connection when there are no descriptors left */
+};
+
+/* Takes over |fd|. What fails closes it. */
+void fct_conn_open(struct fct_doors *doors, int fd, bool is_unix);
+/* Closes it at once; its memory goes when libuv lets go of it. */
+void fct_conn_close(struct fct_conn *conn);
+void fct_conn_shut_down(struct fct_conn *conn);
+/* Once a second. May close it. */
+void fct_conn_tick(struct fct_conn *conn, uint64_t now_ms);
+struct fct_conn *fct_conn_next(const struct fct_conn *conn);
+
+#endif

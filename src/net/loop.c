@@ -1,0 +1,311 @@
+/* loop.c - see loop.h. Layer: net.
+ *
+ * A turn: libuv waits for sockets and for posted tasks and calls who waits for them; then come the
+ * timers that are due and the tasks put off until later, which is where connections send. While there
+ * are such tasks the loop does not wait.
+ *
+ * Invariants.
+ *  1. A task or timer is in one queue at most; |slot| points to what points to it.
+ *  2. Only |posted| is shared with other threads, under |lock|.
+ */
+#include "net/loop.h"
+
+#include "core/check.h"
+#include "core/error.h"
+#include "net/loop_int.h"
+#include "os/thread.h"
+
+struct fct_loop {
+    const struct fct_mem *mem;
+    uv_loop_t uv;
+    uv_async_t wake;
+    uv_check_t check;
+    uv_idle_t idle; /* runs while there are tasks for later: the loop does not wait */
+    uv_timer_t tick;
+    struct fct_mutex lock;
+    struct fct_task *posted;
+    struct fct_task **posted_last;
+    struct fct_task *later;
+    struct fct_task **later_last;
+    struct fct_timer *timers; /* by their due times */
+    unsigned open_handles;
+    bool stop;
+    uint8_t buffer[FCT_LOOP_BUFFER_SIZE];
+};
+
+/* ---- tasks ----------------------------------------------------------------------------------- */
+
+static void task_unlink(struct fct_task *task, struct fct_task ***last)
+{
+    *task->slot = task->next;
+    if (task->next != NULL) {
+        task->next->slot = task->slot;
+    } else {
+        *last = task->slot;
+    }
+    task->slot = NULL;
+    task->next = NULL;
+}
+
+static void task_add(struct fct_task *task, struct fct_task ***last)
+{
+    FCT_ASSERT(task->slot == NULL);
+    task->next = NULL;
+    task->slot = *last;
+    **last = task;
+    *last = &task->next;
+}
+
+void fct_loop_post(struct fct_loop *loop, struct fct_task *task)
+{
+    fct_mutex_lock(&loop->lock);
+    bool queued = task->slot != NULL;
+    if (!queued) {
+        task_add(task, &loop->posted_last);
+    }
+    fct_mutex_unlock(&loop->lock);
+    if (!queued) {
+        (void)uv_async_send(&loop->wake);
+    }
+}
+
+static struct fct_task *take_posted(struct fct_loop *loop)
+{
+    fct_mutex_lock(&loop->lock);
+    struct fct_task *task = loop->posted;
+    if (task != NULL) {
+        task_unlink(task, &loop->posted_last);
+    }
+    fct_mutex_unlock(&loop->lock);
+    return task;
+}
+
+static void on_wake(uv_async_t *wake)
+{
+    struct fct_loop *loop = wake->data;
+    struct fct_task *task;
+    while ((task = take_posted(loop)) != NULL) {
+        task->run(task);
+    }
+}
+
+static void on_idle(uv_idle_t *idle)
+{
+    (void)idle;
+}
+
+static void expect_later(struct fct_loop *loop)
+{
+    if (loop->later != NULL) {
+        (void)uv_idle_start(&loop->idle, on_idle);
+    } else {
+        (void)uv_idle_stop(&loop->idle);
+    }
+}
+
+void fct_loop_later(struct fct_loop *loop, struct fct_task *task)
+{
+    if (task->slot == NULL) {
+        task_add(task, &loop->later_last);
+        expect_later(loop);
+    }
+}
+
+void fct_loop_forget(struct fct_loop *loop, struct fct_task *task)
+{
+    if (task->slot != NULL) {
+        task_unlink(task, &loop->later_last);
+    }
+}
+
+/* Those that are there now; what they queue again waits for the next turn. */
+static void run_later(struct fct_loop *loop)
+{
+    struct fct_task turn = {.run = NULL}; /* the end of this turn's */
+    if (loop->later == NULL) {
+        return;
+    }
+    task_add(&turn, &loop->later_last);
+    while (loop->later != &turn) {
+        struct fct_task *task = loop->later;
+        task_unlink(task, &loop->later_last);
+        task->run(task);
+    }
+    task_unlink(&turn, &loop->later_last);
+    expect_later(loop);
+}
+
+static void on_check(uv_check_t *check)
+{
+    struct fct_loop *loop = check->data;
+    run_later(loop);
+    if (loop->stop) {
+        uv_stop(&loop->uv);
+    }
+}
+
+/* ---- timers ---------------------------------------------------------------------------------- */
+
+void fct_timer_stop(struct fct_timer *timer)
+{
+    if (timer->slot != NULL) {
+        *timer->slot = timer->next;
+        if (timer->next != NULL) {
+            timer->next->slot = timer->slot;
+        }
+        timer->slot = NULL;
+        timer->next = NULL;
+    }
+}
+
+/* In the order of their due times. */
+static void timer_insert(struct fct_loop *loop, struct fct_timer *timer)
+{
+    struct fct_timer **slot = &loop->timers;
+    while (*slot != NULL && (*slot)->due_ms <= timer->due_ms) {
+        slot = &(*slot)->next;
+    }
+    timer->next = *slot;
+    timer->slot = slot;
+    if (timer->next != NULL) {
+        timer->next->slot = &timer->next;
+    }
+    *slot = timer;
+}
+
+static void on_tick(uv_timer_t *tick);
+
+static void tick_for_first(struct fct_loop *loop)
+{
+    uint64_t now = uv_now(&loop->uv);
+    if (loop->timers == NULL) {
+        (void)uv_timer_stop(&loop->tick);
+    } else {
+        uint64_t due = loop->timers->due_ms;
+        (void)uv_timer_start(&loop->tick, on_tick, due > now ? due - now : 0, 0);
+    }
+}
+
+void fct_timer_start(struct fct_loop *loop, struct fct_timer *timer, unsigned after_ms,
+                     unsigned every_ms)
+{
+    fct_timer_stop(timer);
+    timer->every_ms = every_ms;
+    timer->due_ms = uv_now(&loop->uv) + after_ms;
+    timer_insert(loop, timer);
+    tick_for_first(loop);
+}
+
+static void on_tick(uv_timer_t *tick)
+{
+    struct fct_loop *loop = tick->data;
+    uint64_t now = uv_now(&loop->uv);
+    while (loop->timers != NULL && loop->timers->due_ms <= now) {
+        struct fct_timer *timer = loop->timers;
+        fct_timer_stop(timer);
+        if (timer->every_ms > 0) {
+            timer->due_ms = now + timer->every_ms;
+            timer_insert(loop, timer);
+        }
+        timer->run(timer);
+    }
+    tick_for_first(loop);
+}
+
+/* ---- the loop -------------------------------------------------------------------------------- */
+
+uv_loop_t *fct_loop_uv(struct fct_loop *loop)
+{
+    return &loop->uv;
+}
+
+uint8_t *fct_loop_buffer(struct fct_loop *loop)
+{
+    return loop->buffer;
+}
+
+uint64_t fct_loop_now_ms(const struct fct_loop *loop)
+{
+    return uv_now(&loop->uv);
+}
+
+static void on_closed(uv_handle_t *handle)
+{
+    struct fct_loop *loop = handle->data;
+    loop->open_handles--;
+}
+
+/* The handles cannot fail to begin, except the one that needs a descriptor. */
+static factum_status begin_handles(struct fct_loop *loop, factum_error *err)
+{
+    int failed = uv_async_init(&loop->uv, &loop->wake, on_wake);
+    if (failed != 0) {
+        return fct_fail_os(err, -failed, "start an event loop");
+    }
+    (void)uv_check_init(&loop->uv, &loop->check);
+    (void)uv_idle_init(&loop->uv, &loop->idle);
+    (void)uv_timer_init(&loop->uv, &loop->tick);
+    loop->wake.data = loop;
+    loop->check.data = loop;
+    loop->idle.data = loop;
+    loop->tick.data = loop;
+    loop->open_handles = 4;
+    (void)uv_check_start(&loop->check, on_check);
+    return FACTUM_OK;
+}
+
+factum_status fct_loop_create(const struct fct_mem *mem, struct fct_loop **made, factum_error *err)
+{
+    struct fct_loop *loop = fct_mem_zalloc(mem, 1, sizeof *loop);
+    if (loop == NULL) {
+        return fct_fail(err, FACTUM_NO_MEMORY, "start an event loop: out of memory");
+    }
+    loop->mem = mem;
+    loop->posted_last = &loop->posted;
+    loop->later_last = &loop->later;
+    int failed = uv_loop_init(&loop->uv);
+    if (failed != 0) {
+        fct_mem_free(mem, loop);
+        return fct_fail_os(err, -failed, "start an event loop");
+    }
+    factum_status status = begin_handles(loop, err);
+    if (status != FACTUM_OK) {
+        (void)uv_loop_close(&loop->uv);
+        fct_mem_free(mem, loop);
+        return status;
+    }
+    fct_mutex_init(&loop->lock);
+    *made = loop;
+    return FACTUM_OK;
+}
+
+void fct_loop_destroy(struct fct_loop *loop)
+{
+    if (loop == NULL) {
+        return;
+    }
+    uv_close((uv_handle_t *)&loop->wake, on_closed);
+    uv_close((uv_handle_t *)&loop->check, on_closed);
+    uv_close((uv_handle_t *)&loop->idle, on_closed);
+    uv_close((uv_handle_t *)&loop->tick, on_closed);
+    while (loop->open_handles > 0) {
+        (void)uv_run(&loop->uv, UV_RUN_ONCE);
+    }
+    FCT_ASSERT(loop->timers == NULL);
+    FCT_ASSERT(loop->later == NULL);
+    int failed = uv_loop_close(&loop->uv);
+    FCT_ASSERT(failed == 0);
+    fct_mutex_finish(&loop->lock);
+    fct_mem_free(loop->mem, loop);
+}
+
+void fct_loop_run(struct fct_loop *loop)
+{
+    loop->stop = false;
+    (void)uv_run(&loop->uv, UV_RUN_DEFAULT);
+}
+
+void fct_loop_stop(struct fct_loop *loop)
+{
+    loop->stop = true;
+}

@@ -1,0 +1,15 @@
+/* loop_int.h - the loop as connections and listeners see it. Layer: net. */
+#ifndef FCT_NET_LOOP_INT_H
+#define FCT_NET_LOOP_INT_H
+
+#include <uv.h>
+
+#include "net/loop.h"
+
+/* For uv_poll_init and the like. */
+uv_loop_t *fct_loop_uv(struct fct_loop *loop);
+/* Where what was received lies for the length of one call: one for all connections. */
+#define FCT_LOOP_BUFFER_SIZE ((size_t)64 << 10)
+uint8_t *fct_loop_buffer(struct fct_loop *loop);
+
+#endif
