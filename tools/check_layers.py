@@ -22,7 +22,8 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]*([<"])([^>"]+)[>"]', re.MULTILINE)
 OWN = re.compile(r'^(?:static [^;={}()]*?\b(\w+)\(|(?:struct|enum|union) (\w+) \{)', re.MULTILINE)
 # Like the project arguments of meson.build: what every internal file is compiled with.
-INTERNAL = ["-std=c17", "-D_POSIX_C_SOURCE=200809L", "-Wall", "-Wextra", "-Wpedantic", "-Wundef"]
+INTERNAL = ["-std=c17", "-D_POSIX_C_SOURCE=200809L", "-Wall", "-Wextra", "-Wpedantic", "-Wundef",
+            "-isystem/usr/share/include/llhttp"]  # Debian: not in /usr/include
 PUBLIC = {
     "C99": ["-x", "c", "-std=c99", "-Wall", "-Wextra", "-pedantic-errors", "-Wundef"],
     "C++17": ["-x", "c++", "-std=c++17", "-Wall", "-Wextra", "-pedantic-errors", "-Wundef"],

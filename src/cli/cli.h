@@ -49,6 +49,9 @@ struct options {
     /* import, repair, others */
     const char *batch, *on_error, *accept_loss, *backup, *timeout;
     bool rebuild_index, tombstone, again, system;
+    /* serve */
+    const char *listen, *unix_path, *tls_cert, *tls_key;
+    bool insecure, insecure_any_address;
     /* arguments that are no options */
     const char *arguments[8];
     size_t argument_count;
@@ -82,6 +85,7 @@ extern const struct command command_backup;
 extern const struct command command_restore;
 extern const struct command command_delete;
 extern const struct command command_metadata;
+extern const struct command command_serve; /* if FCT_WITH_SERVER */
 extern const struct command command_completions;
 extern const struct command command_version;
 

@@ -22,6 +22,9 @@ const struct command *const commands[] = {
     &command_restore,
     &command_delete,
     &command_metadata,
+#ifdef FCT_WITH_SERVER
+    &command_serve,
+#endif
     &command_completions,
     &command_version,
     NULL,

@@ -63,6 +63,12 @@ static const struct option known[] = {
     OPTION("tombstone", FLAG, tombstone),
     OPTION("again", FLAG, again),
     OPTION("system", FLAG, system),
+    OPTION("listen", TEXT, listen),
+    OPTION("unix", TEXT, unix_path),
+    OPTION("tls-cert", TEXT, tls_cert),
+    OPTION("tls-key", TEXT, tls_key),
+    OPTION("insecure", FLAG, insecure),
+    OPTION("insecure-any-address", FLAG, insecure_any_address),
 };
 
 /* Is |name| one of the blank-separated words of |list|, or one that every command has? */

@@ -56,6 +56,17 @@ static inline size_t fct_varint_put(uint8_t *to, uint64_t value)
     return size;
 }
 
+/* The size that fct_varint_put would write. */
+static inline size_t fct_varint_size(uint64_t value)
+{
+    size_t size = 1;
+    while (value >= 0x80) {
+        size++;
+        value >>= 7;
+    }
+    return size;
+}
+
 /* Returns the size read, 0 if the bytes end too soon or the value exceeds 64 bits. */
 static inline size_t fct_varint_get(const uint8_t *from, size_t len, uint64_t *value)
 {

@@ -315,6 +315,13 @@ static void on_doors_tick(struct fct_timer *timer)
     }
 }
 
+void fct_doors_hang_up(struct fct_doors *doors)
+{
+    while (doors->conns != NULL) {
+        fct_conn_close(doors->conns);
+    }
+}
+
 factum_status fct_doors_create(const struct fct_doors_options *options, struct fct_doors **made,
                                factum_error *err)
 {
@@ -339,9 +346,7 @@ void fct_doors_destroy(struct fct_doors *doors)
         return;
     }
     close_listeners(doors);
-    while (doors->conns != NULL) {
-        fct_conn_close(doors->conns);
-    }
+    fct_doors_hang_up(doors);
     fct_timer_stop(&doors->tick);
     while (doors->closing > 0) {
         (void)uv_run(fct_loop_uv(doors->options.loop), UV_RUN_NOWAIT);

@@ -45,6 +45,8 @@ FCT_MUST_USE factum_status fct_address_is_loopback(const char *address, bool *lo
 void fct_doors_set_tls(struct fct_doors *doors, struct fct_tls_context *context);
 /* No new connections, and no new exchanges on those that are open. */
 void fct_doors_shut_down(struct fct_doors *doors);
+/* Closes all connections at once. Loop's thread. */
+void fct_doors_hang_up(struct fct_doors *doors);
 size_t fct_doors_connection_count(const struct fct_doors *doors);
 uint64_t fct_doors_connections_ever(const struct fct_doors *doors);
 

@@ -49,6 +49,11 @@ void fct_loop_later(struct fct_loop *loop, struct fct_task *task);
  * was posted. */
 void fct_loop_forget(struct fct_loop *loop, struct fct_task *task);
 
+/* Takes a task of fct_loop_post out of its queue; accepts one that is not queued. For an owner that
+ * ends, when no other thread posts the task any more. Loop's thread, or while the loop does not
+ * run. */
+void fct_loop_unpost(struct fct_loop *loop, struct fct_task *task);
+
 /* A monotonic clock, as of the beginning of this turn. */
 uint64_t fct_loop_now_ms(const struct fct_loop *loop);
 /* Starts it, or starts it again. Loop's thread. */

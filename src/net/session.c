@@ -10,6 +10,11 @@ bool fct_session_receive(struct fct_session *session, factum_slice bytes, uint64
     return session->ops->receive(session, bytes, now_ms);
 }
 
+bool fct_session_wants_receive(const struct fct_session *session)
+{
+    return session->ops->wants_receive(session);
+}
+
 size_t fct_session_send(struct fct_session *session, const uint8_t **bytes)
 {
     return session->ops->send(session, bytes);
@@ -28,11 +33,6 @@ void fct_session_shut_down(struct fct_session *session)
 bool fct_session_is_finished(const struct fct_session *session)
 {
     return session->ops->is_finished(session);
-}
-
-bool fct_session_wants_receive(const struct fct_session *session)
-{
-    return session->ops->wants_receive(session);
 }
 
 void fct_session_destroy(struct fct_session *session)

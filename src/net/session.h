@@ -25,6 +25,8 @@ struct fct_session_limits {
     size_t body_window;         /* bytes of one body that are not released (1 MiB) */
     size_t session_window;      /* of all bodies of the connection (8 MiB) */
     size_t write_buffer_max;    /* bytes of one answer that wait to be sent: room (256 KiB) */
+    size_t session_write_max;   /* of all answers of the connection, HTTP/2; beyond it each still has
+                                   room for 16 KiB (16 MiB) */
     size_t glitches_burst;      /* PING, SETTINGS, empty frames, early resets ... before the peer is
                                 told to calm down (200) ... */
     size_t glitches_per_second; /* ... and what is forgiven (20) */
@@ -39,8 +41,9 @@ struct fct_session_options {
     void *data;
     /* The head of a request is complete: sets exchange->handler. */
     void (*begin)(void *data, struct fct_exchange *exchange);
-    /* There is something to send. Called from inside the functions of exchange.h, not from receive
-     * or send; once until the next send has returned 0. */
+    /* There is something to do for send: bytes that go out, a request that waited, or the end.
+     * Called from inside the functions of exchange.h, tick and shut_down, not from receive or send,
+     * after which the owner calls send anyway; once until the next send has returned 0. */
     void (*wants_send)(void *data);
 };
 
@@ -48,11 +51,11 @@ struct fct_session;
 
 struct fct_session_ops {
     bool (*receive)(struct fct_session *session, factum_slice bytes, uint64_t now_ms);
+    bool (*wants_receive)(const struct fct_session *session);
     size_t (*send)(struct fct_session *session, const uint8_t **bytes);
     void (*tick)(struct fct_session *session, uint64_t now_ms);
     void (*shut_down)(struct fct_session *session);
     bool (*is_finished)(const struct fct_session *session);
-    bool (*wants_receive)(const struct fct_session *session);
     void (*destroy)(struct fct_session *session);
 };
 
@@ -70,18 +73,21 @@ FCT_MUST_USE factum_status fct_h2_create(const struct fct_session_options *optio
  * to close. |now_ms|: a monotonic clock, also for tick. */
 FCT_MUST_USE bool fct_session_receive(struct fct_session *session, factum_slice bytes,
                                       uint64_t now_ms);
+/* May the owner read from the peer now? While false, it leaves the bytes in the socket: handlers
+ * have not released what came, or a request waits for the answer before it. Asked again after each
+ * receive and send. A receive while it is false is taken up to a few MiB of waiting bytes. */
+bool fct_session_wants_receive(const struct fct_session *session);
 /* The next bytes to send, which last until the next call on the session; 0: nothing now. The bytes
- * count as sent: the owner keeps what it cannot write at once. */
+ * count as sent: the owner keeps what it cannot write at once. HTTP/2 gives up to 97 KiB, and asks
+ * each exchange that has room again for more, once a call. */
 size_t fct_session_send(struct fct_session *session, const uint8_t **bytes);
-/* Checks the time limits; about once a second. */
+/* Checks the time limits; about once a second. The owner sends afterwards. */
 void fct_session_tick(struct fct_session *session, uint64_t now_ms);
-/* Takes no new exchanges: HTTP/2 sends GOAWAY, HTTP/1.1 closes after the answer under way. */
+/* Takes no new exchanges: HTTP/2 sends GOAWAY, HTTP/1.1 closes after the answer under way. The owner
+ * sends afterwards. */
 void fct_session_shut_down(struct fct_session *session);
 /* Nothing more will come: close the connection once everything is sent. */
 bool fct_session_is_finished(const struct fct_session *session);
-/* False: do not read from the peer now, because too much of what it sent, or of what it is to get,
- * waits. */
-bool fct_session_wants_receive(const struct fct_session *session);
 /* Closes all exchanges. Accepts NULL. */
 void fct_session_destroy(struct fct_session *session);
 

@@ -1,10 +1,20 @@
 /* rights.h - who may do what: the one table, and the question that every call asks. Layer: server.
  *
  * Deny by default: an operation without a line in the table does not compile, a principal without
- * the right is refused. The resource is the stream that is really touched ($$x counts as x's
- * metadata; virtual streams and $all count as reading what they hold). Named users and ACLs fill the
- * table later; today there are the admin, whoever a server without security lets in (the admin
- * too), and nobody.
+ * the right is refused. Named users and ACLs fill the table later; today there are the admin,
+ * whoever a server without security lets in (the admin too), and nobody.
+ *
+ * The right is that of the stream that is really touched:
+ *   $$x              is x's metadata: reading it is READ_METADATA of x, appending to it or deleting
+ *                    it WRITE_METADATA of x; $$$x is that of the system stream $x
+ *   $ce-x $et-x $bc-x  show events of other streams, so that READ_STREAM of them is as of a plain
+ *                    stream, unless x begins with '$'; for every other operation they are system
+ *                    streams. Whoever is no admin gets them without the events of system streams
+ *                    (skip_system of the request)
+ *   $all             holds the events of system streams too, and so is a system stream; reading it
+ *                    is READ_ALL. READ_ALL without a stream is a read of many streams that leaves
+ *                    those out (skip_system)
+ *   any other $x     is a system stream
  */
 #ifndef FCT_SERVER_RIGHTS_H
 #define FCT_SERVER_RIGHTS_H
@@ -48,7 +58,7 @@ struct fct_principal {
 };
 
 /* OK or DENIED, with a text that names operation, stream and principal. |stream| is empty for what
- * touches none. */
+ * touches none; it may be any bytes. */
 FCT_MUST_USE factum_status fct_rights_check(const struct fct_principal *principal,
                                             enum fct_operation operation, factum_slice stream,
                                             factum_error *err);

@@ -43,6 +43,7 @@ struct fct_server {
     bool stopping; /* new calls are refused */
     struct fct_appends *appends;
     struct fct_feeds *feeds;
+    struct fct_doors *doors;      /* for figures */
     factum_slice advertised_host; /* for Gossip; empty: the address that was connected to */
     uint16_t advertised_port;
     uint64_t started_ms;
@@ -113,7 +114,7 @@ void fct_feed_close(struct fct_feed *feed);
 
 /* ---- the services' doors --------------------------------------------------------------------- */
 
-/* Sets the exchange's handler. |principal| lasts as long as the exchange. */
+/* Sets the exchange's handler. |principal| is static. */
 void fct_http_begin(struct fct_server *server, const struct fct_principal *principal,
                     struct fct_exchange *exchange);
 void fct_grpc_begin(struct fct_server *server, const struct fct_principal *principal,

@@ -60,7 +60,7 @@ FCT_MUST_USE factum_status fct_grpc_deframe(struct fct_grpc_deframer *deframer, 
 bool fct_grpc_deframer_is_empty(const struct fct_grpc_deframer *deframer);
 
 /* A message is written after a prefix of which the length is set at the end:
- *     size_t begun; fct_grpc_frame_begin(buf, &begun); ... encode ...; fct_grpc_frame_end(buf, begun);
+ *     fct_grpc_frame_begin(buf, &begun); ... encode ...; fct_grpc_frame_end(buf, begun);
  * NO_MEMORY, TOO_BIG. */
 FCT_MUST_USE factum_status fct_grpc_frame_begin(struct fct_buf *buf, size_t *begun);
 void fct_grpc_frame_end(struct fct_buf *buf, size_t begun);

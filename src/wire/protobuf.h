@@ -25,6 +25,15 @@ struct fct_pb_field {
     factum_slice bytes; /* BYTES */
 };
 
+/* The tag of a field, to switch over number and type at once: a known number with another type is
+ * an unknown field. */
+#define FCT_PB_TAG(number, type) ((uint32_t)(number) << 3 | (type))
+
+static inline uint32_t fct_pb_tag(const struct fct_pb_field *field)
+{
+    return FCT_PB_TAG(field->number, (uint32_t)field->type);
+}
+
 struct fct_pb_reader {
     factum_slice rest;
     bool failed; /* the bytes are no message */
@@ -33,11 +42,17 @@ struct fct_pb_reader {
 struct fct_pb_reader fct_pb_reader(factum_slice message);
 /* The next field; false at the end and at what is no message (reader->failed). */
 bool fct_pb_next(struct fct_pb_reader *reader, struct fct_pb_field *field);
+/* The value of an int32, uint32 or enum field: the lower half, as all readers have it. */
+static inline uint32_t fct_pb_u32(uint64_t value)
+{
+    return (uint32_t)(value & UINT32_MAX);
+}
 /* sint64. */
 int64_t fct_pb_unzigzag(uint64_t value);
 uint64_t fct_pb_zigzag(int64_t value);
 
-/* Writers. Failures of the buffer (NO_MEMORY, TOO_BIG) are kept in |status|: check it at the end. */
+/* Writers. Failures of the buffer (NO_MEMORY, TOO_BIG) are kept in |status|: check it at the end;
+ * half a message may have been written by then. */
 struct fct_pb_writer {
     struct fct_buf *buf; /* borrowed */
     factum_status status;
@@ -47,6 +62,7 @@ struct fct_pb_writer fct_pb_writer(struct fct_buf *buf);
 /* Zero and empty values are left out, as proto3 does with plain fields ... */
 void fct_pb_put_uint(struct fct_pb_writer *writer, uint32_t number, uint64_t value);
 void fct_pb_put_bytes(struct fct_pb_writer *writer, uint32_t number, factum_slice bytes);
+void fct_pb_put_float(struct fct_pb_writer *writer, uint32_t number, float value);
 /* ... and written here: members of a oneof, optional fields, map entries, repeated ones. */
 void fct_pb_add_uint(struct fct_pb_writer *writer, uint32_t number, uint64_t value);
 void fct_pb_add_bytes(struct fct_pb_writer *writer, uint32_t number, factum_slice bytes);

@@ -1,0 +1,134 @@
+/* door.c - see door.h. Layer: server.
+ *
+ * While a login is being checked (a worker hashes the password), what comes of the body is kept; it
+ * is not released, so that the client's window bounds it. Then the service takes over, and gets what
+ * was kept.
+ *
+ * Whoever can open the UNIX socket is the admin: its file's mode lets in its owner alone.
+ */
+#include "server/door.h"
+
+#include "core/buf.h"
+#include "core/slice.h"
+
+#define KEPT_SIZE_MAX ((size_t)4 << 20) /* more than a window */
+
+/* An exchange whose login is being checked. */
+struct visitor {
+    struct fct_server *server;
+    struct fct_exchange *exchange;
+    struct fct_auth_check check;
+    struct fct_buf kept;
+    bool ended;
+};
+
+static const struct fct_principal admin = {
+    .right = FCT_RIGHT_ADMIN,
+    .name = {(const uint8_t *)"admin", 5},
+};
+
+static const struct fct_principal nobody = {
+    .right = FCT_RIGHT_NONE,
+    .name = {(const uint8_t *)"anonymous", 9},
+};
+
+static void let_in(struct fct_server *server, const struct fct_principal *principal,
+                   struct fct_exchange *exchange)
+{
+    factum_slice type = fct_exchange_field(exchange, FCT_SLICE("content-type"));
+    if (fct_slice_starts(type, FCT_SLICE("application/grpc"))) {
+        fct_grpc_begin(server, principal, exchange);
+    } else {
+        fct_http_begin(server, principal, exchange);
+    }
+}
+
+/* ---- while the login is checked -------------------------------------------------------------- */
+
+static void visitor_free(struct visitor *visitor)
+{
+    fct_buf_finish(&visitor->kept);
+    fct_mem_free(visitor->server->mem, visitor);
+}
+
+static void visitor_body(struct fct_exchange *exchange, factum_slice bytes)
+{
+    struct visitor *visitor = exchange->data;
+    if (fct_buf_add_slice(&visitor->kept, bytes) != FACTUM_OK) {
+        fct_exchange_abort(exchange, FCT_ABORT_CALM);
+    }
+}
+
+static void visitor_end(struct fct_exchange *exchange)
+{
+    struct visitor *visitor = exchange->data;
+    visitor->ended = true;
+}
+
+static void visitor_writable(struct fct_exchange *exchange)
+{
+    (void)exchange;
+}
+
+static void visitor_closed(struct fct_exchange *exchange, bool complete)
+{
+    struct visitor *visitor = exchange->data;
+    (void)complete;
+    fct_auth_forget(&visitor->check);
+    visitor_free(visitor);
+}
+
+static const struct fct_exchange_handler waiting = {visitor_body, visitor_end, visitor_writable,
+                                                    visitor_closed};
+
+static void on_checked(struct fct_auth_check *check)
+{
+    struct visitor *visitor = check->data;
+    struct fct_exchange *exchange = visitor->exchange;
+    bool right = check->status == FACTUM_OK && check->principal.right == FCT_RIGHT_ADMIN;
+    let_in(visitor->server, right ? &admin : &nobody, exchange);
+    if (visitor->kept.len > 0) {
+        exchange->handler->body(exchange, fct_buf_slice(&visitor->kept));
+    }
+    if (visitor->ended) {
+        exchange->handler->end(exchange);
+    }
+    visitor_free(visitor);
+}
+
+static void check_login(struct fct_server *server, struct fct_exchange *exchange,
+                        factum_slice authorization)
+{
+    struct visitor *visitor = fct_mem_zalloc(server->mem, 1, sizeof *visitor);
+    if (visitor == NULL) {
+        let_in(server, &nobody, exchange);
+        return;
+    }
+    visitor->server = server;
+    visitor->exchange = exchange;
+    visitor->check.done = on_checked;
+    visitor->check.data = visitor;
+    fct_buf_init(&visitor->kept, server->mem, KEPT_SIZE_MAX);
+    factum_status status = fct_auth_ask(server->auth, authorization, &visitor->check, NULL);
+    if (status == FACTUM_PENDING) {
+        exchange->handler = &waiting;
+        exchange->data = visitor;
+        return;
+    }
+    bool right = status == FACTUM_OK && visitor->check.principal.right == FCT_RIGHT_ADMIN;
+    visitor_free(visitor);
+    let_in(server, right ? &admin : &nobody, exchange);
+}
+
+void fct_door_begin(struct fct_server *server, struct fct_exchange *exchange)
+{
+    factum_slice authorization = fct_exchange_field(exchange, FCT_SLICE("authorization"));
+    bool is_unix = fct_slice_equal(exchange->peer->address, FCT_SLICE("unix"));
+    if (server->auth == NULL || is_unix) {
+        let_in(server, &admin, exchange);
+    } else if (authorization.len == 0) {
+        let_in(server, &nobody, exchange);
+    } else {
+        check_login(server, exchange, authorization);
+    }
+}

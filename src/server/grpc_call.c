@@ -1,0 +1,314 @@
+/* grpc_call.c - see grpc_call.h. Layer: server. */
+#include "server/grpc_call.h"
+
+
+#include "core/check.h"
+#include "core/error.h"
+#include "core/slice.h"
+
+#define MESSAGE_SIZE_MAX ((size_t)48 << 20) /* one that carries a whole append, and more */
+#define OUT_SIZE_MAX ((size_t)64 << 20)
+#define TRAILERS_MAX 8
+
+static const struct fct_grpc_method *const *const services[] = {
+    fct_kurrent_streams_methods,
+    fct_kurrent_other_methods,
+};
+
+static const struct fct_grpc_method *find_method(factum_slice path)
+{
+    for (size_t i = 0; i < sizeof services / sizeof services[0]; i++) {
+        for (const struct fct_grpc_method *const *method = services[i]; *method != NULL; method++) {
+            if (fct_slice_equal(path, factum_slice_from((*method)->path))) {
+                return *method;
+            }
+        }
+    }
+    return NULL;
+}
+
+/* ---- answers --------------------------------------------------------------------------------- */
+
+static const struct fct_field content_type = {
+    .name = {(const uint8_t *)"content-type", 12},
+    .value = {(const uint8_t *)"application/grpc", 16},
+};
+
+/* False: the call is aborted. */
+static bool respond(struct fct_grpc_call *call)
+{
+    if (call->responded) {
+        return true;
+    }
+    call->responded = true;
+    if (fct_exchange_respond(call->exchange, 200, &content_type, 1) != FACTUM_OK) {
+        call->finished = true;
+        fct_exchange_abort(call->exchange, FCT_ABORT_INTERNAL);
+        return false;
+    }
+    return true;
+}
+
+void fct_grpc_send(struct fct_grpc_call *call)
+{
+    if (!call->finished && respond(call) &&
+        fct_exchange_write(call->exchange, fct_buf_slice(&call->out)) != FACTUM_OK) {
+        call->finished = true;
+        fct_exchange_abort(call->exchange, FCT_ABORT_INTERNAL);
+    }
+    fct_buf_clear(&call->out);
+}
+
+size_t fct_grpc_room(const struct fct_grpc_call *call)
+{
+    return call->finished ? 0 : fct_exchange_room(call->exchange);
+}
+
+static struct fct_field status_field(enum fct_grpc_code code)
+{
+    static const char digits[] = "00010203040506070809101112131415"
+                                 "16";
+    size_t at = 2 * (size_t)code + (code < 10 ? 1 : 0);
+    return (struct fct_field){FCT_SLICE("grpc-status"), fct_slice(digits + at, code < 10 ? 1 : 2)};
+}
+
+void fct_grpc_finish(struct fct_grpc_call *call, enum fct_grpc_code code, factum_slice text,
+                     const struct fct_field *fields, size_t count)
+{
+    struct fct_field all[TRAILERS_MAX];
+    size_t used = 0;
+    if (call->finished) {
+        return;
+    }
+    FCT_ASSERT(count <= TRAILERS_MAX - 2);
+    fct_timer_stop(&call->deadline_timer);
+    all[used++] = status_field(code);
+    fct_buf_clear(&call->out);
+    if (text.len > 0 && fct_grpc_encode_message(&call->out, text) == FACTUM_OK) {
+        all[used++] = (struct fct_field){FCT_SLICE("grpc-message"), fct_buf_slice(&call->out)};
+    }
+    for (size_t i = 0; i < count; i++) {
+        all[used++] = fields[i];
+    }
+    if (respond(call) && fct_exchange_finish(call->exchange, all, used) != FACTUM_OK) {
+        fct_exchange_abort(call->exchange, FCT_ABORT_INTERNAL);
+    }
+    call->finished = true;
+    fct_buf_clear(&call->out);
+}
+
+void fct_grpc_finish_ok(struct fct_grpc_call *call)
+{
+    fct_grpc_finish(call, FCT_GRPC_OK, fct_slice(NULL, 0), NULL, 0);
+}
+
+void fct_grpc_fail(struct fct_grpc_call *call, factum_status status, const factum_error *err)
+{
+    fct_grpc_finish(call, fct_grpc_code_of(status), factum_slice_from(err->text), NULL, 0);
+}
+
+bool fct_grpc_allowed(struct fct_grpc_call *call, enum fct_operation operation, factum_slice stream)
+{
+    factum_error err;
+    if (fct_rights_check(call->principal, operation, stream, &err) == FACTUM_OK) {
+        return true;
+    }
+    bool nobody = call->principal->right == FCT_RIGHT_NONE;
+    const struct fct_field denied = {FCT_SLICE("exception"), FCT_SLICE("access-denied")};
+    fct_grpc_finish(call, nobody ? FCT_GRPC_UNAUTHENTICATED : FCT_GRPC_PERMISSION_DENIED,
+                    factum_slice_from(err.text), &denied, 1);
+    return false;
+}
+
+/* ---- the exchange's side --------------------------------------------------------------------- */
+
+static void fail_message(struct fct_grpc_call *call, factum_status status, const factum_error *err)
+{
+    enum fct_grpc_code code = status == FACTUM_TOO_BIG       ? FCT_GRPC_RESOURCE_EXHAUSTED
+                              : status == FACTUM_UNSUPPORTED ? FCT_GRPC_UNIMPLEMENTED
+                                                             : fct_grpc_code_of(status);
+    fct_grpc_finish(call, code, factum_slice_from(err->text), NULL, 0);
+}
+
+size_t fct_grpc_hold(struct fct_grpc_call *call, size_t size)
+{
+    size_t held = size < call->chunk_size ? size : call->chunk_size;
+    call->chunk_size -= held;
+    return held;
+}
+
+void fct_grpc_release(struct fct_grpc_call *call, size_t size)
+{
+    if (size > 0) {
+        fct_exchange_release(call->exchange, size);
+    }
+}
+
+static void on_body(struct fct_exchange *exchange, factum_slice bytes)
+{
+    struct fct_grpc_call *call = exchange->data;
+    call->chunk_size = bytes.len;
+    while (!call->finished) {
+        factum_slice message;
+        factum_error err;
+        factum_status status = fct_grpc_deframe(&call->deframer, &bytes, &message, &err);
+        if (status == FACTUM_DONE) {
+            break;
+        }
+        if (status != FACTUM_OK) {
+            fail_message(call, status, &err);
+            break;
+        }
+        if (++call->message_count > 1 && !call->method->streams_requests) {
+            fct_grpc_finish(call, FCT_GRPC_INVALID_ARGUMENT,
+                            FCT_SLICE("a second message in a call that takes one"), NULL, 0);
+            break;
+        }
+        call->method->message(call, message);
+    }
+    fct_grpc_release(call, call->chunk_size);
+    call->chunk_size = 0;
+}
+
+static void on_end(struct fct_exchange *exchange)
+{
+    struct fct_grpc_call *call = exchange->data;
+    if (call->finished) {
+        return;
+    }
+    bool split = !fct_grpc_deframer_is_empty(&call->deframer);
+    if (split || (call->message_count == 0 && !call->method->streams_requests)) {
+        fct_grpc_finish(call, FCT_GRPC_INVALID_ARGUMENT,
+                        split ? FCT_SLICE("the request ends inside a message")
+                              : FCT_SLICE("the request has no message"),
+                        NULL, 0);
+        return;
+    }
+    if (call->method->end != NULL) {
+        call->method->end(call);
+    }
+}
+
+static void on_writable(struct fct_exchange *exchange)
+{
+    struct fct_grpc_call *call = exchange->data;
+    if (!call->finished && call->method->writable != NULL) {
+        call->method->writable(call);
+    }
+}
+
+static void on_closed(struct fct_exchange *exchange, bool complete)
+{
+    struct fct_grpc_call *call = exchange->data;
+    (void)complete;
+    call->finished = true;
+    fct_timer_stop(&call->deadline_timer);
+    if (call->method->closed != NULL) {
+        call->method->closed(call);
+    }
+    fct_grpc_deframer_finish(&call->deframer);
+    fct_buf_finish(&call->out);
+    fct_mem_free(call->server->mem, call);
+}
+
+static const struct fct_exchange_handler handler = {on_body, on_end, on_writable, on_closed};
+
+/* An exchange that is refused before it has a call. */
+static void refused_body(struct fct_exchange *exchange, factum_slice bytes)
+{
+    fct_exchange_release(exchange, bytes.len);
+}
+static void refused_call(struct fct_exchange *exchange)
+{
+    (void)exchange;
+}
+static void refused_closed(struct fct_exchange *exchange, bool complete)
+{
+    (void)exchange;
+    (void)complete;
+}
+
+static const struct fct_exchange_handler refused = {refused_body, refused_call, refused_call,
+                                                    refused_closed};
+
+static void refuse(struct fct_exchange *exchange, enum fct_grpc_code code, factum_slice text)
+{
+    const struct fct_field trailers[] = {status_field(code), {FCT_SLICE("grpc-message"), text}};
+    exchange->handler = &refused;
+    if (fct_exchange_respond(exchange, 200, &content_type, 1) != FACTUM_OK ||
+        fct_exchange_finish(exchange, trailers, 2) != FACTUM_OK) {
+        fct_exchange_abort(exchange, FCT_ABORT_INTERNAL);
+    }
+}
+
+static void on_deadline(struct fct_timer *timer)
+{
+    struct fct_grpc_call *call = FCT_CONTAINER_OF(timer, struct fct_grpc_call, deadline_timer);
+    fct_grpc_finish(call, FCT_GRPC_DEADLINE_EXCEEDED, FCT_SLICE("the deadline has passed"), NULL,
+                    0);
+}
+
+/* False: it is malformed. */
+static bool begin_deadline(struct fct_grpc_call *call)
+{
+    factum_slice text = fct_exchange_field(call->exchange, FCT_SLICE("grpc-timeout"));
+    int64_t timeout_ms;
+    if (text.ptr == NULL) {
+        return true;
+    }
+    if (fct_grpc_parse_timeout(text, &timeout_ms) != FACTUM_OK) {
+        return false;
+    }
+    call->deadline = factum_deadline(timeout_ms);
+    unsigned after = timeout_ms > INT32_MAX ? INT32_MAX : (unsigned)timeout_ms;
+    fct_timer_start(call->server->loop, &call->deadline_timer, after, 0);
+    return true;
+}
+
+static struct fct_grpc_call *make_call(struct fct_server *server,
+                                       const struct fct_grpc_method *method)
+{
+    size_t head = (sizeof(struct fct_grpc_call) + 15) / 16 * 16;
+    uint8_t *block = fct_mem_zalloc(server->mem, 1, head + method->state_size);
+    if (block == NULL) {
+        return NULL;
+    }
+    struct fct_grpc_call *call = (void *)block;
+    call->server = server;
+    call->method = method;
+    call->state = block + head;
+    call->deadline_timer.run = on_deadline;
+    fct_grpc_deframer_init(&call->deframer, server->mem, MESSAGE_SIZE_MAX);
+    fct_buf_init(&call->out, server->mem, OUT_SIZE_MAX);
+    return call;
+}
+
+void fct_grpc_begin(struct fct_server *server, const struct fct_principal *principal,
+                    struct fct_exchange *exchange)
+{
+    const struct fct_grpc_method *method = find_method(exchange->target);
+    if (method == NULL) {
+        refuse(exchange, FCT_GRPC_UNIMPLEMENTED,
+               FCT_SLICE("this server does not offer the call; see the guide's page Clients"));
+        return;
+    }
+    if (server->stopping) {
+        refuse(exchange, FCT_GRPC_UNAVAILABLE, FCT_SLICE("the server is shutting down"));
+        return;
+    }
+    struct fct_grpc_call *call = make_call(server, method);
+    if (call == NULL) {
+        refuse(exchange, FCT_GRPC_RESOURCE_EXHAUSTED, FCT_SLICE("out of memory"));
+        return;
+    }
+    call->principal = principal;
+    call->exchange = exchange;
+    exchange->handler = &handler;
+    exchange->data = call;
+    if (!begin_deadline(call)) {
+        fct_grpc_finish(call, FCT_GRPC_INVALID_ARGUMENT, FCT_SLICE("grpc-timeout is malformed"),
+                        NULL, 0);
+    } else if (method->begin != NULL) {
+        method->begin(call);
+    }
+}

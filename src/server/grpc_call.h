@@ -1,0 +1,67 @@
+/* grpc_call.h - a gRPC call over an exchange: messages in and out, status, deadline. Layer: server.
+ *
+ * A service is a table of methods. The call owns |state|, which is zeroed before begin and freed
+ * after closed. Functions of a method that are NULL are not called. After finish nothing but closed
+ * is called.
+ */
+#ifndef FCT_SERVER_GRPC_CALL_H
+#define FCT_SERVER_GRPC_CALL_H
+
+#include "server/server_int.h"
+#include "wire/grpc.h"
+
+struct fct_grpc_call;
+
+struct fct_grpc_method {
+    const char *path; /* "/package.Service/Method" */
+    size_t state_size;
+    bool streams_requests; /* otherwise exactly one message comes */
+    void (*begin)(struct fct_grpc_call *call);
+    /* One message, borrowed until the return. */
+    void (*message)(struct fct_grpc_call *call, factum_slice message);
+    void (*end)(struct fct_grpc_call *call); /* the client sends nothing more */
+    void (*writable)(struct fct_grpc_call *call);
+    void (*closed)(struct fct_grpc_call *call);
+};
+
+struct fct_grpc_call {
+    struct fct_server *server;
+    const struct fct_principal *principal;
+    struct fct_exchange *exchange;
+    const struct fct_grpc_method *method;
+    void *state;
+    struct fct_grpc_deframer deframer;
+    struct fct_timer deadline_timer;
+    uint64_t deadline;  /* for factum_call; 0: none */
+    struct fct_buf out; /* scratch: messages are encoded here, framed, and sent by send */
+    size_t message_count;
+    size_t chunk_size; /* bytes of the body that are being worked on, and are not held */
+    bool responded;
+    bool finished;
+};
+
+/* From inside message: keeps up to |size| bytes of the body from being released, so that the client
+ * cannot send more than its window of what is not answered. Returns how many: as many are given back
+ * later. */
+size_t fct_grpc_hold(struct fct_grpc_call *call, size_t size);
+void fct_grpc_release(struct fct_grpc_call *call, size_t size);
+
+/* Sends what is in call->out, and clears it. */
+void fct_grpc_send(struct fct_grpc_call *call);
+/* Bytes that may be sent now. */
+size_t fct_grpc_room(const struct fct_grpc_call *call);
+/* Ends the call. |fields| are further trailers; |text| is the message, without which there is none. */
+void fct_grpc_finish(struct fct_grpc_call *call, enum fct_grpc_code code, factum_slice text,
+                     const struct fct_field *fields, size_t count);
+void fct_grpc_finish_ok(struct fct_grpc_call *call);
+/* With the code and text of a failure of the store. */
+void fct_grpc_fail(struct fct_grpc_call *call, factum_status status, const factum_error *err);
+/* OK, or it has ended the call: may its principal do this to |stream|? */
+FCT_MUST_USE bool fct_grpc_allowed(struct fct_grpc_call *call, enum fct_operation operation,
+                                   factum_slice stream);
+
+/* The tables of all services; NULL at their ends. */
+extern const struct fct_grpc_method *const fct_kurrent_streams_methods[];
+extern const struct fct_grpc_method *const fct_kurrent_other_methods[];
+
+#endif

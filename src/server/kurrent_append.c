@@ -1,0 +1,343 @@
+/* kurrent_append.c - Append and BatchAppend of KurrentDB's service Streams. Layer: server.
+ *
+ * Append: options, then a message for each event, one answer. BatchAppend: a call that lives as long
+ * as its client, with many appends at once, each in one or more chunks that share a correlation id,
+ * answered once each, in any order.
+ *
+ * Invariants of a batch.
+ *  1. A correlation id gets one answer. Chunks of an id that is not being collected and that have no
+ *     options are not answered: old clients do not survive an answer for an id that they forgot.
+ *  2. |open| holds the appends that wait for their last chunk, at most OPEN_MAX; |running| those
+ *     that were started.
+ *  3. The call is never ended because of one append.
+ */
+#include <string.h>
+
+#include "core/check.h"
+#include "core/slice.h"
+#include "server/kurrent_int.h"
+
+#define OPEN_MAX 64
+#define NS_PER_MS 1000000
+
+static void add_to(struct fct_kurrent_job **list, struct fct_kurrent_job *job)
+{
+    job->next = *list;
+    job->slot = list;
+    if (job->next != NULL) {
+        job->next->slot = &job->next;
+    }
+    *list = job;
+}
+
+/* Their client has gone: what runs goes on, and answers nobody. */
+static void leave_running(struct fct_kurrent_job **list)
+{
+    while (*list != NULL) {
+        struct fct_kurrent_job *job = *list;
+        *list = job->next;
+        job->slot = NULL;
+        job->call = NULL;
+    }
+}
+
+/* ---- Append ---------------------------------------------------------------------------------- */
+
+struct append_state {
+    struct fct_kurrent_job *job;     /* being collected */
+    struct fct_kurrent_job *running; /* the same, once it was started */
+};
+
+static void append_answer(struct fct_kurrent_job *job)
+{
+    struct fct_grpc_call *call = job->call;
+    if (job->refused && job->refusal.kind != FCT_KURRENT_REFUSAL_WRONG_VERSION) {
+        fct_kurrent_job_fail_call(job, "Append");
+        return;
+    }
+    struct fct_kurrent_appended appended = {.revision = {false, 0}};
+    if (!job->refused) {
+        appended = fct_kurrent_job_result(job);
+    }
+    factum_status status = job->refused
+                               ? fct_kurrent_encode_wrong_version(&call->out, &job->refusal.wrong)
+                               : fct_kurrent_encode_appended(&call->out, &appended);
+    if (status == FACTUM_OK) {
+        fct_grpc_send(call);
+        fct_grpc_finish_ok(call);
+    } else {
+        fct_grpc_finish(call, FCT_GRPC_RESOURCE_EXHAUSTED, FCT_SLICE("out of memory"), NULL, 0);
+    }
+}
+
+static void append_message(struct fct_grpc_call *call, factum_slice message)
+{
+    struct append_state *state = call->state;
+    struct fct_kurrent_append append;
+    factum_error err;
+    bool first = state->job == NULL;
+    if (first) {
+        state->job = fct_kurrent_job_create(call);
+        if (state->job == NULL) {
+            fct_grpc_finish(call, FCT_GRPC_RESOURCE_EXHAUSTED, FCT_SLICE("out of memory"), NULL, 0);
+            return;
+        }
+        state->job->answer = append_answer;
+    }
+    if (state->job->refused) {
+        return; /* said at the end */
+    }
+    factum_slice kept = fct_kurrent_job_keep(state->job, message);
+    factum_status status = fct_kurrent_decode_append(kept, &append, &err);
+    if (status != FACTUM_OK) {
+        fct_kurrent_job_refuse(state->job, FCT_KURRENT_REFUSAL_BAD_REQUEST, err.text);
+    } else if (first != (append.content == FCT_KURRENT_APPEND_OPTIONS)) {
+        fct_kurrent_job_refuse(state->job, FCT_KURRENT_REFUSAL_BAD_REQUEST,
+                               "options come first, then the proposed messages");
+    } else if (first) {
+        fct_kurrent_job_target(state->job, &append.options);
+    } else {
+        fct_kurrent_job_add(state->job, &append.proposed);
+    }
+}
+
+static void append_end(struct fct_grpc_call *call)
+{
+    struct append_state *state = call->state;
+    struct fct_kurrent_job *job = state->job;
+    state->job = NULL;
+    if (job == NULL) {
+        fct_grpc_finish(call, FCT_GRPC_INVALID_ARGUMENT, FCT_SLICE("the request has no message"),
+                        NULL, 0);
+        return;
+    }
+    add_to(&state->running, job);
+    fct_kurrent_job_start(job);
+}
+
+static void append_closed(struct fct_grpc_call *call)
+{
+    struct append_state *state = call->state;
+    if (state->job != NULL) {
+        fct_kurrent_job_free(state->job);
+    }
+    leave_running(&state->running);
+}
+
+const struct fct_grpc_method fct_kurrent_append_method = {
+    .path = "/event_store.client.streams.Streams/Append",
+    .state_size = sizeof(struct append_state),
+    .streams_requests = true,
+    .message = append_message,
+    .end = append_end,
+    .closed = append_closed,
+};
+
+/* ---- BatchAppend ----------------------------------------------------------------------------- */
+
+struct batch_state {
+    struct fct_kurrent_job *open;
+    struct fct_kurrent_job *running;
+    size_t open_count;
+    bool ended;
+};
+
+static void finish_if_done(struct fct_grpc_call *call)
+{
+    struct batch_state *state = call->state;
+    if (state->ended && state->running == NULL && state->open == NULL) {
+        fct_grpc_finish_ok(call);
+    }
+}
+
+static void batch_answer(struct fct_kurrent_job *job)
+{
+    struct fct_grpc_call *call = job->call;
+    struct batch_state *state = call->state;
+    const struct fct_kurrent_batch_reply reply = {
+        .correlation_id = job->correlation_id,
+        .stream = job->expectation.stream,
+        .expected = job->expected,
+    };
+    struct fct_kurrent_appended appended = {.revision = {false, 0}};
+    if (!job->refused) {
+        appended = fct_kurrent_job_result(job);
+    }
+    factum_status status = job->refused
+                               ? fct_kurrent_encode_batch_refused(&call->out, &reply, &job->refusal)
+                               : fct_kurrent_encode_batch_appended(&call->out, &reply, &appended);
+    if (status != FACTUM_OK) { /* no memory: the client must not wait for ever */
+        fct_grpc_finish(call, FCT_GRPC_RESOURCE_EXHAUSTED, FCT_SLICE("out of memory"), NULL, 0);
+        return;
+    }
+    fct_grpc_send(call);
+    *job->slot = job->next; /* it ends now */
+    if (job->next != NULL) {
+        job->next->slot = job->slot;
+    }
+    job->slot = NULL;
+    FCT_ASSERT(state->running != job);
+    finish_if_done(call);
+}
+
+static void batch_start(struct batch_state *state, struct fct_kurrent_job *job)
+{
+    if (job->slot != NULL) { /* it was open */
+        *job->slot = job->next;
+        if (job->next != NULL) {
+            job->next->slot = job->slot;
+        }
+        state->open_count--;
+    }
+    add_to(&state->running, job);
+    fct_kurrent_job_start(job);
+}
+
+static void on_chunk_late(struct fct_timer *timer)
+{
+    struct fct_kurrent_job *job = FCT_CONTAINER_OF(timer, struct fct_kurrent_job, timer);
+    fct_kurrent_job_refuse(job, FCT_KURRENT_REFUSAL_TIMEOUT, "");
+    batch_start(job->call->state, job);
+}
+
+static struct fct_kurrent_job *find_open(struct batch_state *state, const factum_uuid *id)
+{
+    struct fct_kurrent_job *job = state->open;
+    while (job != NULL && memcmp(&job->correlation_id.uuid, id, sizeof *id) != 0) {
+        job = job->next;
+    }
+    return job;
+}
+
+/* Milliseconds from now to the deadline of a batch; 0: it has passed. */
+static int64_t time_left(struct fct_grpc_call *call, const struct fct_kurrent_batch *batch)
+{
+    int64_t left = batch->deadline_ns;
+    if (batch->deadline == FCT_KURRENT_DEADLINE_AT) {
+        int64_t now = factum_now(call->server->store);
+        left = batch->deadline_ns > now ? batch->deadline_ns - now : 0;
+    }
+    return left <= 0 ? 0 : (left - 1) / NS_PER_MS + 1;
+}
+
+static void heed_deadline(struct fct_kurrent_job *job, const struct fct_kurrent_batch *batch)
+{
+    if (batch->deadline == FCT_KURRENT_DEADLINE_NONE) {
+        return;
+    }
+    int64_t left = time_left(job->call, batch);
+    if (left == 0) {
+        fct_kurrent_job_refuse(job, FCT_KURRENT_REFUSAL_TIMEOUT, "");
+        return;
+    }
+    job->context.deadline = factum_deadline(left);
+    if (!batch->is_final) {
+        job->timer.run = on_chunk_late;
+        fct_timer_start(job->server->loop, &job->timer,
+                        left > INT32_MAX ? INT32_MAX : (unsigned)left, 0);
+    }
+}
+
+/* The first chunk of an append; NULL without memory, which has ended the call. */
+static struct fct_kurrent_job *begin_job(struct fct_grpc_call *call,
+                                         const struct fct_kurrent_batch *batch)
+{
+    struct fct_kurrent_job *job = fct_kurrent_job_create(call);
+    if (job == NULL) {
+        fct_grpc_finish(call, FCT_GRPC_RESOURCE_EXHAUSTED, FCT_SLICE("out of memory"), NULL, 0);
+        return NULL;
+    }
+    job->answer = batch_answer;
+    job->correlation_id = batch->correlation_id;
+    return job;
+}
+
+/* The events of a chunk, from a copy that lasts. */
+static void collect(struct fct_kurrent_job *job, factum_slice message, bool is_first)
+{
+    struct fct_kurrent_batch batch;
+    struct fct_kurrent_proposed proposed;
+    factum_error err = {.status = FACTUM_OK};
+    if (job->refused) {
+        return;
+    }
+    factum_slice kept = fct_kurrent_job_keep(job, message);
+    factum_status status = fct_kurrent_decode_batch(kept, &batch, &err);
+    if (status == FACTUM_OK && is_first) {
+        fct_kurrent_job_target(job, &batch.options);
+        heed_deadline(job, &batch);
+    }
+    while (status == FACTUM_OK && !job->refused) {
+        status = fct_kurrent_batch_next(&batch, &proposed, &err);
+        if (status == FACTUM_OK) {
+            fct_kurrent_job_add(job, &proposed);
+        }
+    }
+    if (status < 0) {
+        fct_kurrent_job_refuse(job, FCT_KURRENT_REFUSAL_BAD_REQUEST, err.text);
+    }
+}
+
+static void batch_message(struct fct_grpc_call *call, factum_slice message)
+{
+    struct batch_state *state = call->state;
+    struct fct_kurrent_batch batch;
+    factum_error err;
+    factum_status status = fct_kurrent_decode_batch(message, &batch, &err);
+    if (status != FACTUM_OK || batch.correlation_id.form == FCT_KURRENT_ID_NONE ||
+        batch.correlation_id.form == FCT_KURRENT_ID_MALFORMED) {
+        fct_grpc_finish(call, FCT_GRPC_INVALID_ARGUMENT,
+                        status == FACTUM_OK ? FCT_SLICE("a batch needs a correlation id")
+                                            : factum_slice_from(err.text),
+                        NULL, 0);
+        return;
+    }
+    struct fct_kurrent_job *job = find_open(state, &batch.correlation_id.uuid);
+    bool is_first = job == NULL;
+    if (is_first && !batch.has_options) {
+        return; /* invariant 1 */
+    }
+    if (is_first && (job = begin_job(call, &batch)) == NULL) {
+        return;
+    }
+    collect(job, message, is_first);
+    job->held += fct_grpc_hold(call, message.len + FCT_GRPC_PREFIX_SIZE);
+    if (is_first && !batch.is_final && state->open_count == OPEN_MAX) {
+        fct_kurrent_job_refuse(job, FCT_KURRENT_REFUSAL_BAD_REQUEST,
+                               "too many appends wait for their last chunk");
+    }
+    if (batch.is_final || (is_first && job->refused)) {
+        batch_start(state, job);
+    } else if (is_first) {
+        add_to(&state->open, job);
+        state->open_count++;
+    }
+}
+
+static void batch_end(struct fct_grpc_call *call)
+{
+    struct batch_state *state = call->state;
+    state->ended = true;
+    while (state->open != NULL) { /* their last chunks will never come */
+        fct_kurrent_job_free(state->open);
+    }
+    finish_if_done(call);
+}
+
+static void batch_closed(struct fct_grpc_call *call)
+{
+    struct batch_state *state = call->state;
+    while (state->open != NULL) {
+        fct_kurrent_job_free(state->open);
+    }
+    leave_running(&state->running);
+}
+
+const struct fct_grpc_method fct_kurrent_batch_method = {
+    .path = "/event_store.client.streams.Streams/BatchAppend",
+    .state_size = sizeof(struct batch_state),
+    .streams_requests = true,
+    .message = batch_message,
+    .end = batch_end,
+    .closed = batch_closed,
+};

@@ -1,0 +1,448 @@
+/* kurrent_job.c - one append of KurrentDB's protocol: collected from messages, checked, submitted,
+ * and its refusal in the protocol's words. Layer: server.
+ *
+ * Invariants.
+ *  1. All slices of the request point into the job's chunks.
+ *  2. A job that is refused keeps its first refusal and takes nothing more.
+ *  3. A job that was started is freed by itself, after |answer|, also when its client has gone.
+ */
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "core/check.h"
+#include "core/error.h"
+#include "core/slice.h"
+#include "server/kurrent_int.h"
+
+#define EVENTS_FIRST 4
+#define EVENTS_MAX ((size_t)100000)
+
+enum fct_operation fct_kurrent_operation(factum_slice stream, bool write)
+{
+    if (fct_slice_starts(stream, FCT_SLICE("$$"))) {
+        return write ? FCT_OP_WRITE_METADATA : FCT_OP_READ_METADATA;
+    }
+    return write ? FCT_OP_APPEND : FCT_OP_READ_STREAM;
+}
+
+/* ---- memory ---------------------------------------------------------------------------------- */
+
+struct fct_kurrent_job *fct_kurrent_job_create(struct fct_grpc_call *call)
+{
+    struct fct_kurrent_job *job = fct_mem_zalloc(call->server->mem, 1, sizeof *job);
+    if (job != NULL) {
+        job->server = call->server;
+        job->call = call;
+        job->context = (factum_call){.size = sizeof job->context,
+                                     .deadline = call->deadline,
+                                     .principal = call->principal->name};
+    }
+    return job;
+}
+
+static void unlink_job(struct fct_kurrent_job *job)
+{
+    if (job->slot != NULL) {
+        *job->slot = job->next;
+        if (job->next != NULL) {
+            job->next->slot = job->slot;
+        }
+        job->slot = NULL;
+    }
+}
+
+void fct_kurrent_job_free(struct fct_kurrent_job *job)
+{
+    const struct fct_mem *mem = job->server->mem;
+    unlink_job(job);
+    fct_timer_stop(&job->timer);
+    while (job->chunks != NULL) {
+        struct fct_kurrent_chunk *chunk = job->chunks;
+        job->chunks = chunk->next;
+        fct_mem_free(mem, chunk);
+    }
+    fct_mem_free(mem, job->events);
+    fct_mem_free(mem, job);
+}
+
+factum_slice fct_kurrent_job_keep(struct fct_kurrent_job *job, factum_slice message)
+{
+    struct fct_kurrent_chunk *chunk = fct_mem_alloc(job->server->mem, sizeof *chunk + message.len);
+    if (chunk == NULL) {
+        fct_kurrent_job_refuse(job, FCT_KURRENT_REFUSAL_UNKNOWN, "out of memory");
+        return fct_slice(NULL, 0);
+    }
+    chunk->len = message.len;
+    chunk->next = job->chunks;
+    job->chunks = chunk;
+    if (message.len > 0) {
+        memcpy(chunk->bytes, message.ptr, message.len);
+    }
+    return fct_slice(chunk->bytes, message.len);
+}
+
+/* ---- what is asked for ----------------------------------------------------------------------- */
+
+void fct_kurrent_job_refuse(struct fct_kurrent_job *job, enum fct_kurrent_refusal_kind kind,
+                            const char *text)
+{
+    if (!job->refused) {
+        job->refused = true;
+        (void)snprintf(job->err.text, sizeof job->err.text, "%s", text);
+        job->refusal =
+            (struct fct_kurrent_refusal){.kind = kind, .message = factum_slice_from(job->err.text)};
+    }
+}
+
+static factum_expected expected_of(const struct fct_kurrent_expected *expected, bool *valid)
+{
+    *valid = true;
+    switch (expected->kind) {
+    case FCT_KURRENT_EXPECTED_ANY:
+        return factum_any();
+    case FCT_KURRENT_EXPECTED_NO_STREAM:
+        return factum_no_stream();
+    case FCT_KURRENT_EXPECTED_STREAM_EXISTS:
+        return factum_stream_exists();
+    case FCT_KURRENT_EXPECTED_REVISION:
+        if (expected->revision == FCT_KURRENT_NONE) {
+            return factum_no_stream();
+        }
+        *valid = expected->revision <= FCT_KURRENT_NUMBER_MAX;
+        return factum_at(expected->revision);
+    case FCT_KURRENT_EXPECTED_NONE:
+        break;
+    }
+    *valid = false;
+    return factum_any();
+}
+
+void fct_kurrent_job_target(struct fct_kurrent_job *job, const struct fct_kurrent_target *target)
+{
+    bool valid;
+    job->expected = target->expected;
+    job->expectation = (factum_expectation){target->stream, expected_of(&job->expected, &valid)};
+    if (!valid) {
+        fct_kurrent_job_refuse(job, FCT_KURRENT_REFUSAL_BAD_REQUEST,
+                               "the expected stream revision is missing or out of range");
+    }
+    if (target->stream.len == 0) {
+        fct_kurrent_job_refuse(job, FCT_KURRENT_REFUSAL_BAD_REQUEST,
+                               "'stream_identifier' is a required argument");
+    }
+    factum_error err;
+    if (fct_rights_check(job->call->principal, fct_kurrent_operation(target->stream, true),
+                         target->stream, &err) != FACTUM_OK) {
+        fct_kurrent_job_refuse(job, FCT_KURRENT_REFUSAL_ACCESS_DENIED, "");
+    }
+}
+
+static bool make_room(struct fct_kurrent_job *job)
+{
+    size_t count = job->pending.request.event_count;
+    if (count < job->capacity) {
+        return true;
+    }
+    if (count >= EVENTS_MAX) {
+        fct_kurrent_job_refuse(job, FCT_KURRENT_REFUSAL_BAD_REQUEST,
+                               "more than 100000 events in one append");
+        return false;
+    }
+    size_t capacity = job->capacity == 0 ? EVENTS_FIRST : 2 * job->capacity;
+    factum_new_event *events =
+        fct_mem_resize(job->server->mem, job->events, capacity * sizeof *events);
+    if (events == NULL) {
+        fct_kurrent_job_refuse(job, FCT_KURRENT_REFUSAL_UNKNOWN, "out of memory");
+        return false;
+    }
+    job->events = events;
+    job->capacity = capacity;
+    return true;
+}
+
+/* Refuses what is malformed or too big. */
+static void check_proposed(struct fct_kurrent_job *job, const struct fct_kurrent_proposed *proposed)
+{
+    static const factum_uuid nil;
+    size_t size = proposed->data.len + proposed->custom_metadata.len;
+    if (proposed->id.form == FCT_KURRENT_ID_NONE || proposed->id.form == FCT_KURRENT_ID_MALFORMED ||
+        memcmp(&proposed->id.uuid, &nil, sizeof nil) == 0) {
+        fct_kurrent_job_refuse(job, FCT_KURRENT_REFUSAL_BAD_REQUEST,
+                               "an event needs an id: a UUID that is not all zeros");
+    } else if (!proposed->has_type || !proposed->has_content_type) {
+        job->missing = proposed->has_type ? "content-type" : "type";
+        fct_kurrent_job_refuse(job, FCT_KURRENT_REFUSAL_BAD_REQUEST,
+                               proposed->has_type
+                                   ? "Required Metadata Property 'content-type' is missing"
+                                   : "Required Metadata Property 'type' is missing");
+    } else if (size > job->server->event_size_max) {
+        fct_kurrent_job_refuse(job, FCT_KURRENT_REFUSAL_EVENT_TOO_BIG, "");
+        job->refusal.event_id = proposed->id.uuid;
+        job->refusal.event_size = size > UINT32_MAX ? UINT32_MAX : (uint32_t)size;
+        job->refusal.event_size_max = (uint32_t)job->server->event_size_max;
+    } else if (job->size + size + proposed->type.len > job->server->append_size_max) {
+        fct_kurrent_job_refuse(job, FCT_KURRENT_REFUSAL_APPEND_TOO_BIG, "");
+        job->refusal.append_size_max = (uint32_t)job->server->append_size_max;
+    }
+    job->size += size + proposed->type.len;
+}
+
+void fct_kurrent_job_add(struct fct_kurrent_job *job, const struct fct_kurrent_proposed *proposed)
+{
+    if (!job->refused) {
+        check_proposed(job, proposed);
+    }
+    if (job->refused || !make_room(job)) {
+        return;
+    }
+    factum_new_event *event = &job->events[job->pending.request.event_count++];
+    *event = (factum_new_event){
+        .stream = job->expectation.stream,
+        .type = proposed->type,
+        .data = proposed->data,
+        .metadata = proposed->custom_metadata,
+        .id = proposed->id.uuid,
+        .content_type = FACTUM_CONTENT_BINARY,
+    };
+    if (fct_slice_equal(proposed->content_type, FCT_SLICE("application/json"))) {
+        event->content_type = FACTUM_CONTENT_JSON;
+    } else if (memchr(proposed->content_type.ptr, '/', proposed->content_type.len) != NULL) {
+        event->media_type = proposed->content_type;
+    }
+}
+
+/* ---- the outcome ----------------------------------------------------------------------------- */
+
+static void refuse_wrong_version(struct fct_kurrent_job *job)
+{
+    const factum_append_result *result = &job->pending.op.result;
+    bool exists = result->actual_state == FACTUM_STREAM_PRESENT ||
+                  result->actual_state == FACTUM_STREAM_SOFT_DELETED;
+    if (result->actual_state == FACTUM_STREAM_SOFT_DELETED &&
+        job->expected.kind == FCT_KURRENT_EXPECTED_STREAM_EXISTS) {
+        fct_kurrent_job_refuse(job, FCT_KURRENT_REFUSAL_STREAM_DELETED, "");
+        return;
+    }
+    fct_kurrent_job_refuse(job, FCT_KURRENT_REFUSAL_WRONG_VERSION, "");
+    job->refusal.wrong = (struct fct_kurrent_wrong_version){
+        .current = {exists, result->actual_revision}, .expected = job->expected};
+}
+
+static void refuse_other(struct fct_kurrent_job *job, enum fct_grpc_code code, const char *text)
+{
+    fct_kurrent_job_refuse(job, FCT_KURRENT_REFUSAL_OTHER, text);
+    job->refusal.code = code;
+}
+
+static void refuse_status(struct fct_kurrent_job *job, factum_status status,
+                          const factum_error *err)
+{
+    if (status == FACTUM_WRONG_REVISION) {
+        refuse_wrong_version(job);
+    } else if (status == FACTUM_STREAM_DELETED) {
+        fct_kurrent_job_refuse(job, FCT_KURRENT_REFUSAL_STREAM_DELETED, "");
+    } else if (status == FACTUM_EXPIRED || status == FACTUM_CANCELLED) {
+        fct_kurrent_job_refuse(job, FCT_KURRENT_REFUSAL_TIMEOUT, "");
+    } else if (status == FACTUM_INVALID || status == FACTUM_TOO_BIG) {
+        fct_kurrent_job_refuse(job, FCT_KURRENT_REFUSAL_BAD_REQUEST, err->text);
+    } else {
+        refuse_other(job, fct_grpc_code_of(status), err->text);
+    }
+}
+
+static void answer_and_free(struct fct_kurrent_job *job)
+{
+    if (job->call != NULL) {
+        fct_grpc_release(job->call, job->held);
+        job->answer(job);
+    }
+    fct_kurrent_job_free(job);
+}
+
+static void on_appended(struct fct_pending *pending)
+{
+    struct fct_kurrent_job *job = FCT_CONTAINER_OF(pending, struct fct_kurrent_job, pending);
+    if (pending->op.status != FACTUM_OK) {
+        refuse_status(job, pending->op.status, &pending->op.err);
+    }
+    answer_and_free(job);
+}
+
+void fct_kurrent_job_start(struct fct_kurrent_job *job)
+{
+    factum_append_request *request = &job->pending.request;
+    factum_error err;
+    fct_timer_stop(&job->timer);
+    if (!job->refused) {
+        request->events = job->events;
+        request->expectations = &job->expectation;
+        request->expectation_count = 1;
+        request->system = true; /* the rights were asked */
+        request->call = &job->context;
+        job->pending.done = on_appended;
+        factum_status status = fct_append_start(job->server, &job->pending, &err);
+        if (status == FACTUM_OK) {
+            job->started = true;
+            return;
+        }
+        refuse_status(job, status, &err);
+    }
+    answer_and_free(job);
+}
+
+/* An append without events says how the stream stands. */
+static struct fct_kurrent_number last_revision(const struct fct_kurrent_job *job)
+{
+    factum_stream_info info = {.size = sizeof info};
+    factum_question question = {.size = sizeof question,
+                                .kind = FACTUM_ASK_STREAM,
+                                .name = job->expectation.stream,
+                                .stream = &info};
+    bool known = factum_ask(job->server->store, &question, NULL) == FACTUM_OK &&
+                 info.state == FACTUM_STREAM_PRESENT;
+    return (struct fct_kurrent_number){known, info.last_revision};
+}
+
+struct fct_kurrent_appended fct_kurrent_job_result(const struct fct_kurrent_job *job)
+{
+    const factum_append_result *result = &job->pending.op.result;
+    if (job->pending.request.event_count == 0 && job->pending.op.action == FACTUM_ACTION_APPEND) {
+        return (struct fct_kurrent_appended){.revision = last_revision(job)};
+    }
+    return (struct fct_kurrent_appended){.revision = {true, result->revision},
+                                         .position = {true, result->position}};
+}
+
+/* ---- refusals as trailers -------------------------------------------------------------------- */
+
+#define NUMBER_SIZE 24
+
+static factum_slice number_text(char text[NUMBER_SIZE], uint64_t number)
+{
+    (void)snprintf(text, NUMBER_SIZE, "%" PRIu64, number);
+    return factum_slice_from(text);
+}
+
+static factum_slice expected_text(char text[NUMBER_SIZE],
+                                  const struct fct_kurrent_expected *expected)
+{
+    switch (expected->kind) {
+    case FCT_KURRENT_EXPECTED_ANY:
+    case FCT_KURRENT_EXPECTED_NONE:
+        return FCT_SLICE("-2");
+    case FCT_KURRENT_EXPECTED_NO_STREAM:
+        return FCT_SLICE("-1");
+    case FCT_KURRENT_EXPECTED_STREAM_EXISTS:
+        return FCT_SLICE("-4");
+    case FCT_KURRENT_EXPECTED_REVISION:
+        break;
+    }
+    return expected->revision == FCT_KURRENT_NONE ? FCT_SLICE("-1")
+                                                  : number_text(text, expected->revision);
+}
+
+static void fail_with(struct fct_kurrent_job *job, enum fct_grpc_code code, const char *text,
+                      const struct fct_field *fields, size_t count)
+{
+    fct_grpc_finish(job->call, code, factum_slice_from(text), fields, count);
+}
+
+static void fail_wrong_version(struct fct_kurrent_job *job, const char *operation,
+                               factum_slice stream)
+{
+    char text[128], expected[NUMBER_SIZE], actual[NUMBER_SIZE];
+    const struct fct_kurrent_number *current = &job->refusal.wrong.current;
+    const struct fct_field fields[] = {
+        {FCT_SLICE("exception"), FCT_SLICE("wrong-expected-version")},
+        {FCT_SLICE("stream-name"), stream},
+        {FCT_SLICE("expected-version"), expected_text(expected, &job->expected)},
+        {FCT_SLICE("actual-version"),
+         current->given ? number_text(actual, current->value) : FCT_SLICE("-1")},
+    };
+    (void)snprintf(text, sizeof text, "%s failed due to WrongExpectedVersion.", operation);
+    fail_with(job, FCT_GRPC_FAILED_PRECONDITION, text, fields, 4);
+}
+
+static void fail_too_big(struct fct_kurrent_job *job)
+{
+    char text[96], id[FACTUM_UUID_TEXT_SIZE], maximum[NUMBER_SIZE], size[NUMBER_SIZE];
+    const struct fct_kurrent_refusal *refusal = &job->refusal;
+    if (refusal->kind == FCT_KURRENT_REFUSAL_APPEND_TOO_BIG) {
+        const struct fct_field fields[] = {
+            {FCT_SLICE("exception"), FCT_SLICE("maximum-append-size-exceeded")},
+            {FCT_SLICE("maximum-append-size"), number_text(maximum, refusal->append_size_max)},
+        };
+        (void)snprintf(text, sizeof text, "Maximum Append Size of %" PRIu32 " Exceeded.",
+                       refusal->append_size_max);
+        fail_with(job, FCT_GRPC_INVALID_ARGUMENT, text, fields, 2);
+        return;
+    }
+    factum_uuid_format(refusal->event_id, id);
+    const struct fct_field fields[] = {
+        {FCT_SLICE("exception"), FCT_SLICE("maximum-append-event-size-exceeded")},
+        {FCT_SLICE("event-id"), factum_slice_from(id)},
+        {FCT_SLICE("proposed-append-event-size"), number_text(size, refusal->event_size)},
+        {FCT_SLICE("maximum-append-event-size"), number_text(maximum, refusal->event_size_max)},
+    };
+    (void)snprintf(text, sizeof text, "An event of %" PRIu32 " bytes: the limit is %" PRIu32 ".",
+                   refusal->event_size, refusal->event_size_max);
+    fail_with(job, FCT_GRPC_INVALID_ARGUMENT, text, fields, 4);
+}
+
+static void fail_bad_request(struct fct_kurrent_job *job)
+{
+    const struct fct_field fields[] = {
+        {FCT_SLICE("exception"), FCT_SLICE("missing-required-metadata-property")},
+        {FCT_SLICE("required-metadata-properties"), FCT_SLICE("type,content-type")},
+    };
+    fail_with(job, FCT_GRPC_INVALID_ARGUMENT, job->err.text, fields, job->missing == NULL ? 0 : 2);
+}
+
+static void fail_deleted(struct fct_kurrent_job *job, factum_slice stream)
+{
+    const struct fct_field fields[] = {
+        {FCT_SLICE("exception"), FCT_SLICE("stream-deleted")},
+        {FCT_SLICE("stream-name"), stream},
+    };
+    fail_with(job, FCT_GRPC_FAILED_PRECONDITION, "The stream is deleted.", fields, 2);
+}
+
+void fct_kurrent_job_fail_call(struct fct_kurrent_job *job, const char *operation)
+{
+    const struct fct_field denied = {FCT_SLICE("exception"), FCT_SLICE("access-denied")};
+    struct fct_buf name;
+    fct_buf_init(&name, job->server->mem, 4 * FACTUM_NAME_SIZE_MAX);
+    if (fct_grpc_encode_message(&name, job->expectation.stream) != FACTUM_OK) {
+        fct_buf_clear(&name);
+    }
+    switch (job->refusal.kind) {
+    case FCT_KURRENT_REFUSAL_WRONG_VERSION:
+        fail_wrong_version(job, operation, fct_buf_slice(&name));
+        break;
+    case FCT_KURRENT_REFUSAL_STREAM_DELETED:
+        fail_deleted(job, fct_buf_slice(&name));
+        break;
+    case FCT_KURRENT_REFUSAL_ACCESS_DENIED:
+        fail_with(job, FCT_GRPC_PERMISSION_DENIED, "Access Denied", &denied, 1);
+        break;
+    case FCT_KURRENT_REFUSAL_TIMEOUT:
+        fail_with(job, FCT_GRPC_DEADLINE_EXCEEDED, "the deadline has passed", NULL, 0);
+        break;
+    case FCT_KURRENT_REFUSAL_APPEND_TOO_BIG:
+    case FCT_KURRENT_REFUSAL_EVENT_TOO_BIG:
+        fail_too_big(job);
+        break;
+    case FCT_KURRENT_REFUSAL_BAD_REQUEST:
+        fail_bad_request(job);
+        break;
+    case FCT_KURRENT_REFUSAL_OTHER:
+        fail_with(job, job->refusal.code, job->err.text, NULL, 0);
+        break;
+    case FCT_KURRENT_REFUSAL_INVALID_TRANSACTION:
+    case FCT_KURRENT_REFUSAL_UNKNOWN:
+        fail_with(job, FCT_GRPC_UNKNOWN, job->err.text, NULL, 0);
+        break;
+    }
+    fct_buf_finish(&name);
+}

@@ -1,0 +1,511 @@
+/* kurrent_read.c - Read of KurrentDB's service Streams: reads and catch-up subscriptions of a stream
+ * or of $all. Layer: server.
+ *
+ * A turn gives events while the client's window has room, 256 at most, so that readers take turns.
+ * The only state is the feed's place: a client that does not read costs nothing but that.
+ *
+ * Invariants.
+ *  1. Positions: commit and prepare are equal, and each is the position of an event of the store.
+ *  2. A subscription's first message is its confirmation; it ends only by its client, by a tombstone
+ *     or by an error.
+ */
+#include <openssl/rand.h>
+#include <string.h>
+
+#include "core/check.h"
+#include "core/error.h"
+#include "core/slice.h"
+#include "server/kurrent_int.h"
+#include "server/kurrent_link.h"
+#include "server/matcher.h"
+
+#define EVENTS_PER_TURN 256
+#define EXAMINED_PER_TURN 1024
+#define WINDOW_DEFAULT 32
+#define SEND_SIZE ((size_t)32 << 10)
+
+struct read_state {
+    struct fct_feed feed;
+    bool opened;
+    bool is_all;
+    bool follow;
+    bool backwards;
+    bool resolve_links;
+    enum fct_kurrent_id_form id_form;
+    uint32_t compatibility;
+    uint64_t left;     /* events that may still be given */
+    uint64_t given;    /* events given */
+    uint64_t from;     /* the revision that was asked for; of a stream */
+    uint64_t examined; /* since the last checkpoint */
+    uint64_t checkpoint_every;
+    uint64_t last_position; /* of the last event that was examined */
+    uint64_t told_position; /* of the last checkpoint */
+    struct fct_kurrent_number last_revision;
+    struct fct_matcher *matcher;
+    struct fct_buf stream;
+    enum fct_link_kind links; /* is the stream a virtual one? */
+};
+
+/* ---- what is asked for ----------------------------------------------------------------------- */
+
+static void refuse_combination(struct fct_grpc_call *call, const char *text)
+{
+    fct_grpc_finish(call, FCT_GRPC_INVALID_ARGUMENT, factum_slice_from(text), NULL, 0);
+}
+
+/* NULL, or what is wrong with it (1.2, the table of combinations). */
+static const char *check_read(const struct fct_kurrent_read *read)
+{
+    bool follow = read->amount == FCT_KURRENT_AMOUNT_SUBSCRIPTION;
+    bool filtered = read->filter_option == FCT_KURRENT_FILTER_GIVEN;
+    if (read->source == FCT_KURRENT_SOURCE_NONE || read->from == FCT_KURRENT_FROM_NONE ||
+        read->amount == FCT_KURRENT_AMOUNT_NONE) {
+        return "The combination of stream, position and count is invalid: one is missing.";
+    }
+    if (read->source == FCT_KURRENT_SOURCE_STREAM && read->stream.len == 0) {
+        return "'stream_identifier' is a required argument";
+    }
+    if (read->direction > FCT_KURRENT_BACKWARDS) {
+        return "The combination of directions is invalid: forwards or backwards.";
+    }
+    if (follow && read->direction == FCT_KURRENT_BACKWARDS) {
+        return "The combination of a subscription and backwards is invalid.";
+    }
+    if (filtered && read->source == FCT_KURRENT_SOURCE_STREAM) {
+        return "The combination of a stream and a filter is invalid: filters are for $all.";
+    }
+    if (read->id_form == FCT_KURRENT_ID_NONE) {
+        return "'uuid_option' is a required argument";
+    }
+    if (filtered && read->filter.window == FCT_KURRENT_WINDOW_MAX && read->filter.window_max == 0) {
+        return "the filter's window must be at least 1";
+    }
+    if (filtered && follow && read->filter.checkpoint_interval_multiplier == 0) {
+        return "the filter's checkpoint interval must be at least 1";
+    }
+    return NULL;
+}
+
+static factum_read_request request_for_stream(const struct fct_kurrent_read *read)
+{
+    bool follow = read->amount == FCT_KURRENT_AMOUNT_SUBSCRIPTION;
+    factum_read_request request = {.size = sizeof request,
+                                   .source = FACTUM_SOURCE_STREAM,
+                                   .name = read->stream,
+                                   .backwards = read->direction == FCT_KURRENT_BACKWARDS};
+    if (read->from == FCT_KURRENT_FROM_END ||
+        (read->from == FCT_KURRENT_FROM_REVISION && read->revision > FCT_KURRENT_NUMBER_MAX)) {
+        request.from = request.backwards ? FACTUM_FROM_START : FACTUM_FROM_END;
+    } else if (read->from == FCT_KURRENT_FROM_REVISION) {
+        request.from = FACTUM_FROM_REVISION;
+        request.from_value = read->revision + (follow ? 1 : 0); /* exclusive (4.9) */
+    } else if (request.backwards) { /* from the start: the first event alone (4.5) */
+        request.from = FACTUM_FROM_REVISION;
+    }
+    return request;
+}
+
+/* Backwards from a position gives what lies before it (4.6); a subscription what lies after it. */
+static factum_read_request request_for_all(const struct fct_kurrent_read *read)
+{
+    bool follow = read->amount == FCT_KURRENT_AMOUNT_SUBSCRIPTION;
+    factum_read_request request = {.size = sizeof request,
+                                   .source = FACTUM_SOURCE_ALL,
+                                   .backwards = read->direction == FCT_KURRENT_BACKWARDS};
+    uint64_t position = read->commit_position;
+    if (read->from == FCT_KURRENT_FROM_END ||
+        (read->from == FCT_KURRENT_FROM_POSITION && position > FCT_KURRENT_NUMBER_MAX)) {
+        request.from = request.backwards ? FACTUM_FROM_START : FACTUM_FROM_END;
+    } else if (read->from == FCT_KURRENT_FROM_POSITION) {
+        request.from = follow || request.backwards ? FACTUM_FROM_AFTER : FACTUM_FROM_POSITION;
+        request.from_value = request.backwards && position > 0 ? position - 1 : position;
+    } else if (request.backwards) {
+        request.from = FACTUM_FROM_AFTER; /* before the first event: nothing */
+    }
+    return request;
+}
+
+/* "$idx-ce-CATEGORY" and "$idx-et-TYPE" as the only prefix: a list of the store (4.8). False: it is
+ * refused. */
+static bool use_index(const struct fct_kurrent_filter *filter, factum_read_request *request,
+                      bool *used, factum_error *err)
+{
+    const factum_slice category = FCT_SLICE("$idx-ce-");
+    const factum_slice type = FCT_SLICE("$idx-et-");
+    *used = false;
+    for (size_t i = 0; i < filter->prefix_count; i++) {
+        factum_slice prefix = filter->prefixes[i];
+        if (filter->on != FCT_KURRENT_FILTER_ON_STREAM ||
+            !fct_slice_starts(prefix, FCT_SLICE("$idx-"))) {
+            continue;
+        }
+        bool of_category = fct_slice_starts(prefix, category);
+        if (filter->prefix_count > 1 || (!of_category && !fct_slice_starts(prefix, type))) {
+            (void)fct_fail(err, FACTUM_INVALID,
+                           "an index is the only prefix, and is $idx-ce-CATEGORY or $idx-et-TYPE");
+            return false;
+        }
+        request->source = of_category ? FACTUM_SOURCE_CATEGORY : FACTUM_SOURCE_TYPE;
+        request->name = fct_slice_from(prefix, category.len);
+        *used = true;
+    }
+    return true;
+}
+
+/* ---- answers --------------------------------------------------------------------------------- */
+
+static void finish_out_of_memory(struct fct_grpc_call *call)
+{
+    fct_grpc_finish(call, FCT_GRPC_RESOURCE_EXHAUSTED, FCT_SLICE("out of memory"), NULL, 0);
+}
+
+static void fail_stream_deleted(struct fct_grpc_call *call)
+{
+    struct read_state *state = call->state;
+    struct fct_buf name;
+    fct_buf_init(&name, call->server->mem, 4 * FACTUM_NAME_SIZE_MAX);
+    if (fct_grpc_encode_message(&name, fct_buf_slice(&state->stream)) != FACTUM_OK) {
+        fct_buf_clear(&name);
+    }
+    const struct fct_field fields[] = {
+        {FCT_SLICE("exception"), FCT_SLICE("stream-deleted")},
+        {FCT_SLICE("stream-name"), fct_buf_slice(&name)},
+    };
+    fct_grpc_finish(call, FCT_GRPC_FAILED_PRECONDITION, FCT_SLICE("The stream is deleted."), fields,
+                    2);
+    fct_buf_finish(&name);
+}
+
+static void finish_not_found(struct fct_grpc_call *call)
+{
+    struct read_state *state = call->state;
+    if (fct_kurrent_encode_stream_not_found(&call->out, fct_buf_slice(&state->stream)) !=
+        FACTUM_OK) {
+        finish_out_of_memory(call);
+        return;
+    }
+    fct_grpc_send(call);
+    fct_grpc_finish_ok(call);
+}
+
+static void finish_failed(struct fct_grpc_call *call, factum_status status, const factum_error *err)
+{
+    if (call->out.len > 0) {
+        fct_grpc_send(call);
+    }
+    if (status == FACTUM_STREAM_NOT_FOUND) {
+        finish_not_found(call);
+    } else if (status == FACTUM_STREAM_DELETED) {
+        fail_stream_deleted(call);
+    } else {
+        fct_grpc_fail(call, status, err);
+    }
+}
+
+/* What clients with compatibility 1 are told at the end of a read of a stream (4.5). */
+static factum_status encode_bounds(struct fct_grpc_call *call)
+{
+    struct read_state *state = call->state;
+    factum_stream_info info = {.size = sizeof info};
+    factum_question question = {.size = sizeof question,
+                                .kind = FACTUM_ASK_STREAM,
+                                .name = fct_buf_slice(&state->stream),
+                                .stream = &info};
+    factum_status status = factum_ask(call->server->store, &question, NULL);
+    if (status != FACTUM_OK || info.state != FACTUM_STREAM_PRESENT) {
+        return FACTUM_OK;
+    }
+    if (state->given == 0 && !state->backwards && info.first_revision > state->from) {
+        status = fct_kurrent_encode_first_stream_position(&call->out, info.first_revision);
+    }
+    return status == FACTUM_OK
+               ? fct_kurrent_encode_last_stream_position(&call->out, info.last_revision)
+               : status;
+}
+
+static void finish_read(struct fct_grpc_call *call)
+{
+    struct read_state *state = call->state;
+    if (state->compatibility >= 1 && !state->is_all && state->links == FCT_LINK_NONE &&
+        encode_bounds(call) != FACTUM_OK) {
+        finish_out_of_memory(call);
+        return;
+    }
+    if (call->out.len > 0) {
+        fct_grpc_send(call);
+    }
+    if (state->given == 0 && state->links != FCT_LINK_NONE) {
+        finish_not_found(call);
+    } else {
+        fct_grpc_finish_ok(call);
+    }
+}
+
+static factum_status encode_checkpoint(struct fct_grpc_call *call)
+{
+    struct read_state *state = call->state;
+    state->examined = 0;
+    if (state->last_position == state->told_position) {
+        return FACTUM_OK;
+    }
+    state->told_position = state->last_position;
+    return fct_kurrent_encode_checkpoint(&call->out, state->last_position,
+                                         factum_now(call->server->store));
+}
+
+static factum_status encode_caught_up(struct fct_grpc_call *call)
+{
+    struct read_state *state = call->state;
+    struct fct_kurrent_liveness liveness = {.time = factum_now(call->server->store)};
+    factum_status status = FACTUM_OK;
+    if (state->is_all) {
+        uint64_t place = fct_feed_place(&state->feed);
+        liveness.position = (struct fct_kurrent_number){place > 0, place};
+        if (state->matcher != NULL && place > state->last_position) {
+            state->last_position = place;
+        }
+        status = state->matcher == NULL ? FACTUM_OK : encode_checkpoint(call);
+    } else {
+        liveness.revision = state->last_revision;
+    }
+    return status == FACTUM_OK ? fct_kurrent_encode_caught_up(&call->out, &liveness) : status;
+}
+
+/* ---- a turn ---------------------------------------------------------------------------------- */
+
+static factum_status give_event(struct fct_grpc_call *call, const factum_event *event,
+                                factum_error *err)
+{
+    struct read_state *state = call->state;
+    const struct fct_link_request request = {
+        .server = call->server,
+        .principal = call->principal,
+        .kind = state->links,
+        .stream = fct_buf_slice(&state->stream),
+        .resolve = state->resolve_links,
+        .id_form = state->id_form,
+    };
+    factum_status status = fct_link_encode(&request, event, &call->out, err);
+    state->given++;
+    state->left--;
+    state->last_revision = (struct fct_kurrent_number){true, event->ordinal};
+    return status;
+}
+
+/* An event that was read: given, or left out by the filter. */
+static factum_status take_event(struct fct_grpc_call *call, const factum_event *event,
+                                factum_error *err)
+{
+    struct read_state *state = call->state;
+    bool matches = true;
+    factum_status status = FACTUM_OK;
+    state->last_position = event->position;
+    state->examined++;
+    if (state->matcher != NULL) {
+        status = fct_matcher_test(state->matcher, event, &matches, err);
+    }
+    if (status == FACTUM_OK && matches) {
+        status = give_event(call, event, err);
+    }
+    if (status == FACTUM_OK && state->matcher != NULL && state->follow &&
+        state->examined >= state->checkpoint_every) {
+        status = encode_checkpoint(call);
+    }
+    return status;
+}
+
+/* False: the turn, or the call, is over. */
+static bool give_next(struct fct_grpc_call *call)
+{
+    struct read_state *state = call->state;
+    factum_event event;
+    factum_error err = {.status = FACTUM_OK};
+    factum_status status =
+        state->left == 0 ? FACTUM_DONE : fct_feed_next(&state->feed, &event, &err);
+    if (status == FACTUM_OK) {
+        status = take_event(call, &event, &err);
+    } else if (status == FACTUM_CAUGHT_UP) {
+        status = encode_caught_up(call);
+    } else if (status == FACTUM_DONE) {
+        finish_read(call);
+        return false;
+    }
+    if (status < 0) {
+        finish_failed(call, status, &err);
+        return false;
+    }
+    return status == FACTUM_OK;
+}
+
+static void give(struct fct_grpc_call *call)
+{
+    struct read_state *state = call->state;
+    uint64_t given = state->given;
+    for (int i = 0;; i++) {
+        size_t room = fct_grpc_room(call);
+        if (room == 0 || room <= call->out.len) {
+            break; /* writable goes on */
+        }
+        if (i == EXAMINED_PER_TURN || state->given - given >= EVENTS_PER_TURN) {
+            fct_feed_again(&state->feed);
+            break;
+        }
+        if (!give_next(call)) {
+            break;
+        }
+        if (call->out.len >= SEND_SIZE) {
+            fct_grpc_send(call);
+        }
+    }
+    if (!call->finished && call->out.len > 0) {
+        fct_grpc_send(call);
+    }
+}
+
+static void on_feed(struct fct_feed *feed)
+{
+    struct fct_grpc_call *call = feed->data;
+    if (call->finished) {
+        return;
+    }
+    if (call->server->stopping) {
+        fct_grpc_finish(call, FCT_GRPC_UNAVAILABLE, FCT_SLICE("the server is shutting down"), NULL,
+                        0);
+        return;
+    }
+    give(call);
+}
+
+static void read_writable(struct fct_grpc_call *call)
+{
+    struct read_state *state = call->state;
+    if (state->opened) {
+        give(call);
+    }
+}
+
+/* ---- the beginning --------------------------------------------------------------------------- */
+
+static factum_status encode_confirmation(struct fct_grpc_call *call)
+{
+    factum_uuid id;
+    char text[FACTUM_UUID_TEXT_SIZE];
+    if (RAND_bytes(id.bytes, sizeof id.bytes) != 1) {
+        return FACTUM_IO;
+    }
+    id.bytes[6] = (uint8_t)((id.bytes[6] & 0x0f) | 0x40); /* RFC 9562: version 4 */
+    id.bytes[8] = (uint8_t)((id.bytes[8] & 0x3f) | 0x80);
+    factum_uuid_format(id, text);
+    return fct_kurrent_encode_confirmation(&call->out, factum_slice_from(text));
+}
+
+static factum_status set_up_filter(struct fct_grpc_call *call, const struct fct_kurrent_read *read,
+                                   factum_read_request *request, factum_error *err)
+{
+    struct read_state *state = call->state;
+    bool indexed = false;
+    if (read->filter_option != FCT_KURRENT_FILTER_GIVEN) {
+        return FACTUM_OK;
+    }
+    if (!use_index(&read->filter, request, &indexed, err)) {
+        return FACTUM_INVALID;
+    }
+    uint64_t window =
+        read->filter.window == FCT_KURRENT_WINDOW_MAX ? read->filter.window_max : WINDOW_DEFAULT;
+    state->checkpoint_every = window * read->filter.checkpoint_interval_multiplier;
+    return indexed ? FACTUM_OK
+                   : fct_matcher_create(call->server->mem, &read->filter, &state->matcher, err);
+}
+
+static void remember_read(struct read_state *state, const struct fct_kurrent_read *read)
+{
+    state->is_all = read->source == FCT_KURRENT_SOURCE_ALL;
+    state->follow = read->amount == FCT_KURRENT_AMOUNT_SUBSCRIPTION;
+    state->backwards = read->direction == FCT_KURRENT_BACKWARDS;
+    state->resolve_links = read->resolve_links;
+    state->id_form = read->id_form;
+    state->compatibility = read->compatibility;
+    state->left = state->follow ? UINT64_MAX : read->count;
+    state->from = read->from == FCT_KURRENT_FROM_REVISION ? read->revision : 0;
+    state->links = state->is_all ? FCT_LINK_NONE : fct_link_kind_of(read->stream);
+}
+
+static bool read_allowed(struct fct_grpc_call *call, const struct fct_kurrent_read *read)
+{
+    return read->source == FCT_KURRENT_SOURCE_ALL
+               ? fct_grpc_allowed(call, FCT_OP_READ_ALL, FCT_SLICE("$all"))
+               : fct_grpc_allowed(call, fct_kurrent_operation(read->stream, false), read->stream);
+}
+
+static factum_status open_read(struct fct_grpc_call *call, const struct fct_kurrent_read *read,
+                               factum_error *err)
+{
+    struct read_state *state = call->state;
+    factum_read_request request = state->is_all ? request_for_all(read) : request_for_stream(read);
+    factum_status status = set_up_filter(call, read, &request, err);
+    if (status == FACTUM_OK && state->follow) {
+        status = encode_confirmation(call);
+    }
+    if (status == FACTUM_OK) {
+        state->feed.wake = on_feed;
+        state->feed.data = call;
+        status = fct_feed_open(call->server, &state->feed, &request, state->follow, err);
+    }
+    return status;
+}
+
+static void read_message(struct fct_grpc_call *call, factum_slice message)
+{
+    struct read_state *state = call->state;
+    struct fct_kurrent_read read;
+    factum_error err = {.status = FACTUM_OK};
+    factum_status status = fct_kurrent_decode_read(message, &read, &err);
+    if (status != FACTUM_OK) {
+        fct_grpc_finish(call, FCT_GRPC_INVALID_ARGUMENT, factum_slice_from(err.text), NULL, 0);
+        return;
+    }
+    const char *wrong = check_read(&read);
+    if (wrong != NULL) {
+        refuse_combination(call, wrong);
+        return;
+    }
+    if (!read_allowed(call, &read)) {
+        return;
+    }
+    remember_read(state, &read);
+    if (fct_buf_add_slice(&state->stream, read.stream) != FACTUM_OK) {
+        fct_grpc_finish(call, FCT_GRPC_INVALID_ARGUMENT, FCT_SLICE("the stream's name is too long"),
+                        NULL, 0);
+        return;
+    }
+    status = open_read(call, &read, &err);
+    if (status != FACTUM_OK) {
+        finish_failed(call, status, &err);
+        return;
+    }
+    state->opened = true;
+    give(call);
+}
+
+static void read_begin(struct fct_grpc_call *call)
+{
+    struct read_state *state = call->state;
+    fct_buf_init(&state->stream, call->server->mem, FACTUM_NAME_SIZE_MAX + 8);
+}
+
+static void read_closed(struct fct_grpc_call *call)
+{
+    struct read_state *state = call->state;
+    fct_feed_close(&state->feed);
+    fct_matcher_destroy(state->matcher);
+    fct_buf_finish(&state->stream);
+}
+
+const struct fct_grpc_method fct_kurrent_read_method = {
+    .path = "/event_store.client.streams.Streams/Read",
+    .state_size = sizeof(struct read_state),
+    .begin = read_begin,
+    .message = read_message,
+    .writable = read_writable,
+    .closed = read_closed,
+};

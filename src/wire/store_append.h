@@ -1,0 +1,64 @@
+/* store_append.h - Append of factum.v1.Store. Layer: wire. Conventions: store_shared.h. */
+#ifndef FCT_WIRE_STORE_APPEND_H
+#define FCT_WIRE_STORE_APPEND_H
+
+#include "wire/store_shared.h"
+
+/* ---- AppendRequest --------------------------------------------------------------------------- */
+
+struct fct_store_append {
+    uint64_t number;
+    bool cancel;    /* nothing but |number| is set */
+    bool revisions; /* are wanted in the answer */
+    bool has_timeout;
+    uint64_t timeout_ms; /* 0: the deadline has passed */
+    factum_append_action action;
+    factum_slice traceparent;
+    factum_slice tracestate;
+    /* Of what was decoded. */
+    size_t event_count;
+    size_t memory_size; /* for fct_store_build_append; 0 for a cancel */
+    size_t tag_count;   /* this and what follows is private */
+    size_t expectation_count;
+    size_t item_count;
+    size_t name_count;
+    bool has_condition;
+    factum_slice message;
+};
+
+/* |append| without its decoded part. |request| is not used for a cancel; its |call| is not looked at:
+ * deadline and trace are in |append|. */
+FCT_MUST_USE factum_status fct_store_encode_append(struct fct_buf *buf,
+                                                   const struct fct_store_append *append,
+                                                   const factum_append_request *request);
+FCT_MUST_USE factum_status fct_store_decode_append(factum_slice message,
+                                                   struct fct_store_append *append,
+                                                   factum_error *err);
+/* Fills |request|, except its |call|, with arrays in the |append->memory_size| bytes at |memory|,
+ * which last as long as the request; so does the message. What the store checks (names, limits, what
+ * is missing) is not checked here: an event without a stream gets that of the first expectation, an
+ * expectation without a kind is FACTUM_EXPECTED_NONE. */
+FCT_MUST_USE factum_status fct_store_build_append(const struct fct_store_append *append,
+                                                  void *memory, factum_append_request *request,
+                                                  factum_error *err);
+
+/* ---- AppendAnswer ---------------------------------------------------------------------------- */
+
+struct fct_store_appended {
+    uint64_t number;
+    factum_status status;
+    factum_append_result result;
+    factum_error err;          /* if status < 0 */
+    const uint64_t *revisions; /* to encode; NULL: none. Not set by decode */
+    size_t revision_count;     /* set by decode too */
+};
+
+FCT_MUST_USE factum_status fct_store_encode_appended(struct fct_buf *buf,
+                                                     const struct fct_store_appended *appended);
+FCT_MUST_USE factum_status fct_store_decode_appended(factum_slice message,
+                                                     struct fct_store_appended *appended,
+                                                     factum_error *err);
+/* The first |max| revisions of an answer that was decoded, into |to|. Returns how many. */
+size_t fct_store_appended_revisions(factum_slice message, uint64_t *to, size_t max);
+
+#endif
