@@ -10,7 +10,7 @@
 
 #define OUT_SIZE_MAX ((size_t)1 << 20)
 
-/* ---- finding the route ------------------------------------------------------------------------ */
+/* ---- finding the route ----------------------------------------------------------------------- */
 
 /* Does the path fit the pattern "/a/{name}/b"? *name is what stands for {name}. */
 static bool path_fits(const struct fct_url *url, const char *pattern, factum_slice *name)
@@ -90,7 +90,7 @@ static bool find_route(struct fct_http_call *call)
     return false;
 }
 
-/* ---- what is refused before the body is looked at ---------------------------------------------- */
+/* ---- what is refused before the body is looked at -------------------------------------------- */
 
 static bool in_list(const char *list, factum_slice word)
 {
@@ -170,7 +170,7 @@ static void prepare(struct fct_http_call *call)
     }
 }
 
-/* ---- the exchange's handler -------------------------------------------------------------------- */
+/* ---- the exchange's handler ------------------------------------------------------------------ */
 
 static factum_status keep_body(struct fct_http_call *call, factum_slice bytes, factum_error *err)
 {
@@ -232,7 +232,7 @@ static void on_http_closed(struct fct_exchange *exchange, bool complete)
     }
 }
 
-/* ---- an exchange without memory for its call ---------------------------------------------------- */
+/* ---- an exchange without memory for its call ------------------------------------------------- */
 
 static void drop_body(struct fct_exchange *exchange, factum_slice bytes)
 {

@@ -19,7 +19,7 @@
     "the body is application/json (an event or an array of events), application/x-ndjson (a line " \
     "each) or CloudEvents"
 
-/* ---- the append under way ---------------------------------------------------------------------- */
+/* ---- the append under way -------------------------------------------------------------------- */
 
 const char *fct_http_state_name(factum_stream_state state)
 {
@@ -123,7 +123,7 @@ void fct_http_append_start(struct fct_http_call *call, struct fct_http_append *a
     append->under_way = true;
 }
 
-/* ---- the answer -------------------------------------------------------------------------------- */
+/* ---- the answer ------------------------------------------------------------------------------ */
 
 static factum_status put_result(struct fct_buf *out, const struct fct_http_append *append,
                                 const factum_store *store)
@@ -209,7 +209,7 @@ static void answer_append(struct fct_http_append *append)
     fct_http_answer(call, &answer);
 }
 
-/* ---- the request ------------------------------------------------------------------------------- */
+/* ---- the request ----------------------------------------------------------------------------- */
 
 /* Idempotency-Key: a bare text, or one in quotes (draft-ietf-httpapi-idempotency-key-header). */
 static factum_status take_key_field(struct fct_http_call *call, factum_slice *key,
@@ -347,7 +347,7 @@ void fct_http_append_stream(struct fct_http_call *call)
     fct_http_append_start(call, append);
 }
 
-/* ---- several streams --------------------------------------------------------------------------- */
+/* ---- several streams ------------------------------------------------------------------------- */
 
 /* Expectations in the order of their streams, as they are searched. */
 static int compare_expectations(const void *a, const void *b)

@@ -97,8 +97,8 @@ static size_t common_fields(struct fct_field *fields)
     return 2;
 }
 
-static bool respond(struct fct_http_call *call, unsigned status, const struct fct_field *fields,
-                    size_t count)
+static bool respond_call(struct fct_http_call *call, unsigned status,
+                         const struct fct_field *fields, size_t count)
 {
     FCT_ASSERT(!call->answered);
     call->answered = true;
@@ -149,7 +149,7 @@ void fct_http_answer(struct fct_http_call *call, const struct fct_http_answer *a
     for (size_t i = 0; i < answer->field_count; i++) {
         fields[count++] = answer->fields[i];
     }
-    if (respond(call, answer->status, fields, count) && fct_http_write(call, answer->body)) {
+    if (respond_call(call, answer->status, fields, count) && fct_http_write(call, answer->body)) {
         fct_http_finish(call, NULL, 0);
     }
 }
@@ -176,7 +176,7 @@ bool fct_http_stream(struct fct_http_call *call, const struct fct_field *fields,
     for (size_t i = 0; i < field_count; i++) {
         all[count++] = fields[i];
     }
-    if (!respond(call, 200, all, count)) {
+    if (!respond_call(call, 200, all, count)) {
         return false;
     }
     if (call->head) {

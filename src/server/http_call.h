@@ -1,7 +1,7 @@
 /* http_call.h - one call of the HTTP/JSON door: its request, its memory, its answer. Layer: server.
  *
- * fct_http_begin (http.c) makes a call for an exchange, finds its route and refuses what must not go
- * further; the route's function runs once the whole request is there. It answers at once
+ * fct_http_begin (http.c) makes a call for an exchange, finds its route and refuses what must not
+ * go further; the route's function runs once the whole request is there. It answers at once
  * (fct_http_answer, fct_http_fail), or it leaves work behind: an append that is under way, a reader
  * that goes on when there is room.
  *
@@ -87,7 +87,8 @@ struct fct_http_answer {
 };
 #define FCT_HTTP_FIELDS_MAX 8
 void fct_http_answer(struct fct_http_call *call, const struct fct_http_answer *answer);
-/* 200 with call->out as JSON. |status|: that of writing it; a failure is answered in place of it. */
+/* 200 with call->out as JSON. |status|: that of writing it; a failure is answered in place of
+ * it. */
 void fct_http_answer_out(struct fct_http_call *call, factum_status status);
 
 /* Refuses with problem details, or aborts if the answer has begun already. */
@@ -102,7 +103,8 @@ struct fct_http_refusal {
 void fct_http_refuse(struct fct_http_call *call, const struct fct_http_refusal *refusal);
 void fct_http_fail(struct fct_http_call *call, factum_status code, const factum_error *err);
 
-/* An answer in pieces: its head, with status 200. False: it was aborted, or it is finished (HEAD). */
+/* An answer in pieces: its head, with status 200. False: it was aborted, or it is finished
+ * (HEAD). */
 FCT_MUST_USE bool fct_http_stream(struct fct_http_call *call, const struct fct_field *fields,
                                   size_t field_count);
 /* False: aborted. */
@@ -113,7 +115,7 @@ void fct_http_finish(struct fct_http_call *call, const struct fct_field *trailer
 FCT_MUST_USE bool fct_http_may(struct fct_http_call *call, enum fct_operation operation,
                                factum_slice stream);
 
-/* ---- http_query.c: members of the query, and what header fields say of revisions -------------- */
+/* ---- http_query.c: members of the query, and what header fields say of revisions ------------- */
 
 /* The value; a slice at NULL if there is none. */
 factum_slice fct_http_text(const struct fct_http_call *call, const char *name);
@@ -140,7 +142,7 @@ FCT_MUST_USE factum_status fct_http_expected(const struct fct_http_call *call,
                                              factum_expected *expected, bool *by_field,
                                              factum_error *err);
 
-/* ---- http_guard.c ----------------------------------------------------------------------------- */
+/* ---- http_guard.c ---------------------------------------------------------------------------- */
 
 /* Against web pages that reach a server of the same machine by a name of their own (DNS rebinding),
  * and against pages of other origins. OK or DENIED. |advertised| may be empty. */

@@ -5,8 +5,8 @@
  *
  * What becomes what:
  *
- *     id          the event's id if it is a UUID; otherwise an id made of source and id, so that the
- *                 same event sent twice is the same event here (source and id name it)
+ *     id          the event's id if it is a UUID; otherwise an id made of source and id, so that
+ *                 the same event sent twice is the same event here (source and id name it)
  *     type, time  the event's
  *     subject     the stream, where the path names none
  *     data, datacontenttype   data and content type, byte for byte
@@ -103,7 +103,7 @@ static factum_status add_attribute(struct cloud_event *cloud, struct attribute a
     return FACTUM_OK;
 }
 
-/* ---- binary mode: fields ----------------------------------------------------------------------- */
+/* ---- binary mode: fields --------------------------------------------------------------------- */
 
 /* HTTP binding 3.1.3.2: a quoted text loses its quotes, then it is percent-decoded, once. */
 static factum_status take_field_value(struct fct_http_call *call, factum_slice field,
@@ -156,7 +156,7 @@ static factum_status take_fields(struct fct_http_call *call, struct cloud_event 
     return status;
 }
 
-/* ---- structured mode: members ------------------------------------------------------------------ */
+/* ---- structured mode: members ---------------------------------------------------------------- */
 
 static factum_status take_member(struct fct_http_call *call, struct cloud_event *cloud,
                                  factum_slice name, const struct fct_json *value, factum_error *err)
@@ -205,7 +205,7 @@ static factum_status take_members(struct fct_http_call *call, struct cloud_event
     return status;
 }
 
-/* ---- the event as a line of JSON ---------------------------------------------------------------- */
+/* ---- the event as a line of JSON ------------------------------------------------------------- */
 
 static factum_status put_name_text(struct fct_buf *out, const char *before, factum_slice text)
 {

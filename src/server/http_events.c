@@ -134,7 +134,7 @@ factum_status fct_http_events_json(struct fct_http_call *call, const struct fct_
     return status;
 }
 
-/* ---- lines ------------------------------------------------------------------------------------- */
+/* ---- lines ----------------------------------------------------------------------------------- */
 
 /* The next line that is not empty, without its end; false at the end of the text. */
 static bool next_line(factum_slice *rest, factum_slice *line, size_t *number)
@@ -177,7 +177,7 @@ factum_status fct_http_events_lines(struct fct_http_call *call, struct fct_http_
     return status;
 }
 
-/* ---- queries ----------------------------------------------------------------------------------- */
+/* ---- queries --------------------------------------------------------------------------------- */
 
 factum_status fct_http_json_text(struct fct_http_call *call, const struct fct_json *value,
                                  factum_slice *text)

@@ -1,9 +1,9 @@
 /* http_guard.c - which hosts and origins are answered. Layer: server.
  *
- * A page from anywhere can make its visitor's browser send requests to a server on the visitor's own
- * machine, and by DNS rebinding also read the answers. Such a request names the page's host, not
- * ours; and one that a page of another origin sends says its Origin (RFC 6454, 7; Fetch 3.2). No
- * page of another origin is let in: there is no CORS here.
+ * A page from anywhere can make its visitor's browser send requests to a server on the visitor's
+ * own machine, and by DNS rebinding also read the answers. Such a request names the page's host,
+ * not ours; and one that a page of another origin sends says its Origin (RFC 6454, 7; Fetch 3.2).
+ * No page of another origin is let in: there is no CORS here.
  */
 #include <string.h>
 

@@ -8,7 +8,7 @@
 #include "codec/json.h"
 #include "server/http_call.h"
 
-/* ---- http_events.c: events and queries in a body ---------------------------------------------- */
+/* ---- http_events.c: events and queries in a body --------------------------------------------- */
 
 /* Events that become one append. What they point to is in the body, or in the call's memory. */
 struct fct_http_events {
@@ -37,8 +37,8 @@ FCT_MUST_USE factum_status fct_http_events_cloud(struct fct_http_call *call,
 FCT_MUST_USE factum_status fct_http_events_reserve(struct fct_http_call *call,
                                                    struct fct_http_events *events, size_t count,
                                                    factum_error *err);
-/* The event that |text| is, as a line of JSON, which is needed for the call only unless it is in the
- * body. There is room for it. INVALID, NO_MEMORY. */
+/* The event that |text| is, as a line of JSON, which is needed for the call only unless it is in
+ * the body. There is room for it. INVALID, NO_MEMORY. */
 FCT_MUST_USE factum_status fct_http_events_add(struct fct_http_call *call,
                                                struct fct_http_events *events, factum_slice text,
                                                factum_error *err);
@@ -51,7 +51,7 @@ FCT_MUST_USE factum_status fct_http_query_json(struct fct_http_call *call,
                                                const struct fct_json *value, factum_query *query,
                                                factum_error *err);
 
-/* ---- http_append.c ---------------------------------------------------------------------------- */
+/* ---- http_append.c --------------------------------------------------------------------------- */
 
 /* An append under way. Take it from the call's memory, fill pending.request and pending.op. */
 struct fct_http_append {
@@ -69,7 +69,7 @@ void fct_http_append_start(struct fct_http_call *call, struct fct_http_append *a
 void fct_http_append_refuse(struct fct_http_append *append, factum_status status,
                             const factum_error *err);
 
-/* ---- http_select.c ---------------------------------------------------------------------------- */
+/* ---- http_select.c --------------------------------------------------------------------------- */
 
 /* Which events a read or a live tail is about. */
 struct fct_http_selection {
@@ -91,7 +91,7 @@ const char *fct_http_state_name(factum_stream_state state);
 /* http_wait.c: ?wait=TOKEN and Prefer: wait=N; then the route's function. */
 void fct_http_wait_and_run(struct fct_http_call *call);
 
-/* ---- the routes' functions -------------------------------------------------------------------- */
+/* ---- the routes' functions ------------------------------------------------------------------- */
 
 void fct_http_append_stream(struct fct_http_call *call);
 void fct_http_append_events(struct fct_http_call *call);

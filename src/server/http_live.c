@@ -9,11 +9,11 @@
  *     event: error                 the end: the problem details of what went wrong
  *     data: {"type":"urn:factum:problem:...",...}
  *
- * An event has no "event" field, so that onmessage of an EventSource gets all of them. It resumes by
- * Last-Event-ID, which an EventSource sends by itself and which counts before ?after and ?from.
+ * An event has no "event" field, so that onmessage of an EventSource gets all of them. It resumes
+ * by Last-Event-ID, which an EventSource sends by itself and which counts before ?after and ?from.
  *
- * A gap is never silent: what cannot be read ends the stream with an error, and a subscriber that is
- * too slow is read for from the store when it has room again. The end of the server ends it too.
+ * A gap is never silent: what cannot be read ends the stream with an error, and a subscriber that
+ * is too slow is read for from the store when it has room again. The end of the server ends it too.
  */
 #include <stdio.h>
 

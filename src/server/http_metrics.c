@@ -19,8 +19,8 @@ struct metric {
     bool counter;
 };
 
-/* A family's head. In the text format a counter's name ends with _total; in OpenMetrics its samples'
- * names do. */
+/* A family's head. In the text format a counter's name ends with _total; in OpenMetrics its
+ * samples' names do. */
 static factum_status put_head(struct fct_buf *out, enum metric_form form,
                               const struct metric *metric)
 {

@@ -79,7 +79,7 @@ factum_status fct_http_after(const struct fct_http_call *call, uint64_t *place, 
     return *given ? factum_token_parse(call->server->store, token, place, err) : FACTUM_OK;
 }
 
-/* ---- what is expected of a stream ------------------------------------------------------------- */
+/* ---- what is expected of a stream ------------------------------------------------------------ */
 
 factum_status fct_http_expected_word(factum_slice word, const char *name, factum_expected *expected,
                                      factum_error *err)

@@ -1,8 +1,8 @@
 /* http_read.c - pages of events: one JSON value, or lines. Layer: server.
  *
- * Events are written as they are read, while there is room and EVENTS_PER_TURN at most before others
- * have their turn: a page is never held in memory. So a read that fails in the middle can no longer
- * be refused: its answer is broken off, which a client sees.
+ * Events are written as they are read, while there is room and EVENTS_PER_TURN at most before
+ * others have their turn: a page is never held in memory. So a read that fails in the middle can no
+ * longer be refused: its answer is broken off, which a client sees.
  *
  * "next" (in lines: the trailer factum-next) is the token that the next page goes on after; null
  * when a backward read has reached the first event.
@@ -42,7 +42,7 @@ static void end_reader(struct reader *reader)
     reader->ndjson = NULL;
 }
 
-static bool read_closed(struct fct_http_call *call)
+static bool page_closed(struct fct_http_call *call)
 {
     end_reader(call->state);
     return false;
@@ -170,7 +170,7 @@ static void on_read_wake(struct fct_feed *feed)
     }
 }
 
-static const struct fct_http_work read_work = {on_read_writable, read_closed};
+static const struct fct_http_work read_work = {on_read_writable, page_closed};
 
 /* The last revision of the stream that is read, for the ETag. */
 static factum_status take_tag(struct reader *reader, factum_error *err)

@@ -18,7 +18,7 @@
 #define SOFT_DELETED_BEFORE INT64_MAX /* "$tb" of a deleted stream */
 #define TRUNCATE_BEFORE FCT_SLICE("$tb")
 
-/* ---- info -------------------------------------------------------------------------------------- */
+/* ---- info ------------------------------------------------------------------------------------ */
 
 static factum_status put_number(struct fct_buf *out, const char *name, uint64_t number)
 {
@@ -70,7 +70,7 @@ void fct_http_stream_info(struct fct_http_call *call)
     fct_http_answer_out(call, put_stream_info(&call->out, call->name, &info));
 }
 
-/* ---- metadata ---------------------------------------------------------------------------------- */
+/* ---- metadata -------------------------------------------------------------------------------- */
 
 /* "$$<stream>" in the call's memory. */
 static factum_status metastream_of(struct fct_http_call *call, factum_slice *name,
@@ -324,7 +324,7 @@ void fct_http_metadata_put(struct fct_http_call *call)
     fct_http_append_start(call, append);
 }
 
-/* ---- deletion ---------------------------------------------------------------------------------- */
+/* ---- deletion -------------------------------------------------------------------------------- */
 
 static void answer_deletion(struct fct_http_append *append)
 {

@@ -1,10 +1,12 @@
+/* http_test.c - the HTTP door: routes, appends, and what every call has in common. Layer: server.
+ */
 #include <limits.h>
 
 #include "support/http_fixture.h"
 
 #include "server/http_int.h"
 
-/* ---- routes ----------------------------------------------------------------------------------- */
+/* ---- routes ---------------------------------------------------------------------------------- */
 
 HTTP_TEST(an_unknown_path_is_not_found)
 {
@@ -96,7 +98,7 @@ HTTP_TEST(a_server_that_stops_answers_its_health_alone)
     assert_holds(fake->body, "the server is shutting down");
 }
 
-/* ---- appends ---------------------------------------------------------------------------------- */
+/* ---- appends --------------------------------------------------------------------------------- */
 
 HTTP_TEST(an_event_is_appended_and_read_back)
 {
@@ -206,12 +208,12 @@ HTTP_TEST(a_body_that_is_too_big_is_refused_as_soon_as_that_is_known)
     assert_holds(fake->body, "over 1048616 bytes");
     fake = begin(f, "POST /api/v1/streams/a", "content-type: application/json\n");
     size_t size = 1048617;
-    char *body = calloc(1, size);
+    char *body = test_calloc(1, size);
     memset(body, ' ', size);
     fake_send(fake, body, size, 65536);
     assert_answer(fake, 413);
     assert_int_equal(fake->released, size);
-    free(body);
+    test_free(body);
 }
 
 HTTP_TEST(bodies_of_all_calls_together_are_bounded)
@@ -395,7 +397,7 @@ HTTP_TEST(more_events_than_an_append_takes_are_refused_uncounted)
     F;
     f->server.append_size_max = 16 << 20;
     size_t size = 2 * (FCT_HTTP_EVENTS_MAX + 10);
-    char *body = malloc(size + 1);
+    char *body = test_malloc(size + 1);
     for (size_t i = 0; i < size; i += 2) {
         memcpy(body + i, "1,", 2);
     }
@@ -412,10 +414,10 @@ HTTP_TEST(more_events_than_an_append_takes_are_refused_uncounted)
     fake_send(fake, body, size, 65536);
     assert_answer(fake, 413);
     assert_holds(fake->body, "more than 100000 events");
-    free(body);
+    test_free(body);
 }
 
-/* ---- the ends of calls ------------------------------------------------------------------------- */
+/* ---- the ends of calls ----------------------------------------------------------------------- */
 
 HTTP_TEST(an_append_goes_on_when_its_exchange_is_gone)
 {

@@ -1,4 +1,5 @@
-/* http_wait.c - read your own writes: ?wait=TOKEN with Prefer: wait=N (RFC 7240, 4.3). Layer: server.
+/* http_wait.c - read your own writes: ?wait=TOKEN with Prefer: wait=N (RFC 7240, 4.3). Layer:
+ server.
  *
  * A read with ?wait runs once everything at or before the token is visible. What an append has
  * answered is visible when it answers, so that a call hardly ever waits here; it looks again every

@@ -1,3 +1,4 @@
+/* json_out_test.c - JSON texts, written and read back. Layer: wire. */
 #include "support/test.h"
 
 #include "codec/json.h"

@@ -1,3 +1,4 @@
+/* media_test.c - media types and Accept fields. Layer: wire. */
 #include "support/test.h"
 
 #include "core/slice.h"

@@ -3,8 +3,8 @@
  *     {"type":"urn:factum:problem:WRONG_REVISION","title":"the stream is not at the expected
  *      revision","status":409,"detail":"...","code":"WRONG_REVISION", more}
  *
- * The code is factum_status_name, the title factum_status_text, the detail the text of the error: the
- * same words as everywhere.
+ * The code is factum_status_name, the title factum_status_text, the detail the text of the error:
+ * the same words as everywhere.
  */
 #ifndef FCT_WIRE_PROBLEM_H
 #define FCT_WIRE_PROBLEM_H

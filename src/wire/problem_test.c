@@ -1,3 +1,4 @@
+/* problem_test.c - problem details and their statuses. Layer: wire. */
 #include "support/test.h"
 
 #include "codec/json.h"

@@ -1,3 +1,4 @@
+/* url_test.c - targets of requests, taken apart or refused. Layer: wire. */
 #include "support/test.h"
 
 #include "core/slice.h"
