@@ -39,8 +39,8 @@ void fct_loop_run(struct fct_loop *loop);
 /* On the loop's thread: run returns after this turn. */
 void fct_loop_stop(struct fct_loop *loop);
 
-/* Queues |task| to run once, as soon as the loop comes to it. Any thread. One that is queued already
- * is left where it is. */
+/* Queues |task| to run once, as soon as the loop comes to it. Any thread. One that is queued
+ * already is left where it is. */
 void fct_loop_post(struct fct_loop *loop, struct fct_task *task);
 /* The same, from the loop's thread, without a wake-up: it runs after what has come in during this
  * turn was handled; one that is queued again by itself runs in the next turn. */

@@ -1,8 +1,8 @@
 /* door.c - see door.h. Layer: server.
  *
  * While a login is being checked (a worker hashes the password), what comes of the body is kept; it
- * is not released, so that the client's window bounds it. Then the service takes over, and gets what
- * was kept.
+ * is not released, so that the client's window bounds it. Then the service takes over, and gets
+ * what was kept.
  *
  * Whoever can open the UNIX socket is the admin: its file's mode lets in its owner alone.
  */

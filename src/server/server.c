@@ -1,9 +1,9 @@
 /* server.c - the server's life: its parts are opened, its thread runs the loop, and everything is
  * closed in order. Layer: server. Implements <factum/server.h>.
  *
- * Stopping: no new connections or calls; subscribers are told; what is under way gets until the time
- * limit; then connections are closed, and the loop ends once no append is under way, which the store
- * ends by itself.
+ * Stopping: no new connections or calls; subscribers are told; what is under way gets until the
+ * time limit; then connections are closed, and the loop ends once no append is under way, which the
+ * store ends by itself.
  */
 #include <factum/server.h>
 
