@@ -47,6 +47,7 @@ struct fct_server {
     factum_slice advertised_host; /* for Gossip; empty: the address that was connected to */
     uint16_t advertised_port;
     uint64_t started_ms;
+    uint64_t http_bodies_size; /* bytes of requests' bodies that calls hold (http_call.h) */
 };
 
 /* ---- appends.c ------------------------------------------------------------------------------- */
