@@ -21,7 +21,7 @@
 enum {
     H1_BODY_GRACE_MS = 10 * 1000, /* after which a body must have come at ... */
     H1_BODY_RATE = 1024,          /* ... so many bytes a second */
-    H1_KEEP_MAX = 64 << 10,       /* memory of an idle buffer */
+    H1_KEEP_MAX = 16 << 10,       /* memory of a buffer that is empty */
 };
 
 static struct fct_h1 *h1_of(struct fct_session *session)
@@ -131,7 +131,6 @@ static void h1_settle(struct fct_h1 *h1)
 static void h1_end_request(struct fct_h1 *h1)
 {
     h1->reading = FCT_H1_READS_NOTHING;
-    h1->expects_continue = false;
     if (!h1->is_aborted && h1->answer.progress != FCT_H1_FINISHED) {
         h1->exchange.base.handler->end(&h1->exchange.base);
     }
@@ -188,15 +187,28 @@ static size_t h1_take_head(struct fct_h1 *h1, factum_slice bytes)
     return used;
 }
 
-/* What llhttp has consumed of a chunked body, and ended where llhttp says that the body ends. */
+/* Checks the bytes before |end| that llhttp has consumed since the last data. */
 static bool h1_check_framing(struct fct_h1 *h1, const uint8_t *end)
 {
-    if (!h1->is_chunked) {
-        return true;
+    if (!h1->is_chunked || h1->check.status != 0 || end < h1->framed) {
+        return h1->check.status == 0;
     }
     size_t size = (size_t)(end - h1->framed);
-    return fct_h1_check_take(&h1->check, fct_slice(h1->framed, size)) == size &&
-           (h1->check.place == FCT_H1_DONE) == h1->complete;
+    return fct_h1_check_take(&h1->check, fct_slice(h1->framed, size)) == size;
+}
+
+/* A body that llhttp or the check refuses. The check is asked first about what comes before the
+ * place that llhttp refuses, so that the answer does not depend on how the bytes were split. */
+static void h1_fail_body(struct fct_h1 *h1, enum llhttp_errno error)
+{
+    if (error != HPE_OK) {
+        (void)h1_check_framing(h1, (const uint8_t *)llhttp_get_error_pos(&h1->parser));
+    }
+    if (h1->check.status != 0) {
+        h1_fail(h1, h1->check.status, h1->check.reason);
+    } else {
+        h1_fail(h1, 400, "not a chunked body");
+    }
 }
 
 static size_t h1_take_body(struct fct_h1 *h1, factum_slice bytes)
@@ -216,7 +228,6 @@ static size_t h1_take_body(struct fct_h1 *h1, factum_slice bytes)
         return 0;
     }
     h1->framed = bytes.ptr;
-    h1->expects_continue = false; /* the body comes without being asked for */
     enum llhttp_errno error = llhttp_execute(&h1->parser, (const char *)bytes.ptr, size);
     const uint8_t *end = bytes.ptr + size;
     if (error == HPE_PAUSED && h1->complete) {
@@ -224,9 +235,9 @@ static size_t h1_take_body(struct fct_h1 *h1, factum_slice bytes)
         error = HPE_OK;
     }
     size_t used = (size_t)(end - bytes.ptr);
-    if (error != HPE_OK || !h1_check_framing(h1, end)) {
-        h1_fail(h1, h1->check.status != 0 ? h1->check.status : 400,
-                h1->check.status != 0 ? h1->check.reason : "not a chunked body");
+    if (error != HPE_OK || !h1_check_framing(h1, end) ||
+        (h1->is_chunked && (h1->check.place == FCT_H1_DONE) != h1->complete)) {
+        h1_fail_body(h1, error);
     } else if (h1->complete) {
         h1_end_request(h1);
     }
@@ -258,6 +269,14 @@ static void h1_pump(struct fct_h1 *h1)
     }
 }
 
+static void h1_empty(struct fct_buf *buf)
+{
+    fct_buf_clear(buf);
+    if (buf->capacity > H1_KEEP_MAX) {
+        fct_buf_finish(buf);
+    }
+}
+
 /* The bytes that wait, and |bytes| after them. */
 static factum_status h1_add_input(struct fct_h1 *h1, factum_slice bytes)
 {
@@ -266,7 +285,9 @@ static factum_status h1_add_input(struct fct_h1 *h1, factum_slice bytes)
         h1->rest = bytes;
         return FACTUM_OK;
     }
-    memmove(input->ptr, h1->rest.ptr, h1->rest.len);
+    if (h1->rest.ptr != input->ptr) {
+        memmove(input->ptr, h1->rest.ptr, h1->rest.len);
+    }
     input->len = h1->rest.len;
     factum_status status = fct_buf_add_slice(input, bytes);
     h1->rest = fct_buf_slice(input);
@@ -278,10 +299,7 @@ static factum_status h1_keep_input(struct fct_h1 *h1)
 {
     struct fct_buf *input = &h1->input;
     if (h1->rest.len == 0) {
-        fct_buf_clear(input);
-        if (input->capacity > H1_KEEP_MAX) {
-            fct_buf_finish(input);
-        }
+        h1_empty(input);
         return FACTUM_OK;
     }
     if (input->len > 0) {
@@ -371,10 +389,7 @@ static size_t h1_hand_out(struct fct_h1 *h1, const uint8_t **bytes)
 {
     struct fct_buf last = h1->sent;
     h1->sent = h1->out;
-    fct_buf_clear(&last);
-    if (last.capacity > H1_KEEP_MAX) {
-        fct_buf_finish(&last);
-    }
+    h1_empty(&last);
     h1->out = last;
     h1->answer.from = 0;
     h1->answer.is_sent = h1->answer.progress != FCT_H1_NOT_BEGUN;
@@ -404,6 +419,7 @@ static size_t h1_send(struct fct_session *session, const uint8_t **bytes)
         size = h1_hand_out(h1, bytes);
     } else {
         h1->has_woken = false;
+        h1_empty(&h1->sent);
     }
     h1->is_inside = false;
     return size;

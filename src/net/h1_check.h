@@ -55,8 +55,8 @@ struct fct_h1_check {
 void fct_h1_check_head(struct fct_h1_check *check, size_t size_max, size_t field_count_max);
 /* Of a chunked body: give it all bytes except the data of chunks. */
 void fct_h1_check_chunks(struct fct_h1_check *check, size_t size_max, size_t field_count_max);
-/* Takes bytes until the end (place is DONE after it), or a refusal (status is set). Returns how many
- * bytes were taken; those of a refusal do not count. */
+/* Takes bytes until the end (place is DONE after it), or a refusal (status is set). Returns how
+ * many bytes were taken; those of a refusal do not count. */
 size_t fct_h1_check_take(struct fct_h1_check *check, factum_slice bytes);
 
 /* RFC 9110, 5.6.2. */

@@ -1,7 +1,7 @@
 /* h1_int.h - what the files of the HTTP/1.1 session share. Layer: net.
  *
- * h1.c owns the session: input, exchanges, times. h1_head.c reads the head of a request, h1_answer.c
- * writes answers, h1_check.c holds the lines to their syntax.
+ * h1.c owns the session: input, exchanges, times. h1_head.c reads the head of a request,
+ * h1_answer.c writes answers, h1_check.c holds the lines to their syntax.
  *
  * Invariants.
  *  1. At most one exchange is open. The next head is not read before it is closed.
@@ -80,7 +80,7 @@ struct fct_h1 {
     bool is_head;          /* method HEAD */
     bool is_http10;
     bool is_chunked;
-    bool expects_continue; /* nothing was sent yet of 100 or of the answer */
+    bool expects_continue; /* and 100 was not sent */
     bool keep_alive;
     size_t unreleased;
     size_t drained;

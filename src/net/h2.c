@@ -4,11 +4,12 @@
  * Knows nothing of sockets, TLS, gRPC or stores.
  *
  * Invariants.
- *  1. Each byte of a body counts against the connection's window until it is released, or until its
- *     exchange is closed; bytes for no exchange count only until they have arrived.
- *  2. closed() is called once for each exchange: when nghttp2 closes the stream, at the beginning of
- *     receive, send or tick after an abort, or by destroy.
- *  3. After a failed allocation inside nghttp2 the session is broken: it is not called again.
+ *  1. A byte of a body counts against the connection's window until it is released or its
+ *     exchange is closed. Bytes that belong to no exchange are given back at once.
+ *  2. closed() is called once for each exchange: when nghttp2 closes the stream, by the receive,
+ *     send or tick that follows an abort, or by destroy.
+ *  3. After a failed allocation inside nghttp2 the session is broken: neither receive nor send
+ *     calls nghttp2 again.
  */
 #include "net/h2_int.h"
 
@@ -17,20 +18,20 @@
 #include "core/slice.h"
 
 enum {
-    SETTINGS_MAX = 32, /* entries of one SETTINGS frame */
-    OUTBOUND_ACKS_MAX = 1000,
-    /* nghttp2 counts a visit for each piece of a CONTINUATION header, so that nine visits may be one
-     * frame that comes byte by byte. The watch counts frames. */
-    CONTINUATIONS_MAX = 128,
-    RESETS_BURST = 2000,
-    RESETS_PER_SECOND = 200,
-    OUTBOUND_QUEUE_MAX = 16 * 1024, /* frames other than DATA */
-    OUT_FIRST = 4096,
-    WINDOW_FIRST = 65535, /* of a peer that has not seen our SETTINGS: RFC 9113, 6.9.2 */
+    H2_SETTINGS_MAX = 32, /* entries of one SETTINGS frame */
+    H2_OUTBOUND_ACKS_MAX = 1000,
+    /* nghttp2 counts each piece of a CONTINUATION header, so one that comes byte by byte counts
+     * nine times. The watch counts frames. */
+    H2_CONTINUATIONS_MAX = 128,
+    H2_RESETS_BURST = 2000,
+    H2_RESETS_PER_SECOND = 200,
+    H2_OUTBOUND_QUEUE_MAX = 16 * 1024, /* frames other than DATA */
+    H2_OUT_FIRST = 4096,
+    H2_WINDOW_FIRST = 65535, /* of a peer that has not seen our SETTINGS: RFC 9113, 6.9.2 */
 };
 
-#define WINDOW_MAX ((size_t)INT32_MAX)
-#define HEAD_SIZE_LIMIT ((size_t)1 << 20)
+#define H2_WINDOW_MAX ((size_t)INT32_MAX)
+#define H2_HEAD_SIZE_LIMIT ((size_t)1 << 20)
 
 void fct_h2_ring_init(struct fct_h2_link *ring)
 {
@@ -72,6 +73,7 @@ bool fct_h2_check(struct fct_h2 *h2, int rv)
     if (rv < NGHTTP2_ERR_FATAL) {
         h2->is_broken = true;
         h2->is_over = true;
+        fct_h2_signal(h2); /* so that the owner sees that the session is finished */
         return false;
     }
     return true;
@@ -184,8 +186,8 @@ static int h2_on_data(nghttp2_session *nghttp2, uint8_t flags, int32_t id, const
     }
     struct fct_h2_stream *stream = fct_h2_find(h2, id);
     size_t window = h2->options.limits.body_window;
-    if (window < WINDOW_FIRST) {
-        window = WINDOW_FIRST;
+    if (window < H2_WINDOW_FIRST) {
+        window = H2_WINDOW_FIRST;
     }
     /* nghttp2 resets a stream beyond its window, and still reports the bytes. */
     if (stream == NULL || stream->is_dead || h2->is_over || size > window - stream->unreleased) {
@@ -302,7 +304,7 @@ static bool h2_receive(struct fct_session *session, factum_slice bytes, uint64_t
             }
         }
         if (!h2->is_broken &&
-            nghttp2_session_get_outbound_queue_size(h2->nghttp2) > OUTBOUND_QUEUE_MAX) {
+            nghttp2_session_get_outbound_queue_size(h2->nghttp2) > H2_OUTBOUND_QUEUE_MAX) {
             fct_h2_terminate(h2, NGHTTP2_ENHANCE_YOUR_CALM);
         }
         h2_close_aborted(h2);
@@ -343,7 +345,7 @@ static size_t h2_send(struct fct_session *session, const uint8_t **bytes)
     }
     if (!h2->is_broken && h2->out.capacity == 0) {
         (void)fct_h2_check(
-            h2, fct_buf_reserve(&h2->out, OUT_FIRST) == FACTUM_OK ? 0 : NGHTTP2_ERR_NOMEM);
+            h2, fct_buf_reserve(&h2->out, H2_OUT_FIRST) == FACTUM_OK ? 0 : NGHTTP2_ERR_NOMEM);
     }
     h2_gather(h2);
     if (h2->out.len == 0) {
@@ -460,15 +462,16 @@ static size_t h2_limit(size_t given, size_t usual, size_t max)
 
 static void h2_limits_fill(struct fct_session_limits *limits)
 {
-    limits->head_size_max = h2_limit(limits->head_size_max, 16 * 1024, HEAD_SIZE_LIMIT);
-    limits->field_count_max = h2_limit(limits->field_count_max, 100, HEAD_SIZE_LIMIT);
-    limits->exchanges_max = h2_limit(limits->exchanges_max, 1024, WINDOW_MAX);
-    limits->body_window = h2_limit(limits->body_window, 1 << 20, WINDOW_MAX);
-    limits->session_window = h2_limit(limits->session_window, 8 << 20, WINDOW_MAX);
+    limits->head_size_max = h2_limit(limits->head_size_max, 16 * 1024, H2_HEAD_SIZE_LIMIT);
+    limits->field_count_max = h2_limit(limits->field_count_max, 100, H2_HEAD_SIZE_LIMIT);
+    limits->exchanges_max = h2_limit(limits->exchanges_max, 1024, H2_WINDOW_MAX);
+    limits->body_window = h2_limit(limits->body_window, 1 << 20, H2_WINDOW_MAX);
+    limits->session_window = h2_limit(limits->session_window, 8 << 20, H2_WINDOW_MAX);
     limits->write_buffer_max =
         h2_limit(limits->write_buffer_max, 256 * 1024, FCT_H2_WAITING_MAX / 2);
-    limits->glitches_burst = h2_limit(limits->glitches_burst, 200, WINDOW_MAX);
-    limits->glitches_per_second = h2_limit(limits->glitches_per_second, 20, WINDOW_MAX);
+    limits->session_write_max = h2_limit(limits->session_write_max, 16 << 20, SIZE_MAX);
+    limits->glitches_burst = h2_limit(limits->glitches_burst, 200, H2_WINDOW_MAX);
+    limits->glitches_per_second = h2_limit(limits->glitches_per_second, 20, H2_WINDOW_MAX);
     limits->header_ms = limits->header_ms == 0 ? 10000 : limits->header_ms;
     limits->idle_ms = limits->idle_ms == 0 ? 300000 : limits->idle_ms;
 }
@@ -491,10 +494,10 @@ static void h2_set_options(nghttp2_option *option)
     nghttp2_option_set_no_auto_window_update(option, 1);
     nghttp2_option_set_no_closed_streams(option, 1);
     nghttp2_option_set_max_reserved_remote_streams(option, 0);
-    nghttp2_option_set_max_settings(option, SETTINGS_MAX);
-    nghttp2_option_set_max_outbound_ack(option, OUTBOUND_ACKS_MAX);
-    nghttp2_option_set_max_continuations(option, CONTINUATIONS_MAX);
-    nghttp2_option_set_stream_reset_rate_limit(option, RESETS_BURST, RESETS_PER_SECOND);
+    nghttp2_option_set_max_settings(option, H2_SETTINGS_MAX);
+    nghttp2_option_set_max_outbound_ack(option, H2_OUTBOUND_ACKS_MAX);
+    nghttp2_option_set_max_continuations(option, H2_CONTINUATIONS_MAX);
+    nghttp2_option_set_stream_reset_rate_limit(option, H2_RESETS_BURST, H2_RESETS_PER_SECOND);
 }
 
 /* The preface of a server: SETTINGS, and the window of the connection. */

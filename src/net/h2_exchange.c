@@ -6,9 +6,11 @@
  *     write -> stream->out -> on_read: how many -> on_send_data: header and bytes into h2->out
  *
  * Invariants.
- *  1. After abort, and in a broken or terminated session, the functions accept everything and do
- *     nothing; closed() is due.
- *  2. Memory of an answer that is sent is kept by one stream up to KEPT_SIZE, and once by the
+ *  1. After abort and in a broken session the functions accept everything, do nothing, and there
+ *     is no room; closed() is due.
+ *  2. A writer that saw no room left more than half of the least room waiting, which was_full
+ *     remembers, so that writable follows.
+ *  3. Memory of an answer that is sent is kept by one stream up to H2_KEPT_SIZE, and once by the
  *     session (spare); the rest is freed.
  */
 #include "net/h2_int.h"
@@ -19,8 +21,9 @@
 #include "core/slice.h"
 
 enum {
-    KEPT_SIZE = 2048,
-    SPARE_SIZE_MAX = 512 * 1024,
+    H2_KEPT_SIZE = 2048,
+    H2_ROOM_MIN = 16 * 1024, /* of an answer, however many there are */
+    H2_SPARE_SIZE_MAX = 512 * 1024,
 };
 
 /* One allocation; the names and values follow the array. */
@@ -34,18 +37,32 @@ static struct fct_h2_stream *h2_stream_of(struct fct_exchange *exchange)
     return (struct fct_h2_stream *)(void *)exchange;
 }
 
-static bool answer_is_lost(const struct fct_h2_stream *stream)
+static bool h2_answer_is_lost(const struct fct_h2_stream *stream)
 {
     return stream->is_dead || stream->h2->is_broken;
 }
 
-static size_t answer_waiting(const struct fct_h2_stream *stream)
+static size_t h2_answer_waiting(const struct fct_h2_stream *stream)
 {
     return stream->out.len - stream->out_from;
 }
 
+/* What may wait of |stream|'s answer now: all that the connection has left, within bounds. */
+static size_t h2_answer_limit(const struct fct_h2_stream *stream)
+{
+    const struct fct_h2 *h2 = stream->h2;
+    size_t max = h2->options.limits.session_write_max;
+    size_t left = h2->waiting < max ? max - h2->waiting : 0;
+    size_t limit = h2_answer_waiting(stream) + left;
+    if (limit < H2_ROOM_MIN) {
+        limit = H2_ROOM_MIN;
+    }
+    size_t limit_max = h2->options.limits.write_buffer_max;
+    return limit < limit_max ? limit : limit_max;
+}
+
 /* The memory of |stream|'s answer, all of which was sent, goes to the session or is freed. */
-static void answer_recycle(struct fct_h2_stream *stream, size_t kept_size)
+static void h2_answer_recycle(struct fct_h2_stream *stream, size_t kept_size)
 {
     struct fct_buf *spare = &stream->h2->spare;
     stream->out_from = 0;
@@ -53,7 +70,7 @@ static void answer_recycle(struct fct_h2_stream *stream, size_t kept_size)
     if (stream->out.capacity <= kept_size) {
         return;
     }
-    if (spare->ptr == NULL && stream->out.capacity <= SPARE_SIZE_MAX) {
+    if (spare->ptr == NULL && stream->out.capacity <= H2_SPARE_SIZE_MAX) {
         struct fct_buf empty = *spare;
         *spare = stream->out;
         stream->out = empty;
@@ -64,14 +81,16 @@ static void answer_recycle(struct fct_h2_stream *stream, size_t kept_size)
 
 void fct_h2_answer_free(struct fct_h2_stream *stream)
 {
-    answer_recycle(stream, 0);
+    FCT_ASSERT(stream->h2->waiting >= h2_answer_waiting(stream));
+    stream->h2->waiting -= h2_answer_waiting(stream);
+    h2_answer_recycle(stream, 0);
     fct_mem_free(stream->h2->options.mem, stream->trailers);
     stream->trailers = NULL;
 }
 
 /* nghttp2 asks how much of the answer a DATA frame may take: at most |size|. */
-static ssize_t answer_on_read(nghttp2_session *nghttp2, int32_t id, uint8_t *bytes, size_t size,
-                              uint32_t *flags, nghttp2_data_source *source, void *data)
+static ssize_t h2_answer_on_read(nghttp2_session *nghttp2, int32_t id, uint8_t *bytes, size_t size,
+                                 uint32_t *flags, nghttp2_data_source *source, void *data)
 {
     (void)bytes;
     (void)source;
@@ -80,7 +99,7 @@ static ssize_t answer_on_read(nghttp2_session *nghttp2, int32_t id, uint8_t *byt
     if (stream == NULL || stream->is_dead) {
         return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE; /* RST_STREAM waits already */
     }
-    size_t waiting = answer_waiting(stream);
+    size_t waiting = h2_answer_waiting(stream);
     if (waiting == 0 && !stream->finished) {
         stream->deferred = true;
         return NGHTTP2_ERR_DEFERRED;
@@ -118,18 +137,19 @@ int fct_h2_on_send_data(nghttp2_session *nghttp2, nghttp2_frame *frame, const ui
     if (stream == NULL) {
         return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
     }
-    FCT_ASSERT(size <= answer_waiting(stream));
+    FCT_ASSERT(size <= h2_answer_waiting(stream));
     if (fct_buf_reserve(&h2->out, FCT_H2_FRAME_HEADER_SIZE + size) != FACTUM_OK ||
         fct_buf_add(&h2->out, header, FCT_H2_FRAME_HEADER_SIZE) != FACTUM_OK ||
         fct_buf_add(&h2->out, stream->out.ptr + stream->out_from, size) != FACTUM_OK) {
         return NGHTTP2_ERR_CALLBACK_FAILURE;
     }
     stream->out_from += size;
-    size_t waiting = answer_waiting(stream);
+    h2->waiting -= size;
+    size_t waiting = h2_answer_waiting(stream);
     if (waiting == 0) {
-        answer_recycle(stream, KEPT_SIZE);
+        h2_answer_recycle(stream, H2_KEPT_SIZE);
     }
-    if (stream->was_full && waiting <= h2->options.limits.write_buffer_max / 2) {
+    if (stream->was_full && waiting <= h2_answer_limit(stream) / 2) {
         fct_h2_ring_add(&h2->writable, &stream->writable);
     }
     return 0;
@@ -147,14 +167,14 @@ void fct_h2_run_writable(struct fct_h2 *h2)
     while (!fct_h2_ring_is_empty(&round)) {
         struct fct_h2_stream *stream = FCT_H2_STREAM_OF(round.next, writable);
         fct_h2_ring_remove(&stream->writable);
-        stream->was_full = answer_waiting(stream) > h2->options.limits.write_buffer_max / 2;
+        stream->was_full = h2_answer_waiting(stream) > h2_answer_limit(stream) / 2;
         if (!stream->was_full && !stream->is_dead && !stream->finished) {
             stream->exchange.handler->writable(&stream->exchange);
         }
     }
 }
 
-static bool answer_field_is_valid(const struct fct_field *field)
+static bool h2_answer_field_is_valid(const struct fct_field *field)
 {
     return field->name.len > 0 && field->name.ptr[0] != ':' &&
            nghttp2_check_header_name(field->name.ptr, field->name.len) != 0 &&
@@ -162,13 +182,13 @@ static bool answer_field_is_valid(const struct fct_field *field)
             nghttp2_check_header_value_rfc9113(field->value.ptr, field->value.len) != 0);
 }
 
-static bool answer_fields_are_valid(const struct fct_field *fields, size_t count)
+static bool h2_answer_fields_are_valid(const struct fct_field *fields, size_t count)
 {
     if (count > FCT_H2_FIELDS_MAX) {
         return false;
     }
     for (size_t i = 0; i < count; i++) {
-        if (!answer_field_is_valid(&fields[i])) {
+        if (!h2_answer_field_is_valid(&fields[i])) {
             return false;
         }
     }
@@ -176,7 +196,7 @@ static bool answer_fields_are_valid(const struct fct_field *fields, size_t count
 }
 
 /* nghttp2 takes pointers to what it does not change, and copies it. */
-static uint8_t *answer_borrow(factum_slice slice)
+static uint8_t *h2_answer_borrow(factum_slice slice)
 {
     union {
         const uint8_t *in;
@@ -185,12 +205,12 @@ static uint8_t *answer_borrow(factum_slice slice)
     return ptr.out;
 }
 
-static nghttp2_nv answer_nv(factum_slice name, factum_slice value)
+static nghttp2_nv h2_answer_nv(factum_slice name, factum_slice value)
 {
     return (nghttp2_nv){
-        .name = answer_borrow(name),
+        .name = h2_answer_borrow(name),
         .namelen = name.len,
-        .value = answer_borrow(value),
+        .value = h2_answer_borrow(value),
         .valuelen = value.len,
     };
 }
@@ -201,21 +221,21 @@ static factum_status h2_respond(struct fct_exchange *exchange, unsigned status,
     struct fct_h2_stream *stream = h2_stream_of(exchange);
     FCT_ASSERT(!stream->responded);
     FCT_ASSERT(status >= 200 && status <= 999);
-    if (!answer_fields_are_valid(fields, count)) {
+    if (!h2_answer_fields_are_valid(fields, count)) {
         return FACTUM_INVALID;
     }
-    if (answer_is_lost(stream)) {
+    if (h2_answer_is_lost(stream)) {
         stream->responded = true;
         return FACTUM_OK;
     }
     nghttp2_nv answer[FCT_H2_FIELDS_MAX + 1];
     const uint8_t digits[3] = {(uint8_t)('0' + status / 100), (uint8_t)('0' + status / 10 % 10),
                                (uint8_t)('0' + status % 10)};
-    answer[0] = answer_nv(FCT_SLICE(":status"), fct_slice(digits, sizeof digits));
+    answer[0] = h2_answer_nv(FCT_SLICE(":status"), fct_slice(digits, sizeof digits));
     for (size_t i = 0; i < count; i++) {
-        answer[i + 1] = answer_nv(fields[i].name, fields[i].value);
+        answer[i + 1] = h2_answer_nv(fields[i].name, fields[i].value);
     }
-    nghttp2_data_provider provider = {.read_callback = answer_on_read};
+    nghttp2_data_provider provider = {.read_callback = h2_answer_on_read};
     int rv = nghttp2_submit_response(stream->h2->nghttp2, stream->id, answer, count + 1, &provider);
     if (rv != 0) {
         return FACTUM_NO_MEMORY;
@@ -228,13 +248,13 @@ static factum_status h2_respond(struct fct_exchange *exchange, unsigned status,
 static size_t h2_room(const struct fct_exchange *exchange)
 {
     const struct fct_h2_stream *stream = (const struct fct_h2_stream *)(const void *)exchange;
-    size_t waiting = answer_waiting(stream);
-    size_t max = stream->h2->options.limits.write_buffer_max;
+    size_t waiting = h2_answer_waiting(stream);
+    size_t max = h2_answer_is_lost(stream) ? 0 : h2_answer_limit(stream);
     return waiting < max ? max - waiting : 0;
 }
 
 /* There is something for a stream that nghttp2 had asked in vain. */
-static void answer_resume(struct fct_h2_stream *stream)
+static void h2_answer_resume(struct fct_h2_stream *stream)
 {
     if (stream->deferred) {
         stream->deferred = false;
@@ -245,9 +265,9 @@ static void answer_resume(struct fct_h2_stream *stream)
 }
 
 /* Moves what waits to the beginning. */
-static void answer_compact(struct fct_h2_stream *stream)
+static void h2_answer_compact(struct fct_h2_stream *stream)
 {
-    size_t waiting = answer_waiting(stream);
+    size_t waiting = h2_answer_waiting(stream);
     if (stream->out_from > 0) {
         memmove(stream->out.ptr, stream->out.ptr + stream->out_from, waiting);
         stream->out.len = waiting;
@@ -261,7 +281,7 @@ static factum_status h2_write(struct fct_exchange *exchange, factum_slice bytes)
     struct fct_h2 *h2 = stream->h2;
     FCT_ASSERT(stream->responded);
     FCT_ASSERT(!stream->finished);
-    if (answer_is_lost(stream) || bytes.len == 0) {
+    if (h2_answer_is_lost(stream) || bytes.len == 0) {
         return FACTUM_OK;
     }
     if (stream->out.ptr == NULL && h2->spare.ptr != NULL) {
@@ -275,23 +295,26 @@ static factum_status h2_write(struct fct_exchange *exchange, factum_slice bytes)
     if (bytes.len > stream->out.size_max) {
         return FACTUM_TOO_BIG;
     }
-    if (is_over || (grows && stream->out_from >= answer_waiting(stream))) {
-        answer_compact(stream);
+    if (is_over || (grows && stream->out_from >= h2_answer_waiting(stream))) {
+        h2_answer_compact(stream);
     }
     factum_status status = fct_buf_add_slice(&stream->out, bytes);
     if (status != FACTUM_OK) {
         return status;
     }
-    if (answer_waiting(stream) > h2->options.limits.write_buffer_max / 2) {
+    h2->waiting += bytes.len;
+    /* The room may shrink to this before the writer asks for it. */
+    if (h2_answer_waiting(stream) > H2_ROOM_MIN / 2 ||
+        h2_answer_waiting(stream) > h2->options.limits.write_buffer_max / 2) {
         stream->was_full = true;
     }
-    answer_resume(stream);
+    h2_answer_resume(stream);
     return FACTUM_OK;
 }
 
 /* NULL: no memory. */
-static struct fct_h2_trailers *trailers_copy(const struct fct_mem *mem,
-                                             const struct fct_field *fields, size_t count)
+static struct fct_h2_trailers *h2_trailers_copy(const struct fct_mem *mem,
+                                                const struct fct_field *fields, size_t count)
 {
     size_t size = sizeof(struct fct_h2_trailers) + count * sizeof(nghttp2_nv);
     size_t at = size;
@@ -310,8 +333,8 @@ static struct fct_h2_trailers *trailers_copy(const struct fct_mem *mem,
         if (field->value.len > 0) {
             memcpy(bytes + field->name.len, field->value.ptr, field->value.len);
         }
-        trailers->fields[i] = answer_nv(fct_slice(bytes, field->name.len),
-                                        fct_slice(bytes + field->name.len, field->value.len));
+        trailers->fields[i] = h2_answer_nv(fct_slice(bytes, field->name.len),
+                                           fct_slice(bytes + field->name.len, field->value.len));
         bytes += field->name.len + field->value.len;
     }
     return trailers;
@@ -323,21 +346,21 @@ static factum_status h2_finish(struct fct_exchange *exchange, const struct fct_f
     struct fct_h2_stream *stream = h2_stream_of(exchange);
     FCT_ASSERT(stream->responded);
     FCT_ASSERT(!stream->finished);
-    if (!answer_fields_are_valid(trailers, count)) {
+    if (!h2_answer_fields_are_valid(trailers, count)) {
         return FACTUM_INVALID;
     }
-    if (answer_is_lost(stream)) {
+    if (h2_answer_is_lost(stream)) {
         stream->finished = true;
         return FACTUM_OK;
     }
     if (count > 0) {
-        stream->trailers = trailers_copy(stream->h2->options.mem, trailers, count);
+        stream->trailers = h2_trailers_copy(stream->h2->options.mem, trailers, count);
         if (stream->trailers == NULL) {
             return FACTUM_NO_MEMORY;
         }
     }
     stream->finished = true;
-    answer_resume(stream);
+    h2_answer_resume(stream);
     return FACTUM_OK;
 }
 
@@ -355,7 +378,7 @@ static void h2_release(struct fct_exchange *exchange, size_t size)
     }
 }
 
-static uint32_t abort_code(enum fct_abort why)
+static uint32_t h2_abort_code(enum fct_abort why)
 {
     switch (why) {
     case FCT_ABORT_PROTOCOL:
@@ -381,7 +404,7 @@ static void h2_abort(struct fct_exchange *exchange, enum fct_abort why)
     fct_h2_ring_add(&h2->aborted, &stream->aborted);
     if (!h2->is_broken) {
         (void)fct_h2_check(h2, nghttp2_submit_rst_stream(h2->nghttp2, NGHTTP2_FLAG_NONE, stream->id,
-                                                         abort_code(why)));
+                                                         h2_abort_code(why)));
     }
     fct_h2_signal(h2);
 }

@@ -16,7 +16,7 @@
 #include "core/check.h"
 #include "core/slice.h"
 
-#define FIELD_OVERHEAD 32 /* RFC 9113, 6.5.2 */
+#define H2_FIELD_OVERHEAD 32 /* RFC 9113, 6.5.2 */
 
 int fct_h2_on_begin_headers(nghttp2_session *nghttp2, const nghttp2_frame *frame, void *data)
 {
@@ -38,7 +38,7 @@ int fct_h2_on_begin_headers(nghttp2_session *nghttp2, const nghttp2_frame *frame
 }
 
 /* Where |name| belongs among the pseudo fields; FCT_H2_PSEUDO_COUNT: it is none. */
-static enum fct_h2_pseudo head_pseudo(factum_slice name)
+static enum fct_h2_pseudo h2_head_pseudo(factum_slice name)
 {
     static const char *const names[FCT_H2_PSEUDO_COUNT] = {":method", ":scheme", ":path",
                                                            ":authority"};
@@ -49,7 +49,7 @@ static enum fct_h2_pseudo head_pseudo(factum_slice name)
     return (enum fct_h2_pseudo)i;
 }
 
-static void head_keep(struct fct_h2_head *head, factum_slice name, factum_slice value)
+static void h2_head_keep(struct fct_h2_head *head, factum_slice name, factum_slice value)
 {
     struct fct_h2_head_field field = {
         .at = (uint32_t)head->bytes.len,
@@ -62,7 +62,7 @@ static void head_keep(struct fct_h2_head *head, factum_slice name, factum_slice 
         head->no_memory = true;
         return;
     }
-    enum fct_h2_pseudo pseudo = head_pseudo(name);
+    enum fct_h2_pseudo pseudo = h2_head_pseudo(name);
     if (pseudo < FCT_H2_PSEUDO_COUNT) {
         head->pseudo[pseudo] = field;
     } else {
@@ -84,7 +84,7 @@ int fct_h2_on_header(nghttp2_session *nghttp2, const nghttp2_frame *frame, const
         return 0;
     }
     /* Both sizes are below 64 KiB, or nghttp2 had refused them. */
-    head->size += name_size + value_size + FIELD_OVERHEAD;
+    head->size += name_size + value_size + H2_FIELD_OVERHEAD;
     head->seen_count++;
     if (head->size > limits->head_size_max ||
         head->seen_count > limits->field_count_max + FCT_H2_PSEUDO_COUNT) {
@@ -93,11 +93,11 @@ int fct_h2_on_header(nghttp2_session *nghttp2, const nghttp2_frame *frame, const
     }
     if (frame->headers.cat == NGHTTP2_HCAT_REQUEST) { /* trailers are counted and dropped */
         if (head->field_count == limits->field_count_max &&
-            head_pseudo(fct_slice(name, name_size)) == FCT_H2_PSEUDO_COUNT) {
+            h2_head_pseudo(fct_slice(name, name_size)) == FCT_H2_PSEUDO_COUNT) {
             head->too_big = true;
             return 0;
         }
-        head_keep(head, fct_slice(name, name_size), fct_slice(value, value_size));
+        h2_head_keep(head, fct_slice(name, name_size), fct_slice(value, value_size));
     }
     return 0;
 }
@@ -120,7 +120,7 @@ int fct_h2_on_invalid_header(nghttp2_session *nghttp2, const nghttp2_frame *fram
 }
 
 /* An answer without an exchange. */
-static void head_refuse(struct fct_h2 *h2, int32_t id, const char *status)
+static void h2_head_refuse(struct fct_h2 *h2, int32_t id, const char *status)
 {
     uint8_t name[] = ":status";
     uint8_t value[4] = {0};
@@ -129,13 +129,13 @@ static void head_refuse(struct fct_h2 *h2, int32_t id, const char *status)
     (void)fct_h2_check(h2, nghttp2_submit_response(h2->nghttp2, id, &field, 1, NULL));
 }
 
-static factum_slice head_value(const uint8_t *bytes, const struct fct_h2_head_field *field)
+static factum_slice h2_head_value(const uint8_t *bytes, const struct fct_h2_head_field *field)
 {
     return fct_slice(bytes + field->at + field->name_size, field->value_size);
 }
 
 /* NULL: no memory. */
-static struct fct_h2_stream *head_to_stream(struct fct_h2 *h2, int32_t id)
+static struct fct_h2_stream *h2_head_to_stream(struct fct_h2 *h2, int32_t id)
 {
     const struct fct_h2_head *head = &h2->head;
     size_t size = sizeof(struct fct_h2_stream) + head->field_count * sizeof(struct fct_field);
@@ -149,7 +149,7 @@ static struct fct_h2_stream *head_to_stream(struct fct_h2 *h2, int32_t id)
     for (size_t i = 0; i < head->field_count; i++) {
         const struct fct_h2_head_field *field = &head->fields[i];
         stream->fields[i].name = fct_slice(bytes + field->at, field->name_size);
-        stream->fields[i].value = head_value(bytes, field);
+        stream->fields[i].value = h2_head_value(bytes, field);
     }
     stream->h2 = h2;
     stream->id = id;
@@ -158,9 +158,9 @@ static struct fct_h2_stream *head_to_stream(struct fct_h2 *h2, int32_t id)
     exchange->ops = &fct_h2_exchange_ops;
     exchange->peer = h2->options.peer;
     exchange->http2 = true;
-    exchange->method = head_value(bytes, &head->pseudo[FCT_H2_METHOD]);
-    exchange->target = head_value(bytes, &head->pseudo[FCT_H2_PATH]);
-    exchange->authority = head_value(bytes, &head->pseudo[FCT_H2_AUTHORITY]);
+    exchange->method = h2_head_value(bytes, &head->pseudo[FCT_H2_METHOD]);
+    exchange->target = h2_head_value(bytes, &head->pseudo[FCT_H2_PATH]);
+    exchange->authority = h2_head_value(bytes, &head->pseudo[FCT_H2_AUTHORITY]);
     exchange->fields = stream->fields;
     exchange->field_count = head->field_count;
     if (exchange->authority.len == 0) {
@@ -170,16 +170,16 @@ static struct fct_h2_stream *head_to_stream(struct fct_h2 *h2, int32_t id)
 }
 
 /* The status that refuses the head, or NULL. */
-static const char *head_fault(const struct fct_h2_head *head)
+static const char *h2_head_fault(const struct fct_h2_head *head)
 {
     if (head->too_big) {
         return "431";
     }
     const uint8_t *bytes = head->bytes.ptr;
-    if (fct_slice_equal(head_value(bytes, &head->pseudo[FCT_H2_METHOD]), FCT_SLICE("CONNECT"))) {
+    if (fct_slice_equal(h2_head_value(bytes, &head->pseudo[FCT_H2_METHOD]), FCT_SLICE("CONNECT"))) {
         return "501";
     }
-    factum_slice scheme = head_value(bytes, &head->pseudo[FCT_H2_SCHEME]);
+    factum_slice scheme = h2_head_value(bytes, &head->pseudo[FCT_H2_SCHEME]);
     bool is_known =
         fct_slice_equal(scheme, FCT_SLICE("http")) || fct_slice_equal(scheme, FCT_SLICE("https"));
     return is_known && head->pseudo[FCT_H2_PATH].value_size > 0 ? NULL : "400";
@@ -188,13 +188,13 @@ static const char *head_fault(const struct fct_h2_head *head)
 void fct_h2_head_complete(struct fct_h2 *h2, const nghttp2_frame *frame)
 {
     int32_t id = frame->hd.stream_id;
-    const char *fault = h2->head.no_memory ? NULL : head_fault(&h2->head);
+    const char *fault = h2->head.no_memory ? NULL : h2_head_fault(&h2->head);
     if (fault != NULL) {
         fct_h2_glitch(h2);
-        head_refuse(h2, id, fault);
+        h2_head_refuse(h2, id, fault);
         return;
     }
-    struct fct_h2_stream *stream = h2->head.no_memory ? NULL : head_to_stream(h2, id);
+    struct fct_h2_stream *stream = h2->head.no_memory ? NULL : h2_head_to_stream(h2, id);
     if (stream == NULL) {
         (void)fct_h2_check(h2, nghttp2_submit_rst_stream(h2->nghttp2, NGHTTP2_FLAG_NONE, id,
                                                          NGHTTP2_INTERNAL_ERROR));

@@ -81,7 +81,7 @@ enum fct_h2_pseudo {
     FCT_H2_PSEUDO_COUNT,
 };
 
-/* The head that is coming in. One is enough: header blocks are never interleaved (RFC 9113, 4.3). */
+/* The head that is coming in. One is enough: header blocks are not interleaved (RFC 9113, 4.3). */
 struct fct_h2_head {
     struct fct_buf bytes;
     struct fct_h2_head_field *fields; /* room for field_count_max */
@@ -103,6 +103,7 @@ struct fct_h2 {
     struct fct_h2_link writable; /* those with room again */
     struct fct_h2_link aborted;  /* those whose closed() is due */
     size_t stream_count;
+    size_t waiting;       /* bytes of all answers */
     struct fct_buf out;   /* what send gives */
     struct fct_buf spare; /* memory of an answer that was sent, for the next one */
     uint64_t now_ms;
@@ -129,7 +130,7 @@ struct fct_h2_stream {
     bool finished;
     bool headers_sent;
     bool deferred; /* nghttp2 waits for resume */
-    bool was_full; /* more than half of write_buffer_max waited; writable is due below it */
+    bool was_full; /* enough waited to stop a writer: writable is due when half of it is sent */
     bool request_ended;
     bool answer_ended;  /* its last frame was sent */
     bool is_dead;       /* aborted, or closed() runs */

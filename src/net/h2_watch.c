@@ -14,11 +14,11 @@
 #include <string.h>
 
 enum {
-    BYTES_PER_UPDATE = 512,
-    UPDATES_FREE_MAX = 1 << 20,
-    UPDATES_PER_GLITCH = 64,
-    FLAG_END_STREAM = 0x1,
-    FLAG_END_HEADERS = 0x4,
+    H2_BYTES_PER_UPDATE = 512,
+    H2_UPDATES_FREE_MAX = 1 << 20,
+    H2_UPDATES_PER_GLITCH = 64,
+    H2_FLAG_END_STREAM = 0x1,
+    H2_FLAG_END_HEADERS = 0x4,
 };
 
 void fct_h2_watch_init(struct fct_h2_watch *watch, const struct fct_session_limits *limits)
@@ -48,7 +48,7 @@ void fct_h2_watch_time(struct fct_h2_watch *watch, uint64_t now_ms)
     }
 }
 
-static bool watch_pay(struct fct_h2_watch *watch, uint64_t tokens)
+static bool h2_watch_pay(struct fct_h2_watch *watch, uint64_t tokens)
 {
     if (watch->tokens < tokens) {
         watch->tokens = 0;
@@ -60,36 +60,36 @@ static bool watch_pay(struct fct_h2_watch *watch, uint64_t tokens)
 
 bool fct_h2_watch_glitch(struct fct_h2_watch *watch)
 {
-    return watch_pay(watch, FCT_H2_GLITCH);
+    return h2_watch_pay(watch, FCT_H2_GLITCH);
 }
 
 void fct_h2_watch_sent(struct fct_h2_watch *watch, size_t size)
 {
     watch->ping_free = true;
-    watch->updates_free += size / BYTES_PER_UPDATE + 1;
-    if (watch->updates_free > UPDATES_FREE_MAX) {
-        watch->updates_free = UPDATES_FREE_MAX;
+    watch->updates_free += size / H2_BYTES_PER_UPDATE + 1;
+    if (watch->updates_free > H2_UPDATES_FREE_MAX) {
+        watch->updates_free = H2_UPDATES_FREE_MAX;
     }
 }
 
-static bool watch_ping(struct fct_h2_watch *watch)
+static bool h2_watch_ping(struct fct_h2_watch *watch)
 {
     bool is_free = watch->ping_free;
     watch->ping_free = false;
     return is_free || fct_h2_watch_glitch(watch);
 }
 
-static bool watch_update(struct fct_h2_watch *watch)
+static bool h2_watch_update(struct fct_h2_watch *watch)
 {
     if (watch->updates_free > 0) {
         watch->updates_free--;
         return true;
     }
-    return watch_pay(watch, FCT_H2_GLITCH / UPDATES_PER_GLITCH);
+    return h2_watch_pay(watch, FCT_H2_GLITCH / H2_UPDATES_PER_GLITCH);
 }
 
 /* The header of a frame is complete. */
-static bool watch_frame(struct fct_h2_watch *watch)
+static bool h2_watch_frame(struct fct_h2_watch *watch)
 {
     const uint8_t *header = watch->header;
     size_t size = (size_t)header[0] << 16 | (size_t)header[1] << 8 | header[2];
@@ -97,62 +97,62 @@ static bool watch_frame(struct fct_h2_watch *watch)
     watch->payload_left = size;
     switch (header[3]) {
     case NGHTTP2_DATA:
-        return size > 0 || (flags & FLAG_END_STREAM) != 0 || fct_h2_watch_glitch(watch);
+        return size > 0 || (flags & H2_FLAG_END_STREAM) != 0 || fct_h2_watch_glitch(watch);
     case NGHTTP2_HEADERS:
         watch->head_open = true;
         return size > 0 || fct_h2_watch_glitch(watch);
     case NGHTTP2_RST_STREAM: /* counted where the stream is known */
         return true;
     case NGHTTP2_PING:
-        return watch_ping(watch);
+        return h2_watch_ping(watch);
     case NGHTTP2_WINDOW_UPDATE:
-        return watch_update(watch);
+        return h2_watch_update(watch);
     default: /* SETTINGS, PRIORITY, CONTINUATION, GOAWAY, unknown ones */
         return fct_h2_watch_glitch(watch);
     }
 }
 
 /* A frame is complete. */
-static void watch_frame_end(struct fct_h2_watch *watch)
+static void h2_watch_frame_end(struct fct_h2_watch *watch)
 {
     uint8_t type = watch->header[3];
     bool is_head = type == NGHTTP2_HEADERS || type == NGHTTP2_CONTINUATION;
-    if (is_head && (watch->header[4] & FLAG_END_HEADERS) != 0) {
+    if (is_head && (watch->header[4] & H2_FLAG_END_HEADERS) != 0) {
         watch->head_open = false;
     }
     watch->first_done = true;
     watch->header_size = 0;
 }
 
-static size_t watch_min(size_t a, size_t b)
+static size_t h2_watch_min(size_t a, size_t b)
 {
     return a < b ? a : b;
 }
 
 /* Takes the preface, a part of a frame's header or a part of its payload from |bytes|. False: too
  * many glitches. */
-static bool watch_step(struct fct_h2_watch *watch, factum_slice bytes, size_t *taken)
+static bool h2_watch_step(struct fct_h2_watch *watch, factum_slice bytes, size_t *taken)
 {
     if (watch->preface_left > 0) {
-        *taken = watch_min(watch->preface_left, bytes.len);
+        *taken = h2_watch_min(watch->preface_left, bytes.len);
         watch->preface_left -= *taken;
         return true;
     }
     bool good = true;
     if (watch->header_size < FCT_H2_FRAME_HEADER_SIZE) {
-        *taken = watch_min(FCT_H2_FRAME_HEADER_SIZE - watch->header_size, bytes.len);
+        *taken = h2_watch_min(FCT_H2_FRAME_HEADER_SIZE - watch->header_size, bytes.len);
         memcpy(watch->header + watch->header_size, bytes.ptr, *taken);
         watch->header_size += *taken;
         if (watch->header_size < FCT_H2_FRAME_HEADER_SIZE) {
             return true;
         }
-        good = watch_frame(watch);
+        good = h2_watch_frame(watch);
     } else {
-        *taken = watch_min(watch->payload_left, bytes.len);
+        *taken = h2_watch_min(watch->payload_left, bytes.len);
         watch->payload_left -= *taken;
     }
     if (watch->payload_left == 0) {
-        watch_frame_end(watch);
+        h2_watch_frame_end(watch);
     }
     return good;
 }
@@ -164,7 +164,7 @@ bool fct_h2_watch_bytes(struct fct_h2_watch *watch, factum_slice bytes)
     while (at < bytes.len) {
         size_t taken = 0;
         factum_slice rest = {bytes.ptr + at, bytes.len - at};
-        if (!watch_step(watch, rest, &taken)) {
+        if (!h2_watch_step(watch, rest, &taken)) {
             return false;
         }
         at += taken;

@@ -10,8 +10,8 @@
  * behind, by waking everybody.
  *
  * Invariants.
- *  1. A feed that waits asked the store after the tail last read: whatever it has not seen, the tail
- *     will still read.
+ *  1. A feed that waits asked the store after the tail last read: whatever it has not seen, the
+ *     tail will still read.
  *  2. A feed is in the table (waits) or its task may be queued, not both.
  */
 #include <stdatomic.h>

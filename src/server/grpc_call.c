@@ -1,7 +1,6 @@
 /* grpc_call.c - see grpc_call.h. Layer: server. */
 #include "server/grpc_call.h"
 
-
 #include "core/check.h"
 #include "core/error.h"
 #include "core/slice.h"

@@ -4,9 +4,9 @@
  * One loop thread does everything here, except that completions and news of the store come on its
  * threads and are posted (appends.c, feed.c).
  *
- * A service gets an exchange (net/exchange.h) by its begin function: kurrent and factum.v1 over gRPC,
- * http for everything else. Who asks, and what for, is checked by fct_rights_check before anything
- * is touched.
+ * A service gets an exchange (net/exchange.h) by its begin function: kurrent and factum.v1 over
+ * gRPC, http for everything else. Who asks, and what for, is checked by fct_rights_check before
+ * anything is touched.
  */
 #ifndef FCT_SERVER_SERVER_INT_H
 #define FCT_SERVER_SERVER_INT_H
@@ -107,8 +107,8 @@ void fct_feeds_watch(struct fct_server *server, struct fct_watcher *watcher);
 void fct_feeds_unwatch(struct fct_watcher *watcher);
 /* All feeds are closed. */
 void fct_feeds_close(struct fct_server *server);
-/* |request| as for factum_read or, with |follow|, factum_subscribe; needed for the call only. |wake|
- * and |data| were set. The statuses of those two. */
+/* |request| as for factum_read or, with |follow|, factum_subscribe; needed for the call only.
+ * |wake| and |data| were set. The statuses of those two. */
 FCT_MUST_USE factum_status fct_feed_open(struct fct_server *server, struct fct_feed *feed,
                                          const factum_read_request *request, bool follow,
                                          factum_error *err);

@@ -14,21 +14,22 @@ struct bytes {
     size_t len;
 };
 
+static unsigned digit(char c)
+{
+    assert_true((c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'));
+    return c <= '9' ? (unsigned)(c - '0') : (unsigned)(c - 'a') + 10;
+}
+
 /* Hexadecimal digits; a space may stand between two bytes. */
 static struct bytes hex(const char *text)
 {
     struct bytes bytes = {.len = 0};
     for (const char *at = text; *at != '\0'; at++) {
-        char pair[3] = {0};
-        if (*at == ' ') {
-            continue;
+        if (*at != ' ') {
+            assert_true(bytes.len < HEX_SIZE_MAX);
+            bytes.data[bytes.len++] = (uint8_t)(digit(at[0]) * 16 + digit(at[1]));
+            at++;
         }
-        pair[0] = *at++;
-        pair[1] = *at;
-        assert_true(bytes.len < HEX_SIZE_MAX);
-        unsigned value = 0;
-        assert_int_equal(sscanf(pair, "%2x", &value), 1);
-        bytes.data[bytes.len++] = (uint8_t)value;
     }
     return bytes;
 }

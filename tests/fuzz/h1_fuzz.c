@@ -1,6 +1,6 @@
-/* h1_fuzz.c - any bytes as what a client of HTTP/1.1 sends, in any pieces, to a handler that echoes.
+/* h1_fuzz.c - any bytes as what a client of HTTP/1.1 sends, in any pieces, to a handler.
  *
- * The first byte chooses the handler's habits and the sizes of the pieces. Whatever comes: every
+ * The first byte chooses what the handler does and how big the pieces are. Whatever comes: every
  * exchange is closed once, a refused request gets one answer, and the result does not depend on how
  * the bytes are cut. */
 #include <stdlib.h>
@@ -20,7 +20,9 @@ struct echo {
     struct fct_buf seen;
     struct fct_buf sent;
     bool streams;
-    bool hoards; /* releases nothing before the end */
+    bool hoards;   /* releases nothing before the end */
+    bool is_early; /* answers in begin */
+    bool aborts;   /* in begin */
     size_t unreleased;
 };
 
@@ -33,6 +35,8 @@ static void on_body(struct fct_exchange *exchange, factum_slice bytes)
 {
     struct echo *echo = exchange->data;
     FCT_ASSERT(bytes.len > 0);
+    FCT_ASSERT(!echo->is_early);
+    FCT_ASSERT(!echo->aborts);
     must(fct_buf_add_slice(&echo->body, bytes));
     echo->unreleased += bytes.len;
     if (!echo->hoards) {
@@ -89,8 +93,13 @@ static void begin(void *data, struct fct_exchange *exchange)
     fct_buf_clear(&echo->body);
     exchange->handler = &handler;
     exchange->data = echo;
-    if (echo->streams) {
+    if (echo->aborts) {
+        fct_exchange_abort(exchange, FCT_ABORT_CALM);
+    } else if (echo->streams || echo->is_early) {
         must(fct_exchange_respond(exchange, 200, NULL, 0));
+    }
+    if (echo->is_early && !echo->aborts) {
+        must(fct_exchange_finish(exchange, NULL, 0));
     }
 }
 
@@ -150,10 +159,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         return 0;
     }
     factum_slice bytes = fct_slice(data + 1, size - 1);
-    struct echo whole = {.streams = (data[0] & 1) != 0, .hoards = (data[0] & 2) != 0};
-    struct echo cut = {.streams = whole.streams, .hoards = whole.hoards};
+    const struct echo fresh = {.streams = (data[0] & 1) != 0,
+                               .hoards = (data[0] & 2) != 0,
+                               .is_early = (data[0] & 8) != 0,
+                               .aborts = (data[0] & 12) == 12};
+    struct echo whole = fresh;
+    struct echo cut = fresh;
     bool finished = run(&whole, bytes, bytes.len > 0 ? bytes.len : 1);
-    FCT_ASSERT(run(&cut, bytes, 1 + (data[0] >> 2)) == finished);
+    FCT_ASSERT(run(&cut, bytes, 1 + (data[0] >> 4)) == finished);
     FCT_ASSERT(fct_slice_equal(fct_buf_slice(&whole.seen), fct_buf_slice(&cut.seen)));
     if (!whole.streams) { /* what a handler has begun before a refusal may be sent or not */
         FCT_ASSERT(fct_slice_equal(fct_buf_slice(&whole.sent), fct_buf_slice(&cut.sent)));

@@ -15,6 +15,9 @@
 
 #define H2_CALLS_MAX 4096
 
+/* Where the handler aborts. */
+enum h2_place { H2_NOWHERE, H2_IN_BEGIN, H2_IN_BODY, H2_IN_END, H2_IN_WRITABLE };
+
 /* What the handler does with an exchange. */
 enum h2_mode {
     H2_ECHO,   /* responds at once, writes back what comes, ends with a trailer */
@@ -46,6 +49,7 @@ struct h2_server {
     struct fct_session_options options;
     struct fct_session *session;
     enum h2_mode mode;
+    enum h2_place abort_in;
     size_t flow_size;
     size_t message_size; /* of H2_FLOW */
     uint64_t now_ms;
@@ -65,6 +69,14 @@ static inline void h2_end_answer(struct h2_call *call)
 {
     const struct fct_field trailer = {FCT_SLICE("grpc-status"), FCT_SLICE("0")};
     if (fct_exchange_finish(call->exchange, &trailer, 1) != FACTUM_OK) {
+        h2_fail(call);
+    }
+}
+
+/* Aborts if this is the place for it. */
+static inline void h2_at(struct h2_call *call, enum h2_place place)
+{
+    if (call->server->abort_in == place) {
         h2_fail(call);
     }
 }
@@ -94,6 +106,7 @@ static inline void h2_on_body(struct fct_exchange *exchange, factum_slice bytes)
     struct h2_server *server = call->server;
     call->body_size += bytes.len;
     call->unreleased += bytes.len;
+    h2_at(call, H2_IN_BODY);
     if (server->mode == H2_ECHO && !call->failed) {
         if (fct_exchange_write(exchange, bytes) != FACTUM_OK) {
             h2_fail(call);
@@ -109,6 +122,7 @@ static inline void h2_on_end(struct fct_exchange *exchange)
     struct h2_call *call = exchange->data;
     struct h2_server *server = call->server;
     call->ended++;
+    h2_at(call, H2_IN_END);
     if ((server->mode == H2_ECHO || server->mode == H2_HOLD) && !call->failed) {
         h2_end_answer(call);
     }
@@ -119,6 +133,7 @@ static inline void h2_on_writable(struct fct_exchange *exchange)
     struct h2_call *call = exchange->data;
     struct h2_server *server = call->server;
     call->writable_count++;
+    h2_at(call, H2_IN_WRITABLE);
     if (server->mode == H2_FLOW && !call->failed) {
         h2_flow(server, call);
     }
@@ -144,6 +159,7 @@ static inline void h2_begin(void *data, struct fct_exchange *exchange)
     call->exchange = exchange;
     exchange->handler = &handler;
     exchange->data = call;
+    h2_at(call, H2_IN_BEGIN);
     const struct fct_field type = {FCT_SLICE("content-type"), FCT_SLICE("application/grpc")};
     if (server->mode == H2_SILENT) {
         return;
