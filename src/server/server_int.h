@@ -40,7 +40,8 @@ struct fct_server {
     struct fct_server_counters counters;
     uint64_t append_size_max;
     uint64_t event_size_max;
-    bool stopping; /* new calls are refused */
+    uint64_t collected_size; /* bytes of the messages of appends that are not answered */
+    bool stopping;           /* new calls are refused */
     struct fct_appends *appends;
     struct fct_feeds *feeds;
     struct fct_doors *doors;      /* for figures */
