@@ -40,8 +40,9 @@ struct fct_server {
     struct fct_server_counters counters;
     uint64_t append_size_max;
     uint64_t event_size_max;
-    bool stopping;       /* new calls are refused */
-    size_t upkeep_count; /* long work under way, on threads of its own (store_upkeep.c) */
+    bool stopping;           /* new calls are refused */
+    size_t upkeep_count;     /* long work under way, on threads of its own (store_upkeep.c) */
+    uint64_t collected_size; /* bytes of the messages of appends that are not answered */
     struct fct_appends *appends;
     struct fct_feeds *feeds;
     struct fct_doors *doors;      /* for figures */
