@@ -569,6 +569,25 @@ static void streams_beyond_the_maximum_end_the_connection(void **state)
     assert_ended(NGHTTP2_ENHANCE_YOUR_CALM, 2 * MIB);
 }
 
+static void a_peer_that_does_not_read_has_to_wait(void **state)
+{
+    (void)state;
+    begin(H2_SILENT);
+    server.options.limits.glitches_burst = 1000 * 1000;
+    start();
+    assert_true(fct_session_wants_receive(server.session));
+    for (uint32_t i = 0; i < 5000; i++) { /* each is reset */
+        raw_frame(NGHTTP2_HEADERS, 5, 1 + 2 * i, "\x83", 1);
+    }
+    assert_true(h2_server_feed(&server, fct_slice(raw, raw_size), 1000));
+    assert_false(fct_session_wants_receive(server.session));
+    raw_size = 0;
+    raw_frame(NGHTTP2_PING, 0, 0, "12345678", 8);
+    assert_true(give());
+    assert_true(fct_session_wants_receive(server.session));
+    stop();
+}
+
 static void a_window_that_stays_shut_holds_little(void **state)
 {
     (void)state;
@@ -753,6 +772,7 @@ int main(void)
         cmocka_unit_test(connect_and_strange_schemes_are_refused),
         cmocka_unit_test(data_beyond_the_window_reach_no_handler),
         cmocka_unit_test(streams_beyond_the_maximum_end_the_connection),
+        cmocka_unit_test(a_peer_that_does_not_read_has_to_wait),
         cmocka_unit_test(a_window_that_stays_shut_holds_little),
         cmocka_unit_test(keepalive_pings_are_no_flood),
         cmocka_unit_test(a_thousand_subscriptions_may_be_cancelled_at_once),

@@ -423,6 +423,42 @@ static void an_answer_before_the_end_of_the_request_ends_the_exchange(void **sta
     stop();
 }
 
+static void after_finish_a_handler_gets_neither_body_nor_end(void **state)
+{
+    (void)state;
+    begin(H2_HOLD, 0);
+    struct h2_reply *reply = h2_request(&client, 10, true);
+    h2_talk(&client, &server);
+    h2_end_answer(&server.calls[0]);
+    reply->upload_left = 3 * MIB; /* under way before the peer sees the end */
+    reply->upload_open = false;
+    assert_int_equal(nghttp2_session_resume_data(client.session, reply->id), 0);
+    (void)h2_client_speak(&client, &server, MIB);
+    h2_talk(&client, &server);
+    assert_int_equal(server.calls[0].body_size, 10);
+    assert_int_equal(server.calls[0].ended, 0);
+    assert_int_equal(server.calls[0].closed, 1);
+    assert_true(reply->closed);
+    stop();
+}
+
+static void both_sides_may_end_in_either_order(void **state)
+{
+    (void)state;
+    begin(H2_SILENT, 0);
+    struct h2_reply *reply = h2_request(&client, 10, true);
+    h2_talk(&client, &server);
+    assert_int_equal(fct_exchange_respond(server.calls[0].exchange, 200, NULL, 0), FACTUM_OK);
+    h2_end_answer(&server.calls[0]);
+    reply->upload_open = false; /* the peer ends before it sees the answer */
+    assert_int_equal(nghttp2_session_resume_data(client.session, reply->id), 0);
+    h2_talk(&client, &server);
+    assert_answered(reply, 0);
+    assert_int_equal(server.calls[0].ended, 0);
+    assert_true(server.calls[0].complete);
+    stop();
+}
+
 static void a_reset_by_the_peer_closes_the_exchange(void **state)
 {
     (void)state;
@@ -606,6 +642,7 @@ static void a_shut_down_without_exchanges_finishes_at_once(void **state)
     h2_talk(&client, &server);
     assert_false(fct_session_is_finished(server.session));
     fct_session_shut_down(server.session);
+    assert_int_equal(server.wants, 1);
     h2_talk(&client, &server);
     assert_true(fct_session_is_finished(server.session));
     stop();
@@ -642,7 +679,9 @@ static void a_connection_without_exchanges_is_closed_when_idle(void **state)
     fct_session_tick(server.session, 4000001);
     fct_session_tick(server.session, 4000000 + 299999);
     assert_false(fct_session_is_finished(server.session));
+    unsigned wants = server.wants;
     fct_session_tick(server.session, 4000001 + 300000);
+    assert_int_equal(server.wants, wants + 1);
     assert_true(fct_session_is_finished(server.session));
     (void)h2_client_listen(&client, &server);
     assert_true(client.goaway);
@@ -729,6 +768,8 @@ int main(void)
         cmocka_unit_test(all_bodies_together_stop_at_the_window_of_the_connection),
         cmocka_unit_test(the_window_of_the_connection_never_leaks),
         cmocka_unit_test(an_answer_before_the_end_of_the_request_ends_the_exchange),
+        cmocka_unit_test(after_finish_a_handler_gets_neither_body_nor_end),
+        cmocka_unit_test(both_sides_may_end_in_either_order),
         cmocka_unit_test(a_reset_by_the_peer_closes_the_exchange),
         cmocka_unit_test(an_abort_from_each_state_closes_once_and_not_at_once),
         cmocka_unit_test(a_handler_may_abort_from_each_of_its_calls),
