@@ -376,6 +376,12 @@ static void end_with_unreleased_bytes(unsigned way, size_t size)
     } else if (way == 3) { /* answered before the end */
         h2_talk(&client, &server);
         h2_end_answer(&server.calls[number]);
+    } else if (way == 5) { /* answered, and bytes follow that nobody wants */
+        h2_talk(&client, &server);
+        h2_end_answer(&server.calls[number]);
+        reply->upload_left = size;
+        assert_int_equal(nghttp2_session_resume_data(client.session, reply->id), 0);
+        (void)h2_client_speak(&client, &server, 10000);
     } else if (way == 4) { /* partly released, also after the abort */
         h2_talk(&client, &server);
         fct_exchange_release(server.calls[number].exchange, size / 3);
@@ -393,8 +399,8 @@ static void the_window_of_the_connection_never_leaks(void **state)
     h2_server_init(&server, H2_HOLD);
     server.options.limits.session_window = MIB;
     start(H2_HOLD, 0);
-    for (unsigned i = 0; i < 500; i++) { /* 25 MB through 1 MiB */
-        end_with_unreleased_bytes(i % 5, 50 * 1000);
+    for (unsigned i = 0; i < 600; i++) { /* 30 MB and more through 1 MiB */
+        end_with_unreleased_bytes(i % 6, 50 * 1000);
         server.now_ms += 1000;
     }
     assert_true(server.alive);
@@ -403,6 +409,16 @@ static void the_window_of_the_connection_never_leaks(void **state)
     struct h2_reply *reply = h2_request(&client, 10 * MIB, false);
     h2_talk(&client, &server);
     assert_answered(reply, 10 * MIB);
+    /* Nor did it grow. */
+    server.mode = H2_HOLD;
+    size_t first = server.call_count;
+    size_t sum = 0;
+    for (size_t i = 0; i < 3; i++) {
+        (void)h2_request(&client, MIB, true);
+        h2_talk(&client, &server);
+        sum += server.calls[first + i].body_size;
+    }
+    assert_in_range(sum, MIB / 2, MIB);
     stop();
 }
 
@@ -538,6 +554,7 @@ static void a_handler_may_abort_from_each_of_its_calls(void **state)
 static void many_answers_share_one_bound(void **state)
 {
     (void)state;
+    static const uint8_t bytes[200 * 1000];
     h2_server_init(&server, H2_FLOW);
     server.flow_size = MIB;
     start(H2_FLOW, 16 * 1024);
@@ -562,6 +579,18 @@ static void many_answers_share_one_bound(void **state)
     h2_talk(&client, &server);
     for (size_t i = 0; i < 1000; i++) {
         assert_answered(&client.replies[i], MIB);
+    }
+    /* Now the room is whole again, also after an abort with bytes that wait. */
+    server.mode = H2_SILENT;
+    client.holds = true;
+    for (size_t i = 0; i < 200; i++) {
+        (void)h2_request(&client, 0, false);
+        h2_talk(&client, &server);
+        struct fct_exchange *exchange = server.calls[server.call_count - 1].exchange;
+        assert_int_equal(fct_exchange_room(exchange), 256 * KIB);
+        assert_int_equal(fct_exchange_respond(exchange, 200, NULL, 0), FACTUM_OK);
+        assert_int_equal(fct_exchange_write(exchange, fct_slice(bytes, sizeof bytes)), FACTUM_OK);
+        fct_exchange_abort(exchange, FCT_ABORT_CANCEL);
     }
     stop();
 }
