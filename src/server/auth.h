@@ -53,9 +53,8 @@ struct fct_auth_check {
 
 /* |authorization|: the field's value ("Basic ..."); empty: nobody, who has no right.
  * OK (check->principal is set), DENIED, BUSY (too many logins wait) or NO_MEMORY at once, without
- * done, if it
- * is known already or cannot be right; PENDING: |done| will be called, from the loop and not from
- * inside this call. The same time and text for a wrong user and a wrong password. */
+ * done, if it is known already or cannot be right; PENDING: |done| will be called, from the loop
+ * and not from inside this call. The same time and text for a wrong user and a wrong password. */
 FCT_MUST_USE factum_status fct_auth_ask(struct fct_auth *auth, factum_slice authorization,
                                         struct fct_auth_check *check, factum_error *err);
 /* check->status after done, with its text. */
