@@ -29,9 +29,7 @@
     X(INSECURE_ANY_ADDRESS, "insecure-any-address", SWITCH, "false")                               \
     X(ADVERTISE_HOST, "advertise-host", TEXT, "none")                                              \
     X(ADVERTISE_PORT, "advertise-port", NUMBER, "none")                                            \
-    X(CONNECTIONS_MAX, "connections-max", NUMBER, "10000")                                         \
-    X(ALLOW_DEPLOY, "allow-deploy", SWITCH, "false")                                               \
-    X(NO_RUN, "no-run", SWITCH, "false")
+    X(CONNECTIONS_MAX, "connections-max", NUMBER, "10000")
 
 enum fct_config_key {
 #define FCT_CONFIG_ENUM(key, name, kind, value) FCT_CONFIG_##key,
@@ -54,8 +52,6 @@ struct fct_config_value {
 struct fct_config {
     factum_server_options options; /* points into |values|; without a log */
     const char *store;
-    bool allow_deploy;
-    bool no_run;
     /* This module's. */
     const struct fct_mem *mem;
     struct fct_config_value values[FCT_CONFIG_COUNT];
