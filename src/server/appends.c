@@ -34,8 +34,8 @@ static void on_completed(void *data, factum_append_op *const *ops, size_t count)
         *appends->ended_last = pending;
         appends->ended_last = &pending->next;
     }
+    fct_loop_post(appends->server->loop, &appends->task); /* locked: close comes after it */
     fct_mutex_unlock(&appends->lock);
-    fct_loop_post(appends->server->loop, &appends->task);
 }
 
 static void count_outcome(struct fct_server *server, const struct fct_pending *pending)
@@ -93,6 +93,7 @@ void fct_appends_close(struct fct_server *server)
     struct fct_appends *appends = server->appends;
     if (appends != NULL) {
         FCT_ASSERT(appends->under_way == 0);
+        fct_loop_unpost(appends->server->loop, &appends->task); /* of ops that are answered */
         fct_mutex_finish(&appends->lock);
         fct_mem_free(server->mem, appends);
         server->appends = NULL;

@@ -183,8 +183,6 @@ TEST(without_anything_it_is_loopback_with_a_secret_in_the_store)
     assert_false(options->insecure_any_address);
     assert_string_equal(options->secret_dir, "factum-data");
     assert_string_equal(outcome.config.store, "factum-data");
-    assert_false(outcome.config.allow_deploy);
-    assert_false(outcome.config.no_run);
     assert_string_equal(outcome.warnings, "");
     fct_config_finish(&outcome.config);
 }
@@ -266,8 +264,6 @@ TEST(a_file_may_have_comments_blank_lines_and_line_ends_of_both_kinds)
                                   "store = s=t #\n"
                                   "   # indented\n"
                                   "insecure = TRUE\r\n"
-                                  "no-run = true\n"
-                                  "allow-deploy = true\n"
                                   "secret-dir = elsewhere"},
           &outcome);
     assert_ok(outcome.status, outcome.err);
@@ -276,8 +272,6 @@ TEST(a_file_may_have_comments_blank_lines_and_line_ends_of_both_kinds)
     assert_string_equal(outcome.config.store, "s=t");
     assert_string_equal(outcome.config.options.secret_dir, "elsewhere");
     assert_true(outcome.config.options.insecure);
-    assert_true(outcome.config.no_run);
-    assert_true(outcome.config.allow_deploy);
     fct_config_finish(&outcome.config);
 }
 

@@ -267,6 +267,7 @@ void fct_feeds_close(struct fct_server *server)
         return;
     }
     factum_unlisten(server->store, &feeds->listener);
+    fct_loop_unpost(server->loop, &feeds->news);
     FCT_ASSERT(feeds->any == NULL);
     FCT_ASSERT(feeds->watchers == NULL);
     fct_loop_forget(server->loop, &feeds->again);
