@@ -19,6 +19,12 @@ struct fixture {
     struct fct_proven proven;
 };
 
+static factum_status open_it(void *data, struct fct_file **file, factum_error *err)
+{
+    const struct fixture *f = data;
+    return fct_file_open(f->os, "/f", FCT_OPEN_READ, file, err);
+}
+
 static int set_up(void **state)
 {
     static struct fixture f;
@@ -29,7 +35,7 @@ static int set_up(void **state)
                      FACTUM_OK);
     assert_int_equal(fct_file_write(f.file, 0, bytes, SIZE, NULL), FACTUM_OK);
     assert_int_equal(fct_file_map(f.file, SIZE, &f.map, NULL), FACTUM_OK);
-    f.proven = fct_proven(f.words, 1, SIZE);
+    f.proven = fct_proven(open_it, &f, f.words, 1, SIZE);
     *state = &f;
     return 0;
 }
@@ -86,10 +92,10 @@ static void a_write_of_the_whole_block_heals_it(void **state)
 static void few_words_make_greater_blocks(void **state)
 {
     _Atomic uint64_t words[2] = {0};
-    struct fct_proven proven = fct_proven(words, 1, 64 * BLOCK);
+    struct fct_proven proven = fct_proven(open_it, NULL, words, 1, 64 * BLOCK);
     (void)state;
     assert_int_equal(proven.shift, FCT_PROVEN_SHIFT_MIN);
-    proven = fct_proven(words, 1, 64 * BLOCK + 1);
+    proven = fct_proven(open_it, NULL, words, 1, 64 * BLOCK + 1);
     assert_int_equal(proven.shift, FCT_PROVEN_SHIFT_MIN + 1);
     assert_int_equal(fct_proven_word_count(64 * BLOCK), 1);
     assert_int_equal(fct_proven_word_count(64 * BLOCK + 1), 2);
