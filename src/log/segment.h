@@ -71,7 +71,8 @@ FCT_MUST_USE factum_status fct_segment_map(struct fct_segment *segment, const ui
 /* Maps through segment->file; for one that no other thread knows yet. */
 FCT_MUST_USE factum_status fct_segment_map_tail(struct fct_segment *segment, factum_error *err);
 void fct_segment_unmap(struct fct_segment *segment);
-/* What was found readable, or bad, is asked again: to be called when the cache was dropped. Any thread. */
+/* What was found readable, or bad, is asked again: to be called when the cache was dropped. Any
+ * thread. */
 void fct_segment_forget_read(struct fct_segment *segment);
 
 /* Can [offset, offset + size) of the map be read without a signal? Any thread. False as well where

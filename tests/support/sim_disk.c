@@ -11,8 +11,8 @@
  *  2. The cached bytes of a node do not move while the node is mapped.
  *  3. A page that is not dirty differs from the device only if a sync of that page failed.
  *  4. The root directory always exists.
- *  5. While a node is mapped, its failed blocks, and those around them that were not read alone, are
- *     not accessible; elsewhere it may look at them.
+ *  5. While a node is mapped, its failed blocks are not accessible, nor are those around them that
+ *     were not read alone; elsewhere it may look at them.
  */
 #include "support/sim_disk.h"
 
