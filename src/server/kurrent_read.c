@@ -31,15 +31,16 @@ struct read_state {
     bool follow;
     bool backwards;
     bool resolve_links;
+    bool live; /* caught up was told: once, however often the reader catches up */
     enum fct_kurrent_id_form id_form;
     uint32_t compatibility;
-    uint64_t left;     /* events that may still be given */
-    uint64_t given;    /* events given */
-    uint64_t from;     /* the revision that was asked for; of a stream */
-    uint64_t examined; /* since the last checkpoint */
-    uint64_t checkpoint_every;
-    uint64_t last_position; /* of the last event that was examined */
-    uint64_t told_position; /* of the last checkpoint */
+    uint64_t left;             /* events that may still be given */
+    uint64_t given;            /* events given */
+    uint64_t from;             /* the revision that was asked for; of a stream */
+    uint64_t examined;         /* since the last checkpoint */
+    uint64_t checkpoint_every; /* 0: without a filter */
+    uint64_t last_position;    /* of the last event that was examined */
+    uint64_t told_position;    /* of the last checkpoint */
     struct fct_kurrent_number last_revision;
     struct fct_matcher *matcher;
     struct fct_buf stream;
@@ -274,13 +275,17 @@ static factum_status encode_caught_up(struct fct_grpc_call *call)
     struct read_state *state = call->state;
     struct fct_kurrent_liveness liveness = {.time = factum_now(call->server->store)};
     factum_status status = FACTUM_OK;
+    if (state->live) {
+        return FACTUM_OK;
+    }
+    state->live = true;
     if (state->is_all) {
         uint64_t place = fct_feed_place(&state->feed);
         liveness.position = (struct fct_kurrent_number){place > 0, place};
-        if (state->matcher != NULL && place > state->last_position) {
+        if (state->checkpoint_every > 0 && place > state->last_position) {
             state->last_position = place;
         }
-        status = state->matcher == NULL ? FACTUM_OK : encode_checkpoint(call);
+        status = state->checkpoint_every == 0 ? FACTUM_OK : encode_checkpoint(call);
     } else {
         factum_stream_info info;
         if (!state->last_revision.given && state->links == FCT_LINK_NONE &&
@@ -328,7 +333,7 @@ static factum_status take_event(struct fct_grpc_call *call, const factum_event *
     if (status == FACTUM_OK && matches) {
         status = give_event(call, event, err);
     }
-    if (status == FACTUM_OK && state->matcher != NULL && state->follow &&
+    if (status == FACTUM_OK && state->follow && state->checkpoint_every > 0 &&
         state->examined >= state->checkpoint_every) {
         status = encode_checkpoint(call);
     }
