@@ -287,7 +287,7 @@ HTTP_TEST(head_is_get_without_its_body)
     assert_answer(ask(f, "HEAD /api/v1/streams/nothing", "", NULL), 404);
 }
 
-/* ---- lists ------------------------------------------------------------------------------------- */
+/* ---- lists ----------------------------------------------------------------------------------- */
 
 HTTP_TEST(names_are_listed_in_pages)
 {
@@ -344,7 +344,7 @@ HTTP_TEST(a_list_is_written_as_there_is_room)
     run_for(f, 5);
 }
 
-/* ---- waiting ----------------------------------------------------------------------------------- */
+/* ---- waiting --------------------------------------------------------------------------------- */
 
 HTTP_TEST(a_read_waits_for_a_token_and_not_for_ever)
 {
