@@ -153,7 +153,7 @@ HTTP_TEST(pages_go_on_where_they_ended_without_gap_or_double)
     given_orders(f);
     for (int backwards = 1; backwards >= 0; backwards--) {
         char token[FACTUM_TOKEN_SIZE] = "";
-        char all[16] = "";
+        char all[256] = "";
         for (int page = 0; page < 3; page++) {
             char target[256];
             (void)snprintf(target, sizeof target, "/api/v1/events?limit=2%s%s%s",
