@@ -22,12 +22,12 @@ struct visitor {
     bool ended;
 };
 
-static const struct fct_principal admin = {
+static const struct fct_principal principal_admin = {
     .right = FCT_RIGHT_ADMIN,
     .name = {(const uint8_t *)"admin", 5},
 };
 
-static const struct fct_principal nobody = {
+static const struct fct_principal principal_nobody = {
     .right = FCT_RIGHT_NONE,
     .name = {(const uint8_t *)"anonymous", 9},
 };
@@ -86,7 +86,7 @@ static void on_checked(struct fct_auth_check *check)
     struct visitor *visitor = check->data;
     struct fct_exchange *exchange = visitor->exchange;
     bool right = check->status == FACTUM_OK && check->principal.right == FCT_RIGHT_ADMIN;
-    let_in(visitor->server, right ? &admin : &nobody, exchange);
+    let_in(visitor->server, right ? &principal_admin : &principal_nobody, exchange);
     if (visitor->kept.len > 0) {
         exchange->handler->body(exchange, fct_buf_slice(&visitor->kept));
     }
@@ -101,7 +101,7 @@ static void check_login(struct fct_server *server, struct fct_exchange *exchange
 {
     struct visitor *visitor = fct_mem_zalloc(server->mem, 1, sizeof *visitor);
     if (visitor == NULL) {
-        let_in(server, &nobody, exchange);
+        let_in(server, &principal_nobody, exchange);
         return;
     }
     visitor->server = server;
@@ -117,7 +117,7 @@ static void check_login(struct fct_server *server, struct fct_exchange *exchange
     }
     bool right = status == FACTUM_OK && visitor->check.principal.right == FCT_RIGHT_ADMIN;
     visitor_free(visitor);
-    let_in(server, right ? &admin : &nobody, exchange);
+    let_in(server, right ? &principal_admin : &principal_nobody, exchange);
 }
 
 void fct_door_begin(struct fct_server *server, struct fct_exchange *exchange)
@@ -125,9 +125,9 @@ void fct_door_begin(struct fct_server *server, struct fct_exchange *exchange)
     factum_slice authorization = fct_exchange_field(exchange, FCT_SLICE("authorization"));
     bool is_unix = fct_slice_equal(exchange->peer->address, FCT_SLICE("unix"));
     if (server->auth == NULL || is_unix) {
-        let_in(server, &admin, exchange);
+        let_in(server, &principal_admin, exchange);
     } else if (authorization.len == 0) {
-        let_in(server, &nobody, exchange);
+        let_in(server, &principal_nobody, exchange);
     } else {
         check_login(server, exchange, authorization);
     }

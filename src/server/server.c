@@ -117,7 +117,7 @@ static void on_stop_timer(struct fct_timer *timer)
         fct_doors_hang_up(server->doors);
     }
     if (fct_doors_connection_count(server->doors) == 0 &&
-        fct_appends_under_way(&server->core) == 0) {
+        fct_appends_under_way(&server->core) == 0 && server->core.upkeep_count == 0) {
         fct_timer_stop(timer);
         fct_loop_stop(server->core.loop);
     }
