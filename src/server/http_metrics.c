@@ -60,6 +60,27 @@ static factum_status put_refusals(struct fct_buf *out, enum metric_form form,
     return status;
 }
 
+/* A histogram looks the same in both formats. */
+static factum_status put_latency(struct fct_buf *out, const struct fct_server_counters *counters)
+{
+    static const char name[] = "factum_append_duration_seconds";
+    uint64_t count = 0;
+    factum_status status = fct_buf_printf(
+        out, "# HELP %s From the start of an append to its acknowledgement.\n# TYPE %s histogram\n",
+        name, name);
+    for (size_t i = 0; i < FCT_LATENCY_BOUNDS && status == FACTUM_OK; i++) {
+        count += counters->append_latency[i];
+        status = fct_buf_printf(out, "%s_bucket{le=\"%g\"} %" PRIu64 "\n", name,
+                                (double)fct_latency_bounds[i] / 1e9, count);
+    }
+    count += counters->append_latency[FCT_LATENCY_BOUNDS];
+    return status == FACTUM_OK
+               ? fct_buf_printf(
+                     out, "%s_bucket{le=\"+Inf\"} %" PRIu64 "\n%s_sum %.9f\n%s_count %" PRIu64 "\n",
+                     name, count, name, (double)counters->append_latency_ns / 1e9, name, count)
+               : status;
+}
+
 /* Bytes of memory that the process has resident; 0 where that is not known. */
 static uint64_t resident_bytes(void)
 {
@@ -92,6 +113,10 @@ static factum_status put_counters(struct fct_buf *out, enum metric_form form,
         {"factum_appends", "Appends acknowledged.", counters->appends, true},
         {"factum_events_appended", "Events in acknowledged appends.", counters->events_appended,
          true},
+        {"factum_appended_bytes", "Bytes of data and metadata in acknowledged appends.",
+         counters->bytes_appended, true},
+        {"factum_append_groups", "Groups of appends that ended together.", counters->append_groups,
+         true},
         {"factum_events_read", "Events given to readers and subscribers.", counters->events_read,
          true},
         {"factum_connections", "Connections accepted.", counters->connections_all, true},
@@ -107,6 +132,9 @@ static factum_status put_counters(struct fct_buf *out, enum metric_form form,
     factum_status status = FACTUM_OK;
     for (size_t i = 0; i < sizeof metrics / sizeof metrics[0] && status == FACTUM_OK; i++) {
         status = put_metric(out, form, &metrics[i]);
+    }
+    if (status == FACTUM_OK) {
+        status = put_latency(out, counters);
     }
     return status == FACTUM_OK ? put_refusals(out, form, counters) : status;
 }
