@@ -21,8 +21,8 @@ struct fct_task {
 };
 
 struct fct_timer {
-    struct fct_timer *next;
-    struct fct_timer **slot; /* NULL: not running */
+    struct fct_timer *next; /* NULL: not running */
+    struct fct_timer *prev;
     uint64_t due_ms;
     unsigned every_ms; /* 0: once */
     void (*run)(struct fct_timer *timer);
