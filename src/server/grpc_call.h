@@ -35,7 +35,8 @@ struct fct_grpc_call {
     uint64_t deadline;  /* for factum_call; 0: none */
     struct fct_buf out; /* scratch: messages are encoded here, framed, and sent by send */
     size_t message_count;
-    size_t chunk_size; /* bytes of the body that are being worked on, and are not held */
+    size_t partial_size; /* of what the deframer holds, counted in the server's */
+    size_t chunk_size;   /* bytes of the body that are being worked on, and are not held */
     bool responded;
     bool finished;
 };
