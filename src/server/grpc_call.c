@@ -113,9 +113,9 @@ bool fct_grpc_allowed(struct fct_grpc_call *call, enum fct_operation operation, 
     if (fct_rights_check(call->principal, operation, stream, &err) == FACTUM_OK) {
         return true;
     }
-    bool nobody = call->principal->right == FCT_RIGHT_NONE;
+    bool anonymous = call->principal->right == FCT_RIGHT_NONE;
     const struct fct_field denied = {FCT_SLICE("exception"), FCT_SLICE("access-denied")};
-    fct_grpc_finish(call, nobody ? FCT_GRPC_UNAUTHENTICATED : FCT_GRPC_PERMISSION_DENIED,
+    fct_grpc_finish(call, anonymous ? FCT_GRPC_UNAUTHENTICATED : FCT_GRPC_PERMISSION_DENIED,
                     factum_slice_from(err.text), &denied, 1);
     return false;
 }
