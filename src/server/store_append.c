@@ -5,8 +5,8 @@
  *     the store -> the loop -> answer -> the op is freed
  *
  * Invariants.
- *  1. Each request that is a message gets one answer, and a cancel none. What is no message ends the
- *     call: the rest could not be trusted.
+ *  1. Each request that is a message gets one answer, and a cancel none. What is no message ends
+ *     the call: the rest could not be trusted.
  *  2. Bytes of the body are held until their append is answered, and while the client does not read
  *     its answers: what waits is bounded by the client's window.
  *  3. When the call is gone, what runs goes on and answers nobody.

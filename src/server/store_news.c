@@ -1,10 +1,10 @@
 /* store_news.c - News of factum.v1.Store: that the store has moved on, and for which of a client's
  * interests there is something to read. Layer: server.
  *
- * Without interests the place is asked for and told. With interests a feed reads each new event once
- * for the call, looks its stream, category, type and tags up in a table, and notes whom it concerns;
- * what was noted is told when the feed has caught up. What cannot be told yet, because the client
- * does not read, is added to what will be.
+ * Without interests the place is asked for and told. With interests a feed reads each new event
+ * once for the call, looks its stream, category, type and tags up in a table, and notes whom it
+ * concerns; what was noted is told when the feed has caught up. What cannot be told yet, because
+ * the client does not read, is added to what will be.
  *
  * Invariants.
  *  1. Of the events up to |place| every one that concerns an interest has been told, or is noted in
