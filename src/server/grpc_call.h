@@ -35,9 +35,8 @@ struct fct_grpc_call {
     uint64_t deadline;  /* for factum_call; 0: none */
     struct fct_buf out; /* scratch: messages are encoded here, framed, and sent by send */
     size_t message_count;
-    size_t held; /* bytes of messages that are being worked on */
-    size_t
-        unreleased; /* bytes of the body that are not given back; at most |held|, between calls */
+    size_t held;       /* bytes of messages that are being worked on */
+    size_t unreleased; /* bytes of the body not given back; at most |held|, between calls */
     bool responded;
     bool finished;
 };
@@ -66,5 +65,6 @@ FCT_MUST_USE bool fct_grpc_allowed(struct fct_grpc_call *call, enum fct_operatio
 /* The tables of all services; NULL at their ends. */
 extern const struct fct_grpc_method *const fct_kurrent_streams_methods[];
 extern const struct fct_grpc_method *const fct_kurrent_other_methods[];
+extern const struct fct_grpc_method *const fct_store_methods[];
 
 #endif
