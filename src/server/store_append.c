@@ -245,7 +245,8 @@ static void append_start(struct fct_grpc_call *call, struct fct_store_append *ap
         append_free(op);
         return;
     }
-    op->held = fct_grpc_hold(call, message_size);
+    op->held = message_size;
+    fct_grpc_hold(call, op->held);
     append_add(call->state, op);
 }
 
