@@ -6,6 +6,7 @@ server=
 address=
 cleanup() { [ -z "$server" ] || kill -9 "$server" 2>/dev/null; }
 serve() { # serve STORE OPTION...: a server; $address is where it listens
+    : >said
     "$factum" --store "$@" >said 2>&1 &
     server=$!
     for _ in $(seq 100); do
