@@ -237,6 +237,13 @@ void fct_feeds_stop(struct fct_server *server)
     tell_watchers(server->feeds, 0);
 }
 
+void fct_feeds_room(struct fct_server *server)
+{
+    struct fct_feeds *feeds = server->feeds;
+    atomic_fetch_or(&feeds->bits, FACTUM_NEWS_ROOM);
+    fct_loop_post(server->loop, &feeds->news);
+}
+
 void fct_feeds_watch(struct fct_server *server, struct fct_watcher *watcher)
 {
     struct fct_feeds *feeds = server->feeds;

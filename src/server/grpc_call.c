@@ -141,18 +141,27 @@ static void fail_message(struct fct_grpc_call *call, factum_status status, const
     fct_grpc_finish(call, code, factum_slice_from(err->text), NULL, 0);
 }
 
-size_t fct_grpc_hold(struct fct_grpc_call *call, size_t size)
+/* Gives back what is not needed to hold |held| bytes. The bytes of a message may have been given
+ * back while the rest of it came: those that come after it are kept in their place. */
+static void settle(struct fct_grpc_call *call)
 {
-    size_t held = size < call->chunk_size ? size : call->chunk_size;
-    call->chunk_size -= held;
-    return held;
+    if (call->unreleased > call->held) {
+        size_t size = call->unreleased - call->held;
+        call->unreleased = call->held;
+        fct_exchange_release(call->exchange, size);
+    }
+}
+
+void fct_grpc_hold(struct fct_grpc_call *call, size_t size)
+{
+    call->held += size;
 }
 
 void fct_grpc_release(struct fct_grpc_call *call, size_t size)
 {
-    if (size > 0) {
-        fct_exchange_release(call->exchange, size);
-    }
+    FCT_ASSERT(size <= call->held);
+    call->held -= size;
+    settle(call);
 }
 
 /* What the deframer holds, of which there is a maximum for all calls together: a client may begin
@@ -179,7 +188,7 @@ static void count_partial(struct fct_grpc_call *call)
 static void on_body(struct fct_exchange *exchange, factum_slice bytes)
 {
     struct fct_grpc_call *call = exchange->data;
-    call->chunk_size = bytes.len;
+    size_t size = bytes.len;
     while (!call->finished) {
         factum_slice message;
         factum_error err;
@@ -199,8 +208,8 @@ static void on_body(struct fct_exchange *exchange, factum_slice bytes)
         call->method->message(call, message);
     }
     count_partial(call);
-    fct_grpc_release(call, call->chunk_size);
-    call->chunk_size = 0;
+    call->unreleased += size;
+    settle(call);
 }
 
 static void on_end(struct fct_exchange *exchange)

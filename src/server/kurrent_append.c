@@ -316,7 +316,8 @@ static void batch_message(struct fct_grpc_call *call, factum_slice message)
                                "too many appends wait for their last chunk");
     }
     if (batch.is_final || (is_first && job->refused)) {
-        job->held = fct_grpc_hold(call, message.len + FCT_GRPC_PREFIX_SIZE);
+        job->held = job->kept;
+        fct_grpc_hold(call, job->held);
         batch_start(state, job);
     } else if (is_first) {
         add_to(&state->open, job);

@@ -5,8 +5,8 @@
  *  1. All slices of the request point into the job's chunks.
  *  2. A job that is refused keeps its first refusal and takes nothing more.
  *  3. A job that was started is freed by itself, after |answer|, also when its client has gone.
- *  4. server->collected_size is the sum of |kept| of all jobs, at most COLLECTED_MAX: the messages
- *     and the arrays of events.
+ *  4. server->collected_size has the sum of |kept| of all jobs: the messages and the arrays of
+ *     events.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -19,7 +19,6 @@
 
 #define EVENTS_FIRST 4
 #define EVENTS_MAX ((size_t)100000)
-#define COLLECTED_MAX ((uint64_t)256 << 20) /* of all appends of the server */
 
 enum fct_operation fct_kurrent_operation(factum_slice stream, bool write)
 {
@@ -91,7 +90,7 @@ static bool may_keep(struct fct_kurrent_job *job, size_t size)
         refuse_append_size(job);
         return false;
     }
-    if (size > COLLECTED_MAX - server->collected_size) {
+    if (size > FCT_COLLECTED_MAX - server->collected_size) {
         refuse_other(job, fct_grpc_code_of(FACTUM_BUSY),
                      "too many bytes of appends wait for their end: try again");
         return false;
@@ -102,7 +101,7 @@ static bool may_keep(struct fct_kurrent_job *job, size_t size)
 factum_slice fct_kurrent_job_keep(struct fct_kurrent_job *job, factum_slice message)
 {
     FCT_ASSERT(job->kept <= 2 * job->server->append_size_max);
-    FCT_ASSERT(job->server->collected_size <= COLLECTED_MAX);
+    FCT_ASSERT(job->server->collected_size <= FCT_COLLECTED_MAX);
     size_t size = sizeof(struct fct_kurrent_chunk) + message.len;
     if (job->refused || !may_keep(job, size)) {
         return fct_slice(NULL, 0);

@@ -20,6 +20,7 @@
 #include "server/rights.h"
 
 #define FCT_REFUSALS 32
+#define FCT_COLLECTED_MAX ((uint64_t)256 << 20)
 
 #define FCT_LATENCY_BOUNDS 12
 
@@ -51,7 +52,9 @@ struct fct_server {
     bool stopping;           /* new calls are refused */
     size_t upkeep_count;     /* long work under way, on threads of its own (store_upkeep.c) */
     uint64_t partial_size;   /* bytes of messages that are not complete (grpc_call.c) */
-    uint64_t collected_size; /* bytes of the messages of appends that are not answered */
+    uint64_t collected_size; /* bytes of the messages of appends that are not answered, at most
+                                FCT_COLLECTED_MAX */
+    bool room_wanted;        /* an append was refused for that: fct_feeds_room is due */
     struct fct_appends *appends;
     struct fct_feeds *feeds;
     struct fct_doors *doors;      /* for figures */
@@ -119,6 +122,8 @@ struct fct_watcher {
 void fct_feeds_watch(struct fct_server *server, struct fct_watcher *watcher);
 /* Not from inside |news| of another one. Accepts one that does not watch. */
 void fct_feeds_unwatch(struct fct_watcher *watcher);
+/* Tells the watchers that appends are taken again (FACTUM_NEWS_ROOM). */
+void fct_feeds_room(struct fct_server *server);
 /* All feeds are closed. */
 void fct_feeds_close(struct fct_server *server);
 /* |request| as for factum_read or, with |follow|, factum_subscribe; needed for the call only.
