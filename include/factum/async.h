@@ -156,6 +156,33 @@ FACTUM_API FACTUM_MUST_USE factum_status factum_list_try_next(factum_list *list,
 /* As factum_cursor_ready. */
 FACTUM_API void factum_list_ready(factum_list *list, const factum_ready *ready);
 
+/* ---- terms ----------------------------------------------------------------------------------- */
+
+/* What holds as long as a store is open: its limits (factum_store_options), and the histories that
+ * it has had, the current one last, by which tokens are judged. For a server, whose clients check
+ * by it as the store does. */
+#define FACTUM_TIMELINES_MAX 32
+
+typedef struct factum_timeline {
+    uint64_t id;
+    uint64_t from; /* the first position that belongs to it */
+} factum_timeline;
+
+typedef struct factum_terms {
+    size_t size;
+    uint64_t event_size_max;
+    uint64_t append_events_max;
+    uint64_t append_size_max;
+    uint64_t queue_max;
+    uint64_t queue_size_max;
+    uint64_t timeline_count;
+    factum_timeline timelines[FACTUM_TIMELINES_MAX];
+} factum_terms;
+
+/* Into |terms|. INVALID. */
+FACTUM_API FACTUM_MUST_USE factum_status factum_terms_get(const factum_store *store,
+                                                          factum_terms *terms, factum_error *err);
+
 /* ---- questions ------------------------------------------------------------------------------- */
 
 typedef enum factum_question_kind {

@@ -483,6 +483,29 @@ TEST(a_question_must_be_whole)
     assert_invalid(f, factum_ask(f->store, &question, &f->err), "ask: kind 99 is not known");
 }
 
+TEST(the_terms_of_a_store_are_its_limits_and_its_history)
+{
+    F;
+    factum_terms terms = {.size = sizeof terms};
+    char text[FACTUM_TOKEN_SIZE];
+    char expected[FACTUM_TOKEN_SIZE];
+    assert_ok(factum_terms_get(f->store, &terms, &f->err), f->err);
+    assert_int_equal(terms.event_size_max, 1 << 20);
+    assert_int_equal(terms.append_events_max, 1000);
+    assert_int_equal(terms.append_size_max, 16 << 20);
+    assert_int_equal(terms.queue_max, 65536);
+    assert_int_equal(terms.queue_size_max, 256 << 20);
+    assert_int_equal(terms.timeline_count, 1);
+    assert_int_equal(terms.timelines[0].from, 0);
+    factum_token_format(f->store, 7, text);
+    (void)snprintf(expected, sizeof expected, "f1-%016llx-0-7",
+                   (unsigned long long)terms.timelines[0].id);
+    assert_string_equal(text, expected);
+    assert_invalid(f, factum_terms_get(NULL, &terms, &f->err), "terms: a store is needed");
+    terms.size = 0;
+    assert_status(factum_terms_get(f->store, &terms, &f->err), FACTUM_INVALID);
+}
+
 int main(void)
 {
 #define BOTH(name)                                                                                 \
@@ -505,6 +528,7 @@ int main(void)
         BOTH(a_start_of_a_read_needs_what_a_read_needs),
         BOTH(questions_are_answered_at_once),
         BOTH(a_question_must_be_whole),
+        BOTH(the_terms_of_a_store_are_its_limits_and_its_history),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -26,8 +26,8 @@ struct fct_store_append {
     factum_slice message;
 };
 
-/* |append| without its decoded part. |request| is not used for a cancel; its |call| is not looked at:
- * deadline and trace are in |append|. */
+/* |append| without its decoded part. |request| is not used for a cancel; its |call| is not looked
+ * at: deadline and trace are in |append|. */
 FCT_MUST_USE factum_status fct_store_encode_append(struct fct_buf *buf,
                                                    const struct fct_store_append *append,
                                                    const factum_append_request *request);
@@ -35,9 +35,9 @@ FCT_MUST_USE factum_status fct_store_decode_append(factum_slice message,
                                                    struct fct_store_append *append,
                                                    factum_error *err);
 /* Fills |request|, except its |call|, with arrays in the |append->memory_size| bytes at |memory|,
- * which last as long as the request; so does the message. What the store checks (names, limits, what
- * is missing) is not checked here: an event without a stream gets that of the first expectation, an
- * expectation without a kind is FACTUM_EXPECTED_NONE. */
+ * which last as long as the request; so does the message. What the store checks (names, limits,
+ * what is missing) is not checked here: an event without a stream gets that of the first
+ * expectation, an expectation without a kind is FACTUM_EXPECTED_NONE. */
 FCT_MUST_USE factum_status fct_store_build_append(const struct fct_store_append *append,
                                                   void *memory, factum_append_request *request,
                                                   factum_error *err);

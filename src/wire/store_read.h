@@ -1,9 +1,9 @@
 /* store_read.h - Read of factum.v1.Store. Layer: wire. Conventions: store_shared.h.
  *
  * A following reader of a client is a series of Reads, each to its end: the first as it was asked
- * for, with |follow|; the next after the place of the one before (FROM_AFTER). Until the first event
- * was given, a reader that began FROM_REVISION, or at a position or place that did not exist yet,
- * keeps its start. store_news.h tells when there is something to read.
+ * for, with |follow|; the next after the place of the one before (FROM_AFTER). Until the first
+ * event was given, a reader that began FROM_REVISION, or at a position or place that did not exist
+ * yet, keeps its start. store_news.h tells when to read.
  */
 #ifndef FCT_WIRE_STORE_READ_H
 #define FCT_WIRE_STORE_READ_H

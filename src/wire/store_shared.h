@@ -11,8 +11,8 @@
  * Messages that hold arrays are read in two steps: decode says how much memory the arrays need,
  * build puts them into memory of the caller, who keeps message and memory as long as the result.
  *
- * Encoders add one message with its gRPC frame to |buf|: OK, NO_MEMORY, TOO_BIG; after a failure the
- * buffer is as it was before.
+ * Encoders add one message with its gRPC frame to |buf|: OK, NO_MEMORY, TOO_BIG; after a failure
+ * the buffer is as it was before.
  */
 #ifndef FCT_WIRE_STORE_SHARED_H
 #define FCT_WIRE_STORE_SHARED_H
@@ -57,8 +57,8 @@ struct fct_store_event_room {
     factum_slice key;
 };
 
-/* An Event message, which fct_store_next_event or an AskAnswer gave. What |event| points to lasts as
- * long as the message and |room|. INVALID: also an id of other than 16 bytes, and more than
+/* An Event message, which fct_store_next_event or an AskAnswer gave. What |event| points to lasts
+ * as long as the message and |room|. INVALID: also an id of other than 16 bytes, and more than
  * FACTUM_TAGS_MAX tags. */
 FCT_MUST_USE factum_status fct_store_decode_event(factum_slice message,
                                                   struct fct_store_event_room *room,
