@@ -9,8 +9,8 @@
  *     }
  *
  * One port speaks HTTP/1.1, HTTP/2 and, with a certificate, TLS; the services are KurrentDB's
- * streams protocol (gRPC) and HTTP/JSON. The server runs on a thread of its own; the store stays the
- * program's and must be open with threads. Link libfactum-net.
+ * streams protocol (gRPC) and HTTP/JSON. The server runs on a thread of its own; the store stays
+ * the program's and must be open with threads. Link libfactum-net.
  *
  * Secure by default: without |insecure| every request needs the admin's secret, and nothing but
  * loopback and the UNIX socket is listened on without TLS.
@@ -49,8 +49,8 @@ typedef struct factum_server_options {
 
 /* Starts serving |store|. *server is the caller's, for factum_server_stop; NULL on failure. The
  * admin's secret, if it was made by this start, is told by factum_server_secret.
- * INVALID (options that contradict each other or are not safe: the text says which), EXISTS (port or
- * socket in use), NOT_FOUND, IO, DENIED (a port that needs rights), UNSUPPORTED (a store without
+ * INVALID (options that contradict each other or are not safe: the text says which), EXISTS (port
+ * or socket in use), NOT_FOUND, IO, DENIED (a port that needs rights), UNSUPPORTED (a store without
  * threads), NO_MEMORY. */
 FACTUM_API FACTUM_MUST_USE factum_status factum_server_start(factum_store *store,
                                                              const factum_server_options *options,
@@ -60,12 +60,13 @@ FACTUM_API FACTUM_MUST_USE factum_status factum_server_start(factum_store *store
 FACTUM_API const char *factum_server_address(const factum_server *server);
 /* The admin's secret, if this start has made it; otherwise "". Show it once: it is not kept. */
 FACTUM_API const char *factum_server_secret(const factum_server *server);
-/* Reads certificate and key again: new connections use them. As factum_server_start; after a failure
- * the old ones stay. UNSUPPORTED without TLS. */
+/* Reads certificate and key again: new connections use them. As factum_server_start; after a
+ * failure the old ones stay. UNSUPPORTED without TLS. */
 FACTUM_API FACTUM_MUST_USE factum_status factum_server_reload(factum_server *server,
                                                               factum_error *err);
-/* Refuses what is new, waits up to |timeout_ms| for what is under way, tells subscribers, closes all
- * connections and frees the server; the store stays open. Before the store is closed. Accepts NULL.
+/* Refuses what is new, waits up to |timeout_ms| for what is under way, tells subscribers, closes
+ * all connections and frees the server; the store stays open. Before the store is closed. Accepts
+ * NULL.
  */
 FACTUM_API void factum_server_stop(factum_server *server, int64_t timeout_ms);
 

@@ -22,7 +22,7 @@ enum exit_code {
     EXIT_LOCKED = 6,    /* another process has the store */
     EXIT_NOT_YET = 9,   /* not done in time; may be asked again */
     EXIT_NO_RIGHT = 10,
-    EXIT_UNKNOWN = 11,  /* the outcome is not known: run it again, an append with the same key */
+    EXIT_UNKNOWN = 11, /* the outcome is not known: run it again, an append with the same key */
     EXIT_INTERRUPTED = 130,
     EXIT_NOBODY_READS = 141, /* the reader of the output has gone: factum read | head */
 };

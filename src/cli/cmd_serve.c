@@ -110,13 +110,12 @@ const struct command command_serve = {
     .name = "serve",
     .usage = "serve [--listen ADDRESS:PORT] [--unix PATH] [--insecure] [options]",
     .summary = "serve the store to other programs, until SIGTERM",
-    .help =
-        "  --listen ADDR:PORT where to listen (127.0.0.1:2113); port 0: a free one\n"
-        "  --unix PATH        a UNIX socket too, for this user alone\n"
-        "  --tls-cert FILE    the certificate, with its chain (PEM); SIGHUP reads it again\n"
-        "  --tls-key FILE     and its key, which no other user may read\n"
-        "  --insecure         everybody who can connect may do everything; on loopback only\n"
-        "  --insecure-any-address  on every other address too: for containers\n",
+    .help = "  --listen ADDR:PORT where to listen (127.0.0.1:2113); port 0: a free one\n"
+            "  --unix PATH        a UNIX socket too, for this user alone\n"
+            "  --tls-cert FILE    the certificate, with its chain (PEM); SIGHUP reads it again\n"
+            "  --tls-key FILE     and its key, which no other user may read\n"
+            "  --insecure         everybody who can connect may do everything; on loopback only\n"
+            "  --insecure-any-address  on every other address too: for containers\n",
     .notes = "Without --insecure clients log in as admin with the secret that the first start "
              "prints.\n",
     .options = "listen unix tls-cert tls-key insecure insecure-any-address ",

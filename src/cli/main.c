@@ -6,28 +6,16 @@
 #include "cli/cli.h"
 
 const struct command *const commands[] = {
-    &command_append,
-    &command_read,
-    &command_tail,
-    &command_streams,
-    &command_categories,
-    &command_types,
-    &command_tags,
-    &command_import,
-    &command_export,
-    &command_info,
-    &command_verify,
-    &command_repair,
-    &command_backup,
-    &command_restore,
-    &command_delete,
+    &command_append,      &command_read,       &command_tail,
+    &command_streams,     &command_categories, &command_types,
+    &command_tags,        &command_import,     &command_export,
+    &command_info,        &command_verify,     &command_repair,
+    &command_backup,      &command_restore,    &command_delete,
     &command_metadata,
 #ifdef FCT_WITH_SERVER
     &command_serve,
 #endif
-    &command_completions,
-    &command_version,
-    NULL,
+    &command_completions, &command_version,    NULL,
 };
 
 static void on_signal(int number)

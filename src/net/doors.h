@@ -1,7 +1,7 @@
 /* doors.h - listeners, and the connections that came in by them. Layer: net.
  *
- * One port takes HTTP/1.1, HTTP/2 with prior knowledge and, with a certificate, TLS: the first bytes
- * tell. Everything happens on the loop's thread.
+ * One port takes HTTP/1.1, HTTP/2 with prior knowledge and, with a certificate, TLS: the first
+ * bytes tell. Everything happens on the loop's thread.
  *
  * With a certificate, a peer that is not local must speak TLS.
  */
@@ -31,8 +31,8 @@ FCT_MUST_USE factum_status fct_doors_create(const struct fct_doors_options *opti
 /* Closes what is open. Accepts NULL. Not while the loop runs. */
 void fct_doors_destroy(struct fct_doors *doors);
 
-/* "ADDRESS:PORT", an IPv6 address in brackets. |bound| gets what is listened on, with the real port.
- * INVALID, EXISTS (in use), NOT_FOUND (no such address here), DENIED, IO, NO_MEMORY. */
+/* "ADDRESS:PORT", an IPv6 address in brackets. |bound| gets what is listened on, with the real
+ * port. INVALID, EXISTS (in use), NOT_FOUND (no such address here), DENIED, IO, NO_MEMORY. */
 FCT_MUST_USE factum_status fct_doors_listen(struct fct_doors *doors, const char *address,
                                             char bound[FCT_ADDRESS_SIZE], factum_error *err);
 /* A UNIX socket, mode 0600; removed at the end. A dead one in its place is replaced. */

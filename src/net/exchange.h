@@ -9,10 +9,12 @@
  *     handler->body(exchange, bytes)    ->   fct_exchange_release(exchange, n) once they are used
  *     handler->end(exchange)            ->   the request is complete
  *                                       <-   fct_exchange_respond(status, fields)
- *                                       <-   fct_exchange_write(bytes) while fct_exchange_room() > 0
+ *                                       <-   fct_exchange_write(bytes) while fct_exchange_room() >
+ *                                       0
  *     handler->writable(exchange)       ->   there is room again
  *                                       <-   fct_exchange_finish(trailers)
- *     handler->closed(exchange)         ->   the last call, always made; the exchange is gone after it
+ *     handler->closed(exchange)         ->   the last call, always made; the exchange is gone after
+ *     it
  *
  * Rules.
  *  1. Answers may begin at any time after begin, also inside it, and may end before the request
@@ -98,10 +100,10 @@ struct fct_exchange {
 /* The value of the first field |name| (lower case); a slice at NULL if there is none. */
 factum_slice fct_exchange_field(const struct fct_exchange *exchange, factum_slice name);
 
-/* Begins the answer. |fields| without pseudo fields, connection, transfer-encoding; they are copied.
- * A content-length among them is kept, and HTTP/1.1 sends chunks without one. NO_MEMORY; INVALID (a
- * field that cannot be sent: a bug or a value with a line end; more than 64 fields). After a failure
- * abort it. */
+/* Begins the answer. |fields| without pseudo fields, connection, transfer-encoding; they are
+ * copied. A content-length among them is kept, and HTTP/1.1 sends chunks without one. NO_MEMORY;
+ * INVALID (a field that cannot be sent: a bug or a value with a line end; more than 64 fields).
+ * After a failure abort it. */
 FCT_MUST_USE factum_status fct_exchange_respond(struct fct_exchange *exchange, unsigned status,
                                                 const struct fct_field *fields, size_t count);
 /* Bytes that may be written now; 0: wait for writable. */

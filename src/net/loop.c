@@ -1,8 +1,8 @@
 /* loop.c - see loop.h. Layer: net.
  *
  * A turn: libuv waits for sockets and for posted tasks and calls who waits for them; then come the
- * timers that are due and the tasks put off until later, which is where connections send. While there
- * are such tasks the loop does not wait.
+ * timers that are due and the tasks put off until later, which is where connections send. While
+ * there are such tasks the loop does not wait.
  *
  * Invariants.
  *  1. A task or timer is in one queue at most; |slot| points to what points to it.
@@ -66,6 +66,15 @@ void fct_loop_post(struct fct_loop *loop, struct fct_task *task)
     if (!queued) {
         (void)uv_async_send(&loop->wake);
     }
+}
+
+void fct_loop_unpost(struct fct_loop *loop, struct fct_task *task)
+{
+    fct_mutex_lock(&loop->lock);
+    if (task->slot != NULL) {
+        task_unlink(task, &loop->posted_last);
+    }
+    fct_mutex_unlock(&loop->lock);
 }
 
 static struct fct_task *take_posted(struct fct_loop *loop)

@@ -39,8 +39,8 @@ void fct_loop_run(struct fct_loop *loop);
 /* On the loop's thread: run returns after this turn. */
 void fct_loop_stop(struct fct_loop *loop);
 
-/* Queues |task| to run once, as soon as the loop comes to it. Any thread. One that is queued already
- * is left where it is. */
+/* Queues |task| to run once, as soon as the loop comes to it. Any thread. One that is queued
+ * already is left where it is. */
 void fct_loop_post(struct fct_loop *loop, struct fct_task *task);
 /* The same, from the loop's thread, without a wake-up: it runs after what has come in during this
  * turn was handled; one that is queued again by itself runs in the next turn. */
@@ -48,6 +48,11 @@ void fct_loop_later(struct fct_loop *loop, struct fct_task *task);
 /* Takes a task of fct_loop_later out of its queue; accepts one that is not queued. Not for one that
  * was posted. */
 void fct_loop_forget(struct fct_loop *loop, struct fct_task *task);
+
+/* Takes a task of fct_loop_post out of its queue; accepts one that is not queued. For an owner that
+ * ends, when no other thread posts the task any more. Loop's thread, or while the loop does not
+ * run. */
+void fct_loop_unpost(struct fct_loop *loop, struct fct_task *task);
 
 /* A monotonic clock, as of the beginning of this turn. */
 uint64_t fct_loop_now_ms(const struct fct_loop *loop);

@@ -1,4 +1,4 @@
-/* Tasks, timers and the thread of a loop. */
+/* loop_test.c - tasks, timers and the thread of a loop. */
 #include "net/loop.h"
 
 #include "core/compiler.h"

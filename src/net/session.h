@@ -19,15 +19,15 @@
 
 /* Zero: the default in parentheses. */
 struct fct_session_limits {
-    size_t head_size_max;       /* bytes of a request's head (16 KiB) */
-    size_t field_count_max;     /* (100) */
-    size_t exchanges_max;       /* concurrent ones, HTTP/2 (1,024) */
-    size_t body_window;         /* bytes of one body that are not released (1 MiB) */
-    size_t session_window;      /* of all bodies of the connection (8 MiB) */
-    size_t write_buffer_max;    /* bytes of one answer that wait to be sent: room (256 KiB) */
-    size_t session_write_max;   /* of all answers of the connection, HTTP/2; beyond it each still has
+    size_t head_size_max;     /* bytes of a request's head (16 KiB) */
+    size_t field_count_max;   /* (100) */
+    size_t exchanges_max;     /* concurrent ones, HTTP/2 (1,024) */
+    size_t body_window;       /* bytes of one body that are not released (1 MiB) */
+    size_t session_window;    /* of all bodies of the connection (8 MiB) */
+    size_t write_buffer_max;  /* bytes of one answer that wait to be sent: room (256 KiB) */
+    size_t session_write_max; /* of all answers of the connection, HTTP/2; beyond it each still has
                                    room for 16 KiB (16 MiB) */
-    size_t glitches_burst;      /* PING, SETTINGS, empty frames, early resets ... before the peer is
+    size_t glitches_burst;    /* PING, SETTINGS, empty frames, early resets ... before the peer is
                                 told to calm down (200) ... */
     size_t glitches_per_second; /* ... and what is forgiven (20) */
     unsigned header_ms; /* from the first byte of a request to the end of its head (10,000) */
@@ -69,8 +69,8 @@ FCT_MUST_USE factum_status fct_h1_create(const struct fct_session_options *optio
 FCT_MUST_USE factum_status fct_h2_create(const struct fct_session_options *options,
                                          struct fct_session **session, factum_error *err);
 
-/* Bytes that the peer sent. False: the connection is over, because the peer broke the rules or asked
- * to close. |now_ms|: a monotonic clock, also for tick. */
+/* Bytes that the peer sent. False: the connection is over, because the peer broke the rules or
+ * asked to close. |now_ms|: a monotonic clock, also for tick. */
 FCT_MUST_USE bool fct_session_receive(struct fct_session *session, factum_slice bytes,
                                       uint64_t now_ms);
 /* May the owner read from the peer now? While false, it leaves the bytes in the socket: handlers
@@ -83,8 +83,8 @@ bool fct_session_wants_receive(const struct fct_session *session);
 size_t fct_session_send(struct fct_session *session, const uint8_t **bytes);
 /* Checks the time limits; about once a second. The owner sends afterwards. */
 void fct_session_tick(struct fct_session *session, uint64_t now_ms);
-/* Takes no new exchanges: HTTP/2 sends GOAWAY, HTTP/1.1 closes after the answer under way. The owner
- * sends afterwards. */
+/* Takes no new exchanges: HTTP/2 sends GOAWAY, HTTP/1.1 closes after the answer under way. The
+ * owner sends afterwards. */
 void fct_session_shut_down(struct fct_session *session);
 /* Nothing more will come: close the connection once everything is sent. */
 bool fct_session_is_finished(const struct fct_session *session);

@@ -1,8 +1,8 @@
 /* door.c - see door.h. Layer: server.
  *
  * While a login is being checked (a worker hashes the password), what comes of the body is kept; it
- * is not released, so that the client's window bounds it. Then the service takes over, and gets what
- * was kept.
+ * is not released, so that the client's window bounds it. Then the service takes over, and gets
+ * what was kept.
  *
  * Whoever can open the UNIX socket is the admin: its file's mode lets in its owner alone.
  */
@@ -16,7 +16,7 @@
 /* An exchange whose login is being checked. */
 struct visitor {
     struct fct_server *server;
-    struct fct_exchange *exchange; /* NULL: it has gone */
+    struct fct_exchange *exchange;
     struct fct_auth_check check;
     struct fct_buf kept;
     bool ended;
@@ -74,7 +74,8 @@ static void visitor_closed(struct fct_exchange *exchange, bool complete)
 {
     struct visitor *visitor = exchange->data;
     (void)complete;
-    visitor->exchange = NULL; /* freed when the check ends */
+    fct_auth_forget(&visitor->check);
+    visitor_free(visitor);
 }
 
 static const struct fct_exchange_handler waiting = {visitor_body, visitor_end, visitor_writable,
@@ -84,15 +85,13 @@ static void on_checked(struct fct_auth_check *check)
 {
     struct visitor *visitor = check->data;
     struct fct_exchange *exchange = visitor->exchange;
-    if (exchange != NULL) {
-        bool right = check->status == FACTUM_OK && check->principal.right == FCT_RIGHT_ADMIN;
-        let_in(visitor->server, right ? &admin : &nobody, exchange);
-        if (visitor->kept.len > 0) {
-            exchange->handler->body(exchange, fct_buf_slice(&visitor->kept));
-        }
-        if (visitor->ended) {
-            exchange->handler->end(exchange);
-        }
+    bool right = check->status == FACTUM_OK && check->principal.right == FCT_RIGHT_ADMIN;
+    let_in(visitor->server, right ? &admin : &nobody, exchange);
+    if (visitor->kept.len > 0) {
+        exchange->handler->body(exchange, fct_buf_slice(&visitor->kept));
+    }
+    if (visitor->ended) {
+        exchange->handler->end(exchange);
     }
     visitor_free(visitor);
 }

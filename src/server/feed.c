@@ -10,10 +10,11 @@
  * behind, by waking everybody.
  *
  * Invariants.
- *  1. A feed that waits asked the store after the tail last read: whatever it has not seen, the tail
- *     will still read.
+ *  1. A feed that waits asked the store after the tail last read: whatever it has not seen, the
+ *     tail will still read.
  *  2. A feed is in the table (waits) or its task may be queued, not both.
  */
+#include <stdatomic.h>
 #include <string.h>
 
 #include "core/check.h"
@@ -35,6 +36,8 @@ struct fct_feeds {
     struct fct_task again; /* the tail has more to read */
     factum_subscription *tail;
     unsigned turns;
+    _Atomic uint32_t bits; /* of factum_news, which the loop has not seen yet */
+    struct fct_watcher *watchers;
     struct fct_feed *any;
     struct fct_feed *buckets[BUCKETS];
 };
@@ -174,21 +177,32 @@ static void on_again(struct fct_task *task)
     read_tail(FCT_CONTAINER_OF(task, struct fct_feeds, again));
 }
 
+static void tell_watchers(struct fct_feeds *feeds, uint32_t bits)
+{
+    struct fct_watcher *watcher = feeds->watchers;
+    while (watcher != NULL) {
+        struct fct_watcher *next = watcher->next;
+        watcher->news(watcher, bits);
+        watcher = next;
+    }
+}
+
 static void on_news(struct fct_task *task)
 {
     struct fct_feeds *feeds = FCT_CONTAINER_OF(task, struct fct_feeds, news);
-    if (feeds->again.slot == NULL) {
+    uint32_t bits = atomic_exchange(&feeds->bits, 0);
+    if ((bits & (FACTUM_NEWS_END | FACTUM_NEWS_FAILED)) != 0 && feeds->again.slot == NULL) {
         read_tail(feeds);
     }
+    tell_watchers(feeds, bits);
 }
 
 /* On the store's thread. */
 static void notify(void *data, uint32_t news)
 {
     struct fct_feeds *feeds = data;
-    if ((news & (FACTUM_NEWS_END | FACTUM_NEWS_FAILED)) != 0) {
-        fct_loop_post(feeds->server->loop, &feeds->news);
-    }
+    atomic_fetch_or(&feeds->bits, news);
+    fct_loop_post(feeds->server->loop, &feeds->news);
 }
 
 factum_status fct_feeds_open(struct fct_server *server, factum_error *err)
@@ -220,6 +234,30 @@ factum_status fct_feeds_open(struct fct_server *server, factum_error *err)
 void fct_feeds_stop(struct fct_server *server)
 {
     wake_everybody(server->feeds);
+    tell_watchers(server->feeds, 0);
+}
+
+void fct_feeds_watch(struct fct_server *server, struct fct_watcher *watcher)
+{
+    struct fct_feeds *feeds = server->feeds;
+    FCT_ASSERT(watcher->slot == NULL);
+    watcher->next = feeds->watchers;
+    watcher->slot = &feeds->watchers;
+    if (watcher->next != NULL) {
+        watcher->next->slot = &watcher->next;
+    }
+    feeds->watchers = watcher;
+}
+
+void fct_feeds_unwatch(struct fct_watcher *watcher)
+{
+    if (watcher->slot != NULL) {
+        *watcher->slot = watcher->next;
+        if (watcher->next != NULL) {
+            watcher->next->slot = watcher->slot;
+        }
+        watcher->slot = NULL;
+    }
 }
 
 void fct_feeds_close(struct fct_server *server)
@@ -230,6 +268,7 @@ void fct_feeds_close(struct fct_server *server)
     }
     factum_unlisten(server->store, &feeds->listener);
     FCT_ASSERT(feeds->any == NULL);
+    FCT_ASSERT(feeds->watchers == NULL);
     fct_loop_forget(server->loop, &feeds->again);
     factum_subscription_close(feeds->tail);
     fct_mem_free(server->mem, feeds);
@@ -280,9 +319,14 @@ factum_status fct_feed_open(struct fct_server *server, struct fct_feed *feed,
     feed->server = server;
     feed->follow = follow;
     feed->task.run = run_wake;
-    factum_status status = follow
-                               ? factum_subscribe(server->store, request, &feed->subscription, err)
-                               : factum_read(server->store, request, &feed->cursor, err);
+    factum_status status;
+    if (follow) {
+        status = factum_subscribe(server->store, request, &feed->subscription, err);
+    } else if (feed->series) {
+        status = factum_read_start(server->store, request, true, &feed->cursor, err);
+    } else {
+        status = factum_read(server->store, request, &feed->cursor, err);
+    }
     if (status == FACTUM_OK && follow) {
         server->counters.subscriptions++;
         if (note_interest(feed, request) != FACTUM_OK) {

@@ -1,7 +1,6 @@
 /* grpc_call.c - see grpc_call.h. Layer: server. */
 #include "server/grpc_call.h"
 
-
 #include "core/check.h"
 #include "core/error.h"
 #include "core/slice.h"
@@ -13,6 +12,7 @@
 static const struct fct_grpc_method *const *const services[] = {
     fct_kurrent_streams_methods,
     fct_kurrent_other_methods,
+    fct_store_methods,
 };
 
 static const struct fct_grpc_method *find_method(factum_slice path)

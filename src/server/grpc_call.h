@@ -41,8 +41,8 @@ struct fct_grpc_call {
 };
 
 /* From inside message: keeps up to |size| bytes of the body from being released, so that the client
- * cannot send more than its window of what is not answered. Returns how many: as many are given back
- * later. */
+ * cannot send more than its window of what is not answered. Returns how many: as many are given
+ * back later. */
 size_t fct_grpc_hold(struct fct_grpc_call *call, size_t size);
 void fct_grpc_release(struct fct_grpc_call *call, size_t size);
 
@@ -50,7 +50,8 @@ void fct_grpc_release(struct fct_grpc_call *call, size_t size);
 void fct_grpc_send(struct fct_grpc_call *call);
 /* Bytes that may be sent now. */
 size_t fct_grpc_room(const struct fct_grpc_call *call);
-/* Ends the call. |fields| are further trailers; |text| is the message, without which there is none. */
+/* Ends the call. |fields| are further trailers; |text| is the message, without which there is
+ * none. */
 void fct_grpc_finish(struct fct_grpc_call *call, enum fct_grpc_code code, factum_slice text,
                      const struct fct_field *fields, size_t count);
 void fct_grpc_finish_ok(struct fct_grpc_call *call);
@@ -63,5 +64,6 @@ FCT_MUST_USE bool fct_grpc_allowed(struct fct_grpc_call *call, enum fct_operatio
 /* The tables of all services; NULL at their ends. */
 extern const struct fct_grpc_method *const fct_kurrent_streams_methods[];
 extern const struct fct_grpc_method *const fct_kurrent_other_methods[];
+extern const struct fct_grpc_method *const fct_store_methods[];
 
 #endif

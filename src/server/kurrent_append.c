@@ -1,12 +1,12 @@
 /* kurrent_append.c - Append and BatchAppend of KurrentDB's service Streams. Layer: server.
  *
- * Append: options, then a message for each event, one answer. BatchAppend: a call that lives as long
- * as its client, with many appends at once, each in one or more chunks that share a correlation id,
- * answered once each, in any order.
+ * Append: options, then a message for each event, one answer. BatchAppend: a call that lives as
+ * long as its client, with many appends at once, each in one or more chunks that share a
+ * correlation id, answered once each, in any order.
  *
  * Invariants of a batch.
- *  1. A correlation id gets one answer. Chunks of an id that is not being collected and that have no
- *     options are not answered: old clients do not survive an answer for an id that they forgot.
+ *  1. A correlation id gets one answer. Chunks of an id that is not being collected and that have
+ *     no options are not answered: old clients do not survive an answer for an id that they forgot.
  *  2. |open| holds the appends that wait for their last chunk, at most OPEN_MAX; |running| those
  *     that were started.
  *  3. The call is never ended because of one append.

@@ -39,7 +39,8 @@ struct fct_kurrent_job {
     struct fct_pending pending;
     struct fct_server *server;
     struct fct_grpc_call *call; /* NULL: the client has gone */
-    /* The answer is to be sent: job->refusal says why not, if |refused|. The job is freed after it. */
+    /* The answer is to be sent: job->refusal says why not, if |refused|. The job is freed after
+     * it. */
     void (*answer)(struct fct_kurrent_job *job);
     struct fct_kurrent_job *next; /* of the call's */
     struct fct_kurrent_job **slot;
@@ -72,8 +73,8 @@ factum_slice fct_kurrent_job_keep(struct fct_kurrent_job *job, factum_slice mess
 void fct_kurrent_job_add(struct fct_kurrent_job *job, const struct fct_kurrent_proposed *proposed);
 void fct_kurrent_job_refuse(struct fct_kurrent_job *job, enum fct_kurrent_refusal_kind kind,
                             const char *text);
-/* Submits it, or answers at once what is refused. |answer| may be called from inside. The job is not
- * the caller's any more. */
+/* Submits it, or answers at once what is refused. |answer| may be called from inside. The job is
+ * not the caller's any more. */
 void fct_kurrent_job_start(struct fct_kurrent_job *job);
 /* What an append that succeeded says. */
 struct fct_kurrent_appended fct_kurrent_job_result(const struct fct_kurrent_job *job);

@@ -1,10 +1,10 @@
-/* kurrent_link.h - how an event is shown to a KurrentDB client: as it is, as a link, or as the event
- * that a link points to. Layer: server.
+/* kurrent_link.h - how an event is shown to a KurrentDB client: as it is, as a link, or as the
+ * event that a link points to. Layer: server.
  *
  * Virtual streams ($ce-, $et-, $bc-) hold the events themselves; clients expect links ("$>" events
  * with the data "REVISION@STREAM") that have revisions of their own in the virtual stream. Such a
- * link is made here; its id is a hash of the virtual stream's name and the event's id, so that it is
- * the same whenever it is asked for.
+ * link is made here; its id is a hash of the virtual stream's name and the event's id, so that it
+ * is the same whenever it is asked for.
  */
 #ifndef FCT_SERVER_KURRENT_LINK_H
 #define FCT_SERVER_KURRENT_LINK_H

@@ -1,13 +1,13 @@
-/* kurrent_read.c - Read of KurrentDB's service Streams: reads and catch-up subscriptions of a stream
- * or of $all. Layer: server.
+/* kurrent_read.c - Read of KurrentDB's service Streams: reads and catch-up subscriptions of a
+ * stream or of $all. Layer: server.
  *
  * A turn gives events while the client's window has room, 256 at most, so that readers take turns.
  * The only state is the feed's place: a client that does not read costs nothing but that.
  *
  * Invariants.
  *  1. Positions: commit and prepare are equal, and each is the position of an event of the store.
- *  2. A subscription's first message is its confirmation; it ends only by its client, by a tombstone
- *     or by an error.
+ *  2. A subscription's first message is its confirmation; it ends only by its client, by a
+ *     tombstone or by an error.
  */
 #include <openssl/rand.h>
 #include <string.h>

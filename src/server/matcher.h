@@ -2,8 +2,8 @@
  * expression on the stream or the type of an event. Layer: server.
  *
  * Expressions are searched for anywhere, by PCRE2's interpreter (lookaheads are used by clients)
- * with limits on matching and memory, so that no expression stalls the server. What clients write is
- * .NET's syntax, of which PCRE2 knows all but balancing groups and class subtraction.
+ * with limits on matching and memory, so that no expression stalls the server. What clients write
+ * is .NET's syntax, of which PCRE2 knows all but balancing groups and class subtraction.
  */
 #ifndef FCT_SERVER_MATCHER_H
 #define FCT_SERVER_MATCHER_H

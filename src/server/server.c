@@ -1,9 +1,9 @@
 /* server.c - the server's life: its parts are opened, its thread runs the loop, and everything is
  * closed in order. Layer: server. Implements <factum/server.h>.
  *
- * Stopping: no new connections or calls; subscribers are told; what is under way gets until the time
- * limit; then connections are closed, and the loop ends once no append is under way, which the store
- * ends by itself.
+ * Stopping: no new connections or calls; subscribers are told; what is under way gets until the
+ * time limit; then connections are closed, and the loop ends once no append is under way, which the
+ * store ends by itself.
  */
 #include <factum/server.h>
 
@@ -117,7 +117,7 @@ static void on_stop_timer(struct fct_timer *timer)
         fct_doors_hang_up(server->doors);
     }
     if (fct_doors_connection_count(server->doors) == 0 &&
-        fct_appends_under_way(&server->core) == 0) {
+        fct_appends_under_way(&server->core) == 0 && server->core.upkeep_count == 0) {
         fct_timer_stop(timer);
         fct_loop_stop(server->core.loop);
     }
@@ -209,10 +209,6 @@ static factum_status open_parts(factum_server *server, const factum_server_optio
     if (status == FACTUM_OK) {
         status = fct_feeds_open(core, err);
     }
-    if (status == FACTUM_OK && !options->insecure) {
-        status = fct_auth_open(core->mem, core->loop, options->secret_dir, server->secret,
-                               &core->auth, err);
-    }
     if (status == FACTUM_OK) {
         status = copy_text(core->mem, options->tls_cert_file, &server->cert_file, err);
     }
@@ -227,6 +223,10 @@ static factum_status open_parts(factum_server *server, const factum_server_optio
         core->advertised_port = options->advertised_port;
         core->started_ms = fct_loop_now_ms(core->loop);
         status = open_doors(server, options, err);
+    }
+    if (status == FACTUM_OK && !options->insecure) { /* last: a secret is shown once */
+        status = fct_auth_open(core->mem, core->loop, options->secret_dir, server->secret,
+                               &core->auth, err);
     }
     return status;
 }

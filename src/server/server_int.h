@@ -4,9 +4,9 @@
  * One loop thread does everything here, except that completions and news of the store come on its
  * threads and are posted (appends.c, feed.c).
  *
- * A service gets an exchange (net/exchange.h) by its begin function: kurrent and factum.v1 over gRPC,
- * http for everything else. Who asks, and what for, is checked by fct_rights_check before anything
- * is touched.
+ * A service gets an exchange (net/exchange.h) by its begin function: kurrent and factum.v1 over
+ * gRPC, http for everything else. Who asks, and what for, is checked by fct_rights_check before
+ * anything is touched.
  */
 #ifndef FCT_SERVER_SERVER_INT_H
 #define FCT_SERVER_SERVER_INT_H
@@ -40,7 +40,8 @@ struct fct_server {
     struct fct_server_counters counters;
     uint64_t append_size_max;
     uint64_t event_size_max;
-    bool stopping; /* new calls are refused */
+    bool stopping;       /* new calls are refused */
+    size_t upkeep_count; /* long work under way, on threads of its own (store_upkeep.c) */
     struct fct_appends *appends;
     struct fct_feeds *feeds;
     struct fct_doors *doors;      /* for figures */
@@ -80,6 +81,7 @@ struct fct_feed {
     factum_cursor *cursor;
     factum_subscription *subscription;
     bool follow;
+    bool series; /* set before open: a read that others go on from, as factum_read_start's follow */
     factum_source interest; /* what wakes it: STREAM, CATEGORY or TYPE |name|; ALL: anything */
     struct fct_buf name;
     void (*wake)(struct fct_feed *feed);
@@ -92,10 +94,21 @@ struct fct_feed {
 FCT_MUST_USE factum_status fct_feeds_open(struct fct_server *server, factum_error *err);
 /* Wakes all, so that they see that the server is stopping. */
 void fct_feeds_stop(struct fct_server *server);
+
+/* Who is called on the loop's thread with news of the store: bits of factum_news, or 0 when the
+ * server is stopping. Zero it first, set |news|. */
+struct fct_watcher {
+    void (*news)(struct fct_watcher *watcher, uint32_t news);
+    struct fct_watcher *next;
+    struct fct_watcher **slot;
+};
+void fct_feeds_watch(struct fct_server *server, struct fct_watcher *watcher);
+/* Not from inside |news| of another one. Accepts one that does not watch. */
+void fct_feeds_unwatch(struct fct_watcher *watcher);
 /* All feeds are closed. */
 void fct_feeds_close(struct fct_server *server);
-/* |request| as for factum_read or, with |follow|, factum_subscribe; needed for the call only. |wake|
- * and |data| were set. The statuses of those two. */
+/* |request| as for factum_read or, with |follow|, factum_subscribe; needed for the call only.
+ * |wake| and |data| were set. The statuses of those two. */
 FCT_MUST_USE factum_status fct_feed_open(struct fct_server *server, struct fct_feed *feed,
                                          const factum_read_request *request, bool follow,
                                          factum_error *err);

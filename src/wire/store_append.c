@@ -273,6 +273,22 @@ factum_status fct_store_decode_append(factum_slice message, struct fct_store_app
     return FACTUM_OK;
 }
 
+static factum_slice append_rebase(factum_slice part, factum_slice message, const uint8_t *to)
+{
+    return part.len == 0 ? fct_slice(NULL, 0) : fct_slice(to + (part.ptr - message.ptr), part.len);
+}
+
+void fct_store_move_append(struct fct_store_append *append, uint8_t *to)
+{
+    factum_slice message = append->message;
+    if (message.len > 0) {
+        memcpy(to, message.ptr, message.len);
+    }
+    append->traceparent = append_rebase(append->traceparent, message, to);
+    append->tracestate = append_rebase(append->tracestate, message, to);
+    append->message = fct_slice(to, message.len);
+}
+
 /* ---- AppendRequest, built -------------------------------------------------------------------- */
 
 static bool append_take_text(factum_slice bytes, factum_slice *text)

@@ -34,6 +34,8 @@ FCT_MUST_USE factum_status fct_store_encode_append(struct fct_buf *buf,
 FCT_MUST_USE factum_status fct_store_decode_append(factum_slice message,
                                                    struct fct_store_append *append,
                                                    factum_error *err);
+/* Copies the message to |to|, which has room for its bytes, and lets |append| borrow from there. */
+void fct_store_move_append(struct fct_store_append *append, uint8_t *to);
 /* Fills |request|, except its |call|, with arrays in the |append->memory_size| bytes at |memory|,
  * which last as long as the request; so does the message. What the store checks (names, limits,
  * what is missing) is not checked here: an event without a stream gets that of the first

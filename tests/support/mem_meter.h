@@ -1,5 +1,5 @@
-/* mem_meter.h - an allocator that knows how many bytes are out, and the most there ever were. A test
- * double of core/mem.h; uses core. Not thread-safe. */
+/* mem_meter.h - an allocator that knows how many bytes are out, and the most there ever were. A
+ * test double of core/mem.h; uses core. Not thread-safe. */
 #ifndef FCT_TESTS_SUPPORT_MEM_METER_H
 #define FCT_TESTS_SUPPORT_MEM_METER_H
 

@@ -1,0 +1,36 @@
+/* base64.h - bytes as text: RFC 4648, section 4. Layer: wire. Pure.
+ *
+ * Used by Basic authentication (RFC 7617) and by the "-bin" fields of gRPC, whose padding may be
+ * left out.
+ */
+#ifndef FCT_WIRE_BASE64_H
+#define FCT_WIRE_BASE64_H
+
+#include <factum/base.h>
+
+#include "core/compiler.h"
+
+/* Room for |len| bytes as text, without a zero byte; |len| <= SIZE_MAX / 2. */
+static inline size_t fct_base64_text_size(size_t len)
+{
+    return (len + 2) / 3 * 4;
+}
+
+/* Writes fct_base64_text_size(bytes.len) characters, padded, no zero byte. */
+void fct_base64_encode(factum_slice bytes, char *text);
+
+enum fct_base64_padding { FCT_BASE64_PADDED, FCT_BASE64_PADDING_OPTIONAL };
+
+struct fct_base64_room {
+    uint8_t *bytes;
+    size_t size;
+    size_t len; /* the answer */
+};
+
+/* Strict: no line ends, spaces or other characters, padding only at the end, unused bits are zero.
+ * INVALID; TOO_BIG if the bytes do not fit into |room|. What is in |room| after a failure means
+ * nothing. */
+FCT_MUST_USE factum_status fct_base64_decode(factum_slice text, enum fct_base64_padding padding,
+                                             struct fct_base64_room *room);
+
+#endif
