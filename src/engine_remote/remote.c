@@ -314,7 +314,7 @@ factum_status fct_engine_remote_open(struct fct_engine *engine,
                                      const struct fct_engine_remote_options *options,
                                      factum_error *err)
 {
-    struct distant *distant;
+    struct distant *distant = NULL;
     factum_status status = distant_create(options, &distant, err);
     if (status != FACTUM_OK) {
         return status;

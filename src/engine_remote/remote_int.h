@@ -24,6 +24,7 @@
 #include "net/dial.h"
 #include "os/thread.h"
 #include "wire/grpc.h"
+#include "wire/store_news.h"
 #include "wire/store_open.h"
 
 #define FCT_DISTANT_PATIENCE_NS UINT64_C(10000000000) /* without a connection */
@@ -222,8 +223,9 @@ struct distant {
     bool replaced; /* the server has another store, or history: |why| */
     bool stops;
     uint64_t stop_limit;
-    uint64_t place;                 /* that News has told last */
-    struct fct_store_opened opened; /* what the server said first; its slices are not kept */
+    uint64_t place;                    /* that News has told last */
+    uint32_t hits[FCT_STORE_HITS_MAX]; /* of the answer that is being read */
+    struct fct_store_opened opened;    /* what the server said first; its slices are not kept */
     struct distant_appends appends;
     struct distant_link asks;
     struct distant_link inflows;

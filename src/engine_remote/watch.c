@@ -9,9 +9,8 @@ static void watch_message(struct distant_call *call, factum_slice message)
 {
     struct distant *distant = call->distant;
     struct fct_store_news news;
-    uint32_t hits[FCT_STORE_HITS_MAX];
     uint32_t bits = 0;
-    if (fct_store_decode_news(message, &news, hits, NULL) != FACTUM_OK) {
+    if (fct_store_decode_news(message, &news, distant->hits, NULL) != FACTUM_OK) {
         return; /* the next one says all of it again */
     }
     if (news.place != distant->place) {
