@@ -466,7 +466,6 @@ void fct_appends_take(struct distant *distant)
     if (any) {
         fct_distant_limit(distant);
     }
-    fct_appends_send(distant);
 }
 
 /* ---- time limits, and the end of all --------------------------------------------------------- */

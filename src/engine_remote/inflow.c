@@ -63,6 +63,29 @@ void fct_inflow_start(struct inflow *inflow)
     fct_distant_post(distant);
 }
 
+/* With the lock. */
+static void inflow_drop(struct inflow *inflow)
+{
+    while (inflow->first != NULL) {
+        struct inflow_batch *batch = inflow->first;
+        inflow->first = batch->next;
+        fct_mem_free(inflow->distant->mem, batch);
+    }
+    inflow->last = &inflow->first;
+    inflow->queued = 0;
+}
+
+void fct_inflow_abandon(struct inflow *inflow)
+{
+    struct distant *distant = inflow->distant;
+    fct_mutex_lock(&distant->lock);
+    inflow_drop(inflow);
+    inflow->abandoned = inflow->running;
+    inflow_list(inflow);
+    fct_mutex_unlock(&distant->lock);
+    fct_distant_post(distant);
+}
+
 /* With the lock: the next batch, or NULL. */
 static struct inflow_batch *inflow_pop(struct inflow *inflow, bool *post)
 {
@@ -191,8 +214,12 @@ static void inflow_finish(struct inflow *inflow, factum_status status, const fac
     struct distant *distant = inflow->distant;
     fct_distant_ring_remove(&inflow->active);
     fct_mutex_lock(&distant->lock);
+    if (inflow->abandoned) {
+        inflow_drop(inflow);
+    }
     inflow->running = false;
     inflow->wanted = false;
+    inflow->abandoned = false;
     inflow->lost = lost;
     inflow->status = status;
     if (status < 0) {
@@ -204,13 +231,8 @@ static void inflow_finish(struct inflow *inflow, factum_status status, const fac
 
 static void inflow_free(struct inflow *inflow)
 {
-    const struct fct_mem *mem = inflow->distant->mem;
     fct_distant_ring_remove(&inflow->active);
-    while (inflow->first != NULL) {
-        struct inflow_batch *batch = inflow->first;
-        inflow->first = batch->next;
-        fct_mem_free(mem, batch);
-    }
+    inflow_drop(inflow);
     fct_buf_finish(&inflow->message);
     inflow->free(inflow);
 }
@@ -319,11 +341,42 @@ void fct_inflows_start(struct distant *distant)
     }
 }
 
+static void inflow_give_up(struct inflow *inflow, factum_status status, const factum_error *err)
+{
+    if (inflow->call.h2 == NULL) {
+        inflow_finish(inflow, status, err, false);
+    } else if (!inflow->call.stopped) {
+        inflow->given_up = status;
+        inflow->given_up_err = *err;
+        fct_distant_call_stop(&inflow->call);
+    }
+}
+
 /* What the reading thread wanted of one. */
-static void inflow_take(struct inflow *inflow, bool wanted, bool drained, bool closing)
+struct inflow_wishes {
+    bool wanted;
+    bool drained;
+    bool abandoned;
+    bool closing;
+};
+
+/* It is to be started. */
+static void inflow_begin(struct inflow *inflow)
 {
     struct distant *distant = inflow->distant;
-    if (closing) {
+    fct_distant_ring_add(&distant->inflows, &inflow->active);
+    inflow->limit = fct_distant_limit_from_now(distant);
+    fct_distant_limit(distant);
+    if (distant->replaced) {
+        inflow_finish(inflow, FACTUM_WRONG_TIMELINE, &distant->why, false);
+    } else if (distant->state == DISTANT_UP && distant->inflow_calls < FCT_DISTANT_INFLOWS_MAX) {
+        (void)inflow_call(inflow);
+    }
+}
+
+static void inflow_take(struct inflow *inflow, const struct inflow_wishes *wishes)
+{
+    if (wishes->closing) {
         if (inflow->call.h2 != NULL) {
             fct_distant_call_stop(&inflow->call); /* freed when it has ended */
         } else {
@@ -331,19 +384,15 @@ static void inflow_take(struct inflow *inflow, bool wanted, bool drained, bool c
         }
         return;
     }
-    if (wanted) {
-        fct_distant_ring_add(&distant->inflows, &inflow->active);
-        inflow->limit = fct_distant_limit_from_now(distant);
-        fct_distant_limit(distant);
-        if (distant->replaced) {
-            inflow_finish(inflow, FACTUM_WRONG_TIMELINE, &distant->why, false);
-            return;
-        }
-        if (distant->state == DISTANT_UP && distant->inflow_calls < FCT_DISTANT_INFLOWS_MAX) {
-            (void)inflow_call(inflow);
-        }
+    if (wishes->wanted) {
+        inflow_begin(inflow);
     }
-    if (drained) {
+    if (wishes->abandoned) {
+        factum_error err;
+        (void)fct_fail(&err, FACTUM_CANCELLED, "%s: it is not wanted any more", inflow->what);
+        inflow_give_up(inflow, FACTUM_CANCELLED, &err);
+    }
+    if (wishes->drained) {
         fct_distant_call_release(&inflow->call);
     }
     inflow_notify(inflow);
@@ -360,24 +409,16 @@ void fct_inflows_take(struct distant *distant)
         }
         distant->inflows_in = inflow->next;
         inflow->listed = false;
-        bool wanted = inflow->wanted;
-        bool drained = inflow->drained;
-        bool closing = inflow->closing;
+        const struct inflow_wishes wishes = {
+            .wanted = inflow->wanted,
+            .drained = inflow->drained,
+            .abandoned = inflow->abandoned,
+            .closing = inflow->closing,
+        };
         inflow->wanted = false;
         inflow->drained = false;
         fct_mutex_unlock(&distant->lock);
-        inflow_take(inflow, wanted, drained, closing);
-    }
-}
-
-static void inflow_give_up(struct inflow *inflow, factum_status status, const factum_error *err)
-{
-    if (inflow->call.h2 == NULL) {
-        inflow_finish(inflow, status, err, false);
-    } else if (!inflow->call.stopped) {
-        inflow->given_up = status;
-        inflow->given_up_err = *err;
-        fct_distant_call_stop(&inflow->call);
+        inflow_take(inflow, &wishes);
     }
 }
 

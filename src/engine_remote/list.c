@@ -1,5 +1,9 @@
 /* list.c - lists of names from the server. Layer: engine_remote. The lister's thread.
  *
+ * A list has the names of what was visible when it was made, and says of each how it stands when it
+ * is given. So the place is asked for at once, and the list when its first name is wanted: names that
+ * are younger than the place are not part of it, and end it.
+ *
  * After a lost connection the rest is asked for: from just before the first event of the last name
  * on, without those names born with it that were given already. */
 #include <string.h>
@@ -8,6 +12,7 @@
 #include "core/error.h"
 #include "core/slice.h"
 #include "engine_remote/remote_int.h"
+#include "wire/store_ask.h"
 #include "wire/store_list.h"
 
 #define LIST_RESUMES_MAX 8u /* without an entry in between */
@@ -16,6 +21,9 @@ struct distant_lister {
     struct fct_lister base; /* first */
     struct inflow inflow;
     struct fct_buf names; /* category and prefix */
+    bool got_place;       /* |place| is set ... */
+    bool has_place;       /* ... and the call that asked for it has ended */
+    uint64_t place;
     factum_list_request request;
     unsigned resumes;
     uint64_t given;
@@ -37,6 +45,7 @@ static struct distant_lister *lister_of(struct fct_lister *base)
 static factum_status list_start(struct distant_lister *lister, const factum_list_request *request,
                                 factum_error *err)
 {
+    lister->inflow.path = FCT_SLICE(FCT_STORE_PATH("List"));
     fct_buf_clear(&lister->inflow.message);
     factum_status status = fct_store_encode_list(&lister->inflow.message, request);
     if (status != FACTUM_OK) {
@@ -64,12 +73,63 @@ static factum_status list_resume(struct distant_lister *lister, factum_error *er
     return list_start(lister, &request, err);
 }
 
+static factum_status list_ask_place(struct distant_lister *lister, factum_error *err)
+{
+    const struct fct_store_ask ask = {.kind = FACTUM_ASK_PLACE};
+    lister->inflow.path = FCT_SLICE(FCT_STORE_PATH("Ask"));
+    fct_buf_clear(&lister->inflow.message);
+    factum_status status = fct_store_encode_ask(&lister->inflow.message, &ask);
+    if (status != FACTUM_OK) {
+        return fct_fail(err, status, "list: out of memory");
+    }
+    fct_inflow_start(&lister->inflow);
+    return FACTUM_PENDING;
+}
+
+/* Takes the place, and begins with the list: PENDING, or a failure. */
+static factum_status list_take_place(struct distant_lister *lister, factum_error *err)
+{
+    factum_question question = {.size = sizeof question, .kind = FACTUM_ASK_PLACE};
+    factum_slice message;
+    factum_slice event;
+    bool lost = false;
+    bool got = false;
+    factum_status status = fct_inflow_next(&lister->inflow, &message, &lost, err);
+    while (status == FACTUM_OK) {
+        status = fct_store_decode_answer(message, &question, &event, err);
+        if (status == FACTUM_OK) {
+            lister->place = question.number;
+            got = true;
+            status = fct_inflow_next(&lister->inflow, &message, &lost, err);
+        }
+    }
+    lister->got_place = lister->got_place || got;
+    if (lost) {
+        return list_ask_place(lister, err);
+    }
+    if (status == FACTUM_DONE && !lister->got_place) {
+        return fct_fail(err, FACTUM_IO, "list: the server gave no answer");
+    }
+    if (status == FACTUM_DONE) {
+        lister->has_place = true;
+        status = list_start(lister, &lister->request, err);
+    }
+    return status;
+}
+
 /* The next page: OK, PENDING, DONE or a failure. */
 static factum_status list_page(struct distant_lister *lister, factum_error *err)
 {
     factum_slice message;
     bool lost = false;
-    factum_status status = fct_inflow_next(&lister->inflow, &message, &lost, err);
+    factum_status status = FACTUM_OK;
+    if (!lister->has_place) {
+        status = list_take_place(lister, err);
+        if (status != FACTUM_PENDING || !lister->has_place) {
+            return status;
+        }
+    }
+    status = fct_inflow_next(&lister->inflow, &message, &lost, err);
     if (lost) {
         return list_resume(lister, err);
     }
@@ -89,6 +149,11 @@ static factum_status list_entry(struct distant_lister *lister, factum_list_entry
         status = fct_store_next_entry(&lister->page, entry, err);
     } while (status == FACTUM_OK && lister->skip > 0 && entry->first_position == lister->born &&
              lister->skip-- > 0);
+    if (status == FACTUM_OK && entry->first_position > lister->place) {
+        lister->known = true;
+        lister->status = FACTUM_DONE;
+        return FACTUM_DONE;
+    }
     if (status == FACTUM_OK) {
         bool twin = lister->twins > 0 && entry->first_position == lister->born;
         lister->twins = twin ? lister->twins + 1 : 1;
@@ -184,14 +249,13 @@ factum_status fct_distant_list(void *self, const factum_list_request *request,
     }
     lister->base.ops = &lister_ops;
     lister->inflow.distant = distant;
-    lister->inflow.path = FCT_SLICE(FCT_STORE_PATH("List"));
     lister->inflow.what = "list";
     lister->inflow.free = list_free;
     lister->inflow.deadline = fct_call_get(request->call).deadline;
     fct_buf_init(&lister->names, distant->mem, 4 * FACTUM_NAME_SIZE_MAX);
     fct_buf_init(&lister->inflow.message, distant->mem, 64 << 10);
     factum_status status = list_keep(lister, request);
-    status = status == FACTUM_OK ? list_start(lister, &lister->request, err)
+    status = status == FACTUM_OK ? list_ask_place(lister, err)
                                  : fct_fail(err, status, "list: out of memory");
     if (status != FACTUM_PENDING) {
         fct_buf_finish(&lister->inflow.message);

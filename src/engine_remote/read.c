@@ -34,8 +34,10 @@ struct distant_reader {
     bool follow;
     struct read_tail begun;
     struct read_tail tail;
-    bool extending;
-    bool resumed; /* the read under way asks for the rest of one */
+    bool extending;  /* the read of an extension is under way */
+    bool abandoning; /* the read before it is being ended */
+    bool undrained;  /* it was not read to its end */
+    bool resumed;    /* the read under way asks for the rest of one */
     unsigned resumes;
     bool any;      /* an event was given ... */
     uint64_t last; /* ... and this is the position of the last one */
@@ -109,18 +111,21 @@ static factum_status read_resume(struct distant_reader *reader, factum_error *er
     return read_start(reader, &request, false, err);
 }
 
-/* The next read of a following reader: what lies after its place. */
-static factum_status read_go_on(struct distant_reader *reader, factum_error *err)
+/* The next read of a following reader: what lies after its place. |undrained|: the one before was
+ * abandoned, so that this one begins after the last event given. */
+static factum_status read_go_on(struct distant_reader *reader, bool undrained, factum_error *err)
 {
     factum_read_request request = reader->request;
     uint64_t place = reader->base.place;
     bool by_place = request.from == FACTUM_FROM_POSITION || request.from == FACTUM_FROM_AFTER;
     bool keeps_start = !reader->any && (request.from == FACTUM_FROM_REVISION ||
-                                        (by_place && request.from_value > place));
+                                        (by_place && request.from_value > place) ||
+                                        (undrained && request.from != FACTUM_FROM_END));
     if (!keeps_start) {
         request.from = FACTUM_FROM_AFTER;
-        request.from_value = place;
+        request.from_value = undrained && reader->any ? reader->last : place;
     }
+    reader->undrained = undrained;
     return read_start(reader, &request, true, err);
 }
 
@@ -133,7 +138,8 @@ static factum_status read_message(struct distant_reader *reader, bool first, fac
     bool lost = false;
     factum_status status = fct_inflow_next(&reader->inflow, &message, &lost, err);
     if (lost) {
-        return first && reader->begun.known ? read_go_on(reader, err) : read_resume(reader, err);
+        return first && reader->begun.known ? read_go_on(reader, reader->undrained, err)
+                                            : read_resume(reader, err);
     }
     if (status == FACTUM_DONE && first) {
         return fct_fail(err, FACTUM_IO, "read: the server gave no answer");
@@ -206,16 +212,44 @@ static factum_status reader_next(struct fct_reader *base, factum_event *event, f
     return status;
 }
 
+/* The read under way is not read to its end. OK: it has ended. */
+static factum_status read_abandon(struct distant_reader *reader)
+{
+    factum_slice message;
+    bool lost = false;
+    factum_status status;
+    if (!reader->abandoning) {
+        reader->abandoning = true;
+        reader->in_batch = false;
+        fct_inflow_abandon(&reader->inflow);
+    }
+    do {
+        status = fct_inflow_next(&reader->inflow, &message, &lost, NULL);
+    } while (status == FACTUM_OK);
+    return status == FACTUM_PENDING ? status : FACTUM_OK;
+}
+
+/* Begins with an extension: PENDING, or a failure. */
+static factum_status read_begin_extension(struct distant_reader *reader, factum_error *err)
+{
+    bool undrained = !reader->tail.known;
+    factum_status status = undrained ? read_abandon(reader) : FACTUM_OK;
+    if (status == FACTUM_OK) {
+        reader->abandoning = false;
+        reader->resumed = false;
+        status = read_go_on(reader, undrained, err);
+        reader->extending = status == FACTUM_PENDING;
+    }
+    return status;
+}
+
 static factum_status reader_extend(struct fct_reader *base, factum_error *err)
 {
     struct distant_reader *reader = reader_of(base);
     factum_status status =
         fct_deadline_check(reader->inflow.distant->os, reader->inflow.deadline, "read", err);
     if (status == FACTUM_OK && !reader->extending) {
-        status = read_go_on(reader, err);
-        reader->extending = status == FACTUM_PENDING;
-        reader->resumed = false;
-        return status;
+        return read_begin_extension(reader, err);
     }
     if (status == FACTUM_OK) {
         status = read_message(reader, true, err);

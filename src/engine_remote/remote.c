@@ -99,6 +99,7 @@ static void distant_stop_step(struct distant *distant, uint64_t now)
         fct_distant_link_close(distant);
         if (distant->dials == 0) {
             fct_timer_stop(&distant->limiter);
+            fct_loop_forget(distant->loop, &distant->send_appends);
             fct_loop_stop(distant->loop);
         }
     }
@@ -144,6 +145,7 @@ static void distant_on_posted(struct fct_task *task)
     bool hangs_up = distant->hangs_up;
     distant->hangs_up = false;
     bool first = !distant->opened_known && distant->state == DISTANT_DOWN && !stop;
+    bool asks = distant->asks_in != NULL || distant->inflows_in != NULL;
     fct_mutex_unlock(&distant->lock);
     if (first) {
         fct_distant_dial(distant);
@@ -151,12 +153,24 @@ static void distant_on_posted(struct fct_task *task)
     if (hangs_up) {
         fct_distant_hang_up(distant);
     }
-    fct_appends_take(distant);
     fct_asks_take(distant);
     fct_inflows_take(distant);
+    fct_appends_take(distant);
+    if (asks) {
+        /* After the connection has sent: whoever asks first and appends then does not see the append
+         * in the answer. */
+        fct_loop_later(distant->loop, &distant->send_appends);
+    } else {
+        fct_appends_send(distant);
+    }
     if (stop && !distant->stops) {
         distant_begin_stop(distant);
     }
+}
+
+static void distant_on_send_appends(struct fct_task *task)
+{
+    fct_appends_send(FCT_CONTAINER_OF(task, struct distant, send_appends));
 }
 
 void fct_distant_post(struct distant *distant)
@@ -268,6 +282,7 @@ static factum_status distant_create(const struct fct_engine_remote_options *opti
     distant->read_only = options->read_only;
     distant->completer = (factum_completer){distant, fct_distant_completed};
     distant->posted.run = distant_on_posted;
+    distant->send_appends.run = distant_on_send_appends;
     distant->limiter.run = distant_on_limiter;
     distant->asks_last = &distant->asks_in;
     fct_mutex_init(&distant->lock);

@@ -140,6 +140,7 @@ struct inflow {
     bool wanted;  /* to be started; |message| is the loop's then */
     bool running; /* from start until it has ended */
     bool drained; /* bytes may be released */
+    bool abandoned;
     bool closing;
     bool calling;         /* |ready| runs */
     bool lost;            /* it ended because the connection went away */
@@ -151,6 +152,9 @@ struct inflow {
 /* From the reading thread: begins, or begins again after an end, with the request (framed) that is
  * in inflow->message. */
 void fct_inflow_start(struct inflow *inflow);
+/* From the reading thread: what is under way is not wanted any more. What came is thrown away, and
+ * fct_inflow_next soon says that it has ended; then it may begin again. */
+void fct_inflow_abandon(struct inflow *inflow);
 /* From the reading thread: OK with a message that lasts until the next call; PENDING; DONE: the call
  * has ended well; a failure. *lost: the connection went away in between, and the rest should be
  * asked for by another start. */
@@ -205,6 +209,7 @@ struct distant {
     struct fct_loop *loop;
     struct fct_thread thread;
     struct fct_task posted;
+    struct fct_task send_appends;
     _Atomic uint32_t word; /* rises with what threads of users wait for in inflow.c */
 
     /* The loop's. */
