@@ -37,6 +37,18 @@ extern "C" {
 /* From here on factum_open() knows the addresses above. Any thread; any number of times. */
 FACTUM_API void factum_remote_enable(void);
 
+typedef struct factum_ping_report {
+    size_t size;
+    char server[64];        /* "factum 0.1.0" */
+    uint64_t connect_ns;    /* until there was a connection and the server had said what it is */
+    uint64_t round_trip_ns; /* of one question after that */
+} factum_ping_report;
+
+/* Asks the server at |address| whether it is there and lets us in. |report| is optional.
+ * UNREACHABLE, DENIED, UNSUPPORTED (no Factum server), INVALID (no such address), NO_MEMORY, IO. */
+FACTUM_API FACTUM_MUST_USE factum_status factum_ping(const char *address,
+                                                     factum_ping_report *report, factum_error *err);
+
 #ifdef __cplusplus
 }
 #endif

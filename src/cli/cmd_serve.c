@@ -91,6 +91,10 @@ static int run_serve(const struct options *options)
     (void)sigaddset(&signals, SIGINT);
     (void)sigaddset(&signals, SIGHUP);
     (void)sigprocmask(SIG_BLOCK, &signals, NULL);
+    if (is_address(options->store)) {
+        return complain("serve works on the directory of a store, not on an address: run it where "
+                        "the store is");
+    }
     int code = open_store(options, true, &store);
     if (code != 0) {
         return code;

@@ -7,6 +7,7 @@
  * The first attempt decides whether the store opens. Later ones are repeated, after 0, 50, 100 ... ms
  * up to 2 s, until the engine is closed.
  */
+#include <stdio.h>
 #include <string.h>
 
 #include "core/check.h"
@@ -64,6 +65,8 @@ static void link_up(struct distant *distant, const struct fct_store_opened *open
         distant->ever_up = true;
         distant->opened = *opened;
         distant->opened.server = fct_slice(NULL, 0);
+        (void)snprintf(distant->server, sizeof distant->server, "%.*s", FCT_FMT(opened->server));
+        fct_text_clean(distant->server);
     } else if (!link_is_same_store(&distant->opened, opened)) {
         link_replaced(distant);
         return;

@@ -363,6 +363,11 @@ factum_status fct_engine_remote_open(struct fct_engine *engine,
     return fct_engine_ready(engine, err);
 }
 
+const char *fct_engine_remote_server(const struct fct_engine *engine)
+{
+    return ((const struct distant *)engine->self)->server;
+}
+
 /* ---- for tests ------------------------------------------------------------------------------- */
 
 void fct_engine_remote_lose(struct fct_engine *engine, uint32_t count)

@@ -43,6 +43,9 @@ FCT_MUST_USE factum_status fct_engine_remote_open(struct fct_engine *engine,
                                                   const struct fct_engine_remote_options *options,
                                                   factum_error *err);
 
+/* What the server is: "factum 0.1.0". Lasts as long as the engine. */
+const char *fct_engine_remote_server(const struct fct_engine *engine);
+
 /* ---- for tests ------------------------------------------------------------------------------- */
 
 /* The answers of the next |count| appends that were made get lost. */

@@ -231,6 +231,7 @@ struct distant {
     uint64_t place;                    /* that News has told last */
     uint32_t hits[FCT_STORE_HITS_MAX]; /* of the answer that is being read */
     struct fct_store_opened opened;    /* what the server said first; its slices are not kept */
+    char server[64];                   /* of it, as text */
     struct distant_appends appends;
     struct distant_link asks;
     struct distant_link inflows;
