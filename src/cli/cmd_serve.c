@@ -216,13 +216,14 @@ static int run_serve(const struct options *options)
     (void)sigaddset(&signals, SIGHUP);
     (void)sigprocmask(SIG_BLOCK, &signals, NULL);
     int code = configure(options, &config);
-    if (code != 0) {
-        return code;
+    if (code == 0 && is_address(config.store)) {
+        code = complain("serve works on the directory of a store, not on an address: run it where "
+                        "the store is");
     }
-    if (options->config_check) {
+    if (code == 0 && options->config_check) {
         fct_config_print(&config, print_setting, NULL);
         code = finish_output(0);
-    } else {
+    } else if (code == 0) {
         raise_file_limit();
         give_memory_back();
         code = serve_store(options, &config, &signals);

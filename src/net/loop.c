@@ -151,6 +151,11 @@ static void on_check(uv_check_t *check)
 
 /* ---- timers ---------------------------------------------------------------------------------- */
 
+bool fct_timer_is_running(const struct fct_timer *timer)
+{
+    return timer->next != NULL;
+}
+
 void fct_timer_stop(struct fct_timer *timer)
 {
     if (timer->next != NULL) {

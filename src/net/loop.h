@@ -61,5 +61,7 @@ void fct_timer_start(struct fct_loop *loop, struct fct_timer *timer, unsigned af
                      unsigned every_ms);
 /* Accepts one that is not running. */
 void fct_timer_stop(struct fct_timer *timer);
+/* One that repeats is running while |run| is called, one that does not is not. */
+bool fct_timer_is_running(const struct fct_timer *timer);
 
 #endif
