@@ -495,6 +495,7 @@ def stop_under_load():
     h2 = H2(server)
     for i in range(100):
         h2.call(1 + 2 * i, STREAMS + "Read", read_request(follow=True))
+    h2.wait(lambda: len(h2.headers) == 100)
     begun = time.monotonic()
     code = server.stop()
     took = time.monotonic() - begun
