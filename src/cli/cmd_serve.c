@@ -5,9 +5,11 @@
  * (Type=notify) it says when it is ready and when it stops.
  */
 #include <errno.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -184,6 +186,26 @@ static int serve_store(const struct options *options, const struct fct_config *c
     return close_store(store, 0);
 }
 
+/* Each connection is a file: as many as this user may have. */
+static void raise_file_limit(void)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < limit.rlim_max) {
+        limit.rlim_cur = limit.rlim_max;
+        (void)setrlimit(RLIMIT_NOFILE, &limit);
+    }
+}
+
+/* What a big message took goes back when it is freed. Otherwise glibc, having seen a few of them,
+ * keeps them in its heap, where whatever is small holds them fast. */
+static void give_memory_back(void)
+{
+#ifdef __GLIBC__
+    (void)mallopt(M_MMAP_THRESHOLD, 1 << 20);
+    (void)mallopt(M_TRIM_THRESHOLD, 4 << 20);
+#endif
+}
+
 static int run_serve(const struct options *options)
 {
     struct fct_config config = {.store = NULL};
@@ -202,6 +224,8 @@ static int run_serve(const struct options *options)
         fct_config_print(&config, print_setting, NULL);
         code = finish_output(0);
     } else if (code == 0) {
+        raise_file_limit();
+        give_memory_back();
         code = serve_store(options, &config, &signals);
     }
     fct_config_finish(&config);

@@ -121,7 +121,7 @@ static void distant_on_limiter(struct fct_timer *timer)
 
 void fct_distant_limit(struct distant *distant)
 {
-    if (distant->limiter.slot == NULL) {
+    if (!fct_timer_is_running(&distant->limiter)) {
         unsigned every_ms = distant->stops ? LIMITER_STOP_MS : LIMITER_MS;
         fct_timer_start(distant->loop, &distant->limiter, every_ms, every_ms);
     }

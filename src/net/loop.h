@@ -21,8 +21,8 @@ struct fct_task {
 };
 
 struct fct_timer {
-    struct fct_timer *next;
-    struct fct_timer **slot; /* NULL: not running */
+    struct fct_timer *next; /* NULL: not running */
+    struct fct_timer *prev;
     uint64_t due_ms;
     unsigned every_ms; /* 0: once */
     void (*run)(struct fct_timer *timer);
@@ -61,5 +61,7 @@ void fct_timer_start(struct fct_loop *loop, struct fct_timer *timer, unsigned af
                      unsigned every_ms);
 /* Accepts one that is not running. */
 void fct_timer_stop(struct fct_timer *timer);
+/* One that repeats is running while |run| is called, one that does not is not. */
+bool fct_timer_is_running(const struct fct_timer *timer);
 
 #endif

@@ -149,7 +149,7 @@ static void read_tail(struct fct_feeds *feeds)
         factum_event event;
         factum_status status = factum_subscription_next(feeds->tail, 0, &event, NULL);
         if (status < 0) {
-            wake_everybody(feeds); /* each finds out by itself what is wrong */
+            skip_to_end(feeds); /* each finds out by itself what is wrong */
             return;
         }
         if (status == FACTUM_TIMEOUT) {
@@ -353,6 +353,9 @@ factum_status fct_feed_next(struct fct_feed *feed, factum_event *event, factum_e
         return status;
     }
     factum_status status = factum_subscription_next(feed->subscription, 0, event, err);
+    if (status == FACTUM_TIMEOUT && feed->server->stopping) {
+        return fct_fail(err, FACTUM_UNREACHABLE, "the server is shutting down");
+    }
     if (status == FACTUM_TIMEOUT) {
         wait_for_news(feed);
         return FACTUM_PENDING;

@@ -5,7 +5,8 @@
  *  1. All slices of the request point into the job's chunks.
  *  2. A job that is refused keeps its first refusal and takes nothing more.
  *  3. A job that was started is freed by itself, after |answer|, also when its client has gone.
- *  4. server->collected_size has the sum of |kept| of all jobs.
+ *  4. server->collected_size has the sum of |kept| of all jobs: the messages and the arrays of
+ *     events.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -101,16 +102,17 @@ factum_slice fct_kurrent_job_keep(struct fct_kurrent_job *job, factum_slice mess
 {
     FCT_ASSERT(job->kept <= 2 * job->server->append_size_max);
     FCT_ASSERT(job->server->collected_size <= FCT_COLLECTED_MAX);
-    if (job->refused || !may_keep(job, message.len)) {
+    size_t size = sizeof(struct fct_kurrent_chunk) + message.len;
+    if (job->refused || !may_keep(job, size)) {
         return fct_slice(NULL, 0);
     }
-    struct fct_kurrent_chunk *chunk = fct_mem_alloc(job->server->mem, sizeof *chunk + message.len);
+    struct fct_kurrent_chunk *chunk = fct_mem_alloc(job->server->mem, size);
     if (chunk == NULL) {
         fct_kurrent_job_refuse(job, FCT_KURRENT_REFUSAL_UNKNOWN, "out of memory");
         return fct_slice(NULL, 0);
     }
-    job->kept += message.len;
-    job->server->collected_size += message.len;
+    job->kept += size;
+    job->server->collected_size += size;
     chunk->len = message.len;
     chunk->next = job->chunks;
     job->chunks = chunk;
@@ -188,6 +190,10 @@ static bool make_room(struct fct_kurrent_job *job)
         return false;
     }
     size_t capacity = job->capacity == 0 ? EVENTS_FIRST : 2 * job->capacity;
+    size_t more = (capacity - job->capacity) * sizeof(factum_new_event);
+    if (!may_keep(job, more)) {
+        return false;
+    }
     factum_new_event *events =
         fct_mem_resize(job->server->mem, job->events, capacity * sizeof *events);
     if (events == NULL) {
@@ -196,6 +202,8 @@ static bool make_room(struct fct_kurrent_job *job)
     }
     job->events = events;
     job->capacity = capacity;
+    job->kept += more;
+    job->server->collected_size += more;
     return true;
 }
 

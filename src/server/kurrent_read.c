@@ -388,13 +388,10 @@ static void give(struct fct_grpc_call *call)
     }
 }
 
-static void on_feed(struct fct_feed *feed)
+static void go_on_reading(struct fct_grpc_call *call)
 {
-    struct fct_grpc_call *call = feed->data;
-    if (call->finished) {
-        return;
-    }
-    if (call->server->stopping) {
+    const struct read_state *state = call->state;
+    if (call->server->stopping && state->follow) {
         fct_grpc_finish(call, FCT_GRPC_UNAVAILABLE, FCT_SLICE("the server is shutting down"), NULL,
                         0);
         return;
@@ -402,11 +399,19 @@ static void on_feed(struct fct_feed *feed)
     give(call);
 }
 
+static void on_feed(struct fct_feed *feed)
+{
+    struct fct_grpc_call *call = feed->data;
+    if (!call->finished) {
+        go_on_reading(call);
+    }
+}
+
 static void read_writable(struct fct_grpc_call *call)
 {
     struct read_state *state = call->state;
     if (state->opened) {
-        give(call);
+        go_on_reading(call);
     }
 }
 

@@ -51,6 +51,7 @@ struct fct_server {
     uint64_t event_size_max;
     bool stopping;           /* new calls are refused */
     size_t upkeep_count;     /* long work under way, on threads of its own (store_upkeep.c) */
+    uint64_t partial_size;   /* bytes of messages that are not complete (grpc_call.c) */
     uint64_t collected_size; /* bytes of the messages of appends that are not answered, at most
                                 FCT_COLLECTED_MAX */
     bool room_wanted;        /* an append was refused for that: fct_feeds_room is due */
