@@ -864,6 +864,8 @@ def features_are_lower_case_and_the_version_is_semver():
 def gossip_names_the_address_that_was_asked():
     member = Message(client.unary(GOSSIP, EMPTY)).sub(1)
     equal((member.get(3), member.get(4)), (8, 1))
+    if ADDRESS.startswith("unix:"):
+        return
     host, port = ADDRESS.rsplit(":", 1)
     equal((member.sub(5).get(1).decode(), member.sub(5).get(2)), (host, int(port)))
     assert len(member.sub(1).get(2, b"")) == 36 or member.sub(1).has(1)
