@@ -580,6 +580,22 @@ def categories_and_types_are_streams_of_links():
 
 
 @case
+def links_to_what_was_deleted_or_truncated_lead_nowhere():
+    mark = uuid.uuid4().hex
+    for number in range(4):
+        client.append(f"{mark}-{number}", [event(), event()])
+    client.delete(f"{mark}-0")
+    client.delete(f"{mark}-1", method="Tombstone")
+    client.append(f"$${mark}-2", [event(b'{"$tb":1}', "$metadata")])
+    found = [each.sub(1) for each in client.read(read_stream("$ce-" + mark, rest=field(4, 1)))]
+    led = [each.sub(2).get(8).decode().split("-")[1] + "/" + str(each.sub(1).get(3, 0))
+           for each in found if each.has(1)]
+    equal(led, ["2/1", "3/0", "3/1"])
+    equal(len(found), 9)  # and the tombstone
+    equal(len(events_of(client.read(read_stream("$ce-" + mark)))), 9)
+
+
+@case
 def stored_links_are_resolved_or_shown():
     stream, links = filled(2), name()
     client.append(links, [event(f"1@{stream}".encode(), "$>", content_type="application/octet-stream"),
