@@ -240,6 +240,22 @@ static factum_status encode_bounds(struct fct_grpc_call *call)
                : status;
 }
 
+/* Whether the list has no event at all: the store knows no state of a virtual stream. */
+static bool list_is_empty(struct fct_grpc_call *call)
+{
+    struct read_state *state = call->state;
+    const factum_read_request request = {.size = sizeof request,
+                                         .source = FACTUM_SOURCE_STREAM,
+                                         .name = fct_buf_slice(&state->stream),
+                                         .count_max = 1};
+    factum_cursor *cursor = NULL;
+    factum_event event;
+    bool found = factum_read(call->server->store, &request, &cursor, NULL) == FACTUM_OK &&
+                 factum_cursor_next(cursor, &event, NULL) == FACTUM_OK;
+    factum_cursor_close(cursor);
+    return !found;
+}
+
 static void finish_read(struct fct_grpc_call *call)
 {
     struct read_state *state = call->state;
@@ -251,7 +267,7 @@ static void finish_read(struct fct_grpc_call *call)
     if (call->out.len > 0) {
         fct_grpc_send(call);
     }
-    if (state->given == 0 && state->links != FCT_LINK_NONE) {
+    if (state->given == 0 && state->links != FCT_LINK_NONE && list_is_empty(call)) {
         finish_not_found(call);
     } else {
         fct_grpc_finish_ok(call);

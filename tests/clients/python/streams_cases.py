@@ -580,6 +580,14 @@ def categories_and_types_are_streams_of_links():
 
 
 @case
+def a_list_that_is_read_from_its_end_on_is_not_missing():
+    mark = uuid.uuid4().hex
+    client.append(f"{mark}-1", [event(), event()])
+    for start in (at(2), END):
+        equal(client.read(read_stream("$ce-" + mark, start=start)), [])
+
+
+@case
 def links_to_what_was_deleted_or_truncated_lead_nowhere():
     mark = uuid.uuid4().hex
     for number in range(4):
