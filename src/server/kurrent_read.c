@@ -143,6 +143,9 @@ static factum_status use_index(const struct fct_kurrent_filter *filter,
     const factum_slice category = FCT_SLICE("$idx-ce-");
     const factum_slice type = FCT_SLICE("$idx-et-");
     *used = false;
+    if (filter->regex.len > 0) {
+        return FACTUM_OK; /* prefixes do not count (4.8) */
+    }
     for (size_t i = 0; i < filter->prefix_count; i++) {
         factum_slice prefix = filter->prefixes[i];
         if (filter->on != FCT_KURRENT_FILTER_ON_STREAM ||

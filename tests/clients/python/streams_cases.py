@@ -562,6 +562,14 @@ def an_index_that_is_not_there_is_said():
 
 
 @case
+def an_expression_wins_over_the_name_of_an_index():
+    mark = uuid.uuid4().hex
+    client.append(f"{mark}-1", [event()])
+    found = client.read(read_all(filter=filter_on(1, f"^{mark}-2", ["$idx-ce-" + mark])))
+    equal(events_of(found), [])
+
+
+@case
 def categories_and_types_are_streams_of_links():
     mark = uuid.uuid4().hex
     client.append(f"{mark}-1", [event(kind=mark + "A"), event(kind=mark + "B")])
