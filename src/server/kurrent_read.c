@@ -473,7 +473,9 @@ static void remember_read(struct read_state *state, const struct fct_kurrent_rea
     state->id_form = read->id_form;
     state->compatibility = read->compatibility;
     state->left = state->follow ? UINT64_MAX : read->count;
-    state->from = read->from == FCT_KURRENT_FROM_REVISION ? read->revision : 0;
+    state->from = read->from == FCT_KURRENT_FROM_REVISION ? read->revision
+                  : read->from == FCT_KURRENT_FROM_END    ? UINT64_MAX
+                                                          : 0;
     state->links = state->is_all ? FCT_LINK_NONE : fct_link_kind_of(read->stream);
 }
 

@@ -484,6 +484,14 @@ def compatibility_1_is_told_where_the_stream_ends():
 
 
 @case
+def a_read_from_the_end_of_a_truncated_stream_is_told_the_end_alone():
+    stream = filled(4)
+    client.append("$$" + stream, [event(b'{"$tb":2}', "$metadata")])
+    told, = client.read(read_stream(stream, start=END, rest=field(10, field(1, 1))))
+    equal(told.get(6), 3)
+
+
+@case
 def reads_of_all_go_both_ways_from_positions():
     stream = filled(6)
     places = [each.get(5) for each in events_of(client.read(read_stream(stream)))]
