@@ -1,7 +1,9 @@
 /* kurrent_read.c - Read of KurrentDB's service Streams: reads and catch-up subscriptions of a
  * stream or of $all. Layer: server.
  *
- * A turn gives events while the client's window has room, 256 at most, so that readers take turns.
+ * A turn gives events while the client's window has room, 256 at most and for 2 ms at most, so that
+ * readers take turns. Time counts because an expression may need as long for one event as a turn
+ * takes otherwise.
  * The only state is the feed's place: a client that does not read costs nothing but that.
  *
  * Invariants.
@@ -15,12 +17,14 @@
 #include "core/check.h"
 #include "core/error.h"
 #include "core/slice.h"
+#include "os/os.h"
 #include "server/kurrent_int.h"
 #include "server/kurrent_link.h"
 #include "server/matcher.h"
 
 #define READ_EVENTS_PER_TURN 256
 #define READ_EXAMINED_PER_TURN 1024
+#define READ_TURN_NS 2000000
 #define WINDOW_DEFAULT 32
 #define SEND_SIZE ((size_t)32 << 10)
 
@@ -382,16 +386,25 @@ static bool give_next(struct fct_grpc_call *call)
     return status == FACTUM_OK;
 }
 
+/* Others are waiting. The clock is asked where one event may take long. */
+static bool turn_is_over(const struct read_state *state, int examined, uint64_t given,
+                         uint64_t until_ns)
+{
+    return examined == READ_EXAMINED_PER_TURN || given >= READ_EVENTS_PER_TURN ||
+           (state->matcher != NULL && examined > 0 && fct_os_monotonic(fct_os_real()) >= until_ns);
+}
+
 static void give(struct fct_grpc_call *call)
 {
     struct read_state *state = call->state;
     uint64_t given = state->given;
+    uint64_t until_ns = fct_os_monotonic(fct_os_real()) + READ_TURN_NS;
     for (int i = 0;; i++) {
         size_t room = fct_grpc_room(call);
         if (room == 0 || room <= call->out.len) {
             break; /* writable goes on */
         }
-        if (i == READ_EXAMINED_PER_TURN || state->given - given >= READ_EVENTS_PER_TURN) {
+        if (turn_is_over(state, i, state->given - given, until_ns)) {
             fct_feed_again(&state->feed);
             break;
         }

@@ -563,6 +563,20 @@ def filters_find_streams_and_types():
 
 
 @case
+def a_costly_expression_does_not_keep_others_waiting():
+    client.append("a" * 18, [event()] * 3000)  # each needs some 5 ms
+    scan = Client(ADDRESS)
+    reading = scan.channel.unary_stream(STREAMS + "Read")(read_all(filter=filter_on(1, "^(a|aa)+[bc]")), timeout=20)
+    begun = time.monotonic()
+    for _ in range(5):
+        client.append(name(), [event()])
+    took = time.monotonic() - begun
+    reading.cancel()
+    scan.close()
+    assert took < 2, took
+
+
+@case
 def an_index_that_is_not_there_is_said():
     refused(Code.NOT_FOUND, lambda: client.read(read_all(filter=filter_on(1, prefixes=["$idx-user-mine"]))),
             key="index-not-found", index_name="$idx-user-mine")
