@@ -85,6 +85,7 @@ static int skip_global(int argc, char **argv, struct options *options)
             i++;
         } else if (strncmp(argv[i], "--store=", 8) == 0) {
             options->store = argv[i] + 8;
+            options->store_given = true;
             i++;
         } else if (strcmp(argv[i], "--store") != 0) {
             break;
@@ -93,6 +94,7 @@ static int skip_global(int argc, char **argv, struct options *options)
             return -1;
         } else {
             options->store = argv[i + 1];
+            options->store_given = true;
             i += 2;
         }
     }

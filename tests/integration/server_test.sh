@@ -50,10 +50,10 @@ expect() { # expect NAME PATTERN CALL_ARGUMENT...
 # what is refused before anything is opened
 "$factum" --store a append s-1 T '{"n":1}' >/dev/null
 t() { try "$1" "$2" "$3" timeout 10 "$factum" --store a serve "${@:4}"; }
-t "an address without a port is refused" 2 "localhost is not ADDRESS:PORT" --listen localhost
-t "insecure is for loopback" 2 "0.0.0.0:0 is not loopback: insecure, it needs" --insecure --listen 0.0.0.0:0
-t "other addresses need a certificate" 2 "not loopback: it needs a certificate" --listen 0.0.0.0:0
-t "a certificate needs its key" 2 "a certificate and its key go together" --tls-cert x
+t "an address without a port is refused" 2 "listen = localhost .--listen.: must be ADDRESS:PORT" --listen localhost
+t "insecure is for loopback" 2 "0.0.0.0:0 .--listen.: is not loopback, and with insecure everybody" --insecure --listen 0.0.0.0:0
+t "other addresses need a certificate" 2 "0.0.0.0:0 .--listen.: is not loopback, and logins would pass in the clear" --listen 0.0.0.0:0
+t "a certificate needs its key" 2 "tls-cert = x .--tls-cert.: needs its key" --tls-cert x
 t "a certificate must be there" 4 "x: No such file" --tls-cert x --tls-key y --listen 127.0.0.1:0
 t "an address that the machine lacks is named" 4 "no such address" --insecure-any-address --insecure --listen 192.0.2.1:0
 t "an unknown option is refused" 2 "has no option --verbose" --verbose
@@ -70,6 +70,8 @@ fi
 serve a serve --insecure --listen 127.0.0.1:0 --unix sockets/s
 [ -n "$address" ]
 result $? "it says where it listens"
+grep -q "serving a on " said
+result $? "and which store, named before the command"
 grep -q "insecure: everybody may do everything" said
 result $? "and that it is insecure"
 h2=--http2-prior-knowledge
