@@ -64,6 +64,7 @@ static void link_up(struct distant *distant, const struct fct_store_opened *open
     if (!distant->ever_up) {
         distant->ever_up = true;
         distant->opened = *opened;
+        distant->place = opened->place; /* what is there already is no news */
         distant->opened.server = fct_slice(NULL, 0);
         (void)snprintf(distant->server, sizeof distant->server, "%.*s", FCT_FMT(opened->server));
         fct_text_clean(distant->server);

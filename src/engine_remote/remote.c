@@ -285,6 +285,7 @@ static factum_status distant_create(const struct fct_engine_remote_options *opti
     distant->send_appends.run = distant_on_send_appends;
     distant->limiter.run = distant_on_limiter;
     distant->asks_last = &distant->asks_in;
+    distant->inflows_last = &distant->inflows_in;
     fct_mutex_init(&distant->lock);
     fct_news_init(&distant->news, distant->mem, true);
     fct_distant_ring_init(&distant->asks);

@@ -244,6 +244,7 @@ struct distant {
     struct asked *asks_in;
     struct asked **asks_last;
     struct inflow *inflows_in;
+    struct inflow **inflows_last;
     struct fct_backlog backlog;
     uint32_t lose;
     bool held;
