@@ -4,8 +4,8 @@
  *     DOWN --retry--> DIALLING --opened--> OPENING --Open answered--> UP
  *      ^------------------ whatever fails, and every loss ------------'
  *
- * The first attempt decides whether the store opens. Later ones are repeated, after 0, 50, 100 ... ms
- * up to 2 s, until the engine is closed.
+ * The first attempt decides whether the store opens. Later ones are repeated, after 0, 50, 100 ...
+ * ms up to 2 s, until the engine is closed.
  */
 #include <stdio.h>
 #include <string.h>

@@ -1,8 +1,8 @@
 /* remote.c - see remote.h: opening, closing, the hand-over to the loop's thread, time limits.
  * Layer: engine_remote.
  *
- * Closing: what can still be answered is waited for, up to 5 s; then everything ends, the connection
- * closes, and the loop stops when the last handle is gone.
+ * Closing: what can still be answered is waited for, up to 5 s; then everything ends, the
+ * connection closes, and the loop stops when the last handle is gone.
  */
 #include <string.h>
 
@@ -157,8 +157,8 @@ static void distant_on_posted(struct fct_task *task)
     fct_inflows_take(distant);
     fct_appends_take(distant);
     if (asks) {
-        /* After the connection has sent: whoever asks first and appends then does not see the append
-         * in the answer. */
+        /* After the connection has sent: whoever asks first and appends then does not see the
+         * append in the answer. */
         fct_loop_later(distant->loop, &distant->send_appends);
     } else {
         fct_appends_send(distant);

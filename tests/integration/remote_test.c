@@ -1,5 +1,5 @@
-/* remote_test.c - engine_remote against a server, while the connection between them breaks: what was
- * appended is there once, what is read has no gap, and what cannot be known is said. */
+/* remote_test.c - engine_remote against a server, while the connection between them breaks: what
+ * was appended is there once, what is read has no gap, and what cannot be known is said. */
 #include "support/test.h"
 
 #include <stdio.h>
@@ -378,7 +378,8 @@ static void fill(void)
     }
 }
 
-/* Reads to the end while the connection breaks every few events; each must follow the one before. */
+/* Reads to the end while the connection breaks every few events; each must follow the one before.
+ * */
 static uint64_t read_all(const factum_read_request *request, unsigned step)
 {
     struct fct_reader *reader;
@@ -502,7 +503,7 @@ TEST(a_list_over_a_connection_that_breaks_has_each_name_once)
         char name[16];
         (void)snprintf(name, sizeof name, "%.*s", (int)entry.name.len,
                        (const char *)entry.name.ptr);
-        int number = atoi(name + 2);
+        long number = strtol(name + 2, NULL, 10);
         assert_true(number >= 0 && number < NAMES);
         assert_int_equal(seen[number]++, 0);
         if (count++ % 50 == 7) {
