@@ -12,16 +12,16 @@
  * The secret may be left out of the address: FACTUM_SECRET, or the first line of the file that
  * FACTUM_SECRET_FILE names, has it then; the user is admin if there is none. No text shows it.
  *
- * All of store.h and async.h works as with an embedded store, with these differences. Calls may wait
- * for the network, and answer PENDING where they must not. A lost connection is made again, and what
- * was under way goes on by itself; without one for 10 s, or until its deadline, a call gives
- * UNREACHABLE. An append that was sent and not answered is sent again with the same ids and key;
- * without an answer it gives UNKNOWN_OUTCOME, which here does not mean that the store has to be
- * opened again. What the library itself has sent again looks like a first call: |already| is false.
- * Of the options of factum_open, no_threads is refused (UNSUPPORTED), read_only refuses appends, and
- * must_exist, log and the limits of events that are higher than the server's have no effect.
- * factum_verify and factum_backup work at the server: the directory is one of its own, an absolute
- * path. restore and repair take no address.
+ * All of store.h and async.h works as with an embedded store, with these differences. Calls may
+ * wait for the network, and answer PENDING where they must not. A lost connection is made again,
+ * and what was under way goes on by itself; without one for 10 s, or until its deadline, a call
+ * gives UNREACHABLE. An append that was sent and not answered is sent again with the same ids and
+ * key; without an answer it gives UNKNOWN_OUTCOME, which here does not mean that the store has to
+ * be opened again. What the library itself has sent again looks like a first call: |already| is
+ * false. Of the options of factum_open, no_threads is refused (UNSUPPORTED), read_only refuses
+ * appends, and must_exist, log and the limits of events that are higher than the server's have no
+ * effect. factum_verify and factum_backup work at the server: the directory is one of its own, an
+ * absolute path. restore and repair take no address.
  *
  * Link libfactum-net. Valid C99 and C++17.
  */

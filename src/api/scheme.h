@@ -1,5 +1,5 @@
-/* scheme.h - what factum_open() makes of addresses: a table of their schemes, which optional libraries
- * fill. Layer: api. */
+/* scheme.h - what factum_open() makes of addresses: a table of their schemes, which optional
+ * libraries fill. Layer: api. */
 #ifndef FCT_API_SCHEME_H
 #define FCT_API_SCHEME_H
 
@@ -20,8 +20,8 @@ typedef factum_status (*fct_scheme_open)(struct fct_engine *engine,
 
 #define FCT_API_SCHEMES_MAX 8u
 
-/* Addresses that begin with "<scheme>://" are opened by |open|. |scheme| is static. A scheme that is
- * there already keeps its first |open|. Any thread. */
+/* Addresses that begin with "<scheme>://" are opened by |open|. |scheme| is static. A scheme that
+ * is there already keeps its first |open|. Any thread. */
 void fct_api_register_scheme(const char *scheme, fct_scheme_open open);
 /* Is |path| an address, "<scheme>://...", and not the path of a directory? */
 bool fct_api_is_address(const char *path);

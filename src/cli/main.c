@@ -92,8 +92,8 @@ static size_t store_option(const char *word)
     return 0;
 }
 
-/* Options before the command: --store, --connect and --quiet. Returns the index of the command, argc
- * if there is none, or -1 after a message. */
+/* Options before the command: --store, --connect and --quiet. Returns the index of the command,
+ * argc if there is none, or -1 after a message. */
 static int skip_global(int argc, char **argv, struct options *options)
 {
     int i = 1;

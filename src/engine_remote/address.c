@@ -2,10 +2,11 @@
  *
  *     factum://[USER[:SECRET]@]HOST[:PORT]    factums://...    factum+unix://[USER[:SECRET]@]/PATH
  *
- * Syntax: RFC 3986, of which HOST in brackets for IPv6, and %XX in USER and SECRET. The field is that
- * of RFC 7617 (Basic). No text of an error shows what stands before the '@', and every copy of a
- * secret is wiped.
+ * Syntax: RFC 3986, of which HOST in brackets for IPv6, and %XX in USER and SECRET. The field is
+ * that of RFC 7617 (Basic). No text of an error shows what stands before the '@', and every copy of
+ * a secret is wiped.
  */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -141,10 +142,8 @@ static factum_status address_read_host(struct distant_address *address, factum_s
     address->host = address_add(&to, host);
     address->port = address_add(&to, port);
     address->authority = to;
-    to = stpcpy(to, bracket ? "[" : "");
-    memcpy(to, host.ptr, host.len);
-    to = stpcpy(to + host.len, bracket ? "]:" : ":");
-    (void)address_add(&to, port);
+    (void)snprintf(to, rest.len + sizeof ":" ADDRESS_PORT, bracket ? "[%s]:%s" : "%s:%s",
+                   address->host, address->port);
     return FACTUM_OK;
 }
 
@@ -210,7 +209,8 @@ static char *address_basic(const struct fct_mem *mem, const uint8_t *login, size
     if (text == NULL) {
         return NULL;
     }
-    char *to = stpcpy(text, "Basic ");
+    char *to = text + sizeof "Basic " - 1;
+    memcpy(text, "Basic ", sizeof "Basic " - 1);
     for (size_t i = 0; i < len; i += 3) {
         size_t left = len - i;
         uint32_t bits = (uint32_t)login[i] << 16;

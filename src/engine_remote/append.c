@@ -3,8 +3,8 @@
  *     submit -> appends_in -> unsent -> sent -> its answer -> news.h -> its completer
  *                               ^---------'  the connection is lost: again, with the same ids
  *
- * A pending append holds the request with the ids of its events; it is encoded when it is sent, with
- * the time that is left then. Numbers are given when they are sent.
+ * A pending append holds the request with the ids of its events; it is encoded when it is sent,
+ * with the time that is left then. Numbers are given when they are sent.
  *
  * Invariants. Loop's thread, except 4.
  *  1. An append that has not ended is in |all|; in |unsent| too, or in the slot of its number.

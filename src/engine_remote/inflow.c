@@ -39,8 +39,9 @@ static void inflow_list(struct inflow *inflow)
     struct distant *distant = inflow->distant;
     if (!inflow->listed) {
         inflow->listed = true;
-        inflow->next = distant->inflows_in;
-        distant->inflows_in = inflow;
+        inflow->next = NULL;
+        *distant->inflows_last = inflow;
+        distant->inflows_last = &inflow->next;
     }
 }
 
@@ -291,7 +292,7 @@ static void inflow_ended(struct distant_call *call, enum distant_end end)
         inflow_finish(inflow, inflow->given_up, &inflow->given_up_err, false);
     } else if (end == DISTANT_ANSWERED) {
         inflow_finish(inflow, call->status, &call->err, false);
-    } else if (inflow->got_message) {
+    } else if (inflow->got_message) { /* or it was parked */
         factum_error err;
         inflow_finish(inflow, fct_distant_unreachable(distant, inflow->what, &err), &err, true);
     } else { /* the same again */
@@ -328,15 +329,36 @@ static bool inflow_call(struct inflow *inflow)
     return status != FACTUM_UNREACHABLE;
 }
 
+/* One waits for its turn: the call of one whose reader does not read, if there is such a one, is
+ * broken off, as if its connection were lost. It asks for the rest when it is read again. */
+static void inflow_park_one(struct distant *distant)
+{
+    struct distant_link *link = distant->inflows.next;
+    while (link != &distant->inflows) {
+        struct inflow *inflow = FCT_CONTAINER_OF(link, struct inflow, active);
+        link = link->next;
+        if (inflow->call.h2 != NULL && !inflow->call.stopped && inflow_holds(&inflow->call)) {
+            fct_distant_call_stop(&inflow->call);
+            return;
+        }
+    }
+}
+
 void fct_inflows_start(struct distant *distant)
 {
     struct distant_link *link = distant->inflows.next;
-    while (distant->state == DISTANT_UP && distant->inflow_calls < FCT_DISTANT_INFLOWS_MAX &&
-           link != &distant->inflows) {
+    while (distant->state == DISTANT_UP && link != &distant->inflows) {
         struct inflow *inflow = FCT_CONTAINER_OF(link, struct inflow, active);
         link = link->next;
-        if (inflow->call.h2 == NULL && !inflow_call(inflow)) {
-            break;
+        if (inflow->call.h2 != NULL) {
+            continue;
+        }
+        if (distant->inflow_calls >= FCT_DISTANT_INFLOWS_MAX) {
+            inflow_park_one(distant);
+            return;
+        }
+        if (!inflow_call(inflow)) {
+            return;
         }
     }
 }
@@ -408,6 +430,9 @@ void fct_inflows_take(struct distant *distant)
             return;
         }
         distant->inflows_in = inflow->next;
+        if (distant->inflows_in == NULL) {
+            distant->inflows_last = &distant->inflows_in;
+        }
         inflow->listed = false;
         const struct inflow_wishes wishes = {
             .wanted = inflow->wanted,

@@ -4,8 +4,8 @@
  *     DOWN --retry--> DIALLING --opened--> OPENING --Open answered--> UP
  *      ^------------------ whatever fails, and every loss ------------'
  *
- * The first attempt decides whether the store opens. Later ones are repeated, after 0, 50, 100 ... ms
- * up to 2 s, until the engine is closed.
+ * The first attempt decides whether the store opens. Later ones are repeated, after 0, 50, 100 ...
+ * ms up to 2 s, until the engine is closed.
  */
 #include <stdio.h>
 #include <string.h>
@@ -64,6 +64,7 @@ static void link_up(struct distant *distant, const struct fct_store_opened *open
     if (!distant->ever_up) {
         distant->ever_up = true;
         distant->opened = *opened;
+        distant->place = opened->place; /* what is there already is no news */
         distant->opened.server = fct_slice(NULL, 0);
         (void)snprintf(distant->server, sizeof distant->server, "%.*s", FCT_FMT(opened->server));
         fct_text_clean(distant->server);

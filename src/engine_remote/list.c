@@ -1,8 +1,8 @@
 /* list.c - lists of names from the server. Layer: engine_remote. The lister's thread.
  *
  * A list has the names of what was visible when it was made, and says of each how it stands when it
- * is given. So the place is asked for at once, and the list when its first name is wanted: names that
- * are younger than the place are not part of it, and end it.
+ * is given. So the place is asked for at once, and the list when its first name is wanted: names
+ * that are younger than the place are not part of it, and end it.
  *
  * After a lost connection the rest is asked for: from just before the first event of the last name
  * on, without those names born with it that were given already. */

@@ -1,8 +1,8 @@
 /* remote.c - see remote.h: opening, closing, the hand-over to the loop's thread, time limits.
  * Layer: engine_remote.
  *
- * Closing: what can still be answered is waited for, up to 5 s; then everything ends, the connection
- * closes, and the loop stops when the last handle is gone.
+ * Closing: what can still be answered is waited for, up to 5 s; then everything ends, the
+ * connection closes, and the loop stops when the last handle is gone.
  */
 #include <string.h>
 
@@ -157,8 +157,8 @@ static void distant_on_posted(struct fct_task *task)
     fct_inflows_take(distant);
     fct_appends_take(distant);
     if (asks) {
-        /* After the connection has sent: whoever asks first and appends then does not see the append
-         * in the answer. */
+        /* After the connection has sent: whoever asks first and appends then does not see the
+         * append in the answer. */
         fct_loop_later(distant->loop, &distant->send_appends);
     } else {
         fct_appends_send(distant);
@@ -285,6 +285,7 @@ static factum_status distant_create(const struct fct_engine_remote_options *opti
     distant->send_appends.run = distant_on_send_appends;
     distant->limiter.run = distant_on_limiter;
     distant->asks_last = &distant->asks_in;
+    distant->inflows_last = &distant->inflows_in;
     fct_mutex_init(&distant->lock);
     fct_news_init(&distant->news, distant->mem, true);
     fct_distant_ring_init(&distant->asks);

@@ -13,8 +13,8 @@
  *    before the first send. If there is no answer by its deadline, or within 10 s after the loss:
  *    UNKNOWN_OUTCOME. DELETE, TOMBSTONE, and appends that mix events with and without ids and have
  *    no key, are not sent again: UNKNOWN_OUTCOME.
- *  - What the engine sent again looks like a first call: |already| is false then, even if the caller
- *    himself had made the same append before.
+ *  - What the engine sent again looks like a first call: |already| is false then, even if the
+ *    caller himself had made the same append before.
  *  - If the server comes back with another store, or after a restore, everything gives
  *    WRONG_TIMELINE: open the store again.
  */

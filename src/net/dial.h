@@ -28,8 +28,8 @@ struct fct_dial_options {
     unsigned connect_ms;         /* until opened; 0: 10,000 */
     void *data;
     void (*opened)(void *data, struct fct_h2_client *client);
-    /* There is or was no connection: UNREACHABLE, NO_MEMORY. The session is destroyed, and its calls
-     * are closed, after this returns. Not from inside fct_dial_open. */
+    /* There is or was no connection: UNREACHABLE, NO_MEMORY. The session is destroyed, and its
+     * calls are closed, after this returns. Not from inside fct_dial_open. */
     void (*closed)(void *data, const factum_error *why);
     void (*freed)(void *data); /* the last call. Not from inside fct_dial_open and fct_dial_close */
 };

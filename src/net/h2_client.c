@@ -3,12 +3,12 @@
  * Knows nothing of sockets, TLS, gRPC or stores.
  *
  * Invariants.
- *  1. closed() is called once for each call that was started: when nghttp2 closes the stream, by the
- *     receive, send or tick that follows a cancel, or by destroy.
+ *  1. closed() is called once for each call that was started: when nghttp2 closes the stream, by
+ *     the receive, send or tick that follows a cancel, or by destroy.
  *  2. After a failed allocation inside nghttp2 the session is broken: neither receive nor send
  *     calls nghttp2 again.
- *  3. A writer that saw no room left more than half of it waiting, which was_full remembers, so that
- *     writable follows.
+ *  3. A writer that saw no room left more than half of it waiting, which was_full remembers, so
+ *     that writable follows.
  */
 #include "net/h2_client.h"
 

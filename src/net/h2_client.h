@@ -1,13 +1,14 @@
 /* h2_client.h - the client's side of one HTTP/2 connection: bytes in, calls and bytes out.
  * Layer: net.
  *
- * Sans-I/O, as session.h: its owner (dial.c, a unit test) gives it bytes and times, and takes bytes.
- * A call is one request and its answer:
+ * Sans-I/O, as session.h: its owner (dial.c, a unit test) gives it bytes and times, and takes
+ * bytes. A call is one request and its answer:
  *
  *     fct_h2_client_start(client, path, fields) -> call
  *     fct_client_write(call, bytes) while fct_client_room() > 0, fct_client_end(call)
  *                                       <-   head(call, status, fields)
- *                                       <-   data(call, bytes);  fct_client_release once they are used
+ *                                       <-   data(call, bytes)
+ *     fct_client_release(call, n) once they are used
  *                                       <-   trailers(call, fields)
  *                                       <-   closed(call, how): the last one, always made
  *

@@ -130,7 +130,10 @@ static factum_status tls_pem_check(int fd, const char *path, bool secret, factum
         return fct_fail(err, FACTUM_INVALID, "%s has more than %d bytes: it is no PEM file", path,
                         PEM_SIZE_MAX);
     }
-    if (secret && (facts.st_mode & 077) != 0) {
+    /* A service that is not root gets its key from root, readable by its group: the credentials of
+     * systemd are such files. UNTESTED: the tests are one user. */
+    bool from_root = facts.st_uid == 0 && geteuid() != 0;
+    if (secret && (facts.st_mode & (from_root ? 037 : 077)) != 0) {
         return fct_fail(
             err, FACTUM_INVALID,
             "others than its owner have rights on the key %s (mode %04o): run chmod 600", path,

@@ -1,9 +1,9 @@
 /* tls.h - TLS on a connected, non-blocking socket, over OpenSSL 3. Layer: net.
  *
  * TLS 1.2 with AEAD ciphers and 1.3, ALPN "h2" and "http/1.1", no renegotiation, no compression,
- * no client certificates yet. Both sides. OpenSSL works on the descriptor itself, without memory BIOs: the
- * socket is the back-pressure. No call raises SIGPIPE. A connection is used by one thread at a
- * time; a context by any.
+ * no client certificates yet. Both sides. OpenSSL works on the descriptor itself, without memory
+ * BIOs: the socket is the back-pressure. No call raises SIGPIPE. A connection is used by one thread
+ * at a time; a context by any.
  */
 #ifndef FCT_NET_TLS_H
 #define FCT_NET_TLS_H
@@ -51,8 +51,8 @@ FCT_MUST_USE factum_status fct_tls_create(struct fct_tls_context *context, int f
 FCT_MUST_USE factum_status fct_tls_connect(struct fct_tls_context *context, int fd,
                                            const char *host, struct fct_tls **tls,
                                            factum_error *err);
-/* After a failed handshake of a client: why the certificate was not trusted; NULL if it was not that.
- * The text is static. */
+/* After a failed handshake of a client: why the certificate was not trusted; NULL if it was not
+ * that. The text is static. */
 const char *fct_tls_distrust(const struct fct_tls *tls);
 /* Accepts NULL. Does not close the descriptor. */
 void fct_tls_destroy(struct fct_tls *tls);

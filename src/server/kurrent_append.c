@@ -9,7 +9,8 @@
  *     no options are not answered: old clients do not survive an answer for an id that they forgot.
  *  2. |open| holds the appends that wait for their last chunk, at most OPEN_MAX; |running| those
  *     that were started.
- *  3. The call is never ended because of one append.
+ *  3. The call is never ended because of one append. A server that stops takes none, answers what
+ *     runs, and ends the call: its client then knows that it may try the others elsewhere.
  *  4. An append that waits for chunks holds nothing of the window: its client must be able to send
  *     the rest. What it keeps is bounded by kurrent_job.c.
  */
@@ -145,12 +146,19 @@ struct batch_state {
     struct fct_kurrent_job *running;
     size_t open_count;
     bool ended;
+    bool refusing; /* the server stops */
 };
 
 static void finish_if_done(struct fct_grpc_call *call)
 {
     struct batch_state *state = call->state;
-    if (state->ended && state->running == NULL && state->open == NULL) {
+    if (state->running != NULL) {
+        return;
+    }
+    if (state->refusing) {
+        fct_grpc_finish(call, FCT_GRPC_UNAVAILABLE, FCT_SLICE("the server is shutting down"), NULL,
+                        0);
+    } else if (state->ended && state->open == NULL) {
         fct_grpc_finish_ok(call);
     }
 }
@@ -293,6 +301,11 @@ static void batch_message(struct fct_grpc_call *call, factum_slice message)
     struct batch_state *state = call->state;
     struct fct_kurrent_batch batch;
     factum_error err;
+    if (call->server->stopping) {
+        state->refusing = true;
+        finish_if_done(call);
+        return;
+    }
     factum_status status = fct_kurrent_decode_batch(message, &batch, &err);
     if (status != FACTUM_OK || batch.correlation_id.form == FCT_KURRENT_ID_NONE ||
         batch.correlation_id.form == FCT_KURRENT_ID_MALFORMED) {

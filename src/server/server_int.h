@@ -35,9 +35,6 @@ struct fct_server_counters {
     uint64_t append_latency_ns;      /* of all together */
     uint64_t refusals[FCT_REFUSALS]; /* by -status */
     uint64_t events_read;            /* given to readers and subscribers */
-    uint64_t connections;            /* open now */
-    uint64_t connections_all;        /* ever */
-    uint64_t exchanges;              /* open now */
     uint64_t subscriptions;          /* open now */
 };
 

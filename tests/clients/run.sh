@@ -17,21 +17,22 @@ export FACTUM
 . "$here/../integration/program.sh"
 out=${FACTUM_CLIENTS_OUT:-$here/../../build/clients}
 fast='python slow kurrent curl h2load http'
-all="$fast eventstore emmett restart go"
+all="$fast unix eventstore emmett restart go"
 export PYTHONDONTWRITEBYTECODE=1
 server=
 
 # ---- the server ------------------------------------------------------------------------------------
 
 start_server() { # start_server SUITE: sets $server and $address
-    "$FACTUM" --store "$work/$1" serve --insecure --listen 127.0.0.1:0 >"$work/$1.server" 2>&1 &
+    "$FACTUM" --store "$work/$1" serve --insecure --listen 127.0.0.1:0 --unix "$work/socket" \
+        >"$work/$1.server" 2>&1 &
     server=$!
     address=
     local tries=0
     until [ -n "$address" ] || [ $tries -eq 200 ]; do
         sleep 0.05
         tries=$((tries + 1))
-        address=$(sed -n 's/^factum: serving .* on \(127\.0\.0\.1:[0-9]*\),.*/\1/p' "$work/$1.server")
+        address=$(sed -n 's/^factum: serving .* on \(127\.0\.0\.1:[0-9]*\) and .*/\1/p' "$work/$1.server")
     done
     export FACTUM_ADDRESS=$address FACTUM_PID=$server
     [ -n "$address" ]
@@ -148,6 +149,13 @@ suite_python() {
         return
     }
     run_with_server python 120 "$python" "$here/python/streams_cases.py"
+}
+suite_unix() { # the same over a UNIX socket
+    find_python || {
+        skip unix 'python3-grpcio is not installed'
+        return
+    }
+    run_with_server unix 120 env "FACTUM_ADDRESS=unix:$work/socket" "$python" "$here/python/streams_cases.py"
 }
 suite_slow() {
     find_python || {

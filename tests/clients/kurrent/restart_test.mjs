@@ -121,4 +121,40 @@ test("ten kills of the server lose nothing and double nothing", async () => {
   }
 }, 120_000);
 
+test("a server that is told to stop answers what it took, tells its subscribers, and ends in time", async () => {
+  const store = join(directory, "stopped");
+  let server = await serve(store);
+  const client = connect(server.address);
+  const make = (n) => jsonEvent({ id: randomUUID(), type: "stop", data: { n } });
+  await client.appendToStream("stop", make(-1));
+  const told = Array.from({ length: 20 }, () => new Promise((resolve) => {
+    client.subscribeToStream("stop").on("error", resolve);
+  }));
+  const live = client.subscribeToStream("stop");
+  told.push(new Promise((resolve) => live.on("error", resolve)));
+  await new Promise((resolve) => live.once("caughtUp", resolve));
+  const events = Array.from({ length: 500 }, (_, n) => make(n));
+  const appends = events.map((event) => client.appendToStream("stop", event));
+  const settled = Promise.allSettled(appends);
+  await appends[0];
+  const began = Date.now();
+  await stop(server.child);
+  assert(Date.now() - began < 5000, `ended after ${Date.now() - began} ms`);
+  assert.equal(server.child.exitCode, 0);
+  for (const error of await within(5000, "the subscribers' errors", Promise.all(told))) {
+    assert(["unavailable", "cancelled"].includes(error.type), error.stack);
+  }
+  const outcomes = await within(15_000, "the appends' ends", settled);
+  server = await serve(store, server.port);
+  const stored = [];
+  for await (const { event } of connect(server.address).readStream("stop")) stored.push(event.id);
+  assert.equal(new Set(stored).size, stored.length);
+  outcomes.forEach((outcome, n) => {
+    if (outcome.status === "fulfilled") assert(stored.includes(events[n].id), `append ${n} is lost`);
+    else assert(["unavailable", "cancelled"].includes(outcome.reason.type), outcome.reason.stack);
+  });
+  console.log(`# ${outcomes.filter(({ status }) => status === "fulfilled").length} of 500 were written`);
+  await stop(server.child);
+}, 60_000);
+
 await run(async () => rmSync(directory, { recursive: true, force: true }));

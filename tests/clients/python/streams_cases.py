@@ -484,6 +484,14 @@ def compatibility_1_is_told_where_the_stream_ends():
 
 
 @case
+def a_read_from_the_end_of_a_truncated_stream_is_told_the_end_alone():
+    stream = filled(4)
+    client.append("$$" + stream, [event(b'{"$tb":2}', "$metadata")])
+    told, = client.read(read_stream(stream, start=END, rest=field(10, field(1, 1))))
+    equal(told.get(6), 3)
+
+
+@case
 def reads_of_all_go_both_ways_from_positions():
     stream = filled(6)
     places = [each.get(5) for each in events_of(client.read(read_stream(stream)))]
@@ -555,10 +563,32 @@ def filters_find_streams_and_types():
 
 
 @case
+def a_costly_expression_does_not_keep_others_waiting():
+    client.append("a" * 18, [event()] * 3000)  # each needs some 5 ms
+    scan = Client(ADDRESS)
+    reading = scan.channel.unary_stream(STREAMS + "Read")(read_all(filter=filter_on(1, "^(a|aa)+[bc]")), timeout=20)
+    begun = time.monotonic()
+    for _ in range(5):
+        client.append(name(), [event()])
+    took = time.monotonic() - begun
+    reading.cancel()
+    scan.close()
+    assert took < 2, took
+
+
+@case
 def an_index_that_is_not_there_is_said():
     refused(Code.NOT_FOUND, lambda: client.read(read_all(filter=filter_on(1, prefixes=["$idx-user-mine"]))),
             key="index-not-found", index_name="$idx-user-mine")
     equal(client.read(read_all(filter=filter_on(1, prefixes=["$idx-ce-" + name()]))), [])
+
+
+@case
+def an_expression_wins_over_the_name_of_an_index():
+    mark = uuid.uuid4().hex
+    client.append(f"{mark}-1", [event()])
+    found = client.read(read_all(filter=filter_on(1, f"^{mark}-2", ["$idx-ce-" + mark])))
+    equal(events_of(found), [])
 
 
 @case
@@ -577,6 +607,30 @@ def categories_and_types_are_streams_of_links():
     equal([each.sub(1).get(2) for each in again], [each.sub(1).get(2) for each in links])
     answer, = client.read(read_stream("$ce-" + name()))
     assert answer.has(4)
+
+
+@case
+def a_list_that_is_read_from_its_end_on_is_not_missing():
+    mark = uuid.uuid4().hex
+    client.append(f"{mark}-1", [event(), event()])
+    for start in (at(2), END):
+        equal(client.read(read_stream("$ce-" + mark, start=start)), [])
+
+
+@case
+def links_to_what_was_deleted_or_truncated_lead_nowhere():
+    mark = uuid.uuid4().hex
+    for number in range(4):
+        client.append(f"{mark}-{number}", [event(), event()])
+    client.delete(f"{mark}-0")
+    client.delete(f"{mark}-1", method="Tombstone")
+    client.append(f"$${mark}-2", [event(b'{"$tb":1}', "$metadata")])
+    found = [each.sub(1) for each in client.read(read_stream("$ce-" + mark, rest=field(4, 1)))]
+    led = [each.sub(2).get(8).decode().split("-")[1] + "/" + str(each.sub(1).get(3, 0))
+           for each in found if each.has(1)]
+    equal(led, ["2/1", "3/0", "3/1"])
+    equal(len(found), 9)  # and the tombstone
+    equal(len(events_of(client.read(read_stream("$ce-" + mark)))), 9)
 
 
 @case
@@ -864,6 +918,8 @@ def features_are_lower_case_and_the_version_is_semver():
 def gossip_names_the_address_that_was_asked():
     member = Message(client.unary(GOSSIP, EMPTY)).sub(1)
     equal((member.get(3), member.get(4)), (8, 1))
+    if ADDRESS.startswith("unix:"):
+        return
     host, port = ADDRESS.rsplit(":", 1)
     equal((member.sub(5).get(1).decode(), member.sub(5).get(2)), (host, int(port)))
     assert len(member.sub(1).get(2, b"")) == 36 or member.sub(1).has(1)
