@@ -43,6 +43,8 @@ typedef struct factum_ndjson_line {
     uint64_t commit;
     factum_slice key; /* empty: none */
     factum_new_event event;
+    factum_slice stream; /* yours: the stream of a line that names none; a line that names another
+                            one is refused. Empty: each line names its own */
 } factum_ndjson_line;
 
 /* Reads the text of one line (with or without its end) into |line|, which borrows from |text| and

@@ -398,6 +398,22 @@ static factum_status find_members(struct parse *parse, const struct fct_json *ob
     return FACTUM_OK;
 }
 
+/* The stream that the caller gave, unless the line names the same one. */
+static factum_status set_stream(struct parse *parse, factum_new_event *event)
+{
+    factum_slice given = parse->line->stream;
+    if (given.len == 0) {
+        return FACTUM_OK;
+    }
+    if (has(parse, MEMBER_STREAM) && !fct_slice_equal(event->stream, given)) {
+        return fct_fail(parse->err, FACTUM_INVALID,
+                        "\"stream\" is \"%.*s\", but the events are for \"%.*s\": leave it out",
+                        FCT_FMT(event->stream), FCT_FMT(given));
+    }
+    event->stream = given;
+    return FACTUM_OK;
+}
+
 static factum_status parse_line(struct parse *parse)
 {
     struct fct_json object;
@@ -425,6 +441,9 @@ static factum_status parse_line(struct parse *parse)
     if (status == FACTUM_OK) {
         status = take_members(parse, event);
     }
+    if (status == FACTUM_OK) {
+        status = set_stream(parse, event);
+    }
     if (status == FACTUM_OK && (event->stream.len == 0 || event->type.len == 0)) {
         status = fct_fail(parse->err, FACTUM_INVALID,
                           "\"%s\" is missing or empty: an event has a \"stream\" and a \"type\"",
@@ -445,7 +464,8 @@ factum_status factum_ndjson_parse_line(factum_ndjson *ndjson, factum_slice text,
         return fct_fail(err, FACTUM_INVALID, "there is no line");
     }
     fct_sized_copy(&full, sizeof full, line);
-    full = (factum_ndjson_line){.size = sizeof full, .lenient = full.lenient};
+    full =
+        (factum_ndjson_line){.size = sizeof full, .lenient = full.lenient, .stream = full.stream};
     struct parse parse = {.ndjson = ndjson, .text = text, .line = &full, .err = err};
     status = parse_line(&parse);
     if (status == FACTUM_OK) {

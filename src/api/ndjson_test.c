@@ -307,6 +307,23 @@ TEST(a_line_may_say_its_commit_and_its_key)
                   FACTUM_INVALID);
 }
 
+TEST(a_line_without_a_stream_takes_the_one_given_and_may_name_no_other)
+{
+    F;
+    static const uint8_t name[] = "s-1";
+    factum_ndjson_line line = {.size = sizeof line, .stream = {name, 3}};
+    factum_slice text = factum_slice_from("{\"type\":\"T\",\"data\":1}");
+    assert_ok(factum_ndjson_parse_line(f->ndjson, text, &line, &f->err), f->err);
+    assert_slice(line.event.stream, "s-1");
+    text = factum_slice_from("{\"type\":\"T\",\"stream\":\"s\\u002d1\"}");
+    assert_ok(factum_ndjson_parse_line(f->ndjson, text, &line, &f->err), f->err);
+    assert_slice(line.event.stream, "s-1");
+    text = factum_slice_from("{\"type\":\"T\",\"stream\":\"s-2\"}");
+    assert_status(factum_ndjson_parse_line(f->ndjson, text, &line, &f->err), FACTUM_INVALID);
+    assert_string_equal(f->err.text, "\"stream\" is \"s-2\", but the events are for \"s-1\": leave "
+                                     "it out");
+}
+
 TEST(a_content_type_says_whether_data_is_json)
 {
     F;
@@ -584,6 +601,7 @@ int main(void)
         CASE(data_and_metadata_may_each_be_64_deep),
         CASE(lenient_is_what_was_asked_for),
         CASE(a_line_may_say_its_commit_and_its_key),
+        CASE(a_line_without_a_stream_takes_the_one_given_and_may_name_no_other),
         CASE(a_content_type_says_whether_data_is_json),
         CASE(an_event_is_one_line),
         CASE(commit_and_key_are_written_if_they_are_known),

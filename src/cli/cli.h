@@ -32,6 +32,7 @@ enum exit_code {
 /* Every option that any command has. */
 struct options {
     const char *store;
+    bool store_given; /* by --store, not by the environment or by default */
     bool json;
     bool quiet;
     bool help;
@@ -50,8 +51,9 @@ struct options {
     const char *batch, *on_error, *accept_loss, *backup, *timeout;
     bool rebuild_index, tombstone, again, system;
     /* serve */
-    const char *listen, *unix_path, *tls_cert, *tls_key;
-    bool insecure, insecure_any_address;
+    const char *listen, *unix_path, *tls_cert, *tls_key, *secret_dir, *advertise_host;
+    const char *advertise_port, *connections_max, *config;
+    bool insecure, insecure_any_address, config_check;
     /* arguments that are no options */
     const char *arguments[8];
     size_t argument_count;

@@ -1,4 +1,5 @@
-/* cmd_serve.c - factum serve: a thin main over <factum/server.h>. Layer: cli.
+/* cmd_serve.c - factum serve: a thin main over <factum/server.h>, and the configuration of it
+ * (server/config.h). Layer: cli.
  *
  * SIGTERM and SIGINT stop it within STOP_MS; SIGHUP reads the certificate again. Under systemd
  * (Type=notify) it says when it is ready and when it stops.
@@ -14,6 +15,7 @@
 #include <factum/server.h>
 
 #include "cli/cli.h"
+#include "server/config.h"
 
 #define STOP_MS 4500
 
@@ -40,20 +42,20 @@ static void notify_systemd(const char *state)
     }
 }
 
-static void say_ready(const factum_server *server, const struct options *options)
+static void say_ready(const factum_server *server, const struct fct_config *config, bool quiet)
 {
     const char *address = factum_server_address(server);
+    const char *path = config->options.unix_path;
     if (factum_server_secret(server)[0] != '\0') {
         (void)fprintf(stderr,
                       "factum: the admin's secret, shown this once: %s\n"
                       "factum: clients log in as admin with it: kurrentdb://admin:SECRET@%s\n",
                       factum_server_secret(server), address);
     }
-    if (!options->quiet) {
-        (void)fprintf(stderr, "factum: serving %s on %s%s%s%s\n", options->store, address,
-                      address[0] != '\0' && options->unix_path != NULL ? " and " : "",
-                      options->unix_path == NULL ? "" : options->unix_path,
-                      options->insecure ? ", insecure: everybody may do everything" : "");
+    if (!quiet) {
+        (void)fprintf(stderr, "factum: serving %s on %s%s%s%s\n", config->store, address,
+                      address[0] != '\0' && path != NULL ? " and " : "", path == NULL ? "" : path,
+                      config->options.insecure ? ", insecure: everybody may do everything" : "");
     }
     notify_systemd("READY=1");
 }
@@ -70,58 +72,166 @@ static void wait_for_signals(factum_server *server, const sigset_t *signals)
     }
 }
 
-static int run_serve(const struct options *options)
+/* ---- the configuration ----------------------------------------------------------------------- */
+
+static void warn(void *data, const char *text)
 {
+    (void)data;
+    (void)fprintf(stderr, "factum: %s\n", text);
+}
+
+static void print_setting(void *data, const char *text)
+{
+    (void)data;
+    (void)printf("%s\n", text);
+}
+
+/* The flags that were given; returns how many. */
+static size_t flags_of(const struct options *options,
+                       struct fct_config_flag flags[FCT_CONFIG_COUNT])
+{
+    const struct fct_config_flag all[] = {
+        {"store", options->store_given ? options->store : NULL},
+        {"listen", options->listen},
+        {"unix", options->unix_path},
+        {"tls-cert", options->tls_cert},
+        {"tls-key", options->tls_key},
+        {"secret-dir", options->secret_dir},
+        {"advertise-host", options->advertise_host},
+        {"advertise-port", options->advertise_port},
+        {"connections-max", options->connections_max},
+    };
+    size_t count = 0;
+    for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
+        if (all[i].value != NULL) {
+            flags[count++] = all[i];
+        }
+    }
+    if (options->insecure) {
+        flags[count++] = (struct fct_config_flag){"insecure", NULL};
+    }
+    if (options->insecure_any_address) {
+        flags[count++] = (struct fct_config_flag){"insecure-any-address", NULL};
+    }
+    return count;
+}
+
+/* The file --config, or none, in |text|; 0 or an exit code. */
+static int read_file(const char *name, char text[FCT_CONFIG_FILE_MAX + 1], size_t *len)
+{
+    FILE *file = fopen(name, "rb");
+    if (file == NULL) {
+        (void)fprintf(stderr, "factum: %s: %s\n", name, strerror(errno));
+        return errno == ENOENT ? EXIT_NOT_FOUND : EXIT_FAILURE_;
+    }
+    *len = fread(text, 1, FCT_CONFIG_FILE_MAX + 1, file);
+    bool failed = ferror(file) != 0;
+    (void)fclose(file);
+    if (failed) {
+        (void)fprintf(stderr, "factum: %s: cannot be read\n", name);
+        return EXIT_FAILURE_;
+    }
+    return 0;
+}
+
+static int configure(const struct options *options, struct fct_config *config)
+{
+    extern char **environ;
+    static char text[FCT_CONFIG_FILE_MAX + 1];
+    struct fct_config_flag flags[FCT_CONFIG_COUNT];
+    size_t len = 0;
+    factum_error err;
+    if (options->config != NULL) {
+        int code = read_file(options->config, text, &len);
+        if (code != 0) {
+            return code;
+        }
+    }
+    const struct fct_config_input input = {
+        .flags = flags,
+        .flag_count = flags_of(options, flags),
+        .environment = (const char *const *)environ,
+        .file_name = options->config,
+        .file = {(const uint8_t *)text, len},
+        .warn = warn,
+    };
+    factum_status status = fct_config_read(fct_mem_heap(), &input, config, &err);
+    return status == FACTUM_OK ? 0 : fail_with(status, &err);
+}
+
+/* ---- the command ----------------------------------------------------------------------------- */
+
+static int serve_store(const struct options *options, const struct fct_config *config,
+                       const sigset_t *signals)
+{
+    struct options opened = *options;
     factum_store *store = NULL;
     factum_server *server = NULL;
     factum_error err;
+    opened.store = config->store;
+    if (is_address(config->store)) {
+        return complain("serve works on the directory of a store, not on an address: run it where "
+                        "the store is");
+    }
+    int code = open_store(&opened, true, &store);
+    if (code != 0) {
+        return code;
+    }
+    factum_status status = factum_server_start(store, &config->options, &server, &err);
+    if (status != FACTUM_OK) {
+        return close_store(store, fail_with(status, &err));
+    }
+    say_ready(server, config, options->quiet);
+    wait_for_signals(server, signals);
+    notify_systemd("STOPPING=1");
+    factum_server_stop(server, STOP_MS);
+    return close_store(store, 0);
+}
+
+static int run_serve(const struct options *options)
+{
+    struct fct_config config = {.store = NULL};
     sigset_t signals;
-    const factum_server_options server_options = {
-        .size = sizeof server_options,
-        .listen = options->listen,
-        .unix_path = options->unix_path,
-        .tls_cert_file = options->tls_cert,
-        .tls_key_file = options->tls_key,
-        .secret_dir = options->store,
-        .insecure = options->insecure,
-        .insecure_any_address = options->insecure_any_address,
-    };
     (void)sigemptyset(&signals);
     (void)sigaddset(&signals, SIGTERM);
     (void)sigaddset(&signals, SIGINT);
     (void)sigaddset(&signals, SIGHUP);
     (void)sigprocmask(SIG_BLOCK, &signals, NULL);
-    if (is_address(options->store)) {
-        return complain("serve works on the directory of a store, not on an address: run it where "
-                        "the store is");
-    }
-    int code = open_store(options, true, &store);
+    int code = configure(options, &config);
     if (code != 0) {
         return code;
     }
-    factum_status status = factum_server_start(store, &server_options, &server, &err);
-    if (status != FACTUM_OK) {
-        return close_store(store, fail_with(status, &err));
+    if (options->config_check) {
+        fct_config_print(&config, print_setting, NULL);
+        code = finish_output(0);
+    } else {
+        code = serve_store(options, &config, &signals);
     }
-    say_ready(server, options);
-    wait_for_signals(server, &signals);
-    notify_systemd("STOPPING=1");
-    factum_server_stop(server, STOP_MS);
-    return close_store(store, 0);
+    fct_config_finish(&config);
+    return code;
 }
 
 const struct command command_serve = {
     .name = "serve",
     .usage = "serve [--listen ADDRESS:PORT] [--unix PATH] [--insecure] [options]",
     .summary = "serve the store to other programs, until SIGTERM",
-    .help = "  --listen ADDR:PORT where to listen (127.0.0.1:2113); port 0: a free one\n"
-            "  --unix PATH        a UNIX socket too, for this user alone\n"
-            "  --tls-cert FILE    the certificate, with its chain (PEM); SIGHUP reads it again\n"
-            "  --tls-key FILE     and its key, which no other user may read\n"
-            "  --insecure         everybody who can connect may do everything; on loopback only\n"
-            "  --insecure-any-address  on every other address too: for containers\n",
+    .help =
+        "  --listen ADDR:PORT where to listen (127.0.0.1:2113); port 0: a free one; none: no TCP\n"
+        "  --unix PATH        a UNIX socket too, for this user alone\n"
+        "  --tls-cert FILE    the certificate, with its chain (PEM); SIGHUP reads it again\n"
+        "  --tls-key FILE     and its key, which no other user may read\n"
+        "  --secret-dir DIR   where the hash of the admin's secret is kept (the store)\n"
+        "  --insecure         everybody who can connect may do everything; on loopback only\n"
+        "  --insecure-any-address  on every other address too: for containers\n"
+        "  --advertise-host NAME   what KurrentDB clients that ask for members are told\n"
+        "  --advertise-port PORT   and its port\n"
+        "  --connections-max N     at most so many at once (10000)\n"
+        "  --config FILE      lines of \"key = value\"; the keys are the options\n"
+        "  --config-check     print each setting with where it comes from, and do nothing\n",
     .notes = "Without --insecure clients log in as admin with the secret that the first start "
-             "prints.\n",
-    .options = "listen unix tls-cert tls-key insecure insecure-any-address ",
+             "prints.\nEach option can also come from the environment: FACTUM_LISTEN for --listen. "
+             "A flag\ncomes before the environment, that before the file.\n",
+    .options = "listen unix tls-cert tls-key secret-dir insecure insecure-any-address "
+               "advertise-host advertise-port connections-max config config-check ",
     .run = run_serve,
 };

@@ -108,12 +108,14 @@ static int skip_global(int argc, char **argv, struct options *options)
             break;
         } else if (argv[i][len] == '=') {
             options->store = argv[i] + len + 1;
+            options->store_given = true;
             i++;
         } else if (i + 1 == argc) {
             (void)complain("%s takes a directory or an address", argv[i]);
             return -1;
         } else {
             options->store = argv[i + 1];
+            options->store_given = true;
             i += 2;
         }
     }

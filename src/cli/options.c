@@ -68,6 +68,12 @@ static const struct option known[] = {
     OPTION("unix", TEXT, unix_path),
     OPTION("tls-cert", TEXT, tls_cert),
     OPTION("tls-key", TEXT, tls_key),
+    OPTION("secret-dir", TEXT, secret_dir),
+    OPTION("advertise-host", TEXT, advertise_host),
+    OPTION("advertise-port", TEXT, advertise_port),
+    OPTION("connections-max", TEXT, connections_max),
+    OPTION("config", TEXT, config),
+    OPTION("config-check", FLAG, config_check),
     OPTION("insecure", FLAG, insecure),
     OPTION("insecure-any-address", FLAG, insecure_any_address),
 };
@@ -112,6 +118,8 @@ static int set_value(struct options *options, const struct option *option, const
         return 0;
     }
     *(const char **)(void *)member = value;
+    options->store_given =
+        options->store_given || option->offset == offsetof(struct options, store);
     return 0;
 }
 

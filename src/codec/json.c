@@ -244,7 +244,7 @@ static bool scan_name(struct scan *scan)
 struct nest {
     uint64_t objects[FCT_JSON_DEPTH_MAX / 64 + 1];
     unsigned depth;
-    unsigned depth_max; /* FCT_JSON_DEPTH_MAX + 1 at most */
+    unsigned depth_max; /* FCT_JSON_DEPTH_MAX + FCT_JSON_DOCUMENT_DEPTH at most */
 };
 
 static void open_nest(struct nest *nest, bool object)
@@ -378,6 +378,12 @@ factum_status fct_json_parse_line(factum_slice text, struct fct_json *value,
                                   struct fct_json_fault *fault)
 {
     return parse(text, FCT_JSON_DEPTH_MAX + 1, value, fault);
+}
+
+factum_status fct_json_parse_document(factum_slice text, struct fct_json *value,
+                                      struct fct_json_fault *fault)
+{
+    return parse(text, FCT_JSON_DEPTH_MAX + FCT_JSON_DOCUMENT_DEPTH, value, fault);
 }
 
 factum_status fct_json_check(factum_slice text, struct fct_json *value, factum_error *err)

@@ -40,6 +40,10 @@ factum_status fct_json_parse(factum_slice text, struct fct_json *value,
  * which holds data and metadata. */
 factum_status fct_json_parse_line(factum_slice text, struct fct_json *value,
                                   struct fct_json_fault *fault);
+/* The same for a document with such lines in it: FCT_JSON_DOCUMENT_DEPTH levels more. */
+#define FCT_JSON_DOCUMENT_DEPTH 4
+factum_status fct_json_parse_document(factum_slice text, struct fct_json *value,
+                                      struct fct_json_fault *fault);
 /* fct_json_parse that says "not valid JSON: <reason> at byte N". */
 factum_status fct_json_check(factum_slice text, struct fct_json *value, factum_error *err);
 

@@ -243,6 +243,22 @@ static void every_beginning_of_a_document_is_refused_at_its_end(void **state)
     (void)parsed(whole);
 }
 
+static void a_document_may_hold_lines_of_full_depth(void **state)
+{
+    (void)state;
+    for (size_t depth = FCT_JSON_DEPTH_MAX + FCT_JSON_DOCUMENT_DEPTH;
+         depth <= FCT_JSON_DEPTH_MAX + FCT_JSON_DOCUMENT_DEPTH + 1; depth++) {
+        char text[256];
+        struct fct_json value;
+        memset(text, '[', depth);
+        memset(text + depth, ']', depth);
+        factum_status status = fct_json_parse_document(fct_slice(text, 2 * depth), &value, NULL);
+        assert_status(status, depth == FCT_JSON_DEPTH_MAX + FCT_JSON_DOCUMENT_DEPTH
+                                  ? FACTUM_OK
+                                  : FACTUM_INVALID);
+    }
+}
+
 static void the_depth_has_its_maximum(void **state)
 {
     (void)state;
@@ -729,6 +745,7 @@ int main(void)
         cmocka_unit_test(bytes_that_are_not_utf8_are_refused_where_they_stand),
         cmocka_unit_test(brackets_and_commas_out_of_place_are_refused),
         cmocka_unit_test(every_beginning_of_a_document_is_refused_at_its_end),
+        cmocka_unit_test(a_document_may_hold_lines_of_full_depth),
         cmocka_unit_test(the_depth_has_its_maximum),
         cmocka_unit_test(a_line_is_one_level_deeper_than_what_it_holds),
         cmocka_unit_test(what_is_not_json_is_told_why_and_where),

@@ -113,6 +113,12 @@ static void forget_bits(struct fct_run *run)
     }
 }
 
+static factum_status open_mapped(void *data, struct fct_file **file, factum_error *err)
+{
+    const struct fct_run *run = data;
+    return fct_file_open(run->os, run->path, FCT_OPEN_READ, file, err);
+}
+
 static factum_status make_bits(struct fct_run *run, factum_error *err)
 {
     uint64_t size = run->info.file_size;
@@ -123,7 +129,7 @@ static factum_status make_bits(struct fct_run *run, factum_error *err)
     if (run->verified == NULL) {
         return fct_fail(err, FACTUM_NO_MEMORY, "open index run: out of memory");
     }
-    run->proven = fct_proven(run->verified + pages, words, size);
+    run->proven = fct_proven(open_mapped, run, run->verified + pages, words, size);
     return FACTUM_OK;
 }
 

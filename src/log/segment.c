@@ -27,6 +27,27 @@ uint64_t fct_segment_number(const char *name)
     return strcmp(name + 20, ".seg") == 0 ? number : 0;
 }
 
+static factum_status open_file(const struct fct_segment *segment, uint64_t number, bool write,
+                               struct fct_file **file, factum_error *err)
+{
+    char name[FCT_SEGMENT_NAME_SIZE];
+    char path[FCT_PATH_SIZE];
+    fct_segment_name(number, name);
+    factum_status status = fct_path_join(path, segment->dir, name, err);
+    if (status == FACTUM_OK) {
+        status =
+            fct_file_open(segment->os, path, write ? FCT_OPEN_WRITE : FCT_OPEN_READ, file, err);
+    }
+    return status;
+}
+
+/* The file that is mapped: segment->file is the writer's, or gone. */
+static factum_status open_mapped(void *data, struct fct_file **file, factum_error *err)
+{
+    const struct fct_segment *segment = data;
+    return open_file(segment, segment->header.number, false, file, err);
+}
+
 static struct fct_segment *make(const struct fct_os *os, const struct fct_mem *mem, const char *dir,
                                 factum_error *err)
 {
@@ -37,8 +58,8 @@ static struct fct_segment *make(const struct fct_os *os, const struct fct_mem *m
     }
     segment->os = os;
     segment->dir = dir;
-    segment->proven =
-        fct_proven(segment->proven_words, FCT_SEGMENT_PROVEN_WORDS, FCT_SEGMENT_SIZE_MAX);
+    segment->proven = fct_proven(open_mapped, segment, segment->proven_words,
+                                 FCT_SEGMENT_PROVEN_WORDS, FCT_SEGMENT_SIZE_MAX);
     return segment;
 }
 
@@ -51,20 +72,6 @@ factum_status fct_segment_close(struct fct_segment *segment, const struct fct_me
     fct_segment_unmap(segment);
     factum_status status = fct_file_close(&segment->file, err);
     fct_mem_free(mem, segment);
-    return status;
-}
-
-static factum_status open_file(const struct fct_segment *segment, uint64_t number, bool write,
-                               struct fct_file **file, factum_error *err)
-{
-    char name[FCT_SEGMENT_NAME_SIZE];
-    char path[FCT_PATH_SIZE];
-    fct_segment_name(number, name);
-    factum_status status = fct_path_join(path, segment->dir, name, err);
-    if (status == FACTUM_OK) {
-        status =
-            fct_file_open(segment->os, path, write ? FCT_OPEN_WRITE : FCT_OPEN_READ, file, err);
-    }
     return status;
 }
 
@@ -101,8 +108,8 @@ static factum_status read_header(struct fct_segment *segment, uint64_t number, f
     }
     bool more = segment->file_size > segment->header.size;
     segment->capacity = more ? segment->header.size : segment->file_size;
-    segment->proven =
-        fct_proven(segment->proven_words, FCT_SEGMENT_PROVEN_WORDS, segment->header.size);
+    segment->proven = fct_proven(open_mapped, segment, segment->proven_words,
+                                 FCT_SEGMENT_PROVEN_WORDS, segment->header.size);
     return FACTUM_OK;
 }
 
@@ -139,7 +146,8 @@ factum_status fct_segment_new(struct fct_segment **out, const struct fct_os *os,
     segment->file = file;
     segment->file_size = size;
     segment->capacity = size;
-    segment->proven = fct_proven(segment->proven_words, FCT_SEGMENT_PROVEN_WORDS, size);
+    segment->proven =
+        fct_proven(open_mapped, segment, segment->proven_words, FCT_SEGMENT_PROVEN_WORDS, size);
     atomic_store(&segment->used, FCT_SEGMENT_HEADER_SIZE);
     factum_status status = fct_segment_map_tail(segment, err);
     if (status != FACTUM_OK) {
@@ -209,6 +217,7 @@ void fct_segment_forget_read(struct fct_segment *segment)
     for (size_t i = 0; i < 2 * (size_t)FCT_SEGMENT_PROVEN_WORDS; i++) {
         atomic_store(&segment->proven_words[i], 0);
     }
+    atomic_store(&segment->first_bad, 0);
 }
 
 factum_status fct_segment_salvage(struct fct_segment *segment, uint64_t offset, uint64_t size,

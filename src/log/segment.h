@@ -37,7 +37,9 @@ struct fct_segment {
     _Atomic uint64_t used; /* bytes from the start that are visible to readers */
     _Atomic bool sealed;
     const uint8_t *_Atomic map; /* of [0, capacity); NULL before the first need */
-    struct fct_proven proven;   /* of the map */
+    _Atomic uint64_t
+        first_bad;            /* where a batch was found not to verify, | 1 if it cannot be read */
+    struct fct_proven proven; /* of the map */
     _Atomic uint64_t proven_words[2 * FCT_SEGMENT_PROVEN_WORDS];
 };
 
@@ -69,7 +71,8 @@ FCT_MUST_USE factum_status fct_segment_map(struct fct_segment *segment, const ui
 /* Maps through segment->file; for one that no other thread knows yet. */
 FCT_MUST_USE factum_status fct_segment_map_tail(struct fct_segment *segment, factum_error *err);
 void fct_segment_unmap(struct fct_segment *segment);
-/* What was found readable is asked again: to be called when the cache was dropped. Any thread. */
+/* What was found readable, or bad, is asked again: to be called when the cache was dropped. Any
+ * thread. */
 void fct_segment_forget_read(struct fct_segment *segment);
 
 /* Can [offset, offset + size) of the map be read without a signal? Any thread. False as well where

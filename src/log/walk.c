@@ -38,6 +38,65 @@ static bool record_readable(struct fct_segment *segment, const uint8_t *map, uin
     return size <= header || size > room || fct_segment_readable(segment, offset, size);
 }
 
+/* Does the batch at |offset| verify? Then *end is where it ends. *unreadable: the device failed. */
+static bool batch_verifies(struct fct_segment *segment, const uint8_t *map, uint64_t offset,
+                           uint64_t *end, bool *unreadable)
+{
+    struct fct_batch_header header;
+    uint64_t used = readable(segment);
+    const uint8_t *at = map + offset;
+    *unreadable = false;
+    if (offset + FCT_BATCH_HEADER_SIZE > used) {
+        return false;
+    }
+    *unreadable = !fct_segment_readable(segment, offset, FCT_BATCH_HEADER_SIZE);
+    if (*unreadable || fct_batch_header_decode(at, segment->header.base + offset,
+                                               segment->header.salt, &header) != FACTUM_OK) {
+        return false;
+    }
+    uint64_t payload = offset + FCT_BATCH_HEADER_SIZE;
+    *end = payload + header.payload_size;
+    *unreadable = header.payload_size > 0 && header.payload_size <= used - payload &&
+                  !fct_segment_readable(segment, payload, header.payload_size);
+    return *end <= used && !*unreadable &&
+           fct_batch_payload_crc(header.chain, at + FCT_BATCH_HEADER_SIZE, header.payload_size) ==
+               header.payload_crc;
+}
+
+/* The first batch of the segment that does not verify, or else the one that |offset| lies in. It is
+ * remembered: there may be much to check, and readers may meet the same damage again and again. */
+static uint64_t first_bad(struct fct_segment *segment, const uint8_t *map, uint64_t offset,
+                          bool *unreadable)
+{
+    uint64_t known = atomic_load(&segment->first_bad);
+    *unreadable = (known & 1) != 0;
+    if (known != 0 && known <= offset + 1) {
+        return known & ~UINT64_C(1);
+    }
+    uint64_t at = FCT_SEGMENT_HEADER_SIZE;
+    uint64_t end = at;
+    bool good = true;
+    while (good && end <= offset) {
+        at = end;
+        good = batch_verifies(segment, map, at, &end, unreadable);
+    }
+    if (!good) {
+        atomic_store(&segment->first_bad, at | *unreadable);
+    }
+    return at;
+}
+
+/* Damage at |position|. What is named is where its segment's first bad batch begins: whoever meets
+ * the damage, and wherever, it is the position that verify names and that a repair accepts. */
+static factum_status damage_at(struct fct_segment *segment, const uint8_t *map, uint64_t position,
+                               const char *what, factum_error *err)
+{
+    bool unreadable;
+    uint64_t from = first_bad(segment, map, position - segment->header.base, &unreadable);
+    return fct_log_damage(segment, segment->header.base + from, unreadable ? UNREADABLE : what,
+                          err);
+}
+
 factum_status fct_log_read(struct fct_log *log, uint64_t position, struct fct_record *record,
                            factum_error *err)
 {
@@ -56,11 +115,11 @@ factum_status fct_log_read(struct fct_log *log, uint64_t position, struct fct_re
         return status;
     }
     if (!record_readable(segment, map, offset, used)) {
-        return fct_log_damage(segment, position, UNREADABLE, err);
+        return damage_at(segment, map, position, UNREADABLE, err);
     }
     if (fct_record_decode(map + offset, (size_t)(used - offset), position, segment->header.salt,
                           true, record) != FACTUM_OK) {
-        return fct_log_damage(segment, position, "the record does not verify", err);
+        return damage_at(segment, map, position, "the record does not verify", err);
     }
     return FACTUM_OK;
 }
@@ -124,14 +183,10 @@ static bool walk_record_at(const struct fct_log_walk *walk, uint64_t position,
                              true, record) == FACTUM_OK;
 }
 
-/* Damage at |position|, which |what| says, unless the device cannot read it. */
 static factum_status walk_damage(const struct fct_log_walk *walk, uint64_t position,
                                  const char *what, factum_error *err)
 {
-    uint64_t offset = position - walk->base;
-    uint64_t used = readable(walk->segment);
-    bool read = offset >= used || record_readable(walk->segment, walk->map, offset, used);
-    return fct_log_damage(walk->segment, position, read ? what : UNREADABLE, err);
+    return damage_at(walk->segment, walk->map, position, what, err);
 }
 
 /* The last boundary (batch header or record) at or before |position|, and the first one at or after
@@ -256,7 +311,7 @@ static factum_status enter_batch(struct fct_log_walk *walk, const struct fct_bat
     if (header->payload_size > 0 &&
         !fct_segment_readable(walk->segment, walk->position - walk->base + FCT_BATCH_HEADER_SIZE,
                               header->payload_size)) {
-        return fct_log_damage(walk->segment, walk->position, UNREADABLE, err);
+        return walk_damage(walk, walk->position, UNREADABLE, err);
     }
     if (fct_batch_payload_crc(header->chain, at + FCT_BATCH_HEADER_SIZE, header->payload_size) !=
         header->payload_crc) {
@@ -392,21 +447,23 @@ factum_status fct_log_walk_previous(struct fct_log_walk *walk, struct fct_record
         uint64_t room = walk->position - first;
         uint64_t end = walk->position - walk->base;
         if (!fct_segment_readable(walk->segment, end - 8, 8)) {
-            return fct_log_damage(walk->segment, walk->position, UNREADABLE, err);
+            return walk_damage(walk, walk->position - FCT_RECORD_ALIGN, UNREADABLE, err);
         }
         uint32_t trailer = fct_get_u32(walk->map + end - 4);
         if (trailer == FCT_BATCH_END_MARK) {
             struct fct_batch_header header;
             if (room < FCT_BATCH_HEADER_SIZE ||
                 !walk_header_at(walk, walk->position - FCT_BATCH_HEADER_SIZE, &header)) {
-                return walk_damage(walk, walk->position, "no batch header ends there", err);
+                return walk_damage(walk, walk->position - FCT_RECORD_ALIGN,
+                                   "no batch header ends there", err);
             }
             walk->position -= FCT_BATCH_HEADER_SIZE;
             continue;
         }
         if (trailer > room || !walk_record_at(walk, walk->position - trailer, record) ||
             record->size != trailer) {
-            return walk_damage(walk, walk->position, "no record ends there", err);
+            return walk_damage(walk, walk->position - FCT_RECORD_ALIGN, "no record ends there",
+                               err);
         }
         walk->position -= trailer;
         return FACTUM_OK;

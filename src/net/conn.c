@@ -464,6 +464,16 @@ static void watch(struct fct_conn *conn)
     }
 }
 
+/* A peer whose machine has gone is noticed, though it may be silent for ever. */
+static void keep_alive(int fd)
+{
+    static const int on = 1, idle_s = 60, interval_s = 10, probes = 3;
+    (void)setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
+    (void)setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &idle_s, sizeof idle_s);
+    (void)setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &interval_s, sizeof interval_s);
+    (void)setsockopt(fd, IPPROTO_TCP, TCP_KEEPCNT, &probes, sizeof probes);
+}
+
 /* ---- for doors.c ----------------------------------------------------------------------------- */
 
 void fct_conn_open(struct fct_doors *doors, int fd, bool is_unix)
@@ -485,6 +495,7 @@ void fct_conn_open(struct fct_doors *doors, int fd, bool is_unix)
     name_peer(conn, is_unix);
     if (!is_unix) {
         (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+        keep_alive(fd);
     }
     conn->next = doors->conns;
     conn->slot = &doors->conns;

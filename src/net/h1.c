@@ -48,7 +48,6 @@ static void h1_close_exchange(struct fct_h1 *h1, bool complete)
     h1->is_aborted = false;
     h1->is_full = false;
     h1->is_head = false;
-    h1->expects_continue = false;
     h1->unreleased = 0;
     h1->answer = (struct fct_h1_answer){0};
     h1->reading = FCT_H1_READS_HEAD;
@@ -121,7 +120,7 @@ static void h1_settle(struct fct_h1 *h1)
     }
     bool complete = h1->reading == FCT_H1_READS_NOTHING;
     if (complete || !h1->keep_alive || !fct_h1_may_drain(h1)) {
-        h1->is_finished = !complete || !h1->keep_alive || h1->is_closing;
+        h1->is_finished = !complete || !h1->keep_alive;
         h1_close_exchange(h1, complete);
     }
 }
@@ -316,7 +315,7 @@ static factum_status h1_keep_input(struct fct_h1 *h1)
 static bool h1_waits_for_body(const struct fct_h1 *h1)
 {
     return h1->is_open && h1->reading == FCT_H1_READS_BODY && h1->unreleased == 0 &&
-           h1->rest.len == 0 && !h1->is_aborted;
+           !h1->is_aborted;
 }
 
 static void h1_set_time(struct fct_h1 *h1, uint64_t now_ms)
@@ -391,7 +390,6 @@ static size_t h1_hand_out(struct fct_h1 *h1, const uint8_t **bytes)
     h1->sent = h1->out;
     h1_empty(&last);
     h1->out = last;
-    h1->answer.from = 0;
     h1->answer.is_sent = h1->answer.progress != FCT_H1_NOT_BEGUN;
     if (h1->is_full && h1->is_open) {
         h1->is_full = false;

@@ -179,7 +179,7 @@ static factum_status answer_end_head(struct fct_h1 *h1, enum fct_h1_framing fram
     if (is_open && framing == FCT_H1_CHUNKED && h1->is_http10) {
         framing = FCT_H1_UNTIL_CLOSE;
     }
-    if ((is_open && framing == FCT_H1_UNTIL_CLOSE) || h1->expects_continue || h1->is_closing) {
+    if ((is_open && framing == FCT_H1_UNTIL_CLOSE) || h1->expects_continue) {
         keep_alive = false; /* without 100 the peer may or may not send the body: nobody knows */
     }
     factum_status status = FACTUM_OK;

@@ -291,6 +291,60 @@ static void an_answer_beyond_32_mib_that_nobody_takes_is_refused(void **state)
     h1_peer_finish(&p);
 }
 
+/* The calls of one answer. Each is tried until it does not fail any more. */
+static void answer_stubbornly(struct h1_peer *p)
+{
+    char text[300];
+    memset(text, 'x', sizeof text);
+    const struct fct_field fields[] = {{FCT_SLICE("x"), fct_slice(text, sizeof text)}};
+    const factum_slice bytes = fct_slice(text, sizeof text);
+    factum_status status = FACTUM_NO_MEMORY;
+    for (int i = 0; i < 2 && status != FACTUM_OK; i++) {
+        status = fct_exchange_respond(p->exchange, 200, fields, 1);
+    }
+    assert_int_equal(status, FACTUM_OK);
+    for (int count = 0; count < 3; count++) {
+        status = FACTUM_NO_MEMORY;
+        for (int i = 0; i < 2 && status != FACTUM_OK; i++) {
+            status = fct_exchange_write(p->exchange, bytes);
+        }
+        assert_int_equal(status, FACTUM_OK);
+    }
+    status = FACTUM_NO_MEMORY;
+    for (int i = 0; i < 2 && status != FACTUM_OK; i++) {
+        status = fct_exchange_finish(p->exchange, fields, 1);
+    }
+    assert_int_equal(status, FACTUM_OK);
+}
+
+static void a_call_that_fails_for_want_of_memory_leaves_the_answer_as_it_was(void **state)
+{
+    (void)state;
+    struct fct_buf expected;
+    fct_buf_init(&expected, fct_mem_heap(), (size_t)1 << 20);
+    unsigned long count = 0;                     /* allocations of an answer */
+    for (unsigned long k = 0; k <= count; k++) { /* 0: none fails */
+        struct h1_peer p;
+        open_and_ask(&p, GET);
+        unsigned long before = atomic_load(&p.mem.calls);
+        if (k > 0) {
+            atomic_store(&p.mem.fail_at, before + k - 1);
+        }
+        answer_stubbornly(&p);
+        count = k == 0 ? atomic_load(&p.mem.calls) - before : count;
+        assert_int_equal(atomic_load(&p.mem.failed), k == 0 ? 0 : 1);
+        h1_peer_send(&p);
+        if (k == 0) {
+            assert_int_equal(fct_buf_add_slice(&expected, fct_buf_slice(&p.out)), FACTUM_OK);
+        }
+        assert_int_equal(p.out.len, expected.len);
+        assert_memory_equal(p.out.ptr, expected.ptr, expected.len);
+        h1_peer_finish(&p);
+    }
+    assert_true(count >= 3);
+    fct_buf_finish(&expected);
+}
+
 static void an_abort_before_the_answer_is_an_answer(void **state)
 {
     (void)state;
@@ -388,6 +442,7 @@ int main(void)
         cmocka_unit_test(room_shrinks_with_each_write_and_writable_says_when_it_is_back),
         cmocka_unit_test(what_send_returned_lasts_while_more_is_written),
         cmocka_unit_test(an_answer_beyond_32_mib_that_nobody_takes_is_refused),
+        cmocka_unit_test(a_call_that_fails_for_want_of_memory_leaves_the_answer_as_it_was),
         cmocka_unit_test(an_abort_before_the_answer_is_an_answer),
         cmocka_unit_test(an_abort_within_the_answer_leaves_it_without_its_end),
         cmocka_unit_test(the_refusal_of_a_head_request_has_no_body),

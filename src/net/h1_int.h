@@ -47,7 +47,7 @@ struct fct_h1_answer {
     enum fct_h1_progress progress;
     enum fct_h1_framing framing; /* valid from BODY on, NO_BODY and LENGTH from BEGUN on */
     uint64_t length_left;        /* of content-length */
-    size_t from;                 /* where it begins in |out| */
+    size_t from;                 /* where it begins in |out|, until some of it is sent */
     bool is_sent;                /* the peer may have some of it */
 };
 

@@ -272,6 +272,9 @@ static void continue_is_not_sent_to_http10_or_without_a_body(void **state)
     h1_peer_start(&p, H1_HOLD);
     give(&p, POST "Content-Length: 0\r\nExpect: 100-continue\r\n\r\n");
     assert_sent(&p, "");
+    answer(&p);
+    h1_peer_send(&p);
+    assert_outcome(&p, "200 open");
     h1_peer_finish(&p);
     h1_peer_start(&p, H1_HOLD);
     give(&p, "POST / HTTP/1.0\r\nContent-Length: 3\r\nExpect: 100-continue\r\n\r\n");
@@ -332,6 +335,60 @@ static void an_endless_chunked_body_that_nobody_wants_is_given_up(void **state)
     }
     assert_in_range(given, 65000, 67000);
     assert_outcome(&p, "200 closed");
+    h1_peer_finish(&p);
+}
+
+/* ---- one request after another ------------------------------------------------------------- */
+
+static void each_request_has_a_window_and_a_rest_of_its_own(void **state)
+{
+    (void)state;
+    struct h1_peer p;
+    h1_peer_init(&p, H1_HOLD);
+    p.limits.body_window = 1000;
+    assert_int_equal(h1_peer_open(&p), FACTUM_OK);
+    for (int i = 1; i <= 3; i++) {
+        give(&p, POST "Content-Length: 1000\r\n\r\n");
+        give_many(&p, 'x', 1000);
+        assert_int_equal(p.ended, i);
+        answer(&p); /* and releases nothing */
+        h1_peer_send(&p);
+    }
+    p.kind = H1_EARLY;
+    for (int i = 4; i <= 6; i++) {
+        give(&p, POST "Content-Length: 40000\r\n\r\n");
+        give_many(&p, 'x', 40000);
+        assert_int_equal(p.complete, i);
+    }
+    h1_peer_finish(&p);
+}
+
+static void each_body_has_a_time_of_its_own(void **state)
+{
+    (void)state;
+    struct h1_peer p;
+    h1_peer_start(&p, H1_ECHO);
+    for (int i = 1; i <= 3; i++) {
+        give(&p, POST "Content-Length: 50000\r\n\r\n");
+        h1_peer_tick(&p, 9000);
+        give_many(&p, 'x', 50000);
+        assert_int_equal(p.complete, i);
+    }
+    give(&p, POST "Content-Length: 50000\r\n\r\n");
+    h1_peer_tick(&p, 11000); /* the bytes before it do not count either */
+    assert_outcome(&p, "200 200 200 408 closed");
+    h1_peer_finish(&p);
+}
+
+static void a_refusal_after_a_head_request_has_a_body(void **state)
+{
+    (void)state;
+    struct h1_peer p;
+    h1_peer_start(&p, H1_ECHO);
+    give(&p, "HEAD / HTTP/1.1\r\nHost: a\r\n\r\n");
+    give(&p, "\n");
+    assert_outcome(&p, "200 400 closed");
+    assert_int_equal(h1_peer_count(&p, "title"), 1);
     h1_peer_finish(&p);
 }
 
@@ -638,6 +695,9 @@ int main(void)
         cmocka_unit_test(a_small_rest_of_a_body_is_read_to_keep_the_connection),
         cmocka_unit_test(a_big_rest_of_a_body_is_not_read),
         cmocka_unit_test(an_endless_chunked_body_that_nobody_wants_is_given_up),
+        cmocka_unit_test(each_request_has_a_window_and_a_rest_of_its_own),
+        cmocka_unit_test(each_body_has_a_time_of_its_own),
+        cmocka_unit_test(a_refusal_after_a_head_request_has_a_body),
         cmocka_unit_test(a_head_has_a_maximum_size),
         cmocka_unit_test(a_head_that_is_too_big_is_refused_before_its_end),
         cmocka_unit_test(fields_and_trailers_have_a_maximum_count),

@@ -25,7 +25,8 @@ enum {
     H2_CONTINUATIONS_MAX = 128,
     H2_RESETS_BURST = 2000,
     H2_RESETS_PER_SECOND = 200,
-    H2_OUTBOUND_QUEUE_MAX = 16 * 1024, /* frames other than DATA */
+    H2_OUTBOUND_QUEUE_MAX = 16 * 1024, /* frames other than DATA; beyond it the peer is refused */
+    H2_OUTBOUND_QUEUE_ENOUGH = 4096,   /* and from here on it has to wait */
     H2_OUT_FIRST = 4096,
     H2_WINDOW_FIRST = 65535, /* of a peer that has not seen our SETTINGS: RFC 9113, 6.9.2 */
 };
@@ -136,7 +137,7 @@ static void h2_close_aborted(struct fct_h2 *h2)
 static void h2_request_ended(struct fct_h2_stream *stream)
 {
     stream->request_ended = true;
-    if (!stream->is_dead) {
+    if (!stream->is_dead && !stream->finished) {
         stream->exchange.handler->end(&stream->exchange);
     }
 }
@@ -189,8 +190,9 @@ static int h2_on_data(nghttp2_session *nghttp2, uint8_t flags, int32_t id, const
     if (window < H2_WINDOW_FIRST) {
         window = H2_WINDOW_FIRST;
     }
+    bool is_wanted = stream != NULL && !stream->is_dead && !stream->finished && !h2->is_over;
     /* nghttp2 resets a stream beyond its window, and still reports the bytes. */
-    if (stream == NULL || stream->is_dead || h2->is_over || size > window - stream->unreleased) {
+    if (!is_wanted || size > window - stream->unreleased) {
         (void)fct_h2_check(h2, nghttp2_session_consume(nghttp2, id, size));
         return 0;
     }
@@ -376,6 +378,7 @@ static void h2_tick(struct fct_session *session, uint64_t now_ms)
 {
     struct fct_h2 *h2 = h2_of(session);
     FCT_ASSERT(!h2->inside);
+    bool was_over = h2->is_over;
     h2_begin_time(h2, now_ms);
     h2->inside = true;
     h2_close_aborted(h2);
@@ -389,6 +392,9 @@ static void h2_tick(struct fct_session *session, uint64_t now_ms)
     }
     h2->was_used = false;
     h2->inside = false;
+    if (h2->is_over ? !was_over : nghttp2_session_want_write(h2->nghttp2) != 0) {
+        fct_h2_signal(h2);
+    }
 }
 
 static void h2_shut_down(struct fct_session *session)
@@ -401,6 +407,7 @@ static void h2_shut_down(struct fct_session *session)
     int32_t last = nghttp2_session_get_last_proc_stream_id(h2->nghttp2);
     (void)fct_h2_check(
         h2, nghttp2_submit_goaway(h2->nghttp2, NGHTTP2_FLAG_NONE, last, NGHTTP2_NO_ERROR, NULL, 0));
+    fct_h2_signal(h2);
 }
 
 static bool h2_is_finished(const struct fct_session *session)
@@ -532,11 +539,13 @@ static bool h2_create_nghttp2(struct fct_h2 *h2)
     return done;
 }
 
-/* Bodies are held back by their windows, and answers by the room of their exchanges. */
+/* Bodies are held back by their windows, and answers by the room of their exchanges. What is left
+ * are frames that answer the peer's. */
 static bool h2_wants_receive(const struct fct_session *session)
 {
-    (void)session;
-    return true;
+    const struct fct_h2 *h2 = (const struct fct_h2 *)(const void *)session;
+    return h2->is_over ||
+           nghttp2_session_get_outbound_queue_size(h2->nghttp2) < H2_OUTBOUND_QUEUE_ENOUGH;
 }
 
 static const struct fct_session_ops h2_ops = {

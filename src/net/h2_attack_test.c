@@ -394,6 +394,28 @@ static void an_idle_connection_holds_little(void **state)
     stop();
 }
 
+static void subscriptions_that_wait_hold_little(void **state)
+{
+    (void)state;
+    static const uint8_t bytes[100 * 1000];
+    begin(H2_HOLD);
+    assert_int_equal(h2_server_start(&server), FACTUM_OK);
+    h2_client_start(&client, 1000 * 1000);
+    for (size_t i = 0; i < 100; i++) {
+        (void)h2_request(&client, 0, true);
+        h2_talk(&client, &server);
+        struct fct_exchange *exchange = server.calls[i].exchange;
+        assert_int_equal(fct_exchange_write(exchange, fct_slice(bytes, sizeof bytes)), FACTUM_OK);
+        assert_int_equal(fct_exchange_write(exchange, FCT_SLICE("1")), FACTUM_OK);
+        h2_talk(&client, &server);
+        assert_int_equal(client.replies[i].body_size, sizeof bytes + 1);
+    }
+    fct_session_tick(server.session, 1000);
+    fct_session_tick(server.session, 2000);
+    assert_in_range(meter.held, 100 * KIB, 300 * KIB); /* 1 to 3 KiB each */
+    stop();
+}
+
 static void a_string_of_4_gb_ends_the_connection(void **state)
 {
     (void)state;
@@ -567,6 +589,25 @@ static void streams_beyond_the_maximum_end_the_connection(void **state)
     assert_false(give());
     assert_int_equal(server.call_count, 1024);
     assert_ended(NGHTTP2_ENHANCE_YOUR_CALM, 2 * MIB);
+}
+
+static void a_peer_that_does_not_read_has_to_wait(void **state)
+{
+    (void)state;
+    begin(H2_SILENT);
+    server.options.limits.glitches_burst = 1000 * 1000;
+    start();
+    assert_true(fct_session_wants_receive(server.session));
+    for (uint32_t i = 0; i < 5000; i++) { /* each is reset */
+        raw_frame(NGHTTP2_HEADERS, 5, 1 + 2 * i, "\x83", 1);
+    }
+    assert_true(h2_server_feed(&server, fct_slice(raw, raw_size), 1000));
+    assert_false(fct_session_wants_receive(server.session));
+    raw_size = 0;
+    raw_frame(NGHTTP2_PING, 0, 0, "12345678", 8);
+    assert_true(give());
+    assert_true(fct_session_wants_receive(server.session));
+    stop();
 }
 
 static void a_window_that_stays_shut_holds_little(void **state)
@@ -745,6 +786,7 @@ int main(void)
         cmocka_unit_test(a_head_at_its_limits_is_taken_and_beyond_them_answered_431),
         cmocka_unit_test(trailers_of_a_request_have_the_limits_of_a_head),
         cmocka_unit_test(an_idle_connection_holds_little),
+        cmocka_unit_test(subscriptions_that_wait_hold_little),
         cmocka_unit_test(a_string_of_4_gb_ends_the_connection),
         cmocka_unit_test(a_head_that_does_not_end_ends_the_connection),
         cmocka_unit_test(heads_that_are_always_cut_in_the_middle_are_no_slow_head),
@@ -753,6 +795,7 @@ int main(void)
         cmocka_unit_test(connect_and_strange_schemes_are_refused),
         cmocka_unit_test(data_beyond_the_window_reach_no_handler),
         cmocka_unit_test(streams_beyond_the_maximum_end_the_connection),
+        cmocka_unit_test(a_peer_that_does_not_read_has_to_wait),
         cmocka_unit_test(a_window_that_stays_shut_holds_little),
         cmocka_unit_test(keepalive_pings_are_no_flood),
         cmocka_unit_test(a_thousand_subscriptions_may_be_cancelled_at_once),

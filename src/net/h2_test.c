@@ -376,6 +376,12 @@ static void end_with_unreleased_bytes(unsigned way, size_t size)
     } else if (way == 3) { /* answered before the end */
         h2_talk(&client, &server);
         h2_end_answer(&server.calls[number]);
+    } else if (way == 5) { /* answered, and bytes follow that nobody wants */
+        h2_talk(&client, &server);
+        h2_end_answer(&server.calls[number]);
+        reply->upload_left = size;
+        assert_int_equal(nghttp2_session_resume_data(client.session, reply->id), 0);
+        (void)h2_client_speak(&client, &server, 10000);
     } else if (way == 4) { /* partly released, also after the abort */
         h2_talk(&client, &server);
         fct_exchange_release(server.calls[number].exchange, size / 3);
@@ -393,8 +399,8 @@ static void the_window_of_the_connection_never_leaks(void **state)
     h2_server_init(&server, H2_HOLD);
     server.options.limits.session_window = MIB;
     start(H2_HOLD, 0);
-    for (unsigned i = 0; i < 500; i++) { /* 25 MB through 1 MiB */
-        end_with_unreleased_bytes(i % 5, 50 * 1000);
+    for (unsigned i = 0; i < 600; i++) { /* 30 MB and more through 1 MiB */
+        end_with_unreleased_bytes(i % 6, 50 * 1000);
         server.now_ms += 1000;
     }
     assert_true(server.alive);
@@ -403,6 +409,16 @@ static void the_window_of_the_connection_never_leaks(void **state)
     struct h2_reply *reply = h2_request(&client, 10 * MIB, false);
     h2_talk(&client, &server);
     assert_answered(reply, 10 * MIB);
+    /* Nor did it grow. */
+    server.mode = H2_HOLD;
+    size_t first = server.call_count;
+    size_t sum = 0;
+    for (size_t i = 0; i < 3; i++) {
+        (void)h2_request(&client, MIB, true);
+        h2_talk(&client, &server);
+        sum += server.calls[first + i].body_size;
+    }
+    assert_in_range(sum, MIB / 2, MIB);
     stop();
 }
 
@@ -420,6 +436,42 @@ static void an_answer_before_the_end_of_the_request_ends_the_exchange(void **sta
     assert_answered(reply, 0);
     assert_int_equal(server.calls[0].closed, 1);
     assert_false(server.calls[0].complete);
+    stop();
+}
+
+static void after_finish_a_handler_gets_neither_body_nor_end(void **state)
+{
+    (void)state;
+    begin(H2_HOLD, 0);
+    struct h2_reply *reply = h2_request(&client, 10, true);
+    h2_talk(&client, &server);
+    h2_end_answer(&server.calls[0]);
+    reply->upload_left = 3 * MIB; /* under way before the peer sees the end */
+    reply->upload_open = false;
+    assert_int_equal(nghttp2_session_resume_data(client.session, reply->id), 0);
+    (void)h2_client_speak(&client, &server, MIB);
+    h2_talk(&client, &server);
+    assert_int_equal(server.calls[0].body_size, 10);
+    assert_int_equal(server.calls[0].ended, 0);
+    assert_int_equal(server.calls[0].closed, 1);
+    assert_true(reply->closed);
+    stop();
+}
+
+static void both_sides_may_end_in_either_order(void **state)
+{
+    (void)state;
+    begin(H2_SILENT, 0);
+    struct h2_reply *reply = h2_request(&client, 10, true);
+    h2_talk(&client, &server);
+    assert_int_equal(fct_exchange_respond(server.calls[0].exchange, 200, NULL, 0), FACTUM_OK);
+    h2_end_answer(&server.calls[0]);
+    reply->upload_open = false; /* the peer ends before it sees the answer */
+    assert_int_equal(nghttp2_session_resume_data(client.session, reply->id), 0);
+    h2_talk(&client, &server);
+    assert_answered(reply, 0);
+    assert_int_equal(server.calls[0].ended, 0);
+    assert_true(server.calls[0].complete);
     stop();
 }
 
@@ -502,6 +554,7 @@ static void a_handler_may_abort_from_each_of_its_calls(void **state)
 static void many_answers_share_one_bound(void **state)
 {
     (void)state;
+    static const uint8_t bytes[200 * 1000];
     h2_server_init(&server, H2_FLOW);
     server.flow_size = MIB;
     start(H2_FLOW, 16 * 1024);
@@ -526,6 +579,18 @@ static void many_answers_share_one_bound(void **state)
     h2_talk(&client, &server);
     for (size_t i = 0; i < 1000; i++) {
         assert_answered(&client.replies[i], MIB);
+    }
+    /* Now the room is whole again, also after an abort with bytes that wait. */
+    server.mode = H2_SILENT;
+    client.holds = true;
+    for (size_t i = 0; i < 200; i++) {
+        (void)h2_request(&client, 0, false);
+        h2_talk(&client, &server);
+        struct fct_exchange *exchange = server.calls[server.call_count - 1].exchange;
+        assert_int_equal(fct_exchange_room(exchange), 256 * KIB);
+        assert_int_equal(fct_exchange_respond(exchange, 200, NULL, 0), FACTUM_OK);
+        assert_int_equal(fct_exchange_write(exchange, fct_slice(bytes, sizeof bytes)), FACTUM_OK);
+        fct_exchange_abort(exchange, FCT_ABORT_CANCEL);
     }
     stop();
 }
@@ -606,6 +671,7 @@ static void a_shut_down_without_exchanges_finishes_at_once(void **state)
     h2_talk(&client, &server);
     assert_false(fct_session_is_finished(server.session));
     fct_session_shut_down(server.session);
+    assert_int_equal(server.wants, 1);
     h2_talk(&client, &server);
     assert_true(fct_session_is_finished(server.session));
     stop();
@@ -642,7 +708,9 @@ static void a_connection_without_exchanges_is_closed_when_idle(void **state)
     fct_session_tick(server.session, 4000001);
     fct_session_tick(server.session, 4000000 + 299999);
     assert_false(fct_session_is_finished(server.session));
+    unsigned wants = server.wants;
     fct_session_tick(server.session, 4000001 + 300000);
+    assert_int_equal(server.wants, wants + 1);
     assert_true(fct_session_is_finished(server.session));
     (void)h2_client_listen(&client, &server);
     assert_true(client.goaway);
@@ -729,6 +797,8 @@ int main(void)
         cmocka_unit_test(all_bodies_together_stop_at_the_window_of_the_connection),
         cmocka_unit_test(the_window_of_the_connection_never_leaks),
         cmocka_unit_test(an_answer_before_the_end_of_the_request_ends_the_exchange),
+        cmocka_unit_test(after_finish_a_handler_gets_neither_body_nor_end),
+        cmocka_unit_test(both_sides_may_end_in_either_order),
         cmocka_unit_test(a_reset_by_the_peer_closes_the_exchange),
         cmocka_unit_test(an_abort_from_each_state_closes_once_and_not_at_once),
         cmocka_unit_test(a_handler_may_abort_from_each_of_its_calls),

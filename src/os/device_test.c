@@ -77,6 +77,49 @@ static void what_is_released_and_dropped_comes_from_the_device_again(void **stat
     fct_os_unmap(fct_os_real(), map, sizeof bytes);
 }
 
+/* As after a failure of the device, which cannot be made here. */
+static void pages_that_are_read_alone_are_those_of_the_file(void **state)
+{
+    struct fixture *f = *state;
+    static uint8_t bytes[PAGES * PAGE];
+    static uint8_t read[PAGES * PAGE];
+    const struct fct_os_ops *ops = fct_os_real()->ops;
+    const uint8_t *map;
+    size_t done = 0;
+    for (size_t i = 0; i < sizeof bytes; i++) {
+        bytes[i] = (uint8_t)(i * 31 + i / PAGE);
+    }
+    assert_ok(fct_file_write(f->file, 0, bytes, sizeof bytes - 50, &f->err), f->err);
+    assert_ok(fct_file_sync(f->file, &f->err), f->err);
+    assert_ok(ops->read_alone(f->file, 77, read, sizeof read, &done, &f->err), f->err);
+    assert_int_equal(done, sizeof bytes - 50 - 77);
+    assert_memory_equal(read, bytes + 77, done);
+    assert_ok(ops->read_alone(f->file, PAGE - 1, read, 2, &done, &f->err), f->err);
+    assert_int_equal(done, 2);
+    assert_ok(ops->read_alone(f->file, sizeof bytes, read, 1, &done, &f->err), f->err);
+    assert_int_equal(done, 0);
+    assert_ok(fct_file_map(f->file, sizeof bytes, &map, &f->err), f->err);
+    const struct fct_map_part part = {map, sizeof bytes - 50, 3 * PAGE + 5, 10 * PAGE};
+    assert_ok(fct_file_populate_alone(f->file, &part, &f->err), f->err);
+    assert_memory_equal(map, bytes, sizeof bytes - 50);
+    assert_ok(fct_file_truncate(f->file, 5 * PAGE, &f->err), f->err);
+    assert_status(fct_file_populate_alone(f->file, &part, &f->err), FACTUM_IO);
+    assert_int_equal(map[4 * PAGE], bytes[4 * PAGE]);
+    fct_os_unmap(fct_os_real(), map, sizeof bytes);
+}
+
+static void a_read_alone_of_what_is_no_file_fails(void **state)
+{
+    struct fixture *f = *state;
+    struct fct_file *dir;
+    uint8_t byte;
+    assert_ok(fct_file_open(fct_os_real(), f->dir, FCT_OPEN_READ, &dir, &f->err), f->err);
+    factum_status status = fct_file_read(dir, 0, &byte, 1, &f->err);
+    assert_status(status, FACTUM_IO);
+    assert_text(f->err, "Is a directory");
+    assert_ok(fct_file_close(&dir, &f->err), f->err);
+}
+
 /* 0 if |path| can be locked through another open file, in this process or in |another|. */
 static int try_lock(const char *path, bool another)
 {
@@ -206,6 +249,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(what_is_released_and_dropped_comes_from_the_device_again),
+        TEST(pages_that_are_read_alone_are_those_of_the_file),
+        TEST(a_read_alone_of_what_is_no_file_fails),
         TEST(a_lock_keeps_out_other_processes_and_a_second_opening),
         TEST(a_file_that_is_too_short_or_missing_is_told),
         TEST(a_path_that_does_not_fit_is_refused),

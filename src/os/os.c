@@ -27,6 +27,9 @@ factum_status fct_file_read(struct fct_file *file, uint64_t offset, void *bytes,
     while (len > 0) {
         size_t done = 0;
         factum_status status = file->os->ops->read(file, offset, to, len, &done, err);
+        if (status == FACTUM_IO) {
+            status = file->os->ops->read_alone(file, offset, to, len, &done, err);
+        }
         if (status != FACTUM_OK) {
             return status;
         }
@@ -84,6 +87,12 @@ factum_status fct_file_map(struct fct_file *file, uint64_t size, const uint8_t *
                            factum_error *err)
 {
     return file->os->ops->map(file, size, map, err);
+}
+
+factum_status fct_file_populate_alone(struct fct_file *file, const struct fct_map_part *part,
+                                      factum_error *err)
+{
+    return file->os->ops->populate_alone(file, part, err);
 }
 
 factum_status fct_file_drop_cache(struct fct_file *file, uint64_t offset, uint64_t end,

@@ -20,6 +20,14 @@
 struct fct_file; /* an open file; made by its os */
 struct fct_os;
 
+/* A part of a map. */
+struct fct_map_part {
+    const uint8_t *map;
+    uint64_t limit; /* bytes of the map that the file has for certain */
+    uint64_t offset;
+    uint64_t size; /* offset + size <= limit */
+};
+
 enum fct_open_flags {
     FCT_OPEN_READ = 0,
     FCT_OPEN_WRITE = 1,     /* reading and writing */
@@ -35,6 +43,11 @@ struct fct_os_ops {
     factum_status (*close)(struct fct_file *file, factum_error *err);
     factum_status (*read)(struct fct_file *file, uint64_t offset, void *bytes, size_t len,
                           size_t *done, factum_error *err);
+    /* After a read that failed with IO. The system reads more than it is asked for, and where the
+     * device cannot deliver a part, all of it fails. This reads page by page, so that only the
+     * page that the device cannot read fails: short before it, IO if it is the first. */
+    factum_status (*read_alone)(struct fct_file *file, uint64_t offset, void *bytes, size_t len,
+                                size_t *done, factum_error *err);
     factum_status (*write)(struct fct_file *file, uint64_t offset, const void *bytes, size_t len,
                            size_t *done, factum_error *err);
     /* A hint: begins to write [offset, offset + len) to the device, and does not wait for it. Only
@@ -56,6 +69,11 @@ struct fct_os_ops {
      * memory: IO where that fails, and no signal. */
     factum_status (*populate)(const struct fct_os *os, const uint8_t *from, uint64_t size,
                               factum_error *err);
+    /* The same as read_alone, after a populate that failed, for a map of |file|: IO if any page of
+     * |part| cannot be read. The others are then in memory. Any thread, beside readers of the map;
+     * |file| may be another than the one that the map was made of, opened for the same name. */
+    factum_status (*populate_alone)(struct fct_file *file, const struct fct_map_part *part,
+                                    factum_error *err);
     /* Lets go of the clean pages in the cache that [offset, end) touches, and maybe some around it,
      * so that reads come from the device. */
     factum_status (*drop_cache)(struct fct_file *file, uint64_t offset, uint64_t end,
@@ -108,7 +126,8 @@ FCT_MUST_USE factum_status fct_file_open(const struct fct_os *os, const char *pa
                                          struct fct_file **file, factum_error *err);
 /* Accepts NULL (OK). Sets *file to NULL. */
 factum_status fct_file_close(struct fct_file **file, factum_error *err);
-/* Reads exactly |len| bytes; CORRUPT ("is shorter than ...") at the end of the file. */
+/* Reads exactly |len| bytes; CORRUPT ("is shorter than ...") at the end of the file; IO only if the
+ * device cannot read one of the pages that hold them. */
 FCT_MUST_USE factum_status fct_file_read(struct fct_file *file, uint64_t offset, void *bytes,
                                          size_t len, factum_error *err);
 /* Writes all of it, over short writes and EINTR. On failure any part may have been written. */
@@ -121,6 +140,10 @@ FCT_MUST_USE factum_status fct_file_truncate(struct fct_file *file, uint64_t siz
 FCT_MUST_USE factum_status fct_file_size(struct fct_file *file, uint64_t *size, factum_error *err);
 FCT_MUST_USE factum_status fct_file_map(struct fct_file *file, uint64_t size, const uint8_t **map,
                                         factum_error *err);
+/* See populate_alone. */
+FCT_MUST_USE factum_status fct_file_populate_alone(struct fct_file *file,
+                                                   const struct fct_map_part *part,
+                                                   factum_error *err);
 FCT_MUST_USE factum_status fct_file_drop_cache(struct fct_file *file, uint64_t offset, uint64_t end,
                                                factum_error *err);
 FCT_MUST_USE factum_status fct_file_lock(struct fct_file *file, factum_error *err);

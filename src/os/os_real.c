@@ -95,6 +95,17 @@ static factum_status real_read(struct fct_file *file, uint64_t offset, void *byt
     return FACTUM_OK;
 }
 
+static factum_status real_read_alone(struct fct_file *file, uint64_t offset, void *bytes,
+                                     size_t len, size_t *done, factum_error *err)
+{
+    ssize_t got = fct_real_read_alone(real(file)->fd, offset, bytes, len);
+    if (got < 0) {
+        return fct_fail_os(err, errno, "read %s", real(file)->path);
+    }
+    *done = (size_t)got;
+    return FACTUM_OK;
+}
+
 static factum_status real_write(struct fct_file *file, uint64_t offset, const void *bytes,
                                 size_t len, size_t *done, factum_error *err)
 {
@@ -170,7 +181,7 @@ static void real_release(const struct fct_os *os, const uint8_t *map, uint64_t s
     (void)result; /* then drop_cache lets less go */
 }
 
-static size_t page_size(void)
+size_t fct_real_page_size(void)
 {
     return (size_t)sysconf(_SC_PAGESIZE);
 }
@@ -178,7 +189,7 @@ static size_t page_size(void)
 /* Reads one byte of each page without a signal. */
 static factum_status read_pages(const uint8_t *from, const uint8_t *end, factum_error *err)
 {
-    for (; from < end; from += page_size()) {
+    for (; from < end; from += fct_real_page_size()) {
         uint8_t byte;
         struct iovec to = {&byte, 1};
         struct iovec of = {(void *)(uintptr_t)from, 1};
@@ -189,11 +200,9 @@ static factum_status read_pages(const uint8_t *from, const uint8_t *end, factum_
     return FACTUM_OK;
 }
 
-static factum_status real_populate(const struct fct_os *os, const uint8_t *from, uint64_t size,
-                                   factum_error *err)
+factum_status fct_real_populate(const uint8_t *from, uint64_t size, factum_error *err)
 {
-    (void)os;
-    uintptr_t first = (uintptr_t)from / page_size() * page_size();
+    uintptr_t first = (uintptr_t)from / fct_real_page_size() * fct_real_page_size();
     uintptr_t end = (uintptr_t)from + size;
     int result;
     do {
@@ -209,16 +218,23 @@ static factum_status real_populate(const struct fct_os *os, const uint8_t *from,
     return read_pages((const uint8_t *)first, (const uint8_t *)end, err);
 }
 
-/* The cache holds a file in blocks of up to this size, and keeps one that is asked for in part. */
-#define CACHE_BLOCK_SIZE (UINT64_C(2) << 20)
+static factum_status real_populate(const struct fct_os *os, const uint8_t *from, uint64_t size,
+                                   factum_error *err)
+{
+    (void)os;
+    return fct_real_populate(from, size, err);
+}
+
+static factum_status real_populate_alone(struct fct_file *file, const struct fct_map_part *part,
+                                         factum_error *err)
+{
+    return fct_real_populate_alone(real(file)->fd, part, err);
+}
 
 static factum_status real_drop_cache(struct fct_file *file, uint64_t offset, uint64_t end,
                                      factum_error *err)
 {
-    offset -= offset % CACHE_BLOCK_SIZE;
-    end += CACHE_BLOCK_SIZE - end % CACHE_BLOCK_SIZE;
-    int reason =
-        posix_fadvise(real(file)->fd, (off_t)offset, (off_t)(end - offset), POSIX_FADV_DONTNEED);
+    int reason = fct_real_drop(real(file)->fd, offset, end);
     if (reason != 0) {
         return fct_fail_os(err, reason, "drop the cache of %s", real(file)->path);
     }
@@ -467,6 +483,7 @@ static const struct fct_os_ops real_ops = {
     .open = real_open,
     .close = real_close,
     .read = real_read,
+    .read_alone = real_read_alone,
     .write = real_write,
     .start_sync = real_start_sync,
     .sync = real_sync,
@@ -476,6 +493,7 @@ static const struct fct_os_ops real_ops = {
     .unmap = real_unmap,
     .release = real_release,
     .populate = real_populate,
+    .populate_alone = real_populate_alone,
     .drop_cache = real_drop_cache,
     .lock = real_lock,
     .rename = real_rename,

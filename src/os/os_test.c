@@ -135,6 +135,41 @@ static void a_write_that_makes_no_progress_ends(void **state)
     assert_status(fct_file_write(&file, 0, "", 0, &err), FACTUM_OK);
 }
 
+static void a_bad_block_fails_alone_in_a_read(void **state)
+{
+    struct fixture *f = *state;
+    static uint8_t bytes[40 * 4096];
+    struct fct_file *file;
+    memset(bytes, 7, sizeof bytes);
+    assert_ok(fct_file_open(f->os, "/f", FCT_OPEN_WRITE | FCT_OPEN_CREATE, &file, &f->err), f->err);
+    assert_ok(fct_file_write(file, 0, bytes, sizeof bytes, &f->err), f->err);
+    assert_true(fct_sim_disk_fail_block(f->disk, "/f", UINT64_C(20) * 4096));
+    memset(bytes, 0, sizeof bytes);
+    assert_ok(fct_file_read(file, 100, bytes, 20 * 4096 - 100, &f->err), f->err);
+    assert_int_equal(bytes[0], 7);
+    assert_int_equal(bytes[20 * 4096 - 101], 7);
+    assert_ok(fct_file_read(file, 21 * 4096, bytes, 19 * 4096, &f->err), f->err);
+    assert_status(fct_file_read(file, 20 * 4096 - 1, bytes, 2, &f->err), FACTUM_IO);
+    assert_status(fct_file_read(file, 21 * 4096 - 1, bytes, 1, &f->err), FACTUM_IO);
+    assert_text(f->err, "read /f");
+    assert_status(fct_file_read(file, 39 * 4096, bytes, 4097, &f->err), FACTUM_CORRUPT);
+    assert_ok(fct_file_close(&file, &f->err), f->err);
+}
+
+static void what_a_fault_made_unreadable_stays_so_for_that_read(void **state)
+{
+    struct fixture *f = *state;
+    uint8_t byte;
+    struct fct_file *file;
+    put(f, "f", "x");
+    assert_ok(fct_file_open(f->os, "/d/f", FCT_OPEN_READ, &file, &f->err), f->err);
+    f->fault.kind = FCT_FAULT_EIO;
+    f->fault.at = f->fault.calls;
+    assert_status(fct_file_read(file, 0, &byte, 1, &f->err), FACTUM_IO);
+    assert_ok(fct_file_read(file, 0, &byte, 1, &f->err), f->err);
+    assert_ok(fct_file_close(&file, &f->err), f->err);
+}
+
 static void a_directory_that_is_there_is_fine(void **state)
 {
     struct fixture *f = *state;
@@ -241,6 +276,8 @@ int main(void)
         TEST(a_read_over_the_end_is_damage),
         TEST(short_reads_and_writes_are_gone_on_with),
         cmocka_unit_test(a_write_that_makes_no_progress_ends),
+        TEST(a_bad_block_fails_alone_in_a_read),
+        TEST(what_a_fault_made_unreadable_stays_so_for_that_read),
         TEST(a_directory_that_is_there_is_fine),
         TEST(a_directory_that_is_made_durable_survives),
         TEST(a_directory_with_too_long_a_path_is_refused),

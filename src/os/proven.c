@@ -9,21 +9,57 @@ static bool has(const _Atomic uint64_t *words, uint64_t block)
     return (word >> block % 64 & 1) != 0;
 }
 
-/* Has the kernel read the whole block, as far as the file goes, unless that failed before. */
+static bool populate(const struct fct_os *os, const struct fct_map_part *part)
+{
+    return fct_os_populate(os, part->map + part->offset, part->size, NULL) == FACTUM_OK;
+}
+
+/* Page by page, through a file of its own: a map has none. */
+static bool populate_alone(const struct fct_proven *proven, const struct fct_map_part *part)
+{
+    struct fct_file *file;
+    factum_status status = proven->open(proven->data, &file, NULL);
+    if (status != FACTUM_OK) {
+        return false;
+    }
+    status = fct_file_populate_alone(file, part, NULL);
+    factum_status closed = fct_file_close(&file, NULL);
+    (void)closed; /* it was open for reading only */
+    return status == FACTUM_OK;
+}
+
+/* What |part| has of the |size| bytes at |from|. */
+static struct fct_map_part cut_to(const struct fct_map_part *part, uint64_t from, uint64_t size)
+{
+    uint64_t end = part->offset + part->size;
+    struct fct_map_part cut = *part;
+    cut.offset = part->offset > from ? part->offset : from;
+    cut.size = (end - from < size ? end : from + size) - cut.offset;
+    return cut;
+}
+
+/* Has the kernel read the whole block, as far as the file goes, unless that failed before; then
+ * what |part| has of it. */
 static bool read_block(struct fct_proven *proven, const struct fct_os *os,
                        const struct fct_map_part *part, uint64_t block)
 {
     _Atomic uint64_t *failed = proven->words + proven->word_count;
-    if (has(failed, block)) {
-        return false;
-    }
+    uint64_t bit = UINT64_C(1) << block % 64;
     uint64_t from = block << proven->shift;
     uint64_t size = UINT64_C(1) << proven->shift;
-    size = size < part->limit - from ? size : part->limit - from;
-    bool read = fct_os_populate(os, part->map + from, size, NULL) == FACTUM_OK;
-    atomic_fetch_or_explicit(read ? &proven->words[block / 64] : &failed[block / 64],
-                             UINT64_C(1) << block % 64, memory_order_relaxed);
-    return read;
+    bool again = has(failed, block);
+    if (!again) {
+        const struct fct_map_part all = {part->map, part->limit, 0, part->limit};
+        const struct fct_map_part whole = cut_to(&all, from, size);
+        if (populate(os, &whole) || populate_alone(proven, &whole)) {
+            atomic_fetch_or_explicit(&proven->words[block / 64], bit, memory_order_relaxed);
+            return true;
+        }
+        atomic_fetch_or_explicit(&failed[block / 64], bit, memory_order_relaxed);
+    }
+    /* What is unreadable may lie beside what is asked for. */
+    const struct fct_map_part own = cut_to(part, from, size);
+    return populate(os, &own) || (again && populate_alone(proven, &own));
 }
 
 bool fct_proven_ask(struct fct_proven *proven, const struct fct_os *os,
@@ -37,6 +73,5 @@ bool fct_proven_ask(struct fct_proven *proven, const struct fct_os *os,
     for (uint64_t block = part->offset >> proven->shift; block <= last && all; block++) {
         all = has(proven->words, block) || read_block(proven, os, part, block);
     }
-    /* What is unreadable may lie beside what is asked for. */
-    return all || fct_os_populate(os, part->map + part->offset, part->size, NULL) == FACTUM_OK;
+    return all;
 }

@@ -6,8 +6,10 @@
  * of such a block, and the device fail when it is needed again, the signal comes after all; nothing
  * short of a copy can exclude that.
  *
- * A block of which a part failed is not asked for as a whole again: each try may take the device
- * seconds. Any number of threads may use one struct fct_proven at once.
+ * Where that fails, the pages of the block are read one by one (populate_alone of os/os.h), so that
+ * a good page is readable beside a bad one. A block of which a part failed is not asked for as a
+ * whole again, since each try may take the device seconds: from then on each part that is needed is
+ * asked for when it is needed. Any number of threads may use one struct fct_proven at once.
  */
 #ifndef FCT_OS_PROVEN_H
 #define FCT_OS_PROVEN_H
@@ -18,7 +20,12 @@
 
 #define FCT_PROVEN_SHIFT_MIN 16u /* a block is 64 KiB, or more if the words do not suffice */
 
+/* Opens the file that is mapped, for reading; it is closed again. Any thread. */
+typedef factum_status fct_proven_open(void *data, struct fct_file **file, factum_error *err);
+
 struct fct_proven {
+    fct_proven_open *open; /* called only where the device fails */
+    void *data;
     _Atomic uint64_t *words; /* the owner's: a bit a block that was read, then one that failed */
     uint32_t word_count;     /* of each half */
     uint32_t shift;          /* a block has 1 << shift bytes */
@@ -30,25 +37,22 @@ static inline size_t fct_proven_word_count(uint64_t size)
     return (size_t)((size - 1) >> (FCT_PROVEN_SHIFT_MIN + 6)) + 1;
 }
 
-/* For a map of |size| bytes at most. |words| are 2 * |word_count|, zeroed, and the owner's; zeroed
- * again, they forget what was found. */
-static inline struct fct_proven fct_proven(_Atomic uint64_t *words, size_t word_count,
+/* For a map of |size| bytes at most, of the file that |open| opens. |words| are 2 * |word_count|,
+ * zeroed, and the owner's; zeroed again, they forget what was found. */
+static inline struct fct_proven fct_proven(fct_proven_open *open, void *data,
+                                           _Atomic uint64_t *words, size_t word_count,
                                            uint64_t size)
 {
     uint32_t shift = FCT_PROVEN_SHIFT_MIN;
     while ((size - 1) >> shift >= word_count * 64) {
         shift++;
     }
-    return (struct fct_proven){.words = words, .word_count = (uint32_t)word_count, .shift = shift};
+    return (struct fct_proven){.open = open,
+                               .data = data,
+                               .words = words,
+                               .word_count = (uint32_t)word_count,
+                               .shift = shift};
 }
-
-/* A part of a map. */
-struct fct_map_part {
-    const uint8_t *map;
-    uint64_t limit; /* bytes of the map that the file has for certain */
-    uint64_t offset;
-    uint64_t size; /* offset + size <= limit */
-};
 
 /* The slow half of fct_proven_read. */
 bool fct_proven_ask(struct fct_proven *proven, const struct fct_os *os,

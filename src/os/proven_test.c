@@ -19,6 +19,12 @@ struct fixture {
     struct fct_proven proven;
 };
 
+static factum_status open_it(void *data, struct fct_file **file, factum_error *err)
+{
+    const struct fixture *f = data;
+    return fct_file_open(f->os, "/f", FCT_OPEN_READ, file, err);
+}
+
 static int set_up(void **state)
 {
     static struct fixture f;
@@ -29,7 +35,7 @@ static int set_up(void **state)
                      FACTUM_OK);
     assert_int_equal(fct_file_write(f.file, 0, bytes, SIZE, NULL), FACTUM_OK);
     assert_int_equal(fct_file_map(f.file, SIZE, &f.map, NULL), FACTUM_OK);
-    f.proven = fct_proven(f.words, 1, SIZE);
+    f.proven = fct_proven(open_it, &f, f.words, 1, SIZE);
     *state = &f;
     return 0;
 }
@@ -72,6 +78,40 @@ static void a_failed_block_is_answered_and_its_neighbours_are_readable(void **st
     assert_int_equal(f->words[1], 2);
 }
 
+static void a_neighbour_that_left_the_cache_is_readable_again(void **state)
+{
+    struct fixture *f = *state;
+    assert_true(fct_sim_disk_fail_block(f->disk, "/f", PAGE));
+    assert_true(readable(f, 0, PAGE));
+    assert_int_equal(fct_file_drop_cache(f->file, 0, SIZE, NULL), FACTUM_OK);
+    assert_true(readable(f, 0, PAGE));
+    assert_int_equal(f->map[0], 0);
+    assert_true(readable(f, 2 * PAGE, BLOCK - 2 * PAGE));
+    assert_int_equal(f->map[BLOCK - 1], 0);
+    assert_false(readable(f, 0, PAGE + 1));
+    assert_true(readable(f, BLOCK - 1, SIZE - BLOCK + 1));
+}
+
+static factum_status open_nothing(void *data, struct fct_file **file, factum_error *err)
+{
+    (void)data;
+    (void)file;
+    (void)err;
+    return FACTUM_NOT_FOUND;
+}
+
+static void a_file_that_cannot_be_opened_again_is_an_answer(void **state)
+{
+    struct fixture *f = *state;
+    f->proven.open = open_nothing;
+    assert_true(fct_sim_disk_fail_block(f->disk, "/f", PAGE));
+    assert_false(readable(f, 0, PAGE));
+    assert_false(readable(f, PAGE, PAGE));
+    assert_true(readable(f, BLOCK, BLOCK));
+    f->proven.open = open_it;
+    assert_true(readable(f, 0, PAGE));
+}
+
 static void a_write_of_the_whole_block_heals_it(void **state)
 {
     struct fixture *f = *state;
@@ -86,10 +126,10 @@ static void a_write_of_the_whole_block_heals_it(void **state)
 static void few_words_make_greater_blocks(void **state)
 {
     _Atomic uint64_t words[2] = {0};
-    struct fct_proven proven = fct_proven(words, 1, 64 * BLOCK);
+    struct fct_proven proven = fct_proven(open_it, NULL, words, 1, 64 * BLOCK);
     (void)state;
     assert_int_equal(proven.shift, FCT_PROVEN_SHIFT_MIN);
-    proven = fct_proven(words, 1, 64 * BLOCK + 1);
+    proven = fct_proven(open_it, NULL, words, 1, 64 * BLOCK + 1);
     assert_int_equal(proven.shift, FCT_PROVEN_SHIFT_MIN + 1);
     assert_int_equal(fct_proven_word_count(64 * BLOCK), 1);
     assert_int_equal(fct_proven_word_count(64 * BLOCK + 1), 2);
@@ -101,6 +141,10 @@ int main(void)
         cmocka_unit_test_setup_teardown(what_the_device_delivers_is_readable, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_failed_block_is_answered_and_its_neighbours_are_readable,
                                         set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_neighbour_that_left_the_cache_is_readable_again, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(a_file_that_cannot_be_opened_again_is_an_answer, set_up,
+                                        tear_down),
         cmocka_unit_test_setup_teardown(a_write_of_the_whole_block_heals_it, set_up, tear_down),
         cmocka_unit_test(few_words_make_greater_blocks),
     };

@@ -1,9 +1,12 @@
-/* real_int.h - the calls of os_real.c that take a path, relative to a directory. Private to os.
+/* real_int.h - the calls of os_real.c that take a path, relative to a directory, and those of
+ * alone.c. Private to os.
  *
  * |at| is a directory's descriptor, or AT_FDCWD; |name| is looked up in it. |path| is how the user
  * knows the same place: it is for messages. */
 #ifndef FCT_OS_REAL_INT_H
 #define FCT_OS_REAL_INT_H
+
+#include <sys/types.h>
 
 #include "os/os.h"
 
@@ -29,5 +32,17 @@ FCT_MUST_USE factum_status fct_real_list_dir(struct fct_real_place place,
                                              void *data, factum_error *err);
 FCT_MUST_USE factum_status fct_real_free_space(struct fct_real_place place, uint64_t *bytes,
                                                factum_error *err);
+
+size_t fct_real_page_size(void);
+/* populate of struct fct_os_ops. */
+FCT_MUST_USE factum_status fct_real_populate(const uint8_t *from, uint64_t size, factum_error *err);
+/* Lets go of the clean pages in the cache that [offset, end) touches, and some around it; returns
+ * an errno. */
+int fct_real_drop(int fd, uint64_t offset, uint64_t end);
+/* read_alone of struct fct_os_ops; returns as pread does, and sets errno. */
+ssize_t fct_real_read_alone(int fd, uint64_t offset, void *bytes, size_t len);
+/* populate_alone of struct fct_os_ops. */
+FCT_MUST_USE factum_status fct_real_populate_alone(int fd, const struct fct_map_part *part,
+                                                   factum_error *err);
 
 #endif

@@ -30,30 +30,23 @@
 #include "core/error.h"
 #include "core/slice.h"
 #include "os/thread.h"
-#include "wire/base64.h"
+#include "server/login.h"
 
 #define DIGEST_SIZE 32u
 #define KEY_SIZE 32u
 #define CACHE_WAYS 4u
 #define CACHE_SETS (FCT_AUTH_CACHE_MAX / CACHE_WAYS)
-#define LOGIN_SIZE (FCT_AUTH_USER_MAX + 1 + FCT_AUTH_PASSWORD_MAX)
 
 static const struct fct_principal auth_admin = {.right = FCT_RIGHT_ADMIN,
                                                 .name = {(const uint8_t *)FCT_AUTH_USER, 5}};
 static const struct fct_principal auth_nobody = {.right = FCT_RIGHT_NONE,
                                                  .name = {(const uint8_t *)"anonymous", 9}};
 
-struct auth_login {
-    size_t user_len;
-    size_t password_len;
-    uint8_t bytes[LOGIN_SIZE]; /* user, ':', password */
-};
-
 struct auth_job {
     struct auth_job *next;
     struct fct_auth_check *checks; /* that wait for it */
     uint8_t digest[DIGEST_SIZE];
-    struct auth_login login;
+    struct fct_login login;
     factum_status status; /* the worker's answer */
 };
 
@@ -85,17 +78,17 @@ struct fct_auth {
 /* ---- the worker -------------------------------------------------------------------------- */
 
 /* Over the same number of bytes for every user. */
-static bool auth_is_user(const struct auth_login *login)
+static bool auth_is_user(const struct fct_login *login)
 {
-    static const uint8_t known[FCT_AUTH_USER_MAX + 1] = FCT_AUTH_USER;
-    uint8_t user[FCT_AUTH_USER_MAX + 1] = {0};
+    static const uint8_t known[FCT_LOGIN_USER_MAX + 1] = FCT_AUTH_USER;
+    uint8_t user[FCT_LOGIN_USER_MAX + 1] = {0};
     memcpy(user, login->bytes, login->user_len);
     return CRYPTO_memcmp(user, known, sizeof user) == 0;
 }
 
 static void auth_check_job(const struct fct_auth *auth, struct auth_job *job)
 {
-    const struct auth_login *login = &job->login;
+    const struct fct_login *login = &job->login;
     bool right = false;
     bool known = auth_is_user(login);
     factum_status status = fct_secret_check(
@@ -152,7 +145,7 @@ static void auth_wake_worker(struct fct_auth *auth)
 
 /* ---- what is remembered ------------------------------------------------------------------ */
 
-static factum_status auth_digest(struct fct_auth *auth, const struct auth_login *login,
+static factum_status auth_digest(struct fct_auth *auth, const struct fct_login *login,
                                  uint8_t digest[DIGEST_SIZE], factum_error *err)
 {
     size_t size = 0;
@@ -205,54 +198,6 @@ void fct_auth_age(struct fct_auth *auth, uint64_t by_ms)
     }
 }
 
-/* ---- the field --------------------------------------------------------------------------- */
-
-static bool auth_is_basic(factum_slice field)
-{
-    static const char scheme[] = "basic ";
-    if (field.len < sizeof scheme - 1) {
-        return false;
-    }
-    for (size_t i = 0; i < sizeof scheme - 1; i++) {
-        uint8_t c = field.ptr[i];
-        c = c >= 'A' && c <= 'Z' ? (uint8_t)(c - 'A' + 'a') : c;
-        if (c != (uint8_t)scheme[i]) {
-            return false;
-        }
-    }
-    return true;
-}
-
-static factum_status auth_parse(factum_slice field, struct auth_login *login, factum_error *err)
-{
-    if (!auth_is_basic(field)) {
-        return fct_fail(err, FACTUM_DENIED,
-                        "this server knows Basic authentication only: log in as " FCT_AUTH_USER
-                        " with the secret of its first start");
-    }
-    size_t from = 6;
-    while (from < field.len && field.ptr[from] == ' ') {
-        from++;
-    }
-    struct fct_base64_room room = {.bytes = login->bytes, .size = sizeof login->bytes};
-    factum_status status = fct_base64_decode(fct_slice_from(field, from), FCT_BASE64_PADDED, &room);
-    const uint8_t *colon = room.len == 0 ? NULL : memchr(login->bytes, ':', room.len);
-    if (status == FACTUM_INVALID || (status == FACTUM_OK && colon == NULL)) {
-        return fct_fail(err, FACTUM_DENIED,
-                        "the login cannot be read: \"Basic\" and base64 of user:password is "
-                        "expected");
-    }
-    login->user_len = colon == NULL ? room.len : (size_t)(colon - login->bytes);
-    login->password_len = colon == NULL ? 0 : room.len - login->user_len - 1;
-    if (status != FACTUM_OK || login->user_len > FCT_AUTH_USER_MAX ||
-        login->password_len > FCT_AUTH_PASSWORD_MAX) {
-        return fct_fail(err, FACTUM_DENIED,
-                        "the login is too long: at most %u bytes of user and %u of password",
-                        FCT_AUTH_USER_MAX, FCT_AUTH_PASSWORD_MAX);
-    }
-    return FACTUM_OK;
-}
-
 /* ---- checks ------------------------------------------------------------------------------ */
 
 static void auth_link(struct fct_auth_check **first, struct fct_auth_check *check)
@@ -291,7 +236,7 @@ static struct auth_job *auth_find_job(struct fct_auth *auth, const uint8_t diges
     return NULL;
 }
 
-static struct auth_job *auth_queue_job(struct fct_auth *auth, const struct auth_login *login,
+static struct auth_job *auth_queue_job(struct fct_auth *auth, const struct fct_login *login,
                                        const uint8_t digest[DIGEST_SIZE])
 {
     struct auth_job *job = auth->free_jobs;
@@ -360,7 +305,7 @@ factum_status fct_auth_result(const struct fct_auth_check *check, factum_error *
     return check->status == FACTUM_OK ? FACTUM_OK : auth_fail(check->status, err);
 }
 
-static factum_status auth_ask_login(struct fct_auth *auth, const struct auth_login *login,
+static factum_status auth_ask_login(struct fct_auth *auth, const struct fct_login *login,
                                     struct fct_auth_check *check, factum_error *err)
 {
     uint8_t digest[DIGEST_SIZE];
@@ -388,8 +333,8 @@ factum_status fct_auth_ask(struct fct_auth *auth, factum_slice authorization,
     check->principal = auth_nobody;
     check->status = FACTUM_OK;
     if (authorization.len > 0) {
-        struct auth_login login = {0};
-        check->status = auth_parse(authorization, &login, err);
+        struct fct_login login = {0};
+        check->status = fct_login_parse(authorization, &login, err);
         if (check->status == FACTUM_OK) {
             check->status = auth_ask_login(auth, &login, check, err);
         }

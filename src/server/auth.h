@@ -24,8 +24,6 @@ struct fct_auth;
 #define FCT_AUTH_LOGINS_MAX 64u  /* different logins that wait for their check */
 #define FCT_AUTH_CACHE_MAX 1024u /* logins that are remembered */
 #define FCT_AUTH_CACHE_MS 60000u /* ... and for how long */
-#define FCT_AUTH_USER_MAX 63u    /* bytes */
-#define FCT_AUTH_PASSWORD_MAX 255u
 
 /* Opens the secret kept in |dir|, or makes one: |secret| then gets its text, otherwise "". Call it
  * as the last thing of a start that can fail: the text is not to be had again.
@@ -54,9 +52,9 @@ struct fct_auth_check {
 };
 
 /* |authorization|: the field's value ("Basic ..."); empty: nobody, who has no right.
- * OK (check->principal is set), DENIED or BUSY (too many logins wait) at once, without done, if it
- * is known already or cannot be right; PENDING: |done| will be called, from the loop and not from
- * inside this call. The same time and text for a wrong user and a wrong password. */
+ * OK (check->principal is set), DENIED, BUSY (too many logins wait) or NO_MEMORY at once, without
+ * done, if it is known already or cannot be right; PENDING: |done| will be called, from the loop
+ * and not from inside this call. The same time and text for a wrong user and a wrong password. */
 FCT_MUST_USE factum_status fct_auth_ask(struct fct_auth *auth, factum_slice authorization,
                                         struct fct_auth_check *check, factum_error *err);
 /* check->status after done, with its text. */

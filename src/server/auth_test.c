@@ -6,7 +6,9 @@
 #include <openssl/evp.h>
 
 #include "core/slice.h"
+#include "os/os.h"
 #include "server/auth.h"
+#include "server/login.h"
 #include "support/mem_fault.h"
 #include "support/scratch.h"
 #include "wire/base64.h"
@@ -198,6 +200,23 @@ TEST(wrong_users_and_wrong_passwords_are_checked_alike_and_refused_with_one_text
     }
 }
 
+/* Milliseconds until |login| is refused, with the cost of a real secret. */
+static int64_t refusal_ms(struct fixture *f, const char *login)
+{
+    uint64_t begun = fct_os_monotonic(fct_os_real());
+    assert_status(answer(f, login), FACTUM_DENIED);
+    return (int64_t)((fct_os_monotonic(fct_os_real()) - begun) / 1000000);
+}
+
+TEST(an_unknown_user_costs_a_hash_as_a_wrong_password_does)
+{
+    struct fixture *f = *state;
+    open_auth(f, 14);
+    assert_true(refusal_ms(f, "admin:wrong") >= 5); /* some 40 */
+    assert_true(refusal_ms(f, "nobody:sesame") >= 5);
+    assert_true(refusal_ms(f, ":") >= 5);
+}
+
 TEST(a_wrong_login_is_not_remembered)
 {
     struct fixture *f = *state;
@@ -227,18 +246,18 @@ TEST(a_password_may_have_colons_and_any_bytes_and_its_longest_size)
     struct fixture *f = *state;
     open_auth(f, 1);
     char login[400] = "admin:";
-    memset(login + 6, 'p', FCT_AUTH_PASSWORD_MAX);
+    memset(login + 6, 'p', FCT_LOGIN_PASSWORD_MAX);
     assert_status(answer(f, login), FACTUM_DENIED);
     assert_text(f->err, "the user or the password is wrong");
-    login[6 + FCT_AUTH_PASSWORD_MAX] = 'p';
+    login[6 + FCT_LOGIN_PASSWORD_MAX] = 'p';
     assert_status(ask(f, 0, login), FACTUM_DENIED);
     assert_text(f->err, "the login is too long");
-    memset(login, 'u', FCT_AUTH_USER_MAX);
-    memcpy(login + FCT_AUTH_USER_MAX, ":sesame", 8);
+    memset(login, 'u', FCT_LOGIN_USER_MAX);
+    memcpy(login + FCT_LOGIN_USER_MAX, ":sesame", 8);
     assert_status(answer(f, login), FACTUM_DENIED);
     assert_text(f->err, "the user or the password is wrong");
-    memset(login, 'u', FCT_AUTH_USER_MAX + 1);
-    memcpy(login + FCT_AUTH_USER_MAX + 1, ":sesame", 8);
+    memset(login, 'u', FCT_LOGIN_USER_MAX + 1);
+    memcpy(login + FCT_LOGIN_USER_MAX + 1, ":sesame", 8);
     assert_status(ask(f, 0, login), FACTUM_DENIED);
     assert_text(f->err, "the login is too long");
     assert_status(answer(f, "admin:a:b:\x01\xff"), FACTUM_DENIED);
@@ -504,6 +523,7 @@ int main(void)
         CASE(the_right_login_is_the_admin_and_is_known_at_once_afterwards),
         CASE(nobody_is_nobody),
         CASE(wrong_users_and_wrong_passwords_are_checked_alike_and_refused_with_one_text),
+        CASE(an_unknown_user_costs_a_hash_as_a_wrong_password_does),
         CASE(a_wrong_login_is_not_remembered),
         CASE(a_login_is_forgotten_after_a_minute),
         CASE(a_password_may_have_colons_and_any_bytes_and_its_longest_size),

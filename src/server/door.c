@@ -22,12 +22,12 @@ struct visitor {
     bool ended;
 };
 
-static const struct fct_principal admin = {
+static const struct fct_principal principal_admin = {
     .right = FCT_RIGHT_ADMIN,
     .name = {(const uint8_t *)"admin", 5},
 };
 
-static const struct fct_principal nobody = {
+static const struct fct_principal principal_nobody = {
     .right = FCT_RIGHT_NONE,
     .name = {(const uint8_t *)"anonymous", 9},
 };
@@ -40,6 +40,45 @@ static void let_in(struct fct_server *server, const struct fct_principal *princi
         fct_grpc_begin(server, principal, exchange);
     } else {
         fct_http_begin(server, principal, exchange);
+    }
+}
+
+/* ---- too many logins wait, or there is no memory: to be tried again
+ * ---------------------------- */
+
+static void away_body(struct fct_exchange *exchange, factum_slice bytes)
+{
+    fct_exchange_release(exchange, bytes.len);
+}
+
+static void away_call(struct fct_exchange *exchange)
+{
+    (void)exchange;
+}
+
+static void away_closed(struct fct_exchange *exchange, bool complete)
+{
+    (void)exchange;
+    (void)complete;
+}
+
+static const struct fct_exchange_handler away = {away_body, away_call, away_call, away_closed};
+
+static void turn_away(struct fct_exchange *exchange)
+{
+    factum_slice type = fct_exchange_field(exchange, FCT_SLICE("content-type"));
+    bool grpc = fct_slice_starts(type, FCT_SLICE("application/grpc"));
+    const struct fct_field grpc_head = {FCT_SLICE("content-type"), FCT_SLICE("application/grpc")};
+    const struct fct_field http_head = {FCT_SLICE("retry-after"), FCT_SLICE("1")};
+    const struct fct_field trailers[] = {
+        {FCT_SLICE("grpc-status"), FCT_SLICE("14")}, /* UNAVAILABLE */
+        {FCT_SLICE("grpc-message"), FCT_SLICE("too many logins wait: try again")},
+    };
+    exchange->handler = &away;
+    if (fct_exchange_respond(exchange, grpc ? 200 : 503, grpc ? &grpc_head : &http_head, 1) !=
+            FACTUM_OK ||
+        fct_exchange_finish(exchange, trailers, grpc ? 2 : 0) != FACTUM_OK) {
+        fct_exchange_abort(exchange, FCT_ABORT_CALM);
     }
 }
 
@@ -81,12 +120,21 @@ static void visitor_closed(struct fct_exchange *exchange, bool complete)
 static const struct fct_exchange_handler waiting = {visitor_body, visitor_end, visitor_writable,
                                                     visitor_closed};
 
+/* The login was found good, or wrong, or could not be looked at. */
+static void greet(struct fct_server *server, factum_status status, struct fct_exchange *exchange)
+{
+    if (status == FACTUM_BUSY || status == FACTUM_NO_MEMORY) {
+        turn_away(exchange);
+    } else {
+        let_in(server, status == FACTUM_OK ? &principal_admin : &principal_nobody, exchange);
+    }
+}
+
 static void on_checked(struct fct_auth_check *check)
 {
     struct visitor *visitor = check->data;
     struct fct_exchange *exchange = visitor->exchange;
-    bool right = check->status == FACTUM_OK && check->principal.right == FCT_RIGHT_ADMIN;
-    let_in(visitor->server, right ? &admin : &nobody, exchange);
+    greet(visitor->server, check->status, exchange);
     if (visitor->kept.len > 0) {
         exchange->handler->body(exchange, fct_buf_slice(&visitor->kept));
     }
@@ -101,7 +149,7 @@ static void check_login(struct fct_server *server, struct fct_exchange *exchange
 {
     struct visitor *visitor = fct_mem_zalloc(server->mem, 1, sizeof *visitor);
     if (visitor == NULL) {
-        let_in(server, &nobody, exchange);
+        turn_away(exchange);
         return;
     }
     visitor->server = server;
@@ -115,9 +163,8 @@ static void check_login(struct fct_server *server, struct fct_exchange *exchange
         exchange->data = visitor;
         return;
     }
-    bool right = status == FACTUM_OK && visitor->check.principal.right == FCT_RIGHT_ADMIN;
     visitor_free(visitor);
-    let_in(server, right ? &admin : &nobody, exchange);
+    greet(server, status, exchange);
 }
 
 void fct_door_begin(struct fct_server *server, struct fct_exchange *exchange)
@@ -125,9 +172,9 @@ void fct_door_begin(struct fct_server *server, struct fct_exchange *exchange)
     factum_slice authorization = fct_exchange_field(exchange, FCT_SLICE("authorization"));
     bool is_unix = fct_slice_equal(exchange->peer->address, FCT_SLICE("unix"));
     if (server->auth == NULL || is_unix) {
-        let_in(server, &admin, exchange);
+        let_in(server, &principal_admin, exchange);
     } else if (authorization.len == 0) {
-        let_in(server, &nobody, exchange);
+        let_in(server, &principal_nobody, exchange);
     } else {
         check_login(server, exchange, authorization);
     }

@@ -25,8 +25,8 @@
 #include "server/server_int.h"
 
 #define BUCKETS 4096u
-#define EVENTS_PER_TURN 1024 /* of the tail */
-#define TURNS_MAX 64         /* in a row: then everybody is woken, and the tail skips to the end */
+#define TAIL_EVENTS_PER_TURN 1024 /* of the tail */
+#define TURNS_MAX 64 /* in a row: then everybody is woken, and the tail skips to the end */
 
 struct fct_feeds {
     struct fct_server *server;
@@ -145,7 +145,7 @@ static void skip_to_end(struct fct_feeds *feeds)
 static void read_tail(struct fct_feeds *feeds)
 {
     bool any = false;
-    for (int i = 0; i < EVENTS_PER_TURN; i++) {
+    for (int i = 0; i < TAIL_EVENTS_PER_TURN; i++) {
         factum_event event;
         factum_status status = factum_subscription_next(feeds->tail, 0, &event, NULL);
         if (status < 0) {
@@ -237,6 +237,13 @@ void fct_feeds_stop(struct fct_server *server)
     tell_watchers(server->feeds, 0);
 }
 
+void fct_feeds_room(struct fct_server *server)
+{
+    struct fct_feeds *feeds = server->feeds;
+    atomic_fetch_or(&feeds->bits, FACTUM_NEWS_ROOM);
+    fct_loop_post(server->loop, &feeds->news);
+}
+
 void fct_feeds_watch(struct fct_server *server, struct fct_watcher *watcher)
 {
     struct fct_feeds *feeds = server->feeds;
@@ -267,6 +274,7 @@ void fct_feeds_close(struct fct_server *server)
         return;
     }
     factum_unlisten(server->store, &feeds->listener);
+    fct_loop_unpost(server->loop, &feeds->news);
     FCT_ASSERT(feeds->any == NULL);
     FCT_ASSERT(feeds->watchers == NULL);
     fct_loop_forget(server->loop, &feeds->again);

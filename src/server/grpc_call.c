@@ -113,9 +113,9 @@ bool fct_grpc_allowed(struct fct_grpc_call *call, enum fct_operation operation, 
     if (fct_rights_check(call->principal, operation, stream, &err) == FACTUM_OK) {
         return true;
     }
-    bool nobody = call->principal->right == FCT_RIGHT_NONE;
+    bool anonymous = call->principal->right == FCT_RIGHT_NONE;
     const struct fct_field denied = {FCT_SLICE("exception"), FCT_SLICE("access-denied")};
-    fct_grpc_finish(call, nobody ? FCT_GRPC_UNAUTHENTICATED : FCT_GRPC_PERMISSION_DENIED,
+    fct_grpc_finish(call, anonymous ? FCT_GRPC_UNAUTHENTICATED : FCT_GRPC_PERMISSION_DENIED,
                     factum_slice_from(err.text), &denied, 1);
     return false;
 }
@@ -130,24 +130,33 @@ static void fail_message(struct fct_grpc_call *call, factum_status status, const
     fct_grpc_finish(call, code, factum_slice_from(err->text), NULL, 0);
 }
 
-size_t fct_grpc_hold(struct fct_grpc_call *call, size_t size)
+/* Gives back what is not needed to hold |held| bytes. The bytes of a message may have been given back
+ * while the rest of it came: those that come after it are kept in their place. */
+static void settle(struct fct_grpc_call *call)
 {
-    size_t held = size < call->chunk_size ? size : call->chunk_size;
-    call->chunk_size -= held;
-    return held;
+    if (call->unreleased > call->held) {
+        size_t size = call->unreleased - call->held;
+        call->unreleased = call->held;
+        fct_exchange_release(call->exchange, size);
+    }
+}
+
+void fct_grpc_hold(struct fct_grpc_call *call, size_t size)
+{
+    call->held += size;
 }
 
 void fct_grpc_release(struct fct_grpc_call *call, size_t size)
 {
-    if (size > 0) {
-        fct_exchange_release(call->exchange, size);
-    }
+    FCT_ASSERT(size <= call->held);
+    call->held -= size;
+    settle(call);
 }
 
 static void on_body(struct fct_exchange *exchange, factum_slice bytes)
 {
     struct fct_grpc_call *call = exchange->data;
-    call->chunk_size = bytes.len;
+    size_t size = bytes.len;
     while (!call->finished) {
         factum_slice message;
         factum_error err;
@@ -166,8 +175,8 @@ static void on_body(struct fct_exchange *exchange, factum_slice bytes)
         }
         call->method->message(call, message);
     }
-    fct_grpc_release(call, call->chunk_size);
-    call->chunk_size = 0;
+    call->unreleased += size;
+    settle(call);
 }
 
 static void on_end(struct fct_exchange *exchange)

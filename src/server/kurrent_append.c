@@ -10,6 +10,8 @@
  *  2. |open| holds the appends that wait for their last chunk, at most OPEN_MAX; |running| those
  *     that were started.
  *  3. The call is never ended because of one append.
+ *  4. An append that waits for chunks holds nothing of the window: its client must be able to send
+ *     the rest. What it keeps is bounded by kurrent_job.c.
  */
 #include <string.h>
 
@@ -88,6 +90,9 @@ static void append_message(struct fct_grpc_call *call, factum_slice message)
         return; /* said at the end */
     }
     factum_slice kept = fct_kurrent_job_keep(state->job, message);
+    if (state->job->refused) {
+        return;
+    }
     factum_status status = fct_kurrent_decode_append(kept, &append, &err);
     if (status != FACTUM_OK) {
         fct_kurrent_job_refuse(state->job, FCT_KURRENT_REFUSAL_BAD_REQUEST, err.text);
@@ -249,6 +254,8 @@ static struct fct_kurrent_job *begin_job(struct fct_grpc_call *call,
     }
     job->answer = batch_answer;
     job->correlation_id = batch->correlation_id;
+    job->expected = batch->options.expected;
+    job->expectation.stream = batch->options.stream; /* until it is kept, for a refusal */
     return job;
 }
 
@@ -262,6 +269,9 @@ static void collect(struct fct_kurrent_job *job, factum_slice message, bool is_f
         return;
     }
     factum_slice kept = fct_kurrent_job_keep(job, message);
+    if (job->refused) {
+        return;
+    }
     factum_status status = fct_kurrent_decode_batch(kept, &batch, &err);
     if (status == FACTUM_OK && is_first) {
         fct_kurrent_job_target(job, &batch.options);
@@ -301,12 +311,13 @@ static void batch_message(struct fct_grpc_call *call, factum_slice message)
         return;
     }
     collect(job, message, is_first);
-    job->held += fct_grpc_hold(call, message.len + FCT_GRPC_PREFIX_SIZE);
     if (is_first && !batch.is_final && state->open_count == OPEN_MAX) {
         fct_kurrent_job_refuse(job, FCT_KURRENT_REFUSAL_BAD_REQUEST,
                                "too many appends wait for their last chunk");
     }
     if (batch.is_final || (is_first && job->refused)) {
+        job->held = job->kept;
+        fct_grpc_hold(call, job->held);
         batch_start(state, job);
     } else if (is_first) {
         add_to(&state->open, job);

@@ -26,6 +26,10 @@ extern const struct fct_grpc_method fct_kurrent_tombstone_method;
 /* kurrent_read.c */
 extern const struct fct_grpc_method fct_kurrent_read_method;
 
+/* kurrent_job.c: how |stream| stands. False: it has no events, or is deleted. */
+bool fct_kurrent_stream_info(const struct fct_server *server, factum_slice stream,
+                             factum_stream_info *info);
+
 /* kurrent_job.c: one append on its way, whoever asked for it. */
 struct fct_kurrent_job;
 
@@ -49,7 +53,8 @@ struct fct_kurrent_job {
     factum_new_event *events;
     size_t capacity;
     size_t size; /* bytes of data, metadata and types */
-    size_t held; /* bytes of the body that are not released */
+    size_t kept; /* bytes of the messages in |chunks| */
+    size_t held; /* bytes that the call holds for it */
     struct fct_kurrent_chunk *chunks;
     struct fct_kurrent_expected expected; /* as the client said it */
     struct fct_kurrent_id correlation_id; /* of a batch */
@@ -67,7 +72,8 @@ struct fct_kurrent_job *fct_kurrent_job_create(struct fct_grpc_call *call);
 void fct_kurrent_job_free(struct fct_kurrent_job *job);
 /* Sets stream and expectation; refuses what is malformed. |target| is borrowed from a chunk. */
 void fct_kurrent_job_target(struct fct_kurrent_job *job, const struct fct_kurrent_target *target);
-/* A copy of |message| that lasts as long as the job; an empty slice without memory (refused). */
+/* A copy of |message| that lasts as long as the job. Refuses what is too big, and what finds no
+ * memory: an empty slice, as for a job that is refused already. */
 factum_slice fct_kurrent_job_keep(struct fct_kurrent_job *job, factum_slice message);
 /* Adds an event, which borrows from a chunk; refuses what is malformed or too big. */
 void fct_kurrent_job_add(struct fct_kurrent_job *job, const struct fct_kurrent_proposed *proposed);

@@ -5,6 +5,7 @@
  *  1. All slices of the request point into the job's chunks.
  *  2. A job that is refused keeps its first refusal and takes nothing more.
  *  3. A job that was started is freed by itself, after |answer|, also when its client has gone.
+ *  4. server->collected_size has the sum of |kept| of all jobs.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -62,17 +63,54 @@ void fct_kurrent_job_free(struct fct_kurrent_job *job)
         job->chunks = chunk->next;
         fct_mem_free(mem, chunk);
     }
+    FCT_ASSERT(job->server->collected_size >= job->kept);
+    job->server->collected_size -= job->kept;
     fct_mem_free(mem, job->events);
     fct_mem_free(mem, job);
 }
 
+static void refuse_append_size(struct fct_kurrent_job *job)
+{
+    fct_kurrent_job_refuse(job, FCT_KURRENT_REFUSAL_APPEND_TOO_BIG, "");
+    job->refusal.append_size_max = (uint32_t)job->server->append_size_max;
+}
+
+static void refuse_other(struct fct_kurrent_job *job, enum fct_grpc_code code, const char *text)
+{
+    fct_kurrent_job_refuse(job, FCT_KURRENT_REFUSAL_OTHER, text);
+    job->refusal.code = code;
+}
+
+/* What is not an event's data counts too: ids, names, and fields that nobody knows. */
+static bool may_keep(struct fct_kurrent_job *job, size_t size)
+{
+    struct fct_server *server = job->server;
+    if (size > 2 * server->append_size_max - job->kept) {
+        refuse_append_size(job);
+        return false;
+    }
+    if (size > FCT_COLLECTED_MAX - server->collected_size) {
+        refuse_other(job, fct_grpc_code_of(FACTUM_BUSY),
+                     "too many bytes of appends wait for their end: try again");
+        return false;
+    }
+    return true;
+}
+
 factum_slice fct_kurrent_job_keep(struct fct_kurrent_job *job, factum_slice message)
 {
+    FCT_ASSERT(job->kept <= 2 * job->server->append_size_max);
+    FCT_ASSERT(job->server->collected_size <= FCT_COLLECTED_MAX);
+    if (job->refused || !may_keep(job, message.len)) {
+        return fct_slice(NULL, 0);
+    }
     struct fct_kurrent_chunk *chunk = fct_mem_alloc(job->server->mem, sizeof *chunk + message.len);
     if (chunk == NULL) {
         fct_kurrent_job_refuse(job, FCT_KURRENT_REFUSAL_UNKNOWN, "out of memory");
         return fct_slice(NULL, 0);
     }
+    job->kept += message.len;
+    job->server->collected_size += message.len;
     chunk->len = message.len;
     chunk->next = job->chunks;
     job->chunks = chunk;
@@ -182,8 +220,7 @@ static void check_proposed(struct fct_kurrent_job *job, const struct fct_kurrent
         job->refusal.event_size = size > UINT32_MAX ? UINT32_MAX : (uint32_t)size;
         job->refusal.event_size_max = (uint32_t)job->server->event_size_max;
     } else if (job->size + size + proposed->type.len > job->server->append_size_max) {
-        fct_kurrent_job_refuse(job, FCT_KURRENT_REFUSAL_APPEND_TOO_BIG, "");
-        job->refusal.append_size_max = (uint32_t)job->server->append_size_max;
+        refuse_append_size(job);
     }
     job->size += size + proposed->type.len;
 }
@@ -227,12 +264,6 @@ static void refuse_wrong_version(struct fct_kurrent_job *job)
     fct_kurrent_job_refuse(job, FCT_KURRENT_REFUSAL_WRONG_VERSION, "");
     job->refusal.wrong = (struct fct_kurrent_wrong_version){
         .current = {exists, result->actual_revision}, .expected = job->expected};
-}
-
-static void refuse_other(struct fct_kurrent_job *job, enum fct_grpc_code code, const char *text)
-{
-    fct_kurrent_job_refuse(job, FCT_KURRENT_REFUSAL_OTHER, text);
-    job->refusal.code = code;
 }
 
 static void refuse_status(struct fct_kurrent_job *job, factum_status status,
@@ -291,16 +322,30 @@ void fct_kurrent_job_start(struct fct_kurrent_job *job)
     answer_and_free(job);
 }
 
+static void never_late(factum_question *question)
+{
+    (void)question;
+    FCT_ASSERT(false); /* the server's store is embedded */
+}
+
+bool fct_kurrent_stream_info(const struct fct_server *server, factum_slice stream,
+                             factum_stream_info *info)
+{
+    factum_question question = {.size = sizeof question,
+                                .kind = FACTUM_ASK_STREAM,
+                                .name = stream,
+                                .stream = info,
+                                .done = never_late};
+    *info = (factum_stream_info){.size = sizeof *info};
+    return factum_ask(server->store, &question, NULL) == FACTUM_OK &&
+           info->state == FACTUM_STREAM_PRESENT;
+}
+
 /* An append without events says how the stream stands. */
 static struct fct_kurrent_number last_revision(const struct fct_kurrent_job *job)
 {
-    factum_stream_info info = {.size = sizeof info};
-    factum_question question = {.size = sizeof question,
-                                .kind = FACTUM_ASK_STREAM,
-                                .name = job->expectation.stream,
-                                .stream = &info};
-    bool known = factum_ask(job->server->store, &question, NULL) == FACTUM_OK &&
-                 info.state == FACTUM_STREAM_PRESENT;
+    factum_stream_info info;
+    bool known = fct_kurrent_stream_info(job->server, job->expectation.stream, &info);
     return (struct fct_kurrent_number){known, info.last_revision};
 }
 

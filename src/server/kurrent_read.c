@@ -19,8 +19,8 @@
 #include "server/kurrent_link.h"
 #include "server/matcher.h"
 
-#define EVENTS_PER_TURN 256
-#define EXAMINED_PER_TURN 1024
+#define READ_EVENTS_PER_TURN 256
+#define READ_EXAMINED_PER_TURN 1024
 #define WINDOW_DEFAULT 32
 #define SEND_SIZE ((size_t)32 << 10)
 
@@ -31,15 +31,16 @@ struct read_state {
     bool follow;
     bool backwards;
     bool resolve_links;
+    bool live; /* caught up was told: once, however often the reader catches up */
     enum fct_kurrent_id_form id_form;
     uint32_t compatibility;
-    uint64_t left;     /* events that may still be given */
-    uint64_t given;    /* events given */
-    uint64_t from;     /* the revision that was asked for; of a stream */
-    uint64_t examined; /* since the last checkpoint */
-    uint64_t checkpoint_every;
-    uint64_t last_position; /* of the last event that was examined */
-    uint64_t told_position; /* of the last checkpoint */
+    uint64_t left;             /* events that may still be given */
+    uint64_t given;            /* events given */
+    uint64_t from;             /* the revision that was asked for; of a stream */
+    uint64_t examined;         /* since the last checkpoint */
+    uint64_t checkpoint_every; /* 0: without a filter */
+    uint64_t last_position;    /* of the last event that was examined */
+    uint64_t told_position;    /* of the last checkpoint */
     struct fct_kurrent_number last_revision;
     struct fct_matcher *matcher;
     struct fct_buf stream;
@@ -51,6 +52,11 @@ struct read_state {
 static void refuse_combination(struct fct_grpc_call *call, const char *text)
 {
     fct_grpc_finish(call, FCT_GRPC_INVALID_ARGUMENT, factum_slice_from(text), NULL, 0);
+}
+
+static bool number_is_valid(uint64_t number)
+{
+    return number <= FCT_KURRENT_NUMBER_MAX || number == FCT_KURRENT_NONE;
 }
 
 /* NULL, or what is wrong with it (1.2, the table of combinations). */
@@ -67,6 +73,9 @@ static const char *check_read(const struct fct_kurrent_read *read)
     }
     if (read->direction > FCT_KURRENT_BACKWARDS) {
         return "The combination of directions is invalid: forwards or backwards.";
+    }
+    if (!number_is_valid(read->revision) || !number_is_valid(read->commit_position)) {
+        return "a revision or position is above 2^63-1";
     }
     if (follow && read->direction == FCT_KURRENT_BACKWARDS) {
         return "The combination of a subscription and backwards is invalid.";
@@ -125,10 +134,11 @@ static factum_read_request request_for_all(const struct fct_kurrent_read *read)
     return request;
 }
 
-/* "$idx-ce-CATEGORY" and "$idx-et-TYPE" as the only prefix: a list of the store (4.8). False: it is
- * refused. */
-static bool use_index(const struct fct_kurrent_filter *filter, factum_read_request *request,
-                      bool *used, factum_error *err)
+/* "$idx-ce-CATEGORY" and "$idx-et-TYPE" as the only prefix: a list of the store (4.8). NOT_FOUND:
+ * it is another index, which becomes |name|. */
+static factum_status use_index(const struct fct_kurrent_filter *filter,
+                               factum_read_request *request, bool *used, factum_slice *name,
+                               factum_error *err)
 {
     const factum_slice category = FCT_SLICE("$idx-ce-");
     const factum_slice type = FCT_SLICE("$idx-et-");
@@ -140,16 +150,20 @@ static bool use_index(const struct fct_kurrent_filter *filter, factum_read_reque
             continue;
         }
         bool of_category = fct_slice_starts(prefix, category);
-        if (filter->prefix_count > 1 || (!of_category && !fct_slice_starts(prefix, type))) {
-            (void)fct_fail(err, FACTUM_INVALID,
-                           "an index is the only prefix, and is $idx-ce-CATEGORY or $idx-et-TYPE");
-            return false;
+        if (filter->prefix_count > 1) {
+            return fct_fail(err, FACTUM_INVALID, "the name of an index is the only prefix");
+        }
+        if (!of_category && !fct_slice_starts(prefix, type)) {
+            *name = prefix;
+            return fct_fail(
+                err, FACTUM_NOT_FOUND,
+                "there is no such index: offered are $idx-ce-CATEGORY and $idx-et-TYPE");
         }
         request->source = of_category ? FACTUM_SOURCE_CATEGORY : FACTUM_SOURCE_TYPE;
         request->name = fct_slice_from(prefix, category.len);
         *used = true;
     }
-    return true;
+    return FACTUM_OK;
 }
 
 /* ---- answers --------------------------------------------------------------------------------- */
@@ -159,7 +173,9 @@ static void finish_out_of_memory(struct fct_grpc_call *call)
     fct_grpc_finish(call, FCT_GRPC_RESOURCE_EXHAUSTED, FCT_SLICE("out of memory"), NULL, 0);
 }
 
-static void fail_stream_deleted(struct fct_grpc_call *call)
+/* With a trailer for the name of the stream, or of the index. */
+static void fail_named(struct fct_grpc_call *call, enum fct_grpc_code code, factum_slice text,
+                       const struct fct_field *exception, factum_slice name_field)
 {
     struct read_state *state = call->state;
     struct fct_buf name;
@@ -168,11 +184,10 @@ static void fail_stream_deleted(struct fct_grpc_call *call)
         fct_buf_clear(&name);
     }
     const struct fct_field fields[] = {
-        {FCT_SLICE("exception"), FCT_SLICE("stream-deleted")},
-        {FCT_SLICE("stream-name"), fct_buf_slice(&name)},
+        *exception,
+        {name_field, fct_buf_slice(&name)},
     };
-    fct_grpc_finish(call, FCT_GRPC_FAILED_PRECONDITION, FCT_SLICE("The stream is deleted."), fields,
-                    2);
+    fct_grpc_finish(call, code, text, fields, 2);
     fct_buf_finish(&name);
 }
 
@@ -196,7 +211,13 @@ static void finish_failed(struct fct_grpc_call *call, factum_status status, cons
     if (status == FACTUM_STREAM_NOT_FOUND) {
         finish_not_found(call);
     } else if (status == FACTUM_STREAM_DELETED) {
-        fail_stream_deleted(call);
+        const struct fct_field deleted = {FCT_SLICE("exception"), FCT_SLICE("stream-deleted")};
+        fail_named(call, FCT_GRPC_FAILED_PRECONDITION, FCT_SLICE("The stream is deleted."),
+                   &deleted, FCT_SLICE("stream-name"));
+    } else if (status == FACTUM_NOT_FOUND) {
+        const struct fct_field missing = {FCT_SLICE("exception"), FCT_SLICE("index-not-found")};
+        fail_named(call, FCT_GRPC_NOT_FOUND, factum_slice_from(err->text), &missing,
+                   FCT_SLICE("index-name"));
     } else {
         fct_grpc_fail(call, status, err);
     }
@@ -206,13 +227,9 @@ static void finish_failed(struct fct_grpc_call *call, factum_status status, cons
 static factum_status encode_bounds(struct fct_grpc_call *call)
 {
     struct read_state *state = call->state;
-    factum_stream_info info = {.size = sizeof info};
-    factum_question question = {.size = sizeof question,
-                                .kind = FACTUM_ASK_STREAM,
-                                .name = fct_buf_slice(&state->stream),
-                                .stream = &info};
-    factum_status status = factum_ask(call->server->store, &question, NULL);
-    if (status != FACTUM_OK || info.state != FACTUM_STREAM_PRESENT) {
+    factum_stream_info info;
+    factum_status status = FACTUM_OK;
+    if (!fct_kurrent_stream_info(call->server, fct_buf_slice(&state->stream), &info)) {
         return FACTUM_OK;
     }
     if (state->given == 0 && !state->backwards && info.first_revision > state->from) {
@@ -258,14 +275,23 @@ static factum_status encode_caught_up(struct fct_grpc_call *call)
     struct read_state *state = call->state;
     struct fct_kurrent_liveness liveness = {.time = factum_now(call->server->store)};
     factum_status status = FACTUM_OK;
+    if (state->live) {
+        return FACTUM_OK;
+    }
+    state->live = true;
     if (state->is_all) {
         uint64_t place = fct_feed_place(&state->feed);
         liveness.position = (struct fct_kurrent_number){place > 0, place};
-        if (state->matcher != NULL && place > state->last_position) {
+        if (state->checkpoint_every > 0 && place > state->last_position) {
             state->last_position = place;
         }
-        status = state->matcher == NULL ? FACTUM_OK : encode_checkpoint(call);
+        status = state->checkpoint_every == 0 ? FACTUM_OK : encode_checkpoint(call);
     } else {
+        factum_stream_info info;
+        if (!state->last_revision.given && state->links == FCT_LINK_NONE &&
+            fct_kurrent_stream_info(call->server, fct_buf_slice(&state->stream), &info)) {
+            state->last_revision = (struct fct_kurrent_number){true, info.last_revision};
+        }
         liveness.revision = state->last_revision;
     }
     return status == FACTUM_OK ? fct_kurrent_encode_caught_up(&call->out, &liveness) : status;
@@ -307,7 +333,7 @@ static factum_status take_event(struct fct_grpc_call *call, const factum_event *
     if (status == FACTUM_OK && matches) {
         status = give_event(call, event, err);
     }
-    if (status == FACTUM_OK && state->matcher != NULL && state->follow &&
+    if (status == FACTUM_OK && state->follow && state->checkpoint_every > 0 &&
         state->examined >= state->checkpoint_every) {
         status = encode_checkpoint(call);
     }
@@ -346,7 +372,7 @@ static void give(struct fct_grpc_call *call)
         if (room == 0 || room <= call->out.len) {
             break; /* writable goes on */
         }
-        if (i == EXAMINED_PER_TURN || state->given - given >= EVENTS_PER_TURN) {
+        if (i == READ_EXAMINED_PER_TURN || state->given - given >= READ_EVENTS_PER_TURN) {
             fct_feed_again(&state->feed);
             break;
         }
@@ -404,11 +430,13 @@ static factum_status set_up_filter(struct fct_grpc_call *call, const struct fct_
 {
     struct read_state *state = call->state;
     bool indexed = false;
+    factum_slice unknown = fct_slice(NULL, 0);
     if (read->filter_option != FCT_KURRENT_FILTER_GIVEN) {
         return FACTUM_OK;
     }
-    if (!use_index(&read->filter, request, &indexed, err)) {
-        return FACTUM_INVALID;
+    factum_status status = use_index(&read->filter, request, &indexed, &unknown, err);
+    if (status != FACTUM_OK) {
+        return fct_buf_add_slice(&state->stream, unknown) == FACTUM_OK ? status : FACTUM_INVALID;
     }
     uint64_t window =
         read->filter.window == FCT_KURRENT_WINDOW_MAX ? read->filter.window_max : WINDOW_DEFAULT;

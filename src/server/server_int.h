@@ -20,10 +20,19 @@
 #include "server/rights.h"
 
 #define FCT_REFUSALS 32
+#define FCT_COLLECTED_MAX ((uint64_t)256 << 20)
+
+#define FCT_LATENCY_BOUNDS 12
 
 struct fct_server_counters {
     uint64_t appends; /* acknowledged */
     uint64_t events_appended;
+    uint64_t bytes_appended; /* of data and metadata */
+    uint64_t append_groups;  /* appends that ended together count as one */
+    /* How long acknowledged appends took, from start to end: each in the first bound (appends.c)
+     * that it does not exceed, or in the last element. */
+    uint64_t append_latency[FCT_LATENCY_BOUNDS + 1];
+    uint64_t append_latency_ns;      /* of all together */
     uint64_t refusals[FCT_REFUSALS]; /* by -status */
     uint64_t events_read;            /* given to readers and subscribers */
     uint64_t connections;            /* open now */
@@ -40,14 +49,18 @@ struct fct_server {
     struct fct_server_counters counters;
     uint64_t append_size_max;
     uint64_t event_size_max;
-    bool stopping;       /* new calls are refused */
-    size_t upkeep_count; /* long work under way, on threads of its own (store_upkeep.c) */
+    bool stopping;           /* new calls are refused */
+    size_t upkeep_count;     /* long work under way, on threads of its own (store_upkeep.c) */
+    uint64_t collected_size; /* bytes of the messages of appends that are not answered, at most
+                                FCT_COLLECTED_MAX */
+    bool room_wanted;        /* an append was refused for that: fct_feeds_room is due */
     struct fct_appends *appends;
     struct fct_feeds *feeds;
     struct fct_doors *doors;      /* for figures */
     factum_slice advertised_host; /* for Gossip; empty: the address that was connected to */
     uint16_t advertised_port;
     uint64_t started_ms;
+    uint64_t http_bodies_size; /* bytes of requests' bodies that calls hold (http_call.h) */
 };
 
 /* ---- appends.c ------------------------------------------------------------------------------- */
@@ -59,10 +72,13 @@ struct fct_pending {
     factum_append_request request;
     void (*done)(struct fct_pending *pending);
     void *data;
-    struct fct_pending *next; /* appends.c's */
+    struct fct_pending *next; /* appends.c's, and so is this */
+    uint64_t started_ns;
 };
 
 FCT_MUST_USE factum_status fct_appends_open(struct fct_server *server, factum_error *err);
+/* In nanoseconds, rising. */
+extern const uint64_t fct_latency_bounds[FCT_LATENCY_BOUNDS];
 /* Those whose |done| was not called yet. */
 uint64_t fct_appends_under_way(const struct fct_server *server);
 /* None is under way. */
@@ -105,6 +121,8 @@ struct fct_watcher {
 void fct_feeds_watch(struct fct_server *server, struct fct_watcher *watcher);
 /* Not from inside |news| of another one. Accepts one that does not watch. */
 void fct_feeds_unwatch(struct fct_watcher *watcher);
+/* Tells the watchers that appends are taken again (FACTUM_NEWS_ROOM). */
+void fct_feeds_room(struct fct_server *server);
 /* All feeds are closed. */
 void fct_feeds_close(struct fct_server *server);
 /* |request| as for factum_read or, with |follow|, factum_subscribe; needed for the call only.

@@ -488,6 +488,10 @@ static void check_opened(const struct base *base, const struct kind *kind, struc
         expect(!base->evidence && last_only, kind->name, "damage goes unseen");
         expect(complete || !base->heartbeat, kind->name, "acknowledged data is missing");
     }
+    if (!verified && kind->apply == fail_block) {
+        bad = model_check_named(run->log, model, report.bad_from);
+        expect(bad == NULL, kind->name, bad);
+    }
     reached[FOUND_BY_VERIFY] += open && !verified;
     reached[FOUND_BY_READING] += open && !complete && !verified;
     model_abandon(run);

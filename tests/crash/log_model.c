@@ -397,3 +397,40 @@ const char *model_check_damaged(struct fct_log *log, const struct model *model, 
     }
     return bad;
 }
+
+/* The position to give up that |status| names is |from|, if it names one. */
+static bool names_it(factum_status status, const factum_error *err, uint64_t from)
+{
+    const char *found = status == FACTUM_CORRUPT ? strstr(err->text, "--accept-loss ") : NULL;
+    return found == NULL || strtoull(found + strlen("--accept-loss "), NULL, 10) == from;
+}
+
+const char *model_check_named(struct fct_log *log, const struct model *model, uint64_t from)
+{
+    struct fct_log_walk walk;
+    struct fct_record record;
+    factum_error err;
+    factum_status status = fct_log_walk_init(&walk, log, 0, &err);
+    while (status == FACTUM_OK) {
+        status = fct_log_walk_next(&walk, &record, &err);
+    }
+    if (!names_it(status, &err, from)) {
+        return "reading forward names another position than verify";
+    }
+    status = fct_log_walk_init_backward(&walk, log, UINT64_MAX, &err);
+    while (status == FACTUM_OK) {
+        status = fct_log_walk_previous(&walk, &record, &err);
+    }
+    if (!names_it(status, &err, from)) {
+        return "reading backward names another position than verify";
+    }
+    for (size_t i = 0; i < model->count; i++) {
+        if (!names_it(fct_log_read(log, model->batches[i].first, &record, &err), &err, from)) {
+            return "reading a record names another position than verify";
+        }
+    }
+    bool damaged = fct_log_state(log) == FCT_LOG_DAMAGED;
+    return damaged && fct_log_recovery(log)->damaged_from != from
+               ? "opening names another position than verify"
+               : NULL;
+}

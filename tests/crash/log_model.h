@@ -69,6 +69,10 @@ const char *model_check(struct fct_log *log, struct model *model, bool settle);
  * is durable was served. */
 const char *model_check_damaged(struct fct_log *log, const struct model *model, bool *complete);
 
+/* What verify named is |from|: does whoever meets damage in the segment that holds it name the same
+ * position, forward, backward and at each record? What is wrong, in words, or NULL. */
+const char *model_check_named(struct fct_log *log, const struct model *model, uint64_t from);
+
 /* The plan of TAP; with the bug bank, also the choice of the defect from FCT_BUG. */
 void model_begin(void);
 /* Prints the failure and ends the program with exit code 1. */

@@ -183,6 +183,8 @@ static bool find_damage(struct scene *scene)
     scene->from = UINT64_MAX;
     if (fct_log_open(&log, &options, NULL) == FACTUM_OK) {
         scene->from = damaged_from(log);
+        const char *bad = model_check_named(log, &scene->model, scene->from);
+        expect(bad == NULL || scene->from == UINT64_MAX, "look", bad);
         expect(fct_log_close(log, NULL) == FACTUM_OK, "look", "close");
     }
     fct_sim_disk_destroy(look);

@@ -4,24 +4,35 @@
  * does not deliver, every command must end with an answer: open, read, verify, backup, the repair
  * that the message advises, the rebuild of the index. A program that touches the block in a map
  * ends by a signal, which fails the test. What verify calls whole is complete; a repair leaves a
- * store that opens, verifies and takes appends. Prints TAP.
+ * store that opens, verifies and takes appends. All commands name the same position, which is that
+ * of the batch that the block lies in; what can be read before it stays, and what can be read
+ * after it is in the side file. Prints TAP.
  */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "codec/frame.h"
 #include "core/slice.h"
 #include "engine_local/local.h"
 #include "support/engine_calls.h"
 #include "support/sim_disk.h"
 
-enum { EVENTS = 60, DATA_SIZE = 300, BLOCK = 4096, FILES_MAX = 64 };
+enum { EVENTS = 240, DATA_SIZE = 300, LARGE_SIZE = 3900, BLOCK = 4096, FILES_MAX = 64 };
+
+/* Segments in which all blocks fail together, and segments of several such groups. */
+static const uint64_t SMALL = 8 << 10;
+static const uint64_t LARGE = 128 << 10;
 
 static char where[160];
 static uint64_t blocks;
 static uint64_t damaged;
 static uint64_t refused;
+static uint64_t segment_size;
+static uint64_t named = UINT64_MAX; /* the damaged position that was named for this block */
+static uint64_t names;              /* how often */
+static uint64_t positions[EVENTS];  /* of the events in the store as it was */
 
 static void die(const char *what, const char *why)
 {
@@ -36,12 +47,31 @@ static void must(factum_status status, const char *what, const factum_error *err
     }
 }
 
+/* Whoever names a position to give up has to name the same one. */
+static void note_named(const char *who, const char *text)
+{
+    const char *found = strstr(text, "--accept-loss ");
+    if (found == NULL) {
+        return;
+    }
+    uint64_t position = strtoull(found + strlen("--accept-loss "), NULL, 10);
+    if (named != UINT64_MAX && named != position) {
+        printf("# %" PRIu64 " was named before\n", named);
+        die(who, text);
+    }
+    named = position;
+    names++;
+}
+
 /* An answer: OK, or damage with a reason. */
 static bool answered(factum_status status, const char *what, const factum_error *err)
 {
     bool damage = status == FACTUM_CORRUPT || status == FACTUM_IO;
     if (status != FACTUM_OK && (!damage || err->status != status || err->text[0] == '\0')) {
         die(what, err->text);
+    }
+    if (status != FACTUM_OK) {
+        note_named(what, err->text);
     }
     return status == FACTUM_OK;
 }
@@ -53,17 +83,19 @@ static factum_status open_store(struct fct_engine *engine, struct fct_sim_disk *
         .os = fct_sim_disk_os(disk),
         .mem = fct_mem_heap(),
         .path = "/store",
-        .segment_size_first = 8 << 10,
-        .segment_size_max = 8 << 10,
+        .segment_size_first = segment_size,
+        .segment_size_max = segment_size,
         .memtable_size_max = 8 << 10,
     };
     return fct_engine_local_open(engine, &options, err);
 }
 
-/* Reads |source| from its start; the number of events up to the end or the damage. */
-static size_t read_events(struct fct_engine *engine, factum_source source, factum_status *end)
+/* Reads |source| from its start or end; the number of events up to the other end or the damage. */
+static size_t read_events(struct fct_engine *engine, factum_source source, bool backwards,
+                          factum_status *end)
 {
-    factum_read_request request = {.size = sizeof request, .source = source};
+    factum_read_request request = {
+        .size = sizeof request, .source = source, .backwards = backwards};
     struct fct_reader *reader;
     factum_event event;
     factum_error err;
@@ -78,6 +110,10 @@ static size_t read_events(struct fct_engine *engine, factum_source source, factu
     }
     while ((status = fct_reader_next(reader, &event, &err)) == FACTUM_OK) {
         count += factum_slice_from("T").len == event.type.len;
+        if (source == FACTUM_SOURCE_ALL && !backwards &&
+            (count > EVENTS || (positions[0] != 0 && event.position != positions[count - 1]))) {
+            die("read", "another event is there");
+        }
     }
     if (status != FACTUM_DONE) {
         (void)answered(status, "next", &err);
@@ -87,15 +123,20 @@ static size_t read_events(struct fct_engine *engine, factum_source source, factu
     return count;
 }
 
-/* Reads everything in two ways and verifies. The place of the damage, or UINT64_MAX. */
-static uint64_t look(struct fct_engine *engine, size_t expected)
+/* Reads everything in four ways and verifies. The place of the damage, or UINT64_MAX; *count is how
+ * many events can be read before it. */
+static uint64_t look(struct fct_engine *engine, size_t expected, size_t *before)
 {
     factum_verify_report report;
     factum_error err;
     factum_status all;
     factum_status stream;
-    size_t count = read_events(engine, FACTUM_SOURCE_ALL, &all);
-    size_t in_stream = read_events(engine, FACTUM_SOURCE_STREAM, &stream);
+    factum_status other;
+    size_t count = read_events(engine, FACTUM_SOURCE_ALL, false, &all);
+    size_t in_stream = read_events(engine, FACTUM_SOURCE_STREAM, false, &stream);
+    (void)read_events(engine, FACTUM_SOURCE_ALL, true, &other);
+    (void)read_events(engine, FACTUM_SOURCE_STREAM, true, &other);
+    *before = count;
     factum_status status = engine_verify(engine, &report, &err);
     (void)answered(status, "verify", &err);
     if (status == FACTUM_OK && all == FACTUM_DONE && count != expected) {
@@ -105,6 +146,51 @@ static uint64_t look(struct fct_engine *engine, size_t expected)
         die("verify", "events are missing from a stream that verifies");
     }
     return status == FACTUM_OK ? UINT64_MAX : report.damaged_from;
+}
+
+/* |from| begins the batch that the failed block lies in, and all before it was read. */
+static void check_place(struct fct_sim_disk *store, const char *path, uint64_t offset,
+                        uint64_t from, size_t before)
+{
+    uint64_t size;
+    struct fct_segment_header segment;
+    if (fct_segment_header_decode(fct_sim_disk_bytes(store, path, &size), &segment) != FACTUM_OK) {
+        die("the segment", "its header does not verify");
+    }
+    uint64_t block = segment.base + offset;
+    bool all_before = before == 0 || positions[before - 1] < from;
+    bool none_after = before == EVENTS || positions[before] > from;
+    bool touched = from < block + BLOCK && (before + 1 >= EVENTS || positions[before + 1] > block);
+    if (!all_before || !none_after || !touched || names < 2) {
+        printf("# block at %" PRIu64 ", named %" PRIu64 ", %zu events before\n", block, from,
+               before);
+        die("the place", "readable events are given up, or not all commands name it");
+    }
+}
+
+/* What followed |from| in |path| is in the side file, but for the block that failed. */
+static void check_kept(struct fct_sim_disk *store, struct fct_sim_disk *disk, const char *path,
+                       uint64_t offset, uint64_t from)
+{
+    char name[64];
+    uint64_t size;
+    uint64_t kept_size = 0;
+    struct fct_segment_header header;
+    const uint8_t *bytes = fct_sim_disk_bytes(store, path, &size);
+    if (fct_segment_header_decode(bytes, &header) != FACTUM_OK) {
+        die("the segment", "its header does not verify");
+    }
+    (void)snprintf(name, sizeof name, "/store/log/lost-%020" PRIu64, from);
+    const uint8_t *kept = fct_sim_disk_bytes(disk, name, &kept_size);
+    for (uint64_t at = from - header.base; from >= header.base + BLOCK && at < size; at++) {
+        uint64_t in_kept = at - (from - header.base);
+        bool lost = at / BLOCK == offset / BLOCK;
+        uint8_t is = kept != NULL && in_kept < kept_size ? kept[in_kept] : 0;
+        if (bytes[at] != 0 && is != (lost ? 0 : bytes[at])) {
+            printf("# byte %" PRIu64 " of the segment\n", at);
+            die("the side file", "readable bytes are lost");
+        }
+    }
 }
 
 static void back_up(struct fct_engine *engine)
@@ -125,24 +211,32 @@ static factum_status repair(struct fct_sim_disk *disk, uint64_t from, factum_err
                                    err);
 }
 
-/* It opens, verifies and goes on. */
-static void check_whole(struct fct_sim_disk *disk, const char *after)
+/* It opens, has |expected| events, verifies and goes on. */
+static void check_whole(struct fct_sim_disk *disk, size_t expected, const char *after)
 {
+    factum_status status;
     struct fct_engine engine;
     factum_error err;
     factum_verify_report report;
     must(open_store(&engine, disk, &err), after, &err);
+    if (read_events(&engine, FACTUM_SOURCE_ALL, false, &status) != expected ||
+        status != FACTUM_DONE) {
+        die(after, "events are missing");
+    }
     must(engine_append_zeros(&engine, DATA_SIZE, NULL, &err), after, &err);
     must(engine_verify(&engine, &report, &err), after, &err);
     must(fct_engine_close(&engine, &err), after, &err);
 }
 
-static void try_block(const struct fct_sim_disk *store, const char *path, uint64_t offset)
+static void try_block(struct fct_sim_disk *store, const char *path, uint64_t offset)
 {
     struct fct_sim_disk *disk = fct_sim_disk_clone(store);
     struct fct_engine engine;
     factum_error err;
+    size_t before;
     (void)snprintf(where, sizeof where, "%s, block at %" PRIu64, path, offset);
+    named = UINT64_MAX;
+    names = 0;
     if (!fct_sim_disk_fail_block(disk, path, offset)) {
         die("fail a block", "there is none");
     }
@@ -155,8 +249,11 @@ static void try_block(const struct fct_sim_disk *store, const char *path, uint64
         fct_sim_disk_destroy(disk);
         return;
     }
-    uint64_t from = look(&engine, EVENTS);
+    uint64_t from = look(&engine, EVENTS, &before);
     back_up(&engine);
+    if (from != UINT64_MAX && engine_append_zeros(&engine, DATA_SIZE, NULL, &err) < 0) {
+        note_named("append", err.text);
+    }
     (void)answered(fct_engine_close(&engine, &err), "close", &err);
     factum_status rebuilt = repair(disk, UINT64_MAX, &err);
     if (from != UINT64_MAX) {
@@ -164,11 +261,16 @@ static void try_block(const struct fct_sim_disk *store, const char *path, uint64
         if (rebuilt != FACTUM_CORRUPT || strstr(err.text, "the index is kept") == NULL) {
             die("rebuild the index of a damaged log", err.text);
         }
+        if (named != from) {
+            die("verify", "it names another position than the others");
+        }
+        check_place(store, path, offset, from, before);
         must(repair(disk, from, &err), "repair", &err);
-        check_whole(disk, "after a repair");
+        check_kept(store, disk, path, offset, from);
+        check_whole(disk, before, "after a repair");
     } else {
         must(rebuilt, "rebuild the index", &err);
-        check_whole(disk, "after a rebuild");
+        check_whole(disk, EVENTS, "after a rebuild");
     }
     fct_sim_disk_destroy(disk);
 }
@@ -183,8 +285,9 @@ static void try_block_while_open(const struct fct_sim_disk *store, const char *p
     factum_error err;
     factum_status status;
     (void)snprintf(where, sizeof where, "%s, block at %" PRIu64 " fails later", path, offset);
+    named = UINT64_MAX;
     must(open_store(&engine, disk, &err), "open", &err);
-    if (read_events(&engine, FACTUM_SOURCE_ALL, &status) != EVENTS) {
+    if (read_events(&engine, FACTUM_SOURCE_ALL, false, &status) != EVENTS) {
         die("read", "events are missing");
     }
     if (!fct_sim_disk_fail_block(disk, path, offset)) {
@@ -193,8 +296,8 @@ static void try_block_while_open(const struct fct_sim_disk *store, const char *p
     blocks++;
     factum_verify_report report;
     damaged += !answered(engine_verify(&engine, &report, &err), "verify", &err);
-    (void)read_events(&engine, FACTUM_SOURCE_ALL, &status);
-    (void)read_events(&engine, FACTUM_SOURCE_STREAM, &status);
+    (void)read_events(&engine, FACTUM_SOURCE_ALL, false, &status);
+    (void)read_events(&engine, FACTUM_SOURCE_STREAM, false, &status);
     (void)answered(fct_engine_close(&engine, &err), "close", &err);
     fct_sim_disk_destroy(disk);
 }
@@ -205,8 +308,12 @@ static struct fct_sim_disk *make_store(bool close)
     struct fct_engine engine;
     factum_error err;
     must(open_store(&engine, disk, &err), "open", &err);
+    memset(positions, 0, sizeof positions);
     for (size_t i = 0; i < EVENTS; i++) {
-        must(engine_append_zeros(&engine, DATA_SIZE, NULL, &err), "append", &err);
+        factum_append_result result;
+        size_t size = i % 16 == 9 ? LARGE_SIZE : DATA_SIZE; /* some lie in two blocks */
+        must(engine_append_zeros(&engine, size, &result, &err), "append", &err);
+        positions[i] = result.position;
     }
     struct fct_sim_disk *left = fct_sim_disk_crash(disk, FCT_CRASH_ALL, 1);
     must(fct_engine_close(&engine, &err), "close", &err);
@@ -218,8 +325,9 @@ static struct fct_sim_disk *make_store(bool close)
     return left;
 }
 
-static void sweep(int number, const char *how, bool close)
+static void sweep(int number, const char *how, bool close, uint64_t size_of_segments)
 {
+    segment_size = size_of_segments;
     struct fct_sim_disk *store = make_store(close);
     const char *path;
     blocks = 0;
@@ -238,14 +346,15 @@ static void sweep(int number, const char *how, bool close)
     if (damaged == 0 || refused != 1) {
         die(how, "the sweep has not met what it is for");
     }
-    printf("ok %d - a store that %s, each of %" PRIu64 " blocks unreadable: %" PRIu64
-           " damage the log\n",
-           number, how, blocks, damaged);
+    printf("ok %d - a store that %s, segments of %" PRIu64 " KiB, each of %" PRIu64
+           " blocks unreadable: %" PRIu64 " damage the log\n",
+           number, how, segment_size >> 10, blocks, damaged);
     fct_sim_disk_destroy(store);
 }
 
 static void sweep_open(int number)
 {
+    segment_size = SMALL;
     struct fct_sim_disk *store = make_store(true);
     const char *path;
     blocks = 0;
@@ -271,9 +380,11 @@ static void sweep_open(int number)
 
 int main(void)
 {
-    sweep(1, "was closed", true);
-    sweep(2, "was left by a process that died", false);
-    sweep_open(3);
-    printf("1..3\n");
+    sweep(1, "was closed", true, SMALL);
+    sweep(2, "was left by a process that died", false, SMALL);
+    sweep(3, "was closed", true, LARGE);
+    sweep(4, "was left by a process that died", false, LARGE);
+    sweep_open(5);
+    printf("1..5\n");
     return 0;
 }

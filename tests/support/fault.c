@@ -51,6 +51,23 @@ static factum_status strike(struct fct_fault *fault, bool takes_space, const cha
     return FACTUM_OK;
 }
 
+/* The same for a read, after which the caller may ask for each page alone. */
+static factum_status strike_read(struct fct_fault *fault, const char *what, factum_error *err)
+{
+    factum_status status = strike(fault, false, what, err);
+    if (status != FACTUM_OK) {
+        atomic_store(&fault->unreadable, true);
+    }
+    return status;
+}
+
+/* What was made unreadable stays so when it is read page by page; that counts as the same call. */
+static factum_status strike_alone(struct fct_fault *fault, const char *what, factum_error *err)
+{
+    return atomic_exchange(&fault->unreadable, false) ? fct_fail_os(err, EIO, "%s", what)
+                                                      : FACTUM_OK;
+}
+
 static factum_status fault_open(const struct fct_os *os, const char *path, int flags,
                                 struct fct_file **file, factum_error *err)
 {
@@ -90,12 +107,21 @@ static factum_status fault_read(struct fct_file *file, uint64_t offset, void *by
     if (fault->kind == FCT_FAULT_SHORT) {
         len = strikes(fault) && len > 1 ? len / 2 : len;
     } else {
-        factum_status status = strike(fault, false, "read", err);
+        factum_status status = strike_read(fault, "read", err);
         if (status != FACTUM_OK) {
             return status;
         }
     }
     return inner->os->ops->read(inner, offset, bytes, len, done, err);
+}
+
+static factum_status fault_read_alone(struct fct_file *file, uint64_t offset, void *bytes,
+                                      size_t len, size_t *done, factum_error *err)
+{
+    factum_status status = strike_alone(fault_of(file->os), "read", err);
+    struct fct_file *inner = inner_of(file);
+    return status == FACTUM_OK ? inner->os->ops->read_alone(inner, offset, bytes, len, done, err)
+                               : status;
 }
 
 static factum_status fault_write(struct fct_file *file, uint64_t offset, const void *bytes,
@@ -163,8 +189,15 @@ static factum_status fault_populate(const struct fct_os *os, const uint8_t *from
                                     factum_error *err)
 {
     struct fct_fault *fault = fault_of(os);
-    factum_status status = strike(fault, false, "read a map", err);
+    factum_status status = strike_read(fault, "read a map", err);
     return status == FACTUM_OK ? fct_os_populate(fault->inner, from, size, err) : status;
+}
+
+static factum_status fault_populate_alone(struct fct_file *file, const struct fct_map_part *part,
+                                          factum_error *err)
+{
+    factum_status status = strike_alone(fault_of(file->os), "read a map", err);
+    return status == FACTUM_OK ? fct_file_populate_alone(inner_of(file), part, err) : status;
 }
 
 static factum_status fault_drop_cache(struct fct_file *file, uint64_t offset, uint64_t end,
@@ -274,6 +307,7 @@ static const struct fct_os_ops fault_ops = {
     .open = fault_open,
     .close = fault_close,
     .read = fault_read,
+    .read_alone = fault_read_alone,
     .write = fault_write,
     .start_sync = fault_start_sync,
     .sync = fault_sync,
@@ -283,6 +317,7 @@ static const struct fct_os_ops fault_ops = {
     .unmap = fault_unmap,
     .release = fault_release,
     .populate = fault_populate,
+    .populate_alone = fault_populate_alone,
     .drop_cache = fault_drop_cache,
     .lock = fault_lock,
     .rename = fault_rename,

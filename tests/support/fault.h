@@ -27,6 +27,7 @@ struct fct_fault {
     bool sticky;             /* all calls from |at| on fail */
     _Atomic uint64_t calls;  /* calls so far */
     _Atomic uint64_t failed; /* calls that were made to fail */
+    _Atomic bool unreadable; /* the last of these was a read */
 };
 
 /* |fault| and |inner| must outlive all open files. Thread-safe if |inner| is; |kind|, |at| and

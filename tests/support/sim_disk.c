@@ -11,7 +11,8 @@
  *  2. The cached bytes of a node do not move while the node is mapped.
  *  3. A page that is not dirty differs from the device only if a sync of that page failed.
  *  4. The root directory always exists.
- *  5. While a node is mapped, its failed blocks are not accessible; elsewhere it may look at them.
+ *  5. While a node is mapped, its failed blocks are not accessible, nor are those around them that
+ *     were not read alone; elsewhere it may look at them.
  */
 #include "support/sim_disk.h"
 
@@ -213,13 +214,36 @@ static factum_status sim_read(struct fct_file *file, uint64_t offset, void *byte
     const struct image *image = &sim(file)->node->cached;
     size_t there = offset < image->len ? image->len - (size_t)offset : 0;
     *done = len < there ? len : there;
-    if (sim_any_failed(sim(file)->node, offset, *done)) {
+    if (sim_any_closed(sim(file)->node, offset, *done)) {
         status = fct_fail(err, FACTUM_IO, "read %s: the device failed", sim(file)->path);
     } else if (*done > 0) {
         memcpy(bytes, image->bytes + offset, *done);
     }
     leave(disk);
     return status;
+}
+
+static factum_status sim_file_read_alone(struct fct_file *file, uint64_t offset, void *bytes,
+                                         size_t len, size_t *done, factum_error *err)
+{
+    struct fct_sim_disk *disk = disk_of(file->os);
+    struct node *node = sim(file)->node;
+    const struct image *image = &node->cached;
+    enter(disk);
+    size_t there = offset < image->len ? image->len - (size_t)offset : 0;
+    size_t most = len < there ? len : there;
+    *done = 0;
+    while (*done < most && sim_read_alone(node, (size_t)(offset + *done) / PAGE)) {
+        size_t room = PAGE - (size_t)(offset + *done) % PAGE;
+        *done += most - *done < room ? most - *done : room;
+    }
+    if (*done > 0) {
+        memcpy(bytes, image->bytes + offset, *done);
+    }
+    leave(disk);
+    return *done > 0 || most == 0
+               ? FACTUM_OK
+               : fct_fail(err, FACTUM_IO, "read %s: the device failed", sim(file)->path);
 }
 
 /* A file may become |size| long. */
@@ -240,6 +264,7 @@ static factum_status set_size(struct fct_sim_disk *disk, struct sim_file *file, 
     sim_image_resize(&node->cached, (size_t)size);
     for (size_t page = ((size_t)size + PAGE - 1) / PAGE; page < node->failed_count; page++) {
         node->failed[page] = false;
+        node->alone[page] = false;
     }
     sim_protect_failed(node, true);
     sim_note_dirty(node, before < size ? before : (size_t)size,
@@ -262,7 +287,9 @@ static factum_status sim_write(struct fct_file *file, uint64_t offset, const voi
         status = fct_fail(err, FACTUM_IO, "write %s: the device failed", to->path);
     }
     if (status == FACTUM_OK && len > 0) {
+        sim_protect_failed(to->node, false);
         memcpy(to->node->cached.bytes + offset, bytes, len);
+        sim_protect_failed(to->node, true);
         sim_note_dirty(to->node, (size_t)offset, (size_t)offset + len);
     }
     *done = len;
@@ -374,7 +401,24 @@ static factum_status sim_populate(const struct fct_os *os, const uint8_t *from, 
     }
     uint64_t offset = (uint64_t)(from - mapping->map);
     bool good =
-        offset + size <= mapping->node->cached.len && !sim_any_failed(mapping->node, offset, size);
+        offset + size <= mapping->node->cached.len && !sim_any_closed(mapping->node, offset, size);
+    leave(disk);
+    return good ? FACTUM_OK : fct_fail(err, FACTUM_IO, "read a map: the device failed");
+}
+
+static factum_status sim_populate_alone(struct fct_file *file, const struct fct_map_part *part,
+                                        factum_error *err)
+{
+    struct fct_sim_disk *disk = disk_of(file->os);
+    struct node *node = sim(file)->node;
+    enter(disk);
+    FCT_ASSERT(node->maps > 0 && part->map == node->cached.bytes); /* it is a map of |file| */
+    FCT_ASSERT(part->limit <= node->cached.len && part->size > 0);
+    FCT_ASSERT(part->offset + part->size <= part->limit);
+    bool good = true;
+    for (uint64_t at = part->offset / PAGE; at <= (part->offset + part->size - 1) / PAGE; at++) {
+        good = sim_read_alone(node, (size_t)at) && good;
+    }
     leave(disk);
     return good ? FACTUM_OK : fct_fail(err, FACTUM_IO, "read a map: the device failed");
 }
@@ -388,6 +432,7 @@ static factum_status sim_drop_cache(struct fct_file *file, uint64_t offset, uint
     (void)err;
     enter(disk);
     size_t to = end < node->cached.len ? (size_t)end : node->cached.len;
+    sim_forget_alone(node, (size_t)offset, to);
     for (size_t at = (size_t)offset / PAGE * PAGE; at < to && node->maps == 0; at += PAGE) {
         if (sim_page_lost(node, at) && fct_random_below(&disk->random, 2) == 0) {
             size_t size = node->cached.len - at < PAGE ? node->cached.len - at : PAGE;
@@ -606,6 +651,7 @@ static const struct fct_os_ops sim_ops = {
     .open = sim_open,
     .close = sim_close,
     .read = sim_read,
+    .read_alone = sim_file_read_alone,
     .write = sim_write,
     .start_sync = sim_start_sync,
     .sync = sim_sync,
@@ -615,6 +661,7 @@ static const struct fct_os_ops sim_ops = {
     .unmap = sim_unmap,
     .release = sim_release,
     .populate = sim_populate,
+    .populate_alone = sim_populate_alone,
     .drop_cache = sim_drop_cache,
     .lock = sim_lock,
     .rename = sim_rename,

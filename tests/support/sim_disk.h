@@ -20,7 +20,9 @@
  *  - A map shows the cached image and stays valid until unmap.
  *  - A block that fct_sim_disk_fail_block named cannot be read: read and populate fail with IO, and
  *    so does a write of a part of it; a program that touches it in a map gets a signal. A write of
- *    the whole block heals it, as drives do.
+ *    the whole block heals it, as drives do. It fails the blocks in the same 64 KiB as well, as the
+ *    large folios of Linux do, until they are asked for by read_alone or populate_alone; drop_cache
+ *    makes the disk forget that.
  *
  * The disk counts every changing call (fct_sim_disk_calls), so that a test can crash or fail at the
  * k-th one. The clock moves only when a test sets it. Only a disk created with |locked| may be used

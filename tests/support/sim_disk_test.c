@@ -429,6 +429,65 @@ static void time_stands_still_and_chance_repeats(void **state)
     fct_sim_disk_destroy(other);
 }
 
+/* ---- blocks that fail ------------------------------------------------------------------------ */
+
+enum { BLOCK = 4096, GROUP = 16 };
+
+static factum_status read_one(struct fixture *f, uint64_t block, bool alone)
+{
+    uint8_t byte;
+    size_t done;
+    return alone ? f->os->ops->read_alone(f->file, block * BLOCK, &byte, 1, &done, &f->err)
+                 : f->os->ops->read(f->file, block * BLOCK, &byte, 1, &done, &f->err);
+}
+
+static void a_bad_block_fails_its_neighbours_until_they_are_read_alone(void **state)
+{
+    struct fixture *f = *state;
+    const uint8_t *map;
+    uint64_t size = (uint64_t)3 * GROUP * BLOCK;
+    assert_ok(fct_file_truncate(f->file, size, &f->err), f->err);
+    assert_ok(fct_file_map(f->file, size, &map, &f->err), f->err);
+    assert_true(fct_sim_disk_fail_block(f->disk, "/d/a", (uint64_t)(GROUP + 3) * BLOCK));
+    for (uint64_t block = 0; block < (uint64_t)3 * GROUP; block++) {
+        bool beside = block / GROUP == 1;
+        assert_status(read_one(f, block, false), beside ? FACTUM_IO : FACTUM_OK);
+        assert_status(fct_os_populate(f->os, map + block * BLOCK, 1, &f->err),
+                      beside ? FACTUM_IO : FACTUM_OK);
+    }
+    const struct fct_map_part group = {map, size, (uint64_t)GROUP * BLOCK, (uint64_t)GROUP * BLOCK};
+    assert_status(fct_file_populate_alone(f->file, &group, &f->err), FACTUM_IO);
+    for (uint64_t block = GROUP; block < (uint64_t)2 * GROUP; block++) {
+        factum_status expected = block == GROUP + 3 ? FACTUM_IO : FACTUM_OK;
+        assert_status(read_one(f, block, false), expected);
+        assert_status(read_one(f, block, true), expected);
+        assert_status(fct_os_populate(f->os, map + block * BLOCK, 1, &f->err), expected);
+        if (expected == FACTUM_OK) {
+            assert_int_equal(map[block * BLOCK], 0);
+        }
+    }
+    assert_ok(fct_file_drop_cache(f->file, 0, size, &f->err), f->err);
+    assert_status(read_one(f, GROUP, false), FACTUM_IO);
+    assert_ok(read_one(f, GROUP, true), f->err);
+    assert_ok(read_one(f, GROUP, false), f->err);
+    fct_os_unmap(f->os, map, size);
+}
+
+static void a_read_alone_is_short_before_a_bad_block(void **state)
+{
+    struct fixture *f = *state;
+    static uint8_t bytes[4 * BLOCK];
+    size_t done = 0;
+    assert_ok(fct_file_truncate(f->file, sizeof bytes, &f->err), f->err);
+    assert_true(fct_sim_disk_fail_block(f->disk, "/d/a", (uint64_t)2 * BLOCK));
+    assert_ok(f->os->ops->read_alone(f->file, 10, bytes, 3 * BLOCK, &done, &f->err), f->err);
+    assert_int_equal(done, 2 * BLOCK - 10);
+    assert_status(f->os->ops->read_alone(f->file, 2 * BLOCK, bytes, BLOCK, &done, &f->err),
+                  FACTUM_IO);
+    assert_ok(f->os->ops->read_alone(f->file, 4 * BLOCK, bytes, 1, &done, &f->err), f->err);
+    assert_int_equal(done, 0);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -452,6 +511,8 @@ int main(void)
         TEST(what_is_listed_may_be_removed_also_on_a_locked_disk),
         TEST(names_that_are_not_there_are_not_found),
         TEST(time_stands_still_and_chance_repeats),
+        TEST(a_bad_block_fails_its_neighbours_until_they_are_read_alone),
+        TEST(a_read_alone_is_short_before_a_bad_block),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

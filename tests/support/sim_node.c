@@ -112,15 +112,56 @@ bool sim_any_failed(const struct node *node, uint64_t from, uint64_t size)
     return any;
 }
 
-/* Closes the failed blocks to programs, or opens them to this file. */
+static bool page_closed(const struct node *node, size_t page)
+{
+    if (page >= node->failed_count || node->failed[page] || node->alone[page]) {
+        return page_failed(node, page);
+    }
+    size_t folio = page - page % FOLIO_PAGES;
+    return sim_any_failed(node, folio * PAGE, FOLIO_PAGES * PAGE);
+}
+
+bool sim_any_closed(const struct node *node, uint64_t from, uint64_t size)
+{
+    bool any = false;
+    for (size_t page = from / PAGE; size > 0 && page <= (from + size - 1) / PAGE; page++) {
+        any = any || page_closed(node, page);
+    }
+    return any;
+}
+
+static void protect(const struct node *node, size_t page, bool closed)
+{
+    if (node->maps > 0 && page * PAGE < node->cached.capacity) {
+        int result = mprotect(node->cached.bytes + page * PAGE, PAGE,
+                              closed ? PROT_NONE : PROT_READ | PROT_WRITE);
+        FCT_ASSERT(result == 0);
+    }
+}
+
 void sim_protect_failed(const struct node *node, bool closed)
 {
     for (size_t page = 0; node->maps > 0 && page < node->failed_count; page++) {
-        if (node->failed[page]) {
-            int result = mprotect(node->cached.bytes + page * PAGE, PAGE,
-                                  closed ? PROT_NONE : PROT_READ | PROT_WRITE);
-            FCT_ASSERT(result == 0);
+        if (page_closed(node, page)) {
+            protect(node, page, closed);
         }
+    }
+}
+
+bool sim_read_alone(struct node *node, size_t page)
+{
+    if (page < node->failed_count && !node->failed[page]) {
+        node->alone[page] = true;
+        protect(node, page, false);
+    }
+    return !page_failed(node, page);
+}
+
+void sim_forget_alone(struct node *node, size_t from, size_t to)
+{
+    for (size_t page = from / PAGE; page * PAGE < to && page < node->failed_count; page++) {
+        node->alone[page] = false;
+        protect(node, page, page_closed(node, page));
     }
 }
 
@@ -134,6 +175,7 @@ bool sim_heal(struct node *node, uint64_t from, uint64_t size)
     sim_protect_failed(node, false);
     for (uint64_t page = first; page < end + at_end && page < node->failed_count; page++) {
         node->failed[page] = false;
+        node->alone[page] = true;
     }
     bool good = !sim_any_failed(node, from, size);
     sim_protect_failed(node, true);
@@ -158,6 +200,7 @@ bool sim_page_lost(const struct node *node, size_t at)
 /* A sync: the dirty pages and the size. */
 void sim_write_back(struct node *node)
 {
+    sim_protect_failed(node, false);
     sim_image_resize(&node->durable, node->cached.len);
     for (size_t page = 0; page < node->dirty_count; page++) {
         size_t from = page * PAGE;
@@ -170,6 +213,7 @@ void sim_write_back(struct node *node)
         memcpy(node->failed_durable, node->failed, node->failed_count);
     }
     sim_forget_dirty(node);
+    sim_protect_failed(node, true);
 }
 
 struct node *sim_node_take(struct node *node)
@@ -191,6 +235,7 @@ void sim_node_release(struct node *node)
     sim_drop(node->dirty);
     sim_drop(node->failed);
     sim_drop(node->failed_durable);
+    sim_drop(node->alone);
     sim_drop(node);
 }
 
@@ -199,6 +244,7 @@ void sim_copy_failed(struct node *to, const struct node *from, bool durable)
     if (from->failed_count > 0) {
         to->failed = sim_make(from->failed_count);
         to->failed_durable = sim_make(from->failed_count);
+        to->alone = sim_make(from->failed_count); /* a cold cache */
         to->failed_count = from->failed_count;
         memcpy(to->failed, durable ? from->failed_durable : from->failed, from->failed_count);
         memcpy(to->failed_durable, from->failed_durable, from->failed_count);
@@ -208,13 +254,16 @@ void sim_copy_failed(struct node *to, const struct node *from, bool durable)
 void sim_fail_page(struct node *node, size_t page)
 {
     if (node->failed_count <= page) {
-        size_t count = node->cached.capacity / PAGE;
+        size_t count = (node->cached.capacity / PAGE + FOLIO_PAGES - 1) / FOLIO_PAGES * FOLIO_PAGES;
         node->failed = sim_grow(node->failed, count);
         node->failed_durable = sim_grow(node->failed_durable, count);
+        node->alone = sim_grow(node->alone, count);
+        memset(node->alone + node->failed_count, 0, count - node->failed_count);
         memset(node->failed + node->failed_count, 0, count - node->failed_count);
         memset(node->failed_durable + node->failed_count, 0, count - node->failed_count);
         node->failed_count = count;
     }
     node->failed[page] = true;
     node->failed_durable[page] = true;
+    node->alone[page] = false;
 }

@@ -9,6 +9,7 @@
 
 #define SECTOR 512u
 #define PAGE 4096u
+#define FOLIO_PAGES 16u /* what the cache reads as a whole, and fails as a whole */
 
 struct image {
     uint8_t *bytes; /* zero after len */
@@ -25,6 +26,7 @@ struct node {
      * the second when it is synced. */
     bool *failed;
     bool *failed_durable;
+    bool *alone; /* for each page: the cache holds it by itself, whatever failed beside it */
     size_t failed_count;
     unsigned references;
     unsigned maps;
@@ -54,7 +56,14 @@ void sim_write_back(struct node *node);
 
 /* Is any byte of [from, from + size) in a failed block? */
 bool sim_any_failed(const struct node *node, uint64_t from, uint64_t size);
-/* Closes the failed blocks to programs, or opens them to the disk itself; if the node is mapped. */
+/* Is any byte in a page that the cache does not hold, and cannot read with those around it? */
+bool sim_any_closed(const struct node *node, uint64_t from, uint64_t size);
+/* Has the cache read the page by itself, whatever is beside it; false if it failed. */
+bool sim_read_alone(struct node *node, size_t page);
+/* What was read so goes with the cache: the pages that [from, to) touches. */
+void sim_forget_alone(struct node *node, size_t from, size_t to);
+/* Closes the pages of sim_any_closed to programs, or opens them to the disk itself; if the node is
+ * mapped. */
 void sim_protect_failed(const struct node *node, bool closed);
 /* A write of [from, from + size): heals the blocks that it covers. False if it touches only a part
  * of a failed one. */

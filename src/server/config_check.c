@@ -1,0 +1,131 @@
+/* config_check.c - do the values of a configuration go together? Layer: server. Pure.
+ *
+ * Each rule keeps an accident from opening the server, or a wish from being ignored. Whether an
+ * address is loopback is decided by its text: a name other than "localhost" counts as any address,
+ * because what it leads to may change. factum_server_start checks again what it really listens on.
+ */
+#include "server/config_int.h"
+
+#include "core/error.h"
+#include "core/slice.h"
+
+#define UNIX_PATH_MAX_SIZE 107u /* bytes: sockaddr_un of Linux has room for them and a zero byte */
+
+/* "listen = 0.0.0.0:2113 (FACTUM_LISTEN): what is wrong, and what would be right" */
+static factum_status check_fail(const struct fct_config *config, enum fct_config_key key,
+                                const char *text, factum_error *err)
+{
+    const struct fct_config_value *value = &config->values[key];
+    factum_slice shown = factum_slice_from(value->text);
+    factum_slice where = factum_slice_from(value->where);
+    where.len = where.len > 40 ? 40 : where.len;
+    return fct_fail(err, FACTUM_INVALID, "%s = %.*s (%.*s): %s", fct_config_name(key),
+                    shown.len > 60 ? 60 : (int)shown.len, value->text, FCT_FMT(where), text);
+}
+
+/* Splits "ADDRESS:PORT"; an IPv6 address stands in brackets. */
+static bool check_split(const char *listen, factum_slice *host)
+{
+    const char *colon = strrchr(listen, ':');
+    if (colon == NULL || colon == listen) {
+        return false;
+    }
+    uint32_t port = 0;
+    size_t digits = 0;
+    for (const char *at = colon + 1; *at != '\0'; at++, digits++) {
+        if (*at < '0' || *at > '9' || digits == 5) {
+            return false;
+        }
+        port = port * 10 + (uint32_t)(*at - '0');
+    }
+    *host = fct_slice(listen, (size_t)(colon - listen));
+    bool bracketed = host->ptr[0] == '[' && host->ptr[host->len - 1] == ']';
+    bool has_colon = memchr(host->ptr, ':', host->len) != NULL;
+    return digits > 0 && port <= 65535 && bracketed == has_colon;
+}
+
+static bool check_is_loopback(factum_slice host)
+{
+    if (fct_slice_equal(host, FCT_SLICE("localhost")) ||
+        fct_slice_equal(host, FCT_SLICE("[::1]"))) {
+        return true;
+    }
+    for (size_t i = 0; i < host.len; i++) {
+        if (host.ptr[i] != '.' && (host.ptr[i] < '0' || host.ptr[i] > '9')) {
+            return false;
+        }
+    }
+    return fct_slice_starts(host, FCT_SLICE("127."));
+}
+
+static factum_status check_listen(const struct fct_config *config, factum_error *err)
+{
+    factum_slice host = {NULL, 0};
+    if (!fct_config_is_set(config, FCT_CONFIG_LISTEN)) {
+        return fct_config_is_set(config, FCT_CONFIG_UNIX)
+                   ? FACTUM_OK
+                   : check_fail(config, FCT_CONFIG_LISTEN,
+                                "without a UNIX socket too nobody could connect: set listen or "
+                                "unix",
+                                err);
+    }
+    if (!check_split(config->values[FCT_CONFIG_LISTEN].text, &host)) {
+        return check_fail(config, FCT_CONFIG_LISTEN,
+                          "must be ADDRESS:PORT, as 127.0.0.1:2113 or [::1]:2113", err);
+    }
+    if (check_is_loopback(host)) {
+        return FACTUM_OK;
+    }
+    if (fct_config_is_set(config, FCT_CONFIG_INSECURE)) {
+        return fct_config_is_set(config, FCT_CONFIG_INSECURE_ANY_ADDRESS)
+                   ? FACTUM_OK
+                   : check_fail(config, FCT_CONFIG_LISTEN,
+                                "is not loopback, and with insecure everybody who reaches it is "
+                                "the admin: set insecure-any-address too if that is meant",
+                                err);
+    }
+    return fct_config_is_set(config, FCT_CONFIG_TLS_CERT)
+               ? FACTUM_OK
+               : check_fail(config, FCT_CONFIG_LISTEN,
+                            "is not loopback, and logins would pass in the clear: set tls-cert "
+                            "and tls-key, or listen on 127.0.0.1",
+                            err);
+}
+
+static factum_status check_tls(const struct fct_config *config, factum_error *err)
+{
+    bool cert = fct_config_is_set(config, FCT_CONFIG_TLS_CERT);
+    bool key = fct_config_is_set(config, FCT_CONFIG_TLS_KEY);
+    if (cert && !key) {
+        return check_fail(config, FCT_CONFIG_TLS_CERT, "needs its key: set tls-key", err);
+    }
+    if (key && !cert) {
+        return check_fail(config, FCT_CONFIG_TLS_KEY, "needs its certificate: set tls-cert", err);
+    }
+    return FACTUM_OK;
+}
+
+static factum_status check_unix(const struct fct_config *config, factum_error *err)
+{
+    if (strlen(config->values[FCT_CONFIG_UNIX].text) > UNIX_PATH_MAX_SIZE) {
+        return check_fail(config, FCT_CONFIG_UNIX,
+                          "is longer than the 107 bytes that the path of a UNIX socket may have",
+                          err);
+    }
+    return FACTUM_OK;
+}
+
+factum_status fct_config_check(const struct fct_config *config, factum_error *err)
+{
+    if (fct_config_is_set(config, FCT_CONFIG_INSECURE_ANY_ADDRESS) &&
+        !fct_config_is_set(config, FCT_CONFIG_INSECURE)) {
+        return check_fail(config, FCT_CONFIG_INSECURE_ANY_ADDRESS,
+                          "means something with insecure only: set that too, or leave this out",
+                          err);
+    }
+    factum_status status = check_tls(config, err);
+    if (status == FACTUM_OK) {
+        status = check_listen(config, err);
+    }
+    return status == FACTUM_OK ? check_unix(config, err) : status;
+}

@@ -1,0 +1,646 @@
+/* http_append.c - appends over HTTP: to one stream, and to several. Layer: server.
+ *
+ * An append that is under way belongs to its call, which outlives its exchange until the store has
+ * answered: the events that the store works with are in the call's memory.
+ */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/check.h"
+#include "core/error.h"
+#include "core/slice.h"
+#include "server/http_int.h"
+#include "wire/json_out.h"
+#include "wire/media.h"
+
+#define REFUSED_TYPE                                                                               \
+    "the body is application/json (an event or an array of events), application/x-ndjson (a line " \
+    "each) or CloudEvents"
+
+/* ---- the append under way -------------------------------------------------------------------- */
+
+const char *fct_http_state_name(factum_stream_state state)
+{
+    switch (state) {
+    case FACTUM_STREAM_PRESENT:
+        return "present";
+    case FACTUM_STREAM_SOFT_DELETED:
+        return "deleted";
+    case FACTUM_STREAM_TOMBSTONED:
+        return "tombstoned";
+    case FACTUM_STREAM_ABSENT:
+        break;
+    }
+    return "absent";
+}
+
+/* What a refusal knows beyond its text: which stream, and how it really stands. */
+static factum_status put_truth(struct fct_buf *out, const struct fct_http_append *append,
+                               factum_status status, const factum_store *store)
+{
+    const factum_append_result *result = &append->pending.op.result;
+    const factum_append_request *request = &append->pending.request;
+    if (status == FACTUM_CONDITION_FAILED) {
+        char token[FACTUM_TOKEN_SIZE];
+        factum_token_format(store, result->conflict_position, token);
+        return fct_buf_printf(out, ",\"conflictPosition\":%" PRIu64 ",\"conflict\":\"%s\"",
+                              result->conflict_position, token);
+    }
+    bool of_stream = status == FACTUM_WRONG_REVISION || status == FACTUM_STREAM_DELETED;
+    if (!of_stream || result->refused_index >= request->expectation_count) {
+        return FACTUM_OK;
+    }
+    factum_status put = fct_buf_add_text(out, ",\"stream\":");
+    if (put == FACTUM_OK) {
+        put = fct_json_out_text(out, request->expectations[result->refused_index].stream);
+    }
+    if (put == FACTUM_OK) {
+        put = fct_buf_printf(out, ",\"actualState\":\"%s\"",
+                             fct_http_state_name(result->actual_state));
+    }
+    bool has_revision = result->actual_state == FACTUM_STREAM_PRESENT ||
+                        result->actual_state == FACTUM_STREAM_SOFT_DELETED;
+    return put == FACTUM_OK && has_revision
+               ? fct_buf_printf(out, ",\"actualRevision\":%" PRIu64, result->actual_revision)
+               : put;
+}
+
+void fct_http_append_refuse(struct fct_http_append *append, factum_status status,
+                            const factum_error *err)
+{
+    struct fct_http_call *call = append->call;
+    fct_buf_clear(&call->out);
+    if (put_truth(&call->out, append, status, call->server->store) != FACTUM_OK) {
+        fct_buf_clear(&call->out);
+    }
+    bool failed_precondition = status == FACTUM_WRONG_REVISION && append->by_field;
+    fct_http_refuse(call, &(struct fct_http_refusal){.code = status,
+                                                     .status = failed_precondition ? 412 : 0,
+                                                     .detail = err->text,
+                                                     .more = fct_buf_slice(&call->out),
+                                                     .counted = true});
+}
+
+static bool append_stays(struct fct_http_call *call)
+{
+    const struct fct_http_append *append = call->state;
+    return append->under_way;
+}
+
+static const struct fct_http_work append_work = {.closed = append_stays};
+
+static void answer_append(struct fct_http_append *append);
+
+static void on_append_done(struct fct_pending *pending)
+{
+    struct fct_http_append *append = pending->data;
+    FCT_ASSERT(append->under_way);
+    append->under_way = false;
+    if (append->call->exchange == NULL) {
+        fct_http_free(append->call);
+    } else if (append->answer != NULL) {
+        append->answer(append);
+    } else {
+        answer_append(append);
+    }
+}
+
+void fct_http_append_start(struct fct_http_call *call, struct fct_http_append *append)
+{
+    factum_error err;
+    append->call = call;
+    append->pending.done = on_append_done;
+    append->pending.data = append;
+    call->state = append;
+    call->work = &append_work;
+    factum_status status = fct_append_start(call->server, &append->pending, &err);
+    if (status != FACTUM_OK) {
+        fct_http_append_refuse(append, status, &err);
+        return;
+    }
+    append->under_way = true;
+}
+
+/* ---- the answer ------------------------------------------------------------------------------ */
+
+static factum_status put_result(struct fct_buf *out, const struct fct_http_append *append,
+                                const factum_store *store)
+{
+    const factum_append_result *result = &append->pending.op.result;
+    char token[FACTUM_TOKEN_SIZE];
+    factum_token_format(store, result->position, token);
+    return fct_buf_printf(out,
+                          "\"position\":%" PRIu64 ",\"firstPosition\":%" PRIu64
+                          ",\"token\":\"%s\",\"count\":%zu,\"already\":%s,\"durability\":\"%s\"",
+                          result->position, result->first_position, token,
+                          append->pending.request.event_count, result->already ? "true" : "false",
+                          factum_durability_name(result->durability));
+}
+
+/* The last revision of each stream written. */
+static factum_status put_streams(struct fct_buf *out, const struct fct_http_append *append)
+{
+    const factum_append_request *request = &append->pending.request;
+    const uint64_t *revisions = append->pending.op.revisions;
+    factum_status status = fct_buf_add_text(out, ",\"streams\":[");
+    bool first = true;
+    for (size_t i = 0; i < request->expectation_count && status == FACTUM_OK; i++) {
+        factum_slice stream = request->expectations[i].stream;
+        const uint64_t *last = append->state;
+        if (last[i] == 0) {
+            continue; /* expected of, not written */
+        }
+        status = fct_buf_add_text(out, first ? "{\"stream\":" : ",{\"stream\":");
+        if (status == FACTUM_OK) {
+            status = fct_json_out_text(out, stream);
+        }
+        if (status == FACTUM_OK) {
+            status = fct_buf_printf(out, ",\"revision\":%" PRIu64 "}", revisions[last[i] - 1]);
+        }
+        first = false;
+    }
+    return status == FACTUM_OK ? fct_buf_add_text(out, "]") : status;
+}
+
+static void answer_append(struct fct_http_append *append)
+{
+    struct fct_http_call *call = append->call;
+    const struct fct_pending *pending = &append->pending;
+    if (pending->op.status != FACTUM_OK) {
+        fct_http_append_refuse(append, pending->op.status, &pending->op.err);
+        return;
+    }
+    struct fct_buf *out = &call->out;
+    bool one = call->name.len > 0;
+    fct_buf_clear(out);
+    factum_status status = fct_buf_add_text(out, one ? "{\"stream\":" : "{");
+    if (status == FACTUM_OK && one) {
+        status = fct_json_out_text(out, call->name);
+    }
+    if (status == FACTUM_OK && one) {
+        status = fct_buf_printf(out, ",\"revision\":%" PRIu64 ",", pending->op.result.revision);
+    }
+    if (status == FACTUM_OK) {
+        status = put_result(out, append, call->server->store);
+    }
+    if (status == FACTUM_OK && !one) {
+        status = put_streams(out, append);
+    }
+    if (status == FACTUM_OK) {
+        status = fct_buf_add_text(out, "}");
+    }
+    struct fct_http_answer answer = {
+        .status = pending->op.result.already || pending->request.event_count == 0 ? 200 : 201,
+        .type = "application/json"};
+    char tag[32];
+    (void)snprintf(tag, sizeof tag, "\"%" PRIu64 "\"", pending->op.result.revision);
+    const struct fct_field etag = {FCT_SLICE("etag"), factum_slice_from(tag)};
+    if (one) {
+        answer.fields = &etag;
+        answer.field_count = 1;
+    }
+    if (status != FACTUM_OK) { /* it is appended: say at least that */
+        answer.body = FCT_SLICE("{}");
+    } else {
+        answer.body = fct_buf_slice(out);
+    }
+    fct_http_answer(call, &answer);
+}
+
+/* ---- the request ----------------------------------------------------------------------------- */
+
+/* Idempotency-Key: a bare text, or one in quotes (draft-ietf-httpapi-idempotency-key-header). */
+static factum_status take_key_field(struct fct_http_call *call, factum_slice *key,
+                                    factum_error *err)
+{
+    factum_slice field = fct_exchange_field(call->exchange, FCT_SLICE("idempotency-key"));
+    if (field.ptr == NULL) {
+        return FACTUM_OK;
+    }
+    if (field.len > 1 && field.ptr[0] == '"' && field.ptr[field.len - 1] == '"') {
+        field = fct_slice(field.ptr + 1, field.len - 2);
+    }
+    if (field.len == 0 || field.len > FACTUM_NAME_SIZE_MAX || !fct_utf8_valid(field)) {
+        return fct_fail(err, FACTUM_INVALID, "Idempotency-Key is a text of 1 to %d bytes",
+                        FACTUM_NAME_SIZE_MAX);
+    }
+    if (key->len > 0 && !fct_slice_equal(*key, field)) {
+        return fct_fail(err, FACTUM_INVALID,
+                        "Idempotency-Key and \"key\" differ: leave one of them out");
+    }
+    *key = field; /* lasts as long as the exchange */
+    return fct_http_copy(call, field, key) == FACTUM_OK
+               ? FACTUM_OK
+               : fct_fail(err, FACTUM_NO_MEMORY, "out of memory");
+}
+
+/* application/json, application/x-ndjson or CloudEvents; 415 is the caller's. */
+enum body_kind { BODY_UNKNOWN, BODY_JSON, BODY_LINES, BODY_CLOUD };
+
+static enum body_kind kind_of_body(const struct fct_http_call *call)
+{
+    factum_slice field = fct_exchange_field(call->exchange, FCT_SLICE("content-type"));
+    factum_slice type = fct_media_type(field);
+    if (fct_http_cloud_mode(call) != FCT_CLOUD_NONE) {
+        return BODY_CLOUD;
+    }
+    if (fct_media_is_foreign(field)) {
+        return BODY_UNKNOWN;
+    }
+    if (fct_media_is(type, "application/json")) {
+        return BODY_JSON;
+    }
+    return fct_media_is(type, "application/x-ndjson") ? BODY_LINES : BODY_UNKNOWN;
+}
+
+static void refuse_type(struct fct_http_call *call, const char *detail)
+{
+    fct_http_refuse(call, &(struct fct_http_refusal){
+                              .code = FACTUM_UNSUPPORTED, .status = 415, .detail = detail});
+}
+
+static factum_status parse_body(struct fct_http_call *call, struct fct_json *value,
+                                factum_error *err)
+{
+    struct fct_json_fault fault;
+    return fct_json_parse_document(fct_buf_slice(&call->body), value, &fault) == FACTUM_OK
+               ? FACTUM_OK
+               : fct_fail(err, FACTUM_INVALID, "the body is not valid JSON: %s at byte %zu",
+                          fault.reason, fault.at);
+}
+
+static struct fct_http_append *new_append(struct fct_http_call *call, factum_error *err)
+{
+    struct fct_http_append *append = fct_http_take(call, sizeof *append);
+    if (append == NULL) {
+        (void)fct_fail(err, FACTUM_NO_MEMORY, "out of memory");
+    }
+    return append;
+}
+
+static factum_status take_stream_events(struct fct_http_call *call, enum body_kind kind,
+                                        struct fct_http_events *events, factum_error *err)
+{
+    struct fct_json value;
+    factum_status status = FACTUM_OK;
+    if (kind == BODY_CLOUD) {
+        status = fct_http_events_cloud(call, fct_http_cloud_mode(call), events, err);
+    } else if (kind == BODY_LINES) {
+        status = fct_http_events_lines(call, events, err);
+    } else {
+        status = parse_body(call, &value, err);
+        if (status == FACTUM_OK) {
+            status = fct_http_events_json(call, &value, events, err);
+        }
+    }
+    return status == FACTUM_OK && events->count == 0
+               ? fct_fail(err, FACTUM_INVALID, "the body has no events")
+               : status;
+}
+
+static factum_status make_stream_append(struct fct_http_call *call, enum body_kind kind,
+                                        struct fct_http_append **made, factum_error *err)
+{
+    struct fct_http_events events = {.stream = call->name};
+    struct fct_http_append *append = new_append(call, err);
+    factum_expectation *expectation = fct_http_take(call, sizeof *expectation);
+    if (append == NULL || expectation == NULL) {
+        return fct_fail(err, FACTUM_NO_MEMORY, "out of memory");
+    }
+    factum_status status = fct_http_expected(call, &expectation->expected, &append->by_field, err);
+    if (status == FACTUM_OK) {
+        status = fct_http_flag(call, "system", &append->pending.request.system, err);
+    }
+    if (status == FACTUM_OK) {
+        status = take_stream_events(call, kind, &events, err);
+    }
+    if (status == FACTUM_OK) {
+        status = take_key_field(call, &events.key, err);
+    }
+    factum_ndjson_destroy(events.ndjson);
+    expectation->stream = call->name;
+    append->pending.request.events = events.items;
+    append->pending.request.event_count = events.count;
+    append->pending.request.expectations = expectation;
+    append->pending.request.expectation_count = 1;
+    append->pending.request.idempotency_key = events.key;
+    *made = append;
+    return status;
+}
+
+void fct_http_append_stream(struct fct_http_call *call)
+{
+    factum_error err;
+    struct fct_http_append *append = NULL;
+    enum body_kind kind = kind_of_body(call);
+    if (kind == BODY_UNKNOWN) {
+        refuse_type(call, REFUSED_TYPE);
+        return;
+    }
+    factum_status status = make_stream_append(call, kind, &append, &err);
+    if (status != FACTUM_OK) {
+        fct_http_fail(call, status, &err);
+        return;
+    }
+    fct_http_append_start(call, append);
+}
+
+/* ---- several streams ------------------------------------------------------------------------- */
+
+/* Expectations in the order of their streams, as they are searched. */
+static int compare_expectations(const void *a, const void *b)
+{
+    factum_slice x = ((const factum_expectation *)a)->stream;
+    factum_slice y = ((const factum_expectation *)b)->stream;
+    size_t len = x.len < y.len ? x.len : y.len;
+    int order = len == 0 ? 0 : memcmp(x.ptr, y.ptr, len);
+    return order != 0 ? order : (x.len > y.len) - (x.len < y.len);
+}
+
+/* What a body of several streams says. */
+struct batch {
+    struct fct_http_events events;
+    factum_expectation *expectations; /* room for each member of "expected" and each event */
+    size_t expectation_count;
+    factum_append_condition *condition;
+};
+
+static factum_status take_condition(struct fct_http_call *call, const struct fct_json *value,
+                                    struct batch *batch, factum_error *err)
+{
+    size_t offset = 0;
+    factum_slice name;
+    struct fct_json member;
+    factum_slice token = {NULL, 0};
+    bool has_query = false;
+    if (value->type != FCT_JSON_OBJECT) {
+        return fct_fail(err, FACTUM_INVALID,
+                        "\"condition\" is an object with \"query\" and \"after\"");
+    }
+    batch->condition = fct_http_take(call, sizeof *batch->condition);
+    factum_status status =
+        batch->condition == NULL ? fct_fail(err, FACTUM_NO_MEMORY, "out of memory") : FACTUM_OK;
+    while (status == FACTUM_OK && fct_json_member_next(value, &offset, &name, &member)) {
+        if (fct_slice_equal(name, FCT_SLICE("query")) && !has_query) {
+            has_query = true;
+            status = fct_http_query_json(call, &member, &batch->condition->query, err);
+        } else if (fct_slice_equal(name, FCT_SLICE("after")) && token.ptr == NULL) {
+            status =
+                fct_http_json_text(call, &member, &token) != FACTUM_OK
+                    ? fct_fail(err, FACTUM_INVALID, "\"after\" is a token, a text")
+                    : factum_token_parse(call->server->store, token, &batch->condition->after, err);
+        } else {
+            status = fct_fail(err, FACTUM_INVALID,
+                              "\"condition\" has \"query\" and \"after\", once each, not \"%.*s\"",
+                              FCT_FMT(name));
+        }
+    }
+    return status == FACTUM_OK && !has_query
+               ? fct_fail(err, FACTUM_INVALID, "\"condition\" has no \"query\"")
+               : status;
+}
+
+static factum_status take_expected(struct fct_http_call *call, const struct fct_json *value,
+                                   struct batch *batch, factum_error *err)
+{
+    size_t offset = 0;
+    factum_slice name;
+    struct fct_json member;
+    if (value->type != FCT_JSON_OBJECT) {
+        return fct_fail(err, FACTUM_INVALID,
+                        "\"expected\" is an object: {\"stream\": revision or \"any\" ...}");
+    }
+    factum_status status = FACTUM_OK;
+    while (status == FACTUM_OK && fct_json_member_next(value, &offset, &name, &member)) {
+        factum_expectation *one = &batch->expectations[batch->expectation_count++];
+        factum_slice word = member.raw;
+        const struct fct_json quoted = {fct_slice(name.ptr - 1, name.len + 2), FCT_JSON_TEXT};
+        status = fct_http_json_text(call, &quoted, &one->stream);
+        if (status == FACTUM_OK && member.type == FCT_JSON_TEXT) {
+            status = fct_http_json_text(call, &member, &word);
+        }
+        status = status != FACTUM_OK
+                     ? fct_fail(err, status, "\"expected\" cannot be read")
+                     : fct_http_expected_word(word, "\"expected\"", &one->expected, err);
+    }
+    return status;
+}
+
+static size_t count_members(const struct fct_json *value)
+{
+    size_t count = 0;
+    size_t offset = 0;
+    factum_slice name;
+    struct fct_json member;
+    while (fct_json_member_next(value, &offset, &name, &member)) {
+        count++;
+    }
+    return count;
+}
+
+/* The members of the body's object. */
+enum batch_member { BATCH_EVENTS, BATCH_EXPECTED, BATCH_CONDITION, BATCH_KEY, BATCH_MEMBERS };
+
+static factum_status find_batch_members(const struct fct_json *object,
+                                        struct fct_json values[BATCH_MEMBERS],
+                                        bool seen[BATCH_MEMBERS], factum_error *err)
+{
+    static const char *const names[] = {"events", "expected", "condition", "key"};
+    size_t offset = 0;
+    factum_slice name;
+    struct fct_json value;
+    while (fct_json_member_next(object, &offset, &name, &value)) {
+        size_t i = 0;
+        while (i < BATCH_MEMBERS && !fct_slice_equal(name, factum_slice_from(names[i]))) {
+            i++;
+        }
+        if (i == BATCH_MEMBERS || seen[i]) {
+            return fct_fail(err, FACTUM_INVALID,
+                            "%s member \"%.*s\": the body has events, expected, condition, key",
+                            i == BATCH_MEMBERS ? "unknown" : "duplicate", FCT_FMT(name));
+        }
+        seen[i] = true;
+        values[i] = value;
+    }
+    return object->type == FCT_JSON_OBJECT && seen[BATCH_EVENTS] &&
+                   values[BATCH_EVENTS].type == FCT_JSON_ARRAY
+               ? FACTUM_OK
+               : fct_fail(err, FACTUM_INVALID,
+                          "the body is an object with \"events\", an array of events that each "
+                          "name their stream");
+}
+
+static factum_status reserve_expectations(struct fct_http_call *call, struct batch *batch,
+                                          size_t more, factum_error *err)
+{
+    size_t room = batch->events.count + more;
+    if (more > FCT_HTTP_EVENTS_MAX) {
+        return fct_fail(err, FACTUM_TOO_BIG, "\"expected\" has more than %d streams",
+                        FCT_HTTP_EVENTS_MAX);
+    }
+    batch->expectations = fct_http_take(call, (room == 0 ? 1 : room) * sizeof *batch->expectations);
+    return batch->expectations != NULL ? FACTUM_OK
+                                       : fct_fail(err, FACTUM_NO_MEMORY, "out of memory");
+}
+
+static factum_status take_batch_json(struct fct_http_call *call, struct batch *batch,
+                                     factum_error *err)
+{
+    struct fct_json object;
+    struct fct_json values[BATCH_MEMBERS];
+    bool seen[BATCH_MEMBERS] = {false};
+    factum_slice key = {NULL, 0};
+    factum_status status = parse_body(call, &object, err);
+    if (status == FACTUM_OK) {
+        status = find_batch_members(&object, values, seen, err);
+    }
+    if (status == FACTUM_OK) {
+        status = fct_http_events_json(call, &values[BATCH_EVENTS], &batch->events, err);
+    }
+    if (status == FACTUM_OK) {
+        size_t more = seen[BATCH_EXPECTED] ? count_members(&values[BATCH_EXPECTED]) : 0;
+        status = reserve_expectations(call, batch, more, err);
+    }
+    if (status == FACTUM_OK && seen[BATCH_EXPECTED]) {
+        status = take_expected(call, &values[BATCH_EXPECTED], batch, err);
+    }
+    if (status == FACTUM_OK && seen[BATCH_CONDITION]) {
+        status = take_condition(call, &values[BATCH_CONDITION], batch, err);
+    }
+    if (status != FACTUM_OK || !seen[BATCH_KEY]) {
+        return status;
+    }
+    if (fct_http_json_text(call, &values[BATCH_KEY], &key) != FACTUM_OK || key.len == 0) {
+        return fct_fail(err, FACTUM_INVALID, "\"key\" is a string of 1 to %d bytes",
+                        FACTUM_NAME_SIZE_MAX);
+    }
+    if (batch->events.key.len > 0 && !fct_slice_equal(batch->events.key, key)) {
+        return fct_fail(err, FACTUM_INVALID, "\"key\" differs from that of the events");
+    }
+    batch->events.key = key;
+    return FACTUM_OK;
+}
+
+static bool expects(const struct batch *batch, size_t count, factum_slice stream, size_t *at)
+{
+    const factum_expectation wanted = {.stream = stream};
+    const factum_expectation *found = count == 0 ? NULL
+                                                 : bsearch(&wanted, batch->expectations, count,
+                                                           sizeof wanted, compare_expectations);
+    *at = found == NULL ? 0 : (size_t)(found - batch->expectations);
+    return found != NULL;
+}
+
+/* Each stream that is written gets an expectation: any, if nothing was said. */
+static void complete_expectations(struct batch *batch)
+{
+    size_t said = batch->expectation_count;
+    size_t unused;
+    if (said > 0) {
+        qsort(batch->expectations, said, sizeof *batch->expectations, compare_expectations);
+    }
+    for (size_t i = 0; i < batch->events.count; i++) {
+        factum_slice stream = batch->events.items[i].stream;
+        if (!expects(batch, said, stream, &unused)) {
+            batch->expectations[batch->expectation_count++] =
+                (factum_expectation){stream, factum_any()};
+        }
+    }
+    if (batch->expectation_count > said) {
+        qsort(batch->expectations, batch->expectation_count, sizeof *batch->expectations,
+              compare_expectations);
+    }
+    size_t kept = 0;
+    for (size_t i = 0; i < batch->expectation_count; i++) {
+        const factum_expectation *one = &batch->expectations[i];
+        /* Two that were said stay two: the store refuses them. */
+        bool again = kept > 0 && one->expected.kind == FACTUM_EXPECTED_ANY &&
+                     compare_expectations(one, &batch->expectations[kept - 1]) == 0;
+        if (!again) {
+            batch->expectations[kept++] = *one;
+        }
+    }
+    batch->expectation_count = kept;
+}
+
+/* Number of the last event of each expectation's stream, from 1; 0: not written. */
+static uint64_t *number_streams(struct fct_http_call *call, const struct batch *batch)
+{
+    size_t count = batch->expectation_count;
+    uint64_t *last = fct_http_take(call, (count + 1) * sizeof *last);
+    for (size_t i = 0; last != NULL && i < batch->events.count; i++) {
+        size_t at;
+        bool found = expects(batch, count, batch->events.items[i].stream, &at);
+        FCT_ASSERT(found);
+        last[at] = i + 1;
+    }
+    return last;
+}
+
+static factum_status make_batch(struct fct_http_call *call, enum body_kind kind,
+                                struct batch *batch, factum_error *err)
+{
+    factum_status status;
+    if (kind == BODY_JSON) {
+        status = take_batch_json(call, batch, err);
+    } else {
+        status = kind == BODY_LINES
+                     ? fct_http_events_lines(call, &batch->events, err)
+                     : fct_http_events_cloud(call, fct_http_cloud_mode(call), &batch->events, err);
+        if (status == FACTUM_OK) {
+            status = reserve_expectations(call, batch, 0, err);
+        }
+    }
+    if (status == FACTUM_OK) {
+        status = take_key_field(call, &batch->events.key, err);
+    }
+    if (status == FACTUM_OK && fct_http_text(call, "expected").ptr != NULL) {
+        status = fct_fail(err, FACTUM_INVALID,
+                          "several streams: \"expected\" stands in the body, one for each");
+    }
+    factum_ndjson_destroy(batch->events.ndjson);
+    batch->events.ndjson = NULL;
+    return status;
+}
+
+void fct_http_append_events(struct fct_http_call *call)
+{
+    factum_error err;
+    struct batch batch = {.expectations = NULL};
+    enum body_kind kind = kind_of_body(call);
+    if (kind == BODY_UNKNOWN) {
+        refuse_type(call, REFUSED_TYPE);
+        return;
+    }
+    struct fct_http_append *append = new_append(call, &err);
+    factum_status status = append == NULL ? FACTUM_NO_MEMORY : make_batch(call, kind, &batch, &err);
+    if (status == FACTUM_OK) {
+        status = fct_http_flag(call, "system", &append->pending.request.system, &err);
+    }
+    if (status != FACTUM_OK) {
+        fct_http_fail(call, status, &err);
+        return;
+    }
+    complete_expectations(&batch);
+    for (size_t i = 0; i < batch.expectation_count; i++) {
+        if (!fct_http_may(call, FCT_OP_APPEND, batch.expectations[i].stream)) {
+            return;
+        }
+    }
+    append->state = number_streams(call, &batch);
+    append->pending.op.revisions = fct_http_take(call, (batch.events.count + 1) * sizeof(uint64_t));
+    if (append->state == NULL || append->pending.op.revisions == NULL) {
+        (void)fct_fail(&err, FACTUM_NO_MEMORY, "out of memory");
+        fct_http_fail(call, FACTUM_NO_MEMORY, &err);
+        return;
+    }
+    append->pending.request.events = batch.events.items;
+    append->pending.request.event_count = batch.events.count;
+    append->pending.request.expectations = batch.expectations;
+    append->pending.request.expectation_count = batch.expectation_count;
+    append->pending.request.condition = batch.condition;
+    append->pending.request.idempotency_key = batch.events.key;
+    fct_http_append_start(call, append);
+}

@@ -1,0 +1,453 @@
+/* http_cloudevents.c - CloudEvents 1.0.2 that come over HTTP. Layer: server.
+ *
+ * Modes by Content-Type (HTTP binding 3): application/cloudevents-batch+json, application/
+ * cloudevents+json, anything else with a ce-specversion field is binary.
+ *
+ * What becomes what:
+ *
+ *     id          the event's id if it is a UUID; otherwise an id made of source and id, so that
+ *                 the same event sent twice is the same event here (source and id name it)
+ *     type, time  the event's
+ *     subject     the stream, where the path names none
+ *     data, datacontenttype   data and content type, byte for byte
+ *     all others, and the id and subject that are not kept as such: metadata, under their names
+ *     correlationid           also "$correlationId", causationid also "$causationId"
+ */
+#include <string.h>
+
+#include "core/error.h"
+#include "core/hash.h"
+#include "core/slice.h"
+#include "server/http_int.h"
+#include "wire/json_out.h"
+#include "wire/media.h"
+
+#define ATTRIBUTES_MAX 64 /* of one event */
+
+/* An attribute, its value as plain text; |raw|: as JSON, if it came so. */
+struct attribute {
+    factum_slice name;
+    factum_slice text;
+    factum_slice raw;
+};
+
+struct cloud_event {
+    struct attribute attributes[ATTRIBUTES_MAX];
+    size_t count;
+    bool has_data;
+    bool data_is_base64;
+    struct fct_json data_json; /* structured */
+    factum_slice data;         /* binary */
+};
+
+enum fct_cloud_mode fct_http_cloud_mode(const struct fct_http_call *call)
+{
+    factum_slice type =
+        fct_media_type(fct_exchange_field(call->exchange, FCT_SLICE("content-type")));
+    if (fct_media_is(type, "application/cloudevents-batch+json")) {
+        return FCT_CLOUD_BATCH;
+    }
+    if (fct_media_is(type, "application/cloudevents+json")) {
+        return FCT_CLOUD_STRUCTURED;
+    }
+    return fct_exchange_field(call->exchange, FCT_SLICE("ce-specversion")).ptr != NULL
+               ? FCT_CLOUD_BINARY
+               : FCT_CLOUD_NONE;
+}
+
+static const struct attribute *find_attribute(const struct cloud_event *cloud, const char *name)
+{
+    for (size_t i = 0; i < cloud->count; i++) {
+        if (fct_slice_equal(cloud->attributes[i].name, factum_slice_from(name))) {
+            return &cloud->attributes[i];
+        }
+    }
+    return NULL;
+}
+
+static factum_slice attribute_text(const struct cloud_event *cloud, const char *name)
+{
+    const struct attribute *attribute = find_attribute(cloud, name);
+    return attribute == NULL ? fct_slice(NULL, 0) : attribute->text;
+}
+
+static bool is_attribute_name(factum_slice name)
+{
+    for (size_t i = 0; i < name.len; i++) {
+        uint8_t c = name.ptr[i];
+        if (!((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9'))) {
+            return false;
+        }
+    }
+    return name.len > 0 && name.len <= 64;
+}
+
+static factum_status add_attribute(struct cloud_event *cloud, struct attribute attribute,
+                                   factum_error *err)
+{
+    char name[80] = "";
+    if (!is_attribute_name(attribute.name)) {
+        return fct_fail(err, FACTUM_INVALID,
+                        "\"%.*s\" is no attribute of a CloudEvent: a name is of a-z and 0-9",
+                        FCT_FMT(attribute.name));
+    }
+    memcpy(name, attribute.name.ptr, attribute.name.len);
+    if (find_attribute(cloud, name) != NULL) {
+        return fct_fail(err, FACTUM_INVALID, "the attribute %s stands twice", name);
+    }
+    if (cloud->count == ATTRIBUTES_MAX) {
+        return fct_fail(err, FACTUM_TOO_BIG, "a CloudEvent with more than %d attributes",
+                        ATTRIBUTES_MAX);
+    }
+    cloud->attributes[cloud->count++] = attribute;
+    return FACTUM_OK;
+}
+
+/* ---- binary mode: fields --------------------------------------------------------------------- */
+
+/* HTTP binding 3.1.3.2: a quoted text loses its quotes, then it is percent-decoded, once. */
+static factum_status take_field_value(struct fct_http_call *call, factum_slice field,
+                                      factum_slice *text)
+{
+    uint8_t *plain = fct_http_take(call, field.len + 1);
+    size_t len = 0;
+    if (plain == NULL) {
+        return FACTUM_NO_MEMORY;
+    }
+    bool quoted = field.len > 1 && field.ptr[0] == '"' && field.ptr[field.len - 1] == '"';
+    size_t end = quoted ? field.len - 1 : field.len;
+    for (size_t i = quoted ? 1 : 0; i < end; i++) {
+        if (quoted && field.ptr[i] == '\\' && i + 1 < end) {
+            i++;
+        }
+        plain[len++] = field.ptr[i];
+    }
+    return fct_percent_decode(fct_slice(plain, len), plain, text); /* never longer */
+}
+
+static factum_status take_fields(struct fct_http_call *call, struct cloud_event *cloud,
+                                 factum_error *err)
+{
+    const factum_slice prefix = FCT_SLICE("ce-");
+    const struct fct_exchange *exchange = call->exchange;
+    factum_status status = FACTUM_OK;
+    for (size_t i = 0; i < exchange->field_count && status == FACTUM_OK; i++) {
+        factum_slice name = exchange->fields[i].name;
+        if (!fct_slice_starts(name, prefix)) {
+            continue;
+        }
+        struct attribute attribute = {.name = fct_slice_from(name, prefix.len)};
+        if (fct_slice_equal(attribute.name, FCT_SLICE("datacontenttype"))) {
+            return fct_fail(err, FACTUM_INVALID,
+                            "ce-datacontenttype: in binary mode it is the Content-Type");
+        }
+        status = take_field_value(call, exchange->fields[i].value, &attribute.text);
+        status = status == FACTUM_OK
+                     ? add_attribute(cloud, attribute, err)
+                     : fct_fail(err, status, "%.*s is not percent-encoded UTF-8", FCT_FMT(name));
+    }
+    factum_slice type = fct_exchange_field(exchange, FCT_SLICE("content-type"));
+    if (status == FACTUM_OK && type.len > 0) {
+        status = add_attribute(
+            cloud, (struct attribute){.name = FCT_SLICE("datacontenttype"), .text = type}, err);
+    }
+    cloud->data = fct_buf_slice(&call->body);
+    cloud->has_data = cloud->data.len > 0;
+    return status;
+}
+
+/* ---- structured mode: members ---------------------------------------------------------------- */
+
+static factum_status take_member(struct fct_http_call *call, struct cloud_event *cloud,
+                                 factum_slice name, const struct fct_json *value, factum_error *err)
+{
+    bool base64 = fct_slice_equal(name, FCT_SLICE("data_base64"));
+    if (base64 || fct_slice_equal(name, FCT_SLICE("data"))) {
+        if (cloud->has_data) {
+            return fct_fail(err, FACTUM_INVALID,
+                            "a CloudEvent has \"data\" or \"data_base64\", once");
+        }
+        cloud->has_data = true;
+        cloud->data_is_base64 = base64;
+        cloud->data_json = *value;
+        return FACTUM_OK;
+    }
+    struct attribute attribute = {.name = name, .text = value->raw, .raw = value->raw};
+    if (value->type == FCT_JSON_NULL) {
+        return FACTUM_OK; /* as if it were not there */
+    }
+    if (value->type == FCT_JSON_ARRAY || value->type == FCT_JSON_OBJECT) {
+        return fct_fail(err, FACTUM_INVALID,
+                        "the attribute %.*s is a text, a number, true or false", FCT_FMT(name));
+    }
+    if (value->type == FCT_JSON_TEXT) {
+        factum_status status = fct_http_json_text(call, value, &attribute.text);
+        if (status != FACTUM_OK) {
+            return fct_fail(err, status, "the attribute %.*s is not UTF-8", FCT_FMT(name));
+        }
+    }
+    return add_attribute(cloud, attribute, err);
+}
+
+static factum_status take_members(struct fct_http_call *call, struct cloud_event *cloud,
+                                  const struct fct_json *object, factum_error *err)
+{
+    size_t offset = 0;
+    factum_slice name;
+    struct fct_json value;
+    factum_status status = FACTUM_OK;
+    if (object->type != FCT_JSON_OBJECT) {
+        return fct_fail(err, FACTUM_INVALID, "a CloudEvent is a JSON object");
+    }
+    while (status == FACTUM_OK && fct_json_member_next(object, &offset, &name, &value)) {
+        status = take_member(call, cloud, name, &value, err);
+    }
+    return status;
+}
+
+/* ---- the event as a line of JSON ------------------------------------------------------------- */
+
+static factum_status put_name_text(struct fct_buf *out, const char *before, factum_slice text)
+{
+    factum_status status = fct_buf_add_text(out, before);
+    return status == FACTUM_OK ? fct_json_out_text(out, text) : status;
+}
+
+/* Made of source and id, in the form of a UUID of version 8 (RFC 9562, 5.8). */
+static factum_uuid derived_id(factum_slice source, factum_slice id)
+{
+    factum_uuid uuid;
+    struct fct_hash128 hash = fct_hash128(id, fct_hash64(source, 0));
+    for (unsigned i = 0; i < 8; i++) {
+        uuid.bytes[i] = (uint8_t)(hash.high >> (56 - 8 * i));
+        uuid.bytes[8 + i] = (uint8_t)(hash.low >> (56 - 8 * i));
+    }
+    uuid.bytes[6] = (uint8_t)((uuid.bytes[6] & 0x0f) | 0x80);
+    uuid.bytes[8] = (uint8_t)((uuid.bytes[8] & 0x3f) | 0x80);
+    return uuid;
+}
+
+static bool is_nil(factum_uuid id)
+{
+    static const factum_uuid nil;
+    return memcmp(&id, &nil, sizeof nil) == 0;
+}
+
+/* Which attributes the event itself has; the others are metadata. */
+static bool is_of_event(const struct attribute *attribute, bool own_id, bool own_stream)
+{
+    static const char *const names[] = {"specversion", "type", "time", "datacontenttype"};
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        if (fct_slice_equal(attribute->name, factum_slice_from(names[i]))) {
+            return true;
+        }
+    }
+    return (own_id && fct_slice_equal(attribute->name, FCT_SLICE("id"))) ||
+           (own_stream && fct_slice_equal(attribute->name, FCT_SLICE("subject")));
+}
+
+static factum_status put_attribute(struct fct_buf *out, const char *name, factum_slice plain_name,
+                                   const struct attribute *attribute, bool first)
+{
+    factum_status status = fct_buf_add_text(out, first ? "" : ",");
+    if (status == FACTUM_OK) {
+        status = fct_json_out_text(out, name != NULL ? factum_slice_from(name) : plain_name);
+    }
+    if (status == FACTUM_OK) {
+        status = fct_buf_add_text(out, ":");
+    }
+    if (status == FACTUM_OK) {
+        status = attribute->raw.len > 0 ? fct_buf_add_slice(out, attribute->raw)
+                                        : fct_json_out_text(out, attribute->text);
+    }
+    return status;
+}
+
+static factum_status put_metadata(struct fct_buf *out, const struct cloud_event *cloud, bool own_id,
+                                  bool own_stream)
+{
+    static const char *const copies[][2] = {{"correlationid", "$correlationId"},
+                                            {"causationid", "$causationId"}};
+    bool first = true;
+    factum_status status = fct_buf_add_text(out, ",\"metadata\":{");
+    for (size_t i = 0; i < cloud->count && status == FACTUM_OK; i++) {
+        const struct attribute *attribute = &cloud->attributes[i];
+        if (!is_of_event(attribute, own_id, own_stream)) {
+            status = put_attribute(out, NULL, attribute->name, attribute, first);
+            first = false;
+        }
+    }
+    for (size_t i = 0; i < 2 && status == FACTUM_OK; i++) {
+        const struct attribute *attribute = find_attribute(cloud, copies[i][0]);
+        if (attribute != NULL) {
+            status = put_attribute(out, copies[i][1], attribute->name, attribute, first);
+        }
+    }
+    return status == FACTUM_OK ? fct_buf_add_text(out, "}") : status;
+}
+
+static factum_status check_required(const struct cloud_event *cloud, factum_error *err)
+{
+    static const char *const required[] = {"specversion", "id", "source", "type"};
+    for (size_t i = 0; i < sizeof required / sizeof required[0]; i++) {
+        if (attribute_text(cloud, required[i]).len == 0) {
+            return fct_fail(err, FACTUM_INVALID, "a CloudEvent has a \"%s\" that is not empty",
+                            required[i]);
+        }
+    }
+    factum_slice version = attribute_text(cloud, "specversion");
+    return fct_slice_equal(version, FCT_SLICE("1.0"))
+               ? FACTUM_OK
+               : fct_fail(err, FACTUM_INVALID, "CloudEvents of version 1.0 are taken, not \"%.*s\"",
+                          FCT_FMT(version));
+}
+
+/* What the event is without its data, as a line that factum_ndjson reads. */
+static factum_status put_event(struct fct_http_call *call, const struct cloud_event *cloud,
+                               bool own_stream, factum_slice stream)
+{
+    struct fct_buf *out = &call->out;
+    factum_uuid id;
+    factum_slice text = attribute_text(cloud, "id");
+    bool own_id = factum_uuid_parse(text, &id) == FACTUM_OK && !is_nil(id);
+    if (!own_id) {
+        id = derived_id(attribute_text(cloud, "source"), text);
+    }
+    char printed[FACTUM_UUID_TEXT_SIZE];
+    factum_uuid_format(id, printed);
+    fct_buf_clear(out);
+    factum_status status = put_name_text(out, "{\"stream\":", stream);
+    if (status == FACTUM_OK) {
+        status = put_name_text(out, ",\"type\":", attribute_text(cloud, "type"));
+    }
+    if (status == FACTUM_OK) {
+        status = fct_buf_printf(out, ",\"id\":\"%s\"", printed);
+    }
+    factum_slice time = attribute_text(cloud, "time");
+    if (status == FACTUM_OK && time.ptr != NULL) {
+        status = put_name_text(out, ",\"time\":", time);
+    }
+    factum_slice type = attribute_text(cloud, "datacontenttype");
+    if (status == FACTUM_OK && type.len > 0) {
+        status = put_name_text(out, ",\"contentType\":", type);
+    }
+    if (status == FACTUM_OK) {
+        status = put_metadata(out, cloud, own_id, own_stream);
+    }
+    if (status == FACTUM_OK && cloud->data_is_base64) {
+        status = fct_buf_add_text(out, ",\"encoding\":\"base64\",\"data\":");
+        status = status == FACTUM_OK ? fct_buf_add_slice(out, cloud->data_json.raw) : status;
+    }
+    return status == FACTUM_OK ? fct_buf_add_text(out, "}") : status;
+}
+
+/* The data that is not base64: of JSON content the value, of other content the text. */
+static factum_status set_data(struct fct_http_call *call, const struct cloud_event *cloud,
+                              enum fct_cloud_mode mode, factum_new_event *event, factum_error *err)
+{
+    factum_slice type = attribute_text(cloud, "datacontenttype");
+    bool json = type.len == 0 || fct_media_is_json(fct_media_type(type));
+    if (!cloud->has_data || cloud->data_is_base64) {
+        return FACTUM_OK;
+    }
+    if (mode == FCT_CLOUD_BINARY) {
+        struct fct_json value;
+        event->data = cloud->data;
+        if (type.len == 0) {
+            event->content_type = FACTUM_CONTENT_BINARY; /* nothing is known of it */
+            return FACTUM_OK;
+        }
+        factum_status status = json ? fct_json_check(event->data, &value, err) : FACTUM_OK;
+        return status == FACTUM_OK ? status : fct_wrap(err, status, "data");
+    }
+    event->data = cloud->data_json.raw;
+    if (json) {
+        return FACTUM_OK;
+    }
+    factum_status status = fct_http_json_text(call, &cloud->data_json, &event->data);
+    return status == FACTUM_OK
+               ? status
+               : fct_fail(err, status, "\"data\" of the type %.*s is a text, or \"data_base64\"",
+                          FCT_FMT(type));
+}
+
+static factum_status make_event(struct fct_http_call *call, const struct cloud_event *cloud,
+                                enum fct_cloud_mode mode, struct fct_http_events *events,
+                                factum_error *err)
+{
+    factum_slice stream = call->name.len > 0 ? call->name : attribute_text(cloud, "subject");
+    factum_status status = check_required(cloud, err);
+    if (status == FACTUM_OK && stream.len == 0) {
+        status = fct_fail(err, FACTUM_INVALID,
+                          "\"subject\" names the stream, where the path does not: it is missing");
+    }
+    if (status != FACTUM_OK) {
+        return status;
+    }
+    bool own_stream = fct_slice_equal(stream, attribute_text(cloud, "subject"));
+    status = put_event(call, cloud, own_stream, stream);
+    if (status != FACTUM_OK) {
+        return fct_fail(err, status, "a CloudEvent: %s", factum_status_text(status));
+    }
+    status = fct_http_events_add(call, events, fct_buf_slice(&call->out), err);
+    return status == FACTUM_OK ? set_data(call, cloud, mode, &events->items[events->count - 1], err)
+                               : status;
+}
+
+static factum_status take_structured(struct fct_http_call *call, const struct fct_json *value,
+                                     enum fct_cloud_mode mode, struct fct_http_events *events,
+                                     factum_error *err)
+{
+    struct cloud_event cloud;
+    memset(&cloud, 0, sizeof cloud);
+    factum_status status = take_members(call, &cloud, value, err);
+    return status == FACTUM_OK ? make_event(call, &cloud, mode, events, err) : status;
+}
+
+static factum_status take_document(struct fct_http_call *call, enum fct_cloud_mode mode,
+                                   struct fct_http_events *events, factum_error *err)
+{
+    struct fct_json value;
+    struct fct_json item;
+    struct fct_json_fault fault;
+    size_t offset = 0;
+    size_t count = 0;
+    if (fct_json_parse_document(fct_buf_slice(&call->body), &value, &fault) != FACTUM_OK) {
+        return fct_fail(err, FACTUM_INVALID, "the body is not valid JSON: %s at byte %zu",
+                        fault.reason, fault.at);
+    }
+    if (mode == FCT_CLOUD_STRUCTURED) {
+        factum_status status = fct_http_events_reserve(call, events, 1, err);
+        return status == FACTUM_OK ? take_structured(call, &value, mode, events, err) : status;
+    }
+    if (value.type != FCT_JSON_ARRAY) {
+        return fct_fail(err, FACTUM_INVALID, "a batch of CloudEvents is a JSON array");
+    }
+    while (count <= FCT_HTTP_EVENTS_MAX && fct_json_item_next(&value, &offset, &item)) {
+        count++;
+    }
+    factum_status status = fct_http_events_reserve(call, events, count, err);
+    offset = 0;
+    while (status == FACTUM_OK && fct_json_item_next(&value, &offset, &item)) {
+        status = take_structured(call, &item, mode, events, err);
+        if (status != FACTUM_OK) {
+            status = fct_wrap(err, status, "event %zu of %zu", events->count + 1, count);
+        }
+    }
+    return status;
+}
+
+factum_status fct_http_events_cloud(struct fct_http_call *call, enum fct_cloud_mode mode,
+                                    struct fct_http_events *events, factum_error *err)
+{
+    if (mode != FCT_CLOUD_BINARY) {
+        return take_document(call, mode, events, err);
+    }
+    struct cloud_event cloud;
+    memset(&cloud, 0, sizeof cloud);
+    factum_status status = fct_http_events_reserve(call, events, 1, err);
+    if (status == FACTUM_OK) {
+        status = take_fields(call, &cloud, err);
+    }
+    return status == FACTUM_OK ? make_event(call, &cloud, mode, events, err) : status;
+}

@@ -1,0 +1,114 @@
+/* http_int.h - what the families of routes share: events of a body, selections of events, and each
+ * route's function. Layer: server. */
+#ifndef FCT_SERVER_HTTP_INT_H
+#define FCT_SERVER_HTTP_INT_H
+
+#include <factum/ndjson.h>
+
+#include "codec/json.h"
+#include "server/http_call.h"
+
+/* ---- http_events.c: events and queries in a body --------------------------------------------- */
+
+/* Events that become one append. What they point to is in the body, or in the call's memory. */
+struct fct_http_events {
+    factum_ndjson *ndjson; /* for the caller to destroy */
+    factum_slice stream;   /* of the path; empty: each event names its own */
+    factum_new_event *items;
+    size_t count;
+    size_t room;
+    factum_slice key; /* that the events name; empty: none */
+};
+
+/* An array of events, or one event. INVALID names the event; TOO_BIG, NO_MEMORY. */
+FCT_MUST_USE factum_status fct_http_events_json(struct fct_http_call *call,
+                                                const struct fct_json *value,
+                                                struct fct_http_events *events, factum_error *err);
+/* Lines of JSON: the whole body. */
+FCT_MUST_USE factum_status fct_http_events_lines(struct fct_http_call *call,
+                                                 struct fct_http_events *events, factum_error *err);
+/* CloudEvents in |mode| (http_cloudevents.c). */
+enum fct_cloud_mode { FCT_CLOUD_NONE, FCT_CLOUD_BINARY, FCT_CLOUD_STRUCTURED, FCT_CLOUD_BATCH };
+enum fct_cloud_mode fct_http_cloud_mode(const struct fct_http_call *call);
+FCT_MUST_USE factum_status fct_http_events_cloud(struct fct_http_call *call,
+                                                 enum fct_cloud_mode mode,
+                                                 struct fct_http_events *events, factum_error *err);
+/* Room for |count| more items. TOO_BIG over FCT_HTTP_EVENTS_MAX, NO_MEMORY. */
+FCT_MUST_USE factum_status fct_http_events_reserve(struct fct_http_call *call,
+                                                   struct fct_http_events *events, size_t count,
+                                                   factum_error *err);
+/* The event that |text| is, as a line of JSON, which is needed for the call only unless it is in
+ * the body. There is room for it. INVALID, NO_MEMORY. */
+FCT_MUST_USE factum_status fct_http_events_add(struct fct_http_call *call,
+                                               struct fct_http_events *events, factum_slice text,
+                                               factum_error *err);
+/* The plain text of a JSON text, in the call's memory. INVALID: another value, or no UTF-8;
+ * NO_MEMORY. */
+FCT_MUST_USE factum_status fct_http_json_text(struct fct_http_call *call,
+                                              const struct fct_json *value, factum_slice *text);
+/* [{"types": [...], "tags": [...]}, ...] */
+FCT_MUST_USE factum_status fct_http_query_json(struct fct_http_call *call,
+                                               const struct fct_json *value, factum_query *query,
+                                               factum_error *err);
+
+/* ---- http_append.c --------------------------------------------------------------------------- */
+
+/* An append under way. Take it from the call's memory, fill pending.request and pending.op. */
+struct fct_http_append {
+    struct fct_http_call *call;
+    struct fct_pending pending;
+    bool under_way;
+    bool by_field; /* a wrong revision is a failed precondition, 412 */
+    /* Answers; the exchange is there. NULL: the answer of an append. */
+    void (*answer)(struct fct_http_append *append);
+    void *state;
+};
+/* Starts it, or answers why not. */
+void fct_http_append_start(struct fct_http_call *call, struct fct_http_append *append);
+/* The refusal of an append that has ended, or could not be started. */
+void fct_http_append_refuse(struct fct_http_append *append, factum_status status,
+                            const factum_error *err);
+
+/* ---- http_select.c --------------------------------------------------------------------------- */
+
+/* Which events a read or a live tail is about. */
+struct fct_http_selection {
+    factum_read_request request;
+    factum_query query;
+    factum_filter filter;
+    factum_slice prefix;
+};
+/* INVALID, WRONG_TIMELINE and so on; |live|: the rest of the query must fit a live tail. */
+FCT_MUST_USE factum_status fct_http_select(struct fct_http_call *call, bool live,
+                                           struct fct_http_selection *selection, factum_error *err);
+#define FCT_HTTP_SELECT_QUERY " after from limit backwards at time-at system wait prefix "
+
+/* http_live.c: the answer as server-sent events. */
+void fct_http_live(struct fct_http_call *call);
+/* ,"stream":{...} and the like would not fit: the members of a stream's state. */
+const char *fct_http_state_name(factum_stream_state state);
+
+/* http_wait.c: ?wait=TOKEN and Prefer: wait=N; then the route's function. */
+void fct_http_wait_and_run(struct fct_http_call *call);
+
+/* ---- the routes' functions ------------------------------------------------------------------- */
+
+void fct_http_append_stream(struct fct_http_call *call);
+void fct_http_append_events(struct fct_http_call *call);
+void fct_http_read_events(struct fct_http_call *call);
+void fct_http_list_streams(struct fct_http_call *call);
+void fct_http_list_categories(struct fct_http_call *call);
+void fct_http_list_types(struct fct_http_call *call);
+void fct_http_list_tags(struct fct_http_call *call);
+void fct_http_stream_info(struct fct_http_call *call);
+void fct_http_metadata_get(struct fct_http_call *call);
+void fct_http_metadata_put(struct fct_http_call *call);
+void fct_http_stream_delete(struct fct_http_call *call);
+void fct_http_store_info(struct fct_http_call *call);
+void fct_http_health_live(struct fct_http_call *call);
+void fct_http_health_ready(struct fct_http_call *call);
+void fct_http_node_info(struct fct_http_call *call);
+void fct_http_gossip(struct fct_http_call *call);
+void fct_http_metrics(struct fct_http_call *call);
+
+#endif

@@ -1,0 +1,249 @@
+/* http_live_test.c - the live tail, from its first event to its end. Layer: server. */
+#include "support/http_fixture.h"
+
+#include "server/http_int.h"
+
+static void given(struct http_fixture *f, const char *lines)
+{
+    assert_ok(factum_testing_given(f->store, lines, &f->err), f->err);
+}
+
+static struct fake_exchange *tail(struct http_fixture *f, const char *target, const char *fields)
+{
+    char line[1024];
+    char all[512];
+    (void)snprintf(line, sizeof line, "GET /api/v1/%s", target);
+    (void)snprintf(all, sizeof all, "accept: text/event-stream\n%s", fields);
+    struct fake_exchange *fake = begin(f, line, all);
+    fake_send(fake, "", 0, 1);
+    return fake;
+}
+
+/* The id before |part| of the body. */
+static void copy_id(const struct fake_exchange *fake, const char *part, char id[FACTUM_TOKEN_SIZE])
+{
+    const char *end = strstr(fake->body, part);
+    const char *at = NULL;
+    for (const char *next = fake->body; (next = strstr(next, "id: ")) != NULL && next < end;) {
+        next += 4;
+        at = next;
+    }
+    assert_non_null(at);
+    size_t len = strcspn(at, "\n");
+    memcpy(id, at, len);
+    id[len] = '\0';
+}
+
+HTTP_TEST(a_tail_gives_what_is_there_and_then_what_comes)
+{
+    F;
+    given(f, "{\"stream\":\"s\",\"type\":\"T\",\"data\":1}\n");
+    struct fake_exchange *fake = tail(f, "streams/s", "");
+    run_until(f, ": caught up\n");
+    assert_answer(fake, 200);
+    assert_holds(fake->head, "content-type: text/event-stream\n");
+    assert_holds(fake->head, "cache-control: no-store\n");
+    assert_int_equal(strncmp(fake->body, "retry: 1000\n\nid: f1-", 20), 0);
+    assert_holds(fake->body, "\ndata: {\"stream\":\"s\",\"type\":\"T\",");
+    assert_holds(fake->body, "}\n\nid: ");
+    assert_int_equal(f->server.counters.subscriptions, 1);
+    given(f, "{\"stream\":\"t\",\"type\":\"T\",\"data\":2}\n"
+             "{\"stream\":\"s\",\"type\":\"T\",\"data\":\"\\n3\\r\"}\n");
+    run_until(f, "\"data\":\"\\n3\\r\"");
+    assert_lacks(fake->body, "\"data\":2");
+    end_last(f);
+    assert_int_equal(f->server.counters.subscriptions, 0);
+    given(f, "{\"stream\":\"s\",\"type\":\"T\",\"data\":4}\n");
+    run_for(f, 20); /* nobody is woken who has gone */
+}
+
+HTTP_TEST(a_tail_goes_on_after_the_last_id_of_its_client)
+{
+    F;
+    char id[FACTUM_TOKEN_SIZE];
+    char caught_up[FACTUM_TOKEN_SIZE];
+    char fields[256];
+    given(f, "{\"stream\":\"s\",\"type\":\"T\",\"data\":1}\n{\"stream\":\"s\",\"type\":\"T\","
+             "\"data\":2}\n{\"stream\":\"s\",\"type\":\"T\",\"data\":3}\n");
+    struct fake_exchange *fake = tail(f, "events?from=start", "");
+    run_until(f, ": caught up");
+    copy_id(fake, "\"data\":2", id);
+    copy_id(fake, ": caught up", caught_up);
+    (void)snprintf(fields, sizeof fields, "last-event-id: %s\n", id);
+    fake = tail(f, "events?from=start", fields);
+    run_until(f, ": caught up");
+    assert_lacks(fake->body, "\"data\":2");
+    assert_holds(fake->body, "\"data\":3");
+    (void)snprintf(fields, sizeof fields, "last-event-id: %s\n", caught_up);
+    fake = tail(f, "events", fields);
+    run_until(f, ": caught up");
+    assert_lacks(fake->body, "data:");
+    given(f, "{\"stream\":\"s\",\"type\":\"T\",\"data\":4}\n");
+    run_until(f, "\"data\":4");
+    char target[256];
+    (void)snprintf(target, sizeof target, "events?after=%s", id);
+    fake = tail(f, target, "");
+    run_until(f, "\"data\":4");
+    assert_holds(fake->body, "\"data\":3");
+    assert_lacks(fake->body, "\"data\":2");
+}
+
+HTTP_TEST(a_tail_that_makes_no_sense_is_refused)
+{
+    F;
+    static const struct {
+        const char *target, *fields;
+        unsigned status;
+    } cases[] = {
+        {"events?limit=5", "", 400},
+        {"events?backwards", "", 400},
+        {"events?at=2020-01-01", "", 400},
+        {"events?time-at=2020-01-01", "", 400},
+        {"events?after=x", "", 400},
+        {"events", "last-event-id: x\n", 400},
+        {"events", "last-event-id: f1-0123456789abcdef-0-4096\n", 409},
+        {"events?query=x", "", 400},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct fake_exchange *fake = tail(f, cases[i].target, cases[i].fields);
+        assert_answer(fake, cases[i].status);
+        assert_true(fake->finished);
+        assert_holds(fake->head, "application/problem+json");
+        assert_int_equal(f->server.counters.subscriptions, 0);
+    }
+}
+
+HTTP_TEST(a_tail_of_a_stream_that_is_not_there_waits_for_it)
+{
+    F;
+    struct fake_exchange *fake = tail(f, "streams/later", "");
+    run_until(f, ": caught up");
+    assert_answer(fake, 200);
+    given(f, "{\"stream\":\"later\",\"type\":\"T\",\"data\":1}\n");
+    run_until(f, "\"data\":1");
+}
+
+HTTP_TEST(the_end_of_its_stream_ends_a_tail_with_an_error)
+{
+    F;
+    factum_append_result result;
+    given(f, "{\"stream\":\"s\",\"type\":\"T\",\"data\":1}\n");
+    struct fake_exchange *fake = tail(f, "streams/s", "");
+    run_until(f, ": caught up");
+    assert_ok(factum_tombstone(f->store, FCT_SLICE("s"), factum_any(), &result, &f->err), f->err);
+    run_until(f, NULL);
+    assert_true(fake->finished);
+    assert_holds(fake->body, "event: error\ndata: {\"type\":\"urn:factum:problem:STREAM_DELETED\"");
+    assert_string_equal(fake->body + fake->body_len - 3, "}\n\n");
+    assert_int_equal(f->server.counters.subscriptions, 0);
+    fake = tail(f, "streams/s", "");
+    run_until(f, NULL);
+    assert_holds(fake->body, "STREAM_DELETED");
+}
+
+HTTP_TEST(the_end_of_the_server_ends_a_tail_with_an_error)
+{
+    F;
+    struct fake_exchange *fake = tail(f, "events", "");
+    run_until(f, ": caught up");
+    f->server.stopping = true;
+    run_until(f, NULL);
+    assert_true(fake->finished);
+    assert_holds(fake->body, "event: error\ndata: {\"type\":\"urn:factum:problem:CANCELLED\"");
+    assert_holds(fake->body, "go on with Last-Event-ID");
+}
+
+HTTP_TEST(a_slow_reader_is_read_for_when_there_is_room_and_misses_nothing)
+{
+    F;
+    for (int i = 0; i < 400; i++) {
+        given(f, "{\"stream\":\"s\",\"type\":\"T\",\"data\":7}\n");
+    }
+    struct fake_exchange *fake = tail(f, "streams/s", "");
+    run_until(f, ": caught up");
+    char *whole = test_malloc(fake->body_len + 1);
+    size_t whole_len = fake->body_len;
+    memcpy(whole, fake->body, whole_len + 1);
+    fake = begin(f, "GET /api/v1/streams/s", "accept: text/event-stream\n");
+    fake->room = 10;
+    fake_send(fake, "", 0, 1);
+    for (int i = 0; i < 2000 && fake->body_len < whole_len; i++) {
+        size_t before = fake->body_len;
+        run_for(f, 0);
+        assert_int_equal(fake->body_len, before);
+        fake->room = 500;
+        fake->exchange.handler->writable(&fake->exchange);
+    }
+    assert_int_equal(fake->body_len, whole_len);
+    assert_memory_equal(fake->body, whole, whole_len);
+    test_free(whole);
+    fake->room = 0;
+    given(f, "{\"stream\":\"s\",\"type\":\"T\",\"data\":8}\n");
+    run_for(f, 20);
+    assert_lacks(fake->body, "\"data\":8");
+    fake->room = 1000;
+    fake->exchange.handler->writable(&fake->exchange);
+    run_until(f, "\"data\":8");
+}
+
+HTTP_TEST(a_tail_that_cannot_be_sent_is_broken_off)
+{
+    F;
+    given(f, "{\"stream\":\"s\",\"type\":\"T\",\"data\":1}\n");
+    for (unsigned k = 1; k < 6; k++) {
+        struct fake_exchange *fake =
+            begin(f, "GET /api/v1/streams/s", "accept: text/event-stream\n");
+        fake->fail_write = k;
+        fake_send(fake, "", 0, 1);
+        run_until(f, ": caught up");
+        assert_true(fake->aborted);
+        assert_int_equal(f->server.counters.subscriptions, 0);
+    }
+}
+
+HTTP_TEST(each_allocation_of_a_tail_may_fail)
+{
+    F;
+    given(f, "{\"stream\":\"s\",\"type\":\"T\",\"data\":1}\n");
+    bool failed = true;
+    for (unsigned long k = 0; failed; k++) {
+        assert_true(k < 50);
+        end_last(f);
+        f->fault.failed = 0;
+        f->fault.fail_at = f->fault.calls + k;
+        struct fake_exchange *fake = tail(f, "streams/s", "");
+        run_until(f, ": caught up");
+        failed = f->fault.failed > 0;
+        f->fault.fail_at = (unsigned long)-1;
+        assert_true(fake->aborted || fake->finished || !failed);
+        end_last(f);
+        assert_int_equal(f->server.counters.subscriptions, 0);
+    }
+}
+
+HTTP_TEST(a_silent_tail_has_a_heart)
+{
+    F;
+    struct fake_exchange *fake = tail(f, "streams/s", "");
+    run_until(f, ": caught up");
+    given(f, "{\"stream\":\"t\",\"type\":\"T\"}\n");
+    run_until(f, ": heartbeat"); /* 15 s */
+    assert_false(fake->finished);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        HTTP_CASE(a_tail_gives_what_is_there_and_then_what_comes),
+        HTTP_CASE(a_tail_goes_on_after_the_last_id_of_its_client),
+        HTTP_CASE(a_tail_that_makes_no_sense_is_refused),
+        HTTP_CASE(a_tail_of_a_stream_that_is_not_there_waits_for_it),
+        HTTP_CASE(the_end_of_its_stream_ends_a_tail_with_an_error),
+        HTTP_CASE(the_end_of_the_server_ends_a_tail_with_an_error),
+        HTTP_CASE(a_slow_reader_is_read_for_when_there_is_room_and_misses_nothing),
+        HTTP_CASE(a_tail_that_cannot_be_sent_is_broken_off),
+        HTTP_CASE(each_allocation_of_a_tail_may_fail),
+        HTTP_CASE(a_silent_tail_has_a_heart),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

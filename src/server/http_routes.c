@@ -1,0 +1,43 @@
+/* http_routes.c - every path of the HTTP door, in one table. Layer: server.
+ *
+ * docs/openapi.json describes the same routes; tests/http holds one against the other.
+ */
+#include "server/http_int.h"
+
+#define LIST_QUERY " prefix after limit wait "
+
+static const struct fct_http_route http_routes[] = {
+    {"POST", "/api/v1/streams/{name}", " expected system ", fct_http_append_stream, FCT_OP_APPEND,
+     true, false},
+    {"GET", "/api/v1/streams/{name}", FCT_HTTP_SELECT_QUERY, fct_http_read_events,
+     FCT_OP_READ_STREAM, false, false},
+    {"DELETE", "/api/v1/streams/{name}", " expected tombstone ", fct_http_stream_delete,
+     FCT_OP_DELETE, false, false},
+    {"GET", "/api/v1/streams/{name}/info", " wait ", fct_http_stream_info, FCT_OP_READ_STREAM,
+     false, false},
+    {"GET", "/api/v1/streams/{name}/metadata", " wait ", fct_http_metadata_get,
+     FCT_OP_READ_METADATA, false, false},
+    {"PUT", "/api/v1/streams/{name}/metadata", " expected ", fct_http_metadata_put,
+     FCT_OP_WRITE_METADATA, true, false},
+    {"POST", "/api/v1/events", " expected system ", fct_http_append_events, FCT_OP_APPEND, true,
+     false},
+    {"GET", "/api/v1/events", FCT_HTTP_SELECT_QUERY "category type tag correlation query ",
+     fct_http_read_events, FCT_OP_READ_ALL, false, false},
+    {"GET", "/api/v1/streams", LIST_QUERY "category ", fct_http_list_streams, FCT_OP_LIST, false,
+     false},
+    {"GET", "/api/v1/categories", LIST_QUERY, fct_http_list_categories, FCT_OP_LIST, false, false},
+    {"GET", "/api/v1/types", LIST_QUERY, fct_http_list_types, FCT_OP_LIST, false, false},
+    {"GET", "/api/v1/tags", LIST_QUERY, fct_http_list_tags, FCT_OP_LIST, false, false},
+    {"GET", "/api/v1/info", " wait ", fct_http_store_info, FCT_OP_INFO, false, false},
+    {"GET", "/health/live", " ", fct_http_health_live, FCT_OP_HEALTH, false, true},
+    {"GET", "/health/ready", " ", fct_http_health_ready, FCT_OP_HEALTH, false, true},
+    {"GET", "/metrics", " ", fct_http_metrics, FCT_OP_METRICS, false, true},
+    {"GET", "/info", " ", fct_http_node_info, FCT_OP_FEATURES, false, true},
+    {"GET", "/gossip", " format ", fct_http_gossip, FCT_OP_FEATURES, false, true},
+};
+
+const struct fct_http_route *fct_http_routes(size_t *count)
+{
+    *count = sizeof http_routes / sizeof http_routes[0];
+    return http_routes;
+}

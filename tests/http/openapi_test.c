@@ -1,0 +1,273 @@
+/* openapi_test.c - docs/openapi.json against the route table and against what the server answers:
+ * each route is described, each description has a route, with the same members of the query, and
+ * the statuses that are answered are described. */
+#include "support/http_fixture.h"
+
+#include "codec/json.h"
+#include "server/http_int.h"
+
+#define DOCUMENT_SIZE_MAX ((size_t)1 << 20)
+
+static const char *document_path;
+static char document_text[DOCUMENT_SIZE_MAX];
+static struct fct_json document;
+
+static int read_document(void **state)
+{
+    struct fct_json_fault fault;
+    FILE *file = fopen(document_path, "r");
+    (void)state;
+    assert_non_null(file);
+    size_t len = fread(document_text, 1, sizeof document_text, file);
+    (void)fclose(file);
+    assert_true(len < sizeof document_text);
+    assert_int_equal(fct_json_parse(fct_slice(document_text, len), &document, &fault), FACTUM_OK);
+    return 0;
+}
+
+static bool member_of(const struct fct_json *object, const char *name, struct fct_json *value)
+{
+    return fct_json_member(object, factum_slice_from(name), value);
+}
+
+/* The text of a member without escapes. */
+static bool text_is(const struct fct_json *object, const char *name, const char *text)
+{
+    struct fct_json value;
+    return member_of(object, name, &value) && value.type == FCT_JSON_TEXT &&
+           fct_slice_equal(fct_slice(value.raw.ptr + 1, value.raw.len - 2),
+                           factum_slice_from(text));
+}
+
+/* What {"$ref": "#/components/KIND/NAME"} names; |value| itself if it is none. */
+static struct fct_json resolve(struct fct_json value)
+{
+    static const char start[] = "\"#/components/";
+    struct fct_json reference;
+    if (!member_of(&value, "$ref", &reference)) {
+        return value;
+    }
+    char path[128] = "";
+    assert_true(reference.raw.len < sizeof path);
+    memcpy(path, reference.raw.ptr, reference.raw.len - 1);
+    assert_int_equal(strncmp(path, start, strlen(start)), 0);
+    char *kind = path + strlen(start);
+    char *name = strchr(kind, '/');
+    assert_non_null(name);
+    *name++ = '\0';
+    struct fct_json found;
+    if (!member_of(&document, "components", &found) || !member_of(&found, kind, &found) ||
+        !member_of(&found, name, &found)) {
+        print_error("%s/%s is not there\n", kind, name);
+        fail();
+    }
+    return found;
+}
+
+static const char *lower(const char *method)
+{
+    static char text[16];
+    size_t i = 0;
+    for (; method[i] != '\0' && i + 1 < sizeof text; i++) {
+        text[i] = (char)(method[i] | 0x20);
+    }
+    text[i] = '\0';
+    return text;
+}
+
+static bool operation_of(const struct fct_http_route *route, struct fct_json *operation)
+{
+    struct fct_json value;
+    return member_of(&document, "paths", &value) && member_of(&value, route->path, &value) &&
+           member_of(&value, lower(route->method), operation);
+}
+
+static bool describes_status(const struct fct_json *operation, unsigned status)
+{
+    char name[16];
+    struct fct_json value;
+    (void)snprintf(name, sizeof name, "%u", status);
+    return member_of(operation, "responses", &value) && member_of(&value, name, &value);
+}
+
+static bool query_has(const char *query, factum_slice name)
+{
+    char word[64];
+    (void)snprintf(word, sizeof word, " %.*s ", (int)name.len, (const char *)name.ptr);
+    return strstr(query, word) != NULL;
+}
+
+static void each_route_is_described(void **state)
+{
+    (void)state;
+    size_t count;
+    const struct fct_http_route *routes = fct_http_routes(&count);
+    for (size_t i = 0; i < count; i++) {
+        struct fct_json operation;
+        struct fct_json body;
+        if (!operation_of(&routes[i], &operation)) {
+            print_error("%s %s is not described\n", routes[i].method, routes[i].path);
+            fail();
+        }
+        assert_int_equal(member_of(&operation, "requestBody", &body), routes[i].body);
+    }
+}
+
+static void each_description_has_a_route(void **state)
+{
+    (void)state;
+    size_t count;
+    size_t described = 0;
+    const struct fct_http_route *routes = fct_http_routes(&count);
+    struct fct_json paths;
+    struct fct_json path;
+    factum_slice name;
+    assert_true(member_of(&document, "paths", &paths));
+    for (size_t at = 0; fct_json_member_next(&paths, &at, &name, &path);) {
+        factum_slice method;
+        struct fct_json operation;
+        for (size_t in = 0; fct_json_member_next(&path, &in, &method, &operation);) {
+            if (fct_slice_equal(method, FCT_SLICE("parameters"))) {
+                continue;
+            }
+            bool found = false;
+            for (size_t i = 0; i < count; i++) {
+                found =
+                    found || (fct_slice_equal(name, factum_slice_from(routes[i].path)) &&
+                              fct_slice_equal(method, factum_slice_from(lower(routes[i].method))));
+            }
+            if (!found) {
+                print_error("%.*s %.*s has no route\n", (int)method.len, (const char *)method.ptr,
+                            (int)name.len, (const char *)name.ptr);
+                fail();
+            }
+            described++;
+        }
+    }
+    assert_int_equal(described, count);
+}
+
+static void each_member_of_a_query_is_described_and_the_other_way_round(void **state)
+{
+    (void)state;
+    size_t count;
+    const struct fct_http_route *routes = fct_http_routes(&count);
+    for (size_t i = 0; i < count; i++) {
+        struct fct_json operation;
+        struct fct_json parameters;
+        struct fct_json item;
+        size_t described = 0;
+        size_t known = 0;
+        assert_true(operation_of(&routes[i], &operation));
+        bool any = member_of(&operation, "parameters", &parameters);
+        for (size_t at = 0; any && fct_json_item_next(&parameters, &at, &item);) {
+            struct fct_json parameter = resolve(item);
+            struct fct_json name;
+            assert_true(member_of(&parameter, "name", &name));
+            if (!text_is(&parameter, "in", "query")) {
+                continue;
+            }
+            factum_slice plain = fct_slice(name.raw.ptr + 1, name.raw.len - 2);
+            if (!query_has(routes[i].query, plain)) {
+                print_error("%s %s does not take %.*s\n", routes[i].method, routes[i].path,
+                            (int)plain.len, (const char *)plain.ptr);
+                fail();
+            }
+            described++;
+        }
+        for (const char *at = routes[i].query; (at = strchr(at, ' ')) != NULL && at[1] != '\0';) {
+            at++;
+            known++;
+        }
+        if (described != known) {
+            print_error("%s %s takes %s\n", routes[i].method, routes[i].path, routes[i].query);
+        }
+        assert_int_equal(described, known);
+    }
+}
+
+static void each_reference_leads_somewhere(void **state)
+{
+    (void)state;
+    static const char mark[] = "\"$ref\": \"";
+    size_t count = 0;
+    for (const char *at = document_text; (at = strstr(at, mark)) != NULL; at += 8) {
+        const char *end = strchr(at + strlen(mark), '"');
+        char text[160];
+        assert_non_null(end);
+        (void)snprintf(text, sizeof text, "{%.*s}", (int)(end + 1 - at), at);
+        struct fct_json object;
+        assert_int_equal(fct_json_parse(factum_slice_from(text), &object, NULL), FACTUM_OK);
+        (void)resolve(object);
+        count++;
+    }
+    assert_true(count > 100);
+}
+
+/* A request that fits |route|. */
+static void print_target(const struct fct_http_route *route, char target[256], const char *query)
+{
+    const char *name = strstr(route->path, "{name}");
+    if (name == NULL) {
+        (void)snprintf(target, 256, "%s %s%s", route->method, route->path, query);
+    } else {
+        (void)snprintf(target, 256, "%s %.*ss-1%s%s", route->method, (int)(name - route->path),
+                       route->path, name + 6, query);
+    }
+}
+
+static void what_is_answered_is_described(void **state)
+{
+    F;
+    static const struct {
+        const char *query, *fields, *body;
+    } cases[] = {
+        {"", "content-type: application/json\n", "{\"type\":\"T\"}"},
+        {"", "content-type: application/json\n",
+         "{\"events\":[{\"stream\":\"a\",\"type\":\"T\"}]}"},
+        {"?nonsense", "", ""},
+        {"", "host: evil.example\n", ""},
+        {"", "content-type: text/plain\naccept: text/plain\n", "x"},
+        {"", "content-type: application/json\nif-match: \"99\"\n", "{\"type\":\"T\"}"},
+        {"", "content-type: application/json\ncontent-length: 99999999999\n", ""},
+        {"?wait=f1-0123456789abcdef-0-4096", "", ""},
+        {"", "content-type: application/json\n", "{}"},
+    };
+    size_t count;
+    const struct fct_http_route *routes = fct_http_routes(&count);
+    for (size_t i = 0; i < count; i++) {
+        struct fct_json operation;
+        assert_true(operation_of(&routes[i], &operation));
+        for (size_t k = 0; k < 2 * sizeof cases / sizeof cases[0]; k++) {
+            char target[256];
+            bool nobody = k >= sizeof cases / sizeof cases[0];
+            size_t which = k % (sizeof cases / sizeof cases[0]);
+            f->principal.right = nobody ? FCT_RIGHT_NONE : FCT_RIGHT_ADMIN;
+            print_target(&routes[i], target, cases[which].query);
+            struct fake_exchange *fake = begin(f, target, cases[which].fields);
+            fake_send(fake, cases[which].body, strlen(cases[which].body), 100);
+            run_until(f, NULL);
+            if (!describes_status(&operation, fake->status)) {
+                print_error("%s gives %u: %s\n", target, fake->status,
+                            fake->body == NULL ? "" : fake->body);
+                fail();
+            }
+        }
+    }
+}
+
+int main(int argc, char **argv)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(each_route_is_described),
+        cmocka_unit_test(each_description_has_a_route),
+        cmocka_unit_test(each_member_of_a_query_is_described_and_the_other_way_round),
+        cmocka_unit_test(each_reference_leads_somewhere),
+        HTTP_CASE(what_is_answered_is_described),
+    };
+    if (argc != 2) {
+        return 2;
+    }
+    document_path = argv[1];
+    return cmocka_run_group_tests(tests, read_document, NULL);
+}
