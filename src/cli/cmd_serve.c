@@ -171,6 +171,10 @@ static int serve_store(const struct options *options, const struct fct_config *c
     factum_server *server = NULL;
     factum_error err;
     opened.store = config->store;
+    if (is_address(config->store)) {
+        return complain("serve works on the directory of a store, not on an address: run it where "
+                        "the store is");
+    }
     int code = open_store(&opened, true, &store);
     if (code != 0) {
         return code;

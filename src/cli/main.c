@@ -30,7 +30,7 @@ static void on_signal(int number)
 
 static void print_usage(FILE *to)
 {
-    (void)fprintf(to, "usage: factum [--store DIR|ADDRESS] COMMAND [arguments]\n\n");
+    (void)fprintf(to, "usage: factum [--store DIR] COMMAND [arguments]\n\n");
     for (size_t i = 0; commands[i] != NULL; i++) {
         (void)fprintf(to, "  %-12s %s\n", commands[i]->name, commands[i]->summary);
     }
@@ -41,8 +41,10 @@ static void print_usage(FILE *to)
 
 static void print_help(const struct command *command)
 {
-    (void)printf("usage: factum %s\n\n%s\n\n%s  --store DIR        the store (FACTUM_STORE, or "
-                 "./factum-data), or its address\n  --quiet            no progress, no remarks\n",
+    (void)printf("usage: factum %s\n\n%s\n\n%s"
+                 "  --store DIR        the store (FACTUM_STORE, or ./factum-data)\n"
+                 "  --connect ADDRESS  the store of a server: factum://HOST:PORT\n"
+                 "  --quiet            no progress, no remarks\n",
                  command->usage, command->summary, command->help);
     if (command->notes != NULL) {
         (void)printf("\n%s", command->notes);

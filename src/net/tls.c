@@ -495,8 +495,13 @@ static bool tls_expect_host(SSL *ssl, const char *host)
         ASN1_OCTET_STRING_free(address);
         return X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(ssl), host) == 1;
     }
+    union {
+        const char *in;
+        void *out;
+    } name = {.in = host}; /* OpenSSL copies it, and takes it as mutable */
     SSL_set_hostflags(ssl, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
-    return SSL_set1_host(ssl, host) == 1 && SSL_set_tlsext_host_name(ssl, host) == 1;
+    return SSL_set1_host(ssl, host) == 1 &&
+           SSL_ctrl(ssl, SSL_CTRL_SET_TLSEXT_HOSTNAME, TLSEXT_NAMETYPE_host_name, name.out) == 1;
 }
 
 factum_status fct_tls_connect(struct fct_tls_context *context, int fd, const char *host,
