@@ -3,10 +3,10 @@
  *     follow ADDRESS PORT PATH [COUNT]
  *     follow 127.0.0.1 2113 '/api/v1/events?category=order' 100
  *
- * Prints the data of each event, one JSON object a line, as they come, and ends after COUNT of them.
- * When the connection is lost, or the server, it connects again and goes on after the last event
- * that it has printed: each comes once, none is missing. What it knows is the field "id" of the last
- * one; a real subscriber stores it together with what it made of the event.
+ * Prints each event, a line of JSON, as they come, and ends after COUNT of them. When the server or
+ * the connection is lost, it connects again and goes on after the last event that it has printed:
+ * each comes once, none is missing. What it knows is the field "id" of the last one; a real
+ * subscriber stores it together with what it made of the event.
  *
  * The request says HTTP/1.0, so that the answer is not chunked and its lines come as they are.
  */
@@ -77,9 +77,9 @@ static int read_head(FILE *stream)
 {
     char *line = NULL;
     size_t size = 0;
-    int code = 0;
     int result = -1;
-    if (getline(&line, &size, stream) > 0 && sscanf(line, "HTTP/1.%*d %d", &code) == 1) {
+    if (getline(&line, &size, stream) > 12 && strncmp(line, "HTTP/1.", 7) == 0) {
+        long code = strtol(line + 9, NULL, 10);
         result = code == 200 ? 0 : code >= 500 ? -1 : REFUSED;
     }
     if (result == REFUSED) {

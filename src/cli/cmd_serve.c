@@ -118,7 +118,7 @@ static size_t flags_of(const struct options *options,
     return count;
 }
 
-/* The file --config, or none, in |text|; 0 or an exit code. */
+/* A configuration file, in |text|; 0 or an exit code. */
 static int read_file(const char *name, char text[FCT_CONFIG_FILE_MAX + 1], size_t *len)
 {
     FILE *file = fopen(name, "rb");
@@ -143,8 +143,9 @@ static int configure(const struct options *options, struct fct_config *config)
     struct fct_config_flag flags[FCT_CONFIG_COUNT];
     size_t len = 0;
     factum_error err;
-    if (options->config != NULL) {
-        int code = read_file(options->config, text, &len);
+    const char *file_name = options->config != NULL ? options->config : getenv("FACTUM_CONFIG");
+    if (file_name != NULL) {
+        int code = read_file(file_name, text, &len);
         if (code != 0) {
             return code;
         }
@@ -153,7 +154,7 @@ static int configure(const struct options *options, struct fct_config *config)
         .flags = flags,
         .flag_count = flags_of(options, flags),
         .environment = (const char *const *)environ,
-        .file_name = options->config,
+        .file_name = file_name,
         .file = {(const uint8_t *)text, len},
         .warn = warn,
     };
