@@ -249,11 +249,13 @@ static void append_end_unknown(struct distant *distant, struct pending_append *p
 
 /* ---- answers --------------------------------------------------------------------------------- */
 
-static bool append_loses_answer(struct distant *distant)
+/* True: a test has it lost. */
+static bool append_note_answer(struct distant *distant, uint64_t position)
 {
     fct_mutex_lock(&distant->lock);
     bool lost = distant->lose > 0;
     distant->lose -= lost ? 1 : 0;
+    distant->must_see = position > distant->must_see ? position : distant->must_see;
     fct_mutex_unlock(&distant->lock);
     return lost;
 }
@@ -273,7 +275,7 @@ static void append_answered(struct distant_call *call, factum_slice message)
         return; /* it has ended before */
     }
     factum_append_op *op = pending->op;
-    if (appended.status == FACTUM_OK && append_loses_answer(distant)) {
+    if (appended.status == FACTUM_OK && append_note_answer(distant, appended.result.position)) {
         pending->lost = true;
         if (pending->cancelled) {
             append_end_unknown(distant, pending);

@@ -108,6 +108,9 @@ static void ask_message(struct distant_call *call, factum_slice message)
     if (!asked->answered) {
         asked->answered = true;
         asked->status = ask_take(asked->question, message, &asked->err);
+        if (asked->question->kind == FACTUM_ASK_PLACE && asked->status == FACTUM_OK) {
+            fct_watch_saw(call->distant, asked->question->number);
+        }
     }
 }
 

@@ -32,6 +32,7 @@ struct distant_reader {
     void *arrays;
     factum_read_request request; /* over |origin| and |arrays| */
     bool follow;
+    struct distant_interest interest; /* of a following one */
     struct read_tail begun;
     struct read_tail tail;
     bool extending;  /* the read of an extension is under way */
@@ -167,6 +168,7 @@ static factum_status reader_begin(struct fct_reader *base, factum_error *err)
         read_tail_set(&reader->begun, status, &failure);
         if (status == FACTUM_OK) {
             base->place = reader->events.place;
+            fct_watch_saw(reader->inflow.distant, base->place);
         }
     }
     return read_tail_status(&reader->begun, err);
@@ -249,7 +251,10 @@ static factum_status reader_extend(struct fct_reader *base, factum_error *err)
     factum_status status =
         fct_deadline_check(reader->inflow.distant->os, reader->inflow.deadline, "read", err);
     if (status == FACTUM_OK && !reader->extending) {
-        return read_begin_extension(reader, err);
+        bool is_read = reader->tail.known && reader->tail.status == FACTUM_DONE;
+        return is_read && fct_watch_covers(reader->inflow.distant, &reader->interest, &base->place)
+                   ? FACTUM_OK
+                   : read_begin_extension(reader, err);
     }
     if (status == FACTUM_OK) {
         status = read_message(reader, true, err);
@@ -260,6 +265,7 @@ static factum_status reader_extend(struct fct_reader *base, factum_error *err)
     if (status == FACTUM_OK) {
         reader->tail.known = false;
         base->place = reader->events.place > base->place ? reader->events.place : base->place;
+        fct_watch_saw(reader->inflow.distant, base->place);
     }
     return status;
 }
@@ -275,6 +281,9 @@ static void read_free(struct inflow *inflow)
 {
     struct distant_reader *reader = FCT_CONTAINER_OF(inflow, struct distant_reader, inflow);
     const struct fct_mem *mem = inflow->distant->mem;
+    if (reader->follow) {
+        fct_watch_forget(inflow->distant, &reader->interest);
+    }
     fct_buf_finish(&reader->origin);
     fct_mem_free(mem, reader->arrays);
     fct_mem_free(mem, reader);
@@ -313,6 +322,21 @@ static factum_status read_keep(struct distant_reader *reader, const factum_read_
     return status == FACTUM_NO_MEMORY ? fct_fail(err, status, "read: out of memory") : status;
 }
 
+/* The server is to tell when there is something for it. */
+static void read_watch(struct distant_reader *reader)
+{
+    const factum_read_request *request = &reader->request;
+    bool is_list = request->source == FACTUM_SOURCE_STREAM ||
+                   request->source == FACTUM_SOURCE_CATEGORY ||
+                   request->source == FACTUM_SOURCE_TYPE || request->source == FACTUM_SOURCE_TAG;
+    if (reader->follow && is_list) {
+        reader->interest.source = request->source;
+        reader->interest.name = request->name;
+        fct_watch_listen(reader->inflow.distant, &reader->interest);
+        fct_distant_post(reader->inflow.distant);
+    }
+}
+
 factum_status fct_distant_read(void *self, const factum_read_request *request, bool follow,
                                struct fct_reader **out, factum_error *err)
 {
@@ -339,6 +363,7 @@ factum_status fct_distant_read(void *self, const factum_read_request *request, b
         read_free(&reader->inflow);
         return status;
     }
+    read_watch(reader);
     *out = &reader->base;
     return FACTUM_OK;
 }

@@ -153,6 +153,7 @@ static void distant_on_posted(struct fct_task *task)
     if (hangs_up) {
         fct_distant_hang_up(distant);
     }
+    fct_watch_take(distant);
     fct_asks_take(distant);
     fct_inflows_take(distant);
     fct_appends_take(distant);
@@ -206,6 +207,7 @@ static void distant_free(struct distant *distant)
     fct_news_finish(&distant->news);
     FCT_ASSERT(distant->backlog.count == 0);
     fct_appends_finish(distant);
+    fct_watch_finish(distant);
     fct_loop_destroy(distant->loop);
     fct_tls_context_destroy(distant->tls);
     fct_distant_address_finish(&distant->address, distant->mem);

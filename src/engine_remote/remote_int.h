@@ -59,6 +59,7 @@ enum distant_state {
 
 struct pending_append;
 struct asked;
+struct distant_interest;
 
 struct distant_appends { /* loop's thread */
     struct distant_call call;
@@ -105,10 +106,17 @@ struct distant {
     bool replaced; /* the server has another store, or history: |why| */
     bool stops;
     uint64_t stop_limit;
-    uint64_t place;                    /* that News has told last */
-    uint32_t hits[FCT_STORE_HITS_MAX]; /* of the answer that is being read */
-    struct fct_store_opened opened;    /* what the server said first; its slices are not kept */
-    char server[64];                   /* of it, as text */
+    uint64_t place;                      /* that News has told last */
+    uint32_t hits[FCT_STORE_HITS_MAX];   /* of the answer that is being read */
+    struct fct_store_opened opened;      /* what the server said first; its slices are not kept */
+    char server[64];                     /* of it, as text */
+    struct distant_interest **interests; /* by their numbers, less 1 */
+    size_t interest_slots;
+    size_t interest_count;
+    size_t interest_hint;    /* where the last free slot was */
+    size_t unsent_interests; /* that the server is not told of */
+    uint64_t news_requests;  /* sent by this connection's News */
+    bool uncounted;          /* some do not count yet */
     struct distant_appends appends;
     struct distant_link asks;
     struct distant_link inflows;
@@ -122,6 +130,10 @@ struct distant {
     struct asked **asks_last;
     struct inflow *inflows_in;
     struct inflow **inflows_last;
+    struct distant_interest *interests_in;
+    uint64_t news_place; /* of the last news; 0: there was none on this connection */
+    uint64_t all_place;  /* of the last that concerned everybody */
+    uint64_t must_see;   /* what was told to this program */
     struct fct_backlog backlog;
     uint32_t lose;
     bool held;
@@ -176,8 +188,35 @@ void fct_asks_start(struct distant *distant);
 void fct_asks_limit(struct distant *distant, uint64_t now);
 void fct_asks_fail(struct distant *distant, factum_status status, const factum_error *err);
 
-/* watch.c. Loop's thread. */
+/* watch.c. What a following reader is interested in; part of it. |source| and |name| do not change.
+ * */
+struct distant_interest {
+    factum_source source; /* STREAM, CATEGORY, TYPE or TAG */
+    factum_slice name;
+    /* The loop's. */
+    uint32_t number;  /* 0: the server is not told */
+    uint64_t request; /* the number of the NewsRequest that told it, on this connection; 0: none */
+    /* Under the lock. */
+    struct distant_interest *next; /* in distant->interests_in */
+    bool listed;
+    bool counts;
+    uint64_t since;     /* it counts since this place ... */
+    uint64_t hit_place; /* ... and this is of the last answer that hit it */
+};
+
+/* Any thread: hands it over; fct_distant_post follows. */
+void fct_watch_listen(struct distant *distant, struct distant_interest *interest);
+/* Any thread. This program knows of |place|: nobody is told of less after that. */
+void fct_watch_saw(struct distant *distant, uint64_t place);
+/* Any thread. Is there nothing for a reader that has everything up to *place? *place is then what
+ * it has everything up to. */
+bool fct_watch_covers(struct distant *distant, const struct distant_interest *interest,
+                      uint64_t *place);
+/* Loop's thread. */
+void fct_watch_take(struct distant *distant);
+void fct_watch_forget(struct distant *distant, struct distant_interest *interest);
 void fct_watch_start(struct distant *distant);
+void fct_watch_finish(struct distant *distant);
 
 /* read.c, list.c, upkeep.c */
 factum_status fct_distant_read(void *self, const factum_read_request *request, bool follow,

@@ -477,6 +477,52 @@ TEST(a_following_reader_misses_nothing_and_repeats_nothing)
     fct_reader_close(reader);
 }
 
+/* Readers of streams of their own, extended after each append: each sees its events at once, whether
+ * the server was asked or its news said that there is nothing. */
+TEST(many_following_readers_see_their_events_and_no_others)
+{
+    (void)state;
+    enum { READERS = 40, ROUNDS = 200 };
+    static struct fct_reader *readers[READERS];
+    static uint64_t next[READERS];
+    static char names[READERS][16];
+    factum_event event;
+    memset(next, 0, sizeof next);
+    for (size_t i = 0; i < READERS; i++) {
+        (void)snprintf(names[i], sizeof names[i], "s%d-%d", (int)(i % 3), (int)i);
+        factum_read_request request = {.size = sizeof request,
+                                       .source = FACTUM_SOURCE_STREAM,
+                                       .name = factum_slice_from(names[i])};
+        OK(fct_engine_read(&f.engine, &request, true, &readers[i], &f.err));
+    }
+    for (size_t round = 0; round < ROUNDS; round++) {
+        factum_append_result result;
+        size_t writer = round * 7 % READERS;
+        OK(append(names[writer], factum_any(), NULL, 0, &result));
+        if (round % 50 == 20) {
+            fct_engine_remote_hang_up(&f.engine);
+        }
+        if (round % 3 == 0) {
+            sleep_ms(2); /* the news may have come, or not */
+        }
+        for (size_t i = 0; i < READERS; i++) {
+            factum_status status;
+            uint64_t seen = 0;
+            OK(fct_reader_extend(readers[i], &f.err));
+            assert_true(readers[i]->place >= result.position);
+            while ((status = fct_reader_next(readers[i], &event, &f.err)) == FACTUM_OK) {
+                assert_int_equal(event.revision, next[i]++);
+                seen++;
+            }
+            assert_status(status, FACTUM_DONE);
+            assert_int_equal(seen, i == writer ? 1 : 0);
+        }
+    }
+    for (size_t i = 0; i < READERS; i++) {
+        fct_reader_close(readers[i]);
+    }
+}
+
 TEST(a_list_over_a_connection_that_breaks_has_each_name_once)
 {
     (void)state;
@@ -690,6 +736,7 @@ int main(void)
         CASE(a_read_over_a_connection_that_breaks_has_no_gap),
         CASE(what_is_appended_while_a_read_is_broken_off_is_not_in_it),
         CASE(a_following_reader_misses_nothing_and_repeats_nothing),
+        CASE(many_following_readers_see_their_events_and_no_others),
         CASE(a_list_over_a_connection_that_breaks_has_each_name_once),
         CASE(many_readers_that_are_not_read_hold_up_nobody),
         CASE(addresses_that_are_none_are_refused_without_their_secret),
