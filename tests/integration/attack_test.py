@@ -503,6 +503,18 @@ def stop_under_load():
     ok(code == 0 and took < 6 * SLOWER, "it stops though some catch up and others do not read",
        f"exit {code} after {took:.1f} s")
     ok(told, "and who reads is told", f"{len(h2.ended)} of 100")
+    server = Server("under-load")
+    h2 = H2(server)
+    h2.call(1, STREAMS + "BatchAppend", b"", False)
+    h2.call(3, "/factum.v1.Store/Append", b"", False)
+    h2.call(5, STREAMS + "Read", read_request("bulk-1"))
+    h2.wait(lambda: 5 in h2.ended)  # so that it has seen the others
+    begun = time.monotonic()
+    code = server.stop()
+    took = time.monotonic() - begun
+    told = h2.wait(lambda: len(h2.ended) == 3, 2)
+    ok(code == 0 and told and took < 3 * SLOWER, "calls that wait for appends do not hold it up",
+       f"exit {code} after {took:.1f} s, {len(h2.ended) - 1} of 2 told")
 
 
 def full_disk():
