@@ -1,8 +1,8 @@
 /* loop.c - see loop.h. Layer: net.
  *
  * A turn: libuv waits for sockets and for posted tasks and calls who waits for them; then come the
- * timers that are due and the tasks put off until later, which is where connections send, and a part
- * of the work. While there are such tasks the loop does not wait.
+ * timers that are due and the tasks put off until later, which is where connections send, and a
+ * part of the work. While there are such tasks the loop does not wait.
  *
  * Invariants.
  *  1. A task is in one queue at most; |slot| points to what points to it.
