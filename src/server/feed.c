@@ -373,7 +373,7 @@ uint64_t fct_feed_place(const struct fct_feed *feed)
 void fct_feed_again(struct fct_feed *feed)
 {
     stop_waiting(feed);
-    fct_loop_later(feed->server->loop, &feed->task);
+    fct_loop_work(feed->server->loop, &feed->task);
 }
 
 void fct_feed_close(struct fct_feed *feed)

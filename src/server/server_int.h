@@ -135,7 +135,7 @@ FCT_MUST_USE factum_status fct_feed_next(struct fct_feed *feed, factum_event *ev
                                          factum_error *err);
 /* The checkpoint, as factum_subscription_checkpoint; of a read factum_cursor_place. */
 uint64_t fct_feed_place(const struct fct_feed *feed);
-/* Calls wake in the next turn of the loop: for who has used up its turn. */
+/* Calls wake in one of the next turns of the loop: for who has used up its turn. */
 void fct_feed_again(struct fct_feed *feed);
 /* Accepts a zeroed one. */
 void fct_feed_close(struct fct_feed *feed);

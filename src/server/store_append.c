@@ -37,6 +37,8 @@ struct store_op {
 };
 
 struct store_append_state {
+    struct fct_grpc_call *call;
+    struct fct_watcher watcher; /* to be told that the server stops */
     size_t running;
     size_t withheld; /* bytes of answered appends that are not released yet */
     bool ended;      /* the client sends nothing more */
@@ -59,8 +61,25 @@ static void append_release(struct fct_grpc_call *call, size_t size)
 static void append_finish_if_done(struct fct_grpc_call *call)
 {
     const struct store_append_state *state = call->state;
-    if (state->ended && state->running == 0) {
+    if (state->running > 0) {
+        return;
+    }
+    if (state->ended) {
         fct_grpc_finish_ok(call);
+    } else if (call->server->stopping) {
+        factum_error err;
+        (void)fct_fail(&err, FACTUM_UNREACHABLE, "the server is shutting down");
+        fct_store_call_fail(call, FACTUM_UNREACHABLE, &err);
+    }
+}
+
+static void append_news(struct fct_watcher *watcher, uint32_t news)
+{
+    const struct store_append_state *state =
+        FCT_CONTAINER_OF(watcher, struct store_append_state, watcher);
+    (void)news;
+    if (state->call->server->stopping && !state->call->finished) {
+        append_finish_if_done(state->call);
     }
 }
 
@@ -280,9 +299,13 @@ static void store_append_message(struct fct_grpc_call *call, factum_slice messag
 
 static void store_append_begin(struct fct_grpc_call *call)
 {
+    struct store_append_state *state = call->state;
     if (!fct_grpc_allowed(call, FCT_OP_APPEND, fct_slice(NULL, 0))) {
         return; /* the call has ended */
     }
+    state->call = call;
+    state->watcher.news = append_news;
+    fct_feeds_watch(call->server, &state->watcher);
 }
 
 static void store_append_end(struct fct_grpc_call *call)
@@ -300,6 +323,7 @@ static void append_writable(struct fct_grpc_call *call)
 static void store_append_closed(struct fct_grpc_call *call)
 {
     struct store_append_state *state = call->state;
+    fct_feeds_unwatch(&state->watcher);
     for (size_t i = 0; i < APPEND_BUCKETS; i++) {
         while (state->ops[i] != NULL) {
             struct store_op *op = state->ops[i];

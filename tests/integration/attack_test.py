@@ -503,6 +503,18 @@ def stop_under_load():
     ok(code == 0 and took < 6 * SLOWER, "it stops though some catch up and others do not read",
        f"exit {code} after {took:.1f} s")
     ok(told, "and who reads is told", f"{len(h2.ended)} of 100")
+    server = Server("under-load")
+    h2 = H2(server)
+    h2.call(1, STREAMS + "BatchAppend", b"", False)
+    h2.call(3, "/factum.v1.Store/Append", b"", False)
+    h2.call(5, STREAMS + "Read", read_request("bulk-1"))
+    h2.wait(lambda: 5 in h2.ended)  # so that it has seen the others
+    begun = time.monotonic()
+    code = server.stop()
+    took = time.monotonic() - begun
+    told = h2.wait(lambda: len(h2.ended) == 3, 2)
+    ok(code == 0 and told and took < 3 * SLOWER, "calls that wait for appends do not hold it up",
+       f"exit {code} after {took:.1f} s, {len(h2.ended) - 1} of 2 told")
 
 
 def full_disk():
@@ -576,6 +588,52 @@ def full_device(place):
 def full_files():
     """No mount: files may not grow beyond 16 MB."""
     check_full(Server("full", file_size=16 * MB), None)
+
+
+def nobody():
+    """Who has not logged in gets no memory for big messages."""
+    server = Server("locked", insecure=False)
+    before = server.memory()
+    h2 = H2(server)
+    h2.wait(lambda: h2.first_window != 65535)
+    sent = 0
+    for stream in range(1, 32, 2):
+        h2.call(stream, STREAMS + "BatchAppend", b"\0" + struct.pack(">I", 40 * MB), False)
+        sent += h2.send_body(stream, 2 * MB)
+    grown = server.memory() - before
+    ok(len(h2.ended) == 16 and grown < 8 * MB * SLOWER,
+       "big messages of who has not logged in are refused at their beginning",
+       f"{len(h2.ended)} of 16 refused after {mb(sent)}, grown by {mb(grown)}")
+    h2.close()
+    refused = server.append("n-1", [{"type": "T", "data": "x" * MB}])
+    ok(refused[0] == 401, "and appends over HTTP too", refused[1][:100])
+    server.stop()
+
+
+def damaged_block():
+    """A block on the disk goes bad while the server runs."""
+    server = Server("damaged")
+    for i in range(50):
+        server.append(f"d-{i}", [{"type": "T", "data": {"text": f"canary-{i:03d}-" + "c" * 2000}}])
+    neighbour = Neighbour(server)
+    hit = 0
+    for directory, _, names in os.walk(server.store):
+        for name in names:
+            with open(os.path.join(directory, name), "r+b") as found:
+                at = found.read().find(b"canary-025")
+                if at >= 0:
+                    found.seek(at)
+                    found.write(b"CANARY-025")
+                    hit += 1
+    status, text = server.ask("GET", "/api/v1/streams/d-25")
+    others = [server.ask("GET", f"/api/v1/streams/d-{i}")[0] for i in (0, 24, 26, 49)]
+    appended = server.append("d-50", [{"type": "T", "data": 1}])[0]
+    neighbour.end()
+    ok(hit > 0 and (status != 200 or b"CANARY" not in text),
+       "a block that has gone bad is not given out", f"{status} {text[:160]}")
+    ok(others == [200] * 4 and appended == 201 and neighbour.is_well(),
+       "and everything else is served meanwhile", others, appended, neighbour)
+    ok(server.stop() == 0, "and the server stops in order")
 
 
 # ---- TLS -----------------------------------------------------------------------------------------
@@ -672,6 +730,8 @@ def main():
     descriptors_exhausted()
     stop_under_load()
     restart_storm()
+    nobody()
+    damaged_block()
     full_disk()
 
 
