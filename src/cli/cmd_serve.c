@@ -5,6 +5,9 @@
  * (Type=notify) it says when it is ready and when it stops.
  */
 #include <errno.h>
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -161,6 +164,16 @@ static int configure(const struct options *options, struct fct_config *config)
 
 /* ---- the command ----------------------------------------------------------------------------- */
 
+/* An allocator that learns from the first big block that was freed keeps all later ones: a few big
+ * appends at once would stay resident for ever. With fixed bounds they go back to the system. */
+static void give_memory_back(void)
+{
+#ifdef __GLIBC__
+    (void)mallopt(M_MMAP_THRESHOLD, 1 << 20);
+    (void)mallopt(M_TRIM_THRESHOLD, 4 << 20);
+#endif
+}
+
 static int serve_store(const struct options *options, const struct fct_config *config,
                        const sigset_t *signals)
 {
@@ -169,6 +182,7 @@ static int serve_store(const struct options *options, const struct fct_config *c
     factum_server *server = NULL;
     factum_error err;
     opened.store = config->store;
+    give_memory_back();
     int code = open_store(&opened, true, &store);
     if (code != 0) {
         return code;

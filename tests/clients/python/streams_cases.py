@@ -810,6 +810,14 @@ def a_subscription_that_nobody_reads_holds_up_no_other_of_its_connection():
     eager.cancel()
 
 
+def wait_until(holds):
+    for _ in range(200):
+        if holds():
+            return
+        time.sleep(0.05)
+    raise AssertionError("it does not come about")
+
+
 def resident_size():
     with urllib.request.urlopen(f"http://{ADDRESS}/metrics") as answer:
         lines = answer.read().decode().splitlines()
@@ -830,6 +838,24 @@ def a_subscription_that_waits_keeps_no_memory_of_a_big_event():
     for call in calls:
         call.cancel()
     assert sizes[11] - sizes[1] < 50 << 20, sizes
+
+
+@case
+def memory_of_big_appends_that_are_given_up_is_given_back():
+    own, going_on = Client(ADDRESS), threading.Event()
+    options, big = batch_options(name()), event(bytes(8 << 20))
+
+    def requests():
+        for _ in range(20):
+            yield batch(text_id(), options, [big], final=False)
+        going_on.wait(20)
+    before = resident_size()
+    call = own.channel.stream_stream(STREAMS + "BatchAppend")(requests())
+    wait_until(lambda: resident_size() > before + (140 << 20))
+    call.cancel()
+    wait_until(lambda: resident_size() < before + (40 << 20))
+    going_on.set()
+    own.close()
 
 
 @case
