@@ -5,7 +5,9 @@
  * (Type=notify) it says when it is ready and when it stops.
  */
 #include <errno.h>
+#ifdef __GLIBC__
 #include <malloc.h>
+#endif
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>

@@ -65,6 +65,12 @@ void fct_grpc_send(struct fct_grpc_call *call)
     }
 }
 
+void fct_grpc_rest(struct fct_grpc_call *call)
+{
+    FCT_ASSERT(call->out.len == 0);
+    fct_buf_finish(&call->out);
+}
+
 size_t fct_grpc_room(const struct fct_grpc_call *call)
 {
     return call->finished ? 0 : fct_exchange_room(call->exchange);

@@ -50,6 +50,8 @@ void fct_grpc_release(struct fct_grpc_call *call, size_t size);
 
 /* Sends what is in call->out, and clears it. */
 void fct_grpc_send(struct fct_grpc_call *call);
+/* The call waits, perhaps for long: gives back the memory of call->out, which is sent. */
+void fct_grpc_rest(struct fct_grpc_call *call);
 /* Bytes that may be sent now. */
 size_t fct_grpc_room(const struct fct_grpc_call *call);
 /* Ends the call. |fields| are further trailers; |text| is the message, without which there is

@@ -252,7 +252,8 @@ void fct_kurrent_job_add(struct fct_kurrent_job *job, const struct fct_kurrent_p
     };
     if (fct_slice_equal(proposed->content_type, FCT_SLICE("application/json"))) {
         event->content_type = FACTUM_CONTENT_JSON;
-    } else if (memchr(proposed->content_type.ptr, '/', proposed->content_type.len) != NULL) {
+    } else if (proposed->content_type.len > 0 &&
+               memchr(proposed->content_type.ptr, '/', proposed->content_type.len) != NULL) {
         event->media_type = proposed->content_type;
     }
 }

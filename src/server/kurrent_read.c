@@ -4,7 +4,7 @@
  * A turn gives events while the client's window has room, 256 at most and for 2 ms at most, so that
  * readers take turns. Time counts because an expression may need as long for one event as a turn
  * takes otherwise.
- * The only state is the feed's place: a client that does not read costs nothing but that.
+ * The only state is the feed's place: a client that waits or does not read costs nothing but that.
  *
  * Invariants.
  *  1. Positions: commit and prepare are equal, and each is the position of an event of the store.
@@ -399,6 +399,7 @@ static void give(struct fct_grpc_call *call)
     struct read_state *state = call->state;
     uint64_t given = state->given;
     uint64_t until_ns = fct_os_monotonic(fct_os_real()) + READ_TURN_NS;
+    bool goes_on = false;
     for (int i = 0;; i++) {
         size_t room = fct_grpc_room(call);
         if (room == 0 || room <= call->out.len) {
@@ -406,6 +407,7 @@ static void give(struct fct_grpc_call *call)
         }
         if (turn_is_over(state, i, state->given - given, until_ns)) {
             fct_feed_again(&state->feed);
+            goes_on = true;
             break;
         }
         if (!give_next(call)) {
@@ -417,6 +419,9 @@ static void give(struct fct_grpc_call *call)
     }
     if (!call->finished && call->out.len > 0) {
         fct_grpc_send(call);
+    }
+    if (!goes_on) {
+        fct_grpc_rest(call);
     }
 }
 

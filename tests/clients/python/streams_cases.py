@@ -11,6 +11,7 @@ import sys
 import threading
 import time
 import traceback
+import urllib.request
 import uuid
 
 import grpc
@@ -807,6 +808,54 @@ def a_subscription_that_nobody_reads_holds_up_no_other_of_its_connection():
     equal(len([1 for _ in range(1002) if Message(next(lazy)).has(1)]) >= 1000, True)
     lazy.cancel()
     eager.cancel()
+
+
+def wait_until(holds):
+    for _ in range(200):
+        if holds():
+            return
+        time.sleep(0.05)
+    raise AssertionError("it does not come about")
+
+
+def resident_size():
+    with urllib.request.urlopen(f"http://{ADDRESS}/metrics") as answer:
+        lines = answer.read().decode().splitlines()
+    return next(int(float(line.split()[1])) for line in lines if line.startswith("factum_memory_resident_bytes "))
+
+
+@case
+def a_subscription_that_waits_keeps_no_memory_of_a_big_event():
+    stream = name()
+    client.append(stream, [event(bytes(15 << 20))])
+    sizes, calls = [], []
+    for _ in range(12):
+        call = client.subscribe(read_stream(stream, amount=SUBSCRIBE))
+        while not Message(next(call)).has(8):
+            pass
+        calls.append(call)
+        sizes.append(resident_size())
+    for call in calls:
+        call.cancel()
+    assert sizes[11] - sizes[1] < 50 << 20, sizes
+
+
+@case
+def memory_of_big_appends_that_are_given_up_is_given_back():
+    own, going_on = Client(ADDRESS), threading.Event()
+    options, big = batch_options(name()), event(bytes(8 << 20))
+
+    def requests():
+        for _ in range(20):
+            yield batch(text_id(), options, [big], final=False)
+        going_on.wait(20)
+    before = resident_size()
+    call = own.channel.stream_stream(STREAMS + "BatchAppend")(requests())
+    wait_until(lambda: resident_size() > before + (140 << 20))
+    call.cancel()
+    wait_until(lambda: resident_size() < before + (40 << 20))
+    going_on.set()
+    own.close()
 
 
 @case
