@@ -23,8 +23,10 @@ server=
 
 # ---- the server ------------------------------------------------------------------------------------
 
+# What the tests are told by variables is no setting of the server, which would say so.
 start_server() { # start_server SUITE: sets $server and $address
-    "$FACTUM" --store "$work/$1" serve --insecure --listen 127.0.0.1:0 --unix "$work/socket" \
+    env -u FACTUM_ADDRESS -u FACTUM_PID -u FACTUM_CLIENTS -u FACTUM_CLIENTS_OUT "$FACTUM" \
+        --store "$work/$1" serve --insecure --listen 127.0.0.1:0 --unix "$work/socket" \
         >"$work/$1.server" 2>&1 &
     server=$!
     address=
