@@ -337,13 +337,39 @@ static struct fct_grpc_call *make_call(struct fct_server *server,
     return call;
 }
 
+/* Why a call is not offered, and what to use instead: docs/guide/kurrentdb.md. */
+static factum_slice unoffered_text(factum_slice path)
+{
+    static const char *const texts[][2] = {
+        {"/event_store.client.persistent_subscriptions.",
+         "persistent subscriptions are not offered: use a catch-up subscription, and store its "
+         "checkpoint with what you made of the events"},
+        {"/event_store.client.projections.",
+         "projections are not run: category, type and correlation streams ($ce-, $et-, $bc-) are "
+         "always there; for anything else use a subscriber"},
+        {"/event_store.client.users.",
+         "there are no users yet: clients log in as admin with the secret of the first start"},
+        {"/event_store.client.operations.",
+         "this operation is not offered: stop the server by SIGTERM; there is no scavenge yet"},
+        {"/event_store.client.monitoring.", "figures are at /metrics, over HTTP"},
+        {"/kurrentdb.protocol.v2.",
+         "version 2 of the protocol is not offered: factum.v1.Store and POST /api/v1/events append "
+         "to several streams at once"},
+    };
+    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
+        if (fct_slice_starts(path, factum_slice_from(texts[i][0]))) {
+            return factum_slice_from(texts[i][1]);
+        }
+    }
+    return FCT_SLICE("this server has no such call: see docs/guide/kurrentdb.md and proto/");
+}
+
 void fct_grpc_begin(struct fct_server *server, const struct fct_principal *principal,
                     struct fct_exchange *exchange)
 {
     const struct fct_grpc_method *method = find_method(exchange->target);
     if (method == NULL) {
-        refuse(exchange, FCT_GRPC_UNIMPLEMENTED,
-               FCT_SLICE("this server does not offer the call; see the guide's page Clients"));
+        refuse(exchange, FCT_GRPC_UNIMPLEMENTED, unoffered_text(exchange->target));
         return;
     }
     if (server->stopping) {

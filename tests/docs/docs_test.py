@@ -45,6 +45,7 @@ PRELUDE = """#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 #include <factum/factum.h>
+#include <factum/server.h>
 factum_status snippet(factum_store *store, factum_error *err);
 factum_status snippet(factum_store *store, factum_error *err)
 {
@@ -100,6 +101,7 @@ def environment(directory):
     env = {name: value for name, value in os.environ.items() if not name.startswith(own)}
     env["PATH"] = os.environ.get("FACTUM_BIN_PATH", "") + ":" + env.get("PATH", "")
     env.update(TZ="UTC", LC_ALL="C.UTF-8", NO_COLOR="1", HOME=str(directory))
+    env["PROTO"] = str(ROOT / "proto")
     if PORT:
         env["FACTUM_LISTEN"] = f"127.0.0.1:{PORT}"
     return env

@@ -90,6 +90,8 @@ grep -q "^factum: serving a on" said && [ ! -e factum-data ]
 result $? "it serves the store that --store before the command names"
 h2=--http2-prior-knowledge
 expect "it tells a client what it offers" "batchappend" "http://$address/$features" "$empty" $h2
+expect "what is not offered says what to use" "persistent subscriptions are not offered: use a catch-up" \
+    "http://$address/event_store.client.persistent_subscriptions.PersistentSubscriptions/Create" "$empty" $h2
 expect "a stream is read" '"n":1' "http://$address/$streams/Read" "$read_s1" $h2
 expect "by the UNIX socket too" '"n":1' "http://x/$streams/Read" "$read_s1" $h2 --unix-socket sockets/s
 [ "$(stat -c %a sockets/s)" = 600 ]
