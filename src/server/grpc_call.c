@@ -136,8 +136,8 @@ static void fail_message(struct fct_grpc_call *call, factum_status status, const
     fct_grpc_finish(call, code, factum_slice_from(err->text), NULL, 0);
 }
 
-/* Gives back what is not needed to hold |held| bytes. The bytes of a message may have been given back
- * while the rest of it came: those that come after it are kept in their place. */
+/* Gives back what is not needed to hold |held| bytes. The bytes of a message may have been given
+ * back while the rest of it came: those that come after it are kept in their place. */
 static void settle(struct fct_grpc_call *call)
 {
     if (call->unreleased > call->held) {
@@ -304,7 +304,7 @@ void fct_grpc_begin(struct fct_server *server, const struct fct_principal *princ
     const struct fct_grpc_method *method = find_method(exchange->target);
     if (method == NULL) {
         refuse(exchange, FCT_GRPC_UNIMPLEMENTED,
-               FCT_SLICE("this server does not offer the call; see the guide's page Clients"));
+               FCT_SLICE("this server does not offer the call; see docs/guide/kurrentdb.md"));
         return;
     }
     if (server->stopping) {
