@@ -6,7 +6,10 @@
 #include "core/slice.h"
 
 #define MESSAGE_SIZE_MAX ((size_t)48 << 20) /* one that carries a whole append, and more */
+#define MESSAGE_SIZE_MAX_OF_NOBODY ((size_t)64 << 10)
+#define PARTIAL_MAX ((uint64_t)256 << 20) /* of messages that are not complete, in all calls */
 #define OUT_SIZE_MAX ((size_t)64 << 20)
+#define OUT_KEPT ((size_t)256 << 10) /* memory of an empty one */
 #define TRAILERS_MAX 8
 
 static const struct fct_grpc_method *const *const services[] = {
@@ -57,6 +60,9 @@ void fct_grpc_send(struct fct_grpc_call *call)
         fct_exchange_abort(call->exchange, FCT_ABORT_INTERNAL);
     }
     fct_buf_clear(&call->out);
+    if (call->out.capacity > OUT_KEPT) {
+        fct_buf_finish(&call->out);
+    }
 }
 
 void fct_grpc_rest(struct fct_grpc_call *call)
@@ -130,6 +136,11 @@ bool fct_grpc_allowed(struct fct_grpc_call *call, enum fct_operation operation, 
 
 static void fail_message(struct fct_grpc_call *call, factum_status status, const factum_error *err)
 {
+    if (status == FACTUM_TOO_BIG && call->principal->right == FCT_RIGHT_NONE) {
+        fct_grpc_finish(call, FCT_GRPC_UNAUTHENTICATED, FCT_SLICE("log in before so big a message"),
+                        NULL, 0);
+        return;
+    }
     enum fct_grpc_code code = status == FACTUM_TOO_BIG       ? FCT_GRPC_RESOURCE_EXHAUSTED
                               : status == FACTUM_UNSUPPORTED ? FCT_GRPC_UNIMPLEMENTED
                                                              : fct_grpc_code_of(status);
@@ -159,6 +170,27 @@ void fct_grpc_release(struct fct_grpc_call *call, size_t size)
     settle(call);
 }
 
+/* What the deframer holds, of which there is a maximum for all calls together: a client may begin
+ * many messages and end none. */
+static void count_partial(struct fct_grpc_call *call)
+{
+    struct fct_server *server = call->server;
+    if (call->finished || fct_grpc_deframer_is_empty(&call->deframer)) {
+        fct_grpc_deframer_finish(&call->deframer);
+    }
+    server->partial_size -= call->partial_size;
+    call->partial_size = call->deframer.buf.capacity;
+    server->partial_size += call->partial_size;
+    if (server->partial_size > PARTIAL_MAX) {
+        fct_grpc_finish(call, FCT_GRPC_RESOURCE_EXHAUSTED,
+                        FCT_SLICE("too many bytes of messages wait for their end: try again"), NULL,
+                        0);
+        fct_grpc_deframer_finish(&call->deframer);
+        server->partial_size -= call->partial_size;
+        call->partial_size = 0;
+    }
+}
+
 static void on_body(struct fct_exchange *exchange, factum_slice bytes)
 {
     struct fct_grpc_call *call = exchange->data;
@@ -181,6 +213,7 @@ static void on_body(struct fct_exchange *exchange, factum_slice bytes)
         }
         call->method->message(call, message);
     }
+    count_partial(call);
     call->unreleased += size;
     settle(call);
 }
@@ -222,6 +255,8 @@ static void on_closed(struct fct_exchange *exchange, bool complete)
         call->method->closed(call);
     }
     fct_grpc_deframer_finish(&call->deframer);
+    FCT_ASSERT(call->server->partial_size >= call->partial_size);
+    call->server->partial_size -= call->partial_size;
     fct_buf_finish(&call->out);
     fct_mem_free(call->server->mem, call);
 }
@@ -281,8 +316,10 @@ static bool begin_deadline(struct fct_grpc_call *call)
 }
 
 static struct fct_grpc_call *make_call(struct fct_server *server,
+                                       const struct fct_principal *principal,
                                        const struct fct_grpc_method *method)
 {
+    bool nobody = principal->right == FCT_RIGHT_NONE;
     size_t head = (sizeof(struct fct_grpc_call) + 15) / 16 * 16;
     uint8_t *block = fct_mem_zalloc(server->mem, 1, head + method->state_size);
     if (block == NULL) {
@@ -290,10 +327,12 @@ static struct fct_grpc_call *make_call(struct fct_server *server,
     }
     struct fct_grpc_call *call = (void *)block;
     call->server = server;
+    call->principal = principal;
     call->method = method;
     call->state = block + head;
     call->deadline_timer.run = on_deadline;
-    fct_grpc_deframer_init(&call->deframer, server->mem, MESSAGE_SIZE_MAX);
+    fct_grpc_deframer_init(&call->deframer, server->mem,
+                           nobody ? MESSAGE_SIZE_MAX_OF_NOBODY : MESSAGE_SIZE_MAX);
     fct_buf_init(&call->out, server->mem, OUT_SIZE_MAX);
     return call;
 }
@@ -311,12 +350,11 @@ void fct_grpc_begin(struct fct_server *server, const struct fct_principal *princ
         refuse(exchange, FCT_GRPC_UNAVAILABLE, FCT_SLICE("the server is shutting down"));
         return;
     }
-    struct fct_grpc_call *call = make_call(server, method);
+    struct fct_grpc_call *call = make_call(server, principal, method);
     if (call == NULL) {
         refuse(exchange, FCT_GRPC_RESOURCE_EXHAUSTED, FCT_SLICE("out of memory"));
         return;
     }
-    call->principal = principal;
     call->exchange = exchange;
     exchange->handler = &handler;
     exchange->data = call;

@@ -35,8 +35,9 @@ struct fct_grpc_call {
     uint64_t deadline;  /* for factum_call; 0: none */
     struct fct_buf out; /* scratch: messages are encoded here, framed, and sent by send */
     size_t message_count;
-    size_t held;       /* bytes of messages that are being worked on */
-    size_t unreleased; /* bytes of the body not given back; at most |held|, between calls */
+    size_t partial_size; /* of what the deframer holds, counted in the server's */
+    size_t held;         /* bytes of messages that are being worked on */
+    size_t unreleased;   /* bytes of the body not given back; at most |held|, between calls */
     bool responded;
     bool finished;
 };

@@ -5,6 +5,7 @@
 
 #include "core/error.h"
 #include "core/slice.h"
+#include "net/doors.h"
 #include "server/http_int.h"
 #include "wire/media.h"
 
@@ -109,6 +110,9 @@ static factum_status put_counters(struct fct_buf *out, enum metric_form form,
                                   const struct fct_server *server)
 {
     const struct fct_server_counters *counters = &server->counters;
+    const struct fct_doors *doors = server->doors; /* NULL in tests */
+    const uint64_t ever = doors == NULL ? 0 : fct_doors_connections_ever(doors);
+    const uint64_t open = doors == NULL ? 0 : fct_doors_connection_count(doors);
     const struct metric metrics[] = {
         {"factum_appends", "Appends acknowledged.", counters->appends, true},
         {"factum_events_appended", "Events in acknowledged appends.", counters->events_appended,
@@ -119,9 +123,8 @@ static factum_status put_counters(struct fct_buf *out, enum metric_form form,
          true},
         {"factum_events_read", "Events given to readers and subscribers.", counters->events_read,
          true},
-        {"factum_connections", "Connections accepted.", counters->connections_all, true},
-        {"factum_connections_open", "Connections open now.", counters->connections, false},
-        {"factum_exchanges_open", "Requests under way now.", counters->exchanges, false},
+        {"factum_connections", "Connections accepted.", ever, true},
+        {"factum_connections_open", "Connections open now.", open, false},
         {"factum_subscriptions_open", "Subscribers now.", counters->subscriptions, false},
         {"factum_appends_waiting", "Appends under way now.", fct_appends_under_way(server), false},
         {"factum_request_body_bytes", "Bytes of requests' bodies held now.",

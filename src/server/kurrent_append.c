@@ -142,6 +142,8 @@ const struct fct_grpc_method fct_kurrent_append_method = {
 /* ---- BatchAppend ----------------------------------------------------------------------------- */
 
 struct batch_state {
+    struct fct_grpc_call *call;
+    struct fct_watcher watcher; /* to be told that the server stops */
     struct fct_kurrent_job *open;
     struct fct_kurrent_job *running;
     size_t open_count;
@@ -161,6 +163,25 @@ static void finish_if_done(struct fct_grpc_call *call)
     } else if (state->ended && state->open == NULL) {
         fct_grpc_finish_ok(call);
     }
+}
+
+/* The server stops: otherwise the call would stay open for as long as its client lives. */
+static void batch_news(struct fct_watcher *watcher, uint32_t news)
+{
+    struct batch_state *state = FCT_CONTAINER_OF(watcher, struct batch_state, watcher);
+    (void)news;
+    if (state->call->server->stopping) {
+        state->refusing = true;
+        finish_if_done(state->call);
+    }
+}
+
+static void batch_begin(struct fct_grpc_call *call)
+{
+    struct batch_state *state = call->state;
+    state->call = call;
+    state->watcher.news = batch_news;
+    fct_feeds_watch(call->server, &state->watcher);
 }
 
 static void batch_answer(struct fct_kurrent_job *job)
@@ -351,6 +372,7 @@ static void batch_end(struct fct_grpc_call *call)
 static void batch_closed(struct fct_grpc_call *call)
 {
     struct batch_state *state = call->state;
+    fct_feeds_unwatch(&state->watcher);
     while (state->open != NULL) {
         fct_kurrent_job_free(state->open);
     }
@@ -361,6 +383,7 @@ const struct fct_grpc_method fct_kurrent_batch_method = {
     .path = "/event_store.client.streams.Streams/BatchAppend",
     .state_size = sizeof(struct batch_state),
     .streams_requests = true,
+    .begin = batch_begin,
     .message = batch_message,
     .end = batch_end,
     .closed = batch_closed,

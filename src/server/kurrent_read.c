@@ -426,32 +426,30 @@ static void give(struct fct_grpc_call *call)
     }
 }
 
-/* A server that stops lets reads end, and ends what would not. */
-static void give_until_stopped(struct fct_grpc_call *call)
+static void go_on_reading(struct fct_grpc_call *call)
 {
     const struct read_state *state = call->state;
-    if (state->follow && call->server->stopping) {
+    if (call->server->stopping && state->follow) {
         fct_grpc_finish(call, FCT_GRPC_UNAVAILABLE, FCT_SLICE("the server is shutting down"), NULL,
                         0);
-    } else {
-        give(call);
+        return;
     }
+    give(call);
 }
 
 static void on_feed(struct fct_feed *feed)
 {
     struct fct_grpc_call *call = feed->data;
-    if (call->finished) {
-        return;
+    if (!call->finished) {
+        go_on_reading(call);
     }
-    give_until_stopped(call);
 }
 
 static void read_writable(struct fct_grpc_call *call)
 {
     struct read_state *state = call->state;
     if (state->opened) {
-        give_until_stopped(call);
+        go_on_reading(call);
     }
 }
 

@@ -342,6 +342,9 @@ static factum_status news_take(struct fct_grpc_call *call, struct fct_store_inte
         return status;
     }
     status = news_normalize(interest, err);
+    if (status == FACTUM_OK && interest->source == FACTUM_SOURCE_STREAM) {
+        status = fct_rights_check(call->principal, FCT_OP_READ_STREAM, interest->name, err);
+    }
     return status == FACTUM_OK ? news_add(call, interest, err) : status;
 }
 

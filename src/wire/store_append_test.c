@@ -3,7 +3,6 @@
 #include "wire/store_append.h"
 
 #include <limits.h>
-#include <stdlib.h>
 
 #include "core/slice.h"
 #include "support/mem_fault.h"
@@ -136,8 +135,8 @@ static void an_append_comes_out_as_it_went_in(void **state)
     assert_true(append.has_timeout);
     assert_int_equal(append.timeout_ms, 0);
     assert_int_equal(append.action, FACTUM_ACTION_APPEND);
-    uint8_t *copy = malloc(append.message.len);
-    void *memory = malloc(append.memory_size);
+    uint8_t *copy = fct_mem_alloc(fct_mem_heap(), append.message.len);
+    void *memory = fct_mem_alloc(fct_mem_heap(), append.memory_size);
     assert_non_null(copy);
     fct_store_move_append(&append, copy);
     memset(buf.ptr, 0xee, buf.len); /* nothing borrows from here any more */
@@ -146,8 +145,8 @@ static void an_append_comes_out_as_it_went_in(void **state)
     assert_slice(append.tracestate, "b=c");
     assert_events(&request);
     assert_rest(&request);
-    free(memory);
-    free(copy);
+    fct_mem_free(fct_mem_heap(), memory);
+    fct_mem_free(fct_mem_heap(), copy);
     fct_buf_finish(&buf);
 }
 
@@ -176,9 +175,9 @@ static factum_status read_append(factum_slice message)
     factum_error err = {.text = ""};
     factum_status status = fct_store_decode_append(message, &append, &err);
     if (status == FACTUM_OK && !append.cancel) {
-        void *memory = malloc(append.memory_size + 1);
+        void *memory = fct_mem_alloc(fct_mem_heap(), append.memory_size + 1);
         status = fct_store_build_append(&append, memory, &request, &err);
-        free(memory);
+        fct_mem_free(fct_mem_heap(), memory);
     }
     assert_true((status == FACTUM_OK) == (err.text[0] == '\0'));
     return status;
@@ -192,12 +191,14 @@ static void broken_appends_are_refused_and_read_no_further(void **state)
     encode_sample(&buf);
     factum_slice whole = message_of(&buf);
     for (size_t size = 0; size < whole.len; size++) {
-        uint8_t *cut = malloc(size + 1); /* a sanitizer sees what is read beyond it */
+        /* Of its own size: a sanitizer sees what is read beyond it. */
+        uint8_t *cut = fct_mem_alloc(fct_mem_heap(), size > 0 ? size : 1);
+        assert_non_null(cut);
         memcpy(cut, whole.ptr, size);
         factum_status status = read_append(fct_slice(cut, size));
         assert_true(status == FACTUM_OK || status == FACTUM_INVALID);
         refused += status != FACTUM_OK;
-        free(cut);
+        fct_mem_free(fct_mem_heap(), cut);
     }
     assert_true(refused > (int)whole.len / 2);
     for (size_t i = 0; i < whole.len; i++) {
@@ -233,13 +234,13 @@ static void of_a_condition_that_comes_twice_the_last_counts(void **state)
     factum_slice twice = FCT_SLICE("\x32\x0b\x0a\7\x0a\5\x0a\1t\x0a\0\x10\1"
                                    "\x32\x07\x0a\5\x0a\3\x12\1u");
     assert_ok(fct_store_decode_append(twice, &append, &err), err);
-    void *memory = malloc(append.memory_size);
+    void *memory = fct_mem_alloc(fct_mem_heap(), append.memory_size);
     assert_ok(fct_store_build_append(&append, memory, &request, &err), err);
     assert_int_equal(request.condition->after, 0);
     assert_int_equal(request.condition->query.item_count, 1);
     assert_int_equal(request.condition->query.items[0].type_count, 0);
     assert_slice(request.condition->query.items[0].tags[0], "u");
-    free(memory);
+    fct_mem_free(fct_mem_heap(), memory);
 }
 
 static void a_message_that_cannot_be_written_leaves_the_buffer(void **state)

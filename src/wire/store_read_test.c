@@ -2,7 +2,6 @@
 #include "wire/store_read.h"
 
 #include <limits.h>
-#include <stdlib.h>
 
 #include "core/slice.h"
 #include "support/mem_fault.h"
@@ -208,7 +207,7 @@ static void a_read_request_has_its_numbers_where_the_proto_has_them(void **state
     assert_memory_equal(message.ptr, wanted, sizeof wanted - 1);
     assert_ok(fct_store_decode_read(message, &read, &err), err);
     assert_true(read.follow);
-    void *memory = malloc(read.memory_size);
+    void *memory = fct_mem_alloc(fct_mem_heap(), read.memory_size);
     assert_ok(fct_store_build_read(&read, memory, &got, &err), err);
     assert_int_equal(got.from_value, 0x44);
     assert_int_equal(got.until_revision, 0x49);
@@ -218,7 +217,7 @@ static void a_read_request_has_its_numbers_where_the_proto_has_them(void **state
     assert_slice(got.filter->types[0], "y:2");
     assert_int_equal(got.filter->type_prefix_count, 2);
     assert_slice(got.filter->type_prefixes[1], "y:2");
-    free(memory);
+    fct_mem_free(fct_mem_heap(), memory);
     fct_buf_finish(&buf);
 }
 
@@ -247,12 +246,12 @@ static void a_filter_that_comes_twice_counts_once(void **state)
     factum_error err;
     factum_slice twice = FCT_SLICE("\x72\6\x12\1a\x12\1b\x72\3\x1a\1c");
     assert_ok(fct_store_decode_read(twice, &read, &err), err);
-    void *memory = malloc(read.memory_size);
+    void *memory = fct_mem_alloc(fct_mem_heap(), read.memory_size);
     assert_ok(fct_store_build_read(&read, memory, &got, &err), err);
     assert_int_equal(got.filter->type_count, 0);
     assert_int_equal(got.filter->type_prefix_count, 1);
     assert_slice(got.filter->type_prefixes[0], "c");
-    free(memory);
+    fct_mem_free(fct_mem_heap(), memory);
 }
 
 int main(void)

@@ -5,7 +5,7 @@
 #
 # Without suites: those that take seconds, or with FACTUM_CLIENTS=all every one. Each suite gets a
 # server of its own with an empty store, which must end well after it. What a machine does not have
-# (npm, its registry, python3-grpcio, Go, h2load) is skipped, and counted.
+# (npm, its registry, python3-grpcio, Go, h2load, promtool) is skipped, and counted.
 #
 # A folder here is a suite's: package.json, a lock file without hosts, tests. Its packages are
 # installed into FACTUM_CLIENTS_OUT (build/clients), without running their scripts, when the lock file
@@ -16,15 +16,17 @@ export FACTUM
 # shellcheck source=tests/integration/program.sh
 . "$here/../integration/program.sh"
 out=${FACTUM_CLIENTS_OUT:-$here/../../build/clients}
-fast='python slow kurrent curl h2load http'
+fast='python slow kurrent curl h2load http prometheus'
 all="$fast unix eventstore emmett restart go"
 export PYTHONDONTWRITEBYTECODE=1
 server=
 
 # ---- the server ------------------------------------------------------------------------------------
 
+# What the tests are told by variables is no setting of the server, which would say so.
 start_server() { # start_server SUITE: sets $server and $address
-    "$FACTUM" --store "$work/$1" serve --insecure --listen 127.0.0.1:0 --unix "$work/socket" \
+    env -u FACTUM_ADDRESS -u FACTUM_PID -u FACTUM_CLIENTS -u FACTUM_CLIENTS_OUT "$FACTUM" \
+        --store "$work/$1" serve --insecure --listen 127.0.0.1:0 --unix "$work/socket" \
         >"$work/$1.server" 2>&1 &
     server=$!
     address=
@@ -208,26 +210,18 @@ suite_h2load() {
     }
     run_with_server h2load 60 "$here/h2load.sh"
 }
-# cloudevents and eventsource over HTTP: the folder http is ready, its tests come with the API.
-suite_http() {
-    command -v curl >/dev/null || {
-        skip http 'curl is not installed'
+suite_http() { # eventsource starts its own, to kill them
+    with_npm http http || return
+    run_with_server http 60 bash -c 'status=0
+        for name in cloudevents eventsource; do "$1" "$2/${name}_test.mjs" || status=1; done
+        exit $status' http "$node" "$out/http"
+}
+suite_prometheus() {
+    { command -v promtool && command -v curl; } >/dev/null || {
+        skip prometheus 'prometheus (promtool) or curl is not installed'
         return
     }
-    start_server http || {
-        result 1 'http: the server starts'
-        return
-    }
-    local code
-    code=$(curl -s -o out -w '%{http_code}' "http://$address/api/v1/info" 2>/dev/null)
-    [ "$code" != 404 ]
-    local there=$?
-    stop_server http
-    if [ $there -ne 0 ]; then
-        skip http 'there is no /api/v1 yet'
-    elif with_npm http http; then
-        result 1 'http: /api/v1 is there, and has no tests with cloudevents and eventsource'
-    fi
+    run_with_server prometheus 60 "$here/prometheus.sh"
 }
 
 [ $# -gt 0 ] || {

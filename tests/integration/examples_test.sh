@@ -221,6 +221,52 @@ else
     skip 'the rentals add up' "$no_data"
 fi
 
+# ---- the door --------------------------------------------------------------------------------------
+
+# A line typed, followed by another program over the network, after which the input ends.
+door() {
+    mkfifo typed || return
+    "$examples/door" door.factum 127.0.0.1:0 <typed >door.txt 2>&1 &
+    local door=$! port
+    exec 3>typed
+    for _ in $(seq 100); do
+        grep -q '^open on' door.txt && break
+        sleep 0.05
+    done
+    port=$(sed -n 's/^open on .*://p' door.txt)
+    echo 'first line' >&3
+    timeout 20 "$examples/follow" 127.0.0.1 "$port" /api/v1/streams/door-lines 2 >followed.txt 2>&1 &
+    local follower=$!
+    echo 'second line' >&3
+    wait "$follower" || { cat door.txt followed.txt; kill "$door"; return 1; }
+    refuses 1 'HTTP/1.1 404' timeout 20 "$examples/follow" 127.0.0.1 "$port" /none || return
+    exec 3>&-
+    wait "$door" || { cat door.txt; return 1; }
+    cat door.txt followed.txt
+    grep -qx 'revision 1' door.txt && same "$(grep -c '"type":"LineTyped"' followed.txt)" 2 &&
+        same "$("$factum" --store door.factum read door-lines --json | wc -l)" 2
+}
+
+door_closed() { # by SIGTERM
+    sleep 30 | "$examples/door" door.factum 127.0.0.1:0 >door.txt 2>&1 &
+    local door=$!
+    for _ in $(seq 100); do
+        grep -q '^open on' door.txt && break
+        sleep 0.05
+    done
+    kill -TERM "$door"
+    wait "$door"
+}
+
+if [ -x "$examples/door" ]; then
+    ok 'a program that owns its store opens a door, and another follows' door
+    ok 'the door is closed by SIGTERM' door_closed
+    ok 'a door that cannot be opened is an error' \
+        refuses 1 'ADDRESS:PORT' "$examples/door" door.factum nowhere
+else
+    skip 'a program that owns its store opens a door' 'built without the server'
+fi
+
 # ---- git -------------------------------------------------------------------------------------------
 
 new_repository() {

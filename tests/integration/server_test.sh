@@ -86,6 +86,8 @@ serve a serve --insecure --listen 127.0.0.1:0 --unix sockets/s
 result $? "it says where it listens"
 grep -q "insecure: everybody may do everything" said
 result $? "and that it is insecure"
+grep -q "^factum: serving a on" said && [ ! -e factum-data ]
+result $? "it serves the store that --store before the command names"
 h2=--http2-prior-knowledge
 expect "it tells a client what it offers" "batchappend" "http://$address/$features" "$empty" $h2
 expect "a stream is read" '"n":1' "http://$address/$streams/Read" "$read_s1" $h2
