@@ -12,7 +12,8 @@
  * Invariants.
  *  1. A feed that waits asked the store after the tail last read: whatever it has not seen, the
  *     tail will still read.
- *  2. A feed is in the table (waits) or its task may be queued, not both.
+ *  2. A feed that has asked in vain is in the table, or its task is queued, or both: it cannot be
+ *     forgotten, and may be woken without need.
  */
 #include <stdatomic.h>
 #include <string.h>

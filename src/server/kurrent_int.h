@@ -1,7 +1,7 @@
 /* kurrent_int.h - what the methods of KurrentDB's services share. Layer: server.
  *
- * Source: the fact sheet of the protocol; section numbers in comments are of its public description
- * in docs/kurrentdb.md.
+ * Source: proto/kurrent; how its clients and servers behave. What differs here, and why, is in
+ * docs/guide/kurrentdb.md.
  */
 #ifndef FCT_SERVER_KURRENT_INT_H
 #define FCT_SERVER_KURRENT_INT_H

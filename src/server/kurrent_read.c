@@ -7,9 +7,10 @@
  * The only state is the feed's place: a client that waits or does not read costs nothing but that.
  *
  * Invariants.
- *  1. Positions: commit and prepare are equal, and each is the position of an event of the store.
+ *  1. Positions: commit and prepare are equal. That of an event is the store's; that of a
+ *     checkpoint or of caught up is a place, everything at or before which was examined.
  *  2. A subscription's first message is its confirmation; it ends only by its client, by a
- *     tombstone or by an error.
+ *     tombstone, by an error or with the server. A read that was begun may end while it stops.
  */
 #include <openssl/rand.h>
 #include <string.h>
@@ -63,7 +64,7 @@ static bool number_is_valid(uint64_t number)
     return number <= FCT_KURRENT_NUMBER_MAX || number == FCT_KURRENT_NONE;
 }
 
-/* NULL, or what is wrong with it (1.2, the table of combinations). */
+/* NULL, or what is wrong with it: not all combinations of options have a meaning. */
 static const char *check_read(const struct fct_kurrent_read *read)
 {
     bool follow = read->amount == FCT_KURRENT_AMOUNT_SUBSCRIPTION;
@@ -111,14 +112,14 @@ static factum_read_request request_for_stream(const struct fct_kurrent_read *rea
         request.from = request.backwards ? FACTUM_FROM_START : FACTUM_FROM_END;
     } else if (read->from == FCT_KURRENT_FROM_REVISION) {
         request.from = FACTUM_FROM_REVISION;
-        request.from_value = read->revision + (follow ? 1 : 0); /* exclusive (4.9) */
-    } else if (request.backwards) { /* from the start: the first event alone (4.5) */
+        request.from_value = read->revision + (follow ? 1 : 0); /* exclusive */
+    } else if (request.backwards) { /* from the start: the first event alone */
         request.from = FACTUM_FROM_REVISION;
     }
     return request;
 }
 
-/* Backwards from a position gives what lies before it (4.6); a subscription what lies after it. */
+/* Backwards from a position gives what lies before it; a subscription what lies after it. */
 static factum_read_request request_for_all(const struct fct_kurrent_read *read)
 {
     bool follow = read->amount == FCT_KURRENT_AMOUNT_SUBSCRIPTION;
@@ -138,7 +139,7 @@ static factum_read_request request_for_all(const struct fct_kurrent_read *read)
     return request;
 }
 
-/* "$idx-ce-CATEGORY" and "$idx-et-TYPE" as the only prefix: a list of the store (4.8). NOT_FOUND:
+/* "$idx-ce-CATEGORY" and "$idx-et-TYPE" as the only prefix: a list of the store. NOT_FOUND:
  * it is another index, which becomes |name|. */
 static factum_status use_index(const struct fct_kurrent_filter *filter,
                                factum_read_request *request, bool *used, factum_slice *name,
@@ -148,7 +149,7 @@ static factum_status use_index(const struct fct_kurrent_filter *filter,
     const factum_slice type = FCT_SLICE("$idx-et-");
     *used = false;
     if (filter->regex.len > 0) {
-        return FACTUM_OK; /* prefixes do not count (4.8) */
+        return FACTUM_OK; /* prefixes do not count */
     }
     for (size_t i = 0; i < filter->prefix_count; i++) {
         factum_slice prefix = filter->prefixes[i];
@@ -230,7 +231,7 @@ static void finish_failed(struct fct_grpc_call *call, factum_status status, cons
     }
 }
 
-/* What clients with compatibility 1 are told at the end of a read of a stream (4.5). */
+/* What clients with compatibility 1 are told at the end of a read of a stream. */
 static factum_status encode_bounds(struct fct_grpc_call *call)
 {
     struct read_state *state = call->state;

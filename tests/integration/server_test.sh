@@ -145,6 +145,23 @@ expect "which the next start replaces" '"n":1' "http://x/$streams/Read" "$read_s
 stop INT
 result $? "SIGINT ends it with 0"
 
+# a read that was begun ends while the server stops
+text=$(head -c 500 /dev/zero | tr '\0' x)
+for _ in $(seq 1000); do echo "{\"stream\":\"s-1\",\"type\":\"T\",\"data\":{\"text\":\"$text\"}}"; done >lines
+for _ in $(seq 20); do "$factum" --store d append --lines lines >/dev/null; done
+serve d serve --insecure --listen 127.0.0.1:0
+# shellcheck disable=SC2059
+printf '\0\0\0\0\x1b\x0a\x19\x0a\x09\x0a\x05\x1a\x03s-1\x1a\x00\x28\xa0\x8d\x06\x42\x00\x4a\x02\x12\x00\x52\x02\x08\x01' >read
+curl -sS --max-time 20 --limit-rate 6M $h2 -H 'content-type: application/grpc' --data-binary @read \
+    "http://$address/$streams/Read" >begun 2>errors &
+caller=$!
+sleep 0.5
+stop TERM
+result $? "a server that stops while a stream is read ends with 0"
+wait $caller
+[ "$(wc -c <begun)" -gt 12000000 ]
+result $? "and the read was answered to its end"
+
 # with a secret
 serve c serve --listen 127.0.0.1:0 --unix sockets/s
 secret=$(sed -n "s/.*shown this once: //p" said)
