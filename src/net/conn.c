@@ -33,9 +33,9 @@
 #define LINGER_MS 1000
 #define STALL_MS 30000 /* nothing of what waits was taken by the peer */
 #define READS_PER_TURN 8
-#define SENDS_PER_TURN 8
-#define UNSENT_MAX ((size_t)40 << 20)      /* more than a session gives at once */
-#define UNSENT_ALL_MAX ((size_t)256 << 20) /* of all connections */
+#define SEND_SIZE_PER_TURN ((size_t)256 << 10) /* then others have theirs */
+#define UNSENT_MAX ((size_t)40 << 20)          /* more than a session gives at once */
+#define UNSENT_ALL_MAX ((size_t)256 << 20)     /* of all connections */
 
 enum conn_state { CONN_SNIFF, CONN_HANDSHAKE, CONN_OPEN, CONN_LINGER, CONN_CLOSED };
 
@@ -265,9 +265,10 @@ static enum io send_unsent(struct fct_conn *conn)
 static enum io send_turn(struct fct_conn *conn)
 {
     enum io io = send_unsent(conn);
-    for (int i = 0; io == IO_SOME; i++) {
-        if (i == SENDS_PER_TURN) {
-            fct_loop_later(conn->doors->options.loop, &conn->flush);
+    size_t given = 0;
+    while (io == IO_SOME) {
+        if (given >= SEND_SIZE_PER_TURN) {
+            fct_loop_work(conn->doors->options.loop, &conn->flush);
             return IO_SOME;
         }
         const uint8_t *bytes = NULL;
@@ -276,6 +277,7 @@ static enum io send_turn(struct fct_conn *conn)
             break;
         }
         io = send_or_keep(conn, bytes, len);
+        given += len;
     }
     return io;
 }

@@ -121,7 +121,7 @@ def never_reading(server):
         for stream in range(1, 16, 2):
             h2.call(stream, STREAMS + "Read", read_request(follow=i % 2 == 0))
         peers.append(h2.sock)
-    time.sleep(4)
+    time.sleep(4 * SLOWER)
     neighbour.end()
     grown = server.memory() - before
     ok(grown < 180 * MB * SLOWER, "64 readers of 100 MB that never read cost bounded memory",
