@@ -477,8 +477,8 @@ TEST(a_following_reader_misses_nothing_and_repeats_nothing)
     fct_reader_close(reader);
 }
 
-/* Readers of streams of their own, extended after each append: each sees its events at once, whether
- * the server was asked or its news said that there is nothing. */
+/* Readers of streams of their own, extended after each append: each sees its events at once,
+ * whether the server was asked or its news said that there is nothing. */
 TEST(many_following_readers_see_their_events_and_no_others)
 {
     (void)state;
