@@ -259,7 +259,8 @@ static void jetstream_put(void *conn, const wl_event *event, uint64_t tag, enum 
     tags_push(&client->tags, tag);
 }
 
-/* ---- reads ------------------------------------------------------------------------------------- */
+/* ---- reads
+ * ------------------------------------------------------------------------------------- */
 
 static void consumer(struct client *client, const char *stream, const char *policy)
 {

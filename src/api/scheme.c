@@ -37,14 +37,14 @@ static const struct scheme *scheme_find(const char *name, size_t size)
     return NULL;
 }
 
-void fct_api_register_scheme(const char *name, fct_scheme_open open)
+void fct_api_register_scheme(const char *scheme, fct_scheme_open open)
 {
     while (atomic_flag_test_and_set(&scheme_writer)) {
     }
-    if (scheme_find(name, strlen(name)) == NULL) {
+    if (scheme_find(scheme, strlen(scheme)) == NULL) {
         uint32_t count = atomic_load(&scheme_count);
         FCT_ASSERT(count < FCT_API_SCHEMES_MAX);
-        schemes[count] = (struct scheme){name, open};
+        schemes[count] = (struct scheme){scheme, open};
         atomic_store(&scheme_count, count + 1);
     }
     atomic_flag_clear(&scheme_writer);

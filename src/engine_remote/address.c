@@ -13,6 +13,7 @@
 #include "core/error.h"
 #include "core/slice.h"
 #include "engine_remote/remote_int.h"
+#include "wire/base64.h"
 
 #define ADDRESS_SIZE_MAX 4096u
 #define ADDRESS_PORT "2113"
@@ -204,24 +205,14 @@ static factum_status address_read_file(const struct fct_os *os, const char *path
 
 static char *address_basic(const struct fct_mem *mem, const uint8_t *login, size_t len)
 {
-    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    char *text = fct_mem_alloc(mem, sizeof "Basic " + (len + 2) / 3 * 4);
-    if (text == NULL) {
-        return NULL;
+    static const char scheme[] = "Basic ";
+    size_t text_size = fct_base64_text_size(len);
+    char *text = fct_mem_alloc(mem, sizeof scheme + text_size);
+    if (text != NULL) {
+        memcpy(text, scheme, sizeof scheme - 1);
+        fct_base64_encode(fct_slice(login, len), text + sizeof scheme - 1);
+        text[sizeof scheme - 1 + text_size] = '\0';
     }
-    char *to = text + sizeof "Basic " - 1;
-    memcpy(text, "Basic ", sizeof "Basic " - 1);
-    for (size_t i = 0; i < len; i += 3) {
-        size_t left = len - i;
-        uint32_t bits = (uint32_t)login[i] << 16;
-        bits |= left > 1 ? (uint32_t)login[i + 1] << 8 : 0u;
-        bits |= left > 2 ? (uint32_t)login[i + 2] : 0u;
-        *to++ = digits[bits >> 18];
-        *to++ = digits[bits >> 12 & 63];
-        *to++ = left > 1 ? digits[bits >> 6 & 63] : '=';
-        *to++ = left > 2 ? digits[bits & 63] : '=';
-    }
-    *to = '\0';
     return text;
 }
 

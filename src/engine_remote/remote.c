@@ -337,6 +337,7 @@ factum_status fct_engine_remote_open(struct fct_engine *engine,
     if (status != FACTUM_OK) {
         return status;
     }
+    FCT_ASSERT(distant != NULL);
     status = fct_thread_start(&distant->thread, "factum-remote", distant_main, distant, err);
     if (status != FACTUM_OK) {
         distant_free(distant);

@@ -220,9 +220,9 @@ void fct_watch_finish(struct distant *distant);
 
 /* read.c, list.c, upkeep.c */
 factum_status fct_distant_read(void *self, const factum_read_request *request, bool follow,
-                               struct fct_reader **reader, factum_error *err);
+                               struct fct_reader **out, factum_error *err);
 factum_status fct_distant_list(void *self, const factum_list_request *request,
-                               struct fct_lister **lister, factum_error *err);
+                               struct fct_lister **out, factum_error *err);
 factum_status fct_distant_verify(void *self, const factum_progress *progress,
                                  factum_verify_report *report, factum_error *err);
 factum_status fct_distant_backup(void *self, const char *to, const factum_progress *progress,

@@ -95,12 +95,12 @@ FCT_MUST_USE factum_status fct_h2_client_start(struct fct_h2_client *client, fac
  * cancel it. */
 FCT_MUST_USE factum_status fct_client_write(struct fct_client_call *call, factum_slice bytes);
 /* Bytes that may be written now; 0: wait for writable. A write beyond it is taken. */
-size_t fct_client_room(const struct fct_client_call *call);
+size_t fct_client_room(const struct fct_client_call *base);
 /* The body of the request is complete. */
-void fct_client_end(struct fct_client_call *call);
+void fct_client_end(struct fct_client_call *base);
 /* |size| bytes that data() was given are used. */
-void fct_client_release(struct fct_client_call *call, size_t size);
+void fct_client_release(struct fct_client_call *base, size_t size);
 /* Ends it at once; closed follows, not from inside this call. */
-void fct_client_cancel(struct fct_client_call *call);
+void fct_client_cancel(struct fct_client_call *base);
 
 #endif

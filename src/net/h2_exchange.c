@@ -291,7 +291,7 @@ static void h2_answer_resume(struct fct_h2_stream *stream)
 static void h2_answer_compact(struct fct_h2_stream *stream)
 {
     size_t waiting = h2_answer_waiting(stream);
-    if (stream->out_from > 0) {
+    if (stream->out_from > 0 && stream->out.ptr != NULL) {
         memmove(stream->out.ptr, stream->out.ptr + stream->out_from, waiting);
         stream->out.len = waiting;
         stream->out_from = 0;

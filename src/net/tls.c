@@ -365,12 +365,13 @@ static factum_status tls_context_publish(struct fct_tls_context *fresh, factum_s
 factum_status fct_tls_context_create(const char *cert_file, const char *key_file,
                                      struct fct_tls_context **context, factum_error *err)
 {
-    struct fct_tls_context *fresh;
+    struct fct_tls_context *fresh = NULL;
     *context = NULL;
     factum_status status = tls_context_new(TLS_server_method(), &fresh, err);
     if (status != FACTUM_OK) {
         return status;
     }
+    FCT_ASSERT(fresh != NULL);
     SSL_CTX_set_verify(fresh->ssl, SSL_VERIFY_NONE, NULL);
     SSL_CTX_set_alpn_select_cb(fresh->ssl, tls_choose_protocol, NULL);
     status = tls_use_files(fresh, cert_file, key_file, err);
@@ -409,12 +410,13 @@ factum_status fct_tls_client_context_create(const char *ca_file, struct fct_tls_
                                             factum_error *err)
 {
     static const unsigned char offered[] = ALPN_HTTP2;
-    struct fct_tls_context *fresh;
+    struct fct_tls_context *fresh = NULL;
     *context = NULL;
     factum_status status = tls_context_new(TLS_client_method(), &fresh, err);
     if (status != FACTUM_OK) {
         return status;
     }
+    FCT_ASSERT(fresh != NULL);
     SSL_CTX_set_verify(fresh->ssl, SSL_VERIFY_PEER, NULL);
     if (SSL_CTX_set_alpn_protos(fresh->ssl, offered, sizeof offered - 1) != 0) {
         status = fct_fail(err, FACTUM_NO_MEMORY, "TLS: out of memory");
@@ -482,6 +484,7 @@ factum_status fct_tls_create(struct fct_tls_context *context, int fd, struct fct
 {
     factum_status status = tls_new(context, fd, tls, err);
     if (status == FACTUM_OK) {
+        FCT_ASSERT(*tls != NULL);
         SSL_set_accept_state((*tls)->ssl);
     }
     return status;
@@ -511,6 +514,7 @@ factum_status fct_tls_connect(struct fct_tls_context *context, int fd, const cha
     if (status != FACTUM_OK) {
         return status;
     }
+    FCT_ASSERT(*tls != NULL);
     if (!tls_expect_host((*tls)->ssl, host)) {
         ERR_clear_error();
         fct_tls_destroy(*tls);
