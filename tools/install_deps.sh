@@ -14,7 +14,10 @@ build=(gcc libc6-dev meson ninja-build pkg-config python3 libssl-dev libxxhash-d
     zlib1g-dev libnghttp2-dev libuv1-dev libpcre2-dev node-llhttp curl)
 test=(g++ binutils libcmocka-dev clang-format-14 git protobuf-compiler python3-grpcio python3-protobuf)
 bench=(liburing-dev libsqlite3-dev liblmdb-dev librocksdb-dev g++)
-ci=(clang libclang-rt-14-dev clang-tidy-14 cppcheck)
+ci=(clang libclang-rt-14-dev clang-tidy-14 cppcheck
+    curl python3-grpcio nghttp2-client golang-go golang-google-grpc-dev)
+# Clients of the server that come from npm. A newer node than Debian's is used as it is.
+command -v npm >/dev/null || ci+=(npm nodejs)
 
 wanted=("${build[@]}")
 case ${1:-} in

@@ -380,6 +380,11 @@ HTTP_TEST(a_read_waits_for_a_token_and_not_for_ever)
     fake_send(fake, "", 0, 1);
     end_last(f); /* while it waits */
     run_for(f, 50);
+    fake = begin(f, line, "");
+    fake_send(fake, "", 0, 1);
+    f->server.stopping = true;
+    run_until(f, NULL);
+    assert_answer(fake, 503);
 }
 
 int main(void)

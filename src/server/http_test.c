@@ -502,10 +502,12 @@ HTTP_TEST(each_allocation_may_fail)
         "GET /gossip",
         "GET /api/v1/events?query=%5B%7B%22tags%22%3A%5B%22a%22%5D%7D%5D",
     };
+    static const char batch[] =
+        "{\"events\":[{\"stream\":\"a\",\"type\":\"A\",\"tags\":[\"x\"]}],\"expected\":{\"a\":"
+        "\"any\"},\"condition\":{\"query\":[{\"types\":[\"Z\"]}]},\"key\":\"k\"}";
     static const char *const bodies[] = {
         "[{\"type\":\"\\u0041\",\"data\":1,\"tags\":[\"\\u0041\",\"b\"]},{\"type\":\"B\"}]",
-        "{\"events\":[{\"stream\":\"a\",\"type\":\"A\",\"tags\":[\"x\"]}],\"expected\":{\"a\":"
-        "\"any\"},\"condition\":{\"query\":[{\"types\":[\"Z\"]}]},\"key\":\"k\"}",
+        batch,
         "{\"$maxCount\":5}",
     };
     assert_answer(post(f, "/api/v1/streams/a", "{\"type\":\"A\"}"), 201);

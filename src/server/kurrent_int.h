@@ -53,8 +53,8 @@ struct fct_kurrent_job {
     factum_new_event *events;
     size_t capacity;
     size_t size; /* bytes of data, metadata and types */
-    size_t kept; /* bytes of the messages in |chunks| */
-    size_t held; /* bytes of the body that are not released */
+    size_t kept; /* bytes of |chunks| and |events| */
+    size_t held; /* bytes that the call holds for it */
     struct fct_kurrent_chunk *chunks;
     struct fct_kurrent_expected expected; /* as the client said it */
     struct fct_kurrent_id correlation_id; /* of a batch */

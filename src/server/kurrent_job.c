@@ -5,7 +5,8 @@
  *  1. All slices of the request point into the job's chunks.
  *  2. A job that is refused keeps its first refusal and takes nothing more.
  *  3. A job that was started is freed by itself, after |answer|, also when its client has gone.
- *  4. server->collected_size is the sum of |kept| of all jobs, at most COLLECTED_MAX.
+ *  4. server->collected_size has the sum of |kept| of all jobs: the messages and the arrays of
+ *     events.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -18,7 +19,6 @@
 
 #define EVENTS_FIRST 4
 #define EVENTS_MAX ((size_t)100000)
-#define COLLECTED_MAX ((uint64_t)256 << 20) /* of all appends of the server */
 
 enum fct_operation fct_kurrent_operation(factum_slice stream, bool write)
 {
@@ -90,7 +90,7 @@ static bool may_keep(struct fct_kurrent_job *job, size_t size)
         refuse_append_size(job);
         return false;
     }
-    if (size > COLLECTED_MAX - server->collected_size) {
+    if (size > FCT_COLLECTED_MAX - server->collected_size) {
         refuse_other(job, fct_grpc_code_of(FACTUM_BUSY),
                      "too many bytes of appends wait for their end: try again");
         return false;
@@ -101,17 +101,18 @@ static bool may_keep(struct fct_kurrent_job *job, size_t size)
 factum_slice fct_kurrent_job_keep(struct fct_kurrent_job *job, factum_slice message)
 {
     FCT_ASSERT(job->kept <= 2 * job->server->append_size_max);
-    FCT_ASSERT(job->server->collected_size <= COLLECTED_MAX);
-    if (job->refused || !may_keep(job, message.len)) {
+    FCT_ASSERT(job->server->collected_size <= FCT_COLLECTED_MAX);
+    size_t size = sizeof(struct fct_kurrent_chunk) + message.len;
+    if (job->refused || !may_keep(job, size)) {
         return fct_slice(NULL, 0);
     }
-    struct fct_kurrent_chunk *chunk = fct_mem_alloc(job->server->mem, sizeof *chunk + message.len);
+    struct fct_kurrent_chunk *chunk = fct_mem_alloc(job->server->mem, size);
     if (chunk == NULL) {
         fct_kurrent_job_refuse(job, FCT_KURRENT_REFUSAL_UNKNOWN, "out of memory");
         return fct_slice(NULL, 0);
     }
-    job->kept += message.len;
-    job->server->collected_size += message.len;
+    job->kept += size;
+    job->server->collected_size += size;
     chunk->len = message.len;
     chunk->next = job->chunks;
     job->chunks = chunk;
@@ -189,6 +190,10 @@ static bool make_room(struct fct_kurrent_job *job)
         return false;
     }
     size_t capacity = job->capacity == 0 ? EVENTS_FIRST : 2 * job->capacity;
+    size_t more = (capacity - job->capacity) * sizeof(factum_new_event);
+    if (!may_keep(job, more)) {
+        return false;
+    }
     factum_new_event *events =
         fct_mem_resize(job->server->mem, job->events, capacity * sizeof *events);
     if (events == NULL) {
@@ -197,6 +202,8 @@ static bool make_room(struct fct_kurrent_job *job)
     }
     job->events = events;
     job->capacity = capacity;
+    job->kept += more;
+    job->server->collected_size += more;
     return true;
 }
 
@@ -245,7 +252,8 @@ void fct_kurrent_job_add(struct fct_kurrent_job *job, const struct fct_kurrent_p
     };
     if (fct_slice_equal(proposed->content_type, FCT_SLICE("application/json"))) {
         event->content_type = FACTUM_CONTENT_JSON;
-    } else if (memchr(proposed->content_type.ptr, '/', proposed->content_type.len) != NULL) {
+    } else if (proposed->content_type.len > 0 &&
+               memchr(proposed->content_type.ptr, '/', proposed->content_type.len) != NULL) {
         event->media_type = proposed->content_type;
     }
 }

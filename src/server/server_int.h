@@ -20,6 +20,7 @@
 #include "server/rights.h"
 
 #define FCT_REFUSALS 32
+#define FCT_COLLECTED_MAX ((uint64_t)256 << 20)
 
 #define FCT_LATENCY_BOUNDS 12
 
@@ -47,7 +48,10 @@ struct fct_server {
     uint64_t event_size_max;
     bool stopping;           /* new calls are refused */
     size_t upkeep_count;     /* long work under way, on threads of its own (store_upkeep.c) */
-    uint64_t collected_size; /* bytes of the messages of appends that are not answered */
+    uint64_t partial_size;   /* bytes of messages that are not complete (grpc_call.c) */
+    uint64_t collected_size; /* bytes of the messages of appends that are not answered, at most
+                                FCT_COLLECTED_MAX */
+    bool room_wanted;        /* an append was refused for that: fct_feeds_room is due */
     struct fct_appends *appends;
     struct fct_feeds *feeds;
     struct fct_doors *doors;      /* for figures */
@@ -115,6 +119,8 @@ struct fct_watcher {
 void fct_feeds_watch(struct fct_server *server, struct fct_watcher *watcher);
 /* Not from inside |news| of another one. Accepts one that does not watch. */
 void fct_feeds_unwatch(struct fct_watcher *watcher);
+/* Tells the watchers that appends are taken again (FACTUM_NEWS_ROOM). */
+void fct_feeds_room(struct fct_server *server);
 /* All feeds are closed. */
 void fct_feeds_close(struct fct_server *server);
 /* |request| as for factum_read or, with |follow|, factum_subscribe; needed for the call only.
@@ -129,7 +135,7 @@ FCT_MUST_USE factum_status fct_feed_next(struct fct_feed *feed, factum_event *ev
                                          factum_error *err);
 /* The checkpoint, as factum_subscription_checkpoint; of a read factum_cursor_place. */
 uint64_t fct_feed_place(const struct fct_feed *feed);
-/* Calls wake in the next turn of the loop: for who has used up its turn. */
+/* Calls wake in one of the next turns of the loop: for who has used up its turn. */
 void fct_feed_again(struct fct_feed *feed);
 /* Accepts a zeroed one. */
 void fct_feed_close(struct fct_feed *feed);

@@ -97,8 +97,8 @@ def matches(expected, actual):
 
 
 def environment(directory):
-    env = {name: value for name, value in os.environ.items()
-           if not name.startswith(("GIT_", "FACTUM_"))}
+    own = ("GIT_", "FACTUM_")  # ours, not a user's
+    env = {name: value for name, value in os.environ.items() if not name.startswith(own)}
     env["PATH"] = os.environ.get("FACTUM_BIN_PATH", "") + ":" + env.get("PATH", "")
     env.update(TZ="UTC", LC_ALL="C.UTF-8", NO_COLOR="1", HOME=str(directory))
     env["PROTO"] = str(ROOT / "proto")
