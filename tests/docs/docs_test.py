@@ -45,6 +45,7 @@ PRELUDE = """#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 #include <factum/factum.h>
+#include <factum/remote.h>
 #include <factum/server.h>
 factum_status snippet(factum_store *store, factum_error *err);
 factum_status snippet(factum_store *store, factum_error *err)
