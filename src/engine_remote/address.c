@@ -281,7 +281,7 @@ factum_status fct_distant_address_read(struct distant_address *address,
                                        const struct fct_engine_remote_options *options,
                                        factum_error *err)
 {
-    struct address_parts parts = {.is_unix = false};
+    struct address_parts parts = {.rest = FCT_SLICE("")};
     factum_slice text = factum_slice_from(options->address);
     if (text.len > ADDRESS_SIZE_MAX) {
         return address_refuse(err, "it is too long");
