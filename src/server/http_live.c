@@ -3,8 +3,9 @@
  *     id: TOKEN
  *     data: {"stream":...}         the event, as everywhere; its type is in it
  *
- *     id: TOKEN                    everything up to here has been sent
- *     : caught up
+ *     event: caught-up             everything up to here has been sent; heartbeats have it too
+ *     id: TOKEN
+ *     data:
  *
  *     event: error                 the end: the problem details of what went wrong
  *     data: {"type":"urn:factum:problem:...",...}
@@ -91,10 +92,11 @@ static bool begin_live(struct live *live)
            fct_http_write(live->call, FCT_SLICE("retry: 1000\n\n"));
 }
 
-/* A line with the place, if one is known, and a comment; an empty line ends them. */
+/* A comment, and the place if it is new. The place is an event with empty data, since some clients
+ * take an id only with data: lost, it would be a gap for who has got no event yet. */
 static bool write_place(struct live *live, const char *comment)
 {
-    char text[FACTUM_TOKEN_SIZE + 64];
+    char text[FACTUM_TOKEN_SIZE + 96];
     char token[FACTUM_TOKEN_SIZE];
     uint64_t place = fct_feed_place(&live->feed);
     live->quiet_ticks = 0;
@@ -102,7 +104,8 @@ static bool write_place(struct live *live, const char *comment)
         (void)snprintf(text, sizeof text, ": %s\n\n", comment);
     } else {
         factum_token_format(live->call->server->store, place, token);
-        (void)snprintf(text, sizeof text, "id: %s\n: %s\n\n", token, comment);
+        (void)snprintf(text, sizeof text, "event: caught-up\nid: %s\ndata:\n: %s\n\n", token,
+                       comment);
         live->sent_place = place;
     }
     return fct_http_write(live->call, factum_slice_from(text));

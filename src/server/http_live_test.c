@@ -45,7 +45,7 @@ HTTP_TEST(a_tail_gives_what_is_there_and_then_what_comes)
     assert_holds(fake->head, "cache-control: no-store\n");
     assert_int_equal(strncmp(fake->body, "retry: 1000\n\nid: f1-", 20), 0);
     assert_holds(fake->body, "\ndata: {\"stream\":\"s\",\"type\":\"T\",");
-    assert_holds(fake->body, "}\n\nid: ");
+    assert_holds(fake->body, "}\n\nevent: caught-up\nid: ");
     assert_int_equal(f->server.counters.subscriptions, 1);
     given(f, "{\"stream\":\"t\",\"type\":\"T\",\"data\":2}\n"
              "{\"stream\":\"s\",\"type\":\"T\",\"data\":\"\\n3\\r\"}\n");
@@ -77,7 +77,7 @@ HTTP_TEST(a_tail_goes_on_after_the_last_id_of_its_client)
     (void)snprintf(fields, sizeof fields, "last-event-id: %s\n", caught_up);
     fake = tail(f, "events", fields);
     run_until(f, ": caught up");
-    assert_lacks(fake->body, "data:");
+    assert_lacks(fake->body, "data: ");
     given(f, "{\"stream\":\"s\",\"type\":\"T\",\"data\":4}\n");
     run_until(f, "\"data\":4");
     char target[256];
