@@ -3,13 +3,13 @@ PREFIX ?= /usr/local
 export PYTHONDONTWRITEBYTECODE = 1
 
 .DEFAULT_GOAL := build
-.PHONY: help demo build test bench install clean
+.PHONY: help demo build test bench bench-server install clean
 
 help:
 	@echo 'make demo      install what is needed, build, and show the worked example'
 	@echo 'make build     build the library and the command line into build/release'
 	@echo 'make test      build, check and test; ends with "N passed, N failed"'
-	@echo 'make bench     build and run the benchmarks'
+	@echo 'make bench     build and run the benchmarks; bench-server: those of the server'
 	@echo 'make install   install under PREFIX ($(PREFIX)), below DESTDIR if set'
 	@echo 'make clean     remove build/'
 
@@ -34,6 +34,12 @@ bench:
 	@$(MAKE) --no-print-directory build/bench/build.ninja
 	@ninja --quiet -C build/bench
 	@bench/run.sh build/bench
+
+bench-server:
+	@tools/install_deps.sh --bench
+	@$(MAKE) --no-print-directory build/bench/build.ninja
+	@ninja --quiet -C build/bench
+	@bench/server.sh build/bench
 
 install: build
 	@tools/install.sh build/release '$(PREFIX)'

@@ -19,51 +19,13 @@ export WL_SECS="${WL_SECS:-0.7}" WL_REPS="${WL_REPS:-3}" WL_EVENTS="${WL_EVENTS:
 mkdir -p results
 tsv=$PWD/results/results.tsv
 work=$(mktemp -d "$BENCH_DIR/factum-bench.XXXXXX") || exit 1
-trap 'rm -rf "$work"' EXIT
-trap 'exit 130' INT TERM
-: >"$tsv"
 nice=(nice -n "$NICE")
 "${nice[@]}" true 2>/dev/null || nice=()
-failed=0
+. ./sections.sh
+trap clean_up EXIT
+trap 'exit 130' INT TERM
+: >"$tsv"
 
-row() { printf '%s\t%s\t%s\t%s\t%s\t0.00\n' "$@" >>"$tsv"; }
-bench() {
-    timeout -k 5 300 "${nice[@]}" "$@" >>"$tsv" 2>"$work/err" && return
-    echo "failed: ${*:2} $(tail -1 "$work/err")" >&2
-    failed=1
-}
-# clock ticks in which the machine was busy, and those of this script and its children
-machine() { awk '/^cpu / {print $2 + $3 + $4 + $7 + $8 + $9; exit}' /proc/stat; }
-ours() { awk '{sub(/^.*\) /, ""); print $12 + $13 + $14 + $15}' "/proc/$$/stat"; }
-settle() {
-    local i before
-    for ((i = 0; i < SETTLE * 2; i++)); do
-        before=$(machine)
-        sleep 0.5
-        (($(machine) - before < 8 * $(nproc))) && return
-    done
-}
-section() { # section NAME FUNCTION: with what others took of the CPU, and a yardstick
-    [[ " $ONLY " == *" $1 "* ]] || return
-    local try m o t size others
-    for ((try = 1; try <= TRIES; try++)); do
-        size=$(stat -c %s "$tsv")
-        settle
-        m=$(machine) o=$(ours) t=$(date +%s%N)
-        dir=$work/$1
-        mkdir "$dir"
-        bench "$bin/limits" yard "$1" "$work"
-        "$2" "$1"
-        rm -rf "$dir"
-        t=$((($(date +%s%N) - t) / 10000000))
-        others=$(((100 * ($(machine) - m - $(ours) + o)) / ((t + 1) * $(nproc))))
-        ((others < 0)) && others=0
-        echo "$1: $((t / 100)) s, $others % of the CPU to others" >&2
-        ((others > NOISE && try < TRIES && SECONDS < 480)) || break
-        truncate -s "$size" "$tsv"
-    done
-    row env foreign_cpu "$1" "$others" "%"
-}
 appends() { bench "$bin/embedded" append "$1" "$dir"; }
 store() {
     bench "$bin/embedded" append "$1" "$dir"
