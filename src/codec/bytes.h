@@ -7,6 +7,8 @@
 
 #include <string.h>
 
+#include "core/compiler.h"
+
 #include <factum/base.h>
 
 /* The project supports little-endian hosts only; os_real refuses to start elsewhere. */
@@ -59,12 +61,7 @@ static inline size_t fct_varint_put(uint8_t *to, uint64_t value)
 /* The size that fct_varint_put would write. */
 static inline size_t fct_varint_size(uint64_t value)
 {
-    size_t size = 1;
-    while (value >= 0x80) {
-        size++;
-        value >>= 7;
-    }
-    return size;
+    return ((size_t)FCT_BITS64(value) * 9 + 64) / 64; /* ceil(bits / 7), without a loop */
 }
 
 /* Returns the size read, 0 if the bytes end too soon or the value exceeds 64 bits. */
