@@ -21,6 +21,8 @@
 
 #define FCT_REFUSALS 32
 
+struct fct_kurrent_job;
+
 struct fct_server_counters {
     uint64_t appends; /* acknowledged */
     uint64_t events_appended;
@@ -43,6 +45,8 @@ struct fct_server {
     bool stopping;           /* new calls are refused */
     size_t upkeep_count;     /* long work under way, on threads of its own (store_upkeep.c) */
     uint64_t collected_size; /* bytes of the messages of appends that are not answered */
+    struct fct_kurrent_job *spare_jobs; /* to be used again (kurrent_job.c) */
+    size_t spare_job_count;
     struct fct_appends *appends;
     struct fct_feeds *feeds;
     struct fct_doors *doors;      /* for figures */
@@ -51,6 +55,11 @@ struct fct_server {
     uint64_t started_ms;
     uint64_t http_bodies_size; /* bytes of requests' bodies that calls hold (http_call.h) */
 };
+
+/* ---- kurrent_job.c --------------------------------------------------------------------------- */
+
+/* Frees what was kept for further appends. */
+void fct_kurrent_jobs_drop(struct fct_server *server);
 
 /* ---- appends.c ------------------------------------------------------------------------------- */
 
