@@ -13,15 +13,15 @@ set -eu
 build=(gcc libc6-dev meson ninja-build pkg-config python3 libssl-dev libxxhash-dev libzstd-dev
     zlib1g-dev libnghttp2-dev libuv1-dev libpcre2-dev node-llhttp)
 test=(g++ binutils libcmocka-dev clang-format-14 git protobuf-compiler)
-bench=(liburing-dev libsqlite3-dev liblmdb-dev librocksdb-dev g++ libhiredis-dev libpq-dev
-    redis-server nats-server postgresql-15 nghttp2-server nghttp2-client iproute2 procps)
+bench=(liburing-dev libsqlite3-dev liblmdb-dev librocksdb-dev g++ libhiredis-dev libpq-dev)
+peers=(redis-server nats-server postgresql-15 nghttp2-server nghttp2-client iproute2 procps)
 ci=(clang libclang-rt-14-dev clang-tidy-14 cppcheck)
 
 wanted=("${build[@]}")
 case ${1:-} in
     '' | --tell) ;;
     --test) wanted+=("${test[@]}") ;;
-    --bench) wanted+=("${bench[@]}") ;;
+    --bench) wanted+=("${bench[@]}" "${peers[@]}") ;;
     --ci) wanted+=("${test[@]}" "${bench[@]}" "${ci[@]}") ;;
     *)
         sed -n '2,/^set/s/^# \{0,1\}//p' "$0" >&2

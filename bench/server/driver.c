@@ -393,8 +393,8 @@ static void step_e2e(void)
     door->hangup(conn);
 }
 
-/* 1,000 subscribers of as many streams: of those that are written, where each tenth append is seen by
- * one of them, and of streams that nobody writes. */
+/* 1,000 subscribers of as many streams: of those that are written, where each tenth append is seen
+ * by one of them, and of streams that nobody writes. */
 enum { SUBSCRIBERS = 1000, SUBSCRIBED_RATE = 2000 };
 
 static _Atomic bool listening_over;
