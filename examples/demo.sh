@@ -138,6 +138,104 @@ The imports keep their place in streams of their own, so there are a few more ev
 show "$factum" verify
 show "$factum" info
 
+# ---- the server: a publisher, a subscriber, and a kill of the server under both ---------------------
+
+orders=300
+server= others=
+stop_all() { # what this script has started, and nothing else
+    local process
+    for process in $server $others; do
+        kill -9 "$process" 2>/dev/null || true
+    done
+}
+serve() { # the server on $port, in the background
+    "$factum" --store served.factum serve --insecure --listen "127.0.0.1:$port" --quiet >>serve.log 2>&1 &
+    server=$!
+    disown
+}
+free_port() { # one of which nobody listens now
+    local try
+    for try in $(seq 100); do
+        port=$((20000 + (RANDOM + try) % 12000))
+        (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null || return 0
+    done
+    must found none "a free port"
+}
+node_ready() { # KurrentDB's client in $work/node, if there is Node 20 and the registry answers
+    [ "${FACTUM_DEMO_NODE:-yes}" = yes ] && command -v npm >/dev/null &&
+        [ "$(node -p 'process.versions.node.split(".")[0] >= 20' 2>/dev/null)" = true ] &&
+        cp -r "$root/examples/node" node && rm -rf node/node_modules &&
+        (cd node && timeout 40 npm install --silent --no-fund --no-audit --ignore-scripts >npm.log 2>&1)
+}
+publish_by_curl() { # publish_by_curl COUNT: each order until it is acknowledged; a retry is recognised
+    local number tries
+    for number in $(seq "$1"); do
+        tries=0
+        until curl -sf -o /dev/null -m 5 -H 'content-type: application/json' -H "idempotency-key: place-$number" \
+            -d "{\"type\":\"OrderPlaced\",\"data\":{\"number\":$number}}" \
+            "http://127.0.0.1:$port/api/v1/streams/order-$number"; do
+            tries=$((tries + 1))
+            [ $tries -lt 100 ] || return 1
+            sleep 0.1
+        done
+    done
+    echo "$1 orders placed, each on disk"
+}
+served() { # served PUBLISHER: a command
+    local publishing following share kills=0
+    serve
+    printf '%s$ factum --store served.factum serve --insecure --listen 127.0.0.1:%s &%s\n' "$green" "$port" "$plain"
+    printf '%s$ follow 127.0.0.1 %s /api/v1/events?category=order %s >followed.ndjson &%s\n' \
+        "$green" "$port" "$orders" "$plain"
+    timeout 100 "$programs/follow" 127.0.0.1 "$port" '/api/v1/events?category=order' "$orders" >followed.ndjson 2>follow.log &
+    following=$! others=$!
+    printf '%s$ %s &%s\n' "$green" "$1" "$plain"
+    $1 >published.txt 2>&1 &
+    publishing=$! others="$others $!"
+    for share in 1 2 3; do
+        until [ "$(wc -l <followed.ndjson)" -ge $((orders * share / 4)) ] || ! kill -0 $publishing 2>/dev/null; do
+            sleep 0.02
+        done
+        printf '%s$ kill -9 %s%s    (%d orders have arrived)\n' "$green" "$server" "$plain" "$(wc -l <followed.ndjson)"
+        kill -9 "$server"
+        kills=$((kills + 1))
+        sleep 0.3
+        serve
+    done
+    wait "$publishing" || { cat published.txt >&2; must 0 1 "the publisher"; }
+    wait "$following" || must 0 1 "the subscriber"
+    others=
+    cat published.txt
+    kill "$server"
+    while kill -0 "$server" 2>/dev/null; do sleep 0.05; done
+    server=
+    must "$orders" "$("$factum" --store served.factum read --category order --json | wc -l)" "orders in the store"
+    must "$orders" "$(sed 's/.*"stream":"\([^"]*\)".*/\1/' followed.ndjson | sort -u | wc -l)" "orders followed"
+    must "$orders" "$(wc -l <followed.ndjson)" "events followed"
+    echo "$orders orders in the store, $orders followed, each once, after $kills kills."
+    show "$factum" --store served.factum verify
+}
+if [ -x "$programs/door" ]; then # built with the server
+    trap stop_all EXIT
+    free_port
+    publisher=
+    if node_ready; then
+        publisher="node node/publish.mjs kurrentdb://127.0.0.1:$port?tls=false $orders"
+        how="Node, with KurrentDB's official client (examples/node/publish.mjs)"
+    elif command -v curl >/dev/null; then
+        publisher="publish_by_curl $orders"
+        how="curl; with Node 20 and npm it is KurrentDB's official client"
+    fi
+    if [ -n "$publisher" ]; then
+        title "Services publish and subscribe, and the server is killed under them" \
+            "The publisher is $how, the subscriber a C
+program (examples/follow.c). The server gets kill -9 three times. Nothing is lost, and nothing comes twice."
+        served "$publisher"
+    else
+        printf '\n(Neither curl nor Node is here: the part with the server is left out.)\n'
+    fi
+fi
+
 title "How fast it was" \
     "On this machine, now, through the command line: other work on it can make them ten times lower. make bench
 measures the library beside other stores."
@@ -159,4 +257,4 @@ advice "factum read $stream --json" 'a history for programs'
 advice "factum append demo-2 OrderPlaced '{\"total\": 4200}' --expected no-stream" 'another order'
 advice 'factum read --backwards --count 3' 'the newest events of all'
 advice 'factum help' 'every command; factum COMMAND --help'
-echo 'README.md has a tour of five minutes, in a store of its own; docs/guide goes on by task.'
+echo 'README.md has a tour of five minutes, in a store of its own, with and without the server; docs/guide goes on by task.'

@@ -27,9 +27,10 @@ echo "installed under ${DESTDIR:-}$prefix:"
 printf '  %-35s %s\n' \
     bin/factum 'the command line' \
     include/factum/ 'the C headers' \
-    "$libdir/" 'libfactum.so, libfactum.a, pkgconfig/factum.pc' \
+    "$libdir/" 'libfactum.so, libfactum.a, libfactum-net.a, pkgconfig/' \
+    share/factum/proto/ 'the protocol, for clients in other languages' \
     share/man/man1/factum.1 'the man page' \
-    share/doc/factum/ 'README.md, docs/guide, docs/reference.md' \
+    share/doc/factum/ 'README.md, docs/guide, docs/factum.service' \
     share/bash-completion/completions/ 'for bash'
 [ -z "${DESTDIR:-}" ] || exit 0
 

@@ -11,11 +11,15 @@
 set -eu
 
 build=(gcc libc6-dev meson ninja-build pkg-config python3 libssl-dev libxxhash-dev libzstd-dev
-    zlib1g-dev libnghttp2-dev libuv1-dev libpcre2-dev node-llhttp)
-test=(g++ binutils libcmocka-dev clang-format-14 git protobuf-compiler)
-bench=(liburing-dev libsqlite3-dev liblmdb-dev librocksdb-dev g++ libhiredis-dev libpq-dev)
-peers=(redis-server nats-server postgresql-15 nghttp2-server nghttp2-client iproute2 procps)
-ci=(clang libclang-rt-14-dev clang-tidy-14 cppcheck)
+    zlib1g-dev libnghttp2-dev libuv1-dev libpcre2-dev node-llhttp curl)
+test=(g++ binutils libcmocka-dev clang-format-14 git protobuf-compiler python3-grpcio python3-protobuf)
+bench=(liburing-dev libsqlite3-dev liblmdb-dev librocksdb-dev g++)
+peers=(libhiredis-dev libpq-dev redis-server nats-server postgresql-15 nghttp2-server nghttp2-client
+    iproute2 procps)
+ci=(clang libclang-rt-14-dev clang-tidy-14 cppcheck
+    curl python3-grpcio nghttp2-client golang-go golang-google-grpc-dev)
+# Clients of the server that come from npm. A newer node than Debian's is used as it is.
+command -v npm >/dev/null || ci+=(npm nodejs)
 
 wanted=("${build[@]}")
 case ${1:-} in

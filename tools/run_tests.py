@@ -209,8 +209,31 @@ def run_meson(build, options):
     return count
 
 
-def run_build(build):
-    status, output = follow(["ninja", "-C", str(build)], "building")
+def introspect(build, what):
+    run = subprocess.run(["meson", "introspect", what, str(build)], text=True, capture_output=True,
+                         check=True)
+    return json.loads(run.stdout)
+
+
+def targets_of(build, suites):
+    """What the tests of these suites need, as names for ninja; all that there is without suites."""
+    if not suites:
+        return []
+    files = {target["id"]: target["filename"] for target in introspect(build, "--targets")}
+    wanted = set()
+    for test in introspect(build, "--tests"):
+        if not any(suite.rpartition(":")[2] in suites for suite in test["suite"]):
+            continue
+        needed = list(test["cmd"])
+        for target in test.get("depends", []):
+            needed += files.get(target, [])
+        built = {name for names in files.values() for name in names}
+        wanted.update(name for name in needed if name in built)
+    return sorted(os.path.relpath(name, build) for name in wanted)
+
+
+def run_build(build, suites):
+    status, output = follow(["ninja", "-C", str(build), *targets_of(build, suites)], "building")
     if status != 0:
         show("the build failed", output)
     return status == 0
@@ -228,7 +251,7 @@ def main():
     os.environ["PYTHONDONTWRITEBYTECODE"] = "1"
     started = time.monotonic()
     count = Count()
-    if run_build(build):
+    if run_build(build, options.suite):
         if options.static:
             count.add(run_static(build))
         count.add(run_meson(build, options))

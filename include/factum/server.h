@@ -5,12 +5,13 @@
  *     if (factum_server_start(store, &options, &server, &err) == FACTUM_OK) {
  *         puts(factum_server_address(server)); // "127.0.0.1:2113"
  *         ... the program goes on with its store ...
- *         factum_server_stop(server, 5000, &err);
+ *         factum_server_stop(server, 5000);
  *     }
  *
  * One port speaks HTTP/1.1, HTTP/2 and, with a certificate, TLS; the services are KurrentDB's
  * streams protocol (gRPC) and HTTP/JSON. The server runs on a thread of its own; the store stays
- * the program's and must be open with threads. Link libfactum-net.
+ * the program's and must be open with threads. Link libfactum-net (pkg-config factum-net).
+ * examples/door.c is such a program.
  *
  * Secure by default: without |insecure| every request needs the admin's secret, and nothing but
  * loopback and the UNIX socket is listened on without TLS.

@@ -4,6 +4,7 @@
 
 #include "api/store_int.h"
 
+#include "core/check.h"
 #include "core/error.h"
 #include "core/sized.h"
 
@@ -43,6 +44,7 @@ factum_status factum_terms_get(const factum_store *store, factum_terms *terms, f
     if (status != FACTUM_OK) {
         return status;
     }
+    FCT_ASSERT(store != NULL);
     const struct fct_limits *limits = &store->engine.limits;
     const struct fct_timelines *timelines = &store->engine.timelines;
     factum_terms full = {

@@ -6,6 +6,8 @@
 
 #include <string.h>
 
+#include "api/scheme.h"
+
 #include "core/error.h"
 #include "core/sized.h"
 #include "core/slice.h"
@@ -94,6 +96,17 @@ factum_status factum_open(const char *path, const factum_store_options *options,
     factum_status status = fct_api_opening_begin(&opening, options, err);
     if (status != FACTUM_OK) {
         return status;
+    }
+    if (fct_api_is_address(path)) {
+        const struct fct_scheme_options remote = {
+            .os = opening.os,
+            .mem = fct_mem_heap(),
+            .address = path,
+            .limits = opening.limits,
+            .options = &opening.options,
+        };
+        status = fct_api_open_address(&opening.store->engine, &remote, err);
+        return fct_api_opening_end(&opening, status, store);
     }
     const struct fct_local_options local = {
         .os = opening.os,

@@ -2,8 +2,8 @@
  *
  * Reports and options are read and written in the sizes that their users know.
  */
+#include "api/scheme.h"
 #include "api/store_int.h"
-
 #include "core/error.h"
 #include "core/sized.h"
 #include "engine/deliver.h"
@@ -115,6 +115,12 @@ factum_status factum_restore(const char *from, const char *to, const factum_prog
     if (status == FACTUM_OK) {
         status = check_progress(progress, err);
     }
+    if (status == FACTUM_OK) {
+        status = fct_api_refuse_address(from, "restore", err);
+    }
+    if (status == FACTUM_OK) {
+        status = fct_api_refuse_address(to, "restore", err);
+    }
     if (status != FACTUM_OK) {
         return status;
     }
@@ -137,6 +143,9 @@ factum_status factum_repair(const char *path, const factum_repair_options *optio
         fct_sized_read(&full, sizeof full, options, "repair: the options struct", err);
     if (status == FACTUM_OK) {
         status = check_progress(progress, err);
+    }
+    if (status == FACTUM_OK) {
+        status = fct_api_refuse_address(path, "repair", err);
     }
     return status == FACTUM_OK
                ? fct_engine_local_repair(fct_os_real(), fct_mem_heap(), path, &full, progress, err)

@@ -87,7 +87,8 @@ extern const struct command command_backup;
 extern const struct command command_restore;
 extern const struct command command_delete;
 extern const struct command command_metadata;
-extern const struct command command_serve; /* if FCT_WITH_SERVER */
+extern const struct command command_serve; /* if FCT_WITH_SERVER, and so is the next */
+extern const struct command command_ping;
 extern const struct command command_completions;
 extern const struct command command_version;
 
@@ -111,6 +112,8 @@ int complain(const char *format, ...)
 int fail_with(factum_status status, const factum_error *err);
 /* 0, or the exit code after a message. |write|: the command writes, so the store may be made. */
 int open_store(const struct options *options, bool write, factum_store **store);
+/* Is it the address of a server, and not a directory? */
+bool is_address(const char *store);
 /* Closes it. If it is damaged, says so unless that was done, and EXIT_DAMAGED takes the place of
  * success: what could be read may not be all. */
 int close_store(factum_store *store, int code);

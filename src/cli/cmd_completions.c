@@ -27,25 +27,26 @@ static int run(const struct options *options)
         "    --durability) COMPREPLY=($(compgen -W 'sync os' -- \"$word\")); return ;;\n"
         "    --sort) COMPREPLY=($(compgen -W 'first name count' -- \"$word\")); return ;;\n"
         "    --on-error) COMPREPLY=($(compgen -W 'stop skip' -- \"$word\")); return ;;\n"
-        "    --store | --backup) COMPREPLY=($(compgen -d -- \"$word\")); return ;;\n"
+        "    --store | --connect | --backup) COMPREPLY=($(compgen -d -- \"$word\")); return ;;\n"
         "    metadata) COMPREPLY=($(compgen -W 'get set' -- \"$word\")); return ;;\n"
         "    completions) COMPREPLY=($(compgen -W bash -- \"$word\")); return ;;\n"
         "    esac\n"
         "    for ((i = 1; i < COMP_CWORD; i++)); do\n"
         "        case ${COMP_WORDS[i]} in\n"
-        "        --store) ((i++)) ;;\n"
+        "        --store | --connect) ((i++)) ;;\n"
         "        -*) ;;\n"
         "        *) command=${COMP_WORDS[i]}; break ;;\n"
         "        esac\n"
         "    done\n"
         "    case $command in\n"
-        "    '' | help) COMPREPLY=($(compgen -W '--store --quiet help ");
+        "    '' | help) COMPREPLY=($(compgen -W '--store --connect --quiet help ");
     for (size_t i = 0; commands[i] != NULL; i++) {
         (void)printf("%s ", commands[i]->name);
     }
     (void)printf("' -- \"$word\")) ;;\n");
     for (size_t i = 0; commands[i] != NULL; i++) {
-        (void)printf("    %s) COMPREPLY=($(compgen -W '--store --quiet --help ", commands[i]->name);
+        (void)printf("    %s) COMPREPLY=($(compgen -W '--store --connect --quiet --help ",
+                     commands[i]->name);
         print_options(commands[i]->options);
         (void)printf("' -- \"$word\")) ;;\n");
     }

@@ -5,9 +5,13 @@
  * (Type=notify) it says when it is ready and when it stops.
  */
 #include <errno.h>
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -116,7 +120,7 @@ static size_t flags_of(const struct options *options,
     return count;
 }
 
-/* The file --config, or none, in |text|; 0 or an exit code. */
+/* A configuration file, in |text|; 0 or an exit code. */
 static int read_file(const char *name, char text[FCT_CONFIG_FILE_MAX + 1], size_t *len)
 {
     FILE *file = fopen(name, "rb");
@@ -141,8 +145,9 @@ static int configure(const struct options *options, struct fct_config *config)
     struct fct_config_flag flags[FCT_CONFIG_COUNT];
     size_t len = 0;
     factum_error err;
-    if (options->config != NULL) {
-        int code = read_file(options->config, text, &len);
+    const char *file_name = options->config != NULL ? options->config : getenv("FACTUM_CONFIG");
+    if (file_name != NULL) {
+        int code = read_file(file_name, text, &len);
         if (code != 0) {
             return code;
         }
@@ -151,7 +156,7 @@ static int configure(const struct options *options, struct fct_config *config)
         .flags = flags,
         .flag_count = flags_of(options, flags),
         .environment = (const char *const *)environ,
-        .file_name = options->config,
+        .file_name = file_name,
         .file = {(const uint8_t *)text, len},
         .warn = warn,
     };
@@ -169,6 +174,10 @@ static int serve_store(const struct options *options, const struct fct_config *c
     factum_server *server = NULL;
     factum_error err;
     opened.store = config->store;
+    if (is_address(config->store)) {
+        return complain("serve works on the directory of a store, not on an address: run it where "
+                        "the store is");
+    }
     int code = open_store(&opened, true, &store);
     if (code != 0) {
         return code;
@@ -184,6 +193,26 @@ static int serve_store(const struct options *options, const struct fct_config *c
     return close_store(store, 0);
 }
 
+/* Each connection is a file: as many as this user may have. */
+static void raise_file_limit(void)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < limit.rlim_max) {
+        limit.rlim_cur = limit.rlim_max;
+        (void)setrlimit(RLIMIT_NOFILE, &limit);
+    }
+}
+
+/* What a big message took goes back when it is freed. Otherwise glibc, having seen a few of them,
+ * keeps them in its heap, where whatever is small holds them fast. */
+static void give_memory_back(void)
+{
+#ifdef __GLIBC__
+    (void)mallopt(M_MMAP_THRESHOLD, 1 << 20);
+    (void)mallopt(M_TRIM_THRESHOLD, 4 << 20);
+#endif
+}
+
 static int run_serve(const struct options *options)
 {
     struct fct_config config = {.store = NULL};
@@ -194,13 +223,16 @@ static int run_serve(const struct options *options)
     (void)sigaddset(&signals, SIGHUP);
     (void)sigprocmask(SIG_BLOCK, &signals, NULL);
     int code = configure(options, &config);
-    if (code != 0) {
-        return code;
+    if (code == 0 && is_address(config.store)) {
+        code = complain("serve works on the directory of a store, not on an address: run it where "
+                        "the store is");
     }
-    if (options->config_check) {
+    if (code == 0 && options->config_check) {
         fct_config_print(&config, print_setting, NULL);
         code = finish_output(0);
-    } else {
+    } else if (code == 0) {
+        raise_file_limit();
+        give_memory_back();
         code = serve_store(options, &config, &signals);
     }
     fct_config_finish(&config);

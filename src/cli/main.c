@@ -3,6 +3,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#ifdef FCT_WITH_SERVER
+#include <factum/remote.h>
+#endif
+
 #include "cli/cli.h"
 
 const struct command *const commands[] = {
@@ -13,7 +17,7 @@ const struct command *const commands[] = {
     &command_backup,      &command_restore,    &command_delete,
     &command_metadata,
 #ifdef FCT_WITH_SERVER
-    &command_serve,
+    &command_serve,       &command_ping,
 #endif
     &command_completions, &command_version,    NULL,
 };
@@ -30,14 +34,17 @@ static void print_usage(FILE *to)
     for (size_t i = 0; commands[i] != NULL; i++) {
         (void)fprintf(to, "  %-12s %s\n", commands[i]->name, commands[i]->summary);
     }
-    (void)fprintf(to, "\nThe store is --store, or FACTUM_STORE, or ./factum-data. "
-                      "factum COMMAND --help says more.\n");
+    (void)fprintf(to,
+                  "\nThe store is --store, or FACTUM_STORE, or ./factum-data: a directory, or the "
+                  "address of a\nserver, factum://HOST:PORT. factum COMMAND --help says more.\n");
 }
 
 static void print_help(const struct command *command)
 {
-    (void)printf("usage: factum %s\n\n%s\n\n%s  --store DIR        the store (FACTUM_STORE, or "
-                 "./factum-data)\n  --quiet            no progress, no remarks\n",
+    (void)printf("usage: factum %s\n\n%s\n\n%s"
+                 "  --store DIR        the store (FACTUM_STORE, or ./factum-data)\n"
+                 "  --connect ADDRESS  the store of a server: factum://HOST:PORT\n"
+                 "  --quiet            no progress, no remarks\n",
                  command->usage, command->summary, command->help);
     if (command->notes != NULL) {
         (void)printf("\n%s", command->notes);
@@ -74,25 +81,41 @@ const struct command command_version = {
     .run = run_version,
 };
 
-/* Options before the command: --store and --quiet. Returns the index of the command, argc if there
- * is none, or -1 after a message. */
+/* The length of the option at |word| that names the store; 0: it is another word. */
+static size_t store_option(const char *word)
+{
+    static const char *const names[] = {"--store", "--connect"};
+    for (size_t i = 0; i < 2; i++) {
+        size_t len = strlen(names[i]);
+        if (strncmp(word, names[i], len) == 0 && (word[len] == '=' || word[len] == '\0')) {
+            return len;
+        }
+    }
+    return 0;
+}
+
+/* Options before the command: --store, --connect and --quiet. Returns the index of the command,
+ * argc if there is none, or -1 after a message. */
 static int skip_global(int argc, char **argv, struct options *options)
 {
     int i = 1;
     while (i < argc) {
+        size_t len = store_option(argv[i]);
         if (strcmp(argv[i], "--quiet") == 0) {
             options->quiet = true;
             i++;
-        } else if (strncmp(argv[i], "--store=", 8) == 0) {
-            options->store = argv[i] + 8;
-            i++;
-        } else if (strcmp(argv[i], "--store") != 0) {
+        } else if (len == 0) {
             break;
+        } else if (argv[i][len] == '=') {
+            options->store = argv[i] + len + 1;
+            options->store_given = true;
+            i++;
         } else if (i + 1 == argc) {
-            (void)complain("--store takes a directory");
+            (void)complain("%s takes a directory or an address", argv[i]);
             return -1;
         } else {
             options->store = argv[i + 1];
+            options->store_given = true;
             i += 2;
         }
     }
@@ -129,6 +152,9 @@ int main(int argc, char **argv)
     (void)sigaction(SIGTERM, &action, NULL);
     (void)signal(SIGPIPE, SIG_IGN); /* a closed pipe is an error of fflush */
     (void)signal(SIGXFSZ, SIG_IGN);
+#ifdef FCT_WITH_SERVER
+    factum_remote_enable();
+#endif
     int at = skip_global(argc, argv, &options);
     if (at < 0 || at == argc) {
         if (at == argc) {
@@ -143,9 +169,10 @@ int main(int argc, char **argv)
     const char *name = version ? "version" : argv[at];
     const struct command *command = find_command(name);
     if (command == NULL && argv[at][0] == '-') {
-        return complain("%s: only --store DIR and --quiet come before the command, other options "
-                        "after it; factum help lists the commands",
-                        argv[at]);
+        return complain(
+            "%s: only --store, --connect and --quiet come before the command, other options "
+            "after it; factum help lists the commands",
+            argv[at]);
     }
     if (command == NULL) {
         return complain("no command %s; factum help lists them", argv[at]);

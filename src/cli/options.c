@@ -24,6 +24,7 @@ struct option {
 
 static const struct option known[] = {
     OPTION("store", TEXT, store),
+    OPTION("connect", TEXT, store),
     OPTION("json", FLAG, json),
     OPTION("quiet", FLAG, quiet),
     OPTION("help", FLAG, help),
@@ -80,7 +81,7 @@ static const struct option known[] = {
 /* Is |name| one of the blank-separated words of |list|, or one that every command has? */
 static bool takes(const struct command *command, const char *name, size_t len)
 {
-    static const char everywhere[] = "store quiet help ";
+    static const char everywhere[] = "store connect quiet help ";
     const char *lists[] = {everywhere, command->options};
     for (size_t i = 0; i < 2; i++) {
         for (const char *word = lists[i]; *word != '\0';) {

@@ -108,6 +108,11 @@ static void show_message(void *data, factum_log_level level, const char *id, con
     }
 }
 
+bool is_address(const char *store)
+{
+    return strstr(store, "://") != NULL;
+}
+
 int open_store(const struct options *options, bool write, factum_store **store)
 {
     static const factum_log_sink sink = {NULL, show_message};
@@ -125,7 +130,7 @@ int open_store(const struct options *options, bool write, factum_store **store)
         store_options.read_only = true; /* who may only read can read */
         status = factum_open(options->store, &store_options, store, &err);
     }
-    if (status == FACTUM_NOT_FOUND && !write) {
+    if (status == FACTUM_NOT_FOUND && !write && !is_address(options->store)) {
         (void)fprintf(
             stderr, "factum: %s; name it with --store DIR or FACTUM_STORE, or append to make one\n",
             err.text);

@@ -11,6 +11,7 @@
  *     session is not asked for more.
  *  2. Sending happens in the task |flush| alone, once a turn, whatever happened in it.
  *  3. close is final: nothing is called for the connection after it.
+ *  4. doors->unsent_size is the sum of the capacities of all |unsent|.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -32,8 +33,9 @@
 #define LINGER_MS 1000
 #define STALL_MS 30000 /* nothing of what waits was taken by the peer */
 #define READS_PER_TURN 8
-#define SENDS_PER_TURN 32
-#define UNSENT_MAX ((size_t)1 << 20)
+#define SEND_SIZE_PER_TURN ((size_t)256 << 10) /* then others have theirs */
+#define UNSENT_MAX ((size_t)40 << 20)          /* more than a session gives at once */
+#define UNSENT_ALL_MAX ((size_t)256 << 20)     /* of all connections */
 
 enum conn_state { CONN_SNIFF, CONN_HANDSHAKE, CONN_OPEN, CONN_LINGER, CONN_CLOSED };
 
@@ -62,6 +64,7 @@ struct fct_conn {
 };
 
 static void watch(struct fct_conn *conn);
+static void free_unsent(struct fct_conn *conn);
 
 /* ---- addresses ------------------------------------------------------------------------------- */
 
@@ -110,7 +113,6 @@ static void on_poll_closed(uv_handle_t *handle)
     struct fct_conn *conn = handle->data;
     struct fct_doors *doors = conn->doors;
     (void)close(conn->fd);
-    fct_buf_finish(&conn->unsent);
     fct_mem_free(doors->options.mem, conn);
     doors->closing--;
 }
@@ -130,6 +132,7 @@ void fct_conn_close(struct fct_conn *conn)
     fct_session_destroy(conn->session); /* closes its exchanges, which may want to send */
     conn->session = NULL;
     fct_tls_destroy(conn->tls);
+    free_unsent(conn);
     fct_loop_forget(doors->options.loop, &conn->flush);
     fct_loop_forget(doors->options.loop, &conn->resume);
     (void)uv_poll_stop(&conn->poll);
@@ -145,6 +148,7 @@ static void linger(struct fct_conn *conn)
     }
     (void)shutdown(conn->fd, SHUT_WR);
     conn->state = CONN_LINGER;
+    conn->over = true; /* the session wants nothing more, but the peer's end is waited for */
     conn->since_ms = fct_loop_now_ms(conn->doors->options.loop);
     watch(conn);
 }
@@ -187,6 +191,40 @@ static enum io put(struct fct_conn *conn, const uint8_t *bytes, size_t len, size
     return must_wait() ? IO_BLOCKED : IO_GONE;
 }
 
+static void free_unsent(struct fct_conn *conn)
+{
+    conn->doors->unsent_size -= conn->unsent.capacity;
+    fct_buf_finish(&conn->unsent);
+}
+
+/* Too much is kept for peers that do not read: whoever has not read for the longest goes, except
+ * |conn|. */
+static void relieve(const struct fct_conn *conn)
+{
+    struct fct_conn *worst = NULL;
+    for (struct fct_conn *at = conn->doors->conns; at != NULL; at = at->next) {
+        bool keeps = at != conn && at->unsent.len > 0;
+        if (keeps && (worst == NULL || at->since_ms < worst->since_ms)) {
+            worst = at;
+        }
+    }
+    if (worst != NULL) {
+        fct_conn_close(worst);
+    }
+}
+
+/* False: out of memory. */
+static bool keep(struct fct_conn *conn, const uint8_t *bytes, size_t len)
+{
+    size_t before = conn->unsent.capacity;
+    factum_status status = fct_buf_add(&conn->unsent, bytes, len);
+    conn->doors->unsent_size += conn->unsent.capacity - before;
+    if (conn->doors->unsent_size > UNSENT_ALL_MAX) {
+        relieve(conn);
+    }
+    return status == FACTUM_OK;
+}
+
 /* Sends all of the bytes, or keeps the rest in |unsent|, which is empty. */
 static enum io send_or_keep(struct fct_conn *conn, const uint8_t *bytes, size_t len)
 {
@@ -195,7 +233,7 @@ static enum io send_or_keep(struct fct_conn *conn, const uint8_t *bytes, size_t 
         enum io io = put(conn, bytes, len, &sent);
         if (io == IO_BLOCKED) {
             conn->since_ms = fct_loop_now_ms(conn->doors->options.loop);
-            return fct_buf_add(&conn->unsent, bytes, len) == FACTUM_OK ? IO_BLOCKED : IO_GONE;
+            return keep(conn, bytes, len) ? IO_BLOCKED : IO_GONE;
         }
         if (io == IO_GONE) {
             return IO_GONE;
@@ -218,7 +256,7 @@ static enum io send_unsent(struct fct_conn *conn)
         conn->unsent_at += sent;
         conn->since_ms = fct_loop_now_ms(conn->doors->options.loop);
     }
-    fct_buf_clear(&conn->unsent);
+    free_unsent(conn);
     conn->unsent_at = 0;
     return IO_SOME;
 }
@@ -227,9 +265,10 @@ static enum io send_unsent(struct fct_conn *conn)
 static enum io send_turn(struct fct_conn *conn)
 {
     enum io io = send_unsent(conn);
-    for (int i = 0; io == IO_SOME; i++) {
-        if (i == SENDS_PER_TURN) {
-            fct_loop_later(conn->doors->options.loop, &conn->flush);
+    size_t given = 0;
+    while (io == IO_SOME) {
+        if (given >= SEND_SIZE_PER_TURN) {
+            fct_loop_work(conn->doors->options.loop, &conn->flush);
             return IO_SOME;
         }
         const uint8_t *bytes = NULL;
@@ -238,6 +277,7 @@ static enum io send_turn(struct fct_conn *conn)
             break;
         }
         io = send_or_keep(conn, bytes, len);
+        given += len;
     }
     return io;
 }
@@ -456,6 +496,10 @@ static void watch(struct fct_conn *conn)
 {
     int events = (may_receive(conn) ? UV_READABLE : 0) | (conn->blocked ? UV_WRITABLE : 0);
     if (events != conn->events) {
+        if (conn->tls != NULL && (events & ~conn->events & UV_READABLE) != 0) {
+            /* TLS reads ahead: what it has is announced by no socket */
+            fct_loop_later(conn->doors->options.loop, &conn->resume);
+        }
         conn->events = events;
         /* UNTESTED: it fails only for a descriptor that cannot be polled */
         int failed =
@@ -513,6 +557,12 @@ struct fct_conn *fct_conn_next(const struct fct_conn *conn)
     return conn->next;
 }
 
+size_t fct_conn_waiting(const struct fct_conn *conn)
+{
+    size_t of_session = conn->session == NULL ? 0 : fct_session_waiting(conn->session);
+    return conn->unsent.capacity + of_session;
+}
+
 void fct_conn_shut_down(struct fct_conn *conn)
 {
     if (conn->state == CONN_OPEN) {
@@ -534,7 +584,8 @@ void fct_conn_tick(struct fct_conn *conn, uint64_t now_ms)
         }
         return;
     case CONN_OPEN:
-        if (conn->blocked && age >= STALL_MS && conn->over) {
+        if (conn->blocked && age >= STALL_MS &&
+            (conn->over || fct_session_is_finished(conn->session))) {
             fct_conn_close(conn);
             return;
         }

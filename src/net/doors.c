@@ -5,6 +5,7 @@
 #include <netinet/in.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -20,6 +21,8 @@
 #define ACCEPTS_PER_TURN 64
 #define TICK_MS 1000
 #define CONNECTIONS_DEFAULT 10000
+#define WAITING_MAX ((size_t)512 << 20) /* of all connections */
+#define FILES_RESERVED_MAX 256 /* descriptors that are not for connections: the store's files */
 
 /* ---- addresses ------------------------------------------------------------------------------- */
 
@@ -96,16 +99,60 @@ factum_status fct_address_is_loopback(const char *address, bool *loopback, factu
 
 /* ---- listeners ------------------------------------------------------------------------------- */
 
-/* There are no descriptors left: gives up the spare one for a moment, so that who waits is refused
- * and the loop does not spin. */
-static void refuse_one(struct fct_doors *doors, int listening)
+static void on_connection(uv_poll_t *poll, int status, int events);
+
+static void open_spare(struct fct_doors *doors)
 {
-    (void)close(doors->spare_fd);
-    int fd = accept(listening, NULL, NULL);
+    if (doors->spare_fd < 0) {
+        doors->spare_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    }
+}
+
+/* There are no descriptors left: gives up the spare one for a moment, so that who waits is refused.
+ * Another thread may have taken it: then who waits goes on waiting until the next tick, since the
+ * loop must not spin. */
+static void refuse_one(struct fct_listener *listener)
+{
+    struct fct_doors *doors = listener->doors;
+    if (doors->spare_fd >= 0) {
+        (void)close(doors->spare_fd);
+        doors->spare_fd = -1;
+    }
+    int fd = accept4(listener->fd, NULL, NULL, SOCK_CLOEXEC);
     if (fd >= 0) {
         (void)close(fd);
+        open_spare(doors);
+    } else if (errno == EMFILE || errno == ENFILE) {
+        (void)uv_poll_stop(&listener->poll);
+        listener->pauses = true;
     }
-    doors->spare_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+}
+
+static void end_pauses(struct fct_doors *doors)
+{
+    open_spare(doors);
+    for (struct fct_listener *at = doors->listeners; at != NULL; at = at->next) {
+        if (at->pauses) {
+            at->pauses = false;
+            (void)uv_poll_start(&at->poll, UV_READABLE, on_connection);
+        }
+    }
+}
+
+/* So many connections that the store still gets its files. */
+static size_t connections_max(size_t wanted)
+{
+    struct rlimit limit;
+    if (wanted == 0) {
+        wanted = CONNECTIONS_DEFAULT;
+    }
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY) {
+        return wanted;
+    }
+    rlim_t reserved =
+        limit.rlim_cur / 2 < FILES_RESERVED_MAX ? limit.rlim_cur / 2 : FILES_RESERVED_MAX;
+    rlim_t possible = limit.rlim_cur - reserved;
+    return wanted < possible ? wanted : (size_t)possible;
 }
 
 static void on_connection(uv_poll_t *poll, int status, int events)
@@ -118,7 +165,7 @@ static void on_connection(uv_poll_t *poll, int status, int events)
         int fd = accept4(listener->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
         if (fd < 0) {
             if (errno == EMFILE || errno == ENFILE) {
-                refuse_one(doors, listener->fd);
+                refuse_one(listener);
             }
             return;
         }
@@ -303,10 +350,35 @@ factum_status fct_doors_listen_unix(struct fct_doors *doors, const char *path, f
 
 /* ---- all of them ----------------------------------------------------------------------------- */
 
+/* Peers that do not take their answers: while all of them together keep too much, the one that
+ * keeps most goes. */
+static void bound_waiting(struct fct_doors *doors)
+{
+    size_t all = 0;
+    do {
+        struct fct_conn *worst = NULL;
+        size_t most = 0;
+        all = 0;
+        for (struct fct_conn *at = doors->conns; at != NULL; at = fct_conn_next(at)) {
+            size_t waiting = fct_conn_waiting(at);
+            all += waiting;
+            if (waiting > most) {
+                worst = at;
+                most = waiting;
+            }
+        }
+        if (all > WAITING_MAX) {
+            fct_conn_close(worst);
+        }
+    } while (all > WAITING_MAX);
+}
+
 static void on_doors_tick(struct fct_timer *timer)
 {
     struct fct_doors *doors = FCT_CONTAINER_OF(timer, struct fct_doors, tick);
     uint64_t now = fct_loop_now_ms(doors->options.loop);
+    end_pauses(doors);
+    bound_waiting(doors);
     struct fct_conn *conn = doors->conns;
     while (conn != NULL) {
         struct fct_conn *next = fct_conn_next(conn);
@@ -330,10 +402,9 @@ factum_status fct_doors_create(const struct fct_doors_options *options, struct f
         return fct_fail(err, FACTUM_NO_MEMORY, "listen: out of memory");
     }
     doors->options = *options;
-    if (doors->options.connections_max == 0) {
-        doors->options.connections_max = CONNECTIONS_DEFAULT;
-    }
-    doors->spare_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    doors->options.connections_max = connections_max(options->connections_max);
+    doors->spare_fd = -1;
+    open_spare(doors);
     doors->tick.run = on_doors_tick;
     fct_timer_start(options->loop, &doors->tick, TICK_MS, TICK_MS);
     *made = doors;

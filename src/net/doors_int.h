@@ -15,6 +15,7 @@ struct fct_listener {
     uv_poll_t poll;
     int fd;
     bool is_unix;
+    bool pauses;                 /* until the next tick: there are no descriptors */
     char path[FCT_ADDRESS_SIZE]; /* of a UNIX socket */
 };
 
@@ -25,7 +26,8 @@ struct fct_doors {
     struct fct_conn *conns;
     size_t conn_count;
     uint64_t conns_ever;
-    size_t closing; /* handles that libuv still has */
+    size_t closing;     /* handles that libuv still has */
+    size_t unsent_size; /* bytes that connections keep for peers that do not read */
     bool shut_down;
     struct fct_timer tick;
     int spare_fd; /* given up to refuse a connection when there are no descriptors left */
@@ -36,6 +38,8 @@ void fct_conn_open(struct fct_doors *doors, int fd, bool is_unix);
 /* Closes it at once; its memory goes when libuv lets go of it. */
 void fct_conn_close(struct fct_conn *conn);
 void fct_conn_shut_down(struct fct_conn *conn);
+/* Bytes that it keeps until its peer takes them. */
+size_t fct_conn_waiting(const struct fct_conn *conn);
 /* Once a second. May close it. */
 void fct_conn_tick(struct fct_conn *conn, uint64_t now_ms);
 struct fct_conn *fct_conn_next(const struct fct_conn *conn);

@@ -457,6 +457,13 @@ static bool h1_is_finished(const struct fct_session *session)
     return ((const struct fct_h1 *)session)->is_finished;
 }
 
+/* What was handed out is still in |sent|. */
+static size_t h1_waiting(const struct fct_session *session)
+{
+    const struct fct_h1 *h1 = (const struct fct_h1 *)session;
+    return h1->out.capacity + h1->sent.capacity;
+}
+
 static void h1_destroy(struct fct_session *session)
 {
     struct fct_h1 *h1 = h1_of(session);
@@ -480,6 +487,7 @@ static const struct fct_session_ops h1_ops = {
     .tick = h1_tick,
     .shut_down = h1_shut_down,
     .is_finished = h1_is_finished,
+    .waiting = h1_waiting,
     .destroy = h1_destroy,
 };
 

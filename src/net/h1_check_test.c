@@ -8,7 +8,8 @@
 #define HEAD "GET / HTTP/1.1\r\nA: b\r\n\r\n"
 #define CHUNKS "1;x\r\n\r\n0\r\nA: b\r\n\r\n" /* without the data */
 
-/* Takes |text| with byte |at| replaced, from byte |from| on in one piece, before it byte by byte. */
+/* Takes |text| with byte |at| replaced, from byte |from| on in one piece, before it byte by
+ * byte. */
 static bool accepts(const char *text, size_t at, uint8_t byte, bool chunks)
 {
     uint8_t bytes[64];

@@ -417,6 +417,11 @@ static bool h2_is_finished(const struct fct_session *session)
                            nghttp2_session_want_write(h2->nghttp2) == 0);
 }
 
+static size_t h2_waiting(const struct fct_session *session)
+{
+    return ((const struct fct_h2 *)(const void *)session)->waiting;
+}
+
 static void h2_destroy(struct fct_session *session)
 {
     struct fct_h2 *h2 = h2_of(session);
@@ -554,6 +559,7 @@ static const struct fct_session_ops h2_ops = {
     .tick = h2_tick,
     .shut_down = h2_shut_down,
     .is_finished = h2_is_finished,
+    .waiting = h2_waiting,
     .wants_receive = h2_wants_receive,
     .destroy = h2_destroy,
 };

@@ -9,7 +9,8 @@
  *  1. After abort and in a broken session the functions accept everything, do nothing, and there
  *     is no room; closed() is due.
  *  2. A writer that saw no room left more than half of the least room waiting, which was_full
- *     remembers, so that writable follows.
+ *     remembers, so that writable follows; or the connection was over its maximum, which was_over
+ *     remembers, so that it follows for every stream.
  *  3. Memory of an answer that is sent is kept by one stream up to H2_KEPT_SIZE, and once by the
  *     session (spare); the rest is freed.
  */
@@ -24,6 +25,7 @@ enum {
     H2_KEPT_SIZE = 2048,
     H2_ROOM_MIN = 16 * 1024, /* of an answer, however many there are */
     H2_SPARE_SIZE_MAX = 512 * 1024,
+    H2_OVER_FACTOR = 4, /* times session_write_max wait: then nobody has room */
 };
 
 /* One allocation; the names and values follow the array. */
@@ -45,6 +47,27 @@ static bool h2_answer_is_lost(const struct fct_h2_stream *stream)
 static size_t h2_answer_waiting(const struct fct_h2_stream *stream)
 {
     return stream->out.len - stream->out_from;
+}
+
+/* Answers that their client does not let go, each of one big event, may be more than all rooms. */
+static bool h2_answers_are_over(const struct fct_h2 *h2)
+{
+    return h2->waiting / H2_OVER_FACTOR >= h2->options.limits.session_write_max;
+}
+
+/* |size| bytes wait no longer. */
+static void h2_answers_shrink(struct fct_h2 *h2, size_t size)
+{
+    FCT_ASSERT(h2->waiting >= size);
+    h2->waiting -= size;
+    if (!h2->was_over || h2->waiting > h2->options.limits.session_write_max) {
+        return;
+    }
+    h2->was_over = false;
+    for (struct fct_h2_link *at = h2->streams.next; at != &h2->streams; at = at->next) {
+        fct_h2_ring_add(&h2->writable, &FCT_H2_STREAM_OF(at, all)->writable);
+    }
+    fct_h2_signal(h2);
 }
 
 /* What may wait of |stream|'s answer now: all that the connection has left, within bounds. */
@@ -81,8 +104,7 @@ static void h2_answer_recycle(struct fct_h2_stream *stream, size_t kept_size)
 
 void fct_h2_answer_free(struct fct_h2_stream *stream)
 {
-    FCT_ASSERT(stream->h2->waiting >= h2_answer_waiting(stream));
-    stream->h2->waiting -= h2_answer_waiting(stream);
+    h2_answers_shrink(stream->h2, h2_answer_waiting(stream));
     h2_answer_recycle(stream, 0);
     fct_mem_free(stream->h2->options.mem, stream->trailers);
     stream->trailers = NULL;
@@ -144,7 +166,7 @@ int fct_h2_on_send_data(nghttp2_session *nghttp2, nghttp2_frame *frame, const ui
         return NGHTTP2_ERR_CALLBACK_FAILURE;
     }
     stream->out_from += size;
-    h2->waiting -= size;
+    h2_answers_shrink(h2, size);
     size_t waiting = h2_answer_waiting(stream);
     if (waiting == 0) {
         h2_answer_recycle(stream, H2_KEPT_SIZE);
@@ -249,7 +271,8 @@ static size_t h2_room(const struct fct_exchange *exchange)
 {
     const struct fct_h2_stream *stream = (const struct fct_h2_stream *)(const void *)exchange;
     size_t waiting = h2_answer_waiting(stream);
-    size_t max = h2_answer_is_lost(stream) ? 0 : h2_answer_limit(stream);
+    bool none = h2_answer_is_lost(stream) || h2_answers_are_over(stream->h2);
+    size_t max = none ? 0 : h2_answer_limit(stream);
     return waiting < max ? max - waiting : 0;
 }
 
@@ -268,7 +291,7 @@ static void h2_answer_resume(struct fct_h2_stream *stream)
 static void h2_answer_compact(struct fct_h2_stream *stream)
 {
     size_t waiting = h2_answer_waiting(stream);
-    if (stream->out_from > 0) {
+    if (stream->out_from > 0 && stream->out.ptr != NULL) {
         memmove(stream->out.ptr, stream->out.ptr + stream->out_from, waiting);
         stream->out.len = waiting;
         stream->out_from = 0;
@@ -303,6 +326,7 @@ static factum_status h2_write(struct fct_exchange *exchange, factum_slice bytes)
         return status;
     }
     h2->waiting += bytes.len;
+    h2->was_over = h2->was_over || h2_answers_are_over(h2);
     /* The room may shrink to this before the writer asks for it. */
     if (h2_answer_waiting(stream) > H2_ROOM_MIN / 2 ||
         h2_answer_waiting(stream) > h2->options.limits.write_buffer_max / 2) {

@@ -104,6 +104,7 @@ struct fct_h2 {
     struct fct_h2_link aborted;  /* those whose closed() is due */
     size_t stream_count;
     size_t waiting;       /* bytes of all answers */
+    bool was_over;        /* they came to their maximum, where nobody has room */
     struct fct_buf out;   /* what send gives */
     struct fct_buf spare; /* memory of an answer that was sent, for the next one */
     uint64_t now_ms;

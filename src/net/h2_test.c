@@ -595,6 +595,40 @@ static void many_answers_share_one_bound(void **state)
     stop();
 }
 
+static void big_messages_share_a_bound_beyond_which_nobody_has_room(void **state)
+{
+    (void)state;
+    h2_server_init(&server, H2_FLOW);
+    server.flow_size = 2 * MIB;
+    server.message_size = MIB;
+    start(H2_FLOW, 16 * 1024);
+    client.holds = true;
+    h2_talk(&client, &server);
+    for (int i = 0; i < 300; i++) {
+        (void)h2_request(&client, 0, false);
+    }
+    h2_talk(&client, &server);
+    size_t written = 0;
+    size_t without = 0; /* have not even begun */
+    for (size_t i = 0; i < server.call_count; i++) {
+        written += server.calls[i].written;
+        without += server.calls[i].written == 0 ? 1 : 0;
+    }
+    assert_int_equal(server.call_count, 300);
+    assert_in_range(written, 64 * MIB, 67 * MIB); /* four times session_write_max */
+    assert_in_range(without, 200, 290);
+    client.holds = false; /* all of them are called again, and none is forgotten */
+    for (size_t i = 0; i < 300; i++) {
+        size_t got = client.replies[i].body_size;
+        assert_int_equal(nghttp2_session_consume(client.session, client.replies[i].id, got), 0);
+    }
+    h2_talk(&client, &server);
+    for (size_t i = 0; i < 300; i++) {
+        assert_answered(&client.replies[i], 2 * MIB);
+    }
+    stop();
+}
+
 static void an_aborted_exchange_is_closed_by_receive_send_and_tick_alike(void **state)
 {
     (void)state;
@@ -803,6 +837,7 @@ int main(void)
         cmocka_unit_test(an_abort_from_each_state_closes_once_and_not_at_once),
         cmocka_unit_test(a_handler_may_abort_from_each_of_its_calls),
         cmocka_unit_test(many_answers_share_one_bound),
+        cmocka_unit_test(big_messages_share_a_bound_beyond_which_nobody_has_room),
         cmocka_unit_test(an_aborted_exchange_is_closed_by_receive_send_and_tick_alike),
         cmocka_unit_test(output_from_outside_is_announced_once_until_it_is_sent),
         cmocka_unit_test(a_shut_down_lets_open_exchanges_end_and_takes_no_more),

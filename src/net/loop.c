@@ -1,11 +1,11 @@
 /* loop.c - see loop.h. Layer: net.
  *
  * A turn: libuv waits for sockets and for posted tasks and calls who waits for them; then come the
- * timers that are due and the tasks put off until later, which is where connections send. While
- * there are such tasks the loop does not wait.
+ * timers that are due and the tasks put off until later, which is where connections send, and a
+ * part of the work. While there are such tasks the loop does not wait.
  *
  * Invariants.
- *  1. A task or timer is in one queue at most; |slot| points to what points to it.
+ *  1. A task is in one queue at most; |slot| points to what points to it.
  *  2. Only |posted| is shared with other threads, under |lock|.
  */
 #include "net/loop.h"
@@ -14,6 +14,8 @@
 #include "core/error.h"
 #include "net/loop_int.h"
 #include "os/thread.h"
+
+#define WORK_NS_PER_TURN (4 * 1000000u)
 
 struct fct_loop {
     const struct fct_mem *mem;
@@ -27,7 +29,9 @@ struct fct_loop {
     struct fct_task **posted_last;
     struct fct_task *later;
     struct fct_task **later_last;
-    struct fct_timer *timers; /* by their due times */
+    struct fct_task *work;
+    struct fct_task **work_last;
+    struct fct_timer timers; /* a ring by their due times, and its end */
     unsigned open_handles;
     uint8_t buffer[FCT_LOOP_BUFFER_SIZE];
 };
@@ -104,7 +108,7 @@ static void on_idle(uv_idle_t *idle)
 
 static void expect_later(struct fct_loop *loop)
 {
-    if (loop->later != NULL) {
+    if (loop->later != NULL || loop->work != NULL) {
         (void)uv_idle_start(&loop->idle, on_idle);
     } else {
         (void)uv_idle_stop(&loop->idle);
@@ -114,7 +118,17 @@ static void expect_later(struct fct_loop *loop)
 void fct_loop_later(struct fct_loop *loop, struct fct_task *task)
 {
     if (task->slot == NULL) {
+        task->is_work = false;
         task_add(task, &loop->later_last);
+        expect_later(loop);
+    }
+}
+
+void fct_loop_work(struct fct_loop *loop, struct fct_task *task)
+{
+    if (task->slot == NULL) {
+        task->is_work = true;
+        task_add(task, &loop->work_last);
         expect_later(loop);
     }
 }
@@ -122,7 +136,20 @@ void fct_loop_later(struct fct_loop *loop, struct fct_task *task)
 void fct_loop_forget(struct fct_loop *loop, struct fct_task *task)
 {
     if (task->slot != NULL) {
-        task_unlink(task, &loop->later_last);
+        task_unlink(task, task->is_work ? &loop->work_last : &loop->later_last);
+    }
+}
+
+static void run_work(struct fct_loop *loop)
+{
+    uint64_t until = loop->work == NULL ? 0 : uv_hrtime() + WORK_NS_PER_TURN;
+    while (loop->work != NULL) {
+        struct fct_task *task = loop->work;
+        task_unlink(task, &loop->work_last);
+        task->run(task);
+        if (uv_hrtime() >= until) {
+            break;
+        }
     }
 }
 
@@ -140,42 +167,50 @@ static void run_later(struct fct_loop *loop)
         task->run(task);
     }
     task_unlink(&turn, &loop->later_last);
-    expect_later(loop);
 }
 
 static void on_check(uv_check_t *check)
 {
     struct fct_loop *loop = check->data;
+    run_work(loop);
     run_later(loop);
+    expect_later(loop);
 }
 
 /* ---- timers ---------------------------------------------------------------------------------- */
 
+bool fct_timer_is_running(const struct fct_timer *timer)
+{
+    return timer->next != NULL;
+}
+
 void fct_timer_stop(struct fct_timer *timer)
 {
-    if (timer->slot != NULL) {
-        *timer->slot = timer->next;
-        if (timer->next != NULL) {
-            timer->next->slot = timer->slot;
-        }
-        timer->slot = NULL;
+    if (timer->next != NULL) {
+        timer->prev->next = timer->next;
+        timer->next->prev = timer->prev;
         timer->next = NULL;
+        timer->prev = NULL;
     }
 }
 
-/* In the order of their due times. */
+/* In the order of their due times. Looked for from the last: most are alike, so that the newest is
+ * the last to be due. */
 static void timer_insert(struct fct_loop *loop, struct fct_timer *timer)
 {
-    struct fct_timer **slot = &loop->timers;
-    while (*slot != NULL && (*slot)->due_ms <= timer->due_ms) {
-        slot = &(*slot)->next;
+    struct fct_timer *before = loop->timers.prev;
+    while (before != &loop->timers && before->due_ms > timer->due_ms) {
+        before = before->prev;
     }
-    timer->next = *slot;
-    timer->slot = slot;
-    if (timer->next != NULL) {
-        timer->next->slot = &timer->next;
-    }
-    *slot = timer;
+    timer->prev = before;
+    timer->next = before->next;
+    timer->next->prev = timer;
+    before->next = timer;
+}
+
+static bool has_timers(const struct fct_loop *loop)
+{
+    return loop->timers.next != &loop->timers;
 }
 
 static void on_tick(uv_timer_t *tick);
@@ -183,10 +218,10 @@ static void on_tick(uv_timer_t *tick);
 static void tick_for_first(struct fct_loop *loop)
 {
     uint64_t now = uv_now(&loop->uv);
-    if (loop->timers == NULL) {
+    if (!has_timers(loop)) {
         (void)uv_timer_stop(&loop->tick);
     } else {
-        uint64_t due = loop->timers->due_ms;
+        uint64_t due = loop->timers.next->due_ms;
         (void)uv_timer_start(&loop->tick, on_tick, due > now ? due - now : 0, 0);
     }
 }
@@ -205,8 +240,8 @@ static void on_tick(uv_timer_t *tick)
 {
     struct fct_loop *loop = tick->data;
     uint64_t now = uv_now(&loop->uv);
-    while (loop->timers != NULL && loop->timers->due_ms <= now) {
-        struct fct_timer *timer = loop->timers;
+    while (has_timers(loop) && loop->timers.next->due_ms <= now) {
+        struct fct_timer *timer = loop->timers.next;
         fct_timer_stop(timer);
         if (timer->every_ms > 0) {
             timer->due_ms = now + timer->every_ms;
@@ -268,6 +303,9 @@ factum_status fct_loop_create(const struct fct_mem *mem, struct fct_loop **made,
     loop->mem = mem;
     loop->posted_last = &loop->posted;
     loop->later_last = &loop->later;
+    loop->work_last = &loop->work;
+    loop->timers.next = &loop->timers;
+    loop->timers.prev = &loop->timers;
     int failed = uv_loop_init(&loop->uv);
     if (failed != 0) {
         fct_mem_free(mem, loop);
@@ -296,8 +334,9 @@ void fct_loop_destroy(struct fct_loop *loop)
     while (loop->open_handles > 0) {
         (void)uv_run(&loop->uv, UV_RUN_ONCE);
     }
-    FCT_ASSERT(loop->timers == NULL);
+    FCT_ASSERT(!has_timers(loop));
     FCT_ASSERT(loop->later == NULL);
+    FCT_ASSERT(loop->work == NULL);
     int failed = uv_loop_close(&loop->uv);
     FCT_ASSERT(failed == 0);
     fct_mutex_finish(&loop->lock);

@@ -17,12 +17,13 @@ struct fct_loop;
 struct fct_task {
     struct fct_task *next;
     struct fct_task **slot; /* where the queue points to it; NULL: not queued */
+    bool is_work;           /* in the queue of fct_loop_work */
     void (*run)(struct fct_task *task);
 };
 
 struct fct_timer {
-    struct fct_timer *next;
-    struct fct_timer **slot; /* NULL: not running */
+    struct fct_timer *next; /* NULL: not running */
+    struct fct_timer *prev;
     uint64_t due_ms;
     unsigned every_ms; /* 0: once */
     void (*run)(struct fct_timer *timer);
@@ -45,8 +46,12 @@ void fct_loop_post(struct fct_loop *loop, struct fct_task *task);
 /* The same, from the loop's thread, without a wake-up: it runs after what has come in during this
  * turn was handled; one that is queued again by itself runs in the next turn. */
 void fct_loop_later(struct fct_loop *loop, struct fct_task *task);
-/* Takes a task of fct_loop_later out of its queue; accepts one that is not queued. Not for one that
- * was posted. */
+/* The same for long work that is done in pieces, each of which queues the next: of these a turn
+ * runs one, and more while a few milliseconds are not used up. What is short does not wait for
+ * all. */
+void fct_loop_work(struct fct_loop *loop, struct fct_task *task);
+/* Takes a task of fct_loop_later or fct_loop_work out of its queue; accepts one that is not queued.
+ * Not for one that was posted. */
 void fct_loop_forget(struct fct_loop *loop, struct fct_task *task);
 
 /* Takes a task of fct_loop_post out of its queue; accepts one that is not queued. For an owner that
@@ -61,5 +66,7 @@ void fct_timer_start(struct fct_loop *loop, struct fct_timer *timer, unsigned af
                      unsigned every_ms);
 /* Accepts one that is not running. */
 void fct_timer_stop(struct fct_timer *timer);
+/* One that repeats is running while |run| is called, one that does not is not. */
+bool fct_timer_is_running(const struct fct_timer *timer);
 
 #endif

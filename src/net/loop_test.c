@@ -1,6 +1,8 @@
 /* loop_test.c - tasks, timers and the thread of a loop. */
 #include "net/loop.h"
 
+#include <time.h>
+
 #include "core/compiler.h"
 #include "os/thread.h"
 #include "support/test.h"
@@ -121,6 +123,77 @@ TEST(another_thread_wakes_the_loop)
     }
 }
 
+static uint64_t test_now_ns(void)
+{
+    struct timespec now;
+    (void)clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+static void burn(struct fct_task *task)
+{
+    struct step *step = FCT_CONTAINER_OF(task, struct step, task);
+    uint64_t until = test_now_ns() + UINT64_C(5000000);
+    while (test_now_ns() < until) {
+    }
+    step->runs++;
+    fct_loop_work(step->loop, task);
+}
+
+TEST(what_is_short_does_not_wait_for_all_of_the_long_work)
+{
+    (void)state;
+    struct step works[20];
+    struct step short_one = {.loop = f.loop, .again = 5};
+    unsigned pieces = 0;
+    short_one.task.run = run_step;
+    for (size_t i = 0; i < 20; i++) {
+        works[i] = (struct step){.loop = f.loop};
+        works[i].task.run = burn;
+        fct_loop_work(f.loop, &works[i].task);
+    }
+    fct_loop_later(f.loop, &short_one.task);
+    fct_loop_run(f.loop);
+    assert_int_equal(short_one.runs, 6);
+    for (size_t i = 0; i < 20; i++) {
+        pieces += works[i].runs;
+        assert_true(works[i].runs <= 1); /* they take turns */
+        fct_loop_forget(f.loop, &works[i].task);
+        assert_null(works[i].task.slot);
+    }
+    assert_int_equal(pieces, 6); /* one a turn */
+}
+
+static uint64_t timer_order;
+
+static void on_turn_of_timer(struct fct_timer *timer)
+{
+    struct step *step = FCT_CONTAINER_OF(timer, struct step, timer);
+    step->at_ms = timer_order++;
+    if (timer_order == 4) {
+        fct_loop_stop(step->loop);
+    }
+}
+
+TEST(timers_of_one_time_run_in_the_order_of_their_starts)
+{
+    (void)state;
+    struct step steps[4];
+    for (size_t i = 0; i < 4; i++) {
+        steps[i] = (struct step){.loop = f.loop};
+        steps[i].timer.run = on_turn_of_timer;
+        fct_timer_start(f.loop, &steps[i].timer, i == 0 ? 20 : 5, 0);
+        assert_true(fct_timer_is_running(&steps[i].timer));
+    }
+    timer_order = 0;
+    fct_loop_run(f.loop);
+    assert_int_equal(steps[1].at_ms, 0);
+    assert_int_equal(steps[2].at_ms, 1);
+    assert_int_equal(steps[3].at_ms, 2);
+    assert_int_equal(steps[0].at_ms, 3);
+    assert_false(fct_timer_is_running(&steps[0].timer));
+}
+
 static void on_timer(struct fct_timer *timer)
 {
     struct step *step = FCT_CONTAINER_OF(timer, struct step, timer);
@@ -186,6 +259,8 @@ int main(void)
         CASE(a_task_that_queues_itself_again_runs_in_later_turns),
         CASE(a_forgotten_task_does_not_run),
         CASE(another_thread_wakes_the_loop),
+        CASE(what_is_short_does_not_wait_for_all_of_the_long_work),
+        CASE(timers_of_one_time_run_in_the_order_of_their_starts),
         CASE(timers_run_in_the_order_of_their_times),
         CASE(a_timer_repeats_until_it_is_stopped),
         CASE(a_stopped_timer_does_not_run),

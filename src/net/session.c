@@ -35,6 +35,11 @@ bool fct_session_is_finished(const struct fct_session *session)
     return session->ops->is_finished(session);
 }
 
+size_t fct_session_waiting(const struct fct_session *session)
+{
+    return session->ops->waiting(session);
+}
+
 void fct_session_destroy(struct fct_session *session)
 {
     if (session != NULL) {

@@ -56,6 +56,7 @@ struct fct_session_ops {
     void (*tick)(struct fct_session *session, uint64_t now_ms);
     void (*shut_down)(struct fct_session *session);
     bool (*is_finished)(const struct fct_session *session);
+    size_t (*waiting)(const struct fct_session *session);
     void (*destroy)(struct fct_session *session);
 };
 
@@ -88,6 +89,8 @@ void fct_session_tick(struct fct_session *session, uint64_t now_ms);
 void fct_session_shut_down(struct fct_session *session);
 /* Nothing more will come: close the connection once everything is sent. */
 bool fct_session_is_finished(const struct fct_session *session);
+/* Bytes of answers that it keeps until the peer takes them. */
+size_t fct_session_waiting(const struct fct_session *session);
 /* Closes all exchanges. Accepts NULL. */
 void fct_session_destroy(struct fct_session *session);
 

@@ -27,6 +27,7 @@
 #include <openssl/err.h>
 #include <openssl/pem.h>
 #include <openssl/ssl.h>
+#include <openssl/x509v3.h>
 
 #include "core/check.h"
 #include "core/error.h"
@@ -129,7 +130,10 @@ static factum_status tls_pem_check(int fd, const char *path, bool secret, factum
         return fct_fail(err, FACTUM_INVALID, "%s has more than %d bytes: it is no PEM file", path,
                         PEM_SIZE_MAX);
     }
-    if (secret && (facts.st_mode & 077) != 0) {
+    /* A service that is not root gets its key from root, readable by its group: the credentials of
+     * systemd are such files. UNTESTED: the tests are one user. */
+    bool from_root = facts.st_uid == 0 && geteuid() != 0;
+    if (secret && (facts.st_mode & (from_root ? 037 : 077)) != 0) {
         return fct_fail(
             err, FACTUM_INVALID,
             "others than its owner have rights on the key %s (mode %04o): run chmod 600", path,
@@ -309,8 +313,6 @@ static bool tls_configure(SSL_CTX *ssl)
                               SSL_MODE_RELEASE_BUFFERS);
     (void)SSL_CTX_set_session_cache_mode(ssl, SSL_SESS_CACHE_OFF);
     SSL_CTX_set_read_ahead(ssl, 1); /* a record by one recv, not header and body by two */
-    SSL_CTX_set_verify(ssl, SSL_VERIFY_NONE, NULL);
-    SSL_CTX_set_alpn_select_cb(ssl, tls_choose_protocol, NULL);
     return SSL_CTX_set_min_proto_version(ssl, TLS1_2_VERSION) == 1 &&
            SSL_CTX_set_max_proto_version(ssl, TLS1_3_VERSION) == 1 &&
            SSL_CTX_set_cipher_list(ssl, "ECDHE+AESGCM:ECDHE+CHACHA20") == 1 &&
@@ -318,8 +320,9 @@ static bool tls_configure(SSL_CTX *ssl)
                                          "TLS_CHACHA20_POLY1305_SHA256") == 1;
 }
 
-factum_status fct_tls_context_create(const char *cert_file, const char *key_file,
-                                     struct fct_tls_context **context, factum_error *err)
+/* Without certificates. */
+static factum_status tls_context_new(const SSL_METHOD *method, struct fct_tls_context **context,
+                                     factum_error *err)
 {
     ERR_clear_error();
     *context = NULL;
@@ -328,7 +331,7 @@ factum_status fct_tls_context_create(const char *cert_file, const char *key_file
         return fct_fail(err, FACTUM_NO_MEMORY, "TLS: out of memory");
     }
     atomic_init(&fresh->users, 1);
-    fresh->ssl = SSL_CTX_new(TLS_server_method());
+    fresh->ssl = SSL_CTX_new(method);
     fresh->socket = tls_socket_method();
     factum_status status = FACTUM_OK;
     if (fresh->ssl == NULL || fresh->socket == NULL) {
@@ -336,16 +339,94 @@ factum_status fct_tls_context_create(const char *cert_file, const char *key_file
     } else if (!tls_configure(fresh->ssl)) {
         status =
             fct_fail(err, FACTUM_UNSUPPORTED, "TLS: this OpenSSL is not enough: %s", tls_reason());
-    } else {
-        status = tls_use_files(fresh, cert_file, key_file, err);
     }
-    ERR_clear_error();
     if (status != FACTUM_OK) {
+        ERR_clear_error();
         fct_tls_context_destroy(fresh);
         return status;
     }
     *context = fresh;
     return FACTUM_OK;
+}
+
+/* |fresh| becomes *context, or is destroyed. */
+static factum_status tls_context_publish(struct fct_tls_context *fresh, factum_status status,
+                                         struct fct_tls_context **context)
+{
+    ERR_clear_error();
+    if (status != FACTUM_OK) {
+        fct_tls_context_destroy(fresh);
+        fresh = NULL;
+    }
+    *context = fresh;
+    return status;
+}
+
+factum_status fct_tls_context_create(const char *cert_file, const char *key_file,
+                                     struct fct_tls_context **context, factum_error *err)
+{
+    struct fct_tls_context *fresh = NULL;
+    *context = NULL;
+    factum_status status = tls_context_new(TLS_server_method(), &fresh, err);
+    if (status != FACTUM_OK) {
+        return status;
+    }
+    FCT_ASSERT(fresh != NULL);
+    SSL_CTX_set_verify(fresh->ssl, SSL_VERIFY_NONE, NULL);
+    SSL_CTX_set_alpn_select_cb(fresh->ssl, tls_choose_protocol, NULL);
+    status = tls_use_files(fresh, cert_file, key_file, err);
+    return tls_context_publish(fresh, status, context);
+}
+
+/* Adds all certificates of the file to those that are trusted. */
+static factum_status tls_trust(struct fct_tls_context *context, const char *ca_file,
+                               factum_error *err)
+{
+    BIO *bio = NULL;
+    int count = 0;
+    factum_status status = tls_pem_load(ca_file, false, &bio, err);
+    while (status == FACTUM_OK) {
+        ERR_clear_error();
+        X509 *certificate = PEM_read_bio_X509(bio, NULL, tls_no_passphrase, NULL);
+        if (certificate == NULL) {
+            break;
+        }
+        count++;
+        if (X509_STORE_add_cert(SSL_CTX_get_cert_store(context->ssl), certificate) != 1) {
+            status = fct_fail(err, FACTUM_INVALID, "certificate %d in %s cannot be used: %s", count,
+                              ca_file, tls_reason());
+        }
+        X509_free(certificate);
+    }
+    BIO_free(bio);
+    if (status == FACTUM_OK && count == 0) {
+        status = fct_fail(err, FACTUM_INVALID, "%s has no certificate in PEM form: %s", ca_file,
+                          tls_reason());
+    }
+    return status == FACTUM_OK ? status : fct_wrap(err, status, "TLS");
+}
+
+factum_status fct_tls_client_context_create(const char *ca_file, struct fct_tls_context **context,
+                                            factum_error *err)
+{
+    static const unsigned char offered[] = ALPN_HTTP2;
+    struct fct_tls_context *fresh = NULL;
+    *context = NULL;
+    factum_status status = tls_context_new(TLS_client_method(), &fresh, err);
+    if (status != FACTUM_OK) {
+        return status;
+    }
+    FCT_ASSERT(fresh != NULL);
+    SSL_CTX_set_verify(fresh->ssl, SSL_VERIFY_PEER, NULL);
+    if (SSL_CTX_set_alpn_protos(fresh->ssl, offered, sizeof offered - 1) != 0) {
+        status = fct_fail(err, FACTUM_NO_MEMORY, "TLS: out of memory");
+    } else if (ca_file != NULL) {
+        status = tls_trust(fresh, ca_file, err);
+    } else if (SSL_CTX_set_default_verify_paths(fresh->ssl) != 1) {
+        status = fct_fail(err, FACTUM_UNSUPPORTED,
+                          "TLS: the system's certificates cannot be read: %s", tls_reason());
+    }
+    return tls_context_publish(fresh, status, context);
 }
 
 static void tls_context_release(struct fct_tls_context *context)
@@ -373,7 +454,7 @@ int64_t fct_tls_context_expires(const struct fct_tls_context *context)
 
 /* ---- a connection ------------------------------------------------------------------------ */
 
-factum_status fct_tls_create(struct fct_tls_context *context, int fd, struct fct_tls **tls,
+static factum_status tls_new(struct fct_tls_context *context, int fd, struct fct_tls **tls,
                              factum_error *err)
 {
     ERR_clear_error();
@@ -394,9 +475,60 @@ factum_status fct_tls_create(struct fct_tls_context *context, int fd, struct fct
     BIO_set_data(bio, fresh);
     BIO_set_init(bio, 1);
     SSL_set_bio(fresh->ssl, bio, bio); /* owns it now */
-    SSL_set_accept_state(fresh->ssl);
     *tls = fresh;
     return FACTUM_OK;
+}
+
+factum_status fct_tls_create(struct fct_tls_context *context, int fd, struct fct_tls **tls,
+                             factum_error *err)
+{
+    factum_status status = tls_new(context, fd, tls, err);
+    if (status == FACTUM_OK) {
+        FCT_ASSERT(*tls != NULL);
+        SSL_set_accept_state((*tls)->ssl);
+    }
+    return status;
+}
+
+/* An address is looked for in the certificate as an address, and is no name to ask for. */
+static bool tls_expect_host(SSL *ssl, const char *host)
+{
+    ASN1_OCTET_STRING *address = a2i_IPADDRESS(host);
+    if (address != NULL) {
+        ASN1_OCTET_STRING_free(address);
+        return X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(ssl), host) == 1;
+    }
+    union {
+        const char *in;
+        void *out;
+    } name = {.in = host}; /* OpenSSL copies it, and takes it as mutable */
+    SSL_set_hostflags(ssl, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
+    return SSL_set1_host(ssl, host) == 1 &&
+           SSL_ctrl(ssl, SSL_CTRL_SET_TLSEXT_HOSTNAME, TLSEXT_NAMETYPE_host_name, name.out) == 1;
+}
+
+factum_status fct_tls_connect(struct fct_tls_context *context, int fd, const char *host,
+                              struct fct_tls **tls, factum_error *err)
+{
+    factum_status status = tls_new(context, fd, tls, err);
+    if (status != FACTUM_OK) {
+        return status;
+    }
+    FCT_ASSERT(*tls != NULL);
+    if (!tls_expect_host((*tls)->ssl, host)) {
+        ERR_clear_error();
+        fct_tls_destroy(*tls);
+        *tls = NULL;
+        return fct_fail(err, FACTUM_INVALID, "TLS: %s cannot be the name of a server", host);
+    }
+    SSL_set_connect_state((*tls)->ssl);
+    return FACTUM_OK;
+}
+
+const char *fct_tls_distrust(const struct fct_tls *tls)
+{
+    long result = SSL_get_verify_result(tls->ssl);
+    return result == X509_V_OK ? NULL : X509_verify_cert_error_string(result);
 }
 
 void fct_tls_destroy(struct fct_tls *tls)

@@ -1,9 +1,9 @@
 /* tls.h - TLS on a connected, non-blocking socket, over OpenSSL 3. Layer: net.
  *
  * TLS 1.2 with AEAD ciphers and 1.3, ALPN "h2" and "http/1.1", no renegotiation, no compression,
- * no client certificates yet. OpenSSL works on the descriptor itself, without memory BIOs: the
- * socket is the back-pressure. No call raises SIGPIPE. A connection is used by one thread at a
- * time; a context by any.
+ * no client certificates yet. Both sides. OpenSSL works on the descriptor itself, without memory
+ * BIOs: the socket is the back-pressure. No call raises SIGPIPE. A connection is used by one thread
+ * at a time; a context by any.
  */
 #ifndef FCT_NET_TLS_H
 #define FCT_NET_TLS_H
@@ -22,6 +22,11 @@ struct fct_tls_context;
 FCT_MUST_USE factum_status fct_tls_context_create(const char *cert_file, const char *key_file,
                                                   struct fct_tls_context **context,
                                                   factum_error *err);
+/* For the client's side: peers are verified by the certificates in |ca_file| (PEM); NULL: by those
+ * that the system trusts. NOT_FOUND, IO, INVALID, UNSUPPORTED, NO_MEMORY. */
+FCT_MUST_USE factum_status fct_tls_client_context_create(const char *ca_file,
+                                                         struct fct_tls_context **context,
+                                                         factum_error *err);
 /* Connections keep what they need of it. Accepts NULL. */
 void fct_tls_context_destroy(struct fct_tls_context *context);
 /* Seconds since 1970 after which the certificate is not valid. */
@@ -40,6 +45,15 @@ enum fct_tls_result {
 /* The server's side on |fd|, which stays the caller's. NO_MEMORY. */
 FCT_MUST_USE factum_status fct_tls_create(struct fct_tls_context *context, int fd,
                                           struct fct_tls **tls, factum_error *err);
+/* The client's side, with a context of fct_tls_client_context_create: the server must have a
+ * certificate for |host|, a name or an address without brackets, and is offered "h2" alone.
+ * NO_MEMORY; INVALID: no such host can be. */
+FCT_MUST_USE factum_status fct_tls_connect(struct fct_tls_context *context, int fd,
+                                           const char *host, struct fct_tls **tls,
+                                           factum_error *err);
+/* After a failed handshake of a client: why the certificate was not trusted; NULL if it was not
+ * that. The text is static. */
+const char *fct_tls_distrust(const struct fct_tls *tls);
 /* Accepts NULL. Does not close the descriptor. */
 void fct_tls_destroy(struct fct_tls *tls);
 /* Until OK: then data can flow. */

@@ -113,6 +113,11 @@ void fct_thread_join(struct fct_thread *thread)
     }
 }
 
+bool fct_thread_is_current(const struct fct_thread *thread)
+{
+    return thread->started && pthread_equal(thread->thread, pthread_self()) != 0;
+}
+
 bool fct_word_wait(_Atomic uint32_t *word, uint32_t expected, uint64_t timeout_ns)
 {
     struct timespec timeout;

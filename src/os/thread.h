@@ -40,6 +40,8 @@ FCT_MUST_USE factum_status fct_thread_start(struct fct_thread *thread, const cha
                                             void (*run)(void *data), void *data, factum_error *err);
 /* Accepts one that was never started. */
 void fct_thread_join(struct fct_thread *thread);
+/* Is it the thread that calls? */
+bool fct_thread_is_current(const struct fct_thread *thread);
 
 /* Sleeps while *word == |expected|, at most |timeout_ns| (UINT64_MAX: for ever). May wake early:
  * check again in a loop. Returns false on a timeout. */

@@ -10,6 +10,7 @@
  */
 #include "core/check.h"
 #include "core/error.h"
+#include "os/os.h"
 #include "os/thread.h"
 #include "server/server_int.h"
 
@@ -21,6 +22,13 @@ struct fct_appends {
     struct fct_pending *ended;
     struct fct_pending **ended_last;
     uint64_t under_way;
+    uint64_t groups; /* that have ended and are not counted yet; shared as |ended| is */
+};
+
+#define US UINT64_C(1000)
+const uint64_t fct_latency_bounds[FCT_LATENCY_BOUNDS] = {
+    250 * US,   500 * US,   1000 * US,   2500 * US,   5000 * US,   10000 * US,
+    25000 * US, 50000 * US, 100000 * US, 250000 * US, 500000 * US, 1000000 * US,
 };
 
 /* On the store's thread. */
@@ -34,17 +42,36 @@ static void on_completed(void *data, factum_append_op *const *ops, size_t count)
         *appends->ended_last = pending;
         appends->ended_last = &pending->next;
     }
+    appends->groups++;
     fct_loop_post(appends->server->loop, &appends->task); /* locked: close comes after it */
     fct_mutex_unlock(&appends->lock);
 }
 
-static void count_outcome(struct fct_server *server, const struct fct_pending *pending)
+static void count_append(struct fct_server_counters *counters, const struct fct_pending *pending,
+                         uint64_t now_ns)
+{
+    const factum_append_request *request = &pending->request;
+    uint64_t took = now_ns > pending->started_ns ? now_ns - pending->started_ns : 0;
+    size_t bound = 0;
+    while (bound < FCT_LATENCY_BOUNDS && took > fct_latency_bounds[bound]) {
+        bound++;
+    }
+    counters->append_latency[bound]++;
+    counters->append_latency_ns += took;
+    counters->appends++;
+    counters->events_appended += request->event_count;
+    for (size_t i = 0; i < request->event_count; i++) {
+        counters->bytes_appended += request->events[i].data.len + request->events[i].metadata.len;
+    }
+}
+
+static void count_outcome(struct fct_server *server, const struct fct_pending *pending,
+                          uint64_t now_ns)
 {
     struct fct_server_counters *counters = &server->counters;
     int refusal = -(int)pending->op.status;
     if (pending->op.status == FACTUM_OK) {
-        counters->appends++;
-        counters->events_appended += pending->request.event_count;
+        count_append(counters, pending, now_ns);
     } else if (refusal > 0 && (size_t)refusal < FCT_REFUSALS) {
         counters->refusals[refusal]++;
     }
@@ -57,12 +84,15 @@ static void on_ended(struct fct_task *task)
     struct fct_pending *pending = appends->ended;
     appends->ended = NULL;
     appends->ended_last = &appends->ended;
+    appends->server->counters.append_groups += appends->groups;
+    appends->groups = 0;
     fct_mutex_unlock(&appends->lock);
+    uint64_t now_ns = fct_os_monotonic(fct_os_real());
     while (pending != NULL) {
         struct fct_pending *next = pending->next;
         FCT_ASSERT(appends->under_way > 0);
         appends->under_way--;
-        count_outcome(appends->server, pending);
+        count_outcome(appends->server, pending, now_ns);
         pending->done(pending);
         pending = next;
     }
@@ -110,6 +140,7 @@ factum_status fct_append_start(struct fct_server *server, struct fct_pending *pe
     pending->op.request = &pending->request;
     pending->op.completer = &server->appends->completer;
     pending->request.size = sizeof pending->request;
+    pending->started_ns = fct_os_monotonic(fct_os_real());
     factum_status status = factum_append_submit(server->store, &pending->op, err);
     if (status == FACTUM_OK) {
         server->appends->under_way++;

@@ -308,7 +308,7 @@ factum_status fct_auth_result(const struct fct_auth_check *check, factum_error *
 static factum_status auth_ask_login(struct fct_auth *auth, const struct fct_login *login,
                                     struct fct_auth_check *check, factum_error *err)
 {
-    uint8_t digest[DIGEST_SIZE];
+    uint8_t digest[DIGEST_SIZE] = {0};
     factum_status status = auth_digest(auth, login, digest, err);
     if (status != FACTUM_OK) {
         return status;

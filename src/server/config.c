@@ -66,7 +66,7 @@ static bool config_is(factum_slice text, const char *word)
 
 static char config_lower(char c)
 {
-    return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
+    return (char)(c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c);
 }
 
 bool fct_config_parse_switch(factum_slice text, bool *on)
@@ -179,7 +179,7 @@ factum_status fct_config_set(struct fct_config *config, const struct fct_config_
     bool is_switch = config_keys[given->key].kind == KIND_SWITCH;
     for (size_t i = 0; i < given->value.len; i++) {
         char c = (char)given->value.ptr[i];
-        text[i] = is_switch ? config_lower(c) : c;
+        text[i] = (char)(is_switch ? config_lower(c) : c);
     }
     text[given->value.len] = '\0';
     struct fct_config_value *value = &config->values[given->key];
@@ -368,7 +368,8 @@ static factum_status config_set_own(struct fct_config *config, const struct fct_
     struct fct_config_given given = {.value = own->value, .where = own->variable};
     size_t len = own->rest.len < NAME_MAX_SIZE ? own->rest.len : NAME_MAX_SIZE;
     for (size_t i = 0; i < len; i++) {
-        name[i] = own->rest.ptr[i] == '_' ? '-' : config_lower((char)own->rest.ptr[i]);
+        char c = (char)own->rest.ptr[i];
+        name[i] = (char)(c == '_' ? '-' : config_lower(c));
     }
     factum_slice made = fct_slice(name, len);
     if (config_is(made, "config")) {

@@ -43,7 +43,7 @@ static void let_in(struct fct_server *server, const struct fct_principal *princi
     }
 }
 
-/* ---- too many logins wait, or there is no memory: to be tried again ---------------------------- */
+/* ---- too many logins wait, or there is no memory --------------------------------------------- */
 
 static void away_body(struct fct_exchange *exchange, factum_slice bytes)
 {

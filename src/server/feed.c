@@ -13,9 +13,10 @@
  * Invariants.
  *  1. A feed that waits asked the store after the tail last read: whatever it has not seen, the
  *     tail will still read.
- *  2. The tail is at the end, or reads on, whenever there is a subscription: |behind| is set only
+ *  2. A feed that has asked in vain is in the table, or its task is queued, or both: it cannot be
+ *     forgotten, and may be woken without need.
+ *  3. The tail is at the end, or reads on, whenever there is a subscription: |behind| is set only
  *     while there is none, and the first one puts the tail to the end before it asks the store.
- *  3. A feed is in the table (waits) or its task may be queued, not both.
  */
 #include <stdatomic.h>
 #include <string.h>
@@ -158,7 +159,7 @@ static void read_tail(struct fct_feeds *feeds)
         factum_event event;
         factum_status status = factum_subscription_next(feeds->tail, 0, &event, NULL);
         if (status < 0) {
-            wake_everybody(feeds); /* each finds out by itself what is wrong */
+            skip_to_end(feeds); /* each finds out by itself what is wrong */
             return;
         }
         if (status == FACTUM_TIMEOUT) {
@@ -244,6 +245,13 @@ void fct_feeds_stop(struct fct_server *server)
 {
     wake_everybody(server->feeds);
     tell_watchers(server->feeds, 0);
+}
+
+void fct_feeds_room(struct fct_server *server)
+{
+    struct fct_feeds *feeds = server->feeds;
+    atomic_fetch_or(&feeds->bits, FACTUM_NEWS_ROOM);
+    fct_loop_post(server->loop, &feeds->news);
 }
 
 void fct_feeds_watch(struct fct_server *server, struct fct_watcher *watcher)
@@ -360,6 +368,9 @@ factum_status fct_feed_next(struct fct_feed *feed, factum_event *event, factum_e
         return status;
     }
     factum_status status = factum_subscription_next(feed->subscription, 0, event, err);
+    if (status == FACTUM_TIMEOUT && feed->server->stopping) {
+        return fct_fail(err, FACTUM_UNREACHABLE, "the server is shutting down");
+    }
     if (status == FACTUM_TIMEOUT) {
         wait_for_news(feed);
         return FACTUM_PENDING;
@@ -377,7 +388,7 @@ uint64_t fct_feed_place(const struct fct_feed *feed)
 void fct_feed_again(struct fct_feed *feed)
 {
     stop_waiting(feed);
-    fct_loop_later(feed->server->loop, &feed->task);
+    fct_loop_work(feed->server->loop, &feed->task);
 }
 
 void fct_feed_close(struct fct_feed *feed)

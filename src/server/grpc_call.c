@@ -6,7 +6,10 @@
 #include "core/slice.h"
 
 #define MESSAGE_SIZE_MAX ((size_t)48 << 20) /* one that carries a whole append, and more */
+#define MESSAGE_SIZE_MAX_OF_NOBODY ((size_t)64 << 10)
+#define PARTIAL_MAX ((uint64_t)256 << 20) /* of messages that are not complete, in all calls */
 #define OUT_SIZE_MAX ((size_t)64 << 20)
+#define OUT_KEPT ((size_t)256 << 10) /* memory of an empty one */
 #define TRAILERS_MAX 8
 
 static const struct fct_grpc_method *const *const services[] = {
@@ -57,6 +60,15 @@ void fct_grpc_send(struct fct_grpc_call *call)
         fct_exchange_abort(call->exchange, FCT_ABORT_INTERNAL);
     }
     fct_buf_clear(&call->out);
+    if (call->out.capacity > OUT_KEPT) {
+        fct_buf_finish(&call->out);
+    }
+}
+
+void fct_grpc_rest(struct fct_grpc_call *call)
+{
+    FCT_ASSERT(call->out.len == 0);
+    fct_buf_finish(&call->out);
 }
 
 size_t fct_grpc_room(const struct fct_grpc_call *call)
@@ -124,30 +136,65 @@ bool fct_grpc_allowed(struct fct_grpc_call *call, enum fct_operation operation, 
 
 static void fail_message(struct fct_grpc_call *call, factum_status status, const factum_error *err)
 {
+    if (status == FACTUM_TOO_BIG && call->principal->right == FCT_RIGHT_NONE) {
+        fct_grpc_finish(call, FCT_GRPC_UNAUTHENTICATED, FCT_SLICE("log in before so big a message"),
+                        NULL, 0);
+        return;
+    }
     enum fct_grpc_code code = status == FACTUM_TOO_BIG       ? FCT_GRPC_RESOURCE_EXHAUSTED
                               : status == FACTUM_UNSUPPORTED ? FCT_GRPC_UNIMPLEMENTED
                                                              : fct_grpc_code_of(status);
     fct_grpc_finish(call, code, factum_slice_from(err->text), NULL, 0);
 }
 
-size_t fct_grpc_hold(struct fct_grpc_call *call, size_t size)
+/* Gives back what is not needed to hold |held| bytes. The bytes of a message may have been given
+ * back while the rest of it came: those that come after it are kept in their place. */
+static void settle(struct fct_grpc_call *call)
 {
-    size_t held = size < call->chunk_size ? size : call->chunk_size;
-    call->chunk_size -= held;
-    return held;
+    if (call->unreleased > call->held) {
+        size_t size = call->unreleased - call->held;
+        call->unreleased = call->held;
+        fct_exchange_release(call->exchange, size);
+    }
+}
+
+void fct_grpc_hold(struct fct_grpc_call *call, size_t size)
+{
+    call->held += size;
 }
 
 void fct_grpc_release(struct fct_grpc_call *call, size_t size)
 {
-    if (size > 0) {
-        fct_exchange_release(call->exchange, size);
+    FCT_ASSERT(size <= call->held);
+    call->held -= size;
+    settle(call);
+}
+
+/* What the deframer holds, of which there is a maximum for all calls together: a client may begin
+ * many messages and end none. */
+static void count_partial(struct fct_grpc_call *call)
+{
+    struct fct_server *server = call->server;
+    if (call->finished || fct_grpc_deframer_is_empty(&call->deframer)) {
+        fct_grpc_deframer_finish(&call->deframer);
+    }
+    server->partial_size -= call->partial_size;
+    call->partial_size = call->deframer.buf.capacity;
+    server->partial_size += call->partial_size;
+    if (server->partial_size > PARTIAL_MAX) {
+        fct_grpc_finish(call, FCT_GRPC_RESOURCE_EXHAUSTED,
+                        FCT_SLICE("too many bytes of messages wait for their end: try again"), NULL,
+                        0);
+        fct_grpc_deframer_finish(&call->deframer);
+        server->partial_size -= call->partial_size;
+        call->partial_size = 0;
     }
 }
 
 static void on_body(struct fct_exchange *exchange, factum_slice bytes)
 {
     struct fct_grpc_call *call = exchange->data;
-    call->chunk_size = bytes.len;
+    size_t size = bytes.len;
     while (!call->finished) {
         factum_slice message;
         factum_error err;
@@ -166,8 +213,9 @@ static void on_body(struct fct_exchange *exchange, factum_slice bytes)
         }
         call->method->message(call, message);
     }
-    fct_grpc_release(call, call->chunk_size);
-    call->chunk_size = 0;
+    count_partial(call);
+    call->unreleased += size;
+    settle(call);
 }
 
 static void on_end(struct fct_exchange *exchange)
@@ -207,6 +255,8 @@ static void on_closed(struct fct_exchange *exchange, bool complete)
         call->method->closed(call);
     }
     fct_grpc_deframer_finish(&call->deframer);
+    FCT_ASSERT(call->server->partial_size >= call->partial_size);
+    call->server->partial_size -= call->partial_size;
     fct_buf_finish(&call->out);
     fct_mem_free(call->server->mem, call);
 }
@@ -266,8 +316,10 @@ static bool begin_deadline(struct fct_grpc_call *call)
 }
 
 static struct fct_grpc_call *make_call(struct fct_server *server,
+                                       const struct fct_principal *principal,
                                        const struct fct_grpc_method *method)
 {
+    bool nobody = principal->right == FCT_RIGHT_NONE;
     size_t head = (sizeof(struct fct_grpc_call) + 15) / 16 * 16;
     uint8_t *block = fct_mem_zalloc(server->mem, 1, head + method->state_size);
     if (block == NULL) {
@@ -275,12 +327,41 @@ static struct fct_grpc_call *make_call(struct fct_server *server,
     }
     struct fct_grpc_call *call = (void *)block;
     call->server = server;
+    call->principal = principal;
     call->method = method;
     call->state = block + head;
     call->deadline_timer.run = on_deadline;
-    fct_grpc_deframer_init(&call->deframer, server->mem, MESSAGE_SIZE_MAX);
+    fct_grpc_deframer_init(&call->deframer, server->mem,
+                           nobody ? MESSAGE_SIZE_MAX_OF_NOBODY : MESSAGE_SIZE_MAX);
     fct_buf_init(&call->out, server->mem, OUT_SIZE_MAX);
     return call;
+}
+
+/* Why a call is not offered, and what to use instead: docs/guide/kurrentdb.md. */
+static factum_slice unoffered_text(factum_slice path)
+{
+    static const char *const texts[][2] = {
+        {"/event_store.client.persistent_subscriptions.",
+         "persistent subscriptions are not offered: use a catch-up subscription, and store its "
+         "checkpoint with what you made of the events"},
+        {"/event_store.client.projections.",
+         "projections are not run: category, type and correlation streams ($ce-, $et-, $bc-) are "
+         "always there; for anything else use a subscriber"},
+        {"/event_store.client.users.",
+         "there are no users yet: clients log in as admin with the secret of the first start"},
+        {"/event_store.client.operations.",
+         "this operation is not offered: stop the server by SIGTERM; there is no scavenge yet"},
+        {"/event_store.client.monitoring.", "figures are at /metrics, over HTTP"},
+        {"/kurrentdb.protocol.v2.",
+         "version 2 of the protocol is not offered: factum.v1.Store and POST /api/v1/events append "
+         "to several streams at once"},
+    };
+    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
+        if (fct_slice_starts(path, factum_slice_from(texts[i][0]))) {
+            return factum_slice_from(texts[i][1]);
+        }
+    }
+    return FCT_SLICE("this server has no such call: see docs/guide/kurrentdb.md and proto/");
 }
 
 void fct_grpc_begin(struct fct_server *server, const struct fct_principal *principal,
@@ -288,20 +369,18 @@ void fct_grpc_begin(struct fct_server *server, const struct fct_principal *princ
 {
     const struct fct_grpc_method *method = find_method(exchange->target);
     if (method == NULL) {
-        refuse(exchange, FCT_GRPC_UNIMPLEMENTED,
-               FCT_SLICE("this server does not offer the call; see the guide's page Clients"));
+        refuse(exchange, FCT_GRPC_UNIMPLEMENTED, unoffered_text(exchange->target));
         return;
     }
     if (server->stopping) {
         refuse(exchange, FCT_GRPC_UNAVAILABLE, FCT_SLICE("the server is shutting down"));
         return;
     }
-    struct fct_grpc_call *call = make_call(server, method);
+    struct fct_grpc_call *call = make_call(server, principal, method);
     if (call == NULL) {
         refuse(exchange, FCT_GRPC_RESOURCE_EXHAUSTED, FCT_SLICE("out of memory"));
         return;
     }
-    call->principal = principal;
     call->exchange = exchange;
     exchange->handler = &handler;
     exchange->data = call;

@@ -35,19 +35,23 @@ struct fct_grpc_call {
     uint64_t deadline;  /* for factum_call; 0: none */
     struct fct_buf out; /* scratch: messages are encoded here, framed, and sent by send */
     size_t message_count;
-    size_t chunk_size; /* bytes of the body that are being worked on, and are not held */
+    size_t partial_size; /* of what the deframer holds, counted in the server's */
+    size_t held;         /* bytes of messages that are being worked on */
+    size_t unreleased;   /* bytes of the body not given back; at most |held|, between calls */
     bool responded;
     bool finished;
 };
 
-/* From inside message: keeps up to |size| bytes of the body from being released, so that the client
- * cannot send more than its window of what is not answered. Returns how many: as many are given
- * back later. */
-size_t fct_grpc_hold(struct fct_grpc_call *call, size_t size);
+/* Until as many bytes are released, the client's window is smaller by |size|: it cannot send more
+ * than its window, and the message that exceeds it, of what is not answered. Only for what will be
+ * answered whatever the client does. */
+void fct_grpc_hold(struct fct_grpc_call *call, size_t size);
 void fct_grpc_release(struct fct_grpc_call *call, size_t size);
 
 /* Sends what is in call->out, and clears it. */
 void fct_grpc_send(struct fct_grpc_call *call);
+/* The call waits, perhaps for long: gives back the memory of call->out, which is sent. */
+void fct_grpc_rest(struct fct_grpc_call *call);
 /* Bytes that may be sent now. */
 size_t fct_grpc_room(const struct fct_grpc_call *call);
 /* Ends the call. |fields| are further trailers; |text| is the message, without which there is

@@ -7,8 +7,9 @@
 #include "core/error.h"
 #include "core/slice.h"
 #include "server/http_int.h"
+#include "wire/media.h"
 
-#define OUT_SIZE_MAX ((size_t)1 << 20)
+#define OUT_SIZE_MAX ((size_t)1 << 20) /* beyond what is in the body */
 
 /* ---- finding the route ----------------------------------------------------------------------- */
 
@@ -138,6 +139,21 @@ static factum_status check_length(const struct fct_http_call *call, factum_error
     return known && length > body_size_max(call) ? refuse_size(call, err) : FACTUM_OK;
 }
 
+/* A body is taken as it is: nothing is unpacked, and nothing can grow by that. */
+static bool refuse_encoding(struct fct_http_call *call)
+{
+    factum_slice coding = fct_exchange_field(call->exchange, FCT_SLICE("content-encoding"));
+    if (!call->route->body || coding.len == 0 || fct_media_is(coding, "identity")) {
+        return false;
+    }
+    fct_http_refuse(call, &(struct fct_http_refusal){
+                              .code = FACTUM_UNSUPPORTED,
+                              .status = 415,
+                              .detail = "a body is taken without a Content-Encoding",
+                              .field = {FCT_SLICE("accept-encoding"), FCT_SLICE("identity")}});
+    return true;
+}
+
 static void prepare(struct fct_http_call *call)
 {
     factum_error err;
@@ -158,7 +174,7 @@ static void prepare(struct fct_http_call *call)
         fct_http_fail(call, FACTUM_BUSY, &err);
         return;
     }
-    if (!fct_http_may(call, call->route->operation, call->name)) {
+    if (!fct_http_may(call, call->route->operation, call->name) || refuse_encoding(call)) {
         return;
     }
     status = check_query(call, &err);
@@ -278,7 +294,7 @@ void fct_http_begin(struct fct_server *server, const struct fct_principal *princ
     call->principal = principal;
     call->head = fct_slice_equal(exchange->method, FCT_SLICE("HEAD"));
     fct_buf_init(&call->body, server->mem, (size_t)body_size_max(call));
-    fct_buf_init(&call->out, server->mem, OUT_SIZE_MAX);
+    fct_buf_init(&call->out, server->mem, (size_t)body_size_max(call) + OUT_SIZE_MAX);
     exchange->handler = &handler;
     exchange->data = call;
     prepare(call);

@@ -110,6 +110,7 @@ static void on_append_done(struct fct_pending *pending)
 void fct_http_append_start(struct fct_http_call *call, struct fct_http_append *append)
 {
     factum_error err;
+    FCT_ASSERT(append != NULL);
     append->call = call;
     append->pending.done = on_append_done;
     append->pending.data = append;

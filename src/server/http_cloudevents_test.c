@@ -78,6 +78,29 @@ HTTP_TEST(data_is_json_text_or_bytes_as_its_type_says)
     }
 }
 
+HTTP_TEST(an_event_of_a_mebibyte_fits_in_each_mode)
+{
+    F;
+    size_t size = (size_t)1 << 20;
+    const char *head = "{\"specversion\":\"1.0\",\"id\":\"1\",\"source\":\"/s\",\"type\":\"T\","
+                       "\"datacontenttype\":\"a/b\",\"data_base64\":\"";
+    f->server.append_size_max = 16 << 20;
+    size_t base64_len = (size - 3072) / 3 * 4;
+    char *body = test_malloc(size * 2);
+    memcpy(body, head, strlen(head));
+    memset(body + strlen(head), 'A', base64_len);
+    memcpy(body + strlen(head) + base64_len, "\"}", 2);
+    struct fake_exchange *fake = begin(f, "POST /api/v1/streams/s", STRUCTURED);
+    fake_send(fake, body, strlen(head) + base64_len + 2, 65536);
+    run_until(f, NULL);
+    assert_answer(fake, 201);
+    fake = begin(f, "POST /api/v1/streams/s", BINARY "ce-id: 2\ncontent-type: a/b\n");
+    fake_send(fake, body, size - 1000, 65536);
+    run_until(f, NULL);
+    assert_answer(fake, 201);
+    test_free(body);
+}
+
 HTTP_TEST(a_batch_is_one_commit)
 {
     F;
@@ -207,6 +230,7 @@ int main(void)
         HTTP_CASE(a_structured_event_keeps_what_it_says),
         HTTP_CASE(the_subject_names_the_stream_where_the_path_does_not),
         HTTP_CASE(data_is_json_text_or_bytes_as_its_type_says),
+        HTTP_CASE(an_event_of_a_mebibyte_fits_in_each_mode),
         HTTP_CASE(a_batch_is_one_commit),
         HTTP_CASE(a_binary_event_has_its_attributes_in_fields),
         HTTP_CASE(what_is_no_cloudevent_is_refused),

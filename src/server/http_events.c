@@ -5,6 +5,7 @@
  */
 #include <string.h>
 
+#include "core/check.h"
 #include "core/error.h"
 #include "core/slice.h"
 #include "server/http_int.h"
@@ -106,6 +107,7 @@ factum_status fct_http_events_add(struct fct_http_call *call, struct fct_http_ev
     if (keep_event(call, events, &line.event) != FACTUM_OK) {
         return fct_fail(err, FACTUM_NO_MEMORY, "out of memory");
     }
+    FCT_ASSERT(events->items != NULL);
     events->items[events->count++] = line.event;
     return FACTUM_OK;
 }

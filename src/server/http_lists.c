@@ -31,7 +31,7 @@ static void end_lister(struct lister *lister)
     lister->list = NULL;
 }
 
-static bool list_closed(struct fct_http_call *call)
+static bool lister_closed(struct fct_http_call *call)
 {
     end_lister(call->state);
     return false;
@@ -143,7 +143,7 @@ static void on_list_task(struct fct_task *task)
     fill_list(FCT_CONTAINER_OF(task, struct lister, task));
 }
 
-static const struct fct_http_work list_work = {on_list_writable, list_closed};
+static const struct fct_http_work list_work = {on_list_writable, lister_closed};
 
 static factum_status open_list(struct fct_http_call *call, factum_list_kind kind,
                                const char *member, factum_error *err)

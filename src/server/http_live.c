@@ -129,9 +129,20 @@ static bool write_live_event(struct live *live, const factum_event *event)
            fct_http_write(call, FCT_SLICE("\n"));
 }
 
+static void stop_live(struct live *live)
+{
+    factum_error err;
+    (void)fct_fail(&err, FACTUM_CANCELLED, "the server is shutting down: go on with Last-Event-ID");
+    fail_live(live, FACTUM_CANCELLED, &err);
+}
+
 static void fill_live(struct live *live)
 {
     struct fct_http_call *call = live->call;
+    if (call->server->stopping) {
+        stop_live(live);
+        return;
+    }
     for (int i = 0; i < EVENTS_PER_TURN_LIVE; i++) {
         factum_event event;
         factum_error err;
@@ -180,11 +191,8 @@ static void on_live_wake(struct fct_feed *feed)
 static void on_live_tick(struct fct_timer *timer)
 {
     struct live *live = FCT_CONTAINER_OF(timer, struct live, timer);
-    factum_error err;
     if (live->call->server->stopping) {
-        (void)fct_fail(&err, FACTUM_CANCELLED,
-                       "the server is shutting down: go on with Last-Event-ID");
-        fail_live(live, FACTUM_CANCELLED, &err);
+        stop_live(live);
         return;
     }
     bool due = ++live->quiet_ticks >= HEARTBEAT_TICKS;

@@ -5,6 +5,7 @@
 
 #include "core/error.h"
 #include "core/slice.h"
+#include "net/doors.h"
 #include "server/http_int.h"
 #include "wire/media.h"
 
@@ -60,6 +61,27 @@ static factum_status put_refusals(struct fct_buf *out, enum metric_form form,
     return status;
 }
 
+/* A histogram looks the same in both formats. */
+static factum_status put_latency(struct fct_buf *out, const struct fct_server_counters *counters)
+{
+    static const char name[] = "factum_append_duration_seconds";
+    uint64_t count = 0;
+    factum_status status = fct_buf_printf(
+        out, "# HELP %s From the start of an append to its acknowledgement.\n# TYPE %s histogram\n",
+        name, name);
+    for (size_t i = 0; i < FCT_LATENCY_BOUNDS && status == FACTUM_OK; i++) {
+        count += counters->append_latency[i];
+        status = fct_buf_printf(out, "%s_bucket{le=\"%g\"} %" PRIu64 "\n", name,
+                                (double)fct_latency_bounds[i] / 1e9, count);
+    }
+    count += counters->append_latency[FCT_LATENCY_BOUNDS];
+    return status == FACTUM_OK
+               ? fct_buf_printf(
+                     out, "%s_bucket{le=\"+Inf\"} %" PRIu64 "\n%s_sum %.9f\n%s_count %" PRIu64 "\n",
+                     name, count, name, (double)counters->append_latency_ns / 1e9, name, count)
+               : status;
+}
+
 /* Bytes of memory that the process has resident; 0 where that is not known. */
 static uint64_t resident_bytes(void)
 {
@@ -88,15 +110,21 @@ static factum_status put_counters(struct fct_buf *out, enum metric_form form,
                                   const struct fct_server *server)
 {
     const struct fct_server_counters *counters = &server->counters;
+    const struct fct_doors *doors = server->doors; /* NULL in tests */
+    const uint64_t ever = doors == NULL ? 0 : fct_doors_connections_ever(doors);
+    const uint64_t open = doors == NULL ? 0 : fct_doors_connection_count(doors);
     const struct metric metrics[] = {
         {"factum_appends", "Appends acknowledged.", counters->appends, true},
         {"factum_events_appended", "Events in acknowledged appends.", counters->events_appended,
          true},
+        {"factum_appended_bytes", "Bytes of data and metadata in acknowledged appends.",
+         counters->bytes_appended, true},
+        {"factum_append_groups", "Groups of appends that ended together.", counters->append_groups,
+         true},
         {"factum_events_read", "Events given to readers and subscribers.", counters->events_read,
          true},
-        {"factum_connections", "Connections accepted.", counters->connections_all, true},
-        {"factum_connections_open", "Connections open now.", counters->connections, false},
-        {"factum_exchanges_open", "Requests under way now.", counters->exchanges, false},
+        {"factum_connections", "Connections accepted.", ever, true},
+        {"factum_connections_open", "Connections open now.", open, false},
         {"factum_subscriptions_open", "Subscribers now.", counters->subscriptions, false},
         {"factum_appends_waiting", "Appends under way now.", fct_appends_under_way(server), false},
         {"factum_request_body_bytes", "Bytes of requests' bodies held now.",
@@ -107,6 +135,9 @@ static factum_status put_counters(struct fct_buf *out, enum metric_form form,
     factum_status status = FACTUM_OK;
     for (size_t i = 0; i < sizeof metrics / sizeof metrics[0] && status == FACTUM_OK; i++) {
         status = put_metric(out, form, &metrics[i]);
+    }
+    if (status == FACTUM_OK) {
+        status = put_latency(out, counters);
     }
     return status == FACTUM_OK ? put_refusals(out, form, counters) : status;
 }

@@ -51,15 +51,12 @@ static bool page_closed(struct fct_http_call *call)
 /* The head of the answer, once it is known that there is something to read from. */
 static bool begin_page(struct reader *reader)
 {
-    struct fct_field fields[3];
+    struct fct_field fields[2];
     size_t count = 0;
     fields[count++] =
         (struct fct_field){FCT_SLICE("content-type"), factum_slice_from(form_types[reader->form])};
     if (reader->has_tag) {
         fields[count++] = (struct fct_field){FCT_SLICE("etag"), factum_slice_from(reader->tag)};
-    }
-    if (reader->form == FORM_LINES) {
-        fields[count++] = (struct fct_field){FCT_SLICE("trailer"), FCT_SLICE("factum-next")};
     }
     return fct_http_stream(reader->call, fields, count) &&
            (reader->form == FORM_LINES || fct_http_write(reader->call, FCT_SLICE("{\"events\":[")));

@@ -131,6 +131,8 @@ struct setting {
     factum_slice stream;    /* "$$<stream>" */
     factum_expected wanted;
     unsigned tries;
+    factum_new_event event; /* what is appended */
+    factum_expectation expectation;
 };
 
 static factum_status check_metadata(struct fct_http_call *call, struct fct_json *object,
@@ -166,7 +168,8 @@ static uint64_t hidden_before(const factum_stream_info *info)
     return info->truncate_before < SOFT_DELETED_BEFORE ? info->truncate_before : 0;
 }
 
-/* The metadata to be stored: the object, with |hidden| as its "$tb" if it has none. */
+/* The metadata to be stored: the object, with |hidden| as its "$tb" if it has none. It is in the
+ * body or in call->out, which is left alone while the append is under way. */
 static factum_status make_metadata(struct fct_http_call *call, const struct fct_json *object,
                                    uint64_t hidden, factum_slice *json)
 {
@@ -184,7 +187,8 @@ static factum_status make_metadata(struct fct_http_call *call, const struct fct_
     if (status == FACTUM_OK) {
         status = fct_buf_add_slice(&call->out, fct_slice_from(object->raw, 1));
     }
-    return status == FACTUM_OK ? fct_http_copy(call, fct_buf_slice(&call->out), json) : status;
+    *json = fct_buf_slice(&call->out);
+    return status;
 }
 
 /* What must hold of the metastream so that |info| is still true when the metadata is written. */
@@ -203,11 +207,8 @@ static factum_status fill_setting(struct fct_http_append *append, factum_error *
     struct fct_http_call *call = append->call;
     struct setting *setting = append->state;
     factum_stream_info info = {.size = sizeof info};
-    factum_new_event *event = fct_http_take(call, sizeof *event);
-    factum_expectation *expectation = fct_http_take(call, sizeof *expectation);
-    if (event == NULL || expectation == NULL) {
-        return fct_fail(err, FACTUM_NO_MEMORY, "out of memory");
-    }
+    factum_new_event *event = &setting->event;
+    factum_expectation *expectation = &setting->expectation;
     factum_status status = factum_stream_info_get(call->server->store, call->name, &info, err);
     if (status != FACTUM_OK) {
         return status;

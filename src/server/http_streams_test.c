@@ -1,5 +1,5 @@
-/* http_streams_test.c - what is said of streams and of the server: info, metadata, deletion, health,
- * metrics. Layer: server. */
+/* http_streams_test.c - what is said of streams and of the server: info, metadata, deletion,
+ * health, metrics. Layer: server. */
 #include "support/http_fixture.h"
 
 static struct fake_exchange *put(struct http_fixture *f, const char *target, const char *fields,
@@ -177,6 +177,12 @@ HTTP_TEST(metrics_come_in_both_formats)
     assert_holds(fake->body, "# HELP factum_appends_total Appends acknowledged.\n"
                              "# TYPE factum_appends_total counter\nfactum_appends_total 2\n");
     assert_holds(fake->body, "factum_refusals_total{status=\"NOT_FOUND\"} 1\n");
+    assert_holds(fake->body, "# TYPE factum_append_duration_seconds histogram\n"
+                             "factum_append_duration_seconds_bucket{le=\"0.00025\"} ");
+    assert_holds(fake->body, "factum_append_duration_seconds_bucket{le=\"+Inf\"} 2\n");
+    assert_holds(fake->body, "factum_append_duration_seconds_count 2\n");
+    assert_holds(fake->body, "\nfactum_append_groups_total 2\n");
+    assert_holds(fake->body, "\nfactum_appended_bytes_total 0\n");
     assert_holds(fake->body, "\nfactum_store_events 2\n");
     assert_lacks(fake->body, "# EOF");
     fake = ask(f, "GET /metrics",

@@ -198,6 +198,20 @@ HTTP_TEST(a_body_of_another_type_is_refused)
     }
 }
 
+HTTP_TEST(a_packed_body_is_refused)
+{
+    F;
+    struct fake_exchange *fake =
+        ask(f, "POST /api/v1/streams/a", "content-type: application/json\ncontent-encoding: gzip\n",
+            "{\"type\":\"A\"}");
+    assert_answer(fake, 415);
+    assert_holds(fake->head, "accept-encoding: identity\n");
+    assert_answer(ask(f, "POST /api/v1/streams/a",
+                      "content-type: application/json\ncontent-encoding: Identity\n",
+                      "{\"type\":\"A\"}"),
+                  201);
+}
+
 HTTP_TEST(a_body_that_is_too_big_is_refused_as_soon_as_that_is_known)
 {
     F;
@@ -488,10 +502,12 @@ HTTP_TEST(each_allocation_may_fail)
         "GET /gossip",
         "GET /api/v1/events?query=%5B%7B%22tags%22%3A%5B%22a%22%5D%7D%5D",
     };
+    static const char batch[] =
+        "{\"events\":[{\"stream\":\"a\",\"type\":\"A\",\"tags\":[\"x\"]}],\"expected\":{\"a\":"
+        "\"any\"},\"condition\":{\"query\":[{\"types\":[\"Z\"]}]},\"key\":\"k\"}";
     static const char *const bodies[] = {
         "[{\"type\":\"\\u0041\",\"data\":1,\"tags\":[\"\\u0041\",\"b\"]},{\"type\":\"B\"}]",
-        "{\"events\":[{\"stream\":\"a\",\"type\":\"A\",\"tags\":[\"x\"]}],\"expected\":{\"a\":"
-        "\"any\"},\"condition\":{\"query\":[{\"types\":[\"Z\"]}]},\"key\":\"k\"}",
+        batch,
         "{\"$maxCount\":5}",
     };
     assert_answer(post(f, "/api/v1/streams/a", "{\"type\":\"A\"}"), 201);
@@ -529,6 +545,7 @@ int main(void)
         HTTP_CASE(lines_are_one_commit),
         HTTP_CASE(a_body_that_makes_no_sense_is_refused_and_nothing_is_written),
         HTTP_CASE(a_body_of_another_type_is_refused),
+        HTTP_CASE(a_packed_body_is_refused),
         HTTP_CASE(a_body_that_is_too_big_is_refused_as_soon_as_that_is_known),
         HTTP_CASE(bodies_of_all_calls_together_are_bounded),
         HTTP_CASE(a_revision_is_expected_by_field_or_by_query),

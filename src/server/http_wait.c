@@ -61,13 +61,16 @@ static void look_again(struct waiting *waiting)
     factum_error err;
     factum_status status = factum_visible_place(call->server->store, &place, &err);
     uint64_t now = fct_loop_now_ms(call->server->loop);
-    if (status == FACTUM_OK && place < waiting->place && now < waiting->until_ms) {
+    bool stopping = call->server->stopping;
+    if (status == FACTUM_OK && place < waiting->place && now < waiting->until_ms && !stopping) {
         return;
     }
     fct_timer_stop(&waiting->timer);
     call->work = NULL;
     call->state = NULL;
-    if (status == FACTUM_OK && place < waiting->place) {
+    if (status == FACTUM_OK && stopping) {
+        status = fct_fail(&err, FACTUM_BUSY, "the server is shutting down");
+    } else if (status == FACTUM_OK && place < waiting->place) {
         status = fct_fail(&err, FACTUM_EXPIRED, "the store has not come to the token within %llu s",
                           (unsigned long long)waiting->seconds);
     }

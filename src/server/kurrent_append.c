@@ -9,7 +9,8 @@
  *     no options are not answered: old clients do not survive an answer for an id that they forgot.
  *  2. |open| holds the appends that wait for their last chunk, at most OPEN_MAX; |running| those
  *     that were started.
- *  3. The call is never ended because of one append.
+ *  3. The call is never ended because of one append. A server that stops takes none, answers what
+ *     runs, and ends the call: its client then knows that it may try the others elsewhere.
  *  4. An append that waits for chunks holds nothing of the window: its client must be able to send
  *     the rest. What it keeps is bounded by kurrent_job.c.
  */
@@ -141,18 +142,46 @@ const struct fct_grpc_method fct_kurrent_append_method = {
 /* ---- BatchAppend ----------------------------------------------------------------------------- */
 
 struct batch_state {
+    struct fct_grpc_call *call;
+    struct fct_watcher watcher; /* to be told that the server stops */
     struct fct_kurrent_job *open;
     struct fct_kurrent_job *running;
     size_t open_count;
     bool ended;
+    bool refusing; /* the server stops */
 };
 
 static void finish_if_done(struct fct_grpc_call *call)
 {
     struct batch_state *state = call->state;
-    if (state->ended && state->running == NULL && state->open == NULL) {
+    if (state->running != NULL) {
+        return;
+    }
+    if (state->refusing) {
+        fct_grpc_finish(call, FCT_GRPC_UNAVAILABLE, FCT_SLICE("the server is shutting down"), NULL,
+                        0);
+    } else if (state->ended && state->open == NULL) {
         fct_grpc_finish_ok(call);
     }
+}
+
+/* The server stops: otherwise the call would stay open for as long as its client lives. */
+static void batch_news(struct fct_watcher *watcher, uint32_t news)
+{
+    struct batch_state *state = FCT_CONTAINER_OF(watcher, struct batch_state, watcher);
+    (void)news;
+    if (state->call->server->stopping) {
+        state->refusing = true;
+        finish_if_done(state->call);
+    }
+}
+
+static void batch_begin(struct fct_grpc_call *call)
+{
+    struct batch_state *state = call->state;
+    state->call = call;
+    state->watcher.news = batch_news;
+    fct_feeds_watch(call->server, &state->watcher);
 }
 
 static void batch_answer(struct fct_kurrent_job *job)
@@ -294,6 +323,11 @@ static void batch_message(struct fct_grpc_call *call, factum_slice message)
     struct batch_state *state = call->state;
     struct fct_kurrent_batch batch;
     factum_error err;
+    if (call->server->stopping) {
+        state->refusing = true;
+        finish_if_done(call);
+        return;
+    }
     factum_status status = fct_kurrent_decode_batch(message, &batch, &err);
     if (status != FACTUM_OK || batch.correlation_id.form == FCT_KURRENT_ID_NONE ||
         batch.correlation_id.form == FCT_KURRENT_ID_MALFORMED) {
@@ -317,7 +351,8 @@ static void batch_message(struct fct_grpc_call *call, factum_slice message)
                                "too many appends wait for their last chunk");
     }
     if (batch.is_final || (is_first && job->refused)) {
-        job->held = fct_grpc_hold(call, message.len + FCT_GRPC_PREFIX_SIZE);
+        job->held = job->kept;
+        fct_grpc_hold(call, job->held);
         batch_start(state, job);
     } else if (is_first) {
         add_to(&state->open, job);
@@ -338,6 +373,7 @@ static void batch_end(struct fct_grpc_call *call)
 static void batch_closed(struct fct_grpc_call *call)
 {
     struct batch_state *state = call->state;
+    fct_feeds_unwatch(&state->watcher);
     while (state->open != NULL) {
         fct_kurrent_job_free(state->open);
     }
@@ -348,6 +384,7 @@ const struct fct_grpc_method fct_kurrent_batch_method = {
     .path = "/event_store.client.streams.Streams/BatchAppend",
     .state_size = sizeof(struct batch_state),
     .streams_requests = true,
+    .begin = batch_begin,
     .message = batch_message,
     .end = batch_end,
     .closed = batch_closed,

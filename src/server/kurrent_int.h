@@ -1,7 +1,7 @@
 /* kurrent_int.h - what the methods of KurrentDB's services share. Layer: server.
  *
- * Source: the fact sheet of the protocol; section numbers in comments are of its public description
- * in docs/kurrentdb.md.
+ * Source: proto/kurrent; how its clients and servers behave. What differs here, and why, is in
+ * docs/guide/kurrentdb.md.
  */
 #ifndef FCT_SERVER_KURRENT_INT_H
 #define FCT_SERVER_KURRENT_INT_H
@@ -56,8 +56,8 @@ struct fct_kurrent_job {
     factum_new_event *events; /* NULL, |first_event| or an array of its own */
     size_t capacity;
     size_t size; /* bytes of data, metadata and types */
-    size_t kept; /* bytes of the messages in |near| and |chunks| */
-    size_t held; /* bytes of the body that are not released */
+    size_t kept; /* bytes of messages and of |events|, |first_event| not counted */
+    size_t held; /* bytes that the call holds for it */
     struct fct_kurrent_chunk *chunks;
     struct fct_kurrent_expected expected; /* as the client said it */
     struct fct_kurrent_id correlation_id; /* of a batch */

@@ -7,7 +7,8 @@
  *  3. A job that was started is freed by itself, after |answer|, also when its client has gone.
  *  4. At most SPARE_JOBS_MAX jobs are kept for the next appends: allocating them was a tenth of the
  *     time of an append.
- *  5. server->collected_size is the sum of |kept| of all jobs, at most COLLECTED_MAX.
+ *  5. server->collected_size has the sum of |kept| of all jobs: the messages and the arrays of
+ *     events.
  */
 #include <inttypes.h>
 #include <stddef.h>
@@ -22,7 +23,6 @@
 #define EVENTS_FIRST 4
 #define SPARE_JOBS_MAX 256
 #define EVENTS_MAX ((size_t)100000)
-#define COLLECTED_MAX ((uint64_t)256 << 20) /* of all appends of the server */
 
 enum fct_operation fct_kurrent_operation(factum_slice stream, bool write)
 {
@@ -120,7 +120,7 @@ static bool may_keep(struct fct_kurrent_job *job, size_t size)
         refuse_append_size(job);
         return false;
     }
-    if (size > COLLECTED_MAX - server->collected_size) {
+    if (size > FCT_COLLECTED_MAX - server->collected_size) {
         refuse_other(job, fct_grpc_code_of(FACTUM_BUSY),
                      "too many bytes of appends wait for their end: try again");
         return false;
@@ -149,8 +149,9 @@ static uint8_t *room_for(struct fct_kurrent_job *job, size_t size)
 factum_slice fct_kurrent_job_keep(struct fct_kurrent_job *job, factum_slice message)
 {
     FCT_ASSERT(job->kept <= 2 * job->server->append_size_max);
-    FCT_ASSERT(job->server->collected_size <= COLLECTED_MAX);
-    if (job->refused || !may_keep(job, message.len)) {
+    FCT_ASSERT(job->server->collected_size <= FCT_COLLECTED_MAX);
+    size_t size = sizeof(struct fct_kurrent_chunk) + message.len;
+    if (job->refused || !may_keep(job, size)) {
         return fct_slice(NULL, 0);
     }
     uint8_t *bytes = room_for(job, message.len);
@@ -158,8 +159,8 @@ factum_slice fct_kurrent_job_keep(struct fct_kurrent_job *job, factum_slice mess
         fct_kurrent_job_refuse(job, FCT_KURRENT_REFUSAL_UNKNOWN, "out of memory");
         return fct_slice(NULL, 0);
     }
-    job->kept += message.len;
-    job->server->collected_size += message.len;
+    job->kept += size;
+    job->server->collected_size += size;
     if (message.len > 0) {
         memcpy(bytes, message.ptr, message.len);
     }
@@ -240,6 +241,10 @@ static bool make_room(struct fct_kurrent_job *job)
     }
     bool first = job->events == &job->first_event;
     size_t capacity = first ? EVENTS_FIRST : 2 * job->capacity;
+    size_t more = (capacity - (first ? 0 : job->capacity)) * sizeof(factum_new_event);
+    if (!may_keep(job, more)) {
+        return false;
+    }
     factum_new_event *events =
         fct_mem_resize(job->server->mem, first ? NULL : job->events, capacity * sizeof *events);
     if (events == NULL) {
@@ -251,6 +256,8 @@ static bool make_room(struct fct_kurrent_job *job)
     }
     job->events = events;
     job->capacity = capacity;
+    job->kept += more;
+    job->server->collected_size += more;
     return true;
 }
 
@@ -299,7 +306,8 @@ void fct_kurrent_job_add(struct fct_kurrent_job *job, const struct fct_kurrent_p
     };
     if (fct_slice_equal(proposed->content_type, FCT_SLICE("application/json"))) {
         event->content_type = FACTUM_CONTENT_JSON;
-    } else if (memchr(proposed->content_type.ptr, '/', proposed->content_type.len) != NULL) {
+    } else if (proposed->content_type.len > 0 &&
+               memchr(proposed->content_type.ptr, '/', proposed->content_type.len) != NULL) {
         event->media_type = proposed->content_type;
     }
 }

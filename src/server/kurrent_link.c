@@ -8,7 +8,9 @@
 #include "core/error.h"
 #include "core/hash.h"
 #include "core/slice.h"
+#include "server/kurrent_int.h"
 
+#define NS_PER_SECOND INT64_C(1000000000)
 #define LINK_TYPE FCT_SLICE("$>")
 #define TARGET_SIZE (FACTUM_NAME_SIZE_MAX + 24) /* "REVISION@STREAM" */
 #define LINK_SEED UINT64_C(0x666163746c696e6b)  /* stored by clients: never changes */
@@ -50,6 +52,29 @@ static factum_uuid link_id(factum_slice stream, const factum_uuid *event)
     return id;
 }
 
+static bool may_read(const struct fct_link_request *request, factum_slice stream)
+{
+    return fct_rights_check(request->principal, fct_kurrent_operation(stream, false), stream,
+                            NULL) == FACTUM_OK;
+}
+
+static bool is_too_old(const struct fct_link_request *request, const factum_event *event,
+                       uint64_t max_age)
+{
+    int64_t age = factum_now(request->server->store) - event->created;
+    return max_age > 0 && age > 0 && (uint64_t)(age / NS_PER_SECOND) >= max_age;
+}
+
+/* A list holds what was deleted or truncated too: links to that lead nowhere. */
+static bool target_is_there(const struct fct_link_request *request, const factum_event *event)
+{
+    factum_stream_info info;
+    return may_read(request, event->stream) &&
+           fct_kurrent_stream_info(request->server, event->stream, &info) &&
+           event->revision >= info.first_revision && event->revision <= info.last_revision &&
+           !is_too_old(request, event, info.max_age);
+}
+
 static factum_status encode_virtual(const struct fct_link_request *request,
                                     const factum_event *event, struct fct_buf *buf)
 {
@@ -67,8 +92,10 @@ static factum_status encode_virtual(const struct fct_link_request *request,
         .created = event->created,
         .data = fct_slice(target, (size_t)len),
     };
+    const struct fct_kurrent_event *resolved =
+        request->resolve && target_is_there(request, event) ? &shown : NULL;
     const struct fct_kurrent_read_event answer = {
-        .event = request->resolve ? &shown : &link,
+        .event = request->resolve ? resolved : &link,
         .link = request->resolve ? &link : NULL,
         .position = {true, event->position},
         .id_form = request->id_form,
@@ -108,7 +135,7 @@ static factum_cursor *read_target(const struct fct_link_request *request, factum
                                       .from = FACTUM_FROM_REVISION,
                                       .from_value = revision,
                                       .count_max = 1};
-    if (fct_rights_check(request->principal, FCT_OP_READ_STREAM, stream, NULL) != FACTUM_OK ||
+    if (!may_read(request, stream) ||
         factum_read(request->server->store, &read, &cursor, NULL) != FACTUM_OK) {
         return NULL;
     }

@@ -26,8 +26,8 @@ struct fct_link_request {
     enum fct_kurrent_id_form id_form;
 };
 
-/* Adds a ReadResp for |event| to |buf|. A stored link is resolved if |resolve|; one whose target
- * cannot be read is sent alone. NO_MEMORY, TOO_BIG; the failures of a read. */
+/* Adds a ReadResp for |event| to |buf|. A link, stored or virtual, is resolved if |resolve|; one
+ * whose target was deleted or truncated, or may not be read, is sent alone. NO_MEMORY. */
 FCT_MUST_USE factum_status fct_link_encode(const struct fct_link_request *request,
                                            const factum_event *event, struct fct_buf *buf,
                                            factum_error *err);

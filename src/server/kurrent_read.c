@@ -1,13 +1,16 @@
 /* kurrent_read.c - Read of KurrentDB's service Streams: reads and catch-up subscriptions of a
  * stream or of $all. Layer: server.
  *
- * A turn gives events while the client's window has room, 256 at most, so that readers take turns.
- * The only state is the feed's place: a client that does not read costs nothing but that.
+ * A turn gives events while the client's window has room, 256 at most and for 2 ms at most, so that
+ * readers take turns. Time counts because an expression may need as long for one event as a turn
+ * takes otherwise.
+ * The only state is the feed's place: a client that waits or does not read costs nothing but that.
  *
  * Invariants.
- *  1. Positions: commit and prepare are equal, and each is the position of an event of the store.
+ *  1. Positions: commit and prepare are equal. That of an event is the store's; that of a
+ *     checkpoint or of caught up is a place, everything at or before which was examined.
  *  2. A subscription's first message is its confirmation; it ends only by its client, by a
- *     tombstone or by an error.
+ *     tombstone, by an error or with the server. A read that was begun may end while it stops.
  */
 #include <openssl/rand.h>
 #include <string.h>
@@ -15,12 +18,14 @@
 #include "core/check.h"
 #include "core/error.h"
 #include "core/slice.h"
+#include "os/os.h"
 #include "server/kurrent_int.h"
 #include "server/kurrent_link.h"
 #include "server/matcher.h"
 
 #define READ_EVENTS_PER_TURN 256
 #define READ_EXAMINED_PER_TURN 1024
+#define READ_TURN_NS 2000000
 #define WINDOW_DEFAULT 32
 #define SEND_SIZE ((size_t)32 << 10)
 
@@ -59,7 +64,7 @@ static bool number_is_valid(uint64_t number)
     return number <= FCT_KURRENT_NUMBER_MAX || number == FCT_KURRENT_NONE;
 }
 
-/* NULL, or what is wrong with it (1.2, the table of combinations). */
+/* NULL, or what is wrong with it: not all combinations of options have a meaning. */
 static const char *check_read(const struct fct_kurrent_read *read)
 {
     bool follow = read->amount == FCT_KURRENT_AMOUNT_SUBSCRIPTION;
@@ -107,14 +112,14 @@ static factum_read_request request_for_stream(const struct fct_kurrent_read *rea
         request.from = request.backwards ? FACTUM_FROM_START : FACTUM_FROM_END;
     } else if (read->from == FCT_KURRENT_FROM_REVISION) {
         request.from = FACTUM_FROM_REVISION;
-        request.from_value = read->revision + (follow ? 1 : 0); /* exclusive (4.9) */
-    } else if (request.backwards) { /* from the start: the first event alone (4.5) */
+        request.from_value = read->revision + (follow ? 1 : 0); /* exclusive */
+    } else if (request.backwards) { /* from the start: the first event alone */
         request.from = FACTUM_FROM_REVISION;
     }
     return request;
 }
 
-/* Backwards from a position gives what lies before it (4.6); a subscription what lies after it. */
+/* Backwards from a position gives what lies before it; a subscription what lies after it. */
 static factum_read_request request_for_all(const struct fct_kurrent_read *read)
 {
     bool follow = read->amount == FCT_KURRENT_AMOUNT_SUBSCRIPTION;
@@ -134,7 +139,7 @@ static factum_read_request request_for_all(const struct fct_kurrent_read *read)
     return request;
 }
 
-/* "$idx-ce-CATEGORY" and "$idx-et-TYPE" as the only prefix: a list of the store (4.8). NOT_FOUND:
+/* "$idx-ce-CATEGORY" and "$idx-et-TYPE" as the only prefix: a list of the store. NOT_FOUND:
  * it is another index, which becomes |name|. */
 static factum_status use_index(const struct fct_kurrent_filter *filter,
                                factum_read_request *request, bool *used, factum_slice *name,
@@ -143,6 +148,9 @@ static factum_status use_index(const struct fct_kurrent_filter *filter,
     const factum_slice category = FCT_SLICE("$idx-ce-");
     const factum_slice type = FCT_SLICE("$idx-et-");
     *used = false;
+    if (filter->regex.len > 0) {
+        return FACTUM_OK; /* prefixes do not count */
+    }
     for (size_t i = 0; i < filter->prefix_count; i++) {
         factum_slice prefix = filter->prefixes[i];
         if (filter->on != FCT_KURRENT_FILTER_ON_STREAM ||
@@ -223,7 +231,7 @@ static void finish_failed(struct fct_grpc_call *call, factum_status status, cons
     }
 }
 
-/* What clients with compatibility 1 are told at the end of a read of a stream (4.5). */
+/* What clients with compatibility 1 are told at the end of a read of a stream. */
 static factum_status encode_bounds(struct fct_grpc_call *call)
 {
     struct read_state *state = call->state;
@@ -240,6 +248,22 @@ static factum_status encode_bounds(struct fct_grpc_call *call)
                : status;
 }
 
+/* Whether the list has no event at all: the store knows no state of a virtual stream. */
+static bool list_is_empty(struct fct_grpc_call *call)
+{
+    struct read_state *state = call->state;
+    const factum_read_request request = {.size = sizeof request,
+                                         .source = FACTUM_SOURCE_STREAM,
+                                         .name = fct_buf_slice(&state->stream),
+                                         .count_max = 1};
+    factum_cursor *cursor = NULL;
+    factum_event event;
+    bool found = factum_read(call->server->store, &request, &cursor, NULL) == FACTUM_OK &&
+                 factum_cursor_next(cursor, &event, NULL) == FACTUM_OK;
+    factum_cursor_close(cursor);
+    return !found;
+}
+
 static void finish_read(struct fct_grpc_call *call)
 {
     struct read_state *state = call->state;
@@ -251,7 +275,7 @@ static void finish_read(struct fct_grpc_call *call)
     if (call->out.len > 0) {
         fct_grpc_send(call);
     }
-    if (state->given == 0 && state->links != FCT_LINK_NONE) {
+    if (state->given == 0 && state->links != FCT_LINK_NONE && list_is_empty(call)) {
         finish_not_found(call);
     } else {
         fct_grpc_finish_ok(call);
@@ -363,17 +387,28 @@ static bool give_next(struct fct_grpc_call *call)
     return status == FACTUM_OK;
 }
 
+/* Others are waiting. The clock is asked where one event may take long. */
+static bool turn_is_over(const struct read_state *state, int examined, uint64_t given,
+                         uint64_t until_ns)
+{
+    return examined == READ_EXAMINED_PER_TURN || given >= READ_EVENTS_PER_TURN ||
+           (state->matcher != NULL && examined > 0 && fct_os_monotonic(fct_os_real()) >= until_ns);
+}
+
 static void give(struct fct_grpc_call *call)
 {
     struct read_state *state = call->state;
     uint64_t given = state->given;
+    uint64_t until_ns = fct_os_monotonic(fct_os_real()) + READ_TURN_NS;
+    bool goes_on = false;
     for (int i = 0;; i++) {
         size_t room = fct_grpc_room(call);
         if (room == 0 || room <= call->out.len) {
             break; /* writable goes on */
         }
-        if (i == READ_EXAMINED_PER_TURN || state->given - given >= READ_EVENTS_PER_TURN) {
+        if (turn_is_over(state, i, state->given - given, until_ns)) {
             fct_feed_again(&state->feed);
+            goes_on = true;
             break;
         }
         if (!give_next(call)) {
@@ -386,15 +421,15 @@ static void give(struct fct_grpc_call *call)
     if (!call->finished && call->out.len > 0) {
         fct_grpc_send(call);
     }
+    if (!goes_on) {
+        fct_grpc_rest(call);
+    }
 }
 
-static void on_feed(struct fct_feed *feed)
+static void go_on_reading(struct fct_grpc_call *call)
 {
-    struct fct_grpc_call *call = feed->data;
-    if (call->finished) {
-        return;
-    }
-    if (call->server->stopping) {
+    const struct read_state *state = call->state;
+    if (call->server->stopping && state->follow) {
         fct_grpc_finish(call, FCT_GRPC_UNAVAILABLE, FCT_SLICE("the server is shutting down"), NULL,
                         0);
         return;
@@ -402,11 +437,19 @@ static void on_feed(struct fct_feed *feed)
     give(call);
 }
 
+static void on_feed(struct fct_feed *feed)
+{
+    struct fct_grpc_call *call = feed->data;
+    if (!call->finished) {
+        go_on_reading(call);
+    }
+}
+
 static void read_writable(struct fct_grpc_call *call)
 {
     struct read_state *state = call->state;
     if (state->opened) {
-        give(call);
+        go_on_reading(call);
     }
 }
 
@@ -454,7 +497,9 @@ static void remember_read(struct read_state *state, const struct fct_kurrent_rea
     state->id_form = read->id_form;
     state->compatibility = read->compatibility;
     state->left = state->follow ? UINT64_MAX : read->count;
-    state->from = read->from == FCT_KURRENT_FROM_REVISION ? read->revision : 0;
+    state->from = read->from == FCT_KURRENT_FROM_REVISION ? read->revision
+                  : read->from == FCT_KURRENT_FROM_END    ? UINT64_MAX
+                                                          : 0;
     state->links = state->is_all ? FCT_LINK_NONE : fct_link_kind_of(read->stream);
 }
 

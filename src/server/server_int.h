@@ -20,17 +20,23 @@
 #include "server/rights.h"
 
 #define FCT_REFUSALS 32
+#define FCT_COLLECTED_MAX ((uint64_t)256 << 20)
+
+#define FCT_LATENCY_BOUNDS 12
 
 struct fct_kurrent_job;
 
 struct fct_server_counters {
     uint64_t appends; /* acknowledged */
     uint64_t events_appended;
+    uint64_t bytes_appended; /* of data and metadata */
+    uint64_t append_groups;  /* appends that ended together count as one */
+    /* How long acknowledged appends took, from start to end: each in the first bound (appends.c)
+     * that it does not exceed, or in the last element. */
+    uint64_t append_latency[FCT_LATENCY_BOUNDS + 1];
+    uint64_t append_latency_ns;      /* of all together */
     uint64_t refusals[FCT_REFUSALS]; /* by -status */
     uint64_t events_read;            /* given to readers and subscribers */
-    uint64_t connections;            /* open now */
-    uint64_t connections_all;        /* ever */
-    uint64_t exchanges;              /* open now */
     uint64_t subscriptions;          /* open now */
 };
 
@@ -44,7 +50,10 @@ struct fct_server {
     uint64_t event_size_max;
     bool stopping;           /* new calls are refused */
     size_t upkeep_count;     /* long work under way, on threads of its own (store_upkeep.c) */
-    uint64_t collected_size; /* bytes of the messages of appends that are not answered */
+    uint64_t partial_size;   /* bytes of messages that are not complete (grpc_call.c) */
+    uint64_t collected_size; /* bytes of the messages of appends that are not answered, at most
+                                FCT_COLLECTED_MAX */
+    bool room_wanted;        /* an append was refused for that: fct_feeds_room is due */
     struct fct_kurrent_job *spare_jobs; /* to be used again (kurrent_job.c) */
     size_t spare_job_count;
     struct fct_appends *appends;
@@ -70,10 +79,13 @@ struct fct_pending {
     factum_append_request request;
     void (*done)(struct fct_pending *pending);
     void *data;
-    struct fct_pending *next; /* appends.c's */
+    struct fct_pending *next; /* appends.c's, and so is this */
+    uint64_t started_ns;
 };
 
 FCT_MUST_USE factum_status fct_appends_open(struct fct_server *server, factum_error *err);
+/* In nanoseconds, rising. */
+extern const uint64_t fct_latency_bounds[FCT_LATENCY_BOUNDS];
 /* Those whose |done| was not called yet. */
 uint64_t fct_appends_under_way(const struct fct_server *server);
 /* None is under way. */
@@ -116,6 +128,8 @@ struct fct_watcher {
 void fct_feeds_watch(struct fct_server *server, struct fct_watcher *watcher);
 /* Not from inside |news| of another one. Accepts one that does not watch. */
 void fct_feeds_unwatch(struct fct_watcher *watcher);
+/* Tells the watchers that appends are taken again (FACTUM_NEWS_ROOM). */
+void fct_feeds_room(struct fct_server *server);
 /* All feeds are closed. */
 void fct_feeds_close(struct fct_server *server);
 /* |request| as for factum_read or, with |follow|, factum_subscribe; needed for the call only.
@@ -130,7 +144,7 @@ FCT_MUST_USE factum_status fct_feed_next(struct fct_feed *feed, factum_event *ev
                                          factum_error *err);
 /* The checkpoint, as factum_subscription_checkpoint; of a read factum_cursor_place. */
 uint64_t fct_feed_place(const struct fct_feed *feed);
-/* Calls wake in the next turn of the loop: for who has used up its turn. */
+/* Calls wake in one of the next turns of the loop: for who has used up its turn. */
 void fct_feed_again(struct fct_feed *feed);
 /* Accepts a zeroed one. */
 void fct_feed_close(struct fct_feed *feed);

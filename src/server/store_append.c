@@ -5,11 +5,13 @@
  *     the store -> the loop -> answer -> the op is freed
  *
  * Invariants.
- *  1. Each request that is a message gets one answer, and a cancel none. What is no message ends the
- *     call: the rest could not be trusted.
+ *  1. Each request that is a message gets one answer, and a cancel none. What is no message ends
+ *     the call: the rest could not be trusted.
  *  2. Bytes of the body are held until their append is answered, and while the client does not read
  *     its answers: what waits is bounded by the client's window.
  *  3. When the call is gone, what runs goes on and answers nobody.
+ *  4. server->collected_size has the sum of the sizes of all ops. What finds no room is BUSY; the
+ *     watchers are told when half of it is free again.
  */
 #include "wire/store_append.h"
 
@@ -29,11 +31,14 @@ struct store_op {
     struct store_op **slot;
     factum_call context;
     uint64_t number;
+    size_t size; /* of the block */
     size_t held;
     size_t revision_count; /* that are wanted */
 };
 
 struct store_append_state {
+    struct fct_grpc_call *call;
+    struct fct_watcher watcher; /* to be told that the server stops */
     size_t running;
     size_t withheld; /* bytes of answered appends that are not released yet */
     bool ended;      /* the client sends nothing more */
@@ -56,8 +61,25 @@ static void append_release(struct fct_grpc_call *call, size_t size)
 static void append_finish_if_done(struct fct_grpc_call *call)
 {
     const struct store_append_state *state = call->state;
-    if (state->ended && state->running == 0) {
+    if (state->running > 0) {
+        return;
+    }
+    if (state->ended) {
         fct_grpc_finish_ok(call);
+    } else if (call->server->stopping) {
+        factum_error err;
+        (void)fct_fail(&err, FACTUM_UNREACHABLE, "the server is shutting down");
+        fct_store_call_fail(call, FACTUM_UNREACHABLE, &err);
+    }
+}
+
+static void append_news(struct fct_watcher *watcher, uint32_t news)
+{
+    const struct store_append_state *state =
+        FCT_CONTAINER_OF(watcher, struct store_append_state, watcher);
+    (void)news;
+    if (state->call->server->stopping && !state->call->finished) {
+        append_finish_if_done(state->call);
     }
 }
 
@@ -82,13 +104,20 @@ static void append_refuse(struct fct_grpc_call *call, uint64_t number, factum_st
 
 static void append_free(struct store_op *op)
 {
+    struct fct_server *server = op->server;
+    FCT_ASSERT(server->collected_size >= op->size);
+    server->collected_size -= op->size;
+    if (server->room_wanted && server->collected_size <= FCT_COLLECTED_MAX / 2) {
+        server->room_wanted = false;
+        fct_feeds_room(server);
+    }
     if (op->slot != NULL) {
         *op->slot = op->next;
         if (op->next != NULL) {
             op->next->slot = op->slot;
         }
     }
-    fct_mem_free(op->server->mem, op);
+    fct_mem_free(server->mem, op);
 }
 
 static void append_done(struct fct_pending *pending)
@@ -127,10 +156,10 @@ static factum_status append_check_rights(const struct fct_grpc_call *call,
     enum fct_operation on_stream =
         action == FACTUM_ACTION_APPEND ? FCT_OP_READ_STREAM : FCT_OP_DELETE;
     factum_slice last = fct_slice(NULL, 0);
+    factum_status status = FACTUM_OK;
     if (principal->right == FCT_RIGHT_ADMIN) {
         return FACTUM_OK;
     }
-    factum_status status = fct_rights_check(principal, FCT_OP_APPEND, fct_slice(NULL, 0), err);
     for (size_t i = 0; status == FACTUM_OK && i < request->expectation_count; i++) {
         status = fct_rights_check(principal, on_stream, request->expectations[i].stream, err);
     }
@@ -151,20 +180,29 @@ static size_t append_round_up(size_t size)
     return (size + FCT_STORE_ALIGNMENT - 1) / FCT_STORE_ALIGNMENT * FCT_STORE_ALIGNMENT;
 }
 
-/* Op, arrays, revisions and a copy of the message; |append| then borrows from that copy. NULL
- * without memory. */
+/* Op, arrays, revisions and a copy of the message; |append| then borrows from that copy. NULL if
+ * there is no room or no memory for them. */
 static struct store_op *append_make(struct fct_grpc_call *call, struct fct_store_append *append,
-                                    uint8_t **arrays)
+                                    uint8_t **arrays, factum_error *err)
 {
+    struct fct_server *server = call->server;
     size_t head = append_round_up(sizeof(struct store_op));
     size_t revisions = append->revisions ? append->event_count * sizeof(uint64_t) : 0;
     size_t size = head + append->memory_size + revisions + append->message.len;
-    uint8_t *block = fct_mem_alloc(call->server->mem, size);
-    if (block == NULL) {
+    FCT_ASSERT(server->collected_size <= FCT_COLLECTED_MAX);
+    if (size > FCT_COLLECTED_MAX - server->collected_size) {
+        server->room_wanted = true;
+        (void)fct_fail(err, FACTUM_BUSY, "append: too many bytes of appends wait: try again");
         return NULL;
     }
+    uint8_t *block = fct_mem_alloc(server->mem, size);
+    if (block == NULL) {
+        (void)fct_fail(err, FACTUM_NO_MEMORY, "append: the server is out of memory");
+        return NULL;
+    }
+    server->collected_size += size;
     struct store_op *op = (void *)block;
-    *op = (struct store_op){.server = call->server, .call = call, .number = append->number};
+    *op = (struct store_op){.server = server, .call = call, .number = append->number, .size = size};
     *arrays = block + head;
     uint8_t *after = block + head + append->memory_size;
     if (revisions > 0) {
@@ -206,10 +244,9 @@ static void append_start(struct fct_grpc_call *call, struct fct_store_append *ap
     factum_error err;
     uint8_t *arrays;
     size_t message_size = append->message.len;
-    struct store_op *op = append_make(call, append, &arrays);
+    struct store_op *op = append_make(call, append, &arrays, &err);
     if (op == NULL) {
-        (void)fct_fail(&err, FACTUM_NO_MEMORY, "append: the server is out of memory");
-        append_refuse(call, append->number, FACTUM_NO_MEMORY, &err);
+        append_refuse(call, append->number, err.status, &err);
         return;
     }
     factum_status status = fct_store_build_append(append, arrays, &op->pending.request, &err);
@@ -227,7 +264,8 @@ static void append_start(struct fct_grpc_call *call, struct fct_store_append *ap
         append_free(op);
         return;
     }
-    op->held = fct_grpc_hold(call, message_size);
+    op->held = message_size;
+    fct_grpc_hold(call, op->held);
     append_add(call->state, op);
 }
 
@@ -259,6 +297,17 @@ static void store_append_message(struct fct_grpc_call *call, factum_slice messag
     }
 }
 
+static void store_append_begin(struct fct_grpc_call *call)
+{
+    struct store_append_state *state = call->state;
+    if (!fct_grpc_allowed(call, FCT_OP_APPEND, fct_slice(NULL, 0))) {
+        return; /* the call has ended */
+    }
+    state->call = call;
+    state->watcher.news = append_news;
+    fct_feeds_watch(call->server, &state->watcher);
+}
+
 static void store_append_end(struct fct_grpc_call *call)
 {
     struct store_append_state *state = call->state;
@@ -274,6 +323,7 @@ static void append_writable(struct fct_grpc_call *call)
 static void store_append_closed(struct fct_grpc_call *call)
 {
     struct store_append_state *state = call->state;
+    fct_feeds_unwatch(&state->watcher);
     for (size_t i = 0; i < APPEND_BUCKETS; i++) {
         while (state->ops[i] != NULL) {
             struct store_op *op = state->ops[i];
@@ -288,6 +338,7 @@ const struct fct_grpc_method fct_store_append_method = {
     .path = FCT_STORE_PATH("Append"),
     .state_size = sizeof(struct store_append_state),
     .streams_requests = true,
+    .begin = store_append_begin,
     .message = store_append_message,
     .end = store_append_end,
     .writable = append_writable,

@@ -15,8 +15,8 @@ void fct_store_call_no_memory(struct fct_grpc_call *call);
 void fct_store_call_answer(struct fct_grpc_call *call, factum_status status);
 /* The deadline and the principal of a call; lasts as long as the call. */
 factum_call fct_store_call_context(const struct fct_grpc_call *call);
-/* OK, or it has ended the call: may its principal read this? If so, |skip_system| is set for who may
- * not see what is the system's. */
+/* True, or it has ended the call: may its principal read this? If so, |skip_system| is set for who
+ * may not see what is the system's. */
 FCT_MUST_USE bool fct_store_call_may_read(struct fct_grpc_call *call, factum_source source,
                                           factum_slice name, bool *skip_system);
 

@@ -129,7 +129,7 @@ static void list_begin(struct fct_grpc_call *call)
     state->task.run = list_on_turn;
 }
 
-static void list_closed(struct fct_grpc_call *call)
+static void store_list_closed(struct fct_grpc_call *call)
 {
     struct store_list_state *state = call->state;
     fct_loop_forget(call->server->loop, &state->task);
@@ -142,5 +142,5 @@ const struct fct_grpc_method fct_store_list_method = {
     .begin = list_begin,
     .message = list_message,
     .writable = list_writable,
-    .closed = list_closed,
+    .closed = store_list_closed,
 };

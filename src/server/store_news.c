@@ -1,10 +1,10 @@
 /* store_news.c - News of factum.v1.Store: that the store has moved on, and for which of a client's
  * interests there is something to read. Layer: server.
  *
- * Without interests the place is asked for and told. With interests a feed reads each new event once
- * for the call, looks its stream, category, type and tags up in a table, and notes whom it concerns;
- * what was noted is told when the feed has caught up. What cannot be told yet, because the client
- * does not read, is added to what will be.
+ * Without interests the place is asked for and told. With interests a feed reads each new event
+ * once for the call, looks its stream, category, type and tags up in a table, and notes whom it
+ * concerns; what was noted is told when the feed has caught up. What cannot be told yet, because
+ * the client does not read, is added to what will be.
  *
  * Invariants.
  *  1. Of the events up to |place| every one that concerns an interest has been told, or is noted in
@@ -342,6 +342,9 @@ static factum_status news_take(struct fct_grpc_call *call, struct fct_store_inte
         return status;
     }
     status = news_normalize(interest, err);
+    if (status == FACTUM_OK && interest->source == FACTUM_SOURCE_STREAM) {
+        status = fct_rights_check(call->principal, FCT_OP_READ_STREAM, interest->name, err);
+    }
     return status == FACTUM_OK ? news_add(call, interest, err) : status;
 }
 

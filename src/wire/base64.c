@@ -18,8 +18,8 @@ void fct_base64_encode(factum_slice bytes, char *text)
         group |= left > 2 ? bytes.ptr[i + 2] : 0;
         *text++ = digits[group >> 18];
         *text++ = digits[group >> 12 & 63];
-        *text++ = left > 1 ? digits[group >> 6 & 63] : '=';
-        *text++ = left > 2 ? digits[group & 63] : '=';
+        *text++ = (char)(left > 1 ? digits[group >> 6 & 63] : '=');
+        *text++ = (char)(left > 2 ? digits[group & 63] : '=');
     }
 }
 

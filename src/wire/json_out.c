@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "core/slice.h"
+
 factum_status fct_json_out_text(struct fct_buf *buf, factum_slice text)
 {
     static const char hex[] = "0123456789abcdef";
@@ -19,9 +21,15 @@ factum_status fct_json_out_text(struct fct_buf *buf, factum_slice text)
         return status;
     }
     uint8_t *to = buf->ptr + buf->len;
+    size_t valid = fct_utf8_prefix(text); /* up to here */
     *to++ = '"';
     for (size_t i = 0; i < text.len; i++) {
         uint8_t c = text.ptr[i];
+        if (i == valid) {
+            *to++ = '?';
+            valid = i + 1 + fct_utf8_prefix(fct_slice_from(text, i + 1));
+            continue;
+        }
         if (c < 0x20) {
             memcpy(to, "\\u00", 4);
             to[4] = (uint8_t)hex[c >> 4];

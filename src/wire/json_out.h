@@ -4,7 +4,8 @@
 
 #include "core/buf.h"
 
-/* |text|, which is UTF-8, with its quotes. NO_MEMORY, or TOO_BIG; the buffer is as before then. */
+/* |text| with its quotes; a byte that is not UTF-8 becomes '?'. NO_MEMORY, or TOO_BIG; the buffer
+ * is as before then. */
 FCT_MUST_USE factum_status fct_json_out_text(struct fct_buf *buf, factum_slice text);
 
 #endif

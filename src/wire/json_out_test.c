@@ -29,6 +29,27 @@ static void a_text_reads_back_as_it_was(void **state)
     fct_buf_finish(&buf);
 }
 
+static void what_is_not_utf_8_becomes_a_question_mark(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text, *json;
+    } cases[] = {
+        {"\xff", "\"?\""},
+        {"a\xe2\x82", "\"a??\""},
+        {"\xe2\x82\xac\xc0\xaf\"", "\"\xe2\x82\xac??\\\"\""},
+        {"\xed\xa0\x80x\xff\xffy", "\"???x??y\""},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct fct_buf buf;
+        fct_buf_init(&buf, fct_mem_heap(), 64);
+        assert_int_equal(fct_json_out_text(&buf, factum_slice_from(cases[i].text)), FACTUM_OK);
+        assert_int_equal(buf.len, strlen(cases[i].json));
+        assert_memory_equal(buf.ptr, cases[i].json, buf.len);
+        fct_buf_finish(&buf);
+    }
+}
+
 static void a_text_that_does_not_fit_changes_nothing(void **state)
 {
     (void)state;
@@ -47,6 +68,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_text_reads_back_as_it_was),
+        cmocka_unit_test(what_is_not_utf_8_becomes_a_question_mark),
         cmocka_unit_test(a_text_that_does_not_fit_changes_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -2,8 +2,6 @@
  * and expired appends, lost answers. Run by conformance_test.c. */
 #include "flight.h"
 
-#include "support/remote_engine.h"
-
 /* ---- completions ----------------------------------------------------------------------------- */
 
 TEST(a_completion_comes_once_and_never_from_inside_the_submit)
@@ -416,7 +414,7 @@ TEST(an_append_whose_answer_is_lost_has_an_unknown_outcome_at_its_deadline)
     }
     struct flights *set = flights_begin(f, 0);
     struct flight *flight = flight_make(set, "a-1", 1);
-    fct_remote_lose(&f->engine, 1);
+    lose_answers(f, 1);
     set_deadline(flight, 400);
     OK(flight_submit(flight, &f->err));
     flights_await(set, 1);
@@ -437,7 +435,7 @@ TEST(waiting_for_an_answer_that_is_lost_ends_at_the_deadline)
     }
     struct flights *set = flights_begin(f, 0);
     struct flight *flight = flight_make(set, "a-1", 1);
-    fct_remote_lose(&f->engine, 1);
+    lose_answers(f, 1);
     set_deadline(flight, 400);
     assert_status(fct_engine_append(&f->engine, &flight->request, NULL, NULL, &f->err),
                   FACTUM_UNKNOWN_OUTCOME);
@@ -453,7 +451,7 @@ TEST(lost_answers_end_when_they_are_cancelled_or_the_engine_is_closed)
     }
     struct flights *set = flights_begin(f, 0);
     flights_make(set, "a", 2);
-    fct_remote_lose(&f->engine, 2);
+    lose_answers(f, 2);
     flights_submit(set);
     for (size_t i = 0; i < 2; i++) {
         while (!stream_is_present(f, set->items[i].stream)) {
@@ -482,7 +480,7 @@ TEST(an_append_that_expires_before_it_is_handed_over_is_never_made)
     }
     struct flights *set = flights_begin(f, 0);
     flights_make(set, "a", 20);
-    fct_remote_hold(&f->engine, true);
+    hold_appends(f, true);
     for (size_t i = 0; i < 20; i += 2) {
         set_deadline(&set->items[i], 300);
     }
@@ -494,7 +492,7 @@ TEST(an_append_that_expires_before_it_is_handed_over_is_never_made)
     for (size_t i = 0; i < 20; i += 2) {
         assert_status(set->items[i].op.status, FACTUM_EXPIRED);
     }
-    fct_remote_hold(&f->engine, false);
+    hold_appends(f, false);
     flights_await(set, 20);
     for (size_t i = 0; i < 20; i++) {
         assert_int_equal(stream_is_present(f, set->items[i].stream), i > 1 && i % 2 == 1);

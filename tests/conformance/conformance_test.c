@@ -95,7 +95,8 @@ int main(int argc, char **argv)
         for (size_t form = 0; form < APPEND_FORMS; form++) {
             struct variant *variant = &variants[kind][form];
             *variant = (struct variant){(enum engine_kind)kind, (enum append_form)form};
-            if (form == FORM_BLOCKING || kind_has_threads(variant->kind)) {
+            if (kind_is_built(variant->kind) &&
+                (form == FORM_BLOCKING || kind_has_threads(variant->kind))) {
                 add_cases(variant, argc, argv);
             }
         }

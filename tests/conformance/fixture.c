@@ -8,12 +8,20 @@
 
 #include "engine_local/local.h"
 #include "engine_memory/memory.h"
+#include "fixture_server.h"
 #include "support/remote_engine.h"
 
 #define AWAIT_NS UINT64_C(20000000000)
 
 const char *const engine_names[ENGINE_KINDS] = {
-    "memory", "local", "local tiny", "local colliding", "remote over memory", "remote over local",
+    "memory",
+    "local",
+    "local tiny",
+    "local colliding",
+    "remote over memory",
+    "remote over local",
+    "server over memory",
+    "server over local",
 };
 const char *const form_names[APPEND_FORMS] = {"", ", by completion"};
 char once[] = "once";
@@ -25,14 +33,29 @@ bool kind_has_threads(enum engine_kind kind)
 
 bool kind_is_remote(enum engine_kind kind)
 {
-    return kind == ENGINE_REMOTE_MEMORY || kind == ENGINE_REMOTE_LOCAL;
+    return kind == ENGINE_REMOTE_MEMORY || kind == ENGINE_REMOTE_LOCAL || kind_has_server(kind);
+}
+
+bool kind_is_built(enum engine_kind kind)
+{
+#ifdef FCT_WITH_SERVER
+    (void)kind;
+    return true;
+#else
+    return !kind_has_server(kind);
+#endif
+}
+
+bool kind_has_server(enum engine_kind kind)
+{
+    return kind == ENGINE_SERVER_MEMORY || kind == ENGINE_SERVER_LOCAL;
 }
 
 /* ---- opening and closing --------------------------------------------------------------------- */
 
-static bool is_memory(enum engine_kind kind)
+bool kind_is_memory(enum engine_kind kind)
 {
-    return kind == ENGINE_MEMORY || kind == ENGINE_REMOTE_MEMORY;
+    return kind == ENGINE_MEMORY || kind == ENGINE_REMOTE_MEMORY || kind == ENGINE_SERVER_MEMORY;
 }
 
 static factum_status open_local(struct fixture *fixture, const struct fct_limits *limits,
@@ -66,13 +89,17 @@ static factum_status open_remote(struct fixture *fixture)
 
 static void open_engine(struct fixture *fixture)
 {
+    if (kind_has_server(fixture->kind)) {
+        fixture_server_open(fixture);
+        return;
+    }
     bool remote = kind_is_remote(fixture->kind);
     struct fct_engine *engine = remote ? &fixture->wrapped : &fixture->engine;
     struct fct_limits limits = fixture->limits;
     limits.queue_max = remote ? 0 : limits.queue_max; /* the queue that counts is the remote's */
     limits.queue_size_max = remote ? 0 : limits.queue_size_max;
     factum_status status =
-        is_memory(fixture->kind)
+        kind_is_memory(fixture->kind)
             ? fct_engine_memory_open(engine, fct_mem_heap(), fct_os_real(), &limits, &fixture->err)
             : open_local(fixture, &limits, engine);
     if (status == FACTUM_OK && remote) {
@@ -84,7 +111,9 @@ static void open_engine(struct fixture *fixture)
 static void close_engine(struct fixture *fixture)
 {
     assert_ok(fct_engine_close(&fixture->engine, &fixture->err), fixture->err);
-    if (kind_is_remote(fixture->kind)) {
+    if (kind_has_server(fixture->kind)) {
+        fixture_server_close(fixture);
+    } else if (kind_is_remote(fixture->kind)) {
         assert_ok(fct_engine_close(&fixture->wrapped, &fixture->err), fixture->err);
     }
 }
@@ -115,7 +144,7 @@ void fixture_open(struct fixture *fixture, const struct variant *variant)
 
 void fixture_reopen(struct fixture *fixture)
 {
-    if (!is_memory(fixture->kind)) {
+    if (!kind_is_memory(fixture->kind)) {
         close_engine(fixture);
         open_engine(fixture);
     }
@@ -147,6 +176,24 @@ int fixture_tear_down(void **state)
 {
     fixture_close(*state);
     return 0;
+}
+
+void lose_answers(struct fixture *fixture, uint32_t count)
+{
+    if (kind_has_server(fixture->kind)) {
+        fixture_server_lose(fixture, count);
+    } else {
+        fct_remote_lose(&fixture->engine, count);
+    }
+}
+
+void hold_appends(struct fixture *fixture, bool held)
+{
+    if (kind_has_server(fixture->kind)) {
+        fixture_server_hold(fixture, held);
+    } else {
+        fct_remote_hold(&fixture->engine, held);
+    }
 }
 
 /* ---- appends --------------------------------------------------------------------------------- */

@@ -21,6 +21,8 @@ enum engine_kind {
     ENGINE_LOCAL_COLLIDING, /* hashes of one bit, no threads: all names share a few keys */
     ENGINE_REMOTE_MEMORY,   /* tests/support/remote_engine.h */
     ENGINE_REMOTE_LOCAL,
+    ENGINE_SERVER_MEMORY, /* engine_remote, connected to a server by a UNIX socket */
+    ENGINE_SERVER_LOCAL,
     ENGINE_KINDS
 };
 
@@ -36,6 +38,10 @@ extern const char *const form_names[APPEND_FORMS];
 /* Does this kind have threads: completions, and news from outside the calls that cause them? */
 bool kind_has_threads(enum engine_kind kind);
 bool kind_is_remote(enum engine_kind kind);
+bool kind_has_server(enum engine_kind kind);
+bool kind_is_memory(enum engine_kind kind);
+/* Not without the server (meson_options.txt). */
+bool kind_is_built(enum engine_kind kind);
 
 /* A completer that does not return before it is released: while it runs, nothing else that the
  * engine has to deliver is delivered. */
@@ -51,7 +57,9 @@ struct fixture {
     enum append_form form;
     struct fct_limits limits; /* of the next opening */
     struct fct_engine engine;
-    struct fct_engine wrapped; /* of a remote engine */
+    struct fct_engine wrapped;  /* of a remote engine */
+    struct factum_store *store; /* of a server */
+    struct factum_server *server;
     char dir[64];
     factum_error err;
     factum_append_result result;
@@ -66,6 +74,11 @@ void fixture_reopen(struct fixture *fixture);
 void fixture_renew(struct fixture *fixture);
 /* Closes and removes the store. */
 void fixture_close(struct fixture *fixture);
+
+/* Of a remote kind: the answers of the next |count| appends get lost; appends are not handed over
+ * while they are held. */
+void lose_answers(struct fixture *fixture, uint32_t count);
+void hold_appends(struct fixture *fixture, bool held);
 
 /* ---- appends ----------------------------------------------------------------------------------*/
 

@@ -7,10 +7,16 @@ README.md, docs/guide/*.md and examples/README.md are read from top to bottom, e
     ```sh exit=4       the same; it has to end with this status
     ```sh skip         not run here; may only name targets of the Makefile ("make demo"), which must exist
     ```sh install      needs an installation: tests/integration/install_test.sh runs it
+    ```sh needs=a,b    the same as sh, where the programs a and b are on PATH, otherwise skipped. "py:grpc" is a
+                       module of python3, "network" the environment variable FACTUM_NETWORK
+    ```js file=a.mjs   any language: the block becomes a file for the commands that follow
     ```c               with a main(): compiled with warnings as errors, and run;
                        without: compiled inside a function, not run
     ```text            right after one of them: what it prints, standard error included. "..." stands for
                        any text in a line, or alone on a line for any lines
+
+A server that a block leaves in the background runs until the end of the page. ":2113" in blocks and in what they
+print stands for a free port, on which `factum serve` listens by default.
 
 Other blocks are left alone. Links between the files are checked too, those inside docs/ as well. Every command
 and option that the command line knows is in its help, the man page and docs/reference.md.
@@ -22,18 +28,25 @@ import os
 import pathlib
 import re
 import shlex
+import shutil
+import signal
+import socket
 import subprocess
 import sys
 import tempfile
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 TIME_LIMIT = 120
+PORT = 0  # a free one for each page
+SESSIONS = []  # of the commands of a page: what they leave running ends with it
 WARNINGS = ["-std=c17", "-Wall", "-Wextra", "-Wpedantic", "-Wconversion", "-Werror"]
 PRELUDE = """#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <factum/factum.h>
+#include <factum/remote.h>
+#include <factum/server.h>
 factum_status snippet(factum_store *store, factum_error *err);
 factum_status snippet(factum_store *store, factum_error *err)
 {
@@ -85,20 +98,62 @@ def matches(expected, actual):
 
 
 def environment(directory):
-    env = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
+    own = ("GIT_", "FACTUM_")  # ours, not a user's
+    env = {name: value for name, value in os.environ.items() if not name.startswith(own)}
     env["PATH"] = os.environ.get("FACTUM_BIN_PATH", "") + ":" + env.get("PATH", "")
     env.update(TZ="UTC", LC_ALL="C.UTF-8", NO_COLOR="1", HOME=str(directory))
+    env["PROTO"] = str(ROOT / "proto")
+    if PORT:
+        env["FACTUM_LISTEN"] = f"127.0.0.1:{PORT}"
     return env
 
 
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def ported(text):
+    return re.sub(r"(?<=[:\s])2113\b", str(PORT), text) if PORT else text
+
+
+def end_sessions():
+    for session in SESSIONS:
+        try:
+            os.killpg(session, signal.SIGKILL)
+        except ProcessLookupError:
+            pass
+    SESSIONS.clear()
+
+
+def lacking(needs):
+    """The first of the needs of a block that is not here; None if all are."""
+    for need in needs:
+        if need == "network":
+            here = bool(os.environ.get("FACTUM_NETWORK"))
+        elif need.startswith("py:"):
+            here = subprocess.run(["python3", "-c", f"import {need[3:]}"], check=False,
+                                  stderr=subprocess.DEVNULL).returncode == 0
+        else:
+            here = shutil.which(need) is not None
+        if not here:
+            return need
+    return None
+
+
 def run(command, directory):
-    try:
-        done = subprocess.run(command, cwd=directory, env=environment(directory),
-                              stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                              stderr=subprocess.STDOUT, timeout=TIME_LIMIT, check=False)
-    except subprocess.TimeoutExpired as late:
-        return 124, (late.stdout or b"").decode("utf-8", "replace") + "\n(timed out)\n"
-    return done.returncode, done.stdout.decode("utf-8", "replace")
+    with subprocess.Popen(command, cwd=directory, env=environment(directory),
+                          stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                          stderr=subprocess.STDOUT, start_new_session=True) as process:
+        SESSIONS.append(process.pid)
+        try:
+            output, _ = process.communicate(timeout=TIME_LIMIT)
+        except subprocess.TimeoutExpired:
+            end_sessions()
+            output, _ = process.communicate()
+            return 124, output.decode("utf-8", "replace") + "\n(timed out)\n"
+    return process.returncode, output.decode("utf-8", "replace")
 
 
 def compiler():
@@ -121,7 +176,7 @@ def run_shell(block, directory):
                     return f"the Makefile has no target {target}"
         return None
     wanted = next((int(o[5:]) for o in block.options if o.startswith("exit=")), 0)
-    status, output = run(["bash", "-e", "-o", "pipefail", "-c", block.text], directory)
+    status, output = run(["bash", "-e", "-o", "pipefail", "-c", ported(block.text)], directory)
     return judge(block, status, wanted, output)
 
 
@@ -145,8 +200,9 @@ def run_c(block, directory):
 def judge(block, status, wanted, output):
     if status != wanted:
         return f"ended with {status}, not {wanted}:\n{output}"
-    if block.expected is not None and not matches(block.expected, output):
-        return "printed something else:\n" + output + "instead of:\n" + "\n".join(block.expected)
+    expected = None if block.expected is None else [ported(line) for line in block.expected]
+    if expected is not None and not matches(expected, output):
+        return "printed something else:\n" + output + "instead of:\n" + "\n".join(expected)
     return None
 
 
@@ -193,10 +249,39 @@ def undescribed(command, options):
     return "\n".join(missing) or None
 
 
+def option(block, name):
+    return next((o[len(name) + 1:] for o in block.options if o.startswith(name + "=")), None)
+
+
+def run_page(path, name, directory, tap):
+    global PORT
+    PORT = free_port()
+    for block in blocks_of(path):
+        runner = {"sh": run_shell, "c": run_c}.get(block.language)
+        file = option(block, "file")
+        if file is not None:
+            (directory / file).write_text(ported(block.text), encoding="utf-8")
+        elif runner is not None and "install" not in block.options:
+            first = block.text.strip().split("\n")[0]
+            say = f"{name}:{block.line} {first}".replace("#", "\\#")
+            needs = option(block, "needs")
+            lack = lacking(needs.split(",")) if needs else None
+            if lack is not None:
+                tap.skip(say, f"no {lack}")
+            else:
+                tap.say(say, runner(block, directory))
+    end_sessions()
+    PORT = 0
+
+
 class Tap:
     def __init__(self):
         self.count = 0
         self.failed = 0
+
+    def skip(self, name, reason):
+        self.count += 1
+        print(f"ok {self.count} - {name} # SKIP {reason}", flush=True)
 
     def say(self, name, problem):
         self.count += 1
@@ -216,12 +301,7 @@ def main():
         if wanted and name not in wanted:
             continue
         with tempfile.TemporaryDirectory(prefix="factum-docs-") as directory:
-            for block in blocks_of(path):
-                runner = {"sh": run_shell, "c": run_c}.get(block.language)
-                if runner is not None and "install" not in block.options:
-                    first = block.text.strip().split("\n")[0]
-                    problem = runner(block, pathlib.Path(directory))
-                    tap.say(f"{name}:{block.line} {first}".replace("#", "\\#"), problem)
+            run_page(path, name, pathlib.Path(directory), tap)
     for path in runnable + sorted((ROOT / "docs").glob("*.md")) + sorted(
             (ROOT / "docs" / "internals").glob("*.md")):
         if not wanted:

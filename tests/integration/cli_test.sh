@@ -207,7 +207,7 @@ t "too many events for one append" 2 "more than 100000 lines" F --store s2 appen
 t "none of it was written" 4 "no stream x" F --store s2 read x
 t "a system stream with leave" 0 "revision 0" F --store s9 append '$x' T --system
 t "deleting what is not there" 4 "nothing to delete" F --store s9 delete nothing
-t "an option before the command is explained" 2 "only --store DIR and --quiet come before" F --json info
+t "an option before the command is explained" 2 "only --store, --connect and --quiet come before" F --json info
 t "--store without a directory" 2 "takes a directory" F --store
 t "a count of nothing" 2 "takes 1 or more" F --store s9 read --count 0
 t "a limit that is no number" 2 "takes a whole number" F --store s9 streams --limit x

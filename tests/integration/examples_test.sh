@@ -75,7 +75,7 @@ story() {
 
 # The demo, with the data of directory $1; each thing that it has to show is there.
 demo() {
-    FACTUM_DATA=$1 "$root/examples/demo.sh" "$(dirname "$examples")" "$work/demo" >demo.txt 2>&1 || {
+    FACTUM_DEMO_NODE=no FACTUM_DATA=$1 "$root/examples/demo.sh" "$(dirname "$examples")" "$work/demo" >demo.txt 2>&1 || {
         cat demo.txt
         return 1
     }
@@ -85,6 +85,7 @@ demo() {
         '^[$] factum read --category ' '^all +[0-9]+ +[0-9]+ ' \
         'stream demo-1 is at revision 0, but it should not exist: read it again and retry$' \
         'already appended: recognised' '^ok: [0-9,]+ events in ' '^ +[0-9]+ events a second: ' \
+        '^(300 orders in the store, 300 followed, each once, after 3 kills.|\(Neither curl nor)' \
         'Try next:$'; do
         grep -qE -- "$line" demo.txt || {
             echo "nothing like: $line"
@@ -97,7 +98,7 @@ demo() {
 # Every command that the demo advises works, and the README's tour after them in the same shell.
 advised() {
     sed -n '/Try next:$/,/^README/p' demo.txt | sed '1d;$d; s/^  //; s/   .*//; s/ *$//' >advice
-    sed -n '/^## Five minutes/,/^In C, the same store/p' "$root/README.md" |
+    sed -n '/^## Five minutes/,/^Now for other programs/p' "$root/README.md" |
         sed -n '/^```sh/,/^```$/p' >tour
     if [ "$(grep -c '^factum ' advice)" != 5 ] || [ "$(grep -c '^export ' advice)" != 2 ] ||
         ! grep -q '^unset FACTUM_STORE$' tour; then
@@ -219,6 +220,52 @@ if [ -f "$data/northwind-orders.ndjson.gz" ]; then
 else
     skip 'the northwind orders add up' "$no_data"
     skip 'the rentals add up' "$no_data"
+fi
+
+# ---- the door --------------------------------------------------------------------------------------
+
+# A line typed, followed by another program over the network, after which the input ends.
+door() {
+    mkfifo typed || return
+    "$examples/door" door.factum 127.0.0.1:0 <typed >door.txt 2>&1 &
+    local door=$! port
+    exec 3>typed
+    for _ in $(seq 100); do
+        grep -q '^open on' door.txt && break
+        sleep 0.05
+    done
+    port=$(sed -n 's/^open on .*://p' door.txt)
+    echo 'first line' >&3
+    timeout 20 "$examples/follow" 127.0.0.1 "$port" /api/v1/streams/door-lines 2 >followed.txt 2>&1 &
+    local follower=$!
+    echo 'second line' >&3
+    wait "$follower" || { cat door.txt followed.txt; kill "$door"; return 1; }
+    refuses 1 'HTTP/1.1 404' timeout 20 "$examples/follow" 127.0.0.1 "$port" /none || return
+    exec 3>&-
+    wait "$door" || { cat door.txt; return 1; }
+    cat door.txt followed.txt
+    grep -qx 'revision 1' door.txt && same "$(grep -c '"type":"LineTyped"' followed.txt)" 2 &&
+        same "$("$factum" --store door.factum read door-lines --json | wc -l)" 2
+}
+
+door_closed() { # by SIGTERM
+    sleep 30 | "$examples/door" door.factum 127.0.0.1:0 >door.txt 2>&1 &
+    local door=$!
+    for _ in $(seq 100); do
+        grep -q '^open on' door.txt && break
+        sleep 0.05
+    done
+    kill -TERM "$door"
+    wait "$door"
+}
+
+if [ -x "$examples/door" ]; then
+    ok 'a program that owns its store opens a door, and another follows' door
+    ok 'the door is closed by SIGTERM' door_closed
+    ok 'a door that cannot be opened is an error' \
+        refuses 1 'ADDRESS:PORT' "$examples/door" door.factum nowhere
+else
+    skip 'a program that owns its store opens a door' 'built without the server'
 fi
 
 # ---- git -------------------------------------------------------------------------------------------

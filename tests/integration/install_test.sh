@@ -45,7 +45,7 @@ installed() {
 }
 brief() { # what was installed, what to export, what to do next; nothing of Meson's
     cat "$work/said"
-    [ "$(wc -l <"$work/said")" -le 14 ] && head -1 "$work/said" | grep -qx "installed under $prefix:" &&
+    [ "$(wc -l <"$work/said")" -le 15 ] && head -1 "$work/said" | grep -qx "installed under $prefix:" &&
         ! grep -qi 'meson\|ninja\|cleaning' "$work/said"
 }
 everything() { # that is named
@@ -53,7 +53,9 @@ everything() { # that is named
     for file in bin/factum include/factum/factum.h lib/libfactum.so lib/libfactum.so.0 lib/libfactum.a \
         lib/pkgconfig/factum.pc share/man/man1/factum.1 share/doc/factum/README.md \
         share/doc/factum/docs/guide/append.md share/doc/factum/docs/reference.md \
-        share/bash-completion/completions/factum.bash; do
+        share/bash-completion/completions/factum.bash include/factum/server.h lib/libfactum-net.a \
+        lib/pkgconfig/factum-net.pc share/factum/proto/factum/v1/store.proto \
+        share/factum/proto/kurrent/streams.proto share/doc/factum/docs/factum.service; do
         [ -f "$prefix/$file" ] || {
             echo "no $file"
             return 1
@@ -74,6 +76,15 @@ run() {
         exported factum append order-1 OrderShipped '{}' && [ "$(exported ./orders | tail -1)" = OrderDelivered ]
 }
 linked() { exported ldd ./orders | grep -F "$prefix/lib/libfactum.so.0"; }
+# A C program with <factum/server.h>, by the line of the guide.
+door_compiled() {
+    cp "$root/examples/door.c" . && line=$(grep '^gcc .*factum-net' "$root/docs/guide/clients.md") || return
+    exported bash -ec "$line -D_POSIX_C_SOURCE=200809L"
+}
+door_runs() {
+    echo Hello | ./door door.factum 127.0.0.1:0 >door.txt && cat door.txt && grep -qx 'revision 0' door.txt &&
+        [ "$(exported factum --store door.factum read door-lines | tail -1)" = '    Hello' ]
+}
 completes() {
     # shellcheck disable=SC1091
     . "$prefix/share/bash-completion/completions/factum.bash" && complete -p factum | grep '_factum factum'
@@ -108,6 +119,8 @@ ok 'factum is found after the exports that were printed' commanded
 ok "README's program is compiled by README's line" compiled
 ok 'and runs' run
 ok 'with the installed library' linked
+ok 'a program with a door is compiled with factum-net' door_compiled
+ok 'and opens it' door_runs
 ok 'the completion is loaded' completes
 ok 'ldconfig was called' ldconfig_called
 ok 'an installation for a package is staged below DESTDIR' staged

@@ -6,6 +6,7 @@ server=
 address=
 cleanup() { [ -z "$server" ] || kill -9 "$server" 2>/dev/null; }
 serve() { # serve STORE OPTION...: a server; $address is where it listens
+    : >said
     "$factum" --store "$@" >said 2>&1 &
     server=$!
     for _ in $(seq 100); do
@@ -50,16 +51,29 @@ expect() { # expect NAME PATTERN CALL_ARGUMENT...
 # what is refused before anything is opened
 "$factum" --store a append s-1 T '{"n":1}' >/dev/null
 t() { try "$1" "$2" "$3" timeout 10 "$factum" --store a serve "${@:4}"; }
-t "an address without a port is refused" 2 "localhost is not ADDRESS:PORT" --listen localhost
-t "insecure is for loopback" 2 "0.0.0.0:0 is not loopback: insecure, it needs" --insecure --listen 0.0.0.0:0
-t "other addresses need a certificate" 2 "not loopback: it needs a certificate" --listen 0.0.0.0:0
-t "a certificate needs its key" 2 "a certificate and its key go together" --tls-cert x
+t "an address without a port is refused" 2 "listen = localhost .--listen.: must be ADDRESS:PORT" --listen localhost
+t "insecure is for loopback" 2 "is not loopback, .*: set insecure-any-address too" --insecure --listen 0.0.0.0:0
+t "other addresses need a certificate" 2 "is not loopback, .*: set tls-cert and tls-key" --listen 0.0.0.0:0
+t "a certificate needs its key" 2 "tls-cert = x .--tls-cert.: needs its key: set tls-key" --tls-cert x
 t "a certificate must be there" 4 "x: No such file" --tls-cert x --tls-key y --listen 127.0.0.1:0
 t "an address that the machine lacks is named" 4 "no such address" --insecure-any-address --insecure --listen 192.0.2.1:0
 t "an unknown option is refused" 2 "has no option --verbose" --verbose
 mkdir sockets
 touch sockets/file
 t "a socket takes no file's place" 3 "there is a file of that name" --insecure --listen 127.0.0.1:0 --unix sockets/file
+
+# the configuration
+printf 'listen = 127.0.0.1:1 # of the file\ninsecure = true\n' >factum.conf
+t "a configuration is checked and told" 0 "^listen = 127.0.0.1:1 +# factum.conf:1" --config factum.conf --config-check
+FACTUM_LISTEN=127.0.0.1:2 t "the environment comes before the file" 0 "^listen = 127.0.0.1:2 +# FACTUM_LISTEN" \
+    --config factum.conf --config-check
+FACTUM_LISTEN=127.0.0.1:2 t "and a flag before both" 0 "^listen = 127.0.0.1:3 +# --listen" --config factum.conf \
+    --config-check --listen 127.0.0.1:3
+echo 'lisen = 127.0.0.1:1' >wrong.conf
+t "an unknown key is an error" 2 "wrong.conf:1.*lisen" --config wrong.conf --config-check
+t "a missing file too" 4 "nothing.conf: No such file" --config nothing.conf
+EVENTSTORE_INSECURE=true t "KurrentDB's names are obeyed" 0 "^insecure = true +# EVENTSTORE_INSECURE" --config-check
+EVENTSTORE_MEM_DB=true t "or refused by name" 2 "EVENTSTORE_MEM_DB" --config-check
 
 if ! command -v curl >/dev/null || ! curl --version | grep -q HTTP2; then
     skip "a server answers" "no curl with HTTP/2"
@@ -72,8 +86,12 @@ serve a serve --insecure --listen 127.0.0.1:0 --unix sockets/s
 result $? "it says where it listens"
 grep -q "insecure: everybody may do everything" said
 result $? "and that it is insecure"
+grep -q "^factum: serving a on" said && [ ! -e factum-data ]
+result $? "it serves the store that --store before the command names"
 h2=--http2-prior-knowledge
 expect "it tells a client what it offers" "batchappend" "http://$address/$features" "$empty" $h2
+expect "what is not offered says what to use" "persistent subscriptions are not offered: use a catch-up" \
+    "http://$address/event_store.client.persistent_subscriptions.PersistentSubscriptions/Create" "$empty" $h2
 expect "a stream is read" '"n":1' "http://$address/$streams/Read" "$read_s1" $h2
 expect "by the UNIX socket too" '"n":1' "http://x/$streams/Read" "$read_s1" $h2 --unix-socket sockets/s
 [ "$(stat -c %a sockets/s)" = 600 ]
@@ -126,6 +144,23 @@ serve a serve --insecure --listen 127.0.0.1:0 --unix sockets/s
 expect "which the next start replaces" '"n":1' "http://x/$streams/Read" "$read_s1" $h2 --unix-socket sockets/s
 stop INT
 result $? "SIGINT ends it with 0"
+
+# a read that was begun ends while the server stops
+text=$(head -c 500 /dev/zero | tr '\0' x)
+for _ in $(seq 1000); do echo "{\"stream\":\"s-1\",\"type\":\"T\",\"data\":{\"text\":\"$text\"}}"; done >lines
+for _ in $(seq 20); do "$factum" --store d append --lines lines >/dev/null; done
+serve d serve --insecure --listen 127.0.0.1:0
+# shellcheck disable=SC2059
+printf '\0\0\0\0\x1b\x0a\x19\x0a\x09\x0a\x05\x1a\x03s-1\x1a\x00\x28\xa0\x8d\x06\x42\x00\x4a\x02\x12\x00\x52\x02\x08\x01' >read
+curl -sS --max-time 20 --limit-rate 6M $h2 -H 'content-type: application/grpc' --data-binary @read \
+    "http://$address/$streams/Read" >begun 2>errors &
+caller=$!
+sleep 0.5
+stop TERM
+result $? "a server that stops while a stream is read ends with 0"
+wait $caller
+[ "$(wc -c <begun)" -gt 12000000 ]
+result $? "and the read was answered to its end"
 
 # with a secret
 serve c serve --listen 127.0.0.1:0 --unix sockets/s

@@ -4,6 +4,7 @@ proto/, and Python's gRPC. Prints TAP; skipped without them.
 
     FACTUM=.../factum store_test.py
 """
+import base64
 import os
 import re
 import shutil
@@ -44,13 +45,17 @@ MAX = 2**64 - 1
 
 
 class Server:
-    def __init__(self, name):
+    def __init__(self, name, secret=False):
         self.store = os.path.join(WORK, name)
         self.process = subprocess.Popen(
-            [FACTUM, "--store", self.store, "serve", "--insecure", "--listen", "127.0.0.1:0"],
-            stderr=subprocess.PIPE, text=True)
-        line = self.process.stderr.readline()
-        self.address = re.search(r"on ([0-9.:]+)", line).group(1)
+            [FACTUM, "serve", "--store", self.store, "--listen", "127.0.0.1:0"]
+            + ([] if secret else ["--insecure"]), stderr=subprocess.PIPE, text=True)
+        for line in self.process.stderr:
+            if "shown this once: " in line:
+                self.secret = line.split("shown this once: ")[1].strip()
+            if line.startswith("factum: serving"):
+                self.address = re.search(r"on ([0-9.:]+)", line).group(1)
+                break
         threading.Thread(target=self.process.stderr.read, daemon=True).start()
 
     def stop(self):
@@ -61,9 +66,9 @@ class Server:
 class Store:
     """The service, one method for each call."""
 
-    def __init__(self, address):
+    def __init__(self, address, *options):
         self.channel = grpc.insecure_channel(
-            address, options=[("grpc.max_receive_message_length", -1)])
+            address, options=[("grpc.max_receive_message_length", -1), *options])
         unary, stream = self.channel.unary_unary, self.channel.unary_stream
         self.Open = self.make(unary, "Open", pb.OpenAnswer)
         self.Ask = self.make(unary, "Ask", pb.AskAnswer)
@@ -391,6 +396,66 @@ def a_backup_goes_to_a_directory_of_the_server(store, server):
                      "backup: the directory of the server must be an absolute path"), ended
 
 
+def work_that_nobody_waits_for_is_stopped(store, server):
+    for _ in range(10):
+        store.Verify(pb.VerifyRequest()).cancel()
+    while (ended := failure(lambda: list(store.Verify(pb.VerifyRequest())))) is not None:
+        assert ended[1] == pb.STATUS_BUSY, ended
+        time.sleep(0.01)
+
+
+def answers_that_nobody_reads_do_not_pile_up(store, server):
+    sent = 0
+
+    def requests():
+        nonlocal sent
+        for number in range(200000):
+            sent = number
+            yield one("unread-1", data=b"x" * 100)
+    before = memory_of(server)
+    lazy = Store(server.address, ("grpc.http2.bdp_probe", 0), ("grpc.http2.lookahead_bytes", 65535))
+    call = lazy.Append(requests())
+    last = -1
+    while sent != last:  # until the windows are full
+        last = sent
+        time.sleep(0.5)
+    assert 1000 < sent < 199999, sent
+    assert memory_of(server) - before < 64 << 20
+    position = store.append(one("others-1"))[0].position
+    assert position > 0
+    call.cancel()
+
+
+def memory_of(server):
+    with open(f"/proc/{server.process.pid}/statm") as file:
+        return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
+def who_is_not_let_in_gets_nothing(store, server):
+    guarded = Server("guarded", secret=True)
+    try:
+        nobody = Store(guarded.address)
+        denied = [lambda: nobody.Open(pb.OpenRequest(protocol=1)),
+                  lambda: nobody.Ask(pb.AskRequest(question=pb.QUESTION_PLACE)),
+                  lambda: list(nobody.Read(pb.ReadRequest())),
+                  lambda: list(nobody.Read(pb.ReadRequest(skip_system=True))),
+                  lambda: list(nobody.List(pb.ListRequest())),
+                  lambda: list(nobody.News(iter([pb.NewsRequest()]))),
+                  lambda: nobody.append(one("s-1")),
+                  lambda: list(nobody.Verify(pb.VerifyRequest())),
+                  lambda: list(nobody.Backup(pb.BackupRequest(to="/nowhere/at/all")))]
+        for number, call in enumerate(denied):
+            ended = failure(call)
+            assert ended[0] == grpc.StatusCode.UNAUTHENTICATED, (number, ended)
+        login = base64.b64encode(f"admin:{guarded.secret}".encode()).decode()
+        admin = [("authorization", f"Basic {login}")]
+        assert nobody.Open(pb.OpenRequest(protocol=1), metadata=admin).protocol == 1
+        answers = list(nobody.Append(iter([one("s-1")]), metadata=admin))
+        assert answers[0].status == pb.STATUS_OK
+    finally:
+        guarded.stop()
+
+
 def a_server_that_stops_says_so(store, server):
     requests, sent = queue_of()
     news = store.News(sent)
@@ -424,6 +489,9 @@ TESTS = [
     news_without_interests_tells_the_place,
     a_store_is_verified,
     a_backup_goes_to_a_directory_of_the_server,
+    work_that_nobody_waits_for_is_stopped,
+    answers_that_nobody_reads_do_not_pile_up,
+    who_is_not_let_in_gets_nothing,
     a_server_that_stops_says_so,
 ]
 

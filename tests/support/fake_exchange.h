@@ -68,6 +68,16 @@ static inline factum_status fake_respond(struct fct_exchange *exchange, unsigned
     if (fake->fail_respond > 0 && --fake->fail_respond == 0) {
         return FACTUM_NO_MEMORY;
     }
+    for (size_t i = 0; i < count; i++) { /* what a session does not send */
+        static const char *const never[] = {
+            "connection",        "te",         "trailer", "upgrade",
+            "transfer-encoding", "keep-alive", ":status", "proxy-connection"};
+        for (size_t k = 0; k < sizeof never / sizeof never[0]; k++) {
+            if (fct_slice_equal(fields[i].name, factum_slice_from(never[k]))) {
+                return FACTUM_INVALID;
+            }
+        }
+    }
     fake->status = status;
     fake_print_fields(fake->head, sizeof fake->head, fields, count);
     fake_changed(fake);

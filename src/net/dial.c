@@ -1,0 +1,560 @@
+/* dial.c - see dial.h. Layer: net.
+ *
+ * RESOLVE    a name becomes addresses
+ * CONNECT    one address after the other, until one answers
+ * HANDSHAKE  TLS
+ * OPEN       bytes go into the session and out of it
+ * CLOSED     handles are closing; freed comes with the last one
+ *
+ * Invariants.
+ *  1. |unsent| holds what the session gave and the socket did not take; while it has bytes, the
+ *     session is not asked for more.
+ *  2. Sending happens in the task |flush| alone, once a turn.
+ *  3. |busy| counts handles and requests of libuv that will call back: the memory lasts until it is
+ *     0 and the state is CLOSED.
+ */
+#include "net/dial.h"
+
+#include <errno.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "core/buf.h"
+#include "core/check.h"
+#include "core/error.h"
+#include "core/slice.h"
+#include "net/loop_int.h"
+
+enum {
+    DIAL_CONNECT_MS = 10000,
+    DIAL_TICK_MS = 1000,
+    DIAL_READS_PER_TURN = 8,
+    DIAL_SENDS_PER_TURN = 32,
+};
+
+#define DIAL_UNSENT_MAX ((size_t)1 << 20)
+
+enum dial_state { DIAL_RESOLVE, DIAL_CONNECT, DIAL_HANDSHAKE, DIAL_OPEN, DIAL_CLOSED };
+
+/* One for each attempt: a handle of libuv is closed before the next begins. */
+struct dial_socket {
+    uv_poll_t poll;
+    struct fct_dial *dial;
+    int fd;
+};
+
+struct fct_dial {
+    struct fct_dial_options options;
+    enum dial_state state;
+    unsigned busy;
+    uv_getaddrinfo_t lookup;
+    bool looking;
+    struct addrinfo *addresses; /* libuv's */
+    const struct addrinfo *next;
+    struct dial_socket *socket; /* NULL: none is open */
+    int events;
+    bool blocked; /* the socket takes no more */
+    struct fct_tls *tls;
+    struct fct_h2_client *client;
+    struct fct_buf unsent;
+    size_t unsent_at;
+    struct fct_timer timer; /* the time limit, then the tick */
+    struct fct_task flush;
+    struct fct_task resume;
+    struct fct_task begin;
+    factum_error why; /* of the last attempt */
+};
+
+static void dial_watch(struct fct_dial *dial);
+static void dial_next(struct fct_dial *dial);
+static void dial_on_poll(uv_poll_t *poll, int status, int events);
+
+/* ---- the end --------------------------------------------------------------------------------- */
+
+static void dial_let_go(struct fct_dial *dial)
+{
+    FCT_ASSERT(dial->busy > 0);
+    dial->busy--;
+    if (dial->busy == 0 && dial->state == DIAL_CLOSED) {
+        const struct fct_dial_options options = dial->options;
+        fct_buf_finish(&dial->unsent);
+        fct_mem_free(options.mem, dial);
+        options.freed(options.data);
+    }
+}
+
+static void dial_on_socket_closed(uv_handle_t *handle)
+{
+    struct dial_socket *socket = handle->data;
+    struct fct_dial *dial = socket->dial;
+    (void)close(socket->fd);
+    fct_mem_free(dial->options.mem, socket);
+    dial_let_go(dial);
+}
+
+static void dial_drop_socket(struct fct_dial *dial)
+{
+    fct_tls_destroy(dial->tls);
+    dial->tls = NULL;
+    if (dial->socket != NULL) {
+        (void)uv_poll_stop(&dial->socket->poll);
+        uv_close((uv_handle_t *)&dial->socket->poll, dial_on_socket_closed);
+        dial->socket = NULL;
+    }
+    dial->events = 0;
+    dial->blocked = false;
+}
+
+void fct_dial_close(struct fct_dial *dial)
+{
+    if (dial->state == DIAL_CLOSED) {
+        return;
+    }
+    dial->state = DIAL_CLOSED;
+    fct_h2_client_destroy(dial->client);
+    dial->client = NULL;
+    dial_drop_socket(dial);
+    if (dial->looking) {
+        (void)uv_cancel((uv_req_t *)&dial->lookup);
+    }
+    uv_freeaddrinfo(dial->addresses);
+    dial->addresses = NULL;
+    fct_timer_stop(&dial->timer);
+    fct_loop_forget(dial->options.loop, &dial->flush);
+    fct_loop_forget(dial->options.loop, &dial->resume);
+    /* |begin| runs in any case, and holds the memory until then. */
+}
+
+/* The connection, or the attempt to make one, is over because of dial->why. */
+static void dial_fail(struct fct_dial *dial)
+{
+    factum_error why = dial->why;
+    if (dial->state != DIAL_CLOSED) {
+        dial->options.closed(dial->options.data, &why);
+        fct_dial_close(dial);
+    }
+}
+
+static void dial_say(struct fct_dial *dial, const char *what)
+{
+    (void)fct_fail(&dial->why, FACTUM_UNREACHABLE, "%.*s: %s", FCT_FMT(dial->options.authority),
+                   what);
+}
+
+static void dial_say_os(struct fct_dial *dial, int os_error, const char *what)
+{
+    (void)fct_fail_os(&dial->why, os_error, "%s %.*s", what, FCT_FMT(dial->options.authority));
+    dial->why.status = FACTUM_UNREACHABLE;
+}
+
+static void dial_lose(struct fct_dial *dial, const char *what)
+{
+    dial_say(dial, what);
+    dial_fail(dial);
+}
+
+/* ---- sending --------------------------------------------------------------------------------- */
+
+enum dial_io { DIAL_SOME, DIAL_BLOCKED, DIAL_GONE };
+
+static bool dial_must_wait(void)
+{
+    return errno == EAGAIN || errno == EINTR;
+}
+
+static enum dial_io dial_io_of(enum fct_tls_result result)
+{
+    switch (result) {
+    case FCT_TLS_OK:
+        return DIAL_SOME;
+    case FCT_TLS_WANTS_READ:
+    case FCT_TLS_WANTS_WRITE:
+        return DIAL_BLOCKED;
+    case FCT_TLS_END:
+    case FCT_TLS_FAILED:
+        break;
+    }
+    return DIAL_GONE;
+}
+
+static enum dial_io dial_put(struct fct_dial *dial, const uint8_t *bytes, size_t len, size_t *put)
+{
+    if (dial->tls != NULL) {
+        return dial_io_of(fct_tls_write(dial->tls, bytes, len, put));
+    }
+    ssize_t sent = send(dial->socket->fd, bytes, len, MSG_NOSIGNAL);
+    if (sent >= 0) {
+        *put = (size_t)sent;
+        return DIAL_SOME;
+    }
+    return dial_must_wait() ? DIAL_BLOCKED : DIAL_GONE;
+}
+
+static enum dial_io dial_send_unsent(struct fct_dial *dial)
+{
+    while (dial->unsent_at < dial->unsent.len) {
+        size_t sent = 0;
+        enum dial_io io = dial_put(dial, dial->unsent.ptr + dial->unsent_at,
+                                   dial->unsent.len - dial->unsent_at, &sent);
+        if (io != DIAL_SOME) {
+            return io;
+        }
+        dial->unsent_at += sent;
+    }
+    fct_buf_clear(&dial->unsent);
+    dial->unsent_at = 0;
+    return DIAL_SOME;
+}
+
+/* SOME: all that there is was sent, or the turn is used up and |flush| is queued again. */
+static enum dial_io dial_send_turn(struct fct_dial *dial)
+{
+    enum dial_io io = dial_send_unsent(dial);
+    for (int i = 0; io == DIAL_SOME; i++) {
+        if (i == DIAL_SENDS_PER_TURN) {
+            fct_loop_later(dial->options.loop, &dial->flush);
+            return DIAL_SOME;
+        }
+        const uint8_t *bytes = NULL;
+        size_t len = fct_h2_client_send(dial->client, &bytes);
+        if (len == 0) {
+            break;
+        }
+        if (fct_buf_add(&dial->unsent, bytes, len) != FACTUM_OK) {
+            return DIAL_GONE;
+        }
+        io = dial_send_unsent(dial);
+    }
+    return io;
+}
+
+static void dial_on_flush(struct fct_task *task)
+{
+    struct fct_dial *dial = FCT_CONTAINER_OF(task, struct fct_dial, flush);
+    if (dial->state != DIAL_OPEN) {
+        return;
+    }
+    enum dial_io io = dial_send_turn(dial);
+    dial->blocked = io == DIAL_BLOCKED;
+    if (io == DIAL_GONE) {
+        dial_lose(dial, "the connection is lost");
+        return;
+    }
+    if (io == DIAL_SOME && dial->flush.slot == NULL && fct_h2_client_is_finished(dial->client)) {
+        dial_lose(dial, "the server has ended the connection");
+        return;
+    }
+    dial_watch(dial);
+}
+
+static void dial_wants_send(void *data)
+{
+    struct fct_dial *dial = data;
+    if (dial->state == DIAL_OPEN) {
+        fct_loop_later(dial->options.loop, &dial->flush);
+    }
+}
+
+/* ---- receiving ------------------------------------------------------------------------------- */
+
+static enum dial_io dial_get(struct fct_dial *dial, uint8_t *bytes, size_t *got)
+{
+    if (dial->tls != NULL) {
+        return dial_io_of(fct_tls_read(dial->tls, bytes, FCT_LOOP_BUFFER_SIZE, got));
+    }
+    ssize_t received = recv(dial->socket->fd, bytes, FCT_LOOP_BUFFER_SIZE, 0);
+    if (received > 0) {
+        *got = (size_t)received;
+        return DIAL_SOME;
+    }
+    return received < 0 && dial_must_wait() ? DIAL_BLOCKED : DIAL_GONE;
+}
+
+static void dial_receive_turn(struct fct_dial *dial)
+{
+    struct fct_loop *loop = dial->options.loop;
+    uint8_t *bytes = fct_loop_buffer(loop);
+    for (int i = 0; i < DIAL_READS_PER_TURN; i++) {
+        size_t got = 0;
+        enum dial_io io = dial_get(dial, bytes, &got);
+        if (io == DIAL_BLOCKED) {
+            return;
+        }
+        if (io == DIAL_GONE) {
+            dial_lose(dial, "the server has closed the connection");
+            return;
+        }
+        bool alive =
+            fct_h2_client_receive(dial->client, fct_slice(bytes, got), fct_loop_now_ms(loop));
+        if (!alive) {
+            dial_lose(dial, "the server does not speak HTTP/2 as it should");
+            return;
+        }
+        fct_loop_later(loop, &dial->flush);
+        if (got < FCT_LOOP_BUFFER_SIZE && dial->tls == NULL) {
+            return; /* there is no more */
+        }
+    }
+    fct_loop_later(loop, &dial->resume);
+}
+
+static void dial_open_session(struct fct_dial *dial)
+{
+    const struct fct_h2_client_options options = {
+        .mem = dial->options.mem,
+        .authority = dial->options.authority,
+        .is_secure = dial->tls != NULL,
+        .call_window = dial->options.call_window,
+        .data = dial,
+        .wants_send = dial_wants_send,
+    };
+    if (fct_h2_client_create(&options, &dial->client, &dial->why) != FACTUM_OK) {
+        dial_fail(dial);
+        return;
+    }
+    dial->state = DIAL_OPEN;
+    uv_freeaddrinfo(dial->addresses);
+    dial->addresses = NULL;
+    dial->next = NULL;
+    fct_timer_start(dial->options.loop, &dial->timer, DIAL_TICK_MS, DIAL_TICK_MS);
+    fct_loop_later(dial->options.loop, &dial->flush);
+    dial->options.opened(dial->options.data, dial->client);
+}
+
+/* ---- connecting ------------------------------------------------------------------------------ */
+
+static void dial_shake_hands(struct fct_dial *dial)
+{
+    enum fct_tls_result result = fct_tls_handshake(dial->tls);
+    dial->blocked = result == FCT_TLS_WANTS_WRITE;
+    if (result == FCT_TLS_END || result == FCT_TLS_FAILED) {
+        const char *distrust = fct_tls_distrust(dial->tls);
+        dial_say(dial, distrust == NULL ? "the server does not speak TLS as it should" : distrust);
+        dial_fail(dial); /* no other address: this is the server */
+    } else if (result == FCT_TLS_OK && !fct_tls_is_http2(dial->tls)) {
+        dial_lose(dial, "the server does not offer HTTP/2");
+    } else if (result == FCT_TLS_OK) {
+        dial_open_session(dial);
+    }
+}
+
+static void dial_connected(struct fct_dial *dial)
+{
+    int on = 1;
+    int failed = 0;
+    socklen_t size = sizeof failed;
+    if (getsockopt(dial->socket->fd, SOL_SOCKET, SO_ERROR, &failed, &size) != 0) {
+        failed = errno;
+    }
+    if (failed != 0) {
+        dial_say_os(dial, failed, "connect to");
+        dial_next(dial);
+        return;
+    }
+    dial->blocked = false;
+    if (dial->options.host != NULL) {
+        (void)setsockopt(dial->socket->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    }
+    if (dial->options.tls == NULL) {
+        dial_open_session(dial);
+        return;
+    }
+    if (fct_tls_connect(dial->options.tls, dial->socket->fd, dial->options.host, &dial->tls,
+                        &dial->why) != FACTUM_OK) {
+        dial_fail(dial);
+        return;
+    }
+    dial->state = DIAL_HANDSHAKE;
+    dial_shake_hands(dial);
+}
+
+/* Begins with one address. False: it cannot. */
+static bool dial_begin_connect(struct fct_dial *dial, const struct sockaddr *address, size_t size)
+{
+    struct dial_socket *made = fct_mem_zalloc(dial->options.mem, 1, sizeof *made);
+    int fd = socket(address->sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (made == NULL || fd < 0) {
+        dial_say_os(dial, made == NULL ? ENOMEM : errno, "connect to");
+    } else if (connect(fd, address, (socklen_t)size) != 0 && errno != EINPROGRESS) {
+        dial_say_os(dial, errno, "connect to");
+    } else if (uv_poll_init(fct_loop_uv(dial->options.loop), &made->poll, fd) != 0) {
+        dial_say_os(dial, EIO, "connect to");
+    } else {
+        made->dial = dial;
+        made->fd = fd;
+        made->poll.data = made;
+        dial->socket = made;
+        dial->busy++;
+        dial->blocked = true;
+        dial_watch(dial);
+        return true;
+    }
+    if (fd >= 0) {
+        (void)close(fd);
+    }
+    fct_mem_free(dial->options.mem, made);
+    return false;
+}
+
+/* The next address, or the end. */
+static void dial_next(struct fct_dial *dial)
+{
+    dial_drop_socket(dial);
+    while (dial->next != NULL) {
+        const struct addrinfo *address = dial->next;
+        dial->next = address->ai_next;
+        if (dial_begin_connect(dial, address->ai_addr, address->ai_addrlen)) {
+            return;
+        }
+    }
+    dial_fail(dial);
+}
+
+static void dial_on_resolved(uv_getaddrinfo_t *lookup, int failed, struct addrinfo *addresses)
+{
+    struct fct_dial *dial = lookup->data;
+    dial->looking = false;
+    if (dial->state == DIAL_CLOSED) {
+        uv_freeaddrinfo(addresses);
+    } else {
+        dial->state = DIAL_CONNECT;
+        dial->addresses = addresses;
+        dial->next = failed == 0 ? addresses : NULL;
+        if (failed != 0) {
+            dial_say(dial, failed == UV_EAI_NONAME || failed == UV_EAI_NODATA
+                               ? "there is no such host"
+                               : uv_strerror(failed));
+        }
+        dial_next(dial);
+    }
+    dial_let_go(dial);
+}
+
+static void dial_begin_unix(struct fct_dial *dial)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    size_t len = strlen(dial->options.unix_path);
+    memcpy(address.sun_path, dial->options.unix_path, len);
+    dial->state = DIAL_CONNECT;
+    if (!dial_begin_connect(dial, (const struct sockaddr *)(const void *)&address,
+                            sizeof address)) {
+        dial_fail(dial);
+    }
+}
+
+static void dial_on_begin(struct fct_task *task)
+{
+    struct fct_dial *dial = FCT_CONTAINER_OF(task, struct fct_dial, begin);
+    if (dial->state != DIAL_CLOSED && dial->options.host == NULL) {
+        dial_begin_unix(dial);
+    } else if (dial->state != DIAL_CLOSED) {
+        const struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_ADDRCONFIG};
+        dial->lookup.data = dial;
+        int failed =
+            uv_getaddrinfo(fct_loop_uv(dial->options.loop), &dial->lookup, dial_on_resolved,
+                           dial->options.host, dial->options.port, &hints);
+        dial->looking = failed == 0;
+        dial->busy += failed == 0 ? 1 : 0;
+        if (failed != 0) {
+            dial_lose(dial, uv_strerror(failed));
+        }
+    }
+    dial_let_go(dial);
+}
+
+/* ---- what the loop calls --------------------------------------------------------------------- */
+
+static void dial_go_on(struct fct_dial *dial)
+{
+    switch (dial->state) {
+    case DIAL_CONNECT:
+        dial_connected(dial);
+        break;
+    case DIAL_HANDSHAKE:
+        dial_shake_hands(dial);
+        break;
+    case DIAL_OPEN:
+        dial_receive_turn(dial);
+        break;
+    case DIAL_RESOLVE:
+    case DIAL_CLOSED:
+        break;
+    }
+    if (dial->state != DIAL_CLOSED) {
+        dial_watch(dial);
+    }
+}
+
+static void dial_on_poll(uv_poll_t *poll, int status, int events)
+{
+    struct fct_dial *dial = ((struct dial_socket *)poll->data)->dial;
+    if (status < 0) {
+        events = UV_READABLE | UV_WRITABLE; /* the call that follows says why */
+    }
+    if ((events & UV_WRITABLE) != 0 && dial->state == DIAL_OPEN) {
+        dial->blocked = false;
+        fct_loop_later(dial->options.loop, &dial->flush);
+    }
+    dial_go_on(dial);
+}
+
+static void dial_on_resume(struct fct_task *task)
+{
+    struct fct_dial *dial = FCT_CONTAINER_OF(task, struct fct_dial, resume);
+    dial_go_on(dial);
+}
+
+static void dial_on_timer(struct fct_timer *timer)
+{
+    struct fct_dial *dial = FCT_CONTAINER_OF(timer, struct fct_dial, timer);
+    if (dial->state != DIAL_OPEN) {
+        dial_lose(dial, "no connection within the time given");
+    } else if (!fct_h2_client_tick(dial->client, fct_loop_now_ms(dial->options.loop))) {
+        dial_lose(dial, "the server does not answer any more");
+    } else {
+        fct_loop_later(dial->options.loop, &dial->flush);
+    }
+}
+
+static void dial_watch(struct fct_dial *dial)
+{
+    int events =
+        dial->state == DIAL_CONNECT ? UV_WRITABLE : UV_READABLE | (dial->blocked ? UV_WRITABLE : 0);
+    if (dial->socket != NULL && events != dial->events) {
+        dial->events = events;
+        /* UNTESTED: it fails only for a descriptor that cannot be polled */
+        int failed = uv_poll_start(&dial->socket->poll, events, dial_on_poll);
+        FCT_ASSERT(failed == 0);
+    }
+}
+
+factum_status fct_dial_open(const struct fct_dial_options *options, struct fct_dial **made,
+                            factum_error *err)
+{
+    struct sockaddr_un address;
+    if (options->host == NULL && strlen(options->unix_path) >= sizeof address.sun_path) {
+        return fct_fail(err, FACTUM_INVALID, "the path of a UNIX socket has %zu bytes at most: %s",
+                        sizeof address.sun_path - 1, options->unix_path);
+    }
+    struct fct_dial *dial = fct_mem_zalloc(options->mem, 1, sizeof *dial);
+    if (dial == NULL) {
+        return fct_fail(err, FACTUM_NO_MEMORY, "connect: out of memory");
+    }
+    dial->options = *options;
+    dial->flush.run = dial_on_flush;
+    dial->resume.run = dial_on_resume;
+    dial->begin.run = dial_on_begin;
+    dial->timer.run = dial_on_timer;
+    dial->busy = 1; /* |begin| */
+    fct_buf_init(&dial->unsent, options->mem, DIAL_UNSENT_MAX);
+    fct_loop_later(options->loop, &dial->begin);
+    fct_timer_start(options->loop, &dial->timer,
+                    options->connect_ms == 0 ? DIAL_CONNECT_MS : options->connect_ms, 0);
+    *made = dial;
+    return FACTUM_OK;
+}

@@ -1,0 +1,747 @@
+#!/usr/bin/env python3
+# attack_test.py - the server under peers that are slow, silent, greedy or rude, over real sockets:
+# its memory stays bounded, its neighbours are served, and nothing is lost. Prints TAP; needs no
+# library. What one session does with hostile bytes is tested without sockets in src/net.
+import hashlib
+import os
+import random
+import shutil
+import signal
+import ssl
+import struct
+import subprocess
+import sys
+import threading
+import time
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from serving import *  # noqa: E402,F403  one vocabulary, in one file
+
+MB = 1 << 20
+JSON = {"Content-Type": "application/json"}
+
+
+def mb(size):
+    return f"{size / MB:.1f} MB"
+
+
+def fill(server, events, size, stream="bulk"):
+    """So many events of |size| bytes, in few requests."""
+    text = "x" * size
+    at = 0
+    while at < events:
+        some = min(events - at, max(1, 8 * MB // size), 10000)
+        status, body = server.append(f"{stream}-{at % 7}", [
+            {"type": "B", "data": {"n": at + i, "text": text}} for i in range(some)])
+        if status != 201:
+            raise RuntimeError(f"append: {status} {body}")
+        at += some
+
+
+def get(target, *fields):
+    return "".join([f"GET {target} HTTP/1.1\r\nHost: localhost\r\n",
+                    *[f + "\r\n" for f in fields], "\r\n"]).encode()
+
+
+# ---- slow peers ----------------------------------------------------------------------------------
+
+
+class Drip(threading.Thread):
+    """Connections that each get one byte of |text| a second, from its byte |at| on."""
+
+    def __init__(self, server, number, text, at):
+        super().__init__(daemon=True)
+        self.text = text
+        self.at = at
+        self.open = [server.connect() for _ in range(number)]
+        self.closed_after = []
+        self.begun = time.monotonic()
+        for sock in self.open:
+            sock.sendall(text[:at])
+        self.start()
+
+    def run(self):
+        at = self.at
+        while self.open and time.monotonic() - self.begun < 30 * SLOWER:
+            time.sleep(0.5)
+            for sock in list(self.open):
+                try:
+                    sock.setblocking(False)
+                    if sock.recv(4096) == b"":
+                        raise ConnectionError
+                except BlockingIOError:
+                    pass
+                except OSError:
+                    self.open.remove(sock)
+                    self.closed_after.append(time.monotonic() - self.begun)
+                    sock.close()
+            if int((time.monotonic() - self.begun) * 2) % 2 == 0 and at < len(self.text):
+                for sock in self.open:
+                    try:
+                        sock.send(self.text[at:at + 1])
+                    except OSError:
+                        pass
+                at += 1
+
+    def verdict(self, name, least, most):
+        self.join(40 * SLOWER)
+        times = self.closed_after or [0]
+        ok(not self.open and min(times) >= least and max(times) <= most * SLOWER, name,
+           f"{len(self.closed_after)} closed after {min(times):.1f} to {max(times):.1f} s, "
+           f"{len(self.open)} not")
+
+
+def slow_peers(server):
+    head = b"POST /api/v1/streams/slow-1 HTTP/1.1\r\nHost: localhost\r\nX-Long: " + b"a" * 1000
+    body = (b"POST /api/v1/streams/slow-1 HTTP/1.1\r\nHost: localhost\r\n"
+            b"Content-Type: application/json\r\nContent-Length: 100000\r\n\r\n" + b" " * 1000)
+    h2 = PREFACE + frame(SETTINGS, 0, 0) + frame(HEADERS, END_HEADERS, 1, b"\0" * 5000)
+    drips = [
+        (Drip(server, 50, head, 60), "heads that come a byte a second are closed", 8, 15),
+        (Drip(server, 50, body, body.index(b"\r\n\r\n") + 4),
+         "bodies that come a byte a second are closed", 8, 18),
+        (Drip(server, 50, b"", 0), "peers that never say a word are closed", 8, 15),
+        (Drip(server, 20, PREFACE[:10], 10), "half a preface is closed", 8, 15),
+        (Drip(server, 20, h2, len(PREFACE) + 20), "half a header block of HTTP/2 is closed", 8, 15),
+    ]
+    return drips
+
+
+def never_reading(server):
+    before = server.memory()
+    neighbour = Neighbour(server, "never-1")
+    peers = []
+    for i in range(48):
+        sock = server.connect(receive_buffer=4096)
+        kind = ["Accept: text/event-stream"] if i % 2 == 0 else ["Accept: application/x-ndjson"]
+        sock.sendall(get("/api/v1/events?limit=100000" if i % 2 else "/api/v1/events", *kind))
+        peers.append(sock)
+    for i in range(16):
+        h2 = H2(server, reads=False, window=WINDOW_MAX, receive_buffer=4096)
+        for stream in range(1, 16, 2):
+            h2.call(stream, STREAMS + "Read", read_request(follow=i % 2 == 0))
+        peers.append(h2.sock)
+    time.sleep(4 * SLOWER)
+    neighbour.end()
+    grown = server.memory() - before
+    ok(grown < 180 * MB * SLOWER, "64 readers of 100 MB that never read cost bounded memory",
+       f"{mb(grown)}, {mb(grown / len(peers))} each")
+    ok(neighbour.is_well(), "and their neighbour does not notice", neighbour)
+    return peers
+
+
+def window_of_zero(server):
+    """Streams whose client lets no byte go: each gets its first event, which may be big."""
+    before = server.memory()
+    peers = [H2(server, window=0) for _ in range(4)]
+    for h2 in peers:
+        for i in range(100):
+            h2.call(1 + 2 * i, STREAMS + "Read", read_request())
+    time.sleep(1)
+    grown = server.memory() - before
+    ok(grown < 280 * MB * SLOWER, "400 replays without a window cost bounded memory", mb(grown))
+    greedy = H2(server, window=0)
+    before = server.memory()
+    for i in range(60):
+        greedy.call(1 + 2 * i, STREAMS + "Read", read_request("big-1"))
+    time.sleep(1)
+    grown = server.memory() - before
+    ok(grown < 200 * MB * SLOWER, "60 reads of an event of 12 MB do too", mb(grown))
+    greedy.first_window = 0
+    greedy.write(frame(SETTINGS, 0, 0, struct.pack(">HI", 4, 1 << 20)))
+    ok(greedy.wait(lambda: len(greedy.ended) == 60, 30) and
+       sum(greedy.data.values()) > 60 * 12 * MB, "and get all of it once they have a window",
+       f"{len(greedy.ended)} ended, {mb(sum(greedy.data.values()))}")
+    ok(not any(h2.closed for h2 in peers), "and the others' connections stay")
+    for h2 in [greedy, *peers]:
+        h2.close()
+
+
+def replays(server):
+    neighbour = Neighbour(server, "replays-1")
+    ends = []
+
+    def replay():
+        h2 = H2(server, window=1 << 20)
+        h2.call(1, STREAMS + "Read", read_request())
+        ends.append(h2.wait(lambda: 1 in h2.ended, 30) and h2.data.get(1, 0) > 100 * MB)
+        h2.close()
+
+    threads = [threading.Thread(target=replay) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    neighbour.end()
+    ok(ends == [True] * 4, "four replays of 100 MB at once are complete")
+    ok(neighbour.is_well(0.25), "and starve no neighbour", neighbour)
+
+
+# ---- HTTP/1 over sockets -------------------------------------------------------------------------
+
+
+def ends_of_connections(server):
+    sock = server.connect()
+    files = server.files()
+    sock.sendall(get("/health/live", "Connection: close"))
+    while sock.recv(4096):
+        pass
+    sock.close()
+    begun = time.monotonic()
+    ok(wait_for(lambda: server.files() < files, 5) and time.monotonic() - begun < 0.5 * SLOWER,
+       "a connection that both sides have closed is gone at once",
+       f"after {1000 * (time.monotonic() - begun):.0f} ms")
+    # The answer is not lost though the peer has sent what nobody reads.
+    sock = server.connect()
+    sock.sendall(b"POST /api/v1/none HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9000000\r\n\r\n" +
+                 b"x" * 3 * MB)
+    answer = b""
+    try:
+        while part := sock.recv(65536):
+            answer += part
+    except OSError:
+        pass
+    ok(b"404" in answer[:20], "a refusal arrives though its body was not read", answer[:40])
+
+
+def big_event(server):
+    data = "y" * (12 * MB)
+    status, _ = server.append("big-1", [{"type": "B", "data": data}])
+    size = 0
+    sock = server.connect(receive_buffer=8192)
+    sock.sendall(get("/api/v1/streams/big-1", "Connection: close"))
+    time.sleep(0.5)
+    while part := sock.recv(262144):
+        size += len(part)
+    ok(status == 201 and size > len(data), "an event of 12 MB reaches a reader that dawdles",
+       f"{size} bytes")
+
+
+def oversize(server):
+    before = server.memory()
+    sock = server.connect()
+    sock.sendall(b"POST /api/v1/streams/o-1 HTTP/1.1\r\nHost: localhost\r\nContent-Type: "
+                 b"application/json\r\nContent-Length: 4000000000\r\n\r\n")
+    ok(b" 413 " in sock.recv(4096), "a body of 4 GB is refused at its head")
+    sock.close()
+    chunked = server.connect()
+    chunked.sendall(b"POST /api/v1/streams/o-1 HTTP/1.1\r\nHost: localhost\r\nContent-Type: "
+                    b"application/json\r\nTransfer-Encoding: chunked\r\n\r\n")
+    piece = b"%x\r\n" % MB + b" " * MB + b"\r\n"
+    sent = 0
+    try:
+        while sent < 200:
+            chunked.sendall(piece)
+            sent += 1
+        answer = chunked.recv(4096)
+    except OSError:
+        answer = b""
+        try:
+            answer = chunked.recv(4096)
+        except OSError:
+            pass
+    chunked.close()
+    ok(sent < 200 or b" 413 " in answer, "a chunked body without an end is refused",
+       f"after {sent} MB: {answer[:30]}")
+    neighbour = Neighbour(server, "oversize-1")
+    h2 = H2(server)
+    h2.wait(lambda: h2.first_window != 65535)
+    for i in range(16):
+        h2.call(1 + 2 * i, STREAMS + "BatchAppend", b"\0" + struct.pack(">I", 40 * MB), False)
+        h2.send_body(1 + 2 * i, 39 * MB)
+    grown = server.memory() - before
+    neighbour.end()
+    ok(grown < 360 * MB * SLOWER, "16 messages of 40 MB that never end cost bounded memory",
+       f"{mb(grown)}; {len(h2.resets)} refused")
+    ok(neighbour.is_well(0.25, 4), "and their neighbour appends meanwhile", neighbour)
+    h2.close()
+    ok(wait_for(lambda: server.memory() - before < 120 * MB * SLOWER, 10),
+       "and give it back when their connection ends", mb(server.memory() - before))
+
+
+# ---- rude peers ----------------------------------------------------------------------------------
+
+
+def closed_in_every_state(server):
+    body = b'{"type":"C","data":{"n":1}}'
+    one = (b"POST /api/v1/streams/cut-1 HTTP/1.1\r\nHost: localhost\r\n"
+           b"Content-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(body)) + body
+    live = get("/api/v1/events?from=start", "Accept: text/event-stream")
+    read = PREFACE + frame(SETTINGS, 0, 0) + \
+        frame(HEADERS, END_HEADERS, 1, grpc_head(STREAMS + "Read")) + \
+        frame(DATA, END_STREAM, 1, read_request(follow=True))
+    cuts = 0
+    for text in (one, live, read):
+        for cut in range(0, len(text) + 1, 1 if not SANITIZED else 3):
+            for rude in (True, False):
+                sock = server.connect()
+                if cut > 0:
+                    sock.sendall(text[:cut])
+                if rude:
+                    reset(sock)
+                else:
+                    sock.shutdown(socket.SHUT_WR)
+                    sock.close()
+                cuts += 1
+    status, info = server.ask("GET", "/api/v1/streams/cut-1/info")
+    ok(server.alive() and status == 200, f"{cuts} connections closed in every state", info)
+    ok(json.loads(info)["lastRevision"] < 2, "and of an append that was cut nothing is stored")
+    ok(wait_for(lambda: server.files() < 200, 5), "and no descriptor is left",
+       f"{server.files()} open")
+
+
+def half_open(server):
+    """The peer sends its end, and still reads."""
+    sock = server.connect()
+    sock.sendall(get("/api/v1/info", "Connection: close"))
+    sock.shutdown(socket.SHUT_WR)
+    answer = b""
+    try:
+        while part := sock.recv(4096):
+            answer += part
+    except OSError:
+        pass
+    # Either is right: what is asked for must not crash or linger.
+    ok(is_closed(sock, 3), "a connection closed halfway ends", answer[:15])
+    sock.close()
+
+
+def garbage(server):
+    before = server.files()
+    random.seed(7)
+    for i in range(200):
+        sock = server.connect()
+        head = [b"\x16\x03\x01\x02\x00", b"\x16\x03\x03\xff\xff\x01", b"\x80\x2e\x01", b"\0",
+                PREFACE, b"PRI ", b"GET ", b"\xff"][i % 8]
+        try:
+            sock.sendall(head + random.randbytes(random.randrange(400)))
+        except OSError:
+            pass
+        if i % 2:
+            reset(sock)
+        else:
+            sock.close()
+    ok(server.alive() and server.ask("GET", "/health/live")[0] == 204,
+       "200 connections of garbage leave it serving")
+    ok(wait_for(lambda: server.files() <= before + 2, 5), "and no descriptor is left",
+       f"{before} before, {server.files()} after")
+
+
+def cancelled_subscriptions(server):
+    h2 = H2(server)
+    streams = range(1, 2001, 2)
+    for stream in streams:
+        h2.call(stream, STREAMS + "Read", read_request(f"sub-{stream}", True))
+    confirmed = h2.wait(lambda: all(stream in h2.data for stream in streams), 20)
+    subscribed = server.memory()
+    h2.write(b"".join(frame(RST_STREAM, 0, stream, struct.pack(">I", 8)) for stream in streams))
+    h2.call(2001, STREAMS + "Read", read_request("sub-1", True))
+    again = h2.wait(lambda: 2001 in h2.data, 10)
+    ok(confirmed and again and h2.goaway is None and not h2.closed,
+       "1,000 subscriptions of one connection are cancelled, and it lives",
+       f"{len(h2.data)} confirmed, resident {mb(subscribed)}, goaway {h2.goaway}")
+    metrics = server.ask("GET", "/metrics")[1].decode()
+    left = re.search(r"^factum_subscri\S* (\d+)", metrics, re.M)
+    ok(left is not None and int(left.group(1)) == 1, "and none of them is left",
+       left.group(0) if left else "no such figure")
+    h2.close()
+
+
+# ---- subscribers that stop -----------------------------------------------------------------------
+
+READER = r"""
+import json, socket, sys
+sock = socket.create_connection(("127.0.0.1", int(sys.argv[1])))
+sock.sendall(("GET /api/v1/streams/%s?from=start HTTP/1.0\r\nHost: localhost\r\n"
+              "Accept: text/event-stream\r\n\r\n" % sys.argv[2]).encode())
+seen = 0
+for line in sock.makefile("rb"):
+    if line.startswith(b"data: "):
+        if json.loads(line[6:])["data"]["n"] != seen:
+            print("wrong order at", seen, line, flush=True)
+            break
+        seen += 1
+        if seen == 1 or seen == int(sys.argv[3]):
+            print("seen", seen, flush=True)
+"""
+
+
+def stopped_subscriber(server):
+    total = 100001 if not SANITIZED else 20001
+    server.append("stop-1", [{"type": "S", "data": {"n": 0}}])
+    reader = subprocess.Popen([sys.executable, "-c", READER, str(server.port), "stop-1",
+                               str(total)], stdout=subprocess.PIPE, text=True)
+    first = reader.stdout.readline()
+    reader.send_signal(signal.SIGSTOP)
+    before = server.memory()
+    neighbour = Neighbour(server, "beside-1")
+    text = "x" * 400
+    for at in range(1, total, 5000):
+        server.append("stop-1", [{"type": "S", "data": {"n": at + i, "text": text}}
+                                 for i in range(5000)])
+    grown = server.memory() - before
+    reader.send_signal(signal.SIGCONT)
+    timer = threading.Timer(60 * SLOWER, reader.kill)
+    timer.start()
+    last = reader.stdout.readline()
+    timer.cancel()
+    reader.kill()
+    neighbour.end()
+    ok(first == "seen 1\n" and last == f"seen {total}\n",
+       f"a subscriber that was stopped gets all of {total} events in order", last)
+    ok(neighbour.is_well(0.25), "while its neighbour appends", neighbour,
+       f"the server grew by {mb(grown)}, the store's own memory included")
+
+
+# ---- many, and the limits ------------------------------------------------------------------------
+
+
+def idle_connections():
+    number = 5000
+    if not raise_file_limit(number + 500):
+        skip("5,000 idle connections", "this user may not open so many files")
+        return
+    server = Server("idle", files=number + 1000)
+    server.append("a-1", [{"type": "T", "data": 1}])
+    before = server.memory()
+    sockets = []
+    for i in range(number):
+        sock = server.connect()
+        if i % 2:
+            sock.sendall(PREFACE + frame(SETTINGS, 0, 0))
+        else:
+            sock.sendall(get("/health/live"))
+        sockets.append(sock)
+    ok(wait_for(lambda: server.files() > number, 20), "5,000 connections are open",
+       f"{server.files()} descriptors")
+    time.sleep(3)  # a tick frees what idle connections do not need
+    each = (server.memory() - before) / number
+    ok(each < 24 * 1024 * SLOWER, "an idle connection costs little memory",
+       f"{each / 1024:.1f} KiB each, resident {mb(server.memory())}")
+    neighbour = Neighbour(server)
+    time.sleep(1)
+    cpu = server.cpu()
+    time.sleep(1)
+    neighbour.end()
+    ok(neighbour.is_well(), "their neighbour does not notice", neighbour,
+       f"{server.cpu() - cpu:.2f} s of processor in a second")
+    for sock in sockets:
+        reset(sock)
+    ok(wait_for(lambda: server.files() < 100, 20), "and all of them go",
+       f"{server.files()} descriptors")
+    ok(server.stop() == 0, "and the server stops")
+
+
+def descriptors_exhausted():
+    server = Server("files", files=64)
+    server.append("f-1", [{"type": "T", "data": 1}])
+    old = server.http()
+    sockets = [server.connect() for _ in range(150)]
+    for sock in sockets:
+        try:
+            sock.sendall(b"GET ")
+        except OSError:
+            pass
+    time.sleep(1)
+    used = server.cpu()
+    time.sleep(1)
+    used = server.cpu() - used
+    ok(used < 0.3 * SLOWER, "without descriptors it does not spin", f"{used:.2f} s in a second")
+    ok(server.files() <= 64 - 8, "some are left for the store", f"{server.files()} of 64 in use")
+    for sock in sockets:
+        sock.close()
+    statuses = []
+    for _ in range(40):  # new files of the log, if 40 MB need any
+        try:
+            statuses.append(server.append("f-1", [{"type": "T", "data": "z" * MB}])[0])
+        except OSError as error:
+            statuses.append(repr(error))
+    ok(statuses == [201] * 40, "once they close it accepts and appends again", set(statuses))
+    del old
+    ok(server.stop() == 0, "and stops in order")
+    ok(subprocess.run([FACTUM, "--store", server.store, "verify"], check=False,
+                      capture_output=True).returncode == 0, "and its store is whole")
+
+
+def restart_storm():
+    codes, lost, stored = [], [], 0
+    for i in range(10):
+        server = Server("storm")
+        status, _ = server.append("r-1", [{"type": "T", "data": {"n": i}}],
+                                  {"Idempotency-Key": f"k{i}"})
+        stored += 1 if status == 201 else 0
+        _, info = server.ask("GET", "/api/v1/streams/r-1/info")
+        if json.loads(info)["lastRevision"] != stored - 1:
+            lost.append(i)
+        peers = [server.connect() for _ in range(20)]
+        for peer in peers:
+            peer.sendall(get("/api/v1/events", "Accept: text/event-stream"))
+        if i % 2:
+            server.kill()
+        else:
+            codes.append(server.stop())
+        for peer in peers:
+            peer.close()
+    ok(codes == [0] * 5 and not lost, "ten restarts, half of them by kill -9, lose nothing",
+       f"{codes}, lost at {lost}")
+
+
+def stop_under_load():
+    server = Server("under-load")
+    fill(server, 2000, 1000)
+    slow = [server.connect(receive_buffer=4096) for _ in range(8)]
+    for sock in slow:
+        sock.sendall(get("/api/v1/events", "Accept: text/event-stream"))
+    h2 = H2(server)
+    for i in range(100):
+        h2.call(1 + 2 * i, STREAMS + "Read", read_request(follow=True))
+    h2.wait(lambda: len(h2.headers) == 100)
+    begun = time.monotonic()
+    code = server.stop()
+    took = time.monotonic() - begun
+    told = h2.wait(lambda: len(h2.ended) == 100, 2)
+    ok(code == 0 and took < 6 * SLOWER, "it stops though some catch up and others do not read",
+       f"exit {code} after {took:.1f} s")
+    ok(told, "and who reads is told", f"{len(h2.ended)} of 100")
+    server = Server("under-load")
+    h2 = H2(server)
+    h2.call(1, STREAMS + "BatchAppend", b"", False)
+    h2.call(3, "/factum.v1.Store/Append", b"", False)
+    h2.call(5, STREAMS + "Read", read_request("bulk-1"))
+    h2.wait(lambda: 5 in h2.ended)  # so that it has seen the others
+    begun = time.monotonic()
+    code = server.stop()
+    took = time.monotonic() - begun
+    told = h2.wait(lambda: len(h2.ended) == 3, 2)
+    ok(code == 0 and told and took < 3 * SLOWER, "calls that wait for appends do not hold it up",
+       f"exit {code} after {took:.1f} s, {len(h2.ended) - 1} of 2 told")
+
+
+def full_disk():
+    place = path("small")
+    os.mkdir(place)
+    mounted = os.getuid() == 0 and subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=48m", "tmpfs", place], check=False,
+        capture_output=True).returncode == 0
+    if not mounted:
+        full_files()
+        return
+    try:
+        full_device(place)
+    finally:
+        for server in servers:
+            if server.store.startswith(place):
+                server.kill()
+        subprocess.run(["umount", place], check=False, capture_output=True)
+
+
+def appends_until_refused(server, stream, most):
+    acknowledged, statuses = 0, []
+    for i in range(most):
+        try:
+            status, body = server.append(stream, [{"type": "T", "data": {"n": i, "t": "z" * MB}}])
+        except (OSError, http.client.HTTPException) as error:
+            statuses.append(repr(error))
+            break
+        if status == 201:
+            acknowledged += 1
+        else:
+            statuses.append((status, body[:200]))
+            if len(statuses) == 3:
+                break
+    return acknowledged, statuses
+
+
+def check_full(server, make_room):
+    reader = server.http()
+    acknowledged, statuses = appends_until_refused(server, "full-1", 80)
+    ok(statuses and all(isinstance(status, tuple) and 400 < status[0] < 600
+                        for status in statuses) and server.alive(),
+       "an append that finds the disk full is refused, and the server lives",
+       f"{acknowledged} acknowledged", *statuses)
+    reader.request("GET", "/api/v1/streams/full-1?limit=1")
+    answer = reader.getresponse()
+    ok(answer.status == 200 and b'"n": 0' in answer.read(), "reads go on meanwhile")
+    if make_room is None:
+        server.kill()
+    else:
+        make_room()
+        server.stop()
+    again = Server(server.store)
+    _, info = again.ask("GET", "/api/v1/streams/full-1/info")
+    last = json.loads(info)["lastRevision"]
+    ok(acknowledged - 1 <= last <= acknowledged, "what was acknowledged is there after it",
+       f"{acknowledged} acknowledged, last revision {last}")
+    if make_room is not None:
+        ok(again.append("full-1", [{"type": "T", "data": 1}])[0] == 201,
+           "and appends go on once there is room")
+    again.kill()
+
+
+def full_device(place):
+    ballast = os.path.join(place, "ballast")
+    with open(ballast, "wb") as out:
+        out.write(bytes(8 * MB))
+    check_full(Server(os.path.join(place, "store")), lambda: os.remove(ballast))
+
+
+def full_files():
+    """No mount: files may not grow beyond 16 MB."""
+    check_full(Server("full", file_size=16 * MB), None)
+
+
+def nobody():
+    """Who has not logged in gets no memory for big messages."""
+    server = Server("locked", insecure=False)
+    before = server.memory()
+    h2 = H2(server)
+    h2.wait(lambda: h2.first_window != 65535)
+    sent = 0
+    for stream in range(1, 32, 2):
+        h2.call(stream, STREAMS + "BatchAppend", b"\0" + struct.pack(">I", 40 * MB), False)
+        sent += h2.send_body(stream, 2 * MB)
+    grown = server.memory() - before
+    ok(len(h2.ended) == 16 and grown < 8 * MB * SLOWER,
+       "big messages of who has not logged in are refused at their beginning",
+       f"{len(h2.ended)} of 16 refused after {mb(sent)}, grown by {mb(grown)}")
+    h2.close()
+    refused = server.append("n-1", [{"type": "T", "data": "x" * MB}])
+    ok(refused[0] == 401, "and appends over HTTP too", refused[1][:100])
+    server.stop()
+
+
+def damaged_block():
+    """A block on the disk goes bad while the server runs."""
+    server = Server("damaged")
+    for i in range(50):
+        server.append(f"d-{i}", [{"type": "T", "data": {"text": f"canary-{i:03d}-" + "c" * 2000}}])
+    neighbour = Neighbour(server)
+    hit = 0
+    for directory, _, names in os.walk(server.store):
+        for name in names:
+            with open(os.path.join(directory, name), "r+b") as found:
+                at = found.read().find(b"canary-025")
+                if at >= 0:
+                    found.seek(at)
+                    found.write(b"CANARY-025")
+                    hit += 1
+    status, text = server.ask("GET", "/api/v1/streams/d-25")
+    others = [server.ask("GET", f"/api/v1/streams/d-{i}")[0] for i in (0, 24, 26, 49)]
+    appended = server.append("d-50", [{"type": "T", "data": 1}])[0]
+    neighbour.end()
+    ok(hit > 0 and (status != 200 or b"CANARY" not in text),
+       "a block that has gone bad is not given out", f"{status} {text[:160]}")
+    ok(others == [200] * 4 and appended == 201 and neighbour.is_well(),
+       "and everything else is served meanwhile", others, appended, neighbour)
+    ok(server.stop() == 0, "and the server stops in order")
+
+
+# ---- TLS -----------------------------------------------------------------------------------------
+
+
+def tls():
+    cert, key = path("cert.pem"), path("key.pem")
+    if shutil.which("openssl") is None:
+        skip("TLS", "no openssl")
+        return
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
+                    "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2", "-subj",
+                    "/CN=localhost", "-keyout", key, "-out", cert], check=True,
+                   capture_output=True)
+    os.chmod(key, 0o600)
+    server = Server("tls", "--tls-cert", cert, "--tls-key", key)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+
+    # Records that TLS has read ahead are not announced by the socket.
+    incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+    wrapped = context.wrap_bio(incoming, outgoing)
+    sock = server.connect(timeout=10)
+    while True:
+        try:
+            wrapped.do_handshake()
+            break
+        except ssl.SSLWantReadError:
+            sock.sendall(outgoing.read())
+            incoming.write(sock.recv(65536))
+    for _ in range(20):
+        wrapped.write(get("/health/live"))
+    sock.sendall(outgoing.read())
+    answers = b""
+    try:
+        while answers.count(b" 204 ") < 20:
+            incoming.write(sock.recv(65536))
+            try:
+                while True:
+                    answers += wrapped.read(65536)
+            except ssl.SSLWantReadError:
+                pass
+    except OSError:
+        pass
+    ok(answers.count(b" 204 ") == 20, "20 requests, a record each, in one segment are answered",
+       f"{answers.count(b' 204 ')} answers")
+    sock.close()
+
+    before = server.files()
+    random.seed(5)
+    hello = b"\x16\x03\x01\x00\xc8\x01\x00\x00\xc4\x03\x03" + random.randbytes(200)
+    for i in range(150):
+        rude = server.connect()
+        rude.sendall(hello[:1 + i] if i % 3 else hello[:11] + random.randbytes(i))
+        if i % 2:
+            reset(rude)
+        else:
+            rude.close()
+    with context.wrap_socket(server.connect()) as good:
+        good.sendall(get("/health/live"))
+        ok(b" 204 " in good.recv(4096), "150 broken handshakes leave it serving")
+    ok(wait_for(lambda: server.files() <= before + 2, 5), "and no descriptor is left",
+       f"{before} before, {server.files()} after")
+    server.stop()
+
+
+# ---- all of it -----------------------------------------------------------------------------------
+
+
+def main():
+    raise_file_limit(6000)
+    server = Server("a")
+    fill(server, 1050, 100000)
+    drips = slow_peers(server)
+    big_event(server)
+    peers = never_reading(server)
+    window_of_zero(server)
+    for drip, *expected in drips:
+        drip.verdict(*expected)
+    for sock in peers:
+        reset(sock)
+    ends_of_connections(server)
+    oversize(server)
+    closed_in_every_state(server)
+    half_open(server)
+    garbage(server)
+    cancelled_subscriptions(server)
+    replays(server)
+    stopped_subscriber(server)
+    ok(server.stop() == 0, "after all that it stops in order", server.output()[-300:])
+    tls()
+    idle_connections()
+    descriptors_exhausted()
+    stop_under_load()
+    restart_storm()
+    nobody()
+    damaged_block()
+    full_disk()
+
+
+try:
+    only = sys.argv[1:]
+    if only:
+        for name in only:
+            globals()[name]()
+    else:
+        main()
+finally:
+    clean_up()
+done()

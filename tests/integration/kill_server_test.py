@@ -1,0 +1,349 @@
+#!/usr/bin/env python3
+# kill_server_test.py - publishers and subscribers over HTTP/JSON while the server and they
+# themselves are killed at any moment; then a checker of the histories that they wrote down. Prints
+# TAP; needs no library.
+#
+# A publisher notes each append before it sends it and once it is acknowledged; a subscriber notes
+# each event with the id to resume from. Both go on from their notes. At the end: what was
+# acknowledged is stored exactly once, at the revision that was told; what was not, at most once;
+# and each subscriber has noted what the store holds of its selection, in order, once.
+#
+# kill_server_test.py [ROUNDS [SEED]]
+import http.client
+import json
+import os
+import random
+import signal
+import socket
+import subprocess
+import sys
+import time
+import uuid
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import serving  # noqa: E402
+from serving import Server, ok, path  # noqa: E402
+
+PAUSE = 0.05  # before something is tried again
+
+# ---- a publisher ---------------------------------------------------------------------------------
+
+
+class Notes:
+    """Lines that outlive a kill: each is one write."""
+
+    def __init__(self, name):
+        self.lines = []
+        if os.path.exists(name):
+            with open(name, encoding="utf-8") as found:
+                self.lines = [json.loads(line) for line in found if line.endswith("\n")]
+        self.out = os.open(name, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+
+    def add(self, line):
+        os.write(self.out, (json.dumps(line) + "\n").encode())
+
+
+class Publisher:
+    """Kinds: "expected" knows its stream's revision and tries again with it; "any" tries again with
+    the same ids; "key" the same with an idempotency key; "once" never tries again."""
+
+    def __init__(self, port, notes, kind, number):
+        self.port = port
+        self.notes = notes
+        self.kind = kind
+        self.stream = f"{kind}-{number}"
+        self.random = random.Random(os.getpid())
+        self.connection = None
+        self.revision = -1
+        self.going = True
+        signal.signal(signal.SIGTERM, self.stop)
+
+    def stop(self, _signal, _frame):
+        self.going = False
+
+    def send(self, attempt):
+        """Status and answer; None: nobody knows."""
+        try:
+            if self.connection is None:
+                self.connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=20)
+            headers = {"Content-Type": "application/json"}
+            if self.kind == "key":
+                headers["Idempotency-Key"] = attempt["ids"][0]
+            body = json.dumps([{"id": i, "type": "K" + i[0], "data": {"pad": "p" * attempt["pad"]}}
+                               for i in attempt["ids"]])
+            self.connection.request("POST", f"/api/v1/streams/{self.stream}"
+                                    f"?expected={attempt['expected']}", body, headers)
+            answer = self.connection.getresponse()
+            return answer.status, answer.read()
+        except (OSError, http.client.HTTPException):
+            if self.connection is not None:
+                self.connection.close()
+            self.connection = None
+            return None
+
+    def settle(self, attempt):
+        """Until it is known what came of it, or, of "once", for one time."""
+        while True:
+            outcome = self.send(attempt)
+            if outcome is not None and outcome[0] in (200, 201):
+                answer = json.loads(outcome[1])
+                self.revision = answer["revision"]
+                self.notes.add({"acked": attempt["ids"], "revision": self.revision})
+                return
+            if outcome is not None and outcome[0] not in (500, 503, 504):
+                self.notes.add({"wrong": f"{outcome} for {attempt}"})
+                return
+            if self.kind == "once":
+                return
+            time.sleep(PAUSE)
+
+    def new_attempt(self):
+        expected = "any"
+        if self.kind == "expected":
+            expected = "no-stream" if self.revision < 0 else str(self.revision)
+        many = self.random.choice([1, 1, 1, 2, 5, 20])
+        return {"ids": [str(uuid.UUID(int=self.random.getrandbits(128), version=4))
+                        for _ in range(many)],
+                "expected": expected, "pad": self.random.choice([0, 100, 3000])}
+
+    def run(self):
+        open_attempt = None
+        for line in self.notes.lines:
+            if "acked" in line:
+                self.revision = line["revision"]
+            open_attempt = line.get("tried")
+        if open_attempt is not None and self.kind != "once":
+            self.settle(open_attempt)
+        while self.going:
+            attempt = self.new_attempt()
+            self.notes.add({"tried": attempt})
+            self.settle(attempt)
+            time.sleep(self.random.random() * 0.004)
+
+
+# ---- a subscriber --------------------------------------------------------------------------------
+
+
+def subscribe_once(port, notes, target, resume):
+    """Until the connection ends; returns where to resume."""
+    sock = socket.create_connection(("127.0.0.1", port), 20)
+    sock.settimeout(40)
+    after = f"Last-Event-ID: {resume}\r\n" if resume else ""
+    sock.sendall(f"GET {target} HTTP/1.0\r\nHost: localhost\r\nAccept: text/event-stream\r\n"
+                 f"{after}\r\n".encode())
+    lines = sock.makefile("rb")
+    status = lines.readline()
+    if b" 200 " not in status:
+        if b" 503 " not in status and status:
+            notes.add({"wrong": f"{status} {lines.read(2000)}"})
+        return resume
+    token, data = None, None
+    for line in lines:
+        if line.startswith(b"id: "):
+            token = line[4:].strip().decode()
+        elif line.startswith(b"data: "):
+            data = json.loads(line[6:]) if line.endswith(b"\n") else None
+        elif line == b"\n":
+            if token is not None and data is not None and "id" in data:
+                notes.add({"token": token, "id": data["id"], "position": data["position"]})
+            elif token is not None:
+                notes.add({"token": token})
+            resume = token or resume
+            token, data = None, None
+    return resume
+
+
+def subscribe(port, notes, target):
+    resume = None
+    for line in notes.lines:
+        resume = line.get("token", resume)
+    while True:
+        try:
+            resume = subscribe_once(port, notes, target, resume)
+        except (OSError, ValueError):
+            resume = resume_of(notes, resume)
+        time.sleep(PAUSE)
+
+
+def resume_of(notes, resume):
+    """A broken connection may have been noted from since |resume|: the notes know."""
+    with open(f"/proc/self/fd/{notes.out}", encoding="utf-8") as found:
+        for line in found:
+            resume = json.loads(line).get("token", resume)
+    return resume
+
+
+# ---- the checker ---------------------------------------------------------------------------------
+
+
+def stored_events(server):
+    connection = server.http(60)
+    events, after = [], ""
+    while True:
+        connection.request("GET", f"/api/v1/events?limit=10000&system=false{after}")
+        answer = connection.getresponse()
+        text = answer.read()
+        if answer.status != 200:
+            raise RuntimeError(f"read: {answer.status} {text[:300]}")
+        page = json.loads(text)
+        events += page["events"]
+        if not page["events"] or page["next"] is None:
+            return events
+        after = f"&after={page['next']}"
+
+
+def check_publishers(events, journals):
+    by_id = {}
+    for event in events:
+        by_id.setdefault(event["id"], []).append(event)
+    tried, acked, wrong, missing, moved = set(), set(), [], [], []
+    for lines in journals:
+        for line in lines:
+            tried.update(line.get("tried", {}).get("ids", []))
+            if "wrong" in line:
+                wrong.append(line["wrong"])
+            ids = line.get("acked", [])
+            acked.update(ids)
+            for i, one in enumerate(ids):
+                expected = line["revision"] - len(ids) + 1 + i
+                if one not in by_id:
+                    missing.append(one)
+                elif by_id[one][0]["revision"] != expected:
+                    moved.append((one, by_id[one][0]["revision"], expected))
+    doubled = [one for one, found in by_id.items() if len(found) > 1]
+    unknown = [one for one in by_id if one not in tried]
+    ok(not wrong, "no publisher gets an answer that it cannot explain", *wrong[:5])
+    ok(len(acked) > 0 and not missing, "every acknowledged event is stored",
+       f"{len(tried)} tried, {len(acked)} acknowledged, {len(events)} stored", *missing[:5])
+    ok(not doubled, "and no event twice, acknowledged or not", *doubled[:5])
+    ok(not moved, "each at the revision that was told", *moved[:5])
+    ok(not unknown, "and nothing that nobody sent", *unknown[:5])
+
+
+def check_streams(events):
+    revisions, position, wrong = {}, -1, []
+    for event in events:
+        expected = revisions.get(event["stream"], -1) + 1
+        if event["revision"] != expected or event["position"] <= position:
+            wrong.append(event)
+        revisions[event["stream"]] = event["revision"]
+        position = event["position"]
+    ok(not wrong, "revisions have no gap, positions rise", *wrong[:3])
+
+
+def check_subscriber(name, selected, lines):
+    got = [line["id"] for line in lines if "id" in line]
+    expected = [event["id"] for event in selected]
+    wrong = [line["wrong"] for line in lines if "wrong" in line]
+    notes = [f"{len(got)} seen, {len(expected)} stored", *wrong[:3]]
+    for i, (one, other) in enumerate(zip(got, expected)):
+        if one != other:
+            notes.append(f"differs first at {i}: {one}, not {other}")
+            break
+    ok(got == expected and not wrong, f"the subscriber of {name} has no gap and no double", *notes)
+
+
+# ---- the rounds ----------------------------------------------------------------------------------
+
+PUBLISHERS = [("expected", 1), ("expected", 2), ("any", 1), ("key", 1), ("once", 1)]
+SUBSCRIBERS = [
+    ("everything", "/api/v1/events?from=start&system=false", lambda event: True),
+    ("a category", "/api/v1/events?from=start&category=expected",
+     lambda event: event["stream"].startswith("expected-")),
+    ("a stream", "/api/v1/streams/any-1?from=start", lambda event: event["stream"] == "any-1"),
+    ("a type", "/api/v1/events?from=start&type=K7", lambda event: event["type"] == "K7"),
+]
+
+
+class Client:
+    """A publisher or subscriber as a process that is started again after each kill."""
+
+    def __init__(self, *arguments):
+        self.arguments = [str(argument) for argument in arguments]
+        self.process = None
+        self.start()
+
+    def start(self):
+        self.process = subprocess.Popen([sys.executable, os.path.abspath(__file__),
+                                         *self.arguments], stdin=subprocess.DEVNULL)
+
+    def kill(self):
+        self.process.kill()
+        self.process.wait()
+
+
+def read_notes(name):
+    with open(path(name), encoding="utf-8") as lines:
+        return [json.loads(line) for line in lines]
+
+
+def play(rounds, chance):
+    """The server at the end, after so many rounds of kills."""
+    server = Server("history")
+    port = server.port
+    clients = [Client("publish", port, path(f"publisher-{i}"), kind, number)
+               for i, (kind, number) in enumerate(PUBLISHERS)]
+    publishers = list(clients)
+    clients += [Client("subscribe", port, path(f"subscriber-{i}"), target)
+                for i, (_, target, _) in enumerate(SUBSCRIBERS)]
+    kills, stops = 0, []
+    try:
+        for _ in range(rounds):
+            time.sleep(chance.uniform(0.3, 2.5))
+            what = chance.random()
+            if what < 0.1:
+                stops.append(server.stop())
+            elif what < 0.75:
+                server.kill()
+                kills += 1
+            if what > 0.5:
+                for client in chance.sample(clients, 2):
+                    client.kill()
+                    client.start()
+            if not server.alive():
+                server = Server("history", port=port)
+        time.sleep(1)
+        for client in publishers:
+            client.process.terminate()
+        for client in publishers:
+            client.process.wait(60)
+        events = stored_events(server)
+        selections = [[event for event in events if wanted(event)] for *_, wanted in SUBSCRIBERS]
+        serving.wait_for(lambda: all(
+            sum("id" in line for line in read_notes(f"subscriber-{i}")) >= len(selection)
+            for i, selection in enumerate(selections)), 20, 0.5)
+        time.sleep(0.3)  # what comes double may come last
+    finally:
+        for client in clients:
+            client.kill()
+    ok(kills > 0 and not any(stops), "the server was killed, and stopped in between",
+       f"{kills} times killed in {rounds} rounds; exit codes of stops: {stops}")
+    check_publishers(events, [read_notes(f"publisher-{i}") for i in range(len(PUBLISHERS))])
+    check_streams(events)
+    for i, (name, _, _) in enumerate(SUBSCRIBERS):
+        check_subscriber(name, selections[i], read_notes(f"subscriber-{i}"))
+    ok(server.stop() == 0, "the server stops in order")
+    verified = subprocess.run([serving.FACTUM, "--store", server.store, "verify"], check=False,
+                              capture_output=True, text=True)
+    ok(verified.returncode == 0, "and its store is whole", verified.stderr[:300])
+
+
+def main(arguments):
+    if arguments[:1] == ["publish"]:
+        port, notes, kind, number = arguments[1:]
+        Publisher(int(port), Notes(notes), kind, number).run()
+        return
+    if arguments[:1] == ["subscribe"]:
+        subscribe(int(arguments[1]), Notes(arguments[2]), arguments[3])
+        return
+    rounds = int(arguments[0]) if arguments else 20
+    seed = int(arguments[1]) if len(arguments) > 1 else random.randrange(1 << 32)
+    print(f"# {rounds} rounds, seed {seed}", flush=True)
+    try:
+        play(rounds, random.Random(seed))
+    finally:
+        serving.clean_up()
+    serving.done()
+
+
+main(sys.argv[1:])

@@ -1,0 +1,748 @@
+/* remote_test.c - engine_remote against a server, while the connection between them breaks: what
+ * was appended is there once, what is read has no gap, and what cannot be known is said. */
+#include "support/test.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include <factum/remote.h>
+#include <factum/server.h>
+#include <factum/testing.h>
+
+#include "core/slice.h"
+#include "engine/engine.h"
+#include "engine_remote/remote.h"
+#include "os/thread.h"
+#include "support/mem_fault.h"
+#include "support/scratch.h"
+
+#define TEST(name) static void name(void **state)
+#define NS_PER_MS UINT64_C(1000000)
+
+struct fixture {
+    char dir[SCRATCH_SIZE];
+    char path[SCRATCH_SIZE + 16];
+    char address[SCRATCH_SIZE + 32];
+    factum_store *store;
+    factum_server *server;
+    struct fct_engine engine;
+    bool is_open;
+    factum_error err;
+};
+
+static struct fixture f;
+
+#define OK(call) assert_ok(call, f.err)
+
+/* ---- server and engine ----------------------------------------------------------------------- */
+
+static void start_server(void)
+{
+    const factum_server_options options = {
+        .size = sizeof options, .listen = "", .unix_path = f.path, .insecure = true};
+    OK(factum_server_start(f.store, &options, &f.server, &f.err));
+}
+
+static void stop_server(void)
+{
+    factum_server_stop(f.server, 0);
+    f.server = NULL;
+}
+
+static void new_store(void)
+{
+    OK(factum_testing_open_memory(NULL, &f.store, &f.err));
+}
+
+static void close_store(void)
+{
+    OK(factum_close(f.store, &f.err));
+    f.store = NULL;
+}
+
+static factum_status open_engine(const struct fct_mem *mem)
+{
+    const struct fct_engine_remote_options options = {
+        .mem = mem, .os = fct_os_real(), .address = f.address};
+    factum_status status = fct_engine_remote_open(&f.engine, &options, &f.err);
+    f.is_open = status == FACTUM_OK;
+    return status;
+}
+
+static void close_engine(void)
+{
+    if (f.is_open) {
+        OK(fct_engine_close(&f.engine, &f.err));
+        f.is_open = false;
+    }
+}
+
+static int set_up(void **state)
+{
+    (void)state;
+    memset(&f, 0, sizeof f);
+    assert_true(scratch_make(f.dir));
+    (void)snprintf(f.path, sizeof f.path, "%s/socket", f.dir);
+    (void)snprintf(f.address, sizeof f.address, "factum+unix://%s", f.path);
+    new_store();
+    start_server();
+    OK(open_engine(fct_mem_heap()));
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    close_engine();
+    stop_server();
+    close_store();
+    return scratch_remove(f.dir) ? 0 : -1;
+}
+
+static void sleep_ms(unsigned ms)
+{
+    _Atomic uint32_t word = 0;
+    (void)fct_word_wait(&word, 0, ms * NS_PER_MS);
+}
+
+/* ---- appends --------------------------------------------------------------------------------- */
+
+static factum_status append(const char *stream, factum_expected expected, const char *key,
+                            uint64_t deadline, factum_append_result *result)
+{
+    const factum_new_event event = {
+        .stream = factum_slice_from(stream), .type = FCT_SLICE("A"), .data = FCT_SLICE("{}")};
+    const factum_expectation expectation = {event.stream, expected};
+    const factum_call call = {.size = sizeof call, .deadline = deadline};
+    const factum_append_request request = {
+        .size = sizeof request,
+        .events = &event,
+        .event_count = 1,
+        .expectations = &expectation,
+        .expectation_count = 1,
+        .idempotency_key = factum_slice_from(key),
+        .call = &call,
+    };
+    return fct_engine_append(&f.engine, &request, result, NULL, &f.err);
+}
+
+struct breaker {
+    struct fct_thread thread;
+    _Atomic uint32_t stop;
+    unsigned every_ms;
+};
+
+static void break_connections(void *data)
+{
+    struct breaker *breaker = data;
+    while (atomic_load(&breaker->stop) == 0) {
+        sleep_ms(breaker->every_ms);
+        fct_engine_remote_hang_up(&f.engine);
+    }
+}
+
+static void start_breaking(struct breaker *breaker, unsigned every_ms)
+{
+    memset(breaker, 0, sizeof *breaker);
+    breaker->every_ms = every_ms;
+    OK(fct_thread_start(&breaker->thread, "breaker", break_connections, breaker, &f.err));
+}
+
+static void stop_breaking(struct breaker *breaker)
+{
+    atomic_store(&breaker->stop, 1);
+    fct_thread_join(&breaker->thread);
+}
+
+TEST(an_append_over_a_connection_that_breaks_is_made_once_and_looks_like_a_first_one)
+{
+    (void)state;
+    struct breaker breaker;
+    start_breaking(&breaker, 3);
+    for (uint64_t i = 0; i < 300; i++) {
+        factum_append_result result;
+        /* Each says where it goes: one that was made twice, or not at all, would be refused. */
+        OK(append("s-1", i == 0 ? factum_no_stream() : factum_at(i - 1), i % 2 == 0 ? "" : NULL, 0,
+                  &result));
+        assert_int_equal(result.revision, i);
+        assert_false(result.already);
+    }
+    stop_breaking(&breaker);
+}
+
+TEST(an_append_with_a_key_over_a_connection_that_breaks_is_made_once)
+{
+    (void)state;
+    struct breaker breaker;
+    start_breaking(&breaker, 3);
+    for (uint64_t i = 0; i < 100; i++) {
+        char key[16];
+        factum_append_result result;
+        (void)snprintf(key, sizeof key, "k-%d", (int)i);
+        OK(append("s-1", factum_any(), key, 0, &result));
+        assert_int_equal(result.revision, i);
+        assert_false(result.already);
+    }
+    stop_breaking(&breaker);
+    factum_append_result result;
+    uint64_t place = 0;
+    OK(fct_engine_place(&f.engine, &place, &f.err)); /* by a connection that stays */
+    OK(append("s-1", factum_any(), "k-7", 0, &result));
+    /* Its owner repeats it, not the engine. */
+    assert_true(result.already);
+    assert_int_equal(result.revision, 7);
+}
+
+struct flood {
+    factum_append_op ops[400];
+    _Atomic uint32_t ended;
+    _Atomic uint32_t wrong;
+};
+
+static void flood_done(void *data, factum_append_op *const *ops, size_t count)
+{
+    struct flood *flood = data;
+    for (size_t i = 0; i < count; i++) {
+        bool right = ops[i]->status == FACTUM_OK && !ops[i]->result.already;
+        atomic_fetch_add(&flood->wrong, right ? 0 : 1);
+    }
+    atomic_fetch_add(&flood->ended, (uint32_t)count);
+}
+
+TEST(many_appends_under_way_are_each_made_once)
+{
+    (void)state;
+    static struct flood flood;
+    static const uint8_t bytes[5000];
+    struct breaker breaker;
+    memset(&flood, 0, sizeof flood);
+    const factum_completer completer = {&flood, flood_done};
+    const factum_new_event event = {.stream = FCT_SLICE("s-1"),
+                                    .type = FCT_SLICE("A"),
+                                    .data = fct_slice(bytes, sizeof bytes),
+                                    .content_type = FACTUM_CONTENT_BINARY};
+    const factum_expectation expectation = {event.stream, factum_any()};
+    const factum_append_request request = {
+        .size = sizeof request,
+        .events = &event,
+        .event_count = 1,
+        .expectations = &expectation,
+        .expectation_count = 1,
+    };
+    start_breaking(&breaker, 5);
+    for (size_t i = 0; i < 400; i++) {
+        flood.ops[i] = (factum_append_op){
+            .size = sizeof flood.ops[i], .request = &request, .completer = &completer};
+        OK(fct_engine_submit(&f.engine, &flood.ops[i], &f.err));
+    }
+    while (atomic_load(&flood.ended) < 400) {
+        sleep_ms(1);
+    }
+    stop_breaking(&breaker);
+    assert_int_equal(atomic_load(&flood.wrong), 0);
+    factum_stream_info info = {.size = sizeof info};
+    OK(fct_engine_stream(&f.engine, event.stream, &info, &f.err));
+    assert_int_equal(info.last_revision, 399);
+}
+
+TEST(a_delete_whose_answer_is_lost_has_an_unknown_outcome)
+{
+    (void)state;
+    OK(append("s-1", factum_any(), NULL, 0, NULL));
+    fct_engine_remote_lose(&f.engine, 1);
+    struct breaker breaker;
+    start_breaking(&breaker, 50);
+    assert_status(fct_engine_remove(&f.engine, FACTUM_ACTION_DELETE, FCT_SLICE("s-1"), factum_any(),
+                                    NULL, &f.err),
+                  FACTUM_UNKNOWN_OUTCOME);
+    assert_text(f.err, "the events are there or not");
+    stop_breaking(&breaker);
+}
+
+/* ---- the server goes away -------------------------------------------------------------------- */
+
+TEST(what_waits_for_a_server_goes_on_when_it_comes_back)
+{
+    (void)state;
+    static struct flood flood;
+    memset(&flood, 0, sizeof flood);
+    const factum_completer completer = {&flood, flood_done};
+    const factum_new_event event = {.stream = FCT_SLICE("s-1"), .type = FCT_SLICE("A")};
+    const factum_expectation expectation = {event.stream, factum_any()};
+    const factum_append_request request = {
+        .size = sizeof request,
+        .events = &event,
+        .event_count = 1,
+        .expectations = &expectation,
+        .expectation_count = 1,
+    };
+    stop_server();
+    sleep_ms(20);
+    for (size_t i = 0; i < 50; i++) {
+        flood.ops[i] = (factum_append_op){
+            .size = sizeof flood.ops[i], .request = &request, .completer = &completer};
+        OK(fct_engine_submit(&f.engine, &flood.ops[i], &f.err));
+    }
+    sleep_ms(100);
+    assert_int_equal(atomic_load(&flood.ended), 0);
+    start_server();
+    uint64_t place = 0;
+    OK(fct_engine_place(&f.engine, &place, &f.err));
+    while (atomic_load(&flood.ended) < 50) {
+        sleep_ms(1);
+    }
+    assert_int_equal(atomic_load(&flood.wrong), 0);
+}
+
+TEST(without_a_server_calls_are_unreachable_at_their_deadline)
+{
+    (void)state;
+    stop_server();
+    sleep_ms(20);
+    assert_status(append("s-1", factum_any(), NULL, factum_deadline(150), NULL),
+                  FACTUM_UNREACHABLE);
+    assert_text(f.err, "append: there is no connection: connect to localhost: ");
+    const factum_call call = {.size = sizeof call, .deadline = factum_deadline(150)};
+    factum_question question = {.size = sizeof question, .kind = FACTUM_ASK_PLACE, .call = &call};
+    assert_status(fct_engine_answer(&f.engine, &question, &f.err), FACTUM_UNREACHABLE);
+    const factum_call other = {.size = sizeof other, .deadline = factum_deadline(150)};
+    const factum_read_request request = {.size = sizeof request, .call = &other};
+    struct fct_reader *reader;
+    factum_status status = fct_engine_read(&f.engine, &request, false, &reader, &f.err);
+    assert_true(status == FACTUM_UNREACHABLE || status == FACTUM_EXPIRED);
+    start_server();
+}
+
+TEST(another_store_at_the_address_is_not_taken_for_this_one)
+{
+    (void)state;
+    OK(append("s-1", factum_any(), NULL, 0, NULL));
+    stop_server();
+    close_store();
+    char path[sizeof f.dir + 8];
+    (void)snprintf(path, sizeof path, "%s/store", f.dir);
+    OK(factum_open(path, NULL, &f.store, &f.err));
+    start_server();
+    uint64_t place = 0;
+    assert_status(fct_engine_place(&f.engine, &place, &f.err), FACTUM_WRONG_TIMELINE);
+    assert_text(f.err, "has another store or another history now: open it again");
+    assert_status(append("s-1", factum_any(), NULL, 0, NULL), FACTUM_WRONG_TIMELINE);
+    close_engine();
+    OK(open_engine(fct_mem_heap()));
+    OK(append("s-1", factum_no_stream(), NULL, 0, NULL));
+}
+
+TEST(closing_without_a_server_ends_what_waits)
+{
+    (void)state;
+    static struct flood flood;
+    memset(&flood, 0, sizeof flood);
+    const factum_completer completer = {&flood, flood_done};
+    const factum_append_request request = {.size = sizeof request};
+    flood.ops[0] = (factum_append_op){
+        .size = sizeof flood.ops[0], .request = &request, .completer = &completer};
+    stop_server();
+    sleep_ms(20);
+    OK(fct_engine_submit(&f.engine, &flood.ops[0], &f.err));
+    close_engine();
+    assert_int_equal(atomic_load(&flood.ended), 1);
+    assert_status(flood.ops[0].status, FACTUM_CANCELLED);
+    start_server();
+}
+
+TEST(without_a_server_no_store_is_opened)
+{
+    (void)state;
+    close_engine();
+    stop_server();
+    assert_status(open_engine(fct_mem_heap()), FACTUM_UNREACHABLE);
+    assert_text(f.err, "connect to localhost: ");
+    start_server();
+}
+
+/* ---- reads ----------------------------------------------------------------------------------- */
+
+enum { EVENTS = 3000 };
+
+static void fill(void)
+{
+    static factum_new_event events[EVENTS];
+    for (size_t i = 0; i < EVENTS; i++) {
+        events[i] = (factum_new_event){.type = i % 3 == 0 ? FCT_SLICE("A") : FCT_SLICE("B"),
+                                       .data = FCT_SLICE("{\"some\":\"text of an event\"}")};
+    }
+    for (size_t i = 0; i < EVENTS; i += 1000) {
+        OK(factum_append_stream(f.store, FCT_SLICE("s-1"), factum_any(), events + i, 1000, NULL,
+                                &f.err));
+    }
+}
+
+/* Reads to the end while the connection breaks every few events; each must follow the one before.
+ * */
+static uint64_t read_all(const factum_read_request *request, unsigned step)
+{
+    struct fct_reader *reader;
+    factum_event event;
+    factum_status status;
+    uint64_t count = 0;
+    uint64_t next = request->backwards ? EVENTS - 1 : 0;
+    OK(fct_engine_read(&f.engine, request, false, &reader, &f.err));
+    while ((status = fct_reader_next(reader, &event, &f.err)) == FACTUM_OK) {
+        if (step == 1) {
+            assert_int_equal(event.revision, next);
+        } else {
+            assert_true(event.revision % step == 0);
+        }
+        next = request->backwards ? next - 1 : next + 1;
+        if (count++ % 100 == 0) {
+            fct_engine_remote_hang_up(&f.engine);
+            sleep_ms(1);
+        }
+    }
+    assert_status(status, FACTUM_DONE);
+    fct_reader_close(reader);
+    return count;
+}
+
+TEST(a_read_over_a_connection_that_breaks_has_no_gap)
+{
+    (void)state;
+    fill();
+    factum_read_request request = {.size = sizeof request};
+    assert_int_equal(read_all(&request, 1), EVENTS);
+    request.backwards = true;
+    assert_int_equal(read_all(&request, 1), EVENTS);
+    request.count_max = 1234;
+    assert_int_equal(read_all(&request, 1), 1234);
+    request = (factum_read_request){.size = sizeof request,
+                                    .source = FACTUM_SOURCE_STREAM,
+                                    .name = FCT_SLICE("s-1"),
+                                    .count_max = 2500};
+    assert_int_equal(read_all(&request, 1), 2500);
+    const factum_slice type = FCT_SLICE("A");
+    const factum_query_item item = {.types = &type, .type_count = 1};
+    const factum_query query = {&item, 1};
+    request = (factum_read_request){
+        .size = sizeof request, .source = FACTUM_SOURCE_QUERY, .query = &query};
+    assert_int_equal(read_all(&request, 3), EVENTS / 3);
+}
+
+TEST(what_is_appended_while_a_read_is_broken_off_is_not_in_it)
+{
+    (void)state;
+    struct fct_reader *reader;
+    factum_event event;
+    factum_status status;
+    uint64_t count = 0;
+    fill();
+    const factum_read_request request = {.size = sizeof request};
+    OK(fct_engine_read(&f.engine, &request, false, &reader, &f.err));
+    for (int i = 0; i < 10; i++) {
+        OK(append("later-1", factum_any(), NULL, 0, NULL));
+    }
+    while ((status = fct_reader_next(reader, &event, &f.err)) == FACTUM_OK) {
+        if (count++ % 500 == 0) {
+            fct_engine_remote_hang_up(&f.engine);
+        }
+    }
+    assert_status(status, FACTUM_DONE);
+    assert_int_equal(count, EVENTS);
+    fct_reader_close(reader);
+}
+
+TEST(a_following_reader_misses_nothing_and_repeats_nothing)
+{
+    (void)state;
+    struct fct_reader *reader;
+    struct breaker breaker;
+    factum_event event;
+    uint64_t next = 0;
+    const factum_read_request request = {
+        .size = sizeof request, .source = FACTUM_SOURCE_STREAM, .name = FCT_SLICE("s-1")};
+    OK(fct_engine_read(&f.engine, &request, true, &reader, &f.err));
+    start_breaking(&breaker, 4);
+    for (uint64_t i = 0; i < 200; i++) {
+        factum_append_result result;
+        OK(append("s-1", factum_any(), NULL, 0, &result));
+        OK(fct_reader_extend(reader, &f.err));
+        assert_true(reader->place >= result.position);
+        /* Sometimes it is extended again before it was read. */
+        while (i % 3 != 0 && fct_reader_next(reader, &event, &f.err) == FACTUM_OK) {
+            assert_int_equal(event.revision, next++);
+        }
+        assert_true(i % 3 == 0 || next == i + 1);
+    }
+    stop_breaking(&breaker);
+    fct_reader_close(reader);
+}
+
+/* Readers of streams of their own, extended after each append: each sees its events at once,
+ * whether the server was asked or its news said that there is nothing. */
+TEST(many_following_readers_see_their_events_and_no_others)
+{
+    (void)state;
+    enum { READERS = 40, ROUNDS = 200 };
+    static struct fct_reader *readers[READERS];
+    static uint64_t next[READERS];
+    static char names[READERS][16];
+    factum_event event;
+    memset(next, 0, sizeof next);
+    for (size_t i = 0; i < READERS; i++) {
+        (void)snprintf(names[i], sizeof names[i], "s%d-%d", (int)(i % 3), (int)i);
+        factum_read_request request = {.size = sizeof request,
+                                       .source = FACTUM_SOURCE_STREAM,
+                                       .name = factum_slice_from(names[i])};
+        OK(fct_engine_read(&f.engine, &request, true, &readers[i], &f.err));
+    }
+    for (size_t round = 0; round < ROUNDS; round++) {
+        factum_append_result result;
+        size_t writer = round * 7 % READERS;
+        OK(append(names[writer], factum_any(), NULL, 0, &result));
+        if (round % 50 == 20) {
+            fct_engine_remote_hang_up(&f.engine);
+        }
+        if (round % 3 == 0) {
+            sleep_ms(2); /* the news may have come, or not */
+        }
+        for (size_t i = 0; i < READERS; i++) {
+            factum_status status;
+            uint64_t seen = 0;
+            OK(fct_reader_extend(readers[i], &f.err));
+            assert_true(readers[i]->place >= result.position);
+            while ((status = fct_reader_next(readers[i], &event, &f.err)) == FACTUM_OK) {
+                assert_int_equal(event.revision, next[i]++);
+                seen++;
+            }
+            assert_status(status, FACTUM_DONE);
+            assert_int_equal(seen, i == writer ? 1 : 0);
+        }
+    }
+    for (size_t i = 0; i < READERS; i++) {
+        fct_reader_close(readers[i]);
+    }
+}
+
+TEST(a_list_over_a_connection_that_breaks_has_each_name_once)
+{
+    (void)state;
+    enum { NAMES = 600 };
+    static uint8_t seen[NAMES];
+    memset(seen, 0, sizeof seen);
+    factum_slice tags[10];
+    char names[10][16];
+    for (int i = 0; i < NAMES; i += 10) { /* ten are born at once */
+        for (int j = 0; j < 10; j++) {
+            (void)snprintf(names[j], sizeof names[j], "t-%d", i + j);
+            tags[j] = factum_slice_from(names[j]);
+        }
+        const factum_new_event event = {.type = FCT_SLICE("A"), .tags = tags, .tag_count = 10};
+        OK(factum_append_stream(f.store, FCT_SLICE("s-1"), factum_any(), &event, 1, NULL, &f.err));
+    }
+    const factum_list_request request = {.size = sizeof request, .kind = FACTUM_LIST_TAGS};
+    struct fct_lister *lister;
+    factum_list_entry entry;
+    factum_status status;
+    unsigned count = 0;
+    OK(fct_engine_list(&f.engine, &request, &lister, &f.err));
+    while ((status = fct_lister_next(lister, &entry, &f.err)) == FACTUM_OK) {
+        char name[16];
+        (void)snprintf(name, sizeof name, "%.*s", (int)entry.name.len,
+                       (const char *)entry.name.ptr);
+        long number = strtol(name + 2, NULL, 10);
+        assert_true(number >= 0 && number < NAMES);
+        assert_int_equal(seen[number]++, 0);
+        if (count++ % 50 == 7) {
+            fct_engine_remote_hang_up(&f.engine);
+            sleep_ms(1);
+        }
+    }
+    assert_status(status, FACTUM_DONE);
+    assert_int_equal(count, NAMES);
+    fct_lister_close(lister);
+}
+
+TEST(many_readers_that_are_not_read_hold_up_nobody)
+{
+    (void)state;
+    enum { READERS = 700 }; /* more than may be under way at once */
+    static struct fct_reader *readers[READERS];
+    static uint8_t bytes[60000];
+    factum_event event;
+    const factum_new_event big = {.type = FCT_SLICE("A"),
+                                  .data = fct_slice(bytes, sizeof bytes),
+                                  .content_type = FACTUM_CONTENT_BINARY};
+    for (int i = 0; i < 20; i++) {
+        OK(factum_append_stream(f.store, FCT_SLICE("s-1"), factum_any(), &big, 1, NULL, &f.err));
+    }
+    const factum_read_request request = {.size = sizeof request};
+    for (size_t i = 0; i < READERS; i++) {
+        OK(fct_engine_start_read(&f.engine, &request, false, &readers[i], &f.err));
+    }
+    uint64_t place = 0;
+    OK(fct_engine_place(&f.engine, &place, &f.err));
+    OK(append("s-2", factum_any(), NULL, 0, NULL));
+    for (size_t i = 0; i < READERS; i++) {
+        OK(fct_reader_begin(readers[i], &f.err));
+        OK(fct_reader_next(readers[i], &event, &f.err));
+        fct_reader_close(readers[i]);
+    }
+}
+
+/* ---- access, addresses ----------------------------------------------------------------------- */
+
+TEST(addresses_that_are_none_are_refused_without_their_secret)
+{
+    (void)state;
+    static const char *const wrong[] = {
+        "factum://",         "factum://admin:hidden@",    "factum://admin:hidden@host:",
+        "factum://h:0",      "factum://h:65536",          "factum://h:12x",
+        "factum://[::1",     "factum://h:1/path",         "factum://admin:hid%zzden@host",
+        "factum://h o:1",    "factum+unix://relative",    "factum+unix://",
+        "factum://[::1]x:1", "factum://admin:hidden@a b", "other://h:1",
+    };
+    for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
+        struct fct_engine engine;
+        const struct fct_engine_remote_options options = {
+            .mem = fct_mem_heap(), .os = fct_os_real(), .address = wrong[i]};
+        assert_status(fct_engine_remote_open(&engine, &options, &f.err), FACTUM_INVALID);
+        assert_text(f.err, "an address is factum://HOST:PORT");
+        assert_null(strstr(f.err.text, "hid"));
+    }
+}
+
+TEST(the_secret_is_asked_for_and_never_shown)
+{
+    (void)state;
+    factum_server *server;
+    const factum_server_options options = {
+        .size = sizeof options, .listen = "127.0.0.1:0", .secret_dir = f.dir};
+    char address[256];
+    OK(factum_server_start(f.store, &options, &server, &f.err));
+    const char *where = factum_server_address(server);
+    factum_ping_report report = {.size = sizeof report};
+    (void)snprintf(address, sizeof address, "factum://admin:wrong-secret@%s", where);
+    assert_status(factum_ping(address, &report, &f.err), FACTUM_DENIED);
+    assert_null(strstr(f.err.text, "wrong-secret"));
+    (void)snprintf(address, sizeof address, "factum://%s", where);
+    assert_status(factum_ping(address, &report, &f.err), FACTUM_DENIED);
+    assert_int_equal(setenv("FACTUM_SECRET", factum_server_secret(server), 1), 0);
+    OK(factum_ping(address, &report, &f.err));
+    assert_int_equal(unsetenv("FACTUM_SECRET"), 0);
+    assert_string_equal(report.server, "factum " FACTUM_VERSION);
+    (void)snprintf(address, sizeof address, "factum://admin:%s@%s", factum_server_secret(server),
+                   where);
+    OK(factum_ping(address, NULL, &f.err));
+    char file[sizeof f.dir + 16];
+    (void)snprintf(file, sizeof file, "%s/secret", f.dir);
+    FILE *out = fopen(file, "w");
+    assert_non_null(out);
+    (void)fprintf(out, "%s\n", factum_server_secret(server));
+    assert_int_equal(fclose(out), 0);
+    assert_int_equal(setenv("FACTUM_SECRET_FILE", file, 1), 0);
+    (void)snprintf(address, sizeof address, "factum://%s", where);
+    OK(factum_ping(address, NULL, &f.err));
+    assert_int_equal(unsetenv("FACTUM_SECRET_FILE"), 0);
+    factum_server_stop(server, 0);
+}
+
+TEST(the_public_api_opens_an_address)
+{
+    (void)state;
+    factum_store *store;
+    factum_remote_enable();
+    factum_remote_enable();
+    OK(factum_open(f.address, NULL, &store, &f.err));
+    factum_new_event event = {.type = FCT_SLICE("A")};
+    OK(factum_append_stream(store, FCT_SLICE("s-1"), factum_any(), &event, 1, NULL, &f.err));
+    OK(factum_close(store, &f.err));
+    factum_store_options options = {.size = sizeof options, .read_only = true};
+    OK(factum_open(f.address, &options, &store, &f.err));
+    assert_status(
+        factum_append_stream(store, FCT_SLICE("s-1"), factum_any(), &event, 1, NULL, &f.err),
+        FACTUM_READ_ONLY);
+    OK(factum_close(store, &f.err));
+    options = (factum_store_options){.size = sizeof options, .no_threads = true};
+    assert_status(factum_open(f.address, &options, &store, &f.err), FACTUM_UNSUPPORTED);
+    assert_status(factum_open("none://h", NULL, &store, &f.err), FACTUM_UNSUPPORTED);
+    assert_text(f.err, "no kind of address begins with none://");
+    const factum_repair_options repair = {.size = sizeof repair, .rebuild_index = true};
+    assert_status(factum_repair(f.address, &repair, NULL, &f.err), FACTUM_UNSUPPORTED);
+    assert_text(f.err, "repair works on the directory of a store, not on an address");
+}
+
+/* ---- memory ---------------------------------------------------------------------------------- */
+
+/* What a program does, as far as it gets. Every call ends, whatever fails. */
+static void use_all(void)
+{
+    factum_event event;
+    struct fct_reader *reader;
+    struct fct_lister *lister;
+    factum_list_entry entry;
+    uint64_t place;
+    const factum_read_request read = {.size = sizeof read};
+    const factum_list_request list = {.size = sizeof list};
+    (void)append("s-1", factum_any(), NULL, factum_deadline(300), NULL);
+    (void)append("s-1", factum_any(), "k", factum_deadline(300), NULL);
+    factum_status status = fct_engine_place(&f.engine, &place, &f.err);
+    status = fct_engine_read(&f.engine, &read, false, &reader, &f.err);
+    if (status == FACTUM_OK) {
+        while (fct_reader_next(reader, &event, &f.err) == FACTUM_OK) {
+        }
+        fct_reader_close(reader);
+    }
+    status = fct_engine_list(&f.engine, &list, &lister, &f.err);
+    if (status == FACTUM_OK) {
+        while (fct_lister_next(lister, &entry, &f.err) == FACTUM_OK) {
+        }
+        fct_lister_close(lister);
+    }
+}
+
+TEST(every_failed_allocation_ends_calls_and_leaves_nothing_behind)
+{
+    (void)state;
+    struct fct_mem_fault fault;
+    unsigned long failed = 1;
+    close_engine();
+    for (unsigned long at = 0; failed > 0 && at < 2000; at++) {
+        fct_mem_fault_init(&fault);
+        fault.fail_at = at;
+        if (open_engine(&fault.mem) == FACTUM_OK) {
+            use_all();
+        }
+        close_engine();
+        failed = fault.failed;
+        assert_int_equal(fault.held, 0);
+    }
+    assert_int_equal(failed, 0);
+}
+
+#define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        CASE(an_append_over_a_connection_that_breaks_is_made_once_and_looks_like_a_first_one),
+        CASE(an_append_with_a_key_over_a_connection_that_breaks_is_made_once),
+        CASE(many_appends_under_way_are_each_made_once),
+        CASE(a_delete_whose_answer_is_lost_has_an_unknown_outcome),
+        CASE(what_waits_for_a_server_goes_on_when_it_comes_back),
+        CASE(without_a_server_calls_are_unreachable_at_their_deadline),
+        CASE(another_store_at_the_address_is_not_taken_for_this_one),
+        CASE(closing_without_a_server_ends_what_waits),
+        CASE(without_a_server_no_store_is_opened),
+        CASE(a_read_over_a_connection_that_breaks_has_no_gap),
+        CASE(what_is_appended_while_a_read_is_broken_off_is_not_in_it),
+        CASE(a_following_reader_misses_nothing_and_repeats_nothing),
+        CASE(many_following_readers_see_their_events_and_no_others),
+        CASE(a_list_over_a_connection_that_breaks_has_each_name_once),
+        CASE(many_readers_that_are_not_read_hold_up_nobody),
+        CASE(addresses_that_are_none_are_refused_without_their_secret),
+        CASE(the_secret_is_asked_for_and_never_shown),
+        CASE(the_public_api_opens_an_address),
+        CASE(every_failed_allocation_ends_calls_and_leaves_nothing_behind),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
