@@ -219,7 +219,7 @@ static bool request(struct client *client, const char *subject, const char *body
     return true;
 }
 
-/* ---- appends --------------------------------------------------------------------------------- */
+/* ---- appends ----------------------------------------------------------------------------- */
 
 static void jetstream_prepare(void *conn)
 {
@@ -259,8 +259,7 @@ static void jetstream_put(void *conn, const wl_event *event, uint64_t tag, enum 
     tags_push(&client->tags, tag);
 }
 
-/* ---- reads
- * ------------------------------------------------------------------------------------- */
+/* ---- reads ------------------------------------------------------------------------------- */
 
 static void consumer(struct client *client, const char *stream, const char *policy)
 {

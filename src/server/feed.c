@@ -7,13 +7,16 @@
  * there are.
  *
  * To be woken is a hint: a feed asks the store itself. So the tail may skip, if it has fallen far
- * behind, by waking everybody.
+ * behind, by waking everybody; and while nobody subscribes it reads nothing, which an append would
+ * pay for.
  *
  * Invariants.
  *  1. A feed that waits asked the store after the tail last read: whatever it has not seen, the
  *     tail will still read.
  *  2. A feed that has asked in vain is in the table, or its task is queued, or both: it cannot be
  *     forgotten, and may be woken without need.
+ *  3. The tail is at the end, or reads on, whenever there is a subscription: |behind| is set only
+ *     while there is none, and the first one puts the tail to the end before it asks the store.
  */
 #include <stdatomic.h>
 #include <string.h>
@@ -36,6 +39,7 @@ struct fct_feeds {
     struct fct_task news;  /* posted by the store's thread */
     struct fct_task again; /* the tail has more to read */
     factum_subscription *tail;
+    bool behind; /* it was left where it was: nobody subscribed */
     unsigned turns;
     _Atomic uint32_t bits; /* of factum_news, which the loop has not seen yet */
     struct fct_watcher *watchers;
@@ -146,6 +150,11 @@ static void skip_to_end(struct fct_feeds *feeds)
 static void read_tail(struct fct_feeds *feeds)
 {
     bool any = false;
+    if (feeds->server->counters.subscriptions == 0) {
+        FCT_ASSERT(feeds->any == NULL);
+        feeds->behind = true;
+        return;
+    }
     for (int i = 0; i < TAIL_EVENTS_PER_TURN; i++) {
         factum_event event;
         factum_status status = factum_subscription_next(feeds->tail, 0, &event, NULL);
@@ -330,6 +339,11 @@ factum_status fct_feed_open(struct fct_server *server, struct fct_feed *feed,
     feed->task.run = run_wake;
     factum_status status;
     if (follow) {
+        if (server->feeds->behind) {
+            server->feeds->behind = false;
+            server->feeds->turns = 0;
+            skip_to_end(server->feeds); /* without memory it reads all that it has not read */
+        }
         status = factum_subscribe(server->store, request, &feed->subscription, err);
     } else if (feed->series) {
         status = factum_read_start(server->store, request, true, &feed->cursor, err);

@@ -288,10 +288,10 @@ static struct fct_kurrent_job *begin_job(struct fct_grpc_call *call,
     return job;
 }
 
-/* The events of a chunk, from a copy that lasts. */
-static void collect(struct fct_kurrent_job *job, factum_slice message, bool is_first)
+/* The events of the chunk |batch|, from a copy of |message| that lasts. */
+static void collect(struct fct_kurrent_job *job, factum_slice message,
+                    struct fct_kurrent_batch *batch, bool is_first)
 {
-    struct fct_kurrent_batch batch;
     struct fct_kurrent_proposed proposed;
     factum_error err = {.status = FACTUM_OK};
     if (job->refused) {
@@ -301,13 +301,14 @@ static void collect(struct fct_kurrent_job *job, factum_slice message, bool is_f
     if (job->refused) {
         return;
     }
-    factum_status status = fct_kurrent_decode_batch(kept, &batch, &err);
-    if (status == FACTUM_OK && is_first) {
-        fct_kurrent_job_target(job, &batch.options);
-        heed_deadline(job, &batch);
+    fct_kurrent_move_batch(batch, message, kept.ptr);
+    if (is_first) {
+        fct_kurrent_job_target(job, &batch->options);
+        heed_deadline(job, batch);
     }
+    factum_status status = FACTUM_OK;
     while (status == FACTUM_OK && !job->refused) {
-        status = fct_kurrent_batch_next(&batch, &proposed, &err);
+        status = fct_kurrent_batch_next(batch, &proposed, &err);
         if (status == FACTUM_OK) {
             fct_kurrent_job_add(job, &proposed);
         }
@@ -344,7 +345,7 @@ static void batch_message(struct fct_grpc_call *call, factum_slice message)
     if (is_first && (job = begin_job(call, &batch)) == NULL) {
         return;
     }
-    collect(job, message, is_first);
+    collect(job, message, &batch, is_first);
     if (is_first && !batch.is_final && state->open_count == OPEN_MAX) {
         fct_kurrent_job_refuse(job, FCT_KURRENT_REFUSAL_BAD_REQUEST,
                                "too many appends wait for their last chunk");

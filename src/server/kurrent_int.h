@@ -39,6 +39,9 @@ struct fct_kurrent_chunk {
     uint8_t bytes[];
 };
 
+/* Messages of up to so many bytes in all need no chunk. */
+#define FCT_KURRENT_NEAR_SIZE 1024
+
 struct fct_kurrent_job {
     struct fct_pending pending;
     struct fct_server *server;
@@ -50,10 +53,10 @@ struct fct_kurrent_job {
     struct fct_kurrent_job **slot;
     factum_call context;
     factum_expectation expectation;
-    factum_new_event *events;
+    factum_new_event *events; /* NULL, |first_event| or an array of its own */
     size_t capacity;
     size_t size; /* bytes of data, metadata and types */
-    size_t kept; /* bytes of |chunks| and |events| */
+    size_t kept; /* bytes of messages and of |events|, |first_event| not counted */
     size_t held; /* bytes that the call holds for it */
     struct fct_kurrent_chunk *chunks;
     struct fct_kurrent_expected expected; /* as the client said it */
@@ -64,11 +67,14 @@ struct fct_kurrent_job {
     struct fct_kurrent_refusal refusal;
     factum_error err;    /* its text, if |refused| */
     const char *missing; /* a property of the metadata that is missing */
+    size_t near_size;
+    factum_new_event first_event; /* this and what follows is not zeroed */
+    uint8_t near[FCT_KURRENT_NEAR_SIZE];
 };
 
 /* NULL without memory. */
 struct fct_kurrent_job *fct_kurrent_job_create(struct fct_grpc_call *call);
-/* Not while it is under way. */
+/* Not while it is under way. The server keeps some for the next appends. */
 void fct_kurrent_job_free(struct fct_kurrent_job *job);
 /* Sets stream and expectation; refuses what is malformed. |target| is borrowed from a chunk. */
 void fct_kurrent_job_target(struct fct_kurrent_job *job, const struct fct_kurrent_target *target);

@@ -159,6 +159,7 @@ static void free_server(factum_server *server)
         fct_timer_stop(&server->stop_timer);
         fct_appends_close(&server->core);
         fct_feeds_close(&server->core);
+        fct_kurrent_jobs_drop(&server->core);
         fct_auth_close(server->core.auth);
     }
     fct_loop_destroy(server->core.loop);

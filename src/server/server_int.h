@@ -24,6 +24,8 @@
 
 #define FCT_LATENCY_BOUNDS 12
 
+struct fct_kurrent_job;
+
 struct fct_server_counters {
     uint64_t appends; /* acknowledged */
     uint64_t events_appended;
@@ -52,6 +54,8 @@ struct fct_server {
     uint64_t collected_size; /* bytes of the messages of appends that are not answered, at most
                                 FCT_COLLECTED_MAX */
     bool room_wanted;        /* an append was refused for that: fct_feeds_room is due */
+    struct fct_kurrent_job *spare_jobs; /* to be used again (kurrent_job.c) */
+    size_t spare_job_count;
     struct fct_appends *appends;
     struct fct_feeds *feeds;
     struct fct_doors *doors;      /* for figures */
@@ -60,6 +64,11 @@ struct fct_server {
     uint64_t started_ms;
     uint64_t http_bodies_size; /* bytes of requests' bodies that calls hold (http_call.h) */
 };
+
+/* ---- kurrent_job.c --------------------------------------------------------------------------- */
+
+/* Frees what was kept for further appends. */
+void fct_kurrent_jobs_drop(struct fct_server *server);
 
 /* ---- appends.c ------------------------------------------------------------------------------- */
 

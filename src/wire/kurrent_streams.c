@@ -5,6 +5,7 @@
  */
 #include "wire/kurrent_streams.h"
 
+#include "core/check.h"
 #include "core/slice.h"
 #include "wire/kurrent_int.h"
 #include "wire/protobuf.h"
@@ -405,6 +406,17 @@ factum_status fct_kurrent_decode_batch(factum_slice message, struct fct_kurrent_
     }
     status = status != FACTUM_OK ? status : fct_kurrent_end(&reader);
     return fct_kurrent_result(status, "BatchAppendReq", err);
+}
+
+void fct_kurrent_move_batch(struct fct_kurrent_batch *batch, factum_slice message,
+                            const uint8_t *to)
+{
+    FCT_ASSERT(batch->rest.ptr == message.ptr && batch->rest.len == message.len);
+    batch->rest.ptr = to;
+    if (batch->options.stream.len > 0) {
+        FCT_ASSERT(batch->options.stream.ptr >= message.ptr);
+        batch->options.stream.ptr = to + (batch->options.stream.ptr - message.ptr);
+    }
 }
 
 factum_status fct_kurrent_batch_next(struct fct_kurrent_batch *batch,

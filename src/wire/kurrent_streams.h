@@ -128,6 +128,10 @@ struct fct_kurrent_batch {
 FCT_MUST_USE factum_status fct_kurrent_decode_batch(factum_slice message,
                                                     struct fct_kurrent_batch *batch,
                                                     factum_error *err);
+/* Lets |batch|, decoded from |message| and not gone over yet, borrow from the copy of it at
+ * |to|. */
+void fct_kurrent_move_batch(struct fct_kurrent_batch *batch, factum_slice message,
+                            const uint8_t *to);
 /* The next proposed message, in order: OK, DONE after the last one, INVALID. To begin again, use a
  * copy of |batch| that was made before. */
 FCT_MUST_USE factum_status fct_kurrent_batch_next(struct fct_kurrent_batch *batch,

@@ -445,7 +445,15 @@ static void a_batch_is_decoded(void **state)
     }
     assert_status(fct_kurrent_batch_next(&batch, &proposed, &err), FACTUM_DONE);
     assert_status(fct_kurrent_batch_next(&batch, &proposed, &err), FACTUM_DONE);
+    uint8_t copy[1024];
+    assert_true(of(&bytes).len <= sizeof copy);
+    memcpy(copy, of(&bytes).ptr, of(&bytes).len);
+    fct_kurrent_move_batch(&again, of(&bytes), copy);
+    assert_slice(again.options.stream, "s-1");
+    assert_true(again.options.stream.ptr > copy && again.options.stream.ptr < copy + sizeof copy);
     assert_ok(fct_kurrent_batch_next(&again, &proposed, &err), err);
+    assert_proposed(&proposed);
+    assert_true(proposed.data.ptr > copy && proposed.data.ptr < copy + sizeof copy);
 }
 
 static void a_batch_may_lack_everything(void **state)
