@@ -306,7 +306,7 @@ static const struct fct_reader_ops reader_ops = {
 static factum_status read_keep(struct distant_reader *reader, const factum_read_request *request,
                                factum_error *err)
 {
-    struct fct_store_read read;
+    struct fct_store_read read = {.memory_size = 0};
     factum_status status = fct_store_encode_read(&reader->origin, request, reader->follow);
     if (status == FACTUM_OK) {
         factum_slice message = fct_slice_from(fct_buf_slice(&reader->origin), FCT_GRPC_PREFIX_SIZE);

@@ -116,8 +116,8 @@ static void visitor_closed(struct fct_exchange *exchange, bool complete)
     visitor_free(visitor);
 }
 
-static const struct fct_exchange_handler waiting = {visitor_body, visitor_end, visitor_writable,
-                                                    visitor_closed};
+static const struct fct_exchange_handler visitor_handler = {visitor_body, visitor_end,
+                                                            visitor_writable, visitor_closed};
 
 /* The login was found good, or wrong, or could not be looked at. */
 static void greet(struct fct_server *server, factum_status status, struct fct_exchange *exchange)
@@ -158,7 +158,7 @@ static void check_login(struct fct_server *server, struct fct_exchange *exchange
     fct_buf_init(&visitor->kept, server->mem, KEPT_SIZE_MAX);
     factum_status status = fct_auth_ask(server->auth, authorization, &visitor->check, NULL);
     if (status == FACTUM_PENDING) {
-        exchange->handler = &waiting;
+        exchange->handler = &visitor_handler;
         exchange->data = visitor;
         return;
     }

@@ -8,7 +8,7 @@
 #define MESSAGE_SIZE_MAX ((size_t)48 << 20) /* one that carries a whole append, and more */
 #define MESSAGE_SIZE_MAX_OF_NOBODY ((size_t)64 << 10)
 #define PARTIAL_MAX ((uint64_t)256 << 20) /* of messages that are not complete, in all calls */
-#define OUT_SIZE_MAX ((size_t)64 << 20)
+#define GRPC_OUT_SIZE_MAX ((size_t)64 << 20)
 #define OUT_KEPT ((size_t)256 << 10) /* memory of an empty one */
 #define TRAILERS_MAX 8
 
@@ -261,7 +261,7 @@ static void on_closed(struct fct_exchange *exchange, bool complete)
     fct_mem_free(call->server->mem, call);
 }
 
-static const struct fct_exchange_handler handler = {on_body, on_end, on_writable, on_closed};
+static const struct fct_exchange_handler grpc_handler = {on_body, on_end, on_writable, on_closed};
 
 /* An exchange that is refused before it has a call. */
 static void refused_body(struct fct_exchange *exchange, factum_slice bytes)
@@ -333,7 +333,7 @@ static struct fct_grpc_call *make_call(struct fct_server *server,
     call->deadline_timer.run = on_deadline;
     fct_grpc_deframer_init(&call->deframer, server->mem,
                            nobody ? MESSAGE_SIZE_MAX_OF_NOBODY : MESSAGE_SIZE_MAX);
-    fct_buf_init(&call->out, server->mem, OUT_SIZE_MAX);
+    fct_buf_init(&call->out, server->mem, GRPC_OUT_SIZE_MAX);
     return call;
 }
 
@@ -382,7 +382,7 @@ void fct_grpc_begin(struct fct_server *server, const struct fct_principal *princ
         return;
     }
     call->exchange = exchange;
-    exchange->handler = &handler;
+    exchange->handler = &grpc_handler;
     exchange->data = call;
     if (!begin_deadline(call)) {
         fct_grpc_finish(call, FCT_GRPC_INVALID_ARGUMENT, FCT_SLICE("grpc-timeout is malformed"),

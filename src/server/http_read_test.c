@@ -25,7 +25,7 @@ static const char *data_of(const struct fake_exchange *fake)
     static char digits[64];
     size_t len = 0;
     const char *at = fake->body;
-    while (at != NULL && (at = strstr(at, "\"data\":")) != NULL && len + 1 < sizeof digits) {
+    while ((at = strstr(at, "\"data\":")) != NULL && len + 1 < sizeof digits) {
         at += 7;
         digits[len++] = *at;
     }

@@ -139,6 +139,7 @@ static void read_open(struct fct_grpc_call *call, factum_read_request *request, 
     if (!fct_store_call_may_read(call, request->source, request->name, &request->skip_system)) {
         return;
     }
+    /* cppcheck-suppress autoVariables; the feed needs it only until it is open */
     request->call = &context;
     state->feed.wake = read_on_feed;
     state->feed.data = call;

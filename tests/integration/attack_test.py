@@ -182,10 +182,10 @@ def replays(server):
 
 def ends_of_connections(server):
     sock = server.connect()
-    files = server.files()
     sock.sendall(get("/health/live", "Connection: close"))
     while sock.recv(4096):
         pass
+    files = server.files()  # it waits for this side's end
     sock.close()
     begun = time.monotonic()
     ok(wait_for(lambda: server.files() < files, 5) and time.monotonic() - begun < 0.5 * SLOWER,

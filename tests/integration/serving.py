@@ -19,8 +19,9 @@ import time
 
 FACTUM = os.environ["FACTUM"]
 with open(FACTUM, "rb") as program:
-    SANITIZED = b"__asan_init" in program.read()
-SLOWER = 4 if SANITIZED else 1  # times, and memory, are multiplied by this
+    code = program.read()
+SANITIZED = b"__asan_init" in code or b"__tsan_init" in code
+SLOWER = 10 if b"__tsan_init" in code else 4 if SANITIZED else 1  # times, and memory, are multiplied by this
 
 # ---- TAP -----------------------------------------------------------------------------------------
 

@@ -826,6 +826,8 @@ def resident_size():
 
 @case
 def a_subscription_that_waits_keeps_no_memory_of_a_big_event():
+    if ADDRESS.startswith("unix:"):
+        return  # the figures come over TCP
     stream = name()
     client.append(stream, [event(bytes(15 << 20))])
     sizes, calls = [], []
@@ -842,6 +844,8 @@ def a_subscription_that_waits_keeps_no_memory_of_a_big_event():
 
 @case
 def memory_of_big_appends_that_are_given_up_is_given_back():
+    if ADDRESS.startswith("unix:"):
+        return  # the figures come over TCP
     own, going_on = Client(ADDRESS), threading.Event()
     options, big = batch_options(name()), event(bytes(8 << 20))
 
