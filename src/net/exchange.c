@@ -44,3 +44,24 @@ void fct_exchange_abort(struct fct_exchange *exchange, enum fct_abort why)
 {
     exchange->ops->abort(exchange, why);
 }
+
+/* ---- a handler for who has answered at once -------------------------------------------------- */
+
+static void ignore_body(struct fct_exchange *exchange, factum_slice bytes)
+{
+    fct_exchange_release(exchange, bytes.len);
+}
+
+static void ignore_call(struct fct_exchange *exchange)
+{
+    (void)exchange;
+}
+
+static void ignore_closed(struct fct_exchange *exchange, bool complete)
+{
+    (void)exchange;
+    (void)complete;
+}
+
+const struct fct_exchange_handler fct_exchange_ignoring = {ignore_body, ignore_call, ignore_call,
+                                                           ignore_closed};

@@ -62,6 +62,9 @@ enum fct_abort {
     FCT_ABORT_CALM, /* the peer asks for too much */
 };
 
+/* For who has answered at once: drops the rest of the request. */
+extern const struct fct_exchange_handler fct_exchange_ignoring;
+
 /* What a session implements; called through the functions below. */
 struct fct_exchange_ops {
     factum_status (*respond)(struct fct_exchange *exchange, unsigned status,

@@ -32,52 +32,30 @@ static const struct fct_principal principal_nobody = {
     .name = {(const uint8_t *)"anonymous", 9},
 };
 
+static bool is_grpc(const struct fct_exchange *exchange)
+{
+    factum_slice type = fct_exchange_field(exchange, FCT_SLICE("content-type"));
+    return fct_slice_starts(type, FCT_SLICE("application/grpc"));
+}
+
 static void let_in(struct fct_server *server, const struct fct_principal *principal,
                    struct fct_exchange *exchange)
 {
-    factum_slice type = fct_exchange_field(exchange, FCT_SLICE("content-type"));
-    if (fct_slice_starts(type, FCT_SLICE("application/grpc"))) {
+    if (is_grpc(exchange)) {
         fct_grpc_begin(server, principal, exchange);
     } else {
         fct_http_begin(server, principal, exchange);
     }
 }
 
-/* ---- too many logins wait, or there is no memory --------------------------------------------- */
-
-static void away_body(struct fct_exchange *exchange, factum_slice bytes)
-{
-    fct_exchange_release(exchange, bytes.len);
-}
-
-static void away_call(struct fct_exchange *exchange)
-{
-    (void)exchange;
-}
-
-static void away_closed(struct fct_exchange *exchange, bool complete)
-{
-    (void)exchange;
-    (void)complete;
-}
-
-static const struct fct_exchange_handler away = {away_body, away_call, away_call, away_closed};
-
+/* Too many logins wait, or there is no memory: the client may try again. */
 static void turn_away(struct fct_exchange *exchange)
 {
-    factum_slice type = fct_exchange_field(exchange, FCT_SLICE("content-type"));
-    bool grpc = fct_slice_starts(type, FCT_SLICE("application/grpc"));
-    const struct fct_field grpc_head = {FCT_SLICE("content-type"), FCT_SLICE("application/grpc")};
-    const struct fct_field http_head = {FCT_SLICE("retry-after"), FCT_SLICE("1")};
-    const struct fct_field trailers[] = {
-        {FCT_SLICE("grpc-status"), FCT_SLICE("14")}, /* UNAVAILABLE */
-        {FCT_SLICE("grpc-message"), FCT_SLICE("too many logins wait: try again")},
-    };
-    exchange->handler = &away;
-    if (fct_exchange_respond(exchange, grpc ? 200 : 503, grpc ? &grpc_head : &http_head, 1) !=
-            FACTUM_OK ||
-        fct_exchange_finish(exchange, trailers, grpc ? 2 : 0) != FACTUM_OK) {
-        fct_exchange_abort(exchange, FCT_ABORT_CALM);
+    if (is_grpc(exchange)) {
+        fct_grpc_refuse(exchange, FCT_GRPC_UNAVAILABLE,
+                        FCT_SLICE("too many logins wait: try again"));
+    } else {
+        fct_http_turn_away(exchange);
     }
 }
 

@@ -119,16 +119,21 @@ void fct_grpc_fail(struct fct_grpc_call *call, factum_status status, const factu
     fct_grpc_finish(call, fct_grpc_code_of(status), factum_slice_from(err->text), NULL, 0);
 }
 
+void fct_grpc_deny(struct fct_grpc_call *call, factum_slice text)
+{
+    bool anonymous = call->principal->right == FCT_RIGHT_NONE;
+    const struct fct_field denied = {FCT_SLICE("exception"), FCT_SLICE("access-denied")};
+    fct_grpc_finish(call, anonymous ? FCT_GRPC_UNAUTHENTICATED : FCT_GRPC_PERMISSION_DENIED, text,
+                    &denied, 1);
+}
+
 bool fct_grpc_allowed(struct fct_grpc_call *call, enum fct_operation operation, factum_slice stream)
 {
     factum_error err;
     if (fct_rights_check(call->principal, operation, stream, &err) == FACTUM_OK) {
         return true;
     }
-    bool anonymous = call->principal->right == FCT_RIGHT_NONE;
-    const struct fct_field denied = {FCT_SLICE("exception"), FCT_SLICE("access-denied")};
-    fct_grpc_finish(call, anonymous ? FCT_GRPC_UNAUTHENTICATED : FCT_GRPC_PERMISSION_DENIED,
-                    factum_slice_from(err.text), &denied, 1);
+    fct_grpc_deny(call, factum_slice_from(err.text));
     return false;
 }
 
@@ -263,28 +268,10 @@ static void on_closed(struct fct_exchange *exchange, bool complete)
 
 static const struct fct_exchange_handler grpc_handler = {on_body, on_end, on_writable, on_closed};
 
-/* An exchange that is refused before it has a call. */
-static void refused_body(struct fct_exchange *exchange, factum_slice bytes)
-{
-    fct_exchange_release(exchange, bytes.len);
-}
-static void refused_call(struct fct_exchange *exchange)
-{
-    (void)exchange;
-}
-static void refused_closed(struct fct_exchange *exchange, bool complete)
-{
-    (void)exchange;
-    (void)complete;
-}
-
-static const struct fct_exchange_handler refused = {refused_body, refused_call, refused_call,
-                                                    refused_closed};
-
-static void refuse(struct fct_exchange *exchange, enum fct_grpc_code code, factum_slice text)
+void fct_grpc_refuse(struct fct_exchange *exchange, enum fct_grpc_code code, factum_slice text)
 {
     const struct fct_field trailers[] = {status_field(code), {FCT_SLICE("grpc-message"), text}};
-    exchange->handler = &refused;
+    exchange->handler = &fct_exchange_ignoring;
     if (fct_exchange_respond(exchange, 200, &content_type, 1) != FACTUM_OK ||
         fct_exchange_finish(exchange, trailers, 2) != FACTUM_OK) {
         fct_exchange_abort(exchange, FCT_ABORT_INTERNAL);
@@ -369,16 +356,16 @@ void fct_grpc_begin(struct fct_server *server, const struct fct_principal *princ
 {
     const struct fct_grpc_method *method = find_method(exchange->target);
     if (method == NULL) {
-        refuse(exchange, FCT_GRPC_UNIMPLEMENTED, unoffered_text(exchange->target));
+        fct_grpc_refuse(exchange, FCT_GRPC_UNIMPLEMENTED, unoffered_text(exchange->target));
         return;
     }
     if (server->stopping) {
-        refuse(exchange, FCT_GRPC_UNAVAILABLE, FCT_SLICE("the server is shutting down"));
+        fct_grpc_refuse(exchange, FCT_GRPC_UNAVAILABLE, FCT_SLICE("the server is shutting down"));
         return;
     }
     struct fct_grpc_call *call = make_call(server, principal, method);
     if (call == NULL) {
-        refuse(exchange, FCT_GRPC_RESOURCE_EXHAUSTED, FCT_SLICE("out of memory"));
+        fct_grpc_refuse(exchange, FCT_GRPC_RESOURCE_EXHAUSTED, FCT_SLICE("out of memory"));
         return;
     }
     call->exchange = exchange;

@@ -61,7 +61,10 @@ void fct_grpc_finish(struct fct_grpc_call *call, enum fct_grpc_code code, factum
 void fct_grpc_finish_ok(struct fct_grpc_call *call);
 /* With the code and text of a failure of the store. */
 void fct_grpc_fail(struct fct_grpc_call *call, factum_status status, const factum_error *err);
-/* OK, or it has ended the call: may its principal do this to |stream|? */
+/* Ends the call because its principal has not the right; |text| says to what. Somebody without a
+ * login is told to log in. */
+void fct_grpc_deny(struct fct_grpc_call *call, factum_slice text);
+/* May its principal do this to |stream|? False: it has ended the call. */
 FCT_MUST_USE bool fct_grpc_allowed(struct fct_grpc_call *call, enum fct_operation operation,
                                    factum_slice stream);
 

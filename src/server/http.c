@@ -250,28 +250,11 @@ static void on_http_closed(struct fct_exchange *exchange, bool complete)
 
 /* ---- an exchange without memory for its call ------------------------------------------------- */
 
-static void drop_body(struct fct_exchange *exchange, factum_slice bytes)
+void fct_http_turn_away(struct fct_exchange *exchange)
 {
-    fct_exchange_release(exchange, bytes.len);
-}
-
-static void ignore(struct fct_exchange *exchange)
-{
-    (void)exchange;
-}
-
-static void ignore_closed(struct fct_exchange *exchange, bool complete)
-{
-    (void)exchange;
-    (void)complete;
-}
-
-static void refuse_without_memory(struct fct_exchange *exchange)
-{
-    static const struct fct_exchange_handler handler = {drop_body, ignore, ignore, ignore_closed};
     const struct fct_field fields[] = {{FCT_SLICE("retry-after"), FCT_SLICE("1")},
                                        {FCT_SLICE("content-length"), FCT_SLICE("0")}};
-    exchange->handler = &handler;
+    exchange->handler = &fct_exchange_ignoring;
     if (fct_exchange_respond(exchange, 503, fields, 2) != FACTUM_OK ||
         fct_exchange_finish(exchange, NULL, 0) != FACTUM_OK) {
         fct_exchange_abort(exchange, FCT_ABORT_INTERNAL);
@@ -286,7 +269,7 @@ void fct_http_begin(struct fct_server *server, const struct fct_principal *princ
     struct fct_http_call *call =
         fct_mem_zalloc(server->mem, 1, sizeof *call + exchange->target.len);
     if (call == NULL) {
-        refuse_without_memory(exchange);
+        fct_http_turn_away(exchange);
         return;
     }
     call->server = server;

@@ -23,16 +23,6 @@
 #define OPEN_MAX 64
 #define NS_PER_MS 1000000
 
-static void add_to(struct fct_kurrent_job **list, struct fct_kurrent_job *job)
-{
-    job->next = *list;
-    job->slot = list;
-    if (job->next != NULL) {
-        job->next->slot = &job->next;
-    }
-    *list = job;
-}
-
 /* Their client has gone: what runs goes on, and answers nobody. */
 static void leave_running(struct fct_kurrent_job **list)
 {
@@ -117,7 +107,7 @@ static void append_end(struct fct_grpc_call *call)
                         NULL, 0);
         return;
     }
-    add_to(&state->running, job);
+    fct_kurrent_job_join(job, &state->running);
     fct_kurrent_job_start(job);
 }
 
@@ -205,11 +195,7 @@ static void batch_answer(struct fct_kurrent_job *job)
         return;
     }
     fct_grpc_send(call);
-    *job->slot = job->next; /* it ends now */
-    if (job->next != NULL) {
-        job->next->slot = job->slot;
-    }
-    job->slot = NULL;
+    fct_kurrent_job_leave(job); /* it ends now */
     FCT_ASSERT(state->running != job);
     finish_if_done(call);
 }
@@ -217,13 +203,10 @@ static void batch_answer(struct fct_kurrent_job *job)
 static void batch_start(struct batch_state *state, struct fct_kurrent_job *job)
 {
     if (job->slot != NULL) { /* it was open */
-        *job->slot = job->next;
-        if (job->next != NULL) {
-            job->next->slot = job->slot;
-        }
+        fct_kurrent_job_leave(job);
         state->open_count--;
     }
-    add_to(&state->running, job);
+    fct_kurrent_job_join(job, &state->running);
     fct_kurrent_job_start(job);
 }
 
@@ -355,7 +338,7 @@ static void batch_message(struct fct_grpc_call *call, factum_slice message)
         fct_grpc_hold(call, job->held);
         batch_start(state, job);
     } else if (is_first) {
-        add_to(&state->open, job);
+        fct_kurrent_job_join(job, &state->open);
         state->open_count++;
     }
 }

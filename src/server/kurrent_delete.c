@@ -36,9 +36,7 @@ static void start_removal(struct fct_grpc_call *call, factum_slice message,
     }
     job->answer = delete_answer;
     job->pending.op.action = action;
-    job->next = NULL;
-    job->slot = &state->running;
-    state->running = job;
+    fct_kurrent_job_join(job, &state->running);
     factum_slice kept = fct_kurrent_job_keep(job, message);
     if (fct_kurrent_decode_delete(kept, &target, &err) != FACTUM_OK) {
         fct_kurrent_job_refuse(job, FCT_KURRENT_REFUSAL_BAD_REQUEST, err.text);

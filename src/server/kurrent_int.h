@@ -74,6 +74,9 @@ struct fct_kurrent_job {
 
 /* NULL without memory. */
 struct fct_kurrent_job *fct_kurrent_job_create(struct fct_grpc_call *call);
+/* Into a list of its call, and out of the one that it is in, if any. */
+void fct_kurrent_job_join(struct fct_kurrent_job *job, struct fct_kurrent_job **list);
+void fct_kurrent_job_leave(struct fct_kurrent_job *job);
 /* Not while it is under way. The server keeps some for the next appends. */
 void fct_kurrent_job_free(struct fct_kurrent_job *job);
 /* Sets stream and expectation; refuses what is malformed. |target| is borrowed from a chunk. */

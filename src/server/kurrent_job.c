@@ -55,7 +55,18 @@ struct fct_kurrent_job *fct_kurrent_job_create(struct fct_grpc_call *call)
     return job;
 }
 
-static void unlink_job(struct fct_kurrent_job *job)
+void fct_kurrent_job_join(struct fct_kurrent_job *job, struct fct_kurrent_job **list)
+{
+    FCT_ASSERT(job->slot == NULL);
+    job->next = *list;
+    job->slot = list;
+    if (job->next != NULL) {
+        job->next->slot = &job->next;
+    }
+    *list = job;
+}
+
+void fct_kurrent_job_leave(struct fct_kurrent_job *job)
 {
     if (job->slot != NULL) {
         *job->slot = job->next;
@@ -69,7 +80,7 @@ static void unlink_job(struct fct_kurrent_job *job)
 void fct_kurrent_job_free(struct fct_kurrent_job *job)
 {
     const struct fct_mem *mem = job->server->mem;
-    unlink_job(job);
+    fct_kurrent_job_leave(job);
     fct_timer_stop(&job->timer);
     while (job->chunks != NULL) {
         struct fct_kurrent_chunk *chunk = job->chunks;
@@ -518,7 +529,6 @@ static void fail_deleted(struct fct_kurrent_job *job, factum_slice stream)
 
 void fct_kurrent_job_fail_call(struct fct_kurrent_job *job, const char *operation)
 {
-    const struct fct_field denied = {FCT_SLICE("exception"), FCT_SLICE("access-denied")};
     struct fct_buf name;
     fct_buf_init(&name, job->server->mem, 4 * FACTUM_NAME_SIZE_MAX);
     if (fct_grpc_encode_message(&name, job->expectation.stream) != FACTUM_OK) {
@@ -532,7 +542,7 @@ void fct_kurrent_job_fail_call(struct fct_kurrent_job *job, const char *operatio
         fail_deleted(job, fct_buf_slice(&name));
         break;
     case FCT_KURRENT_REFUSAL_ACCESS_DENIED:
-        fail_with(job, FCT_GRPC_PERMISSION_DENIED, "Access Denied", &denied, 1);
+        fct_grpc_deny(job->call, FCT_SLICE("Access Denied"));
         break;
     case FCT_KURRENT_REFUSAL_TIMEOUT:
         fail_with(job, FCT_GRPC_DEADLINE_EXCEEDED, "the deadline has passed", NULL, 0);

@@ -1,6 +1,9 @@
 /* kurrent_other.c - what KurrentDB's clients ask besides streams: ServerFeatures, Gossip, and the
- * statistics of the five standard projections, which always run here because they are lists of the
- * index. Layer: server.
+ * statistics of the five standard projections. Layer: server.
+ *
+ * Three of the projections are lists of the index here, and always run. The other two ($streams and
+ * $stream_by_category) are shown as running for clients that look for all five; their streams are
+ * not there (docs/guide/kurrentdb.md).
  */
 #include <stdlib.h>
 #include <string.h>

@@ -18,6 +18,7 @@
 #include "net/loop.h"
 #include "server/auth.h"
 #include "server/rights.h"
+#include "wire/grpc.h"
 
 #define FCT_REFUSALS 32
 #define FCT_COLLECTED_MAX ((uint64_t)256 << 20)
@@ -156,5 +157,9 @@ void fct_http_begin(struct fct_server *server, const struct fct_principal *princ
                     struct fct_exchange *exchange);
 void fct_grpc_begin(struct fct_server *server, const struct fct_principal *principal,
                     struct fct_exchange *exchange);
+/* Answers at once that the call is refused, before it has begun. |text| is plain ASCII. */
+void fct_grpc_refuse(struct fct_exchange *exchange, enum fct_grpc_code code, factum_slice text);
+/* Answers at once 503, to be tried again. */
+void fct_http_turn_away(struct fct_exchange *exchange);
 
 #endif
