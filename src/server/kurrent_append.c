@@ -12,7 +12,8 @@
  *  3. The call is never ended because of one append. A server that stops takes none, answers what
  *     runs, and ends the call: its client then knows that it may try the others elsewhere.
  *  4. An append that waits for chunks holds nothing of the window: its client must be able to send
- *     the rest. What it keeps is bounded by kurrent_job.c.
+ *     the rest. What it keeps is bounded by kurrent_job.c, and for how long by WAIT_MS: otherwise
+ *     a few unfinished appends would take that room from everybody.
  */
 #include <string.h>
 
@@ -21,6 +22,7 @@
 #include "server/kurrent_int.h"
 
 #define OPEN_MAX 64
+#define WAIT_MS 30000 /* from one message of an append to the next, if it has no deadline */
 #define NS_PER_MS 1000000
 
 /* Their client has gone: what runs goes on, and answers nobody. */
@@ -63,6 +65,21 @@ static void append_answer(struct fct_kurrent_job *job)
     }
 }
 
+static void append_submit(struct append_state *state)
+{
+    struct fct_kurrent_job *job = state->job;
+    state->job = NULL;
+    fct_kurrent_job_join(job, &state->running);
+    fct_kurrent_job_start(job);
+}
+
+static void on_message_late(struct fct_timer *timer)
+{
+    struct fct_kurrent_job *job = FCT_CONTAINER_OF(timer, struct fct_kurrent_job, timer);
+    fct_kurrent_job_refuse(job, FCT_KURRENT_REFUSAL_TIMEOUT, "");
+    append_submit(job->call->state);
+}
+
 static void append_message(struct fct_grpc_call *call, factum_slice message)
 {
     struct append_state *state = call->state;
@@ -76,6 +93,10 @@ static void append_message(struct fct_grpc_call *call, factum_slice message)
             return;
         }
         state->job->answer = append_answer;
+        state->job->timer.run = on_message_late;
+    }
+    if (call->deadline == 0) {
+        fct_timer_start(call->server->loop, &state->job->timer, WAIT_MS, 0);
     }
     if (state->job->refused) {
         return; /* said at the end */
@@ -100,15 +121,12 @@ static void append_message(struct fct_grpc_call *call, factum_slice message)
 static void append_end(struct fct_grpc_call *call)
 {
     struct append_state *state = call->state;
-    struct fct_kurrent_job *job = state->job;
-    state->job = NULL;
-    if (job == NULL) {
+    if (state->job == NULL) {
         fct_grpc_finish(call, FCT_GRPC_INVALID_ARGUMENT, FCT_SLICE("the request has no message"),
                         NULL, 0);
         return;
     }
-    fct_kurrent_job_join(job, &state->running);
-    fct_kurrent_job_start(job);
+    append_submit(state);
 }
 
 static void append_closed(struct fct_grpc_call *call)
@@ -249,7 +267,6 @@ static void heed_deadline(struct fct_kurrent_job *job, const struct fct_kurrent_
     }
     job->context.deadline = factum_deadline(left);
     if (!batch->is_final) {
-        job->timer.run = on_chunk_late;
         fct_timer_start(job->server->loop, &job->timer,
                         left > INT32_MAX ? INT32_MAX : (unsigned)left, 0);
     }
@@ -265,6 +282,7 @@ static struct fct_kurrent_job *begin_job(struct fct_grpc_call *call,
         return NULL;
     }
     job->answer = batch_answer;
+    job->timer.run = on_chunk_late;
     job->correlation_id = batch->correlation_id;
     job->expected = batch->options.expected;
     job->expectation.stream = batch->options.stream; /* until it is kept, for a refusal */
@@ -337,9 +355,14 @@ static void batch_message(struct fct_grpc_call *call, factum_slice message)
         job->held = job->kept;
         fct_grpc_hold(call, job->held);
         batch_start(state, job);
-    } else if (is_first) {
+        return;
+    }
+    if (is_first) {
         fct_kurrent_job_join(job, &state->open);
         state->open_count++;
+    }
+    if (job->context.deadline == 0) {
+        fct_timer_start(call->server->loop, &job->timer, WAIT_MS, 0);
     }
 }
 
@@ -347,8 +370,11 @@ static void batch_end(struct fct_grpc_call *call)
 {
     struct batch_state *state = call->state;
     state->ended = true;
-    while (state->open != NULL) { /* their last chunks will never come */
-        fct_kurrent_job_free(state->open);
+    while (state->open != NULL) {
+        struct fct_kurrent_job *job = state->open;
+        fct_kurrent_job_refuse(job, FCT_KURRENT_REFUSAL_BAD_REQUEST,
+                               "the call ended before the last chunk");
+        batch_start(state, job);
     }
     finish_if_done(call);
 }

@@ -107,6 +107,26 @@ def slow_peers(server):
     return drips
 
 
+def unfinished_appends(server):
+    """An append whose client never sends the rest, and a batch without its last chunk."""
+    target = field(1, field(3, b"unfinished-1")) + field(4, b"")
+    h2 = H2(server)
+    h2.sock.settimeout(None)
+    h2.call(1, STREAMS + "Append", grpc_message(field(1, target)), False)
+    h2.call(3, STREAMS + "BatchAppend",
+            grpc_message(field(1, field(2, b"00000000-0000-4000-8000-000000000001")) + field(2, target)), False)
+    return h2, time.monotonic()
+
+
+def unfinished_verdict(h2, begun):
+    ended = h2.wait(lambda: 1 in h2.ended, 40)
+    answered = h2.wait(lambda: h2.data.get(3, 0) > 0, 10)
+    took = time.monotonic() - begun
+    ok(ended and answered and took > 29 and 3 not in h2.ended,
+       "appends that nobody finishes are given up, and a batch call stays", f"at most {took:.0f} s")
+    h2.sock.close()
+
+
 def never_reading(server):
     before = server.memory()
     neighbour = Neighbour(server, "never-1")
@@ -709,6 +729,7 @@ def main():
     server = Server("a")
     fill(server, 1050, 100000)
     drips = slow_peers(server)
+    unfinished = unfinished_appends(server)
     big_event(server)
     peers = never_reading(server)
     window_of_zero(server)
@@ -724,6 +745,7 @@ def main():
     cancelled_subscriptions(server)
     replays(server)
     stopped_subscriber(server)
+    unfinished_verdict(*unfinished)
     ok(server.stop() == 0, "after all that it stops in order", server.output()[-300:])
     tls()
     idle_connections()

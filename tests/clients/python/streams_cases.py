@@ -393,9 +393,10 @@ def a_half_closed_batch_call_answers_what_is_pending_and_ends_well():
 
 
 @case
-def a_batch_without_its_last_chunk_is_given_up_at_the_half_close():
-    stream = name()
-    equal(client.batches([batch(text_id(), batch_options(stream), [event()], False)]), [])
+def a_batch_without_its_last_chunk_is_refused_at_the_half_close():
+    stream, id = name(), uuid.uuid4()
+    reply, = client.batches([batch(text_id(id), batch_options(stream), [event()], False)])
+    equal((reply.sub(1).get(2).decode(), reply.sub(2).get(1)), (str(id), 3))
     equal(client.batches([]), [])
     assert client.read(read_stream(stream))[0].has(4)
 
