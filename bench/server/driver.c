@@ -340,7 +340,7 @@ static struct {
 
 void arrived(const char *data, size_t len)
 {
-    /* "seq": the number that wl_make() wrote; PostgreSQL writes JSON anew */
+    /* "seq": the number that wl_make() wrote; PostgreSQL formats JSON again */
     const char *at = memmem(data, len, "\"seq\":", 6);
     if (!at)
         wl_die("subscriber", "not an event of ours");

@@ -4,13 +4,13 @@
  *     factum_open("factum://localhost:2113", NULL, &store, &err);
  *
  * Addresses:
- *     factum://[USER[:SECRET]@]HOST[:PORT]        TCP; the port is 2113 if there is none
+ *     factum://[USER[:SECRET]@]HOST[:PORT]        TCP; without a PORT 2113
  *     factums://[USER[:SECRET]@]HOST[:PORT]       TLS; the server's certificate is checked by those
  *                                                 that the system trusts, or those in the file that
  *                                                 FACTUM_CA_FILE names
  *     factum+unix://[USER[:SECRET]@]/PATH         a UNIX socket
- * The secret may be left out of the address: FACTUM_SECRET, or the first line of the file that
- * FACTUM_SECRET_FILE names, has it then; the user is admin if there is none. No text shows it.
+ * An address without a secret takes it from the variable FACTUM_SECRET, or from the first line of
+ * the file that FACTUM_SECRET_FILE names. Without a USER it is admin. No message shows the secret.
  *
  * All of store.h and async.h works as with an embedded store, with these differences. Calls may
  * wait for the network, and answer PENDING where they must not. A lost connection is made again,
@@ -45,7 +45,8 @@ typedef struct factum_ping_report {
 } factum_ping_report;
 
 /* Asks the server at |address| whether it is there and lets us in. |report| is optional.
- * UNREACHABLE, DENIED, UNSUPPORTED (no Factum server), INVALID (no such address), NO_MEMORY, IO. */
+ * UNREACHABLE, DENIED, UNSUPPORTED (no Factum server), INVALID (the address is malformed),
+ * NO_MEMORY, IO. */
 FACTUM_API FACTUM_MUST_USE factum_status factum_ping(const char *address,
                                                      factum_ping_report *report, factum_error *err);
 

@@ -255,7 +255,7 @@ const struct command command_serve = {
         "  --advertise-port PORT   and its port\n"
         "  --connections-max N     at most so many at once (10000)\n"
         "  --config FILE      lines of \"key = value\"; the keys are the options\n"
-        "  --config-check     print each setting with where it comes from, and do nothing\n",
+        "  --config-check     print each setting and its source, and exit\n",
     .notes = "Without --insecure clients log in as admin with the secret that the first start "
              "prints.\nEach option can also come from the environment: FACTUM_LISTEN for --listen. "
              "A flag\ncomes before the environment, that before the file.\n",

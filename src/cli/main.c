@@ -95,7 +95,7 @@ static size_t store_option(const char *word)
 }
 
 /* Options before the command: --store, --connect and --quiet. Returns the index of the command,
- * argc if there is none, or -1 after a message. */
+ * argc without a command, or -1 after a message. */
 static int skip_global(int argc, char **argv, struct options *options)
 {
     int i = 1;

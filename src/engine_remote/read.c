@@ -84,7 +84,7 @@ static factum_status read_start(struct distant_reader *reader, const factum_read
     return FACTUM_PENDING;
 }
 
-/* The rest of a read that was broken off: PENDING, DONE (there is none), or a failure. */
+/* Asks for what is left of a read that was broken off: PENDING, DONE (nothing is), or a failure. */
 static factum_status read_resume(struct distant_reader *reader, factum_error *err)
 {
     factum_read_request request = reader->request;

@@ -309,7 +309,7 @@ static factum_status distant_create(const struct fct_engine_remote_options *opti
     return FACTUM_OK;
 }
 
-/* The first connection: OK, or why there is none. */
+/* Waits for the first connection: OK, or why it failed. */
 static factum_status distant_await_open(struct distant *distant, factum_error *err)
 {
     fct_distant_post(distant);

@@ -37,8 +37,8 @@ struct fct_engine_remote_options {
 };
 
 /* Connects, within 10 s. UNREACHABLE, DENIED (wrong secret), UNSUPPORTED (not this protocol),
- * INVALID (no such address), NO_MEMORY, IO, NOT_FOUND (a file that was named). No text has the
- * secret in it. */
+ * INVALID (the address is malformed), NO_MEMORY, IO, NOT_FOUND (a file that was named). No text has
+ * the secret in it. */
 FCT_MUST_USE factum_status fct_engine_remote_open(struct fct_engine *engine,
                                                   const struct fct_engine_remote_options *options,
                                                   factum_error *err);

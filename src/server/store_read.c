@@ -95,10 +95,12 @@ static bool read_give_next(struct fct_grpc_call *call)
 static void read_give(struct fct_grpc_call *call)
 {
     struct store_read_state *state = call->state;
+    bool waits = false; /* for its client to read: it keeps no buffer meanwhile */
     for (int i = 0; !call->finished; i++) {
         size_t room = fct_grpc_room(call);
         if (room == 0 || room <= call->out.len) {
-            break; /* writable goes on */
+            waits = true; /* writable goes on */
+            break;
         }
         if (i == READ_EVENTS_PER_TURN) {
             fct_feed_again(&state->feed);
@@ -110,6 +112,9 @@ static void read_give(struct fct_grpc_call *call)
     }
     if (!call->finished) {
         read_send_batch(call);
+    }
+    if (!call->finished && waits) {
+        fct_grpc_rest(call);
     }
 }
 
