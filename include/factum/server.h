@@ -9,8 +9,9 @@
  *     }
  *
  * One port speaks HTTP/1.1, HTTP/2 and, with a certificate, TLS; the services are KurrentDB's
- * streams protocol (gRPC) and HTTP/JSON. The server runs on a thread of its own; the store stays
- * the program's and must be open with threads. Link libfactum-net (pkg-config factum-net).
+ * streams protocol and factum.v1 (both gRPC), and HTTP/JSON. The server runs on a thread of its own; the store stays
+ * the program's and must be open with threads (otherwise appends are refused as UNSUPPORTED). Link
+ * libfactum-net (pkg-config factum-net).
  * examples/door.c is such a program.
  *
  * Secure by default: without |insecure| every request needs the admin's secret, and nothing but
@@ -29,7 +30,7 @@ extern "C" {
 
 typedef struct factum_server factum_server;
 
-/* Zero is the default everywhere. Texts are copied. */
+/* Zero is the default everywhere. The struct grows as those of store.h do. Texts are copied. */
 typedef struct factum_server_options {
     size_t size;
     const char *listen;    /* "ADDRESS:PORT"; NULL: 127.0.0.1:2113; "": no TCP. Port 0: a free one.
@@ -37,22 +38,20 @@ typedef struct factum_server_options {
     const char *unix_path; /* of a UNIX socket, made with mode 0600; NULL: none */
     const char *tls_cert_file; /* PEM, with its chain; NULL: no TLS */
     const char *tls_key_file;
-    const char
-        *secret_dir; /* where the hash of the admin's secret is kept; needed if not insecure */
-    bool insecure;   /* no secret is asked for: everybody is the admin */
+    const char *secret_dir;      /* where the hash of the admin's secret is kept; needed unless
+                               |insecure| */
+    bool insecure;               /* no secret is asked for: everybody is the admin */
     bool insecure_any_address;   /* insecure on other addresses than loopback too */
     const char *advertised_host; /* what KurrentDB clients that ask for members are told; NULL: the
                                     address that they have connected to */
     uint16_t advertised_port;    /* 0: the port that is listened on */
     uint32_t connections_max;    /* 0: 10,000 */
-    const factum_log_sink *log;  /* copied; NULL: silent */
 } factum_server_options;
 
 /* Starts serving |store|. *server is the caller's, for factum_server_stop; NULL on failure. The
  * admin's secret, if it was made by this start, is told by factum_server_secret.
  * INVALID (options that contradict each other or are not safe: the text says which), EXISTS (port
- * or socket in use), NOT_FOUND, IO, DENIED (a port that needs rights), UNSUPPORTED (a store without
- * threads), NO_MEMORY. */
+ * or socket in use), NOT_FOUND, IO, DENIED (a port that needs rights), NO_MEMORY. */
 FACTUM_API FACTUM_MUST_USE factum_status factum_server_start(factum_store *store,
                                                              const factum_server_options *options,
                                                              factum_server **server,

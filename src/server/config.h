@@ -50,7 +50,7 @@ struct fct_config_value {
 };
 
 struct fct_config {
-    factum_server_options options; /* points into |values|; without a log */
+    factum_server_options options; /* points into |values| */
     const char *store;
     /* This module's. */
     const struct fct_mem *mem;

@@ -29,13 +29,12 @@
 #include "server/server_int.h"
 
 #define BUCKETS 4096u
-#define TAIL_EVENTS_PER_TURN 1024 /* of the tail */
+#define TAIL_EVENTS_PER_TURN 1024
 #define TURNS_MAX 64 /* in a row: then everybody is woken, and the tail skips to the end */
 
 struct fct_feeds {
     struct fct_server *server;
     factum_listener listener;
-    bool listens;
     struct fct_task news;  /* posted by the store's thread */
     struct fct_task again; /* the tail has more to read */
     factum_subscription *tail;

@@ -12,7 +12,7 @@
 
 #include "core/check.h"
 #include "core/error.h"
-#include "core/log_sink.h"
+#include "core/sized.h"
 #include "net/doors.h"
 #include "os/thread.h"
 #include "server/door.h"
@@ -29,7 +29,7 @@ struct factum_server {
     struct fct_doors *doors;
     struct fct_tls_context *tls;
     struct fct_thread thread;
-    struct fct_mutex lock; /* of the texts and |tls_next| */
+    struct fct_mutex lock; /* of |tls_next| */
     struct fct_task stop_task;
     struct fct_task reload_task;
     struct fct_timer stop_timer;
@@ -236,13 +236,16 @@ factum_status factum_server_start(factum_store *store, const factum_server_optio
                                   factum_server **started, factum_error *err)
 {
     const struct fct_mem *mem = fct_mem_heap();
-    if (store == NULL || options == NULL || started == NULL || options->size != sizeof *options) {
+    factum_server_options full;
+    if (store == NULL || started == NULL) {
         return fct_fail(err, FACTUM_INVALID,
-                        "serve: a store, options with their size and a place for the server are "
-                        "needed");
+                        "serve: a store and a place for the server are needed");
     }
     *started = NULL;
-    factum_status status = check_options(options, err);
+    factum_status status = fct_sized_read(&full, sizeof full, options, "serve: the options", err);
+    if (status == FACTUM_OK) {
+        status = check_options(&full, err);
+    }
     if (status != FACTUM_OK) {
         return status;
     }
@@ -257,7 +260,7 @@ factum_status factum_server_start(factum_store *store, const factum_server_optio
     server->core.event_size_max = EVENT_SIZE_MAX;
     server->stop_task.run = on_stop;
     server->reload_task.run = on_reload;
-    status = open_parts(server, options, err);
+    status = open_parts(server, &full, err);
     if (status == FACTUM_OK) {
         status = fct_thread_start(&server->thread, "factum-server", run_server, server, err);
     }
