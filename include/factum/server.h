@@ -9,9 +9,9 @@
  *     }
  *
  * One port speaks HTTP/1.1, HTTP/2 and, with a certificate, TLS; the services are KurrentDB's
- * streams protocol and factum.v1 (both gRPC), and HTTP/JSON. The server runs on a thread of its own; the store stays
- * the program's and must be open with threads (otherwise appends are refused as UNSUPPORTED). Link
- * libfactum-net (pkg-config factum-net).
+ * streams protocol and factum.v1 (both gRPC), and HTTP/JSON. The server runs on a thread of its
+ * own; the store stays the program's and must be open with threads (otherwise appends are refused
+ * as UNSUPPORTED). Link libfactum-net (pkg-config factum-net).
  * examples/door.c is such a program.
  *
  * Secure by default: without |insecure| every request needs the admin's secret, and nothing but
