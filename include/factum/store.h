@@ -393,10 +393,9 @@ typedef struct factum_read_request {
     int64_t until_time;
     uint64_t until_revision;
     uint64_t until_position;
-    /* Leaves out streams whose name begins with '$', and tombstones. */
-    bool commits; /* fills |commit| and |key| of the events, for which each event's
-                                    commit is looked up */
-    bool skip_system;
+    bool commits;     /* fills |commit| and |key| of the events, for which each event's commit is
+                         looked up */
+    bool skip_system; /* leaves out streams whose name begins with '$', and tombstones */
     const factum_query *query;   /* QUERY only */
     const factum_filter *filter; /* or NULL */
     const factum_call *call;     /* or NULL. After its deadline every call on the cursor gives
