@@ -60,11 +60,10 @@ def told(name, holds, why=""):
 
 
 def measure(name, pid):
-    with open(os.environ["FACTUM"], "rb") as program:
-        code = program.read()
-    sanitized = b"__asan_init" in code or b"__tsan_init" in code
-    if sanitized:
-        print(f"ok - {name} # SKIP a sanitizer needs memory of its own", flush=True)
+    try:
+        needs_own_memory()
+    except Skipped as reason:
+        print(f"ok - {name} # SKIP {reason}", flush=True)
         return True
     most = resident(pid, "VmHWM")
     print(f"# {most >> 20} MiB at most, {resident(pid) >> 20} MiB now, "
