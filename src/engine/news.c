@@ -237,17 +237,27 @@ static void wake(struct fct_news *news)
     }
 }
 
-void fct_news_post(struct fct_news *news, uint32_t bits)
+void fct_news_note(struct fct_news *news, uint32_t bits)
 {
     factum_listener *direct = atomic_load(&news->direct);
     if (direct != NULL) {
         direct->notify(direct->data, bits);
     }
-    /* First the bits, then the look for listeners: see add(). */
     (void)atomic_fetch_or(&news->posted, bits);
-    if (news->threads && atomic_load(&news->listening) > 0) {
+}
+
+/* First the bits, then the look for listeners: see add(). */
+void fct_news_wake(struct fct_news *news)
+{
+    if (news->threads && atomic_load(&news->listening) > 0 && atomic_load(&news->posted) != 0) {
         wake(news);
     }
+}
+
+void fct_news_post(struct fct_news *news, uint32_t bits)
+{
+    fct_news_note(news, bits);
+    fct_news_wake(news);
 }
 
 void fct_news_deliver(struct fct_news *news)

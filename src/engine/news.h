@@ -61,6 +61,10 @@ FCT_MUST_USE factum_status fct_news_listen(struct fct_news *news, factum_listene
 void fct_news_unlisten(struct fct_news *news, factum_listener *listener);
 /* |bits| of factum_news. Any thread; does not block, but calls the direct listener. */
 void fct_news_post(struct fct_news *news, uint32_t bits);
+/* fct_news_post in two steps, for who has something more urgent to do before other threads run:
+ * what was noted reaches the listeners after fct_news_wake, or with the next post. */
+void fct_news_note(struct fct_news *news, uint32_t bits);
+void fct_news_wake(struct fct_news *news);
 /* Calls the listeners if anything is posted. Without threads, by who has posted; no locks are held.
  * Does nothing with threads. */
 void fct_news_deliver(struct fct_news *news);

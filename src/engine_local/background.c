@@ -10,27 +10,30 @@
 static void background_main(void *data)
 {
     struct fct_local *local = data;
-    uint64_t proven_ns = fct_os_monotonic(local->os); /* when the end of the log was proven last */
+    uint64_t due = UINT64_MAX; /* when the end of the log is to be proven; UINT64_MAX: it is */
     for (;;) {
         uint32_t word = atomic_load(&local->background_word);
         if (atomic_load(&local->background_stop) != 0) {
             return;
         }
-        bool wanted = fct_log_wants_heartbeat(local->log);
         uint64_t now = fct_os_monotonic(local->os);
-        uint64_t last = atomic_load(&local->last_commit_ns);
-        bool due = now - last >= FCT_IDLE_NS || now - proven_ns >= FCT_IDLE_NS;
-        if (wanted && due) {
+        if (now >= due) {
             factum_status status = fct_commit_do(local, FCT_TASK_HEARTBEAT, NULL);
-            proven_ns = fct_os_monotonic(local->os);
             if (status != FACTUM_OK && fct_log_state(local->log) == FCT_LOG_FAILED) {
                 return; /* there is nothing left to prove */
             }
+            now = fct_os_monotonic(local->os);
+            due = UINT64_MAX;
         }
         /* Asleep first: a commit in between sees it, or its wish is seen here. */
         atomic_store(&local->background_asleep, 1);
-        wanted = fct_log_wants_heartbeat(local->log);
-        fct_word_wait(&local->background_word, word, wanted ? FCT_IDLE_NS : UINT64_MAX);
+        if (due == UINT64_MAX && fct_log_wants_heartbeat(local->log)) {
+            due = now + FCT_IDLE_NS;
+        }
+        if (due != UINT64_MAX) {
+            atomic_store(&local->background_asleep, 0); /* the commits until then need not wake it */
+        }
+        fct_word_wait(&local->background_word, word, due == UINT64_MAX ? due : due - now);
         atomic_store(&local->background_asleep, 0);
     }
 }

@@ -96,11 +96,11 @@ static factum_status make_room(struct fct_local *local, size_t entries, factum_e
     return status == FACTUM_OK ? fct_index_reserve(local->index, entries, err) : status;
 }
 
-/* What was added is there for readers. */
+/* What was added is there for readers. Who listens is woken when the group's callers know. */
 static void publish(struct fct_local *local)
 {
     atomic_store(&local->published, fct_log_end(local->log));
-    fct_news_post(&local->news, FACTUM_NEWS_END);
+    fct_news_note(&local->news, FACTUM_NEWS_END);
 }
 
 /* Appends that are written together, and what they may need. */
@@ -479,6 +479,12 @@ void fct_commit_deliver(void *data, struct fct_group_member *list)
         }
         fct_deliver(ops, count);
     }
+}
+
+void fct_commit_told(void *data)
+{
+    struct fct_local *local = data;
+    fct_news_wake(&local->news);
 }
 
 void fct_commit_room(void *data)

@@ -88,6 +88,7 @@ struct fct_commit_scratch {
 void fct_commit_work(void *data, struct fct_group_member *list);
 void fct_commit_deliver(void *data, struct fct_group_member *list);
 void fct_commit_room(void *data);
+void fct_commit_told(void *data);
 void fct_commit_scratch_finish(const struct fct_mem *mem, struct fct_commit_scratch *scratch);
 
 /* Runs a task in the leader's thread and returns its status. By a leader it must not be called. */

@@ -287,6 +287,9 @@ static void lead(struct fct_group *group, bool by_committer)
     if (waiting > 0) {
         fct_word_wake(word_of(group, number), UINT32_MAX >> 1);
     }
+    if (completed.count == 0) { /* else when those were delivered */
+        group->options.told(group->options.data);
+    }
 }
 
 factum_status fct_group_run(struct fct_group *group, struct fct_group_member *member,
@@ -329,6 +332,7 @@ static bool deliver(struct fct_group *group)
         return false;
     }
     group->options.deliver(group->options.data, list);
+    group->options.told(group->options.data);
     if (room) {
         group->options.room(group->options.data);
     }

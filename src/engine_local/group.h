@@ -44,6 +44,9 @@ struct fct_group_options {
     void (*deliver)(void *data, struct fct_group_member *list);
     /* There is room again after BUSY. Any thread, no locks held. */
     void (*room)(void *data);
+    /* All members of the groups until now know their outcome: time for what may come later. On the
+     * thread of a leader or of the committer, no locks held. */
+    void (*told)(void *data);
 };
 
 #define FCT_GROUP_SLOTS 8u

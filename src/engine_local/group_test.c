@@ -37,7 +37,8 @@ struct work {
     _Atomic uint32_t overlaps;
     _Atomic uint32_t done;
     _Atomic uint32_t rooms; /* how often there was room again */
-    uint32_t group_count;
+    _Atomic uint32_t told;  /* groups whose members know their outcome */
+    _Atomic uint32_t group_count;
     uint32_t biggest;
     useconds_t pause_us; /* how long a group takes */
 };
@@ -86,6 +87,12 @@ static void note_room(void *data)
     fct_word_wake(&work->rooms, 1);
 }
 
+static void note_told(void *data)
+{
+    struct work *work = data;
+    atomic_store(&work->told, work->group_count);
+}
+
 static void begin_sized(struct work *work, uint64_t queue_max, uint64_t queue_size_max)
 {
     *work = (struct work){.allowed = UINT32_MAX};
@@ -97,6 +104,7 @@ static void begin_sized(struct work *work, uint64_t queue_max, uint64_t queue_si
         .work = do_work,
         .deliver = deliver,
         .room = note_room,
+        .told = note_told,
     };
     fct_group_init(&work->group, &options);
 }
@@ -131,8 +139,10 @@ TEST(one_caller_leads_itself)
     assert_ok(fct_group_run(&work.group, &request.member, &err), err);
     assert_int_equal(request.number, 1);
     assert_int_equal(work.group_count, 1);
+    assert_int_equal(atomic_load(&work.told), 1);
     assert_ok(fct_group_run(&work.group, &request.member, NULL), err);
     assert_int_equal(work.group_count, 2);
+    assert_int_equal(atomic_load(&work.told), 2);
     fct_group_finish(&work.group);
     fct_group_finish(&work.group); /* a finished one */
 }
@@ -444,6 +454,7 @@ TEST(finishing_completes_what_was_submitted)
     }
     fct_group_finish(&work.group);
     assert_int_equal(work.done, OPS);
+    assert_int_equal(work.told, work.group_count);
 }
 
 TEST(beyond_the_limit_it_is_busy_and_says_so)

@@ -378,6 +378,7 @@ factum_status fct_engine_local_open(struct fct_engine *engine,
         .work = fct_commit_work,
         .deliver = fct_commit_deliver,
         .room = fct_commit_room,
+        .told = fct_commit_told,
     };
     fct_group_init(&local->group, &group);
     fct_news_init(&local->news, options->mem, options->threads);
