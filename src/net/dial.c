@@ -148,7 +148,9 @@ static void dial_say(struct fct_dial *dial, const char *what)
 
 static void dial_say_os(struct fct_dial *dial, int os_error, const char *what)
 {
-    (void)fct_fail_os(&dial->why, os_error, "%s %.*s", what, FCT_FMT(dial->options.authority));
+    factum_slice where = dial->options.host == NULL ? factum_slice_from(dial->options.unix_path)
+                                                    : dial->options.authority;
+    (void)fct_fail_os(&dial->why, os_error, "%s %.*s", what, FCT_FMT(where));
     dial->why.status = FACTUM_UNREACHABLE;
 }
 
@@ -334,7 +336,13 @@ static void dial_shake_hands(struct fct_dial *dial)
     dial->blocked = result == FCT_TLS_WANTS_WRITE;
     if (result == FCT_TLS_END || result == FCT_TLS_FAILED) {
         const char *distrust = fct_tls_distrust(dial->tls);
-        dial_say(dial, distrust == NULL ? "the server does not speak TLS as it should" : distrust);
+        if (distrust == NULL) {
+            dial_say(dial, "the server does not speak TLS as it should");
+        } else {
+            (void)fct_fail(&dial->why, FACTUM_UNREACHABLE,
+                           "%.*s: the server's certificate is not trusted: %s",
+                           FCT_FMT(dial->options.authority), distrust);
+        }
         dial_fail(dial); /* no other address: this is the server */
     } else if (result == FCT_TLS_OK && !fct_tls_is_http2(dial->tls)) {
         dial_lose(dial, "the server does not offer HTTP/2");

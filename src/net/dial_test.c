@@ -217,7 +217,9 @@ TEST(nobody_there_is_said)
     fct_loop_run(f.loop);
     assert_int_equal(f.closed, 2);
     assert_int_equal(f.why.status, FACTUM_UNREACHABLE);
-    assert_string_equal(f.why.text, "connect to localhost: No such file or directory");
+    char said[sizeof f.path + 64];
+    (void)snprintf(said, sizeof said, "connect to %s: No such file or directory", f.path);
+    assert_string_equal(f.why.text, said);
 }
 
 TEST(a_name_that_does_not_exist_is_said)
@@ -336,7 +338,8 @@ TEST(a_server_without_a_trusted_certificate_is_refused)
     assert_int_equal(f.opened, 0);
     assert_int_equal(f.closed, 1);
     assert_int_equal(f.why.status, FACTUM_UNREACHABLE);
-    assert_text(f.why, "localhost:1: self-signed certificate");
+    assert_text(f.why,
+                "localhost:1: the server's certificate is not trusted: self-signed certificate");
 }
 
 TEST(a_server_with_a_certificate_for_another_name_is_refused)
@@ -350,7 +353,7 @@ TEST(a_server_with_a_certificate_for_another_name_is_refused)
         assert_int_equal(f.opened, 0);
     }
     assert_int_equal(f.closed, 2);
-    assert_text(f.why, "here:1: IP address mismatch");
+    assert_text(f.why, "here:1: the server's certificate is not trusted: IP address mismatch");
 }
 
 TEST(a_server_without_tls_is_refused)
