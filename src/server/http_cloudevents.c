@@ -86,6 +86,10 @@ static factum_status add_attribute(struct cloud_event *cloud, struct attribute a
                                    factum_error *err)
 {
     char name[80] = "";
+    if (fct_slice_equal(attribute.name, FCT_SLICE("data"))) { /* CloudEvents 1.0.2, 3.1 */
+        return fct_fail(err, FACTUM_INVALID,
+                        "no attribute of a CloudEvent is called data: send it as the body");
+    }
     if (!is_attribute_name(attribute.name)) {
         return fct_fail(err, FACTUM_INVALID,
                         "\"%.*s\" is no attribute of a CloudEvent: a name is of a-z and 0-9",

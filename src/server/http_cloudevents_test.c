@@ -185,6 +185,7 @@ HTTP_TEST(what_is_no_cloudevent_is_refused)
         {BINARY "ce-id: 1\nce-datacontenttype: a/b\n", "", "it is the Content-Type"},
         {BINARY "ce-id: 1\nce-id: 2\n", "", "the attribute id stands twice"},
         {BINARY "ce-id: 1\nce-a_b: 2\n", "", "is no attribute"},
+        {BINARY "ce-id: 1\nce-data: 2\n", "", "send it as the body"},
         {BINARY "ce-id: 1\ncontent-type: application/json\n", "{", "data: not valid JSON"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {

@@ -2,57 +2,17 @@
  * fields, an empty line, the body. URLs, filters, bodies, CloudEvents, ids of server-sent events.
  * Each is answered or refused, and nothing of it stays. */
 #include <factum/ndjson.h>
-#include <factum/testing.h>
 
-#include "core/check.h"
-#include "support/fake_exchange.h"
-
-#include "server/server_int.h"
+#include "server_fuzz.h"
 
 #define REQUESTS_PER_STORE 500
-#define TURNS_MAX 10000
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-static struct fct_server server;
-static struct fct_timer turn;
+static struct server_fuzz fuzz;
 
-static void end_turn(struct fct_timer *timer)
-{
-    (void)timer;
-    fct_loop_stop(server.loop);
-}
-
-static void open_server(void)
-{
-    static const char events[] = "{\"stream\":\"a-1\",\"type\":\"T\",\"data\":1,\"tags\":[\"x\"]}\n"
-                                 "{\"stream\":\"a-2\",\"type\":\"U\",\"data\":2}\n";
-    factum_error err;
-    server = (struct fct_server){
-        .mem = fct_mem_heap(), .append_size_max = 1 << 20, .event_size_max = 1 << 20};
-    FCT_ASSERT(factum_testing_open_memory(NULL, &server.store, &err) == FACTUM_OK);
-    FCT_ASSERT(factum_testing_given(server.store, events, &err) == FACTUM_OK);
-    FCT_ASSERT(fct_loop_create(server.mem, &server.loop, &err) == FACTUM_OK);
-    FCT_ASSERT(fct_appends_open(&server, &err) == FACTUM_OK);
-    FCT_ASSERT(fct_feeds_open(&server, &err) == FACTUM_OK);
-    turn.run = end_turn;
-}
-
-static void close_server(void)
-{
-    factum_error err;
-    fct_feeds_close(&server);
-    fct_appends_close(&server);
-    fct_loop_destroy(server.loop);
-    FCT_ASSERT(factum_close(server.store, &err) == FACTUM_OK);
-    server.store = NULL;
-}
-
-static void run_for(unsigned ms)
-{
-    fct_timer_start(server.loop, &turn, ms, 0);
-    fct_loop_run(server.loop);
-}
+static const char given[] = "{\"stream\":\"a-1\",\"type\":\"T\",\"data\":1,\"tags\":[\"x\"]}\n"
+                            "{\"stream\":\"a-2\",\"type\":\"U\",\"data\":2}\n";
 
 /* The head of the input as the fake wants it; false if it is none. */
 static bool split(const uint8_t *data, size_t size, char line[2048], char fields[2048],
@@ -95,37 +55,30 @@ static bool split(const uint8_t *data, size_t size, char line[2048], char fields
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    static unsigned requests;
     static struct fake_exchange fake;
-    static const struct fct_principal admin = {FCT_RIGHT_ADMIN, {NULL, 0}};
-    static const struct fct_peer peer = {.local = {(const uint8_t *)"127.0.0.1:2113", 14},
-                                         .is_local = true};
     char line[2048];
     char fields[2048];
     factum_slice body;
     if (!split(data, size, line, fields, &body)) {
         return 0;
     }
-    if (server.store == NULL) {
-        open_server();
+    if (fuzz.server.store == NULL) {
+        server_fuzz_open(&fuzz, given);
     }
-    fake_init(&fake, &peer, line, fields);
-    fct_http_begin(&server, &admin, &fake.exchange);
+    fake_init(&fake, &server_fuzz_peer, line, fields);
+    fct_http_begin(&fuzz.server, &server_fuzz_admin, &fake.exchange);
     fake_send(&fake, (const char *)body.ptr, body.len, 1 + size % 97);
     FCT_ASSERT(fake.released == body.len);
-    for (int i = 0; i < TURNS_MAX && fct_appends_under_way(&server) > 0; i++) {
-        run_for(1);
-    }
-    run_for(0);
+    server_fuzz_settle(&fuzz);
     if (fake.finished && fake.body_len > 0 && strstr(fake.head, "problem+json") != NULL) {
         FCT_ASSERT(fake.status >= 400);
         FCT_ASSERT(factum_json_check(fct_slice(fake.body, fake.body_len), NULL) == FACTUM_OK);
     }
     fake_free(&fake);
-    FCT_ASSERT(server.http_bodies_size == 0);
-    FCT_ASSERT(server.counters.subscriptions == 0);
-    if (++requests % REQUESTS_PER_STORE == 0) {
-        close_server();
+    FCT_ASSERT(fuzz.server.http_bodies_size == 0);
+    FCT_ASSERT(fuzz.server.counters.subscriptions == 0);
+    if (++fuzz.requests == REQUESTS_PER_STORE) {
+        server_fuzz_close(&fuzz);
     }
     return 0;
 }

@@ -1,0 +1,78 @@
+/* server_fuzz.h - the server's services without sockets, over a store in memory: what the fuzzers of
+ * its doors share. Layer: tests. One thread.
+ *
+ * A store is replaced after so many requests, so that what they append does not slow later ones.
+ */
+#ifndef FCT_TESTS_FUZZ_SERVER_FUZZ_H
+#define FCT_TESTS_FUZZ_SERVER_FUZZ_H
+
+#include <factum/testing.h>
+
+#include "core/check.h"
+#include "server/server_int.h"
+#include "support/fake_exchange.h"
+
+#define SERVER_FUZZ_TURNS_MAX 10000
+
+/* A slice for "%.*s", all of it: FCT_FMT shortens. */
+#define PLAIN(slice) (int)(slice).len, (const char *)(slice).ptr
+
+struct server_fuzz {
+    struct fct_server server;
+    struct fct_timer turn;
+    unsigned requests; /* since the store was opened */
+};
+
+static const struct fct_principal server_fuzz_admin = {FCT_RIGHT_ADMIN, {NULL, 0}};
+static const struct fct_peer server_fuzz_peer = {.local = {(const uint8_t *)"127.0.0.1:2113", 14},
+                                                 .is_local = true};
+
+/* |events| as factum_testing_given takes them. */
+static inline void server_fuzz_open(struct server_fuzz *fuzz, const char *events)
+{
+    struct fct_server *server = &fuzz->server;
+    factum_error err;
+    *server = (struct fct_server){
+        .mem = fct_mem_heap(), .append_size_max = 1 << 20, .event_size_max = 1 << 20};
+    FCT_ASSERT(factum_testing_open_memory(NULL, &server->store, &err) == FACTUM_OK);
+    FCT_ASSERT(factum_testing_given(server->store, events, &err) == FACTUM_OK);
+    FCT_ASSERT(fct_loop_create(server->mem, &server->loop, &err) == FACTUM_OK);
+    FCT_ASSERT(fct_appends_open(server, &err) == FACTUM_OK);
+    FCT_ASSERT(fct_feeds_open(server, &err) == FACTUM_OK);
+    fuzz->requests = 0;
+}
+
+static inline void server_fuzz_close(struct server_fuzz *fuzz)
+{
+    struct fct_server *server = &fuzz->server;
+    factum_error err;
+    fct_feeds_close(server);
+    fct_appends_close(server);
+    fct_loop_destroy(server->loop);
+    FCT_ASSERT(factum_close(server->store, &err) == FACTUM_OK);
+    server->store = NULL;
+}
+
+static inline void server_fuzz_end_turn(struct fct_timer *timer)
+{
+    struct server_fuzz *fuzz = FCT_CONTAINER_OF(timer, struct server_fuzz, turn);
+    fct_loop_stop(fuzz->server.loop);
+}
+
+static inline void server_fuzz_run(struct server_fuzz *fuzz, unsigned ms)
+{
+    fuzz->turn.run = server_fuzz_end_turn;
+    fct_timer_start(fuzz->server.loop, &fuzz->turn, ms, 0);
+    fct_loop_run(fuzz->server.loop);
+}
+
+/* Until no append is under way, and the feeds had a turn. */
+static inline void server_fuzz_settle(struct server_fuzz *fuzz)
+{
+    for (int i = 0; i < SERVER_FUZZ_TURNS_MAX && fct_appends_under_way(&fuzz->server) > 0; i++) {
+        server_fuzz_run(fuzz, 1);
+    }
+    server_fuzz_run(fuzz, 0);
+}
+
+#endif
