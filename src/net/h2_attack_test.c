@@ -297,7 +297,7 @@ static void raw_bomb(uint32_t id, size_t references)
     raw_frame(NGHTTP2_HEADERS, 5, id, block, size + first);
 }
 
-static void an_hpack_bomb_is_answered_431_and_never_kept(void **state)
+static void an_hpack_bomb_is_reset_and_never_kept(void **state)
 {
     (void)state;
     begin(H2_HOLD);
@@ -782,7 +782,7 @@ int main(void)
         cmocka_unit_test(a_rapid_reset_ends_the_connection),
         cmocka_unit_test(resets_that_the_peer_provokes_end_the_connection),
         cmocka_unit_test(malformed_heads_end_the_connection),
-        cmocka_unit_test(an_hpack_bomb_is_answered_431_and_never_kept),
+        cmocka_unit_test(an_hpack_bomb_is_reset_and_never_kept),
         cmocka_unit_test(a_head_at_its_limits_is_taken_and_beyond_them_answered_431),
         cmocka_unit_test(trailers_of_a_request_have_the_limits_of_a_head),
         cmocka_unit_test(an_idle_connection_holds_little),

@@ -6,7 +6,9 @@
  *
  * Invariants.
  *  1. No more than head_size_max bytes and field_count_max fields are kept. What comes after that
- *     is decoded, which HPACK needs, and dropped; the answer is 431.
+ *     is decoded, which HPACK needs, and dropped; the answer is 431. Beyond H2_HEAD_FACTOR times as
+ *     many bytes the stream is reset, and nghttp2 decodes the rest without looking at it: it checks
+ *     each value that it passes on, and a block of 16 KiB can name 48 MB of them.
  *  2. A stream has either an exchange (its user data) or nothing.
  */
 #include "net/h2_int.h"
@@ -17,6 +19,7 @@
 #include "core/slice.h"
 
 #define H2_FIELD_OVERHEAD 32 /* RFC 9113, 6.5.2 */
+#define H2_HEAD_FACTOR 4
 
 int fct_h2_on_begin_headers(nghttp2_session *nghttp2, const nghttp2_frame *frame, void *data)
 {
@@ -71,6 +74,14 @@ static void h2_head_keep(struct fct_h2_head *head, factum_slice name, factum_sli
     }
 }
 
+/* No more of this head is passed on. The reset counts as a glitch when it is sent. */
+static int h2_head_give_up(struct fct_h2 *h2, int32_t id)
+{
+    (void)fct_h2_check(h2, nghttp2_submit_rst_stream(h2->nghttp2, NGHTTP2_FLAG_NONE, id,
+                                                     NGHTTP2_ENHANCE_YOUR_CALM));
+    return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE; /* RST_STREAM waits already */
+}
+
 int fct_h2_on_header(nghttp2_session *nghttp2, const nghttp2_frame *frame, const uint8_t *name,
                      size_t name_size, const uint8_t *value, size_t value_size, uint8_t flags,
                      void *data)
@@ -80,11 +91,14 @@ int fct_h2_on_header(nghttp2_session *nghttp2, const nghttp2_frame *frame, const
     struct fct_h2 *h2 = data;
     struct fct_h2_head *head = &h2->head;
     const struct fct_session_limits *limits = &h2->options.limits;
+    /* Both sizes are below 64 KiB, or nghttp2 had refused them. */
+    head->size += name_size + value_size + H2_FIELD_OVERHEAD;
+    if (head->size > H2_HEAD_FACTOR * limits->head_size_max) {
+        return h2_head_give_up(h2, frame->hd.stream_id);
+    }
     if (head->too_big || head->no_memory) {
         return 0;
     }
-    /* Both sizes are below 64 KiB, or nghttp2 had refused them. */
-    head->size += name_size + value_size + H2_FIELD_OVERHEAD;
     head->seen_count++;
     if (head->size > limits->head_size_max ||
         head->seen_count > limits->field_count_max + FCT_H2_PSEUDO_COUNT) {

@@ -367,6 +367,218 @@ def cancelled_subscriptions(server):
     h2.close()
 
 
+# ---- floods --------------------------------------------------------------------------------------
+
+PRIORITY, PUSH_PROMISE, CONTINUATION = 2, 5, 9
+GET_HEAD = b"\x82\x86\x84\x41\x09localhost"  # by HPACK's static table: GET http localhost /
+POST_HEAD = b"\x83\x86\x84\x41\x09localhost"
+
+
+def again(*frames):
+    """The same frames for ever, in pieces of 64 KiB."""
+    one = b"".join(frames)
+    piece = one * (1 + 65536 // len(one))
+    while True:
+        yield piece
+
+
+def streams(*of_stream):
+    """For each stream what the functions make of its number."""
+    first = 3
+    while True:
+        yield b"".join(make(stream) for stream in range(first, first + 400, 2)
+                       for make in of_stream)
+        first += 400
+
+
+def continuations(payload):
+    yield frame(HEADERS, 0, 3, POST_HEAD)
+    yield from again(frame(CONTINUATION, 0, 3, payload))
+
+
+def head(stream, block=POST_HEAD, flags=END_HEADERS):
+    return frame(HEADERS, flags, stream, block)
+
+
+def update(stream, size):
+    return frame(WINDOW_UPDATE, 0, stream, struct.pack(">I", size))
+
+
+def windows_flap():
+    """Each change of the first window goes over all open streams."""
+    yield b"".join(head(stream) for stream in range(3, 203, 2))
+    yield from again(frame(SETTINGS, 0, 0, struct.pack(">HI", 4, 0)),
+                     frame(SETTINGS, 0, 0, struct.pack(">HI", 4, 1 << 20)))
+
+
+# A field of 4,000 bytes goes into the dynamic table, and is then named as often as there is room.
+BOMB = POST_HEAD + b"\x40\x01x\x7f\xa1\x1e" + b"v" * 4000 + b"\xbe" * 12000
+
+FLOODS = [
+    ("rapid reset", streams(head, lambda s: frame(RST_STREAM, 0, s, b"\0\0\0\x08"))),
+    ("resets provoked by windows that overflow", streams(head, lambda s: update(s, WINDOW_MAX))),
+    ("resets provoked by windows that grow by 0", streams(head, lambda s: update(s, 0))),
+    ("resets provoked by data after the end",
+     streams(lambda s: head(s, flags=END_HEADERS | END_STREAM), lambda s: frame(DATA, 0, s, b"x"))),
+    ("resets provoked by a content-length that is wrong",
+     streams(lambda s: head(s, POST_HEAD + hpack([(b"content-length", b"5")])),
+             lambda s: frame(DATA, END_STREAM, s, b"too long"))),
+    ("PING", again(frame(PING, 0, 0, b"12345678"))),
+    ("SETTINGS", again(frame(SETTINGS, 0, 0, struct.pack(">HI", 3, 1)))),
+    ("empty SETTINGS", again(frame(SETTINGS, 0, 0))),
+    ("acknowledgements of SETTINGS", again(frame(SETTINGS, ACK, 0))),
+    ("empty DATA", again(frame(DATA, 0, 1))),
+    ("PRIORITY", again(frame(PRIORITY, 0, 3, b"\0\0\0\1\1"))),
+    ("unknown frames", again(frame(0x77, 0, 1))),
+    ("PUSH_PROMISE", again(frame(PUSH_PROMISE, END_HEADERS, 1, b"\0\0\0\2" + GET_HEAD))),
+    ("windows that grow by 1", again(update(1, 1), update(0, 1))),
+    ("a window that overflows", again(update(0, WINDOW_MAX))),
+    ("windows that flap under 100 streams", windows_flap()),
+    ("CONTINUATION without an end", continuations(b"\x84" * 16000)),
+    ("empty CONTINUATION", continuations(b"")),
+    ("empty HEADERS", streams(lambda s: head(s, b""))),
+    ("heads without a path", streams(lambda s: head(s, b"\x83\x86"))),
+    ("an HPACK bomb", streams(lambda s: head(s, BOMB[:16384], END_HEADERS | END_STREAM))),
+    ("a string of 4 GB", streams(lambda s: head(s, POST_HEAD + b"\0\x7f\x80\x80\x80\x80\x10"))),
+    ("streams of even numbers", streams(lambda s: head(s + 1))),
+]
+
+
+def flood(server, pieces, seconds):
+    """What a peer sends until it is cut off: bytes sent, seconds, the code of the GOAWAY."""
+    sock = server.connect(timeout=seconds)
+    sock.sendall(PREFACE + frame(SETTINGS, 0, 0) +
+                 head(1, grpc_head(STREAMS + "Append")))
+    sent, said, begun = 0, b"", time.monotonic()
+    closed, rest = False, b""
+    while not closed and time.monotonic() - begun < seconds:
+        try:
+            rest = rest or memoryview(next(pieces))
+            sock.settimeout(0.2)
+            size = sock.send(rest)
+            sent += size
+            rest = rest[size:]
+        except socket.timeout:
+            pass
+        except OSError:
+            closed = True
+        try:
+            sock.setblocking(False)
+            while part := sock.recv(65536):
+                said += part
+            closed = True
+        except BlockingIOError:
+            pass
+        except OSError:
+            closed = True
+    took = time.monotonic() - begun
+    sock.close()
+    goaway = re.search(rb"\0\0.\x07\0\0\0\0\0....\0\0\0(.)", said, re.S)
+    return closed, sent, took, goaway and goaway.group(1)[0]
+
+
+def floods():
+    """Each must be cut off soon, cost little, and be nobody's else trouble."""
+    server = Server("floods")
+    fill(server, 1000, 1000)
+    neighbour = Neighbour(server)
+    flood(server, again(frame(PING, 0, 0, b"12345678")), 2)  # what is allocated once
+    for name, pieces in FLOODS:
+        memory, cpu = server.memory(), server.cpu()
+        closed, sent, took, code = flood(server, pieces, 10 * SLOWER)
+        cpu, grown = server.cpu() - cpu, server.memory() - memory
+        ok(closed and took < 2 * SLOWER and cpu < 1 * SLOWER and grown < 16 * MB * SLOWER,
+           f"{name}: cut off soon and cheaply",
+           f"after {took:.2f} s and {mb(sent)}, GOAWAY {code}; {cpu:.2f} s of processor, "
+           f"{mb(grown)}")
+    neighbour.end()
+    ok(neighbour.is_well(0.25), "and a neighbour does not notice these floods", neighbour)
+    ok(wait_for(lambda: server.files() < 100, 5), "and no descriptor is left",
+       f"{server.files()} open")
+    ok(server.stop() == 0, "and the server stops in order")
+
+
+# ---- requests that could be read in two ways -------------------------------------------------------
+
+HOST = b"Host: localhost\r\n"
+NEXT = b"GET /health/live HTTP/1.1\r\n" + HOST + b"\r\n"
+POST = b"POST /api/v1/streams/smuggled-1 HTTP/1.1\r\n" + HOST + \
+    b"Content-Type: application/json\r\n"
+BODY = b'{"type":"T"}'
+
+# Each is followed by NEXT, which must not be answered.
+SMUGGLED = [
+    ("both lengths", POST + b"Content-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"),
+    ("both lengths, the other way", POST +
+     b"Transfer-Encoding: chunked\r\nContent-Length: 4\r\n\r\n0\r\n\r\n"),
+    ("two lengths", POST + b"Content-Length: 12\r\nContent-Length: 13\r\n\r\n" + BODY),
+    ("a list of lengths", POST + b"Content-Length: 12, 12\r\n\r\n" + BODY),
+    ("a length with a sign", POST + b"Content-Length: +12\r\n\r\n" + BODY),
+    ("a length that is negative", POST + b"Content-Length: -1\r\n\r\n" + BODY),
+    ("a length in hexadecimal", POST + b"Content-Length: 0xc\r\n\r\n" + BODY),
+    ("a length beyond 64 bits", POST + b"Content-Length: 18446744073709551628\r\n\r\n" + BODY),
+    ("a blank before the colon", POST + b"Content-Length : 12\r\n\r\n" + BODY),
+    ("a folded field", POST + b"X: a\r\n Content-Length: 12\r\n\r\n" + BODY),
+    ("a bare line feed", POST + b"Content-Length: 12\n\r\n" + BODY),
+    ("a bare carriage return", POST + b"X: a\rContent-Length: 12\r\n\r\n" + BODY),
+    ("chunked twice", POST + b"Transfer-Encoding: chunked, chunked\r\n\r\n0\r\n\r\n"),
+    ("another coding", POST + b"Transfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n"),
+    ("a coding that is misspelt", POST + b"Transfer-Encoding: xchunked\r\n\r\n0\r\n\r\n"),
+    ("chunks in HTTP/1.0", POST.replace(b"1.1", b"1.0") +
+     b"Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n"),
+    ("a chunk whose size overflows", POST +
+     b"Transfer-Encoding: chunked\r\n\r\n1000000000000000c\r\n" + BODY + b"\r\n0\r\n\r\n"),
+    ("a chunk longer than it says", POST +
+     b"Transfer-Encoding: chunked\r\n\r\n2\r\n" + BODY + b"\r\n0\r\n\r\n"),
+    ("two hosts", b"GET /health/live HTTP/1.1\r\n" + HOST + HOST + b"\r\n"),
+    ("no host", b"GET /health/live HTTP/1.1\r\n\r\n"),
+    ("a zero byte", b"GET /health/live HTTP/1.1\r\n" + HOST + b"X: \0\r\n\r\n"),
+    ("no version", b"GET /health/live\r\n\r\n"),
+    ("a head of 100 KB", b"GET /health/live HTTP/1.1\r\n" + HOST + b"X: " + b"a" * 100000 +
+     b"\r\n\r\n"),
+    ("1,000 fields", b"GET /health/live HTTP/1.1\r\n" + HOST + b"X: a\r\n" * 1000 + b"\r\n"),
+    ("a target of 100 KB", b"GET /" + b"a" * 100000 + b" HTTP/1.1\r\n" + HOST + b"\r\n"),
+]
+
+
+def answers_of(sock):
+    """Statuses until the peer ends or resets the connection; and whether it did."""
+    said, closed = b"", True
+    sock.settimeout(3 * SLOWER)
+    try:
+        while part := sock.recv(65536):
+            said += part
+    except socket.timeout:
+        closed = False
+    except OSError:
+        pass
+    return [int(status) for status in re.findall(rb"^HTTP/1.1 (\d+) ", said, re.M)], closed
+
+
+def smuggling():
+    server = Server("smuggling")
+    for name, request in SMUGGLED:
+        sock = server.connect()
+        try:
+            sock.sendall(request + NEXT)
+        except OSError:
+            pass  # it was refused before its end
+        statuses, closed = answers_of(sock)
+        sock.close()
+        ok(closed and len(statuses) <= 1 and all(400 <= status < 600 for status in statuses),
+           f"{name}: refused once, and the connection ends", f"{statuses}, closed: {closed}")
+    status, _ = server.ask("GET", "/api/v1/streams/smuggled-1")
+    ok(status == 404, "and nothing of it is stored", status)
+    sock = server.connect()  # a body that is shorter than it says
+    sock.sendall(POST + b"Content-Length: 100\r\n\r\n" + BODY)
+    sock.shutdown(socket.SHUT_WR)
+    statuses, closed = answers_of(sock)
+    ok(closed and all(status >= 400 for status in statuses) and
+       server.ask("GET", "/api/v1/streams/smuggled-1")[0] == 404,
+       "a body that ends before its length is no append", statuses)
+    ok(server.stop() == 0, "and the server stops in order")
+
+
 # ---- subscribers that stop -----------------------------------------------------------------------
 
 # Notes the number of each event, and tells the first, the last, and what is not the next one.
@@ -807,6 +1019,8 @@ def main():
     stopped_subscriber(server)
     unfinished_verdict(*unfinished)
     ok(server.stop() == 0, "after all that it stops in order", server.output()[-300:])
+    floods()
+    smuggling()
     tls()
     idle_connections()
     descriptors_exhausted()

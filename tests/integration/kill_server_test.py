@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-# kill_server_test.py - publishers and subscribers over HTTP/JSON while the server and they
-# themselves are killed at any moment; then a checker of the histories that they wrote down. Prints
-# TAP; needs no library.
+# kill_server_test.py - publishers and subscribers at every door (kill_doors.py) while the server and
+# they themselves are killed at any moment; then a checker of the histories that they wrote down.
+# Prints TAP. Without python3-grpcio there is nobody at KurrentDB's door, and that is said.
 #
 # A publisher notes each append before it sends it and once it is acknowledged; a subscriber notes
 # each event with the id to resume from. Both go on from their notes. At the end: what was
@@ -9,18 +9,17 @@
 # and each subscriber has noted what the store holds of its selection, in order, once.
 #
 # kill_server_test.py [ROUNDS [SEED]]
-import http.client
 import json
 import os
 import random
 import signal
-import socket
 import subprocess
 import sys
 import time
 import uuid
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import kill_doors  # noqa: E402
 import serving  # noqa: E402
 from serving import Server, ok, path  # noqa: E402
 
@@ -47,13 +46,13 @@ class Publisher:
     """Kinds: "expected" knows its stream's revision and tries again with it; "any" tries again with
     the same ids; "key" the same with an idempotency key; "once" never tries again."""
 
-    def __init__(self, port, notes, kind, number):
-        self.port = port
+    def __init__(self, door, notes, kind, number):
+        self.door = door
         self.notes = notes
         self.kind = kind
         self.stream = f"{kind}-{number}"
+        self.many = [1] if isinstance(door, kill_doors.CliDoor) else [1, 1, 1, 2, 5, 20]
         self.random = random.Random(os.getpid())
-        self.connection = None
         self.revision = -1
         self.going = True
         signal.signal(signal.SIGTERM, self.stop)
@@ -61,36 +60,15 @@ class Publisher:
     def stop(self, _signal, _frame):
         self.going = False
 
-    def send(self, attempt):
-        """Status and answer; None: nobody knows."""
-        try:
-            if self.connection is None:
-                self.connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=20)
-            headers = {"Content-Type": "application/json"}
-            if self.kind == "key":
-                headers["Idempotency-Key"] = attempt["ids"][0]
-            body = json.dumps([{"id": i, "type": "K" + i[0], "data": {"pad": "p" * attempt["pad"]}}
-                               for i in attempt["ids"]])
-            self.connection.request("POST", f"/api/v1/streams/{self.stream}"
-                                    f"?expected={attempt['expected']}", body, headers)
-            answer = self.connection.getresponse()
-            return answer.status, answer.read()
-        except (OSError, http.client.HTTPException):
-            if self.connection is not None:
-                self.connection.close()
-            self.connection = None
-            return None
-
     def settle(self, attempt):
         """Until it is known what came of it, or, of "once", for one time."""
         while True:
-            outcome = self.send(attempt)
-            if outcome is not None and outcome[0] in (200, 201):
-                answer = json.loads(outcome[1])
-                self.revision = answer["revision"]
+            outcome = self.door.send(self.stream, attempt)
+            if isinstance(outcome, int):
+                self.revision = outcome
                 self.notes.add({"acked": attempt["ids"], "revision": self.revision})
                 return
-            if outcome is not None and outcome[0] not in (500, 503, 504):
+            if outcome is not None:
                 self.notes.add({"wrong": f"{outcome} for {attempt}"})
                 return
             if self.kind == "once":
@@ -101,10 +79,10 @@ class Publisher:
         expected = "any"
         if self.kind == "expected":
             expected = "no-stream" if self.revision < 0 else str(self.revision)
-        many = self.random.choice([1, 1, 1, 2, 5, 20])
-        return {"ids": [str(uuid.UUID(int=self.random.getrandbits(128), version=4))
-                        for _ in range(many)],
-                "expected": expected, "pad": self.random.choice([0, 100, 3000])}
+        ids = [str(uuid.UUID(int=self.random.getrandbits(128), version=4))
+               for _ in range(self.random.choice(self.many))]
+        return {"ids": ids, "expected": expected, "key": ids[0] if self.kind == "key" else None,
+                "pad": self.random.choice([0, 100, 3000])}
 
     def run(self):
         open_attempt = None
@@ -124,53 +102,22 @@ class Publisher:
 # ---- a subscriber --------------------------------------------------------------------------------
 
 
-def subscribe_once(port, notes, target, resume):
-    """Until the connection ends; returns where to resume."""
-    sock = socket.create_connection(("127.0.0.1", port), 20)
-    sock.settimeout(40)
-    after = f"Last-Event-ID: {resume}\r\n" if resume else ""
-    sock.sendall(f"GET {target} HTTP/1.0\r\nHost: localhost\r\nAccept: text/event-stream\r\n"
-                 f"{after}\r\n".encode())
-    lines = sock.makefile("rb")
-    status = lines.readline()
-    if b" 200 " not in status:
-        if b" 503 " not in status and status:
-            notes.add({"wrong": f"{status} {lines.read(2000)}"})
-        return resume
-    token, data = None, None
-    for line in lines:
-        if line.startswith(b"id: "):
-            token = line[4:].strip().decode()
-        elif line.startswith(b"data: "):
-            data = json.loads(line[6:]) if line.endswith(b"\n") else None
-        elif line == b"\n":
-            if token is not None and data is not None and "id" in data:
-                notes.add({"token": token, "id": data["id"], "position": data["position"]})
-            elif token is not None:
-                notes.add({"token": token})
-            resume = token or resume
-            token, data = None, None
-    return resume
-
-
-def subscribe(port, notes, target):
-    resume = None
-    for line in notes.lines:
-        resume = line.get("token", resume)
+def subscribe(follow, port, notes, target):
+    """From the notes on, again and again."""
     while True:
         try:
-            resume = subscribe_once(port, notes, target, resume)
+            follow(port, notes, target, last_token(notes))
         except (OSError, ValueError):
-            resume = resume_of(notes, resume)
+            pass
         time.sleep(PAUSE)
 
 
-def resume_of(notes, resume):
-    """A broken connection may have been noted from since |resume|: the notes know."""
+def last_token(notes):
+    last = None
     with open(f"/proc/self/fd/{notes.out}", encoding="utf-8") as found:
         for line in found:
-            resume = json.loads(line).get("token", resume)
-    return resume
+            last = json.loads(line).get("token", last) if line.endswith("\n") else last
+    return last
 
 
 # ---- the checker ---------------------------------------------------------------------------------
@@ -220,6 +167,14 @@ def check_publishers(events, journals):
     ok(not unknown, "and nothing that nobody sent", *unknown[:5])
 
 
+def check_shares(publishers):
+    """Everybody had a part in it, so that no door goes untried."""
+    acked = [sum(len(line.get("acked", [])) for line in read_notes(f"publisher-{i}"))
+             for i in range(len(publishers))]
+    ok(min(acked) > 0, "at each door events were acknowledged",
+       ", ".join(f"{door} {kind}: {count}" for (door, kind, _), count in zip(publishers, acked)))
+
+
 def check_streams(events):
     revisions, position, wrong = {}, -1, []
     for event in events:
@@ -245,14 +200,29 @@ def check_subscriber(name, selected, lines):
 
 # ---- the rounds ----------------------------------------------------------------------------------
 
-PUBLISHERS = [("expected", 1), ("expected", 2), ("any", 1), ("key", 1), ("once", 1)]
+PUBLISHERS = [("http", "expected", 1), ("http", "expected", 2), ("http", "any", 1),
+              ("http", "key", 1), ("http", "once", 1), ("kurrent", "expected", 3),
+              ("kurrent", "any", 2), ("batch", "expected", 4), ("batch", "any", 3),
+              ("cli", "expected", 5), ("cli", "any", 4)]
 SUBSCRIBERS = [
-    ("everything", "/api/v1/events?from=start&system=false", lambda event: True),
-    ("a category", "/api/v1/events?from=start&category=expected",
+    ("http", "everything", "/api/v1/events?from=start&system=false", lambda event: True),
+    ("http", "a category", "/api/v1/events?from=start&category=expected",
      lambda event: event["stream"].startswith("expected-")),
-    ("a stream", "/api/v1/streams/any-1?from=start", lambda event: event["stream"] == "any-1"),
-    ("a type", "/api/v1/events?from=start&type=K7", lambda event: event["type"] == "K7"),
+    ("http", "a stream", "/api/v1/streams/any-1?from=start",
+     lambda event: event["stream"] == "any-1"),
+    ("http", "a type", "/api/v1/events?from=start&type=K7", lambda event: event["type"] == "K7"),
+    ("kurrent", "everything", "$all", lambda event: True),
+    ("kurrent", "a stream", "stream:expected-1", lambda event: event["stream"] == "expected-1"),
+    ("kurrent", "a filter", "type:K3", lambda event: event["type"] == "K3"),
+    ("cli", "everything", "--all --skip-system", lambda event: True),
+    ("cli", "a category", "--category any", lambda event: event["stream"].startswith("any-")),
 ]
+
+
+def present(clients):
+    """Those whose door can be tried here."""
+    return [client for client in clients
+            if kill_doors.grpc is not None or client[0] not in ("kurrent", "batch")]
 
 
 class Client:
@@ -281,11 +251,11 @@ def play(rounds, chance):
     """The server at the end, after so many rounds of kills."""
     server = Server("history")
     port = server.port
-    clients = [Client("publish", port, path(f"publisher-{i}"), kind, number)
-               for i, (kind, number) in enumerate(PUBLISHERS)]
-    publishers = list(clients)
-    clients += [Client("subscribe", port, path(f"subscriber-{i}"), target)
-                for i, (_, target, _) in enumerate(SUBSCRIBERS)]
+    subscribers = present(SUBSCRIBERS)
+    publishers = [Client("publish", door, port, path(f"publisher-{i}"), kind, number)
+                  for i, (door, kind, number) in enumerate(present(PUBLISHERS))]
+    clients = publishers + [Client("subscribe", door, port, path(f"subscriber-{i}"), target)
+                            for i, (door, _, target, _) in enumerate(subscribers)]
     kills, stops = 0, []
     try:
         for _ in range(rounds):
@@ -297,7 +267,7 @@ def play(rounds, chance):
                 server.kill()
                 kills += 1
             if what > 0.5:
-                for client in chance.sample(clients, 2):
+                for client in chance.sample(clients, 3):
                     client.kill()
                     client.start()
             if not server.alive():
@@ -308,7 +278,7 @@ def play(rounds, chance):
         for client in publishers:
             client.process.wait(60)
         events = stored_events(server)
-        selections = [[event for event in events if wanted(event)] for *_, wanted in SUBSCRIBERS]
+        selections = [[event for event in events if wanted(event)] for *_, wanted in subscribers]
         serving.wait_for(lambda: all(
             sum("id" in line for line in read_notes(f"subscriber-{i}")) >= len(selection)
             for i, selection in enumerate(selections)), 20, 0.5)
@@ -318,10 +288,13 @@ def play(rounds, chance):
             client.kill()
     ok(kills > 0 and not any(stops), "the server was killed, and stopped in between",
        f"{kills} times killed in {rounds} rounds; exit codes of stops: {stops}")
-    check_publishers(events, [read_notes(f"publisher-{i}") for i in range(len(PUBLISHERS))])
+    check_publishers(events, [read_notes(f"publisher-{i}") for i in range(len(publishers))])
+    check_shares(present(PUBLISHERS))
     check_streams(events)
-    for i, (name, _, _) in enumerate(SUBSCRIBERS):
-        check_subscriber(name, selections[i], read_notes(f"subscriber-{i}"))
+    for i, (door, name, *_) in enumerate(subscribers):
+        check_subscriber(f"{name} by {door}", selections[i], read_notes(f"subscriber-{i}"))
+    if kill_doors.grpc is None:
+        serving.skip("publishers and subscribers of KurrentDB", "python3-grpcio is not installed")
     ok(server.stop() == 0, "the server stops in order")
     verified = subprocess.run([serving.FACTUM, "--store", server.store, "verify"], check=False,
                               capture_output=True, text=True)
@@ -330,11 +303,12 @@ def play(rounds, chance):
 
 def main(arguments):
     if arguments[:1] == ["publish"]:
-        port, notes, kind, number = arguments[1:]
-        Publisher(int(port), Notes(notes), kind, number).run()
+        door, port, notes, kind, number = arguments[1:]
+        Publisher(kill_doors.DOORS[door](int(port)), Notes(notes), kind, number).run()
         return
     if arguments[:1] == ["subscribe"]:
-        subscribe(int(arguments[1]), Notes(arguments[2]), arguments[3])
+        door, port, notes, target = arguments[1:]
+        subscribe(kill_doors.FOLLOWS[door], int(port), Notes(notes), target)
         return
     rounds = int(arguments[0]) if arguments else 20
     seed = int(arguments[1]) if len(arguments) > 1 else random.randrange(1 << 32)
