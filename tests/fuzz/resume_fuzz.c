@@ -3,9 +3,9 @@
  *
  * Input: a byte that chooses where the text goes, then the text.
  *
- * Oracle: the tail begins exactly after the place that the text names, or the text is refused with a
- * problem; and each id that the server sends makes it go on with the rest, nothing lost and nothing
- * twice.
+ * Oracle: the tail begins exactly after the place that the text names, or the text is refused with
+ * a problem; and each id that the server sends makes it go on with the rest, nothing lost and
+ * nothing twice.
  */
 #include <factum/ndjson.h>
 

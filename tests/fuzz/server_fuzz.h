@@ -1,5 +1,5 @@
-/* server_fuzz.h - the server's services without sockets, over a store in memory: what the fuzzers of
- * its doors share. Layer: tests. One thread.
+/* server_fuzz.h - the server's services without sockets, over a store in memory: what the fuzzers
+ * of its doors share. Layer: tests. One thread.
  *
  * A store is replaced after so many requests, so that what they append does not slow later ones.
  */
