@@ -276,7 +276,7 @@ def play(rounds, chance):
         for client in publishers:
             client.process.terminate()
         for client in publishers:
-            client.process.wait(60)
+            client.process.wait(60 * serving.SLOWER)
         events = stored_events(server)
         selections = [[event for event in events if wanted(event)] for *_, wanted in subscribers]
         serving.wait_for(lambda: all(
