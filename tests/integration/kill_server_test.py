@@ -258,6 +258,12 @@ def play(rounds, chance):
                             for i, (door, _, target, _) in enumerate(subscribers)]
     kills, stops = 0, []
     try:
+        # Where much else is running a client takes long to begin: none may miss the kills.
+        serving.wait_for(lambda: all(
+            os.path.exists(path(f"subscriber-{i}")) for i in range(len(subscribers))) and all(
+            os.path.exists(path(f"publisher-{i}")) and
+            any("acked" in line for line in read_notes(f"publisher-{i}"))
+            for i in range(len(publishers))), 30, 0.2)
         for _ in range(rounds):
             time.sleep(chance.uniform(0.3, 2.5))
             what = chance.random()
