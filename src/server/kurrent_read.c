@@ -323,8 +323,10 @@ static factum_status encode_caught_up(struct fct_grpc_call *call)
 
 /* ---- a turn ---------------------------------------------------------------------------------- */
 
-static factum_status give_event(struct fct_grpc_call *call, const factum_event *event,
-                                factum_error *err)
+/* Encodes it, or takes what another subscriber has encoded. Links are each reader's own: whether
+ * their target may be read, and is there, is asked for each. */
+static factum_status encode_event(struct fct_grpc_call *call, const factum_event *event,
+                                  factum_error *err)
 {
     struct read_state *state = call->state;
     const struct fct_link_request request = {
@@ -335,7 +337,28 @@ static factum_status give_event(struct fct_grpc_call *call, const factum_event *
         .resolve = state->resolve_links,
         .id_form = state->id_form,
     };
+    const enum fct_shape shape =
+        state->id_form == FCT_KURRENT_ID_STRING ? FCT_SHAPE_KURRENT_TEXT_ID : FCT_SHAPE_KURRENT;
+    bool same_for_all = fct_link_is_plain(&request, event);
+    factum_slice bytes;
+    if (same_for_all && fct_feed_shared(&state->feed, shape, &bytes)) {
+        return fct_buf_add_slice(&call->out, bytes) == FACTUM_OK
+                   ? FACTUM_OK
+                   : fct_fail(err, FACTUM_NO_MEMORY, "read: out of memory");
+    }
+    size_t before = call->out.len;
     factum_status status = fct_link_encode(&request, event, &call->out, err);
+    if (status == FACTUM_OK && same_for_all) {
+        fct_feed_share(&state->feed, shape, fct_slice_from(fct_buf_slice(&call->out), before));
+    }
+    return status;
+}
+
+static factum_status give_event(struct fct_grpc_call *call, const factum_event *event,
+                                factum_error *err)
+{
+    struct read_state *state = call->state;
+    factum_status status = encode_event(call, event, err);
     state->given++;
     state->left--;
     state->last_revision = (struct fct_kurrent_number){true, event->ordinal};

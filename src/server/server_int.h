@@ -17,6 +17,7 @@
 #include "net/exchange.h"
 #include "net/loop.h"
 #include "server/auth.h"
+#include "server/recent.h"
 #include "server/rights.h"
 #include "wire/grpc.h"
 
@@ -113,9 +114,22 @@ struct fct_feed {
     struct fct_task task;
     struct fct_feed *next; /* in the table of those that wait */
     struct fct_feed **slot;
+    struct fct_feed *newer; /* among all that follow */
+    struct fct_feed *older;
+    bool counted;     /* it is among them */
+    bool shares;      /* it may ride: it wants what the tail reads, as the tail reads it */
+    bool rides;       /* then |subscription| is NULL */
+    bool said;        /* of one that rides: CAUGHT_UP, since the last event */
+    bool skip_system; /* as in its request */
+    uint64_t hash;    /* of |name|, for recent events */
+    uint64_t number;  /* of the next recent event to look at */
+    uint64_t place;   /* of one that rides */
+    struct fct_recent_event *given; /* the last event given, if it is a recent one */
 };
 
 FCT_MUST_USE factum_status fct_feeds_open(struct fct_server *server, factum_error *err);
+/* Of all feeds that follow, the newest; the others by |older|. */
+const struct fct_feed *fct_feeds_first(const struct fct_server *server);
 /* Wakes all, so that they see that the server is stopping. */
 void fct_feeds_stop(struct fct_server *server);
 
@@ -143,6 +157,13 @@ FCT_MUST_USE factum_status fct_feed_open(struct fct_server *server, struct fct_f
  * the failures of factum_cursor_next and factum_subscription_next. */
 FCT_MUST_USE factum_status fct_feed_next(struct fct_feed *feed, factum_event *event,
                                          factum_error *err);
+/* The bytes of the event that fct_feed_next has just given, if another feed has shared them: until
+ * the next call. */
+FCT_MUST_USE bool fct_feed_shared(const struct fct_feed *feed, enum fct_shape shape,
+                                  factum_slice *bytes);
+/* This is what the event is in that shape, which was not shared yet: copied for others, if there
+ * are any. */
+void fct_feed_share(struct fct_feed *feed, enum fct_shape shape, factum_slice bytes);
 /* The checkpoint, as factum_subscription_checkpoint; of a read factum_cursor_place. */
 uint64_t fct_feed_place(const struct fct_feed *feed);
 /* Calls wake in one of the next turns of the loop: for who has used up its turn. */
