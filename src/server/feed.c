@@ -40,6 +40,8 @@
 
 #define BUCKETS 4096u
 #define TAIL_EVENTS_PER_TURN 1024
+/* Of one call of the store: about a millisecond. What few events fit takes many turns. */
+#define STEPS_PER_CALL 4096
 #define TURNS_MAX 64 /* in a row: then everybody is woken, and the tail skips to the end */
 
 struct fct_feeds {
@@ -417,8 +419,11 @@ static void end_following(struct fct_feed *feed)
 }
 
 factum_status fct_feed_open(struct fct_server *server, struct fct_feed *feed,
-                            const factum_read_request *request, bool follow, factum_error *err)
+                            const factum_read_request *wanted, bool follow, factum_error *err)
 {
+    factum_read_request in_steps = *wanted;
+    const factum_read_request *request = &in_steps;
+    in_steps.steps_max = STEPS_PER_CALL;
     FCT_ASSERT(feed->wake != NULL);
     feed->server = server;
     feed->follow = follow;

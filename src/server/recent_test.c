@@ -110,7 +110,7 @@ RECENT_TEST(the_oldest_go_when_there_are_too_many_or_too_large_ones)
         assert_non_null(add(f, 9000 + i, fct_slice(large, FCT_RECENT_EVENT_MAX - 1000)));
         assert_true(f->recent.size <= FCT_RECENT_SIZE_MAX);
     }
-    assert_true(f->fault.held <= FCT_RECENT_SIZE_MAX + 4096);
+    assert_true((size_t)f->fault.held <= FCT_RECENT_SIZE_MAX + 4096);
     assert_true(fct_recent_covers(&f->recent, 9007, &number));
     assert_int_equal(number, f->recent.end - 1);
     assert_null(add(f, 10000, fct_slice(large, FCT_RECENT_EVENT_MAX)));

@@ -153,8 +153,9 @@ FCT_MUST_USE factum_status fct_feed_open(struct fct_server *server, struct fct_f
                                          const factum_read_request *request, bool follow,
                                          factum_error *err);
 /* OK with an event (borrowed until the next call); DONE: a read has ended; of one that follows
- * CAUGHT_UP, once each time that it has given all, and then PENDING: wake will be called. Otherwise
- * the failures of factum_cursor_next and factum_subscription_next. */
+ * CAUGHT_UP, once each time that it has given all, and then PENDING: wake will be called. PENDING
+ * also when a filter has let nothing pass for long: it goes on in another turn. Otherwise the
+ * failures of factum_cursor_next and factum_subscription_next. */
 FCT_MUST_USE factum_status fct_feed_next(struct fct_feed *feed, factum_event *event,
                                          factum_error *err);
 /* The bytes of the event that fct_feed_next has just given, if another feed has shared them: until
