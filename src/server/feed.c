@@ -588,8 +588,12 @@ static factum_status follow_next(struct fct_feed *feed, factum_event *event, fac
 
 factum_status fct_feed_next(struct fct_feed *feed, factum_event *event, factum_error *err)
 {
-    factum_status status =
-        feed->follow ? follow_next(feed, event, err) : factum_cursor_next(feed->cursor, event, err);
+    factum_status status = feed->follow ? follow_next(feed, event, err)
+                                        : factum_cursor_try_next(feed->cursor, event, err);
+    if (status == FACTUM_PENDING) {
+        fct_feed_again(feed); /* it has looked at many and found none: others have their turn */
+        return status;
+    }
     if (status == FACTUM_TIMEOUT && feed->server->stopping) {
         return fct_fail(err, FACTUM_UNREACHABLE, "the server is shutting down");
     }
