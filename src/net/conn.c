@@ -48,6 +48,7 @@ struct fct_conn {
     int fd;
     enum conn_state state;
     bool over;    /* close when everything is sent */
+    bool ended;   /* the peer has ended its side, and may still read */
     bool blocked; /* the socket takes no more */
     struct fct_tls *tls;
     struct fct_session *session;
@@ -143,6 +144,10 @@ void fct_conn_close(struct fct_conn *conn)
 /* Everything is sent. */
 static void linger(struct fct_conn *conn)
 {
+    if (conn->ended) {
+        fct_conn_close(conn); /* nothing of it is unread */
+        return;
+    }
     if (conn->tls != NULL) {
         fct_tls_close(conn->tls);
     }
@@ -155,7 +160,7 @@ static void linger(struct fct_conn *conn)
 
 /* ---- sending --------------------------------------------------------------------------------- */
 
-enum io { IO_SOME, IO_BLOCKED, IO_GONE };
+enum io { IO_SOME, IO_BLOCKED, IO_END, IO_GONE };
 
 /* After a failed call on the socket: does it only have to wait? */
 static bool must_wait(void)
@@ -381,12 +386,29 @@ static enum io get(struct fct_conn *conn, uint8_t *bytes, size_t *got)
         *got = (size_t)received;
         return IO_SOME;
     }
-    return received < 0 && must_wait() ? IO_BLOCKED : IO_GONE;
+    return received == 0 ? IO_END : must_wait() ? IO_BLOCKED : IO_GONE;
+}
+
+/* The peer has ended its side. False: nothing is left to be told to it. Over TLS an end is taken for
+ * the end of both sides. */
+static bool goes_on_after_end(struct fct_conn *conn)
+{
+    if (conn->state != CONN_OPEN) {
+        return false;
+    }
+    bool answers = fct_session_input_ended(conn->session);
+    if (!answers && !conn->over && conn->unsent.len == 0) {
+        return false;
+    }
+    conn->ended = true;
+    fct_loop_later(conn->doors->options.loop, &conn->flush);
+    return true;
 }
 
 static bool may_receive(const struct fct_conn *conn)
 {
-    return conn->session == NULL || conn->over || fct_session_wants_receive(conn->session);
+    return !conn->ended &&
+           (conn->session == NULL || conn->over || fct_session_wants_receive(conn->session));
 }
 
 static void receive_turn(struct fct_conn *conn)
@@ -402,7 +424,10 @@ static void receive_turn(struct fct_conn *conn)
         if (io == IO_BLOCKED) {
             return;
         }
-        if (io == IO_GONE) {
+        if (io == IO_END && goes_on_after_end(conn)) {
+            return;
+        }
+        if (io == IO_END || io == IO_GONE) {
             fct_conn_close(conn);
             return;
         }
@@ -585,7 +610,7 @@ void fct_conn_tick(struct fct_conn *conn, uint64_t now_ms)
         return;
     case CONN_OPEN:
         if (conn->blocked && age >= STALL_MS &&
-            (conn->over || fct_session_is_finished(conn->session))) {
+            (conn->over || conn->ended || fct_session_is_finished(conn->session))) {
             fct_conn_close(conn);
             return;
         }

@@ -95,6 +95,8 @@ struct fct_exchange {
     factum_slice authority;
     const struct fct_field *fields; /* in their order, no pseudo fields */
     size_t field_count;
+    bool endless; /* set by the handler: the answer goes on for ever, so that a peer which has ended
+                     its side is taken for gone */
     /* The handler's. */
     const struct fct_exchange_handler *handler;
     void *data;

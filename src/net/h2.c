@@ -553,6 +553,12 @@ static bool h2_wants_receive(const struct fct_session *session)
            nghttp2_session_get_outbound_queue_size(h2->nghttp2) < H2_OUTBOUND_QUEUE_ENOUGH;
 }
 
+static bool h2_input_ended(struct fct_session *session)
+{
+    (void)session;
+    return false; /* windows and pings need both sides */
+}
+
 static const struct fct_session_ops h2_ops = {
     .receive = h2_receive,
     .send = h2_send,
@@ -561,6 +567,7 @@ static const struct fct_session_ops h2_ops = {
     .is_finished = h2_is_finished,
     .waiting = h2_waiting,
     .wants_receive = h2_wants_receive,
+    .input_ended = h2_input_ended,
     .destroy = h2_destroy,
 };
 

@@ -52,6 +52,7 @@ struct fct_session;
 struct fct_session_ops {
     bool (*receive)(struct fct_session *session, factum_slice bytes, uint64_t now_ms);
     bool (*wants_receive)(const struct fct_session *session);
+    bool (*input_ended)(struct fct_session *session);
     size_t (*send)(struct fct_session *session, const uint8_t **bytes);
     void (*tick)(struct fct_session *session, uint64_t now_ms);
     void (*shut_down)(struct fct_session *session);
@@ -78,6 +79,10 @@ FCT_MUST_USE bool fct_session_receive(struct fct_session *session, factum_slice 
  * have not released what came, or a request waits for the answer before it. Asked again after each
  * receive and send. A receive while it is false is taken up to a few MiB of waiting bytes. */
 bool fct_session_wants_receive(const struct fct_session *session);
+/* The peer has ended its side, as `nc -N` does after a request, and may still read. True: an answer
+ * is under way; the session is finished once it is given. False: nothing is, or it has no end
+ * (fct_exchange.endless): close the connection. HTTP/2 has no such peers. */
+FCT_MUST_USE bool fct_session_input_ended(struct fct_session *session);
 /* The next bytes to send, which last until the next call on the session; 0: nothing now. The bytes
  * count as sent: the owner keeps what it cannot write at once. HTTP/2 gives up to 97 KiB, and asks
  * each exchange that has room again for more, once a call. */

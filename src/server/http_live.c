@@ -272,6 +272,7 @@ static factum_status open_live(struct fct_http_call *call, factum_error *err)
     live->timer.run = on_live_tick;
     call->state = live;
     call->work = &live_work;
+    call->exchange->endless = true;
     status = fct_feed_open(call->server, &live->feed, &selection.request, true, err);
     if (status != FACTUM_OK) {
         end_live(live);
