@@ -60,6 +60,7 @@ struct fct_conn {
     uint64_t since_ms; /* when the state, or the stall, began */
     size_t sniffed_len;
     uint8_t sniffed[SNIFF_SIZE];
+    struct sockaddr_storage from; /* of family 0 if it is not known */
     char address[FCT_ADDRESS_SIZE];
     char local[FCT_ADDRESS_SIZE];
 };
@@ -95,6 +96,7 @@ static void name_peer(struct fct_conn *conn, bool is_unix)
     memset(&name, 0, sizeof name);
     bool local = getpeername(conn->fd, (struct sockaddr *)&name, &size) == 0 &&
                  describe(&name, conn->address);
+    conn->from = name;
     size = sizeof name;
     memset(&name, 0, sizeof name);
     if (getsockname(conn->fd, (struct sockaddr *)&name, &size) == 0) {
@@ -541,6 +543,29 @@ static void keep_alive(int fd)
     (void)setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &idle_s, sizeof idle_s);
     (void)setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &interval_s, sizeof interval_s);
     (void)setsockopt(fd, IPPROTO_TCP, TCP_KEEPCNT, &probes, sizeof probes);
+}
+
+/* ---- where connections come from ------------------------------------------------------------- */
+
+void fct_conn_describe(const struct sockaddr_storage *from, char text[FCT_ADDRESS_SIZE])
+{
+    (void)describe(from, text);
+}
+
+bool fct_conn_is_from(const struct fct_conn *conn, const struct sockaddr_storage *from)
+{
+    if (conn->from.ss_family != from->ss_family) {
+        return false;
+    }
+    if (from->ss_family == AF_INET) {
+        const struct sockaddr_in *one = (const void *)&conn->from;
+        const struct sockaddr_in *other = (const void *)from;
+        return one->sin_addr.s_addr == other->sin_addr.s_addr;
+    }
+    const struct sockaddr_in6 *one = (const void *)&conn->from;
+    const struct sockaddr_in6 *other = (const void *)from;
+    return from->ss_family == AF_INET6 &&
+           memcmp(&one->sin6_addr, &other->sin6_addr, sizeof one->sin6_addr) == 0;
 }
 
 /* ---- for doors.c ----------------------------------------------------------------------------- */

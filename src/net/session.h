@@ -19,12 +19,13 @@
 
 /* Zero: the default in parentheses. */
 struct fct_session_limits {
-    size_t head_size_max;     /* bytes of a request's head (16 KiB) */
-    size_t field_count_max;   /* (100) */
-    size_t exchanges_max;     /* concurrent ones, HTTP/2 (1,024) */
-    size_t body_window;       /* bytes of one body that are not released (1 MiB) */
-    size_t session_window;    /* of all bodies of the connection (8 MiB) */
-    size_t write_buffer_max;  /* bytes of one answer that wait to be sent: room (256 KiB) */
+    size_t head_size_max;       /* bytes of a request's head (16 KiB) */
+    size_t field_count_max;     /* (100) */
+    size_t exchanges_max;       /* concurrent ones, HTTP/2 (1,024) */
+    size_t exchanges_first_max; /* the same, until fct_exchange_trust (as many) */
+    size_t body_window;         /* bytes of one body that are not released (1 MiB) */
+    size_t session_window;      /* of all bodies of the connection (8 MiB) */
+    size_t write_buffer_max;    /* bytes of one answer that wait to be sent: room (256 KiB) */
     size_t session_write_max; /* of all answers of the connection, HTTP/2; beyond it each still has
                                    room for 16 KiB (16 MiB) */
     size_t glitches_burst;    /* PING, SETTINGS, empty frames, early resets ... before the peer is

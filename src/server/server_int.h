@@ -46,6 +46,7 @@ struct fct_server {
     const struct fct_mem *mem;
     struct fct_loop *loop;
     factum_store *store;   /* borrowed */
+    factum_log_sink log;   /* silent without |write| */
     struct fct_auth *auth; /* NULL: insecure, everybody is the admin */
     struct fct_server_counters counters;
     uint64_t append_size_max;

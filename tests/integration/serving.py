@@ -343,6 +343,7 @@ class H2:
         self.ended = set() # streams that the server has ended or reset
         self.headers = set()
         self.resets = {}
+        self.settings = {} # that the server has sent, by their numbers
         self.goaway = None
         self.closed = False
         settings = struct.pack(">HI", 4, window)
@@ -375,6 +376,7 @@ class H2:
             if kind == SETTINGS and flags & ACK == 0:
                 for at in range(0, len(payload), 6):
                     name, value = struct.unpack(">HI", payload[at:at + 6])
+                    self.settings[name] = value
                     if name == 4:
                         for known in self.send_window:
                             self.send_window[known] += value - self.first_window if known else 0
