@@ -549,6 +549,11 @@ static factum_status ride(struct fct_feed *feed, factum_event *event)
     return FACTUM_TIMEOUT;
 }
 
+bool fct_feed_is_live(const struct fct_feed *feed)
+{
+    return feed->rides || feed->slot != NULL;
+}
+
 bool fct_feed_shared(const struct fct_feed *feed, enum fct_shape shape, factum_slice *bytes)
 {
     if (feed->given == NULL || feed->given->encoded[shape] == NULL) {

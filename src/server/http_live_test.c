@@ -282,6 +282,39 @@ HTTP_TEST(a_subscriber_that_falls_behind_the_recent_events_misses_none)
     fake_free(&slow);
 }
 
+static void assert_metric(struct http_fixture *f, const char *line)
+{
+    const struct fake_exchange *fake = get(f, "/metrics");
+    assert_answer(fake, 200);
+    assert_holds(fake->body, line);
+}
+
+HTTP_TEST(figures_say_how_far_subscribers_are_behind)
+{
+    F;
+    static struct fake_exchange slow;
+    assert_metric(f, "factum_subscribers{door=\"http\",state=\"live\"} 0\n");
+    second_tail(f, &slow, "GET /api/v1/events?from=start");
+    run_for(f, 20);
+    given(f, "{\"stream\":\"s\",\"type\":\"T\",\"data\":1}\n");
+    run_for(f, 20);
+    assert_metric(f, "factum_subscribers{door=\"http\",state=\"live\"} 1\n");
+    assert_metric(f, "factum_subscriber_lag_max_bytes{door=\"http\"} 0\n");
+    slow.room = 0;
+    given(f, "{\"stream\":\"s\",\"type\":\"T\",\"data\":2}\n");
+    run_for(f, 20);
+    assert_lacks(get(f, "/metrics")->body, "factum_subscriber_lag_max_bytes{door=\"http\"} 0\n");
+    assert_metric(f, "factum_subscriber_lag_max_bytes{door=\"kurrentdb\"} 0\n");
+    fake_free(&slow);
+    second_tail(f, &slow, "GET /api/v1/events?from=start&prefix=s");
+    slow.room = 0;
+    given(f, "{\"stream\":\"s\",\"type\":\"T\",\"data\":3}\n");
+    run_for(f, 20);
+    assert_metric(f, "factum_subscribers{door=\"http\",state=\"catching_up\"} 1\n");
+    fake_free(&slow);
+    assert_metric(f, "factum_subscribers{door=\"http\",state=\"catching_up\"} 0\n");
+}
+
 /* Metadata that hides what is to come hides it from those who ride too. */
 HTTP_TEST(what_is_truncated_in_advance_is_not_given)
 {
@@ -361,6 +394,7 @@ int main(void)
         HTTP_CASE(a_slow_reader_is_read_for_when_there_is_room_and_misses_nothing),
         HTTP_CASE(subscribers_share_what_is_read_and_encoded_once),
         HTTP_CASE(a_subscriber_that_falls_behind_the_recent_events_misses_none),
+        HTTP_CASE(figures_say_how_far_subscribers_are_behind),
         HTTP_CASE(what_is_truncated_in_advance_is_not_given),
         HTTP_CASE(a_tail_that_cannot_be_sent_is_broken_off),
         HTTP_CASE(each_allocation_of_a_tail_may_fail),

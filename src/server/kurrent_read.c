@@ -545,6 +545,7 @@ static factum_status open_read(struct fct_grpc_call *call, const struct fct_kurr
     if (status == FACTUM_OK) {
         state->feed.wake = on_feed;
         state->feed.data = call;
+        state->feed.door = FCT_FEED_KURRENT;
         status = fct_feed_open(call->server, &state->feed, &request, state->follow, err);
     }
     return status;

@@ -55,14 +55,13 @@ static void connection_refused(void *data, const char *address, uint64_t count)
     const struct fct_server *core = data;
     if (address == NULL) {
         fct_log_message(&core->log, FACTUM_LOG_WARN, "server.connections_full",
-                        "%" PRIu64 " connections refused: there are as many as connections-max "
-                        "allows",
+                        "there are as many connections as connections-max allows: refused %" PRIu64,
                         count);
     } else {
         fct_log_message(&core->log, FACTUM_LOG_WARN, "server.address_full",
-                        "%" PRIu64 " connections refused, the last from %s, which has as many as "
-                        "connections-per-address-max allows",
-                        count, address);
+                        "%s has as many connections as connections-per-address-max allows: "
+                        "refused %" PRIu64,
+                        address, count);
     }
 }
 

@@ -101,6 +101,9 @@ FCT_MUST_USE factum_status fct_append_start(struct fct_server *server, struct fc
 
 /* ---- feed.c ---------------------------------------------------------------------------------- */
 
+/* Whose subscriber it is: for figures. */
+enum fct_feed_door { FCT_FEED_KURRENT, FCT_FEED_HTTP, FCT_FEED_STORE, FCT_FEED_DOORS };
+
 /* One reader's way through the store: a read that ends, or one that follows. Zero it first. */
 struct fct_feed {
     struct fct_server *server;
@@ -108,7 +111,8 @@ struct fct_feed {
     factum_subscription *subscription;
     bool follow;
     bool series; /* set before open: a read that others go on from, as factum_read_start's follow */
-    factum_source interest; /* what wakes it: STREAM, CATEGORY or TYPE |name|; ALL: anything */
+    enum fct_feed_door door; /* set before open */
+    factum_source interest;  /* what wakes it: STREAM, CATEGORY or TYPE |name|; ALL: anything */
     struct fct_buf name;
     void (*wake)(struct fct_feed *feed);
     void *data;
@@ -160,6 +164,8 @@ FCT_MUST_USE factum_status fct_feed_open(struct fct_server *server, struct fct_f
  * another turn. Otherwise the failures of factum_cursor_next and factum_subscription_next. */
 FCT_MUST_USE factum_status fct_feed_next(struct fct_feed *feed, factum_event *event,
                                          factum_error *err);
+/* Of one that follows: does it wait for what comes, or ride with the tail? */
+bool fct_feed_is_live(const struct fct_feed *feed);
 /* The bytes of the event that fct_feed_next has just given, if another feed has shared them: until
  * the next call. */
 FCT_MUST_USE bool fct_feed_shared(const struct fct_feed *feed, enum fct_shape shape,
