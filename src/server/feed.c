@@ -477,7 +477,7 @@ static factum_status end_riding(struct fct_feed *feed, factum_error *err)
     return status;
 }
 
-static void never_late(factum_question *question)
+static void embedded_is_never_late(factum_question *question)
 {
     (void)question;
     FCT_ASSERT(false); /* the server's store is embedded */
@@ -491,7 +491,7 @@ static uint64_t first_revision_of(const struct fct_feed *feed, struct fct_recent
                                 .kind = FACTUM_ASK_STREAM,
                                 .name = recent->event.stream,
                                 .stream = &info,
-                                .done = never_late};
+                                .done = embedded_is_never_late};
     if (!recent->asked && factum_ask(feed->server->store, &question, NULL) == FACTUM_OK) {
         recent->asked = true;
         recent->first_revision = info.state == FACTUM_STREAM_SOFT_DELETED

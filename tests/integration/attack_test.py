@@ -649,6 +649,24 @@ def streams_before_login():
     server.stop()
 
 
+def empty_store():
+    """A subscriber to $all is told of no position where there is no event."""
+    server = Server("empty")
+    kept = []
+    for _ in range(2):
+        h2 = H2(server)
+        h2.kept[1] = b""
+        h2.call(1, STREAMS + "Read", read_request(follow=True))
+        h2.wait(lambda: b"\x82\x01" in h2.kept[1] or len(h2.kept[1]) > 60, 3)
+        kept.append(h2.kept[1])
+        h2.close()
+        server.append("e-1", [{"type": "T", "data": 1}])
+    head = b"\xff\x1f"  # 4,095, the end of the log's header
+    ok(kept[0] and head not in kept[0], "an empty store has no position to catch up with", kept)
+    ok(len(kept[1]) > len(kept[0]), "as one with an event has", len(kept[1]))
+    server.stop()
+
+
 def nobody():
     """Who has not logged in gets no memory for big messages."""
     server = Server("locked", insecure=False)
@@ -793,6 +811,7 @@ def main():
     restart_storm()
     one_address()
     streams_before_login()
+    empty_store()
     nobody()
     damaged_block()
     full_disk()

@@ -340,6 +340,7 @@ class H2:
         self.send_window = {0: 65535}
         self.first_window = 65535
         self.data = {}     # bytes by stream
+        self.kept = {}     # the bytes themselves, of streams that are in it
         self.ended = set() # streams that the server has ended or reset
         self.headers = set()
         self.resets = {}
@@ -387,6 +388,8 @@ class H2:
                 self.send_window[stream] = self.send_window.get(stream, self.first_window) + more
             elif kind == DATA:
                 self.data[stream] = self.data.get(stream, 0) + len(payload)
+                if stream in self.kept:
+                    self.kept[stream] += payload
             elif kind == HEADERS:
                 self.headers.add(stream)
             elif kind == RST_STREAM:
