@@ -21,7 +21,7 @@
  * How long a call takes. An embedded store reads from the disk inside the call, and a filter or
  * query that few events fit makes one factum_cursor_try_next look at many. With steps_max in the
  * request an embedded store looks at about so many events, postings or names in a call and then
- * answers PENDING, if it has found nothing: ask again whenever it is convenient, since nothing calls
+ * answers PENDING, if it has found nothing: ask again when it is convenient, since nothing calls
  * factum_ready for that. It counts for factum_cursor_try_next, factum_list_try_next and, without a
  * wait in between, factum_subscription_next; a store that is not embedded needs no such limit and
  * ignores it. A step takes some 50 to 250 ns in memory.

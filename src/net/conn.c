@@ -391,8 +391,8 @@ static enum io get(struct fct_conn *conn, uint8_t *bytes, size_t *got)
     return received == 0 ? IO_END : must_wait() ? IO_BLOCKED : IO_GONE;
 }
 
-/* The peer has ended its side. False: nothing is left to be told to it. Over TLS an end is taken for
- * the end of both sides. */
+/* The peer has ended its side. False: nothing is left to be told to it. Over TLS an end is taken
+ * for the end of both sides. */
 static bool goes_on_after_end(struct fct_conn *conn)
 {
     if (conn->state != CONN_OPEN) {
