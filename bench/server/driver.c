@@ -5,6 +5,8 @@
  *   server PEER PORT load | replay | rehydrate | e2e
  *   server PEER PORT ready [T0 WHAT]           until the load can be read; T0: CLOCK_MONOTONIC, ns
  *   server PEER PORT subscribers PID           what 1,000 subscribers cost the process PID
+ *   server PEER PORT fanout PID                what 1, 10, 100 and 1,000 subscribers of everything
+ *                                              cost the process PID, for each event that they got
  *   server PEER PORT cpu PID                   its CPU time an event replayed
  *   server PEER PORT serve DIR                 floor and bare: the server itself
  *   server - 0 now                             CLOCK_MONOTONIC
@@ -395,7 +397,7 @@ static void step_e2e(void)
 
 /* 1,000 subscribers of as many streams: of those that are written, where each tenth append is seen
  * by one of them, and of streams that nobody writes. */
-enum { SUBSCRIBERS = 1000, SUBSCRIBED_RATE = 2000 };
+enum { SUBSCRIBERS = 1000, SUBSCRIBED_RATE = 2000, SECONDS = 4 };
 
 static _Atomic bool listening_over;
 static void *listen_to_many(void *arg)
@@ -409,9 +411,9 @@ static void *listen_to_many(void *arg)
     return NULL;
 }
 
-static void paced_appends(void *conn, wl_writer *writer, int pid, const char *label)
+/* CPU time of |pid| an append, in us. */
+static double paced_appends(void *conn, wl_writer *writer, int pid, const char *label)
 {
-    enum { SECONDS = 4 };
     uint64_t start = wl_now(), gap = 1000000000ull / SUBSCRIBED_RATE;
     wl_lat_t latency;
     wl_lat_init(&latency);
@@ -429,6 +431,7 @@ static void paced_appends(void *conn, wl_writer *writer, int pid, const char *la
     wl_emit(door->name, "subscribers_p50", label, wl_lat_us(&latency, .5), "us", 0);
     wl_emit(door->name, "subscribers_cpu", label, cpu, "us", 0);
     free(latency.v);
+    return cpu;
 }
 
 static void step_subscribers(int pid)
@@ -456,6 +459,41 @@ static void step_subscribers(int pid)
         listening_over = true;
         pthread_join(thread, NULL);
         wl_emit(door->name, "subscribers_seen", quiet ? "quiet" : "written", e2e.seen, "events", 0);
+        door->hangup(many);
+        usleep(300000);
+    }
+    door->hangup(conn);
+}
+
+/* CPU time for each event that was given to a subscriber of everything: what appends cost without
+ * subscribers is taken off. */
+static void step_fanout(int pid)
+{
+    void *conn = connected();
+    uint64_t *versions = calloc(params.streams, sizeof *versions);
+    wl_writer writer;
+    wl_writer_init(&writer, versions, params.streams, 0, 1, 99ull << 40);
+    flight_begin(1);
+    wl_lat_init(&e2e.latency);
+    double alone = paced_appends(conn, &writer, pid, "fanout, none");
+    for (uint32_t count = 1; count <= SUBSCRIBERS; count *= 10) {
+        char label[32];
+        void *many = connected();
+        pthread_t thread;
+        snprintf(label, sizeof label, "fanout, %u", count);
+        for (uint32_t i = 0; i < count; i++)
+            door->subscribe(many, NULL);
+        listening_over = false;
+        pthread_create(&thread, NULL, listen_to_many, many);
+        usleep(300000);
+        e2e.seen = 0;
+        double busy = paced_appends(conn, &writer, pid, label) - alone;
+        uint32_t seen = e2e.seen;
+        listening_over = true;
+        pthread_join(thread, NULL);
+        wl_emit(door->name, "fanout_seen", label, seen, "events", 0);
+        wl_emit(door->name, "fanout_cpu", label, busy * SECONDS * SUBSCRIBED_RATE / (seen + 1),
+                "us", 0);
         door->hangup(many);
         usleep(300000);
     }
@@ -553,6 +591,8 @@ int main(int argc, char **argv)
         step_e2e();
     else if (!strcmp(step, "subscribers") && argc == 5)
         step_subscribers(atoi(argv[4]));
+    else if (!strcmp(step, "fanout") && argc == 5)
+        step_fanout(atoi(argv[4]));
     else if (!strcmp(step, "cpu") && argc == 5)
         step_cpu(atoi(argv[4]));
     else

@@ -19,8 +19,12 @@
  * call the store at all.)
  *
  * How long a call takes. An embedded store reads from the disk inside the call, and a filter or
- * query that few events fit makes one factum_cursor_try_next look at many: give such reads a
- * deadline, or a thread of a pool.
+ * query that few events fit makes one factum_cursor_try_next look at many. With steps_max in the
+ * request an embedded store looks at about so many events, postings or names in a call and then
+ * answers PENDING, if it has found nothing: ask again when it is convenient, since nothing calls
+ * factum_ready for that. It counts for factum_cursor_try_next, factum_list_try_next and, without a
+ * wait in between, factum_subscription_next; a store that is not embedded needs no such limit and
+ * ignores it. A step takes some 50 to 250 ns in memory.
  *
  * factum_append_op, factum_question and factum_listener keep their sizes for ever: what is added to
  * them takes the place of |internal| words. Their |size| is sizeof the struct.
@@ -133,8 +137,8 @@ FACTUM_API FACTUM_MUST_USE factum_status factum_read_start(factum_store *store,
                                                            const factum_read_request *request,
                                                            bool follow, factum_cursor **cursor,
                                                            factum_error *err);
-/* As factum_cursor_next; PENDING where that would wait. An embedded store never answers PENDING: it
- * may read from the disk, though. */
+/* As factum_cursor_next; PENDING where that would wait. An embedded store answers PENDING after
+ * steps_max steps only: it may read from the disk, though. */
 FACTUM_API FACTUM_MUST_USE factum_status factum_cursor_try_next(factum_cursor *cursor,
                                                                 factum_event *event,
                                                                 factum_error *err);

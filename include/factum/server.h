@@ -46,6 +46,9 @@ typedef struct factum_server_options {
                                     address that they have connected to */
     uint16_t advertised_port;    /* 0: the port that is listened on */
     uint32_t connections_max;    /* 0: 10,000 */
+    uint32_t connections_per_address_max; /* of one address, which may be a proxy's; 0: 1,000. UNIX
+                                             sockets are not counted */
+    const factum_log_sink *log;           /* copied; NULL: silent. Called on the server's thread */
 } factum_server_options;
 
 /* Starts serving |store|. *server is the caller's, for factum_server_stop; NULL on failure. The

@@ -400,6 +400,7 @@ typedef struct factum_read_request {
     const factum_filter *filter; /* or NULL */
     const factum_call *call;     /* or NULL. After its deadline every call on the cursor gives
                                     EXPIRED */
+    uint64_t steps_max;          /* for callers that must not wait (async.h); 0: no limit */
 } factum_read_request;
 
 typedef struct factum_cursor factum_cursor;
@@ -522,8 +523,8 @@ FACTUM_API FACTUM_MUST_USE factum_status factum_subscribe(factum_store *store,
 /* Waits up to |timeout_ms| (-1: for ever, 0: not at all). OK with an event; CAUGHT_UP once each
  * time that everything up to now has been given; TIMEOUT; CANCELLED after factum_subscription_stop;
  * STREAM_DELETED after the tombstone of its stream was given, or if the tombstone lies before the
- * start; EXPIRED, CORRUPT, IO, NO_MEMORY, FAILED. What |event| points to lasts until the next call
- * on this subscription. */
+ * start; EXPIRED, CORRUPT, IO, NO_MEMORY, FAILED; PENDING only with steps_max (async.h). What
+ * |event| points to lasts until the next call on this subscription. */
 FACTUM_API FACTUM_MUST_USE factum_status factum_subscription_next(factum_subscription *subscription,
                                                                   int64_t timeout_ms,
                                                                   factum_event *event,
@@ -606,6 +607,7 @@ typedef struct factum_list_request {
     uint64_t count_max;      /* 0: all. Names born in the same event as the last one (tags) still
                               follow */
     const factum_call *call; /* or NULL. After its deadline every call on the list gives EXPIRED */
+    uint64_t steps_max;      /* as of factum_read_request */
 } factum_list_request;
 
 typedef struct factum_list_entry {

@@ -28,6 +28,7 @@ struct factum_subscription {
     bool ended;            /* the stream's tombstone was given, or lies before the start */
     bool stream;           /* of one stream, which a tombstone can end */
     bool tombstone_hidden; /* the reader may leave it out */
+    bool in_steps;         /* a call ends when the request's steps are used up */
     _Atomic uint32_t stop;
     factum_slice name;                            /* of the stream: own copy below */
     uint8_t name_bytes[FACTUM_NAME_SIZE_MAX + 2]; /* a metastream's is the longest */
@@ -61,6 +62,8 @@ static void remember(factum_subscription *subscription, const factum_read_reques
     subscription->stream =
         request->source == FACTUM_SOURCE_STREAM && !fct_engine_is_virtual(request->name);
     subscription->tombstone_hidden = request->skip_system || request->filter != NULL;
+    /* A reader that can wait has nothing to be taken in steps. */
+    subscription->in_steps = request->steps_max > 0 && subscription->reader->ops->ready == NULL;
     if (subscription->stream) {
         memcpy(subscription->name_bytes, request->name.ptr, request->name.len);
         subscription->name = fct_slice(subscription->name_bytes, request->name.len);
@@ -192,6 +195,14 @@ static factum_status go_on(factum_subscription *subscription, int64_t left, bool
     return status;
 }
 
+static factum_status next_of_reader(factum_subscription *subscription, factum_event *event,
+                                    factum_error *err)
+{
+    struct fct_reader *reader = subscription->reader;
+    return subscription->in_steps ? reader->ops->next(reader, event, err)
+                                  : fct_reader_next(reader, event, err);
+}
+
 factum_status factum_subscription_next(factum_subscription *subscription, int64_t timeout_ms,
                                        factum_event *event, factum_error *err)
 {
@@ -207,7 +218,7 @@ factum_status factum_subscription_next(factum_subscription *subscription, int64_
         if (subscription->ended) {
             return deleted(err);
         }
-        factum_status status = fct_reader_next(subscription->reader, event, err);
+        factum_status status = next_of_reader(subscription, event, err);
         if (status == FACTUM_OK) {
             subscription->said = false;
             subscription->ended =

@@ -52,7 +52,7 @@ struct options {
     bool rebuild_index, tombstone, again, system;
     /* serve */
     const char *listen, *unix_path, *tls_cert, *tls_key, *secret_dir, *advertise_host;
-    const char *advertise_port, *connections_max, *config;
+    const char *advertise_port, *connections_max, *connections_per_address_max, *config;
     bool insecure, insecure_any_address, config_check;
     /* arguments that are no options */
     const char *arguments[8];

@@ -78,6 +78,14 @@ static void wait_for_signals(factum_server *server, const sigset_t *signals)
 
 /* ---- the configuration ----------------------------------------------------------------------- */
 
+static void write_log(void *data, factum_log_level level, const char *id, const char *text)
+{
+    (void)data;
+    (void)level;
+    (void)id;
+    (void)fprintf(stderr, "factum: %s\n", text);
+}
+
 static void warn(void *data, const char *text)
 {
     (void)data;
@@ -104,6 +112,7 @@ static size_t flags_of(const struct options *options,
         {"advertise-host", options->advertise_host},
         {"advertise-port", options->advertise_port},
         {"connections-max", options->connections_max},
+        {"connections-per-address-max", options->connections_per_address_max},
     };
     size_t count = 0;
     for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
@@ -172,6 +181,7 @@ static int serve_store(const struct options *options, const struct fct_config *c
     struct options opened = *options;
     factum_store *store = NULL;
     factum_server *server = NULL;
+    const factum_log_sink log = {.write = write_log};
     factum_error err;
     opened.store = config->store;
     if (is_address(config->store)) {
@@ -182,7 +192,9 @@ static int serve_store(const struct options *options, const struct fct_config *c
     if (code != 0) {
         return code;
     }
-    factum_status status = factum_server_start(store, &config->options, &server, &err);
+    factum_server_options serving = config->options;
+    serving.log = &log;
+    factum_status status = factum_server_start(store, &serving, &server, &err);
     if (status != FACTUM_OK) {
         return close_store(store, fail_with(status, &err));
     }
@@ -254,12 +266,15 @@ const struct command command_serve = {
         "  --advertise-host NAME   what KurrentDB clients that ask for members are told\n"
         "  --advertise-port PORT   and its port\n"
         "  --connections-max N     at most so many at once (10000)\n"
+        "  --connections-per-address-max N\n"
+        "                          and of one address (1000)\n"
         "  --config FILE      lines of \"key = value\"; the keys are the options\n"
         "  --config-check     print each setting and its source, and exit\n",
     .notes = "Without --insecure clients log in as admin with the secret that the first start "
              "prints.\nEach option can also come from the environment: FACTUM_LISTEN for --listen. "
              "A flag\ncomes before the environment, that before the file.\n",
     .options = "listen unix tls-cert tls-key secret-dir insecure insecure-any-address "
-               "advertise-host advertise-port connections-max config config-check ",
+               "advertise-host advertise-port connections-max connections-per-address-max config "
+               "config-check ",
     .run = run_serve,
 };

@@ -72,6 +72,7 @@ static const struct option known[] = {
     OPTION("advertise-host", TEXT, advertise_host),
     OPTION("advertise-port", TEXT, advertise_port),
     OPTION("connections-max", TEXT, connections_max),
+    OPTION("connections-per-address-max", TEXT, connections_per_address_max),
     OPTION("config", TEXT, config),
     OPTION("config-check", FLAG, config_check),
     OPTION("insecure", FLAG, insecure),

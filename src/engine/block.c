@@ -167,12 +167,15 @@ factum_status fct_engine_remove(struct fct_engine *engine, factum_append_action 
 
 /* ---- reads and lists ------------------------------------------------------------------------- */
 
-/* A reader or lister has answered PENDING: waits until it is worth asking again. INVALID inside a
- * user's function. */
+/* A reader or lister has answered PENDING: waits until it is worth asking again, which is at once
+ * if its steps were used up. INVALID inside a user's function. */
 static factum_status await_reader(struct fct_reader *reader, factum_error *err)
 {
     _Atomic uint32_t word = 0;
     const factum_ready ready = {&word, signal_ready};
+    if (reader->ops->ready == NULL) {
+        return FACTUM_OK;
+    }
     factum_status status = fct_callback_refuse("read", err);
     if (status == FACTUM_OK) {
         reader->ops->ready(reader, &ready);
@@ -185,6 +188,9 @@ static factum_status await_lister(struct fct_lister *lister, factum_error *err)
 {
     _Atomic uint32_t word = 0;
     const factum_ready ready = {&word, signal_ready};
+    if (lister->ops->ready == NULL) {
+        return FACTUM_OK;
+    }
     factum_status status = fct_callback_refuse("list", err);
     if (status == FACTUM_OK) {
         lister->ops->ready(lister, &ready);

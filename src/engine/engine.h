@@ -59,11 +59,12 @@ struct fct_reader_ops {
     /* Finds the start: OK, PENDING, or why there is nothing to read (STREAM_NOT_FOUND ...). Called
      * until it answers, before anything else; answers the same if called again. */
     factum_status (*begin)(struct fct_reader *reader, factum_error *err);
-    /* OK with an event that lasts until the next call, DONE, PENDING, EXPIRED, or a failure. */
+    /* OK with an event that lasts until the next call, DONE, PENDING, EXPIRED, or a failure. One
+     * without |ready| answers PENDING after the request's steps_max, and may be asked again. */
     factum_status (*next)(struct fct_reader *reader, factum_event *event, factum_error *err);
     /* Of a following reader, after DONE: sees what has become visible since; next goes on there. */
     factum_status (*extend)(struct fct_reader *reader, factum_error *err);
-    /* See factum_cursor_ready. NULL: this reader never answers PENDING. */
+    /* See factum_cursor_ready. NULL: this reader never waits. */
     void (*ready)(struct fct_reader *reader, const factum_ready *ready);
     void (*close)(struct fct_reader *reader);
 };

@@ -164,8 +164,11 @@ static factum_status lister_next(struct fct_lister *base, factum_list_entry *ent
     struct lister *lister = (struct lister *)(void *)base;
     factum_status status = fct_deadline_check(lister->local->os, lister->deadline, "list", err);
     bool born = false;
-    uint32_t looked_at = 0;
+    uint64_t looked_at = 0;
     while (status == FACTUM_OK && !born) {
+        if (lister->request.steps_max > 0 && looked_at >= lister->request.steps_max) {
+            return FACTUM_PENDING;
+        }
         if (++looked_at % FCT_LOCAL_CLOCK_EVERY == 0) {
             status = fct_deadline_check(lister->local->os, lister->deadline, "list", err);
             continue;

@@ -21,7 +21,6 @@
 #include "engine/rules.h"
 #include "engine_local/local_int.h"
 
-#define MOVES_MAX 4096u /* of groups, in one call */
 #define STEPS_MAX 32u   /* postings stepped over before a search */
 #define MUCH_LONGER 16u /* times the shortest group: such a group is left to the records */
 
@@ -168,7 +167,7 @@ factum_status fct_query_walk_next(struct fct_query_walk *walk, uint64_t end, uin
         return FACTUM_DONE;
     }
     walk->end = end;
-    walk->steps_left = MOVES_MAX;
+    walk->steps_left = FCT_QUERY_WALK_STEPS;
     for (uint32_t i = 0; i < walk->item_count; i++) {
         uint64_t at = 0;
         factum_status status = item_skip(walk, &walk->items[i], walk->target, &at, err);

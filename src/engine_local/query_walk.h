@@ -20,6 +20,9 @@
 struct fct_local;
 struct fct_query_walk;
 
+/* Moves of groups in one call, after which it answers PENDING. */
+#define FCT_QUERY_WALK_STEPS 4096u
+
 /* A walk over what fits |query|. *walk is the caller's, for destroy; NULL on failure. */
 FCT_MUST_USE factum_status fct_query_walk_create(struct fct_query_walk **walk,
                                                  struct fct_local *local, const factum_query *query,

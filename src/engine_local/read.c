@@ -2,8 +2,8 @@
  * Layer: engine_local. See read_int.h; where a read begins is in read_seek.c.
  *
  * Happy path: fct_local_read chooses a plan; begin finds the start; next takes record after record
- * by the plan, until one fits the list, the bounds and the filter, and lends it. Never PENDING:
- * what is not in memory is read from the disk meanwhile.
+ * by the plan, until one fits the list, the bounds and the filter, and lends it. PENDING after the
+ * request's steps only: what is not in memory is read from the disk meanwhile.
  */
 #include <string.h>
 
@@ -220,6 +220,12 @@ static factum_status check_deadline(struct fct_local_reader *reader, factum_erro
     return fct_deadline_check(reader->local->os, reader->deadline, "read", err);
 }
 
+/* Has this call looked at so many records that others should have their turn? */
+static bool out_of_steps(const struct fct_local_reader *reader, uint64_t steps)
+{
+    return reader->request.steps_max > 0 && steps > reader->request.steps_max;
+}
+
 /* The next record by the plan, and its ordinal. */
 static factum_status plan_record(struct fct_local_reader *reader, uint64_t *ordinal,
                                  factum_error *err)
@@ -240,8 +246,11 @@ static factum_status reader_next(struct fct_reader *base, factum_event *event, f
     struct fct_local_reader *reader = reader_of(base);
     FCT_ASSERT(reader->begun != FACTUM_PENDING);
     factum_status status = check_deadline(reader, err);
-    while (status == FACTUM_OK && !reader->finished) {
+    for (uint64_t steps = 1; status == FACTUM_OK && !reader->finished; steps++) {
         uint64_t ordinal = 0;
+        if (out_of_steps(reader, steps)) {
+            return FACTUM_PENDING;
+        }
         if (++reader->looked_at == FCT_LOCAL_CLOCK_EVERY) {
             status = check_deadline(reader, err);
         }
@@ -250,6 +259,7 @@ static factum_status reader_next(struct fct_reader *base, factum_event *event, f
         }
         if (status == FACTUM_PENDING) { /* from a query's walk */
             status = check_deadline(reader, err);
+            steps += FCT_QUERY_WALK_STEPS;
             continue;
         }
         if (status != FACTUM_OK) {

@@ -101,9 +101,14 @@ static factum_status lister_next(struct fct_lister *base, factum_list_entry *ent
         return status;
     }
     status = FACTUM_DONE;
+    uint64_t steps = 0;
     fct_mutex_lock(&memory->lock);
     while (status == FACTUM_DONE && lister->at < lister->end &&
            !is_full(lister, &memory->events[lister->at]->event)) {
+        if (lister->request.steps_max > 0 && steps++ == lister->request.steps_max) {
+            status = FACTUM_PENDING;
+            break;
+        }
         const factum_event *event = &memory->events[lister->at]->event;
         factum_slice name = name_of(lister, event, lister->tag);
         size_t index = lister->at;

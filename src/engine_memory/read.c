@@ -183,7 +183,11 @@ static factum_status find_next(struct reader *reader, factum_event *event)
     struct memory *memory = reader->memory;
     bool backwards = reader->request.backwards;
     bool from_end = reader->follow && reader->request.from == FACTUM_FROM_END;
+    uint64_t steps = 0;
     while (backwards ? reader->at > 0 : reader->at < reader->end) {
+        if (reader->request.steps_max > 0 && steps++ == reader->request.steps_max) {
+            return FACTUM_PENDING;
+        }
         size_t index = backwards ? --reader->at : reader->at++;
         const factum_event *candidate = &memory->events[index]->event;
         if (!in_source(reader, candidate)) {

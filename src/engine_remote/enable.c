@@ -19,6 +19,7 @@ static factum_status enable_open(struct fct_engine *engine, const struct fct_sch
         .limits = given->limits,
         .durability = given->options->durability,
         .read_only = given->options->read_only,
+        .sink = given->options->log,
     };
     if (given->options->no_threads) {
         return fct_fail(err, FACTUM_UNSUPPORTED,

@@ -12,6 +12,7 @@
 
 #include "core/check.h"
 #include "core/error.h"
+#include "core/log_sink.h"
 #include "core/slice.h"
 #include "engine_remote/remote_int.h"
 
@@ -59,6 +60,15 @@ static void link_replaced(struct distant *distant)
     fct_distant_hang_up(distant);
 }
 
+static void link_log_up(struct distant *distant)
+{
+    if (distant->told_down) {
+        distant->told_down = false;
+        fct_log_message(&distant->sink, FACTUM_LOG_INFO, "remote.back",
+                        "the connection to %s is back", distant->address.authority);
+    }
+}
+
 static void link_up(struct distant *distant, const struct fct_store_opened *opened)
 {
     if (!distant->ever_up) {
@@ -74,6 +84,7 @@ static void link_up(struct distant *distant, const struct fct_store_opened *open
     }
     distant->state = DISTANT_UP;
     distant->delay_ms = 0;
+    link_log_up(distant);
     link_tell_opener(distant, FACTUM_OK, NULL);
     fct_watch_start(distant);
     fct_appends_send(distant);
@@ -146,10 +157,22 @@ static void link_opened(void *data, struct fct_h2_client *client)
     fct_buf_finish(&buf);
 }
 
+/* Once, however many attempts fail until there is a connection again. */
+static void link_log_down(struct distant *distant)
+{
+    if (distant->ever_up && !distant->told_down && !distant->stops) {
+        distant->told_down = true;
+        fct_log_message(&distant->sink, FACTUM_LOG_WARN, "remote.lost",
+                        "the connection to %s is lost%s: %s", distant->address.authority,
+                        distant->replaced ? "" : ", and is made again", distant->why.text);
+    }
+}
+
 /* There is no connection, because of distant->why: what is under way comes back as lost. */
 static void link_down(struct distant *distant)
 {
     bool first = !distant->ever_up;
+    link_log_down(distant);
     distant->client = NULL;
     distant->dial = NULL;
     distant->state = DISTANT_DOWN;

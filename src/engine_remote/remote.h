@@ -34,6 +34,7 @@ struct fct_engine_remote_options {
     struct fct_limits limits;     /* 0: the server's; of the queue: the defaults */
     factum_durability durability; /* of appends that do not say; DEFAULT: the server's */
     bool read_only;
+    const factum_log_sink *sink; /* copied; NULL: silent. Called on the thread of the connection */
 };
 
 /* Connects, within 10 s. UNREACHABLE, DENIED (wrong secret), UNSUPPORTED (not this protocol),

@@ -101,9 +101,11 @@ struct distant {
     struct fct_task hang_up;  /* closes the connection, outside of its handlers */
     struct distant_call open;
     struct distant_call watch;
-    factum_error why; /* there is no connection */
+    factum_error why;     /* there is no connection */
+    factum_log_sink sink; /* silent without |write| */
     bool ever_up;
-    bool replaced; /* the server has another store, or history: |why| */
+    bool told_down; /* that there is no connection was logged */
+    bool replaced;  /* the server has another store, or history: |why| */
     bool stops;
     uint64_t stop_limit;
     uint64_t place;                      /* that News has told last */

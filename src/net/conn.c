@@ -48,6 +48,7 @@ struct fct_conn {
     int fd;
     enum conn_state state;
     bool over;    /* close when everything is sent */
+    bool ended;   /* the peer has ended its side, and may still read */
     bool blocked; /* the socket takes no more */
     struct fct_tls *tls;
     struct fct_session *session;
@@ -59,6 +60,7 @@ struct fct_conn {
     uint64_t since_ms; /* when the state, or the stall, began */
     size_t sniffed_len;
     uint8_t sniffed[SNIFF_SIZE];
+    struct sockaddr_storage from; /* of family 0 if it is not known */
     char address[FCT_ADDRESS_SIZE];
     char local[FCT_ADDRESS_SIZE];
 };
@@ -94,6 +96,7 @@ static void name_peer(struct fct_conn *conn, bool is_unix)
     memset(&name, 0, sizeof name);
     bool local = getpeername(conn->fd, (struct sockaddr *)&name, &size) == 0 &&
                  describe(&name, conn->address);
+    conn->from = name;
     size = sizeof name;
     memset(&name, 0, sizeof name);
     if (getsockname(conn->fd, (struct sockaddr *)&name, &size) == 0) {
@@ -143,6 +146,10 @@ void fct_conn_close(struct fct_conn *conn)
 /* Everything is sent. */
 static void linger(struct fct_conn *conn)
 {
+    if (conn->ended) {
+        fct_conn_close(conn); /* nothing of it is unread */
+        return;
+    }
     if (conn->tls != NULL) {
         fct_tls_close(conn->tls);
     }
@@ -155,7 +162,7 @@ static void linger(struct fct_conn *conn)
 
 /* ---- sending --------------------------------------------------------------------------------- */
 
-enum io { IO_SOME, IO_BLOCKED, IO_GONE };
+enum io { IO_SOME, IO_BLOCKED, IO_END, IO_GONE };
 
 /* After a failed call on the socket: does it only have to wait? */
 static bool must_wait(void)
@@ -381,12 +388,29 @@ static enum io get(struct fct_conn *conn, uint8_t *bytes, size_t *got)
         *got = (size_t)received;
         return IO_SOME;
     }
-    return received < 0 && must_wait() ? IO_BLOCKED : IO_GONE;
+    return received == 0 ? IO_END : must_wait() ? IO_BLOCKED : IO_GONE;
+}
+
+/* The peer has ended its side. False: nothing is left to be told to it. Over TLS an end is taken
+ * for the end of both sides. */
+static bool goes_on_after_end(struct fct_conn *conn)
+{
+    if (conn->state != CONN_OPEN) {
+        return false;
+    }
+    bool answers = fct_session_input_ended(conn->session);
+    if (!answers && !conn->over && conn->unsent.len == 0) {
+        return false;
+    }
+    conn->ended = true;
+    fct_loop_later(conn->doors->options.loop, &conn->flush);
+    return true;
 }
 
 static bool may_receive(const struct fct_conn *conn)
 {
-    return conn->session == NULL || conn->over || fct_session_wants_receive(conn->session);
+    return !conn->ended &&
+           (conn->session == NULL || conn->over || fct_session_wants_receive(conn->session));
 }
 
 static void receive_turn(struct fct_conn *conn)
@@ -402,7 +426,10 @@ static void receive_turn(struct fct_conn *conn)
         if (io == IO_BLOCKED) {
             return;
         }
-        if (io == IO_GONE) {
+        if (io == IO_END && goes_on_after_end(conn)) {
+            return;
+        }
+        if (io == IO_END || io == IO_GONE) {
             fct_conn_close(conn);
             return;
         }
@@ -518,6 +545,29 @@ static void keep_alive(int fd)
     (void)setsockopt(fd, IPPROTO_TCP, TCP_KEEPCNT, &probes, sizeof probes);
 }
 
+/* ---- where connections come from ------------------------------------------------------------- */
+
+void fct_conn_describe(const struct sockaddr_storage *from, char text[FCT_ADDRESS_SIZE])
+{
+    (void)describe(from, text);
+}
+
+bool fct_conn_is_from(const struct fct_conn *conn, const struct sockaddr_storage *from)
+{
+    if (conn->from.ss_family != from->ss_family) {
+        return false;
+    }
+    if (from->ss_family == AF_INET) {
+        const struct sockaddr_in *one = (const void *)&conn->from;
+        const struct sockaddr_in *other = (const void *)from;
+        return one->sin_addr.s_addr == other->sin_addr.s_addr;
+    }
+    const struct sockaddr_in6 *one = (const void *)&conn->from;
+    const struct sockaddr_in6 *other = (const void *)from;
+    return from->ss_family == AF_INET6 &&
+           memcmp(&one->sin6_addr, &other->sin6_addr, sizeof one->sin6_addr) == 0;
+}
+
 /* ---- for doors.c ----------------------------------------------------------------------------- */
 
 void fct_conn_open(struct fct_doors *doors, int fd, bool is_unix)
@@ -585,7 +635,7 @@ void fct_conn_tick(struct fct_conn *conn, uint64_t now_ms)
         return;
     case CONN_OPEN:
         if (conn->blocked && age >= STALL_MS &&
-            (conn->over || fct_session_is_finished(conn->session))) {
+            (conn->over || conn->ended || fct_session_is_finished(conn->session))) {
             fct_conn_close(conn);
             return;
         }

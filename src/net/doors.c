@@ -155,6 +155,38 @@ static size_t connections_max(size_t wanted)
     return wanted < possible ? wanted : (size_t)possible;
 }
 
+/* Counted only where there are as many connections at all. */
+static bool address_is_full(const struct fct_doors *doors, const struct sockaddr_storage *from)
+{
+    size_t most = doors->options.connections_per_address_max;
+    size_t count = 0;
+    if (most == 0 || doors->conn_count < most) {
+        return false;
+    }
+    for (const struct fct_conn *at = doors->conns; at != NULL; at = fct_conn_next(at)) {
+        count += fct_conn_is_from(at, from) ? 1 : 0;
+    }
+    return count >= most;
+}
+
+static void tell_refused(struct fct_doors *doors, const struct sockaddr_storage *from)
+{
+    char address[FCT_ADDRESS_SIZE];
+    uint64_t now = fct_loop_now_ms(doors->options.loop);
+    doors->refused_count++;
+    if (doors->options.refused == NULL ||
+        (doors->refused_ms != 0 && now - doors->refused_ms < TICK_MS)) {
+        return;
+    }
+    if (from != NULL) {
+        fct_conn_describe(from, address);
+    }
+    doors->options.refused(doors->options.data, from == NULL ? NULL : address,
+                           doors->refused_count);
+    doors->refused_count = 0;
+    doors->refused_ms = now;
+}
+
 static void on_connection(uv_poll_t *poll, int status, int events)
 {
     struct fct_listener *listener = poll->data;
@@ -162,7 +194,10 @@ static void on_connection(uv_poll_t *poll, int status, int events)
     (void)status;
     (void)events;
     for (int i = 0; i < ACCEPTS_PER_TURN; i++) {
-        int fd = accept4(listener->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+        struct sockaddr_storage from = {.ss_family = AF_UNSPEC};
+        socklen_t size = sizeof from;
+        int fd =
+            accept4(listener->fd, (struct sockaddr *)&from, &size, SOCK_NONBLOCK | SOCK_CLOEXEC);
         if (fd < 0) {
             if (errno == EMFILE || errno == ENFILE) {
                 refuse_one(listener);
@@ -171,6 +206,10 @@ static void on_connection(uv_poll_t *poll, int status, int events)
         }
         if (doors->conn_count >= doors->options.connections_max) {
             (void)close(fd);
+            tell_refused(doors, NULL);
+        } else if (!listener->is_unix && address_is_full(doors, &from)) {
+            (void)close(fd);
+            tell_refused(doors, &from);
         } else {
             fct_conn_open(doors, fd, listener->is_unix);
         }

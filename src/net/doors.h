@@ -19,8 +19,12 @@ struct fct_doors_options {
     struct fct_loop *loop;
     struct fct_session_limits limits;
     size_t connections_max;
+    size_t connections_per_address_max; /* 0: no limit. UNIX sockets have none */
     void *data;
     void (*begin)(void *data, struct fct_exchange *exchange);
+    /* A connection was refused, of |address|, which has too many, or at all (NULL): at most once a
+     * second, with how many since the last time. May be NULL. */
+    void (*refused)(void *data, const char *address, uint64_t count);
 };
 
 struct fct_doors;

@@ -2,6 +2,7 @@
 #ifndef FCT_NET_DOORS_INT_H
 #define FCT_NET_DOORS_INT_H
 
+#include <sys/socket.h>
 #include <uv.h>
 
 #include "core/buf.h"
@@ -26,13 +27,19 @@ struct fct_doors {
     struct fct_conn *conns;
     size_t conn_count;
     uint64_t conns_ever;
-    size_t closing;     /* handles that libuv still has */
-    size_t unsent_size; /* bytes that connections keep for peers that do not read */
+    size_t closing;         /* handles that libuv still has */
+    size_t unsent_size;     /* bytes that connections keep for peers that do not read */
+    uint64_t refused_count; /* since |refused| was called */
+    uint64_t refused_ms;    /* when it was called; 0: never */
     bool shut_down;
     struct fct_timer tick;
     int spare_fd; /* given up to refuse a connection when there are no descriptors left */
 };
 
+/* Does it come from the same address, whatever its port? Not of a UNIX socket. */
+bool fct_conn_is_from(const struct fct_conn *conn, const struct sockaddr_storage *from);
+/* "192.0.2.1:5000", "[2001:db8::1]:5000", "unix". */
+void fct_conn_describe(const struct sockaddr_storage *from, char text[FCT_ADDRESS_SIZE]);
 /* Takes over |fd|. What fails closes it. */
 void fct_conn_open(struct fct_doors *doors, int fd, bool is_unix);
 /* Closes it at once; its memory goes when libuv lets go of it. */

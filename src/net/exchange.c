@@ -45,6 +45,13 @@ void fct_exchange_abort(struct fct_exchange *exchange, enum fct_abort why)
     exchange->ops->abort(exchange, why);
 }
 
+void fct_exchange_trust(struct fct_exchange *exchange)
+{
+    if (exchange->ops->trust != NULL) {
+        exchange->ops->trust(exchange);
+    }
+}
+
 /* ---- a handler for who has answered at once -------------------------------------------------- */
 
 static void ignore_body(struct fct_exchange *exchange, factum_slice bytes)

@@ -75,6 +75,7 @@ struct fct_exchange_ops {
                             size_t count);
     void (*release)(struct fct_exchange *exchange, size_t size);
     void (*abort)(struct fct_exchange *exchange, enum fct_abort why);
+    void (*trust)(struct fct_exchange *exchange); /* NULL: it makes no difference */
 };
 
 /* Who is at the other end of a connection. Owned by the connection, lasts as long as it. */
@@ -95,6 +96,8 @@ struct fct_exchange {
     factum_slice authority;
     const struct fct_field *fields; /* in their order, no pseudo fields */
     size_t field_count;
+    bool endless; /* set by the handler: the answer goes on for ever, so that a peer which has ended
+                     its side is taken for gone */
     /* The handler's. */
     const struct fct_exchange_handler *handler;
     void *data;
@@ -119,6 +122,9 @@ FCT_MUST_USE factum_status fct_exchange_finish(struct fct_exchange *exchange,
                                                const struct fct_field *trailers, size_t count);
 /* |size| bytes that body() was given are used: the peer may send as many more. */
 void fct_exchange_release(struct fct_exchange *exchange, size_t size);
+/* Its peer has logged in, or need not: the connection may have as many exchanges as the session's
+ * limits say, from now on. */
+void fct_exchange_trust(struct fct_exchange *exchange);
 /* Ends it at once, from either state; closed() follows, not from inside this call. */
 void fct_exchange_abort(struct fct_exchange *exchange, enum fct_abort why);
 

@@ -153,6 +153,7 @@ static void h1_begin(struct fct_h1 *h1)
     if (h1->is_chunked) {
         fct_h1_check_chunks(&h1->check, h1->limits.head_size_max, h1->limits.field_count_max);
     }
+    h1->exchange.base.endless = false;
     h1->exchange.base.handler = NULL;
     h1->exchange.base.data = NULL;
     h1->begin(h1->data, &h1->exchange.base);
@@ -265,6 +266,15 @@ static void h1_pump(struct fct_h1 *h1)
         if (!h1->is_finished) {
             h1->rest = fct_slice_from(h1->rest, used);
         }
+    }
+}
+
+/* After the last byte of a peer that has ended its side: can anything still become of it? */
+static void h1_check_last(struct fct_h1 *h1)
+{
+    bool answers = h1->is_open && h1->reading == FCT_H1_READS_NOTHING && !h1->exchange.base.endless;
+    if (h1->is_last && !answers && h1->rest.len == 0) {
+        h1->is_finished = true;
     }
 }
 
@@ -383,6 +393,17 @@ static bool h1_wants_receive(const struct fct_session *session)
     return !h1->is_finished && h1->rest.len == 0;
 }
 
+static bool h1_input_ended(struct fct_session *session)
+{
+    struct fct_h1 *h1 = h1_of(session);
+    h1->is_last = true;
+    if (!h1->is_finished) {
+        h1_check_last(h1);
+        return !h1->is_finished;
+    }
+    return h1->out.len > 0;
+}
+
 /* Hands out what is in |out|, and lets the handler write more. */
 static size_t h1_hand_out(struct fct_h1 *h1, const uint8_t **bytes)
 {
@@ -407,6 +428,7 @@ static size_t h1_send(struct fct_session *session, const uint8_t **bytes)
     FCT_ASSERT(!h1->is_inside);
     h1->is_inside = true;
     h1_pump(h1);
+    h1_check_last(h1);
     (void)h1_keep_input(h1); /* the rest lies in |input| already: this only frees memory */
     if (fct_h1_answer_flush(h1) != FACTUM_OK) {
         h1_fail(h1, 503, "out of memory");
@@ -483,6 +505,7 @@ static void h1_destroy(struct fct_session *session)
 static const struct fct_session_ops h1_ops = {
     .receive = h1_receive,
     .wants_receive = h1_wants_receive,
+    .input_ended = h1_input_ended,
     .send = h1_send,
     .tick = h1_tick,
     .shut_down = h1_shut_down,

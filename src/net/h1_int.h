@@ -100,6 +100,7 @@ struct fct_h1 {
     bool has_woken;  /* wants_send was called */
     bool is_full;    /* there was no room; writable is due */
     bool is_closing; /* shut_down was called */
+    bool is_last;    /* the peer sends nothing more than |rest| */
     bool is_finished;
 
     bool has_time;

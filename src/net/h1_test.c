@@ -89,6 +89,60 @@ static void after_finish_a_handler_gets_no_body_and_no_end(void **state)
     h1_peer_finish(&p);
 }
 
+/* ---- a peer that has ended its side ---------------------------------------------------------- */
+
+static void who_has_ended_its_side_gets_the_answers_to_what_it_asked(void **state)
+{
+    (void)state;
+    struct h1_peer p;
+    h1_peer_start(&p, H1_HOLD);
+    give(&p, GET GET);
+    assert_true(fct_session_input_ended(p.session));
+    for (int i = 1; i <= 2; i++) {
+        assert_int_equal(p.begun, i);
+        assert_false(fct_session_is_finished(p.session));
+        answer(&p);
+        h1_peer_send(&p);
+    }
+    assert_int_equal(p.complete, 2);
+    assert_true(fct_session_is_finished(p.session));
+    assert_sent(&p, OK_EMPTY OK_EMPTY);
+    h1_peer_finish(&p);
+}
+
+static void who_has_ended_its_side_without_a_whole_request_gets_nothing(void **state)
+{
+    (void)state;
+    static const char *const requests[] = {"", "GET / HT", POST "Content-Length: 3\r\n\r\nab"};
+    for (size_t i = 0; i < sizeof requests / sizeof requests[0]; i++) {
+        struct h1_peer p;
+        h1_peer_start(&p, H1_HOLD);
+        give(&p, requests[i]);
+        assert_false(fct_session_input_ended(p.session));
+        assert_true(fct_session_is_finished(p.session));
+        h1_peer_finish(&p);
+    }
+}
+
+static void an_answer_without_end_ends_with_its_peer(void **state)
+{
+    (void)state;
+    struct h1_peer p;
+    h1_peer_start(&p, H1_HOLD);
+    give(&p, GET);
+    p.exchange->endless = true;
+    assert_false(fct_session_input_ended(p.session));
+    h1_peer_finish(&p);
+    h1_peer_start(&p, H1_HOLD);
+    give(&p, GET);
+    assert_true(fct_session_input_ended(p.session));
+    p.exchange->endless = true; /* it is known later */
+    assert_true(h1_peer_respond(p.exchange));
+    h1_peer_send(&p);
+    assert_true(fct_session_is_finished(p.session));
+    h1_peer_finish(&p);
+}
+
 /* ---- order ----------------------------------------------------------------------------------- */
 
 static void pipelined_requests_wait_for_the_answer_before_them(void **state)
@@ -681,6 +735,9 @@ int main(void)
         cmocka_unit_test(a_handler_sees_names_in_lower_case_and_values_without_space),
         cmocka_unit_test(the_authority_of_an_absolute_target_replaces_host),
         cmocka_unit_test(after_finish_a_handler_gets_no_body_and_no_end),
+        cmocka_unit_test(who_has_ended_its_side_gets_the_answers_to_what_it_asked),
+        cmocka_unit_test(who_has_ended_its_side_without_a_whole_request_gets_nothing),
+        cmocka_unit_test(an_answer_without_end_ends_with_its_peer),
         cmocka_unit_test(pipelined_requests_wait_for_the_answer_before_them),
         cmocka_unit_test(the_next_request_begins_once_the_answer_is_handed_out),
         cmocka_unit_test(more_bytes_join_those_that_wait),

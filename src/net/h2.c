@@ -477,6 +477,8 @@ static void h2_limits_fill(struct fct_session_limits *limits)
     limits->head_size_max = h2_limit(limits->head_size_max, 16 * 1024, H2_HEAD_SIZE_LIMIT);
     limits->field_count_max = h2_limit(limits->field_count_max, 100, H2_HEAD_SIZE_LIMIT);
     limits->exchanges_max = h2_limit(limits->exchanges_max, 1024, H2_WINDOW_MAX);
+    limits->exchanges_first_max =
+        h2_limit(limits->exchanges_first_max, limits->exchanges_max, limits->exchanges_max);
     limits->body_window = h2_limit(limits->body_window, 1 << 20, H2_WINDOW_MAX);
     limits->session_window = h2_limit(limits->session_window, 8 << 20, H2_WINDOW_MAX);
     limits->write_buffer_max =
@@ -517,7 +519,7 @@ static bool h2_submit_preface(struct fct_h2 *h2)
 {
     const struct fct_session_limits *limits = &h2->options.limits;
     const nghttp2_settings_entry settings[] = {
-        {NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, (uint32_t)limits->exchanges_max},
+        {NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, (uint32_t)limits->exchanges_first_max},
         {NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, (uint32_t)limits->body_window},
         {NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE, (uint32_t)limits->head_size_max},
     };
@@ -553,6 +555,12 @@ static bool h2_wants_receive(const struct fct_session *session)
            nghttp2_session_get_outbound_queue_size(h2->nghttp2) < H2_OUTBOUND_QUEUE_ENOUGH;
 }
 
+static bool h2_input_ended(struct fct_session *session)
+{
+    (void)session;
+    return false; /* windows and pings need both sides */
+}
+
 static const struct fct_session_ops h2_ops = {
     .receive = h2_receive,
     .send = h2_send,
@@ -561,6 +569,7 @@ static const struct fct_session_ops h2_ops = {
     .is_finished = h2_is_finished,
     .waiting = h2_waiting,
     .wants_receive = h2_wants_receive,
+    .input_ended = h2_input_ended,
     .destroy = h2_destroy,
 };
 
@@ -575,6 +584,7 @@ factum_status fct_h2_create(const struct fct_session_options *options, struct fc
     h2->session.ops = &h2_ops;
     h2->options = *options;
     h2_limits_fill(&h2->options.limits);
+    h2->is_trusted = options->limits.exchanges_first_max == 0;
     const struct fct_session_limits *limits = &h2->options.limits;
     fct_h2_ring_init(&h2->streams);
     fct_h2_ring_init(&h2->writable);

@@ -433,6 +433,20 @@ static void h2_abort(struct fct_exchange *exchange, enum fct_abort why)
     fct_h2_signal(h2);
 }
 
+/* The peer may open more streams once it has seen it. */
+static void h2_trust(struct fct_exchange *exchange)
+{
+    struct fct_h2 *h2 = h2_stream_of(exchange)->h2;
+    const nghttp2_settings_entry setting = {NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS,
+                                            (uint32_t)h2->options.limits.exchanges_max};
+    if (!h2->is_trusted && !h2->is_over) {
+        h2->is_trusted = true;
+        (void)fct_h2_check(h2,
+                           nghttp2_submit_settings(h2->nghttp2, NGHTTP2_FLAG_NONE, &setting, 1));
+        fct_h2_signal(h2);
+    }
+}
+
 const struct fct_exchange_ops fct_h2_exchange_ops = {
     .respond = h2_respond,
     .room = h2_room,
@@ -440,4 +454,5 @@ const struct fct_exchange_ops fct_h2_exchange_ops = {
     .finish = h2_finish,
     .release = h2_release,
     .abort = h2_abort,
+    .trust = h2_trust,
 };

@@ -116,6 +116,7 @@ struct fct_h2 {
     bool is_over;       /* GOAWAY is queued or sent, and nothing more is read */
     bool is_broken;     /* no memory: nothing more is sent either */
     bool shuts_down;
+    bool is_trusted; /* the peer was told of exchanges_max */
 };
 
 struct fct_h2_trailers;

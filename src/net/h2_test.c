@@ -244,6 +244,30 @@ static void exchanges_beyond_the_maximum_wait_at_the_client(void **state)
     stop();
 }
 
+static void a_peer_may_open_more_exchanges_once_it_is_trusted(void **state)
+{
+    (void)state;
+    h2_server_init(&server, H2_SILENT);
+    server.options.limits.exchanges_max = 5;
+    server.options.limits.exchanges_first_max = 3;
+    start(H2_SILENT, 0);
+    h2_talk(&client, &server);
+    for (int i = 0; i < 8; i++) {
+        (void)h2_request(&client, 0, false);
+    }
+    h2_talk(&client, &server);
+    assert_int_equal(server.call_count, 3);
+    for (int i = 0; i < 2; i++) { /* once is enough */
+        fct_exchange_trust(server.calls[0].exchange);
+        h2_talk(&client, &server);
+        assert_int_equal(server.call_count, 5);
+    }
+    assert_int_equal(nghttp2_session_get_remote_settings(client.session,
+                                                         NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS),
+                     5);
+    stop();
+}
+
 /* Flow control of answers. */
 
 static void a_writer_stops_without_room_and_is_called_when_half_is_free(void **state)
@@ -823,6 +847,7 @@ int main(void)
         cmocka_unit_test(an_answer_header_that_is_too_long_to_send_ends_the_exchange),
         cmocka_unit_test(many_exchanges_run_at_once),
         cmocka_unit_test(exchanges_beyond_the_maximum_wait_at_the_client),
+        cmocka_unit_test(a_peer_may_open_more_exchanges_once_it_is_trusted),
         cmocka_unit_test(a_writer_stops_without_room_and_is_called_when_half_is_free),
         cmocka_unit_test(a_fast_reader_gets_large_pieces),
         cmocka_unit_test(a_message_beyond_the_room_is_taken_whole_up_to_32_mib),

@@ -15,7 +15,7 @@
 #include "net/loop_int.h"
 #include "os/thread.h"
 
-#define WORK_NS_PER_TURN (4 * 1000000u)
+#define WORK_NS_PER_TURN (2 * 1000000u)
 
 struct fct_loop {
     const struct fct_mem *mem;

@@ -15,6 +15,11 @@ bool fct_session_wants_receive(const struct fct_session *session)
     return session->ops->wants_receive(session);
 }
 
+bool fct_session_input_ended(struct fct_session *session)
+{
+    return session->ops->input_ended(session);
+}
+
 size_t fct_session_send(struct fct_session *session, const uint8_t **bytes)
 {
     return session->ops->send(session, bytes);

@@ -19,12 +19,13 @@
 
 /* Zero: the default in parentheses. */
 struct fct_session_limits {
-    size_t head_size_max;     /* bytes of a request's head (16 KiB) */
-    size_t field_count_max;   /* (100) */
-    size_t exchanges_max;     /* concurrent ones, HTTP/2 (1,024) */
-    size_t body_window;       /* bytes of one body that are not released (1 MiB) */
-    size_t session_window;    /* of all bodies of the connection (8 MiB) */
-    size_t write_buffer_max;  /* bytes of one answer that wait to be sent: room (256 KiB) */
+    size_t head_size_max;       /* bytes of a request's head (16 KiB) */
+    size_t field_count_max;     /* (100) */
+    size_t exchanges_max;       /* concurrent ones, HTTP/2 (1,024) */
+    size_t exchanges_first_max; /* the same, until fct_exchange_trust (as many) */
+    size_t body_window;         /* bytes of one body that are not released (1 MiB) */
+    size_t session_window;      /* of all bodies of the connection (8 MiB) */
+    size_t write_buffer_max;    /* bytes of one answer that wait to be sent: room (256 KiB) */
     size_t session_write_max; /* of all answers of the connection, HTTP/2; beyond it each still has
                                    room for 16 KiB (16 MiB) */
     size_t glitches_burst;    /* PING, SETTINGS, empty frames, early resets ... before the peer is
@@ -52,6 +53,7 @@ struct fct_session;
 struct fct_session_ops {
     bool (*receive)(struct fct_session *session, factum_slice bytes, uint64_t now_ms);
     bool (*wants_receive)(const struct fct_session *session);
+    bool (*input_ended)(struct fct_session *session);
     size_t (*send)(struct fct_session *session, const uint8_t **bytes);
     void (*tick)(struct fct_session *session, uint64_t now_ms);
     void (*shut_down)(struct fct_session *session);
@@ -78,6 +80,10 @@ FCT_MUST_USE bool fct_session_receive(struct fct_session *session, factum_slice 
  * have not released what came, or a request waits for the answer before it. Asked again after each
  * receive and send. A receive while it is false is taken up to a few MiB of waiting bytes. */
 bool fct_session_wants_receive(const struct fct_session *session);
+/* The peer has ended its side, as `nc -N` does after a request, and may still read. True: an answer
+ * is under way; the session is finished once it is given. False: nothing is, or it has no end
+ * (fct_exchange.endless): close the connection. HTTP/2 has no such peers. */
+FCT_MUST_USE bool fct_session_input_ended(struct fct_session *session);
 /* The next bytes to send, which last until the next call on the session; 0: nothing now. The bytes
  * count as sent: the owner keeps what it cannot write at once. HTTP/2 gives up to 97 KiB, and asks
  * each exchange that has room again for more, once a call. */

@@ -145,7 +145,9 @@ static factum_status config_check_value(const struct fct_config_given *given, fa
 {
     const struct config_key *key = &config_keys[given->key];
     bool on = false;
-    bool may_be_none = given->key != FCT_CONFIG_CONNECTIONS_MAX && given->key != FCT_CONFIG_STORE;
+    bool may_be_none = given->key != FCT_CONFIG_CONNECTIONS_MAX &&
+                       given->key != FCT_CONFIG_CONNECTIONS_PER_ADDRESS_MAX &&
+                       given->key != FCT_CONFIG_STORE;
     factum_status status = config_check_text(given, err);
     if (status != FACTUM_OK) {
         return status;
@@ -473,6 +475,8 @@ static void config_fill(struct fct_config *config)
         .advertised_host = config_text(config, FCT_CONFIG_ADVERTISE_HOST),
         .advertised_port = (uint16_t)config_number(config, FCT_CONFIG_ADVERTISE_PORT),
         .connections_max = config_number(config, FCT_CONFIG_CONNECTIONS_MAX),
+        .connections_per_address_max =
+            config_number(config, FCT_CONFIG_CONNECTIONS_PER_ADDRESS_MAX),
     };
 }
 

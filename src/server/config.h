@@ -29,7 +29,8 @@
     X(INSECURE_ANY_ADDRESS, "insecure-any-address", SWITCH, "false")                               \
     X(ADVERTISE_HOST, "advertise-host", TEXT, "none")                                              \
     X(ADVERTISE_PORT, "advertise-port", NUMBER, "none")                                            \
-    X(CONNECTIONS_MAX, "connections-max", NUMBER, "10000")
+    X(CONNECTIONS_MAX, "connections-max", NUMBER, "10000")                                         \
+    X(CONNECTIONS_PER_ADDRESS_MAX, "connections-per-address-max", NUMBER, "1000")
 
 enum fct_config_key {
 #define FCT_CONFIG_ENUM(key, name, kind, value) FCT_CONFIG_##key,

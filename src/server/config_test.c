@@ -123,6 +123,7 @@ static const struct case_ matrix[] = {
     {{.flags = {"insecure=yes"}}, "--insecure: insecure takes true or false, not \"yes\""},
     {{.flags = {"connections-max=0"}},
      "--connections-max: connections-max takes a whole number from 1 to 1000000, not \"0\""},
+    {{.flags = {"connections-per-address-max=none"}}, "takes a whole number from 1 to 1000000"},
     {{.flags = {"connections-max=none"}}, "takes a whole number from 1 to 1000000"},
     {{.flags = {"connections-max=1000001"}}, "takes a whole number from 1 to 1000000"},
     {{.flags = {"connections-max=4294967297"}}, "takes a whole number from 1 to 1000000"},
@@ -179,6 +180,7 @@ TEST(without_anything_it_is_loopback_with_a_secret_in_the_store)
     assert_null(options->advertised_host);
     assert_int_equal(options->advertised_port, 0);
     assert_int_equal(options->connections_max, 10000);
+    assert_int_equal(options->connections_per_address_max, 1000);
     assert_false(options->insecure);
     assert_false(options->insecure_any_address);
     assert_string_equal(options->secret_dir, "factum-data");
@@ -466,7 +468,8 @@ TEST(what_is_printed_says_where_each_value_comes_from_and_gives_the_same_again)
                                  "insecure-any-address = false  # default\n"
                                  "advertise-host = none  # default\n"
                                  "advertise-port = none  # default\n"
-                                 "connections-max = 77  # FACTUM_CONNECTIONS_MAX\n");
+                                 "connections-max = 77  # FACTUM_CONNECTIONS_MAX\n"
+                                 "connections-per-address-max = 1000  # default\n");
     fct_config_finish(&outcome.config);
     begin(&(struct start){.file = printed}, &outcome);
     assert_ok(outcome.status, outcome.err);

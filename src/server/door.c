@@ -41,6 +41,9 @@ static bool is_grpc(const struct fct_exchange *exchange)
 static void let_in(struct fct_server *server, const struct fct_principal *principal,
                    struct fct_exchange *exchange)
 {
+    if (principal->right != FCT_RIGHT_NONE) {
+        fct_exchange_trust(exchange);
+    }
     if (is_grpc(exchange)) {
         fct_grpc_begin(server, principal, exchange);
     } else {

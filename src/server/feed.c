@@ -6,8 +6,14 @@
  * and those that wait for anything: an append costs what its subscribers cost, however many others
  * there are.
  *
- * To be woken is a hint: a feed asks the store itself. So the tail may skip, if it has fallen far
- * behind, by waking everybody; and while nobody subscribes it reads nothing, which an append would
+ * A feed of everything or of one stream that has caught up gives up its subscription and rides: it
+ * takes its events from those that the tail has read (recent.h), with what others have encoded them
+ * to. If it is so slow that they are gone, or a tombstone comes, it subscribes again at its place.
+ * Categories, types and filters ask the store: the tail knows neither their ordinals nor their
+ * conditions.
+ *
+ * To be woken is a hint. So the tail may skip, if it has fallen far behind, by waking everybody,
+ * whose riding ends with it; and while nobody subscribes it reads nothing, which an append would
  * pay for.
  *
  * Invariants.
@@ -17,6 +23,10 @@
  *     forgotten, and may be woken without need.
  *  3. The tail is at the end, or reads on, whenever there is a subscription: |behind| is set only
  *     while there is none, and the first one puts the tail to the end before it asks the store.
+ *  4. A feed that rides has given everything of its own at or before |place|; what comes after it
+ *     is among the recent events from |number| on, or its |number| is below the first one's.
+ *  5. One that rides and waits in the table is concerned by no recent event: each that would
+ *     concern it has woken it.
  */
 #include <stdatomic.h>
 #include <string.h>
@@ -25,11 +35,17 @@
 #include "core/error.h"
 #include "core/hash.h"
 #include "core/slice.h"
+#include "os/os.h"
 #include "os/thread.h"
 #include "server/server_int.h"
 
 #define BUCKETS 4096u
 #define TAIL_EVENTS_PER_TURN 1024
+/* Of one call of the store: about a millisecond. What few events fit takes many turns. */
+#define STEPS_PER_CALL 4096
+/* What has to come from the disk takes as long as thousands of events in memory. */
+#define CALLS_PER_LOOK 8
+#define LOOP_TURN_MS 3
 #define TURNS_MAX 64 /* in a row: then everybody is woken, and the tail skips to the end */
 
 struct fct_feeds {
@@ -40,6 +56,9 @@ struct fct_feeds {
     factum_subscription *tail;
     bool behind; /* it was left where it was: nobody subscribed */
     unsigned turns;
+    size_t sharer_count; /* feeds that ride or would like to */
+    struct fct_recent recent;
+    struct fct_feed *followers;
     _Atomic uint32_t bits; /* of factum_news, which the loop has not seen yet */
     struct fct_watcher *watchers;
     struct fct_feed *any;
@@ -96,12 +115,16 @@ static void wake_all(struct fct_feed **list)
     }
 }
 
+/* Because of the newest event: what is older does not concern those that waited. */
 static void wake_those(struct fct_feeds *feeds, factum_source source, factum_slice name)
 {
     struct fct_feed *feed = *bucket_of(feeds, source, name);
     while (feed != NULL) {
         struct fct_feed *next = feed->next;
         if (feed->interest == source && fct_slice_equal(fct_buf_slice(&feed->name), name)) {
+            if (feed->rides && feeds->recent.end > feeds->recent.first) {
+                feed->number = feeds->recent.end - 1;
+            }
             wake(feed);
         }
         feed = next;
@@ -133,7 +156,11 @@ static factum_status open_tail(struct fct_feeds *feeds, factum_error *err)
 {
     const factum_read_request request = {
         .size = sizeof request, .source = FACTUM_SOURCE_ALL, .from = FACTUM_FROM_END};
-    return factum_subscribe(feeds->server->store, &request, &feeds->tail, err);
+    factum_status status = factum_subscribe(feeds->server->store, &request, &feeds->tail, err);
+    if (status == FACTUM_OK) {
+        fct_recent_restart(&feeds->recent, factum_subscription_checkpoint(feeds->tail));
+    }
+    return status;
 }
 
 /* Goes on at the end. Everybody is woken after it, and finds by itself what was skipped. */
@@ -144,6 +171,16 @@ static void skip_to_end(struct fct_feeds *feeds)
         factum_subscription_close(old);
     }
     wake_everybody(feeds);
+}
+
+static void take_recent(struct fct_feeds *feeds, const factum_event *event)
+{
+    if (feeds->sharer_count > 0) {
+        (void)fct_recent_add(&feeds->recent, event); /* otherwise they ask the store */
+    } else {
+        fct_recent_restart(&feeds->recent, event->position);
+    }
+    wake_for(feeds, event);
 }
 
 static void read_tail(struct fct_feeds *feeds)
@@ -163,6 +200,7 @@ static void read_tail(struct fct_feeds *feeds)
         }
         if (status == FACTUM_TIMEOUT) {
             feeds->turns = 0;
+            fct_recent_reach(&feeds->recent, factum_subscription_checkpoint(feeds->tail));
             if (any) {
                 wake_all(&feeds->any);
             }
@@ -170,7 +208,7 @@ static void read_tail(struct fct_feeds *feeds)
         }
         if (status == FACTUM_OK) {
             any = true;
-            wake_for(feeds, &event);
+            take_recent(feeds, &event);
         }
     }
     wake_all(&feeds->any);
@@ -221,6 +259,7 @@ factum_status fct_feeds_open(struct fct_server *server, factum_error *err)
         return fct_fail(err, FACTUM_NO_MEMORY, "start the server: out of memory");
     }
     feeds->server = server;
+    feeds->recent.mem = server->mem;
     feeds->news.run = on_news;
     feeds->again.run = on_again;
     feeds->listener =
@@ -238,6 +277,11 @@ factum_status fct_feeds_open(struct fct_server *server, factum_error *err)
     }
     server->feeds = feeds;
     return FACTUM_OK;
+}
+
+const struct fct_feed *fct_feeds_first(const struct fct_server *server)
+{
+    return server->feeds->followers;
 }
 
 void fct_feeds_stop(struct fct_server *server)
@@ -288,6 +332,7 @@ void fct_feeds_close(struct fct_server *server)
     FCT_ASSERT(feeds->watchers == NULL);
     fct_loop_forget(server->loop, &feeds->again);
     factum_subscription_close(feeds->tail);
+    fct_recent_finish(&feeds->recent);
     fct_mem_free(server->mem, feeds);
     server->feeds = NULL;
 }
@@ -329,9 +374,60 @@ static factum_status note_interest(struct fct_feed *feed, const factum_read_requ
     return fct_buf_add_slice(&feed->name, name);
 }
 
-factum_status fct_feed_open(struct fct_server *server, struct fct_feed *feed,
-                            const factum_read_request *request, bool follow, factum_error *err)
+/* What the tail reads and the request asks for must be the same, one by one. */
+static bool may_ride(const struct fct_feed *feed, const factum_read_request *request)
 {
+    return request->filter == NULL && request->call == NULL && !request->commits &&
+           (request->source == FACTUM_SOURCE_ALL ||
+            (request->source == FACTUM_SOURCE_STREAM && !request->skip_system &&
+             feed->interest == FACTUM_SOURCE_STREAM));
+}
+
+static factum_status begin_following(struct fct_feed *feed, const factum_read_request *request,
+                                     factum_error *err)
+{
+    struct fct_feeds *feeds = feed->server->feeds;
+    feed->server->counters.subscriptions++;
+    feed->newer = NULL;
+    feed->older = feeds->followers;
+    if (feed->older != NULL) {
+        feed->older->newer = feed;
+    }
+    feeds->followers = feed;
+    feed->counted = true;
+    if (note_interest(feed, request) != FACTUM_OK) {
+        fct_feed_close(feed);
+        return fct_fail(err, FACTUM_NO_MEMORY, "subscribe: out of memory");
+    }
+    feed->shares = may_ride(feed, request);
+    feed->skip_system = request->skip_system;
+    feed->hash = fct_recent_hash(fct_buf_slice(&feed->name));
+    feeds->sharer_count += feed->shares ? 1 : 0;
+    return FACTUM_OK;
+}
+
+static void end_following(struct fct_feed *feed)
+{
+    struct fct_feeds *feeds = feed->server->feeds;
+    if (feed->newer != NULL) {
+        feed->newer->older = feed->older;
+    } else {
+        feeds->followers = feed->older;
+    }
+    if (feed->older != NULL) {
+        feed->older->newer = feed->newer;
+    }
+    feeds->sharer_count -= feed->shares ? 1 : 0;
+    feed->server->counters.subscriptions--;
+    fct_buf_finish(&feed->name);
+}
+
+factum_status fct_feed_open(struct fct_server *server, struct fct_feed *feed,
+                            const factum_read_request *wanted, bool follow, factum_error *err)
+{
+    factum_read_request in_steps = *wanted;
+    const factum_read_request *request = &in_steps;
+    in_steps.steps_max = STEPS_PER_CALL;
     FCT_ASSERT(feed->wake != NULL);
     feed->server = server;
     feed->follow = follow;
@@ -349,24 +445,178 @@ factum_status fct_feed_open(struct fct_server *server, struct fct_feed *feed,
     } else {
         status = factum_read(server->store, request, &feed->cursor, err);
     }
-    if (status == FACTUM_OK && follow) {
-        server->counters.subscriptions++;
-        if (note_interest(feed, request) != FACTUM_OK) {
-            fct_feed_close(feed);
-            return fct_fail(err, FACTUM_NO_MEMORY, "subscribe: out of memory");
+    return status == FACTUM_OK && follow ? begin_following(feed, request, err) : status;
+}
+
+/* ---- riding ---------------------------------------------------------------------------------- */
+
+/* Everything up to the end was given. */
+static void begin_riding(struct fct_feed *feed)
+{
+    uint64_t place = factum_subscription_checkpoint(feed->subscription);
+    if (feed->shares && fct_recent_covers(&feed->server->feeds->recent, place, &feed->number)) {
+        feed->rides = true;
+        feed->said = true;
+        feed->place = place;
+        factum_subscription_close(feed->subscription);
+        feed->subscription = NULL;
+    }
+}
+
+static factum_status end_riding(struct fct_feed *feed, factum_error *err)
+{
+    const factum_read_request request = {.size = sizeof request,
+                                         .source = feed->interest,
+                                         .name = fct_buf_slice(&feed->name),
+                                         .from = FACTUM_FROM_AFTER,
+                                         .from_value = feed->place,
+                                         .skip_system = feed->skip_system};
+    factum_status status =
+        factum_subscribe(feed->server->store, &request, &feed->subscription, err);
+    feed->rides = status != FACTUM_OK;
+    return status;
+}
+
+static void embedded_is_never_late(factum_question *question)
+{
+    (void)question;
+    FCT_ASSERT(false); /* the server's store is embedded */
+}
+
+/* The stream's metadata may hide what is new too. Asked once for an event. */
+static uint64_t first_revision_of(const struct fct_feed *feed, struct fct_recent_event *recent)
+{
+    factum_stream_info info = {.size = sizeof info};
+    factum_question question = {.size = sizeof question,
+                                .kind = FACTUM_ASK_STREAM,
+                                .name = recent->event.stream,
+                                .stream = &info,
+                                .done = embedded_is_never_late};
+    if (!recent->asked && factum_ask(feed->server->store, &question, NULL) == FACTUM_OK) {
+        recent->asked = true;
+        recent->first_revision = info.state == FACTUM_STREAM_SOFT_DELETED
+                                     ? FACTUM_REVISION_TOMBSTONE
+                                     : info.first_revision;
+    }
+    return recent->first_revision;
+}
+
+static bool concerns(const struct fct_feed *feed, struct fct_recent_event *recent)
+{
+    const factum_event *event = &recent->event;
+    if (event->position <= feed->place) {
+        return false; /* it subscribed while the tail had not come so far */
+    }
+    if (feed->interest == FACTUM_SOURCE_ALL) {
+        return !feed->skip_system ||
+               (event->stream.ptr[0] != '$' && event->revision != FACTUM_REVISION_TOMBSTONE);
+    }
+    return feed->hash == recent->stream_hash &&
+           fct_slice_equal(fct_buf_slice(&feed->name), event->stream) &&
+           event->revision >= first_revision_of(feed, recent);
+}
+
+/* As fct_feed_next. TIMEOUT: there is nothing, and CAUGHT_UP was said. DONE: it has ended. */
+static factum_status ride(struct fct_feed *feed, factum_event *event)
+{
+    struct fct_recent *recent = &feed->server->feeds->recent;
+    if (feed->slot != NULL) {
+        feed->number = recent->end;
+    } else if (feed->number < recent->first) {
+        return FACTUM_DONE;
+    }
+    while (feed->number < recent->end) {
+        struct fct_recent_event *next = fct_recent_get(recent, feed->number++);
+        if (!concerns(feed, next)) {
+            continue;
         }
+        bool of_stream = feed->interest == FACTUM_SOURCE_STREAM;
+        if (of_stream && next->event.revision == FACTUM_REVISION_TOMBSTONE) {
+            return FACTUM_DONE; /* the store's subscription knows how it ends */
+        }
+        *event = next->event;
+        event->ordinal = of_stream ? event->revision : 0;
+        feed->place = event->position;
+        feed->said = false;
+        feed->given = next;
+        return FACTUM_OK;
+    }
+    feed->place = recent->place > feed->place ? recent->place : feed->place;
+    if (!feed->said) {
+        feed->said = true;
+        return FACTUM_CAUGHT_UP;
+    }
+    return FACTUM_TIMEOUT;
+}
+
+bool fct_feed_is_live(const struct fct_feed *feed)
+{
+    return feed->rides || feed->slot != NULL;
+}
+
+bool fct_feed_shared(const struct fct_feed *feed, enum fct_shape shape, factum_slice *bytes)
+{
+    if (feed->given == NULL || feed->given->encoded[shape] == NULL) {
+        return false;
+    }
+    *bytes = fct_slice(feed->given->encoded[shape], feed->given->encoded_len[shape]);
+    return true;
+}
+
+void fct_feed_share(struct fct_feed *feed, enum fct_shape shape, factum_slice bytes)
+{
+    struct fct_feeds *feeds = feed->server->feeds;
+    if (feed->given != NULL && feeds->sharer_count > 1) {
+        fct_recent_keep(&feeds->recent, feed->given, shape, bytes);
+    }
+}
+
+/* ---- asking ---------------------------------------------------------------------------------- */
+
+/* Has this turn of the loop taken so long that others should have theirs? Looked at every few
+ * calls, so that each turn of a feed gets on. */
+static bool turn_is_long(struct fct_feed *feed)
+{
+    if (++feed->calls % CALLS_PER_LOOK != 0) {
+        return false;
+    }
+    uint64_t now_ms = fct_os_monotonic(fct_os_real()) / 1000000;
+    return now_ms > fct_loop_now_ms(feed->server->loop) + LOOP_TURN_MS;
+}
+
+/* TIMEOUT: there is nothing now. */
+static factum_status follow_next(struct fct_feed *feed, factum_event *event, factum_error *err)
+{
+    factum_status status = FACTUM_DONE;
+    feed->given = NULL;
+    if (feed->rides) {
+        status = ride(feed, event);
+        if (status != FACTUM_DONE) {
+            return status;
+        }
+        status = end_riding(feed, err);
+        if (status != FACTUM_OK) {
+            return status;
+        }
+    }
+    status = factum_subscription_next(feed->subscription, 0, event, err);
+    if (status == FACTUM_TIMEOUT) {
+        begin_riding(feed);
     }
     return status;
 }
 
 factum_status fct_feed_next(struct fct_feed *feed, factum_event *event, factum_error *err)
 {
-    if (!feed->follow) {
-        factum_status status = factum_cursor_next(feed->cursor, event, err);
-        feed->server->counters.events_read += status == FACTUM_OK ? 1 : 0;
+    factum_status status = FACTUM_PENDING;
+    if (feed->rides || !turn_is_long(feed)) {
+        status = feed->follow ? follow_next(feed, event, err)
+                              : factum_cursor_try_next(feed->cursor, event, err);
+    }
+    if (status == FACTUM_PENDING) {
+        fct_feed_again(feed); /* it has looked at many and found none, or the turn is over */
         return status;
     }
-    factum_status status = factum_subscription_next(feed->subscription, 0, event, err);
     if (status == FACTUM_TIMEOUT && feed->server->stopping) {
         return fct_fail(err, FACTUM_UNREACHABLE, "the server is shutting down");
     }
@@ -380,6 +630,10 @@ factum_status fct_feed_next(struct fct_feed *feed, factum_event *event, factum_e
 
 uint64_t fct_feed_place(const struct fct_feed *feed)
 {
+    if (feed->rides) {
+        const struct fct_recent *recent = &feed->server->feeds->recent;
+        return feed->slot != NULL && recent->place > feed->place ? recent->place : feed->place;
+    }
     return feed->follow ? factum_subscription_checkpoint(feed->subscription)
                         : factum_cursor_place(feed->cursor);
 }
@@ -397,9 +651,8 @@ void fct_feed_close(struct fct_feed *feed)
     }
     stop_waiting(feed);
     fct_loop_forget(feed->server->loop, &feed->task);
-    if (feed->subscription != NULL) {
-        feed->server->counters.subscriptions--;
-        fct_buf_finish(&feed->name);
+    if (feed->counted) {
+        end_following(feed);
     }
     factum_subscription_close(feed->subscription);
     factum_cursor_close(feed->cursor);

@@ -111,9 +111,11 @@ static factum_status check_query(const struct fct_http_call *call, factum_error 
     for (size_t i = 0; i < call->url.member_count; i++) {
         factum_slice name = call->url.members[i].name;
         if (!in_list(call->route->query, name)) {
-            return fct_fail(err, FACTUM_INVALID, "the query has no \"%.*s\" here%s%s",
-                            FCT_FMT(name), call->route->query[1] == '\0' ? "" : ": it may have",
-                            call->route->query[1] == '\0' ? "" : call->route->query);
+            factum_slice names = factum_slice_from(call->route->query);
+            bool none = names.len < 2; /* they stand between blanks */
+            names.len -= none ? names.len : 1;
+            return fct_fail(err, FACTUM_INVALID, "the query has no \"%.*s\" here%s%.*s",
+                            FCT_FMT(name), none ? "" : ": it may have", FCT_FMT(names));
         }
     }
     return FACTUM_OK;

@@ -13,6 +13,7 @@
 #include "wire/json_out.h"
 
 #define ENTRIES_PER_TURN 1000
+#define STEPS_PER_CALL 2048
 
 struct lister {
     struct fct_http_call *call;
@@ -108,7 +109,10 @@ static void fill_list(struct lister *lister)
         if (call->answered && fct_exchange_room(call->exchange) == 0) {
             return;
         }
-        factum_status status = factum_list_next(lister->list, &entry, &err);
+        factum_status status = factum_list_try_next(lister->list, &entry, &err);
+        if (status == FACTUM_PENDING) {
+            break; /* it has looked at many names and found none */
+        }
         if (status < 0) {
             fct_http_fail(call, status, &err);
             end_lister(lister);
@@ -127,7 +131,7 @@ static void fill_list(struct lister *lister)
             return;
         }
     }
-    fct_loop_later(call->server->loop, &lister->task);
+    fct_loop_work(call->server->loop, &lister->task);
 }
 
 static void on_list_writable(struct fct_http_call *call)
@@ -148,7 +152,8 @@ static const struct fct_http_work list_work = {on_list_writable, lister_closed};
 static factum_status open_list(struct fct_http_call *call, factum_list_kind kind,
                                const char *member, factum_error *err)
 {
-    factum_list_request request = {.size = sizeof request, .kind = kind};
+    factum_list_request request = {
+        .size = sizeof request, .kind = kind, .steps_max = STEPS_PER_CALL};
     bool after = false;
     struct lister *lister = fct_http_take(call, sizeof *lister);
     if (lister == NULL) {

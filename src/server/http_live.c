@@ -25,6 +25,7 @@
 #include "wire/problem.h"
 
 #define EVENTS_PER_TURN_LIVE 256
+#define OUT_KEPT_LIVE 4096
 #define TICK_MS 1000
 #define HEARTBEAT_TICKS 15
 
@@ -111,25 +112,53 @@ static bool write_place(struct live *live, const char *comment)
     return fct_http_write(live->call, factum_slice_from(text));
 }
 
-static bool write_live_event(struct live *live, const factum_event *event)
+/* Into call->out, unless another subscriber has done it: it is the same for all. */
+static factum_status format_live_event(struct live *live, const factum_event *event,
+                                       factum_slice *bytes, factum_error *err)
 {
     struct fct_http_call *call = live->call;
-    char head[FACTUM_TOKEN_SIZE + 16];
     char token[FACTUM_TOKEN_SIZE];
     factum_slice line;
+    if (fct_feed_shared(&live->feed, FCT_SHAPE_SSE, bytes)) {
+        return FACTUM_OK;
+    }
+    factum_status status = factum_ndjson_format(live->ndjson, event, &line, err);
+    if (status != FACTUM_OK) {
+        return status;
+    }
+    factum_token_format(call->server->store, event->position, token);
+    fct_buf_clear(&call->out);
+    status = fct_buf_printf(&call->out, "id: %s\ndata: ", token);
+    if (status == FACTUM_OK) {
+        status = fct_buf_add_slice(&call->out, line);
+    }
+    if (status == FACTUM_OK) { /* the line ends with its '\n': one more ends the event */
+        status = fct_buf_add_text(&call->out, "\n");
+    }
+    if (status != FACTUM_OK) {
+        return fct_fail(err, status, "a live tail: out of memory");
+    }
+    *bytes = fct_buf_slice(&call->out);
+    fct_feed_share(&live->feed, FCT_SHAPE_SSE, *bytes);
+    return FACTUM_OK;
+}
+
+static bool write_live_event(struct live *live, const factum_event *event)
+{
+    factum_slice bytes;
     factum_error err;
-    factum_status status = factum_ndjson_format(live->ndjson, event, &line, &err);
+    factum_status status = format_live_event(live, event, &bytes, &err);
     if (status != FACTUM_OK) {
         fail_live(live, status, &err);
         return false;
     }
-    factum_token_format(call->server->store, event->position, token);
-    (void)snprintf(head, sizeof head, "id: %s\ndata: ", token);
     live->quiet_ticks = 0;
     live->sent_place = event->position;
-    /* The line ends with its '\n': one more ends the event. */
-    return fct_http_write(call, factum_slice_from(head)) && fct_http_write(call, line) &&
-           fct_http_write(call, FCT_SLICE("\n"));
+    bool going = fct_http_write(live->call, bytes);
+    if (live->call->out.capacity > OUT_KEPT_LIVE) {
+        fct_buf_finish(&live->call->out); /* it may wait for long */
+    }
+    return going;
 }
 
 static void stop_live(struct live *live)
@@ -240,9 +269,11 @@ static factum_status open_live(struct fct_http_call *call, factum_error *err)
     live->behind = true;
     live->feed.wake = on_live_wake;
     live->feed.data = live;
+    live->feed.door = FCT_FEED_HTTP;
     live->timer.run = on_live_tick;
     call->state = live;
     call->work = &live_work;
+    call->exchange->endless = true;
     status = fct_feed_open(call->server, &live->feed, &selection.request, true, err);
     if (status != FACTUM_OK) {
         end_live(live);

@@ -186,11 +186,162 @@ HTTP_TEST(a_slow_reader_is_read_for_when_there_is_room_and_misses_nothing)
     run_until(f, "\"data\":8");
 }
 
+static struct fake_exchange *second_tail(struct http_fixture *f, struct fake_exchange *fake,
+                                         const char *line)
+{
+    fake_init(fake, &f->peer, line, "accept: text/event-stream\n");
+    fct_http_begin(&f->server, &f->principal, &fake->exchange);
+    fake_send(fake, "", 0, 1);
+    return fake;
+}
+
+static size_t count_of(const char *whole, const char *part)
+{
+    size_t count = 0;
+    for (const char *at = whole; at != NULL && (at = strstr(at, part)) != NULL; at++) {
+        count++;
+    }
+    return count;
+}
+
+/* Once all have caught up they read nothing themselves, and get the same bytes. */
+HTTP_TEST(subscribers_share_what_is_read_and_encoded_once)
+{
+    F;
+    static struct fake_exchange other;
+    given(f, "{\"stream\":\"s\",\"type\":\"T\",\"data\":1}\n");
+    struct fake_exchange *one = tail(f, "events", "");
+    second_tail(f, &other, "GET /api/v1/streams/s");
+    run_until(f, ": caught up");
+    run_for(f, 20);
+    const struct fct_feed *feed = fct_feeds_first(&f->server);
+    for (; feed != NULL; feed = feed->older) {
+        assert_true(feed->rides);
+        assert_null(feed->subscription);
+    }
+    size_t one_from = one->body_len;
+    size_t other_from = other.body_len;
+    given(f, "{\"stream\":\"s\",\"type\":\"T\",\"data\":\"both\",\"tags\":[\"a\",\"b\"]}\n");
+    run_until(f, "\"both\"");
+    run_for(f, 20);
+    assert_holds(other.body, "\"both\"");
+    assert_string_equal(one->body + one_from, other.body + other_from);
+    assert_ok(factum_metadata_set(f->store, FCT_SLICE("s"), factum_any(),
+                                  FCT_SLICE("{\"hidden\":1}"), NULL, &f->err),
+              f->err);
+    given(f, "{\"stream\":\"t\",\"type\":\"T\",\"data\":\"one alone\"}\n"
+             "{\"stream\":\"s\",\"type\":\"T\",\"data\":\"both again\"}\n");
+    run_until(f, "\"both again\"");
+    run_for(f, 20);
+    assert_holds(one->body, "\"one alone\"");
+    assert_lacks(one->body, "hidden");
+    assert_holds(other.body, "\"both again\"");
+    assert_lacks(other.body, "\"one alone\"");
+    fake_free(&other);
+}
+
+/* Who does not read while more comes than is kept goes on from the store, and rides again. */
+HTTP_TEST(a_subscriber_that_falls_behind_the_recent_events_misses_none)
+{
+    F;
+    static struct fake_exchange slow;
+    char number[32];
+    struct fake_exchange *quick = tail(f, "events", "");
+    second_tail(f, &slow, "GET /api/v1/events?from=start");
+    run_until(f, ": caught up");
+    run_for(f, 20);
+    const struct fct_feed *feed = fct_feeds_first(&f->server);
+    assert_true(feed->rides);
+    slow.room = 0;
+    quick->room = (size_t)1 << 24;
+    for (unsigned i = 0; i < FCT_RECENT_MAX + 500; i++) {
+        char line[96];
+        (void)snprintf(line, sizeof line, "{\"stream\":\"s\",\"type\":\"T\",\"data\":\"n%u.\"}\n",
+                       i);
+        given(f, line);
+        if (i % 500 == 499) {
+            run_for(f, 5);
+        }
+    }
+    (void)snprintf(number, sizeof number, "\"n%u.\"", FCT_RECENT_MAX + 499);
+    run_until(f, number);
+    assert_lacks(slow.body, "\"n0.\"");
+    slow.room = (size_t)1 << 24;
+    slow.exchange.handler->writable(&slow.exchange);
+    for (int i = 0; i < 2000 && strstr(slow.body, number) == NULL; i++) {
+        run_for(f, 5);
+    }
+    run_for(f, 20);
+    assert_int_equal(count_of(slow.body, "\"data\":\"n"), FCT_RECENT_MAX + 500);
+    assert_int_equal(count_of(quick->body, "\"data\":\"n"), FCT_RECENT_MAX + 500);
+    assert_true(feed->rides);
+    given(f, "{\"stream\":\"s\",\"type\":\"T\",\"data\":\"after it\"}\n");
+    run_until(f, "\"after it\"");
+    run_for(f, 20);
+    assert_holds(slow.body, "\"after it\"");
+    fake_free(&slow);
+}
+
+static void assert_metric(struct http_fixture *f, const char *line)
+{
+    const struct fake_exchange *fake = get(f, "/metrics");
+    assert_answer(fake, 200);
+    assert_holds(fake->body, line);
+}
+
+HTTP_TEST(figures_say_how_far_subscribers_are_behind)
+{
+    F;
+    static struct fake_exchange slow;
+    assert_metric(f, "factum_subscribers{door=\"http\",state=\"live\"} 0\n");
+    second_tail(f, &slow, "GET /api/v1/events?from=start");
+    run_for(f, 20);
+    given(f, "{\"stream\":\"s\",\"type\":\"T\",\"data\":1}\n");
+    run_for(f, 20);
+    assert_metric(f, "factum_subscribers{door=\"http\",state=\"live\"} 1\n");
+    assert_metric(f, "factum_subscriber_lag_max_bytes{door=\"http\"} 0\n");
+    slow.room = 0;
+    given(f, "{\"stream\":\"s\",\"type\":\"T\",\"data\":2}\n");
+    run_for(f, 20);
+    assert_lacks(get(f, "/metrics")->body, "factum_subscriber_lag_max_bytes{door=\"http\"} 0\n");
+    assert_metric(f, "factum_subscriber_lag_max_bytes{door=\"kurrentdb\"} 0\n");
+    fake_free(&slow);
+    second_tail(f, &slow, "GET /api/v1/events?from=start&prefix=s");
+    slow.room = 0;
+    given(f, "{\"stream\":\"s\",\"type\":\"T\",\"data\":3}\n");
+    run_for(f, 20);
+    assert_metric(f, "factum_subscribers{door=\"http\",state=\"catching_up\"} 1\n");
+    fake_free(&slow);
+    assert_metric(f, "factum_subscribers{door=\"http\",state=\"catching_up\"} 0\n");
+}
+
+/* Metadata that hides what is to come hides it from those who ride too. */
+HTTP_TEST(what_is_truncated_in_advance_is_not_given)
+{
+    F;
+    static struct fake_exchange other;
+    given(f, "{\"stream\":\"s\",\"type\":\"T\",\"data\":1}\n");
+    (void)tail(f, "events", "");
+    second_tail(f, &other, "GET /api/v1/streams/s");
+    run_until(f, ": caught up");
+    run_for(f, 20);
+    assert_ok(factum_metadata_set(f->store, FCT_SLICE("s"), factum_any(), FCT_SLICE("{\"$tb\":2}"),
+                                  NULL, &f->err),
+              f->err);
+    given(f, "{\"stream\":\"s\",\"type\":\"T\",\"data\":\"hidden\"}\n"
+             "{\"stream\":\"s\",\"type\":\"T\",\"data\":\"shown\"}\n");
+    run_until(f, "\"shown\"");
+    run_for(f, 20);
+    assert_holds(other.body, "\"shown\"");
+    assert_lacks(other.body, "\"hidden\"");
+    fake_free(&other);
+}
+
 HTTP_TEST(a_tail_that_cannot_be_sent_is_broken_off)
 {
     F;
     given(f, "{\"stream\":\"s\",\"type\":\"T\",\"data\":1}\n");
-    for (unsigned k = 1; k < 6; k++) {
+    for (unsigned k = 1; k < 4; k++) { /* the head, the event, the place */
         struct fake_exchange *fake =
             begin(f, "GET /api/v1/streams/s", "accept: text/event-stream\n");
         fake->fail_write = k;
@@ -241,6 +392,10 @@ int main(void)
         HTTP_CASE(the_end_of_its_stream_ends_a_tail_with_an_error),
         HTTP_CASE(the_end_of_the_server_ends_a_tail_with_an_error),
         HTTP_CASE(a_slow_reader_is_read_for_when_there_is_room_and_misses_nothing),
+        HTTP_CASE(subscribers_share_what_is_read_and_encoded_once),
+        HTTP_CASE(a_subscriber_that_falls_behind_the_recent_events_misses_none),
+        HTTP_CASE(figures_say_how_far_subscribers_are_behind),
+        HTTP_CASE(what_is_truncated_in_advance_is_not_given),
         HTTP_CASE(a_tail_that_cannot_be_sent_is_broken_off),
         HTTP_CASE(each_allocation_of_a_tail_may_fail),
         HTTP_CASE(a_silent_tail_has_a_heart),

@@ -82,6 +82,58 @@ static factum_status put_latency(struct fct_buf *out, const struct fct_server_co
                : status;
 }
 
+struct subscribers {
+    uint64_t live;
+    uint64_t catching_up;
+    uint64_t lag_max;
+};
+
+/* What waits has been given all that concerns it, however old its place is. */
+static void count_subscribers(const struct fct_server *server,
+                              struct subscribers counted[FCT_FEED_DOORS])
+{
+    uint64_t end = 0;
+    if (factum_visible_place(server->store, &end, NULL) != FACTUM_OK) {
+        end = 0;
+    }
+    for (const struct fct_feed *feed = fct_feeds_first(server); feed != NULL; feed = feed->older) {
+        struct subscribers *of_door = &counted[feed->door];
+        uint64_t place = feed->slot != NULL ? end : fct_feed_place(feed);
+        uint64_t lag = place < end ? end - place : 0;
+        *(fct_feed_is_live(feed) ? &of_door->live : &of_door->catching_up) += 1;
+        of_door->lag_max = lag > of_door->lag_max ? lag : of_door->lag_max;
+    }
+}
+
+static factum_status put_subscribers(struct fct_buf *out, enum metric_form form,
+                                     const struct fct_server *server)
+{
+    static const char *const doors[FCT_FEED_DOORS] = {"kurrentdb", "http", "factum"};
+    static const struct metric heads[] = {
+        {"factum_subscribers", "Subscribers now, by door and state.", 0, false},
+        {"factum_subscriber_lag_max_bytes",
+         "Bytes of the log between its end and the subscriber that is furthest behind.", 0, false},
+    };
+    struct subscribers counted[FCT_FEED_DOORS] = {{.live = 0}};
+    count_subscribers(server, counted);
+    factum_status status = put_head(out, form, &heads[0]);
+    for (size_t i = 0; i < FCT_FEED_DOORS && status == FACTUM_OK; i++) {
+        status =
+            fct_buf_printf(out,
+                           "factum_subscribers{door=\"%s\",state=\"live\"} %" PRIu64 "\n"
+                           "factum_subscribers{door=\"%s\",state=\"catching_up\"} %" PRIu64 "\n",
+                           doors[i], counted[i].live, doors[i], counted[i].catching_up);
+    }
+    if (status == FACTUM_OK) {
+        status = put_head(out, form, &heads[1]);
+    }
+    for (size_t i = 0; i < FCT_FEED_DOORS && status == FACTUM_OK; i++) {
+        status = fct_buf_printf(out, "factum_subscriber_lag_max_bytes{door=\"%s\"} %" PRIu64 "\n",
+                                doors[i], counted[i].lag_max);
+    }
+    return status;
+}
+
 /* Bytes of memory that the process has resident; 0 where that is not known. */
 static uint64_t resident_bytes(void)
 {
@@ -135,6 +187,9 @@ static factum_status put_counters(struct fct_buf *out, enum metric_form form,
     factum_status status = FACTUM_OK;
     for (size_t i = 0; i < sizeof metrics / sizeof metrics[0] && status == FACTUM_OK; i++) {
         status = put_metric(out, form, &metrics[i]);
+    }
+    if (status == FACTUM_OK) {
+        status = put_subscribers(out, form, server);
     }
     if (status == FACTUM_OK) {
         status = put_latency(out, counters);

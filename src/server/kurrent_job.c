@@ -419,7 +419,8 @@ bool fct_kurrent_stream_info(const struct fct_server *server, factum_slice strea
 static struct fct_kurrent_number last_revision(const struct fct_kurrent_job *job)
 {
     factum_stream_info info;
-    bool known = fct_kurrent_stream_info(job->server, job->expectation.stream, &info);
+    bool known = fct_kurrent_stream_info(job->server, job->expectation.stream, &info) ||
+                 info.state == FACTUM_STREAM_SOFT_DELETED;
     return (struct fct_kurrent_number){known, info.last_revision};
 }
 

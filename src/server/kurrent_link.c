@@ -173,6 +173,12 @@ static factum_status encode_stored(const struct fct_link_request *request,
     return status;
 }
 
+bool fct_link_is_plain(const struct fct_link_request *request, const factum_event *event)
+{
+    return request->kind == FCT_LINK_NONE &&
+           !(request->resolve && fct_slice_equal(event->type, LINK_TYPE));
+}
+
 factum_status fct_link_encode(const struct fct_link_request *request, const factum_event *event,
                               struct fct_buf *buf, factum_error *err)
 {

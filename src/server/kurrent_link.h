@@ -26,6 +26,8 @@ struct fct_link_request {
     enum fct_kurrent_id_form id_form;
 };
 
+/* Is |event| shown as it is, the same to everybody? Otherwise it depends on who asks. */
+bool fct_link_is_plain(const struct fct_link_request *request, const factum_event *event);
 /* Adds a ReadResp for |event| to |buf|. A link, stored or virtual, is resolved if |resolve|; one
  * whose target was deleted or truncated, or may not be read, is sent alone. NO_MEMORY. */
 FCT_MUST_USE factum_status fct_link_encode(const struct fct_link_request *request,

@@ -139,6 +139,19 @@ static factum_read_request request_for_all(const struct fct_kurrent_read *read)
     return request;
 }
 
+/* Does it give any event? */
+static bool gives_some(const struct fct_server *server, const factum_read_request *wanted)
+{
+    const factum_read_request request = {
+        .size = sizeof request, .source = wanted->source, .name = wanted->name, .count_max = 1};
+    factum_cursor *cursor = NULL;
+    factum_event event;
+    bool found = factum_read(server->store, &request, &cursor, NULL) == FACTUM_OK &&
+                 factum_cursor_next(cursor, &event, NULL) == FACTUM_OK;
+    factum_cursor_close(cursor);
+    return found;
+}
+
 /* "$idx-ce-CATEGORY" and "$idx-et-TYPE" as the only prefix: a list of the store. NOT_FOUND:
  * it is another index, which becomes |name|. */
 static factum_status use_index(const struct fct_kurrent_filter *filter,
@@ -251,17 +264,10 @@ static factum_status encode_bounds(struct fct_grpc_call *call)
 /* Whether the list has no event at all: the store knows no state of a virtual stream. */
 static bool list_is_empty(struct fct_grpc_call *call)
 {
-    struct read_state *state = call->state;
-    const factum_read_request request = {.size = sizeof request,
-                                         .source = FACTUM_SOURCE_STREAM,
-                                         .name = fct_buf_slice(&state->stream),
-                                         .count_max = 1};
-    factum_cursor *cursor = NULL;
-    factum_event event;
-    bool found = factum_read(call->server->store, &request, &cursor, NULL) == FACTUM_OK &&
-                 factum_cursor_next(cursor, &event, NULL) == FACTUM_OK;
-    factum_cursor_close(cursor);
-    return !found;
+    const struct read_state *state = call->state;
+    const factum_read_request request = {.source = FACTUM_SOURCE_STREAM,
+                                         .name = fct_buf_slice(&state->stream)};
+    return !gives_some(call->server, &request);
 }
 
 static void finish_read(struct fct_grpc_call *call)
@@ -294,6 +300,14 @@ static factum_status encode_checkpoint(struct fct_grpc_call *call)
                                          factum_now(call->server->store));
 }
 
+/* Of a subscription to $all that has got nothing yet: the place of an empty store is no event's. */
+static bool store_is_empty(struct fct_grpc_call *call)
+{
+    const struct read_state *state = call->state;
+    const factum_read_request request = {.source = FACTUM_SOURCE_ALL};
+    return state->last_position == 0 && !gives_some(call->server, &request);
+}
+
 static factum_status encode_caught_up(struct fct_grpc_call *call)
 {
     struct read_state *state = call->state;
@@ -304,7 +318,7 @@ static factum_status encode_caught_up(struct fct_grpc_call *call)
     }
     state->live = true;
     if (state->is_all) {
-        uint64_t place = fct_feed_place(&state->feed);
+        uint64_t place = store_is_empty(call) ? 0 : fct_feed_place(&state->feed);
         liveness.position = (struct fct_kurrent_number){place > 0, place};
         if (state->checkpoint_every > 0 && place > state->last_position) {
             state->last_position = place;
@@ -323,8 +337,10 @@ static factum_status encode_caught_up(struct fct_grpc_call *call)
 
 /* ---- a turn ---------------------------------------------------------------------------------- */
 
-static factum_status give_event(struct fct_grpc_call *call, const factum_event *event,
-                                factum_error *err)
+/* Encodes it, or takes what another subscriber has encoded. Links are each reader's own: whether
+ * their target may be read, and is there, is asked for each. */
+static factum_status encode_event(struct fct_grpc_call *call, const factum_event *event,
+                                  factum_error *err)
 {
     struct read_state *state = call->state;
     const struct fct_link_request request = {
@@ -335,7 +351,28 @@ static factum_status give_event(struct fct_grpc_call *call, const factum_event *
         .resolve = state->resolve_links,
         .id_form = state->id_form,
     };
+    const enum fct_shape shape =
+        state->id_form == FCT_KURRENT_ID_STRING ? FCT_SHAPE_KURRENT_TEXT_ID : FCT_SHAPE_KURRENT;
+    bool same_for_all = fct_link_is_plain(&request, event);
+    factum_slice bytes;
+    if (same_for_all && fct_feed_shared(&state->feed, shape, &bytes)) {
+        return fct_buf_add_slice(&call->out, bytes) == FACTUM_OK
+                   ? FACTUM_OK
+                   : fct_fail(err, FACTUM_NO_MEMORY, "read: out of memory");
+    }
+    size_t before = call->out.len;
     factum_status status = fct_link_encode(&request, event, &call->out, err);
+    if (status == FACTUM_OK && same_for_all) {
+        fct_feed_share(&state->feed, shape, fct_slice_from(fct_buf_slice(&call->out), before));
+    }
+    return status;
+}
+
+static factum_status give_event(struct fct_grpc_call *call, const factum_event *event,
+                                factum_error *err)
+{
+    struct read_state *state = call->state;
+    factum_status status = encode_event(call, event, err);
     state->given++;
     state->left--;
     state->last_revision = (struct fct_kurrent_number){true, event->ordinal};
@@ -481,6 +518,12 @@ static factum_status set_up_filter(struct fct_grpc_call *call, const struct fct_
     if (status != FACTUM_OK) {
         return fct_buf_add_slice(&state->stream, unknown) == FACTUM_OK ? status : FACTUM_INVALID;
     }
+    if (indexed && !state->follow && !gives_some(call->server, request)) {
+        (void)fct_fail(err, FACTUM_NOT_FOUND, "there is no such index: nothing is in it");
+        return fct_buf_add_slice(&state->stream, read->filter.prefixes[0]) == FACTUM_OK
+                   ? FACTUM_NOT_FOUND
+                   : FACTUM_INVALID;
+    }
     uint64_t window =
         read->filter.window == FCT_KURRENT_WINDOW_MAX ? read->filter.window_max : WINDOW_DEFAULT;
     state->checkpoint_every = window * read->filter.checkpoint_interval_multiplier;
@@ -510,18 +553,32 @@ static bool read_allowed(struct fct_grpc_call *call, const struct fct_kurrent_re
                : fct_grpc_allowed(call, fct_kurrent_operation(read->stream, false), read->stream);
 }
 
+/* What it held is not given to a subscriber any more, as it is to no reader. */
+static bool is_tombstoned(struct fct_grpc_call *call)
+{
+    const struct read_state *state = call->state;
+    factum_stream_info info;
+    return !state->is_all && state->links == FCT_LINK_NONE &&
+           !fct_kurrent_stream_info(call->server, fct_buf_slice(&state->stream), &info) &&
+           info.state == FACTUM_STREAM_TOMBSTONED;
+}
+
 static factum_status open_read(struct fct_grpc_call *call, const struct fct_kurrent_read *read,
                                factum_error *err)
 {
     struct read_state *state = call->state;
     factum_read_request request = state->is_all ? request_for_all(read) : request_for_stream(read);
     factum_status status = set_up_filter(call, read, &request, err);
+    if (status == FACTUM_OK && state->follow && is_tombstoned(call)) {
+        status = fct_fail(err, FACTUM_STREAM_DELETED, "the stream is deleted for ever");
+    }
     if (status == FACTUM_OK && state->follow) {
         status = encode_confirmation(call);
     }
     if (status == FACTUM_OK) {
         state->feed.wake = on_feed;
         state->feed.data = call;
+        state->feed.door = FCT_FEED_KURRENT;
         status = fct_feed_open(call->server, &state->feed, &request, state->follow, err);
     }
     return status;

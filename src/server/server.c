@@ -7,11 +7,13 @@
  */
 #include <factum/server.h>
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "core/check.h"
 #include "core/error.h"
+#include "core/log_sink.h"
 #include "core/sized.h"
 #include "net/doors.h"
 #include "os/thread.h"
@@ -43,6 +45,25 @@ struct factum_server {
     char address[FCT_ADDRESS_SIZE];
     char secret[FCT_AUTH_SECRET_SIZE];
 };
+
+/* Without a login everybody counts as logged in. */
+#define EXCHANGES_FIRST_MAX 100
+#define CONNECTIONS_PER_ADDRESS_DEFAULT 1000
+
+static void connection_refused(void *data, const char *address, uint64_t count)
+{
+    const struct fct_server *core = data;
+    if (address == NULL) {
+        fct_log_message(&core->log, FACTUM_LOG_WARN, "server.connections_full",
+                        "there are as many connections as connections-max allows: refused %" PRIu64,
+                        count);
+    } else {
+        fct_log_message(&core->log, FACTUM_LOG_WARN, "server.address_full",
+                        "%s has as many connections as connections-per-address-max allows: "
+                        "refused %" PRIu64,
+                        address, count);
+    }
+}
 
 static void begin_exchange(void *data, struct fct_exchange *exchange)
 {
@@ -179,7 +200,12 @@ static factum_status open_doors(factum_server *server, const factum_server_optio
     const struct fct_doors_options doors = {
         .mem = server->core.mem,
         .loop = server->core.loop,
+        .limits = {.exchanges_first_max = options->insecure ? 0 : EXCHANGES_FIRST_MAX},
         .connections_max = options->connections_max,
+        .connections_per_address_max = options->connections_per_address_max == 0
+                                           ? CONNECTIONS_PER_ADDRESS_DEFAULT
+                                           : options->connections_per_address_max,
+        .refused = connection_refused,
         .data = &server->core,
         .begin = begin_exchange,
     };
@@ -256,6 +282,7 @@ factum_status factum_server_start(factum_store *store, const factum_server_optio
     fct_mutex_init(&server->lock);
     server->core.mem = mem;
     server->core.store = store;
+    server->core.log = full.log == NULL ? (factum_log_sink){.write = NULL} : *full.log;
     server->core.append_size_max = APPEND_SIZE_MAX;
     server->core.event_size_max = EVENT_SIZE_MAX;
     server->stop_task.run = on_stop;

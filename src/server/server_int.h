@@ -17,6 +17,7 @@
 #include "net/exchange.h"
 #include "net/loop.h"
 #include "server/auth.h"
+#include "server/recent.h"
 #include "server/rights.h"
 #include "wire/grpc.h"
 
@@ -45,6 +46,7 @@ struct fct_server {
     const struct fct_mem *mem;
     struct fct_loop *loop;
     factum_store *store;   /* borrowed */
+    factum_log_sink log;   /* silent without |write| */
     struct fct_auth *auth; /* NULL: insecure, everybody is the admin */
     struct fct_server_counters counters;
     uint64_t append_size_max;
@@ -99,6 +101,9 @@ FCT_MUST_USE factum_status fct_append_start(struct fct_server *server, struct fc
 
 /* ---- feed.c ---------------------------------------------------------------------------------- */
 
+/* Whose subscriber it is: for figures. */
+enum fct_feed_door { FCT_FEED_KURRENT, FCT_FEED_HTTP, FCT_FEED_STORE, FCT_FEED_DOORS };
+
 /* One reader's way through the store: a read that ends, or one that follows. Zero it first. */
 struct fct_feed {
     struct fct_server *server;
@@ -106,16 +111,31 @@ struct fct_feed {
     factum_subscription *subscription;
     bool follow;
     bool series; /* set before open: a read that others go on from, as factum_read_start's follow */
-    factum_source interest; /* what wakes it: STREAM, CATEGORY or TYPE |name|; ALL: anything */
+    enum fct_feed_door door; /* set before open */
+    factum_source interest;  /* what wakes it: STREAM, CATEGORY or TYPE |name|; ALL: anything */
     struct fct_buf name;
     void (*wake)(struct fct_feed *feed);
     void *data;
     struct fct_task task;
     struct fct_feed *next; /* in the table of those that wait */
     struct fct_feed **slot;
+    struct fct_feed *newer; /* among all that follow */
+    struct fct_feed *older;
+    bool counted;     /* it is among them */
+    bool shares;      /* it may ride: it wants what the tail reads, as the tail reads it */
+    bool rides;       /* then |subscription| is NULL */
+    bool said;        /* of one that rides: CAUGHT_UP, since the last event */
+    bool skip_system; /* as in its request */
+    uint32_t calls;   /* of fct_feed_next, that read for themselves */
+    uint64_t hash;    /* of |name|, for recent events */
+    uint64_t number;  /* of the next recent event to look at */
+    uint64_t place;   /* of one that rides */
+    struct fct_recent_event *given; /* the last event given, if it is a recent one */
 };
 
 FCT_MUST_USE factum_status fct_feeds_open(struct fct_server *server, factum_error *err);
+/* Of all feeds that follow, the newest; the others by |older|. */
+const struct fct_feed *fct_feeds_first(const struct fct_server *server);
 /* Wakes all, so that they see that the server is stopping. */
 void fct_feeds_stop(struct fct_server *server);
 
@@ -139,10 +159,20 @@ FCT_MUST_USE factum_status fct_feed_open(struct fct_server *server, struct fct_f
                                          const factum_read_request *request, bool follow,
                                          factum_error *err);
 /* OK with an event (borrowed until the next call); DONE: a read has ended; of one that follows
- * CAUGHT_UP, once each time that it has given all, and then PENDING: wake will be called. Otherwise
- * the failures of factum_cursor_next and factum_subscription_next. */
+ * CAUGHT_UP, once each time that it has given all, and then PENDING: wake will be called. PENDING
+ * also when a filter has let nothing pass for long, or the loop's turn has been long: it goes on in
+ * another turn. Otherwise the failures of factum_cursor_next and factum_subscription_next. */
 FCT_MUST_USE factum_status fct_feed_next(struct fct_feed *feed, factum_event *event,
                                          factum_error *err);
+/* Of one that follows: does it wait for what comes, or ride with the tail? */
+bool fct_feed_is_live(const struct fct_feed *feed);
+/* The bytes of the event that fct_feed_next has just given, if another feed has shared them: until
+ * the next call. */
+FCT_MUST_USE bool fct_feed_shared(const struct fct_feed *feed, enum fct_shape shape,
+                                  factum_slice *bytes);
+/* This is what the event is in that shape, which was not shared yet: copied for others, if there
+ * are any. */
+void fct_feed_share(struct fct_feed *feed, enum fct_shape shape, factum_slice bytes);
 /* The checkpoint, as factum_subscription_checkpoint; of a read factum_cursor_place. */
 uint64_t fct_feed_place(const struct fct_feed *feed);
 /* Calls wake in one of the next turns of the loop: for who has used up its turn. */

@@ -6,6 +6,7 @@
 #include "server/store_calls.h"
 
 #define LIST_ENTRIES_PER_TURN 256
+#define LIST_STEPS_PER_CALL 2048
 #define LIST_SEND_SIZE ((size_t)32 << 10)
 
 struct store_list_state {
@@ -37,13 +38,13 @@ static factum_status list_add(struct fct_grpc_call *call, const factum_list_entr
     return status == FACTUM_OK ? fct_store_page_add(&state->page, entry) : status;
 }
 
-/* False: the call has ended. */
+/* False: the call has ended, or its turn. */
 static bool list_give_next(struct fct_grpc_call *call)
 {
     struct store_list_state *state = call->state;
     factum_list_entry entry;
     factum_error err;
-    factum_status status = factum_list_next(state->list, &entry, &err);
+    factum_status status = factum_list_try_next(state->list, &entry, &err);
     if (status == FACTUM_OK && list_add(call, &entry) != FACTUM_OK) {
         state->open = false;
         fct_store_call_no_memory(call);
@@ -56,7 +57,9 @@ static bool list_give_next(struct fct_grpc_call *call)
         return true;
     }
     list_send_page(call);
-    if (status == FACTUM_DONE) {
+    if (status == FACTUM_PENDING) { /* it has looked at many names and found none */
+        fct_loop_work(call->server->loop, &state->task);
+    } else if (status == FACTUM_DONE) {
         fct_grpc_finish_ok(call);
     } else {
         fct_store_call_fail(call, status, &err);
@@ -73,7 +76,7 @@ static void list_give(struct fct_grpc_call *call)
             break; /* writable goes on */
         }
         if (i == LIST_ENTRIES_PER_TURN) {
-            fct_loop_later(call->server->loop, &state->task);
+            fct_loop_work(call->server->loop, &state->task);
             break;
         }
         if (!list_give_next(call)) {
@@ -113,6 +116,7 @@ static void list_message(struct fct_grpc_call *call, factum_slice message)
     factum_status status = fct_store_decode_list(message, &request, &err);
     if (status == FACTUM_OK) {
         request.call = &context;
+        request.steps_max = LIST_STEPS_PER_CALL;
         status = factum_list_open(call->server->store, &request, &state->list, &err);
     }
     if (status != FACTUM_OK) {

@@ -322,6 +322,7 @@ static factum_status news_open_table(struct fct_grpc_call *call, factum_error *e
     }
     state->feed.wake = news_on_feed;
     state->feed.data = call;
+    state->feed.door = FCT_FEED_STORE;
     factum_status status = fct_feed_open(call->server, &state->feed, &request, true, err);
     if (status != FACTUM_OK) {
         fct_mem_free(call->server->mem, table);

@@ -66,13 +66,17 @@ static void read_finish(struct fct_grpc_call *call, factum_status status, const 
     }
 }
 
-/* False: the call has ended. */
+/* False: the call has ended, or its turn, and what there is was sent. */
 static bool read_give_next(struct fct_grpc_call *call)
 {
     struct store_read_state *state = call->state;
     factum_event event;
     factum_error err = {.status = FACTUM_OK};
     factum_status status = fct_feed_next(&state->feed, &event, &err);
+    if (status == FACTUM_PENDING) {
+        read_send_batch(call);
+        return false;
+    }
     if (status != FACTUM_OK) {
         read_finish(call, status, &err);
         return false;

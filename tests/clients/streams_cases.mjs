@@ -262,6 +262,7 @@ const removalCases = (client, lib) => {
     const { position } = await client.deleteStream(stream, { expectedRevision: 1n });
     assert.equal(position.commit, position.prepare);
     await throwsKind(() => all(client.readStream(stream)), lib.StreamNotFoundError);
+    assert.equal((await client.appendToStream(stream, [])).nextExpectedRevision, 1n);
     const answer = await client.appendToStream(stream, one());
     assert.equal(answer.nextExpectedRevision, 2n);
     const [{ event }] = await all(client.readStream(stream));
@@ -279,6 +280,7 @@ const removalCases = (client, lib) => {
     const got = follow(client.subscribeToStream(stream));
     await until(() => got.error, "the error");
     assert(got.error instanceof lib.StreamDeletedError, got.error.stack);
+    assert.equal(got.events.length, 0);
   });
 
   test("a wrong revision deletes nothing", async () => {

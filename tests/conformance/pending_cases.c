@@ -70,6 +70,89 @@ TEST(a_reader_calls_back_once_for_each_pending)
     reader->ops->close(reader);
 }
 
+/* Events of |filter|, one call at a time; *pauses counts the answers PENDING. */
+static size_t read_in_steps(struct fixture *f, factum_read_request *request, size_t *pauses)
+{
+    static struct readiness readiness;
+    struct fct_reader *reader;
+    factum_event event;
+    factum_status status;
+    uint32_t pending = 0;
+    size_t events = 0;
+    memset(&readiness, 0, sizeof readiness);
+    OK(fct_engine_read(&f->engine, request, false, &reader, &f->err));
+    while ((status = reader->ops->next(reader, &event, &f->err)) != FACTUM_DONE) {
+        assert_true(status == FACTUM_OK || status == FACTUM_PENDING);
+        events += status == FACTUM_OK ? 1 : 0;
+        *pauses += status == FACTUM_PENDING ? 1 : 0;
+        if (status == FACTUM_PENDING && reader->ops->ready != NULL) {
+            await_ready(reader, &readiness, &pending);
+        }
+    }
+    reader->ops->close(reader);
+    return events;
+}
+
+/* Who waits does not see the pauses. */
+static size_t read_by_waiting(struct fixture *f, const factum_read_request *request)
+{
+    struct fct_reader *reader;
+    factum_event event;
+    factum_status status;
+    size_t events = 0;
+    OK(fct_engine_read(&f->engine, request, false, &reader, &f->err));
+    while ((status = fct_reader_next(reader, &event, &f->err)) == FACTUM_OK) {
+        events++;
+    }
+    assert_status(status, FACTUM_DONE);
+    fct_reader_close(reader);
+    return events;
+}
+
+TEST(a_read_and_a_list_that_find_little_pause_after_their_steps)
+{
+    F;
+    const factum_slice none = FCT_SLICE("none");
+    const factum_slice rare = FCT_SLICE("rare");
+    const factum_filter filters[] = {
+        {.size = sizeof filters[0], .stream_prefixes = &none, .stream_prefix_count = 1},
+        {.size = sizeof filters[0], .stream_prefixes = &rare, .stream_prefix_count = 1}};
+    for (int i = 0; i < 60; i++) {
+        append_many(f, i % 30 == 7 ? "rare1" : "s-1", 1);
+    }
+    append_many(f, "t-1", 1);
+    append_many(f, "u-1", 1);
+    bool embedded = !kind_is_remote(f->kind);
+    for (size_t i = 0; i < 2; i++) {
+        for (int backwards = 0; backwards < 2; backwards++) {
+            size_t pauses = 0;
+            factum_read_request request = reading(FACTUM_SOURCE_ALL, NULL);
+            request.filter = &filters[i];
+            request.backwards = backwards == 1;
+            request.steps_max = 10;
+            assert_int_equal(read_in_steps(f, &request, &pauses), i == 0 ? 0 : 2);
+            assert_true(pauses >= 4 || !embedded);
+            assert_int_equal(read_by_waiting(f, &request), i == 0 ? 0 : 2);
+        }
+    }
+    struct fct_lister *lister;
+    factum_list_entry entry;
+    factum_status status;
+    size_t pauses = 0;
+    const factum_list_request list = {.size = sizeof list,
+                                      .kind = FACTUM_LIST_CATEGORIES,
+                                      .prefix = FCT_SLICE("x"),
+                                      .steps_max = 1};
+    OK(fct_engine_list(&f->engine, &list, &lister, &f->err));
+    while (embedded && (status = lister->ops->next(lister, &entry, &f->err)) != FACTUM_DONE) {
+        assert_int_equal(status, FACTUM_PENDING);
+        pauses++;
+    }
+    assert_true(pauses >= 1 || !embedded);
+    assert_int_equal(fct_lister_next(lister, &entry, &f->err), FACTUM_DONE);
+    fct_lister_close(lister);
+}
+
 TEST(a_read_needs_its_request_for_the_call_only)
 {
     F;
@@ -196,6 +279,7 @@ TEST(a_question_that_is_pending_is_answered_once)
 
 const struct CMUnitTest pending_cases[] = {
     CASE_ONCE(a_reader_calls_back_once_for_each_pending),
+    CASE_ONCE(a_read_and_a_list_that_find_little_pause_after_their_steps),
     CASE_ONCE(a_read_needs_its_request_for_the_call_only),
     CASE_ONCE(a_reader_that_is_closed_calls_nobody_back),
     CASE_ONCE(a_list_calls_back_once_for_each_pending),

@@ -61,10 +61,25 @@ static void close_store(void)
     f.store = NULL;
 }
 
+static struct {
+    _Atomic uint32_t lost;
+    _Atomic uint32_t back;
+} logged;
+
+static void write_log(void *data, factum_log_level level, const char *id, const char *text)
+{
+    (void)data;
+    (void)level;
+    bool named = strstr(text, "/socket") != NULL || strstr(text, "localhost") != NULL;
+    atomic_fetch_add(&logged.lost, named && strcmp(id, "remote.lost") == 0 ? 1 : 0);
+    atomic_fetch_add(&logged.back, named && strcmp(id, "remote.back") == 0 ? 1 : 0);
+}
+
 static factum_status open_engine(const struct fct_mem *mem)
 {
+    static const factum_log_sink sink = {.write = write_log};
     const struct fct_engine_remote_options options = {
-        .mem = mem, .os = fct_os_real(), .address = f.address};
+        .mem = mem, .os = fct_os_real(), .address = f.address, .sink = &sink};
     factum_status status = fct_engine_remote_open(&f.engine, &options, &f.err);
     f.is_open = status == FACTUM_OK;
     return status;
@@ -721,9 +736,30 @@ TEST(every_failed_allocation_ends_calls_and_leaves_nothing_behind)
 
 #define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
+TEST(a_lost_connection_is_logged_once_and_so_is_its_return)
+{
+    (void)state;
+    atomic_store(&logged.lost, 0);
+    atomic_store(&logged.back, 0);
+    stop_server();
+    for (int i = 0; i < 500 && atomic_load(&logged.lost) == 0; i++) {
+        sleep_ms(10);
+    }
+    sleep_ms(100); /* attempts that fail say nothing more */
+    assert_int_equal(atomic_load(&logged.lost), 1);
+    assert_int_equal(atomic_load(&logged.back), 0);
+    start_server();
+    for (int i = 0; i < 500 && atomic_load(&logged.back) == 0; i++) {
+        sleep_ms(10);
+    }
+    assert_int_equal(atomic_load(&logged.lost), 1);
+    assert_int_equal(atomic_load(&logged.back), 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        CASE(a_lost_connection_is_logged_once_and_so_is_its_return),
         CASE(an_append_over_a_connection_that_breaks_is_made_once_and_looks_like_a_first_one),
         CASE(an_append_with_a_key_over_a_connection_that_breaks_is_made_once),
         CASE(many_appends_under_way_are_each_made_once),

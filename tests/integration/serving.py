@@ -340,9 +340,11 @@ class H2:
         self.send_window = {0: 65535}
         self.first_window = 65535
         self.data = {}     # bytes by stream
+        self.kept = {}     # the bytes themselves, of streams that are in it
         self.ended = set() # streams that the server has ended or reset
         self.headers = set()
         self.resets = {}
+        self.settings = {} # that the server has sent, by their numbers
         self.goaway = None
         self.closed = False
         settings = struct.pack(">HI", 4, window)
@@ -375,6 +377,7 @@ class H2:
             if kind == SETTINGS and flags & ACK == 0:
                 for at in range(0, len(payload), 6):
                     name, value = struct.unpack(">HI", payload[at:at + 6])
+                    self.settings[name] = value
                     if name == 4:
                         for known in self.send_window:
                             self.send_window[known] += value - self.first_window if known else 0
@@ -385,6 +388,8 @@ class H2:
                 self.send_window[stream] = self.send_window.get(stream, self.first_window) + more
             elif kind == DATA:
                 self.data[stream] = self.data.get(stream, 0) + len(payload)
+                if stream in self.kept:
+                    self.kept[stream] += payload
             elif kind == HEADERS:
                 self.headers.add(stream)
             elif kind == RST_STREAM:

@@ -141,8 +141,8 @@ static inline void fake_abort(struct fct_exchange *exchange, enum fct_abort why)
 static inline void fake_init(struct fake_exchange *fake, const struct fct_peer *peer,
                              const char *line, const char *fields)
 {
-    static const struct fct_exchange_ops ops = {fake_respond, fake_room,    fake_write,
-                                                fake_finish,  fake_release, fake_abort};
+    static const struct fct_exchange_ops ops = {fake_respond, fake_room,  fake_write, fake_finish,
+                                                fake_release, fake_abort, NULL};
     memset(fake, 0, sizeof *fake);
     fake->room = 1 << 20;
     size_t line_len = strlen(line);

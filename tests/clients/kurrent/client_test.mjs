@@ -31,6 +31,13 @@ test("reads of $all are filtered by the server", async () => {
   assert.equal((await read(kurrent.streamNameFilter({ prefixes: [`$idx-et-${mark}type`] }))).length, 1);
 });
 
+test("an index without events is not found", async () => {
+  for (const index of ["$idx-ce-nowhere", "$idx-et-Never"]) {
+    await assert.rejects(all(client.readAll({ filter: kurrent.streamNameFilter({ prefixes: [index] }) })),
+      /NotFound/);
+  }
+});
+
 test("caught up is told with the revision", async () => {
   const stream = unique();
   await client.appendToStream(stream, kurrent.jsonEvent({ type: "a", data: {} }));
