@@ -4,7 +4,6 @@
  * changes only the line ends in them. Text with escapes, and base64, are decoded into one buffer,
  * which is sized before anything points into it.
  */
-#include <assert.h>
 #include <inttypes.h>
 #include <string.h>
 
@@ -22,8 +21,6 @@
 #define LINE_SIZE_MAX ((size_t)64 << 20)
 #define CONTENT_JSON FCT_SLICE("application/json")
 #define CONTENT_BYTES FCT_SLICE("application/octet-stream")
-
-static_assert(FACTUM_JSON_DEPTH_MAX == FCT_JSON_DEPTH_MAX, "what is said is what is done");
 
 struct factum_ndjson {
     struct fct_buf text;     /* decoded parts, or the line being made */
@@ -447,7 +444,7 @@ static factum_status set_stream(struct parse *parse, factum_new_event *event)
 /* The line onto its tape, which has its members alone. */
 static factum_status read_line(struct parse *parse)
 {
-    static const struct fct_json_extent extent = {.depth_max = FCT_JSON_DEPTH_MAX + 1, .levels = 1};
+    static const struct fct_json_extent extent = {.depth_max = FCT_JSON_LINE_DEPTH, .levels = 1};
     struct fct_json_fault fault;
     struct fct_json_doc *doc = &parse->ndjson->doc;
     if (parse->text.len > LINE_SIZE_MAX) {
@@ -607,7 +604,7 @@ static factum_status put_metadata(struct fct_buf *buf, factum_slice metadata)
         return status;
     }
     bool plain =
-        fct_json_parse(metadata, &value, NULL) == FACTUM_OK && value.type == FCT_JSON_OBJECT;
+        fct_json_parse(metadata, &value, NULL) == FACTUM_OK && value.kind == FACTUM_JSON_OBJECT;
     return plain ? put_json(buf, &value) : put_base64(buf, metadata);
 }
 
@@ -728,19 +725,30 @@ factum_status factum_json_check(factum_slice json, factum_error *err)
 factum_status factum_json_member(factum_slice json, const char *name, factum_slice *value)
 {
     struct fct_json at;
-    if (name == NULL || value == NULL || json.ptr == NULL ||
-        fct_json_parse(json, &at, NULL) != FACTUM_OK) {
+    if (name == NULL || value == NULL || json.ptr == NULL) {
         return FACTUM_INVALID;
+    }
+    if (*name == '\0') {
+        if (fct_json_parse(json, &at, NULL) != FACTUM_OK) {
+            return FACTUM_INVALID;
+        }
+        *value = at.raw;
+        return FACTUM_OK;
     }
     while (*name != '\0') {
         const char *dot = strchr(name, '.');
         size_t len = dot == NULL ? strlen(name) : (size_t)(dot - name);
-        if (at.type != FCT_JSON_OBJECT || !fct_json_member(&at, fct_slice(name, len), &at)) {
+        struct fct_json_member member = {.name = fct_slice(name, len)};
+        if (fct_json_pick(json, &at, &member, 1, NULL) != FACTUM_OK) {
+            return FACTUM_INVALID;
+        }
+        if (!member.found) {
             return FACTUM_NOT_FOUND;
         }
+        json = member.value.raw;
         name += len + (dot == NULL ? 0 : 1);
     }
-    *value = at.raw;
+    *value = json;
     return FACTUM_OK;
 }
 
@@ -749,7 +757,7 @@ factum_status factum_json_text(factum_slice value, char *buffer, size_t size)
     struct fct_json text;
     size_t len;
     if (value.ptr == NULL || buffer == NULL || size == 0 ||
-        fct_json_parse(value, &text, NULL) != FACTUM_OK || text.type != FCT_JSON_TEXT) {
+        fct_json_parse(value, &text, NULL) != FACTUM_OK || text.kind != FACTUM_JSON_TEXT) {
         return FACTUM_INVALID;
     }
     factum_status status = fct_json_unescape(text.raw, buffer, size - 1, &len);

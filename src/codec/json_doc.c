@@ -19,9 +19,15 @@ void fct_json_doc_finish(struct fct_json_doc *doc)
 }
 
 /* Makes room for more nodes; what they hold is lost. */
-static factum_status grow(struct fct_json_doc *doc)
+static factum_status grow(struct fct_json_doc *doc, size_t nodes_max)
 {
     size_t capacity = doc->capacity == 0 ? NODES_MIN : doc->capacity * 4;
+    if (nodes_max > 0 && doc->capacity >= nodes_max) {
+        return FACTUM_TOO_BIG;
+    }
+    if (nodes_max > 0 && capacity > nodes_max) {
+        capacity = nodes_max;
+    }
     factum_json_node *nodes = fct_mem_alloc(doc->mem, capacity * sizeof *nodes);
     if (nodes == NULL) {
         return FACTUM_NO_MEMORY;
@@ -44,16 +50,19 @@ factum_status fct_json_doc_read(struct fct_json_doc *doc, factum_slice text,
         return FACTUM_TOO_BIG;
     }
     factum_status status = FACTUM_TOO_BIG;
+    bool again;
     do {
+        again = false;
         if (doc->nodes != NULL) {
             scan.nodes = doc->nodes;
             scan.capacity = doc->capacity;
             status = fct_json_scan(&scan, fault);
         }
-        if (status == FACTUM_TOO_BIG && grow(doc) != FACTUM_OK) {
-            return FACTUM_NO_MEMORY;
+        if (status == FACTUM_TOO_BIG) {
+            status = grow(doc, extent.nodes_max);
+            again = status == FACTUM_OK;
         }
-    } while (status == FACTUM_TOO_BIG);
+    } while (again);
     if (status == FACTUM_OK) {
         doc->json = (factum_json){.text = text, .nodes = doc->nodes, .count = scan.count};
     }

@@ -26,10 +26,11 @@ void fct_json_doc_finish(struct fct_json_doc *doc);
 struct fct_json_extent {
     unsigned depth_max; /* FACTUM_JSON_DEPTH_LIMIT at most */
     unsigned levels;    /* containers that are this deep have no inside on the tape; 0: all have */
+    size_t nodes_max;   /* 0: as many as the text needs */
 };
 
 /* Reads |text|, which doc->json borrows. Members may stand twice. INVALID fills |fault|, which says
- * 64 of any depth; NO_MEMORY; TOO_BIG: 4 GiB. */
+ * 64 of any depth; NO_MEMORY; TOO_BIG: more than nodes_max nodes, or 4 GiB of text. */
 FCT_MUST_USE factum_status fct_json_doc_read(struct fct_json_doc *doc, factum_slice text,
                                              struct fct_json_extent extent,
                                              struct fct_json_fault *fault);
