@@ -18,8 +18,8 @@ struct fct_json_scan {
     size_t capacity;
     unsigned levels; /* containers that are this deep have no inside on the tape; 0: all have */
     /* Not NULL, with |levels| 1: a tape of any length in few nodes. Each time they are full, and at
-     * the end, |take| gets the root and the items or members that were not taken yet. The number of
-     * nodes is odd and 3 at least, so that no member is torn. A fault may come after some of them. */
+     * the end, |take| gets the root and the items or members that were not taken yet. |capacity| is
+     * odd and 3 at least, so that no member is torn. A fault may come after some of them. */
     void (*take)(void *data, const factum_json *part);
     void *data;
     uint32_t count;     /* of nodes; 0 without a tape */

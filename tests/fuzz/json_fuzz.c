@@ -1,5 +1,5 @@
-/* json_fuzz.c - any bytes into the check of JSON, and some members out of what it accepts: as a tape
- * has them. */
+/* json_fuzz.c - any bytes into the check of JSON, and some members out of what it accepts: the ones
+ * that a tape finds. */
 #include <string.h>
 
 #include "codec/json.h"
