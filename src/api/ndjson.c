@@ -85,7 +85,7 @@ struct parse {
     factum_slice text;
     factum_ndjson_line *line;
     factum_error *err;
-    const factum_json *json;
+    const factum_json *json;       /* the line's */
     uint32_t values[MEMBER_COUNT]; /* of the members that are in |seen| */
     uint32_t seen;                 /* bits */
 };
@@ -453,9 +453,10 @@ static factum_status read_line(struct parse *parse)
     }
     fct_buf_clear(&parse->ndjson->text);
     factum_status status = fct_buf_reserve(&parse->ndjson->text, parse->text.len * 2);
-    if (status == FACTUM_OK) {
-        status = fct_json_doc_read(doc, parse->text, extent, &fault);
+    if (status != FACTUM_OK) {
+        return fct_fail(parse->err, status, "a line of %zu bytes: out of memory", parse->text.len);
     }
+    status = fct_json_doc_read(doc, parse->text, extent, &fault);
     if (status == FACTUM_INVALID) {
         return fct_fail(parse->err, status, "not valid JSON: %s at byte %zu", fault.reason,
                         fault.at);
@@ -463,7 +464,6 @@ static factum_status read_line(struct parse *parse)
     if (status != FACTUM_OK) {
         return fct_fail(parse->err, status, "a line of %zu bytes: out of memory", parse->text.len);
     }
-    parse->json = &doc->json;
     if (factum_json_kind_of(parse->json, FACTUM_JSON_ROOT) != FACTUM_JSON_OBJECT) {
         factum_slice raw = factum_json_raw(parse->json, FACTUM_JSON_ROOT);
         return fct_fail(parse->err, FACTUM_INVALID, "a line must be a JSON object, not %.*s",
@@ -507,7 +507,8 @@ factum_status factum_ndjson_parse_line(factum_ndjson *ndjson, factum_slice text,
     fct_sized_copy(&full, sizeof full, line);
     full =
         (factum_ndjson_line){.size = sizeof full, .lenient = full.lenient, .stream = full.stream};
-    struct parse parse = {.ndjson = ndjson, .text = text, .line = &full, .err = err};
+    struct parse parse = {
+        .ndjson = ndjson, .json = &ndjson->doc.json, .text = text, .line = &full, .err = err};
     status = parse_line(&parse);
     if (status == FACTUM_OK) {
         fct_sized_write(line, &full, sizeof full);

@@ -162,12 +162,12 @@ static void write_plain(const struct decimal *decimal, char *to, size_t size)
         if (*at == '.') {
             continue;
         }
-        bool last = power - left == DOUBLE_DIGITS_MAX;
-        to[used++] = last ? '1' : (char)*at; /* something but 0 follows */
         left--;
-        if (last) {
+        if (power - left > DOUBLE_DIGITS_MAX) {
+            to[used++] = '1'; /* for the rest, which is not 0 */
             break;
         }
+        to[used++] = (char)*at;
     }
     left = left < DOUBLE_EXPONENT_MAX ? left : DOUBLE_EXPONENT_MAX;
     left = left > -DOUBLE_EXPONENT_MAX ? left : -DOUBLE_EXPONENT_MAX;
