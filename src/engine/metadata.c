@@ -20,14 +20,20 @@
 #define TRUNCATE_BEFORE "$tb"
 #define TRIES_MAX 100 /* each failed, since another writer was faster */
 
-/* The object, and whether it has TRUNCATE_BEFORE. */
-static factum_status check_json(factum_slice json, struct fct_json *object, bool *says_before,
-                                factum_error *err)
+/* What is known of the metadata that was given. */
+struct given {
+    struct fct_json object;
+    bool empty;
+    bool says_before; /* it has TRUNCATE_BEFORE */
+};
+
+static factum_status check_json(factum_slice json, struct given *given, factum_error *err)
 {
     struct fct_json_member members[] = {{.name = FCT_SLICE("$maxCount")},
                                         {.name = FCT_SLICE("$maxAge")},
                                         {.name = FCT_SLICE(TRUNCATE_BEFORE)}};
     struct fct_json_fault fault;
+    struct fct_json *object = &given->object;
     if (json.ptr == NULL) {
         return fct_fail(err, FACTUM_INVALID, "stream metadata is a JSON object: it is NULL");
     }
@@ -47,7 +53,8 @@ static factum_status check_json(factum_slice json, struct fct_json *object, bool
                             FCT_FMT(members[i].name), FCT_FMT(members[i].value.raw));
         }
     }
-    *says_before = members[2].found;
+    given->says_before = members[2].found;
+    given->empty = memchr(object->raw.ptr, '"', object->raw.len) == NULL; /* a member has a name */
     return FACTUM_OK;
 }
 
@@ -60,15 +67,14 @@ static uint64_t hidden_before(const factum_stream_info *info)
     return info->state == FACTUM_STREAM_SOFT_DELETED ? info->last_revision + 1 : 0;
 }
 
-/* Puts |object| with "$tb" as its first member into |body|. */
-static factum_status add_truncate_before(struct fct_buf *body, const struct fct_json *object,
+/* Puts the object with "$tb" as its first member into |body|. */
+static factum_status add_truncate_before(struct fct_buf *body, const struct given *given,
                                          uint64_t revision, factum_error *err)
 {
-    bool empty = memchr(object->raw.ptr, '"', object->raw.len) == NULL; /* a member has a name */
-    factum_status status =
-        fct_buf_printf(body, "{\"" TRUNCATE_BEFORE "\":%" PRIu64 "%s", revision, empty ? "" : ",");
+    factum_status status = fct_buf_printf(body, "{\"" TRUNCATE_BEFORE "\":%" PRIu64 "%s", revision,
+                                          given->empty ? "" : ",");
     if (status == FACTUM_OK) {
-        status = fct_buf_add_slice(body, fct_slice_from(object->raw, 1));
+        status = fct_buf_add_slice(body, fct_slice_from(given->object.raw, 1));
     }
     return status == FACTUM_OK ? status
                                : fct_fail(err, FACTUM_NO_MEMORY, "metadata: out of memory");
@@ -91,8 +97,7 @@ struct setting {
     factum_slice stream;
     factum_expected expected;
     factum_slice json;
-    struct fct_json object; /* json as a value */
-    bool says_before;       /* it has TRUNCATE_BEFORE */
+    struct given given; /* of json */
     factum_append_result *result;
 };
 
@@ -127,7 +132,7 @@ static factum_status keep_hidden(const struct setting *setting, const factum_str
     struct fct_buf body;
     fct_buf_init(&body, setting->engine->mem, json.len + 64);
     if (hidden > 0) {
-        status = add_truncate_before(&body, &setting->object, hidden, err);
+        status = add_truncate_before(&body, &setting->given, hidden, err);
         json = fct_buf_slice(&body);
     }
     if (status == FACTUM_OK) {
@@ -152,8 +157,9 @@ static factum_status try_set(const struct setting *setting, bool *again, factum_
                         "stream %.*s is deleted for ever: it takes no metadata",
                         FCT_FMT(setting->stream));
     }
-    return setting->says_before ? write_metadata(setting, setting->expected, setting->json, err)
-                                : keep_hidden(setting, &info, again, err);
+    return setting->given.says_before
+               ? write_metadata(setting, setting->expected, setting->json, err)
+               : keep_hidden(setting, &info, again, err);
 }
 
 factum_status fct_engine_metadata_set(struct fct_engine *engine, factum_slice stream,
@@ -175,7 +181,7 @@ factum_status fct_engine_metadata_set(struct fct_engine *engine, factum_slice st
         status = fct_fail(err, FACTUM_INVALID, "stream %.*s cannot have metadata", FCT_FMT(stream));
     }
     if (status == FACTUM_OK) {
-        status = check_json(json, &setting.object, &setting.says_before, err);
+        status = check_json(json, &setting.given, err);
     }
     bool again = status == FACTUM_OK;
     for (int i = 0; again && i < TRIES_MAX; i++) {

@@ -237,10 +237,10 @@ static factum_status take_names(struct fct_http_call *call, const factum_json *j
     }
     factum_status status = FACTUM_OK;
     *names = texts;
-    for (uint32_t item = factum_json_first(json, array);
-         status == FACTUM_OK && item != FACTUM_JSON_NONE;
-         item = factum_json_next(json, array, item)) {
-        status = fct_http_json_text(call, factum_json_raw(json, item), texts++);
+    uint32_t item = factum_json_first(json, array);
+    for (size_t i = 0; i < *count && status == FACTUM_OK; i++) {
+        status = fct_http_json_text(call, factum_json_raw(json, item), &texts[i]);
+        item = factum_json_next(json, array, item);
     }
     return status;
 }

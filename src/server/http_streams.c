@@ -183,12 +183,16 @@ static factum_status make_metadata(struct fct_http_call *call, const struct sett
     if (hidden == 0 || setting->says_before) {
         return FACTUM_OK;
     }
-    bool empty = memchr(object.ptr, '"', object.len) == NULL; /* a member has a name */
+    factum_slice rest = fct_slice_from(object, 1);
+    bool empty = true; /* a member has a name */
+    for (size_t i = 0; i < rest.len && empty; i++) {
+        empty = rest.ptr[i] != '"';
+    }
     fct_buf_clear(&call->out);
     factum_status status =
         fct_buf_printf(&call->out, "{\"$tb\":%" PRIu64 "%s", hidden, empty ? "" : ",");
     if (status == FACTUM_OK) {
-        status = fct_buf_add_slice(&call->out, fct_slice_from(object, 1));
+        status = fct_buf_add_slice(&call->out, rest);
     }
     *json = fct_buf_slice(&call->out);
     return status;
