@@ -5,6 +5,7 @@
  * reads, folds, decides, appends where the state was read, decides again if somebody else was
  * faster, and counts a command once, however often it is sent.
  *
+ *     FACTUM_DECIDER_DECLARE(order, order_state, order_command, order_event);
  *     static factum_verdict order_decide(const order_state *s, const order_command *c,
  *                                        factum_decision *out)
  *     {
@@ -16,7 +17,7 @@
  *         shipped.shipped.carrier = c->carrier;
  *         return order_emit(out, &shipped);
  *     }
- *     FACTUM_DECIDER(order, order_state, order_command, order_event, 1)
+ *     FACTUM_DECIDER(order, 1);
  *
  *     factum_transact_request request = {.size = sizeof request, .stream = stream,
  *                                        .command = &command, .command_id = id};
@@ -132,7 +133,8 @@ FACTUM_API FACTUM_PRINTF(3, 4) factum_verdict
 /* Memory for |decide|: lists and texts of the events that it emits. */
 FACTUM_API factum_arena *factum_decision_arena(factum_decision *out);
 
-/* Defines `const factum_decider <name>_decider` over typed functions that stand before it:
+/* FACTUM_DECIDER(name, state version); defines `const factum_decider <name>_decider` over typed
+ * functions that stand before it:
  *
  *     factum_status <name>_event_parse(factum_slice type, factum_slice data, factum_arena *arena,
  *                                      event_type *event, factum_error *err);
