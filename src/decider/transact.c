@@ -47,6 +47,7 @@ struct transaction {
     factum_store *store;
     const factum_decider *decider;
     factum_transact_request request;
+    factum_call call;          /* what request.call points to, if it does */
     struct factum_arena arena; /* of the subject and the stamp */
     struct factum_arena decision_arena;
     struct fct_subject subject;
@@ -436,6 +437,11 @@ static factum_status begin(struct transaction *t, const factum_transact_request 
     if (status == FACTUM_OK) {
         status =
             fct_sized_read(&t->request, sizeof t->request, request, "transact: the request", err);
+    }
+    if (status == FACTUM_OK && t->request.call != NULL) {
+        status =
+            fct_sized_read(&t->call, sizeof t->call, t->request.call, "transact: the call", err);
+        t->request.call = &t->call;
     }
     if (status == FACTUM_OK && t->request.cache != NULL &&
         !fct_cache_is_of(t->request.cache, t->store)) {
