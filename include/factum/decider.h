@@ -257,8 +257,10 @@ FACTUM_API void factum_fold_destroy(factum_fold *fold);
 /* ---- a cache of states ------------------------------------------------------------------------*/
 
 /* States of one store, kept in this process between commands: then a decision needs no read, only
- * the append, which says whether the state was the newest. While a command uses a state it is not
- * in the cache; commands that meet fold their own. The least recently used go first. */
+ * the append, which says whether the state was the newest. Commands of this process about one thing
+ * take turns, instead of losing races against each other: one waits for the state that another
+ * uses, for a second or until its deadline, and goes on without the cache then. The least recently
+ * used states go first. */
 typedef struct factum_state_cache factum_state_cache;
 
 typedef struct factum_state_cache_options {
@@ -320,7 +322,8 @@ typedef struct factum_transact_request {
     factum_durability durability;
     bool system; /* as in factum_append_request */
     /* How often it is decided again because others were faster; 0: FACTUM_RETRIES_MAX. Before each,
-     * it waits for a random time between 0 and 1 ms, 2 ms, 4 ms ... up to 64 ms ("full jitter"). */
+     * it waits for a random time between 0 and 1 ms, 2 ms, 4 ms ... up to 64 ms ("full jitter");
+     * not if it was only a cached state that was old. */
     uint32_t retries_max;
     bool no_retry; /* not at all */
     uint64_t state_size_max;   /* bytes of the state; 0: FACTUM_STATE_SIZE_MAX */
@@ -330,7 +333,8 @@ typedef struct factum_transact_request {
 
 typedef struct factum_result {
     factum_verdict verdict;
-    /* The command id was accepted before: these are the values of that time. */
+    /* The command id was accepted before, or now and the answer got lost on its way: these are the
+     * values of that time. */
     bool already;
     uint32_t retries;        /* appends that lost against others */
     uint64_t event_count;    /* appended */

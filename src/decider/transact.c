@@ -19,7 +19,8 @@
  *  2. A no-op or a rejection is given only on a state that was read during this call, and only
  *     after the key was looked up on it or later. The state may hold what an earlier sending of
  *     this very command has done; then the key is there, for both were written by one append.
- *  3. A fold is in the cache or in one call, never in both; one that failed is destroyed.
+ *  3. A fold is in the cache or in one call, never in both; one that failed is destroyed. A turn
+ *     that was taken is ended.
  */
 #include "decider/transact.h"
 
@@ -54,6 +55,7 @@ struct transaction {
     struct fct_stamp stamp;
     struct fct_source source;
     struct factum_decision decision;
+    struct fct_cache_turn turn; /* zero without a cache */
     struct factum_fold *fold;
     bool fresh; /* the fold was read during this call */
     bool seeded;
@@ -286,7 +288,7 @@ static factum_status wait_to_retry(struct transaction *t, factum_error *err)
     }
     uint64_t wait = fct_random_below(&t->random, (WAIT_FIRST_NS << doublings) + 1);
     uint64_t start = fct_os_monotonic(os);
-    uint64_t deadline = t->request.call == NULL ? 0 : t->request.call->deadline;
+    uint64_t deadline = t->call.deadline;
     uint64_t passed = 0;
     while (passed < wait) {
         if (deadline > 0 && start + passed >= deadline) {
@@ -314,9 +316,11 @@ static factum_status lost_race(struct transaction *t, factum_status status, fact
                         t->decider->name, t->result.retries,
                         t->result.retries == 1 ? "y" : "ies");
     }
-    status = wait_to_retry(t, err);
-    if (status != FACTUM_OK) {
-        return status;
+    if (t->fresh) { /* otherwise the state was only old: nobody need be there to meet again */
+        status = wait_to_retry(t, err);
+        if (status != FACTUM_OK) {
+            return status;
+        }
     }
     t->result.retries++;
     t->fresh = true;
@@ -396,7 +400,9 @@ static factum_status answer_unwritten(struct transaction *t, factum_verdict verd
 static factum_status get_fold(struct transaction *t, bool *done, factum_error *err)
 {
     if (t->request.cache != NULL) {
-        t->fold = fct_cache_take(t->request.cache, t->decider, t->subject.key);
+        t->turn = fct_cache_take(t->request.cache, t->world->os, t->decider, t->subject.key,
+                                 t->call.deadline);
+        t->fold = t->turn.fold;
     }
     if (t->fold != NULL) {
         return FACTUM_OK;
@@ -445,6 +451,7 @@ static factum_status begin(struct transaction *t, const factum_transact_request 
     }
     if (status == FACTUM_OK && t->request.cache != NULL &&
         !fct_cache_is_of(t->request.cache, t->store)) {
+        t->request.cache = NULL;
         status = fct_fail(err, FACTUM_INVALID, "transact: the cache belongs to another store");
     }
     if (status == FACTUM_OK) {
@@ -467,11 +474,14 @@ static void end(struct transaction *t, factum_status status)
                  status == FACTUM_CONDITION_FAILED;
     bool useful =
         whole && t->fold != NULL && t->fold->broken == FACTUM_OK && !t->fold->windowed;
-    if (useful && t->request.cache != NULL) {
-        fct_cache_put(t->request.cache, t->subject.key, t->fold);
-        t->fold = NULL;
+    if (!useful) {
+        drop_fold(t);
     }
-    drop_fold(t);
+    if (t->request.cache != NULL) {
+        fct_cache_give(t->request.cache, t->turn, t->fold);
+    } else {
+        factum_fold_destroy(t->fold);
+    }
     fct_arena_finish(&t->decision_arena);
     fct_arena_finish(&t->arena);
 }
