@@ -3,7 +3,8 @@
  *     decider DIR [SECONDS]
  *
  * Fold: a stream of events of some 250 bytes, read only; folded with a parser over <factum/json.h>;
- * folded with one that looks up each member by factum_json_member. Decide: 1, 16 and 64 threads, each
+ * folded with one that looks up each member by factum_json_member. Decide: 1, 16 and 64 threads,
+ * each
  * on streams of its own or all on one, by turns in one run: a bare append (same bytes, key and
  * expectations), a decision on a cached state, one on a state that is read. For both durabilities:
  * with "os" nothing waits for the disk, so that the work itself shows.
@@ -13,8 +14,14 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
-enum { FOLD_EVENTS = 200000, HISTORY = 20, ROUNDS = 5, THREADS_MAX = 64, STREAMS = 16,
-       COLD_STREAMS = 4096 };
+enum {
+    FOLD_EVENTS = 200000,
+    HISTORY = 20,
+    ROUNDS = 5,
+    THREADS_MAX = 64,
+    STREAMS = 16,
+    COLD_STREAMS = 4096
+};
 
 #define EVENT                                                                                      \
     "{\"orderId\":\"%s\",\"paymentId\":\"P-%08" PRIu64 "\",\"method\":\"card\",\"currency\":"      \
@@ -374,9 +381,8 @@ static void decide_section(factum_store *store, int threads, bool one_stream,
             continue;
         double rate = median(rates[mode]);
         printf("%-5s %2d threads, %-10s %-14s %8.0f/s  %5.2fx %s\n",
-               factum_durability_name(durability), threads,
-               one_stream ? "one stream" : "own", mode_names[mode], rate, bare / rate,
-               retries[mode] > 0 ? "(races were lost)" : "");
+               factum_durability_name(durability), threads, one_stream ? "one stream" : "own",
+               mode_names[mode], rate, bare / rate, retries[mode] > 0 ? "(races were lost)" : "");
         if (retries[mode] > 0)
             printf("      %.2f retries a command\n",
                    (double)retries[mode] / (rate * seconds * ROUNDS));

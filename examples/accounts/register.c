@@ -5,7 +5,8 @@
  *
  * The rule spans all accounts, so no stream holds what it needs: the decider reads by a query, "all
  * events with the tag email:<address>", and its append is refused if another such event has come
- * meanwhile. Two who want one address at once: one gets it, the other is rejected. Ends with 8 if the
+ * meanwhile. Two who want one address at once: one gets it, the other is rejected. Ends with 8 if
+ * the
  * address is taken.
  */
 #include <stdio.h>
@@ -16,7 +17,7 @@
 #define TAG_PREFIX "email:"
 #define STREAM_PREFIX "account-"
 
-/* ---- the events ------------------------------------------------------------------------------- */
+/* ---- the events ------------------------------------------------------------------------------ */
 
 typedef struct account_event {
     factum_slice account; /* of AccountRegistered, the only type */
@@ -64,7 +65,7 @@ static void account_event_print(const account_event *event, factum_printer *out)
     factum_print_raw(out, "}");
 }
 
-/* ---- the decider ------------------------------------------------------------------------------ */
+/* ---- the decider ----------------------------------------------------------------------------- */
 
 typedef struct account_command {
     factum_slice account;
@@ -92,8 +93,7 @@ static factum_slice joined(factum_arena *arena, const char *prefix, factum_slice
 }
 
 /* What decides about a command: everything that was ever said of its address. */
-static void account_query(const account_command *command, factum_arena *arena,
-                          factum_query *query)
+static void account_query(const account_command *command, factum_arena *arena, factum_query *query)
 {
     factum_slice *tag = (factum_slice *)factum_arena_alloc(arena, sizeof *tag);
     factum_query_item *item = (factum_query_item *)factum_arena_alloc(arena, sizeof *item);
@@ -138,7 +138,7 @@ static void account_command_print(const account_command *command, factum_printer
 
 FACTUM_DECIDER_OVER_QUERY(account, 1);
 
-/* ---- the program ------------------------------------------------------------------------------ */
+/* ---- the program ----------------------------------------------------------------------------- */
 
 int main(int argc, char **argv)
 {

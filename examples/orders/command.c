@@ -7,7 +7,8 @@
  *     orders-command STORE STREAM deliver [--id ID]
  *     orders-command STORE STREAM cancel REASON [--id ID]
  *
- * STORE is a directory. With an id the command counts once, however often it is sent. Ends with 8 if
+ * STORE is a directory. With an id the command counts once, however often it is sent. Ends with 8
+ * if
  * the order refuses, 3 if the id was used for another command or others were faster.
  */
 #include <inttypes.h>
@@ -24,7 +25,7 @@ static const struct {
     order_command_type type;
     int arguments;
 } commands[] = {
-    {"place", ORDER_PLACE, 2},   {"pay", ORDER_PAY, 2},       {"ship", ORDER_SHIP, 1},
+    {"place", ORDER_PLACE, 2},     {"pay", ORDER_PAY, 2},       {"ship", ORDER_SHIP, 1},
     {"deliver", ORDER_DELIVER, 0}, {"cancel", ORDER_CANCEL, 1},
 };
 

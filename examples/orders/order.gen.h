@@ -1,4 +1,5 @@
-/* order.gen.h - the events of an order as C types, and between them and JSON. Layer: example, public
+/* order.gen.h - the events of an order as C types, and between them and JSON. Layer: example,
+ * public
  * API only.
  *
  * Written in the form of generated code: a tagged union, texts as slices, lists as pointer and
@@ -97,15 +98,14 @@ typedef struct order_event {
 } order_event;
 
 static const char *const order_event_type_names[ORDER_EVENT_TYPES] = {
-    "OrderPlaced",    "PaymentReceived", "PaymentFailed",  "OrderShipped",
+    "OrderPlaced",    "PaymentReceived", "PaymentFailed",   "OrderShipped",
     "OrderDelivered", "OrderReturned",   "PaymentRefunded", "OrderCancelled",
     "RentalOrdered",  "RentalPaid",      "RentalReturned",
 };
 
-/* ---- reading ---------------------------------------------------------------------------------- */
+/* ---- reading --------------------------------------------------------------------------------- */
 
-static inline factum_status order_gen_invalid(const char *name, const char *what,
-                                              factum_error *err)
+static inline factum_status order_gen_invalid(const char *name, const char *what, factum_error *err)
 {
     err->status = FACTUM_INVALID;
     err->os_error = 0;
@@ -196,8 +196,7 @@ static inline factum_status order_gen_lines(const factum_json *json, uint32_t ob
          at = factum_json_next(json, array, at), i++) {
         status = order_gen_text(json, at, "product", arena, &lines[i].product, err);
         if (status == FACTUM_OK) {
-            status =
-                order_gen_int64(json, at, "unitPriceCents", &lines[i].unit_price_cents, err);
+            status = order_gen_int64(json, at, "unitPriceCents", &lines[i].unit_price_cents, err);
         }
         if (status == FACTUM_OK) {
             status = order_gen_int64(json, at, "quantity", &lines[i].quantity, err);
@@ -219,15 +218,15 @@ static inline factum_status order_gen_members(const factum_json *json, factum_ar
         if (status == FACTUM_OK) {
             status = order_gen_lines(json, data, arena, &event->placed, err);
         }
-        return status == FACTUM_OK ? order_gen_int64(json, data, "totalCents",
-                                                     &event->placed.total_cents, err)
-                                   : status;
+        return status == FACTUM_OK
+                   ? order_gen_int64(json, data, "totalCents", &event->placed.total_cents, err)
+                   : status;
     case ORDER_PAYMENT_RECEIVED:
-        status = order_gen_text(json, data, "paymentId", arena,
-                                &event->payment_received.payment_id, err);
+        status = order_gen_text(json, data, "paymentId", arena, &event->payment_received.payment_id,
+                                err);
         if (status == FACTUM_OK) {
-            status = order_gen_text(json, data, "method", arena, &event->payment_received.method,
-                                    err);
+            status =
+                order_gen_text(json, data, "method", arena, &event->payment_received.method, err);
         }
         return status == FACTUM_OK ? order_gen_int64(json, data, "amountCents",
                                                      &event->payment_received.amount_cents, err)
@@ -243,9 +242,9 @@ static inline factum_status order_gen_members(const factum_json *json, factum_ar
         return order_gen_bool(json, data, "signed", &event->delivered.was_signed, err);
     case ORDER_RETURNED:
         status = order_gen_text(json, data, "reason", arena, &event->returned.reason, err);
-        return status == FACTUM_OK ? order_gen_int64(json, data, "amountCents",
-                                                     &event->returned.amount_cents, err)
-                                   : status;
+        return status == FACTUM_OK
+                   ? order_gen_int64(json, data, "amountCents", &event->returned.amount_cents, err)
+                   : status;
     case ORDER_PAYMENT_REFUNDED:
         return order_gen_int64(json, data, "amountCents", &event->payment_refunded.amount_cents,
                                err);
@@ -294,7 +293,7 @@ static inline factum_status order_event_parse(factum_slice type, factum_slice da
     return status == FACTUM_OK ? order_gen_members(&json, arena, event, err) : status;
 }
 
-/* ---- printing --------------------------------------------------------------------------------- */
+/* ---- printing -------------------------------------------------------------------------------- */
 
 /* The start of a member: a comma unless it is the first, and its name. */
 static inline void order_gen_name(factum_printer *out, bool *any, const char *name)

@@ -1,8 +1,10 @@
 /* order_decider.c - what events do to an order, and which events a command makes. Layer: example,
  * public API only.
  *
- * Pure functions: no store, no clock, no memory but the arena's. The fold never fails on an order of
- * events that it did not expect: events are facts, and it describes them. What may happen is said by
+ * Pure functions: no store, no clock, no memory but the arena's. The fold never fails on an order
+ * of
+ * events that it did not expect: events are facts, and it describes them. What may happen is said
+ * by
  * order_decide.
  */
 #include "order_decider.h"
@@ -18,7 +20,7 @@ const char *order_status_name(enum order_status status)
     return status < ORDER_STATUS_COUNT ? names[status] : "unknown";
 }
 
-/* ---- evolve: state + event -> state ------------------------------------------------------------ */
+/* ---- evolve: state + event -> state ---------------------------------------------------------- */
 
 static void add_payment(order_state *s, factum_slice id, int64_t amount, factum_arena *arena)
 {
@@ -88,13 +90,12 @@ static void order_evolve(order_state *s, const order_event *e, factum_arena *are
     }
 }
 
-/* ---- decide: state + command -> events --------------------------------------------------------- */
+/* ---- decide: state + command -> events ------------------------------------------------------- */
 
 static factum_verdict place(const order_state *s, const order_command *c, factum_decision *out)
 {
     if (s->status != ORDER_STATUS_UNKNOWN) {
-        return factum_reject(out, "order.exists", "the order is %s",
-                             order_status_name(s->status));
+        return factum_reject(out, "order.exists", "the order is %s", order_status_name(s->status));
     }
     if (c->total_cents <= 0) {
         return factum_reject(out, "order.empty", "an order of %" PRId64 " cents", c->total_cents);
@@ -221,7 +222,7 @@ static factum_verdict order_decide(const order_state *s, const order_command *c,
     return factum_reject(out, "order.bad_command", "type %d", (int)c->type);
 }
 
-/* ---- what a command asks for, for its hash ----------------------------------------------------- */
+/* ---- what a command asks for, for its hash --------------------------------------------------- */
 
 static void order_command_print(const order_command *c, factum_printer *out)
 {

@@ -9,11 +9,21 @@
     {                                                                                              \
         (const uint8_t *)(literal), sizeof(literal) - 1                                            \
     }
-#define PLACED(cents) {.type = ORDER_PLACED, .placed = {.total_cents = (cents)}}
+#define PLACED(cents)                                                                              \
+    {                                                                                              \
+        .type = ORDER_PLACED, .placed = {.total_cents = (cents) }                                  \
+    }
 #define PAID(cents, id)                                                                            \
-    {.type = ORDER_PAYMENT_RECEIVED,                                                               \
-     .payment_received = {.amount_cents = (cents), .payment_id = TEXT(id)}}
-#define SHIPPED {.type = ORDER_SHIPPED, .shipped = {.carrier = TEXT("UPS")}}
+    {                                                                                              \
+        .type = ORDER_PAYMENT_RECEIVED, .payment_received = {                                      \
+            .amount_cents = (cents),                                                               \
+            .payment_id = TEXT(id)                                                                 \
+        }                                                                                          \
+    }
+#define SHIPPED                                                                                    \
+    {                                                                                              \
+        .type = ORDER_SHIPPED, .shipped = {.carrier = TEXT("UPS") }                                \
+    }
 
 FACTUM_TEST(an_order_is_placed_with_its_lines)
 {
@@ -23,8 +33,7 @@ FACTUM_TEST(an_order_is_placed_with_its_lines)
                                    .lines = lines,
                                    .line_count = 1,
                                    .total_cents = 4900};
-    const order_event placed = {
-        .type = ORDER_PLACED, .placed = {TEXT("C7"), lines, 1, 4900}};
+    const order_event placed = {.type = ORDER_PLACED, .placed = {TEXT("C7"), lines, 1, 4900}};
     factum_test_when(factum_test_, "place", &order_decider, &command);
     factum_test_then(factum_test_, "placed", &order_decider, &placed, 1);
     const order_state *state = FACTUM_STATE(order);

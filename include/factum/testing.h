@@ -44,7 +44,7 @@ FACTUM_API FACTUM_MUST_USE factum_status factum_testing_expect(factum_store *sto
                                                                const char *lines,
                                                                factum_error *err);
 
-/* ---- deciders: given, when, then --------------------------------------------------------------*/
+/* ---- deciders: given, when, then ------------------------------------------------------------- */
 
 /* A test of one decider, in C:
  *

@@ -1,3 +1,4 @@
+/* arena_test.c - memory with one end: alignment, limits, failures. */
 #include "support/mem_fault.h"
 #include "support/test.h"
 

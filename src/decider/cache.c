@@ -5,7 +5,8 @@
  *
  * Invariants:
  *  1. |bytes| is the sum of the idle entries' sizes and at most |size_max|; |entry_count| is their
- *     number and at most |entry_count_max|. Entries that are taken or handed on have a command each.
+ *     number and at most |entry_count_max|. Entries that are taken or handed on have a command
+ * each.
  *  2. An entry is in its bucket until it is freed. Only an idle one is freed to make room, and one
  *     that is given back without a fold while nobody waits.
  *  3. If somebody waits for an entry that is not taken, a wake-up is under way to one who waits.
@@ -208,9 +209,8 @@ static struct fct_cache_entry *find_entry(factum_state_cache *cache, uint64_t ha
                                           const factum_decider *decider, factum_slice key)
 {
     struct fct_cache_entry *entry = *bucket_of(cache, hash);
-    while (entry != NULL &&
-           !(entry->hash == hash && entry->decider == decider &&
-             fct_slice_equal(fct_slice(entry->key, entry->key_size), key))) {
+    while (entry != NULL && !(entry->hash == hash && entry->decider == decider &&
+                              fct_slice_equal(fct_slice(entry->key, entry->key_size), key))) {
         entry = entry->next;
     }
     return entry;
@@ -304,8 +304,7 @@ struct fct_cache_turn fct_cache_take(factum_state_cache *cache, const struct fct
     return turn;
 }
 
-void fct_cache_give(factum_state_cache *cache, struct fct_cache_turn turn,
-                    struct factum_fold *fold)
+void fct_cache_give(factum_state_cache *cache, struct fct_cache_turn turn, struct factum_fold *fold)
 {
     struct fct_cache_entry *entry = turn.entry;
     struct fct_cache_entry *excess = NULL;

@@ -34,9 +34,8 @@ factum_status fct_decider_check(const factum_decider *decider, factum_error *err
     }
     if (decider->state_size == 0 || decider->state_size > STRUCT_SIZE_MAX ||
         decider->event_size == 0 || decider->event_size > STRUCT_SIZE_MAX) {
-        return fct_fail(err, FACTUM_INVALID,
-                        "decider %s: a state and an event have 1 to %d bytes", decider->name,
-                        STRUCT_SIZE_MAX);
+        return fct_fail(err, FACTUM_INVALID, "decider %s: a state and an event have 1 to %d bytes",
+                        decider->name, STRUCT_SIZE_MAX);
     }
     if (decider->reserved[0] != 0 || decider->reserved[1] != 0) {
         return fct_fail(err, FACTUM_INVALID, "decider %s: reserved members are not zero",
@@ -67,8 +66,7 @@ void factum_fold_reset(factum_fold *fold)
 }
 
 factum_status fct_fold_create(const struct fct_mem *mem, const factum_decider *decider,
-                              uint64_t state_size_max, struct factum_fold **fold,
-                              factum_error *err)
+                              uint64_t state_size_max, struct factum_fold **fold, factum_error *err)
 {
     uint64_t size_max = state_size_max == 0 ? FACTUM_STATE_SIZE_MAX : state_size_max;
     struct factum_fold *made = fct_mem_zalloc(mem, 1, sizeof *made);
@@ -160,8 +158,7 @@ static void note_skipped(struct factum_fold *fold, const factum_event *event)
     factum_fold_info *info = &fold->info;
     if (info->skipped_count++ == 0) {
         info->skipped_position = event->position;
-        (void)snprintf(info->skipped_type, sizeof info->skipped_type, "%.*s",
-                       FCT_FMT(event->type));
+        (void)snprintf(info->skipped_type, sizeof info->skipped_type, "%.*s", FCT_FMT(event->type));
     }
 }
 
@@ -179,11 +176,10 @@ factum_status fct_parse_typed(const factum_decider *decider, const struct fct_st
     } else if (status > FACTUM_OK) {
         status = fct_fail(&why, FACTUM_INVALID, "parse returned %s", factum_status_name(status));
     }
-    return status == FACTUM_OK
-               ? FACTUM_OK
-               : fct_fail(err, status, "decider %s: event %.*s: %s", decider->name,
-                          FCT_FMT(stored->type),
-                          why.text[0] == '\0' ? "its data is not valid" : why.text);
+    return status == FACTUM_OK ? FACTUM_OK
+                               : fct_fail(err, status, "decider %s: event %.*s: %s", decider->name,
+                                          FCT_FMT(stored->type),
+                                          why.text[0] == '\0' ? "its data is not valid" : why.text);
 }
 
 /* NOT_FOUND: the type is not known. */
@@ -256,8 +252,7 @@ factum_status factum_fold_read(factum_fold *fold, factum_store *store,
         return fct_fail(err, FACTUM_INVALID, "fold: a fold, a store and a request are needed");
     }
     factum_read_request full;
-    factum_status status =
-        fct_sized_read(&full, sizeof full, request, "fold: the request", err);
+    factum_status status = fct_sized_read(&full, sizeof full, request, "fold: the request", err);
     if (status == FACTUM_OK && full.backwards) {
         status = fct_fail(err, FACTUM_INVALID, "fold: events are folded forwards");
     }

@@ -1,3 +1,4 @@
+/* printer_test.c - JSON that is printed, and read back. */
 #include "support/test.h"
 
 #include <factum/ndjson.h>

@@ -104,9 +104,9 @@ static bool begin_step(struct factum_test *test, const char *where, const factum
     if (test->fold != NULL && test->fold->decider != decider) {
         factum_test_fail(test, where, "a test has one decider: %s, not %s",
                          test->fold->decider->name, decider->name);
-    } else if (test->fold == NULL && (fct_decider_check(decider, &err) != FACTUM_OK ||
-                                      fct_fold_create(fct_mem_heap(), decider, 0, &test->fold,
-                                                      &err) != FACTUM_OK)) {
+    } else if (test->fold == NULL &&
+               (fct_decider_check(decider, &err) != FACTUM_OK ||
+                fct_fold_create(fct_mem_heap(), decider, 0, &test->fold, &err) != FACTUM_OK)) {
         factum_test_fail(test, where, "%s", err.text);
     }
     return !test->failed;
@@ -187,8 +187,8 @@ static bool same_decision(const struct factum_decision *a, const struct factum_d
 static void decide_twice(struct factum_test *test, const char *where, const void *command)
 {
     const factum_decider *decider = test->fold->decider;
-    factum_slice stream = decider->query == NULL ? factum_slice_from(SCENARIO_STREAM)
-                                                 : (factum_slice){.ptr = NULL};
+    factum_slice stream =
+        decider->query == NULL ? factum_slice_from(SCENARIO_STREAM) : (factum_slice){.ptr = NULL};
     factum_error err = {.status = FACTUM_OK};
     factum_verdict verdict;
     fct_decision_init(&test->decision, decider, &test->arena, stream);
@@ -198,8 +198,9 @@ static void decide_twice(struct factum_test *test, const char *where, const void
         fct_decide_now(&test->second, test->fold->state, command, &verdict, &err) != FACTUM_OK) {
         factum_test_fail(test, where, "%s", err.text);
     } else if (verdict != test->verdict || !same_decision(&test->decision, &test->second)) {
-        factum_test_fail(test, where, "decider %s decides the same command on the same state "
-                                      "in two ways: is it pure?",
+        factum_test_fail(test, where,
+                         "decider %s decides the same command on the same state "
+                         "in two ways: is it pure?",
                          decider->name);
     }
 }
@@ -314,8 +315,7 @@ static const struct fct_emitted *event_number(struct factum_test *test, const ch
     return &test->decision.events[index];
 }
 
-void factum_test_then_stream(factum_test *test, const char *where, size_t index,
-                             const char *stream)
+void factum_test_then_stream(factum_test *test, const char *where, size_t index, const char *stream)
 {
     const struct fct_emitted *event = event_number(test, where, index);
     if (event != NULL && !fct_slice_equal(event->stream, factum_slice_from(stream))) {

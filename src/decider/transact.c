@@ -37,7 +37,8 @@
 #include "decider/stamp.h"
 #include "os/thread.h"
 
-#define ARENA_SIZE_MAX ((size_t)256 << 20) /* an append has at most 32 MiB, and is printed and read */
+#define ARENA_SIZE_MAX                                                                             \
+    ((size_t)256 << 20) /* an append has at most 32 MiB, and is printed and read */
 #define NS_PER_MS UINT64_C(1000000)
 #define WAIT_FIRST_NS NS_PER_MS
 #define WAIT_DOUBLINGS_MAX 6 /* up to 64 ms */
@@ -156,8 +157,8 @@ static factum_status expect_stream(struct transaction *t, struct appending *appe
     };
     appending->expectations[1] = (factum_expectation){
         .stream = fct_slice(name, sizeof METASTREAM - 1 + stream.len),
-        .expected = t->fold->has_metadata ? factum_at(t->fold->metadata_revision)
-                                          : factum_no_stream(),
+        .expected =
+            t->fold->has_metadata ? factum_at(t->fold->metadata_revision) : factum_no_stream(),
     };
     appending->expectation_count = 2;
     return FACTUM_OK;
@@ -276,11 +277,10 @@ static factum_status answer_appended(struct transaction *t, const factum_append_
 static factum_status wait_to_retry(struct transaction *t, factum_error *err)
 {
     const struct fct_os *os = t->world->os;
-    uint32_t doublings = t->result.retries < WAIT_DOUBLINGS_MAX ? t->result.retries
-                                                                : WAIT_DOUBLINGS_MAX;
+    uint32_t doublings =
+        t->result.retries < WAIT_DOUBLINGS_MAX ? t->result.retries : WAIT_DOUBLINGS_MAX;
     if (!t->seeded) {
-        factum_status status =
-            fct_os_random(os, &t->random.state, sizeof t->random.state, err);
+        factum_status status = fct_os_random(os, &t->random.state, sizeof t->random.state, err);
         if (status != FACTUM_OK) {
             return status;
         }
@@ -313,8 +313,7 @@ static factum_status lost_race(struct transaction *t, factum_status status, fact
     bool changed;
     if (t->request.no_retry || t->result.retries >= retries_max) {
         return fct_wrap(err, status, "decider %s: others were faster, %" PRIu32 " retr%s",
-                        t->decider->name, t->result.retries,
-                        t->result.retries == 1 ? "y" : "ies");
+                        t->decider->name, t->result.retries, t->result.retries == 1 ? "y" : "ies");
     }
     if (t->fresh) { /* otherwise the state was only old: nobody need be there to meet again */
         status = wait_to_retry(t, err);
@@ -458,11 +457,10 @@ static factum_status begin(struct transaction *t, const factum_transact_request 
         status = fct_subject_init(&t->subject, t->decider, &t->request, &t->arena, err);
     }
     if (status == FACTUM_OK) {
-        status =
-            fct_stamp_make(&t->stamp, t->decider, &t->request, &t->subject, &t->arena, err);
+        status = fct_stamp_make(&t->stamp, t->decider, &t->request, &t->subject, &t->arena, err);
     }
-    t->source = (struct fct_source){
-        .store = t->store, .subject = &t->subject, .call = t->request.call};
+    t->source =
+        (struct fct_source){.store = t->store, .subject = &t->subject, .call = t->request.call};
     return status;
 }
 
@@ -470,10 +468,9 @@ static factum_status begin(struct transaction *t, const factum_transact_request 
  * what a read gives changes there by itself. */
 static void end(struct transaction *t, factum_status status)
 {
-    bool whole = status == FACTUM_OK || status == FACTUM_WRONG_REVISION ||
-                 status == FACTUM_CONDITION_FAILED;
-    bool useful =
-        whole && t->fold != NULL && t->fold->broken == FACTUM_OK && !t->fold->windowed;
+    bool whole =
+        status == FACTUM_OK || status == FACTUM_WRONG_REVISION || status == FACTUM_CONDITION_FAILED;
+    bool useful = whole && t->fold != NULL && t->fold->broken == FACTUM_OK && !t->fold->windowed;
     if (!useful) {
         drop_fold(t);
     }

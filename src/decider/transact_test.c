@@ -20,7 +20,7 @@ typedef struct sum_state {
     factum_slice last;
 } sum_state;
 typedef struct sum_command {
-    const char *tag; /* over a query, if there is one */
+    const char *tag;        /* over a query, if there is one */
     factum_store *overtake; /* appends to the stream meanwhile, once */
 } sum_command;
 FACTUM_DECIDER_DECLARE(sum, sum_state, sum_command, sum_event);
@@ -113,8 +113,7 @@ static void run(struct attempt *a, const char *tag, unsigned long fail_at, bool 
             .cache = a->cache,
         };
         a->err = (factum_error){.status = FACTUM_OK};
-        a->status =
-            fct_transact(&world, a->store, &sum_decider, &request, &a->result, &a->err);
+        a->status = fct_transact(&world, a->store, &sum_decider, &request, &a->result, &a->err);
         if (a->status != FACTUM_OK) {
             break;
         }
@@ -125,8 +124,8 @@ static void run(struct attempt *a, const char *tag, unsigned long fail_at, bool 
 static void finish(struct attempt *a)
 {
     uint64_t count = 0;
-    assert_ok(factum_count_events(a->store, FACTUM_SOURCE_STREAM, FCT_SLICE("sum-1"), 0,
-                                  UINT64_MAX, &count, &a->err),
+    assert_ok(factum_count_events(a->store, FACTUM_SOURCE_STREAM, FCT_SLICE("sum-1"), 0, UINT64_MAX,
+                                  &count, &a->err),
               a->err);
     assert_true(count % 11 == 1 || count % 11 == 2);
     a->mem.fail_at = ULONG_MAX;

@@ -68,9 +68,9 @@ TEST(a_lost_race_reads_only_what_is_newer)
 {
     F;
     make_cache(f);
-    assert_int_equal(ask(f, "c-1", (counter_command){.act = COUNTER_ADD, .number = 1, .times = 9},
-                         NULL),
-                     FACTUM_ACCEPTED);
+    assert_int_equal(
+        ask(f, "c-1", (counter_command){.act = COUNTER_ADD, .number = 1, .times = 9}, NULL),
+        FACTUM_ACCEPTED);
     /* An event that a full read would stop at, out of the fold's sight by its revision. */
     append(f, "c-1", "Added", "{\"n\":100}", NULL);
     const struct fct_engine_ops *ops = begin_count(f);
@@ -157,8 +157,8 @@ TEST(hidden_events_are_not_in_the_state)
     make_cache(f);
     assert_int_equal(ask(f, "c-1", ADD(1), NULL), FACTUM_ACCEPTED);
     assert_int_equal(ask(f, "c-1", ADD(2), NULL), FACTUM_ACCEPTED);
-    OK(factum_metadata_set(f->store, FCT_SLICE("c-1"), factum_any(), FCT_SLICE("{\"$tb\":1}"),
-                           NULL, &f->err));
+    OK(factum_metadata_set(f->store, FCT_SLICE("c-1"), factum_any(), FCT_SLICE("{\"$tb\":1}"), NULL,
+                           &f->err));
     assert_int_equal(ask(f, "c-1", (counter_command){.act = COUNTER_REJECT}, NULL),
                      FACTUM_REJECTED);
     assert_string_equal(f->result.text, "the sum is 2");
@@ -170,8 +170,8 @@ TEST(a_stream_with_a_window_is_not_cached)
 {
     F;
     make_cache(f);
-    OK(factum_metadata_set(f->store, FCT_SLICE("c-1"), factum_any(),
-                           FCT_SLICE("{\"$maxCount\":2}"), NULL, &f->err));
+    OK(factum_metadata_set(f->store, FCT_SLICE("c-1"), factum_any(), FCT_SLICE("{\"$maxCount\":2}"),
+                           NULL, &f->err));
     for (int i = 0; i < 4; i++) {
         assert_int_equal(ask(f, "c-1", ADD(1), NULL), FACTUM_ACCEPTED);
     }

@@ -122,9 +122,9 @@ static factum_verdict counter_decide(const counter_state *state, const counter_c
     case COUNTER_ADD:
         return emit_added(command, out);
     case COUNTER_ADD_ONCE:
-        return state->count == 0 ? emit_added(command, out)
-                                 : factum_reject(out, "counter.added", "%d times before",
-                                                 (int)state->count);
+        return state->count == 0
+                   ? emit_added(command, out)
+                   : factum_reject(out, "counter.added", "%d times before", (int)state->count);
     case COUNTER_NOTE:
         return emit_note(state, command, out);
     case COUNTER_REJECT:

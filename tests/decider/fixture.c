@@ -173,19 +173,18 @@ const char *stream_text(struct fixture *f, const char *stream)
     factum_cursor *cursor;
     factum_event event;
     size_t used = 0;
-    const factum_read_request request = {.size = sizeof request,
-                                         .source = FACTUM_SOURCE_STREAM,
-                                         .name = factum_slice_from(stream)};
+    const factum_read_request request = {
+        .size = sizeof request, .source = FACTUM_SOURCE_STREAM, .name = factum_slice_from(stream)};
     factum_status status = factum_read(f->store, &request, &cursor, &f->err);
     if (status != FACTUM_OK) {
         return factum_status_name(status);
     }
     text[0] = '\0';
     while ((status = factum_cursor_next(cursor, &event, &f->err)) == FACTUM_OK) {
-        used += (size_t)snprintf(text + used, sizeof text - used, "%s%.*s %.*s",
-                                 used == 0 ? "" : "; ", (int)event.type.len,
-                                 (const char *)event.type.ptr, (int)event.data.len,
-                                 (const char *)event.data.ptr);
+        used +=
+            (size_t)snprintf(text + used, sizeof text - used, "%s%.*s %.*s", used == 0 ? "" : "; ",
+                             (int)event.type.len, (const char *)event.type.ptr, (int)event.data.len,
+                             (const char *)event.data.ptr);
         assert_true(used < sizeof text);
     }
     factum_cursor_close(cursor);
@@ -196,9 +195,8 @@ counter_state state_of(struct fixture *f, const char *stream)
 {
     factum_fold *fold;
     factum_fold_info info = {.size = sizeof info};
-    const factum_read_request request = {.size = sizeof request,
-                                         .source = FACTUM_SOURCE_STREAM,
-                                         .name = factum_slice_from(stream)};
+    const factum_read_request request = {
+        .size = sizeof request, .source = FACTUM_SOURCE_STREAM, .name = factum_slice_from(stream)};
     OK(factum_fold_create(&counter_decider, NULL, &fold, &f->err));
     OK(factum_fold_read(fold, f->store, &request, &f->err));
     OK(factum_fold_get(fold, &info, &f->err));

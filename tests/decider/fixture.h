@@ -27,8 +27,8 @@ enum store_kind {
 struct fixture {
     enum store_kind kind;
     factum_store *store;
-    struct fct_engine wrapped;  /* of the double */
-    factum_store *served;       /* of the server */
+    struct fct_engine wrapped; /* of the double */
+    factum_store *served;      /* of the server */
     struct factum_server *server;
     factum_state_cache *cache; /* NULL unless a case makes one */
     char dir[SCRATCH_SIZE];
@@ -60,7 +60,8 @@ factum_transact_request request_of(struct fixture *f, const char *stream,
                                    const counter_command *command, const char *id);
 /* Sends it; the outcome is in f->result and f->err. */
 factum_status send_request(struct fixture *f, const factum_transact_request *request);
-factum_status submit(struct fixture *f, const char *stream, counter_command command, const char *id);
+factum_status submit(struct fixture *f, const char *stream, counter_command command,
+                     const char *id);
 /* The same, which has to end with a verdict. */
 factum_verdict ask(struct fixture *f, const char *stream, counter_command command, const char *id);
 

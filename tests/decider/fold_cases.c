@@ -1,4 +1,5 @@
-/* fold_cases.c - states without decisions: now and in the past, strict and lenient. On every kind of
+/* fold_cases.c - states without decisions: now and in the past, strict and lenient. On every kind
+ * of
  * store. Run by decider_test.c. */
 #include "fixture.h"
 

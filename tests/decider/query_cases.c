@@ -1,11 +1,11 @@
-/* query_cases.c - deciders over a query: what is read is what the condition covers. On every kind of
+/* query_cases.c - deciders over a query: what is read is what the condition covers. On every kind
+ * of
  * store. Run by decider_test.c. */
 #include "fixture.h"
 
 static counter_command take(const char *stream, const char *tag, int64_t number)
 {
-    return (counter_command){
-        .act = COUNTER_TAG, .stream = stream, .tag = tag, .number = number};
+    return (counter_command){.act = COUNTER_TAG, .stream = stream, .tag = tag, .number = number};
 }
 
 TEST(what_is_taken_is_taken_in_every_stream)

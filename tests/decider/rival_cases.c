@@ -169,8 +169,8 @@ static void assert_tags_unique(struct fixture *f)
     assert_int_equal(sum.accepted, ROUNDS);
     assert_int_equal(sum.rejected, COMMANDS - ROUNDS);
     uint64_t count = 0;
-    OK(factum_count_events(f->store, FACTUM_SOURCE_TAG, FCT_SLICE("email:3"), 0, UINT64_MAX,
-                           &count, &f->err));
+    OK(factum_count_events(f->store, FACTUM_SOURCE_TAG, FCT_SLICE("email:3"), 0, UINT64_MAX, &count,
+                           &f->err));
     assert_int_equal(count, 1);
 }
 

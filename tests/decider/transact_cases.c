@@ -11,9 +11,9 @@
 TEST(an_accepted_command_appends_its_events)
 {
     F;
-    assert_int_equal(ask(f, "c-1", (counter_command){.act = COUNTER_ADD, .number = 5, .times = 3},
-                         NULL),
-                     FACTUM_ACCEPTED);
+    assert_int_equal(
+        ask(f, "c-1", (counter_command){.act = COUNTER_ADD, .number = 5, .times = 3}, NULL),
+        FACTUM_ACCEPTED);
     assert_string_equal(stream_text(f, "c-1"), "Added {\"n\":5}; Added {\"n\":5}; Added {\"n\":5}");
     assert_int_equal(f->result.event_count, 3);
     assert_int_equal(f->result.revision, 2);
@@ -54,8 +54,7 @@ TEST(a_rejection_is_not_recorded)
 {
     F;
     assert_int_equal(ask(f, "c-1", ADD(1), NULL), FACTUM_ACCEPTED);
-    assert_int_equal(ask(f, "c-1", (counter_command){.act = COUNTER_REJECT}, "k"),
-                     FACTUM_REJECTED);
+    assert_int_equal(ask(f, "c-1", (counter_command){.act = COUNTER_REJECT}, "k"), FACTUM_REJECTED);
     assert_int_equal(ask(f, "c-1", ADD(2), "k"), FACTUM_ACCEPTED);
     assert_false(f->result.already);
 }
@@ -296,8 +295,7 @@ TEST(a_request_that_makes_no_sense_is_refused)
     request.command_id = FCT_SLICE("k");
     assert_status(factum_transact(f->store, &broken, &request, NULL, &f->err), FACTUM_INVALID);
     assert_text(f->err, "a command with an id needs its content");
-    assert_status(factum_transact(NULL, &counter_decider, &request, NULL, &f->err),
-                  FACTUM_INVALID);
+    assert_status(factum_transact(NULL, &counter_decider, &request, NULL, &f->err), FACTUM_INVALID);
     assert_string_equal(stream_text(f, "c-1"), "STREAM_NOT_FOUND");
 }
 
@@ -337,11 +335,10 @@ TEST(a_stream_that_metadata_hides_is_appended_to)
     F;
     assert_int_equal(ask(f, "c-1", ADD(1), NULL), FACTUM_ACCEPTED);
     assert_int_equal(ask(f, "c-1", ADD(1), NULL), FACTUM_ACCEPTED);
-    OK(factum_metadata_set(f->store, FCT_SLICE("c-1"), factum_any(), FCT_SLICE("{\"$tb\":2}"),
-                           NULL, &f->err));
-    assert_int_equal(
-        ask(f, "c-1", (counter_command){.act = COUNTER_ADD_ONCE, .number = 5}, NULL),
-        FACTUM_ACCEPTED);
+    OK(factum_metadata_set(f->store, FCT_SLICE("c-1"), factum_any(), FCT_SLICE("{\"$tb\":2}"), NULL,
+                           &f->err));
+    assert_int_equal(ask(f, "c-1", (counter_command){.act = COUNTER_ADD_ONCE, .number = 5}, NULL),
+                     FACTUM_ACCEPTED);
     assert_int_equal(f->result.revision, 2);
     assert_string_equal(stream_text(f, "c-1"), "Added {\"n\":5}");
 }
