@@ -4,8 +4,7 @@
  *
  * Fold: a stream of events of some 250 bytes, read only; folded with a parser over <factum/json.h>;
  * folded with one that looks up each member by factum_json_member. Decide: 1, 16 and 64 threads,
- * each
- * on streams of its own or all on one, by turns in one run: a bare append (same bytes, key and
+ * each on streams of its own or all on one, by turns in one run: a bare append (same bytes, key and
  * expectations), a decision on a cached state, one on a state that is read. For both durabilities:
  * with "os" nothing waits for the disk, so that the work itself shows.
  */

@@ -6,8 +6,7 @@
  * The rule spans all accounts, so no stream holds what it needs: the decider reads by a query, "all
  * events with the tag email:<address>", and its append is refused if another such event has come
  * meanwhile. Two who want one address at once: one gets it, the other is rejected. Ends with 8 if
- * the
- * address is taken.
+ * the address is taken.
  */
 #include <stdio.h>
 #include <string.h>

@@ -8,8 +8,7 @@
  *     orders-command STORE STREAM cancel REASON [--id ID]
  *
  * STORE is a directory. With an id the command counts once, however often it is sent. Ends with 8
- * if
- * the order refuses, 3 if the id was used for another command or others were faster.
+ * if the order refuses, 3 if the id was used for another command or others were faster.
  */
 #include <inttypes.h>
 #include <stdio.h>

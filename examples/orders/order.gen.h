@@ -1,6 +1,5 @@
 /* order.gen.h - the events of an order as C types, and between them and JSON. Layer: example,
- * public
- * API only.
+ * public API only.
  *
  * Written in the form of generated code: a tagged union, texts as slices, lists as pointer and
  * count. Change the events' description and not this file, once it is generated.

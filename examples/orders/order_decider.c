@@ -1,11 +1,9 @@
 /* order_decider.c - what events do to an order, and which events a command makes. Layer: example,
  * public API only.
  *
- * Pure functions: no store, no clock, no memory but the arena's. The fold never fails on an order
- * of
- * events that it did not expect: events are facts, and it describes them. What may happen is said
- * by
- * order_decide.
+ * Pure functions: no store, no clock, no memory but the arena's. The fold never fails on events in
+ * an order that it did not expect: events are facts, and it describes them. What may happen is
+ * said by order_decide.
  */
 #include "order_decider.h"
 

@@ -1,9 +1,7 @@
 /* order_decider.h - what may happen to an order: its commands, its state, its rules. Layer:
- * example,
- * public API only.
+ * example, public API only.
  *
- *     place -> pay (in parts, if need be) -> ship -> deliver;   cancel, as long as it is not
- * shipped
+ *     place -> pay (in parts, if need be) -> ship -> deliver;   cancel, until it is shipped
  *
  * The events are in order.gen.h. The rules are in order_decide (order_decider.c), and nowhere else.
  */

@@ -5,8 +5,7 @@
  *
  * Invariants:
  *  1. |bytes| is the sum of the idle entries' sizes and at most |size_max|; |entry_count| is their
- *     number and at most |entry_count_max|. Entries that are taken or handed on have a command
- * each.
+ *     number and at most |entry_count_max|. Every entry that is taken or handed on has a command.
  *  2. An entry is in its bucket until it is freed. Only an idle one is freed to make room, and one
  *     that is given back without a fold while nobody waits.
  *  3. If somebody waits for an entry that is not taken, a wake-up is under way to one who waits.

@@ -92,22 +92,22 @@ factum_status factum_fold_create(const factum_decider *decider, const factum_fol
                                  factum_fold **fold, factum_error *err)
 {
     factum_fold_options full = {.size = sizeof full};
+    factum_fold *made = NULL;
+    if (fold == NULL) {
+        return fct_fail(err, FACTUM_INVALID, "fold: a place for the fold is needed");
+    }
+    *fold = NULL;
     factum_status status = fct_decider_check(decider, err);
-    if (fold != NULL) {
-        *fold = NULL;
-    }
-    if (status == FACTUM_OK && fold == NULL) {
-        status = fct_fail(err, FACTUM_INVALID, "fold: a place for the fold is needed");
-    }
     if (status == FACTUM_OK && options != NULL) {
         status = fct_sized_read(&full, sizeof full, options, "fold: the options struct", err);
     }
     if (status == FACTUM_OK) {
-        status = fct_fold_create(fct_mem_heap(), decider, full.state_size_max, fold, err);
+        status = fct_fold_create(fct_mem_heap(), decider, full.state_size_max, &made, err);
     }
-    if (status == FACTUM_OK) {
-        (*fold)->lenient = full.lenient;
+    if (made != NULL) {
+        made->lenient = full.lenient;
     }
+    *fold = made;
     return status;
 }
 

@@ -161,7 +161,7 @@ factum_status fct_stamp_make(struct fct_stamp *stamp, const factum_decider *deci
     *stamp = (struct fct_stamp){.metadata = {.ptr = NULL}};
     factum_status status = check_ids(decider, request, err);
     if (status == FACTUM_OK && request->command_id.len > 0) {
-        factum_slice content;
+        factum_slice content = {.ptr = NULL};
         status = content_of(decider, request, arena, &content, err);
         if (status == FACTUM_OK) {
             status = hash_command(decider, subject, content, arena, &stamp->hash, err);

@@ -1,6 +1,5 @@
-/* fold_cases.c - states without decisions: now and in the past, strict and lenient. On every kind
- * of
- * store. Run by decider_test.c. */
+/* fold_cases.c - states without decisions: now and in the past, strict and lenient. On every
+ * kind of store. Run by decider_test.c. */
 #include "fixture.h"
 
 static factum_read_request reading(const char *stream)

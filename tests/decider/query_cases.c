@@ -1,6 +1,5 @@
-/* query_cases.c - deciders over a query: what is read is what the condition covers. On every kind
- * of
- * store. Run by decider_test.c. */
+/* query_cases.c - deciders over a query: what is read is what the condition covers. On every
+ * kind of store. Run by decider_test.c. */
 #include "fixture.h"
 
 static counter_command take(const char *stream, const char *tag, int64_t number)
