@@ -195,6 +195,7 @@ int schema_run_batch(const factum_schema_options *options)
     if (input == NULL) {
         return code;
     }
+    code = 0;
     if (factum_schema_checker_create(&batch.checker, &err) != FACTUM_OK) {
         code = fail_with(err.status, &err);
     }
