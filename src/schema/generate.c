@@ -193,12 +193,6 @@ factum_status fct_generate(const factum_generate_request *request, const struct 
     return FACTUM_OK;
 }
 
-factum_status factum_generate(const factum_generate_request *request, factum_generated **generated,
-                              factum_error *err)
-{
-    return fct_generate(request, fct_mem_heap(), generated, err);
-}
-
 void factum_generated_free(factum_generated *generated)
 {
     if (generated != NULL) {

@@ -107,11 +107,10 @@ static void put_member(struct fct_gen_out *out, const struct fct_gen_use *use, c
     fct_gen_put_line(out, 4, code, fct_slice(remark->text, remark->len));
 }
 
-static void put_flag(struct fct_gen_out *out, const char *format, const char *name)
+static void put_flag(struct fct_gen_out *out, const char *before, const char *name,
+                     const char *after)
 {
-    char code[CODE_SIZE];
-    (void)snprintf(code, sizeof code, format, name);
-    fct_gen_put_line(out, 4, code, fct_slice("", 0));
+    fct_gen_put(out, "    bool %s%s%s;\n", before, name, after);
 }
 
 /* A member that is always the same needs no place; only whether it is there, if that may differ. */
@@ -144,10 +143,10 @@ static void put_field(struct fct_gen_out *out, const struct fct_gen_field *field
         return;
     }
     if (!field->required) {
-        put_flag(out, "bool has_%s;", field->name);
+        put_flag(out, "has_", field->name, "");
     }
     if (field->use.nullable) {
-        put_flag(out, "bool %s_is_null;", field->name);
+        put_flag(out, "", field->name, "_is_null");
     }
     say_name(&remark, field->json, field->name);
     say(&remark, field->note);

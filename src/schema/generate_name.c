@@ -302,16 +302,18 @@ factum_status fct_gen_claim(struct fct_gen *gen, const char *wanted, const char 
 {
     factum_status status = make_room(gen, &gen->names, 1);
     size_t len = strlen(wanted);
-    char *text = status != FACTUM_OK ? NULL : fct_gen_take(gen, len + 2 + NUMBER_SIZE);
+    char *text = status != FACTUM_OK ? NULL : fct_gen_take(gen, len + 8 + NUMBER_SIZE);
     if (text == NULL) {
         return fct_gen_no_memory(gen);
     }
     memcpy(text, wanted, len + 1);
     shorten(text);
     len = strlen(text);
-    if (ends_like_a_type(text) || listed(macros, sizeof macros / sizeof macros[0], text)) {
-        text[len++] = '_';
-        text[len] = '\0';
+    if (ends_like_a_type(text)) {
+        memcpy(text + len - 1, "type", 5);
+        len += 3;
+    } else if (listed(macros, sizeof macros / sizeof macros[0], text)) {
+        memcpy(text + len++, "_", 2);
     }
     for (unsigned number = 2; is_taken(&gen->names, text); number++) {
         add_number(text, len, number);
@@ -327,17 +329,19 @@ factum_status fct_gen_claim_member(struct fct_gen *gen, struct fct_gen_names *na
     factum_status status = make_room(gen, names, 3);
     size_t len = strlen(wanted);
     size_t room = len + NUMBER_SIZE + sizeof "_is_null";
-    char *texts = status != FACTUM_OK ? NULL : fct_gen_take(gen, room * 3);
-    if (texts == NULL) {
+    char *text = status != FACTUM_OK ? NULL : fct_gen_take(gen, room);
+    char *has = text == NULL ? NULL : fct_gen_take(gen, room);
+    char *null = has == NULL ? NULL : fct_gen_take(gen, room);
+    if (null == NULL) {
         return fct_gen_no_memory(gen);
     }
-    char *text = texts;
-    char *has = texts + room;
-    char *null = texts + room * 2;
     memcpy(text, wanted, len + 1);
     for (unsigned number = 2;; number++) {
-        (void)snprintf(has, room, "has_%s", text);
-        (void)snprintf(null, room, "%s_is_null", text);
+        size_t size = strlen(text);
+        memcpy(has, "has_", 4);
+        memcpy(has + 4, text, size + 1);
+        memcpy(null, text, size);
+        memcpy(null + size, "_is_null", sizeof "_is_null");
         if (!is_taken(names, text) && !is_taken(names, has) && !is_taken(names, null)) {
             break;
         }
