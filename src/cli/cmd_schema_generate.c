@@ -2,8 +2,8 @@
  * of C. Layer: cli.
  *
  * Schemas come from a directory, TYPE.json or TYPE/N.json with the newest N. A file that is there and
- * was not generated is left alone. A file that would not change is not written, so that a build that
- * depends on it does nothing.
+ * was not generated is left alone. Both files are written each time, so that they are newer than the
+ * schemas: a rule of make runs once.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -277,7 +277,7 @@ static void print_done(const struct options *options, const struct schemas *sche
     if (!options->json) {
         for (size_t i = 0; i < 2 && !options->quiet; i++) {
             print_text(stdout, factum_slice_from(targets[i].path));
-            (void)printf(targets[i].same ? " (as it was)\n" : "\n");
+            (void)printf("\n");
         }
         return;
     }
@@ -309,7 +309,7 @@ static int write_files(const struct options *options, const struct schemas *sche
         code = targets[i].path == NULL ? no_memory() : check_target(&targets[i], options->force);
     }
     for (size_t i = 0; code == 0 && i < 2; i++) {
-        code = targets[i].same ? 0 : write_target(&targets[i]);
+        code = write_target(&targets[i]);
     }
     if (code == 0) {
         print_done(options, schemas, targets);
@@ -366,7 +366,7 @@ const struct command command_schema_generate = {
             "  --to DIR           where CATEGORY.gen.h and CATEGORY.gen.c go\n"
             "  --keep-unknown     members that a schema does not name are kept, too\n"
             "  --force            overwrite files that were not generated\n"
-            "  --json             the files that were written, as JSON\n",
+            "  --json             the files that were written, and whether they changed, as JSON\n",
     .notes = "Exit code 2: a schema makes no sense, or is over a limit; 3: a file is in the way.\n",
     .options = "from to keep-unknown force json ",
     .arguments_min = 1,

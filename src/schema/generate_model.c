@@ -348,9 +348,12 @@ static factum_status build_variant(struct fct_gen *gen, const struct wish *wish,
     factum_status status;
     if (!says_of_members(gen, &shape->parts)) {
         status = build(gen, wish, use);
-        if (status != FACTUM_OK || (use->type->kind == FCT_GEN_STRUCT && !use->nullable)) {
-            embed(use);
+        if (status != FACTUM_OK) {
             return status;
+        }
+        if (use->type->kind == FCT_GEN_STRUCT && !use->nullable) {
+            embed(use);
+            return FACTUM_OK;
         }
     }
     status = fct_gen_branch(gen, &shape->parts, wish->node, &parts);
@@ -858,7 +861,9 @@ static factum_status build_event(struct fct_gen *gen, struct fct_gen_doc *doc)
     if (status == FACTUM_OK && doc->use.nullable) {
         doc->use = plain_use(gen, FCT_GEN_JSON, "it may be null");
     }
-    embed(&doc->use);
+    if (status == FACTUM_OK) {
+        embed(&doc->use);
+    }
     return status;
 }
 
