@@ -46,8 +46,9 @@ static size_t put_event(char *to)
     static const char *const cities[] = {"Łódź", "Wien", "Frankfurt am Main", "Aix-en-Provence"};
     static const char *const currencies[] = {"EUR", "USD", "GBP"};
     unsigned count = 1 + below(3);
-    int used = snprintf(to, EVENT_SIZE_MAX, "{\"orderId\":\"%08u\",\"customerId\":\"c-%u\",\"lines\":[",
-                        below(100000000), below(1000000));
+    int used =
+        snprintf(to, EVENT_SIZE_MAX, "{\"orderId\":\"%08u\",\"customerId\":\"c-%u\",\"lines\":[",
+                 below(100000000), below(1000000));
     for (unsigned i = 0; i < count; i++) {
         used += snprintf(to + used, (size_t)(EVENT_SIZE_MAX - used),
                          "%s{\"sku\":\"SKU-%05u\",\"qty\":%u,\"cents\":%u}", i == 0 ? "" : ",",
@@ -79,7 +80,8 @@ static order_event event_of(const factum_json *json, size_t i)
     order_event event;
     factum_error err;
     factum_arena_reset(&arena);
-    if (order_event_parse(factum_slice_from("OrderPlaced"), json, &arena, &event, &err) != FACTUM_OK)
+    if (order_event_parse(factum_slice_from("OrderPlaced"), json, &arena, &event, &err) !=
+        FACTUM_OK)
         fail(err.text, texts[i]);
     return event;
 }

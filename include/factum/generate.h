@@ -7,8 +7,8 @@
  *     status = factum_generate(&request, &generated, &err);
  *
  * The result is two texts, a header and its source, that need only <factum/typed.h> and compile as
- * C99 and C++17. What is in them: docs/guide/generated.md. The same schemas in the same order give the
- * same bytes.
+ * C99 and C++17. What is in them: docs/guide/generated.md. The same schemas in the same order give
+ * the same bytes.
  *
  * Valid C99 and C++17. Thread-safe: nothing is shared. Pure: reads no file and writes none.
  */
@@ -30,7 +30,8 @@ extern "C" {
 #define FACTUM_GENERATE_OUTPUT_SIZE_MAX (16u << 20) /* bytes of each text */
 
 /* The first line of each text that was generated: a file that begins with it may be overwritten. */
-#define FACTUM_GENERATE_MARK "/* Written by factum schema generate: change the schemas instead. */\n"
+#define FACTUM_GENERATE_MARK                                                                       \
+    "/* Written by factum schema generate: change the schemas instead. */\n"
 
 typedef struct factum_generate_schema {
     factum_slice type; /* "OrderPlaced" */
@@ -47,9 +48,9 @@ typedef struct factum_generate_request {
 
 typedef struct factum_generated factum_generated;
 
-/* INVALID: no category or no schema, a type twice, a schema that is not JSON or cannot be one (a $ref
- * that leads to itself); the text names the type and the place. TOO_BIG: over a limit above, which the
- * text names. NO_MEMORY. On failure *generated is NULL. */
+/* INVALID: no category or no schema, a type twice, a schema that is not JSON or cannot be one (a
+ * $ref that leads to itself); the text names the type and the place. TOO_BIG: over a limit above,
+ * which the text names. NO_MEMORY. On failure *generated is NULL. */
 FACTUM_API FACTUM_MUST_USE factum_status factum_generate(const factum_generate_request *request,
                                                          factum_generated **generated,
                                                          factum_error *err);

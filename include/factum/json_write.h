@@ -43,8 +43,9 @@ typedef struct factum_json_writer {
 
 /* Prints into |buffer|, and no more than |size| bytes. */
 FACTUM_API void factum_json_writer_init(factum_json_writer *to, uint8_t *buffer, size_t size);
-/* The same, but a buffer that is full, and at the end what is left, is given to |write|, with |data|.
- * If |write| fails, its status is that of factum_json_writer_finish. |size| is 1 at least. */
+/* The same, but a buffer that is full, and at the end what is left, is given to |write|, with
+ * |data|. If |write| fails, its status is that of factum_json_writer_finish. |size| is 1 at
+ * least. */
 FACTUM_API void factum_json_writer_to(factum_json_writer *to, uint8_t *buffer, size_t size,
                                       factum_status (*write)(void *data, factum_slice bytes),
                                       void *data);

@@ -2,8 +2,8 @@
  *
  * For the code that `factum schema generate` writes; a program calls the functions of that code.
  *
- * A reader goes through one value of a tape. The first failure stays: later calls change nothing, and
- * factum_typed_finish returns it. Its text begins with the JSON pointer of the value at fault:
+ * A reader goes through one value of a tape. The first failure stays: later calls change nothing,
+ * and factum_typed_finish returns it. Its text begins with the JSON pointer of the value at fault:
  * "/lines/0/qty: not a whole number from -9223372036854775808 to 9223372036854775807".
  *
  * Texts without escapes, numbers and values that are kept as they stand are slices of the event's
@@ -45,8 +45,8 @@ typedef struct factum_typed_reader {
 
 FACTUM_API factum_typed_reader factum_typed_reader_of(const factum_json *json, factum_arena *arena,
                                                       factum_error *err);
-/* OK, or the first failure: INVALID (the data does not fit the type), TOO_BIG (the arena's maximum),
- * NO_MEMORY. */
+/* OK, or the first failure: INVALID (the data does not fit the type), TOO_BIG (the arena's
+ * maximum), NO_MEMORY. */
 FACTUM_API FACTUM_MUST_USE factum_status factum_typed_finish(const factum_typed_reader *in);
 /* The first failure: INVALID, "<pointer of value>: <problem>". */
 FACTUM_API void factum_typed_fail(factum_typed_reader *in, uint32_t value, const char *problem);
@@ -77,8 +77,7 @@ typedef struct factum_typed_object {
 /* Begins with the members of |value|; a failure if it is no object. |names| has |count| names,
  * FACTUM_TYPED_MEMBERS_MAX at most. */
 FACTUM_API factum_typed_object factum_typed_members(factum_typed_reader *in, uint32_t value,
-                                                    const factum_typed_name *names,
-                                                    uint32_t count);
+                                                    const factum_typed_name *names, uint32_t count);
 /* The next member: its place among the names, or one of the two above. At the end a required member
  * that was not there is a failure. */
 FACTUM_API int factum_typed_next(factum_typed_object *object);
@@ -96,8 +95,8 @@ FACTUM_API void factum_typed_put_members(factum_json_writer *to, const factum_me
 
 /* |size| cleared bytes in the arena; NULL after a failure. */
 FACTUM_API void *factum_typed_take(factum_typed_reader *in, size_t size);
-/* Room for the items of the array |value|, each |size| bytes, cleared; *count says how many. NULL if
- * there is none. */
+/* Room for the items of the array |value|, each |size| bytes, cleared; *count says how many. NULL
+ * if there is none. */
 FACTUM_API void *factum_typed_items(factum_typed_reader *in, uint32_t value, size_t size,
                                     size_t *count);
 
@@ -120,8 +119,7 @@ FACTUM_API void factum_typed_bool(factum_typed_reader *in, uint32_t value, bool 
 FACTUM_API int factum_typed_choice(factum_typed_reader *in, uint32_t value,
                                    const factum_typed_name *names, uint32_t count);
 /* The same for |text|; -1: it is none of them. */
-FACTUM_API int factum_typed_find(factum_slice text, const factum_typed_name *names,
-                                 uint32_t count);
+FACTUM_API int factum_typed_find(factum_slice text, const factum_typed_name *names, uint32_t count);
 /* The member |name| of the object |value| tells its variant: its place among |names|. -1: another
  * text, or no text, or no such member. A failure if |value| is no object. */
 FACTUM_API int factum_typed_variant(factum_typed_reader *in, uint32_t value, const char *name,
@@ -140,8 +138,7 @@ FACTUM_API factum_status factum_typed_no_type(const factum_typed_reader *in, fac
 /* A failure unless the value is this one. */
 FACTUM_API void factum_typed_is_text(factum_typed_reader *in, uint32_t value, const char *text,
                                      size_t len);
-FACTUM_API void factum_typed_is_number(factum_typed_reader *in, uint32_t value,
-                                       const char *number);
+FACTUM_API void factum_typed_is_number(factum_typed_reader *in, uint32_t value, const char *number);
 FACTUM_API void factum_typed_is_kind(factum_typed_reader *in, uint32_t value,
                                      factum_json_kind kind);
 

@@ -1,9 +1,9 @@
-/* cmd_schema_generate.c - factum schema generate: the schemas of a category as a header and a source
- * of C. Layer: cli.
+/* cmd_schema_generate.c - factum schema generate: the schemas of a category as a header and a
+ * source of C. Layer: cli.
  *
- * Schemas come from a directory, TYPE.json or TYPE/N.json with the newest N. A file that is there and
- * was not generated is left alone. Both files are written each time, so that they are newer than the
- * schemas: a rule of make runs once.
+ * Schemas come from a directory, TYPE.json or TYPE/N.json with the newest N. A file that is there
+ * and was not generated is left alone. Both files are written each time, so that they are newer
+ * than the schemas: a rule of make runs once.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -58,8 +58,8 @@ static char *join_path(const char *directory, const char *name)
 
 /* ---- reading --------------------------------------------------------------------------------- */
 
-/* All of |path|, to be freed, if it has |size_max| bytes at most. 0, or the exit code after a message.
- */
+/* All of |path|, to be freed, if it has |size_max| bytes at most. 0, or the exit code after a
+ * message. */
 static int read_whole(const char *path, size_t size_max, factum_slice *content)
 {
     FILE *file = fopen(path, "rb");
@@ -121,8 +121,8 @@ static int add_schema(struct schemas *schemas, const char *type, size_t type_len
     }
     for (size_t i = 0; i < schemas->count; i++) {
         if (same_text(schemas->items[i].type, (factum_slice){(const uint8_t *)type, type_len})) {
-            return complain("%s: there is both %.*s.json and %.*s/N.json", path, (int)type_len, type,
-                            (int)type_len, type);
+            return complain("%s: there is both %.*s.json and %.*s/N.json", path, (int)type_len,
+                            type, (int)type_len, type);
         }
     }
     factum_generate_schema *schema = &schemas->items[schemas->count];
@@ -197,8 +197,9 @@ static int read_schemas(const char *directory, struct schemas *schemas)
         return say_failed(directory, errno);
     }
     for (const struct dirent *entry; code == 0 && (entry = readdir(dir)) != NULL;) {
-        code = ++entries > ENTRIES_MAX ? complain("%s has more than %d entries", directory, ENTRIES_MAX)
-                                       : add_entry(schemas, directory, entry->d_name);
+        code = ++entries > ENTRIES_MAX
+                   ? complain("%s has more than %d entries", directory, ENTRIES_MAX)
+                   : add_entry(schemas, directory, entry->d_name);
     }
     (void)closedir(dir);
     if (code == 0 && schemas->count == 0) {

@@ -94,8 +94,8 @@ factum_status factum_json_writer_finish(factum_json_writer *to, factum_error *er
         return FACTUM_OK;
     }
     if (to->problem == NULL) {
-        return fct_fail(err, to->status, "the JSON has %zu bytes, and the buffer only %zu", to->total,
-                        to->size);
+        return fct_fail(err, to->status, "the JSON has %zu bytes, and the buffer only %zu",
+                        to->total, to->size);
     }
     return fct_fail(err, to->status, "%s", to->problem);
 }
@@ -164,15 +164,46 @@ static void put_escape(factum_json_writer *to, uint8_t c)
     put(to, six, sizeof six);
 }
 
+/* Is some of the 8 bytes no printable ASCII, a quote or a backslash? */
+static bool has_special(uint64_t eight)
+{
+    const uint64_t ones = UINT64_C(0x0101010101010101);
+    const uint64_t tops = ones * 0x80;
+    uint64_t quotes = eight ^ ones * '"';
+    uint64_t slashes = eight ^ ones * '\\';
+    uint64_t small =
+        eight - ones * 0x20; /* borrows show only where a byte is small or above 0x7f */
+    return ((eight | small | (quotes - ones) | (slashes - ones)) & tops) != 0;
+}
+
+/* How many bytes at the beginning of |text| are printed as they are, without a closer look. */
+static size_t plain_prefix(factum_slice text)
+{
+    size_t at = 0;
+    uint64_t eight;
+    while (at + sizeof eight <= text.len) {
+        memcpy(&eight, text.ptr + at, sizeof eight);
+        if (has_special(eight)) {
+            break;
+        }
+        at += sizeof eight;
+    }
+    while (at < text.len && text.ptr[at] < 0x80 && !needs_escape(text.ptr[at])) {
+        at++;
+    }
+    return at;
+}
+
 static void put_quoted(factum_json_writer *to, factum_slice text)
 {
-    if (!fct_utf8_valid(text)) {
+    size_t from = 0;
+    size_t plain = plain_prefix(text);
+    if (plain < text.len && !fct_utf8_valid(fct_slice_from(text, plain))) {
         give_up(to, FACTUM_INVALID, "a text is not UTF-8");
         return;
     }
     put(to, "\"", 1);
-    size_t from = 0;
-    for (size_t i = 0; i < text.len; i++) {
+    for (size_t i = plain; i < text.len; i++) {
         if (needs_escape(text.ptr[i])) {
             put(to, text.ptr + from, i - from);
             put_escape(to, text.ptr[i]);
@@ -249,7 +280,7 @@ static size_t digits_at(factum_slice text, size_t at)
     return end - at;
 }
 
-static bool is_number(factum_slice text)
+static bool is_printable_number(factum_slice text)
 {
     size_t at = text.len > 0 && text.ptr[0] == '-' ? 1 : 0;
     size_t whole = digits_at(text, at);
@@ -281,7 +312,7 @@ void factum_json_put_number(factum_json_writer *to, factum_slice number)
     begin_value(to);
     if (number.len == 0) {
         put(to, "0", 1);
-    } else if (is_number(number)) {
+    } else if (is_printable_number(number)) {
         put(to, number.ptr, number.len);
     } else {
         give_up(to, FACTUM_INVALID, "a number is not in the form of JSON");

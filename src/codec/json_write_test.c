@@ -73,6 +73,26 @@ static void texts_are_escaped_where_json_demands_it(void **state)
     assert_printed("\"\"");
 }
 
+static void each_byte_is_treated_alike_at_each_place(void **state)
+{
+    (void)state;
+    factum_error err;
+    for (unsigned c = 0; c < 0x100; c++) {
+        for (size_t at = 0; at < 20; at++) {
+            uint8_t text[20];
+            memset(text, 'x', sizeof text);
+            text[at] = (uint8_t)c;
+            begin(sizeof buffer);
+            factum_json_put_text(&to, fct_slice(text, sizeof text));
+            bool two = c != 0 && strchr("\"\\\b\f\n\r\t", (int)c) != NULL;
+            size_t wanted = 22u + (two ? 1 : c < 0x20 ? 5 : 0);
+            factum_status status = factum_json_writer_finish(&to, &err);
+            assert_int_equal(status, c < 0x80 ? FACTUM_OK : FACTUM_INVALID);
+            assert_true(c >= 0x80 || to.used == wanted);
+        }
+    }
+}
+
 static void a_text_that_is_not_utf8_is_refused(void **state)
 {
     (void)state;
@@ -86,8 +106,8 @@ static void numbers_are_printed_as_they_stand_if_they_are_numbers(void **state)
 {
     (void)state;
     static const char *const good[] = {"0", "-0", "10", "1.50", "1e400", "-2.5E-7", "1E+2"};
-    static const char *const bad[] = {"-",  "01", "1.", ".5", "1e", "1e+", "+1", "1 ",
-                                      "NaN", "0x1", "1,2", "--1", "1.5.5"};
+    static const char *const bad[] = {"-",  "01",  "1.",  ".5",  "1e",  "1e+",  "+1",
+                                      "1 ", "NaN", "0x1", "1,2", "--1", "1.5.5"};
     for (size_t i = 0; i < sizeof good / sizeof good[0]; i++) {
         begin(sizeof buffer);
         factum_json_put_number(&to, factum_slice_from(good[i]));
@@ -198,6 +218,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(values_names_and_commas_stand_where_they_belong),
         cmocka_unit_test(texts_are_escaped_where_json_demands_it),
+        cmocka_unit_test(each_byte_is_treated_alike_at_each_place),
         cmocka_unit_test(a_text_that_is_not_utf8_is_refused),
         cmocka_unit_test(numbers_are_printed_as_they_stand_if_they_are_numbers),
         cmocka_unit_test(a_buffer_that_is_too_small_tells_what_is_needed),

@@ -158,7 +158,7 @@ static void check_required(factum_typed_object *object)
 }
 
 /* Moves to the next name; FACTUM_JSON_NONE at the end. */
-static uint32_t step(factum_typed_object *object)
+static uint32_t step_member(factum_typed_object *object)
 {
     const factum_json *json = object->in->json;
     object->at = object->at == FACTUM_JSON_NONE
@@ -173,7 +173,7 @@ int factum_typed_next(factum_typed_object *object)
     if (object->in->status != FACTUM_OK) {
         return FACTUM_TYPED_END;
     }
-    if (step(object) == FACTUM_JSON_NONE) {
+    if (step_member(object) == FACTUM_JSON_NONE) {
         object->ended = true;
         check_required(object);
         return FACTUM_TYPED_END;
@@ -351,8 +351,8 @@ void factum_typed_put_choice(factum_json_writer *to, const factum_typed_name *na
 factum_status factum_typed_no_type(const factum_typed_reader *in, factum_slice type,
                                    const char *category)
 {
-    return fct_fail(in->err, FACTUM_NOT_FOUND, "no event type \"%.*s\" in the generated types of %s",
-                    FCT_FMT(type), category);
+    return fct_fail(in->err, FACTUM_NOT_FOUND,
+                    "no event type \"%.*s\" in the generated types of %s", FCT_FMT(type), category);
 }
 
 void factum_typed_is_text(factum_typed_reader *in, uint32_t value, const char *text, size_t len)

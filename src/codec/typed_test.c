@@ -40,8 +40,7 @@ static int arena_end(void **state)
 static void members_are_found_in_any_order_and_with_escapes(void **state)
 {
     (void)state;
-    factum_typed_reader in =
-        reader_of("{\"x\":0,\"a\\\"b\":1,\"\\u0071ty\":2,\"id\":3,\"y\":4}");
+    factum_typed_reader in = reader_of("{\"x\":0,\"a\\\"b\":1,\"\\u0071ty\":2,\"id\":3,\"y\":4}");
     static const int wanted[] = {FACTUM_TYPED_OTHER, 2, 1, 0, FACTUM_TYPED_OTHER};
     factum_typed_object object = factum_typed_members(&in, FACTUM_JSON_ROOT, names, 3);
     for (size_t i = 0; i < 5; i++) {

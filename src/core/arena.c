@@ -78,7 +78,8 @@ static size_t block_size(const factum_arena *arena, size_t size)
     if (room < HEADER_SIZE || size > room - HEADER_SIZE) {
         return 0;
     }
-    size_t needed = HEADER_SIZE + ((size + FACTUM_ARENA_ALIGN - 1) & ~(size_t)(FACTUM_ARENA_ALIGN - 1));
+    size_t needed =
+        HEADER_SIZE + ((size + FACTUM_ARENA_ALIGN - 1) & ~(size_t)(FACTUM_ARENA_ALIGN - 1));
     if (arena->newest != NULL && wanted <= SIZE_MAX / 2) {
         wanted *= 2;
     }

@@ -12,7 +12,7 @@
 #include "core/arena.h"
 #include "core/error.h"
 #include "core/slice.h"
-#include "schema/generate_int.h"
+#include "schema/generate_out_int.h"
 
 #define ARENA_SIZE_MAX ((size_t)512 << 20)
 
@@ -49,8 +49,8 @@ factum_status fct_gen_fail(const struct fct_gen *gen, factum_status status, uint
         size_t kept = fct_utf8_prefix(fct_slice(pointer, sizeof pointer - 4));
         memcpy(pointer + kept, "...", 4);
     }
-    return fct_fail(gen->err, status, "the schema of %.*s: %s%s%s", FCT_FMT(gen->doc->type), pointer,
-                    pointer[0] == '\0' ? "" : ": ", problem);
+    return fct_fail(gen->err, status, "the schema of %.*s: %s%s%s", FCT_FMT(gen->doc->type),
+                    pointer, pointer[0] == '\0' ? "" : ": ", problem);
 }
 
 factum_status fct_gen_format(struct fct_gen *gen, const char **text, const char *format, ...)
@@ -157,8 +157,8 @@ static factum_status generate(struct fct_gen *gen, const factum_generate_request
         return fct_gen_no_memory(gen);
     }
     for (; status == FACTUM_OK && gen->doc_count < request->schema_count; gen->doc_count++) {
-        status = fct_gen_doc_init(gen, &gen->docs[gen->doc_count],
-                                  &request->schemas[gen->doc_count]);
+        status =
+            fct_gen_doc_init(gen, &gen->docs[gen->doc_count], &request->schemas[gen->doc_count]);
     }
     if (status == FACTUM_OK) {
         status = fct_gen_model(gen);

@@ -1,5 +1,6 @@
-/* generate_header.c - the header of a category: its types, the union of its events. Layer: schema. */
-#include "schema/generate_int.h"
+/* generate_header.c - the header of a category: its types, the union of its events. Layer:
+ * schema. */
+#include "schema/generate_out_int.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -64,7 +65,7 @@ struct remark {
     size_t len;
 };
 
-static void say(struct remark *remark, factum_slice text)
+static void add_remark(struct remark *remark, factum_slice text)
 {
     if (text.len > 0 && remark->len + 2 + text.len < sizeof remark->text) {
         if (remark->len > 0) {
@@ -78,28 +79,28 @@ static void say(struct remark *remark, factum_slice text)
 }
 
 /* The name in the JSON, if C has another. */
-static void say_name(struct remark *remark, factum_slice json, const char *name)
+static void add_name_remark(struct remark *remark, factum_slice json, const char *name)
 {
     if (!fct_slice_equal(json, factum_slice_from(name))) {
         char text[FACTUM_GENERATE_NAME_SIZE_MAX + 16];
-        int len = snprintf(text, sizeof text, "\"%.*s\" in JSON", (int)json.len,
-                           (const char *)json.ptr);
-        say(remark, fct_slice(text, (size_t)len < sizeof text ? (size_t)len : 0));
+        int len =
+            snprintf(text, sizeof text, "\"%.*s\" in JSON", (int)json.len, (const char *)json.ptr);
+        add_remark(remark, fct_slice(text, (size_t)len < sizeof text ? (size_t)len : 0));
     }
 }
 
-static void say_use(struct remark *remark, const struct fct_gen_use *use)
+static void add_use_remark(struct remark *remark, const struct fct_gen_use *use)
 {
     char text[CODE_SIZE];
     const char *hint = hint_of(use);
     const char *why = use->remark == NULL ? "" : use->remark;
     (void)snprintf(text, sizeof text, "%s%s%s", hint, hint[0] != '\0' && why[0] != '\0' ? ": " : "",
                    why);
-    say(remark, factum_slice_from(text));
+    add_remark(remark, factum_slice_from(text));
 }
 
-static void put_member(struct fct_gen_out *out, const struct fct_gen_use *use, const char *name,
-                       const struct remark *remark)
+static void declare_member(struct fct_gen_out *out, const struct fct_gen_use *use, const char *name,
+                           const struct remark *remark)
 {
     char code[CODE_SIZE];
     (void)snprintf(code, sizeof code, "%s%s %s%s;", use->pointer ? "const " : "",
@@ -107,14 +108,14 @@ static void put_member(struct fct_gen_out *out, const struct fct_gen_use *use, c
     fct_gen_put_line(out, 4, code, fct_slice(remark->text, remark->len));
 }
 
-static void put_flag(struct fct_gen_out *out, const char *before, const char *name,
-                     const char *after)
+static void declare_flag(struct fct_gen_out *out, const char *before, const char *name,
+                         const char *after)
 {
     fct_gen_put(out, "    bool %s%s%s;\n", before, name, after);
 }
 
 /* A member that is always the same needs no place; only whether it is there, if that may differ. */
-static void put_constant(struct fct_gen_out *out, const struct fct_gen_field *field)
+static void declare_constant(struct fct_gen_out *out, const struct fct_gen_field *field)
 {
     static const char *const words[] = {"", "", "", "true", "false", "null"};
     struct remark remark = {.len = 0};
@@ -124,9 +125,9 @@ static void put_constant(struct fct_gen_out *out, const struct fct_gen_field *fi
     factum_slice value = is_word ? factum_slice_from(words[field->constant]) : field->value;
     int len = snprintf(text, sizeof text, "%s is %s%.*s%s", field->name, is_text ? "\"" : "",
                        (int)value.len, (const char *)value.ptr, is_text ? "\"" : "");
-    say_name(&remark, field->json, field->name);
-    say(&remark, fct_slice(text, (size_t)len < sizeof text ? (size_t)len : 0));
-    say(&remark, field->note);
+    add_name_remark(&remark, field->json, field->name);
+    add_remark(&remark, fct_slice(text, (size_t)len < sizeof text ? (size_t)len : 0));
+    add_remark(&remark, field->note);
     if (field->required) {
         fct_gen_put_comment(out, 4, fct_slice(remark.text, remark.len));
         return;
@@ -135,23 +136,23 @@ static void put_constant(struct fct_gen_out *out, const struct fct_gen_field *fi
     fct_gen_put_line(out, 4, text, fct_slice(remark.text, remark.len));
 }
 
-static void put_field(struct fct_gen_out *out, const struct fct_gen_field *field)
+static void declare_field(struct fct_gen_out *out, const struct fct_gen_field *field)
 {
     struct remark remark = {.len = 0};
     if (field->constant != FCT_GEN_VARIABLE) {
-        put_constant(out, field);
+        declare_constant(out, field);
         return;
     }
     if (!field->required) {
-        put_flag(out, "has_", field->name, "");
+        declare_flag(out, "has_", field->name, "");
     }
     if (field->use.nullable) {
-        put_flag(out, "", field->name, "_is_null");
+        declare_flag(out, "", field->name, "_is_null");
     }
-    say_name(&remark, field->json, field->name);
-    say(&remark, field->note);
-    say_use(&remark, &field->use);
-    put_member(out, &field->use, field->name, &remark);
+    add_name_remark(&remark, field->json, field->name);
+    add_remark(&remark, field->note);
+    add_use_remark(&remark, &field->use);
+    declare_member(out, &field->use, field->name, &remark);
 }
 
 /* ---- types ----------------------------------------------------------------------------------- */
@@ -168,17 +169,17 @@ static void end_struct(struct fct_gen_out *out, const struct fct_gen_type *type)
     fct_gen_put(out, type->forward ? "};\n\n" : "} %s;\n\n", type->name);
 }
 
-static void put_value(struct fct_gen_out *out, const struct fct_gen_use *use, const char *name)
+static void declare_value(struct fct_gen_out *out, const struct fct_gen_use *use, const char *name)
 {
     struct remark remark = {.len = 0};
-    say_use(&remark, use);
-    put_member(out, use, name, &remark);
+    add_use_remark(&remark, use);
+    declare_member(out, use, name, &remark);
 }
 
-static void put_entry(struct fct_gen_out *out, const struct fct_gen_type *type)
+static void define_entry(struct fct_gen_out *out, const struct fct_gen_type *type)
 {
     fct_gen_put(out, "typedef struct %s {\n    factum_slice name;\n", type->part);
-    put_value(out, &type->item, "value");
+    declare_value(out, &type->item, "value");
     fct_gen_put(out, "} %s;\n\n", type->part);
 }
 
@@ -192,14 +193,14 @@ static bool is_empty(const struct fct_gen_type *type)
     return type->rest == FCT_GEN_REST_DROPPED;
 }
 
-static void put_struct(struct fct_gen_out *out, const struct fct_gen_type *type)
+static void define_struct(struct fct_gen_out *out, const struct fct_gen_type *type)
 {
     if (type->rest == FCT_GEN_REST_TYPED) {
-        put_entry(out, type);
+        define_entry(out, type);
     }
     begin_struct(out, type);
     for (const struct fct_gen_field *field = type->fields; field != NULL; field = field->next) {
-        put_field(out, field);
+        declare_field(out, field);
     }
     if (type->rest == FCT_GEN_REST_KEPT) {
         fct_gen_put(out, "    factum_members %s; /* members that the schema does not name */\n",
@@ -215,8 +216,8 @@ static void put_struct(struct fct_gen_out *out, const struct fct_gen_type *type)
     end_struct(out, type);
 }
 
-static void put_choices(struct fct_gen_out *out, const struct fct_gen_type *type,
-                        const char *unknown)
+static void define_choices(struct fct_gen_out *out, const struct fct_gen_type *type,
+                           const char *unknown)
 {
     char code[CODE_SIZE];
     fct_gen_put(out, "typedef enum %s {\n    %s, /* %s */\n", type->part, type->unknown, unknown);
@@ -232,24 +233,25 @@ static void put_choices(struct fct_gen_out *out, const struct fct_gen_type *type
     fct_gen_put(out, "} %s;\n\n", type->part);
 }
 
-static void put_enum(struct fct_gen_out *out, const struct fct_gen_type *type)
+static void define_enum(struct fct_gen_out *out, const struct fct_gen_type *type)
 {
-    put_choices(out, type, "a text that the schema did not name");
+    define_choices(out, type, "a text that the schema did not name");
     begin_struct(out, type);
-    fct_gen_put(out,
-                "    %s value;\n"
-                "    factum_slice text; /* as in the event; printed only if |value| is unknown */\n",
-                type->part);
+    fct_gen_put(
+        out,
+        "    %s value;\n"
+        "    factum_slice text; /* as in the event; printed only if |value| is unknown */\n",
+        type->part);
     end_struct(out, type);
 }
 
-static void put_union(struct fct_gen_out *out, const struct fct_gen_type *type)
+static void define_union(struct fct_gen_out *out, const struct fct_gen_type *type)
 {
     char code[CODE_SIZE];
     char text[FACTUM_GENERATE_NAME_SIZE_MAX + 16];
     int len = snprintf(text, sizeof text, "told by \"%.*s\"", (int)type->tag.len,
                        (const char *)type->tag.ptr);
-    put_choices(out, type, "a variant that the schema did not name");
+    define_choices(out, type, "a variant that the schema did not name");
     begin_struct(out, type);
     (void)snprintf(code, sizeof code, "%s variant;", type->part);
     fct_gen_put_line(out, 4, code, fct_slice(text, len < 0 ? 0 : (size_t)len));
@@ -263,42 +265,42 @@ static void put_union(struct fct_gen_out *out, const struct fct_gen_type *type)
     end_struct(out, type);
 }
 
-static void put_list(struct fct_gen_out *out, const struct fct_gen_type *type, const char *item)
+static void define_list(struct fct_gen_out *out, const struct fct_gen_type *type, const char *item)
 {
     begin_struct(out, type);
     fct_gen_put(out, "    const %s *items;\n    size_t count;\n", item);
     end_struct(out, type);
 }
 
-static void put_box(struct fct_gen_out *out, const struct fct_gen_type *type)
+static void define_box(struct fct_gen_out *out, const struct fct_gen_type *type)
 {
     begin_struct(out, type);
     fct_gen_put(out, "    bool is_null;\n");
-    put_value(out, &type->item, "value");
+    declare_value(out, &type->item, "value");
     end_struct(out, type);
 }
 
-static void put_type(struct fct_gen_out *out, const struct fct_gen_type *type)
+static void define_type(struct fct_gen_out *out, const struct fct_gen_type *type)
 {
     switch (type->kind) {
     case FCT_GEN_ENUM:
-        put_enum(out, type);
+        define_enum(out, type);
         break;
     case FCT_GEN_LIST:
-        put_list(out, type, fct_gen_c_type(type->item.type));
+        define_list(out, type, fct_gen_c_type(type->item.type));
         break;
     case FCT_GEN_MAP:
-        put_entry(out, type);
-        put_list(out, type, type->part);
+        define_entry(out, type);
+        define_list(out, type, type->part);
         break;
     case FCT_GEN_BOX:
-        put_box(out, type);
+        define_box(out, type);
         break;
     case FCT_GEN_STRUCT:
-        put_struct(out, type);
+        define_struct(out, type);
         break;
     case FCT_GEN_UNION:
-        put_union(out, type);
+        define_union(out, type);
         break;
     case FCT_GEN_JSON:
     case FCT_GEN_TEXT:
@@ -312,7 +314,7 @@ static void put_type(struct fct_gen_out *out, const struct fct_gen_type *type)
 
 /* ---- the events ------------------------------------------------------------------------------ */
 
-static void put_event_enum(const struct fct_gen *gen, struct fct_gen_out *out)
+static void define_event_enum(const struct fct_gen *gen, struct fct_gen_out *out)
 {
     char code[CODE_SIZE];
     fct_gen_put(out, "typedef enum %s_event_type {\n", gen->prefix);
@@ -325,7 +327,7 @@ static void put_event_enum(const struct fct_gen *gen, struct fct_gen_out *out)
     fct_gen_put(out, "} %s_event_type;\n\n", gen->prefix);
 }
 
-static void put_event(const struct fct_gen *gen, struct fct_gen_out *out)
+static void define_event(const struct fct_gen *gen, struct fct_gen_out *out)
 {
     fct_gen_put(out, "/* One event of the category. */\ntypedef struct %s_event {\n", gen->prefix);
     fct_gen_put(out, "    %s_event_type type;\n    union {\n", gen->prefix);
@@ -337,15 +339,15 @@ static void put_event(const struct fct_gen *gen, struct fct_gen_out *out)
     fct_gen_put(out, "    } as;\n} %s_event;\n\n", gen->prefix);
 }
 
-static void put_functions(const struct fct_gen *gen, struct fct_gen_out *out)
+static void declare_functions(const struct fct_gen *gen, struct fct_gen_out *out)
 {
     const char *p = gen->prefix;
-    fct_gen_put(out,
-                "/* The data of an event of |type|. Its texts are slices of data->text or lie in "
-                "|arena|, as do\n * lists: *event lasts as long as both. NOT_FOUND: no such type in "
-                "this file. INVALID: the data\n * does not fit; the text of |err| begins with its "
-                "place, a JSON pointer. TOO_BIG: the arena's\n * maximum. NO_MEMORY. After a failure "
-                "event->type is 0. */\n");
+    fct_gen_put(
+        out, "/* The data of an event of |type|. Its texts are slices of data->text or lie in "
+             "|arena|, as do\n * lists: *event lasts as long as both. NOT_FOUND: no such type in "
+             "this file. INVALID: the data\n * does not fit; the text of |err| begins with its "
+             "place, a JSON pointer. TOO_BIG: the arena's\n * maximum. NO_MEMORY. After a failure "
+             "event->type is 0. */\n");
     fct_gen_put(out,
                 "factum_status %s_event_parse(factum_slice type, const factum_json *data,\n"
                 "    factum_arena *arena, %s_event *event, factum_error *err);\n\n",
@@ -364,7 +366,7 @@ static void put_functions(const struct fct_gen *gen, struct fct_gen_out *out)
 }
 
 /* Types that are used before they can be defined. */
-static void put_forwards(const struct fct_gen *gen, struct fct_gen_out *out)
+static void declare_forwards(const struct fct_gen *gen, struct fct_gen_out *out)
 {
     bool any = false;
     for (const struct fct_gen_type *type = gen->first; type != NULL; type = type->next) {
@@ -393,14 +395,14 @@ static void put_opening(const struct fct_gen *gen, struct fct_gen_out *out)
 void fct_gen_write_header(const struct fct_gen *gen, struct fct_gen_out *out)
 {
     put_opening(gen, out);
-    put_forwards(gen, out);
+    declare_forwards(gen, out);
     for (const struct fct_gen_type *type = gen->first; type != NULL; type = type->next) {
         if (type->used) {
-            put_type(out, type);
+            define_type(out, type);
         }
     }
-    put_event_enum(gen, out);
-    put_event(gen, out);
-    put_functions(gen, out);
+    define_event_enum(gen, out);
+    define_event(gen, out);
+    declare_functions(gen, out);
     fct_gen_put(out, "#ifdef __cplusplus\n}\n#endif\n#endif\n");
 }

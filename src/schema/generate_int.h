@@ -1,8 +1,8 @@
 /* generate_int.h - the model between JSON Schemas and C text: types, their members, their names.
  * Layer: schema, private to it.
  *
- * Everything lies in the arena of one struct fct_gen. Types are in |first| .. |next| in the order in
- * which they can be defined: what a type holds by value stands before it.
+ * Everything lies in the arena of one struct fct_gen. Types are in |first| .. |next| in the order
+ * in which they can be defined: what a type holds by value stands before it.
  */
 #ifndef FCT_SCHEMA_GENERATE_INT_H
 #define FCT_SCHEMA_GENERATE_INT_H
@@ -80,9 +80,9 @@ struct fct_gen_type {
     enum fct_gen_kind kind;
     struct fct_gen_type *next;
     const char *name;
-    const char *part;     /* the enum of an enum or union, the entry of a map or rest */
-    const char *rest_name; /* the member with the other members */
-    const char *unknown;  /* the enumerator 0 of an enum or union */
+    const char *part;        /* the enum of an enum or union, the entry of a map or rest */
+    const char *rest_name;   /* the member with the other members */
+    const char *unknown;     /* the enumerator 0 of an enum or union */
     factum_slice definition; /* its name in the schema, if it has one there */
     factum_slice note;
     bool done;
@@ -107,10 +107,10 @@ struct fct_gen_type {
 struct fct_gen_doc {
     factum_json json;
     factum_slice type;
-    struct fct_gen_use **uses;   /* by node: what was made of it */
-    uint32_t root;               /* the schema that the root leads to */
-    bool legacy;                 /* up to draft 7: what stands beside a $ref does not count */
-    bool nested_ids;             /* an $id inside: a $ref may lead elsewhere than it seems */
+    struct fct_gen_use **uses; /* by node: what was made of it */
+    uint32_t root;             /* the schema that the root leads to */
+    bool legacy;               /* up to draft 7: what stands beside a $ref does not count */
+    bool nested_ids;           /* an $id inside: a $ref may lead elsewhere than it seems */
     factum_slice id;
     /* the event */
     const char *name; /* of its type, if that is a type of its own */
@@ -157,10 +157,8 @@ FCT_MUST_USE factum_status fct_gen_format(struct fct_gen *gen, const char **text
 
 /* ---- generate_name.c: names of C */
 /* "OrderPlaced" is order_placed; letters, digits and '_' only. */
-FCT_MUST_USE factum_status fct_gen_snake(struct fct_gen *gen, factum_slice text,
-                                         const char **name);
-FCT_MUST_USE factum_status fct_gen_upper(struct fct_gen *gen, const char *snake,
-                                         const char **name);
+FCT_MUST_USE factum_status fct_gen_snake(struct fct_gen *gen, factum_slice text, const char **name);
+FCT_MUST_USE factum_status fct_gen_upper(struct fct_gen *gen, const char *snake, const char **name);
 /* The name of a member: the text itself where C and C++ allow it. */
 FCT_MUST_USE factum_status fct_gen_member(struct fct_gen *gen, factum_slice text,
                                           const char **name);
@@ -223,8 +221,8 @@ FCT_MUST_USE factum_status fct_gen_shape(struct fct_gen *gen, uint32_t node,
                                          struct fct_gen_shape *shape);
 /* The text that |node| always is: const, or an enum of one. FACTUM_JSON_NONE: it is not. */
 uint32_t fct_gen_constant(const struct fct_gen *gen, uint32_t node);
-/* The schema of the member |name| in |parts|, or FACTUM_JSON_NONE: of several one that says what the
- * member always is, otherwise the first. */
+/* The schema of the member |name| in |parts|, or FACTUM_JSON_NONE: of several one that says what
+ * the member always is, otherwise the first. */
 uint32_t fct_gen_property(struct fct_gen *gen, const struct fct_gen_parts *parts,
                           factum_slice name);
 /* What a branch of a choice is made of: |base|, which stands around it, and its own. */
@@ -235,26 +233,5 @@ bool fct_gen_requires(const struct fct_gen *gen, const struct fct_gen_parts *par
 
 /* ---- generate_model.c: types */
 FCT_MUST_USE factum_status fct_gen_model(struct fct_gen *gen);
-
-/* ---- generate_text.c: pieces of C */
-struct fct_gen_out {
-    struct fct_buf *buf;
-    factum_status status; /* the first failure */
-};
-void fct_gen_put(struct fct_gen_out *out, const char *format, ...) FCT_PRINTF(2, 3);
-/* A comment that nothing can end early, on lines of its own, |indent| columns in. Nothing if |text| is
- * empty. */
-void fct_gen_put_comment(struct fct_gen_out *out, unsigned indent, factum_slice text);
-/* |code|, indented, and |text| in a comment after it, or before it if it is long. */
-void fct_gen_put_line(struct fct_gen_out *out, unsigned indent, const char *code,
-                      factum_slice text);
-/* As a string literal, with its quotes. */
-void fct_gen_put_literal(struct fct_gen_out *out, factum_slice text);
-
-/* ---- generate_header.c, generate_source.c */
-void fct_gen_write_header(const struct fct_gen *gen, struct fct_gen_out *out);
-void fct_gen_write_source(const struct fct_gen *gen, struct fct_gen_out *out);
-/* "factum_slice", "order_line" */
-const char *fct_gen_c_type(const struct fct_gen_type *type);
 
 #endif

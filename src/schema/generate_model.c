@@ -1,8 +1,8 @@
 /* generate_model.c - types of C from the shapes of schemas. Layer: schema.
  *
- * A type is made once for each schema, so two $refs to one definition give one type, and is added to
- * the list when all that it holds by value is there. A schema that is met again while its type is
- * made is held by pointer: that is how recursive types end. Recursion here is bounded by
+ * A type is made once for each schema, so two $refs to one definition give one type, and is added
+ * to the list when all that it holds by value is there. A schema that is met again while its type
+ * is made is held by pointer: that is how recursive types end. Recursion here is bounded by
  * FACTUM_GENERATE_DEPTH_MAX.
  */
 #include "schema/generate_int.h"
@@ -38,8 +38,7 @@ static void init_plain(struct fct_gen *gen)
     }
 }
 
-static struct fct_gen_use plain_use(struct fct_gen *gen, enum fct_gen_kind kind,
-                                    const char *remark)
+static struct fct_gen_use plain_use(struct fct_gen *gen, enum fct_gen_kind kind, const char *remark)
 {
     FCT_ASSERT(kind < FCT_GEN_ENUM);
     return (struct fct_gen_use){.type = &gen->plain[kind], .remark = remark};
@@ -262,8 +261,7 @@ static factum_status add_choice(struct fct_gen *gen, struct fct_gen_type *type, 
 }
 
 /* The enumerator 0, and the name of the enum. */
-static factum_status begin_choices(struct fct_gen *gen, struct fct_gen_type *type,
-                                   const char *part)
+static factum_status begin_choices(struct fct_gen *gen, struct fct_gen_type *type, const char *part)
 {
     const char *name;
     const char *upper;
@@ -309,8 +307,8 @@ static factum_status build_enum(struct fct_gen *gen, const struct fct_gen_shape 
     for (uint32_t i = 0; status == FACTUM_OK && i < shape->branch_count; i++) {
         status = add_value(gen, type, fct_gen_constant(gen, shape->branches[i]), &last);
     }
-    uint32_t at = shape->values == FACTUM_JSON_NONE ? shape->values
-                                                    : factum_json_first(json, shape->values);
+    uint32_t at =
+        shape->values == FACTUM_JSON_NONE ? shape->values : factum_json_first(json, shape->values);
     for (; status == FACTUM_OK && at != FACTUM_JSON_NONE;
          at = factum_json_next(json, shape->values, at)) {
         if (factum_json_kind_of(json, at) == FACTUM_JSON_TEXT) {
@@ -474,8 +472,7 @@ static factum_status meet_again(struct fct_gen *gen, struct fct_gen_field *field
     if (status == FACTUM_OK) {
         status = fct_gen_follow(gen, node, &other);
     }
-    if (status != FACTUM_OK || one.node == other.node ||
-        !fct_gen_has_structure(gen, other.node)) {
+    if (status != FACTUM_OK || one.node == other.node || !fct_gen_has_structure(gen, other.node)) {
         return status;
     }
     bool constant = fct_gen_constant(gen, one.node) != FACTUM_JSON_NONE;
@@ -491,8 +488,8 @@ static factum_status meet_again(struct fct_gen *gen, struct fct_gen_field *field
 }
 
 /* |node| is the schema of the member, or FACTUM_JSON_NONE. */
-static factum_status gather_one(struct fct_gen *gen, struct gathering *gathering,
-                                factum_slice json, uint32_t node)
+static factum_status gather_one(struct fct_gen *gen, struct gathering *gathering, factum_slice json,
+                                uint32_t node)
 {
     struct fct_gen_type *type = gathering->type;
     struct fct_gen_field *field = find_field(type, json);
@@ -513,9 +510,9 @@ static factum_status gather_one(struct fct_gen *gen, struct gathering *gathering
     gathering->last = &field->next;
     type->field_count++;
     factum_status status = fct_gen_member(gen, json, &field->name);
-    return status != FACTUM_OK ? status
-                               : fct_gen_claim_member(gen, &gathering->names, field->name,
-                                                      &field->name);
+    return status != FACTUM_OK
+               ? status
+               : fct_gen_claim_member(gen, &gathering->names, field->name, &field->name);
 }
 
 static factum_status gather(struct fct_gen *gen, struct gathering *gathering)
@@ -528,8 +525,7 @@ static factum_status gather(struct fct_gen *gen, struct gathering *gathering)
         for (; at != FACTUM_JSON_NONE; at = factum_json_next(json, object, at)) {
             factum_slice name;
             factum_status status = fct_gen_text(gen, at, &name);
-            if (status == FACTUM_OK &&
-                factum_json_kind_of(json, at + 1) != FACTUM_JSON_FALSE) {
+            if (status == FACTUM_OK && factum_json_kind_of(json, at + 1) != FACTUM_JSON_FALSE) {
                 status = gather_one(gen, gathering, name, at + 1);
             }
             if (status != FACTUM_OK) {
@@ -569,8 +565,8 @@ static factum_status gather_required(struct fct_gen *gen, struct gathering *gath
 static factum_status set_constant(struct fct_gen *gen, struct fct_gen_field *field, uint32_t value)
 {
     static const enum fct_gen_constant constants[] = {
-        [FACTUM_JSON_NULL] = FCT_GEN_ALWAYS_NULL,     [FACTUM_JSON_FALSE] = FCT_GEN_ALWAYS_FALSE,
-        [FACTUM_JSON_TRUE] = FCT_GEN_ALWAYS_TRUE,     [FACTUM_JSON_NUMBER] = FCT_GEN_ALWAYS_NUMBER,
+        [FACTUM_JSON_NULL] = FCT_GEN_ALWAYS_NULL, [FACTUM_JSON_FALSE] = FCT_GEN_ALWAYS_FALSE,
+        [FACTUM_JSON_TRUE] = FCT_GEN_ALWAYS_TRUE, [FACTUM_JSON_NUMBER] = FCT_GEN_ALWAYS_NUMBER,
         [FACTUM_JSON_TEXT] = FCT_GEN_ALWAYS_TEXT,
     };
     factum_json_kind kind = factum_json_kind_of(&gen->doc->json, value);
@@ -637,14 +633,13 @@ static factum_status build_rest(struct fct_gen *gen, struct gathering *gathering
     struct fct_gen_type *type = gathering->type;
     struct wish wish = {.node = others_of(gen, gathering->parts), .depth = depth + 1};
     bool typed = wish.node != FACTUM_JSON_NONE;
-    type->rest = typed ? FCT_GEN_REST_TYPED
+    type->rest = typed               ? FCT_GEN_REST_TYPED
                  : gen->keep_unknown ? FCT_GEN_REST_KEPT
                                      : FCT_GEN_REST_DROPPED;
     if (type->rest == FCT_GEN_REST_DROPPED) {
         return FACTUM_OK;
     }
-    factum_status status =
-        fct_gen_claim_member(gen, &gathering->names, "others", &type->rest_name);
+    factum_status status = fct_gen_claim_member(gen, &gathering->names, "others", &type->rest_name);
     if (status != FACTUM_OK || !typed) {
         return status;
     }
@@ -698,8 +693,8 @@ static bool has_refs(const factum_json *json, uint32_t node)
     return false;
 }
 
-/* The type of the same definition in the schema of another event type: equal, and complete in itself.
- */
+/* The type of the same definition in the schema of another event type: equal, and complete in
+ * itself. */
 static struct fct_gen_type *find_definition(const struct fct_gen *gen, factum_slice definition,
                                             uint32_t node)
 {
@@ -836,8 +831,7 @@ static factum_status name_event(struct fct_gen *gen, struct fct_gen_doc *doc,
     if (status == FACTUM_OK) {
         status = fct_gen_member(gen, factum_slice_from(name + prefix + 1), &snake);
     }
-    return status != FACTUM_OK ? status
-                               : fct_gen_claim_member(gen, members, snake, &doc->member);
+    return status != FACTUM_OK ? status : fct_gen_claim_member(gen, members, snake, &doc->member);
 }
 
 static factum_status build_event(struct fct_gen *gen, struct fct_gen_doc *doc)
@@ -869,7 +863,7 @@ static factum_status build_event(struct fct_gen *gen, struct fct_gen_doc *doc)
 
 static factum_status claim_fixed(struct fct_gen *gen)
 {
-    static const char *const fixed[] = {"event",      "event_type",      "event_parse",
+    static const char *const fixed[] = {"event",       "event_type",      "event_parse",
                                         "event_print", "event_type_name", "event_type_of"};
     for (size_t i = 0; i < sizeof fixed / sizeof fixed[0]; i++) {
         const char *name;

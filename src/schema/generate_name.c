@@ -13,33 +13,157 @@
 
 /* Keywords of C and C++, and macros in small letters. */
 static const char *const reserved[] = {
-    "alignas", "alignof", "and", "and_eq", "asm", "assert", "atomic_cancel", "atomic_commit",
-    "atomic_noexcept", "auto", "bitand", "bitor", "bool", "break", "case", "catch", "char",
-    "char16_t", "char32_t", "char8_t", "class", "co_await", "co_return", "co_yield", "compl",
-    "complex", "concept", "const", "const_cast", "consteval", "constexpr", "constinit", "continue",
-    "decltype", "default", "delete", "do", "double", "dynamic_cast", "else", "emit", "enum", "errno",
-    "explicit", "export", "extern", "false", "far", "float", "for", "foreach", "friend", "goto",
-    "huge", "i386", "if", "imaginary", "import", "inline", "int", "interface", "linux", "long",
-    "mips", "module", "mutable", "namespace", "near", "new", "noexcept", "noreturn", "not", "not_eq",
-    "nullptr", "offsetof", "operator", "or", "or_eq", "pixel", "private", "protected", "public",
-    "reflexpr", "register", "reinterpret_cast", "requires", "restrict", "return", "s_addr",
-    "sa_handler", "sa_sigaction", "short", "signals", "signed", "sizeof", "slots", "small", "sparc",
-    "st_atime", "st_ctime", "st_mtime", "static", "static_assert", "static_cast", "stderr", "stdin",
-    "stdout", "struct", "sun", "switch", "synchronized", "template", "this", "thread_local", "throw",
-    "true", "try", "typedef", "typeid", "typename", "typeof", "typeof_unqual", "union", "unix",
-    "unsigned", "using", "va_arg", "va_copy", "va_end", "va_start", "vector", "virtual", "void",
-    "volatile", "wchar_t", "while", "xor", "xor_eq",
+    "alignas",
+    "alignof",
+    "and",
+    "and_eq",
+    "asm",
+    "assert",
+    "atomic_cancel",
+    "atomic_commit",
+    "atomic_noexcept",
+    "auto",
+    "bitand",
+    "bitor",
+    "bool",
+    "break",
+    "case",
+    "catch",
+    "char",
+    "char16_t",
+    "char32_t",
+    "char8_t",
+    "class",
+    "co_await",
+    "co_return",
+    "co_yield",
+    "compl",
+    "complex",
+    "concept",
+    "const",
+    "const_cast",
+    "consteval",
+    "constexpr",
+    "constinit",
+    "continue",
+    "decltype",
+    "default",
+    "delete",
+    "do",
+    "double",
+    "dynamic_cast",
+    "else",
+    "emit",
+    "enum",
+    "errno",
+    "explicit",
+    "export",
+    "extern",
+    "false",
+    "far",
+    "float",
+    "for",
+    "foreach",
+    "friend",
+    "goto",
+    "huge",
+    "i386",
+    "if",
+    "imaginary",
+    "import",
+    "inline",
+    "int",
+    "interface",
+    "linux",
+    "long",
+    "mips",
+    "module",
+    "mutable",
+    "namespace",
+    "near",
+    "new",
+    "noexcept",
+    "noreturn",
+    "not",
+    "not_eq",
+    "nullptr",
+    "offsetof",
+    "operator",
+    "or",
+    "or_eq",
+    "pixel",
+    "private",
+    "protected",
+    "public",
+    "reflexpr",
+    "register",
+    "reinterpret_cast",
+    "requires",
+    "restrict",
+    "return",
+    "s_addr",
+    "sa_handler",
+    "sa_sigaction",
+    "short",
+    "signals",
+    "signed",
+    "sizeof",
+    "slots",
+    "small",
+    "sparc",
+    "st_atime",
+    "st_ctime",
+    "st_mtime",
+    "static",
+    "static_assert",
+    "static_cast",
+    "stderr",
+    "stdin",
+    "stdout",
+    "struct",
+    "sun",
+    "switch",
+    "synchronized",
+    "template",
+    "this",
+    "thread_local",
+    "throw",
+    "true",
+    "try",
+    "typedef",
+    "typeid",
+    "typename",
+    "typeof",
+    "typeof_unqual",
+    "union",
+    "unix",
+    "unsigned",
+    "using",
+    "va_arg",
+    "va_copy",
+    "va_end",
+    "va_start",
+    "vector",
+    "virtual",
+    "void",
+    "volatile",
+    "wchar_t",
+    "while",
+    "xor",
+    "xor_eq",
 };
 
 /* Macros that a category of an unlucky name would meet. */
 static const char *const macros[] = {
-    "CHAR_BIT", "CHAR_MAX", "CHAR_MIN", "INT8_MAX", "INT8_MIN", "INT16_MAX", "INT16_MIN", "INT32_MAX",
-    "INT32_MIN", "INT64_MAX", "INT64_MIN", "INTMAX_MAX", "INTMAX_MIN", "INTPTR_MAX", "INTPTR_MIN",
-    "INT_MAX", "INT_MIN", "LLONG_MAX", "LLONG_MIN", "LONG_MAX", "LONG_MIN", "PATH_MAX",
-    "PTRDIFF_MAX", "PTRDIFF_MIN", "RAND_MAX", "SCHAR_MAX", "SCHAR_MIN", "SHRT_MAX", "SHRT_MIN",
-    "SIZE_MAX", "UCHAR_MAX", "UINT8_MAX", "UINT16_MAX", "UINT32_MAX", "UINT64_MAX", "UINTMAX_MAX",
-    "UINTPTR_MAX", "UINT_MAX", "ULLONG_MAX", "ULONG_MAX", "USHRT_MAX", "WCHAR_MAX", "WCHAR_MIN",
-    "SEEK_CUR", "SEEK_END", "SEEK_SET", "EXIT_FAILURE", "EXIT_SUCCESS", "CLOCK_REALTIME",
+    "CHAR_BIT",       "CHAR_MAX",   "CHAR_MIN",   "INT8_MAX",   "INT8_MIN",     "INT16_MAX",
+    "INT16_MIN",      "INT32_MAX",  "INT32_MIN",  "INT64_MAX",  "INT64_MIN",    "INTMAX_MAX",
+    "INTMAX_MIN",     "INTPTR_MAX", "INTPTR_MIN", "INT_MAX",    "INT_MIN",      "LLONG_MAX",
+    "LLONG_MIN",      "LONG_MAX",   "LONG_MIN",   "PATH_MAX",   "PTRDIFF_MAX",  "PTRDIFF_MIN",
+    "RAND_MAX",       "SCHAR_MAX",  "SCHAR_MIN",  "SHRT_MAX",   "SHRT_MIN",     "SIZE_MAX",
+    "UCHAR_MAX",      "UINT8_MAX",  "UINT16_MAX", "UINT32_MAX", "UINT64_MAX",   "UINTMAX_MAX",
+    "UINTPTR_MAX",    "UINT_MAX",   "ULLONG_MAX", "ULONG_MAX",  "USHRT_MAX",    "WCHAR_MAX",
+    "WCHAR_MIN",      "SEEK_CUR",   "SEEK_END",   "SEEK_SET",   "EXIT_FAILURE", "EXIT_SUCCESS",
+    "CLOCK_REALTIME",
 };
 
 static bool is_upper(int c)
@@ -52,7 +176,7 @@ static bool is_lower(int c)
     return c >= 'a' && c <= 'z';
 }
 
-static bool is_digit(int c)
+static bool is_decimal(int c)
 {
     return c >= '0' && c <= '9';
 }
@@ -75,7 +199,7 @@ struct making {
     size_t len;
 };
 
-static void add(struct making *name, char c)
+static void add_char(struct making *name, char c)
 {
     bool doubled = c == '_' && (name->len == 0 || name->text[name->len - 1] == '_');
     if (!doubled) {
@@ -89,7 +213,7 @@ static void add_code(struct making *name, uint32_t code)
     char text[16];
     (void)snprintf(text, sizeof text, "_u%04x_", (unsigned)code);
     for (size_t i = 0; text[i] != '\0'; i++) {
-        add(name, text[i]);
+        add_char(name, text[i]);
     }
 }
 
@@ -101,7 +225,7 @@ static bool begins_word(factum_slice text, size_t at)
     }
     int before = text.ptr[at - 1];
     int after = at + 1 < text.len ? text.ptr[at + 1] : 0;
-    return is_lower(before) || is_digit(before) || (is_upper(before) && is_lower(after));
+    return is_lower(before) || is_decimal(before) || (is_upper(before) && is_lower(after));
 }
 
 /* Room for each byte as "_u0000_", and what finish_name adds. */
@@ -117,7 +241,7 @@ static void finish_name(struct making *name)
     if (name->len == 0) {
         memcpy(name->text, "empty", 5);
         name->len = 5;
-    } else if (is_digit(name->text[0])) {
+    } else if (is_decimal(name->text[0])) {
         memmove(name->text + 2, name->text, name->len);
         memcpy(name->text, "n_", 2);
         name->len += 2;
@@ -140,10 +264,10 @@ factum_status fct_gen_snake(struct fct_gen *gen, factum_slice text, const char *
         }
         int c = (int)code;
         if (begins_word(text, at)) {
-            add(&made, '_');
+            add_char(&made, '_');
         }
-        bool plain = is_upper(c) || is_lower(c) || is_digit(c);
-        add(&made, (char)(is_upper(c) ? c - 'A' + 'a' : plain ? c : '_'));
+        bool plain = is_upper(c) || is_lower(c) || is_decimal(c);
+        add_char(&made, (char)(is_upper(c) ? c - 'A' + 'a' : plain ? c : '_'));
     }
     made.len -= made.len > 0 && made.text[made.len - 1] == '_' ? 1 : 0;
     finish_name(&made);
@@ -165,7 +289,7 @@ factum_status fct_gen_upper(struct fct_gen *gen, const char *snake, const char *
     return FACTUM_OK;
 }
 
-static bool listed(const char *const *list, size_t count, const char *name)
+static bool is_listed(const char *const *list, size_t count, const char *name)
 {
     for (size_t i = 0; i < count; i++) {
         if (strcmp(list[i], name) == 0) {
@@ -202,7 +326,7 @@ static bool may_be_type(const struct fct_gen *gen, const char *name)
 }
 
 /* Cuts a long name; what it loses is told by a hash. */
-static void shorten(char *name)
+static void shorten_name(char *name)
 {
     uint32_t hash = 2166136261u; /* FNV-1a */
     if (strlen(name) <= FCT_GEN_IDENTIFIER_MAX) {
@@ -229,12 +353,12 @@ factum_status fct_gen_member(struct fct_gen *gen, factum_slice text, const char 
             add_code(&made, code);
         } else {
             int c = (int)code;
-            add(&made, (char)(is_upper(c) || is_lower(c) || is_digit(c) ? c : '_'));
+            add_char(&made, (char)(is_upper(c) || is_lower(c) || is_decimal(c) ? c : '_'));
         }
     }
     finish_name(&made);
-    shorten(made.text);
-    if (listed(reserved, sizeof reserved / sizeof reserved[0], made.text) ||
+    shorten_name(made.text);
+    if (is_listed(reserved, sizeof reserved / sizeof reserved[0], made.text) ||
         may_be_macro(made.text) || may_be_type(gen, made.text)) {
         memcpy(made.text + strlen(made.text), "_", 2);
     }
@@ -244,7 +368,7 @@ factum_status fct_gen_member(struct fct_gen *gen, factum_slice text, const char 
 
 /* ---- names of the whole file ----------------------------------------------------------------- */
 
-static size_t slot_of(const struct fct_gen_names *names, const char *name)
+static size_t name_slot(const struct fct_gen_names *names, const char *name)
 {
     uint64_t hash = UINT64_C(14695981039346656037); /* FNV-1a */
     for (size_t i = 0; name[i] != '\0'; i++) {
@@ -271,7 +395,7 @@ static factum_status make_room(struct fct_gen *gen, struct fct_gen_names *names,
     }
     for (size_t i = 0; i < names->capacity; i++) {
         if (names->slots[i] != NULL) {
-            larger.slots[slot_of(&larger, names->slots[i])] = names->slots[i];
+            larger.slots[name_slot(&larger, names->slots[i])] = names->slots[i];
         }
     }
     *names = larger;
@@ -280,12 +404,12 @@ static factum_status make_room(struct fct_gen *gen, struct fct_gen_names *names,
 
 static bool is_taken(const struct fct_gen_names *names, const char *name)
 {
-    return names->slots[slot_of(names, name)] != NULL;
+    return names->slots[name_slot(names, name)] != NULL;
 }
 
 static void take_name(struct fct_gen_names *names, const char *name)
 {
-    names->slots[slot_of(names, name)] = name;
+    names->slots[name_slot(names, name)] = name;
     names->count++;
 }
 
@@ -307,12 +431,12 @@ factum_status fct_gen_claim(struct fct_gen *gen, const char *wanted, const char 
         return fct_gen_no_memory(gen);
     }
     memcpy(text, wanted, len + 1);
-    shorten(text);
+    shorten_name(text);
     len = strlen(text);
     if (ends_like_a_type(text)) {
         memcpy(text + len - 1, "type", 5);
         len += 3;
-    } else if (listed(macros, sizeof macros / sizeof macros[0], text)) {
+    } else if (is_listed(macros, sizeof macros / sizeof macros[0], text)) {
         memcpy(text + len++, "_", 2);
     }
     for (unsigned number = 2; is_taken(&gen->names, text); number++) {

@@ -9,7 +9,7 @@
 #include "core/error.h"
 #include "core/slice.h"
 
-#define NOTE_SIZE_MAX 1000    /* of title and description in a comment */
+#define NOTE_SIZE_MAX 1000  /* of title and description in a comment */
 #define WORK_MAX 100000000u /* nodes that all $refs together may pass */
 
 uint32_t fct_gen_key(const struct fct_gen *gen, uint32_t node, const char *key)
@@ -98,8 +98,7 @@ factum_status fct_gen_note(struct fct_gen *gen, uint32_t node, factum_slice *not
     }
     bool ended = strchr(".:!?", title.ptr[title.len - 1]) != NULL;
     status = fct_gen_format(gen, &text, "%.*s%s %.*s", (int)title.len, (const char *)title.ptr,
-                            ended ? "" : ".", (int)description.len,
-                            (const char *)description.ptr);
+                            ended ? "" : ".", (int)description.len, (const char *)description.ptr);
     *note = status == FACTUM_OK ? factum_slice_from(text) : title;
     return status;
 }
@@ -185,7 +184,7 @@ factum_status fct_gen_doc_init(struct fct_gen *gen, struct fct_gen_doc *doc,
 
 /* ---- $ref ------------------------------------------------------------------------------------ */
 
-static int hex_digit(uint8_t c)
+static int hex_value(uint8_t c)
 {
     uint8_t small = c | 0x20;
     return c >= '0' && c <= '9' ? c - '0' : small >= 'a' && small <= 'f' ? small - 'a' + 10 : -1;
@@ -198,8 +197,8 @@ static bool decode_step(uint8_t *text, size_t *len)
     for (size_t at = 0; at < *len; at++) {
         uint8_t c = text[at];
         if (c == '%') {
-            int high = at + 2 < *len ? hex_digit(text[at + 1]) : -1;
-            int low = at + 2 < *len ? hex_digit(text[at + 2]) : -1;
+            int high = at + 2 < *len ? hex_value(text[at + 1]) : -1;
+            int low = at + 2 < *len ? hex_value(text[at + 2]) : -1;
             if (high < 0 || low < 0) {
                 return false;
             }
@@ -293,8 +292,8 @@ static uint32_t find_anchor(const factum_json *json, factum_slice name)
         factum_slice value = factum_json_inside(json, at + 1);
         bool old = factum_json_text_is(json, at, FCT_SLICE("$id")) && value.len > 0 &&
                    value.ptr[0] == '#' && fct_slice_equal(fct_slice_from(value, 1), name);
-        if (old || (factum_json_text_is(json, at, FCT_SLICE("$anchor")) &&
-                    fct_slice_equal(value, name))) {
+        if (old ||
+            (factum_json_text_is(json, at, FCT_SLICE("$anchor")) && fct_slice_equal(value, name))) {
             return object_around(json, at);
         }
     }
@@ -405,8 +404,7 @@ static factum_status add_followed(struct fct_gen *gen, uint32_t node, struct fct
         parts->open = target.open;
         return FACTUM_OK;
     }
-    return status != FACTUM_OK ? status
-                               : fct_gen_add_parts(gen, target.node, parts, depth + 1);
+    return status != FACTUM_OK ? status : fct_gen_add_parts(gen, target.node, parts, depth + 1);
 }
 
 /* NOLINTNEXTLINE(misc-no-recursion): by |depth| */

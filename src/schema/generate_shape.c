@@ -1,9 +1,9 @@
 /* generate_shape.c - what a schema is for C: a text, a list, a struct, a union, or any JSON. Layer:
  * schema.
  *
- * Looks at one schema and at what its allOf, anyOf and oneOf add, not at what its members are. Where
- * a schema allows more than one type of C can hold, the value stays JSON, and a remark says why.
- */
+ * Looks at one schema and at what its allOf, anyOf and oneOf add, not at what its members are.
+ * Where a schema allows more than one type of C can hold, the value stays JSON, and a remark says
+ * why. */
 #include "schema/generate_int.h"
 
 #include <string.h>
@@ -21,7 +21,7 @@ enum {
     IS_ANY = 127,
 };
 
-static unsigned type_bit(const factum_json *json, uint32_t node)
+static unsigned bits_of_type(const factum_json *json, uint32_t node)
 {
     static const struct {
         const char *name;
@@ -49,12 +49,12 @@ static unsigned types_of(const struct fct_gen *gen, uint32_t node)
         return IS_ANY;
     }
     if (factum_json_kind_of(json, type) != FACTUM_JSON_ARRAY) {
-        return type_bit(json, type);
+        return bits_of_type(json, type);
     }
     unsigned bits = 0;
     for (uint32_t at = factum_json_first(json, type); at != FACTUM_JSON_NONE;
          at = factum_json_next(json, type, at)) {
-        bits |= type_bit(json, at);
+        bits |= bits_of_type(json, at);
     }
     return bits;
 }
@@ -136,8 +136,7 @@ static void shape_of_enum(const struct fct_gen *gen, uint32_t list, struct fct_g
 
 /* ---- members --------------------------------------------------------------------------------- */
 
-uint32_t fct_gen_property(struct fct_gen *gen, const struct fct_gen_parts *parts,
-                          factum_slice name)
+uint32_t fct_gen_property(struct fct_gen *gen, const struct fct_gen_parts *parts, factum_slice name)
 {
     uint32_t first = FACTUM_JSON_NONE;
     for (uint32_t i = 0; i < parts->count; i++) {
@@ -178,9 +177,9 @@ bool fct_gen_requires(const struct fct_gen *gen, const struct fct_gen_parts *par
 struct branches {
     uint32_t *nodes;
     uint32_t count;
-    bool null;         /* one of them is null */
-    bool too_many;     /* over FACTUM_GENERATE_VALUES_MAX */
-    const char *open;  /* one of them leads out of the schema */
+    bool null;        /* one of them is null */
+    bool too_many;    /* over FACTUM_GENERATE_VALUES_MAX */
+    const char *open; /* one of them leads out of the schema */
 };
 
 static bool is_null_schema(const struct fct_gen *gen, uint32_t node)
@@ -194,8 +193,9 @@ static bool is_null_schema(const struct fct_gen *gen, uint32_t node)
 /* Does it say no more than which members are required? */
 static bool only_requires(const struct fct_gen *gen, uint32_t node)
 {
-    static const char *const keys[] = {"$ref",  "type", "properties", "items", "enum",
-                                       "const", "allOf", "anyOf",      "oneOf", "additionalProperties"};
+    static const char *const keys[] = {
+        "$ref",  "type",  "properties", "items", "enum",
+        "const", "allOf", "anyOf",      "oneOf", "additionalProperties"};
     for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++) {
         if (fct_gen_key(gen, node, keys[i]) != FACTUM_JSON_NONE) {
             return false;
@@ -250,8 +250,8 @@ static bool all_are_texts(const struct fct_gen *gen, const uint32_t *nodes, uint
     return count > 0;
 }
 
-factum_status fct_gen_branch(struct fct_gen *gen, const struct fct_gen_parts *base,
-                             uint32_t branch, struct fct_gen_parts *parts)
+factum_status fct_gen_branch(struct fct_gen *gen, const struct fct_gen_parts *base, uint32_t branch,
+                             struct fct_gen_parts *parts)
 {
     struct fct_gen_target target;
     factum_status status = fct_gen_follow(gen, branch, &target);
@@ -384,8 +384,7 @@ static bool is_unsigned(const struct fct_gen *gen, const struct fct_gen_parts *p
     for (uint32_t i = 0; i < parts->count; i++) {
         uint32_t least = fct_gen_key(gen, parts->nodes[i], "minimum");
         uint32_t most = fct_gen_key(gen, parts->nodes[i], "maximum");
-        if (least != FACTUM_JSON_NONE &&
-            factum_json_kind_of(json, least) == FACTUM_JSON_NUMBER) {
+        if (least != FACTUM_JSON_NONE && factum_json_kind_of(json, least) == FACTUM_JSON_NUMBER) {
             positive = positive || factum_json_compare_numbers(factum_json_raw(json, least),
                                                                FCT_SLICE("0")) >= 0;
         }
@@ -405,7 +404,8 @@ static void shape_of_array(const struct fct_gen *gen, struct fct_gen_shape *shap
                  (items != FACTUM_JSON_NONE &&
                   factum_json_kind_of(&gen->doc->json, items) == FACTUM_JSON_ARRAY);
     if (tuple || count > 1) {
-        shape->remark = tuple ? "an array with a schema for each place" : "several schemas of items";
+        shape->remark =
+            tuple ? "an array with a schema for each place" : "several schemas of items";
         return;
     }
     shape->kind = FCT_GEN_LIST;
@@ -418,9 +418,9 @@ static void shape_of_object(const struct fct_gen *gen, struct fct_gen_shape *sha
     uint32_t others = first_with(gen, &shape->parts, "additionalProperties", &count);
     bool patterns = any_has(gen, &shape->parts, "patternProperties");
     uint32_t properties = first_with(gen, &shape->parts, "properties", &(uint32_t){0});
-    bool named = any_has(gen, &shape->parts, "required") ||
-                 (properties != FACTUM_JSON_NONE &&
-                  factum_json_count(&gen->doc->json, properties) > 0);
+    bool named =
+        any_has(gen, &shape->parts, "required") ||
+        (properties != FACTUM_JSON_NONE && factum_json_count(&gen->doc->json, properties) > 0);
     bool closed = others != FACTUM_JSON_NONE &&
                   factum_json_kind_of(&gen->doc->json, others) == FACTUM_JSON_FALSE;
     if (named || (closed && !patterns)) {
@@ -526,9 +526,9 @@ static factum_status find_choice(struct fct_gen *gen, struct fct_gen_shape *shap
 /* Does |node| say more than its anyOf or oneOf? */
 static bool says_more(const struct fct_gen *gen, const struct fct_gen_parts *parts)
 {
-    static const char *const keys[] = {"type",  "properties", "patternProperties", "required",
-                                       "items", "prefixItems", "enum", "const", "allOf",
-                                       "additionalProperties"};
+    static const char *const keys[] = {
+        "type",  "properties", "patternProperties",   "required", "items", "prefixItems", "enum",
+        "const", "allOf",      "additionalProperties"};
     for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++) {
         if (any_has(gen, parts, keys[i])) {
             return true;

@@ -4,7 +4,7 @@
  * function stands after those that it calls, except for types that contain themselves, which are
  * declared first.
  */
-#include "schema/generate_int.h"
+#include "schema/generate_out_int.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -14,7 +14,7 @@
 
 #define PLACE_SIZE 512
 
-static bool is_plain(const struct fct_gen_type *type)
+static bool is_plain_type(const struct fct_gen_type *type)
 {
     return type->kind < FCT_GEN_ENUM;
 }
@@ -23,20 +23,20 @@ static bool is_plain(const struct fct_gen_type *type)
 
 /* The functions of <factum/typed.h> by kind. */
 static const char *const readers[FCT_GEN_ENUM] = {
-    [FCT_GEN_JSON] = "json",     [FCT_GEN_TEXT] = "text",     [FCT_GEN_NUMBER] = "number",
-    [FCT_GEN_INT64] = "int64",   [FCT_GEN_UINT64] = "uint64", [FCT_GEN_BOOL] = "bool",
+    [FCT_GEN_JSON] = "json",   [FCT_GEN_TEXT] = "text",     [FCT_GEN_NUMBER] = "number",
+    [FCT_GEN_INT64] = "int64", [FCT_GEN_UINT64] = "uint64", [FCT_GEN_BOOL] = "bool",
 };
 
 static const char *const printers[FCT_GEN_ENUM] = {
-    [FCT_GEN_JSON] = "raw",      [FCT_GEN_TEXT] = "text",     [FCT_GEN_NUMBER] = "number",
-    [FCT_GEN_INT64] = "int64",   [FCT_GEN_UINT64] = "uint64", [FCT_GEN_BOOL] = "bool",
+    [FCT_GEN_JSON] = "raw",    [FCT_GEN_TEXT] = "text",     [FCT_GEN_NUMBER] = "number",
+    [FCT_GEN_INT64] = "int64", [FCT_GEN_UINT64] = "uint64", [FCT_GEN_BOOL] = "bool",
 };
 
 /* "read the node |value| into |place|", on one line. */
 static void put_read(struct fct_gen_out *out, unsigned indent, const struct fct_gen_use *use,
                      const char *value, const char *place)
 {
-    if (is_plain(use->type)) {
+    if (is_plain_type(use->type)) {
         fct_gen_put(out, "%*sfactum_typed_%s(in, %s, &%s);\n", (int)indent, "",
                     readers[use->type->kind], value, place);
     } else if (use->pointer) {
@@ -53,7 +53,7 @@ static void put_print(struct fct_gen_out *out, unsigned indent, const struct fct
 {
     const char *name = use->type->name;
     int i = (int)indent;
-    if (is_plain(use->type)) {
+    if (is_plain_type(use->type)) {
         fct_gen_put(out, "%*sfactum_json_put_%s(to, %s);\n", i, "", printers[use->type->kind],
                     place);
     } else if (use->pointer) {
@@ -66,16 +66,46 @@ static void put_print(struct fct_gen_out *out, unsigned indent, const struct fct
     }
 }
 
+/* Code in two parts, on two lines if one is too long. */
+static void put_head(struct fct_gen_out *out, unsigned indent, const char *head, const char *last)
+{
+    if (indent + strlen(head) + 1 + strlen(last) <= 100) {
+        fct_gen_put(out, "%*s%s %s\n", (int)indent, "", head, last);
+    } else {
+        fct_gen_put(out, "%*s%s\n%*s    %s\n", (int)indent, "", head, (int)indent, "", last);
+    }
+}
+
+static void put_read_head(struct fct_gen_out *out, const struct fct_gen_type *type, const char *end)
+{
+    char head[PLACE_SIZE];
+    char last[PLACE_SIZE];
+    (void)snprintf(head, sizeof head,
+                   "static void read_%s(factum_typed_reader *in, uint32_t value,", type->name);
+    (void)snprintf(last, sizeof last, "%s *to)%s", type->name, end);
+    put_head(out, 0, head, last);
+}
+
+static void put_print_head(struct fct_gen_out *out, const struct fct_gen_type *type,
+                           const char *end)
+{
+    char head[PLACE_SIZE];
+    char last[PLACE_SIZE];
+    (void)snprintf(head, sizeof head, "static void print_%s(factum_json_writer *to,", type->name);
+    (void)snprintf(last, sizeof last, "const %s *from)%s", type->name, end);
+    put_head(out, 0, head, last);
+}
+
 static void begin_read(struct fct_gen_out *out, const struct fct_gen_type *type)
 {
-    fct_gen_put(out, "static void read_%s(factum_typed_reader *in, uint32_t value, %s *to)\n{\n",
-                type->name, type->name);
+    put_read_head(out, type, "");
+    fct_gen_put(out, "{\n");
 }
 
 static void begin_print(struct fct_gen_out *out, const struct fct_gen_type *type)
 {
-    fct_gen_put(out, "static void print_%s(factum_json_writer *to, const %s *from)\n{\n", type->name,
-                type->name);
+    put_print_head(out, type, "");
+    fct_gen_put(out, "{\n");
 }
 
 /* ---- tables of names ------------------------------------------------------------------------- */
@@ -121,13 +151,16 @@ static void put_enum(struct fct_gen_out *out, const struct fct_gen_type *type)
 static void put_list(struct fct_gen_out *out, const struct fct_gen_type *type)
 {
     const char *item = fct_gen_c_type(type->item.type);
+    char head[PLACE_SIZE];
+    char last[PLACE_SIZE];
+    (void)snprintf(head, sizeof head, "%s *items =", item);
+    (void)snprintf(last, sizeof last,
+                   "(%s *)factum_typed_items(in, value, sizeof *items, &to->count);", item);
     begin_read(out, type);
-    fct_gen_put(out,
-                "    %s *items = (%s *)factum_typed_items(in, value, sizeof *items, &to->count);\n"
-                "    uint32_t at = factum_json_first(in->json, value);\n"
-                "    to->items = items;\n"
-                "    for (size_t i = 0; i < to->count; i++) {\n",
-                item, item);
+    put_head(out, 4, head, last);
+    fct_gen_put(out, "    uint32_t at = factum_json_first(in->json, value);\n"
+                     "    to->items = items;\n"
+                     "    for (size_t i = 0; i < to->count; i++) {\n");
     put_read(out, 8, &type->item, "at", "items[i]");
     fct_gen_put(out, "        at = factum_json_next(in->json, value, at);\n    }\n}\n\n");
     begin_print(out, type);
@@ -141,8 +174,9 @@ static void put_list(struct fct_gen_out *out, const struct fct_gen_type *type)
 static void put_read_entries(struct fct_gen_out *out, const struct fct_gen_type *type,
                              const char *place)
 {
-    fct_gen_put(out, "    %s *items =\n        (%s *)factum_typed_others(&object, sizeof *items, "
-                     "&%s.count);\n    %s.items = items;\n",
+    fct_gen_put(out,
+                "    %s *items =\n        (%s *)factum_typed_others(&object, sizeof *items, "
+                "&%s.count);\n    %s.items = items;\n",
                 type->part, type->part, place, place);
     fct_gen_put(out, "    for (size_t i = 0; i < %s.count;) {\n", place);
     fct_gen_put(out, "        int found = factum_typed_next(&object);\n"
@@ -170,7 +204,8 @@ static void put_print_entries(struct fct_gen_out *out, const struct fct_gen_type
 static void put_map(struct fct_gen_out *out, const struct fct_gen_type *type)
 {
     begin_read(out, type);
-    fct_gen_put(out, "    factum_typed_object object = factum_typed_members(in, value, NULL, 0);\n");
+    fct_gen_put(out,
+                "    factum_typed_object object = factum_typed_members(in, value, NULL, 0);\n");
     put_read_entries(out, type, "(*to)");
     fct_gen_put(out, "}\n\n");
     begin_print(out, type);
@@ -464,10 +499,8 @@ static void put_prototypes(const struct fct_gen *gen, struct fct_gen_out *out)
             continue;
         }
         any = true;
-        fct_gen_put(out, "static void read_%s(factum_typed_reader *in, uint32_t value, %s *to);\n",
-                    name, name);
-        fct_gen_put(out, "static void print_%s(factum_json_writer *to, const %s *from);\n", name,
-                    name);
+        put_read_head(out, type, ";");
+        put_print_head(out, type, ";");
         if (type->pointed) {
             fct_gen_put(out, "static const %s *new_%s(factum_typed_reader *in, uint32_t value);\n",
                         name, name);
@@ -480,8 +513,9 @@ static void put_prototypes(const struct fct_gen *gen, struct fct_gen_out *out)
 
 static void put_type_names(const struct fct_gen *gen, struct fct_gen_out *out)
 {
-    fct_gen_put(out, "/* in the order of %s_event_type, which begins with 1 */\n"
-                     "static const factum_typed_name type_names[] = {\n",
+    fct_gen_put(out,
+                "/* in the order of %s_event_type, which begins with 1 */\n"
+                "static const factum_typed_name type_names[] = {\n",
                 gen->prefix);
     for (size_t i = 0; i < gen->doc_count; i++) {
         fct_gen_put(out, "    {");

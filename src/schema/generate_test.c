@@ -50,7 +50,8 @@ static void members_get_the_types_that_their_schemas_say(void **state)
         {"{\"type\":\"string\"}", "    factum_slice x;\n"},
         {"{\"type\":\"integer\"}", "    int64_t x;\n"},
         {"{\"type\":\"integer\",\"minimum\":0}", "    int64_t x;\n"},
-        {"{\"type\":\"integer\",\"minimum\":0,\"maximum\":9223372036854775808}", "    uint64_t x;\n"},
+        {"{\"type\":\"integer\",\"minimum\":0,\"maximum\":9223372036854775808}",
+         "    uint64_t x;\n"},
         {"{\"type\":\"integer\",\"minimum\":-1,\"maximum\":1e30}", "    int64_t x;\n"},
         {"{\"type\":\"number\"}", "    factum_slice x; /* a number as it stands */\n"},
         {"{\"type\":\"boolean\"}", "    bool x;\n"},
@@ -61,11 +62,13 @@ static void members_get_the_types_that_their_schemas_say(void **state)
         {"{\"enum\":[\"a\",\"b\"]}", "    shop_sold_x x;\n"},
         {"{\"enum\":[\"a\",1]}", "an enum of different kinds of values"},
         {"{\"type\":\"array\",\"items\":{\"type\":\"string\"}}", "    shop_text_list x;\n"},
-        {"{\"type\":\"object\",\"additionalProperties\":{\"type\":\"integer\"}}", "shop_sold_x_entry"},
+        {"{\"type\":\"object\",\"additionalProperties\":{\"type\":\"integer\"}}",
+         "shop_sold_x_entry"},
         {"{\"$ref\":\"elsewhere.json\"}", "its $ref leads out of the schema"},
         {"{\"$ref\":\"#\"}", "    const shop_sold *x;\n"},
         {"{\"type\":\"string\",\"format\":\"date-time\"}", "RFC 3339: factum_time_parse"},
-        {"{\"type\":\"string\",\"title\":\"Why */ not\"}", "    factum_slice x; /* Why * / not */\n"},
+        {"{\"type\":\"string\",\"title\":\"Why */ not\"}",
+         "    factum_slice x; /* Why * / not */\n"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         char schema[512];
@@ -78,8 +81,9 @@ static void members_get_the_types_that_their_schemas_say(void **state)
 static void equal_definitions_of_two_events_are_one_type(void **state)
 {
     (void)state;
-    static const char text[] = "{\"type\":\"object\",\"properties\":{\"m\":{\"$ref\":\"#/$defs/m\"}},"
-                               "\"$defs\":{\"m\":{\"type\":\"object\",\"properties\":{\"c\":true}}}}";
+    static const char text[] =
+        "{\"type\":\"object\",\"properties\":{\"m\":{\"$ref\":\"#/$defs/m\"}},"
+        "\"$defs\":{\"m\":{\"type\":\"object\",\"properties\":{\"c\":true}}}}";
     factum_generate_schema two[] = {{factum_slice_from("A"), factum_slice_from(text)},
                                     {factum_slice_from("B"), factum_slice_from(text)}};
     factum_generate_request request = {
@@ -101,8 +105,10 @@ static void the_same_schemas_give_the_same_bytes(void **state)
     assert_ok(run("shop", "T", text), err);
     factum_generated *first = generated;
     assert_ok(run("shop", "T", text), err);
-    assert_true(fct_slice_equal(factum_generated_header(first), factum_generated_header(generated)));
-    assert_true(fct_slice_equal(factum_generated_source(first), factum_generated_source(generated)));
+    assert_true(
+        fct_slice_equal(factum_generated_header(first), factum_generated_header(generated)));
+    assert_true(
+        fct_slice_equal(factum_generated_source(first), factum_generated_source(generated)));
     assert_true(fct_slice_starts(factum_generated_source(first), FCT_SLICE(FACTUM_GENERATE_MARK)));
     factum_generated_free(first);
     factum_generated_free(generated);
@@ -127,7 +133,8 @@ static void what_is_no_schema_is_refused_with_its_place(void **state)
 static void requests_that_make_no_sense_are_refused(void **state)
 {
     (void)state;
-    factum_generate_schema two[] = {{FCT_SLICE("T"), FCT_SLICE("{}")}, {FCT_SLICE("T"), FCT_SLICE("{}")}};
+    factum_generate_schema two[] = {{FCT_SLICE("T"), FCT_SLICE("{}")},
+                                    {FCT_SLICE("T"), FCT_SLICE("{}")}};
     factum_generate_request request = {.size = sizeof request, .category = FCT_SLICE("shop")};
     assert_status(fct_generate(&request, fct_mem_heap(), &generated, &err), FACTUM_INVALID);
     assert_text(err, "no schema is given for category shop");
@@ -204,8 +211,9 @@ static void *scarce_resize(void *data, void *block, size_t size)
 static void each_allocation_may_fail(void **state)
 {
     (void)state;
-    factum_generate_schema one = {FCT_SLICE("T"), FCT_SLICE("{\"properties\":{\"a\":{\"enum\":"
-                                                            "[\"x\",\"y\"]},\"b\":{\"$ref\":\"#\"}}}")};
+    factum_generate_schema one = {FCT_SLICE("T"),
+                                  FCT_SLICE("{\"properties\":{\"a\":{\"enum\":"
+                                            "[\"x\",\"y\"]},\"b\":{\"$ref\":\"#\"}}}")};
     factum_generate_request request = {
         .size = sizeof request, .category = FCT_SLICE("shop"), .schemas = &one, .schema_count = 1};
     factum_status status = FACTUM_NO_MEMORY;

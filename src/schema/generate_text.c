@@ -1,10 +1,10 @@
 /* generate_text.c - pieces of C text that nothing from a schema can break. Layer: schema.
  *
- * Titles, descriptions and names come from others. A comment cannot be ended, nested, continued by a
- * backslash, or turned around by characters of right-to-left writing; a literal has no byte outside
- * of printable ASCII and no trigraph.
+ * Titles, descriptions and names come from others. A comment cannot be ended, nested, continued by
+ * a backslash, or turned around by characters of right-to-left writing; a literal has no byte
+ * outside of printable ASCII and no trigraph.
  */
-#include "schema/generate_int.h"
+#include "schema/generate_out_int.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -55,8 +55,8 @@ static size_t character(factum_slice text, size_t at, bool *hidden)
         uint32_t code = (c & 0x1fu) << 6 | (text.ptr[at + 1] & 0x3fu);
         *hidden = code < 0xa0 || code == 0xad || code == 0x61c;
     } else if (len == 3) {
-        uint32_t code = (c & 0xfu) << 12 | (text.ptr[at + 1] & 0x3fu) << 6 |
-                        (text.ptr[at + 2] & 0x3fu);
+        uint32_t code =
+            (c & 0xfu) << 12 | (text.ptr[at + 1] & 0x3fu) << 6 | (text.ptr[at + 2] & 0x3fu);
         *hidden = (code >= 0x200b && code <= 0x200f) || (code >= 0x2028 && code <= 0x202e) ||
                   (code >= 0x2060 && code <= 0x206f) || code == 0xfeff;
     }
@@ -71,17 +71,17 @@ static bool is_harmful(uint8_t before, uint8_t c)
 }
 
 /* A word of a comment, without what would harm. */
-struct word {
+struct comment_word {
     char text[LINE_SIZE / 2];
     size_t len;
     size_t columns;
 };
 
 /* Takes the next word of |text| from *at on; false if there is none. */
-static bool next_word(factum_slice text, size_t *at, struct word *word)
+static bool next_word(factum_slice text, size_t *at, struct comment_word *word)
 {
     bool hidden;
-    *word = (struct word){.len = 0};
+    *word = (struct comment_word){.len = 0};
     while (*at < text.len && word->len + 8 < sizeof word->text) {
         size_t len = character(text, *at, &hidden);
         bool blank = hidden || text.ptr[*at] == ' ';
@@ -109,7 +109,7 @@ static bool next_word(factum_slice text, size_t *at, struct word *word)
 /* How many columns |text| takes as a comment on one line. */
 static size_t comment_columns(factum_slice text)
 {
-    struct word word;
+    struct comment_word word;
     size_t columns = 0;
     for (size_t at = 0; next_word(text, &at, &word);) {
         columns += word.columns + 1;
@@ -119,7 +119,7 @@ static size_t comment_columns(factum_slice text)
 
 void fct_gen_put_comment(struct fct_gen_out *out, unsigned indent, factum_slice text)
 {
-    struct word word;
+    struct comment_word word;
     size_t column = 0;
     for (size_t at = 0; next_word(text, &at, &word);) {
         if (column == 0) {
@@ -140,8 +140,7 @@ void fct_gen_put_comment(struct fct_gen_out *out, unsigned indent, factum_slice 
     fct_gen_put(out, column == 0 ? "" : " */\n");
 }
 
-void fct_gen_put_line(struct fct_gen_out *out, unsigned indent, const char *code,
-                      factum_slice text)
+void fct_gen_put_line(struct fct_gen_out *out, unsigned indent, const char *code, factum_slice text)
 {
     size_t columns = comment_columns(text);
     bool beside = columns > 0 && indent + strlen(code) + columns + 1 <= COLUMNS;

@@ -1,5 +1,5 @@
-/* generate_fuzz.c - any bytes as a schema: the generator ends, refuses with a text or gives two texts
- * in which nothing from the schema stands outside of comments, names and literals. */
+/* generate_fuzz.c - any bytes as a schema: the generator ends, refuses with a text or gives two
+ * texts in which nothing from the schema stands outside of comments, names and literals. */
 #include <stdlib.h>
 #include <string.h>
 

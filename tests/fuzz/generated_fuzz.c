@@ -1,9 +1,9 @@
 /* generated_fuzz.c - a generated parser beside the validator, on any bytes.
  *
  * The type is generated/Everything.json, with unknown members kept. What the validator accepts, the
- * parser has to parse, except for the three things that docs/guide/generated.md names: whole numbers
- * over 64 bits, lone surrogates, and events that need more than the arena's maximum. What was parsed
- * is printed, and is the same by value.
+ * parser has to parse, except for the three things that docs/guide/generated.md names: whole
+ * numbers over 64 bits, lone surrogates, and events that need more than the arena's maximum. What
+ * was parsed is printed, and is the same by value.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -73,7 +73,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (schema == NULL) {
         prepare();
     }
-    if (factum_json_parse(fct_slice(data, size), NULL, nodes, NODES_MAX, &json, &err) != FACTUM_OK) {
+    if (factum_json_parse(fct_slice(data, size), NULL, nodes, NODES_MAX, &json, &err) !=
+        FACTUM_OK) {
         return 0;
     }
     factum_arena_reset(&arena);

@@ -1,5 +1,6 @@
-/* roundtrip.c - linked with the generated types of one category, as C and as C++: reads lines "TYPE",
- * tab, JSON from standard input, parses each, prints what was parsed, and compares both by value.
+/* roundtrip.c - linked with the generated types of one category, as C and as C++: reads lines
+ * "TYPE", tab, JSON from standard input, parses each, prints what was parsed, and compares both by
+ * value.
  *
  * For each line it prints one: "ok", "lost" and what was printed (members that the type does not
  * name), or "refused" and the error. HEADER and PREFIX come from the command line of the compiler.

@@ -4,7 +4,8 @@
 
 #include <string.h>
 
-static void read_order_cancelled_reason(factum_typed_reader *in, uint32_t value, order_cancelled_reason *to)
+static void read_order_cancelled_reason(factum_typed_reader *in, uint32_t value,
+    order_cancelled_reason *to)
 {
     static const factum_typed_name names[] = {
         {"customer", 8, false},
@@ -166,7 +167,8 @@ static void print_order_line_list(factum_json_writer *to, const order_line_list 
     factum_json_put_end(to);
 }
 
-static void read_order_placed_currency(factum_typed_reader *in, uint32_t value, order_placed_currency *to)
+static void read_order_placed_currency(factum_typed_reader *in, uint32_t value,
+    order_placed_currency *to)
 {
     static const factum_typed_name names[] = {
         {"EUR", 3, false},
@@ -311,7 +313,8 @@ static void print_order_placed(factum_json_writer *to, const order_placed *from)
     factum_json_put_end(to);
 }
 
-static void read_order_shipped_labels(factum_typed_reader *in, uint32_t value, order_shipped_labels *to)
+static void read_order_shipped_labels(factum_typed_reader *in, uint32_t value,
+    order_shipped_labels *to)
 {
     factum_typed_object object = factum_typed_members(in, value, NULL, 0);
     order_shipped_labels_entry *items =
@@ -427,7 +430,8 @@ static void print_order_method_card(factum_json_writer *to, const order_method_c
     factum_json_put_end(to);
 }
 
-static void read_order_method_transfer(factum_typed_reader *in, uint32_t value, order_method_transfer *to)
+static void read_order_method_transfer(factum_typed_reader *in, uint32_t value,
+    order_method_transfer *to)
 {
     static const factum_typed_name names[] = {
         {"kind", 4, true},
@@ -496,7 +500,8 @@ static void print_order_method(factum_json_writer *to, const order_method *from)
     }
 }
 
-static void read_order_payment_received(factum_typed_reader *in, uint32_t value, order_payment_received *to)
+static void read_order_payment_received(factum_typed_reader *in, uint32_t value,
+    order_payment_received *to)
 {
     static const factum_typed_name names[] = {
         {"orderId", 7, true},
