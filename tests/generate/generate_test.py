@@ -179,6 +179,48 @@ def test_golden(folder, tap):
                 f"examples/orders/schemas --to tests/golden/generated --force")
 
 
+def test_command(folder, tap):
+    """What the command does with files and directories."""
+    def expect(say, wanted, part, category, source, *options):
+        status, output, errors = generate(category, folder / source, folder, *options)
+        good = status == wanted and part in output + errors
+        tap.say(f"the command: {say}", None if good else f"{status}, not {wanted}: {output}{errors}")
+        return output
+
+    schemas = folder / "shop"
+    write_schemas(schemas, {"Opened": {"type": "object"}})
+    write_schemas(schemas / "Sold", {"2": {"properties": {"stale": True}}, "10": {"properties": {"fresh": True}}})
+    (schemas / "notes.txt").write_text("no schema")
+    (schemas / ".hidden.json").write_text("no schema")
+    expect("writes", 0, "shop.gen.h", "shop", "shop")
+    text = (folder / "shop.gen.h").read_text(encoding="utf-8")
+    tap.say("the command: the newest version counts",
+            None if " fresh;" in text and "stale" not in text else text)
+    output = expect("lists files", 0, "shop.gen.c", "shop", "shop", "--json")
+    answer = json.loads(output)
+    tap.say("the command: says whether something changed", None if answer["changed"] is False
+            and answer["types"] == ["Opened", "Sold"] and answer["category"] == "shop" else output)
+    (folder / "shop.gen.c").write_text("mine")
+    (folder / "shop.gen.h").unlink()
+    expect("leaves other files alone", 3, "exists and was not generated", "shop", "shop")
+    tap.say("the command: writes both files or none",
+            "the header is there" if (folder / "shop.gen.h").exists() else None)
+    expect("overwrites by force", 0, "shop.gen.c", "shop", "shop", "--force")
+    expect("a directory that is missing", 4, "No such file", "shop", "nowhere")
+    (folder / "empty").mkdir()
+    expect("a directory without schemas", 4, "has no schema", "shop", "empty")
+    write_schemas(folder / "wrong", {"Bad": {"$ref": "#"}})
+    expect("a schema without sense", 2, "the schema of Bad: a $ref that leads to itself", "shop", "wrong")
+    (folder / "wrong" / "Bad.json").write_text("{\n]")
+    expect("a schema that is not JSON", 2, "the schema of Bad: not valid JSON", "shop", "wrong")
+    (folder / "wrong" / "Bad.json").write_text(" " * (1 << 20) + "{}")
+    expect("a schema over the limit", 2, "more than 1048576 bytes", "shop", "wrong")
+    write_schemas(schemas / "Opened", {"1": {}})
+    expect("a type twice", 2, "there is both Opened.json and Opened/N.json", "shop", "shop")
+    status, _, errors = run(FACTUM + ["schema", "generate", "shop", "--to", str(folder)])
+    tap.say("the command: --from is demanded", None if status == 2 and "--from" in errors else errors)
+
+
 def main():
     tap = Tap()
     wanted = sys.argv[1:]
@@ -188,7 +230,7 @@ def main():
         with tempfile.TemporaryDirectory(prefix="factum-generate-") as folder:
             test_set(path, pathlib.Path(folder), tap)
     if not wanted:
-        for test in (test_new_type_breaks_folds, test_golden):
+        for test in (test_command, test_new_type_breaks_folds, test_golden):
             with tempfile.TemporaryDirectory(prefix="factum-generate-") as folder:
                 test(pathlib.Path(folder), tap)
     print(f"1..{tap.count}")
