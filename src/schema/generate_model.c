@@ -13,8 +13,9 @@
 #include "core/error.h"
 #include "core/slice.h"
 
-#define MEMBERS_MAX 512u        /* as FACTUM_TYPED_MEMBERS_MAX */
-#define EMBEDDED_SIZE_MAX 4096u /* a larger struct is held by pointer */
+#define MEMBERS_MAX 512u         /* as FACTUM_TYPED_MEMBERS_MAX */
+#define COMPARED_NODES_MAX 4096u /* a larger definition is not looked for in other schemas */
+#define EMBEDDED_SIZE_MAX 4096u  /* a larger struct is held by pointer */
 
 static bool is_plain(const struct fct_gen_type *type)
 {
@@ -180,6 +181,7 @@ static factum_status name_list(struct fct_gen *gen, struct fct_gen_type *list, c
     if (!list->shared) {
         return name_type(gen, list, wanted);
     }
+    list->note = fct_slice("", 0); /* what was said of its first use */
     status = is_plain(item) ? fct_gen_prefixed(gen, item->name, &name) : FACTUM_OK;
     if (status == FACTUM_OK) {
         status = join(gen, is_plain(item) ? name : item->name, "list", &name);
@@ -608,6 +610,9 @@ static factum_status build_field(struct fct_gen *gen, struct fct_gen_type *type,
     }
     if (status == FACTUM_OK) {
         embed(&field->use);
+        bool said =
+            !is_plain(field->use.type) && fct_slice_equal(field->note, field->use.type->note);
+        field->note = said ? fct_slice("", 0) : field->note; /* by the type */
     }
     return status;
 }
@@ -699,6 +704,9 @@ static struct fct_gen_type *find_definition(const struct fct_gen *gen, factum_sl
                                             uint32_t node)
 {
     const factum_json *json = &gen->doc->json;
+    if (json->nodes[node].next - node > COMPARED_NODES_MAX) {
+        return NULL;
+    }
     for (struct fct_gen_type *type = gen->first; type != NULL; type = type->next) {
         bool equal = false;
         if (definition.len > 0 && type->doc != gen->doc &&
