@@ -78,6 +78,10 @@ enum fct_gen_rest {
 
 struct fct_gen_type {
     enum fct_gen_kind kind;
+    bool done;
+    bool forward; /* used before it is defined */
+    bool pointed; /* used by pointer */
+    bool used;    /* by an event */
     struct fct_gen_type *next;
     const char *name;
     const char *part;        /* the enum of an enum or union, the entry of a map or rest */
@@ -85,21 +89,15 @@ struct fct_gen_type {
     const char *unknown;     /* the enumerator 0 of an enum or union */
     factum_slice definition; /* its name in the schema, if it has one there */
     factum_slice note;
-    bool done;
-    bool forward; /* used before it is defined */
-    bool pointed; /* used by pointer */
-    bool used;    /* by an event */
-    bool shared;  /* a list that is named after its items */
-    size_t size;  /* about sizeof, at least */
+    size_t size; /* about sizeof, at least */
     struct fct_gen_use item;
     struct fct_gen_field *fields;
-    uint32_t field_count;
-    enum fct_gen_rest rest;
     struct fct_gen_choice *choices;
-    uint32_t choice_count;
+    uint32_t field_count, choice_count;
+    enum fct_gen_rest rest;
+    bool shared; /* a list that is named after its items */
     factum_slice tag;
-    /* where it comes from */
-    const struct fct_gen_doc *doc;
+    const struct fct_gen_doc *doc; /* where it comes from */
     uint32_t node;
 };
 

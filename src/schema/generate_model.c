@@ -140,7 +140,7 @@ static factum_status name_part(struct fct_gen *gen, struct fct_gen_type *type, c
 static factum_status build_item(struct fct_gen *gen, const struct wish *wish,
                                 struct fct_gen_use *use)
 {
-    struct fct_gen_type *box;
+    struct fct_gen_type *box = NULL;
     factum_status status = build(gen, wish, use);
     if (status != FACTUM_OK || !use->nullable) {
         return status;
@@ -343,8 +343,8 @@ static bool says_of_members(const struct fct_gen *gen, const struct fct_gen_part
 static factum_status build_variant(struct fct_gen *gen, const struct wish *wish,
                                    const struct fct_gen_shape *shape, struct fct_gen_use *use)
 {
-    struct fct_gen_parts parts;
-    struct fct_gen_type *type;
+    struct fct_gen_parts parts = {.count = 0};
+    struct fct_gen_type *type = NULL;
     factum_status status;
     if (!says_of_members(gen, &shape->parts)) {
         status = build(gen, wish, use);
@@ -771,6 +771,7 @@ static factum_status build_new(struct fct_gen *gen, const struct wish *wish,
     if (status != FACTUM_OK) {
         return status;
     }
+    FCT_ASSERT(kept->type != NULL);
     kept->type->definition = definition;
     return fill(gen, wish, &shape, kept);
 }
