@@ -184,7 +184,7 @@ factum_status fct_gen_doc_init(struct fct_gen *gen, struct fct_gen_doc *doc,
 
 /* ---- $ref ------------------------------------------------------------------------------------ */
 
-static int hex_value(uint8_t c)
+static int hex_digit_of(uint8_t c)
 {
     uint8_t small = c | 0x20;
     return c >= '0' && c <= '9' ? c - '0' : small >= 'a' && small <= 'f' ? small - 'a' + 10 : -1;
@@ -197,8 +197,8 @@ static bool decode_step(uint8_t *text, size_t *len)
     for (size_t at = 0; at < *len; at++) {
         uint8_t c = text[at];
         if (c == '%') {
-            int high = at + 2 < *len ? hex_value(text[at + 1]) : -1;
-            int low = at + 2 < *len ? hex_value(text[at + 2]) : -1;
+            int high = at + 2 < *len ? hex_digit_of(text[at + 1]) : -1;
+            int low = at + 2 < *len ? hex_digit_of(text[at + 2]) : -1;
             if (high < 0 || low < 0) {
                 return false;
             }
