@@ -33,24 +33,12 @@
 #ifndef FACTUM_DECIDER_H
 #define FACTUM_DECIDER_H
 
+#include <factum/arena.h>
 #include <factum/store.h>
 
 #ifdef __cplusplus
 extern "C" {
 #endif
-
-/* ---- arena: memory with one end -------------------------------------------------------------- */
-
-/* Memory that is freed all at once. The library makes it; |parse|, |evolve| and |decide| use it. A
- * failure stays: whoever made the arena sees it afterwards and ends with NO_MEMORY or TOO_BIG, so
- * that |evolve| need not report anything. */
-typedef struct factum_arena factum_arena;
-
-/* |size| bytes of zero, aligned for any type. NULL without memory, over the arena's limit, or if
- * |size| is 0. */
-FACTUM_API void *factum_arena_alloc(factum_arena *arena, size_t size);
-/* A copy of |slice|; empty where factum_arena_alloc gives NULL. */
-FACTUM_API factum_slice factum_arena_copy(factum_arena *arena, factum_slice slice);
 
 /* ---- printer: an event as JSON --------------------------------------------------------------- */
 

@@ -22,7 +22,7 @@
 void fct_decision_init(struct factum_decision *decision, const factum_decider *decider,
                        struct factum_arena *arena, factum_slice stream)
 {
-    fct_arena_reset(arena);
+    factum_arena_reset(arena);
     *decision = (struct factum_decision){.decider = decider, .arena = arena, .stream = stream};
 }
 
@@ -43,7 +43,7 @@ static struct fct_emitted *new_emitted(struct factum_decision *out)
                 : factum_arena_alloc(out->arena, capacity * sizeof *events);
         if (events == NULL) {
             out->failed =
-                out->arena->failed == FACTUM_OK
+                out->arena->status == FACTUM_OK
                     ? fct_fail(&out->err, FACTUM_TOO_BIG, "decider %s emits more than %d events",
                                out->decider->name, FCT_DECISION_EVENTS_MAX)
                     : fct_arena_status(out->arena, "the decision", &out->err);

@@ -50,8 +50,8 @@ void factum_fold_reset(factum_fold *fold)
         return;
     }
     const factum_decider *decider = fold->decider;
-    fct_arena_reset(&fold->arena);
-    fct_arena_reset(&fold->scratch);
+    factum_arena_reset(&fold->arena);
+    factum_arena_reset(&fold->scratch);
     if (decider->initial != NULL) {
         memcpy(fold->state, decider->initial, decider->state_size);
     } else {
@@ -116,8 +116,8 @@ void factum_fold_destroy(factum_fold *fold)
     if (fold == NULL) {
         return;
     }
-    fct_arena_finish(&fold->arena);
-    fct_arena_finish(&fold->scratch);
+    factum_arena_finish(&fold->arena);
+    factum_arena_finish(&fold->scratch);
     fct_mem_free(fold->mem, fold->state);
     fct_mem_free(fold->mem, fold->typed);
     fct_mem_free(fold->mem, fold);
@@ -131,7 +131,7 @@ size_t fct_fold_size(const struct factum_fold *fold)
 
 void fct_fold_shrink(struct factum_fold *fold)
 {
-    fct_arena_finish(&fold->scratch);
+    factum_arena_finish(&fold->scratch);
 }
 
 factum_status fct_fold_evolve(struct factum_fold *fold, const void *typed, factum_error *err)
@@ -171,7 +171,7 @@ factum_status fct_parse_typed(const factum_decider *decider, const struct fct_st
     if (status == FACTUM_NOT_FOUND) {
         return status;
     }
-    if (arena->failed != FACTUM_OK) {
+    if (arena->status != FACTUM_OK) {
         status = fct_arena_status(arena, "the event", &why);
     } else if (status > FACTUM_OK) {
         status = fct_fail(&why, FACTUM_INVALID, "parse returned %s", factum_status_name(status));
@@ -187,7 +187,7 @@ static factum_status parse_event(struct factum_fold *fold, const factum_event *e
                                  factum_error *err)
 {
     const struct fct_stored stored = {event->type, event->data};
-    fct_arena_reset(&fold->scratch);
+    factum_arena_reset(&fold->scratch);
     factum_status status =
         fct_parse_typed(fold->decider, &stored, &fold->scratch, fold->typed, err);
     return status == FACTUM_OK || status == FACTUM_NOT_FOUND

@@ -7,7 +7,7 @@
 #ifndef FCT_DECIDER_FOLD_H
 #define FCT_DECIDER_FOLD_H
 
-#include "decider/arena.h"
+#include "core/arena.h"
 
 struct factum_fold {
     const factum_decider *decider;

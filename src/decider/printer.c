@@ -12,7 +12,7 @@
 #include "core/error.h"
 #include "core/slice.h"
 
-#include "decider/arena.h"
+#include "core/arena.h"
 
 #define PRINT_CAPACITY_FIRST 256
 

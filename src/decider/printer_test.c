@@ -4,7 +4,7 @@
 #include <factum/ndjson.h>
 
 #include "core/slice.h"
-#include "decider/arena.h"
+#include "core/arena.h"
 #include "decider/printer.h"
 
 #define TEST(name) static void name(void **state)
@@ -40,7 +40,7 @@ TEST(an_object_is_printed_piece_by_piece)
     assert_string_equal(text_of(&out),
                         "{\"a\":-9223372036854775808,\"b\":true,\"c\":[1,2],\"d\":\"\"}");
     assert_true(fct_slice_equal(out.type, FCT_SLICE("Made")));
-    fct_arena_finish(&arena);
+    factum_arena_finish(&arena);
 }
 
 TEST(every_character_comes_back_as_it_was)
@@ -65,7 +65,7 @@ TEST(every_character_comes_back_as_it_was)
     fct_printer_init(&out, &arena);
     factum_print_text(&out, fct_slice(text, 1));
     assert_string_equal(text_of(&out), "\"\\u0000\"");
-    fct_arena_finish(&arena);
+    factum_arena_finish(&arena);
 }
 
 TEST(what_is_no_text_is_refused)
@@ -81,7 +81,7 @@ TEST(what_is_no_text_is_refused)
     factum_print_text(&out, FCT_SLICE("fine"));
     assert_status(fct_printer_end(&out, "the event", &printed, &err), FACTUM_INVALID);
     assert_string_equal(err.text, "the event has a text that is not UTF-8");
-    fct_arena_finish(&arena);
+    factum_arena_finish(&arena);
 }
 
 TEST(what_is_too_long_is_refused)
@@ -97,7 +97,7 @@ TEST(what_is_too_long_is_refused)
         factum_print_raw(&out, "0123456789");
     }
     assert_status(fct_printer_end(&out, "the event", &printed, &err), FACTUM_TOO_BIG);
-    fct_arena_finish(&arena);
+    factum_arena_finish(&arena);
 }
 
 int main(void)

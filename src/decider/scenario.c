@@ -133,7 +133,7 @@ static void fold_event(struct factum_test *test, const char *where,
 {
     struct factum_fold *fold = test->fold;
     factum_error err = {.status = FACTUM_OK};
-    fct_arena_reset(&fold->scratch);
+    factum_arena_reset(&fold->scratch);
     const factum_event event = {
         .type = emitted->type,
         .data = factum_arena_copy(&fold->scratch, emitted->data),
@@ -211,7 +211,7 @@ void factum_test_when(factum_test *test, const char *where, const factum_decider
     if (!begin_step(test, where, decider)) {
         return;
     }
-    fct_arena_reset(&test->wanted);
+    factum_arena_reset(&test->wanted);
     uint8_t *before = factum_arena_alloc(&test->wanted, decider->state_size);
     if (before == NULL) {
         factum_test_fail(test, where, "out of memory");
@@ -376,9 +376,9 @@ bool factum_test_passes(const factum_test_case *test_case, char *text, size_t si
     bool passes = !test->failed;
     (void)snprintf(text, size, "%s", test->text);
     factum_fold_destroy(test->fold);
-    fct_arena_finish(&test->arena);
-    fct_arena_finish(&test->again);
-    fct_arena_finish(&test->wanted);
+    factum_arena_finish(&test->arena);
+    factum_arena_finish(&test->again);
+    factum_arena_finish(&test->wanted);
     fct_mem_free(mem, test);
     return passes;
 }

@@ -5,7 +5,7 @@
 #include <factum/decider.h>
 
 #include "core/compiler.h"
-#include "decider/arena.h"
+#include "core/arena.h"
 #include "decider/decision.h"
 
 struct fct_subject {

@@ -479,8 +479,8 @@ static void end(struct transaction *t, factum_status status)
     } else {
         factum_fold_destroy(t->fold);
     }
-    fct_arena_finish(&t->decision_arena);
-    fct_arena_finish(&t->arena);
+    factum_arena_finish(&t->decision_arena);
+    factum_arena_finish(&t->arena);
 }
 
 factum_status fct_transact(const struct fct_transact_world *world, factum_store *store,
