@@ -314,7 +314,7 @@ static void what_cannot_be_expressed_is_refused_by_name(void **state)
         {"\\p{CWKCF}", FACTUM_UNSUPPORTED, "the property CWKCF, at byte 0 of a pattern"},
         {"\\p{CWKCF}(", FACTUM_INVALID, "a ( without its )"},
         {"a{70000}", FACTUM_TOO_BIG, "at least 70000 times: the limit is 65535"},
-        {"(?:[\\p{L}\\p{N}]{1,1000}x){1500}", FACTUM_TOO_BIG, "too large"},
+        {"(?:[\\p{L}\\p{N}]{1,1000}x\\b|y){1500}", FACTUM_TOO_BIG, "too large"},
         {"(((((a{1,1000}b){1,1000}){1,1000}){1,1000}){1,1000}){1,1000}", FACTUM_TOO_BIG,
          "too large"},
     };
@@ -400,8 +400,16 @@ static void a_match_over_a_limit_is_no_answer(void **state)
         {"(a|a)*$", "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaab", 32, FCT_PATTERN_OVER_STEPS},
         {"(?:a|ab)*c", "ab", 60000, FCT_PATTERN_OVER_HEAP},
         /* Below the limit at each place, far above it in all. */
-        {"(?:a|a){12}b", "a", 60000, FCT_PATTERN_OVER_STEPS},
+        {"(?:a|a){0,12}b", "a", 60000, FCT_PATTERN_OVER_STEPS},
         {"(.*)(.*)(.*)(.*)[^a]", "a", 2000, FCT_PATTERN_OVER_STEPS},
+        /* Few steps, and much to read in each of them. */
+        {"[a-z]+@", "a", FCT_PATTERN_TEXT_SIZE_MAX, FCT_PATTERN_OVER_READS},
+        {"(?![a-z]*)", "a", FCT_PATTERN_TEXT_SIZE_MAX, FCT_PATTERN_OVER_READS},
+        {"(?<=a{30000})b", "a", FCT_PATTERN_TEXT_SIZE_MAX, FCT_PATTERN_OVER_READS},
+        {"^(a{30000}).*?\\1b", "a", FCT_PATTERN_TEXT_SIZE_MAX, FCT_PATTERN_OVER_READS},
+        {"(?:(?:(?:(?:aaaa){9}){9}){9})b", "a", FCT_PATTERN_TEXT_SIZE_MAX, FCT_PATTERN_OVER_READS},
+        {"[a-z]+@", "a", 10000, FCT_PATTERN_NO_MATCH},
+        {"^(a{30000})\\1$", "a", 60000, FCT_PATTERN_MATCH},
         {"b|c", "a", FCT_PATTERN_TEXT_SIZE_MAX, FCT_PATTERN_NO_MATCH},
         {"^[ -~]*$", "a b", FCT_PATTERN_TEXT_SIZE_MAX, FCT_PATTERN_MATCH},
         {"[a-z]@[a-z]", "abc ", FCT_PATTERN_TEXT_SIZE_MAX, FCT_PATTERN_NO_MATCH},

@@ -45,7 +45,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
                    status == FACTUM_TOO_BIG);
         FCT_ASSERT(err.text[0] != '\0');
         FCT_ASSERT(pattern == NULL);
-        FCT_ASSERT(strstr(err.text, "cannot be translated") == NULL);
+        FCT_ASSERT(strncmp(err.text, "a pattern that cannot be", 24) != 0);
     }
     fct_pattern_destroy(pattern);
     FCT_ASSERT((clock() - began) / CLOCKS_PER_SEC < SECONDS_MAX);

@@ -273,7 +273,7 @@ const compare = (name, questions, shareMax) => {
     }
     // Over a limit is no answer that could be wrong, but there must be few of them.
     const known = theirs.status === "OK" && ours.status === "OK" && ours.text.length === theirs.text.length
-      ? [...theirs.text].map((letter, at) => ("SHB".includes(ours.text[at]) ? ours.text[at] : letter)).join("") : "";
+      ? [...theirs.text].map((letter, at) => ("SRHB".includes(ours.text[at]) ? ours.text[at] : letter)).join("") : "";
     if (theirs.status !== ours.status || (theirs.status === "OK" && known !== ours.text)) {
       wrong.push(JSON.stringify({ ...question, theirs, ours }));
       return;
