@@ -34,6 +34,7 @@ struct scan {
     unsigned depth_max;
     bool duplicates;
     bool full; /* no node is left */
+    const struct fct_json_scan *asked;
     /* After a failure, one of them: what is wrong at |at|, or what should be there. */
     const uint8_t *at;
     const char *wrong;
@@ -56,6 +57,18 @@ static FCT_COLD const uint8_t *want(struct scan *scan, const uint8_t *at, const 
     scan->at = at;
     scan->wanted = what;
     return NULL;
+}
+
+/* Gives away the items or members on the tape, so that there is room again. */
+static FCT_COLD bool make_room(struct scan *scan)
+{
+    if (scan->asked->take == NULL || scan->count < 2) {
+        return false;
+    }
+    factum_json part = {.text = scan->asked->text, .nodes = scan->nodes, .count = scan->count};
+    scan->asked->take(scan->asked->data, &part);
+    scan->count = 1;
+    return true;
 }
 
 static FCT_COLD const uint8_t *no_room(struct scan *scan)
@@ -136,7 +149,7 @@ static inline bool put_node(struct scan *scan, const uint8_t *at, size_t len, fa
     if (scan->depth > scan->levels || scan->nodes == NULL) {
         return true;
     }
-    if (FCT_UNLIKELY(scan->count == scan->capacity)) {
+    if (FCT_UNLIKELY(scan->count == scan->capacity) && !make_room(scan)) {
         return false;
     }
     uint32_t next = scan->count + 1;
@@ -457,6 +470,7 @@ factum_status fct_json_scan(struct fct_json_scan *asked, struct fct_json_fault *
     memset(&scan, 0, offsetof(struct scan, open));
     scan.start = start;
     scan.end = start + asked->text.len;
+    scan.asked = asked;
     scan.nodes = asked->nodes;
     scan.levels = asked->levels == 0 ? FACTUM_JSON_DEPTH_LIMIT : asked->levels;
     scan.capacity = asked->capacity < UINT32_MAX ? (uint32_t)asked->capacity : UINT32_MAX;
@@ -480,6 +494,7 @@ factum_status fct_json_scan(struct fct_json_scan *asked, struct fct_json_fault *
         }
         return scan.full ? FACTUM_TOO_BIG : FACTUM_INVALID;
     }
+    (void)make_room(&scan);
     asked->count = scan.count;
     asked->value = fct_slice(begin, (size_t)(end - begin));
     return FACTUM_OK;

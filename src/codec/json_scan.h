@@ -16,7 +16,12 @@ struct fct_json_scan {
     bool duplicates;         /* members of one name may stand twice; without a tape nobody looks */
     factum_json_node *nodes; /* NULL: only check */
     size_t capacity;
-    unsigned levels;    /* containers that are this deep have no inside on the tape; 0: all have */
+    unsigned levels; /* containers that are this deep have no inside on the tape; 0: all have */
+    /* Not NULL, with |levels| 1: a tape of any length in few nodes. Each time they are full, and at
+     * the end, |take| gets the root and the items or members that were not taken yet. |capacity| is
+     * odd and 3 at least, so that no member is torn. A fault may come after some of them. */
+    void (*take)(void *data, const factum_json *part);
+    void *data;
     uint32_t count;     /* of nodes; 0 without a tape */
     factum_slice value; /* the text without the white space around it */
 };

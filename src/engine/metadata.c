@@ -20,29 +20,34 @@
 #define TRUNCATE_BEFORE "$tb"
 #define TRIES_MAX 100 /* each failed, since another writer was faster */
 
-static factum_status check_json(factum_slice json, struct fct_json *object, factum_error *err)
+/* The object, and whether it has TRUNCATE_BEFORE. */
+static factum_status check_json(factum_slice json, struct fct_json *object, bool *says_before,
+                                factum_error *err)
 {
+    struct fct_json_member members[] = {{.name = FCT_SLICE("$maxCount")},
+                                        {.name = FCT_SLICE("$maxAge")},
+                                        {.name = FCT_SLICE(TRUNCATE_BEFORE)}};
+    struct fct_json_fault fault;
     if (json.ptr == NULL) {
         return fct_fail(err, FACTUM_INVALID, "stream metadata is a JSON object: it is NULL");
     }
-    factum_status status = fct_json_check(json, object, err);
-    if (status != FACTUM_OK) {
-        return fct_wrap(err, status, "stream metadata");
+    if (fct_json_pick(json, object, members, 3, &fault) != FACTUM_OK) {
+        return fct_fail(err, FACTUM_INVALID, "stream metadata: not valid JSON: %s at byte %zu",
+                        fault.reason, fault.at);
     }
-    if (object->type != FCT_JSON_OBJECT) {
+    if (object->kind != FACTUM_JSON_OBJECT) {
         return fct_fail(err, FACTUM_INVALID, "stream metadata is a JSON object, not %.*s",
                         FCT_FMT(object->raw));
     }
-    static const char *const names[] = {"$maxCount", "$maxAge", TRUNCATE_BEFORE};
-    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
-        struct fct_json value;
+    for (size_t i = 0; i < sizeof members / sizeof members[0]; i++) {
         int64_t number;
-        if (fct_json_member(object, factum_slice_from(names[i]), &value) &&
-            (fct_json_int64(&value, &number) != FACTUM_OK || number < 0)) {
-            return fct_fail(err, FACTUM_INVALID, "%s is a whole number, 0 or more, not %.*s",
-                            names[i], FCT_FMT(value.raw));
+        if (members[i].found &&
+            (fct_json_int64(&members[i].value, &number) != FACTUM_OK || number < 0)) {
+            return fct_fail(err, FACTUM_INVALID, "%.*s is a whole number, 0 or more, not %.*s",
+                            FCT_FMT(members[i].name), FCT_FMT(members[i].value.raw));
         }
     }
+    *says_before = members[2].found;
     return FACTUM_OK;
 }
 
@@ -59,10 +64,7 @@ static uint64_t hidden_before(const factum_stream_info *info)
 static factum_status add_truncate_before(struct fct_buf *body, const struct fct_json *object,
                                          uint64_t revision, factum_error *err)
 {
-    size_t offset = 0;
-    factum_slice name;
-    struct fct_json value;
-    bool empty = !fct_json_member_next(object, &offset, &name, &value);
+    bool empty = memchr(object->raw.ptr, '"', object->raw.len) == NULL; /* a member has a name */
     factum_status status =
         fct_buf_printf(body, "{\"" TRUNCATE_BEFORE "\":%" PRIu64 "%s", revision, empty ? "" : ",");
     if (status == FACTUM_OK) {
@@ -90,6 +92,7 @@ struct setting {
     factum_expected expected;
     factum_slice json;
     struct fct_json object; /* json as a value */
+    bool says_before;       /* it has TRUNCATE_BEFORE */
     factum_append_result *result;
 };
 
@@ -137,7 +140,6 @@ static factum_status keep_hidden(const struct setting *setting, const factum_str
 
 static factum_status try_set(const struct setting *setting, bool *again, factum_error *err)
 {
-    struct fct_json value;
     factum_stream_info info = {.size = sizeof info};
     *again = false;
     factum_status status = fct_engine_stream(setting->engine, setting->stream, &info, err);
@@ -150,9 +152,8 @@ static factum_status try_set(const struct setting *setting, bool *again, factum_
                         "stream %.*s is deleted for ever: it takes no metadata",
                         FCT_FMT(setting->stream));
     }
-    return fct_json_member(&setting->object, FCT_SLICE(TRUNCATE_BEFORE), &value)
-               ? write_metadata(setting, setting->expected, setting->json, err)
-               : keep_hidden(setting, &info, again, err);
+    return setting->says_before ? write_metadata(setting, setting->expected, setting->json, err)
+                                : keep_hidden(setting, &info, again, err);
 }
 
 factum_status fct_engine_metadata_set(struct fct_engine *engine, factum_slice stream,
@@ -160,7 +161,8 @@ factum_status fct_engine_metadata_set(struct fct_engine *engine, factum_slice st
                                       factum_append_result *result, factum_error *err)
 {
     factum_append_result unused;
-    struct setting setting = {engine, stream, expected, json, {{NULL, 0}, FCT_JSON_NULL}, result};
+    struct setting setting = {
+        .engine = engine, .stream = stream, .expected = expected, .json = json, .result = result};
     if (result == NULL) {
         setting.result = &unused;
     }
@@ -173,7 +175,7 @@ factum_status fct_engine_metadata_set(struct fct_engine *engine, factum_slice st
         status = fct_fail(err, FACTUM_INVALID, "stream %.*s cannot have metadata", FCT_FMT(stream));
     }
     if (status == FACTUM_OK) {
-        status = check_json(json, &setting.object, err);
+        status = check_json(json, &setting.object, &setting.says_before, err);
     }
     bool again = status == FACTUM_OK;
     for (int i = 0; again && i < TRIES_MAX; i++) {

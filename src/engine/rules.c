@@ -55,27 +55,24 @@ static bool holds(factum_slice whole, factum_slice part)
 
 factum_slice fct_correlation_id(factum_slice metadata, char buffer[FACTUM_NAME_SIZE_MAX])
 {
-    static const char name[] = "$correlationId";
+    struct fct_json_member id = {.name = FCT_SLICE("$correlationId")};
     factum_slice none = fct_slice(NULL, 0);
-    struct fct_json object;
-    struct fct_json value;
+    struct fct_json whole;
     size_t len;
-    if (metadata.len < sizeof name || !holds(metadata, fct_slice(name, sizeof name - 1)) ||
-        fct_json_parse(metadata, &object, NULL) != FACTUM_OK ||
-        !fct_json_member(&object, fct_slice(name, sizeof name - 1), &value) ||
-        value.type != FCT_JSON_TEXT ||
-        fct_json_unescape(value.raw, buffer, FACTUM_NAME_SIZE_MAX, &len) != FACTUM_OK) {
+    if (metadata.len <= id.name.len || !holds(metadata, id.name) ||
+        fct_json_pick(metadata, &whole, &id, 1, NULL) != FACTUM_OK || !id.found ||
+        id.value.kind != FACTUM_JSON_TEXT ||
+        fct_json_unescape(id.value.raw, buffer, FACTUM_NAME_SIZE_MAX, &len) != FACTUM_OK) {
         return none;
     }
     return fct_slice(buffer, len);
 }
 
-static uint64_t positive(const struct fct_json *object, const char *name)
+/* The whole number above 0 that |member| is; 0 if it is none. */
+static uint64_t positive(const struct fct_json_member *member)
 {
-    struct fct_json value;
     int64_t number;
-    if (!fct_json_member(object, factum_slice_from(name), &value) ||
-        fct_json_int64(&value, &number) != FACTUM_OK || number <= 0) {
+    if (!member->found || fct_json_int64(&member->value, &number) != FACTUM_OK || number <= 0) {
         return 0;
     }
     return (uint64_t)number;
@@ -83,14 +80,17 @@ static uint64_t positive(const struct fct_json *object, const char *name)
 
 void fct_stream_metadata_parse(factum_slice json, struct fct_stream_metadata *metadata)
 {
-    struct fct_json object;
+    struct fct_json_member members[] = {{.name = FCT_SLICE("$maxCount")},
+                                        {.name = FCT_SLICE("$maxAge")},
+                                        {.name = FCT_SLICE("$tb")}};
+    struct fct_json whole;
     *metadata = (struct fct_stream_metadata){.max_count = 0};
-    if (fct_json_parse(json, &object, NULL) != FACTUM_OK || object.type != FCT_JSON_OBJECT) {
+    if (fct_json_pick(json, &whole, members, 3, NULL) != FACTUM_OK) {
         return;
     }
-    metadata->max_count = positive(&object, "$maxCount");
-    metadata->max_age = positive(&object, "$maxAge");
-    metadata->truncate_before = positive(&object, "$tb");
+    metadata->max_count = positive(&members[0]);
+    metadata->max_age = positive(&members[1]);
+    metadata->truncate_before = positive(&members[2]);
     metadata->soft_deleted = metadata->truncate_before == FCT_SOFT_DELETED;
 }
 
