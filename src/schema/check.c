@@ -25,6 +25,8 @@
     (FCT_BIT(FCT_K_MAX_ITEMS) | FCT_BIT(FCT_K_MIN_ITEMS) | FCT_BIT(FCT_K_UNIQUE_ITEMS))
 #define OF_OBJECTS (FCT_BIT(FCT_K_MAX_PROPERTIES) | FCT_BIT(FCT_K_MIN_PROPERTIES))
 
+#define PATTERN_READS_PER_STEP 8
+
 /* What is looked at. */
 struct look {
     struct fct_run *run;
@@ -361,6 +363,9 @@ bool fct_check_pattern(struct fct_run *run, uint32_t pattern, uint32_t node)
         return false;
     }
     enum fct_pattern_answer answer = fct_pattern_match(compiled, run->scratch, text);
+    if (!fct_run_charge(run, fct_pattern_reads(run->scratch) / PATTERN_READS_PER_STEP)) {
+        return false;
+    }
     if (answer == FCT_PATTERN_MATCH || answer == FCT_PATTERN_NO_MATCH) {
         return answer == FCT_PATTERN_MATCH;
     }

@@ -286,6 +286,11 @@ enum fct_pattern_answer fct_pattern_match(const struct fct_pattern *pattern,
     return found == PCRE2_ERROR_NOMATCH ? FCT_PATTERN_NO_MATCH : pattern_failed(found);
 }
 
+uint64_t fct_pattern_reads(const struct fct_pattern_scratch *scratch)
+{
+    return scratch->reads;
+}
+
 const char *fct_pattern_answer_text(enum fct_pattern_answer answer)
 {
     switch (answer) {

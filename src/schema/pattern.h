@@ -73,6 +73,8 @@ void fct_pattern_scratch_destroy(struct fct_pattern_scratch *scratch);
 FCT_MUST_USE enum fct_pattern_answer fct_pattern_match(const struct fct_pattern *pattern,
                                                        struct fct_pattern_scratch *scratch,
                                                        factum_slice text);
+/* How many characters the last match read: its cost. */
+uint64_t fct_pattern_reads(const struct fct_pattern_scratch *scratch);
 /* The answer in words, to follow the name of the text: "has more than 65536 bytes". Static. */
 const char *fct_pattern_answer_text(enum fct_pattern_answer answer);
 

@@ -258,6 +258,12 @@ def evaluated_beside(line):
 KNOWN = [
     # who, reason, does it apply to the line and to the answer
     ("ajv", "multipleOf of fractions is done in binary floating point", lambda line, _: fraction_in_multiple(line)),
+    # {"anyOf": [{"minimum": 1}, {"items": {"type": "number"}}], "unevaluatedItems": false} accepts ["a"]
+    ("ajv", "keeps what a failed branch has evaluated",
+     lambda line, answer: answer is True and '"unevaluated' in text_of(line)),
+    # {"contains": {"contains": {"type": "number"}, "items": [{"type": "null"}]}} accepts [[]]
+    ("ajv", "an empty array passes \"contains\" beside \"items\" with an array",
+     lambda line, answer: answer is True and '"contains"' in text_of(line) and '"items": [' in text_of(line)),
     ("python", "multipleOf of fractions is done in binary floating point", lambda line, _: fraction_in_multiple(line)),
     ("python", "4.10.3 raises an exception: \"unevaluatedItems\" looks into schemas that are true or no arrays",
      lambda line, answer: answer is None and '"unevaluated' in text_of(line)),
