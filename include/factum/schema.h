@@ -103,7 +103,7 @@ typedef struct factum_schema_fault {
 typedef struct factum_schema_result {
     size_t size;
     bool valid;
-    bool more; /* there are more faults than were asked for */
+    bool more; /* as many faults as were asked for were found: there may be more */
     const factum_schema_fault *faults;
     size_t fault_count;
 } factum_schema_result;
