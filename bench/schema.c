@@ -57,18 +57,20 @@ static size_t make_lines(char *to, unsigned count, int titles)
 
 static size_t make_event(char *to, int large)
 {
-    size_t len = (size_t)sprintf(
-        to, "{\"orderId\":\"order-%07u\",\"customerId\":\"c-%06u\",\"currency\":\"%s\",\"totalCents\":%u,",
-        below(10000000), below(1000000), currency(), below(10000000));
+    size_t len = (size_t)sprintf(to,
+                                 "{\"orderId\":\"order-%07u\",\"customerId\":\"c-%06u\","
+                                 "\"currency\":\"%s\",\"totalCents\":%u,",
+                                 below(10000000), below(1000000), currency(), below(10000000));
     len += (size_t)sprintf(to + len, "\"lines\":[");
     len += make_lines(to + len, large ? 4 : 1 + below(2), large);
     len += (size_t)sprintf(to + len, "]");
     if (large) {
-        len += (size_t)sprintf(to + len,
-                               ",\"note\":null,\"express\":%s,\"address\":{\"name\":\"Ada Example %u\","
-                               "\"street\":\"Long Street %u\",\"city\":\"Springfield\",\"zip\":\"%05u\","
-                               "\"country\":\"DE\"}",
-                               below(2) ? "true" : "false", below(1000), below(200), below(100000));
+        len += (size_t)sprintf(
+            to + len,
+            ",\"note\":null,\"express\":%s,\"address\":{\"name\":\"Ada Example %u\","
+            "\"street\":\"Long Street %u\",\"city\":\"Springfield\",\"zip\":\"%05u\","
+            "\"country\":\"DE\"}",
+            below(2) ? "true" : "false", below(1000), below(200), below(100000));
     }
     len += (size_t)sprintf(to + len, "}");
     return len;

@@ -33,9 +33,21 @@ static void numbers_are_ordered_exactly(void **state)
 {
     (void)state;
     static const char *const rising[] = {
-        "-1e999999999999999999999", "-1e308", "-2", "-1.0000000000000000000001", "-1", "-1e-400",
-        "0", "1e-999999999999", "1e-400", "0.1", "0.10000000000000000000000001", "9007199254740992",
-        "9007199254740993", "1e308", "1e309",
+        "-1e999999999999999999999",
+        "-1e308",
+        "-2",
+        "-1.0000000000000000000001",
+        "-1",
+        "-1e-400",
+        "0",
+        "1e-999999999999",
+        "1e-400",
+        "0.1",
+        "0.10000000000000000000000001",
+        "9007199254740992",
+        "9007199254740993",
+        "1e308",
+        "1e309",
     };
     size_t count = sizeof rising / sizeof rising[0];
     for (size_t i = 0; i < count; i++) {
@@ -56,10 +68,18 @@ static void multiples_are_exact(void **state)
         const char *number, *of;
         bool multiple;
     } cases[] = {
-        {"0.3", "0.1", true},    {"19.99", "0.01", true},    {"0.015", "0.01", false},
-        {"1e308", "1e308", true}, {"1e308", "7", false},     {"7e1000000000", "7", true},
-        {"1e1000000000", "1024", true}, {"1e9", "1024", false}, {"0", "3", true},
-        {"-6", "3", true},       {"1e-5", "1e-6", true},     {"1e-6", "1e-5", false},
+        {"0.3", "0.1", true},
+        {"19.99", "0.01", true},
+        {"0.015", "0.01", false},
+        {"1e308", "1e308", true},
+        {"1e308", "7", false},
+        {"7e1000000000", "7", true},
+        {"1e1000000000", "1024", true},
+        {"1e9", "1024", false},
+        {"0", "3", true},
+        {"-6", "3", true},
+        {"1e-5", "1e-6", true},
+        {"1e-6", "1e-5", false},
         {"999999999999999998999999999999999999", "999999999999999999", false},
         {"999999999999999998000000000000000001", "999999999999999999", true},
     };
@@ -94,8 +114,14 @@ static void counts_are_whole_and_not_negative(void **state)
         bool good;
         uint32_t count;
     } cases[] = {
-        {"0", true, 0},         {"2.0", true, 2},  {"1e3", true, 1000}, {"4294967295", true, UINT32_MAX},
-        {"1e99", true, UINT32_MAX}, {"1.5", false, 0}, {"-1", false, 0}, {"-0", true, 0},
+        {"0", true, 0},
+        {"2.0", true, 2},
+        {"1e3", true, 1000},
+        {"4294967295", true, UINT32_MAX},
+        {"1e99", true, UINT32_MAX},
+        {"1.5", false, 0},
+        {"-1", false, 0},
+        {"-0", true, 0},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         struct fct_decimal number = parsed(cases[i].text);

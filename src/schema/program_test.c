@@ -9,12 +9,15 @@
 #include "support/test.h"
 
 static const char rich[] =
-    "{\"$id\":\"http://x/root\",\"$ref\":\"other.json#/$defs/a\",\"properties\":{\"a\\u0062\":{\"pattern\":"
+    "{\"$id\":\"http://x/root\",\"$ref\":\"other.json#/$defs/"
+    "a\",\"properties\":{\"a\\u0062\":{\"pattern\":"
     "\"^a\"},\"c\":{\"$dynamicRef\":\"#n\"}},\"$dynamicAnchor\":\"n\",\"required\":[\"ab\"],"
-    "\"unevaluatedProperties\":false,\"anyOf\":[{\"maxProperties\":1},{\"dependentRequired\":{\"c\":["
+    "\"unevaluatedProperties\":false,\"anyOf\":[{\"maxProperties\":1},{\"dependentRequired\":{"
+    "\"c\":["
     "\"ab\"]}}],\"allOf\":[{\"items\":{\"uniqueItems\":true,\"multipleOf\":0.5}}]}";
-static const char other[] = "{\"$defs\":{\"a\":{\"type\":[\"object\",\"array\"],\"patternProperties\":{"
-                            "\"^d\":true}}}}";
+static const char other[] =
+    "{\"$defs\":{\"a\":{\"type\":[\"object\",\"array\"],\"patternProperties\":{"
+    "\"^d\":true}}}}";
 
 static const char *const documents[] = {
     "{\"ab\":\"a\\u0062\",\"d\":[1,1.0]}",
@@ -27,10 +30,8 @@ static factum_status create(const struct fct_mem *mem, const char *text,
 {
     factum_schema_document document = {.uri = FCT_SLICE("http://x/other.json"),
                                        .text = factum_slice_from(other)};
-    factum_schema_options options = {.size = sizeof options,
-                                     .documents = &document,
-                                     .document_count = 1,
-                                     .formats = true};
+    factum_schema_options options = {
+        .size = sizeof options, .documents = &document, .document_count = 1, .formats = true};
     return fct_program_create(mem, factum_slice_from(text), &options, program, err);
 }
 
@@ -146,7 +147,8 @@ static void tags_are_found_through_properties_and_references(void **state)
     (void)state;
     static const char text[] =
         "{\"properties\":{\"sku\":{\"x-factum-tag\":\"sku\"},\"customer\":{\"$ref\":\"#/$defs/c\"},"
-        "\"lines\":{\"items\":{\"properties\":{\"sku\":{\"x-factum-tag\":\"no\"}}}},\"parent\":{\"$ref\":"
+        "\"lines\":{\"items\":{\"properties\":{\"sku\":{\"x-factum-tag\":\"no\"}}}},\"parent\":{\"$"
+        "ref\":"
         "\"#\"}},\"$defs\":{\"c\":{\"properties\":{\"id\":{\"x-factum-tag\":\"customer\",\"type\":"
         "\"string\"}}}}}";
     struct fct_program *program;
@@ -190,9 +192,9 @@ static void limits_are_the_callers(void **state)
                                  &options, &program, &err),
               err);
     assert_ok(fct_run_create(fct_mem_heap(), &run, &err), err);
-    assert_status(fct_run_text(run, program, FCT_SLICE("[null,null,null,null,null]"), 1, &result,
-                               &err),
-                  FACTUM_TOO_BIG);
+    assert_status(
+        fct_run_text(run, program, FCT_SLICE("[null,null,null,null,null]"), 1, &result, &err),
+        FACTUM_TOO_BIG);
     assert_text(err, "over the limit of 5 steps");
     assert_false(result.valid);
     assert_ok(fct_run_text(run, program, FCT_SLICE("[null,1]"), 1, &result, &err), err);
@@ -217,9 +219,9 @@ static void faults_are_counted_up_to_the_maximum(void **state)
         bool more;
     } cases[] = {{0, 1, true}, {1, 1, true}, {2, 2, true}, {3, 3, true}, {4, 3, false}};
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-        assert_ok(fct_run_text(run, program, FCT_SLICE("[1,null,2,3]"), cases[i].max, &result,
-                               &err),
-                  err);
+        assert_ok(
+            fct_run_text(run, program, FCT_SLICE("[1,null,2,3]"), cases[i].max, &result, &err),
+            err);
         assert_int_equal(result.fault_count, cases[i].count);
         assert_int_equal(result.more, cases[i].more);
     }

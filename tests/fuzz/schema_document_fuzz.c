@@ -11,26 +11,37 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static const char *const texts[] = {
     /* an order, as users write them */
-    "{\"type\":\"object\",\"required\":[\"orderId\",\"lines\"],\"properties\":{\"orderId\":{\"type\":"
+    "{\"type\":\"object\",\"required\":[\"orderId\",\"lines\"],\"properties\":{\"orderId\":{"
+    "\"type\":"
     "\"string\",\"pattern\":\"^o-[0-9]+$\"},\"at\":{\"format\":\"date-time\"},\"lines\":{\"type\":"
     "\"array\",\"uniqueItems\":true,\"minItems\":1,\"items\":{\"type\":\"object\",\"properties\":{"
     "\"sku\":{\"minLength\":1,\"maxLength\":8},\"price\":{\"multipleOf\":0.01,\"minimum\":0,"
     "\"exclusiveMaximum\":1e6}},\"additionalProperties\":false}}}}",
     /* recursion, alternatives, what is not evaluated */
-    "{\"$dynamicAnchor\":\"n\",\"type\":[\"object\",\"array\",\"number\",\"string\"],\"properties\":{"
-    "\"a\":{\"$dynamicRef\":\"#n\"},\"b\":{\"$ref\":\"#\"}},\"patternProperties\":{\"^x\":{\"$ref\":"
+    "{\"$dynamicAnchor\":\"n\",\"type\":[\"object\",\"array\",\"number\",\"string\"],"
+    "\"properties\":{"
+    "\"a\":{\"$dynamicRef\":\"#n\"},\"b\":{\"$ref\":\"#\"}},\"patternProperties\":{\"^x\":{\"$"
+    "ref\":"
     "\"#/$defs/d\"}},\"prefixItems\":[{\"$ref\":\"#\"}],\"contains\":{\"type\":\"number\"},"
-    "\"minContains\":0,\"maxContains\":3,\"anyOf\":[{\"properties\":{\"c\":true}},{\"required\":[\"d\"]},"
-    "{\"not\":{\"type\":\"object\"}}],\"if\":{\"required\":[\"e\"]},\"then\":{\"properties\":{\"e\":"
+    "\"minContains\":0,\"maxContains\":3,\"anyOf\":[{\"properties\":{\"c\":true}},{\"required\":["
+    "\"d\"]},"
+    "{\"not\":{\"type\":\"object\"}}],\"if\":{\"required\":[\"e\"]},\"then\":{\"properties\":{"
+    "\"e\":"
     "true}},\"else\":{\"maxProperties\":4},\"unevaluatedProperties\":{\"type\":\"boolean\"},"
-    "\"unevaluatedItems\":{\"enum\":[1,\"a\",null,{\"a\":[1]}]},\"$defs\":{\"d\":{\"oneOf\":[{\"type\":"
+    "\"unevaluatedItems\":{\"enum\":[1,\"a\",null,{\"a\":[1]}]},\"$defs\":{\"d\":{\"oneOf\":[{"
+    "\"type\":"
     "\"integer\"},{\"minimum\":3},{\"const\":{\"k\":[1.0]}}]}}}",
     /* names, dependencies, formats */
-    "{\"propertyNames\":{\"maxLength\":5,\"pattern\":\"^[^z]\"},\"dependentRequired\":{\"a\":[\"b\"]},"
-    "\"dependentSchemas\":{\"b\":{\"required\":[\"c\"]}},\"minProperties\":1,\"properties\":{\"m\":{"
-    "\"format\":\"email\"},\"u\":{\"format\":\"uri\"},\"i\":{\"format\":\"ipv6\"},\"t\":{\"format\":"
-    "\"uri-template\"},\"p\":{\"format\":\"relative-json-pointer\"},\"d\":{\"format\":\"duration\"},"
-    "\"r\":{\"format\":\"regex\"},\"h\":{\"format\":\"hostname\"}},\"items\":{\"format\":\"time\"}}",
+    "{\"propertyNames\":{\"maxLength\":5,\"pattern\":\"^[^z]\"},\"dependentRequired\":{\"a\":["
+    "\"b\"]},"
+    "\"dependentSchemas\":{\"b\":{\"required\":[\"c\"]}},\"minProperties\":1,\"properties\":{\"m\":"
+    "{"
+    "\"format\":\"email\"},\"u\":{\"format\":\"uri\"},\"i\":{\"format\":\"ipv6\"},\"t\":{"
+    "\"format\":"
+    "\"uri-template\"},\"p\":{\"format\":\"relative-json-pointer\"},\"d\":{\"format\":\"duration\"}"
+    ","
+    "\"r\":{\"format\":\"regex\"},\"h\":{\"format\":\"hostname\"}},\"items\":{\"format\":\"time\"}"
+    "}",
     /* schemas as data */
     "{\"$ref\":\"https://json-schema.org/draft/2020-12/schema\"}",
 };
@@ -63,8 +74,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         factum_error err;
         factum_schema_result all = {.size = sizeof all};
         factum_schema_result first = {.size = sizeof first};
-        factum_status status = factum_schema_check(schemas[i], checker, fct_slice(data, size), 10,
-                                                   &all, &err);
+        factum_status status =
+            factum_schema_check(schemas[i], checker, fct_slice(data, size), 10, &all, &err);
         bool valid = all.valid;
         if (status != FACTUM_OK) {
             continue;

@@ -16,8 +16,8 @@ static void check(const factum_schema *schema, const char *text)
 {
     factum_error err;
     factum_schema_result result = {.size = sizeof result};
-    factum_status status = factum_schema_check(schema, checker, factum_slice_from(text), 5, &result,
-                                               &err);
+    factum_status status =
+        factum_schema_check(schema, checker, factum_slice_from(text), 5, &result, &err);
     if (status != FACTUM_OK) {
         FCT_ASSERT(!result.valid);
         FCT_ASSERT(result.fault_count == 0);
@@ -57,8 +57,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     }
     factum_schema_document document = {
         .uri = FCT_SLICE("http://localhost/other.json"),
-        .text = FCT_SLICE("{\"$defs\":{\"a\":{\"$anchor\":\"a\",\"type\":\"integer\"}},\"items\":{\"$ref\":"
-                          "\"#a\"}}"),
+        .text = FCT_SLICE(
+            "{\"$defs\":{\"a\":{\"$anchor\":\"a\",\"type\":\"integer\"}},\"items\":{\"$ref\":"
+            "\"#a\"}}"),
     };
     factum_schema_options options = {.size = sizeof options,
                                      .documents = &document,
