@@ -6,6 +6,7 @@
 #include <factum/base.h>
 #include <factum/json.h>
 #include <factum/ndjson.h>
+#include <factum/schema.h>
 #include <factum/store.h>
 
 #endif

@@ -16,7 +16,7 @@ static const enum fct_keyword in_place_lists[] = {FCT_K_ALL_OF, FCT_K_ANY_OF, FC
 enum colour { NEW, OPEN, DONE };
 
 /* A rule on the way down, and those of its edges that are still to be followed. */
-struct step {
+struct rule_step {
     uint32_t rule;
     uint32_t edges; /* where they begin in the stack of edges */
 };
@@ -50,7 +50,7 @@ static factum_status open_rule(struct search *search, uint32_t number)
 {
     const struct fct_program *program = search->build->program;
     const struct fct_rule *rule = fct_rule_at(program, number);
-    struct step step = {.rule = number, .edges = FCT_COUNT_OF(search->edges, uint32_t)};
+    struct rule_step step = {.rule = number, .edges = FCT_COUNT_OF(search->edges, uint32_t)};
     factum_status status = fct_buf_add(&search->steps, &step, sizeof step);
     if (status != FACTUM_OK) {
         return fct_build_no_room(search->build, status);
@@ -78,8 +78,8 @@ static factum_status follow(struct search *search, uint32_t from)
 {
     factum_status status = open_rule(search, from);
     while (status == FACTUM_OK && search->steps.len > 0) {
-        uint32_t depth = FCT_COUNT_OF(search->steps, struct step);
-        struct step *step = FCT_AT(search->steps, struct step, depth - 1);
+        uint32_t depth = FCT_COUNT_OF(search->steps, struct rule_step);
+        struct rule_step *step = FCT_AT(search->steps, struct rule_step, depth - 1);
         uint32_t edges = FCT_COUNT_OF(search->edges, uint32_t);
         if (edges == step->edges) {
             search->colours.ptr[step->rule] = DONE;

@@ -34,7 +34,7 @@ enum outcome {
     LATER, /* a frame was pushed */
 };
 
-enum step {
+enum progress {
     PHASE_OVER,
     CHILD, /* a frame was pushed: call again with its outcome */
 };
@@ -108,7 +108,7 @@ static uint32_t operand(const struct fct_run *run, const struct fct_rule *rule,
     return fct_operand_of(run->program, rule, keyword)->value;
 }
 
-static enum outcome push(struct fct_run *run, const struct fct_frame *frame)
+static enum outcome push_frame(struct fct_run *run, const struct fct_frame *frame)
 {
     if (run->depth == FACTUM_SCHEMA_FRAMES_MAX) {
         fct_run_end(run, FACTUM_TOO_BIG,
@@ -147,7 +147,7 @@ static enum outcome apply(struct fct_run *run, uint8_t parent, uint32_t number, 
         .phases = (uint16_t)todo,
         .flags = (uint8_t)(flags | (ok ? 0 : FCT_FRAME_FAILED)),
     };
-    return !ok && fct_run_stops(run, &frame) ? NO : push(run, &frame);
+    return !ok && fct_run_stops(run, &frame) ? NO : push_frame(run, &frame);
 }
 
 /* Takes the outcome into account; false: the frame needs nothing more. */
@@ -294,7 +294,7 @@ static bool only_names(const struct fct_rule *rule)
              FCT_BIT(FCT_K_PROPERTY_NAMES))) == 0;
 }
 
-static enum step do_members(struct fct_run *run, struct fct_frame *frame)
+static enum progress do_members(struct fct_run *run, struct fct_frame *frame)
 {
     const struct fct_rule *rule = rule_of(run, frame);
     uint32_t end = run->json->nodes[frame->value].next;
@@ -332,7 +332,7 @@ static enum step do_members(struct fct_run *run, struct fct_frame *frame)
 
 /* ---- items ----------------------------------------------------------------------------------- */
 
-static enum step do_items(struct fct_run *run, struct fct_frame *frame)
+static enum progress do_items(struct fct_run *run, struct fct_frame *frame)
 {
     const struct fct_rule *rule = rule_of(run, frame);
     uint32_t end = run->json->nodes[frame->value].next;
@@ -405,7 +405,7 @@ static void count_item(struct fct_run *run, struct fct_frame *frame, bool ok)
     frame->at = run->json->nodes[frame->at].next;
 }
 
-static enum step do_contains(struct fct_run *run, struct fct_frame *frame)
+static enum progress do_contains(struct fct_run *run, struct fct_frame *frame)
 {
     const struct fct_rule *rule = rule_of(run, frame);
     uint32_t end = run->json->nodes[frame->value].next;
@@ -449,7 +449,7 @@ static bool apply_once(struct fct_run *run, struct fct_frame *frame, uint32_t nu
     return now != LATER;
 }
 
-static enum step do_ref(struct fct_run *run, struct fct_frame *frame)
+static enum progress do_ref(struct fct_run *run, struct fct_frame *frame)
 {
     bool ok;
     uint32_t number = operand(run, rule_of(run, frame), FCT_K_REF);
@@ -484,7 +484,7 @@ static uint32_t dynamic_target(struct fct_run *run, const struct fct_rule *rule)
     return pair[0];
 }
 
-static enum step do_dynamic_ref(struct fct_run *run, struct fct_frame *frame)
+static enum progress do_dynamic_ref(struct fct_run *run, struct fct_frame *frame)
 {
     bool ok;
     bool delivered = (frame->flags & FCT_FRAME_DELIVERED) != 0;
@@ -496,7 +496,7 @@ static enum step do_dynamic_ref(struct fct_run *run, struct fct_frame *frame)
     return PHASE_OVER;
 }
 
-static enum step do_all_of(struct fct_run *run, struct fct_frame *frame)
+static enum progress do_all_of(struct fct_run *run, struct fct_frame *frame)
 {
     const uint32_t *list =
         fct_words_at(run->program, operand(run, rule_of(run, frame), FCT_K_ALL_OF));
@@ -519,8 +519,8 @@ enum choice_stage {
 };
 
 /* No alternative matches: says so, after a second look that explains it. */
-static enum step explain(struct fct_run *run, struct fct_frame *frame,
-                         const struct fct_operand *choice, const char *must)
+static enum progress explain_choice(struct fct_run *run, struct fct_frame *frame,
+                                    const struct fct_operand *choice, const char *must)
 {
     const struct fct_rule *rule = rule_of(run, frame);
     const uint32_t *list = fct_words_at(run->program, choice->value);
@@ -547,7 +547,7 @@ static enum step explain(struct fct_run *run, struct fct_frame *frame,
     return PHASE_OVER;
 }
 
-static enum step do_any_of(struct fct_run *run, struct fct_frame *frame)
+static enum progress do_any_of(struct fct_run *run, struct fct_frame *frame)
 {
     const struct fct_operand *choice =
         fct_operand_of(run->program, rule_of(run, frame), FCT_K_ANY_OF);
@@ -565,10 +565,10 @@ static enum step do_any_of(struct fct_run *run, struct fct_frame *frame)
             return PHASE_OVER;
         }
     }
-    return frame->count > 0 ? PHASE_OVER : explain(run, frame, choice, "must match one");
+    return frame->count > 0 ? PHASE_OVER : explain_choice(run, frame, choice, "must match one");
 }
 
-static enum step do_one_of(struct fct_run *run, struct fct_frame *frame)
+static enum progress do_one_of(struct fct_run *run, struct fct_frame *frame)
 {
     const struct fct_rule *rule = rule_of(run, frame);
     const struct fct_operand *choice = fct_operand_of(run->program, rule, FCT_K_ONE_OF);
@@ -587,7 +587,7 @@ static enum step do_one_of(struct fct_run *run, struct fct_frame *frame)
         }
     }
     if (frame->count == 0) {
-        return explain(run, frame, choice, "must match exactly one");
+        return explain_choice(run, frame, choice, "must match exactly one");
     }
     if (frame->count > 1) {
         fct_fault(run, rule, choice->node, frame->value, frame->flags,
@@ -599,7 +599,7 @@ static enum step do_one_of(struct fct_run *run, struct fct_frame *frame)
     return PHASE_OVER;
 }
 
-static enum step do_not(struct fct_run *run, struct fct_frame *frame)
+static enum progress do_not(struct fct_run *run, struct fct_frame *frame)
 {
     bool ok;
     const struct fct_rule *rule = rule_of(run, frame);
@@ -621,7 +621,7 @@ enum if_stage {
     ELSE,
 };
 
-static enum step do_if(struct fct_run *run, struct fct_frame *frame)
+static enum progress do_if(struct fct_run *run, struct fct_frame *frame)
 {
     const struct fct_rule *rule = rule_of(run, frame);
     bool ok;
@@ -671,7 +671,7 @@ static void check_dependents(struct fct_run *run, struct fct_frame *frame, const
     }
 }
 
-static enum step do_dependents(struct fct_run *run, struct fct_frame *frame)
+static enum progress do_dependents(struct fct_run *run, struct fct_frame *frame)
 {
     const uint32_t *list =
         fct_words_at(run->program, operand(run, rule_of(run, frame), FCT_K_DEPENDENTS));
@@ -730,7 +730,7 @@ static uint32_t mark_evaluated(struct fct_run *run, const struct fct_frame *fram
     return run->stamp;
 }
 
-static enum step do_rest(struct fct_run *run, struct fct_frame *frame, enum fct_keyword keyword)
+static enum progress do_rest(struct fct_run *run, struct fct_frame *frame, enum fct_keyword keyword)
 {
     uint32_t number = operand(run, rule_of(run, frame), keyword);
     uint32_t end = run->json->nodes[frame->value].next;
@@ -761,19 +761,19 @@ static enum step do_rest(struct fct_run *run, struct fct_frame *frame, enum fct_
     return PHASE_OVER;
 }
 
-static enum step do_rest_items(struct fct_run *run, struct fct_frame *frame)
+static enum progress do_rest_items(struct fct_run *run, struct fct_frame *frame)
 {
     return do_rest(run, frame, FCT_K_UNEVALUATED_ITEMS);
 }
 
-static enum step do_rest_members(struct fct_run *run, struct fct_frame *frame)
+static enum progress do_rest_members(struct fct_run *run, struct fct_frame *frame)
 {
     return do_rest(run, frame, FCT_K_UNEVALUATED_PROPERTIES);
 }
 
 /* ---- the loop -------------------------------------------------------------------------------- */
 
-static enum step (*const phases[FCT_PHASE_COUNT])(struct fct_run *, struct fct_frame *) = {
+static enum progress (*const phases[FCT_PHASE_COUNT])(struct fct_run *, struct fct_frame *) = {
     [FCT_PHASE_MEMBERS] = do_members,
     [FCT_PHASE_ITEMS] = do_items,
     [FCT_PHASE_CONTAINS] = do_contains,

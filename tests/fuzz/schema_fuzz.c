@@ -1,5 +1,5 @@
-/* schema_fuzz.c - any bytes as a schema: compiled or refused with a text, and if it is compiled, used
- * on a few documents. The first byte chooses the draft and whether formats are checked. */
+/* schema_fuzz.c - any bytes as a schema: compiled or refused with a text, and if it is compiled,
+ * used on a few documents. The first byte chooses the draft and whether formats are checked. */
 #include <stdlib.h>
 #include <string.h>
 
