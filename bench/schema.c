@@ -40,39 +40,41 @@ static const char *currency(void)
     return names[below(4)];
 }
 
-static size_t make_lines(char *to, unsigned count, int titles)
+static size_t make_lines(char *to, size_t len, unsigned count, int titles)
 {
-    size_t len = 0;
+    size_t start = len;
     for (unsigned i = 0; i < count; i++) {
-        len += (size_t)sprintf(to + len, "%s{\"sku\":\"SKU-%05u\",\"qty\":%u,\"priceCents\":%u",
-                               i == 0 ? "" : ",", below(100000), 1 + below(9), below(100000));
+        len += (size_t)snprintf(to + len, EVENT_SIZE_MAX - len,
+                                "%s{\"sku\":\"SKU-%05u\",\"qty\":%u,\"priceCents\":%u",
+                                i == 0 ? "" : ",", below(100000), 1 + below(9), below(100000));
         if (titles) {
-            len += (size_t)sprintf(to + len, ",\"title\":\"Item number %u of the catalogue\"",
-                                   below(1000000));
+            len +=
+                (size_t)snprintf(to + len, EVENT_SIZE_MAX - len,
+                                 ",\"title\":\"Item number %u of the catalogue\"", below(1000000));
         }
-        len += (size_t)sprintf(to + len, "}");
+        len += (size_t)snprintf(to + len, EVENT_SIZE_MAX - len, "}");
     }
-    return len;
+    return len - start;
 }
 
 static size_t make_event(char *to, int large)
 {
-    size_t len = (size_t)sprintf(to,
-                                 "{\"orderId\":\"order-%07u\",\"customerId\":\"c-%06u\","
-                                 "\"currency\":\"%s\",\"totalCents\":%u,",
-                                 below(10000000), below(1000000), currency(), below(10000000));
-    len += (size_t)sprintf(to + len, "\"lines\":[");
-    len += make_lines(to + len, large ? 4 : 1 + below(2), large);
-    len += (size_t)sprintf(to + len, "]");
+    size_t len = (size_t)snprintf(to, EVENT_SIZE_MAX,
+                                  "{\"orderId\":\"order-%07u\",\"customerId\":\"c-%06u\","
+                                  "\"currency\":\"%s\",\"totalCents\":%u,",
+                                  below(10000000), below(1000000), currency(), below(10000000));
+    len += (size_t)snprintf(to + len, EVENT_SIZE_MAX - len, "\"lines\":[");
+    len += make_lines(to, len, large ? 4 : 1 + below(2), large);
+    len += (size_t)snprintf(to + len, EVENT_SIZE_MAX - len, "]");
     if (large) {
-        len += (size_t)sprintf(
-            to + len,
+        len += (size_t)snprintf(
+            to + len, EVENT_SIZE_MAX - len,
             ",\"note\":null,\"express\":%s,\"address\":{\"name\":\"Ada Example %u\","
             "\"street\":\"Long Street %u\",\"city\":\"Springfield\",\"zip\":\"%05u\","
             "\"country\":\"DE\"}",
             below(2) ? "true" : "false", below(1000), below(200), below(100000));
     }
-    len += (size_t)sprintf(to + len, "}");
+    len += (size_t)snprintf(to + len, EVENT_SIZE_MAX - len, "}");
     return len;
 }
 

@@ -11,16 +11,16 @@
  *     }
  *
  * Drafts: 2020-12 and draft-07 in full, draft-06 and 2019-09. A schema says which in "$schema";
- * without it the options do, and without them it is 2020-12. References lead into the schema itself,
- * to the meta-schemas of these drafts, which are built in, and to documents that the caller gives.
- * Nothing is ever fetched.
+ * without it the options do, and without them it is 2020-12. References lead into the schema
+ * itself, to the meta-schemas of these drafts, which are built in, and to documents that the
+ * caller gives. Nothing is ever fetched.
  *
  * Numbers are compared by their digits, exactly. "format" is an annotation unless the options say
  * otherwise. Keywords that the draft does not know are ignored; "x-factum-tag" has a meaning of its
  * own (factum_schema_tag). Values of keywords that make no sense are errors.
  *
- * Everything has a limit, and what is over a limit is refused with the name of the limit: nothing is
- * taken for valid because it was too much work.
+ * Everything has a limit, and what is over a limit is refused with the name of the limit: nothing
+ * is taken for valid because it was too much work.
  *
  * Valid C99 and C++17. A schema may be used by any number of threads at once; a checker by one at a
  * time.
@@ -76,9 +76,9 @@ typedef struct factum_schema_options {
 } factum_schema_options;
 
 /* Compiles |text|; |options| may be NULL. On failure *schema is NULL, and the text of the error
- * begins with the place in the schema, "#/properties/qty/minimum: must be a number, but is a string".
- * INVALID: no JSON, or no schema, or a reference that leads nowhere. UNSUPPORTED: a draft or a
- * pattern that is not supported. TOO_BIG: over a limit. NO_MEMORY. */
+ * begins with the place in the schema, "#/properties/qty/minimum: must be a number, but is a
+ * string". INVALID: no JSON, or no schema, or a reference that leads nowhere. UNSUPPORTED: a draft
+ * or a pattern that is not supported. TOO_BIG: over a limit. NO_MEMORY. */
 FACTUM_API FACTUM_MUST_USE factum_status factum_schema_compile(factum_slice text,
                                                                const factum_schema_options *options,
                                                                factum_schema **schema,
@@ -109,10 +109,10 @@ typedef struct factum_schema_result {
 } factum_schema_result;
 
 /* Checks |text|, which is JSON, against |schema|, up to the |faults_max|-th fault
- * (FACTUM_SCHEMA_FAULTS_MAX at most; 0 counts as 1). OK: result->valid says whether it is valid, and
- * the faults why not. INVALID: no JSON, or a member stands twice. TOO_BIG: over a limit, of size, of
- * steps, of nesting or of a pattern, which says nothing about the data. NO_MEMORY. On failure the
- * result is not valid and has no faults. */
+ * (FACTUM_SCHEMA_FAULTS_MAX at most; 0 counts as 1). OK: result->valid says whether it is valid,
+ * and the faults why not. INVALID: no JSON, or a member stands twice. TOO_BIG: over a limit, of
+ * size, of steps, of nesting or of a pattern, which says nothing about the data. NO_MEMORY. On
+ * failure the result is not valid and has no faults. */
 FACTUM_API FACTUM_MUST_USE factum_status factum_schema_check(const factum_schema *schema,
                                                              factum_schema_checker *checker,
                                                              factum_slice text, size_t faults_max,

@@ -1,7 +1,7 @@
 /* load.c - documents: parsed, their subschemas found, their URIs and anchors noted. Layer: schema.
  *
- * The subschemas of a document are found by a walk over those keywords that hold subschemas, so that
- * "properties" below "const" or "enum" is data. It knows nothing of what the keywords mean.
+ * The subschemas of a document are found by a walk over those keywords that hold subschemas, so
+ * that "properties" below "const" or "enum" is data. It knows nothing of what the keywords mean.
  *
  * Invariants:
  * 1. rule_of[node] is a rule exactly if the walk has seen the node as a subschema.

@@ -1,5 +1,5 @@
-/* members.h - the names of an object that a rule knows, looked up by hash. Layer: schema, private to
- * it. Pure. */
+/* members.h - the names of an object that a rule knows, looked up by hash. Layer: schema, private
+ * to it. Pure. */
 #ifndef FCT_SCHEMA_MEMBERS_H
 #define FCT_SCHEMA_MEMBERS_H
 

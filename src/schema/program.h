@@ -56,7 +56,7 @@ enum fct_keyword {
     FCT_K_MIN_CONTAINS,
     FCT_K_MAX_CONTAINS,
     FCT_K_REF,
-    FCT_K_DYNAMIC_REF, /* a list: the rule without a scope; a list of resource, rule, ..., or none */
+    FCT_K_DYNAMIC_REF, /* a list: the rule without a scope; a list of resource, rule, ... */
     FCT_K_ALL_OF,
     FCT_K_ANY_OF,
     FCT_K_ONE_OF,

@@ -1,5 +1,5 @@
-/* program_test.c - a schema and documents from the inside: memory that fails, equality, tags, limits.
- * The keywords are in tests/schema. Layer: schema. */
+/* program_test.c - a schema and documents from the inside: memory that fails, equality, tags,
+ * limits. The keywords are in tests/schema. Layer: schema. */
 #include <limits.h>
 
 #include "core/slice.h"

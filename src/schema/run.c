@@ -1,13 +1,13 @@
 /* run.c - a value on the tape against a program. Layer: schema.
  *
- * The happy path: apply() decides what it can at once. Where a rule has subschemas for the value, it
- * pushes a frame, and the loop in run_frames() goes through the frame's phases. A phase goes over the
- * members, the items or the alternatives and applies a rule to each; when that pushes a frame, the
- * phase returns, and is called again with the outcome when the frame has ended.
+ * The happy path: apply() decides what it can at once. Where a rule has subschemas for the value,
+ * it pushes a frame, and the loop in run_frames() goes through the frame's phases. A phase goes
+ * over the members, the items or the alternatives and applies a rule to each; when that pushes a
+ * frame, the phase returns, and is called again with the outcome when the frame has ended.
  *
- * Evaluated members and items (for unevaluatedProperties and unevaluatedItems) are noted in a trail,
- * a stack beside the frames: a frame that fails takes its part of the trail with it, and one that
- * succeeds leaves it to the frame below if that looks at the same value.
+ * Evaluated members and items (for unevaluatedProperties and unevaluatedItems) are noted in a
+ * trail, a stack beside the frames: a frame that fails takes its part of the trail with it, and
+ * one that succeeds leaves it to the frame below if that looks at the same value.
  *
  * Invariants:
  * 1. No recursion, and nothing is allocated once the run has seen a value as large.

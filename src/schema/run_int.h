@@ -19,8 +19,8 @@ enum {
     FCT_FRAME_DELIVERED = 32 /* the frame above has ended; run->ok is its outcome */
 };
 
-/* A rule on its way over a value. What |at|, |index|, |count|, |stage| and |seen| mean depends on the
- * phase; they are zero when one begins. */
+/* A rule on its way over a value. What |at|, |index|, |count|, |stage| and |seen| mean depends on
+ * the phase; they are zero when one begins. */
 struct fct_frame {
     uint32_t rule, value;
     uint32_t at;    /* the member or item under way; 0: none yet */
