@@ -7,6 +7,7 @@
 #include <factum/decider.h>
 #include <factum/json.h>
 #include <factum/ndjson.h>
+#include <factum/schema.h>
 #include <factum/store.h>
 
 #endif

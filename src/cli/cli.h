@@ -73,8 +73,8 @@ struct command {
     size_t arguments_min;
     size_t arguments_max;
     int (*run)(const struct options *options);
-    /* NULL, or the commands of a family, NULL at the end: "schema validate" of "schema". A family has
-     * a name, a usage and a summary alone. */
+    /* NULL, or the commands of a family, NULL at the end: "schema validate" of "schema". A family
+     * has a name, a usage and a summary alone. */
     const struct command *const *family;
 };
 

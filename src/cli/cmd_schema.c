@@ -146,8 +146,8 @@ static int check_document(const struct options *options, const factum_schema *sc
     if (code == 0) {
         factum_status status = factum_schema_checker_create(&checker, &err);
         if (status == FACTUM_OK) {
-            status = factum_schema_check(schema, checker, slice_of(&data), FAULTS_SHOWN, &result,
-                                         &err);
+            status =
+                factum_schema_check(schema, checker, slice_of(&data), FAULTS_SHOWN, &result, &err);
         }
         if (status != FACTUM_OK) {
             (void)complain("%s: %s", input_name(path), err.text);
@@ -215,8 +215,10 @@ const struct command command_schema_validate = {
             "  --batch            lines in, lines out: see below\n"
             "  --json             the result as JSON\n",
     .notes = "Exit code 0: valid; 7: not valid; 2: no schema, no JSON, or over a limit.\n"
-             "--batch reads lines {\"schema\":...,\"data\":...}, if need be with \"remotes\":{URI:schema},\n"
-             "and answers each with {\"valid\":true}, {\"valid\":false,\"errors\":[...]}, or, if nothing\n"
+             "--batch reads lines {\"schema\":...,\"data\":...}, if need be with "
+             "\"remotes\":{URI:schema},\n"
+             "and answers each with {\"valid\":true}, {\"valid\":false,\"errors\":[...]}, or, if "
+             "nothing\n"
              "can be said, {\"valid\":null,\"error\":\"...\"}.\n",
     .options = "draft formats batch json ",
     .arguments_min = 0,

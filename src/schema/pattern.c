@@ -24,9 +24,47 @@ struct fct_pattern {
 
 struct fct_pattern_scratch {
     const struct fct_mem *mem;
+    uint64_t reads; /* of this match, so far */
+    size_t began;   /* where the piece that is read began */
+    bool reading;   /* it is read for the first time since: what follows is no going back */
     pcre2_match_data *data;
     pcre2_match_context *context;
 };
+
+/* The bytes of the longest group so far. */
+static uint64_t pattern_longest(const pcre2_callout_block *block)
+{
+    uint64_t longest = 0;
+    for (uint32_t i = 1; i < block->capture_top; i++) {
+        PCRE2_SIZE from = block->offset_vector[2 * i];
+        PCRE2_SIZE to = block->offset_vector[2 * i + 1];
+        longest = from != PCRE2_UNSET && to - from > longest ? to - from : longest;
+    }
+    return longest + block->capture_top;
+}
+
+/* Called in the places that pattern_write.c chose. */
+static int pattern_count(pcre2_callout_block *block, void *data)
+{
+    struct fct_pattern_scratch *scratch = data;
+    uint32_t number = block->callout_number;
+    if (number == FCT_PATTERN_CALL_BEGIN) {
+        scratch->began = block->current_position;
+        scratch->reading = true;
+    } else if (number == FCT_PATTERN_CALL_REF) {
+        scratch->reads += pattern_longest(block);
+    } else if (number < FCT_PATTERN_CALL_BEGIN) {
+        scratch->reads += (uint64_t)1 << number;
+    } else if (scratch->reading) {
+        /* An end before the beginning is an earlier piece's: the last one failed. */
+        if (block->current_position > scratch->began) {
+            scratch->reads += (uint64_t)(block->current_position - scratch->began)
+                              << (number - FCT_PATTERN_CALL_END);
+        }
+        scratch->reading = false;
+    }
+    return scratch->reads > FCT_PATTERN_READS_MAX ? PCRE2_ERROR_CALLOUT : 0;
+}
 
 static void *pattern_allocate(size_t size, void *data)
 {
@@ -195,6 +233,7 @@ factum_status fct_pattern_scratch_create(const struct fct_mem *mem,
         return pattern_no_memory(err);
     }
     (void)pcre2_set_heap_limit(scratch->context, FCT_PATTERN_HEAP_KIB_MAX);
+    (void)pcre2_set_callout(scratch->context, pattern_count, scratch);
     (void)pcre2_set_depth_limit(scratch->context, FCT_PATTERN_BACKTRACK_MAX);
     *made = scratch;
     return FACTUM_OK;
@@ -214,6 +253,8 @@ static enum fct_pattern_answer pattern_failed(int found)
     switch (found) {
     case PCRE2_ERROR_MATCHLIMIT:
         return FCT_PATTERN_OVER_STEPS;
+    case PCRE2_ERROR_CALLOUT:
+        return FCT_PATTERN_OVER_READS;
     case PCRE2_ERROR_HEAPLIMIT:
         return FCT_PATTERN_OVER_HEAP;
     case PCRE2_ERROR_DEPTHLIMIT:
@@ -235,12 +276,19 @@ enum fct_pattern_answer fct_pattern_match(const struct fct_pattern *pattern,
     }
     uint32_t steps = FCT_PATTERN_STEPS_MAX + FCT_PATTERN_STEPS_PER_BYTE * (uint32_t)text.len;
     (void)pcre2_set_match_limit(scratch->context, steps);
+    scratch->reads = 0;
+    scratch->reading = false;
     const uint8_t *ptr = text.len > 0 ? text.ptr : (const uint8_t *)"";
     int found = pcre2_match(pattern->code, ptr, text.len, 0, 0, scratch->data, scratch->context);
     if (found >= 0) {
         return FCT_PATTERN_MATCH;
     }
     return found == PCRE2_ERROR_NOMATCH ? FCT_PATTERN_NO_MATCH : pattern_failed(found);
+}
+
+uint64_t fct_pattern_reads(const struct fct_pattern_scratch *scratch)
+{
+    return scratch->reads;
 }
 
 const char *fct_pattern_answer_text(enum fct_pattern_answer answer)
@@ -254,6 +302,8 @@ const char *fct_pattern_answer_text(enum fct_pattern_answer answer)
         return "has more than 65536 bytes, the limit for a pattern";
     case FCT_PATTERN_OVER_STEPS:
         return "needs more than 100000 steps and 16 a byte to match the pattern";
+    case FCT_PATTERN_OVER_READS:
+        return "needs more than 67108864 comparisons of characters to match the pattern";
     case FCT_PATTERN_OVER_HEAP:
         return "needs more than 1024 KiB of memory to match the pattern";
     case FCT_PATTERN_OVER_BACKTRACK:
@@ -268,5 +318,6 @@ const char *fct_pattern_answer_text(enum fct_pattern_answer answer)
 static_assert(FCT_PATTERN_TEXT_SIZE_MAX == 65536, "the texts above");
 static_assert(FCT_PATTERN_STEPS_MAX == 100000, "the texts above");
 static_assert(FCT_PATTERN_STEPS_PER_BYTE == 16, "the texts above");
+static_assert(FCT_PATTERN_READS_MAX == 67108864, "the texts above");
 static_assert(FCT_PATTERN_HEAP_KIB_MAX == 1024, "the texts above");
 static_assert(FCT_PATTERN_BACKTRACK_MAX == 10000, "the texts above");

@@ -20,6 +20,11 @@
 #define FCT_PATTERN_UNBOUNDED UINT32_MAX
 /* PCRE2's largest number in a repetition. */
 #define FCT_PATTERN_REPEAT_MAX 65535
+/* Numbers of the callouts in the text for PCRE2, by which reads are counted: (?C6) is 2^6 reads that
+ * follow, (?C64+n) the end of what (?C32) began, where each character was 2^n reads. */
+#define FCT_PATTERN_CALL_BEGIN 32
+#define FCT_PATTERN_CALL_REF 33 /* a back-reference follows */
+#define FCT_PATTERN_CALL_END 64
 /* Of the text for PCRE2: classes grow, `\S` to 150 bytes. */
 #define FCT_PATTERN_WRITTEN_SIZE_MAX (128 * 1024)
 

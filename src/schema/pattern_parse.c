@@ -215,7 +215,9 @@ static factum_status pattern_name(struct fct_pattern_parse *parse, struct fct_pa
         }
     }
     name->len = (uint32_t)(parse->names.len - name->from);
-    return name->len > 0 ? FACTUM_OK : fct_pattern_bad(parse, began, "an empty group name");
+    return name->len > 0 || parse->full != FACTUM_OK
+               ? FACTUM_OK
+               : fct_pattern_bad(parse, began, "an empty group name");
 }
 
 static factum_status pattern_name_group(struct fct_pattern_parse *parse, size_t at)

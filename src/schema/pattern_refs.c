@@ -10,7 +10,9 @@
  *     look-behind), or G is inside a negative look-around.
  *   - Otherwise the two agree if each round of the repetitions around G surely sets it, none of
  *     them may match nothing, and G surely is set between the beginning of a round of L and R, or L
- *     is not repeated. What does not is refused.
+ *     is not repeated. If R is outside a look-around that G is inside of, nothing in it that may
+ *     match nothing may be optional: the two come to the same ways to match in another order, and a
+ *     look-around keeps the first. What does not agree is refused.
  */
 #include "schema/pattern_int.h"
 
@@ -96,11 +98,28 @@ static bool pattern_ref_is_empty(const struct fct_pattern_parse *parse, uint32_t
     return false;
 }
 
+/* An optional repetition inside the group |open| may match nothing. */
+static bool pattern_has_empty_rounds(const struct fct_pattern_parse *parse, uint32_t open)
+{
+    uint32_t outside = parse->nodes[open].parent;
+    for (uint32_t at = open + 1; at < parse->node_count; at++) {
+        const struct fct_pattern_node *node = &parse->nodes[at];
+        if (node->kind == FCT_PATTERN_CLOSE && node->parent == outside) {
+            return false;
+        }
+        if (node->kind == FCT_PATTERN_OPEN && node->min != node->max && node->may_be_empty) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* Whether the repetitions leave the group |open| at |ref| as ECMA-262 has it; it is not always
  * empty there. */
 static bool pattern_ref_agrees(const struct fct_pattern_parse *parse, uint32_t ref, uint32_t open)
 {
     uint32_t common = pattern_common(parse, ref, open);
+    uint32_t around = FCT_PATTERN_NONE; /* the outermost look-around between them */
     bool surely_set = true;
     for (uint32_t at = open; at != common; at = parse->nodes[at].parent) {
         const struct fct_pattern_node *node = &parse->nodes[at];
@@ -114,6 +133,10 @@ static bool pattern_ref_agrees(const struct fct_pattern_parse *parse, uint32_t r
             return false;
         }
         surely_set = surely_set && node->min > 0;
+        around = node->group > FCT_PATTERN_CAPTURE ? at : around;
+    }
+    if (around != FCT_PATTERN_NONE && pattern_has_empty_rounds(parse, around)) {
+        return false;
     }
     for (uint32_t at = common; at != FCT_PATTERN_NONE && !surely_set;
          at = parse->nodes[at].parent) {

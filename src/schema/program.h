@@ -56,7 +56,7 @@ enum fct_keyword {
     FCT_K_MIN_CONTAINS,
     FCT_K_MAX_CONTAINS,
     FCT_K_REF,
-    FCT_K_DYNAMIC_REF, /* a list: the rule without a scope; a list of resource, rule, ..., or none */
+    FCT_K_DYNAMIC_REF, /* a list: the rule without a scope; a list of resource, rule, ... */
     FCT_K_ALL_OF,
     FCT_K_ANY_OF,
     FCT_K_ONE_OF,
@@ -102,8 +102,9 @@ struct fct_rule {
     uint32_t operands; /* the first */
     uint32_t document, node;
     uint32_t resource;
-    uint16_t phases; /* a bit for each fct_phase */
-    uint8_t types;   /* of FCT_K_TYPE; otherwise FCT_TYPES_ALL */
+    uint32_t members; /* the operand of FCT_K_MEMBERS, which is wanted most */
+    uint16_t phases;  /* a bit for each fct_phase */
+    uint8_t types;    /* of FCT_K_TYPE; otherwise FCT_TYPES_ALL */
     uint8_t draft;
     bool tracks; /* has unevaluatedItems or unevaluatedProperties */
 };
@@ -138,8 +139,8 @@ struct fct_table {
 struct fct_document {
     uint32_t uri; /* in places */
     bool loaded;
-    bool builtin;       /* a meta-schema: its text is static */
-    uint8_t *text;      /* a copy, unless it is built in */
+    bool builtin;  /* a meta-schema: its text is static */
+    uint8_t *text; /* a copy, unless it is built in */
     size_t text_size;
     factum_json_node *nodes;
     factum_json json;
@@ -160,9 +161,9 @@ struct fct_tag {
 };
 
 struct fct_limits {
-    size_t size_max;     /* of a document */
-    uint32_t rules_max;  /* of all documents together */
-    uint64_t steps_max;  /* of one validation */
+    size_t size_max;    /* of a document */
+    uint32_t rules_max; /* of all documents together */
+    uint64_t steps_max; /* of one validation */
 };
 
 struct fct_program {
@@ -177,7 +178,7 @@ struct fct_program {
     struct fct_buf documents, resources, rules, operands, words;
     struct fct_buf bounds, divisors, patterns, tables, members, tags;
     uint32_t root;
-    bool tracks;  /* a rule has unevaluatedItems or unevaluatedProperties */
+    bool tracks;   /* a rule has unevaluatedItems or unevaluatedProperties */
     bool has_tags; /* some rule has x-factum-tag */
 };
 

@@ -1,7 +1,7 @@
 /* refs.c - where references lead: into a document that is there or is loaded now. Layer: schema.
  *
- * A reference is a URI seen from the resource that it stands in. Its fragment is a JSON pointer into
- * the resource, or an anchor in it, or empty: the resource itself.
+ * A reference is a URI seen from the resource that it stands in. Its fragment is a JSON pointer
+ * into the resource, or an anchor in it, or empty: the resource itself.
  */
 #include "core/error.h"
 #include "core/slice.h"

@@ -1,13 +1,13 @@
 /* run.c - a value on the tape against a program. Layer: schema.
  *
- * The happy path: apply() decides what it can at once. Where a rule has subschemas for the value, it
- * pushes a frame, and the loop in run_frames() goes through the frame's phases. A phase goes over the
- * members, the items or the alternatives and applies a rule to each; when that pushes a frame, the
- * phase returns, and is called again with the outcome when the frame has ended.
+ * The happy path: apply() decides what it can at once. Where a rule has subschemas for the value,
+ * it pushes a frame, and the loop in run_frames() goes through the frame's phases. A phase goes
+ * over the members, the items or the alternatives and applies a rule to each; when that pushes a
+ * frame, the phase returns, and is called again with the outcome when the frame has ended.
  *
- * Evaluated members and items (for unevaluatedProperties and unevaluatedItems) are noted in a trail,
- * a stack beside the frames: a frame that fails takes its part of the trail with it, and one that
- * succeeds leaves it to the frame below if that looks at the same value.
+ * Evaluated members and items (for unevaluatedProperties and unevaluatedItems) are noted in a
+ * trail, a stack beside the frames: a frame that fails takes its part of the trail with it, and
+ * one that succeeds leaves it to the frame below if that looks at the same value.
  *
  * Invariants:
  * 1. No recursion, and nothing is allocated once the run has seen a value as large.
@@ -34,7 +34,7 @@ enum outcome {
     LATER, /* a frame was pushed */
 };
 
-enum step {
+enum progress {
     PHASE_OVER,
     CHILD, /* a frame was pushed: call again with its outcome */
 };
@@ -42,8 +42,7 @@ enum step {
 /* Phases that have something to do with a value of a kind. */
 #define OBJECT_PHASES                                                                              \
     (1u << FCT_PHASE_MEMBERS | 1u << FCT_PHASE_DEPENDENTS | 1u << FCT_PHASE_REST_MEMBERS)
-#define ARRAY_PHASES                                                                               \
-    (1u << FCT_PHASE_ITEMS | 1u << FCT_PHASE_CONTAINS | 1u << FCT_PHASE_REST_ITEMS)
+#define ARRAY_PHASES (1u << FCT_PHASE_ITEMS | 1u << FCT_PHASE_CONTAINS | 1u << FCT_PHASE_REST_ITEMS)
 #define OTHER_PHASES (((1u << FCT_PHASE_COUNT) - 1) & ~(OBJECT_PHASES | ARRAY_PHASES))
 
 static unsigned phases_of_kind(uint8_t kind)
@@ -109,7 +108,7 @@ static uint32_t operand(const struct fct_run *run, const struct fct_rule *rule,
     return fct_operand_of(run->program, rule, keyword)->value;
 }
 
-static enum outcome push(struct fct_run *run, const struct fct_frame *frame)
+static enum outcome push_frame(struct fct_run *run, const struct fct_frame *frame)
 {
     if (run->depth == FACTUM_SCHEMA_FRAMES_MAX) {
         fct_run_end(run, FACTUM_TOO_BIG,
@@ -137,17 +136,18 @@ static enum outcome apply(struct fct_run *run, uint8_t parent, uint32_t number, 
         flags |= FCT_FRAME_TRACK;
     }
     bool ok = fct_check_value(run, rule, value, (uint8_t)flags);
-    flags |= ok ? 0 : FCT_FRAME_FAILED;
-    struct fct_frame frame = {.rule = number, .value = value, .flags = (uint8_t)flags};
-    if (!ok && fct_run_stops(run, &frame)) {
-        return NO;
-    }
-    frame.phases = (uint16_t)(rule->phases & phases_of_kind(run->json->nodes[value].kind));
-    if (frame.phases == 0) {
+    unsigned todo = rule->phases & phases_of_kind(run->json->nodes[value].kind);
+    if (todo == 0) {
         return ok ? YES : NO;
     }
-    frame.trail = FCT_COUNT_OF(run->trail, uint32_t);
-    return push(run, &frame);
+    struct fct_frame frame = {
+        .rule = number,
+        .value = value,
+        .trail = FCT_COUNT_OF(run->trail, uint32_t),
+        .phases = (uint16_t)todo,
+        .flags = (uint8_t)(flags | (ok ? 0 : FCT_FRAME_FAILED)),
+    };
+    return !ok && fct_run_stops(run, &frame) ? NO : push_frame(run, &frame);
 }
 
 /* Takes the outcome into account; false: the frame needs nothing more. */
@@ -180,8 +180,8 @@ static void note(struct fct_run *run, const struct fct_frame *frame, uint32_t va
 static enum outcome member_by_name(struct fct_run *run, struct fct_frame *frame,
                                    const struct fct_rule *rule)
 {
-    const struct fct_table *table = FCT_AT(run->program->tables, const struct fct_table,
-                                           operand(run, rule, FCT_K_MEMBERS));
+    const struct fct_table *table =
+        FCT_AT(run->program->tables, const struct fct_table, rule->members);
     factum_slice name = fct_run_plain(run, frame->at);
     if (name.ptr == NULL) {
         return NO;
@@ -271,8 +271,8 @@ static void check_required(struct fct_run *run, struct fct_frame *frame,
     for (uint32_t i = 0; i < list[0]; i++) {
         bool there = i < 64 ? (frame->seen >> i & 1) != 0
                             : factum_json_find(run->json, frame->value,
-                                               fct_names_text(&run->program->texts,
-                                                              list[1 + i])) != FACTUM_JSON_NONE;
+                                               fct_names_text(&run->program->texts, list[1 + i])) !=
+                                  FACTUM_JSON_NONE;
         if (i >= 64 && !fct_run_charge(run, run->json->nodes[frame->value].next - frame->value)) {
             return;
         }
@@ -294,7 +294,7 @@ static bool only_names(const struct fct_rule *rule)
              FCT_BIT(FCT_K_PROPERTY_NAMES))) == 0;
 }
 
-static enum step do_members(struct fct_run *run, struct fct_frame *frame)
+static enum progress do_members(struct fct_run *run, struct fct_frame *frame)
 {
     const struct fct_rule *rule = rule_of(run, frame);
     uint32_t end = run->json->nodes[frame->value].next;
@@ -332,13 +332,14 @@ static enum step do_members(struct fct_run *run, struct fct_frame *frame)
 
 /* ---- items ----------------------------------------------------------------------------------- */
 
-static enum step do_items(struct fct_run *run, struct fct_frame *frame)
+static enum progress do_items(struct fct_run *run, struct fct_frame *frame)
 {
     const struct fct_rule *rule = rule_of(run, frame);
     uint32_t end = run->json->nodes[frame->value].next;
-    const uint32_t *prefix = has(rule, FCT_K_PREFIX_ITEMS)
-                                 ? fct_words_at(run->program, operand(run, rule, FCT_K_PREFIX_ITEMS))
-                                 : NULL;
+    const uint32_t *prefix =
+        has(rule, FCT_K_PREFIX_ITEMS)
+            ? fct_words_at(run->program, operand(run, rule, FCT_K_PREFIX_ITEMS))
+            : NULL;
     uint32_t prefix_count = prefix == NULL ? 0 : prefix[0];
     uint32_t rest = has(rule, FCT_K_ITEMS) ? operand(run, rule, FCT_K_ITEMS) : FCT_RULE_NONE;
     if (take_outcome(frame)) {
@@ -378,10 +379,11 @@ static void check_contained(struct fct_run *run, struct fct_frame *frame,
     uint32_t min = has_min ? operand(run, rule, FCT_K_MIN_CONTAINS) : 1;
     uint32_t max = has_max ? operand(run, rule, FCT_K_MAX_CONTAINS) : UINT32_MAX;
     if (frame->count < min) {
-        uint32_t node = has_min ? fct_operand_of(program, rule, FCT_K_MIN_CONTAINS)->node
-                                : contains->node;
+        uint32_t node =
+            has_min ? fct_operand_of(program, rule, FCT_K_MIN_CONTAINS)->node : contains->node;
         fct_fault(run, rule, node, frame->value, frame->flags,
-                  "must have at least %" PRIu32 " item%s that match%s \"contains\", but has %" PRIu32,
+                  "must have at least %" PRIu32
+                  " item%s that match%s \"contains\", but has %" PRIu32,
                   min, min == 1 ? "" : "s", min == 1 ? "es" : "", frame->count);
         (void)settle(run, frame, false);
     } else if (frame->count > max) {
@@ -403,14 +405,13 @@ static void count_item(struct fct_run *run, struct fct_frame *frame, bool ok)
     frame->at = run->json->nodes[frame->at].next;
 }
 
-static enum step do_contains(struct fct_run *run, struct fct_frame *frame)
+static enum progress do_contains(struct fct_run *run, struct fct_frame *frame)
 {
     const struct fct_rule *rule = rule_of(run, frame);
     uint32_t end = run->json->nodes[frame->value].next;
-    uint32_t min =
-        has(rule, FCT_K_MIN_CONTAINS) ? operand(run, rule, FCT_K_MIN_CONTAINS) : 1;
-    uint32_t max = has(rule, FCT_K_MAX_CONTAINS) ? operand(run, rule, FCT_K_MAX_CONTAINS)
-                                                 : UINT32_MAX;
+    uint32_t min = has(rule, FCT_K_MIN_CONTAINS) ? operand(run, rule, FCT_K_MIN_CONTAINS) : 1;
+    uint32_t max =
+        has(rule, FCT_K_MAX_CONTAINS) ? operand(run, rule, FCT_K_MAX_CONTAINS) : UINT32_MAX;
     bool all = (frame->flags & FCT_FRAME_TRACK) != 0;
     if (take_outcome(frame)) {
         count_item(run, frame, run->ok);
@@ -448,7 +449,7 @@ static bool apply_once(struct fct_run *run, struct fct_frame *frame, uint32_t nu
     return now != LATER;
 }
 
-static enum step do_ref(struct fct_run *run, struct fct_frame *frame)
+static enum progress do_ref(struct fct_run *run, struct fct_frame *frame)
 {
     bool ok;
     uint32_t number = operand(run, rule_of(run, frame), FCT_K_REF);
@@ -462,8 +463,7 @@ static enum step do_ref(struct fct_run *run, struct fct_frame *frame)
 /* The outermost resource on the way here that has the anchor decides. */
 static uint32_t dynamic_target(struct fct_run *run, const struct fct_rule *rule)
 {
-    const uint32_t *pair =
-        fct_words_at(run->program, operand(run, rule, FCT_K_DYNAMIC_REF)) + 1;
+    const uint32_t *pair = fct_words_at(run->program, operand(run, rule, FCT_K_DYNAMIC_REF)) + 1;
     if (pair[1] == FCT_RULE_NONE) {
         return pair[0];
     }
@@ -484,7 +484,7 @@ static uint32_t dynamic_target(struct fct_run *run, const struct fct_rule *rule)
     return pair[0];
 }
 
-static enum step do_dynamic_ref(struct fct_run *run, struct fct_frame *frame)
+static enum progress do_dynamic_ref(struct fct_run *run, struct fct_frame *frame)
 {
     bool ok;
     bool delivered = (frame->flags & FCT_FRAME_DELIVERED) != 0;
@@ -496,7 +496,7 @@ static enum step do_dynamic_ref(struct fct_run *run, struct fct_frame *frame)
     return PHASE_OVER;
 }
 
-static enum step do_all_of(struct fct_run *run, struct fct_frame *frame)
+static enum progress do_all_of(struct fct_run *run, struct fct_frame *frame)
 {
     const uint32_t *list =
         fct_words_at(run->program, operand(run, rule_of(run, frame), FCT_K_ALL_OF));
@@ -519,8 +519,8 @@ enum choice_stage {
 };
 
 /* No alternative matches: says so, after a second look that explains it. */
-static enum step explain(struct fct_run *run, struct fct_frame *frame,
-                         const struct fct_operand *choice, const char *must)
+static enum progress explain_choice(struct fct_run *run, struct fct_frame *frame,
+                                    const struct fct_operand *choice, const char *must)
 {
     const struct fct_rule *rule = rule_of(run, frame);
     const uint32_t *list = fct_words_at(run->program, choice->value);
@@ -547,7 +547,7 @@ static enum step explain(struct fct_run *run, struct fct_frame *frame,
     return PHASE_OVER;
 }
 
-static enum step do_any_of(struct fct_run *run, struct fct_frame *frame)
+static enum progress do_any_of(struct fct_run *run, struct fct_frame *frame)
 {
     const struct fct_operand *choice =
         fct_operand_of(run->program, rule_of(run, frame), FCT_K_ANY_OF);
@@ -555,8 +555,8 @@ static enum step do_any_of(struct fct_run *run, struct fct_frame *frame)
     bool all = (frame->flags & FCT_FRAME_TRACK) != 0;
     while (frame->stage == COUNT && frame->index < list[0] && (frame->count == 0 || all)) {
         bool ok;
-        if (!apply_once(run, frame, list[1 + frame->index],
-                        FCT_FRAME_QUIET | FCT_FRAME_IN_PLACE, &ok)) {
+        if (!apply_once(run, frame, list[1 + frame->index], FCT_FRAME_QUIET | FCT_FRAME_IN_PLACE,
+                        &ok)) {
             return CHILD;
         }
         frame->index++;
@@ -565,18 +565,18 @@ static enum step do_any_of(struct fct_run *run, struct fct_frame *frame)
             return PHASE_OVER;
         }
     }
-    return frame->count > 0 ? PHASE_OVER : explain(run, frame, choice, "must match one");
+    return frame->count > 0 ? PHASE_OVER : explain_choice(run, frame, choice, "must match one");
 }
 
-static enum step do_one_of(struct fct_run *run, struct fct_frame *frame)
+static enum progress do_one_of(struct fct_run *run, struct fct_frame *frame)
 {
     const struct fct_rule *rule = rule_of(run, frame);
     const struct fct_operand *choice = fct_operand_of(run->program, rule, FCT_K_ONE_OF);
     const uint32_t *list = fct_words_at(run->program, choice->value);
     while (frame->stage == COUNT && frame->index < list[0] && frame->count < 2) {
         bool ok;
-        if (!apply_once(run, frame, list[1 + frame->index],
-                        FCT_FRAME_QUIET | FCT_FRAME_IN_PLACE, &ok)) {
+        if (!apply_once(run, frame, list[1 + frame->index], FCT_FRAME_QUIET | FCT_FRAME_IN_PLACE,
+                        &ok)) {
             return CHILD;
         }
         frame->at = ok && frame->count == 0 ? frame->index : frame->at; /* the first that matches */
@@ -587,7 +587,7 @@ static enum step do_one_of(struct fct_run *run, struct fct_frame *frame)
         }
     }
     if (frame->count == 0) {
-        return explain(run, frame, choice, "must match exactly one");
+        return explain_choice(run, frame, choice, "must match exactly one");
     }
     if (frame->count > 1) {
         fct_fault(run, rule, choice->node, frame->value, frame->flags,
@@ -599,7 +599,7 @@ static enum step do_one_of(struct fct_run *run, struct fct_frame *frame)
     return PHASE_OVER;
 }
 
-static enum step do_not(struct fct_run *run, struct fct_frame *frame)
+static enum progress do_not(struct fct_run *run, struct fct_frame *frame)
 {
     bool ok;
     const struct fct_rule *rule = rule_of(run, frame);
@@ -621,7 +621,7 @@ enum if_stage {
     ELSE,
 };
 
-static enum step do_if(struct fct_run *run, struct fct_frame *frame)
+static enum progress do_if(struct fct_run *run, struct fct_frame *frame)
 {
     const struct fct_rule *rule = rule_of(run, frame);
     bool ok;
@@ -671,7 +671,7 @@ static void check_dependents(struct fct_run *run, struct fct_frame *frame, const
     }
 }
 
-static enum step do_dependents(struct fct_run *run, struct fct_frame *frame)
+static enum progress do_dependents(struct fct_run *run, struct fct_frame *frame)
 {
     const uint32_t *list =
         fct_words_at(run->program, operand(run, rule_of(run, frame), FCT_K_DEPENDENTS));
@@ -730,7 +730,7 @@ static uint32_t mark_evaluated(struct fct_run *run, const struct fct_frame *fram
     return run->stamp;
 }
 
-static enum step do_rest(struct fct_run *run, struct fct_frame *frame, enum fct_keyword keyword)
+static enum progress do_rest(struct fct_run *run, struct fct_frame *frame, enum fct_keyword keyword)
 {
     uint32_t number = operand(run, rule_of(run, frame), keyword);
     uint32_t end = run->json->nodes[frame->value].next;
@@ -761,19 +761,19 @@ static enum step do_rest(struct fct_run *run, struct fct_frame *frame, enum fct_
     return PHASE_OVER;
 }
 
-static enum step do_rest_items(struct fct_run *run, struct fct_frame *frame)
+static enum progress do_rest_items(struct fct_run *run, struct fct_frame *frame)
 {
     return do_rest(run, frame, FCT_K_UNEVALUATED_ITEMS);
 }
 
-static enum step do_rest_members(struct fct_run *run, struct fct_frame *frame)
+static enum progress do_rest_members(struct fct_run *run, struct fct_frame *frame)
 {
     return do_rest(run, frame, FCT_K_UNEVALUATED_PROPERTIES);
 }
 
 /* ---- the loop -------------------------------------------------------------------------------- */
 
-static enum step (*const phases[FCT_PHASE_COUNT])(struct fct_run *, struct fct_frame *) = {
+static enum progress (*const phases[FCT_PHASE_COUNT])(struct fct_run *, struct fct_frame *) = {
     [FCT_PHASE_MEMBERS] = do_members,
     [FCT_PHASE_ITEMS] = do_items,
     [FCT_PHASE_CONTAINS] = do_contains,
@@ -876,9 +876,8 @@ static factum_status show_faults(struct fct_run *run, factum_schema_result *resu
     fct_buf_clear(&run->shown);
     for (uint32_t i = 0; i < count; i++) {
         const struct fct_fault_texts *at = FCT_AT(run->faults, const struct fct_fault_texts, i);
-        factum_schema_fault fault = {.pointer = texts + at->pointer,
-                                     .schema = texts + at->schema,
-                                     .text = texts + at->text};
+        factum_schema_fault fault = {
+            .pointer = texts + at->pointer, .schema = texts + at->schema, .text = texts + at->text};
         if (fct_buf_add(&run->shown, &fault, sizeof fault) != FACTUM_OK) {
             return fct_fail(run->err, FACTUM_NO_MEMORY, "the faults: out of memory");
         }
@@ -907,8 +906,8 @@ static void begin(struct fct_run *run, const struct fct_program *program, const 
 }
 
 factum_status fct_run_json(struct fct_run *run, const struct fct_program *program,
-                           const factum_json *json, size_t faults_max,
-                           factum_schema_result *result, factum_error *err)
+                           const factum_json *json, size_t faults_max, factum_schema_result *result,
+                           factum_error *err)
 {
     result->valid = false;
     result->more = false;

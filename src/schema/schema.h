@@ -1,5 +1,5 @@
-/* schema.h - JSON Schema from the inside: compiling a program, checking a value. Layer: schema; pure
- * over codec: no files, no network, no clock.
+/* schema.h - JSON Schema from the inside: compiling a program, checking a value. Layer: schema;
+ * pure over codec: no files, no network, no clock.
  *
  * <factum/schema.h> has the contract for users, who see a program as a factum_schema and a run as a
  * factum_schema_checker.

@@ -2,7 +2,7 @@
  * what schema/pattern.h says of each, for pattern_test.mjs to compare with a JavaScript engine.
  *
  * A line of the answer is "OK" and a letter for each text, 1 (matches), 0 (does not) or the first
- * letter of the limit, T, S, H or B; or the name of a status and the text of the error.
+ * letter of the limit, T, S, R, H or B; or the name of a status and the text of the error.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -38,10 +38,11 @@ static factum_slice unescape(const struct fct_json *value, char *to)
 static void answer_texts(const struct fct_pattern *pattern, const struct fct_json *texts)
 {
     static const char letters[] = {
-        [FCT_PATTERN_NO_MATCH] = '0',      [FCT_PATTERN_MATCH] = '1',
+        [FCT_PATTERN_NO_MATCH] = '0',       [FCT_PATTERN_MATCH] = '1',
         [FCT_PATTERN_OVER_TEXT_SIZE] = 'T', [FCT_PATTERN_OVER_STEPS] = 'S',
-        [FCT_PATTERN_OVER_HEAP] = 'H',     [FCT_PATTERN_OVER_BACKTRACK] = 'B',
-        [FCT_PATTERN_NOT_UTF8] = '8',      [FCT_PATTERN_NO_MEMORY] = 'M',
+        [FCT_PATTERN_OVER_READS] = 'R',     [FCT_PATTERN_OVER_HEAP] = 'H',
+        [FCT_PATTERN_OVER_BACKTRACK] = 'B', [FCT_PATTERN_NOT_UTF8] = '8',
+        [FCT_PATTERN_NO_MEMORY] = 'M',
     };
     size_t offset = 0;
     struct fct_json item;

@@ -12,7 +12,10 @@ import { people } from "./pattern_people.mjs";
 const SEED = Number(process.argv[2] ?? 20231);
 const COUNT = Number(process.argv[3] ?? 20000);
 const SUITE = "/usr/share/json-schema-test-suite/tests";
-const REFUSED_SHARE_MAX = 0.03;
+// Of the valid patterns. The second is of patterns that are made of what may have to be refused.
+const REFUSED_SHARE_MAX = 0.01;
+const KNOTS_REFUSED_SHARE_MAX = 0.25;
+const LIMITED_SHARE_MAX = 0.0001; // of texts
 
 // mulberry32: the same numbers on every machine.
 let state = SEED >>> 0;
@@ -171,11 +174,52 @@ const makePattern = () => {
   return (chance(0.4) ? "^" : "") + pattern + (chance(0.4) ? "$" : "");
 };
 
+// Patterns of little but groups, repetitions and back-references, on texts of two letters: where captures
+// are kept, lost and undone. A reference may come before its group.
+const knot = (depth, expected) => {
+  const kind = random();
+  if (kind < 0.3) return one(["a", "b", ".", "[^a]"]);
+  if (kind < 0.55) return "\\" + (1 + below(expected));
+  if (kind < 0.6 || depth === 0) return one(["^", "$", "", "\\b"]);
+  const inner = many(1, chance(0.35) ? 2 : 1, () => many(0, 3, () => knot(depth - 1, expected)).join("")).join("|");
+  if (kind < 0.68) return one(["(?=", "(?!"]) + inner + ")";
+  if (kind < 0.72) {
+    groups++;
+    return one(["(?<=", "(?<!"]) + one(["(a)", "(a|b)", "(a)|b", "(.)b", "\\1(a)", "(a)\\1", "(a|b){2}", "(?:(a)|b){2}"]) + ")";
+  }
+  const captured = kind < 0.92;
+  groups += captured ? 1 : 0;
+  return (captured ? "(" : "(?:") + inner + ")" + (chance(0.5) ? repetition() : "");
+};
+const makeKnot = () => {
+  const expected = 1 + below(4);
+  groups = 0;
+  let pattern = many(1, 5, () => knot(3, expected)).join("");
+  for (; groups < expected; groups++) pattern += "(a)" + one(["", "?", "*"]);
+  return "^" + pattern + (chance(0.7) ? "$" : "");
+};
+const AB = ["", ...["a", "b"], ...[..."abcdefgh"].map((_, i) => (i + 8).toString(2).slice(1).replaceAll("0", "a").replaceAll("1", "b")),
+  "aaaa", "abab", "aabb", "abba", "babb", "aaaaa", "ababa", "aabaab", "abcab"];
+
 // Texts for a pattern: made of its own characters and of others, short since Node has no limit.
 const makeTexts = (pattern) => {
   const own = [...pattern.replace(/[^\p{L}\p{N} _-]/gu, "")];
   const char = () => (own.length > 0 && chance(0.5) ? one(own) : plainChar());
   return ["", one(LETTERS), ...Array.from({ length: 8 }, () => many(1, 7, char).join(""))];
+};
+
+// V8 also tries places in the middle of a surrogate pair (/\B/u matches "c\u{1d49c}b" there), which the
+// standard's AdvanceStringIndex never reaches: then the places that it does reach are tried one by one.
+const insidePair = (text, at) => at > 0 && text.codePointAt(at - 1) > 0xffff;
+const search = (pattern, expression, text) => {
+  const found = expression.exec(text);
+  if (found === null || !insidePair(text, found.index)) return found !== null;
+  const sticky = new RegExp(pattern, "uy");
+  for (let at = 0; at <= text.length; at++) {
+    sticky.lastIndex = at;
+    if (!insidePair(text, at) && sticky.test(text)) return true;
+  }
+  return false;
 };
 
 const node = ({ pattern, texts }) => {
@@ -185,7 +229,7 @@ const node = ({ pattern, texts }) => {
   } catch (error) {
     return { status: "INVALID", text: String(error.message) };
   }
-  return { status: "OK", text: texts.map((text) => (expression.test(text) ? "1" : "0")).join("") };
+  return { status: "OK", text: texts.map((text) => (search(pattern, expression, text) ? "1" : "0")).join("") };
 };
 
 const factum = (questions) => {
@@ -217,6 +261,7 @@ const compare = (name, questions, shareMax) => {
   let valid = 0;
   let tested = 0;
   let matched = 0;
+  let limited = 0;
   questions.forEach((question, i) => {
     const theirs = node(question);
     const ours = answers[i] ?? { status: "nothing" };
@@ -226,19 +271,25 @@ const compare = (name, questions, shareMax) => {
       reasons.set(reason, (reasons.get(reason) ?? 0) + 1);
       return;
     }
-    if (theirs.status !== ours.status || (theirs.status === "OK" && theirs.text !== ours.text)) {
+    // Over a limit is no answer that could be wrong, but there must be few of them.
+    const known = theirs.status === "OK" && ours.status === "OK" && ours.text.length === theirs.text.length
+      ? [...theirs.text].map((letter, at) => ("SRHB".includes(ours.text[at]) ? ours.text[at] : letter)).join("") : "";
+    if (theirs.status !== ours.status || (theirs.status === "OK" && known !== ours.text)) {
       wrong.push(JSON.stringify({ ...question, theirs, ours }));
       return;
     }
     if (theirs.status === "OK") {
       tested += theirs.text.length;
       matched += theirs.text.replaceAll("0", "").length;
+      limited += ours.text.replace(/[01]/g, "").length;
     }
   });
   const refused = [...reasons.values()].reduce((sum, n) => sum + n, 0);
   if (refused > shareMax * valid) wrong.push(`${refused} of ${valid} valid patterns are refused`);
+  if (limited > LIMITED_SHARE_MAX * tested) wrong.push(`${limited} of ${tested} texts are over a limit`);
   report(name, wrong);
-  console.log(`# ${questions.length} patterns, ${valid} valid, ${tested} texts (${matched} match), ${refused} refused`);
+  console.log(`# ${questions.length} patterns, ${valid} valid, ${tested} texts (${matched} match, ` +
+    `${limited} over a limit), ${refused} refused`);
   for (const [reason, n] of [...reasons].sort((a, b) => b[1] - a[1])) console.log(`#   ${n} ${reason}`);
 };
 
@@ -289,6 +340,8 @@ compare(`patterns of the grammar are as in Node (seed ${SEED})`, Array.from({ le
   const pattern = makePattern();
   return { pattern, texts: makeTexts(pattern) };
 }), REFUSED_SHARE_MAX);
+compare(`groups and back-references are as in Node (seed ${SEED})`,
+  Array.from({ length: COUNT }, () => ({ pattern: makeKnot(), texts: AB })), KNOTS_REFUSED_SHARE_MAX);
 for (const folder of ["draft4", "draft6", "draft7"]) {
   if (existsSync(`${SUITE}/${folder}`)) suite(folder);
   else console.log(`ok ${++count} - ${folder} # SKIP json-schema-test-suite is not installed`);
