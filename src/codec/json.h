@@ -30,6 +30,7 @@ struct fct_json {
 struct fct_json_fault {
     size_t at; /* offset of the first byte that does not fit; of an unknown word, its first */
     char reason[120];
+    bool duplicate; /* it is valid, but a member stands twice; on a tape only */
 };
 
 /* One whole value with nothing but white space around it. INVALID fills |fault|, which may be NULL.
