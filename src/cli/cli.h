@@ -20,6 +20,7 @@ enum exit_code {
     EXIT_NOT_FOUND = 4, /* no such store, stream, file */
     EXIT_DAMAGED = 5,   /* data is damaged */
     EXIT_LOCKED = 6,    /* another process has the store */
+    EXIT_SCHEMA = 7,    /* refused by a schema */
     EXIT_NOT_YET = 9,   /* not done in time; may be asked again */
     EXIT_NO_RIGHT = 10,
     EXIT_UNKNOWN = 11, /* the outcome is not known: run it again, an append with the same key */

@@ -39,20 +39,6 @@ bool fct_uuid_is_zero(factum_uuid id)
     return fct_uuid_equal(id, zero);
 }
 
-/* Does |part| stand anywhere in |whole|? Spares most appends the parsing of their metadata. */
-static bool holds(factum_slice whole, factum_slice part)
-{
-    const uint8_t *at = whole.ptr;
-    const uint8_t *last = whole.ptr + whole.len - part.len;
-    while (at <= last && (at = memchr(at, part.ptr[0], (size_t)(last - at) + 1)) != NULL) {
-        if (memcmp(at, part.ptr, part.len) == 0) {
-            return true;
-        }
-        at++;
-    }
-    return false;
-}
-
 factum_slice fct_correlation_id(factum_slice metadata, char buffer[FACTUM_NAME_SIZE_MAX])
 {
     static const char name[] = "$correlationId";
@@ -60,7 +46,8 @@ factum_slice fct_correlation_id(factum_slice metadata, char buffer[FACTUM_NAME_S
     struct fct_json object;
     struct fct_json value;
     size_t len;
-    if (metadata.len < sizeof name || !holds(metadata, fct_slice(name, sizeof name - 1)) ||
+    if (metadata.len < sizeof name || /* spares most appends the parsing */
+        !fct_slice_holds(metadata, fct_slice(name, sizeof name - 1)) ||
         fct_json_parse(metadata, &object, NULL) != FACTUM_OK ||
         !fct_json_member(&object, fct_slice(name, sizeof name - 1), &value) ||
         value.type != FCT_JSON_TEXT ||

@@ -36,11 +36,6 @@ static factum_status admit_no_memory(factum_error *err)
     return fct_fail(err, FACTUM_NO_MEMORY, "append: out of memory");
 }
 
-static bool contains(factum_slice whole, factum_slice part)
-{
-    return whole.len >= part.len && memmem(whole.ptr, whole.len, part.ptr, part.len) != NULL;
-}
-
 /* ---- one event ------------------------------------------------------------------------------- */
 
 /* An event on its way, and the rule that it meets. */
@@ -294,7 +289,7 @@ static factum_status stamp(struct candidate *candidate, struct fct_note *note, c
         metadata = FCT_SLICE("{}");
     }
     if (metadata.len < 2 || metadata.ptr[0] != '{' || metadata.ptr[metadata.len - 1] != '}' ||
-        contains(metadata, fct_slice(name, strlen(name)))) {
+        fct_slice_holds(metadata, fct_slice(name, strlen(name)))) {
         return FACTUM_OK;
     }
     bool empty = trim(fct_slice(metadata.ptr + 1, metadata.len - 2)).len == 0;
