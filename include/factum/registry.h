@@ -131,6 +131,29 @@ FACTUM_API FACTUM_MUST_USE factum_status factum_schema_mode_set(factum_store *st
                                                                 factum_schema_mode mode,
                                                                 factum_error *err);
 
+/* ---- a first schema ---------------------------------------------------------------------------- */
+
+/* A draft that was drawn from stored events, to be edited before it is registered: members that
+ * were always there are required, texts with few different values are an enum. */
+typedef struct factum_schema_sketch factum_schema_sketch;
+
+/* Looks at the newest |events_max| events of |subject| (0: all). *sketch is the caller's, for
+ * factum_schema_sketch_free; NULL on failure. |progress| may be NULL. NOT_FOUND: there is no event
+ * whose data is JSON. INVALID, CANCELLED, and as factum_read. */
+FACTUM_API FACTUM_MUST_USE factum_status factum_schema_infer(factum_store *store,
+                                                             factum_slice subject,
+                                                             uint64_t events_max,
+                                                             const factum_progress *progress,
+                                                             factum_schema_sketch **sketch,
+                                                             factum_error *err);
+/* The schema, indented; lent until the sketch is freed. */
+FACTUM_API factum_slice factum_schema_sketch_text(const factum_schema_sketch *sketch);
+/* How many events were looked at, and how many of them are no JSON, which say nothing. */
+FACTUM_API uint64_t factum_schema_sketch_events(const factum_schema_sketch *sketch,
+                                                uint64_t *not_json);
+/* Accepts NULL. */
+FACTUM_API void factum_schema_sketch_free(factum_schema_sketch *sketch);
+
 #ifdef __cplusplus
 }
 #endif
