@@ -357,7 +357,8 @@ static factum_status load(struct gate *gate, struct fct_engine *engine, factum_e
         .size = sizeof request, .source = FACTUM_SOURCE_STREAM, .name = FCT_SLICE("$schemas")};
     struct fct_reader *reader;
     factum_status status = fct_engine_read(engine, &request, false, &reader, err);
-    if (status == FACTUM_STREAM_NOT_FOUND || status == FACTUM_STREAM_DELETED) {
+    if (status == FACTUM_STREAM_NOT_FOUND || status == FACTUM_STREAM_DELETED ||
+        status == FACTUM_CORRUPT) {
         return FACTUM_OK;
     }
     factum_event event;
@@ -367,11 +368,9 @@ static factum_status load(struct gate *gate, struct fct_engine *engine, factum_e
             status = load_event(gate, &event, err);
         }
     }
-    if (status == FACTUM_DONE) {
-        status = FACTUM_OK;
-    }
     fct_reader_close(reader);
-    return status;
+    /* A damaged store takes no appends, so that it needs no schemas; it must open to be looked at. */
+    return status == FACTUM_DONE || status == FACTUM_CORRUPT ? FACTUM_OK : status;
 }
 
 static void fill_ops(struct gate *gate)
