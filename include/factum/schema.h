@@ -46,7 +46,7 @@ typedef struct factum_schema_checker factum_schema_checker;
 #define FACTUM_SCHEMA_STEPS_MAX 2000000u          /* of one check */
 #define FACTUM_SCHEMA_FRAMES_MAX 2048u            /* subschemas inside each other in a check */
 #define FACTUM_SCHEMA_FAULTS_MAX 1000u            /* that one check reports */
-#define FACTUM_SCHEMA_DATA_SIZE_MAX ((size_t)64 << 20)
+#define FACTUM_SCHEMA_DATA_SIZE_MAX ((size_t)16 << 20) /* bytes that a check takes */
 #define FACTUM_SCHEMA_TAGS_MAX 64u      /* x-factum-tag */
 #define FACTUM_SCHEMA_TAG_DEPTH_MAX 16u /* names in a path to one */
 

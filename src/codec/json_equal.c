@@ -1,9 +1,8 @@
 /* json_equal.c - do two values of JSON mean the same? Layer: codec. See factum/json.h.
  *
  * Walks through the first value in the order of its tape. The members of the second are looked for
- * from where the last one was found, so objects whose members stand in the same order take one step a
- * member.
- */
+ * from where the last one was found, so objects whose members stand in the same order take one step
+ * a member. */
 #include <factum/json.h>
 
 #include "codec/json_text.h"
@@ -43,8 +42,8 @@ static bool is_unique(const factum_json *json, uint32_t object)
 
 /* ---- members --------------------------------------------------------------------------------- */
 
-/* The name in |object| of |json| that means the same as |name| of |other|, the last one if there are
- * several. |hint| is a name, or FACTUM_JSON_NONE. */
+/* The name in |object| of |json| that means the same as |name| of |other|, the last one if there
+ * are several. |hint| is a name, or FACTUM_JSON_NONE. */
 static uint32_t find_name(struct walk *walk, const factum_json *json, uint32_t object,
                           uint32_t hint, const factum_json *other, uint32_t name)
 {

@@ -3,8 +3,8 @@
  * A hash of each name is kept in its node's |reserved|. In small objects a bit for each hash says
  * whether there may have been an equal name before. The names of large objects are sorted as a list
  * whose links are the |next| of the names: that is always the node after the name, so it can be put
- * back. Sorting needs no memory, and no choice of names makes it slow, which a hash table cannot say.
- */
+ * back. Sorting needs no memory, and no choice of names makes it slow, which a hash table cannot
+ * say. */
 #include <string.h>
 
 #include "codec/bytes.h"

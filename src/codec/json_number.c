@@ -1,10 +1,9 @@
 /* json_number.c - see json_number.h. Layer: codec.
  *
- * A number is taken apart once, into its significant digits (without zeros at either end) and a power
- * of ten. An exponent may have any number of digits: exponents are compared digit by digit, and where
- * one is needed as an integer it is capped at EXPONENT_MAX, which no text is long enough to make up
- * for.
- */
+ * A number is taken apart once, into its significant digits (without zeros at either end) and a
+ * power of ten. An exponent may have any number of digits: exponents are compared digit by digit,
+ * and where one is needed as an integer it is capped at EXPONENT_MAX, which no text is long enough
+ * to make up for. */
 #include "codec/json_number.h"
 
 #include <errno.h>

@@ -1,4 +1,5 @@
-/* json_number.h - the numbers of JSON, as they stand in a text that was checked. Layer: codec. Pure. */
+/* json_number.h - the numbers of JSON, as they stand in a text that was checked. Layer: codec.
+ * Pure. */
 #ifndef FCT_CODEC_JSON_NUMBER_H
 #define FCT_CODEC_JSON_NUMBER_H
 

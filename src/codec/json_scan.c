@@ -1,14 +1,14 @@
 /* json_scan.c - see json_scan.h. Layer: codec.
  *
- * Each step takes the place where it begins and returns the place after what it has checked, or NULL
- * after it has noted what is wrong and where. Texts are read 8 bytes at a time. Only bytes of 0x80 and
- * above are checked as UTF-8.
+ * Each step takes the place where it begins and returns the place after what it has checked, or
+ * NULL after it has noted what is wrong and where. Texts are read 8 bytes at a time. Only bytes of
+ * 0x80 and above are checked as UTF-8.
  *
  * Invariants:
  * 1. |at| <= |end|; nothing at |end| or after it is read.
- * 2. open[0..depth) are the open arrays and objects, from the outside: OPEN_OBJECT or 0, and twice the
- *    number of the node.
- * 3. Without a tape, count stays 0.
+ * 2. open[0..depth) are the open arrays and objects, from the outside: OPEN_OBJECT or 0, and twice
+ *    the number of the node.
+ * 3. A value inside |depth| containers has a node if depth <= levels and there is a tape.
  */
 #include "codec/json_scan.h"
 
@@ -26,7 +26,8 @@ static const char too_deep[] = "nesting deeper than";
 struct scan {
     const uint8_t *start;
     const uint8_t *end;
-    factum_json_node *nodes; /* NULL: no tape */
+    factum_json_node *nodes;
+    unsigned levels; /* of containers whose inside is on the tape */
     uint32_t count;
     uint32_t capacity;
     unsigned depth;
@@ -128,11 +129,11 @@ static void say_fault(const struct scan *scan, unsigned depth_said, struct fct_j
 
 /* ---- the tape -------------------------------------------------------------------------------- */
 
-/* Room for a node on the tape; the numbers of nodes fit 31 bits, since a node has 2 bytes of text. */
+/* False: no room. The numbers of nodes fit 31 bits, since each node takes 2 bytes of text. */
 static inline bool put_node(struct scan *scan, const uint8_t *at, size_t len, factum_json_kind kind,
                             unsigned flags)
 {
-    if (scan->nodes == NULL) {
+    if (scan->depth > scan->levels || scan->nodes == NULL) {
         return true;
     }
     if (FCT_UNLIKELY(scan->count == scan->capacity)) {
@@ -206,8 +207,8 @@ static const uint8_t *scan_characters(struct scan *scan, const uint8_t *at)
     return begin + valid == at ? at : wrong(scan, begin + valid, "invalid UTF-8 in a string");
 }
 
-/* A high bit for the first byte of the 8 that is a quote, a backslash, below 0x20 or above 0x7f; bits
- * of later bytes may be wrong, of earlier ones they are not. */
+/* A high bit for the first byte of the 8 that is a quote, a backslash, below 0x20 or above 0x7f;
+ * bits of later bytes may be wrong, of earlier ones they are not. */
 static inline uint64_t special_bytes(uint64_t word)
 {
     const uint64_t ones = UINT64_C(0x0101010101010101);
@@ -356,13 +357,13 @@ static const uint8_t *close_nest(struct scan *scan, const uint8_t *at)
 {
     uint32_t open = scan->open[--scan->depth];
     at++;
-    if (scan->nodes == NULL) {
+    if (scan->depth > scan->levels || scan->nodes == NULL) {
         return at;
     }
     factum_json_node *node = &scan->nodes[open / 2];
     node->len = (uint32_t)(at - scan->start) - node->start;
     node->next = scan->count;
-    if ((open & OPEN_OBJECT) != 0 && !scan->duplicates) {
+    if ((open & OPEN_OBJECT) != 0 && !scan->duplicates && scan->depth < scan->levels) {
         scan->twice = fct_json_duplicate(scan->start, scan->nodes, open / 2);
         if (scan->twice != FACTUM_JSON_NONE) {
             scan->at = scan->start + scan->nodes[scan->twice].start - 1;
@@ -379,10 +380,11 @@ static const uint8_t *open_nest(struct scan *scan, const uint8_t *at, bool *insi
     if (scan->depth == scan->depth_max) {
         return wrong(scan, at, too_deep);
     }
-    scan->open[scan->depth++] = scan->count * 2 | (object ? OPEN_OBJECT : 0);
+    uint32_t node = scan->count;
     if (!put_node(scan, at, 0, object ? FACTUM_JSON_OBJECT : FACTUM_JSON_ARRAY, 0)) {
         return no_room(scan);
     }
+    scan->open[scan->depth++] = node * 2 | (object ? OPEN_OBJECT : 0);
     at = skip_space(scan, at + 1);
     *inside = at == scan->end || *at != (object ? '}' : ']');
     if (!*inside) {
@@ -456,6 +458,7 @@ factum_status fct_json_scan(struct fct_json_scan *asked, struct fct_json_fault *
     scan.start = start;
     scan.end = start + asked->text.len;
     scan.nodes = asked->nodes;
+    scan.levels = asked->levels == 0 ? FACTUM_JSON_DEPTH_LIMIT : asked->levels;
     scan.capacity = asked->capacity < UINT32_MAX ? (uint32_t)asked->capacity : UINT32_MAX;
     scan.depth_max = asked->depth_max;
     scan.duplicates = asked->duplicates;

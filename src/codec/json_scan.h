@@ -1,6 +1,5 @@
-/* json_scan.h - the one pass over JSON text: checks it, and writes its tape if there is room for one.
- * Layer: codec. Pure: no allocation, no recursion.
- */
+/* json_scan.h - the one pass over JSON text: checks it, and writes its tape if there is room for
+ * one. Layer: codec. Pure: no allocation, no recursion. */
 #ifndef FCT_CODEC_JSON_SCAN_H
 #define FCT_CODEC_JSON_SCAN_H
 
@@ -17,6 +16,7 @@ struct fct_json_scan {
     bool duplicates;         /* members of one name may stand twice; without a tape nobody looks */
     factum_json_node *nodes; /* NULL: only check */
     size_t capacity;
+    unsigned levels;    /* containers that are this deep have no inside on the tape; 0: all have */
     uint32_t count;     /* of nodes; 0 without a tape */
     factum_slice value; /* the text without the white space around it */
 };
@@ -25,8 +25,8 @@ struct fct_json_scan {
 FCT_MUST_USE factum_status fct_json_scan(struct fct_json_scan *scan, struct fct_json_fault *fault);
 
 /* The earliest name of |object| that means the same as a name before it; FACTUM_JSON_NONE: all
- * differ. |object| is on the tape with its members and |next|. Marks it as FACTUM_JSON_UNIQUE. Takes
- * n log n steps for n bytes of names, whatever they are. */
+ * differ. |object| is on the tape with its members and |next|. Marks it as FACTUM_JSON_UNIQUE.
+ * Takes n log n steps for n bytes of names, whatever they are. */
 uint32_t fct_json_duplicate(const uint8_t *text, factum_json_node *nodes, uint32_t object);
 
 #endif

@@ -1,4 +1,4 @@
-/* json_tape.c - the tape of a JSON text, and what is read from it. Layer: codec. See factum/json.h. */
+/* json_tape.c - the tape of a JSON text, and what is read from it. See factum/json.h. Layer: codec. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>

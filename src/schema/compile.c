@@ -65,7 +65,7 @@ static factum_status wrong_kind(struct emit *emit, uint32_t node, const char *wa
 }
 
 /* Adds to an array of the program; *index is the number of what is added. */
-static factum_status add_to(struct emit *emit, struct fct_buf *array, const void *item, size_t size,
+static factum_status emit_add(struct emit *emit, struct fct_buf *array, const void *item, size_t size,
                             uint32_t *index)
 {
     *index = (uint32_t)(array->len / size);
@@ -218,7 +218,7 @@ static factum_status compile_bound(struct emit *emit, enum fct_word word, enum f
     struct fct_bound bound = {.decimal = fct_decimal_parse(raw)};
     bound.is_small = fct_decimal_small(&bound.decimal, &bound.small);
     factum_status status =
-        add_to(emit, &emit->program->bounds, &bound, sizeof bound, &index);
+        emit_add(emit, &emit->program->bounds, &bound, sizeof bound, &index);
     set(emit, keyword, node, index);
     return status;
 }
@@ -243,7 +243,7 @@ static factum_status compile_multiple(struct emit *emit)
                               "over the limit of %d digits", FCT_DIVISOR_DIGITS_MAX);
     }
     factum_status status =
-        add_to(emit, &emit->program->divisors, &divisor, sizeof divisor, &index);
+        emit_add(emit, &emit->program->divisors, &divisor, sizeof divisor, &index);
     set(emit, FCT_K_MULTIPLE_OF, node, index);
     return status;
 }
@@ -296,7 +296,7 @@ static factum_status compile_pattern(struct emit *emit, uint32_t node, uint32_t 
     if (status != FACTUM_OK) {
         return fct_build_fail(emit->build, place, status, "%s", why.text);
     }
-    status = add_to(emit, &emit->program->patterns, &pattern, sizeof pattern, index);
+    status = emit_add(emit, &emit->program->patterns, &pattern, sizeof pattern, index);
     if (status != FACTUM_OK) {
         fct_pattern_destroy(pattern);
     }
@@ -354,6 +354,7 @@ static factum_status compile_values(struct emit *emit)
         kind_of(emit, tag) != FACTUM_JSON_TEXT) {
         status = wrong_kind(emit, tag, "a string");
     }
+    emit->program->has_tags = emit->program->has_tags || has_word(emit, FCT_WORD_TAG);
     return status == FACTUM_OK ? compile_format(emit) : status;
 }
 
@@ -378,7 +379,7 @@ static factum_status table_add(struct emit *emit, struct fct_table *table, uint3
         return FACTUM_OK;
     }
     slots[slot] = table->count++;
-    return add_to(emit, &program->members, &member, sizeof member, number);
+    return emit_add(emit, &program->members, &member, sizeof member, number);
 }
 
 static struct fct_member *member_at(struct emit *emit, uint32_t number)
@@ -478,7 +479,7 @@ static factum_status compile_members(struct emit *emit)
         status = table_required(emit, &table);
     }
     if (status == FACTUM_OK) {
-        status = add_to(emit, &emit->program->tables, &table, sizeof table, &index);
+        status = emit_add(emit, &emit->program->tables, &table, sizeof table, &index);
         set(emit, FCT_K_MEMBERS, properties, index);
     }
     return status;

@@ -54,7 +54,7 @@ enum fct_keyword {
     FCT_K_MIN_CONTAINS,
     FCT_K_MAX_CONTAINS,
     FCT_K_REF,
-    FCT_K_DYNAMIC_REF, /* a list: the rule without a scope, then resource, rule, ... */
+    FCT_K_DYNAMIC_REF, /* a list: the rule without a scope; a list of resource, rule, ..., or none */
     FCT_K_ALL_OF,
     FCT_K_ANY_OF,
     FCT_K_ONE_OF,
@@ -176,7 +176,7 @@ struct fct_program {
     struct fct_buf bounds, divisors, patterns, tables, members, tags;
     uint32_t root;
     bool tracks;  /* a rule has unevaluatedItems or unevaluatedProperties */
-    bool dynamic; /* a rule has a dynamic reference */
+    bool has_tags; /* some rule has x-factum-tag */
 };
 
 /* The |i|-th of an array in a buffer. */
