@@ -169,29 +169,28 @@ static factum_status refuse_tag(const struct candidate *candidate, uint32_t valu
 static factum_status write_tag(struct candidate *candidate, factum_slice name, uint32_t value,
                                struct fct_place *place, factum_error *err)
 {
-    struct fct_bench *bench = candidate->bench;
+    struct fct_buf *bytes = &candidate->bench->bytes;
     factum_slice raw = factum_json_raw(&candidate->json, value);
-    place->at = bench->bytes.len;
-    if (fct_buf_reserve(&bench->bytes, name.len + 1 + raw.len) != FACTUM_OK) {
+    size_t len = raw.len;
+    place->at = bytes->len;
+    if (fct_buf_reserve(bytes, name.len + 1 + raw.len) != FACTUM_OK) {
         return admit_no_memory(err);
     }
-    (void)fct_buf_add_slice(&bench->bytes, name);
-    (void)fct_buf_add(&bench->bytes, ":", 1);
+    uint8_t *to = bytes->ptr + bytes->len;
+    memcpy(to, name.ptr, name.len);
+    to[name.len] = ':';
+    to += name.len + 1;
     if (factum_json_kind_of(&candidate->json, value) != FACTUM_JSON_TEXT) {
-        (void)fct_buf_add_slice(&bench->bytes, raw);
-    } else {
-        size_t len;
-        if (factum_json_unescape(&candidate->json, value,
-                                 (char *)bench->bytes.ptr + bench->bytes.len, raw.len,
-                                 &len) != FACTUM_OK) {
-            return refuse_tag(candidate, value, "is to be a tag, but is not Unicode text", err);
-        }
-        bench->bytes.len += len;
+        memcpy(to, raw.ptr, raw.len);
+    } else if (factum_json_unescape(&candidate->json, value, (char *)to, raw.len, &len) !=
+               FACTUM_OK) {
+        return refuse_tag(candidate, value, "is to be a tag, but is not Unicode text", err);
     }
-    place->len = bench->bytes.len - place->at;
+    place->len = name.len + 1 + len;
     if (place->len > FACTUM_NAME_SIZE_MAX) {
         return refuse_tag(candidate, value, "is to be a tag, but is longer than 1,024 bytes", err);
     }
+    bytes->len += place->len;
     return FACTUM_OK;
 }
 

@@ -433,7 +433,8 @@ factum_status fct_gate_put(struct fct_engine *engine, const factum_log_sink *sin
         if (gate != NULL) {
             gate_free(gate);
         }
-        (void)fct_engine_close(engine, NULL);
+        factum_status closed = fct_engine_close(engine, NULL);
+        (void)closed; /* why it could not be opened is said */
         return status;
     }
     engine->ops = &gate->ops;

@@ -186,7 +186,10 @@ static factum_status rules_no_memory(factum_error *err)
 static struct fct_rules *table_copy(const struct fct_rules *rules)
 {
     struct fct_rules *made = table_create(rules->mem, rules->count + 1);
-    for (size_t i = 0; made != NULL && i < rules->slot_count; i++) {
+    if (made == NULL) {
+        return NULL;
+    }
+    for (size_t i = 0; i < rules->slot_count; i++) {
         if (rules->slots[i] != NULL) {
             rules->slots[i]->tables++;
             put(made, rules->slots[i]);
@@ -259,13 +262,14 @@ factum_status fct_rules_apply(const struct fct_rules *rules, const struct fct_re
         return rules_no_memory(err);
     }
     factum_status status = fill(rules->mem, rule, old, event, stage, lenient, err);
-    struct fct_rules *made = status == FACTUM_OK ? table_copy(rules) : NULL;
-    if (status == FACTUM_OK && made == NULL) {
-        status = rules_no_memory(err);
-    }
     if (status != FACTUM_OK) {
         rule_release(rules->mem, rule);
         return status;
+    }
+    struct fct_rules *made = table_copy(rules);
+    if (made == NULL) {
+        rule_release(rules->mem, rule);
+        return rules_no_memory(err);
     }
     put(made, rule);
     *changed = made;
