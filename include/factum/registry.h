@@ -32,7 +32,8 @@ extern "C" {
 typedef enum factum_schema_mode {
     FACTUM_SCHEMA_MODE_UNSET = 0, /* as the subject's category says; REJECT where nothing is said */
     FACTUM_SCHEMA_MODE_OFF = 1,   /* events are not looked at */
-    FACTUM_SCHEMA_MODE_WARN = 2,  /* it is stored; its metadata and the log say why it does not fit */
+    FACTUM_SCHEMA_MODE_WARN =
+        2, /* it is stored; its metadata and the log say why it does not fit */
     FACTUM_SCHEMA_MODE_REJECT = 3
 } factum_schema_mode;
 
@@ -51,8 +52,8 @@ typedef struct factum_schema_version {
     factum_slice hash; /* SHA-256 of the text, 64 hexadecimal digits */
     factum_slice text; /* the schema */
     factum_schema_proof proof;
-    uint64_t after;    /* of PROOF_AFTER: the place */
-    int64_t created;   /* when it was registered */
+    uint64_t after;  /* of PROOF_AFTER: the place */
+    int64_t created; /* when it was registered */
     bool newest;
 } factum_schema_version;
 
@@ -80,8 +81,7 @@ FACTUM_API FACTUM_MUST_USE factum_status factum_schemas_find(const factum_schema
                                                              factum_error *err);
 /* The |index|-th mode that somebody has set, "CATEGORY/" included. DONE. */
 FACTUM_API FACTUM_MUST_USE factum_status factum_schemas_mode_at(const factum_schemas *schemas,
-                                                                size_t index,
-                                                                factum_slice *subject,
+                                                                size_t index, factum_slice *subject,
                                                                 factum_schema_mode *mode,
                                                                 factum_error *err);
 /* "off", "warn", "reject"; "" for UNSET. Static. */
@@ -140,12 +140,9 @@ typedef struct factum_schema_sketch factum_schema_sketch;
 /* Looks at the newest |events_max| events of |subject| (0: all). *sketch is the caller's, for
  * factum_schema_sketch_free; NULL on failure. |progress| may be NULL. NOT_FOUND: there is no event
  * whose data is JSON. INVALID, CANCELLED, and as factum_read. */
-FACTUM_API FACTUM_MUST_USE factum_status factum_schema_infer(factum_store *store,
-                                                             factum_slice subject,
-                                                             uint64_t events_max,
-                                                             const factum_progress *progress,
-                                                             factum_schema_sketch **sketch,
-                                                             factum_error *err);
+FACTUM_API FACTUM_MUST_USE factum_status factum_schema_infer(
+    factum_store *store, factum_slice subject, uint64_t events_max, const factum_progress *progress,
+    factum_schema_sketch **sketch, factum_error *err);
 /* The schema, indented; lent until the sketch is freed. */
 FACTUM_API factum_slice factum_schema_sketch_text(const factum_schema_sketch *sketch);
 /* How many events were looked at, and how many of them are no JSON, which say nothing. */

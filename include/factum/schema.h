@@ -40,15 +40,15 @@ typedef struct factum_schema factum_schema;
  * of the same kind do not allocate. Works with every schema. */
 typedef struct factum_schema_checker factum_schema_checker;
 
-#define FACTUM_SCHEMA_SIZE_MAX ((size_t)1 << 20)  /* bytes of a document */
-#define FACTUM_SCHEMA_DOCUMENTS_MAX 256           /* that a caller may give */
-#define FACTUM_SCHEMA_RULES_MAX 50000u            /* subschemas, of all documents that are used */
-#define FACTUM_SCHEMA_STEPS_MAX 2000000u          /* of one check */
-#define FACTUM_SCHEMA_FRAMES_MAX 2048u            /* subschemas inside each other in a check */
-#define FACTUM_SCHEMA_FAULTS_MAX 1000u            /* that one check reports */
+#define FACTUM_SCHEMA_SIZE_MAX ((size_t)1 << 20) /* bytes of a document */
+#define FACTUM_SCHEMA_DOCUMENTS_MAX 256          /* that a caller may give */
+#define FACTUM_SCHEMA_RULES_MAX 50000u           /* subschemas, of all documents that are used */
+#define FACTUM_SCHEMA_STEPS_MAX 2000000u         /* of one check */
+#define FACTUM_SCHEMA_FRAMES_MAX 2048u           /* subschemas inside each other in a check */
+#define FACTUM_SCHEMA_FAULTS_MAX 1000u           /* that one check reports */
 #define FACTUM_SCHEMA_DATA_SIZE_MAX ((size_t)16 << 20) /* bytes that a check takes */
-#define FACTUM_SCHEMA_TAGS_MAX 64u      /* x-factum-tag */
-#define FACTUM_SCHEMA_TAG_DEPTH_MAX 16u /* names in a path to one */
+#define FACTUM_SCHEMA_TAGS_MAX 64u                     /* x-factum-tag */
+#define FACTUM_SCHEMA_TAG_DEPTH_MAX 16u                /* names in a path to one */
 
 typedef enum factum_schema_draft {
     FACTUM_SCHEMA_DEFAULT = 0, /* 2020-12 */
@@ -119,22 +119,22 @@ FACTUM_API FACTUM_MUST_USE factum_status factum_schema_check(const factum_schema
                                                              factum_schema_result *result,
                                                              factum_error *err);
 /* The same for a value that was parsed, without members of one name. */
-FACTUM_API FACTUM_MUST_USE factum_status
-factum_schema_check_json(const factum_schema *schema, factum_schema_checker *checker,
-                         const factum_json *json, size_t faults_max, factum_schema_result *result,
-                         factum_error *err);
+FACTUM_API FACTUM_MUST_USE factum_status factum_schema_check_json(
+    const factum_schema *schema, factum_schema_checker *checker, const factum_json *json,
+    size_t faults_max, factum_schema_result *result, factum_error *err);
 
 /* "x-factum-tag": "NAME" in the schema of a property: its value becomes the tag NAME:VALUE. */
 typedef struct factum_schema_tag_place {
     size_t size;
-    factum_slice name;                             /* lent by the schema, like the path */
+    factum_slice name;                              /* lent by the schema, like the path */
     factum_slice path[FACTUM_SCHEMA_TAG_DEPTH_MAX]; /* names of properties, from the root on */
     size_t path_count;
 } factum_schema_tag_place;
 
 /* The |index|-th tag of the schema, counted from 0: those that are reached through "properties" and
  * "$ref" alone, in the order of the schema. DONE: there are no more. INVALID. */
-FACTUM_API FACTUM_MUST_USE factum_status factum_schema_tag(const factum_schema *schema, size_t index,
+FACTUM_API FACTUM_MUST_USE factum_status factum_schema_tag(const factum_schema *schema,
+                                                           size_t index,
                                                            factum_schema_tag_place *place,
                                                            factum_error *err);
 

@@ -37,13 +37,12 @@ static void print_violation(const struct options *options, const factum_store *s
         if (!options->quiet) {
             char token[FACTUM_TOKEN_SIZE];
             factum_token_format(store, done->failed_position, token);
-            (void)fprintf(stderr,
-                          "factum: events up to this one are left out with --after %s\n", token);
+            (void)fprintf(stderr, "factum: events up to this one are left out with --after %s\n",
+                          token);
         }
         return;
     }
-    (void)printf("{\"accepted\":false,\"position\":%" PRIu64 ",\"stream\":",
-                 done->failed_position);
+    (void)printf("{\"accepted\":false,\"position\":%" PRIu64 ",\"stream\":", done->failed_position);
     print_json_text(stdout, factum_slice_from(done->failed_stream));
     (void)printf(",\"revision\":%" PRIu64 ",\"pointer\":", done->failed_revision);
     print_json_text(stdout, factum_slice_from(done->failed_pointer));

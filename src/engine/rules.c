@@ -157,6 +157,86 @@ static void mix(struct fct_hash128 *hash, factum_slice bytes)
     *hash = fct_hash128(bytes, head.low ^ head.high);
 }
 
+static void mix_parts(struct fct_hash128 *hash, const factum_slice *parts, size_t count)
+{
+    uint64_t len = 0;
+    for (size_t i = 0; i < count; i++) {
+        len += parts[i].len;
+    }
+    uint64_t seed = hash->low ^ (hash->high << 1 | hash->high >> 63);
+    struct fct_hash128 head = fct_hash128(fct_slice(&len, sizeof len), seed);
+    *hash = fct_hash128_parts(parts, count, head.low ^ head.high);
+}
+
+/* Members that a client makes afresh for each try. */
+static bool is_trace_member(factum_slice name)
+{
+    return fct_slice_equal(name, FCT_SLICE("traceparent")) ||
+           fct_slice_equal(name, FCT_SLICE("tracestate")) ||
+           fct_slice_equal(name, FCT_SLICE("$traceId")) ||
+           fct_slice_equal(name, FCT_SLICE("$spanId"));
+}
+
+static bool may_have_trace(factum_slice metadata)
+{
+    return fct_slice_holds(metadata, FCT_SLICE("\"trace")) ||
+           fct_slice_holds(metadata, FCT_SLICE("\"$traceId")) ||
+           fct_slice_holds(metadata, FCT_SLICE("\"$spanId"));
+}
+
+#define TRACE_RUNS_MAX 8u
+
+/* The metadata without its trace members, as parts: the brackets, and runs of other members with
+ * commas between. 0: it has none, or is no object, or they stand in too many places. */
+static size_t without_trace(factum_slice metadata, factum_slice parts[2 * TRACE_RUNS_MAX + 2])
+{
+    struct fct_json object;
+    struct fct_json value;
+    factum_slice name;
+    size_t offset = 0;
+    size_t count = 1;
+    bool found = false;
+    bool in_run = false;
+    if (!may_have_trace(metadata) || fct_json_parse(metadata, &object, NULL) != FACTUM_OK ||
+        object.type != FCT_JSON_OBJECT) {
+        return 0;
+    }
+    parts[0] = FCT_SLICE("{");
+    while (fct_json_member_next(&object, &offset, &name, &value)) {
+        const uint8_t *begin = name.ptr - 1;
+        if (is_trace_member(name)) {
+            found = true;
+            in_run = false;
+            continue;
+        }
+        if (!in_run && count > 1) {
+            parts[count++] = FCT_SLICE(",");
+        }
+        if (!in_run && count > 2 * TRACE_RUNS_MAX) {
+            return 0;
+        }
+        begin = in_run ? parts[--count].ptr : begin;
+        parts[count++] = fct_slice(begin, (size_t)(value.raw.ptr + value.raw.len - begin));
+        in_run = true;
+    }
+    parts[count] = FCT_SLICE("}");
+    return !found ? 0 : count == 1 ? 1 : count + 1;
+}
+
+/* Metadata with nothing but a trace counts as none. */
+static void mix_metadata(struct fct_hash128 *hash, factum_slice metadata)
+{
+    factum_slice parts[2 * TRACE_RUNS_MAX + 2];
+    size_t count = without_trace(metadata, parts);
+    if (count == 0) {
+        mix(hash, metadata);
+    } else if (count == 1) {
+        mix(hash, fct_slice(NULL, 0));
+    } else {
+        mix_parts(hash, parts, count);
+    }
+}
+
 static struct fct_hash128 hash_events(const factum_append_request *request)
 {
     struct fct_hash128 hash = {0, 0};
@@ -173,7 +253,7 @@ static struct fct_hash128 hash_events(const factum_append_request *request)
         mix(&hash, event->stream);
         mix(&hash, event->type);
         mix(&hash, event->data);
-        mix(&hash, event->metadata);
+        mix_metadata(&hash, event->metadata);
         mix(&hash, fct_slice(facts, sizeof facts));
         if (!json && !bytes) {
             mix(&hash, type);

@@ -81,17 +81,17 @@ static factum_status check_edition(struct candidate *candidate, const struct fct
         return violation(candidate, "", edition->broken, err);
     }
     factum_error why = {.status = FACTUM_OK};
-    factum_status status = fct_run_json(candidate->bench->run, edition->program, &candidate->json,
-                                        1, &result, &why);
+    factum_status status =
+        fct_run_json(candidate->bench->run, edition->program, &candidate->json, 1, &result, &why);
     if (status == FACTUM_NO_MEMORY) {
         return admit_no_memory(err);
     }
     if (status != FACTUM_OK) {
         return violation(candidate, "", why.text, err);
     }
-    return result.valid ? FACTUM_OK
-                        : violation(candidate, result.faults[0].pointer, result.faults[0].text,
-                                    err);
+    return result.valid
+               ? FACTUM_OK
+               : violation(candidate, result.faults[0].pointer, result.faults[0].text, err);
 }
 
 /* OK, SCHEMA_VIOLATION, or why it could not be checked. */
@@ -258,8 +258,8 @@ static factum_status take_tags(struct candidate *candidate, struct fct_note *not
     factum_schema_tag_place place = {.size = sizeof place};
     factum_status status = FACTUM_OK;
     note->first_tag = candidate->bench->places.len / sizeof(struct fct_place);
-    for (size_t i = 0; status == FACTUM_OK &&
-                       fct_program_tag(candidate->edition->program, i, &place); i++) {
+    for (size_t i = 0;
+         status == FACTUM_OK && fct_program_tag(candidate->edition->program, i, &place); i++) {
         status = take_tag(candidate, note, &place, err);
     }
     return status;
@@ -372,8 +372,8 @@ static factum_status copy_events(const struct fct_admission *admission,
     }
     size_t events_size = request->event_count * sizeof *request->events;
     size_t tags_size = tags * sizeof(factum_slice);
-    struct admitted *admitted = fct_mem_alloc(
-        admission->mem, sizeof *admitted + events_size + tags_size + bench->bytes.len + 1);
+    struct admitted *admitted = fct_mem_alloc(admission->mem, sizeof *admitted + events_size +
+                                                                  tags_size + bench->bytes.len + 1);
     if (admitted == NULL) {
         return admit_no_memory(err);
     }

@@ -15,6 +15,7 @@
 #include "core/log_sink.h"
 #include "core/slice.h"
 #include "gate/admit.h"
+#include "gate/key.h"
 #include "gate/passage.h"
 #include "os/thread.h"
 
@@ -105,9 +106,8 @@ static void change_end(struct fct_op_tail *tail, factum_append_op *op)
 
 /* *changed is |rules| with the registry's events of |request| applied, as they are at |stage|. */
 static factum_status apply_events(const struct fct_rules *rules,
-                                  const factum_append_request *request,
-                                  enum fct_rules_stage stage, struct fct_rules **changed,
-                                  factum_error *err)
+                                  const factum_append_request *request, enum fct_rules_stage stage,
+                                  struct fct_rules **changed, factum_error *err)
 {
     struct fct_rules *made = NULL;
     factum_status status = FACTUM_OK;
@@ -210,7 +210,10 @@ static factum_status admit_op(struct gate *gate, factum_append_op *op, factum_er
         .rules = atomic_load(&gate->rules),
         .benches = &gate->benches,
     };
-    return fct_rules_count(admission.rules) == 0 ? FACTUM_OK : fct_admit(&admission, op, err);
+    factum_status status = fct_key_take(op, err);
+    return status == FACTUM_OK && fct_rules_count(admission.rules) > 0
+               ? fct_admit(&admission, op, err)
+               : status;
 }
 
 static factum_status gate_append(void *self, factum_append_op *op, factum_error *err)
@@ -343,8 +346,8 @@ static factum_status load_event(struct gate *gate, const factum_event *stored, f
                         (unsigned long long)stored->revision, why.text);
         return FACTUM_OK;
     }
-    factum_status status = fct_rules_apply(atomic_load(&gate->rules), &event, FCT_RULES_FINAL,
-                                           true, &changed, err);
+    factum_status status =
+        fct_rules_apply(atomic_load(&gate->rules), &event, FCT_RULES_FINAL, true, &changed, err);
     if (status == FACTUM_OK) {
         fct_rules_destroy(atomic_exchange(&gate->rules, changed));
     }
@@ -426,9 +429,8 @@ factum_status fct_gate_put(struct fct_engine *engine, const factum_log_sink *sin
                            factum_error *err)
 {
     struct gate *gate = gate_create(engine, sink);
-    factum_status status = gate == NULL
-                               ? fct_fail(err, FACTUM_NO_MEMORY, "open: out of memory")
-                               : load(gate, engine, err);
+    factum_status status = gate == NULL ? fct_fail(err, FACTUM_NO_MEMORY, "open: out of memory")
+                                        : load(gate, engine, err);
     if (status != FACTUM_OK) {
         if (gate != NULL) {
             gate_free(gate);

@@ -172,7 +172,8 @@ struct fct_ruling fct_rules_find(const struct fct_rules *rules, factum_slice cat
     if (mode == FACTUM_SCHEMA_MODE_OFF) {
         return (struct fct_ruling){.rule = NULL};
     }
-    return (struct fct_ruling){rule, mode == FACTUM_SCHEMA_MODE_UNSET ? FACTUM_SCHEMA_MODE_REJECT : mode};
+    return (struct fct_ruling){rule,
+                               mode == FACTUM_SCHEMA_MODE_UNSET ? FACTUM_SCHEMA_MODE_REJECT : mode};
 }
 
 /* ---- changes --------------------------------------------------------------------------------- */

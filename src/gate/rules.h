@@ -41,7 +41,7 @@ struct fct_rules;
 /* What holds for an event. */
 struct fct_ruling {
     const struct fct_rule *rule; /* with an edition; NULL: nothing is asked of the event */
-    factum_schema_mode mode;   /* WARN or REJECT */
+    factum_schema_mode mode;     /* WARN or REJECT */
 };
 
 /* An empty table. NULL without memory. */

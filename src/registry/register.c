@@ -19,9 +19,9 @@
 #include "registry/snapshot.h"
 #include "schema/registry_event.h"
 
-#define TRIES_MAX 200u        /* of the append; each checks less than the one before */
+#define TRIES_MAX 200u /* of the append; each checks less than the one before */
 #define EVENT_SIZE_MAX ((size_t)16 << 20)
-#define PROGRESS_EVERY 4096u  /* events */
+#define PROGRESS_EVERY 4096u /* events */
 
 /* A registration under way. */
 struct registering {
@@ -71,8 +71,8 @@ static factum_status read_register_options(struct registering *work,
     factum_status status = FACTUM_OK;
     work->options = (factum_register_options){.size = sizeof work->options};
     if (given != NULL) {
-        status = fct_sized_read(&work->options, sizeof work->options, given,
-                                "schemas: the options", err);
+        status = fct_sized_read(&work->options, sizeof work->options, given, "schemas: the options",
+                                err);
     }
     if (status == FACTUM_OK && (unsigned)work->options.proof > FACTUM_SCHEMA_PROOF_NONE) {
         return fct_fail(err, FACTUM_INVALID, "schemas: %d is no kind of proof",
@@ -85,8 +85,8 @@ static factum_status begin(struct registering *work, factum_store *store, factum
                            factum_slice text, const factum_register_options *options,
                            factum_error *err)
 {
-    *work = (struct registering){
-        .store = store, .subject_text = subject, .text = trim_schema(text)};
+    *work =
+        (struct registering){.store = store, .subject_text = subject, .text = trim_schema(text)};
     work->answer.size = sizeof work->answer;
     if (store == NULL || (text.len > 0 && text.ptr == NULL)) {
         return fct_fail(err, FACTUM_INVALID, "schemas: a store and a schema are needed");
@@ -131,9 +131,9 @@ static bool has_own_schema(const struct registering *work, factum_slice category
     if (category.len == 0) {
         return false;
     }
-    int len = snprintf(text, sizeof text, "%.*s/%.*s", (int)category.len,
-                       (const char *)category.ptr, (int)work->subject.type.len,
-                       (const char *)work->subject.type.ptr);
+    int len =
+        snprintf(text, sizeof text, "%.*s/%.*s", (int)category.len, (const char *)category.ptr,
+                 (int)work->subject.type.len, (const char *)work->subject.type.ptr);
     return fct_snapshot_newest(work->schemas, fct_slice(text, (size_t)len)) != NULL;
 }
 
@@ -150,8 +150,8 @@ static bool is_meant(const struct registering *work, const factum_event *event)
     return !has_own_schema(work, category);
 }
 
-static factum_status blame(struct registering *work, const factum_event *event,
-                           const char *pointer, const char *text, factum_error *err)
+static factum_status blame(struct registering *work, const factum_event *event, const char *pointer,
+                           const char *text, factum_error *err)
 {
     factum_registration *answer = &work->answer;
     answer->failed_position = event->position;
@@ -179,9 +179,8 @@ static factum_status prove_event(struct registering *work, const factum_event *e
     if (status != FACTUM_OK) {
         return blame(work, event, "", why.text, err);
     }
-    return result.valid
-               ? FACTUM_OK
-               : blame(work, event, result.faults[0].pointer, result.faults[0].text, err);
+    return result.valid ? FACTUM_OK
+                        : blame(work, event, result.faults[0].pointer, result.faults[0].text, err);
 }
 
 static factum_status report_progress(const struct registering *work, factum_error *err)
@@ -263,8 +262,7 @@ static factum_status read_registry(struct registering *work, factum_error *err)
 static bool find_same(struct registering *work)
 {
     const factum_slice hash = fct_slice(work->hash, FCT_SHA256_TEXT_SIZE - 1);
-    const factum_schema_version *newest =
-        fct_snapshot_newest(work->schemas, work->subject_text);
+    const factum_schema_version *newest = fct_snapshot_newest(work->schemas, work->subject_text);
     uint64_t id_max = 0;
     uint64_t id = 0;
     for (size_t i = 0; i < work->schemas->version_count; i++) {

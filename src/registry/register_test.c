@@ -167,9 +167,8 @@ TEST(a_version_that_a_stored_event_breaks_is_refused_and_the_event_named)
     assert_text(f->err, "order-2 at revision 0");
     assert_ok(put(f, "order-3", "OrderPlaced", "{\"orderId\":\"3\"}"), f->err);
 
-    const factum_register_options after = {.size = sizeof after,
-                                           .proof = FACTUM_SCHEMA_PROOF_AFTER,
-                                           .after = done.failed_position};
+    const factum_register_options after = {
+        .size = sizeof after, .proof = FACTUM_SCHEMA_PROOF_AFTER, .after = done.failed_position};
     assert_status(factum_schema_register(f->store, FCT_SLICE("OrderPlaced"),
                                          factum_slice_from(placed_2), &after, &done, &f->err),
                   FACTUM_SCHEMA_VIOLATION);
@@ -179,8 +178,7 @@ TEST(a_version_that_a_stored_event_breaks_is_refused_and_the_event_named)
                                      factum_slice_from(placed_2), &none, &done, &f->err),
               f->err);
     assert_int_equal(done.version, 2);
-    assert_status(put(f, "order-4", "OrderPlaced", "{\"orderId\":\"4\"}"),
-                  FACTUM_SCHEMA_VIOLATION);
+    assert_status(put(f, "order-4", "OrderPlaced", "{\"orderId\":\"4\"}"), FACTUM_SCHEMA_VIOLATION);
 }
 
 TEST(what_is_no_schema_is_refused)
@@ -221,13 +219,12 @@ TEST(an_event_gets_its_tags_and_the_id_of_its_schema)
     must_enrol(f, "OrderPlaced", placed_1);
     assert_ok(put(f, "order-1", "OrderPlaced", "{\"orderId\":\"a\\u0062\",\"qty\":1}"), f->err);
     assert_string_equal(last_of(f, "order-1"), "{\"$schema.id\":1}|order:ab");
-    assert_ok(put_with(f, "order-1", "OrderPlaced", "{\"orderId\":\"b\"}",
-                       " {\"by\":\"me\"} ", ""),
+    assert_ok(put_with(f, "order-1", "OrderPlaced", "{\"orderId\":\"b\"}", " {\"by\":\"me\"} ", ""),
               f->err);
     assert_string_equal(last_of(f, "order-1"), "{\"by\":\"me\",\"$schema.id\":1}|order:b");
-    assert_ok(put_with(f, "order-1", "OrderPlaced", "{\"orderId\":\"c\"}",
-                       "{\"$schema.id\":7}", ""),
-              f->err);
+    assert_ok(
+        put_with(f, "order-1", "OrderPlaced", "{\"orderId\":\"c\"}", "{\"$schema.id\":7}", ""),
+        f->err);
     assert_string_equal(last_of(f, "order-1"), "{\"$schema.id\":7}|order:c");
 }
 
@@ -307,8 +304,7 @@ TEST(schemas_are_there_after_a_restart)
     must_enrol(f, "OrderPlaced", placed_2);
     assert_ok(factum_close(f->store, &f->err), f->err);
     assert_ok(factum_open(f->dir, NULL, &f->store, &f->err), f->err);
-    assert_status(put(f, "order-1", "OrderPlaced", "{\"orderId\":\"1\"}"),
-                  FACTUM_SCHEMA_VIOLATION);
+    assert_status(put(f, "order-1", "OrderPlaced", "{\"orderId\":\"1\"}"), FACTUM_SCHEMA_VIOLATION);
     assert_text(f->err, "(schema OrderPlaced 2)");
 }
 
@@ -387,8 +383,8 @@ TEST(two_who_register_get_versions_of_their_own)
     for (unsigned i = 0; i < 8; i++) {
         registrars[i] = (struct registrar){.f = f};
         (void)snprintf(registrars[i].schema, sizeof registrars[i].schema, "{\"minimum\":%u}", i);
-        assert_int_equal(
-            pthread_create(&registrars[i].thread, NULL, register_one, &registrars[i]), 0);
+        assert_int_equal(pthread_create(&registrars[i].thread, NULL, register_one, &registrars[i]),
+                         0);
     }
     for (unsigned i = 0; i < 8; i++) {
         assert_int_equal(pthread_join(registrars[i].thread, NULL), 0);

@@ -89,8 +89,8 @@ static factum_status add_version(struct factum_schemas *schemas,
         return fct_fail(err, FACTUM_TOO_BIG, "the registry has more than %u versions",
                         FCT_SNAPSHOT_VERSIONS_MAX);
     }
-    if (!grow(schemas->mem, &schemas->versions, schemas->version_count,
-              &schemas->version_capacity, sizeof *schemas->versions)) {
+    if (!grow(schemas->mem, &schemas->versions, schemas->version_count, &schemas->version_capacity,
+              sizeof *schemas->versions)) {
         return snapshot_no_memory(err);
     }
     schemas->versions[schemas->version_count++] = (factum_schema_version){
@@ -202,9 +202,8 @@ factum_status factum_schemas_at(const factum_schemas *schemas, size_t index,
     if (schemas == NULL || version == NULL) {
         return fct_fail(err, FACTUM_INVALID, "schemas: a registry and a version are needed");
     }
-    return index < schemas->version_count
-               ? give(schemas, &schemas->versions[index], version, err)
-               : FACTUM_DONE;
+    return index < schemas->version_count ? give(schemas, &schemas->versions[index], version, err)
+                                          : FACTUM_DONE;
 }
 
 factum_status factum_schemas_find(const factum_schemas *schemas, factum_slice subject,
@@ -216,8 +215,9 @@ factum_status factum_schemas_find(const factum_schemas *schemas, factum_slice su
     }
     const factum_schema_version *newest = fct_snapshot_newest(schemas, subject);
     if (newest == NULL) {
-        return fct_fail(err, FACTUM_NOT_FOUND, "there is no schema of %.*s: see what there is with "
-                                               "\"schema list\"",
+        return fct_fail(err, FACTUM_NOT_FOUND,
+                        "there is no schema of %.*s: see what there is with "
+                        "\"schema list\"",
                         FCT_FMT(subject));
     }
     if (number == 0) {

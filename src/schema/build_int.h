@@ -15,12 +15,12 @@ struct fct_build {
     struct fct_program *program;
     const factum_schema_options *options;
     factum_error *err;
-    struct fct_buf todo; /* subschemas that load.c has not looked at */
-    struct fct_buf uri;  /* a URI under way */
-    struct fct_buf text; /* a name or a fragment under way */
+    struct fct_buf todo;     /* subschemas that load.c has not looked at */
+    struct fct_buf uri;      /* a URI under way */
+    struct fct_buf text;     /* a name or a fragment under way */
     struct fct_buf fragment; /* of the reference that is resolved */
-    struct fct_buf list; /* a list under way */
-    struct fct_buf dynamic; /* struct fct_dynamic: references that link.c completes */
+    struct fct_buf list;     /* a list under way */
+    struct fct_buf dynamic;  /* struct fct_dynamic: references that link.c completes */
 };
 
 /* A reference whose target depends on where one comes from. */

@@ -192,8 +192,9 @@ static bool check_const(const struct look *look)
         bool container = value.json->nodes[value.node].kind >= FACTUM_JSON_ARRAY;
         fct_fault_show(value.json, value.node, wanted);
         show(look, shown);
-        REPORT(look, container ? "must be %s equal to the one in \"const\", but is %s"
-                               : "must be %s, but is %s",
+        REPORT(look,
+               container ? "must be %s equal to the one in \"const\", but is %s"
+                         : "must be %s, but is %s",
                wanted, shown);
     }
     return false;
@@ -276,8 +277,7 @@ static bool check_exclusive_minimum(const struct look *look)
 
 /* ---- counts ---------------------------------------------------------------------------------- */
 
-static bool report_count(const struct look *look, const char *must, const char *thing,
-                         size_t count)
+static bool report_count(const struct look *look, const char *must, const char *thing, size_t count)
 {
     uint32_t wanted = look->operand->value;
     REPORT(look, "must have %s %" PRIu32 " %s%s, but has %zu", must, wanted, thing,
@@ -366,7 +366,7 @@ bool fct_check_pattern(struct fct_run *run, uint32_t pattern, uint32_t node)
     }
     char shown[FCT_SHOWN_SIZE];
     fct_fault_show(run->json, node, shown);
-    factum_status status = answer == FCT_PATTERN_NOT_UTF8     ? FACTUM_INVALID
+    factum_status status = answer == FCT_PATTERN_NOT_UTF8    ? FACTUM_INVALID
                            : answer == FCT_PATTERN_NO_MEMORY ? FACTUM_NO_MEMORY
                                                              : FACTUM_TOO_BIG;
     fct_run_end(run, status, "cannot be matched with a pattern: the string %s %s", shown,
@@ -409,8 +409,8 @@ static bool check_format(const struct look *look)
     if (text.ptr == NULL || !fct_run_charge(look->run, text.len / 16)) {
         return false;
     }
-    bool ok = format == FCT_FORMAT_REGEX ? is_regex(look->run, text)
-                                         : fct_format_matches(format, text);
+    bool ok =
+        format == FCT_FORMAT_REGEX ? is_regex(look->run, text) : fct_format_matches(format, text);
     if (!ok && (look->flags & FCT_FRAME_QUIET) == 0) {
         show(look, shown);
         REPORT(look, "must be of the format %s, but is %s", fct_format_name(format), shown);
@@ -472,8 +472,9 @@ static bool check_unique(const struct look *look)
         uint32_t slot = hash & mask;
         for (; slots[slot].node != 0; slot = (slot + 1) & mask) {
             if (slots[slot].hash == hash && same(look, slots[slot].node, at)) {
-                REPORT(look, "must not have the same item twice, but items %" PRIu32 " and %" PRIu32
-                             " are equal",
+                REPORT(look,
+                       "must not have the same item twice, but items %" PRIu32 " and %" PRIu32
+                       " are equal",
                        slots[slot].index, index);
                 return false;
             }

@@ -65,8 +65,8 @@ static factum_status wrong_kind(struct emit *emit, uint32_t node, const char *wa
 }
 
 /* Adds to an array of the program; *index is the number of what is added. */
-static factum_status emit_add(struct emit *emit, struct fct_buf *array, const void *item, size_t size,
-                            uint32_t *index)
+static factum_status emit_add(struct emit *emit, struct fct_buf *array, const void *item,
+                              size_t size, uint32_t *index)
 {
     *index = (uint32_t)(array->len / size);
     factum_status status = fct_buf_add(array, item, size);
@@ -217,8 +217,7 @@ static factum_status compile_bound(struct emit *emit, enum fct_word word, enum f
     factum_slice raw = fct_value_raw(json_of(emit), node);
     struct fct_bound bound = {.decimal = fct_decimal_parse(raw)};
     bound.is_small = fct_decimal_small(&bound.decimal, &bound.small);
-    factum_status status =
-        emit_add(emit, &emit->program->bounds, &bound, sizeof bound, &index);
+    factum_status status = emit_add(emit, &emit->program->bounds, &bound, sizeof bound, &index);
     set(emit, keyword, node, index);
     return status;
 }
@@ -253,21 +252,23 @@ static factum_status compile_numbers(struct emit *emit)
     static const struct {
         enum fct_word word;
         enum fct_keyword keyword;
-    } counts[] = {
-        {FCT_WORD_MAX_LENGTH, FCT_K_MAX_LENGTH},
-        {FCT_WORD_MIN_LENGTH, FCT_K_MIN_LENGTH},
-        {FCT_WORD_MAX_ITEMS, FCT_K_MAX_ITEMS},
-        {FCT_WORD_MIN_ITEMS, FCT_K_MIN_ITEMS},
-        {FCT_WORD_MAX_PROPERTIES, FCT_K_MAX_PROPERTIES},
-        {FCT_WORD_MIN_PROPERTIES, FCT_K_MIN_PROPERTIES},
-        {FCT_WORD_MAX_CONTAINS, FCT_K_MAX_CONTAINS},
-        {FCT_WORD_MIN_CONTAINS, FCT_K_MIN_CONTAINS},
-    }, bounds[] = {
-        {FCT_WORD_MAXIMUM, FCT_K_MAXIMUM},
-        {FCT_WORD_EXCLUSIVE_MAXIMUM, FCT_K_EXCLUSIVE_MAXIMUM},
-        {FCT_WORD_MINIMUM, FCT_K_MINIMUM},
-        {FCT_WORD_EXCLUSIVE_MINIMUM, FCT_K_EXCLUSIVE_MINIMUM},
-    };
+    } counts[] =
+        {
+            {FCT_WORD_MAX_LENGTH, FCT_K_MAX_LENGTH},
+            {FCT_WORD_MIN_LENGTH, FCT_K_MIN_LENGTH},
+            {FCT_WORD_MAX_ITEMS, FCT_K_MAX_ITEMS},
+            {FCT_WORD_MIN_ITEMS, FCT_K_MIN_ITEMS},
+            {FCT_WORD_MAX_PROPERTIES, FCT_K_MAX_PROPERTIES},
+            {FCT_WORD_MIN_PROPERTIES, FCT_K_MIN_PROPERTIES},
+            {FCT_WORD_MAX_CONTAINS, FCT_K_MAX_CONTAINS},
+            {FCT_WORD_MIN_CONTAINS, FCT_K_MIN_CONTAINS},
+        },
+      bounds[] = {
+          {FCT_WORD_MAXIMUM, FCT_K_MAXIMUM},
+          {FCT_WORD_EXCLUSIVE_MAXIMUM, FCT_K_EXCLUSIVE_MAXIMUM},
+          {FCT_WORD_MINIMUM, FCT_K_MINIMUM},
+          {FCT_WORD_EXCLUSIVE_MINIMUM, FCT_K_EXCLUSIVE_MINIMUM},
+      };
     factum_status status = compile_multiple(emit);
     for (size_t i = 0; i < sizeof counts / sizeof counts[0] && status == FACTUM_OK; i++) {
         status = compile_count(emit, counts[i].word, counts[i].keyword);
@@ -315,8 +316,7 @@ static factum_status compile_format(struct emit *emit)
     }
     factum_status status =
         fct_load_text(emit->build, (struct fct_place){emit->document, node}, &name);
-    enum fct_format format =
-        status == FACTUM_OK ? fct_format_of(name) : FCT_FORMAT_COUNT;
+    enum fct_format format = status == FACTUM_OK ? fct_format_of(name) : FCT_FORMAT_COUNT;
     if (emit->program->formats && format != FCT_FORMAT_COUNT) {
         set(emit, FCT_K_FORMAT, node, (uint32_t)format);
     }
@@ -366,10 +366,8 @@ static factum_status table_add(struct emit *emit, struct fct_table *table, uint3
 {
     struct fct_program *program = emit->program;
     const struct fct_name *name = fct_names_at(&program->texts, text);
-    struct fct_member member = {.offset = name->offset,
-                                .len = name->len,
-                                .rule = FCT_RULE_NONE,
-                                .required = FCT_RULE_NONE};
+    struct fct_member member = {
+        .offset = name->offset, .len = name->len, .rule = FCT_RULE_NONE, .required = FCT_RULE_NONE};
     factum_slice bytes = fct_names_text(&program->texts, text);
     member.hash = fct_member_hash(bytes, program->seed);
     uint32_t slot = fct_member_slot(program, table, bytes, member.hash);
@@ -542,9 +540,8 @@ static factum_status add_dependents(struct emit *emit, enum fct_word word)
     }
     for (uint32_t at = node + 1; at < json->nodes[node].next && status == FACTUM_OK;) {
         uint32_t value = at + 1;
-        bool names =
-            word == FCT_WORD_DEPENDENT_REQUIRED ||
-            (word == FCT_WORD_DEPENDENCIES && kind_of(emit, value) == FACTUM_JSON_ARRAY);
+        bool names = word == FCT_WORD_DEPENDENT_REQUIRED ||
+                     (word == FCT_WORD_DEPENDENCIES && kind_of(emit, value) == FACTUM_JSON_ARRAY);
         uint32_t entry[4] = {0, FCT_RULE_NONE, FCT_RULE_NONE, value};
         status = intern(emit, at, &entry[0]);
         if (status == FACTUM_OK && names && kind_of(emit, value) != FACTUM_JSON_ARRAY) {

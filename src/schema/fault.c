@@ -33,10 +33,8 @@ static factum_slice shorten(factum_slice text, size_t most, bool *cut)
 void fct_fault_show(const factum_json *json, uint32_t node, char shown[FCT_SHOWN_SIZE])
 {
     static const char *const words[] = {
-        [FACTUM_JSON_NULL] = "null",
-        [FACTUM_JSON_FALSE] = "false",
-        [FACTUM_JSON_TRUE] = "true",
-        [FACTUM_JSON_ARRAY] = "an array",
+        [FACTUM_JSON_NULL] = "null",        [FACTUM_JSON_FALSE] = "false",
+        [FACTUM_JSON_TRUE] = "true",        [FACTUM_JSON_ARRAY] = "an array",
         [FACTUM_JSON_OBJECT] = "an object",
     };
     uint8_t kind = json->nodes[node].kind;
@@ -48,13 +46,12 @@ void fct_fault_show(const factum_json *json, uint32_t node, char shown[FCT_SHOWN
         (void)snprintf(shown, FCT_SHOWN_SIZE, "%s", words[kind]);
         return;
     }
-    (void)snprintf(shown, FCT_SHOWN_SIZE, "%s%.*s%s%s", quote, (int)raw.len,
-                   (const char *)raw.ptr, more, quote);
+    (void)snprintf(shown, FCT_SHOWN_SIZE, "%s%.*s%s%s", quote, (int)raw.len, (const char *)raw.ptr,
+                   more, quote);
 }
 
 /* The child of |container| that |node| lies in, and its number. A name counts as its member. */
-static uint32_t step_to(const factum_json *json, uint32_t container, uint32_t node,
-                        uint32_t *index)
+static uint32_t step_to(const factum_json *json, uint32_t container, uint32_t node, uint32_t *index)
 {
     bool object = json->nodes[container].kind == FACTUM_JSON_OBJECT;
     uint32_t at = container + 1;
@@ -297,11 +294,10 @@ void fct_fault_missing(struct fct_run *run, const struct fct_rule *rule, uint32_
     }
     factum_slice missing = shorten(fct_names_text(&run->program->texts, name), 100, &cut);
     name_value(run->json, value, subject);
-    (void)snprintf(text, sizeof text, "\"%.*s%s\" is missing%s%s%s%s", (int)missing.len,
-                   (const char *)missing.ptr, cut ? "..." : "",
-                   value == FACTUM_JSON_ROOT ? "" : " in ",
-                   value == FACTUM_JSON_ROOT ? "" : subject,
-                   because == NULL ? "" : ", which is required with ",
-                   because == NULL ? "" : because);
+    (void)snprintf(
+        text, sizeof text, "\"%.*s%s\" is missing%s%s%s%s", (int)missing.len,
+        (const char *)missing.ptr, cut ? "..." : "", value == FACTUM_JSON_ROOT ? "" : " in ",
+        value == FACTUM_JSON_ROOT ? "" : subject,
+        because == NULL ? "" : ", which is required with ", because == NULL ? "" : because);
     say(run, rule, node, value, flags, text);
 }

@@ -104,7 +104,8 @@ static bool take_offset(struct rest *rest, int *minutes)
         return false;
     }
     rest->at++;
-    if (!take_number(rest, 2, 23, &hour) || !take(rest, ':') || !take_number(rest, 2, 59, &minute)) {
+    if (!take_number(rest, 2, 23, &hour) || !take(rest, ':') ||
+        !take_number(rest, 2, 59, &minute)) {
         return false;
     }
     *minutes = (hour * 60 + minute) * (minus ? -1 : 1);
@@ -350,8 +351,8 @@ static bool is_part(factum_slice text, const char *more, bool iri)
 {
     for (size_t i = 0; i < text.len; i++) {
         uint8_t c = text.ptr[i];
-        bool escape = c == '%' && i + 2 < text.len && is_hex(text.ptr[i + 1]) &&
-                      is_hex(text.ptr[i + 2]);
+        bool escape =
+            c == '%' && i + 2 < text.len && is_hex(text.ptr[i + 1]) && is_hex(text.ptr[i + 2]);
         bool plain = is_letter(c) || is_digit_(c) || (c != '\0' && strchr("-._~", c) != NULL) ||
                      (c != '\0' && strchr(more, c) != NULL);
         if (!escape && !plain && !(c >= 0x80 && iri)) {
@@ -415,8 +416,7 @@ static bool is_reference(factum_slice text, bool iri, bool absolute)
         }
     }
     return (!uri.has_authority || is_authority(uri.authority, iri)) &&
-           is_part(uri.path, SUB_DELIMS ":@/", iri) &&
-           is_part(uri.query, SUB_DELIMS ":@/?", iri) &&
+           is_part(uri.path, SUB_DELIMS ":@/", iri) && is_part(uri.query, SUB_DELIMS ":@/?", iri) &&
            is_part(uri.fragment, SUB_DELIMS ":@/?", iri);
 }
 
@@ -427,8 +427,8 @@ static bool is_expression(factum_slice text)
     size_t name = 0; /* characters of the variable under way */
     for (; at < text.len; at++) {
         uint8_t c = text.ptr[at];
-        bool escape = c == '%' && at + 2 < text.len && is_hex(text.ptr[at + 1]) &&
-                      is_hex(text.ptr[at + 2]);
+        bool escape =
+            c == '%' && at + 2 < text.len && is_hex(text.ptr[at + 1]) && is_hex(text.ptr[at + 2]);
         if (is_letter(c) || is_digit_(c) || c == '_' || escape || (c == '.' && name > 0)) {
             name++;
             at += escape ? 2 : 0;

@@ -35,9 +35,9 @@ struct seen_place {
     uint32_t last_member;
     uint32_t item; /* what stood in its arrays */
     uint32_t kinds;
-    uint64_t count;   /* values */
-    uint64_t objects; /* of them */
-    uint64_t texts;   /* of them */
+    uint64_t count;                             /* values */
+    uint64_t objects;                           /* of them */
+    uint64_t texts;                             /* of them */
     factum_slice examples[FCT_INFER_TEXTS_MAX]; /* different texts, raw; owned */
     uint32_t example_count;
     bool many; /* more different texts than are kept, or too long a one */

@@ -7,7 +7,7 @@
 
 /* What the value of a keyword holds. */
 enum fct_holds {
-    FCT_HOLDS_VALUE,        /* no subschemas */
+    FCT_HOLDS_VALUE, /* no subschemas */
     FCT_HOLDS_SCHEMA,
     FCT_HOLDS_ARRAY,        /* of subschemas */
     FCT_HOLDS_SCHEMA_ARRAY, /* one, or an array of them: items up to 2019-09 */

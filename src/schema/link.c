@@ -156,8 +156,8 @@ static factum_status collect_anchors(struct fct_build *build, struct fct_buf *an
         }
         struct anchor anchor = {.rule = name->value,
                                 .resource = fct_rule_at(program, name->value)->resource};
-        anchor.text = fct_names_find(&program->texts,
-                                     fct_slice_from(uri, (size_t)(hash + 1 - uri.ptr)));
+        anchor.text =
+            fct_names_find(&program->texts, fct_slice_from(uri, (size_t)(hash + 1 - uri.ptr)));
         status = anchor.text == FCT_NAMES_NONE ? FACTUM_OK
                                                : fct_buf_add(anchors, &anchor, sizeof anchor);
     }
@@ -198,8 +198,7 @@ static factum_status list_recursive(struct fct_build *build, uint32_t *at)
             FCT_AT(program->resources, const struct fct_resource, i);
         const struct fct_document *document = fct_document_at(program, resource->document);
         uint32_t pair[2] = {i, document->rule_of[resource->node]};
-        if (resource->recursive &&
-            fct_buf_add(&build->list, pair, sizeof pair) != FACTUM_OK) {
+        if (resource->recursive && fct_buf_add(&build->list, pair, sizeof pair) != FACTUM_OK) {
             return fct_build_no_room(build, FACTUM_NO_MEMORY);
         }
     }
@@ -284,8 +283,7 @@ static factum_status note_tag(struct tag_walk *walk, uint32_t node, uint32_t doc
     fct_buf_clear(&build->list);
     for (uint32_t i = 0; i < walk->depth; i++) {
         uint32_t text = walk->stack[i].name;
-        if (text != FCT_NAMES_NONE &&
-            fct_buf_add(&build->list, &text, sizeof text) != FACTUM_OK) {
+        if (text != FCT_NAMES_NONE && fct_buf_add(&build->list, &text, sizeof text) != FACTUM_OK) {
             return fct_build_no_room(build, FACTUM_NO_MEMORY);
         }
     }
@@ -324,10 +322,9 @@ static factum_status enter(struct tag_walk *walk, uint32_t number, uint32_t name
         return FACTUM_OK;
     }
     if (++walk->visits > TAG_VISITS_MAX) {
-        return fct_build_fail(walk->build, (struct fct_place){rule->document, rule->node},
-                              FACTUM_TOO_BIG,
-                              "over the limit of %u properties that are searched for tags",
-                              TAG_VISITS_MAX);
+        return fct_build_fail(
+            walk->build, (struct fct_place){rule->document, rule->node}, FACTUM_TOO_BIG,
+            "over the limit of %u properties that are searched for tags", TAG_VISITS_MAX);
     }
     walk->stack[walk->depth++] =
         (struct visit_tag){.rule = number, .at = FACTUM_JSON_NONE, .name = name};

@@ -182,8 +182,8 @@ factum_status fct_load_anchor(struct fct_build *build, uint32_t resource, factum
 {
     struct fct_names *places = &build->program->places;
     fct_buf_clear(&build->uri);
-    factum_status status = fct_buf_add_slice(
-        &build->uri, fct_names_text(places, resource_of(build, resource)->uri));
+    factum_status status =
+        fct_buf_add_slice(&build->uri, fct_names_text(places, resource_of(build, resource)->uri));
     if (status == FACTUM_OK) {
         status = fct_buf_add_text(&build->uri, "#");
     }
@@ -278,8 +278,7 @@ static factum_status take_id(struct fct_build *build, struct visit *visit, uint3
     factum_slice anchor = uri.fragment;
     if (visit->draft >= FACTUM_SCHEMA_2019_09 && anchor.len > 0) {
         return fct_build_fail(build, (struct fct_place){visit->place.document, node},
-                              FACTUM_INVALID,
-                              "has the fragment \"%.*s\": use \"$anchor\" for that",
+                              FACTUM_INVALID, "has the fragment \"%.*s\": use \"$anchor\" for that",
                               FCT_FMT(anchor));
     }
     if (text.len > 0 && text.ptr[0] != '#') {
@@ -325,9 +324,8 @@ static factum_status add_rule(struct fct_build *build, struct visit *visit)
 {
     struct fct_program *program = build->program;
     uint32_t count = FCT_COUNT_OF(program->rules, struct fct_rule);
-    struct fct_rule rule = {.document = visit->place.document,
-                            .node = visit->place.node,
-                            .types = FCT_TYPES_ALL};
+    struct fct_rule rule = {
+        .document = visit->place.document, .node = visit->place.node, .types = FCT_TYPES_ALL};
     if (count >= program->limits.rules_max) {
         return fct_build_fail(build, visit->place, FACTUM_TOO_BIG,
                               "over the limit of %" PRIu32 " subschemas",

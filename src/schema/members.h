@@ -54,9 +54,8 @@ static inline uint32_t fct_member_slot(const struct fct_program *program,
 }
 
 /* NULL: the table does not have it. */
-static inline const struct fct_member *fct_member_find(const struct fct_program *program,
-                                                       const struct fct_table *table,
-                                                       factum_slice name)
+static inline const struct fct_member *
+fct_member_find(const struct fct_program *program, const struct fct_table *table, factum_slice name)
 {
     uint32_t hash = fct_member_hash(name, program->seed);
     uint32_t slot = fct_member_slot(program, table, name, hash);

@@ -9,7 +9,8 @@
 
 /* Parts that several texts share. */
 #define COUNT_ "{\"type\":\"integer\",\"minimum\":0}"
-#define NAMES_ "{\"type\":\"array\",\"items\":{\"type\":\"string\"},\"uniqueItems\":true,\"default\":[]}"
+#define NAMES_                                                                                     \
+    "{\"type\":\"array\",\"items\":{\"type\":\"string\"},\"uniqueItems\":true,\"default\":[]}"
 #define TYPES_                                                                                     \
     "{\"enum\":[\"array\",\"boolean\",\"integer\",\"null\",\"number\",\"object\",\"string\"]}"
 #define TYPE_                                                                                      \
@@ -44,7 +45,7 @@
     "\"maxItems\":" REF_COUNT ",\"minItems\":" REF_COUNT_0 ","                                     \
     "\"uniqueItems\":{\"type\":\"boolean\",\"default\":false},\"contains\":" SELF ","              \
     "\"maxProperties\":" REF_COUNT ",\"minProperties\":" REF_COUNT_0 ",\"required\":" REF_NAMES    \
-    ",\"additionalProperties\":" SELF ",\"definitions\":" SELF_MAP ",\"properties\":" SELF_MAP ","  \
+    ",\"additionalProperties\":" SELF ",\"definitions\":" SELF_MAP ",\"properties\":" SELF_MAP "," \
     "\"patternProperties\":{\"type\":\"object\",\"additionalProperties\":" SELF                    \
     ",\"propertyNames\":{\"format\":\"regex\"},\"default\":{}},"                                   \
     "\"dependencies\":{\"type\":\"object\",\"additionalProperties\":{\"anyOf\":[" SELF             \
@@ -93,16 +94,18 @@ static const char draft_07[] =
 #define TEXT_ "{\"type\":\"string\"}"
 #define URI_REFERENCE "{\"type\":\"string\",\"format\":\"uri-reference\"}"
 
-#define VOCABULARY "{\"type\":\"object\",\"propertyNames\":{\"format\":\"uri\"},"                  \
+#define VOCABULARY                                                                                 \
+    "{\"type\":\"object\",\"propertyNames\":{\"format\":\"uri\"},"                                 \
     "\"additionalProperties\":{\"type\":\"boolean\"}}"
 
 #define APPLICATORS(self)                                                                          \
-    "\"contains\":" self ",\"additionalProperties\":" self ",\"properties\":" MAP_OF(self)         \
-    ",\"patternProperties\":{\"type\":\"object\",\"additionalProperties\":" self                   \
-    ",\"propertyNames\":{\"format\":\"regex\"},\"default\":{}},"                                   \
-    "\"dependentSchemas\":" MAP_OF(self) ",\"propertyNames\":" self ",\"if\":" self                \
-    ",\"then\":" self ",\"else\":" self ",\"allOf\":" ARRAY_OF(self) ",\"anyOf\":" ARRAY_OF(self)  \
-    ",\"oneOf\":" ARRAY_OF(self) ",\"not\":" self
+    "\"contains\":" self ",\"additionalProperties\":" self ",\"properties\":" MAP_OF(              \
+        self) ",\"patternProperties\":{\"type\":\"object\",\"additionalProperties\":" self         \
+              ",\"propertyNames\":{\"format\":\"regex\"},\"default\":{}},"                         \
+              "\"dependentSchemas\":" MAP_OF(                                                      \
+                  self) ",\"propertyNames\":" self ",\"if\":" self ",\"then\":" self               \
+                        ",\"else\":" self ",\"allOf\":" ARRAY_OF(self) ",\"anyOf\":" ARRAY_OF(     \
+                            self) ",\"oneOf\":" ARRAY_OF(self) ",\"not\":" self
 #define VALIDATION                                                                                 \
     "\"properties\":{\"type\":" TYPE_ ",\"const\":true,\"enum\":{\"type\":\"array\",\"items\":"    \
     "true},\"multipleOf\":{\"type\":\"number\",\"exclusiveMinimum\":0},"                           \
@@ -123,48 +126,63 @@ static const char draft_07[] =
     "\"properties\":{\"contentMediaType\":" TEXT_ ",\"contentEncoding\":" TEXT_                    \
     ",\"contentSchema\":" self "}}"
 
-static const char schema_19[] = HEAD_19("schema")
-    "\"allOf\":[{\"$ref\":\"meta/core\"},{\"$ref\":\"meta/applicator\"},{\"$ref\":"
-    "\"meta/validation\"},{\"$ref\":\"meta/meta-data\"},{\"$ref\":\"meta/format\"},{\"$ref\":"
-    "\"meta/content\"}],\"properties\":{\"definitions\":" MAP_OF(SELF_19)
-    ",\"dependencies\":{\"type\":\"object\",\"additionalProperties\":{\"anyOf\":[" SELF_19
-    ",{\"$ref\":\"meta/validation#/properties/required\"}]}}}}";
-static const char core_19[] = HEAD_19("meta/core")
-    "\"properties\":{\"$id\":{\"type\":\"string\",\"format\":\"uri-reference\",\"pattern\":"
-    "\"^[^#]*#?$\"},\"$schema\":{\"type\":\"string\",\"format\":\"uri\"},\"$anchor\":{\"type\":"
-    "\"string\",\"pattern\":\"^[A-Za-z][-A-Za-z0-9.:_]*$\"},\"$ref\":" URI_REFERENCE
-    ",\"$recursiveRef\":" URI_REFERENCE ",\"$recursiveAnchor\":{\"type\":\"boolean\",\"default\":"
-    "false},\"$vocabulary\":" VOCABULARY ",\"$comment\":" TEXT_ ",\"$defs\":" MAP_OF(SELF_19) "}}";
-static const char applicator_19[] = HEAD_19("meta/applicator")
-    "\"properties\":{\"additionalItems\":" SELF_19 ",\"unevaluatedItems\":" SELF_19
-    ",\"unevaluatedProperties\":" SELF_19 ",\"items\":{\"anyOf\":[" SELF_19 "," ARRAY_OF(SELF_19)
-    "]}," APPLICATORS(SELF_19) "}}";
+static const char schema_19[] = HEAD_19(
+    "schema") "\"allOf\":[{\"$ref\":\"meta/core\"},{\"$ref\":\"meta/applicator\"},{\"$ref\":"
+              "\"meta/validation\"},{\"$ref\":\"meta/meta-data\"},{\"$ref\":\"meta/"
+              "format\"},{\"$ref\":"
+              "\"meta/content\"}],\"properties\":{\"definitions\":" MAP_OF(
+                  SELF_19) ",\"dependencies\":{\"type\":\"object\",\"additionalProperties\":{"
+                           "\"anyOf\":[" SELF_19
+                           ",{\"$ref\":\"meta/validation#/properties/required\"}]}}}}";
+static const char core_19[] = HEAD_19(
+    "meta/core") "\"properties\":{\"$id\":{\"type\":\"string\",\"format\":\"uri-reference\","
+                 "\"pattern\":"
+                 "\"^[^#]*#?$\"},\"$schema\":{\"type\":\"string\",\"format\":\"uri\"},\"$anchor\":{"
+                 "\"type\":"
+                 "\"string\",\"pattern\":\"^[A-Za-z][-A-Za-z0-9.:_]*$\"},\"$ref\":" URI_REFERENCE
+                 ",\"$recursiveRef\":" URI_REFERENCE
+                 ",\"$recursiveAnchor\":{\"type\":\"boolean\",\"default\":"
+                 "false},\"$vocabulary\":" VOCABULARY ",\"$comment\":" TEXT_
+                 ",\"$defs\":" MAP_OF(SELF_19) "}}";
+static const char applicator_19[] =
+    HEAD_19("meta/applicator") "\"properties\":{\"additionalItems\":" SELF_19
+                               ",\"unevaluatedItems\":" SELF_19
+                               ",\"unevaluatedProperties\":" SELF_19
+                               ",\"items\":{\"anyOf\":[" SELF_19
+                               "," ARRAY_OF(SELF_19) "]}," APPLICATORS(SELF_19) "}}";
 static const char validation_19[] = HEAD_19("meta/validation") VALIDATION;
 static const char meta_data_19[] = HEAD_19("meta/meta-data") META_DATA;
-static const char format_19[] =
-    HEAD_19("meta/format") "\"properties\":{\"format\":" TEXT_ "}}";
+static const char format_19[] = HEAD_19("meta/format") "\"properties\":{\"format\":" TEXT_ "}}";
 static const char content_19[] = HEAD_19("meta/content") CONTENT(SELF_19);
 
-static const char schema_20[] = HEAD_20("schema")
-    "\"allOf\":[{\"$ref\":\"meta/core\"},{\"$ref\":\"meta/applicator\"},{\"$ref\":"
-    "\"meta/unevaluated\"},{\"$ref\":\"meta/validation\"},{\"$ref\":\"meta/meta-data\"},{\"$ref\":"
-    "\"meta/format-annotation\"},{\"$ref\":\"meta/content\"}],\"properties\":{\"definitions\":"
-    MAP_OF(SELF_20) ",\"dependencies\":{\"type\":\"object\",\"additionalProperties\":{\"anyOf\":["
-    SELF_20 ",{\"$ref\":\"meta/validation#/properties/required\"}]}},\"$recursiveAnchor\":"
-    "{\"type\":\"string\",\"pattern\":\"^[A-Za-z_][-A-Za-z0-9._]*$\"},\"$recursiveRef\":"
-    URI_REFERENCE "}}";
-static const char core_20[] = HEAD_20("meta/core")
-    "\"properties\":{\"$id\":{\"type\":\"string\",\"format\":\"uri-reference\",\"pattern\":"
-    "\"^[^#]*#?$\"},\"$schema\":{\"type\":\"string\",\"format\":\"uri\"},\"$ref\":" URI_REFERENCE
-    ",\"$anchor\":{\"$ref\":\"#/$defs/anchorString\"},\"$dynamicRef\":" URI_REFERENCE
-    ",\"$dynamicAnchor\":{\"$ref\":\"#/$defs/anchorString\"},\"$vocabulary\":" VOCABULARY
-    ",\"$comment\":" TEXT_ ",\"$defs\":" MAP_OF(SELF_20) "},\"$defs\":{\"anchorString\":{\"type\":"
-    "\"string\",\"pattern\":\"^[A-Za-z_][-A-Za-z0-9._]*$\"}}}";
-static const char applicator_20[] = HEAD_20("meta/applicator")
-    "\"properties\":{\"prefixItems\":" ARRAY_OF(SELF_20) ",\"items\":" SELF_20 ","
-    APPLICATORS(SELF_20) "}}";
-static const char unevaluated_20[] = HEAD_20("meta/unevaluated")
-    "\"properties\":{\"unevaluatedItems\":" SELF_20 ",\"unevaluatedProperties\":" SELF_20 "}}";
+static const char schema_20[] = HEAD_20(
+    "schema") "\"allOf\":[{\"$ref\":\"meta/core\"},{\"$ref\":\"meta/applicator\"},{\"$ref\":"
+              "\"meta/unevaluated\"},{\"$ref\":\"meta/validation\"},{\"$ref\":\"meta/"
+              "meta-data\"},{\"$ref\":"
+              "\"meta/format-annotation\"},{\"$ref\":\"meta/"
+              "content\"}],\"properties\":{\"definitions\":" MAP_OF(
+                  SELF_20) ",\"dependencies\":{\"type\":\"object\",\"additionalProperties\":{"
+                           "\"anyOf\":[" SELF_20 ",{\"$ref\":\"meta/validation#/properties/"
+                                                 "required\"}]}},\"$recursiveAnchor\":"
+                           "{\"type\":\"string\",\"pattern\":\"^[A-Za-z_][-A-Za-z0-9._]*$\"},\"$"
+                           "recursiveRef\":" URI_REFERENCE "}}";
+static const char core_20[] = HEAD_20(
+    "meta/core") "\"properties\":{\"$id\":{\"type\":\"string\",\"format\":\"uri-reference\","
+                 "\"pattern\":"
+                 "\"^[^#]*#?$\"},\"$schema\":{\"type\":\"string\",\"format\":\"uri\"},\"$"
+                 "ref\":" URI_REFERENCE
+                 ",\"$anchor\":{\"$ref\":\"#/$defs/anchorString\"},\"$dynamicRef\":" URI_REFERENCE
+                 ",\"$dynamicAnchor\":{\"$ref\":\"#/$defs/"
+                 "anchorString\"},\"$vocabulary\":" VOCABULARY ",\"$comment\":" TEXT_
+                 ",\"$defs\":" MAP_OF(
+                     SELF_20) "},\"$defs\":{\"anchorString\":{\"type\":"
+                              "\"string\",\"pattern\":\"^[A-Za-z_][-A-Za-z0-9._]*$\"}}}";
+static const char applicator_20[] =
+    HEAD_20("meta/applicator") "\"properties\":{\"prefixItems\":" ARRAY_OF(
+        SELF_20) ",\"items\":" SELF_20 "," APPLICATORS(SELF_20) "}}";
+static const char unevaluated_20[] =
+    HEAD_20("meta/unevaluated") "\"properties\":{\"unevaluatedItems\":" SELF_20
+                                ",\"unevaluatedProperties\":" SELF_20 "}}";
 static const char validation_20[] = HEAD_20("meta/validation") VALIDATION;
 static const char meta_data_20[] = HEAD_20("meta/meta-data") META_DATA;
 static const char format_20[] =

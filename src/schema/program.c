@@ -112,8 +112,8 @@ static factum_status build_program(struct fct_program *program, factum_slice tex
 }
 
 factum_status fct_program_create(const struct fct_mem *mem, factum_slice text,
-                                 const factum_schema_options *options,
-                                 struct fct_program **program, factum_error *err)
+                                 const factum_schema_options *options, struct fct_program **program,
+                                 factum_error *err)
 {
     *program = NULL;
     struct fct_program *fresh = fct_mem_zalloc(mem, 1, sizeof *fresh);
@@ -122,8 +122,8 @@ factum_status fct_program_create(const struct fct_mem *mem, factum_slice text,
     }
     fresh->mem = mem;
     fresh->formats = options->formats;
-    fresh->draft = (uint8_t)(options->draft == FACTUM_SCHEMA_DEFAULT ? FACTUM_SCHEMA_2020_12
-                                                                     : options->draft);
+    fresh->draft =
+        (uint8_t)(options->draft == FACTUM_SCHEMA_DEFAULT ? FACTUM_SCHEMA_2020_12 : options->draft);
     fresh->limits = (struct fct_limits){
         .size_max = options->size_max > 0 ? options->size_max : FACTUM_SCHEMA_SIZE_MAX,
         .rules_max = options->rules_max > 0 ? options->rules_max : FACTUM_SCHEMA_RULES_MAX,

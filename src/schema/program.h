@@ -136,8 +136,8 @@ struct fct_table {
 struct fct_document {
     uint32_t uri; /* in places */
     bool loaded;
-    bool builtin;       /* a meta-schema: its text is static */
-    uint8_t *text;      /* a copy, unless it is built in */
+    bool builtin;  /* a meta-schema: its text is static */
+    uint8_t *text; /* a copy, unless it is built in */
     size_t text_size;
     factum_json_node *nodes;
     factum_json json;
@@ -158,9 +158,9 @@ struct fct_tag {
 };
 
 struct fct_limits {
-    size_t size_max;     /* of a document */
-    uint32_t rules_max;  /* of all documents together */
-    uint64_t steps_max;  /* of one validation */
+    size_t size_max;    /* of a document */
+    uint32_t rules_max; /* of all documents together */
+    uint64_t steps_max; /* of one validation */
 };
 
 struct fct_program {
@@ -175,7 +175,7 @@ struct fct_program {
     struct fct_buf documents, resources, rules, operands, words;
     struct fct_buf bounds, divisors, patterns, tables, members, tags;
     uint32_t root;
-    bool tracks;  /* a rule has unevaluatedItems or unevaluatedProperties */
+    bool tracks;   /* a rule has unevaluatedItems or unevaluatedProperties */
     bool has_tags; /* some rule has x-factum-tag */
 };
 

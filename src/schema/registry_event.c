@@ -8,7 +8,8 @@
 #include "core/error.h"
 #include "core/slice.h"
 
-#define SUBJECT_SIZE_MAX 1024u /* a name's, so that "subject:..." can be a tag, less its beginning */
+#define SUBJECT_SIZE_MAX                                                                           \
+    1024u /* a name's, so that "subject:..." can be a tag, less its beginning */
 #define SUBJECT_TAG_SIZE (sizeof "subject:" - 1)
 
 static const char *const mode_names[] = {"", "off", "warn", "reject"};
@@ -44,8 +45,8 @@ factum_status fct_subject_parse(factum_slice text, struct fct_subject *subject, 
         .type = slash == NULL ? text : fct_slice_from(text, category + 1),
     };
     if (slash != NULL && category == 0) {
-        return fct_fail(err, FACTUM_INVALID,
-                        "subject %.*s: there is no category before the slash", FCT_FMT(text));
+        return fct_fail(err, FACTUM_INVALID, "subject %.*s: there is no category before the slash",
+                        FCT_FMT(text));
     }
     if (text.ptr[0] == '$' || (parsed.type.len > 0 && parsed.type.ptr[0] == '$')) {
         return fct_fail(err, FACTUM_INVALID,
@@ -146,8 +147,8 @@ static factum_status parse_schema(const struct fct_json *object, struct fct_regi
         return missing("hash", err);
     }
     size_t count = sizeof proof_names / sizeof *proof_names;
-    size_t found = text_member(object, "proof", &proof) ? find_word(proof_names, count, proof)
-                                                        : count;
+    size_t found =
+        text_member(object, "proof", &proof) ? find_word(proof_names, count, proof) : count;
     if (found == count) {
         return missing("proof", err);
     }
@@ -196,13 +197,13 @@ factum_status fct_registry_event_parse(factum_slice type, factum_slice data,
 
 /* ---- writing --------------------------------------------------------------------------------- */
 
-factum_status fct_registry_event_format(const struct fct_registry_event *event,
-                                        struct fct_buf *buf, factum_error *err)
+factum_status fct_registry_event_format(const struct fct_registry_event *event, struct fct_buf *buf,
+                                        factum_error *err)
 {
     size_t before = buf->len;
-    factum_status status = fct_buf_printf(buf, "{\"subject\":\"%.*s\"",
-                                          (int)event->subject_text.len,
-                                          (const char *)event->subject_text.ptr);
+    factum_status status =
+        fct_buf_printf(buf, "{\"subject\":\"%.*s\"", (int)event->subject_text.len,
+                       (const char *)event->subject_text.ptr);
     if (status == FACTUM_OK && event->is_mode) {
         status = fct_buf_printf(buf, ",\"mode\":\"%s\"}", mode_names[event->mode]);
     } else if (status == FACTUM_OK) {
@@ -227,7 +228,8 @@ factum_status fct_registry_event_format(const struct fct_registry_event *event,
         return FACTUM_OK;
     }
     buf->len = before;
-    return fct_fail(err, status, status == FACTUM_TOO_BIG
-                                     ? "the schema is too big: an event holds at most 16 MiB"
-                                     : "out of memory");
+    return fct_fail(err, status,
+                    status == FACTUM_TOO_BIG
+                        ? "the schema is too big: an event holds at most 16 MiB"
+                        : "out of memory");
 }

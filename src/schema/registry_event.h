@@ -36,8 +36,8 @@ struct fct_registry_event {
     factum_slice subject_text;
     struct fct_subject subject;
     factum_schema_mode mode;
-    uint64_t version; /* from 1, without gaps, in each subject */
-    uint64_t id;      /* from 1; equal texts have equal ids, in every subject */
+    uint64_t version;  /* from 1, without gaps, in each subject */
+    uint64_t id;       /* from 1; equal texts have equal ids, in every subject */
     factum_slice hash; /* SHA-256 of the schema's text, 64 hexadecimal digits */
     factum_schema_proof proof;
     uint64_t after;      /* of AFTER: the place */

@@ -42,8 +42,7 @@ enum step {
 /* Phases that have something to do with a value of a kind. */
 #define OBJECT_PHASES                                                                              \
     (1u << FCT_PHASE_MEMBERS | 1u << FCT_PHASE_DEPENDENTS | 1u << FCT_PHASE_REST_MEMBERS)
-#define ARRAY_PHASES                                                                               \
-    (1u << FCT_PHASE_ITEMS | 1u << FCT_PHASE_CONTAINS | 1u << FCT_PHASE_REST_ITEMS)
+#define ARRAY_PHASES (1u << FCT_PHASE_ITEMS | 1u << FCT_PHASE_CONTAINS | 1u << FCT_PHASE_REST_ITEMS)
 #define OTHER_PHASES (((1u << FCT_PHASE_COUNT) - 1) & ~(OBJECT_PHASES | ARRAY_PHASES))
 
 static unsigned phases_of_kind(uint8_t kind)
@@ -180,8 +179,8 @@ static void note(struct fct_run *run, const struct fct_frame *frame, uint32_t va
 static enum outcome member_by_name(struct fct_run *run, struct fct_frame *frame,
                                    const struct fct_rule *rule)
 {
-    const struct fct_table *table = FCT_AT(run->program->tables, const struct fct_table,
-                                           operand(run, rule, FCT_K_MEMBERS));
+    const struct fct_table *table =
+        FCT_AT(run->program->tables, const struct fct_table, operand(run, rule, FCT_K_MEMBERS));
     factum_slice name = fct_run_plain(run, frame->at);
     if (name.ptr == NULL) {
         return NO;
@@ -271,8 +270,8 @@ static void check_required(struct fct_run *run, struct fct_frame *frame,
     for (uint32_t i = 0; i < list[0]; i++) {
         bool there = i < 64 ? (frame->seen >> i & 1) != 0
                             : factum_json_find(run->json, frame->value,
-                                               fct_names_text(&run->program->texts,
-                                                              list[1 + i])) != FACTUM_JSON_NONE;
+                                               fct_names_text(&run->program->texts, list[1 + i])) !=
+                                  FACTUM_JSON_NONE;
         if (i >= 64 && !fct_run_charge(run, run->json->nodes[frame->value].next - frame->value)) {
             return;
         }
@@ -336,9 +335,10 @@ static enum step do_items(struct fct_run *run, struct fct_frame *frame)
 {
     const struct fct_rule *rule = rule_of(run, frame);
     uint32_t end = run->json->nodes[frame->value].next;
-    const uint32_t *prefix = has(rule, FCT_K_PREFIX_ITEMS)
-                                 ? fct_words_at(run->program, operand(run, rule, FCT_K_PREFIX_ITEMS))
-                                 : NULL;
+    const uint32_t *prefix =
+        has(rule, FCT_K_PREFIX_ITEMS)
+            ? fct_words_at(run->program, operand(run, rule, FCT_K_PREFIX_ITEMS))
+            : NULL;
     uint32_t prefix_count = prefix == NULL ? 0 : prefix[0];
     uint32_t rest = has(rule, FCT_K_ITEMS) ? operand(run, rule, FCT_K_ITEMS) : FCT_RULE_NONE;
     if (take_outcome(frame)) {
@@ -378,10 +378,11 @@ static void check_contained(struct fct_run *run, struct fct_frame *frame,
     uint32_t min = has_min ? operand(run, rule, FCT_K_MIN_CONTAINS) : 1;
     uint32_t max = has_max ? operand(run, rule, FCT_K_MAX_CONTAINS) : UINT32_MAX;
     if (frame->count < min) {
-        uint32_t node = has_min ? fct_operand_of(program, rule, FCT_K_MIN_CONTAINS)->node
-                                : contains->node;
+        uint32_t node =
+            has_min ? fct_operand_of(program, rule, FCT_K_MIN_CONTAINS)->node : contains->node;
         fct_fault(run, rule, node, frame->value, frame->flags,
-                  "must have at least %" PRIu32 " item%s that match%s \"contains\", but has %" PRIu32,
+                  "must have at least %" PRIu32
+                  " item%s that match%s \"contains\", but has %" PRIu32,
                   min, min == 1 ? "" : "s", min == 1 ? "es" : "", frame->count);
         (void)settle(run, frame, false);
     } else if (frame->count > max) {
@@ -407,10 +408,9 @@ static enum step do_contains(struct fct_run *run, struct fct_frame *frame)
 {
     const struct fct_rule *rule = rule_of(run, frame);
     uint32_t end = run->json->nodes[frame->value].next;
-    uint32_t min =
-        has(rule, FCT_K_MIN_CONTAINS) ? operand(run, rule, FCT_K_MIN_CONTAINS) : 1;
-    uint32_t max = has(rule, FCT_K_MAX_CONTAINS) ? operand(run, rule, FCT_K_MAX_CONTAINS)
-                                                 : UINT32_MAX;
+    uint32_t min = has(rule, FCT_K_MIN_CONTAINS) ? operand(run, rule, FCT_K_MIN_CONTAINS) : 1;
+    uint32_t max =
+        has(rule, FCT_K_MAX_CONTAINS) ? operand(run, rule, FCT_K_MAX_CONTAINS) : UINT32_MAX;
     bool all = (frame->flags & FCT_FRAME_TRACK) != 0;
     if (take_outcome(frame)) {
         count_item(run, frame, run->ok);
@@ -462,8 +462,7 @@ static enum step do_ref(struct fct_run *run, struct fct_frame *frame)
 /* The outermost resource on the way here that has the anchor decides. */
 static uint32_t dynamic_target(struct fct_run *run, const struct fct_rule *rule)
 {
-    const uint32_t *pair =
-        fct_words_at(run->program, operand(run, rule, FCT_K_DYNAMIC_REF)) + 1;
+    const uint32_t *pair = fct_words_at(run->program, operand(run, rule, FCT_K_DYNAMIC_REF)) + 1;
     if (pair[1] == FCT_RULE_NONE) {
         return pair[0];
     }
@@ -555,8 +554,8 @@ static enum step do_any_of(struct fct_run *run, struct fct_frame *frame)
     bool all = (frame->flags & FCT_FRAME_TRACK) != 0;
     while (frame->stage == COUNT && frame->index < list[0] && (frame->count == 0 || all)) {
         bool ok;
-        if (!apply_once(run, frame, list[1 + frame->index],
-                        FCT_FRAME_QUIET | FCT_FRAME_IN_PLACE, &ok)) {
+        if (!apply_once(run, frame, list[1 + frame->index], FCT_FRAME_QUIET | FCT_FRAME_IN_PLACE,
+                        &ok)) {
             return CHILD;
         }
         frame->index++;
@@ -575,8 +574,8 @@ static enum step do_one_of(struct fct_run *run, struct fct_frame *frame)
     const uint32_t *list = fct_words_at(run->program, choice->value);
     while (frame->stage == COUNT && frame->index < list[0] && frame->count < 2) {
         bool ok;
-        if (!apply_once(run, frame, list[1 + frame->index],
-                        FCT_FRAME_QUIET | FCT_FRAME_IN_PLACE, &ok)) {
+        if (!apply_once(run, frame, list[1 + frame->index], FCT_FRAME_QUIET | FCT_FRAME_IN_PLACE,
+                        &ok)) {
             return CHILD;
         }
         frame->at = ok && frame->count == 0 ? frame->index : frame->at; /* the first that matches */
@@ -876,9 +875,8 @@ static factum_status show_faults(struct fct_run *run, factum_schema_result *resu
     fct_buf_clear(&run->shown);
     for (uint32_t i = 0; i < count; i++) {
         const struct fct_fault_texts *at = FCT_AT(run->faults, const struct fct_fault_texts, i);
-        factum_schema_fault fault = {.pointer = texts + at->pointer,
-                                     .schema = texts + at->schema,
-                                     .text = texts + at->text};
+        factum_schema_fault fault = {
+            .pointer = texts + at->pointer, .schema = texts + at->schema, .text = texts + at->text};
         if (fct_buf_add(&run->shown, &fault, sizeof fault) != FACTUM_OK) {
             return fct_fail(run->err, FACTUM_NO_MEMORY, "the faults: out of memory");
         }
@@ -907,8 +905,8 @@ static void begin(struct fct_run *run, const struct fct_program *program, const 
 }
 
 factum_status fct_run_json(struct fct_run *run, const struct fct_program *program,
-                           const factum_json *json, size_t faults_max,
-                           factum_schema_result *result, factum_error *err)
+                           const factum_json *json, size_t faults_max, factum_schema_result *result,
+                           factum_error *err)
 {
     result->valid = false;
     result->more = false;

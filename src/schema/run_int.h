@@ -62,8 +62,8 @@ struct fct_run {
     size_t faults_max;
     struct fct_buf faults; /* struct fct_fault_texts */
     struct fct_buf texts;
-    struct fct_buf shown;     /* factum_schema_fault */
-    char why[FCT_WHY_SIZE];   /* why the alternatives do not match */
+    struct fct_buf shown;   /* factum_schema_fault */
+    char why[FCT_WHY_SIZE]; /* why the alternatives do not match */
     uint32_t why_len;
     bool why_said; /* of the alternative under way */
 };
@@ -96,8 +96,7 @@ FCT_COLD FCT_PRINTF(6, 7) void fct_fault(struct fct_run *run, const struct fct_r
 /* The same for a member |name| (of texts) that |value| does not have. |because|: NULL, or what
  * requires it. */
 FCT_COLD void fct_fault_missing(struct fct_run *run, const struct fct_rule *rule, uint32_t node,
-                                uint32_t value, uint8_t flags, uint32_t name,
-                                const char *because);
+                                uint32_t value, uint8_t flags, uint32_t name, const char *because);
 #define FCT_SHOWN_SIZE 96
 /* The value in a few words: 17, "abc", an object. |json| is the data or a schema. */
 void fct_fault_show(const factum_json *json, uint32_t node, char shown[FCT_SHOWN_SIZE]);

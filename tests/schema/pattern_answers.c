@@ -38,10 +38,10 @@ static factum_slice unescape(const struct fct_json *value, char *to)
 static void answer_texts(const struct fct_pattern *pattern, const struct fct_json *texts)
 {
     static const char letters[] = {
-        [FCT_PATTERN_NO_MATCH] = '0',      [FCT_PATTERN_MATCH] = '1',
+        [FCT_PATTERN_NO_MATCH] = '0',       [FCT_PATTERN_MATCH] = '1',
         [FCT_PATTERN_OVER_TEXT_SIZE] = 'T', [FCT_PATTERN_OVER_STEPS] = 'S',
-        [FCT_PATTERN_OVER_HEAP] = 'H',     [FCT_PATTERN_OVER_BACKTRACK] = 'B',
-        [FCT_PATTERN_NOT_UTF8] = '8',      [FCT_PATTERN_NO_MEMORY] = 'M',
+        [FCT_PATTERN_OVER_HEAP] = 'H',      [FCT_PATTERN_OVER_BACKTRACK] = 'B',
+        [FCT_PATTERN_NOT_UTF8] = '8',       [FCT_PATTERN_NO_MEMORY] = 'M',
     };
     size_t offset = 0;
     struct fct_json item;
