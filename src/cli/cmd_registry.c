@@ -8,7 +8,7 @@
 
 #include "cli/cli.h"
 #include "cli/json_diff.h"
-#include "cli/schema.h"
+#include "cli/cmd_schema.h"
 
 /* ---- registering and checking ------------------------------------------------------------------ */
 
@@ -60,16 +60,16 @@ static void print_accepted(const struct options *options, const factum_registrat
     format_things(done->proven_events, "stored event fits", "stored events fit", events);
     if (options->json) {
         (void)printf("{\"accepted\":true,\"subject\":");
-        print_json_text(stdout, factum_slice_from(options->arguments[1]));
+        print_json_text(stdout, factum_slice_from(options->arguments[0]));
         (void)printf(",\"version\":%" PRIu64 ",\"id\":%" PRIu64 ",\"registered\":%s,\"already\":%s,"
                      "\"provenEvents\":%" PRIu64 "}\n",
                      done->version, done->id, registered ? "true" : "false",
                      done->already ? "true" : "false", done->proven_events);
     } else if (done->already) {
-        (void)printf("%s has this schema already: version %" PRIu64 "\n", options->arguments[1],
+        (void)printf("%s has this schema already: version %" PRIu64 "\n", options->arguments[0],
                      done->version);
     } else if (!options->quiet) {
-        (void)printf("%s version %" PRIu64 "%s; %s\n", options->arguments[1], done->version,
+        (void)printf("%s version %" PRIu64 "%s; %s\n", options->arguments[0], done->version,
                      registered ? "" : " would be accepted", events);
     }
 }
@@ -82,15 +82,13 @@ static int register_or_check(const struct options *options, bool write)
 {
     factum_store *store;
     factum_error err;
-    char *text;
-    size_t len;
-    int code = read_whole(options->arguments[2], &text, &len);
-    if (code != 0) {
-        return code;
+    struct content text;
+    int code = content_read(options->arguments[1], FACTUM_SCHEMA_SIZE_MAX, &text);
+    if (code == 0) {
+        code = open_store(options, write, &store);
     }
-    code = open_store(options, write, &store);
     if (code != 0) {
-        free(text);
+        free(text.bytes);
         return code;
     }
     struct progress progress;
@@ -101,28 +99,28 @@ static int register_or_check(const struct options *options, bool write)
     code = proof_options(options, store, &proof);
     if (code == 0) {
         const registering act = write ? factum_schema_register : factum_schema_prove;
-        factum_status status = act(store, factum_slice_from(options->arguments[1]),
-                                   (factum_slice){(const uint8_t *)text, len}, &proof, &done, &err);
+        factum_status status = act(store, factum_slice_from(options->arguments[0]),
+                                   (factum_slice){text.bytes, text.len}, &proof, &done, &err);
         progress_end(&progress);
         if (status == FACTUM_SCHEMA_VIOLATION) {
             print_violation(options, store, &done, &err);
-            code = EXIT_SCHEMA;
+            code = EXIT_INVALID;
         } else if (status != FACTUM_OK) {
             code = fail_with(status, &err);
         } else {
             print_accepted(options, &done, write && !done.already);
         }
     }
-    free(text);
+    free(text.bytes);
     return close_store(store, code);
 }
 
-int schema_register(const struct options *options)
+static int run_schema_register(const struct options *options)
 {
     return register_or_check(options, true);
 }
 
-int schema_check(const struct options *options)
+static int run_schema_check(const struct options *options)
 {
     return register_or_check(options, false);
 }
@@ -203,7 +201,7 @@ static void list_mode(const struct options *options, factum_slice subject, factu
     (void)printf("\n");
 }
 
-int schema_list(const struct options *options)
+static int run_schema_list(const struct options *options)
 {
     factum_store *store;
     factum_schemas *schemas;
@@ -243,7 +241,7 @@ static int find_version(const factum_schemas *schemas, const char *subject, cons
     return status == FACTUM_OK ? 0 : fail_with(status, &err);
 }
 
-int schema_show(const struct options *options)
+static int run_schema_show(const struct options *options)
 {
     factum_store *store;
     factum_schemas *schemas;
@@ -252,7 +250,7 @@ int schema_show(const struct options *options)
     if (code != 0) {
         return code;
     }
-    code = find_version(schemas, options->arguments[1], options->version, &version);
+    code = find_version(schemas, options->arguments[0], options->version, &version);
     if (code == 0) {
         (void)fwrite(version.text.ptr, 1, version.text.len, stdout);
         (void)printf("\n");
@@ -327,7 +325,7 @@ static int print_differences(const struct options *options, factum_slice a, fact
     return code;
 }
 
-int schema_diff(const struct options *options)
+static int run_schema_diff(const struct options *options)
 {
     factum_store *store;
     factum_schemas *schemas;
@@ -337,9 +335,9 @@ int schema_diff(const struct options *options)
     if (code != 0) {
         return code;
     }
-    code = find_version(schemas, options->arguments[1], options->arguments[2], &a);
+    code = find_version(schemas, options->arguments[0], options->arguments[1], &a);
     if (code == 0) {
-        code = find_version(schemas, options->arguments[1], options->arguments[3], &b);
+        code = find_version(schemas, options->arguments[0], options->arguments[2], &b);
     }
     if (code == 0) {
         code = print_differences(options, a.text, b.text);
@@ -350,37 +348,37 @@ int schema_diff(const struct options *options)
 
 /* ---- mode and infer ---------------------------------------------------------------------------- */
 
-int schema_mode(const struct options *options)
+static int run_schema_mode(const struct options *options)
 {
     static const char *const names[] = {"", "off", "warn", "reject"};
     factum_store *store;
     factum_error err;
     size_t mode = 1;
-    while (mode < 4 && strcmp(names[mode], options->arguments[2]) != 0) {
+    while (mode < 4 && strcmp(names[mode], options->arguments[1]) != 0) {
         mode++;
     }
     if (mode == 4) {
-        return complain("a mode is off, warn or reject, not \"%s\"", options->arguments[2]);
+        return complain("a mode is off, warn or reject, not \"%s\"", options->arguments[1]);
     }
     int code = open_store(options, true, &store);
     if (code != 0) {
         return code;
     }
-    factum_status status = factum_schema_mode_set(store, factum_slice_from(options->arguments[1]),
+    factum_status status = factum_schema_mode_set(store, factum_slice_from(options->arguments[0]),
                                                   (factum_schema_mode)mode, &err);
     if (status != FACTUM_OK) {
         code = fail_with(status, &err);
     } else if (options->json) {
         (void)printf("{\"subject\":");
-        print_json_text(stdout, factum_slice_from(options->arguments[1]));
+        print_json_text(stdout, factum_slice_from(options->arguments[0]));
         (void)printf(",\"mode\":\"%s\"}\n", names[mode]);
     } else if (!options->quiet) {
-        (void)printf("%s: %s\n", options->arguments[1], names[mode]);
+        (void)printf("%s: %s\n", options->arguments[0], names[mode]);
     }
     return close_store(store, code);
 }
 
-int schema_infer(const struct options *options)
+static int run_schema_infer(const struct options *options)
 {
     factum_store *store;
     factum_error err;
@@ -396,7 +394,7 @@ int schema_infer(const struct options *options)
     struct progress progress;
     progress_begin(&progress, "reading events", options->quiet);
     const factum_progress step = {&progress, progress_events};
-    factum_status status = factum_schema_infer(store, factum_slice_from(options->arguments[1]),
+    factum_status status = factum_schema_infer(store, factum_slice_from(options->arguments[0]),
                                                events_max, &step, &sketch, &err);
     progress_end(&progress);
     if (status != FACTUM_OK) {
@@ -415,3 +413,91 @@ int schema_infer(const struct options *options)
     factum_schema_sketch_free(sketch);
     return close_store(store, code);
 }
+
+/* ---- the commands ------------------------------------------------------------------------------ */
+
+const struct command command_schema_register = {
+    .name = "schema register",
+    .usage = "schema register [CATEGORY/]TYPE FILE [options]",
+    .summary = "register a schema: from now on every event of the type must fit",
+    .help = "  --after TOKEN      only events after this place have to fit; it is recorded\n"
+            "  --unproven         no stored event has to fit; it is recorded\n"
+            "  --json             the result as JSON\n",
+    .notes = "Every stored event of the type is checked first. Exit code 7: one does not fit; it is named.\n",
+    .options = "after unproven json ",
+    .arguments_min = 2,
+    .arguments_max = 2,
+    .run = run_schema_register,
+};
+
+const struct command command_schema_check = {
+    .name = "schema check",
+    .usage = "schema check [CATEGORY/]TYPE FILE [options]",
+    .summary = "would the schema be accepted? Nothing is written",
+    .help = "  --after TOKEN      only events after this place have to fit; it is recorded\n"
+            "  --unproven         no stored event has to fit; it is recorded\n"
+            "  --json             the result as JSON\n",
+    .options = "after unproven json ",
+    .arguments_min = 2,
+    .arguments_max = 2,
+    .run = run_schema_check,
+};
+
+const struct command command_schema_list = {
+    .name = "schema list",
+    .usage = "schema list [options]",
+    .summary = "the newest version of each schema, and the modes",
+    .help = "  --all              older versions too\n"
+            "  --json             a JSON object a line\n",
+    .options = "all json ",
+    .arguments_min = 0,
+    .arguments_max = 0,
+    .run = run_schema_list,
+};
+
+const struct command command_schema_show = {
+    .name = "schema show",
+    .usage = "schema show [CATEGORY/]TYPE [options]",
+    .summary = "print a schema as it was registered",
+    .help = "  --version N        not the newest version\n",
+    .options = "version ",
+    .arguments_min = 1,
+    .arguments_max = 1,
+    .run = run_schema_show,
+};
+
+const struct command command_schema_diff = {
+    .name = "schema diff",
+    .usage = "schema diff [CATEGORY/]TYPE A B [options]",
+    .summary = "what differs between two versions",
+    .help = "  --json             a JSON object a line\n",
+    .options = "json ",
+    .arguments_min = 3,
+    .arguments_max = 3,
+    .run = run_schema_diff,
+};
+
+const struct command command_schema_mode = {
+    .name = "schema mode",
+    .usage = "schema mode [CATEGORY/]TYPE|CATEGORY/ off|warn|reject [options]",
+    .summary = "what happens to an event that does not fit",
+    .help = "  --json             the result as JSON\n",
+    .notes = "off: events are not looked at. warn: stored, with \"$schema.fault\" in the metadata. reject: the\n"
+             "default where there is a schema. A mode of \"order/\" is for all types of that category that\n"
+             "have none of their own.\n",
+    .options = "json ",
+    .arguments_min = 2,
+    .arguments_max = 2,
+    .run = run_schema_mode,
+};
+
+const struct command command_schema_infer = {
+    .name = "schema infer",
+    .usage = "schema infer [CATEGORY/]TYPE [options]",
+    .summary = "draw a first schema from stored events",
+    .help = "  --count N          look at the newest N events only\n",
+    .options = "count ",
+    .arguments_min = 1,
+    .arguments_max = 1,
+    .run = run_schema_infer,
+};

@@ -15,6 +15,8 @@
 #ifndef FCT_SCHEMA_PROGRAM_H
 #define FCT_SCHEMA_PROGRAM_H
 
+#include <assert.h>
+
 #include <factum/json.h>
 #include <factum/schema.h>
 
