@@ -122,8 +122,8 @@ factum_status factum_schema_check(const factum_schema *schema, factum_schema_che
         status = fct_fail(err, FACTUM_INVALID, "the JSON text is NULL");
     }
     if (status == FACTUM_OK) {
-        status = fct_run_text(run_of(checker), program_read(schema), text, faults_max, &answer,
-                              err);
+        status =
+            fct_run_text(run_of(checker), program_read(schema), text, faults_max, &answer, err);
     }
     if (status == FACTUM_OK) {
         fct_sized_write(result, &answer, sizeof answer);
@@ -141,8 +141,8 @@ factum_status factum_schema_check_json(const factum_schema *schema, factum_schem
         status = fct_fail(err, FACTUM_INVALID, "the value was not parsed");
     }
     if (status == FACTUM_OK) {
-        status = fct_run_json(run_of(checker), program_read(schema), json, faults_max, &answer,
-                              err);
+        status =
+            fct_run_json(run_of(checker), program_read(schema), json, faults_max, &answer, err);
     }
     if (status == FACTUM_OK) {
         fct_sized_write(result, &answer, sizeof answer);

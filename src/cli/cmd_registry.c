@@ -7,8 +7,8 @@
 #include <factum/registry.h>
 
 #include "cli/cli.h"
-#include "cli/json_diff.h"
 #include "cli/cmd_schema.h"
+#include "cli/json_diff.h"
 
 /* ---- registering and checking ------------------------------------------------------------------ */
 
@@ -423,7 +423,8 @@ const struct command command_schema_register = {
     .help = "  --after TOKEN      only events after this place have to fit; it is recorded\n"
             "  --unproven         no stored event has to fit; it is recorded\n"
             "  --json             the result as JSON\n",
-    .notes = "Every stored event of the type is checked first. Exit code 7: one does not fit; it is named.\n",
+    .notes = "Every stored event of the type is checked first. Exit code 7: one does not fit; it "
+             "is named.\n",
     .options = "after unproven json ",
     .arguments_min = 2,
     .arguments_max = 2,
@@ -482,8 +483,10 @@ const struct command command_schema_mode = {
     .usage = "schema mode [CATEGORY/]TYPE|CATEGORY/ off|warn|reject [options]",
     .summary = "what happens to an event that does not fit",
     .help = "  --json             the result as JSON\n",
-    .notes = "off: events are not looked at. warn: stored, with \"$schema.fault\" in the metadata. reject: the\n"
-             "default where there is a schema. A mode of \"order/\" is for all types of that category that\n"
+    .notes = "off: events are not looked at. warn: stored, with \"$schema.fault\" in the metadata. "
+             "reject: the\n"
+             "default where there is a schema. A mode of \"order/\" is for all types of that "
+             "category that\n"
              "have none of their own.\n",
     .options = "json ",
     .arguments_min = 2,

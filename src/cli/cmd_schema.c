@@ -11,8 +11,8 @@
 #define FAULTS_SHOWN 100
 
 static const struct command *const family[] = {
-    &command_schema_register, &command_schema_check, &command_schema_list,
-    &command_schema_show,     &command_schema_diff,  &command_schema_mode,
+    &command_schema_register, &command_schema_check,    &command_schema_list,
+    &command_schema_show,     &command_schema_diff,     &command_schema_mode,
     &command_schema_infer,    &command_schema_validate, NULL,
 };
 
@@ -144,8 +144,8 @@ static int check_document(const struct options *options, const factum_schema *sc
     if (code == 0) {
         factum_status status = factum_schema_checker_create(&checker, &err);
         if (status == FACTUM_OK) {
-            status = factum_schema_check(schema, checker, slice_of(&data), FAULTS_SHOWN, &result,
-                                         &err);
+            status =
+                factum_schema_check(schema, checker, slice_of(&data), FAULTS_SHOWN, &result, &err);
         }
         if (status != FACTUM_OK) {
             (void)complain("%s: %s", input_name(path), err.text);
@@ -213,8 +213,10 @@ const struct command command_schema_validate = {
             "  --batch            lines in, lines out: see below\n"
             "  --json             the result as JSON\n",
     .notes = "Exit code 0: valid; 7: not valid; 2: no schema, no JSON, or over a limit.\n"
-             "--batch reads lines {\"schema\":...,\"data\":...}, if need be with \"remotes\":{URI:schema},\n"
-             "and answers each with {\"valid\":true}, {\"valid\":false,\"errors\":[...]}, or, if nothing\n"
+             "--batch reads lines {\"schema\":...,\"data\":...}, if need be with "
+             "\"remotes\":{URI:schema},\n"
+             "and answers each with {\"valid\":true}, {\"valid\":false,\"errors\":[...]}, or, if "
+             "nothing\n"
              "can be said, {\"valid\":null,\"error\":\"...\"}.\n",
     .options = "draft formats batch json ",
     .arguments_min = 0,

@@ -69,8 +69,7 @@ static bool take_apart(struct batch *batch, factum_slice text, struct line *line
         FACTUM_OK) {
         return false;
     }
-    uint32_t schema =
-        factum_json_find(&line->json, FACTUM_JSON_ROOT, factum_slice_from("schema"));
+    uint32_t schema = factum_json_find(&line->json, FACTUM_JSON_ROOT, factum_slice_from("schema"));
     uint32_t data = factum_json_find(&line->json, FACTUM_JSON_ROOT, factum_slice_from("data"));
     line->remotes_node =
         factum_json_find(&line->json, FACTUM_JSON_ROOT, factum_slice_from("remotes"));
@@ -88,8 +87,7 @@ static bool take_apart(struct batch *batch, factum_slice text, struct line *line
 /* Is it the schema of the line before? */
 static bool is_known(const struct batch *batch, const struct line *line)
 {
-    return batch->schema != NULL &&
-           batch->known_len == line->schema.len + line->remotes.len &&
+    return batch->schema != NULL && batch->known_len == line->schema.len + line->remotes.len &&
            memcmp(batch->known, line->schema.ptr, line->schema.len) == 0 &&
            (line->remotes.len == 0 ||
             memcmp(batch->known + line->schema.len, line->remotes.ptr, line->remotes.len) == 0);
@@ -159,8 +157,7 @@ static bool compile(struct batch *batch, const struct line *line, factum_error *
     }
     done = done && take_remotes(line, documents, uris, &options.document_count, err);
     options.documents = documents;
-    done = done &&
-           factum_schema_compile(line->schema, &options, &batch->schema, err) == FACTUM_OK;
+    done = done && factum_schema_compile(line->schema, &options, &batch->schema, err) == FACTUM_OK;
     if (done) {
         keep(batch, line);
     }

@@ -39,10 +39,9 @@ static void print_usage(FILE *to)
                   "address of a\nserver, factum://HOST:PORT. factum COMMAND --help says more.\n");
 }
 
-static const char everywhere[] =
-    "  --store DIR        the store (FACTUM_STORE, or ./factum-data)\n"
-    "  --connect ADDRESS  the store of a server: factum://HOST:PORT\n"
-    "  --quiet            no progress, no remarks\n";
+static const char everywhere[] = "  --store DIR        the store (FACTUM_STORE, or ./factum-data)\n"
+                                 "  --connect ADDRESS  the store of a server: factum://HOST:PORT\n"
+                                 "  --quiet            no progress, no remarks\n";
 
 static void print_notes(const struct command *command)
 {

@@ -20,6 +20,7 @@
 #include "schema/registry_event.h"
 
 #define TRIES_MAX 200u /* of the append; each checks less than the one before */
+#define WAIT_MAX_MS 10
 #define EVENT_SIZE_MAX ((size_t)16 << 20)
 #define PROGRESS_EVERY 4096u /* events */
 
@@ -331,6 +332,15 @@ static bool is_race(factum_status status)
            status == FACTUM_BUSY;
 }
 
+/* Before the next try: whoever else registers is given the time of some commits. */
+static void let_others(factum_store *store, factum_status status, unsigned tries)
+{
+    if (status != FACTUM_CONDITION_FAILED) {
+        factum_status waited = factum_wait(store, UINT64_MAX, tries < 8 ? 1 : WAIT_MAX_MS, NULL);
+        (void)waited; /* TIMEOUT: nothing is ever there */
+    }
+}
+
 static factum_status give_up(factum_error *err)
 {
     return fct_fail(err, FACTUM_BUSY,
@@ -367,6 +377,7 @@ static factum_status register_version(struct registering *work, factum_error *er
         if (!is_race(status)) {
             return status;
         }
+        let_others(work->store, status, tries);
         status = FACTUM_OK;
     }
     return status == FACTUM_OK ? give_up(err) : status;
@@ -450,6 +461,7 @@ factum_status factum_schema_mode_set(factum_store *store, factum_slice subject,
         if (!is_race(status)) {
             return status;
         }
+        let_others(store, status, tries);
         status = FACTUM_OK;
     }
     return status == FACTUM_OK ? give_up(err) : status;

@@ -96,7 +96,6 @@ static void must_enrol(struct fixture *f, const char *subject, const char *schem
 static const char *last_of(struct fixture *f, const char *stream)
 {
     static char text[512];
-    factum_event_copy copy = {.size = sizeof copy};
     const factum_read_request request = {.size = sizeof request,
                                          .source = FACTUM_SOURCE_STREAM,
                                          .name = factum_slice_from(stream),
@@ -104,7 +103,6 @@ static const char *last_of(struct fixture *f, const char *stream)
                                          .count_max = 1};
     factum_cursor *cursor;
     factum_event event;
-    (void)copy;
     assert_ok(factum_read(f->store, &request, &cursor, &f->err), f->err);
     assert_ok(factum_cursor_next(cursor, &event, &f->err), f->err);
     int len = snprintf(text, sizeof text, "%.*s|", (int)event.metadata.len,

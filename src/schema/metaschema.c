@@ -163,7 +163,7 @@ static const char schema_20[] = HEAD_20(
               "content\"}],\"properties\":{\"definitions\":" MAP_OF(
                   SELF_20) ",\"dependencies\":{\"type\":\"object\",\"additionalProperties\":{"
                            "\"anyOf\":[" SELF_20 ",{\"$ref\":\"meta/validation#/properties/"
-                                                 "required\"}]}},\"$recursiveAnchor\":"
+                           "required\"}]}},\"$recursiveAnchor\":"
                            "{\"type\":\"string\",\"pattern\":\"^[A-Za-z_][-A-Za-z0-9._]*$\"},\"$"
                            "recursiveRef\":" URI_REFERENCE "}}";
 static const char core_20[] = HEAD_20(

@@ -68,9 +68,9 @@ static void what_is_written_is_read(void **state)
     event = (struct fct_registry_event){
         .is_mode = true, .subject_text = FCT_SLICE("order/"), .mode = FACTUM_SCHEMA_MODE_WARN};
     assert_ok(fct_registry_event_format(&event, &buf, &err), err);
-    assert_ok(fct_registry_event_parse(FCT_SLICE(FCT_SCHEMA_MODE_SET), fct_buf_slice(&buf), &read,
-                                       &err),
-              err);
+    assert_ok(
+        fct_registry_event_parse(FCT_SLICE(FCT_SCHEMA_MODE_SET), fct_buf_slice(&buf), &read, &err),
+        err);
     assert_true(read.is_mode);
     assert_int_equal(read.mode, FACTUM_SCHEMA_MODE_WARN);
     fct_buf_finish(&buf);
