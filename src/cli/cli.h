@@ -52,8 +52,8 @@ struct options {
     const char *batch, *on_error, *accept_loss, *backup, *timeout;
     bool rebuild_index, tombstone, again, system;
     /* schemas */
-    const char *draft, *to;
-    bool by_lines, formats, keep_unknown, force;
+    const char *draft, *to, *version;
+    bool by_lines, formats, keep_unknown, force, unproven;
     /* serve */
     const char *listen, *unix_path, *tls_cert, *tls_key, *secret_dir, *advertise_host;
     const char *advertise_port, *connections_max, *connections_per_address_max, *config;
@@ -97,6 +97,13 @@ extern const struct command command_metadata;
 extern const struct command command_schema;
 extern const struct command command_schema_generate;
 extern const struct command command_schema_validate;
+extern const struct command command_schema_register;
+extern const struct command command_schema_check;
+extern const struct command command_schema_list;
+extern const struct command command_schema_show;
+extern const struct command command_schema_diff;
+extern const struct command command_schema_mode;
+extern const struct command command_schema_infer;
 extern const struct command command_serve; /* if FCT_WITH_SERVER, and so is the next */
 extern const struct command command_ping;
 extern const struct command command_completions;
@@ -187,6 +194,8 @@ double progress_seconds_left(const struct progress_view *view);
 
 /* For factum_progress: data is the struct progress. Stops on a signal. */
 bool progress_callback(void *data, uint64_t done, uint64_t total);
+/* The same, of |total| events. */
+bool progress_events(void *data, uint64_t done, uint64_t total);
 double seconds_now(void);
 
 /* input.c: lines of a file or standard input, plain, gzip or zstd. */

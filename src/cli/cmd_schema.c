@@ -10,23 +10,23 @@
 
 #define FAULTS_SHOWN 100
 
-static const struct command *const family[] = {&command_schema_generate, &command_schema_validate, NULL};
+static const struct command *const family[] = {
+    &command_schema_register, &command_schema_check,    &command_schema_list,
+    &command_schema_show,     &command_schema_diff,     &command_schema_mode,
+    &command_schema_infer,    &command_schema_validate, &command_schema_generate,
+    NULL,
+};
 
 const struct command command_schema = {
     .name = "schema",
     .usage = "schema COMMAND [arguments]",
-    .summary = "JSON Schema: check documents, write C types",
+    .summary = "the schemas of events: register, prove, list; check documents, write C types",
     .help = "",
     .options = "",
     .family = family,
 };
 
 /* ---- files ----------------------------------------------------------------------------------- */
-
-struct content {
-    uint8_t *bytes;
-    size_t len;
-};
 
 /* Doubles the room, up to one byte more than |size_max|. */
 static bool grow(struct content *content, size_t *capacity, size_t size_max)
@@ -60,8 +60,7 @@ static int read_all(FILE *file, const char *name, size_t size_max, struct conten
                                    : 0;
 }
 
-/* A whole file, or standard input for "-". 0, or the exit code after a message. */
-static int read_file(const char *path, size_t size_max, struct content *content)
+int content_read(const char *path, size_t size_max, struct content *content)
 {
     bool standard = strcmp(path, "-") == 0;
     *content = (struct content){.len = 0};
@@ -142,7 +141,7 @@ static int check_document(const struct options *options, const factum_schema *sc
     struct content data;
     factum_schema_checker *checker = NULL;
     factum_schema_result result = {.size = sizeof result};
-    int code = read_file(path, FACTUM_SCHEMA_DATA_SIZE_MAX, &data);
+    int code = content_read(path, FACTUM_SCHEMA_DATA_SIZE_MAX, &data);
     if (code == 0) {
         factum_status status = factum_schema_checker_create(&checker, &err);
         if (status == FACTUM_OK) {
@@ -190,7 +189,7 @@ static int run_validate(const struct options *options)
     if (strcmp(path, "-") == 0 && strcmp(document, "-") == 0) {
         return complain("factum schema validate: only one of them can be standard input");
     }
-    int code = read_file(path, FACTUM_SCHEMA_SIZE_MAX, &text);
+    int code = content_read(path, FACTUM_SCHEMA_SIZE_MAX, &text);
     if (code == 0) {
         factum_status status = factum_schema_compile(slice_of(&text), &wanted, &schema, &err);
         if (status != FACTUM_OK) {

@@ -6,6 +6,12 @@
 
 #include "cli/cli.h"
 
+struct content {
+    uint8_t *bytes; /* for free() */
+    size_t len;
+};
+/* A whole file, or standard input for "-". 0, or the exit code after a message. */
+int content_read(const char *path, size_t size_max, struct content *content);
 /* False after a message. */
 bool schema_options_from(const struct options *options, factum_schema_options *schema);
 /* One line of JSON: {"valid":false,"errors":[{"pointer":...,"schema":...,"text":...}]} */

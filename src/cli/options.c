@@ -75,6 +75,8 @@ static const struct option known[] = {
     OPTION("to", TEXT, to),
     OPTION("keep-unknown", FLAG, keep_unknown),
     OPTION("force", FLAG, force),
+    OPTION("version", TEXT, version),
+    OPTION("unproven", FLAG, unproven),
     OPTION("listen", TEXT, listen),
     OPTION("unix", TEXT, unix_path),
     OPTION("tls-cert", TEXT, tls_cert),

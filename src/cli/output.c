@@ -38,6 +38,8 @@ int code_of_status(factum_status status)
     case FACTUM_EXISTS:
     case FACTUM_WRONG_TIMELINE:
         return EXIT_REFUSED;
+    case FACTUM_SCHEMA_VIOLATION:
+        return EXIT_INVALID;
     case FACTUM_STREAM_NOT_FOUND:
     case FACTUM_NOT_FOUND:
         return EXIT_NOT_FOUND;

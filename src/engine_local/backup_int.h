@@ -7,10 +7,10 @@
 #define FCT_ENGINE_LOCAL_BACKUP_INT_H
 
 #include "codec/json_doc.h"
+#include "codec/sha256.h"
 #include "core/buf.h"
 #include "engine_local/local_int.h"
 #include "engine_local/segment_check.h"
-#include "engine_local/sha256.h"
 
 #define FCT_BACKUP_MANIFEST_NAME "factum-backup.json"
 #define FCT_BACKUP_MANIFEST_SIZE_MAX ((size_t)64 << 20)

@@ -1,5 +1,5 @@
 /* sha256_test.c - the known hashes, and libcrypto without memory. */
-#include "engine_local/sha256.h"
+#include "codec/sha256.h"
 
 #include <limits.h>
 

@@ -1,6 +1,6 @@
-/* sha256.h - SHA-256 of a stream of bytes, by libcrypto. Layer: engine_local. */
-#ifndef FCT_ENGINE_LOCAL_SHA256_H
-#define FCT_ENGINE_LOCAL_SHA256_H
+/* sha256.h - SHA-256 of a stream of bytes, by libcrypto. Layer: codec. */
+#ifndef FCT_CODEC_SHA256_H
+#define FCT_CODEC_SHA256_H
 
 #include <factum/base.h>
 

@@ -1,5 +1,5 @@
-/* sha256.c - see sha256.h. Layer: engine_local. */
-#include "engine_local/sha256.h"
+/* sha256.c - see sha256.h. Layer: codec. */
+#include "codec/sha256.h"
 
 #include <openssl/evp.h>
 
