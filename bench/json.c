@@ -52,15 +52,10 @@ static const char *pick(const char *const *words, unsigned count)
     return words[below(count)];
 }
 
-static const char *const names[] = {
-    "Ada Lovelace",  "Łucja Müller",     "Jo",   "Maria del Carmen Ortiz",
-    "Nguyễn Văn An", "Peter O\\\"Toole", "Chen", "Ingrid Bergström"};
-static const char *const wares[] = {"Keyboard",
-                                    "Monitor 27\\\" 4K",
-                                    "Cable USB-C, 2 m",
-                                    "Desk",
-                                    "Lamp with a very long name indeed",
-                                    "Bücherregal"};
+static const char *const names[] = {"Ada Lovelace", "Łucja Müller", "Jo", "Maria del Carmen Ortiz",
+                                    "Nguyễn Văn An", "Peter O\\\"Toole", "Chen", "Ingrid Bergström"};
+static const char *const wares[] = {"Keyboard", "Monitor 27\\\" 4K", "Cable USB-C, 2 m", "Desk",
+                                    "Lamp with a very long name indeed", "Bücherregal"};
 static const char *const words[] = {"true", "false", "null"};
 
 static int put_small(char *to, size_t size)
@@ -76,19 +71,18 @@ static int put_small(char *to, size_t size)
 
 static int put_large(char *to, size_t size)
 {
-    int used =
-        snprintf(to, size,
-                 "{\"orderId\":\"%08x-7d40-4f0e-9a77-2a4f8c%06x\",\"customer\":{\"id\":"
-                 "\"C-%u\",\"name\":\"%s\",\"vip\":%s},\"currency\":\"EUR\",\"lines\":[",
-                 below(1u << 31), below(1u << 24), below(100000), pick(names, 8), pick(words, 3));
+    int used = snprintf(to, size,
+                        "{\"orderId\":\"%08x-7d40-4f0e-9a77-2a4f8c%06x\",\"customer\":{\"id\":"
+                        "\"C-%u\",\"name\":\"%s\",\"vip\":%s},\"currency\":\"EUR\",\"lines\":[",
+                        below(1u << 31), below(1u << 24), below(100000), pick(names, 8),
+                        pick(words, 3));
     unsigned lines = 2 + below(3);
     for (unsigned i = 0; i < lines; i++)
-        used +=
-            snprintf(to + used, size - used,
-                     "%s{\"sku\":\"KB-%u-DE\",\"name\":\"%s\",\"quantity\":%u,\"priceCents\":%u,"
-                     "\"tags\":[%s]}",
-                     i ? "," : "", below(1000), pick(wares, 6), 1 + below(12), below(100000),
-                     below(3) ? "\"hardware\",\"input\"" : "");
+        used += snprintf(to + used, size - used,
+                         "%s{\"sku\":\"KB-%u-DE\",\"name\":\"%s\",\"quantity\":%u,\"priceCents\":%u,"
+                         "\"tags\":[%s]}",
+                         i ? "," : "", below(1000), pick(wares, 6), 1 + below(12), below(100000),
+                         below(3) ? "\"hardware\",\"input\"" : "");
     used += snprintf(to + used, size - used,
                      "],\"discount\":%s0.%u,\"shipTo\":{\"street\":\"Hauptstraße %u\",\"zip\":"
                      "\"%05u\",\"city\":\"Berlin\",\"country\":\"DE\"},\"placedAt\":"
@@ -128,8 +122,8 @@ static void parse(const char *text, size_t len, const factum_json_options *optio
                   factum_json *json)
 {
     factum_error err;
-    if (factum_json_parse((factum_slice){(const uint8_t *)text, len}, options, nodes,
-                          EVENT_SIZE_MAX, json, &err) != FACTUM_OK)
+    if (factum_json_parse((factum_slice){(const uint8_t *)text, len}, options, nodes, EVENT_SIZE_MAX,
+                          json, &err) != FACTUM_OK)
         fail(err.text, text);
 }
 
@@ -201,8 +195,10 @@ static const struct {
     const char *name;
     uint64_t (*run)(const char *text, size_t len);
 } runs[] = {
-    {"check", run_check},     {"tape, members may stand twice", run_tape_twice},
-    {"tape", run_tape},       {"tape and visit", run_visit},
+    {"check", run_check},
+    {"tape, members may stand twice", run_tape_twice},
+    {"tape", run_tape},
+    {"tape and visit", run_visit},
 #ifdef WITH_JANSSON
     {"jansson", run_jansson},
 #endif

@@ -31,8 +31,7 @@ static void background_main(void *data)
             due = now + FCT_IDLE_NS;
         }
         if (due != UINT64_MAX) {
-            atomic_store(&local->background_asleep,
-                         0); /* the commits until then need not wake it */
+            atomic_store(&local->background_asleep, 0); /* the commits until then need not wake it */
         }
         fct_word_wait(&local->background_word, word, due == UINT64_MAX ? due : due - now);
         atomic_store(&local->background_asleep, 0);
