@@ -51,6 +51,11 @@ FACTUM_API void *factum_arena_alloc(factum_arena *arena, size_t size);
 /* A copy of |slice|; empty where factum_arena_alloc gives NULL. */
 FACTUM_API factum_slice factum_arena_copy(factum_arena *arena, factum_slice slice);
 
+/* For |evolve|, |decide| and |query| of deciders that are not written in C, and can fail: whoever made
+ * the arena ends with |status|, below 0, and this text. The first failure stays. */
+FACTUM_API FACTUM_PRINTF(3, 4) void factum_arena_fail(factum_arena *arena, factum_status status,
+                                                      const char *format, ...);
+
 /* ---- printer: an event as JSON ----------------------------------------------------------------*/
 
 /* Takes the type and the data of an event, or the content of a command. A failure stays: no memory,
@@ -113,6 +118,13 @@ typedef struct factum_decider {
     /* Of a decider over a query: which events decide about |command|. What |query| points to may
      * be in the command, static or in |arena|. NULL: each request names a stream or a query. */
     void (*query)(const void *command, factum_arena *arena, factum_query *query);
+    /* The next two are for deciders that are not written in C (script.h); otherwise NULL. */
+    /* In place of |parse| for an event that is read from the store: sees all of it. */
+    factum_status (*parse_stored)(const factum_event *event, factum_arena *arena, void *typed,
+                                  factum_error *err);
+    /* Frees what a state has besides its bytes and its arena, when its fold is reset or destroyed;
+     * the state may be zeros. Such states are not cached: each command reads its events. */
+    void (*release)(void *state);
     uint64_t reserved[2];
 } factum_decider;
 
@@ -199,7 +211,7 @@ FACTUM_API factum_arena *factum_decision_arena(factum_decision *out);
         sizeof(name##_decider_state), sizeof(name##_decider_event), NULL,                          \
         name##_untyped_parse,         name##_untyped_print,   name##_untyped_evolve,               \
         name##_untyped_decide,        name##_untyped_command, query_function,                      \
-        {0, 0}}
+        NULL,                         NULL,                   {0, 0}}
 
 /* ---- folds: a state without a decision --------------------------------------------------------*/
 

@@ -7,6 +7,8 @@
  */
 #include "decider/arena.h"
 
+#include <stdarg.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "core/check.h"
@@ -29,6 +31,18 @@ void fct_arena_init(struct factum_arena *arena, const struct fct_mem *mem, size_
     *arena = (struct factum_arena){.mem = mem, .size_max = size_max};
 }
 
+void factum_arena_fail(factum_arena *arena, factum_status status, const char *format, ...)
+{
+    if (arena->failed != FACTUM_OK) {
+        return;
+    }
+    va_list arguments;
+    arena->failed = status < FACTUM_OK ? status : FACTUM_INVALID;
+    va_start(arguments, format);
+    (void)vsnprintf(arena->why.text, sizeof arena->why.text, format, arguments);
+    va_end(arguments);
+}
+
 static void free_older(struct factum_arena *arena, struct fct_arena_chunk *chunk)
 {
     while (chunk != NULL) {
@@ -45,6 +59,7 @@ void fct_arena_finish(struct factum_arena *arena)
     arena->newest = NULL;
     arena->used = 0;
     arena->failed = FACTUM_OK;
+    arena->why.text[0] = '\0';
     FCT_ASSERT(arena->size == 0);
 }
 
@@ -56,6 +71,7 @@ void fct_arena_reset(struct factum_arena *arena)
     }
     arena->used = 0;
     arena->failed = FACTUM_OK;
+    arena->why.text[0] = '\0';
 }
 
 void fct_arena_poison(struct factum_arena *arena)
@@ -74,6 +90,9 @@ factum_status fct_arena_status(const struct factum_arena *arena, const char *wha
 {
     if (arena->failed == FACTUM_OK) {
         return FACTUM_OK;
+    }
+    if (arena->why.text[0] != '\0') {
+        return fct_fail(err, arena->failed, "%s", arena->why.text);
     }
     return arena->failed == FACTUM_TOO_BIG
                ? fct_fail(err, FACTUM_TOO_BIG, "%s needs more than %zu bytes of memory", what,

@@ -15,6 +15,7 @@ struct factum_arena {
     size_t size;                    /* bytes of all chunks, their heads included */
     size_t size_max;
     factum_status failed; /* OK, or why an allocation gave NULL; stays until a reset */
+    factum_error why;     /* of factum_arena_fail: its text, or none */
 };
 
 /* No allocation yet. |size_max| bounds |size|. */
