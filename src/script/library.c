@@ -557,4 +557,6 @@ void fct_library_open(lua_State *lua)
     set_protected(lua, "json");
     fct_number_open(lua);
     set_protected(lua, "decimal");
+    fct_time_open(lua);
+    set_protected(lua, "time");
 }

@@ -518,7 +518,9 @@ void fct_sandbox_close(struct fct_sandbox *sandbox)
     }
     unload(sandbox);
     fct_buf_finish(&sandbox->out);
-    fct_mem_free(sandbox->mem, sandbox->nodes);
+    for (size_t i = 0; i < SANDBOX_TAPES; i++) {
+        fct_mem_free(sandbox->mem, sandbox->tapes[i].nodes);
+    }
     fct_mem_free(sandbox->mem, sandbox->chunk);
     fct_mem_free(sandbox->mem, sandbox->text);
     fct_mem_free(sandbox->mem, sandbox);

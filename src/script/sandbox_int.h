@@ -29,6 +29,13 @@ enum sandbox_stop {
 
 #define SANDBOX_MESSAGE_SIZE 200
 
+#define SANDBOX_TAPES 2 /* the data of an event, and its metadata */
+
+struct sandbox_tape {
+    factum_json_node *nodes;
+    size_t capacity;
+};
+
 struct fct_sandbox {
     const struct fct_mem *mem;
     lua_State *lua; /* NULL: to be loaded again */
@@ -49,10 +56,8 @@ struct fct_sandbox {
     uint64_t cpu_start;
     enum sandbox_stop stop;
     char message[SANDBOX_MESSAGE_SIZE]; /* of the error: "orders.lua:3: ..." */
-    /* values.c: tapes of the arguments, and the last answer */
-    factum_json_node *nodes;
-    size_t nodes_capacity;
-    struct fct_buf out;
+    struct sandbox_tape tapes[SANDBOX_TAPES]; /* values.c: of the arguments */
+    struct fct_buf out;                       /* the last answer */
 };
 
 /* Runs |body| in protected mode with a new budget; |body| finds |argument| as light userdata at index
@@ -96,10 +101,11 @@ bool fct_make_text(lua_State *lua, int index);
 /* Makes the marks of arrays and json.*; the latter is pushed. */
 void fct_values_open(lua_State *lua);
 bool fct_is_null(lua_State *lua, int index);
-/* Parses |text| into nodes that the sandbox owns; they last until the next parse. Not under
- * fct_sandbox_run. */
-FCT_MUST_USE factum_status fct_values_parse(struct fct_sandbox *sandbox, factum_slice text,
-                                            const char *what, factum_json *json, factum_error *err);
+/* Parses |text| into nodes that the sandbox owns; they last until the next parse into the same
+ * |tape|, below SANDBOX_TAPES. Not under fct_sandbox_run. */
+FCT_MUST_USE factum_status fct_values_parse(struct fct_sandbox *sandbox, size_t tape,
+                                            factum_slice text, factum_json *json,
+                                            factum_error *err);
 /* Pushes a value of a parsed text. */
 void fct_push_json(lua_State *lua, const factum_json *json, uint32_t value);
 /* Pushes a value deeply copied: tables with what is in them, and their marks. */
@@ -114,7 +120,14 @@ void fct_add_json(lua_State *lua, int index, const char *what, int flags);
 /* Clears sandbox->out. */
 void fct_begin_json(lua_State *lua);
 
+/* time.c: pushes the table of time.* */
+void fct_time_open(lua_State *lua);
+
 /* test_file.c: puts test() into the table of globals at the top of the stack. */
 void fct_test_open(lua_State *lua);
+/* The cases that the file has added, as a list of {"name", "line", "case"}: *json lasts as the answer
+ * of fct_sandbox_call_json. */
+FCT_MUST_USE factum_status fct_test_cases(struct fct_sandbox *sandbox, factum_slice *json,
+                                          factum_error *err);
 
 #endif

@@ -5,6 +5,8 @@
  */
 #include "script/sandbox_int.h"
 
+#include "core/slice.h"
+
 static const char cases_key;
 
 static int add_case(lua_State *lua)
@@ -32,4 +34,23 @@ void fct_test_open(lua_State *lua)
     lua_rawsetp(lua, LUA_REGISTRYINDEX, &cases_key);
     lua_pushcfunction(lua, add_case);
     lua_setfield(lua, -2, "test");
+}
+
+static int list_cases(lua_State *lua)
+{
+    (void)lua_rawgetp(lua, LUA_REGISTRYINDEX, &cases_key);
+    if (lua_rawlen(lua, -1) == 0) {
+        return luaL_error(lua, "no test in it: test(\"name\", { given = ..., when = ..., expect = "
+                               "... })");
+    }
+    fct_begin_json(lua);
+    fct_add_json(lua, -1, "the tests", 0);
+    return 0;
+}
+
+factum_status fct_test_cases(struct fct_sandbox *sandbox, factum_slice *json, factum_error *err)
+{
+    factum_status status = fct_sandbox_run(sandbox, list_cases, NULL, err);
+    *json = status == FACTUM_OK ? fct_buf_slice(&sandbox->out) : fct_slice(NULL, 0);
+    return status;
 }

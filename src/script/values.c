@@ -19,6 +19,8 @@
 #include "core/slice.h"
 #include "script/sandbox_int.h"
 
+#define NODES_FIRST 64
+
 static const char array_key; /* the metatable that marks arrays */
 static const char null_mark;
 
@@ -56,30 +58,36 @@ static bool is_marked(lua_State *lua, int index)
 
 /* ---- from JSON ------------------------------------------------------------------------------- */
 
-factum_status fct_values_parse(struct fct_sandbox *sandbox, factum_slice text, const char *what,
+static factum_status grow_tape(struct fct_sandbox *sandbox, struct sandbox_tape *tape,
+                               size_t capacity, factum_error *err)
+{
+    void *nodes = capacity > SIZE_MAX / sizeof(factum_json_node)
+                      ? NULL
+                      : fct_mem_resize(sandbox->mem, tape->nodes,
+                                       capacity * sizeof(factum_json_node));
+    if (nodes == NULL) {
+        return fct_fail(err, FACTUM_NO_MEMORY, "out of memory");
+    }
+    tape->nodes = nodes;
+    tape->capacity = capacity;
+    return FACTUM_OK;
+}
+
+factum_status fct_values_parse(struct fct_sandbox *sandbox, size_t tape, factum_slice text,
                                factum_json *json, factum_error *err)
 {
-    size_t first = sandbox->nodes_capacity < 64 ? 64 : sandbox->nodes_capacity;
+    struct sandbox_tape *to = &sandbox->tapes[tape];
     size_t most = factum_json_nodes_max(text.len);
-    for (size_t capacity = first;; capacity *= 4) {
-        capacity = capacity < most ? capacity : most > first ? most : first;
-        if (capacity > sandbox->nodes_capacity) {
-            void *nodes = capacity > SIZE_MAX / sizeof(factum_json_node)
-                              ? NULL
-                              : fct_mem_resize(sandbox->mem, sandbox->nodes,
-                                               capacity * sizeof(factum_json_node));
-            if (nodes == NULL) {
-                return fct_fail(err, FACTUM_NO_MEMORY, "out of memory");
-            }
-            sandbox->nodes = nodes;
-            sandbox->nodes_capacity = capacity;
+    factum_status status = to->capacity > 0 ? FACTUM_OK : grow_tape(sandbox, to, NODES_FIRST, err);
+    while (status == FACTUM_OK) {
+        status = factum_json_parse(text, NULL, to->nodes, to->capacity, json, err);
+        if (status != FACTUM_TOO_BIG || to->capacity >= most) {
+            return status;
         }
-        factum_status status =
-            factum_json_parse(text, NULL, sandbox->nodes, sandbox->nodes_capacity, json, err);
-        if (status != FACTUM_TOO_BIG || capacity >= most) {
-            return status == FACTUM_OK ? status : fct_wrap(err, status, "%s", what);
-        }
+        size_t capacity = to->capacity < most / 4 ? to->capacity * 4 : most;
+        status = grow_tape(sandbox, to, capacity, err);
     }
+    return status;
 }
 
 static void push_text(lua_State *lua, const factum_json *json, uint32_t value)
@@ -434,9 +442,9 @@ factum_status fct_sandbox_call_json(struct fct_sandbox *sandbox, const char *nam
                                     factum_slice argument, factum_slice *json, factum_error *err)
 {
     factum_json parsed;
-    factum_status status = fct_values_parse(sandbox, argument, "the argument", &parsed, err);
+    factum_status status = fct_values_parse(sandbox, 0, argument, &parsed, err);
     if (status != FACTUM_OK) {
-        return status;
+        return fct_wrap(err, status, "the argument");
     }
     struct json_call call = {name, &parsed};
     status = fct_sandbox_run(sandbox, call_json, &call, err);
