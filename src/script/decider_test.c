@@ -31,7 +31,7 @@ static const char account[] =
     "  elseif command.name == 'Nil' then return nil\n"
     "  elseif command.name == 'Loop' then while true do end\n"
     "  elseif command.name == 'Fail' then error('no ' .. command.name)\n"
-    "  elseif command.name == 'Strange' then return command.data\n"
+    "  elseif command.name == 'Strange' then return command.data.v\n"
     "  end\n"
     "end\n";
 
@@ -155,16 +155,16 @@ static void a_script_that_fails_writes_nothing(void **state)
     fails(&f, "Nil", "{}", FACTUM_INVALID, "decide returned nothing");
     fails(&f, "Withdraw", "{}", FACTUM_INVALID, "account.lua:13: attempt to compare");
     fails(&f, "Nothing", "{", FACTUM_INVALID, "the command's data: not valid JSON");
-    fails(&f, "Strange", "5", FACTUM_INVALID, "neither an event");
-    fails(&f, "Strange", "[5]", FACTUM_INVALID, "no event in it");
-    fails(&f, "Strange", "{\"typ\":\"A\"}", FACTUM_INVALID, "what is \"typ\"?");
-    fails(&f, "Strange", "{\"data\":{}}", FACTUM_INVALID, "type is missing");
-    fails(&f, "Strange", "{\"type\":5}", FACTUM_INVALID, "type is missing or no text");
-    fails(&f, "Strange", "{\"type\":\"a\\u0000\"}", FACTUM_INVALID, "character");
-    fails(&f, "Strange", "{\"reject\":\"x\",\"type\":\"A\"}", FACTUM_INVALID, "what is \"type\"?");
-    fails(&f, "Strange", "{\"reject\":5}", FACTUM_INVALID, "reject is missing or no text");
-    fails(&f, "Strange", "{\"type\":\"A\",\"tags\":\"x\"}", FACTUM_INVALID, "tags are a list");
-    fails(&f, "Strange", "{\"type\":\"A\",\"stream\":\"other-1\"}", FACTUM_INVALID, "other-1");
+    fails(&f, "Strange", "{\"v\":5}", FACTUM_INVALID, "neither an event");
+    fails(&f, "Strange", "{\"v\":[5]}", FACTUM_INVALID, "no event in it");
+    fails(&f, "Strange", "{\"v\":{\"typ\":\"A\"}}", FACTUM_INVALID, "what is \"typ\"?");
+    fails(&f, "Strange", "{\"v\":{\"data\":{}}}", FACTUM_INVALID, "type is missing");
+    fails(&f, "Strange", "{\"v\":{\"type\":5}}", FACTUM_INVALID, "type is missing or no text");
+    fails(&f, "Strange", "{\"v\":{\"type\":\"a\\u0000\"}}", FACTUM_INVALID, "character");
+    fails(&f, "Strange", "{\"v\":{\"reject\":\"x\",\"type\":\"A\"}}", FACTUM_INVALID, "what is \"type\"?");
+    fails(&f, "Strange", "{\"v\":{\"reject\":5}}", FACTUM_INVALID, "reject is missing or no text");
+    fails(&f, "Strange", "{\"v\":{\"type\":\"A\",\"tags\":\"x\"}}", FACTUM_INVALID, "tags are a list");
+    fails(&f, "Strange", "{\"v\":{\"type\":\"A\",\"stream\":\"other-1\"}}", FACTUM_INVALID, "other-1");
     assert_ok(send(&f, "Deposit", "{\"amount\":1}", ""), f.err); /* and works afterwards */
     assert_ok(send(&f, "Deposit", "{\"amount\":\"x\"}", ""), f.err);
     fails(&f, "Deposit", "{\"amount\":1}", FACTUM_INVALID, "account.lua:3: attempt to perform");
