@@ -51,8 +51,8 @@ FACTUM_API void *factum_arena_alloc(factum_arena *arena, size_t size);
 /* A copy of |slice|; empty where factum_arena_alloc gives NULL. */
 FACTUM_API factum_slice factum_arena_copy(factum_arena *arena, factum_slice slice);
 
-/* For |evolve|, |decide| and |query| of deciders that are not written in C, and can fail: whoever made
- * the arena ends with |status|, below 0, and this text. The first failure stays. */
+/* For |evolve|, |decide| and |query| of deciders that are not written in C, and can fail: whoever
+ * made the arena ends with |status|, below 0, and this text. The first failure stays. */
 FACTUM_API FACTUM_PRINTF(3, 4) void factum_arena_fail(factum_arena *arena, factum_status status,
                                                       const char *format, ...);
 

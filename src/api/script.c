@@ -32,7 +32,8 @@ factum_status factum_script_decider_open(const factum_script *script, const char
     factum_script full;
     const struct fct_script_host *host = atomic_load(&script_host);
     if (decider == NULL || name == NULL || name[0] == '\0') {
-        return fct_fail(err, FACTUM_INVALID, "script: a name and a place for the decider are needed");
+        return fct_fail(err, FACTUM_INVALID,
+                        "script: a name and a place for the decider are needed");
     }
     *decider = NULL;
     if (host == NULL) {
@@ -75,7 +76,8 @@ factum_status factum_script_test(const factum_script_decider *decider, const fac
 {
     factum_script full;
     if (decider == NULL || cases == NULL || cases->each == NULL) {
-        return fct_fail(err, FACTUM_INVALID, "script: a decider and a function for cases are needed");
+        return fct_fail(err, FACTUM_INVALID,
+                        "script: a decider and a function for cases are needed");
     }
     factum_status status = read_script(&full, tests, err);
     return status == FACTUM_OK ? decider->host->test(decider, &full, cases, err) : status;

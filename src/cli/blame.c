@@ -1,8 +1,8 @@
 /* blame.c - which event gave each value of a state its value. Layer: cli.
  *
- * A state is a list of values with their paths, in the order of its text. After each event the new list
- * is compared with the one before: a value that is the same at the same path keeps its event, any other
- * one has this event. Both lists are sorted by path, so that one pass does it.
+ * A state is a list of values with their paths, in the order of its text. After each event the new
+ * list is compared with the one before: a value that is the same at the same path keeps its event,
+ * any other one has this event. Both lists are sorted by path, so that one pass does it.
  */
 #include <inttypes.h>
 #include <stdlib.h>
@@ -88,10 +88,8 @@ static void add_value(struct walk *walk, uint32_t value)
     if (text != NULL) {
         memcpy(text, walk->path, len + 1);
         memcpy(text + len + 1, raw.ptr, raw.len);
-        walk->values[walk->count] = (struct blamed){.path = text,
-                                                    .value = text + len + 1,
-                                                    .value_len = raw.len,
-                                                    .order = walk->count};
+        walk->values[walk->count] = (struct blamed){
+            .path = text, .value = text + len + 1, .value_len = raw.len, .order = walk->count};
         walk->count++;
     }
 }

@@ -1,4 +1,5 @@
-/* cmd_command.c - factum command: decides a command by a script and appends what follows. Layer: cli.
+/* cmd_command.c - factum command: decides a command by a script and appends what follows. Layer:
+ * cli.
  */
 #include <errno.h>
 #include <inttypes.h>

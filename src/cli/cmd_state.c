@@ -1,5 +1,5 @@
-/* cmd_state.c - factum state: the state that a decider folds from a stream, now or as it was. Layer:
- * cli. */
+/* cmd_state.c - factum state: the state that a decider folds from a stream, now or as it was.
+ * Layer: cli. */
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -189,8 +189,8 @@ static int show_state(struct showing *showing, const factum_read_request *reques
 {
     factum_error err;
     const struct options *options = showing->options;
-    factum_status status = factum_fold_create(factum_script_decider_get(showing->decider), NULL,
-                                              &showing->fold, &err);
+    factum_status status =
+        factum_fold_create(factum_script_decider_get(showing->decider), NULL, &showing->fold, &err);
     if (status != FACTUM_OK) {
         return fail_with_script(status, &err);
     }
@@ -232,8 +232,8 @@ static int run_state(const struct options *options)
     factum_read_request request = {
         .size = sizeof request, .source = FACTUM_SOURCE_STREAM, .name = showing.stream};
     int code = check_options(options);
-    if (code == 0 && (!set_bounds(options, &request) ||
-                      !category_of(options->arguments[0], category))) {
+    if (code == 0 &&
+        (!set_bounds(options, &request) || !category_of(options->arguments[0], category))) {
         code = EXIT_USAGE;
     }
     if (code == 0) {

@@ -1,5 +1,5 @@
-/* cmd_test.c - factum test: runs a file of given / when / expect against the decider beside it. Layer:
- * cli. */
+/* cmd_test.c - factum test: runs a file of given / when / expect against the decider beside it.
+ * Layer: cli. */
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -138,8 +138,9 @@ const struct command command_test = {
     .name = "test",
     .usage = "test FILE_test.lua [options]",
     .summary = "run the tests of a decider in Lua",
-    .help = "  --decider FILE     the script that is tested (default: FILE.lua beside FILE_test.lua)\n"
-            "  --json             a line for each test\n",
+    .help =
+        "  --decider FILE     the script that is tested (default: FILE.lua beside FILE_test.lua)\n"
+        "  --json             a line for each test\n",
     .notes = "The exit status is 7 if a test fails.\n",
     .options = "decider json ",
     .arguments_min = 1,

@@ -7,8 +7,8 @@
 
 #include "cli/cli.h"
 
-/* A whole file in memory; "-" is standard input. The caller frees text->ptr. 0, or the exit code after
- * a message. */
+/* A whole file in memory; "-" is standard input. The caller frees text->ptr. 0, or the exit code
+ * after a message. */
 int read_file(const char *path, size_t size_max, uint8_t **bytes, size_t *len);
 /* The script in |path| as the decider |name|. 0, or the exit code after a message. */
 int open_decider(const char *path, const char *name, factum_script_decider **decider);

@@ -1,8 +1,8 @@
 /* decider.c - a script as a factum_decider: initial, evolve, decide, query. Layer: script.
  *
- * Knows no store: factum_transact and the folds call it. A state stays in Lua while its fold lasts, in a
- * sandbox that nobody else uses meanwhile (a box); release() gives the box back. What Lua gives back
- * comes as JSON and is read as such.
+ * Knows no store: factum_transact and the folds call it. A state stays in Lua while its fold
+ * lasts, in a sandbox that nobody else uses meanwhile (a box); release() gives the box back. What
+ * Lua gives back comes as JSON and is read as such.
  *
  * Invariants:
  *  1. A box belongs to one state, or to one call, or is idle.
@@ -135,8 +135,9 @@ static factum_status borrow_box(const struct lua_fold_state *state, struct lua_b
         return take_box(state->owner, box, err);
     }
     *box = state->box;
-    return (*box)->broken ? fct_fail(err, FACTUM_INVALID, "the state was lost by an earlier failure")
-                          : FACTUM_OK;
+    return (*box)->broken
+               ? fct_fail(err, FACTUM_INVALID, "the state was lost by an earlier failure")
+               : FACTUM_OK;
 }
 
 static void return_box(const struct lua_fold_state *state, struct lua_box *box)
@@ -338,17 +339,16 @@ static void evolve(void *state, const void *typed, factum_arena *arena)
     }
     if (status == FACTUM_OK) {
         factum_slice metadata = call.event->metadata; /* always a table for the script */
-        status = parse_json(box, 1, metadata.len == 0 ? FCT_SLICE("{}") : metadata,
-                            "its metadata", &call.metadata, &err);
+        status = parse_json(box, 1, metadata.len == 0 ? FCT_SLICE("{}") : metadata, "its metadata",
+                            &call.metadata, &err);
     }
     if (status == FACTUM_OK) {
         status = run_in(box, evolve_body, &call, &err);
         box->has_state = status == FACTUM_OK;
     }
     if (status != FACTUM_OK) {
-        factum_arena_fail(arena, status, "event %.*s, revision %llu: %s",
-                          FCT_FMT(call.event->type), (unsigned long long)call.event->revision,
-                          err.text);
+        factum_arena_fail(arena, status, "event %.*s, revision %llu: %s", FCT_FMT(call.event->type),
+                          (unsigned long long)call.event->revision, err.text);
     }
 }
 
@@ -365,8 +365,7 @@ struct answer {
 static char *text_of(const struct answer *answer, uint32_t value, const char *what)
 {
     size_t len = 0;
-    if (value == FACTUM_JSON_NONE ||
-        factum_json_kind_of(answer->json, value) != FACTUM_JSON_TEXT) {
+    if (value == FACTUM_JSON_NONE || factum_json_kind_of(answer->json, value) != FACTUM_JSON_TEXT) {
         factum_arena_fail(answer->arena, FACTUM_INVALID, "%s is missing or no text", what);
         return NULL;
     }
@@ -390,8 +389,8 @@ static bool knows_members(const struct answer *answer, uint32_t object, const ch
          at = factum_json_next(json, object, at)) {
         factum_slice name = factum_json_inside(json, at);
         const char *word = names;
-        while (*word != '\0' && !(strcspn(word, " ") == name.len &&
-                                  memcmp(word, name.ptr, name.len) == 0)) {
+        while (*word != '\0' &&
+               !(strcspn(word, " ") == name.len && memcmp(word, name.ptr, name.len) == 0)) {
             word += strcspn(word, " ") + 1;
         }
         if (*word == '\0') {
@@ -478,8 +477,9 @@ static factum_verdict take_answer(const struct answer *answer)
     const factum_json *json = answer->json;
     factum_json_kind kind = factum_json_kind_of(json, FACTUM_JSON_ROOT);
     if (kind != FACTUM_JSON_OBJECT && kind != FACTUM_JSON_ARRAY) {
-        factum_arena_fail(answer->arena, FACTUM_INVALID,
-                          "decide returned neither an event, nor a list of events, nor a rejection");
+        factum_arena_fail(
+            answer->arena, FACTUM_INVALID,
+            "decide returned neither an event, nor a list of events, nor a rejection");
         return FACTUM_NOOP;
     }
     uint32_t first = factum_json_first(json, FACTUM_JSON_ROOT);
@@ -513,9 +513,9 @@ static factum_status ask_script(struct lua_box *box, lua_CFunction body, struct 
     if (status == FACTUM_OK) {
         status = run_in(box, body, call, err);
     }
-    return status == FACTUM_OK ? fct_values_parse(box->sandbox, 0,
-                                                  fct_buf_slice(&box->sandbox->out), json, err)
-                               : status;
+    return status == FACTUM_OK
+               ? fct_values_parse(box->sandbox, 0, fct_buf_slice(&box->sandbox->out), json, err)
+               : status;
 }
 
 static factum_verdict decide(const void *state, const void *command, factum_decision *out)

@@ -161,10 +161,13 @@ static void a_script_that_fails_writes_nothing(void **state)
     fails(&f, "Strange", "{\"v\":{\"data\":{}}}", FACTUM_INVALID, "type is missing");
     fails(&f, "Strange", "{\"v\":{\"type\":5}}", FACTUM_INVALID, "type is missing or no text");
     fails(&f, "Strange", "{\"v\":{\"type\":\"a\\u0000\"}}", FACTUM_INVALID, "character");
-    fails(&f, "Strange", "{\"v\":{\"reject\":\"x\",\"type\":\"A\"}}", FACTUM_INVALID, "what is \"type\"?");
+    fails(&f, "Strange", "{\"v\":{\"reject\":\"x\",\"type\":\"A\"}}", FACTUM_INVALID,
+          "what is \"type\"?");
     fails(&f, "Strange", "{\"v\":{\"reject\":5}}", FACTUM_INVALID, "reject is missing or no text");
-    fails(&f, "Strange", "{\"v\":{\"type\":\"A\",\"tags\":\"x\"}}", FACTUM_INVALID, "tags are a list");
-    fails(&f, "Strange", "{\"v\":{\"type\":\"A\",\"stream\":\"other-1\"}}", FACTUM_INVALID, "other-1");
+    fails(&f, "Strange", "{\"v\":{\"type\":\"A\",\"tags\":\"x\"}}", FACTUM_INVALID,
+          "tags are a list");
+    fails(&f, "Strange", "{\"v\":{\"type\":\"A\",\"stream\":\"other-1\"}}", FACTUM_INVALID,
+          "other-1");
     assert_ok(send(&f, "Deposit", "{\"amount\":1}", ""), f.err); /* and works afterwards */
     assert_ok(send(&f, "Deposit", "{\"amount\":\"x\"}", ""), f.err);
     fails(&f, "Deposit", "{\"amount\":1}", FACTUM_INVALID, "account.lua:3: attempt to perform");
@@ -203,7 +206,8 @@ static const char unique[] =
     "  at = event.time } end\n"
     "function decide(state, command)\n"
     "  if state.taken then return { reject = 'user.taken' } end\n"
-    "  return { type = 'Registered', data = command.data, tags = { 'email:' .. command.data.email } }\n"
+    "  return { type = 'Registered', data = command.data, tags = { 'email:' .. command.data.email "
+    "} }\n"
     "end\n";
 
 static void a_query_makes_a_decision_unique(void **state)
@@ -299,7 +303,8 @@ static void files_of_tests_tell_what_differs(void **state)
         "local ten = { type = 'Deposited', data = { amount = 10 } }\n"
         "test('a deposit', { when = { name = 'Deposit', data = { amount = 5 }, id = '7' },\n"
         "  expect = { type = 'Deposited', data = { by = '7', amount = 5 } } })\n"
-        "test('too little', { given = { ten }, when = { name = 'Withdraw', data = { amount = 11 } },\n"
+        "test('too little', { given = { ten }, when = { name = 'Withdraw', data = { amount = 11 } "
+        "},\n"
         "  expect = { reject = 'account.too_little', text = 'there is 10' } })\n"
         "test('enough', { given = ten, when = { name = 'Withdraw', data = { amount = 10 } },\n"
         "  expect = { { type = 'Withdrawn' }, { type = 'Noted', data = {} } },\n"

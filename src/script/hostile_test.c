@@ -1,6 +1,5 @@
-/* hostile_test.c - scripts that try to hang, to fill the memory or to look outside: each ends at once
- * with an error that says where and why. Layer: script. */
-#include <stdlib.h>
+/* hostile_test.c - scripts that try to hang, to fill the memory or to look outside: each ends at
+ * once with an error that says where and why. Layer: script. */
 #include <string.h>
 #include <time.h>
 
@@ -304,7 +303,7 @@ static void a_comparison_that_lies_only_spoils_the_order(void **state)
 static void long_script(const char *before, const char *part, size_t count, const char *after)
 {
     size_t size = strlen(before) + count * (strlen(part) + 8) + strlen(after) + 1;
-    char *script = malloc(size);
+    char *script = fct_mem_alloc(fct_mem_heap(), size);
     assert_non_null(script);
     size_t len = (size_t)snprintf(script, size, "%s", before);
     for (size_t i = 0; i < count; i++) {
@@ -317,7 +316,7 @@ static void long_script(const char *before, const char *part, size_t count, cons
     factum_error err = {0};
     char answer[256];
     (void)run(script, answer, sizeof answer, &err); /* in time, without a leak, whatever it gives */
-    free(script);
+    fct_mem_free(fct_mem_heap(), script);
 }
 
 static void long_sources_are_read_in_time(void **state)
@@ -341,12 +340,12 @@ static void long_sources_are_read_in_time(void **state)
     long_script("function run() return function() ", "return function() ", 10000, "");
     stops("--[[", "s.lua:1:", "unfinished");
     stops("x = '", "s.lua:1:", "unfinished");
-    char *script = malloc(FCT_SCRIPT_SIZE_MAX + 2);
+    char *script = fct_mem_alloc(fct_mem_heap(), FCT_SCRIPT_SIZE_MAX + 2);
     assert_non_null(script);
     memset(script, ' ', FCT_SCRIPT_SIZE_MAX + 1);
     script[FCT_SCRIPT_SIZE_MAX + 1] = '\0';
     stops(script, "s.lua has 262145 bytes", "");
-    free(script);
+    fct_mem_free(fct_mem_heap(), script);
 }
 
 static void loading_has_a_budget_too(void **state)

@@ -1,12 +1,13 @@
 /* library.c - the functions that scripts may call. Layer: script.
  *
- * Allow-list: what is not put into the globals here does not exist for a script. Left out on purpose:
- * whatever could swallow a limit's error (pcall, coroutine), run without a hook (patterns, finalizers),
- * load code, reach the machine, or differ from run to run (addresses, random numbers, the order of
- * pairs, and logarithms and the like, whose last digit is the processor's choice).
+ * Allow-list: what is not put into the globals here does not exist for a script. Left out on
+ * purpose: whatever could swallow a limit's error (pcall, coroutine), run without a hook
+ * (patterns, finalizers), load code, reach the machine, or differ from run to run (addresses,
+ * random numbers, the order of pairs, and logarithms and the like, whose last digit is the
+ * processor's choice).
  *
- * Functions of Lua's own libraries are kept where they are safe once their arguments are charged for;
- * the others are written here. Tables of functions cannot be changed by scripts.
+ * Functions of Lua's own libraries are kept where they are safe once their arguments are charged
+ * for; the others are written here. Tables of functions cannot be changed by scripts.
  */
 #include <string.h>
 
@@ -79,7 +80,8 @@ static int sandbox_tostring(lua_State *lua)
 
 /* ---- functions of Lua behind a charge -------------------------------------------------------- */
 
-/* The closure's first value is Lua's own function, which takes its arguments from the same stack. */
+/* The closure's first value is Lua's own function, which takes its arguments from the same stack.
+ * */
 static int call_original(lua_State *lua)
 {
     return lua_tocfunction(lua, lua_upvalueindex(1))(lua);
@@ -384,8 +386,8 @@ static int codes_step(lua_State *lua)
     return 2;
 }
 
-/* offset(text, n [, from]) steps over |n| characters, and over as many bytes as there are where a text
- * is not UTF-8. */
+/* offset(text, n [, from]) steps over |n| characters, and over as many bytes as there are where a
+ * text is not UTF-8. */
 static int utf8_offset(lua_State *lua)
 {
     factum_slice text = check_text(lua, 1);

@@ -1,5 +1,5 @@
-/* lua.h - the host of deciders in Lua: what decider.c and test_run.c share. Layer: script, uses of api
- * the table of script hosts alone, and otherwise the public API. */
+/* lua.h - the host of deciders in Lua: what decider.c and test_run.c share. Layer: script, uses of
+ * api the table of script hosts alone, and otherwise the public API. */
 #ifndef FCT_SCRIPT_LUA_H
 #define FCT_SCRIPT_LUA_H
 

@@ -1,9 +1,9 @@
 /* number.c - numbers between JSON, which is decimal, and Lua, which has int64 and double. Layer:
  * script.
  *
- * No number is changed on its way. A JSON number becomes an integer, or a float if the shortest text
- * of that float is the same number ("19.99"), and otherwise an exact number: a value that keeps its
- * text, can be compared, stored and scaled, and refuses arithmetic by name ("1e400",
+ * No number is changed on its way. A JSON number becomes an integer, or a float if the shortest
+ * text of that float is the same number ("19.99"), and otherwise an exact number: a value that
+ * keeps its text, can be compared, stored and scaled, and refuses arithmetic by name ("1e400",
  * "0.12345678901234567890"). decimal.scale and decimal.unscale move the point by digits.
  */
 #include <inttypes.h>
@@ -136,7 +136,8 @@ factum_slice fct_exact_text(lua_State *lua, int index)
                     : (factum_slice){NULL, 0};
 }
 
-/* The number at |index| in the form of JSON, in |text| or in the value itself. Empty: it is none. */
+/* The number at |index| in the form of JSON, in |text| or in the value itself. Empty: it is none.
+ * */
 static factum_slice number_text(lua_State *lua, int index, char text[NUMBER_TEXT_SIZE])
 {
     size_t len = 0;

@@ -174,8 +174,8 @@ static uint32_t take_step(struct fct_path_walk *walk, uint32_t number, uint32_t 
     return walk->items[number];
 }
 
-/* The number of the innermost "[]" before |number| that has another item, moved to it; or the count of
- * steps if there is none. */
+/* The number of the innermost "[]" before |number| that has another item, moved to it; or the
+ * count of steps if there is none. */
 static uint32_t move_back(struct fct_path_walk *walk, uint32_t number)
 {
     while (number-- > 0) {

@@ -1,5 +1,5 @@
-/* path.h - paths into JSON: .orderId, .address.city, .lines[0].sku, .lines[].sku. Layer: script. Pure:
- * no allocation, no recursion.
+/* path.h - paths into JSON: .orderId, .address.city, .lines[0].sku, .lines[].sku. Layer: script.
+ * Pure: no allocation, no recursion.
  *
  *     path  = "." | step+
  *     step  = "." name | "[" index "]" | "[]"

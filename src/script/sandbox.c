@@ -235,7 +235,8 @@ static void *sandbox_allocate(void *data, void *block, size_t old_size, size_t n
 
 /* ---- errors ---------------------------------------------------------------------------------- */
 
-/* The handler of lua_pcall: runs where the error was raised, so that the place can still be told. */
+/* The handler of lua_pcall: runs where the error was raised, so that the place can still be told.
+ * */
 static int keep_message(lua_State *lua)
 {
     struct fct_sandbox *sandbox = fct_sandbox_of(lua);
@@ -318,8 +319,8 @@ void fct_push_globals(lua_State *lua)
     (void)lua_rawgetp(lua, LUA_REGISTRYINDEX, &globals_key);
 }
 
-/* Scripts see an empty table before the one that holds their globals, so that every assignment comes
- * by here. After loading there is none: a counter in a global would make the same input give
+/* Scripts see an empty table before the one that holds their globals, so that every assignment
+ * comes by here. After loading there is none: a counter in a global would make the same input give
  * another output. */
 static int set_global(lua_State *lua)
 {

@@ -2,8 +2,8 @@
  *
  * A sandbox holds one compiled script. Nothing in a script can reach the machine, see the time or a
  * random number, or go on for ever: each call has a budget, and what is over the budget is stopped
- * with an error that names the file, the line and the limit. A script that was stopped or has failed
- * is loaded again before the next call, so that no call sees what a broken one has left.
+ * with an error that names the file, the line and the limit. A script that was stopped or has
+ * failed is loaded again before the next call, so that no call sees what a broken one has left.
  *
  * What scripts may use stands in docs/guide/lua.md. How calls are made from inside the layer:
  * sandbox_int.h. A sandbox belongs to one thread at a time.
@@ -36,17 +36,18 @@ struct fct_sandbox_options {
 
 struct fct_sandbox;
 
-/* Loads the script: compiles its text and runs it once, within the budget. *sandbox is the caller's,
- * for fct_sandbox_close; NULL on failure. INVALID: "orders.lua:3: ...", an error in the script.
- * TOO_BIG: stopped by a limit, or the text is over FCT_SCRIPT_SIZE_MAX. NO_MEMORY. */
+/* Loads the script: compiles its text and runs it once, within the budget. *sandbox is the
+ * caller's, for fct_sandbox_close; NULL on failure. INVALID: "orders.lua:3: ...", an error in the
+ * script. TOO_BIG: stopped by a limit, or the text is over FCT_SCRIPT_SIZE_MAX. NO_MEMORY. */
 FCT_MUST_USE factum_status fct_sandbox_open(const struct fct_sandbox_options *options,
                                             struct fct_sandbox **sandbox, factum_error *err);
 /* Accepts NULL. */
 void fct_sandbox_close(struct fct_sandbox *sandbox);
 
-/* Calls the global function |name| with one JSON value and writes what it returns into *json as JSON;
- * *json lasts until the next call on |sandbox|. Statuses as from open; also INVALID if |argument| is
- * not JSON. */
+/* Calls the global function |name| with one JSON value and writes what it returns into *json as
+ * JSON;
+ * *json lasts until the next call on |sandbox|. Statuses as from open; also INVALID if |argument|
+ * is not JSON. */
 FCT_MUST_USE factum_status fct_sandbox_call_json(struct fct_sandbox *sandbox, const char *name,
                                                  factum_slice argument, factum_slice *json,
                                                  factum_error *err);

@@ -1,8 +1,8 @@
 /* sandbox_int.h - what the files of script/ share about a sandbox. Layer: script, private.
  *
  * Lua reports errors by jumping to the nearest lua_pcall. All calls into Lua that may fail are made
- * by a function under fct_sandbox_run, and such functions own nothing that Lua does not own: memory of
- * fct_mem belongs to the sandbox or to the caller of fct_sandbox_run.
+ * by a function under fct_sandbox_run, and such functions own nothing that Lua does not own:
+ * memory of fct_mem belongs to the sandbox or to the caller of fct_sandbox_run.
  */
 #ifndef FCT_SCRIPT_SANDBOX_INT_H
 #define FCT_SCRIPT_SANDBOX_INT_H
@@ -55,12 +55,13 @@ struct fct_sandbox {
     uint64_t wall_start;
     uint64_t cpu_start;
     enum sandbox_stop stop;
-    char message[SANDBOX_MESSAGE_SIZE]; /* of the error: "orders.lua:3: ..." */
+    char message[SANDBOX_MESSAGE_SIZE];       /* of the error: "orders.lua:3: ..." */
     struct sandbox_tape tapes[SANDBOX_TAPES]; /* values.c: of the arguments */
     struct fct_buf out;                       /* the last answer */
 };
 
-/* Runs |body| in protected mode with a new budget; |body| finds |argument| as light userdata at index
+/* Runs |body| in protected mode with a new budget; |body| finds |argument| as light userdata at
+ * index
  * 1. Statuses as from fct_sandbox_open. */
 FCT_MUST_USE factum_status fct_sandbox_run(struct fct_sandbox *sandbox, lua_CFunction body,
                                            void *argument, factum_error *err);
@@ -84,15 +85,16 @@ lua_Integer fct_push_sorted_keys(lua_State *lua, int index, const char *what);
 
 /* number.c */
 #define NUMBER_TEXT_SIZE 40
-/* The shortest decimal that reads back as the same number; whole ones without a point. "inf", "-inf",
- * "nan". Returns its length. */
+/* The shortest decimal that reads back as the same number; whole ones without a point. "inf",
+ * "-inf", "nan". Returns its length. */
 size_t fct_number_format(double number, char text[NUMBER_TEXT_SIZE]);
 /* Pushes a JSON number: an integer, a float if that has exactly this value by its shortest form, or
  * else an exact number, which keeps its text. */
 void fct_push_number(lua_State *lua, factum_slice text);
 /* Makes the tables of exact numbers and of decimal.*; the latter is pushed. */
 void fct_number_open(lua_State *lua);
-/* The text of an exact number at |index|; an empty slice: it is none. Lasts as long as the value. */
+/* The text of an exact number at |index|; an empty slice: it is none. Lasts as long as the value.
+ * */
 factum_slice fct_exact_text(lua_State *lua, int index);
 /* Replaces a number at |index| by its text; a text stays. False: it is neither. */
 bool fct_make_text(lua_State *lua, int index);
@@ -125,8 +127,8 @@ void fct_time_open(lua_State *lua);
 
 /* test_file.c: puts test() into the table of globals at the top of the stack. */
 void fct_test_open(lua_State *lua);
-/* The cases that the file has added, as a list of {"name", "line", "case"}: *json lasts as the answer
- * of fct_sandbox_call_json. */
+/* The cases that the file has added, as a list of {"name", "line", "case"}: *json lasts as the
+ * answer of fct_sandbox_call_json. */
 FCT_MUST_USE factum_status fct_test_cases(struct fct_sandbox *sandbox, factum_slice *json,
                                           factum_error *err);
 

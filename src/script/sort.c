@@ -1,8 +1,8 @@
 /* sort.c - sorting inside the sandbox: table.sort, and the keys of a table. Layer: script.
  *
  * Lua's own table.sort picks its pivots by the clock once a partition is uneven, and keeps no order
- * among equals. This is a merge sort: the same input gives the same output, equals keep their order,
- * and no comparison function makes it take longer.
+ * among equals. This is a merge sort: the same input gives the same output, equals keep their
+ * order, and no comparison function makes it take longer.
  */
 #include <string.h>
 

@@ -31,9 +31,8 @@ struct test_case {
 
 static uint32_t member(const factum_json *json, uint32_t object, const char *name)
 {
-    return object == FACTUM_JSON_NONE
-               ? FACTUM_JSON_NONE
-               : factum_json_find(json, object, factum_slice_from(name));
+    return object == FACTUM_JSON_NONE ? FACTUM_JSON_NONE
+                                      : factum_json_find(json, object, factum_slice_from(name));
 }
 
 /* A text of a name's size; false: it is too long, or no text. */
@@ -87,8 +86,8 @@ struct given_texts {
     char tags[FACTUM_TAGS_MAX][TEST_NAME_SIZE];
 };
 
-static factum_status append_given(struct test_case *test, uint32_t value,
-                                  struct given_texts *texts, factum_error *err)
+static factum_status append_given(struct test_case *test, uint32_t value, struct given_texts *texts,
+                                  factum_error *err)
 {
     const factum_json *json = &test->json;
     factum_slice tags[FACTUM_TAGS_MAX];
@@ -110,8 +109,8 @@ static factum_status append_given(struct test_case *test, uint32_t value,
     if (metadata != FACTUM_JSON_NONE) {
         event.metadata = factum_json_raw(json, metadata);
     }
-    event.has_time = time != FACTUM_JSON_NONE &&
-                     factum_json_to_int64(json, time, &event.time) == FACTUM_OK;
+    event.has_time =
+        time != FACTUM_JSON_NONE && factum_json_to_int64(json, time, &event.time) == FACTUM_OK;
     return factum_append_stream(test->store, factum_slice_from(texts->stream), factum_any(), &event,
                                 1, NULL, err);
 }
@@ -163,8 +162,7 @@ static factum_status transact(struct test_case *test, factum_result *result, fac
     if (data != FACTUM_JSON_NONE) {
         command.data = factum_json_raw(json, data);
     }
-    if (time != FACTUM_JSON_NONE &&
-        factum_json_to_int64(json, time, &command.time) != FACTUM_OK) {
+    if (time != FACTUM_JSON_NONE && factum_json_to_int64(json, time, &command.time) != FACTUM_OK) {
         return fct_fail(err, FACTUM_INVALID, "when has a time that is no whole number");
     }
     const factum_transact_request request = {
@@ -262,8 +260,8 @@ static factum_status compare_events(struct test_case *test, uint64_t place, stru
     const factum_json *json = &test->json;
     bool list = factum_json_kind_of(json, test->expect) == FACTUM_JSON_ARRAY;
     uint32_t at = factum_json_count(json, test->expect) == 0 ? FACTUM_JSON_NONE
-                  : list ? factum_json_first(json, test->expect)
-                         : test->expect;
+                  : list                                     ? factum_json_first(json, test->expect)
+                                                             : test->expect;
     factum_read_request request = {
         .size = sizeof request, .from = FACTUM_FROM_AFTER, .from_value = place};
     factum_cursor *cursor;
@@ -311,7 +309,8 @@ static factum_status compare_outcome(struct test_case *test, const factum_result
     if (status == FACTUM_OK && !same) {
         status = describe_expected(test);
         if (status == FACTUM_OK) {
-            status = fct_buf_printf(&test->text, "got:\n%.*s", (int)got->len, (const char *)got->ptr);
+            status =
+                fct_buf_printf(&test->text, "got:\n%.*s", (int)got->len, (const char *)got->ptr);
         }
     }
     return status;
@@ -405,7 +404,8 @@ static factum_status check_case(struct test_case *test, uint32_t value)
     char name[TEST_NAME_SIZE];
     char text[TEST_NAME_SIZE + 64];
     if (has_unknown(&test->json, value, name)) {
-        (void)snprintf(text, sizeof text, "what is %s? A case has given, when, expect, state", name);
+        (void)snprintf(text, sizeof text, "what is %s? A case has given, when, expect, state",
+                       name);
         return say(test, text);
     }
     if (test->expect == FACTUM_JSON_NONE && test->state == FACTUM_JSON_NONE) {
@@ -498,8 +498,8 @@ factum_status fct_lua_test(const factum_script_decider *decider, const factum_sc
     if (status == FACTUM_OK) {
         status = fct_values_parse(sandbox, 0, text, &json, err);
     }
-    uint32_t at = status == FACTUM_OK ? factum_json_first(&json, FACTUM_JSON_ROOT)
-                                      : FACTUM_JSON_NONE;
+    uint32_t at =
+        status == FACTUM_OK ? factum_json_first(&json, FACTUM_JSON_ROOT) : FACTUM_JSON_NONE;
     for (; status == FACTUM_OK && at != FACTUM_JSON_NONE;
          at = factum_json_next(&json, FACTUM_JSON_ROOT, at)) {
         status = report_case(decider, &json, at, cases, err);

@@ -7,9 +7,9 @@
  *     array                 table with the mark of arrays, so that an empty one stays an array
  *     object                table
  *
- * Back, a table with the mark, or with items from 1 on, is an array, and any other one an object whose
- * members are sorted by their bytes: the same value gives the same text. What JSON does not have (nan,
- * functions, tables that hold themselves) is an error that says where it stands.
+ * Back, a table with the mark, or with items from 1 on, is an array, and any other one an object
+ * whose members are sorted by their bytes: the same value gives the same text. What JSON does not
+ * have (nan, functions, tables that hold themselves) is an error that says where it stands.
  */
 #include <inttypes.h>
 #include <math.h>
@@ -61,10 +61,10 @@ static bool is_marked(lua_State *lua, int index)
 static factum_status grow_tape(struct fct_sandbox *sandbox, struct sandbox_tape *tape,
                                size_t capacity, factum_error *err)
 {
-    void *nodes = capacity > SIZE_MAX / sizeof(factum_json_node)
-                      ? NULL
-                      : fct_mem_resize(sandbox->mem, tape->nodes,
-                                       capacity * sizeof(factum_json_node));
+    void *nodes =
+        capacity > SIZE_MAX / sizeof(factum_json_node)
+            ? NULL
+            : fct_mem_resize(sandbox->mem, tape->nodes, capacity * sizeof(factum_json_node));
     if (nodes == NULL) {
         return fct_fail(err, FACTUM_NO_MEMORY, "out of memory");
     }

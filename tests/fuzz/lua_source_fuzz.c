@@ -1,5 +1,5 @@
-/* lua_source_fuzz.c - any text as a script: it loads and runs, or ends with an error that begins with
- * its name; it neither leaks nor takes more than its budget. */
+/* lua_source_fuzz.c - any text as a script: it loads and runs, or ends with an error that begins
+ * with its name; it neither leaks nor takes more than its budget. */
 #include <factum/ndjson.h>
 
 #include "core/check.h"
@@ -30,7 +30,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     };
     factum_status status = fct_sandbox_open(&options, &sandbox, &err);
     if (status == FACTUM_OK) {
-        status = fct_sandbox_call_json(sandbox, "run", FCT_SLICE("{\"a\":[1,2.5,null]}"), &json, &err);
+        status =
+            fct_sandbox_call_json(sandbox, "run", FCT_SLICE("{\"a\":[1,2.5,null]}"), &json, &err);
     }
     if (status != FACTUM_OK) {
         check_error(status, &err);
