@@ -5,6 +5,7 @@
  * reads, folds, decides, appends where the state was read, decides again if somebody else was
  * faster, and counts a command once, however often it is sent.
  *
+ *     FACTUM_DECIDER_DECLARE(order, order_state, order_command, order_event);
  *     static factum_verdict order_decide(const order_state *s, const order_command *c,
  *                                        factum_decision *out)
  *     {
@@ -16,7 +17,7 @@
  *         shipped.shipped.carrier = c->carrier;
  *         return order_emit(out, &shipped);
  *     }
- *     FACTUM_DECIDER(order, order_state, order_command, order_event, 1)
+ *     FACTUM_DECIDER(order, 1);
  *
  *     factum_transact_request request = {.size = sizeof request, .stream = stream,
  *                                        .command = &command, .command_id = id};
@@ -38,7 +39,7 @@
 extern "C" {
 #endif
 
-/* ---- arena: memory with one end ---------------------------------------------------------------*/
+/* ---- arena: memory with one end -------------------------------------------------------------- */
 
 /* Memory that is freed all at once. The library makes it; |parse|, |evolve| and |decide| use it. A
  * failure stays: whoever made the arena sees it afterwards and ends with NO_MEMORY or TOO_BIG, so
@@ -56,7 +57,7 @@ FACTUM_API factum_slice factum_arena_copy(factum_arena *arena, factum_slice slic
 FACTUM_API FACTUM_PRINTF(3, 4) void factum_arena_fail(factum_arena *arena, factum_status status,
                                                       const char *format, ...);
 
-/* ---- printer: an event as JSON ----------------------------------------------------------------*/
+/* ---- printer: an event as JSON --------------------------------------------------------------- */
 
 /* Takes the type and the data of an event, or the content of a command. A failure stays: no memory,
  * or a text that is not UTF-8 (INVALID); the event is then not emitted. */
@@ -73,7 +74,7 @@ FACTUM_API void factum_print_text(factum_printer *out, factum_slice text);
 FACTUM_API void factum_print_int64(factum_printer *out, int64_t number);
 FACTUM_API void factum_print_bool(factum_printer *out, bool value);
 
-/* ---- deciders ---------------------------------------------------------------------------------*/
+/* ---- deciders -------------------------------------------------------------------------------- */
 
 typedef enum factum_verdict {
     FACTUM_ACCEPTED = 0, /* with one event or more */
@@ -84,8 +85,8 @@ typedef enum factum_verdict {
 /* What |decide| fills. */
 typedef struct factum_decision factum_decision;
 
-#define FACTUM_CODE_SIZE 64         /* of a rejection, with the zero byte */
-#define FACTUM_REJECT_TEXT_SIZE 256 /* with the zero byte */
+#define FACTUM_CODE_SIZE 64                        /* of a rejection, with the zero byte */
+#define FACTUM_REJECT_TEXT_SIZE 256                /* with the zero byte */
 #define FACTUM_STATE_SIZE_MAX (UINT64_C(16) << 20) /* the default limit of a state */
 
 /* The functions of a decider, on untyped pointers; FACTUM_DECIDER makes one of typed functions.
@@ -144,7 +145,8 @@ FACTUM_API FACTUM_PRINTF(3, 4) factum_verdict
 /* Memory for |decide|: lists and texts of the events that it emits. */
 FACTUM_API factum_arena *factum_decision_arena(factum_decision *out);
 
-/* Defines `const factum_decider <name>_decider` over typed functions that stand before it:
+/* FACTUM_DECIDER(name, state version); defines `const factum_decider <name>_decider` over typed
+ * functions that stand before it:
  *
  *     factum_status <name>_event_parse(factum_slice type, factum_slice data, factum_arena *arena,
  *                                      event_type *event, factum_error *err);
@@ -206,14 +208,23 @@ FACTUM_API factum_arena *factum_decision_arena(factum_decision *out);
     }
 
 #define FACTUM_DECIDER_STRUCT_(name, version, query_function)                                      \
-    const factum_decider name##_decider = {                                                        \
-        sizeof(factum_decider),       #name,                  (version),                           \
-        sizeof(name##_decider_state), sizeof(name##_decider_event), NULL,                          \
-        name##_untyped_parse,         name##_untyped_print,   name##_untyped_evolve,               \
-        name##_untyped_decide,        name##_untyped_command, query_function,                      \
-        NULL,                         NULL,                   {0, 0}}
+    const factum_decider name##_decider = {sizeof(factum_decider),                                 \
+                                           #name,                                                  \
+                                           (version),                                              \
+                                           sizeof(name##_decider_state),                           \
+                                           sizeof(name##_decider_event),                           \
+                                           NULL,                                                   \
+                                           name##_untyped_parse,                                   \
+                                           name##_untyped_print,                                   \
+                                           name##_untyped_evolve,                                  \
+                                           name##_untyped_decide,                                  \
+                                           name##_untyped_command,                                 \
+                                           query_function,                                         \
+                                           NULL,                                                   \
+                                           NULL,                                                   \
+                                           {0, 0}}
 
-/* ---- folds: a state without a decision --------------------------------------------------------*/
+/* ---- folds: a state without a decision ------------------------------------------------------- */
 
 /* A state and the memory of its strings, which grows by events. */
 typedef struct factum_fold factum_fold;
@@ -228,13 +239,13 @@ typedef struct factum_fold_options {
 
 typedef struct factum_fold_info {
     size_t size;
-    const void *state;       /* lasts until the next call on the fold */
-    uint64_t event_count;    /* folded and skipped ones */
-    uint64_t revision;       /* of the last event, in its stream; if there is one */
-    uint64_t position;       /* of the last event */
-    uint64_t place;          /* the state holds everything that was asked for up to here; 0 unless
+    const void *state;         /* lasts until the next call on the fold */
+    uint64_t event_count;      /* folded and skipped ones */
+    uint64_t revision;         /* of the last event, in its stream; if there is one */
+    uint64_t position;         /* of the last event */
+    uint64_t place;            /* the state holds everything that was asked for up to here; 0 unless
                                 factum_fold_read was used */
-    uint64_t skipped_count;  /* of types that are not known */
+    uint64_t skipped_count;    /* of types that are not known */
     uint64_t skipped_position; /* of the first of them */
     char skipped_type[64];     /* its type, cut if it is longer */
 } factum_fold_info;
@@ -264,11 +275,13 @@ FACTUM_API void factum_fold_reset(factum_fold *fold);
 /* Accepts NULL. */
 FACTUM_API void factum_fold_destroy(factum_fold *fold);
 
-/* ---- a cache of states ------------------------------------------------------------------------*/
+/* ---- a cache of states ----------------------------------------------------------------------- */
 
 /* States of one store, kept in this process between commands: then a decision needs no read, only
- * the append, which says whether the state was the newest. While a command uses a state it is not
- * in the cache; commands that meet fold their own. The least recently used go first. */
+ * the append, which says whether the state was the newest. Commands of this process about one thing
+ * take turns, instead of losing races against each other: one waits for the state that another
+ * uses, for a second or until its deadline, and goes on without the cache then. The least recently
+ * used states go first. */
 typedef struct factum_state_cache factum_state_cache;
 
 typedef struct factum_state_cache_options {
@@ -298,7 +311,7 @@ FACTUM_API FACTUM_MUST_USE factum_status factum_state_cache_get(factum_state_cac
 /* Accepts NULL. Not while a factum_transact uses it. */
 FACTUM_API void factum_state_cache_destroy(factum_state_cache *cache);
 
-/* ---- transact ---------------------------------------------------------------------------------*/
+/* ---- transact -------------------------------------------------------------------------------- */
 
 #define FACTUM_RETRIES_MAX 10 /* the default of retries_max */
 
@@ -330,9 +343,10 @@ typedef struct factum_transact_request {
     factum_durability durability;
     bool system; /* as in factum_append_request */
     /* How often it is decided again because others were faster; 0: FACTUM_RETRIES_MAX. Before each,
-     * it waits for a random time between 0 and 1 ms, 2 ms, 4 ms ... up to 64 ms ("full jitter"). */
+     * it waits for a random time between 0 and 1 ms, 2 ms, 4 ms ... up to 64 ms ("full jitter");
+     * not if it was only a cached state that was old. */
     uint32_t retries_max;
-    bool no_retry; /* not at all */
+    bool no_retry;             /* not at all */
     uint64_t state_size_max;   /* bytes of the state; 0: FACTUM_STATE_SIZE_MAX */
     factum_state_cache *cache; /* of the same store; or NULL */
     const factum_call *call;   /* or NULL; its deadline bounds everything, its principal asks */
@@ -340,7 +354,8 @@ typedef struct factum_transact_request {
 
 typedef struct factum_result {
     factum_verdict verdict;
-    /* The command id was accepted before: these are the values of that time. */
+    /* The command id was accepted before, or now and the answer got lost on its way: these are the
+     * values of that time. */
     bool already;
     uint32_t retries;        /* appends that lost against others */
     uint64_t event_count;    /* appended */

@@ -8,7 +8,7 @@
 
 #include <factum/base.h>
 
-#define FCT_TRACEPARENT_SIZE 55      /* without a zero byte */
+#define FCT_TRACEPARENT_SIZE 55 /* without a zero byte */
 #define FCT_TRACESTATE_MEMBERS_MAX 32
 #define FCT_TRACESTATE_SIZE_MAX 16511 /* 32 members of 256 + 1 + 256 bytes, and commas */
 

@@ -1,3 +1,4 @@
+/* trace_context_test.c - trace contexts that are valid, and those that are not. */
 #include "support/test.h"
 
 #include "core/slice.h"

@@ -113,8 +113,7 @@ static size_t chunk_size_for(const struct factum_arena *arena, size_t size)
 static factum_status add_chunk(struct factum_arena *arena, size_t size)
 {
     size_t left = arena->size_max - arena->size;
-    if (left < sizeof(struct fct_arena_chunk) ||
-        size > left - sizeof(struct fct_arena_chunk)) {
+    if (left < sizeof(struct fct_arena_chunk) || size > left - sizeof(struct fct_arena_chunk)) {
         return FACTUM_TOO_BIG;
     }
     size_t chunk_size = chunk_size_for(arena, size);

@@ -1,10 +1,15 @@
 /* cache.c - a hash table with a list of use. Layer: decider.
  *
+ *     idle: has a fold, in the list of use      taken: in use by a command
+ *     handed on: given back while others wait; the next of them takes it
+ *
  * Invariants:
- *  1. |bytes| is the sum of the entries' sizes and at most |size_max|; |count| at most
- *     |entry_count_max|.
- *  2. An entry is in one bucket's list and in the list of use, the last used first.
- *  3. The lock is never held while memory is freed or a decider's function runs.
+ *  1. |bytes| is the sum of the idle entries' sizes and at most |size_max|; |entry_count| is their
+ *     number and at most |entry_count_max|. Every entry that is taken or handed on has a command.
+ *  2. An entry is in its bucket until it is freed. Only an idle one is freed to make room, and one
+ *     that is given back without a fold while nobody waits.
+ *  3. If somebody waits for an entry that is not taken, a wake-up is under way to one who waits.
+ *  4. The lock is never held while memory is freed, a thread sleeps or a decider's function runs.
  */
 #include "decider/cache.h"
 
@@ -20,14 +25,19 @@
 #define CACHE_SIZE_DEFAULT (UINT64_C(64) << 20)
 #define CACHE_ENTRIES_DEFAULT 65536
 #define CACHE_ENTRIES_MAX (UINT64_C(1) << 24)
+#define TURN_WAIT_NS UINT64_C(1000000000)
 
-struct cache_entry {
-    struct cache_entry *next; /* in its bucket */
-    struct cache_entry *newer;
-    struct cache_entry *older;
-    struct factum_fold *fold;
+struct fct_cache_entry {
+    struct fct_cache_entry *next; /* in its bucket */
+    struct fct_cache_entry *newer;
+    struct fct_cache_entry *older;
+    const factum_decider *decider;
+    struct factum_fold *fold; /* of one that is idle, or handed on */
+    bool taken;
+    uint32_t waiting;
+    _Atomic uint32_t turns; /* counts those that ended; who waits sleeps on it */
     uint64_t hash;
-    size_t bytes;
+    size_t bytes; /* of an idle one */
     size_t key_size;
     uint8_t key[];
 };
@@ -36,10 +46,10 @@ struct factum_state_cache {
     const struct fct_mem *mem;
     factum_store *store;
     struct fct_mutex lock;
-    struct cache_entry **buckets;
+    struct fct_cache_entry **buckets;
     uint64_t bucket_count; /* a power of two */
-    struct cache_entry *newest;
-    struct cache_entry *oldest;
+    struct fct_cache_entry *newest;
+    struct fct_cache_entry *oldest;
     uint64_t size_max;
     uint64_t entry_count_max;
     factum_state_cache_info info;
@@ -111,16 +121,34 @@ bool fct_cache_is_of(const factum_state_cache *cache, const factum_store *store)
 
 /* ---- lists, under the lock ------------------------------------------------------------------- */
 
-static struct cache_entry **bucket_of(factum_state_cache *cache, uint64_t hash)
+static struct fct_cache_entry **bucket_of(factum_state_cache *cache, uint64_t hash)
 {
     return &cache->buckets[hash & (cache->bucket_count - 1)];
 }
 
-static void link_entry(factum_state_cache *cache, struct cache_entry *entry)
+static void link_bucket(factum_state_cache *cache, struct fct_cache_entry *entry)
 {
-    struct cache_entry **bucket = bucket_of(cache, entry->hash);
-    entry->next = *bucket; /* first: the state that was used last is the newest of its subject */
+    struct fct_cache_entry **bucket = bucket_of(cache, entry->hash);
+    entry->next = *bucket;
     *bucket = entry;
+}
+
+static void unlink_bucket(factum_state_cache *cache, struct fct_cache_entry *entry)
+{
+    struct fct_cache_entry **at = bucket_of(cache, entry->hash);
+    while (*at != entry) {
+        FCT_ASSERT(*at != NULL);
+        at = &(*at)->next;
+    }
+    *at = entry->next;
+    entry->next = NULL;
+}
+
+static void link_idle(factum_state_cache *cache, struct fct_cache_entry *entry)
+{
+    FCT_ASSERT(entry->fold != NULL);
+    FCT_ASSERT(!entry->taken);
+    entry->bytes = sizeof *entry + entry->key_size + fct_fold_size(entry->fold);
     entry->older = cache->newest;
     entry->newer = NULL;
     if (cache->newest != NULL) {
@@ -133,14 +161,8 @@ static void link_entry(factum_state_cache *cache, struct cache_entry *entry)
     cache->info.bytes += entry->bytes;
 }
 
-static void unlink_entry(factum_state_cache *cache, struct cache_entry *entry)
+static void unlink_idle(factum_state_cache *cache, struct fct_cache_entry *entry)
 {
-    struct cache_entry **at = bucket_of(cache, entry->hash);
-    while (*at != entry) {
-        FCT_ASSERT(*at != NULL);
-        at = &(*at)->next;
-    }
-    *at = entry->next;
     if (entry->newer != NULL) {
         entry->newer->older = entry->older;
     } else {
@@ -151,19 +173,20 @@ static void unlink_entry(factum_state_cache *cache, struct cache_entry *entry)
     } else {
         cache->oldest = entry->newer;
     }
-    entry->next = NULL;
     cache->info.entry_count--;
     cache->info.bytes -= entry->bytes;
+    entry->bytes = 0;
 }
 
 /* Takes what is over the bounds out; a list by |next|. */
-static struct cache_entry *take_excess(factum_state_cache *cache)
+static struct fct_cache_entry *take_excess(factum_state_cache *cache)
 {
-    struct cache_entry *excess = NULL;
+    struct fct_cache_entry *excess = NULL;
     while (cache->info.bytes > cache->size_max ||
            cache->info.entry_count > cache->entry_count_max) {
-        struct cache_entry *entry = cache->oldest;
-        unlink_entry(cache, entry);
+        struct fct_cache_entry *entry = cache->oldest;
+        unlink_idle(cache, entry);
+        unlink_bucket(cache, entry);
         entry->next = excess;
         excess = entry;
         cache->info.evictions++;
@@ -171,60 +194,140 @@ static struct cache_entry *take_excess(factum_state_cache *cache)
     return excess;
 }
 
-static void free_entries(const struct fct_mem *mem, struct cache_entry *entry)
+static void free_entries(const struct fct_mem *mem, struct fct_cache_entry *entry)
 {
     while (entry != NULL) {
-        struct cache_entry *next = entry->next;
+        struct fct_cache_entry *next = entry->next;
         factum_fold_destroy(entry->fold);
         fct_mem_free(mem, entry);
         entry = next;
     }
 }
 
-/* ---- taking and putting back ----------------------------------------------------------------- */
-
-struct factum_fold *fct_cache_take(factum_state_cache *cache, const factum_decider *decider,
-                                   factum_slice key)
+static struct fct_cache_entry *find_entry(factum_state_cache *cache, uint64_t hash,
+                                          const factum_decider *decider, factum_slice key)
 {
-    uint64_t hash = fct_hash64(key, 0);
-    struct factum_fold *fold = NULL;
-    fct_mutex_lock(&cache->lock);
-    struct cache_entry *entry = *bucket_of(cache, hash);
-    while (entry != NULL &&
-           !(entry->hash == hash && entry->fold->decider == decider &&
-             fct_slice_equal(fct_slice(entry->key, entry->key_size), key))) {
+    struct fct_cache_entry *entry = *bucket_of(cache, hash);
+    while (entry != NULL && !(entry->hash == hash && entry->decider == decider &&
+                              fct_slice_equal(fct_slice(entry->key, entry->key_size), key))) {
         entry = entry->next;
     }
+    return entry;
+}
+
+/* ---- turns ----------------------------------------------------------------------------------- */
+
+static struct fct_cache_entry *new_entry(factum_state_cache *cache, const factum_decider *decider,
+                                         factum_slice key, uint64_t hash)
+{
+    struct fct_cache_entry *entry = fct_mem_alloc(cache->mem, sizeof *entry + key.len);
     if (entry != NULL) {
-        unlink_entry(cache, entry);
+        *entry = (struct fct_cache_entry){
+            .decider = decider, .taken = true, .hash = hash, .key_size = key.len};
+        memcpy(entry->key, key.ptr, key.len);
+    }
+    return entry;
+}
+
+/* Sleeps until a turn with |entry| ends. False: the time is over. Under the lock, which it lets go
+ * of meanwhile. */
+static bool await_turn(factum_state_cache *cache, const struct fct_os *os,
+                       struct fct_cache_entry *entry, uint64_t until)
+{
+    uint64_t now = fct_os_monotonic(os);
+    uint32_t turns = atomic_load(&entry->turns);
+    if (now >= until) {
+        return false;
+    }
+    entry->waiting++; /* and so it is not freed */
+    fct_mutex_unlock(&cache->lock);
+    (void)fct_word_wait(&entry->turns, turns, until - now);
+    fct_mutex_lock(&cache->lock);
+    entry->waiting--;
+    return true;
+}
+
+/* Of an entry that is not taken. */
+static void begin_turn(factum_state_cache *cache, struct fct_cache_entry *entry)
+{
+    if (entry->bytes > 0) {
+        unlink_idle(cache, entry);
+    }
+    entry->taken = true;
+    if (entry->fold != NULL) {
         cache->info.hits++;
     } else {
         cache->info.misses++;
     }
-    fct_mutex_unlock(&cache->lock);
-    if (entry != NULL) {
-        fold = entry->fold;
-        fct_mem_free(cache->mem, entry);
-    }
-    return fold;
 }
 
-void fct_cache_put(factum_state_cache *cache, factum_slice key, struct factum_fold *fold)
+struct fct_cache_turn fct_cache_take(factum_state_cache *cache, const struct fct_os *os,
+                                     const factum_decider *decider, factum_slice key,
+                                     uint64_t deadline)
 {
-    fct_fold_shrink(fold);
-    struct cache_entry *entry = fct_mem_alloc(cache->mem, sizeof *entry + key.len);
+    uint64_t hash = fct_hash64(key, 0);
+    uint64_t until = 0; /* not known before somebody has to wait */
+    struct fct_cache_turn turn = {.entry = NULL};
+    struct fct_cache_entry *fresh = NULL;
+    fct_mutex_lock(&cache->lock);
+    struct fct_cache_entry *entry = find_entry(cache, hash, decider, key);
     if (entry == NULL) {
-        factum_fold_destroy(fold); /* the next command reads again */
+        fct_mutex_unlock(&cache->lock);
+        fresh = new_entry(cache, decider, key, hash);
+        fct_mutex_lock(&cache->lock);
+        entry = find_entry(cache, hash, decider, key);
+    }
+    while (entry != NULL && entry->taken) {
+        if (until == 0) {
+            until = fct_os_monotonic(os) + TURN_WAIT_NS;
+            until = deadline > 0 && deadline < until ? deadline : until;
+        }
+        if (!await_turn(cache, os, entry, until)) {
+            break;
+        }
+    }
+    if (entry != NULL && !entry->taken) {
+        begin_turn(cache, entry);
+        turn = (struct fct_cache_turn){.entry = entry, .fold = entry->fold};
+        entry->fold = NULL;
+    } else {
+        cache->info.misses++;
+        if (entry == NULL && fresh != NULL) {
+            link_bucket(cache, fresh);
+            turn.entry = fresh;
+            fresh = NULL;
+        }
+    }
+    fct_mutex_unlock(&cache->lock);
+    fct_mem_free(cache->mem, fresh);
+    return turn;
+}
+
+void fct_cache_give(factum_state_cache *cache, struct fct_cache_turn turn, struct factum_fold *fold)
+{
+    struct fct_cache_entry *entry = turn.entry;
+    struct fct_cache_entry *excess = NULL;
+    if (entry == NULL) {
+        factum_fold_destroy(fold); /* the one whose turn it is has another */
         return;
     }
-    *entry = (struct cache_entry){.fold = fold,
-                                  .hash = fct_hash64(key, 0),
-                                  .bytes = sizeof *entry + key.len + fct_fold_size(fold),
-                                  .key_size = key.len};
-    memcpy(entry->key, key.ptr, key.len);
+    if (fold != NULL) {
+        fct_fold_shrink(fold);
+    }
     fct_mutex_lock(&cache->lock);
-    link_entry(cache, entry);
-    struct cache_entry *excess = take_excess(cache);
+    FCT_ASSERT(entry->taken);
+    entry->taken = false;
+    entry->fold = fold;
+    if (entry->waiting > 0) { /* handed on; who waits keeps it alive */
+        atomic_fetch_add(&entry->turns, 1);
+        fct_word_wake(&entry->turns, 1);
+    } else if (fold != NULL) {
+        link_idle(cache, entry);
+        excess = take_excess(cache);
+    } else {
+        unlink_bucket(cache, entry);
+        excess = entry;
+    }
     fct_mutex_unlock(&cache->lock);
     free_entries(cache->mem, excess);
 }
@@ -250,8 +353,9 @@ void factum_state_cache_destroy(factum_state_cache *cache)
         return;
     }
     while (cache->newest != NULL) {
-        struct cache_entry *entry = cache->newest;
-        unlink_entry(cache, entry);
+        struct fct_cache_entry *entry = cache->newest;
+        unlink_idle(cache, entry);
+        unlink_bucket(cache, entry);
         free_entries(cache->mem, entry);
     }
     fct_mutex_finish(&cache->lock);

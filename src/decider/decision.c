@@ -23,8 +23,7 @@ void fct_decision_init(struct factum_decision *decision, const factum_decider *d
                        struct factum_arena *arena, factum_slice stream)
 {
     fct_arena_reset(arena);
-    *decision =
-        (struct factum_decision){.decider = decider, .arena = arena, .stream = stream};
+    *decision = (struct factum_decision){.decider = decider, .arena = arena, .stream = stream};
 }
 
 factum_arena *factum_decision_arena(factum_decision *out)
@@ -71,9 +70,8 @@ static factum_status print_emitted(struct factum_decision *out, const void *even
         status = fct_fail(&out->err, FACTUM_INVALID, "an event was printed without a type");
     }
     emitted->type = printer.type;
-    return status == FACTUM_OK
-               ? FACTUM_OK
-               : fct_wrap(&out->err, status, "decider %s", decider->name);
+    return status == FACTUM_OK ? FACTUM_OK
+                               : fct_wrap(&out->err, status, "decider %s", decider->name);
 }
 
 static factum_status read_back(struct factum_decision *out, struct fct_emitted *emitted)

@@ -34,9 +34,8 @@ factum_status fct_decider_check(const factum_decider *decider, factum_error *err
     }
     if (decider->state_size == 0 || decider->state_size > STRUCT_SIZE_MAX ||
         decider->event_size == 0 || decider->event_size > STRUCT_SIZE_MAX) {
-        return fct_fail(err, FACTUM_INVALID,
-                        "decider %s: a state and an event have 1 to %d bytes", decider->name,
-                        STRUCT_SIZE_MAX);
+        return fct_fail(err, FACTUM_INVALID, "decider %s: a state and an event have 1 to %d bytes",
+                        decider->name, STRUCT_SIZE_MAX);
     }
     if (decider->reserved[0] != 0 || decider->reserved[1] != 0) {
         return fct_fail(err, FACTUM_INVALID, "decider %s: reserved members are not zero",
@@ -75,8 +74,7 @@ void factum_fold_reset(factum_fold *fold)
 }
 
 factum_status fct_fold_create(const struct fct_mem *mem, const factum_decider *decider,
-                              uint64_t state_size_max, struct factum_fold **fold,
-                              factum_error *err)
+                              uint64_t state_size_max, struct factum_fold **fold, factum_error *err)
 {
     uint64_t size_max = state_size_max == 0 ? FACTUM_STATE_SIZE_MAX : state_size_max;
     struct factum_fold *made = fct_mem_zalloc(mem, 1, sizeof *made);
@@ -102,22 +100,22 @@ factum_status factum_fold_create(const factum_decider *decider, const factum_fol
                                  factum_fold **fold, factum_error *err)
 {
     factum_fold_options full = {.size = sizeof full};
+    factum_fold *made = NULL;
+    if (fold == NULL) {
+        return fct_fail(err, FACTUM_INVALID, "fold: a place for the fold is needed");
+    }
+    *fold = NULL;
     factum_status status = fct_decider_check(decider, err);
-    if (fold != NULL) {
-        *fold = NULL;
-    }
-    if (status == FACTUM_OK && fold == NULL) {
-        status = fct_fail(err, FACTUM_INVALID, "fold: a place for the fold is needed");
-    }
     if (status == FACTUM_OK && options != NULL) {
         status = fct_sized_read(&full, sizeof full, options, "fold: the options struct", err);
     }
     if (status == FACTUM_OK) {
-        status = fct_fold_create(fct_mem_heap(), decider, full.state_size_max, fold, err);
+        status = fct_fold_create(fct_mem_heap(), decider, full.state_size_max, &made, err);
     }
-    if (status == FACTUM_OK) {
-        (*fold)->lenient = full.lenient;
+    if (made != NULL) {
+        made->lenient = full.lenient;
     }
+    *fold = made;
     return status;
 }
 
@@ -169,8 +167,7 @@ static void note_skipped(struct factum_fold *fold, const factum_event *event)
     factum_fold_info *info = &fold->info;
     if (info->skipped_count++ == 0) {
         info->skipped_position = event->position;
-        (void)snprintf(info->skipped_type, sizeof info->skipped_type, "%.*s",
-                       FCT_FMT(event->type));
+        (void)snprintf(info->skipped_type, sizeof info->skipped_type, "%.*s", FCT_FMT(event->type));
     }
 }
 
@@ -179,10 +176,9 @@ factum_status fct_parse_typed(const factum_decider *decider, const struct fct_st
 {
     factum_error why = {.status = FACTUM_OK}; /* the parser may leave it as it is */
     memset(typed, 0, decider->event_size);
-    factum_status status =
-        decider->parse_stored != NULL && stored->event != NULL
-            ? decider->parse_stored(stored->event, arena, typed, &why)
-            : decider->parse(stored->type, stored->data, arena, typed, &why);
+    factum_status status = decider->parse_stored != NULL && stored->event != NULL
+                               ? decider->parse_stored(stored->event, arena, typed, &why)
+                               : decider->parse(stored->type, stored->data, arena, typed, &why);
     if (status == FACTUM_NOT_FOUND) {
         return status;
     }
@@ -191,11 +187,10 @@ factum_status fct_parse_typed(const factum_decider *decider, const struct fct_st
     } else if (status > FACTUM_OK) {
         status = fct_fail(&why, FACTUM_INVALID, "parse returned %s", factum_status_name(status));
     }
-    return status == FACTUM_OK
-               ? FACTUM_OK
-               : fct_fail(err, status, "decider %s: event %.*s: %s", decider->name,
-                          FCT_FMT(stored->type),
-                          why.text[0] == '\0' ? "its data is not valid" : why.text);
+    return status == FACTUM_OK ? FACTUM_OK
+                               : fct_fail(err, status, "decider %s: event %.*s: %s", decider->name,
+                                          FCT_FMT(stored->type),
+                                          why.text[0] == '\0' ? "its data is not valid" : why.text);
 }
 
 /* NOT_FOUND: the type is not known. */
@@ -268,8 +263,7 @@ factum_status factum_fold_read(factum_fold *fold, factum_store *store,
         return fct_fail(err, FACTUM_INVALID, "fold: a fold, a store and a request are needed");
     }
     factum_read_request full;
-    factum_status status =
-        fct_sized_read(&full, sizeof full, request, "fold: the request", err);
+    factum_status status = fct_sized_read(&full, sizeof full, request, "fold: the request", err);
     if (status == FACTUM_OK && full.backwards) {
         status = fct_fail(err, FACTUM_INVALID, "fold: events are folded forwards");
     }

@@ -22,16 +22,16 @@ struct factum_fold {
     /* Of a fold that load.c has read from a stream: */
     bool exists; /* at info.revision, even if no event of it is visible */
     bool has_metadata;
-    bool windowed; /* $maxCount or $maxAge: what a read gives changes by itself */
+    bool windowed;              /* $maxCount or $maxAge: what a read gives changes by itself */
     uint64_t metadata_revision; /* that it was read under, if |has_metadata| */
 };
 
 /* INVALID unless the decider has what it needs. */
 FCT_MUST_USE factum_status fct_decider_check(const factum_decider *decider, factum_error *err);
 /* |state_size_max| 0: the default. The fold is its owner's, for factum_fold_destroy. */
-FCT_MUST_USE factum_status fct_fold_create(const struct fct_mem *mem,
-                                           const factum_decider *decider, uint64_t state_size_max,
-                                           struct factum_fold **fold, factum_error *err);
+FCT_MUST_USE factum_status fct_fold_create(const struct fct_mem *mem, const factum_decider *decider,
+                                           uint64_t state_size_max, struct factum_fold **fold,
+                                           factum_error *err);
 /* An event as it is stored. */
 struct fct_stored {
     factum_slice type;

@@ -97,17 +97,16 @@ static factum_status load_stream(const struct fct_source *source, struct factum_
     return status;
 }
 
-static factum_status load_newer_of_stream(const struct fct_source *source,
-                                          struct factum_fold *fold, bool *changed,
-                                          factum_error *err)
+static factum_status load_newer_of_stream(const struct fct_source *source, struct factum_fold *fold,
+                                          bool *changed, factum_error *err)
 {
     factum_stream_info info;
     factum_read_request request = read_of(source);
     request.from = FACTUM_FROM_REVISION;
     request.from_value = fold->info.revision + 1;
     uint64_t before = fold->info.event_count;
-    factum_status status = fold->exists ? fct_fold_read(fold, source->store, &request, err)
-                                        : FACTUM_STREAM_NOT_FOUND;
+    factum_status status =
+        fold->exists ? fct_fold_read(fold, source->store, &request, err) : FACTUM_STREAM_NOT_FOUND;
     if (status == FACTUM_OK) {
         status = ask_stream(source, &info, err);
     }

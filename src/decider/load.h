@@ -19,9 +19,8 @@ struct fct_source {
 FCT_MUST_USE factum_status fct_load_all(const struct fct_source *source, struct factum_fold *fold,
                                         factum_error *err);
 /* What came since the fold was read; *changed if anything did. */
-FCT_MUST_USE factum_status fct_load_newer(const struct fct_source *source,
-                                          struct factum_fold *fold, bool *changed,
-                                          factum_error *err);
+FCT_MUST_USE factum_status fct_load_newer(const struct fct_source *source, struct factum_fold *fold,
+                                          bool *changed, factum_error *err);
 /* Asks a question and waits for the answer, until the call's deadline. */
 FCT_MUST_USE factum_status fct_ask_and_wait(factum_store *store, factum_question *question,
                                             factum_error *err);

@@ -19,9 +19,8 @@
 /* ---- the hash -------------------------------------------------------------------------------- */
 
 static factum_status content_of(const factum_decider *decider,
-                                const factum_transact_request *request,
-                                struct factum_arena *arena, factum_slice *content,
-                                factum_error *err)
+                                const factum_transact_request *request, struct factum_arena *arena,
+                                factum_slice *content, factum_error *err)
 {
     if (request->content.len > 0) {
         *content = request->content;
@@ -118,9 +117,8 @@ static factum_status check_id(const factum_decider *decider, const char *what, f
                               factum_error *err)
 {
     if (id.len > FACTUM_NAME_SIZE_MAX || (id.len > 0 && !fct_utf8_valid(id))) {
-        return fct_fail(err, FACTUM_INVALID,
-                        "decider %s: a %s is UTF-8 of at most %d bytes", decider->name, what,
-                        FACTUM_NAME_SIZE_MAX);
+        return fct_fail(err, FACTUM_INVALID, "decider %s: a %s is UTF-8 of at most %d bytes",
+                        decider->name, what, FACTUM_NAME_SIZE_MAX);
     }
     return FACTUM_OK;
 }
@@ -136,8 +134,7 @@ static factum_status check_ids(const factum_decider *decider,
                                : status;
 }
 
-static factum_status print_metadata(struct fct_stamp *stamp,
-                                    const factum_transact_request *request,
+static factum_status print_metadata(struct fct_stamp *stamp, const factum_transact_request *request,
                                     struct factum_arena *arena, factum_error *err)
 {
     struct members members = {.any = false};
@@ -164,7 +161,7 @@ factum_status fct_stamp_make(struct fct_stamp *stamp, const factum_decider *deci
     *stamp = (struct fct_stamp){.metadata = {.ptr = NULL}};
     factum_status status = check_ids(decider, request, err);
     if (status == FACTUM_OK && request->command_id.len > 0) {
-        factum_slice content;
+        factum_slice content = {.ptr = NULL};
         status = content_of(decider, request, arena, &content, err);
         if (status == FACTUM_OK) {
             status = hash_command(decider, subject, content, arena, &stamp->hash, err);

@@ -6,8 +6,8 @@
 #include "core/error.h"
 #include "core/slice.h"
 
-/* The key: decider, version of its state, stream, items; of each text its size and its bytes. Lengths come first, so that no two
- * subjects have the same bytes. */
+/* The key: the decider, the version of its state, the stream, the items. Of each text it holds the
+ * size and the bytes, so that no two subjects have the same key. */
 struct key_writer {
     uint8_t *ptr; /* NULL: only counts */
     size_t len;

@@ -19,7 +19,8 @@
  *  2. A no-op or a rejection is given only on a state that was read during this call, and only
  *     after the key was looked up on it or later. The state may hold what an earlier sending of
  *     this very command has done; then the key is there, for both were written by one append.
- *  3. A fold is in the cache or in one call, never in both; one that failed is destroyed.
+ *  3. A fold is in the cache or in one call, never in both; one that failed is destroyed. A turn
+ *     that was taken is ended.
  */
 #include "decider/transact.h"
 
@@ -36,7 +37,8 @@
 #include "decider/stamp.h"
 #include "os/thread.h"
 
-#define ARENA_SIZE_MAX ((size_t)256 << 20) /* an append has at most 32 MiB, and is printed and read */
+#define ARENA_SIZE_MAX                                                                             \
+    ((size_t)256 << 20) /* an append has at most 32 MiB, and is printed and read */
 #define NS_PER_MS UINT64_C(1000000)
 #define WAIT_FIRST_NS NS_PER_MS
 #define WAIT_DOUBLINGS_MAX 6 /* up to 64 ms */
@@ -47,12 +49,14 @@ struct transaction {
     factum_store *store;
     const factum_decider *decider;
     factum_transact_request request;
+    factum_call call;          /* what request.call points to, if it does */
     struct factum_arena arena; /* of the subject and the stamp */
     struct factum_arena decision_arena;
     struct fct_subject subject;
     struct fct_stamp stamp;
     struct fct_source source;
     struct factum_decision decision;
+    struct fct_cache_turn turn; /* zero without a cache */
     struct factum_fold *fold;
     bool fresh; /* the fold was read during this call */
     bool seeded;
@@ -153,8 +157,8 @@ static factum_status expect_stream(struct transaction *t, struct appending *appe
     };
     appending->expectations[1] = (factum_expectation){
         .stream = fct_slice(name, sizeof METASTREAM - 1 + stream.len),
-        .expected = t->fold->has_metadata ? factum_at(t->fold->metadata_revision)
-                                          : factum_no_stream(),
+        .expected =
+            t->fold->has_metadata ? factum_at(t->fold->metadata_revision) : factum_no_stream(),
     };
     appending->expectation_count = 2;
     return FACTUM_OK;
@@ -277,11 +281,10 @@ static factum_status answer_appended(struct transaction *t, const factum_append_
 static factum_status wait_to_retry(struct transaction *t, factum_error *err)
 {
     const struct fct_os *os = t->world->os;
-    uint32_t doublings = t->result.retries < WAIT_DOUBLINGS_MAX ? t->result.retries
-                                                                : WAIT_DOUBLINGS_MAX;
+    uint32_t doublings =
+        t->result.retries < WAIT_DOUBLINGS_MAX ? t->result.retries : WAIT_DOUBLINGS_MAX;
     if (!t->seeded) {
-        factum_status status =
-            fct_os_random(os, &t->random.state, sizeof t->random.state, err);
+        factum_status status = fct_os_random(os, &t->random.state, sizeof t->random.state, err);
         if (status != FACTUM_OK) {
             return status;
         }
@@ -289,7 +292,7 @@ static factum_status wait_to_retry(struct transaction *t, factum_error *err)
     }
     uint64_t wait = fct_random_below(&t->random, (WAIT_FIRST_NS << doublings) + 1);
     uint64_t start = fct_os_monotonic(os);
-    uint64_t deadline = t->request.call == NULL ? 0 : t->request.call->deadline;
+    uint64_t deadline = t->call.deadline;
     uint64_t passed = 0;
     while (passed < wait) {
         if (deadline > 0 && start + passed >= deadline) {
@@ -314,12 +317,13 @@ static factum_status lost_race(struct transaction *t, factum_status status, fact
     bool changed;
     if (t->request.no_retry || t->result.retries >= retries_max) {
         return fct_wrap(err, status, "decider %s: others were faster, %" PRIu32 " retr%s",
-                        t->decider->name, t->result.retries,
-                        t->result.retries == 1 ? "y" : "ies");
+                        t->decider->name, t->result.retries, t->result.retries == 1 ? "y" : "ies");
     }
-    status = wait_to_retry(t, err);
-    if (status != FACTUM_OK) {
-        return status;
+    if (t->fresh) { /* otherwise the state was only old: nobody need be there to meet again */
+        status = wait_to_retry(t, err);
+        if (status != FACTUM_OK) {
+            return status;
+        }
     }
     t->result.retries++;
     t->fresh = true;
@@ -399,7 +403,9 @@ static factum_status answer_unwritten(struct transaction *t, factum_verdict verd
 static factum_status get_fold(struct transaction *t, bool *done, factum_error *err)
 {
     if (t->request.cache != NULL) {
-        t->fold = fct_cache_take(t->request.cache, t->decider, t->subject.key);
+        t->turn = fct_cache_take(t->request.cache, t->world->os, t->decider, t->subject.key,
+                                 t->call.deadline);
+        t->fold = t->turn.fold;
     }
     if (t->fold != NULL) {
         return FACTUM_OK;
@@ -441,19 +447,24 @@ static factum_status begin(struct transaction *t, const factum_transact_request 
         status =
             fct_sized_read(&t->request, sizeof t->request, request, "transact: the request", err);
     }
+    if (status == FACTUM_OK && t->request.call != NULL) {
+        status =
+            fct_sized_read(&t->call, sizeof t->call, t->request.call, "transact: the call", err);
+        t->request.call = &t->call;
+    }
     if (status == FACTUM_OK && t->request.cache != NULL &&
         !fct_cache_is_of(t->request.cache, t->store)) {
+        t->request.cache = NULL;
         status = fct_fail(err, FACTUM_INVALID, "transact: the cache belongs to another store");
     }
     if (status == FACTUM_OK) {
         status = fct_subject_init(&t->subject, t->decider, &t->request, &t->arena, err);
     }
     if (status == FACTUM_OK) {
-        status =
-            fct_stamp_make(&t->stamp, t->decider, &t->request, &t->subject, &t->arena, err);
+        status = fct_stamp_make(&t->stamp, t->decider, &t->request, &t->subject, &t->arena, err);
     }
-    t->source = (struct fct_source){
-        .store = t->store, .subject = &t->subject, .call = t->request.call};
+    t->source =
+        (struct fct_source){.store = t->store, .subject = &t->subject, .call = t->request.call};
     return status;
 }
 
@@ -461,16 +472,18 @@ static factum_status begin(struct transaction *t, const factum_transact_request 
  * what a read gives changes there by itself. */
 static void end(struct transaction *t, factum_status status)
 {
-    bool whole = status == FACTUM_OK || status == FACTUM_WRONG_REVISION ||
-                 status == FACTUM_CONDITION_FAILED;
-    bool useful =
-        whole && t->fold != NULL && t->fold->broken == FACTUM_OK && !t->fold->windowed &&
-        t->decider->release == NULL;
-    if (useful && t->request.cache != NULL) {
-        fct_cache_put(t->request.cache, t->subject.key, t->fold);
-        t->fold = NULL;
+    bool whole =
+        status == FACTUM_OK || status == FACTUM_WRONG_REVISION || status == FACTUM_CONDITION_FAILED;
+    bool useful = whole && t->fold != NULL && t->fold->broken == FACTUM_OK && !t->fold->windowed &&
+                  t->decider->release == NULL;
+    if (!useful) {
+        drop_fold(t);
     }
-    drop_fold(t);
+    if (t->request.cache != NULL) {
+        fct_cache_give(t->request.cache, t->turn, t->fold);
+    } else {
+        factum_fold_destroy(t->fold);
+    }
     fct_arena_finish(&t->decision_arena);
     fct_arena_finish(&t->arena);
 }

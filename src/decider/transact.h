@@ -14,8 +14,8 @@ struct fct_transact_world {
 };
 
 /* As factum_transact; |store| is not NULL. */
-FCT_MUST_USE factum_status fct_transact(const struct fct_transact_world *world,
-                                        factum_store *store, const factum_decider *decider,
+FCT_MUST_USE factum_status fct_transact(const struct fct_transact_world *world, factum_store *store,
+                                        const factum_decider *decider,
                                         const factum_transact_request *request,
                                         factum_result *result, factum_error *err);
 

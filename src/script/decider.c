@@ -12,6 +12,7 @@
  */
 #include <string.h>
 
+#include "core/check.h"
 #include "core/error.h"
 #include "core/hash.h"
 #include "core/slice.h"
@@ -149,6 +150,7 @@ static void return_box(const struct lua_fold_state *state, struct lua_box *box)
 
 static factum_status run_in(struct lua_box *box, lua_CFunction body, void *call, factum_error *err)
 {
+    FCT_ASSERT(box != NULL);
     factum_status status = fct_sandbox_run(box->sandbox, body, call, err);
     box->broken = status != FACTUM_OK;
     return status;
@@ -317,6 +319,7 @@ static void print_event(const void *typed, factum_printer *out)
 static factum_status parse_json(struct lua_box *box, size_t tape, factum_slice text,
                                 const char *what, factum_json *json, factum_error *err)
 {
+    FCT_ASSERT(box != NULL);
     *json = (factum_json){.count = 0};
     if (text.len == 0) {
         return FACTUM_OK;
@@ -333,6 +336,7 @@ static void evolve(void *state, const void *typed, factum_arena *arena)
     factum_error err = {.status = FACTUM_OK};
     factum_status status = borrow_box(held, &box, &err);
     if (status == FACTUM_OK) {
+        FCT_ASSERT(box != NULL);
         held->box = box;
         call.has_state = box->has_state;
         status = parse_json(box, 0, call.event->data, "its data", &call.data, &err);
@@ -528,6 +532,7 @@ static factum_verdict decide(const void *state, const void *command, factum_deci
     factum_verdict verdict = FACTUM_NOOP;
     factum_status status = borrow_box(held, &box, &err);
     if (status == FACTUM_OK) {
+        FCT_ASSERT(box != NULL);
         call.has_state = box->has_state;
         status = ask_script(box, decide_body, &call, &json, &err);
     }

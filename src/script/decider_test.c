@@ -45,8 +45,10 @@ struct fixture {
 static factum_status open_script(const char *text, const char *name,
                                  factum_script_decider **decider, factum_error *err)
 {
-    factum_script script = {
-        .size = sizeof script, .text = factum_slice_from(text), .name = "account.lua"};
+    factum_script script = {.size = sizeof script,
+                            .text = factum_slice_from(text),
+                            .name = "account.lua",
+                            .cpu_ms_max = 5000}; /* a sanitizer makes a million steps slow */
     return factum_script_decider_open(&script, name, decider, err);
 }
 

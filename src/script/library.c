@@ -225,7 +225,7 @@ static int text_find(lua_State *lua)
         return 1;
     }
     lua_pushinteger(lua, (lua_Integer)at + 1);
-    lua_pushinteger(lua, (lua_Integer)(at + what.len));
+    lua_pushinteger(lua, (lua_Integer)at + (lua_Integer)what.len);
     return 2;
 }
 

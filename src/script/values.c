@@ -195,9 +195,13 @@ static void add_escaped(const struct json_out *out, factum_slice text)
         add_bytes(out, text.ptr + from, i - from);
         from = i + 1;
         static const char controls[] = "btn?fr";
-        char escape[6] = {'\\', (char)c, '0', '0', digits[c >> 4], digits[c & 15]};
+        char escape[6] = {'\\', 'u', '0', '0', digits[c >> 4], digits[c & 15]};
         bool is_short = c >= ' ' || (c >= 8 && c <= 13 && c != 11);
-        escape[1] = c >= ' ' ? (char)c : is_short ? controls[c - 8] : 'u';
+        if (c >= ' ') {
+            escape[1] = (char)c;
+        } else if (is_short) {
+            escape[1] = controls[c - 8];
+        }
         add_bytes(out, escape, is_short ? 2 : 6);
     }
     add_bytes(out, text.ptr + from, text.len - from);
