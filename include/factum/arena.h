@@ -37,7 +37,8 @@ typedef struct factum_arena {
     size_t size; /* of all blocks */
     size_t size_max;
     const void *heap;
-    factum_status status; /* why the last piece was refused */
+    factum_status status; /* why a piece was refused; OK again after a reset */
+    char *why;            /* of factum_arena_fail: its text, or NULL */
 } factum_arena;
 
 /* Takes nothing from the heap yet. |size_max| bytes for all blocks; 0: FACTUM_ARENA_SIZE_MAX. */
@@ -55,6 +56,12 @@ FACTUM_API factum_status factum_arena_status(const factum_arena *arena);
 FACTUM_API void *factum_arena_alloc(factum_arena *arena, size_t size);
 /* A copy of |slice|; empty where factum_arena_alloc gives NULL. */
 FACTUM_API factum_slice factum_arena_copy(factum_arena *arena, factum_slice slice);
+
+/* For functions that have nothing else to fail with, as the functions of a decider that is not
+ * written in C: from now on the arena gives nothing, and whoever made it ends with |status|, below
+ * 0, and this text. The first failure stays. */
+FACTUM_API FACTUM_PRINTF(3, 4) void factum_arena_fail(factum_arena *arena, factum_status status,
+                                                      const char *format, ...);
 
 /* |size| bytes, which are not cleared; NULL if there is no room. A piece of 0 bytes is not NULL. */
 static inline void *factum_arena_take(factum_arena *arena, size_t size)

@@ -102,6 +102,13 @@ typedef struct factum_decider {
     /* Of a decider over a query: which events decide about |command|. What |query| points to may
      * be in the command, static or in |arena|. NULL: each request names a stream or a query. */
     void (*query)(const void *command, factum_arena *arena, factum_query *query);
+    /* The next two are for deciders that are not written in C (script.h); otherwise NULL. */
+    /* In place of |parse| for an event that is read from the store: sees all of it. */
+    factum_status (*parse_stored)(const factum_event *event, factum_arena *arena, void *typed,
+                                  factum_error *err);
+    /* Frees what a state has besides its bytes and its arena, when its fold is reset or destroyed;
+     * the state may be zeros. Such states are not cached: each command reads its events. */
+    void (*release)(void *state);
     uint64_t reserved[2];
 } factum_decider;
 
@@ -196,6 +203,8 @@ FACTUM_API factum_arena *factum_decision_arena(factum_decision *out);
                                            name##_untyped_decide,                                  \
                                            name##_untyped_command,                                 \
                                            query_function,                                         \
+                                           NULL,                                                   \
+                                           NULL,                                                   \
                                            {0, 0}}
 
 /* ---- folds: a state without a decision ------------------------------------------------------- */

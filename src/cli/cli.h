@@ -14,14 +14,15 @@
 /* Exit codes: part of the interface, see the man page. */
 enum exit_code {
     EXIT_OK = 0,
-    EXIT_FAILURE_ = 1,  /* input/output, no space, no memory, anything else */
-    EXIT_USAGE = 2,     /* wrong arguments, or input that makes no sense */
-    EXIT_REFUSED = 3,   /* wrong revision, condition, key conflict, tombstoned, wrong timeline */
-    EXIT_NOT_FOUND = 4, /* no such store, stream, file */
-    EXIT_DAMAGED = 5,   /* data is damaged */
-    EXIT_LOCKED = 6,    /* another process has the store */
-    EXIT_INVALID = 7,   /* refused by a schema, a definition or a check */
-    EXIT_NOT_YET = 9,   /* not done in time; may be asked again */
+    EXIT_FAILURE_ = 1,   /* input/output, no space, no memory, anything else */
+    EXIT_USAGE = 2,      /* wrong arguments, or input that makes no sense */
+    EXIT_REFUSED = 3,    /* wrong revision, condition, key conflict, tombstoned, wrong timeline */
+    EXIT_NOT_FOUND = 4,  /* no such store, stream, file */
+    EXIT_DAMAGED = 5,    /* data is damaged */
+    EXIT_LOCKED = 6,     /* another process has the store */
+    EXIT_INVALID = 7,    /* refused by a schema, a definition or a check */
+    EXIT_REJECTED = 8,   /* rejected by a decider */
+    EXIT_NOT_YET = 9,    /* not done in time; may be asked again */
     EXIT_NO_RIGHT = 10,
     EXIT_UNKNOWN = 11, /* the outcome is not known: run it again, an append with the same key */
     EXIT_INTERRUPTED = 130,
@@ -58,6 +59,9 @@ struct options {
     const char *listen, *unix_path, *tls_cert, *tls_key, *secret_dir, *advertise_host;
     const char *advertise_port, *connections_max, *connections_per_address_max, *config;
     bool insecure, insecure_any_address, config_check;
+    /* deciders */
+    const char *decider, *data, *traceparent;
+    bool blame, watch;
     /* arguments that are no options */
     const char *arguments[8];
     size_t argument_count;
@@ -104,6 +108,9 @@ extern const struct command command_schema_show;
 extern const struct command command_schema_diff;
 extern const struct command command_schema_mode;
 extern const struct command command_schema_infer;
+extern const struct command command_command; /* if FCT_WITH_LUA, and so are the next two */
+extern const struct command command_state;
+extern const struct command command_test;
 extern const struct command command_serve; /* if FCT_WITH_SERVER, and so is the next */
 extern const struct command command_ping;
 extern const struct command command_completions;

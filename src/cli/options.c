@@ -88,6 +88,11 @@ static const struct option known[] = {
     OPTION("connections-per-address-max", TEXT, connections_per_address_max),
     OPTION("config", TEXT, config),
     OPTION("config-check", FLAG, config_check),
+    OPTION("decider", TEXT, decider),
+    OPTION("data", TEXT, data),
+    OPTION("traceparent", TEXT, traceparent),
+    OPTION("blame", FLAG, blame),
+    OPTION("watch", FLAG, watch),
     OPTION("insecure", FLAG, insecure),
     OPTION("insecure-any-address", FLAG, insecure_any_address),
 };

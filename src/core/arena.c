@@ -6,6 +6,8 @@
  */
 #include "core/arena.h"
 
+#include <stdarg.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "core/check.h"
@@ -14,6 +16,7 @@
 
 #define BLOCK_SIZE_FIRST 512u
 #define ARENA_POISON 0xd5
+#define ARENA_WHY_SIZE sizeof(((factum_error *)0)->text)
 
 struct factum_arena_block {
     struct factum_arena_block *older;
@@ -47,8 +50,18 @@ static void free_blocks(factum_arena *arena, struct factum_arena_block *block)
     }
 }
 
+static void forget_why(factum_arena *arena)
+{
+    arena->status = FACTUM_OK;
+    if (arena->why != NULL) {
+        fct_mem_free(arena->heap, arena->why);
+        arena->why = NULL;
+    }
+}
+
 void factum_arena_finish(factum_arena *arena)
 {
+    forget_why(arena);
     free_blocks(arena, arena->newest);
     FCT_ASSERT(arena->size == 0);
     *arena = (factum_arena){.size_max = arena->size_max, .heap = arena->heap};
@@ -65,7 +78,7 @@ static void use_block(factum_arena *arena, struct factum_arena_block *block)
 void factum_arena_reset(factum_arena *arena)
 {
     struct factum_arena_block *newest = arena->newest;
-    arena->status = FACTUM_OK;
+    forget_why(arena);
     if (newest == NULL) {
         return;
     }
@@ -121,10 +134,28 @@ factum_status fct_arena_status(const factum_arena *arena, const char *what, fact
     if (arena->status == FACTUM_OK) {
         return FACTUM_OK;
     }
+    if (arena->why != NULL) {
+        return fct_fail(err, arena->status, "%s", arena->why);
+    }
     return arena->status == FACTUM_TOO_BIG
                ? fct_fail(err, FACTUM_TOO_BIG, "%s needs more than %zu bytes of memory", what,
                           arena->size_max)
                : fct_fail(err, arena->status, "%s: out of memory", what);
+}
+
+void factum_arena_fail(factum_arena *arena, factum_status status, const char *format, ...)
+{
+    if (arena->status != FACTUM_OK) {
+        return;
+    }
+    va_list arguments;
+    arena->status = status < FACTUM_OK ? status : FACTUM_INVALID;
+    arena->why = fct_mem_alloc(arena->heap, ARENA_WHY_SIZE);
+    if (arena->why != NULL) {
+        va_start(arguments, format);
+        (void)vsnprintf(arena->why, ARENA_WHY_SIZE, format, arguments);
+        va_end(arguments);
+    }
 }
 
 void *factum_arena_alloc(factum_arena *arena, size_t size)

@@ -76,7 +76,7 @@ static factum_status print_emitted(struct factum_decision *out, const void *even
 
 static factum_status read_back(struct factum_decision *out, struct fct_emitted *emitted)
 {
-    const struct fct_stored stored = {emitted->type, emitted->data};
+    const struct fct_stored stored = {emitted->type, emitted->data, NULL};
     void *typed = factum_arena_alloc(out->arena, out->decider->event_size);
     if (typed == NULL) {
         return fct_arena_status(out->arena, "the decision", &out->err);

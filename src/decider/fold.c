@@ -44,12 +44,20 @@ factum_status fct_decider_check(const factum_decider *decider, factum_error *err
     return FACTUM_OK;
 }
 
+static void release_state(factum_fold *fold)
+{
+    if (fold->decider->release != NULL && fold->state != NULL) {
+        fold->decider->release(fold->state);
+    }
+}
+
 void factum_fold_reset(factum_fold *fold)
 {
     if (fold == NULL) {
         return;
     }
     const factum_decider *decider = fold->decider;
+    release_state(fold);
     factum_arena_reset(&fold->arena);
     factum_arena_reset(&fold->scratch);
     if (decider->initial != NULL) {
@@ -116,6 +124,7 @@ void factum_fold_destroy(factum_fold *fold)
     if (fold == NULL) {
         return;
     }
+    release_state(fold);
     factum_arena_finish(&fold->arena);
     factum_arena_finish(&fold->scratch);
     fct_mem_free(fold->mem, fold->state);
@@ -167,7 +176,9 @@ factum_status fct_parse_typed(const factum_decider *decider, const struct fct_st
 {
     factum_error why = {.status = FACTUM_OK}; /* the parser may leave it as it is */
     memset(typed, 0, decider->event_size);
-    factum_status status = decider->parse(stored->type, stored->data, arena, typed, &why);
+    factum_status status = decider->parse_stored != NULL && stored->event != NULL
+                               ? decider->parse_stored(stored->event, arena, typed, &why)
+                               : decider->parse(stored->type, stored->data, arena, typed, &why);
     if (status == FACTUM_NOT_FOUND) {
         return status;
     }
@@ -186,7 +197,7 @@ factum_status fct_parse_typed(const factum_decider *decider, const struct fct_st
 static factum_status parse_event(struct factum_fold *fold, const factum_event *event,
                                  factum_error *err)
 {
-    const struct fct_stored stored = {event->type, event->data};
+    const struct fct_stored stored = {event->type, event->data, event};
     factum_arena_reset(&fold->scratch);
     factum_status status =
         fct_parse_typed(fold->decider, &stored, &fold->scratch, fold->typed, err);

@@ -36,6 +36,7 @@ FCT_MUST_USE factum_status fct_fold_create(const struct fct_mem *mem, const fact
 struct fct_stored {
     factum_slice type;
     factum_slice data;
+    const factum_event *event; /* all of it, if it was read from the store; or NULL */
 };
 /* Makes a typed event, whatever the decider's parser does. NOT_FOUND, without a text: it does not
  * know the type. */

@@ -139,7 +139,7 @@ static void fold_event(struct factum_test *test, const char *where,
         .data = factum_arena_copy(&fold->scratch, emitted->data),
     };
     void *typed = factum_arena_alloc(&fold->scratch, fold->decider->event_size);
-    const struct fct_stored stored = {event.type, event.data};
+    const struct fct_stored stored = {event.type, event.data, NULL};
     factum_status status = fct_arena_status(&fold->scratch, "the event", &err);
     if (status == FACTUM_OK) {
         status = fct_parse_typed(fold->decider, &stored, &fold->scratch, typed, &err);

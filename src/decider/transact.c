@@ -232,6 +232,10 @@ static void drop_fold(struct transaction *t)
 static void take_own_events(struct transaction *t, const factum_append_result *result)
 {
     struct factum_fold *fold = t->fold;
+    if (t->decider->release != NULL) { /* not cached, and the events are not seen as stored */
+        drop_fold(t);
+        return;
+    }
     for (size_t i = 0; i < t->decision.count; i++) {
         const struct fct_emitted *event = &t->decision.events[i];
         if (!fct_subject_fits(&t->subject, event)) {
@@ -470,7 +474,8 @@ static void end(struct transaction *t, factum_status status)
 {
     bool whole =
         status == FACTUM_OK || status == FACTUM_WRONG_REVISION || status == FACTUM_CONDITION_FAILED;
-    bool useful = whole && t->fold != NULL && t->fold->broken == FACTUM_OK && !t->fold->windowed;
+    bool useful = whole && t->fold != NULL && t->fold->broken == FACTUM_OK && !t->fold->windowed &&
+                  t->decider->release == NULL;
     if (!useful) {
         drop_fold(t);
     }
