@@ -458,7 +458,7 @@ static struct slot *slots_for(struct fct_run *run, uint32_t count, uint32_t *mas
     }
     memset(run->unique.ptr, 0, size * sizeof(struct slot));
     *mask = size - 1;
-    return FCT_AT(run->unique, struct slot, 0);
+    return FCT_FIRST(run->unique, struct slot);
 }
 
 static bool check_unique(const struct look *look)

@@ -96,7 +96,7 @@ static factum_status set_list(struct emit *emit, enum fct_keyword keyword, uint3
 {
     uint32_t at;
     const struct fct_buf *list = &emit->build->list;
-    factum_status status = fct_compile_list(emit->build, FCT_AT(*list, const uint32_t, 0),
+    factum_status status = fct_compile_list(emit->build, FCT_FIRST(*list, const uint32_t),
                                             FCT_COUNT_OF(*list, uint32_t), &at);
     set(emit, keyword, node, at);
     return status;
@@ -328,7 +328,7 @@ static factum_status compile_values(struct emit *emit)
     uint32_t values = emit->nodes[FCT_WORD_ENUM];
     uint32_t unique = emit->nodes[FCT_WORD_UNIQUE_ITEMS];
     uint32_t tag = emit->nodes[FCT_WORD_TAG];
-    uint32_t index;
+    uint32_t index = 0;
     factum_status status = compile_type(emit);
     if (status == FACTUM_OK && has_word(emit, FCT_WORD_ENUM)) {
         set(emit, FCT_K_ENUM, values, values);
@@ -414,8 +414,8 @@ static factum_status table_properties(struct emit *emit, struct fct_table *table
     const factum_json *json = json_of(emit);
     factum_status status = FACTUM_OK;
     for (uint32_t at = node + 1; at < json->nodes[node].next && status == FACTUM_OK;) {
-        uint32_t text;
-        uint32_t number;
+        uint32_t text = 0;
+        uint32_t number = 0;
         status = intern(emit, at, &text);
         if (status == FACTUM_OK) {
             status = table_add(emit, table, text, &number);
@@ -436,8 +436,8 @@ static factum_status table_required(struct emit *emit, struct fct_table *table)
     uint32_t count = 0;
     fct_buf_clear(&emit->build->list);
     for (uint32_t at = node + 1; at < json->nodes[node].next && status == FACTUM_OK; at++) {
-        uint32_t text;
-        uint32_t number;
+        uint32_t text = 0;
+        uint32_t number = 0;
         status = intern(emit, at, &text);
         if (status == FACTUM_OK) {
             status = table_add(emit, table, text, &number);

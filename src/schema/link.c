@@ -180,7 +180,7 @@ static factum_status list_anchors(struct fct_build *build, const struct fct_buf 
                 return fct_build_no_room(build, FACTUM_NO_MEMORY);
             }
         }
-        status = fct_compile_list(build, FCT_AT(build->list, uint32_t, 0),
+        status = fct_compile_list(build, FCT_FIRST(build->list, uint32_t),
                                   FCT_COUNT_OF(build->list, uint32_t), &at);
         fct_names_at(&build->program->texts, text)->value = at;
     }
@@ -202,7 +202,7 @@ static factum_status list_recursive(struct fct_build *build, uint32_t *at)
             return fct_build_no_room(build, FACTUM_NO_MEMORY);
         }
     }
-    return fct_compile_list(build, FCT_AT(build->list, uint32_t, 0),
+    return fct_compile_list(build, FCT_FIRST(build->list, uint32_t),
                             FCT_COUNT_OF(build->list, uint32_t), at);
 }
 
@@ -295,7 +295,7 @@ static factum_status note_tag(struct tag_walk *walk, uint32_t node, uint32_t doc
     if (status != FACTUM_OK) {
         return status;
     }
-    status = fct_compile_list(build, FCT_AT(build->list, uint32_t, 0),
+    status = fct_compile_list(build, FCT_FIRST(build->list, uint32_t),
                               FCT_COUNT_OF(build->list, uint32_t), &tag.path);
     if (status == FACTUM_OK) {
         status = fct_names_add(&program->texts, name, &tag.name);

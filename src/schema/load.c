@@ -269,7 +269,7 @@ static factum_status note_uri(struct fct_build *build, struct visit *visit, uint
 
 static factum_status take_id(struct fct_build *build, struct visit *visit, uint32_t node)
 {
-    factum_slice text;
+    factum_slice text = {NULL, 0};
     factum_status status = take_text(build, visit, node, &text);
     if (status != FACTUM_OK) {
         return status;
@@ -294,7 +294,7 @@ static factum_status take_id(struct fct_build *build, struct visit *visit, uint3
 
 static factum_status take_draft(struct fct_build *build, struct visit *visit, uint32_t node)
 {
-    factum_slice text;
+    factum_slice text = {NULL, 0};
     struct fct_place place = {visit->place.document, node};
     factum_status status = take_text(build, visit, node, &text);
     if (status != FACTUM_OK) {
@@ -351,7 +351,7 @@ static factum_status take_head(struct fct_build *build, struct visit *visit)
     uint32_t dynamic = factum_json_find(json, object, FCT_SLICE("$dynamicAnchor"));
     uint32_t recursive = factum_json_find(json, object, FCT_SLICE("$recursiveAnchor"));
     bool has_ref = factum_json_find(json, object, FCT_SLICE("$ref")) != FACTUM_JSON_NONE;
-    factum_slice text;
+    factum_slice text = {NULL, 0};
     factum_status status = FACTUM_OK;
     if (draft != FACTUM_JSON_NONE && (visit->root || id != FACTUM_JSON_NONE)) {
         status = take_draft(build, visit, draft);

@@ -184,6 +184,8 @@ struct fct_program {
 
 /* The |i|-th of an array in a buffer. */
 #define FCT_AT(buffer, type, i) ((type *)(void *)(buffer).ptr + (i))
+/* The first one; NULL if the buffer never held anything. */
+#define FCT_FIRST(buffer, type) ((type *)(void *)(buffer).ptr)
 #define FCT_COUNT_OF(buffer, type) ((uint32_t)((buffer).len / sizeof(type)))
 
 static inline const struct fct_rule *fct_rule_at(const struct fct_program *program, uint32_t rule)

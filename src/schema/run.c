@@ -882,7 +882,7 @@ static factum_status show_faults(struct fct_run *run, factum_schema_result *resu
             return fct_fail(run->err, FACTUM_NO_MEMORY, "the faults: out of memory");
         }
     }
-    result->faults = FCT_AT(run->shown, const factum_schema_fault, 0);
+    result->faults = FCT_FIRST(run->shown, const factum_schema_fault);
     result->fault_count = count;
     result->more = count == run->faults_max;
     return FACTUM_OK;
@@ -933,7 +933,7 @@ factum_status fct_run_text(struct fct_run *run, const struct fct_program *progra
 {
     factum_json json;
     size_t room = run->nodes.capacity / sizeof(factum_json_node);
-    factum_json_node *nodes = FCT_AT(run->nodes, factum_json_node, 0);
+    factum_json_node *nodes = FCT_FIRST(run->nodes, factum_json_node);
     factum_status status = FACTUM_TOO_BIG;
     result->valid = false;
     if (text.len > FACTUM_SCHEMA_DATA_SIZE_MAX) {
@@ -949,7 +949,7 @@ factum_status fct_run_text(struct fct_run *run, const struct fct_program *progra
             return fct_fail(err, FACTUM_NO_MEMORY, "%zu bytes of JSON: out of memory", text.len);
         }
         room = run->nodes.capacity / sizeof *nodes;
-        nodes = FCT_AT(run->nodes, factum_json_node, 0);
+        nodes = FCT_FIRST(run->nodes, factum_json_node);
         status = factum_json_parse(text, NULL, nodes, room, &json, err);
     }
     return status == FACTUM_OK ? fct_run_json(run, program, &json, faults_max, result, err)
