@@ -4,6 +4,8 @@
 #ifndef FCT_DECIDER_DECISION_H
 #define FCT_DECIDER_DECISION_H
 
+#include <factum/decider.h>
+
 #include "core/arena.h"
 
 #define FCT_DECISION_EVENTS_MAX 100000 /* the store's own limit may be lower */

@@ -7,6 +7,8 @@
 #ifndef FCT_DECIDER_FOLD_H
 #define FCT_DECIDER_FOLD_H
 
+#include <factum/decider.h>
+
 #include "core/arena.h"
 
 struct factum_fold {

@@ -165,6 +165,7 @@ static void calls_of_users_functions_nest(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_tail_is_ended_once_before_the_completer),
         cmocka_unit_test(a_completer_is_called_once_with_all_of_its_ops_in_order),
         cmocka_unit_test(as_many_as_allowed_are_delivered),
         cmocka_unit_test(what_waits_is_refused_inside_and_only_there),

@@ -8,7 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "codec/json.h"
+#include <factum/json.h>
+
 #include "core/slice.h"
 #include "schema/pattern.h"
 
@@ -26,16 +27,17 @@ static void quit(const char *why)
     exit(2);
 }
 
-static factum_slice unescape(const struct fct_json *value, char *to)
+static factum_slice unescape(const factum_json *json, uint32_t value, char *to)
 {
     size_t len;
-    if (fct_json_unescape(value->raw, to, LINE_SIZE_MAX, &len) != FACTUM_OK) {
+    if (factum_json_unescape(json, value, to, LINE_SIZE_MAX, &len) != FACTUM_OK) {
         quit("not a text");
     }
     return fct_slice(to, len);
 }
 
-static void answer_texts(const struct fct_pattern *pattern, const struct fct_json *texts)
+static void answer_texts(const struct fct_pattern *pattern, const factum_json *json,
+                         uint32_t texts)
 {
     static const char letters[] = {
         [FCT_PATTERN_NO_MATCH] = '0',       [FCT_PATTERN_MATCH] = '1',
@@ -44,32 +46,36 @@ static void answer_texts(const struct fct_pattern *pattern, const struct fct_jso
         [FCT_PATTERN_OVER_BACKTRACK] = 'B', [FCT_PATTERN_NOT_UTF8] = '8',
         [FCT_PATTERN_NO_MEMORY] = 'M',
     };
-    size_t offset = 0;
-    struct fct_json item;
     printf("OK ");
-    while (fct_json_item_next(texts, &offset, &item)) {
-        putchar(letters[fct_pattern_match(pattern, scratch, unescape(&item, text))]);
+    for (uint32_t at = factum_json_first(json, texts); at != FACTUM_JSON_NONE;
+         at = factum_json_next(json, texts, at)) {
+        putchar(letters[fct_pattern_match(pattern, scratch, unescape(json, at, text))]);
     }
     putchar('\n');
 }
 
 static void answer(factum_slice input)
 {
-    struct fct_json object, value, texts;
+    static factum_json_node nodes[LINE_SIZE_MAX / 64];
+    factum_json json;
     struct fct_pattern *pattern;
     factum_error err;
-    if (fct_json_parse(input, &object, NULL) != FACTUM_OK ||
-        !fct_json_member(&object, FCT_SLICE("pattern"), &value) ||
-        !fct_json_member(&object, FCT_SLICE("texts"), &texts)) {
+    if (factum_json_parse(input, NULL, nodes, sizeof nodes / sizeof *nodes, &json, &err) !=
+        FACTUM_OK) {
+        quit("not a question");
+    }
+    uint32_t value = factum_json_find(&json, FACTUM_JSON_ROOT, FCT_SLICE("pattern"));
+    uint32_t texts = factum_json_find(&json, FACTUM_JSON_ROOT, FCT_SLICE("texts"));
+    if (value == FACTUM_JSON_NONE || texts == FACTUM_JSON_NONE) {
         quit("not a question");
     }
     factum_status status =
-        fct_pattern_compile(fct_mem_heap(), unescape(&value, pattern_text), &pattern, &err);
+        fct_pattern_compile(fct_mem_heap(), unescape(&json, value, pattern_text), &pattern, &err);
     if (status != FACTUM_OK) {
         printf("%s %s\n", factum_status_name(status), err.text);
         return;
     }
-    answer_texts(pattern, &texts);
+    answer_texts(pattern, &json, texts);
     fct_pattern_destroy(pattern);
 }
 
