@@ -14,15 +14,15 @@
 /* Exit codes: part of the interface, see the man page. */
 enum exit_code {
     EXIT_OK = 0,
-    EXIT_FAILURE_ = 1,   /* input/output, no space, no memory, anything else */
-    EXIT_USAGE = 2,      /* wrong arguments, or input that makes no sense */
-    EXIT_REFUSED = 3,    /* wrong revision, condition, key conflict, tombstoned, wrong timeline */
-    EXIT_NOT_FOUND = 4,  /* no such store, stream, file */
-    EXIT_DAMAGED = 5,    /* data is damaged */
-    EXIT_LOCKED = 6,     /* another process has the store */
-    EXIT_INVALID = 7,    /* refused by a schema, a definition or a check */
-    EXIT_REJECTED = 8,   /* rejected by a decider */
-    EXIT_NOT_YET = 9,    /* not done in time; may be asked again */
+    EXIT_FAILURE_ = 1,  /* input/output, no space, no memory, anything else */
+    EXIT_USAGE = 2,     /* wrong arguments, or input that makes no sense */
+    EXIT_REFUSED = 3,   /* wrong revision, condition, key conflict, tombstoned, wrong timeline */
+    EXIT_NOT_FOUND = 4, /* no such store, stream, file */
+    EXIT_DAMAGED = 5,   /* data is damaged */
+    EXIT_LOCKED = 6,    /* another process has the store */
+    EXIT_INVALID = 7,   /* refused by a schema, a definition or a check */
+    EXIT_REJECTED = 8,  /* rejected by a decider */
+    EXIT_NOT_YET = 9,   /* not done in time; may be asked again */
     EXIT_NO_RIGHT = 10,
     EXIT_UNKNOWN = 11, /* the outcome is not known: run it again, an append with the same key */
     EXIT_INTERRUPTED = 130,

@@ -11,10 +11,11 @@
 #define FAULTS_SHOWN 100
 
 static const struct command *const family[] = {
-    &command_schema_register, &command_schema_check,    &command_schema_list,
-    &command_schema_show,     &command_schema_diff,     &command_schema_mode,
-    &command_schema_infer,    &command_schema_validate, &command_schema_generate,
-    NULL,
+    &command_schema_register, &command_schema_check,
+    &command_schema_list,     &command_schema_show,
+    &command_schema_diff,     &command_schema_mode,
+    &command_schema_infer,    &command_schema_validate,
+    &command_schema_generate, NULL,
 };
 
 const struct command command_schema = {

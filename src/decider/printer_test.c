@@ -3,8 +3,8 @@
 
 #include <factum/ndjson.h>
 
-#include "core/slice.h"
 #include "core/arena.h"
+#include "core/slice.h"
 #include "decider/printer.h"
 
 #define TEST(name) static void name(void **state)

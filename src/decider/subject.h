@@ -4,8 +4,8 @@
 
 #include <factum/decider.h>
 
-#include "core/compiler.h"
 #include "core/arena.h"
+#include "core/compiler.h"
 #include "decider/decision.h"
 
 struct fct_subject {

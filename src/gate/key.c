@@ -23,8 +23,8 @@ factum_status fct_key_take(factum_append_op *op, factum_error *err)
         return FACTUM_OK; /* it stands somewhere else in the text */
     }
     factum_slice raw = key.value.raw;
-    if (key.value.kind != FACTUM_JSON_TEXT || raw.len < 3 ||
-        raw.len - 2 > FACTUM_NAME_SIZE_MAX || memchr(raw.ptr, '\\', raw.len) != NULL) {
+    if (key.value.kind != FACTUM_JSON_TEXT || raw.len < 3 || raw.len - 2 > FACTUM_NAME_SIZE_MAX ||
+        memchr(raw.ptr, '\\', raw.len) != NULL) {
         return fct_fail(err, FACTUM_INVALID,
                         "event 0: " KEY_NAME " in its metadata is a text of 1 to %d bytes without "
                         "escapes",

@@ -36,8 +36,7 @@ static factum_slice unescape(const factum_json *json, uint32_t value, char *to)
     return fct_slice(to, len);
 }
 
-static void answer_texts(const struct fct_pattern *pattern, const factum_json *json,
-                         uint32_t texts)
+static void answer_texts(const struct fct_pattern *pattern, const factum_json *json, uint32_t texts)
 {
     static const char letters[] = {
         [FCT_PATTERN_NO_MATCH] = '0',       [FCT_PATTERN_MATCH] = '1',
