@@ -26,7 +26,7 @@
 extern "C" {
 #endif
 
-/* ---- what is registered ------------------------------------------------------------------------ */
+/* ---- what is registered ---------------------------------------------------------------------- */
 
 /* What happens to an event that does not fit the newest version. */
 typedef enum factum_schema_mode {
@@ -87,7 +87,7 @@ FACTUM_API FACTUM_MUST_USE factum_status factum_schemas_mode_at(const factum_sch
 /* "off", "warn", "reject"; "" for UNSET. Static. */
 FACTUM_API const char *factum_schema_mode_name(factum_schema_mode mode);
 
-/* ---- registering ------------------------------------------------------------------------------- */
+/* ---- registering ----------------------------------------------------------------------------- */
 
 typedef struct factum_register_options {
     size_t size;
@@ -131,7 +131,7 @@ FACTUM_API FACTUM_MUST_USE factum_status factum_schema_mode_set(factum_store *st
                                                                 factum_schema_mode mode,
                                                                 factum_error *err);
 
-/* ---- a first schema ---------------------------------------------------------------------------- */
+/* ---- a first schema -------------------------------------------------------------------------- */
 
 /* A draft that was drawn from stored events, to be edited before it is registered: members that
  * were always there are required, texts with few different values are an enum. */

@@ -10,7 +10,7 @@
 #include "cli/cmd_schema.h"
 #include "cli/json_diff.h"
 
-/* ---- registering and checking ------------------------------------------------------------------ */
+/* ---- registering and checking ---------------------------------------------------------------- */
 
 /* The proof that the options ask for; the store is open, for tokens. 0, or the exit code. */
 static int proof_options(const struct options *options, const factum_store *store,
@@ -125,7 +125,7 @@ static int run_schema_check(const struct options *options)
     return register_or_check(options, false);
 }
 
-/* ---- the registry ------------------------------------------------------------------------------ */
+/* ---- the registry ---------------------------------------------------------------------------- */
 
 static int open_registry(const struct options *options, factum_store **store,
                          factum_schemas **schemas)
@@ -260,7 +260,7 @@ static int run_schema_show(const struct options *options)
     return close_store(store, code);
 }
 
-/* ---- diff -------------------------------------------------------------------------------------- */
+/* ---- diff ------------------------------------------------------------------------------------ */
 
 static void print_difference(void *data, const char *pointer, factum_slice before,
                              factum_slice after)
@@ -346,7 +346,7 @@ static int run_schema_diff(const struct options *options)
     return close_store(store, code);
 }
 
-/* ---- mode and infer ---------------------------------------------------------------------------- */
+/* ---- mode and infer -------------------------------------------------------------------------- */
 
 static int run_schema_mode(const struct options *options)
 {
@@ -414,7 +414,7 @@ static int run_schema_infer(const struct options *options)
     return close_store(store, code);
 }
 
-/* ---- the commands ------------------------------------------------------------------------------ */
+/* ---- the commands ---------------------------------------------------------------------------- */
 
 const struct command command_schema_register = {
     .name = "schema register",

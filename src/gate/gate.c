@@ -40,7 +40,7 @@ struct gate {
     size_t retired_count;
 };
 
-/* ---- writes to the registry's stream ---------------------------------------------------------- */
+/* ---- writes to the registry's stream --------------------------------------------------------- */
 
 /* The tail of such a write: what holds when it has been committed. */
 struct change {
@@ -200,7 +200,7 @@ static factum_status prepare_change(struct gate *gate, factum_append_op *op, fac
     return status;
 }
 
-/* ---- appends ----------------------------------------------------------------------------------- */
+/* ---- appends --------------------------------------------------------------------------------- */
 
 static factum_status admit_op(struct gate *gate, factum_append_op *op, factum_error *err)
 {
@@ -259,7 +259,7 @@ static void gate_append_here(void *self, factum_append_op *op)
     fct_op_end_tail(op);
 }
 
-/* ---- everything else goes through -------------------------------------------------------------- */
+/* ---- everything else goes through ------------------------------------------------------------ */
 
 static void gate_cancel(void *self, factum_append_op *op)
 {
@@ -313,7 +313,7 @@ static factum_status gate_backup(void *self, const char *to, const factum_progre
     return gate->inner->upkeep->backup(gate->engine, to, progress, report, err);
 }
 
-/* ---- opening and closing ------------------------------------------------------------------------ */
+/* ---- opening and closing --------------------------------------------------------------------- */
 
 static void gate_free(struct gate *gate)
 {

@@ -41,7 +41,7 @@ struct registering {
     uint64_t total; /* events of the type, for |progress| */
 };
 
-/* ---- before anything is read ------------------------------------------------------------------- */
+/* ---- before anything is read ----------------------------------------------------------------- */
 
 static factum_status hash_text(struct registering *work, factum_error *err)
 {
@@ -116,7 +116,7 @@ static void finish(struct registering *work)
     factum_schema_destroy(work->schema);
 }
 
-/* ---- the proof --------------------------------------------------------------------------------- */
+/* ---- the proof ------------------------------------------------------------------------------- */
 
 static factum_slice category_of(factum_slice stream)
 {
@@ -250,7 +250,7 @@ static factum_status count_all(struct registering *work, factum_error *err)
                                work->options.after, UINT64_MAX, &work->total, err);
 }
 
-/* ---- the registry ------------------------------------------------------------------------------ */
+/* ---- the registry ---------------------------------------------------------------------------- */
 
 static factum_status read_registry(struct registering *work, factum_error *err)
 {
@@ -383,7 +383,7 @@ static factum_status register_version(struct registering *work, factum_error *er
     return status == FACTUM_OK ? give_up(err) : status;
 }
 
-/* ---- the public calls -------------------------------------------------------------------------- */
+/* ---- the public calls ------------------------------------------------------------------------ */
 
 static factum_status answer_with(const struct registering *work, factum_status status,
                                  factum_registration *registration)

@@ -115,7 +115,7 @@ static const char *last_of(struct fixture *f, const char *stream)
     return text;
 }
 
-/* ---- registering ------------------------------------------------------------------------------- */
+/* ---- registering ----------------------------------------------------------------------------- */
 
 TEST(versions_rise_and_equal_texts_have_equal_ids)
 {
@@ -193,7 +193,7 @@ TEST(what_is_no_schema_is_refused)
     assert_ok(put(f, "order-1", "T", "no JSON"), f->err);
 }
 
-/* ---- the gate ---------------------------------------------------------------------------------- */
+/* ---- the gate -------------------------------------------------------------------------------- */
 
 TEST(an_event_that_does_not_fit_is_refused_with_the_place)
 {
@@ -306,7 +306,7 @@ TEST(schemas_are_there_after_a_restart)
     assert_text(f->err, "(schema OrderPlaced 2)");
 }
 
-/* ---- races ------------------------------------------------------------------------------------- */
+/* ---- races ----------------------------------------------------------------------------------- */
 
 #define WRITERS 4
 #define EVENTS_EACH 300

@@ -19,7 +19,7 @@ static factum_status snapshot_no_memory(factum_error *err)
     return fct_fail(err, FACTUM_NO_MEMORY, "schemas: out of memory");
 }
 
-/* ---- building ---------------------------------------------------------------------------------- */
+/* ---- building -------------------------------------------------------------------------------- */
 
 /* A copy of |bytes| that lasts as long as the snapshot; NULL without memory. */
 static const uint8_t *keep(struct factum_schemas *schemas, factum_slice bytes)
@@ -147,7 +147,7 @@ static factum_status read_all(factum_store *store, struct factum_schemas *schema
     return status == FACTUM_DONE ? FACTUM_OK : status;
 }
 
-/* ---- the public calls -------------------------------------------------------------------------- */
+/* ---- the public calls ------------------------------------------------------------------------ */
 
 factum_status factum_schemas_open(factum_store *store, factum_schemas **schemas, factum_error *err)
 {

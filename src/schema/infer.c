@@ -50,7 +50,7 @@ struct fct_infer {
     uint32_t capacity;
 };
 
-/* ---- memory ------------------------------------------------------------------------------------ */
+/* ---- memory ---------------------------------------------------------------------------------- */
 
 static uint32_t new_place(struct fct_infer *infer, factum_slice name)
 {
@@ -114,7 +114,7 @@ void fct_infer_destroy(struct fct_infer *infer)
     fct_mem_free(infer->mem, infer);
 }
 
-/* ---- seeing ------------------------------------------------------------------------------------ */
+/* ---- seeing ---------------------------------------------------------------------------------- */
 
 static uint32_t kind_bit_of(const factum_json *json, uint32_t value)
 {
@@ -224,7 +224,7 @@ void fct_infer_see(struct fct_infer *infer, const factum_json *json)
     see_value(infer, 0, json, FACTUM_JSON_ROOT, 0);
 }
 
-/* ---- writing ----------------------------------------------------------------------------------- */
+/* ---- writing --------------------------------------------------------------------------------- */
 
 struct draft {
     const struct fct_infer *infer;
