@@ -47,19 +47,26 @@ static double now(void)
     return at.tv_sec + at.tv_nsec / 1e9;
 }
 
+static uint64_t random_state = 8259;
+static unsigned below(unsigned limit)
+{
+    random_state ^= random_state << 13;
+    random_state ^= random_state >> 7;
+    random_state ^= random_state << 17;
+    return (unsigned)(random_state % limit);
+}
+
 static void make_texts(void)
 {
-    srand(8259);
     for (unsigned i = 0; i < TEXTS; i++) {
         snprintf(streams[i], sizeof streams[i], "order-%u", i);
         snprintf(texts[i], DATA_SIZE,
-                 "{\"orderId\":\"%08x-7d40-4f0e-9a77-2a4f8c%06x\",\"customerId\":\"C-%d\","
-                 "\"currency\":\"%s\",\"totalCents\":%d,\"express\":%s,\"note\":%s,"
-                 "\"placedAt\":\"2026-%02d-%02dT09:26:53.%03dZ\",\"channel\":\"%s\"}",
-                 (unsigned)rand(), (unsigned)rand() & 0xffffff, rand() % 100000,
-                 rand() % 2 ? "EUR" : "USD", rand() % 1000000, rand() % 2 ? "true" : "false",
-                 rand() % 3 ? "null" : "\"ring twice\"", 1 + rand() % 12, 1 + rand() % 28,
-                 rand() % 1000, rand() % 2 ? "web" : "branch 17");
+                 "{\"orderId\":\"%08x-7d40-4f0e-9a77-2a4f8c%06x\",\"customerId\":\"C-%u\","
+                 "\"currency\":\"%s\",\"totalCents\":%u,\"express\":%s,\"note\":%s,"
+                 "\"placedAt\":\"2026-%02u-%02uT09:26:53.%03uZ\",\"channel\":\"%s\"}",
+                 below(1u << 31), below(1u << 24), below(100000), below(2) ? "EUR" : "USD",
+                 below(1000000), below(2) ? "true" : "false", below(3) ? "null" : "\"ring twice\"",
+                 1 + below(12), 1 + below(28), below(1000), below(2) ? "web" : "branch 17");
     }
 }
 

@@ -12,10 +12,11 @@
  *     join, answer                     <-   fct_loop_post, its last act
  *
  * Invariants.
- *  1. A job, and a call that has one, are freed by the loop alone, after the thread was joined. Until
- *     then the call's body and URL stay as they are.
+ *  1. A job, and a call that has one, are freed by the loop alone, after the thread was joined.
+ *     Until then the call's body and URL stay as they are.
  *  2. The server does not end while one of server->schema_jobs is not 0.
- *  3. The thread uses no exchange and nothing of the call but its name and its body.
+ *  3. The thread uses no exchange, and of the call its name, its body, and the server's store and
+ *     loop.
  */
 #include <inttypes.h>
 #include <stdatomic.h>

@@ -1,5 +1,5 @@
-/* gate_test.c - the gate before the memory engine: which rule holds, what is added to an event, what
- * is refused, and what a failed write or a failed allocation leaves. Layer: tests. */
+/* gate_test.c - the gate before the memory engine: which rule holds, what is added to an event,
+ * what is refused, and what a failed write or a failed allocation leaves. Layer: tests. */
 #include <limits.h>
 
 #include "core/slice.h"
