@@ -372,7 +372,8 @@ static factum_status load(struct gate *gate, struct fct_engine *engine, factum_e
         }
     }
     fct_reader_close(reader);
-    /* A damaged store takes no appends, so that it needs no schemas; it must open to be looked at. */
+    /* A damaged store takes no appends, so that it needs no schemas; it must open to be looked at.
+     */
     return status == FACTUM_DONE || status == FACTUM_CORRUPT ? FACTUM_OK : status;
 }
 

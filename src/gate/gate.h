@@ -17,8 +17,8 @@
  *
  * The gate's table is what the stream "$schemas" says. A write to that stream passes the gate like
  * any other, and its schema binds all events that come after it in the log: from before it is
- * submitted, events must pass both the old version and the new one, and it is submitted when all who
- * saw only the old one have submitted.
+ * submitted, events must pass both the old version and the new one, and it is submitted when all
+ * who saw only the old one have submitted.
  *
  * An engine at an address has its gate at the other end.
  */

@@ -1,8 +1,8 @@
 /* rules.h - which schema an event has to pass: an immutable table of subjects. Layer: gate.
  *
- * A change makes a new table, which shares the rules that stay. Tables are freed by their owner when
- * nobody is in them (passage.h); a rule goes with the last table that has it. Changes are made by
- * one thread at a time.
+ * A change makes a new table, which shares the rules that stay. Tables are freed by their owner
+ * when nobody is in them (passage.h); a rule goes with the last table that has it. Changes are made
+ * by one thread at a time.
  *
  * A type's own rule is asked first by its subject with category, then by the one without; a mode
  * that is not set at either is that of the category, and without any it is REJECT.
@@ -59,8 +59,8 @@ enum fct_rules_stage {
     FCT_RULES_FINAL,
 };
 
-/* *changed is a new table, |rules| with |event| applied; |rules| stays as it is. |lenient|: a schema
- * that cannot be compiled makes a broken edition instead of a failure. INVALID, UNSUPPORTED,
+/* *changed is a new table, |rules| with |event| applied; |rules| stays as it is. |lenient|: a
+ * schema that cannot be compiled makes a broken edition instead of a failure. INVALID, UNSUPPORTED,
  * TOO_BIG (of the schema, or too many subjects), NO_MEMORY. */
 FCT_MUST_USE factum_status fct_rules_apply(const struct fct_rules *rules,
                                            const struct fct_registry_event *event,

@@ -38,6 +38,7 @@ struct registering {
     factum_schemas *schemas; /* the registry when it was read last, or NULL */
     bool proven;             /* events up to |proven_place| were checked */
     uint64_t proven_place;
+    uint64_t seen;  /* events of the type that were read, |proven_events| of them meant */
     uint64_t total; /* events of the type, for |progress| */
 };
 
@@ -187,8 +188,8 @@ static factum_status prove_event(struct registering *work, const factum_event *e
 static factum_status report_progress(const struct registering *work, factum_error *err)
 {
     const factum_progress *progress = work->options.progress;
-    if (progress == NULL || work->answer.proven_events % PROGRESS_EVERY != 0 ||
-        progress->step(progress->data, work->answer.proven_events, work->total)) {
+    if (progress == NULL || work->seen % PROGRESS_EVERY != 0 ||
+        progress->step(progress->data, work->seen, work->total)) {
         return FACTUM_OK;
     }
     return fct_fail(err, FACTUM_CANCELLED, "cancelled while stored events were checked");
@@ -204,9 +205,10 @@ static factum_status prove_all(struct registering *work, factum_cursor *cursor, 
         if (status == FACTUM_OK && is_meant(work, &event)) {
             status = prove_event(work, &event, err);
             work->answer.proven_events++;
-            if (status == FACTUM_OK) {
-                status = report_progress(work, err);
-            }
+        }
+        if (status == FACTUM_OK) {
+            work->seen++;
+            status = report_progress(work, err);
         }
     }
     return status == FACTUM_DONE ? FACTUM_OK : status;

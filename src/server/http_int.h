@@ -114,6 +114,11 @@ void fct_http_health_live(struct fct_http_call *call);
 void fct_http_health_ready(struct fct_http_call *call);
 void fct_http_node_info(struct fct_http_call *call);
 void fct_http_gossip(struct fct_http_call *call);
+void fct_http_schemas_list(struct fct_http_call *call);
+void fct_http_schema_get(struct fct_http_call *call);
+void fct_http_schema_register(struct fct_http_call *call);
+void fct_http_schema_check(struct fct_http_call *call);
+void fct_http_schema_mode_put(struct fct_http_call *call);
 void fct_http_metrics(struct fct_http_call *call);
 
 #endif

@@ -211,12 +211,12 @@ static void each_reference_leads_somewhere(void **state)
 /* A request that fits |route|. */
 static void print_target(const struct fct_http_route *route, char target[256], const char *query)
 {
-    const char *name = strstr(route->path, "{name}");
+    const char *name = strchr(route->path, '{');
     if (name == NULL) {
         (void)snprintf(target, 256, "%s %s%s", route->method, route->path, query);
     } else {
         (void)snprintf(target, 256, "%s %.*ss-1%s%s", route->method, (int)(name - route->path),
-                       route->path, name + 6, query);
+                       route->path, strchr(name, '}') + 1, query);
     }
 }
 
