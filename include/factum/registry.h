@@ -1,4 +1,4 @@
-/* registry.h - the schemas of a store: registered by subject, in versions, proven on what is stored.
+/* registry.h - the schemas of a store: registered by subject, in versions, proven on stored events.
  *
  *     factum_registration done = {.size = sizeof done};
  *     status = factum_schema_register(store, factum_slice_from("OrderPlaced"), schema, NULL, &done,

@@ -1,5 +1,5 @@
-/* json_diff.c - see json_diff.h. Layer: cli. Recursion is as deep as the values are, which the parser
- * has bounded. */
+/* json_diff.c - see json_diff.h. Layer: cli. Recursion is as deep as the values are, which the
+ * parser has bounded. */
 #include "cli/json_diff.h"
 
 #include <stdio.h>

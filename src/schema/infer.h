@@ -1,9 +1,9 @@
 /* infer.h - a first schema, drawn from values. Layer: schema; pure over codec.
  *
  * Remembers for each place in the values which kinds stood there, how often a member was there, and
- * a few of its texts. What comes out is a draft for a person to edit: members that were always there
- * are required, texts with few different values become an enum. Bounded: beyond the limits below
- * places are no longer told apart, and the draft says less.
+ * a few of its texts. What comes out is a draft for a person to edit: members that were always
+ * there are required, texts with few different values become an enum. Bounded: beyond the limits
+ * below places are no longer told apart, and the draft says less.
  */
 #ifndef FCT_SCHEMA_INFER_H
 #define FCT_SCHEMA_INFER_H

@@ -1,4 +1,5 @@
-/* pattern.h - regular expressions of JSON Schema's `pattern` and `patternProperties`. Layer: schema.
+/* pattern.h - regular expressions of JSON Schema's `pattern` and `patternProperties`. Layer:
+ * schema.
  *
  * The syntax and the meaning are those of ECMA-262 (2023) with the flag `u`, as JSON Schema 2020-12
  * recommends and as `new RegExp(text, "u")` has them: a search at any place of the text, by code

@@ -20,8 +20,8 @@
 #define FCT_PATTERN_UNBOUNDED UINT32_MAX
 /* PCRE2's largest number in a repetition. */
 #define FCT_PATTERN_REPEAT_MAX 65535
-/* Numbers of the callouts in the text for PCRE2, by which reads are counted: (?C6) is 2^6 reads that
- * follow, (?C64+n) the end of what (?C32) began, where each character was 2^n reads. */
+/* Numbers of the callouts in the text for PCRE2, by which reads are counted: (?C6) is 2^6 reads
+ * that follow, (?C64+n) the end of what (?C32) began, where each character was 2^n reads. */
 #define FCT_PATTERN_CALL_BEGIN 32
 #define FCT_PATTERN_CALL_REF 33 /* a back-reference follows */
 #define FCT_PATTERN_CALL_END 64
@@ -149,8 +149,8 @@ FCT_MUST_USE factum_status fct_pattern_name_char(const struct fct_mem *mem, uint
                                                  bool *allowed);
 
 /* pattern_refs.c */
-/* Finds the group of each REF, and sets |live| and |referenced|. INVALID; what is not supported goes
- * to |unsupported|. */
+/* Finds the group of each REF, and sets |live| and |referenced|. INVALID; what is not supported
+ * goes to |unsupported|. */
 FCT_MUST_USE factum_status fct_pattern_refs_resolve(struct fct_pattern_parse *parse);
 
 /* pattern_write.c */

@@ -67,7 +67,8 @@ static uint32_t pattern_child_of(const struct fct_pattern_parse *parse, uint32_t
     return node;
 }
 
-/* The innermost group around the reference |ref| and the group |open|, which is not around |ref|. */
+/* The innermost group around the reference |ref| and the group |open|, which is not around |ref|.
+ * */
 static uint32_t pattern_common(const struct fct_pattern_parse *parse, uint32_t ref, uint32_t open)
 {
     uint32_t common = parse->nodes[ref].parent;

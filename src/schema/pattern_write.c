@@ -70,8 +70,8 @@ static void pattern_say_reads(struct pattern_writing *writing, uint64_t reads)
     writing->run = 0;
 }
 
-/* A piece or a back-reference whose text is |text|, with its repetition and what counts its reads. A
- * class is searched from its beginning to its end, item by item. */
+/* A piece or a back-reference whose text is |text|, with its repetition and what counts its reads.
+ * A class is searched from its beginning to its end, item by item. */
 static void pattern_say_counted(struct pattern_writing *writing,
                                 const struct fct_pattern_node *node, factum_slice text)
 {

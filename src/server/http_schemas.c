@@ -519,15 +519,17 @@ static factum_status set_mode(struct schema_job *job, factum_error *err)
 static factum_status read_mode(struct schema_job *job, factum_error *err)
 {
     struct fct_json value;
-    struct fct_json member;
+    struct fct_json_member member = {.name = FCT_SLICE("mode")};
+    struct fct_json_fault fault;
     factum_slice word = {NULL, 0};
     struct fct_http_call *call = job->call;
-    factum_status status = fct_json_check(fct_buf_slice(&call->body), &value, err);
+    factum_status status = fct_json_pick(fct_buf_slice(&call->body), &value, &member, 1, &fault);
     if (status != FACTUM_OK) {
-        return fct_wrap(err, status, "the body");
+        return fct_fail(err, FACTUM_INVALID, "the body: not valid JSON: %s at byte %zu",
+                        fault.reason, fault.at);
     }
-    if (value.type == FCT_JSON_OBJECT && fct_json_member(&value, FCT_SLICE("mode"), &member)) {
-        status = fct_http_json_text(call, &member, &word);
+    if (member.found) {
+        status = fct_http_json_text(call, member.value.raw, &word);
     }
     for (int mode = FACTUM_SCHEMA_MODE_OFF;
          status == FACTUM_OK && mode <= FACTUM_SCHEMA_MODE_REJECT; mode++) {

@@ -1,5 +1,5 @@
-/* pattern_fuzz.c - any bytes up to a line end as a pattern, and the rest as a text. Neither may take
- * more than its limits allow, and what is valid here has to be valid to PCRE2. */
+/* pattern_fuzz.c - any bytes up to a line end as a pattern, and the rest as a text. Neither may
+ * take more than its limits allow, and what is valid here has to be valid to PCRE2. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
