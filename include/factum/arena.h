@@ -52,7 +52,7 @@ FACTUM_API void *factum_arena_grow(factum_arena *arena, size_t size);
 /* Why factum_arena_take gave NULL: TOO_BIG (the arena's maximum) or NO_MEMORY. */
 FACTUM_API factum_status factum_arena_status(const factum_arena *arena);
 
-/* |size| bytes of zero; NULL if there is no room, if an earlier piece was refused, or for 0 bytes. */
+/* |size| bytes of zero; NULL without room, after a piece that was refused, or for 0 bytes. */
 FACTUM_API void *factum_arena_alloc(factum_arena *arena, size_t size);
 /* A copy of |slice|; empty where factum_arena_alloc gives NULL. */
 FACTUM_API factum_slice factum_arena_copy(factum_arena *arena, factum_slice slice);

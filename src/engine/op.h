@@ -1,5 +1,5 @@
-/* op.h - what is inside an append under way: the engine's words, its request, a tail. Layer: engine.
- */
+/* op.h - what is inside an append under way: words of its engine, a tail, its request. Layer:
+ * engine. */
 #ifndef FCT_ENGINE_OP_H
 #define FCT_ENGINE_OP_H
 

@@ -273,8 +273,8 @@ static void put_types(struct draft *draft, uint32_t kinds, unsigned depth, bool 
     put_draft(draft, several ? "]" : "");
 }
 
-static void put_enum(struct draft *draft, const struct seen_place *place, unsigned depth,
-                     bool *first)
+static void put_choices(struct draft *draft, const struct seen_place *place, unsigned depth,
+                        bool *first)
 {
     if (place->kinds != SEEN_STRING || place->many || place->texts < ENUM_SEEN_MIN) {
         return;
@@ -339,7 +339,7 @@ static void put_place(struct draft *draft, const struct seen_place *place, unsig
     if (place->count > 0) {
         put_types(draft, place->kinds, depth, &first);
     }
-    put_enum(draft, place, depth, &first);
+    put_choices(draft, place, depth, &first);
     put_required(draft, place, depth, &first);
     put_properties(draft, place, depth, &first);
     if (place->item != NONE) {

@@ -111,7 +111,7 @@ static const char *const member_names[] = {"subject", "mode",  "version", "id",
                                            "hash",    "proof", "after",   "schema"};
 
 /* The text of a member, as it stands between its quotes; false unless it is one without escapes. */
-static bool take_text(const struct fct_json_member *member, factum_slice *text)
+static bool text_of_member(const struct fct_json_member *member, factum_slice *text)
 {
     factum_slice raw = member->value.raw;
     if (!member->found || member->value.kind != FACTUM_JSON_TEXT || raw.len < 2 ||
@@ -122,7 +122,7 @@ static bool take_text(const struct fct_json_member *member, factum_slice *text)
     return true;
 }
 
-static bool take_number(const struct fct_json_member *member, int64_t least, uint64_t *number)
+static bool number_of_member(const struct fct_json_member *member, int64_t least, uint64_t *number)
 {
     int64_t found;
     if (!member->found || fct_json_int64(&member->value, &found) != FACTUM_OK || found < least) {
@@ -137,7 +137,7 @@ static factum_status parse_mode(const struct fct_json_member *members,
 {
     factum_slice name;
     event->is_mode = true;
-    if (!take_text(&members[MODE], &name) || !fct_schema_mode_parse(name, &event->mode)) {
+    if (!text_of_member(&members[MODE], &name) || !fct_schema_mode_parse(name, &event->mode)) {
         return missing("mode", err);
     }
     return FACTUM_OK;
@@ -148,24 +148,24 @@ static enum member parse_numbers(const struct fct_json_member *members,
                                  struct fct_registry_event *event)
 {
     factum_slice proof;
-    if (!take_number(&members[VERSION], 1, &event->version)) {
+    if (!number_of_member(&members[VERSION], 1, &event->version)) {
         return VERSION;
     }
-    if (!take_number(&members[ID], 1, &event->id)) {
+    if (!number_of_member(&members[ID], 1, &event->id)) {
         return ID;
     }
-    if (!take_text(&members[HASH], &event->hash) || event->hash.len != 64) {
+    if (!text_of_member(&members[HASH], &event->hash) || event->hash.len != 64) {
         return HASH;
     }
     size_t count = sizeof proof_names / sizeof *proof_names;
     size_t found =
-        take_text(&members[PROOF], &proof) ? find_word(proof_names, count, proof) : count;
+        text_of_member(&members[PROOF], &proof) ? find_word(proof_names, count, proof) : count;
     if (found == count) {
         return PROOF;
     }
     event->proof = (factum_schema_proof)found;
     if (event->proof == FACTUM_SCHEMA_PROOF_AFTER &&
-        !take_number(&members[AFTER], 0, &event->after)) {
+        !number_of_member(&members[AFTER], 0, &event->after)) {
         return AFTER;
     }
     return members[SCHEMA].found ? MEMBER_COUNT : SCHEMA;
@@ -207,7 +207,7 @@ factum_status fct_registry_event_parse(factum_slice type, factum_slice data,
         return fct_fail(err, FACTUM_INVALID, "not valid JSON: %s at byte %zu", fault.reason,
                         fault.at);
     }
-    if (!take_text(&members[SUBJECT], &event->subject_text)) {
+    if (!text_of_member(&members[SUBJECT], &event->subject_text)) {
         return missing("subject", err);
     }
     factum_status status = fct_subject_parse(event->subject_text, &event->subject, err);
