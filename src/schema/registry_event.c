@@ -65,11 +65,11 @@ const char *factum_schema_mode_name(factum_schema_mode mode)
     return (unsigned)mode < sizeof mode_names / sizeof *mode_names ? mode_names[mode] : "";
 }
 
-/* The place of |word| in |words|, or |count|. */
-static size_t find_word(const char *const *words, size_t count, factum_slice word)
+/* The place of |word| in |names|, or |count|. */
+static size_t find_word(const char *const *names, size_t count, factum_slice word)
 {
     for (size_t i = 0; i < count; i++) {
-        if (fct_slice_equal(word, fct_slice(words[i], strlen(words[i])))) {
+        if (fct_slice_equal(word, fct_slice(names[i], strlen(names[i])))) {
             return i;
         }
     }
