@@ -527,6 +527,7 @@ static factum_status ride(struct fct_feed *feed, factum_event *event)
     }
     while (feed->number < recent->end) {
         struct fct_recent_event *next = fct_recent_get(recent, feed->number++);
+        FCT_ASSERT(next != NULL);
         if (!concerns(feed, next)) {
             continue;
         }

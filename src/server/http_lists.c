@@ -13,7 +13,7 @@
 #include "wire/json_out.h"
 
 #define ENTRIES_PER_TURN 1000
-#define STEPS_PER_CALL 2048
+#define HTTP_LIST_STEPS_PER_CALL 2048
 
 struct lister {
     struct fct_http_call *call;
@@ -153,7 +153,7 @@ static factum_status open_list(struct fct_http_call *call, factum_list_kind kind
                                const char *member, factum_error *err)
 {
     factum_list_request request = {
-        .size = sizeof request, .kind = kind, .steps_max = STEPS_PER_CALL};
+        .size = sizeof request, .kind = kind, .steps_max = HTTP_LIST_STEPS_PER_CALL};
     bool after = false;
     struct lister *lister = fct_http_take(call, sizeof *lister);
     if (lister == NULL) {
