@@ -250,8 +250,8 @@ HTTP_TEST(a_long_answer_takes_turns_and_may_be_left)
     struct fake_exchange *fake =
         begin(f, "GET /api/v1/streams/s", "accept: application/x-ndjson\n");
     fake_send(fake, "", 0, 1);
-    assert_false(fake->finished); /* 256 events are a turn */
-    assert_holds(fake->body, "\"revision\":255,");
+    assert_false(fake->finished); /* 256 events are a turn, fewer if it takes long */
+    assert_holds(fake->body, "\"revision\":5,");
     assert_lacks(fake->body, "\"revision\":256,");
     run_until(f, NULL);
     assert_holds(fake->body, "\"revision\":599,");
