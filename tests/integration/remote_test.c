@@ -317,7 +317,7 @@ TEST(without_a_server_calls_are_unreachable_at_their_deadline)
     sleep_ms(20);
     assert_status(append("s-1", factum_any(), NULL, factum_deadline(150), NULL),
                   FACTUM_UNREACHABLE);
-    assert_text(f.err, "append: there is no connection: connect to localhost: ");
+    assert_text(f.err, "append: there is no connection: connect to /");
     const factum_call call = {.size = sizeof call, .deadline = factum_deadline(150)};
     factum_question question = {.size = sizeof question, .kind = FACTUM_ASK_PLACE, .call = &call};
     assert_status(fct_engine_answer(&f.engine, &question, &f.err), FACTUM_UNREACHABLE);
@@ -372,7 +372,7 @@ TEST(without_a_server_no_store_is_opened)
     close_engine();
     stop_server();
     assert_status(open_engine(fct_mem_heap()), FACTUM_UNREACHABLE);
-    assert_text(f.err, "connect to localhost: ");
+    assert_text(f.err, "connect to /");
     start_server();
 }
 
