@@ -35,7 +35,6 @@
 #include "core/error.h"
 #include "core/hash.h"
 #include "core/slice.h"
-#include "os/os.h"
 #include "os/thread.h"
 #include "server/server_int.h"
 
@@ -43,9 +42,6 @@
 #define TAIL_EVENTS_PER_TURN 1024
 /* Of one call of the store: about a millisecond. What few events fit takes many turns. */
 #define STEPS_PER_CALL 4096
-/* What has to come from the disk takes as long as thousands of events in memory. */
-#define CALLS_PER_LOOK 8
-#define LOOP_TURN_MS 3
 #define TURNS_MAX 64 /* in a row: then everybody is woken, and the tail skips to the end */
 
 struct fct_feeds {
@@ -574,17 +570,6 @@ void fct_feed_share(struct fct_feed *feed, enum fct_shape shape, factum_slice by
 
 /* ---- asking ---------------------------------------------------------------------------------- */
 
-/* Has this turn of the loop taken so long that others should have theirs? Looked at every few
- * calls, so that each turn of a feed gets on. */
-static bool turn_is_long(struct fct_feed *feed)
-{
-    if (++feed->calls % CALLS_PER_LOOK != 0) {
-        return false;
-    }
-    uint64_t now_ms = fct_os_monotonic(fct_os_real()) / 1000000;
-    return now_ms > fct_loop_now_ms(feed->server->loop) + LOOP_TURN_MS;
-}
-
 /* TIMEOUT: there is nothing now. */
 static factum_status follow_next(struct fct_feed *feed, factum_event *event, factum_error *err)
 {
@@ -609,13 +594,10 @@ static factum_status follow_next(struct fct_feed *feed, factum_event *event, fac
 
 factum_status fct_feed_next(struct fct_feed *feed, factum_event *event, factum_error *err)
 {
-    factum_status status = FACTUM_PENDING;
-    if (feed->rides || !turn_is_long(feed)) {
-        status = feed->follow ? follow_next(feed, event, err)
-                              : factum_cursor_try_next(feed->cursor, event, err);
-    }
+    factum_status status = feed->follow ? follow_next(feed, event, err)
+                                        : factum_cursor_try_next(feed->cursor, event, err);
     if (status == FACTUM_PENDING) {
-        fct_feed_again(feed); /* it has looked at many and found none, or the turn is over */
+        fct_feed_again(feed); /* it has looked at many and found none: others have their turn */
         return status;
     }
     if (status == FACTUM_TIMEOUT && feed->server->stopping) {

@@ -292,7 +292,9 @@ factum_status factum_server_start(factum_store *store, const factum_server_optio
     fct_mutex_init(&server->lock);
     server->core.mem = mem;
     server->core.store = store;
-    server->core.log = full.log == NULL ? (factum_log_sink){.write = NULL} : *full.log;
+    if (full.log != NULL) {
+        server->core.log = *full.log;
+    }
     server->core.append_size_max = APPEND_SIZE_MAX;
     server->core.event_size_max = EVENT_SIZE_MAX;
     server->stop_task.run = on_stop;

@@ -130,7 +130,6 @@ struct fct_feed {
     bool rides;       /* then |subscription| is NULL */
     bool said;        /* of one that rides: CAUGHT_UP, since the last event */
     bool skip_system; /* as in its request */
-    uint32_t calls;   /* of fct_feed_next, that read for themselves */
     uint64_t hash;    /* of |name|, for recent events */
     uint64_t number;  /* of the next recent event to look at */
     uint64_t place;   /* of one that rides */
@@ -164,8 +163,8 @@ FCT_MUST_USE factum_status fct_feed_open(struct fct_server *server, struct fct_f
                                          factum_error *err);
 /* OK with an event (borrowed until the next call); DONE: a read has ended; of one that follows
  * CAUGHT_UP, once each time that it has given all, and then PENDING: wake will be called. PENDING
- * also when a filter has let nothing pass for long, or the loop's turn has been long: it goes on in
- * another turn. Otherwise the failures of factum_cursor_next and factum_subscription_next. */
+ * also when a filter has let nothing pass for long: it goes on in another turn. Otherwise the
+ * failures of factum_cursor_next and factum_subscription_next. */
 FCT_MUST_USE factum_status fct_feed_next(struct fct_feed *feed, factum_event *event,
                                          factum_error *err);
 /* Of one that follows: does it wait for what comes, or ride with the tail? */
