@@ -260,11 +260,7 @@ static void append_start(struct fct_grpc_call *call, struct fct_store_append *ap
         status = fct_append_start(call->server, &op->pending, &err);
     }
     if (status != FACTUM_OK) {
-        const struct fct_store_appended refused = {.number = append->number,
-                                                   .status = status,
-                                                   .result = op->pending.op.result,
-                                                   .err = err};
-        append_send(call, &refused);
+        append_refuse(call, append->number, status, &err);
         append_free(op);
         return;
     }
