@@ -20,11 +20,10 @@
  *
  * How long a call takes. An embedded store reads from the disk inside the call, and a filter or
  * query that few events fit makes one factum_cursor_try_next look at many. With steps_max in the
- * request an embedded store looks at about so many events, postings or names in a call and then
- * answers PENDING, if it has found nothing: ask again when it is convenient, since nothing calls
- * factum_ready for that. It counts for factum_cursor_try_next, factum_list_try_next and, without a
- * wait in between, factum_subscription_next; a store that is not embedded needs no such limit and
- * ignores it. A step takes some 50 to 250 ns in memory.
+ * request an embedded store looks at about so many events, postings or names in a call. If it has
+ * found nothing by then, it answers PENDING. Ask again at any time: factum_ready is not called.
+ * The limit is for factum_cursor_try_next, factum_list_try_next and factum_subscription_next. Other
+ * stores ignore it: their calls do not look at events. A step takes some 50 to 250 ns in memory.
  *
  * factum_append_op, factum_question and factum_listener keep their sizes for ever: what is added to
  * them takes the place of |internal| words. Their |size| is sizeof the struct.

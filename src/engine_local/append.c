@@ -89,13 +89,13 @@ static void do_background_work(struct fct_local *local)
 {
     uint64_t now = fct_os_monotonic(local->os);
     bool unproven = fct_log_wants_heartbeat(local->log);
-    if (unproven && now - atomic_load(&local->last_commit_ns) >= FCT_IDLE_NS) {
+    if (unproven && now - atomic_load(&local->proven_ns) >= FCT_IDLE_NS) {
         factum_status proven = fct_commit_do(local, FCT_TASK_HEARTBEAT, NULL);
         (void)proven;
         unproven = false;
     }
     if (!unproven) {
-        atomic_store(&local->last_commit_ns, now); /* the oldest that is not proven */
+        atomic_store(&local->proven_ns, now);
     }
     factum_status ticked = fct_commit_do(local, FCT_TASK_TICK, NULL);
     (void)ticked;

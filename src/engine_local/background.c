@@ -56,7 +56,6 @@ void fct_local_background_note(struct fct_local *local)
     if (!local->threads) {
         return;
     }
-    atomic_store(&local->last_commit_ns, fct_os_monotonic(local->os));
     if (atomic_load(&local->background_asleep) != 0) {
         atomic_fetch_add(&local->background_word, 1);
         fct_word_wake(&local->background_word, 1);

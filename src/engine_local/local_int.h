@@ -74,8 +74,8 @@ struct fct_local {
     _Atomic uint32_t background_word; /* rises to say: look */
     _Atomic uint32_t background_asleep;
     _Atomic uint32_t background_stop;
-    _Atomic uint64_t last_commit_ns; /* monotonic */
-    uint64_t place_checked_ns;       /* the leader's: when the directory was last at its path */
+    _Atomic uint64_t proven_ns; /* without threads: when nothing was unproven last; monotonic */
+    uint64_t place_checked_ns;  /* the leader's: when the directory was last at its path */
 };
 
 /* read.c */

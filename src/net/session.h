@@ -80,9 +80,9 @@ FCT_MUST_USE bool fct_session_receive(struct fct_session *session, factum_slice 
  * have not released what came, or a request waits for the answer before it. Asked again after each
  * receive and send. A receive while it is false is taken up to a few MiB of waiting bytes. */
 bool fct_session_wants_receive(const struct fct_session *session);
-/* The peer has ended its side, as `nc -N` does after a request, and may still read. True: an answer
- * is under way; the session is finished once it is given. False: nothing is, or it has no end
- * (fct_exchange.endless): close the connection. HTTP/2 has no such peers. */
+/* The peer sends nothing more, as `nc -N` after its request, but may still read. True: an answer is
+ * being sent, and the session is finished after it. False: close the connection, since no answer is
+ * being sent, or only one without an end (fct_exchange.endless). Always false for HTTP/2. */
 FCT_MUST_USE bool fct_session_input_ended(struct fct_session *session);
 /* The next bytes to send, which last until the next call on the session; 0: nothing now. The bytes
  * count as sent: the owner keeps what it cannot write at once. HTTP/2 gives up to 97 KiB, and asks

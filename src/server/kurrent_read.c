@@ -519,7 +519,7 @@ static factum_status set_up_filter(struct fct_grpc_call *call, const struct fct_
         return fct_buf_add_slice(&state->stream, unknown) == FACTUM_OK ? status : FACTUM_INVALID;
     }
     if (indexed && !state->follow && !gives_some(call->server, request)) {
-        (void)fct_fail(err, FACTUM_NOT_FOUND, "there is no such index: nothing is in it");
+        (void)fct_fail(err, FACTUM_NOT_FOUND, "the index has no events yet");
         return fct_buf_add_slice(&state->stream, read->filter.prefixes[0]) == FACTUM_OK
                    ? FACTUM_NOT_FOUND
                    : FACTUM_INVALID;

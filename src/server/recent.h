@@ -45,8 +45,8 @@ struct fct_recent {
     const struct fct_mem *mem;
     uint64_t since;
     uint64_t place;
-    uint64_t first; /* numbers of the oldest one and of the next one: equal if there is none */
-    uint64_t end;
+    uint64_t first; /* number of the oldest event; |end| if there is none */
+    uint64_t end;   /* number that the next event will have */
     size_t size;
     struct fct_recent_event *events[FCT_RECENT_MAX]; /* by number modulo FCT_RECENT_MAX */
 };
@@ -55,8 +55,8 @@ uint64_t fct_recent_hash(factum_slice stream);
 /* Forgets everything up to |place|, which lies at or after all that is there. Who has not taken all
  * finds its number below |first|. */
 void fct_recent_restart(struct fct_recent *recent, uint64_t place);
-/* Adds a copy of the event that follows the last one. One that is too big, or finds no memory,
- * makes it start anew after it. NULL then. */
+/* Adds a copy of the event that follows the last one. If the copy is too big, or there is no memory
+ * for it, all are forgotten, as by fct_recent_restart at this event, and NULL is returned. */
 struct fct_recent_event *fct_recent_add(struct fct_recent *recent, const factum_event *event);
 /* Nothing follows up to |place|. */
 void fct_recent_reach(struct fct_recent *recent, uint64_t place);

@@ -53,7 +53,7 @@ static bool is_field_value(factum_slice value)
     return true;
 }
 
-/* False: no such thing can be sent in each mode. */
+/* False if the input is no event that all three modes can send. */
 static bool split_input(struct cloud *cloud, factum_slice rest)
 {
     *cloud = (struct cloud){.type = FCT_SLICE("application/json")};

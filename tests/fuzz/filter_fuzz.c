@@ -81,20 +81,11 @@ struct answer {
     bool caught_up;
 };
 
-static void look(void)
+static void hold(size_t number, const factum_event *event)
 {
-    const factum_read_request all = {.size = sizeof all};
-    factum_cursor *cursor = NULL;
-    factum_event event;
-    FCT_ASSERT(factum_read(fuzz.server.store, &all, &cursor, NULL) == FACTUM_OK);
-    for (size_t i = 0; i < EVENTS; i++) {
-        FCT_ASSERT(factum_cursor_next(cursor, &event, NULL) == FACTUM_OK);
-        held[i].position = event.position;
-        (void)snprintf(held[i].stream, sizeof held[i].stream, "%.*s", PLAIN(event.stream));
-        (void)snprintf(held[i].type, sizeof held[i].type, "%.*s", PLAIN(event.type));
-    }
-    FCT_ASSERT(factum_cursor_next(cursor, &event, NULL) == FACTUM_DONE);
-    factum_cursor_close(cursor);
+    held[number].position = event->position;
+    (void)snprintf(held[number].stream, sizeof held[number].stream, "%.*s", PLAIN(event->stream));
+    (void)snprintf(held[number].type, sizeof held[number].type, "%.*s", PLAIN(event->type));
 }
 
 /* ---- asking ---------------------------------------------------------------------------------- */
@@ -357,7 +348,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     }
     if (fuzz.server.store == NULL) {
         server_fuzz_open(&fuzz, given);
-        look();
+        server_fuzz_look(&fuzz, EVENTS, hold);
     }
     split_input(&asked, data, size);
     const struct answer forwards = ask(&asked, WAY_FORWARDS);

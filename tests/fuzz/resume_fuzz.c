@@ -38,17 +38,9 @@ struct tail {
     size_t token_count;
 };
 
-static void look(void)
+static void hold(size_t number, const factum_event *event)
 {
-    const factum_read_request all = {.size = sizeof all};
-    factum_cursor *cursor = NULL;
-    factum_event event;
-    FCT_ASSERT(factum_read(fuzz.server.store, &all, &cursor, NULL) == FACTUM_OK);
-    for (size_t i = 0; i < EVENTS; i++) {
-        FCT_ASSERT(factum_cursor_next(cursor, &event, NULL) == FACTUM_OK);
-        positions[i] = event.position;
-    }
-    factum_cursor_close(cursor);
+    positions[number] = event->position;
 }
 
 /* Line by line. The first EVENTS ids are of events, unless it began later. */
@@ -152,7 +144,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     }
     if (fuzz.server.store == NULL) {
         server_fuzz_open(&fuzz, given);
-        look();
+        server_fuzz_look(&fuzz, EVENTS, hold);
     }
     enum where where = (enum where)(data[0] % WHERE_COUNT);
     factum_slice text = fct_slice(data + 1, size - 1);

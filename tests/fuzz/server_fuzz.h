@@ -42,6 +42,22 @@ static inline void server_fuzz_open(struct server_fuzz *fuzz, const char *events
     fuzz->requests = 0;
 }
 
+/* Calls |see| with each of the |count| events that the store holds. */
+static inline void server_fuzz_look(struct server_fuzz *fuzz, size_t count,
+                                    void (*see)(size_t number, const factum_event *event))
+{
+    const factum_read_request all = {.size = sizeof all};
+    factum_cursor *cursor = NULL;
+    factum_event event;
+    FCT_ASSERT(factum_read(fuzz->server.store, &all, &cursor, NULL) == FACTUM_OK);
+    for (size_t i = 0; i < count; i++) {
+        FCT_ASSERT(factum_cursor_next(cursor, &event, NULL) == FACTUM_OK);
+        see(i, &event);
+    }
+    FCT_ASSERT(factum_cursor_next(cursor, &event, NULL) == FACTUM_DONE);
+    factum_cursor_close(cursor);
+}
+
 static inline void server_fuzz_close(struct server_fuzz *fuzz)
 {
     struct fct_server *server = &fuzz->server;

@@ -59,17 +59,21 @@ use() { # use NAME: the certificate that the server reads
     chmod 600 served.key.new
     mv served.key.new served.key
 }
+# Until the server in the background has said where it serves, or has ended.
+wait_until_serving() {
+    for _ in $(seq 200); do
+        grep -q '^factum: serving' said && break
+        kill -0 "$server" 2>/dev/null || break
+        sleep 0.05
+    done
+    cp said out
+}
 use localhost
 mkdir sockets
 "$factum" --store kept serve --listen 127.0.0.1:0 --unix "$PWD/sockets/s" --tls-cert served.pem --tls-key served.key \
     >said 2>&1 &
 server=$!
-for _ in $(seq 200); do
-    grep -q '^factum: serving' said && break
-    kill -0 "$server" 2>/dev/null || break
-    sleep 0.05
-done
-cp said out
+wait_until_serving
 port=$(sed -n 's/^factum: serving [^ ]* on 127.0.0.1:\([0-9]*\).*/\1/p' said)
 secret=$(sed -n 's/.*shown this once: //p' said)
 [ -n "$port" ] && [ ${#secret} -ge 40 ]
@@ -201,12 +205,7 @@ else
     use outer
     "$factum" --store kept serve --listen "$outer:0" --tls-cert served.pem --tls-key served.key >said 2>&1 &
     server=$!
-    for _ in $(seq 200); do
-        grep -q '^factum: serving' said && break
-        kill -0 "$server" 2>/dev/null || break
-        sleep 0.05
-    done
-    cp said out
+    wait_until_serving
     port=$(sed -n "s/^factum: serving [^ ]* on $outer:\([0-9]*\).*/\1/p" said)
     t "a server beyond loopback is read by TLS" 0 '^order-1  0' with "$factum" --store "factums://$outer:$port" read order-1
     refused "plain text there is refused" 11 '' "factum://$outer:$port" FACTUM_SECRET="$secret"
