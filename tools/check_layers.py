@@ -23,7 +23,7 @@ INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]*([<"])([^>"]+)[>"]', re.MULTIL
 OWN = re.compile(r'^(?:static [^;={}()]*?\b(\w+)\(|(?:struct|enum|union) (\w+) \{)', re.MULTILINE)
 # Like the project arguments of meson.build: what every internal file is compiled with.
 INTERNAL = ["-std=c17", "-D_POSIX_C_SOURCE=200809L", "-Wall", "-Wextra", "-Wpedantic", "-Wundef",
-            "-isystem/usr/share/include/llhttp"]  # Debian: not in /usr/include
+            "-isystem/usr/share/include/llhttp", "-isystem/usr/include/lua5.4"]  # Debian: not in /usr/include
 PUBLIC = {
     "C99": ["-x", "c", "-std=c99", "-Wall", "-Wextra", "-pedantic-errors", "-Wundef"],
     "C++17": ["-x", "c++", "-std=c++17", "-Wall", "-Wextra", "-pedantic-errors", "-Wundef"],

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# format.sh - formats every C file by .clang-format.
+# format.sh - formats every C file by .clang-format, except for those that are generated.
 #
 #     tools/format.sh [FILE...]            writes
 #     tools/format.sh --check [FILE...]    names what would change, and fails if anything would
@@ -23,7 +23,7 @@ if [ -z "$format" ]; then
 fi
 if [ $# -eq 0 ]; then
     mapfile -d '' -t files < <(
-        find src include tests examples bench -name '*.[ch]' -type f -print0 2>/dev/null | sort -z)
+        find src include tests examples bench -name '*.[ch]' ! -name '*.gen.[ch]' -type f -print0 2>/dev/null | sort -z)
 else
     files=("$@")
 fi

@@ -1,4 +1,5 @@
-/* order.h - an order as a fold of its events: the worked example. Layer: example, public API only.
+/* order.h - an order as it is shown, now or in the past: the worked example. Layer: example, public
+ * API only.
  *
  * An order is never stored. What is stored is what happened to it, one stream an order; its state
  * is computed from those events, now or as of any moment in the past.
@@ -14,42 +15,18 @@
 
 #include <factum/factum.h>
 
-enum order_status {
-    ORDER_UNKNOWN = 0, /* nothing has happened yet */
-    ORDER_PLACED,
-    ORDER_PAYMENT_FAILED,
-    ORDER_PARTLY_PAID,
-    ORDER_PAID,
-    ORDER_SHIPPED,
-    ORDER_DELIVERED,
-    ORDER_RETURNED,
-    ORDER_REFUNDED,
-    ORDER_CANCELLED,
-    ORDER_STATUS_COUNT
-};
+#include "order_decider.h"
 
-/* "placed", "partly paid", ...; static. */
-const char *order_status_name(enum order_status status);
-
-/* The state. Zeroed is the state before the first event. */
+/* The decider's state, and what stands on the envelopes of its events. Zeroed is an order to which
+ * nothing has happened. */
 struct order {
-    enum order_status status;
-    int64_t total_cents;
-    int64_t paid_cents;
-    int64_t returned_cents;
-    int64_t refunded_cents;
-    uint64_t failed_payments;
+    order_state state; /* its customer_id and payments are empty: they lie in the fold */
     uint64_t event_count;
     uint64_t revision; /* of the last event; with an append it says "nothing happened since" */
     int64_t placed;    /* times, ns */
     int64_t changed;
     char customer[64]; /* "" if the events do not name one */
 };
-
-/* The fold: |order| after |event|. Event types that are not known change nothing but the revision.
- * INVALID if an amount is missing or no whole number. */
-FACTUM_MUST_USE factum_status order_evolve(struct order *order, const factum_event *event,
-                                           factum_error *err);
 
 /* A moment in the past; zeroed is now. */
 struct order_moment {
@@ -72,6 +49,13 @@ FACTUM_MUST_USE factum_status order_read(factum_store *store, factum_slice strea
 FACTUM_MUST_USE factum_status order_load(factum_store *store, factum_slice stream,
                                          const struct order_moment *moment, struct order *order,
                                          factum_error *err);
+
+/* The same, and calls |each| with every event before it is folded. */
+FACTUM_MUST_USE factum_status order_load_each(factum_store *store, factum_slice stream,
+                                              const struct order_moment *moment,
+                                              struct order *order,
+                                              void (*each)(const factum_event *event),
+                                              factum_error *err);
 
 /* One line: when, which revision, what. */
 void order_print_event(const factum_event *event);

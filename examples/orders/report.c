@@ -26,10 +26,10 @@ static void add(struct sums *sums, const struct order *order)
 {
     sums->orders++;
     sums->events += order->event_count;
-    sums->total += order->total_cents;
-    sums->paid += order->paid_cents;
-    sums->returned += order->returned_cents;
-    sums->refunded += order->refunded_cents;
+    sums->total += order->state.total_cents;
+    sums->paid += order->state.paid_cents;
+    sums->returned += order->state.returned_cents;
+    sums->refunded += order->state.refunded_cents;
 }
 
 static void print_row(const char *name, const struct sums *sums)
@@ -66,7 +66,7 @@ static factum_status fold_all(factum_store *store, const char *category,
             break;
         }
         if (order.event_count > 0) {
-            add(&sums[order.status], &order);
+            add(&sums[order.state.status], &order);
             add(&sums[ORDER_STATUS_COUNT], &order);
         }
     }

@@ -11,21 +11,8 @@ static factum_status show(factum_store *store, factum_slice stream,
                           const struct order_moment *moment, factum_error *err)
 {
     struct order order = {0};
-    factum_cursor *cursor;
-    factum_status status = order_read(store, stream, moment, &cursor, err);
+    factum_status status = order_load_each(store, stream, moment, &order, order_print_event, err);
     if (status != FACTUM_OK) {
-        return status;
-    }
-    factum_event event;
-    while ((status = factum_cursor_next(cursor, &event, err)) == FACTUM_OK) {
-        order_print_event(&event);
-        status = order_evolve(&order, &event, err);
-        if (status != FACTUM_OK) {
-            break;
-        }
-    }
-    factum_cursor_close(cursor);
-    if (status != FACTUM_DONE) {
         return status;
     }
     order_print(&order);

@@ -104,7 +104,7 @@ static bool two_clerks(factum_store *store)
         return false;
     }
     printf("Ben loads it again: %s, revision %" PRIu64 ". Too late to cancel.\n",
-           order_status_name(ben.status), ben.revision);
+           order_status_name(ben.state.status), ben.revision);
     return true;
 }
 

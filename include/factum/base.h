@@ -65,7 +65,8 @@ FACTUM_API uint32_t factum_version_number(void);
     X(EXPIRED, -22, "the deadline has passed")                                                     \
     X(WRONG_TIMELINE, -23, "the token belongs to another history")                                 \
     X(DENIED, -24, "not allowed")                                                                  \
-    X(UNREACHABLE, -25, "the server cannot be reached")
+    X(UNREACHABLE, -25, "the server cannot be reached")                                            \
+    X(SCHEMA_VIOLATION, -26, "the event does not fit its schema")
 
 typedef enum factum_status {
 #define FACTUM_STATUS_ENUM(name, value, text) FACTUM_##name = (value),

@@ -4,7 +4,10 @@
 
 #include <factum/async.h>
 #include <factum/base.h>
+#include <factum/decider.h>
+#include <factum/json.h>
 #include <factum/ndjson.h>
+#include <factum/schema.h>
 #include <factum/store.h>
 
 #endif

@@ -19,6 +19,7 @@
 #ifndef FACTUM_NDJSON_H
 #define FACTUM_NDJSON_H
 
+#include <factum/json.h>
 #include <factum/store.h>
 
 #ifdef __cplusplus
@@ -31,8 +32,6 @@ typedef struct factum_ndjson factum_ndjson;
 FACTUM_API factum_ndjson *factum_ndjson_create(void);
 /* Accepts NULL. */
 FACTUM_API void factum_ndjson_destroy(factum_ndjson *ndjson);
-
-#define FACTUM_JSON_DEPTH_MAX 64 /* arrays and objects inside each other */
 
 /* One line, and how it is read. */
 typedef struct factum_ndjson_line {

@@ -277,7 +277,8 @@ typedef struct factum_append_result {
     uint64_t revision;       /* of the last event, in its stream */
     bool already; /* recognised: it had been appended before, these are its first values */
     factum_durability durability;
-    /* On WRONG_REVISION and STREAM_DELETED: which expectation failed first, and the truth. */
+    /* On WRONG_REVISION and STREAM_DELETED: which expectation failed first, and the truth. On
+     * SCHEMA_VIOLATION: which event does not fit, and no more. */
     size_t refused_index;
     factum_stream_state actual_state;
     uint64_t actual_revision;

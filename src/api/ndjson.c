@@ -4,13 +4,14 @@
  * changes only the line ends in them. Text with escapes, and base64, are decoded into one buffer,
  * which is sized before anything points into it.
  */
-#include <assert.h>
 #include <inttypes.h>
 #include <string.h>
 
 #include <factum/ndjson.h>
 
 #include "codec/json.h"
+#include "codec/json_doc.h"
+#include "codec/json_scan.h"
 #include "core/buf.h"
 #include "core/error.h"
 #include "core/sized.h"
@@ -21,10 +22,9 @@
 #define CONTENT_JSON FCT_SLICE("application/json")
 #define CONTENT_BYTES FCT_SLICE("application/octet-stream")
 
-static_assert(FACTUM_JSON_DEPTH_MAX == FCT_JSON_DEPTH_MAX, "what is said is what is done");
-
 struct factum_ndjson {
-    struct fct_buf text; /* decoded parts, or the line being made */
+    struct fct_buf text;     /* decoded parts, or the line being made */
+    struct fct_json_doc doc; /* the line being read: its members, without what is inside them */
     factum_slice tags[FACTUM_TAGS_MAX];
 };
 
@@ -33,6 +33,7 @@ factum_ndjson *factum_ndjson_create(void)
     factum_ndjson *ndjson = fct_mem_zalloc(fct_mem_heap(), 1, sizeof *ndjson);
     if (ndjson != NULL) {
         fct_buf_init(&ndjson->text, fct_mem_heap(), LINE_SIZE_MAX * 2);
+        fct_json_doc_init(&ndjson->doc, fct_mem_heap());
     }
     return ndjson;
 }
@@ -41,6 +42,7 @@ void factum_ndjson_destroy(factum_ndjson *ndjson)
 {
     if (ndjson != NULL) {
         fct_buf_finish(&ndjson->text);
+        fct_json_doc_finish(&ndjson->doc);
         fct_mem_free(fct_mem_heap(), ndjson);
     }
 }
@@ -65,9 +67,16 @@ enum member {
     MEMBER_CREATED,
     MEMBER_COUNT, /* none of them */
 };
-static const char *const member_names[MEMBER_COUNT] = {
-    "stream",      "type",     "data",   "metadata", "tags",     "id",       "time",
-    "contentType", "encoding", "commit", "key",      "revision", "position", "created",
+#define MEMBER_NAME(text)                                                                          \
+    {                                                                                              \
+        (const uint8_t *)(text), sizeof(text) - 1                                                  \
+    }
+static const factum_slice member_names[MEMBER_COUNT] = {
+    MEMBER_NAME("stream"),   MEMBER_NAME("type"),        MEMBER_NAME("data"),
+    MEMBER_NAME("metadata"), MEMBER_NAME("tags"),        MEMBER_NAME("id"),
+    MEMBER_NAME("time"),     MEMBER_NAME("contentType"), MEMBER_NAME("encoding"),
+    MEMBER_NAME("commit"),   MEMBER_NAME("key"),         MEMBER_NAME("revision"),
+    MEMBER_NAME("position"), MEMBER_NAME("created"),
 };
 
 /* One line under way. */
@@ -76,8 +85,9 @@ struct parse {
     factum_slice text;
     factum_ndjson_line *line;
     factum_error *err;
-    struct fct_json values[MEMBER_COUNT]; /* of the members that are in |seen| */
-    uint32_t seen;                        /* bits */
+    const factum_json *json;       /* the line's */
+    uint32_t values[MEMBER_COUNT]; /* of the members that are in |seen| */
+    uint32_t seen;                 /* bits */
 };
 
 static size_t offset_of(const struct parse *parse, factum_slice part)
@@ -85,53 +95,79 @@ static size_t offset_of(const struct parse *parse, factum_slice part)
     return (size_t)(part.ptr - parse->text.ptr);
 }
 
+static factum_slice raw_of(const struct parse *parse, enum member member)
+{
+    return factum_json_raw(parse->json, parse->values[member]);
+}
+
+static factum_json_kind kind_of(const struct parse *parse, enum member member)
+{
+    return factum_json_kind_of(parse->json, parse->values[member]);
+}
+
 /* |member| must be something else than it is. */
 static factum_status must_be(const struct parse *parse, enum member member, const char *what)
 {
-    return fct_fail(parse->err, FACTUM_INVALID, "\"%s\" at byte %zu must be %s",
-                    member_names[member], offset_of(parse, parse->values[member].raw), what);
+    return fct_fail(parse->err, FACTUM_INVALID, "\"%.*s\" at byte %zu must be %s",
+                    FCT_FMT(member_names[member]), offset_of(parse, raw_of(parse, member)), what);
 }
 
-/* The text of |value|, which is |member| or in it: borrowed from the line if it has no escapes. */
-static factum_status take_text(const struct parse *parse, enum member member,
-                               const struct fct_json *value, const char *what, factum_slice *text)
+/* The text of |value| of |json|, which is |member| or in it: borrowed from the line if it has no
+ * escapes. */
+static factum_status take_text_of(const struct parse *parse, enum member member,
+                                  const factum_json *json, uint32_t value, factum_slice *text)
 {
-    if (value->type != FCT_JSON_TEXT) {
-        return must_be(parse, member, what);
-    }
-    factum_slice raw = fct_slice(value->raw.ptr + 1, value->raw.len - 2);
-    if (memchr(raw.ptr, '\\', raw.len) == NULL) {
-        *text = raw;
+    if (!factum_json_is_escaped(json, value)) {
+        *text = factum_json_inside(json, value);
         return FACTUM_OK;
     }
     struct fct_buf *buf = &parse->ndjson->text; /* reserved: the decoded text is never longer */
     size_t len;
-    if (fct_json_unescape(value->raw, (char *)buf->ptr + buf->len, buf->capacity - buf->len,
-                          &len) != FACTUM_OK) {
+    if (factum_json_unescape(json, value, (char *)buf->ptr + buf->len, buf->capacity - buf->len,
+                             &len) != FACTUM_OK) {
         return fct_fail(parse->err, FACTUM_INVALID,
-                        "\"%s\" at byte %zu has a lone surrogate: \\ud800 to \\udfff come in pairs",
-                        member_names[member], offset_of(parse, value->raw));
+                        "\"%.*s\" at byte %zu has a lone surrogate: \\ud800 to \\udfff come in "
+                        "pairs",
+                        FCT_FMT(member_names[member]),
+                        offset_of(parse, factum_json_raw(json, value)));
     }
     *text = fct_slice(buf->ptr + buf->len, len);
     buf->len += len;
     return FACTUM_OK;
 }
 
+static factum_status take_text(const struct parse *parse, enum member member, const char *what,
+                               factum_slice *text)
+{
+    return kind_of(parse, member) == FACTUM_JSON_TEXT
+               ? take_text_of(parse, member, parse->json, parse->values[member], text)
+               : must_be(parse, member, what);
+}
+
+/* The items of the array have a tape of their own: the line's has only its members. */
 static factum_status take_tags(const struct parse *parse, factum_new_event *event)
 {
-    static const char what[] = "an array of strings";
-    const struct fct_json *value = &parse->values[MEMBER_TAGS];
-    struct fct_json item;
-    size_t offset = 0;
-    if (value->type != FCT_JSON_ARRAY) {
-        return must_be(parse, MEMBER_TAGS, what);
+    factum_json_node nodes[FACTUM_TAGS_MAX + 1];
+    factum_slice raw = raw_of(parse, MEMBER_TAGS);
+    struct fct_json_fault fault;
+    struct fct_json_scan scan = {.text = raw,
+                                 .depth_max = FACTUM_JSON_DEPTH_LIMIT,
+                                 .nodes = nodes,
+                                 .capacity = FACTUM_TAGS_MAX + 1,
+                                 .levels = 1};
+    if (kind_of(parse, MEMBER_TAGS) != FACTUM_JSON_ARRAY) {
+        return must_be(parse, MEMBER_TAGS, "an array of strings");
     }
-    while (fct_json_item_next(value, &offset, &item)) {
-        if (event->tag_count == FACTUM_TAGS_MAX) {
-            return must_be(parse, MEMBER_TAGS, "an array of at most 32 strings");
+    if (fct_json_scan(&scan, &fault) != FACTUM_OK) {
+        return must_be(parse, MEMBER_TAGS, "an array of at most 32 strings");
+    }
+    factum_json json = {.text = raw, .nodes = nodes, .count = scan.count};
+    for (uint32_t at = 1; at < json.count; at++) {
+        if (factum_json_kind_of(&json, at) != FACTUM_JSON_TEXT) {
+            return must_be(parse, MEMBER_TAGS, "an array of strings");
         }
         factum_status status =
-            take_text(parse, MEMBER_TAGS, &item, what, &parse->ndjson->tags[event->tag_count++]);
+            take_text_of(parse, MEMBER_TAGS, &json, at, &parse->ndjson->tags[event->tag_count++]);
         if (status != FACTUM_OK) {
             return status;
         }
@@ -184,7 +220,7 @@ static factum_status take_base64(const struct parse *parse, enum member member, 
                                  factum_slice *bytes)
 {
     factum_slice text = {NULL, 0};
-    factum_status status = take_text(parse, member, &parse->values[member], what, &text);
+    factum_status status = take_text(parse, member, what, &text);
     if (status == FACTUM_OK && !base64_decode(text, &parse->ndjson->text, bytes)) {
         status = must_be(parse, member, what);
     }
@@ -193,11 +229,11 @@ static factum_status take_base64(const struct parse *parse, enum member member, 
 
 static factum_status take_metadata(const struct parse *parse, factum_new_event *event)
 {
-    const struct fct_json *value = &parse->values[MEMBER_METADATA];
-    if (value->type == FCT_JSON_OBJECT) {
-        event->metadata = value->raw;
+    factum_json_kind kind = kind_of(parse, MEMBER_METADATA);
+    if (kind == FACTUM_JSON_OBJECT) {
+        event->metadata = raw_of(parse, MEMBER_METADATA);
     }
-    return value->type == FCT_JSON_OBJECT || value->type == FCT_JSON_NULL
+    return kind == FACTUM_JSON_OBJECT || kind == FACTUM_JSON_NULL
                ? FACTUM_OK
                : take_base64(parse, MEMBER_METADATA, "an object, or base64 if it is not JSON",
                              &event->metadata);
@@ -206,7 +242,7 @@ static factum_status take_metadata(const struct parse *parse, factum_new_event *
 static factum_status take_id(const struct parse *parse, factum_new_event *event)
 {
     factum_slice text = {NULL, 0};
-    factum_status status = take_text(parse, MEMBER_ID, &parse->values[MEMBER_ID], "a UUID", &text);
+    factum_status status = take_text(parse, MEMBER_ID, "a UUID", &text);
     if (status == FACTUM_OK && factum_uuid_parse(text, &event->id) != FACTUM_OK) {
         status = must_be(parse, MEMBER_ID, "a UUID");
     }
@@ -221,7 +257,7 @@ static factum_status take_time(const struct parse *parse, factum_new_event *even
 {
     static const char what[] = "a time as in RFC 3339, from 1677 to 2262";
     factum_slice text = {NULL, 0};
-    factum_status status = take_text(parse, MEMBER_TIME, &parse->values[MEMBER_TIME], what, &text);
+    factum_status status = take_text(parse, MEMBER_TIME, what, &text);
     event->has_time = true;
     if (status == FACTUM_OK && factum_time_parse(text, &event->time) != FACTUM_OK) {
         bool second_60 = text.len >= 19 && memcmp(text.ptr + 16, ":60", 3) == 0;
@@ -237,7 +273,8 @@ static factum_status take_time(const struct parse *parse, factum_new_event *even
 static factum_status take_commit(const struct parse *parse)
 {
     int64_t number;
-    if (fct_json_int64(&parse->values[MEMBER_COMMIT], &number) != FACTUM_OK || number < 0) {
+    if (factum_json_to_int64(parse->json, parse->values[MEMBER_COMMIT], &number) != FACTUM_OK ||
+        number < 0) {
         return must_be(parse, MEMBER_COMMIT, "a whole number, 0 or more");
     }
     parse->line->has_commit = true;
@@ -249,7 +286,7 @@ static factum_status take_key(const struct parse *parse)
 {
     static const char what[] = "a string of 1 to 1,024 bytes";
     factum_slice *key = &parse->line->key;
-    factum_status status = take_text(parse, MEMBER_KEY, &parse->values[MEMBER_KEY], what, key);
+    factum_status status = take_text(parse, MEMBER_KEY, what, key);
     return status == FACTUM_OK && (key->len == 0 || key->len > FACTUM_NAME_SIZE_MAX)
                ? must_be(parse, MEMBER_KEY, what)
                : status;
@@ -277,8 +314,7 @@ static factum_status take_content_type(const struct parse *parse, factum_new_eve
 {
     static const char what[] = "a media type, as in image/png";
     factum_slice type = {NULL, 0};
-    factum_status status =
-        take_text(parse, MEMBER_CONTENT_TYPE, &parse->values[MEMBER_CONTENT_TYPE], what, &type);
+    factum_status status = take_text(parse, MEMBER_CONTENT_TYPE, what, &type);
     if (status != FACTUM_OK) {
         return status;
     }
@@ -306,7 +342,7 @@ static factum_status take_data(const struct parse *parse, factum_new_event *even
         status = take_content_type(parse, event, &json);
     }
     if (status == FACTUM_OK && has(parse, MEMBER_ENCODING)) {
-        factum_slice raw = parse->values[MEMBER_ENCODING].raw;
+        factum_slice raw = raw_of(parse, MEMBER_ENCODING);
         status = fct_slice_equal(raw, FCT_SLICE("\"base64\""))
                      ? FACTUM_OK
                      : must_be(parse, MEMBER_ENCODING, "\"base64\"");
@@ -316,7 +352,7 @@ static factum_status take_data(const struct parse *parse, factum_new_event *even
         return status;
     }
     if (json) {
-        event->data = parse->values[MEMBER_DATA].raw;
+        event->data = raw_of(parse, MEMBER_DATA);
         return FACTUM_OK;
     }
     return take_base64(parse, MEMBER_DATA, "base64 text, since \"contentType\" is not JSON",
@@ -328,14 +364,13 @@ static factum_status take_members(const struct parse *parse, factum_new_event *e
     factum_status status = FACTUM_OK;
     for (unsigned i = 0; i < MEMBER_COUNT && status == FACTUM_OK; i++) {
         enum member member = (enum member)i;
-        const struct fct_json *value = &parse->values[member];
         if (!has(parse, member)) {
             continue;
         }
         if (member == MEMBER_STREAM) {
-            status = take_text(parse, member, value, "a string", &event->stream);
+            status = take_text(parse, member, "a string", &event->stream);
         } else if (member == MEMBER_TYPE) {
-            status = take_text(parse, member, value, "a string", &event->type);
+            status = take_text(parse, member, "a string", &event->type);
         } else if (member == MEMBER_METADATA) {
             status = take_metadata(parse, event);
         } else if (member == MEMBER_TAGS) {
@@ -353,46 +388,38 @@ static factum_status take_members(const struct parse *parse, factum_new_event *e
     return status == FACTUM_OK ? take_data(parse, event) : status;
 }
 
-static enum member member_of(factum_slice name)
+static enum member member_of(const factum_json *json, uint32_t name)
 {
-    char plain[16]; /* longer ones are not ours */
-    size_t len;
-    if (memchr(name.ptr, '\\', name.len) != NULL &&
-        fct_json_unescape(name, plain, sizeof plain, &len) == FACTUM_OK) {
-        name = fct_slice(plain, len);
-    }
     unsigned member = 0;
-    while (member < MEMBER_COUNT &&
-           !fct_slice_equal(name, factum_slice_from(member_names[member]))) {
+    while (member < MEMBER_COUNT && !factum_json_text_is(json, name, member_names[member])) {
         member++;
     }
     return (enum member)member;
 }
 
-/* The members of |object| into parse->values. */
-static factum_status find_members(struct parse *parse, const struct fct_json *object)
+/* The members of the line into parse->values. */
+static factum_status find_members(struct parse *parse)
 {
-    size_t offset = 0;
-    factum_slice name;
-    struct fct_json value;
-    while (fct_json_member_next(object, &offset, &name, &value)) {
-        enum member member = member_of(name);
+    const factum_json *json = parse->json;
+    for (uint32_t at = factum_json_first(json, FACTUM_JSON_ROOT); at != FACTUM_JSON_NONE;
+         at = factum_json_next(json, FACTUM_JSON_ROOT, at)) {
+        enum member member = member_of(json, at);
+        factum_slice name = factum_json_inside(json, at);
         factum_slice shown = fct_slice(name.ptr, name.len < 64 ? name.len : 64);
-        size_t at = offset_of(parse, name) - 1;
         if (member == MEMBER_COUNT && !parse->line->lenient) {
             return fct_fail(parse->err, FACTUM_INVALID,
                             "unknown member \"%.*s\" at byte %zu: a line has stream, type, data, "
                             "metadata, tags, id, time, contentType, commit, key",
-                            FCT_FMT(shown), at);
+                            FCT_FMT(shown), offset_of(parse, name) - 1);
         }
         if (member == MEMBER_COUNT) {
             continue;
         }
         if (has(parse, member) && !parse->line->lenient) {
             return fct_fail(parse->err, FACTUM_INVALID, "duplicate member \"%.*s\" at byte %zu",
-                            FCT_FMT(shown), at);
+                            FCT_FMT(shown), offset_of(parse, name) - 1);
         }
-        parse->values[member] = value;
+        parse->values[member] = at + 1;
         parse->seen |= UINT32_C(1) << member;
     }
     return FACTUM_OK;
@@ -414,11 +441,12 @@ static factum_status set_stream(struct parse *parse, factum_new_event *event)
     return FACTUM_OK;
 }
 
-static factum_status parse_line(struct parse *parse)
+/* The line onto its tape, which has its members alone. */
+static factum_status read_line(struct parse *parse)
 {
-    struct fct_json object;
+    static const struct fct_json_extent extent = {.depth_max = FCT_JSON_LINE_DEPTH, .levels = 1};
     struct fct_json_fault fault;
-    factum_new_event *event = &parse->line->event;
+    struct fct_json_doc *doc = &parse->ndjson->doc;
     if (parse->text.len > LINE_SIZE_MAX) {
         return fct_fail(parse->err, FACTUM_TOO_BIG, "a line of %zu bytes: at most %zu",
                         parse->text.len, LINE_SIZE_MAX);
@@ -428,16 +456,29 @@ static factum_status parse_line(struct parse *parse)
     if (status != FACTUM_OK) {
         return fct_fail(parse->err, status, "a line of %zu bytes: out of memory", parse->text.len);
     }
-    if (fct_json_parse_line(parse->text, &object, &fault) != FACTUM_OK) {
-        return fct_fail(parse->err, FACTUM_INVALID, "not valid JSON: %s at byte %zu", fault.reason,
+    status = fct_json_doc_read(doc, parse->text, extent, &fault);
+    if (status == FACTUM_INVALID) {
+        return fct_fail(parse->err, status, "not valid JSON: %s at byte %zu", fault.reason,
                         fault.at);
     }
-    if (object.type != FCT_JSON_OBJECT) {
-        return fct_fail(parse->err, FACTUM_INVALID, "a line must be a JSON object, not %.*s",
-                        (int)(object.raw.len < 32 ? object.raw.len : 32),
-                        (const char *)object.raw.ptr);
+    if (status != FACTUM_OK) {
+        return fct_fail(parse->err, status, "a line of %zu bytes: out of memory", parse->text.len);
     }
-    status = find_members(parse, &object);
+    if (factum_json_kind_of(parse->json, FACTUM_JSON_ROOT) != FACTUM_JSON_OBJECT) {
+        factum_slice raw = factum_json_raw(parse->json, FACTUM_JSON_ROOT);
+        return fct_fail(parse->err, FACTUM_INVALID, "a line must be a JSON object, not %.*s",
+                        (int)(raw.len < 32 ? raw.len : 32), (const char *)raw.ptr);
+    }
+    return FACTUM_OK;
+}
+
+static factum_status parse_line(struct parse *parse)
+{
+    factum_new_event *event = &parse->line->event;
+    factum_status status = read_line(parse);
+    if (status == FACTUM_OK) {
+        status = find_members(parse);
+    }
     if (status == FACTUM_OK) {
         status = take_members(parse, event);
     }
@@ -466,7 +507,8 @@ factum_status factum_ndjson_parse_line(factum_ndjson *ndjson, factum_slice text,
     fct_sized_copy(&full, sizeof full, line);
     full =
         (factum_ndjson_line){.size = sizeof full, .lenient = full.lenient, .stream = full.stream};
-    struct parse parse = {.ndjson = ndjson, .text = text, .line = &full, .err = err};
+    struct parse parse = {
+        .ndjson = ndjson, .json = &ndjson->doc.json, .text = text, .line = &full, .err = err};
     status = parse_line(&parse);
     if (status == FACTUM_OK) {
         fct_sized_write(line, &full, sizeof full);
@@ -563,7 +605,7 @@ static factum_status put_metadata(struct fct_buf *buf, factum_slice metadata)
         return status;
     }
     bool plain =
-        fct_json_parse(metadata, &value, NULL) == FACTUM_OK && value.type == FCT_JSON_OBJECT;
+        fct_json_parse(metadata, &value, NULL) == FACTUM_OK && value.kind == FACTUM_JSON_OBJECT;
     return plain ? put_json(buf, &value) : put_base64(buf, metadata);
 }
 
@@ -684,19 +726,30 @@ factum_status factum_json_check(factum_slice json, factum_error *err)
 factum_status factum_json_member(factum_slice json, const char *name, factum_slice *value)
 {
     struct fct_json at;
-    if (name == NULL || value == NULL || json.ptr == NULL ||
-        fct_json_parse(json, &at, NULL) != FACTUM_OK) {
+    if (name == NULL || value == NULL || json.ptr == NULL) {
         return FACTUM_INVALID;
+    }
+    if (*name == '\0') {
+        if (fct_json_parse(json, &at, NULL) != FACTUM_OK) {
+            return FACTUM_INVALID;
+        }
+        *value = at.raw;
+        return FACTUM_OK;
     }
     while (*name != '\0') {
         const char *dot = strchr(name, '.');
         size_t len = dot == NULL ? strlen(name) : (size_t)(dot - name);
-        if (at.type != FCT_JSON_OBJECT || !fct_json_member(&at, fct_slice(name, len), &at)) {
+        struct fct_json_member member = {.name = fct_slice(name, len)};
+        if (fct_json_pick(json, &at, &member, 1, NULL) != FACTUM_OK) {
+            return FACTUM_INVALID;
+        }
+        if (!member.found) {
             return FACTUM_NOT_FOUND;
         }
+        json = member.value.raw;
         name += len + (dot == NULL ? 0 : 1);
     }
-    *value = at.raw;
+    *value = json;
     return FACTUM_OK;
 }
 
@@ -705,7 +758,7 @@ factum_status factum_json_text(factum_slice value, char *buffer, size_t size)
     struct fct_json text;
     size_t len;
     if (value.ptr == NULL || buffer == NULL || size == 0 ||
-        fct_json_parse(value, &text, NULL) != FACTUM_OK || text.type != FCT_JSON_TEXT) {
+        fct_json_parse(value, &text, NULL) != FACTUM_OK || text.kind != FACTUM_JSON_TEXT) {
         return FACTUM_INVALID;
     }
     factum_status status = fct_json_unescape(text.raw, buffer, size - 1, &len);

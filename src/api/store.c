@@ -12,6 +12,7 @@
 #include "core/sized.h"
 #include "core/slice.h"
 #include "engine_local/local.h"
+#include "gate/gate.h"
 
 #define NS_PER_MS UINT64_C(1000000)
 
@@ -120,6 +121,9 @@ factum_status factum_open(const char *path, const factum_store_options *options,
         .threads = !opening.options.no_threads,
     };
     status = fct_engine_local_open(&opening.store->engine, &local, err);
+    if (status == FACTUM_OK && !opening.options.read_only) {
+        status = fct_gate_put(&opening.store->engine, opening.options.log, err);
+    }
     return fct_api_opening_end(&opening, status, store);
 }
 

@@ -8,6 +8,7 @@
 #include "core/error.h"
 #include "core/slice.h"
 #include "engine_memory/memory.h"
+#include "gate/gate.h"
 
 factum_status factum_testing_open_memory(const factum_store_options *options, factum_store **store,
                                          factum_error *err)
@@ -23,6 +24,9 @@ factum_status factum_testing_open_memory(const factum_store_options *options, fa
     }
     status = fct_engine_memory_open(&opening.store->engine, fct_mem_heap(), opening.os,
                                     &opening.limits, err);
+    if (status == FACTUM_OK) {
+        status = fct_gate_put(&opening.store->engine, opening.options.log, err);
+    }
     return fct_api_opening_end(&opening, status, store);
 }
 

@@ -20,6 +20,8 @@ enum exit_code {
     EXIT_NOT_FOUND = 4, /* no such store, stream, file */
     EXIT_DAMAGED = 5,   /* data is damaged */
     EXIT_LOCKED = 6,    /* another process has the store */
+    EXIT_INVALID = 7,   /* refused by a schema, a definition or a check */
+    EXIT_REJECTED = 8,  /* rejected by a decider */
     EXIT_NOT_YET = 9,   /* not done in time; may be asked again */
     EXIT_NO_RIGHT = 10,
     EXIT_UNKNOWN = 11, /* the outcome is not known: run it again, an append with the same key */
@@ -50,10 +52,16 @@ struct options {
     /* import, repair, others */
     const char *batch, *on_error, *accept_loss, *backup, *timeout;
     bool rebuild_index, tombstone, again, system;
+    /* schemas */
+    const char *draft, *to, *version;
+    bool by_lines, formats, keep_unknown, force, unproven;
     /* serve */
     const char *listen, *unix_path, *tls_cert, *tls_key, *secret_dir, *advertise_host;
     const char *advertise_port, *connections_max, *connections_per_address_max, *config;
     bool insecure, insecure_any_address, config_check;
+    /* deciders */
+    const char *decider, *data, *traceparent;
+    bool blame, watch;
     /* arguments that are no options */
     const char *arguments[8];
     size_t argument_count;
@@ -69,6 +77,9 @@ struct command {
     size_t arguments_min;
     size_t arguments_max;
     int (*run)(const struct options *options);
+    /* NULL, or the commands of a family, NULL at the end: "schema validate" of "schema". A family
+     * has a name, a usage and a summary alone. */
+    const struct command *const *family;
 };
 
 extern const struct command command_append;
@@ -87,6 +98,19 @@ extern const struct command command_backup;
 extern const struct command command_restore;
 extern const struct command command_delete;
 extern const struct command command_metadata;
+extern const struct command command_schema;
+extern const struct command command_schema_generate;
+extern const struct command command_schema_validate;
+extern const struct command command_schema_register;
+extern const struct command command_schema_check;
+extern const struct command command_schema_list;
+extern const struct command command_schema_show;
+extern const struct command command_schema_diff;
+extern const struct command command_schema_mode;
+extern const struct command command_schema_infer;
+extern const struct command command_command; /* if FCT_WITH_LUA, and so are the next two */
+extern const struct command command_state;
+extern const struct command command_test;
 extern const struct command command_serve; /* if FCT_WITH_SERVER, and so is the next */
 extern const struct command command_ping;
 extern const struct command command_completions;
@@ -108,6 +132,8 @@ bool option_expected(const char *text, factum_expected *expected);
 extern volatile bool interrupted; /* set by SIGINT, SIGTERM */
 int complain(const char *format, ...)
     __attribute__((format(printf, 1, 2))); /* returns EXIT_USAGE */
+/* The exit code of a failure. */
+int code_of_status(factum_status status);
 /* Prints err->text and returns the exit code of |status|. */
 int fail_with(factum_status status, const factum_error *err);
 /* 0, or the exit code after a message. |write|: the command writes, so the store may be made. */
@@ -175,6 +201,8 @@ double progress_seconds_left(const struct progress_view *view);
 
 /* For factum_progress: data is the struct progress. Stops on a signal. */
 bool progress_callback(void *data, uint64_t done, uint64_t total);
+/* The same, of |total| events. */
+bool progress_events(void *data, uint64_t done, uint64_t total);
 double seconds_now(void);
 
 /* input.c: lines of a file or standard input, plain, gzip or zstd. */

@@ -13,6 +13,17 @@ static void print_options(const char *names)
     }
 }
 
+/* The members of a family by the words after its name, and their options. */
+static void print_family(const struct command *family)
+{
+    for (size_t i = 0; family->family[i] != NULL; i++) {
+        (void)printf("%s ", strchr(family->family[i]->name, ' ') + 1);
+    }
+    for (size_t i = 0; family->family[i] != NULL; i++) {
+        print_options(family->family[i]->options);
+    }
+}
+
 static int run(const struct options *options)
 {
     if (strcmp(options->arguments[0], "bash") != 0) {
@@ -28,6 +39,7 @@ static int run(const struct options *options)
         "    --sort) COMPREPLY=($(compgen -W 'first name count' -- \"$word\")); return ;;\n"
         "    --on-error) COMPREPLY=($(compgen -W 'stop skip' -- \"$word\")); return ;;\n"
         "    --store | --connect | --backup) COMPREPLY=($(compgen -d -- \"$word\")); return ;;\n"
+        "    --draft) COMPREPLY=($(compgen -W '06 07 2019-09 2020-12' -- \"$word\")); return ;;\n"
         "    metadata) COMPREPLY=($(compgen -W 'get set' -- \"$word\")); return ;;\n"
         "    completions) COMPREPLY=($(compgen -W bash -- \"$word\")); return ;;\n"
         "    esac\n"
@@ -47,7 +59,11 @@ static int run(const struct options *options)
     for (size_t i = 0; commands[i] != NULL; i++) {
         (void)printf("    %s) COMPREPLY=($(compgen -W '--store --connect --quiet --help ",
                      commands[i]->name);
-        print_options(commands[i]->options);
+        if (commands[i]->family != NULL) {
+            print_family(commands[i]);
+        } else {
+            print_options(commands[i]->options);
+        }
         (void)printf("' -- \"$word\")) ;;\n");
     }
     (void)printf("    esac\n}\ncomplete -o default -F _factum factum\n");

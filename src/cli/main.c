@@ -15,7 +15,10 @@ const struct command *const commands[] = {
     &command_tags,        &command_import,     &command_export,
     &command_info,        &command_verify,     &command_repair,
     &command_backup,      &command_restore,    &command_delete,
-    &command_metadata,
+    &command_metadata,    &command_schema,
+#ifdef FCT_WITH_LUA
+    &command_command,     &command_state,      &command_test,
+#endif
 #ifdef FCT_WITH_SERVER
     &command_serve,       &command_ping,
 #endif
@@ -39,16 +42,27 @@ static void print_usage(FILE *to)
                   "address of a\nserver, factum://HOST:PORT. factum COMMAND --help says more.\n");
 }
 
-static void print_help(const struct command *command)
+static const char everywhere[] = "  --store DIR        the store (FACTUM_STORE, or ./factum-data)\n"
+                                 "  --connect ADDRESS  the store of a server: factum://HOST:PORT\n"
+                                 "  --quiet            no progress, no remarks\n";
+
+static void print_notes(const struct command *command)
 {
-    (void)printf("usage: factum %s\n\n%s\n\n%s"
-                 "  --store DIR        the store (FACTUM_STORE, or ./factum-data)\n"
-                 "  --connect ADDRESS  the store of a server: factum://HOST:PORT\n"
-                 "  --quiet            no progress, no remarks\n",
-                 command->usage, command->summary, command->help);
     if (command->notes != NULL) {
         (void)printf("\n%s", command->notes);
     }
+}
+
+static void print_help(const struct command *command)
+{
+    (void)printf("usage: factum %s\n\n%s\n", command->usage, command->summary);
+    for (size_t i = 0; command->family != NULL && command->family[i] != NULL; i++) {
+        const struct command *member = command->family[i];
+        (void)printf("\nfactum %s\n%s\n%s", member->usage, member->summary, member->help);
+        print_notes(member);
+    }
+    (void)printf("\n%s%s", command->help, everywhere);
+    print_notes(command);
 }
 
 static const struct command *find_command(const char *name)
@@ -56,6 +70,24 @@ static const struct command *find_command(const char *name)
     for (size_t i = 0; commands[i] != NULL; i++) {
         if (strcmp(commands[i]->name, name) == 0) {
             return commands[i];
+        }
+    }
+    return NULL;
+}
+
+/* The word by which a member of a family is called: "validate" of "schema validate". */
+static const char *member_word(const struct command *member)
+{
+    const char *blank = strchr(member->name, ' ');
+    return blank == NULL ? member->name : blank + 1;
+}
+
+/* NULL: the family has no such member. */
+static const struct command *find_member(const struct command *family, const char *word)
+{
+    for (size_t i = 0; family->family[i] != NULL; i++) {
+        if (strcmp(member_word(family->family[i]), word) == 0) {
+            return family->family[i];
         }
     }
     return NULL;
@@ -134,12 +166,57 @@ static int run_help(int argc, char **argv, int at)
     if (name != NULL && command == NULL) {
         return complain("no command %s; factum help lists them", name);
     }
+    if (command != NULL && command->family != NULL && at + 2 < argc) {
+        const struct command *member = find_member(command, argv[at + 2]);
+        command = member == NULL ? command : member;
+    }
     if (command == NULL) {
         print_usage(stdout);
     } else {
         print_help(command);
     }
     return finish_output(0);
+}
+
+/* Of a family the member that argv[*at] names, and *at moves on; of others the command itself. NULL
+ * after a message, or after help with *code 0. */
+static const struct command *choose(const struct command *command, int argc, char **argv, int *at,
+                                    int *code)
+{
+    *code = EXIT_USAGE;
+    if (command->family == NULL) {
+        return command;
+    }
+    (*at)++;
+    if (*at == argc) {
+        (void)complain("factum %s: something is missing; usage: factum %s", command->name,
+                       command->usage);
+        return NULL;
+    }
+    if (asks_for_help(argv[*at])) {
+        print_help(command);
+        *code = 0;
+        return NULL;
+    }
+    const struct command *member = find_member(command, argv[*at]);
+    if (member == NULL) {
+        (void)complain("no command %s %s; factum help %s lists them", command->name, argv[*at],
+                       command->name);
+    }
+    return member;
+}
+
+/* Parses what follows the command, and runs it. */
+static int run_command(const struct command *command, int argc, char **argv,
+                       struct options *options)
+{
+    int code = options_parse(command, argc, argv, options);
+    if (code == 0 && options->help) {
+        print_help(command);
+    } else if (code == 0) {
+        code = command->run(options);
+    }
+    return code;
 }
 
 int main(int argc, char **argv)
@@ -177,11 +254,10 @@ int main(int argc, char **argv)
     if (command == NULL) {
         return complain("no command %s; factum help lists them", argv[at]);
     }
-    int code = options_parse(command, argc - at - 1, argv + at + 1, &options);
-    if (code == 0 && options.help) {
-        print_help(command);
-    } else if (code == 0) {
-        code = command->run(&options);
+    int code;
+    command = choose(command, argc, argv, &at, &code);
+    if (command != NULL) {
+        code = run_command(command, argc - at - 1, argv + at + 1, &options);
     }
     return finish_output(code);
 }

@@ -15,11 +15,16 @@ struct option {
     const char *name;
     enum kind kind;
     size_t offset;
+    const char *command; /* NULL: the same of every command that takes it */
 };
 
 #define OPTION(name, kind, member)                                                                 \
     {                                                                                              \
-        name, kind, offsetof(struct options, member)                                               \
+        name, kind, offsetof(struct options, member), NULL                                         \
+    }
+#define OPTION_OF(command, name, kind, member)                                                     \
+    {                                                                                              \
+        name, kind, offsetof(struct options, member), command                                      \
     }
 
 static const struct option known[] = {
@@ -55,7 +60,7 @@ static const struct option known[] = {
     OPTION("prefix", TEXT, prefix),
     OPTION("sort", TEXT, sort),
     OPTION("limit", TEXT, limit),
-    OPTION("batch", TEXT, batch),
+    OPTION_OF("import", "batch", TEXT, batch),
     OPTION("on-error", TEXT, on_error),
     OPTION("accept-loss", TEXT, accept_loss),
     OPTION("backup", TEXT, backup),
@@ -64,6 +69,14 @@ static const struct option known[] = {
     OPTION("tombstone", FLAG, tombstone),
     OPTION("again", FLAG, again),
     OPTION("system", FLAG, system),
+    OPTION_OF("schema validate", "batch", FLAG, by_lines),
+    OPTION("formats", FLAG, formats),
+    OPTION("draft", TEXT, draft),
+    OPTION("to", TEXT, to),
+    OPTION("keep-unknown", FLAG, keep_unknown),
+    OPTION("force", FLAG, force),
+    OPTION("version", TEXT, version),
+    OPTION("unproven", FLAG, unproven),
     OPTION("listen", TEXT, listen),
     OPTION("unix", TEXT, unix_path),
     OPTION("tls-cert", TEXT, tls_cert),
@@ -75,6 +88,11 @@ static const struct option known[] = {
     OPTION("connections-per-address-max", TEXT, connections_per_address_max),
     OPTION("config", TEXT, config),
     OPTION("config-check", FLAG, config_check),
+    OPTION("decider", TEXT, decider),
+    OPTION("data", TEXT, data),
+    OPTION("traceparent", TEXT, traceparent),
+    OPTION("blame", FLAG, blame),
+    OPTION("watch", FLAG, watch),
     OPTION("insecure", FLAG, insecure),
     OPTION("insecure-any-address", FLAG, insecure_any_address),
 };
@@ -99,8 +117,9 @@ static bool takes(const struct command *command, const char *name, size_t len)
 static const struct option *find(const struct command *command, const char *name, size_t len)
 {
     for (size_t i = 0; i < sizeof known / sizeof known[0]; i++) {
+        const char *only = known[i].command;
         if (strlen(known[i].name) == len && memcmp(known[i].name, name, len) == 0 &&
-            takes(command, name, len)) {
+            (only == NULL || strcmp(only, command->name) == 0) && takes(command, name, len)) {
             return &known[i];
         }
     }

@@ -24,7 +24,7 @@ int complain(const char *format, ...)
     return EXIT_USAGE;
 }
 
-static int code_of(factum_status status)
+int code_of_status(factum_status status)
 {
     switch (status) {
     case FACTUM_INVALID:
@@ -38,6 +38,8 @@ static int code_of(factum_status status)
     case FACTUM_EXISTS:
     case FACTUM_WRONG_TIMELINE:
         return EXIT_REFUSED;
+    case FACTUM_SCHEMA_VIOLATION:
+        return EXIT_INVALID;
     case FACTUM_STREAM_NOT_FOUND:
     case FACTUM_NOT_FOUND:
         return EXIT_NOT_FOUND;
@@ -92,7 +94,7 @@ int fail_with(factum_status status, const factum_error *err)
     if (status == FACTUM_NO_SPACE) {
         (void)fputs("factum: make space and run the same command again; reading goes on\n", stderr);
     }
-    return code_of(status);
+    return code_of_status(status);
 }
 
 static void show_message(void *data, factum_log_level level, const char *id, const char *text)

@@ -200,3 +200,10 @@ bool progress_callback(void *data, uint64_t done, uint64_t total)
     progress_step(data, done, total);
     return !interrupted;
 }
+
+bool progress_events(void *data, uint64_t done, uint64_t total)
+{
+    struct progress *progress = data;
+    progress->items = done;
+    return progress_callback(data, done, total);
+}

@@ -26,11 +26,11 @@ static bool is(factum_slice slice, const char *text)
     return fct_slice_equal(slice, factum_slice_from(text));
 }
 
-static void assert_accepted(const char *const *texts, size_t count, enum fct_json_type type)
+static void assert_accepted(const char *const *texts, size_t count, factum_json_kind kind)
 {
     for (size_t i = 0; i < count; i++) {
         struct fct_json value = parsed(texts[i]);
-        if (value.type != type || !is(value.raw, texts[i])) {
+        if (value.kind != kind || !is(value.raw, texts[i])) {
             print_error("not as it stands: %s\n", texts[i]);
             fail();
         }
@@ -46,7 +46,7 @@ struct refused {
 static void assert_refused(const struct refused *cases, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
-        struct fct_json value = {.type = FCT_JSON_NULL};
+        struct fct_json value = {.kind = FACTUM_JSON_NULL};
         struct fct_json_fault fault = {.at = 999};
         factum_status status = fct_json_parse(factum_slice_from(cases[i].text), &value, &fault);
         if (status != FACTUM_INVALID || fault.at != cases[i].at || value.raw.ptr != NULL ||
@@ -65,10 +65,10 @@ static void assert_refused(const struct refused *cases, size_t count)
 static void words_are_values(void **state)
 {
     (void)state;
-    static const char *const bools[] = {"true", "false"};
-    static const char *const nulls[] = {"null"};
-    assert_accepted(bools, COUNT(bools), FCT_JSON_BOOL);
-    assert_accepted(nulls, COUNT(nulls), FCT_JSON_NULL);
+    static const char *const words[] = {"true", "false", "null"};
+    assert_accepted(&words[0], 1, FACTUM_JSON_TRUE);
+    assert_accepted(&words[1], 1, FACTUM_JSON_FALSE);
+    assert_accepted(&words[2], 1, FACTUM_JSON_NULL);
 }
 
 static void numbers_are_kept_byte_for_byte(void **state)
@@ -79,7 +79,7 @@ static void numbers_are_kept_byte_for_byte(void **state)
         "0.0",   "-0.0",     "1.5",     "0e0",  "0E+0", "1e-999999999999",
         "1e999", "1.23E+45", "-1.0e-1", "0.10", "1E5",  "0.00000000000000000000000000000000000001",
     };
-    assert_accepted(texts, COUNT(texts), FCT_JSON_NUMBER);
+    assert_accepted(texts, COUNT(texts), FACTUM_JSON_NUMBER);
 }
 
 static void texts_may_hold_escapes_and_any_unicode(void **state)
@@ -98,7 +98,7 @@ static void texts_may_hold_escapes_and_any_unicode(void **state)
         "\"/\"",
         "\"[{:,}]\"",
     };
-    assert_accepted(texts, COUNT(texts), FCT_JSON_TEXT);
+    assert_accepted(texts, COUNT(texts), FACTUM_JSON_TEXT);
 }
 
 static void arrays_and_objects_nest(void **state)
@@ -119,8 +119,8 @@ static void arrays_and_objects_nest(void **state)
         "{\"}\":\"{\"}",
         "{\"\\u0061\":null}",
     };
-    assert_accepted(arrays, COUNT(arrays), FCT_JSON_ARRAY);
-    assert_accepted(objects, COUNT(objects), FCT_JSON_OBJECT);
+    assert_accepted(arrays, COUNT(arrays), FACTUM_JSON_ARRAY);
+    assert_accepted(objects, COUNT(objects), FACTUM_JSON_OBJECT);
 }
 
 static void white_space_around_a_value_is_left_out(void **state)
@@ -243,22 +243,6 @@ static void every_beginning_of_a_document_is_refused_at_its_end(void **state)
     (void)parsed(whole);
 }
 
-static void a_document_may_hold_lines_of_full_depth(void **state)
-{
-    (void)state;
-    for (size_t depth = FCT_JSON_DEPTH_MAX + FCT_JSON_DOCUMENT_DEPTH;
-         depth <= FCT_JSON_DEPTH_MAX + FCT_JSON_DOCUMENT_DEPTH + 1; depth++) {
-        char text[256];
-        struct fct_json value;
-        memset(text, '[', depth);
-        memset(text + depth, ']', depth);
-        factum_status status = fct_json_parse_document(fct_slice(text, 2 * depth), &value, NULL);
-        assert_status(status, depth == FCT_JSON_DEPTH_MAX + FCT_JSON_DOCUMENT_DEPTH
-                                  ? FACTUM_OK
-                                  : FACTUM_INVALID);
-    }
-}
-
 static void the_depth_has_its_maximum(void **state)
 {
     (void)state;
@@ -282,24 +266,6 @@ static void the_depth_has_its_maximum(void **state)
             text[used++] = i % 2 == 0 ? '}' : ']';
         }
         assert_status(fct_json_parse(fct_slice(text, used), &value, &fault), expected);
-    }
-}
-
-static void a_line_is_one_level_deeper_than_what_it_holds(void **state)
-{
-    (void)state;
-    char text[512] = "{\"data\":";
-    for (size_t depth = FCT_JSON_DEPTH_MAX; depth <= FCT_JSON_DEPTH_MAX + 1; depth++) {
-        struct fct_json value;
-        struct fct_json_fault fault;
-        memset(text + 8, '[', depth);
-        memset(text + 8 + depth, ']', depth);
-        text[8 + 2 * depth] = '}';
-        factum_slice line = fct_slice(text, 9 + 2 * depth);
-        factum_status status = fct_json_parse_line(line, &value, &fault);
-        assert_status(fct_json_parse(line, &value, &fault), FACTUM_INVALID);
-        assert_int_equal(fault.at, 8 + FCT_JSON_DEPTH_MAX - 1);
-        assert_status(status, depth == FCT_JSON_DEPTH_MAX ? FACTUM_OK : FACTUM_INVALID);
     }
 }
 
@@ -387,93 +353,141 @@ static void a_million_brackets_are_refused_at_once(void **state)
 
 /* ---- stepping -------------------------------------------------------------------------------- */
 
+static factum_json taped(const char *text)
+{
+    static factum_json_node nodes[64];
+    factum_json json;
+    factum_error err;
+    assert_ok(factum_json_parse(factum_slice_from(text), NULL, nodes, COUNT(nodes), &json, &err),
+              err);
+    return json;
+}
+
 static void members_come_in_their_order_with_raw_values(void **state)
 {
     (void)state;
-    struct fct_json object =
-        parsed("{ \"a\" : 1 ,\"b\":\"x,}\\\"\", \"c\":[1,{}] ,\"d\":{\"e\":[]},"
-               "\"\":null,\"f\":true}");
+    factum_json json = taped("{ \"a\" : 1 ,\"b\":\"x,}\\\"\", \"c\":[1,{}] ,\"d\":{\"e\":[]},"
+                             "\"\":null,\"f\":true}");
     static const char *const names[] = {"a", "b", "c", "d", "", "f"};
     static const char *const values[] = {"1",          "\"x,}\\\"\"", "[1,{}]",
                                          "{\"e\":[]}", "null",        "true"};
-    static const enum fct_json_type types[] = {FCT_JSON_NUMBER, FCT_JSON_TEXT, FCT_JSON_ARRAY,
-                                               FCT_JSON_OBJECT, FCT_JSON_NULL, FCT_JSON_BOOL};
-    size_t offset = 0;
-    factum_slice name;
-    struct fct_json value;
+    static const factum_json_kind kinds[] = {FACTUM_JSON_NUMBER, FACTUM_JSON_TEXT,
+                                             FACTUM_JSON_ARRAY,  FACTUM_JSON_OBJECT,
+                                             FACTUM_JSON_NULL,   FACTUM_JSON_TRUE};
+    uint32_t at = factum_json_first(&json, FACTUM_JSON_ROOT);
     for (size_t i = 0; i < 6; i++) {
-        assert_true(fct_json_member_next(&object, &offset, &name, &value));
-        assert_true(is(name, names[i]));
-        assert_true(is(value.raw, values[i]));
-        assert_int_equal(value.type, types[i]);
+        assert_int_not_equal(at, FACTUM_JSON_NONE);
+        assert_true(is(factum_json_inside(&json, at), names[i]));
+        assert_true(is(factum_json_raw(&json, at + 1), values[i]));
+        assert_int_equal(factum_json_kind_of(&json, at + 1), kinds[i]);
+        at = factum_json_next(&json, FACTUM_JSON_ROOT, at);
     }
-    assert_false(fct_json_member_next(&object, &offset, &name, &value));
-    assert_false(fct_json_member_next(&object, &offset, &name, &value));
+    assert_int_equal(at, FACTUM_JSON_NONE);
 }
 
 static void items_come_in_their_order(void **state)
 {
     (void)state;
-    struct fct_json array = parsed("[1, \"]\" ,[ ],{\"a\":[2]}\n,-3.5e1 ]");
+    factum_json json = taped("[1, \"]\" ,[ ],{\"a\":[2]}\n,-3.5e1 ]");
     static const char *const values[] = {"1", "\"]\"", "[ ]", "{\"a\":[2]}", "-3.5e1"};
-    size_t offset = 0;
-    struct fct_json value;
+    uint32_t at = factum_json_first(&json, FACTUM_JSON_ROOT);
     for (size_t i = 0; i < 5; i++) {
-        assert_true(fct_json_item_next(&array, &offset, &value));
-        assert_true(is(value.raw, values[i]));
+        assert_int_not_equal(at, FACTUM_JSON_NONE);
+        assert_true(is(factum_json_raw(&json, at), values[i]));
+        at = factum_json_next(&json, FACTUM_JSON_ROOT, at);
     }
-    assert_false(fct_json_item_next(&array, &offset, &value));
+    assert_int_equal(at, FACTUM_JSON_NONE);
 }
 
-static void what_is_empty_or_of_another_type_has_no_parts(void **state)
+static void what_is_empty_or_of_another_kind_has_no_parts(void **state)
 {
     (void)state;
     static const char *const texts[] = {"{}", "{ }", "[]", "[ \n]", "1", "\"\"", "null"};
     for (size_t i = 0; i < COUNT(texts); i++) {
-        struct fct_json value = parsed(texts[i]);
-        struct fct_json part;
-        factum_slice name;
-        size_t offset = 0;
-        assert_false(fct_json_member_next(&value, &offset, &name, &part));
-        assert_false(fct_json_item_next(&value, &offset, &part));
-        assert_false(fct_json_member(&value, FCT_SLICE(""), &part));
+        struct fct_json value;
+        struct fct_json_member member = {.name = FCT_SLICE("")};
+        factum_json json = taped(texts[i]);
+        assert_int_equal(factum_json_first(&json, FACTUM_JSON_ROOT), FACTUM_JSON_NONE);
+        assert_int_equal(factum_json_find(&json, FACTUM_JSON_ROOT, FCT_SLICE("")),
+                         FACTUM_JSON_NONE);
+        assert_status(fct_json_pick(factum_slice_from(texts[i]), &value, &member, 1, NULL),
+                      FACTUM_OK);
+        assert_false(member.found);
+        assert_true(is(value.raw, texts[i]));
     }
-    struct fct_json array = parsed("[1]");
-    struct fct_json object = parsed("{\"a\":1}");
-    struct fct_json part;
-    factum_slice name;
-    size_t offset = 0;
-    assert_false(fct_json_member_next(&array, &offset, &name, &part));
-    assert_false(fct_json_item_next(&object, &offset, &part));
+}
+
+/* ---- some members ---------------------------------------------------------------------------- */
+
+/* The member of |text|, as it stands there; NULL: there is none. */
+static void assert_picked(const char *text, const char *name, const char *expected)
+{
+    struct fct_json value;
+    struct fct_json_member member = {.name = factum_slice_from(name)};
+    assert_status(fct_json_pick(factum_slice_from(text), &value, &member, 1, NULL), FACTUM_OK);
+    assert_int_equal(member.found, expected != NULL);
+    assert_true(expected == NULL || is(member.value.raw, expected));
 }
 
 static void a_member_is_found_by_its_name_and_the_last_one_counts(void **state)
 {
     (void)state;
-    struct fct_json object = parsed("{\"a\":1,\"aa\":2,\"a\":3,\"\":4,\"A\":5}");
-    struct fct_json value;
-    assert_true(fct_json_member(&object, FCT_SLICE("a"), &value));
-    assert_true(is(value.raw, "3"));
-    assert_true(fct_json_member(&object, FCT_SLICE("aa"), &value));
-    assert_true(is(value.raw, "2"));
-    assert_true(fct_json_member(&object, FCT_SLICE(""), &value));
-    assert_true(is(value.raw, "4"));
-    assert_false(fct_json_member(&object, FCT_SLICE("aaa"), &value));
+    static const char text[] = "{\"a\":1,\"aa\":2,\"a\":3,\"\":4,\"A\":{\"aaa\":5}}";
+    assert_picked(text, "a", "3");
+    assert_picked(text, "aa", "2");
+    assert_picked(text, "", "4");
+    assert_picked(text, "A", "{\"aaa\":5}");
+    assert_picked(text, "aaa", NULL);
+    assert_picked("[\"a\",1,{\"a\":1}]", "a", NULL);
+    assert_picked("\"a\"", "a", NULL);
 }
 
 static void a_name_with_escapes_is_the_name_that_it_means(void **state)
 {
     (void)state;
-    struct fct_json object = parsed("{\"\\u0024max\\u0043ount\":1,\"b\\\"c\":2,\"\\ud800\":3}");
-    struct fct_json value;
-    assert_true(fct_json_member(&object, FCT_SLICE("$maxCount"), &value));
-    assert_true(is(value.raw, "1"));
-    assert_true(fct_json_member(&object, FCT_SLICE("b\"c"), &value));
-    assert_true(is(value.raw, "2"));
-    assert_false(fct_json_member(&object, FCT_SLICE("\xed\xa0\x80"), &value));
-    object = parsed("{\"a\":1,\"\\u0061\":2}");
-    assert_true(fct_json_member(&object, FCT_SLICE("a"), &value));
-    assert_true(is(value.raw, "2"));
+    static const char text[] = "{\"\\u0024max\\u0043ount\":1,\"b\\\"c\":2,\"\\ud800\":3}";
+    assert_picked(text, "$maxCount", "1");
+    assert_picked(text, "b\"c", "2");
+    assert_picked(text, "\xed\xa0\x80", NULL);
+    assert_picked("{\"a\":1,\"\\u0061\":2}", "a", "2");
+}
+
+static void several_members_are_found_among_any_number(void **state)
+{
+    (void)state;
+    static char text[1 << 16];
+    for (int count = 0; count < 100; count++) {
+        int len = snprintf(text, sizeof text, " {");
+        for (int i = 0; i < count; i++) {
+            len += snprintf(text + len, sizeof text - (size_t)len, "%s\"n%d\": [%d, {\"n0\": 0}]",
+                            i == 0 ? "" : ",", i, i);
+        }
+        (void)snprintf(text + len, sizeof text - (size_t)len, "} ");
+        char last[16];
+        (void)snprintf(last, sizeof last, "n%d", count - 1);
+        struct fct_json value;
+        struct fct_json_member members[] = {
+            {.name = FCT_SLICE("n0")}, {.name = factum_slice_from(last)}, {.name = FCT_SLICE("n")}};
+        assert_status(fct_json_pick(factum_slice_from(text), &value, members, 3, NULL), FACTUM_OK);
+        assert_int_equal(value.kind, FACTUM_JSON_OBJECT);
+        assert_int_equal(value.raw.len, strlen(text) - 2);
+        assert_int_equal(members[0].found, count > 0);
+        assert_int_equal(members[1].found, count > 0);
+        assert_false(members[2].found);
+        if (count > 0) {
+            char expected[32];
+            assert_true(is(members[0].value.raw, "[0, {\"n0\": 0}]"));
+            (void)snprintf(expected, sizeof expected, "[%d, {\"n0\": 0}]", count - 1);
+            assert_true(is(members[1].value.raw, expected));
+            assert_int_equal(members[1].value.kind, FACTUM_JSON_ARRAY);
+        }
+        /* with a fault at its end */
+        struct fct_json_fault fault = {.at = 0};
+        text[strlen(text) - 2] = ']';
+        assert_status(fct_json_pick(factum_slice_from(text), &value, members, 3, &fault),
+                      FACTUM_INVALID);
+        assert_int_equal(fault.at, strlen(text) - 2);
+    }
 }
 
 /* A value made at random, and what it holds; scanned again from its text. */
@@ -509,21 +523,23 @@ static size_t put_random(char *to, struct fct_random *random, int depth, int *va
     return used;
 }
 
-static int count_values(const struct fct_json *value)
+static const factum_json_options twice = {.size = sizeof twice, .duplicates = true};
+
+static int count_values(const factum_json *json, uint32_t value)
 {
-    size_t offset = 0;
-    factum_slice name;
-    struct fct_json part;
+    static factum_json_node again_nodes[1u << 15];
     int count = 1;
-    while (fct_json_member_next(value, &offset, &name, &part)) {
-        assert_true(is(name, "k\\\\"));
-        count += count_values(&part);
-    }
-    while (fct_json_item_next(value, &offset, &part)) {
-        struct fct_json again;
-        assert_status(fct_json_parse(part.raw, &again, NULL), FACTUM_OK);
-        assert_true(fct_slice_equal(again.raw, part.raw) && again.type == part.type);
-        count += count_values(&part);
+    for (uint32_t at = factum_json_first(json, value); at != FACTUM_JSON_NONE;
+         at = factum_json_next(json, value, at)) {
+        bool object = factum_json_kind_of(json, value) == FACTUM_JSON_OBJECT;
+        uint32_t part = object ? at + 1 : at;
+        factum_json again;
+        assert_true(!object || is(factum_json_inside(json, at), "k\\\\"));
+        assert_status(factum_json_parse(factum_json_raw(json, part), &twice, again_nodes,
+                                        COUNT(again_nodes), &again, NULL),
+                      FACTUM_OK);
+        assert_int_equal(again.count, json->nodes[part].next - part);
+        count += count_values(json, part);
     }
     return count;
 }
@@ -532,15 +548,18 @@ static void any_document_gives_all_of_its_values(void **state)
 {
     (void)state;
     static char text[1u << 16];
+    static factum_json_node nodes[1u << 15];
     const uint64_t seed = 8259;
     struct fct_random random = {seed};
     print_message("# seed %llu\n", (unsigned long long)seed);
     for (int i = 0; i < 2000; i++) {
         int values = 0;
+        factum_json json;
+        factum_error err;
         size_t len = put_random(text, &random, 5, &values);
-        struct fct_json value;
-        assert_status(fct_json_parse(fct_slice(text, len), &value, NULL), FACTUM_OK);
-        assert_int_equal(count_values(&value), values);
+        assert_ok(factum_json_parse(fct_slice(text, len), &twice, nodes, COUNT(nodes), &json, &err),
+                  err);
+        assert_int_equal(count_values(&json, FACTUM_JSON_ROOT), values);
     }
 }
 
@@ -745,17 +764,16 @@ int main(void)
         cmocka_unit_test(bytes_that_are_not_utf8_are_refused_where_they_stand),
         cmocka_unit_test(brackets_and_commas_out_of_place_are_refused),
         cmocka_unit_test(every_beginning_of_a_document_is_refused_at_its_end),
-        cmocka_unit_test(a_document_may_hold_lines_of_full_depth),
         cmocka_unit_test(the_depth_has_its_maximum),
-        cmocka_unit_test(a_line_is_one_level_deeper_than_what_it_holds),
         cmocka_unit_test(what_is_not_json_is_told_why_and_where),
         cmocka_unit_test(depth_is_given_back_by_what_is_closed),
         cmocka_unit_test(a_million_brackets_are_refused_at_once),
         cmocka_unit_test(members_come_in_their_order_with_raw_values),
         cmocka_unit_test(items_come_in_their_order),
-        cmocka_unit_test(what_is_empty_or_of_another_type_has_no_parts),
+        cmocka_unit_test(what_is_empty_or_of_another_kind_has_no_parts),
         cmocka_unit_test(a_member_is_found_by_its_name_and_the_last_one_counts),
         cmocka_unit_test(a_name_with_escapes_is_the_name_that_it_means),
+        cmocka_unit_test(several_members_are_found_among_any_number),
         cmocka_unit_test(any_document_gives_all_of_its_values),
         cmocka_unit_test(escapes_mean_what_the_standard_says),
         cmocka_unit_test(lone_surrogates_have_no_meaning),

@@ -11,6 +11,8 @@ struct fct_hash128 {
 
 struct fct_hash128 fct_hash128(factum_slice bytes, uint64_t seed);
 uint64_t fct_hash64(factum_slice bytes, uint64_t seed);
+/* As fct_hash128 of all |parts| in one piece. */
+struct fct_hash128 fct_hash128_parts(const factum_slice *parts, size_t count, uint64_t seed);
 
 static inline bool fct_hash128_equal(struct fct_hash128 a, struct fct_hash128 b)
 {

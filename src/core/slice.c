@@ -57,3 +57,19 @@ size_t fct_utf8_prefix(factum_slice text)
     }
     return at;
 }
+
+bool fct_slice_holds(factum_slice whole, factum_slice part)
+{
+    if (whole.len < part.len) {
+        return false;
+    }
+    const uint8_t *at = whole.ptr;
+    const uint8_t *last = whole.ptr + (whole.len - part.len);
+    while (at <= last && (at = memchr(at, part.ptr[0], (size_t)(last - at) + 1)) != NULL) {
+        if (memcmp(at, part.ptr, part.len) == 0) {
+            return true;
+        }
+        at++;
+    }
+    return false;
+}

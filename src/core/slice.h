@@ -22,6 +22,9 @@ static inline bool fct_slice_starts(factum_slice whole, factum_slice start)
            (start.len == 0 || memcmp(whole.ptr, start.ptr, start.len) == 0);
 }
 
+/* Does |part|, which is not empty, stand anywhere in |whole|? */
+bool fct_slice_holds(factum_slice whole, factum_slice part);
+
 /* |from| <= |whole|.len */
 static inline factum_slice fct_slice_from(factum_slice whole, size_t from)
 {

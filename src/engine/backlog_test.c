@@ -22,7 +22,7 @@ static void make(struct waiting *waiting, size_t size)
     waiting->op = (factum_append_op){.size = sizeof waiting->op, .completer = &own};
     factum_append_request request = {
         .size = sizeof request, .events = &waiting->event, .event_count = 1};
-    memcpy(&waiting->op.internal[FCT_OP_ENGINE_WORDS], &request,
+    memcpy(&waiting->op.internal[FCT_OP_REQUEST_WORD], &request,
            sizeof request); /* as the checks */
 }
 

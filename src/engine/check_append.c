@@ -294,8 +294,8 @@ static factum_status check_removal(const factum_append_op *op, const factum_appe
 factum_status fct_append_prepare(const struct fct_engine *engine, factum_append_op *op,
                                  factum_error *err)
 {
-    factum_append_request *request =
-        (factum_append_request *)(void *)&op->internal[FCT_OP_ENGINE_WORDS];
+    factum_append_request *request = fct_op_request_here(op);
+    fct_op_set_tail(op, NULL);
     factum_status status =
         fct_sized_read(request, sizeof *request, op->request, "append: the request", err);
     if (status == FACTUM_OK) {

@@ -227,7 +227,7 @@ static enum fct_verdict decide(struct table *t)
     t->op.status = FACTUM_OK;
     t->op.result = (factum_append_result){.position = 0};
     t->op.revisions = t->revisions;
-    memcpy(&t->op.internal[FCT_OP_ENGINE_WORDS], &t->request, sizeof t->request);
+    memcpy(&t->op.internal[FCT_OP_REQUEST_WORD], &t->request, sizeof t->request);
     enum fct_verdict verdict =
         fct_decide(&t->op, &t->request, t->fingerprint, &facts, t, &t->already_end);
     fct_decide_say(&t->op);

@@ -3,6 +3,7 @@
 
 #include "core/check.h"
 #include "core/error.h"
+#include "engine/engine.h"
 
 /* How many calls of users' functions this thread is in. */
 static _Thread_local unsigned callback_depth;
@@ -49,6 +50,9 @@ void fct_deliver(factum_append_op *const *ops, size_t count)
 {
     bool called[FCT_DELIVER_MAX] = {false};
     FCT_ASSERT(count <= FCT_DELIVER_MAX);
+    for (size_t i = 0; i < count; i++) {
+        fct_op_end_tail(ops[i]);
+    }
     fct_callback_enter();
     for (size_t i = 0; i < count; i++) {
         if (!called[i]) {

@@ -9,8 +9,8 @@
 
 #define FCT_DELIVER_MAX 1024u /* ops in one call of a completer */
 
-/* Calls the completers of |count| (at most FCT_DELIVER_MAX) ended ops, each once, with all of its
- * ops in their order. Their outcomes are set. No locks are held. */
+/* Ends the tails of |count| (at most FCT_DELIVER_MAX) ended ops, then calls their completers, each
+ * once, with all of its ops in their order. Their outcomes are set. No locks are held. */
 void fct_deliver(factum_append_op *const *ops, size_t count);
 
 /* While a user's function runs on this thread, calls that wait are refused: the user's function may

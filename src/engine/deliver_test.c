@@ -2,6 +2,7 @@
 #include "support/test.h"
 
 #include "engine/deliver.h"
+#include "engine/engine.h"
 
 /* What completers were called with, as text: "a:0 3 6, b:1 4 7". */
 struct record {
@@ -55,6 +56,41 @@ static const char *delivered(const char *whose)
     }
     fct_deliver(list, count);
     return record.text;
+}
+
+struct counted_tail {
+    struct fct_op_tail tail;
+    unsigned ends;
+    bool before_completer;
+    const struct record *record;
+};
+
+static void count_end(struct fct_op_tail *tail, factum_append_op *op)
+{
+    struct counted_tail *counted = (struct counted_tail *)(void *)tail;
+    counted->ends++;
+    counted->before_completer = counted->record->used == 0 && op->status == FACTUM_EXISTS;
+}
+
+static void a_tail_is_ended_once_before_the_completer(void **state)
+{
+    struct record record = {.used = 0};
+    struct target target = {.record = &record, .name = 'a'};
+    struct counted_tail counted = {.tail = {count_end}, .record = &record};
+    factum_append_op op = {.completer = &target.completer, .status = FACTUM_EXISTS};
+    factum_append_op *list = &op;
+    (void)state;
+    target.completer = (factum_completer){&target, note};
+    fct_op_set_tail(&op, &counted.tail);
+    fct_deliver(&list, 1);
+    assert_int_equal(counted.ends, 1);
+    assert_true(counted.before_completer);
+    assert_string_equal(record.text, "a:0");
+
+    fct_op_set_tail(&op, &counted.tail);
+    fct_op_end_tail(&op);
+    fct_op_end_tail(&op);
+    assert_int_equal(counted.ends, 2);
 }
 
 static void a_completer_is_called_once_with_all_of_its_ops_in_order(void **state)
@@ -129,6 +165,7 @@ static void calls_of_users_functions_nest(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_tail_is_ended_once_before_the_completer),
         cmocka_unit_test(a_completer_is_called_once_with_all_of_its_ops_in_order),
         cmocka_unit_test(as_many_as_allowed_are_delivered),
         cmocka_unit_test(what_waits_is_refused_inside_and_only_there),

@@ -30,12 +30,12 @@
 #ifndef FCT_ENGINE_ENGINE_H
 #define FCT_ENGINE_ENGINE_H
 
-#include <assert.h>
 #include <stdatomic.h>
 
 #include <factum/async.h>
 
 #include "core/mem.h"
+#include "engine/op.h"
 #include "os/os.h"
 
 struct fct_limits {
@@ -116,21 +116,6 @@ struct fct_engine_ops {
     factum_status (*close)(void *engine, factum_error *err);
     const struct fct_upkeep_ops *upkeep; /* or NULL */
 };
-
-/* Parts of an op's |internal|: the first are the engine's, the rest hold its request. */
-#define FCT_OP_ENGINE_WORDS 20u
-#define FCT_OP_REQUEST_WORDS 20u
-static_assert(sizeof(((factum_append_op *)0)->internal) ==
-                  (FCT_OP_ENGINE_WORDS + FCT_OP_REQUEST_WORDS) * sizeof(void *),
-              "the parts fill it");
-static_assert(sizeof(factum_append_request) <= FCT_OP_REQUEST_WORDS * sizeof(void *),
-              "a request fits");
-
-/* The full request of an op that the checks have passed on; op->request may be gone. */
-static inline const factum_append_request *fct_op_request(const factum_append_op *op)
-{
-    return (const factum_append_request *)(const void *)&op->internal[FCT_OP_ENGINE_WORDS];
-}
 
 /* The full version of what a request's or question's |call|, which the checks have passed, points
  * to, with zeros for what an older program did not know; zeros for NULL. */

@@ -20,29 +20,41 @@
 #define TRUNCATE_BEFORE "$tb"
 #define TRIES_MAX 100 /* each failed, since another writer was faster */
 
-static factum_status check_json(factum_slice json, struct fct_json *object, factum_error *err)
+/* What is known of the metadata that was given. */
+struct given {
+    struct fct_json object;
+    bool empty;
+    bool says_before; /* it has TRUNCATE_BEFORE */
+};
+
+static factum_status check_json(factum_slice json, struct given *given, factum_error *err)
 {
+    struct fct_json_member members[] = {{.name = FCT_SLICE("$maxCount")},
+                                        {.name = FCT_SLICE("$maxAge")},
+                                        {.name = FCT_SLICE(TRUNCATE_BEFORE)}};
+    struct fct_json_fault fault;
+    struct fct_json *object = &given->object;
     if (json.ptr == NULL) {
         return fct_fail(err, FACTUM_INVALID, "stream metadata is a JSON object: it is NULL");
     }
-    factum_status status = fct_json_check(json, object, err);
-    if (status != FACTUM_OK) {
-        return fct_wrap(err, status, "stream metadata");
+    if (fct_json_pick(json, object, members, 3, &fault) != FACTUM_OK) {
+        return fct_fail(err, FACTUM_INVALID, "stream metadata: not valid JSON: %s at byte %zu",
+                        fault.reason, fault.at);
     }
-    if (object->type != FCT_JSON_OBJECT) {
+    if (object->kind != FACTUM_JSON_OBJECT) {
         return fct_fail(err, FACTUM_INVALID, "stream metadata is a JSON object, not %.*s",
                         FCT_FMT(object->raw));
     }
-    static const char *const names[] = {"$maxCount", "$maxAge", TRUNCATE_BEFORE};
-    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
-        struct fct_json value;
+    for (size_t i = 0; i < sizeof members / sizeof members[0]; i++) {
         int64_t number;
-        if (fct_json_member(object, factum_slice_from(names[i]), &value) &&
-            (fct_json_int64(&value, &number) != FACTUM_OK || number < 0)) {
-            return fct_fail(err, FACTUM_INVALID, "%s is a whole number, 0 or more, not %.*s",
-                            names[i], FCT_FMT(value.raw));
+        if (members[i].found &&
+            (fct_json_int64(&members[i].value, &number) != FACTUM_OK || number < 0)) {
+            return fct_fail(err, FACTUM_INVALID, "%.*s is a whole number, 0 or more, not %.*s",
+                            FCT_FMT(members[i].name), FCT_FMT(members[i].value.raw));
         }
     }
+    given->says_before = members[2].found;
+    given->empty = memchr(object->raw.ptr, '"', object->raw.len) == NULL; /* a member has a name */
     return FACTUM_OK;
 }
 
@@ -55,18 +67,14 @@ static uint64_t hidden_before(const factum_stream_info *info)
     return info->state == FACTUM_STREAM_SOFT_DELETED ? info->last_revision + 1 : 0;
 }
 
-/* Puts |object| with "$tb" as its first member into |body|. */
-static factum_status add_truncate_before(struct fct_buf *body, const struct fct_json *object,
+/* Puts the object with "$tb" as its first member into |body|. */
+static factum_status add_truncate_before(struct fct_buf *body, const struct given *given,
                                          uint64_t revision, factum_error *err)
 {
-    size_t offset = 0;
-    factum_slice name;
-    struct fct_json value;
-    bool empty = !fct_json_member_next(object, &offset, &name, &value);
-    factum_status status =
-        fct_buf_printf(body, "{\"" TRUNCATE_BEFORE "\":%" PRIu64 "%s", revision, empty ? "" : ",");
+    factum_status status = fct_buf_printf(body, "{\"" TRUNCATE_BEFORE "\":%" PRIu64 "%s", revision,
+                                          given->empty ? "" : ",");
     if (status == FACTUM_OK) {
-        status = fct_buf_add_slice(body, fct_slice_from(object->raw, 1));
+        status = fct_buf_add_slice(body, fct_slice_from(given->object.raw, 1));
     }
     return status == FACTUM_OK ? status
                                : fct_fail(err, FACTUM_NO_MEMORY, "metadata: out of memory");
@@ -89,7 +97,7 @@ struct setting {
     factum_slice stream;
     factum_expected expected;
     factum_slice json;
-    struct fct_json object; /* json as a value */
+    struct given given; /* of json */
     factum_append_result *result;
 };
 
@@ -124,7 +132,7 @@ static factum_status keep_hidden(const struct setting *setting, const factum_str
     struct fct_buf body;
     fct_buf_init(&body, setting->engine->mem, json.len + 64);
     if (hidden > 0) {
-        status = add_truncate_before(&body, &setting->object, hidden, err);
+        status = add_truncate_before(&body, &setting->given, hidden, err);
         json = fct_buf_slice(&body);
     }
     if (status == FACTUM_OK) {
@@ -137,7 +145,6 @@ static factum_status keep_hidden(const struct setting *setting, const factum_str
 
 static factum_status try_set(const struct setting *setting, bool *again, factum_error *err)
 {
-    struct fct_json value;
     factum_stream_info info = {.size = sizeof info};
     *again = false;
     factum_status status = fct_engine_stream(setting->engine, setting->stream, &info, err);
@@ -150,7 +157,7 @@ static factum_status try_set(const struct setting *setting, bool *again, factum_
                         "stream %.*s is deleted for ever: it takes no metadata",
                         FCT_FMT(setting->stream));
     }
-    return fct_json_member(&setting->object, FCT_SLICE(TRUNCATE_BEFORE), &value)
+    return setting->given.says_before
                ? write_metadata(setting, setting->expected, setting->json, err)
                : keep_hidden(setting, &info, again, err);
 }
@@ -160,7 +167,8 @@ factum_status fct_engine_metadata_set(struct fct_engine *engine, factum_slice st
                                       factum_append_result *result, factum_error *err)
 {
     factum_append_result unused;
-    struct setting setting = {engine, stream, expected, json, {{NULL, 0}, FCT_JSON_NULL}, result};
+    struct setting setting = {
+        .engine = engine, .stream = stream, .expected = expected, .json = json, .result = result};
     if (result == NULL) {
         setting.result = &unused;
     }
@@ -173,7 +181,7 @@ factum_status fct_engine_metadata_set(struct fct_engine *engine, factum_slice st
         status = fct_fail(err, FACTUM_INVALID, "stream %.*s cannot have metadata", FCT_FMT(stream));
     }
     if (status == FACTUM_OK) {
-        status = check_json(json, &setting.object, err);
+        status = check_json(json, &setting.given, err);
     }
     bool again = status == FACTUM_OK;
     for (int i = 0; again && i < TRIES_MAX; i++) {

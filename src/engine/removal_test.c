@@ -17,7 +17,7 @@ static void op_init(factum_append_op *op, factum_append_action action,
         .durability = FACTUM_DURABILITY_OS,
     };
     *op = (factum_append_op){.size = sizeof *op, .action = action};
-    memcpy(&op->internal[FCT_OP_ENGINE_WORDS], &request, sizeof request);
+    memcpy(&op->internal[FCT_OP_REQUEST_WORD], &request, sizeof request);
 }
 
 static void a_tombstone_is_the_last_event_of_its_stream(void **state)

@@ -39,43 +39,27 @@ bool fct_uuid_is_zero(factum_uuid id)
     return fct_uuid_equal(id, zero);
 }
 
-/* Does |part| stand anywhere in |whole|? Spares most appends the parsing of their metadata. */
-static bool holds(factum_slice whole, factum_slice part)
-{
-    const uint8_t *at = whole.ptr;
-    const uint8_t *last = whole.ptr + whole.len - part.len;
-    while (at <= last && (at = memchr(at, part.ptr[0], (size_t)(last - at) + 1)) != NULL) {
-        if (memcmp(at, part.ptr, part.len) == 0) {
-            return true;
-        }
-        at++;
-    }
-    return false;
-}
-
 factum_slice fct_correlation_id(factum_slice metadata, char buffer[FACTUM_NAME_SIZE_MAX])
 {
-    static const char name[] = "$correlationId";
+    struct fct_json_member id = {.name = FCT_SLICE("$correlationId")};
     factum_slice none = fct_slice(NULL, 0);
-    struct fct_json object;
-    struct fct_json value;
+    struct fct_json whole;
     size_t len;
-    if (metadata.len < sizeof name || !holds(metadata, fct_slice(name, sizeof name - 1)) ||
-        fct_json_parse(metadata, &object, NULL) != FACTUM_OK ||
-        !fct_json_member(&object, fct_slice(name, sizeof name - 1), &value) ||
-        value.type != FCT_JSON_TEXT ||
-        fct_json_unescape(value.raw, buffer, FACTUM_NAME_SIZE_MAX, &len) != FACTUM_OK) {
+    if (metadata.len <= id.name.len || /* spares most appends the parsing */
+        !fct_slice_holds(metadata, id.name) ||
+        fct_json_pick(metadata, &whole, &id, 1, NULL) != FACTUM_OK || !id.found ||
+        id.value.kind != FACTUM_JSON_TEXT ||
+        fct_json_unescape(id.value.raw, buffer, FACTUM_NAME_SIZE_MAX, &len) != FACTUM_OK) {
         return none;
     }
     return fct_slice(buffer, len);
 }
 
-static uint64_t positive(const struct fct_json *object, const char *name)
+/* The whole number above 0 that |member| is; 0 if it is none. */
+static uint64_t positive(const struct fct_json_member *member)
 {
-    struct fct_json value;
     int64_t number;
-    if (!fct_json_member(object, factum_slice_from(name), &value) ||
-        fct_json_int64(&value, &number) != FACTUM_OK || number <= 0) {
+    if (!member->found || fct_json_int64(&member->value, &number) != FACTUM_OK || number <= 0) {
         return 0;
     }
     return (uint64_t)number;
@@ -83,14 +67,17 @@ static uint64_t positive(const struct fct_json *object, const char *name)
 
 void fct_stream_metadata_parse(factum_slice json, struct fct_stream_metadata *metadata)
 {
-    struct fct_json object;
+    struct fct_json_member members[] = {{.name = FCT_SLICE("$maxCount")},
+                                        {.name = FCT_SLICE("$maxAge")},
+                                        {.name = FCT_SLICE("$tb")}};
+    struct fct_json whole;
     *metadata = (struct fct_stream_metadata){.max_count = 0};
-    if (fct_json_parse(json, &object, NULL) != FACTUM_OK || object.type != FCT_JSON_OBJECT) {
+    if (fct_json_pick(json, &whole, members, 3, NULL) != FACTUM_OK) {
         return;
     }
-    metadata->max_count = positive(&object, "$maxCount");
-    metadata->max_age = positive(&object, "$maxAge");
-    metadata->truncate_before = positive(&object, "$tb");
+    metadata->max_count = positive(&members[0]);
+    metadata->max_age = positive(&members[1]);
+    metadata->truncate_before = positive(&members[2]);
     metadata->soft_deleted = metadata->truncate_before == FCT_SOFT_DELETED;
 }
 
@@ -170,6 +157,89 @@ static void mix(struct fct_hash128 *hash, factum_slice bytes)
     *hash = fct_hash128(bytes, head.low ^ head.high);
 }
 
+static void mix_parts(struct fct_hash128 *hash, const factum_slice *parts, size_t count)
+{
+    uint64_t len = 0;
+    for (size_t i = 0; i < count; i++) {
+        len += parts[i].len;
+    }
+    uint64_t seed = hash->low ^ (hash->high << 1 | hash->high >> 63);
+    struct fct_hash128 head = fct_hash128(fct_slice(&len, sizeof len), seed);
+    *hash = fct_hash128_parts(parts, count, head.low ^ head.high);
+}
+
+/* Members that a client makes afresh for each try. */
+static bool is_trace_member(factum_slice name)
+{
+    return fct_slice_equal(name, FCT_SLICE("traceparent")) ||
+           fct_slice_equal(name, FCT_SLICE("tracestate")) ||
+           fct_slice_equal(name, FCT_SLICE("$traceId")) ||
+           fct_slice_equal(name, FCT_SLICE("$spanId"));
+}
+
+static bool may_have_trace(factum_slice metadata)
+{
+    return fct_slice_holds(metadata, FCT_SLICE("\"trace")) ||
+           fct_slice_holds(metadata, FCT_SLICE("\"$traceId")) ||
+           fct_slice_holds(metadata, FCT_SLICE("\"$spanId"));
+}
+
+#define TRACE_RUNS_MAX 8u
+#define TRACE_NODES_MAX 128u /* metadata of more values is not looked through */
+
+/* The metadata without its trace members, as parts: the brackets, and runs of other members with
+ * commas between. 0: it has none, or is no object, or they stand in too many places. */
+static size_t without_trace(factum_slice metadata, factum_slice parts[2 * TRACE_RUNS_MAX + 2])
+{
+    const factum_json_options options = {.size = sizeof options, .duplicates = true};
+    factum_json_node nodes[TRACE_NODES_MAX];
+    factum_json json;
+    size_t count = 1;
+    bool found = false;
+    bool in_run = false;
+    if (!may_have_trace(metadata) ||
+        factum_json_parse(metadata, &options, nodes, TRACE_NODES_MAX, &json, NULL) != FACTUM_OK ||
+        factum_json_kind_of(&json, FACTUM_JSON_ROOT) != FACTUM_JSON_OBJECT) {
+        return 0;
+    }
+    parts[0] = FCT_SLICE("{");
+    for (uint32_t at = factum_json_first(&json, FACTUM_JSON_ROOT); at != FACTUM_JSON_NONE;
+         at = factum_json_next(&json, FACTUM_JSON_ROOT, at)) {
+        const uint8_t *begin = factum_json_raw(&json, at).ptr;
+        factum_slice value = factum_json_raw(&json, at + 1);
+        if (is_trace_member(factum_json_inside(&json, at))) {
+            found = true;
+            in_run = false;
+            continue;
+        }
+        if (!in_run && count > 1) {
+            parts[count++] = FCT_SLICE(",");
+        }
+        if (!in_run && count > 2 * TRACE_RUNS_MAX) {
+            return 0;
+        }
+        begin = in_run ? parts[--count].ptr : begin;
+        parts[count++] = fct_slice(begin, (size_t)(value.ptr + value.len - begin));
+        in_run = true;
+    }
+    parts[count] = FCT_SLICE("}");
+    return !found ? 0 : count == 1 ? 1 : count + 1;
+}
+
+/* Metadata with nothing but a trace counts as none. */
+static void mix_metadata(struct fct_hash128 *hash, factum_slice metadata)
+{
+    factum_slice parts[2 * TRACE_RUNS_MAX + 2];
+    size_t count = without_trace(metadata, parts);
+    if (count == 0) {
+        mix(hash, metadata);
+    } else if (count == 1) {
+        mix(hash, fct_slice(NULL, 0));
+    } else {
+        mix_parts(hash, parts, count);
+    }
+}
+
 static struct fct_hash128 hash_events(const factum_append_request *request)
 {
     struct fct_hash128 hash = {0, 0};
@@ -186,7 +256,7 @@ static struct fct_hash128 hash_events(const factum_append_request *request)
         mix(&hash, event->stream);
         mix(&hash, event->type);
         mix(&hash, event->data);
-        mix(&hash, event->metadata);
+        mix_metadata(&hash, event->metadata);
         mix(&hash, fct_slice(facts, sizeof facts));
         if (!json && !bytes) {
             mix(&hash, type);

@@ -211,6 +211,52 @@ static void bytes_that_move_from_one_part_to_the_next_are_other_content(void **s
     assert_same(c, false);
 }
 
+static factum_fingerprint fingerprint_with(const char *metadata)
+{
+    struct content c;
+    content_init(&c);
+    c.events[0].metadata = factum_slice_from(metadata);
+    return fct_append_fingerprint(&c.request);
+}
+
+static void a_trace_is_no_content(void **state)
+{
+    static const struct {
+        const char *a;
+        const char *b;
+        bool same;
+    } rows[] = {
+        {"{\"a\":1}", "{\"a\":1,\"$traceId\":\"x\",\"$spanId\":\"y\"}", true},
+        {"{\"a\":1,\"b\":{}}", "{\"traceparent\":\"x\",\"a\":1,\"tracestate\":[],\"b\":{}}", true},
+        {"", "{\"$traceId\":\"x\",\"$spanId\":\"y\"}", true},
+        {"{\"a\":1,\"$traceId\":\"x\"}", "{\"a\":1,\"$traceId\":\"y\"}", true},
+        {"{\"a\":1,\"$traceId\":\"x\"}", "{\"a\":2,\"$traceId\":\"x\"}", false},
+        {"{\"a\":\"$traceId\"}", "{\"a\":\"$spanId\"}", false},
+        {"{\"traces\":1}", "{\"traces\":2}", false},
+        {"{\"$traceId\":1", "{\"$traceId\":2", false}, /* no JSON */
+        {"{}", "{\"$traceId\":1}", false},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        assert_int_equal(same_fingerprint(fingerprint_with(rows[i].a), fingerprint_with(rows[i].b)),
+                         rows[i].same);
+    }
+}
+
+static void many_members_between_traces_are_content(void **state)
+{
+    char a[512] = "{";
+    char b[512] = "{";
+    (void)state;
+    for (int i = 0; i < 12; i++) {
+        (void)snprintf(a + strlen(a), sizeof a - strlen(a), "\"m%d\":1,\"$traceId\":1,", i);
+        (void)snprintf(b + strlen(b), sizeof b - strlen(b), "\"m%d\":2,\"$traceId\":1,", i);
+    }
+    a[strlen(a) - 1] = '}';
+    b[strlen(b) - 1] = '}';
+    assert_false(same_fingerprint(fingerprint_with(a), fingerprint_with(b)));
+}
+
 static void a_fingerprint_of_its_own_takes_the_place_of_the_contents(void **state)
 {
     struct content c;
@@ -425,6 +471,8 @@ int main(void)
         cmocka_unit_test(the_content_is_what_store_h_says),
         cmocka_unit_test(ids_and_a_time_that_is_not_said_are_no_content),
         cmocka_unit_test(bytes_that_move_from_one_part_to_the_next_are_other_content),
+        cmocka_unit_test(a_trace_is_no_content),
+        cmocka_unit_test(many_members_between_traces_are_content),
         cmocka_unit_test(a_fingerprint_of_its_own_takes_the_place_of_the_contents),
         cmocka_unit_test(an_append_without_events_has_a_fingerprint),
         cmocka_unit_test(without_events_the_content_is_what_is_checked),

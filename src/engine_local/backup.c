@@ -65,9 +65,9 @@ static bool is_same_history(const struct fct_os *os, const char *from, const cha
 static bool is_named(const struct making *making, const struct fct_log_segment_info *info,
                      struct fct_backup_file *file)
 {
-    size_t offset = 0;
+    uint32_t at = 0;
     while (making->earlier_valid && info->sealed &&
-           fct_backup_manifest_next(&making->earlier, &offset, file)) {
+           fct_backup_manifest_next(&making->earlier, &at, file)) {
         if (file->number == info->number) {
             return file->size == info->size;
         }

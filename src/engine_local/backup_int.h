@@ -6,11 +6,11 @@
 #ifndef FCT_ENGINE_LOCAL_BACKUP_INT_H
 #define FCT_ENGINE_LOCAL_BACKUP_INT_H
 
-#include "codec/json.h"
+#include "codec/json_doc.h"
+#include "codec/sha256.h"
 #include "core/buf.h"
 #include "engine_local/local_int.h"
 #include "engine_local/segment_check.h"
-#include "engine_local/sha256.h"
 
 #define FCT_BACKUP_MANIFEST_NAME "factum-backup.json"
 #define FCT_BACKUP_MANIFEST_SIZE_MAX ((size_t)64 << 20)
@@ -19,7 +19,8 @@
 
 struct fct_backup_manifest {
     struct fct_buf text;
-    struct fct_json files; /* within text */
+    struct fct_json_doc doc; /* of text */
+    uint32_t files;          /* the array on its tape */
     factum_uuid store_id;
     uint64_t end_position;
     struct fct_timelines timelines;
@@ -40,8 +41,8 @@ FCT_MUST_USE factum_status fct_backup_manifest_read(struct fct_backup_manifest *
                                                     const struct fct_mem *mem, const char *dir,
                                                     factum_error *err);
 void fct_backup_manifest_finish(struct fct_backup_manifest *manifest);
-/* Steps through the files: *offset starts at 0. False at the end. */
-bool fct_backup_manifest_next(const struct fct_backup_manifest *manifest, size_t *offset,
+/* Steps through the files: *at starts at 0. False at the end. */
+bool fct_backup_manifest_next(const struct fct_backup_manifest *manifest, uint32_t *at,
                               struct fct_backup_file *file);
 /* Is |path|/|below| a store's directory? */
 bool fct_backup_is_store(const struct fct_os *os, const char *path, const char *below);

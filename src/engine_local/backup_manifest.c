@@ -100,23 +100,24 @@ static factum_status say_no_backup(const struct fct_os *os, const char *dir, fac
 
 /* ---- its members ----------------------------------------------------------------------------- */
 
-static bool text_member(const struct fct_json *object, factum_slice name, char *to, size_t size)
+static bool text_member(const factum_json *json, uint32_t object, const char *name, char *to,
+                        size_t size)
 {
-    struct fct_json value;
+    uint32_t value = factum_json_find(json, object, factum_slice_from(name));
     size_t len;
-    if (!fct_json_member(object, name, &value) || value.type != FCT_JSON_TEXT ||
-        fct_json_unescape(value.raw, to, size - 1, &len) != FACTUM_OK) {
+    if (value == FACTUM_JSON_NONE ||
+        factum_json_unescape(json, value, to, size - 1, &len) != FACTUM_OK) {
         return false;
     }
     to[len] = '\0';
     return strlen(to) == len;
 }
 
-static bool number_member(const struct fct_json *object, factum_slice name, uint64_t *to)
+static bool number_member(const factum_json *json, uint32_t object, const char *name, uint64_t *to)
 {
-    struct fct_json value;
+    uint32_t value = factum_json_find(json, object, factum_slice_from(name));
     int64_t number;
-    if (!fct_json_member(object, name, &value) || fct_json_int64(&value, &number) != FACTUM_OK ||
+    if (value == FACTUM_JSON_NONE || factum_json_to_int64(json, value, &number) != FACTUM_OK ||
         number < 0) {
         return false;
     }
@@ -125,12 +126,11 @@ static bool number_member(const struct fct_json *object, factum_slice name, uint
 }
 
 /* Only names that segments have, so that no path comes from the manifest. */
-static bool parse_file(const struct fct_json *item, struct fct_backup_file *file)
+static bool parse_file(const factum_json *json, uint32_t item, struct fct_backup_file *file)
 {
-    if (item->type != FCT_JSON_OBJECT ||
-        !text_member(item, FCT_SLICE("name"), file->name, sizeof file->name) ||
-        !text_member(item, FCT_SLICE("sha256"), file->sha256, sizeof file->sha256) ||
-        !number_member(item, FCT_SLICE("size"), &file->size)) {
+    if (!text_member(json, item, "name", file->name, sizeof file->name) ||
+        !text_member(json, item, "sha256", file->sha256, sizeof file->sha256) ||
+        !number_member(json, item, "size", &file->size)) {
         return false;
     }
     file->number = fct_segment_number(file->name);
@@ -138,36 +138,42 @@ static bool parse_file(const struct fct_json *item, struct fct_backup_file *file
            strspn(file->sha256, "0123456789abcdef") == SHA256_DIGITS;
 }
 
-bool fct_backup_manifest_next(const struct fct_backup_manifest *manifest, size_t *offset,
+bool fct_backup_manifest_next(const struct fct_backup_manifest *manifest, uint32_t *at,
                               struct fct_backup_file *file)
 {
-    struct fct_json item;
-    return fct_json_item_next(&manifest->files, offset, &item) && parse_file(&item, file);
+    const factum_json *json = &manifest->doc.json;
+    if (*at == FACTUM_JSON_NONE) {
+        return false;
+    }
+    *at = *at == 0 ? factum_json_first(json, manifest->files)
+                   : factum_json_next(json, manifest->files, *at);
+    return *at != FACTUM_JSON_NONE && parse_file(json, *at, file);
 }
 
 static factum_status check_files(const struct fct_backup_manifest *manifest, factum_error *err)
 {
-    size_t offset = 0;
+    const factum_json *json = &manifest->doc.json;
     uint64_t count = 0;
-    struct fct_json item;
     struct fct_backup_file file;
-    while (fct_json_item_next(&manifest->files, &offset, &item)) {
-        if (!parse_file(&item, &file) || file.number != ++count) {
+    for (uint32_t item = factum_json_first(json, manifest->files); item != FACTUM_JSON_NONE;
+         item = factum_json_next(json, manifest->files, item)) {
+        if (!parse_file(json, item, &file) || file.number != ++count) {
             return manifest_bad(err, "it does not name segments 1, 2, ... with size and hash");
         }
     }
     return count == 0 ? manifest_bad(err, "it names no files") : FACTUM_OK;
 }
 
-static factum_status parse_timelines(struct fct_backup_manifest *manifest,
-                                     const struct fct_json *object, factum_error *err)
+static factum_status parse_timelines(struct fct_backup_manifest *manifest, factum_error *err)
 {
+    const factum_json *json = &manifest->doc.json;
     char text[FCT_TIMELINES_TEXT_SIZE];
-    struct fct_json member;
     fct_timelines_first(&manifest->timelines, manifest->store_id);
-    bool said = fct_json_member(object, FCT_SLICE("timelines"), &member); /* older ones do not */
+    /* older ones do not say them */
+    bool said =
+        factum_json_find(json, FACTUM_JSON_ROOT, FCT_SLICE("timelines")) != FACTUM_JSON_NONE;
     if (said &&
-        (!text_member(object, FCT_SLICE("timelines"), text, sizeof text) ||
+        (!text_member(json, FACTUM_JSON_ROOT, "timelines", text, sizeof text) ||
          !fct_timelines_parse(&manifest->timelines, factum_slice_from(text), manifest->store_id))) {
         return manifest_bad(err, "its timelines do not verify");
     }
@@ -176,14 +182,20 @@ static factum_status parse_timelines(struct fct_backup_manifest *manifest,
 
 static factum_status parse_manifest(struct fct_backup_manifest *manifest, factum_error *err)
 {
+    static const struct fct_json_extent extent = {.depth_max = FCT_JSON_DEPTH_MAX};
+    struct fct_json_fault fault;
     char id[FACTUM_UUID_TEXT_SIZE];
     uint64_t format;
-    struct fct_json object;
-    if (fct_json_parse(fct_buf_slice(&manifest->text), &object, NULL) != FACTUM_OK ||
-        object.type != FCT_JSON_OBJECT) {
+    const factum_json *json = &manifest->doc.json;
+    factum_status status =
+        fct_json_doc_read(&manifest->doc, fct_buf_slice(&manifest->text), extent, &fault);
+    if (status == FACTUM_NO_MEMORY) {
+        return fct_fail(err, status, "a manifest of %zu bytes: out of memory", manifest->text.len);
+    }
+    if (status != FACTUM_OK || factum_json_kind_of(json, FACTUM_JSON_ROOT) != FACTUM_JSON_OBJECT) {
         return manifest_bad(err, "it is not a JSON object");
     }
-    if (!number_member(&object, FCT_SLICE("format"), &format) || format == 0) {
+    if (!number_member(json, FACTUM_JSON_ROOT, "format", &format) || format == 0) {
         return manifest_bad(err, "it has no format");
     }
     if (format > FORMAT) {
@@ -192,19 +204,20 @@ static factum_status parse_manifest(struct fct_backup_manifest *manifest, factum
                         ", and this version knows format 1: use the version that wrote it",
                         format);
     }
-    if (!text_member(&object, FCT_SLICE("store_id"), id, sizeof id) ||
+    if (!text_member(json, FACTUM_JSON_ROOT, "store_id", id, sizeof id) ||
         factum_uuid_parse(factum_slice_from(id), &manifest->store_id) != FACTUM_OK) {
         return manifest_bad(err, "it has no store_id");
     }
-    if (!number_member(&object, FCT_SLICE("end_position"), &manifest->end_position)) {
+    if (!number_member(json, FACTUM_JSON_ROOT, "end_position", &manifest->end_position)) {
         return manifest_bad(err, "it has no end_position");
     }
-    if (!fct_json_member(&object, FCT_SLICE("files"), &manifest->files) ||
-        manifest->files.type != FCT_JSON_ARRAY) {
+    manifest->files = factum_json_find(json, FACTUM_JSON_ROOT, FCT_SLICE("files"));
+    if (manifest->files == FACTUM_JSON_NONE ||
+        factum_json_kind_of(json, manifest->files) != FACTUM_JSON_ARRAY) {
         return manifest_bad(err, "it has no files");
     }
-    factum_status status = check_files(manifest, err);
-    return status == FACTUM_OK ? parse_timelines(manifest, &object, err) : status;
+    status = check_files(manifest, err);
+    return status == FACTUM_OK ? parse_timelines(manifest, err) : status;
 }
 
 factum_status fct_backup_manifest_read(struct fct_backup_manifest *manifest,
@@ -214,6 +227,7 @@ factum_status fct_backup_manifest_read(struct fct_backup_manifest *manifest,
     char path[FCT_PATH_SIZE];
     *manifest = (struct fct_backup_manifest){.end_position = 0};
     fct_buf_init(&manifest->text, mem, FCT_BACKUP_MANIFEST_SIZE_MAX);
+    fct_json_doc_init(&manifest->doc, mem);
     factum_status status = fct_path_join(path, dir, FCT_BACKUP_MANIFEST_NAME, err);
     factum_error reason = {.status = FACTUM_OK};
     if (status == FACTUM_OK) {
@@ -231,4 +245,5 @@ factum_status fct_backup_manifest_read(struct fct_backup_manifest *manifest,
 void fct_backup_manifest_finish(struct fct_backup_manifest *manifest)
 {
     fct_buf_finish(&manifest->text);
+    fct_json_doc_finish(&manifest->doc);
 }

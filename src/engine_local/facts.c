@@ -27,7 +27,7 @@ struct judged {
     uint64_t key_next; /* the position of the next event under the key that was found */
 };
 
-/* ---- the streams of the request ------------------------------------------------------------- */
+/* ---- the streams of the request -------------------------------------------------------------- */
 
 static factum_status stage(struct fct_local *local, factum_slice stream, struct fct_hash128 hash,
                            uint32_t *slot, factum_error *err)

@@ -80,7 +80,7 @@ static void work(struct fixture *f)
         factum_append_op *op = &f->ops[i];
         f->appends[i].durability = f->os_only ? FACTUM_DURABILITY_OS : FACTUM_DURABILITY_SYNC;
         *op = (factum_append_op){.size = sizeof *op, .request = &f->appends[i]};
-        memcpy(&op->internal[FCT_OP_ENGINE_WORDS], &f->appends[i], sizeof f->appends[i]);
+        memcpy(&op->internal[FCT_OP_REQUEST_WORD], &f->appends[i], sizeof f->appends[i]);
         fct_local_prepare(f->engine.self, op, NULL);
         fct_commit_op_of(op)->member.next = next;
         next = &fct_commit_op_of(op)->member;

@@ -75,12 +75,12 @@ static factum_status check_files_of(struct checking *checking, factum_error *err
     factum_backup_verify_report *report = checking->report;
     struct fct_backup_file file;
     struct fct_backup_file next;
-    size_t offset = 0;
-    bool more = fct_backup_manifest_next(manifest, &offset, &next);
+    uint32_t at = 0;
+    bool more = fct_backup_manifest_next(manifest, &at, &next);
     factum_status status = FACTUM_OK;
     while (more && status == FACTUM_OK && (report->problems == 0 || !checking->first_only)) {
         file = next;
-        more = fct_backup_manifest_next(manifest, &offset, &next);
+        more = fct_backup_manifest_next(manifest, &at, &next);
         status = check_file(checking, &file, !more, err);
         report->files++;
         report->bytes += file.size;
@@ -245,13 +245,13 @@ static bool is_gone(factum_status status)
 /* The file RESTORING goes last, on disk too: what cannot be removed is no store. */
 static void remove_target(const struct target *target, const struct fct_backup_manifest *manifest)
 {
-    size_t offset = 0;
+    uint32_t at = 0;
     struct fct_backup_file file;
     char path[FCT_PATH_SIZE];
     const struct fct_os *os = target->os;
     const char *log_dir = target->log_dir;
     bool removed = true;
-    while (removed && fct_backup_manifest_next(manifest, &offset, &file)) {
+    while (removed && fct_backup_manifest_next(manifest, &at, &file)) {
         removed = fct_path_join(path, log_dir, file.name, NULL) == FACTUM_OK &&
                   is_gone(fct_os_unlink(os, path, NULL));
     }
@@ -276,9 +276,9 @@ static factum_status copy_files(struct fct_backup_job *job,
     char source[FCT_PATH_SIZE];
     char copy[FCT_PATH_SIZE];
     struct fct_backup_file file;
-    size_t offset = 0;
+    uint32_t at = 0;
     factum_status status = FACTUM_OK;
-    while (status == FACTUM_OK && fct_backup_manifest_next(manifest, &offset, &file)) {
+    while (status == FACTUM_OK && fct_backup_manifest_next(manifest, &at, &file)) {
         struct fct_backup_pass pass = {
             .from = source, .to = copy, .number = file.number, .size = file.size};
         status = fct_path_join(source, from, file.name, err);

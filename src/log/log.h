@@ -104,7 +104,7 @@ struct fct_log_mark fct_log_mark(const struct fct_log *log);
 void fct_log_disk_size(const struct fct_log *log, uint64_t *used, uint64_t *prepared);
 uint64_t fct_log_segment_count(const struct fct_log *log);
 
-/* ---- the writer ----------------------------------------------------------------------------- */
+/* ---- the writer ------------------------------------------------------------------------------ */
 
 /* Starts a batch of at most |payload_size_max| bytes of records; rolls to a new segment first if it
  * would not fit. FAILED, READ_ONLY, CORRUPT (DAMAGED), NO_SPACE (nothing happened; try again when
@@ -184,7 +184,7 @@ FCT_MUST_USE factum_status fct_log_walk_init_backward(struct fct_log_walk *walk,
 FCT_MUST_USE factum_status fct_log_walk_previous(struct fct_log_walk *walk,
                                                  struct fct_record *record, factum_error *err);
 
-/* ---- checking and mending ------------------------------------------------------------------- */
+/* ---- checking and mending -------------------------------------------------------------------- */
 
 struct fct_log_verify_report {
     uint64_t segments;

@@ -392,7 +392,7 @@ static void an_endless_chunked_body_that_nobody_wants_is_given_up(void **state)
     h1_peer_finish(&p);
 }
 
-/* ---- one request after another ------------------------------------------------------------- */
+/* ---- one request after another --------------------------------------------------------------- */
 
 static void each_request_has_a_window_and_a_rest_of_its_own(void **state)
 {

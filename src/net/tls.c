@@ -51,7 +51,7 @@ struct fct_tls {
     bool failed;
 };
 
-/* ---- the socket -------------------------------------------------------------------------- */
+/* ---- the socket ------------------------------------------------------------------------------ */
 
 static bool tls_socket_may_retry(int error)
 {
@@ -114,7 +114,7 @@ static BIO_METHOD *tls_socket_method(void)
     return method;
 }
 
-/* ---- certificate and key ----------------------------------------------------------------- */
+/* ---- certificate and key --------------------------------------------------------------------- */
 
 /* Asked of the open descriptor, so that the answer is about the bytes that are read. */
 static factum_status tls_pem_check(int fd, const char *path, bool secret, factum_error *err)
@@ -280,7 +280,7 @@ static factum_status tls_use_files(struct fct_tls_context *context, const char *
     return status == FACTUM_OK ? status : fct_wrap(err, status, "TLS");
 }
 
-/* ---- the context ------------------------------------------------------------------------- */
+/* ---- the context ----------------------------------------------------------------------------- */
 
 /* The server chooses: HTTP/2 before HTTP/1.1. A client that offers neither is refused (RFC 7301,
  * 3.2); one that does not ask gets what it speaks. */
@@ -452,7 +452,7 @@ int64_t fct_tls_context_expires(const struct fct_tls_context *context)
     return context->expires;
 }
 
-/* ---- a connection ------------------------------------------------------------------------ */
+/* ---- a connection ---------------------------------------------------------------------------- */
 
 static factum_status tls_new(struct fct_tls_context *context, int fd, struct fct_tls **tls,
                              factum_error *err)

@@ -204,7 +204,7 @@ static void connect_both(struct fixture *f, const char *protocols)
     assert_int_equal(shake_hands(f), FCT_TLS_OK);
 }
 
-/* ---- handshakes -------------------------------------------------------------------------- */
+/* ---- handshakes ------------------------------------------------------------------------------ */
 
 TEST(a_client_that_offers_http2_gets_it_even_as_its_second_choice)
 {
@@ -349,7 +349,7 @@ TEST(a_client_that_leaves_during_the_handshake_is_a_failure)
     assert_int_equal(result, FCT_TLS_FAILED);
 }
 
-/* ---- data -------------------------------------------------------------------------------- */
+/* ---- data ------------------------------------------------------------------------------------ */
 
 TEST(bytes_arrive_from_the_server_over_partial_writes_from_moving_buffers)
 {
@@ -439,7 +439,7 @@ TEST(a_record_that_was_changed_on_its_way_is_a_failure)
     fct_tls_close(f->tls);
 }
 
-/* ---- ends -------------------------------------------------------------------------------- */
+/* ---- ends ------------------------------------------------------------------------------------ */
 
 TEST(a_proper_close_of_the_client_is_the_end)
 {
@@ -513,7 +513,7 @@ TEST(a_connection_outlives_its_context)
     fct_tls_destroy(NULL);
 }
 
-/* ---- files ------------------------------------------------------------------------------- */
+/* ---- files ----------------------------------------------------------------------------------- */
 
 static void refused(struct fixture *f, factum_status status, const char *text)
 {

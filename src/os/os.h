@@ -120,7 +120,7 @@ struct fct_file {
 /* Linux. Static, never NULL. */
 const struct fct_os *fct_os_real(void);
 
-/* ---- helpers over the vtable: the calls to use ------------------------------------------- */
+/* ---- helpers over the vtable: the calls to use ----------------------------------------------- */
 
 FCT_MUST_USE factum_status fct_file_open(const struct fct_os *os, const char *path, int flags,
                                          struct fct_file **file, factum_error *err);

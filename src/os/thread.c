@@ -165,6 +165,13 @@ uint32_t fct_processor_count(void)
     return count > 0 ? (uint32_t)count : 1;
 }
 
+uint64_t fct_thread_cpu_time(void)
+{
+    struct timespec used = {0};
+    (void)clock_gettime(CLOCK_THREAD_CPUTIME_ID, &used);
+    return (uint64_t)used.tv_sec * UINT64_C(1000000000) + (uint64_t)used.tv_nsec;
+}
+
 void fct_cpu_relax(void)
 {
 #if defined(__x86_64__)

@@ -54,6 +54,8 @@ void fct_word_wake(_Atomic uint32_t *word, uint32_t count);
 bool fct_word_yield(_Atomic uint32_t *word, uint32_t expected, uint64_t *patience_ns);
 /* How many processors this process may use; at least 1. */
 uint32_t fct_processor_count(void);
+/* Nanoseconds of processor time that the thread which calls has used. */
+uint64_t fct_thread_cpu_time(void);
 /* One turn of a bounded spin. */
 void fct_cpu_relax(void);
 

@@ -334,6 +334,19 @@ static void two_threads_take_turns(void **state)
     assert_int_equal(atomic_load(&word.value), 2000);
 }
 
+static void work_uses_processor_time_and_sleep_does_not(void **state)
+{
+    (void)state;
+    uint64_t before = fct_thread_cpu_time();
+    _Atomic uint32_t word = 0;
+    (void)fct_word_wait(&word, 0, UINT64_C(50000000));
+    uint64_t slept = fct_thread_cpu_time();
+    assert_true(slept - before < UINT64_C(25000000));
+    while (fct_thread_cpu_time() - slept < UINT64_C(1000000)) {
+        fct_cpu_relax();
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -350,6 +363,7 @@ int main(void)
         cmocka_unit_test(a_wait_ends_at_its_time),
         cmocka_unit_test(one_call_wakes_all_who_wait),
         cmocka_unit_test(two_threads_take_turns),
+        cmocka_unit_test(work_uses_processor_time_and_sleep_does_not),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -75,7 +75,7 @@ struct fct_auth {
     struct fct_thread worker;
 };
 
-/* ---- the worker -------------------------------------------------------------------------- */
+/* ---- the worker ------------------------------------------------------------------------------ */
 
 /* Over the same number of bytes for every user. */
 static bool auth_is_user(const struct fct_login *login)
@@ -143,7 +143,7 @@ static void auth_wake_worker(struct fct_auth *auth)
     fct_word_wake(&auth->changes, 1);
 }
 
-/* ---- what is remembered ------------------------------------------------------------------ */
+/* ---- what is remembered ---------------------------------------------------------------------- */
 
 static factum_status auth_digest(struct fct_auth *auth, const struct fct_login *login,
                                  uint8_t digest[DIGEST_SIZE], factum_error *err)
@@ -198,7 +198,7 @@ void fct_auth_age(struct fct_auth *auth, uint64_t by_ms)
     }
 }
 
-/* ---- checks ------------------------------------------------------------------------------ */
+/* ---- checks ---------------------------------------------------------------------------------- */
 
 static void auth_link(struct fct_auth_check **first, struct fct_auth_check *check)
 {
@@ -343,7 +343,7 @@ factum_status fct_auth_ask(struct fct_auth *auth, factum_slice authorization,
     return check->status;
 }
 
-/* ---- opening and closing ----------------------------------------------------------------- */
+/* ---- opening and closing --------------------------------------------------------------------- */
 
 static EVP_MAC_CTX *auth_new_keyed(void)
 {

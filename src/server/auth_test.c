@@ -148,7 +148,7 @@ static bool is_nobody(const struct fct_principal *principal)
            fct_slice_equal(principal->name, FCT_SLICE("anonymous"));
 }
 
-/* ---- answers ----------------------------------------------------------------------------- */
+/* ---- answers --------------------------------------------------------------------------------- */
 
 TEST(the_right_login_is_the_admin_and_is_known_at_once_afterwards)
 {
@@ -264,7 +264,7 @@ TEST(a_password_may_have_colons_and_any_bytes_and_its_longest_size)
     assert_text(f->err, "the user or the password is wrong");
 }
 
-/* ---- the field --------------------------------------------------------------------------- */
+/* ---- the field ------------------------------------------------------------------------------- */
 
 TEST(the_scheme_may_be_written_in_any_case_and_with_more_spaces)
 {
@@ -339,7 +339,7 @@ TEST(a_field_of_any_length_is_refused_without_reading_past_the_room)
     assert_text(f->err, "the login is too long");
 }
 
-/* ---- many at once ------------------------------------------------------------------------ */
+/* ---- many at once ---------------------------------------------------------------------------- */
 
 TEST(requests_with_the_same_login_wait_for_one_check)
 {
@@ -443,7 +443,7 @@ TEST(an_answer_may_ask_the_next_question)
     assert_status(f->asks[1].check.status, FACTUM_DENIED);
 }
 
-/* ---- ends -------------------------------------------------------------------------------- */
+/* ---- ends ------------------------------------------------------------------------------------ */
 
 TEST(closing_with_checks_under_way_waits_for_one_and_answers_none)
 {

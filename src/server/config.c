@@ -57,7 +57,7 @@ void fct_config_warn(const struct fct_config_input *input, const char *format, .
     input->warn(input->data, text);
 }
 
-/* ---- values ------------------------------------------------------------------------------ */
+/* ---- values ---------------------------------------------------------------------------------- */
 
 static bool config_is(factum_slice text, const char *word)
 {
@@ -198,7 +198,7 @@ bool fct_config_is_set(const struct fct_config *config, enum fct_config_key key)
     return strcmp(text, config_keys[key].kind == KIND_SWITCH ? "false" : "none") != 0;
 }
 
-/* ---- names ------------------------------------------------------------------------------- */
+/* ---- names ----------------------------------------------------------------------------------- */
 
 static bool config_find(factum_slice name, enum fct_config_key *key)
 {
@@ -264,7 +264,7 @@ static factum_status config_unknown(factum_slice name, const char *where, factum
                     FCT_FMT(name), nearest);
 }
 
-/* ---- the file ---------------------------------------------------------------------------- */
+/* ---- the file -------------------------------------------------------------------------------- */
 
 static bool config_is_blank(uint8_t c)
 {
@@ -349,7 +349,7 @@ static factum_status config_read_file(struct fct_config *config,
     return FACTUM_OK;
 }
 
-/* ---- environment and flags --------------------------------------------------------------- */
+/* ---- environment and flags ------------------------------------------------------------------- */
 
 /* Kubernetes gives every container the addresses of the services beside it, as FACTUM_PORT and the
  * like for a service "factum": nobody has written them. */
@@ -441,7 +441,7 @@ static factum_status config_read_flags(struct fct_config *config,
     return FACTUM_OK;
 }
 
-/* ---- all together ------------------------------------------------------------------------ */
+/* ---- all together ---------------------------------------------------------------------------- */
 
 static const char *config_text(const struct fct_config *config, enum fct_config_key key)
 {

@@ -64,7 +64,7 @@ static void begin(const struct start *start, struct outcome *outcome)
     begin_with(fct_mem_heap(), start, outcome);
 }
 
-/* ---- what starts and what does not ------------------------------------------------------- */
+/* ---- what starts and what does not ----------------------------------------------------------- */
 
 struct case_ {
     struct start start;
@@ -189,7 +189,7 @@ TEST(without_anything_it_is_loopback_with_a_secret_in_the_store)
     fct_config_finish(&outcome.config);
 }
 
-/* ---- precedence -------------------------------------------------------------------------- */
+/* ---- precedence ------------------------------------------------------------------------------ */
 
 TEST(a_flag_is_before_the_environment_that_before_the_file_and_that_before_the_default)
 {
@@ -253,7 +253,7 @@ TEST(a_mistake_is_found_also_where_it_is_overridden)
                         "factum.conf:1: insecure takes true or false, not \"maybe\"");
 }
 
-/* ---- the file ---------------------------------------------------------------------------- */
+/* ---- the file -------------------------------------------------------------------------------- */
 
 TEST(a_file_may_have_comments_blank_lines_and_line_ends_of_both_kinds)
 {
@@ -338,7 +338,7 @@ TEST(a_huge_file_a_long_line_and_a_zero_byte_are_refused)
     assert_text(err, "there is no key");
 }
 
-/* ---- the environment --------------------------------------------------------------------- */
+/* ---- the environment ------------------------------------------------------------------------- */
 
 TEST(names_of_kurrentdb_that_mean_the_same_are_obeyed)
 {
@@ -436,7 +436,7 @@ TEST(other_variables_are_left_alone_and_a_strange_one_of_ours_is_told)
     fct_config_finish(&outcome.config);
 }
 
-/* ---- printing ---------------------------------------------------------------------------- */
+/* ---- printing -------------------------------------------------------------------------------- */
 
 static void on_line(void *data, const char *text)
 {

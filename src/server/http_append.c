@@ -36,9 +36,48 @@ const char *fct_http_state_name(factum_stream_state state)
     return "absent";
 }
 
+/* The part of |text| between |from| and |to|; empty if they are not there. */
+static factum_slice between(const char *text, const char *from, const char *to)
+{
+    const char *begin = strstr(text, from);
+    const char *end = begin == NULL ? NULL : strstr(begin + strlen(from), to);
+    return end == NULL ? fct_slice(NULL, 0)
+                       : fct_slice(begin + strlen(from), (size_t)(end - begin) - strlen(from));
+}
+
+/* Which event, which place in its data and which schema: the gate's text begins with "event 2:
+ * /lines/0/qty: " and ends with " (schema OrderPlaced 3)". */
+static factum_status put_violation(struct fct_buf *out, const struct fct_http_append *append,
+                                   const factum_error *err)
+{
+    const factum_append_request *request = &append->pending.request;
+    size_t index = append->pending.op.result.refused_index;
+    factum_slice pointer = between(err->text, ": /", ": ");
+    factum_slice schema = between(err->text, " (schema ", ")");
+    if (index >= request->event_count) {
+        return FACTUM_OK;
+    }
+    factum_status put = fct_buf_printf(out, ",\"event\":%zu,\"stream\":", index);
+    if (put == FACTUM_OK) {
+        put = fct_json_out_text(out, request->events[index].stream);
+    }
+    if (put == FACTUM_OK) {
+        put = fct_buf_add_text(out, ",\"pointer\":");
+    }
+    if (put == FACTUM_OK) {
+        put = fct_json_out_text(
+            out, pointer.ptr == NULL ? pointer : fct_slice(pointer.ptr - 1, pointer.len + 1));
+    }
+    if (put == FACTUM_OK) {
+        put = fct_buf_add_text(out, ",\"schema\":");
+    }
+    return put == FACTUM_OK ? fct_json_out_text(out, schema) : put;
+}
+
 /* What a refusal knows beyond its text: which stream, and how it really stands. */
 static factum_status put_truth(struct fct_buf *out, const struct fct_http_append *append,
-                               factum_status status, const factum_store *store)
+                               factum_status status, const factum_error *err,
+                               const factum_store *store)
 {
     const factum_append_result *result = &append->pending.op.result;
     const factum_append_request *request = &append->pending.request;
@@ -47,6 +86,9 @@ static factum_status put_truth(struct fct_buf *out, const struct fct_http_append
         factum_token_format(store, result->conflict_position, token);
         return fct_buf_printf(out, ",\"conflictPosition\":%" PRIu64 ",\"conflict\":\"%s\"",
                               result->conflict_position, token);
+    }
+    if (status == FACTUM_SCHEMA_VIOLATION) {
+        return put_violation(out, append, err);
     }
     bool of_stream = status == FACTUM_WRONG_REVISION || status == FACTUM_STREAM_DELETED;
     if (!of_stream || result->refused_index >= request->expectation_count) {
@@ -72,7 +114,7 @@ void fct_http_append_refuse(struct fct_http_append *append, factum_status status
 {
     struct fct_http_call *call = append->call;
     fct_buf_clear(&call->out);
-    if (put_truth(&call->out, append, status, call->server->store) != FACTUM_OK) {
+    if (put_truth(&call->out, append, status, err, call->server->store) != FACTUM_OK) {
         fct_buf_clear(&call->out);
     }
     bool failed_precondition = status == FACTUM_WRONG_REVISION && append->by_field;
@@ -262,16 +304,6 @@ static void refuse_type(struct fct_http_call *call, const char *detail)
                               .code = FACTUM_UNSUPPORTED, .status = 415, .detail = detail});
 }
 
-static factum_status parse_body(struct fct_http_call *call, struct fct_json *value,
-                                factum_error *err)
-{
-    struct fct_json_fault fault;
-    return fct_json_parse_document(fct_buf_slice(&call->body), value, &fault) == FACTUM_OK
-               ? FACTUM_OK
-               : fct_fail(err, FACTUM_INVALID, "the body is not valid JSON: %s at byte %zu",
-                          fault.reason, fault.at);
-}
-
 static struct fct_http_append *new_append(struct fct_http_call *call, factum_error *err)
 {
     struct fct_http_append *append = fct_http_take(call, sizeof *append);
@@ -284,18 +316,19 @@ static struct fct_http_append *new_append(struct fct_http_call *call, factum_err
 static factum_status take_stream_events(struct fct_http_call *call, enum body_kind kind,
                                         struct fct_http_events *events, factum_error *err)
 {
-    struct fct_json value;
+    struct fct_json_doc doc = {.mem = NULL};
     factum_status status = FACTUM_OK;
     if (kind == BODY_CLOUD) {
         status = fct_http_events_cloud(call, fct_http_cloud_mode(call), events, err);
     } else if (kind == BODY_LINES) {
         status = fct_http_events_lines(call, events, err);
     } else {
-        status = parse_body(call, &value, err);
+        status = fct_http_body_json(call, 1, &doc, err);
         if (status == FACTUM_OK) {
-            status = fct_http_events_json(call, &value, events, err);
+            status = fct_http_events_json(call, &doc.json, FACTUM_JSON_ROOT, events, err);
         }
     }
+    fct_json_doc_finish(&doc);
     return status == FACTUM_OK && events->count == 0
                ? fct_fail(err, FACTUM_INVALID, "the body has no events")
                : status;
@@ -366,61 +399,67 @@ struct batch {
     factum_expectation *expectations; /* room for each member of "expected" and each event */
     size_t expectation_count;
     factum_append_condition *condition;
+    bool has_query; /* of the condition */
+    bool has_after;
 };
 
-static factum_status take_condition(struct fct_http_call *call, const struct fct_json *value,
-                                    struct batch *batch, factum_error *err)
+static factum_status take_condition_member(struct fct_http_call *call, const factum_json *json,
+                                           uint32_t name, struct batch *batch, factum_error *err)
 {
-    size_t offset = 0;
-    factum_slice name;
-    struct fct_json member;
+    factum_append_condition *condition = batch->condition;
+    factum_slice raw = factum_json_raw(json, name + 1);
     factum_slice token = {NULL, 0};
-    bool has_query = false;
-    if (value->type != FCT_JSON_OBJECT) {
+    if (factum_json_text_is(json, name, FCT_SLICE("query")) && !batch->has_query) {
+        batch->has_query = true;
+        return fct_http_query_json(call, raw, &condition->query, err);
+    }
+    if (factum_json_text_is(json, name, FCT_SLICE("after")) && !batch->has_after) {
+        batch->has_after = true;
+        return fct_http_json_text(call, raw, &token) != FACTUM_OK
+                   ? fct_fail(err, FACTUM_INVALID, "\"after\" is a token, a text")
+                   : factum_token_parse(call->server->store, token, &condition->after, err);
+    }
+    return fct_fail(err, FACTUM_INVALID,
+                    "\"condition\" has \"query\" and \"after\", once each, not \"%.*s\"",
+                    FCT_FMT(factum_json_inside(json, name)));
+}
+
+static factum_status take_condition(struct fct_http_call *call, const factum_json *json,
+                                    uint32_t value, struct batch *batch, factum_error *err)
+{
+    if (factum_json_kind_of(json, value) != FACTUM_JSON_OBJECT) {
         return fct_fail(err, FACTUM_INVALID,
                         "\"condition\" is an object with \"query\" and \"after\"");
     }
     batch->condition = fct_http_take(call, sizeof *batch->condition);
     factum_status status =
         batch->condition == NULL ? fct_fail(err, FACTUM_NO_MEMORY, "out of memory") : FACTUM_OK;
-    while (status == FACTUM_OK && fct_json_member_next(value, &offset, &name, &member)) {
-        if (fct_slice_equal(name, FCT_SLICE("query")) && !has_query) {
-            has_query = true;
-            status = fct_http_query_json(call, &member, &batch->condition->query, err);
-        } else if (fct_slice_equal(name, FCT_SLICE("after")) && token.ptr == NULL) {
-            status =
-                fct_http_json_text(call, &member, &token) != FACTUM_OK
-                    ? fct_fail(err, FACTUM_INVALID, "\"after\" is a token, a text")
-                    : factum_token_parse(call->server->store, token, &batch->condition->after, err);
-        } else {
-            status = fct_fail(err, FACTUM_INVALID,
-                              "\"condition\" has \"query\" and \"after\", once each, not \"%.*s\"",
-                              FCT_FMT(name));
-        }
+    for (uint32_t name = factum_json_first(json, value);
+         status == FACTUM_OK && name != FACTUM_JSON_NONE;
+         name = factum_json_next(json, value, name)) {
+        status = take_condition_member(call, json, name, batch, err);
     }
-    return status == FACTUM_OK && !has_query
+    return status == FACTUM_OK && !batch->has_query
                ? fct_fail(err, FACTUM_INVALID, "\"condition\" has no \"query\"")
                : status;
 }
 
-static factum_status take_expected(struct fct_http_call *call, const struct fct_json *value,
-                                   struct batch *batch, factum_error *err)
+static factum_status take_expected(struct fct_http_call *call, const factum_json *json,
+                                   uint32_t value, struct batch *batch, factum_error *err)
 {
-    size_t offset = 0;
-    factum_slice name;
-    struct fct_json member;
-    if (value->type != FCT_JSON_OBJECT) {
+    if (factum_json_kind_of(json, value) != FACTUM_JSON_OBJECT) {
         return fct_fail(err, FACTUM_INVALID,
                         "\"expected\" is an object: {\"stream\": revision or \"any\" ...}");
     }
     factum_status status = FACTUM_OK;
-    while (status == FACTUM_OK && fct_json_member_next(value, &offset, &name, &member)) {
+    for (uint32_t name = factum_json_first(json, value);
+         status == FACTUM_OK && name != FACTUM_JSON_NONE;
+         name = factum_json_next(json, value, name)) {
         factum_expectation *one = &batch->expectations[batch->expectation_count++];
-        factum_slice word = member.raw;
-        const struct fct_json quoted = {fct_slice(name.ptr - 1, name.len + 2), FCT_JSON_TEXT};
-        status = fct_http_json_text(call, &quoted, &one->stream);
-        if (status == FACTUM_OK && member.type == FCT_JSON_TEXT) {
-            status = fct_http_json_text(call, &member, &word);
+        factum_slice word = factum_json_raw(json, name + 1);
+        status = fct_http_json_text(call, factum_json_raw(json, name), &one->stream);
+        if (status == FACTUM_OK && factum_json_kind_of(json, name + 1) == FACTUM_JSON_TEXT) {
+            status = fct_http_json_text(call, word, &word);
         }
         status = status != FACTUM_OK
                      ? fct_fail(err, status, "\"expected\" cannot be read")
@@ -429,44 +468,34 @@ static factum_status take_expected(struct fct_http_call *call, const struct fct_
     return status;
 }
 
-static size_t count_members(const struct fct_json *value)
-{
-    size_t count = 0;
-    size_t offset = 0;
-    factum_slice name;
-    struct fct_json member;
-    while (fct_json_member_next(value, &offset, &name, &member)) {
-        count++;
-    }
-    return count;
-}
-
 /* The members of the body's object. */
 enum batch_member { BATCH_EVENTS, BATCH_EXPECTED, BATCH_CONDITION, BATCH_KEY, BATCH_MEMBERS };
 
-static factum_status find_batch_members(const struct fct_json *object,
-                                        struct fct_json values[BATCH_MEMBERS],
-                                        bool seen[BATCH_MEMBERS], factum_error *err)
+/* Into |values|; FACTUM_JSON_NONE: it is not there. */
+static factum_status find_batch_members(const factum_json *json, uint32_t values[BATCH_MEMBERS],
+                                        factum_error *err)
 {
     static const char *const names[] = {"events", "expected", "condition", "key"};
-    size_t offset = 0;
-    factum_slice name;
-    struct fct_json value;
-    while (fct_json_member_next(object, &offset, &name, &value)) {
+    bool object = factum_json_kind_of(json, FACTUM_JSON_ROOT) == FACTUM_JSON_OBJECT;
+    for (size_t i = 0; i < BATCH_MEMBERS; i++) {
+        values[i] = FACTUM_JSON_NONE;
+    }
+    for (uint32_t at = object ? factum_json_first(json, FACTUM_JSON_ROOT) : FACTUM_JSON_NONE;
+         at != FACTUM_JSON_NONE; at = factum_json_next(json, FACTUM_JSON_ROOT, at)) {
         size_t i = 0;
-        while (i < BATCH_MEMBERS && !fct_slice_equal(name, factum_slice_from(names[i]))) {
+        while (i < BATCH_MEMBERS && !factum_json_text_is(json, at, factum_slice_from(names[i]))) {
             i++;
         }
-        if (i == BATCH_MEMBERS || seen[i]) {
+        if (i == BATCH_MEMBERS || values[i] != FACTUM_JSON_NONE) {
             return fct_fail(err, FACTUM_INVALID,
                             "%s member \"%.*s\": the body has events, expected, condition, key",
-                            i == BATCH_MEMBERS ? "unknown" : "duplicate", FCT_FMT(name));
+                            i == BATCH_MEMBERS ? "unknown" : "duplicate",
+                            FCT_FMT(factum_json_inside(json, at)));
         }
-        seen[i] = true;
-        values[i] = value;
+        values[i] = at + 1;
     }
-    return object->type == FCT_JSON_OBJECT && seen[BATCH_EVENTS] &&
-                   values[BATCH_EVENTS].type == FCT_JSON_ARRAY
+    uint32_t events = values[BATCH_EVENTS];
+    return events != FACTUM_JSON_NONE && factum_json_kind_of(json, events) == FACTUM_JSON_ARRAY
                ? FACTUM_OK
                : fct_fail(err, FACTUM_INVALID,
                           "the body is an object with \"events\", an array of events that each "
@@ -486,34 +515,11 @@ static factum_status reserve_expectations(struct fct_http_call *call, struct bat
                                        : fct_fail(err, FACTUM_NO_MEMORY, "out of memory");
 }
 
-static factum_status take_batch_json(struct fct_http_call *call, struct batch *batch,
-                                     factum_error *err)
+static factum_status take_batch_key(struct fct_http_call *call, factum_slice raw,
+                                    struct batch *batch, factum_error *err)
 {
-    struct fct_json object;
-    struct fct_json values[BATCH_MEMBERS];
-    bool seen[BATCH_MEMBERS] = {false};
     factum_slice key = {NULL, 0};
-    factum_status status = parse_body(call, &object, err);
-    if (status == FACTUM_OK) {
-        status = find_batch_members(&object, values, seen, err);
-    }
-    if (status == FACTUM_OK) {
-        status = fct_http_events_json(call, &values[BATCH_EVENTS], &batch->events, err);
-    }
-    if (status == FACTUM_OK) {
-        size_t more = seen[BATCH_EXPECTED] ? count_members(&values[BATCH_EXPECTED]) : 0;
-        status = reserve_expectations(call, batch, more, err);
-    }
-    if (status == FACTUM_OK && seen[BATCH_EXPECTED]) {
-        status = take_expected(call, &values[BATCH_EXPECTED], batch, err);
-    }
-    if (status == FACTUM_OK && seen[BATCH_CONDITION]) {
-        status = take_condition(call, &values[BATCH_CONDITION], batch, err);
-    }
-    if (status != FACTUM_OK || !seen[BATCH_KEY]) {
-        return status;
-    }
-    if (fct_http_json_text(call, &values[BATCH_KEY], &key) != FACTUM_OK || key.len == 0) {
+    if (fct_http_json_text(call, raw, &key) != FACTUM_OK || key.len == 0) {
         return fct_fail(err, FACTUM_INVALID, "\"key\" is a string of 1 to %d bytes",
                         FACTUM_NAME_SIZE_MAX);
     }
@@ -522,6 +528,43 @@ static factum_status take_batch_json(struct fct_http_call *call, struct batch *b
     }
     batch->events.key = key;
     return FACTUM_OK;
+}
+
+static factum_status take_batch_members(struct fct_http_call *call, const factum_json *json,
+                                        struct batch *batch, factum_error *err)
+{
+    uint32_t values[BATCH_MEMBERS];
+    factum_status status = find_batch_members(json, values, err);
+    if (status == FACTUM_OK) {
+        status = fct_http_events_json(call, json, values[BATCH_EVENTS], &batch->events, err);
+    }
+    if (status == FACTUM_OK) {
+        uint32_t expected = values[BATCH_EXPECTED];
+        size_t more = expected == FACTUM_JSON_NONE ? 0 : factum_json_count(json, expected);
+        status = reserve_expectations(call, batch, more, err);
+    }
+    if (status == FACTUM_OK && values[BATCH_EXPECTED] != FACTUM_JSON_NONE) {
+        status = take_expected(call, json, values[BATCH_EXPECTED], batch, err);
+    }
+    if (status == FACTUM_OK && values[BATCH_CONDITION] != FACTUM_JSON_NONE) {
+        status = take_condition(call, json, values[BATCH_CONDITION], batch, err);
+    }
+    return status == FACTUM_OK && values[BATCH_KEY] != FACTUM_JSON_NONE
+               ? take_batch_key(call, factum_json_raw(json, values[BATCH_KEY]), batch, err)
+               : status;
+}
+
+/* The body's tape has its members and what is directly in them: each event is read on its own. */
+static factum_status take_batch_json(struct fct_http_call *call, struct batch *batch,
+                                     factum_error *err)
+{
+    struct fct_json_doc doc;
+    factum_status status = fct_http_body_json(call, 2, &doc, err);
+    if (status == FACTUM_OK) {
+        status = take_batch_members(call, &doc.json, batch, err);
+    }
+    fct_json_doc_finish(&doc);
+    return status;
 }
 
 static bool expects(const struct batch *batch, size_t count, factum_slice stream, size_t *at)

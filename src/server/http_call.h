@@ -53,7 +53,7 @@ struct fct_http_call {
     const struct fct_principal *principal;
     const struct fct_http_route *route;
     struct fct_url url;
-    factum_slice name; /* {name} of the path */
+    factum_slice name; /* {name} or {subject} of the path */
     struct fct_buf body;
     struct fct_buf out; /* to make answers in */
     struct fct_http_chunk *chunks;

@@ -177,15 +177,15 @@ static factum_status take_member(struct fct_http_call *call, struct cloud_event 
         return FACTUM_OK;
     }
     struct attribute attribute = {.name = name, .text = value->raw, .raw = value->raw};
-    if (value->type == FCT_JSON_NULL) {
+    if (value->kind == FACTUM_JSON_NULL) {
         return FACTUM_OK; /* as if it were not there */
     }
-    if (value->type == FCT_JSON_ARRAY || value->type == FCT_JSON_OBJECT) {
+    if (value->kind == FACTUM_JSON_ARRAY || value->kind == FACTUM_JSON_OBJECT) {
         return fct_fail(err, FACTUM_INVALID,
                         "the attribute %.*s is a text, a number, true or false", FCT_FMT(name));
     }
-    if (value->type == FCT_JSON_TEXT) {
-        factum_status status = fct_http_json_text(call, value, &attribute.text);
+    if (value->kind == FACTUM_JSON_TEXT) {
+        factum_status status = fct_http_json_text(call, value->raw, &attribute.text);
         if (status != FACTUM_OK) {
             return fct_fail(err, status, "the attribute %.*s is not UTF-8", FCT_FMT(name));
         }
@@ -194,17 +194,18 @@ static factum_status take_member(struct fct_http_call *call, struct cloud_event 
 }
 
 static factum_status take_members(struct fct_http_call *call, struct cloud_event *cloud,
-                                  const struct fct_json *object, factum_error *err)
+                                  const factum_json *json, factum_error *err)
 {
-    size_t offset = 0;
-    factum_slice name;
-    struct fct_json value;
     factum_status status = FACTUM_OK;
-    if (object->type != FCT_JSON_OBJECT) {
+    if (factum_json_kind_of(json, FACTUM_JSON_ROOT) != FACTUM_JSON_OBJECT) {
         return fct_fail(err, FACTUM_INVALID, "a CloudEvent is a JSON object");
     }
-    while (status == FACTUM_OK && fct_json_member_next(object, &offset, &name, &value)) {
-        status = take_member(call, cloud, name, &value, err);
+    for (uint32_t at = factum_json_first(json, FACTUM_JSON_ROOT);
+         status == FACTUM_OK && at != FACTUM_JSON_NONE;
+         at = factum_json_next(json, FACTUM_JSON_ROOT, at)) {
+        const struct fct_json value = {factum_json_raw(json, at + 1),
+                                       factum_json_kind_of(json, at + 1)};
+        status = take_member(call, cloud, factum_json_inside(json, at), &value, err);
     }
     return status;
 }
@@ -368,7 +369,7 @@ static factum_status set_data(struct fct_http_call *call, const struct cloud_eve
     if (json) {
         return FACTUM_OK;
     }
-    factum_status status = fct_http_json_text(call, &cloud->data_json, &event->data);
+    factum_status status = fct_http_json_text(call, cloud->data_json.raw, &event->data);
     return status == FACTUM_OK
                ? status
                : fct_fail(err, status, "\"data\" of the type %.*s is a text, or \"data_base64\"",
@@ -398,46 +399,60 @@ static factum_status make_event(struct fct_http_call *call, const struct cloud_e
                                : status;
 }
 
-static factum_status take_structured(struct fct_http_call *call, const struct fct_json *value,
+/* |json| has the members of the event, without what is inside them. */
+static factum_status take_structured(struct fct_http_call *call, const factum_json *json,
                                      enum fct_cloud_mode mode, struct fct_http_events *events,
                                      factum_error *err)
 {
     struct cloud_event cloud;
     memset(&cloud, 0, sizeof cloud);
-    factum_status status = take_members(call, &cloud, value, err);
+    factum_status status = take_members(call, &cloud, json, err);
     return status == FACTUM_OK ? make_event(call, &cloud, mode, events, err) : status;
+}
+
+/* Each event of the array that the body is. */
+static factum_status take_batch(struct fct_http_call *call, const factum_json *json,
+                                struct fct_http_events *events, factum_error *err)
+{
+    static const struct fct_json_extent extent = {
+        .depth_max = FCT_JSON_DOCUMENT_DEPTH, .levels = 1, .nodes_max = FCT_HTTP_NODES_MAX};
+    struct fct_json_fault fault;
+    struct fct_json_doc one;
+    if (factum_json_kind_of(json, FACTUM_JSON_ROOT) != FACTUM_JSON_ARRAY) {
+        return fct_fail(err, FACTUM_INVALID, "a batch of CloudEvents is a JSON array");
+    }
+    size_t count = factum_json_count(json, FACTUM_JSON_ROOT);
+    factum_status status = fct_http_events_reserve(call, events, count, err);
+    fct_json_doc_init(&one, call->server->mem);
+    for (uint32_t item = factum_json_first(json, FACTUM_JSON_ROOT);
+         status == FACTUM_OK && item != FACTUM_JSON_NONE;
+         item = factum_json_next(json, FACTUM_JSON_ROOT, item)) {
+        status = fct_json_doc_read(&one, factum_json_raw(json, item), extent, &fault);
+        status = status == FACTUM_OK
+                     ? take_structured(call, &one.json, FCT_CLOUD_BATCH, events, err)
+                     : fct_fail(err, status, "a CloudEvent: %s", factum_status_text(status));
+        if (status != FACTUM_OK) {
+            status = fct_wrap(err, status, "event %zu of %zu", events->count + 1, count);
+        }
+    }
+    fct_json_doc_finish(&one);
+    return status;
 }
 
 static factum_status take_document(struct fct_http_call *call, enum fct_cloud_mode mode,
                                    struct fct_http_events *events, factum_error *err)
 {
-    struct fct_json value;
-    struct fct_json item;
-    struct fct_json_fault fault;
-    size_t offset = 0;
-    size_t count = 0;
-    if (fct_json_parse_document(fct_buf_slice(&call->body), &value, &fault) != FACTUM_OK) {
-        return fct_fail(err, FACTUM_INVALID, "the body is not valid JSON: %s at byte %zu",
-                        fault.reason, fault.at);
-    }
-    if (mode == FCT_CLOUD_STRUCTURED) {
-        factum_status status = fct_http_events_reserve(call, events, 1, err);
-        return status == FACTUM_OK ? take_structured(call, &value, mode, events, err) : status;
-    }
-    if (value.type != FCT_JSON_ARRAY) {
-        return fct_fail(err, FACTUM_INVALID, "a batch of CloudEvents is a JSON array");
-    }
-    while (count <= FCT_HTTP_EVENTS_MAX && fct_json_item_next(&value, &offset, &item)) {
-        count++;
-    }
-    factum_status status = fct_http_events_reserve(call, events, count, err);
-    offset = 0;
-    while (status == FACTUM_OK && fct_json_item_next(&value, &offset, &item)) {
-        status = take_structured(call, &item, mode, events, err);
-        if (status != FACTUM_OK) {
-            status = fct_wrap(err, status, "event %zu of %zu", events->count + 1, count);
+    struct fct_json_doc doc;
+    factum_status status = fct_http_body_json(call, 1, &doc, err);
+    if (status == FACTUM_OK && mode == FCT_CLOUD_BATCH) {
+        status = take_batch(call, &doc.json, events, err);
+    } else if (status == FACTUM_OK) {
+        status = fct_http_events_reserve(call, events, 1, err);
+        if (status == FACTUM_OK) {
+            status = take_structured(call, &doc.json, mode, events, err);
         }
     }
+    fct_json_doc_finish(&doc);
     return status;
 }
 

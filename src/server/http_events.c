@@ -12,6 +12,10 @@
 
 #define QUERY_ITEMS_TEXT "a query is an array of 1 to 64 items {\"types\":[...],\"tags\":[...]}"
 
+/* An item has five nodes, and one more for each name; twice as many, so that what has too much of
+ * one thing is told so. */
+#define QUERY_NODES_MAX (2 * (1 + 5 * FACTUM_QUERY_ITEMS_MAX + FACTUM_QUERY_NAMES_MAX))
+
 static bool is_inside(factum_slice part, factum_slice whole)
 {
     uintptr_t at = (uintptr_t)part.ptr;
@@ -112,23 +116,40 @@ factum_status fct_http_events_add(struct fct_http_call *call, struct fct_http_ev
     return FACTUM_OK;
 }
 
-factum_status fct_http_events_json(struct fct_http_call *call, const struct fct_json *value,
-                                   struct fct_http_events *events, factum_error *err)
+factum_status fct_http_body_json(struct fct_http_call *call, unsigned levels,
+                                 struct fct_json_doc *doc, factum_error *err)
 {
-    size_t count = 0;
-    size_t offset = 0;
-    struct fct_json item;
-    bool many = value->type == FCT_JSON_ARRAY;
-    while (many && count <= FCT_HTTP_EVENTS_MAX && fct_json_item_next(value, &offset, &item)) {
-        count++;
+    const struct fct_json_extent extent = {
+        .depth_max = FCT_JSON_DOCUMENT_DEPTH, .levels = levels, .nodes_max = FCT_HTTP_NODES_MAX};
+    struct fct_json_fault fault;
+    fct_json_doc_init(doc, call->server->mem);
+    factum_status status = fct_json_doc_read(doc, fct_buf_slice(&call->body), extent, &fault);
+    if (status == FACTUM_INVALID) {
+        return fct_fail(err, status, "the body is not valid JSON: %s at byte %zu", fault.reason,
+                        fault.at);
     }
-    factum_status status = fct_http_events_reserve(call, events, many ? count : 1, err);
-    if (status == FACTUM_OK && !many) {
-        return fct_http_events_add(call, events, value->raw, err);
+    if (status == FACTUM_TOO_BIG) {
+        return fct_fail(err, status, "a body of more than %d values", FCT_HTTP_NODES_MAX);
     }
-    offset = 0;
-    while (status == FACTUM_OK && fct_json_item_next(value, &offset, &item)) {
-        status = fct_http_events_add(call, events, item.raw, err);
+    return status == FACTUM_OK ? status : fct_fail(err, status, "out of memory");
+}
+
+factum_status fct_http_events_json(struct fct_http_call *call, const factum_json *json,
+                                   uint32_t value, struct fct_http_events *events,
+                                   factum_error *err)
+{
+    if (factum_json_kind_of(json, value) != FACTUM_JSON_ARRAY) {
+        factum_status status = fct_http_events_reserve(call, events, 1, err);
+        return status == FACTUM_OK
+                   ? fct_http_events_add(call, events, factum_json_raw(json, value), err)
+                   : status;
+    }
+    size_t count = factum_json_count(json, value);
+    factum_status status = fct_http_events_reserve(call, events, count, err);
+    for (uint32_t item = factum_json_first(json, value);
+         status == FACTUM_OK && item != FACTUM_JSON_NONE;
+         item = factum_json_next(json, value, item)) {
+        status = fct_http_events_add(call, events, factum_json_raw(json, item), err);
         if (status != FACTUM_OK) {
             status = fct_wrap(err, status, "event %zu of %zu", events->count + 1, count);
         }
@@ -181,18 +202,17 @@ factum_status fct_http_events_lines(struct fct_http_call *call, struct fct_http_
 
 /* ---- queries --------------------------------------------------------------------------------- */
 
-factum_status fct_http_json_text(struct fct_http_call *call, const struct fct_json *value,
-                                 factum_slice *text)
+factum_status fct_http_json_text(struct fct_http_call *call, factum_slice raw, factum_slice *text)
 {
     size_t len = 0;
-    if (value->type != FCT_JSON_TEXT) {
+    if (raw.len < 2 || raw.ptr[0] != '"') {
         return FACTUM_INVALID;
     }
-    uint8_t *plain = fct_http_take(call, value->raw.len);
+    uint8_t *plain = fct_http_take(call, raw.len);
     if (plain == NULL) {
         return FACTUM_NO_MEMORY;
     }
-    if (fct_json_unescape(value->raw, (char *)plain, value->raw.len, &len) != FACTUM_OK) {
+    if (fct_json_unescape(raw, (char *)plain, raw.len, &len) != FACTUM_OK) {
         return FACTUM_INVALID;
     }
     *text = fct_slice(plain, len);
@@ -200,49 +220,45 @@ factum_status fct_http_json_text(struct fct_http_call *call, const struct fct_js
 }
 
 /* An array of texts, |left| at most, which is counted down. */
-static factum_status take_names(struct fct_http_call *call, const struct fct_json *array,
+static factum_status take_names(struct fct_http_call *call, const factum_json *json, uint32_t array,
                                 const factum_slice **names, size_t *count, size_t *left)
 {
-    size_t offset = 0;
-    struct fct_json item;
-    if (array->type != FCT_JSON_ARRAY) {
+    if (factum_json_kind_of(json, array) != FACTUM_JSON_ARRAY) {
         return FACTUM_INVALID;
     }
-    *count = 0;
-    while (fct_json_item_next(array, &offset, &item)) {
-        if (*left == 0) {
-            return FACTUM_TOO_BIG;
-        }
-        --*left;
-        ++*count;
+    *count = factum_json_count(json, array);
+    if (*count > *left) {
+        return FACTUM_TOO_BIG;
     }
+    *left -= *count;
     factum_slice *texts = *count == 0 ? NULL : fct_http_take(call, *count * sizeof *texts);
     if (*count > 0 && texts == NULL) {
         return FACTUM_NO_MEMORY;
     }
     factum_status status = FACTUM_OK;
-    offset = 0;
-    for (size_t i = 0; i < *count && status == FACTUM_OK; i++) {
-        status = fct_json_item_next(array, &offset, &item)
-                     ? fct_http_json_text(call, &item, &texts[i])
-                     : FACTUM_INVALID;
-    }
     *names = texts;
+    uint32_t item = factum_json_first(json, array);
+    for (size_t i = 0; i < *count && status == FACTUM_OK; i++) {
+        status = fct_http_json_text(call, factum_json_raw(json, item), &texts[i]);
+        item = factum_json_next(json, array, item);
+    }
     return status;
 }
 
-static factum_status take_item(struct fct_http_call *call, const struct fct_json *value,
+static factum_status take_item(struct fct_http_call *call, const factum_json *json, uint32_t value,
                                factum_query_item *item, size_t *left)
 {
-    size_t offset = 0;
-    factum_slice name;
-    struct fct_json member;
-    factum_status status = value->type == FCT_JSON_OBJECT ? FACTUM_OK : FACTUM_INVALID;
-    while (status == FACTUM_OK && fct_json_member_next(value, &offset, &name, &member)) {
-        if (fct_slice_equal(name, FCT_SLICE("types")) && item->types == NULL) {
-            status = take_names(call, &member, &item->types, &item->type_count, left);
-        } else if (fct_slice_equal(name, FCT_SLICE("tags")) && item->tags == NULL) {
-            status = take_names(call, &member, &item->tags, &item->tag_count, left);
+    if (factum_json_kind_of(json, value) != FACTUM_JSON_OBJECT) {
+        return FACTUM_INVALID;
+    }
+    factum_status status = FACTUM_OK;
+    for (uint32_t name = factum_json_first(json, value);
+         status == FACTUM_OK && name != FACTUM_JSON_NONE;
+         name = factum_json_next(json, value, name)) {
+        if (factum_json_text_is(json, name, FCT_SLICE("types")) && item->types == NULL) {
+            status = take_names(call, json, name + 1, &item->types, &item->type_count, left);
+        } else if (factum_json_text_is(json, name, FCT_SLICE("tags")) && item->tags == NULL) {
+            status = take_names(call, json, name + 1, &item->tags, &item->tag_count, left);
         } else {
             status = FACTUM_INVALID;
         }
@@ -250,34 +266,55 @@ static factum_status take_item(struct fct_http_call *call, const struct fct_json
     return status;
 }
 
-factum_status fct_http_query_json(struct fct_http_call *call, const struct fct_json *value,
-                                  factum_query *query, factum_error *err)
+static factum_status take_query(struct fct_http_call *call, const factum_json *json,
+                                factum_query *query)
 {
-    size_t offset = 0;
     size_t left = FACTUM_QUERY_NAMES_MAX;
-    struct fct_json item;
-    factum_status status = value->type == FCT_JSON_ARRAY ? FACTUM_OK : FACTUM_INVALID;
     factum_query_item *items = fct_http_take(call, FACTUM_QUERY_ITEMS_MAX * sizeof *items);
     if (items == NULL) {
-        status = FACTUM_NO_MEMORY;
+        return FACTUM_NO_MEMORY;
     }
     *query = (factum_query){.items = items};
-    while (status == FACTUM_OK && fct_json_item_next(value, &offset, &item)) {
-        if (query->item_count == FACTUM_QUERY_ITEMS_MAX) {
-            status = FACTUM_TOO_BIG;
-            break;
-        }
-        status = take_item(call, &item, &items[query->item_count++], &left);
+    if (factum_json_kind_of(json, FACTUM_JSON_ROOT) != FACTUM_JSON_ARRAY) {
+        return FACTUM_INVALID;
     }
-    if (status == FACTUM_OK && query->item_count == 0) {
-        status = FACTUM_INVALID;
+    factum_status status = FACTUM_OK;
+    for (uint32_t item = factum_json_first(json, FACTUM_JSON_ROOT);
+         status == FACTUM_OK && item != FACTUM_JSON_NONE;
+         item = factum_json_next(json, FACTUM_JSON_ROOT, item)) {
+        status = query->item_count == FACTUM_QUERY_ITEMS_MAX
+                     ? FACTUM_TOO_BIG
+                     : take_item(call, json, item, &items[query->item_count++], &left);
     }
+    return status == FACTUM_OK && query->item_count == 0 ? FACTUM_INVALID : status;
+}
+
+factum_status fct_http_query_json(struct fct_http_call *call, factum_slice text,
+                                  factum_query *query, factum_error *err)
+{
+    /* An array, an object in it with two members, and the names in their arrays. */
+    static const struct fct_json_extent extent = {
+        .depth_max = FCT_JSON_DEPTH_MAX, .levels = 3, .nodes_max = QUERY_NODES_MAX};
+    struct fct_json_doc doc;
+    struct fct_json_fault fault;
+    fct_json_doc_init(&doc, call->server->mem);
+    factum_status status = fct_json_doc_read(&doc, text, extent, &fault);
+    if (status == FACTUM_INVALID) {
+        fct_json_doc_finish(&doc);
+        return fct_fail(err, status, "not valid JSON: %s at byte %zu", fault.reason, fault.at);
+    }
+    if (status == FACTUM_OK) {
+        status = take_query(call, &doc.json, query);
+    }
+    fct_json_doc_finish(&doc);
     if (status == FACTUM_TOO_BIG) {
         return fct_fail(err, status, "a query has at most %d items and %d types and tags",
                         FACTUM_QUERY_ITEMS_MAX, FACTUM_QUERY_NAMES_MAX);
     }
-    return status == FACTUM_OK ? FACTUM_OK
-           : status == FACTUM_NO_MEMORY
-               ? fct_fail(err, status, "a query: out of memory")
-               : fct_fail(err, status, QUERY_ITEMS_TEXT ", not %.*s", FCT_FMT(value->raw));
+    if (status == FACTUM_NO_MEMORY) {
+        return fct_fail(err, status, "a query: out of memory");
+    }
+    return status == FACTUM_OK
+               ? status
+               : fct_fail(err, status, QUERY_ITEMS_TEXT ", not %.*s", FCT_FMT(text));
 }

@@ -6,6 +6,7 @@
 #include <factum/ndjson.h>
 
 #include "codec/json.h"
+#include "codec/json_doc.h"
 #include "server/http_call.h"
 
 /* ---- http_events.c: events and queries in a body --------------------------------------------- */
@@ -20,10 +21,15 @@ struct fct_http_events {
     factum_slice key; /* that the events name; empty: none */
 };
 
+/* The body, which may hold events, with its outer |levels| in |doc|, to be finished in any case.
+ * INVALID; TOO_BIG: more than FCT_HTTP_NODES_MAX values; NO_MEMORY. */
+#define FCT_HTTP_NODES_MAX 500000 /* FCT_HTTP_EVENTS_MAX events, and what is expected of as many */
+FCT_MUST_USE factum_status fct_http_body_json(struct fct_http_call *call, unsigned levels,
+                                              struct fct_json_doc *doc, factum_error *err);
 /* An array of events, or one event. INVALID names the event; TOO_BIG, NO_MEMORY. */
-FCT_MUST_USE factum_status fct_http_events_json(struct fct_http_call *call,
-                                                const struct fct_json *value,
-                                                struct fct_http_events *events, factum_error *err);
+FCT_MUST_USE factum_status fct_http_events_json(struct fct_http_call *call, const factum_json *json,
+                                                uint32_t value, struct fct_http_events *events,
+                                                factum_error *err);
 /* Lines of JSON: the whole body. */
 FCT_MUST_USE factum_status fct_http_events_lines(struct fct_http_call *call,
                                                  struct fct_http_events *events, factum_error *err);
@@ -42,14 +48,13 @@ FCT_MUST_USE factum_status fct_http_events_reserve(struct fct_http_call *call,
 FCT_MUST_USE factum_status fct_http_events_add(struct fct_http_call *call,
                                                struct fct_http_events *events, factum_slice text,
                                                factum_error *err);
-/* The plain text of a JSON text, in the call's memory. INVALID: another value, or no UTF-8;
- * NO_MEMORY. */
-FCT_MUST_USE factum_status fct_http_json_text(struct fct_http_call *call,
-                                              const struct fct_json *value, factum_slice *text);
-/* [{"types": [...], "tags": [...]}, ...] */
-FCT_MUST_USE factum_status fct_http_query_json(struct fct_http_call *call,
-                                               const struct fct_json *value, factum_query *query,
-                                               factum_error *err);
+/* The plain text of a value as it stands in JSON, in the call's memory. INVALID: no text, or no
+ * UTF-8; NO_MEMORY. */
+FCT_MUST_USE factum_status fct_http_json_text(struct fct_http_call *call, factum_slice raw,
+                                              factum_slice *text);
+/* The query that the JSON |text| is: [{"types": [...], "tags": [...]}, ...] */
+FCT_MUST_USE factum_status fct_http_query_json(struct fct_http_call *call, factum_slice text,
+                                               factum_query *query, factum_error *err);
 
 /* ---- http_append.c --------------------------------------------------------------------------- */
 
@@ -109,6 +114,11 @@ void fct_http_health_live(struct fct_http_call *call);
 void fct_http_health_ready(struct fct_http_call *call);
 void fct_http_node_info(struct fct_http_call *call);
 void fct_http_gossip(struct fct_http_call *call);
+void fct_http_schemas_list(struct fct_http_call *call);
+void fct_http_schema_get(struct fct_http_call *call);
+void fct_http_schema_register(struct fct_http_call *call);
+void fct_http_schema_check(struct fct_http_call *call);
+void fct_http_schema_mode_put(struct fct_http_call *call);
 void fct_http_metrics(struct fct_http_call *call);
 
 #endif

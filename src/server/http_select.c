@@ -48,15 +48,11 @@ static factum_status set_name(struct fct_http_call *call, factum_read_request *r
 static factum_status set_query(struct fct_http_call *call, struct fct_http_selection *selection,
                                factum_error *err)
 {
-    struct fct_json value;
     factum_read_request *request = &selection->request;
     if (request->source != FACTUM_SOURCE_QUERY) {
         return FACTUM_OK;
     }
-    factum_status status = fct_json_check(request->name, &value, err);
-    if (status == FACTUM_OK) {
-        status = fct_http_query_json(call, &value, &selection->query, err);
-    }
+    factum_status status = fct_http_query_json(call, request->name, &selection->query, err);
     request->name = fct_slice(NULL, 0);
     request->query = &selection->query;
     return status == FACTUM_OK ? status : fct_wrap(err, status, "\"query\"");

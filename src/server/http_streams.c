@@ -128,6 +128,7 @@ void fct_http_metadata_get(struct fct_http_call *call)
 
 struct setting {
     struct fct_json object; /* in the body */
+    bool says_before;       /* it has TRUNCATE_BEFORE */
     factum_slice stream;    /* "$$<stream>" */
     factum_expected wanted;
     unsigned tries;
@@ -135,27 +136,31 @@ struct setting {
     factum_expectation expectation;
 };
 
-static factum_status check_metadata(struct fct_http_call *call, struct fct_json *object,
+static factum_status check_metadata(struct fct_http_call *call, struct setting *setting,
                                     factum_error *err)
 {
-    static const char *const names[] = {"$maxCount", "$maxAge", "$tb"};
-    factum_status status = fct_json_check(fct_buf_slice(&call->body), object, err);
-    if (status != FACTUM_OK) {
-        return fct_wrap(err, status, "stream metadata");
+    struct fct_json_member members[] = {{.name = FCT_SLICE("$maxCount")},
+                                        {.name = FCT_SLICE("$maxAge")},
+                                        {.name = TRUNCATE_BEFORE}};
+    struct fct_json_fault fault;
+    struct fct_json *object = &setting->object;
+    if (fct_json_pick(fct_buf_slice(&call->body), object, members, 3, &fault) != FACTUM_OK) {
+        return fct_fail(err, FACTUM_INVALID, "stream metadata: not valid JSON: %s at byte %zu",
+                        fault.reason, fault.at);
     }
-    if (object->type != FCT_JSON_OBJECT) {
+    if (object->kind != FACTUM_JSON_OBJECT) {
         return fct_fail(err, FACTUM_INVALID, "stream metadata is a JSON object, not %.*s",
                         FCT_FMT(object->raw));
     }
-    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
-        struct fct_json value;
+    for (size_t i = 0; i < sizeof members / sizeof members[0]; i++) {
         int64_t number;
-        if (fct_json_member(object, factum_slice_from(names[i]), &value) &&
-            (fct_json_int64(&value, &number) != FACTUM_OK || number < 0)) {
-            return fct_fail(err, FACTUM_INVALID, "%s is a whole number, 0 or more, not %.*s",
-                            names[i], FCT_FMT(value.raw));
+        if (members[i].found &&
+            (fct_json_int64(&members[i].value, &number) != FACTUM_OK || number < 0)) {
+            return fct_fail(err, FACTUM_INVALID, "%.*s is a whole number, 0 or more, not %.*s",
+                            FCT_FMT(members[i].name), FCT_FMT(members[i].value.raw));
         }
     }
+    setting->says_before = members[2].found;
     return FACTUM_OK;
 }
 
@@ -170,22 +175,24 @@ static uint64_t hidden_before(const factum_stream_info *info)
 
 /* The metadata to be stored: the object, with |hidden| as its "$tb" if it has none. It is in the
  * body or in call->out, which is left alone while the append is under way. */
-static factum_status make_metadata(struct fct_http_call *call, const struct fct_json *object,
+static factum_status make_metadata(struct fct_http_call *call, const struct setting *setting,
                                    uint64_t hidden, factum_slice *json)
 {
-    struct fct_json value;
-    size_t offset = 0;
-    factum_slice name;
-    *json = object->raw;
-    if (hidden == 0 || fct_json_member(object, TRUNCATE_BEFORE, &value)) {
+    factum_slice object = setting->object.raw;
+    *json = object;
+    if (hidden == 0 || setting->says_before) {
         return FACTUM_OK;
     }
-    bool empty = !fct_json_member_next(object, &offset, &name, &value);
+    factum_slice rest = fct_slice_from(object, 1);
+    bool empty = true; /* a member has a name */
+    for (size_t i = 0; i < rest.len && empty; i++) {
+        empty = rest.ptr[i] != '"';
+    }
     fct_buf_clear(&call->out);
     factum_status status =
         fct_buf_printf(&call->out, "{\"$tb\":%" PRIu64 "%s", hidden, empty ? "" : ",");
     if (status == FACTUM_OK) {
-        status = fct_buf_add_slice(&call->out, fct_slice_from(object->raw, 1));
+        status = fct_buf_add_slice(&call->out, rest);
     }
     *json = fct_buf_slice(&call->out);
     return status;
@@ -217,7 +224,7 @@ static factum_status fill_setting(struct fct_http_append *append, factum_error *
         return fct_fail(err, FACTUM_STREAM_DELETED, "stream \"%.*s\" is tombstoned",
                         FCT_FMT(call->name));
     }
-    status = make_metadata(call, &setting->object, hidden_before(&info), &event->data);
+    status = make_metadata(call, setting, hidden_before(&info), &event->data);
     if (status != FACTUM_OK) {
         return fct_fail(err, status, "stream metadata: %s", factum_status_text(status));
     }
@@ -295,7 +302,7 @@ static factum_status begin_setting(struct fct_http_call *call, struct fct_http_a
     append->state = setting;
     factum_status status = fct_http_expected(call, &setting->wanted, &append->by_field, err);
     if (status == FACTUM_OK) {
-        status = check_metadata(call, &setting->object, err);
+        status = check_metadata(call, setting, err);
     }
     if (status == FACTUM_OK) {
         status = metastream_of(call, &setting->stream, err);

@@ -349,7 +349,8 @@ static void refuse_status(struct fct_kurrent_job *job, factum_status status,
         fct_kurrent_job_refuse(job, FCT_KURRENT_REFUSAL_STREAM_DELETED, "");
     } else if (status == FACTUM_EXPIRED || status == FACTUM_CANCELLED) {
         fct_kurrent_job_refuse(job, FCT_KURRENT_REFUSAL_TIMEOUT, "");
-    } else if (status == FACTUM_INVALID || status == FACTUM_TOO_BIG) {
+    } else if (status == FACTUM_INVALID || status == FACTUM_TOO_BIG ||
+               status == FACTUM_SCHEMA_VIOLATION) {
         fct_kurrent_job_refuse(job, FCT_KURRENT_REFUSAL_BAD_REQUEST, err->text);
     } else {
         refuse_other(job, fct_grpc_code_of(status), err->text);

@@ -15,6 +15,10 @@
  *                    is READ_ALL. READ_ALL without a stream is a read of many streams that leaves
  *                    those out (skip_system)
  *   any other $x     is a system stream
+ *
+ * The operations on schemas are asked with a subject, "order/OrderPlaced", in place of a stream.
+ * REGISTER_SCHEMA is the admin's: a schema decides what every writer may append. A check is, too,
+ * because it reads all events of the type and quotes from one.
  */
 #ifndef FCT_SERVER_RIGHTS_H
 #define FCT_SERVER_RIGHTS_H
@@ -39,7 +43,9 @@
     X(METRICS, READ, READ)                                                                         \
     X(HEALTH, NONE, NONE)                                                                          \
     X(FEATURES, NONE, NONE)                                                                        \
-    X(DEPLOY, ADMIN, ADMIN)
+    X(DEPLOY, ADMIN, ADMIN)                                                                        \
+    X(READ_SCHEMAS, READ, READ)                                                                    \
+    X(REGISTER_SCHEMA, ADMIN, ADMIN)
 
 enum fct_operation {
 #define FCT_OPERATION_ENUM(name, plain, system) FCT_OP_##name,

@@ -45,6 +45,8 @@ static const struct row rows[] = {
     {FCT_OP_HEALTH, "HEALTH", "--------"},
     {FCT_OP_FEATURES, "FEATURES", "--------"},
     {FCT_OP_DEPLOY, "DEPLOY", "aaaaaaaa"},
+    {FCT_OP_READ_SCHEMAS, "READ_SCHEMAS", "rrrrrrrr"},
+    {FCT_OP_REGISTER_SCHEMA, "REGISTER_SCHEMA", "aaaaaaaa"},
 };
 
 static const struct fct_principal principals[] = {
@@ -91,7 +93,7 @@ TEST(each_operation_by_each_principal_on_each_kind_of_stream_is_as_in_the_matrix
             }
         }
     }
-    assert_int_equal(cells, 14 * 4 * (1 + 6 + 7 + 3 + 7 + 4 + 7 + 1));
+    assert_int_equal(cells, 16 * 4 * (1 + 6 + 7 + 3 + 7 + 4 + 7 + 1));
 }
 
 TEST(a_refusal_says_who_what_which_stream_and_what_is_needed)

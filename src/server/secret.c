@@ -25,7 +25,7 @@
 #define SCRYPT_SIZE_MAX ((uint64_t)160 << 20) /* what libcrypto may allocate */
 #define SECRET_BITS 256u
 
-/* ---- hashes ------------------------------------------------------------------------------ */
+/* ---- hashes ---------------------------------------------------------------------------------- */
 
 static factum_status secret_hash(const struct fct_secret *secret, factum_slice password,
                                  uint8_t hash[FCT_SECRET_HASH_SIZE], factum_error *err)
@@ -78,7 +78,7 @@ factum_status fct_secret_check(const struct fct_secret *secret, factum_slice pas
     return status;
 }
 
-/* ---- the line ---------------------------------------------------------------------------- */
+/* ---- the line -------------------------------------------------------------------------------- */
 
 static void secret_hex(const uint8_t *bytes, size_t size, char *text)
 {
@@ -182,7 +182,7 @@ factum_status fct_secret_parse(factum_slice line, struct fct_secret *secret, fac
     return FACTUM_OK;
 }
 
-/* ---- the file ---------------------------------------------------------------------------- */
+/* ---- the file -------------------------------------------------------------------------------- */
 
 static factum_status secret_read(const struct fct_os *os, const char *path,
                                  struct fct_secret *secret, factum_error *err)

@@ -129,6 +129,16 @@ static void run_server(void *data)
     fct_loop_run(server->core.loop);
 }
 
+/* Those on threads of their own. */
+static bool works_are_under_way(const struct fct_server *core)
+{
+    size_t count = core->upkeep_count;
+    for (size_t i = 0; i < FCT_SCHEMA_JOB_KINDS; i++) {
+        count += core->schema_jobs[i];
+    }
+    return count > 0;
+}
+
 static void on_stop_timer(struct fct_timer *timer)
 {
     factum_server *server = FCT_CONTAINER_OF(timer, factum_server, stop_timer);
@@ -138,7 +148,7 @@ static void on_stop_timer(struct fct_timer *timer)
         fct_doors_hang_up(server->doors);
     }
     if (fct_doors_connection_count(server->doors) == 0 &&
-        fct_appends_under_way(&server->core) == 0 && server->core.upkeep_count == 0) {
+        fct_appends_under_way(&server->core) == 0 && !works_are_under_way(&server->core)) {
         fct_timer_stop(timer);
         fct_loop_stop(server->core.loop);
     }

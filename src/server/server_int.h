@@ -42,6 +42,9 @@ struct fct_server_counters {
     uint64_t subscriptions;          /* open now */
 };
 
+/* Calls of the registry, each on a thread of its own (http_schemas.c). */
+enum fct_schema_job_kind { FCT_SCHEMA_JOB_SHORT, FCT_SCHEMA_JOB_PROOF, FCT_SCHEMA_JOB_KINDS };
+
 struct fct_server {
     const struct fct_mem *mem;
     struct fct_loop *loop;
@@ -51,8 +54,9 @@ struct fct_server {
     struct fct_server_counters counters;
     uint64_t append_size_max;
     uint64_t event_size_max;
-    bool stopping;           /* new calls are refused */
-    size_t upkeep_count;     /* long work under way, on threads of its own (store_upkeep.c) */
+    bool stopping;       /* new calls are refused */
+    size_t upkeep_count; /* long work under way, on threads of its own (store_upkeep.c) */
+    size_t schema_jobs[FCT_SCHEMA_JOB_KINDS]; /* under way */
     uint64_t partial_size;   /* bytes of messages that are not complete (grpc_call.c) */
     uint64_t collected_size; /* bytes of the messages of appends that are not answered, at most
                                 FCT_COLLECTED_MAX */

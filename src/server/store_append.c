@@ -260,7 +260,11 @@ static void append_start(struct fct_grpc_call *call, struct fct_store_append *ap
         status = fct_append_start(call->server, &op->pending, &err);
     }
     if (status != FACTUM_OK) {
-        append_refuse(call, append->number, status, &err);
+        const struct fct_store_appended refused = {.number = append->number,
+                                                   .status = status,
+                                                   .result = op->pending.op.result,
+                                                   .err = err};
+        append_send(call, &refused);
         append_free(op);
         return;
     }

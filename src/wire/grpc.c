@@ -24,6 +24,7 @@ enum fct_grpc_code fct_grpc_code_of(factum_status status)
     case FACTUM_EXPIRED:
         return FCT_GRPC_DEADLINE_EXCEEDED;
     case FACTUM_INVALID:
+    case FACTUM_SCHEMA_VIOLATION:
         return FCT_GRPC_INVALID_ARGUMENT;
     case FACTUM_NO_MEMORY:
     case FACTUM_NO_SPACE:

@@ -24,6 +24,8 @@ unsigned fct_problem_status(factum_status code)
         return 410;
     case FACTUM_TOO_BIG:
         return 413;
+    case FACTUM_SCHEMA_VIOLATION:
+        return 422;
     case FACTUM_UNSUPPORTED:
         return 501;
     case FACTUM_UNREACHABLE:

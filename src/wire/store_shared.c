@@ -8,12 +8,12 @@
 #include "wire/grpc.h"
 #include "wire/store_int.h"
 
-#define STORE_STATUS_LAST 25u
+#define STORE_STATUS_LAST 26u
 #define STORE_MESSAGE_SIZE_MAX 4096
 
 static_assert(sizeof(size_t) == sizeof(uint64_t), "sizes are members of 8 bytes");
 static_assert(sizeof(factum_source) == sizeof(uint32_t), "enums are members of 4 bytes");
-static_assert(-FACTUM_UNREACHABLE == STORE_STATUS_LAST, "the last status of store.proto");
+static_assert(-FACTUM_SCHEMA_VIOLATION == STORE_STATUS_LAST, "the last status of store.proto");
 static_assert(sizeof(((factum_info *)0)->reason) == FCT_STORE_WORDS_SIZE, "WORDS");
 static_assert(sizeof(((factum_verify_report *)0)->first_problem) == FCT_STORE_WORDS_SIZE, "WORDS");
 

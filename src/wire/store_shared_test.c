@@ -382,7 +382,7 @@ static void a_call_that_no_store_ended_has_the_nearest_status(void **state)
         assert_string_equal(err.text, factum_status_text(cases[i].status));
         assert_int_equal(err.os_error, 0);
         /* What a peer makes up is no status. */
-        assert_status(fct_store_outcome(code, none, FCT_SLICE("26"), none, &err), cases[i].status);
+        assert_status(fct_store_outcome(code, none, FCT_SLICE("27"), none, &err), cases[i].status);
         assert_status(fct_store_outcome(code, none, FCT_SLICE("0"), none, NULL), cases[i].status);
     }
 }
@@ -414,7 +414,7 @@ static void every_failure_has_a_number_and_comes_back(void **state)
     }
     FACTUM_STATUS_LIST(CHECK)
 #undef CHECK
-    assert_false(fct_store_status_of(26, &status));
+    assert_false(fct_store_status_of(27, &status));
     assert_false(fct_store_status_of(UINT64_MAX, &status));
     factum_slice number = fct_store_format_number(UINT64_MAX, text);
     assert_int_equal(number.len, 20);

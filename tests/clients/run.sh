@@ -16,7 +16,7 @@ export FACTUM
 # shellcheck source=tests/integration/program.sh
 . "$here/../integration/program.sh"
 out=${FACTUM_CLIENTS_OUT:-$here/../../build/clients}
-fast='python slow kurrent curl h2load http prometheus'
+fast='python slow schemas kurrent curl h2load http prometheus'
 all="$fast unix eventstore emmett restart go"
 export PYTHONDONTWRITEBYTECODE=1
 server=
@@ -45,7 +45,9 @@ stop_server() { # stop_server SUITE: a case
     wait "$server"
     status=$?
     server=
-    grep -v '^factum: serving' "$work/$1.server" >out
+    # What the suite "schemas" lets through in the mode "warn" is said.
+    grep -v -e '^factum: serving' -e '^factum: schema-violation: an event of stream schemas-warn ' \
+        "$work/$1.server" >out
     echo "exit $status" >>out
     [ $status -eq 0 ] && [ "$(wc -l <out)" -eq 1 ]
     result $? "$1: the server says nothing more, and stops when it is told to"
@@ -165,6 +167,13 @@ suite_slow() {
         return
     }
     run_with_server slow 120 "$python" "$here/python/slow_cases.py"
+}
+suite_schemas() {
+    find_python || {
+        skip schemas 'python3-grpcio is not installed'
+        return
+    }
+    run_with_server schemas 60 "$python" "$here/python/schemas_cases.py"
 }
 suite_kurrent() {
     with_npm kurrent kurrent || return

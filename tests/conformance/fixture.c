@@ -9,6 +9,7 @@
 #include "engine_local/local.h"
 #include "engine_memory/memory.h"
 #include "fixture_server.h"
+#include "gate/gate.h"
 #include "support/remote_engine.h"
 
 #define AWAIT_NS UINT64_C(20000000000)
@@ -22,6 +23,8 @@ const char *const engine_names[ENGINE_KINDS] = {
     "remote over local",
     "server over memory",
     "server over local",
+    "gate over memory",
+    "gate over local",
 };
 const char *const form_names[APPEND_FORMS] = {"", ", by completion"};
 char once[] = "once";
@@ -55,7 +58,13 @@ bool kind_has_server(enum engine_kind kind)
 
 bool kind_is_memory(enum engine_kind kind)
 {
-    return kind == ENGINE_MEMORY || kind == ENGINE_REMOTE_MEMORY || kind == ENGINE_SERVER_MEMORY;
+    return kind == ENGINE_MEMORY || kind == ENGINE_REMOTE_MEMORY || kind == ENGINE_SERVER_MEMORY ||
+           kind == ENGINE_GATE_MEMORY;
+}
+
+bool kind_has_gate(enum engine_kind kind)
+{
+    return kind == ENGINE_GATE_MEMORY || kind == ENGINE_GATE_LOCAL;
 }
 
 static factum_status open_local(struct fixture *fixture, const struct fct_limits *limits,
@@ -104,6 +113,9 @@ static void open_engine(struct fixture *fixture)
             : open_local(fixture, &limits, engine);
     if (status == FACTUM_OK && remote) {
         status = open_remote(fixture);
+    }
+    if (status == FACTUM_OK && kind_has_gate(fixture->kind)) {
+        status = fct_gate_put(&fixture->engine, NULL, &fixture->err);
     }
     assert_ok(status, fixture->err);
 }

@@ -23,6 +23,8 @@ enum engine_kind {
     ENGINE_REMOTE_LOCAL,
     ENGINE_SERVER_MEMORY, /* engine_remote, connected to a server by a UNIX socket */
     ENGINE_SERVER_LOCAL,
+    ENGINE_GATE_MEMORY, /* behind the gate (src/gate), without a schema */
+    ENGINE_GATE_LOCAL,
     ENGINE_KINDS
 };
 
@@ -40,6 +42,7 @@ bool kind_has_threads(enum engine_kind kind);
 bool kind_is_remote(enum engine_kind kind);
 bool kind_has_server(enum engine_kind kind);
 bool kind_is_memory(enum engine_kind kind);
+bool kind_has_gate(enum engine_kind kind);
 /* Not without the server (meson_options.txt). */
 bool kind_is_built(enum engine_kind kind);
 

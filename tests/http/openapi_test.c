@@ -3,65 +3,72 @@
  * the statuses that are answered are described. */
 #include "support/http_fixture.h"
 
-#include "codec/json.h"
 #include "server/http_int.h"
 
 #define DOCUMENT_SIZE_MAX ((size_t)1 << 20)
 
 static const char *document_path;
 static char document_text[DOCUMENT_SIZE_MAX];
-static struct fct_json document;
+static factum_json_node document_nodes[DOCUMENT_SIZE_MAX / 2 + 1];
+static factum_json document;
 
 static int read_document(void **state)
 {
-    struct fct_json_fault fault;
+    factum_error err;
     FILE *file = fopen(document_path, "r");
     (void)state;
     assert_non_null(file);
     size_t len = fread(document_text, 1, sizeof document_text, file);
     (void)fclose(file);
     assert_true(len < sizeof document_text);
-    assert_int_equal(fct_json_parse(fct_slice(document_text, len), &document, &fault), FACTUM_OK);
+    assert_ok(factum_json_parse(fct_slice(document_text, len), NULL, document_nodes,
+                                sizeof document_nodes / sizeof document_nodes[0], &document, &err),
+              err);
     return 0;
 }
 
-static bool member_of(const struct fct_json *object, const char *name, struct fct_json *value)
+static bool member_of(uint32_t object, const char *name, uint32_t *value)
 {
-    return fct_json_member(object, factum_slice_from(name), value);
+    *value = factum_json_find(&document, object, factum_slice_from(name));
+    return *value != FACTUM_JSON_NONE;
 }
 
-/* The text of a member without escapes. */
-static bool text_is(const struct fct_json *object, const char *name, const char *text)
+/* The text of a member. */
+static bool text_is(uint32_t object, const char *name, const char *text)
 {
-    struct fct_json value;
-    return member_of(object, name, &value) && value.type == FCT_JSON_TEXT &&
-           fct_slice_equal(fct_slice(value.raw.ptr + 1, value.raw.len - 2),
-                           factum_slice_from(text));
+    uint32_t value;
+    return member_of(object, name, &value) &&
+           factum_json_text_is(&document, value, factum_slice_from(text));
 }
 
-/* What {"$ref": "#/components/KIND/NAME"} names; |value| itself if it is none. */
-static struct fct_json resolve(struct fct_json value)
+/* What "#/components/KIND/NAME" names. */
+static uint32_t referenced(factum_slice reference)
 {
-    static const char start[] = "\"#/components/";
-    struct fct_json reference;
-    if (!member_of(&value, "$ref", &reference)) {
-        return value;
-    }
+    static const char start[] = "#/components/";
     char path[128] = "";
-    assert_true(reference.raw.len < sizeof path);
-    memcpy(path, reference.raw.ptr, reference.raw.len - 1);
+    assert_true(reference.len < sizeof path);
+    memcpy(path, reference.ptr, reference.len);
     assert_int_equal(strncmp(path, start, strlen(start)), 0);
     char *kind = path + strlen(start);
     char *name = strchr(kind, '/');
     assert_non_null(name);
     *name++ = '\0';
-    struct fct_json found;
-    if (!member_of(&document, "components", &found) || !member_of(&found, kind, &found) ||
-        !member_of(&found, name, &found)) {
+    uint32_t found;
+    if (!member_of(FACTUM_JSON_ROOT, "components", &found) || !member_of(found, kind, &found) ||
+        !member_of(found, name, &found)) {
         print_error("%s/%s is not there\n", kind, name);
         fail();
     }
     return found;
+}
+
+/* What {"$ref": "..."} names; |value| itself if it is none. */
+static uint32_t resolve(uint32_t value)
+{
+    uint32_t reference;
+    return member_of(value, "$ref", &reference)
+               ? referenced(factum_json_inside(&document, reference))
+               : value;
 }
 
 static const char *lower(const char *method)
@@ -75,19 +82,19 @@ static const char *lower(const char *method)
     return text;
 }
 
-static bool operation_of(const struct fct_http_route *route, struct fct_json *operation)
+static bool operation_of(const struct fct_http_route *route, uint32_t *operation)
 {
-    struct fct_json value;
-    return member_of(&document, "paths", &value) && member_of(&value, route->path, &value) &&
-           member_of(&value, lower(route->method), operation);
+    uint32_t value;
+    return member_of(FACTUM_JSON_ROOT, "paths", &value) && member_of(value, route->path, &value) &&
+           member_of(value, lower(route->method), operation);
 }
 
-static bool describes_status(const struct fct_json *operation, unsigned status)
+static bool describes_status(uint32_t operation, unsigned status)
 {
     char name[16];
-    struct fct_json value;
+    uint32_t value;
     (void)snprintf(name, sizeof name, "%u", status);
-    return member_of(operation, "responses", &value) && member_of(&value, name, &value);
+    return member_of(operation, "responses", &value) && member_of(value, name, &value);
 }
 
 static bool query_has(const char *query, factum_slice name)
@@ -103,13 +110,13 @@ static void each_route_is_described(void **state)
     size_t count;
     const struct fct_http_route *routes = fct_http_routes(&count);
     for (size_t i = 0; i < count; i++) {
-        struct fct_json operation;
-        struct fct_json body;
+        uint32_t operation;
+        uint32_t body;
         if (!operation_of(&routes[i], &operation)) {
             print_error("%s %s is not described\n", routes[i].method, routes[i].path);
             fail();
         }
-        assert_int_equal(member_of(&operation, "requestBody", &body), routes[i].body);
+        assert_int_equal(member_of(operation, "requestBody", &body), routes[i].body);
     }
 }
 
@@ -119,14 +126,15 @@ static void each_description_has_a_route(void **state)
     size_t count;
     size_t described = 0;
     const struct fct_http_route *routes = fct_http_routes(&count);
-    struct fct_json paths;
-    struct fct_json path;
-    factum_slice name;
-    assert_true(member_of(&document, "paths", &paths));
-    for (size_t at = 0; fct_json_member_next(&paths, &at, &name, &path);) {
-        factum_slice method;
-        struct fct_json operation;
-        for (size_t in = 0; fct_json_member_next(&path, &in, &method, &operation);) {
+    uint32_t paths;
+    assert_true(member_of(FACTUM_JSON_ROOT, "paths", &paths));
+    for (uint32_t at = factum_json_first(&document, paths); at != FACTUM_JSON_NONE;
+         at = factum_json_next(&document, paths, at)) {
+        factum_slice name = factum_json_inside(&document, at);
+        uint32_t path = at + 1;
+        for (uint32_t in = factum_json_first(&document, path); in != FACTUM_JSON_NONE;
+             in = factum_json_next(&document, path, in)) {
+            factum_slice method = factum_json_inside(&document, in);
             if (fct_slice_equal(method, FCT_SLICE("parameters"))) {
                 continue;
             }
@@ -153,21 +161,21 @@ static void each_member_of_a_query_is_described_and_the_other_way_round(void **s
     size_t count;
     const struct fct_http_route *routes = fct_http_routes(&count);
     for (size_t i = 0; i < count; i++) {
-        struct fct_json operation;
-        struct fct_json parameters;
-        struct fct_json item;
+        uint32_t operation;
+        uint32_t parameters = FACTUM_JSON_NONE;
         size_t described = 0;
         size_t known = 0;
         assert_true(operation_of(&routes[i], &operation));
-        bool any = member_of(&operation, "parameters", &parameters);
-        for (size_t at = 0; any && fct_json_item_next(&parameters, &at, &item);) {
-            struct fct_json parameter = resolve(item);
-            struct fct_json name;
-            assert_true(member_of(&parameter, "name", &name));
-            if (!text_is(&parameter, "in", "query")) {
+        bool any = member_of(operation, "parameters", &parameters);
+        for (uint32_t item = any ? factum_json_first(&document, parameters) : FACTUM_JSON_NONE;
+             item != FACTUM_JSON_NONE; item = factum_json_next(&document, parameters, item)) {
+            uint32_t parameter = resolve(item);
+            uint32_t name;
+            assert_true(member_of(parameter, "name", &name));
+            if (!text_is(parameter, "in", "query")) {
                 continue;
             }
-            factum_slice plain = fct_slice(name.raw.ptr + 1, name.raw.len - 2);
+            factum_slice plain = factum_json_inside(&document, name);
             if (!query_has(routes[i].query, plain)) {
                 print_error("%s %s does not take %.*s\n", routes[i].method, routes[i].path,
                             (int)plain.len, (const char *)plain.ptr);
@@ -193,12 +201,8 @@ static void each_reference_leads_somewhere(void **state)
     size_t count = 0;
     for (const char *at = document_text; (at = strstr(at, mark)) != NULL; at += 8) {
         const char *end = strchr(at + strlen(mark), '"');
-        char text[160];
         assert_non_null(end);
-        (void)snprintf(text, sizeof text, "{%.*s}", (int)(end + 1 - at), at);
-        struct fct_json object;
-        assert_int_equal(fct_json_parse(factum_slice_from(text), &object, NULL), FACTUM_OK);
-        (void)resolve(object);
+        (void)referenced(fct_slice(at + strlen(mark), (size_t)(end - at) - strlen(mark)));
         count++;
     }
     assert_true(count > 100);
@@ -207,12 +211,12 @@ static void each_reference_leads_somewhere(void **state)
 /* A request that fits |route|. */
 static void print_target(const struct fct_http_route *route, char target[256], const char *query)
 {
-    const char *name = strstr(route->path, "{name}");
+    const char *name = strchr(route->path, '{');
     if (name == NULL) {
         (void)snprintf(target, 256, "%s %s%s", route->method, route->path, query);
     } else {
         (void)snprintf(target, 256, "%s %.*ss-1%s%s", route->method, (int)(name - route->path),
-                       route->path, name + 6, query);
+                       route->path, strchr(name, '}') + 1, query);
     }
 }
 
@@ -236,7 +240,7 @@ static void what_is_answered_is_described(void **state)
     size_t count;
     const struct fct_http_route *routes = fct_http_routes(&count);
     for (size_t i = 0; i < count; i++) {
-        struct fct_json operation;
+        uint32_t operation;
         assert_true(operation_of(&routes[i], &operation));
         for (size_t k = 0; k < 2 * sizeof cases / sizeof cases[0]; k++) {
             char target[256];
@@ -247,7 +251,7 @@ static void what_is_answered_is_described(void **state)
             struct fake_exchange *fake = begin(f, target, cases[which].fields);
             fake_send(fake, cases[which].body, strlen(cases[which].body), 100);
             run_until(f, NULL);
-            if (!describes_status(&operation, fake->status)) {
+            if (!describes_status(operation, fake->status)) {
                 print_error("%s gives %u: %s\n", target, fake->status,
                             fake->body == NULL ? "" : fake->body);
                 fail();

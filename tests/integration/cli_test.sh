@@ -135,7 +135,7 @@ t "a command is completed" 0 "" complete_words "read repair restore" factum --st
 t "an option is completed" 0 "" complete_words "--backwards" factum read order-1 --b
 t "a value is completed" 0 "" complete_words "no-stream" factum append s T --expected no
 t "get and set are completed" 0 "" complete_words "get set" factum metadata ''
-t "help's command is completed" 0 "" complete_words "completions" factum help co
+t "help's command is completed" 0 "" complete_words "completions" factum help comp
 t "an argument is left to bash" 0 "" complete_words "" factum import file
 
 # counts agree in number

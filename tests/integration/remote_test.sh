@@ -26,6 +26,13 @@ S append gone-1 A '{}'
 S delete gone-1
 S append dead-1 A '{}'
 S delete dead-1 --tombstone
+echo '{"properties": {"n": {"type": "integer", "minimum": 0}}}' >placed.json
+echo '{"properties": {"n": {"type": "integer", "minimum": 2}}}' >narrow.json
+echo '{"type": "object", "required": ["n"]}' >paid.json
+echo '{"type": 7}' >no.json
+S schema register order/OrderPlaced placed.json
+S schema register OrderPaid paid.json
+S schema mode order/ warn
 S metadata set order-1 '{"$maxCount":1,"a":"b"}'
 seq 1 500 | sed 's/.*/{"stream":"many-1","type":"Counted","data":{"n":&}}/' >many.ndjson
 S import many.ndjson
@@ -78,6 +85,15 @@ same "metadata that is not there" metadata get order-2
 same "tail what is there" tail order-2 --timeout 0
 same "export" export -
 same "export a stream" export order-3 -
+same "schemas" schema list
+same "schemas as JSON" schema list --all --json
+same "a schema" schema show order/OrderPlaced
+same "a schema that is not there" schema show Nope
+same "a draft of a schema" schema infer OrderPaid
+same "a check of a schema" schema check order/OrderPlaced paid.json --json
+same "a schema that a stored event does not fit" schema check order/OrderPlaced narrow.json
+same "the same as JSON" schema check order/OrderPlaced narrow.json --json
+same "what is no schema" schema check order/OrderPlaced no.json
 same "verify" verify
 same "verify as JSON" verify --json
 token=$("$factum" --store here info --json | sed 's/.*"token":"\([^"]*\)".*/\1/')
@@ -89,6 +105,9 @@ id=5c6a2d3e-0000-4000-8000-000000000001
 unstamped() { # unstamped NAME COMMAND...: as same, for what has positions and times of its own
     same "$@"
 }
+unstamped "register a schema" schema register Counted paid.json
+unstamped "set the mode of a category" schema mode many/ reject
+unstamped "append what does not fit" append many-1 Counted '{}'
 unstamped "append" append new-1 A '{"n":1}' --id $id
 unstamped "append again" append new-1 A '{"n":1}' --id $id
 unstamped "append with a wrong revision" append new-1 A '{}' --expected 7

@@ -185,7 +185,7 @@ REFUSED = [
     ("OpenAnswer", "33 timelines", pb.OpenAnswer(timelines=[pb.Timeline()] * 33),
      "open: more than 32 timelines"),
     ("NewsAnswer", "4,097 hits", pb.NewsAnswer(hits=range(4097)), "not a valid NewsAnswer message"),
-    ("AppendAnswer", "status 26", pb.AppendAnswer(status=26), "not a valid AppendAnswer message"),
+    ("AppendAnswer", "status 27", pb.AppendAnswer(status=27), "not a valid AppendAnswer message"),
     ("AskRequest", "no question", pb.AskRequest(), "not a valid AskRequest message"),
     ("AskAnswer.info", "no info", pb.AskAnswer(number=1), "not a valid AskAnswer message"),
 ]

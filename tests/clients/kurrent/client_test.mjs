@@ -67,4 +67,23 @@ test("300 subscriptions of one client are live at once, and end without harm", a
   await many.dispose();
 });
 
+test("an event that does not fit its schema is refused with its place", async () => {
+  const type = unique("Typed").replace("-", "");
+  const answer = await fetch(`http://${address}/api/v1/schemas/${type}`, {
+    method: "POST",
+    headers: { "content-type": "application/schema+json" },
+    body: JSON.stringify({ properties: { qty: { type: "integer", minimum: 1 } } }),
+  });
+  assert.equal(answer.status, 201);
+  const good = kurrent.jsonEvent({ type, data: { qty: 1 } });
+  const bad = kurrent.jsonEvent({ type, data: { qty: 0 } });
+  const stream = unique();
+  const fails = (...options) => assert.rejects(client.appendToStream(stream, [good, bad], ...options),
+    (error) => error.message.includes("event 1: /qty: ") && error.message.includes(`schema ${type} 1`));
+  await fails();
+  // With credentials the client takes Append instead of BatchAppend.
+  await fails({ credentials: { username: "admin", password: "changeit" } });
+  await assert.rejects(all(client.readStream(stream)), kurrent.StreamNotFoundError);
+});
+
 await run(() => client.dispose());

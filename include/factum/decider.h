@@ -1,0 +1,380 @@
+/* decider.h - the write side: commands are decided on a state that is folded from events.
+ *
+ * A decider is a struct of pure functions. |evolve| says what an event does to the state, |decide|
+ * says which events follow from a command, or why none do. factum_transact does the rest: it
+ * reads, folds, decides, appends where the state was read, decides again if somebody else was
+ * faster, and counts a command once, however often it is sent.
+ *
+ *     FACTUM_DECIDER_DECLARE(order, order_state, order_command, order_event);
+ *     static factum_verdict order_decide(const order_state *s, const order_command *c,
+ *                                        factum_decision *out)
+ *     {
+ *         if (s->paid_cents < s->total_cents) {
+ *             return factum_reject(out, "order.not_paid", "%" PRId64 " of %" PRId64 " cents paid",
+ *                                  s->paid_cents, s->total_cents);
+ *         }
+ *         order_event shipped = {ORDER_SHIPPED, {{{0}}}};
+ *         shipped.shipped.carrier = c->carrier;
+ *         return order_emit(out, &shipped);
+ *     }
+ *     FACTUM_DECIDER(order, 1);
+ *
+ *     factum_transact_request request = {.size = sizeof request, .stream = stream,
+ *                                        .command = &command, .command_id = id};
+ *     factum_result result;
+ *     status = factum_transact(store, &order_decider, &request, &result, &err);
+ *
+ * Guides: docs/guide/deciders.md, docs/guide/commands.md. Tests of deciders: testing.h.
+ *
+ * Valid C99 and C++17. Rules of sizes, statuses and pointers: store.h. Any thread may call
+ * factum_transact and use a factum_state_cache; arenas, printers, folds and decisions belong to one
+ * thread at a time. These calls wait: not from inside a function that the store calls (async.h).
+ */
+#ifndef FACTUM_DECIDER_H
+#define FACTUM_DECIDER_H
+
+#include <factum/arena.h>
+#include <factum/store.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* ---- printer: an event as JSON --------------------------------------------------------------- */
+
+/* Takes the type and the data of an event, or the content of a command. A failure stays: no memory,
+ * or a text that is not UTF-8 (INVALID); the event is then not emitted. */
+typedef struct factum_printer factum_printer;
+
+/* The event's type. |type| must last as long as the decision: a literal. */
+FACTUM_API void factum_print_type(factum_printer *out, const char *type);
+/* |text| as it is: braces, commas, names of members. */
+FACTUM_API void factum_print_raw(factum_printer *out, const char *text);
+/* Bytes as they are: a value that is JSON already. */
+FACTUM_API void factum_print_json(factum_printer *out, factum_slice json);
+/* A JSON text: quoted and escaped. */
+FACTUM_API void factum_print_text(factum_printer *out, factum_slice text);
+FACTUM_API void factum_print_int64(factum_printer *out, int64_t number);
+FACTUM_API void factum_print_bool(factum_printer *out, bool value);
+
+/* ---- deciders -------------------------------------------------------------------------------- */
+
+typedef enum factum_verdict {
+    FACTUM_ACCEPTED = 0, /* with one event or more */
+    FACTUM_NOOP = 1,     /* nothing to do: what is asked for is so already */
+    FACTUM_REJECTED = 2  /* with a code and a text */
+} factum_verdict;
+
+/* What |decide| fills. */
+typedef struct factum_decision factum_decision;
+
+#define FACTUM_CODE_SIZE 64                        /* of a rejection, with the zero byte */
+#define FACTUM_REJECT_TEXT_SIZE 256                /* with the zero byte */
+#define FACTUM_STATE_SIZE_MAX (UINT64_C(16) << 20) /* the default limit of a state */
+
+/* The functions of a decider, on untyped pointers; FACTUM_DECIDER makes one of typed functions.
+ * None of them may keep anything, or look at a clock, random numbers or the store: time, ids and
+ * randomness come with the command. Several threads may call them at once. Static; or it lasts as
+ * long as any fold or cache that was given it. */
+typedef struct factum_decider {
+    size_t size;
+    const char *name;       /* for messages and hashes: "order" */
+    uint32_t state_version; /* another one when |evolve| or the state's layout changes */
+    size_t state_size;      /* bytes of a state */
+    size_t event_size;      /* bytes of a typed event */
+    const void *initial;    /* the state before the first event; NULL: zeros */
+    /* Makes |event| (zeroed) of what is stored. What it points to may be in |data| or in |arena|.
+     * OK; NOT_FOUND if the type is not one of this decider's, |err| is then left alone; INVALID if
+     * the data is not valid. */
+    factum_status (*parse)(factum_slice type, factum_slice data, factum_arena *arena, void *event,
+                           factum_error *err);
+    /* The reverse: prints type and data. What it prints, |parse| must take. */
+    void (*print)(const void *event, factum_printer *out);
+    /* The state after the event. Never fails. |event| and what it points to last for this call
+     * only: what the state keeps of it is copied into |arena|, which lasts as long as the state. */
+    void (*evolve)(void *state, const void *event, factum_arena *arena);
+    /* Calls factum_emit or factum_reject and returns what it returned, or FACTUM_NOOP. */
+    factum_verdict (*decide)(const void *state, const void *command, factum_decision *out);
+    /* Prints what a command asks for, all of it: two commands of one id with different content are
+     * a conflict. What may differ in an honest retry (the time) is left out. NULL: each request
+     * gives |content|. */
+    void (*print_command)(const void *command, factum_printer *out);
+    /* Of a decider over a query: which events decide about |command|. What |query| points to may
+     * be in the command, static or in |arena|. NULL: each request names a stream or a query. */
+    void (*query)(const void *command, factum_arena *arena, factum_query *query);
+    /* The next two are for deciders that are not written in C (script.h); otherwise NULL. */
+    /* In place of |parse| for an event that is read from the store: sees all of it. */
+    factum_status (*parse_stored)(const factum_event *event, factum_arena *arena, void *typed,
+                                  factum_error *err);
+    /* Frees what a state has besides its bytes and its arena, when its fold is reset or destroyed;
+     * the state may be zeros. Such states are not cached: each command reads its events. */
+    void (*release)(void *state);
+    uint64_t reserved[2];
+} factum_decider;
+
+/* Emits a typed event into the stream that is decided about. Returns FACTUM_ACCEPTED; an event that
+ * cannot be printed, or read back, makes factum_transact fail. |event| is needed for the call only.
+ */
+FACTUM_API factum_verdict factum_emit(factum_decision *out, const void *event);
+/* The same into |stream|, with |tags|. For deciders over a query, whose events name their streams.
+ * In a decider over a stream, |stream| is empty or the same. */
+FACTUM_API factum_verdict factum_emit_to(factum_decision *out, factum_slice stream,
+                                         const void *event, const factum_slice *tags,
+                                         size_t tag_count);
+/* Rejects with |code|, a word for programs ("order.not_paid"), and a text for people. Cut at
+ * FACTUM_CODE_SIZE and FACTUM_REJECT_TEXT_SIZE. Returns FACTUM_REJECTED. */
+FACTUM_API FACTUM_PRINTF(3, 4) factum_verdict
+    factum_reject(factum_decision *out, const char *code, const char *format, ...);
+/* Memory for |decide|: lists and texts of the events that it emits. */
+FACTUM_API factum_arena *factum_decision_arena(factum_decision *out);
+
+/* FACTUM_DECIDER(name, state version); defines `const factum_decider <name>_decider` over typed
+ * functions that stand before it:
+ *
+ *     factum_status <name>_event_parse(factum_slice type, factum_slice data, factum_arena *arena,
+ *                                      event_type *event, factum_error *err);
+ *     void <name>_event_print(const event_type *event, factum_printer *out);
+ *     void <name>_evolve(state_type *state, const event_type *event, factum_arena *arena);
+ *     factum_verdict <name>_decide(const state_type *state, const command_type *command,
+ *                                  factum_decision *out);
+ *     void <name>_command_print(const command_type *command, factum_printer *out);
+ *
+ * FACTUM_DECIDER_OVER_QUERY also takes
+ *
+ *     void <name>_query(const command_type *command, factum_arena *arena, factum_query *query);
+ *
+ * A state begins as zeros. The types' names become <name>_decider_state, _command and _event, by
+ * which the macros of testing.h know them: FACTUM_DECIDER_DECLARE declares all of it in a header,
+ * and stands before the others in any case. */
+#define FACTUM_DECIDER_DECLARE(name, state_type, command_type, event_type)                         \
+    typedef state_type name##_decider_state;                                                       \
+    typedef command_type name##_decider_command;                                                   \
+    typedef event_type name##_decider_event;                                                       \
+    extern const factum_decider name##_decider
+
+#define FACTUM_DECIDER(name, version)                                                              \
+    FACTUM_DECIDER_TRAMPOLINES_(name)                                                              \
+    FACTUM_DECIDER_STRUCT_(name, version, NULL)
+
+#define FACTUM_DECIDER_OVER_QUERY(name, version)                                                   \
+    FACTUM_DECIDER_TRAMPOLINES_(name)                                                              \
+    static void name##_untyped_query(const void *command, factum_arena *arena,                     \
+                                     factum_query *query)                                          \
+    {                                                                                              \
+        name##_query((const name##_decider_command *)command, arena, query);                       \
+    }                                                                                              \
+    FACTUM_DECIDER_STRUCT_(name, version, name##_untyped_query)
+
+#define FACTUM_DECIDER_TRAMPOLINES_(name)                                                          \
+    static factum_status name##_untyped_parse(factum_slice type, factum_slice data,                \
+                                              factum_arena *arena, void *event, factum_error *err) \
+    {                                                                                              \
+        return name##_event_parse(type, data, arena, (name##_decider_event *)event, err);          \
+    }                                                                                              \
+    static void name##_untyped_print(const void *event, factum_printer *out)                       \
+    {                                                                                              \
+        name##_event_print((const name##_decider_event *)event, out);                              \
+    }                                                                                              \
+    static void name##_untyped_evolve(void *state, const void *event, factum_arena *arena)         \
+    {                                                                                              \
+        name##_evolve((name##_decider_state *)state, (const name##_decider_event *)event, arena);  \
+    }                                                                                              \
+    static factum_verdict name##_untyped_decide(const void *state, const void *command,            \
+                                                factum_decision *out)                              \
+    {                                                                                              \
+        return name##_decide((const name##_decider_state *)state,                                  \
+                             (const name##_decider_command *)command, out);                        \
+    }                                                                                              \
+    static void name##_untyped_command(const void *command, factum_printer *out)                   \
+    {                                                                                              \
+        name##_command_print((const name##_decider_command *)command, out);                        \
+    }
+
+#define FACTUM_DECIDER_STRUCT_(name, version, query_function)                                      \
+    const factum_decider name##_decider = {sizeof(factum_decider),                                 \
+                                           #name,                                                  \
+                                           (version),                                              \
+                                           sizeof(name##_decider_state),                           \
+                                           sizeof(name##_decider_event),                           \
+                                           NULL,                                                   \
+                                           name##_untyped_parse,                                   \
+                                           name##_untyped_print,                                   \
+                                           name##_untyped_evolve,                                  \
+                                           name##_untyped_decide,                                  \
+                                           name##_untyped_command,                                 \
+                                           query_function,                                         \
+                                           NULL,                                                   \
+                                           NULL,                                                   \
+                                           {0, 0}}
+
+/* ---- folds: a state without a decision ------------------------------------------------------- */
+
+/* A state and the memory of its strings, which grows by events. */
+typedef struct factum_fold factum_fold;
+
+typedef struct factum_fold_options {
+    size_t size;
+    /* Event types that the decider does not know are skipped and counted, for display. Without it
+     * they end the fold: a state that leaves something out is no ground for a decision. */
+    bool lenient;
+    uint64_t state_size_max; /* bytes of the state; 0: FACTUM_STATE_SIZE_MAX */
+} factum_fold_options;
+
+typedef struct factum_fold_info {
+    size_t size;
+    const void *state;         /* lasts until the next call on the fold */
+    uint64_t event_count;      /* folded and skipped ones */
+    uint64_t revision;         /* of the last event, in its stream; if there is one */
+    uint64_t position;         /* of the last event */
+    uint64_t place;            /* the state holds everything that was asked for up to here; 0 unless
+                                factum_fold_read was used */
+    uint64_t skipped_count;    /* of types that are not known */
+    uint64_t skipped_position; /* of the first of them */
+    char skipped_type[64];     /* its type, cut if it is longer */
+} factum_fold_info;
+
+/* A fold that holds the decider's initial state, into *fold, which is the caller's, for
+ * factum_fold_destroy; NULL on failure. |options| may be NULL. INVALID, NO_MEMORY. */
+FACTUM_API FACTUM_MUST_USE factum_status factum_fold_create(const factum_decider *decider,
+                                                            const factum_fold_options *options,
+                                                            factum_fold **fold, factum_error *err);
+/* The state after |event|. NEWER_FORMAT names a type that is not known and its position, INVALID an
+ * event whose data cannot be read: the state is as before. NO_MEMORY or TOO_BIG (state_size_max)
+ * from |evolve|: the fold is then of no use but to be reset or destroyed. */
+FACTUM_API FACTUM_MUST_USE factum_status factum_fold_add(factum_fold *fold,
+                                                         const factum_event *event,
+                                                         factum_error *err);
+/* Adds all that |request| reads: a stream or a query, now, or as of a revision or a time (until_).
+ * INVALID with |backwards|. The statuses of factum_read and factum_fold_add; STREAM_NOT_FOUND for a
+ * stream that does not exist. */
+FACTUM_API FACTUM_MUST_USE factum_status factum_fold_read(factum_fold *fold, factum_store *store,
+                                                          const factum_read_request *request,
+                                                          factum_error *err);
+/* Into |info|. INVALID. */
+FACTUM_API FACTUM_MUST_USE factum_status factum_fold_get(const factum_fold *fold,
+                                                         factum_fold_info *info, factum_error *err);
+/* The initial state again. */
+FACTUM_API void factum_fold_reset(factum_fold *fold);
+/* Accepts NULL. */
+FACTUM_API void factum_fold_destroy(factum_fold *fold);
+
+/* ---- a cache of states ----------------------------------------------------------------------- */
+
+/* States of one store, kept in this process between commands: then a decision needs no read, only
+ * the append, which says whether the state was the newest. Commands of this process about one thing
+ * take turns, instead of losing races against each other: one waits for the state that another
+ * uses, for a second or until its deadline, and goes on without the cache then. The least recently
+ * used states go first. */
+typedef struct factum_state_cache factum_state_cache;
+
+typedef struct factum_state_cache_options {
+    size_t size;
+    uint64_t size_max;        /* bytes of all states; 0: 64 MiB */
+    uint64_t entry_count_max; /* 0: 65,536 */
+} factum_state_cache_options;
+
+typedef struct factum_state_cache_info {
+    size_t size;
+    uint64_t entry_count;
+    uint64_t bytes;
+    uint64_t hits;
+    uint64_t misses;
+    uint64_t evictions;
+} factum_state_cache_info;
+
+/* |options| may be NULL. *cache is the caller's, for factum_state_cache_destroy; NULL on failure.
+ * |store| must outlive it. INVALID, NO_MEMORY. */
+FACTUM_API FACTUM_MUST_USE factum_status
+factum_state_cache_create(factum_store *store, const factum_state_cache_options *options,
+                          factum_state_cache **cache, factum_error *err);
+/* Into |info|. INVALID. */
+FACTUM_API FACTUM_MUST_USE factum_status factum_state_cache_get(factum_state_cache *cache,
+                                                                factum_state_cache_info *info,
+                                                                factum_error *err);
+/* Accepts NULL. Not while a factum_transact uses it. */
+FACTUM_API void factum_state_cache_destroy(factum_state_cache *cache);
+
+/* ---- transact -------------------------------------------------------------------------------- */
+
+#define FACTUM_RETRIES_MAX 10 /* the default of retries_max */
+
+typedef struct factum_transact_request {
+    size_t size;
+    /* What is decided about, one of three: the events of |stream|, which the decision's events join
+     * at the revision where it was read; the events that fit |query|; or, with neither, those that
+     * fit the query of the decider's own function. With a query the append is refused if another
+     * event has come to fit it, and each emitted event names its stream. */
+    factum_slice stream;
+    const factum_query *query;
+    const void *command; /* for |decide|; may be NULL if it needs none */
+    /* Names the command for ever, in the one namespace of the store's idempotency keys: sent again,
+     * it gets the first answer. Empty: each sending is a command of its own. */
+    factum_slice command_id;
+    /* What the command asks for, as bytes, in place of the decider's print_command. A command id
+     * needs one of them. */
+    factum_slice content;
+    /* Stamped on each event ($correlationId, $causationId). The first is |command_id| if it is
+     * empty; the second is the id of the event that brought the command, if one did. */
+    factum_slice correlation_id;
+    factum_slice causation_id;
+    /* W3C Trace Context: stamped as it came. An invalid |traceparent| is left out together with
+     * |tracestate|; an invalid |tracestate| alone. */
+    factum_slice traceparent;
+    factum_slice tracestate;
+    bool has_time; /* |time| says when the events happened */
+    int64_t time;
+    factum_durability durability;
+    bool system; /* as in factum_append_request */
+    /* How often it is decided again because others were faster; 0: FACTUM_RETRIES_MAX. Before each,
+     * it waits for a random time between 0 and 1 ms, 2 ms, 4 ms ... up to 64 ms ("full jitter");
+     * not if it was only a cached state that was old. */
+    uint32_t retries_max;
+    bool no_retry;             /* not at all */
+    uint64_t state_size_max;   /* bytes of the state; 0: FACTUM_STATE_SIZE_MAX */
+    factum_state_cache *cache; /* of the same store; or NULL */
+    const factum_call *call;   /* or NULL; its deadline bounds everything, its principal asks */
+} factum_transact_request;
+
+typedef struct factum_result {
+    factum_verdict verdict;
+    /* The command id was accepted before, or now and the answer got lost on its way: these are the
+     * values of that time. */
+    bool already;
+    uint32_t retries;        /* appends that lost against others */
+    uint64_t event_count;    /* appended */
+    uint64_t first_position; /* of the first event appended */
+    uint64_t position;       /* of the last one */
+    /* ACCEPTED: of the last event, in its stream. Otherwise of the stream that was decided about,
+     * if |has_revision|. */
+    uint64_t revision;
+    bool has_revision;
+    /* The place that holds the events appended, or, without any, all that was decided on: what a
+     * reader waits for who wants to see it (factum_wait, factum_token_format). */
+    uint64_t place;
+    char code[FACTUM_CODE_SIZE];        /* of a rejection */
+    char text[FACTUM_REJECT_TEXT_SIZE]; /* of a rejection */
+    uint64_t reserved[4];
+} factum_result;
+
+/* Decides a command and appends what was decided. OK with any of the three verdicts in *result.
+ * Rejections and no-ops are not recorded: the same command sent again is decided again. Before one
+ * is given, it is made sure that the state is not an old one and that the command was not accepted
+ * before.
+ *
+ * |result| is optional; it is overwritten in any case, |retries| also on failure. INVALID: the
+ * request makes no sense, an event cannot be read, or the decider contradicts itself (the text says
+ * which). NEWER_FORMAT: the stream has an event of a type that the decider does not know; the text
+ * names it and its position. KEY_CONFLICT: the command id was used for another command.
+ * WRONG_REVISION, CONDITION_FAILED: others were faster each time: send it again. UNKNOWN_OUTCOME:
+ * the append may have been written; send the same command with the same id again, after opening
+ * the store again if it says FAILED; without a command id, read first. TOO_BIG, BUSY, EXPIRED and
+ * what else factum_append and factum_read give. */
+FACTUM_API FACTUM_MUST_USE factum_status factum_transact(factum_store *store,
+                                                         const factum_decider *decider,
+                                                         const factum_transact_request *request,
+                                                         factum_result *result, factum_error *err);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

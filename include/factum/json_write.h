@@ -1,0 +1,81 @@
+/* json_write.h - prints JSON value by value, into the caller's buffer or through a callback.
+ *
+ *     uint8_t buffer[512];
+ *     factum_json_writer to;
+ *     factum_json_writer_init(&to, buffer, sizeof buffer);
+ *     factum_json_put_object(&to);
+ *     factum_json_put_name(&to, "qty", 3);
+ *     factum_json_put_int64(&to, 2);
+ *     factum_json_put_end(&to);
+ *     status = factum_json_writer_finish(&to, &err);     {"qty":2}, to.used bytes
+ *
+ * The first failure stays: later calls print nothing, and factum_json_writer_finish returns it. So
+ * only the last call needs a check. Commas are the writer's; that names and values take turns in an
+ * object is the caller's. No white space is printed.
+ *
+ * Valid C99 and C++17. Nothing here allocates. One thread at a time for each writer.
+ */
+#ifndef FACTUM_JSON_WRITE_H
+#define FACTUM_JSON_WRITE_H
+
+#include <factum/base.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define FACTUM_JSON_WRITE_DEPTH_MAX 64 /* arrays and objects inside each other */
+
+typedef struct factum_json_writer {
+    uint8_t *buffer; /* the caller's */
+    size_t size;
+    size_t used;  /* bytes in the buffer */
+    size_t total; /* bytes printed, also those for which there was no room */
+    /* private */
+    void *data;
+    factum_status (*write)(void *data, factum_slice bytes);
+    factum_status status;
+    const char *problem;
+    uint64_t arrays; /* bit n: the container at depth n is an array */
+    uint32_t depth;
+    bool comma; /* the next name or value needs one */
+} factum_json_writer;
+
+/* Prints into |buffer|, and no more than |size| bytes. */
+FACTUM_API void factum_json_writer_init(factum_json_writer *to, uint8_t *buffer, size_t size);
+/* The same, but a buffer that is full, and at the end what is left, is given to |write|, with
+ * |data|. If |write| fails, its status is that of factum_json_writer_finish. |size| is 1 at
+ * least. */
+FACTUM_API void factum_json_writer_to(factum_json_writer *to, uint8_t *buffer, size_t size,
+                                      factum_status (*write)(void *data, factum_slice bytes),
+                                      void *data);
+/* TOO_BIG: the buffer is too small, to->total says what is needed; or arrays and objects are deeper
+ * than FACTUM_JSON_WRITE_DEPTH_MAX. INVALID: a text that is not UTF-8, a number that is none, an
+ * object or array that was not ended. |err| may be NULL. */
+FACTUM_API FACTUM_MUST_USE factum_status factum_json_writer_finish(factum_json_writer *to,
+                                                                   factum_error *err);
+
+/* Fails, unless it has failed already: |problem| lasts as long as the writer. */
+FACTUM_API void factum_json_writer_fail(factum_json_writer *to, factum_status status,
+                                        const char *problem);
+
+FACTUM_API void factum_json_put_object(factum_json_writer *to);
+FACTUM_API void factum_json_put_array(factum_json_writer *to);
+/* Ends the innermost object or array. */
+FACTUM_API void factum_json_put_end(factum_json_writer *to);
+/* The name of a member, |len| bytes of UTF-8; it is escaped where it has to be. */
+FACTUM_API void factum_json_put_name(factum_json_writer *to, const char *name, size_t len);
+FACTUM_API void factum_json_put_text(factum_json_writer *to, factum_slice text);
+FACTUM_API void factum_json_put_int64(factum_json_writer *to, int64_t number);
+FACTUM_API void factum_json_put_uint64(factum_json_writer *to, uint64_t number);
+FACTUM_API void factum_json_put_bool(factum_json_writer *to, bool value);
+FACTUM_API void factum_json_put_null(factum_json_writer *to);
+/* |number| as it stands: digits in the form of JSON, which is checked. An empty one is 0. */
+FACTUM_API void factum_json_put_number(factum_json_writer *to, factum_slice number);
+/* A whole value as it stands, which the caller knows to be JSON. An empty one is null. */
+FACTUM_API void factum_json_put_raw(factum_json_writer *to, factum_slice json);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

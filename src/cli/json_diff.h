@@ -1,0 +1,17 @@
+/* json_diff.h - what differs between two JSON values, place by place. Layer: cli. */
+#ifndef FACTUM_CLI_JSON_DIFF_H
+#define FACTUM_CLI_JSON_DIFF_H
+
+#include <factum/json.h>
+
+#define JSON_DIFF_POINTER_SIZE 1024
+
+/* |before| or |after| is empty where there is none. |pointer| is cut if it is longer. */
+typedef void (*json_diff_found)(void *data, const char *pointer, factum_slice before,
+                                factum_slice after);
+
+/* Calls |found| for each place that is only in one of them or has another value, in the order of
+ * |a|, then what |b| adds. Returns how often. Items of arrays are compared by their number. */
+size_t json_diff(const factum_json *a, const factum_json *b, json_diff_found found, void *data);
+
+#endif

@@ -1,0 +1,105 @@
+/* script.c - see script.h. Layer: cli. */
+#include "cli/script.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+int read_file(const char *path, size_t size_max, uint8_t **bytes, size_t *len)
+{
+    bool standard = strcmp(path, "-") == 0;
+    FILE *file = standard ? stdin : fopen(path, "rb");
+    if (file == NULL) {
+        int code = errno == ENOENT ? EXIT_NOT_FOUND : EXIT_FAILURE_;
+        (void)complain("%s: %s", path, strerror(errno));
+        return code;
+    }
+    uint8_t *text = malloc(size_max + 1);
+    size_t got = text == NULL ? 0 : fread(text, 1, size_max + 1, file);
+    bool failed = text == NULL || ferror(file) != 0;
+    if (!standard) {
+        (void)fclose(file);
+    }
+    if (failed || got > size_max) {
+        free(text);
+        (void)complain("%s: %s", input_name(path),
+                       failed ? "cannot be read" : "too long for this command");
+        return failed ? EXIT_FAILURE_ : EXIT_USAGE;
+    }
+    *bytes = text;
+    *len = got;
+    return 0;
+}
+
+int fail_with_script(factum_status status, const factum_error *err)
+{
+    int code = fail_with(status, err);
+    return status == FACTUM_INVALID || status == FACTUM_TOO_BIG || status == FACTUM_NEWER_FORMAT
+               ? EXIT_INVALID
+               : code;
+}
+
+int open_decider(const char *path, const char *name, factum_script_decider **decider)
+{
+    uint8_t *bytes;
+    size_t len;
+    factum_error err;
+    int code = read_file(path, (size_t)1 << 20, &bytes, &len);
+    if (code != 0) {
+        return code;
+    }
+    const factum_script script = {.size = sizeof script, .text = {bytes, len}, .name = path};
+    factum_lua_enable();
+    factum_status status = factum_script_decider_open(&script, name, decider, &err);
+    free(bytes);
+    return status == FACTUM_OK ? 0 : fail_with_script(status, &err);
+}
+
+bool category_of(const char *stream, char name[FACTUM_NAME_SIZE_MAX + 1])
+{
+    size_t len = strcspn(stream, "-");
+    if (len == 0 || len > FACTUM_NAME_SIZE_MAX || stream[len] == '\0') {
+        (void)complain("\"%s\" is no stream of a category: CATEGORY-ID", stream);
+        return false;
+    }
+    memcpy(name, stream, len);
+    name[len] = '\0';
+    return true;
+}
+
+static void new_line(FILE *to, size_t level)
+{
+    (void)fprintf(to, "\n%*s", (int)(2 * level), "");
+}
+
+/* Of JSON without white space, as states and emitted events are. */
+void print_pretty(FILE *to, factum_slice json)
+{
+    size_t level = 0;
+    for (size_t i = 0; i < json.len; i++) {
+        uint8_t c = json.ptr[i];
+        bool empty = i + 1 < json.len && (c == '{' || c == '[') && json.ptr[i + 1] == c + 2;
+        if (c == '"') {
+            size_t end = i + 1;
+            while (json.ptr[end] != '"') {
+                end += json.ptr[end] == '\\' ? 2 : 1;
+            }
+            print_text(to, (factum_slice){json.ptr + i, end + 1 - i});
+            i = end;
+        } else if (empty) {
+            (void)fprintf(to, "%c%c", c, c + 2);
+            i++;
+        } else if (c == '{' || c == '[') {
+            (void)fputc(c, to);
+            new_line(to, ++level);
+        } else if (c == '}' || c == ']') {
+            new_line(to, --level);
+            (void)fputc(c, to);
+        } else if (c == ',') {
+            (void)fputc(c, to);
+            new_line(to, level);
+        } else {
+            (void)fprintf(to, c == ':' ? ": " : "%c", c);
+        }
+    }
+}

@@ -1,0 +1,330 @@
+/* json_write.c - see factum/json_write.h. Layer: codec. Pure: no allocation, no recursion.
+ *
+ * Invariants:
+ * 1. used <= size; without |write|, total > size exactly if something found no room.
+ * 2. After the first failure nothing is printed any more; only |total| grows on, where the failure
+ *    is that the buffer is too small.
+ */
+#include <factum/json_write.h>
+
+#include <string.h>
+
+#include "core/check.h"
+#include "core/error.h"
+#include "core/slice.h"
+
+void factum_json_writer_init(factum_json_writer *to, uint8_t *buffer, size_t size)
+{
+    *to = (factum_json_writer){.buffer = buffer, .size = size};
+}
+
+void factum_json_writer_to(factum_json_writer *to, uint8_t *buffer, size_t size,
+                           factum_status (*write)(void *data, factum_slice bytes), void *data)
+{
+    *to = (factum_json_writer){.buffer = buffer, .size = size, .write = write, .data = data};
+}
+
+static void give_up(factum_json_writer *to, factum_status status, const char *problem)
+{
+    if (to->status == FACTUM_OK) {
+        to->status = status;
+        to->problem = problem;
+    }
+}
+
+/* Gives what is in the buffer to |write|. */
+static bool flush(factum_json_writer *to)
+{
+    factum_status status = to->write(to->data, fct_slice(to->buffer, to->used));
+    to->used = 0;
+    if (status != FACTUM_OK) {
+        give_up(to, status, "the output takes no more");
+    }
+    return status == FACTUM_OK;
+}
+
+static void put_slowly(factum_json_writer *to, const uint8_t *bytes, size_t len)
+{
+    while (len > 0 && to->status == FACTUM_OK) {
+        size_t room = to->size - to->used;
+        size_t part = len < room ? len : room;
+        if (part == 0 && to->write == NULL) {
+            give_up(to, FACTUM_TOO_BIG, NULL);
+        } else if (part == 0) {
+            (void)flush(to);
+        } else {
+            memcpy(to->buffer + to->used, bytes, part);
+            to->used += part;
+            bytes += part;
+            len -= part;
+        }
+    }
+}
+
+static void put(factum_json_writer *to, const void *bytes, size_t len)
+{
+    FCT_ASSERT(to->used <= to->size);
+    to->total += len;
+    if (FCT_LIKELY(to->status == FACTUM_OK && len > 0 && len <= to->size - to->used)) {
+        memcpy(to->buffer + to->used, bytes, len);
+        to->used += len;
+        return;
+    }
+    put_slowly(to, bytes, len);
+}
+
+/* Before each value and each name. */
+static void begin_value(factum_json_writer *to)
+{
+    if (to->comma) {
+        put(to, ",", 1);
+    }
+    to->comma = true;
+}
+
+factum_status factum_json_writer_finish(factum_json_writer *to, factum_error *err)
+{
+    if (to->status == FACTUM_OK && to->depth != 0) {
+        give_up(to, FACTUM_INVALID, "an object or array was not ended");
+    }
+    if (to->status == FACTUM_OK && to->write != NULL && to->used > 0) {
+        (void)flush(to);
+    }
+    if (to->status == FACTUM_OK) {
+        return FACTUM_OK;
+    }
+    if (to->problem == NULL) {
+        return fct_fail(err, to->status, "the JSON has %zu bytes, and the buffer only %zu",
+                        to->total, to->size);
+    }
+    return fct_fail(err, to->status, "%s", to->problem);
+}
+
+void factum_json_writer_fail(factum_json_writer *to, factum_status status, const char *problem)
+{
+    give_up(to, status, problem);
+}
+
+/* ---- containers ------------------------------------------------------------------------------ */
+
+static void begin_container(factum_json_writer *to, bool array)
+{
+    begin_value(to);
+    if (to->depth == FACTUM_JSON_WRITE_DEPTH_MAX) {
+        give_up(to, FACTUM_TOO_BIG, "arrays and objects are nested deeper than 64");
+        return;
+    }
+    uint64_t bit = UINT64_C(1) << to->depth;
+    to->arrays = array ? to->arrays | bit : to->arrays & ~bit;
+    to->depth++;
+    put(to, array ? "[" : "{", 1);
+    to->comma = false;
+}
+
+void factum_json_put_object(factum_json_writer *to)
+{
+    begin_container(to, false);
+}
+
+void factum_json_put_array(factum_json_writer *to)
+{
+    begin_container(to, true);
+}
+
+void factum_json_put_end(factum_json_writer *to)
+{
+    if (to->depth == 0) {
+        give_up(to, FACTUM_INVALID, "an object or array was ended that did not begin");
+        return;
+    }
+    to->depth--;
+    put(to, (to->arrays >> to->depth & 1) != 0 ? "]" : "}", 1);
+    to->comma = true;
+}
+
+/* ---- texts ----------------------------------------------------------------------------------- */
+
+static bool needs_escape(uint8_t c)
+{
+    return c < 0x20 || c == '"' || c == '\\';
+}
+
+static void put_escape(factum_json_writer *to, uint8_t c)
+{
+    static const char hex[] = "0123456789abcdef";
+    static const char from[] = "\"\\\b\f\n\r\t";
+    static const char letters[] = "\"\\bfnrt";
+    const char *place = c == 0 ? NULL : strchr(from, c);
+    if (place != NULL) {
+        const char two[2] = {'\\', letters[place - from]};
+        put(to, two, sizeof two);
+        return;
+    }
+    const char six[6] = {'\\', 'u', '0', '0', hex[c >> 4], hex[c & 15]};
+    put(to, six, sizeof six);
+}
+
+/* Is some of the 8 bytes no printable ASCII, a quote or a backslash? */
+static bool has_special(uint64_t eight)
+{
+    const uint64_t ones = UINT64_C(0x0101010101010101);
+    const uint64_t tops = ones * 0x80;
+    uint64_t quotes = eight ^ ones * '"';
+    uint64_t slashes = eight ^ ones * '\\';
+    uint64_t small =
+        eight - ones * 0x20; /* borrows show only where a byte is small or above 0x7f */
+    return ((eight | small | (quotes - ones) | (slashes - ones)) & tops) != 0;
+}
+
+/* How many bytes at the beginning of |text| are printed as they are, without a closer look. */
+static size_t plain_prefix(factum_slice text)
+{
+    size_t at = 0;
+    uint64_t eight;
+    while (at + sizeof eight <= text.len) {
+        memcpy(&eight, text.ptr + at, sizeof eight);
+        if (has_special(eight)) {
+            break;
+        }
+        at += sizeof eight;
+    }
+    while (at < text.len && text.ptr[at] < 0x80 && !needs_escape(text.ptr[at])) {
+        at++;
+    }
+    return at;
+}
+
+static void put_quoted(factum_json_writer *to, factum_slice text)
+{
+    size_t from = 0;
+    size_t plain = plain_prefix(text);
+    if (plain < text.len && !fct_utf8_valid(fct_slice_from(text, plain))) {
+        give_up(to, FACTUM_INVALID, "a text is not UTF-8");
+        return;
+    }
+    put(to, "\"", 1);
+    for (size_t i = plain; i < text.len; i++) {
+        if (needs_escape(text.ptr[i])) {
+            put(to, text.ptr + from, i - from);
+            put_escape(to, text.ptr[i]);
+            from = i + 1;
+        }
+    }
+    if (from < text.len) {
+        put(to, text.ptr + from, text.len - from);
+    }
+    put(to, "\"", 1);
+}
+
+void factum_json_put_name(factum_json_writer *to, const char *name, size_t len)
+{
+    begin_value(to);
+    put_quoted(to, fct_slice(name, len));
+    put(to, ":", 1);
+    to->comma = false;
+}
+
+void factum_json_put_text(factum_json_writer *to, factum_slice text)
+{
+    begin_value(to);
+    put_quoted(to, text);
+}
+
+/* ---- other values ---------------------------------------------------------------------------- */
+
+static void put_digits(factum_json_writer *to, bool negative, uint64_t number)
+{
+    uint8_t digits[21];
+    size_t at = sizeof digits;
+    begin_value(to);
+    do {
+        digits[--at] = (uint8_t)('0' + number % 10);
+        number /= 10;
+    } while (number > 0);
+    if (negative) {
+        digits[--at] = '-';
+    }
+    put(to, digits + at, sizeof digits - at);
+}
+
+void factum_json_put_int64(factum_json_writer *to, int64_t number)
+{
+    uint64_t size = number < 0 ? UINT64_C(0) - (uint64_t)number : (uint64_t)number;
+    put_digits(to, number < 0, size);
+}
+
+void factum_json_put_uint64(factum_json_writer *to, uint64_t number)
+{
+    put_digits(to, false, number);
+}
+
+void factum_json_put_bool(factum_json_writer *to, bool value)
+{
+    begin_value(to);
+    put(to, value ? "true" : "false", value ? 4 : 5);
+}
+
+void factum_json_put_null(factum_json_writer *to)
+{
+    begin_value(to);
+    put(to, "null", 4);
+}
+
+/* How many digits |text| has from |at| on. */
+static size_t digits_at(factum_slice text, size_t at)
+{
+    size_t end = at;
+    while (end < text.len && text.ptr[end] >= '0' && text.ptr[end] <= '9') {
+        end++;
+    }
+    return end - at;
+}
+
+static bool is_printable_number(factum_slice text)
+{
+    size_t at = text.len > 0 && text.ptr[0] == '-' ? 1 : 0;
+    size_t whole = digits_at(text, at);
+    if (whole == 0 || (whole > 1 && text.ptr[at] == '0')) {
+        return false;
+    }
+    at += whole;
+    if (at < text.len && text.ptr[at] == '.') {
+        size_t fraction = digits_at(text, at + 1);
+        if (fraction == 0) {
+            return false;
+        }
+        at += 1 + fraction;
+    }
+    if (at < text.len && (text.ptr[at] | 0x20) == 'e') {
+        at++;
+        at += at < text.len && (text.ptr[at] == '+' || text.ptr[at] == '-') ? 1 : 0;
+        size_t exponent = digits_at(text, at);
+        if (exponent == 0) {
+            return false;
+        }
+        at += exponent;
+    }
+    return at == text.len;
+}
+
+void factum_json_put_number(factum_json_writer *to, factum_slice number)
+{
+    begin_value(to);
+    if (number.len == 0) {
+        put(to, "0", 1);
+    } else if (is_printable_number(number)) {
+        put(to, number.ptr, number.len);
+    } else {
+        give_up(to, FACTUM_INVALID, "a number is not in the form of JSON");
+    }
+}
+
+void factum_json_put_raw(factum_json_writer *to, factum_slice json)
+{
+    begin_value(to);
+    if (json.len == 0) {
+        put(to, "null", 4);
+    } else {
+        put(to, json.ptr, json.len);
+    }
+}

@@ -1,0 +1,44 @@
+/* decision.h - what factum_decision is: the events that |decide| emits, or its rejection.
+ * Layer: decider. Not thread-safe.
+ */
+#ifndef FCT_DECIDER_DECISION_H
+#define FCT_DECIDER_DECISION_H
+
+#include <factum/decider.h>
+
+#include "core/arena.h"
+
+#define FCT_DECISION_EVENTS_MAX 100000 /* the store's own limit may be lower */
+
+struct fct_emitted {
+    factum_slice stream;
+    factum_slice type;
+    factum_slice data;
+    const factum_slice *tags;
+    size_t tag_count;
+    const void *typed; /* read back from type and data */
+};
+
+struct factum_decision {
+    const factum_decider *decider;
+    struct factum_arena *arena; /* of all that is emitted */
+    factum_slice stream;        /* that is decided about; empty: each event names its own */
+    struct fct_emitted *events;
+    size_t count;
+    size_t capacity;
+    factum_status failed; /* the first failure; later events are ignored */
+    factum_error err;
+    char code[FACTUM_CODE_SIZE];
+    char text[FACTUM_REJECT_TEXT_SIZE];
+};
+
+/* |arena| is reset: decisions follow each other in it. */
+void fct_decision_init(struct factum_decision *decision, const factum_decider *decider,
+                       struct factum_arena *arena, factum_slice stream);
+/* Calls |decide| and checks what it says: *verdict, and the events or the rejection. INVALID if the
+ * decider contradicts itself; NO_MEMORY, TOO_BIG. */
+FCT_MUST_USE factum_status fct_decide_now(struct factum_decision *decision, const void *state,
+                                          const void *command, factum_verdict *verdict,
+                                          factum_error *err);
+
+#endif

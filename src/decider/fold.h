@@ -1,0 +1,60 @@
+/* fold.h - what factum_fold is: a state, the memory of its strings, and how far it has come.
+ * Layer: decider. Not thread-safe.
+ *
+ * After a failure inside |evolve| the state is half changed: |broken| says why, and only a reset
+ * makes the fold usable again.
+ */
+#ifndef FCT_DECIDER_FOLD_H
+#define FCT_DECIDER_FOLD_H
+
+#include <factum/decider.h>
+
+#include "core/arena.h"
+
+struct factum_fold {
+    const factum_decider *decider;
+    const struct fct_mem *mem;
+    struct factum_arena arena;   /* of what the state keeps */
+    struct factum_arena scratch; /* of the event that is parsed */
+    void *state;
+    void *typed; /* the event that is parsed */
+    bool lenient;
+    factum_status broken;
+    factum_fold_info info;
+    /* Of a fold that load.c has read from a stream: */
+    bool exists; /* at info.revision, even if no event of it is visible */
+    bool has_metadata;
+    bool windowed;              /* $maxCount or $maxAge: what a read gives changes by itself */
+    uint64_t metadata_revision; /* that it was read under, if |has_metadata| */
+};
+
+/* INVALID unless the decider has what it needs. */
+FCT_MUST_USE factum_status fct_decider_check(const factum_decider *decider, factum_error *err);
+/* |state_size_max| 0: the default. The fold is its owner's, for factum_fold_destroy. */
+FCT_MUST_USE factum_status fct_fold_create(const struct fct_mem *mem, const factum_decider *decider,
+                                           uint64_t state_size_max, struct factum_fold **fold,
+                                           factum_error *err);
+/* An event as it is stored. */
+struct fct_stored {
+    factum_slice type;
+    factum_slice data;
+    const factum_event *event; /* all of it, if it was read from the store; or NULL */
+};
+/* Makes a typed event, whatever the decider's parser does. NOT_FOUND, without a text: it does not
+ * know the type. */
+FCT_MUST_USE factum_status fct_parse_typed(const factum_decider *decider,
+                                           const struct fct_stored *stored,
+                                           struct factum_arena *arena, void *typed,
+                                           factum_error *err);
+/* Folds an event that is typed already: one of the decision's own. */
+FCT_MUST_USE factum_status fct_fold_evolve(struct factum_fold *fold, const void *typed,
+                                           factum_error *err);
+/* Adds what |request| reads, up to DONE; |place| is set. */
+FCT_MUST_USE factum_status fct_fold_read(struct factum_fold *fold, factum_store *store,
+                                         const factum_read_request *request, factum_error *err);
+/* All its bytes, for the cache's bound. */
+size_t fct_fold_size(const struct factum_fold *fold);
+/* Frees what only parsing needs. */
+void fct_fold_shrink(struct factum_fold *fold);
+
+#endif

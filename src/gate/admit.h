@@ -1,0 +1,23 @@
+/* admit.h - what the gate does with the events of one append. Layer: gate. */
+#ifndef FCT_GATE_ADMIT_H
+#define FCT_GATE_ADMIT_H
+
+#include "engine/engine.h"
+#include "gate/bench.h"
+#include "gate/rules.h"
+
+struct fct_admission {
+    const struct fct_mem *mem;
+    const factum_log_sink *sink; /* of warnings, or NULL */
+    const struct fct_rules *rules;
+    struct fct_benches *benches;
+};
+
+/* Checks the events of |op|, which is prepared, against |rules|. If something is to be added to
+ * them, the op's request is changed to a copy, which the op's tail owns. SCHEMA_VIOLATION: "event
+ * 2: /lines/0/qty: ...", with the event in result.refused_index, also for a value that cannot be a
+ * tag. TOO_BIG, NO_MEMORY. On failure nothing has changed and there is no tail. */
+FCT_MUST_USE factum_status fct_admit(const struct fct_admission *admission, factum_append_op *op,
+                                     factum_error *err);
+
+#endif

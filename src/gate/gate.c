@@ -1,0 +1,446 @@
+/* gate.c - see gate.h. Layer: gate.
+ *
+ * Invariants:
+ *  1. |rules| is what appends see. It and every table that was in it stay until nobody is inside
+ *     who may have seen them.
+ *  2. While |under_way| is set, one write to "$schemas" is between its submit and its end; |rules|
+ *     then asks for what was and for what comes, and |before| is what it was.
+ *  3. |lock| is held while |rules|, |before|, |under_way| or |retired| change; never while the
+ *     engine works.
+ */
+#include "gate/gate.h"
+
+#include "core/check.h"
+#include "core/error.h"
+#include "core/log_sink.h"
+#include "core/slice.h"
+#include "gate/admit.h"
+#include "gate/key.h"
+#include "gate/passage.h"
+#include "os/thread.h"
+
+#define RETIRED_MAX 4u
+
+struct gate {
+    struct fct_engine_ops ops;
+    struct fct_upkeep_ops upkeep;
+    const struct fct_engine_ops *inner;
+    void *engine; /* the inner engine's self */
+    const struct fct_mem *mem;
+    const factum_log_sink *sink; /* |sink_copy|, or NULL */
+    factum_log_sink sink_copy;
+    struct fct_benches benches;
+    struct fct_passage passage;
+    _Atomic(struct fct_rules *) rules;
+
+    struct fct_mutex lock;
+    bool under_way;
+    struct fct_rules *before;
+    struct fct_rules *retired[RETIRED_MAX]; /* to be freed after the next drain */
+    size_t retired_count;
+};
+
+/* ---- writes to the registry's stream --------------------------------------------------------- */
+
+/* The tail of such a write: what holds when it has been committed. */
+struct change {
+    struct fct_op_tail tail;
+    struct gate *gate;
+    struct fct_rules *after;
+};
+
+static bool is_registry(factum_slice stream)
+{
+    return fct_slice_equal(stream, FCT_SLICE("$schemas"));
+}
+
+/* Does |op| write to the registry, or to what governs its stream? */
+static bool writes_registry(const factum_append_op *op)
+{
+    const factum_append_request *request = fct_op_request(op);
+    for (size_t i = 0; i < request->expectation_count; i++) {
+        factum_slice stream = request->expectations[i].stream;
+        if (stream.len >= 8 && stream.ptr[0] == '$' &&
+            (is_registry(stream) || fct_slice_equal(stream, FCT_SLICE("$$$schemas")))) {
+            return request->event_count > 0 || op->action != FACTUM_ACTION_APPEND;
+        }
+    }
+    return false;
+}
+
+/* With the lock held: |table| is used no more by those who come. */
+static void retire(struct gate *gate, struct fct_rules *table)
+{
+    FCT_ASSERT(gate->retired_count < RETIRED_MAX);
+    gate->retired[gate->retired_count++] = table;
+}
+
+/* With the lock held, when nobody is inside who may have seen them. */
+static void free_retired(struct gate *gate)
+{
+    while (gate->retired_count > 0) {
+        fct_rules_destroy(gate->retired[--gate->retired_count]);
+    }
+}
+
+/* With the lock held. */
+static void publish_rules(struct gate *gate, struct fct_rules *table)
+{
+    retire(gate, atomic_exchange(&gate->rules, table));
+}
+
+static void change_end(struct fct_op_tail *tail, factum_append_op *op)
+{
+    struct change *change = (struct change *)(void *)tail;
+    struct gate *gate = change->gate;
+    bool written = op->status == FACTUM_OK;
+    fct_mutex_lock(&gate->lock);
+    FCT_ASSERT(gate->under_way);
+    publish_rules(gate, written ? change->after : gate->before);
+    retire(gate, written ? gate->before : change->after);
+    gate->before = NULL;
+    gate->under_way = false;
+    fct_mutex_unlock(&gate->lock);
+    fct_mem_free(gate->mem, change);
+}
+
+/* *changed is |rules| with the registry's events of |request| applied, as they are at |stage|. */
+static factum_status apply_events(const struct fct_rules *rules,
+                                  const factum_append_request *request, enum fct_rules_stage stage,
+                                  struct fct_rules **changed, factum_error *err)
+{
+    struct fct_rules *made = NULL;
+    factum_status status = FACTUM_OK;
+    for (size_t i = 0; i < request->event_count && status == FACTUM_OK; i++) {
+        const factum_new_event *new_event = &request->events[i];
+        struct fct_registry_event event;
+        struct fct_rules *next = NULL;
+        if (!is_registry(new_event->stream)) {
+            continue;
+        }
+        status = fct_registry_event_parse(new_event->type, new_event->data, &event, err);
+        if (status == FACTUM_OK) {
+            status = fct_rules_apply(made == NULL ? rules : made, &event, stage, false, &next, err);
+        }
+        if (status == FACTUM_OK) {
+            fct_rules_destroy(made);
+            made = next;
+        }
+    }
+    if (status != FACTUM_OK) {
+        fct_rules_destroy(made);
+        return status;
+    }
+    *changed = made;
+    return FACTUM_OK;
+}
+
+static factum_status refuse_registry(const factum_append_op *op, factum_error *err)
+{
+    const factum_append_request *request = fct_op_request(op);
+    for (size_t i = 0; i < request->event_count; i++) {
+        if (!is_registry(request->events[i].stream)) {
+            return fct_fail(err, FACTUM_INVALID,
+                            "event %zu: an append to $schemas writes to no other stream", i);
+        }
+    }
+    return op->action == FACTUM_ACTION_APPEND && request->event_count > 0
+               ? FACTUM_OK
+               : fct_fail(err, FACTUM_INVALID,
+                          "$schemas holds the schemas of this store: it cannot be deleted");
+}
+
+/* With the lock held and nothing under way: makes both tables of the change, shows the first and
+ * gives |op| its tail. */
+static factum_status begin_change(struct gate *gate, factum_append_op *op, factum_error *err)
+{
+    struct change *change = fct_mem_alloc(gate->mem, sizeof *change);
+    if (change == NULL) {
+        return fct_fail(err, FACTUM_NO_MEMORY, "schemas: out of memory");
+    }
+    struct fct_rules *rules = atomic_load(&gate->rules);
+    struct fct_rules *tentative = NULL;
+    *change = (struct change){.tail = {change_end}, .gate = gate};
+    factum_status status =
+        apply_events(rules, fct_op_request(op), FCT_RULES_TENTATIVE, &tentative, err);
+    if (status == FACTUM_OK) {
+        status = apply_events(tentative, fct_op_request(op), FCT_RULES_FINAL, &change->after, err);
+    }
+    if (status != FACTUM_OK) {
+        fct_rules_destroy(tentative);
+        fct_mem_free(gate->mem, change);
+        return status;
+    }
+    gate->before = rules;
+    atomic_store(&gate->rules, tentative);
+    gate->under_way = true;
+    fct_op_set_tail(op, &change->tail);
+    return FACTUM_OK;
+}
+
+/* Prepares a write to the registry: when it returns OK, all who have seen less than |op|'s schemas
+ * have submitted what they had to. */
+static factum_status prepare_change(struct gate *gate, factum_append_op *op, factum_error *err)
+{
+    factum_status status = refuse_registry(op, err);
+    if (status != FACTUM_OK) {
+        return status;
+    }
+    fct_mutex_lock(&gate->lock);
+    if (gate->under_way) {
+        status = fct_fail(err, FACTUM_BUSY, "another schema is being registered: try again");
+    } else {
+        status = begin_change(gate, op, err);
+    }
+    if (status == FACTUM_OK) {
+        fct_passage_drain(&gate->passage);
+        free_retired(gate);
+    }
+    fct_mutex_unlock(&gate->lock);
+    return status;
+}
+
+/* ---- appends --------------------------------------------------------------------------------- */
+
+static factum_status admit_op(struct gate *gate, factum_append_op *op, factum_error *err)
+{
+    const struct fct_admission admission = {
+        .mem = gate->mem,
+        .sink = gate->sink,
+        .rules = atomic_load(&gate->rules),
+        .benches = &gate->benches,
+    };
+    factum_status status = fct_key_take(op, err);
+    return status == FACTUM_OK && fct_rules_count(admission.rules) > 0
+               ? fct_admit(&admission, op, err)
+               : status;
+}
+
+static factum_status gate_append(void *self, factum_append_op *op, factum_error *err)
+{
+    struct gate *gate = self;
+    factum_status status;
+    if (writes_registry(op)) {
+        status = prepare_change(gate, op, err);
+        if (status == FACTUM_OK) {
+            status = gate->inner->append(gate->engine, op, err);
+        }
+    } else {
+        struct fct_pass pass = fct_passage_enter(&gate->passage);
+        status = admit_op(gate, op, err);
+        if (status == FACTUM_OK) {
+            status = gate->inner->append(gate->engine, op, err);
+        }
+        fct_passage_leave(&gate->passage, pass);
+    }
+    if (status != FACTUM_OK) {
+        op->status = status;
+        fct_op_end_tail(op);
+    }
+    return status;
+}
+
+static void gate_append_here(void *self, factum_append_op *op)
+{
+    struct gate *gate = self;
+    if (writes_registry(op)) {
+        op->status = prepare_change(gate, op, &op->err);
+        if (op->status == FACTUM_OK) {
+            gate->inner->append_here(gate->engine, op);
+        }
+    } else {
+        struct fct_pass pass = fct_passage_enter(&gate->passage);
+        op->status = admit_op(gate, op, &op->err);
+        if (op->status == FACTUM_OK) {
+            gate->inner->append_here(gate->engine, op);
+        }
+        fct_passage_leave(&gate->passage, pass);
+    }
+    fct_op_end_tail(op);
+}
+
+/* ---- everything else goes through ------------------------------------------------------------ */
+
+static void gate_cancel(void *self, factum_append_op *op)
+{
+    struct gate *gate = self;
+    gate->inner->cancel(gate->engine, op);
+}
+
+static factum_status gate_read(void *self, const factum_read_request *request, bool follow,
+                               struct fct_reader **reader, factum_error *err)
+{
+    struct gate *gate = self;
+    return gate->inner->read(gate->engine, request, follow, reader, err);
+}
+
+static factum_status gate_list(void *self, const factum_list_request *request,
+                               struct fct_lister **lister, factum_error *err)
+{
+    struct gate *gate = self;
+    return gate->inner->list(gate->engine, request, lister, err);
+}
+
+static factum_status gate_ask(void *self, factum_question *question, factum_error *err)
+{
+    struct gate *gate = self;
+    return gate->inner->ask(gate->engine, question, err);
+}
+
+static factum_status gate_listen(void *self, factum_listener *listener, factum_error *err)
+{
+    struct gate *gate = self;
+    return gate->inner->listen(gate->engine, listener, err);
+}
+
+static void gate_unlisten(void *self, factum_listener *listener)
+{
+    struct gate *gate = self;
+    gate->inner->unlisten(gate->engine, listener);
+}
+
+static factum_status gate_verify(void *self, const factum_progress *progress,
+                                 factum_verify_report *report, factum_error *err)
+{
+    struct gate *gate = self;
+    return gate->inner->upkeep->verify(gate->engine, progress, report, err);
+}
+
+static factum_status gate_backup(void *self, const char *to, const factum_progress *progress,
+                                 factum_backup_report *report, factum_error *err)
+{
+    struct gate *gate = self;
+    return gate->inner->upkeep->backup(gate->engine, to, progress, report, err);
+}
+
+/* ---- opening and closing --------------------------------------------------------------------- */
+
+static void gate_free(struct gate *gate)
+{
+    free_retired(gate);
+    FCT_ASSERT(!gate->under_way);
+    fct_rules_destroy(atomic_load(&gate->rules));
+    fct_benches_finish(&gate->benches);
+    fct_mutex_finish(&gate->lock);
+    fct_mem_free(gate->mem, gate);
+}
+
+/* The engine ends what is under way, and with it its tails. */
+static factum_status gate_close(void *self, factum_error *err)
+{
+    struct gate *gate = self;
+    factum_status status = gate->inner->close(gate->engine, err);
+    gate_free(gate);
+    return status;
+}
+
+/* One event of "$schemas". What cannot be read binds nobody, and is said. */
+static factum_status load_event(struct gate *gate, const factum_event *stored, factum_error *err)
+{
+    struct fct_registry_event event;
+    struct fct_rules *changed;
+    factum_error why;
+    if (fct_registry_event_parse(stored->type, stored->data, &event, &why) != FACTUM_OK) {
+        fct_log_message(gate->sink, FACTUM_LOG_WARN, "schema-unreadable",
+                        "event %llu of $schemas is skipped: %s",
+                        (unsigned long long)stored->revision, why.text);
+        return FACTUM_OK;
+    }
+    factum_status status =
+        fct_rules_apply(atomic_load(&gate->rules), &event, FCT_RULES_FINAL, true, &changed, err);
+    if (status == FACTUM_OK) {
+        fct_rules_destroy(atomic_exchange(&gate->rules, changed));
+    }
+    return status;
+}
+
+static factum_status load(struct gate *gate, struct fct_engine *engine, factum_error *err)
+{
+    const factum_read_request request = {
+        .size = sizeof request, .source = FACTUM_SOURCE_STREAM, .name = FCT_SLICE("$schemas")};
+    struct fct_reader *reader;
+    factum_status status = fct_engine_read(engine, &request, false, &reader, err);
+    if (status == FACTUM_STREAM_NOT_FOUND || status == FACTUM_STREAM_DELETED ||
+        status == FACTUM_CORRUPT) {
+        return FACTUM_OK;
+    }
+    factum_event event;
+    while (status == FACTUM_OK) {
+        status = fct_reader_next(reader, &event, err);
+        if (status == FACTUM_OK) {
+            status = load_event(gate, &event, err);
+        }
+    }
+    fct_reader_close(reader);
+    /* A damaged store takes no appends, so that it needs no schemas; it must open to be looked at.
+     */
+    return status == FACTUM_DONE || status == FACTUM_CORRUPT ? FACTUM_OK : status;
+}
+
+static void fill_ops(struct gate *gate)
+{
+    gate->ops = (struct fct_engine_ops){
+        .size = sizeof gate->ops,
+        .capabilities = gate->inner->capabilities,
+        .append = gate_append,
+        .append_here = gate->inner->append_here == NULL ? NULL : gate_append_here,
+        .cancel = gate_cancel,
+        .read = gate_read,
+        .list = gate_list,
+        .ask = gate_ask,
+        .listen = gate_listen,
+        .unlisten = gate_unlisten,
+        .close = gate_close,
+    };
+    if (gate->inner->upkeep != NULL) {
+        gate->upkeep = (struct fct_upkeep_ops){
+            .size = sizeof gate->upkeep,
+            .verify = gate->inner->upkeep->verify == NULL ? NULL : gate_verify,
+            .backup = gate->inner->upkeep->backup == NULL ? NULL : gate_backup,
+        };
+        gate->ops.upkeep = &gate->upkeep;
+    }
+}
+
+static struct gate *gate_create(const struct fct_engine *engine, const factum_log_sink *sink)
+{
+    struct gate *gate = fct_mem_zalloc(engine->mem, 1, sizeof *gate);
+    struct fct_rules *rules = fct_rules_create(engine->mem);
+    if (gate == NULL || rules == NULL) {
+        fct_mem_free(engine->mem, gate);
+        fct_rules_destroy(rules);
+        return NULL;
+    }
+    gate->inner = engine->ops;
+    gate->engine = engine->self;
+    gate->mem = engine->mem;
+    if (sink != NULL) {
+        gate->sink_copy = *sink;
+        gate->sink = &gate->sink_copy;
+    }
+    fct_benches_init(&gate->benches, gate->mem);
+    fct_passage_init(&gate->passage);
+    fct_mutex_init(&gate->lock);
+    atomic_store(&gate->rules, rules);
+    fill_ops(gate);
+    return gate;
+}
+
+factum_status fct_gate_put(struct fct_engine *engine, const factum_log_sink *sink,
+                           factum_error *err)
+{
+    struct gate *gate = gate_create(engine, sink);
+    factum_status status = gate == NULL ? fct_fail(err, FACTUM_NO_MEMORY, "open: out of memory")
+                                        : load(gate, engine, err);
+    if (status != FACTUM_OK) {
+        if (gate != NULL) {
+            gate_free(gate);
+        }
+        factum_status closed = fct_engine_close(engine, NULL);
+        (void)closed; /* why it could not be opened is said */
+        return status;
+    }
+    engine->ops = &gate->ops;
+    engine->self = gate;
+    return FACTUM_OK;
+}

@@ -1,0 +1,70 @@
+/* rules.h - which schema an event has to pass: an immutable table of subjects. Layer: gate.
+ *
+ * A change makes a new table, which shares the rules that stay. Tables are freed by their owner
+ * when nobody is in them (passage.h); a rule goes with the last table that has it. Changes are made
+ * by one thread at a time.
+ *
+ * A type's own rule is asked first by its subject with category, then by the one without; a mode
+ * that is not set at either is that of the category, and without any it is REJECT.
+ */
+#ifndef FCT_GATE_RULES_H
+#define FCT_GATE_RULES_H
+
+#include "core/mem.h"
+#include "schema/registry_event.h"
+#include "schema/schema.h"
+
+#define FCT_RULES_MAX 65536u /* subjects */
+#define FCT_RULE_TAGS_MAX FACTUM_SCHEMA_TAGS_MAX
+
+/* A version of a schema, ready for use. Shared by rules; immutable, but for |uses|. */
+struct fct_edition {
+    uint32_t uses;
+    uint64_t version;
+    uint64_t id;
+    struct fct_program *program; /* NULL: it cannot be used, as |broken| says */
+    char broken[256];
+};
+
+/* One subject. Immutable, but for |tables|. */
+struct fct_rule {
+    uint32_t tables; /* that have it */
+    factum_schema_mode mode;
+    struct fct_edition *now;  /* NULL: no schema */
+    struct fct_edition *next; /* of a registration under way, which events must pass too, or NULL */
+    factum_slice subject_text;
+    struct fct_subject subject;
+};
+
+struct fct_rules;
+
+/* What holds for an event. */
+struct fct_ruling {
+    const struct fct_rule *rule; /* with an edition; NULL: nothing is asked of the event */
+    factum_schema_mode mode;     /* WARN or REJECT */
+};
+
+/* An empty table. NULL without memory. */
+struct fct_rules *fct_rules_create(const struct fct_mem *mem);
+/* Accepts NULL. */
+void fct_rules_destroy(struct fct_rules *rules);
+size_t fct_rules_count(const struct fct_rules *rules);
+/* |category| may be empty. */
+struct fct_ruling fct_rules_find(const struct fct_rules *rules, factum_slice category,
+                                 factum_slice type);
+
+/* How a registration that is under way shows in a table. */
+enum fct_rules_stage {
+    FCT_RULES_TENTATIVE, /* events must pass what was and what comes */
+    FCT_RULES_FINAL,
+};
+
+/* *changed is a new table, |rules| with |event| applied; |rules| stays as it is. |lenient|: a
+ * schema that cannot be compiled makes a broken edition instead of a failure. INVALID, UNSUPPORTED,
+ * TOO_BIG (of the schema, or too many subjects), NO_MEMORY. */
+FCT_MUST_USE factum_status fct_rules_apply(const struct fct_rules *rules,
+                                           const struct fct_registry_event *event,
+                                           enum fct_rules_stage stage, bool lenient,
+                                           struct fct_rules **changed, factum_error *err);
+
+#endif

@@ -1,0 +1,33 @@
+/* snapshot.h - the registry as it was when it was read. Layer: registry. */
+#ifndef FCT_REGISTRY_SNAPSHOT_H
+#define FCT_REGISTRY_SNAPSHOT_H
+
+#include <factum/registry.h>
+
+#include "core/mem.h"
+
+#define FCT_SNAPSHOT_VERSIONS_MAX 1000000u
+
+struct fct_mode_entry {
+    factum_slice subject;
+    factum_schema_mode mode;
+};
+
+struct factum_schemas {
+    const struct fct_mem *mem;
+    void *texts; /* blocks that hold what the slices point to, linked */
+    factum_schema_version *versions;
+    size_t version_count;
+    size_t version_capacity;
+    struct fct_mode_entry *modes; /* the last of each subject */
+    size_t mode_count;
+    size_t mode_capacity;
+    bool exists;       /* the stream has events */
+    uint64_t revision; /* its last, if it exists */
+};
+
+/* The newest version of |subject|, or NULL. */
+const factum_schema_version *fct_snapshot_newest(const struct factum_schemas *schemas,
+                                                 factum_slice subject);
+
+#endif

@@ -1,0 +1,243 @@
+/* program_test.c - a schema and documents from the inside: memory that fails, equality, tags,
+ * limits. The keywords are in tests/schema. Layer: schema. */
+#include <limits.h>
+
+#include "core/slice.h"
+#include "schema/schema.h"
+#include "schema/value.h"
+#include "support/mem_fault.h"
+#include "support/test.h"
+
+static const char rich[] =
+    "{\"$id\":\"http://x/root\",\"$ref\":\"other.json#/$defs/"
+    "a\",\"properties\":{\"a\\u0062\":{\"pattern\":"
+    "\"^a\"},\"c\":{\"$dynamicRef\":\"#n\"}},\"$dynamicAnchor\":\"n\",\"required\":[\"ab\"],"
+    "\"unevaluatedProperties\":false,\"anyOf\":[{\"maxProperties\":1},{\"dependentRequired\":{"
+    "\"c\":["
+    "\"ab\"]}}],\"allOf\":[{\"items\":{\"uniqueItems\":true,\"multipleOf\":0.5}}]}";
+static const char other[] =
+    "{\"$defs\":{\"a\":{\"type\":[\"object\",\"array\"],\"patternProperties\":{"
+    "\"^d\":true}}}}";
+
+static const char *const documents[] = {
+    "{\"ab\":\"a\\u0062\",\"d\":[1,1.0]}",
+    "{\"ab\":\"x\",\"c\":{\"ab\":1,\"e\":null}}",
+    "[[1,2,3,1e0],0.25]",
+};
+
+static factum_status create(const struct fct_mem *mem, const char *text,
+                            struct fct_program **program, factum_error *err)
+{
+    factum_schema_document document = {.uri = FCT_SLICE("http://x/other.json"),
+                                       .text = factum_slice_from(other)};
+    factum_schema_options options = {
+        .size = sizeof options, .documents = &document, .document_count = 1, .formats = true};
+    return fct_program_create(mem, factum_slice_from(text), &options, program, err);
+}
+
+/* Compiles and checks; the status of the first call that fails. */
+static factum_status compile_and_check(const struct fct_mem *mem, factum_error *err)
+{
+    struct fct_program *program = NULL;
+    struct fct_run *run = NULL;
+    factum_status status = create(mem, rich, &program, err);
+    status = status == FACTUM_OK ? fct_run_create(mem, &run, err) : status;
+    for (size_t i = 0; i < 3 && status == FACTUM_OK; i++) {
+        factum_schema_result result = {.size = sizeof result};
+        status = fct_run_text(run, program, factum_slice_from(documents[i]), 10, &result, err);
+        if (status == FACTUM_OK) {
+            assert_int_equal(result.valid, i == 0);
+        } else {
+            assert_false(result.valid);
+        }
+    }
+    fct_run_destroy(run);
+    fct_program_destroy(program);
+    return status;
+}
+
+static void every_allocation_that_fails_is_reported_and_nothing_leaks(void **state)
+{
+    (void)state;
+    struct fct_mem_fault fault;
+    factum_error err;
+    fct_mem_fault_init(&fault);
+    assert_int_equal(compile_and_check(&fault.mem, &err), FACTUM_OK);
+    unsigned long calls = fault.calls;
+    assert_true(calls > 30);
+    assert_int_equal(fault.held, 0);
+    for (unsigned long i = 0; i < calls; i++) {
+        fct_mem_fault_init(&fault);
+        fault.fail_at = i;
+        factum_status status = compile_and_check(&fault.mem, &err);
+        /* A tape that could not be made smaller stays as it is. */
+        assert_true(status == FACTUM_NO_MEMORY || status == FACTUM_OK);
+        assert_int_equal(fault.held, 0);
+    }
+}
+
+static void a_check_of_values_of_one_kind_does_not_allocate(void **state)
+{
+    (void)state;
+    struct fct_mem_fault fault;
+    factum_error err;
+    struct fct_program *program;
+    struct fct_run *run;
+    factum_schema_result result = {.size = sizeof result};
+    fct_mem_fault_init(&fault);
+    assert_ok(create(&fault.mem, rich, &program, &err), err);
+    assert_ok(fct_run_create(&fault.mem, &run, &err), err);
+    for (size_t i = 0; i < 3; i++) {
+        unsigned long before = fault.calls;
+        assert_ok(fct_run_text(run, program, factum_slice_from(documents[0]), 1, &result, &err),
+                  err);
+        assert_true(result.valid);
+        assert_true(i == 0 || fault.calls == before);
+    }
+    fct_run_destroy(run);
+    fct_program_destroy(program);
+}
+
+static factum_json tape(const char *text, factum_json_node *nodes, size_t count)
+{
+    factum_json json;
+    factum_error err;
+    assert_ok(factum_json_parse(factum_slice_from(text), NULL, nodes, count, &json, &err), err);
+    return json;
+}
+
+static void values_are_equal_by_their_meaning(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *a, *b;
+        bool equal;
+    } cases[] = {
+        {"{\"a\":1,\"b\":[true,null]}", "{\"b\":[true,null],\"a\":1.0}", true},
+        {"{\"a\":1}", "{\"a\":true}", false},
+        {"[1,[2,{\"x\":\"\\u0061\"}]]", "[1e0,[2.0,{\"\\u0078\":\"a\"}]]", true},
+        {"[1,2]", "[2,1]", false},
+        {"{\"a\":{}}", "{\"a\":[]}", false},
+        {"{\"a\":1,\"b\":2}", "{\"a\":1,\"c\":2}", false},
+        {"\"\\ud83d\\ude00\"", "\"\xf0\x9f\x98\x80\"", true},
+        {"\"\\ud800\"", "\"\\ud801\"", false},
+        {"\"0123456789012345678901234567890123456789012345678901234567890123456789\"",
+         "\"012345678901234567890123456789012345678901234567890123456789012345678\\u0039\"", true},
+        {"[[],[[]]]", "[[[]],[]]", false},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        factum_json_node nodes_a[32];
+        factum_json_node nodes_b[32];
+        factum_json a = tape(cases[i].a, nodes_a, 32);
+        factum_json b = tape(cases[i].b, nodes_b, 32);
+        uint64_t steps = 0;
+        struct fct_value value_a = {&a, 0};
+        struct fct_value value_b = {&b, 0};
+        bool hashes = fct_value_hash(value_a, 5, &steps) == fct_value_hash(value_b, 5, &steps);
+        if (fct_value_equal(value_a, value_b, &steps) != cases[i].equal ||
+            hashes != cases[i].equal) {
+            print_error("%s and %s\n", cases[i].a, cases[i].b);
+            fail();
+        }
+    }
+}
+
+static void tags_are_found_through_properties_and_references(void **state)
+{
+    (void)state;
+    static const char text[] =
+        "{\"properties\":{\"sku\":{\"x-factum-tag\":\"sku\"},\"customer\":{\"$ref\":\"#/$defs/c\"},"
+        "\"lines\":{\"items\":{\"properties\":{\"sku\":{\"x-factum-tag\":\"no\"}}}},\"parent\":{\"$"
+        "ref\":"
+        "\"#\"}},\"$defs\":{\"c\":{\"properties\":{\"id\":{\"x-factum-tag\":\"customer\",\"type\":"
+        "\"string\"}}}}}";
+    struct fct_program *program;
+    factum_error err;
+    factum_schema_tag_place place = {.size = sizeof place};
+    assert_ok(create(fct_mem_heap(), text, &program, &err), err);
+    assert_true(fct_program_tag(program, 0, &place));
+    assert_true(fct_slice_equal(place.name, FCT_SLICE("sku")));
+    assert_int_equal(place.path_count, 1);
+    assert_true(fct_slice_equal(place.path[0], FCT_SLICE("sku")));
+    assert_true(fct_program_tag(program, 1, &place));
+    assert_true(fct_slice_equal(place.name, FCT_SLICE("customer")));
+    assert_int_equal(place.path_count, 2);
+    assert_true(fct_slice_equal(place.path[0], FCT_SLICE("customer")));
+    assert_true(fct_slice_equal(place.path[1], FCT_SLICE("id")));
+    assert_false(fct_program_tag(program, 2, &place));
+    fct_program_destroy(program);
+}
+
+static void limits_are_the_callers(void **state)
+{
+    (void)state;
+    struct fct_program *program;
+    struct fct_run *run;
+    factum_error err;
+    factum_schema_result result = {.size = sizeof result};
+    factum_schema_options options = {.size = sizeof options, .rules_max = 3, .steps_max = 5};
+    assert_status(fct_program_create(fct_mem_heap(), FCT_SLICE("{\"allOf\":[{},{},{}]}"), &options,
+                                     &program, &err),
+                  FACTUM_TOO_BIG);
+    assert_text(err, "over the limit of 3 subschemas");
+    assert_null(program);
+    options.rules_max = 0;
+    options.size_max = 10;
+    assert_status(fct_program_create(fct_mem_heap(), FCT_SLICE("{\"type\":\"null\"}"), &options,
+                                     &program, &err),
+                  FACTUM_TOO_BIG);
+    assert_text(err, "has 15 bytes: over the limit of 10");
+    options.size_max = 0;
+    assert_ok(fct_program_create(fct_mem_heap(), FCT_SLICE("{\"items\":{\"type\":\"null\"}}"),
+                                 &options, &program, &err),
+              err);
+    assert_ok(fct_run_create(fct_mem_heap(), &run, &err), err);
+    assert_status(
+        fct_run_text(run, program, FCT_SLICE("[null,null,null,null,null]"), 1, &result, &err),
+        FACTUM_TOO_BIG);
+    assert_text(err, "over the limit of 5 steps");
+    assert_false(result.valid);
+    assert_ok(fct_run_text(run, program, FCT_SLICE("[null,1]"), 1, &result, &err), err);
+    assert_string_equal(result.faults[0].text, "item 1 must be null, but is 1");
+    assert_string_equal(result.faults[0].pointer, "/1");
+    assert_string_equal(result.faults[0].schema, "#/items/type");
+    fct_run_destroy(run);
+    fct_program_destroy(program);
+}
+
+static void faults_are_counted_up_to_the_maximum(void **state)
+{
+    (void)state;
+    struct fct_program *program;
+    struct fct_run *run;
+    factum_error err;
+    factum_schema_result result = {.size = sizeof result};
+    assert_ok(create(fct_mem_heap(), "{\"items\":{\"type\":\"null\"}}", &program, &err), err);
+    assert_ok(fct_run_create(fct_mem_heap(), &run, &err), err);
+    static const struct {
+        size_t max, count;
+        bool more;
+    } cases[] = {{0, 1, true}, {1, 1, true}, {2, 2, true}, {3, 3, true}, {4, 3, false}};
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        assert_ok(
+            fct_run_text(run, program, FCT_SLICE("[1,null,2,3]"), cases[i].max, &result, &err),
+            err);
+        assert_int_equal(result.fault_count, cases[i].count);
+        assert_int_equal(result.more, cases[i].more);
+    }
+    fct_run_destroy(run);
+    fct_program_destroy(program);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_allocation_that_fails_is_reported_and_nothing_leaks),
+        cmocka_unit_test(a_check_of_values_of_one_kind_does_not_allocate),
+        cmocka_unit_test(values_are_equal_by_their_meaning),
+        cmocka_unit_test(tags_are_found_through_properties_and_references),
+        cmocka_unit_test(limits_are_the_callers),
+        cmocka_unit_test(faults_are_counted_up_to_the_maximum),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,119 @@
+/* query_cases.c - deciders over a query: what is read is what the condition covers. On every
+ * kind of store. Run by decider_test.c. */
+#include "fixture.h"
+
+static counter_command take(const char *stream, const char *tag, int64_t number)
+{
+    return (counter_command){.act = COUNTER_TAG, .stream = stream, .tag = tag, .number = number};
+}
+
+TEST(what_is_taken_is_taken_in_every_stream)
+{
+    F;
+    assert_int_equal(ask(f, NULL, take("a-1", "email:x", 1), NULL), FACTUM_ACCEPTED);
+    assert_int_equal(ask(f, NULL, take("a-2", "email:x", 2), NULL), FACTUM_REJECTED);
+    assert_string_equal(f->result.code, "tagged.taken");
+    assert_string_equal(f->result.text, "email:x is taken");
+    assert_false(f->result.has_revision);
+    assert_int_equal(ask(f, NULL, take("a-2", "email:y", 2), NULL), FACTUM_ACCEPTED);
+    assert_string_equal(stream_text(f, "a-1"), "Added {\"n\":1}");
+    assert_string_equal(stream_text(f, "a-2"), "Added {\"n\":2}");
+}
+
+TEST(what_does_not_fit_the_query_does_not_matter)
+{
+    F;
+    append(f, "a-1", "Multiplied", "{}", "email:x"); /* another type: neither read nor covered */
+    append(f, "a-1", "Added", "{\"n\":1}", "email:y");
+    assert_int_equal(ask(f, NULL, take("a-2", "email:x", 2), NULL), FACTUM_ACCEPTED);
+    assert_int_equal(f->result.retries, 0);
+}
+
+/* Something is written while the decision is made. */
+struct meanwhile {
+    struct fixture *f;
+    const char *type;
+    const char *tag;
+    bool done;
+};
+
+static void write_meanwhile(void *data)
+{
+    struct meanwhile *meanwhile = data;
+    if (!meanwhile->done) {
+        meanwhile->done = true;
+        append(meanwhile->f, "other-1", meanwhile->type, "{\"n\":9}", meanwhile->tag);
+    }
+}
+
+TEST(an_event_that_comes_to_fit_is_decided_on)
+{
+    F;
+    struct meanwhile meanwhile = {.f = f, .type = "Added", .tag = "email:x"};
+    counter_command command = take("a-1", "email:x", 1);
+    command.meanwhile = write_meanwhile;
+    command.data = &meanwhile;
+    assert_int_equal(ask(f, NULL, command, "k1"), FACTUM_REJECTED);
+    assert_int_equal(f->result.retries, 1);
+    assert_string_equal(stream_text(f, "a-1"), "STREAM_NOT_FOUND");
+}
+
+TEST(an_event_that_does_not_fit_is_no_race)
+{
+    F;
+    struct meanwhile meanwhile = {.f = f, .type = "Added", .tag = "email:y"};
+    counter_command command = take("a-1", "email:x", 1);
+    command.meanwhile = write_meanwhile;
+    command.data = &meanwhile;
+    assert_int_equal(ask(f, NULL, command, "k1"), FACTUM_ACCEPTED);
+    assert_int_equal(f->result.retries, 0);
+}
+
+TEST(the_query_may_come_with_the_request)
+{
+    F;
+    const factum_slice tag = FCT_SLICE("email:x");
+    const factum_query_item item = {.tags = &tag, .tag_count = 1};
+    const factum_query query = {.items = &item, .item_count = 1};
+    counter_command command = take("a-1", "email:x", 1);
+    factum_transact_request request = request_of(f, NULL, &command, "k1");
+    request.query = &query;
+    OK(send_request(f, &request));
+    assert_int_equal(f->result.verdict, FACTUM_ACCEPTED);
+    OK(send_request(f, &request));
+    assert_true(f->result.already);
+    command.number = 2;
+    assert_status(send_request(f, &request), FACTUM_KEY_CONFLICT);
+    command = (counter_command){.act = COUNTER_ADD, .number = 1};
+    request.command_id = FCT_SLICE("k2");
+    assert_status(send_request(f, &request), FACTUM_INVALID);
+    assert_text(f->err, "an event has to name its stream");
+}
+
+TEST(a_state_over_a_query_is_cached_too)
+{
+    F;
+    factum_state_cache_info info = {.size = sizeof info};
+    make_cache(f);
+    assert_int_equal(ask(f, NULL, take("a-1", "email:x", 1), NULL), FACTUM_ACCEPTED);
+    assert_int_equal(ask(f, NULL, take("a-2", "email:x", 2), NULL), FACTUM_REJECTED);
+    OK(factum_state_cache_get(f->cache, &info, &f->err));
+    assert_int_equal(info.hits, 1);
+    /* of others: seen by the condition, or by the read before a rejection */
+    struct meanwhile meanwhile = {.f = f, .type = "Added", .tag = "email:z"};
+    counter_command command = take("a-3", "email:z", 3);
+    command.meanwhile = write_meanwhile;
+    command.data = &meanwhile;
+    assert_int_equal(ask(f, NULL, command, NULL), FACTUM_REJECTED);
+    assert_int_equal(ask(f, NULL, take("a-3", "email:z", 3), NULL), FACTUM_REJECTED);
+}
+
+const struct CMUnitTest query_cases[] = {
+    CASE(what_is_taken_is_taken_in_every_stream),
+    CASE(what_does_not_fit_the_query_does_not_matter),
+    CASE(an_event_that_comes_to_fit_is_decided_on),
+    CASE(an_event_that_does_not_fit_is_no_race),
+    CASE(the_query_may_come_with_the_request),
+    CASE(a_state_over_a_query_is_cached_too),
+};
+const size_t query_case_count = sizeof query_cases / sizeof query_cases[0];

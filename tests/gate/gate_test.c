@@ -1,0 +1,367 @@
+/* gate_test.c - the gate before the memory engine: which rule holds, what is added to an event,
+ * what is refused, and what a failed write or a failed allocation leaves. Layer: tests. */
+#include <limits.h>
+
+#include "core/slice.h"
+#include "engine_memory/memory.h"
+#include "gate/gate.h"
+#include "schema/registry_event.h"
+#include "support/mem_fault.h"
+#include "support/test.h"
+
+#define TEST(name) static void name(void **state)
+#define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+#define F struct fixture *f = *state
+
+#define QTY "{\"properties\":{\"qty\":{\"minimum\":1}}}"
+#define HASH "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+
+struct fixture {
+    struct fct_mem_fault mem;
+    struct fct_engine engine;
+    uint64_t version; /* of the last schema */
+    factum_append_result result;
+    factum_error err;
+    char metadata[512]; /* of the event that was read last */
+    char tags[4096];    /* each with a blank before it */
+};
+
+static int set_up(void **state)
+{
+    static struct fixture fixture;
+    const struct fct_limits limits = {.event_size_max = 0};
+    fixture = (struct fixture){.version = 0};
+    fct_mem_fault_init(&fixture.mem);
+    *state = &fixture;
+    assert_ok(fct_engine_memory_open(&fixture.engine, &fixture.mem.mem, fct_os_real(), &limits,
+                                     &fixture.err),
+              fixture.err);
+    assert_ok(fct_gate_put(&fixture.engine, NULL, &fixture.err), fixture.err);
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    F;
+    factum_status status = fct_engine_close(&f->engine, &f->err);
+    return status == FACTUM_OK && f->mem.held == 0 ? 0 : 1;
+}
+
+/* ---- steps ----------------------------------------------------------------------------------- */
+
+static factum_status append_events(struct fixture *f, const factum_new_event *events, size_t count,
+                                   factum_expected expected)
+{
+    const factum_expectation expectation = {events[0].stream, expected};
+    const factum_append_request request = {.size = sizeof request,
+                                           .events = events,
+                                           .event_count = count,
+                                           .expectations = &expectation,
+                                           .expectation_count = 1,
+                                           .system = true};
+    return fct_engine_append(&f->engine, &request, &f->result, NULL, &f->err);
+}
+
+static factum_status put(struct fixture *f, const char *stream, const char *type, const char *data,
+                         const char *metadata)
+{
+    const factum_new_event event = {.stream = factum_slice_from(stream),
+                                    .type = factum_slice_from(type),
+                                    .data = factum_slice_from(data),
+                                    .metadata = factum_slice_from(metadata)};
+    return append_events(f, &event, 1, factum_any());
+}
+
+static factum_status put_schema(struct fixture *f, const char *subject, const char *schema,
+                                factum_expected expected)
+{
+    char data[1024];
+    (void)snprintf(data, sizeof data,
+                   "{\"subject\":\"%s\",\"version\":%llu,\"id\":%llu,\"hash\":\"" HASH
+                   "\",\"proof\":\"none\",\"schema\":%s}",
+                   subject, (unsigned long long)f->version + 1, (unsigned long long)f->version + 1,
+                   schema);
+    const factum_new_event event = {.stream = FCT_SLICE(FCT_SCHEMAS_STREAM),
+                                    .type = FCT_SLICE(FCT_SCHEMA_REGISTERED),
+                                    .data = factum_slice_from(data)};
+    factum_status status = append_events(f, &event, 1, expected);
+    f->version += status == FACTUM_OK;
+    return status;
+}
+
+static factum_status put_mode(struct fixture *f, const char *subject, const char *mode)
+{
+    char data[256];
+    (void)snprintf(data, sizeof data, "{\"subject\":\"%s\",\"mode\":\"%s\"}", subject, mode);
+    return put(f, FCT_SCHEMAS_STREAM, FCT_SCHEMA_MODE_SET, data, "");
+}
+
+/* Reads the last event of |stream|. */
+static void read_last(struct fixture *f, const char *stream)
+{
+    const factum_read_request request = {.size = sizeof request,
+                                         .source = FACTUM_SOURCE_STREAM,
+                                         .name = factum_slice_from(stream),
+                                         .from = FACTUM_FROM_END,
+                                         .backwards = true};
+    struct fct_reader *reader;
+    factum_event event;
+    assert_ok(fct_engine_read(&f->engine, &request, false, &reader, &f->err), f->err);
+    assert_ok(fct_reader_next(reader, &event, &f->err), f->err);
+    (void)snprintf(f->metadata, sizeof f->metadata, "%.*s", (int)event.metadata.len,
+                   (const char *)event.metadata.ptr);
+    size_t len = 0;
+    f->tags[0] = '\0';
+    for (size_t i = 0; i < event.tag_count; i++) {
+        len += (size_t)snprintf(f->tags + len, sizeof f->tags - len, " %.*s",
+                                (int)event.tags[i].len, (const char *)event.tags[i].ptr);
+    }
+    fct_reader_close(reader);
+}
+
+#define assert_put(f, stream, type, data) assert_ok(put(f, stream, type, data, ""), (f)->err)
+#define assert_refused(f, stream, type, data)                                                      \
+    assert_status(put(f, stream, type, data, ""), FACTUM_SCHEMA_VIOLATION)
+
+/* ---- which rule ------------------------------------------------------------------------------ */
+
+TEST(the_subject_with_category_is_asked_before_the_one_without)
+{
+    F;
+    assert_ok(put_schema(f, "Placed", QTY, factum_any()), f->err);
+    assert_refused(f, "order-1", "Placed", "{\"qty\":0}");
+    assert_ok(put_schema(f, "order/Placed", "{\"required\":[\"a\"]}", factum_any()), f->err);
+    assert_put(f, "order-1", "Placed", "{\"qty\":0,\"a\":1}");
+    assert_refused(f, "order-1", "Placed", "{\"qty\":1}");
+    assert_refused(f, "parcel-1", "Placed", "{\"qty\":0}");
+    assert_refused(f, "plain", "Placed", "{\"qty\":0}");
+    assert_put(f, "parcel-1", "placed", "{\"qty\":0}");
+    assert_put(f, "$system-1", "Placed", "{\"qty\":0}");
+}
+
+TEST(a_mode_of_a_subject_counts_before_that_of_its_category)
+{
+    F;
+    assert_ok(put_schema(f, "order/Placed", QTY, factum_any()), f->err);
+    assert_ok(put_mode(f, "order/", "off"), f->err);
+    assert_put(f, "order-1", "Placed", "{\"qty\":0}");
+    read_last(f, "order-1");
+    assert_string_equal(f->metadata, "");
+    assert_ok(put_mode(f, "order/", "warn"), f->err);
+    assert_put(f, "order-1", "Placed", "{\"qty\":0}");
+    read_last(f, "order-1");
+    assert_non_null(strstr(f->metadata, "{\"$schema.fault\":\"event 0: /qty: "));
+    assert_ok(put_mode(f, "order/Placed", "reject"), f->err);
+    assert_refused(f, "order-1", "Placed", "{\"qty\":0}");
+    assert_text(f->err, "event 0: /qty: ");
+    assert_text(f->err, "(schema order/Placed 1)");
+    assert_refused(f, "order-1", "Placed", "no JSON");
+}
+
+TEST(the_event_that_does_not_fit_is_said_and_nothing_is_written)
+{
+    F;
+    const factum_new_event events[] = {
+        {.stream = FCT_SLICE("a"), .type = FCT_SLICE("Other"), .data = FCT_SLICE("x")},
+        {.stream = FCT_SLICE("a"), .type = FCT_SLICE("Placed"), .data = FCT_SLICE("{\"qty\":1}")},
+        {.stream = FCT_SLICE("a"), .type = FCT_SLICE("Placed"), .data = FCT_SLICE("{\"qty\":0}")}};
+    assert_ok(put_schema(f, "Placed", QTY, factum_any()), f->err);
+    assert_status(append_events(f, events, 3, factum_any()), FACTUM_SCHEMA_VIOLATION);
+    assert_int_equal(f->result.refused_index, 2);
+    assert_ok(append_events(f, events, 2, factum_no_stream()), f->err);
+    read_last(f, "a");
+    assert_string_equal(f->metadata, "{\"$schema.id\":1}");
+}
+
+/* ---- what is added --------------------------------------------------------------------------- */
+
+TEST(the_id_is_stamped_where_there_is_a_place_for_it)
+{
+    F;
+    static const struct {
+        const char *before, *after;
+    } cases[] = {
+        {"", "{\"$schema.id\":1}"},
+        {"{}", "{\"$schema.id\":1}"},
+        {" { } ", "{ \"$schema.id\":1}"},
+        {"{\"a\":1}", "{\"a\":1,\"$schema.id\":1}"},
+        {"{\"$schema.id\":7}", "{\"$schema.id\":7}"},
+    };
+    assert_ok(put_schema(f, "Placed", QTY, factum_any()), f->err);
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        assert_ok(put(f, "a", "Placed", "{}", cases[i].before), f->err);
+        read_last(f, "a");
+        assert_string_equal(f->metadata, cases[i].after);
+    }
+}
+
+TEST(tags_are_taken_from_the_data)
+{
+    F;
+    static const struct {
+        const char *data, *tags;
+    } cases[] = {
+        {"{\"t\":\"x\"}", " t:x"},
+        {"{\"t\":1.50}", " t:1.50"},
+        {"{\"t\":true}", " t:true"},
+        {"{\"t\":null}", ""},
+        {"{\"t\":{\"a\":1}}", ""},
+        {"{}", ""},
+        {"{\"t\":[\"x\",2,\"x\",null,[3]]}", " t:x t:2"},
+        {"{\"t\":\"a\\u00e9\\n\\\"\"}", " t:a\xc3\xa9\n\""},
+    };
+    assert_ok(
+        put_schema(f, "Placed", "{\"properties\":{\"t\":{\"x-factum-tag\":\"t\"}}}", factum_any()),
+        f->err);
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        assert_put(f, "a", "Placed", cases[i].data);
+        read_last(f, "a");
+        assert_string_equal(f->tags, cases[i].tags);
+    }
+}
+
+TEST(a_value_that_cannot_be_a_tag_is_refused)
+{
+    F;
+    char data[2048];
+    assert_ok(
+        put_schema(f, "Placed", "{\"properties\":{\"t\":{\"x-factum-tag\":\"t\"}}}", factum_any()),
+        f->err);
+    assert_refused(f, "a", "Placed", "{\"t\":\"\\ud800\"}");
+    assert_text(f->err, "/t: ");
+    for (int len = 1022; len <= 1023; len++) { /* with "t:" 1,024 and 1,025 */
+        (void)snprintf(data, sizeof data, "{\"t\":\"%0*d\"}", len, 0);
+        assert_status(put(f, "a", "Placed", data, ""),
+                      len == 1022 ? FACTUM_OK : FACTUM_SCHEMA_VIOLATION);
+    }
+    for (int count = 32; count <= 33; count++) {
+        size_t end = (size_t)snprintf(data, sizeof data, "{\"t\":[0");
+        for (int i = 1; i < count; i++) {
+            end += (size_t)snprintf(data + end, sizeof data - end, ",%d", i);
+        }
+        (void)snprintf(data + end, sizeof data - end, "]}");
+        assert_status(put(f, "a", "Placed", data, ""),
+                      count == 32 ? FACTUM_OK : FACTUM_SCHEMA_VIOLATION);
+    }
+    assert_text(f->err, "32");
+}
+
+TEST(a_key_in_the_metadata_makes_an_append_known)
+{
+    F;
+    static const char *const bad[] = {"{\"$idempotencyKey\":1}", "{\"$idempotencyKey\":\"\"}",
+                                      "{\"$idempotencyKey\":\"a\\n\"}"};
+    assert_ok(put_schema(f, "Placed", QTY, factum_any()), f->err);
+    assert_ok(put(f, "a", "Placed", "{}", "{\"$idempotencyKey\":\"k\"}"), f->err);
+    assert_false(f->result.already);
+    assert_ok(put_schema(f, "Placed", "{\"type\":\"object\"}", factum_any()), f->err);
+    assert_ok(put(f, "a", "Placed", "{}", "{\"$idempotencyKey\":\"k\"}"), f->err);
+    assert_true(f->result.already); /* its stamp would be another one now */
+    assert_status(put(f, "a", "Placed", "{\"x\":1}", "{\"$idempotencyKey\":\"k\"}"),
+                  FACTUM_KEY_CONFLICT);
+    assert_ok(put(f, "a", "Placed", "{}", "{\"a\":{\"$idempotencyKey\":\"k\"}}"), f->err);
+    assert_false(f->result.already);
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        assert_status(put(f, "a", "Placed", "{}", bad[i]), FACTUM_INVALID);
+    }
+}
+
+/* ---- the registry's stream ------------------------------------------------------------------- */
+
+TEST(a_version_that_was_not_written_does_not_bind)
+{
+    F;
+    assert_ok(put_schema(f, "Placed", QTY, factum_any()), f->err);
+    for (int i = 0; i < 6; i++) { /* more than are retired at once */
+        assert_status(put_schema(f, "Placed", "{\"required\":[\"a\"]}", factum_at(9)),
+                      FACTUM_WRONG_REVISION);
+        assert_put(f, "a", "Placed", "{\"qty\":1}");
+        assert_refused(f, "a", "Placed", "{\"qty\":0}");
+    }
+    assert_ok(put_schema(f, "Placed", "{\"required\":[\"a\"]}", factum_at(0)), f->err);
+    assert_refused(f, "a", "Placed", "{\"qty\":1}");
+    assert_put(f, "a", "Placed", "{\"a\":1,\"qty\":0}");
+}
+
+TEST(only_the_registrys_events_are_taken_into_its_stream)
+{
+    F;
+    const factum_new_event mixed[] = {
+        {.stream = FCT_SLICE("$schemas"),
+         .type = FCT_SLICE("$SchemaModeSet"),
+         .data = FCT_SLICE("{\"subject\":\"A\",\"mode\":\"off\"}")},
+        {.stream = FCT_SLICE("a"), .type = FCT_SLICE("A"), .data = FCT_SLICE("{}")}};
+    const factum_expectation expectations[] = {{FCT_SLICE("$schemas"), factum_any()},
+                                               {FCT_SLICE("a"), factum_any()}};
+    const factum_append_request request = {.size = sizeof request,
+                                           .events = mixed,
+                                           .event_count = 2,
+                                           .expectations = expectations,
+                                           .expectation_count = 2,
+                                           .system = true};
+    assert_status(fct_engine_append(&f->engine, &request, NULL, NULL, &f->err), FACTUM_INVALID);
+    assert_status(put(f, "$schemas", "Other", "{}", ""), FACTUM_INVALID);
+    assert_status(put(f, "$schemas", FCT_SCHEMA_REGISTERED, "{}", ""), FACTUM_INVALID);
+    assert_status(put_schema(f, "Placed", "{\"type\":7}", factum_any()), FACTUM_INVALID);
+    assert_status(put_mode(f, "A", "never"), FACTUM_INVALID);
+    assert_ok(put_mode(f, "A", "off"), f->err);
+    assert_status(fct_engine_remove(&f->engine, FACTUM_ACTION_DELETE, FCT_SLICE("$schemas"),
+                                    factum_any(), NULL, &f->err),
+                  FACTUM_INVALID);
+}
+
+/* ---- without memory -------------------------------------------------------------------------- */
+
+TEST(an_allocation_that_fails_leaves_all_as_it_was)
+{
+    F;
+    static const char with_tag[] =
+        "{\"properties\":{\"qty\":{\"minimum\":1},\"t\":{\"x-factum-tag\":\"t\"}}}";
+    unsigned long n = 0;
+    unsigned long refused = 0;
+    factum_status status = FACTUM_NO_MEMORY;
+    for (; status != FACTUM_OK; n++) {
+        f->mem.fail_at = f->mem.calls + n;
+        status = put_schema(f, "Placed", with_tag, factum_any());
+        f->mem.fail_at = ULONG_MAX;
+        if (status != FACTUM_OK) {
+            refused++;
+            assert_status(status, FACTUM_NO_MEMORY);
+            assert_put(f, "a", "Placed", "{\"qty\":0}");
+        }
+    }
+    assert_true(refused > 2);
+    status = FACTUM_NO_MEMORY;
+    refused = 0;
+    for (n = 0; status != FACTUM_OK; n++) {
+        f->mem.fail_at = f->mem.calls + n;
+        status = put(f, "b", "Placed", "{\"qty\":1,\"t\":\"x\"}", "{\"a\":1}");
+        f->mem.fail_at = ULONG_MAX;
+        if (status != FACTUM_OK) {
+            refused++;
+            assert_status(status, FACTUM_NO_MEMORY);
+            assert_refused(f, "b", "Placed", "{\"qty\":0}");
+        }
+    }
+    assert_true(refused > 0);
+    read_last(f, "b");
+    assert_string_equal(f->metadata, "{\"a\":1,\"$schema.id\":1}");
+    assert_string_equal(f->tags, " t:x");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        CASE(the_subject_with_category_is_asked_before_the_one_without),
+        CASE(a_mode_of_a_subject_counts_before_that_of_its_category),
+        CASE(the_event_that_does_not_fit_is_said_and_nothing_is_written),
+        CASE(the_id_is_stamped_where_there_is_a_place_for_it),
+        CASE(tags_are_taken_from_the_data),
+        CASE(a_value_that_cannot_be_a_tag_is_refused),
+        CASE(a_key_in_the_metadata_makes_an_append_known),
+        CASE(a_version_that_was_not_written_does_not_bind),
+        CASE(only_the_registrys_events_are_taken_into_its_stream),
+        CASE(an_allocation_that_fails_leaves_all_as_it_was),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
