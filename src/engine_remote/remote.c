@@ -282,7 +282,9 @@ static factum_status distant_create(const struct fct_engine_remote_options *opti
     distant->limits = options->limits;
     distant->durability = options->durability;
     distant->read_only = options->read_only;
-    distant->sink = options->sink == NULL ? (factum_log_sink){.write = NULL} : *options->sink;
+    if (options->sink != NULL) {
+        distant->sink = *options->sink;
+    }
     distant->completer = (factum_completer){distant, fct_distant_completed};
     distant->posted.run = distant_on_posted;
     distant->send_appends.run = distant_on_send_appends;

@@ -455,7 +455,7 @@ static struct fct_gen_field *find_field(const struct fct_gen_type *type, factum_
 static factum_status same_plain(struct fct_gen *gen, uint32_t one, uint32_t other, bool *same)
 {
     struct fct_gen_shape first;
-    struct fct_gen_shape second;
+    struct fct_gen_shape second = {.nullable = false};
     factum_status status = fct_gen_shape(gen, one, &first);
     if (status == FACTUM_OK) {
         status = fct_gen_shape(gen, other, &second);
@@ -469,7 +469,7 @@ static factum_status same_plain(struct fct_gen *gen, uint32_t one, uint32_t othe
 static factum_status meet_again(struct fct_gen *gen, struct fct_gen_field *field, uint32_t node)
 {
     struct fct_gen_target one;
-    struct fct_gen_target other;
+    struct fct_gen_target other = {.node = node};
     factum_status status = fct_gen_follow(gen, field->node, &one);
     if (status == FACTUM_OK) {
         status = fct_gen_follow(gen, node, &other);
