@@ -1,0 +1,25 @@
+// append.mjs - appends one event through KurrentDB's official client.
+//
+//     node append.mjs ADDRESS STREAM TYPE JSON
+//     node append.mjs kurrentdb://localhost:2113?tls=false order-42 OrderPlaced '{"totalCents":4200}'
+//
+// What the server does not take is printed as it says it, and the program ends with 1.
+import { jsonEvent, KurrentDBClient } from "@kurrent/kurrentdb-client";
+
+const [address, stream, type, text] = process.argv.slice(2);
+if (text === undefined) {
+  console.error("usage: node append.mjs ADDRESS STREAM TYPE JSON");
+  process.exit(2);
+}
+const client = KurrentDBClient.connectionString(address);
+try {
+  const { nextExpectedRevision } = await client.appendToStream(
+    stream,
+    jsonEvent({ type, data: JSON.parse(text) }),
+  );
+  console.log(`${stream} is at revision ${nextExpectedRevision}`);
+} catch (error) {
+  console.error(error.message);
+  process.exitCode = 1;
+}
+await client.dispose();
