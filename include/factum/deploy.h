@@ -64,12 +64,9 @@ typedef struct factum_deployment {
  * stream's name before its first '-', or begins with '$'. UNSUPPORTED: factum_lua_enable was not
  * called. DENIED: a server does not let this caller deploy. Otherwise as factum_read and
  * factum_append. */
-FACTUM_API FACTUM_MUST_USE factum_status factum_decider_deploy(factum_store *store,
-                                                               factum_slice category,
-                                                               factum_slice text,
-                                                               const factum_deploy_options *options,
-                                                               factum_deployment *deployment,
-                                                               factum_error *err);
+FACTUM_API FACTUM_MUST_USE factum_status factum_decider_deploy(
+    factum_store *store, factum_slice category, factum_slice text,
+    const factum_deploy_options *options, factum_deployment *deployment, factum_error *err);
 
 /* ---- finding --------------------------------------------------------------------------------- */
 

@@ -211,7 +211,8 @@ const struct command command_command = {
     .name = "command",
     .usage = "command CATEGORY ID NAME [options]",
     .summary = "decide a command, and append the events that follow",
-    .help = "  --decider FILE     the script in Lua that decides (the deployed decider of the category)\n"
+    .help = "  --decider FILE     the script in Lua that decides (the deployed decider of the "
+            "category)\n"
             "  --data JSON        the command's data; @FILE, or - for standard input\n"
             "  --key TEXT         names the command for ever: sent again, it counts once\n"
             "  --correlation ID   the flow that it belongs to (default: the key)\n"

@@ -127,8 +127,7 @@ static bool take_texts(struct definition_reading *reading, factum_deployed *depl
     return take_text(reading, CATEGORY, &deployed->category) &&
            take_text(reading, LANGUAGE, &language) && take_text(reading, HASH, &deployed->hash) &&
            take_text(reading, BY, &deployed->by) && take_text(reading, WHY, &deployed->why) &&
-           take_text(reading, TEXT, &deployed->text) &&
-           fct_slice_equal(language, FCT_SLICE("lua"));
+           take_text(reading, TEXT, &deployed->text) && fct_slice_equal(language, FCT_SLICE("lua"));
 }
 
 static factum_status check_deployed(const factum_event *event, const factum_deployed *deployed,

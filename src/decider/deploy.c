@@ -70,8 +70,8 @@ static factum_status none_deployed(factum_slice category, factum_error *err)
 static factum_status no_revision(factum_slice category, uint64_t revision, factum_error *err)
 {
     return fct_fail(err, FACTUM_NOT_FOUND,
-                    "the decider of the category %.*s has no revision %" PRIu64,
-                    FCT_FMT(category), revision);
+                    "the decider of the category %.*s has no revision %" PRIu64, FCT_FMT(category),
+                    revision);
 }
 
 /* The event at |*revision|, or the last one. NOT_FOUND, DONE: it is not there. */
@@ -186,8 +186,8 @@ static factum_status read_deploy_options(struct deploying *work, const factum_de
     factum_status status = FACTUM_OK;
     work->options = (factum_deploy_options){.size = sizeof work->options};
     if (given != NULL) {
-        status = fct_sized_read(&work->options, sizeof work->options, given, "deploy: the options",
-                                err);
+        status =
+            fct_sized_read(&work->options, sizeof work->options, given, "deploy: the options", err);
     }
     if (status != FACTUM_OK) {
         return status;

@@ -43,9 +43,8 @@ TEST(what_is_deployed_is_found_with_its_history)
     OK(deploy(f, COUNTER_LUA, &done));
     assert_int_equal(done.revision, 0);
     assert_false(done.already);
-    const factum_deploy_options options = {.size = sizeof options,
-                                           .by = FCT_SLICE("ann"),
-                                           .why = FCT_SLICE("a \"better\" one\n")};
+    const factum_deploy_options options = {
+        .size = sizeof options, .by = FCT_SLICE("ann"), .why = FCT_SLICE("a \"better\" one\n")};
     OK(factum_decider_deploy(f->store, ACCOUNT, FCT_SLICE(COUNTER_LUA "-- 2\n"), &options, &done,
                              &f->err));
     assert_int_equal(done.revision, 1);
@@ -93,9 +92,9 @@ TEST(a_script_that_does_not_open_is_not_deployed)
     assert_status(deploy(f, "initial = = 1", &done), FACTUM_INVALID);
     assert_text(f->err, "account.lua:1: ");
     const factum_deploy_options options = {.size = sizeof options, .name = "mine.lua"};
-    assert_status(factum_decider_deploy(f->store, ACCOUNT, FCT_SLICE("\n\nx ="), &options, NULL,
-                                        &f->err),
-                  FACTUM_INVALID);
+    assert_status(
+        factum_decider_deploy(f->store, ACCOUNT, FCT_SLICE("\n\nx ="), &options, NULL, &f->err),
+        FACTUM_INVALID);
     assert_text(f->err, "mine.lua:3: ");
     assert_status(deploy(f, "while true do end", &done), FACTUM_TOO_BIG);
     assert_status(deploy(f, "initial = {}", &done), FACTUM_INVALID);
@@ -111,9 +110,9 @@ TEST(names_that_are_no_category_are_refused)
     factum_lua_enable();
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
         factum_slice name = factum_slice_from(names[i]);
-        assert_status(factum_decider_deploy(f->store, name, FCT_SLICE(COUNTER_LUA), NULL, NULL,
-                                            &f->err),
-                      FACTUM_INVALID);
+        assert_status(
+            factum_decider_deploy(f->store, name, FCT_SLICE(COUNTER_LUA), NULL, NULL, &f->err),
+            FACTUM_INVALID);
         assert_status(factum_decider_find(f->store, name, NULL, &found, &f->err), FACTUM_INVALID);
     }
 }
@@ -283,8 +282,7 @@ TEST(of_rivals_each_is_written_or_refused_and_equal_ones_agree)
 
 /* ---- blame ----------------------------------------------------------------------------------- */
 
-static void take_state(struct fixture *f, factum_blame *blame, const char *state,
-                       uint64_t revision)
+static void take_state(struct fixture *f, factum_blame *blame, const char *state, uint64_t revision)
 {
     const factum_event event = {.type = FCT_SLICE("Changed"), .revision = revision};
     OK(factum_blame_take(blame, factum_slice_from(state), revision == 0 ? NULL : &event, &f->err));
