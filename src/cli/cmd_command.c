@@ -39,7 +39,7 @@ static int print_json_result(const factum_store *store, const factum_result *res
 {
     switch (result->verdict) {
     case FACTUM_ACCEPTED:
-        (void)printf("{\"verdict\":\"accepted\",\"events\":%" PRIu64 ",\"revision\":%" PRIu64
+        (void)printf("{\"verdict\":\"accepted\",\"count\":%" PRIu64 ",\"revision\":%" PRIu64
                      ",\"position\":%" PRIu64 ",\"already\":%s,",
                      result->event_count, result->revision, result->position,
                      result->already ? "true" : "false");
