@@ -222,8 +222,8 @@ static factum_status find_same(struct deploying *work, factum_error *err)
     return fct_fail(err, status, "%s", why.text);
 }
 
-static factum_status expect_stream(const struct deploying *work, factum_expected *expected,
-                                   factum_error *err)
+static factum_status expect_definition(const struct deploying *work, factum_expected *expected,
+                                       factum_error *err)
 {
     factum_stream_info info = {.size = sizeof info};
     *expected = work->options.expected;
@@ -274,7 +274,7 @@ static factum_status write_definition(struct deploying *work, factum_expected ex
 static factum_status deploy(struct deploying *work, factum_error *err)
 {
     factum_expected expected = {FACTUM_EXPECTED_NONE, 0};
-    factum_status status = expect_stream(work, &expected, err);
+    factum_status status = expect_definition(work, &expected, err);
     if (status == FACTUM_OK) {
         status = find_same(work, err);
     }

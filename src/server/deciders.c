@@ -139,6 +139,7 @@ static struct fct_decider_use *take_opened(struct fct_deciders *deciders,
 static void keep_opened(struct fct_server *server, struct fct_decider_use *use)
 {
     struct fct_deciders *deciders = server->deciders;
+    FCT_ASSERT(use != NULL);
     factum_slice category = fct_slice(use->category, use->category_len);
     fct_mutex_lock(&deciders->lock);
     struct fct_decider_use **entry = find_entry(deciders, category);

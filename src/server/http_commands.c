@@ -114,7 +114,7 @@ static factum_status put_place(const struct command_job *asked, struct fct_buf *
     return status == FACTUM_OK ? fct_buf_printf(out, ",\"token\":\"%s\"", token) : status;
 }
 
-static factum_status put_outcome(const struct command_job *asked, struct fct_buf *out)
+static factum_status put_command(const struct command_job *asked, struct fct_buf *out)
 {
     const factum_result *result = &asked->result;
     bool over_query = factum_script_has_query(fct_deciders_get(asked->use));
@@ -203,7 +203,7 @@ static factum_status put_decided(struct command_job *asked)
         asked->result.has_revision && !factum_script_has_query(fct_deciders_get(asked->use));
     job->tag = asked->result.revision;
     return asked->result.verdict == FACTUM_REJECTED ? put_rejection(asked, &job->out)
-                                                    : put_outcome(asked, &job->out);
+                                                    : put_command(asked, &job->out);
 }
 
 static factum_status decide_by(struct command_job *asked, factum_error *err)

@@ -67,8 +67,8 @@ static factum_status put_blame(struct fct_buf *out, const factum_blame *blame)
     return status == FACTUM_OK ? fct_buf_add_text(out, "]") : status;
 }
 
-static factum_status put_head(const struct state_job *asked, struct fct_buf *out,
-                              const factum_fold_info *info)
+static factum_status put_state_head(const struct state_job *asked, struct fct_buf *out,
+                                    const factum_fold_info *info)
 {
     const struct fct_http_call *call = asked->job.call;
     char time[FACTUM_TIME_TEXT_SIZE];
@@ -109,7 +109,7 @@ static factum_status put_state(struct state_job *asked, factum_error *err)
     }
     asked->job.has_tag = info.event_count > 0;
     asked->job.tag = info.revision;
-    status = put_head(asked, out, &info);
+    status = put_state_head(asked, out, &info);
     if (status == FACTUM_OK) {
         status = fct_buf_add_slice(out, json);
     }

@@ -17,9 +17,9 @@
  *   any other $x     is a system stream
  *
  * The operations on schemas are asked with a subject, "order/OrderPlaced", in place of a stream.
- * DEPLOY is asked with a category: code enters the server. Whoever is the admin has that right over
- * the UNIX socket, or if the server was started with allow_deploy, and not otherwise: a proxy makes
- * every caller local, and a stolen secret should not be able to run code. The streams "$definition:..."
+ * DEPLOY is asked with a category: code enters the server. The admin has that right over the UNIX
+ * socket, or if the server was started with allow_deploy, and not otherwise: a proxy makes every
+ * caller local, and a stolen secret should not be able to run code. The streams "$definition:..."
  * are where code lies, so changing one (APPEND, DELETE, WRITE_METADATA) needs the right to deploy
  * through every protocol.
  * REGISTER_SCHEMA is the admin's: a schema decides what every writer may append. A check is, too,
