@@ -324,7 +324,9 @@ typedef struct factum_transact_request {
     bool has_time; /* |time| says when the events happened */
     int64_t time;
     factum_durability durability;
-    bool system; /* as in factum_append_request */
+    /* As in factum_append_request. Without it, events that name their streams name none that begins
+     * with '$': metadata neither. */
+    bool system;
     /* How often it is decided again because others were faster; 0: FACTUM_RETRIES_MAX. Before each,
      * it waits for a random time between 0 and 1 ms, 2 ms, 4 ms ... up to 64 ms ("full jitter");
      * not if it was only a cached state that was old. */

@@ -79,6 +79,43 @@ typedef struct factum_script_command {
 FACTUM_API FACTUM_MUST_USE factum_status factum_script_state_json(
     const factum_script_decider *decider, const void *state, factum_slice *json, factum_error *err);
 
+/* ---- blame: which event gave each value of a state its value --------------------------------- */
+
+/* Is told of a state after each event, and remembers which event has changed which of its values
+ * last. One thread at a time. */
+typedef struct factum_blame factum_blame;
+
+/* A value that holds no others, and the event that gave it. The texts last until the next call with
+ * the same blame. */
+typedef struct factum_blamed {
+    size_t size;
+    factum_slice path;  /* ".lines[0].sku"; "." of a state that is one value */
+    factum_slice value; /* as JSON */
+    bool initial;       /* no event did: it is as the decider's initial state had it */
+    uint64_t revision;  /* of the event, and so are the rest */
+    uint64_t position;
+    factum_slice type;
+    int64_t time;
+    factum_uuid id;
+} factum_blamed;
+
+/* *blame is the caller's, for factum_blame_destroy; NULL on failure. INVALID, NO_MEMORY. */
+FACTUM_API FACTUM_MUST_USE factum_status factum_blame_create(factum_blame **blame,
+                                                             factum_error *err);
+/* |state|, JSON as factum_script_state_json gives it, is the state after |event|; with NULL it is
+ * the initial one, which comes first. INVALID: no JSON; NO_MEMORY: the blame is as before. */
+FACTUM_API FACTUM_MUST_USE factum_status factum_blame_take(factum_blame *blame, factum_slice state,
+                                                           const factum_event *event,
+                                                           factum_error *err);
+/* The |index|-th value of the newest state, in the order of its text. DONE: there are no more.
+ * INVALID. */
+FACTUM_API FACTUM_MUST_USE factum_status factum_blame_at(const factum_blame *blame, size_t index,
+                                                         factum_blamed *value, factum_error *err);
+/* Accepts NULL. */
+FACTUM_API void factum_blame_destroy(factum_blame *blame);
+
+/* ---- tests ----------------------------------------------------------------------------------- */
+
 /* One case of a file of tests. The texts last until |each| returns. */
 typedef struct factum_script_case {
     size_t size;

@@ -17,6 +17,9 @@
  * Secure by default: without |insecure| every request needs the admin's secret, and nothing but
  * loopback and the UNIX socket is listened on without TLS.
  *
+ * Commands are decided by the deciders that are deployed in the store (deploy.h): a program that
+ * calls factum_lua_enable first can run them. Otherwise such calls are refused as UNSUPPORTED.
+ *
  * Valid C99 and C++17. Any thread may call these functions.
  */
 #ifndef FACTUM_SERVER_H
@@ -49,6 +52,9 @@ typedef struct factum_server_options {
     uint32_t connections_per_address_max; /* of one address, which may be a proxy's; 0: 1,000. UNIX
                                              sockets are not counted */
     const factum_log_sink *log;           /* copied; NULL: silent. Called on the server's thread */
+    bool
+        allow_deploy; /* the admin may deploy code (deciders) over TCP too, not over the UNIX socket
+                          alone */
 } factum_server_options;
 
 /* Starts serving |store|. *server is the caller's, for factum_server_stop; NULL on failure. The

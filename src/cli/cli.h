@@ -58,9 +58,9 @@ struct options {
     /* serve */
     const char *listen, *unix_path, *tls_cert, *tls_key, *secret_dir, *advertise_host;
     const char *advertise_port, *connections_max, *connections_per_address_max, *config;
-    bool insecure, insecure_any_address, config_check;
+    bool insecure, insecure_any_address, allow_deploy, config_check;
     /* deciders */
-    const char *decider, *data, *traceparent;
+    const char *decider, *data, *traceparent, *why, *by;
     bool blame, watch;
     /* arguments that are no options */
     const char *arguments[8];
@@ -108,7 +108,8 @@ extern const struct command command_schema_show;
 extern const struct command command_schema_diff;
 extern const struct command command_schema_mode;
 extern const struct command command_schema_infer;
-extern const struct command command_command; /* if FCT_WITH_LUA, and so are the next two */
+extern const struct command command_decider; /* if FCT_WITH_LUA, and so are the next three */
+extern const struct command command_command;
 extern const struct command command_state;
 extern const struct command command_test;
 extern const struct command command_serve; /* if FCT_WITH_SERVER, and so is the next */

@@ -39,7 +39,7 @@ static int print_json_result(const factum_store *store, const factum_result *res
 {
     switch (result->verdict) {
     case FACTUM_ACCEPTED:
-        (void)printf("{\"verdict\":\"accepted\",\"events\":%" PRIu64 ",\"revision\":%" PRIu64
+        (void)printf("{\"verdict\":\"accepted\",\"count\":%" PRIu64 ",\"revision\":%" PRIu64
                      ",\"position\":%" PRIu64 ",\"already\":%s,",
                      result->event_count, result->revision, result->position,
                      result->already ? "true" : "false");
@@ -171,9 +171,6 @@ static int name_it(struct sending *sending)
         return complain("CATEGORY-ID is the name of a stream, at most %d bytes",
                         FACTUM_NAME_SIZE_MAX);
     }
-    if (options->decider == NULL) {
-        return complain("--decider FILE.lua is needed: the script that decides");
-    }
     if (options->key == NULL) {
         if (!make_id(sending->key)) {
             (void)complain("no random bytes for a key: give one with --key");
@@ -199,14 +196,11 @@ static int run_command(const struct options *options)
         code = get_data(options, &bytes, &sending.data);
     }
     if (code == 0) {
-        code = open_decider(options->decider, options->arguments[0], &decider);
+        code = open_store_and_decider(options, true, options->arguments[0], &store, &decider);
     }
     if (code == 0) {
-        code = open_store(options, true, &store);
-        if (code == 0) {
-            sending.decider = decider;
-            code = close_store(store, send_command(&sending, store));
-        }
+        sending.decider = decider;
+        code = close_store(store, send_command(&sending, store));
     }
     factum_script_decider_close(decider);
     free(bytes);
@@ -215,9 +209,10 @@ static int run_command(const struct options *options)
 
 const struct command command_command = {
     .name = "command",
-    .usage = "command CATEGORY ID NAME --decider FILE.lua [options]",
-    .summary = "decide a command by a script, and append the events that follow",
-    .help = "  --decider FILE     the script in Lua that decides\n"
+    .usage = "command CATEGORY ID NAME [options]",
+    .summary = "decide a command, and append the events that follow",
+    .help = "  --decider FILE     the script in Lua that decides (the deployed decider of the "
+            "category)\n"
             "  --data JSON        the command's data; @FILE, or - for standard input\n"
             "  --key TEXT         names the command for ever: sent again, it counts once\n"
             "  --correlation ID   the flow that it belongs to (default: the key)\n"

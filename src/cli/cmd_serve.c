@@ -16,6 +16,9 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#ifdef FCT_WITH_LUA
+#include <factum/script.h>
+#endif
 #include <factum/server.h>
 
 #include "cli/cli.h"
@@ -126,6 +129,9 @@ static size_t flags_of(const struct options *options,
     if (options->insecure_any_address) {
         flags[count++] = (struct fct_config_flag){"insecure-any-address", NULL};
     }
+    if (options->allow_deploy) {
+        flags[count++] = (struct fct_config_flag){"allow-deploy", NULL};
+    }
     return count;
 }
 
@@ -234,6 +240,9 @@ static int run_serve(const struct options *options)
     (void)sigaddset(&signals, SIGINT);
     (void)sigaddset(&signals, SIGHUP);
     (void)sigprocmask(SIG_BLOCK, &signals, NULL);
+#ifdef FCT_WITH_LUA
+    factum_lua_enable(); /* for commands that are sent over HTTP */
+#endif
     int code = configure(options, &config);
     if (code == 0 && is_address(config.store)) {
         code = complain("serve works on the directory of a store, not on an address: run it where "
@@ -263,6 +272,8 @@ const struct command command_serve = {
         "  --secret-dir DIR   where the hash of the admin's secret is kept (the store)\n"
         "  --insecure         everybody who can connect may do everything; on loopback only\n"
         "  --insecure-any-address  on every other address too: for containers\n"
+        "  --allow-deploy     deciders may be deployed over TCP too, not over the UNIX socket "
+        "alone\n"
         "  --advertise-host NAME   what KurrentDB clients that ask for members are told\n"
         "  --advertise-port PORT   and its port\n"
         "  --connections-max N     at most so many at once (10000)\n"
@@ -274,7 +285,8 @@ const struct command command_serve = {
              "prints.\nEach option can also come from the environment: FACTUM_LISTEN for --listen. "
              "A flag\ncomes before the environment, that before the file.\n",
     .options = "listen unix tls-cert tls-key secret-dir insecure insecure-any-address "
-               "advertise-host advertise-port connections-max connections-per-address-max config "
+               "allow-deploy advertise-host advertise-port connections-max "
+               "connections-per-address-max config "
                "config-check ",
     .run = run_serve,
 };

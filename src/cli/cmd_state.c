@@ -12,7 +12,7 @@ struct showing {
     factum_store *store;
     factum_slice stream;
     factum_fold *fold;
-    struct blame *blame;
+    factum_blame *blame;
     int64_t time; /* of the last event */
 };
 
@@ -29,15 +29,16 @@ static int take_state(const struct showing *showing, factum_slice *json, factum_
 
 static int take_blame(const struct showing *showing, const factum_event *event)
 {
-    factum_slice json;
+    factum_slice json = {NULL, 0};
     factum_fold_info info;
     if (showing->blame == NULL) {
         return 0;
     }
     int code = take_state(showing, &json, &info);
-    if (code == 0 && !blame_take(showing->blame, json, event)) {
-        (void)complain("out of memory");
-        code = EXIT_FAILURE_;
+    if (code == 0) {
+        factum_error err;
+        factum_status status = factum_blame_take(showing->blame, json, event, &err);
+        code = status == FACTUM_OK ? 0 : fail_with(status, &err);
     }
     return code;
 }
@@ -72,7 +73,7 @@ static void print_state_json(const struct showing *showing, factum_slice json,
 
 static int print_state(const struct showing *showing)
 {
-    factum_slice json;
+    factum_slice json = {NULL, 0};
     factum_fold_info info;
     char time[FACTUM_TIME_TEXT_SIZE];
     int code = take_state(showing, &json, &info);
@@ -194,25 +195,21 @@ static int show_state(struct showing *showing, const factum_read_request *reques
     if (status != FACTUM_OK) {
         return fail_with_script(status, &err);
     }
-    showing->blame = options->blame ? blame_create() : NULL;
     int code = 0;
-    if (options->blame && showing->blame == NULL) {
-        (void)complain("out of memory");
-        code = EXIT_FAILURE_;
+    if (options->blame) {
+        status = factum_blame_create(&showing->blame, &err);
+        code = status == FACTUM_OK ? 0 : fail_with(status, &err);
     }
     if (code == 0) {
         code = options->watch ? watch_state(showing, request) : show_once(showing, request);
     }
-    blame_destroy(showing->blame);
+    factum_blame_destroy(showing->blame);
     factum_fold_destroy(showing->fold);
     return code;
 }
 
 static int check_options(const struct options *options)
 {
-    if (options->decider == NULL) {
-        return complain("--decider FILE.lua is needed: the script that folds the state");
-    }
     if (options->watch && (options->at != NULL || options->time_at != NULL ||
                            options->revision != NULL || options->blame)) {
         return complain("--watch shows the newest state: no --at, --time-at, --revision, --blame");
@@ -237,14 +234,11 @@ static int run_state(const struct options *options)
         code = EXIT_USAGE;
     }
     if (code == 0) {
-        code = open_decider(options->decider, category, &decider);
+        code = open_store_and_decider(options, false, category, &showing.store, &decider);
     }
     if (code == 0) {
-        code = open_store(options, false, &showing.store);
-        if (code == 0) {
-            showing.decider = decider;
-            code = close_store(showing.store, show_state(&showing, &request));
-        }
+        showing.decider = decider;
+        code = close_store(showing.store, show_state(&showing, &request));
     }
     factum_script_decider_close(decider);
     return code;
@@ -252,16 +246,17 @@ static int run_state(const struct options *options)
 
 const struct command command_state = {
     .name = "state",
-    .usage = "state STREAM --decider FILE.lua [options]",
+    .usage = "state STREAM [options]",
     .summary = "show the state that a script folds from a stream",
-    .help = "  --decider FILE     the script in Lua that folds\n"
-            "  --at TIME          as of a time: from what was recorded by then\n"
-            "  --time-at TIME     from what had happened by then\n"
-            "  --revision N       only up to a revision\n"
-            "  --blame            a line for each value: which event set it\n"
-            "  --watch            go on, and show the state again when it has changed\n"
-            "  --timeout SECONDS  end a --watch after so long; 0: after what is there now\n"
-            "  --json             as JSON on a line; with --blame a line for each value\n",
+    .help =
+        "  --decider FILE     the script in Lua that folds (the deployed decider of the category)\n"
+        "  --at TIME          as of a time: from what was recorded by then\n"
+        "  --time-at TIME     from what had happened by then\n"
+        "  --revision N       only up to a revision\n"
+        "  --blame            a line for each value: which event set it\n"
+        "  --watch            go on, and show the state again when it has changed\n"
+        "  --timeout SECONDS  end a --watch after so long; 0: after what is there now\n"
+        "  --json             as JSON on a line; with --blame a line for each value\n",
     .options = "decider at time-at revision blame watch timeout json ",
     .arguments_min = 1,
     .arguments_max = 1,

@@ -17,7 +17,8 @@ const struct command *const commands[] = {
     &command_backup,      &command_restore,    &command_delete,
     &command_metadata,    &command_schema,
 #ifdef FCT_WITH_LUA
-    &command_command,     &command_state,      &command_test,
+    &command_decider,     &command_command,    &command_state,
+    &command_test,
 #endif
 #ifdef FCT_WITH_SERVER
     &command_serve,       &command_ping,

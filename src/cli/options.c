@@ -91,10 +91,13 @@ static const struct option known[] = {
     OPTION("decider", TEXT, decider),
     OPTION("data", TEXT, data),
     OPTION("traceparent", TEXT, traceparent),
+    OPTION("why", TEXT, why),
+    OPTION("by", TEXT, by),
     OPTION("blame", FLAG, blame),
     OPTION("watch", FLAG, watch),
     OPTION("insecure", FLAG, insecure),
     OPTION("insecure-any-address", FLAG, insecure_any_address),
+    OPTION("allow-deploy", FLAG, allow_deploy),
 };
 
 /* Is |name| one of the blank-separated words of |list|, or one that every command has? */

@@ -39,20 +39,70 @@ int fail_with_script(factum_status status, const factum_error *err)
                : code;
 }
 
+int open_text(const char *path, factum_slice text, const char *name,
+              factum_script_decider **decider)
+{
+    factum_error err;
+    const factum_script script = {.size = sizeof script, .text = text, .name = input_name(path)};
+    factum_lua_enable();
+    factum_status status = factum_script_decider_open(&script, name, decider, &err);
+    return status == FACTUM_OK ? 0 : fail_with_script(status, &err);
+}
+
 int open_decider(const char *path, const char *name, factum_script_decider **decider)
 {
     uint8_t *bytes;
     size_t len;
-    factum_error err;
     int code = read_file(path, (size_t)1 << 20, &bytes, &len);
     if (code != 0) {
         return code;
     }
-    const factum_script script = {.size = sizeof script, .text = {bytes, len}, .name = path};
-    factum_lua_enable();
-    factum_status status = factum_script_decider_open(&script, name, decider, &err);
+    code = open_text(path, (factum_slice){bytes, len}, name, decider);
     free(bytes);
-    return status == FACTUM_OK ? 0 : fail_with_script(status, &err);
+    return code;
+}
+
+static int find_deployed(factum_store *store, const char *category, factum_script_decider **decider)
+{
+    factum_error err;
+    factum_deployed *deployed = NULL;
+    factum_status status =
+        factum_decider_find(store, factum_slice_from(category), NULL, &deployed, &err);
+    int code = 0;
+    if (status == FACTUM_OK) {
+        factum_lua_enable();
+        status = factum_deployed_open(deployed, decider, &err);
+        code = status == FACTUM_OK ? 0 : fail_with_script(status, &err);
+    } else {
+        code = fail_with(status, &err);
+    }
+    factum_deployed_free(deployed);
+    if (status == FACTUM_NOT_FOUND) {
+        (void)fputs("factum: or name a script with --decider FILE.lua\n", stderr);
+    }
+    return code;
+}
+
+int open_store_and_decider(const struct options *options, bool write, const char *category,
+                           factum_store **store, factum_script_decider **decider)
+{
+    int code = 0;
+    *decider = NULL;
+    if (options->decider != NULL) {
+        code = open_decider(options->decider, category, decider);
+    }
+    if (code == 0) { /* without a script of its own a command makes no store */
+        code = open_store(options, write && *decider != NULL, store);
+        if (code == 0 && *decider == NULL) {
+            code = find_deployed(*store, category, decider);
+            code = code == 0 ? 0 : close_store(*store, code);
+        }
+    }
+    if (code != 0) {
+        factum_script_decider_close(*decider);
+        *decider = NULL;
+    }
+    return code;
 }
 
 bool category_of(const char *stream, char name[FACTUM_NAME_SIZE_MAX + 1])

@@ -344,11 +344,32 @@ static factum_status ask_outcome(struct transaction *t, factum_error *err)
                                                   : "read before it is sent again");
 }
 
+/* Whose events name their streams may be led to any name by what a command says: without |system|
+ * none is the system's, nor the metadata of a stream, which an append alone may write. */
+static factum_status check_streams(const struct transaction *t, factum_error *err)
+{
+    bool free_choice = t->subject.stream.len == 0 && !t->request.system;
+    for (size_t i = 0; free_choice && i < t->decision.count; i++) {
+        factum_slice stream = t->decision.events[i].stream;
+        if (stream.len > 0 && stream.ptr[0] == '$') {
+            return fct_fail(err, FACTUM_INVALID,
+                            "decider %s emits into %.*s: names that begin with '$' are the "
+                            "system's",
+                            t->decider->name, FCT_FMT(stream));
+        }
+    }
+    return FACTUM_OK;
+}
+
 /* *done: the result is the answer. */
 static factum_status commit_decision(struct transaction *t, bool *done, factum_error *err)
 {
     factum_append_result result;
-    factum_status status = append_decision(t, &result, err);
+    factum_status status = check_streams(t, err);
+    if (status != FACTUM_OK) {
+        return status;
+    }
+    status = append_decision(t, &result, err);
     *done = true;
     switch ((int)status) {
     case FACTUM_OK:

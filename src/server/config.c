@@ -472,6 +472,7 @@ static void config_fill(struct fct_config *config)
         .secret_dir = secret_dir == NULL ? config->store : secret_dir,
         .insecure = fct_config_is_set(config, FCT_CONFIG_INSECURE),
         .insecure_any_address = fct_config_is_set(config, FCT_CONFIG_INSECURE_ANY_ADDRESS),
+        .allow_deploy = fct_config_is_set(config, FCT_CONFIG_ALLOW_DEPLOY),
         .advertised_host = config_text(config, FCT_CONFIG_ADVERTISE_HOST),
         .advertised_port = (uint16_t)config_number(config, FCT_CONFIG_ADVERTISE_PORT),
         .connections_max = config_number(config, FCT_CONFIG_CONNECTIONS_MAX),

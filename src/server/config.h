@@ -27,6 +27,7 @@
     X(SECRET_DIR, "secret-dir", TEXT, "none") /* none: the store's directory */                    \
     X(INSECURE, "insecure", SWITCH, "false")                                                       \
     X(INSECURE_ANY_ADDRESS, "insecure-any-address", SWITCH, "false")                               \
+    X(ALLOW_DEPLOY, "allow-deploy", SWITCH, "false")                                               \
     X(ADVERTISE_HOST, "advertise-host", TEXT, "none")                                              \
     X(ADVERTISE_PORT, "advertise-port", NUMBER, "none")                                            \
     X(CONNECTIONS_MAX, "connections-max", NUMBER, "10000")                                         \

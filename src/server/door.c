@@ -4,7 +4,8 @@
  * is not released, so that the client's window bounds it. Then the service takes over, and gets
  * what was kept.
  *
- * Whoever can open the UNIX socket is the admin: its file's mode lets in its owner alone.
+ * Whoever can open the UNIX socket is the admin, and may deploy: its file's mode lets in its owner
+ * alone.
  */
 #include "server/door.h"
 
@@ -27,10 +28,21 @@ static const struct fct_principal principal_admin = {
     .name = {(const uint8_t *)"admin", 5},
 };
 
+/* The admin who may bring code (rights.h). */
+static const struct fct_principal principal_deployer = {
+    .right = FCT_RIGHT_DEPLOY,
+    .name = {(const uint8_t *)"admin", 5},
+};
+
 static const struct fct_principal principal_nobody = {
     .right = FCT_RIGHT_NONE,
     .name = {(const uint8_t *)"anonymous", 9},
 };
+
+static const struct fct_principal *admin_of(const struct fct_server *server)
+{
+    return server->allow_deploy ? &principal_deployer : &principal_admin;
+}
 
 static bool is_grpc(const struct fct_exchange *exchange)
 {
@@ -106,7 +118,7 @@ static void greet(struct fct_server *server, factum_status status, struct fct_ex
     if (status == FACTUM_BUSY || status == FACTUM_NO_MEMORY) {
         turn_away(exchange);
     } else {
-        let_in(server, status == FACTUM_OK ? &principal_admin : &principal_nobody, exchange);
+        let_in(server, status == FACTUM_OK ? admin_of(server) : &principal_nobody, exchange);
     }
 }
 
@@ -151,8 +163,10 @@ void fct_door_begin(struct fct_server *server, struct fct_exchange *exchange)
 {
     factum_slice authorization = fct_exchange_field(exchange, FCT_SLICE("authorization"));
     bool is_unix = fct_slice_equal(exchange->peer->address, FCT_SLICE("unix"));
-    if (server->auth == NULL || is_unix) {
-        let_in(server, &principal_admin, exchange);
+    if (is_unix) {
+        let_in(server, &principal_deployer, exchange);
+    } else if (server->auth == NULL) {
+        let_in(server, admin_of(server), exchange);
     } else if (authorization.len == 0) {
         let_in(server, &principal_nobody, exchange);
     } else {

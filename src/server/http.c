@@ -13,19 +13,27 @@
 
 /* ---- finding the route ----------------------------------------------------------------------- */
 
-/* Does the path fit the pattern "/a/{name}/b"? *name is what stands for {name}. */
-static bool path_fits(const struct fct_url *url, const char *pattern, factum_slice *name)
+/* What stands for the braces of a path. */
+struct path_names {
+    factum_slice items[1 + FCT_HTTP_MORE_NAMES];
+    size_t count;
+};
+
+/* Does the path fit the pattern "/a/{name}/b"? */
+static bool path_fits(const struct fct_url *url, const char *pattern, struct path_names *names)
 {
     factum_slice rest = factum_slice_from(pattern);
     size_t i = 0;
+    *names = (struct path_names){.count = 0};
     for (; rest.len > 0 && i < url->segment_count; i++) {
         rest = fct_slice_from(rest, 1);
         const uint8_t *end = memchr(rest.ptr, '/', rest.len);
         factum_slice part = fct_slice(rest.ptr, end == NULL ? rest.len : (size_t)(end - rest.ptr));
         rest = fct_slice_from(rest, part.len);
         if (part.ptr[0] == '{') {
-            *name = url->segments[i];
-            if (name->len == 0) {
+            FCT_ASSERT(names->count < 1 + FCT_HTTP_MORE_NAMES);
+            names->items[names->count++] = url->segments[i];
+            if (url->segments[i].len == 0) {
                 return false;
             }
         } else if (!fct_slice_equal(part, url->segments[i])) {
@@ -48,8 +56,8 @@ static void refuse_method(struct fct_http_call *call)
     size_t count;
     const struct fct_http_route *routes = fct_http_routes(&count);
     for (size_t i = 0; i < count; i++) {
-        factum_slice name;
-        if (path_fits(&call->url, routes[i].path, &name)) {
+        struct path_names names;
+        if (path_fits(&call->url, routes[i].path, &names)) {
             bool get = strcmp(routes[i].method, "GET") == 0;
             int more = snprintf(allow + len, sizeof allow - len, "%s%s%s", len > 0 ? ", " : "",
                                 routes[i].method, get ? ", HEAD" : "");
@@ -80,10 +88,11 @@ static bool find_route(struct fct_http_call *call)
     size_t count;
     const struct fct_http_route *routes = fct_http_routes(&count);
     for (size_t i = 0; i < count; i++) {
-        factum_slice name = {NULL, 0};
-        if (path_fits(&call->url, routes[i].path, &name) && method_fits(call, routes[i].method)) {
+        struct path_names names;
+        if (path_fits(&call->url, routes[i].path, &names) && method_fits(call, routes[i].method)) {
             call->route = &routes[i];
-            call->name = name;
+            call->name = names.items[0];
+            memcpy(call->more_names, names.items + 1, sizeof call->more_names);
             return true;
         }
     }

@@ -254,31 +254,6 @@ static void answer_append(struct fct_http_append *append)
 
 /* ---- the request ----------------------------------------------------------------------------- */
 
-/* Idempotency-Key: a bare text, or one in quotes (draft-ietf-httpapi-idempotency-key-header). */
-static factum_status take_key_field(struct fct_http_call *call, factum_slice *key,
-                                    factum_error *err)
-{
-    factum_slice field = fct_exchange_field(call->exchange, FCT_SLICE("idempotency-key"));
-    if (field.ptr == NULL) {
-        return FACTUM_OK;
-    }
-    if (field.len > 1 && field.ptr[0] == '"' && field.ptr[field.len - 1] == '"') {
-        field = fct_slice(field.ptr + 1, field.len - 2);
-    }
-    if (field.len == 0 || field.len > FACTUM_NAME_SIZE_MAX || !fct_utf8_valid(field)) {
-        return fct_fail(err, FACTUM_INVALID, "Idempotency-Key is a text of 1 to %d bytes",
-                        FACTUM_NAME_SIZE_MAX);
-    }
-    if (key->len > 0 && !fct_slice_equal(*key, field)) {
-        return fct_fail(err, FACTUM_INVALID,
-                        "Idempotency-Key and \"key\" differ: leave one of them out");
-    }
-    *key = field; /* lasts as long as the exchange */
-    return fct_http_copy(call, field, key) == FACTUM_OK
-               ? FACTUM_OK
-               : fct_fail(err, FACTUM_NO_MEMORY, "out of memory");
-}
-
 /* application/json, application/x-ndjson or CloudEvents; 415 is the caller's. */
 enum body_kind { BODY_UNKNOWN, BODY_JSON, BODY_LINES, BODY_CLOUD };
 
@@ -351,7 +326,7 @@ static factum_status make_stream_append(struct fct_http_call *call, enum body_ki
         status = take_stream_events(call, kind, &events, err);
     }
     if (status == FACTUM_OK) {
-        status = take_key_field(call, &events.key, err);
+        status = fct_http_key(call, &events.key, err);
     }
     factum_ndjson_destroy(events.ndjson);
     expectation->stream = call->name;
@@ -638,7 +613,7 @@ static factum_status make_batch(struct fct_http_call *call, enum body_kind kind,
         }
     }
     if (status == FACTUM_OK) {
-        status = take_key_field(call, &batch->events.key, err);
+        status = fct_http_key(call, &batch->events.key, err);
     }
     if (status == FACTUM_OK && fct_http_text(call, "expected").ptr != NULL) {
         status = fct_fail(err, FACTUM_INVALID,

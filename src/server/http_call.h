@@ -25,6 +25,8 @@
 #define FCT_HTTP_LIMIT_DEFAULT 100
 #define FCT_HTTP_LIMIT_MAX 10000
 
+#define FCT_HTTP_MORE_NAMES 2
+
 struct fct_http_call;
 struct fct_http_chunk;
 
@@ -53,7 +55,8 @@ struct fct_http_call {
     const struct fct_principal *principal;
     const struct fct_http_route *route;
     struct fct_url url;
-    factum_slice name; /* {name} or {subject} of the path */
+    factum_slice name; /* {name}, or what else stands in braces first, of the path */
+    factum_slice more_names[FCT_HTTP_MORE_NAMES]; /* what stands in further ones */
     struct fct_buf body;
     struct fct_buf out; /* to make answers in */
     struct fct_http_chunk *chunks;
@@ -141,6 +144,13 @@ FCT_MUST_USE factum_status fct_http_expected_word(factum_slice word, const char 
 FCT_MUST_USE factum_status fct_http_expected(const struct fct_http_call *call,
                                              factum_expected *expected, bool *by_field,
                                              factum_error *err);
+
+/* Is the body JSON? False: it has another type, and was refused with |detail|. */
+FCT_MUST_USE bool fct_http_has_json(struct fct_http_call *call, const char *detail);
+/* Idempotency-Key: a bare text, or one in quotes, in the call's memory; *key as it was without the
+ * field. INVALID: it is no key, or another one than *key; NO_MEMORY. */
+FCT_MUST_USE factum_status fct_http_key(struct fct_http_call *call, factum_slice *key,
+                                        factum_error *err);
 
 /* ---- http_guard.c ---------------------------------------------------------------------------- */
 

@@ -88,6 +88,13 @@ FCT_MUST_USE factum_status fct_http_select(struct fct_http_call *call, bool live
                                            struct fct_http_selection *selection, factum_error *err);
 #define FCT_HTTP_SELECT_QUERY " after from limit backwards at time-at system wait prefix "
 
+/* ?at and ?time-at: as of a recorded time, a revision of the stream, a token; a writers' time. */
+FCT_MUST_USE factum_status fct_http_at(const struct fct_http_call *call,
+                                       factum_read_request *request, factum_error *err);
+
+/* http_commands.c: is {category} one? INVALID. */
+FCT_MUST_USE factum_status fct_http_category(const struct fct_http_call *call, factum_error *err);
+
 /* http_live.c: the answer as server-sent events. */
 void fct_http_live(struct fct_http_call *call);
 /* ,"stream":{...} and the like would not fit: the members of a stream's state. */
@@ -119,6 +126,11 @@ void fct_http_schema_get(struct fct_http_call *call);
 void fct_http_schema_register(struct fct_http_call *call);
 void fct_http_schema_check(struct fct_http_call *call);
 void fct_http_schema_mode_put(struct fct_http_call *call);
+void fct_http_deciders_list(struct fct_http_call *call);
+void fct_http_decider_get(struct fct_http_call *call);
+void fct_http_decider_deploy(struct fct_http_call *call);
+void fct_http_command(struct fct_http_call *call);
+void fct_http_stream_state(struct fct_http_call *call);
 void fct_http_metrics(struct fct_http_call *call);
 
 #endif

@@ -61,6 +61,24 @@ static factum_status put_refusals(struct fct_buf *out, enum metric_form form,
     return status;
 }
 
+static factum_status put_commands(struct fct_buf *out, enum metric_form form,
+                                  const struct fct_server_counters *counters)
+{
+    static const char *const outcomes[FCT_COMMAND_OUTCOMES] = {
+        [FCT_COMMAND_ACCEPTED] = "accepted", [FCT_COMMAND_ALREADY] = "already",
+        [FCT_COMMAND_NOTHING] = "nothing",   [FCT_COMMAND_REJECTED] = "rejected",
+        [FCT_COMMAND_FAILED] = "failed",
+    };
+    static const struct metric head = {"factum_commands", "Commands over HTTP, by outcome.", 0,
+                                       true};
+    factum_status status = put_head(out, form, &head);
+    for (size_t i = 0; i < FCT_COMMAND_OUTCOMES && status == FACTUM_OK; i++) {
+        status = fct_buf_printf(out, "factum_commands_total{outcome=\"%s\"} %" PRIu64 "\n",
+                                outcomes[i], counters->commands[i]);
+    }
+    return status;
+}
+
 /* A histogram looks the same in both formats. */
 static factum_status put_latency(struct fct_buf *out, const struct fct_server_counters *counters)
 {
@@ -193,6 +211,9 @@ static factum_status put_counters(struct fct_buf *out, enum metric_form form,
     }
     if (status == FACTUM_OK) {
         status = put_latency(out, counters);
+    }
+    if (status == FACTUM_OK) {
+        status = put_commands(out, form, counters);
     }
     return status == FACTUM_OK ? put_refusals(out, form, counters) : status;
 }

@@ -4,6 +4,7 @@
 #include "core/error.h"
 #include "core/slice.h"
 #include "server/http_call.h"
+#include "wire/media.h"
 
 factum_slice fct_http_text(const struct fct_http_call *call, const char *name)
 {
@@ -150,4 +151,41 @@ factum_status fct_http_expected(const struct fct_http_call *call, factum_expecte
                ? fct_fail(err, FACTUM_INVALID,
                           "\"expected\" contradicts If-Match or If-None-Match: leave one out")
                : status;
+}
+
+/* ---- the fields of a body -------------------------------------------------------------------- */
+
+bool fct_http_has_json(struct fct_http_call *call, const char *detail)
+{
+    factum_slice field = fct_exchange_field(call->exchange, FCT_SLICE("content-type"));
+    if (fct_media_is_json(fct_media_type(field)) && !fct_media_is_foreign(field)) {
+        return true;
+    }
+    fct_http_refuse(call, &(struct fct_http_refusal){
+                              .code = FACTUM_UNSUPPORTED, .status = 415, .detail = detail});
+    return false;
+}
+
+/* As draft-ietf-httpapi-idempotency-key-header has it. */
+factum_status fct_http_key(struct fct_http_call *call, factum_slice *key, factum_error *err)
+{
+    factum_slice field = fct_exchange_field(call->exchange, FCT_SLICE("idempotency-key"));
+    if (field.ptr == NULL) {
+        return FACTUM_OK;
+    }
+    if (field.len > 1 && field.ptr[0] == '"' && field.ptr[field.len - 1] == '"') {
+        field = fct_slice(field.ptr + 1, field.len - 2);
+    }
+    if (field.len == 0 || field.len > FACTUM_NAME_SIZE_MAX || !fct_utf8_valid(field)) {
+        return fct_fail(err, FACTUM_INVALID, "Idempotency-Key is a text of 1 to %d bytes",
+                        FACTUM_NAME_SIZE_MAX);
+    }
+    if (key->len > 0 && !fct_slice_equal(*key, field)) {
+        return fct_fail(err, FACTUM_INVALID,
+                        "Idempotency-Key and \"key\" differ: leave one of them out");
+    }
+    *key = field; /* lasts as long as the exchange */
+    return fct_http_copy(call, field, key) == FACTUM_OK
+               ? FACTUM_OK
+               : fct_fail(err, FACTUM_NO_MEMORY, "out of memory");
 }

@@ -180,15 +180,15 @@ HTTP_TEST(a_reader_reads_schemas_and_changes_none)
 HTTP_TEST(only_so_many_proofs_run_at_once)
 {
     F;
-    f->server.schema_jobs[FCT_SCHEMA_JOB_PROOF] = 2;
+    f->server.jobs[FCT_JOB_PROOF] = 2;
     struct fake_exchange *fake = register_as(f, PLACED, quantity);
     assert_answer(fake, 503);
     assert_holds(fake->head, "retry-after: ");
     assert_answer(get(f, "/api/v1/schemas"), 200);
-    f->server.schema_jobs[FCT_SCHEMA_JOB_PROOF] = 0;
-    f->server.schema_jobs[FCT_SCHEMA_JOB_SHORT] = 16;
+    f->server.jobs[FCT_JOB_PROOF] = 0;
+    f->server.jobs[FCT_JOB_SHORT] = 16;
     assert_answer(get(f, "/api/v1/schemas"), 503);
-    f->server.schema_jobs[FCT_SCHEMA_JOB_SHORT] = 0;
+    f->server.jobs[FCT_JOB_SHORT] = 0;
     assert_answer(register_as(f, PLACED, quantity), 201);
 }
 
@@ -246,9 +246,9 @@ HTTP_TEST(a_client_that_goes_away_ends_the_proof)
     struct fake_exchange *fake =
         begin(f, "POST " PLACED, "content-type: application/schema+json\n");
     fake_send(fake, quantity, strlen(quantity), 100);
-    assert_int_equal(f->server.schema_jobs[FCT_SCHEMA_JOB_PROOF], 1);
+    assert_int_equal(f->server.jobs[FCT_JOB_PROOF], 1);
     end_last(f); /* closes the exchange */
-    while (f->server.schema_jobs[FCT_SCHEMA_JOB_PROOF] > 0) {
+    while (f->server.jobs[FCT_JOB_PROOF] > 0) {
         run_for(f, 5);
     }
     assert_answer(get(f, PLACED), 404);

@@ -88,9 +88,8 @@ static factum_status set_from(const struct fct_http_call *call, factum_read_requ
     return FACTUM_OK;
 }
 
-/* ?at: a recorded time, a revision of the stream, or a token. */
-static factum_status set_at(const struct fct_http_call *call, factum_read_request *request,
-                            factum_error *err)
+factum_status fct_http_at(const struct fct_http_call *call, factum_read_request *request,
+                          factum_error *err)
 {
     factum_slice at = fct_http_text(call, "at");
     factum_slice time = fct_http_text(call, "time-at");
@@ -186,7 +185,7 @@ factum_status fct_http_select(struct fct_http_call *call, bool live,
         return check_live(call, err);
     }
     if (status == FACTUM_OK) {
-        status = set_at(call, request, err);
+        status = fct_http_at(call, request, err);
     }
     return status == FACTUM_OK ? fct_http_flag(call, "backwards", &request->backwards, err)
                                : status;

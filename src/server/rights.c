@@ -35,10 +35,8 @@ FCT_OPERATION_LIST(OPERATION_ORDER)
 #undef OPERATION_ORDER
 
 static const char *const right_names[] = {
-    [FCT_RIGHT_NONE] = "none",
-    [FCT_RIGHT_READ] = "read",
-    [FCT_RIGHT_WRITE] = "write",
-    [FCT_RIGHT_ADMIN] = "admin",
+    [FCT_RIGHT_NONE] = "none",   [FCT_RIGHT_READ] = "read",     [FCT_RIGHT_WRITE] = "write",
+    [FCT_RIGHT_ADMIN] = "admin", [FCT_RIGHT_DEPLOY] = "deploy",
 };
 
 const char *fct_operation_name(enum fct_operation operation)
@@ -76,6 +74,14 @@ static bool is_virtual_name(factum_slice name)
            fct_slice_starts(name, FCT_SLICE("$bc-"));
 }
 
+/* Would it change code that the server runs? */
+static bool changes_definition(const struct touched *touched)
+{
+    bool writes = touched->operation == FCT_OP_APPEND || touched->operation == FCT_OP_DELETE ||
+                  touched->operation == FCT_OP_WRITE_METADATA;
+    return writes && fct_slice_starts(touched->stream, FCT_SLICE("$definition:"));
+}
+
 static enum fct_right needed_right(enum fct_operation operation, factum_slice stream)
 {
     struct touched touched = {operation, stream};
@@ -87,6 +93,9 @@ static enum fct_right needed_right(enum fct_operation operation, factum_slice st
         touched.operation = FCT_OP_READ_ALL;
     } else if (operation == FCT_OP_READ_STREAM && is_virtual_name(stream)) {
         system = is_system_name(fct_slice_from(stream, 4));
+    }
+    if (changes_definition(&touched)) {
+        return FCT_RIGHT_DEPLOY;
     }
     const struct operation_rights *rights = &operation_rights[touched.operation];
     return system ? rights->system : rights->plain;
@@ -101,7 +110,11 @@ factum_status fct_rights_check(const struct fct_principal *principal, enum fct_o
     if (principal->right >= needed) {
         return FACTUM_OK;
     }
-    return fct_fail(err, FACTUM_DENIED, "%.*s has no right to %s%s%.*s: it needs the right \"%s\"",
+    return fct_fail(err, FACTUM_DENIED,
+                    "%.*s has no right to %s%s%.*s: it needs the right \"%s\"%s",
                     FCT_FMT(principal->name), operation_rights[operation].name,
-                    stream.len == 0 ? "" : " ", FCT_FMT(stream), right_names[needed]);
+                    stream.len == 0 ? "" : " ", FCT_FMT(stream), right_names[needed],
+                    needed == FCT_RIGHT_DEPLOY
+                        ? ": come over the UNIX socket, or start the server with --allow-deploy"
+                        : "");
 }

@@ -17,6 +17,11 @@
  *   any other $x     is a system stream
  *
  * The operations on schemas are asked with a subject, "order/OrderPlaced", in place of a stream.
+ * DEPLOY is asked with a category: code enters the server. The admin has that right over the UNIX
+ * socket, or if the server was started with allow_deploy, and not otherwise: a proxy makes every
+ * caller local, and a stolen secret should not be able to run code. The streams "$definition:..."
+ * are where code lies, so changing one (APPEND, DELETE, WRITE_METADATA) needs the right to deploy
+ * through every protocol.
  * REGISTER_SCHEMA is the admin's: a schema decides what every writer may append. A check is, too,
  * because it reads all events of the type and quotes from one.
  */
@@ -43,7 +48,8 @@
     X(METRICS, READ, READ)                                                                         \
     X(HEALTH, NONE, NONE)                                                                          \
     X(FEATURES, NONE, NONE)                                                                        \
-    X(DEPLOY, ADMIN, ADMIN)                                                                        \
+    X(DEPLOY, DEPLOY, DEPLOY)                                                                      \
+    X(READ_DECIDERS, READ, READ)                                                                   \
     X(READ_SCHEMAS, READ, READ)                                                                    \
     X(REGISTER_SCHEMA, ADMIN, ADMIN)
 
@@ -55,7 +61,13 @@ enum fct_operation {
 };
 
 /* Each includes those before it. */
-enum fct_right { FCT_RIGHT_NONE, FCT_RIGHT_READ, FCT_RIGHT_WRITE, FCT_RIGHT_ADMIN };
+enum fct_right {
+    FCT_RIGHT_NONE,
+    FCT_RIGHT_READ,
+    FCT_RIGHT_WRITE,
+    FCT_RIGHT_ADMIN,
+    FCT_RIGHT_DEPLOY
+};
 
 /* Who asks. */
 struct fct_principal {

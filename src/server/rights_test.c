@@ -8,21 +8,35 @@
 #define TEST(name) static void name(void **state)
 
 /* The columns of the matrix. */
-enum kind { NO_STREAM, PLAIN, SYSTEM, META, META_SYSTEM, VIRTUAL, VIRTUAL_SYSTEM, ALL, KINDS };
+enum kind {
+    NO_STREAM,
+    PLAIN,
+    SYSTEM,
+    META,
+    META_SYSTEM,
+    VIRTUAL,
+    VIRTUAL_SYSTEM,
+    ALL,
+    CODE,
+    META_CODE,
+    KINDS
+};
 
 static const char *const streams[KINDS][8] = {
     [NO_STREAM] = {""},
     [PLAIN] = {"order-1", "x", "all", "a$b", " $x", "ce-x"},
-    [SYSTEM] = {"$x", "$", "$schemas", "$streams", "$ce", "$allx", "$al"},
+    [SYSTEM] = {"$x", "$", "$schemas", "$definition", "$ce", "$allx", "$definitio:x"},
     [META] = {"$$x", "$$order-1", "$$a$b"},
     [META_SYSTEM] = {"$$$x", "$$$", "$$", "$$$all", "$$$ce-x", "$$$$x", "$$$$"},
     [VIRTUAL] = {"$ce-x", "$et-x", "$bc-x", "$ce-x$"},
     [VIRTUAL_SYSTEM] = {"$ce-$x", "$et-$metadata", "$bc-$x", "$ce-", "$et-", "$bc-", "$et-$$"},
     [ALL] = {"$all"},
+    [CODE] = {"$definition:decider-x", "$definition:", "$definition:saga-a-b"},
+    [META_CODE] = {"$$$definition:decider-x", "$$$definition:"},
 };
 
 /* One letter for each kind of stream, in the order above: the least that is enough.
- * -: nobody, r: reader, w: writer, a: admin. */
+ * -: nobody, r: reader, w: writer, a: admin, d: an admin who may deploy. */
 struct row {
     enum fct_operation operation;
     const char *name;
@@ -30,23 +44,24 @@ struct row {
 };
 
 static const struct row rows[] = {
-    /*                                           no plain $x $$x $$$x $ce-x $ce-$x $all */
-    {FCT_OP_READ_STREAM, "READ_STREAM", "rrararaa"},
-    {FCT_OP_READ_ALL, "READ_ALL", "rraraaaa"},
-    {FCT_OP_APPEND, "APPEND", "wwawaaaa"},
-    {FCT_OP_DELETE, "DELETE", "wwawaaaa"},
-    {FCT_OP_READ_METADATA, "READ_METADATA", "rraraaaa"},
-    {FCT_OP_WRITE_METADATA, "WRITE_METADATA", "wwawaaaa"},
-    {FCT_OP_LIST, "LIST", "rrrrrrrr"},
-    {FCT_OP_INFO, "INFO", "rrrrrrrr"},
-    {FCT_OP_VERIFY, "VERIFY", "aaaaaaaa"},
-    {FCT_OP_BACKUP, "BACKUP", "aaaaaaaa"},
-    {FCT_OP_METRICS, "METRICS", "rrrrrrrr"},
-    {FCT_OP_HEALTH, "HEALTH", "--------"},
-    {FCT_OP_FEATURES, "FEATURES", "--------"},
-    {FCT_OP_DEPLOY, "DEPLOY", "aaaaaaaa"},
-    {FCT_OP_READ_SCHEMAS, "READ_SCHEMAS", "rrrrrrrr"},
-    {FCT_OP_REGISTER_SCHEMA, "REGISTER_SCHEMA", "aaaaaaaa"},
+    /*                       no plain $x $$x $$$x $ce-x $ce-$x $all $definition:x $$$definition:x */
+    {FCT_OP_READ_STREAM, "READ_STREAM", "rrararaaaa"},
+    {FCT_OP_READ_ALL, "READ_ALL", "rraraaaaaa"},
+    {FCT_OP_APPEND, "APPEND", "wwawaaaadd"},
+    {FCT_OP_DELETE, "DELETE", "wwawaaaadd"},
+    {FCT_OP_READ_METADATA, "READ_METADATA", "rraraaaaaa"},
+    {FCT_OP_WRITE_METADATA, "WRITE_METADATA", "wwawaaaadd"},
+    {FCT_OP_LIST, "LIST", "rrrrrrrrrr"},
+    {FCT_OP_INFO, "INFO", "rrrrrrrrrr"},
+    {FCT_OP_VERIFY, "VERIFY", "aaaaaaaaaa"},
+    {FCT_OP_BACKUP, "BACKUP", "aaaaaaaaaa"},
+    {FCT_OP_METRICS, "METRICS", "rrrrrrrrrr"},
+    {FCT_OP_HEALTH, "HEALTH", "----------"},
+    {FCT_OP_FEATURES, "FEATURES", "----------"},
+    {FCT_OP_DEPLOY, "DEPLOY", "dddddddddd"},
+    {FCT_OP_READ_DECIDERS, "READ_DECIDERS", "rrrrrrrrrr"},
+    {FCT_OP_READ_SCHEMAS, "READ_SCHEMAS", "rrrrrrrrrr"},
+    {FCT_OP_REGISTER_SCHEMA, "REGISTER_SCHEMA", "aaaaaaaaaa"},
 };
 
 static const struct fct_principal principals[] = {
@@ -54,6 +69,7 @@ static const struct fct_principal principals[] = {
     {.right = FCT_RIGHT_READ, .name = {(const uint8_t *)"reader", 6}},
     {.right = FCT_RIGHT_WRITE, .name = {(const uint8_t *)"writer", 6}},
     {.right = FCT_RIGHT_ADMIN, .name = {(const uint8_t *)"admin", 5}},
+    {.right = FCT_RIGHT_DEPLOY, .name = {(const uint8_t *)"deployer", 8}},
 };
 
 static void check_cell(const struct row *row, const char *stream, size_t who, size_t least)
@@ -83,17 +99,17 @@ TEST(each_operation_by_each_principal_on_each_kind_of_stream_is_as_in_the_matrix
         assert_string_equal(fct_operation_name(rows[i].operation), rows[i].name);
         assert_int_equal(strlen(rows[i].least), KINDS);
         for (size_t kind = 0; kind < KINDS; kind++) {
-            const char *letters = "-rwa";
+            const char *letters = "-rwad";
             size_t least = (size_t)(strchr(letters, rows[i].least[kind]) - letters);
             for (size_t k = 0; k < 8 && streams[kind][k] != NULL; k++) {
-                for (size_t who = 0; who < 4; who++) {
+                for (size_t who = 0; who < 5; who++) {
                     check_cell(&rows[i], streams[kind][k], who, least);
                     cells++;
                 }
             }
         }
     }
-    assert_int_equal(cells, 16 * 4 * (1 + 6 + 7 + 3 + 7 + 4 + 7 + 1));
+    assert_int_equal(cells, 17 * 5 * (1 + 6 + 7 + 3 + 7 + 4 + 7 + 1 + 3 + 2));
 }
 
 TEST(a_refusal_says_who_what_which_stream_and_what_is_needed)
@@ -109,6 +125,11 @@ TEST(a_refusal_says_who_what_which_stream_and_what_is_needed)
     assert_string_equal(err.text, "anonymous has no right to BACKUP: it needs the right \"admin\"");
     assert_status(fct_rights_check(&principals[0], FCT_OP_INFO, (factum_slice){0}, NULL),
                   FACTUM_DENIED);
+    assert_status(fct_rights_check(&principals[3], FCT_OP_DEPLOY, FCT_SLICE("order"), &err),
+                  FACTUM_DENIED);
+    assert_string_equal(err.text,
+                        "admin has no right to DEPLOY order: it needs the right \"deploy\": come "
+                        "over the UNIX socket, or start the server with --allow-deploy");
 }
 
 TEST(a_name_that_a_terminal_would_obey_or_that_is_long_is_shown_harmlessly)

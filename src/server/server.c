@@ -17,6 +17,7 @@
 #include "core/sized.h"
 #include "net/doors.h"
 #include "os/thread.h"
+#include "server/deciders.h"
 #include "server/door.h"
 #include "server/server_int.h"
 
@@ -133,8 +134,8 @@ static void run_server(void *data)
 static bool works_are_under_way(const struct fct_server *core)
 {
     size_t count = core->upkeep_count;
-    for (size_t i = 0; i < FCT_SCHEMA_JOB_KINDS; i++) {
-        count += core->schema_jobs[i];
+    for (size_t i = 0; i < FCT_JOB_KINDS; i++) {
+        count += core->jobs[i];
     }
     return count > 0;
 }
@@ -192,6 +193,7 @@ static void free_server(factum_server *server)
         fct_feeds_close(&server->core);
         fct_kurrent_jobs_drop(&server->core);
         fct_auth_close(server->core.auth);
+        fct_deciders_close(&server->core);
     }
     fct_loop_destroy(server->core.loop);
     fct_tls_context_destroy(server->tls);
@@ -247,6 +249,9 @@ static factum_status open_parts(factum_server *server, const factum_server_optio
         status = fct_feeds_open(core, err);
     }
     if (status == FACTUM_OK) {
+        status = fct_deciders_open(core, err);
+    }
+    if (status == FACTUM_OK) {
         status = copy_text(core->mem, options->tls_cert_file, &server->cert_file, err);
     }
     if (status == FACTUM_OK) {
@@ -295,6 +300,7 @@ factum_status factum_server_start(factum_store *store, const factum_server_optio
     if (full.log != NULL) {
         server->core.log = *full.log;
     }
+    server->core.allow_deploy = full.allow_deploy;
     server->core.append_size_max = APPEND_SIZE_MAX;
     server->core.event_size_max = EVENT_SIZE_MAX;
     server->stop_task.run = on_stop;

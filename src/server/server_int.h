@@ -26,7 +26,18 @@
 
 #define FCT_LATENCY_BOUNDS 12
 
+struct fct_deciders;
 struct fct_kurrent_job;
+
+/* How commands over HTTP have ended. */
+enum fct_command_outcome {
+    FCT_COMMAND_ACCEPTED,
+    FCT_COMMAND_ALREADY,
+    FCT_COMMAND_NOTHING,
+    FCT_COMMAND_REJECTED,
+    FCT_COMMAND_FAILED,
+    FCT_COMMAND_OUTCOMES
+};
 
 struct fct_server_counters {
     uint64_t appends; /* acknowledged */
@@ -38,12 +49,19 @@ struct fct_server_counters {
     uint64_t append_latency[FCT_LATENCY_BOUNDS + 1];
     uint64_t append_latency_ns;      /* of all together */
     uint64_t refusals[FCT_REFUSALS]; /* by -status */
-    uint64_t events_read;            /* given to readers and subscribers */
-    uint64_t subscriptions;          /* open now */
+    uint64_t commands[FCT_COMMAND_OUTCOMES];
+    uint64_t events_read;   /* given to readers and subscribers */
+    uint64_t subscriptions; /* open now */
 };
 
-/* Calls of the registry, each on a thread of its own (http_schemas.c). */
-enum fct_schema_job_kind { FCT_SCHEMA_JOB_SHORT, FCT_SCHEMA_JOB_PROOF, FCT_SCHEMA_JOB_KINDS };
+/* Calls of the HTTP door that have a thread of their own (http_job.h). */
+enum fct_job_kind {
+    FCT_JOB_SHORT,   /* reads or writes a definition */
+    FCT_JOB_PROOF,   /* of a schema, on stored events */
+    FCT_JOB_STATE,   /* folds a stream */
+    FCT_JOB_COMMAND, /* decides and appends */
+    FCT_JOB_KINDS
+};
 
 struct fct_server {
     const struct fct_mem *mem;
@@ -54,10 +72,12 @@ struct fct_server {
     struct fct_server_counters counters;
     uint64_t append_size_max;
     uint64_t event_size_max;
-    bool stopping;       /* new calls are refused */
-    size_t upkeep_count; /* long work under way, on threads of its own (store_upkeep.c) */
-    size_t schema_jobs[FCT_SCHEMA_JOB_KINDS]; /* under way */
-    uint64_t partial_size;   /* bytes of messages that are not complete (grpc_call.c) */
+    bool allow_deploy;             /* code may come from whoever is the admin (rights.h) */
+    bool stopping;                 /* new calls are refused */
+    size_t upkeep_count;           /* long work under way, on threads of its own (store_upkeep.c) */
+    size_t jobs[FCT_JOB_KINDS];    /* under way */
+    struct fct_deciders *deciders; /* opened ones (deciders.h) */
+    uint64_t partial_size;         /* bytes of messages that are not complete (grpc_call.c) */
     uint64_t collected_size; /* bytes of the messages of appends that are not answered, at most
                                 FCT_COLLECTED_MAX */
     bool room_wanted;        /* an append was refused for that: fct_feeds_room is due */

@@ -157,7 +157,7 @@ static factum_status append_check_rights(const struct fct_grpc_call *call,
         action == FACTUM_ACTION_APPEND ? FCT_OP_READ_STREAM : FCT_OP_DELETE;
     factum_slice last = fct_slice(NULL, 0);
     factum_status status = FACTUM_OK;
-    if (principal->right == FCT_RIGHT_ADMIN) {
+    if (principal->right == FCT_RIGHT_DEPLOY) {
         return FACTUM_OK;
     }
     for (size_t i = 0; status == FACTUM_OK && i < request->expectation_count; i++) {

@@ -61,10 +61,14 @@ bool fct_problem_is_passing(unsigned status)
 
 factum_status fct_problem_format(struct fct_buf *buf, const struct fct_problem *problem)
 {
-    const char *name = factum_status_name(problem->code);
+    bool rejected = problem->rejection.len > 0;
+    const char *name = rejected ? "REJECTED" : factum_status_name(problem->code);
+    const char *title =
+        rejected ? "the decider has rejected the command" : factum_status_text(problem->code);
+    factum_slice code = rejected ? problem->rejection : factum_slice_from(name);
     factum_status status =
         fct_buf_printf(buf, "{\"type\":\"urn:factum:problem:%s\",\"title\":\"%s\",\"status\":%u",
-                       name, factum_status_text(problem->code), problem->status);
+                       name, title, problem->status);
     if (status == FACTUM_OK && problem->detail.len > 0) {
         status = fct_buf_add_text(buf, ",\"detail\":");
     }
@@ -72,7 +76,10 @@ factum_status fct_problem_format(struct fct_buf *buf, const struct fct_problem *
         status = fct_json_out_text(buf, problem->detail);
     }
     if (status == FACTUM_OK) {
-        status = fct_buf_printf(buf, ",\"code\":\"%s\"", name);
+        status = fct_buf_add_text(buf, ",\"code\":");
+    }
+    if (status == FACTUM_OK) {
+        status = fct_json_out_text(buf, code);
     }
     if (status == FACTUM_OK) {
         status = fct_buf_add_slice(buf, problem->more);

@@ -14,10 +14,12 @@
 #define FCT_PROBLEM_TYPE "application/problem+json"
 
 struct fct_problem {
-    factum_status code;  /* below 0 */
-    unsigned status;     /* of HTTP */
-    factum_slice detail; /* empty: none */
-    factum_slice more;   /* more members, as JSON text that begins with a comma; or empty */
+    factum_status code;     /* below 0 */
+    unsigned status;        /* of HTTP */
+    factum_slice detail;    /* empty: none */
+    factum_slice rejection; /* the code of a decider that has rejected a command: then |code| is not
+                               looked at, type and title say so, and this is the "code" */
+    factum_slice more;      /* more members, as JSON text that begins with a comma; or empty */
 };
 
 /* The HTTP status of a failure about which nothing else is known. */

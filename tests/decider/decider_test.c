@@ -16,6 +16,9 @@ struct case_list {
 static const struct case_list lists[] = {
     LIST(transact),
     LIST(cached),
+#ifdef FCT_WITH_LUA
+    LIST(deploy),
+#endif
     LIST(fold),
     LIST(query),
     LIST(rival),

@@ -79,6 +79,9 @@ uint64_t position_of(struct fixture *f, const char *stream, uint64_t revision);
     extern const size_t name##_case_count
 CASES(transact);
 CASES(cached);
+#ifdef FCT_WITH_LUA
+CASES(deploy);
+#endif
 CASES(fold);
 CASES(query);
 CASES(rival);

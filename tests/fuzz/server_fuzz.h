@@ -9,6 +9,7 @@
 #include <factum/testing.h>
 
 #include "core/check.h"
+#include "server/deciders.h"
 #include "server/server_int.h"
 #include "support/fake_exchange.h"
 
@@ -39,6 +40,7 @@ static inline void server_fuzz_open(struct server_fuzz *fuzz, const char *events
     FCT_ASSERT(fct_loop_create(server->mem, &server->loop, &err) == FACTUM_OK);
     FCT_ASSERT(fct_appends_open(server, &err) == FACTUM_OK);
     FCT_ASSERT(fct_feeds_open(server, &err) == FACTUM_OK);
+    FCT_ASSERT(fct_deciders_open(server, &err) == FACTUM_OK);
     fuzz->requests = 0;
 }
 
@@ -62,6 +64,7 @@ static inline void server_fuzz_close(struct server_fuzz *fuzz)
 {
     struct fct_server *server = &fuzz->server;
     factum_error err;
+    fct_deciders_close(server);
     fct_feeds_close(server);
     fct_appends_close(server);
     fct_loop_destroy(server->loop);

@@ -26,7 +26,7 @@ t "with other data it is a conflict" 3 "command id pay-1 was used for another co
 t "an amount with too many digits" 7 "order.lua:[0-9]+: decimal.scale: 4.355 has more than 2" \
     C 42 Pay --data '{"paymentId":"p2","amount":4.355}'
 echo '{"paymentId":"p2","amount":4.65}' >pay.json
-t "data from a file" 0 '"verdict":"accepted","events":1,"revision":2' \
+t "data from a file" 0 '"verdict":"accepted","count":1,"revision":2' \
     C 42 Pay --data @pay.json --json --correlation flow-9
 t "the flow is stamped" 0 "^order-42  2  PaymentReceived" F read --correlation flow-9
 input() { C 43 Place --data - <<<"$placed"; }
@@ -34,7 +34,7 @@ t "data from standard input" 0 "revision 0" input
 t "data that is no JSON" 2 "^factum: --data is not valid JSON" C 42 Pay --data '{'
 t "a missing file" 4 "nothing.json: No such file" C 42 Pay --data @nothing.json
 t "a missing script" 4 "nothing.lua: No such file" F command order 1 Place --decider nothing.lua
-t "no script" 2 "--decider FILE.lua is needed" F command order 1 Place
+t "no script" 4 "or name a script with --decider FILE.lua" F command order 1 Place
 t "a category with a dash" 2 "a name without '-'" F command a-b 1 Place --decider "$order"
 t "a key of no bytes" 2 "--key takes a text" C 42 Place --key ''
 
@@ -51,6 +51,31 @@ t "watched until now" 0 '"status": "paid"' S order-42 --watch --timeout 0
 t "a stream that does not exist" 4 "no stream order-44" S order-44
 t "a stream without a category" 2 "no stream of a category" S order
 t "--watch has no past" 2 "no --at" S order-42 --watch --at 2026-01-01
+
+t "a script is deployed" 0 "^order revision 0, [0-9a-f]{12}$" F decider deploy order "$order" --why "a reason" --by ann
+t "the same again changes nothing" 0 "^order has this decider already: revision 0$" F decider deploy order "$order"
+t "then it decides" 8 "rejected: order.not_paid" F command order 50 Ship
+t "and folds" 0 '^  "status": "paid",$' F state order-42
+t "and is blamed by" 0 '^\.totalCents  900 +revision 0  OrderPlaced' F state order-42 --blame
+sed 's/order.not_paid/order.unpaid/' "$order" >mine.lua
+t "a script that is named comes first" 8 "rejected: order.unpaid" F command order 50 Ship --decider mine.lua
+t "another version" 0 '^\{"category":"order","revision":1,"position":[0-9]*,"hash":"[0-9a-f]{64}","already":false,' \
+    F decider deploy order mine.lua --json
+t "decides from then on" 8 "rejected: order.unpaid" F command order 50 Ship
+t "deployed deciders are listed" 0 "^order  revision 1  [0-9a-f]{12}  20" F decider list
+t "also as JSON" 0 '^\{"category":"order","revision":1,.*"hash":"[0-9a-f]{64}","by":' F decider list --json
+t "an earlier one is shown" 0 '"by":"ann","why":"a reason",.*"text":"-- order.lua' F decider show order --revision 0 --json
+F decider show order >shown.lua && cmp shown.lua mine.lua >out 2>&1
+result $? "what is shown is what was deployed"
+t "no such revision" 4 "has no revision 9" F decider show order --revision 9
+t "no such decider" 4 "no decider is deployed for the category cart" F decider show cart
+t "a category with a dash" 2 "a name without '-'" F decider deploy a-b mine.lua
+echo 'initial = 1' >half.lua
+t "a script that lacks its functions is not deployed" 7 "half.lua: .*evolve" F decider deploy order half.lua
+t "nor one that is not there" 4 "nothing.lua: No such file" F decider deploy order nothing.lua
+t "no store is made for a script that does not load" 7 "" F --store fresh decider deploy order half.lua
+[ ! -e fresh ]
+result $? "none was"
 
 cat >bad.lua <<'LUA'
 initial = {}

@@ -9,6 +9,7 @@
 
 #include <factum/testing.h>
 
+#include "server/deciders.h"
 #include "server/server_int.h"
 
 struct http_fixture {
@@ -53,6 +54,7 @@ static inline int http_set_up(void **state)
     f->watchdog.run = fixture_bite;
     assert_ok(fct_appends_open(&f->server, &f->err), f->err);
     assert_ok(fct_feeds_open(&f->server, &f->err), f->err);
+    assert_ok(fct_deciders_open(&f->server, &f->err), f->err);
     *state = f;
     return 0;
 }
@@ -154,6 +156,7 @@ static inline int http_tear_down(void **state)
     while (fct_appends_under_way(&f->server) > 0) {
         run_for(f, 10);
     }
+    fct_deciders_close(&f->server);
     fct_feeds_close(&f->server);
     fct_appends_close(&f->server);
     fct_loop_destroy(f->loop);

@@ -1,0 +1,118 @@
+/* deploy.h - deciders that a store holds: deployed for a category, found by whoever decides.
+ *
+ *     factum_deployment done = {.size = sizeof done};
+ *     status = factum_decider_deploy(store, factum_slice_from("account"), text, NULL, &done, &err);
+ *     ...
+ *     factum_deployed *deployed;
+ *     factum_script_decider *decider;
+ *     status = factum_decider_find(store, factum_slice_from("account"), NULL, &deployed, &err);
+ *     if (status == FACTUM_OK) {
+ *         status = factum_deployed_open(deployed, &decider, &err);
+ *     }
+ *     factum_deployed_free(deployed);
+ *
+ * What is deployed is a script (script.h) as a whole text. It is an event "$DeciderDeployed" of the
+ * stream "$definition:decider-CATEGORY", so it has a history, and a revision that names each
+ * version. Its data:
+ *
+ *     {"category": "account", "language": "lua", "hash": SHA-256 of the text in 64 hexadecimal
+ *      digits, "by": "ann", "why": "...", "text": "initial = ..."}      "by" and "why" are optional
+ *
+ * These calls work on every kind of store. A server takes what is deployed only from callers with
+ * the right to deploy: over its UNIX socket, or if it was started with --allow-deploy. They wait:
+ * not from inside a function that the store calls (async.h).
+ *
+ * Valid C99 and C++17. Any thread. Rules of sizes, statuses and pointers: store.h.
+ */
+#ifndef FACTUM_DEPLOY_H
+#define FACTUM_DEPLOY_H
+
+#include <factum/script.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define FACTUM_HASH_TEXT_SIZE 65      /* SHA-256 in hexadecimal digits, with the zero byte */
+#define FACTUM_DEPLOY_REASON_MAX 4096 /* bytes of "why" */
+
+/* ---- deploying ------------------------------------------------------------------------------- */
+
+typedef struct factum_deploy_options {
+    size_t size;
+    factum_slice by;  /* who, at most FACTUM_NAME_SIZE_MAX bytes; empty: not said */
+    factum_slice why; /* at most FACTUM_DEPLOY_REASON_MAX bytes; empty: not said */
+    const char *name; /* of the file, for messages about the script; NULL: "CATEGORY.lua" */
+    /* What must be true of the stream of the definition. Not said: it is at the revision that this
+     * call has found. */
+    factum_expected expected;
+    const factum_call *call; /* or NULL */
+} factum_deploy_options;
+
+typedef struct factum_deployment {
+    size_t size;
+    uint64_t revision; /* of the definition: 0 is the first */
+    uint64_t position;
+    bool already; /* the newest revision has this text: nothing was written */
+    char hash[FACTUM_HASH_TEXT_SIZE];
+} factum_deployment;
+
+/* Deploys the script |text| as the decider of |category|, after it was opened as by
+ * factum_script_decider_open: a text that does not open is INVALID or TOO_BIG, with its file and
+ * line. |options| and |deployment| may be NULL. Of two calls at once with different texts one gets
+ * WRONG_REVISION: look at what the other has deployed. INVALID: |category| cannot be the part of a
+ * stream's name before its first '-', or begins with '$'. UNSUPPORTED: factum_lua_enable was not
+ * called. DENIED: a server does not let this caller deploy. Otherwise as factum_read and
+ * factum_append. */
+FACTUM_API FACTUM_MUST_USE factum_status factum_decider_deploy(
+    factum_store *store, factum_slice category, factum_slice text,
+    const factum_deploy_options *options, factum_deployment *deployment, factum_error *err);
+
+/* ---- finding --------------------------------------------------------------------------------- */
+
+/* A revision of a definition. Its texts last as long as it does. */
+typedef struct factum_deployed {
+    size_t size;
+    factum_slice category;
+    factum_slice text;
+    factum_slice hash; /* of the text: that was made sure of */
+    factum_slice by;   /* empty: not said */
+    factum_slice why;
+    uint64_t revision;
+    uint64_t position;
+    int64_t created; /* when it was deployed */
+} factum_deployed;
+
+/* The decider of |category|: the newest one, or that of |*revision|. *deployed is the caller's, for
+ * factum_deployed_free; NULL on failure. NOT_FOUND: no such decider, or no such revision; the text
+ * says what to do. INVALID: |category|, or the event is no deployed decider. Otherwise as
+ * factum_read. */
+FACTUM_API FACTUM_MUST_USE factum_status factum_decider_find(factum_store *store,
+                                                             factum_slice category,
+                                                             const uint64_t *revision,
+                                                             factum_deployed **deployed,
+                                                             factum_error *err);
+/* The decider of the script: its messages call it "CATEGORY.lua". As
+ * factum_script_decider_open. */
+FACTUM_API FACTUM_MUST_USE factum_status factum_deployed_open(const factum_deployed *deployed,
+                                                              factum_script_decider **decider,
+                                                              factum_error *err);
+/* Accepts NULL. */
+FACTUM_API void factum_deployed_free(factum_deployed *deployed);
+
+/* Who is told of each deployed decider; false ends the list. |deployed| lasts for the call only. */
+typedef struct factum_deployed_each {
+    void *data;
+    bool (*each)(void *data, const factum_deployed *deployed);
+} factum_deployed_each;
+
+/* The newest revision of each deployed decider, in the order of their first deployments. CANCELLED:
+ * |each| has ended it. Otherwise as factum_list_open and factum_decider_find. */
+FACTUM_API FACTUM_MUST_USE factum_status factum_decider_list(factum_store *store,
+                                                             const factum_deployed_each *each,
+                                                             factum_error *err);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,373 @@
+/* http_commands.c - a command over HTTP: decided by the deployed decider of its category, and the
+ * events that follow are appended. Layer: server.
+ *
+ *     POST /api/v1/commands/account/42/Deposit      the stream is account-42
+ *
+ * A job (http_job.h): the stream is read, the script runs, the events are synced. A client that
+ * goes away does not end it, because its command may count already; COMMAND_MS does.
+ */
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "core/error.h"
+#include "core/slice.h"
+#include "server/deciders.h"
+#include "server/http_job.h"
+#include "wire/problem.h"
+
+#define COMMAND_MS 10000
+
+struct command_job {
+    struct fct_http_job job;
+    /* What is asked, in the call's memory. */
+    factum_slice stream;
+    factum_slice name;
+    factum_slice id;
+    factum_slice key;
+    factum_slice correlation;
+    factum_slice causation;
+    factum_slice traceparent;
+    factum_slice tracestate;
+    /* The thread's. */
+    struct fct_decider_use *use;
+    bool decided;
+    factum_result result;
+};
+
+static struct command_job *command_job_of(struct fct_http_job *job)
+{
+    return FCT_CONTAINER_OF(job, struct command_job, job);
+}
+
+/* ---- the answer's text ----------------------------------------------------------------------- */
+
+/* The events of the commit, each as a read gives it. */
+static factum_status put_cursor(struct fct_buf *out, factum_cursor *cursor)
+{
+    factum_event event;
+    factum_slice line;
+    factum_ndjson *ndjson = factum_ndjson_create();
+    factum_status status = ndjson == NULL ? FACTUM_NO_MEMORY : FACTUM_OK;
+    for (bool first = true; status == FACTUM_OK; first = false) {
+        status = factum_cursor_next(cursor, &event, NULL);
+        if (status == FACTUM_OK) {
+            status = factum_ndjson_format(ndjson, &event, &line, NULL);
+        }
+        if (status == FACTUM_OK && !first) {
+            status = fct_buf_add_text(out, ",\n");
+        }
+        if (status == FACTUM_OK) {
+            status = fct_buf_add(out, line.ptr, line.len - 1); /* without its line end */
+        }
+    }
+    factum_ndjson_destroy(ndjson);
+    return status == FACTUM_DONE ? FACTUM_OK : status;
+}
+
+static factum_status put_events(const struct command_job *asked, struct fct_buf *out)
+{
+    const factum_result *result = &asked->result;
+    const factum_read_request commit = {
+        .size = sizeof commit,
+        .from = FACTUM_FROM_POSITION,
+        .from_value = result->first_position,
+        .count_max = result->event_count,
+        .until_position_set = true,
+        .until_position = result->position,
+    };
+    factum_cursor *cursor;
+    size_t before = out->len;
+    factum_status status = fct_buf_add_text(out, ",\"events\":[");
+    if (status == FACTUM_OK && result->event_count > 0) {
+        status = factum_read(asked->job.call->server->store, &commit, &cursor, NULL);
+        if (status == FACTUM_OK) {
+            status = put_cursor(out, cursor);
+            factum_cursor_close(cursor);
+        }
+    }
+    if (status == FACTUM_OK) {
+        status = fct_buf_add_text(out, "]");
+    }
+    if (status != FACTUM_OK) { /* the command counts: the answer goes without them */
+        out->len = before;
+    }
+    return FACTUM_OK;
+}
+
+static factum_status put_place(const struct command_job *asked, struct fct_buf *out)
+{
+    const factum_result *result = &asked->result;
+    char token[FACTUM_TOKEN_SIZE];
+    factum_status status = FACTUM_OK;
+    factum_token_format(asked->job.call->server->store, result->place, token);
+    if (result->has_revision) {
+        status = fct_buf_printf(out, ",\"revision\":%" PRIu64, result->revision);
+    }
+    if (status == FACTUM_OK && result->event_count > 0) {
+        status = fct_buf_printf(out, ",\"position\":%" PRIu64 ",\"firstPosition\":%" PRIu64,
+                                result->position, result->first_position);
+    }
+    if (status == FACTUM_OK && asked->key.len > 0) {
+        status = fct_http_put(out, ",\"key\":", asked->key);
+    }
+    return status == FACTUM_OK ? fct_buf_printf(out, ",\"token\":\"%s\"", token) : status;
+}
+
+static factum_status put_command(const struct command_job *asked, struct fct_buf *out)
+{
+    const factum_result *result = &asked->result;
+    bool over_query = factum_script_has_query(fct_deciders_get(asked->use));
+    factum_status status =
+        fct_buf_printf(out, "{\"verdict\":\"%s\",\"already\":%s,\"count\":%" PRIu64,
+                       result->verdict == FACTUM_ACCEPTED ? "accepted" : "nothing",
+                       result->already ? "true" : "false", result->event_count);
+    if (status == FACTUM_OK && !over_query) {
+        status = fct_http_put(out, ",\"stream\":", asked->stream);
+    }
+    if (status == FACTUM_OK) {
+        status = put_place(asked, out);
+    }
+    if (status == FACTUM_OK) {
+        status = put_events(asked, out);
+    }
+    return status == FACTUM_OK ? fct_buf_add_text(out, "}") : status;
+}
+
+/* The further members of a rejection. */
+static factum_status put_rejection(const struct command_job *asked, struct fct_buf *out)
+{
+    factum_status status = fct_buf_add_text(out, ",\"verdict\":\"rejected\"");
+    return status == FACTUM_OK ? put_place(asked, out) : status;
+}
+
+/* ---- deciding -------------------------------------------------------------------------------- */
+
+/* What the script, or its definition, has done wrong: the command was refused by it. */
+static bool is_of_decider(factum_status status)
+{
+    return status == FACTUM_INVALID || status == FACTUM_TOO_BIG || status == FACTUM_NEWER_FORMAT;
+}
+
+static factum_status transact(struct command_job *asked, factum_error *err)
+{
+    factum_store *store = asked->job.call->server->store;
+    const factum_script_decider *decider = fct_deciders_get(asked->use);
+    const factum_call call = {
+        .size = sizeof call,
+        .deadline = factum_deadline(COMMAND_MS),
+        .principal = asked->job.call->principal->name,
+    };
+    const factum_script_command command = {
+        .size = sizeof command,
+        .decider = decider,
+        .name = asked->name,
+        .id = asked->id,
+        .data = asked->job.call->body.len == 0 ? FCT_SLICE("{}")
+                                               : fct_buf_slice(&asked->job.call->body),
+        .time = factum_now(store),
+        .stream = asked->stream,
+    };
+    const factum_transact_request request = {
+        .size = sizeof request,
+        .stream = factum_script_has_query(decider) ? fct_slice(NULL, 0) : asked->stream,
+        .command = &command,
+        .command_id = asked->key,
+        .correlation_id = asked->correlation,
+        .causation_id = asked->causation,
+        .traceparent = asked->traceparent,
+        .tracestate = asked->tracestate,
+        .call = &call,
+    };
+    return factum_transact(store, factum_script_decider_get(decider), &request, &asked->result,
+                           err);
+}
+
+/* The command itself, before anything of the decider: a bad name or bad data is 400. */
+static factum_status check_command(const struct command_job *asked, factum_error *err)
+{
+    const struct fct_http_call *call = asked->job.call;
+    factum_stream_info info = {.size = sizeof info};
+    factum_status status = factum_stream_info_get(call->server->store, asked->stream, &info, err);
+    if (status == FACTUM_OK && call->body.len > 0) {
+        status = factum_json_check(fct_buf_slice(&call->body), err);
+    }
+    return status;
+}
+
+static factum_status put_decided(struct command_job *asked)
+{
+    struct fct_http_job *job = &asked->job;
+    asked->decided = true;
+    job->has_tag =
+        asked->result.has_revision && !factum_script_has_query(fct_deciders_get(asked->use));
+    job->tag = asked->result.revision;
+    return asked->result.verdict == FACTUM_REJECTED ? put_rejection(asked, &job->out)
+                                                    : put_command(asked, &job->out);
+}
+
+static factum_status decide_by(struct command_job *asked, factum_error *err)
+{
+    factum_status status = transact(asked, err);
+    if (status == FACTUM_WRONG_REVISION || status == FACTUM_CONDITION_FAILED) {
+        return fct_wrap(err, status, "others were faster each time, send the command again");
+    }
+    if (status == FACTUM_OK && put_decided(asked) != FACTUM_OK) {
+        fct_buf_clear(&asked->job.out); /* it counts: say at least that */
+    }
+    return status;
+}
+
+static factum_status decide_command(struct fct_http_job *job, factum_error *err)
+{
+    struct command_job *asked = command_job_of(job);
+    struct fct_server *server = job->call->server;
+    factum_status status = check_command(asked, err);
+    if (status != FACTUM_OK) {
+        return status;
+    }
+    status = fct_deciders_take(server, job->call->name, &asked->use, err);
+    if (status == FACTUM_OK) {
+        status = decide_by(asked, err);
+    }
+    fct_deciders_give(server, asked->use);
+    job->http_status = is_of_decider(status) ? 422 : 0;
+    return status;
+}
+
+/* ---- the loop's side ------------------------------------------------------------------------- */
+
+static void answer_rejection(struct command_job *asked)
+{
+    const struct fct_problem problem = {
+        .status = 422,
+        .detail = factum_slice_from(asked->result.text),
+        .rejection = factum_slice_from(asked->result.code),
+        .more = fct_buf_slice(&asked->job.out),
+    };
+    struct fct_buf body;
+    fct_buf_init(&body, asked->job.call->server->mem, (size_t)64 << 10);
+    if (fct_problem_format(&body, &problem) != FACTUM_OK) {
+        fct_buf_clear(&body); /* the status alone says it too */
+    }
+    fct_http_answer(asked->job.call,
+                    &(struct fct_http_answer){.status = problem.status,
+                                              .type = body.len > 0 ? FCT_PROBLEM_TYPE : NULL,
+                                              .body = fct_buf_slice(&body)});
+    fct_buf_finish(&body);
+}
+
+static void answer_command(struct fct_http_job *job)
+{
+    struct command_job *asked = command_job_of(job);
+    if (asked->decided && asked->result.verdict == FACTUM_REJECTED) {
+        answer_rejection(asked);
+    } else {
+        fct_http_job_answer(job);
+    }
+}
+
+static void finish_command(struct fct_http_job *job)
+{
+    struct command_job *asked = command_job_of(job);
+    const factum_result *result = &asked->result;
+    enum fct_command_outcome outcome = FCT_COMMAND_FAILED;
+    if (asked->decided && result->verdict == FACTUM_REJECTED) {
+        outcome = FCT_COMMAND_REJECTED;
+    } else if (asked->decided && result->verdict == FACTUM_NOOP) {
+        outcome = FCT_COMMAND_NOTHING;
+    } else if (asked->decided) {
+        outcome = result->already ? FCT_COMMAND_ALREADY : FCT_COMMAND_ACCEPTED;
+    }
+    job->call->server->counters.commands[outcome]++;
+}
+
+/* A header field, in the call's memory. */
+static factum_status copy_field(struct fct_http_call *call, factum_slice name, factum_slice *copy)
+{
+    return fct_http_copy(call, fct_exchange_field(call->exchange, name), copy);
+}
+
+static factum_status read_fields(struct command_job *asked, factum_error *err)
+{
+    struct fct_http_call *call = asked->job.call;
+    factum_status status = copy_field(call, FCT_SLICE("x-correlation-id"), &asked->correlation);
+    if (status == FACTUM_OK) {
+        status = copy_field(call, FCT_SLICE("x-causation-id"), &asked->causation);
+    }
+    if (status == FACTUM_OK) {
+        status = copy_field(call, FCT_SLICE("traceparent"), &asked->traceparent);
+    }
+    if (status == FACTUM_OK) {
+        status = copy_field(call, FCT_SLICE("tracestate"), &asked->tracestate);
+    }
+    if (status != FACTUM_OK) {
+        return fct_fail(err, FACTUM_NO_MEMORY, "the server is out of memory");
+    }
+    bool good = fct_utf8_valid(asked->correlation) && fct_utf8_valid(asked->causation) &&
+                asked->correlation.len <= FACTUM_NAME_SIZE_MAX &&
+                asked->causation.len <= FACTUM_NAME_SIZE_MAX;
+    return good ? fct_http_key(call, &asked->key, err)
+                : fct_fail(err, FACTUM_INVALID,
+                           "X-Correlation-ID and X-Causation-ID are UTF-8 of at most %d bytes",
+                           FACTUM_NAME_SIZE_MAX);
+}
+
+factum_status fct_http_category(const struct fct_http_call *call, factum_error *err)
+{
+    factum_slice name = call->name;
+    return name.len > 0 && name.ptr[0] != '$' && memchr(name.ptr, '-', name.len) == NULL
+               ? FACTUM_OK
+               : fct_fail(err, FACTUM_INVALID,
+                          "\"%.*s\" is no category: the part of a stream's name before its first "
+                          "'-', which does not begin with '$'",
+                          FCT_FMT(name));
+}
+
+/* "account" and "42" are the stream "account-42". */
+static factum_status name_stream(struct command_job *asked, factum_error *err)
+{
+    struct fct_http_call *call = asked->job.call;
+    factum_status status = fct_http_category(call, err);
+    if (status != FACTUM_OK) {
+        return status;
+    }
+    asked->id = call->more_names[0];
+    asked->name = call->more_names[1];
+    size_t size = call->name.len + 1 + asked->id.len;
+    uint8_t *stream = fct_http_take(call, size);
+    if (stream == NULL) {
+        return fct_fail(err, FACTUM_NO_MEMORY, "the server is out of memory");
+    }
+    memcpy(stream, call->name.ptr, call->name.len);
+    stream[call->name.len] = '-';
+    memcpy(stream + call->name.len + 1, asked->id.ptr, asked->id.len);
+    asked->stream = fct_slice(stream, size);
+    return fct_utf8_valid(asked->name) && asked->name.len <= FACTUM_NAME_SIZE_MAX
+               ? FACTUM_OK
+               : fct_fail(err, FACTUM_INVALID, "a command's name is UTF-8 of at most %d bytes",
+                          FACTUM_NAME_SIZE_MAX);
+}
+
+void fct_http_command(struct fct_http_call *call)
+{
+    factum_error err;
+    if (call->body.len > 0 &&
+        !fct_http_has_json(call, "the body is the command's data, as application/json; without a "
+                                 "body it is {}")) {
+        return;
+    }
+    struct command_job *asked = fct_http_job_make(call, FCT_JOB_COMMAND, sizeof *asked);
+    if (asked == NULL) {
+        return;
+    }
+    asked->job.work = decide_command;
+    asked->job.answer = answer_command;
+    asked->job.thread_name = "factum-command";
+    factum_status status = name_stream(asked, &err);
+    if (status == FACTUM_OK) {
+        status = read_fields(asked, &err);
+    }
+    asked->job.finish = finish_command;
+    fct_http_job_start(&asked->job, status, &err);
+}
