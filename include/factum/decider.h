@@ -59,8 +59,8 @@ FACTUM_API void factum_print_text(factum_printer *out, factum_slice text);
 FACTUM_API void factum_print_int64(factum_printer *out, int64_t number);
 FACTUM_API void factum_print_bool(factum_printer *out, bool value);
 
-/* What FACTUM_DECIDER_GENERATED prints with. Begins the data of an event of |type|, which is static:
- * what |to| prints, over |buffer|, becomes part of |out|. */
+/* What FACTUM_DECIDER_GENERATED prints with. Begins the data of an event of |type|, which is
+ * static: what |to| prints, over |buffer|, becomes part of |out|. */
 FACTUM_API void factum_print_generated(factum_printer *out, factum_slice type,
                                        factum_json_writer *to, uint8_t *buffer, size_t size);
 /* Ends it; if |to| has failed, so has |out|. */
