@@ -1,6 +1,6 @@
 /* schema_crash.c - a schema's registration on the simulated disk: stopped at each call that changes
- * the disk, with each sync lost, with each write refused for want of space, closed while it is under
- * way, and stopped in its proof.
+ * the disk, with each sync lost, with each write refused for want of space, closed while it is
+ * under way, and stopped in its proof.
  *
  * A store has some events, version 1 of a schema, and version 2 on its way: the proof reads what is
  * stored, the version is appended to "$schemas", and the gate binds it. Whatever stops that: events

@@ -317,6 +317,31 @@ TEST(a_key_in_the_metadata_makes_an_append_known)
     }
 }
 
+TEST(a_retry_that_does_not_fit_a_newer_version_is_known)
+{
+    F;
+    static const char key[] = "{\"$idempotencyKey\":\"k\"}";
+    assert_ok(put_schema(f, "Placed", QTY, factum_any()), f->err);
+    assert_ok(put(f, "a", "Placed", "{\"qty\":1}", key), f->err);
+    uint64_t position = f->result.position;
+    assert_ok(put_schema(f, "Placed", "{\"required\":[\"sku\"]}", factum_any()), f->err);
+    assert_refused(f, "a", "Placed", "{\"qty\":1}");
+    assert_ok(put(f, "a", "Placed", "{\"qty\":1}", key), f->err);
+    assert_true(f->result.already);
+    assert_int_equal(f->result.position, position);
+    assert_int_equal(f->result.refused_index, 0);
+    /* Another content of the key is another append; a key that is new is refused, and stays new. */
+    assert_status(put(f, "a", "Placed", "{\"qty\":2}", key), FACTUM_KEY_CONFLICT);
+    assert_status(put(f, "a", "Placed", "{\"qty\":1}", "{\"$idempotencyKey\":\"new\"}"),
+                  FACTUM_SCHEMA_VIOLATION);
+    assert_ok(put(f, "a", "Placed", "{\"sku\":1}", "{\"$idempotencyKey\":\"new\"}"), f->err);
+    assert_false(f->result.already);
+    /* Nor does the mode matter. */
+    assert_ok(put_mode(f, "Placed", "warn"), f->err);
+    assert_ok(put(f, "a", "Placed", "{\"qty\":1}", key), f->err);
+    assert_true(f->result.already);
+}
+
 /* ---- the registry's stream ------------------------------------------------------------------- */
 
 TEST(a_version_that_was_not_written_does_not_bind)
@@ -412,6 +437,7 @@ int main(void)
         CASE(tags_are_taken_from_the_items_of_arrays),
         CASE(more_items_than_an_event_can_have_tags_are_refused),
         CASE(a_key_in_the_metadata_makes_an_append_known),
+        CASE(a_retry_that_does_not_fit_a_newer_version_is_known),
         CASE(a_version_that_was_not_written_does_not_bind),
         CASE(only_the_registrys_events_are_taken_into_its_stream),
         CASE(an_allocation_that_fails_leaves_all_as_it_was),
