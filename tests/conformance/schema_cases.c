@@ -1,5 +1,5 @@
-/* schema_cases.c - appends with keys that meet a schema: on every engine that has a gate, its own or
- * a server's. Run by conformance_test.c. */
+/* schema_cases.c - appends with keys that meet a schema: on every engine that has a gate, its own
+ * or a server's. Run by conformance_test.c. */
 #include "fixture.h"
 
 #include "schema/registry_event.h"
