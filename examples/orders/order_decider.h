@@ -3,10 +3,13 @@
  *
  *     place -> pay (in parts, if need be) -> ship -> deliver;   cancel, until it is shipped
  *
- * The events are in order.gen.h. The rules are in order_decide (order_decider.c), and nowhere else.
+ * The events are in order.gen.h, which factum schema generate has written. The rules are in
+ * order_decide (order_decider.c), and nowhere else.
  */
 #ifndef EXAMPLES_ORDERS_ORDER_DECIDER_H
 #define EXAMPLES_ORDERS_ORDER_DECIDER_H
+
+#include <factum/decider.h>
 
 #include "order.gen.h"
 

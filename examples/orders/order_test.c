@@ -11,18 +11,18 @@
     }
 #define PLACED(cents)                                                                              \
     {                                                                                              \
-        .type = ORDER_PLACED, .placed = {.total_cents = (cents) }                                  \
+        .type = ORDER_PLACED, .as.placed = {.totalCents = (cents) }                                \
     }
 #define PAID(cents, id)                                                                            \
     {                                                                                              \
-        .type = ORDER_PAYMENT_RECEIVED, .payment_received = {                                      \
-            .amount_cents = (cents),                                                               \
-            .payment_id = TEXT(id)                                                                 \
+        .type = ORDER_PAYMENT_RECEIVED, .as.payment_received = {                                   \
+            .amountCents = (cents),                                                                \
+            .paymentId = TEXT(id)                                                                  \
         }                                                                                          \
     }
 #define SHIPPED                                                                                    \
     {                                                                                              \
-        .type = ORDER_SHIPPED, .shipped = {.carrier = TEXT("UPS") }                                \
+        .type = ORDER_SHIPPED, .as.shipped = {.has_carrier = true, .carrier = TEXT("UPS") }        \
     }
 
 FACTUM_TEST(an_order_is_placed_with_its_lines)
@@ -33,7 +33,7 @@ FACTUM_TEST(an_order_is_placed_with_its_lines)
                                    .lines = lines,
                                    .line_count = 1,
                                    .total_cents = 4900};
-    const order_event placed = {.type = ORDER_PLACED, .placed = {TEXT("C7"), lines, 1, 4900}};
+    const order_event placed = {.type = ORDER_PLACED, .as.placed = {TEXT("C7"), {lines, 1}, 4900}};
     factum_test_when(factum_test_, "place", &order_decider, &command);
     factum_test_then(factum_test_, "placed", &order_decider, &placed, 1);
     const order_state *state = FACTUM_STATE(order);
@@ -130,7 +130,8 @@ FACTUM_TEST(a_delivery_may_be_signed_for)
 {
     FACTUM_GIVEN(order, PLACED(1200), PAID(1200, "P-1"), SHIPPED);
     FACTUM_WHEN(order, {.type = ORDER_DELIVER, .was_signed = true});
-    FACTUM_THEN(order, {.type = ORDER_DELIVERED, .delivered = {.was_signed = true}});
+    FACTUM_THEN(order,
+                {.type = ORDER_DELIVERED, .as.delivered = {.has_signed_ = true, .signed_ = true}});
     FACTUM_WHEN(order, {.type = ORDER_DELIVER});
     FACTUM_THEN_NOOP();
 }
@@ -139,8 +140,8 @@ FACTUM_TEST(an_order_is_cancelled_and_its_money_given_back)
 {
     FACTUM_GIVEN(order, PLACED(1200), PAID(500, "P-1"));
     FACTUM_WHEN(order, {.type = ORDER_CANCEL, .reason = TEXT("too slow")});
-    FACTUM_THEN(order, {.type = ORDER_CANCELLED, .cancelled = {.reason = TEXT("too slow")}},
-                {.type = ORDER_PAYMENT_REFUNDED, .payment_refunded = {.amount_cents = 500}});
+    FACTUM_THEN(order, {.type = ORDER_CANCELLED, .as.cancelled = {.reason = TEXT("too slow")}},
+                {.type = ORDER_PAYMENT_REFUNDED, .as.payment_refunded = {.amountCents = 500}});
     FACTUM_WHEN(order, {.type = ORDER_CANCEL});
     FACTUM_THEN_NOOP();
 }

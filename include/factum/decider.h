@@ -34,6 +34,8 @@
 #define FACTUM_DECIDER_H
 
 #include <factum/arena.h>
+#include <factum/json.h>
+#include <factum/json_write.h>
 #include <factum/store.h>
 
 #ifdef __cplusplus
@@ -56,6 +58,20 @@ FACTUM_API void factum_print_json(factum_printer *out, factum_slice json);
 FACTUM_API void factum_print_text(factum_printer *out, factum_slice text);
 FACTUM_API void factum_print_int64(factum_printer *out, int64_t number);
 FACTUM_API void factum_print_bool(factum_printer *out, bool value);
+
+/* What FACTUM_DECIDER_GENERATED prints with. Begins the data of an event of |type|, which is
+ * static: what |to| prints, over |buffer|, becomes part of |out|. */
+FACTUM_API void factum_print_generated(factum_printer *out, factum_slice type,
+                                       factum_json_writer *to, uint8_t *buffer, size_t size);
+/* Ends it; if |to| has failed, so has |out|. */
+FACTUM_API void factum_print_generated_end(factum_printer *out, factum_json_writer *to);
+/* What FACTUM_DECIDER_GENERATED reads with: |data| as a tape, in |few| nodes if they are enough,
+ * otherwise in |arena|. *json lasts as long as both. As factum_json_parse. */
+FACTUM_API FACTUM_MUST_USE factum_status factum_generated_tape(factum_slice data,
+                                                               factum_arena *arena,
+                                                               factum_json_node *few,
+                                                               size_t few_count, factum_json *json,
+                                                               factum_error *err);
 
 /* ---- deciders -------------------------------------------------------------------------------- */
 
@@ -139,7 +155,11 @@ FACTUM_API factum_arena *factum_decision_arena(factum_decision *out);
  *                                  factum_decision *out);
  *     void <name>_command_print(const command_type *command, factum_printer *out);
  *
- * FACTUM_DECIDER_OVER_QUERY also takes
+ * FACTUM_DECIDER_GENERATED(name, state version) takes, in place of the first two, what `factum
+ * schema generate <name>` has written: <name>.gen.h has the event type, <name>_event, and its
+ * functions.
+ *
+ * FACTUM_DECIDER_OVER_QUERY and FACTUM_DECIDER_GENERATED_OVER_QUERY also take
  *
  *     void <name>_query(const command_type *command, factum_arena *arena, factum_query *query);
  *
@@ -153,19 +173,64 @@ FACTUM_API factum_arena *factum_decision_arena(factum_decision *out);
     extern const factum_decider name##_decider
 
 #define FACTUM_DECIDER(name, version)                                                              \
-    FACTUM_DECIDER_TRAMPOLINES_(name)                                                              \
+    FACTUM_DECIDER_EVENTS_(name)                                                                   \
+    FACTUM_DECIDER_RULES_(name)                                                                    \
     FACTUM_DECIDER_STRUCT_(name, version, NULL)
 
 #define FACTUM_DECIDER_OVER_QUERY(name, version)                                                   \
-    FACTUM_DECIDER_TRAMPOLINES_(name)                                                              \
+    FACTUM_DECIDER_EVENTS_(name)                                                                   \
+    FACTUM_DECIDER_RULES_(name)                                                                    \
+    FACTUM_DECIDER_QUERY_(name)                                                                    \
+    FACTUM_DECIDER_STRUCT_(name, version, name##_untyped_query)
+
+#define FACTUM_DECIDER_GENERATED(name, version)                                                    \
+    FACTUM_DECIDER_GENERATED_EVENTS_(name)                                                         \
+    FACTUM_DECIDER_RULES_(name)                                                                    \
+    FACTUM_DECIDER_STRUCT_(name, version, NULL)
+
+#define FACTUM_DECIDER_GENERATED_OVER_QUERY(name, version)                                         \
+    FACTUM_DECIDER_GENERATED_EVENTS_(name)                                                         \
+    FACTUM_DECIDER_RULES_(name)                                                                    \
+    FACTUM_DECIDER_QUERY_(name)                                                                    \
+    FACTUM_DECIDER_STRUCT_(name, version, name##_untyped_query)
+
+#define FACTUM_DECIDER_NODES_ 128 /* of an event that needs no memory to be read */
+#define FACTUM_DECIDER_BYTES_ 512 /* printed at once */
+
+#define FACTUM_DECIDER_GENERATED_EVENTS_(name)                                                     \
+    static factum_status name##_untyped_parse(factum_slice type, factum_slice data,                \
+                                              factum_arena *arena, void *event, factum_error *err) \
+    {                                                                                              \
+        factum_json_node nodes[FACTUM_DECIDER_NODES_];                                             \
+        factum_json json;                                                                          \
+        if ((int)name##_event_type_of(type) == 0) {                                                \
+            return FACTUM_NOT_FOUND;                                                               \
+        }                                                                                          \
+        factum_status status =                                                                     \
+            factum_generated_tape(data, arena, nodes, FACTUM_DECIDER_NODES_, &json, err);          \
+        return status != FACTUM_OK                                                                 \
+                   ? status                                                                        \
+                   : name##_event_parse(type, &json, arena, (name##_decider_event *)event, err);   \
+    }                                                                                              \
+    static void name##_untyped_print(const void *event, factum_printer *out)                       \
+    {                                                                                              \
+        const name##_decider_event *typed = (const name##_decider_event *)event;                   \
+        uint8_t buffer[FACTUM_DECIDER_BYTES_];                                                     \
+        factum_json_writer to;                                                                     \
+        factum_print_generated(out, name##_event_type_name(typed->type), &to, buffer,              \
+                               sizeof buffer);                                                     \
+        name##_event_print(typed, &to);                                                            \
+        factum_print_generated_end(out, &to);                                                      \
+    }
+
+#define FACTUM_DECIDER_QUERY_(name)                                                                \
     static void name##_untyped_query(const void *command, factum_arena *arena,                     \
                                      factum_query *query)                                          \
     {                                                                                              \
         name##_query((const name##_decider_command *)command, arena, query);                       \
-    }                                                                                              \
-    FACTUM_DECIDER_STRUCT_(name, version, name##_untyped_query)
+    }
 
-#define FACTUM_DECIDER_TRAMPOLINES_(name)                                                          \
+#define FACTUM_DECIDER_EVENTS_(name)                                                               \
     static factum_status name##_untyped_parse(factum_slice type, factum_slice data,                \
                                               factum_arena *arena, void *event, factum_error *err) \
     {                                                                                              \
@@ -174,7 +239,9 @@ FACTUM_API factum_arena *factum_decision_arena(factum_decision *out);
     static void name##_untyped_print(const void *event, factum_printer *out)                       \
     {                                                                                              \
         name##_event_print((const name##_decider_event *)event, out);                              \
-    }                                                                                              \
+    }
+
+#define FACTUM_DECIDER_RULES_(name)                                                                \
     static void name##_untyped_evolve(void *state, const void *event, factum_arena *arena)         \
     {                                                                                              \
         name##_evolve((name##_decider_state *)state, (const name##_decider_event *)event, arena);  \

@@ -48,7 +48,7 @@ typedef struct factum_schema_checker factum_schema_checker;
 #define FACTUM_SCHEMA_FAULTS_MAX 1000u           /* that one check reports */
 #define FACTUM_SCHEMA_DATA_SIZE_MAX ((size_t)16 << 20) /* bytes that a check takes */
 #define FACTUM_SCHEMA_TAGS_MAX 64u                     /* x-factum-tag */
-#define FACTUM_SCHEMA_TAG_DEPTH_MAX 16u                /* names in a path to one */
+#define FACTUM_SCHEMA_TAG_DEPTH_MAX 16u                /* steps of a path to one */
 
 typedef enum factum_schema_draft {
     FACTUM_SCHEMA_DEFAULT = 0, /* 2020-12 */
@@ -123,16 +123,31 @@ FACTUM_API FACTUM_MUST_USE factum_status factum_schema_check_json(
     const factum_schema *schema, factum_schema_checker *checker, const factum_json *json,
     size_t faults_max, factum_schema_result *result, factum_error *err);
 
-/* "x-factum-tag": "NAME" in the schema of a property: its value becomes the tag NAME:VALUE. */
+typedef enum factum_schema_step_kind {
+    FACTUM_SCHEMA_STEP_MEMBER = 0, /* the member with the name in |path| */
+    FACTUM_SCHEMA_STEP_ITEM = 1,   /* the item number |index|, from 0 */
+    FACTUM_SCHEMA_STEP_ITEMS = 2   /* each item from |index| on */
+} factum_schema_step_kind;
+
+typedef struct factum_schema_step {
+    factum_schema_step_kind kind;
+    uint32_t index; /* of ITEM and ITEMS */
+} factum_schema_step;
+
+/* "x-factum-tag": "NAME" in the schema of a property or of items: each value that it is for becomes
+ * the tag NAME:VALUE. */
 typedef struct factum_schema_tag_place {
     size_t size;
     factum_slice name;                              /* lent by the schema, like the path */
-    factum_slice path[FACTUM_SCHEMA_TAG_DEPTH_MAX]; /* names of properties, from the root on */
+    factum_slice path[FACTUM_SCHEMA_TAG_DEPTH_MAX]; /* names of members, from the root on; empty for
+                                                       a step into an array */
     size_t path_count;
+    factum_schema_step steps[FACTUM_SCHEMA_TAG_DEPTH_MAX]; /* what each entry of |path| is */
 } factum_schema_tag_place;
 
-/* The |index|-th tag of the schema, counted from 0: those that are reached through "properties" and
- * "$ref" alone, in the order of the schema. DONE: there are no more. INVALID. */
+/* The |index|-th tag of the schema, counted from 0: those that are reached through "properties",
+ * "items", "prefixItems" and "$ref" alone (before 2020-12 also "additionalItems"), in the order of
+ * the schema. DONE: there are no more. INVALID. */
 FACTUM_API FACTUM_MUST_USE factum_status factum_schema_tag(const factum_schema *schema,
                                                            size_t index,
                                                            factum_schema_tag_place *place,

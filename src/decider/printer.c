@@ -9,10 +9,10 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core/arena.h"
+#include "core/check.h"
 #include "core/error.h"
 #include "core/slice.h"
-
-#include "core/arena.h"
 
 #define PRINT_CAPACITY_FIRST 256
 
@@ -27,6 +27,10 @@ factum_status fct_printer_end(const struct factum_printer *out, const char *what
     factum_status status = fct_arena_status(out->arena, what, err);
     if (status == FACTUM_OK && out->not_text) {
         status = fct_fail(err, FACTUM_INVALID, "%s has a text that is not UTF-8", what);
+    }
+    if (status == FACTUM_OK && out->failure.status != FACTUM_OK) {
+        status =
+            fct_fail(err, out->failure.status, "%s cannot be printed: %s", what, out->failure.text);
     }
     if (status == FACTUM_OK) {
         *text = fct_slice(out->ptr, out->len);
@@ -129,4 +133,39 @@ void factum_print_int64(factum_printer *out, int64_t number)
 void factum_print_bool(factum_printer *out, bool value)
 {
     factum_print_raw(out, value ? "true" : "false");
+}
+
+/* ---- generated events ------------------------------------------------------------------------ */
+
+static factum_status put_written(void *data, factum_slice bytes)
+{
+    struct factum_printer *out = data;
+    put(out, bytes.ptr, bytes.len);
+    return FACTUM_OK; /* the arena remembers that it was full */
+}
+
+void factum_print_generated(factum_printer *out, factum_slice type, factum_json_writer *to,
+                            uint8_t *buffer, size_t size)
+{
+    out->type = type;
+    factum_json_writer_to(to, buffer, size, put_written, out);
+}
+
+void factum_print_generated_end(factum_printer *out, factum_json_writer *to)
+{
+    factum_status status = factum_json_writer_finish(to, &out->failure);
+    FCT_ASSERT(status == FACTUM_OK || out->failure.status == status);
+}
+
+factum_status factum_generated_tape(factum_slice data, factum_arena *arena, factum_json_node *few,
+                                    size_t few_count, factum_json *json, factum_error *err)
+{
+    factum_status status = factum_json_parse(data, NULL, few, few_count, json, err);
+    if (status != FACTUM_TOO_BIG) {
+        return status;
+    }
+    size_t count = factum_json_nodes_max(data.len);
+    factum_json_node *nodes = factum_arena_alloc(arena, count * sizeof *nodes);
+    return nodes == NULL ? fct_arena_status(arena, "the event", err)
+                         : factum_json_parse(data, NULL, nodes, count, json, err);
 }

@@ -13,7 +13,8 @@ struct factum_printer {
     uint8_t *ptr;
     size_t len;
     size_t capacity;
-    bool not_text; /* a text that is not UTF-8 was to be printed */
+    bool not_text;        /* a text that is not UTF-8 was to be printed */
+    factum_error failure; /* of a generated event that could not be printed; OK: there is none */
 };
 
 /* What it prints lies in |arena|. */

@@ -100,6 +100,69 @@ TEST(what_is_too_long_is_refused)
     factum_arena_finish(&arena);
 }
 
+/* As a generated event does. */
+static void print_note(struct factum_printer *out, factum_slice text)
+{
+    uint8_t buffer[8]; /* several pieces */
+    factum_json_writer to;
+    factum_print_generated(out, FCT_SLICE("Noted"), &to, buffer, sizeof buffer);
+    factum_json_put_object(&to);
+    factum_json_put_name(&to, "text", 4);
+    factum_json_put_text(&to, text);
+    factum_json_put_end(&to);
+    factum_print_generated_end(out, &to);
+}
+
+TEST(a_generated_event_is_printed)
+{
+    struct factum_arena arena;
+    struct factum_printer out;
+    (void)state;
+    fct_arena_init(&arena, fct_mem_heap(), 1 << 20);
+    fct_printer_init(&out, &arena);
+    print_note(&out, FCT_SLICE("a \"long\" text"));
+    assert_string_equal(text_of(&out), "{\"text\":\"a \\\"long\\\" text\"}");
+    assert_true(fct_slice_equal(out.type, FCT_SLICE("Noted")));
+    factum_arena_finish(&arena);
+}
+
+TEST(a_generated_event_that_cannot_be_printed_is_refused)
+{
+    struct factum_arena arena;
+    struct factum_printer out;
+    factum_slice printed;
+    factum_error err;
+    (void)state;
+    fct_arena_init(&arena, fct_mem_heap(), 1 << 20);
+    fct_printer_init(&out, &arena);
+    print_note(&out, FCT_SLICE("\xff"));
+    assert_status(fct_printer_end(&out, "the event", &printed, &err), FACTUM_INVALID);
+    assert_true(strncmp(err.text, "the event cannot be printed: ", 29) == 0);
+    factum_arena_finish(&arena);
+}
+
+TEST(a_tape_takes_memory_only_if_the_nodes_are_too_few)
+{
+    static const char text[] = "[1,2,3,4,5,6,7,8,9]";
+    struct factum_arena arena;
+    factum_json_node few[4];
+    factum_json json;
+    factum_error err;
+    (void)state;
+    fct_arena_init(&arena, fct_mem_heap(), 16);
+    assert_ok(factum_generated_tape(FCT_SLICE("[1]"), &arena, few, 4, &json, &err), err);
+    assert_ptr_equal(json.nodes, few);
+    assert_status(factum_generated_tape(factum_slice_from(text), &arena, few, 4, &json, &err),
+                  FACTUM_TOO_BIG);
+    factum_arena_finish(&arena);
+    fct_arena_init(&arena, fct_mem_heap(), 1 << 20);
+    assert_ok(factum_generated_tape(factum_slice_from(text), &arena, few, 4, &json, &err), err);
+    assert_int_equal(factum_json_count(&json, FACTUM_JSON_ROOT), 9);
+    assert_status(factum_generated_tape(FCT_SLICE("[1,2,3,4,5,6,7,"), &arena, few, 4, &json, &err),
+                  FACTUM_INVALID);
+    factum_arena_finish(&arena);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -107,6 +170,9 @@ int main(void)
         CASE(every_character_comes_back_as_it_was),
         CASE(what_is_no_text_is_refused),
         CASE(what_is_too_long_is_refused),
+        CASE(a_generated_event_is_printed),
+        CASE(a_generated_event_that_cannot_be_printed_is_refused),
+        CASE(a_tape_takes_memory_only_if_the_nodes_are_too_few),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -222,33 +222,90 @@ static factum_status add_tag(struct candidate *candidate, struct fct_note *note,
     return FACTUM_OK;
 }
 
-/* The value at the end of |place|'s path, or FACTUM_JSON_NONE. */
-static uint32_t follow_path(const factum_json *json, const factum_schema_tag_place *place)
+/* A walk along the path to a tag, which branches at arrays: values[i] is where step i begins. */
+struct tag_path {
+    const factum_json *json;
+    const factum_schema_tag_place *place;
+    uint32_t values[FACTUM_SCHEMA_TAG_DEPTH_MAX + 1];
+    size_t depth;
+};
+
+/* Where step number |path->depth| leads first, or FACTUM_JSON_NONE. */
+static uint32_t step_first(const struct tag_path *path)
 {
-    uint32_t value = FACTUM_JSON_ROOT;
-    for (size_t i = 0; i < place->path_count && value != FACTUM_JSON_NONE; i++) {
-        value = factum_json_find(json, value, place->path[i]);
+    const factum_json *json = path->json;
+    const factum_schema_step *step = &path->place->steps[path->depth];
+    uint32_t value = path->values[path->depth];
+    if (step->kind == FACTUM_SCHEMA_STEP_MEMBER) {
+        return factum_json_find(json, value, path->place->path[path->depth]);
     }
-    return value;
+    if (factum_json_kind_of(json, value) != FACTUM_JSON_ARRAY) {
+        return FACTUM_JSON_NONE;
+    }
+    uint32_t at = factum_json_first(json, value);
+    for (uint32_t i = 0; i < step->index && at != FACTUM_JSON_NONE; i++) {
+        at = factum_json_next(json, value, at);
+    }
+    return at;
 }
 
-/* The tags that one "x-factum-tag" gives: one of a scalar, one of each scalar in an array. */
-static factum_status take_tag(struct candidate *candidate, struct fct_note *note,
-                              const factum_schema_tag_place *place, factum_error *err)
+/* Goes down as far as the path and the data go. True: to a value at the end of the path. */
+static bool path_down(struct tag_path *path)
+{
+    while (path->depth < path->place->path_count) {
+        uint32_t next = step_first(path);
+        if (next == FACTUM_JSON_NONE) {
+            return false;
+        }
+        path->values[++path->depth] = next;
+    }
+    return true;
+}
+
+/* Goes up to the innermost array that has another item, and to that item. False: there is none. */
+static bool path_turn(struct tag_path *path)
+{
+    while (path->depth > 0) {
+        uint32_t from = path->values[--path->depth];
+        if (path->place->steps[path->depth].kind != FACTUM_SCHEMA_STEP_ITEMS) {
+            continue;
+        }
+        uint32_t next = factum_json_next(path->json, from, path->values[path->depth + 1]);
+        if (next != FACTUM_JSON_NONE) {
+            path->values[++path->depth] = next;
+            return true;
+        }
+    }
+    return false;
+}
+
+/* One tag of a scalar, one of each scalar in an array. */
+static factum_status take_value(struct candidate *candidate, struct fct_note *note,
+                                factum_slice name, uint32_t value, factum_error *err)
 {
     const factum_json *json = &candidate->json;
     factum_status status = FACTUM_OK;
-    uint32_t value = follow_path(json, place);
-    if (value == FACTUM_JSON_NONE) {
-        return FACTUM_OK;
-    }
     if (factum_json_kind_of(json, value) != FACTUM_JSON_ARRAY) {
-        return add_tag(candidate, note, place->name, value, err);
+        return add_tag(candidate, note, name, value, err);
     }
     for (uint32_t at = factum_json_first(json, value);
          at != FACTUM_JSON_NONE && status == FACTUM_OK; at = factum_json_next(json, value, at)) {
-        status = add_tag(candidate, note, place->name, at, err);
+        status = add_tag(candidate, note, name, at, err);
     }
+    return status;
+}
+
+/* The tags that one "x-factum-tag" gives. */
+static factum_status take_tag(struct candidate *candidate, struct fct_note *note,
+                              const factum_schema_tag_place *place, factum_error *err)
+{
+    struct tag_path path = {.json = &candidate->json, .place = place, .values = {FACTUM_JSON_ROOT}};
+    factum_status status = FACTUM_OK;
+    do {
+        if (path_down(&path)) {
+            status = take_value(candidate, note, place->name, path.values[path.depth], err);
+        }
+    } while (status == FACTUM_OK && path_turn(&path));
     return status;
 }
 

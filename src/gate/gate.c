@@ -14,6 +14,7 @@
 #include "core/error.h"
 #include "core/log_sink.h"
 #include "core/slice.h"
+#include "engine/rules.h"
 #include "gate/admit.h"
 #include "gate/key.h"
 #include "gate/passage.h"
@@ -202,6 +203,27 @@ static factum_status prepare_change(struct gate *gate, factum_append_op *op, fac
 
 /* ---- appends --------------------------------------------------------------------------------- */
 
+/* Was the key of |op| used by an append that was committed? Embedded engines answer at once. */
+static bool is_key_used(struct gate *gate, const factum_append_op *op)
+{
+    factum_key_info info = {.size = sizeof info};
+    factum_question question = {.size = sizeof question,
+                                .kind = FACTUM_ASK_KEY,
+                                .name = fct_op_request(op)->idempotency_key,
+                                .key = &info};
+    return question.name.len > 0 && gate->inner->ask(gate->engine, &question, NULL) == FACTUM_OK;
+}
+
+/* A refused append whose key was used goes on as it was sent: it writes nothing, and the engine
+ * says whether it is the append of that key (which a newer version may not fit) or another one. */
+static factum_status pass_retry(factum_append_op *op)
+{
+    factum_append_request *request = fct_op_request_here(op);
+    request->fingerprint = fct_append_fingerprint(request);
+    op->result = (factum_append_result){.refused_index = 0};
+    return FACTUM_OK;
+}
+
 static factum_status admit_op(struct gate *gate, factum_append_op *op, factum_error *err)
 {
     const struct fct_admission admission = {
@@ -211,9 +233,10 @@ static factum_status admit_op(struct gate *gate, factum_append_op *op, factum_er
         .benches = &gate->benches,
     };
     factum_status status = fct_key_take(op, err);
-    return status == FACTUM_OK && fct_rules_count(admission.rules) > 0
-               ? fct_admit(&admission, op, err)
-               : status;
+    if (status == FACTUM_OK && fct_rules_count(admission.rules) > 0) {
+        status = fct_admit(&admission, op, err);
+    }
+    return status == FACTUM_SCHEMA_VIOLATION && is_key_used(gate, op) ? pass_retry(op) : status;
 }
 
 static factum_status gate_append(void *self, factum_append_op *op, factum_error *err)

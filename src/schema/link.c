@@ -256,12 +256,15 @@ factum_status fct_link_dynamic(struct fct_build *build)
 /* ---- tags ------------------------------------------------------------------------------------ */
 
 #define TAG_VISITS_MAX 100000u
+#define STEP_NONE UINT32_MAX /* in place of a kind: reached by a reference, or the root */
 
 /* A rule on the way down. */
 struct visit_tag {
     uint32_t rule;
-    uint32_t at;   /* the next member of its properties; FACTUM_JSON_NONE: not begun */
-    uint32_t name; /* in texts, by which it was reached; FCT_NAMES_NONE: by a reference */
+    uint32_t at;              /* the next member of its properties; FACTUM_JSON_NONE: not begun */
+    uint32_t item;            /* the next of its prefixItems; their count: items */
+    struct fct_tag_step step; /* by which it was reached */
+    bool items_over;
     bool followed; /* its reference */
 };
 
@@ -269,7 +272,7 @@ struct tag_walk {
     struct fct_build *build;
     struct visit_tag stack[FACTUM_SCHEMA_TAG_DEPTH_MAX * 4];
     uint32_t depth;
-    uint32_t names; /* on the stack */
+    uint32_t steps; /* on the stack */
     uint32_t visits;
 };
 
@@ -282,8 +285,8 @@ static factum_status note_tag(struct tag_walk *walk, uint32_t node, uint32_t doc
     struct fct_place place = {document, node};
     fct_buf_clear(&build->list);
     for (uint32_t i = 0; i < walk->depth; i++) {
-        uint32_t text = walk->stack[i].name;
-        if (text != FCT_NAMES_NONE && fct_buf_add(&build->list, &text, sizeof text) != FACTUM_OK) {
+        const struct fct_tag_step *step = &walk->stack[i].step;
+        if (step->kind != STEP_NONE && fct_buf_add(&build->list, step, sizeof *step) != FACTUM_OK) {
             return fct_build_no_room(build, FACTUM_NO_MEMORY);
         }
     }
@@ -306,19 +309,22 @@ static factum_status note_tag(struct tag_walk *walk, uint32_t node, uint32_t doc
 }
 
 /* Goes down, unless the rule is under way already or lies too deep. */
-static factum_status enter(struct tag_walk *walk, uint32_t number, uint32_t name)
+static factum_status enter(struct tag_walk *walk, uint32_t number, struct fct_tag_step step)
 {
     const struct fct_program *program = walk->build->program;
     const struct fct_rule *rule = fct_rule_at(program, number);
     const factum_json *json = &fct_document_at(program, rule->document)->json;
+    if (number == FCT_RULE_ANY) {
+        return FACTUM_OK; /* it stands in no document */
+    }
     for (uint32_t i = 0; i < walk->depth; i++) {
         if (walk->stack[i].rule == number) {
             return FACTUM_OK;
         }
     }
-    uint32_t names = walk->names + (name == FCT_NAMES_NONE ? 0 : 1);
+    uint32_t steps = walk->steps + (step.kind == STEP_NONE ? 0 : 1);
     if (walk->depth == sizeof walk->stack / sizeof walk->stack[0] ||
-        names > FACTUM_SCHEMA_TAG_DEPTH_MAX) {
+        steps > FACTUM_SCHEMA_TAG_DEPTH_MAX) {
         return FACTUM_OK;
     }
     if (++walk->visits > TAG_VISITS_MAX) {
@@ -327,44 +333,80 @@ static factum_status enter(struct tag_walk *walk, uint32_t number, uint32_t name
             "over the limit of %u properties that are searched for tags", TAG_VISITS_MAX);
     }
     walk->stack[walk->depth++] =
-        (struct visit_tag){.rule = number, .at = FACTUM_JSON_NONE, .name = name};
-    walk->names = names;
+        (struct visit_tag){.rule = number, .at = FACTUM_JSON_NONE, .step = step};
+    walk->steps = steps;
     uint32_t tag = factum_json_find(json, rule->node, FCT_SLICE("x-factum-tag"));
     return tag == FACTUM_JSON_NONE ? FACTUM_OK : note_tag(walk, tag, rule->document);
 }
 
-/* One step of the walk: down into the next property or reference, or up. */
+/* Down into the next property of |top|; false: there is none. */
+static bool enter_member(struct tag_walk *walk, struct visit_tag *top, factum_status *status)
+{
+    struct fct_program *program = walk->build->program;
+    const struct fct_rule *rule = fct_rule_at(program, top->rule);
+    const struct fct_document *document = fct_document_at(program, rule->document);
+    const factum_json *json = &document->json;
+    factum_slice name;
+    if ((rule->keywords & FCT_BIT(FCT_K_MEMBERS)) == 0) {
+        return false;
+    }
+    uint32_t properties = fct_operand_of(program, rule, FCT_K_MEMBERS)->node;
+    if (properties == FACTUM_JSON_NONE) {
+        return false;
+    }
+    uint32_t at = top->at == FACTUM_JSON_NONE ? properties + 1 : top->at;
+    if (at >= json->nodes[properties].next) {
+        return false;
+    }
+    top->at = json->nodes[at + 1].next;
+    *status = fct_load_text(walk->build, (struct fct_place){rule->document, at}, &name);
+    if (*status == FACTUM_OK) {
+        const struct fct_tag_step step = {FACTUM_SCHEMA_STEP_MEMBER,
+                                          fct_names_find(&program->texts, name)};
+        *status = enter(walk, document->rule_of[at + 1], step);
+    }
+    return true;
+}
+
+/* Down into the schema of the next items of |top|; false: there is none. */
+static bool enter_items(struct tag_walk *walk, struct visit_tag *top, factum_status *status)
+{
+    const struct fct_program *program = walk->build->program;
+    const struct fct_rule *rule = fct_rule_at(program, top->rule);
+    const bool has_prefix = (rule->keywords & FCT_BIT(FCT_K_PREFIX_ITEMS)) != 0;
+    const uint32_t *prefix =
+        has_prefix ? fct_words_at(program, fct_operand_of(program, rule, FCT_K_PREFIX_ITEMS)->value)
+                   : NULL;
+    if (has_prefix && top->item < prefix[0]) {
+        const struct fct_tag_step step = {FACTUM_SCHEMA_STEP_ITEM, top->item++};
+        *status = enter(walk, prefix[1 + step.value], step);
+        return true;
+    }
+    if (top->items_over || (rule->keywords & FCT_BIT(FCT_K_ITEMS)) == 0) {
+        return false;
+    }
+    top->items_over = true;
+    *status = enter(walk, fct_operand_of(program, rule, FCT_K_ITEMS)->value,
+                    (struct fct_tag_step){FACTUM_SCHEMA_STEP_ITEMS, top->item});
+    return true;
+}
+
+/* One step of the walk: down into the next property, items or reference, or up. */
 static factum_status advance(struct tag_walk *walk)
 {
     struct fct_program *program = walk->build->program;
     struct visit_tag *top = &walk->stack[walk->depth - 1];
     const struct fct_rule *rule = fct_rule_at(program, top->rule);
-    const struct fct_document *document = fct_document_at(program, rule->document);
-    const factum_json *json = &document->json;
-    uint32_t properties = (rule->keywords & FCT_BIT(FCT_K_MEMBERS)) == 0
-                              ? FACTUM_JSON_NONE
-                              : fct_operand_of(program, rule, FCT_K_MEMBERS)->node;
-    if (properties != FACTUM_JSON_NONE) {
-        top->at = top->at == FACTUM_JSON_NONE ? properties + 1 : top->at;
-        if (top->at < json->nodes[properties].next) {
-            uint32_t at = top->at;
-            factum_slice name;
-            uint32_t text = FCT_NAMES_NONE;
-            top->at = json->nodes[at + 1].next;
-            factum_status status =
-                fct_load_text(walk->build, (struct fct_place){rule->document, at}, &name);
-            if (status == FACTUM_OK) {
-                text = fct_names_find(&program->texts, name);
-                status = enter(walk, document->rule_of[at + 1], text);
-            }
-            return status;
-        }
+    factum_status status = FACTUM_OK;
+    if (enter_member(walk, top, &status) || enter_items(walk, top, &status)) {
+        return status;
     }
     if (!top->followed && (rule->keywords & FCT_BIT(FCT_K_REF)) != 0) {
         top->followed = true;
-        return enter(walk, fct_operand_of(program, rule, FCT_K_REF)->value, FCT_NAMES_NONE);
+        return enter(walk, fct_operand_of(program, rule, FCT_K_REF)->value,
+                     (struct fct_tag_step){STEP_NONE, 0});
     }
-    walk->names -= top->name == FCT_NAMES_NONE ? 0 : 1;
+    walk->steps -= top->step.kind == STEP_NONE ? 0 : 1;
     walk->depth--;
     return FACTUM_OK;
 }
@@ -374,7 +416,7 @@ factum_status fct_link_tags(struct fct_build *build)
     struct tag_walk walk = {.build = build};
     factum_status status = FACTUM_OK;
     if (build->program->has_tags) {
-        status = enter(&walk, build->program->root, FCT_NAMES_NONE);
+        status = enter(&walk, build->program->root, (struct fct_tag_step){STEP_NONE, 0});
     }
     while (status == FACTUM_OK && walk.depth > 0) {
         status = advance(&walk);

@@ -153,11 +153,16 @@ bool fct_program_tag(const struct fct_program *program, size_t index,
     }
     const struct fct_tag *tag = FCT_AT(program->tags, const struct fct_tag, index);
     const uint32_t *path = fct_words_at(program, tag->path);
-    FCT_ASSERT(path[0] <= FACTUM_SCHEMA_TAG_DEPTH_MAX);
+    const uint32_t count = path[0] / 2;
+    FCT_ASSERT(count <= FACTUM_SCHEMA_TAG_DEPTH_MAX);
     place->name = fct_names_text(&program->texts, tag->name);
-    place->path_count = path[0];
-    for (uint32_t i = 0; i < path[0]; i++) {
-        place->path[i] = fct_names_text(&program->texts, path[1 + i]);
+    place->path_count = count;
+    for (uint32_t i = 0; i < count; i++) {
+        uint32_t kind = path[1 + 2 * i];
+        uint32_t value = path[2 + 2 * i];
+        bool member = kind == FACTUM_SCHEMA_STEP_MEMBER;
+        place->path[i] = member ? fct_names_text(&program->texts, value) : (factum_slice){.len = 0};
+        place->steps[i] = (factum_schema_step){(factum_schema_step_kind)kind, member ? 0 : value};
     }
     return true;
 }

@@ -154,10 +154,16 @@ struct fct_resource {
     bool recursive; /* $recursiveAnchor */
 };
 
-/* Where a value that is to become a tag stands: a path of names through |properties|. */
+/* A step of a path to a tag. */
+struct fct_tag_step {
+    uint32_t kind;  /* factum_schema_step_kind */
+    uint32_t value; /* MEMBER: a name in texts; otherwise the number of the item */
+};
+
+/* Where values that are to become tags stand. */
 struct fct_tag {
     uint32_t name; /* in texts */
-    uint32_t path; /* in words: a list of names in texts */
+    uint32_t path; /* in words: a list of struct fct_tag_step, two words each */
 };
 
 struct fct_limits {

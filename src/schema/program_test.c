@@ -142,30 +142,68 @@ static void values_are_equal_by_their_meaning(void **state)
     }
 }
 
-static void tags_are_found_through_properties_and_references(void **state)
+/* The |index|-th tag as "NAME /a/0/2+/b": a name, one item, all from an item on. */
+static const char *tag_text(const struct fct_program *program, size_t index)
+{
+    static char text[256];
+    factum_schema_tag_place place = {.size = sizeof place};
+    if (!fct_program_tag(program, index, &place)) {
+        return "";
+    }
+    size_t len = (size_t)snprintf(text, sizeof text, "%.*s ", (int)place.name.len,
+                                  (const char *)place.name.ptr);
+    for (size_t i = 0; i < place.path_count; i++) {
+        factum_slice name = place.path[i];
+        if (place.steps[i].kind == FACTUM_SCHEMA_STEP_MEMBER) {
+            len += (size_t)snprintf(text + len, sizeof text - len, "/%.*s", (int)name.len,
+                                    (const char *)name.ptr);
+        } else {
+            len += (size_t)snprintf(text + len, sizeof text - len, "/%u%s", place.steps[i].index,
+                                    place.steps[i].kind == FACTUM_SCHEMA_STEP_ITEM ? "" : "+");
+        }
+    }
+    return text;
+}
+
+static void tags_are_found_through_properties_items_and_references(void **state)
 {
     (void)state;
-    static const char text[] =
-        "{\"properties\":{\"sku\":{\"x-factum-tag\":\"sku\"},\"customer\":{\"$ref\":\"#/$defs/c\"},"
-        "\"lines\":{\"items\":{\"properties\":{\"sku\":{\"x-factum-tag\":\"no\"}}}},\"parent\":{\"$"
-        "ref\":"
-        "\"#\"}},\"$defs\":{\"c\":{\"properties\":{\"id\":{\"x-factum-tag\":\"customer\",\"type\":"
-        "\"string\"}}}}}";
-    struct fct_program *program;
-    factum_error err;
-    factum_schema_tag_place place = {.size = sizeof place};
-    assert_ok(create(fct_mem_heap(), text, &program, &err), err);
-    assert_true(fct_program_tag(program, 0, &place));
-    assert_true(fct_slice_equal(place.name, FCT_SLICE("sku")));
-    assert_int_equal(place.path_count, 1);
-    assert_true(fct_slice_equal(place.path[0], FCT_SLICE("sku")));
-    assert_true(fct_program_tag(program, 1, &place));
-    assert_true(fct_slice_equal(place.name, FCT_SLICE("customer")));
-    assert_int_equal(place.path_count, 2);
-    assert_true(fct_slice_equal(place.path[0], FCT_SLICE("customer")));
-    assert_true(fct_slice_equal(place.path[1], FCT_SLICE("id")));
-    assert_false(fct_program_tag(program, 2, &place));
-    fct_program_destroy(program);
+    static const struct {
+        const char *text;
+        const char *tags[4];
+    } cases[] = {
+        {"{\"properties\":{\"sku\":{\"x-factum-tag\":\"sku\"},\"customer\":{\"$ref\":\"#/$defs/"
+         "c\"},"
+         "\"parent\":{\"$ref\":\"#\"}},\"$defs\":{\"c\":{\"properties\":{\"id\":{\"x-factum-tag\":"
+         "\"customer\",\"type\":\"string\"}}}}}",
+         {"sku /sku", "customer /customer/id"}},
+        {"{\"properties\":{\"lines\":{\"items\":{\"$ref\":\"#/$defs/l\"}}},\"$defs\":{\"l\":{"
+         "\"properties\":{\"sku\":{\"x-factum-tag\":\"sku\"}}}}}",
+         {"sku /lines/0+/sku"}},
+        {"{\"prefixItems\":[{\"x-factum-tag\":\"a\"},true,{\"items\":{\"x-factum-tag\":\"b\"}}],"
+         "\"items\":{\"x-factum-tag\":\"c\"}}",
+         {"a /0", "b /2/0+", "c /3+"}},
+        {"{\"$schema\":\"http://json-schema.org/draft-07/"
+         "schema#\",\"items\":[{\"x-factum-tag\":\"a\"}],"
+         "\"additionalItems\":{\"x-factum-tag\":\"b\"}}",
+         {"a /0", "b /1+"}},
+        {"{\"x-factum-tag\":\"all\",\"items\":true,\"properties\":{\"a\":true,\"b\":false}}",
+         {"all "}},
+        {"{\"allOf\":[{\"properties\":{\"a\":{\"x-factum-tag\":\"no\"}}}],\"contains\":{"
+         "\"x-factum-tag\":\"no\"}}",
+         {NULL}},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct fct_program *program;
+        factum_error err;
+        size_t tag = 0;
+        assert_ok(create(fct_mem_heap(), cases[i].text, &program, &err), err);
+        for (; cases[i].tags[tag] != NULL; tag++) {
+            assert_string_equal(tag_text(program, tag), cases[i].tags[tag]);
+        }
+        assert_string_equal(tag_text(program, tag), "");
+        fct_program_destroy(program);
+    }
 }
 
 static void limits_are_the_callers(void **state)
@@ -235,7 +273,7 @@ int main(void)
         cmocka_unit_test(every_allocation_that_fails_is_reported_and_nothing_leaks),
         cmocka_unit_test(a_check_of_values_of_one_kind_does_not_allocate),
         cmocka_unit_test(values_are_equal_by_their_meaning),
-        cmocka_unit_test(tags_are_found_through_properties_and_references),
+        cmocka_unit_test(tags_are_found_through_properties_items_and_references),
         cmocka_unit_test(limits_are_the_callers),
         cmocka_unit_test(faults_are_counted_up_to_the_maximum),
     };

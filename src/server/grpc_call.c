@@ -16,6 +16,7 @@ static const struct fct_grpc_method *const *const services[] = {
     fct_kurrent_streams_methods,
     fct_kurrent_other_methods,
     fct_store_methods,
+    fct_schemas_methods,
 };
 
 static const struct fct_grpc_method *find_method(factum_slice path)

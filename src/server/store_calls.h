@@ -1,4 +1,4 @@
-/* store_calls.h - what the methods of factum.v1.Store share. Layer: server.
+/* store_calls.h - what the methods of factum.v1.Store and Schemas share. Layer: server.
  *
  * Source: proto/factum/v1/store.proto. A call ends with the status and words of the store: the gRPC
  * code is derived, the trailers factum-status and factum-os-error have the rest.
@@ -10,6 +10,9 @@
 #include "wire/store_shared.h"
 
 void fct_store_call_fail(struct fct_grpc_call *call, factum_status status, const factum_error *err);
+/* With another code than the one that |status| has. */
+void fct_store_call_fail_as(struct fct_grpc_call *call, enum fct_grpc_code code,
+                            factum_status status, const factum_error *err);
 void fct_store_call_no_memory(struct fct_grpc_call *call);
 /* Sends the answer in call->out, if |status| of its encoding is OK, and ends the call. */
 void fct_store_call_answer(struct fct_grpc_call *call, factum_status status);

@@ -9,7 +9,8 @@ const struct fct_grpc_method *const fct_store_methods[] = {
     &fct_store_verify_method, &fct_store_backup_method, NULL,
 };
 
-void fct_store_call_fail(struct fct_grpc_call *call, factum_status status, const factum_error *err)
+void fct_store_call_fail_as(struct fct_grpc_call *call, enum fct_grpc_code code,
+                            factum_status status, const factum_error *err)
 {
     char number[FCT_STORE_NUMBER_SIZE_MAX];
     char os_error[FCT_STORE_NUMBER_SIZE_MAX];
@@ -19,8 +20,12 @@ void fct_store_call_fail(struct fct_grpc_call *call, factum_status status, const
         {FCT_SLICE(FCT_STORE_TRAILER_OS_ERROR),
          fct_store_format_number(err->os_error > 0 ? (uint64_t)err->os_error : 0, os_error)},
     };
-    fct_grpc_finish(call, fct_grpc_code_of(status), factum_slice_from(err->text), fields,
-                    err->os_error > 0 ? 2 : 1);
+    fct_grpc_finish(call, code, factum_slice_from(err->text), fields, err->os_error > 0 ? 2 : 1);
+}
+
+void fct_store_call_fail(struct fct_grpc_call *call, factum_status status, const factum_error *err)
+{
+    fct_store_call_fail_as(call, fct_grpc_code_of(status), status, err);
 }
 
 void fct_store_call_no_memory(struct fct_grpc_call *call)

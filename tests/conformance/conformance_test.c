@@ -35,6 +35,7 @@ static const struct case_list lists[] = {
     LIST(question),
     LIST(race),
     LIST(read),
+    LIST(schema),
     LIST(token),
 };
 /* clang-format on */

@@ -175,5 +175,6 @@ CASES(news);
 CASES(token);
 CASES(growth);
 CASES(capability);
+CASES(schema);
 
 #endif

@@ -246,6 +246,57 @@ TEST(a_value_that_cannot_be_a_tag_is_refused)
     assert_text(f->err, "32");
 }
 
+TEST(tags_are_taken_from_the_items_of_arrays)
+{
+    F;
+    static const char schema[] =
+        "{\"properties\":{"
+        "\"lines\":{\"items\":{\"properties\":{\"sku\":{\"x-factum-tag\":\"sku\"},"
+        "\"parts\":{\"items\":{\"x-factum-tag\":\"part\"}}}}},"
+        "\"pair\":{\"prefixItems\":[true,{\"x-factum-tag\":\"second\"}],"
+        "\"items\":{\"x-factum-tag\":\"rest\"}}}}";
+    static const struct {
+        const char *data, *tags;
+    } cases[] = {
+        {"{\"lines\":[{\"sku\":\"a\"},{\"sku\":\"b\"},{\"sku\":\"a\"}]}", " sku:a sku:b"},
+        {"{\"lines\":[1,{},{\"sku\":null},[{\"sku\":\"no\"}],{\"sku\":\"b\"}]}", " sku:b"},
+        {"{\"lines\":[]}", ""},
+        {"{\"lines\":{\"sku\":\"no\"}}", ""},
+        {"{\"lines\":[{\"parts\":[1,2]},{\"parts\":[]},{\"parts\":[3,[4]]}]}",
+         " part:1 part:2 part:3 part:4"},
+        {"{\"pair\":[1,2,3,4]}", " second:2 rest:3 rest:4"},
+        {"{\"pair\":[1]}", ""},
+    };
+    assert_ok(put_schema(f, "Placed", schema, factum_any()), f->err);
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        assert_put(f, "a", "Placed", cases[i].data);
+        read_last(f, "a");
+        assert_string_equal(f->tags, cases[i].tags);
+    }
+}
+
+TEST(more_items_than_an_event_can_have_tags_are_refused)
+{
+    F;
+    char data[2048];
+    assert_ok(put_schema(f, "Placed",
+                         "{\"properties\":{\"l\":{\"items\":{\"properties\":{\"t\":{\"x-factum-"
+                         "tag\":\"t\"}}}}}}",
+                         factum_any()),
+              f->err);
+    for (int count = 32; count <= 33; count++) {
+        size_t end = (size_t)snprintf(data, sizeof data, "{\"l\":[{\"t\":0}");
+        for (int i = 1; i < count; i++) {
+            end += (size_t)snprintf(data + end, sizeof data - end, ",{\"t\":%d}", i);
+        }
+        (void)snprintf(data + end, sizeof data - end, "]}");
+        assert_status(put(f, "a", "Placed", data, ""),
+                      count == 32 ? FACTUM_OK : FACTUM_SCHEMA_VIOLATION);
+    }
+    assert_text(f->err, "event 0: /l/32/t: makes more tags than the 32 that an event can have");
+    assert_int_equal(f->result.refused_index, 0);
+}
+
 TEST(a_key_in_the_metadata_makes_an_append_known)
 {
     F;
@@ -264,6 +315,31 @@ TEST(a_key_in_the_metadata_makes_an_append_known)
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         assert_status(put(f, "a", "Placed", "{}", bad[i]), FACTUM_INVALID);
     }
+}
+
+TEST(a_retry_that_does_not_fit_a_newer_version_is_known)
+{
+    F;
+    static const char key[] = "{\"$idempotencyKey\":\"k\"}";
+    assert_ok(put_schema(f, "Placed", QTY, factum_any()), f->err);
+    assert_ok(put(f, "a", "Placed", "{\"qty\":1}", key), f->err);
+    uint64_t position = f->result.position;
+    assert_ok(put_schema(f, "Placed", "{\"required\":[\"sku\"]}", factum_any()), f->err);
+    assert_refused(f, "a", "Placed", "{\"qty\":1}");
+    assert_ok(put(f, "a", "Placed", "{\"qty\":1}", key), f->err);
+    assert_true(f->result.already);
+    assert_int_equal(f->result.position, position);
+    assert_int_equal(f->result.refused_index, 0);
+    /* Another content of the key is another append; a key that is new is refused, and stays new. */
+    assert_status(put(f, "a", "Placed", "{\"qty\":2}", key), FACTUM_KEY_CONFLICT);
+    assert_status(put(f, "a", "Placed", "{\"qty\":1}", "{\"$idempotencyKey\":\"new\"}"),
+                  FACTUM_SCHEMA_VIOLATION);
+    assert_ok(put(f, "a", "Placed", "{\"sku\":1}", "{\"$idempotencyKey\":\"new\"}"), f->err);
+    assert_false(f->result.already);
+    /* Nor does the mode matter. */
+    assert_ok(put_mode(f, "Placed", "warn"), f->err);
+    assert_ok(put(f, "a", "Placed", "{\"qty\":1}", key), f->err);
+    assert_true(f->result.already);
 }
 
 /* ---- the registry's stream ------------------------------------------------------------------- */
@@ -358,7 +434,10 @@ int main(void)
         CASE(the_id_is_stamped_where_there_is_a_place_for_it),
         CASE(tags_are_taken_from_the_data),
         CASE(a_value_that_cannot_be_a_tag_is_refused),
+        CASE(tags_are_taken_from_the_items_of_arrays),
+        CASE(more_items_than_an_event_can_have_tags_are_refused),
         CASE(a_key_in_the_metadata_makes_an_append_known),
+        CASE(a_retry_that_does_not_fit_a_newer_version_is_known),
         CASE(a_version_that_was_not_written_does_not_bind),
         CASE(only_the_registrys_events_are_taken_into_its_stream),
         CASE(an_allocation_that_fails_leaves_all_as_it_was),

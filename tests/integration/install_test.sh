@@ -55,6 +55,7 @@ everything() { # that is named
         share/doc/factum/docs/guide/append.md share/doc/factum/docs/reference.md \
         share/bash-completion/completions/factum.bash include/factum/server.h lib/libfactum-net.a \
         lib/pkgconfig/factum-net.pc share/factum/proto/factum/v1/store.proto \
+        share/factum/proto/factum/v1/schemas.proto \
         share/factum/proto/kurrent/streams.proto share/doc/factum/docs/factum.service; do
         [ -f "$prefix/$file" ] || {
             echo "no $file"

@@ -90,6 +90,11 @@ same "schemas as JSON" schema list --all --json
 same "a schema" schema show order/OrderPlaced
 same "a schema that is not there" schema show Nope
 same "a draft of a schema" schema infer OrderPaid
+mkdir types
+same "types from schemas" schema generate order --to types
+mv types/order.gen.h types/order.gen.c .
+same "types from schemas again" schema generate order --to . --json
+same "no schemas for types" schema generate nothing --to .
 same "a check of a schema" schema check order/OrderPlaced paid.json --json
 same "a schema that a stored event does not fit" schema check order/OrderPlaced narrow.json
 same "the same as JSON" schema check order/OrderPlaced narrow.json --json

@@ -496,14 +496,13 @@ TESTS = [
 ]
 
 
-def main():
+def run(tests, server, *arguments):
+    """Calls each with the arguments, and ends the server."""
     failed = 0
-    server = Server("store")
-    store = Store(server.address)
-    print(f"1..{len(TESTS)}", flush=True)
-    for number, test in enumerate(TESTS, 1):
+    print(f"1..{len(tests)}", flush=True)
+    for number, test in enumerate(tests, 1):
         try:
-            test(store, server)
+            test(*arguments)
             said = "ok"
         except Exception as problem:  # a test that fails does not end the others
             said = "not ok"
@@ -519,6 +518,11 @@ def main():
         server.process.kill()
     shutil.rmtree(WORK, ignore_errors=True)
     return 1 if failed else 0
+
+
+def main():
+    server = Server("store")
+    return run(TESTS, server, Store(server.address), server)
 
 
 if __name__ == "__main__":

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""store_wire_test.py - src/wire/store_* against proto/factum/v1/store.proto.
+"""store_wire_test.py - src/wire/store_* and schemas against proto/factum/v1.
 
     STORE_VECTORS=.../store_vectors store_wire_test.py
 
@@ -25,10 +25,10 @@ def skip(reason):
 if shutil.which("protoc") is None:
     skip("protoc is missing")
 subprocess.run(["protoc", f"--proto_path={ROOT}/proto", f"--python_out={WORK}",
-                "factum/v1/store.proto"], check=True)
+                "factum/v1/store.proto", "factum/v1/schemas.proto"], check=True)
 sys.path.insert(0, WORK)
 try:
-    from factum.v1 import store_pb2 as pb
+    from factum.v1 import schemas_pb2, store_pb2 as pb
     from google.protobuf.descriptor import FieldDescriptor as Field
 except Exception as problem:  # no runtime, or one that does not fit protoc
     skip(f"Python cannot use protoc's code: {problem}")
@@ -108,15 +108,18 @@ CASES = []
 WHOLE = ["OpenRequest", "OpenAnswer", "AppendRequest", "AppendAnswer", "ReadRequest", "ReadAnswer",
          "NewsRequest", "NewsAnswer", "AskRequest", "ListRequest", "ListAnswer", "VerifyRequest",
          "VerifyAnswer", "BackupRequest", "BackupAnswer"]
+SCHEMAS = ["RegisterSchemaRequest", "RegisterSchemaAnswer", "ListSchemasRequest",
+           "ListSchemasAnswer", "ShowSchemaRequest", "ShowSchemaAnswer", "SetSchemaModeRequest",
+           "SetSchemaModeAnswer"]
 PARTS = ["number", "stream", "event", "key", "info"]
 
-for kind in WHOLE:
-    make = getattr(pb, kind)
+for kind in WHOLE + SCHEMAS:
+    make = getattr(pb if kind in WHOLE else schemas_pb2, kind)
     for big in (False, True):
         for optional in (True, False):
             CASES.append((kind, f"{'big' if big else 'small'}{'' if optional else ', bare'}",
                           expect_any(Filler(big).fill(make(), optional))))
-    if kind != "AskRequest":  # a question is needed
+    if kind not in ("AskRequest", "ShowSchemaAnswer"):  # a question, a version is needed
         CASES.append((kind, "empty", make()))
 for part in PARTS:
     for big in (False, True):
@@ -158,7 +161,22 @@ for kind, name, enum in [("AppendRequest", "action", pb.Action), ("AppendRequest
         if (kind, value) != ("AskRequest", 0):
             CASES.append((kind, f"{name} {value}", getattr(pb, kind)(**{name: value})))
 
+for kind, name, enum in [("RegisterSchemaRequest", "proof", schemas_pb2.SchemaProof),
+                         ("SetSchemaModeRequest", "mode", schemas_pb2.SchemaMode)]:
+    for value in enum.values():
+        CASES.append((kind, f"{name} {value}", getattr(schemas_pb2, kind)(**{name: value})))
+
 REFUSED = [
+    ("RegisterSchemaRequest", "proof 3", schemas_pb2.RegisterSchemaRequest(proof=3),
+     "not a valid RegisterSchemaRequest message"),
+    ("SetSchemaModeRequest", "mode 4", schemas_pb2.SetSchemaModeRequest(mode=4),
+     "not a valid SetSchemaModeRequest message"),
+    ("ListSchemasAnswer", "proof 3", schemas_pb2.ListSchemasAnswer(
+        schemas=[schemas_pb2.SchemaVersion(proof=3)]), "not a valid SchemaVersion message"),
+    ("ListSchemasAnswer", "mode 4", schemas_pb2.ListSchemasAnswer(
+        modes=[schemas_pb2.SchemaModeEntry(mode=4)]), "not a valid SchemaModeEntry message"),
+    ("ShowSchemaAnswer", "no version", schemas_pb2.ShowSchemaAnswer(),
+     "not a valid ShowSchemaAnswer message"),
     ("AppendRequest", "33 tags", pb.AppendRequest(events=[pb.NewEvent(tags=["t"] * 33)]),
      "append: event 0 has more than 32 tags"),
     ("AppendRequest", "100,001 events", pb.AppendRequest(events=[pb.NewEvent()] * 100001),

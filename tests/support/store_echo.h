@@ -1,5 +1,5 @@
-/* store_echo.h - decodes a message of factum.v1.Store and encodes what came out: for the fuzzer,
- * and for the test that compares with protoc. Layer: tests.
+/* store_echo.h - decodes a message of factum.v1.Store or Schemas and encodes what came out: for the
+ * fuzzer, and for the test that compares with protoc. Layer: tests.
  *
  * What is encoded again says the same as what was given, if that was valid. Memory is the heap's.
  */
@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "core/check.h"
+#include "wire/schemas.h"
 #include "wire/store_append.h"
 #include "wire/store_ask.h"
 #include "wire/store_list.h"
@@ -247,20 +248,105 @@ static factum_status echo_backed_up(factum_slice message, struct fct_buf *out, f
     return status == FACTUM_OK ? fct_store_encode_backed_up(out, &upkept) : status;
 }
 
+/* ---- factum.v1.Schemas ----------------------------------------------------------------------- */
+
+static factum_status echo_register(factum_slice message, struct fct_buf *out, factum_error *err)
+{
+    struct fct_schemas_register request;
+    factum_status status = fct_schemas_decode_register(message, &request, err);
+    return status == FACTUM_OK ? fct_schemas_encode_register(out, &request) : status;
+}
+
+static factum_status echo_registered(factum_slice message, struct fct_buf *out, factum_error *err)
+{
+    struct fct_schemas_registered answer;
+    factum_status status = fct_schemas_decode_registered(message, &answer, err);
+    return status == FACTUM_OK ? fct_schemas_encode_registered(out, &answer) : status;
+}
+
+static factum_status echo_schemas(factum_slice message, struct fct_buf *out, factum_error *err)
+{
+    struct fct_schemas_list request;
+    factum_status status = fct_schemas_decode_list(message, &request, err);
+    return status == FACTUM_OK ? fct_schemas_encode_list(out, &request) : status;
+}
+
+static factum_status echo_listed(factum_slice message, struct fct_buf *out, factum_error *err)
+{
+    struct fct_pb_reader reader = fct_pb_reader(message);
+    struct fct_schemas_page page;
+    struct fct_schemas_entry entry;
+    factum_status status = fct_schemas_page_begin(&page, out);
+    while (status == FACTUM_OK) {
+        status = fct_schemas_next_entry(&reader, &entry, err);
+        if (status == FACTUM_OK) {
+            status = entry.is_mode ? fct_schemas_page_mode(&page, &entry.mode)
+                                   : fct_schemas_page_version(&page, &entry.version);
+        }
+    }
+    fct_schemas_page_end(&page);
+    return status == FACTUM_DONE ? FACTUM_OK : status;
+}
+
+static factum_status echo_show(factum_slice message, struct fct_buf *out, factum_error *err)
+{
+    struct fct_schemas_show request;
+    factum_status status = fct_schemas_decode_show(message, &request, err);
+    return status == FACTUM_OK ? fct_schemas_encode_show(out, &request) : status;
+}
+
+static factum_status echo_shown(factum_slice message, struct fct_buf *out, factum_error *err)
+{
+    struct fct_schemas_shown answer;
+    factum_status status = fct_schemas_decode_shown(message, &answer, err);
+    return status == FACTUM_OK ? fct_schemas_encode_shown(out, &answer) : status;
+}
+
+static factum_status echo_set_mode(factum_slice message, struct fct_buf *out, factum_error *err)
+{
+    struct fct_schemas_mode request;
+    factum_status status = fct_schemas_decode_set_mode(message, &request, err);
+    return status == FACTUM_OK ? fct_schemas_encode_set_mode(out, &request) : status;
+}
+
+static factum_status echo_mode_set(factum_slice message, struct fct_buf *out, factum_error *err)
+{
+    factum_status status = fct_schemas_decode_mode_set(message, err);
+    return status == FACTUM_OK ? fct_schemas_encode_mode_set(out) : status;
+}
+
 static const struct store_echo {
     const char *kind;
     factum_status (*echo)(factum_slice message, struct fct_buf *out, factum_error *err);
 } store_echoes[] = {
-    {"OpenRequest", echo_open},        {"OpenAnswer", echo_opened},
-    {"AppendRequest", echo_append},    {"AppendAnswer", echo_appended},
-    {"ReadRequest", echo_read},        {"ReadAnswer", echo_events},
-    {"NewsRequest", echo_interests},   {"NewsAnswer", echo_news},
-    {"AskRequest", echo_ask},          {"AskAnswer.number", echo_number},
-    {"AskAnswer.stream", echo_stream}, {"AskAnswer.event", echo_event},
-    {"AskAnswer.key", echo_key},       {"AskAnswer.info", echo_info},
-    {"ListRequest", echo_list},        {"ListAnswer", echo_entries},
-    {"VerifyRequest", echo_verify},    {"VerifyAnswer", echo_verified},
-    {"BackupRequest", echo_backup},    {"BackupAnswer", echo_backed_up},
+    {"OpenRequest", echo_open},
+    {"OpenAnswer", echo_opened},
+    {"AppendRequest", echo_append},
+    {"AppendAnswer", echo_appended},
+    {"ReadRequest", echo_read},
+    {"ReadAnswer", echo_events},
+    {"NewsRequest", echo_interests},
+    {"NewsAnswer", echo_news},
+    {"AskRequest", echo_ask},
+    {"AskAnswer.number", echo_number},
+    {"AskAnswer.stream", echo_stream},
+    {"AskAnswer.event", echo_event},
+    {"AskAnswer.key", echo_key},
+    {"AskAnswer.info", echo_info},
+    {"ListRequest", echo_list},
+    {"ListAnswer", echo_entries},
+    {"VerifyRequest", echo_verify},
+    {"VerifyAnswer", echo_verified},
+    {"BackupRequest", echo_backup},
+    {"BackupAnswer", echo_backed_up},
+    {"RegisterSchemaRequest", echo_register},
+    {"RegisterSchemaAnswer", echo_registered},
+    {"ListSchemasRequest", echo_schemas},
+    {"ListSchemasAnswer", echo_listed},
+    {"ShowSchemaRequest", echo_show},
+    {"ShowSchemaAnswer", echo_shown},
+    {"SetSchemaModeRequest", echo_set_mode},
+    {"SetSchemaModeAnswer", echo_mode_set},
 };
 
 enum { STORE_ECHO_COUNT = sizeof store_echoes / sizeof store_echoes[0] };
