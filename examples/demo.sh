@@ -148,10 +148,15 @@ stop_all() { # what this script has started, and nothing else
         kill -9 "$process" 2>/dev/null || true
     done
 }
-serve() { # the server on $port, in the background
-    "$factum" --store served.factum serve --insecure --listen "127.0.0.1:$port" --quiet >>serve.log 2>&1 &
+serve() { # serve STORE [OPTION]...: a server of it on $port, in the background
+    "$factum" --store "$1" serve --insecure --listen "127.0.0.1:$port" --quiet "${@:2}" >>serve.log 2>&1 &
     server=$!
     disown
+}
+stop_server() {
+    kill "$server"
+    while kill -0 "$server" 2>/dev/null; do sleep 0.05; done
+    server=
 }
 free_port() { # one of which nobody listens now
     local try
@@ -183,7 +188,7 @@ publish_by_curl() { # publish_by_curl COUNT: each order until it is acknowledged
 }
 served() { # served PUBLISHER: a command
     local publishing following share kills=0
-    serve
+    serve served.factum
     printf '%s$ factum --store served.factum serve --insecure --listen 127.0.0.1:%s &%s\n' "$green" "$port" "$plain"
     printf '%s$ follow 127.0.0.1 %s /api/v1/events?category=order %s >followed.ndjson &%s\n' \
         "$green" "$port" "$orders" "$plain"
@@ -200,15 +205,13 @@ served() { # served PUBLISHER: a command
         kill -9 "$server"
         kills=$((kills + 1))
         sleep 0.3
-        serve
+        serve served.factum
     done
     wait "$publishing" || { cat published.txt >&2; must 0 1 "the publisher"; }
     wait "$following" || must 0 1 "the subscriber"
     others=
     cat published.txt
-    kill "$server"
-    while kill -0 "$server" 2>/dev/null; do sleep 0.05; done
-    server=
+    stop_server
     must "$orders" "$("$factum" --store served.factum read --category order --json | wc -l)" "orders in the store"
     must "$orders" "$(sed 's/.*"stream":"\([^"]*\)".*/\1/' followed.ndjson | sort -u | wc -l)" "orders followed"
     must "$orders" "$(wc -l <followed.ndjson)" "events followed"
@@ -232,8 +235,9 @@ if [ -x "$programs/door" ]; then # built with the server
 program (examples/follow.c). The server gets kill -9 three times. Nothing is lost, and nothing comes twice."
         served "$publisher"
     else
-        printf '\n(Neither curl nor Node is here: the part with the server is left out.)\n'
+        printf '\n(Neither curl nor Node is here: the publisher and its subscriber are left out.)\n'
     fi
+    . "$root/examples/write_side.sh"
 fi
 
 title "How fast it was" \

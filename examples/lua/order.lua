@@ -1,7 +1,7 @@
 -- order.lua - an order: placed, paid, shipped, delivered; or cancelled before it is shipped.
 --
 -- factum command order 42 Place --decider order.lua --data '{"customerId":"c7","lines":[...]}'
--- Amounts are whole cents.
+-- Amounts are whole cents. The events fit the schemas in ../orders/schemas.
 
 initial = { status = "none", totalCents = 0, paidCents = 0 }
 
@@ -44,7 +44,7 @@ end
 local function total(lines)
     local cents = 0
     for _, line in ipairs(lines) do
-        cents = cents + line.quantity * line.priceCents
+        cents = cents + line.quantity * line.unitPriceCents
     end
     return cents
 end
@@ -82,7 +82,7 @@ local commands = {
         if state.status ~= "paid" then
             return reject("order.not_paid", state.paidCents .. " of " .. state.totalCents .. " cents paid")
         end
-        return { type = "OrderShipped", data = { carrier = data.carrier, trackingNo = data.trackingNo } }
+        return { type = "OrderShipped", data = { carrier = data.carrier, parcel = data.parcel } }
     end,
     Deliver = function(state, data, command)
         if state.status == "delivered" then

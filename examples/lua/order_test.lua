@@ -1,9 +1,12 @@
 -- order_test.lua - the rules of order.lua, by given / when / expect: factum test order_test.lua
 
-local lines = { { sku = "A", quantity = 2, priceCents = 450 }, { sku = "B", quantity = 1, priceCents = 300 } }
+local lines = {
+    { product = "A", quantity = 2, unitPriceCents = 450 },
+    { product = "B", quantity = 1, unitPriceCents = 300 },
+}
 local placed = { type = "OrderPlaced", data = { customerId = "c7", lines = lines, totalCents = 1200 } }
 local paid = { type = "PaymentReceived", data = { paymentId = "p1", amountCents = 1200 } }
-local shipped = { type = "OrderShipped", data = { carrier = "DHL", trackingNo = "t1" } }
+local shipped = { type = "OrderShipped", data = { carrier = "DHL", parcel = "t1" } }
 
 test("an order has the total of its lines", {
     when = { name = "Place", data = { customerId = "c7", lines = lines } },
@@ -31,13 +34,13 @@ test("amounts are scaled by their digits", {
 
 test("shipping needs payment", {
     given = { placed },
-    when = { name = "Ship", data = { carrier = "DHL", trackingNo = "t1" } },
+    when = { name = "Ship", data = { carrier = "DHL", parcel = "t1" } },
     expect = { reject = "order.not_paid", text = "0 of 1200 cents paid" },
 })
 
 test("a paid order is shipped", {
     given = { placed, paid },
-    when = { name = "Ship", data = { carrier = "DHL", trackingNo = "t1" } },
+    when = { name = "Ship", data = { carrier = "DHL", parcel = "t1" } },
     expect = shipped,
 })
 

@@ -13,7 +13,7 @@
  *
  * Invariants.
  *  1. A job is freed by the loop alone, after its thread was joined.
- *  2. The server does not end while one of server->schema_jobs is not 0; HTTP counts there, too.
+ *  2. The server does not end while one of server->jobs is not 0; HTTP counts there, too.
  *  3. The thread uses no call: of the request it has a copy.
  */
 #include <stdatomic.h>
@@ -31,15 +31,15 @@
 #define SCHEMAS_PAGE_SIZE ((size_t)32 << 10)
 
 /* At once, with those of HTTP (http_schemas.c). */
-static const size_t schemas_calls_max[FCT_SCHEMA_JOB_KINDS] = {
-    [FCT_SCHEMA_JOB_SHORT] = 16,
-    [FCT_SCHEMA_JOB_PROOF] = 2,
+static const size_t schemas_calls_max[FCT_JOB_KINDS] = {
+    [FCT_JOB_SHORT] = 16,
+    [FCT_JOB_PROOF] = 2,
 };
 
 struct schemas_job {
     struct fct_server *server;
     struct fct_grpc_call *call; /* NULL: the client has gone */
-    enum fct_schema_job_kind kind;
+    enum fct_job_kind kind;
     factum_status (*work)(struct schemas_job *job, factum_error *err);
     struct fct_thread thread;
     struct fct_task task;
@@ -86,8 +86,8 @@ static void schemas_job_free(struct schemas_job *job)
 {
     struct fct_server *server = job->server;
     fct_timer_stop(&job->timer);
-    FCT_ASSERT(server->schema_jobs[job->kind] > 0);
-    server->schema_jobs[job->kind]--;
+    FCT_ASSERT(server->jobs[job->kind] > 0);
+    server->jobs[job->kind]--;
     fct_buf_finish(&job->message);
     fct_buf_finish(&job->out);
     fct_mem_free(server->mem, job);
@@ -153,10 +153,10 @@ static void schemas_job_on_end(struct fct_task *task)
 }
 
 static struct schemas_job *schemas_job_make(struct fct_grpc_call *call,
-                                            enum fct_schema_job_kind kind, factum_error *err)
+                                            enum fct_job_kind kind, factum_error *err)
 {
     struct fct_server *server = call->server;
-    if (server->schema_jobs[kind] >= schemas_calls_max[kind]) {
+    if (server->jobs[kind] >= schemas_calls_max[kind]) {
         (void)fct_fail(err, FACTUM_BUSY, "%zu such calls are under way: try again later",
                        schemas_calls_max[kind]);
         return NULL;
@@ -166,7 +166,7 @@ static struct schemas_job *schemas_job_make(struct fct_grpc_call *call,
         (void)fct_fail(err, FACTUM_NO_MEMORY, "the server is out of memory");
         return NULL;
     }
-    server->schema_jobs[kind]++;
+    server->jobs[kind]++;
     job->server = server;
     job->call = call;
     job->kind = kind;
@@ -182,7 +182,7 @@ static struct schemas_job *schemas_job_make(struct fct_grpc_call *call,
  * ended. */
 static struct schemas_job *schemas_job_begin(struct fct_grpc_call *call, factum_slice message,
                                              enum fct_operation operation,
-                                             enum fct_schema_job_kind kind)
+                                             enum fct_job_kind kind)
 {
     factum_error err;
     if (!fct_grpc_allowed(call, operation, fct_slice(NULL, 0))) {
@@ -285,7 +285,7 @@ static void begin_register(struct fct_grpc_call *call, factum_slice message, boo
 {
     factum_error err;
     struct schemas_job *job =
-        schemas_job_begin(call, message, FCT_OP_REGISTER_SCHEMA, FCT_SCHEMA_JOB_PROOF);
+        schemas_job_begin(call, message, FCT_OP_REGISTER_SCHEMA, FCT_JOB_PROOF);
     if (job == NULL) {
         return;
     }
@@ -411,7 +411,7 @@ static void schemas_list_message(struct fct_grpc_call *call, factum_slice messag
 {
     factum_error err;
     struct schemas_job *job =
-        schemas_job_begin(call, message, FCT_OP_READ_SCHEMAS, FCT_SCHEMA_JOB_SHORT);
+        schemas_job_begin(call, message, FCT_OP_READ_SCHEMAS, FCT_JOB_SHORT);
     if (job != NULL) {
         job->work = work_list;
         factum_status status =
@@ -469,7 +469,7 @@ static void show_message(struct fct_grpc_call *call, factum_slice message)
 {
     factum_error err;
     struct schemas_job *job =
-        schemas_job_begin(call, message, FCT_OP_READ_SCHEMAS, FCT_SCHEMA_JOB_SHORT);
+        schemas_job_begin(call, message, FCT_OP_READ_SCHEMAS, FCT_JOB_SHORT);
     if (job == NULL) {
         return;
     }
@@ -496,7 +496,7 @@ static void mode_message(struct fct_grpc_call *call, factum_slice message)
 {
     factum_error err;
     struct schemas_job *job =
-        schemas_job_begin(call, message, FCT_OP_REGISTER_SCHEMA, FCT_SCHEMA_JOB_SHORT);
+        schemas_job_begin(call, message, FCT_OP_REGISTER_SCHEMA, FCT_JOB_SHORT);
     if (job == NULL) {
         return;
     }

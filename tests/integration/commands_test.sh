@@ -43,7 +43,7 @@ call() {
 order=$root/examples/lua/order.lua
 U() { "$factum" --store "factum+unix://$work/socket" "$@"; }
 R() { "$factum" --store "$address" "$@"; }
-placed='{"customerId":"c7","lines":[{"sku":"A","quantity":2,"priceCents":450}]}'
+placed='{"customerId":"c7","lines":[{"product":"A","quantity":2,"unitPriceCents":450}]}'
 
 # ---- who may bring code ----------------------------------------------------------------------------
 

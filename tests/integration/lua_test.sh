@@ -8,7 +8,7 @@ F() { "$factum" "$@"; }
 order=$root/examples/lua/order.lua
 C() { F command order "$1" "$2" --decider "$order" "${@:3}"; }
 S() { F state "$1" --decider "$order" "${@:2}"; }
-placed='{"customerId":"c7","lines":[{"sku":"A","quantity":2,"priceCents":450}]}'
+placed='{"customerId":"c7","lines":[{"product":"A","quantity":2,"unitPriceCents":450}]}'
 
 t "the tests of the example pass" 0 "^9 passed, 0 failed$" F test "$root/examples/lua/order_test.lua"
 t "a command is accepted" 0 "^1 event, revision 0, position 4[0-9]*, key [0-9a-f-]{36}$" \
