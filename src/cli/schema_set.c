@@ -26,12 +26,6 @@ int file_failed(const char *path, int error)
     return error == ENOENT || error == ENOTDIR ? EXIT_NOT_FOUND : EXIT_FAILURE_;
 }
 
-int out_of_memory(void)
-{
-    (void)complain("out of memory");
-    return EXIT_FAILURE_;
-}
-
 char *path_join(const char *directory, const char *name)
 {
     size_t size = strlen(directory) + strlen(name) + 2;

@@ -29,6 +29,10 @@ int file_read(const char *path, size_t size_max, factum_slice *content);
 char *path_join(const char *directory, const char *name);
 /* Both say it and return the exit code. */
 int file_failed(const char *path, int error);
-int out_of_memory(void);
+static inline int out_of_memory(void)
+{
+    (void)complain("out of memory");
+    return EXIT_FAILURE_;
+}
 
 #endif

@@ -535,20 +535,19 @@ static void schemas_closed(struct fct_grpc_call *call)
     fct_buf_finish(&state->out);
 }
 
-#define SCHEMAS_METHOD(name, path_name, function)                                                  \
-    static const struct fct_grpc_method name = {                                                   \
-        .path = FCT_SCHEMAS_PATH(path_name),                                                       \
-        .state_size = sizeof(struct schemas_state),                                                \
-        .begin = schemas_begin,                                                                    \
-        .message = function,                                                                       \
-        .writable = schemas_writable,                                                              \
+#define SCHEMAS_METHOD(name, function)                                                             \
+    {                                                                                              \
+        .path = FCT_SCHEMAS_PATH(name), .state_size = sizeof(struct schemas_state),                \
+        .begin = schemas_begin, .message = (function), .writable = schemas_writable,               \
         .closed = schemas_closed,                                                                  \
     }
-SCHEMAS_METHOD(schemas_register_method, "Register", register_message);
-SCHEMAS_METHOD(schemas_check_method, "Check", check_message);
-SCHEMAS_METHOD(schemas_list_method, "List", schemas_list_message);
-SCHEMAS_METHOD(schemas_show_method, "Show", show_message);
-SCHEMAS_METHOD(schemas_mode_method, "SetMode", mode_message);
+static const struct fct_grpc_method schemas_register_method =
+    SCHEMAS_METHOD("Register", register_message);
+static const struct fct_grpc_method schemas_check_method = SCHEMAS_METHOD("Check", check_message);
+static const struct fct_grpc_method schemas_list_method =
+    SCHEMAS_METHOD("List", schemas_list_message);
+static const struct fct_grpc_method schemas_show_method = SCHEMAS_METHOD("Show", show_message);
+static const struct fct_grpc_method schemas_mode_method = SCHEMAS_METHOD("SetMode", mode_message);
 
 const struct fct_grpc_method *const fct_schemas_methods[] = {
     &schemas_register_method, &schemas_check_method, &schemas_list_method,

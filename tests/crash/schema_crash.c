@@ -355,7 +355,8 @@ static void flight_make(struct flight *flight)
         .size = sizeof flight->op, .request = &flight->request, .completer = &flight->completer};
 }
 
-/* Cancels the append. Whatever came of it is what binds now. Returns how many events were stored. */
+/* Cancels the append. Whatever came of it is what binds now. Returns how many events were stored.
+ */
 static uint64_t cancel_flight(factum_store *store, struct flight *flight)
 {
     factum_error err;
