@@ -1,6 +1,7 @@
 /* http_fuzz.c - any request to the HTTP door, over a store in memory: "METHOD target", lines with
  * fields, an empty line, the body. URLs, filters, bodies, CloudEvents, ids of server-sent events.
- * Each is answered or refused, and nothing of it stays. */
+ * Commands, decided by a script. Each is answered or refused, and nothing of it stays. */
+#include <factum/deploy.h>
 #include <factum/ndjson.h>
 
 #include "server_fuzz.h"
@@ -13,6 +14,24 @@ static struct server_fuzz fuzz;
 
 static const char given[] = "{\"stream\":\"a-1\",\"type\":\"T\",\"data\":1,\"tags\":[\"x\"]}\n"
                             "{\"stream\":\"a-2\",\"type\":\"U\",\"data\":2}\n";
+
+#ifdef FCT_WITH_LUA
+/* The decider of the category "a": what a command says becomes its event. */
+static void deploy_script(factum_store *store)
+{
+    static const char script[] =
+        "initial = {} function evolve(s, e) s[e.type] = e.data return s end\n"
+        "function decide(s, c) return { type = c.name, data = c.data } end";
+    factum_lua_enable();
+    FCT_ASSERT(factum_decider_deploy(store, FCT_SLICE("a"), factum_slice_from(script), NULL, NULL,
+                                     NULL) == FACTUM_OK);
+}
+#else
+static void deploy_script(factum_store *store)
+{
+    (void)store; /* commands are refused */
+}
+#endif
 
 /* The head of the input as the fake wants it; false if it is none. */
 static bool split(const uint8_t *data, size_t size, char line[2048], char fields[2048],
@@ -64,6 +83,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     }
     if (fuzz.server.store == NULL) {
         server_fuzz_open(&fuzz, given);
+        deploy_script(fuzz.server.store);
     }
     fake_init(&fake, &server_fuzz_peer, line, fields);
     fct_http_begin(&fuzz.server, &server_fuzz_admin, &fake.exchange);

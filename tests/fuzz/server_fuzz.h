@@ -85,10 +85,19 @@ static inline void server_fuzz_run(struct server_fuzz *fuzz, unsigned ms)
     fct_loop_run(fuzz->server.loop);
 }
 
-/* Until no append is under way, and the feeds had a turn. */
+static inline bool server_fuzz_works(const struct server_fuzz *fuzz)
+{
+    size_t jobs = 0;
+    for (size_t i = 0; i < FCT_JOB_KINDS; i++) {
+        jobs += fuzz->server.jobs[i];
+    }
+    return jobs > 0 || fct_appends_under_way(&fuzz->server) > 0;
+}
+
+/* Until no append and no job is under way, and the feeds had a turn. */
 static inline void server_fuzz_settle(struct server_fuzz *fuzz)
 {
-    for (int i = 0; i < SERVER_FUZZ_TURNS_MAX && fct_appends_under_way(&fuzz->server) > 0; i++) {
+    for (int i = 0; i < SERVER_FUZZ_TURNS_MAX && server_fuzz_works(fuzz); i++) {
         server_fuzz_run(fuzz, 1);
     }
     server_fuzz_run(fuzz, 0);
