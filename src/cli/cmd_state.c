@@ -29,7 +29,7 @@ static int take_state(const struct showing *showing, factum_slice *json, factum_
 
 static int take_blame(const struct showing *showing, const factum_event *event)
 {
-    factum_slice json;
+    factum_slice json = {NULL, 0};
     factum_fold_info info;
     if (showing->blame == NULL) {
         return 0;
@@ -72,7 +72,7 @@ static void print_state_json(const struct showing *showing, factum_slice json,
 
 static int print_state(const struct showing *showing)
 {
-    factum_slice json;
+    factum_slice json = {NULL, 0};
     factum_fold_info info;
     char time[FACTUM_TIME_TEXT_SIZE];
     int code = take_state(showing, &json, &info);
