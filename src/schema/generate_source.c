@@ -190,7 +190,7 @@ static void put_read_entries(struct fct_gen_out *out, const struct fct_gen_type 
 static void put_print_entries(struct fct_gen_out *out, const struct fct_gen_type *type,
                               const char *place)
 {
-    char value[PLACE_SIZE];
+    char value[PLACE_SIZE + sizeof ".items[i].value"];
     (void)snprintf(value, sizeof value, "%s.items[i].value", place);
     fct_gen_put(out, "    for (size_t i = 0; i < %s.count; i++) {\n", place);
     fct_gen_put(out,
