@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core/check.h"
 #include "core/error.h"
 #include "core/log_sink.h"
 #include "core/slice.h"
@@ -202,7 +203,7 @@ static factum_status add_tag(struct candidate *candidate, struct fct_note *note,
     if (kind == FACTUM_JSON_NULL || kind == FACTUM_JSON_ARRAY || kind == FACTUM_JSON_OBJECT) {
         return FACTUM_OK;
     }
-    struct fct_place place;
+    struct fct_place place = {.len = 0};
     factum_status status = write_tag(candidate, name, value, &place, err);
     if (status != FACTUM_OK) {
         return status;
@@ -257,6 +258,7 @@ static factum_status take_tags(struct candidate *candidate, struct fct_note *not
 {
     factum_schema_tag_place place = {.size = sizeof place};
     factum_status status = FACTUM_OK;
+    FCT_ASSERT(candidate->json.nodes != NULL); /* it was checked */
     note->first_tag = candidate->bench->places.len / sizeof(struct fct_place);
     for (size_t i = 0;
          status == FACTUM_OK && fct_program_tag(candidate->edition->program, i, &place); i++) {
