@@ -294,98 +294,80 @@ static inline factum_status order_event_parse(factum_slice type, factum_slice da
 
 /* ---- printing -------------------------------------------------------------------------------- */
 
-/* The start of a member: a comma unless it is the first, and its name. */
-static inline void order_gen_name(factum_printer *out, bool *any, const char *name)
-{
-    factum_print_raw(out, *any ? ",\"" : "{\"");
-    factum_print_raw(out, name);
-    factum_print_raw(out, "\":");
-    *any = true;
-}
-
 /* Left out if it is empty. */
-static inline void order_gen_print_text(factum_printer *out, bool *any, const char *name,
-                                        factum_slice text)
+static inline void order_gen_print_text(factum_json_writer *to, const char *name, factum_slice text)
 {
     if (text.len > 0) {
-        order_gen_name(out, any, name);
-        factum_print_text(out, text);
+        factum_json_put_member_text(to, name, text);
     }
 }
 
-static inline void order_gen_print_int64(factum_printer *out, bool *any, const char *name,
-                                         int64_t number)
-{
-    order_gen_name(out, any, name);
-    factum_print_int64(out, number);
-}
-
-static inline void order_gen_print_lines(factum_printer *out, bool *any, const order_line *lines,
+/* Left out if there are none. */
+static inline void order_gen_print_lines(factum_json_writer *to, const order_line *lines,
                                          size_t count)
 {
     if (count == 0) {
         return;
     }
-    order_gen_name(out, any, "lines");
+    factum_json_put_member(to, "lines");
+    factum_json_put_array(to);
     for (size_t i = 0; i < count; i++) {
-        bool inside = false;
-        factum_print_raw(out, i == 0 ? "[" : ",");
-        order_gen_print_text(out, &inside, "product", lines[i].product);
-        order_gen_print_int64(out, &inside, "unitPriceCents", lines[i].unit_price_cents);
-        order_gen_print_int64(out, &inside, "quantity", lines[i].quantity);
-        factum_print_raw(out, "}");
+        factum_json_put_object(to);
+        order_gen_print_text(to, "product", lines[i].product);
+        factum_json_put_member_int64(to, "unitPriceCents", lines[i].unit_price_cents);
+        factum_json_put_member_int64(to, "quantity", lines[i].quantity);
+        factum_json_put_end(to);
     }
-    factum_print_raw(out, "]");
+    factum_json_put_end(to);
 }
 
 /* See factum_decider.print. */
-static inline void order_event_print(const order_event *event, factum_printer *out)
+static inline factum_slice order_event_print(const order_event *event, factum_json_writer *to)
 {
-    bool any = false;
-    factum_print_type(out, order_event_type_names[event->type]);
+    factum_json_put_object(to);
     switch (event->type) {
     case ORDER_PLACED:
-        order_gen_print_text(out, &any, "customerId", event->placed.customer_id);
-        order_gen_print_lines(out, &any, event->placed.lines, event->placed.line_count);
-        order_gen_print_int64(out, &any, "totalCents", event->placed.total_cents);
+        order_gen_print_text(to, "customerId", event->placed.customer_id);
+        order_gen_print_lines(to, event->placed.lines, event->placed.line_count);
+        factum_json_put_member_int64(to, "totalCents", event->placed.total_cents);
         break;
     case ORDER_PAYMENT_RECEIVED:
-        order_gen_print_text(out, &any, "paymentId", event->payment_received.payment_id);
-        order_gen_print_text(out, &any, "method", event->payment_received.method);
-        order_gen_print_int64(out, &any, "amountCents", event->payment_received.amount_cents);
+        order_gen_print_text(to, "paymentId", event->payment_received.payment_id);
+        order_gen_print_text(to, "method", event->payment_received.method);
+        factum_json_put_member_int64(to, "amountCents", event->payment_received.amount_cents);
         break;
     case ORDER_PAYMENT_FAILED:
-        order_gen_print_text(out, &any, "reason", event->payment_failed.reason);
+        order_gen_print_text(to, "reason", event->payment_failed.reason);
         break;
     case ORDER_SHIPPED:
-        order_gen_print_text(out, &any, "carrier", event->shipped.carrier);
-        order_gen_print_text(out, &any, "parcel", event->shipped.parcel);
+        order_gen_print_text(to, "carrier", event->shipped.carrier);
+        order_gen_print_text(to, "parcel", event->shipped.parcel);
         break;
     case ORDER_DELIVERED:
-        order_gen_name(out, &any, "signed");
-        factum_print_bool(out, event->delivered.was_signed);
+        factum_json_put_member_bool(to, "signed", event->delivered.was_signed);
         break;
     case ORDER_RETURNED:
-        order_gen_print_text(out, &any, "reason", event->returned.reason);
-        order_gen_print_int64(out, &any, "amountCents", event->returned.amount_cents);
+        order_gen_print_text(to, "reason", event->returned.reason);
+        factum_json_put_member_int64(to, "amountCents", event->returned.amount_cents);
         break;
     case ORDER_PAYMENT_REFUNDED:
-        order_gen_print_int64(out, &any, "amountCents", event->payment_refunded.amount_cents);
+        factum_json_put_member_int64(to, "amountCents", event->payment_refunded.amount_cents);
         break;
     case ORDER_CANCELLED:
-        order_gen_print_text(out, &any, "reason", event->cancelled.reason);
+        order_gen_print_text(to, "reason", event->cancelled.reason);
         break;
     case ORDER_RENTAL_ORDERED:
-        order_gen_print_text(out, &any, "customerId", event->rental_ordered.customer_id);
+        order_gen_print_text(to, "customerId", event->rental_ordered.customer_id);
         break;
     case ORDER_RENTAL_PAID:
-        order_gen_print_int64(out, &any, "amountCents", event->rental_paid.amount_cents);
+        factum_json_put_member_int64(to, "amountCents", event->rental_paid.amount_cents);
         break;
     case ORDER_RENTAL_RETURNED:
     case ORDER_EVENT_TYPES:
         break;
     }
-    factum_print_raw(out, any ? "}" : "{}");
+    factum_json_put_end(to);
+    return factum_slice_from(order_event_type_names[event->type]);
 }
 
 static inline factum_verdict order_emit(factum_decision *out, const order_event *event)

@@ -222,21 +222,21 @@ static factum_verdict order_decide(const order_state *s, const order_command *c,
 
 /* ---- what a command asks for, for its hash --------------------------------------------------- */
 
-static void order_command_print(const order_command *c, factum_printer *out)
+static void order_command_print(const order_command *c, factum_json_writer *to)
 {
-    bool any = false;
-    order_gen_print_int64(out, &any, "type", (int64_t)c->type);
-    order_gen_print_text(out, &any, "customerId", c->customer_id);
-    order_gen_print_lines(out, &any, c->lines, c->line_count);
-    order_gen_print_int64(out, &any, "totalCents", c->total_cents);
-    order_gen_print_text(out, &any, "paymentId", c->payment_id);
-    order_gen_print_text(out, &any, "method", c->method);
-    order_gen_print_int64(out, &any, "amountCents", c->amount_cents);
-    order_gen_print_text(out, &any, "carrier", c->carrier);
-    order_gen_print_text(out, &any, "parcel", c->parcel);
-    order_gen_print_int64(out, &any, "signed", c->was_signed);
-    order_gen_print_text(out, &any, "reason", c->reason);
-    factum_print_raw(out, "}");
+    factum_json_put_object(to);
+    factum_json_put_member_int64(to, "type", (int64_t)c->type);
+    order_gen_print_text(to, "customerId", c->customer_id);
+    order_gen_print_lines(to, c->lines, c->line_count);
+    factum_json_put_member_int64(to, "totalCents", c->total_cents);
+    order_gen_print_text(to, "paymentId", c->payment_id);
+    order_gen_print_text(to, "method", c->method);
+    factum_json_put_member_int64(to, "amountCents", c->amount_cents);
+    order_gen_print_text(to, "carrier", c->carrier);
+    order_gen_print_text(to, "parcel", c->parcel);
+    factum_json_put_member_int64(to, "signed", c->was_signed);
+    order_gen_print_text(to, "reason", c->reason);
+    factum_json_put_end(to);
 }
 
 FACTUM_DECIDER(order, 1);

@@ -1,7 +1,7 @@
-/* json_write.c - see factum/json_write.h. Layer: codec. Pure: no allocation, no recursion.
+/* json_write.c - see factum/json_write.h. Layer: codec. Pure; only an arena allocates; no recursion.
  *
  * Invariants:
- * 1. used <= size; without |write|, total > size exactly if something found no room.
+ * 1. used <= size; with the caller's buffer alone, total > size exactly if something found no room.
  * 2. After the first failure nothing is printed any more; only |total| grows on, where the failure
  *    is that the buffer is too small.
  */
@@ -13,6 +13,8 @@
 #include "core/error.h"
 #include "core/slice.h"
 
+#define GROWN_FIRST 256u
+
 void factum_json_writer_init(factum_json_writer *to, uint8_t *buffer, size_t size)
 {
     *to = (factum_json_writer){.buffer = buffer, .size = size};
@@ -22,6 +24,11 @@ void factum_json_writer_to(factum_json_writer *to, uint8_t *buffer, size_t size,
                            factum_status (*write)(void *data, factum_slice bytes), void *data)
 {
     *to = (factum_json_writer){.buffer = buffer, .size = size, .write = write, .data = data};
+}
+
+void factum_json_writer_in(factum_json_writer *to, factum_arena *arena)
+{
+    *to = (factum_json_writer){.arena = arena};
 }
 
 static void give_up(factum_json_writer *to, factum_status status, const char *problem)
@@ -43,12 +50,33 @@ static bool flush(factum_json_writer *to)
     return status == FACTUM_OK;
 }
 
+/* A larger buffer in the arena, where the old one stays unused: at most as many bytes again. */
+static void grow(factum_json_writer *to, size_t more)
+{
+    size_t size = to->size == 0 ? GROWN_FIRST : to->size * 2;
+    if (size - to->used < more) {
+        size = to->used + more;
+    }
+    uint8_t *buffer = factum_arena_take(to->arena, size);
+    if (buffer == NULL) {
+        give_up(to, factum_arena_status(to->arena), "the arena has no room for the JSON");
+        return;
+    }
+    if (to->used > 0) {
+        memcpy(buffer, to->buffer, to->used);
+    }
+    to->buffer = buffer;
+    to->size = size;
+}
+
 static void put_slowly(factum_json_writer *to, const uint8_t *bytes, size_t len)
 {
     while (len > 0 && to->status == FACTUM_OK) {
         size_t room = to->size - to->used;
         size_t part = len < room ? len : room;
-        if (part == 0 && to->write == NULL) {
+        if (part == 0 && to->arena != NULL) {
+            grow(to, len);
+        } else if (part == 0 && to->write == NULL) {
             give_up(to, FACTUM_TOO_BIG, NULL);
         } else if (part == 0) {
             (void)flush(to);
