@@ -255,14 +255,16 @@ static void stream_of(const struct worker *w, int i, char *name, size_t size)
 }
 static void append_bare(struct worker *w, const char *stream, uint64_t *next, uint64_t number)
 {
-    static const char metadata[] =
-        "{\"$commandId\":\"command-0000000000\",\"$commandHash\":"
-        "\"0123456789abcdef0123456789abcdef\",\"$correlationId\":\"command-0000000000\"}";
-    char data[400], key[32];
+    /* The stamps of a decision: an index entry for each correlation id, too. */
+    char data[400], key[32], metadata[200];
     factum_append_result result;
     factum_error err;
     snprintf(data, sizeof data, EVENT, stream, number, 100);
     snprintf(key, sizeof key, "command-%010" PRIu64, number);
+    snprintf(metadata, sizeof metadata,
+             "{\"$commandId\":\"%s\",\"$commandHash\":\"0123456789abcdef0123456789abcdef\","
+             "\"$correlationId\":\"%s\"}",
+             key, key);
     factum_new_event event = {.stream = factum_slice_from(stream),
                               .type = factum_slice_from("PaymentReceived"),
                               .data = factum_slice_from(data),

@@ -22,7 +22,16 @@ void fct_decision_init(struct factum_decision *decision, const factum_decider *d
                        struct factum_arena *arena, factum_slice stream)
 {
     factum_arena_reset(arena);
-    *decision = (struct factum_decision){.decider = decider, .arena = arena, .stream = stream};
+    /* Not all of it is cleared: most decisions have no use for the texts. */
+    decision->decider = decider;
+    decision->arena = arena;
+    decision->stream = stream;
+    decision->events = NULL;
+    decision->count = 0;
+    decision->capacity = 0;
+    decision->failed = FACTUM_OK;
+    decision->code[0] = '\0';
+    decision->text[0] = '\0';
 }
 
 factum_arena *factum_decision_arena(factum_decision *out)
