@@ -71,21 +71,24 @@ static factum_status paid_event_parse(factum_slice type, factum_slice data, fact
     return amount == FACTUM_JSON_NONE ? FACTUM_INVALID
                                       : factum_json_to_int64(&json, amount, &e->amount_cents);
 }
-static void paid_event_print(const paid_event *e, factum_printer *out)
+static factum_slice paid_event_print(const paid_event *e, factum_json_writer *to)
 {
-    factum_print_type(out, "PaymentReceived");
-    factum_print_raw(out, "{\"orderId\":");
-    factum_print_text(out, e->order_id);
-    factum_print_raw(out, ",\"paymentId\":");
-    factum_print_text(out, e->payment_id);
-    factum_print_raw(out, ",\"method\":");
-    factum_print_text(out, e->method);
-    factum_print_raw(out, ",\"currency\":\"EUR\",\"amountCents\":");
-    factum_print_int64(out, e->amount_cents);
-    factum_print_raw(out, ",\"payer\":{\"name\":\"Ann Author\",\"email\":");
-    factum_print_text(out, e->email);
-    factum_print_raw(out, ",\"address\":\"12 Long Street, 10115 Berlin\"},\"reference\":\"order "
-                          "2025/0007712, second part\"}");
+    factum_json_put_object(to);
+    factum_json_put_member_text(to, "orderId", e->order_id);
+    factum_json_put_member_text(to, "paymentId", e->payment_id);
+    factum_json_put_member_text(to, "method", e->method);
+    factum_json_put_member_text(to, "currency", factum_slice_from("EUR"));
+    factum_json_put_member_int64(to, "amountCents", e->amount_cents);
+    factum_json_put_member(to, "payer");
+    factum_json_put_object(to);
+    factum_json_put_member_text(to, "name", factum_slice_from("Ann Author"));
+    factum_json_put_member_text(to, "email", e->email);
+    factum_json_put_member_text(to, "address", factum_slice_from("12 Long Street, 10115 Berlin"));
+    factum_json_put_end(to);
+    factum_json_put_member_text(to, "reference",
+                                factum_slice_from("order 2025/0007712, second part"));
+    factum_json_put_end(to);
+    return factum_slice_from("PaymentReceived");
 }
 static void paid_evolve(paid_state *s, const paid_event *e, factum_arena *arena)
 {
@@ -103,10 +106,10 @@ static factum_verdict paid_decide(const paid_state *s, const paid_command *c, fa
                     factum_slice_from("card"), factum_slice_from("ann@example.org"), 100};
     return factum_emit(out, &e);
 }
-static void paid_command_print(const paid_command *c, factum_printer *out)
+static void paid_command_print(const paid_command *c, factum_json_writer *to)
 {
-    factum_print_text(out, factum_slice_from(c->order_id));
-    factum_print_int64(out, (int64_t)c->number);
+    factum_json_put_text(to, factum_slice_from(c->order_id));
+    factum_json_put_int64(to, (int64_t)c->number);
 }
 FACTUM_DECIDER_DECLARE(paid, paid_state, paid_command, paid_event);
 FACTUM_DECIDER(paid, 1);
@@ -252,14 +255,16 @@ static void stream_of(const struct worker *w, int i, char *name, size_t size)
 }
 static void append_bare(struct worker *w, const char *stream, uint64_t *next, uint64_t number)
 {
-    static const char metadata[] =
-        "{\"$commandId\":\"command-0000000000\",\"$commandHash\":"
-        "\"0123456789abcdef0123456789abcdef\",\"$correlationId\":\"command-0000000000\"}";
-    char data[400], key[32];
+    /* The stamps of a decision: an index entry for each correlation id, too. */
+    char data[400], key[32], metadata[200];
     factum_append_result result;
     factum_error err;
     snprintf(data, sizeof data, EVENT, stream, number, 100);
     snprintf(key, sizeof key, "command-%010" PRIu64, number);
+    snprintf(metadata, sizeof metadata,
+             "{\"$commandId\":\"%s\",\"$commandHash\":\"0123456789abcdef0123456789abcdef\","
+             "\"$correlationId\":\"%s\"}",
+             key, key);
     factum_new_event event = {.stream = factum_slice_from(stream),
                               .type = factum_slice_from("PaymentReceived"),
                               .data = factum_slice_from(data),

@@ -91,7 +91,7 @@ static size_t print(const order_event *event, uint8_t *buffer, size_t size)
     factum_json_writer to;
     factum_error err;
     factum_json_writer_init(&to, buffer, size);
-    order_event_print(event, &to);
+    (void)order_event_print(event, &to);
     if (factum_json_writer_finish(&to, &err) != FACTUM_OK)
         fail("print", err.text);
     return to.used;

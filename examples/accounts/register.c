@@ -54,14 +54,13 @@ static factum_status account_event_parse(factum_slice type, factum_slice data, f
     return status == FACTUM_OK ? text_member(&json, "email", arena, &event->email) : status;
 }
 
-static void account_event_print(const account_event *event, factum_printer *out)
+static factum_slice account_event_print(const account_event *event, factum_json_writer *to)
 {
-    factum_print_type(out, "AccountRegistered");
-    factum_print_raw(out, "{\"account\":");
-    factum_print_text(out, event->account);
-    factum_print_raw(out, ",\"email\":");
-    factum_print_text(out, event->email);
-    factum_print_raw(out, "}");
+    factum_json_put_object(to);
+    factum_json_put_member_text(to, "account", event->account);
+    factum_json_put_member_text(to, "email", event->email);
+    factum_json_put_end(to);
+    return factum_slice_from("AccountRegistered");
 }
 
 /* ---- the decider ----------------------------------------------------------------------------- */
@@ -129,10 +128,10 @@ static factum_verdict account_decide(const account_state *state, const account_c
     return factum_emit_to(out, joined(arena, STREAM_PREFIX, command->account), &event, &tag, 1);
 }
 
-static void account_command_print(const account_command *command, factum_printer *out)
+static void account_command_print(const account_command *command, factum_json_writer *to)
 {
     const account_event asked = {command->account, command->email};
-    account_event_print(&asked, out);
+    (void)account_event_print(&asked, to);
 }
 
 FACTUM_DECIDER_OVER_QUERY(account, 1);

@@ -133,8 +133,9 @@ typedef struct order_event {
 factum_status order_event_parse(factum_slice type, const factum_json *data,
     factum_arena *arena, order_event *event, factum_error *err);
 
-/* Prints the data of the event; factum_json_writer_finish says whether it could. */
-void order_event_print(const order_event *event, factum_json_writer *to);
+/* Prints the data of the event and returns the name of its type;
+ * factum_json_writer_finish says whether it could. As factum_decider.print. */
+factum_slice order_event_print(const order_event *event, factum_json_writer *to);
 
 /* The name of the type in the store, static; empty if it is no type. */
 factum_slice order_event_type_name(order_event_type type);

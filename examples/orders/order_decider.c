@@ -233,29 +233,35 @@ static factum_verdict order_decide(const order_state *s, const order_command *c,
 
 /* ---- what a command asks for, for its hash --------------------------------------------------- */
 
-static void print_lines(const order_command *c, factum_printer *out)
+static void print_lines(const order_command *c, factum_json_writer *to)
 {
+    factum_json_put_member(to, "lines");
+    factum_json_put_array(to);
     for (size_t i = 0; i < c->line_count; i++) {
-        factum_print_text(out, c->lines[i].product);
-        factum_print_int64(out, c->lines[i].unitPriceCents);
-        factum_print_raw(out, "x");
-        factum_print_int64(out, c->lines[i].quantity);
+        factum_json_put_object(to);
+        factum_json_put_member_text(to, "product", c->lines[i].product);
+        factum_json_put_member_int64(to, "unitPriceCents", c->lines[i].unitPriceCents);
+        factum_json_put_member_int64(to, "quantity", c->lines[i].quantity);
+        factum_json_put_end(to);
     }
+    factum_json_put_end(to);
 }
 
-static void order_command_print(const order_command *c, factum_printer *out)
+static void order_command_print(const order_command *c, factum_json_writer *to)
 {
-    factum_print_int64(out, (int64_t)c->type);
-    factum_print_text(out, c->customer_id);
-    print_lines(c, out);
-    factum_print_int64(out, c->total_cents);
-    factum_print_text(out, c->payment_id);
-    factum_print_text(out, c->method);
-    factum_print_int64(out, c->amount_cents);
-    factum_print_text(out, c->carrier);
-    factum_print_text(out, c->parcel);
-    factum_print_bool(out, c->was_signed);
-    factum_print_text(out, c->reason);
+    factum_json_put_object(to);
+    factum_json_put_member_int64(to, "type", (int64_t)c->type);
+    factum_json_put_member_text(to, "customerId", c->customer_id);
+    print_lines(c, to);
+    factum_json_put_member_int64(to, "totalCents", c->total_cents);
+    factum_json_put_member_text(to, "paymentId", c->payment_id);
+    factum_json_put_member_text(to, "method", c->method);
+    factum_json_put_member_int64(to, "amountCents", c->amount_cents);
+    factum_json_put_member_text(to, "carrier", c->carrier);
+    factum_json_put_member_text(to, "parcel", c->parcel);
+    factum_json_put_member_bool(to, "signed", c->was_signed);
+    factum_json_put_member_text(to, "reason", c->reason);
+    factum_json_put_end(to);
 }
 
 FACTUM_DECIDER_GENERATED(order, 1);

@@ -27,13 +27,12 @@
  * Guides: docs/guide/deciders.md, docs/guide/commands.md. Tests of deciders: testing.h.
  *
  * Valid C99 and C++17. Rules of sizes, statuses and pointers: store.h. Any thread may call
- * factum_transact and use a factum_state_cache; arenas, printers, folds and decisions belong to one
+ * factum_transact and use a factum_state_cache; arenas, folds and decisions belong to one
  * thread at a time. These calls wait: not from inside a function that the store calls (async.h).
  */
 #ifndef FACTUM_DECIDER_H
 #define FACTUM_DECIDER_H
 
-#include <factum/arena.h>
 #include <factum/json.h>
 #include <factum/json_write.h>
 #include <factum/store.h>
@@ -41,37 +40,6 @@
 #ifdef __cplusplus
 extern "C" {
 #endif
-
-/* ---- printer: an event as JSON --------------------------------------------------------------- */
-
-/* Takes the type and the data of an event, or the content of a command. A failure stays: no memory,
- * or a text that is not UTF-8 (INVALID); the event is then not emitted. */
-typedef struct factum_printer factum_printer;
-
-/* The event's type. |type| must last as long as the decision: a literal. */
-FACTUM_API void factum_print_type(factum_printer *out, const char *type);
-/* |text| as it is: braces, commas, names of members. */
-FACTUM_API void factum_print_raw(factum_printer *out, const char *text);
-/* Bytes as they are: a value that is JSON already. */
-FACTUM_API void factum_print_json(factum_printer *out, factum_slice json);
-/* A JSON text: quoted and escaped. */
-FACTUM_API void factum_print_text(factum_printer *out, factum_slice text);
-FACTUM_API void factum_print_int64(factum_printer *out, int64_t number);
-FACTUM_API void factum_print_bool(factum_printer *out, bool value);
-
-/* What FACTUM_DECIDER_GENERATED prints with. Begins the data of an event of |type|, which is
- * static: what |to| prints, over |buffer|, becomes part of |out|. */
-FACTUM_API void factum_print_generated(factum_printer *out, factum_slice type,
-                                       factum_json_writer *to, uint8_t *buffer, size_t size);
-/* Ends it; if |to| has failed, so has |out|. */
-FACTUM_API void factum_print_generated_end(factum_printer *out, factum_json_writer *to);
-/* What FACTUM_DECIDER_GENERATED reads with: |data| as a tape, in |few| nodes if they are enough,
- * otherwise in |arena|. *json lasts as long as both. As factum_json_parse. */
-FACTUM_API FACTUM_MUST_USE factum_status factum_generated_tape(factum_slice data,
-                                                               factum_arena *arena,
-                                                               factum_json_node *few,
-                                                               size_t few_count, factum_json *json,
-                                                               factum_error *err);
 
 /* ---- deciders -------------------------------------------------------------------------------- */
 
@@ -104,8 +72,9 @@ typedef struct factum_decider {
      * the data is not valid. */
     factum_status (*parse)(factum_slice type, factum_slice data, factum_arena *arena, void *event,
                            factum_error *err);
-    /* The reverse: prints type and data. What it prints, |parse| must take. */
-    void (*print)(const void *event, factum_printer *out);
+    /* The reverse: prints the data and returns the type, which lasts as long as the decision (a
+     * literal does). What it gives, |parse| must take. */
+    factum_slice (*print)(const void *event, factum_json_writer *to);
     /* The state after the event. Never fails. |event| and what it points to last for this call
      * only: what the state keeps of it is copied into |arena|, which lasts as long as the state. */
     void (*evolve)(void *state, const void *event, factum_arena *arena);
@@ -114,7 +83,7 @@ typedef struct factum_decider {
     /* Prints what a command asks for, all of it: two commands of one id with different content are
      * a conflict. What may differ in an honest retry (the time) is left out. NULL: each request
      * gives |content|. */
-    void (*print_command)(const void *command, factum_printer *out);
+    void (*print_command)(const void *command, factum_json_writer *to);
     /* Of a decider over a query: which events decide about |command|. What |query| points to may
      * be in the command, static or in |arena|. NULL: each request names a stream or a query. */
     void (*query)(const void *command, factum_arena *arena, factum_query *query);
@@ -149,11 +118,11 @@ FACTUM_API factum_arena *factum_decision_arena(factum_decision *out);
  *
  *     factum_status <name>_event_parse(factum_slice type, factum_slice data, factum_arena *arena,
  *                                      event_type *event, factum_error *err);
- *     void <name>_event_print(const event_type *event, factum_printer *out);
+ *     factum_slice <name>_event_print(const event_type *event, factum_json_writer *to);
  *     void <name>_evolve(state_type *state, const event_type *event, factum_arena *arena);
  *     factum_verdict <name>_decide(const state_type *state, const command_type *command,
  *                                  factum_decision *out);
- *     void <name>_command_print(const command_type *command, factum_printer *out);
+ *     void <name>_command_print(const command_type *command, factum_json_writer *to);
  *
  * FACTUM_DECIDER_GENERATED(name, state version) takes, in place of the first two, what `factum
  * schema generate <name>` has written: <name>.gen.h has the event type, <name>_event, and its
@@ -195,7 +164,6 @@ FACTUM_API factum_arena *factum_decision_arena(factum_decision *out);
     FACTUM_DECIDER_STRUCT_(name, version, name##_untyped_query)
 
 #define FACTUM_DECIDER_NODES_ 128 /* of an event that needs no memory to be read */
-#define FACTUM_DECIDER_BYTES_ 512 /* printed at once */
 
 #define FACTUM_DECIDER_GENERATED_EVENTS_(name)                                                     \
     static factum_status name##_untyped_parse(factum_slice type, factum_slice data,                \
@@ -211,16 +179,6 @@ FACTUM_API factum_arena *factum_decision_arena(factum_decision *out);
         return status != FACTUM_OK                                                                 \
                    ? status                                                                        \
                    : name##_event_parse(type, &json, arena, (name##_decider_event *)event, err);   \
-    }                                                                                              \
-    static void name##_untyped_print(const void *event, factum_printer *out)                       \
-    {                                                                                              \
-        const name##_decider_event *typed = (const name##_decider_event *)event;                   \
-        uint8_t buffer[FACTUM_DECIDER_BYTES_];                                                     \
-        factum_json_writer to;                                                                     \
-        factum_print_generated(out, name##_event_type_name(typed->type), &to, buffer,              \
-                               sizeof buffer);                                                     \
-        name##_event_print(typed, &to);                                                            \
-        factum_print_generated_end(out, &to);                                                      \
     }
 
 #define FACTUM_DECIDER_QUERY_(name)                                                                \
@@ -235,13 +193,13 @@ FACTUM_API factum_arena *factum_decision_arena(factum_decision *out);
                                               factum_arena *arena, void *event, factum_error *err) \
     {                                                                                              \
         return name##_event_parse(type, data, arena, (name##_decider_event *)event, err);          \
-    }                                                                                              \
-    static void name##_untyped_print(const void *event, factum_printer *out)                       \
-    {                                                                                              \
-        name##_event_print((const name##_decider_event *)event, out);                              \
     }
 
 #define FACTUM_DECIDER_RULES_(name)                                                                \
+    static factum_slice name##_untyped_print(const void *event, factum_json_writer *to)            \
+    {                                                                                              \
+        return name##_event_print((const name##_decider_event *)event, to);                        \
+    }                                                                                              \
     static void name##_untyped_evolve(void *state, const void *event, factum_arena *arena)         \
     {                                                                                              \
         name##_evolve((name##_decider_state *)state, (const name##_decider_event *)event, arena);  \
@@ -252,9 +210,9 @@ FACTUM_API factum_arena *factum_decision_arena(factum_decision *out);
         return name##_decide((const name##_decider_state *)state,                                  \
                              (const name##_decider_command *)command, out);                        \
     }                                                                                              \
-    static void name##_untyped_command(const void *command, factum_printer *out)                   \
+    static void name##_untyped_command(const void *command, factum_json_writer *to)                \
     {                                                                                              \
-        name##_command_print((const name##_decider_command *)command, out);                        \
+        name##_command_print((const name##_decider_command *)command, to);                         \
     }
 
 #define FACTUM_DECIDER_STRUCT_(name, version, query_function)                                      \
@@ -273,6 +231,14 @@ FACTUM_API factum_arena *factum_decision_arena(factum_decision *out);
                                            NULL,                                                   \
                                            NULL,                                                   \
                                            {0, 0}}
+
+/* What FACTUM_DECIDER_GENERATED reads with: |data| as a tape, in |few| nodes if they are enough,
+ * otherwise in |arena|. *json lasts as long as both. As factum_json_parse. */
+FACTUM_API FACTUM_MUST_USE factum_status factum_generated_tape(factum_slice data,
+                                                               factum_arena *arena,
+                                                               factum_json_node *few,
+                                                               size_t few_count, factum_json *json,
+                                                               factum_error *err);
 
 /* ---- folds: a state without a decision ------------------------------------------------------- */
 

@@ -1,11 +1,11 @@
-/* json_write.h - prints JSON value by value, into the caller's buffer or through a callback.
+/* json_write.h - prints JSON value by value: into the caller's buffer, into an arena or through a
+ * callback.
  *
  *     uint8_t buffer[512];
  *     factum_json_writer to;
  *     factum_json_writer_init(&to, buffer, sizeof buffer);
  *     factum_json_put_object(&to);
- *     factum_json_put_name(&to, "qty", 3);
- *     factum_json_put_int64(&to, 2);
+ *     factum_json_put_member_int64(&to, "qty", 2);
  *     factum_json_put_end(&to);
  *     status = factum_json_writer_finish(&to, &err);     {"qty":2}, to.used bytes
  *
@@ -13,12 +13,14 @@
  * only the last call needs a check. Commas are the writer's; that names and values take turns in an
  * object is the caller's. No white space is printed.
  *
- * Valid C99 and C++17. Nothing here allocates. One thread at a time for each writer.
+ * Valid C99 and C++17. Only a writer into an arena allocates. One thread at a time for each writer.
  */
 #ifndef FACTUM_JSON_WRITE_H
 #define FACTUM_JSON_WRITE_H
 
-#include <factum/base.h>
+#include <string.h>
+
+#include <factum/arena.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -27,13 +29,14 @@ extern "C" {
 #define FACTUM_JSON_WRITE_DEPTH_MAX 64 /* arrays and objects inside each other */
 
 typedef struct factum_json_writer {
-    uint8_t *buffer; /* the caller's */
+    uint8_t *buffer; /* the caller's, or in the arena */
     size_t size;
     size_t used;  /* bytes in the buffer */
     size_t total; /* bytes printed, also those for which there was no room */
     /* private */
     void *data;
     factum_status (*write)(void *data, factum_slice bytes);
+    factum_arena *arena;
     factum_status status;
     const char *problem;
     uint64_t arrays; /* bit n: the container at depth n is an array */
@@ -49,9 +52,12 @@ FACTUM_API void factum_json_writer_init(factum_json_writer *to, uint8_t *buffer,
 FACTUM_API void factum_json_writer_to(factum_json_writer *to, uint8_t *buffer, size_t size,
                                       factum_status (*write)(void *data, factum_slice bytes),
                                       void *data);
-/* TOO_BIG: the buffer is too small, to->total says what is needed; or arrays and objects are deeper
- * than FACTUM_JSON_WRITE_DEPTH_MAX. INVALID: a text that is not UTF-8, a number that is none, an
- * object or array that was not ended. |err| may be NULL. */
+/* Prints into |arena|: to->buffer, which grows, lasts as long as the arena's pieces. */
+FACTUM_API void factum_json_writer_in(factum_json_writer *to, factum_arena *arena);
+/* TOO_BIG: the buffer is too small, to->total says what is needed; or the arena is; or arrays and
+ * objects are deeper than FACTUM_JSON_WRITE_DEPTH_MAX. NO_MEMORY: of the arena. INVALID: a text
+ * that is not UTF-8, a number that is none, an object or array that was not ended. |err| may be
+ * NULL. */
 FACTUM_API FACTUM_MUST_USE factum_status factum_json_writer_finish(factum_json_writer *to,
                                                                    factum_error *err);
 
@@ -74,6 +80,32 @@ FACTUM_API void factum_json_put_null(factum_json_writer *to);
 FACTUM_API void factum_json_put_number(factum_json_writer *to, factum_slice number);
 /* A whole value as it stands, which the caller knows to be JSON. An empty one is null. */
 FACTUM_API void factum_json_put_raw(factum_json_writer *to, factum_slice json);
+
+/* The name of a member, then its value by another call. */
+static inline void factum_json_put_member(factum_json_writer *to, const char *name)
+{
+    factum_json_put_name(to, name, strlen(name));
+}
+
+static inline void factum_json_put_member_text(factum_json_writer *to, const char *name,
+                                               factum_slice text)
+{
+    factum_json_put_member(to, name);
+    factum_json_put_text(to, text);
+}
+
+static inline void factum_json_put_member_int64(factum_json_writer *to, const char *name,
+                                                int64_t number)
+{
+    factum_json_put_member(to, name);
+    factum_json_put_int64(to, number);
+}
+
+static inline void factum_json_put_member_bool(factum_json_writer *to, const char *name, bool value)
+{
+    factum_json_put_member(to, name);
+    factum_json_put_bool(to, value);
+}
 
 #ifdef __cplusplus
 }

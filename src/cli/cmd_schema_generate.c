@@ -26,7 +26,7 @@ struct target {
 static int check_target(struct target *target, bool force)
 {
     struct stat about;
-    factum_slice now;
+    factum_slice now = {NULL, 0};
     const size_t mark = sizeof FACTUM_GENERATE_MARK - 1;
     if (stat(target->path, &about) != 0) {
         return errno == ENOENT ? 0 : file_failed(target->path, errno);

@@ -1,7 +1,7 @@
-/* json_write.c - see factum/json_write.h. Layer: codec. Pure: no allocation, no recursion.
+/* json_write.c - see factum/json_write.h. Layer: codec. Pure; only an arena allocates; no recursion.
  *
  * Invariants:
- * 1. used <= size; without |write|, total > size exactly if something found no room.
+ * 1. used <= size; with the caller's buffer alone, total > size exactly if something found no room.
  * 2. After the first failure nothing is printed any more; only |total| grows on, where the failure
  *    is that the buffer is too small.
  */
@@ -13,6 +13,8 @@
 #include "core/error.h"
 #include "core/slice.h"
 
+#define GROWN_FIRST 256u
+
 void factum_json_writer_init(factum_json_writer *to, uint8_t *buffer, size_t size)
 {
     *to = (factum_json_writer){.buffer = buffer, .size = size};
@@ -22,6 +24,11 @@ void factum_json_writer_to(factum_json_writer *to, uint8_t *buffer, size_t size,
                            factum_status (*write)(void *data, factum_slice bytes), void *data)
 {
     *to = (factum_json_writer){.buffer = buffer, .size = size, .write = write, .data = data};
+}
+
+void factum_json_writer_in(factum_json_writer *to, factum_arena *arena)
+{
+    *to = (factum_json_writer){.arena = arena};
 }
 
 static void give_up(factum_json_writer *to, factum_status status, const char *problem)
@@ -43,12 +50,33 @@ static bool flush(factum_json_writer *to)
     return status == FACTUM_OK;
 }
 
+/* A larger buffer in the arena, where the old one stays unused: at most as many bytes again. */
+static void grow(factum_json_writer *to, size_t more)
+{
+    size_t size = to->size == 0 ? GROWN_FIRST : to->size * 2;
+    if (size - to->used < more) {
+        size = to->used + more;
+    }
+    uint8_t *buffer = factum_arena_take(to->arena, size);
+    if (buffer == NULL) {
+        give_up(to, factum_arena_status(to->arena), "the arena has no room for the JSON");
+        return;
+    }
+    if (to->used > 0) {
+        memcpy(buffer, to->buffer, to->used);
+    }
+    to->buffer = buffer;
+    to->size = size;
+}
+
 static void put_slowly(factum_json_writer *to, const uint8_t *bytes, size_t len)
 {
     while (len > 0 && to->status == FACTUM_OK) {
         size_t room = to->size - to->used;
         size_t part = len < room ? len : room;
-        if (part == 0 && to->write == NULL) {
+        if (part == 0 && to->arena != NULL) {
+            grow(to, len);
+        } else if (part == 0 && to->write == NULL) {
             give_up(to, FACTUM_TOO_BIG, NULL);
         } else if (part == 0) {
             (void)flush(to);
@@ -73,11 +101,21 @@ static void put(factum_json_writer *to, const void *bytes, size_t len)
     put_slowly(to, bytes, len);
 }
 
+static inline void put_byte(factum_json_writer *to, char byte)
+{
+    if (FCT_LIKELY(to->status == FACTUM_OK && to->used < to->size)) {
+        to->buffer[to->used++] = (uint8_t)byte;
+        to->total++;
+    } else {
+        put(to, &byte, 1);
+    }
+}
+
 /* Before each value and each name. */
-static void begin_value(factum_json_writer *to)
+static inline void begin_value(factum_json_writer *to)
 {
     if (to->comma) {
-        put(to, ",", 1);
+        put_byte(to, ',');
     }
     to->comma = true;
 }
@@ -117,7 +155,7 @@ static void begin_container(factum_json_writer *to, bool array)
     uint64_t bit = UINT64_C(1) << to->depth;
     to->arrays = array ? to->arrays | bit : to->arrays & ~bit;
     to->depth++;
-    put(to, array ? "[" : "{", 1);
+    put_byte(to, array ? '[' : '{');
     to->comma = false;
 }
 
@@ -138,7 +176,7 @@ void factum_json_put_end(factum_json_writer *to)
         return;
     }
     to->depth--;
-    put(to, (to->arrays >> to->depth & 1) != 0 ? "]" : "}", 1);
+    put_byte(to, (to->arrays >> to->depth & 1) != 0 ? ']' : '}');
     to->comma = true;
 }
 
@@ -176,11 +214,28 @@ static bool has_special(uint64_t eight)
     return ((eight | small | (quotes - ones) | (slashes - ones)) & tops) != 0;
 }
 
+/* The bytes of |text|, 1 to 7 of them: some twice, and nothing else but printable ones. */
+static uint64_t few_bytes(factum_slice text)
+{
+    uint32_t first;
+    uint32_t last;
+    if (text.len < sizeof first) {
+        return UINT64_C(0x6161616161000000) | text.ptr[0] | (uint64_t)text.ptr[text.len / 2] << 8 |
+               (uint64_t)text.ptr[text.len - 1] << 16;
+    }
+    memcpy(&first, text.ptr, sizeof first);
+    memcpy(&last, text.ptr + text.len - sizeof last, sizeof last);
+    return (uint64_t)last << 32 | first;
+}
+
 /* How many bytes at the beginning of |text| are printed as they are, without a closer look. */
 static size_t plain_prefix(factum_slice text)
 {
     size_t at = 0;
     uint64_t eight;
+    if (text.len > 0 && text.len < sizeof eight && !has_special(few_bytes(text))) {
+        return text.len;
+    }
     while (at + sizeof eight <= text.len) {
         memcpy(&eight, text.ptr + at, sizeof eight);
         if (has_special(eight)) {
@@ -188,21 +243,46 @@ static size_t plain_prefix(factum_slice text)
         }
         at += sizeof eight;
     }
+    if (at < text.len && at >= sizeof eight && at + sizeof eight > text.len) {
+        memcpy(&eight, text.ptr + text.len - sizeof eight, sizeof eight); /* some of it again */
+        if (!has_special(eight)) {
+            return text.len;
+        }
+    }
     while (at < text.len && text.ptr[at] < 0x80 && !needs_escape(text.ptr[at])) {
         at++;
     }
     return at;
 }
 
+/* A text that needs no escape, into a buffer with room for it. */
+static void put_quoted_plain(factum_json_writer *to, factum_slice text)
+{
+    uint8_t *at = to->buffer + to->used;
+    at[0] = '"';
+    if (text.len > 0) {
+        memcpy(at + 1, text.ptr, text.len);
+    }
+    at[text.len + 1] = '"';
+    to->used += text.len + 2;
+    to->total += text.len + 2;
+}
+
 static void put_quoted(factum_json_writer *to, factum_slice text)
 {
     size_t from = 0;
     size_t plain = plain_prefix(text);
+    size_t room = to->size - to->used;
+    if (FCT_LIKELY(plain == text.len && to->status == FACTUM_OK && room >= 2 &&
+                   text.len <= room - 2)) {
+        put_quoted_plain(to, text);
+        return;
+    }
     if (plain < text.len && !fct_utf8_valid(fct_slice_from(text, plain))) {
         give_up(to, FACTUM_INVALID, "a text is not UTF-8");
         return;
     }
-    put(to, "\"", 1);
+    put_byte(to, '"');
     for (size_t i = plain; i < text.len; i++) {
         if (needs_escape(text.ptr[i])) {
             put(to, text.ptr + from, i - from);
@@ -213,14 +293,14 @@ static void put_quoted(factum_json_writer *to, factum_slice text)
     if (from < text.len) {
         put(to, text.ptr + from, text.len - from);
     }
-    put(to, "\"", 1);
+    put_byte(to, '"');
 }
 
 void factum_json_put_name(factum_json_writer *to, const char *name, size_t len)
 {
     begin_value(to);
     put_quoted(to, fct_slice(name, len));
-    put(to, ":", 1);
+    put_byte(to, ':');
     to->comma = false;
 }
 

@@ -1,4 +1,5 @@
 /* json_write_test.c - the writer: what it prints, and what it refuses. Layer: codec. */
+#include <factum/json.h>
 #include <factum/json_write.h>
 
 #include "core/slice.h"
@@ -183,6 +184,41 @@ static void a_callback_that_fails_stops_the_writer(void **state)
     }
 }
 
+static void an_arena_takes_whatever_is_printed(void **state)
+{
+    (void)state;
+    static const char first[] = "[{\"n\":0,\"t\":\"a text\",\"b\":true},{\"n\":1,";
+    static const char last[] = ",{\"n\":999,\"t\":\"a text\",\"b\":false}]";
+    static factum_json_node nodes[8192];
+    factum_json json;
+    factum_arena arena;
+    factum_error err;
+    factum_arena_init(&arena, 1 << 20);
+    factum_json_writer_in(&to, &arena);
+    factum_json_put_array(&to);
+    for (int i = 0; i < 1000; i++) {
+        factum_json_put_object(&to);
+        factum_json_put_member_int64(&to, "n", i);
+        factum_json_put_member_text(&to, "t", FCT_SLICE("a text"));
+        factum_json_put_member_bool(&to, "b", i % 2 == 0);
+        factum_json_put_end(&to);
+    }
+    factum_json_put_end(&to);
+    assert_ok(factum_json_writer_finish(&to, &err), err);
+    assert_int_equal(to.used, to.total);
+    assert_memory_equal(to.buffer, first, sizeof first - 1);
+    assert_memory_equal(to.buffer + to.used - (sizeof last - 1), last, sizeof last - 1);
+    assert_ok(factum_json_parse(fct_slice(to.buffer, to.used), NULL, nodes, 8192, &json, &err),
+              err);
+    assert_int_equal(factum_json_count(&json, FACTUM_JSON_ROOT), 1000);
+    factum_json_writer_in(&to, &arena);
+    for (int i = 0; i < 1 << 20; i++) {
+        factum_json_put_bool(&to, true);
+    }
+    assert_refused(FACTUM_TOO_BIG, "no room for the JSON");
+    factum_arena_finish(&arena);
+}
+
 static void depth_and_balance_are_kept(void **state)
 {
     (void)state;
@@ -224,6 +260,7 @@ int main(void)
         cmocka_unit_test(a_buffer_that_is_too_small_tells_what_is_needed),
         cmocka_unit_test(a_callback_gets_all_bytes_in_order_whatever_the_buffer),
         cmocka_unit_test(a_callback_that_fails_stops_the_writer),
+        cmocka_unit_test(an_arena_takes_whatever_is_printed),
         cmocka_unit_test(depth_and_balance_are_kept),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -15,7 +15,6 @@
 #include "core/error.h"
 #include "core/slice.h"
 #include "decider/fold.h"
-#include "decider/printer.h"
 
 #define EVENTS_CAPACITY_FIRST 8
 
@@ -23,7 +22,16 @@ void fct_decision_init(struct factum_decision *decision, const factum_decider *d
                        struct factum_arena *arena, factum_slice stream)
 {
     factum_arena_reset(arena);
-    *decision = (struct factum_decision){.decider = decider, .arena = arena, .stream = stream};
+    /* Not all of it is cleared: most decisions have no use for the texts. */
+    decision->decider = decider;
+    decision->arena = arena;
+    decision->stream = stream;
+    decision->events = NULL;
+    decision->count = 0;
+    decision->capacity = 0;
+    decision->failed = FACTUM_OK;
+    decision->code[0] = '\0';
+    decision->text[0] = '\0';
 }
 
 factum_arena *factum_decision_arena(factum_decision *out)
@@ -58,18 +66,31 @@ static struct fct_emitted *new_emitted(struct factum_decision *out)
     return &out->events[out->count];
 }
 
+factum_status fct_printed(factum_json_writer *to, const char *what, factum_slice *text,
+                          factum_error *err)
+{
+    factum_status status = fct_arena_status(to->arena, what, err);
+    if (status == FACTUM_OK) {
+        status = factum_json_writer_finish(to, err);
+        status = status == FACTUM_OK ? status : fct_wrap(err, status, "%s", what);
+    }
+    if (status == FACTUM_OK) {
+        *text = fct_slice(to->buffer, to->used);
+    }
+    return status;
+}
+
 static factum_status print_emitted(struct factum_decision *out, const void *event,
                                    struct fct_emitted *emitted)
 {
     const factum_decider *decider = out->decider;
-    struct factum_printer printer;
-    fct_printer_init(&printer, out->arena);
-    decider->print(event, &printer);
-    factum_status status = fct_printer_end(&printer, "the event", &emitted->data, &out->err);
-    if (status == FACTUM_OK && printer.type.len == 0) {
+    factum_json_writer to;
+    factum_json_writer_in(&to, out->arena);
+    emitted->type = decider->print(event, &to);
+    factum_status status = fct_printed(&to, "the event", &emitted->data, &out->err);
+    if (status == FACTUM_OK && emitted->type.len == 0) {
         status = fct_fail(&out->err, FACTUM_INVALID, "an event was printed without a type");
     }
-    emitted->type = printer.type;
     return status == FACTUM_OK ? FACTUM_OK
                                : fct_wrap(&out->err, status, "decider %s", decider->name);
 }

@@ -32,6 +32,10 @@ struct factum_decision {
     char text[FACTUM_REJECT_TEXT_SIZE];
 };
 
+/* What was printed into an arena; lasts as long as that. |what| begins the text of a failure.
+ * INVALID, NO_MEMORY, TOO_BIG. */
+FCT_MUST_USE factum_status fct_printed(factum_json_writer *to, const char *what, factum_slice *text,
+                                       factum_error *err);
 /* |arena| is reset: decisions follow each other in it. */
 void fct_decision_init(struct factum_decision *decision, const factum_decider *decider,
                        struct factum_arena *arena, factum_slice stream);

@@ -11,7 +11,7 @@
 #include "core/error.h"
 #include "core/mem.h"
 #include "core/slice.h"
-#include "decider/printer.h"
+#include "decider/decision.h"
 
 static_assert(FACTUM_HASH_TEXT_SIZE == FCT_SHA256_TEXT_SIZE, "the public name of the same size");
 
@@ -53,32 +53,24 @@ factum_status fct_definition_hash(factum_slice text, char hash[FACTUM_HASH_TEXT_
 
 /* ---- writing --------------------------------------------------------------------------------- */
 
-static void print_member(factum_printer *out, const char *name, factum_slice text)
-{
-    factum_print_raw(out, ",\"");
-    factum_print_raw(out, name);
-    factum_print_raw(out, "\":");
-    factum_print_text(out, text);
-}
-
 factum_status fct_definition_format(const factum_deployed *deployed, factum_arena *arena,
                                     factum_slice *data, factum_error *err)
 {
-    struct factum_printer out;
-    fct_printer_init(&out, arena);
-    factum_print_raw(&out, "{\"category\":");
-    factum_print_text(&out, deployed->category);
-    factum_print_raw(&out, ",\"language\":\"lua\"");
-    print_member(&out, "hash", deployed->hash);
+    factum_json_writer to;
+    factum_json_writer_in(&to, arena);
+    factum_json_put_object(&to);
+    factum_json_put_member_text(&to, "category", deployed->category);
+    factum_json_put_member_text(&to, "language", FCT_SLICE("lua"));
+    factum_json_put_member_text(&to, "hash", deployed->hash);
     if (deployed->by.len > 0) {
-        print_member(&out, "by", deployed->by);
+        factum_json_put_member_text(&to, "by", deployed->by);
     }
     if (deployed->why.len > 0) {
-        print_member(&out, "why", deployed->why);
+        factum_json_put_member_text(&to, "why", deployed->why);
     }
-    print_member(&out, "text", deployed->text);
-    factum_print_raw(&out, "}");
-    return fct_printer_end(&out, "deploy: the definition", data, err);
+    factum_json_put_member_text(&to, "text", deployed->text);
+    factum_json_put_end(&to);
+    return fct_printed(&to, "deploy: the definition", data, err);
 }
 
 /* ---- reading --------------------------------------------------------------------------------- */

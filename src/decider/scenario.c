@@ -16,7 +16,6 @@
 #include "core/slice.h"
 #include "decider/decision.h"
 #include "decider/fold.h"
-#include "decider/printer.h"
 
 #define TEXT_SIZE 4096
 #define SCENARIO_ARENA_MAX ((size_t)64 << 20)

@@ -33,10 +33,10 @@ static factum_status lamp_event_parse(factum_slice type, factum_slice data, fact
     return FACTUM_OK;
 }
 
-static void lamp_event_print(const lamp_event *event, factum_printer *out)
+static factum_slice lamp_event_print(const lamp_event *event, factum_json_writer *to)
 {
-    factum_print_type(out, event->type == LAMP_ON ? "On" : "Labelled");
-    factum_print_text(out, event->label);
+    factum_json_put_text(to, event->label);
+    return factum_slice_from(event->type == LAMP_ON ? "On" : "Labelled");
 }
 
 static void lamp_evolve(lamp_state *state, const lamp_event *event, factum_arena *arena)
@@ -73,9 +73,9 @@ static factum_verdict lamp_decide(const lamp_state *state, const lamp_command *c
     return factum_reject(out, "lamp.broken", "it does not %s", "glow");
 }
 
-static void lamp_command_print(const lamp_command *command, factum_printer *out)
+static void lamp_command_print(const lamp_command *command, factum_json_writer *to)
 {
-    factum_print_int64(out, (int64_t)command->type);
+    factum_json_put_int64(to, (int64_t)command->type);
 }
 
 FACTUM_DECIDER(lamp, 1);

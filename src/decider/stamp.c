@@ -12,7 +12,7 @@
 #include "core/hash.h"
 #include "core/slice.h"
 #include "core/trace_context.h"
-#include "decider/printer.h"
+#include "decider/decision.h"
 
 #define HASH_TEXT_SIZE 32
 
@@ -32,10 +32,10 @@ static factum_status content_of(const factum_decider *decider,
                         "print_command",
                         decider->name);
     }
-    struct factum_printer printer;
-    fct_printer_init(&printer, arena);
-    decider->print_command(request->command, &printer);
-    return fct_printer_end(&printer, "the command", content, err);
+    factum_json_writer to;
+    factum_json_writer_in(&to, arena);
+    decider->print_command(request->command, &to);
+    return fct_printed(&to, "the command", content, err);
 }
 
 static void put_number(uint8_t *to, uint64_t number)
@@ -73,24 +73,18 @@ static factum_status hash_command(const factum_decider *decider, const struct fc
 
 /* ---- the metadata ---------------------------------------------------------------------------- */
 
-struct members {
-    struct factum_printer printer;
-    bool any;
-};
-
-static void add_member(struct members *to, const char *name, factum_slice value)
+static void add_member(factum_json_writer *to, const char *name, factum_slice value)
 {
     if (value.len == 0) {
         return;
     }
-    factum_print_raw(&to->printer, to->any ? ",\"" : "{\"");
-    factum_print_raw(&to->printer, name);
-    factum_print_raw(&to->printer, "\":");
-    factum_print_text(&to->printer, value);
-    to->any = true;
+    if (to->used == 0) {
+        factum_json_put_object(to);
+    }
+    factum_json_put_member_text(to, name, value);
 }
 
-static void add_hash(struct members *to, const factum_fingerprint *hash)
+static void add_hash(factum_json_writer *to, const factum_fingerprint *hash)
 {
     static const char digits[] = "0123456789abcdef";
     char text[HASH_TEXT_SIZE];
@@ -101,7 +95,7 @@ static void add_hash(struct members *to, const factum_fingerprint *hash)
     add_member(to, "$commandHash", fct_slice(text, sizeof text));
 }
 
-static void add_trace(struct members *to, const factum_transact_request *request)
+static void add_trace(factum_json_writer *to, const factum_transact_request *request)
 {
     char normal[FCT_TRACEPARENT_SIZE];
     if (!fct_traceparent_normal(request->traceparent, normal)) {
@@ -137,20 +131,20 @@ static factum_status check_ids(const factum_decider *decider,
 static factum_status print_metadata(struct fct_stamp *stamp, const factum_transact_request *request,
                                     struct factum_arena *arena, factum_error *err)
 {
-    struct members members = {.any = false};
-    fct_printer_init(&members.printer, arena);
-    add_member(&members, "$commandId", request->command_id);
+    factum_json_writer to;
+    factum_json_writer_in(&to, arena);
+    add_member(&to, "$commandId", request->command_id);
     if (request->command_id.len > 0) {
-        add_hash(&members, &stamp->hash);
+        add_hash(&to, &stamp->hash);
     }
-    add_member(&members, "$correlationId",
+    add_member(&to, "$correlationId",
                request->correlation_id.len > 0 ? request->correlation_id : request->command_id);
-    add_member(&members, "$causationId", request->causation_id);
-    add_trace(&members, request);
-    if (members.any) {
-        factum_print_raw(&members.printer, "}");
+    add_member(&to, "$causationId", request->causation_id);
+    add_trace(&to, request);
+    if (to.used > 0) {
+        factum_json_put_end(&to);
     }
-    return fct_printer_end(&members.printer, "the metadata", &stamp->metadata, err);
+    return fct_printed(&to, "the metadata", &stamp->metadata, err);
 }
 
 factum_status fct_stamp_make(struct fct_stamp *stamp, const factum_decider *decider,

@@ -55,7 +55,7 @@ struct transaction {
     struct fct_subject subject;
     struct fct_stamp stamp;
     struct fct_source source;
-    struct factum_decision decision;
+    struct factum_decision *decision;
     struct fct_cache_turn turn; /* zero without a cache */
     struct factum_fold *fold;
     bool fresh; /* the fold was read during this call */
@@ -126,8 +126,8 @@ struct appending {
 
 static void fill_events(const struct transaction *t, factum_new_event *events)
 {
-    for (size_t i = 0; i < t->decision.count; i++) {
-        const struct fct_emitted *emitted = &t->decision.events[i];
+    for (size_t i = 0; i < t->decision->count; i++) {
+        const struct fct_emitted *emitted = &t->decision->events[i];
         events[i] = (factum_new_event){
             .stream = emitted->stream,
             .type = emitted->type,
@@ -166,8 +166,8 @@ static factum_status expect_stream(struct transaction *t, struct appending *appe
 
 static void expect_any(const struct transaction *t, struct appending *appending)
 {
-    for (size_t i = 0; i < t->decision.count; i++) {
-        factum_slice stream = t->decision.events[i].stream;
+    for (size_t i = 0; i < t->decision->count; i++) {
+        factum_slice stream = t->decision->events[i].stream;
         size_t known = 0;
         while (known < appending->expectation_count &&
                !fct_slice_equal(appending->expectations[known].stream, stream)) {
@@ -186,7 +186,7 @@ static factum_status append_decision(struct transaction *t, factum_append_result
                                      factum_error *err)
 {
     struct appending appending = {.expectation_count = 0};
-    size_t count = t->decision.count;
+    size_t count = t->decision->count;
     bool stream = t->subject.stream.len > 0;
     appending.events = factum_arena_alloc(&t->decision_arena, count * sizeof *appending.events);
     appending.expectations = factum_arena_alloc(
@@ -236,8 +236,8 @@ static void take_own_events(struct transaction *t, const factum_append_result *r
         drop_fold(t);
         return;
     }
-    for (size_t i = 0; i < t->decision.count; i++) {
-        const struct fct_emitted *event = &t->decision.events[i];
+    for (size_t i = 0; i < t->decision->count; i++) {
+        const struct fct_emitted *event = &t->decision->events[i];
         if (!fct_subject_fits(&t->subject, event)) {
             continue;
         }
@@ -267,7 +267,7 @@ static factum_status answer_appended(struct transaction *t, const factum_append_
                         t->decider->name, FCT_FMT(t->request.command_id));
     }
     t->result.verdict = FACTUM_ACCEPTED;
-    t->result.event_count = t->decision.count;
+    t->result.event_count = t->decision->count;
     t->result.first_position = result->first_position;
     t->result.position = result->position;
     t->result.revision = result->revision;
@@ -349,8 +349,8 @@ static factum_status ask_outcome(struct transaction *t, factum_error *err)
 static factum_status check_streams(const struct transaction *t, factum_error *err)
 {
     bool free_choice = t->subject.stream.len == 0 && !t->request.system;
-    for (size_t i = 0; free_choice && i < t->decision.count; i++) {
-        factum_slice stream = t->decision.events[i].stream;
+    for (size_t i = 0; free_choice && i < t->decision->count; i++) {
+        factum_slice stream = t->decision->events[i].stream;
         if (stream.len > 0 && stream.ptr[0] == '$') {
             return fct_fail(err, FACTUM_INVALID,
                             "decider %s emits into %.*s: names that begin with '$' are the "
@@ -412,8 +412,8 @@ static factum_status answer_unwritten(struct transaction *t, factum_verdict verd
     t->result.has_revision = t->fold->exists;
     t->result.place = t->fold->info.place;
     if (verdict == FACTUM_REJECTED) {
-        memcpy(t->result.code, t->decision.code, sizeof t->result.code);
-        memcpy(t->result.text, t->decision.text, sizeof t->result.text);
+        memcpy(t->result.code, t->decision->code, strlen(t->decision->code) + 1);
+        memcpy(t->result.text, t->decision->text, strlen(t->decision->text) + 1);
     }
     return FACTUM_OK;
 }
@@ -449,8 +449,8 @@ static factum_status run(struct transaction *t, factum_error *err)
     factum_status status = get_fold(t, &done, err);
     while (status == FACTUM_OK && !done) {
         factum_verdict verdict;
-        fct_decision_init(&t->decision, t->decider, &t->decision_arena, t->subject.stream);
-        status = fct_decide_now(&t->decision, t->fold->state, t->request.command, &verdict, err);
+        fct_decision_init(t->decision, t->decider, &t->decision_arena, t->subject.stream);
+        status = fct_decide_now(t->decision, t->fold->state, t->request.command, &verdict, err);
         if (status == FACTUM_OK) {
             status = verdict == FACTUM_ACCEPTED ? commit_decision(t, &done, err)
                                                 : answer_unwritten(t, verdict, &done, err);
@@ -513,7 +513,9 @@ factum_status fct_transact(const struct fct_transact_world *world, factum_store 
                            const factum_decider *decider, const factum_transact_request *request,
                            factum_result *result, factum_error *err)
 {
-    struct transaction t = {.world = world, .store = store, .decider = decider};
+    struct factum_decision decision; /* beside |t|, which is cleared */
+    struct transaction t = {
+        .world = world, .store = store, .decider = decider, .decision = &decision};
     fct_arena_init(&t.arena, world->mem, ARENA_SIZE_MAX);
     fct_arena_init(&t.decision_arena, world->mem, ARENA_SIZE_MAX);
     factum_status status = begin(&t, request, err);

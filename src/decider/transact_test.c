@@ -33,10 +33,10 @@ static factum_status sum_event_parse(factum_slice type, factum_slice data, factu
     return fct_slice_equal(type, FCT_SLICE("Summed")) ? FACTUM_OK : FACTUM_NOT_FOUND;
 }
 
-static void sum_event_print(const sum_event *event, factum_printer *out)
+static factum_slice sum_event_print(const sum_event *event, factum_json_writer *to)
 {
-    factum_print_type(out, "Summed");
-    factum_print_text(out, event->text);
+    factum_json_put_text(to, event->text);
+    return factum_slice_from("Summed");
 }
 
 static void sum_evolve(sum_state *state, const sum_event *event, factum_arena *arena)
@@ -65,9 +65,9 @@ static factum_verdict sum_decide(const sum_state *state, const sum_command *comm
     return FACTUM_ACCEPTED;
 }
 
-static void sum_command_print(const sum_command *command, factum_printer *out)
+static void sum_command_print(const sum_command *command, factum_json_writer *to)
 {
-    factum_print_text(out, factum_slice_from(command->tag));
+    factum_json_put_text(to, factum_slice_from(command->tag));
 }
 
 static void sum_query(const sum_command *command, factum_arena *arena, factum_query *query)

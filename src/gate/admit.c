@@ -9,12 +9,12 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core/check.h"
 #include "core/error.h"
 #include "core/log_sink.h"
 #include "core/slice.h"
 #include "engine/rules.h"
 
-#define STAMP_NAME "\"$schema.id\""
 #define FAULT_NAME "\"$schema.fault\""
 
 /* What an admitted append needs until it has ended: the events, their new tags, then the texts. */
@@ -122,13 +122,6 @@ static factum_status check_event(struct candidate *candidate, factum_error *err)
 
 /* ---- tags ------------------------------------------------------------------------------------ */
 
-static factum_status add_bytes(struct fct_bench *bench, const void *bytes, size_t len,
-                               factum_error *err)
-{
-    factum_status status = fct_buf_add(&bench->bytes, bytes, len);
-    return status == FACTUM_OK ? FACTUM_OK : admit_no_memory(err);
-}
-
 static factum_slice text_at(const struct fct_bench *bench, struct fct_place place)
 {
     return fct_slice(bench->bytes.ptr + place.at, place.len);
@@ -202,7 +195,7 @@ static factum_status add_tag(struct candidate *candidate, struct fct_note *note,
     if (kind == FACTUM_JSON_NULL || kind == FACTUM_JSON_ARRAY || kind == FACTUM_JSON_OBJECT) {
         return FACTUM_OK;
     }
-    struct fct_place place;
+    struct fct_place place = {.len = 0};
     factum_status status = write_tag(candidate, name, value, &place, err);
     if (status != FACTUM_OK) {
         return status;
@@ -314,6 +307,7 @@ static factum_status take_tags(struct candidate *candidate, struct fct_note *not
 {
     factum_schema_tag_place place = {.size = sizeof place};
     factum_status status = FACTUM_OK;
+    FCT_ASSERT(candidate->json.nodes != NULL); /* it was checked */
     note->first_tag = candidate->bench->places.len / sizeof(struct fct_place);
     for (size_t i = 0;
          status == FACTUM_OK && fct_program_tag(candidate->edition->program, i, &place); i++) {
@@ -349,26 +343,30 @@ static factum_status stamp(struct candidate *candidate, struct fct_note *note, c
         return FACTUM_OK;
     }
     bool empty = trim(fct_slice(metadata.ptr + 1, metadata.len - 2)).len == 0;
-    note->metadata.at = candidate->bench->bytes.len;
-    factum_status status = add_bytes(candidate->bench, metadata.ptr, metadata.len - 1, err);
-    if (status == FACTUM_OK && !empty) {
-        status = add_bytes(candidate->bench, ",", 1, err);
+    struct fct_buf *bytes = &candidate->bench->bytes;
+    if (fct_buf_reserve(bytes, metadata.len + 1 + member.len) != FACTUM_OK) {
+        return admit_no_memory(err);
     }
-    if (status == FACTUM_OK) {
-        status = add_bytes(candidate->bench, member.ptr, member.len, err);
+    uint8_t *to = bytes->ptr + bytes->len;
+    memcpy(to, metadata.ptr, metadata.len - 1);
+    to += metadata.len - 1;
+    if (!empty) {
+        *to++ = ',';
     }
-    if (status == FACTUM_OK) {
-        status = add_bytes(candidate->bench, "}", 1, err);
-    }
-    note->metadata.len = candidate->bench->bytes.len - note->metadata.at;
-    return status;
+    memcpy(to, member.ptr, member.len);
+    to += member.len;
+    *to++ = '}';
+    note->metadata.at = bytes->len;
+    note->metadata.len = (size_t)(to - bytes->ptr) - bytes->len;
+    bytes->len += note->metadata.len;
+    return FACTUM_OK;
 }
 
 static factum_status stamp_id(struct candidate *candidate, struct fct_note *note, factum_error *err)
 {
-    char member[48];
-    int len = snprintf(member, sizeof member, STAMP_NAME ":%" PRIu64, candidate->edition->id);
-    return stamp(candidate, note, STAMP_NAME, fct_slice(member, (size_t)len), err);
+    const struct fct_edition *edition = candidate->edition;
+    return stamp(candidate, note, FCT_STAMP_NAME, fct_slice(edition->stamp, edition->stamp_len),
+                 err);
 }
 
 /* Of an event that is let through although it does not fit: why, so that it can be found. */

@@ -4,6 +4,7 @@
  */
 #include "gate/rules.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -16,6 +17,7 @@ struct fct_rules {
     const struct fct_mem *mem;
     size_t count;
     size_t slot_count; /* a power of two, over twice |count| */
+    bool categories;   /* some subject has a category */
     struct fct_rule *slots[];
 };
 
@@ -134,6 +136,7 @@ static void put(struct fct_rules *rules, struct fct_rule *rule)
         rules->count++;
     }
     rules->slots[at] = rule;
+    rules->categories = rules->categories || rule->subject.category.len > 0;
 }
 
 static const struct fct_rule *find(const struct fct_rules *rules, factum_slice category,
@@ -156,7 +159,8 @@ struct fct_ruling fct_rules_find(const struct fct_rules *rules, factum_slice cat
                                  factum_slice type)
 {
     const factum_slice none = {.len = 0};
-    const struct fct_rule *qualified = category.len > 0 ? find(rules, category, type) : NULL;
+    bool by_category = rules->categories && category.len > 0;
+    const struct fct_rule *qualified = by_category ? find(rules, category, type) : NULL;
     const struct fct_rule *plain = find(rules, none, type);
     const struct fct_rule *rule = has_schema(qualified) ? qualified : plain;
     if (!has_schema(rule)) {
@@ -166,7 +170,7 @@ struct fct_ruling fct_rules_find(const struct fct_rules *rules, factum_slice cat
     if (mode == FACTUM_SCHEMA_MODE_UNSET) {
         mode = mode_of(plain);
     }
-    if (mode == FACTUM_SCHEMA_MODE_UNSET && category.len > 0) {
+    if (mode == FACTUM_SCHEMA_MODE_UNSET && by_category) {
         mode = mode_of(find(rules, category, none));
     }
     if (mode == FACTUM_SCHEMA_MODE_OFF) {
@@ -211,7 +215,9 @@ static factum_status edition_create(const struct fct_mem *mem,
     }
     made->uses = 1;
     made->version = event->version;
-    made->id = event->id;
+    int stamp_len =
+        snprintf(made->stamp, sizeof made->stamp, FCT_STAMP_NAME ":%" PRIu64, event->id);
+    made->stamp_len = (size_t)stamp_len;
     factum_status status = fct_program_create(mem, event->schema, &options, &made->program, &why);
     if (status != FACTUM_OK && (!lenient || status == FACTUM_NO_MEMORY)) {
         fct_mem_free(mem, made);

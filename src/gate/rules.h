@@ -14,6 +14,7 @@
 #include "schema/registry_event.h"
 #include "schema/schema.h"
 
+#define FCT_STAMP_NAME "\"$schema.id\""
 #define FCT_RULES_MAX 65536u /* subjects */
 #define FCT_RULE_TAGS_MAX FACTUM_SCHEMA_TAGS_MAX
 
@@ -21,7 +22,8 @@
 struct fct_edition {
     uint32_t uses;
     uint64_t version;
-    uint64_t id;
+    char stamp[48]; /* the member of metadata that names it: "$schema.id":7 */
+    size_t stamp_len;
     struct fct_program *program; /* NULL: it cannot be used, as |broken| says */
     char broken[256];
 };

@@ -493,7 +493,7 @@ static factum_status compile_pattern_properties(struct emit *emit)
     }
     fct_buf_clear(&emit->build->list);
     for (uint32_t at = node + 1; at < json->nodes[node].next && status == FACTUM_OK;) {
-        uint32_t pattern;
+        uint32_t pattern = 0;
         status = compile_pattern(emit, at, &pattern);
         status = status == FACTUM_OK ? list_add(emit, pattern) : status;
         status = status == FACTUM_OK ? list_add(emit, rule_at(emit, at + 1)) : status;

@@ -277,6 +277,7 @@ void fct_fault(struct fct_run *run, const struct fct_rule *rule, uint32_t node, 
                        not_allowed(keyword_of(run, rule, node)));
     } else {
         va_start(args, format);
+        /* NOLINTNEXTLINE(clang-analyzer-valist.Uninitialized): it is, the line before */
         (void)vsnprintf(text + len, sizeof text - len, format, args);
         va_end(args);
     }

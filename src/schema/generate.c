@@ -57,6 +57,7 @@ factum_status fct_gen_format(struct fct_gen *gen, const char **text, const char 
 {
     va_list args;
     va_start(args, format);
+    /* NOLINTNEXTLINE(clang-analyzer-valist.Uninitialized): it is, the line before */
     int len = vsnprintf(NULL, 0, format, args);
     va_end(args);
     char *room = len < 0 ? NULL : fct_gen_take(gen, (size_t)len + 1);

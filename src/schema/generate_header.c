@@ -353,9 +353,9 @@ static void declare_functions(const struct fct_gen *gen, struct fct_gen_out *out
                 "    factum_arena *arena, %s_event *event, factum_error *err);\n\n",
                 p, p);
     fct_gen_put(out,
-                "/* Prints the data of the event; factum_json_writer_finish says whether it "
-                "could. */\n"
-                "void %s_event_print(const %s_event *event, factum_json_writer *to);\n\n",
+                "/* Prints the data of the event and returns the name of its type;\n"
+                " * factum_json_writer_finish says whether it could. As factum_decider.print. */\n"
+                "factum_slice %s_event_print(const %s_event *event, factum_json_writer *to);\n\n",
                 p, p);
     fct_gen_put(out, "/* The name of the type in the store, static; empty if it is no type. */\n");
     fct_gen_put(out, "factum_slice %s_event_type_name(%s_event_type type);\n\n", p, p);

@@ -152,6 +152,7 @@ static factum_status build_item(struct fct_gen *gen, const struct wish *wish,
     if (status != FACTUM_OK) {
         return status;
     }
+    FCT_ASSERT(box != NULL);
     box->item = *use;
     box->item.nullable = false;
     embed(&box->item);
@@ -363,9 +364,11 @@ static factum_status build_variant(struct fct_gen *gen, const struct wish *wish,
     if (status == FACTUM_OK) {
         status = fct_gen_claim(gen, wish->name, &type->name);
     }
-    if (status == FACTUM_OK) {
-        status = build_struct(gen, &parts, type, wish->depth);
+    if (status != FACTUM_OK) {
+        return status;
     }
+    FCT_ASSERT(type != NULL);
+    status = build_struct(gen, &parts, type, wish->depth);
     if (status == FACTUM_OK) {
         *use = (struct fct_gen_use){.type = type};
         embed(use);

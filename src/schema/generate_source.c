@@ -190,7 +190,7 @@ static void put_read_entries(struct fct_gen_out *out, const struct fct_gen_type 
 static void put_print_entries(struct fct_gen_out *out, const struct fct_gen_type *type,
                               const char *place)
 {
-    char value[PLACE_SIZE];
+    char value[PLACE_SIZE + sizeof ".items[i].value"];
     (void)snprintf(value, sizeof value, "%s.items[i].value", place);
     fct_gen_put(out, "    for (size_t i = 0; i < %s.count; i++) {\n", place);
     fct_gen_put(out,
@@ -570,7 +570,8 @@ static void put_parse(const struct fct_gen *gen, struct fct_gen_out *out)
 static void put_print_event(const struct fct_gen *gen, struct fct_gen_out *out)
 {
     char place[PLACE_SIZE];
-    fct_gen_put(out, "void %s_event_print(const %s_event *event, factum_json_writer *to)\n{\n",
+    fct_gen_put(out,
+                "factum_slice %s_event_print(const %s_event *event, factum_json_writer *to)\n{\n",
                 gen->prefix, gen->prefix);
     fct_gen_put(out, "    switch (event->type) {\n");
     for (size_t i = 0; i < gen->doc_count; i++) {
@@ -579,8 +580,11 @@ static void put_print_event(const struct fct_gen *gen, struct fct_gen_out *out)
         put_print(out, 8, &gen->docs[i].use, place);
         fct_gen_put(out, "        break;\n");
     }
-    fct_gen_put(out, "    default:\n        factum_json_writer_fail(to, FACTUM_INVALID, \"an event "
-                     "without a type\");\n        break;\n    }\n}\n");
+    fct_gen_put(out,
+                "    default:\n        factum_json_writer_fail(to, FACTUM_INVALID, \"an event "
+                "without a type\");\n        break;\n    }\n    return "
+                "%s_event_type_name(event->type);\n}\n",
+                gen->prefix);
 }
 
 void fct_gen_write_source(const struct fct_gen *gen, struct fct_gen_out *out)

@@ -20,6 +20,7 @@ void fct_gen_put(struct fct_gen_out *out, const char *format, ...)
     char text[LINE_SIZE];
     va_list args;
     va_start(args, format);
+    /* NOLINTNEXTLINE(clang-analyzer-valist.Uninitialized): it is, the line before */
     int len = vsnprintf(text, sizeof text, format, args);
     va_end(args);
     if (out->status == FACTUM_OK && (len < 0 || (size_t)len >= sizeof text)) {

@@ -46,6 +46,7 @@ factum_status fct_build_fail(struct fct_build *build, struct fct_place place, fa
     const struct fct_document *document = fct_document_at(build->program, place.document);
     factum_slice uri = fct_names_text(&build->program->places, document->uri);
     va_start(args, format);
+    /* NOLINTNEXTLINE(clang-analyzer-valist.Uninitialized): it is, the line before */
     (void)vsnprintf(text, sizeof text, format, args);
     va_end(args);
     pointer[0] = '\0';

@@ -57,6 +57,7 @@ void fct_run_end(struct fct_run *run, factum_status status, const char *format, 
     char text[200];
     va_list args;
     va_start(args, format);
+    /* NOLINTNEXTLINE(clang-analyzer-valist.Uninitialized): it is, the line before */
     (void)vsnprintf(text, sizeof text, format, args);
     va_end(args);
     if (run->status == FACTUM_OK) {

@@ -309,11 +309,11 @@ static factum_status parse_stored(const factum_event *stored, factum_arena *aren
     return FACTUM_OK;
 }
 
-static void print_event(const void *typed, factum_printer *out)
+static factum_slice print_event(const void *typed, factum_json_writer *to)
 {
     const struct lua_event *event = typed;
-    factum_print_type(out, event->type_text);
-    factum_print_json(out, event->data);
+    factum_json_put_raw(to, event->data);
+    return factum_slice_from(event->type_text);
 }
 
 static factum_status parse_json(struct lua_box *box, size_t tape, factum_slice text,
@@ -555,16 +555,15 @@ static factum_verdict decide(const void *state, const void *command, factum_deci
 
 /* ---- commands and queries -------------------------------------------------------------------- */
 
-static void print_command(const void *command, factum_printer *out)
+static void print_command(const void *command, factum_json_writer *to)
 {
     const factum_script_command *asked = command;
-    factum_print_raw(out, "{\"name\":");
-    factum_print_text(out, asked->name);
-    factum_print_raw(out, ",\"id\":");
-    factum_print_text(out, asked->id);
-    factum_print_raw(out, ",\"data\":");
-    factum_print_json(out, asked->data.len == 0 ? FCT_SLICE("{}") : asked->data);
-    factum_print_raw(out, "}");
+    factum_json_put_object(to);
+    factum_json_put_member_text(to, "name", asked->name);
+    factum_json_put_member_text(to, "id", asked->id);
+    factum_json_put_member(to, "data");
+    factum_json_put_raw(to, asked->data.len == 0 ? FCT_SLICE("{}") : asked->data);
+    factum_json_put_end(to);
 }
 
 static void take_query(const struct answer *answer, factum_query *query)

@@ -7,10 +7,10 @@
 #include "support/mem_fault.h"
 #include "support/test.h"
 
-#if defined(__SANITIZE_ADDRESS__)
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 #define SLOWER 10 /* a sanitizer's build is; its time says nothing of the real one */
 #elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
 #define SLOWER 10
 #endif
 #endif

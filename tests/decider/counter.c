@@ -33,18 +33,18 @@ static factum_status counter_event_parse(factum_slice type, factum_slice data, f
     return FACTUM_OK;
 }
 
-static void counter_event_print(const counter_event *event, factum_printer *out)
+static factum_slice counter_event_print(const counter_event *event, factum_json_writer *to)
 {
+    factum_json_put_object(to);
     if (event->type == COUNTER_ADDED) {
-        factum_print_type(out, "Added");
-        factum_print_raw(out, "{\"n\":");
-        factum_print_int64(out, event->number);
+        factum_json_put_member_int64(to, "n", event->number);
     } else {
-        factum_print_type(out, event->type == COUNTER_NOTED ? "Noted" : "Unreadable");
-        factum_print_raw(out, "{\"text\":");
-        factum_print_text(out, event->text);
+        factum_json_put_member_text(to, "text", event->text);
     }
-    factum_print_raw(out, "}");
+    factum_json_put_end(to);
+    return factum_slice_from(event->type == COUNTER_ADDED   ? "Added"
+                             : event->type == COUNTER_NOTED ? "Noted"
+                                                            : "Unreadable");
 }
 
 static void counter_evolve(counter_state *state, const counter_event *event, factum_arena *arena)
@@ -136,13 +136,11 @@ static factum_verdict counter_decide(const counter_state *state, const counter_c
     }
 }
 
-static void counter_command_print(const counter_command *command, factum_printer *out)
+static void counter_command_print(const counter_command *command, factum_json_writer *to)
 {
-    factum_print_int64(out, (int64_t)command->act);
-    factum_print_raw(out, " ");
-    factum_print_int64(out, command->number);
-    factum_print_raw(out, " ");
-    factum_print_text(out, command->text);
+    factum_json_put_int64(to, (int64_t)command->act);
+    factum_json_put_int64(to, command->number);
+    factum_json_put_text(to, command->text);
 }
 
 FACTUM_DECIDER(counter, 1);

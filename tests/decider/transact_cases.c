@@ -260,7 +260,7 @@ TEST(a_decider_that_contradicts_itself_is_refused)
     refuses(f, COUNTER_REJECT_WITHOUT_CODE, "rejects a command without a code");
     refuses(f, COUNTER_IGNORE_WITH_EVENT, "emits 1 event and ignores the command");
     refuses(f, COUNTER_EMIT_UNREADABLE, "prints an event Unreadable, which it does not know");
-    refuses(f, COUNTER_EMIT_NO_TEXT, "has a text that is not UTF-8");
+    refuses(f, COUNTER_EMIT_NO_TEXT, "the event: a text is not UTF-8");
     refuses(f, COUNTER_EMIT_ELSEWHERE, "decides about stream c-1 and emits into else-1");
 }
 

@@ -604,7 +604,7 @@ factum_status order_event_parse(factum_slice type, const factum_json *data,
     return factum_typed_finish(&in);
 }
 
-void order_event_print(const order_event *event, factum_json_writer *to)
+factum_slice order_event_print(const order_event *event, factum_json_writer *to)
 {
     switch (event->type) {
     case ORDER_CANCELLED:
@@ -626,4 +626,5 @@ void order_event_print(const order_event *event, factum_json_writer *to)
         factum_json_writer_fail(to, FACTUM_INVALID, "an event without a type");
         break;
     }
+    return order_event_type_name(event->type);
 }
