@@ -152,8 +152,8 @@ static void schemas_job_on_end(struct fct_task *task)
     schemas_job_free(job);
 }
 
-static struct schemas_job *schemas_job_make(struct fct_grpc_call *call,
-                                            enum fct_job_kind kind, factum_error *err)
+static struct schemas_job *schemas_job_make(struct fct_grpc_call *call, enum fct_job_kind kind,
+                                            factum_error *err)
 {
     struct fct_server *server = call->server;
     if (server->jobs[kind] >= schemas_calls_max[kind]) {
@@ -181,8 +181,7 @@ static struct schemas_job *schemas_job_make(struct fct_grpc_call *call,
 /* A job with a copy of |message|, if the call's principal may do |operation|; NULL: the call was
  * ended. */
 static struct schemas_job *schemas_job_begin(struct fct_grpc_call *call, factum_slice message,
-                                             enum fct_operation operation,
-                                             enum fct_job_kind kind)
+                                             enum fct_operation operation, enum fct_job_kind kind)
 {
     factum_error err;
     if (!fct_grpc_allowed(call, operation, fct_slice(NULL, 0))) {
@@ -410,8 +409,7 @@ static factum_status work_list(struct schemas_job *job, factum_error *err)
 static void schemas_list_message(struct fct_grpc_call *call, factum_slice message)
 {
     factum_error err;
-    struct schemas_job *job =
-        schemas_job_begin(call, message, FCT_OP_READ_SCHEMAS, FCT_JOB_SHORT);
+    struct schemas_job *job = schemas_job_begin(call, message, FCT_OP_READ_SCHEMAS, FCT_JOB_SHORT);
     if (job != NULL) {
         job->work = work_list;
         factum_status status =
@@ -468,8 +466,7 @@ static factum_status work_show(struct schemas_job *job, factum_error *err)
 static void show_message(struct fct_grpc_call *call, factum_slice message)
 {
     factum_error err;
-    struct schemas_job *job =
-        schemas_job_begin(call, message, FCT_OP_READ_SCHEMAS, FCT_JOB_SHORT);
+    struct schemas_job *job = schemas_job_begin(call, message, FCT_OP_READ_SCHEMAS, FCT_JOB_SHORT);
     if (job == NULL) {
         return;
     }
