@@ -1,4 +1,5 @@
-/* json_write.c - see factum/json_write.h. Layer: codec. Pure; only an arena allocates; no recursion.
+/* json_write.c - see factum/json_write.h. Layer: codec. Pure; only an arena allocates, without
+ * recursion.
  *
  * Invariants:
  * 1. used <= size; with the caller's buffer alone, total > size exactly if something found no room.
@@ -51,7 +52,7 @@ static bool flush(factum_json_writer *to)
 }
 
 /* A larger buffer in the arena, where the old one stays unused: at most as many bytes again. */
-static void grow(factum_json_writer *to, size_t more)
+static void grow_in_arena(factum_json_writer *to, size_t more)
 {
     size_t size = to->size == 0 ? GROWN_FIRST : to->size * 2;
     if (size - to->used < more) {
@@ -75,7 +76,7 @@ static void put_slowly(factum_json_writer *to, const uint8_t *bytes, size_t len)
         size_t room = to->size - to->used;
         size_t part = len < room ? len : room;
         if (part == 0 && to->arena != NULL) {
-            grow(to, len);
+            grow_in_arena(to, len);
         } else if (part == 0 && to->write == NULL) {
             give_up(to, FACTUM_TOO_BIG, NULL);
         } else if (part == 0) {

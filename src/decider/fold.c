@@ -236,7 +236,7 @@ factum_status factum_fold_add(factum_fold *fold, const factum_event *event, fact
 factum_status fct_fold_read(struct factum_fold *fold, factum_store *store,
                             const factum_read_request *request, factum_error *err)
 {
-    factum_cursor *cursor;
+    factum_cursor *cursor = NULL;
     factum_event event;
     factum_status status = factum_read(store, request, &cursor, err);
     if (status != FACTUM_OK) {
