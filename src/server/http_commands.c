@@ -202,8 +202,8 @@ static factum_status put_decided(struct command_job *asked)
     job->has_tag =
         asked->result.has_revision && !factum_script_has_query(fct_deciders_get(asked->use));
     job->tag = asked->result.revision;
-    return asked->result.verdict == FACTUM_REJECTED ? put_rejection(asked, &job->out)
-                                                    : put_command(asked, &job->out);
+    return asked->result.verdict == FACTUM_REJECTED ? put_rejection(asked, &job->base.out)
+                                                    : put_command(asked, &job->base.out);
 }
 
 static factum_status decide_by(struct command_job *asked, factum_error *err)
@@ -213,7 +213,7 @@ static factum_status decide_by(struct command_job *asked, factum_error *err)
         return fct_wrap(err, status, "others were faster each time, send the command again");
     }
     if (status == FACTUM_OK && put_decided(asked) != FACTUM_OK) {
-        fct_buf_clear(&asked->job.out); /* it counts: say at least that */
+        fct_buf_clear(&asked->job.base.out); /* it counts: say at least that */
     }
     return status;
 }
@@ -243,7 +243,7 @@ static void answer_rejection(struct command_job *asked)
         .status = 422,
         .detail = factum_slice_from(asked->result.text),
         .rejection = factum_slice_from(asked->result.code),
-        .more = fct_buf_slice(&asked->job.out),
+        .more = fct_buf_slice(&asked->job.base.out),
     };
     struct fct_buf body;
     fct_buf_init(&body, asked->job.call->server->mem, (size_t)64 << 10);
@@ -363,7 +363,7 @@ void fct_http_command(struct fct_http_call *call)
     }
     asked->job.work = decide_command;
     asked->job.answer = answer_command;
-    asked->job.thread_name = "factum-command";
+    asked->job.base.thread_name = "factum-command";
     factum_status status = name_stream(asked, &err);
     if (status == FACTUM_OK) {
         status = read_fields(asked, &err);

@@ -32,7 +32,7 @@ static struct decider_job *decider_job_make(struct fct_http_call *call,
     struct decider_job *made = fct_http_job_make(call, FCT_JOB_SHORT, sizeof *made);
     if (made != NULL) {
         made->job.work = work;
-        made->job.thread_name = "factum-deciders";
+        made->job.base.thread_name = "factum-deciders";
         made->options.size = sizeof made->options;
     }
     return made;
@@ -68,7 +68,7 @@ static factum_status put_deployed(const struct fct_http_job *job, struct fct_buf
 static bool put_each(void *data, const factum_deployed *deployed)
 {
     struct decider_job *asked = data;
-    struct fct_buf *out = &asked->job.out;
+    struct fct_buf *out = &asked->job.base.out;
     asked->put = fct_buf_add_text(out, asked->first ? "" : ",\n");
     asked->first = false;
     if (asked->put == FACTUM_OK) {
@@ -77,7 +77,7 @@ static bool put_each(void *data, const factum_deployed *deployed)
     if (asked->put == FACTUM_OK) {
         asked->put = fct_buf_add_text(out, "}");
     }
-    return asked->put == FACTUM_OK && !atomic_load(&asked->job.stop);
+    return asked->put == FACTUM_OK && !atomic_load(&asked->job.base.stop);
 }
 
 static factum_status list_deciders(struct fct_http_job *job, factum_error *err)
@@ -85,17 +85,17 @@ static factum_status list_deciders(struct fct_http_job *job, factum_error *err)
     struct decider_job *asked = decider_job_of(job);
     const factum_deployed_each each = {asked, put_each};
     asked->first = true;
-    asked->put = fct_buf_add_text(&job->out, "{\"deciders\":[");
+    asked->put = fct_buf_add_text(&job->base.out, "{\"deciders\":[");
     factum_status status = FACTUM_OK;
     if (asked->put == FACTUM_OK) {
         status = factum_decider_list(job->call->server->store, &each, err);
     }
     if (asked->put == FACTUM_OK && status == FACTUM_OK) {
-        asked->put = fct_buf_add_text(&job->out, "]}");
+        asked->put = fct_buf_add_text(&job->base.out, "]}");
     }
     status = asked->put == FACTUM_OK ? status : fct_http_put_end(asked->put, err);
     if (status != FACTUM_OK) {
-        fct_buf_clear(&job->out);
+        fct_buf_clear(&job->base.out);
     }
     return status;
 }
@@ -112,16 +112,16 @@ static factum_status show_decider(struct fct_http_job *job, factum_error *err)
     }
     job->has_tag = true;
     job->tag = deployed->revision;
-    status = put_deployed(job, &job->out, deployed);
+    status = put_deployed(job, &job->base.out, deployed);
     if (status == FACTUM_OK) {
-        status = fct_http_put(&job->out, ",\"text\":", deployed->text);
+        status = fct_http_put(&job->base.out, ",\"text\":", deployed->text);
     }
     if (status == FACTUM_OK) {
-        status = fct_buf_add_text(&job->out, "}");
+        status = fct_buf_add_text(&job->base.out, "}");
     }
     factum_deployed_free(deployed);
     if (status != FACTUM_OK) {
-        fct_buf_clear(&job->out);
+        fct_buf_clear(&job->base.out);
     }
     return fct_http_put_end(status, err);
 }
@@ -172,16 +172,16 @@ static factum_status deploy_decider(struct fct_http_job *job, factum_error *err)
     job->has_tag = true;
     job->tag = done.revision;
     factum_token_format(store, done.position, token);
-    status = fct_http_put(&job->out, "{\"category\":", job->call->name);
+    status = fct_http_put(&job->base.out, "{\"category\":", job->call->name);
     if (status == FACTUM_OK) {
-        status = fct_buf_printf(&job->out,
+        status = fct_buf_printf(&job->base.out,
                                 ",\"revision\":%" PRIu64 ",\"position\":%" PRIu64
                                 ",\"hash\":\"%s\",\"already\":%s,\"token\":\"%s\"}",
                                 done.revision, done.position, done.hash,
                                 done.already ? "true" : "false", token);
     }
     if (status != FACTUM_OK) { /* it is deployed: say at least that */
-        fct_buf_clear(&job->out);
+        fct_buf_clear(&job->base.out);
     }
     return FACTUM_OK;
 }

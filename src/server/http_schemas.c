@@ -27,10 +27,10 @@ struct schema_job {
 
 static void schema_job_answer(struct fct_http_job *job)
 {
-    if (job->status != FACTUM_OK && job->status != FACTUM_SCHEMA_VIOLATION) {
-        fct_buf_clear(&job->out); /* the beginning of an answer that was not finished */
+    if (job->base.status != FACTUM_OK && job->base.status != FACTUM_SCHEMA_VIOLATION) {
+        fct_buf_clear(&job->base.out); /* the beginning of an answer that was not finished */
     }
-    if (job->status == FACTUM_UNSUPPORTED) {
+    if (job->base.status == FACTUM_UNSUPPORTED) {
         job->http_status = 400; /* a keyword that the schema may not have, not a call */
     }
     fct_http_job_answer(job);
@@ -45,7 +45,7 @@ static struct schema_job *schema_job_make(struct fct_http_call *call, enum fct_j
     if (made != NULL) {
         made->job.work = work;
         made->job.answer = schema_job_answer;
-        made->job.thread_name = "factum-schemas";
+        made->job.base.thread_name = "factum-schemas";
         made->options.size = sizeof made->options;
     }
     return made;
@@ -120,7 +120,7 @@ static factum_status put_versions(const struct schema_job *asked, struct fct_buf
     bool first = true;
     for (size_t i = 0;
          status == FACTUM_OK && factum_schemas_at(schemas, i, &version, NULL) == FACTUM_OK &&
-         !atomic_load(&asked->job.stop);
+         !atomic_load(&asked->job.base.stop);
          i++) {
         if (!version.newest && !asked->all) {
             continue;
@@ -160,9 +160,9 @@ static factum_status list_schemas(struct fct_http_job *job, factum_error *err)
     if (status != FACTUM_OK) {
         return status;
     }
-    status = put_versions(schema_job_of(job), &job->out, schemas);
+    status = put_versions(schema_job_of(job), &job->base.out, schemas);
     if (status == FACTUM_OK) {
-        status = put_modes(&job->out, schemas);
+        status = put_modes(&job->base.out, schemas);
     }
     factum_schemas_close(schemas);
     return fct_http_put_end(status, err);
@@ -179,15 +179,15 @@ static factum_status show_schema(struct fct_http_job *job, factum_error *err)
     status =
         factum_schemas_find(schemas, job->call->name, schema_job_of(job)->number, &version, err);
     if (status == FACTUM_OK) {
-        status = put_version(job, &job->out, schemas, &version);
+        status = put_version(job, &job->base.out, schemas, &version);
         if (status == FACTUM_OK) {
-            status = fct_buf_add_text(&job->out, ",\"schema\":");
+            status = fct_buf_add_text(&job->base.out, ",\"schema\":");
         }
         if (status == FACTUM_OK) {
-            status = fct_buf_add_slice(&job->out, version.text);
+            status = fct_buf_add_slice(&job->base.out, version.text);
         }
         if (status == FACTUM_OK) {
-            status = fct_buf_add_text(&job->out, "}");
+            status = fct_buf_add_text(&job->base.out, "}");
         }
         status = fct_http_put_end(status, err);
         job->has_tag = true;
@@ -228,14 +228,14 @@ static bool schema_step(void *data, uint64_t done, uint64_t total)
     const struct fct_http_job *job = data;
     (void)done;
     (void)total;
-    return !atomic_load(&job->stop);
+    return !atomic_load(&job->base.stop);
 }
 
 /* The members of the refusal: the first stored event that does not fit. */
 static factum_status put_failed_event(struct fct_http_job *job, const factum_registration *done)
 {
     char token[FACTUM_TOKEN_SIZE];
-    struct fct_buf *out = &job->out;
+    struct fct_buf *out = &job->base.out;
     factum_token_format(job->call->server->store, done->failed_position, token);
     factum_status status =
         fct_buf_printf(out, ",\"position\":%" PRIu64 ",\"token\":\"%s\",\"revision\":%" PRIu64,
@@ -252,9 +252,9 @@ static factum_status put_registration(struct fct_http_job *job, const factum_reg
 {
     bool written = schema_job_of(job)->write && !done->already;
     factum_status status =
-        fct_http_put(&job->out, "{\"accepted\":true,\"subject\":", job->call->name);
+        fct_http_put(&job->base.out, "{\"accepted\":true,\"subject\":", job->call->name);
     return status == FACTUM_OK
-               ? fct_buf_printf(&job->out,
+               ? fct_buf_printf(&job->base.out,
                                 ",\"version\":%" PRIu64 ",\"id\":%" PRIu64
                                 ",\"registered\":%s,\"already\":%s,\"provenEvents\":%" PRIu64 "}",
                                 done->version, done->id, written ? "true" : "false",
@@ -275,7 +275,7 @@ static factum_status register_schema(struct fct_http_job *job, factum_error *err
                                         : factum_schema_prove(call->server->store, call->name, text,
                                                               &asked->options, &done, err);
     if (status == FACTUM_SCHEMA_VIOLATION && put_failed_event(job, &done) != FACTUM_OK) {
-        fct_buf_clear(&job->out); /* its text says it too */
+        fct_buf_clear(&job->base.out); /* its text says it too */
     }
     if (status != FACTUM_OK) {
         return status;
@@ -284,7 +284,7 @@ static factum_status register_schema(struct fct_http_job *job, factum_error *err
     job->has_tag = asked->write;
     job->tag = done.version;
     if (put_registration(job, &done) != FACTUM_OK) { /* it is registered: say at least that */
-        fct_buf_clear(&job->out);
+        fct_buf_clear(&job->base.out);
     }
     return FACTUM_OK;
 }
@@ -344,12 +344,12 @@ static factum_status set_mode(struct fct_http_job *job, factum_error *err)
     if (status != FACTUM_OK) {
         return status;
     }
-    status = fct_http_put(&job->out, "{\"subject\":", call->name);
+    status = fct_http_put(&job->base.out, "{\"subject\":", call->name);
     if (status == FACTUM_OK) {
-        status = fct_buf_printf(&job->out, ",\"mode\":\"%s\"}", factum_schema_mode_name(mode));
+        status = fct_buf_printf(&job->base.out, ",\"mode\":\"%s\"}", factum_schema_mode_name(mode));
     }
     if (status != FACTUM_OK) { /* it is set: say at least that */
-        fct_buf_clear(&job->out);
+        fct_buf_clear(&job->base.out);
     }
     return FACTUM_OK;
 }

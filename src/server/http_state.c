@@ -100,7 +100,7 @@ static factum_status take_state(const struct state_job *asked, factum_slice *jso
 
 static factum_status put_state(struct state_job *asked, factum_error *err)
 {
-    struct fct_buf *out = &asked->job.out;
+    struct fct_buf *out = &asked->job.base.out;
     factum_slice json;
     factum_fold_info info;
     factum_status status = take_state(asked, &json, &info, err);
@@ -144,7 +144,7 @@ static factum_status fold_cursor(struct state_job *asked, factum_cursor *cursor,
     factum_event event;
     factum_status status = take_blame(asked, NULL, err);
     while (status == FACTUM_OK) {
-        if (atomic_load(&asked->job.stop)) {
+        if (atomic_load(&asked->job.base.stop)) {
             return fct_fail(err, FACTUM_CANCELLED, "nobody waits for the state any more");
         }
         status = factum_cursor_next(cursor, &event, err);
@@ -243,7 +243,7 @@ void fct_http_stream_state(struct fct_http_call *call)
         return;
     }
     asked->job.work = show_state;
-    asked->job.thread_name = "factum-state";
+    asked->job.base.thread_name = "factum-state";
     asked->request = (factum_read_request){
         .size = sizeof asked->request, .source = FACTUM_SOURCE_STREAM, .name = call->name};
     factum_status status = read_state_query(asked, &err);

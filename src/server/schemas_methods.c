@@ -1,50 +1,26 @@
 /* schemas_methods.c - factum.v1.Schemas: the registry over gRPC. Layer: server.
  *
- * Each call is a job on a thread of its own: the registry is read whole, and a schema is proven on
- * stored events, which may last.
+ * Each call is a job (job.h): the registry is read whole, and a schema is proven on stored events,
+ * which may last. The answer is sent as there is room.
  *
- *     loop                                  thread
- *     message -> start                 ->   factum_schema_register and the like, the answer's bytes
- *     every 20 ms, if the server stops
- *     or the call has ended:
- *     stop = true                      ->   the proof's next step returns false: CANCELLED
- *     the call is closed: the same
- *     join, send as there is room      <-   fct_loop_post, its last act
- *
- * Invariants.
- *  1. A job is freed by the loop alone, after its thread was joined.
- *  2. The server does not end while one of server->jobs is not 0; HTTP counts there, too.
- *  3. The thread uses no call: of the request it has a copy.
+ * The thread uses no call: of the request it has a copy.
  */
-#include <stdatomic.h>
 #include <string.h>
 
 #include "core/check.h"
 #include "core/error.h"
 #include "core/slice.h"
-#include "os/thread.h"
+#include "server/job.h"
 #include "server/store_calls.h"
 #include "wire/schemas.h"
 
-#define SCHEMAS_CALL_LOOK_MS 20u
 #define SCHEMAS_CALL_OUT_MAX ((size_t)64 << 20)
 #define SCHEMAS_PAGE_SIZE ((size_t)32 << 10)
 
-/* At once, with those of HTTP (http_schemas.c). */
-static const size_t schemas_calls_max[FCT_JOB_KINDS] = {
-    [FCT_JOB_SHORT] = 16,
-    [FCT_JOB_PROOF] = 2,
-};
-
 struct schemas_job {
-    struct fct_server *server;
+    struct fct_job base;        /* out: messages with their frames */
     struct fct_grpc_call *call; /* NULL: the client has gone */
-    enum fct_job_kind kind;
     factum_status (*work)(struct schemas_job *job, factum_error *err);
-    struct fct_thread thread;
-    struct fct_task task;
-    struct fct_timer timer;
-    _Atomic bool stop;
     /* What is asked, set by the loop before the thread starts. */
     struct fct_buf message; /* which the requests borrow from */
     bool write;
@@ -53,10 +29,6 @@ struct schemas_job {
     struct fct_schemas_list list;
     struct fct_schemas_show show;
     struct fct_schemas_mode mode;
-    /* The thread's, until |task| runs. */
-    factum_status status;
-    factum_error err;
-    struct fct_buf out; /* messages with their frames */
 };
 
 struct schemas_state {
@@ -67,30 +39,22 @@ struct schemas_state {
 
 /* ---- the job --------------------------------------------------------------------------------- */
 
-static void schemas_job_run(void *data)
+static factum_status schemas_job_work(struct fct_job *base, factum_error *err)
 {
-    struct schemas_job *job = data;
-    job->status = job->work(job, &job->err);
-    fct_loop_post(job->server->loop, &job->task);
+    struct schemas_job *job = FCT_CONTAINER_OF(base, struct schemas_job, base);
+    return job->work(job, err);
 }
 
-static void schemas_job_on_timer(struct fct_timer *timer)
+static bool schemas_job_is_wanted(struct fct_job *base)
 {
-    struct schemas_job *job = FCT_CONTAINER_OF(timer, struct schemas_job, timer);
-    if (job->call == NULL || job->call->finished || job->server->stopping) {
-        atomic_store(&job->stop, true);
-    }
+    const struct schemas_job *job = FCT_CONTAINER_OF(base, struct schemas_job, base);
+    return job->call != NULL && !job->call->finished;
 }
 
 static void schemas_job_free(struct schemas_job *job)
 {
-    struct fct_server *server = job->server;
-    fct_timer_stop(&job->timer);
-    FCT_ASSERT(server->jobs[job->kind] > 0);
-    server->jobs[job->kind]--;
     fct_buf_finish(&job->message);
-    fct_buf_finish(&job->out);
-    fct_mem_free(server->mem, job);
+    fct_job_free(&job->base);
 }
 
 /* A keyword that a schema may not have is not a method that is missing. */
@@ -133,19 +97,18 @@ static void schemas_job_answer(struct schemas_job *job)
     if (call->finished) {
         return;
     }
-    if (job->status != FACTUM_OK) {
-        schemas_fail(call, job->status, &job->err);
+    if (job->base.status != FACTUM_OK) {
+        schemas_fail(call, job->base.status, &job->base.err);
         return;
     }
-    state->out = job->out;
-    fct_buf_init(&job->out, job->server->mem, SCHEMAS_CALL_OUT_MAX);
+    state->out = job->base.out;
+    fct_buf_init(&job->base.out, job->base.server->mem, SCHEMAS_CALL_OUT_MAX);
     schemas_send(call);
 }
 
-static void schemas_job_on_end(struct fct_task *task)
+static void schemas_job_ended(struct fct_job *base)
 {
-    struct schemas_job *job = FCT_CONTAINER_OF(task, struct schemas_job, task);
-    fct_thread_join(&job->thread);
+    struct schemas_job *job = FCT_CONTAINER_OF(base, struct schemas_job, base);
     if (job->call != NULL) {
         schemas_job_answer(job);
     }
@@ -155,26 +118,16 @@ static void schemas_job_on_end(struct fct_task *task)
 static struct schemas_job *schemas_job_make(struct fct_grpc_call *call, enum fct_job_kind kind,
                                             factum_error *err)
 {
-    struct fct_server *server = call->server;
-    if (server->jobs[kind] >= schemas_calls_max[kind]) {
-        (void)fct_fail(err, FACTUM_BUSY, "%zu such calls are under way: try again later",
-                       schemas_calls_max[kind]);
-        return NULL;
+    struct schemas_job *job = fct_job_make(call->server, kind, sizeof *job, err);
+    if (job != NULL) {
+        job->base.thread_name = "factum-schemas";
+        job->base.work = schemas_job_work;
+        job->base.is_wanted = schemas_job_is_wanted;
+        job->base.ended = schemas_job_ended;
+        job->call = call;
+        job->deadline = call->deadline;
+        fct_buf_init(&job->message, call->server->mem, SCHEMAS_CALL_OUT_MAX);
     }
-    struct schemas_job *job = fct_mem_zalloc(server->mem, 1, sizeof *job);
-    if (job == NULL) {
-        (void)fct_fail(err, FACTUM_NO_MEMORY, "the server is out of memory");
-        return NULL;
-    }
-    server->jobs[kind]++;
-    job->server = server;
-    job->call = call;
-    job->kind = kind;
-    job->deadline = call->deadline;
-    job->task.run = schemas_job_on_end;
-    job->timer.run = schemas_job_on_timer;
-    fct_buf_init(&job->message, server->mem, SCHEMAS_CALL_OUT_MAX);
-    fct_buf_init(&job->out, server->mem, SCHEMAS_CALL_OUT_MAX);
     return job;
 }
 
@@ -206,7 +159,7 @@ static void schemas_job_start(struct schemas_job *job, factum_status status, fac
     struct fct_grpc_call *call = job->call;
     struct schemas_state *state = call->state;
     if (status == FACTUM_OK) {
-        status = fct_thread_start(&job->thread, "factum-schemas", schemas_job_run, job, err);
+        status = fct_job_start(&job->base, err);
     }
     if (status != FACTUM_OK) {
         schemas_job_free(job);
@@ -214,7 +167,6 @@ static void schemas_job_start(struct schemas_job *job, factum_status status, fac
         return;
     }
     state->job = job;
-    fct_timer_start(call->server->loop, &job->timer, SCHEMAS_CALL_LOOK_MS, SCHEMAS_CALL_LOOK_MS);
 }
 
 static factum_status answer_failed(factum_status status, factum_error *err)
@@ -231,7 +183,7 @@ static bool schemas_step(void *data, uint64_t done, uint64_t total)
     const struct schemas_job *job = data;
     (void)done;
     (void)total;
-    return !atomic_load(&job->stop);
+    return !atomic_load(&job->base.stop);
 }
 
 /* A text that may have been cut in the middle of a character. */
@@ -255,10 +207,11 @@ static factum_status prove_or_register(struct schemas_job *job, factum_error *er
                                              .after = asked->after,
                                              .progress = &progress,
                                              .call = &context};
-    factum_status status = job->write ? factum_schema_register(job->server->store, asked->subject,
-                                                               asked->schema, &options, &done, err)
-                                      : factum_schema_prove(job->server->store, asked->subject,
-                                                            asked->schema, &options, &done, err);
+    factum_status status = job->write
+                               ? factum_schema_register(job->base.server->store, asked->subject,
+                                                        asked->schema, &options, &done, err)
+                               : factum_schema_prove(job->base.server->store, asked->subject,
+                                                     asked->schema, &options, &done, err);
     if (status != FACTUM_OK && status != FACTUM_SCHEMA_VIOLATION) {
         return status;
     }
@@ -277,7 +230,7 @@ static factum_status prove_or_register(struct schemas_job *job, factum_error *er
         answer.failed_stream = whole_characters(done.failed_stream);
         answer.failed_pointer = whole_characters(done.failed_pointer);
     }
-    return answer_failed(fct_schemas_encode_registered(&job->out, &answer), err);
+    return answer_failed(fct_schemas_encode_registered(&job->base.out, &answer), err);
 }
 
 static void begin_register(struct fct_grpc_call *call, factum_slice message, bool write)
@@ -325,7 +278,7 @@ static factum_status turn_page(struct schemas_job *job, struct fct_schemas_page 
         return FACTUM_OK;
     }
     fct_schemas_page_end(page);
-    return fct_schemas_page_begin(page, &job->out);
+    return fct_schemas_page_begin(page, &job->base.out);
 }
 
 static factum_status add_versions(struct schemas_job *job, const factum_schemas *schemas,
@@ -333,7 +286,7 @@ static factum_status add_versions(struct schemas_job *job, const factum_schemas 
 {
     factum_schema_version version = {.size = sizeof version};
     factum_status status = FACTUM_OK;
-    for (size_t i = 0; status == FACTUM_OK && !atomic_load(&job->stop) &&
+    for (size_t i = 0; status == FACTUM_OK && !atomic_load(&job->base.stop) &&
                        factum_schemas_at(schemas, i, &version, NULL) == FACTUM_OK;
          i++) {
         if (!is_listed(job, &version)) {
@@ -372,7 +325,7 @@ static factum_status add_modes(struct schemas_job *job, const factum_schemas *sc
 static factum_status add_all(struct schemas_job *job, const factum_schemas *schemas)
 {
     struct fct_schemas_page page;
-    factum_status status = fct_schemas_page_begin(&page, &job->out);
+    factum_status status = fct_schemas_page_begin(&page, &job->base.out);
     if (status == FACTUM_OK) {
         status = add_versions(job, schemas, &page);
     }
@@ -389,7 +342,7 @@ static factum_status work_list(struct schemas_job *job, factum_error *err)
 {
     factum_schemas *schemas;
     factum_schema_version version = {.size = sizeof version};
-    factum_status status = factum_schemas_open(job->server->store, &schemas, err);
+    factum_status status = factum_schemas_open(job->base.server->store, &schemas, err);
     if (status != FACTUM_OK) {
         return status;
     }
@@ -399,7 +352,7 @@ static factum_status work_list(struct schemas_job *job, factum_error *err)
     if (status == FACTUM_OK) {
         status = answer_failed(add_all(job, schemas), err);
     }
-    if (status == FACTUM_OK && atomic_load(&job->stop)) {
+    if (status == FACTUM_OK && atomic_load(&job->base.stop)) {
         status = fct_fail(err, FACTUM_CANCELLED, "the list was not finished: the server stops");
     }
     factum_schemas_close(schemas);
@@ -448,7 +401,7 @@ static factum_status work_show(struct schemas_job *job, factum_error *err)
     const struct fct_schemas_show *asked = &job->show;
     factum_schemas *schemas;
     struct fct_schemas_shown answer = {.version = {.size = sizeof answer.version}};
-    factum_status status = factum_schemas_open(job->server->store, &schemas, err);
+    factum_status status = factum_schemas_open(job->base.server->store, &schemas, err);
     if (status != FACTUM_OK) {
         return status;
     }
@@ -457,7 +410,7 @@ static factum_status work_show(struct schemas_job *job, factum_error *err)
                                                  &answer.version, err);
     if (status == FACTUM_OK) {
         answer.mode = mode_set_of(schemas, answer.version.subject);
-        status = answer_failed(fct_schemas_encode_shown(&job->out, &answer), err);
+        status = answer_failed(fct_schemas_encode_shown(&job->base.out, &answer), err);
     }
     factum_schemas_close(schemas);
     return status;
@@ -484,8 +437,8 @@ static void show_message(struct fct_grpc_call *call, factum_slice message)
 static factum_status work_mode(struct schemas_job *job, factum_error *err)
 {
     factum_status status =
-        factum_schema_mode_set(job->server->store, job->mode.subject, job->mode.mode, err);
-    return status == FACTUM_OK ? answer_failed(fct_schemas_encode_mode_set(&job->out), err)
+        factum_schema_mode_set(job->base.server->store, job->mode.subject, job->mode.mode, err);
+    return status == FACTUM_OK ? answer_failed(fct_schemas_encode_mode_set(&job->base.out), err)
                                : status;
 }
 
@@ -527,7 +480,7 @@ static void schemas_closed(struct fct_grpc_call *call)
     struct schemas_state *state = call->state;
     if (state->job != NULL) {
         state->job->call = NULL;
-        atomic_store(&state->job->stop, true);
+        atomic_store(&state->job->base.stop, true);
     }
     fct_buf_finish(&state->out);
 }

@@ -54,7 +54,7 @@ struct fct_server_counters {
     uint64_t subscriptions; /* open now */
 };
 
-/* Calls of the HTTP door that have a thread of their own (http_job.h). */
+/* Calls that have a thread of their own (job.h). */
 enum fct_job_kind {
     FCT_JOB_SHORT,   /* reads or writes a definition */
     FCT_JOB_PROOF,   /* of a schema, on stored events */
