@@ -165,6 +165,9 @@ static factum_status list_schemas(struct fct_http_job *job, factum_error *err)
         status = put_modes(&job->base.out, schemas);
     }
     factum_schemas_close(schemas);
+    if (atomic_load(&job->base.stop)) {
+        return fct_fail(err, FACTUM_CANCELLED, "the list was not finished: the server stops");
+    }
     return fct_http_put_end(status, err);
 }
 
