@@ -413,10 +413,12 @@ static factum_status sim_populate_alone(struct fct_file *file, const struct fct_
     struct node *node = sim(file)->node;
     enter(disk);
     FCT_ASSERT(node->maps > 0 && part->map == node->cached.bytes); /* it is a map of |file| */
-    FCT_ASSERT(part->limit <= node->cached.len && part->size > 0);
-    FCT_ASSERT(part->offset + part->size <= part->limit);
-    bool good = true;
-    for (uint64_t at = part->offset / PAGE; at <= (part->offset + part->size - 1) / PAGE; at++) {
+    FCT_ASSERT(part->size > 0 && part->offset + part->size <= part->limit);
+    /* The file may have been cut since it was mapped. */
+    uint64_t end = part->offset + part->size;
+    bool good = end <= node->cached.len;
+    end = good ? end : node->cached.len;
+    for (uint64_t at = part->offset / PAGE; at * PAGE < end; at++) {
         good = sim_read_alone(node, (size_t)at) && good;
     }
     leave(disk);
