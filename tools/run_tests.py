@@ -237,8 +237,9 @@ def targets_of(build, suites):
 
 def run_build(build, suites, static):
     targets = targets_of(build, suites)
-    if targets and static:  # check_symbols.py looks at it
-        targets.append("src/libfactum.so")
+    if targets and static:  # check_symbols.py looks at the shared library
+        targets += [os.path.relpath(name, build) for target in introspect(build, "--targets")
+                    if target["type"] == "shared library" for name in target["filename"]]
     status, output = follow(["ninja", "-C", str(build), *targets], "building")
     if status != 0:
         show("the build failed", output)
