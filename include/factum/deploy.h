@@ -43,8 +43,8 @@ typedef struct factum_deploy_options {
     factum_slice by;  /* who, at most FACTUM_NAME_SIZE_MAX bytes; empty: not said */
     factum_slice why; /* at most FACTUM_DEPLOY_REASON_MAX bytes; empty: not said */
     const char *name; /* of the file, for messages about the script; NULL: "CATEGORY.lua" */
-    /* What must be true of the stream of the definition. Not said: it is at the revision that this
-     * call has found. */
+    /* What must be true of the stream of the definition. Not said, or factum_any(): nobody has
+     * deployed since this call looked. */
     factum_expected expected;
     const factum_call *call; /* or NULL */
 } factum_deploy_options;
@@ -107,7 +107,8 @@ typedef struct factum_deployed_each {
 } factum_deployed_each;
 
 /* The newest revision of each deployed decider, in the order of their first deployments. CANCELLED:
- * |each| has ended it. Otherwise as factum_list_open and factum_decider_find. */
+ * |each| has ended it. A definition that cannot be read is left out: factum_decider_find says why.
+ * Otherwise as factum_list_open and factum_decider_find. */
 FACTUM_API FACTUM_MUST_USE factum_status factum_decider_list(factum_store *store,
                                                              const factum_deployed_each *each,
                                                              factum_error *err);

@@ -74,9 +74,9 @@ FACTUM_API const char *factum_server_secret(const factum_server *server);
 FACTUM_API FACTUM_MUST_USE factum_status factum_server_reload(factum_server *server,
                                                               factum_error *err);
 /* Refuses what is new, waits up to |timeout_ms| for what is under way, tells subscribers, closes
- * all connections and frees the server; the store stays open. Before the store is closed. Accepts
- * NULL.
- */
+ * all connections and frees the server; the store stays open. Commands and deployments that have
+ * begun are waited for in any case, 10 s at most: they may count. Before the store is closed.
+ * Accepts NULL. */
 FACTUM_API void factum_server_stop(factum_server *server, int64_t timeout_ms);
 
 #ifdef __cplusplus

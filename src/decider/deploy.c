@@ -140,8 +140,8 @@ static factum_status tell_each(factum_store *store, factum_slice name,
         return FACTUM_OK;
     }
     factum_status status = factum_decider_find(store, category, NULL, &deployed, err);
-    if (status == FACTUM_NOT_FOUND) {
-        return FACTUM_OK; /* its definition was deleted */
+    if (status == FACTUM_NOT_FOUND || status == FACTUM_INVALID) {
+        return FACTUM_OK; /* it was deleted, or is no definition; factum_decider_find says which */
     }
     if (status == FACTUM_OK && !each->each(each->data, deployed)) {
         status = fct_fail(err, FACTUM_CANCELLED, "deploy: the list was ended");
@@ -202,7 +202,7 @@ static factum_status read_deploy_options(struct deploying *work, const factum_de
 }
 
 /* Is the newest revision what is to be deployed? A definition that cannot be read is another one:
- * this deployment mends it. */
+ * this deployment replaces it. */
 static factum_status find_same(struct deploying *work, factum_error *err)
 {
     factum_deployed *newest = NULL;
@@ -222,18 +222,24 @@ static factum_status find_same(struct deploying *work, factum_error *err)
     return fct_fail(err, status, "%s", why.text);
 }
 
+/* What the caller expects, at the revision that is there now: so of two deployments one is told of
+ * the other, whatever they expect. What is not so is left to the append. */
 static factum_status expect_definition(const struct deploying *work, factum_expected *expected,
                                        factum_error *err)
 {
     factum_stream_info info = {.size = sizeof info};
     *expected = work->options.expected;
-    if (expected->kind != FACTUM_EXPECTED_NONE) {
+    bool open = expected->kind == FACTUM_EXPECTED_NONE || expected->kind == FACTUM_EXPECTED_ANY;
+    if (!open && expected->kind != FACTUM_EXPECTED_STREAM_EXISTS) {
         return FACTUM_OK;
     }
     factum_status status =
         factum_stream_info_get(work->store, factum_slice_from(work->stream), &info, err);
-    *expected =
-        info.state == FACTUM_STREAM_PRESENT ? factum_at(info.last_revision) : factum_no_stream();
+    if (info.state == FACTUM_STREAM_PRESENT) {
+        *expected = factum_at(info.last_revision);
+    } else if (open) {
+        *expected = factum_no_stream();
+    }
     return status;
 }
 
@@ -343,7 +349,7 @@ factum_status factum_decider_deploy(factum_store *store, factum_slice category, 
     if (status == FACTUM_OK) {
         status = deploy(&work, err);
     }
-    if (deployment != NULL) {
+    if (deployment != NULL && status == FACTUM_OK) {
         fct_sized_write(deployment, &work.done, sizeof work.done);
     }
     return status;

@@ -199,8 +199,9 @@ static factum_status put_decided(struct command_job *asked)
 {
     struct fct_http_job *job = &asked->job;
     asked->decided = true;
-    job->has_tag =
-        asked->result.has_revision && !factum_script_has_query(fct_deciders_get(asked->use));
+    /* Of a repeat it would not be the stream's. */
+    job->has_tag = asked->result.has_revision && !asked->result.already &&
+                   !factum_script_has_query(fct_deciders_get(asked->use));
     job->tag = asked->result.revision;
     return asked->result.verdict == FACTUM_REJECTED ? put_rejection(asked, &job->base.out)
                                                     : put_command(asked, &job->base.out);
@@ -316,11 +317,12 @@ static factum_status read_fields(struct command_job *asked, factum_error *err)
 factum_status fct_http_category(const struct fct_http_call *call, factum_error *err)
 {
     factum_slice name = call->name;
-    return name.len > 0 && name.ptr[0] != '$' && memchr(name.ptr, '-', name.len) == NULL
+    return name.len > 0 && name.ptr[0] != '$' && memchr(name.ptr, '-', name.len) == NULL &&
+                   fct_utf8_valid(name)
                ? FACTUM_OK
                : fct_fail(err, FACTUM_INVALID,
-                          "\"%.*s\" is no category: the part of a stream's name before its first "
-                          "'-', which does not begin with '$'",
+                          "\"%.*s\" cannot be a category: that is the part of a stream's name "
+                          "before its first '-', and does not begin with '$'",
                           FCT_FMT(name));
 }
 

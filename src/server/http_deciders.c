@@ -108,6 +108,8 @@ static factum_status show_decider(struct fct_http_job *job, factum_error *err)
         factum_decider_find(job->call->server->store, job->call->name,
                             asked->has_revision ? &asked->revision : NULL, &deployed, err);
     if (status != FACTUM_OK) {
+        /* The category was looked at: what is stored cannot be read. */
+        job->http_status = status == FACTUM_INVALID ? 500 : 0;
         return status;
     }
     job->has_tag = true;
@@ -140,7 +142,10 @@ void fct_http_decider_get(struct fct_http_call *call)
     factum_error err;
     struct decider_job *asked = decider_job_make(call, show_decider);
     if (asked != NULL) {
-        factum_status status = fct_http_number(call, "revision", &asked->revision, &err);
+        factum_status status = fct_http_category(call, &err);
+        if (status == FACTUM_OK) {
+            status = fct_http_number(call, "revision", &asked->revision, &err);
+        }
         asked->has_revision = fct_http_text(call, "revision").ptr != NULL;
         fct_http_job_start(&asked->job, status, &err);
     }
@@ -234,8 +239,9 @@ static factum_status read_deployment(struct decider_job *asked, bool json, factu
     if (status == FACTUM_OK && asked->text.len == 0) {
         return fct_fail(err, FACTUM_INVALID, "the body has no script");
     }
-    if (status == FACTUM_OK && asked->options.why.len > FACTUM_DEPLOY_REASON_MAX) {
-        return fct_fail(err, FACTUM_INVALID, "\"why\" has more than %d bytes",
+    if (status == FACTUM_OK && (asked->options.why.len > FACTUM_DEPLOY_REASON_MAX ||
+                                !fct_utf8_valid(asked->options.why))) {
+        return fct_fail(err, FACTUM_INVALID, "\"why\" is UTF-8 of at most %d bytes",
                         FACTUM_DEPLOY_REASON_MAX);
     }
     return status;

@@ -88,14 +88,24 @@ static factum_status put_state_head(const struct state_job *asked, struct fct_bu
                : status;
 }
 
-static factum_status take_state(const struct state_job *asked, factum_slice *json,
-                                factum_fold_info *info, factum_error *err)
+/* What the script does wrong is 422, as of a command. */
+static factum_status by_script(struct state_job *asked, factum_status status)
+{
+    if (status == FACTUM_INVALID || status == FACTUM_TOO_BIG) {
+        asked->job.http_status = 422;
+    }
+    return status;
+}
+
+static factum_status take_state(struct state_job *asked, factum_slice *json, factum_fold_info *info,
+                                factum_error *err)
 {
     *info = (factum_fold_info){.size = sizeof *info};
     factum_status status = factum_fold_get(asked->fold, info, err);
-    return status == FACTUM_OK
-               ? factum_script_state_json(fct_deciders_get(asked->use), info->state, json, err)
-               : status;
+    if (status == FACTUM_OK) {
+        status = factum_script_state_json(fct_deciders_get(asked->use), info->state, json, err);
+    }
+    return by_script(asked, status);
 }
 
 static factum_status put_state(struct state_job *asked, factum_error *err)
@@ -127,7 +137,7 @@ static factum_status put_state(struct state_job *asked, factum_error *err)
 
 /* ---- folding --------------------------------------------------------------------------------- */
 
-static factum_status take_blame(const struct state_job *asked, const factum_event *event,
+static factum_status take_blame(struct state_job *asked, const factum_event *event,
                                 factum_error *err)
 {
     factum_slice json;
@@ -145,12 +155,13 @@ static factum_status fold_cursor(struct state_job *asked, factum_cursor *cursor,
     factum_status status = take_blame(asked, NULL, err);
     while (status == FACTUM_OK) {
         if (atomic_load(&asked->job.base.stop)) {
-            return fct_fail(err, FACTUM_CANCELLED, "nobody waits for the state any more");
+            return fct_fail(err, FACTUM_CANCELLED,
+                            "the state was not finished: the server stops, or the call was ended");
         }
         status = factum_cursor_next(cursor, &event, err);
         if (status == FACTUM_OK) {
             asked->time = event.time;
-            status = factum_fold_add(asked->fold, &event, err);
+            status = by_script(asked, factum_fold_add(asked->fold, &event, err));
         }
         if (status == FACTUM_OK) {
             status = take_blame(asked, &event, err);
@@ -182,16 +193,14 @@ static factum_status fold_stream(struct state_job *asked, factum_error *err)
         status = fold_cursor(asked, cursor, err);
     }
     factum_cursor_close(cursor);
-    if (status == FACTUM_INVALID || status == FACTUM_TOO_BIG) {
-        asked->job.http_status = 422; /* the script's */
-    }
     return status;
 }
 
 static factum_status show_state(struct fct_http_job *job, factum_error *err)
 {
     struct state_job *asked = state_job_of(job);
-    factum_status status = fct_deciders_take(job->call->server, asked->category, &asked->use, err);
+    factum_status status =
+        by_script(asked, fct_deciders_take(job->call->server, asked->category, &asked->use, err));
     if (status == FACTUM_OK) {
         status = fold_stream(asked, err);
     }

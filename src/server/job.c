@@ -5,7 +5,8 @@
 #include "core/error.h"
 
 #define JOB_LOOK_MS 20u
-#define JOB_OUT_MAX ((size_t)64 << 20)
+/* A door does not take more at once (FCT_H1_OUT_MAX, FCT_H2_WAITING_MAX). */
+#define JOB_OUT_MAX ((size_t)16 << 20)
 
 /* At once. A proof may take a processor for long, a state its memory, and a command both for a
  * little while. */

@@ -14,7 +14,7 @@
 #include "server/store_calls.h"
 #include "wire/schemas.h"
 
-#define SCHEMAS_CALL_OUT_MAX ((size_t)64 << 20)
+#define SCHEMAS_CALL_OUT_MAX ((size_t)16 << 20)
 #define SCHEMAS_PAGE_SIZE ((size_t)32 << 10)
 
 struct schemas_job {
