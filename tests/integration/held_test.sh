@@ -15,11 +15,15 @@ events() { "$factum" --store "$1" read --all --skip-system --json 2>/dev/null | 
 mkfifo lines
 hold() { # hold STORE: a process that appends each line that is written to descriptor 3
     "$factum" --store "$1" import --quiet --batch 1 - <lines >held 2>&1 &
-    holder=$!
+    holder=$! held=$1
     exec 3>lines
 }
-line() { # line N: one event, and time for it and a heartbeat after it
+line() { # line N: one event, and time for it and a heartbeat after it; the first also for the store to open
     echo "{\"stream\":\"s-1\",\"type\":\"T\",\"data\":{\"n\":$1}}" >&3 2>/dev/null
+    for _ in $(seq 400); do
+        [ "$1" != 1 ] || grep -rqaF '"n":1' "$held" 2>/dev/null && break
+        sleep 0.05
+    done
     sleep 0.3
 }
 die() { # as kill -9 does
