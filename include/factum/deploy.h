@@ -43,8 +43,8 @@ typedef struct factum_deploy_options {
     factum_slice by;  /* who, at most FACTUM_NAME_SIZE_MAX bytes; empty: not said */
     factum_slice why; /* at most FACTUM_DEPLOY_REASON_MAX bytes; empty: not said */
     const char *name; /* of the file, for messages about the script; NULL: "CATEGORY.lua" */
-    /* What must be true of the stream of the definition. Not said: it is at the revision that this
-     * call has found. */
+    /* What must be true of the definition's stream. FACTUM_EXPECTED_NONE: nobody else writes to it
+     * while this call is at work. */
     factum_expected expected;
     const factum_call *call; /* or NULL */
 } factum_deploy_options;
@@ -75,7 +75,7 @@ typedef struct factum_deployed {
     size_t size;
     factum_slice category;
     factum_slice text;
-    factum_slice hash; /* of the text: that was made sure of */
+    factum_slice hash; /* of the text, and checked against it */
     factum_slice by;   /* empty: not said */
     factum_slice why;
     uint64_t revision;
@@ -85,7 +85,7 @@ typedef struct factum_deployed {
 
 /* The decider of |category|: the newest one, or that of |*revision|. *deployed is the caller's, for
  * factum_deployed_free; NULL on failure. NOT_FOUND: no such decider, or no such revision; the text
- * says what to do. INVALID: |category|, or the event is no deployed decider. Otherwise as
+ * says what to do. INVALID: |category|, or the event is not a deployed decider. Otherwise as
  * factum_read. */
 FACTUM_API FACTUM_MUST_USE factum_status factum_decider_find(factum_store *store,
                                                              factum_slice category,

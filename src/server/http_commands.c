@@ -319,7 +319,8 @@ factum_status fct_http_category(const struct fct_http_call *call, factum_error *
     return name.len > 0 && name.ptr[0] != '$' && memchr(name.ptr, '-', name.len) == NULL
                ? FACTUM_OK
                : fct_fail(err, FACTUM_INVALID,
-                          "\"%.*s\" is no category: the part of a stream's name before its first "
+                          "\"%.*s\" is not a category: that is the part of a stream's name before "
+                          "its first "
                           "'-', which does not begin with '$'",
                           FCT_FMT(name));
 }
