@@ -247,7 +247,7 @@ static factum_status read_values(const factum_blame *blame, factum_slice state,
     const struct fct_mem *mem = fct_mem_heap();
     size_t left = blame->bytes_max - blame->list.arena.size;
     factum_json_node *nodes = NULL;
-    factum_json json;
+    factum_json json = {.count = 0};
     struct blame_walk *walk = fct_mem_zalloc(mem, 1, sizeof *walk);
     if (walk == NULL) {
         return blame_no_memory(err);

@@ -537,9 +537,11 @@ static factum_status ask_script(struct lua_box *box, lua_CFunction body, struct 
     if (status == FACTUM_OK) {
         status = run_in(box, body, call, err);
     }
-    return status == FACTUM_OK ? parse_json(box, 0, fct_buf_slice(&box->sandbox->out),
-                                            "what the script returned", json, err)
-                               : status;
+    if (status != FACTUM_OK) {
+        return status;
+    }
+    status = fct_values_parse(box->sandbox, 0, fct_buf_slice(&box->sandbox->out), json, err);
+    return status == FACTUM_OK ? status : fct_wrap(err, status, "what the script returned");
 }
 
 static factum_verdict decide(const void *state, const void *command, factum_decision *out)
