@@ -80,12 +80,13 @@ typedef struct factum_decider {
     void (*evolve)(void *state, const void *event, factum_arena *arena);
     /* Calls factum_emit or factum_reject and returns what it returned, or FACTUM_NOOP. */
     factum_verdict (*decide)(const void *state, const void *command, factum_decision *out);
-    /* Prints what a command asks for, all of it: two commands of one id with different content are
-     * a conflict. What may differ in an honest retry (the time) is left out. NULL: each request
-     * gives |content|. */
+    /* Prints what a command asks for, all of it, also what |query| looks at: two commands of one id
+     * with different content are a conflict. What may differ in an honest retry (the time) is left
+     * out. NULL: each request gives |content|. */
     void (*print_command)(const void *command, factum_json_writer *to);
-    /* Of a decider over a query: which events decide about |command|. What |query| points to may
-     * be in the command, static or in |arena|. NULL: each request names a stream or a query. */
+    /* Of a decider over a query: which events decide about |command|. Not asked for a command id
+     * that was accepted before, and no part of what a command id stands for. What |query| points to
+     * may be in the command, static or in |arena|. NULL: each request names a stream or a query. */
     void (*query)(const void *command, factum_arena *arena, factum_query *query);
     /* The next two are for deciders that are not written in C (script.h); otherwise NULL. */
     /* In place of |parse| for an event that is read from the store: sees all of it. */

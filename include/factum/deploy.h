@@ -75,7 +75,7 @@ typedef struct factum_deployed {
     size_t size;
     factum_slice category;
     factum_slice text;
-    factum_slice hash; /* of the text: that was made sure of */
+    factum_slice hash; /* of the text, and checked against it */
     factum_slice by;   /* empty: not said */
     factum_slice why;
     uint64_t revision;
@@ -85,7 +85,7 @@ typedef struct factum_deployed {
 
 /* The decider of |category|: the newest one, or that of |*revision|. *deployed is the caller's, for
  * factum_deployed_free; NULL on failure. NOT_FOUND: no such decider, or no such revision; the text
- * says what to do. INVALID: |category|, or the event is no deployed decider. Otherwise as
+ * says what to do. INVALID: |category|, or the event is not a deployed decider. Otherwise as
  * factum_read. */
 FACTUM_API FACTUM_MUST_USE factum_status factum_decider_find(factum_store *store,
                                                              factum_slice category,

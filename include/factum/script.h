@@ -15,6 +15,7 @@
  * the machine, and the same input always gives the same output. What is wrong with a script is
  * INVALID with its file and line ("account.lua:12: ..."); what goes on for too long is TOO_BIG
  * with the limit ("account.lua:12: stopped after 1,000,000 instructions"). Nothing is written then.
+ * JSON whose values need more than |memory_max| is TOO_BIG too.
  *
  * Link libfactum-script, which needs Lua; the functions below are in libfactum and find it by
  * factum_lua_enable. Valid C99 and C++17. Rules of sizes, statuses and pointers: store.h.
@@ -70,7 +71,8 @@ typedef struct factum_script_command {
     factum_slice id;     /* command.id: what the command is about */
     factum_slice data;   /* command.data: JSON; empty: {} */
     int64_t time;        /* command.time. No part of what a command id stands for */
-    factum_slice stream; /* of events that name none, for a decider over a query */
+    factum_slice stream; /* of events that name none, for a decider over a query; a part of what a
+                          * command id stands for, as the others are */
 } factum_script_command;
 
 /* The state of a fold of this decider (factum_fold_info.state) as JSON, members sorted by their
@@ -99,11 +101,14 @@ typedef struct factum_blamed {
     factum_uuid id;
 } factum_blamed;
 
-/* *blame is the caller's, for factum_blame_destroy; NULL on failure. INVALID, NO_MEMORY. */
-FACTUM_API FACTUM_MUST_USE factum_status factum_blame_create(factum_blame **blame,
+/* *blame is the caller's, for factum_blame_destroy; NULL on failure. |bytes_max| is the most memory
+ * that it takes, also while it compares a state with the one before; 0: 64 MiB. A value takes some
+ * 100 bytes besides its path and its text. INVALID, NO_MEMORY. */
+FACTUM_API FACTUM_MUST_USE factum_status factum_blame_create(size_t bytes_max, factum_blame **blame,
                                                              factum_error *err);
 /* |state|, JSON as factum_script_state_json gives it, is the state after |event|; with NULL it is
- * the initial one, which comes first. INVALID: no JSON; NO_MEMORY: the blame is as before. */
+ * the initial one, which comes first. INVALID: no JSON; TOO_BIG: it would take more than the
+ * |bytes_max| of the blame; NO_MEMORY. The blame is as before then. */
 FACTUM_API FACTUM_MUST_USE factum_status factum_blame_take(factum_blame *blame, factum_slice state,
                                                            const factum_event *event,
                                                            factum_error *err);

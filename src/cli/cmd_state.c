@@ -197,7 +197,7 @@ static int show_state(struct showing *showing, const factum_read_request *reques
     }
     int code = 0;
     if (options->blame) {
-        status = factum_blame_create(&showing->blame, &err);
+        status = factum_blame_create(0, &showing->blame, &err);
         code = status == FACTUM_OK ? 0 : fail_with(status, &err);
     }
     if (code == 0) {

@@ -109,7 +109,7 @@ bool category_of(const char *stream, char name[FACTUM_NAME_SIZE_MAX + 1])
 {
     size_t len = strcspn(stream, "-");
     if (len == 0 || len > FACTUM_NAME_SIZE_MAX || stream[len] == '\0') {
-        (void)complain("\"%s\" is no stream of a category: CATEGORY-ID", stream);
+        (void)complain("\"%s\" is not a stream of a category: CATEGORY-ID", stream);
         return false;
     }
     memcpy(name, stream, len);

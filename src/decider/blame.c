@@ -7,7 +7,9 @@
  *
  * Invariants.
  *  1. |values| is sorted by path; |by_order| is the order of the state's text.
- *  2. A failure leaves values and events as they were.
+ *  2. A list has the events that its values name, each once, and no others.
+ *  3. A failure leaves the list as it was.
+ *  4. Both lists and the nodes of the text together have at most |bytes_max| bytes.
  */
 #include <factum/json.h>
 #include <factum/script.h>
@@ -17,24 +19,26 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/arena.h"
 #include "core/error.h"
 #include "core/mem.h"
 #include "core/sized.h"
 #include "core/slice.h"
 
 #define PATH_SIZE_MAX 4096
+#define NODES_FIRST 256u
+#define BYTES_MAX_DEFAULT ((size_t)64 << 20)
+#define NO_EVENT SIZE_MAX
 
 struct blame_value {
-    char *path; /* and after its zero byte the value, as JSON */
-    const char *value;
-    size_t value_len;
-    size_t order; /* in the text */
-    size_t event; /* number in |events| */
+    const char *path;
+    factum_slice value; /* as JSON */
+    size_t order;       /* in the text */
+    size_t event;       /* number in |events| */
 };
 
 struct blame_event {
-    char *type;
-    size_t type_len;
+    factum_slice type;
     uint64_t revision;
     uint64_t position;
     int64_t time;
@@ -42,21 +46,25 @@ struct blame_event {
     bool initial;
 };
 
-struct factum_blame {
+/* A state. All of it is in the arena. */
+struct blame_list {
+    struct factum_arena arena;
     struct blame_value *values;
     size_t *by_order;
     size_t count;
     struct blame_event *events;
-    size_t event_count, event_room;
+    size_t event_count;
+};
+
+struct factum_blame {
+    size_t bytes_max;
+    struct blame_list list;
 };
 
 struct blame_walk {
     const factum_json *json;
-    struct blame_value *values;
-    size_t *by_order;
-    size_t count, room;
+    struct blame_list *list;
     char path[PATH_SIZE_MAX];
-    bool failed;
 };
 
 static factum_status blame_no_memory(factum_error *err)
@@ -64,63 +72,50 @@ static factum_status blame_no_memory(factum_error *err)
     return fct_fail(err, FACTUM_NO_MEMORY, "blame: out of memory");
 }
 
-factum_status factum_blame_create(factum_blame **blame, factum_error *err)
+static factum_status blame_too_big(const factum_blame *blame, factum_error *err)
+{
+    return fct_fail(err, FACTUM_TOO_BIG,
+                    "blame: the values of the state, their paths and their events need more than "
+                    "%zu bytes",
+                    blame->bytes_max);
+}
+
+factum_status factum_blame_create(size_t bytes_max, factum_blame **blame, factum_error *err)
 {
     if (blame == NULL) {
         return fct_fail(err, FACTUM_INVALID, "blame: a place for it is needed");
     }
     *blame = fct_mem_zalloc(fct_mem_heap(), 1, sizeof **blame);
-    return *blame == NULL ? blame_no_memory(err) : FACTUM_OK;
-}
-
-static void free_values(struct blame_value *values, size_t count)
-{
-    for (size_t i = 0; i < count; i++) {
-        fct_mem_free(fct_mem_heap(), values[i].path);
+    if (*blame == NULL) {
+        return blame_no_memory(err);
     }
-    fct_mem_free(fct_mem_heap(), values);
+    (*blame)->bytes_max = bytes_max == 0 ? BYTES_MAX_DEFAULT : bytes_max;
+    return FACTUM_OK;
 }
 
 void factum_blame_destroy(factum_blame *blame)
 {
-    const struct fct_mem *mem = fct_mem_heap();
-    if (blame == NULL) {
-        return;
+    if (blame != NULL) {
+        factum_arena_finish(&blame->list.arena);
+        fct_mem_free(fct_mem_heap(), blame);
     }
-    free_values(blame->values, blame->count);
-    fct_mem_free(mem, blame->by_order);
-    for (size_t i = 0; i < blame->event_count; i++) {
-        fct_mem_free(mem, blame->events[i].type);
-    }
-    fct_mem_free(mem, blame->events);
-    fct_mem_free(mem, blame);
 }
 
 /* ---- a state as a list of values ------------------------------------------------------------- */
 
+/* Without room the arena remembers it. */
 static void add_value(struct blame_walk *walk, uint32_t value)
 {
-    const struct fct_mem *mem = fct_mem_heap();
+    struct blame_list *list = walk->list;
+    size_t size = strlen(walk->path) + 1;
     factum_slice raw = factum_json_raw(walk->json, value);
-    size_t len = strlen(walk->path);
-    if (walk->count == walk->room) {
-        size_t room = walk->room == 0 ? 64 : 2 * walk->room;
-        struct blame_value *values = fct_mem_resize(mem, walk->values, room * sizeof *values);
-        walk->failed = values == NULL;
-        if (walk->failed) {
-            return;
-        }
-        walk->values = values;
-        walk->room = room;
-    }
-    char *text = fct_mem_alloc(mem, len + 1 + raw.len);
-    walk->failed = text == NULL;
-    if (text != NULL) {
-        memcpy(text, walk->path, len + 1);
-        memcpy(text + len + 1, raw.ptr, raw.len);
-        walk->values[walk->count] = (struct blame_value){
-            .path = text, .value = text + len + 1, .value_len = raw.len, .order = walk->count};
-        walk->count++;
+    char *path = factum_arena_take(&list->arena, size + raw.len);
+    if (path != NULL) {
+        memcpy(path, walk->path, size);
+        memcpy(path + size, raw.ptr, raw.len);
+        list->values[list->count] = (struct blame_value){
+            .path = path, .value = fct_slice(path + size, raw.len), .order = list->count};
+        list->count++;
     }
 }
 
@@ -165,7 +160,8 @@ static void walk_state(struct blame_walk *walk, uint32_t value, size_t len)
         add_value(walk, value);
         return;
     }
-    for (uint32_t item = 0; at != FACTUM_JSON_NONE && !walk->failed; item++) {
+    for (uint32_t item = 0;
+         at != FACTUM_JSON_NONE && factum_arena_status(&walk->list->arena) == FACTUM_OK; item++) {
         size_t longer = add_step(walk, len, at, item, is_object);
         walk_state(walk, is_object ? at + 1 : at, longer);
         walk->path[len] = '\0';
@@ -181,152 +177,211 @@ static int compare_paths(const void *a, const void *b)
     return order != 0 ? order : (x->order > y->order) - (x->order < y->order);
 }
 
-/* Sorts the values by path, and says where the order of the text has gone. False without memory. */
-static bool sort_values(struct blame_walk *walk)
+/* Sorts the values by path, and says where the order of the text has gone. */
+static void sort_values(struct blame_list *list)
 {
-    size_t size = (walk->count == 0 ? 1 : walk->count) * sizeof *walk->by_order;
-    walk->by_order = fct_mem_alloc(fct_mem_heap(), size);
-    if (walk->by_order == NULL) {
-        return false;
+    qsort(list->values, list->count, sizeof *list->values, compare_paths);
+    for (size_t i = 0; i < list->count; i++) {
+        list->by_order[list->values[i].order] = i;
     }
-    qsort(walk->values, walk->count, sizeof *walk->values, compare_paths);
-    for (size_t i = 0; i < walk->count; i++) {
-        walk->by_order[walk->values[i].order] = i;
+}
+
+/* Room for the values of |json|. False: the arena says why. */
+static bool reserve_values(struct blame_list *list, const factum_json *json)
+{
+    size_t count = 0;
+    for (uint32_t i = 0; i < json->count; i++) {
+        bool is_name = (json->nodes[i].flags & FACTUM_JSON_NAME) != 0;
+        count += !is_name && factum_json_first(json, i) == FACTUM_JSON_NONE ? 1 : 0;
     }
-    return true;
+    list->values = factum_arena_take(&list->arena, count * sizeof *list->values);
+    list->by_order = factum_arena_take(&list->arena, count * sizeof *list->by_order);
+    return list->values != NULL && list->by_order != NULL;
+}
+
+/* The tape of |state|, of at most |bytes| bytes; *nodes is to be freed in any case. */
+static factum_status parse_state(const factum_blame *blame, factum_slice state, size_t bytes,
+                                 factum_json_node **nodes, factum_json *json, factum_error *err)
+{
+    const struct fct_mem *mem = fct_mem_heap();
+    size_t most = bytes / sizeof **nodes;
+    size_t capacity = NODES_FIRST < most ? NODES_FIRST : most;
+    factum_status status = FACTUM_TOO_BIG;
+    while (status == FACTUM_TOO_BIG) {
+        fct_mem_free(mem, *nodes);
+        *nodes = capacity == 0 ? NULL : fct_mem_alloc(mem, capacity * sizeof **nodes);
+        if (*nodes == NULL) {
+            return capacity == 0 ? blame_too_big(blame, err) : blame_no_memory(err);
+        }
+        status = factum_json_parse(state, NULL, *nodes, capacity, json, err);
+        if (status == FACTUM_TOO_BIG && capacity == most) {
+            return blame_too_big(blame, err);
+        }
+        capacity = capacity < most / 4 ? capacity * 4 : most;
+    }
+    if (status == FACTUM_OK) { /* what is over is given back before the list is made */
+        factum_json_node *fit = fct_mem_resize(mem, *nodes, (size_t)json->count * sizeof *fit);
+        *nodes = fit != NULL ? fit : *nodes;
+        json->nodes = *nodes;
+    }
+    return status;
+}
+
+static factum_status list_status(const factum_blame *blame, const struct blame_list *list,
+                                 factum_error *err)
+{
+    switch ((int)factum_arena_status(&list->arena)) {
+    case FACTUM_OK:
+        return FACTUM_OK;
+    case FACTUM_TOO_BIG:
+        return blame_too_big(blame, err);
+    default:
+        return blame_no_memory(err);
+    }
+}
+
+/* The values of |state|, in *list, whose arena is to be finished in any case. */
+static factum_status read_values(const factum_blame *blame, factum_slice state,
+                                 struct blame_list *list, factum_error *err)
+{
+    const struct fct_mem *mem = fct_mem_heap();
+    size_t left = blame->bytes_max - blame->list.arena.size;
+    factum_json_node *nodes = NULL;
+    factum_json json = {.count = 0};
+    struct blame_walk *walk = fct_mem_zalloc(mem, 1, sizeof *walk);
+    if (walk == NULL) {
+        return blame_no_memory(err);
+    }
+    factum_status status = parse_state(blame, state, left, &nodes, &json, err);
+    if (status == FACTUM_OK) {
+        size_t used = (size_t)json.count * sizeof *nodes;
+        fct_arena_init(&list->arena, mem, left > used ? left - used : 1);
+        *walk = (struct blame_walk){.json = &json, .list = list};
+        if (reserve_values(list, &json)) {
+            walk_state(walk, FACTUM_JSON_ROOT, 0);
+        }
+        status = list_status(blame, list, err);
+    }
+    if (status == FACTUM_OK) {
+        sort_values(list);
+    }
+    fct_mem_free(mem, nodes);
+    fct_mem_free(mem, walk);
+    return status;
 }
 
 /* ---- one state after the other --------------------------------------------------------------- */
 
-/* Values that are as they were keep their event. Both lists are sorted by path. */
-static void keep_events(const factum_blame *blame, struct blame_walk *walk, size_t event)
+/* Numbers the events that |list| names: moved[i] is the new number of event i of the list before,
+ * and the result that of the event that came now; NO_EVENT: no value names it. Values that are as
+ * they were keep their event. Both lists are sorted by path. */
+static size_t number_events(struct blame_list *list, const struct blame_list *before, size_t *moved)
 {
+    size_t fresh = NO_EVENT;
     size_t old = 0;
-    for (size_t i = 0; i < walk->count; i++) {
-        struct blame_value *value = &walk->values[i];
-        value->event = event;
-        while (old < blame->count && strcmp(blame->values[old].path, value->path) < 0) {
+    for (size_t i = 0; i < list->count; i++) {
+        struct blame_value *value = &list->values[i];
+        while (old < before->count && strcmp(before->values[old].path, value->path) < 0) {
             old++;
         }
-        const struct blame_value *before = old < blame->count ? &blame->values[old] : NULL;
-        if (before != NULL && strcmp(before->path, value->path) == 0 &&
-            before->value_len == value->value_len &&
-            memcmp(before->value, value->value, value->value_len) == 0) {
-            value->event = before->event;
+        const struct blame_value *was = old < before->count ? &before->values[old] : NULL;
+        bool same = was != NULL && strcmp(was->path, value->path) == 0 &&
+                    fct_slice_equal(was->value, value->value);
+        size_t *number = same ? &moved[was->event] : &fresh;
+        if (*number == NO_EVENT) {
+            *number = list->event_count++;
         }
+        value->event = *number;
+    }
+    return fresh;
+}
+
+static void put_event(struct blame_list *list, size_t number, const struct blame_event *event)
+{
+    if (number != NO_EVENT) {
+        list->events[number] = *event;
+        list->events[number].type = factum_arena_copy(&list->arena, event->type);
     }
 }
 
-static bool reserve_event(factum_blame *blame)
+static factum_status name_events(const factum_blame *blame, struct blame_list *list,
+                                 const struct blame_event *event, factum_error *err)
 {
-    if (blame->event_count < blame->event_room) {
-        return true;
+    const struct blame_list *before = &blame->list;
+    size_t *moved = factum_arena_take(&list->arena, before->event_count * sizeof *moved);
+    if (moved == NULL) {
+        return list_status(blame, list, err);
     }
-    size_t room = blame->event_room == 0 ? 64 : 2 * blame->event_room;
-    struct blame_event *events =
-        fct_mem_resize(fct_mem_heap(), blame->events, room * sizeof *events);
-    if (events == NULL) {
-        return false;
+    for (size_t i = 0; i < before->event_count; i++) {
+        moved[i] = NO_EVENT;
     }
-    blame->events = events;
-    blame->event_room = room;
-    return true;
+    size_t fresh = number_events(list, before, moved);
+    list->events = factum_arena_take(&list->arena, list->event_count * sizeof *list->events);
+    if (list->events == NULL) {
+        return list_status(blame, list, err);
+    }
+    for (size_t i = 0; i < before->event_count; i++) {
+        put_event(list, moved[i], &before->events[i]);
+    }
+    put_event(list, fresh, event);
+    return list_status(blame, list, err);
 }
 
-static bool add_event(factum_blame *blame, const factum_event *event)
+static struct blame_event event_of(const factum_event *event)
 {
-    size_t len = event == NULL ? 0 : event->type.len;
-    char *type = reserve_event(blame) ? fct_mem_alloc(fct_mem_heap(), len + 1) : NULL;
-    if (type == NULL) {
-        return false;
-    }
-    struct blame_event *added = &blame->events[blame->event_count];
-    *added = (struct blame_event){.type = type, .type_len = len, .initial = event == NULL};
-    if (event != NULL) {
-        memcpy(type, event->type.ptr, len);
-        added->revision = event->revision;
-        added->position = event->position;
-        added->time = event->time;
-        added->id = event->id;
-    }
-    blame->event_count++;
-    return true;
-}
-
-/* The values of |state|; on failure what was made so far is in |walk|. */
-static factum_status read_values(struct blame_walk *walk, factum_slice state, factum_error *err)
-{
-    size_t capacity = factum_json_nodes_max(state.len);
-    factum_json_node *nodes = fct_mem_zalloc(fct_mem_heap(), capacity, sizeof *nodes);
-    factum_json json;
-    if (nodes == NULL) {
-        return blame_no_memory(err);
-    }
-    factum_status status = factum_json_parse(state, NULL, nodes, capacity, &json, err);
-    if (status == FACTUM_OK) {
-        walk->json = &json;
-        walk_state(walk, FACTUM_JSON_ROOT, 0);
-        if (walk->failed || !sort_values(walk)) {
-            status = blame_no_memory(err);
-        }
-    }
-    fct_mem_free(fct_mem_heap(), nodes);
-    return status;
+    return event == NULL ? (struct blame_event){.initial = true}
+                         : (struct blame_event){.type = event->type,
+                                                .revision = event->revision,
+                                                .position = event->position,
+                                                .time = event->time,
+                                                .id = event->id};
 }
 
 factum_status factum_blame_take(factum_blame *blame, factum_slice state, const factum_event *event,
                                 factum_error *err)
 {
-    const struct fct_mem *mem = fct_mem_heap();
+    struct blame_list list = {.count = 0};
+    const struct blame_event now = event_of(event);
     if (blame == NULL) {
-        return fct_fail(err, FACTUM_INVALID, "blame: there is none");
+        return fct_fail(err, FACTUM_INVALID, "blame: the blame is NULL");
     }
-    struct blame_walk *walk = fct_mem_zalloc(mem, 1, sizeof *walk);
-    if (walk == NULL) {
-        return blame_no_memory(err);
-    }
-    factum_status status = read_values(walk, state, err);
-    if (status == FACTUM_OK && !add_event(blame, event)) {
-        status = blame_no_memory(err);
-    }
+    factum_status status = read_values(blame, state, &list, err);
     if (status == FACTUM_OK) {
-        keep_events(blame, walk, blame->event_count - 1);
-        free_values(blame->values, blame->count);
-        fct_mem_free(mem, blame->by_order);
-        blame->values = walk->values;
-        blame->by_order = walk->by_order;
-        blame->count = walk->count;
-    } else {
-        free_values(walk->values, walk->count);
-        fct_mem_free(mem, walk->by_order);
+        status = name_events(blame, &list, &now, err);
     }
-    fct_mem_free(mem, walk);
-    return status;
+    if (status != FACTUM_OK) {
+        factum_arena_finish(&list.arena);
+        return status;
+    }
+    factum_arena_finish(&blame->list.arena);
+    blame->list = list;
+    return FACTUM_OK;
 }
 
 factum_status factum_blame_at(const factum_blame *blame, size_t index, factum_blamed *value,
                               factum_error *err)
 {
     if (blame == NULL) {
-        return fct_fail(err, FACTUM_INVALID, "blame: there is none");
+        return fct_fail(err, FACTUM_INVALID, "blame: the blame is NULL");
     }
     factum_status status = fct_sized_check(value, "blame: the value", err);
     if (status != FACTUM_OK) {
         return status;
     }
-    if (index >= blame->count) {
+    const struct blame_list *list = &blame->list;
+    if (index >= list->count) {
         return FACTUM_DONE;
     }
-    const struct blame_value *found = &blame->values[blame->by_order[index]];
-    const struct blame_event *event = &blame->events[found->event];
+    const struct blame_value *found = &list->values[list->by_order[index]];
+    const struct blame_event *event = &list->events[found->event];
     const factum_blamed full = {
         .size = sizeof full,
         .path = factum_slice_from(found->path),
-        .value = fct_slice(found->value, found->value_len),
+        .value = found->value,
         .initial = event->initial,
         .revision = event->revision,
         .position = event->position,
-        .type = fct_slice(event->type, event->type_len),
+        .type = event->type,
         .time = event->time,
         .id = event->id,
     };

@@ -182,6 +182,12 @@ factum_verdict factum_emit(factum_decision *out, const void *event)
     return factum_emit_to(out, (factum_slice){.ptr = NULL}, event, NULL, 0);
 }
 
+/* A text that was cut to its size is not cut inside a character. */
+static void end_at_character(char *text)
+{
+    text[fct_utf8_prefix(factum_slice_from(text))] = '\0';
+}
+
 factum_verdict factum_reject(factum_decision *out, const char *code, const char *format, ...)
 {
     va_list arguments;
@@ -189,8 +195,8 @@ factum_verdict factum_reject(factum_decision *out, const char *code, const char 
     va_start(arguments, format);
     (void)vsnprintf(out->text, sizeof out->text, format, arguments);
     va_end(arguments);
-    size_t whole = fct_utf8_prefix(fct_slice(out->text, strlen(out->text)));
-    out->text[whole] = '\0'; /* not cut inside a character */
+    end_at_character(out->code);
+    end_at_character(out->text);
     return FACTUM_REJECTED;
 }
 

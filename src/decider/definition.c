@@ -23,10 +23,11 @@ factum_status fct_definition_stream(factum_slice category, char stream[FACTUM_NA
     const size_t prefix = sizeof FCT_DEFINITION_PREFIX - 1;
     if (category.len == 0 || category.ptr == NULL || category.ptr[0] == '$' ||
         memchr(category.ptr, '-', category.len) != NULL) {
-        return fct_fail(err, FACTUM_INVALID,
-                        "\"%.*s\" is no category: the part of a stream's name before its first "
-                        "'-', which does not begin with '$'",
-                        FCT_FMT(category));
+        return fct_fail(
+            err, FACTUM_INVALID,
+            "\"%.*s\" is not a category: that is the part of a stream's name before its first "
+            "'-', which does not begin with '$'",
+            FCT_FMT(category));
     }
     if (category.len > FACTUM_NAME_SIZE_MAX - prefix || !fct_utf8_valid(category) ||
         memchr(category.ptr, '\0', category.len) != NULL) {
@@ -87,8 +88,8 @@ struct definition_reading {
 static factum_status refuse_event(const factum_event *event, const char *why, factum_error *err)
 {
     return fct_fail(err, FACTUM_INVALID,
-                    "the event at position %" PRIu64 " is no deployed decider: %s", event->position,
-                    why);
+                    "the event at position %" PRIu64 " is not a deployed decider: %s",
+                    event->position, why);
 }
 
 /* The meaning of a member's text, after what was read before; empty if there is none. False: it is

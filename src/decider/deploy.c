@@ -201,8 +201,8 @@ static factum_status read_deploy_options(struct deploying *work, const factum_de
     return FACTUM_OK;
 }
 
-/* Is the newest revision what is to be deployed? A definition that cannot be read is another one:
- * this deployment replaces it. */
+/* Is the newest revision what is to be deployed? A definition that cannot be read counts as
+ * another one, which this deployment replaces. */
 static factum_status find_same(struct deploying *work, factum_error *err)
 {
     factum_deployed *newest = NULL;

@@ -2,7 +2,9 @@
  *
  * The hash is of the decider's name, its subject and the content, so that a command id serves one
  * command to one decider about one thing. Two who agree on the content agree on the hash: neither
- * the time nor the trace is in it.
+ * the time nor the trace is in it. Nor is what the decider's own query gives: it follows from the
+ * command, whose content is in the hash, and may be another one at another time or in another
+ * version of the decider.
  */
 #include "decider/stamp.h"
 
@@ -52,7 +54,7 @@ static factum_status hash_command(const factum_decider *decider, const struct fc
 {
     /* The key holds the version of the state, which is no part of what was asked. */
     factum_slice name = factum_slice_from(decider->name);
-    factum_slice about = fct_slice_from(subject->key, subject->about_at);
+    factum_slice about = subject->about;
     size_t size = 16 + name.len + about.len + content.len;
     uint8_t *bytes = factum_arena_alloc(arena, size);
     if (bytes == NULL) {
@@ -61,7 +63,9 @@ static factum_status hash_command(const factum_decider *decider, const struct fc
     put_number(bytes, name.len);
     put_number(bytes + 8, about.len);
     memcpy(bytes + 16, name.ptr, name.len);
-    memcpy(bytes + 16 + name.len, about.ptr, about.len);
+    if (about.len > 0) {
+        memcpy(bytes + 16 + name.len, about.ptr, about.len);
+    }
     if (content.len > 0) {
         memcpy(bytes + 16 + name.len + about.len, content.ptr, content.len);
     }

@@ -45,32 +45,37 @@ static void key_slices(struct key_writer *to, const factum_slice *slices, size_t
     }
 }
 
-static void key_write(struct key_writer *to, struct fct_subject *subject,
-                      const factum_decider *decider)
+/* Returns where the decider ends and the stream or query begins. */
+static size_t key_write(struct key_writer *to, const struct fct_subject *subject,
+                        const factum_decider *decider)
 {
     key_slice(to, factum_slice_from(decider->name));
     key_number(to, decider->state_version);
-    subject->about_at = to->len;
+    size_t about_at = to->len;
     key_slice(to, subject->stream);
     for (size_t i = 0; i < subject->query.item_count; i++) {
         const factum_query_item *item = &subject->query.items[i];
         key_slices(to, item->types, item->type_count);
         key_slices(to, item->tags, item->tag_count);
     }
+    return about_at;
 }
 
 static factum_status key_make(struct fct_subject *subject, const factum_decider *decider,
                               struct factum_arena *arena, factum_error *err)
 {
     struct key_writer writer = {.len = 0};
-    key_write(&writer, subject, decider);
+    size_t about_at = key_write(&writer, subject, decider);
     writer.ptr = factum_arena_alloc(arena, writer.len);
     if (writer.ptr == NULL) {
         return fct_arena_status(arena, "the query", err);
     }
     writer.len = 0;
-    key_write(&writer, subject, decider);
+    (void)key_write(&writer, subject, decider);
     subject->key = fct_slice(writer.ptr, writer.len);
+    if (!subject->of_command) {
+        subject->about = fct_slice_from(subject->key, about_at);
+    }
     return FACTUM_OK;
 }
 
@@ -110,24 +115,35 @@ factum_status fct_subject_init(struct fct_subject *subject, const factum_decider
         return fct_fail(err, FACTUM_TOO_BIG, "decider %s: a stream's name has at most %d bytes",
                         decider->name, FACTUM_NAME_SIZE_MAX);
     }
-    if (request->stream.len == 0) {
-        if (request->query != NULL) {
-            subject->query = *request->query;
-        } else if (decider->query != NULL) {
-            decider->query(request->command, arena, &subject->query);
-        } else {
-            return fct_fail(err, FACTUM_INVALID, "decider %s: a stream or a query is needed",
-                            decider->name);
-        }
-        factum_status status = fct_arena_status(arena, "the query", err);
-        if (status == FACTUM_OK) {
-            status = check_query(&subject->query, decider, err);
-        }
+    if (request->stream.len == 0 && request->query == NULL) {
+        subject->of_command = decider->query != NULL;
+        return subject->of_command
+                   ? FACTUM_OK
+                   : fct_fail(err, FACTUM_INVALID, "decider %s: a stream or a query is needed",
+                              decider->name);
+    }
+    if (request->query != NULL) {
+        subject->query = *request->query;
+        factum_status status = check_query(&subject->query, decider, err);
         if (status != FACTUM_OK) {
             return status;
         }
     }
     return key_make(subject, decider, arena, err);
+}
+
+factum_status fct_subject_ask(struct fct_subject *subject, const factum_decider *decider,
+                              const void *command, struct factum_arena *arena, factum_error *err)
+{
+    if (!subject->of_command) {
+        return FACTUM_OK;
+    }
+    decider->query(command, arena, &subject->query);
+    factum_status status = fct_arena_status(arena, "the query", err);
+    if (status == FACTUM_OK) {
+        status = check_query(&subject->query, decider, err);
+    }
+    return status == FACTUM_OK ? key_make(subject, decider, arena, err) : status;
 }
 
 static bool has_name(const factum_slice *names, size_t count, factum_slice name)

@@ -12,15 +12,22 @@ struct fct_subject {
     factum_slice stream; /* empty: the query */
     factum_query query;  /* borrowed from the request, or in the arena */
     factum_slice key;    /* what it is, as bytes: equal for equal subjects of equal deciders */
-    size_t about_at;     /* where, in |key|, the decider ends and the stream or query begins */
+    factum_slice about;  /* the stream or query, as bytes; empty: what the decider's query says */
+    bool of_command;     /* the decider's own query says it: fct_subject_ask */
 };
 
-/* From the request, or by the decider's |query|; |arena| keeps what it needs. INVALID, NO_MEMORY,
- * TOO_BIG. */
+/* From the request; |arena| keeps what it needs. Without a stream or a query there it is for
+ * fct_subject_ask to say, and |query| and |key| are empty until then. INVALID, NO_MEMORY, TOO_BIG.
+ */
 FCT_MUST_USE factum_status fct_subject_init(struct fct_subject *subject,
                                             const factum_decider *decider,
                                             const factum_transact_request *request,
                                             struct factum_arena *arena, factum_error *err);
+/* Asks the decider's |query| if the subject is |of_command|. INVALID, NO_MEMORY, TOO_BIG, or what
+ * the decider fails with. */
+FCT_MUST_USE factum_status fct_subject_ask(struct fct_subject *subject,
+                                           const factum_decider *decider, const void *command,
+                                           struct factum_arena *arena, factum_error *err);
 /* Would a read of the subject give the event? */
 bool fct_subject_fits(const struct fct_subject *subject, const struct fct_emitted *event);
 

@@ -1,5 +1,7 @@
 /* transact.c - a command from its arrival to its answer. Layer: decider.
  *
+ *     (over the decider's own query: known key? --yes--> the first answer; no: ask the query)
+ *          v
  *     cached fold? --no--> known key? --yes--> the first answer
  *          |                   | no
  *          |                read all
@@ -420,7 +422,18 @@ static factum_status answer_unwritten(struct transaction *t, factum_verdict verd
 
 /* ---- from beginning to end ------------------------------------------------------------------- */
 
-/* A fold out of the cache, or one that is read now, unless the key answers. */
+/* The decider's own query, unless the key answers: a command that was accepted has its answer
+ * whatever the query says by now, or if it fails. */
+static factum_status get_subject(struct transaction *t, bool *done, factum_error *err)
+{
+    factum_status status = t->subject.of_command ? find_first_answer(t, done, err) : FACTUM_OK;
+    return status == FACTUM_OK && !*done
+               ? fct_subject_ask(&t->subject, t->decider, t->request.command, &t->arena, err)
+               : status;
+}
+
+/* A fold out of the cache, or one that is read now, unless the key answers, which get_subject may
+ * have asked already. */
 static factum_status get_fold(struct transaction *t, bool *done, factum_error *err)
 {
     if (t->request.cache != NULL) {
@@ -431,7 +444,7 @@ static factum_status get_fold(struct transaction *t, bool *done, factum_error *e
     if (t->fold != NULL) {
         return FACTUM_OK;
     }
-    factum_status status = find_first_answer(t, done, err);
+    factum_status status = t->subject.of_command ? FACTUM_OK : find_first_answer(t, done, err);
     if (status != FACTUM_OK || *done) {
         return status;
     }
@@ -446,7 +459,10 @@ static factum_status get_fold(struct transaction *t, bool *done, factum_error *e
 static factum_status run(struct transaction *t, factum_error *err)
 {
     bool done = false;
-    factum_status status = get_fold(t, &done, err);
+    factum_status status = get_subject(t, &done, err);
+    if (status == FACTUM_OK && !done) {
+        status = get_fold(t, &done, err);
+    }
     while (status == FACTUM_OK && !done) {
         factum_verdict verdict;
         fct_decision_init(t->decision, t->decider, &t->decision_arena, t->subject.stream);

@@ -7,7 +7,9 @@
  * Invariants:
  *  1. A box belongs to one state, or to one call, or is idle.
  *  2. decide and query never see the state or initial themselves, only copies.
- *  3. A box whose script was stopped or has failed has lost its state: it is |broken| until it is
+ *  3. An idle box holds no state and no garbage, so that a call gives the same in a used box as in
+ *     a fresh one.
+ *  4. A box whose script was stopped or has failed has lost its state: it is |broken| until it is
  *     released, and whoever needs the state fails.
  */
 #include <string.h>
@@ -20,13 +22,17 @@
 #include "script/lua.h"
 #include "script/sandbox_int.h"
 
-#define IDLE_MAX 64 /* boxes kept for later: as many threads decide at once without loading */
+/* Boxes kept for later: so many threads decide at once without loading, if their scripts are small.
+ */
+#define IDLE_MAX 32
+#define IDLE_BYTES_MAX ((size_t)4 << 20) /* of all of them together */
 
 static const char state_key; /* of the registry: the state of the box */
 
 struct lua_box {
     struct fct_sandbox *sandbox;
     struct lua_box *next;
+    size_t size; /* in bytes, while it is idle */
     bool has_state;
     bool broken;
 };
@@ -48,6 +54,7 @@ struct lua_decider {
     struct fct_mutex lock;
     struct lua_box *idle;
     size_t idle_count;
+    size_t idle_size;
 };
 
 /* An event as evolve sees it, or, with |type_text|, as decide has made it. */
@@ -86,6 +93,7 @@ static factum_status take_box(struct lua_decider *owner, struct lua_box **box, f
     if (taken != NULL) {
         owner->idle = taken->next;
         owner->idle_count--;
+        owner->idle_size -= taken->size;
     }
     fct_mutex_unlock(&owner->lock);
     if (taken == NULL) {
@@ -113,14 +121,34 @@ static void free_box(const struct lua_decider *owner, struct lua_box *box)
     fct_mem_free(owner->mem, box);
 }
 
+static factum_status run_in(struct lua_box *box, lua_CFunction body, void *call, factum_error *err)
+{
+    FCT_ASSERT(box != NULL);
+    factum_status status = fct_sandbox_run(box->sandbox, body, call, err);
+    box->broken = status != FACTUM_OK;
+    return status;
+}
+
+static int forget_state(lua_State *lua)
+{
+    lua_pushnil(lua);
+    lua_rawsetp(lua, LUA_REGISTRYINDEX, &state_key);
+    return 0;
+}
+
 static void give_box(struct lua_decider *owner, struct lua_box *box)
 {
+    if (box->has_state && !box->broken) {
+        (void)run_in(box, forget_state, NULL, NULL); /* a failure unloads the script */
+    }
+    box->size = sizeof *box + fct_sandbox_trim(box->sandbox);
     fct_mutex_lock(&owner->lock);
-    bool keep = owner->idle_count < IDLE_MAX;
+    bool keep = owner->idle_count < IDLE_MAX && box->size <= IDLE_BYTES_MAX - owner->idle_size;
     if (keep) {
         box->next = owner->idle;
         owner->idle = box;
         owner->idle_count++;
+        owner->idle_size += box->size;
     }
     fct_mutex_unlock(&owner->lock);
     if (!keep) {
@@ -146,14 +174,6 @@ static void return_box(const struct lua_fold_state *state, struct lua_box *box)
     if (box != state->box) {
         give_box(state->owner, box);
     }
-}
-
-static factum_status run_in(struct lua_box *box, lua_CFunction body, void *call, factum_error *err)
-{
-    FCT_ASSERT(box != NULL);
-    factum_status status = fct_sandbox_run(box->sandbox, body, call, err);
-    box->broken = status != FACTUM_OK;
-    return status;
 }
 
 static void release_box(void *state)
@@ -517,9 +537,11 @@ static factum_status ask_script(struct lua_box *box, lua_CFunction body, struct 
     if (status == FACTUM_OK) {
         status = run_in(box, body, call, err);
     }
-    return status == FACTUM_OK
-               ? fct_values_parse(box->sandbox, 0, fct_buf_slice(&box->sandbox->out), json, err)
-               : status;
+    if (status != FACTUM_OK) {
+        return status;
+    }
+    status = fct_values_parse(box->sandbox, 0, fct_buf_slice(&box->sandbox->out), json, err);
+    return status == FACTUM_OK ? status : fct_wrap(err, status, "what the script returned");
 }
 
 static factum_verdict decide(const void *state, const void *command, factum_decision *out)
@@ -563,6 +585,9 @@ static void print_command(const void *command, factum_json_writer *to)
     factum_json_put_member_text(to, "id", asked->id);
     factum_json_put_member(to, "data");
     factum_json_put_raw(to, asked->data.len == 0 ? FCT_SLICE("{}") : asked->data);
+    if (factum_script_has_query(asked->decider)) { /* otherwise it is the request's stream */
+        factum_json_put_member_text(to, "stream", asked->stream);
+    }
     factum_json_put_end(to);
 }
 
@@ -713,9 +738,9 @@ factum_status fct_lua_open(const factum_script *script, const char *name,
 {
     bool has_query = false;
     struct lua_box *box = NULL;
-    if (script->text.len > FCT_SCRIPT_SIZE_MAX) {
-        return fct_fail(err, FACTUM_TOO_BIG, "%s has %zu bytes; a script may have %zu",
-                        script->name, script->text.len, FCT_SCRIPT_SIZE_MAX);
+    factum_status status = fct_script_size_check(script->text, script->name, err);
+    if (status != FACTUM_OK) {
+        return status;
     }
     struct lua_decider *fresh = fct_mem_zalloc(fct_mem_heap(), 1, sizeof *fresh);
     if (fresh == NULL) {
@@ -725,7 +750,7 @@ factum_status fct_lua_open(const factum_script *script, const char *name,
     fresh->base.host = &fct_lua_host;
     fct_buf_init(&fresh->initial_json, fresh->mem, FACTUM_STATE_SIZE_MAX);
     fct_mutex_init(&fresh->lock);
-    factum_status status = copy_script(fresh, script, name, err);
+    status = copy_script(fresh, script, name, err);
     if (status == FACTUM_OK) {
         status = take_box(fresh, &box, err);
     }

@@ -36,6 +36,7 @@ static const char account[] =
     "end\n";
 
 struct fixture {
+    int64_t time; /* of the next command */
     factum_store *store;
     factum_script_decider *decider;
     factum_error err;
@@ -55,6 +56,7 @@ static factum_status open_script(const char *text, const char *name,
 static void set_up(struct fixture *f, const char *text)
 {
     memset(f, 0, sizeof *f);
+    f->time = 5;
     factum_lua_enable();
     assert_ok(factum_testing_open_memory(NULL, &f->store, &f->err), f->err);
     assert_ok(open_script(text, "account", &f->decider, &f->err), f->err);
@@ -75,7 +77,7 @@ static factum_status send(struct fixture *f, const char *name, const char *data,
         .name = factum_slice_from(name),
         .id = FCT_SLICE("1"),
         .data = factum_slice_from(data),
-        .time = 5,
+        .time = f->time,
         .stream = FCT_SLICE("account-1"),
     };
     factum_transact_request request = {
@@ -225,6 +227,141 @@ static void a_query_makes_a_decision_unique(void **state)
     assert_ok(send(&f, "Register", "{\"email\":\"c@d\"}", ""), f.err);
     assert_int_equal(f.result.verdict, FACTUM_ACCEPTED);
     fails(&f, "Register", "{}", FACTUM_INVALID, "account.lua:2:");
+    tear_down(&f);
+}
+
+/* ---- repeats over a query ---- */
+
+#define REGISTER                                                                                   \
+    "initial = {} function evolve(state, event) return { n = (state.n or 0) + 1 } end\n"           \
+    "function decide(state, command)\n"                                                            \
+    "  if state.n then return { reject = 'taken' } end\n"                                          \
+    "  return { type = 'Registered', tags = { 'x', 'day:' .. command.time // 10 } }\n"             \
+    "end\n"
+
+static void use_script(struct fixture *f, const char *text)
+{
+    factum_script_decider_close(f->decider);
+    assert_ok(open_script(text, "account", &f->decider, &f->err), f->err);
+}
+
+/* The command of k1 again: its first answer, at |position|. */
+static void is_repeat(struct fixture *f, uint64_t position)
+{
+    assert_ok(send(f, "Register", "{}", "k1"), f->err);
+    assert_true(f->result.already);
+    assert_int_equal(f->result.verdict, FACTUM_ACCEPTED);
+    assert_int_equal(f->result.position, position);
+}
+
+static void a_repeat_gets_its_answer_at_any_time_and_from_any_version(void **state)
+{
+    (void)state;
+    struct fixture f;
+    set_up(&f, REGISTER "function query(c) return { { tags = { 'day:' .. c.time // 10 } } } end");
+    assert_ok(send(&f, "Register", "{}", "k1"), f.err);
+    assert_false(f.result.already);
+    const uint64_t position = f.result.position;
+    is_repeat(&f, position);
+    f.time = 500; /* the query is another one now */
+    is_repeat(&f, position);
+    use_script(&f, REGISTER "function query(c) return { { types = { 'A' }, tags = { 'x' } } } end");
+    is_repeat(&f, position);
+    use_script(&f, REGISTER "function query(c) error('no query') end");
+    is_repeat(&f, position);
+    fails(&f, "Register", "{}", FACTUM_INVALID, "no query"); /* without an id it is asked */
+    use_script(&f, REGISTER "function query(c) return { { tags = { 'x' } } } end");
+    assert_status(send(&f, "Register", "{\"n\":1}", "k1"), FACTUM_KEY_CONFLICT);
+    assert_status(send(&f, "Other", "{}", "k1"), FACTUM_KEY_CONFLICT);
+    assert_ok(send(&f, "Register", "{}", "k2"), f.err);
+    assert_int_equal(f.result.verdict, FACTUM_REJECTED);
+    tear_down(&f);
+}
+
+/* ---- boxes that were used ---- */
+
+static factum_status open_small(const char *text, factum_script_decider **decider,
+                                factum_error *err)
+{
+    factum_script script = {.size = sizeof script,
+                            .text = factum_slice_from(text),
+                            .name = "account.lua",
+                            .memory_max = (uint64_t)2 << 20,
+                            .cpu_ms_max = 5000};
+    return factum_script_decider_open(&script, "account", decider, err);
+}
+
+static factum_status send_to(struct fixture *f, const char *stream, const char *name)
+{
+    const factum_script_command command = {
+        .size = sizeof command, .decider = f->decider, .name = factum_slice_from(name)};
+    const factum_transact_request request = {
+        .size = sizeof request, .stream = factum_slice_from(stream), .command = &command};
+    return factum_transact(f->store, factum_script_decider_get(f->decider), &request, &f->result,
+                           &f->err);
+}
+
+/* To make a text of 0.8 MB takes 1.6 MB for a moment: 2 MiB have no room for another one. */
+static void a_used_box_has_the_memory_of_a_fresh_one(void **state)
+{
+    (void)state;
+    struct fixture f;
+    set_up(&f, account);
+    factum_script_decider_close(f.decider);
+    assert_ok(open_small("initial = {}\n"
+                         "local function big() return ('0123456789'):rep(80000) end\n"
+                         "function evolve(state, event) return { text = big() } end\n"
+                         "function decide(state, command)\n"
+                         "  if command.name == 'Think' and #big() == 0 then return nil end\n"
+                         "  if command.name == 'Noop' then return {} end\n"
+                         "  return { type = 'A' }\n"
+                         "end\n",
+                         &f.decider, &f.err),
+              f.err);
+    assert_ok(send_to(&f, "account-1", "Make"), f.err);
+    assert_ok(send_to(&f, "account-1", "Noop"), f.err);  /* its box has had a state of 0.8 MB */
+    assert_ok(send_to(&f, "account-2", "Think"), f.err); /* decides on initial */
+    assert_ok(send_to(&f, "account-1", "Noop"), f.err);
+    assert_ok(send_to(&f, "account-1", "Noop"), f.err); /* evolve makes the state anew */
+    assert_status(send_to(&f, "account-1", "Think"), FACTUM_TOO_BIG); /* the two together */
+    assert_text(f.err, "stopped: more than 2,097,152 bytes of memory");
+    assert_ok(send_to(&f, "account-3", "Think"), f.err);
+    tear_down(&f);
+}
+
+static void data_of_too_many_values_names_the_limit(void **state)
+{
+    (void)state;
+    struct fixture f;
+    static char data[1 << 20];
+    set_up(&f, account);
+    factum_script_decider_close(f.decider);
+    assert_ok(open_small(account, &f.decider, &f.err), f.err);
+    size_t len = (size_t)snprintf(data, sizeof data, "{\"v\":[0");
+    while (len < sizeof data - 8) {
+        len += (size_t)snprintf(data + len, sizeof data - len, ",0");
+    }
+    (void)snprintf(data + len, sizeof data - len, "]}");
+    fails(&f, "Strange", data, FACTUM_TOO_BIG,
+          "the command's data: JSON that needs more than 2,097,152 bytes of memory");
+    assert_ok(send(&f, "Deposit", "{\"amount\":1}", ""), f.err);
+    tear_down(&f);
+}
+
+/* 63 bytes, of which the last would be the first half of a character. */
+static void a_code_is_not_cut_inside_a_character(void **state)
+{
+    (void)state;
+    struct fixture f;
+    set_up(&f, "initial = {} function evolve(state) return state end\n"
+               "function decide(state, command) return { reject = ('\xc3\xa4'):rep(100),\n"
+               "  text = ('\xc3\xa4'):rep(1000) } end");
+    assert_ok(send(&f, "Any", "{}", ""), f.err);
+    assert_int_equal(f.result.verdict, FACTUM_REJECTED);
+    assert_int_equal(strlen(f.result.code), 62);
+    assert_true(fct_utf8_valid(factum_slice_from(f.result.code)));
+    assert_int_equal(strlen(f.result.text), 254);
+    assert_true(fct_utf8_valid(factum_slice_from(f.result.text)));
     tear_down(&f);
 }
 
@@ -379,6 +516,10 @@ int main(void)
         cmocka_unit_test(a_script_that_fails_writes_nothing),
         cmocka_unit_test(a_script_that_lacks_something_is_refused),
         cmocka_unit_test(a_query_makes_a_decision_unique),
+        cmocka_unit_test(a_repeat_gets_its_answer_at_any_time_and_from_any_version),
+        cmocka_unit_test(a_used_box_has_the_memory_of_a_fresh_one),
+        cmocka_unit_test(data_of_too_many_values_names_the_limit),
+        cmocka_unit_test(a_code_is_not_cut_inside_a_character),
         cmocka_unit_test(threads_share_a_decider),
         cmocka_unit_test(files_of_tests_tell_what_differs),
         cmocka_unit_test(a_script_with_a_memory_of_its_own_is_found_out),

@@ -387,6 +387,36 @@ static void a_stopped_script_is_loaded_again(void **state)
     fct_sandbox_close(NULL);
 }
 
+static void what_was_big_is_not_kept(void **state)
+{
+    (void)state;
+    struct fct_sandbox *sandbox;
+    factum_error err;
+    factum_slice json;
+    static char argument[1 << 20];
+    struct fct_sandbox_options options = {
+        .mem = fct_mem_heap(),
+        .text = factum_slice_from("function run(a) return { a, ('x'):rep(1000000) } end"),
+        .name = "s.lua",
+    };
+    size_t len = (size_t)snprintf(argument, sizeof argument, "[0");
+    while (len < sizeof argument / 16) {
+        len += (size_t)snprintf(argument + len, sizeof argument - len, ",0");
+    }
+    (void)snprintf(argument + len, sizeof argument - len, "]");
+    assert_ok(fct_sandbox_open(&options, &sandbox, &err), err);
+    const size_t fresh = fct_sandbox_trim(sandbox);
+    assert_in_range(fresh, 1, 128 << 10);
+    for (int i = 0; i < 2; i++) {
+        assert_ok(fct_sandbox_call_json(sandbox, "run", factum_slice_from(argument), &json, &err),
+                  err);
+        assert_in_range(fct_sandbox_trim(sandbox), 1, fresh + (8 << 10));
+    }
+    factum_slice none = factum_slice_from("{}");
+    assert_ok(fct_sandbox_call_json(sandbox, "run", none, &json, &err), err);
+    fct_sandbox_close(sandbox);
+}
+
 static void without_memory_nothing_leaks(void **state)
 {
     (void)state;
@@ -435,6 +465,7 @@ int main(void)
         cmocka_unit_test(long_sources_are_read_in_time),
         cmocka_unit_test(loading_has_a_budget_too),
         cmocka_unit_test(a_stopped_script_is_loaded_again),
+        cmocka_unit_test(what_was_big_is_not_kept),
         cmocka_unit_test(without_memory_nothing_leaks),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

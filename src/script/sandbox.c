@@ -25,7 +25,8 @@
 #define HOOK_STEP 100 /* an instruction may compare two texts of megabytes */
 #define REFUSALS_MAX 4
 #define NAME_SIZE_MAX 56u
-#define READ_SIZE 512 /* source text between two looks at the clock */
+#define TRIM_SIZE ((size_t)64 << 10) /* of a tape or an answer that is kept for the next use */
+#define READ_SIZE 512                /* source text between two looks at the clock */
 
 static const char globals_key;
 
@@ -53,8 +54,7 @@ static size_t add_place(lua_State *lua, char *text, size_t size)
     return 0;
 }
 
-/* 1,000,000 */
-static const char *grouped(uint64_t number, char text[32])
+const char *fct_grouped(uint64_t number, char text[GROUPED_SIZE])
 {
     char digits[24];
     int len = snprintf(digits, sizeof digits, "%" PRIu64, number);
@@ -72,26 +72,27 @@ static const char *grouped(uint64_t number, char text[32])
 static void say_stop(const struct fct_sandbox *sandbox, char *text, size_t size)
 {
     const struct fct_sandbox_limits *limits = &sandbox->limits;
-    char number[32];
+    char number[GROUPED_SIZE];
     switch (sandbox->stop) {
     case SANDBOX_INSTRUCTIONS:
         (void)snprintf(text, size, "stopped after %s instructions",
-                       grouped(limits->instructions, number));
+                       fct_grouped(limits->instructions, number));
         break;
     case SANDBOX_BYTES:
         (void)snprintf(text, size, "stopped after %s bytes allocated and handled",
-                       grouped(limits->bytes, number));
+                       fct_grouped(limits->bytes, number));
         break;
     case SANDBOX_MEMORY:
         (void)snprintf(text, size, "stopped: more than %s bytes of memory",
-                       grouped(limits->memory, number));
+                       fct_grouped(limits->memory, number));
         break;
     case SANDBOX_ELEMENTS:
-        (void)snprintf(text, size, "stopped after %s elements", grouped(limits->elements, number));
+        (void)snprintf(text, size, "stopped after %s elements",
+                       fct_grouped(limits->elements, number));
         break;
     case SANDBOX_TIME:
         (void)snprintf(text, size, "stopped after %s ms of processor time",
-                       grouped(limits->cpu_ms, number));
+                       fct_grouped(limits->cpu_ms, number));
         break;
     case SANDBOX_RUNS:
     case SANDBOX_NO_MEMORY:
@@ -425,6 +426,7 @@ static factum_status load(struct fct_sandbox *sandbox, factum_error *err)
         unload(sandbox);
         return report(sandbox, err);
     }
+    (void)lua_gc(lua, LUA_GCCOLLECT); /* as before every later use: fct_sandbox_trim */
     return FACTUM_OK;
 }
 
@@ -443,6 +445,26 @@ factum_status fct_sandbox_run(struct fct_sandbox *sandbox, lua_CFunction body, v
     }
     unload(sandbox);
     return report(sandbox, err);
+}
+
+size_t fct_sandbox_trim(struct fct_sandbox *sandbox)
+{
+    size_t size = sizeof *sandbox + sandbox->text_size;
+    if (sandbox->lua != NULL) {
+        (void)lua_gc(sandbox->lua, LUA_GCCOLLECT);
+    }
+    if (sandbox->out.capacity > TRIM_SIZE) {
+        fct_buf_finish(&sandbox->out);
+    }
+    for (size_t i = 0; i < SANDBOX_TAPES; i++) {
+        struct sandbox_tape *tape = &sandbox->tapes[i];
+        if (tape->capacity > TRIM_SIZE / sizeof *tape->nodes) {
+            fct_mem_free(sandbox->mem, tape->nodes);
+            *tape = (struct sandbox_tape){.nodes = NULL};
+        }
+        size += tape->capacity * sizeof *tape->nodes;
+    }
+    return size + sandbox->out.capacity + (size_t)sandbox->memory;
 }
 
 /* ---- open and close -------------------------------------------------------------------------- */
@@ -484,12 +506,20 @@ static factum_status copy_source(struct fct_sandbox *sandbox,
     return FACTUM_OK;
 }
 
+factum_status fct_script_size_check(factum_slice text, const char *name, factum_error *err)
+{
+    return text.len <= FCT_SCRIPT_SIZE_MAX
+               ? FACTUM_OK
+               : fct_fail(err, FACTUM_TOO_BIG, "%s has %zu bytes; a script may have %zu", name,
+                          text.len, FCT_SCRIPT_SIZE_MAX);
+}
+
 factum_status fct_sandbox_open(const struct fct_sandbox_options *options,
                                struct fct_sandbox **sandbox, factum_error *err)
 {
-    if (options->text.len > FCT_SCRIPT_SIZE_MAX) {
-        return fct_fail(err, FACTUM_TOO_BIG, "%s has %zu bytes; a script may have %zu",
-                        options->name, options->text.len, FCT_SCRIPT_SIZE_MAX);
+    factum_status status = fct_script_size_check(options->text, options->name, err);
+    if (status != FACTUM_OK) {
+        return status;
     }
     struct fct_sandbox *fresh = fct_mem_zalloc(options->mem, 1, sizeof *fresh);
     if (fresh == NULL) {
@@ -500,7 +530,7 @@ factum_status fct_sandbox_open(const struct fct_sandbox_options *options,
     fresh->tests = options->tests;
     set_defaults(&fresh->limits);
     fct_buf_init(&fresh->out, fresh->mem, fresh->limits.bytes);
-    factum_status status = copy_source(fresh, options, err);
+    status = copy_source(fresh, options, err);
     if (status == FACTUM_OK) {
         status = load(fresh, err);
     }

@@ -36,6 +36,9 @@ struct fct_sandbox_options {
 
 struct fct_sandbox;
 
+/* TOO_BIG: the text is over FCT_SCRIPT_SIZE_MAX. |name| is that of its file. */
+FCT_MUST_USE factum_status fct_script_size_check(factum_slice text, const char *name,
+                                                 factum_error *err);
 /* Loads the script: compiles its text and runs it once, within the budget. *sandbox is the
  * caller's, for fct_sandbox_close; NULL on failure. INVALID: "orders.lua:3: ...", an error in the
  * script. TOO_BIG: stopped by a limit, or the text is over FCT_SCRIPT_SIZE_MAX. NO_MEMORY. */
@@ -51,5 +54,10 @@ void fct_sandbox_close(struct fct_sandbox *sandbox);
 FCT_MUST_USE factum_status fct_sandbox_call_json(struct fct_sandbox *sandbox, const char *name,
                                                  factum_slice argument, factum_slice *json,
                                                  factum_error *err);
+
+/* Between two uses: collects garbage, so that the next call has the memory that it would have in a
+ * fresh sandbox, and frees tapes and answers that are not small. Returns the bytes that are left.
+ * Ends the life of the last answer. */
+size_t fct_sandbox_trim(struct fct_sandbox *sandbox);
 
 #endif

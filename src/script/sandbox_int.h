@@ -67,6 +67,10 @@ FCT_MUST_USE factum_status fct_sandbox_run(struct fct_sandbox *sandbox, lua_CFun
                                            void *argument, factum_error *err);
 struct fct_sandbox *fct_sandbox_of(lua_State *lua);
 
+#define GROUPED_SIZE 32
+/* "1,000,000"; returns |text|. */
+const char *fct_grouped(uint64_t number, char text[GROUPED_SIZE]);
+
 /* Charges the call under way, and does not return if that is over its budget. */
 void fct_charge_bytes(lua_State *lua, uint64_t bytes);
 void fct_charge_elements(lua_State *lua, uint64_t elements);
@@ -104,7 +108,8 @@ bool fct_make_text(lua_State *lua, int index);
 void fct_values_open(lua_State *lua);
 bool fct_is_null(lua_State *lua, int index);
 /* Parses |text| into nodes that the sandbox owns; they last until the next parse into the same
- * |tape|, below SANDBOX_TAPES. Not under fct_sandbox_run. */
+ * |tape|, below SANDBOX_TAPES. Not under fct_sandbox_run. INVALID; TOO_BIG: the nodes would need
+ * more than the budget's memory; NO_MEMORY. */
 FCT_MUST_USE factum_status fct_values_parse(struct fct_sandbox *sandbox, size_t tape,
                                             factum_slice text, factum_json *json,
                                             factum_error *err);

@@ -58,34 +58,45 @@ static bool is_marked(lua_State *lua, int index)
 
 /* ---- from JSON ------------------------------------------------------------------------------- */
 
+/* The new nodes begin as nothing: each parse begins anew. */
 static factum_status grow_tape(struct fct_sandbox *sandbox, struct sandbox_tape *tape,
                                size_t capacity, factum_error *err)
 {
-    void *nodes =
-        capacity > SIZE_MAX / sizeof(factum_json_node)
-            ? NULL
-            : fct_mem_resize(sandbox->mem, tape->nodes, capacity * sizeof(factum_json_node));
-    if (nodes == NULL) {
+    fct_mem_free(sandbox->mem, tape->nodes);
+    *tape = (struct sandbox_tape){
+        .nodes = fct_mem_alloc(sandbox->mem, capacity * sizeof(factum_json_node))};
+    if (tape->nodes == NULL) {
         return fct_fail(err, FACTUM_NO_MEMORY, "out of memory");
     }
-    tape->nodes = nodes;
     tape->capacity = capacity;
     return FACTUM_OK;
+}
+
+/* The most nodes that a tape may have. It is not in Lua's memory, and so has a maximum of its own:
+ * what needs a bigger tape needs about as much for its values. */
+static size_t tape_max(const struct fct_sandbox *sandbox)
+{
+    uint64_t most = sandbox->limits.memory / sizeof(factum_json_node);
+    return most < NODES_FIRST ? NODES_FIRST : most < UINT32_MAX ? (size_t)most : UINT32_MAX;
 }
 
 factum_status fct_values_parse(struct fct_sandbox *sandbox, size_t tape, factum_slice text,
                                factum_json *json, factum_error *err)
 {
     struct sandbox_tape *to = &sandbox->tapes[tape];
-    size_t most = factum_json_nodes_max(text.len);
+    char number[GROUPED_SIZE];
+    size_t most = tape_max(sandbox);
     factum_status status = to->capacity > 0 ? FACTUM_OK : grow_tape(sandbox, to, NODES_FIRST, err);
     while (status == FACTUM_OK) {
         status = factum_json_parse(text, NULL, to->nodes, to->capacity, json, err);
-        if (status != FACTUM_TOO_BIG || to->capacity >= most) {
+        if (status != FACTUM_TOO_BIG) {
             return status;
         }
-        size_t capacity = to->capacity < most / 4 ? to->capacity * 4 : most;
-        status = grow_tape(sandbox, to, capacity, err);
+        if (to->capacity >= most) {
+            return fct_fail(err, FACTUM_TOO_BIG, "JSON that needs more than %s bytes of memory",
+                            fct_grouped(sandbox->limits.memory, number));
+        }
+        status = grow_tape(sandbox, to, to->capacity < most / 4 ? to->capacity * 4 : most, err);
     }
     return status;
 }

@@ -135,7 +135,7 @@ static struct fct_decider_use *take_opened(struct fct_deciders *deciders,
 }
 
 /* Puts |use| into the table, in place of an older definition of the category, or of the oldest
- * entry. Who comes late with an older definition leaves the table as it is. */
+ * entry. If the table has a newer definition of the category already, it stays as it is. */
 static void keep_opened(struct fct_server *server, struct fct_decider_use *use)
 {
     struct fct_deciders *deciders = server->deciders;

@@ -321,8 +321,8 @@ factum_status fct_http_category(const struct fct_http_call *call, factum_error *
                    fct_utf8_valid(name)
                ? FACTUM_OK
                : fct_fail(err, FACTUM_INVALID,
-                          "\"%.*s\" cannot be a category: that is the part of a stream's name "
-                          "before its first '-', and does not begin with '$'",
+                          "\"%.*s\" is not a category: that is the part of a stream's name before "
+                          "its first '-', which does not begin with '$'",
                           FCT_FMT(name));
 }
 

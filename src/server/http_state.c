@@ -187,7 +187,7 @@ static factum_status fold_stream(struct state_job *asked, factum_error *err)
     }
     status = factum_fold_create(decider, NULL, &asked->fold, err);
     if (status == FACTUM_OK && asked->with_blame) {
-        status = factum_blame_create(&asked->blame, err);
+        status = factum_blame_create(0, &asked->blame, err);
     }
     if (status == FACTUM_OK) {
         status = fold_cursor(asked, cursor, err);
@@ -226,7 +226,7 @@ static factum_status read_state_query(struct state_job *asked, factum_error *err
     }
     asked->category = fct_slice(call->name.ptr, len);
     if (len == 0 || len + 1 >= call->name.len || call->name.ptr[0] == '$') {
-        return fct_fail(err, FACTUM_INVALID, "\"%.*s\" is no stream of a category: CATEGORY-ID",
+        return fct_fail(err, FACTUM_INVALID, "\"%.*s\" is not a stream of a category: CATEGORY-ID",
                         FCT_FMT(call->name));
     }
     factum_status status = fct_http_at(call, &asked->request, err);

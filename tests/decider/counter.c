@@ -151,14 +151,22 @@ FACTUM_DECIDER(counter, 1);
 #define tagged_event_print counter_event_print
 #define tagged_evolve counter_evolve
 #define tagged_decide counter_decide
-#define tagged_command_print counter_command_print
+
+static void tagged_command_print(const counter_command *command, factum_json_writer *to)
+{
+    factum_json_put_array(to);
+    counter_command_print(command, to);
+    factum_json_put_text(to, factum_slice_from(command->stream));
+    factum_json_put_text(to, factum_slice_from(command->tag));
+    factum_json_put_end(to);
+}
 
 static void tagged_query(const counter_command *command, factum_arena *arena, factum_query *query)
 {
     static const factum_slice type = {(const uint8_t *)"Added", 5};
     factum_slice *tag = factum_arena_alloc(arena, sizeof *tag);
     factum_query_item *item = factum_arena_alloc(arena, sizeof *item);
-    if (tag != NULL && item != NULL) {
+    if (tag != NULL && item != NULL && !command->no_query) {
         *tag = factum_slice_from(command->tag);
         *item = (factum_query_item){.types = &type, .type_count = 1, .tags = tag, .tag_count = 1};
         *query = (factum_query){.items = item, .item_count = 1};

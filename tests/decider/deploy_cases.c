@@ -170,7 +170,7 @@ TEST(what_is_no_deployed_decider_is_refused_and_mended_by_the_next)
         append_definition(f, "$DeciderDeployed", datas[i]);
         assert_status(factum_decider_find(f->store, ACCOUNT, NULL, &found, &f->err),
                       FACTUM_INVALID);
-        assert_text(f->err, " is no deployed decider: ");
+        assert_text(f->err, " is not a deployed decider: ");
         assert_null(found);
     }
     append_definition(f, "Other", "{}");
@@ -308,7 +308,7 @@ TEST(blame_names_the_event_that_changed_a_value_last)
 {
     F;
     factum_blame *blame;
-    OK(factum_blame_create(&blame, &f->err));
+    OK(factum_blame_create(0, &blame, &f->err));
     assert_string_equal(blame_text(blame), "");
     take_state(f, blame, "{\"z\":1,\"a\":[]}", 0);
     assert_string_equal(blame_text(blame), ".z=1@-1; .a=[]@-1; ");
@@ -324,6 +324,73 @@ TEST(blame_names_the_event_that_changed_a_value_last)
     factum_blame_destroy(NULL);
 }
 
+TEST(blame_keeps_only_the_events_that_a_value_names)
+{
+    F;
+    factum_blame *blame;
+    char type[1024];
+    char state_text[64];
+    memset(type, 'T', sizeof type);
+    OK(factum_blame_create(16384, &blame, &f->err)); /* 1000 types alone have a megabyte */
+    take_state(f, blame, "{\"n\":0,\"stays\":true}", 0);
+    for (int i = 1; i <= 1000; i++) {
+        const factum_event event = {.type = {(const uint8_t *)type, sizeof type},
+                                    .revision = (uint64_t)i};
+        (void)snprintf(state_text, sizeof state_text, "{\"n\":%d,\"stays\":true}", i);
+        OK(factum_blame_take(blame, factum_slice_from(state_text), &event, &f->err));
+    }
+    assert_string_equal(blame_text(blame), ".n=1000@1000; .stays=true@-1; ");
+    factum_blamed value = {.size = sizeof value};
+    OK(factum_blame_at(blame, 0, &value, &f->err));
+    assert_int_equal(value.type.len, sizeof type);
+    assert_memory_equal(value.type.ptr, type, sizeof type);
+    factum_blame_destroy(blame);
+}
+
+/* Refused, and nothing has changed. */
+static void refuses_state(struct fixture *f, factum_blame *blame, factum_slice text)
+{
+    const factum_event event = {.type = FCT_SLICE("Changed"), .revision = 9};
+    assert_status(factum_blame_take(blame, text, &event, &f->err), FACTUM_TOO_BIG);
+    assert_text(f->err, "need more than 65536 bytes");
+    assert_string_equal(blame_text(blame), ".a=1@2; ");
+}
+
+TEST(blame_has_a_maximum_and_names_it)
+{
+    F;
+    static char text[65536];
+    factum_blame *blame;
+    OK(factum_blame_create(65536, &blame, &f->err));
+    take_state(f, blame, "{}", 0);
+    take_state(f, blame, "{\"a\":1}", 2);
+    size_t len = (size_t)snprintf(text, sizeof text, "[0");
+    while (len < sizeof text - 3) { /* too many nodes */
+        len += (size_t)snprintf(text + len, sizeof text - len, ",0");
+    }
+    text[len++] = ']';
+    refuses_state(f, blame, fct_slice(text, len));
+    len = (size_t)snprintf(text, sizeof text, "[{\"");
+    memset(text + len, 'n', 3000);
+    len += 3000;
+    len += (size_t)snprintf(text + len, sizeof text - len, "\":[0");
+    for (int i = 0; i < 40; i++) { /* few nodes, with long paths */
+        len += (size_t)snprintf(text + len, sizeof text - len, ",0");
+    }
+    len += (size_t)snprintf(text + len, sizeof text - len, "]}]");
+    refuses_state(f, blame, fct_slice(text, len));
+    len = 0;
+    text[len++] = '"';
+    memset(text + len, 't', 65000); /* one long value */
+    len += 65000;
+    text[len++] = '"';
+    refuses_state(f, blame, fct_slice(text, len));
+    take_state(f, blame, "{\"a\":1,\"b\":2}", 3);
+    assert_string_equal(blame_text(blame), ".a=1@2; .b=2@3; ");
+    assert_status(factum_blame_take(NULL, FCT_SLICE("{}"), NULL, &f->err), FACTUM_INVALID);
+    factum_blame_destroy(blame);
+}
+
 const struct CMUnitTest deploy_cases[] = {
     CASE(what_is_deployed_is_found_with_its_history),
     CASE(the_same_text_again_changes_nothing),
@@ -336,6 +403,8 @@ const struct CMUnitTest deploy_cases[] = {
     CASE(a_deployed_decider_decides),
     CASE(of_rivals_each_is_written_or_refused_and_equal_ones_agree),
     CASE(blame_names_the_event_that_changed_a_value_last),
+    CASE(blame_keeps_only_the_events_that_a_value_names),
+    CASE(blame_has_a_maximum_and_names_it),
 };
 const size_t deploy_case_count = sizeof deploy_cases / sizeof deploy_cases[0];
 #endif

@@ -90,6 +90,41 @@ TEST(the_query_may_come_with_the_request)
     assert_text(f->err, "an event has to name its stream");
 }
 
+TEST(a_repeat_gets_its_answer_whatever_the_query_is_now)
+{
+    F;
+    counter_command command = take("a-1", "email:x", 1);
+    for (int cached = 0; cached < 2; cached++) {
+        const char *id = cached == 0 ? "k1" : "k2";
+        command.no_query = false;
+        command.tag = cached == 0 ? "email:x" : "email:y";
+        assert_int_equal(ask(f, NULL, command, id), FACTUM_ACCEPTED);
+        assert_false(f->result.already);
+        const uint64_t position = f->result.position;
+        assert_int_equal(ask(f, NULL, command, id), FACTUM_ACCEPTED);
+        assert_true(f->result.already);
+        command.no_query = true;
+        assert_int_equal(ask(f, NULL, command, id), FACTUM_ACCEPTED);
+        assert_true(f->result.already);
+        assert_int_equal(f->result.position, position);
+        assert_status(submit(f, NULL, command, "other"), FACTUM_INVALID);
+        assert_text(f->err, "a query has 1 to");
+        if (cached == 0) {
+            make_cache(f);
+        }
+    }
+}
+
+TEST(another_command_over_the_query_is_a_conflict)
+{
+    F;
+    assert_int_equal(ask(f, NULL, take("a-1", "email:x", 1), "k1"), FACTUM_ACCEPTED);
+    assert_status(submit(f, NULL, take("a-1", "email:y", 1), "k1"), FACTUM_KEY_CONFLICT);
+    assert_status(submit(f, NULL, take("a-2", "email:x", 1), "k1"), FACTUM_KEY_CONFLICT);
+    assert_status(submit(f, NULL, take("a-1", "email:x", 2), "k1"), FACTUM_KEY_CONFLICT);
+    assert_string_equal(stream_text(f, "a-1"), "Added {\"n\":1}");
+}
+
 TEST(a_state_over_a_query_is_cached_too)
 {
     F;
@@ -114,6 +149,8 @@ const struct CMUnitTest query_cases[] = {
     CASE(an_event_that_comes_to_fit_is_decided_on),
     CASE(an_event_that_does_not_fit_is_no_race),
     CASE(the_query_may_come_with_the_request),
+    CASE(a_repeat_gets_its_answer_whatever_the_query_is_now),
+    CASE(another_command_over_the_query_is_a_conflict),
     CASE(a_state_over_a_query_is_cached_too),
 };
 const size_t query_case_count = sizeof query_cases / sizeof query_cases[0];

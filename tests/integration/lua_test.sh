@@ -49,7 +49,7 @@ t "and what changed since" 0 '^\.paidCents  900 +revision 2  PaymentReceived' S 
 t "as JSON, a line each" 0 '^\{"path":"\.status","value":"paid","revision":2,' S order-42 --blame --json
 t "watched until now" 0 '"status": "paid"' S order-42 --watch --timeout 0
 t "a stream that does not exist" 4 "no stream order-44" S order-44
-t "a stream without a category" 2 "no stream of a category" S order
+t "a stream without a category" 2 "not a stream of a category" S order
 t "--watch has no past" 2 "no --at" S order-42 --watch --at 2026-01-01
 
 t "a script is deployed" 0 "^order revision 0, [0-9a-f]{12}$" F decider deploy order "$order" --why "a reason" --by ann
