@@ -62,12 +62,13 @@ static void print_accepted(const struct options *options, const factum_registrat
         (void)printf("{\"accepted\":true,\"subject\":");
         print_json_text(stdout, factum_slice_from(options->arguments[0]));
         (void)printf(",\"version\":%" PRIu64 ",\"id\":%" PRIu64 ",\"registered\":%s,\"already\":%s,"
-                     "\"provenEvents\":%" PRIu64 "}\n",
+                     "\"newest\":%s,\"provenEvents\":%" PRIu64 "}\n",
                      done->version, done->id, registered ? "true" : "false",
-                     done->already ? "true" : "false", done->proven_events);
+                     done->already ? "true" : "false", done->newest ? "true" : "false",
+                     done->proven_events);
     } else if (done->already) {
-        (void)printf("%s has this schema already: version %" PRIu64 "\n", options->arguments[0],
-                     done->version);
+        (void)printf("%s has this schema already: version %" PRIu64 "%s\n", options->arguments[0],
+                     done->version, done->newest ? "" : ", not the newest");
     } else if (!options->quiet) {
         (void)printf("%s version %" PRIu64 "%s; %s\n", options->arguments[0], done->version,
                      registered ? "" : " would be accepted", events);

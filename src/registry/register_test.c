@@ -133,6 +133,10 @@ TEST(versions_rise_and_equal_texts_have_equal_ids)
     assert_ok(enrol(f, "OrderPlaced", placed_1, &done), f->err);
     assert_true(done.already);
     assert_int_equal(done.version, 1);
+    assert_false(done.newest);
+    assert_ok(enrol(f, "OrderPlaced", placed_2, &done), f->err);
+    assert_true(done.already);
+    assert_true(done.newest);
 
     factum_schemas *schemas;
     factum_schema_version version = {.size = sizeof version};
@@ -177,6 +181,56 @@ TEST(a_version_that_a_stored_event_breaks_is_refused_and_the_event_named)
               f->err);
     assert_int_equal(done.version, 2);
     assert_status(put(f, "order-4", "OrderPlaced", "{\"orderId\":\"4\"}"), FACTUM_SCHEMA_VIOLATION);
+}
+
+TEST(a_place_goes_with_the_proof_after_it)
+{
+    F;
+    const factum_schema_proof proofs[] = {FACTUM_SCHEMA_PROOF_ALL, FACTUM_SCHEMA_PROOF_NONE,
+                                          FACTUM_SCHEMA_PROOF_AFTER};
+    for (size_t i = 0; i < sizeof proofs / sizeof *proofs; i++) {
+        const factum_register_options options = {
+            .size = sizeof options, .proof = proofs[i], .after = 1};
+        factum_status status =
+            factum_schema_register(f->store, FCT_SLICE("OrderPlaced"), factum_slice_from(placed_1),
+                                   &options, NULL, &f->err);
+        if (proofs[i] == FACTUM_SCHEMA_PROOF_AFTER) {
+            assert_ok(status, f->err);
+        } else {
+            assert_status(status, FACTUM_INVALID);
+            assert_text(f->err, "FACTUM_SCHEMA_PROOF_AFTER");
+        }
+    }
+}
+
+TEST(many_subjects_are_told_apart)
+{
+    F;
+    enum { SUBJECTS = 100 };
+    factum_schemas *schemas;
+    factum_schema_version version = {.size = sizeof version};
+    char subject[32];
+    for (int i = 0; i < SUBJECTS; i++) {
+        (void)snprintf(subject, sizeof subject, i % 2 == 0 ? "c%d/T" : "T%d", i);
+        must_enrol(f, subject, placed_1);
+        if (i % 3 == 0) {
+            must_enrol(f, subject, placed_2);
+        }
+    }
+    assert_ok(factum_schemas_open(f->store, &schemas, &f->err), f->err);
+    for (int i = 0; i < SUBJECTS; i++) {
+        (void)snprintf(subject, sizeof subject, i % 2 == 0 ? "c%d/T" : "T%d", i);
+        assert_ok(factum_schemas_find(schemas, factum_slice_from(subject), 0, &version, &f->err),
+                  f->err);
+        assert_int_equal(version.version, i % 3 == 0 ? 2 : 1);
+        assert_true(version.newest);
+        assert_ok(factum_schemas_find(schemas, factum_slice_from(subject), 1, &version, &f->err),
+                  f->err);
+        assert_int_equal(version.newest, i % 3 != 0);
+    }
+    assert_status(factum_schemas_find(schemas, FCT_SLICE("c/T"), 0, &version, &f->err),
+                  FACTUM_NOT_FOUND);
+    factum_schemas_close(schemas);
 }
 
 TEST(what_is_no_schema_is_refused)
@@ -402,6 +456,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         ON_BOTH(versions_rise_and_equal_texts_have_equal_ids),
         ON_BOTH(a_version_that_a_stored_event_breaks_is_refused_and_the_event_named),
+        ON_BOTH(a_place_goes_with_the_proof_after_it),
+        ON_BOTH(many_subjects_are_told_apart),
         ON_BOTH(what_is_no_schema_is_refused),
         ON_BOTH(an_event_that_does_not_fit_is_refused_with_the_place),
         ON_BOTH(an_event_gets_its_tags_and_the_id_of_its_schema),
