@@ -30,8 +30,10 @@ extern "C" {
 
 /* What happens to an event that does not fit the newest version. */
 typedef enum factum_schema_mode {
-    FACTUM_SCHEMA_MODE_UNSET = 0, /* as the subject's category says; REJECT where nothing is said */
-    FACTUM_SCHEMA_MODE_OFF = 1,   /* events are not looked at */
+    /* As the same type says without its category, then as the category says; REJECT where nothing is
+     * said. */
+    FACTUM_SCHEMA_MODE_UNSET = 0,
+    FACTUM_SCHEMA_MODE_OFF = 1, /* events are not looked at */
     FACTUM_SCHEMA_MODE_WARN =
         2, /* it is stored; its metadata and the log say why it does not fit */
     FACTUM_SCHEMA_MODE_REJECT = 3
@@ -79,7 +81,7 @@ FACTUM_API FACTUM_MUST_USE factum_status factum_schemas_find(const factum_schema
                                                              factum_slice subject, uint64_t number,
                                                              factum_schema_version *version,
                                                              factum_error *err);
-/* The |index|-th mode that somebody has set, "CATEGORY/" included. DONE. */
+/* The |index|-th mode that is set, never UNSET, "CATEGORY/" included. DONE. */
 FACTUM_API FACTUM_MUST_USE factum_status factum_schemas_mode_at(const factum_schemas *schemas,
                                                                 size_t index, factum_slice *subject,
                                                                 factum_schema_mode *mode,
@@ -129,7 +131,7 @@ FACTUM_API FACTUM_MUST_USE factum_status factum_schema_prove(
     const factum_register_options *options, factum_registration *registration, factum_error *err);
 
 /* Sets the mode of a subject, or of a category, "order/", for its types that have none of their
- * own. INVALID, BUSY (others register: try again), and as factum_append. */
+ * own. UNSET takes back what was set. INVALID, BUSY (others register: try again), and as factum_append. */
 FACTUM_API FACTUM_MUST_USE factum_status factum_schema_mode_set(factum_store *store,
                                                                 factum_slice subject,
                                                                 factum_schema_mode mode,

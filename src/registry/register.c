@@ -458,8 +458,7 @@ factum_status factum_schema_mode_set(factum_store *store, factum_slice subject,
                                      factum_schema_mode mode, factum_error *err)
 {
     struct fct_registry_event event = {.is_mode = true, .subject_text = subject, .mode = mode};
-    if (store == NULL || mode == FACTUM_SCHEMA_MODE_UNSET ||
-        factum_schema_mode_name(mode)[0] == '\0') {
+    if (store == NULL || (unsigned)mode > FACTUM_SCHEMA_MODE_REJECT) {
         return fct_fail(err, FACTUM_INVALID, "schemas: a store and a mode are needed");
     }
     factum_status status = fct_subject_parse(subject, &event.subject, err);

@@ -312,7 +312,30 @@ TEST(modes_say_what_happens_to_what_does_not_fit)
     assert_ok(set_mode(f, "order/OrderPlaced", FACTUM_SCHEMA_MODE_REJECT), f->err);
     assert_status(put(f, "order-1", "OrderPlaced", "{}"), FACTUM_SCHEMA_VIOLATION);
     assert_ok(put(f, "basket-1", "OrderPlaced", "{}"), f->err);
-    assert_status(set_mode(f, "order/", FACTUM_SCHEMA_MODE_UNSET), FACTUM_INVALID);
+    assert_status(set_mode(f, "order/", (factum_schema_mode)4), FACTUM_INVALID);
+}
+
+TEST(a_mode_is_taken_back)
+{
+    F;
+    factum_schemas *schemas;
+    factum_slice subject;
+    factum_schema_mode mode;
+    const char misfit[] = "{\"orderId\":\"1\",\"qty\":0}";
+    must_enrol(f, "order/OrderPlaced", placed_1);
+    assert_ok(set_mode(f, "order/OrderPlaced", FACTUM_SCHEMA_MODE_REJECT), f->err);
+    assert_ok(set_mode(f, "order/", FACTUM_SCHEMA_MODE_WARN), f->err);
+    assert_status(put(f, "order-1", "OrderPlaced", misfit), FACTUM_SCHEMA_VIOLATION);
+    assert_ok(set_mode(f, "order/OrderPlaced", FACTUM_SCHEMA_MODE_UNSET), f->err);
+    assert_ok(put(f, "order-1", "OrderPlaced", misfit), f->err);
+    assert_ok(factum_schemas_open(f->store, &schemas, &f->err), f->err);
+    assert_ok(factum_schemas_mode_at(schemas, 0, &subject, &mode, &f->err), f->err);
+    assert_true(fct_slice_equal(subject, FCT_SLICE("order/")));
+    assert_int_equal(mode, FACTUM_SCHEMA_MODE_WARN);
+    assert_status(factum_schemas_mode_at(schemas, 1, &subject, &mode, &f->err), FACTUM_DONE);
+    factum_schemas_close(schemas);
+    assert_ok(set_mode(f, "order/", FACTUM_SCHEMA_MODE_UNSET), f->err);
+    assert_status(put(f, "order-1", "OrderPlaced", misfit), FACTUM_SCHEMA_VIOLATION);
 }
 
 TEST(a_category_may_have_a_schema_of_its_own)
@@ -463,6 +486,7 @@ int main(void)
         ON_BOTH(an_event_gets_its_tags_and_the_id_of_its_schema),
         ON_BOTH(a_retry_after_a_new_version_is_recognised),
         ON_BOTH(modes_say_what_happens_to_what_does_not_fit),
+        ON_BOTH(a_mode_is_taken_back),
         ON_BOTH(a_category_may_have_a_schema_of_its_own),
         ON_BOTH(the_registry_itself_is_guarded),
         cmocka_unit_test_setup_teardown(schemas_are_there_after_a_restart, set_up_local, tear_down),

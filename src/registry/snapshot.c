@@ -99,11 +99,22 @@ const factum_schema_version *fct_snapshot_newest(const struct factum_schemas *sc
 static factum_status add_mode(struct factum_schemas *schemas,
                               const struct fct_registry_event *event, factum_error *err)
 {
-    for (size_t i = 0; i < schemas->mode_count; i++) {
-        if (fct_slice_equal(schemas->modes[i].subject, event->subject_text)) {
-            schemas->modes[i].mode = event->mode;
-            return FACTUM_OK;
+    size_t at = 0;
+    while (at < schemas->mode_count &&
+           !fct_slice_equal(schemas->modes[at].subject, event->subject_text)) {
+        at++;
+    }
+    if (event->mode == FACTUM_SCHEMA_MODE_UNSET) {
+        if (at < schemas->mode_count) {
+            schemas->mode_count--;
+            memmove(&schemas->modes[at], &schemas->modes[at + 1],
+                    (schemas->mode_count - at) * sizeof *schemas->modes);
         }
+        return FACTUM_OK;
+    }
+    if (at < schemas->mode_count) {
+        schemas->modes[at].mode = event->mode;
+        return FACTUM_OK;
     }
     if (!grow(schemas->mem, &schemas->modes, schemas->mode_count, &schemas->mode_capacity,
               sizeof *schemas->modes)) {

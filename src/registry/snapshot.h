@@ -24,7 +24,7 @@ struct factum_schemas {
     uint32_t *newest;
     size_t newest_slots; /* a power of two, or 0 */
     size_t subject_count;
-    struct fct_mode_entry *modes; /* the last of each subject */
+    struct fct_mode_entry *modes; /* the last of each subject, unless it is UNSET */
     size_t mode_count;
     size_t mode_capacity;
     bool exists;       /* the stream has events */
