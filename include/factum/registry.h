@@ -131,7 +131,8 @@ FACTUM_API FACTUM_MUST_USE factum_status factum_schema_prove(
     const factum_register_options *options, factum_registration *registration, factum_error *err);
 
 /* Sets the mode of a subject, or of a category, "order/", for its types that have none of their
- * own. UNSET takes back what was set. INVALID, BUSY (others register: try again), and as factum_append. */
+ * own. UNSET takes back what was set. INVALID, BUSY (others register: try again), and as
+ * factum_append. */
 FACTUM_API FACTUM_MUST_USE factum_status factum_schema_mode_set(factum_store *store,
                                                                 factum_slice subject,
                                                                 factum_schema_mode mode,

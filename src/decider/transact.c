@@ -17,8 +17,9 @@
  *  1. Events are written only where the state was read: at its revision and the revision of its
  *     metadata, or under the condition of its query.
  *  2. A no-op, a rejection or the failure of a decision is given only on a state that was read
- *     during this call, and only after the key was looked up on it or later. The state may hold what an earlier sending of
- *     this very command has done; then the key is there, for both were written by one append.
+ *     during this call, and only after the key was looked up on it or later. The state may hold
+ *     what an earlier sending of this very command has done; then the key is there, for both were
+ *     written by one append.
  *  3. A fold is in the cache or in one call, never in both; one that failed is destroyed. A turn
  *     that was taken is ended.
  */

@@ -293,6 +293,35 @@ TEST(a_retry_after_a_new_version_is_recognised)
                   FACTUM_KEY_CONFLICT);
 }
 
+/* An event with an id of its own at the beginning of |stream|; EXISTS if it is recognised. */
+static factum_status put_first(struct fixture *f, const char *stream, const char *data)
+{
+    const factum_new_event event = {
+        .stream = factum_slice_from(stream),
+        .type = FCT_SLICE("OrderPlaced"),
+        .data = factum_slice_from(data),
+        .id = {{1, 2, 3, 4, 5, 6, 0x47, 8, 0x89, 10, 11, 12, 13, 14, 15, 16}},
+    };
+    factum_append_result result;
+    factum_status status = factum_append_stream(f->store, event.stream, factum_no_stream(), &event,
+                                                1, &result, &f->err);
+    return status == FACTUM_OK && result.already ? FACTUM_EXISTS : status;
+}
+
+TEST(a_retry_by_ids_has_to_fit_the_newest_version)
+{
+    F;
+    const factum_register_options unproven = {.size = sizeof unproven,
+                                              .proof = FACTUM_SCHEMA_PROOF_NONE};
+    must_enrol(f, "OrderPlaced", placed_1);
+    assert_ok(put_first(f, "order-1", "{\"orderId\":\"1\"}"), f->err);
+    assert_status(put_first(f, "order-1", "{\"orderId\":\"1\"}"), FACTUM_EXISTS);
+    assert_ok(factum_schema_register(f->store, FCT_SLICE("OrderPlaced"),
+                                     factum_slice_from(placed_2), &unproven, NULL, &f->err),
+              f->err);
+    assert_status(put_first(f, "order-1", "{\"orderId\":\"1\"}"), FACTUM_SCHEMA_VIOLATION);
+}
+
 static factum_status set_mode(struct fixture *f, const char *subject, factum_schema_mode mode)
 {
     return factum_schema_mode_set(f->store, factum_slice_from(subject), mode, &f->err);
@@ -485,6 +514,7 @@ int main(void)
         ON_BOTH(an_event_that_does_not_fit_is_refused_with_the_place),
         ON_BOTH(an_event_gets_its_tags_and_the_id_of_its_schema),
         ON_BOTH(a_retry_after_a_new_version_is_recognised),
+        ON_BOTH(a_retry_by_ids_has_to_fit_the_newest_version),
         ON_BOTH(modes_say_what_happens_to_what_does_not_fit),
         ON_BOTH(a_mode_is_taken_back),
         ON_BOTH(a_category_may_have_a_schema_of_its_own),
