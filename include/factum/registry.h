@@ -119,9 +119,10 @@ typedef struct factum_registration {
 /* Registers |text| as the next version of |subject|. |options| and |registration| may be NULL.
  * Events of the type may be appended meanwhile: those that do not fit are found before the version
  * is accepted. INVALID: no subject, no JSON, no schema, |after| without PROOF_AFTER. UNSUPPORTED,
- * TOO_BIG: as factum_schema_compile. SCHEMA_VIOLATION: a stored event does not fit; the registration
- * names it. BUSY: others register, or events of the type are appended, faster than this can be
- * proven: try again. CANCELLED: by |progress|. Otherwise as factum_read and factum_append. */
+ * TOO_BIG: as factum_schema_compile. SCHEMA_VIOLATION: a stored event does not fit; the
+ * registration names it. BUSY: others register, or events of the type are appended, faster than
+ * this can be proven: try again. CANCELLED: by |progress|. Otherwise as factum_read and
+ * factum_append. */
 FACTUM_API FACTUM_MUST_USE factum_status factum_schema_register(
     factum_store *store, factum_slice subject, factum_slice text,
     const factum_register_options *options, factum_registration *registration, factum_error *err);
