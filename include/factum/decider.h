@@ -394,13 +394,14 @@ typedef struct factum_result {
 
 /* Decides a command and appends what was decided. OK with any of the three verdicts in *result.
  * Rejections and no-ops are not recorded: the same command sent again is decided again. Before one
- * is given, it is made sure that the state is not an old one and that the command was not accepted
- * before.
+ * is given, or an error of the decision or of its events, it is made sure that the state is not an
+ * old one and that the command was not accepted before.
  *
  * |result| is optional; it is overwritten in any case, |retries| also on failure. INVALID: the
  * request makes no sense, an event cannot be read, or the decider contradicts itself (the text says
  * which). NEWER_FORMAT: the stream has an event of a type that the decider does not know; the text
  * names it and its position. KEY_CONFLICT: the command id was used for another command.
+ * SCHEMA_VIOLATION: an event does not fit its registered schema, and nothing was appended.
  * WRONG_REVISION, CONDITION_FAILED: others were faster each time: send it again. UNKNOWN_OUTCOME:
  * the append may have been written; send the same command with the same id again, after opening
  * the store again if it says FAILED; without a command id, read first. TOO_BIG, BUSY, EXPIRED and

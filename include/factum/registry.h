@@ -30,8 +30,10 @@ extern "C" {
 
 /* What happens to an event that does not fit the newest version. */
 typedef enum factum_schema_mode {
-    FACTUM_SCHEMA_MODE_UNSET = 0, /* as the subject's category says; REJECT where nothing is said */
-    FACTUM_SCHEMA_MODE_OFF = 1,   /* events are not looked at */
+    /* As the type says without its category, or else as the category says; REJECT where neither
+     * does. */
+    FACTUM_SCHEMA_MODE_UNSET = 0,
+    FACTUM_SCHEMA_MODE_OFF = 1, /* events are not looked at */
     FACTUM_SCHEMA_MODE_WARN =
         2, /* it is stored; its metadata and the log say why it does not fit */
     FACTUM_SCHEMA_MODE_REJECT = 3
@@ -73,13 +75,13 @@ FACTUM_API FACTUM_MUST_USE factum_status factum_schemas_at(const factum_schemas 
                                                            size_t index,
                                                            factum_schema_version *version,
                                                            factum_error *err);
-/* A version of |subject|; |number| 0: the newest. NOT_FOUND: no such subject, or no such version,
- * with those that there are. INVALID. */
+/* A version of |subject|; |number| 0: the newest. NOT_FOUND: the subject has no schema, or no
+ * version of that number; the text says which is its newest. INVALID. */
 FACTUM_API FACTUM_MUST_USE factum_status factum_schemas_find(const factum_schemas *schemas,
                                                              factum_slice subject, uint64_t number,
                                                              factum_schema_version *version,
                                                              factum_error *err);
-/* The |index|-th mode that somebody has set, "CATEGORY/" included. DONE. */
+/* The |index|-th mode that is set, never UNSET, "CATEGORY/" included. DONE. */
 FACTUM_API FACTUM_MUST_USE factum_status factum_schemas_mode_at(const factum_schemas *schemas,
                                                                 size_t index, factum_slice *subject,
                                                                 factum_schema_mode *mode,
@@ -92,7 +94,7 @@ FACTUM_API const char *factum_schema_mode_name(factum_schema_mode mode);
 typedef struct factum_register_options {
     size_t size;
     factum_schema_proof proof;
-    uint64_t after;                  /* of PROOF_AFTER: a place, such as an event's position */
+    uint64_t after; /* of PROOF_AFTER: a place, such as an event's position; 0 with the others */
     const factum_progress *progress; /* events checked so far, and how many there are; or NULL */
     const factum_call *call;         /* or NULL */
 } factum_register_options;
@@ -108,14 +110,19 @@ typedef struct factum_registration {
     uint64_t failed_revision;
     char failed_stream[256];  /* cut if it is longer */
     char failed_pointer[256]; /* into its data; cut if it is longer */
+    /* |version| is the newest, or becomes so. False only with |already|: the schema is that of an
+     * older version, and the newest stays in force. To return to an older schema, register it with
+     * a difference, such as another "$comment". */
+    bool newest;
 } factum_registration;
 
 /* Registers |text| as the next version of |subject|. |options| and |registration| may be NULL.
  * Events of the type may be appended meanwhile: those that do not fit are found before the version
- * is accepted. INVALID: no subject, no JSON, no schema. UNSUPPORTED, TOO_BIG: as
- * factum_schema_compile. SCHEMA_VIOLATION: a stored event does not fit; the registration names it.
- * BUSY: others register, or events of the type are appended, faster than this can be proven: try
- * again. CANCELLED: by |progress|. Otherwise as factum_read and factum_append. */
+ * is accepted. INVALID: no subject, no JSON, no schema, |after| without PROOF_AFTER. UNSUPPORTED,
+ * TOO_BIG: as factum_schema_compile. SCHEMA_VIOLATION: a stored event does not fit; the
+ * registration names it. BUSY: others register, or events of the type are appended, faster than
+ * this can be proven: try again. CANCELLED: by |progress|. Otherwise as factum_read and
+ * factum_append. */
 FACTUM_API FACTUM_MUST_USE factum_status factum_schema_register(
     factum_store *store, factum_slice subject, factum_slice text,
     const factum_register_options *options, factum_registration *registration, factum_error *err);
@@ -125,7 +132,8 @@ FACTUM_API FACTUM_MUST_USE factum_status factum_schema_prove(
     const factum_register_options *options, factum_registration *registration, factum_error *err);
 
 /* Sets the mode of a subject, or of a category, "order/", for its types that have none of their
- * own. INVALID, BUSY (others register: try again), and as factum_append. */
+ * own. UNSET takes back what was set. INVALID, BUSY (others register: try again), and as
+ * factum_append. */
 FACTUM_API FACTUM_MUST_USE factum_status factum_schema_mode_set(factum_store *store,
                                                                 factum_slice subject,
                                                                 factum_schema_mode mode,

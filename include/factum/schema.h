@@ -48,7 +48,7 @@ typedef struct factum_schema_checker factum_schema_checker;
 #define FACTUM_SCHEMA_FAULTS_MAX 1000u           /* that one check reports */
 #define FACTUM_SCHEMA_DATA_SIZE_MAX ((size_t)16 << 20) /* bytes that a check takes */
 #define FACTUM_SCHEMA_TAGS_MAX 64u                     /* x-factum-tag */
-#define FACTUM_SCHEMA_TAG_DEPTH_MAX 16u                /* steps of a path to one */
+#define FACTUM_SCHEMA_TAG_DEPTH_MAX 16u                /* properties and items on the way to one */
 
 typedef enum factum_schema_draft {
     FACTUM_SCHEMA_DEFAULT = 0, /* 2020-12 */
@@ -103,7 +103,9 @@ typedef struct factum_schema_fault {
 typedef struct factum_schema_result {
     size_t size;
     bool valid;
-    bool more; /* as many faults as were asked for were found: there may be more */
+    /* There may be more faults: as many as were asked for were found, or finding their places took
+     * as many steps as the check may. */
+    bool more;
     const factum_schema_fault *faults;
     size_t fault_count;
 } factum_schema_result;

@@ -292,11 +292,12 @@ typedef struct factum_append_result {
  * revision of each event. If each written stream has the events already, by their ids, where its
  * expectation says they should go, the append is recognised as a repetition: already = true,
  * nothing is written (docs/guide/retries.md). If only some streams or events are there, it is
- * refused. Refusals change nothing: INVALID, TOO_BIG, WRONG_REVISION, STREAM_DELETED,
- * CONDITION_FAILED, KEY_CONFLICT, BUSY, EXPIRED, READ_ONLY, UNSUPPORTED, NO_SPACE, NO_MEMORY,
- * CORRUPT, FAILED; IO: the disk failed before anything was written. UNKNOWN_OUTCOME: the disk or
- * the connection failed during the append; the events are there or not. After IO or
- * UNKNOWN_OUTCOME the store may have stopped (FAILED): close it and open it again. */
+ * refused. Refusals change nothing: INVALID, TOO_BIG, SCHEMA_VIOLATION (an event does not fit the
+ * schema that is registered for its type), WRONG_REVISION, STREAM_DELETED, CONDITION_FAILED,
+ * KEY_CONFLICT, BUSY, EXPIRED, READ_ONLY, UNSUPPORTED, NO_SPACE, NO_MEMORY, CORRUPT, FAILED;
+ * IO: the disk failed before anything was written. UNKNOWN_OUTCOME: the disk or the connection
+ * failed during the append; the events are there or not. After IO or UNKNOWN_OUTCOME the
+ * store may have stopped (FAILED): close it and open it again. */
 FACTUM_API FACTUM_MUST_USE factum_status factum_append(factum_store *store,
                                                        const factum_append_request *request,
                                                        factum_append_result *result,

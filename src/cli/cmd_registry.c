@@ -62,12 +62,13 @@ static void print_accepted(const struct options *options, const factum_registrat
         (void)printf("{\"accepted\":true,\"subject\":");
         print_json_text(stdout, factum_slice_from(options->arguments[0]));
         (void)printf(",\"version\":%" PRIu64 ",\"id\":%" PRIu64 ",\"registered\":%s,\"already\":%s,"
-                     "\"provenEvents\":%" PRIu64 "}\n",
+                     "\"newest\":%s,\"provenEvents\":%" PRIu64 "}\n",
                      done->version, done->id, registered ? "true" : "false",
-                     done->already ? "true" : "false", done->proven_events);
+                     done->already ? "true" : "false", done->newest ? "true" : "false",
+                     done->proven_events);
     } else if (done->already) {
-        (void)printf("%s has this schema already: version %" PRIu64 "\n", options->arguments[0],
-                     done->version);
+        (void)printf("%s has this schema already: version %" PRIu64 "%s\n", options->arguments[0],
+                     done->version, done->newest ? "" : ", not the newest");
     } else if (!options->quiet) {
         (void)printf("%s version %" PRIu64 "%s; %s\n", options->arguments[0], done->version,
                      registered ? "" : " would be accepted", events);
@@ -151,6 +152,21 @@ static factum_schema_mode mode_of(const factum_schemas *schemas, factum_slice su
     return FACTUM_SCHEMA_MODE_UNSET;
 }
 
+/* The mode that holds for |subject|: its own, that of its type alone, that of its category. */
+static factum_schema_mode mode_in_force(const factum_schemas *schemas, factum_slice subject)
+{
+    const uint8_t *slash = memchr(subject.ptr, '/', subject.len);
+    factum_schema_mode mode = mode_of(schemas, subject);
+    if (mode == FACTUM_SCHEMA_MODE_UNSET && slash != NULL) {
+        size_t category = (size_t)(slash + 1 - subject.ptr);
+        mode = mode_of(schemas, (factum_slice){slash + 1, subject.len - category});
+        if (mode == FACTUM_SCHEMA_MODE_UNSET) {
+            mode = mode_of(schemas, (factum_slice){subject.ptr, category});
+        }
+    }
+    return mode == FACTUM_SCHEMA_MODE_UNSET ? FACTUM_SCHEMA_MODE_REJECT : mode;
+}
+
 static const char *proof_name(const factum_schema_version *version)
 {
     switch (version->proof) {
@@ -181,8 +197,8 @@ static void list_version(const struct options *options, const factum_schemas *sc
         (void)printf(mode[0] == '\0' ? "}\n" : ",\"mode\":\"%s\"}\n", mode);
         return;
     }
-    (void)printf("%-7" PRIu64 " %-7s %s  ", version->version, mode[0] == '\0' ? "reject" : mode,
-                 created);
+    (void)printf("%-7" PRIu64 " %-7s %s  ", version->version,
+                 factum_schema_mode_name(mode_in_force(schemas, version->subject)), created);
     print_text(stdout, version->subject);
     (void)printf("\n");
 }
@@ -350,15 +366,15 @@ static int run_schema_diff(const struct options *options)
 
 static int run_schema_mode(const struct options *options)
 {
-    static const char *const names[] = {"", "off", "warn", "reject"};
+    static const char *const names[] = {"unset", "off", "warn", "reject"};
     factum_store *store;
     factum_error err;
-    size_t mode = 1;
+    size_t mode = 0;
     while (mode < 4 && strcmp(names[mode], options->arguments[1]) != 0) {
         mode++;
     }
     if (mode == 4) {
-        return complain("a mode is off, warn or reject, not \"%s\"", options->arguments[1]);
+        return complain("a mode is off, warn, reject or unset, not \"%s\"", options->arguments[1]);
     }
     int code = open_store(options, true, &store);
     if (code != 0) {
@@ -480,14 +496,14 @@ const struct command command_schema_diff = {
 
 const struct command command_schema_mode = {
     .name = "schema mode",
-    .usage = "schema mode [CATEGORY/]TYPE|CATEGORY/ off|warn|reject [options]",
+    .usage = "schema mode [CATEGORY/]TYPE|CATEGORY/ off|warn|reject|unset [options]",
     .summary = "what happens to an event that does not fit",
     .help = "  --json             the result as JSON\n",
     .notes = "off: events are not looked at. warn: stored, with \"$schema.fault\" in the metadata. "
              "reject: the\n"
              "default where there is a schema. A mode of \"order/\" is for all types of that "
              "category that\n"
-             "have none of their own.\n",
+             "have none of their own; unset: as if none had been set.\n",
     .options = "json ",
     .arguments_min = 2,
     .arguments_max = 2,

@@ -71,6 +71,7 @@ void factum_fold_reset(factum_fold *fold)
     fold->has_metadata = false;
     fold->windowed = false;
     fold->metadata_revision = 0;
+    fold->behind = false;
 }
 
 factum_status fct_fold_create(const struct fct_mem *mem, const factum_decider *decider,
@@ -250,6 +251,7 @@ factum_status fct_fold_read(struct factum_fold *fold, factum_store *store,
     }
     if (status == FACTUM_DONE) {
         fold->info.place = factum_cursor_place(cursor);
+        fold->behind = false;
         status = FACTUM_OK;
     }
     factum_cursor_close(cursor);

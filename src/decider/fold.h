@@ -26,6 +26,9 @@ struct factum_fold {
     bool has_metadata;
     bool windowed;              /* $maxCount or $maxAge: what a read gives changes by itself */
     uint64_t metadata_revision; /* that it was read under, if |has_metadata| */
+    /* Of a fold over a query: its own command appended events after |info.place| that it does not
+     * have, so that the next command has to read them. */
+    bool behind;
 };
 
 /* INVALID unless the decider has what it needs. */

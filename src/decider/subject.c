@@ -156,9 +156,14 @@ static bool has_name(const factum_slice *names, size_t count, factum_slice name)
     return false;
 }
 
+static bool type_fits(const factum_query_item *item, const struct fct_emitted *event)
+{
+    return item->type_count == 0 || has_name(item->types, item->type_count, event->type);
+}
+
 static bool item_fits(const factum_query_item *item, const struct fct_emitted *event)
 {
-    bool fits = item->type_count == 0 || has_name(item->types, item->type_count, event->type);
+    bool fits = type_fits(item, event);
     for (size_t i = 0; fits && i < item->tag_count; i++) {
         fits = has_name(event->tags, event->tag_count, item->tags[i]);
     }
@@ -170,6 +175,15 @@ bool fct_subject_fits(const struct fct_subject *subject, const struct fct_emitte
     bool fits = subject->stream.len > 0;
     for (size_t i = 0; !fits && i < subject->query.item_count; i++) {
         fits = item_fits(&subject->query.items[i], event);
+    }
+    return fits;
+}
+
+bool fct_subject_may_fit(const struct fct_subject *subject, const struct fct_emitted *event)
+{
+    bool fits = subject->stream.len > 0;
+    for (size_t i = 0; !fits && i < subject->query.item_count; i++) {
+        fits = type_fits(&subject->query.items[i], event);
     }
     return fits;
 }

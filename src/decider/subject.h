@@ -30,5 +30,7 @@ FCT_MUST_USE factum_status fct_subject_ask(struct fct_subject *subject,
                                            struct factum_arena *arena, factum_error *err);
 /* Would a read of the subject give the event? */
 bool fct_subject_fits(const struct fct_subject *subject, const struct fct_emitted *event);
+/* The same, if the event may have more tags when it is stored. */
+bool fct_subject_may_fit(const struct fct_subject *subject, const struct fct_emitted *event);
 
 #endif

@@ -12,15 +12,16 @@
  *          |                   | written, or known key
  *          |                   v
  *          |                answer
- *          +- no-op, rejected: read what is newer if the fold was cached; changed: decide again;
- *             otherwise known key? the first answer, or this one
+ *          +- no-op, rejected, failed: read what is newer if the fold was cached; changed: decide
+ *             again; otherwise known key? the first answer, or this one
  *
  * Invariants:
  *  1. Events are written only where the state was read: at its revision and the revision of its
  *     metadata, or under the condition of its query.
- *  2. A no-op or a rejection is given only on a state that was read during this call, and only
- *     after the key was looked up on it or later. The state may hold what an earlier sending of
- *     this very command has done; then the key is there, for both were written by one append.
+ *  2. A no-op, a rejection or the failure of a decision is given only on a state that was read
+ *     during this call, and only after the key was looked up on it or later. The state may hold
+ *     what an earlier sending of this very command has done; then the key is there, for both were
+ *     written by one append.
  *  3. A fold is in the cache or in one call, never in both; one that failed is destroyed. A turn
  *     that was taken is ended.
  */
@@ -229,6 +230,20 @@ static void drop_fold(struct transaction *t)
     t->fold = NULL;
 }
 
+/* The stored event has the tags that it was emitted with, and those that its schema takes from its
+ * data. So whether an event fits the query is known only if it fits by the former, or if no tag
+ * could make it fit. */
+static bool knows_own_events(const struct transaction *t)
+{
+    for (size_t i = 0; i < t->decision->count; i++) {
+        const struct fct_emitted *event = &t->decision->events[i];
+        if (!fct_subject_fits(&t->subject, event) && fct_subject_may_fit(&t->subject, event)) {
+            return false;
+        }
+    }
+    return true;
+}
+
 /* The fold takes what was appended, so that the next command need not read it. A fold that cannot
  * is dropped: the append has succeeded all the same. */
 static void take_own_events(struct transaction *t, const factum_append_result *result)
@@ -236,6 +251,10 @@ static void take_own_events(struct transaction *t, const factum_append_result *r
     struct factum_fold *fold = t->fold;
     if (t->decider->release != NULL) { /* not cached, and the events are not seen as stored */
         drop_fold(t);
+        return;
+    }
+    if (!knows_own_events(t)) {
+        fold->behind = true;
         return;
     }
     for (size_t i = 0; i < t->decision->count; i++) {
@@ -363,49 +382,46 @@ static factum_status check_streams(const struct transaction *t, factum_error *er
     return FACTUM_OK;
 }
 
-/* *done: the result is the answer. */
-static factum_status commit_decision(struct transaction *t, bool *done, factum_error *err)
+/* ---- what is not written --------------------------------------------------------------------- */
+
+/* May an answer be given that is no append's? Only on a state that was read during this call, and
+ * if the key is not that of an accepted command. *changed: the state was old, decide again; *done:
+ * the result is the first answer. */
+static factum_status check_state(struct transaction *t, bool *changed, bool *done,
+                                 factum_error *err)
 {
-    factum_append_result result;
-    factum_status status = check_streams(t, err);
-    if (status != FACTUM_OK) {
-        return status;
+    factum_status status = FACTUM_OK;
+    *changed = false;
+    if (!t->fresh) {
+        status = fct_load_newer(&t->source, t->fold, changed, err);
+        t->fresh = true;
     }
-    status = append_decision(t, &result, err);
-    *done = true;
-    switch ((int)status) {
-    case FACTUM_OK:
-        return answer_appended(t, &result, err);
-    case FACTUM_WRONG_REVISION:
-    case FACTUM_CONDITION_FAILED:
-        *done = false;
-        return lost_race(t, status, err);
-    case FACTUM_UNKNOWN_OUTCOME:
-        return ask_outcome(t, err);
-    case FACTUM_KEY_CONFLICT:
-        return fct_wrap(err, status, "command id %.*s was used for another command",
-                        FCT_FMT(t->request.command_id));
-    default:
-        return status;
-    }
+    return status != FACTUM_OK || *changed ? status : find_first_answer(t, done, err);
 }
 
-/* ---- no-ops and rejections ------------------------------------------------------------------- */
+/* The decision, or its append, has failed with |failure| before anything was written. The cause may
+ * be an old state, or a state in which an earlier sending of this command has taken effect. */
+static factum_status answer_failed(struct transaction *t, factum_status failure, bool *done,
+                                   factum_error *err)
+{
+    const factum_error why = err == NULL ? (factum_error){.status = failure} : *err;
+    bool changed;
+    factum_status status = check_state(t, &changed, done, err);
+    if (status != FACTUM_OK || changed || *done) {
+        return status;
+    }
+    if (err != NULL) {
+        *err = why;
+    }
+    return failure;
+}
 
 static factum_status answer_unwritten(struct transaction *t, factum_verdict verdict, bool *done,
                                       factum_error *err)
 {
-    bool changed = false;
-    factum_status status = FACTUM_OK;
-    if (!t->fresh) {
-        status = fct_load_newer(&t->source, t->fold, &changed, err);
-        t->fresh = true;
-    }
-    if (status != FACTUM_OK || changed) {
-        return status;
-    }
-    status = find_first_answer(t, done, err);
-    if (status != FACTUM_OK || *done) {
+    bool changed;
+    factum_status status = check_state(t, &changed, done, err);
+    if (status != FACTUM_OK || changed || *done) {
         return status;
     }
     *done = true;
@@ -420,6 +436,39 @@ static factum_status answer_unwritten(struct transaction *t, factum_verdict verd
     return FACTUM_OK;
 }
 
+/* ---- what is written ------------------------------------------------------------------------- */
+
+/* *done: the result is the answer. */
+static factum_status commit_decision(struct transaction *t, bool *done, factum_error *err)
+{
+    factum_append_result result;
+    factum_status status = check_streams(t, err);
+    if (status == FACTUM_OK) {
+        status = append_decision(t, &result, err);
+    }
+    *done = true;
+    switch ((int)status) {
+    case FACTUM_OK:
+        return answer_appended(t, &result, err);
+    case FACTUM_WRONG_REVISION:
+    case FACTUM_CONDITION_FAILED:
+        *done = false;
+        return lost_race(t, status, err);
+    case FACTUM_UNKNOWN_OUTCOME:
+        return ask_outcome(t, err);
+    case FACTUM_KEY_CONFLICT:
+        return fct_wrap(err, status, "command id %.*s was used for another command",
+                        FCT_FMT(t->request.command_id));
+    case FACTUM_INVALID:
+    case FACTUM_TOO_BIG:
+    case FACTUM_SCHEMA_VIOLATION:
+        *done = false;
+        return answer_failed(t, status, done, err);
+    default:
+        return status;
+    }
+}
+
 /* ---- from beginning to end ------------------------------------------------------------------- */
 
 /* The decider's own query, unless the key answers: a command that was accepted has its answer
@@ -432,8 +481,8 @@ static factum_status get_subject(struct transaction *t, bool *done, factum_error
                : status;
 }
 
-/* A fold out of the cache, or one that is read now, unless the key answers, which get_subject may
- * have asked already. */
+/* A fold out of the cache, as new as this store's last command on it, or one that is read now,
+ * unless the key answers, which get_subject may have asked already. */
 static factum_status get_fold(struct transaction *t, bool *done, factum_error *err)
 {
     if (t->request.cache != NULL) {
@@ -441,12 +490,17 @@ static factum_status get_fold(struct transaction *t, bool *done, factum_error *e
                                  t->call.deadline);
         t->fold = t->turn.fold;
     }
-    if (t->fold != NULL) {
+    if (t->fold != NULL && !t->fold->behind) {
         return FACTUM_OK;
     }
     factum_status status = t->subject.of_command ? FACTUM_OK : find_first_answer(t, done, err);
     if (status != FACTUM_OK || *done) {
         return status;
+    }
+    if (t->fold != NULL) {
+        bool changed;
+        t->fresh = true;
+        return fct_load_newer(&t->source, t->fold, &changed, err);
     }
     status = fct_fold_create(t->world->mem, t->decider, t->request.state_size_max, &t->fold, err);
     if (status == FACTUM_OK) {
@@ -470,6 +524,8 @@ static factum_status run(struct transaction *t, factum_error *err)
         if (status == FACTUM_OK) {
             status = verdict == FACTUM_ACCEPTED ? commit_decision(t, &done, err)
                                                 : answer_unwritten(t, verdict, &done, err);
+        } else {
+            status = answer_failed(t, status, &done, err);
         }
     }
     return status;

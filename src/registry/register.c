@@ -80,6 +80,13 @@ static factum_status read_register_options(struct registering *work,
         return fct_fail(err, FACTUM_INVALID, "schemas: %d is no kind of proof",
                         (int)work->options.proof);
     }
+    if (status == FACTUM_OK && work->options.after != 0 &&
+        work->options.proof != FACTUM_SCHEMA_PROOF_AFTER) {
+        return fct_fail(err, FACTUM_INVALID,
+                        "schemas: a place to check events after, %" PRIu64
+                        ", goes with FACTUM_SCHEMA_PROOF_AFTER only",
+                        work->options.after);
+    }
     return status;
 }
 
@@ -129,14 +136,15 @@ static factum_slice category_of(factum_slice stream)
 /* Is there a schema for this type in |category| alone? */
 static bool has_own_schema(const struct registering *work, factum_slice category)
 {
-    char text[2 * FACTUM_NAME_SIZE_MAX + 2];
-    if (category.len == 0) {
+    uint8_t text[2 * FACTUM_NAME_SIZE_MAX + 1];
+    factum_slice type = work->subject.type;
+    if (category.len == 0 || category.len + 1 + type.len > sizeof text) {
         return false;
     }
-    int len =
-        snprintf(text, sizeof text, "%.*s/%.*s", (int)category.len, (const char *)category.ptr,
-                 (int)work->subject.type.len, (const char *)work->subject.type.ptr);
-    return fct_snapshot_newest(work->schemas, fct_slice(text, (size_t)len)) != NULL;
+    memcpy(text, category.ptr, category.len);
+    text[category.len] = '/';
+    memcpy(text + category.len + 1, type.ptr, type.len);
+    return fct_snapshot_newest(work->schemas, fct_slice(text, category.len + 1 + type.len)) != NULL;
 }
 
 /* Would the gate ask this schema about an event like |event|? */
@@ -261,7 +269,8 @@ static factum_status read_registry(struct registering *work, factum_error *err)
     return factum_schemas_open(work->store, &work->schemas, err);
 }
 
-/* Has the subject this schema, in any version? Sets version and id, those of a new one if not. */
+/* Has the subject this schema, in any version? Sets the answer's version, which is a new one if
+ * not. */
 static bool find_same(struct registering *work)
 {
     const factum_slice hash = fct_slice(work->hash, FCT_SHA256_TEXT_SIZE - 1);
@@ -278,11 +287,13 @@ static bool find_same(struct registering *work)
         if (fct_slice_equal(version->subject, work->subject_text)) {
             work->answer.version = version->version;
             work->answer.id = id;
+            work->answer.newest = version == newest;
             return true;
         }
     }
     work->answer.version = newest == NULL ? 1 : newest->version + 1;
     work->answer.id = id > 0 ? id : id_max + 1;
+    work->answer.newest = true;
     return false;
 }
 
@@ -447,8 +458,7 @@ factum_status factum_schema_mode_set(factum_store *store, factum_slice subject,
                                      factum_schema_mode mode, factum_error *err)
 {
     struct fct_registry_event event = {.is_mode = true, .subject_text = subject, .mode = mode};
-    if (store == NULL || mode == FACTUM_SCHEMA_MODE_UNSET ||
-        factum_schema_mode_name(mode)[0] == '\0') {
+    if (store == NULL || (unsigned)mode > FACTUM_SCHEMA_MODE_REJECT) {
         return fct_fail(err, FACTUM_INVALID, "schemas: a store and a mode are needed");
     }
     factum_status status = fct_subject_parse(subject, &event.subject, err);

@@ -133,6 +133,10 @@ TEST(versions_rise_and_equal_texts_have_equal_ids)
     assert_ok(enrol(f, "OrderPlaced", placed_1, &done), f->err);
     assert_true(done.already);
     assert_int_equal(done.version, 1);
+    assert_false(done.newest);
+    assert_ok(enrol(f, "OrderPlaced", placed_2, &done), f->err);
+    assert_true(done.already);
+    assert_true(done.newest);
 
     factum_schemas *schemas;
     factum_schema_version version = {.size = sizeof version};
@@ -177,6 +181,56 @@ TEST(a_version_that_a_stored_event_breaks_is_refused_and_the_event_named)
               f->err);
     assert_int_equal(done.version, 2);
     assert_status(put(f, "order-4", "OrderPlaced", "{\"orderId\":\"4\"}"), FACTUM_SCHEMA_VIOLATION);
+}
+
+TEST(a_place_goes_with_the_proof_after_it)
+{
+    F;
+    const factum_schema_proof proofs[] = {FACTUM_SCHEMA_PROOF_ALL, FACTUM_SCHEMA_PROOF_NONE,
+                                          FACTUM_SCHEMA_PROOF_AFTER};
+    for (size_t i = 0; i < sizeof proofs / sizeof *proofs; i++) {
+        const factum_register_options options = {
+            .size = sizeof options, .proof = proofs[i], .after = 1};
+        factum_status status =
+            factum_schema_register(f->store, FCT_SLICE("OrderPlaced"), factum_slice_from(placed_1),
+                                   &options, NULL, &f->err);
+        if (proofs[i] == FACTUM_SCHEMA_PROOF_AFTER) {
+            assert_ok(status, f->err);
+        } else {
+            assert_status(status, FACTUM_INVALID);
+            assert_text(f->err, "FACTUM_SCHEMA_PROOF_AFTER");
+        }
+    }
+}
+
+TEST(many_subjects_are_told_apart)
+{
+    F;
+    enum { SUBJECTS = 100 };
+    factum_schemas *schemas;
+    factum_schema_version version = {.size = sizeof version};
+    char subject[32];
+    for (int i = 0; i < SUBJECTS; i++) {
+        (void)snprintf(subject, sizeof subject, i % 2 == 0 ? "c%d/T" : "T%d", i);
+        must_enrol(f, subject, placed_1);
+        if (i % 3 == 0) {
+            must_enrol(f, subject, placed_2);
+        }
+    }
+    assert_ok(factum_schemas_open(f->store, &schemas, &f->err), f->err);
+    for (int i = 0; i < SUBJECTS; i++) {
+        (void)snprintf(subject, sizeof subject, i % 2 == 0 ? "c%d/T" : "T%d", i);
+        assert_ok(factum_schemas_find(schemas, factum_slice_from(subject), 0, &version, &f->err),
+                  f->err);
+        assert_int_equal(version.version, i % 3 == 0 ? 2 : 1);
+        assert_true(version.newest);
+        assert_ok(factum_schemas_find(schemas, factum_slice_from(subject), 1, &version, &f->err),
+                  f->err);
+        assert_int_equal(version.newest, i % 3 != 0);
+    }
+    assert_status(factum_schemas_find(schemas, FCT_SLICE("c/T"), 0, &version, &f->err),
+                  FACTUM_NOT_FOUND);
+    factum_schemas_close(schemas);
 }
 
 TEST(what_is_no_schema_is_refused)
@@ -239,6 +293,35 @@ TEST(a_retry_after_a_new_version_is_recognised)
                   FACTUM_KEY_CONFLICT);
 }
 
+/* An event with an id of its own at the beginning of |stream|; EXISTS if it is recognised. */
+static factum_status put_first(struct fixture *f, const char *stream, const char *data)
+{
+    const factum_new_event event = {
+        .stream = factum_slice_from(stream),
+        .type = FCT_SLICE("OrderPlaced"),
+        .data = factum_slice_from(data),
+        .id = {{1, 2, 3, 4, 5, 6, 0x47, 8, 0x89, 10, 11, 12, 13, 14, 15, 16}},
+    };
+    factum_append_result result;
+    factum_status status = factum_append_stream(f->store, event.stream, factum_no_stream(), &event,
+                                                1, &result, &f->err);
+    return status == FACTUM_OK && result.already ? FACTUM_EXISTS : status;
+}
+
+TEST(a_retry_by_ids_has_to_fit_the_newest_version)
+{
+    F;
+    const factum_register_options unproven = {.size = sizeof unproven,
+                                              .proof = FACTUM_SCHEMA_PROOF_NONE};
+    must_enrol(f, "OrderPlaced", placed_1);
+    assert_ok(put_first(f, "order-1", "{\"orderId\":\"1\"}"), f->err);
+    assert_status(put_first(f, "order-1", "{\"orderId\":\"1\"}"), FACTUM_EXISTS);
+    assert_ok(factum_schema_register(f->store, FCT_SLICE("OrderPlaced"),
+                                     factum_slice_from(placed_2), &unproven, NULL, &f->err),
+              f->err);
+    assert_status(put_first(f, "order-1", "{\"orderId\":\"1\"}"), FACTUM_SCHEMA_VIOLATION);
+}
+
 static factum_status set_mode(struct fixture *f, const char *subject, factum_schema_mode mode)
 {
     return factum_schema_mode_set(f->store, factum_slice_from(subject), mode, &f->err);
@@ -258,7 +341,30 @@ TEST(modes_say_what_happens_to_what_does_not_fit)
     assert_ok(set_mode(f, "order/OrderPlaced", FACTUM_SCHEMA_MODE_REJECT), f->err);
     assert_status(put(f, "order-1", "OrderPlaced", "{}"), FACTUM_SCHEMA_VIOLATION);
     assert_ok(put(f, "basket-1", "OrderPlaced", "{}"), f->err);
-    assert_status(set_mode(f, "order/", FACTUM_SCHEMA_MODE_UNSET), FACTUM_INVALID);
+    assert_status(set_mode(f, "order/", (factum_schema_mode)4), FACTUM_INVALID);
+}
+
+TEST(a_mode_is_taken_back)
+{
+    F;
+    factum_schemas *schemas;
+    factum_slice subject;
+    factum_schema_mode mode;
+    const char misfit[] = "{\"orderId\":\"1\",\"qty\":0}";
+    must_enrol(f, "order/OrderPlaced", placed_1);
+    assert_ok(set_mode(f, "order/OrderPlaced", FACTUM_SCHEMA_MODE_REJECT), f->err);
+    assert_ok(set_mode(f, "order/", FACTUM_SCHEMA_MODE_WARN), f->err);
+    assert_status(put(f, "order-1", "OrderPlaced", misfit), FACTUM_SCHEMA_VIOLATION);
+    assert_ok(set_mode(f, "order/OrderPlaced", FACTUM_SCHEMA_MODE_UNSET), f->err);
+    assert_ok(put(f, "order-1", "OrderPlaced", misfit), f->err);
+    assert_ok(factum_schemas_open(f->store, &schemas, &f->err), f->err);
+    assert_ok(factum_schemas_mode_at(schemas, 0, &subject, &mode, &f->err), f->err);
+    assert_true(fct_slice_equal(subject, FCT_SLICE("order/")));
+    assert_int_equal(mode, FACTUM_SCHEMA_MODE_WARN);
+    assert_status(factum_schemas_mode_at(schemas, 1, &subject, &mode, &f->err), FACTUM_DONE);
+    factum_schemas_close(schemas);
+    assert_ok(set_mode(f, "order/", FACTUM_SCHEMA_MODE_UNSET), f->err);
+    assert_status(put(f, "order-1", "OrderPlaced", misfit), FACTUM_SCHEMA_VIOLATION);
 }
 
 TEST(a_category_may_have_a_schema_of_its_own)
@@ -402,11 +508,15 @@ int main(void)
     const struct CMUnitTest tests[] = {
         ON_BOTH(versions_rise_and_equal_texts_have_equal_ids),
         ON_BOTH(a_version_that_a_stored_event_breaks_is_refused_and_the_event_named),
+        ON_BOTH(a_place_goes_with_the_proof_after_it),
+        ON_BOTH(many_subjects_are_told_apart),
         ON_BOTH(what_is_no_schema_is_refused),
         ON_BOTH(an_event_that_does_not_fit_is_refused_with_the_place),
         ON_BOTH(an_event_gets_its_tags_and_the_id_of_its_schema),
         ON_BOTH(a_retry_after_a_new_version_is_recognised),
+        ON_BOTH(a_retry_by_ids_has_to_fit_the_newest_version),
         ON_BOTH(modes_say_what_happens_to_what_does_not_fit),
+        ON_BOTH(a_mode_is_taken_back),
         ON_BOTH(a_category_may_have_a_schema_of_its_own),
         ON_BOTH(the_registry_itself_is_guarded),
         cmocka_unit_test_setup_teardown(schemas_are_there_after_a_restart, set_up_local, tear_down),

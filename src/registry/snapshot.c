@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "core/error.h"
+#include "core/hash.h"
 #include "core/sized.h"
 #include "core/slice.h"
 #include "schema/registry_event.h"
@@ -52,25 +53,68 @@ static bool grow(const struct fct_mem *mem, void *items, size_t count, size_t *c
     return true;
 }
 
+/* The slot of |subject|, or the free one that it would take. */
+static uint32_t *newest_slot(const struct factum_schemas *schemas, factum_slice subject)
+{
+    size_t mask = schemas->newest_slots - 1;
+    size_t at = (size_t)fct_hash64(subject, 0) & mask;
+    while (schemas->newest[at] != 0 &&
+           !fct_slice_equal(schemas->versions[schemas->newest[at] - 1].subject, subject)) {
+        at = (at + 1) & mask;
+    }
+    return &schemas->newest[at];
+}
+
+/* Room for one more subject. */
+static bool grow_newest(struct factum_schemas *schemas)
+{
+    if (2 * (schemas->subject_count + 1) <= schemas->newest_slots) {
+        return true;
+    }
+    struct factum_schemas grown = *schemas;
+    grown.newest_slots = schemas->newest_slots == 0 ? 16 : schemas->newest_slots * 2;
+    grown.newest = fct_mem_zalloc(schemas->mem, grown.newest_slots, sizeof *grown.newest);
+    if (grown.newest == NULL) {
+        return false;
+    }
+    for (size_t i = 0; i < schemas->newest_slots; i++) {
+        uint32_t index = schemas->newest[i];
+        if (index != 0) {
+            *newest_slot(&grown, schemas->versions[index - 1].subject) = index;
+        }
+    }
+    fct_mem_free(schemas->mem, schemas->newest);
+    schemas->newest = grown.newest;
+    schemas->newest_slots = grown.newest_slots;
+    return true;
+}
+
 const factum_schema_version *fct_snapshot_newest(const struct factum_schemas *schemas,
                                                  factum_slice subject)
 {
-    for (size_t i = schemas->version_count; i > 0; i--) {
-        if (fct_slice_equal(schemas->versions[i - 1].subject, subject)) {
-            return &schemas->versions[i - 1];
-        }
-    }
-    return NULL;
+    uint32_t index = schemas->newest_slots == 0 ? 0 : *newest_slot(schemas, subject);
+    return index == 0 ? NULL : &schemas->versions[index - 1];
 }
 
 static factum_status add_mode(struct factum_schemas *schemas,
                               const struct fct_registry_event *event, factum_error *err)
 {
-    for (size_t i = 0; i < schemas->mode_count; i++) {
-        if (fct_slice_equal(schemas->modes[i].subject, event->subject_text)) {
-            schemas->modes[i].mode = event->mode;
-            return FACTUM_OK;
+    size_t at = 0;
+    while (at < schemas->mode_count &&
+           !fct_slice_equal(schemas->modes[at].subject, event->subject_text)) {
+        at++;
+    }
+    if (event->mode == FACTUM_SCHEMA_MODE_UNSET) {
+        if (at < schemas->mode_count) {
+            schemas->mode_count--;
+            memmove(&schemas->modes[at], &schemas->modes[at + 1],
+                    (schemas->mode_count - at) * sizeof *schemas->modes);
         }
+        return FACTUM_OK;
+    }
+    if (at < schemas->mode_count) {
+        schemas->modes[at].mode = event->mode;
+        return FACTUM_OK;
     }
     if (!grow(schemas->mem, &schemas->modes, schemas->mode_count, &schemas->mode_capacity,
               sizeof *schemas->modes)) {
@@ -90,9 +134,13 @@ static factum_status add_version(struct factum_schemas *schemas,
                         FCT_SNAPSHOT_VERSIONS_MAX);
     }
     if (!grow(schemas->mem, &schemas->versions, schemas->version_count, &schemas->version_capacity,
-              sizeof *schemas->versions)) {
+              sizeof *schemas->versions) ||
+        !grow_newest(schemas)) {
         return snapshot_no_memory(err);
     }
+    uint32_t *slot = newest_slot(schemas, event->subject_text);
+    schemas->subject_count += *slot == 0 ? 1 : 0;
+    *slot = (uint32_t)schemas->version_count + 1;
     schemas->versions[schemas->version_count++] = (factum_schema_version){
         .size = sizeof(factum_schema_version),
         .subject = event->subject_text,
@@ -180,6 +228,7 @@ void factum_schemas_close(factum_schemas *schemas)
         block = next;
     }
     fct_mem_free(schemas->mem, schemas->versions);
+    fct_mem_free(schemas->mem, schemas->newest);
     fct_mem_free(schemas->mem, schemas->modes);
     fct_mem_free(schemas->mem, schemas);
 }

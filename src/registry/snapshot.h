@@ -19,7 +19,12 @@ struct factum_schemas {
     factum_schema_version *versions;
     size_t version_count;
     size_t version_capacity;
-    struct fct_mode_entry *modes; /* the last of each subject */
+    /* The newest version of each subject: open addressing over the hash of its text; a slot has the
+     * version's index plus 1, or 0. At most half of the slots are taken. */
+    uint32_t *newest;
+    size_t newest_slots; /* a power of two, or 0 */
+    size_t subject_count;
+    struct fct_mode_entry *modes; /* the last of each subject, unless it is UNSET */
     size_t mode_count;
     size_t mode_capacity;
     bool exists;       /* the stream has events */

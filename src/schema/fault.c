@@ -1,7 +1,8 @@
 /* fault.c - what is wrong, in words, and where. Layer: schema.
  *
- * Nothing here runs while values are valid: places are found by walking the tape again. Bytes from
- * outside that a terminal would obey do not reach a text.
+ * Nothing here runs while values are valid: places are found by walking the tape again. These walks
+ * have the limit of the steps of a check; over it no more faults are looked for, and the verdict
+ * stays. Bytes from outside that a terminal would obey do not reach a text.
  */
 #include <inttypes.h>
 #include <stdarg.h>
@@ -90,6 +91,17 @@ static struct way way_to(const factum_json *json, uint32_t node)
         }
     }
     return way;
+}
+
+/* Counts what a walk to |node|, a value or a name, passes. */
+static void count_way(struct fct_run *run, const factum_json *json, uint32_t node)
+{
+    uint32_t at = FACTUM_JSON_ROOT;
+    while (at != node && at != node + 1) {
+        uint32_t index;
+        at = step_to(json, at, node, &index);
+        run->fault_steps += (uint64_t)index + 1;
+    }
 }
 
 /* "qty", item 2 of "lines", the value. */
@@ -214,6 +226,10 @@ static void report(struct fct_run *run, const struct fct_rule *rule, uint32_t no
     if (status != FACTUM_OK) {
         fct_run_end(run, status, "the texts of the faults have no room");
     }
+    count_way(run, &fct_document_at(run->program, rule->document)->json, node);
+    if (run->fault_steps > run->program->limits.steps_max) {
+        run->faults_max = run->faults.len / sizeof at;
+    }
     if (run->faults.len / sizeof at >= run->faults_max) {
         run->first_only = true;
     }
@@ -270,6 +286,7 @@ void fct_fault(struct fct_run *run, const struct fct_rule *rule, uint32_t node, 
     if (!wanted(run, flags)) {
         return;
     }
+    count_way(run, run->json, value);
     name_value(run->json, value, subject);
     size_t len = (size_t)snprintf(text, sizeof text, "%s ", subject);
     if ((rule->keywords & FCT_BIT(FCT_K_FALSE)) != 0) {
@@ -293,6 +310,7 @@ void fct_fault_missing(struct fct_run *run, const struct fct_rule *rule, uint32_
     if (!wanted(run, flags)) {
         return;
     }
+    count_way(run, run->json, value);
     factum_slice missing = shorten(fct_names_text(&run->program->texts, name), 100, &cut);
     name_value(run->json, value, subject);
     (void)snprintf(

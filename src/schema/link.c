@@ -256,6 +256,7 @@ factum_status fct_link_dynamic(struct fct_build *build)
 /* ---- tags ------------------------------------------------------------------------------------ */
 
 #define TAG_VISITS_MAX 100000u
+#define TAG_RULES_MAX 256u   /* inside each other; most of them reached by references */
 #define STEP_NONE UINT32_MAX /* in place of a kind: reached by a reference, or the root */
 
 /* A rule on the way down. */
@@ -270,9 +271,8 @@ struct visit_tag {
 
 struct tag_walk {
     struct fct_build *build;
-    struct visit_tag stack[FACTUM_SCHEMA_TAG_DEPTH_MAX * 4];
+    struct visit_tag stack[TAG_RULES_MAX];
     uint32_t depth;
-    uint32_t steps; /* on the stack */
     uint32_t visits;
 };
 
@@ -289,6 +289,12 @@ static factum_status note_tag(struct tag_walk *walk, uint32_t node, uint32_t doc
         if (step->kind != STEP_NONE && fct_buf_add(&build->list, step, sizeof *step) != FACTUM_OK) {
             return fct_build_no_room(build, FACTUM_NO_MEMORY);
         }
+    }
+    if (FCT_COUNT_OF(build->list, struct fct_tag_step) > FACTUM_SCHEMA_TAG_DEPTH_MAX) {
+        return fct_build_fail(build, place, FACTUM_TOO_BIG,
+                              "over the limit of %u properties and items inside each other on the "
+                              "way to a tag",
+                              FACTUM_SCHEMA_TAG_DEPTH_MAX);
     }
     if (program->tags.len / sizeof tag == FACTUM_SCHEMA_TAGS_MAX) {
         return fct_build_fail(build, place, FACTUM_TOO_BIG, "over the limit of %u tags",
@@ -308,7 +314,8 @@ static factum_status note_tag(struct tag_walk *walk, uint32_t node, uint32_t doc
     return status;
 }
 
-/* Goes down, unless the rule is under way already or lies too deep. */
+/* Goes down, unless the rule is under way already: below it lie values of any depth, and a tag has
+ * one place. */
 static factum_status enter(struct tag_walk *walk, uint32_t number, struct fct_tag_step step)
 {
     const struct fct_program *program = walk->build->program;
@@ -322,10 +329,11 @@ static factum_status enter(struct tag_walk *walk, uint32_t number, struct fct_ta
             return FACTUM_OK;
         }
     }
-    uint32_t steps = walk->steps + (step.kind == STEP_NONE ? 0 : 1);
-    if (walk->depth == sizeof walk->stack / sizeof walk->stack[0] ||
-        steps > FACTUM_SCHEMA_TAG_DEPTH_MAX) {
-        return FACTUM_OK;
+    if (walk->depth == TAG_RULES_MAX) {
+        return fct_build_fail(
+            walk->build, (struct fct_place){rule->document, rule->node}, FACTUM_TOO_BIG,
+            "over the limit of %u subschemas inside each other that are searched for tags",
+            TAG_RULES_MAX);
     }
     if (++walk->visits > TAG_VISITS_MAX) {
         return fct_build_fail(
@@ -334,7 +342,6 @@ static factum_status enter(struct tag_walk *walk, uint32_t number, struct fct_ta
     }
     walk->stack[walk->depth++] =
         (struct visit_tag){.rule = number, .at = FACTUM_JSON_NONE, .step = step};
-    walk->steps = steps;
     uint32_t tag = factum_json_find(json, rule->node, FCT_SLICE("x-factum-tag"));
     return tag == FACTUM_JSON_NONE ? FACTUM_OK : note_tag(walk, tag, rule->document);
 }
@@ -406,7 +413,6 @@ static factum_status advance(struct tag_walk *walk)
         return enter(walk, fct_operand_of(program, rule, FCT_K_REF)->value,
                      (struct fct_tag_step){STEP_NONE, 0});
     }
-    walk->steps -= top->step.kind == STEP_NONE ? 0 : 1;
     walk->depth--;
     return FACTUM_OK;
 }

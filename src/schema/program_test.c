@@ -206,6 +206,59 @@ static void tags_are_found_through_properties_items_and_references(void **state)
     }
 }
 
+/* A tag in |levels| arrays, or at the end of |levels| references. */
+static const char *deep_tag(bool references, unsigned levels)
+{
+    static char text[32768];
+    size_t len = 0;
+    if (!references) {
+        for (unsigned i = 0; i < levels; i++) {
+            len += (size_t)snprintf(text + len, sizeof text - len, "{\"items\":");
+        }
+        len += (size_t)snprintf(text + len, sizeof text - len, "{\"x-factum-tag\":\"t\"}");
+        for (unsigned i = 0; i < levels; i++) {
+            len += (size_t)snprintf(text + len, sizeof text - len, "}");
+        }
+        return text;
+    }
+    len += (size_t)snprintf(text, sizeof text, "{\"$ref\":\"#/$defs/d0\",\"$defs\":{");
+    for (unsigned i = 0; i + 1 < levels; i++) {
+        len += (size_t)snprintf(text + len, sizeof text - len,
+                                "\"d%u\":{\"$ref\":\"#/$defs/d%u\"},", i, i + 1);
+    }
+    (void)snprintf(text + len, sizeof text - len, "\"d%u\":{\"x-factum-tag\":\"t\"}}}", levels - 1);
+    return text;
+}
+
+static void a_tag_that_lies_too_deep_is_refused(void **state)
+{
+    (void)state;
+    static const struct {
+        bool references;
+        unsigned levels;
+        const char *error; /* NULL: it is found */
+    } cases[] = {
+        {false, FACTUM_SCHEMA_TAG_DEPTH_MAX, NULL},
+        {false, FACTUM_SCHEMA_TAG_DEPTH_MAX + 1, "over the limit of 16 properties and items"},
+        {true, 100, NULL},
+        {true, 300, "over the limit of 256 subschemas inside each other"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct fct_program *program;
+        factum_error err;
+        factum_status status =
+            create(fct_mem_heap(), deep_tag(cases[i].references, cases[i].levels), &program, &err);
+        if (cases[i].error == NULL) {
+            assert_ok(status, err);
+            assert_memory_equal(tag_text(program, 0), "t ", 2);
+        } else {
+            assert_status(status, FACTUM_TOO_BIG);
+            assert_text(err, cases[i].error);
+        }
+        fct_program_destroy(program);
+    }
+}
+
 static void limits_are_the_callers(void **state)
 {
     (void)state;
@@ -267,6 +320,35 @@ static void faults_are_counted_up_to_the_maximum(void **state)
     fct_program_destroy(program);
 }
 
+static void faults_far_back_end_the_search_but_not_the_verdict(void **state)
+{
+    (void)state;
+    struct fct_program *program;
+    struct fct_run *run;
+    factum_error err;
+    char text[256];
+    size_t len = 0;
+    factum_schema_result result = {.size = sizeof result};
+    const factum_schema_options options = {.size = sizeof options, .steps_max = 100};
+    for (size_t i = 0; i < 60; i++) {
+        len += (size_t)snprintf(text + len, sizeof text - len, i == 0 ? "[1" : ",1");
+    }
+    (void)snprintf(text + len, sizeof text - len, "]");
+    assert_ok(fct_program_create(fct_mem_heap(), FCT_SLICE("{\"items\":{\"type\":\"null\"}}"),
+                                 &options, &program, &err),
+              err);
+    assert_ok(fct_run_create(fct_mem_heap(), &run, &err), err);
+    assert_ok(fct_run_text(run, program, factum_slice_from(text), 1000, &result, &err), err);
+    assert_false(result.valid);
+    assert_true(result.more);
+    assert_true(result.fault_count > 3 && result.fault_count < 20); /* 1 + 2 + ... steps */
+    assert_ok(fct_run_text(run, program, FCT_SLICE("[1,1]"), 1000, &result, &err), err);
+    assert_int_equal(result.fault_count, 2);
+    assert_false(result.more);
+    fct_run_destroy(run);
+    fct_program_destroy(program);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -274,8 +356,10 @@ int main(void)
         cmocka_unit_test(a_check_of_values_of_one_kind_does_not_allocate),
         cmocka_unit_test(values_are_equal_by_their_meaning),
         cmocka_unit_test(tags_are_found_through_properties_items_and_references),
+        cmocka_unit_test(a_tag_that_lies_too_deep_is_refused),
         cmocka_unit_test(limits_are_the_callers),
         cmocka_unit_test(faults_are_counted_up_to_the_maximum),
+        cmocka_unit_test(faults_far_back_end_the_search_but_not_the_verdict),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

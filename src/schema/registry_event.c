@@ -12,7 +12,7 @@
     1024u /* a name's, so that "subject:..." can be a tag, less its beginning */
 #define SUBJECT_TAG_SIZE (sizeof "subject:" - 1)
 
-static const char *const mode_names[] = {"", "off", "warn", "reject"};
+static const char *const mode_names[] = {"unset", "off", "warn", "reject"};
 static const char *const proof_names[] = {"all", "after", "none"};
 
 /* ---- subjects -------------------------------------------------------------------------------- */
@@ -62,7 +62,9 @@ factum_status fct_subject_parse(factum_slice text, struct fct_subject *subject, 
 
 const char *factum_schema_mode_name(factum_schema_mode mode)
 {
-    return (unsigned)mode < sizeof mode_names / sizeof *mode_names ? mode_names[mode] : "";
+    bool set =
+        mode != FACTUM_SCHEMA_MODE_UNSET && (unsigned)mode < sizeof mode_names / sizeof *mode_names;
+    return set ? mode_names[mode] : "";
 }
 
 /* The place of |word| in |names|, or |count|. */
@@ -79,7 +81,7 @@ static size_t find_word(const char *const *names, size_t count, factum_slice wor
 bool fct_schema_mode_parse(factum_slice name, factum_schema_mode *mode)
 {
     size_t count = sizeof mode_names / sizeof *mode_names;
-    size_t found = name.len == 0 ? count : find_word(mode_names, count, name);
+    size_t found = find_word(mode_names, count, name);
     if (found == count) {
         return false;
     }

@@ -27,7 +27,7 @@ struct fct_subject {
 FCT_MUST_USE factum_status fct_subject_parse(factum_slice text, struct fct_subject *subject,
                                              factum_error *err);
 
-/* False: no mode is called so. */
+/* As an event of the registry has it; "unset" too. False: no mode is called so. */
 bool fct_schema_mode_parse(factum_slice name, factum_schema_mode *mode);
 
 /* Either kind of event. Slices are borrowed. */

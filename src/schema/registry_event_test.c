@@ -73,6 +73,16 @@ static void what_is_written_is_read(void **state)
         err);
     assert_true(read.is_mode);
     assert_int_equal(read.mode, FACTUM_SCHEMA_MODE_WARN);
+
+    fct_buf_clear(&buf);
+    event.mode = FACTUM_SCHEMA_MODE_UNSET;
+    assert_ok(fct_registry_event_format(&event, &buf, &err), err);
+    assert_true(fct_slice_equal(fct_buf_slice(&buf),
+                                FCT_SLICE("{\"subject\":\"order/\",\"mode\":\"unset\"}")));
+    assert_ok(
+        fct_registry_event_parse(FCT_SLICE(FCT_SCHEMA_MODE_SET), fct_buf_slice(&buf), &read, &err),
+        err);
+    assert_int_equal(read.mode, FACTUM_SCHEMA_MODE_UNSET);
     fct_buf_finish(&buf);
 }
 

@@ -896,6 +896,7 @@ static void begin(struct fct_run *run, const struct fct_program *program, const 
     run->json = json;
     run->status = FACTUM_OK;
     run->steps = 0;
+    run->fault_steps = 0;
     run->depth = 0;
     run->trail.len = 0;
     run->faults_max = faults_max == 0                         ? 1

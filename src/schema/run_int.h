@@ -60,6 +60,7 @@ struct fct_run {
     struct fct_pattern_scratch *scratch;
     /* faults */
     size_t faults_max;
+    uint64_t fault_steps;  /* members and items that were passed to find the places of faults */
     struct fct_buf faults; /* struct fct_fault_texts */
     struct fct_buf texts;
     struct fct_buf shown;   /* factum_schema_fault */

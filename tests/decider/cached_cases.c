@@ -132,6 +132,33 @@ TEST(a_warm_repetition_gets_the_first_answer)
     assert_string_equal(f->result.text, "the sum is 3");
 }
 
+TEST(a_warm_failure_repeats_the_first_answer)
+{
+    F;
+    const counter_command once = {.act = COUNTER_ADD_ONCE_OR_FAIL, .number = 1};
+    make_cache(f);
+    assert_int_equal(ask(f, "c-1", once, "k1"), FACTUM_ACCEPTED);
+    assert_int_equal(ask(f, "c-1", once, "k1"), FACTUM_ACCEPTED);
+    assert_true(f->result.already);
+    assert_int_equal(f->result.revision, 0);
+    assert_status(submit(f, "c-1", once, "k2"), FACTUM_INVALID);
+    assert_text(f->err, "UTF-8");
+    assert_status(submit(f, "c-1", once, NULL), FACTUM_INVALID);
+    assert_string_equal(stream_text(f, "c-1"), "Added {\"n\":1}");
+}
+
+TEST(a_warm_failure_may_become_an_acceptance)
+{
+    F;
+    const counter_command once = {.act = COUNTER_ADD_ONCE_OR_FAIL, .number = 1};
+    make_cache(f);
+    assert_int_equal(ask(f, "c-1", once, NULL), FACTUM_ACCEPTED);
+    OK(factum_delete(f->store, FCT_SLICE("c-1"), factum_any(), NULL, &f->err));
+    assert_int_equal(ask(f, "c-1", once, NULL), FACTUM_ACCEPTED);
+    assert_false(f->result.already);
+    assert_string_equal(stream_text(f, "c-1"), "Added {\"n\":1}");
+}
+
 TEST(a_deletion_is_not_overlooked)
 {
     F;
@@ -255,6 +282,8 @@ const struct CMUnitTest cached_cases[] = {
     CASE(a_warm_rejection_is_by_the_newest_state),
     CASE(a_warm_rejection_may_become_an_acceptance),
     CASE(a_warm_repetition_gets_the_first_answer),
+    CASE(a_warm_failure_repeats_the_first_answer),
+    CASE(a_warm_failure_may_become_an_acceptance),
     CASE(a_deletion_is_not_overlooked),
     CASE(hidden_events_are_not_in_the_state),
     CASE(a_stream_with_a_window_is_not_cached),

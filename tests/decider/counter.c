@@ -86,10 +86,22 @@ static factum_verdict emit_tagged(const counter_state *state, const counter_comm
     return factum_emit_to(out, factum_slice_from(command->stream), &added, &tag, 1);
 }
 
-static factum_verdict misbehave(const counter_command *command, factum_decision *out)
+static factum_verdict emit_forbidden(const counter_command *command, factum_decision *out)
+{
+    const counter_event added = {.type = COUNTER_ADDED, .number = command->number};
+    return factum_emit_to(out, factum_slice_from("$forbidden"), &added, NULL, 0);
+}
+
+static factum_verdict emit_no_text(factum_decision *out)
 {
     static const uint8_t not_text[] = {0xff, 0xfe};
-    counter_event event = {.type = COUNTER_NOTED, .text = {not_text, sizeof not_text}};
+    const counter_event event = {.type = COUNTER_NOTED, .text = {not_text, sizeof not_text}};
+    return factum_emit(out, &event);
+}
+
+static factum_verdict misbehave(const counter_command *command, factum_decision *out)
+{
+    counter_event event = {.type = COUNTER_NOTED};
     switch ((int)command->act) {
     case COUNTER_REJECT_WITH_EVENT:
         (void)emit_added(command, out);
@@ -103,7 +115,7 @@ static factum_verdict misbehave(const counter_command *command, factum_decision 
         event = (counter_event){.type = COUNTER_UNREADABLE};
         return factum_emit(out, &event);
     case COUNTER_EMIT_NO_TEXT:
-        return factum_emit(out, &event);
+        return emit_no_text(out);
     case COUNTER_EMIT_ELSEWHERE:
         event = (counter_event){.type = COUNTER_ADDED};
         return factum_emit_to(out, factum_slice_from("else-1"), &event, NULL, 0);
@@ -131,6 +143,10 @@ static factum_verdict counter_decide(const counter_state *state, const counter_c
         return factum_reject(out, "counter.no", "the sum is %d", (int)state->sum);
     case COUNTER_TAG:
         return emit_tagged(state, command, out);
+    case COUNTER_TAG_OR_FAIL:
+        return state->count == 0 ? emit_tagged(state, command, out) : emit_forbidden(command, out);
+    case COUNTER_ADD_ONCE_OR_FAIL:
+        return state->count == 0 ? emit_added(command, out) : emit_no_text(out);
     default:
         return misbehave(command, out);
     }

@@ -2,6 +2,8 @@
  * kind of store. Run by decider_test.c. */
 #include "fixture.h"
 
+#include <factum/registry.h>
+
 static counter_command take(const char *stream, const char *tag, int64_t number)
 {
     return (counter_command){.act = COUNTER_TAG, .stream = stream, .tag = tag, .number = number};
@@ -143,6 +145,55 @@ TEST(a_state_over_a_query_is_cached_too)
     assert_int_equal(ask(f, NULL, take("a-3", "email:z", 3), NULL), FACTUM_REJECTED);
 }
 
+/* The stored events of "Added" have the tag n:NUMBER, which no command gives them. */
+static void register_tag(struct fixture *f)
+{
+    const factum_slice schema = FCT_SLICE("{\"properties\":{\"n\":{\"x-factum-tag\":\"n\"}}}");
+    OK(factum_schema_register(f->store, FCT_SLICE("Added"), schema, NULL, NULL, &f->err));
+}
+
+TEST(a_tag_out_of_the_data_is_seen_by_the_next_command)
+{
+    F;
+    const factum_slice tag = FCT_SLICE("n:7");
+    const factum_query_item item = {.tags = &tag, .tag_count = 1};
+    const factum_query query = {.items = &item, .item_count = 1};
+    if (f->kind == STORE_DOUBLE) {
+        skip(); /* it takes no tags out of data */
+    }
+    make_cache(f);
+    register_tag(f);
+    counter_command command = take("a-1", "other:x", 7);
+    factum_transact_request request = request_of(f, NULL, &command, "k1");
+    request.query = &query;
+    request.no_retry = true; /* the state is known to be old: that is no lost race */
+    OK(send_request(f, &request));
+    assert_int_equal(f->result.verdict, FACTUM_ACCEPTED);
+    command.stream = "a-2";
+    request.command_id = FCT_SLICE("k2");
+    OK(send_request(f, &request));
+    assert_int_equal(f->result.verdict, FACTUM_REJECTED);
+    assert_string_equal(f->result.code, "tagged.taken");
+    assert_string_equal(stream_text(f, "a-2"), "STREAM_NOT_FOUND");
+    command = take("a-1", "other:x", 7);
+    request.command_id = FCT_SLICE("k1");
+    OK(send_request(f, &request));
+    assert_true(f->result.already);
+}
+
+TEST(a_warm_refusal_of_the_append_repeats_the_first_answer)
+{
+    F;
+    counter_command command = take("a-1", "email:x", 1);
+    command.act = COUNTER_TAG_OR_FAIL;
+    make_cache(f);
+    assert_int_equal(ask(f, NULL, command, "k1"), FACTUM_ACCEPTED);
+    assert_int_equal(ask(f, NULL, command, "k1"), FACTUM_ACCEPTED);
+    assert_true(f->result.already);
+    assert_status(submit(f, NULL, command, "k2"), FACTUM_INVALID);
+    assert_text(f->err, "$forbidden");
+}
+
 const struct CMUnitTest query_cases[] = {
     CASE(what_is_taken_is_taken_in_every_stream),
     CASE(what_does_not_fit_the_query_does_not_matter),
@@ -152,5 +203,7 @@ const struct CMUnitTest query_cases[] = {
     CASE(a_repeat_gets_its_answer_whatever_the_query_is_now),
     CASE(another_command_over_the_query_is_a_conflict),
     CASE(a_state_over_a_query_is_cached_too),
+    CASE(a_tag_out_of_the_data_is_seen_by_the_next_command),
+    CASE(a_warm_refusal_of_the_append_repeats_the_first_answer),
 };
 const size_t query_case_count = sizeof query_cases / sizeof query_cases[0];

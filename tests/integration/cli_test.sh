@@ -322,6 +322,29 @@ wait
 printf 'xxxx' | dd of=r8/log/00000000000000000001.seg bs=1 seek=9000 conv=notrunc 2>/dev/null
 t "damage is found" 5 "damaged" F --store r8 verify
 
+echo '{"required": ["n"]}' >a.json
+echo '{"required": ["n", "m"]}' >b.json
+t "a schema is registered" 0 "^order/T version 1; 0 stored events fit" \
+    F --store s9 schema register order/T a.json
+t "and another" 0 "^order/T version 2" F --store s9 schema register order/T b.json
+t "the newest again" 0 "^order/T has this schema already: version 2$" \
+    F --store s9 schema register order/T b.json
+t "an older one again" 0 "^order/T has this schema already: version 1, not the newest$" \
+    F --store s9 schema register order/T a.json
+t "and as JSON" 0 '"version":1,.*"already":true,"newest":false,' \
+    F --store s9 schema register order/T a.json --json
+t "no mode is reject" 0 "^2 +reject .* order/T$" F --store s9 schema list
+t "the mode of a category" 0 "^order/: warn$" F --store s9 schema mode order/ warn
+t "is that of its types" 0 "^2 +warn .* order/T$" F --store s9 schema list
+t "the type's own mode" 0 "^T: off$" F --store s9 schema mode T off
+t "goes before it" 0 "^2 +off .* order/T$" F --store s9 schema list
+t "the subject's own mode" 0 "^order/T: reject$" F --store s9 schema mode order/T reject
+t "goes before both" 0 "^2 +reject .* order/T$" F --store s9 schema list
+t "a mode is taken back" 0 "^order/T: unset$" F --store s9 schema mode order/T unset
+t "and the others count again" 0 "^2 +off .* order/T$" F --store s9 schema list
+t "no such mode" 2 "a mode is off, warn, reject or unset, not \"on\"" \
+    F --store s9 schema mode order/T on
+
 if [ -f "$data/rental-orders.ndjson.gz" ]; then
     t "rental orders" 0 "^47,954 events" F --store d import "$data/rental-orders.ndjson.gz"
     t "northwind orders" 0 "^1,639 events" F --store d import "$data/northwind-orders.ndjson.gz"
