@@ -4,7 +4,7 @@
  *  1. |rules| is what appends see. It and every table that was in it stay until nobody is inside
  *     who may have seen them.
  *  2. While |under_way| is set, one write to "$schemas" is between its submit and its end; |rules|
- *     then asks for what was and for what comes, and |before| is what it was.
+ *     then is a copy of |before| that says what comes, so that appends ask both.
  *  3. |lock| is held while |rules|, |before|, |under_way| or |retired| change; never while the
  *     engine works.
  */
@@ -14,6 +14,7 @@
 #include "core/error.h"
 #include "core/log_sink.h"
 #include "core/slice.h"
+#include "engine/deliver.h"
 #include "engine/rules.h"
 #include "gate/admit.h"
 #include "gate/key.h"
@@ -55,18 +56,27 @@ static bool is_registry(factum_slice stream)
     return fct_slice_equal(stream, FCT_SLICE("$schemas"));
 }
 
-/* Does |op| write to the registry, or to what governs its stream? */
+/* Is |stream| that of the registry, or what governs it? */
+static bool is_of_registry(factum_slice stream)
+{
+    return stream.len >= 8 && stream.ptr[0] == '$' &&
+           (is_registry(stream) || fct_slice_equal(stream, FCT_SLICE("$$$schemas")));
+}
+
+/* Does |op| write to the registry, or to what governs its stream? Each stream that it writes to is
+ * one of its expectations, which are few; some it may only expect something of. */
 static bool writes_registry(const factum_append_op *op)
 {
     const factum_append_request *request = fct_op_request(op);
-    for (size_t i = 0; i < request->expectation_count; i++) {
-        factum_slice stream = request->expectations[i].stream;
-        if (stream.len >= 8 && stream.ptr[0] == '$' &&
-            (is_registry(stream) || fct_slice_equal(stream, FCT_SLICE("$$$schemas")))) {
-            return request->event_count > 0 || op->action != FACTUM_ACTION_APPEND;
-        }
+    bool named = false;
+    for (size_t i = 0; i < request->expectation_count && !named; i++) {
+        named = is_of_registry(request->expectations[i].stream);
     }
-    return false;
+    bool written = named && op->action != FACTUM_ACTION_APPEND;
+    for (size_t i = 0; named && i < request->event_count && !written; i++) {
+        written = is_of_registry(request->events[i].stream);
+    }
+    return written;
 }
 
 /* With the lock held: |table| is used no more by those who come. */
@@ -94,7 +104,8 @@ static void change_end(struct fct_op_tail *tail, factum_append_op *op)
 {
     struct change *change = (struct change *)(void *)tail;
     struct gate *gate = change->gate;
-    bool written = op->status == FACTUM_OK;
+    /* A repeat that the engine has recognised says what was written once, and wrote nothing. */
+    bool written = op->status == FACTUM_OK && !op->result.already;
     fct_mutex_lock(&gate->lock);
     FCT_ASSERT(gate->under_way);
     publish_rules(gate, written ? change->after : gate->before);
@@ -105,10 +116,10 @@ static void change_end(struct fct_op_tail *tail, factum_append_op *op)
     fct_mem_free(gate->mem, change);
 }
 
-/* *changed is |rules| with the registry's events of |request| applied, as they are at |stage|. */
+/* *changed is |rules| with the registry's events of |request| applied. */
 static factum_status apply_events(const struct fct_rules *rules,
-                                  const factum_append_request *request, enum fct_rules_stage stage,
-                                  struct fct_rules **changed, factum_error *err)
+                                  const factum_append_request *request, struct fct_rules **changed,
+                                  factum_error *err)
 {
     struct fct_rules *made = NULL;
     factum_status status = FACTUM_OK;
@@ -121,7 +132,7 @@ static factum_status apply_events(const struct fct_rules *rules,
         }
         status = fct_registry_event_parse(new_event->type, new_event->data, &event, err);
         if (status == FACTUM_OK) {
-            status = fct_rules_apply(made == NULL ? rules : made, &event, stage, false, &next, err);
+            status = fct_rules_apply(made == NULL ? rules : made, &event, false, &next, err);
         }
         if (status == FACTUM_OK) {
             fct_rules_destroy(made);
@@ -151,7 +162,7 @@ static factum_status refuse_registry(const factum_append_op *op, factum_error *e
                           "$schemas holds the schemas of this store: it cannot be deleted");
 }
 
-/* With the lock held and nothing under way: makes both tables of the change, shows the first and
+/* With the lock held and nothing under way: makes the table after the change, announces it and
  * gives |op| its tail. */
 static factum_status begin_change(struct gate *gate, factum_append_op *op, factum_error *err)
 {
@@ -160,20 +171,18 @@ static factum_status begin_change(struct gate *gate, factum_append_op *op, factu
         return fct_fail(err, FACTUM_NO_MEMORY, "schemas: out of memory");
     }
     struct fct_rules *rules = atomic_load(&gate->rules);
-    struct fct_rules *tentative = NULL;
     *change = (struct change){.tail = {change_end}, .gate = gate};
-    factum_status status =
-        apply_events(rules, fct_op_request(op), FCT_RULES_TENTATIVE, &tentative, err);
-    if (status == FACTUM_OK) {
-        status = apply_events(tentative, fct_op_request(op), FCT_RULES_FINAL, &change->after, err);
-    }
-    if (status != FACTUM_OK) {
-        fct_rules_destroy(tentative);
+    factum_status status = apply_events(rules, fct_op_request(op), &change->after, err);
+    struct fct_rules *announcing =
+        status == FACTUM_OK ? fct_rules_announce(rules, change->after) : NULL;
+    if (announcing == NULL) {
+        fct_rules_destroy(change->after);
         fct_mem_free(gate->mem, change);
-        return status;
+        return status == FACTUM_OK ? fct_fail(err, FACTUM_NO_MEMORY, "schemas: out of memory")
+                                   : status;
     }
     gate->before = rules;
-    atomic_store(&gate->rules, tentative);
+    atomic_store(&gate->rules, announcing);
     gate->under_way = true;
     fct_op_set_tail(op, &change->tail);
     return FACTUM_OK;
@@ -186,6 +195,11 @@ static factum_status prepare_change(struct gate *gate, factum_append_op *op, fac
     factum_status status = refuse_registry(op, err);
     if (status != FACTUM_OK) {
         return status;
+    }
+    /* Those inside may wait for what this thread does when the user's function has returned. */
+    if (fct_callback_refuse("schemas", NULL) != FACTUM_OK) {
+        return fct_fail(err, FACTUM_BUSY,
+                        "schemas are not registered in a call back: try again outside of it");
     }
     fct_mutex_lock(&gate->lock);
     if (gate->under_way) {
@@ -233,10 +247,12 @@ static factum_status admit_op(struct gate *gate, factum_append_op *op, factum_er
         .benches = &gate->benches,
     };
     factum_status status = fct_key_take(op, err);
-    if (status == FACTUM_OK && fct_rules_count(admission.rules) > 0) {
+    if (status == FACTUM_OK &&
+        (fct_rules_count(admission.rules) > 0 || fct_rules_coming(admission.rules) != NULL)) {
         status = fct_admit(&admission, op, err);
     }
-    return status == FACTUM_SCHEMA_VIOLATION && is_key_used(gate, op) ? pass_retry(op) : status;
+    bool refused = status == FACTUM_SCHEMA_VIOLATION || status == FACTUM_BUSY;
+    return refused && is_key_used(gate, op) ? pass_retry(op) : status;
 }
 
 static factum_status gate_append(void *self, factum_append_op *op, factum_error *err)
@@ -369,8 +385,7 @@ static factum_status load_event(struct gate *gate, const factum_event *stored, f
                         (unsigned long long)stored->revision, why.text);
         return FACTUM_OK;
     }
-    factum_status status =
-        fct_rules_apply(atomic_load(&gate->rules), &event, FCT_RULES_FINAL, true, &changed, err);
+    factum_status status = fct_rules_apply(atomic_load(&gate->rules), &event, true, &changed, err);
     if (status == FACTUM_OK) {
         fct_rules_destroy(atomic_exchange(&gate->rules, changed));
     }
