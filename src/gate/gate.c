@@ -34,6 +34,7 @@ struct gate {
     struct fct_benches benches;
     struct fct_passage passage;
     _Atomic(struct fct_rules *) rules;
+    bool unread; /* "$schemas" is damaged: what binds is not known. Constant once it is open */
 
     struct fct_mutex lock;
     bool under_way;
@@ -188,11 +189,21 @@ static factum_status begin_change(struct gate *gate, factum_append_op *op, factu
     return FACTUM_OK;
 }
 
+static factum_status unread_schemas(factum_error *err)
+{
+    return fct_fail(err, FACTUM_CORRUPT,
+                    "the schemas of this store cannot be read, so that its events cannot be "
+                    "checked: verify the store");
+}
+
 /* Prepares a write to the registry: when it returns OK, all who have seen less than |op|'s schemas
  * have submitted what they had to. */
 static factum_status prepare_change(struct gate *gate, factum_append_op *op, factum_error *err)
 {
     factum_status status = refuse_registry(op, err);
+    if (status == FACTUM_OK && gate->unread) {
+        status = unread_schemas(err);
+    }
     if (status != FACTUM_OK) {
         return status;
     }
@@ -238,6 +249,18 @@ static factum_status pass_retry(factum_append_op *op)
     return FACTUM_OK;
 }
 
+/* Without its schemas a store takes no events but those that have none: of system streams. */
+static factum_status refuse_unread(const factum_append_op *op, factum_error *err)
+{
+    const factum_append_request *request = fct_op_request(op);
+    for (size_t i = 0; i < request->event_count; i++) {
+        if (request->events[i].stream.ptr[0] != '$') {
+            return unread_schemas(err);
+        }
+    }
+    return FACTUM_OK;
+}
+
 static factum_status admit_op(struct gate *gate, factum_append_op *op, factum_error *err)
 {
     const struct fct_admission admission = {
@@ -246,7 +269,10 @@ static factum_status admit_op(struct gate *gate, factum_append_op *op, factum_er
         .rules = atomic_load(&gate->rules),
         .benches = &gate->benches,
     };
-    factum_status status = fct_key_take(op, err);
+    factum_status status = gate->unread ? refuse_unread(op, err) : FACTUM_OK;
+    if (status == FACTUM_OK) {
+        status = fct_key_take(op, err);
+    }
     if (status == FACTUM_OK &&
         (fct_rules_count(admission.rules) > 0 || fct_rules_coming(admission.rules) != NULL)) {
         status = fct_admit(&admission, op, err);
@@ -392,14 +418,21 @@ static factum_status load_event(struct gate *gate, const factum_event *stored, f
     return status;
 }
 
-static factum_status load(struct gate *gate, struct fct_engine *engine, factum_error *err)
+/* A store that is damaged in its schemas must open to be looked at; it takes no events then. */
+static void note_unread(struct gate *gate, const factum_error *why)
+{
+    gate->unread = true;
+    fct_log_message(gate->sink, FACTUM_LOG_ERROR, "schemas-damaged",
+                    "$schemas cannot be read, so that appends are refused: %s", why->text);
+}
+
+static factum_status load_all(struct gate *gate, struct fct_engine *engine, factum_error *err)
 {
     const factum_read_request request = {
         .size = sizeof request, .source = FACTUM_SOURCE_STREAM, .name = FCT_SLICE("$schemas")};
     struct fct_reader *reader;
     factum_status status = fct_engine_read(engine, &request, false, &reader, err);
-    if (status == FACTUM_STREAM_NOT_FOUND || status == FACTUM_STREAM_DELETED ||
-        status == FACTUM_CORRUPT) {
+    if (status == FACTUM_STREAM_NOT_FOUND || status == FACTUM_STREAM_DELETED) {
         return FACTUM_OK;
     }
     factum_event event;
@@ -410,9 +443,21 @@ static factum_status load(struct gate *gate, struct fct_engine *engine, factum_e
         }
     }
     fct_reader_close(reader);
-    /* A damaged store takes no appends, so that it needs no schemas; it must open to be looked at.
-     */
-    return status == FACTUM_DONE || status == FACTUM_CORRUPT ? FACTUM_OK : status;
+    return status == FACTUM_DONE ? FACTUM_OK : status;
+}
+
+static factum_status load(struct gate *gate, struct fct_engine *engine, factum_error *err)
+{
+    factum_error why = {.status = FACTUM_OK};
+    factum_status status = load_all(gate, engine, &why);
+    if (status == FACTUM_CORRUPT) {
+        note_unread(gate, &why);
+        return FACTUM_OK;
+    }
+    if (status != FACTUM_OK && err != NULL) {
+        *err = why;
+    }
+    return status;
 }
 
 static void fill_ops(struct gate *gate)

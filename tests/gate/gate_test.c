@@ -23,6 +23,8 @@ struct fixture {
     struct fct_engine engine;
     void (*window)(struct fixture *f); /* called once, while a write to the registry is under way */
     factum_status outcome;             /* of that write, if it is not OK */
+    bool damaged;                      /* the registry cannot be read */
+    unsigned lines;                    /* in its log */
     uint64_t version;                  /* of the last schema */
     factum_append_result result;
     factum_error err;
@@ -53,6 +55,15 @@ static void held_append_here(void *self, factum_append_op *op)
     }
 }
 
+static factum_status held_read(void *self, const factum_read_request *request, bool follow,
+                               struct fct_reader **reader, factum_error *err)
+{
+    if (watched->damaged && fct_slice_equal(request->name, FCT_SLICE(FCT_SCHEMAS_STREAM))) {
+        return fct_fail(err, FACTUM_CORRUPT, "as the test asks");
+    }
+    return memory_ops->read(self, request, follow, reader, err);
+}
+
 static void hold_registry(struct fixture *f)
 {
     static struct fct_engine_ops held;
@@ -60,6 +71,7 @@ static void hold_registry(struct fixture *f)
     memory_ops = f->engine.ops;
     held = *memory_ops;
     held.append_here = held_append_here;
+    held.read = held_read;
     f->engine.ops = &held;
 }
 
@@ -520,6 +532,38 @@ TEST(a_user_called_back_cannot_write_to_the_registry)
     assert_ok(put_mode(f, "A", "off"), f->err);
 }
 
+static void count_line(void *data, factum_log_level level, const char *id, const char *text)
+{
+    struct fixture *f = data;
+    assert_int_equal(level, FACTUM_LOG_ERROR);
+    assert_string_equal(id, "schemas-damaged");
+    assert_non_null(strstr(text, "as the test asks"));
+    f->lines++;
+}
+
+TEST(without_its_schemas_a_store_takes_no_events)
+{
+    static struct fixture other;
+    struct fixture *f = &other;
+    const struct fct_limits limits = {.event_size_max = 0};
+    const factum_log_sink sink = {.data = f, .write = count_line};
+    void *self = f;
+    (void)state;
+    *f = (struct fixture){.damaged = true};
+    fct_mem_fault_init(&f->mem);
+    assert_ok(fct_engine_memory_open(&f->engine, &f->mem.mem, fct_os_real(), &limits, &f->err),
+              f->err);
+    hold_registry(f);
+    assert_ok(fct_gate_put(&f->engine, &sink, &f->err), f->err);
+    assert_int_equal(f->lines, 1);
+    assert_status(put(f, "a", "Placed", "{\"qty\":0}", ""), FACTUM_CORRUPT);
+    assert_text(f->err, "verify the store");
+    assert_status(put_schema(f, "Placed", QTY, factum_any()), FACTUM_CORRUPT);
+    assert_put(f, "$system-1", "Other", "{}");
+    read_last(f, "$system-1");
+    assert_int_equal(tear_down(&self), 0);
+}
+
 /* ---- while a write to the registry is under way ---------------------------------------------- */
 
 #define assert_busy(f, stream, type, data)                                                         \
@@ -715,6 +759,7 @@ int main(void)
         CASE(a_repeat_of_an_old_version_does_not_bind_again),
         CASE(an_append_that_expects_something_of_the_registry_goes_on),
         CASE(a_user_called_back_cannot_write_to_the_registry),
+        cmocka_unit_test(without_its_schemas_a_store_takes_no_events),
         CASE(what_a_version_under_way_decides_is_busy),
         CASE(nothing_of_a_first_version_shows_while_it_is_under_way),
         CASE(the_plain_schema_is_in_force_while_one_with_category_is_under_way),
