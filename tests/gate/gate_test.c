@@ -267,6 +267,26 @@ TEST(a_sender_cannot_hide_a_fault)
     }
 }
 
+TEST(a_long_fault_is_cut_between_characters)
+{
+    F;
+    assert_ok(put_schema(f, "Placed", "{\"additionalProperties\":{\"minimum\":1}}", factum_any()),
+              f->err);
+    assert_ok(put_mode(f, "Placed", "warn"), f->err);
+    for (int pad = 1; pad <= 4; pad++) {
+        char data[600];
+        int len = snprintf(data, sizeof data, "{\"%.*s", pad, "xxxx");
+        for (int i = 0; i < 100; i++) {
+            len += snprintf(data + len, sizeof data - (size_t)len, "%s", "\xf0\x9f\x98\x80");
+        }
+        (void)snprintf(data + len, sizeof data - (size_t)len, "\":0}");
+        assert_put(f, "a", "Placed", data);
+        read_last(f, "a");
+        assert_true(strlen(f->metadata) > 250);
+        assert_true(fct_utf8_valid(factum_slice_from(f->metadata)));
+    }
+}
+
 TEST(tags_are_taken_from_the_data)
 {
     F;
@@ -748,6 +768,7 @@ int main(void)
         CASE(the_event_that_does_not_fit_is_said_and_nothing_is_written),
         CASE(the_id_is_stamped_where_there_is_a_place_for_it),
         CASE(a_sender_cannot_hide_a_fault),
+        CASE(a_long_fault_is_cut_between_characters),
         CASE(tags_are_taken_from_the_data),
         CASE(a_value_that_cannot_be_a_tag_is_refused),
         CASE(tags_are_taken_from_the_items_of_arrays),
