@@ -3,9 +3,10 @@
  * Most appends have no typed event: they pass after one look at each type. For the others, what is
  * to change is noted on a bench first, so that the copy is one block of exactly the size needed.
  *
- * While a write to "$schemas" is under way, an event whose rule it changes is taken only if it would
- * be taken both by what is in force and by what comes; it is treated by what is in force. What is in
- * force may refuse it. All else is BUSY: nothing of a version that may never be in the log shows.
+ * While a write to "$schemas" is under way, an event whose rule it changes is taken only if it
+ * would be taken both by what is in force and by what comes; it is treated by what is in force.
+ * What is in force may refuse it. All else is BUSY: nothing of a version that may never be in the
+ * log shows.
  */
 #include "gate/admit.h"
 

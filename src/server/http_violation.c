@@ -1,8 +1,9 @@
-/* http_violation.c - what the answer to an event that fits no schema knows: which event, which place
- * in its data, which schema. Layer: server.
+/* http_violation.c - what the answer to an event that does not fit its schema knows: which event,
+ * which place in its data, which schema. Layer: server.
  *
- * The gate's text is "event 2: /lines/0/qty: must be at least 1, but is 0 (schema OrderPlaced 3)". It
- * is read from both ends, and with the event's data beside it: names of members may hold anything.
+ * The gate's text is "event 2: /lines/0/qty: must be at least 1, but is 0 (schema OrderPlaced 3)".
+ * It is read from both ends, and with the event's data beside it: names of members may hold
+ * anything.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -33,7 +34,8 @@ static uint32_t item_at(const factum_json *json, uint32_t array, factum_slice st
     return at;
 }
 
-/* The member that |step| names, of a value that may be no object, with its escapes "~0" and "~1". */
+/* The member that |step|, with its escapes "~0" and "~1", names; NONE of a value that is no object.
+ */
 static uint32_t member_at(const factum_json *json, uint32_t value, factum_slice step)
 {
     char name[sizeof((factum_error *)0)->text];
