@@ -79,9 +79,10 @@ struct factum_append_op {
 
 /* Starts an append. OK: the completer will be called exactly once, with a status of factum_append
  * or CANCELLED, and never from inside this call. Any other status: it will not be called. BUSY: too
- * many appends or bytes wait; FACTUM_NEWS_ROOM tells when to try again. INVALID, TOO_BIG, EXPIRED,
- * FAILED, READ_ONLY, CORRUPT (the log is damaged), NO_MEMORY and IO (no thread could be started),
- * UNSUPPORTED (opened with no_threads). */
+ * many appends or bytes wait; FACTUM_NEWS_ROOM tells when to try again. BUSY also while a schema of
+ * an event's type is being committed, without such news: try again after a moment. INVALID,
+ * TOO_BIG, EXPIRED, FAILED, READ_ONLY, CORRUPT (the log is damaged, or its schemas are), NO_MEMORY
+ * and IO (no thread could be started), UNSUPPORTED (opened with no_threads). */
 FACTUM_API FACTUM_MUST_USE factum_status factum_append_submit(factum_store *store,
                                                               factum_append_op *op,
                                                               factum_error *err);

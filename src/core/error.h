@@ -17,7 +17,7 @@
 int fct_fmt_size(factum_slice text);
 
 /* Names and data may come from outside: what a terminal would obey, and what would begin another
- * line, becomes '?'. */
+ * line, becomes '?'. Of a character of UTF-8 that was cut at the end, nothing stays. */
 void fct_text_clean(char *text);
 
 /* Fills |err| (os_error 0) and returns |status|. */

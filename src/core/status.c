@@ -45,11 +45,25 @@ bool factum_status_is_fatal(factum_status status)
     return status == FACTUM_FAILED || status == FACTUM_UNKNOWN_OUTCOME;
 }
 
+/* How many bytes a character of UTF-8 has that begins with |byte|. */
+static size_t character_size(uint8_t byte)
+{
+    return byte < 0xc0 ? 1 : byte < 0xe0 ? 2 : byte < 0xf0 ? 3 : 4;
+}
+
 void fct_text_clean(char *text)
 {
-    for (; *text != '\0'; text++) {
-        if ((unsigned char)*text < 0x20 || *text == 0x7f) {
-            *text = '?';
+    size_t len = 0;
+    for (; text[len] != '\0'; len++) {
+        if ((unsigned char)text[len] < 0x20 || text[len] == 0x7f) {
+            text[len] = '?';
+        }
+    }
+    for (size_t back = 1; back <= 3 && back <= len; back++) {
+        uint8_t byte = (uint8_t)text[len - back];
+        if ((byte & 0xc0) != 0x80) { /* where the last character begins */
+            text[len - back] = character_size(byte) > back ? '\0' : (char)byte;
+            break;
         }
     }
 }
@@ -111,6 +125,7 @@ factum_status fct_fail_os(factum_error *err, int os_error, const char *format, .
         fct_text_clean(err->text);
         size_t used = strlen(err->text);
         (void)snprintf(err->text + used, sizeof err->text - used, ": %s", strerror(os_error));
+        fct_text_clean(err->text);
     }
     return status;
 }
@@ -135,6 +150,7 @@ factum_status fct_wrap(factum_error *err, factum_status status, const char *form
         size_t kept = old < room - 2 ? old : room - 2;
         memcpy(text + prefix + 2, err->text, kept);
         text[prefix + 2 + kept] = '\0';
+        fct_text_clean(text);
     }
     memcpy(err->text, text, sizeof text);
     return status;

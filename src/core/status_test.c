@@ -101,6 +101,26 @@ static void a_text_is_cut_where_the_record_ends(void **state)
     }
 }
 
+static void a_text_is_cut_between_characters(void **state)
+{
+    (void)state;
+    static const char *const characters[] = {"\xc3\xa4", "\xe2\x82\xac", "\xf0\x9f\x98\x80"};
+    for (size_t i = 0; i < sizeof characters / sizeof characters[0]; i++) {
+        int size = (int)strlen(characters[i]);
+        for (int before = 255 - 4; before <= 255; before++) {
+            size_t whole = before + size <= 255 ? (size_t)(before + size) : (size_t)before;
+            factum_error err;
+            (void)fct_fail(&err, FACTUM_IO, "%*d%s", before, 1, characters[i]);
+            assert_int_equal(strlen(err.text), whole);
+            (void)fct_fail_os(&err, EIO, "%*d%s", before, 1, characters[i]);
+            assert_true(fct_utf8_valid(factum_slice_from(err.text)));
+            (void)fct_fail(&err, FACTUM_IO, "%*d%s", before - 3, 1, characters[i]);
+            (void)fct_wrap(&err, FACTUM_IO, "x");
+            assert_int_equal(strlen(err.text), whole);
+        }
+    }
+}
+
 static void control_bytes_of_names_become_question_marks(void **state)
 {
     (void)state;
@@ -214,6 +234,7 @@ int main(void)
         cmocka_unit_test(a_failure_fills_the_record_and_returns_its_status),
         cmocka_unit_test(without_a_record_the_status_is_returned_all_the_same),
         cmocka_unit_test(a_text_is_cut_where_the_record_ends),
+        cmocka_unit_test(a_text_is_cut_between_characters),
         cmocka_unit_test(control_bytes_of_names_become_question_marks),
         cmocka_unit_test(a_slice_is_printed_by_its_length),
         cmocka_unit_test(a_failed_call_says_what_the_system_says),

@@ -2,6 +2,11 @@
  *
  * Most appends have no typed event: they pass after one look at each type. For the others, what is
  * to change is noted on a bench first, so that the copy is one block of exactly the size needed.
+ *
+ * While a write to "$schemas" is under way, an event whose rule it changes is taken only if it
+ * would be taken both by what is in force and by what comes; it is treated by what is in force.
+ * What is in force may refuse it. All else is BUSY: nothing of a version that may never be in the
+ * log shows.
  */
 #include "gate/admit.h"
 
@@ -38,14 +43,26 @@ static factum_status admit_no_memory(factum_error *err)
 
 /* ---- one event ------------------------------------------------------------------------------- */
 
+/* What holds for an event: now, and after the write to the registry that is under way. Without one,
+ * or if it changes nothing for the event, both are the same. */
+struct rulings {
+    struct fct_ruling now;
+    struct fct_ruling coming;
+};
+
+static bool is_changing(const struct rulings *rulings)
+{
+    return rulings->now.rule != rulings->coming.rule || rulings->now.mode != rulings->coming.mode;
+}
+
 /* An event on its way, and the rule that it meets. */
 struct candidate {
     const struct fct_admission *admission;
     struct fct_bench *bench;
     const factum_new_event *event;
     size_t index;
-    struct fct_ruling ruling;
-    const struct fct_edition *edition; /* which it was shown to fit, or which it does not fit */
+    struct rulings rulings;
+    struct fct_ruling ruling; /* that of |rulings| by which it is being checked */
     factum_json json;
 };
 
@@ -66,17 +83,16 @@ static bool is_json(const factum_new_event *event)
 static factum_status violation(const struct candidate *candidate, const char *pointer,
                                const char *text, factum_error *err)
 {
-    const struct fct_edition *edition = candidate->edition;
+    const struct fct_rule *rule = candidate->ruling.rule;
     return fct_fail(err, FACTUM_SCHEMA_VIOLATION, "event %zu: %s%s%s (schema %.*s %" PRIu64 ")",
                     candidate->index, pointer, pointer[0] == '\0' ? "" : ": ", text,
-                    FCT_FMT(candidate->ruling.rule->subject_text), edition->version);
+                    FCT_FMT(rule->subject_text), rule->now->version);
 }
 
-static factum_status check_edition(struct candidate *candidate, const struct fct_edition *edition,
-                                   factum_error *err)
+static factum_status check_edition(struct candidate *candidate, factum_error *err)
 {
+    const struct fct_edition *edition = candidate->ruling.rule->now;
     factum_schema_result result = {.size = sizeof result};
-    candidate->edition = edition;
     if (edition->program == NULL) {
         return violation(candidate, "", edition->broken, err);
     }
@@ -97,9 +113,7 @@ static factum_status check_edition(struct candidate *candidate, const struct fct
 /* OK, SCHEMA_VIOLATION, or why it could not be checked. */
 static factum_status check_event(struct candidate *candidate, factum_error *err)
 {
-    const struct fct_rule *rule = candidate->ruling.rule;
     factum_error why;
-    candidate->edition = rule->now != NULL ? rule->now : rule->next;
     if (!is_json(candidate->event)) {
         return violation(candidate, "", "the data is not JSON, but its type has a schema", err);
     }
@@ -111,13 +125,7 @@ static factum_status check_event(struct candidate *candidate, factum_error *err)
     if (status != FACTUM_OK) {
         return violation(candidate, "", why.text, err);
     }
-    if (rule->next != NULL) {
-        status = check_edition(candidate, rule->next, err);
-    }
-    if (status == FACTUM_OK && rule->now != NULL) {
-        status = check_edition(candidate, rule->now, err);
-    }
-    return status;
+    return check_edition(candidate, err);
 }
 
 /* ---- tags ------------------------------------------------------------------------------------ */
@@ -308,9 +316,8 @@ static factum_status take_tags(struct candidate *candidate, struct fct_note *not
     factum_schema_tag_place place = {.size = sizeof place};
     factum_status status = FACTUM_OK;
     FCT_ASSERT(candidate->json.nodes != NULL); /* it was checked */
-    note->first_tag = candidate->bench->places.len / sizeof(struct fct_place);
-    for (size_t i = 0;
-         status == FACTUM_OK && fct_program_tag(candidate->edition->program, i, &place); i++) {
+    const struct fct_program *program = candidate->ruling.rule->now->program;
+    for (size_t i = 0; status == FACTUM_OK && fct_program_tag(program, i, &place); i++) {
         status = take_tag(candidate, note, &place, err);
     }
     return status;
@@ -329,44 +336,93 @@ static factum_slice trim(factum_slice text)
     return text;
 }
 
-/* Writes the metadata with |member|, "\"name\":value", at its end. Metadata that is no object, or
- * has a member of this |name|, stays as it is. */
-static factum_status stamp(struct candidate *candidate, struct fct_note *note, const char *name,
-                           factum_slice member, factum_error *err)
+/* Can |metadata| have a member that is the gate's own? The answer is cheap, and may be wrongly yes.
+ */
+static bool may_have_ours(factum_slice metadata)
+{
+    return fct_slice_holds(metadata, FCT_SLICE("\"$schema.")) ||
+           fct_slice_holds(metadata, FCT_SLICE("\\u"));
+}
+
+static bool is_ours(const factum_json *json, uint32_t name)
+{
+    return factum_json_text_is(json, name, FCT_SLICE("$schema.id")) ||
+           factum_json_text_is(json, name, FCT_SLICE("$schema.fault"));
+}
+
+/* Writes the members of |metadata| that are not the gate's to |to|, which has room for as much.
+ * Returns where they end; NULL without memory. Metadata in which a member stands twice stays as it
+ * is: of equal names the last counts, which will be the gate's. */
+static uint8_t *write_others(struct candidate *candidate, factum_slice metadata, uint8_t *to)
+{
+    factum_json json;
+    factum_slice inside = fct_slice(metadata.ptr + 1, metadata.len - 2);
+    factum_status status = may_have_ours(metadata)
+                               ? fct_bench_parse(candidate->bench, metadata, &json, NULL)
+                               : FACTUM_DONE;
+    if (status == FACTUM_NO_MEMORY) {
+        return NULL;
+    }
+    if (status != FACTUM_OK) {
+        memcpy(to, inside.ptr, inside.len);
+        return to + inside.len;
+    }
+    const uint8_t *begin = to;
+    for (uint32_t at = factum_json_first(&json, FACTUM_JSON_ROOT); at != FACTUM_JSON_NONE;
+         at = factum_json_next(&json, FACTUM_JSON_ROOT, at)) {
+        if (is_ours(&json, at)) {
+            continue;
+        }
+        const uint8_t *name = factum_json_inside(&json, at).ptr - 1; /* its quote */
+        factum_slice value = factum_json_raw(&json, at + 1);
+        size_t len = (size_t)(value.ptr + value.len - name);
+        if (to > begin) {
+            *to++ = ',';
+        }
+        memcpy(to, name, len);
+        to += len;
+    }
+    return to;
+}
+
+/* Writes the metadata with |member|, "\"name\":value", at its end, in the place of what the sender
+ * may have said under the gate's names. Metadata that is no object stays as it is. */
+static factum_status stamp(struct candidate *candidate, struct fct_note *note, factum_slice member,
+                           factum_error *err)
 {
     factum_slice metadata = trim(candidate->event->metadata);
     if (metadata.len == 0) {
         metadata = FCT_SLICE("{}");
     }
-    if (metadata.len < 2 || metadata.ptr[0] != '{' || metadata.ptr[metadata.len - 1] != '}' ||
-        fct_slice_holds(metadata, fct_slice(name, strlen(name)))) {
+    if (metadata.len < 2 || metadata.ptr[0] != '{' || metadata.ptr[metadata.len - 1] != '}') {
         return FACTUM_OK;
     }
-    bool empty = trim(fct_slice(metadata.ptr + 1, metadata.len - 2)).len == 0;
     struct fct_buf *bytes = &candidate->bench->bytes;
     if (fct_buf_reserve(bytes, metadata.len + 1 + member.len) != FACTUM_OK) {
         return admit_no_memory(err);
     }
-    uint8_t *to = bytes->ptr + bytes->len;
-    memcpy(to, metadata.ptr, metadata.len - 1);
-    to += metadata.len - 1;
-    if (!empty) {
+    uint8_t *begin = bytes->ptr + bytes->len;
+    *begin = '{';
+    uint8_t *to = write_others(candidate, metadata, begin + 1);
+    if (to == NULL) {
+        return admit_no_memory(err);
+    }
+    if (trim(fct_slice(begin + 1, (size_t)(to - begin) - 1)).len > 0) {
         *to++ = ',';
     }
     memcpy(to, member.ptr, member.len);
     to += member.len;
     *to++ = '}';
     note->metadata.at = bytes->len;
-    note->metadata.len = (size_t)(to - bytes->ptr) - bytes->len;
+    note->metadata.len = (size_t)(to - begin);
     bytes->len += note->metadata.len;
     return FACTUM_OK;
 }
 
 static factum_status stamp_id(struct candidate *candidate, struct fct_note *note, factum_error *err)
 {
-    const struct fct_edition *edition = candidate->edition;
-    return stamp(candidate, note, FCT_STAMP_NAME, fct_slice(edition->stamp, edition->stamp_len),
-                 err);
+    const struct fct_edition *edition = candidate->ruling.rule->now;
+    return stamp(candidate, note, fct_slice(edition->stamp, edition->stamp_len), err);
 }
 
 /* Of an event that is let through although it does not fit: why, so that it can be found. */
@@ -385,24 +441,75 @@ static factum_status stamp_fault(struct candidate *candidate, struct fct_note *n
         member[len++] = *text;
     }
     member[len++] = '"';
-    return stamp(candidate, note, FAULT_NAME, fct_slice(member, len), err);
+    return stamp(candidate, note, fct_slice(member, len), err);
+}
+
+/* ---- one event as a whole -------------------------------------------------------------------- */
+
+/* Does the event fit by |ruling|, and which tags does that give? */
+static factum_status fit(struct candidate *candidate, struct fct_ruling ruling,
+                         struct fct_note *note, factum_error *err)
+{
+    candidate->ruling = ruling;
+    factum_status status = check_event(candidate, err);
+    return status == FACTUM_OK ? take_tags(candidate, note, err) : status;
+}
+
+static factum_status undecided(const struct candidate *candidate, factum_error *err)
+{
+    return fct_fail(err, FACTUM_BUSY,
+                    "event %zu: a schema of its type is being registered: try again",
+                    candidate->index);
+}
+
+/* Is the event, which what is in force takes with |fits|, taken in the same way by what comes? OK,
+ * BUSY or NO_MEMORY. |note| and |candidate| are as they were. */
+static factum_status ask_coming(struct candidate *candidate, factum_status fits,
+                                struct fct_note *note, factum_error *err)
+{
+    const struct rulings *rulings = &candidate->rulings;
+    factum_error why = {.status = FACTUM_OK};
+    size_t tags = note->tag_count;
+    if (rulings->coming.rule == NULL) {
+        return FACTUM_OK;
+    }
+    factum_status status = fit(candidate, rulings->coming, note, &why);
+    candidate->ruling = rulings->now;
+    if (status == FACTUM_NO_MEMORY) {
+        return admit_no_memory(err);
+    }
+    bool taken = status == FACTUM_OK || rulings->coming.mode == FACTUM_SCHEMA_MODE_WARN;
+    return taken && status == fits && note->tag_count == tags ? FACTUM_OK
+                                                              : undecided(candidate, err);
 }
 
 /* Checks one event and notes what is to be added to it. */
 static factum_status admit_event(struct candidate *candidate, factum_error *err)
 {
-    struct fct_note note = {.event = candidate->index};
-    factum_status status = check_event(candidate, err);
-    if (status == FACTUM_OK) {
-        status = take_tags(candidate, &note, err);
+    const struct rulings *rulings = &candidate->rulings;
+    struct fct_note note = {.event = candidate->index,
+                            .first_tag = candidate->bench->places.len / sizeof(struct fct_place)};
+    if (rulings->now.rule == NULL) {
+        return undecided(candidate, err);
     }
-    if (status == FACTUM_OK) {
-        status = stamp_id(candidate, &note, err);
-    } else if (status == FACTUM_SCHEMA_VIOLATION &&
-               candidate->ruling.mode == FACTUM_SCHEMA_MODE_WARN) {
-        note.tag_count = 0;
-        status = stamp_fault(candidate, &note, err->text, err);
+    factum_status fits = fit(candidate, rulings->now, &note, err);
+    bool let_through =
+        fits == FACTUM_SCHEMA_VIOLATION && rulings->now.mode == FACTUM_SCHEMA_MODE_WARN;
+    if (fits != FACTUM_OK && !let_through) {
+        return fits;
     }
+    note.tag_count = let_through ? 0 : note.tag_count;
+    factum_status status = FACTUM_OK;
+    if (is_changing(rulings)) {
+        factum_error why;
+        status = ask_coming(candidate, fits, &note, &why);
+        if (status != FACTUM_OK) {
+            *err = why;
+            return status;
+        }
+    }
+    status = let_through ? stamp_fault(candidate, &note, err->text, err)
+                         : stamp_id(candidate, &note, err);
     if (status == FACTUM_OK &&
         fct_buf_add(&candidate->bench->notes, &note, sizeof note) != FACTUM_OK) {
         return admit_no_memory(err);
@@ -474,20 +581,22 @@ static struct fct_ruling ruling_of(const struct fct_rules *rules, const factum_n
 
 /* The first event from |from| on that a rule is for; the event count if there is none. */
 static size_t next_typed(const struct fct_rules *rules, const factum_append_request *request,
-                         size_t from, struct fct_ruling *ruling)
+                         size_t from, struct rulings *rulings)
 {
+    const struct fct_rules *coming = fct_rules_coming(rules);
     for (; from < request->event_count; from++) {
-        *ruling = ruling_of(rules, &request->events[from]);
-        if (ruling->rule != NULL) {
+        rulings->now = ruling_of(rules, &request->events[from]);
+        rulings->coming = coming == NULL ? rulings->now : ruling_of(coming, &request->events[from]);
+        if (rulings->now.rule != NULL || rulings->coming.rule != NULL) {
             break;
         }
     }
     return from;
 }
 
-/* Checks all typed events from |at| on, whose first meets |ruling|. */
+/* Checks all typed events from |at| on, whose first meets |rulings|. */
 static factum_status admit_typed(const struct fct_admission *admission, struct fct_bench *bench,
-                                 factum_append_op *op, size_t at, struct fct_ruling ruling,
+                                 factum_append_op *op, size_t at, struct rulings rulings,
                                  factum_error *err)
 {
     const factum_append_request *request = fct_op_request(op);
@@ -498,13 +607,13 @@ static factum_status admit_typed(const struct fct_admission *admission, struct f
             .bench = bench,
             .event = &request->events[at],
             .index = at,
-            .ruling = ruling,
+            .rulings = rulings,
         };
         status = admit_event(&candidate, err);
         if (status == FACTUM_SCHEMA_VIOLATION) {
             op->result.refused_index = at;
         }
-        at = next_typed(admission->rules, request, at + 1, &ruling);
+        at = next_typed(admission->rules, request, at + 1, &rulings);
     }
     return status;
 }
@@ -513,8 +622,8 @@ factum_status fct_admit(const struct fct_admission *admission, factum_append_op 
                         factum_error *err)
 {
     factum_append_request *request = fct_op_request_here(op);
-    struct fct_ruling ruling;
-    size_t first = next_typed(admission->rules, request, 0, &ruling);
+    struct rulings rulings;
+    size_t first = next_typed(admission->rules, request, 0, &rulings);
     if (first == request->event_count) {
         return FACTUM_OK;
     }
@@ -524,7 +633,7 @@ factum_status fct_admit(const struct fct_admission *admission, factum_append_op 
     }
     factum_error own;
     factum_error *why = err == NULL ? &own : err;
-    factum_status status = admit_typed(admission, bench, op, first, ruling, why);
+    factum_status status = admit_typed(admission, bench, op, first, rulings, why);
     if (status == FACTUM_OK && request->idempotency_key.len > 0) {
         request->fingerprint = fct_append_fingerprint(request); /* of what was sent */
     }

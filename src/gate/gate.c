@@ -4,7 +4,7 @@
  *  1. |rules| is what appends see. It and every table that was in it stay until nobody is inside
  *     who may have seen them.
  *  2. While |under_way| is set, one write to "$schemas" is between its submit and its end; |rules|
- *     then asks for what was and for what comes, and |before| is what it was.
+ *     then is a copy of |before| that says what comes, so that appends ask both.
  *  3. |lock| is held while |rules|, |before|, |under_way| or |retired| change; never while the
  *     engine works.
  */
@@ -14,6 +14,7 @@
 #include "core/error.h"
 #include "core/log_sink.h"
 #include "core/slice.h"
+#include "engine/deliver.h"
 #include "engine/rules.h"
 #include "gate/admit.h"
 #include "gate/key.h"
@@ -33,6 +34,7 @@ struct gate {
     struct fct_benches benches;
     struct fct_passage passage;
     _Atomic(struct fct_rules *) rules;
+    bool unread; /* "$schemas" is damaged: what binds is not known. Constant once it is open */
 
     struct fct_mutex lock;
     bool under_way;
@@ -55,18 +57,27 @@ static bool is_registry(factum_slice stream)
     return fct_slice_equal(stream, FCT_SLICE("$schemas"));
 }
 
-/* Does |op| write to the registry, or to what governs its stream? */
+/* Is |stream| that of the registry, or what governs it? */
+static bool is_of_registry(factum_slice stream)
+{
+    return stream.len >= 8 && stream.ptr[0] == '$' &&
+           (is_registry(stream) || fct_slice_equal(stream, FCT_SLICE("$$$schemas")));
+}
+
+/* Does |op| write to the registry, or to what governs its stream? Each stream that it writes to is
+ * one of its expectations, which are few; some it may only expect something of. */
 static bool writes_registry(const factum_append_op *op)
 {
     const factum_append_request *request = fct_op_request(op);
-    for (size_t i = 0; i < request->expectation_count; i++) {
-        factum_slice stream = request->expectations[i].stream;
-        if (stream.len >= 8 && stream.ptr[0] == '$' &&
-            (is_registry(stream) || fct_slice_equal(stream, FCT_SLICE("$$$schemas")))) {
-            return request->event_count > 0 || op->action != FACTUM_ACTION_APPEND;
-        }
+    bool named = false;
+    for (size_t i = 0; i < request->expectation_count && !named; i++) {
+        named = is_of_registry(request->expectations[i].stream);
     }
-    return false;
+    bool written = named && op->action != FACTUM_ACTION_APPEND;
+    for (size_t i = 0; named && i < request->event_count && !written; i++) {
+        written = is_of_registry(request->events[i].stream);
+    }
+    return written;
 }
 
 /* With the lock held: |table| is used no more by those who come. */
@@ -94,7 +105,8 @@ static void change_end(struct fct_op_tail *tail, factum_append_op *op)
 {
     struct change *change = (struct change *)(void *)tail;
     struct gate *gate = change->gate;
-    bool written = op->status == FACTUM_OK;
+    /* A repeat that the engine has recognised says what was written once, and wrote nothing. */
+    bool written = op->status == FACTUM_OK && !op->result.already;
     fct_mutex_lock(&gate->lock);
     FCT_ASSERT(gate->under_way);
     publish_rules(gate, written ? change->after : gate->before);
@@ -105,10 +117,10 @@ static void change_end(struct fct_op_tail *tail, factum_append_op *op)
     fct_mem_free(gate->mem, change);
 }
 
-/* *changed is |rules| with the registry's events of |request| applied, as they are at |stage|. */
+/* *changed is |rules| with the registry's events of |request| applied. */
 static factum_status apply_events(const struct fct_rules *rules,
-                                  const factum_append_request *request, enum fct_rules_stage stage,
-                                  struct fct_rules **changed, factum_error *err)
+                                  const factum_append_request *request, struct fct_rules **changed,
+                                  factum_error *err)
 {
     struct fct_rules *made = NULL;
     factum_status status = FACTUM_OK;
@@ -121,7 +133,7 @@ static factum_status apply_events(const struct fct_rules *rules,
         }
         status = fct_registry_event_parse(new_event->type, new_event->data, &event, err);
         if (status == FACTUM_OK) {
-            status = fct_rules_apply(made == NULL ? rules : made, &event, stage, false, &next, err);
+            status = fct_rules_apply(made == NULL ? rules : made, &event, false, &next, err);
         }
         if (status == FACTUM_OK) {
             fct_rules_destroy(made);
@@ -151,7 +163,7 @@ static factum_status refuse_registry(const factum_append_op *op, factum_error *e
                           "$schemas holds the schemas of this store: it cannot be deleted");
 }
 
-/* With the lock held and nothing under way: makes both tables of the change, shows the first and
+/* With the lock held and nothing under way: makes the table after the change, announces it and
  * gives |op| its tail. */
 static factum_status begin_change(struct gate *gate, factum_append_op *op, factum_error *err)
 {
@@ -160,23 +172,28 @@ static factum_status begin_change(struct gate *gate, factum_append_op *op, factu
         return fct_fail(err, FACTUM_NO_MEMORY, "schemas: out of memory");
     }
     struct fct_rules *rules = atomic_load(&gate->rules);
-    struct fct_rules *tentative = NULL;
     *change = (struct change){.tail = {change_end}, .gate = gate};
-    factum_status status =
-        apply_events(rules, fct_op_request(op), FCT_RULES_TENTATIVE, &tentative, err);
-    if (status == FACTUM_OK) {
-        status = apply_events(tentative, fct_op_request(op), FCT_RULES_FINAL, &change->after, err);
-    }
-    if (status != FACTUM_OK) {
-        fct_rules_destroy(tentative);
+    factum_status status = apply_events(rules, fct_op_request(op), &change->after, err);
+    struct fct_rules *announcing =
+        status == FACTUM_OK ? fct_rules_announce(rules, change->after) : NULL;
+    if (announcing == NULL) {
+        fct_rules_destroy(change->after);
         fct_mem_free(gate->mem, change);
-        return status;
+        return status == FACTUM_OK ? fct_fail(err, FACTUM_NO_MEMORY, "schemas: out of memory")
+                                   : status;
     }
     gate->before = rules;
-    atomic_store(&gate->rules, tentative);
+    atomic_store(&gate->rules, announcing);
     gate->under_way = true;
     fct_op_set_tail(op, &change->tail);
     return FACTUM_OK;
+}
+
+static factum_status unread_schemas(factum_error *err)
+{
+    return fct_fail(err, FACTUM_CORRUPT,
+                    "the schemas of this store cannot be read, so that its events cannot be "
+                    "checked: verify the store");
 }
 
 /* Prepares a write to the registry: when it returns OK, all who have seen less than |op|'s schemas
@@ -184,8 +201,16 @@ static factum_status begin_change(struct gate *gate, factum_append_op *op, factu
 static factum_status prepare_change(struct gate *gate, factum_append_op *op, factum_error *err)
 {
     factum_status status = refuse_registry(op, err);
+    if (status == FACTUM_OK && gate->unread) {
+        status = unread_schemas(err);
+    }
     if (status != FACTUM_OK) {
         return status;
+    }
+    /* Those inside may wait for what this thread does when the user's function has returned. */
+    if (fct_callback_refuse("schemas", NULL) != FACTUM_OK) {
+        return fct_fail(err, FACTUM_BUSY,
+                        "schemas are not registered in a call back: try again outside of it");
     }
     fct_mutex_lock(&gate->lock);
     if (gate->under_way) {
@@ -224,6 +249,18 @@ static factum_status pass_retry(factum_append_op *op)
     return FACTUM_OK;
 }
 
+/* Without its schemas a store takes no events but those that have none: of system streams. */
+static factum_status refuse_unread(const factum_append_op *op, factum_error *err)
+{
+    const factum_append_request *request = fct_op_request(op);
+    for (size_t i = 0; i < request->event_count; i++) {
+        if (request->events[i].stream.ptr[0] != '$') {
+            return unread_schemas(err);
+        }
+    }
+    return FACTUM_OK;
+}
+
 static factum_status admit_op(struct gate *gate, factum_append_op *op, factum_error *err)
 {
     const struct fct_admission admission = {
@@ -232,11 +269,16 @@ static factum_status admit_op(struct gate *gate, factum_append_op *op, factum_er
         .rules = atomic_load(&gate->rules),
         .benches = &gate->benches,
     };
-    factum_status status = fct_key_take(op, err);
-    if (status == FACTUM_OK && fct_rules_count(admission.rules) > 0) {
+    factum_status status = gate->unread ? refuse_unread(op, err) : FACTUM_OK;
+    if (status == FACTUM_OK) {
+        status = fct_key_take(op, err);
+    }
+    if (status == FACTUM_OK &&
+        (fct_rules_count(admission.rules) > 0 || fct_rules_coming(admission.rules) != NULL)) {
         status = fct_admit(&admission, op, err);
     }
-    return status == FACTUM_SCHEMA_VIOLATION && is_key_used(gate, op) ? pass_retry(op) : status;
+    bool refused = status == FACTUM_SCHEMA_VIOLATION || status == FACTUM_BUSY;
+    return refused && is_key_used(gate, op) ? pass_retry(op) : status;
 }
 
 static factum_status gate_append(void *self, factum_append_op *op, factum_error *err)
@@ -369,22 +411,28 @@ static factum_status load_event(struct gate *gate, const factum_event *stored, f
                         (unsigned long long)stored->revision, why.text);
         return FACTUM_OK;
     }
-    factum_status status =
-        fct_rules_apply(atomic_load(&gate->rules), &event, FCT_RULES_FINAL, true, &changed, err);
+    factum_status status = fct_rules_apply(atomic_load(&gate->rules), &event, true, &changed, err);
     if (status == FACTUM_OK) {
         fct_rules_destroy(atomic_exchange(&gate->rules, changed));
     }
     return status;
 }
 
-static factum_status load(struct gate *gate, struct fct_engine *engine, factum_error *err)
+/* A store that is damaged in its schemas must open to be looked at; it takes no events then. */
+static void note_unread(struct gate *gate, const factum_error *why)
+{
+    gate->unread = true;
+    fct_log_message(gate->sink, FACTUM_LOG_ERROR, "schemas-damaged",
+                    "$schemas cannot be read, so that appends are refused: %s", why->text);
+}
+
+static factum_status load_all(struct gate *gate, struct fct_engine *engine, factum_error *err)
 {
     const factum_read_request request = {
         .size = sizeof request, .source = FACTUM_SOURCE_STREAM, .name = FCT_SLICE("$schemas")};
     struct fct_reader *reader;
     factum_status status = fct_engine_read(engine, &request, false, &reader, err);
-    if (status == FACTUM_STREAM_NOT_FOUND || status == FACTUM_STREAM_DELETED ||
-        status == FACTUM_CORRUPT) {
+    if (status == FACTUM_STREAM_NOT_FOUND || status == FACTUM_STREAM_DELETED) {
         return FACTUM_OK;
     }
     factum_event event;
@@ -395,9 +443,21 @@ static factum_status load(struct gate *gate, struct fct_engine *engine, factum_e
         }
     }
     fct_reader_close(reader);
-    /* A damaged store takes no appends, so that it needs no schemas; it must open to be looked at.
-     */
-    return status == FACTUM_DONE || status == FACTUM_CORRUPT ? FACTUM_OK : status;
+    return status == FACTUM_DONE ? FACTUM_OK : status;
+}
+
+static factum_status load(struct gate *gate, struct fct_engine *engine, factum_error *err)
+{
+    factum_error why = {.status = FACTUM_OK};
+    factum_status status = load_all(gate, engine, &why);
+    if (status == FACTUM_CORRUPT) {
+        note_unread(gate, &why);
+        return FACTUM_OK;
+    }
+    if (status != FACTUM_OK && err != NULL) {
+        *err = why;
+    }
+    return status;
 }
 
 static void fill_ops(struct gate *gate)

@@ -17,8 +17,10 @@
  *
  * The gate's table is what the stream "$schemas" says. A write to that stream passes the gate like
  * any other, and its schema binds all events that come after it in the log: from before it is
- * submitted, events must pass both the old version and the new one, and it is submitted when all
- * who saw only the old one have submitted.
+ * submitted, events are asked by the old table and by the new one, and it is submitted when all who
+ * saw only the old one have submitted. What depends on its outcome is BUSY.
+ *
+ * If "$schemas" is damaged, events are refused with CORRUPT, but for those of system streams.
  *
  * An engine at an address has its gate at the other end.
  */
@@ -28,7 +30,7 @@
 #include "engine/engine.h"
 
 /* Puts a gate before |engine|, which is open and ready. |sink|, which may be NULL, is told of
- * warnings. Reads "$schemas". On failure the engine is closed. CORRUPT, IO, NO_MEMORY. */
+ * warnings. Reads "$schemas". On failure the engine is closed. IO, NO_MEMORY. */
 FCT_MUST_USE factum_status fct_gate_put(struct fct_engine *engine, const factum_log_sink *sink,
                                         factum_error *err);
 

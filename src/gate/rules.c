@@ -16,8 +16,9 @@
 struct fct_rules {
     const struct fct_mem *mem;
     size_t count;
-    size_t slot_count; /* a power of two, over twice |count| */
-    bool categories;   /* some subject has a category */
+    size_t slot_count;              /* a power of two, over twice |count| */
+    bool categories;                /* some subject has a category */
+    const struct fct_rules *coming; /* what may take its place, or NULL */
     struct fct_rule *slots[];
 };
 
@@ -47,7 +48,6 @@ static void rule_release(const struct fct_mem *mem, struct fct_rule *rule)
         return;
     }
     edition_release(mem, rule->now);
-    edition_release(mem, rule->next);
     fct_mem_free(mem, rule);
 }
 
@@ -147,7 +147,7 @@ static const struct fct_rule *find(const struct fct_rules *rules, factum_slice c
 
 static bool has_schema(const struct fct_rule *rule)
 {
-    return rule != NULL && (rule->now != NULL || rule->next != NULL);
+    return rule != NULL && rule->now != NULL;
 }
 
 static factum_schema_mode mode_of(const struct fct_rule *rule)
@@ -231,33 +231,21 @@ static factum_status edition_create(const struct fct_mem *mem,
     return FACTUM_OK;
 }
 
-/* The editions of |rule|, which is new, for the subject that had |old| (or NULL) so far. */
+/* Mode and edition of |rule|, which is new, for the subject that had |old| (or NULL) so far. */
 static factum_status fill(const struct fct_mem *mem, struct fct_rule *rule,
                           const struct fct_rule *old, const struct fct_registry_event *event,
-                          enum fct_rules_stage stage, bool lenient, factum_error *err)
+                          bool lenient, factum_error *err)
 {
-    struct fct_edition *now = old == NULL ? NULL : old->now;
-    struct fct_edition *next = old == NULL ? NULL : old->next;
     rule->mode = event->is_mode ? event->mode : mode_of(old);
     if (event->is_mode) {
-        rule->now = edition_share(now);
-        rule->next = edition_share(next);
-        return FACTUM_OK;
-    }
-    if (stage == FCT_RULES_TENTATIVE) {
-        rule->now = edition_share(now);
-        return edition_create(mem, event, lenient, &rule->next, err);
-    }
-    if (next != NULL && next->version == event->version) {
-        rule->now = edition_share(next);
+        rule->now = old == NULL ? NULL : edition_share(old->now);
         return FACTUM_OK;
     }
     return edition_create(mem, event, lenient, &rule->now, err);
 }
 
 factum_status fct_rules_apply(const struct fct_rules *rules, const struct fct_registry_event *event,
-                              enum fct_rules_stage stage, bool lenient, struct fct_rules **changed,
-                              factum_error *err)
+                              bool lenient, struct fct_rules **changed, factum_error *err)
 {
     const struct fct_rule *old = find(rules, event->subject.category, event->subject.type);
     if (old == NULL && rules->count >= FCT_RULES_MAX) {
@@ -268,7 +256,7 @@ factum_status fct_rules_apply(const struct fct_rules *rules, const struct fct_re
     if (rule == NULL) {
         return rules_no_memory(err);
     }
-    factum_status status = fill(rules->mem, rule, old, event, stage, lenient, err);
+    factum_status status = fill(rules->mem, rule, old, event, lenient, err);
     if (status != FACTUM_OK) {
         rule_release(rules->mem, rule);
         return status;
@@ -281,4 +269,18 @@ factum_status fct_rules_apply(const struct fct_rules *rules, const struct fct_re
     put(made, rule);
     *changed = made;
     return FACTUM_OK;
+}
+
+struct fct_rules *fct_rules_announce(const struct fct_rules *rules, const struct fct_rules *coming)
+{
+    struct fct_rules *made = table_copy(rules);
+    if (made != NULL) {
+        made->coming = coming;
+    }
+    return made;
+}
+
+const struct fct_rules *fct_rules_coming(const struct fct_rules *rules)
+{
+    return rules->coming;
 }

@@ -32,8 +32,7 @@ struct fct_edition {
 struct fct_rule {
     uint32_t tables; /* that have it */
     factum_schema_mode mode;
-    struct fct_edition *now;  /* NULL: no schema */
-    struct fct_edition *next; /* of a registration under way, which events must pass too, or NULL */
+    struct fct_edition *now; /* NULL: no schema */
     factum_slice subject_text;
     struct fct_subject subject;
 };
@@ -55,18 +54,16 @@ size_t fct_rules_count(const struct fct_rules *rules);
 struct fct_ruling fct_rules_find(const struct fct_rules *rules, factum_slice category,
                                  factum_slice type);
 
-/* How a registration that is under way shows in a table. */
-enum fct_rules_stage {
-    FCT_RULES_TENTATIVE, /* events must pass what was and what comes */
-    FCT_RULES_FINAL,
-};
-
 /* *changed is a new table, |rules| with |event| applied; |rules| stays as it is. |lenient|: a
  * schema that cannot be compiled makes a broken edition instead of a failure. INVALID, UNSUPPORTED,
  * TOO_BIG (of the schema, or too many subjects), NO_MEMORY. */
 FCT_MUST_USE factum_status fct_rules_apply(const struct fct_rules *rules,
-                                           const struct fct_registry_event *event,
-                                           enum fct_rules_stage stage, bool lenient,
+                                           const struct fct_registry_event *event, bool lenient,
                                            struct fct_rules **changed, factum_error *err);
+/* A copy of |rules| that says that |coming| may take its place: whoever sees it asks both. |coming|
+ * is borrowed. NULL without memory. */
+struct fct_rules *fct_rules_announce(const struct fct_rules *rules, const struct fct_rules *coming);
+/* NULL: no change is under way. */
+const struct fct_rules *fct_rules_coming(const struct fct_rules *rules);
 
 #endif

@@ -208,10 +208,9 @@ static void explain(struct fct_run *run, const char *text)
 /* ---- faults ---------------------------------------------------------------------------------- */
 
 static void report(struct fct_run *run, const struct fct_rule *rule, uint32_t node, uint32_t value,
-                   char *text)
+                   const char *text)
 {
     struct fct_fault_texts at;
-    fct_text_clean(text);
     at.pointer = (uint32_t)run->texts.len;
     factum_status status = add_pointer(run, run->json, value, 0);
     at.schema = (uint32_t)run->texts.len;
@@ -246,6 +245,7 @@ static bool wanted(const struct fct_run *run, uint8_t flags)
 static void say(struct fct_run *run, const struct fct_rule *rule, uint32_t node, uint32_t value,
                 uint8_t flags, char *text)
 {
+    fct_text_clean(text);
     if ((flags & FCT_FRAME_EXPLAIN) != 0) {
         explain(run, text);
     } else {

@@ -36,44 +36,6 @@ const char *fct_http_state_name(factum_stream_state state)
     return "absent";
 }
 
-/* The part of |text| between |from| and |to|; empty if they are not there. */
-static factum_slice between(const char *text, const char *from, const char *to)
-{
-    const char *begin = strstr(text, from);
-    const char *end = begin == NULL ? NULL : strstr(begin + strlen(from), to);
-    return end == NULL ? fct_slice(NULL, 0)
-                       : fct_slice(begin + strlen(from), (size_t)(end - begin) - strlen(from));
-}
-
-/* Which event, which place in its data and which schema: the gate's text begins with "event 2:
- * /lines/0/qty: " and ends with " (schema OrderPlaced 3)". */
-static factum_status put_violation(struct fct_buf *out, const struct fct_http_append *append,
-                                   const factum_error *err)
-{
-    const factum_append_request *request = &append->pending.request;
-    size_t index = append->pending.op.result.refused_index;
-    factum_slice pointer = between(err->text, ": /", ": ");
-    factum_slice schema = between(err->text, " (schema ", ")");
-    if (index >= request->event_count) {
-        return FACTUM_OK;
-    }
-    factum_status put = fct_buf_printf(out, ",\"event\":%zu,\"stream\":", index);
-    if (put == FACTUM_OK) {
-        put = fct_json_out_text(out, request->events[index].stream);
-    }
-    if (put == FACTUM_OK) {
-        put = fct_buf_add_text(out, ",\"pointer\":");
-    }
-    if (put == FACTUM_OK) {
-        put = fct_json_out_text(
-            out, pointer.ptr == NULL ? pointer : fct_slice(pointer.ptr - 1, pointer.len + 1));
-    }
-    if (put == FACTUM_OK) {
-        put = fct_buf_add_text(out, ",\"schema\":");
-    }
-    return put == FACTUM_OK ? fct_json_out_text(out, schema) : put;
-}
-
 /* What a refusal knows beyond its text: which stream, and how it really stands. */
 static factum_status put_truth(struct fct_buf *out, const struct fct_http_append *append,
                                factum_status status, const factum_error *err,
@@ -88,7 +50,7 @@ static factum_status put_truth(struct fct_buf *out, const struct fct_http_append
                               result->conflict_position, token);
     }
     if (status == FACTUM_SCHEMA_VIOLATION) {
-        return put_violation(out, append, err);
+        return fct_http_violation_put(out, request, result->refused_index, err->text);
     }
     bool of_stream = status == FACTUM_WRONG_REVISION || status == FACTUM_STREAM_DELETED;
     if (!of_stream || result->refused_index >= request->expectation_count) {

@@ -74,6 +74,14 @@ void fct_http_append_start(struct fct_http_call *call, struct fct_http_append *a
 void fct_http_append_refuse(struct fct_http_append *append, factum_status status,
                             const factum_error *err);
 
+/* ---- http_violation.c ------------------------------------------------------------------------ */
+
+/* Adds the members "event", "stream", "pointer" and "schema" of a SCHEMA_VIOLATION with |text| of
+ * event |index|; nothing if there is no such event. */
+FCT_MUST_USE factum_status fct_http_violation_put(struct fct_buf *out,
+                                                  const factum_append_request *request,
+                                                  size_t index, const char *text);
+
 /* ---- http_select.c --------------------------------------------------------------------------- */
 
 /* Which events a read or a live tail is about. */

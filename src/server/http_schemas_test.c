@@ -57,6 +57,36 @@ HTTP_TEST(a_schema_is_registered_and_shown_and_binds)
     assert_holds(get(f, ORDERS "/info")->body, "\"lastRevision\":0,");
 }
 
+/* Names that look like the text around them. */
+HTTP_TEST(the_place_of_a_violation_is_told_from_its_text)
+{
+    F;
+    static const struct {
+        const char *data, *pointer;
+    } cases[] = {
+        {"{\"a\":0}", "/a"},
+        {"{\"a: b\":0}", "/a: b"},
+        {"{\"a: b\":0,\"a\":1}", "/a: b"},
+        {"{\"a: /b\":0}", "/a: ~1b"},
+        {"{\"x\":[1,{\"q: ~\":0}]}", "/x/1/q: ~0"},
+        {"{\"a (schema B 7)\":0}", "/a (schema B 7)"},
+        {"\"x: /y: z\"", ""},
+    };
+    static const char schema[] =
+        "{\"type\":\"object\",\"additionalProperties\":{\"minimum\":1,\"items\":{"
+        "\"additionalProperties\":{\"minimum\":1}}}}";
+    assert_answer(register_as(f, PLACED, schema), 201);
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        char text[256];
+        (void)snprintf(text, sizeof text, "{\"type\":\"OrderPlaced\",\"data\":%s}", cases[i].data);
+        struct fake_exchange *fake = post(f, ORDERS, text);
+        assert_answer(fake, 422);
+        (void)snprintf(text, sizeof text, "\"pointer\":\"%s\",\"schema\":\"order/OrderPlaced 1\"",
+                       cases[i].pointer);
+        assert_holds(fake->body, text);
+    }
+}
+
 HTTP_TEST(a_version_is_found_by_its_number)
 {
     F;
@@ -275,6 +305,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         HTTP_CASE(a_schema_is_registered_and_shown_and_binds),
+        HTTP_CASE(the_place_of_a_violation_is_told_from_its_text),
         HTTP_CASE(a_version_is_found_by_its_number),
         HTTP_CASE(a_stored_event_that_does_not_fit_is_named),
         HTTP_CASE(a_schema_may_be_registered_without_proof),

@@ -2,7 +2,9 @@
  * what is refused, and what a failed write or a failed allocation leaves. Layer: tests. */
 #include <limits.h>
 
+#include "core/error.h"
 #include "core/slice.h"
+#include "engine/deliver.h"
 #include "engine_memory/memory.h"
 #include "gate/gate.h"
 #include "schema/registry_event.h"
@@ -19,12 +21,59 @@
 struct fixture {
     struct fct_mem_fault mem;
     struct fct_engine engine;
-    uint64_t version; /* of the last schema */
+    void (*window)(struct fixture *f); /* called once, while a write to the registry is under way */
+    factum_status outcome;             /* of that write, if it is not OK */
+    bool damaged;                      /* the registry cannot be read */
+    unsigned lines;                    /* in its log */
+    uint64_t version;                  /* of the last schema */
     factum_append_result result;
     factum_error err;
     char metadata[512]; /* of the event that was read last */
     char tags[4096];    /* each with a blank before it */
 };
+
+/* The memory engine, whose writes to the registry can be held and can fail. */
+static struct fixture *watched;
+static const struct fct_engine_ops *memory_ops;
+
+static void held_append_here(void *self, factum_append_op *op)
+{
+    struct fixture *f = watched;
+    const factum_append_request *request = fct_op_request(op);
+    void (*window)(struct fixture *) = f->window;
+    if (window == NULL || request->event_count == 0 ||
+        !fct_slice_equal(request->events[0].stream, FCT_SLICE(FCT_SCHEMAS_STREAM))) {
+        memory_ops->append_here(self, op);
+        return;
+    }
+    f->window = NULL;
+    window(f);
+    if (f->outcome == FACTUM_OK) {
+        memory_ops->append_here(self, op);
+    } else {
+        op->status = fct_fail(&op->err, f->outcome, "as the test asks");
+    }
+}
+
+static factum_status held_read(void *self, const factum_read_request *request, bool follow,
+                               struct fct_reader **reader, factum_error *err)
+{
+    if (watched->damaged && fct_slice_equal(request->name, FCT_SLICE(FCT_SCHEMAS_STREAM))) {
+        return fct_fail(err, FACTUM_CORRUPT, "as the test asks");
+    }
+    return memory_ops->read(self, request, follow, reader, err);
+}
+
+static void hold_registry(struct fixture *f)
+{
+    static struct fct_engine_ops held;
+    watched = f;
+    memory_ops = f->engine.ops;
+    held = *memory_ops;
+    held.append_here = held_append_here;
+    held.read = held_read;
+    f->engine.ops = &held;
+}
 
 static int set_up(void **state)
 {
@@ -36,6 +85,7 @@ static int set_up(void **state)
     assert_ok(fct_engine_memory_open(&fixture.engine, &fixture.mem.mem, fct_os_real(), &limits,
                                      &fixture.err),
               fixture.err);
+    hold_registry(&fixture);
     assert_ok(fct_gate_put(&fixture.engine, NULL, &fixture.err), fixture.err);
     return 0;
 }
@@ -185,13 +235,55 @@ TEST(the_id_is_stamped_where_there_is_a_place_for_it)
         {"{}", "{\"$schema.id\":1}"},
         {" { } ", "{ \"$schema.id\":1}"},
         {"{\"a\":1}", "{\"a\":1,\"$schema.id\":1}"},
-        {"{\"$schema.id\":7}", "{\"$schema.id\":7}"},
+        {"{\"$schema.id\":7}", "{\"$schema.id\":1}"},
+        {"{\"$schema.id\":7, \"a\":[1, 2]}", "{\"a\":[1, 2],\"$schema.id\":1}"},
+        {"{\"a\": \"b\",\"$schema.fault\":\"no\"}", "{\"a\": \"b\",\"$schema.id\":1}"},
+        {"{\"\\u0024schema.id\":7}", "{\"$schema.id\":1}"},
+        {"{\"a\":{\"$schema.id\":7}}", "{\"a\":{\"$schema.id\":7},\"$schema.id\":1}"},
+        {"{\"a\":\"$schema.id\"}", "{\"a\":\"$schema.id\",\"$schema.id\":1}"},
     };
     assert_ok(put_schema(f, "Placed", QTY, factum_any()), f->err);
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         assert_ok(put(f, "a", "Placed", "{}", cases[i].before), f->err);
         read_last(f, "a");
         assert_string_equal(f->metadata, cases[i].after);
+    }
+}
+
+TEST(a_sender_cannot_hide_a_fault)
+{
+    F;
+    static const char *const sent[] = {
+        "{\"$schema.fault\":\"none\",\"$schema.id\":1,\"a\":1}",
+        "{\"a\":1,\"\\u0024schema.fault\":{\"b\":[]}}",
+    };
+    assert_ok(put_schema(f, "Placed", QTY, factum_any()), f->err);
+    assert_ok(put_mode(f, "Placed", "warn"), f->err);
+    for (size_t i = 0; i < sizeof sent / sizeof sent[0]; i++) {
+        assert_ok(put(f, "a", "Placed", "{\"qty\":0}", sent[i]), f->err);
+        read_last(f, "a");
+        assert_non_null(strstr(f->metadata, "{\"a\":1,\"$schema.fault\":\"event 0: /qty: "));
+        assert_null(strstr(f->metadata, "$schema.id"));
+    }
+}
+
+TEST(a_long_fault_is_cut_between_characters)
+{
+    F;
+    assert_ok(put_schema(f, "Placed", "{\"additionalProperties\":{\"minimum\":1}}", factum_any()),
+              f->err);
+    assert_ok(put_mode(f, "Placed", "warn"), f->err);
+    for (int pad = 1; pad <= 4; pad++) {
+        char data[600];
+        int len = snprintf(data, sizeof data, "{\"%.*s", pad, "xxxx");
+        for (int i = 0; i < 100; i++) {
+            len += snprintf(data + len, sizeof data - (size_t)len, "%s", "\xf0\x9f\x98\x80");
+        }
+        (void)snprintf(data + len, sizeof data - (size_t)len, "\":0}");
+        assert_put(f, "a", "Placed", data);
+        read_last(f, "a");
+        assert_true(strlen(f->metadata) > 250);
+        assert_true(fct_utf8_valid(factum_slice_from(f->metadata)));
     }
 }
 
@@ -344,6 +436,14 @@ TEST(a_retry_that_does_not_fit_a_newer_version_is_known)
 
 /* ---- the registry's stream ------------------------------------------------------------------- */
 
+static void never_done(void *data, factum_append_op *const *ops, size_t count)
+{
+    (void)data;
+    (void)ops;
+    (void)count;
+    fail_msg("%s", "it was not taken");
+}
+
 TEST(a_version_that_was_not_written_does_not_bind)
 {
     F;
@@ -384,6 +484,241 @@ TEST(only_the_registrys_events_are_taken_into_its_stream)
     assert_status(fct_engine_remove(&f->engine, FACTUM_ACTION_DELETE, FCT_SLICE("$schemas"),
                                     factum_any(), NULL, &f->err),
                   FACTUM_INVALID);
+}
+
+TEST(a_repeat_of_an_old_version_does_not_bind_again)
+{
+    F;
+    const factum_new_event first = {
+        .stream = FCT_SLICE(FCT_SCHEMAS_STREAM),
+        .type = FCT_SLICE(FCT_SCHEMA_REGISTERED),
+        .id = {{1}},
+        .data = FCT_SLICE("{\"subject\":\"Placed\",\"version\":1,\"id\":1,\"hash\":\"" HASH
+                          "\",\"proof\":\"none\",\"schema\":" QTY "}")};
+    assert_ok(append_events(f, &first, 1, factum_no_stream()), f->err);
+    f->version = 1;
+    assert_ok(put_schema(f, "Placed", "{\"required\":[\"a\"]}", factum_at(0)), f->err);
+    for (int i = 0; i < 6; i++) {
+        assert_ok(append_events(f, &first, 1, factum_no_stream()), f->err);
+        assert_true(f->result.already);
+        assert_refused(f, "a", "Placed", "{\"qty\":1}");
+        assert_put(f, "a", "Placed", "{\"a\":1,\"qty\":0}");
+    }
+}
+
+TEST(an_append_that_expects_something_of_the_registry_goes_on)
+{
+    F;
+    const factum_new_event event = {
+        .stream = FCT_SLICE("a"), .type = FCT_SLICE("Placed"), .data = FCT_SLICE("{\"qty\":1}")};
+    factum_expectation expectations[] = {{FCT_SLICE("$schemas"), factum_at(0)},
+                                         {FCT_SLICE("a"), factum_any()}};
+    const factum_append_request request = {.size = sizeof request,
+                                           .events = &event,
+                                           .event_count = 1,
+                                           .expectations = expectations,
+                                           .expectation_count = 2,
+                                           .system = true};
+    assert_ok(put_schema(f, "Placed", QTY, factum_any()), f->err);
+    assert_ok(fct_engine_append(&f->engine, &request, NULL, NULL, &f->err), f->err);
+    read_last(f, "a");
+    assert_string_equal(f->metadata, "{\"$schema.id\":1}");
+    expectations[0].expected = factum_at(1);
+    assert_status(fct_engine_append(&f->engine, &request, NULL, NULL, &f->err),
+                  FACTUM_WRONG_REVISION);
+}
+
+TEST(a_user_called_back_cannot_write_to_the_registry)
+{
+    F;
+    char data[] = "{\"subject\":\"A\",\"mode\":\"off\"}";
+    const factum_new_event event = {.stream = FCT_SLICE(FCT_SCHEMAS_STREAM),
+                                    .type = FCT_SLICE(FCT_SCHEMA_MODE_SET),
+                                    .data = factum_slice_from(data)};
+    const factum_expectation expectation = {event.stream, factum_any()};
+    const factum_append_request request = {.size = sizeof request,
+                                           .events = &event,
+                                           .event_count = 1,
+                                           .expectations = &expectation,
+                                           .expectation_count = 1,
+                                           .system = true};
+    const factum_completer completer = {NULL, never_done};
+    factum_append_op op = {.size = sizeof op, .request = &request, .completer = &completer};
+    fct_callback_enter();
+    factum_status status = fct_engine_submit(&f->engine, &op, &f->err);
+    fct_callback_leave();
+    assert_status(status, FACTUM_BUSY);
+    assert_text(f->err, "call back");
+    assert_ok(put_mode(f, "A", "off"), f->err);
+}
+
+static void count_line(void *data, factum_log_level level, const char *id, const char *text)
+{
+    struct fixture *f = data;
+    assert_int_equal(level, FACTUM_LOG_ERROR);
+    assert_string_equal(id, "schemas-damaged");
+    assert_non_null(strstr(text, "as the test asks"));
+    f->lines++;
+}
+
+TEST(without_its_schemas_a_store_takes_no_events)
+{
+    static struct fixture other;
+    struct fixture *f = &other;
+    const struct fct_limits limits = {.event_size_max = 0};
+    const factum_log_sink sink = {.data = f, .write = count_line};
+    void *self = f;
+    (void)state;
+    *f = (struct fixture){.damaged = true};
+    fct_mem_fault_init(&f->mem);
+    assert_ok(fct_engine_memory_open(&f->engine, &f->mem.mem, fct_os_real(), &limits, &f->err),
+              f->err);
+    hold_registry(f);
+    assert_ok(fct_gate_put(&f->engine, &sink, &f->err), f->err);
+    assert_int_equal(f->lines, 1);
+    assert_status(put(f, "a", "Placed", "{\"qty\":0}", ""), FACTUM_CORRUPT);
+    assert_text(f->err, "verify the store");
+    assert_status(put_schema(f, "Placed", QTY, factum_any()), FACTUM_CORRUPT);
+    assert_put(f, "$system-1", "Other", "{}");
+    read_last(f, "$system-1");
+    assert_int_equal(tear_down(&self), 0);
+}
+
+/* ---- while a write to the registry is under way ---------------------------------------------- */
+
+#define assert_busy(f, stream, type, data)                                                         \
+    assert_status(put(f, stream, type, data, ""), FACTUM_BUSY)
+
+static void window_of_a_version(struct fixture *f)
+{
+    assert_put(f, "a", "Placed", "{\"qty\":1,\"a\":1}");
+    read_last(f, "a");
+    assert_string_equal(f->metadata, "{\"$schema.id\":1}");
+    assert_busy(f, "a", "Placed", "{\"qty\":1}");
+    assert_text(f->err, "a schema of its type is being registered: try again");
+    assert_refused(f, "a", "Placed", "{\"qty\":0,\"a\":1}");
+    assert_text(f->err, "(schema Placed 1)");
+    assert_refused(f, "a", "Placed", "{\"qty\":0}");
+    assert_text(f->err, "(schema Placed 1)");
+    assert_put(f, "a", "Other", "{}");
+    assert_status(put_mode(f, "Other", "off"), FACTUM_BUSY);
+}
+
+TEST(what_a_version_under_way_decides_is_busy)
+{
+    F;
+    assert_ok(put_schema(f, "Placed", QTY, factum_any()), f->err);
+    f->window = window_of_a_version;
+    f->outcome = FACTUM_IO;
+    assert_status(put_schema(f, "Placed", "{\"required\":[\"a\"]}", factum_any()), FACTUM_IO);
+    assert_null(f->window);
+    assert_put(f, "a", "Placed", "{\"qty\":1}");
+    f->window = window_of_a_version;
+    f->outcome = FACTUM_OK;
+    assert_ok(put_schema(f, "Placed", "{\"required\":[\"a\"]}", factum_any()), f->err);
+    assert_null(f->window);
+    assert_refused(f, "a", "Placed", "{\"qty\":1}");
+}
+
+static void window_of_a_first_version(struct fixture *f)
+{
+    assert_busy(f, "order-1", "Placed", "{\"qty\":0}");
+    assert_busy(f, "order-1", "Placed", "{\"qty\":1,\"t\":\"x\"}");
+}
+
+TEST(nothing_of_a_first_version_shows_while_it_is_under_way)
+{
+    F;
+    static const char schema[] =
+        "{\"properties\":{\"qty\":{\"minimum\":1},\"t\":{\"x-factum-tag\":\"t\"}}}";
+    f->window = window_of_a_first_version;
+    f->outcome = FACTUM_IO;
+    assert_status(put_schema(f, "Placed", schema, factum_any()), FACTUM_IO);
+    assert_null(f->window);
+    assert_put(f, "order-1", "Placed", "{\"qty\":0}");
+    read_last(f, "order-1");
+    assert_string_equal(f->metadata, "");
+}
+
+static void window_of_a_category(struct fixture *f)
+{
+    assert_refused(f, "order-1", "Placed", "{\"qty\":0,\"a\":1}");
+    assert_text(f->err, "(schema Placed 1)");
+    assert_busy(f, "order-1", "Placed", "{\"qty\":1}");
+    assert_put(f, "order-1", "Placed", "{\"qty\":1,\"a\":1}");
+    assert_put(f, "parcel-1", "Placed", "{\"qty\":1}");
+}
+
+TEST(the_plain_schema_is_in_force_while_one_with_category_is_under_way)
+{
+    F;
+    assert_ok(put_schema(f, "Placed", QTY, factum_any()), f->err);
+    f->window = window_of_a_category;
+    f->outcome = FACTUM_IO;
+    assert_status(put_schema(f, "order/Placed", "{\"required\":[\"a\"]}", factum_any()), FACTUM_IO);
+    assert_null(f->window);
+    assert_put(f, "order-1", "Placed", "{\"qty\":1}");
+}
+
+static void window_of_a_weaker_mode(struct fixture *f)
+{
+    assert_refused(f, "order-1", "Placed", "{\"qty\":0}");
+    assert_put(f, "order-1", "Placed", "{\"qty\":1}");
+}
+
+static void window_of_a_stricter_mode(struct fixture *f)
+{
+    assert_busy(f, "order-1", "Placed", "{\"qty\":0}");
+}
+
+TEST(while_a_mode_is_under_way_the_stricter_counts)
+{
+    F;
+    static const char *const subjects[] = {"Placed", "order/Placed", "order/"};
+    static const char *const modes[] = {"warn", "off"};
+    assert_ok(put_schema(f, "Placed", QTY, factum_any()), f->err);
+    for (size_t i = 0; i < 6; i++) {
+        f->window = window_of_a_weaker_mode;
+        f->outcome = FACTUM_IO;
+        assert_status(put_mode(f, subjects[i / 2], modes[i % 2]), FACTUM_IO);
+        assert_null(f->window);
+        assert_refused(f, "order-1", "Placed", "{\"qty\":0}");
+    }
+    f->outcome = FACTUM_OK;
+    for (size_t i = 0; i < 2; i++) {
+        assert_ok(put_mode(f, "order/", modes[i]), f->err);
+        assert_put(f, "order-1", "Placed", "{\"qty\":0}");
+        f->window = window_of_a_stricter_mode;
+        assert_ok(put_mode(f, "order/", "reject"), f->err);
+        assert_null(f->window);
+        assert_refused(f, "order-1", "Placed", "{\"qty\":0}");
+    }
+}
+
+static void window_of_tags(struct fixture *f)
+{
+    assert_busy(f, "a", "Placed", "{\"t\":\"x\",\"u\":\"y\"}");
+    assert_put(f, "a", "Placed", "{\"t\":\"x\"}");
+    read_last(f, "a");
+    assert_string_equal(f->tags, " t:x");
+}
+
+TEST(an_event_that_a_version_under_way_would_tag_waits_for_it)
+{
+    F;
+    assert_ok(
+        put_schema(f, "Placed", "{\"properties\":{\"t\":{\"x-factum-tag\":\"t\"}}}", factum_any()),
+        f->err);
+    f->window = window_of_tags;
+    assert_ok(put_schema(f, "Placed",
+                         "{\"properties\":{\"t\":{\"x-factum-tag\":\"t\"},"
+                         "\"u\":{\"x-factum-tag\":\"u\"}}}",
+                         factum_any()),
+              f->err);
+    assert_null(f->window);
+    assert_put(f, "a", "Placed", "{\"t\":\"x\",\"u\":\"y\"}");
+    read_last(f, "a");
+    assert_string_equal(f->tags, " t:x u:y");
 }
 
 /* ---- without memory -------------------------------------------------------------------------- */
@@ -432,6 +767,8 @@ int main(void)
         CASE(a_mode_of_a_subject_counts_before_that_of_its_category),
         CASE(the_event_that_does_not_fit_is_said_and_nothing_is_written),
         CASE(the_id_is_stamped_where_there_is_a_place_for_it),
+        CASE(a_sender_cannot_hide_a_fault),
+        CASE(a_long_fault_is_cut_between_characters),
         CASE(tags_are_taken_from_the_data),
         CASE(a_value_that_cannot_be_a_tag_is_refused),
         CASE(tags_are_taken_from_the_items_of_arrays),
@@ -440,6 +777,15 @@ int main(void)
         CASE(a_retry_that_does_not_fit_a_newer_version_is_known),
         CASE(a_version_that_was_not_written_does_not_bind),
         CASE(only_the_registrys_events_are_taken_into_its_stream),
+        CASE(a_repeat_of_an_old_version_does_not_bind_again),
+        CASE(an_append_that_expects_something_of_the_registry_goes_on),
+        CASE(a_user_called_back_cannot_write_to_the_registry),
+        cmocka_unit_test(without_its_schemas_a_store_takes_no_events),
+        CASE(what_a_version_under_way_decides_is_busy),
+        CASE(nothing_of_a_first_version_shows_while_it_is_under_way),
+        CASE(the_plain_schema_is_in_force_while_one_with_category_is_under_way),
+        CASE(while_a_mode_is_under_way_the_stricter_counts),
+        CASE(an_event_that_a_version_under_way_would_tag_waits_for_it),
         CASE(an_allocation_that_fails_leaves_all_as_it_was),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
