@@ -55,12 +55,12 @@ int file_read(const char *path, size_t size_max, factum_slice *content)
         code = complain("%s has more than %zu bytes", path, size_max);
     }
     (void)fclose(file);
-    uint8_t *fitting = code == 0 ? realloc(bytes, len + 1) : NULL;
     if (code != 0) {
         free(bytes);
         return code;
     }
-    *content = (factum_slice){fitting == NULL ? bytes : fitting, len};
+    content->ptr = bytes;
+    content->len = len;
     return 0;
 }
 

@@ -256,6 +256,7 @@ static factum_status read_values(const factum_blame *blame, factum_slice state,
     if (status == FACTUM_OK) {
         size_t used = (size_t)json.count * sizeof *nodes;
         fct_arena_init(&list->arena, mem, left > used ? left - used : 1);
+        /* cppcheck-suppress autoVariables; |walk| is freed below */
         *walk = (struct blame_walk){.json = &json, .list = list};
         if (reserve_values(list, &json)) {
             walk_state(walk, FACTUM_JSON_ROOT, 0);
@@ -329,12 +330,14 @@ static factum_status name_events(const factum_blame *blame, struct blame_list *l
 
 static struct blame_event event_of(const factum_event *event)
 {
-    return event == NULL ? (struct blame_event){.initial = true}
-                         : (struct blame_event){.type = event->type,
-                                                .revision = event->revision,
-                                                .position = event->position,
-                                                .time = event->time,
-                                                .id = event->id};
+    if (event == NULL) {
+        return (struct blame_event){.initial = true};
+    }
+    return (struct blame_event){.type = event->type,
+                                .revision = event->revision,
+                                .position = event->position,
+                                .time = event->time,
+                                .id = event->id};
 }
 
 factum_status factum_blame_take(factum_blame *blame, factum_slice state, const factum_event *event,

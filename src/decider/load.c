@@ -28,6 +28,7 @@ static void answered(factum_question *question)
 factum_status fct_ask_and_wait(factum_store *store, factum_question *question, factum_error *err)
 {
     _Atomic uint32_t word = 0;
+    /* cppcheck-suppress autoVariables; the question has ended when this returns */
     question->data = &word;
     question->done = answered;
     factum_status status = factum_ask(store, question, err);
