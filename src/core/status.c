@@ -61,10 +61,13 @@ void fct_text_clean(char *text)
     }
     for (size_t back = 1; back <= 3 && back <= len; back++) {
         uint8_t byte = (uint8_t)text[len - back];
-        if ((byte & 0xc0) != 0x80) { /* where the last character begins */
-            text[len - back] = character_size(byte) > back ? '\0' : (char)byte;
-            break;
+        if ((byte & 0xc0) == 0x80) {
+            continue; /* not where the last character begins */
         }
+        if (character_size(byte) > back) {
+            text[len - back] = '\0';
+        }
+        break;
     }
 }
 

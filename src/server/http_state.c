@@ -140,7 +140,7 @@ static factum_status put_state(struct state_job *asked, factum_error *err)
 static factum_status take_blame(struct state_job *asked, const factum_event *event,
                                 factum_error *err)
 {
-    factum_slice json;
+    factum_slice json = {NULL, 0};
     factum_fold_info info;
     if (asked->blame == NULL) {
         return FACTUM_OK;
