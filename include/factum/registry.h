@@ -86,8 +86,13 @@ FACTUM_API FACTUM_MUST_USE factum_status factum_schemas_mode_at(const factum_sch
                                                                 size_t index, factum_slice *subject,
                                                                 factum_schema_mode *mode,
                                                                 factum_error *err);
+/* The mode that is set for |subject| itself; UNSET: none is. */
+FACTUM_API factum_schema_mode factum_schemas_mode_get(const factum_schemas *schemas,
+                                                      factum_slice subject);
 /* "off", "warn", "reject"; "" for UNSET. Static. */
 FACTUM_API const char *factum_schema_mode_name(factum_schema_mode mode);
+/* "all", "after", "none". Static. */
+FACTUM_API const char *factum_schema_proof_name(factum_schema_proof proof);
 
 /* ---- registering ----------------------------------------------------------------------------- */
 

@@ -140,51 +140,26 @@ static int open_registry(const struct options *options, factum_store **store,
     return status == FACTUM_OK ? 0 : close_store(*store, fail_with(status, &err));
 }
 
-static factum_schema_mode mode_of(const factum_schemas *schemas, factum_slice subject)
-{
-    factum_slice name;
-    factum_schema_mode mode;
-    for (size_t i = 0; factum_schemas_mode_at(schemas, i, &name, &mode, NULL) == FACTUM_OK; i++) {
-        if (same_text(name, subject)) {
-            return mode;
-        }
-    }
-    return FACTUM_SCHEMA_MODE_UNSET;
-}
-
 /* The mode that holds for |subject|: its own, that of its type alone, that of its category. */
 static factum_schema_mode mode_in_force(const factum_schemas *schemas, factum_slice subject)
 {
     const uint8_t *slash = memchr(subject.ptr, '/', subject.len);
-    factum_schema_mode mode = mode_of(schemas, subject);
+    factum_schema_mode mode = factum_schemas_mode_get(schemas, subject);
     if (mode == FACTUM_SCHEMA_MODE_UNSET && slash != NULL) {
         size_t category = (size_t)(slash + 1 - subject.ptr);
-        mode = mode_of(schemas, (factum_slice){slash + 1, subject.len - category});
+        mode = factum_schemas_mode_get(schemas, (factum_slice){slash + 1, subject.len - category});
         if (mode == FACTUM_SCHEMA_MODE_UNSET) {
-            mode = mode_of(schemas, (factum_slice){subject.ptr, category});
+            mode = factum_schemas_mode_get(schemas, (factum_slice){subject.ptr, category});
         }
     }
     return mode == FACTUM_SCHEMA_MODE_UNSET ? FACTUM_SCHEMA_MODE_REJECT : mode;
-}
-
-static const char *proof_name(const factum_schema_version *version)
-{
-    switch (version->proof) {
-    case FACTUM_SCHEMA_PROOF_AFTER:
-        return "after";
-    case FACTUM_SCHEMA_PROOF_NONE:
-        return "none";
-    case FACTUM_SCHEMA_PROOF_ALL:
-        break;
-    }
-    return "all";
 }
 
 static void list_version(const struct options *options, const factum_schemas *schemas,
                          const factum_schema_version *version)
 {
     char created[FACTUM_TIME_TEXT_SIZE];
-    const char *mode = factum_schema_mode_name(mode_of(schemas, version->subject));
+    const char *mode = factum_schema_mode_name(factum_schemas_mode_get(schemas, version->subject));
     factum_time_format(version->created, created);
     if (options->json) {
         (void)printf("{\"subject\":");
@@ -192,8 +167,8 @@ static void list_version(const struct options *options, const factum_schemas *sc
         (void)printf(",\"version\":%" PRIu64 ",\"id\":%" PRIu64
                      ",\"hash\":\"%.*s\",\"created\":\"%s\",\"proof\":\"%s\",\"newest\":%s",
                      version->version, version->id, (int)version->hash.len,
-                     (const char *)version->hash.ptr, created, proof_name(version),
-                     version->newest ? "true" : "false");
+                     (const char *)version->hash.ptr, created,
+                     factum_schema_proof_name(version->proof), version->newest ? "true" : "false");
         (void)printf(mode[0] == '\0' ? "}\n" : ",\"mode\":\"%s\"}\n", mode);
         return;
     }

@@ -11,6 +11,9 @@
 #include <factum/json.h>
 
 /* Arrays and objects inside each other: of data and of metadata, wherever they are looked at. */
+/* What may stand around a value (RFC 8259, section 2). */
+#define FCT_JSON_SPACES " \t\r\n"
+
 #define FCT_JSON_DEPTH_MAX FACTUM_JSON_DEPTH_MAX
 /* The same of an object whose members may each be that deep: a line with an event, which holds data
  * and metadata. */

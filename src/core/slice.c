@@ -6,6 +6,18 @@ factum_slice factum_slice_from(const char *text)
     return fct_slice(text, text == NULL ? 0 : strlen(text));
 }
 
+factum_slice fct_slice_trim(factum_slice text, const char *spaces)
+{
+    size_t count = strlen(spaces);
+    while (text.len > 0 && memchr(spaces, text.ptr[0], count) != NULL) {
+        text = fct_slice_from(text, 1);
+    }
+    while (text.len > 0 && memchr(spaces, text.ptr[text.len - 1], count) != NULL) {
+        text.len--;
+    }
+    return text;
+}
+
 /* Length of the well-formed sequence at |p| (Unicode 15, table 3-7), 0 if there is none. */
 static size_t sequence_size(const uint8_t *p, size_t len)
 {

@@ -31,6 +31,9 @@ static inline factum_slice fct_slice_from(factum_slice whole, size_t from)
     return fct_slice(whole.ptr + from, whole.len - from);
 }
 
+/* |text| without the bytes of |spaces|, a string, at its beginning and end. */
+factum_slice fct_slice_trim(factum_slice text, const char *spaces);
+
 /* A string literal as a slice. */
 #define FCT_SLICE(literal) fct_slice("" literal, sizeof(literal) - 1)
 

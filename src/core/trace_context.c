@@ -105,22 +105,6 @@ static bool is_value(factum_slice value)
     return true;
 }
 
-static bool is_space(uint8_t c)
-{
-    return c == ' ' || c == '\t';
-}
-
-static factum_slice trim(factum_slice text)
-{
-    while (text.len > 0 && is_space(text.ptr[0])) {
-        text = fct_slice_from(text, 1);
-    }
-    while (text.len > 0 && is_space(text.ptr[text.len - 1])) {
-        text.len--;
-    }
-    return text;
-}
-
 static size_t find_byte(factum_slice text, uint8_t c)
 {
     const uint8_t *at = text.len == 0 ? NULL : memchr(text.ptr, c, text.len);
@@ -157,7 +141,7 @@ bool fct_tracestate_valid(factum_slice given)
     }
     while (given.len > 0) {
         size_t comma = find_byte(given, ',');
-        factum_slice member = trim(fct_slice(given.ptr, comma));
+        factum_slice member = fct_slice_trim(fct_slice(given.ptr, comma), " \t");
         if (member.len > 0 && !take_member(member, keys, &count)) {
             return false;
         }

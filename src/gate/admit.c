@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "codec/json.h"
 #include "core/check.h"
 #include "core/error.h"
 #include "core/log_sink.h"
@@ -325,17 +326,6 @@ static factum_status take_tags(struct candidate *candidate, struct fct_note *not
 
 /* ---- stamps ---------------------------------------------------------------------------------- */
 
-static factum_slice trim(factum_slice text)
-{
-    while (text.len > 0 && memchr(" \t\r\n", text.ptr[0], 4) != NULL) {
-        text = fct_slice_from(text, 1);
-    }
-    while (text.len > 0 && memchr(" \t\r\n", text.ptr[text.len - 1], 4) != NULL) {
-        text.len--;
-    }
-    return text;
-}
-
 /* Can |metadata| have a member that is the gate's own? The answer is cheap, and may be wrongly yes.
  */
 static bool may_have_ours(factum_slice metadata)
@@ -390,7 +380,7 @@ static uint8_t *write_others(struct candidate *candidate, factum_slice metadata,
 static factum_status stamp(struct candidate *candidate, struct fct_note *note, factum_slice member,
                            factum_error *err)
 {
-    factum_slice metadata = trim(candidate->event->metadata);
+    factum_slice metadata = fct_slice_trim(candidate->event->metadata, FCT_JSON_SPACES);
     if (metadata.len == 0) {
         metadata = FCT_SLICE("{}");
     }
@@ -407,7 +397,7 @@ static factum_status stamp(struct candidate *candidate, struct fct_note *note, f
     if (to == NULL) {
         return admit_no_memory(err);
     }
-    if (trim(fct_slice(begin + 1, (size_t)(to - begin) - 1)).len > 0) {
+    if (fct_slice_trim(fct_slice(begin + 1, (size_t)(to - begin) - 1), FCT_JSON_SPACES).len > 0) {
         *to++ = ',';
     }
     memcpy(to, member.ptr, member.len);

@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "codec/json.h"
 #include "codec/sha256.h"
 #include "core/error.h"
 #include "core/sized.h"
@@ -55,18 +56,6 @@ static factum_status hash_text(struct registering *work, factum_error *err)
     return status;
 }
 
-/* White space around a schema is no part of it. */
-static factum_slice trim_schema(factum_slice text)
-{
-    while (text.len > 0 && memchr(" \t\r\n", text.ptr[0], 4) != NULL) {
-        text = fct_slice_from(text, 1);
-    }
-    while (text.len > 0 && memchr(" \t\r\n", text.ptr[text.len - 1], 4) != NULL) {
-        text.len--;
-    }
-    return text;
-}
-
 static factum_status read_register_options(struct registering *work,
                                            const factum_register_options *given, factum_error *err)
 {
@@ -94,8 +83,8 @@ static factum_status begin(struct registering *work, factum_store *store, factum
                            factum_slice text, const factum_register_options *options,
                            factum_error *err)
 {
-    *work =
-        (struct registering){.store = store, .subject_text = subject, .text = trim_schema(text)};
+    *work = (struct registering){
+        .store = store, .subject_text = subject, .text = fct_slice_trim(text, FCT_JSON_SPACES)};
     work->answer.size = sizeof work->answer;
     if (store == NULL || (text.len > 0 && text.ptr == NULL)) {
         return fct_fail(err, FACTUM_INVALID, "schemas: a store and a schema are needed");
@@ -398,11 +387,37 @@ static factum_status register_version(struct registering *work, factum_error *er
 
 /* ---- the public calls ------------------------------------------------------------------------ */
 
-static factum_status answer_with(const struct registering *work, factum_status status,
-                                 factum_registration *registration)
+static factum_status prove_alone(struct registering *work, factum_error *err)
 {
+    factum_status status = read_registry(work, err);
+    if (status == FACTUM_OK) {
+        work->answer.already = find_same(work);
+        status = count_all(work, err);
+    }
+    return status == FACTUM_OK ? prove(work, err) : status;
+}
+
+/* From the public call's arguments to its answer, with |act| in between. */
+static factum_status carry_out(factum_status (*act)(struct registering *work, factum_error *err),
+                               factum_store *store, factum_slice subject, factum_slice text,
+                               const factum_register_options *options,
+                               factum_registration *registration, factum_error *err)
+{
+    struct registering work;
+    factum_status status = FACTUM_OK;
     if (registration != NULL) {
-        fct_sized_write(registration, &work->answer, sizeof work->answer);
+        status = fct_sized_check(registration, "schemas: the registration", err);
+    }
+    if (status != FACTUM_OK) {
+        return status;
+    }
+    status = begin(&work, store, subject, text, options, err);
+    if (status == FACTUM_OK) {
+        status = act(&work, err);
+    }
+    finish(&work);
+    if (registration != NULL) {
+        fct_sized_write(registration, &work.answer, sizeof work.answer);
     }
     return status;
 }
@@ -411,47 +426,14 @@ factum_status factum_schema_register(factum_store *store, factum_slice subject, 
                                      const factum_register_options *options,
                                      factum_registration *registration, factum_error *err)
 {
-    struct registering work;
-    factum_status status = FACTUM_OK;
-    if (registration != NULL) {
-        status = fct_sized_check(registration, "schemas: the registration", err);
-        if (status != FACTUM_OK) {
-            return status;
-        }
-    }
-    status = begin(&work, store, subject, text, options, err);
-    if (status == FACTUM_OK) {
-        status = register_version(&work, err);
-    }
-    finish(&work);
-    return answer_with(&work, status, registration);
+    return carry_out(register_version, store, subject, text, options, registration, err);
 }
 
 factum_status factum_schema_prove(factum_store *store, factum_slice subject, factum_slice text,
                                   const factum_register_options *options,
                                   factum_registration *registration, factum_error *err)
 {
-    struct registering work;
-    factum_status status = FACTUM_OK;
-    if (registration != NULL) {
-        status = fct_sized_check(registration, "schemas: the registration", err);
-        if (status != FACTUM_OK) {
-            return status;
-        }
-    }
-    status = begin(&work, store, subject, text, options, err);
-    if (status == FACTUM_OK) {
-        status = read_registry(&work, err);
-    }
-    if (status == FACTUM_OK) {
-        work.answer.already = find_same(&work);
-        status = count_all(&work, err);
-    }
-    if (status == FACTUM_OK) {
-        status = prove(&work, err);
-    }
-    finish(&work);
-    return answer_with(&work, status, registration);
+    return carry_out(prove_alone, store, subject, text, options, registration, err);
 }
 
 factum_status factum_schema_mode_set(factum_store *store, factum_slice subject,

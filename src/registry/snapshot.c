@@ -297,3 +297,13 @@ factum_status factum_schemas_mode_at(const factum_schemas *schemas, size_t index
     *mode = schemas->modes[index].mode;
     return FACTUM_OK;
 }
+
+factum_schema_mode factum_schemas_mode_get(const factum_schemas *schemas, factum_slice subject)
+{
+    for (size_t i = 0; schemas != NULL && i < schemas->mode_count; i++) {
+        if (fct_slice_equal(schemas->modes[i].subject, subject)) {
+            return schemas->modes[i].mode;
+        }
+    }
+    return FACTUM_SCHEMA_MODE_UNSET;
+}

@@ -67,6 +67,11 @@ const char *factum_schema_mode_name(factum_schema_mode mode)
     return set ? mode_names[mode] : "";
 }
 
+const char *factum_schema_proof_name(factum_schema_proof proof)
+{
+    return (unsigned)proof < sizeof proof_names / sizeof *proof_names ? proof_names[proof] : "";
+}
+
 /* The place of |word| in |names|, or |count|. */
 static size_t find_word(const char *const *names, size_t count, factum_slice word)
 {

@@ -58,31 +58,6 @@ static struct schema_job *schema_job_of(struct fct_http_job *job)
 
 /* ---- texts ----------------------------------------------------------------------------------- */
 
-static factum_schema_mode mode_of_subject(const factum_schemas *schemas, factum_slice subject)
-{
-    factum_slice name;
-    factum_schema_mode mode;
-    for (size_t i = 0; factum_schemas_mode_at(schemas, i, &name, &mode, NULL) == FACTUM_OK; i++) {
-        if (fct_slice_equal(name, subject)) {
-            return mode;
-        }
-    }
-    return FACTUM_SCHEMA_MODE_UNSET;
-}
-
-static const char *proof_word(factum_schema_proof proof)
-{
-    switch (proof) {
-    case FACTUM_SCHEMA_PROOF_AFTER:
-        return "after";
-    case FACTUM_SCHEMA_PROOF_NONE:
-        return "none";
-    case FACTUM_SCHEMA_PROOF_ALL:
-        break;
-    }
-    return "all";
-}
-
 /* An object's members without its end. */
 static factum_status put_version(const struct fct_http_job *job, struct fct_buf *out,
                                  const factum_schemas *schemas,
@@ -90,7 +65,7 @@ static factum_status put_version(const struct fct_http_job *job, struct fct_buf 
 {
     char created[FACTUM_TIME_TEXT_SIZE];
     char token[FACTUM_TOKEN_SIZE];
-    factum_schema_mode mode = mode_of_subject(schemas, version->subject);
+    factum_schema_mode mode = factum_schemas_mode_get(schemas, version->subject);
     factum_time_format(version->created, created);
     factum_status status = fct_http_put(out, "{\"subject\":", version->subject);
     if (status == FACTUM_OK) {
@@ -99,7 +74,7 @@ static factum_status put_version(const struct fct_http_job *job, struct fct_buf 
             ",\"version\":%" PRIu64 ",\"id\":%" PRIu64
             ",\"hash\":\"%.*s\",\"created\":\"%s\",\"proof\":\"%s\",\"newest\":%s",
             version->version, version->id, (int)version->hash.len, (const char *)version->hash.ptr,
-            created, proof_word(version->proof), version->newest ? "true" : "false");
+            created, factum_schema_proof_name(version->proof), version->newest ? "true" : "false");
     }
     if (status == FACTUM_OK && version->proof == FACTUM_SCHEMA_PROOF_AFTER) {
         factum_token_format(job->call->server->store, version->after, token);

@@ -384,18 +384,6 @@ static factum_status find_id(const factum_schemas *schemas, uint64_t id,
     return fct_fail(err, FACTUM_NOT_FOUND, "no schema has id %llu", (unsigned long long)id);
 }
 
-static factum_schema_mode mode_set_of(const factum_schemas *schemas, factum_slice subject)
-{
-    factum_slice name;
-    factum_schema_mode mode;
-    for (size_t i = 0; factum_schemas_mode_at(schemas, i, &name, &mode, NULL) == FACTUM_OK; i++) {
-        if (fct_slice_equal(name, subject)) {
-            return mode;
-        }
-    }
-    return FACTUM_SCHEMA_MODE_UNSET;
-}
-
 static factum_status work_show(struct schemas_job *job, factum_error *err)
 {
     const struct fct_schemas_show *asked = &job->show;
@@ -409,7 +397,7 @@ static factum_status work_show(struct schemas_job *job, factum_error *err)
                            : factum_schemas_find(schemas, asked->subject, asked->version,
                                                  &answer.version, err);
     if (status == FACTUM_OK) {
-        answer.mode = mode_set_of(schemas, answer.version.subject);
+        answer.mode = factum_schemas_mode_get(schemas, answer.version.subject);
         status = answer_failed(fct_schemas_encode_shown(&job->base.out, &answer), err);
     }
     factum_schemas_close(schemas);

@@ -5,6 +5,8 @@
 
 #include "core/slice.h"
 
+#define MEDIA_SPACES " \t"
+
 static uint8_t lower_case(uint8_t c)
 {
     return c >= 'A' && c <= 'Z' ? (uint8_t)(c + 'a' - 'A') : c;
@@ -19,17 +21,6 @@ static bool same_letters(factum_slice a, factum_slice b)
     return same;
 }
 
-static factum_slice trim(factum_slice text)
-{
-    while (text.len > 0 && (text.ptr[0] == ' ' || text.ptr[0] == '\t')) {
-        text = fct_slice_from(text, 1);
-    }
-    while (text.len > 0 && (text.ptr[text.len - 1] == ' ' || text.ptr[text.len - 1] == '\t')) {
-        text.len--;
-    }
-    return text;
-}
-
 /* What stands before |byte|, trimmed; *rest is what follows it. */
 static factum_slice take_until(factum_slice *rest, char byte)
 {
@@ -37,7 +28,7 @@ static factum_slice take_until(factum_slice *rest, char byte)
     size_t len = at == NULL ? rest->len : (size_t)(at - rest->ptr);
     factum_slice part = fct_slice(rest->ptr, len);
     *rest = len < rest->len ? fct_slice_from(*rest, len + 1) : fct_slice(NULL, 0);
-    return trim(part);
+    return fct_slice_trim(part, MEDIA_SPACES);
 }
 
 factum_slice fct_media_type(factum_slice field)
@@ -64,7 +55,7 @@ bool fct_media_is_foreign(factum_slice field)
     while (field.len > 0) {
         factum_slice value = take_until(&field, ';');
         factum_slice name = take_until(&value, '=');
-        value = trim(value);
+        value = fct_slice_trim(value, MEDIA_SPACES);
         if (value.len > 1 && value.ptr[0] == '"' && value.ptr[value.len - 1] == '"') {
             value = fct_slice(value.ptr + 1, value.len - 2);
         }
@@ -124,7 +115,7 @@ static int quality_of(factum_slice accept, factum_slice offer)
             factum_slice value = take_until(&parameters, ';');
             factum_slice name = take_until(&value, '=');
             if (fct_media_is(name, "q")) {
-                given = read_quality(trim(value));
+                given = read_quality(fct_slice_trim(value, MEDIA_SPACES));
             }
         }
         if (exact > best && given >= 0) {
@@ -137,7 +128,7 @@ static int quality_of(factum_slice accept, factum_slice offer)
 
 size_t fct_media_choose(factum_slice accept, const char *const *offers, size_t count)
 {
-    if (trim(accept).len == 0) {
+    if (fct_slice_trim(accept, MEDIA_SPACES).len == 0) {
         return 0;
     }
     size_t chosen = count;
