@@ -56,7 +56,7 @@ FACTUM_API void factum_json_writer_to(factum_json_writer *to, uint8_t *buffer, s
 FACTUM_API void factum_json_writer_in(factum_json_writer *to, factum_arena *arena);
 /* TOO_BIG: the buffer is too small, to->total says what is needed; or the arena is; or arrays and
  * objects are deeper than FACTUM_JSON_WRITE_DEPTH_MAX. NO_MEMORY: of the arena. INVALID: a text
- * that is not UTF-8, a number that is none, an object or array that was not ended. |err| may be
+ * that is not UTF-8, a number that is not JSON, an object or array that was not ended. |err| may be
  * NULL. */
 FACTUM_API FACTUM_MUST_USE factum_status factum_json_writer_finish(factum_json_writer *to,
                                                                    factum_error *err);

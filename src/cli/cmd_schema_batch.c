@@ -1,6 +1,6 @@
 /* cmd_schema_batch.c - factum schema validate --batch: a line in, a line out. Layer: cli.
  *
- * A line that is no JSON, or whose schema is refused, or whose check is over a limit, gets an
+ * A line that is not JSON, or whose schema is refused, or whose check is over a limit, gets an
  * answer as every other does: {"valid":null,"error":"..."}. A schema that stands in several lines
  * one after another is compiled once. */
 #include <stdlib.h>

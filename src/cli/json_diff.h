@@ -6,7 +6,7 @@
 
 #define JSON_DIFF_POINTER_SIZE 1024
 
-/* |before| or |after| is empty where there is none. |pointer| is cut if it is longer. */
+/* |before| or |after| is empty where the value is missing. |pointer| is cut if it is longer. */
 typedef void (*json_diff_found)(void *data, const char *pointer, factum_slice before,
                                 factum_slice after);
 

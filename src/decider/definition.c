@@ -92,8 +92,8 @@ static factum_status refuse_event(const factum_event *event, const char *why, fa
                     event->position, why);
 }
 
-/* The meaning of a member's text, after what was read before; empty if there is none. False: it is
- * no text. */
+/* The meaning of a member's text, after what was read before; empty if it is missing. False: it is
+ * not a text. */
 static bool take_text(struct definition_reading *reading, enum definition_member which,
                       factum_slice *text)
 {

@@ -167,7 +167,7 @@ static factum_status refuse_tag(const struct candidate *candidate, uint32_t valu
     return violation(candidate, pointer, why, err);
 }
 
-/* Writes "NAME:VALUE" of a scalar behind the bench's bytes. */
+/* Writes "NAME:VALUE" of a scalar after the bench's bytes. */
 static factum_status write_tag(struct candidate *candidate, factum_slice name, uint32_t value,
                                struct fct_place *place, factum_error *err)
 {

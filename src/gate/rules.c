@@ -51,7 +51,7 @@ static void rule_release(const struct fct_mem *mem, struct fct_rule *rule)
     fct_mem_free(mem, rule);
 }
 
-/* A rule for a table, with a copy of the subject's text behind it. NULL without memory. */
+/* A rule for a table, followed by a copy of the subject's text. NULL without memory. */
 static struct fct_rule *rule_create(const struct fct_mem *mem, factum_slice subject_text)
 {
     struct fct_rule *rule = fct_mem_zalloc(mem, 1, sizeof *rule + subject_text.len);

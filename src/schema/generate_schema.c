@@ -190,7 +190,7 @@ static int hex_digit_of(uint8_t c)
     return c >= '0' && c <= '9' ? c - '0' : small >= 'a' && small <= 'f' ? small - 'a' + 10 : -1;
 }
 
-/* A step of a pointer: "a~1b%20c" is "a/b c". In place; false if it is none. */
+/* A step of a pointer: "a~1b%20c" is "a/b c". In place; false if it is malformed. */
 static bool decode_step(uint8_t *text, size_t *len)
 {
     size_t to = 0;

@@ -72,7 +72,7 @@ enum fct_word {
     FCT_WORD_COUNT /* no keyword of the draft */
 };
 
-/* The keyword |name| in |draft|, a factum_schema_draft; FCT_WORD_COUNT: it is none. */
+/* The keyword |name| in |draft|, a factum_schema_draft; FCT_WORD_COUNT: it is not a keyword. */
 enum fct_word fct_word_of(factum_slice name, uint8_t draft);
 enum fct_holds fct_word_holds(enum fct_word word, uint8_t draft);
 

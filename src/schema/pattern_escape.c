@@ -72,7 +72,7 @@ factum_status fct_pattern_unicode(struct fct_pattern_parse *parse, size_t began,
     return FACTUM_OK;
 }
 
-/* \p{...} or \P{...}, behind its letter. */
+/* \p{...} or \P{...}, after its letter. */
 static factum_status pattern_property(struct fct_pattern_parse *parse, size_t began, bool inverted,
                                       struct fct_pattern_property *property)
 {
@@ -108,7 +108,7 @@ static factum_status pattern_property(struct fct_pattern_parse *parse, size_t be
     return FACTUM_OK;
 }
 
-/* \cX, \0, \xHH and \uXXXX, behind the letter |c|. FACTUM_DONE: none of them. */
+/* \cX, \0, \xHH and \uXXXX, after the letter |c|. FACTUM_DONE: another escape. */
 static factum_status pattern_code(struct fct_pattern_parse *parse, size_t began, int c,
                                   uint32_t *code)
 {

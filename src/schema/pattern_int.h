@@ -128,7 +128,7 @@ struct fct_pattern_escaped {
  * and `\b` only with |in_class|. */
 FCT_MUST_USE factum_status fct_pattern_escape(struct fct_pattern_parse *parse, bool in_class,
                                               struct fct_pattern_escaped *escaped);
-/* What follows `\u`: XXXX, a pair of surrogates, or {X...}. |parse| stands behind the `u`. */
+/* What follows `\u`: XXXX, a pair of surrogates, or {X...}. |parse| stands after the `u`. */
 FCT_MUST_USE factum_status fct_pattern_unicode(struct fct_pattern_parse *parse, size_t began,
                                                uint32_t *c);
 

@@ -109,7 +109,7 @@ static bool pattern_number(struct fct_pattern_parse *parse, uint32_t *number)
     return parse->at > began;
 }
 
-/* {n}, {n,} or {n,m}, behind its brace. */
+/* {n}, {n,} or {n,m}, after its brace. */
 static factum_status pattern_braces(struct fct_pattern_parse *parse, struct fct_pattern_node *node)
 {
     size_t began = parse->at - 1;

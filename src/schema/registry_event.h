@@ -49,7 +49,7 @@ struct fct_registry_event {
 FCT_MUST_USE factum_status fct_registry_event_parse(factum_slice type, factum_slice data,
                                                     struct fct_registry_event *event,
                                                     factum_error *err);
-/* Writes the data of |event| behind what is in |buf|. NO_MEMORY, TOO_BIG. */
+/* Adds the data of |event| to |buf|. NO_MEMORY, TOO_BIG. */
 FCT_MUST_USE factum_status fct_registry_event_format(const struct fct_registry_event *event,
                                                      struct fct_buf *buf, factum_error *err);
 
