@@ -22,8 +22,8 @@ FCT_MUST_USE factum_status fct_definition_hash(factum_slice text, char hash[FACT
 FCT_MUST_USE factum_status fct_definition_format(const factum_deployed *deployed,
                                                  factum_arena *arena, factum_slice *data,
                                                  factum_error *err);
-/* |event| as a deployed decider, for factum_deployed_free. INVALID: it is another event, or its text has
- * another hash; NO_MEMORY. */
+/* |event| as a deployed decider, for factum_deployed_free. INVALID: it is another event, or its
+ * text has another hash; NO_MEMORY. */
 FCT_MUST_USE factum_status fct_definition_parse(const factum_event *event,
                                                 factum_deployed **deployed, factum_error *err);
 

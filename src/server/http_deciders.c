@@ -93,7 +93,7 @@ static factum_status list_deciders(struct fct_http_job *job, factum_error *err)
     if (asked->put == FACTUM_OK && status == FACTUM_OK) {
         asked->put = fct_buf_add_text(&job->base.out, "]}");
     }
-    status = asked->put == FACTUM_OK ? status : fct_http_put_end(asked->put, err);
+    status = asked->put == FACTUM_OK ? status : fct_job_put_end(asked->put, err);
     if (status != FACTUM_OK) {
         fct_buf_clear(&job->base.out);
     }
@@ -125,7 +125,7 @@ static factum_status show_decider(struct fct_http_job *job, factum_error *err)
     if (status != FACTUM_OK) {
         fct_buf_clear(&job->base.out);
     }
-    return fct_http_put_end(status, err);
+    return fct_job_put_end(status, err);
 }
 
 void fct_http_deciders_list(struct fct_http_call *call)

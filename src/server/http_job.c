@@ -5,7 +5,6 @@
 #include <stdio.h>
 
 #include "core/check.h"
-#include "core/error.h"
 #include "core/slice.h"
 #include "wire/json_out.h"
 
@@ -106,11 +105,4 @@ factum_status fct_http_put(struct fct_buf *out, const char *start, factum_slice 
 {
     factum_status status = fct_buf_add_text(out, start);
     return status == FACTUM_OK ? fct_json_out_text(out, text) : status;
-}
-
-factum_status fct_http_put_end(factum_status status, factum_error *err)
-{
-    return status == FACTUM_OK ? FACTUM_OK
-                               : fct_fail(err, status, "the answer could not be made: %s",
-                                          factum_status_text(status));
 }

@@ -40,7 +40,5 @@ void fct_http_job_answer(struct fct_http_job *job);
 
 /* |start|, for example ",\"name\":", and |text| as JSON. As fct_json_out_text. */
 FCT_MUST_USE factum_status fct_http_put(struct fct_buf *out, const char *start, factum_slice text);
-/* |status| of writing an answer, with a text that says so. */
-FCT_MUST_USE factum_status fct_http_put_end(factum_status status, factum_error *err);
 
 #endif

@@ -143,7 +143,7 @@ static factum_status list_schemas(struct fct_http_job *job, factum_error *err)
     if (atomic_load(&job->base.stop)) {
         return fct_fail(err, FACTUM_CANCELLED, "the list was not finished: the server stops");
     }
-    return fct_http_put_end(status, err);
+    return fct_job_put_end(status, err);
 }
 
 static factum_status show_schema(struct fct_http_job *job, factum_error *err)
@@ -167,7 +167,7 @@ static factum_status show_schema(struct fct_http_job *job, factum_error *err)
         if (status == FACTUM_OK) {
             status = fct_buf_add_text(&job->base.out, "}");
         }
-        status = fct_http_put_end(status, err);
+        status = fct_job_put_end(status, err);
         job->has_tag = true;
         job->tag = version.version;
     }

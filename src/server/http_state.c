@@ -132,7 +132,7 @@ static factum_status put_state(struct state_job *asked, factum_error *err)
     if (status != FACTUM_OK) {
         fct_buf_clear(out);
     }
-    return fct_http_put_end(status, err);
+    return fct_job_put_end(status, err);
 }
 
 /* ---- folding --------------------------------------------------------------------------------- */

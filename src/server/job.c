@@ -80,3 +80,10 @@ void fct_job_free(struct fct_job *job)
     fct_buf_finish(&job->out);
     fct_mem_free(server->mem, job);
 }
+
+factum_status fct_job_put_end(factum_status status, factum_error *err)
+{
+    return status == FACTUM_OK ? FACTUM_OK
+                               : fct_fail(err, status, "the answer could not be made: %s",
+                                          factum_status_text(status));
+}

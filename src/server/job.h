@@ -52,5 +52,7 @@ FCT_MUST_USE void *fct_job_make(struct fct_server *server, enum fct_job_kind kin
 FCT_MUST_USE factum_status fct_job_start(struct fct_job *job, factum_error *err);
 /* Of one that was not started, or has ended. */
 void fct_job_free(struct fct_job *job);
+/* |status| of writing an answer, with a text that says so. */
+FCT_MUST_USE factum_status fct_job_put_end(factum_status status, factum_error *err);
 
 #endif

@@ -7,7 +7,6 @@
  */
 #include <string.h>
 
-#include "core/check.h"
 #include "core/error.h"
 #include "core/slice.h"
 #include "server/job.h"
@@ -169,13 +168,6 @@ static void schemas_job_start(struct schemas_job *job, factum_status status, fac
     state->job = job;
 }
 
-static factum_status answer_failed(factum_status status, factum_error *err)
-{
-    return status == FACTUM_OK ? FACTUM_OK
-                               : fct_fail(err, status, "the answer could not be made: %s",
-                                          factum_status_text(status));
-}
-
 /* ---- Register and Check ---------------------------------------------------------------------- */
 
 static bool schemas_step(void *data, uint64_t done, uint64_t total)
@@ -230,7 +222,7 @@ static factum_status prove_or_register(struct schemas_job *job, factum_error *er
         answer.failed_stream = whole_characters(done.failed_stream);
         answer.failed_pointer = whole_characters(done.failed_pointer);
     }
-    return answer_failed(fct_schemas_encode_registered(&job->base.out, &answer), err);
+    return fct_job_put_end(fct_schemas_encode_registered(&job->base.out, &answer), err);
 }
 
 static void begin_register(struct fct_grpc_call *call, factum_slice message, bool write)
@@ -350,7 +342,7 @@ static factum_status work_list(struct schemas_job *job, factum_error *err)
         status = factum_schemas_find(schemas, job->list.subject, 0, &version, err);
     }
     if (status == FACTUM_OK) {
-        status = answer_failed(add_all(job, schemas), err);
+        status = fct_job_put_end(add_all(job, schemas), err);
     }
     if (status == FACTUM_OK && atomic_load(&job->base.stop)) {
         status = fct_fail(err, FACTUM_CANCELLED, "the list was not finished: the server stops");
@@ -398,7 +390,7 @@ static factum_status work_show(struct schemas_job *job, factum_error *err)
                                                  &answer.version, err);
     if (status == FACTUM_OK) {
         answer.mode = factum_schemas_mode_get(schemas, answer.version.subject);
-        status = answer_failed(fct_schemas_encode_shown(&job->base.out, &answer), err);
+        status = fct_job_put_end(fct_schemas_encode_shown(&job->base.out, &answer), err);
     }
     factum_schemas_close(schemas);
     return status;
@@ -426,7 +418,7 @@ static factum_status work_mode(struct schemas_job *job, factum_error *err)
 {
     factum_status status =
         factum_schema_mode_set(job->base.server->store, job->mode.subject, job->mode.mode, err);
-    return status == FACTUM_OK ? answer_failed(fct_schemas_encode_mode_set(&job->base.out), err)
+    return status == FACTUM_OK ? fct_job_put_end(fct_schemas_encode_mode_set(&job->base.out), err)
                                : status;
 }
 
