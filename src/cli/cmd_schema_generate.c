@@ -68,7 +68,7 @@ static int write_target(const struct target *target)
     }
     (void)snprintf(fresh, size, "%s.%ld.tmp", target->path, (long)getpid());
     if (!write_all(fresh, target->text) || rename(fresh, target->path) != 0) {
-        code = file_failed(fresh, errno);
+        code = file_failed(target->path, errno);
         (void)unlink(fresh);
     }
     free(fresh);
@@ -106,7 +106,8 @@ static int write_files(const struct options *options, const struct schema_set *s
     char name[256];
     struct target targets[2] = {{.text = factum_generated_header(generated)},
                                 {.text = factum_generated_source(generated)}};
-    int code = 0;
+    int code =
+        mkdir(options->to, 0777) == 0 || errno == EEXIST ? 0 : file_failed(options->to, errno);
     for (size_t i = 0; code == 0 && i < 2; i++) {
         (void)snprintf(name, sizeof name, "%s.gen.%c", factum_generated_name(generated), "hc"[i]);
         targets[i].path = path_join(options->to, name);
@@ -171,12 +172,13 @@ const struct command command_schema_generate = {
     .name = "schema generate",
     .usage = "schema generate CATEGORY --to DIR [--from DIR]",
     .summary = "write C types of the events of a category",
-    .help = "  --to DIR           where CATEGORY.gen.h and CATEGORY.gen.c go\n"
-            "  --from DIR         the schemas are files: TYPE.json, or TYPE/N.json with the newest "
-            "N\n"
-            "  --keep-unknown     members that a schema does not name are kept, too\n"
-            "  --force            overwrite files that were not generated\n"
-            "  --json             the files that were written, and whether they changed, as JSON\n",
+    .help =
+        "  --to DIR           where CATEGORY.gen.h and CATEGORY.gen.c go; made if it is not there\n"
+        "  --from DIR         the schemas are files: TYPE.json, or TYPE/N.json with the newest "
+        "N\n"
+        "  --keep-unknown     members that a schema does not name are kept, too\n"
+        "  --force            overwrite files that were not generated\n"
+        "  --json             the files that were written, and whether they changed, as JSON\n",
     .notes = "Without --from the schemas are those of the store: the newest version of each "
              "CATEGORY/TYPE,\n"
              "and of each TYPE alone of which the category has an event.\n"

@@ -211,6 +211,9 @@ def test_command(folder, tap):
     tap.say("the command: writes both files or none",
             "the header is there" if (folder / "shop.gen.h").exists() else None)
     expect("overwrites by force", 0, "shop.gen.c", "shop", "shop", "--force")
+    status, _, errors = generate("shop", folder / "shop", folder / "made")
+    tap.say("the command: makes the directory that it writes to",
+            None if status == 0 and (folder / "made" / "shop.gen.h").exists() else errors)
     expect("a directory that is missing", 4, "No such file", "shop", "nowhere")
     (folder / "empty").mkdir()
     expect("a directory without schemas", 4, "has no schema", "shop", "empty")
