@@ -122,22 +122,17 @@ static factum_status apply_events(const struct fct_rules *rules,
                                   const factum_append_request *request, struct fct_rules **changed,
                                   factum_error *err)
 {
-    struct fct_rules *made = NULL;
+    struct fct_rules *made = fct_rules_copy(rules);
     factum_status status = FACTUM_OK;
+    if (made == NULL) {
+        return fct_fail(err, FACTUM_NO_MEMORY, "schemas: out of memory");
+    }
     for (size_t i = 0; i < request->event_count && status == FACTUM_OK; i++) {
-        const factum_new_event *new_event = &request->events[i];
         struct fct_registry_event event;
-        struct fct_rules *next = NULL;
-        if (!is_registry(new_event->stream)) {
-            continue;
-        }
-        status = fct_registry_event_parse(new_event->type, new_event->data, &event, err);
+        status =
+            fct_registry_event_parse(request->events[i].type, request->events[i].data, &event, err);
         if (status == FACTUM_OK) {
-            status = fct_rules_apply(made == NULL ? rules : made, &event, false, &next, err);
-        }
-        if (status == FACTUM_OK) {
-            fct_rules_destroy(made);
-            made = next;
+            status = fct_rules_apply(&made, &event, false, err);
         }
     }
     if (status != FACTUM_OK) {
@@ -400,10 +395,10 @@ static factum_status gate_close(void *self, factum_error *err)
 }
 
 /* One event of "$schemas". What cannot be read binds nobody, and is said. */
-static factum_status load_event(struct gate *gate, const factum_event *stored, factum_error *err)
+static factum_status load_event(const struct gate *gate, struct fct_rules **rules,
+                                const factum_event *stored, factum_error *err)
 {
     struct fct_registry_event event;
-    struct fct_rules *changed;
     factum_error why;
     if (fct_registry_event_parse(stored->type, stored->data, &event, &why) != FACTUM_OK) {
         fct_log_message(gate->sink, FACTUM_LOG_WARN, "schema-unreadable",
@@ -411,11 +406,7 @@ static factum_status load_event(struct gate *gate, const factum_event *stored, f
                         (unsigned long long)stored->revision, why.text);
         return FACTUM_OK;
     }
-    factum_status status = fct_rules_apply(atomic_load(&gate->rules), &event, true, &changed, err);
-    if (status == FACTUM_OK) {
-        fct_rules_destroy(atomic_exchange(&gate->rules, changed));
-    }
-    return status;
+    return fct_rules_apply(rules, &event, true, err);
 }
 
 /* A store that is damaged in its schemas must open to be looked at; it takes no events then. */
@@ -436,12 +427,14 @@ static factum_status load_all(struct gate *gate, struct fct_engine *engine, fact
         return FACTUM_OK;
     }
     factum_event event;
+    struct fct_rules *rules = atomic_load(&gate->rules); /* which nobody else sees yet */
     while (status == FACTUM_OK) {
         status = fct_reader_next(reader, &event, err);
         if (status == FACTUM_OK) {
-            status = load_event(gate, &event, err);
+            status = load_event(gate, &rules, &event, err);
         }
     }
+    atomic_store(&gate->rules, rules);
     fct_reader_close(reader);
     return status == FACTUM_DONE ? FACTUM_OK : status;
 }

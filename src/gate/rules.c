@@ -187,8 +187,7 @@ static factum_status rules_no_memory(factum_error *err)
     return fct_fail(err, FACTUM_NO_MEMORY, "schemas: out of memory");
 }
 
-/* A copy of |rules| with room for one more; the rules are shared. */
-static struct fct_rules *table_copy(const struct fct_rules *rules)
+struct fct_rules *fct_rules_copy(const struct fct_rules *rules)
 {
     struct fct_rules *made = table_create(rules->mem, rules->count + 1);
     if (made == NULL) {
@@ -244,36 +243,50 @@ static factum_status fill(const struct fct_mem *mem, struct fct_rule *rule,
     return edition_create(mem, event, lenient, &rule->now, err);
 }
 
-factum_status fct_rules_apply(const struct fct_rules *rules, const struct fct_registry_event *event,
-                              bool lenient, struct fct_rules **changed, factum_error *err)
+/* Room for another rule. */
+static factum_status make_room(struct fct_rules **rules, factum_error *err)
 {
-    const struct fct_rule *old = find(rules, event->subject.category, event->subject.type);
-    if (old == NULL && rules->count >= FCT_RULES_MAX) {
-        return fct_fail(err, FACTUM_TOO_BIG, "there are schemas for %zu subjects: at most %u",
-                        rules->count, FCT_RULES_MAX);
+    if (2 * ((*rules)->count + 1) < (*rules)->slot_count) {
+        return FACTUM_OK;
     }
-    struct fct_rule *rule = rule_create(rules->mem, event->subject_text);
+    struct fct_rules *larger = fct_rules_copy(*rules);
+    if (larger == NULL) {
+        return rules_no_memory(err);
+    }
+    fct_rules_destroy(*rules);
+    *rules = larger;
+    return FACTUM_OK;
+}
+
+factum_status fct_rules_apply(struct fct_rules **rules, const struct fct_registry_event *event,
+                              bool lenient, factum_error *err)
+{
+    const struct fct_mem *mem = (*rules)->mem;
+    factum_status status = make_room(rules, err);
+    if (status != FACTUM_OK) {
+        return status;
+    }
+    const struct fct_rule *old = find(*rules, event->subject.category, event->subject.type);
+    if (old == NULL && (*rules)->count >= FCT_RULES_MAX) {
+        return fct_fail(err, FACTUM_TOO_BIG, "there are schemas for %zu subjects: at most %u",
+                        (*rules)->count, FCT_RULES_MAX);
+    }
+    struct fct_rule *rule = rule_create(mem, event->subject_text);
     if (rule == NULL) {
         return rules_no_memory(err);
     }
-    factum_status status = fill(rules->mem, rule, old, event, lenient, err);
+    status = fill(mem, rule, old, event, lenient, err);
     if (status != FACTUM_OK) {
-        rule_release(rules->mem, rule);
+        rule_release(mem, rule);
         return status;
     }
-    struct fct_rules *made = table_copy(rules);
-    if (made == NULL) {
-        rule_release(rules->mem, rule);
-        return rules_no_memory(err);
-    }
-    put(made, rule);
-    *changed = made;
+    put(*rules, rule);
     return FACTUM_OK;
 }
 
 struct fct_rules *fct_rules_announce(const struct fct_rules *rules, const struct fct_rules *coming)
 {
-    struct fct_rules *made = table_copy(rules);
+    struct fct_rules *made = fct_rules_copy(rules);
     if (made != NULL) {
         made->coming = coming;
     }

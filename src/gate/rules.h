@@ -54,12 +54,15 @@ size_t fct_rules_count(const struct fct_rules *rules);
 struct fct_ruling fct_rules_find(const struct fct_rules *rules, factum_slice category,
                                  factum_slice type);
 
-/* *changed is a new table, |rules| with |event| applied; |rules| stays as it is. |lenient|: a
- * schema that cannot be compiled makes a broken edition instead of a failure. INVALID, UNSUPPORTED,
- * TOO_BIG (of the schema, or too many subjects), NO_MEMORY. */
-FCT_MUST_USE factum_status fct_rules_apply(const struct fct_rules *rules,
+/* A copy, which shares what is in it. NULL without memory. */
+struct fct_rules *fct_rules_copy(const struct fct_rules *rules);
+/* Applies |event| to *rules, which nobody else may see yet, and which moves when it grows.
+ * |lenient|: a schema that cannot be compiled makes a broken edition instead of a failure. INVALID,
+ * UNSUPPORTED, TOO_BIG (of the schema, or too many subjects), NO_MEMORY: what *rules says is as
+ * before. */
+FCT_MUST_USE factum_status fct_rules_apply(struct fct_rules **rules,
                                            const struct fct_registry_event *event, bool lenient,
-                                           struct fct_rules **changed, factum_error *err);
+                                           factum_error *err);
 /* A copy of |rules| that says that |coming| may take its place: whoever sees it asks both. |coming|
  * is borrowed. NULL without memory. */
 struct fct_rules *fct_rules_announce(const struct fct_rules *rules, const struct fct_rules *coming);
