@@ -8,7 +8,8 @@
 
 Every case that a test prints as TAP counts as one; a test that prints no TAP counts as one. A test that
 ends before its plan, by a signal or late, has failed in one case more. While the tests run, it is shown how
-many have ended; each skipped case is printed with its reason. The last line is "N passed, N failed" or
+many have ended; each skipped case is printed with its reason, and, after all else, each failed one and the tests that
+took longest. The last line is "N passed, N failed" or
 "N passed, N failed, N skipped"; exits with 1 if anything failed.
 """
 import argparse
@@ -27,12 +28,14 @@ DIRECTIVE = re.compile(r"#\s*(skip|todo)\b\s*", re.IGNORECASE)
 ENDED = re.compile(r"^\s*(\d+)/(\d+)\s")
 PROGRESS_EVERY = 15  # seconds, where there is no terminal
 OUTPUT_LINES_MAX = 120
+LONGEST_SHOWN = 12
 
 
 class Count:
     def __init__(self):
         self.passed = self.failed = self.skipped = 0
         self.skips = []  # (case, reason)
+        self.failures = []  # the lines that say so
 
     def skip(self, case, reason):
         self.skipped += 1
@@ -68,6 +71,7 @@ def count_tap(output):
                 count.skip(case.group(2)[:directive.start()], case.group(2)[directive.end():])
             elif case.group(1):
                 count.failed += 1
+                count.failures.append(case.group(2).strip())
             else:
                 count.passed += 1
     seen = count.passed + count.failed + count.skipped
@@ -191,6 +195,7 @@ def run_meson(build, options):
         return count
     suites = {}  # a test counts for the first of its suites
     seen = set()
+    failures = []
     for test in sorted(tests, key=lambda test: test["name"]):
         suite, _, name = test["name"].partition(" / ")
         cases, trouble = count_test(test)
@@ -200,6 +205,8 @@ def run_meson(build, options):
         if cases.failed or options.verbose:
             title = f"{test['name']}: {cases}" + (f" ({trouble})" if trouble else "")
             show(title, test.get("stdout", "") + test.get("stderr", ""))
+        if cases.failed:
+            failures += [f"{test['name']}: {failure}" for failure in cases.failures + [trouble] if failure]
         for case, reason in cases.skips:
             print(f"skipped in {test['name']}: {case}: {reason}")
         count.add(cases)
@@ -209,6 +216,10 @@ def run_meson(build, options):
         if suite not in seen:
             print(f"{suite}: no such test")
             count.failed += 1
+    longest = sorted(tests, key=lambda test: -test["duration"])[:LONGEST_SHOWN]
+    print("longest:", ", ".join(f"{test['name']} {test['duration']:.0f} s" for test in longest))
+    for failure in failures:
+        print(f"failed in {failure}")
     return count
 
 

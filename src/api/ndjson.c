@@ -296,14 +296,12 @@ static factum_status take_key(const struct parse *parse)
 static bool says_json(factum_slice type)
 {
     static const char suffix[] = "+json";
-    const uint8_t *end = memchr(type.ptr, ';', type.len);
-    size_t len = end == NULL ? type.len : (size_t)(end - type.ptr);
     char text[FACTUM_NAME_SIZE_MAX + 1] = "";
-    for (size_t i = 0; i < len && type.ptr[i] != ' '; i++) {
+    for (size_t i = 0; i < type.len && type.ptr[i] != ';' && type.ptr[i] != ' '; i++) {
         bool upper = type.ptr[i] >= 'A' && type.ptr[i] <= 'Z';
         text[i] = (char)(type.ptr[i] + (upper ? 'a' - 'A' : 0));
     }
-    len = strlen(text);
+    size_t len = strlen(text);
     return strcmp(text, "application/json") == 0 || strcmp(text, "text/json") == 0 ||
            (len > strlen(suffix) && strcmp(text + len - strlen(suffix), suffix) == 0);
 }

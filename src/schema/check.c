@@ -488,7 +488,8 @@ static bool check_unique(const struct look *look)
                 return false;
             }
         }
-        slots[slot] = (struct slot){.hash = hash, .node = at, .index = index++};
+        slots[slot] = (struct slot){.hash = hash, .node = at, .index = index};
+        index++;
     }
     return true;
 }
