@@ -1,5 +1,5 @@
-/* path.h - paths into JSON: .orderId, .address.city, .lines[0].sku, .lines[].sku. Layer: script.
- * Pure: no allocation, no recursion.
+/* json_path.h - paths into JSON: .orderId, .address.city, .lines[0].sku, .lines[].sku.
+ * Layer: codec. Pure: no allocation, no recursion.
  *
  *     path  = "." | step+
  *     step  = "." name | "[" index "]" | "[]"
@@ -10,8 +10,8 @@
  * values, others one at most. A step that finds nothing (no such member, too short, no array) gives
  * nothing.
  */
-#ifndef FCT_SCRIPT_PATH_H
-#define FCT_SCRIPT_PATH_H
+#ifndef FCT_CODEC_JSON_PATH_H
+#define FCT_CODEC_JSON_PATH_H
 
 #include <factum/json.h>
 

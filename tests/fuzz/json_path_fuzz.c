@@ -3,9 +3,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "codec/json_path.h"
 #include "core/check.h"
 #include "core/slice.h"
-#include "script/path.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

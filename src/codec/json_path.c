@@ -1,5 +1,5 @@
-/* path.c - paths, compiled once and walked on the tape. Layer: script. See path.h. */
-#include "script/path.h"
+/* json_path.c - paths, compiled once and walked on the tape. Layer: codec. See json_path.h. */
+#include "codec/json_path.h"
 
 #include <string.h>
 

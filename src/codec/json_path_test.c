@@ -1,5 +1,5 @@
-/* path_test.c - what paths find, and which texts are no paths. Layer: script. */
-#include "script/path.h"
+/* json_path_test.c - what paths find, and which texts are no paths. Layer: codec. */
+#include "codec/json_path.h"
 
 #include "core/slice.h"
 #include "support/test.h"
