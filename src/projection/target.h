@@ -1,4 +1,5 @@
-/* target.h - a database that holds a read model: what applying a batch asks of it. Layer: projection.
+/* target.h - a database that holds a read model: what applying a batch asks of it.
+ * Layer: projection.
  *
  * A small table of functions, so that what applies events (apply.h) does not know SQLite. A target
  * belongs to one build (one version's tables) and to one thread.
