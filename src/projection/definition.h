@@ -154,8 +154,8 @@ FCT_MUST_USE factum_status fct_projection_fail(const struct fct_definition *defi
                                                uint32_t line, uint32_t column, factum_status status,
                                                factum_error *err, const char *format, ...)
     FACTUM_PRINTF(6, 7);
-/* The handlers that an event of |type| goes to, in the order of the text: |*from| is 0 at first, and
- * moved; NULL: no more. */
+/* The handlers that an event of |type| goes to, in the order of the text: |*from| is 0 at first,
+ * and moved; NULL: no more. */
 const struct fct_handler *fct_projection_handler(const struct fct_definition *definition,
                                                  factum_slice type, size_t *from);
 /* Prints the statement as the database takes it: {{t}} as t and |suffix|, in double quotes; a

@@ -1,5 +1,5 @@
-/* shape.h - what a JSON Schema says of the value at a path: which JSON types it may have, whether it
- * is always there, whether it can be there at all. Layer: projection. Pure.
+/* shape.h - what a JSON Schema says of the value at a path: which JSON types it may have, whether
+ * it is always there, whether it can be there at all. Layer: projection. Pure.
  *
  * It follows properties, items, prefixItems, required, $ref within the schema, allOf, and the
  * branches of anyOf and oneOf. What it cannot follow it does not guess: the answer is then "any

@@ -1,9 +1,9 @@
 /* sql_scan.h - SQL as tokens, with their places. Layer: projection. Pure.
  *
  * It knows as much of SQL's lexical form as SQLite and PostgreSQL share: words, quoted names,
- * texts, numbers, comments; and what definitions add: "--@ ..." (a directive, to the end of its line),
- * {{name}} (a table's name that gets its version) and :name or :name.member (a parameter). It does
- * not know statements; SQLite judges those.
+ * texts, numbers, comments; and what definitions add: "--@ ..." (a directive, to the end of its
+ * line), {{name}} (a table's name that gets its version) and :name or :name.member (a parameter).
+ * It does not know statements; SQLite judges those.
  */
 #ifndef FCT_PROJECTION_SQL_SCAN_H
 #define FCT_PROJECTION_SQL_SCAN_H
