@@ -1,8 +1,8 @@
 /* model_rows.h - what read models answer in rows: queries, what a swap would change, what a parked
  * event would change.
  *
- * A query is one SELECT. It sees the tables of its model and nothing else, changes nothing, and ends
- * at its limits of rows, time and memory.
+ * A query is one SELECT. It sees the tables of its model and nothing else, changes nothing, and
+ * ends at its limits of rows, time and memory.
  *
  * Link libfactum-sql. Valid C99 and C++17. Any thread. Rules of sizes, statuses and pointers:
  * store.h.
@@ -103,8 +103,8 @@ typedef struct factum_changes {
                    const factum_value *after);
 } factum_changes;
 
-/* Tells |changes| which rows differ between the version in use and the one built beside it, table by
- * table, by primary keys, up to |changes_max| (0: all). *total, optional, is how many there are in
+/* Tells |changes| which rows differ between the version in use and the one built beside it, table
+ * by table, by primary keys, up to |changes_max| (0: all). *total, optional, is how many there are in
  * any case. NOT_FOUND: nothing is built beside. */
 FACTUM_API FACTUM_MUST_USE factum_status factum_models_diff(factum_models *models,
                                                             factum_slice model,

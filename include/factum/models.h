@@ -18,8 +18,8 @@
  * the checkpoint, whatever it believes. A file may be deleted at any time: it is rebuilt.
  *
  * An event that a statement cannot take is tried again, then *parked*: it and all later events of
- * its key wait for an operator, while other keys go on. If everything fails, the database is what is
- * broken: nothing is parked, and the runner says so and stops.
+ * its key wait for an operator, while other keys go on. If everything fails, the database is what
+ * is broken: nothing is parked, and the runner says so and stops.
  *
  * Link libfactum-sql (pkg-config factum-sql).
  *

@@ -121,7 +121,8 @@ typedef enum factum_projection_act {
     FACTUM_ACT_ROLLBACK = 6, /* what was in use before comes back */
     FACTUM_ACT_RETRY = 7, /* parked events of |key| are applied in their order, until one fails */
     FACTUM_ACT_RETRY_ALL = 8, /* of every key */
-    FACTUM_ACT_SKIP = 9       /* the parked event at |position| is left out, for this version */
+    FACTUM_ACT_SKIP = 9       /* the parked event at |position| is left out: no build that cannot
+                                take it parks it again */
 } factum_projection_act;
 /* "pause", "resume" ...; "" for another value. Static. */
 FACTUM_API const char *factum_projection_act_name(factum_projection_act act);

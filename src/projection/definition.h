@@ -141,8 +141,8 @@ struct fct_definition {
 };
 
 /* Parses |text| for |dialect| (statements for another one are left out); |file| is for messages.
- * *definition is the caller's, for fct_definition_free; NULL on failure. INVALID: "FILE:LINE:COLUMN:
- * ..."; UNSUPPORTED, TOO_BIG, NO_MEMORY. */
+ * *definition is the caller's, for fct_projection_definition_free; NULL on failure. INVALID:
+ * "FILE:LINE:COLUMN: ..."; UNSUPPORTED, TOO_BIG, NO_MEMORY. */
 FCT_MUST_USE factum_status fct_projection_parse(factum_slice text, const char *file,
                                                 enum fct_dialect dialect,
                                                 struct fct_definition **definition,

@@ -21,7 +21,7 @@ struct fct_checkpoint {
     uint64_t epoch;
     int64_t created;               /* of the last event that counts; 0: none */
     uint64_t event_count;          /* that were applied */
-    char token[FACTUM_TOKEN_SIZE]; /* of |position|: names its timeline */
+    char token[FACTUM_TOKEN_SIZE]; /* of |position| or a place before it: names its timeline */
 };
 
 /* A parked event. The event itself is read from the store again, by its position. */
