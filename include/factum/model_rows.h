@@ -104,8 +104,8 @@ typedef struct factum_changes {
 } factum_changes;
 
 /* Tells |changes| which rows differ between the version in use and the one built beside it, table
- * by table, by primary keys, up to |changes_max| (0: all). *total, optional, is how many there are in
- * any case. NOT_FOUND: nothing is built beside. */
+ * by table, by primary keys, up to |changes_max| (0: all). *total, optional, is how many there are
+ * in any case. NOT_FOUND: nothing is built beside. */
 FACTUM_API FACTUM_MUST_USE factum_status factum_models_diff(factum_models *models,
                                                             factum_slice model,
                                                             uint64_t changes_max,

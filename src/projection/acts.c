@@ -263,7 +263,7 @@ factum_status fct_acts_judge(const struct fct_acts *acts, const struct fct_act *
 static void add_deployment(struct fct_acts *acts, const struct fct_act *act, uint64_t revision,
                            int64_t created)
 {
-    const struct fct_build_id build = {act->version, revision, revision};
+    const struct fct_build_id build = {act->version, 1, revision};
     if (acts->in_use.version == 0) {
         acts->in_use = build;
         acts->in_use_since = created;
@@ -276,6 +276,17 @@ static void add_deployment(struct fct_acts *acts, const struct fct_act *act, uin
     acts->text_at = revision;
     (void)snprintf(acts->hash, sizeof acts->hash, "%.*s", (int)act->hash.len,
                    (const char *)act->hash.ptr);
+}
+
+/* The version in use once more, with a run that no build of it has. */
+static struct fct_build_id next_run(const struct fct_acts *acts)
+{
+    struct fct_build_id build = acts->in_use;
+    if (acts->previous.version == build.version && acts->previous.run > build.run) {
+        build.run = acts->previous.run;
+    }
+    build.run++;
+    return build;
 }
 
 static void add_removal(struct fct_acts *acts)
@@ -310,7 +321,7 @@ void fct_acts_add(struct fct_acts *acts, const struct fct_act *act, uint64_t rev
         add_removal(acts);
         break;
     case FACTUM_ACT_REBUILD:
-        acts->building = (struct fct_build_id){was.version, revision, was.text_at};
+        acts->building = next_run(acts);
         break;
     case FACTUM_ACT_SWAP:
         acts->in_use = acts->building;

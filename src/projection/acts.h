@@ -10,8 +10,8 @@
  *     $ParkedRetried         {"key"}, or {} for all keys
  *     $ParkedSkipped         {"position"}
  *
- * A *build* is one set of tables: the version that it is of, and the revision of the event that
- * began it, so that a version which is rebuilt has two. The first version that is deployed comes
+ * A *build* is one set of tables: the version that it is of, and its run, 2 for the first rebuild of
+ * the version. The first version that is deployed comes
  * into use at once; a later one, and a rebuild, is built beside and comes into use by a swap.
  *
  * Invariants: |previous| and |building| have a version only if |in_use| has; nothing has one when
@@ -35,7 +35,7 @@
 
 struct fct_build_id {
     uint64_t version; /* 0: none */
-    uint64_t begun;   /* the revision of the event that began it */
+    uint64_t run;     /* from 1 */
     uint64_t text_at; /* the revision of the event that has its text */
 };
 

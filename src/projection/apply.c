@@ -178,6 +178,21 @@ static factum_status breaker(const struct batch *batch)
                     batch->failures, why.text);
 }
 
+static bool is_skipped(const struct fct_applier *applier, uint64_t position)
+{
+    size_t low = 0;
+    size_t high = applier->skipped_count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (applier->skipped[middle] < position) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    return low < applier->skipped_count && applier->skipped[low] == position;
+}
+
 /* The checkpoint as if the batch had ended before event |at|. */
 static struct fct_checkpoint before_event(const struct batch *batch, size_t at)
 {
@@ -194,6 +209,9 @@ static struct fct_checkpoint before_event(const struct batch *batch, size_t at)
 static factum_status park_failed(struct batch *batch, size_t at)
 {
     const struct fct_bound_event *event = &batch->events[at];
+    if (is_skipped(batch->applier, event->position)) {
+        return FACTUM_OK;
+    }
     if (batch->failures == 0) {
         batch->run_began_here = true;
         batch->before_failures = before_event(batch, at);
@@ -351,6 +369,13 @@ factum_status fct_apply_batch(struct fct_applier *applier, const struct fct_boun
 
 /* ---- appliers -------------------------------------------------------------------------------- */
 
+void fct_applier_finish(struct fct_applier *applier)
+{
+    fct_parked_set_clear(&applier->parked);
+    fct_mem_free(fct_mem_heap(), applier->skipped);
+    applier->skipped = NULL;
+}
+
 factum_status fct_applier_begin(struct fct_applier *applier, struct fct_target *target,
                                 const struct fct_apply_limits *limits, factum_error *err)
 {
@@ -364,12 +389,7 @@ factum_status fct_applier_begin(struct fct_applier *applier, struct fct_target *
         status = fct_applier_know_parked(applier, err);
     }
     if (status != FACTUM_OK) {
-        fct_parked_set_clear(&applier->parked);
+        fct_applier_finish(applier);
     }
     return status;
-}
-
-void fct_applier_finish(struct fct_applier *applier)
-{
-    fct_parked_set_clear(&applier->parked);
 }

@@ -51,7 +51,10 @@ struct fct_applier {
     /* The failures in a row: how many, and the checkpoint before the first of them. */
     uint32_t failures;
     struct fct_checkpoint before_failures;
-    uint64_t random; /* for the jitter of attempts */
+    uint64_t random;   /* for the jitter of attempts */
+    uint64_t *skipped; /* positions that an operator has skipped, rising */
+    size_t skipped_count;
+    size_t skipped_capacity;
 };
 
 /* Takes the build over: its epoch rises, |applier| knows its checkpoint and what is parked.
@@ -76,8 +79,12 @@ FCT_MUST_USE factum_status fct_apply_batch(struct fct_applier *applier,
 FCT_MUST_USE factum_status fct_apply_retry(struct fct_applier *applier, const factum_slice *key,
                                            bool forced, const struct fct_parked_source *source,
                                            int64_t now, int64_t *next, factum_error *err);
-/* Takes the parked event at |position| out, for good; if it was the first of its key, the rest is
- * due. NOT_FOUND: it is not parked. */
+/* An operator skips the event at |position|: if it fails, now or later, it is left out and not
+ * parked. NO_MEMORY. */
+FCT_MUST_USE factum_status fct_applier_skip(struct fct_applier *applier, uint64_t position,
+                                            factum_error *err);
+/* The same for one that is parked, which is taken out; if it was the first of its key, the rest is
+ * due. OK also if it is not parked. Failures as fct_apply_batch. */
 FCT_MUST_USE factum_status fct_apply_skip(struct fct_applier *applier, uint64_t position,
                                           int64_t now, factum_error *err);
 

@@ -4,7 +4,6 @@
  * fails. The checkpoint stays where it is, but is compared, so that whoever was fenced off does not
  * write.
  */
-#include <inttypes.h>
 #include <string.h>
 
 #include "core/arena.h"
@@ -256,7 +255,7 @@ static factum_status skip_row(struct fct_applier *applier, uint64_t position, fa
         return status;
     }
     if (count == 0 || rows[0].position != position) {
-        return fct_fail(err, FACTUM_NOT_FOUND, "no event is parked at position %" PRIu64, position);
+        return FACTUM_OK;
     }
     status = ops->unpark(applier->target, position, err);
     if (status != FACTUM_OK) {
@@ -266,12 +265,41 @@ static factum_status skip_row(struct fct_applier *applier, uint64_t position, fa
     return make_due(applier, rows[0].key, arena, now, err);
 }
 
+factum_status fct_applier_skip(struct fct_applier *applier, uint64_t position, factum_error *err)
+{
+    if (applier->skipped_count == applier->skipped_capacity) {
+        size_t capacity = applier->skipped_capacity == 0 ? 16 : applier->skipped_capacity * 2;
+        uint64_t *grown =
+            fct_mem_resize(fct_mem_heap(), applier->skipped, capacity * sizeof *grown);
+        if (grown == NULL) {
+            return fct_fail(err, FACTUM_NO_MEMORY, "projection: out of memory for skipped events");
+        }
+        applier->skipped = grown;
+        applier->skipped_capacity = capacity;
+    }
+    size_t at = applier->skipped_count;
+    while (at > 0 && applier->skipped[at - 1] >= position) {
+        at--;
+    }
+    if (at < applier->skipped_count && applier->skipped[at] == position) {
+        return FACTUM_OK;
+    }
+    memmove(applier->skipped + at + 1, applier->skipped + at,
+            (applier->skipped_count - at) * sizeof *applier->skipped);
+    applier->skipped[at] = position;
+    applier->skipped_count++;
+    return FACTUM_OK;
+}
+
 factum_status fct_apply_skip(struct fct_applier *applier, uint64_t position, int64_t now,
                              factum_error *err)
 {
     factum_arena arena;
     struct fct_checkpoint to = applier->at;
-    factum_status status = fct_applier_know_parked(applier, err);
+    factum_status status = fct_applier_skip(applier, position, err);
+    if (status == FACTUM_OK) {
+        status = fct_applier_know_parked(applier, err);
+    }
     if (status == FACTUM_OK) {
         status = applier->target->ops->begin(applier->target, &applier->at, &to, err);
     }

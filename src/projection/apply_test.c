@@ -364,13 +364,18 @@ static void attempts_end_and_an_operator_skips(void **state)
     }
     assert_int_equal(next, 0); /* the first attempt and two more */
     assert_int_equal(fake.committed.parked[0].attempts, 3);
-    assert_status(fct_apply_skip(&applier, 3, 5000, &err), FACTUM_NOT_FOUND);
-    assert_text(err, "position 3");
+    assert_ok(fct_apply_skip(&applier, 7, 5000, &err), err); /* before it was ever seen */
+    assert_state(3, 3, 6);
     assert_ok(fct_apply_skip(&applier, 2, 5000, &err), err);
     assert_state(3, 2, 6);
     assert_int_equal(fct_parked_set_due(&applier.parked), 5000);
     assert_ok(fct_apply_retry(&applier, NULL, false, &source, 5000, &next, &err), err);
     assert_state(5, 0, 6);
+    fake.bad[7] = true;
+    fake.bad[8] = true;
+    assert_ok(apply(7, 8, 2, &err), err); /* 7 is left out, 8 is parked */
+    assert_int_equal(fake.committed.parked_count, 1);
+    assert_int_equal(fake.committed.parked[0].position, 8);
     fct_applier_finish(&applier);
 }
 

@@ -1,0 +1,61 @@
+/* batch.c - see batch.h. Layer: projection. */
+#include "projection/batch.h"
+
+#include <string.h>
+
+#include "core/arena.h"
+#include "core/check.h"
+#include "core/error.h"
+#include "core/mem.h"
+
+/* One event with 16 MiB of data, its meaning and its rows, besides a full batch. */
+#define BATCH_ARENA_MAX ((size_t)256 << 20)
+
+factum_status fct_batch_init(struct fct_batch *batch, const struct fct_definition *definition,
+                             uint32_t events_max, uint64_t size_max, factum_error *err)
+{
+    memset(batch, 0, sizeof *batch);
+    fct_arena_init(&batch->arena, fct_mem_heap(), BATCH_ARENA_MAX);
+    batch->events_max = events_max;
+    batch->size_max = size_max;
+    batch->events = fct_mem_zalloc(fct_mem_heap(), events_max, sizeof *batch->events);
+    if (batch->events == NULL) {
+        return fct_fail(err, FACTUM_NO_MEMORY, "projection: out of memory for a batch");
+    }
+    return fct_binder_create(definition, &batch->binder, err);
+}
+
+void fct_batch_finish(struct fct_batch *batch)
+{
+    if (batch->events == NULL) {
+        return;
+    }
+    fct_binder_free(batch->binder);
+    factum_arena_finish(&batch->arena);
+    fct_mem_free(fct_mem_heap(), batch->events);
+    batch->events = NULL;
+}
+
+void fct_batch_reset(struct fct_batch *batch)
+{
+    batch->count = 0;
+    batch->size = 0;
+    factum_arena_reset(&batch->arena);
+}
+
+factum_status fct_batch_add(struct fct_batch *batch, const factum_event *event, factum_error *err)
+{
+    FCT_ASSERT(!fct_batch_is_full(batch));
+    struct fct_bound_event *bound = &batch->events[batch->count];
+    factum_status status = fct_bind(batch->binder, event, &batch->arena, bound, err);
+    if (status == FACTUM_OK) {
+        batch->count++;
+        batch->size += bound->size;
+    }
+    return status;
+}
+
+bool fct_batch_is_full(const struct fct_batch *batch)
+{
+    return batch->count >= batch->events_max || batch->size >= batch->size_max;
+}

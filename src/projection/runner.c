@@ -1,0 +1,560 @@
+/* runner.c - see runner.h. Layer: projection. A user of the public API of the store. */
+#include "projection/runner.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "core/arena.h"
+#include "core/error.h"
+#include "core/log_sink.h"
+#include "core/mem.h"
+#include "os/os.h"
+#include "os/thread.h"
+#include "projection/batch.h"
+#include "projection/source.h"
+
+#define PAUSE_FIRST_MS INT64_C(100) /* before a failure that may pass is tried again */
+#define PAUSE_LAST_MS INT64_C(5000)
+#define QUIET_MS INT64_C(5000) /* the checkpoint follows events that are not wanted so often */
+#define SOURCE_ARENA_MAX ((size_t)1 << 20)
+
+struct fct_runner {
+    struct fct_runner_options options;
+    struct fct_thread thread;
+    factum_arena arena; /* of |source| */
+    struct fct_source source;
+    struct fct_batch batch;
+    /* Of the thread alone. */
+    struct fct_target *target;
+    struct fct_applier applier;
+    bool taken; /* |applier| was begun */
+    uint64_t seen;
+    int64_t quiet_since; /* when the checkpoint was written last; monotonic milliseconds */
+    int64_t retry_due;   /* wall clock; 0: none */
+    /* Shared. */
+    struct fct_mutex lock;
+    struct fct_runner_status status;
+    factum_subscription *subscription; /* to be woken */
+    bool stop;
+    bool ended;
+    const struct fct_runner_work *work;
+    factum_status work_status;
+    factum_error work_error;
+    _Atomic uint32_t changes; /* for those who wait */
+};
+
+/* ---- what others see ------------------------------------------------------------------------- */
+
+static int64_t now_ms(void)
+{
+    return (int64_t)(fct_os_monotonic(fct_os_real()) / 1000000u);
+}
+
+static void wake_waiters(struct fct_runner *runner)
+{
+    atomic_fetch_add(&runner->changes, 1);
+    fct_word_wake(&runner->changes, UINT32_MAX);
+    if (runner->options.notify != NULL) {
+        runner->options.notify(runner->options.notify_data);
+    }
+}
+
+static void show(struct fct_runner *runner, factum_build_state state, const char *reason)
+{
+    fct_mutex_lock(&runner->lock);
+    bool changed = runner->status.state != state || runner->status.place != runner->seen;
+    runner->status.state = state;
+    runner->status.place = runner->seen;
+    if (runner->taken) {
+        runner->status.checkpoint = runner->applier.at;
+        runner->status.parked = (struct fct_parked_counts){runner->applier.parked.count,
+                                                           runner->applier.parked.event_count};
+    }
+    (void)snprintf(runner->status.reason, sizeof runner->status.reason, "%s", reason);
+    fct_mutex_unlock(&runner->lock);
+    if (changed) {
+        wake_waiters(runner);
+    }
+}
+
+void fct_runner_status_get(struct fct_runner *runner, struct fct_runner_status *status)
+{
+    fct_mutex_lock(&runner->lock);
+    *status = runner->status;
+    fct_mutex_unlock(&runner->lock);
+}
+
+static bool is_stopping(struct fct_runner *runner)
+{
+    fct_mutex_lock(&runner->lock);
+    bool stop = runner->stop;
+    fct_mutex_unlock(&runner->lock);
+    return stop;
+}
+
+factum_status fct_runner_wait(struct fct_runner *runner, uint64_t place, int64_t timeout_ms)
+{
+    int64_t until = timeout_ms < 0 ? INT64_MAX : now_ms() + timeout_ms;
+    for (;;) {
+        uint32_t seen = atomic_load(&runner->changes);
+        fct_mutex_lock(&runner->lock);
+        bool there = runner->status.place >= place;
+        bool ended = runner->ended;
+        fct_mutex_unlock(&runner->lock);
+        int64_t left = until == INT64_MAX ? 1000 : until - now_ms();
+        if (there || ended || left <= 0) {
+            return there ? FACTUM_OK : ended ? FACTUM_FAILED : FACTUM_TIMEOUT;
+        }
+        (void)fct_word_wait(&runner->changes, seen, (uint64_t)left * 1000000u);
+    }
+}
+
+/* ---- the target ------------------------------------------------------------------------------ */
+
+static void close_target(struct fct_runner *runner)
+{
+    if (runner->taken) {
+        fct_applier_finish(&runner->applier);
+        runner->taken = false;
+    }
+    if (runner->target != NULL) {
+        runner->target->ops->close(runner->target);
+        runner->target = NULL;
+    }
+    runner->options.opener.close(runner->options.opener.data);
+}
+
+/* Does the checkpoint lie in the history of this store? */
+static factum_status check_checkpoint(struct fct_runner *runner, factum_error *err)
+{
+    const struct fct_checkpoint *at = &runner->applier.at;
+    uint64_t place = 0;
+    factum_status status = FACTUM_OK;
+    if (at->token[0] != '\0') {
+        status =
+            factum_token_parse(runner->options.store, factum_slice_from(at->token), &place, err);
+    }
+    if (status == FACTUM_WRONG_TIMELINE || status == FACTUM_INVALID) {
+        return fct_wrap(err, FACTUM_WRONG_TIMELINE,
+                        "checkpoint_ahead: the model has events that this store does not have, "
+                        "delete its file or rebuild it");
+    }
+    if (status == FACTUM_OK) {
+        status = factum_visible_place(runner->options.store, &place, err);
+    }
+    if (status == FACTUM_OK && at->position > place) {
+        return fct_fail(err, FACTUM_WRONG_TIMELINE,
+                        "checkpoint_ahead: the model has events up to position %" PRIu64
+                        ", the store ends at %" PRIu64 ": is it an older backup? Delete the "
+                        "model's file or rebuild it",
+                        at->position, place);
+    }
+    return status;
+}
+
+static factum_status open_target(struct fct_runner *runner, factum_error *err)
+{
+    const struct fct_target_opener *opener = &runner->options.opener;
+    factum_status status =
+        opener->open(opener->data, runner->options.definition, &runner->target, err);
+    if (status != FACTUM_OK) {
+        runner->target = NULL;
+        return status;
+    }
+    status = fct_applier_begin(&runner->applier, runner->target, &runner->options.limits, err);
+    if (status != FACTUM_OK) {
+        return status;
+    }
+    runner->taken = true;
+    status = opener->prepare(opener->data, &runner->applier, err);
+    if (status != FACTUM_OK) {
+        return status;
+    }
+    runner->seen = runner->applier.at.position;
+    runner->retry_due = fct_parked_set_due(&runner->applier.parked);
+    runner->quiet_since = now_ms();
+    return check_checkpoint(runner, err);
+}
+
+/* ---- batches --------------------------------------------------------------------------------- */
+
+static int64_t wall_now(const struct fct_runner *runner)
+{
+    return factum_now(runner->options.store);
+}
+
+/* Applies what the batch holds, and moves the checkpoint to |place|. */
+static factum_status flush(struct fct_runner *runner, uint64_t place, factum_error *err)
+{
+    struct fct_batch *batch = &runner->batch;
+    struct fct_checkpoint to = runner->applier.at;
+    to.position = place;
+    if (batch->count > 0) {
+        to.created = batch->events[batch->count - 1].created;
+    }
+    factum_token_format(runner->options.store, place, to.token);
+    factum_status status =
+        fct_apply_batch(&runner->applier, batch->events, batch->count, &to, wall_now(runner), err);
+    fct_batch_reset(batch);
+    if (status == FACTUM_OK) {
+        runner->seen = place;
+        runner->quiet_since = now_ms();
+        runner->retry_due = fct_parked_set_due(&runner->applier.parked);
+    }
+    return status;
+}
+
+static factum_status load_parked(void *data, uint64_t position, factum_arena *arena,
+                                 struct fct_bound_event *event, factum_error *err)
+{
+    struct fct_runner *runner = data;
+    factum_event_copy copy = {.memory = NULL};
+    factum_status status = factum_read_event(runner->options.store, position, &copy, err);
+    if (status == FACTUM_OK) {
+        status = fct_bind(runner->batch.binder, &copy.event, arena, event, err);
+    }
+    factum_event_copy_free(&copy);
+    return status;
+}
+
+static factum_status retry_due(struct fct_runner *runner, factum_error *err)
+{
+    const struct fct_parked_source source = {runner, load_parked};
+    int64_t now = wall_now(runner);
+    if (runner->retry_due == 0 || runner->retry_due > now) {
+        return FACTUM_OK;
+    }
+    return fct_apply_retry(&runner->applier, NULL, false, &source, now, &runner->retry_due, err);
+}
+
+/* Does the work that waits in the mailbox. */
+static factum_status do_work(struct fct_runner *runner, factum_error *err)
+{
+    const struct fct_parked_source source = {runner, load_parked};
+    fct_mutex_lock(&runner->lock);
+    const struct fct_runner_work *work = runner->work;
+    fct_mutex_unlock(&runner->lock);
+    if (work == NULL) {
+        return FACTUM_OK;
+    }
+    err->text[0] = '\0';
+    factum_status status = work->run(work->data, &runner->applier, &source, wall_now(runner), err);
+    runner->retry_due = fct_parked_set_due(&runner->applier.parked);
+    fct_mutex_lock(&runner->lock);
+    runner->work = NULL;
+    runner->work_status = status;
+    runner->work_error = *err;
+    fct_mutex_unlock(&runner->lock);
+    wake_waiters(runner);
+    return status == FACTUM_INVALID || status == FACTUM_NOT_FOUND ? FACTUM_OK : status;
+}
+
+/* ---- following ------------------------------------------------------------------------------- */
+
+static int64_t wait_ms(const struct fct_runner *runner)
+{
+    if (runner->batch.count > 0) {
+        return 0;
+    }
+    if (runner->retry_due == 0) {
+        return QUIET_MS;
+    }
+    int64_t left = (runner->retry_due - wall_now(runner)) / 1000000 + 1;
+    return left < 0 ? 0 : left < QUIET_MS ? left : QUIET_MS;
+}
+
+static bool is_live(struct fct_runner *runner)
+{
+    struct fct_runner_status status;
+    fct_runner_status_get(runner, &status);
+    return status.state == FACTUM_BUILD_LIVE;
+}
+
+/* Nothing more is there now: what the batch holds is applied, and the place moves. The checkpoint is
+ * written for events that are not wanted too, but not often. */
+static factum_status pause_in_events(struct fct_runner *runner, bool caught_up, factum_error *err)
+{
+    uint64_t place = factum_subscription_checkpoint(runner->subscription);
+    factum_status status = FACTUM_OK;
+    if (place < runner->seen) {
+        place = runner->seen;
+    }
+    if (runner->batch.count > 0 ||
+        (place > runner->applier.at.position && now_ms() - runner->quiet_since >= QUIET_MS)) {
+        status = flush(runner, place, err);
+    }
+    if (status == FACTUM_OK) {
+        runner->seen = place;
+        show(runner, caught_up || is_live(runner) ? FACTUM_BUILD_LIVE : FACTUM_BUILD_CATCHING_UP,
+             "");
+    }
+    return status;
+}
+
+static factum_status take_event(struct fct_runner *runner, const factum_event *event,
+                                factum_error *err)
+{
+    factum_status status = fct_batch_add(&runner->batch, event, err);
+    if (status == FACTUM_OK && fct_batch_is_full(&runner->batch)) {
+        status = flush(runner, event->position, err);
+        if (status == FACTUM_OK) {
+            show(runner, is_live(runner) ? FACTUM_BUILD_LIVE : FACTUM_BUILD_CATCHING_UP, "");
+        }
+    }
+    return status;
+}
+
+/* Until a failure, or CANCELLED: somebody wants something. */
+static factum_status follow(struct fct_runner *runner, factum_error *err)
+{
+    factum_event event;
+    factum_status status = FACTUM_OK;
+    while (status == FACTUM_OK) {
+        status = factum_subscription_next(runner->subscription, wait_ms(runner), &event, err);
+        if (status == FACTUM_OK) {
+            status = take_event(runner, &event, err);
+        } else if (status == FACTUM_CAUGHT_UP || status == FACTUM_TIMEOUT) {
+            status = pause_in_events(runner, status == FACTUM_CAUGHT_UP, err);
+            if (status == FACTUM_OK) {
+                status = retry_due(runner, err);
+            }
+        }
+    }
+    return status;
+}
+
+/* The subscription from the place on, where others can wake it. CANCELLED: they want to already. */
+static factum_status subscribe(struct fct_runner *runner, factum_error *err)
+{
+    factum_read_request request = runner->source.request;
+    factum_subscription *subscription;
+    request.from = FACTUM_FROM_AFTER;
+    request.from_value = runner->seen;
+    factum_status status = factum_subscribe(runner->options.store, &request, &subscription, err);
+    if (status != FACTUM_OK) {
+        return status;
+    }
+    fct_mutex_lock(&runner->lock);
+    runner->subscription = subscription;
+    bool wanted = runner->stop || runner->work != NULL;
+    fct_mutex_unlock(&runner->lock);
+    return wanted ? FACTUM_CANCELLED : FACTUM_OK;
+}
+
+static void unsubscribe(struct fct_runner *runner)
+{
+    fct_mutex_lock(&runner->lock);
+    factum_subscription *subscription = runner->subscription;
+    runner->subscription = NULL;
+    fct_mutex_unlock(&runner->lock);
+    factum_subscription_close(subscription);
+}
+
+/* Runs until a failure or the stop. */
+static factum_status run_build(struct fct_runner *runner, factum_error *err)
+{
+    factum_status status = open_target(runner, err);
+    if (status == FACTUM_OK) {
+        show(runner, FACTUM_BUILD_CATCHING_UP, "");
+    }
+    while (status == FACTUM_OK && !is_stopping(runner)) {
+        status = subscribe(runner, err);
+        if (status == FACTUM_OK) {
+            status = follow(runner, err);
+        }
+        if (status == FACTUM_CANCELLED) {
+            /* The events of an unfinished batch are read again. */
+            fct_batch_reset(&runner->batch);
+            status = do_work(runner, err);
+        }
+        unsubscribe(runner);
+    }
+    return status;
+}
+
+/* ---- the thread ------------------------------------------------------------------------------ */
+
+static bool may_pass(factum_status status)
+{
+    switch ((int)status) {
+    case FACTUM_BUSY:
+    case FACTUM_LOCKED:
+    case FACTUM_NO_SPACE:
+    case FACTUM_IO:
+    case FACTUM_NO_MEMORY:
+    case FACTUM_EXPIRED:
+    case FACTUM_UNREACHABLE:
+        return true;
+    default:
+        return false;
+    }
+}
+
+/* Sleeps, unless the runner is stopped. */
+static void pause_for(struct fct_runner *runner, int64_t milliseconds)
+{
+    int64_t until = now_ms() + milliseconds;
+    for (;;) {
+        uint32_t seen = atomic_load(&runner->changes);
+        int64_t left = until - now_ms();
+        if (left <= 0 || is_stopping(runner)) {
+            return;
+        }
+        (void)fct_word_wait(&runner->changes, seen, (uint64_t)left * 1000000u);
+    }
+}
+
+static void tell_log(const struct fct_runner *runner, const char *id, const char *text)
+{
+    fct_log_message(
+        runner->options.log, FACTUM_LOG_WARN, id, "projection %.*s, version %" PRIu64 ": %s",
+        FCT_FMT(runner->options.definition->name), runner->options.definition->version, text);
+}
+
+/* Whoever waits for work to be done is told that it was not. */
+static void refuse_work(struct fct_runner *runner, factum_status status, const char *why)
+{
+    fct_mutex_lock(&runner->lock);
+    runner->work = NULL;
+    runner->work_status = fct_fail(&runner->work_error, status, "the projection does not run: %s",
+                                   why[0] != '\0' ? why : "it was stopped");
+    fct_mutex_unlock(&runner->lock);
+    wake_waiters(runner);
+}
+
+static void end(struct fct_runner *runner)
+{
+    fct_mutex_lock(&runner->lock);
+    runner->ended = true;
+    fct_mutex_unlock(&runner->lock);
+    refuse_work(runner, FACTUM_FAILED, runner->status.reason);
+}
+
+static void run_thread(void *data)
+{
+    struct fct_runner *runner = data;
+    factum_error err = {.status = FACTUM_OK};
+    int64_t pause = PAUSE_FIRST_MS;
+    factum_status status = FACTUM_OK;
+    for (;;) {
+        uint64_t before = runner->seen;
+        status = run_build(runner, &err);
+        fct_batch_reset(&runner->batch);
+        close_target(runner);
+        if (is_stopping(runner) || !may_pass(status)) {
+            break;
+        }
+        pause = runner->seen > before ? PAUSE_FIRST_MS : pause;
+        tell_log(runner, "projection.retry", err.text);
+        show(runner, FACTUM_BUILD_RETRYING, err.text);
+        refuse_work(runner, FACTUM_BUSY, err.text);
+        pause_for(runner, pause);
+        pause = pause * 2 < PAUSE_LAST_MS ? pause * 2 : PAUSE_LAST_MS;
+    }
+    if (status == FACTUM_DENIED) {
+        tell_log(runner, "projection.fenced", "somebody else runs it");
+        show(runner, FACTUM_BUILD_FENCED, "somebody else runs it");
+    } else if (status < FACTUM_OK && !is_stopping(runner)) {
+        tell_log(runner, "projection.stopped", err.text);
+        show(runner, FACTUM_BUILD_STOPPED, err.text);
+    }
+    end(runner);
+}
+
+/* ---- start and stop -------------------------------------------------------------------------- */
+
+static void destroy(struct fct_runner *runner)
+{
+    fct_batch_finish(&runner->batch);
+    factum_arena_finish(&runner->arena);
+    fct_mutex_finish(&runner->lock);
+    fct_mem_free(fct_mem_heap(), runner);
+}
+
+factum_status fct_runner_start(const struct fct_runner_options *options, struct fct_runner **runner,
+                               factum_error *err)
+{
+    *runner = NULL;
+    struct fct_runner *made = fct_mem_zalloc(fct_mem_heap(), 1, sizeof *made);
+    if (made == NULL) {
+        return fct_fail(err, FACTUM_NO_MEMORY, "projection: out of memory");
+    }
+    made->options = *options;
+    made->status.state = FACTUM_BUILD_STARTING;
+    fct_mutex_init(&made->lock);
+    fct_arena_init(&made->arena, fct_mem_heap(), SOURCE_ARENA_MAX);
+    factum_status status = fct_source_init(&made->source, options->definition, &made->arena, err);
+    if (status == FACTUM_OK) {
+        status = fct_batch_init(&made->batch, options->definition, options->batch_events_max,
+                                options->batch_size_max, err);
+    }
+    if (status == FACTUM_OK) {
+        status = fct_thread_start(&made->thread, "projection", run_thread, made, err);
+    }
+    if (status != FACTUM_OK) {
+        destroy(made);
+        return status;
+    }
+    *runner = made;
+    return FACTUM_OK;
+}
+
+/* With the lock held. */
+static void wake_runner(struct fct_runner *runner)
+{
+    if (runner->subscription != NULL) {
+        factum_subscription_stop(runner->subscription);
+    }
+}
+
+void fct_runner_stop(struct fct_runner *runner)
+{
+    if (runner == NULL) {
+        return;
+    }
+    fct_mutex_lock(&runner->lock);
+    runner->stop = true;
+    wake_runner(runner);
+    fct_mutex_unlock(&runner->lock);
+    wake_waiters(runner);
+    fct_thread_join(&runner->thread);
+    destroy(runner);
+}
+
+factum_status fct_runner_do(struct fct_runner *runner, const struct fct_runner_work *work,
+                            factum_error *err)
+{
+    for (;;) { /* one at a time */
+        uint32_t seen = atomic_load(&runner->changes);
+        fct_mutex_lock(&runner->lock);
+        bool free = runner->work == NULL && !runner->ended;
+        bool ended = runner->ended;
+        if (free) {
+            runner->work = work;
+            wake_runner(runner);
+        }
+        fct_mutex_unlock(&runner->lock);
+        if (ended) {
+            return fct_fail(err, FACTUM_FAILED, "%s", runner->work_error.text);
+        }
+        if (free) {
+            break;
+        }
+        (void)fct_word_wait(&runner->changes, seen, UINT64_MAX);
+    }
+    for (;;) {
+        uint32_t seen = atomic_load(&runner->changes);
+        fct_mutex_lock(&runner->lock);
+        bool done = runner->work != work;
+        factum_status status = runner->work_status;
+        if (done && status < FACTUM_OK && err != NULL) {
+            *err = runner->work_error;
+        }
+        fct_mutex_unlock(&runner->lock);
+        if (done) {
+            return status;
+        }
+        (void)fct_word_wait(&runner->changes, seen, UINT64_MAX);
+    }
+}
