@@ -93,23 +93,6 @@ static bool is_stopping(struct fct_runner *runner)
     return stop;
 }
 
-factum_status fct_runner_wait(struct fct_runner *runner, uint64_t place, int64_t timeout_ms)
-{
-    int64_t until = timeout_ms < 0 ? INT64_MAX : now_ms() + timeout_ms;
-    for (;;) {
-        uint32_t seen = atomic_load(&runner->changes);
-        fct_mutex_lock(&runner->lock);
-        bool there = runner->status.place >= place;
-        bool ended = runner->ended;
-        fct_mutex_unlock(&runner->lock);
-        int64_t left = until == INT64_MAX ? 1000 : until - now_ms();
-        if (there || ended || left <= 0) {
-            return there ? FACTUM_OK : ended ? FACTUM_FAILED : FACTUM_TIMEOUT;
-        }
-        (void)fct_word_wait(&runner->changes, seen, (uint64_t)left * 1000000u);
-    }
-}
-
 /* ---- the target ------------------------------------------------------------------------------ */
 
 static void close_target(struct fct_runner *runner)

@@ -77,9 +77,5 @@ void fct_runner_status_get(struct fct_runner *runner, struct fct_runner_status *
  * the database or the store does not answer; nothing was done. Not from the runner's thread. */
 FCT_MUST_USE factum_status fct_runner_do(struct fct_runner *runner,
                                          const struct fct_runner_work *work, factum_error *err);
-/* Waits until the runner's place is |place| or after it, or until it ends, |timeout_ms| at most (-1:
- * for ever). OK, TIMEOUT, or FAILED: it has ended before. */
-FCT_MUST_USE factum_status fct_runner_wait(struct fct_runner *runner, uint64_t place,
-                                           int64_t timeout_ms);
 
 #endif

@@ -1,0 +1,432 @@
+/* model_acts.c - acts on a projection, carried out in the file of its model. Layer: projection. See
+ * models_int.h.
+ *
+ *     a new file: the acts are folded, and only what they end in is made
+ *     otherwise, act by act:
+ *         what its end needs is there? (a swap: that the build has caught up) --no--> later
+ *         begin a transaction with its revision --EXISTS--> another host did it
+ *         the effect: builds made and dropped, views swapped
+ *         commit
+ *         what runners do (retry, skip): after it, because that can be done twice
+ *     runners are started and stopped as the fold says
+ */
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "core/arena.h"
+#include "core/error.h"
+#include "core/log_sink.h"
+#include "core/mem.h"
+#include "core/slice.h"
+#include "projection/models_int.h"
+
+#define ACT_READ_ARENA_MAX ((size_t)4 << 20)
+
+/* One pass over the new acts of a model. */
+struct passing {
+    struct factum_models *models;
+    struct fct_model *model;
+    struct fct_model_file *file;
+};
+
+static struct fct_build_id *role_id(struct fct_acts *acts, enum fct_model_role role)
+{
+    return role == FCT_ROLE_IN_USE     ? &acts->in_use
+           : role == FCT_ROLE_PREVIOUS ? &acts->previous
+                                       : &acts->building;
+}
+
+static bool same_build(struct fct_build_id a, struct fct_build_id b)
+{
+    return a.version == b.version && a.run == b.run;
+}
+
+/* ---- builds in the file ---------------------------------------------------------------------- */
+
+static factum_status make_build(struct passing *pass, struct fct_build_id id, factum_error *err)
+{
+    struct fct_hosted_build *build;
+    factum_status status = fct_hosted_build_create(pass->models, pass->model, id, &build, err);
+    if (status == FACTUM_OK) {
+        status = fct_model_build_create(pass->file, build->definition,
+                                        (struct fct_build){id.version, id.run}, err);
+        fct_hosted_build_free(build);
+    }
+    return status == FACTUM_EXISTS ? FACTUM_OK : status;
+}
+
+static factum_status drop_build(struct passing *pass, struct fct_build_id id, factum_error *err)
+{
+    factum_status status =
+        fct_model_build_drop(pass->file, (struct fct_build){id.version, id.run}, err);
+    return status == FACTUM_NOT_FOUND ? FACTUM_OK : status;
+}
+
+/* Makes what |after| has and |before| has not, and drops the reverse; the views are of the build in
+ * use. Inside a transaction. */
+static factum_status change_builds(struct passing *pass, struct fct_acts *before,
+                                   struct fct_acts *after, factum_error *err)
+{
+    factum_status status = FACTUM_OK;
+    for (unsigned i = 0; i < FCT_MODEL_ROLES && status == FACTUM_OK; i++) {
+        struct fct_build_id id = *role_id(after, (enum fct_model_role)i);
+        bool had = false;
+        for (unsigned k = 0; k < FCT_MODEL_ROLES; k++) {
+            had = had || same_build(*role_id(before, (enum fct_model_role)k), id);
+        }
+        if (id.version != 0 && !had) {
+            status = make_build(pass, id, err);
+        }
+    }
+    if (status == FACTUM_OK && after->in_use.version != 0 &&
+        !same_build(before->in_use, after->in_use)) {
+        status = fct_model_swap(
+            pass->file, (struct fct_build){after->in_use.version, after->in_use.run}, err);
+    }
+    for (unsigned i = 0; i < FCT_MODEL_ROLES && status == FACTUM_OK; i++) {
+        struct fct_build_id id = *role_id(before, (enum fct_model_role)i);
+        bool stays = id.version == 0;
+        for (unsigned k = 0; k < FCT_MODEL_ROLES; k++) {
+            stays = stays || same_build(*role_id(after, (enum fct_model_role)k), id);
+        }
+        if (!stays) {
+            status = drop_build(pass, id, err);
+        }
+    }
+    return status;
+}
+
+/* ---- runners --------------------------------------------------------------------------------- */
+
+static struct fct_hosted_build *hosted(struct fct_model *model, struct fct_build_id id)
+{
+    for (unsigned i = 0; i < FCT_MODEL_ROLES; i++) {
+        if (model->builds[i] != NULL && same_build(model->builds[i]->id, id)) {
+            return model->builds[i];
+        }
+    }
+    return NULL;
+}
+
+/* Ends runners of builds that are to be dropped, before their tables go. */
+static void stop_others(struct fct_model *model, struct fct_acts *after)
+{
+    for (unsigned i = 0; i < FCT_MODEL_ROLES; i++) {
+        struct fct_hosted_build *build = model->builds[i];
+        bool stays = false;
+        for (unsigned k = 0; build != NULL && k < FCT_MODEL_ROLES; k++) {
+            stays = stays || same_build(*role_id(after, (enum fct_model_role)k), build->id);
+        }
+        if (build != NULL && !stays) {
+            fct_mutex_lock(&build->models->lock);
+            model->builds[i] = NULL;
+            fct_mutex_unlock(&build->models->lock);
+            fct_hosted_build_free(build);
+        }
+    }
+}
+
+/* Has the build that is to come into use all that the one in use has? */
+static bool has_caught_up(struct fct_model *model)
+{
+    struct fct_runner_status building = {.place = 0};
+    struct fct_runner_status in_use = {.place = 0};
+    const struct fct_hosted_build *build = hosted(model, model->acts.building);
+    const struct fct_hosted_build *used = hosted(model, model->acts.in_use);
+    if (build == NULL || build->runner == NULL) {
+        return false;
+    }
+    fct_runner_status_get(build->runner, &building);
+    if (used != NULL && used->runner != NULL) {
+        fct_runner_status_get(used->runner, &in_use);
+    }
+    return building.state == FACTUM_BUILD_LIVE && building.place >= in_use.place;
+}
+
+/* Retrying and skipping, as work for a runner. */
+struct parked_work {
+    const struct fct_act *act;
+};
+
+static factum_status do_parked_work(void *data, struct fct_applier *applier,
+                                    const struct fct_parked_source *source, int64_t now,
+                                    factum_error *err)
+{
+    const struct fct_act *act = ((struct parked_work *)data)->act;
+    switch ((int)act->act) {
+    case FACTUM_ACT_RETRY:
+        return fct_apply_retry(applier, &act->key, true, source, now, NULL, err);
+    case FACTUM_ACT_RETRY_ALL:
+        return fct_apply_retry(applier, NULL, true, source, now, NULL, err);
+    default: {
+        factum_status status = fct_apply_skip(applier, act->position, now, err);
+        return status == FACTUM_OK
+                   ? fct_apply_retry(applier, NULL, false, source, now, NULL, err)
+                   : status;
+    }
+    }
+}
+
+/* What the runners have to do. A runner that does not run does it when it starts: then it reads what
+ * was skipped, and tries what is parked. */
+static void work_on_parked(struct fct_model *model, const struct fct_act *act)
+{
+    struct parked_work work = {act};
+    const struct fct_runner_work todo = {&work, do_parked_work};
+    factum_error ignored;
+    for (unsigned i = 0; i < FCT_MODEL_ROLES; i++) {
+        if (model->builds[i] != NULL && model->builds[i]->runner != NULL) {
+            (void)(fct_runner_do(model->builds[i]->runner, &todo, &ignored) == FACTUM_OK);
+        }
+    }
+}
+
+/* RESUME wakes runners that have stopped by themselves, too. */
+static void restart_ended(struct fct_model *model)
+{
+    for (unsigned i = 0; i < FCT_MODEL_ROLES; i++) {
+        struct fct_hosted_build *build = model->builds[i];
+        struct fct_runner_status status;
+        if (build == NULL || build->runner == NULL) {
+            continue;
+        }
+        fct_runner_status_get(build->runner, &status);
+        if (status.state == FACTUM_BUILD_STOPPED || status.state == FACTUM_BUILD_FENCED) {
+            fct_hosted_build_stop(build);
+        }
+    }
+}
+
+/* A runner for each build that the acts have, unless they are paused. */
+static factum_status match_runners(struct factum_models *models, struct fct_model *model,
+                                   factum_error *err)
+{
+    struct fct_hosted_build *old[FCT_MODEL_ROLES];
+    factum_status status = FACTUM_OK;
+    memcpy(old, model->builds, sizeof old);
+    for (unsigned i = 0; i < FCT_MODEL_ROLES && status == FACTUM_OK; i++) {
+        struct fct_build_id id = *role_id(&model->acts, (enum fct_model_role)i);
+        struct fct_hosted_build *build = NULL;
+        for (unsigned k = 0; k < FCT_MODEL_ROLES && id.version != 0; k++) {
+            if (old[k] != NULL && same_build(old[k]->id, id)) {
+                build = old[k];
+                old[k] = NULL;
+            }
+        }
+        if (build == NULL && id.version != 0) {
+            status = fct_hosted_build_create(models, model, id, &build, err);
+        }
+        fct_mutex_lock(&models->lock);
+        model->builds[i] = build;
+        fct_mutex_unlock(&models->lock);
+    }
+    for (unsigned i = 0; i < FCT_MODEL_ROLES; i++) {
+        struct fct_hosted_build *build = model->builds[i];
+        if (status != FACTUM_OK || build == NULL) {
+            continue;
+        }
+        if (i == FCT_ROLE_IN_USE) {
+            model->mode = build->definition->mode;
+        }
+        if (model->acts.paused && build->runner != NULL) {
+            fct_hosted_build_stop(build);
+        } else if (!model->acts.paused && build->runner == NULL) {
+            status = fct_hosted_build_run(build, err);
+        }
+    }
+    for (unsigned k = 0; k < FCT_MODEL_ROLES; k++) {
+        fct_hosted_build_free(old[k]);
+    }
+    return status;
+}
+
+/* ---- acts ------------------------------------------------------------------------------------ */
+
+/* An act that cannot be done is recorded with the reason, so that it does not hold up the others. */
+static factum_status refuse_act(struct passing *pass, uint64_t revision, const factum_error *why,
+                                factum_error *err)
+{
+    factum_status status = fct_model_act_begin(pass->file, revision, err);
+    if (status == FACTUM_EXISTS) {
+        return FACTUM_OK;
+    }
+    if (status == FACTUM_OK) {
+        status = fct_model_act_refuse(pass->file, revision, why->text, err);
+    }
+    if (status == FACTUM_OK) {
+        return fct_model_act_commit(pass->file, err);
+    }
+    fct_model_act_cancel(pass->file);
+    return status;
+}
+
+static factum_status commit_act(struct passing *pass, struct fct_acts *after, uint64_t revision,
+                                factum_error *err)
+{
+    factum_status status = fct_model_act_begin(pass->file, revision, err);
+    if (status == FACTUM_EXISTS) {
+        return FACTUM_OK; /* another host has done it */
+    }
+    if (status != FACTUM_OK) {
+        return status;
+    }
+    status = change_builds(pass, &pass->model->acts, after, err);
+    if (status == FACTUM_OK) {
+        return fct_model_act_commit(pass->file, err);
+    }
+    fct_model_act_cancel(pass->file);
+    if (status == FACTUM_FAILED || status == FACTUM_INVALID || status == FACTUM_UNSUPPORTED ||
+        status == FACTUM_TOO_BIG) {
+        const factum_error why = *err;
+        return refuse_act(pass, revision, &why, err);
+    }
+    return status;
+}
+
+/* Carries out one act. PENDING: it has to wait. */
+static factum_status carry_out_act(struct passing *pass, const struct fct_act *act,
+                                   const factum_event *event, factum_error *err)
+{
+    struct fct_model *model = pass->model;
+    struct fct_acts after = model->acts;
+    if (fct_acts_judge(&model->acts, act, NULL) == FACTUM_OK && act->act == FACTUM_ACT_SWAP &&
+        !model->acts.paused && !has_caught_up(model)) {
+        return FACTUM_PENDING;
+    }
+    fct_acts_add(&after, act, event->revision, event->position, event->created);
+    stop_others(model, &after);
+    factum_status status = commit_act(pass, &after, event->revision, err);
+    if (status != FACTUM_OK) {
+        return status;
+    }
+    fct_mutex_lock(&pass->models->lock);
+    model->acts = after;
+    fct_mutex_unlock(&pass->models->lock);
+    if (act->act == FACTUM_ACT_RESUME) {
+        restart_ended(model);
+    }
+    status = match_runners(pass->models, model, err);
+    if (act->act >= FACTUM_ACT_RETRY) {
+        work_on_parked(model, act);
+    }
+    fct_models_tell(pass->models);
+    return status;
+}
+
+static factum_status carry_out_new(struct passing *pass, factum_error *err)
+{
+    factum_cursor *cursor;
+    factum_event event;
+    factum_arena arena;
+    struct fct_act act;
+    uint64_t from = pass->model->acts.any ? pass->model->acts.revision + 1 : 0;
+    factum_status status = fct_acts_open(pass->models->store, factum_slice_from(pass->model->name),
+                                         from, UINT64_MAX, NULL, &cursor, err);
+    if (status != FACTUM_OK) {
+        return status == FACTUM_STREAM_NOT_FOUND || status == FACTUM_STREAM_DELETED ? FACTUM_OK
+                                                                                    : status;
+    }
+    fct_arena_init(&arena, fct_mem_heap(), ACT_READ_ARENA_MAX);
+    while (status == FACTUM_OK) {
+        factum_arena_reset(&arena);
+        status = factum_cursor_next(cursor, &event, err);
+        if (status != FACTUM_OK) {
+            break;
+        }
+        factum_error why;
+        status = fct_act_parse(&event, &arena, &act, &why);
+        if (status == FACTUM_OK) {
+            status = carry_out_act(pass, &act, &event, err);
+        } else if (status == FACTUM_INVALID) { /* no act: it changes nothing */
+            status = refuse_act(pass, event.revision, &why, err);
+        }
+    }
+    factum_arena_finish(&arena);
+    factum_cursor_close(cursor);
+    return status == FACTUM_DONE ? FACTUM_OK : status;
+}
+
+/* The first look at a model: the acts that its file has, or all of them if it has none. */
+static factum_status begin_model(struct passing *pass, factum_error *err)
+{
+    struct fct_model_state state;
+    struct fct_acts acts;
+    struct fct_model *model = pass->model;
+    const struct fct_acts none = {.any = false};
+    factum_status status = fct_model_file_state(pass->file, &state, err);
+    if (status != FACTUM_OK) {
+        return status;
+    }
+    status = fct_acts_read(pass->models->store, factum_slice_from(model->name),
+                           state.acts_set ? state.acts : UINT64_MAX, NULL, &acts, err);
+    if (status != FACTUM_OK) {
+        return status;
+    }
+    if (!state.acts_set && acts.any) {
+        model->acts = none;
+        status = commit_act(pass, &acts, acts.revision, err);
+    }
+    if (status == FACTUM_OK) {
+        fct_mutex_lock(&pass->models->lock);
+        model->acts = acts;
+        model->known = true;
+        fct_mutex_unlock(&pass->models->lock);
+        status = match_runners(pass->models, model, err);
+    }
+    return status;
+}
+
+static void keep_problem(struct factum_models *models, struct fct_model *model, const char *text)
+{
+    fct_mutex_lock(&models->lock);
+    bool changed = strcmp(model->problem, text) != 0;
+    (void)snprintf(model->problem, sizeof model->problem, "%s", text);
+    fct_mutex_unlock(&models->lock);
+    if (changed && text[0] != '\0') {
+        fct_log_message(&models->log, FACTUM_LOG_WARN, "projection.acts", "projection %s: %s",
+                        model->name, text);
+    }
+}
+
+void fct_model_catch_up(struct factum_models *models, struct fct_model *model)
+{
+    struct passing pass = {models, model, NULL};
+    factum_error err = {.status = FACTUM_OK};
+    factum_status status =
+        fct_model_open_file(models, model->name, true, !model->known, &pass.file, &err);
+    if (status == FACTUM_CORRUPT) { /* it is rebuilt */
+        fct_log_message(&models->log, FACTUM_LOG_WARN, "projection.rebuilt", "projection %s: %s",
+                        model->name, err.text);
+        fct_model_release(models, model);
+        status = fct_model_file_remove(fct_os_real(), models->dir, factum_slice_from(model->name),
+                                       &err);
+        if (status == FACTUM_OK) {
+            status = fct_model_open_file(models, model->name, true, false, &pass.file, &err);
+        }
+    }
+    if (status == FACTUM_OK && !model->known) {
+        status = begin_model(&pass, &err);
+    }
+    if (status == FACTUM_OK) {
+        status = carry_out_new(&pass, &err);
+    }
+    fct_model_file_close(pass.file);
+    model->pending = status != FACTUM_OK;
+    keep_problem(models, model, status < FACTUM_OK ? err.text : "");
+}
+
+void fct_model_release(struct factum_models *models, struct fct_model *model)
+{
+    for (unsigned i = 0; i < FCT_MODEL_ROLES; i++) {
+        struct fct_hosted_build *build = model->builds[i];
+        fct_mutex_lock(&models->lock);
+        model->builds[i] = NULL;
+        fct_mutex_unlock(&models->lock);
+        fct_hosted_build_free(build);
+    }
+    fct_mutex_lock(&models->lock);
+    model->known = false;
+    memset(&model->acts, 0, sizeof model->acts);
+    fct_mutex_unlock(&models->lock);
+}
