@@ -12,6 +12,10 @@
  *     --@ query NAME                                         one SELECT
  *     --@ if sqlite | postgres ... --@ end                   around statements
  *
+ * Directives of the header come before the sections, in any order; each stands alone on its line.
+ * A name with blanks or commas stands in double quotes. The last statement before a directive needs
+ * no ";".
+ *
  * Parameters. Reserved ones are listed in FCT_PARAMETER_LIST. Otherwise ":a.b" is the member b of
  * the member a: of the event's data or, in a section with "each", of the row's element. ":data.a"
  * and ":meta.a" always start at the event's data and metadata. In a query ":name" is what the
@@ -31,9 +35,14 @@
 #include "core/compiler.h"
 
 #define FCT_PROJECTION_TABLES_MAX 64u
-#define FCT_PROJECTION_HANDLERS_MAX 256u   /* sections "on" */
-#define FCT_PROJECTION_STATEMENTS_MAX 64u  /* of one section */
-#define FCT_PROJECTION_PARAMETERS_MAX 256u /* different ones of one section */
+#define FCT_PROJECTION_INDEXES_MAX 256u
+#define FCT_PROJECTION_QUERIES_MAX 64u
+#define FCT_PROJECTION_DEPTH_MAX 100u /* of parentheses */
+#define FCT_PROJECTION_VERSION_MAX UINT64_C(999999999)
+#define FCT_PROJECTION_ARENA_MAX ((size_t)32 << 20) /* of a definition, parsed */
+#define FCT_PROJECTION_HANDLERS_MAX 256u            /* sections "on" */
+#define FCT_PROJECTION_STATEMENTS_MAX 64u           /* of one section */
+#define FCT_PROJECTION_PARAMETERS_MAX 256u          /* different ones of one section */
 #define FCT_PROJECTION_TYPES_MAX 1024u
 #define FCT_PROJECTION_RETRY_MAX 100u
 
@@ -74,12 +83,12 @@ enum fct_part_kind {
 
 struct fct_part {
     enum fct_part_kind kind;
-    factum_slice text;
+    factum_slice text; /* where it stands in the definition's text, so that places can be told */
     uint32_t parameter;
 };
 
 struct fct_statement {
-    factum_slice text; /* as written */
+    factum_slice text; /* as written, a part of the definition's text, without its ";" */
     const struct fct_part *parts;
     size_t part_count;
     uint32_t line;
@@ -100,7 +109,7 @@ struct fct_handler {
     const struct fct_path *each; /* NULL: one row */
     bool expect_set;             /* each statement changes exactly |expect| rows, for each row */
     uint64_t expect;
-    const struct fct_statement *statements;
+    const struct fct_statement *statements; /* perhaps none for this dialect */
     size_t statement_count;
     const struct fct_parameter *parameters;
     size_t parameter_count;
@@ -158,6 +167,8 @@ FCT_MUST_USE factum_status fct_projection_fail(const struct fct_definition *defi
  * and moved; NULL: no more. */
 const struct fct_handler *fct_projection_handler(const struct fct_definition *definition,
                                                  factum_slice type, size_t *from);
+/* A name of a projection, a query or a host: [a-z][a-z0-9_]*, FACTUM_PROJECTION_NAME_MAX bytes. */
+bool fct_projection_name_valid(factum_slice name);
 /* Prints the statement as the database takes it: {{t}} as t and |suffix|, in double quotes; a
  * parameter as ?N, its number in the section from 1. TOO_BIG, NO_MEMORY. */
 FCT_MUST_USE factum_status fct_statement_print(const struct fct_statement *statement,
