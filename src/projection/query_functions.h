@@ -1,0 +1,22 @@
+/* query_functions.h - functions of SQLite that can take long within one step, made again so that
+ * they ask the guard of their query. Layer: projection.
+ *
+ * instr, replace, LIKE, GLOB, and trim with two arguments take time in proportion to the product of
+ * their arguments; printf and format print numbers as wide as they are told, any number of times.
+ * SQLite cannot interrupt a function. These give the same results as SQLite's (query_functions_test.c
+ * compares them), and end when the time of the query does. Differences: a width or a precision is at
+ * most FCT_QUERY_WIDTH_MAX; LIKE and GLOB use no index (write a range instead: name >= 'ab' AND
+ * name < 'ac').
+ */
+#ifndef FCT_PROJECTION_QUERY_FUNCTIONS_H
+#define FCT_PROJECTION_QUERY_FUNCTIONS_H
+
+#include "projection/query_guard.h"
+
+#define FCT_QUERY_WIDTH_MAX 1000
+
+/* Puts them in place of SQLite's in guard->db; |guard| must last as long as that. The code of
+ * SQLite. */
+FCT_MUST_USE int fct_query_functions_add(struct fct_query_guard *guard);
+
+#endif
