@@ -1,17 +1,14 @@
-/* delivery.h - what a consumer of events needs besides the events: a place kept for it, duplicates
- * dropped, and order where events come out of it. docs/guide/delivery.md shows all three at work.
+/* delivery.h - what a consumer of events needs besides the events.
  *
  * A *follower* calls a function of yours for each event and keeps the checkpoint. An *inbox* drops
  * what was delivered before, by id, in your SQLite database. A *resequencer* holds events that have
- * come too early until it is their turn.
+ * come too early until it is their turn. Guide: docs/guide/delivery.md.
  *
  *     static factum_status mail(void *data, const factum_event *event, factum_error *err);
  *     const factum_follow_options options = {.size = sizeof options,
  *         .name = factum_slice_from("mailer"), .request = &orders, .each = mail};
  *     status = factum_follow_open(store, &options, &follow, &err);
- *     if (status == FACTUM_OK) {
- *         status = factum_follow_run(follow, NULL, &err); // until another thread stops it
- *     }
+ *     status = factum_follow_run(follow, NULL, &err); // until another thread stops it
  *     factum_follow_close(follow);
  *
  * Link libfactum-sql (pkg-config factum-sql). Valid C99 and C++17. Rules of sizes, statuses and
@@ -31,11 +28,10 @@ struct sqlite3;
 
 /* ---- followers ------------------------------------------------------------------------------- */
 
-/* Where a checkpoint is kept, if not in the store: beside what you make of the events. EXACTLY ONCE
- * is your side of a contract: what |each| does goes into a transaction; |save| moves the checkpoint
- * in the same transaction, only if it is still |from| (UPDATE ... WHERE token = :from, and one row
- * was changed; compare-and-set), and commits; |undo| rolls back. A second follower then changes
- * nothing: its |save| fails, and all since its last one is undone. */
+/* Where a checkpoint is kept, if not in the store: beside what you make of the events. Each takes
+ * effect EXACTLY ONCE if: what |each| does goes into a transaction; |save| moves the checkpoint in
+ * the same transaction, only if it is still |from| (UPDATE ... WHERE token = :from changes one row:
+ * compare-and-set), and commits; |undo| rolls back. The |save| of a second follower then fails. */
 typedef struct factum_follow_keeper {
     void *data;
     /* Copies the token that |save| kept last; leaves "" if there is none. */
@@ -43,8 +39,7 @@ typedef struct factum_follow_keeper {
     /* WRONG_REVISION: the checkpoint is not |from|. |from| is "" the first time, and may equal
      * |to|. A transaction need not be open: events may have passed that were not asked for. */
     factum_status (*save)(void *data, const char *from, const char *to, factum_error *err);
-    /* Takes back what |each| did since the last |save|. NULL: that cannot be, and each event takes
-     * effect once or more often. */
+    /* Takes back what |each| did since the last |save|; NULL: that cannot be. */
     void (*undo)(void *data);
 } factum_follow_keeper;
 
@@ -60,10 +55,12 @@ typedef struct factum_follow_options {
      * ends. A failure ends the run with the same status: the checkpoint is then before the event.
      * Streams "$checkpoint-..." are not given. May call the store. */
     factum_status (*each)(void *data, const factum_event *event, factum_error *err);
-    const factum_follow_keeper *keeper; /* copied; NULL: the checkpoint is kept in the store */
+    const factum_follow_keeper *keeper; /* copied; NULL: the checkpoint is kept in the store, and
+                                           each event takes effect once or more often */
     /* A checkpoint is kept after so many events, or |interval_ms|, and at the end of a run. 0:
      * 10,000 and 1,000 ms in the store; with a keeper 500 and 1,000 ms, and whenever the follower
-     * has caught up, so that no transaction is open while it waits. */
+     * has caught up, so that no transaction is open while it waits. Where only events pass that
+     * were not asked for, the store gets one after 10,000 events of any kind. */
     uint64_t events_max;
     uint64_t interval_ms;
     /* The position of the first event that |each| has taken but not done (a resequencer holds it);
@@ -73,9 +70,7 @@ typedef struct factum_follow_options {
 } factum_follow_options;
 
 #define FACTUM_FOLLOW_NAME_MAX 1000
-
 typedef struct factum_follow factum_follow;
-
 /* Copies the request. Neither reads nor writes. *follow is the caller's, for factum_follow_close;
  * NULL on failure. INVALID, TOO_BIG, IO (no random numbers), NO_MEMORY. */
 FACTUM_API FACTUM_MUST_USE factum_status factum_follow_open(factum_store *store,
@@ -112,10 +107,9 @@ typedef struct factum_follow_until {
 FACTUM_API FACTUM_MUST_USE factum_status factum_follow_run(factum_follow *follow,
                                                            const factum_follow_until *until,
                                                            factum_error *err);
-/* Makes the run under way, and all later ones, end with DONE. Any thread, and inside |each|. */
+/* Makes the run under way, and all later ones, end with DONE. Any thread; also from |each|. */
 FACTUM_API void factum_follow_stop(factum_follow *follow);
 
-/* Any thread. */
 typedef struct factum_follow_info {
     size_t size;
     uint64_t given;            /* all that is wanted at or before this place has been given */
@@ -124,7 +118,7 @@ typedef struct factum_follow_info {
     uint64_t checkpoint_count; /* that were written, in all runs */
     bool running;
 } factum_follow_info;
-/* INVALID. */
+/* Any thread. INVALID. */
 FACTUM_API FACTUM_MUST_USE factum_status factum_follow_info_get(const factum_follow *follow,
                                                                 factum_follow_info *info,
                                                                 factum_error *err);
@@ -135,10 +129,9 @@ FACTUM_API FACTUM_MUST_USE factum_status factum_follow_info_get(const factum_fol
  * what it asks for. Who keeps its state in a store alone needs no inbox: it appends under the id as
  * factum_append_request.idempotency_key, which is kept for ever.
  *
- * A connection |db| is used as SQLite allows: by one thread at a time. Statuses: BUSY (roll back
- * and begin again; BEGIN IMMEDIATE avoids it), NO_SPACE, READ_ONLY, IO, CORRUPT, NO_MEMORY; INVALID
- * where SQLite refuses a statement (there is no table). */
-
+ * One thread at a time for each |db|. Statuses of all three: BUSY (roll back and begin again; less
+ * often after BEGIN IMMEDIATE), NO_SPACE, READ_ONLY, IO, CORRUPT, NO_MEMORY, CANCELLED
+ * (sqlite3_interrupt); INVALID where SQLite refuses a statement (there is no table). */
 typedef struct factum_inbox_message {
     size_t size;
     factum_slice consumer; /* whose inbox: an id counts once for each. Like |id| 1 to
@@ -148,7 +141,7 @@ typedef struct factum_inbox_message {
     int64_t received;  /* when; 0: now */
 } factum_inbox_message;
 
-/* Creates factum_inbox(consumer, id, position, received) and its index unless they exist. */
+/* Creates the table factum_inbox(consumer, id, position, received) unless it exists. */
 FACTUM_API FACTUM_MUST_USE factum_status factum_inbox_create_table(struct sqlite3 *db,
                                                                    factum_error *err);
 /* OK: the id is new, and taken when your transaction commits. EXISTS: it was taken before, the
@@ -163,36 +156,33 @@ FACTUM_API FACTUM_MUST_USE factum_status factum_inbox_take(struct sqlite3 *db,
 typedef struct factum_inbox_limits {
     size_t size;
     factum_slice consumer;
-    bool received_before_set;
-    bool count_max_set;
-    int64_t received_before; /* ids received earlier are trimmed */
-    uint64_t count_max;      /* all but the newest so many are trimmed */
+    bool received_before_set; /* ids received earlier are trimmed */
+    bool count_max_set;       /* all but the newest so many are trimmed */
+    int64_t received_before;
+    uint64_t count_max;
     uint64_t step_max; /* rows of this call; 0: 10,000. Call again while so many were removed */
 } factum_inbox_limits;
-/* Trims the oldest ids beyond either limit, in a transaction of yours or without one. *removed is
- * optional. */
+/* Trims the oldest ids beyond either limit, in a transaction of yours or without one; |count_max|
+ * counts all ids of the consumer. *removed is optional. */
 FACTUM_API FACTUM_MUST_USE factum_status factum_inbox_trim(struct sqlite3 *db,
                                                            const factum_inbox_limits *limits,
                                                            uint64_t *removed, factum_error *err);
 
 /* ---- the resequencer ------------------------------------------------------------------------- */
 
-/* An event whose turn is a matter of a key and of what has been released before. Two events with
- * the same key and sequence are one. */
+/* An event that has to wait for others. Two with the same key and sequence are one. */
 typedef struct factum_sequenced {
     size_t size;
     factum_slice key;  /* at most FACTUM_NAME_SIZE_MAX bytes */
     uint64_t sequence; /* rises within the key; events of a store: their revision or position */
     const factum_event *event; /* copied while it is held */
 } factum_sequenced;
-
 typedef enum factum_turn {
     FACTUM_TURN_NOW = 0,  /* release it */
     FACTUM_TURN_WAIT = 1, /* something has to come first: hold it */
     FACTUM_TURN_PAST = 2, /* it was released before: drop it */
     FACTUM_TURN_PARK = 3  /* park it: its key is parked already */
 } factum_turn;
-
 typedef enum factum_park_reason {
     FACTUM_PARK_LATE = 1, /* it, or another of its key, has waited for wait_max */
     FACTUM_PARK_ROOM = 2, /* the buffer is full, and its key has waited longest; or it is too big */
@@ -209,19 +199,17 @@ typedef struct factum_resequencer_options {
     factum_status (*release)(void *data, const factum_sequenced *item, factum_error *err);
     factum_status (*park)(void *data, const factum_sequenced *item, factum_park_reason reason,
                           factum_error *err);
-    /* One key may wait for what another releases: after a release the first of every key is asked
-     * about again, which takes time for each. Otherwise only that of its own key. */
-    bool across_keys;
+    bool across_keys;   /* after a release the first of every key is asked about again, not only
+                           that of its own: one key may wait for what another releases */
     uint64_t count_max; /* events held; 0: 10,000 */
     uint64_t size_max;  /* bytes of them; 0: 64 MiB */
     int64_t wait_max;   /* nanoseconds that an event may wait; 0: 30 s */
 } factum_resequencer_options;
 
 typedef struct factum_resequencer factum_resequencer;
-
-/* One thread at a time; no clock of its own: |now| is any clock that counts nanoseconds, and one
- * that goes back stands still. What it holds is lost with the process: see first_held above.
- * *resequencer is the caller's, for factum_resequencer_close. INVALID, NO_MEMORY. */
+/* One thread at a time. |now| is any clock that counts nanoseconds; one that goes back stands
+ * still. What it holds is lost with the process: see first_held above. *resequencer is the
+ * caller's, for factum_resequencer_close. INVALID, NO_MEMORY. */
 FACTUM_API FACTUM_MUST_USE factum_status factum_resequencer_open(
     const factum_resequencer_options *options, factum_resequencer **resequencer, factum_error *err);
 /* What it holds is forgotten. Accepts NULL. */
@@ -234,9 +222,10 @@ FACTUM_API FACTUM_MUST_USE factum_status factum_resequencer_give(factum_resequen
                                                                  const factum_sequenced *item,
                                                                  int64_t now, factum_error *err);
 /* After each give, and when |due| has come: releases what has its turn now that others were
- * released, then parks the keys of events that have waited too long, in their order. A failure of
- * |release| or |park| ends it; the next call tries that event again. |all|: asks about the first
- * event of every key, for your state has changed otherwise. */
+ * released, then parks the keys of events that have waited too long, in their order. An event that
+ * |release| or |park| fails for stays held; other keys go on, the first failure is returned, and
+ * the next call tries again. |all|: asks about the first event of every key, for your state has
+ * changed otherwise. */
 FACTUM_API FACTUM_MUST_USE factum_status factum_resequencer_run(factum_resequencer *resequencer,
                                                                 int64_t now, bool all,
                                                                 factum_error *err);
