@@ -44,7 +44,7 @@ static bool same_build(struct fct_build_id a, struct fct_build_id b)
 
 /* ---- builds in the file ---------------------------------------------------------------------- */
 
-static factum_status make_build(struct passing *pass, struct fct_build_id id, factum_error *err)
+static factum_status make_tables_of(struct passing *pass, struct fct_build_id id, factum_error *err)
 {
     struct fct_hosted_build *build;
     factum_status status = fct_hosted_build_create(pass->models, pass->model, id, &build, err);
@@ -56,7 +56,7 @@ static factum_status make_build(struct passing *pass, struct fct_build_id id, fa
     return status == FACTUM_EXISTS ? FACTUM_OK : status;
 }
 
-static factum_status drop_build(struct passing *pass, struct fct_build_id id, factum_error *err)
+static factum_status drop_tables_of(struct passing *pass, struct fct_build_id id, factum_error *err)
 {
     factum_status status =
         fct_model_build_drop(pass->file, (struct fct_build){id.version, id.run}, err);
@@ -76,7 +76,7 @@ static factum_status change_builds(struct passing *pass, struct fct_acts *before
             had = had || same_build(*role_id(before, (enum fct_model_role)k), id);
         }
         if (id.version != 0 && !had) {
-            status = make_build(pass, id, err);
+            status = make_tables_of(pass, id, err);
         }
     }
     if (status == FACTUM_OK && after->in_use.version != 0 &&
@@ -94,7 +94,7 @@ static factum_status change_builds(struct passing *pass, struct fct_acts *before
             stays = stays || same_build(*role_id(after, (enum fct_model_role)k), id);
         }
         if (!stays) {
-            status = drop_build(pass, id, err);
+            status = drop_tables_of(pass, id, err);
         }
     }
     return status;
@@ -233,7 +233,7 @@ static factum_status match_runners(struct factum_models *models, struct fct_mode
         }
         if (model->acts.paused && build->runner != NULL) {
             fct_hosted_build_stop(build);
-        } else if (!model->acts.paused && build->runner == NULL) {
+        } else if (!model->acts.paused && build->runner == NULL && !models->options.no_run) {
             status = fct_hosted_build_run(build, err);
         }
     }
@@ -297,6 +297,9 @@ static factum_status carry_out_act(struct passing *pass, const struct fct_act *a
         return FACTUM_PENDING;
     }
     if (act->act >= FACTUM_ACT_RETRY) { /* before it is recorded: it can be done twice */
+        if (pass->models->options.no_run) {
+            return FACTUM_PENDING;
+        }
         work_on_parked(model, act);
     }
     fct_acts_add(&after, act, event->revision, event->position, event->created);

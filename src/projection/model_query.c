@@ -90,8 +90,8 @@ static factum_status read_snapshot(void *data, sqlite3 *db, factum_error *err)
 
 /* ---- the query ------------------------------------------------------------------------------- */
 
-static const struct fct_named_query *find_named(const struct fct_definition *definition,
-                                                factum_slice name)
+static const struct fct_named_query *named_query_of(const struct fct_definition *definition,
+                                                    factum_slice name)
 {
     for (size_t i = 0; i < definition->query_count; i++) {
         if (fct_slice_equal(definition->queries[i].name, name)) {
@@ -110,7 +110,7 @@ static factum_status find_sql(const struct asking *asking, factum_arena *arena, 
         return FACTUM_OK;
     }
     const struct fct_named_query *named =
-        find_named(asking->build->definition, asking->query->named);
+        named_query_of(asking->build->definition, asking->query->named);
     if (named == NULL) {
         return fct_fail(err, FACTUM_NOT_FOUND, "the projection %s has no query %.*s",
                         asking->build->model->name, FCT_FMT(asking->query->named));

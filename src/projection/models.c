@@ -121,7 +121,7 @@ static factum_status look_at(struct factum_models *models, factum_slice name, fa
     if (status != FACTUM_OK) {
         return status;
     }
-    model->hosted = hosting.ours && !models->options.no_run;
+    model->hosted = hosting.ours;
     if (model->hosted) {
         fct_model_catch_up(models, model);
     } else if (model->known) {
