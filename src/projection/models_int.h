@@ -25,6 +25,7 @@
 #include "projection/source.h"
 
 #define FCT_MODEL_ROLES 3u
+#define FCT_AS_OF_KEPT 4u
 
 /* A build of a model, as its host knows it. Others hold it while they look at it without the lock. */
 struct fct_hosted_build {
@@ -71,7 +72,9 @@ struct factum_models {
     struct fct_model **models;
     size_t count;
     size_t capacity;
-    factum_subscription *subscription; /* to be woken */
+    factum_subscription *subscription;       /* to be woken */
+    struct fct_as_of *as_of[FCT_AS_OF_KEPT]; /* replays that are kept: as_of.h */
+    uint64_t as_of_count;                    /* questions, to tell which replay was used last */
     bool stop;
     _Atomic uint32_t changes; /* for those who wait for an act or a place */
 };
@@ -98,6 +101,9 @@ void fct_hosted_build_free(struct fct_hosted_build *build);
 struct fct_hosted_build *fct_hosted_build_hold(struct factum_models *models,
                                                struct fct_model *model, enum fct_model_role role);
 void fct_hosted_build_release(struct fct_hosted_build *build);
+/* Tells |applier| the positions of its projection that an operator has skipped. As factum_read. */
+FCT_MUST_USE factum_status fct_hosted_build_skipped(struct fct_hosted_build *build,
+                                                    struct fct_applier *applier, factum_error *err);
 /* Stops its runner, if it has one. */
 void fct_hosted_build_stop(struct fct_hosted_build *build);
 /* Starts its runner. */
