@@ -41,7 +41,8 @@ typedef struct factum_models_options {
     size_t size;
     const char *path;  /* the directory of the models, made if it is not there */
     factum_slice host; /* whose projections are run; empty: "server" */
-    bool no_run;       /* nothing is run: queries see what others have written */
+    bool no_run;       /* no event is applied: lists and queries see what is there. Acts that need
+                          no events are carried out all the same */
     /* Only these projections, of any host; NULL: all of |host|. */
     const factum_slice *names;
     size_t name_count;
@@ -147,9 +148,9 @@ FACTUM_API FACTUM_MUST_USE factum_status factum_models_parked(factum_models *mod
                                                               factum_slice model, factum_slice key,
                                                               const factum_parked_each *each,
                                                               factum_error *err);
-/* Waits until the host of this directory has carried out the act at |revision| of the definition's
- * stream. With no_run the acts are carried out by this call. TIMEOUT: nobody has. INVALID: it could
- * not be done, says the text. */
+/* Waits until a host of this directory has carried out the act at |revision| of the definition's
+ * stream. TIMEOUT: nobody has; a swap waits for what is built to catch up. INVALID: it could not be
+ * done, says the text. */
 FACTUM_API FACTUM_MUST_USE factum_status factum_models_act_wait(factum_models *models,
                                                                 factum_slice model,
                                                                 uint64_t revision,

@@ -10,9 +10,9 @@
  *     $ParkedRetried         {"key"}, or {} for all keys
  *     $ParkedSkipped         {"position"}
  *
- * A *build* is one set of tables: the version that it is of, and its run, 2 for the first rebuild of
- * the version. The first version that is deployed comes
- * into use at once; a later one, and a rebuild, is built beside and comes into use by a swap.
+ * A *build* is one set of tables: the version that it is of, and its run, 2 for the first rebuild
+ * of the version. The first version that is deployed comes into use at once; a later one, and a
+ * rebuild, is built beside and comes into use by a swap.
  *
  * Invariants: |previous| and |building| have a version only if |in_use| has; nothing has one when
  * |removed|.

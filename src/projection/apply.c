@@ -133,8 +133,8 @@ static factum_status run_event(struct batch *batch, const struct fct_bound_event
     return target->ops->apply(target, event, batch->err);
 }
 
-/* Applies events from |from| on until one fails, whose number is *stopped. Events of parked keys are
- * left out: settle parks them, once it is known that the others stay. */
+/* Applies events from |from| on until one fails, whose number is *stopped. Events of parked keys
+ * are left out: settle parks them, once it is known that the others stay. */
 static factum_status run_events(struct batch *batch, size_t from, size_t to, size_t *stopped)
 {
     factum_status status = FACTUM_OK;

@@ -339,8 +339,8 @@ TEST(the_data_of_long_events_is_copied_too)
     F;
     char data[10000];
     on(f, "OrderPlaced", NULL, "a b c");
-    int len = snprintf(data, sizeof data, "{\"a\":\"x\",\"b\":\"y\\n\",\"c\":[1],\"pad\":\"%9000s\"}",
-                       "");
+    int len = snprintf(data, sizeof data,
+                       "{\"a\":\"x\",\"b\":\"y\\n\",\"c\":[1],\"pad\":\"%9000s\"}", "");
     assert_true(len < (int)sizeof data);
     assert_rows(f, data, "'x' 'y\n' '[1]'");
     assert_int_equal(f->bound.size, len);
@@ -362,10 +362,12 @@ TEST(data_is_read_only_if_it_is_needed)
     assert_rows(f, "{\"a\":1}", "'order-1' 1");
     f->event.content_type = FCT_SLICE("");
     assert_rows(f, "{\"a\":1}", "'order-1' 1");
-    assert_trouble(f, "", "", "the data is not valid JSON: the text ends where a value should be "
-                              "at byte 0");
-    assert_trouble(f, "{\"a\":", "", "the data is not valid JSON: the text ends where a value "
-                                     "should be at byte 5");
+    assert_trouble(f, "", "",
+                   "the data is not valid JSON: the text ends where a value should be "
+                   "at byte 0");
+    assert_trouble(f, "{\"a\":", "",
+                   "the data is not valid JSON: the text ends where a value "
+                   "should be at byte 5");
 }
 
 TEST(metadata_is_read_only_if_it_is_needed)
@@ -375,8 +377,9 @@ TEST(metadata_is_read_only_if_it_is_needed)
     on(f, "OrderSeen", NULL, "correlation_id");
     assert_string_equal(bind(f, "{}", "no JSON"), "NULL");
     f->event.type = FCT_SLICE("OrderSeen");
-    assert_trouble(f, "{}", "no", "the metadata is not valid JSON: unexpected word no where a "
-                                  "value should be at byte 0");
+    assert_trouble(f, "{}", "no",
+                   "the metadata is not valid JSON: unexpected word no where a "
+                   "value should be at byte 0");
     assert_string_equal(bind(f, "{}", "{\"$correlationId\":7}"), "NULL");
     assert_string_equal(bind(f, "{}", "{\"$correlationId\":\"\"}"), "NULL");
     assert_string_equal(bind(f, "{}", "[]"), "NULL");
@@ -639,7 +642,8 @@ TEST(an_arena_that_is_full_is_too_big)
     F;
     on(f, "OrderPlaced", NULL, "a");
     assert_ok(fct_binder_create(&f->definition, &f->binder, &f->err), f->err);
-    f->event.data = FCT_SLICE("{\"a\":\"xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx\\n\"}");
+    f->event.data =
+        FCT_SLICE("{\"a\":\"xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx\\n\"}");
     for (size_t size = 16; size < 1024; size += 16) {
         factum_arena arena;
         factum_arena_init(&arena, size);

@@ -6,8 +6,8 @@
 
 #include "codec/json_number.h"
 
-#define DIGITS_MAX_INT64 18    /* any number of so many digits fits an int64_t */
-#define DIGITS_MAX_DOUBLE 15   /* any number of so many digits is a double, exactly */
+#define DIGITS_MAX_INT64 18  /* any number of so many digits fits an int64_t */
+#define DIGITS_MAX_DOUBLE 15 /* any number of so many digits is a double, exactly */
 #define NS_PER_SECOND INT64_C(1000000000)
 #define NS_PER_DAY (INT64_C(86400) * NS_PER_SECOND)
 

@@ -46,8 +46,8 @@ factum_status fct_hosted_build_create(struct factum_models *models, struct fct_m
     factum_status status = fct_acts_text(models->store, factum_slice_from(model->name), id.text_at,
                                          NULL, &made->arena, &act, NULL, err);
     if (status == FACTUM_OK) {
-        status = fct_projection_parse(act.text, model->name, FCT_DIALECT_SQLITE, &made->definition,
-                                      err);
+        status =
+            fct_projection_parse(act.text, model->name, FCT_DIALECT_SQLITE, &made->definition, err);
     }
     if (status == FACTUM_OK) {
         status = fct_source_init(&made->source, made->definition, &made->arena, err);
@@ -114,9 +114,8 @@ static factum_status open_build(void *data, const struct fct_definition *definit
     const struct fct_build id = {build->id.version, build->id.run};
     factum_status status =
         fct_model_open_file(build->models, build->model->name, true, false, &build->file, err);
-    return status == FACTUM_OK
-               ? fct_sqlite_target_open(build->file, definition, id, target, err)
-               : status;
+    return status == FACTUM_OK ? fct_sqlite_target_open(build->file, definition, id, target, err)
+                               : status;
 }
 
 static void close_build(void *data)

@@ -4,10 +4,10 @@
  *     a new file: the acts are folded, and only what they end in is made
  *     otherwise, act by act:
  *         what its end needs is there? (a swap: that the build has caught up) --no--> later
+ *         what runners do (retry, skip): before it is recorded, because that can be done twice
  *         begin a transaction with its revision --EXISTS--> another host did it
  *         the effect: builds made and dropped, views swapped
  *         commit
- *         what runners do (retry, skip): after it, because that can be done twice
  *     runners are started and stopped as the fold says
  */
 #include <inttypes.h>
@@ -44,7 +44,7 @@ static bool same_build(struct fct_build_id a, struct fct_build_id b)
 
 /* ---- builds in the file ---------------------------------------------------------------------- */
 
-static factum_status make_build(struct passing *pass, struct fct_build_id id, factum_error *err)
+static factum_status make_tables_of(struct passing *pass, struct fct_build_id id, factum_error *err)
 {
     struct fct_hosted_build *build;
     factum_status status = fct_hosted_build_create(pass->models, pass->model, id, &build, err);
@@ -56,7 +56,7 @@ static factum_status make_build(struct passing *pass, struct fct_build_id id, fa
     return status == FACTUM_EXISTS ? FACTUM_OK : status;
 }
 
-static factum_status drop_build(struct passing *pass, struct fct_build_id id, factum_error *err)
+static factum_status drop_tables_of(struct passing *pass, struct fct_build_id id, factum_error *err)
 {
     factum_status status =
         fct_model_build_drop(pass->file, (struct fct_build){id.version, id.run}, err);
@@ -76,13 +76,16 @@ static factum_status change_builds(struct passing *pass, struct fct_acts *before
             had = had || same_build(*role_id(before, (enum fct_model_role)k), id);
         }
         if (id.version != 0 && !had) {
-            status = make_build(pass, id, err);
+            status = make_tables_of(pass, id, err);
         }
     }
     if (status == FACTUM_OK && after->in_use.version != 0 &&
         !same_build(before->in_use, after->in_use)) {
-        status = fct_model_swap(
-            pass->file, (struct fct_build){after->in_use.version, after->in_use.run}, err);
+        status = fct_model_swap(pass->file,
+                                (struct fct_build){after->in_use.version, after->in_use.run}, err);
+    }
+    if (status == FACTUM_OK && after->in_use.version == 0 && before->in_use.version != 0) {
+        status = fct_model_unuse(pass->file, err);
     }
     for (unsigned i = 0; i < FCT_MODEL_ROLES && status == FACTUM_OK; i++) {
         struct fct_build_id id = *role_id(before, (enum fct_model_role)i);
@@ -91,7 +94,7 @@ static factum_status change_builds(struct passing *pass, struct fct_acts *before
             stays = stays || same_build(*role_id(after, (enum fct_model_role)k), id);
         }
         if (!stays) {
-            status = drop_build(pass, id, err);
+            status = drop_tables_of(pass, id, err);
         }
     }
     return status;
@@ -161,9 +164,8 @@ static factum_status do_parked_work(void *data, struct fct_applier *applier,
         return fct_apply_retry(applier, NULL, true, source, now, NULL, err);
     default: {
         factum_status status = fct_apply_skip(applier, act->position, now, err);
-        return status == FACTUM_OK
-                   ? fct_apply_retry(applier, NULL, false, source, now, NULL, err)
-                   : status;
+        return status == FACTUM_OK ? fct_apply_retry(applier, NULL, false, source, now, NULL, err)
+                                   : status;
     }
     }
 }
@@ -231,7 +233,7 @@ static factum_status match_runners(struct factum_models *models, struct fct_mode
         }
         if (model->acts.paused && build->runner != NULL) {
             fct_hosted_build_stop(build);
-        } else if (!model->acts.paused && build->runner == NULL) {
+        } else if (!model->acts.paused && build->runner == NULL && !models->options.no_run) {
             status = fct_hosted_build_run(build, err);
         }
     }
@@ -294,6 +296,12 @@ static factum_status carry_out_act(struct passing *pass, const struct fct_act *a
         !model->acts.paused && !has_caught_up(model)) {
         return FACTUM_PENDING;
     }
+    if (act->act >= FACTUM_ACT_RETRY) { /* before it is recorded: it can be done twice */
+        if (pass->models->options.no_run) {
+            return FACTUM_PENDING;
+        }
+        work_on_parked(model, act);
+    }
     fct_acts_add(&after, act, event->revision, event->position, event->created);
     stop_others(model, &after);
     factum_status status = commit_act(pass, &after, event->revision, err);
@@ -307,9 +315,6 @@ static factum_status carry_out_act(struct passing *pass, const struct fct_act *a
         restart_ended(model);
     }
     status = match_runners(pass->models, model, err);
-    if (act->act >= FACTUM_ACT_RETRY) {
-        work_on_parked(model, act);
-    }
     fct_models_tell(pass->models);
     return status;
 }
@@ -399,8 +404,8 @@ void fct_model_catch_up(struct factum_models *models, struct fct_model *model)
         fct_log_message(&models->log, FACTUM_LOG_WARN, "projection.rebuilt", "projection %s: %s",
                         model->name, err.text);
         fct_model_release(models, model);
-        status = fct_model_file_remove(fct_os_real(), models->dir, factum_slice_from(model->name),
-                                       &err);
+        status =
+            fct_model_file_remove(fct_os_real(), models->dir, factum_slice_from(model->name), &err);
         if (status == FACTUM_OK) {
             status = fct_model_open_file(models, model->name, true, false, &pass.file, &err);
         }

@@ -430,6 +430,22 @@ factum_status fct_model_swap(struct fct_model_file *file, struct fct_build build
     return step_end(file, own, status, err);
 }
 
+factum_status fct_model_unuse(struct fct_model_file *file, factum_error *err)
+{
+    const struct fct_build none = {0, 0}; /* no table has its suffix */
+    bool own;
+    factum_status status = step_begin(file, &own, err);
+    if (status != FACTUM_OK) {
+        return status;
+    }
+    status = replace_views(file, none, err);
+    if (status == FACTUM_OK) {
+        status = run_named(file, "UPDATE factum_model SET previous = ?1, in_use = ?1", "", NULL,
+                           NULL, err);
+    }
+    return step_end(file, own, status, err);
+}
+
 factum_status fct_model_rollback(struct fct_model_file *file, factum_error *err)
 {
     struct fct_model_state state;

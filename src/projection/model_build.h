@@ -64,6 +64,8 @@ FCT_MUST_USE factum_status fct_model_build_drop(struct fct_model_file *file, str
  * is in use. FAILED: a view cannot be made, because another table has its name. */
 FCT_MUST_USE factum_status fct_model_swap(struct fct_model_file *file, struct fct_build build,
                                           factum_error *err);
+/* Takes the build in use out of use: no view is left, and none is in use or was before. */
+FCT_MUST_USE factum_status fct_model_unuse(struct fct_model_file *file, factum_error *err);
 /* Puts the previous build into use again, and the one in use becomes the previous one. INVALID: there
  * is none. */
 FCT_MUST_USE factum_status fct_model_rollback(struct fct_model_file *file, factum_error *err);

@@ -41,8 +41,8 @@ static factum_status look_into_file(const struct fct_hosted_build *build,
     if (found != FACTUM_OK) {
         return found;
     }
-    found = fct_model_build_find(file, (struct fct_build){build->id.version, build->id.run}, &row,
-                                 err);
+    found =
+        fct_model_build_find(file, (struct fct_build){build->id.version, build->id.run}, &row, err);
     if (found == FACTUM_OK) {
         status->checkpoint = row.checkpoint;
         status->place = row.checkpoint.position;
@@ -66,14 +66,14 @@ static factum_status look_at_build(struct fct_hosted_build *build, struct fct_ru
     }
     fct_mutex_unlock(&build->models->lock);
     /* What somebody else runs moves without us. */
-    bool ours = runs && status->state != FACTUM_BUILD_FENCED &&
-                status->state != FACTUM_BUILD_STARTING;
+    bool ours =
+        runs && status->state != FACTUM_BUILD_FENCED && status->state != FACTUM_BUILD_STARTING;
     return ours ? FACTUM_OK : look_into_file(build, status, err);
 }
 
 static factum_status measure_lag(const struct fct_hosted_build *build,
-                                 const struct fct_runner_status *from,
-                                 factum_build_status *status, factum_error *err)
+                                 const struct fct_runner_status *from, factum_build_status *status,
+                                 factum_error *err)
 {
     factum_store *store = build->models->store;
     int64_t created = 0;
@@ -164,8 +164,7 @@ factum_status factum_models_list(factum_models *models, factum_slice model,
     }
     if (model.len > 0) {
         struct fct_model *found = fct_models_find(models, model);
-        return found == NULL ? no_model(model, err)
-                             : list_model(models, found, each, &go_on, err);
+        return found == NULL ? no_model(model, err) : list_model(models, found, each, &go_on, err);
     }
     for (size_t i = 0; status == FACTUM_OK && go_on; i++) {
         fct_mutex_lock(&models->lock);
@@ -245,7 +244,8 @@ factum_status factum_models_wait(factum_models *models, factum_slice model, uint
     if (models == NULL) {
         return fct_fail(err, FACTUM_INVALID, "models: a host is needed");
     }
-    factum_status found = status == NULL ? FACTUM_OK : fct_sized_check(status, "models: the status", err);
+    factum_status found =
+        status == NULL ? FACTUM_OK : fct_sized_check(status, "models: the status", err);
     if (found == FACTUM_OK) {
         found = fct_models_in_use(models, model, &build, err);
     }
@@ -297,8 +297,8 @@ factum_status factum_models_wait_sync(factum_models *models, const factum_new_ev
 
 /* ---- acts ------------------------------------------------------------------------------------ */
 
-static factum_status look_for_act(struct factum_models *models, const char *name,
-                                  uint64_t revision, bool *done, factum_error *err)
+static factum_status look_for_act(struct factum_models *models, const char *name, uint64_t revision,
+                                  bool *done, factum_error *err)
 {
     struct fct_model_file *file;
     factum_status status = fct_model_open_file(models, name, false, false, &file, err);

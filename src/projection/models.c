@@ -11,9 +11,9 @@
 #include "core/slice.h"
 #include "projection/models_int.h"
 
-#define TICK_MS INT64_C(200)      /* acts that wait, runners that have ended: looked at so often */
+#define TICK_MS INT64_C(200) /* acts that wait, runners that have ended: looked at so often */
 #define IDLE_MS INT64_C(5000)
-#define LEASE_MS INT64_C(30000)   /* a build that somebody else runs: does its checkpoint move? */
+#define LEASE_MS INT64_C(30000) /* a build that somebody else runs: does its checkpoint move? */
 #define NAMES_MAX 1024u
 
 /* ---- the list -------------------------------------------------------------------------------- */
@@ -95,10 +95,9 @@ struct hosting {
 static bool look_at_host(void *data, const factum_projection_state *state)
 {
     struct hosting *hosting = data;
-    hosting->ours =
-        hosting->models->options.name_count > 0
-            ? is_asked_for(hosting->models, state->name)
-            : fct_slice_equal(state->host, factum_slice_from(hosting->models->host));
+    hosting->ours = hosting->models->options.name_count > 0
+                        ? is_asked_for(hosting->models, state->name)
+                        : fct_slice_equal(state->host, factum_slice_from(hosting->models->host));
     return false;
 }
 
@@ -122,7 +121,7 @@ static factum_status look_at(struct factum_models *models, factum_slice name, fa
     if (status != FACTUM_OK) {
         return status;
     }
-    model->hosted = hosting.ours && !models->options.no_run;
+    model->hosted = hosting.ours;
     if (model->hosted) {
         fct_model_catch_up(models, model);
     } else if (model->known) {
@@ -148,8 +147,7 @@ static bool is_closing(struct factum_models *models)
 }
 
 /* Somebody else runs the build. If its checkpoint stands for a lease, it is taken over. */
-static bool lease_has_passed(struct fct_hosted_build *build,
-                             const struct fct_runner_status *status)
+static bool lease_has_passed(struct fct_hosted_build *build, const struct fct_runner_status *status)
 {
     struct fct_model_file *file = NULL;
     struct fct_build_row row = {.checkpoint = {.position = 0}};
@@ -165,8 +163,8 @@ static bool lease_has_passed(struct fct_hosted_build *build,
     factum_status found =
         fct_model_open_file(build->models, build->model->name, false, false, &file, NULL);
     if (found == FACTUM_OK) {
-        found = fct_model_build_find(
-            file, (struct fct_build){build->id.version, build->id.run}, &row, NULL);
+        found = fct_model_build_find(file, (struct fct_build){build->id.version, build->id.run},
+                                     &row, NULL);
     }
     fct_model_file_close(file);
     bool moved = found == FACTUM_OK && row.checkpoint.position != build->fenced_at;
@@ -195,10 +193,9 @@ static bool wants_restart(struct fct_hosted_build *build)
 static bool file_is_gone(struct factum_models *models, struct fct_model *model)
 {
     struct fct_model_file *file = NULL;
-    factum_status status =
-        model->known && model->acts.in_use.version != 0
-            ? fct_model_open_file(models, model->name, false, false, &file, NULL)
-            : FACTUM_OK;
+    factum_status status = model->known && model->acts.in_use.version != 0
+                               ? fct_model_open_file(models, model->name, false, false, &file, NULL)
+                               : FACTUM_OK;
     fct_model_file_close(file);
     return status == FACTUM_NOT_FOUND;
 }
@@ -248,8 +245,8 @@ static factum_status follow_definitions(struct factum_models *models, factum_err
         status = factum_subscription_next(models->subscription,
                                           any_pending(models) ? TICK_MS : IDLE_MS, &event, err);
         if (status == FACTUM_OK) {
-            status = look_at(models,
-                             fct_slice_from(event.stream, sizeof FCT_PROJECTION_PREFIX - 1), err);
+            status = look_at(models, fct_slice_from(event.stream, sizeof FCT_PROJECTION_PREFIX - 1),
+                             err);
         } else if (status == FACTUM_CAUGHT_UP || status == FACTUM_TIMEOUT) {
             status = FACTUM_OK;
         }
@@ -314,8 +311,8 @@ static factum_status look_at_all(struct factum_models *models, factum_error *err
     while (status == FACTUM_OK && !is_closing(models)) {
         status = factum_list_next(list, &entry, err);
         if (status == FACTUM_OK) {
-            status = look_at(models,
-                             fct_slice_from(entry.name, sizeof FCT_PROJECTION_PREFIX - 1), err);
+            status =
+                look_at(models, fct_slice_from(entry.name, sizeof FCT_PROJECTION_PREFIX - 1), err);
         }
     }
     factum_list_close(list);

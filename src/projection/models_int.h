@@ -84,13 +84,12 @@ void fct_model_catch_up(struct factum_models *models, struct fct_model *model);
 /* Stops the runners of |model| and forgets its builds and its acts. */
 void fct_model_release(struct factum_models *models, struct fct_model *model);
 /* Opens the model's file. As fct_model_file_open. */
-FCT_MUST_USE factum_status fct_model_open_file(const struct factum_models *models,
-                                               const char *name, bool write, bool check,
-                                               struct fct_model_file **file, factum_error *err);
+FCT_MUST_USE factum_status fct_model_open_file(const struct factum_models *models, const char *name,
+                                               bool write, bool check, struct fct_model_file **file,
+                                               factum_error *err);
 /* A build, with its definition parsed, into *build, for fct_hosted_build_free. */
 FCT_MUST_USE factum_status fct_hosted_build_create(struct factum_models *models,
-                                                   struct fct_model *model,
-                                                   struct fct_build_id id,
+                                                   struct fct_model *model, struct fct_build_id id,
                                                    struct fct_hosted_build **build,
                                                    factum_error *err);
 /* Stops its runner and gives the caller's hold back. Accepts NULL. Not with the lock. */
@@ -106,11 +105,14 @@ FCT_MUST_USE factum_status fct_hosted_build_run(struct fct_hosted_build *build, 
 /* All that is known of it. status->reason is a copy; the model's name lasts as long as the host.
  * As factum_read, and as fct_model_file_open for what is not run here. */
 FCT_MUST_USE factum_status fct_hosted_build_status(struct fct_hosted_build *build, bool in_use,
-                                                   factum_build_status *status,
-                                                   factum_error *err);
+                                                   factum_build_status *status, factum_error *err);
 /* The build of the model |name| that is in use, held. NOT_FOUND. */
 FCT_MUST_USE factum_status fct_models_in_use(struct factum_models *models, factum_slice name,
                                              struct fct_hosted_build **build, factum_error *err);
+/* How much of the build |build| (its name in the file) is parked. */
+FCT_MUST_USE factum_status fct_model_parked_counts(struct fct_model_file *file, const char *build,
+                                                   struct fct_parked_counts *counts,
+                                                   factum_error *err);
 /* Wakes those who wait for something to change. */
 void fct_models_tell(struct factum_models *models);
 

@@ -213,8 +213,10 @@ static bool printf_convert(struct printf_call *call, const char **at)
         return false;
     }
     if (!printf_print(call, &field)) {
-        sqlite3_result_error(call->context, "printf knows %d %i %u %x %X %o %r %f %e %E %g %G %s "
-                                            "%z %q %Q %w %c and %%", -1);
+        sqlite3_result_error(call->context,
+                             "printf knows %d %i %u %x %X %o %r %f %e %E %g %G %s "
+                             "%z %q %Q %w %c and %%",
+                             -1);
         return false;
     }
     return true;

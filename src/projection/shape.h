@@ -50,8 +50,7 @@ struct fct_shape_source {
 #define FCT_SHAPE_DEPTH_MAX 128u              /* schemas inside each other, references too */
 
 /* |schema| must last. */
-void fct_shape_open(struct fct_shape_source *source, const factum_json *schema,
-                    uint64_t steps_max);
+void fct_shape_open(struct fct_shape_source *source, const factum_json *schema, uint64_t steps_max);
 /* The shape of the value at |path| in the documents that the schema accepts. |path| may go through
  * "[]". Never fails: damaged or deep schemas, and those that take too many steps, give ANY. */
 struct fct_shape fct_shape_of(struct fct_shape_source *source, const struct fct_path *path);

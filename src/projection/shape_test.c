@@ -104,8 +104,8 @@ TEST(members_that_are_not_listed_are_told_apart)
                  ".a", "any value");
     assert_shape("{\"properties\":{\"b\":{}},\"unevaluatedProperties\":false}", ".a",
                  "any value ?0 ");
-    assert_shape("{\"properties\":{\"b\":{}},\"if\":{},\"then\":{\"properties\":{\"a\":{}}}}",
-                 ".a", "any value");
+    assert_shape("{\"properties\":{\"b\":{}},\"if\":{},\"then\":{\"properties\":{\"a\":{}}}}", ".a",
+                 "any value");
     assert_shape("{\"properties\":{\"b\":{}},\"$ref\":\"other.json\"}", ".a", "any value");
     assert_shape("{\"properties\":{\"b\":{}},\"$dynamicRef\":\"#x\"}", ".a", "any value");
 }
@@ -146,8 +146,8 @@ TEST(schemas_that_all_hold_are_met)
     assert_shape(both, ".a", "a text!");
     assert_shape(both, ".b", "any value");
     assert_shape(both, ".c", "any value ?0 ");
-    assert_shape("{\"allOf\":[{\"additionalProperties\":false},{\"properties\":{\"a\":{}}}]}",
-                 ".a", "nothing ?0 ");
+    assert_shape("{\"allOf\":[{\"additionalProperties\":false},{\"properties\":{\"a\":{}}}]}", ".a",
+                 "nothing ?0 ");
     assert_shape("{\"type\":\"number\",\"enum\":[1,2.5,\"x\"]}", ".", "a number!");
     assert_shape("{\"enum\":[1,2.0,null,true,[],{}]}", ".",
                  "a whole number, a boolean, an array, an object or null!");
@@ -212,8 +212,7 @@ TEST(items_are_those_of_their_place)
     assert_shape(tuple, "[5]", "nothing ?0 ");
     assert_shape(tuple, "[]", "a text, a boolean or null!");
     assert_shape("{\"prefixItems\":[{\"type\":\"string\"}],\"items\":false}", "[]", "a text");
-    assert_shape("{\"prefixItems\":[{\"type\":\"string\"}],\"items\":false}", "[1]",
-                 "nothing ?0 ");
+    assert_shape("{\"prefixItems\":[{\"type\":\"string\"}],\"items\":false}", "[1]", "nothing ?0 ");
     assert_shape("{\"prefixItems\":[{\"type\":\"string\"}]}", "[]", "any value");
     assert_shape("{\"maxItems\":0}", "[]", "nothing ?0 ");
     assert_shape("{\"maxItems\":1,\"prefixItems\":[{\"type\":\"string\"},{\"type\":\"null\"}]}",
@@ -282,9 +281,10 @@ TEST(deep_schemas_say_nothing)
     }
     assert_shape(text, ".", "null!");
     char more[8192] = "";
-    (void)snprintf(more, sizeof more, "{\"allOf\":[{\"allOf\":[{\"allOf\":[{\"$ref\":\"#/$defs/a\"}]}]}],"
-                                      "\"$defs\":{\"a\":{\"allOf\":[{\"$ref\":\"#/$defs/b\"}]},"
-                                      "\"b\":{\"allOf\":[{\"$ref\":\"#/$defs/c\"}]},\"c\":%s}}",
+    (void)snprintf(more, sizeof more,
+                   "{\"allOf\":[{\"allOf\":[{\"allOf\":[{\"$ref\":\"#/$defs/a\"}]}]}],"
+                   "\"$defs\":{\"a\":{\"allOf\":[{\"$ref\":\"#/$defs/b\"}]},"
+                   "\"b\":{\"allOf\":[{\"$ref\":\"#/$defs/c\"}]},\"c\":%s}}",
                    text);
     assert_shape(more, ".", "any value");
 }

@@ -156,7 +156,7 @@ static bool check_begins(const char *name, const char *start)
 static int check_read(struct check *check, const char *table, const char *column)
 {
     bool hidden = check_begins(table, "sqlite_") || check_begins(table, "pragma_");
-    if (strcmp(column, "ROWID") == 0) {
+    if (strcmp(column, "ROWID") == 0 && check_own_table(check, table)) {
         return check_deny(check, "rowid",
                           "%s depends on the order of inserts: give the table a key of its own%s",
                           "");

@@ -51,11 +51,11 @@ static bool is_valid(factum_slice schema, const factum_json *document)
     factum_schema_result result = {.size = sizeof result};
     factum_schema *compiled = NULL;
     factum_schema_checker *checker = NULL;
-    bool valid = factum_schema_compile(schema, &options, &compiled, NULL) == FACTUM_OK &&
-                 factum_schema_checker_create(&checker, NULL) == FACTUM_OK &&
-                 factum_schema_check_json(compiled, checker, document, 1, &result, NULL) ==
-                     FACTUM_OK &&
-                 result.valid;
+    bool valid =
+        factum_schema_compile(schema, &options, &compiled, NULL) == FACTUM_OK &&
+        factum_schema_checker_create(&checker, NULL) == FACTUM_OK &&
+        factum_schema_check_json(compiled, checker, document, 1, &result, NULL) == FACTUM_OK &&
+        result.valid;
     factum_schema_checker_destroy(checker);
     factum_schema_destroy(compiled);
     return valid;
@@ -100,7 +100,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     FCT_ASSERT(shape.types == again.types && shape.always == again.always);
     FCT_ASSERT(shape.types != 0 || !shape.always);
     FCT_ASSERT(shape.nearest.len == 0 || shape.types == 0 || shape.unnamed);
-    FCT_ASSERT(shape.nearest.len == 0 || (shape.nearest.ptr > data && shape.nearest.ptr < data + schema.len));
+    FCT_ASSERT(shape.nearest.len == 0 ||
+               (shape.nearest.ptr > data && shape.nearest.ptr < data + schema.len));
     FCT_ASSERT(path.count == 0 ? shape.step == 0 : shape.step < path.count);
     compare(schema, &shape, &path, rest);
     free(nodes);

@@ -1,0 +1,441 @@
+/* models_test.c - read models from the deployment of a definition to the answer of a query, over
+ * stores in memory and on disk. Layer: projection. */
+#include <stdlib.h>
+#include <sys/stat.h>
+
+#include <factum/model_rows.h>
+
+#include "core/slice.h"
+#include "support/test_store.h"
+
+#define WAIT_MS 20000
+
+static const char v1[] =
+    "--@ projection order_summary version 1\n"
+    "--@ from category order\n"
+    "--@ poison retry 0 within 1s then park\n"
+    "--@ tables\n"
+    "CREATE TABLE {{order_summary}} (order_id TEXT PRIMARY KEY, status TEXT NOT NULL,\n"
+    "  total INTEGER NOT NULL CHECK (total >= 0), paid INTEGER NOT NULL DEFAULT 0);\n"
+    "CREATE TABLE {{sku_sales}} (sku TEXT PRIMARY KEY, qty INTEGER NOT NULL);\n"
+    "--@ on OrderPlaced\n"
+    "INSERT INTO {{order_summary}} (order_id, status, total) VALUES (:orderId, 'placed', :total);\n"
+    "--@ on OrderPlaced each .lines[]\n"
+    "INSERT INTO {{sku_sales}} (sku, qty) VALUES (:sku, :qty)\n"
+    "ON CONFLICT (sku) DO UPDATE SET qty = {{sku_sales}}.qty + excluded.qty;\n"
+    "--@ on PaymentReceived expect 1\n"
+    "UPDATE {{order_summary}} SET paid = paid + :amount, status = 'paid'\n"
+    "WHERE order_id = :orderId;\n"
+    "--@ query paid_orders\n"
+    "SELECT order_id FROM {{order_summary}} WHERE paid >= :least ORDER BY order_id;\n";
+
+struct world {
+    bool on_disk;
+    char dir[SCRATCH_SIZE];
+    char models_dir[SCRATCH_SIZE];
+    factum_store *store;
+    factum_models *models;
+};
+
+static int open_world(void **state, bool on_disk)
+{
+    factum_error err;
+    struct world *world = calloc(1, sizeof *world);
+    assert_non_null(world);
+    world->on_disk = on_disk;
+    assert_ok(test_store_open(&world->store, on_disk, world->dir, NULL, &err), err);
+    assert_true(scratch_make(world->models_dir));
+    *state = world;
+    return 0;
+}
+
+static int in_memory(void **state)
+{
+    return open_world(state, false);
+}
+
+static int on_disk(void **state)
+{
+    return open_world(state, true);
+}
+
+static int close_world(void **state)
+{
+    factum_error err;
+    struct world *world = *state;
+    factum_models_close(world->models);
+    assert_ok(test_store_close(world->store, world->dir, &err), err);
+    assert_true(scratch_remove(world->models_dir));
+    free(world);
+    return 0;
+}
+
+static void start_models(struct world *world)
+{
+    factum_error err;
+    const factum_models_options options = {
+        .size = sizeof options, .path = world->models_dir, .batch_events_max = 100};
+    assert_ok(factum_models_open(world->store, &options, &world->models, &err), err);
+}
+
+static void stop_models(struct world *world)
+{
+    factum_models_close(world->models);
+    world->models = NULL;
+}
+
+static uint64_t deploy(struct world *world, const char *text)
+{
+    factum_error err;
+    factum_projection *projection;
+    factum_act_result result = {.size = sizeof result};
+    assert_ok(factum_projection_load(factum_slice_from(text), NULL, &projection, &err), err);
+    assert_ok(factum_projection_deploy(world->store, projection, NULL, &result, &err), err);
+    factum_projection_free(projection);
+    return result.revision;
+}
+
+static uint64_t act(struct world *world, factum_projection_act what, const char *key,
+                    uint64_t position)
+{
+    factum_error err;
+    factum_act_result result = {.size = sizeof result};
+    const factum_act_request request = {.size = sizeof request,
+                                        .act = what,
+                                        .projection = FCT_SLICE("order_summary"),
+                                        .key = factum_slice_from(key),
+                                        .position = position};
+    assert_ok(factum_projection_act_record(world->store, &request, &result, &err), err);
+    return result.revision;
+}
+
+static void assert_done(struct world *world, uint64_t revision)
+{
+    factum_error err;
+    assert_ok(
+        factum_models_act_wait(world->models, FCT_SLICE("order_summary"), revision, WAIT_MS, &err),
+        err);
+}
+
+static uint64_t append(struct world *world, const char *stream, const char *type, const char *data)
+{
+    factum_error err;
+    factum_append_result result;
+    const factum_new_event event = {.type = factum_slice_from(type),
+                                    .data = factum_slice_from(data)};
+    assert_ok(factum_append_stream(world->store, factum_slice_from(stream), factum_any(), &event, 1,
+                                   &result, &err),
+              err);
+    return result.position;
+}
+
+static uint64_t place_orders(struct world *world, unsigned first, unsigned last)
+{
+    uint64_t position = 0;
+    for (unsigned i = first; i <= last; i++) {
+        char stream[32];
+        char data[160];
+        (void)snprintf(stream, sizeof stream, "order-%u", i);
+        (void)snprintf(data, sizeof data,
+                       "{\"orderId\":\"o%u\",\"total\":%u,\"lines\":[{\"sku\":\"a\",\"qty\":1},"
+                       "{\"sku\":\"b%u\",\"qty\":2}]}",
+                       i, i * 10, i % 3);
+        position = append(world, stream, "OrderPlaced", data);
+    }
+    return position;
+}
+
+/* ---- answers as texts: columns and values joined by commas, rows by semicolons ---------------- */
+
+struct answer {
+    char text[4096];
+    size_t len;
+};
+
+static void add_text(struct answer *answer, const char *separator, factum_slice text)
+{
+    answer->len += (size_t)snprintf(answer->text + answer->len, sizeof answer->text - answer->len,
+                                    "%s%.*s", separator, (int)text.len, (const char *)text.ptr);
+    assert_true(answer->len < sizeof answer->text);
+}
+
+static bool take_columns(void *data, const factum_slice *names, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        add_text(data, i > 0 ? "," : "", names[i]);
+    }
+    return true;
+}
+
+static bool take_row(void *data, const factum_value *values, size_t count)
+{
+    char number[32];
+    for (size_t i = 0; i < count; i++) {
+        (void)snprintf(number, sizeof number, "%lld", (long long)values[i].integer);
+        add_text(data, i > 0 ? "," : ";",
+                 values[i].kind == FACTUM_VALUE_INTEGER ? factum_slice_from(number)
+                 : values[i].kind == FACTUM_VALUE_TEXT  ? values[i].bytes
+                                                        : FCT_SLICE("?"));
+    }
+    return true;
+}
+
+static factum_status ask(struct world *world, const char *sql, uint64_t place, int64_t wait_ms,
+                         struct answer *answer, factum_model_answer *told, factum_error *err)
+{
+    const factum_rows rows = {answer, take_columns, take_row};
+    const factum_model_query query = {.size = sizeof query,
+                                      .model = FCT_SLICE("order_summary"),
+                                      .sql = factum_slice_from(sql),
+                                      .wait_set = place != 0,
+                                      .wait = place,
+                                      .wait_ms = wait_ms};
+    answer->len = 0;
+    answer->text[0] = '\0';
+    return factum_models_query(world->models, &query, &rows, told, err);
+}
+
+static void assert_answer(struct world *world, uint64_t place, const char *sql, const char *wanted)
+{
+    factum_error err;
+    struct answer answer;
+    assert_ok(ask(world, sql, place, WAIT_MS, &answer, NULL, &err), err);
+    assert_string_equal(answer.text, wanted);
+}
+
+/* The host has to have seen the deployment before it can be waited for. */
+static void assert_model(struct world *world, uint64_t revision)
+{
+    assert_done(world, revision);
+}
+
+/* ---- cases ----------------------------------------------------------------------------------- */
+
+static void events_become_rows(void **state)
+{
+    factum_error err;
+    struct answer answer;
+    struct world *world = *state;
+    factum_model_answer told = {.size = sizeof told};
+    uint64_t place = place_orders(world, 1, 250);
+    start_models(world);
+    assert_model(world, deploy(world, v1));
+    assert_answer(world, place, "SELECT count(*) AS n, sum(total) AS t FROM order_summary",
+                  "n,t;250,313750");
+    assert_answer(world, place, "SELECT * FROM sku_sales ORDER BY sku",
+                  "sku,qty;a,250;b0,166;b1,168;b2,166");
+    place = append(world, "order-7", "PaymentReceived", "{\"orderId\":\"o7\",\"amount\":70}");
+    assert_ok(ask(world, "SELECT status, paid FROM order_summary WHERE order_id = 'o7'", place,
+                  WAIT_MS, &answer, &told, &err),
+              err);
+    assert_string_equal(answer.text, "status,paid;paid,70");
+    assert_int_equal(told.row_count, 1);
+    assert_int_equal(told.status.version, 1);
+    assert_int_equal(told.status.event_count, 251);
+    assert_true(told.status.place >= place);
+    assert_int_equal(told.status.behind_events, 0);
+}
+
+static void named_queries_take_parameters(void **state)
+{
+    factum_error err;
+    struct answer answer = {.len = 0};
+    struct world *world = *state;
+    start_models(world);
+    assert_model(world, deploy(world, v1));
+    (void)place_orders(world, 1, 3);
+    (void)append(world, "order-2", "PaymentReceived", "{\"orderId\":\"o2\",\"amount\":20}");
+    uint64_t place =
+        append(world, "order-3", "PaymentReceived", "{\"orderId\":\"o3\",\"amount\":5}");
+    const factum_rows rows = {&answer, take_columns, take_row};
+    const factum_model_parameter least = {.name = FCT_SLICE("least"),
+                                          .value = {.kind = FACTUM_VALUE_INTEGER, .integer = 10}};
+    factum_model_query query = {.size = sizeof query,
+                                .model = FCT_SLICE("order_summary"),
+                                .named = FCT_SLICE("paid_orders"),
+                                .parameters = &least,
+                                .parameter_count = 1,
+                                .wait_set = true,
+                                .wait = place,
+                                .wait_ms = WAIT_MS};
+    assert_ok(factum_models_query(world->models, &query, &rows, NULL, &err), err);
+    assert_string_equal(answer.text, "order_id;o2");
+    query.named = FCT_SLICE("unpaid");
+    assert_status(factum_models_query(world->models, &query, &rows, NULL, &err), FACTUM_NOT_FOUND);
+    assert_text(err, "has no query unpaid");
+}
+
+static void a_wait_ends_at_once_if_nothing_is_wanted(void **state)
+{
+    factum_error err;
+    struct world *world = *state;
+    start_models(world);
+    assert_model(world, deploy(world, v1));
+    uint64_t place = place_orders(world, 1, 1);
+    assert_answer(world, place, "SELECT count(*) AS n FROM order_summary", "n;1");
+    assert_done(world, act(world, FACTUM_ACT_PAUSE, NULL, 0));
+    place = append(world, "customer-1", "CustomerRenamed", "{}");
+    assert_ok(factum_models_wait(world->models, FCT_SLICE("order_summary"), place, 0, NULL, &err),
+              err);
+    place = place_orders(world, 2, 4);
+    factum_build_status behind = {.size = sizeof behind};
+    assert_status(
+        factum_models_wait(world->models, FCT_SLICE("order_summary"), place, 50, &behind, &err),
+        FACTUM_TIMEOUT);
+    assert_text(err, "accepted at ");
+    assert_text(err, "behind by 3 events");
+    assert_int_equal(behind.state, FACTUM_BUILD_PAUSED);
+    assert_done(world, act(world, FACTUM_ACT_RESUME, NULL, 0));
+    assert_answer(world, place, "SELECT count(*) AS n FROM order_summary", "n;4");
+}
+
+struct parked_list {
+    char text[512];
+    uint64_t first;
+};
+
+static bool take_parked(void *data, const factum_parked *parked)
+{
+    struct parked_list *list = data;
+    size_t len = strlen(list->text);
+    if (list->first == 0) {
+        list->first = parked->position;
+    }
+    (void)snprintf(list->text + len, sizeof list->text - len, "%.*s:%.*s:%s;", (int)parked->key.len,
+                   (const char *)parked->key.ptr, (int)parked->type.len,
+                   (const char *)parked->type.ptr, parked->reason.len > 0 ? "bad" : "waits");
+    return true;
+}
+
+static void assert_parked(struct world *world, const char *wanted, uint64_t *first)
+{
+    factum_error err;
+    struct parked_list list = {.first = 0};
+    const factum_parked_each each = {&list, take_parked};
+    assert_ok(factum_models_parked(world->models, FCT_SLICE("order_summary"),
+                                   (factum_slice){NULL, 0}, &each, &err),
+              err);
+    assert_string_equal(list.text, wanted);
+    *first = list.first;
+}
+
+static void poison_is_parked_skipped_and_retried(void **state)
+{
+    uint64_t first;
+    struct world *world = *state;
+    start_models(world);
+    assert_model(world, deploy(world, v1));
+    /* o1 is paid before it is placed: another stream, so another key and no order between them. */
+    (void)append(world, "order-pay1", "PaymentReceived", "{\"orderId\":\"o1\",\"amount\":4}");
+    (void)append(world, "order-x", "OrderPlaced", "{\"orderId\":\"x\",\"total\":-5,\"lines\":[]}");
+    (void)append(world, "order-x", "PaymentReceived", "{\"orderId\":\"x\",\"amount\":1}");
+    uint64_t place = place_orders(world, 1, 2);
+    assert_answer(world, place, "SELECT order_id, paid FROM order_summary ORDER BY 1",
+                  "order_id,paid;o1,0;o2,0");
+    assert_parked(world,
+                  "order-pay1:PaymentReceived:bad;order-x:OrderPlaced:bad;"
+                  "order-x:PaymentReceived:waits;",
+                  &first);
+    assert_done(world, act(world, FACTUM_ACT_RETRY, "order-pay1", 0));
+    assert_answer(world, place, "SELECT order_id, paid FROM order_summary ORDER BY 1",
+                  "order_id,paid;o1,4;o2,0");
+    assert_parked(world, "order-x:OrderPlaced:bad;order-x:PaymentReceived:waits;", &first);
+    assert_done(world, act(world, FACTUM_ACT_SKIP, NULL, first));
+    assert_parked(world, "order-x:PaymentReceived:bad;", &first);
+    assert_done(world, act(world, FACTUM_ACT_SKIP, NULL, first));
+    assert_parked(world, "", &first);
+    /* A file that is made again knows what was skipped, but parks what only an order had parked. */
+    stop_models(world);
+    assert_true(scratch_remove(world->models_dir));
+    assert_int_equal(mkdir(world->models_dir, 0700), 0);
+    start_models(world);
+    assert_model(world, act(world, FACTUM_ACT_RESUME, NULL, 0));
+    assert_answer(world, place, "SELECT count(*) AS n FROM order_summary", "n;2");
+    assert_parked(world, "order-pay1:PaymentReceived:bad;", &first);
+}
+
+static void a_new_version_is_built_beside_and_swapped(void **state)
+{
+    factum_error err;
+    struct world *world = *state;
+    char v2[sizeof v1 + 64];
+    start_models(world);
+    assert_model(world, deploy(world, v1));
+    uint64_t place = place_orders(world, 1, 20);
+    (void)snprintf(v2, sizeof v2, "%s", v1);
+    char *digit = strstr(v2, "version 1");
+    digit[8] = '2';
+    char *placed = strstr(v2, "'placed', :total");
+    memcpy(placed, "'PLACED'", 8);
+    assert_model(world, deploy(world, v2));
+    assert_answer(world, place, "SELECT status, count(*) AS n FROM order_summary GROUP BY 1",
+                  "status,n;placed,20");
+    assert_done(world, act(world, FACTUM_ACT_SWAP, NULL, 0));
+    assert_answer(world, place, "SELECT status, count(*) AS n FROM order_summary GROUP BY 1",
+                  "status,n;PLACED,20");
+    place = place_orders(world, 21, 30);
+    assert_answer(world, place, "SELECT status, count(*) AS n FROM order_summary GROUP BY 1",
+                  "status,n;PLACED,30");
+    assert_done(world, act(world, FACTUM_ACT_ROLLBACK, NULL, 0));
+    assert_answer(world, place, "SELECT status, count(*) AS n FROM order_summary GROUP BY 1",
+                  "status,n;placed,30");
+    assert_done(world, act(world, FACTUM_ACT_REBUILD, NULL, 0));
+    assert_done(world, act(world, FACTUM_ACT_SWAP, NULL, 0));
+    assert_answer(world, place, "SELECT status, count(*) AS n FROM order_summary GROUP BY 1",
+                  "status,n;placed,30");
+    factum_projection *projection;
+    v2[strlen(v2) - 1] = ' ';
+    assert_ok(factum_projection_load(factum_slice_from(v2), NULL, &projection, &err), err);
+    assert_status(factum_projection_deploy(world->store, projection, NULL, NULL, &err),
+                  FACTUM_EXISTS);
+    assert_text(err, "give the file the version 3");
+    factum_projection_free(projection);
+}
+
+static void it_goes_on_where_it_was(void **state)
+{
+    struct world *world = *state;
+    uint64_t place = place_orders(world, 1, 10);
+    start_models(world);
+    assert_model(world, deploy(world, v1));
+    assert_answer(world, place, "SELECT count(*) AS n FROM order_summary", "n;10");
+    stop_models(world);
+    place = place_orders(world, 11, 500);
+    start_models(world);
+    assert_model(world, act(world, FACTUM_ACT_RESUME, NULL, 0));
+    assert_answer(world, place,
+                  "SELECT count(*) AS n, sum(qty) AS q FROM order_summary, sku_sales"
+                  " WHERE sku = 'a' AND order_id = 'o1'",
+                  "n,q;1,500");
+}
+
+static void a_removed_model_is_gone(void **state)
+{
+    factum_error err;
+    struct answer answer;
+    struct world *world = *state;
+    start_models(world);
+    assert_model(world, deploy(world, v1));
+    assert_done(world, act(world, FACTUM_ACT_REMOVE, NULL, 0));
+    assert_status(ask(world, "SELECT 1", 0, 0, &answer, NULL, &err), FACTUM_NOT_FOUND);
+    uint64_t place = place_orders(world, 1, 5);
+    assert_model(world, deploy(world, v1));
+    assert_answer(world, place, "SELECT count(*) AS n FROM order_summary", "n;5");
+}
+
+int main(void)
+{
+#define BOTH(name)                                                                                 \
+    cmocka_unit_test_setup_teardown(name, in_memory, close_world),                                 \
+        cmocka_unit_test_setup_teardown(name, on_disk, close_world)
+    const struct CMUnitTest tests[] = {
+        BOTH(events_become_rows),
+        BOTH(named_queries_take_parameters),
+        BOTH(a_wait_ends_at_once_if_nothing_is_wanted),
+        BOTH(poison_is_parked_skipped_and_retried),
+        BOTH(a_new_version_is_built_beside_and_swapped),
+        BOTH(it_goes_on_where_it_was),
+        BOTH(a_removed_model_is_gone),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
