@@ -25,9 +25,9 @@
 #include "core/slice.h"
 #include "projection/bind_text.h"
 
-#define COPY_WHOLE_MAX 4096u        /* bytes of data that are copied as a whole */
-#define NODES_KEPT_MAX (1u << 16)   /* a tape that had to be longer is given back */
-#define ITEMS_KEPT_MAX (1u << 14)   /* the same of the rows' elements */
+#define COPY_WHOLE_MAX 4096u      /* bytes of data that are copied as a whole */
+#define NODES_KEPT_MAX (1u << 16) /* a tape that had to be longer is given back */
+#define ITEMS_KEPT_MAX (1u << 14) /* the same of the rows' elements */
 #define TROUBLE_SIZE_MAX 512u
 
 /* What the events of a type go to: |order| from |first| on. */
@@ -240,8 +240,8 @@ static FCT_COLD FCT_PRINTF(2, 3) bool bind_trouble(struct binding *b, const char
     (void)vsnprintf(text, sizeof text, format, args);
     va_end(args);
     fct_text_clean(text);
-    b->bound->trouble = (const char *)factum_arena_copy(b->arena, fct_slice(text, strlen(text) + 1))
-                            .ptr;
+    b->bound->trouble =
+        (const char *)factum_arena_copy(b->arena, fct_slice(text, strlen(text) + 1)).ptr;
     return false;
 }
 
@@ -270,7 +270,7 @@ static factum_slice bind_keep(struct binding *b, const struct bind_text *text, f
 }
 
 static bool bind_json_number(struct binding *b, const struct bind_text *text, uint32_t node,
-                        factum_value *value)
+                             factum_value *value)
 {
     factum_slice raw = factum_json_raw(text->json, node);
     char what[FCT_FMT_SIZE_MAX + 80];
@@ -363,7 +363,8 @@ static uint32_t bind_find_node(const struct fct_path *path, const factum_json *j
 
 static uint32_t bind_find_in(const struct fct_path *path, const struct bind_text *text)
 {
-    return text->json == NULL ? FACTUM_JSON_NONE : bind_find_node(path, text->json, FACTUM_JSON_ROOT);
+    return text->json == NULL ? FACTUM_JSON_NONE
+                              : bind_find_node(path, text->json, FACTUM_JSON_ROOT);
 }
 
 /* A text of the metadata; NULL if it is no text, or empty. */
@@ -384,16 +385,18 @@ static bool bind_id(struct binding *b, const char *name, factum_value *value)
 
 static bool bind_text_value(factum_slice text, factum_value *value)
 {
-    *value = (factum_value){.kind = FACTUM_VALUE_TEXT,
-                            .bytes = text.len == 0 ? FCT_SLICE("") : text};
+    *value =
+        (factum_value){.kind = FACTUM_VALUE_TEXT, .bytes = text.len == 0 ? FCT_SLICE("") : text};
     return true;
 }
 
 static bool bind_whole(struct binding *b, uint64_t number, const char *what, factum_value *value)
 {
     *value = (factum_value){.kind = FACTUM_VALUE_INTEGER, .integer = (int64_t)number};
-    return number <= INT64_MAX || bind_trouble(b, "its %s, %" PRIu64 ", does not fit an integer of "
-                                                  "64 bits", what, number);
+    return number <= INT64_MAX || bind_trouble(b,
+                                               "its %s, %" PRIu64 ", does not fit an integer of "
+                                               "64 bits",
+                                               what, number);
 }
 
 static bool bind_time(struct binding *b, size_t len_max, factum_value *value)
@@ -439,10 +442,10 @@ static bool bind_parameter(struct binding *b, const struct fct_parameter *parame
     case FCT_PARAMETER_META:
         return bind_node(b, &b->metadata, bind_find_in(parameter->path, &b->metadata), value);
     case FCT_PARAMETER_ITEM:
-        return bind_node(
-            b, &b->data,
-            row == NULL ? FACTUM_JSON_NONE : bind_find_node(parameter->path, b->data.json, row->node),
-            value);
+        return bind_node(b, &b->data,
+                         row == NULL ? FACTUM_JSON_NONE
+                                     : bind_find_node(parameter->path, b->data.json, row->node),
+                         value);
     case FCT_PARAMETER_ITEM_INDEX:
         break;
     }

@@ -176,9 +176,9 @@ static bool column_is_numeric(factum_slice type)
 /* A name, then words and names up to the first constraint. */
 static void column_read_one(struct column_scan *at, struct column *column)
 {
-    static const char *const constraints[] = {
-        "CONSTRAINT", "PRIMARY", "NOT",        "NULL",      "UNIQUE", "CHECK",
-        "DEFAULT",    "COLLATE", "REFERENCES", "GENERATED", "AS",     NULL};
+    static const char *const constraints[] = {"CONSTRAINT", "PRIMARY",   "NOT",     "NULL",
+                                              "UNIQUE",     "CHECK",     "DEFAULT", "COLLATE",
+                                              "REFERENCES", "GENERATED", "AS",      NULL};
     static const char *const generated[] = {"GENERATED", "AS", NULL};
     *column = (struct column){.name = fct_lint_name(&at->token)};
     column_step(at);
@@ -288,11 +288,10 @@ static void column_note(struct column_scan *at, const struct fct_sql_token *para
     for (size_t i = 0; i < handler->parameter_count; i++) {
         if (at->places[i].column.len == 0 &&
             fct_slice_equal(handler->parameters[i].name, parameter->text)) {
-            at->places[i] = (struct fct_column_place){
-                .column = column->name,
-                .type = column->type,
-                .line = parameter->line,
-                .column_number = parameter->column};
+            at->places[i] = (struct fct_column_place){.column = column->name,
+                                                      .type = column->type,
+                                                      .line = parameter->line,
+                                                      .column_number = parameter->column};
             return;
         }
     }
@@ -378,8 +377,7 @@ static void column_assignments(struct column_scan *at)
                 column_step(at);
                 if (column_at_end(at) || column_at(at, ',') || column_at(at, ';') ||
                     column_at_one_of(at, ends)) {
-                    column_note(at, &value,
-                                column_number(at->columns, fct_lint_name(&name)));
+                    column_note(at, &value, column_number(at->columns, fct_lint_name(&name)));
                 }
             }
         }
@@ -397,8 +395,8 @@ static void column_read_statement(struct column_scan *at, const struct fct_state
     bool known = false;
     column_begin(at, statement);
     while (!column_at_end(at)) {
-        bool verb = at->depth == 0 && (fct_sql_is_word(&at->token, "INTO") ||
-                                       fct_sql_is_word(&at->token, "UPDATE"));
+        bool verb = at->depth == 0 &&
+                    (fct_sql_is_word(&at->token, "INTO") || fct_sql_is_word(&at->token, "UPDATE"));
         if (verb) {
             bool into = fct_sql_is_word(&at->token, "INTO");
             column_step(at);

@@ -122,8 +122,7 @@ static unsigned field_types_before(const struct field_type *type, const struct f
 /* |path| finds nothing, or what the schema does not list. */
 static FCT_COLD factum_status field_missing(const struct fields *f, const struct field_type *type,
                                             const struct fct_path *path,
-                                            const struct fct_shape *shape,
-                                            struct field_place place)
+                                            const struct fct_shape *shape, struct field_place place)
 {
     char text[FIELD_PATH_SIZE];
     char before[FIELD_PATH_SIZE];
@@ -132,8 +131,8 @@ static FCT_COLD factum_status field_missing(const struct fields *f, const struct
     field_path_print(path, count, text);
     if (shape->nearest.len > 0) {
         return fct_projection_fail(f->definition, place.line, place.column, FACTUM_INVALID, f->err,
-                                   "%.*s has no member %s: did you mean %.*s?",
-                                   FCT_FMT(type->name), text, FCT_FMT(shape->nearest));
+                                   "%.*s has no member %s: did you mean %.*s?", FCT_FMT(type->name),
+                                   text, FCT_FMT(shape->nearest));
     }
     if (shape->types != 0) {
         return fct_projection_fail(
@@ -280,8 +279,8 @@ static factum_status field_check_column(const struct fields *f, const struct fie
                                         const struct fct_column_place *place, unsigned types)
 {
     char what[96];
-    bool textual = (types & FIELD_TEXTUAL) != 0 &&
-                   (types & ~(unsigned)(FIELD_TEXTUAL | FCT_SHAPE_NULL)) == 0;
+    bool textual =
+        (types & FIELD_TEXTUAL) != 0 && (types & ~(unsigned)(FIELD_TEXTUAL | FCT_SHAPE_NULL)) == 0;
     if (place->column.len == 0 || !textual) {
         return FACTUM_OK;
     }
@@ -290,8 +289,9 @@ static factum_status field_check_column(const struct fields *f, const struct fie
     return fct_projection_fail(
         f->definition, place->line, place->column_number, FACTUM_INVALID, f->err,
         ":%.*s is %s%s%.*s, but column %.*s takes numbers: it is declared %.*s",
-        FCT_FMT(parameter->name), what, of_type ? " in " : "", of_type ? fct_fmt_size(type->name) : 0,
-        (const char *)type->name.ptr, FCT_FMT(place->column), FCT_FMT(place->type));
+        FCT_FMT(parameter->name), what, of_type ? " in " : "",
+        of_type ? fct_fmt_size(type->name) : 0, (const char *)type->name.ptr,
+        FCT_FMT(place->column), FCT_FMT(place->type));
 }
 
 static factum_status field_check_key(const struct fields *f, const struct field_type *type)
@@ -369,8 +369,8 @@ static bool field_schema_find(const factum_schemas *schemas, factum_slice subjec
 }
 
 /* The schema of |type| in |category|, which may be empty. */
-static bool field_schema_of(const factum_schemas *schemas, factum_slice category,
-                            factum_slice type, factum_slice *text)
+static bool field_schema_of(const factum_schemas *schemas, factum_slice category, factum_slice type,
+                            factum_slice *text)
 {
     char subject[2 * FACTUM_NAME_SIZE_MAX + 2];
     if (schemas == NULL) {
@@ -413,8 +413,8 @@ static factum_status field_check_handler(struct fields *f, const struct fct_hand
 {
     const struct fct_definition *definition = f->definition;
     bool category = definition->source == FACTUM_SOURCE_CATEGORY;
-    size_t sources = category && definition->source_name_count > 0 ? definition->source_name_count
-                                                                   : 1;
+    size_t sources =
+        category && definition->source_name_count > 0 ? definition->source_name_count : 1;
     factum_status status = FACTUM_OK;
     fct_columns_find(f->columns, handler, f->places);
     for (size_t i = 0; i < handler->type_count && status == FACTUM_OK; i++) {

@@ -13,8 +13,7 @@
 #define HEAD                                                                                       \
     "--@ projection orders version 3\n--@ from category order\n--@ tables\n"                       \
     "CREATE TABLE {{t}} (id TEXT PRIMARY KEY, qty INTEGER, note STRING);\n"
-#define ON(parameters)                                                                             \
-    HEAD "--@ on OrderPlaced\nINSERT INTO {{t}} VALUES (" parameters ");\n"
+#define ON(parameters) HEAD "--@ on OrderPlaced\nINSERT INTO {{t}} VALUES (" parameters ");\n"
 
 static const char placed[] =
     "{\"type\":\"object\",\"required\":[\"orderId\"],\"properties\":{"
@@ -92,8 +91,8 @@ static void assert_refused(struct fixture *f, const char *text, const char *why)
 }
 
 /* What becomes of |text| if |schema| becomes that of |type|; NULL: nothing. */
-static void assert_breaks(struct fixture *f, const char *text, const char *type,
-                          const char *schema, const char *why)
+static void assert_breaks(struct fixture *f, const char *text, const char *type, const char *schema,
+                          const char *why)
 {
     struct fct_definition *definition = parsed(f, text);
     factum_json_node nodes[256];
@@ -105,8 +104,7 @@ static void assert_breaks(struct fixture *f, const char *text, const char *type,
         fct_fields_break(definition, factum_slice_from(type), &json, found, sizeof found);
     assert_int_equal(status, why == NULL ? FACTUM_OK : FACTUM_INVALID);
     assert_string_equal(found, why == NULL ? "" : why);
-    assert_int_equal(fct_fields_break(definition, factum_slice_from(type), &json, NULL, 0),
-                     status);
+    assert_int_equal(fct_fields_break(definition, factum_slice_from(type), &json, NULL, 0), status);
     fct_projection_definition_free(definition);
 }
 
@@ -195,8 +193,8 @@ TEST(each_leads_to_an_array_or_an_object)
 {
     F;
     register_schema(f, "OrderPlaced", placed);
-    assert_good(f, EACH(".lines[]", ":sku, :qty, :data.orderId"));
-    assert_good(f, EACH(".lines", ":sku, :item_index, :item"));
+    assert_good(f, EACH(".lines[]", ":data.orderId, :qty, NULL"));
+    assert_good(f, EACH(".lines", ":item, :item_index, NULL"));
     assert_good(f, EACH(".address", ":city, 1, NULL"));
     assert_good(f, EACH(".any[].thing", ":x, 1, NULL"));
     assert_refused(f, EACH(".orderId", ":x, 1, NULL"),
@@ -322,12 +320,12 @@ TEST(what_is_too_much_to_compare_is_too_big)
     assert_non_null(schema);
     assert_non_null(text);
     size_t used = (size_t)snprintf(schema, room, "{\"properties\":{");
-    for (int i = 0; i < 60000; i++) {
+    for (int i = 0; i < 9000; i++) {
         used += (size_t)snprintf(schema + used, room - used, "\"m%d\":{},", i);
     }
     (void)snprintf(schema + used, room - used, "\"x\":{}}}");
     used = (size_t)snprintf(text, room, HEAD);
-    for (int i = 0; i < 4; i++) {
+    for (int i = 0; i < 12; i++) {
         used += (size_t)snprintf(text + used, room - used,
                                  "--@ on OrderPlaced\nDELETE FROM {{t}} WHERE id IN (:m0");
         for (int j = 1; j < 200; j++) {

@@ -67,10 +67,10 @@ struct shape_walk {
     bool named; /* the member of the step is one of them, */
     bool open;  /* others are allowed */
     /* Of all such objects: */
-    bool strange; /* the member is not listed in one, */
-    bool known;   /* it is, or is allowed, in one, */
-    bool found;   /* it is listed in one */
-    struct fct_nearest nearest;
+    bool strange;                /* the member is not listed in one, */
+    bool known;                  /* it is, or is allowed, in one, */
+    bool found;                  /* it is listed in one */
+    struct fct_nearest *nearest; /* NULL: nobody asks for similar names, which takes long */
 };
 
 /* What is known of a value, |step| steps into the path. */
@@ -241,12 +241,9 @@ static unsigned shape_type_named(const struct shape_walk *walk, uint32_t node)
     static const struct {
         const char *name;
         unsigned types;
-    } names[] = {{"null", FCT_SHAPE_NULL},
-                 {"boolean", FCT_SHAPE_BOOLEAN},
-                 {"integer", FCT_SHAPE_INTEGER},
-                 {"number", FCT_SHAPE_INTEGER | FCT_SHAPE_NUMBER},
-                 {"string", FCT_SHAPE_TEXT},
-                 {"array", FCT_SHAPE_ARRAY},
+    } names[] = {{"null", FCT_SHAPE_NULL},       {"boolean", FCT_SHAPE_BOOLEAN},
+                 {"integer", FCT_SHAPE_INTEGER}, {"number", FCT_SHAPE_INTEGER | FCT_SHAPE_NUMBER},
+                 {"string", FCT_SHAPE_TEXT},     {"array", FCT_SHAPE_ARRAY},
                  {"object", FCT_SHAPE_OBJECT}};
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
         if (factum_json_text_is(shape_json(walk), node, factum_slice_from(names[i].name))) {
@@ -339,8 +336,8 @@ static uint32_t shape_listed(struct shape_walk *walk, uint32_t properties, factu
          at = shape_next(walk, properties, at)) {
         if (factum_json_text_is(shape_json(walk), at, name)) {
             found = at + 1;
-        } else if (last && name.len > 1 && !factum_json_is_escaped(shape_json(walk), at)) {
-            fct_nearest_offer(&walk->nearest, factum_json_inside(shape_json(walk), at));
+        } else if (last && walk->nearest != NULL && !factum_json_is_escaped(shape_json(walk), at)) {
+            fct_nearest_offer(walk->nearest, factum_json_inside(shape_json(walk), at));
         }
         walk->lists = walk->lists || last;
     }
@@ -351,9 +348,9 @@ static uint32_t shape_listed(struct shape_walk *walk, uint32_t properties, factu
 /* Does a keyword allow members that are not listed, or may it? */
 static bool shape_is_open(const struct shape_walk *walk, const uint32_t *keywords)
 {
-    static const enum shape_keyword unclear[] = {
-        SHAPE_DYNAMIC_REF, SHAPE_RECURSIVE_REF,    SHAPE_PATTERN_PROPERTIES,
-        SHAPE_IF,          SHAPE_DEPENDENT_SCHEMAS, SHAPE_DEPENDENCIES};
+    static const enum shape_keyword unclear[] = {SHAPE_DYNAMIC_REF,        SHAPE_RECURSIVE_REF,
+                                                 SHAPE_PATTERN_PROPERTIES, SHAPE_IF,
+                                                 SHAPE_DEPENDENT_SCHEMAS,  SHAPE_DEPENDENCIES};
     static const enum shape_keyword others[] = {SHAPE_ADDITIONAL_PROPERTIES,
                                                 SHAPE_UNEVALUATED_PROPERTIES};
     bool open = false;
@@ -362,8 +359,7 @@ static bool shape_is_open(const struct shape_walk *walk, const uint32_t *keyword
     }
     for (size_t i = 0; i < sizeof others / sizeof others[0]; i++) {
         uint32_t node = keywords[others[i]];
-        open = open ||
-               (node != FACTUM_JSON_NONE && !shape_is(walk, node, FACTUM_JSON_FALSE));
+        open = open || (node != FACTUM_JSON_NONE && !shape_is(walk, node, FACTUM_JSON_FALSE));
     }
     return open;
 }
@@ -701,15 +697,14 @@ static struct shape_view shape_see(struct shape_walk *walk, uint32_t node, uint3
 
 void fct_shape_open(struct fct_shape_source *source, const factum_json *schema, uint64_t steps_max)
 {
-    *source = (struct fct_shape_source){
-        .json = schema, .prefix_items = true, .steps_left = steps_max};
+    *source =
+        (struct fct_shape_source){.json = schema, .prefix_items = true, .steps_left = steps_max};
     uint32_t draft = factum_json_find(schema, FACTUM_JSON_ROOT, FCT_SLICE("$schema"));
     if (draft != FACTUM_JSON_NONE && factum_json_kind_of(schema, draft) == FACTUM_JSON_TEXT) {
         factum_slice uri = factum_json_inside(schema, draft);
         source->ref_alone = fct_slice_holds(uri, FCT_SLICE("draft-07")) ||
                             fct_slice_holds(uri, FCT_SLICE("draft-06"));
-        source->prefix_items =
-            !source->ref_alone && !fct_slice_holds(uri, FCT_SLICE("2019-09"));
+        source->prefix_items = !source->ref_alone && !fct_slice_holds(uri, FCT_SLICE("2019-09"));
     }
     uint32_t own = factum_json_find(schema, FACTUM_JSON_ROOT, FCT_SLICE("$id"));
     for (uint32_t at = 0; at < schema->count && !source->embedded; at++) {
@@ -718,13 +713,22 @@ void fct_shape_open(struct fct_shape_source *source, const factum_json *schema, 
     }
 }
 
+/* The listed member whose name is most similar to that of the last step. */
+static factum_slice shape_nearest(struct fct_shape_source *source, const struct fct_path *path,
+                                  uint32_t count)
+{
+    struct fct_nearest nearest;
+    struct shape_walk walk = {.source = source, .path = path, .count = count, .nearest = &nearest};
+    fct_nearest_begin(&nearest, shape_name(&walk, count - 1));
+    (void)shape_see_closed(&walk, FACTUM_JSON_ROOT, 0);
+    return nearest.best;
+}
+
 /* The first |count| steps. */
 static struct fct_shape shape_prefix(struct fct_shape_source *source, const struct fct_path *path,
                                      uint32_t count)
 {
     struct shape_walk walk = {.source = source, .path = path, .count = count};
-    bool member = count > 0 && path->steps[count - 1].kind == FCT_PATH_MEMBER;
-    fct_nearest_begin(&walk.nearest, member ? shape_name(&walk, count - 1) : fct_slice(NULL, 0));
     struct shape_view view = shape_see_closed(&walk, FACTUM_JSON_ROOT, 0);
     if (walk.lost) {
         return (struct fct_shape){.types = FCT_SHAPE_ANY};
@@ -733,8 +737,10 @@ static struct fct_shape shape_prefix(struct fct_shape_source *source, const stru
                               .always = view.always,
                               .unnamed = walk.strange && !walk.known,
                               .step = count > 0 ? count - 1 : 0};
-    if (!walk.found && (shape.types == 0 || shape.unnamed)) {
-        shape.nearest = walk.nearest.best;
+    bool missing = (shape.types == 0 || shape.unnamed) && !walk.found;
+    if (missing && count > 0 && path->steps[count - 1].kind == FCT_PATH_MEMBER &&
+        path->steps[count - 1].len > 1) {
+        shape.nearest = shape_nearest(source, path, count);
     }
     return shape;
 }
@@ -769,9 +775,12 @@ void fct_shape_print(unsigned types, char *text, size_t size)
     static const struct {
         unsigned types;
         const char *name;
-    } names[] = {{FCT_SHAPE_TEXT, "a text"},         {FCT_SHAPE_NUMBER, "a number"},
-                 {FCT_SHAPE_INTEGER, "a whole number"}, {FCT_SHAPE_BOOLEAN, "a boolean"},
-                 {FCT_SHAPE_ARRAY, "an array"},      {FCT_SHAPE_OBJECT, "an object"},
+    } names[] = {{FCT_SHAPE_TEXT, "a text"},
+                 {FCT_SHAPE_NUMBER, "a number"},
+                 {FCT_SHAPE_INTEGER, "a whole number"},
+                 {FCT_SHAPE_BOOLEAN, "a boolean"},
+                 {FCT_SHAPE_ARRAY, "an array"},
+                 {FCT_SHAPE_OBJECT, "an object"},
                  {FCT_SHAPE_NULL, "null"}};
     if (types == FCT_SHAPE_ANY || types == 0) {
         (void)snprintf(text, size, "%s", types == 0 ? "nothing" : "any value");
@@ -787,9 +796,9 @@ void fct_shape_print(unsigned types, char *text, size_t size)
         }
         types &= ~names[i].types;
         int len = snprintf(text + used, size - used, "%s%s", names[i].name,
-                           types == 0                      ? ""
+                           types == 0                   ? ""
                            : (types & (types - 1)) == 0 ? " or "
-                                                           : ", ");
+                                                        : ", ");
         used += (size_t)len;
     }
 }
