@@ -269,8 +269,8 @@ static factum_slice bind_keep(struct binding *b, const struct bind_text *text, f
     return text->copied ? part : factum_arena_copy(b->arena, part);
 }
 
-static bool bind_number(struct binding *b, const struct bind_text *text, uint32_t node,
-                        factum_value *value)
+static bool bind_json_number(struct binding *b, const struct bind_text *text, uint32_t node,
+                             factum_value *value)
 {
     factum_slice raw = factum_json_raw(text->json, node);
     char what[FCT_FMT_SIZE_MAX + 80];
@@ -331,7 +331,7 @@ static bool bind_node(struct binding *b, const struct bind_text *text, uint32_t 
         value->integer = factum_json_kind_of(text->json, node) == FACTUM_JSON_TRUE ? 1 : 0;
         return true;
     case FACTUM_JSON_NUMBER:
-        return bind_number(b, text, node, value);
+        return bind_json_number(b, text, node, value);
     case FACTUM_JSON_TEXT:
         return bind_string(b, text, node, value);
     case FACTUM_JSON_ARRAY:
@@ -344,7 +344,7 @@ static bool bind_node(struct binding *b, const struct bind_text *text, uint32_t 
 }
 
 /* fct_path_find, which most paths are too short for. */
-static uint32_t bind_find(const struct fct_path *path, const factum_json *json, uint32_t node)
+static uint32_t bind_find_node(const struct fct_path *path, const factum_json *json, uint32_t node)
 {
     uint32_t start = node;
     if (path == NULL) {
@@ -363,7 +363,8 @@ static uint32_t bind_find(const struct fct_path *path, const factum_json *json, 
 
 static uint32_t bind_find_in(const struct fct_path *path, const struct bind_text *text)
 {
-    return text->json == NULL ? FACTUM_JSON_NONE : bind_find(path, text->json, FACTUM_JSON_ROOT);
+    return text->json == NULL ? FACTUM_JSON_NONE
+                              : bind_find_node(path, text->json, FACTUM_JSON_ROOT);
 }
 
 /* A text of the metadata; NULL if it is no text, or empty. */
@@ -443,7 +444,7 @@ static bool bind_parameter(struct binding *b, const struct fct_parameter *parame
     case FCT_PARAMETER_ITEM:
         return bind_node(b, &b->data,
                          row == NULL ? FACTUM_JSON_NONE
-                                     : bind_find(parameter->path, b->data.json, row->node),
+                                     : bind_find_node(parameter->path, b->data.json, row->node),
                          value);
     case FCT_PARAMETER_ITEM_INDEX:
         break;

@@ -16,8 +16,7 @@
 #include <string.h>
 
 #include "core/slice.h"
-
-#define NAME_COMPARED_MAX 64u /* bytes of a name that others are similar to */
+#include "projection/nearest.h"
 
 #define SHAPE_KEYWORD_LIST(X)                                                                      \
     X(TYPE, "type")                                                                                \
@@ -68,11 +67,10 @@ struct shape_walk {
     bool named; /* the member of the step is one of them, */
     bool open;  /* others are allowed */
     /* Of all such objects: */
-    bool strange; /* the member is not listed in one, */
-    bool known;   /* it is, or is allowed, in one, */
-    bool found;   /* it is listed in one */
-    factum_slice nearest;
-    size_t distance; /* of |nearest| */
+    bool strange;                /* the member is not listed in one, */
+    bool known;                  /* it is, or is allowed, in one, */
+    bool found;                  /* it is listed in one */
+    struct fct_nearest *nearest; /* NULL: nobody asks for similar names, which takes long */
 };
 
 /* What is known of a value, |step| steps into the path. */
@@ -305,49 +303,6 @@ static unsigned shape_types(struct shape_walk *walk, const uint32_t *keywords)
     return types;
 }
 
-/* ---- similar names --------------------------------------------------------------------------- */
-
-static uint8_t shape_fold(uint8_t c)
-{
-    return c >= 'A' && c <= 'Z' ? (uint8_t)(c + ('a' - 'A')) : c;
-}
-
-/* How many bytes have to be put in, taken out or replaced, in any case of letters. Both names have
- * at most NAME_COMPARED_MAX bytes. */
-static size_t shape_distance(factum_slice a, factum_slice b)
-{
-    size_t row[NAME_COMPARED_MAX + 1];
-    for (size_t j = 0; j <= b.len; j++) {
-        row[j] = j;
-    }
-    for (size_t i = 0; i < a.len; i++) {
-        size_t corner = row[0];
-        row[0] = i + 1;
-        for (size_t j = 0; j < b.len; j++) {
-            size_t replaced = corner + (shape_fold(a.ptr[i]) == shape_fold(b.ptr[j]) ? 0 : 1);
-            size_t moved = (row[j] < row[j + 1] ? row[j] : row[j + 1]) + 1;
-            corner = row[j + 1];
-            row[j + 1] = replaced < moved ? replaced : moved;
-        }
-    }
-    return row[b.len];
-}
-
-/* Is the member |at| more similar to |name| than those before it? */
-static void shape_compare(struct shape_walk *walk, uint32_t at, factum_slice name)
-{
-    factum_slice other = factum_json_inside(shape_json(walk), at);
-    if (name.len > NAME_COMPARED_MAX || other.len > NAME_COMPARED_MAX || other.len == 0 ||
-        factum_json_is_escaped(shape_json(walk), at)) {
-        return;
-    }
-    size_t distance = shape_distance(name, other);
-    if (distance < walk->distance && distance <= 1 + name.len / 4 && distance < name.len) {
-        walk->distance = distance;
-        walk->nearest = other;
-    }
-}
-
 /* ---- members --------------------------------------------------------------------------------- */
 
 static factum_slice shape_name(const struct shape_walk *walk, uint32_t step)
@@ -381,8 +336,8 @@ static uint32_t shape_listed(struct shape_walk *walk, uint32_t properties, factu
          at = shape_next(walk, properties, at)) {
         if (factum_json_text_is(shape_json(walk), at, name)) {
             found = at + 1;
-        } else if (last) {
-            shape_compare(walk, at, name);
+        } else if (last && walk->nearest != NULL && !factum_json_is_escaped(shape_json(walk), at)) {
+            fct_nearest_offer(walk->nearest, factum_json_inside(shape_json(walk), at));
         }
         walk->lists = walk->lists || last;
     }
@@ -758,11 +713,22 @@ void fct_shape_open(struct fct_shape_source *source, const factum_json *schema, 
     }
 }
 
+/* The listed member whose name is most similar to that of the last step. */
+static factum_slice shape_nearest(struct fct_shape_source *source, const struct fct_path *path,
+                                  uint32_t count)
+{
+    struct fct_nearest nearest;
+    struct shape_walk walk = {.source = source, .path = path, .count = count, .nearest = &nearest};
+    fct_nearest_begin(&nearest, shape_name(&walk, count - 1));
+    (void)shape_see_closed(&walk, FACTUM_JSON_ROOT, 0);
+    return nearest.best;
+}
+
 /* The first |count| steps. */
 static struct fct_shape shape_prefix(struct fct_shape_source *source, const struct fct_path *path,
                                      uint32_t count)
 {
-    struct shape_walk walk = {.source = source, .path = path, .count = count, .distance = SIZE_MAX};
+    struct shape_walk walk = {.source = source, .path = path, .count = count};
     struct shape_view view = shape_see_closed(&walk, FACTUM_JSON_ROOT, 0);
     if (walk.lost) {
         return (struct fct_shape){.types = FCT_SHAPE_ANY};
@@ -771,8 +737,10 @@ static struct fct_shape shape_prefix(struct fct_shape_source *source, const stru
                               .always = view.always,
                               .unnamed = walk.strange && !walk.known,
                               .step = count > 0 ? count - 1 : 0};
-    if (!walk.found && (shape.types == 0 || shape.unnamed)) {
-        shape.nearest = walk.nearest;
+    bool missing = (shape.types == 0 || shape.unnamed) && !walk.found;
+    if (missing && count > 0 && path->steps[count - 1].kind == FCT_PATH_MEMBER &&
+        path->steps[count - 1].len > 1) {
+        shape.nearest = shape_nearest(source, path, count);
     }
     return shape;
 }
