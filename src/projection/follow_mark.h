@@ -21,6 +21,7 @@
 
 #define FCT_MARK_PREFIX "$checkpoint-"
 #define FCT_MARK_TYPE "$Checkpoint"
+#define FCT_MARK_DATA_SIZE 192 /* of an event's data, with a zero byte */
 
 struct fct_follow_mark {
     char token[FACTUM_TOKEN_SIZE]; /* "" if there is none */
@@ -34,6 +35,12 @@ struct fct_follow_mark {
 /* Is it the stream of a checkpoint, or of its metadata? */
 bool fct_follow_mark_stream(factum_slice stream);
 
+/* The data of an event for |mark|, whose token is "" or one that a store has made. */
+factum_slice fct_follow_mark_format(const struct fct_follow_mark *mark,
+                                    char data[FCT_MARK_DATA_SIZE]);
+/* Reads such an event into |mark|, which was zeros. CORRUPT: it is none. */
+FCT_MUST_USE factum_status fct_follow_mark_parse(const factum_event *event,
+                                                 struct fct_follow_mark *mark, factum_error *err);
 /* Reads the checkpoint in |stream|; without one *mark is zeros. CORRUPT: the newest event is no
  * checkpoint. STREAM_DELETED; otherwise as factum_read. */
 FCT_MUST_USE factum_status fct_follow_mark_load(factum_store *store, factum_slice stream,

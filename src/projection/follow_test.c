@@ -707,7 +707,7 @@ TEST(what_is_no_checkpoint_is_refused)
          "how many events", FACTUM_CORRUPT},
         {FCT_MARK_TYPE,
          "{\"owner\":\"00000000-0000-0000-0000-000000000001\",\"token\":7,\"events\":1}",
-         "its token is not a text", FACTUM_CORRUPT},
+         "its token is not one", FACTUM_CORRUPT},
         {FCT_MARK_TYPE,
          "{\"owner\":\"00000000-0000-0000-0000-000000000001\",\"token\":\"7\",\"events\":1}",
          "\"7\" is not a token", FACTUM_INVALID},
