@@ -5,7 +5,9 @@
 
 #include <limits.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdatomic.h>
+#include <sys/wait.h>
 
 #include <factum/delivery.h>
 
@@ -613,6 +615,105 @@ TEST(two_threads_that_fight_over_a_name_miss_nothing)
     assert_int_equal(seen.count, 0);
 }
 
+/* ---- a process that is killed ---------------------------------------------------------------- */
+
+#define KILL_EVENTS 300
+#define KILL_AFTER 120
+#define KILL_EVERY 25 /* events between two checkpoints */
+
+struct telling {
+    int pipe;
+};
+
+/* Tells the number of the event to the parent. */
+static factum_status tell(void *data, const factum_event *event, factum_error *err)
+{
+    const struct telling *telling = data;
+    int number = (int)event->revision;
+    (void)err;
+    return write(telling->pipe, &number, sizeof number) == sizeof number ? FACTUM_OK : FACTUM_IO;
+}
+
+/* In a child. */
+static int follow_and_tell(const char *dir, int to)
+{
+    struct telling telling = {.pipe = to};
+    const factum_read_request all = {.size = sizeof all, .skip_system = true};
+    const factum_follow_options options = {.size = sizeof options,
+                                           .name = FCT_SLICE("mailer"),
+                                           .request = &all,
+                                           .data = &telling,
+                                           .each = tell,
+                                           .events_max = KILL_EVERY,
+                                           .interval_ms = 1000000};
+    factum_store *store;
+    factum_follow *follow = NULL;
+    factum_error err;
+    factum_status status = factum_open(dir, NULL, &store, &err);
+    if (status == FACTUM_OK) {
+        status = factum_follow_open(store, &options, &follow, &err);
+    }
+    if (status == FACTUM_OK) {
+        status = factum_follow_run(follow, &caught_up, &err);
+    }
+    factum_follow_close(follow);
+    return status == FACTUM_OK && factum_close(store, &err) == FACTUM_OK ? 0 : 1;
+}
+
+/* Starts a child, which is killed when it has told |kill_after| events, or ends. The first number
+ * that it has told into *first, the last one into *last; its exit status, or -1. */
+static int run_child(const char *dir, int kill_after, int *first, int *last)
+{
+    int ends[2];
+    int number = 0;
+    int count = 0;
+    int status = 0;
+    assert_int_equal(pipe(ends), 0);
+    pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0) {
+        (void)close(ends[0]);
+        _exit(follow_and_tell(dir, ends[1]));
+    }
+    (void)close(ends[1]);
+    while (read(ends[0], &number, sizeof number) == sizeof number) {
+        assert_true(count == 0 || number == *last + 1);
+        *first = count++ == 0 ? number : *first;
+        *last = number;
+        if (count == kill_after) {
+            (void)kill(child, SIGKILL);
+        }
+    }
+    (void)close(ends[0]);
+    assert_true(waitpid(child, &status, 0) == child);
+    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+TEST(after_a_kill_it_goes_on_at_the_last_checkpoint)
+{
+    struct fixture f = {.store = NULL};
+    int first = -1;
+    int last = -1;
+    (void)state;
+    assert_ok(test_store_open(&f.store, true, f.dir, NULL, &f.err), f.err);
+    append(&f, "count-1", 0, KILL_EVENTS);
+    assert_ok(factum_close(f.store, &f.err), f.err);
+    int code = run_child(f.dir, KILL_AFTER, &first, &last);
+    assert_int_equal(first, 0);
+    assert_true(last >= KILL_AFTER - 1);
+    if (code == -1) { /* otherwise it was quicker than the signal */
+        int killed_at = last;
+        code = run_child(f.dir, 0, &first, &last);
+        assert_int_equal(first % KILL_EVERY, 0);
+        assert_true(first > 0);
+        assert_true(first <= killed_at + 1);
+        assert_true(first + KILL_EVERY > killed_at);
+    }
+    assert_int_equal(code, 0);
+    assert_int_equal(last, KILL_EVENTS - 1);
+    assert_true(scratch_remove(f.dir));
+}
+
 /* ---- checkpoints that are not right ---------------------------------------------------------- */
 
 struct shelf {
@@ -882,6 +983,7 @@ int main(void)
         BOTH(a_place_that_an_unwanted_event_reaches_is_reached),
         BOTH(of_two_followers_of_one_name_the_later_one_goes_on),
         BOTH(two_threads_that_fight_over_a_name_miss_nothing),
+        cmocka_unit_test(after_a_kill_it_goes_on_at_the_last_checkpoint),
         BOTH(a_checkpoint_of_another_history_is_refused),
         BOTH(a_checkpoint_ahead_of_the_store_is_refused),
         BOTH(what_is_no_checkpoint_is_refused),
