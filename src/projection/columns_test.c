@@ -1,8 +1,6 @@
 /* columns_test.c - which parameters stand for columns of numbers. Layer: projection. */
 #include "projection/columns.h"
 
-#include <stdlib.h>
-
 #include "support/mem_fault.h"
 #include "support/test.h"
 
