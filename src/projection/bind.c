@@ -2,7 +2,8 @@
  *
  * The handlers of each type are found by a table that is made once. Data and metadata are read onto
  * tapes that stay for the next event, and only if they are needed. Short ones are copied as a whole
- * first, so that their texts need no copies of their own; of long ones only what is bound is copied.
+ * first, so that their texts need no copies of their own; of long ones only what is bound is
+ * copied.
  *
  * Invariants:
  * 1. At most half of |slots| are taken.

@@ -4,7 +4,6 @@
 
 #include <inttypes.h>
 #include <limits.h>
-#include <stdlib.h>
 
 #include "core/arena.h"
 #include "core/random.h"
@@ -36,7 +35,7 @@ struct fixture {
 
 static int set_up(void **state)
 {
-    struct fixture *f = calloc(1, sizeof *f);
+    struct fixture *f = fct_mem_zalloc(fct_mem_heap(), 1, sizeof *f);
     if (f == NULL) {
         return 1;
     }
@@ -62,11 +61,19 @@ static int tear_down(void **state)
     F;
     fct_binder_free(f->binder);
     factum_arena_finish(&f->arena);
-    free(f);
+    fct_mem_free(fct_mem_heap(), f);
     return 0;
 }
 
 /* ---- steps ----------------------------------------------------------------------------------- */
+
+static char *text_copy(const char *text)
+{
+    char *copy = fct_mem_alloc(fct_mem_heap(), strlen(text) + 1);
+    assert_non_null(copy);
+    memcpy(copy, text, strlen(text) + 1);
+    return copy;
+}
 
 static const struct fct_path *path_of(struct fixture *f, const char *text)
 {
@@ -113,7 +120,7 @@ static void on(struct fixture *f, const char *type, const char *each, const char
 {
     size_t number = f->definition.handler_count++;
     struct fct_handler *handler = &f->handlers[number];
-    char *list = strdup(names);
+    char *list = text_copy(names);
     char *rest = NULL;
     f->types[number] = factum_slice_from(type);
     *handler = (struct fct_handler){.types = &f->types[number],
@@ -125,7 +132,7 @@ static void on(struct fixture *f, const char *type, const char *each, const char
         parameter.name.ptr = (const uint8_t *)names + (name - list);
         f->parameters[number][handler->parameter_count++] = parameter;
     }
-    free(list);
+    fct_mem_free(fct_mem_heap(), list);
 }
 
 static void key(struct fixture *f, const char *name)
@@ -158,8 +165,8 @@ static size_t print_value(char *to, size_t size, const factum_value *value)
 static const char *bind(struct fixture *f, const char *data, const char *metadata)
 {
     size_t used = 0;
-    char *lent_data = strdup(data);
-    char *lent_metadata = strdup(metadata);
+    char *lent_data = text_copy(data);
+    char *lent_metadata = text_copy(metadata);
     f->event.data = factum_slice_from(lent_data);
     f->event.metadata = factum_slice_from(lent_metadata);
     if (f->binder == NULL) {
@@ -168,8 +175,8 @@ static const char *bind(struct fixture *f, const char *data, const char *metadat
     assert_ok(fct_bind(f->binder, &f->event, &f->arena, &f->bound, &f->err), f->err);
     memset(lent_data, '#', strlen(data));
     memset(lent_metadata, '#', strlen(metadata));
-    free(lent_data);
-    free(lent_metadata);
+    fct_mem_free(fct_mem_heap(), lent_data);
+    fct_mem_free(fct_mem_heap(), lent_metadata);
     f->rows[0] = '\0';
     for (size_t i = 0; i < f->bound.bound_count; i++) {
         const struct fct_bound *bound = &f->bound.bound[i];
@@ -545,7 +552,7 @@ TEST(a_bad_value_keeps_the_key)
 static char *array_of(size_t count, const char *element)
 {
     size_t len = strlen(element);
-    char *text = malloc(count * (len + 1) + 64);
+    char *text = fct_mem_alloc(fct_mem_heap(), count * (len + 1) + 64);
     assert_non_null(text);
     size_t used = (size_t)snprintf(text, 64, "{\"a\":[");
     for (size_t i = 0; i < count; i++) {
@@ -572,8 +579,8 @@ TEST(rows_have_a_limit)
     assert_int_equal(f->bound.bound[0].values[FCT_BIND_ROWS_MAX - 1].integer,
                      FCT_BIND_ROWS_MAX - 1);
     assert_trouble(f, more, "", "it gives more than 100000 rows");
-    free(most);
-    free(more);
+    fct_mem_free(fct_mem_heap(), most);
+    fct_mem_free(fct_mem_heap(), more);
 }
 
 TEST(rows_are_counted_over_all_handlers)
@@ -583,7 +590,7 @@ TEST(rows_are_counted_over_all_handlers)
     on(f, "OrderPlaced", ".a", "item_index");
     char *half = array_of(FCT_BIND_ROWS_MAX / 2 + 1, "1");
     assert_trouble(f, half, "", "it gives more than 100000 rows");
-    free(half);
+    fct_mem_free(fct_mem_heap(), half);
 }
 
 TEST(values_have_a_limit)
@@ -592,7 +599,7 @@ TEST(values_have_a_limit)
     on(f, "OrderPlaced", ".a", "a b c d e f g h i j k l");
     char *many = array_of(90000, "1");
     assert_trouble(f, many, "", "its rows have more than 1048576 values");
-    free(many);
+    fct_mem_free(fct_mem_heap(), many);
 }
 
 TEST(names_and_nesting_have_a_limit)
@@ -607,7 +614,7 @@ TEST(names_and_nesting_have_a_limit)
     assert_trouble(f, many, "", "the data has more than 4194304 values and names");
     assert_trouble(f, deep, "", "the data is not valid JSON: nesting deeper than 64 at byte 64");
     assert_rows(f, "{\"b\":1}", "1");
-    free(many);
+    fct_mem_free(fct_mem_heap(), many);
 }
 
 TEST(long_keys_are_trouble)
@@ -683,7 +690,7 @@ TEST(each_allocation_may_fail)
     }
     assert_null(f->bound.trouble);
     assert_int_equal(f->bound.bound[0].row_count, 200);
-    free(data);
+    fct_mem_free(fct_mem_heap(), data);
 }
 
 TEST(after_the_first_events_nothing_is_allocated)

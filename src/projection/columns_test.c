@@ -1,7 +1,7 @@
 /* columns_test.c - which parameters stand for columns of numbers. Layer: projection. */
 #include "projection/columns.h"
 
-#include <stdlib.h>
+#include <sqlite3.h>
 
 #include "support/mem_fault.h"
 #include "support/test.h"
@@ -94,7 +94,7 @@ TEST(assignments_stand_for_their_columns)
     assert_places(T, "UPDATE {{t}} SET b = :x;\nUPDATE {{other}} SET b = :x", "x b INTEGER 8:26");
 }
 
-TEST(affinities_are_those_of_sqlite)
+TEST(declared_types_tell_what_takes_numbers)
 {
     (void)state;
     static const struct {
@@ -140,6 +140,64 @@ TEST(affinities_are_those_of_sqlite)
     }
 }
 
+/* What becomes of the text '007' in a column of |type|: a number? */
+static bool sqlite_makes_a_number(const char *type)
+{
+    char sql[256];
+    sqlite3 *db = NULL;
+    sqlite3_stmt *statement = NULL;
+    assert_int_equal(sqlite3_open(":memory:", &db), SQLITE_OK);
+    (void)snprintf(sql, sizeof sql, "CREATE TABLE t (v %s); INSERT INTO t VALUES ('007')", type);
+    assert_int_equal(sqlite3_exec(db, sql, NULL, NULL, NULL), SQLITE_OK);
+    assert_int_equal(
+        sqlite3_prepare_v2(db, "SELECT typeof(v) = 'text' FROM t", -1, &statement, NULL),
+        SQLITE_OK);
+    assert_int_equal(sqlite3_step(statement), SQLITE_ROW);
+    bool text = sqlite3_column_int(statement, 0) != 0;
+    assert_int_equal(sqlite3_finalize(statement), SQLITE_OK);
+    assert_int_equal(sqlite3_close(db), SQLITE_OK);
+    return !text;
+}
+
+TEST(affinities_are_those_that_sqlite_gives)
+{
+    (void)state;
+    static const char *const types[] = {"INT",
+                                        "Integer",
+                                        "TINYINT",
+                                        "POINT",
+                                        "FLOATING POINT",
+                                        "CHAR(3)",
+                                        "VARCHAR",
+                                        "LONGTEXT",
+                                        "TEXT INTEGER",
+                                        "BLOB",
+                                        "DOUBLE",
+                                        "DECIMAL(3,1)",
+                                        "NUMERIC",
+                                        "BOOL",
+                                        "MONEY",
+                                        "STRING",
+                                        "BIT",
+                                        "XML",
+                                        "REALTEXT",
+                                        "CLOBREAL",
+                                        "\"strange kind\"",
+                                        "ANY",
+                                        "",
+                                        "NVARCHAR(9)"};
+    for (size_t i = 0; i < sizeof types / sizeof types[0]; i++) {
+        char table[128];
+        char wanted[128] = "";
+        (void)snprintf(table, sizeof table, "CREATE TABLE {{t}} (v %s)", types[i]);
+        if (sqlite_makes_a_number(types[i])) {
+            (void)snprintf(wanted, sizeof wanted, "x v %.*s 7:22", (int)strcspn(types[i], "("),
+                           types[i]);
+        }
+        assert_places(table, "UPDATE {{t}} SET v = :x", wanted);
+    }
+}
+
 TEST(tables_of_each_form)
 {
     (void)state;
@@ -171,7 +229,8 @@ int main(void)
         CASE(values_of_an_insert_stand_for_its_columns),
         CASE(what_stands_in_an_expression_is_left_out),
         CASE(assignments_stand_for_their_columns),
-        CASE(affinities_are_those_of_sqlite),
+        CASE(declared_types_tell_what_takes_numbers),
+        CASE(affinities_are_those_that_sqlite_gives),
         CASE(tables_of_each_form),
         CASE(a_lack_of_memory_is_told),
     };

@@ -141,18 +141,20 @@ static FCT_COLD factum_status field_missing(const struct fields *f, const struct
             "set \"additionalProperties\": true",
             FCT_FMT(type->name), text);
     }
+    bool member = count > 0 && path->steps[shape->step].kind == FCT_PATH_MEMBER;
     unsigned types = count == 0 ? 0 : field_types_before(type, path, shape->step);
-    if (count > 1 && types != 0 && (types & (FCT_SHAPE_OBJECT | FCT_SHAPE_ARRAY)) == 0) {
+    if (types != 0 && (types & (member ? FCT_SHAPE_OBJECT : FCT_SHAPE_ARRAY)) == 0) {
         field_path_print(path, shape->step, before);
         fct_shape_print(types, what, sizeof what);
         return fct_projection_fail(f->definition, place.line, place.column, FACTUM_INVALID, f->err,
-                                   "%.*s has no %s: %s is %s", FCT_FMT(type->name), text, before,
-                                   what);
+                                   "%.*s has no %s%s: %s is %s", FCT_FMT(type->name),
+                                   member ? "member " : "", text,
+                                   shape->step == 0 ? "its data" : before, what);
     }
     return fct_projection_fail(f->definition, place.line, place.column, FACTUM_INVALID, f->err,
                                "%.*s has no %s%s: its schema allows no value there",
-                               FCT_FMT(type->name), count > 0 ? "member " : "data",
-                               count > 0 ? text : "");
+                               FCT_FMT(type->name), member ? "member " : "",
+                               count > 0 ? text : "data");
 }
 
 static bool field_is_there(const struct fct_shape *shape)
@@ -333,6 +335,14 @@ static factum_status field_check_type(const struct fields *f, const struct field
     return status;
 }
 
+/* UNTESTED: it works on the heap, which has no failures to be asked for. */
+static FCT_COLD factum_status fields_no_memory(const struct fct_definition *definition,
+                                               factum_error *err)
+{
+    return fct_fail(err, FACTUM_NO_MEMORY, "projection %.*s: out of memory",
+                    FCT_FMT(definition->name));
+}
+
 /* ---- schemas --------------------------------------------------------------------------------- */
 
 static factum_status field_check_schema(struct fields *f, const struct fct_handler *handler,
@@ -400,8 +410,7 @@ static factum_status field_check_in(struct fields *f, const struct fct_handler *
         struct fct_json_fault fault;
         factum_status status = fct_json_doc_read(&f->doc, text, extent, &fault);
         if (status == FACTUM_NO_MEMORY) {
-            return fct_fail(f->err, status, "projection %.*s: out of memory",
-                            FCT_FMT(f->definition->name));
+            return fields_no_memory(f->definition, f->err);
         }
         schema = status == FACTUM_OK ? &f->doc.json : NULL;
     }
@@ -430,27 +439,24 @@ static factum_status field_check_handler(struct fields *f, const struct fct_hand
 
 /* ---- both ways ------------------------------------------------------------------------------- */
 
-/* *fields is the caller's, for fields_free. */
-static factum_status fields_create(const struct fct_definition *definition, factum_error *err,
-                                   struct fields **fields)
+/* NULL: no memory. The caller's, for fields_free. */
+static struct fields *fields_create(const struct fct_definition *definition, factum_error *err)
 {
     const struct fct_mem *mem = fct_mem_heap();
-    struct fields *made = fct_mem_zalloc(mem, 1, sizeof *made);
+    struct fields *fields = fct_mem_zalloc(mem, 1, sizeof *fields);
     struct fct_columns *columns = fct_columns_create(mem, definition);
-    if (made == NULL || columns == NULL) {
+    if (fields == NULL || columns == NULL) {
         fct_columns_free(columns);
-        fct_mem_free(mem, made);
-        return fct_fail(err, FACTUM_NO_MEMORY, "projection %.*s: out of memory",
-                        FCT_FMT(definition->name));
+        fct_mem_free(mem, fields);
+        return NULL;
     }
-    made->definition = definition;
-    made->mem = mem;
-    made->columns = columns;
-    made->steps_left = FCT_FIELDS_STEPS_MAX;
-    made->err = err;
-    fct_json_doc_init(&made->doc, mem);
-    *fields = made;
-    return FACTUM_OK;
+    fields->definition = definition;
+    fields->mem = mem;
+    fields->columns = columns;
+    fields->steps_left = FCT_FIELDS_STEPS_MAX;
+    fields->err = err;
+    fct_json_doc_init(&fields->doc, mem);
+    return fields;
 }
 
 static void fields_free(struct fields *fields)
@@ -463,10 +469,10 @@ static void fields_free(struct fields *fields)
 factum_status fct_fields_check(const struct fct_definition *definition,
                                const factum_schemas *schemas, factum_error *err)
 {
-    struct fields *fields;
-    factum_status status = fields_create(definition, err, &fields);
-    if (status != FACTUM_OK) {
-        return status;
+    struct fields *fields = fields_create(definition, err);
+    factum_status status = FACTUM_OK;
+    if (fields == NULL) {
+        return fields_no_memory(definition, err);
     }
     for (size_t i = 0; i < definition->handler_count && status == FACTUM_OK; i++) {
         FCT_ASSERT(definition->handlers[i].parameter_count <= FCT_PROJECTION_PARAMETERS_MAX);
@@ -479,10 +485,10 @@ factum_status fct_fields_check(const struct fct_definition *definition,
 factum_status fct_fields_break(const struct fct_definition *definition, factum_slice type,
                                const factum_json *schema, char *why, size_t size)
 {
-    struct fields *fields;
     factum_error err = {.status = FACTUM_OK};
-    factum_status status = fields_create(definition, &err, &fields);
-    if (status == FACTUM_OK) {
+    struct fields *fields = fields_create(definition, &err);
+    factum_status status = fields == NULL ? fields_no_memory(definition, &err) : FACTUM_OK;
+    if (fields != NULL) {
         size_t from = 0;
         for (const struct fct_handler *handler = fct_projection_handler(definition, type, &from);
              handler != NULL && status == FACTUM_OK;

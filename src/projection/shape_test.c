@@ -1,8 +1,7 @@
 /* shape_test.c - what schemas say of the values at paths. Layer: projection. */
 #include "projection/shape.h"
 
-#include <stdlib.h>
-
+#include "core/mem.h"
 #include "core/slice.h"
 #include "support/test.h"
 
@@ -16,7 +15,7 @@ static struct fct_shape shape_in(const char *schema, const char *path)
     struct fct_path compiled;
     factum_json json;
     size_t capacity = factum_json_nodes_max(strlen(schema));
-    factum_json_node *nodes = malloc(capacity * sizeof *nodes);
+    factum_json_node *nodes = fct_mem_alloc(fct_mem_heap(), capacity * sizeof *nodes);
     assert_non_null(nodes);
     const factum_json_options options = {.size = sizeof options, .depth_max = 256};
     assert_ok(factum_json_parse(factum_slice_from(schema), &options, nodes, capacity, &json, &err),
@@ -26,7 +25,7 @@ static struct fct_shape shape_in(const char *schema, const char *path)
     (void)snprintf(nearest, sizeof nearest, "%.*s", (int)shape.nearest.len,
                    (const char *)shape.nearest.ptr);
     shape.nearest = factum_slice_from(nearest);
-    free(nodes);
+    fct_mem_free(fct_mem_heap(), nodes);
     return shape;
 }
 
