@@ -1,5 +1,5 @@
-/* follow_mark_fuzz.c - the event of a checkpoint: any data is read or refused, and what is read gives
- * the same when it is written and read again. Layer: tests. */
+/* follow_mark_fuzz.c - the event of a checkpoint: any data is read or refused, and what is read
+ * gives the same when it is written and read again. Layer: tests. */
 #include <string.h>
 
 #include "core/check.h"
