@@ -156,7 +156,7 @@ static bool check_begins(const char *name, const char *start)
 static int check_read(struct check *check, const char *table, const char *column)
 {
     bool hidden = check_begins(table, "sqlite_") || check_begins(table, "pragma_");
-    if (strcmp(column, "ROWID") == 0) {
+    if (check->what != CHECK_CREATE && strcmp(column, "ROWID") == 0) {
         return check_deny(check, "rowid",
                           "%s depends on the order of inserts: give the table a key of its own%s",
                           "");
@@ -442,6 +442,11 @@ static factum_status check_open(struct check *check)
     }
     if (code == SQLITE_OK) {
         code = sqlite3_drop_modules(check->db, modules);
+    }
+    if (code == SQLITE_OK) {
+        /* Their first use declares them, as if a table were created. */
+        code = sqlite3_exec(check->db, "SELECT 1 FROM json_each('1'), json_tree('1')", NULL, NULL,
+                            NULL);
     }
     if (code == SQLITE_OK) {
         code = sqlite3_set_authorizer(check->db, check_authorize, check);
