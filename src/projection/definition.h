@@ -150,8 +150,8 @@ struct fct_definition {
 };
 
 /* Parses |text| for |dialect| (statements for another one are left out); |file| is for messages.
- * *definition is the caller's, for fct_definition_free; NULL on failure. INVALID: "FILE:LINE:COLUMN:
- * ..."; UNSUPPORTED, TOO_BIG, NO_MEMORY. */
+ * *definition is the caller's, for fct_projection_definition_free; NULL on failure. INVALID:
+ * "FILE:LINE:COLUMN: ..."; UNSUPPORTED, TOO_BIG, NO_MEMORY. */
 FCT_MUST_USE factum_status fct_projection_parse(factum_slice text, const char *file,
                                                 enum fct_dialect dialect,
                                                 struct fct_definition **definition,
@@ -163,8 +163,8 @@ FCT_MUST_USE factum_status fct_projection_fail(const struct fct_definition *defi
                                                uint32_t line, uint32_t column, factum_status status,
                                                factum_error *err, const char *format, ...)
     FACTUM_PRINTF(6, 7);
-/* The handlers that an event of |type| goes to, in the order of the text: |*from| is 0 at first, and
- * moved; NULL: no more. */
+/* The handlers that an event of |type| goes to, in the order of the text: |*from| is 0 at first,
+ * and moved; NULL: no more. */
 const struct fct_handler *fct_projection_handler(const struct fct_definition *definition,
                                                  factum_slice type, size_t *from);
 /* A name of a projection, a query or a host: [a-z][a-z0-9_]*, FACTUM_PROJECTION_NAME_MAX bytes. */
