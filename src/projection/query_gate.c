@@ -331,6 +331,10 @@ static factum_status gate_check_text(const struct gate_run *run)
         fct_sql_is_word(&token, "VALUES")) {
         return FACTUM_OK;
     }
+    if (token.kind == FCT_SQL_BAD) {
+        return fct_fail(run->err, FACTUM_INVALID, "query:%u:%u: %s", token.line, token.column,
+                        token.problem);
+    }
     return fct_fail(run->err, FACTUM_INVALID,
                     "query:%u:%u: a query is one SELECT, WITH ... SELECT or VALUES, and does not "
                     "begin with %.*s",
@@ -346,6 +350,9 @@ static factum_status gate_check_tail(const struct gate_run *run, const char *tai
     do {
         fct_sql_next(&scan, &token);
     } while (token.kind == FCT_SQL_DIRECTIVE || fct_sql_is_symbol(&token, ';'));
+    if (token.kind == FCT_SQL_BAD) {
+        return fct_fail(run->err, FACTUM_INVALID, "after the query: %s", token.problem);
+    }
     if (token.kind != FCT_SQL_END) {
         return fct_fail(run->err, FACTUM_INVALID,
                         "a query is one statement: another one begins with %.*s",

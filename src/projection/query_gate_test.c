@@ -29,7 +29,7 @@ static void assert_refused(struct fixture *f, const char *sql, const char *why)
 static int set_up(void **state)
 {
     static struct fixture fixture;
-    fixture_open(&fixture);
+    fixture_open(&fixture, fct_os_real());
     *state = &fixture;
     return 0;
 }
@@ -244,7 +244,7 @@ static void only_a_select_is_a_query(void **state)
     assert_refused(f, "", "there is no query: write one SELECT");
     assert_refused(f, "  -- nothing\n", "there is no query");
     assert_refused(f, ";", "a query is one SELECT");
-    assert_refused(f, "/* open", "query:1:");
+    assert_refused(f, "/* open", "query:1:8: a comment has no end: close it with */");
     assert_refused(f, "WITH c AS (SELECT 1) INSERT INTO sku_sales__v3 SELECT 1, 2",
                    "it cannot INSERT");
     assert_refused(f, "WITH c AS (SELECT 1) UPDATE sku_sales__v3 SET qty = 0", "it cannot UPDATE");
@@ -257,7 +257,7 @@ static void a_query_is_one_statement(void **state)
     struct fixture *f = *state;
     assert_refused(f, "SELECT 1; SELECT 2", "a query is one statement: another one begins with SELECT");
     assert_refused(f, "SELECT 1; DELETE FROM sku_sales__v3", "another one begins with DELETE");
-    assert_refused(f, "SELECT 1; /* open", "a query is one statement");
+    assert_refused(f, "SELECT 1; /* open", "after the query: a comment has no end");
     assert_answer(f, "SELECT 1 ;; --@ x\n ; /* end */", "1\n1");
     assert_status(fixture_run(f, (struct fct_query){.sql = FCT_SLICE("SELECT 1\0; DROP")}),
                   FACTUM_INVALID);

@@ -16,7 +16,8 @@
  *
  * The allocator of SQLite can be replaced only before SQLite is used for the first time in the
  * process; fct_query_guard_install does it. If somebody else was first, memory is judged by the
- * growth of the whole process, at the places where the time is looked at.
+ * growth of the whole process, at the places where the time is looked at, and nothing stops SQLite
+ * while it parses and plans: whoever answers queries of strangers asks fct_query_guard_is_exact.
  *
  * Invariants: a thread has at most one guard that is on; a guard is on only between begin and end;
  * once |stop| is set it stays until the next start, and no allocation succeeds under the guard.

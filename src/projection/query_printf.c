@@ -161,7 +161,9 @@ static bool printf_print(struct printf_call *call, const struct printf_field *fi
     char form[48];
     switch (field->letter) {
     case '%':
-        sqlite3_str_appendchar(call->text, 1, '%');
+        printf_form(&(struct printf_field){.left = field->left, .width = field->width, .precision = -1},
+                    "s", form, sizeof form);
+        sqlite3_str_appendf(call->text, form, "%");
         return true;
     case 'd':
     case 'i':
