@@ -305,8 +305,8 @@ static bool functions_fits(const struct functions_language *language, const uint
     } else if (language->set != 0 && wanted == language->set) {
         return functions_in_set(pattern, c) && c != 0;
     }
-    return c != 0 && (c == wanted ||
-                      (language->no_case && functions_lower(c) == functions_lower(wanted)));
+    return c != 0 &&
+           (c == wanted || (language->no_case && functions_lower(c) == functions_lower(wanted)));
 }
 
 static bool functions_at_many(const struct functions_language *language, const uint8_t *pattern)
@@ -406,10 +406,10 @@ int fct_query_functions_add(struct fct_query_guard *guard)
         int count;
         void (*call)(sqlite3_context *context, int count, sqlite3_value **values);
     } functions[] = {
-        {"instr", 2, functions_instr},  {"replace", 3, functions_replace},
-        {"trim", 2, functions_trim},    {"ltrim", 2, functions_ltrim},
-        {"rtrim", 2, functions_rtrim},  {"like", 2, functions_like},
-        {"like", 3, functions_like},    {"glob", 2, functions_glob},
+        {"instr", 2, functions_instr},    {"replace", 3, functions_replace},
+        {"trim", 2, functions_trim},      {"ltrim", 2, functions_ltrim},
+        {"rtrim", 2, functions_rtrim},    {"like", 2, functions_like},
+        {"like", 3, functions_like},      {"glob", 2, functions_glob},
         {"printf", -1, fct_query_printf}, {"format", -1, fct_query_printf},
     };
     int code = SQLITE_OK;

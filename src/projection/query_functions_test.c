@@ -2,8 +2,7 @@
  * give. Layer: projection. */
 #include "projection/query_functions.h"
 
-#include <stdlib.h>
-
+#include "core/random.h"
 #include "support/test.h"
 
 #define ROUNDS 60000
@@ -11,6 +10,7 @@
 static struct fct_query_guard guard;
 static sqlite3 *ours;
 static sqlite3 *theirs;
+static struct fct_random randoms = {.state = 7};
 
 static int set_up(void **state)
 {
@@ -36,7 +36,8 @@ static void answer(sqlite3 *db, const char *sql, const char *const *texts, char 
 {
     char whole[512];
     sqlite3_stmt *statement = NULL;
-    (void)snprintf(whole, sizeof whole, "SELECT typeof(v) || ':' || quote(v) FROM (SELECT %s AS v)", sql);
+    (void)snprintf(whole, sizeof whole, "SELECT typeof(v) || ':' || quote(v) FROM (SELECT %s AS v)",
+                   sql);
     if (sqlite3_prepare_v2(db, whole, -1, &statement, NULL) != SQLITE_OK) {
         print_error("%s: %s\n", whole, sqlite3_errmsg(db));
         fail();
@@ -59,7 +60,8 @@ static void assert_same(const char *sql, const char *const *texts)
     answer(ours, sql, texts, a, sizeof a);
     answer(theirs, sql, texts, b, sizeof b);
     if (strcmp(a, b) != 0) {
-        print_error("%s with '%s', '%s', '%s'\n  %s, not %s\n", sql, texts[0], texts[1], texts[2], a, b);
+        print_error("%s with '%s', '%s', '%s'\n  %s, not %s\n", sql, texts[0], texts[1], texts[2],
+                    a, b);
         fail();
     }
 }
@@ -69,8 +71,9 @@ static void random_text(char *text, size_t size, const char *const *parts, size_
 {
     size_t used = 0;
     text[0] = '\0';
-    for (int i = rand() % 9; i > 0 && used + 5 < size; i--) {
-        used += (size_t)snprintf(text + used, size - used, "%s", parts[(size_t)rand() % part_count]);
+    for (uint64_t i = fct_random_below(&randoms, 9); i > 0 && used + 5 < size; i--) {
+        used += (size_t)snprintf(text + used, size - used, "%s",
+                                 parts[fct_random_below(&randoms, part_count)]);
     }
 }
 
@@ -79,7 +82,6 @@ static void compare(const char *const *queries, size_t query_count, const char *
 {
     char texts[3][64];
     const char *const given[] = {texts[0], texts[1], texts[2]};
-    srand(7);
     for (int i = 0; i < ROUNDS; i++) {
         for (int t = 0; t < 3; t++) {
             random_text(texts[t], sizeof texts[t], parts, part_count);
@@ -90,12 +92,35 @@ static void compare(const char *const *queries, size_t query_count, const char *
 
 static void patterns_match_as_in_sqlite(void **state)
 {
-    static const char *const parts[] = {"a", "B", "b", "%", "_", "!", "*", "?", "[", "]", "^", "-",
-                                        "\xc3\xa9", "\xe2\x82\xac", "\xf0\x9f\x98\x80", "\x80", "[a-b]", "%%", "**"};
+    static const char *const parts[] = {"a",
+                                        "B",
+                                        "b",
+                                        "%",
+                                        "_",
+                                        "!",
+                                        "*",
+                                        "?",
+                                        "[",
+                                        "]",
+                                        "^",
+                                        "-",
+                                        "\xc3\xa9",
+                                        "\xe2\x82\xac",
+                                        "\xf0\x9f\x98\x80",
+                                        "\x80",
+                                        "[a-b]",
+                                        "%%",
+                                        "**"};
     static const char *const queries[] = {
-        "?1 LIKE ?2", "?1 GLOB ?2", "?1 LIKE ?2 ESCAPE '!'", "?1 LIKE ?2 ESCAPE '_'",
-        "?1 LIKE ?2 ESCAPE '%'", "?1 LIKE ?2 ESCAPE '\xc3\xa9'", "?2 GLOB '*' || ?1 || '*'",
-        "?1 || ?2 || ?3 LIKE '%' || ?2 || '%'", "?1 LIKE ?2 ESCAPE ?3",
+        "?1 LIKE ?2",
+        "?1 GLOB ?2",
+        "?1 LIKE ?2 ESCAPE '!'",
+        "?1 LIKE ?2 ESCAPE '_'",
+        "?1 LIKE ?2 ESCAPE '%'",
+        "?1 LIKE ?2 ESCAPE '\xc3\xa9'",
+        "?2 GLOB '*' || ?1 || '*'",
+        "?1 || ?2 || ?3 LIKE '%' || ?2 || '%'",
+        "?1 LIKE ?2 ESCAPE ?3",
         "?1 || ?3 GLOB '*' || ?2 || ?3",
     };
     (void)state;
@@ -106,9 +131,17 @@ static void texts_are_found_as_in_sqlite(void **state)
 {
     static const char *const parts[] = {"a", "b", "ab", " ", "\xc3\xa9", "\xe2\x82\xac"};
     static const char *const queries[] = {
-        "instr(?1, ?2)", "instr(CAST(?1 AS BLOB), CAST(?2 AS BLOB))", "instr(?1, CAST(?2 AS BLOB))",
-        "replace(?1, ?2, ?3)", "replace(?1 || ?2 || ?1 || ?2, ?2, ?3)", "trim(?1, ?2)",
-        "ltrim(?1, ?2)", "rtrim(?1, ?2)", "instr(?1 || ?2, ?2)", "trim(?1)", "instr(?1 || ?2 || ?3, ?3)",
+        "instr(?1, ?2)",
+        "instr(CAST(?1 AS BLOB), CAST(?2 AS BLOB))",
+        "instr(?1, CAST(?2 AS BLOB))",
+        "replace(?1, ?2, ?3)",
+        "replace(?1 || ?2 || ?1 || ?2, ?2, ?3)",
+        "trim(?1, ?2)",
+        "ltrim(?1, ?2)",
+        "rtrim(?1, ?2)",
+        "instr(?1 || ?2, ?2)",
+        "trim(?1)",
+        "instr(?1 || ?2 || ?3, ?3)",
     };
     (void)state;
     compare(queries, sizeof queries / sizeof *queries, parts, sizeof parts / sizeof *parts);
@@ -117,15 +150,43 @@ static void texts_are_found_as_in_sqlite(void **state)
 static void special_values_give_what_sqlite_gives(void **state)
 {
     static const char *const queries[] = {
-        "instr(NULL, 'a')", "instr('a', NULL)", "instr('', '')", "instr('a', '')", "instr('', 'a')",
-        "instr(12345, 34)", "instr(x'', x'')", "instr('a' || char(0) || 'b', 'b')",
-        "replace(NULL, 'a', 'b')", "replace('a', NULL, 'b')", "replace('a', 'a', NULL)",
-        "replace('a', '', NULL)", "replace('', 'a', 'b')", "replace(1.5, '.', ',')",
-        "replace(x'616200', 'a', 'b')", "replace('aaa', 'a', '')", "replace('a' || char(0) || 'a', 'a', 'b')",
-        "trim(NULL, 'a')", "trim('a', NULL)", "trim('', 'a')", "trim('aba', '')", "trim(121, 1)",
-        "NULL LIKE 'a'", "'a' LIKE NULL", "'a' LIKE 'a' ESCAPE NULL", "12 LIKE '1_'", "'' LIKE ''",
-        "'' LIKE '%'", "'a' LIKE ''", "x'61' LIKE 'a'", "'a' LIKE x'61'", "x'61' GLOB 'a'", "1.5 GLOB '1.*'",
-        "'a' LIKE 'b' ESCAPE ''", "'A' LIKE 'a'", "'A' GLOB 'a'", "'\xc3\x89' LIKE '\xc3\xa9'",
+        "instr(NULL, 'a')",
+        "instr('a', NULL)",
+        "instr('', '')",
+        "instr('a', '')",
+        "instr('', 'a')",
+        "instr(12345, 34)",
+        "instr(x'', x'')",
+        "instr('a' || char(0) || 'b', 'b')",
+        "replace(NULL, 'a', 'b')",
+        "replace('a', NULL, 'b')",
+        "replace('a', 'a', NULL)",
+        "replace('a', '', NULL)",
+        "replace('', 'a', 'b')",
+        "replace(1.5, '.', ',')",
+        "replace(x'616200', 'a', 'b')",
+        "replace('aaa', 'a', '')",
+        "replace('a' || char(0) || 'a', 'a', 'b')",
+        "trim(NULL, 'a')",
+        "trim('a', NULL)",
+        "trim('', 'a')",
+        "trim('aba', '')",
+        "trim(121, 1)",
+        "NULL LIKE 'a'",
+        "'a' LIKE NULL",
+        "'a' LIKE 'a' ESCAPE NULL",
+        "12 LIKE '1_'",
+        "'' LIKE ''",
+        "'' LIKE '%'",
+        "'a' LIKE ''",
+        "x'61' LIKE 'a'",
+        "'a' LIKE x'61'",
+        "x'61' GLOB 'a'",
+        "1.5 GLOB '1.*'",
+        "'a' LIKE 'b' ESCAPE ''",
+        "'A' LIKE 'a'",
+        "'A' GLOB 'a'",
+        "'\xc3\x89' LIKE '\xc3\xa9'",
     };
     (void)state;
     for (size_t i = 0; i < sizeof queries / sizeof *queries; i++) {
@@ -138,21 +199,44 @@ static void numbers_print_as_in_sqlite(void **state)
     static const char *const queries[] = {
         "printf('%d|%5d|%-5d|%05d|%+d|% d|%,d', 42, 42, 42, 42, 42, 42, 1234567)",
         "printf('%i %u %x %X %o %#x %#o', -1, -1, 255, 255, 8, 255, 8)",
-        "printf('%lld %ld', 9223372036854775807, -5)", "printf('%d', '12abc')", "printf('%d', NULL)",
+        "printf('%lld %ld', 9223372036854775807, -5)",
+        "printf('%d', '12abc')",
+        "printf('%d', NULL)",
         "printf('%.2f|%8.3f|%-8.1f|%08.2f|%+.1f', 1.005, 3.14159, 2.5, -1.5, 1)",
         "printf('%e %E %g %G %.10g %!.15g', 12345.678, 0.00012, 1e20, 1e-7, 0.1, 0.1)",
-        "printf('%f %f', 9e999, -9e999)", "printf('%,.2f', 1234567.891)", "printf('%f', 'x')",
+        "printf('%f %f', 9e999, -9e999)",
+        "printf('%,.2f', 1234567.891)",
+        "printf('%f', 'x')",
         "printf('%s|%10s|%-10s|%.2s|%s', 'abc', 'abc', 'abc', 'abc', NULL)",
         "printf('%!.2s|%!5s', '\xc3\xa9\xc3\xa9\xc3\xa9', '\xc3\xa9')",
-        "printf('%q %Q %w %Q', 'it''s', 'it''s', 'a\"b', NULL)", "printf('%c%c', 'xyz', '\xe2\x82\xac')",
-        "printf('%5c|%-5c|%.3c', 'x', 'y', 'z')", "printf('%*d|%-*d|%.*f', 6, 42, 6, 42, 1, 2.25)",
-        "printf('%*d', -6, 42)", "printf('%.*f', -2, 1.0)", "printf('%%')", "printf(NULL)",
-        "printf('a%db')", "printf('%s.')", "printf('%d %d', 1)", "printf('plain')", "printf(12)",
-        "printf('%r %r %r', 1, 2, 13)", "format('%d', 1)", "printf('%.0f', 0.5)", "printf('%5%|%-5%')",
-        "printf('%.999f', 1.0/3)", "printf('%1000d', 1)", "printf('%z', 'a')", "printf('%s', x'6162')",
-         "printf('%.3c|%c.', 'x', 12)", "printf('%+,d % x', 1234, 10)",
-        "printf('%010d|%-010d|%0,12d', -42, -42, 1234567)", "printf('%#g %#.0f', 1.0, 1.0)",
-        "printf('%.30f', 0.1)", "printf('%!.30f', 0.1)", "printf('%10.4d|%-10.4x', 42, 42)",
+        "printf('%q %Q %w %Q', 'it''s', 'it''s', 'a\"b', NULL)",
+        "printf('%c%c', 'xyz', '\xe2\x82\xac')",
+        "printf('%5c|%-5c|%.3c', 'x', 'y', 'z')",
+        "printf('%*d|%-*d|%.*f', 6, 42, 6, 42, 1, 2.25)",
+        "printf('%*d', -6, 42)",
+        "printf('%.*f', -2, 1.0)",
+        "printf('%%')",
+        "printf(NULL)",
+        "printf('a%db')",
+        "printf('%s.')",
+        "printf('%d %d', 1)",
+        "printf('plain')",
+        "printf(12)",
+        "printf('%r %r %r', 1, 2, 13)",
+        "format('%d', 1)",
+        "printf('%.0f', 0.5)",
+        "printf('%5%|%-5%')",
+        "printf('%.999f', 1.0/3)",
+        "printf('%1000d', 1)",
+        "printf('%z', 'a')",
+        "printf('%s', x'6162')",
+        "printf('%.3c|%c.', 'x', 12)",
+        "printf('%+,d % x', 1234, 10)",
+        "printf('%010d|%-010d|%0,12d', -42, -42, 1234567)",
+        "printf('%#g %#.0f', 1.0, 1.0)",
+        "printf('%.30f', 0.1)",
+        "printf('%!.30f', 0.1)",
+        "printf('%10.4d|%-10.4x', 42, 42)",
     };
     (void)state;
     for (size_t i = 0; i < sizeof queries / sizeof *queries; i++) {
@@ -171,8 +255,12 @@ static void a_function_ends_with_its_query(void **state)
 {
     (void)state;
     sqlite3_stmt *statement = NULL;
-    assert_int_equal(sqlite3_prepare_v2(ours, "SELECT length(replace(hex(zeroblob(200000)), hex(zeroblob(99999)) "
-                                              "|| '1', ''))", -1, &statement, NULL), SQLITE_OK);
+    assert_int_equal(
+        sqlite3_prepare_v2(ours,
+                           "SELECT length(replace(hex(zeroblob(200000)), hex(zeroblob(99999)) "
+                           "|| '1', ''))",
+                           -1, &statement, NULL),
+        SQLITE_OK);
     guard.deadline = fct_os_monotonic(guard.os) + 5000000;
     guard.memory_max = 64 << 20;
     fct_query_guard_start(&guard);

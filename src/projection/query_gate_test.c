@@ -1,9 +1,10 @@
-/* query_gate_test.c - answers, what is refused and in which words, limits of rows. Layer: projection.
- * Queries that try to hang or to fill the memory are in query_hostile_test.c. */
+/* query_gate_test.c - answers, what is refused and in which words, limits of rows.
+ * Layer: projection. Queries that try to hang or to fill the memory are in query_hostile_test.c. */
 #include "projection/query_gate.h"
 
+#include "os/thread.h"
 #include "projection/query_files.h"
-#include "projection/query_fixture.h"
+#include "support/query_fixture.h"
 
 static void assert_answer(struct fixture *f, const char *sql, const char *wanted)
 {
@@ -45,17 +46,18 @@ static int tear_down(void **state)
 static void a_query_gives_columns_and_rows(void **state)
 {
     struct fixture *f = *state;
-    assert_answer(f, "SELECT order_id, total_cents AS cents, tracking FROM order_summary "
-                     "WHERE customer_id = 'c7' ORDER BY 1",
+    assert_answer(f,
+                  "SELECT order_id, total_cents AS cents, tracking FROM order_summary "
+                  "WHERE customer_id = 'c7' ORDER BY 1",
                   "order_id|cents|tracking\no1|1200|NULL\no2|300|T1");
-    assert_answer(f, "WITH c AS (SELECT customer_id, sum(total_cents) s FROM order_summary "
-                     "GROUP BY 1) SELECT count(*), max(s) FROM c;  -- the end\n;",
+    assert_answer(f,
+                  "WITH c AS (SELECT customer_id, sum(total_cents) s FROM order_summary "
+                  "GROUP BY 1) SELECT count(*), max(s) FROM c;  -- the end\n;",
                   "count(*)|max(s)\n2|1500");
     assert_answer(f, "VALUES (1, 2.5, x'00ff', 'a'), (NULL, -1, x'', '')",
                   "column1|column2|column3|column4\n1|2.5|x00ff|a\nNULL|-1|x|");
     assert_answer(f, "SELECT 1 WHERE 0", "1");
-    assert_answer(f, "/* c */ --@ c\nselect count(*) from ORDER_SUMMARY, sku_sales",
-                  "count(*)\n6");
+    assert_answer(f, "/* c */ --@ c\nselect count(*) from ORDER_SUMMARY, sku_sales", "count(*)\n6");
     assert_answer(f, "SELECT CAST(x'61ff' AS TEXT) AS bytes", "bytes\nx61ff");
     assert_int_equal(f->row_count, 1);
 }
@@ -65,16 +67,20 @@ static void a_query_may_use_subqueries_and_json(void **state)
     struct fixture *f = *state;
     assert_answer(f, "SELECT sum(value) FROM json_each('[1,2,3]')", "sum(value)\n6");
     assert_answer(f, "SELECT count(*) FROM json_tree('{\"a\":[1,2]}')", "count(*)\n4");
-    assert_answer(f, "WITH RECURSIVE n(i) AS (VALUES (1) UNION ALL SELECT i + 1 FROM n LIMIT 5) "
-                     "SELECT sum(i) FROM n", "sum(i)\n15");
+    assert_answer(f,
+                  "WITH RECURSIVE n(i) AS (VALUES (1) UNION ALL SELECT i + 1 FROM n LIMIT 5) "
+                  "SELECT sum(i) FROM n",
+                  "sum(i)\n15");
     assert_answer(f, "WITH c AS (SELECT 1), d(x) AS (SELECT 2) SELECT count(*) FROM c, d",
                   "count(*)\n1");
-    assert_answer(f, "SELECT order_id, row_number() OVER (ORDER BY order_id) AS n "
-                     "FROM order_summary o WHERE EXISTS (SELECT 1 FROM sku_sales WHERE qty > 5)",
+    assert_answer(f,
+                  "SELECT order_id, row_number() OVER (ORDER BY order_id) AS n "
+                  "FROM order_summary o WHERE EXISTS (SELECT 1 FROM sku_sales WHERE qty > 5)",
                   "order_id|n\no1|1\no2|2\no3|3");
     assert_answer(f, "SELECT 1 FROM order_summary LIMIT 1", "1\n1");
     assert_answer(f, "SELECT '{\"a\":7}' ->> '$.a' AS a", "a\n7");
-    assert_answer(f, "SELECT count(*) FROM sku_sales__v3", "count(*)\n2"); /* its own, as it shows */
+    assert_answer(f, "SELECT count(*) FROM sku_sales__v3",
+                  "count(*)\n2"); /* its own, as it shows */
 }
 
 static void parameters_are_bound_by_name(void **state)
@@ -156,8 +162,9 @@ static void a_plan_is_a_row_a_step(void **state)
 {
     struct fixture *f = *state;
     struct fct_query query = {
-        .sql = FCT_SLICE("SELECT * FROM order_summary WHERE customer_id = 'x' UNION "
-                         "SELECT * FROM order_summary WHERE total_cents IN (SELECT qty FROM sku_sales)"),
+        .sql = FCT_SLICE(
+            "SELECT * FROM order_summary WHERE customer_id = 'x' UNION "
+            "SELECT * FROM order_summary WHERE total_cents IN (SELECT qty FROM sku_sales)"),
         .plan = true,
     };
     assert_ok(fixture_run(f, query), f->err);
@@ -179,17 +186,19 @@ static void a_plan_is_a_row_a_step(void **state)
 static void only_tables_of_the_model_are_read(void **state)
 {
     static const char *const names[] = {
-        "factum_parked",     "factum_checkpoint", "sqlite_master",    "sqlite_schema",
-        "main.sqlite_schema", "temp.sqlite_schema", "sqlite_temp_schema", "order_summary__v4",
-        "dbstat",            "sqlite_stmt",       "pragma_table_list", "pragma_table_info('sku_sales')",
+        "factum_parked",        "factum_checkpoint",    "sqlite_master",
+        "sqlite_schema",        "main.sqlite_schema",   "temp.sqlite_schema",
+        "sqlite_temp_schema",   "order_summary__v4",    "dbstat",
+        "sqlite_stmt",          "pragma_table_list",    "pragma_table_info('sku_sales')",
         "pragma_database_list", "pragma_function_list", "pragma_compile_options",
     };
     struct fixture *f = *state;
     char sql[256];
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         (void)snprintf(sql, sizeof sql, "SELECT * FROM %s", names[i]);
-        assert_refused(f, sql, "a query reads only the tables of its model: order_summary, "
-                               "sku_sales; not ");
+        assert_refused(f, sql,
+                       "a query reads only the tables of its model: order_summary, "
+                       "sku_sales; not ");
         (void)snprintf(sql, sizeof sql, "SELECT count(*) FROM %s", names[i]);
         assert_refused(f, sql, "reads only the tables of its model");
         (void)snprintf(sql, sizeof sql, "SELECT 1 FROM sku_sales WHERE EXISTS (SELECT 1 FROM %s)",
@@ -202,10 +211,13 @@ static void only_tables_of_the_model_are_read(void **state)
     assert_refused(f, "SELECT * FROM order_summary__v3", "not order_summary__v3");
     assert_refused(f, "SELECT * FROM sneaky", "reads only the tables of its model");
     assert_refused(f, "SELECT count(*) FROM sneaky", "reads only the tables of its model");
-    assert_refused(f, "SELECT count(*) FROM factum_parked, (WITH factum_parked AS (SELECT 1) "
-                      "SELECT 1 FROM factum_parked)", "not factum_parked");
-    assert_refused(f, "SELECT * FROM nosuch", "no such table: nosuch; its model has "
-                                               "order_summary, sku_sales");
+    assert_refused(f,
+                   "SELECT count(*) FROM factum_parked, (WITH factum_parked AS (SELECT 1) "
+                   "SELECT 1 FROM factum_parked)",
+                   "not factum_parked");
+    assert_refused(f, "SELECT * FROM nosuch",
+                   "no such table: nosuch; its model has "
+                   "order_summary, sku_sales");
     assert_refused(f, "SELECT * FROM fts5vocab", "no such table");
     assert_refused(f, "SELECT * FROM generate_series(1, 2)", "no such table");
 }
@@ -226,19 +238,41 @@ static void a_subquery_does_not_open_what_has_its_name(void **state)
 static void only_a_select_is_a_query(void **state)
 {
     static const char *const others[] = {
-        "INSERT INTO sku_sales__v3 VALUES ('C', 1)", "UPDATE sku_sales__v3 SET qty = 0",
-        "DELETE FROM sku_sales__v3", "REPLACE INTO sku_sales__v3 VALUES ('C', 1)",
-        "CREATE TABLE x (a)", "CREATE TEMP TABLE x (a)", "CREATE TEMP VIEW x AS SELECT 1",
-        "CREATE VIRTUAL TABLE x USING fts5(a)", "DROP TABLE sku_sales__v3", "ALTER TABLE x ADD y",
-        "PRAGMA query_only = 0", "PRAGMA writable_schema = 1", "PRAGMA journal_mode = delete",
-        "ATTACH '/etc/passwd' AS x", "DETACH main", "VACUUM", "VACUUM INTO '/tmp/x'", "BEGIN",
-        "COMMIT", "ROLLBACK", "SAVEPOINT x", "RELEASE x", "ANALYZE", "REINDEX",
-        "EXPLAIN SELECT 1", "EXPLAIN QUERY PLAN SELECT 1", "'SELECT'", "(SELECT 1)", "\"SELECT\" 1",
+        "INSERT INTO sku_sales__v3 VALUES ('C', 1)",
+        "UPDATE sku_sales__v3 SET qty = 0",
+        "DELETE FROM sku_sales__v3",
+        "REPLACE INTO sku_sales__v3 VALUES ('C', 1)",
+        "CREATE TABLE x (a)",
+        "CREATE TEMP TABLE x (a)",
+        "CREATE TEMP VIEW x AS SELECT 1",
+        "CREATE VIRTUAL TABLE x USING fts5(a)",
+        "DROP TABLE sku_sales__v3",
+        "ALTER TABLE x ADD y",
+        "PRAGMA query_only = 0",
+        "PRAGMA writable_schema = 1",
+        "PRAGMA journal_mode = delete",
+        "ATTACH '/etc/passwd' AS x",
+        "DETACH main",
+        "VACUUM",
+        "VACUUM INTO '/tmp/x'",
+        "BEGIN",
+        "COMMIT",
+        "ROLLBACK",
+        "SAVEPOINT x",
+        "RELEASE x",
+        "ANALYZE",
+        "REINDEX",
+        "EXPLAIN SELECT 1",
+        "EXPLAIN QUERY PLAN SELECT 1",
+        "'SELECT'",
+        "(SELECT 1)",
+        "\"SELECT\" 1",
     };
     struct fixture *f = *state;
     for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
-        assert_refused(f, others[i], "a query is one SELECT, WITH ... SELECT or VALUES, and does "
-                                     "not begin with ");
+        assert_refused(f, others[i],
+                       "a query is one SELECT, WITH ... SELECT or VALUES, and does "
+                       "not begin with ");
     }
     assert_refused(f, " \n  UPDATE x", "query:2:3: a query is one SELECT");
     assert_refused(f, "", "there is no query: write one SELECT");
@@ -255,7 +289,8 @@ static void only_a_select_is_a_query(void **state)
 static void a_query_is_one_statement(void **state)
 {
     struct fixture *f = *state;
-    assert_refused(f, "SELECT 1; SELECT 2", "a query is one statement: another one begins with SELECT");
+    assert_refused(f, "SELECT 1; SELECT 2",
+                   "a query is one statement: another one begins with SELECT");
     assert_refused(f, "SELECT 1; DELETE FROM sku_sales__v3", "another one begins with DELETE");
     assert_refused(f, "SELECT 1; /* open", "after the query: a comment has no end");
     assert_answer(f, "SELECT 1 ;; --@ x\n ; /* end */", "1\n1");
@@ -273,10 +308,20 @@ static void a_query_is_one_statement(void **state)
 static void only_known_functions_are_called(void **state)
 {
     static const char *const calls[] = {
-        "load_extension('x')", "fts3_tokenizer('simple')", "sqlite_version()", "changes()",
-        "last_insert_rowid()", "total_changes()", "sqlite_compileoption_get(1)",
-        "sqlite_log(1, 'x')", "json_patch('{}', '{}')", "sqlite_offset(sku)", "match('a', 'b')",
-        "rtreecheck('x')", "bm25(sku_sales)", "soundex('a')",
+        "load_extension('x')",
+        "fts3_tokenizer('simple')",
+        "sqlite_version()",
+        "changes()",
+        "last_insert_rowid()",
+        "total_changes()",
+        "sqlite_compileoption_get(1)",
+        "sqlite_log(1, 'x')",
+        "json_patch('{}', '{}')",
+        "sqlite_offset(sku)",
+        "match('a', 'b')",
+        "rtreecheck('x')",
+        "bm25(sku_sales)",
+        "soundex('a')",
     };
     struct fixture *f = *state;
     char sql[256];
@@ -288,12 +333,14 @@ static void only_known_functions_are_called(void **state)
         }
         assert_int_equal(status, FACTUM_INVALID);
     }
-    assert_refused(f, "SELECT load_extension('x')", "a query cannot call the function load_extension");
+    assert_refused(f, "SELECT load_extension('x')",
+                   "a query cannot call the function load_extension");
     assert_refused(f, "SELECT json_patch('{}', '{}')", "the function json_patch: use json_set");
     assert_refused(f, "SELECT 'a' MATCH 'b'", "");
     assert_refused(f, "SELECT 'a' REGEXP 'b'", "");
     assert_refused(f, "SELECT nosuch(1)", "query:1:8: no such function: nosuch");
-    assert_answer(f, "SELECT Upper('a'), 'b' LIKE 'B', abs(-1), date('2026-01-31', '+1 month') AS d",
+    assert_answer(f,
+                  "SELECT Upper('a'), 'b' LIKE 'B', abs(-1), date('2026-01-31', '+1 month') AS d",
                   "Upper('a')|'b' LIKE 'B'|abs(-1)|d\nA|1|1|2026-03-03");
 }
 
@@ -322,7 +369,7 @@ static void more_rows_than_allowed_are_an_error(void **state)
     assert_ok(fixture_run(f, query), f->err);
     query.rows_max = 1;
     assert_status(fixture_run(f, query), FACTUM_TOO_BIG);
-    assert_text(f->err, "the answer has more than 1 rows: add a LIMIT, or allow it more");
+    assert_text(f->err, "the answer has more than 1 row: add a LIMIT, or allow it more");
     assert_string_equal(f->text, "sku\nA");
     query.sql = FCT_SLICE("WITH RECURSIVE n(i) AS (VALUES (1) UNION ALL SELECT i + 1 FROM n) "
                           "SELECT i FROM n");
@@ -367,8 +414,9 @@ static factum_status read_snapshot(void *data, sqlite3 *db, factum_error *err)
     struct snapshot *snapshot = data;
     sqlite3_stmt *statement = NULL;
     (void)err;
-    assert_int_equal(sqlite3_prepare_v2(db, "SELECT position FROM factum_checkpoint", -1,
-                                        &statement, NULL), SQLITE_OK);
+    assert_int_equal(
+        sqlite3_prepare_v2(db, "SELECT position FROM factum_checkpoint", -1, &statement, NULL),
+        SQLITE_OK);
     assert_int_equal(sqlite3_step(statement), SQLITE_ROW);
     snapshot->position = sqlite3_column_int64(statement, 0);
     (void)sqlite3_finalize(statement);
@@ -424,8 +472,9 @@ static void files_that_cannot_be_used_are_said(void **state)
     (void)snprintf(path, sizeof path, "%s/n.db", f->dir);
     FILE *file = fopen(path, "w");
     assert_non_null(file);
-    assert_true(fputs("this is no database, but a text that is long enough to have a header .......",
-                      file) >= 0);
+    assert_true(
+        fputs("this is no database, but a text that is long enough to have a header .......",
+              file) >= 0);
     assert_int_equal(fclose(file), 0);
     options.path = path;
     assert_status(fct_query_gate_open(&options, &gate, &f->err), FACTUM_CORRUPT);
@@ -443,7 +492,8 @@ static void a_database_in_memory_can_be_asked(void **state)
     struct fixture *f = *state;
     sqlite3 *db = NULL;
     assert_int_equal(sqlite3_open_v2(":memory:", &db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE,
-                                     fct_query_files_vfs()), SQLITE_OK);
+                                     fct_query_files_vfs()),
+                     SQLITE_OK);
     assert_int_equal(sqlite3_exec(db, fixture_schema, NULL, NULL, NULL), SQLITE_OK);
     struct fct_query_gate_options options = {.os = fct_os_real(), .mem = &f->fault.mem, .db = db};
     fct_query_gate_close(f->gate);
@@ -451,6 +501,68 @@ static void a_database_in_memory_can_be_asked(void **state)
     assert_answer(f, "SELECT sum(qty) FROM sku_sales", "sum(qty)\n12");
     assert_refused(f, "WITH c AS (SELECT 1) DELETE FROM sku_sales__v3", "it cannot DELETE");
     assert_refused(f, "SELECT * FROM factum_parked", "not factum_parked");
+}
+
+/* A thread that asks for too much, again and again. */
+struct glutton {
+    struct fct_query_gate *gate;
+    factum_status status;
+    int rounds;
+};
+
+static bool ignore_columns(void *data, const factum_slice *names, size_t count)
+{
+    (void)data;
+    (void)names;
+    return count > 0;
+}
+
+static bool ignore_row(void *data, const factum_value *values, size_t count)
+{
+    (void)data;
+    (void)values;
+    return count > 0;
+}
+
+static void be_glutton(void *data)
+{
+    struct glutton *glutton = data;
+    const factum_rows rows = {.columns = ignore_columns, .row = ignore_row};
+    struct fct_query query = {
+        .sql = FCT_SLICE("WITH RECURSIVE n(i) AS (VALUES (1) UNION SELECT random() FROM n) "
+                         "SELECT count(*) FROM n"),
+        .time_ms_max = 60000,
+        .memory_max = UINT64_C(4) << 20,
+    };
+    glutton->status = FACTUM_TOO_BIG;
+    for (int i = 0; i < glutton->rounds && glutton->status == FACTUM_TOO_BIG; i++) {
+        uint64_t row_count = 0;
+        factum_error err;
+        glutton->status = fct_query_gate_run(glutton->gate, &query, &rows, &row_count, &err);
+    }
+}
+
+static void memory_of_one_query_is_not_that_of_another(void **state)
+{
+    struct fixture *f = *state;
+    struct glutton gluttons[2] = {{.rounds = 5}, {.rounds = 5}};
+    struct fct_thread threads[2] = {{.started = false}, {.started = false}};
+    struct fct_query_gate_options options = {
+        .os = fct_os_real(), .mem = &f->fault.mem, .path = f->path};
+    for (int i = 0; i < 2; i++) {
+        assert_ok(fct_query_gate_open(&options, &gluttons[i].gate, &f->err), f->err);
+        assert_ok(fct_thread_start(&threads[i], "glutton", be_glutton, &gluttons[i], &f->err),
+                  f->err);
+    }
+    for (int i = 0; i < 500; i++) {
+        assert_answer(f, "SELECT sum(qty) FROM sku_sales", "sum(qty)\n12");
+        assert_true(fct_query_gate_memory(f->gate) < UINT64_C(1) << 20);
+    }
+    for (int i = 0; i < 2; i++) {
+        fct_thread_join(&threads[i]);
+        assert_int_equal(gluttons[i].status, FACTUM_TOO_BIG);
+        fct_query_gate_close(gluttons[i].gate);
+    }
 }
 
 int main(void)
@@ -475,6 +587,7 @@ int main(void)
         CASE(a_swap_shows_in_the_next_query),
         CASE(files_that_cannot_be_used_are_said),
         CASE(a_database_in_memory_can_be_asked),
+        CASE(memory_of_one_query_is_not_that_of_another),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -11,7 +11,7 @@
 
 static _Thread_local struct fct_query_guard *guard_here;
 
-static sqlite3_mem_methods guard_base; /* what SQLite had; written by install alone */
+static sqlite3_mem_methods guard_base;   /* what SQLite had; written by install alone */
 static _Atomic uint32_t guard_installed; /* an enum guard_state */
 
 enum guard_state { GUARD_NOT_YET, GUARD_UNDER_WAY, GUARD_EXACT, GUARD_TOO_LATE };

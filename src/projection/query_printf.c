@@ -161,8 +161,9 @@ static bool printf_print(struct printf_call *call, const struct printf_field *fi
     char form[48];
     switch (field->letter) {
     case '%':
-        printf_form(&(struct printf_field){.left = field->left, .width = field->width, .precision = -1},
-                    "s", form, sizeof form);
+        printf_form(
+            &(struct printf_field){.left = field->left, .width = field->width, .precision = -1},
+            "s", form, sizeof form);
         sqlite3_str_appendf(call->text, form, "%");
         return true;
     case 'd':
@@ -215,8 +216,10 @@ static bool printf_convert(struct printf_call *call, const char **at)
         return false;
     }
     if (!printf_print(call, &field)) {
-        sqlite3_result_error(call->context, "printf knows %d %i %u %x %X %o %r %f %e %E %g %G %s "
-                                            "%z %q %Q %w %c and %%", -1);
+        sqlite3_result_error(call->context,
+                             "printf knows %d %i %u %x %X %o %r %f %e %E %g %G %s "
+                             "%z %q %Q %w %c and %%",
+                             -1);
         return false;
     }
     return true;

@@ -1,5 +1,5 @@
-/* query_fuzz.c - any bytes as a query of a small model: it ends soon after its time, with rows or an
- * error that says why; nothing is written, no file other than the model's is opened, no value of
+/* query_fuzz.c - any bytes as a query of a small model: it ends soon after its time, with rows or
+ * an error that says why; nothing is written, no file other than the model's is opened, no value of
  * another table is read, and nothing leaks. */
 #include <stdlib.h>
 #include <string.h>
@@ -23,7 +23,8 @@ static const char schema[] =
     "CREATE INDEX t_by_name__v3 ON t__v3 (name);"
     "CREATE TABLE secret (s TEXT); INSERT INTO secret VALUES ('" SECRET "'), ('" SECRET "');"
     "CREATE VIEW t AS SELECT * FROM t__v3;"
-    "INSERT INTO t__v3 VALUES (1, 'ab', 5, '[1,2]'), (2, 'Cd', -7, '{\"a\":1}'), (3, NULL, 0, NULL);";
+    "INSERT INTO t__v3 VALUES (1, 'ab', 5, '[1,2]'), (2, 'Cd', -7, '{\"a\":1}'), (3, NULL, 0, "
+    "NULL);";
 
 static struct fct_mem_fault fault;
 static struct fct_query_gate *gate;
@@ -62,7 +63,8 @@ static bool take_row(void *data, const factum_value *values, size_t count)
     const factum_slice *sql = data;
     for (size_t i = 0; i < count; i++) {
         /* The query may say the word itself. */
-        FCT_ASSERT(values[i].bytes.len < sizeof SECRET - 1 || fct_slice_holds(*sql, FCT_SLICE("7391")) ||
+        FCT_ASSERT(values[i].bytes.len < sizeof SECRET - 1 ||
+                   fct_slice_holds(*sql, FCT_SLICE("7391")) ||
                    !fct_slice_holds(values[i].bytes, FCT_SLICE(SECRET)));
     }
     return true;
@@ -76,7 +78,7 @@ static void check_end(factum_status status, const factum_error *err)
     FCT_ASSERT(sqlite3_total_changes(db) == 5);
     FCT_ASSERT(sqlite3_get_autocommit(db) != 0);
     FCT_ASSERT(sqlite3_db_name(db, 2) == NULL); /* main, temp, and nothing attached */
-    FCT_ASSERT(fault.held == 1); /* the gate */
+    FCT_ASSERT(fault.held == 1);                /* the gate */
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -92,9 +94,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     uint64_t row_count = 0;
     for (int plan = 0; plan < 2; plan++) {
         struct fct_query query = {
-            .sql = sql, .tables = &table, .table_count = 1, .parameters = &parameter,
-            .parameter_count = size > 0 && memchr(data, ':', size) != NULL, .plan = plan > 0,
-            .time_ms_max = TIME_MS_MAX, .memory_max = UINT64_C(8) << 20,
+            .sql = sql,
+            .tables = &table,
+            .table_count = 1,
+            .parameters = &parameter,
+            .parameter_count = size > 0 && memchr(data, ':', size) != NULL,
+            .plan = plan > 0,
+            .time_ms_max = TIME_MS_MAX,
+            .memory_max = UINT64_C(8) << 20,
         };
         uint64_t start = cpu_ms();
         factum_status status = fct_query_gate_run(gate, &query, &rows, &row_count, &err);

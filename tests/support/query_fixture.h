@@ -1,6 +1,6 @@
-/* query_fixture.h - a small model in a file, and queries against it. For tests. Layer: projection. */
-#ifndef FCT_PROJECTION_QUERY_FIXTURE_H
-#define FCT_PROJECTION_QUERY_FIXTURE_H
+/* query_fixture.h - a small model in a file, and queries against it; uses projection. */
+#ifndef FCT_TESTS_SUPPORT_QUERY_FIXTURE_H
+#define FCT_TESTS_SUPPORT_QUERY_FIXTURE_H
 
 #include "core/slice.h"
 #include "projection/query_gate.h"
