@@ -1,13 +1,13 @@
-/* as_of.h - a model as it was: replayed up to a moment into a file of its own, and kept for the next
- * question. Layer: projection.
+/* as_of.h - a model as it was: replayed up to a moment into a file of its own, and kept for the
+ * next question. Layer: projection.
  *
  * A moment of the recorded time is a position: the last event recorded by then, because recorded
  * time never falls from one position to the next. So a replay that has come to an earlier position
- * goes on from there. The writers' time has no such order: such a replay begins at the start, and is
- * used again for the same moment only, while nothing was appended since.
+ * goes on from there. The writers' time has no such order: such a replay begins at the start, and
+ * is used again for the same moment only, while nothing was appended since.
  *
- * An event that fails is left out for its key, as in a live model; at the end the keys that wait are
- * tried once more.
+ * An event that fails is left out for its key, as in a live model; at the end the keys that wait
+ * are tried once more.
  *
  * Locks: the cache is guarded by the host's lock; a replay belongs to one query at a time.
  */

@@ -8,8 +8,8 @@
  * one for the build in use, one for the one before it, one for what is built beside.
  *
  * Locks. |lock| of the host guards the list of models and what is in them, but for what belongs to
- * the host's thread alone. It is not held while a store, a file or a runner is waited for, except to
- * look at a runner's status. A model is never taken out of the list: pointers to it stay good.
+ * the host's thread alone. It is not held while a store, a file or a runner is waited for, except
+ * to look at a runner's status. A model is never taken out of the list: pointers to it stay good.
  */
 #ifndef FCT_PROJECTION_MODELS_INT_H
 #define FCT_PROJECTION_MODELS_INT_H
@@ -27,7 +27,8 @@
 #define FCT_MODEL_ROLES 3u
 #define FCT_AS_OF_KEPT 4u
 
-/* A build of a model, as its host knows it. Others hold it while they look at it without the lock. */
+/* A build of a model, as its host knows it. Others hold it while they look at it without the lock.
+ * */
 struct fct_hosted_build {
     uint32_t holders; /* with its place in the model, if it has one */
     struct factum_models *models;

@@ -1,5 +1,5 @@
-/* schema_need.c - does a new schema take away what a deployed projection needs? Layer: projection. A
- * user of the public API. */
+/* schema_need.c - does a new schema take away what a deployed projection needs? Layer: projection.
+ * A user of the public API. */
 #include <stdio.h>
 #include <string.h>
 
