@@ -2,9 +2,9 @@
  *
  *     model DIR [EVENTS]
  *
- * Both upsert the same rows of 20,000 orders, one for each event, in batches of 500 and of 5,000, each
- * a transaction that moves a checkpoint first; WAL, synchronous=FULL, the same cache. By turns in one
- * run, on files of their own; the table shows medians of the rounds and their ratio.
+ * Both upsert the same rows of 20,000 orders, one for each event, in batches of 500 and of 5,000,
+ * each a transaction that moves a checkpoint first; WAL, synchronous=FULL, the same cache. By turns
+ * in one run, on files of their own; the table shows medians of the rounds and their ratio.
  */
 #include <inttypes.h>
 #include <stdio.h>

@@ -1,5 +1,5 @@
-/* model_diff_test.c - which rows differ between two builds, and that memory does not grow with them.
- * Layer: projection. */
+/* model_diff_test.c - which rows differ between two builds, and that memory does not grow with
+ * them. Layer: projection. */
 #include "projection/model_diff.h"
 
 #include <inttypes.h>

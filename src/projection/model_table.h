@@ -19,8 +19,8 @@ struct fct_model_table {
     size_t key_count;     /* 0: it has none */
 };
 
-/* The names of the tables of |build| that |names| does not have yet, into |names|, which has room for
- * |max|; copies are in |arena|. TOO_BIG. */
+/* The names of the tables of |build| that |names| does not have yet, into |names|, which has room
+ * for |max|; copies are in |arena|. TOO_BIG. */
 FCT_MUST_USE factum_status fct_model_table_names(struct fct_model_file *file,
                                                  struct fct_build build, factum_arena *arena,
                                                  factum_slice *names, size_t max, size_t *count,

@@ -1,8 +1,8 @@
 /* model_try.c - see model_try.h. Layer: projection.
  *
  * Each call of the hook becomes a step of one row: its values before (none: it was not there) and
- * after. An update that changes the key is two steps, one of each row. Steps are then sorted by table,
- * key and number; the first and the last of a row say what has become of it.
+ * after. An update that changes the key is two steps, one of each row. Steps are then sorted by
+ * table, key and number; the first and the last of a row say what has become of it.
  */
 #include "projection/model_try.h"
 
@@ -259,8 +259,8 @@ static int allow_all(void *data, int action, const char *a, const char *b, const
     return SQLITE_OK;
 }
 
-/* A "DELETE FROM t" that was prepared without a hook empties the table at once and tells no row. A new
- * authorizer makes SQLite prepare every statement again before its next step. */
+/* A "DELETE FROM t" that was prepared without a hook empties the table at once and tells no row. A
+ * new authorizer makes SQLite prepare every statement again before its next step. */
 static void set_hook(struct try_run *run, bool on)
 {
     sqlite3 *db = run->file->db;
