@@ -30,6 +30,7 @@ enum exit_code {
 };
 
 #define TAG_OPTIONS_MAX FACTUM_TAGS_MAX
+#define PARAM_OPTIONS_MAX 64
 
 /* Every option that any command has. */
 struct options {
@@ -62,6 +63,11 @@ struct options {
     /* deciders */
     const char *decider, *data, *traceparent, *why, *by;
     bool blame, watch;
+    /* read models */
+    const char *models, *host, *named, *wait, *rows_max;
+    const char *params[PARAM_OPTIONS_MAX];
+    size_t param_count;
+    bool csv, plan, until_caught_up;
     /* arguments that are no options */
     const char *arguments[8];
     size_t argument_count;
@@ -112,6 +118,10 @@ extern const struct command command_decider; /* if FCT_WITH_LUA, and so are the 
 extern const struct command command_command;
 extern const struct command command_state;
 extern const struct command command_test;
+extern const struct command command_projection; /* if FCT_WITH_SQL, and so are the next three */
+extern const struct command command_parked;
+extern const struct command command_run;
+extern const struct command command_query;
 extern const struct command command_serve; /* if FCT_WITH_SERVER, and so is the next */
 extern const struct command command_ping;
 extern const struct command command_completions;
@@ -150,7 +160,10 @@ void damage_shown(void); /* a command has said it by itself */
 int finish_output(int code);
 /* Is standard output a pipe whose other end is closed? */
 bool nobody_reads(void);
-const char *colour(const char *code); /* "" if standard output is no terminal */
+const char *colour(const char *code);  /* "" if standard output is no terminal */
+extern const factum_log_sink messages; /* warnings to standard error */
+/* The bytes of the UTF-8 character that |text|, which is not empty, begins with; 0: of none. */
+size_t character_of(factum_slice text, uint32_t *point);
 /* What a terminal would obey, and what is no UTF-8, made visible. */
 void print_text(FILE *to, factum_slice text);
 bool same_text(factum_slice a, factum_slice b);

@@ -1,9 +1,7 @@
 /* cmd_decider.c - factum decider: the deciders that a store holds. Layer: cli. */
 #include <inttypes.h>
-#include <pwd.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "cli/script.h"
 
@@ -11,13 +9,6 @@
 #define HASH_SHOWN 12                     /* digits, which a reader can compare */
 
 /* ---- deploying ------------------------------------------------------------------------------- */
-
-/* Who runs this: --by, or the name of the user. Lasts until the next call. */
-static factum_slice who_deploys(const struct options *options)
-{
-    const struct passwd *user = options->by == NULL ? getpwuid(geteuid()) : NULL;
-    return factum_slice_from(user == NULL ? options->by : user->pw_name);
-}
 
 static void print_deployment(const struct options *options, const factum_store *store,
                              const factum_deployment *done)
@@ -47,7 +38,7 @@ static int deploy_text(const struct options *options, factum_store *store, factu
     factum_deployment done = {.size = sizeof done};
     const factum_deploy_options wanted = {
         .size = sizeof wanted,
-        .by = who_deploys(options),
+        .by = who_acts(options),
         .why = factum_slice_from(options->why),
         .name = input_name(options->arguments[1]),
     };

@@ -20,6 +20,10 @@ const struct command *const commands[] = {
     &command_decider,     &command_command,    &command_state,
     &command_test,
 #endif
+#ifdef FCT_WITH_SQL
+    &command_projection,  &command_parked,     &command_run,
+    &command_query,
+#endif
 #ifdef FCT_WITH_SERVER
     &command_serve,       &command_ping,
 #endif

@@ -9,6 +9,7 @@ enum kind {
     FLAG,
     TEXT,
     TAGS,
+    PARAMS,
 };
 
 struct option {
@@ -95,6 +96,15 @@ static const struct option known[] = {
     OPTION("by", TEXT, by),
     OPTION("blame", FLAG, blame),
     OPTION("watch", FLAG, watch),
+    OPTION("models", TEXT, models),
+    OPTION("host", TEXT, host),
+    OPTION("named", TEXT, named),
+    OPTION("param", PARAMS, params),
+    OPTION("wait", TEXT, wait),
+    OPTION("rows-max", TEXT, rows_max),
+    OPTION("csv", FLAG, csv),
+    OPTION("plan", FLAG, plan),
+    OPTION("until-caught-up", FLAG, until_caught_up),
     OPTION("insecure", FLAG, insecure),
     OPTION("insecure-any-address", FLAG, insecure_any_address),
     OPTION("allow-deploy", FLAG, allow_deploy),
@@ -138,6 +148,13 @@ static int set_value(struct options *options, const struct option *option, const
         }
         options->tags[options->tag_count++] = value;
         options->tag = value;
+        return 0;
+    }
+    if (option->kind == PARAMS) {
+        if (options->param_count == PARAM_OPTIONS_MAX) {
+            return complain("--param can be given %d times at most", PARAM_OPTIONS_MAX);
+        }
+        options->params[options->param_count++] = value;
         return 0;
     }
     *(const char **)(void *)member = value;

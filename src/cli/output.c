@@ -110,6 +110,8 @@ static void show_message(void *data, factum_log_level level, const char *id, con
     }
 }
 
+const factum_log_sink messages = {NULL, show_message};
+
 bool is_address(const char *store)
 {
     return strstr(store, "://") != NULL;
@@ -117,7 +119,6 @@ bool is_address(const char *store)
 
 int open_store(const struct options *options, bool write, factum_store **store)
 {
-    static const factum_log_sink sink = {NULL, show_message};
     factum_error err;
     factum_store_options store_options = {
         .size = sizeof store_options,
@@ -125,7 +126,7 @@ int open_store(const struct options *options, bool write, factum_store **store)
         .append_events_max = 100000,
         .append_size_max = (uint64_t)32 << 20,
         .event_size_max = (uint64_t)16 << 20,
-        .log = &sink,
+        .log = &messages,
     };
     factum_status status = factum_open(options->store, &store_options, store, &err);
     if (status == FACTUM_IO && !write && (err.os_error == EACCES || err.os_error == EROFS)) {
@@ -190,26 +191,33 @@ const char *colour(const char *code)
     return wanted > 0 ? code : "";
 }
 
-/* The bytes of the UTF-8 character that |text| begins with; 0 if it begins with none, or with one
- * that a terminal or an eye would be led astray by: C0 and C1 controls, changes of direction. */
-static size_t plain_character(factum_slice text)
+size_t character_of(factum_slice text, uint32_t *point)
 {
     uint8_t c = text.ptr[0];
     size_t size = c < 0x80 ? 1 : c >= 0xf0 ? 4 : c >= 0xe0 ? 3 : 2;
-    static const uint32_t least[] = {0, 0x20, 0xa0, 0x800, 0x10000};
+    static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
     if ((c >= 0x80 && c < 0xc2) || c > 0xf4 || size > text.len) {
         return 0;
     }
-    uint32_t point = size == 1 ? c : c & (0x7fu >> size);
+    *point = size == 1 ? c : c & (0x7fu >> size);
     for (size_t i = 1; i < size; i++) {
         if ((text.ptr[i] & 0xc0) != 0x80) {
             return 0;
         }
-        point = point << 6 | (text.ptr[i] & 0x3fu);
+        *point = *point << 6 | (text.ptr[i] & 0x3fu);
     }
-    bool bad = point < least[size] || point == 0x7f || point > 0x10ffff ||
-               (point >= 0xd800 && point < 0xe000) || (point >= 0x202a && point <= 0x202e) ||
-               (point >= 0x2066 && point <= 0x2069);
+    bool bad = *point < least[size] || *point > 0x10ffff || (*point >= 0xd800 && *point < 0xe000);
+    return bad ? 0 : size;
+}
+
+/* The same; 0 too for one that a terminal or an eye would be led astray by: C0 and C1 controls,
+ * changes of direction. */
+static size_t plain_character(factum_slice text)
+{
+    uint32_t point = 0;
+    size_t size = character_of(text, &point);
+    bool bad = point < 0x20 || (point >= 0x7f && point < 0xa0) ||
+               (point >= 0x202a && point <= 0x202e) || (point >= 0x2066 && point <= 0x2069);
     return bad ? 0 : size;
 }
 

@@ -1,4 +1,4 @@
-/* script.h - what the commands of deciders share: files, the decider, pretty JSON. Layer: cli. */
+/* script.h - what the commands of deciders share: the decider, pretty JSON. Layer: cli. */
 #ifndef FACTUM_CLI_SCRIPT_H
 #define FACTUM_CLI_SCRIPT_H
 
@@ -6,10 +6,8 @@
 #include <factum/json.h>
 
 #include "cli/cli.h"
+#include "cli/deploying.h"
 
-/* A whole file in memory; "-" is standard input. The caller frees text->ptr. 0, or the exit code
- * after a message. */
-int read_file(const char *path, size_t size_max, uint8_t **bytes, size_t *len);
 /* The script |text| of the file |path| as the decider |name|. 0, or the exit code after a
  * message. */
 int open_text(const char *path, factum_slice text, const char *name,

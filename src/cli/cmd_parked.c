@@ -1,0 +1,440 @@
+/* cmd_parked.c - factum parked: the events that read models could not take. Layer: cli. */
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli/read_models.h"
+#include "cli/table.h"
+
+/* ---- the list -------------------------------------------------------------------------------- */
+
+static void print_time(const char *name, int64_t time)
+{
+    char text[FACTUM_TIME_TEXT_SIZE];
+    if (time == 0) {
+        (void)printf(",\"%s\":null", name);
+        return;
+    }
+    factum_time_format(time, text);
+    (void)printf(",\"%s\":\"%s\"", name, text);
+}
+
+static void print_parked_json(const struct read_models *models, const factum_parked *parked)
+{
+    (void)printf("{\"name\":\"%.*s\",\"version\":%" PRIu64 ",\"key\":", (int)parked->model.len,
+                 (const char *)parked->model.ptr, parked->version);
+    print_json_text(stdout, parked->key);
+    (void)printf(",\"position\":%" PRIu64 ",\"type\":", parked->position);
+    print_json_text(stdout, parked->type);
+    (void)printf(",\"reason\":");
+    if (parked->reason.len > 0) {
+        print_json_text(stdout, parked->reason);
+    } else {
+        (void)printf("null"); /* it waits behind the first one of its key */
+    }
+    (void)printf(",\"attempts\":%" PRIu64, parked->attempts);
+    print_time("nextAttempt", parked->next_attempt);
+    print_time("since", parked->since);
+    (void)printf(",");
+    print_json_token(models->store, parked->position);
+    (void)printf("}");
+}
+
+struct listing {
+    const struct read_models *models;
+    struct table table;
+};
+
+static bool list_one(void *data, const factum_parked *parked)
+{
+    struct listing *listing = data;
+    char since[FACTUM_TIME_TEXT_SIZE];
+    if (listing->models->options->json) {
+        print_parked_json(listing->models, parked);
+        (void)printf("\n");
+        return !interrupted;
+    }
+    factum_time_format(parked->since, since);
+    const factum_slice waits = factum_slice_from("(waits for those before it)");
+    const factum_value values[] = {
+        table_text(parked->model),
+        table_number(parked->version),
+        table_number(parked->position),
+        table_text(parked->type),
+        table_text(parked->key),
+        table_number(parked->attempts),
+        table_text(factum_slice_from(since)),
+        table_text(parked->reason.len > 0 ? parked->reason : waits),
+    };
+    return table_row(&listing->table, values, sizeof values / sizeof values[0]) && !interrupted;
+}
+
+static int list_parked(struct read_models *models, factum_slice name)
+{
+    static const char *const names[] = {"name", "version",  "position", "type",
+                                        "key",  "attempts", "since",    "reason"};
+    factum_error err;
+    factum_slice columns[sizeof names / sizeof names[0]];
+    struct listing listing = {.models = models};
+    const factum_parked_each each = {&listing, list_one};
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        columns[i] = factum_slice_from(names[i]);
+    }
+    (void)table_columns(&listing.table, columns, sizeof names / sizeof names[0]);
+    factum_status status = factum_models_parked(
+        models->models, name, factum_slice_from(models->options->key), &each, &err);
+    int code = 0;
+    if (status != FACTUM_OK) {
+        code = fail_with(status, &err);
+    } else if (listing.table.failed) {
+        (void)complain("there are too many to print as a table: name a --key, or use --json");
+        code = EXIT_FAILURE_;
+    } else if (table_row_count(&listing.table) > 0) {
+        (void)table_print(&listing.table, stdout, 0);
+    }
+    table_finish(&listing.table);
+    return code == 0 && interrupted ? EXIT_INTERRUPTED : code;
+}
+
+static int run_list(const struct options *options)
+{
+    struct read_models models;
+    const char *name = options->argument_count > 0 ? options->arguments[0] : NULL;
+    if (name != NULL && !check_name(name)) {
+        return EXIT_USAGE;
+    }
+    if (is_address(options->store)) {
+        return ask_server(options, "parked list");
+    }
+    int code = read_models_open(options, &models);
+    if (code != 0) {
+        return code;
+    }
+    code = name != NULL ? read_models_look_up(&models, name) : 0;
+    if (code == 0) {
+        code = read_models_look(&models);
+    }
+    if (code == 0 && models.models != NULL) { /* without a projection nothing is parked */
+        code = list_parked(&models, factum_slice_from(name));
+    }
+    return read_models_close(&models, finish_output(code));
+}
+
+/* ---- one event ------------------------------------------------------------------------------- */
+
+/* Parked events that are looked for. */
+struct search {
+    const struct read_models *models;
+    uint64_t position;
+    size_t count;
+    bool print;
+};
+
+static void print_parked(const factum_parked *parked)
+{
+    char since[FACTUM_TIME_TEXT_SIZE];
+    char attempts[64];
+    factum_time_format(parked->since, since);
+    format_things(parked->attempts, "attempt", "attempts", attempts);
+    (void)printf("%.*s version %" PRIu64 ", key ", (int)parked->model.len,
+                 (const char *)parked->model.ptr, parked->version);
+    print_text(stdout, parked->key);
+    (void)printf(", parked %s, %s", since, attempts);
+    if (parked->next_attempt != 0) {
+        factum_time_format(parked->next_attempt, since);
+        (void)printf(", the next one %s", since);
+    }
+    (void)printf("\n  ");
+    print_text(stdout, parked->reason.len > 0
+                           ? parked->reason
+                           : factum_slice_from("waits for the events of its key before it"));
+    (void)printf("\n");
+}
+
+static bool look_at_parked(void *data, const factum_parked *parked)
+{
+    struct search *search = data;
+    if (parked->position != search->position) {
+        return true;
+    }
+    if (search->print && search->models->options->json) {
+        (void)printf(search->count == 0 ? "{\"parked\":[" : ",");
+        print_parked_json(search->models, parked);
+    } else if (search->print) {
+        print_parked(parked);
+    }
+    search->count++;
+    return true;
+}
+
+static int print_event_at(const struct read_models *models, const factum_event *event)
+{
+    factum_slice line;
+    factum_error err;
+    if (!models->options->json) {
+        print_event(event);
+        return 0;
+    }
+    factum_ndjson *ndjson = factum_ndjson_create();
+    if (ndjson == NULL) {
+        (void)complain("out of memory");
+        return EXIT_FAILURE_;
+    }
+    factum_status status = factum_ndjson_format(ndjson, event, &line, &err);
+    if (status == FACTUM_OK) {
+        line.len -= line.len > 0 && line.ptr[line.len - 1] == '\n' ? 1 : 0;
+        (void)printf("],\"event\":");
+        (void)fwrite(line.ptr, 1, line.len, stdout);
+        (void)printf("}\n");
+    }
+    factum_ndjson_destroy(ndjson);
+    return status == FACTUM_OK ? 0 : fail_with(status, &err);
+}
+
+static int show_event(const struct read_models *models, uint64_t position)
+{
+    factum_error err;
+    factum_event event;
+    factum_cursor *cursor;
+    const factum_read_request request = {
+        .size = sizeof request,
+        .source = FACTUM_SOURCE_ALL,
+        .from = FACTUM_FROM_POSITION,
+        .from_value = position,
+        .count_max = 1,
+    };
+    factum_status status = factum_read(models->store, &request, &cursor, &err);
+    if (status != FACTUM_OK) {
+        return fail_with(status, &err);
+    }
+    status = factum_cursor_next(cursor, &event, &err);
+    int code = 0;
+    if (status == FACTUM_OK && event.position == position) {
+        code = print_event_at(models, &event);
+    } else if (status == FACTUM_OK || status == FACTUM_DONE) {
+        (void)complain("the event itself is not there any more");
+        code = EXIT_NOT_FOUND;
+    } else {
+        code = fail_with(status, &err);
+    }
+    factum_cursor_close(cursor);
+    return code;
+}
+
+/* Is an event at |position| parked, or one of |key|, or, if there is neither, any? */
+static int find_parked(const struct read_models *models, struct search *search, factum_slice key)
+{
+    factum_error err;
+    const factum_parked_each each = {search, look_at_parked};
+    factum_status status = factum_models_parked(
+        models->models, factum_slice_from(models->options->arguments[0]), key, &each, &err);
+    return status == FACTUM_OK ? 0 : fail_with(status, &err);
+}
+
+static int no_parked(const struct read_models *models, uint64_t position)
+{
+    (void)complain("no event at position %" PRIu64 " is parked in %s: see factum parked list",
+                   position, models->options->arguments[0]);
+    return EXIT_NOT_FOUND;
+}
+
+static int run_show(const struct options *options)
+{
+    struct read_models models;
+    struct search search = {.models = &models, .print = true};
+    if (!check_name(options->arguments[0]) ||
+        !argument_position(options->arguments[1], &search.position)) {
+        return EXIT_USAGE;
+    }
+    if (is_address(options->store)) {
+        return ask_server(options, "parked show");
+    }
+    int code = read_models_open(options, &models);
+    if (code != 0) {
+        return code;
+    }
+    code = read_models_look_up(&models, options->arguments[0]);
+    if (code == 0) {
+        code = read_models_look(&models);
+    }
+    if (code == 0) {
+        code = find_parked(&models, &search, (factum_slice){NULL, 0});
+    }
+    if (code == 0) {
+        code = search.count == 0 ? no_parked(&models, search.position)
+                                 : show_event(&models, search.position);
+    }
+    return read_models_close(&models, finish_output(code));
+}
+
+/* ---- acts ------------------------------------------------------------------------------------ */
+
+static bool count_one(void *data, const factum_parked *parked)
+{
+    (void)parked;
+    (*(uint64_t *)data)++;
+    return true;
+}
+
+static int count_parked(const struct read_models *models, factum_slice key, uint64_t *count)
+{
+    factum_error err;
+    const factum_parked_each each = {count, count_one};
+    *count = 0;
+    factum_status status = factum_models_parked(
+        models->models, factum_slice_from(models->options->arguments[0]), key, &each, &err);
+    return status == FACTUM_OK ? 0 : fail_with(status, &err);
+}
+
+static int say_what_stays(const struct read_models *models)
+{
+    uint64_t count;
+    char text[64];
+    int code = count_parked(models, (factum_slice){NULL, 0}, &count);
+    if (code == 0 && count > 0) {
+        format_things(count, "event is", "events are", text);
+        (void)fprintf(stderr, "factum: %s still parked\n", text);
+    }
+    return code;
+}
+
+static int retry_key(struct read_models *models, factum_slice key)
+{
+    uint64_t count = 1;
+    const struct options *options = models->options;
+    int code = 0;
+    if (models->path != NULL) {
+        code = read_models_host(models, options->arguments[0]);
+    }
+    if (code == 0 && models->path != NULL && key.len > 0) {
+        code = count_parked(models, key, &count);
+    }
+    if (code == 0 && count == 0) {
+        (void)complain("no event of the key %s is parked in %s: see factum parked list",
+                       options->arguments[1], options->arguments[0]);
+        code = EXIT_NOT_FOUND;
+    }
+    if (code == 0) {
+        code = act_run(models, key.len > 0 ? FACTUM_ACT_RETRY : FACTUM_ACT_RETRY_ALL, key, 0);
+    }
+    if (code == 0 && models->path != NULL && !options->quiet) {
+        code = say_what_stays(models);
+    }
+    return code;
+}
+
+static int run_retry(const struct options *options)
+{
+    struct read_models models;
+    const char *key = options->argument_count > 1 ? options->arguments[1] : NULL;
+    if (!check_name(options->arguments[0])) {
+        return EXIT_USAGE;
+    }
+    if (key != NULL && key[0] == '\0') {
+        return complain("KEY is empty; without it the events of every key are tried");
+    }
+    int code = read_models_open(options, &models);
+    return code == 0 ? read_models_close(&models, retry_key(&models, factum_slice_from(key)))
+                     : code;
+}
+
+static int skip_position(struct read_models *models, uint64_t position)
+{
+    struct search search = {.models = models, .position = position};
+    int code = 0;
+    if (models->path != NULL) {
+        code = read_models_host(models, models->options->arguments[0]);
+    }
+    if (code == 0 && models->path != NULL) {
+        code = find_parked(models, &search, (factum_slice){NULL, 0});
+    }
+    if (code == 0 && models->path != NULL && search.count == 0) {
+        code = no_parked(models, position);
+    }
+    if (code == 0) {
+        code = act_run(models, FACTUM_ACT_SKIP, (factum_slice){NULL, 0}, position);
+    }
+    if (code == 0 && models->path != NULL && !models->options->quiet) {
+        code = say_what_stays(models);
+    }
+    return code;
+}
+
+static int run_skip(const struct options *options)
+{
+    struct read_models models;
+    uint64_t position = 0;
+    if (!check_name(options->arguments[0]) ||
+        !argument_position(options->arguments[1], &position)) {
+        return EXIT_USAGE;
+    }
+    if (options->why == NULL || options->why[0] == '\0') {
+        return complain("an event that is skipped is never applied: say --why");
+    }
+    int code = read_models_open(options, &models);
+    return code == 0 ? read_models_close(&models, skip_position(&models, position)) : code;
+}
+
+/* ---- the family ------------------------------------------------------------------------------ */
+
+static const struct command parked_list = {
+    .name = "parked list",
+    .usage = "parked list [NAME] [--key KEY]",
+    .summary = "list the parked events, of one model or of all",
+    .help = "  --key KEY          of one key\n"
+            "  --json             as JSON, one object a line\n",
+    .options = "key json ",
+    .arguments_max = 1,
+    .run = run_list,
+};
+
+static const struct command parked_show = {
+    .name = "parked show",
+    .usage = "parked show NAME POSITION",
+    .summary = "show a parked event: why it is parked, and the event itself",
+    .help = "  --json             as JSON\n",
+    .options = "json ",
+    .arguments_min = 2,
+    .arguments_max = 2,
+    .run = run_show,
+};
+
+#define ACT_HELP                                                                                   \
+    "  --by NAME          who (the name of this user)\n"                                           \
+    "  --timeout SECONDS  wait so long at most until it is carried out (no limit)\n"               \
+    "  --json             the answer as JSON\n"
+
+static const struct command parked_retry = {
+    .name = "parked retry",
+    .usage = "parked retry NAME [KEY]",
+    .summary = "apply the parked events of a key, or of all, in their order until one fails",
+    .help = "  --why TEXT         why: kept with it\n" ACT_HELP,
+    .options = "why by timeout json ",
+    .arguments_min = 1,
+    .arguments_max = 2,
+    .run = run_retry,
+};
+
+static const struct command parked_skip = {
+    .name = "parked skip",
+    .usage = "parked skip NAME POSITION --why TEXT",
+    .summary = "leave a parked event out for good; those that wait for it are tried",
+    .help = "  --why TEXT         why: kept with it; needed\n" ACT_HELP,
+    .options = "why by timeout json ",
+    .arguments_min = 2,
+    .arguments_max = 2,
+    .run = run_skip,
+};
+
+static const struct command *const family[] = {&parked_list, &parked_show, &parked_retry,
+                                               &parked_skip, NULL};
+
+const struct command command_parked = {
+    .name = "parked",
+    .usage = "parked list | show | retry | skip ...",
+    .summary = "the events that read models could not take",
+    .help = "",
+    .notes = "A parked event and all later ones of its key wait, while other keys go on.\n",
+    .options = "",
+    .family = family,
+};

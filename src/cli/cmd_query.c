@@ -1,0 +1,278 @@
+/* cmd_query.c - factum query: asks a read model in SQL. Layer: cli. */
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cli/read_models.h"
+#include "cli/table.h"
+
+/* ---- parameters ------------------------------------------------------------------------------ */
+
+/* A number if its digits are those that the number would be printed with: 007 and 1.50 stay texts,
+ * so that nothing is lost. SQLite compares both as the column wants it. */
+static factum_value value_from(const char *text)
+{
+    char digits[32];
+    char *end;
+    factum_value value = {.kind = FACTUM_VALUE_TEXT, .bytes = factum_slice_from(text)};
+    long long integer = strtoll(text, &end, 10);
+    (void)snprintf(digits, sizeof digits, "%lld", integer);
+    if (strcmp(digits, text) == 0) {
+        value = (factum_value){.kind = FACTUM_VALUE_INTEGER, .integer = integer};
+        return value;
+    }
+    if (strchr(text, '.') == NULL) {
+        return value;
+    }
+    double real = strtod(text, &end);
+    (void)snprintf(digits, sizeof digits, "%.15g", real);
+    if (strcmp(digits, text) == 0) {
+        value = (factum_value){.kind = FACTUM_VALUE_REAL, .real = real};
+    }
+    return value;
+}
+
+/* name=value; a name alone is NULL. */
+static int read_parameters(const struct options *options, factum_model_parameter *parameters)
+{
+    for (size_t i = 0; i < options->param_count; i++) {
+        const char *text = options->params[i];
+        const char *equals = strchr(text, '=');
+        size_t len = equals == NULL ? strlen(text) : (size_t)(equals - text);
+        if (len == 0) {
+            return complain("--param takes NAME=VALUE, not \"%s\"", text);
+        }
+        parameters[i] = (factum_model_parameter){.name = {(const uint8_t *)text, len}};
+        if (equals != NULL) {
+            parameters[i].value = value_from(equals + 1);
+        }
+    }
+    return 0;
+}
+
+/* ---- waiting --------------------------------------------------------------------------------- */
+
+/* The place to wait for: that of --wait, or all that is visible now. */
+static int place_to_wait_for(const struct read_models *models, uint64_t *place)
+{
+    factum_error err;
+    if (models->options->wait != NULL) {
+        return option_token(models->store, models->options->wait, place);
+    }
+    factum_status status = factum_visible_place(models->store, place, &err);
+    return status == FACTUM_OK ? 0 : fail_with(status, &err);
+}
+
+/* A model that stands still is asked as it is, unless a token was to be waited for. */
+static bool stands_still(const factum_build_status *status)
+{
+    return status->state == FACTUM_BUILD_PAUSED || status->state == FACTUM_BUILD_STOPPED;
+}
+
+static int wait_for(const struct read_models *models, uint64_t place,
+                    const struct patience *patience, struct progress *progress)
+{
+    factum_error err;
+    const factum_slice name = factum_slice_from(models->options->arguments[0]);
+    for (;;) {
+        factum_build_status behind = {.size = sizeof behind};
+        int64_t wait_ms = patience_next(patience);
+        factum_status status =
+            factum_models_wait(models->models, name, place, wait_ms, &behind, &err);
+        if (status == FACTUM_OK) {
+            return 0;
+        }
+        if (interrupted) {
+            return EXIT_INTERRUPTED;
+        }
+        if (status != FACTUM_TIMEOUT) {
+            return fail_with(status, &err);
+        }
+        if (stands_still(&behind)) {
+            return models->options->wait == NULL ? 0 : fail_late(&err);
+        }
+        if (wait_ms == 0) {
+            return fail_late(&err);
+        }
+        models_progress(models, name, progress);
+    }
+}
+
+/* ---- the answer ------------------------------------------------------------------------------ */
+
+static void print_answer_json(const struct read_models *models, const struct table *table,
+                              const factum_model_answer *answer)
+{
+    char created[FACTUM_TIME_TEXT_SIZE];
+    (void)printf("{");
+    table_print_json(table, stdout);
+    (void)printf(",\"asOf\":{");
+    print_json_token(models->store, answer->status.place);
+    (void)printf(",\"position\":%" PRIu64 ",\"created\":", answer->status.place);
+    if (answer->status.place_created != 0) {
+        factum_time_format(answer->status.place_created, created);
+        (void)printf("\"%s\"", created);
+    } else {
+        (void)printf("null");
+    }
+    (void)printf(",\"version\":%" PRIu64 "},\"behind\":{\"events\":%" PRIu64
+                 ",\"seconds\":%.3f}}\n",
+                 answer->status.version, answer->status.behind_events,
+                 (double)answer->status.behind_time / 1e9);
+}
+
+/* On standard error, so that rows alone are on standard output. */
+static void say_as_of(const struct read_models *models, const factum_model_answer *answer)
+{
+    char rows[64];
+    char events[64];
+    char token[FACTUM_TOKEN_SIZE];
+    char created[FACTUM_TIME_TEXT_SIZE] = "before the first event";
+    format_things(answer->row_count, "row", "rows", rows);
+    factum_token_format(models->store, answer->status.place, token);
+    if (answer->status.place_created != 0) {
+        factum_time_format(answer->status.place_created, created);
+    }
+    (void)fflush(stdout);
+    (void)fprintf(stderr, "%s, as of %s (%s)", rows, created, token);
+    if (answer->status.behind_events > 0) {
+        format_things(answer->status.behind_events, "event", "events", events);
+        (void)fprintf(stderr, ", %s behind: %s", events,
+                      factum_build_state_name(answer->status.state));
+    }
+    (void)fputs("\n", stderr);
+}
+
+static int print_answer(const struct read_models *models, const struct table *table,
+                        const factum_model_answer *answer)
+{
+    const struct options *options = models->options;
+    if (options->json) {
+        print_answer_json(models, table, answer);
+        return 0;
+    }
+    if (options->csv) {
+        table_print_csv(table, stdout);
+    } else if (!table_print(table, stdout, isatty(STDOUT_FILENO) != 0 ? TABLE_CUT : 0)) {
+        (void)complain("out of memory");
+        return EXIT_FAILURE_;
+    }
+    if (!options->quiet) {
+        say_as_of(models, answer);
+    }
+    return 0;
+}
+
+/* ---- asking ---------------------------------------------------------------------------------- */
+
+static int query_options(const struct options *options, factum_model_query *query)
+{
+    const char *sql = options->argument_count > 1 ? options->arguments[1] : NULL;
+    if (!check_name(options->arguments[0])) {
+        return EXIT_USAGE;
+    }
+    if ((sql != NULL) == (options->named != NULL)) {
+        return complain("name a query with --named, or give SQL: one of them");
+    }
+    if (options->json && options->csv) {
+        return complain("--json and --csv exclude each other");
+    }
+    if (options->rows_max != NULL &&
+        !option_count(options->rows_max, "rows-max", &query->rows_max)) {
+        return EXIT_USAGE;
+    }
+    query->model = factum_slice_from(options->arguments[0]);
+    query->sql = factum_slice_from(sql);
+    query->named = factum_slice_from(options->named);
+    query->plan = options->plan;
+    return 0;
+}
+
+static int ask(const struct read_models *models, const factum_model_query *query)
+{
+    factum_error err;
+    struct table table = {.failed = false};
+    const factum_rows rows = {&table, table_columns, table_row};
+    factum_model_answer answer = {.size = sizeof answer};
+    int code = 0;
+    factum_status status = factum_models_query(models->models, query, &rows, &answer, &err);
+    if (table.failed) {
+        (void)complain("the answer is larger than %zu MiB: ask for less of it",
+                       TABLE_SIZE_MAX >> 20);
+        code = EXIT_USAGE;
+    } else if (status == FACTUM_TIMEOUT) {
+        code = fail_late(&err);
+    } else if (status != FACTUM_OK) {
+        code = fail_with(status, &err);
+    } else {
+        code = print_answer(models, &table, &answer);
+    }
+    table_finish(&table);
+    return code;
+}
+
+static int wait_and_ask(struct read_models *models, const struct patience *patience,
+                        const factum_model_query *query)
+{
+    uint64_t place = 0;
+    struct progress progress;
+    int code = place_to_wait_for(models, &place);
+    if (code == 0) {
+        code = read_models_host(models, models->options->arguments[0]);
+    }
+    if (code == 0) {
+        progress_begin(&progress, models->options->arguments[0], models->options->quiet);
+        code = wait_for(models, place, patience, &progress);
+        progress_end(&progress);
+    }
+    return code == 0 ? ask(models, query) : code;
+}
+
+static int run(const struct options *options)
+{
+    struct patience patience;
+    struct read_models models;
+    factum_model_parameter parameters[PARAM_OPTIONS_MAX];
+    factum_model_query query = {
+        .size = sizeof query, .parameters = parameters, .parameter_count = options->param_count};
+    int code = query_options(options, &query);
+    if (code == 0) {
+        code = read_parameters(options, parameters);
+    }
+    if (code == 0 && !patience_begin(options, &patience)) {
+        code = EXIT_USAGE;
+    }
+    if (code == 0 && is_address(options->store) && options->models == NULL) {
+        code = ask_server(options, "query");
+    }
+    if (code == 0) {
+        code = read_models_open(options, &models);
+    }
+    if (code != 0) {
+        return code;
+    }
+    code = wait_and_ask(&models, &patience, &query);
+    return read_models_close(&models, finish_output(code));
+}
+
+const struct command command_query = {
+    .name = "query",
+    .usage = "query NAME [SELECT] [options]",
+    .summary = "ask a read model in SQL, once it has all events that are there",
+    .help = "  --named QUERY      a query of the definition, in place of a SELECT\n"
+            "  --param NAME=TEXT  the value of :NAME, also several times; NAME alone is NULL\n"
+            "  --wait TOKEN       wait for what an append answered with, not for all there is\n"
+            "  --timeout SECONDS  wait so long at most (no limit)\n"
+            "  --rows-max N       more rows are an error (10000)\n"
+            "  --plan             how the rows would be found, in place of the rows\n"
+            "  --models DIR       where the models are (the store's directory \"models\")\n"
+            "  --csv              as CSV\n"
+            "  --json             as JSON: columns, rows, asOf, behind\n",
+    .notes = "The model is kept in this process meanwhile. One that is paused, or has stopped, is\n"
+             "asked as it is, unless --wait is given. On an address --models is needed.\n",
+    .options = "named param wait timeout rows-max plan models csv json ",
+    .arguments_min = 1,
+    .arguments_max = 2,
+    .run = run,
+};

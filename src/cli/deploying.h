@@ -1,0 +1,13 @@
+/* deploying.h - what the commands share that deploy a file: its text, and who does it. Layer: cli. */
+#ifndef FACTUM_CLI_DEPLOYING_H
+#define FACTUM_CLI_DEPLOYING_H
+
+#include "cli/cli.h"
+
+/* A whole file in memory; "-" is standard input. The caller frees *bytes. 0, or the exit code after
+ * a message. */
+int read_file(const char *path, size_t size_max, uint8_t **bytes, size_t *len);
+/* Who runs this: --by, or the name of the user. Lasts until the next call. */
+factum_slice who_acts(const struct options *options);
+
+#endif
