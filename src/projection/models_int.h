@@ -73,6 +73,7 @@ struct factum_models {
     size_t capacity;
     factum_subscription *subscription; /* to be woken */
     bool stop;
+    _Atomic uint32_t sync_count; /* models of mode sync that are in use */
     _Atomic uint32_t changes; /* for those who wait for an act or a place */
 };
 
@@ -113,6 +114,8 @@ FCT_MUST_USE factum_status fct_models_in_use(struct factum_models *models, factu
 FCT_MUST_USE factum_status fct_model_parked_counts(struct fct_model_file *file, const char *build,
                                                    struct fct_parked_counts *counts,
                                                    factum_error *err);
+/* Counts the models of mode sync. On the host's thread, after builds have changed. */
+void fct_models_count_sync(struct factum_models *models);
 /* Wakes those who wait for something to change. */
 void fct_models_tell(struct factum_models *models);
 
