@@ -116,11 +116,14 @@ FACTUM_API FACTUM_MUST_USE factum_status factum_models_wait(factum_models *model
                                                             int64_t timeout_ms,
                                                             factum_build_status *status,
                                                             factum_error *err);
-/* The same for each model of |mode sync| that wants one of the |count| events: what an append to
- * them waits for. OK also if there is none. */
+/* As factum_models_wait for each model of |mode sync| that wants one of the |count| events: what an
+ * append of them waits for. OK also if there is none. */
 FACTUM_API FACTUM_MUST_USE factum_status factum_models_wait_sync(
     factum_models *models, const factum_new_event *events, size_t count, uint64_t place,
     int64_t timeout_ms, factum_build_status *status, factum_error *err);
+/* May factum_models_wait_sync have something to wait for: is a model of |mode sync| in use? Costs
+ * one atomic read. */
+FACTUM_API bool factum_models_any_sync(const factum_models *models);
 
 /* ---- parked events --------------------------------------------------------------------------- */
 

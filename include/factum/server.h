@@ -20,6 +20,10 @@
  * Commands are decided by the deciders that are deployed in the store (deploy.h): a program that
  * calls factum_lua_enable first can run them. Otherwise such calls are refused as UNSUPPORTED.
  *
+ * Read models (models.h) that the program opens and passes on are asked over HTTP, and an append or
+ * a command is answered once the models of mode sync have its events, 5 s later at most. Their
+ * definitions can be deployed with or without them.
+ *
  * Valid C99 and C++17. Any thread may call these functions.
  */
 #ifndef FACTUM_SERVER_H
@@ -55,11 +59,14 @@ typedef struct factum_server_options {
     bool
         allow_deploy; /* the admin may deploy code (deciders) over TCP too, not over the UNIX socket
                           alone */
+    struct factum_models *models; /* of the same store, to be asked and shown (models.h); NULL: none.
+                                     They stay open longer than the server */
 } factum_server_options;
 
 /* Starts serving |store|. *server is the caller's, for factum_server_stop; NULL on failure. The
  * admin's secret, if it was made by this start, is told by factum_server_secret.
- * INVALID (options that contradict each other or are not safe: the text says which), EXISTS (port
+ * INVALID (options that contradict each other or are not safe: the text says which), UNSUPPORTED
+ * (|models|, and the library was built without them), EXISTS (port
  * or socket in use), NOT_FOUND, IO, DENIED (a port that needs rights), NO_MEMORY. */
 FACTUM_API FACTUM_MUST_USE factum_status factum_server_start(factum_store *store,
                                                              const factum_server_options *options,

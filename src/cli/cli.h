@@ -59,7 +59,7 @@ struct options {
     /* serve */
     const char *listen, *unix_path, *tls_cert, *tls_key, *secret_dir, *advertise_host;
     const char *advertise_port, *connections_max, *connections_per_address_max, *config;
-    bool insecure, insecure_any_address, allow_deploy, config_check;
+    bool insecure, insecure_any_address, allow_deploy, no_run, config_check;
     /* deciders */
     const char *decider, *data, *traceparent, *why, *by;
     bool blame, watch;

@@ -5,6 +5,7 @@
  * (Type=notify) it says when it is ready and when it stops.
  */
 #include <errno.h>
+#include <limits.h>
 #ifdef __GLIBC__
 #include <malloc.h>
 #endif
@@ -18,6 +19,9 @@
 
 #ifdef FCT_WITH_LUA
 #include <factum/script.h>
+#endif
+#ifdef FCT_WITH_SQL
+#include <factum/models.h>
 #endif
 #include <factum/server.h>
 
@@ -132,6 +136,9 @@ static size_t flags_of(const struct options *options,
     if (options->allow_deploy) {
         flags[count++] = (struct fct_config_flag){"allow-deploy", NULL};
     }
+    if (options->no_run) {
+        flags[count++] = (struct fct_config_flag){"no-run", NULL};
+    }
     return count;
 }
 
@@ -181,6 +188,44 @@ static int configure(const struct options *options, struct fct_config *config)
 
 /* ---- the command ----------------------------------------------------------------------------- */
 
+/* Read models: in DIR/models, kept as long as the store is served. */
+#ifdef FCT_WITH_SQL
+static factum_status open_models(factum_store *store, const struct fct_config *config,
+                                 const factum_log_sink *log, factum_models **models,
+                                 factum_error *err)
+{
+    char path[PATH_MAX];
+    *models = NULL;
+    if (!config->run_models) {
+        return FACTUM_OK;
+    }
+    int len = snprintf(path, sizeof path, "%s/models", config->store);
+    const factum_models_options options = {.size = sizeof options, .path = path, .log = log};
+    if (len < 0 || (size_t)len >= sizeof path) {
+        (void)snprintf(err->text, sizeof err->text, "the path of the store is too long");
+        return FACTUM_INVALID;
+    }
+    return factum_models_open(store, &options, models, err);
+}
+#else
+static factum_status open_models(factum_store *store, const struct fct_config *config,
+                                 const factum_log_sink *log, struct factum_models **models,
+                                 factum_error *err)
+{
+    (void)store;
+    (void)config;
+    (void)log;
+    (void)err;
+    *models = NULL;
+    return FACTUM_OK;
+}
+
+static void factum_models_close(struct factum_models *models)
+{
+    (void)models; /* there are none */
+}
+#endif
+
 static int serve_store(const struct options *options, const struct fct_config *config,
                        const sigset_t *signals)
 {
@@ -200,14 +245,19 @@ static int serve_store(const struct options *options, const struct fct_config *c
     }
     factum_server_options serving = config->options;
     serving.log = &log;
-    factum_status status = factum_server_start(store, &serving, &server, &err);
+    factum_status status = open_models(store, config, &log, &serving.models, &err);
+    if (status == FACTUM_OK) {
+        status = factum_server_start(store, &serving, &server, &err);
+    }
     if (status != FACTUM_OK) {
+        factum_models_close(serving.models);
         return close_store(store, fail_with(status, &err));
     }
     say_ready(server, config, options->quiet);
     wait_for_signals(server, signals);
     notify_systemd("STOPPING=1");
     factum_server_stop(server, STOP_MS);
+    factum_models_close(serving.models);
     return close_store(store, 0);
 }
 
@@ -272,8 +322,9 @@ const struct command command_serve = {
         "  --secret-dir DIR   where the hash of the admin's secret is kept (the store)\n"
         "  --insecure         everybody who can connect may do everything; on loopback only\n"
         "  --insecure-any-address  on every other address too: for containers\n"
-        "  --allow-deploy     deciders may be deployed over TCP too, not over the UNIX socket "
-        "alone\n"
+        "  --allow-deploy     deciders and projections may be deployed over TCP too, not over the\n"
+        "                     UNIX socket alone\n"
+        "  --no-run           no read models are kept and asked here: only their definitions\n"
         "  --advertise-host NAME   what KurrentDB clients that ask for members are told\n"
         "  --advertise-port PORT   and its port\n"
         "  --connections-max N     at most so many at once (10000)\n"
@@ -285,7 +336,7 @@ const struct command command_serve = {
              "prints.\nEach option can also come from the environment: FACTUM_LISTEN for --listen. "
              "A flag\ncomes before the environment, that before the file.\n",
     .options = "listen unix tls-cert tls-key secret-dir insecure insecure-any-address "
-               "allow-deploy advertise-host advertise-port connections-max "
+               "allow-deploy no-run advertise-host advertise-port connections-max "
                "connections-per-address-max config "
                "config-check ",
     .run = run_serve,

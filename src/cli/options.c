@@ -108,6 +108,7 @@ static const struct option known[] = {
     OPTION("insecure", FLAG, insecure),
     OPTION("insecure-any-address", FLAG, insecure_any_address),
     OPTION("allow-deploy", FLAG, allow_deploy),
+    OPTION("no-run", FLAG, no_run),
 };
 
 /* Is |name| one of the blank-separated words of |list|, or one that every command has? */

@@ -240,6 +240,7 @@ static factum_status match_runners(struct factum_models *models, struct fct_mode
     for (unsigned k = 0; k < FCT_MODEL_ROLES; k++) {
         fct_hosted_build_free(old[k]);
     }
+    fct_models_count_sync(models);
     return status;
 }
 
@@ -435,4 +436,5 @@ void fct_model_release(struct factum_models *models, struct fct_model *model)
     model->known = false;
     memset(&model->acts, 0, sizeof model->acts);
     fct_mutex_unlock(&models->lock);
+    fct_models_count_sync(models);
 }

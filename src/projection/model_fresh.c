@@ -295,6 +295,11 @@ factum_status factum_models_wait_sync(factum_models *models, const factum_new_ev
     return found;
 }
 
+bool factum_models_any_sync(const factum_models *models)
+{
+    return models != NULL && atomic_load(&models->sync_count) > 0;
+}
+
 /* ---- acts ------------------------------------------------------------------------------------ */
 
 static factum_status look_for_act(struct factum_models *models, const char *name, uint64_t revision,

@@ -37,6 +37,18 @@ void fct_models_tell(struct factum_models *models)
     fct_word_wake(&models->changes, UINT32_MAX);
 }
 
+void fct_models_count_sync(struct factum_models *models)
+{
+    uint32_t count = 0;
+    fct_mutex_lock(&models->lock);
+    for (size_t i = 0; i < models->count; i++) {
+        const struct fct_hosted_build *build = models->models[i]->builds[FCT_ROLE_IN_USE];
+        count += build != NULL && build->definition->mode == FACTUM_PROJECTION_SYNC ? 1 : 0;
+    }
+    fct_mutex_unlock(&models->lock);
+    atomic_store(&models->sync_count, count);
+}
+
 static factum_status no_memory(factum_error *err)
 {
     return fct_fail(err, FACTUM_NO_MEMORY, "models: out of memory");

@@ -77,6 +77,7 @@ struct factum_models {
     struct fct_as_of *as_of[FCT_AS_OF_KEPT]; /* replays that are kept: as_of.h */
     uint64_t as_of_count;                    /* questions, to tell which replay was used last */
     bool stop;
+    _Atomic uint32_t sync_count; /* models of mode sync that are in use */
     _Atomic uint32_t changes; /* for those who wait for an act or a place */
 };
 
@@ -120,6 +121,8 @@ FCT_MUST_USE factum_status fct_models_in_use(struct factum_models *models, factu
 FCT_MUST_USE factum_status fct_model_parked_counts(struct fct_model_file *file, const char *build,
                                                    struct fct_parked_counts *counts,
                                                    factum_error *err);
+/* Counts the models of mode sync. On the host's thread, after builds have changed. */
+void fct_models_count_sync(struct factum_models *models);
 /* Wakes those who wait for something to change. */
 void fct_models_tell(struct factum_models *models);
 

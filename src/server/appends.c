@@ -4,6 +4,9 @@
  * list and the loop is woken once. It answers them all in one turn, and each connection that has
  * something to send is flushed once.
  *
+ * An append whose events a model of mode sync wants goes on to wait for it (models_sync.c) before it
+ * is answered.
+ *
  * Invariants.
  *  1. |under_way| counts what was started and whose |done| was not called yet. Loop's thread.
  *  2. |ended| is shared with the store's thread, under |lock|.
@@ -12,6 +15,7 @@
 #include "core/error.h"
 #include "os/os.h"
 #include "os/thread.h"
+#include "server/models.h"
 #include "server/server_int.h"
 
 struct fct_appends {
@@ -77,6 +81,13 @@ static void count_outcome(struct fct_server *server, const struct fct_pending *p
     }
 }
 
+void fct_append_end(struct fct_server *server, struct fct_pending *pending)
+{
+    FCT_ASSERT(server->appends->under_way > 0);
+    server->appends->under_way--;
+    pending->done(pending);
+}
+
 static void on_ended(struct fct_task *task)
 {
     struct fct_appends *appends = FCT_CONTAINER_OF(task, struct fct_appends, task);
@@ -90,10 +101,10 @@ static void on_ended(struct fct_task *task)
     uint64_t now_ns = fct_os_monotonic(fct_os_real());
     while (pending != NULL) {
         struct fct_pending *next = pending->next;
-        FCT_ASSERT(appends->under_way > 0);
-        appends->under_way--;
         count_outcome(appends->server, pending, now_ns);
-        pending->done(pending);
+        if (!fct_models_sync_start(appends->server, pending)) {
+            fct_append_end(appends->server, pending);
+        }
         pending = next;
     }
 }

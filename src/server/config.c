@@ -463,6 +463,7 @@ static void config_fill(struct fct_config *config)
     const char *listen = config_text(config, FCT_CONFIG_LISTEN);
     const char *secret_dir = config_text(config, FCT_CONFIG_SECRET_DIR);
     config->store = config->values[FCT_CONFIG_STORE].text;
+    config->run_models = !fct_config_is_set(config, FCT_CONFIG_NO_RUN);
     config->options = (factum_server_options){
         .size = sizeof config->options,
         .listen = listen == NULL ? "" : listen,

@@ -28,6 +28,7 @@
     X(INSECURE, "insecure", SWITCH, "false")                                                       \
     X(INSECURE_ANY_ADDRESS, "insecure-any-address", SWITCH, "false")                               \
     X(ALLOW_DEPLOY, "allow-deploy", SWITCH, "false")                                               \
+    X(NO_RUN, "no-run", SWITCH, "false")                                                           \
     X(ADVERTISE_HOST, "advertise-host", TEXT, "none")                                              \
     X(ADVERTISE_PORT, "advertise-port", NUMBER, "none")                                            \
     X(CONNECTIONS_MAX, "connections-max", NUMBER, "10000")                                         \
@@ -54,6 +55,7 @@ struct fct_config_value {
 struct fct_config {
     factum_server_options options; /* points into |values| */
     const char *store;
+    bool run_models; /* read models are kept and asked */
     /* This module's. */
     const struct fct_mem *mem;
     struct fct_config_value values[FCT_CONFIG_COUNT];

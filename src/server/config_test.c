@@ -467,6 +467,7 @@ TEST(what_is_printed_says_where_each_value_comes_from_and_gives_the_same_again)
                                  "insecure = false  # default\n"
                                  "insecure-any-address = false  # default\n"
                                  "allow-deploy = false  # default\n"
+                                 "no-run = false  # default\n"
                                  "advertise-host = none  # default\n"
                                  "advertise-port = none  # default\n"
                                  "connections-max = 77  # FACTUM_CONNECTIONS_MAX\n"
@@ -477,7 +478,7 @@ TEST(what_is_printed_says_where_each_value_comes_from_and_gives_the_same_again)
     again[0] = '\0';
     fct_config_print(&outcome.config, on_line, again);
     assert_non_null(strstr(again, "tls-cert = a b#c  # factum.conf:4\n"));
-    assert_non_null(strstr(again, "connections-max = 77  # factum.conf:12\n"));
+    assert_non_null(strstr(again, "connections-max = 77  # factum.conf:13\n"));
     fct_config_finish(&outcome.config);
 }
 

@@ -165,6 +165,25 @@ static bool refuse_encoding(struct fct_http_call *call)
     return true;
 }
 
+static bool is_of_models(enum fct_operation operation)
+{
+    return operation == FCT_OP_QUERY_MODEL || operation == FCT_OP_READ_MODELS ||
+           operation == FCT_OP_READ_PROJECTIONS || operation == FCT_OP_ACT_ON_MODEL;
+}
+
+/* May the principal do what the route does to what the path names? A model is "$model:NAME". */
+static bool may_begin(struct fct_http_call *call)
+{
+    char model[128];
+    factum_slice name = call->name;
+    if (is_of_models(call->route->operation) && name.len > 0) {
+        int len = snprintf(model, sizeof model, "$model:%.*s", name.len < 100 ? (int)name.len : 100,
+                           (const char *)name.ptr);
+        name = fct_slice(model, (size_t)len);
+    }
+    return fct_http_may(call, call->route->operation, name);
+}
+
 static void prepare(struct fct_http_call *call)
 {
     factum_error err;
@@ -185,7 +204,7 @@ static void prepare(struct fct_http_call *call)
         fct_http_fail(call, FACTUM_BUSY, &err);
         return;
     }
-    if (!fct_http_may(call, call->route->operation, call->name) || refuse_encoding(call)) {
+    if (!may_begin(call) || refuse_encoding(call)) {
         return;
     }
     status = check_query(call, &err);

@@ -11,7 +11,7 @@
 #include "core/check.h"
 #include "core/error.h"
 #include "core/slice.h"
-#include "server/http_int.h"
+#include "server/models.h"
 #include "wire/json_out.h"
 #include "wire/media.h"
 
@@ -192,6 +192,9 @@ static void answer_append(struct fct_http_append *append)
     }
     if (status == FACTUM_OK && !one) {
         status = put_streams(out, append);
+    }
+    if (status == FACTUM_OK && pending->behind != NULL) {
+        status = fct_models_put_behind(out, pending->behind);
     }
     if (status == FACTUM_OK) {
         status = fct_buf_add_text(out, "}");

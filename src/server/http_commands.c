@@ -14,6 +14,7 @@
 #include "core/slice.h"
 #include "server/deciders.h"
 #include "server/http_job.h"
+#include "server/models.h"
 #include "wire/problem.h"
 
 #define COMMAND_MS 10000
@@ -130,6 +131,9 @@ static factum_status put_command(const struct command_job *asked, struct fct_buf
     }
     if (status == FACTUM_OK) {
         status = put_events(asked, out);
+    }
+    if (status == FACTUM_OK) {
+        status = fct_models_sync_commit(asked->job.call->server, result, &asked->job.base.stop, out);
     }
     return status == FACTUM_OK ? fct_buf_add_text(out, "}") : status;
 }

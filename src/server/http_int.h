@@ -140,5 +140,13 @@ void fct_http_decider_deploy(struct fct_http_call *call);
 void fct_http_command(struct fct_http_call *call);
 void fct_http_stream_state(struct fct_http_call *call);
 void fct_http_metrics(struct fct_http_call *call);
+void fct_http_models_list(struct fct_http_call *call);
+void fct_http_model_get(struct fct_http_call *call);
+void fct_http_model_parked(struct fct_http_call *call);
+void fct_http_model_query(struct fct_http_call *call);
+void fct_http_projections_list(struct fct_http_call *call);
+void fct_http_projection_get(struct fct_http_call *call);
+void fct_http_projection_deploy(struct fct_http_call *call);
+void fct_http_projection_act(struct fct_http_call *call);
 
 #endif

@@ -6,7 +6,7 @@
 #include "core/error.h"
 #include "core/slice.h"
 #include "net/doors.h"
-#include "server/http_int.h"
+#include "server/models.h"
 #include "wire/media.h"
 
 enum metric_form { METRICS_TEXT, METRICS_OPEN, METRICS_FORMS };
@@ -246,18 +246,13 @@ static factum_status put_store(struct fct_buf *out, enum metric_form form, const
     return status;
 }
 
-void fct_http_metrics(struct fct_http_call *call)
+void fct_http_metrics_answer(struct fct_http_call *call, unsigned form, factum_slice models)
 {
     static const char *const types[METRICS_FORMS] = {
         "text/plain; version=0.0.4; charset=utf-8",
         "application/openmetrics-text; version=1.0.0; charset=utf-8"};
     factum_error err;
     factum_info info = {.size = sizeof info};
-    factum_slice accept = fct_exchange_field(call->exchange, FCT_SLICE("accept"));
-    size_t form = fct_media_choose(accept, metric_types, METRICS_FORMS);
-    if (form == METRICS_FORMS) {
-        form = METRICS_TEXT; /* a person's browser */
-    }
     factum_status status = factum_info_get(call->server->store, &info, &err);
     if (status != FACTUM_OK) {
         fct_http_fail(call, status, &err);
@@ -266,6 +261,9 @@ void fct_http_metrics(struct fct_http_call *call)
     status = put_counters(&call->out, (enum metric_form)form, call->server);
     if (status == FACTUM_OK) {
         status = put_store(&call->out, (enum metric_form)form, &info);
+    }
+    if (status == FACTUM_OK) {
+        status = fct_buf_add_slice(&call->out, models);
     }
     if (status == FACTUM_OK && form == METRICS_OPEN) {
         status = fct_buf_add_text(&call->out, "# EOF\n");
@@ -277,4 +275,16 @@ void fct_http_metrics(struct fct_http_call *call)
     fct_http_answer(call, &(struct fct_http_answer){.status = 200,
                                                     .type = types[form],
                                                     .body = fct_buf_slice(&call->out)});
+}
+
+void fct_http_metrics(struct fct_http_call *call)
+{
+    factum_slice accept = fct_exchange_field(call->exchange, FCT_SLICE("accept"));
+    size_t form = fct_media_choose(accept, metric_types, METRICS_FORMS);
+    if (form == METRICS_FORMS) {
+        form = METRICS_TEXT; /* a person's browser */
+    }
+    if (!fct_models_metrics_start(call, (unsigned)form)) {
+        fct_http_metrics_answer(call, (unsigned)form, fct_slice(NULL, 0));
+    }
 }

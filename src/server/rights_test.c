@@ -25,7 +25,7 @@ enum kind {
 static const char *const streams[KINDS][8] = {
     [NO_STREAM] = {""},
     [PLAIN] = {"order-1", "x", "all", "a$b", " $x", "ce-x"},
-    [SYSTEM] = {"$x", "$", "$schemas", "$definition", "$ce", "$allx", "$definitio:x"},
+    [SYSTEM] = {"$x", "$", "$schemas", "$definition", "$ce", "$allx", "$definitio:x", "$model:x"},
     [META] = {"$$x", "$$order-1", "$$a$b"},
     [META_SYSTEM] = {"$$$x", "$$$", "$$", "$$$all", "$$$ce-x", "$$$$x", "$$$$"},
     [VIRTUAL] = {"$ce-x", "$et-x", "$bc-x", "$ce-x$"},
@@ -62,6 +62,10 @@ static const struct row rows[] = {
     {FCT_OP_READ_DECIDERS, "READ_DECIDERS", "rrrrrrrrrr"},
     {FCT_OP_READ_SCHEMAS, "READ_SCHEMAS", "rrrrrrrrrr"},
     {FCT_OP_REGISTER_SCHEMA, "REGISTER_SCHEMA", "aaaaaaaaaa"},
+    {FCT_OP_QUERY_MODEL, "QUERY_MODEL", "rrrrrrrrrr"},
+    {FCT_OP_READ_MODELS, "READ_MODELS", "rrrrrrrrrr"},
+    {FCT_OP_READ_PROJECTIONS, "READ_PROJECTIONS", "rrrrrrrrrr"},
+    {FCT_OP_ACT_ON_MODEL, "ACT_ON_MODEL", "aaaaaaaaaa"},
 };
 
 static const struct fct_principal principals[] = {
@@ -109,7 +113,7 @@ TEST(each_operation_by_each_principal_on_each_kind_of_stream_is_as_in_the_matrix
             }
         }
     }
-    assert_int_equal(cells, 17 * 5 * (1 + 6 + 7 + 3 + 7 + 4 + 7 + 1 + 3 + 2));
+    assert_int_equal(cells, 21 * 5 * (1 + 6 + 8 + 3 + 7 + 4 + 7 + 1 + 3 + 2));
 }
 
 TEST(a_refusal_says_who_what_which_stream_and_what_is_needed)

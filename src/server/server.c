@@ -19,6 +19,7 @@
 #include "os/thread.h"
 #include "server/deciders.h"
 #include "server/door.h"
+#include "server/models.h"
 #include "server/server_int.h"
 
 #define LISTEN_DEFAULT "127.0.0.1:2113"
@@ -287,6 +288,9 @@ factum_status factum_server_start(factum_store *store, const factum_server_optio
     if (status == FACTUM_OK) {
         status = check_options(&full, err);
     }
+    if (status == FACTUM_OK) {
+        status = fct_models_check(full.models, err);
+    }
     if (status != FACTUM_OK) {
         return status;
     }
@@ -297,6 +301,7 @@ factum_status factum_server_start(factum_store *store, const factum_server_optio
     fct_mutex_init(&server->lock);
     server->core.mem = mem;
     server->core.store = store;
+    server->core.models = full.models;
     if (full.log != NULL) {
         server->core.log = *full.log;
     }

@@ -27,6 +27,7 @@
 #define FCT_LATENCY_BOUNDS 12
 
 struct fct_deciders;
+struct factum_models;
 struct fct_kurrent_job;
 
 /* How commands over HTTP have ended. */
@@ -60,6 +61,10 @@ enum fct_job_kind {
     FCT_JOB_PROOF,   /* of a schema, on stored events */
     FCT_JOB_STATE,   /* folds a stream */
     FCT_JOB_COMMAND, /* decides and appends */
+    FCT_JOB_QUERY,   /* asks a read model, perhaps after a wait for it */
+    FCT_JOB_ACT,     /* deploys a projection, or acts on one, and waits for its host */
+    FCT_JOB_SYNC,    /* waits for models of mode sync, after an append */
+    FCT_JOB_METRICS, /* looks at the models */
     FCT_JOB_KINDS
 };
 
@@ -76,6 +81,7 @@ struct fct_server {
     bool stopping;                 /* new calls are refused */
     size_t upkeep_count;           /* long work under way, on threads of its own (store_upkeep.c) */
     size_t jobs[FCT_JOB_KINDS];    /* under way */
+    struct factum_models *models;  /* borrowed; NULL: none (models.h) */
     struct fct_deciders *deciders; /* opened ones (deciders.h) */
     uint64_t partial_size;         /* bytes of messages that are not complete (grpc_call.c) */
     uint64_t collected_size; /* bytes of the messages of appends that are not answered, at most
@@ -99,6 +105,14 @@ void fct_kurrent_jobs_drop(struct fct_server *server);
 
 /* ---- appends.c ------------------------------------------------------------------------------- */
 
+/* A model of mode sync that does not have the events of an append yet, or may not have them. */
+struct fct_behind {
+    factum_slice model; /* empty: it is not known which */
+    uint64_t events;
+    int64_t time;     /* nanoseconds */
+    const char *text; /* of people */
+};
+
 /* One append under way, embedded in what owns the memory of its request. Zero it first, set
  * |request|, |done| and |data|. */
 struct fct_pending {
@@ -106,7 +120,8 @@ struct fct_pending {
     factum_append_request request;
     void (*done)(struct fct_pending *pending);
     void *data;
-    struct fct_pending *next; /* appends.c's, and so is this */
+    const struct fct_behind *behind; /* while |done| runs; NULL: no model is behind */
+    struct fct_pending *next;        /* appends.c's, and so is this */
     uint64_t started_ns;
 };
 
@@ -117,6 +132,8 @@ extern const uint64_t fct_latency_bounds[FCT_LATENCY_BOUNDS];
 uint64_t fct_appends_under_way(const struct fct_server *server);
 /* None is under way. */
 void fct_appends_close(struct fct_server *server);
+/* Answers an append that the store has ended, and that was waiting for models. */
+void fct_append_end(struct fct_server *server, struct fct_pending *pending);
 /* Starts it: OK, and |done| is called once on the loop's thread, never from inside this call; all
  * that the request points to stays until then. Otherwise as factum_append_submit, and |done| is not
  * called. */

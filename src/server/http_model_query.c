@@ -1,0 +1,391 @@
+/* http_model_query.c - a query to a read model over HTTP. Layer: server.
+ *
+ *     POST /api/v1/models/order_summary/query
+ *     {"sql": "SELECT ..."} or {"query": NAME, "parameters": {...}}, and "wait": TOKEN,
+ *     "timeoutSeconds": N, "plan": true, "rowsMax": N
+ *
+ * A job (http_job.h): others are served while it waits for its place and while SQLite works. The
+ * rows are written as JSON as they come. It ends at the limits of model_rows.h, at OUT_MAX of a job's
+ * answer, and at its next row once nobody wants it.
+ */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/error.h"
+#include "core/slice.h"
+#include "os/os.h"
+#include "server/http_models.h"
+#include "wire/base64.h"
+#include "wire/json_out.h"
+
+#define PARAMETERS_MAX 256u
+#define ROWS_MAX 100000u
+
+struct query_job {
+    struct fct_http_job job;
+    factum_model_query query; /* without its wait: that is done in slices */
+    bool has_wait;
+    uint64_t wait;
+    int64_t timeout_ms;
+    /* The thread's. */
+    bool first_row;
+    factum_status put;
+};
+
+static struct query_job *query_job_of(struct fct_http_job *job)
+{
+    return FCT_CONTAINER_OF(job, struct query_job, job);
+}
+
+/* ---- rows ------------------------------------------------------------------------------------ */
+
+static factum_status put_bytes(struct fct_buf *out, factum_slice bytes)
+{
+    size_t size = fct_base64_text_size(bytes.len);
+    factum_status status = fct_buf_reserve(out, size + 2);
+    if (status == FACTUM_OK) {
+        out->ptr[out->len] = '"';
+        fct_base64_encode(bytes, (char *)out->ptr + out->len + 1);
+        out->ptr[out->len + 1 + size] = '"';
+        out->len += size + 2;
+    }
+    return status;
+}
+
+/* The shortest form that reads back as the same number, with a point or an exponent: it is told
+ * from an integer. */
+static factum_status put_real(struct fct_buf *out, double number)
+{
+    char text[40];
+    bool plain = true;
+    if (number > 1.7976931348623157e308 || number < -1.7976931348623157e308) {
+        return fct_buf_add_text(out, number > 0 ? "9e999" : "-9e999"); /* as SQLite's JSON has it */
+    }
+    for (int digits = 15; digits <= 17; digits++) {
+        (void)snprintf(text, sizeof text, "%.*g", digits, number);
+        if (strtod(text, NULL) == number) {
+            break;
+        }
+    }
+    for (char *at = text; *at != '\0'; at++) {
+        bool part = (*at >= '0' && *at <= '9') || *at == '-' || *at == '+' || *at == 'e';
+        if (!part) {
+            *at = '.'; /* of whatever locale */
+        }
+        plain = plain && *at != '.' && *at != 'e';
+    }
+    factum_status status = fct_buf_add_text(out, text);
+    return status == FACTUM_OK && plain ? fct_buf_add_text(out, ".0") : status;
+}
+
+static factum_status put_value(struct fct_buf *out, const factum_value *value)
+{
+    switch (value->kind) {
+    case FACTUM_VALUE_INTEGER:
+        return fct_buf_printf(out, "%" PRId64, value->integer);
+    case FACTUM_VALUE_REAL:
+        return put_real(out, value->real);
+    case FACTUM_VALUE_TEXT:
+        return fct_json_out_text(out, value->bytes);
+    case FACTUM_VALUE_BYTES:
+        return put_bytes(out, value->bytes);
+    case FACTUM_VALUE_NULL:
+        break;
+    }
+    return fct_buf_add_text(out, "null");
+}
+
+static bool put_columns(void *data, const factum_slice *names, size_t count)
+{
+    struct query_job *asked = data;
+    struct fct_buf *out = &asked->job.base.out;
+    fct_buf_clear(out);
+    asked->put = fct_buf_add_text(out, "{\"columns\":[");
+    for (size_t i = 0; i < count && asked->put == FACTUM_OK; i++) {
+        asked->put = fct_http_put(out, i > 0 ? "," : "", names[i]);
+    }
+    if (asked->put == FACTUM_OK) {
+        asked->put = fct_buf_add_text(out, "],\"rows\":[");
+    }
+    return asked->put == FACTUM_OK;
+}
+
+static bool put_row(void *data, const factum_value *values, size_t count)
+{
+    struct query_job *asked = data;
+    struct fct_buf *out = &asked->job.base.out;
+    asked->put = fct_buf_add_text(out, asked->first_row ? "[" : ",\n[");
+    asked->first_row = false;
+    for (size_t i = 0; i < count && asked->put == FACTUM_OK; i++) {
+        asked->put = i > 0 ? fct_buf_add_text(out, ",") : FACTUM_OK;
+        if (asked->put == FACTUM_OK) {
+            asked->put = put_value(out, &values[i]);
+        }
+    }
+    if (asked->put == FACTUM_OK) {
+        asked->put = fct_buf_add_text(out, "]");
+    }
+    return asked->put == FACTUM_OK && !atomic_load(&asked->job.base.stop);
+}
+
+/* How fresh the rows are. */
+static factum_status put_fresh(struct fct_buf *out, const factum_store *store,
+                               const factum_build_status *build)
+{
+    factum_status status = fct_buf_add_text(out, "\"asOf\":{");
+    if (status == FACTUM_OK) {
+        status = fct_http_model_put_place(out, store, build);
+    }
+    if (status == FACTUM_OK) {
+        status = fct_buf_add_text(out, "},\"behind\":{");
+    }
+    if (status == FACTUM_OK) {
+        status = fct_http_model_put_lag(out, build);
+    }
+    return status == FACTUM_OK
+               ? fct_buf_printf(out, "},\"version\":%" PRIu64, build->version)
+               : status;
+}
+
+/* ---- on the thread --------------------------------------------------------------------------- */
+
+/* The wait was too short: 504, with how far behind the model is. */
+static factum_status refuse_wait(struct query_job *asked, const factum_build_status *behind,
+                                 factum_error *err)
+{
+    struct fct_buf *out = &asked->job.base.out;
+    factum_status put = fct_buf_add_text(out, ",");
+    if (put == FACTUM_OK) {
+        put = put_fresh(out, asked->job.call->server->store, behind);
+    }
+    if (put != FACTUM_OK) {
+        fct_buf_clear(out);
+    }
+    err->status = FACTUM_EXPIRED; /* its text stays */
+    return FACTUM_EXPIRED;
+}
+
+static factum_status wait_for_place(struct query_job *asked, factum_error *err)
+{
+    uint64_t begun = fct_os_monotonic(fct_os_real());
+    factum_build_status behind = {.size = sizeof behind};
+    factum_status status = asked->has_wait ? FACTUM_TIMEOUT : FACTUM_OK;
+    while (status == FACTUM_TIMEOUT) {
+        int64_t passed = (int64_t)((fct_os_monotonic(fct_os_real()) - begun) / 1000000u);
+        int64_t left = passed < asked->timeout_ms ? asked->timeout_ms - passed : 0;
+        status = factum_models_wait(asked->job.call->server->models, asked->query.model,
+                                    asked->wait,
+                                    left < FCT_MODEL_SLICE_MS ? left : FCT_MODEL_SLICE_MS, &behind,
+                                    err);
+        if (status == FACTUM_TIMEOUT && atomic_load(&asked->job.base.stop)) {
+            return fct_fail(err, FACTUM_CANCELLED, "the query is not wanted any more");
+        }
+        if (status == FACTUM_TIMEOUT && left == 0) {
+            return refuse_wait(asked, &behind, err);
+        }
+    }
+    return status;
+}
+
+static factum_status query_model(struct fct_http_job *job, factum_error *err)
+{
+    struct query_job *asked = query_job_of(job);
+    factum_model_answer answer = {.size = sizeof answer};
+    const factum_rows rows = {asked, put_columns, put_row};
+    factum_status status = wait_for_place(asked, err);
+    if (status != FACTUM_OK) {
+        return status;
+    }
+    asked->first_row = true;
+    status = factum_models_query(job->call->server->models, &asked->query, &rows, &answer, err);
+    if (asked->put == FACTUM_TOO_BIG) { /* it has ended the query */
+        status = fct_fail(err, FACTUM_TOO_BIG,
+                          "the answer is over 16 MiB of JSON: ask for fewer rows or columns");
+    } else if (asked->put != FACTUM_OK) {
+        status = fct_job_put_end(asked->put, err);
+    }
+    if (status == FACTUM_OK) {
+        asked->put = fct_buf_add_text(&job->base.out, "],");
+    }
+    if (status == FACTUM_OK && asked->put == FACTUM_OK) {
+        asked->put = put_fresh(&job->base.out, job->call->server->store, &answer.status);
+    }
+    if (status == FACTUM_OK && asked->put == FACTUM_OK) {
+        asked->put = fct_buf_add_text(&job->base.out, "}");
+    }
+    return fct_http_model_end(job, status, asked->put, err);
+}
+
+/* ---- the body -------------------------------------------------------------------------------- */
+
+enum query_member {
+    QUERY_SQL,
+    QUERY_NAMED,
+    QUERY_PARAMETERS,
+    QUERY_WAIT,
+    QUERY_TIMEOUT,
+    QUERY_PLAN,
+    QUERY_ROWS_MAX,
+    QUERY_MEMBERS
+};
+
+static const char *const query_members[QUERY_MEMBERS] = {
+    "sql", "query", "parameters", "wait", "timeoutSeconds", "plan", "rowsMax",
+};
+
+static factum_status take_number(const factum_json *json, uint32_t value, factum_value *taken)
+{
+    bool integer = (factum_json_at(json, value)->flags & FACTUM_JSON_INTEGER) != 0;
+    taken->kind = integer ? FACTUM_VALUE_INTEGER : FACTUM_VALUE_REAL;
+    return integer ? factum_json_to_int64(json, value, &taken->integer)
+                   : factum_json_to_double(json, value, &taken->real);
+}
+
+static factum_status take_value(struct fct_http_call *call, const factum_json *json,
+                                uint32_t value, factum_value *taken)
+{
+    switch (factum_json_kind_of(json, value)) {
+    case FACTUM_JSON_NULL:
+        taken->kind = FACTUM_VALUE_NULL;
+        return FACTUM_OK;
+    case FACTUM_JSON_FALSE:
+    case FACTUM_JSON_TRUE:
+        taken->kind = FACTUM_VALUE_INTEGER;
+        taken->integer = factum_json_kind_of(json, value) == FACTUM_JSON_TRUE ? 1 : 0;
+        return FACTUM_OK;
+    case FACTUM_JSON_NUMBER:
+        return take_number(json, value, taken);
+    case FACTUM_JSON_TEXT:
+        taken->kind = FACTUM_VALUE_TEXT;
+        return fct_http_json_text(call, factum_json_raw(json, value), &taken->bytes);
+    case FACTUM_JSON_ARRAY:
+    case FACTUM_JSON_OBJECT:
+        break;
+    }
+    return FACTUM_INVALID;
+}
+
+static factum_status take_parameters(struct query_job *asked, const factum_json *json,
+                                     uint32_t value, factum_error *err)
+{
+    struct fct_http_call *call = asked->job.call;
+    if (value == FACTUM_JSON_NONE) {
+        return FACTUM_OK;
+    }
+    uint32_t count = factum_json_count(json, value);
+    if (factum_json_kind_of(json, value) != FACTUM_JSON_OBJECT || count > PARAMETERS_MAX) {
+        return fct_fail(err, FACTUM_INVALID,
+                        "\"parameters\" is an object with at most %u members: {\"name\": value}",
+                        PARAMETERS_MAX);
+    }
+    factum_model_parameter *list = fct_http_take(call, ((size_t)count + 1) * sizeof *list);
+    if (list == NULL) {
+        return fct_fail(err, FACTUM_NO_MEMORY, "the server is out of memory");
+    }
+    size_t taken = 0;
+    for (uint32_t at = factum_json_first(json, value); at != FACTUM_JSON_NONE;
+         at = factum_json_next(json, value, at)) {
+        factum_status status =
+            fct_http_json_text(call, factum_json_raw(json, at), &list[taken].name);
+        if (status == FACTUM_OK) {
+            status = take_value(call, json, at + 1, &list[taken].value);
+        }
+        if (status != FACTUM_OK) {
+            return fct_fail(err, status,
+                            "the parameter \"%.*s\" is a text, null, true, false, or a number that "
+                            "fits 64 bits",
+                            FCT_FMT(factum_json_inside(json, at)));
+        }
+        taken++;
+    }
+    asked->query.parameters = list;
+    asked->query.parameter_count = taken;
+    return FACTUM_OK;
+}
+
+static factum_status take_limits(struct query_job *asked, const factum_json *json,
+                                 const uint32_t values[QUERY_MEMBERS], factum_error *err)
+{
+    uint32_t plan = values[QUERY_PLAN];
+    uint32_t rows_max = values[QUERY_ROWS_MAX];
+    if (plan != FACTUM_JSON_NONE) {
+        asked->query.plan = factum_json_kind_of(json, plan) == FACTUM_JSON_TRUE;
+        if (!asked->query.plan && factum_json_kind_of(json, plan) != FACTUM_JSON_FALSE) {
+            return fct_fail(err, FACTUM_INVALID, "\"plan\" is true or false");
+        }
+    }
+    if (rows_max != FACTUM_JSON_NONE &&
+        (factum_json_to_uint64(json, rows_max, &asked->query.rows_max) != FACTUM_OK ||
+         asked->query.rows_max == 0 || asked->query.rows_max > ROWS_MAX)) {
+        return fct_fail(err, FACTUM_INVALID, "\"rowsMax\" is a number from 1 to %u", ROWS_MAX);
+    }
+    return fct_http_model_timeout(json, values[QUERY_TIMEOUT], &asked->timeout_ms, err);
+}
+
+static factum_status take_wait(struct query_job *asked, const factum_json *json, uint32_t value,
+                               factum_error *err)
+{
+    factum_slice token = {NULL, 0};
+    factum_status status =
+        fct_http_model_text(asked->job.call, json, value, "wait", &token, err);
+    asked->has_wait = value != FACTUM_JSON_NONE;
+    if (status == FACTUM_OK && asked->has_wait) {
+        status = factum_token_parse(asked->job.call->server->store, token, &asked->wait, err);
+        status = status == FACTUM_OK ? FACTUM_OK : fct_wrap(err, status, "\"wait\"");
+    }
+    return status;
+}
+
+static factum_status take_query(struct query_job *asked, const factum_json *json,
+                                factum_error *err)
+{
+    struct fct_http_call *call = asked->job.call;
+    uint32_t values[QUERY_MEMBERS];
+    factum_status status =
+        fct_http_model_members(json, query_members, values, QUERY_MEMBERS, err);
+    if (status == FACTUM_OK) {
+        status = fct_http_model_text(call, json, values[QUERY_SQL], "sql", &asked->query.sql, err);
+    }
+    if (status == FACTUM_OK) {
+        status =
+            fct_http_model_text(call, json, values[QUERY_NAMED], "query", &asked->query.named, err);
+    }
+    if (status == FACTUM_OK && (asked->query.sql.len > 0) == (asked->query.named.len > 0)) {
+        return fct_fail(err, FACTUM_INVALID,
+                        "the body has \"sql\", a SELECT, or \"query\", the name of a query");
+    }
+    if (status == FACTUM_OK) {
+        status = take_parameters(asked, json, values[QUERY_PARAMETERS], err);
+    }
+    if (status == FACTUM_OK) {
+        status = take_wait(asked, json, values[QUERY_WAIT], err);
+    }
+    return status == FACTUM_OK ? take_limits(asked, json, values, err) : status;
+}
+
+void fct_http_model_query(struct fct_http_call *call)
+{
+    factum_error err;
+    struct fct_json_doc doc = {.mem = NULL};
+    if (!fct_http_has_json(call, "the body is application/json: {\"sql\": \"SELECT ...\"}")) {
+        return;
+    }
+    struct query_job *asked = fct_http_job_make(call, FCT_JOB_QUERY, sizeof *asked);
+    if (asked == NULL) {
+        return;
+    }
+    asked->job.work = query_model;
+    asked->job.base.thread_name = "factum-query";
+    asked->query = (factum_model_query){.size = sizeof asked->query, .model = call->name};
+    factum_status status = fct_http_models_there(call, &err);
+    if (status == FACTUM_OK) {
+        status = fct_http_body_json(call, 2, &doc, &err);
+    }
+    if (status == FACTUM_OK) {
+        status = take_query(asked, &doc.json, &err);
+    }
+    fct_json_doc_finish(&doc);
+    fct_http_job_start(&asked->job, status, &err);
+}

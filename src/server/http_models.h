@@ -1,0 +1,44 @@
+/* http_models.h - what the routes of read models share. Layer: server. Only with SQLite. */
+#ifndef FCT_SERVER_HTTP_MODELS_H
+#define FCT_SERVER_HTTP_MODELS_H
+
+#include <factum/model_rows.h>
+
+#include "server/http_job.h"
+#include "server/models.h"
+
+#define FCT_MODEL_WAIT_S_DEFAULT 5u
+#define FCT_MODEL_WAIT_S_MAX 60u
+#define FCT_MODEL_SLICE_MS INT64_C(100) /* between two looks at whether the call is wanted */
+
+/* Has the server models? UNSUPPORTED. */
+FCT_MUST_USE factum_status fct_http_models_there(const struct fct_http_call *call,
+                                                 factum_error *err);
+/* Could |name| be a projection's? INVALID. */
+FCT_MUST_USE factum_status fct_http_model_name(factum_slice name, factum_error *err);
+
+/* The values of the body's members, an object's; FACTUM_JSON_NONE where one is not there. INVALID: a
+ * member that is not one of the |count| |names|, or twice. An empty body has none. */
+FCT_MUST_USE factum_status fct_http_model_members(const factum_json *json,
+                                                  const char *const *names, uint32_t *values,
+                                                  size_t count, factum_error *err);
+/* The text of |value|, in the call's memory; left alone if there is none. INVALID, with |name|. */
+FCT_MUST_USE factum_status fct_http_model_text(struct fct_http_call *call, const factum_json *json,
+                                               uint32_t value, const char *name,
+                                               factum_slice *text, factum_error *err);
+/* "timeoutSeconds", in milliseconds; the default if there is none. INVALID. */
+FCT_MUST_USE factum_status fct_http_model_timeout(const factum_json *json, uint32_t value,
+                                                  int64_t *timeout_ms, factum_error *err);
+
+/* "events":3,"seconds":0.250 */
+FCT_MUST_USE factum_status fct_http_model_put_lag(struct fct_buf *out,
+                                                  const factum_build_status *status);
+/* "token":"...","time":"..." */
+FCT_MUST_USE factum_status fct_http_model_put_place(struct fct_buf *out, const factum_store *store,
+                                                    const factum_build_status *status);
+/* What has become of |asked| answers of a list: its own status, or that of writing it. Clears the
+ * answer if it is not OK. */
+FCT_MUST_USE factum_status fct_http_model_end(struct fct_http_job *job, factum_status status,
+                                              factum_status put, factum_error *err);
+
+#endif
