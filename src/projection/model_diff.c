@@ -43,7 +43,7 @@ static factum_status diff_no_room(const struct diff_run *run, factum_error *err)
 
 /* ---- columns of both ------------------------------------------------------------------------- */
 
-static size_t column_number(const factum_slice *columns, size_t count, factum_slice name)
+static size_t diff_column_number(const factum_slice *columns, size_t count, factum_slice name)
 {
     size_t i = 0;
     while (i < count && !fct_slice_equal(columns[i], name)) {
@@ -68,7 +68,7 @@ static factum_status join_columns(struct diff_run *run, factum_error *err)
         run->columns[run->column_count++] = after->columns[i];
     }
     for (size_t i = 0; i < before->column_count; i++) {
-        if (column_number(after->columns, after->column_count, before->columns[i]) ==
+        if (diff_column_number(after->columns, after->column_count, before->columns[i]) ==
             after->column_count) {
             run->columns[run->column_count++] = before->columns[i];
         }
@@ -105,7 +105,7 @@ static factum_status choose_key(struct diff_run *run, factum_error *err)
     }
     for (size_t i = 0; i < run->key_count; i++) {
         size_t number =
-            run->keyed ? column_number(run->columns, run->column_count, of->columns[of->keys[i]])
+            run->keyed ? diff_column_number(run->columns, run->column_count, of->columns[of->keys[i]])
                        : i;
         keys[i] = (uint32_t)number;
     }
@@ -130,7 +130,7 @@ static factum_status add_quoted(struct fct_buf *sql, factum_slice name)
 static bool has_column(const struct diff_side *side, factum_slice name)
 {
     size_t count = side->table.column_count;
-    return column_number(side->table.columns, count, name) < count;
+    return diff_column_number(side->table.columns, count, name) < count;
 }
 
 static factum_status print_select(const struct diff_run *run, const struct diff_side *side,

@@ -1,6 +1,7 @@
 /* models_test.c - read models from the deployment of a definition to the answer of a query, over
  * stores in memory and on disk. Layer: projection. */
 #include <sys/stat.h>
+#include <time.h>
 
 #include <factum/model_rows.h>
 
@@ -354,6 +355,50 @@ static void poison_is_parked_skipped_and_retried(void **state)
     assert_parked(world, "order-pay1:PaymentReceived:bad;", &first);
 }
 
+struct change_list {
+    char text[1024];
+};
+
+static bool take_change(void *data, factum_slice table, factum_row_change kind,
+                        const factum_slice *columns, size_t count, const factum_value *before,
+                        const factum_value *after)
+{
+    struct change_list *list = data;
+    size_t len = strlen(list->text);
+    (void)columns;
+    (void)before;
+    (void)snprintf(list->text + len, sizeof list->text - len, "%.*s:%d:%d:%.*s;", (int)table.len,
+                   (const char *)table.ptr, (int)kind, (int)count,
+                   after == NULL ? 0 : (int)after[0].bytes.len,
+                   after == NULL ? "" : (const char *)after[0].bytes.ptr);
+    return true;
+}
+
+static void a_parked_event_is_tried_without_effect(void **state)
+{
+    factum_error err;
+    uint64_t first;
+    struct world *world = *state;
+    struct change_list list = {""};
+    const factum_changes changes = {&list, take_change};
+    const factum_slice name = FCT_SLICE("order_summary");
+    start_models(world);
+    assert_model(world, deploy(world, v1));
+    (void)append(world, "order-pay1", "PaymentReceived", "{\"orderId\":\"o1\",\"amount\":4}");
+    uint64_t place = place_orders(world, 2, 2);
+    assert_answer(world, place, "SELECT count(*) AS n FROM order_summary", "n;1");
+    assert_parked(world, "order-pay1:PaymentReceived:bad;", &first);
+    assert_status(factum_models_try(world->models, name, first, &changes, &err), FACTUM_INVALID);
+    assert_text(err, "expect");
+    place = place_orders(world, 1, 1);
+    assert_answer(world, place, "SELECT count(*) AS n FROM order_summary", "n;2");
+    assert_ok(factum_models_try(world->models, name, first, &changes, &err), err);
+    assert_string_equal(list.text, "order_summary:3:4:o1;");
+    assert_answer(world, place, "SELECT paid FROM order_summary WHERE order_id = 'o1'", "paid;0");
+    assert_status(factum_models_try(world->models, name, first + 1, &changes, &err),
+                  FACTUM_NOT_FOUND);
+}
+
 static void a_new_version_is_built_beside_and_swapped(void **state)
 {
     factum_error err;
@@ -370,6 +415,18 @@ static void a_new_version_is_built_beside_and_swapped(void **state)
     assert_model(world, deploy(world, v2));
     assert_answer(world, place, "SELECT status, count(*) AS n FROM order_summary GROUP BY 1",
                   "status,n;placed,20");
+    struct change_list list = {""};
+    const factum_changes changes = {&list, take_change};
+    uint64_t total = 0;
+    for (int i = 0; i < 200 && total != 20; i++) { /* until it has been built */
+        list.text[0] = '\0';
+        assert_ok(factum_models_diff(world->models, FCT_SLICE("order_summary"), 1, &changes,
+                                     &total, &err),
+                  err);
+        (void)nanosleep(&(struct timespec){.tv_nsec = 20000000}, NULL);
+    }
+    assert_int_equal(total, 20);
+    assert_string_equal(list.text, "order_summary:3:4:o1;");
     assert_done(world, act(world, FACTUM_ACT_SWAP, NULL, 0));
     assert_answer(world, place, "SELECT status, count(*) AS n FROM order_summary GROUP BY 1",
                   "status,n;PLACED,20");
@@ -468,6 +525,7 @@ int main(void)
         BOTH(named_queries_take_parameters),
         BOTH(a_wait_ends_at_once_if_nothing_is_wanted),
         BOTH(poison_is_parked_skipped_and_retried),
+        BOTH(a_parked_event_is_tried_without_effect),
         BOTH(a_new_version_is_built_beside_and_swapped),
         BOTH(it_goes_on_where_it_was),
         BOTH(it_is_asked_as_of_a_moment),

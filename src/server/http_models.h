@@ -17,8 +17,8 @@ FCT_MUST_USE factum_status fct_http_models_there(const struct fct_http_call *cal
 /* Could |name| be a projection's? INVALID. */
 FCT_MUST_USE factum_status fct_http_model_name(factum_slice name, factum_error *err);
 
-/* The values of the body's members, an object's; FACTUM_JSON_NONE where one is not there. INVALID: a
- * member that is not one of the |count| |names|, or twice. An empty body has none. */
+/* The values of the body's members, an object's; FACTUM_JSON_NONE where one is not there. INVALID:
+ * a member that is not one of the |count| |names|, or twice. An empty body has none. */
 FCT_MUST_USE factum_status fct_http_model_members(const factum_json *json,
                                                   const char *const *names, uint32_t *values,
                                                   size_t count, factum_error *err);

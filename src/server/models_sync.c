@@ -4,8 +4,8 @@
  *                             a job waits, SLICE_MS at a time, until the time is up
  *     fct_append_end       <- its end, with what is behind
  *
- * Invariant. An append that was accepted is never refused here: what cannot be waited for is said in
- * the answer.
+ * Invariant. An append that was accepted is never refused here: what cannot be waited for is said
+ * in the answer.
  */
 #include <inttypes.h>
 #include <stdio.h>
