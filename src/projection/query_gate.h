@@ -77,8 +77,9 @@ FCT_MUST_USE factum_status fct_query_gate_open(const struct fct_query_gate_optio
 /* Accepts NULL. */
 void fct_query_gate_close(struct fct_query_gate *gate);
 
-/* Answers |query| into |rows|; *row_count is how many rows it was given, also on failure. A text of
- * SQLite that is not valid UTF-8 is given as BYTES.
+/* Answers |query| into |rows|, on a stack of 4 MiB or more: SQLite goes deep for a long chain of
+ * subqueries. *row_count is how many rows |rows| was given, also on failure. A text that is not
+ * valid UTF-8 is given as BYTES.
  *
  * INVALID: not one SELECT, not allowed, wrong SQL ("query:2:8: no such column: totl"), a parameter
  * that is missing, not asked for, given twice or wrong. EXPIRED: the time. TOO_BIG: the rows, the
