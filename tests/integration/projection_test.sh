@@ -186,4 +186,30 @@ t "an address is not asked" 2 "the server at factum://127.0.0.1:1 keeps them" Q 
 t "nor for what is parked" 2 "factum parked list needs the models" F parked list --connect factum://127.0.0.1:1
 t "run needs a place" 2 "factum run needs the models" F run --connect factum://127.0.0.1:1
 
+if F help | grep -q '^  serve '; then
+    "$factum" serve --store served.factum --listen 127.0.0.1:0 --unix "$work/socket" --insecure >serve.txt 2>&1 &
+    running=$!
+    export FACTUM_STORE=factum+unix://$work/socket
+    for _ in $(seq 100); do
+        F ping >/dev/null 2>&1 && break
+        sleep 0.1
+    done
+    t "deployed at a server" 0 "^orders version 1, " P deploy orders.sql
+    t "listed without what only the server knows" 0 "^orders +1  -  +deployed  - +- +-$" P list
+    t "also as JSON" 0 '"paused":false,.*"state":"deployed"\}$' P list --json
+    t "an act is recorded" 0 "^orders: pause is recorded, revision 1; the server carries it out$" P pause orders
+    t "which the list shows" 0 "^orders +1  -  +paused" P list
+    t "another one, as JSON" 0 '"act":"resume","revision":2,.*"done":false,' P resume orders --json
+    t "an event" 0 "revision 0" F append order-1 OrderPlaced '{"orderId":"o1","total":3}'
+    t "models of one's own" 0 "^orders version 1: live" F run --models own --until-caught-up --timeout 60
+    t "are asked" 0 "^o1 +placed +3 " Q "SELECT * FROM orders" --models own
+    t "and listed" 0 "^orders +1  -  +up to date +0 +0\.0 +0$" P list --models own
+    F parked list --models own >out 2>&1 && [ ! -s out ]
+    result $? "nothing is parked in them"
+    kill "$running"
+    wait "$running"
+    running=
+else
+    skip "read models of a server" "it is built without the server"
+fi
 done_testing
