@@ -103,7 +103,7 @@ static int run_list(const struct options *options)
     if (name != NULL && !check_name(name)) {
         return EXIT_USAGE;
     }
-    if (is_address(options->store)) {
+    if (is_address(options->store) && options->models == NULL) {
         return ask_server(options, "parked list");
     }
     int code = read_models_open(options, &models);
@@ -246,7 +246,7 @@ static int run_show(const struct options *options)
         !argument_position(options->arguments[1], &search.position)) {
         return EXIT_USAGE;
     }
-    if (is_address(options->store)) {
+    if (is_address(options->store) && options->models == NULL) {
         return ask_server(options, "parked show");
     }
     int code = read_models_open(options, &models);
@@ -382,8 +382,9 @@ static const struct command parked_list = {
     .usage = "parked list [NAME] [--key KEY]",
     .summary = "list the parked events, of one model or of all",
     .help = "  --key KEY          of one key\n"
+            "  --models DIR       where the models are (the store's directory \"models\")\n"
             "  --json             as JSON, one object a line\n",
-    .options = "key json ",
+    .options = "key models json ",
     .arguments_max = 1,
     .run = run_list,
 };
@@ -392,8 +393,9 @@ static const struct command parked_show = {
     .name = "parked show",
     .usage = "parked show NAME POSITION",
     .summary = "show a parked event: why it is parked, and the event itself",
-    .help = "  --json             as JSON\n",
-    .options = "json ",
+    .help = "  --models DIR       where the models are (the store's directory \"models\")\n"
+            "  --json             as JSON\n",
+    .options = "models json ",
     .arguments_min = 2,
     .arguments_max = 2,
     .run = run_show,
@@ -402,6 +404,7 @@ static const struct command parked_show = {
 #define ACT_HELP                                                                                   \
     "  --by NAME          who (the name of this user)\n"                                           \
     "  --timeout SECONDS  wait so long at most until it is carried out (no limit)\n"               \
+    "  --models DIR       where the models are (the store's directory \"models\")\n"               \
     "  --json             the answer as JSON\n"
 
 static const struct command parked_retry = {
@@ -409,7 +412,7 @@ static const struct command parked_retry = {
     .usage = "parked retry NAME [KEY]",
     .summary = "apply the parked events of a key, or of all, in their order until one fails",
     .help = "  --why TEXT         why: kept with it\n" ACT_HELP,
-    .options = "why by timeout json ",
+    .options = "why by timeout models json ",
     .arguments_min = 1,
     .arguments_max = 2,
     .run = run_retry,
@@ -420,7 +423,7 @@ static const struct command parked_skip = {
     .usage = "parked skip NAME POSITION --why TEXT",
     .summary = "leave a parked event out for good; those that wait for it are tried",
     .help = "  --why TEXT         why: kept with it; needed\n" ACT_HELP,
-    .options = "why by timeout json ",
+    .options = "why by timeout models json ",
     .arguments_min = 2,
     .arguments_max = 2,
     .run = run_skip,

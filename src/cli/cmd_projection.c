@@ -366,8 +366,9 @@ static const struct command projection_list = {
     .name = "projection list",
     .usage = "projection list",
     .summary = "list the projections: version in use, state, how far behind, parked events",
-    .help = "  --json             as JSON, one object a line\n",
-    .options = "json ",
+    .help = "  --models DIR       where the models are (the store's directory \"models\")\n"
+            "  --json             as JSON, one object a line\n",
+    .options = "models json ",
     .run = run_list,
 };
 

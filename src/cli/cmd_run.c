@@ -108,7 +108,7 @@ static bool look_at_build(void *data, const factum_build_status *status)
         return false;
     }
     watch->seen++;
-    watch->live += status->state == FACTUM_BUILD_LIVE && status->behind_events == 0;
+    watch->live += status->state == FACTUM_BUILD_LIVE;
     watch->idle += status->state == FACTUM_BUILD_PAUSED || status->state == FACTUM_BUILD_FENCED;
     watch->stopped = watch->stopped || status->state == FACTUM_BUILD_STOPPED;
     if (told->state != status->state || told->parked_events != status->parked_events) {

@@ -69,9 +69,10 @@ int fail_late(const factum_error *err)
 
 int ask_server(const struct options *options, const char *command)
 {
-    return complain("factum %s needs the models, and the server at %s keeps them: run it on the "
-                    "store's directory, or keep models of your own with --models DIR (run, query)",
-                    command, options->store);
+    return complain(
+        "factum %s needs the models, and the server at %s keeps them: name models of "
+        "your own with --models DIR, or use the store's directory when no server has it",
+        command, options->store);
 }
 
 /* ---- open and close -------------------------------------------------------------------------- */

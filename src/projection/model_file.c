@@ -9,6 +9,7 @@
 #include "core/check.h"
 #include "core/error.h"
 #include "core/slice.h"
+#include "projection/query_guard.h"
 #include "projection/sqlite_status.h"
 
 #define WRITER_CACHE_SIZE ((size_t)16 << 20)
@@ -100,6 +101,7 @@ static factum_status open_connection(const struct fct_model_file *file, bool cre
     if (memory) {
         flags |= SQLITE_OPEN_MEMORY;
     }
+    fct_query_guard_install(); /* before SQLite allocates first */
     int code = sqlite3_open_v2(memory ? ":memory:" : file->path, db, flags, NULL);
     if (code == SQLITE_OK) {
         return FACTUM_OK;

@@ -3,6 +3,7 @@
  * The authorizer is the second line of defence: the rules of tokens (lint.h) see texts that it does
  * not see, such as DEFAULT; it sees names through every spelling.
  */
+#include "projection/query_guard.h"
 #include "projection/sqlite_check.h"
 
 #include <stdio.h>
@@ -430,6 +431,7 @@ static factum_status check_open(struct check *check)
     };
     const int flags =
         SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_MEMORY | SQLITE_OPEN_NOMUTEX;
+    fct_query_guard_install(); /* before SQLite allocates first */
     int code = sqlite3_open_v2(":memory:", &check->db, flags, NULL);
     if (code == SQLITE_OK) {
         code = sqlite3_db_config(check->db, SQLITE_DBCONFIG_DQS_DML, 0, NULL);
