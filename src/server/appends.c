@@ -151,6 +151,7 @@ factum_status fct_append_start(struct fct_server *server, struct fct_pending *pe
     pending->op.request = &pending->request;
     pending->op.completer = &server->appends->completer;
     pending->request.size = sizeof pending->request;
+    pending->behind = NULL;
     pending->started_ns = fct_os_monotonic(fct_os_real());
     factum_status status = factum_append_submit(server->store, &pending->op, err);
     if (status == FACTUM_OK) {

@@ -20,6 +20,7 @@
 #include "core/check.h"
 #include "core/slice.h"
 #include "server/kurrent_int.h"
+#include "server/models.h"
 
 #define OPEN_MAX 64
 #define WAIT_MS 30000 /* from one message of an append to the next, if it has no deadline */
@@ -43,6 +44,18 @@ struct append_state {
     struct fct_kurrent_job *running; /* the same, once it was started */
 };
 
+/* Ends the call well; the trailer factum-behind says which model of mode sync is behind. */
+static void finish_with_behind(struct fct_grpc_call *call, const struct fct_behind *behind)
+{
+    char text[FCT_BEHIND_TEXT_SIZE] = "";
+    struct fct_field field;
+    if (behind != NULL) {
+        fct_models_behind_text(behind, text);
+    }
+    size_t count = fct_models_behind_field(text, &field);
+    fct_grpc_finish(call, FCT_GRPC_OK, fct_slice(NULL, 0), &field, count);
+}
+
 static void append_answer(struct fct_kurrent_job *job)
 {
     struct fct_grpc_call *call = job->call;
@@ -59,7 +72,7 @@ static void append_answer(struct fct_kurrent_job *job)
                                : fct_kurrent_encode_appended(&call->out, &appended);
     if (status == FACTUM_OK) {
         fct_grpc_send(call);
-        fct_grpc_finish_ok(call);
+        finish_with_behind(call, job->pending.behind);
     } else {
         fct_grpc_finish(call, FCT_GRPC_RESOURCE_EXHAUSTED, FCT_SLICE("out of memory"), NULL, 0);
     }
@@ -157,6 +170,7 @@ struct batch_state {
     size_t open_count;
     bool ended;
     bool refusing; /* the server stops */
+    char behind[FCT_BEHIND_TEXT_SIZE]; /* of the last append that says so */
 };
 
 static void finish_if_done(struct fct_grpc_call *call)
@@ -169,7 +183,9 @@ static void finish_if_done(struct fct_grpc_call *call)
         fct_grpc_finish(call, FCT_GRPC_UNAVAILABLE, FCT_SLICE("the server is shutting down"), NULL,
                         0);
     } else if (state->ended && state->open == NULL) {
-        fct_grpc_finish_ok(call);
+        struct fct_field field;
+        size_t count = fct_models_behind_field(state->behind, &field);
+        fct_grpc_finish(call, FCT_GRPC_OK, fct_slice(NULL, 0), &field, count);
     }
 }
 
@@ -211,6 +227,9 @@ static void batch_answer(struct fct_kurrent_job *job)
     if (status != FACTUM_OK) { /* no memory: the client must not wait for ever */
         fct_grpc_finish(call, FCT_GRPC_RESOURCE_EXHAUSTED, FCT_SLICE("out of memory"), NULL, 0);
         return;
+    }
+    if (job->pending.behind != NULL) {
+        fct_models_behind_text(job->pending.behind, state->behind);
     }
     fct_grpc_send(call);
     fct_kurrent_job_leave(job); /* it ends now */

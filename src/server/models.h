@@ -37,6 +37,9 @@ FCT_MUST_USE factum_status fct_models_put_behind(struct fct_buf *out,
 #define FCT_BEHIND_TEXT_SIZE 160
 void fct_models_behind_text(const struct fct_behind *behind, char text[FCT_BEHIND_TEXT_SIZE]);
 
+/* The trailer "factum-behind" with |text| into |field|: how many there are, none if it is empty. */
+size_t fct_models_behind_field(const char *text, struct fct_field *field);
+
 /* Answers /metrics with what models there are, by a job: true. False: there are none. */
 FCT_MUST_USE bool fct_models_metrics_start(struct fct_http_call *call, unsigned form);
 /* http_metrics.c: the answer, with |models| from that job. */

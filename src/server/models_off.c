@@ -43,6 +43,13 @@ void fct_models_behind_text(const struct fct_behind *behind, char text[FCT_BEHIN
     text[0] = '\0';
 }
 
+size_t fct_models_behind_field(const char *text, struct fct_field *field)
+{
+    (void)text;
+    (void)field;
+    return 0;
+}
+
 bool fct_models_metrics_start(struct fct_http_call *call, unsigned form)
 {
     (void)call;

@@ -55,6 +55,12 @@ void fct_models_behind_text(const struct fct_behind *behind, char text[FCT_BEHIN
                    behind->time / 1000000000, (int)(behind->time % 1000000000 / 1000000));
 }
 
+size_t fct_models_behind_field(const char *text, struct fct_field *field)
+{
+    *field = (struct fct_field){FCT_SLICE("factum-behind"), factum_slice_from(text)};
+    return text[0] != '\0' ? 1 : 0;
+}
+
 /* ---- waiting --------------------------------------------------------------------------------- */
 
 struct sync_wait {

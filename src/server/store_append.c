@@ -18,6 +18,7 @@
 #include "core/check.h"
 #include "core/error.h"
 #include "core/slice.h"
+#include "server/models.h"
 #include "server/store_calls.h"
 
 #define APPEND_BUCKETS 256u
@@ -42,6 +43,7 @@ struct store_append_state {
     size_t running;
     size_t withheld; /* bytes of answered appends that are not released yet */
     bool ended;      /* the client sends nothing more */
+    char behind[FCT_BEHIND_TEXT_SIZE]; /* of the last append that says so */
     struct store_op *ops[APPEND_BUCKETS];
 };
 
@@ -65,7 +67,9 @@ static void append_finish_if_done(struct fct_grpc_call *call)
         return;
     }
     if (state->ended) {
-        fct_grpc_finish_ok(call);
+        struct fct_field field;
+        size_t count = fct_models_behind_field(state->behind, &field);
+        fct_grpc_finish(call, FCT_GRPC_OK, fct_slice(NULL, 0), &field, count);
     } else if (call->server->stopping) {
         factum_error err;
         (void)fct_fail(&err, FACTUM_UNREACHABLE, "the server is shutting down");
@@ -137,6 +141,9 @@ static void append_done(struct fct_pending *pending)
         .revisions = pending->op.status == FACTUM_OK ? pending->op.revisions : NULL,
         .revision_count = op->revision_count,
     };
+    if (pending->behind != NULL) {
+        fct_models_behind_text(pending->behind, state->behind);
+    }
     append_send(call, &appended);
     FCT_ASSERT(state->running > 0);
     state->running--;
