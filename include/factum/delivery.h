@@ -130,8 +130,8 @@ FACTUM_API FACTUM_MUST_USE factum_status factum_follow_info_get(const factum_fol
  * factum_append_request.idempotency_key, which is kept for ever.
  *
  * One thread at a time for each |db|. Statuses of all three: BUSY (roll back and begin again; less
- * often after BEGIN IMMEDIATE), NO_SPACE, READ_ONLY, IO, CORRUPT, NO_MEMORY, CANCELLED
- * (sqlite3_interrupt); INVALID where SQLite refuses a statement (there is no table). */
+ * often after BEGIN IMMEDIATE), NO_SPACE, READ_ONLY, IO, CORRUPT, NO_MEMORY, NOT_FOUND (the file
+ * is gone), CANCELLED (by sqlite3_interrupt), INVALID (SQL is refused: there is no table). */
 typedef struct factum_inbox_message {
     size_t size;
     factum_slice consumer; /* whose inbox: an id counts once for each. Like |id| 1 to

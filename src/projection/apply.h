@@ -14,8 +14,8 @@
  *
  * The breaker. An event that fails while others are applied is bad. If FCT_BREAKER events fail in a
  * row and none is applied in between, the model or its definition is: then all that was parked
- * since the first of them is taken out again, the checkpoint goes back to before it, and the answer is
- * FAILED. Nothing else has changed in the tables since then, because none was applied.
+ * since the first of them is taken out again, the checkpoint goes back to before it, and the answer
+ * is FAILED. Nothing else has changed in the tables since then, because none was applied.
  *
  * One thread at a time for each applier.
  */

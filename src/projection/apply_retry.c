@@ -1,8 +1,8 @@
 /* apply_retry.c - parked events, tried again or left out. Layer: projection. See apply.h.
  *
  * A key is one transaction: its events are applied in their order, each under a savepoint, until
- * one fails. The checkpoint stays where it is, but is compared, so that whoever was fenced off does not
- * write.
+ * one fails. The checkpoint stays where it is, but is compared, so that whoever was fenced off does
+ * not write.
  */
 #include <string.h>
 

@@ -2,8 +2,6 @@
  * mistake. Layer: projection. */
 #include "projection/definition.h"
 
-#include <stdlib.h>
-
 #include "core/buf.h"
 #include "core/slice.h"
 #include "projection/definition_int.h"
@@ -534,13 +532,14 @@ static void bytes_that_are_no_text_are_refused(void **state)
     refused(HEAD TABLE "--@ on A\nDELETE FROM {{t}} WHERE \xef\xbb\xbfrandom() > 1;",
             "p.sql:6:25: a byte order mark");
     refused(HEAD "\x01", "p.sql:3:1: a control character");
+    refused(HEAD TABLE "--@ on A\x01\n", "p.sql:5:8: a control character in a name");
 }
 
-/* |head|, then |count| times |part| ("%u" is its number), then |tail|; for free. */
+/* |head|, then |count| times |part| ("%u" is its number), then |tail|; for fct_mem_free. */
 static char *repeated(const char *head, const char *part, unsigned count, const char *tail)
 {
     size_t size = strlen(head) + count * (strlen(part) + 10) + strlen(tail) + 1;
-    char *text = malloc(size);
+    char *text = fct_mem_alloc(fct_mem_heap(), size);
     assert_non_null(text);
     size_t len = (size_t)snprintf(text, size, "%s", head);
     for (unsigned i = 0; i < count; i++) {
@@ -560,14 +559,14 @@ static void too_many(const char *head, const char *part, unsigned count, const c
 {
     char *text = repeated(head, part, count, tail);
     refused_slice(factum_slice_from(text), FACTUM_TOO_BIG, why);
-    free(text);
+    fct_mem_free(fct_mem_heap(), text);
 }
 
 static void just_enough(const char *head, const char *part, unsigned count, const char *tail)
 {
     char *text = repeated(head, part, count, tail);
     fct_projection_definition_free(parsed(text));
-    free(text);
+    fct_mem_free(fct_mem_heap(), text);
 }
 
 static void every_list_has_a_limit(void **state)
@@ -607,7 +606,7 @@ static void a_text_has_a_limit(void **state)
     (void)state;
     size_t size = FACTUM_PROJECTION_TEXT_MAX;
     static const char good[] = HEAD TABLE ON;
-    char *text = malloc(size + 1);
+    char *text = fct_mem_alloc(fct_mem_heap(), size + 1);
     assert_non_null(text);
     memset(text, ' ', size + 1);
     memcpy(text, good, sizeof good - 1);
@@ -618,26 +617,18 @@ static void a_text_has_a_limit(void **state)
     fct_projection_definition_free(d);
     refused_slice(fct_slice(text, size + 1), FACTUM_TOO_BIG,
                   "p.sql: a definition has at most 262144 bytes, this one has 262145");
-    free(text);
+    fct_mem_free(fct_mem_heap(), text);
 }
 
 static void memory_has_a_limit(void **state)
 {
     (void)state;
-    char *text = repeated("", ":b%u,", 200, "");
-    char *section = repeated("--@ on A\nDELETE FROM {{t}} WHERE a IN (", "", 0, text);
-    char *sections = repeated("", "\n", 0, section);
-    char *all = malloc(FACTUM_PROJECTION_TEXT_MAX + 1);
-    assert_non_null(all);
-    size_t len = (size_t)snprintf(all, FACTUM_PROJECTION_TEXT_MAX, "%s", HEAD TABLE);
-    while (len + strlen(sections) + 4 < FACTUM_PROJECTION_TEXT_MAX) {
-        len += (size_t)snprintf(all + len, FACTUM_PROJECTION_TEXT_MAX - len, "%s1);\n", sections);
-    }
-    refused_slice(fct_slice(all, len), FACTUM_TOO_BIG, "the definition needs more than 33554432");
-    free(text);
-    free(section);
-    free(sections);
-    free(all);
+    char *section = repeated("--@ on A\nDELETE FROM {{t}} WHERE a IN (", ":b%u,", 200, "1);\n");
+    char *text = repeated(HEAD TABLE, section, 170, "");
+    refused_slice(factum_slice_from(text), FACTUM_TOO_BIG,
+                  "the definition needs more than 33554432 bytes of memory");
+    fct_mem_free(fct_mem_heap(), section);
+    fct_mem_free(fct_mem_heap(), text);
 }
 
 static void a_long_name_of_a_parameter_is_refused(void **state)

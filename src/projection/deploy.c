@@ -1,6 +1,6 @@
-/* deploy.c - deploying projections and recording acts: the calls of <factum/projection.h> that write
- * to a definition's stream, and those that list what stands there. Layer: projection. A user of the
- * public API.
+/* deploy.c - deploying projections and recording acts: the calls of <factum/projection.h> that
+ * write to a definition's stream, and those that list what stands there. Layer: projection. A user
+ * of the public API.
  *
  *     read the stream, fold it, judge the act --so already--> already
  *          | it may be
@@ -213,7 +213,8 @@ static factum_status check_each(const factum_store *store, const factum_projecti
                           "projection: a store and a function for projections are needed");
 }
 
-/* Where the deployment of |version| stands. Versions rise, so the last one of that number counts. */
+/* Where the deployment of |version| stands. Versions rise, so the last one of that number counts.
+ * */
 static factum_status find_version(factum_store *store, factum_slice name, uint64_t version,
                                   uint64_t *text_at, factum_error *err)
 {

@@ -152,6 +152,12 @@ static factum_status directive_event_name(struct directive *directive, factum_sl
         return directive_fail(directive, FACTUM_TOO_BIG, "a name has at most %u bytes",
                               (unsigned)FACTUM_NAME_SIZE_MAX);
     }
+    for (size_t i = 0; i < directive->word.len; i++) {
+        if (directive->word.ptr[i] < ' ' || directive->word.ptr[i] == 0x7f) {
+            return directive_fail(directive, FACTUM_INVALID,
+                                  "a control character in a name: take it out");
+        }
+    }
     *name = directive->word;
     return directive_next(directive);
 }

@@ -302,10 +302,10 @@ void factum_follow_stop(factum_follow *follow)
 factum_status factum_follow_info_get(const factum_follow *follow, factum_follow_info *info,
                                      factum_error *err)
 {
-    factum_status status = fct_sized_check(info, "follow: the figures", err);
-    if (status == FACTUM_OK && follow == NULL) {
-        status = fct_fail(err, FACTUM_INVALID, "follow: a follower is needed");
+    if (follow == NULL) {
+        return fct_fail(err, FACTUM_INVALID, "follow: a follower is needed");
     }
+    factum_status status = fct_sized_check(info, "follow: the figures", err);
     if (status != FACTUM_OK) {
         return status;
     }

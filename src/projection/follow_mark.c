@@ -6,13 +6,12 @@
 #include <string.h>
 
 #include "codec/json.h"
+#include "core/check.h"
 #include "core/error.h"
 #include "core/slice.h"
 
 #define MARK_METADATA "{\"$maxCount\":1}"
-#define MARK_DATA_SIZE                                                                             \
-    (sizeof "{\"owner\":\"\",\"events\":18446744073709551615,\"token\":\"\"}" +                    \
-     FACTUM_UUID_TEXT_SIZE + FACTUM_TOKEN_SIZE)
+#define MARK_TOKEN_LETTERS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_"
 
 bool fct_follow_mark_stream(factum_slice stream)
 {
@@ -38,11 +37,11 @@ static bool mark_take_text(const struct fct_json_member *member, char *to, size_
         return false;
     }
     to[len] = '\0';
-    return true;
+    return strlen(to) == len;
 }
 
-static factum_status mark_parse(const factum_event *event, struct fct_follow_mark *mark,
-                                factum_error *err)
+factum_status fct_follow_mark_parse(const factum_event *event, struct fct_follow_mark *mark,
+                                    factum_error *err)
 {
     struct fct_json_member members[] = {
         {.name = FCT_SLICE("owner")}, {.name = FCT_SLICE("token")}, {.name = FCT_SLICE("events")}};
@@ -60,8 +59,9 @@ static factum_status mark_parse(const factum_event *event, struct fct_follow_mar
         factum_uuid_parse(factum_slice_from(owner), &mark->owner) != FACTUM_OK) {
         return mark_refuse(event, "it has no owner", err);
     }
-    if (members[1].found && !mark_take_text(&members[1], mark->token, sizeof mark->token)) {
-        return mark_refuse(event, "its token is not a text of a token's size", err);
+    if (members[1].found && (!mark_take_text(&members[1], mark->token, sizeof mark->token) ||
+                             strspn(mark->token, MARK_TOKEN_LETTERS) != strlen(mark->token))) {
+        return mark_refuse(event, "its token is not one", err);
     }
     if (!members[2].found || fct_json_int64(&members[2].value, &events) != FACTUM_OK ||
         events < 0) {
@@ -92,7 +92,7 @@ static factum_status mark_read(factum_store *store, factum_slice stream, const f
     }
     status = factum_cursor_next(cursor, &event, err);
     if (status == FACTUM_OK) {
-        status = mark_parse(&event, mark, err);
+        status = fct_follow_mark_parse(&event, mark, err);
     }
     factum_cursor_close(cursor);
     return status == FACTUM_DONE ? FACTUM_OK : status;
@@ -150,21 +150,29 @@ static factum_status mark_append(factum_store *store, factum_slice stream, const
     return factum_append(store, &request, result, NULL, err);
 }
 
+factum_slice fct_follow_mark_format(const struct fct_follow_mark *mark,
+                                    char data[FCT_MARK_DATA_SIZE])
+{
+    char owner[FACTUM_UUID_TEXT_SIZE];
+    bool has_token = mark->token[0] != '\0';
+    factum_uuid_format(mark->owner, owner);
+    /* A token has no character that JSON escapes. */
+    int len = snprintf(data, FCT_MARK_DATA_SIZE, "{\"owner\":\"%s\",\"events\":%" PRIu64 "%s%s%s}",
+                       owner, mark->events, has_token ? ",\"token\":\"" : "", mark->token,
+                       has_token ? "\"" : "");
+    FCT_ASSERT(len > 0);
+    FCT_ASSERT((size_t)len < FCT_MARK_DATA_SIZE);
+    return fct_slice(data, (size_t)len);
+}
+
 factum_status fct_follow_mark_save(factum_store *store, factum_slice stream,
                                    const factum_call *call, struct fct_follow_mark *mark,
                                    const struct fct_follow_mark *next, factum_error *err)
 {
-    char owner[FACTUM_UUID_TEXT_SIZE];
-    char data[MARK_DATA_SIZE];
-    bool has_token = next->token[0] != '\0';
+    char data[FCT_MARK_DATA_SIZE];
     factum_append_result result;
-    factum_uuid_format(next->owner, owner);
-    /* A token has no character that JSON escapes. */
-    int len = snprintf(data, sizeof data, "{\"owner\":\"%s\",\"events\":%" PRIu64 "%s%s%s}", owner,
-                       next->events, has_token ? ",\"token\":\"" : "", next->token,
-                       has_token ? "\"" : "");
     factum_status status =
-        mark_append(store, stream, call, mark, fct_slice(data, (size_t)len), &result, err);
+        mark_append(store, stream, call, mark, fct_follow_mark_format(next, data), &result, err);
     if (status != FACTUM_OK) {
         return status;
     }

@@ -126,9 +126,9 @@ static void close_build(void *data)
 }
 
 /* What was skipped stands in the stream of the definition: a file that is rebuilt knows it too. */
-static factum_status tell_skipped(void *data, struct fct_applier *applier, factum_error *err)
+factum_status fct_hosted_build_skipped(struct fct_hosted_build *build, struct fct_applier *applier,
+                                       factum_error *err)
 {
-    struct fct_hosted_build *build = data;
     factum_cursor *cursor;
     factum_event event;
     factum_arena arena;
@@ -151,6 +151,11 @@ static factum_status tell_skipped(void *data, struct fct_applier *applier, factu
     factum_arena_finish(&arena);
     factum_cursor_close(cursor);
     return status == FACTUM_DONE ? FACTUM_OK : status;
+}
+
+static factum_status tell_skipped(void *data, struct fct_applier *applier, factum_error *err)
+{
+    return fct_hosted_build_skipped(data, applier, err);
 }
 
 static void runner_changed(void *data)

@@ -26,41 +26,23 @@
 #include "core/sized.h"
 #include "core/slice.h"
 #include "os/os.h"
+#include "projection/sqlite_status.h"
 
 #define INBOX_STEP_MAX 10000
 #define INBOX_STEP_LIMIT UINT64_C(1000000)
 
 /* ---- statements ------------------------------------------------------------------------------ */
 
-static factum_status inbox_status(int code)
+/* A statement that SQLite refuses is the caller's mistake: there is no table, or another one. */
+static factum_status inbox_refused(factum_status status, factum_error *err)
 {
-    switch (code & 0xff) {
-    case SQLITE_BUSY:
-    case SQLITE_LOCKED:
-        return FACTUM_BUSY;
-    case SQLITE_FULL:
-        return FACTUM_NO_SPACE;
-    case SQLITE_READONLY:
-        return FACTUM_READ_ONLY;
-    case SQLITE_NOMEM:
-        return FACTUM_NO_MEMORY;
-    case SQLITE_CORRUPT:
-    case SQLITE_NOTADB:
-        return FACTUM_CORRUPT;
-    case SQLITE_IOERR:
-    case SQLITE_CANTOPEN:
-        return FACTUM_IO;
-    case SQLITE_INTERRUPT:
-        return FACTUM_CANCELLED;
-    default:
-        return FACTUM_INVALID;
+    if (status == FACTUM_FAILED) {
+        status = FACTUM_INVALID;
+        if (err != NULL) {
+            err->status = status;
+        }
     }
-}
-
-static factum_status inbox_fail(sqlite3 *db, const char *what, factum_error *err)
-{
-    int code = sqlite3_extended_errcode(db);
-    return fct_fail(err, inbox_status(code), "inbox: %s: %s", what, sqlite3_errmsg(db));
+    return status;
 }
 
 /* *statement is the caller's, for sqlite3_finalize, which accepts the NULL of a failure. */
@@ -68,14 +50,7 @@ static factum_status inbox_prepare(sqlite3 *db, const char *sql, const char *wha
                                    sqlite3_stmt **statement, factum_error *err)
 {
     *statement = NULL;
-    int code = sqlite3_prepare_v2(db, sql, -1, statement, NULL);
-    return code == SQLITE_OK ? FACTUM_OK : inbox_fail(db, what, err);
-}
-
-static int inbox_bind_text(sqlite3_stmt *statement, int number, factum_slice text)
-{
-    return sqlite3_bind_text(statement, number, (const char *)text.ptr, (int)text.len,
-                             SQLITE_STATIC);
+    return inbox_refused(fct_sqlite_prepare(db, factum_slice_from(sql), what, statement, err), err);
 }
 
 /* Steps a statement that gives no row to its end. |bound|: the outcome of its bindings. */
@@ -83,7 +58,8 @@ static factum_status inbox_step(sqlite3 *db, sqlite3_stmt *statement, int bound,
                                 factum_error *err)
 {
     if (bound != SQLITE_OK || sqlite3_step(statement) != SQLITE_DONE) {
-        return inbox_fail(db, what, err);
+        return inbox_refused(fct_sqlite_fail(db, sqlite3_extended_errcode(db), err, "%s", what),
+                             err);
     }
     return FACTUM_OK;
 }
@@ -119,9 +95,9 @@ factum_status factum_inbox_create_table(sqlite3 *db, factum_error *err)
     factum_status status = inbox_need(db, err);
     for (size_t i = 0; i < sizeof sql / sizeof sql[0] && status == FACTUM_OK; i++) {
         sqlite3_stmt *statement;
-        status = inbox_prepare(db, sql[i], "create the table", &statement, err);
+        status = inbox_prepare(db, sql[i], "inbox: create the table", &statement, err);
         if (status == FACTUM_OK) {
-            status = inbox_step(db, statement, SQLITE_OK, "create the table", err);
+            status = inbox_step(db, statement, SQLITE_OK, "inbox: create the table", err);
         }
         (void)sqlite3_finalize(statement);
     }
@@ -137,15 +113,15 @@ static factum_status inbox_insert(sqlite3 *db, const factum_inbox_message *messa
                               "VALUES (?1, ?2, NULLIF(?3, 0), ?4) ON CONFLICT DO NOTHING";
     sqlite3_stmt *statement;
     int64_t received = message->received != 0 ? message->received : fct_os_time(fct_os_real());
-    factum_status status = inbox_prepare(db, sql, "take a message", &statement, err);
+    factum_status status = inbox_prepare(db, sql, "inbox: take a message", &statement, err);
     if (status == FACTUM_OK) {
-        int bound = inbox_bind_text(statement, 1, message->consumer);
-        bound = bound != SQLITE_OK ? bound : inbox_bind_text(statement, 2, message->id);
+        int bound = fct_sqlite_bind_text(statement, 1, message->consumer);
+        bound = bound != SQLITE_OK ? bound : fct_sqlite_bind_text(statement, 2, message->id);
         bound = bound != SQLITE_OK
                     ? bound
                     : sqlite3_bind_int64(statement, 3, (sqlite3_int64)message->position);
         bound = bound != SQLITE_OK ? bound : sqlite3_bind_int64(statement, 4, received);
-        status = inbox_step(db, statement, bound, "take a message", err);
+        status = inbox_step(db, statement, bound, "inbox: take a message", err);
     }
     (void)sqlite3_finalize(statement);
     return status;
@@ -202,12 +178,12 @@ static factum_status inbox_trim_by(sqlite3 *db, const factum_inbox_limits *limit
     if (*left == 0) {
         return FACTUM_OK;
     }
-    factum_status status = inbox_prepare(db, sql, "trim", &statement, err);
+    factum_status status = inbox_prepare(db, sql, "inbox: trim", &statement, err);
     if (status == FACTUM_OK) {
-        int bound = inbox_bind_text(statement, 1, limits->consumer);
+        int bound = fct_sqlite_bind_text(statement, 1, limits->consumer);
         bound = bound != SQLITE_OK ? bound : sqlite3_bind_int64(statement, 2, bound_by);
         bound = bound != SQLITE_OK ? bound : sqlite3_bind_int64(statement, 3, (sqlite3_int64)*left);
-        status = inbox_step(db, statement, bound, "trim", err);
+        status = inbox_step(db, statement, bound, "inbox: trim", err);
     }
     (void)sqlite3_finalize(statement);
     if (status == FACTUM_OK) {

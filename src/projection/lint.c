@@ -298,9 +298,9 @@ static factum_status lint_statement(const struct lint *lint)
 
 /* ---- table expressions ----------------------------------------------------------------------- */
 
-/* SQLite copies a table expression for each of its uses, and those in it too, so that n of them that
- * each name the one before twice become 2^n. Costs are counted as the text is read: that of an
- * expression is 1 and the costs of all that it names. */
+/* SQLite copies a table expression for each of its uses, and those in it too: n of them that each
+ * name the one before twice become 2^n. Costs are counted in tokens as the text is read: that of an
+ * expression is its tokens and the costs of all that it names. */
 #define EXPRESSIONS_MAX 64u
 
 struct expressions {
@@ -354,6 +354,7 @@ static bool expression_begins(const struct lint *lint)
 static factum_status expression_name(const struct lint *lint, struct expressions *expressions)
 {
     factum_slice name = fct_lint_name(&lint->token);
+    expressions->cost++;
     for (size_t i = 0; i < expressions->count && name.len > 0; i++) {
         if (lint_same(expressions->list[i].name, name)) {
             expressions->cost += expressions->list[i].cost;
@@ -393,14 +394,15 @@ static factum_status lint_expansions(const struct lint *lint, struct expressions
         if (expressions->list[i].opened && !expressions->list[i].closed &&
             expressions->list[i].depth + 1 == lint->depth) {
             expressions->list[i].closed = true;
-            expressions->list[i].cost = 1 + expressions->cost - expressions->list[i].before;
+            expressions->list[i].cost = expressions->cost - expressions->list[i].before;
         }
     }
-    if (status == FACTUM_OK && expressions->cost > FCT_LINT_EXPANSIONS_MAX) {
-        return lint_fail(lint, FACTUM_TOO_BIG,
-                         "the expressions of WITH name each other so often that they become more "
-                         "than %u: use fewer",
-                         FCT_LINT_EXPANSIONS_MAX);
+    if (status == FACTUM_OK && expressions->cost > FCT_LINT_EXPANDED_MAX) {
+        return lint_fail(
+            lint, FACTUM_TOO_BIG,
+            "the expressions of WITH name each other so often that the statement grows to "
+            "more than %u words: use fewer",
+            FCT_LINT_EXPANDED_MAX);
     }
     return status;
 }

@@ -170,8 +170,8 @@ static factum_status do_parked_work(void *data, struct fct_applier *applier,
     }
 }
 
-/* What the runners have to do. A runner that does not run does it when it starts: then it reads what
- * was skipped, and tries what is parked. */
+/* What the runners have to do. A runner that does not run does it when it starts: then it reads
+ * what was skipped, and tries what is parked. */
 static void work_on_parked(struct fct_model *model, const struct fct_act *act)
 {
     struct parked_work work = {act};
@@ -245,7 +245,8 @@ static factum_status match_runners(struct factum_models *models, struct fct_mode
 
 /* ---- acts ------------------------------------------------------------------------------------ */
 
-/* An act that cannot be done is recorded with the reason, so that it does not hold up the others. */
+/* An act that cannot be done is recorded with the reason, so that it does not hold up the others.
+ * */
 static factum_status refuse_act(struct passing *pass, uint64_t revision, const factum_error *why,
                                 factum_error *err)
 {

@@ -279,7 +279,7 @@ static factum_status names_status(const struct build_names *names, factum_status
     return status;
 }
 
-/* Runs |format| with each name once or twice, and |suffix|: '%s' are the name, then the suffix. */
+/* Runs |before| with the name; with a |suffix| it makes the view of that name over the table. */
 static factum_status run_for_name(struct fct_model_file *file, const char *before, const char *name,
                                   const char *suffix, factum_error *err)
 {

@@ -1,5 +1,5 @@
-/* model_build.h - the builds of a model in its file: made, listed, dropped, put into use; and acts of
- * operators, each in one transaction with its effect. Layer: projection.
+/* model_build.h - the builds of a model in its file: made, listed, dropped, put into use; and acts
+ * of operators, each in one transaction with its effect. Layer: projection.
  *
  * A build is a version's tables. A table {{t}} is "t__v3" in it: the name and the build's suffix. A
  * version that is built once more gets run 2 and the suffix "__v3_2". The build in use is seen
@@ -9,8 +9,8 @@
  *  1. A build has its row in factum_checkpoint if and only if it has its tables.
  *  2. Every view of the file is a table of the build in use, and each of its tables has one.
  *
- * Every function that writes takes part in a transaction that is open, as a whole or not at all, and
- * otherwise is one of its own. One thread at a time.
+ * Every function that writes takes part in a transaction that is open, as a whole or not at all,
+ * and otherwise is one of its own. One thread at a time.
  */
 #ifndef FCT_PROJECTION_MODEL_BUILD_H
 #define FCT_PROJECTION_MODEL_BUILD_H
@@ -60,14 +60,14 @@ FCT_MUST_USE factum_status fct_model_build_list(struct fct_model_file *file,
 FCT_MUST_USE factum_status fct_model_build_drop(struct fct_model_file *file, struct fct_build build,
                                                 factum_error *err);
 
-/* Puts |build| into use: views, in_use and previous change in one transaction. NOT_FOUND. INVALID: it
- * is in use. FAILED: a view cannot be made, because another table has its name. */
+/* Puts |build| into use: views, in_use and previous change in one transaction. NOT_FOUND. INVALID:
+ * it is in use. FAILED: a view cannot be made, because another table has its name. */
 FCT_MUST_USE factum_status fct_model_swap(struct fct_model_file *file, struct fct_build build,
                                           factum_error *err);
 /* Takes the build in use out of use: no view is left, and none is in use or was before. */
 FCT_MUST_USE factum_status fct_model_unuse(struct fct_model_file *file, factum_error *err);
-/* Puts the previous build into use again, and the one in use becomes the previous one. INVALID: there
- * is none. */
+/* Puts the previous build into use again, and the one in use becomes the previous one. INVALID:
+ * there is none. */
 FCT_MUST_USE factum_status fct_model_rollback(struct fct_model_file *file, factum_error *err);
 
 /* The tables of a build, each without its suffix, in the order of their names; |each| returns false
@@ -79,11 +79,11 @@ FCT_MUST_USE factum_status fct_model_build_tables(struct fct_model_file *file,
 
 /* ---- acts ------------------------------------------------------------------------------------ */
 
-/* Begins a transaction that records the act at |revision| of the definition's stream. EXISTS: it, or
- * a later one, was carried out: nothing was begun. */
+/* Begins a transaction that records the act at |revision| of the definition's stream. EXISTS: it,
+ * or a later one, was carried out: nothing was begun. */
 FCT_MUST_USE factum_status fct_model_act_begin(struct fct_model_file *file, uint64_t revision,
                                                factum_error *err);
-/* The same inside a transaction that is open, as a target's. EXISTS: the transaction is unchanged. */
+/* The same inside a transaction that is open, as a target's. EXISTS: the transaction goes on. */
 FCT_MUST_USE factum_status fct_model_act_mark(struct fct_model_file *file, uint64_t revision,
                                               factum_error *err);
 /* Inside the act's transaction: the act could not be done, and why. The newest 100 are kept. */

@@ -325,7 +325,7 @@ static factum_status judge_model(struct fct_model_file *file, factum_uuid store,
 }
 
 /* Compares every page with its neighbours; "ok" is the only good answer. */
-static factum_status check_all(struct fct_model_file *file, factum_error *err)
+static factum_status check_pages(struct fct_model_file *file, factum_error *err)
 {
     sqlite3_stmt *statement;
     bool row;
@@ -365,7 +365,7 @@ static factum_status admit(struct fct_model_file *file,
     bool ours = false;
     factum_status status = FACTUM_OK;
     if (left_open) {
-        status = check_all(file, err);
+        status = check_pages(file, err);
     }
     if (status == FACTUM_OK) {
         status = count_tables(file, &count, &ours, err);

@@ -1,21 +1,21 @@
 /* model_file.h - the file of a read model, DIR/NAME.db: opened, checked, its bookkeeping.
  * Layer: projection.
  *
- * It knows SQLite, and what the bookkeeping tables are. It does not know events, nor what the tables
- * of a model mean; model_build.h makes those, sqlite_target.h fills them.
+ * It knows SQLite, and what the bookkeeping tables are. It does not know events, nor what the
+ * tables of a model mean; model_build.h makes those, sqlite_target.h fills them.
  *
  *     factum_model        one row: format, store, name, acts (the revision of the last act that was
  *                         carried out; -1: none), in_use, previous (names of builds; '': none)
- *     factum_checkpoint   a row for each build: name (NAME__vN), version, run, position, epoch, token,
- *                         created, event_count
+ *     factum_checkpoint   a row for each build: name (NAME__vN), version, run, position, epoch,
+ *                         token, created, event_count
  *     factum_parked       build, key, position, type, reason, attempts, next_attempt, since
  *     factum_refused      revision, reason: acts that could not be carried out
  *
  * WAL with synchronous=FULL: what was committed survives a loss of power. SQLite before 3.51.3 can
- * damage a file if one connection resets the WAL while another one moves it into the file. Therefore
- * no connection does that by itself (wal_autocheckpoint is 0, readers do not when they close). A
- * writer does it by a second connection, the sweeper, while it holds the write lock itself: then
- * nobody can reset the WAL.
+ * damage a file if one connection resets the WAL while another one moves it into the file.
+ * Therefore no connection does that by itself (wal_autocheckpoint is 0, readers do not when they
+ * close). A writer does it by a second connection, the sweeper, while it holds the write lock
+ * itself: then nobody can reset the WAL.
  *
  * Invariants:
  *  1. The format, the store and the name are those of the file's user, or it is not open.
@@ -45,8 +45,8 @@ struct fct_model_file_options {
     factum_slice name; /* of the model */
     factum_uuid store;
     bool write; /* makes the file if it is not there */
-    /* If the last writer has not closed it, the whole file is checked. For the first one in a process
-     * that opens it; while others have it open it says nothing and costs time. */
+    /* If the last writer has not closed it, the whole file is checked. For the first one in a
+     * process that opens it; while others have it open it says nothing and costs time. */
     bool check;
     size_t cache_size; /* bytes; 0: 16 MiB of a writer, 4 MiB of a reader */
     const struct fct_mem *mem;
@@ -71,9 +71,10 @@ struct fct_model_state {
     char previous[FCT_MODEL_BUILD_NAME_SIZE];
 };
 
-/* *file is the caller's, for fct_model_file_close; NULL on failure. NOT_FOUND: a reader, and there is
- * no model. INVALID: the file is another store's, another model's or no model at all. NEWER_FORMAT.
- * CORRUPT: it is damaged: fct_model_file_remove, it is rebuilt. BUSY, IO, NO_SPACE, NO_MEMORY. */
+/* *file is the caller's, for fct_model_file_close; NULL on failure. NOT_FOUND: a reader, and there
+ * is no model. INVALID: the file is another store's, another model's or no model at all.
+ * NEWER_FORMAT. CORRUPT: it is damaged: fct_model_file_remove, it is rebuilt. BUSY, IO, NO_SPACE,
+ * NO_MEMORY. */
 FCT_MUST_USE factum_status fct_model_file_open(const struct fct_model_file_options *options,
                                                struct fct_model_file **file, factum_error *err);
 /* Rolls back what is under way. The last connection of a file empties the WAL, unless it is a
@@ -91,8 +92,8 @@ FCT_MUST_USE factum_status fct_model_file_check_place(struct fct_model_file *fil
 /* After a commit: moves the WAL into the file if it has become long. What fails here has lost
  * nothing and is tried again after a later commit. */
 void fct_model_file_sweep(struct fct_model_file *file);
-/* Waits 10 ms now and then for readers that keep the WAL from being emptied, up to |wait_ms|. Returns
- * whether all of it was moved. */
+/* Waits 10 ms now and then for readers that keep the WAL from being emptied, up to |wait_ms|.
+ * Returns whether all of it was moved. */
 bool fct_model_file_sweep_now(struct fct_model_file *file, int wait_ms);
 
 #endif

@@ -14,7 +14,7 @@
 #include "core/mem.h"
 #include "core/sized.h"
 #include "core/slice.h"
-#include "projection/models_int.h"
+#include "projection/as_of.h"
 #include "projection/query_gate.h"
 #include "projection/sqlite_status.h"
 
@@ -31,7 +31,8 @@ struct asking {
     char name[FCT_MODEL_BUILD_NAME_SIZE]; /* of the build that |tables| are of */
     struct fct_query_table *tables;
     size_t table_count;
-    bool swapped; /* another build is in use now */
+    const struct fct_as_of *as_of; /* NULL: the model as it is */
+    bool swapped;                  /* another build is in use now */
     struct fct_checkpoint at;
 };
 
@@ -168,7 +169,8 @@ static factum_status run_query(struct asking *asking, const factum_rows *rows, u
         status = find_sql(asking, &arena, &buf, &query, err);
     }
     if (status == FACTUM_OK) {
-        (void)snprintf(path, sizeof path, "%s/%s.db", asking->build->models->dir,
+        (void)snprintf(path, sizeof path, "%s/%s.db",
+                       asking->as_of != NULL ? asking->as_of->dir : asking->build->models->dir,
                        asking->build->model->name);
         const struct fct_query_gate_options options = {
             .os = fct_os_real(), .mem = fct_mem_heap(), .path = path};
@@ -183,11 +185,33 @@ static factum_status run_query(struct asking *asking, const factum_rows *rows, u
     return status;
 }
 
+/* The same of a replay: it has all that there was. */
+static factum_status tell_past(const struct asking *asking, uint64_t row_count,
+                               factum_model_answer *answer)
+{
+    factum_model_answer full = {.size = sizeof full, .row_count = row_count};
+    full.status = (factum_build_status){
+        .size = sizeof full.status,
+        .model = factum_slice_from(asking->build->model->name),
+        .version = asking->build->id.version,
+        .in_use = true,
+        .state = FACTUM_BUILD_LIVE,
+        .place = asking->as_of->position,
+        .place_created = asking->at.created,
+        .event_count = asking->at.event_count,
+    };
+    fct_sized_write(answer, &full, sizeof full);
+    return FACTUM_OK;
+}
+
 /* The status of the build as the snapshot has it. */
 static factum_status tell_answer(const struct asking *asking, uint64_t row_count,
                                  factum_model_answer *answer, factum_error *err)
 {
     factum_model_answer full = {.size = sizeof full, .row_count = row_count};
+    if (asking->as_of != NULL) {
+        return tell_past(asking, row_count, answer);
+    }
     factum_status status = fct_hosted_build_status(asking->build, true, &full.status, err);
     if (status == FACTUM_OK) {
         if (full.status.place < asking->at.position) {
@@ -233,8 +257,8 @@ static factum_status check_query(const factum_models *models, const factum_model
     if ((query->sql.len > 0) == (query->named.len > 0)) {
         return fct_fail(err, FACTUM_INVALID, "query: SQL, or the name of a query, is needed");
     }
-    if (query->at_created_set || query->at_time_set || query->at_position_set) {
-        return fct_fail(err, FACTUM_UNSUPPORTED, "query: as of a moment is not supported yet");
+    if (query->at_created_set + query->at_time_set + query->at_position_set > 1) {
+        return fct_fail(err, FACTUM_INVALID, "query: as of one moment, not several");
     }
     return FACTUM_OK;
 }
@@ -257,11 +281,19 @@ factum_status factum_models_query(factum_models *models, const factum_model_quer
         if (status != FACTUM_OK) {
             break;
         }
-        status = run_query(&asking, rows, &row_count, err);
+        struct fct_as_of *as_of = NULL;
+        if (query.at_created_set || query.at_time_set || query.at_position_set) {
+            status = fct_as_of_get(asking.build, &query, &as_of, err);
+            asking.as_of = as_of;
+        }
+        if (status == FACTUM_OK) {
+            status = run_query(&asking, rows, &row_count, err);
+        }
         bool again = status == FACTUM_BUSY && asking.swapped && i < TRIES_MAX;
         if (status == FACTUM_OK && answer != NULL) {
             status = tell_answer(&asking, row_count, answer, err);
         }
+        fct_as_of_release(as_of);
         fct_hosted_build_release(asking.build);
         if (!again) {
             break;

@@ -9,7 +9,7 @@
 #include "core/mem.h"
 #include "core/sized.h"
 #include "core/slice.h"
-#include "projection/models_int.h"
+#include "projection/as_of.h"
 
 #define TICK_MS INT64_C(200) /* acts that wait, runners that have ended: looked at so often */
 #define IDLE_MS INT64_C(5000)
@@ -348,6 +348,7 @@ static void host_thread(void *data)
     for (size_t i = 0; i < models->count; i++) {
         fct_model_release(models, models->models[i]);
     }
+    fct_as_of_clear(models);
 }
 
 /* ---- open and close -------------------------------------------------------------------------- */
@@ -449,6 +450,9 @@ factum_status factum_models_open(factum_store *store, const factum_models_option
     made->store_id = info.store_id;
     if (status == FACTUM_OK) {
         status = fct_os_make_dir(fct_os_real(), made->dir, err);
+    }
+    if (status == FACTUM_OK) {
+        status = fct_as_of_sweep(made, err);
     }
     if (status == FACTUM_OK) {
         status = fct_thread_start(&made->thread, "models", host_thread, made, err);

@@ -8,8 +8,8 @@
  * one for the build in use, one for the one before it, one for what is built beside.
  *
  * Locks. |lock| of the host guards the list of models and what is in them, but for what belongs to
- * the host's thread alone. It is not held while a store, a file or a runner is waited for, except to
- * look at a runner's status. A model is never taken out of the list: pointers to it stay good.
+ * the host's thread alone. It is not held while a store, a file or a runner is waited for, except
+ * to look at a runner's status. A model is never taken out of the list: pointers to it stay good.
  */
 #ifndef FCT_PROJECTION_MODELS_INT_H
 #define FCT_PROJECTION_MODELS_INT_H
@@ -25,8 +25,10 @@
 #include "projection/source.h"
 
 #define FCT_MODEL_ROLES 3u
+#define FCT_AS_OF_KEPT 4u
 
-/* A build of a model, as its host knows it. Others hold it while they look at it without the lock. */
+/* A build of a model, as its host knows it. Others hold it while they look at it without the lock.
+ * */
 struct fct_hosted_build {
     uint32_t holders; /* with its place in the model, if it has one */
     struct factum_models *models;
@@ -71,7 +73,9 @@ struct factum_models {
     struct fct_model **models;
     size_t count;
     size_t capacity;
-    factum_subscription *subscription; /* to be woken */
+    factum_subscription *subscription;       /* to be woken */
+    struct fct_as_of *as_of[FCT_AS_OF_KEPT]; /* replays that are kept: as_of.h */
+    uint64_t as_of_count;                    /* questions, to tell which replay was used last */
     bool stop;
     _Atomic uint32_t changes; /* for those who wait for an act or a place */
 };
@@ -98,6 +102,9 @@ void fct_hosted_build_free(struct fct_hosted_build *build);
 struct fct_hosted_build *fct_hosted_build_hold(struct factum_models *models,
                                                struct fct_model *model, enum fct_model_role role);
 void fct_hosted_build_release(struct fct_hosted_build *build);
+/* Tells |applier| the positions of its projection that an operator has skipped. As factum_read. */
+FCT_MUST_USE factum_status fct_hosted_build_skipped(struct fct_hosted_build *build,
+                                                    struct fct_applier *applier, factum_error *err);
 /* Stops its runner, if it has one. */
 void fct_hosted_build_stop(struct fct_hosted_build *build);
 /* Starts its runner. */

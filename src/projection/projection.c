@@ -5,6 +5,7 @@
 #include "core/error.h"
 #include "core/mem.h"
 #include "core/sized.h"
+#include "projection/fields.h"
 #include "projection/lint.h"
 #include "projection/projection_int.h"
 #include "projection/sqlite_check.h"
@@ -13,10 +14,12 @@
 static factum_status projection_check(const struct fct_definition *definition,
                                       const factum_projection_options *options, factum_error *err)
 {
-    (void)options;
     factum_status status = fct_projection_lint(definition, err);
     if (status == FACTUM_OK) {
         status = fct_sqlite_check(definition, err);
+    }
+    if (status == FACTUM_OK) {
+        status = fct_fields_check(definition, options->schemas, err);
     }
     return status;
 }

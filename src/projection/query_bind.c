@@ -5,8 +5,8 @@
 #include "core/slice.h"
 
 /* The name of the parameter |number|, from 1; empty: it has another form, and |err| says so. */
-static factum_slice bind_name(sqlite3_stmt *statement, const struct fct_query *query, int number,
-                              factum_error *err)
+static factum_slice query_bind_name(sqlite3_stmt *statement, const struct fct_query *query,
+                                    int number, factum_error *err)
 {
     const char *written = sqlite3_bind_parameter_name(statement, number);
     if (query->numbered != NULL && (written == NULL || written[0] == '?') &&
@@ -22,7 +22,8 @@ static factum_slice bind_name(sqlite3_stmt *statement, const struct fct_query *q
 }
 
 /* The one that is given for |name|; NULL: none. */
-static const factum_model_parameter *bind_given(const struct fct_query *query, factum_slice name)
+static const factum_model_parameter *query_bind_given(const struct fct_query *query,
+                                                      factum_slice name)
 {
     for (size_t i = 0; i < query->parameter_count; i++) {
         if (fct_slice_equal(query->parameters[i].name, name)) {
@@ -33,11 +34,12 @@ static const factum_model_parameter *bind_given(const struct fct_query *query, f
 }
 
 /* The number of the parameter |name| of the statement; 0: it has none. */
-static int bind_find(sqlite3_stmt *statement, const struct fct_query *query, factum_slice name)
+static int query_bind_find(sqlite3_stmt *statement, const struct fct_query *query,
+                           factum_slice name)
 {
     int count = sqlite3_bind_parameter_count(statement);
     for (int i = 1; i <= count; i++) {
-        if (fct_slice_equal(bind_name(statement, query, i, NULL), name)) {
+        if (fct_slice_equal(query_bind_name(statement, query, i, NULL), name)) {
             return i;
         }
     }
@@ -45,16 +47,16 @@ static int bind_find(sqlite3_stmt *statement, const struct fct_query *query, fac
 }
 
 /* Of what is given: each name is asked for, and given once. */
-static factum_status bind_check_given(sqlite3_stmt *statement, const struct fct_query *query,
-                                      factum_error *err)
+static factum_status query_bind_check_given(sqlite3_stmt *statement, const struct fct_query *query,
+                                            factum_error *err)
 {
     for (size_t i = 0; i < query->parameter_count; i++) {
         const factum_model_parameter *given = &query->parameters[i];
-        if (bind_find(statement, query, given->name) == 0) {
+        if (query_bind_find(statement, query, given->name) == 0) {
             return fct_fail(err, FACTUM_INVALID, "the query has no parameter :%.*s",
                             FCT_FMT(given->name));
         }
-        if (bind_given(query, given->name) != given) {
+        if (query_bind_given(query, given->name) != given) {
             return fct_fail(err, FACTUM_INVALID, "the parameter :%.*s is given twice",
                             FCT_FMT(given->name));
         }
@@ -62,7 +64,7 @@ static factum_status bind_check_given(sqlite3_stmt *statement, const struct fct_
     return FACTUM_OK;
 }
 
-static int bind_value(sqlite3_stmt *statement, int number, const factum_value *value)
+static int query_bind_value(sqlite3_stmt *statement, int number, const factum_value *value)
 {
     const void *bytes = value->bytes.len > 0 ? (const void *)value->bytes.ptr : "";
     switch (value->kind) {
@@ -84,10 +86,10 @@ static int bind_value(sqlite3_stmt *statement, int number, const factum_value *v
     }
 }
 
-static factum_status bind_one(sqlite3_stmt *statement, int number,
-                              const factum_model_parameter *given, factum_error *err)
+static factum_status query_bind_one(sqlite3_stmt *statement, int number,
+                                    const factum_model_parameter *given, factum_error *err)
 {
-    int code = bind_value(statement, number, &given->value);
+    int code = query_bind_value(statement, number, &given->value);
     switch (code) {
     case SQLITE_OK:
         return FACTUM_OK;
@@ -113,14 +115,14 @@ factum_status fct_query_bind(sqlite3_stmt *statement, const struct fct_query *qu
     int count = sqlite3_bind_parameter_count(statement);
     factum_status status = FACTUM_OK;
     for (int i = 1; i <= count && status == FACTUM_OK; i++) {
-        factum_slice name = bind_name(statement, query, i, err);
-        const factum_model_parameter *given = bind_given(query, name);
+        factum_slice name = query_bind_name(statement, query, i, err);
+        const factum_model_parameter *given = query_bind_given(query, name);
         if (name.len == 0) {
             return FACTUM_INVALID;
         }
-        status = given != NULL ? bind_one(statement, i, given, err)
+        status = given != NULL ? query_bind_one(statement, i, given, err)
                                : fct_fail(err, FACTUM_INVALID, "the parameter :%.*s is missing",
                                           FCT_FMT(name));
     }
-    return status == FACTUM_OK ? bind_check_given(statement, query, err) : status;
+    return status == FACTUM_OK ? query_bind_check_given(statement, query, err) : status;
 }

@@ -198,7 +198,7 @@ static const sqlite3_io_methods files_temp_methods = {
 /* ---- other files ----------------------------------------------------------------------------- */
 
 /* The functions of the default VFS's files, with a read that looks at the guard. A file keeps its
- * own struct and gets this table in place of its own. Written once, when the first file is opened. */
+ * own struct and gets this table in place of its own. Written once, at the first open. */
 static sqlite3_io_methods files_timed_methods;
 static _Atomic(const sqlite3_io_methods *) files_base_methods; /* what the table was made from */
 static atomic_flag files_writer = ATOMIC_FLAG_INIT;

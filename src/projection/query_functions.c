@@ -6,6 +6,8 @@
 
 #include "projection/query_functions_int.h"
 
+#define FUNCTIONS_WORK 4096u /* that LIKE and GLOB do before they ask */
+
 bool fct_query_function_goes_on(sqlite3_context *context, uint64_t work)
 {
     struct fct_query_guard *guard = sqlite3_user_data(context);
@@ -142,6 +144,14 @@ static void functions_replace(sqlite3_context *context, int count, sqlite3_value
         return;
     }
     factum_slice with = functions_text(values[2]);
+    size_t first = 0;
+    if (!functions_find(context, whole, part, &first)) {
+        return;
+    }
+    if (first == whole.len && sqlite3_value_type(values[0]) == SQLITE_TEXT) {
+        sqlite3_result_value(context, values[0]); /* the most common case, without a copy */
+        return;
+    }
     sqlite3_str *text = sqlite3_str_new(sqlite3_context_db_handle(context));
     while (whole.len > 0 && sqlite3_str_errcode(text) == SQLITE_OK) {
         size_t found = 0;
@@ -323,6 +333,7 @@ static bool functions_match(sqlite3_context *context, const struct functions_lan
 {
     const uint8_t *many_pattern = NULL; /* after the last "many" */
     const uint8_t *many_text = NULL;    /* what it ends before */
+    uint64_t work = 0;
     for (;;) {
         const uint8_t *start = pattern;
         if (functions_at_many(language, pattern)) {
@@ -337,8 +348,12 @@ static bool functions_match(sqlite3_context *context, const struct functions_lan
         }
         bool ended = *text == '\0';
         bool fits = *pattern != '\0' && functions_fits(language, &pattern, &text);
-        if (!fct_query_function_goes_on(context, (uint64_t)(pattern - start) * 2 + 4)) {
-            return false;
+        work += (uint64_t)(pattern - start) * 2 + 4;
+        if (work >= FUNCTIONS_WORK) {
+            if (!fct_query_function_goes_on(context, work)) {
+                return false;
+            }
+            work = 0;
         }
         if (fits) {
             continue;

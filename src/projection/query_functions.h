@@ -3,10 +3,12 @@
  *
  * instr, replace, LIKE, GLOB, and trim with two arguments take time in proportion to the product of
  * their arguments; printf and format print numbers as wide as they are told, any number of times.
- * SQLite cannot interrupt a function. These give the same results as SQLite's (query_functions_test.c
- * compares them), and end when the time of the query does. Differences: a width or a precision is at
- * most FCT_QUERY_WIDTH_MAX; LIKE and GLOB use no index (write a range instead: name >= 'ab' AND
- * name < 'ac').
+ * SQLite cannot interrupt a function. These end when the time of the query does, and give the same
+ * results as SQLite's; query_functions_test.c compares them. Differences:
+ *   - a width or a precision is at most FCT_QUERY_WIDTH_MAX;
+ *   - a printf of nothing is an empty text, not NULL;
+ *   - instr may find bytes that are not UTF-8;
+ *   - LIKE and GLOB use no index: write a range instead, name >= 'ab' AND name < 'ac'.
  */
 #ifndef FCT_PROJECTION_QUERY_FUNCTIONS_H
 #define FCT_PROJECTION_QUERY_FUNCTIONS_H

@@ -1,12 +1,13 @@
-/* query_gate.h - queries of people and programs against the file of a read model. Layer: projection.
+/* query_gate.h - queries of people and programs against the file of a read model.
+ * Layer: projection.
  *
  * A gate is a connection that only reads. It answers one query after another, each in a read
  * transaction of its own, in which the caller can read the checkpoint as well: so an answer says as
  * of when it is. What a query may read and call is in query_rules.h; what it may use up in
  * query_guard.h, query_files.h and query_functions.h.
  *
- * A statement must be one SELECT, WITH ... SELECT or VALUES. Its parameters have the form :name; or,
- * with names in |numbered|, the form ?N.
+ * A statement must be one SELECT, WITH ... SELECT or VALUES. Its parameters have the form :name;
+ * or, with names in |numbered|, the form ?N.
  *
  * Invariants: outside fct_query_gate_run there is no transaction, no statement of a caller, and
  * nothing is guarded.
@@ -29,7 +30,8 @@
 #define FCT_QUERY_SQL_SIZE_MAX ((size_t)64 << 10)
 #define FCT_QUERY_PARAMETERS_MAX 256u /* different ones of one query */
 
-/* One connection. One thread at a time. */
+/* One connection. One thread at a time; |rows| must not use the gate that calls it. It stays with
+ * the file that it has opened, also if another one takes the file's name. */
 struct fct_query_gate;
 
 struct fct_query_gate_options {
@@ -41,8 +43,8 @@ struct fct_query_gate_options {
     sqlite3 *db;
 };
 
-/* Where the checkpoint is read: in the transaction of the query, before it. Statements that it makes
- * are finalized when it returns. A failure ends the query. */
+/* Where the checkpoint is read: in the transaction of the query, before it. Statements that it
+ * makes are finalized when it returns. A failure ends the query. */
 struct fct_query_snapshot {
     void *data;
     factum_status (*read)(void *data, sqlite3 *db, factum_error *err); /* NULL: nothing is read */
@@ -60,7 +62,9 @@ struct fct_query {
     uint64_t rows_max;    /* 0: FCT_QUERY_ROWS_MAX */
     uint64_t time_ms_max; /* of the whole run, with the time that |rows| takes; 0: the default */
     uint64_t memory_max;  /* bytes, at least FCT_QUERY_MEMORY_MIN; 0: the default */
-    bool (*stopped)(void *data); /* true ends it: CANCELLED. NULL: nobody asks */
+    /* True ends it: CANCELLED. Asked often, from inside SQLite: must be quick and must not use
+     * SQLite. NULL: nobody asks. */
+    bool (*stopped)(void *data);
     void *stopped_data;
     struct fct_query_snapshot snapshot;
 };

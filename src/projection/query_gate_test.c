@@ -1,9 +1,10 @@
-/* query_gate_test.c - answers, what is refused and in which words, limits of rows. Layer: projection.
- * Queries that try to hang or to fill the memory are in query_hostile_test.c. */
+/* query_gate_test.c - answers, what is refused and in which words, limits of rows.
+ * Layer: projection. Queries that try to hang or to fill the memory are in query_hostile_test.c. */
 #include "projection/query_gate.h"
 
+#include "os/thread.h"
 #include "projection/query_files.h"
-#include "projection/query_fixture.h"
+#include "support/query_fixture.h"
 
 static void assert_answer(struct fixture *f, const char *sql, const char *wanted)
 {
@@ -29,7 +30,7 @@ static void assert_refused(struct fixture *f, const char *sql, const char *why)
 static int set_up(void **state)
 {
     static struct fixture fixture;
-    fixture_open(&fixture);
+    fixture_open(&fixture, fct_os_real());
     *state = &fixture;
     return 0;
 }
@@ -277,7 +278,7 @@ static void only_a_select_is_a_query(void **state)
     assert_refused(f, "", "there is no query: write one SELECT");
     assert_refused(f, "  -- nothing\n", "there is no query");
     assert_refused(f, ";", "a query is one SELECT");
-    assert_refused(f, "/* open", "query:1:");
+    assert_refused(f, "/* open", "query:1:8: a comment has no end: close it with */");
     assert_refused(f, "WITH c AS (SELECT 1) INSERT INTO sku_sales__v3 SELECT 1, 2",
                    "it cannot INSERT");
     assert_refused(f, "WITH c AS (SELECT 1) UPDATE sku_sales__v3 SET qty = 0", "it cannot UPDATE");
@@ -291,7 +292,7 @@ static void a_query_is_one_statement(void **state)
     assert_refused(f, "SELECT 1; SELECT 2",
                    "a query is one statement: another one begins with SELECT");
     assert_refused(f, "SELECT 1; DELETE FROM sku_sales__v3", "another one begins with DELETE");
-    assert_refused(f, "SELECT 1; /* open", "a query is one statement");
+    assert_refused(f, "SELECT 1; /* open", "after the query: a comment has no end");
     assert_answer(f, "SELECT 1 ;; --@ x\n ; /* end */", "1\n1");
     assert_status(fixture_run(f, (struct fct_query){.sql = FCT_SLICE("SELECT 1\0; DROP")}),
                   FACTUM_INVALID);
@@ -368,7 +369,7 @@ static void more_rows_than_allowed_are_an_error(void **state)
     assert_ok(fixture_run(f, query), f->err);
     query.rows_max = 1;
     assert_status(fixture_run(f, query), FACTUM_TOO_BIG);
-    assert_text(f->err, "the answer has more than 1 rows: add a LIMIT, or allow it more");
+    assert_text(f->err, "the answer has more than 1 row: add a LIMIT, or allow it more");
     assert_string_equal(f->text, "sku\nA");
     query.sql = FCT_SLICE("WITH RECURSIVE n(i) AS (VALUES (1) UNION ALL SELECT i + 1 FROM n) "
                           "SELECT i FROM n");
@@ -502,6 +503,68 @@ static void a_database_in_memory_can_be_asked(void **state)
     assert_refused(f, "SELECT * FROM factum_parked", "not factum_parked");
 }
 
+/* A thread that asks for too much, again and again. */
+struct glutton {
+    struct fct_query_gate *gate;
+    factum_status status;
+    int rounds;
+};
+
+static bool ignore_columns(void *data, const factum_slice *names, size_t count)
+{
+    (void)data;
+    (void)names;
+    return count > 0;
+}
+
+static bool ignore_row(void *data, const factum_value *values, size_t count)
+{
+    (void)data;
+    (void)values;
+    return count > 0;
+}
+
+static void be_glutton(void *data)
+{
+    struct glutton *glutton = data;
+    const factum_rows rows = {.columns = ignore_columns, .row = ignore_row};
+    struct fct_query query = {
+        .sql = FCT_SLICE("WITH RECURSIVE n(i) AS (VALUES (1) UNION SELECT random() FROM n) "
+                         "SELECT count(*) FROM n"),
+        .time_ms_max = 60000,
+        .memory_max = UINT64_C(4) << 20,
+    };
+    glutton->status = FACTUM_TOO_BIG;
+    for (int i = 0; i < glutton->rounds && glutton->status == FACTUM_TOO_BIG; i++) {
+        uint64_t row_count = 0;
+        factum_error err;
+        glutton->status = fct_query_gate_run(glutton->gate, &query, &rows, &row_count, &err);
+    }
+}
+
+static void memory_of_one_query_is_not_that_of_another(void **state)
+{
+    struct fixture *f = *state;
+    struct glutton gluttons[2] = {{.rounds = 5}, {.rounds = 5}};
+    struct fct_thread threads[2] = {{.started = false}, {.started = false}};
+    struct fct_query_gate_options options = {
+        .os = fct_os_real(), .mem = &f->fault.mem, .path = f->path};
+    for (int i = 0; i < 2; i++) {
+        assert_ok(fct_query_gate_open(&options, &gluttons[i].gate, &f->err), f->err);
+        assert_ok(fct_thread_start(&threads[i], "glutton", be_glutton, &gluttons[i], &f->err),
+                  f->err);
+    }
+    for (int i = 0; i < 500; i++) {
+        assert_answer(f, "SELECT sum(qty) FROM sku_sales", "sum(qty)\n12");
+        assert_true(fct_query_gate_memory(f->gate) < UINT64_C(1) << 20);
+    }
+    for (int i = 0; i < 2; i++) {
+        fct_thread_join(&threads[i]);
+        assert_int_equal(gluttons[i].status, FACTUM_TOO_BIG);
+        fct_query_gate_close(gluttons[i].gate);
+    }
+}
+
 int main(void)
 {
 #define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -524,6 +587,7 @@ int main(void)
         CASE(a_swap_shows_in_the_next_query),
         CASE(files_that_cannot_be_used_are_said),
         CASE(a_database_in_memory_can_be_asked),
+        CASE(memory_of_one_query_is_not_that_of_another),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -4,8 +4,8 @@
  * statement, but not while it parses and plans one, and not inside a step. The guard asks at all
  * places where a query can spend much:
  *   - the progress handler;
- *   - every allocation of SQLite, which also covers parsing and planning. Allocations are counted for
- *     the thread, so the memory of a query is exact and is refused at its limit, wherever it is
+ *   - every allocation of SQLite, which also covers parsing and planning. Allocations are counted
+ *     for the thread, so the memory of a query is exact and is refused at its limit, wherever it is
  *     asked for;
  *   - every read of the file and of temporary files (query_files.h);
  *   - inside functions that can take long (query_functions.h), by fct_query_guard_charge.
@@ -16,7 +16,8 @@
  *
  * The allocator of SQLite can be replaced only before SQLite is used for the first time in the
  * process; fct_query_guard_install does it. If somebody else was first, memory is judged by the
- * growth of the whole process, at the places where the time is looked at.
+ * growth of the whole process, at the places where the time is looked at, and nothing stops SQLite
+ * while it parses and plans: whoever answers queries of strangers asks fct_query_guard_is_exact.
  *
  * Invariants: a thread has at most one guard that is on; a guard is on only between begin and end;
  * once |stop| is set it stays until the next start, and no allocation succeeds under the guard.
@@ -40,7 +41,7 @@ struct fct_query_guard {
     sqlite3 *db;
     uint64_t deadline; /* of the monotonic clock */
     int64_t memory_max;
-    bool (*stopped)(void *data); /* or NULL; asked often: must be quick */
+    bool (*stopped)(void *data); /* or NULL; must be quick, and not use SQLite */
     void *stopped_data;
     /* Private. */
     enum fct_query_stop stop;
@@ -59,8 +60,8 @@ bool fct_query_guard_is_exact(void);
 
 /* Forgets the last query; nothing is guarded yet. */
 void fct_query_guard_start(struct fct_query_guard *guard);
-/* On and off for this thread. Off while functions of the caller run: what they do with SQLite is not
- * the query's. The deadline goes on. */
+/* On and off for this thread. Off while functions of the caller run: what they do with SQLite is
+ * not the query's. The deadline goes on. */
 void fct_query_guard_begin(struct fct_query_guard *guard);
 void fct_query_guard_end(struct fct_query_guard *guard);
 /* Looks at the clock, and at what else can stop the query. False: it has to end. */

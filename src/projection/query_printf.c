@@ -122,8 +122,11 @@ static void printf_text(struct printf_call *call, const struct printf_field *fie
     char form[48];
     sqlite3_value *value = printf_argument(call);
     const unsigned char *text = value != NULL ? sqlite3_value_text(value) : NULL;
-    printf_form(field, (char[]){field->letter == 'z' ? 's' : field->letter, '\0'}, form,
-                sizeof form);
+    char letter[2] = {field->letter, '\0'};
+    if (letter[0] == 'z') {
+        letter[0] = 's'; /* in C, z frees its argument */
+    }
+    printf_form(field, letter, form, sizeof form);
     if (text != NULL && !fct_query_function_goes_on(
                             call->context, (uint64_t)(unsigned)sqlite3_value_bytes(value) / 4)) {
         return;
@@ -161,7 +164,10 @@ static bool printf_print(struct printf_call *call, const struct printf_field *fi
     char form[48];
     switch (field->letter) {
     case '%':
-        sqlite3_str_appendchar(call->text, 1, '%');
+        printf_form(
+            &(struct printf_field){.left = field->left, .width = field->width, .precision = -1},
+            "s", form, sizeof form);
+        sqlite3_str_appendf(call->text, form, "%");
         return true;
     case 'd':
     case 'i':

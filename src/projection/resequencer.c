@@ -598,10 +598,10 @@ void factum_resequencer_close(factum_resequencer *resequencer)
 factum_status factum_resequencer_info_get(const factum_resequencer *resequencer,
                                           factum_resequencer_info *info, factum_error *err)
 {
-    factum_status status = fct_sized_check(info, "resequencer: the figures", err);
-    if (status == FACTUM_OK && resequencer == NULL) {
-        status = fct_fail(err, FACTUM_INVALID, "resequencer: one is needed");
+    if (resequencer == NULL) {
+        return fct_fail(err, FACTUM_INVALID, "resequencer: one is needed");
     }
+    factum_status status = fct_sized_check(info, "resequencer: the figures", err);
     if (status != FACTUM_OK) {
         return status;
     }

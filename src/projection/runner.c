@@ -254,8 +254,8 @@ static bool is_live(struct fct_runner *runner)
     return status.state == FACTUM_BUILD_LIVE;
 }
 
-/* Nothing more is there now: what the batch holds is applied, and the place moves. The checkpoint is
- * written for events that are not wanted too, but not often. */
+/* Nothing more is there now: what the batch holds is applied, and the place moves. The checkpoint
+ * is written for events that are not wanted too, but not often. */
 static factum_status pause_in_events(struct fct_runner *runner, bool caught_up, factum_error *err)
 {
     uint64_t place = factum_subscription_checkpoint(runner->subscription);

@@ -73,8 +73,9 @@ FCT_MUST_USE factum_status fct_runner_start(const struct fct_runner_options *opt
 void fct_runner_stop(struct fct_runner *runner);
 /* Any thread. */
 void fct_runner_status_get(struct fct_runner *runner, struct fct_runner_status *status);
-/* Has the runner do |work| and waits until it has: its status. FAILED: the runner has stopped; BUSY:
- * the database or the store does not answer; nothing was done. Not from the runner's thread. */
+/* Has the runner do |work| and waits until it has: its status. FAILED: the runner has stopped;
+ * BUSY: the database or the store does not answer; nothing was done. Not from the runner's thread.
+ * */
 FCT_MUST_USE factum_status fct_runner_do(struct fct_runner *runner,
                                          const struct fct_runner_work *work, factum_error *err);
 

@@ -1,12 +1,12 @@
-/* sqlite_status.h - SQLite's result codes as statuses, and the calls of SQLite that every user of it
- * makes. Layer: projection.
+/* sqlite_status.h - SQLite's result codes as statuses, and the calls of SQLite that every user of
+ * it makes. Layer: projection.
  *
  * The one place that says what a code means to a read model:
  *
  *     INVALID     the fault of the values: a constraint, a wrong type, over a limit
  *     BUSY        another connection holds the lock        NO_SPACE  the disk is full
  *     IO          the disk or the file system              NO_MEMORY
- *     CORRUPT     the file is damaged or is no database    NOT_FOUND the file was deleted or replaced
+ *     CORRUPT     the file is damaged or is no database    NOT_FOUND it was deleted or replaced
  *     CANCELLED   interrupted                              READ_ONLY
  *     FAILED      everything else: a table that is gone, SQL that is wrong: a broken model
  *

@@ -494,7 +494,7 @@ static factum_status target_parked_read(struct fct_target *target, const factum_
     size_t found_count = 0;
     size_t capacity = 0;
     bool row = true;
-    /* Positions are over no number of SQLite: after the largest there are none. */
+    /* No position is above SQLite's largest number, because park refuses it. */
     (void)sqlite3_bind_int64(read, 2, after > INT64_MAX ? INT64_MAX : (int64_t)after);
     (void)sqlite3_bind_int64(read, 3, max > INT32_MAX ? INT32_MAX : (int64_t)max);
     if (key != NULL) {

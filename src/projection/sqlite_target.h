@@ -3,9 +3,9 @@
  * Statements are prepared once, when it is opened; values are bound where they are, without copies.
  * Applying allocates nothing of ours.
  *
- * What target.h leaves open: back_to keeps the savepoint, so that it is released afterwards or given
- * back with the transaction. begin also fails with NOT_FOUND if the file was deleted or replaced. A
- * failed commit is to be rolled back. After a commit the WAL is swept if it is long.
+ * What target.h leaves open: back_to keeps the savepoint, so that it is released afterwards or
+ * given back with the transaction. begin also fails with NOT_FOUND if the file was deleted or
+ * replaced. A failed commit is to be rolled back. After a commit the WAL is swept if it is long.
  */
 #ifndef FCT_PROJECTION_SQLITE_TARGET_H
 #define FCT_PROJECTION_SQLITE_TARGET_H
@@ -16,8 +16,8 @@
 
 /* |file| is a writer and, as |definition|, must last longer. Only one target of a file may have a
  * transaction, and nothing else may use the file while it has one. *target is the caller's, for its
- * close; NULL on failure. NOT_FOUND: no such build. FAILED: a statement does not fit the tables; the
- * text names its line. TOO_BIG, BUSY, IO, NO_MEMORY, CORRUPT. */
+ * close; NULL on failure. NOT_FOUND: no such build. FAILED: a statement does not fit the tables;
+ * the text names its line. TOO_BIG, BUSY, IO, NO_MEMORY, CORRUPT. */
 FCT_MUST_USE factum_status fct_sqlite_target_open(struct fct_model_file *file,
                                                   const struct fct_definition *definition,
                                                   struct fct_build build,

@@ -1,5 +1,5 @@
-/* sqlite_target_test.c - batches, fencing, savepoints, parked events, and what is left after a kill.
- * Layer: projection. */
+/* sqlite_target_test.c - batches, fencing, savepoints, parked events, and what is left after a
+ * kill. Layer: projection. */
 #include "projection/sqlite_target.h"
 
 #include <signal.h>
@@ -520,7 +520,7 @@ static void opening_survives_every_lack_of_memory_and_applying_takes_none(void *
 /* ---- a kill ---------------------------------------------------------------------------------- */
 
 /* Batch |n| inserts the rows n.0 to n.9 and moves the checkpoint to n. */
-static void run_until_killed(struct target_fixture *f)
+static void run_until_killed(struct target_fixture *f, int began)
 {
     struct fct_model_file_options options = model_options(f->model->dir, true);
     assert_ok(fct_model_file_open(&options, &f->model->file, &f->err), f->err);
@@ -534,6 +534,9 @@ static void run_until_killed(struct target_fixture *f)
             assert_ok(insert(f, id, i), f->err);
         }
         commit(f);
+        if (n == 0) {
+            assert_int_equal(write(began, "b", 1), 1);
+        }
     }
 }
 
@@ -561,22 +564,31 @@ static void a_kill_at_any_moment_leaves_rows_and_checkpoint_equal(void **state)
     uint32_t random = (uint32_t)time(NULL) | 1;
     print_message("seed %u\n", (unsigned)random);
     for (int i = 0; i < KILLS; i++) {
+        int began[2];
+        char byte;
+        assert_int_equal(pipe(began), 0);
         pid_t child = fork();
         assert_true(child >= 0);
         if (child == 0) {
-            run_until_killed(f);
+            run_until_killed(f, began[1]);
             _exit(0);
         }
+        if (i % 2 == 0) { /* others may be killed while they open the file */
+            assert_int_equal(read(began[0], &byte, 1), 1);
+        }
         random = random * 1664525u + 1013904223u;
-        const struct timespec wait = {.tv_nsec = (long)(random % 60000) * 1000 + 2000000};
+        const struct timespec wait = {.tv_nsec = (long)((random >> 8) % 40000) * 1000};
         int status;
         (void)nanosleep(&wait, NULL);
         assert_int_equal(kill(child, SIGKILL), 0);
         assert_int_equal(waitpid(child, &status, 0), child);
         assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
+        (void)close(began[0]);
+        (void)close(began[1]);
         check_after_kill(f, &reached);
     }
-    assert_true(reached > 0);
+    print_message("%d batches\n", (int)reached);
+    assert_true(reached >= KILLS / 2);
 }
 
 #define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)

@@ -8,7 +8,8 @@ README.md, docs/guide/*.md and examples/README.md are read from top to bottom, e
     ```sh skip         not run here; may only name targets of the Makefile ("make demo"), which must exist
     ```sh install      needs an installation: tests/integration/install_test.sh runs it
     ```sh needs=a,b    the same as sh, where the programs a and b are on PATH, otherwise skipped. "py:grpc" is a
-                       module of python3, "network" the environment variable FACTUM_NETWORK
+                       module of python3, "network" the environment variable FACTUM_NETWORK, "sql" a library
+                       with read models (FACTUM_SQL, set by meson.build)
     ```js file=a.mjs   any language: the block becomes a file for the commands that follow
     ```c               with a main(): compiled with warnings as errors, and run;
                        without: compiled inside a function, not run
@@ -44,6 +45,7 @@ PRELUDE = """#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <factum/delivery.h>
 #include <factum/factum.h>
 #include <factum/remote.h>
 #include <factum/server.h>
@@ -132,6 +134,8 @@ def lacking(needs):
     for need in needs:
         if need == "network":
             here = bool(os.environ.get("FACTUM_NETWORK"))
+        elif need == "sql":
+            here = bool(os.environ.get("FACTUM_SQL"))
         elif need.startswith("py:"):
             here = subprocess.run(["python3", "-c", f"import {need[3:]}"], check=False,
                                   stderr=subprocess.DEVNULL).returncode == 0

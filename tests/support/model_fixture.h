@@ -1,5 +1,5 @@
-/* model_fixture.h - definitions of projections made by hand, and a model's file in a directory of its
- * own: for the tests of what stands on SQLite. Uses projection. */
+/* model_fixture.h - definitions of projections made by hand, and a model's file in a directory of
+ * its own: for the tests of what stands on SQLite. Uses projection. */
 #ifndef FCT_TESTS_SUPPORT_MODEL_FIXTURE_H
 #define FCT_TESTS_SUPPORT_MODEL_FIXTURE_H
 

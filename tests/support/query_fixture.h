@@ -1,6 +1,6 @@
-/* query_fixture.h - a small model in a file, and queries against it. For tests. Layer: projection. */
-#ifndef FCT_PROJECTION_QUERY_FIXTURE_H
-#define FCT_PROJECTION_QUERY_FIXTURE_H
+/* query_fixture.h - a small model in a file, and queries against it; uses projection. */
+#ifndef FCT_TESTS_SUPPORT_QUERY_FIXTURE_H
+#define FCT_TESTS_SUPPORT_QUERY_FIXTURE_H
 
 #include "core/slice.h"
 #include "projection/query_gate.h"
@@ -53,7 +53,7 @@ static inline void fixture_execute(const char *path, const char *sql)
     assert_int_equal(sqlite3_close(db), SQLITE_OK);
 }
 
-static inline void fixture_open(struct fixture *f)
+static inline void fixture_open(struct fixture *f, const struct fct_os *os)
 {
     *f = (struct fixture){
         .tables = {{FCT_SLICE("order_summary"), FCT_SLICE("order_summary__v3")},
@@ -64,8 +64,7 @@ static inline void fixture_open(struct fixture *f)
     assert_true(scratch_make(f->dir));
     (void)snprintf(f->path, sizeof f->path, "%s/m.db", f->dir);
     fixture_execute(f->path, fixture_schema);
-    struct fct_query_gate_options options = {
-        .os = fct_os_real(), .mem = &f->fault.mem, .path = f->path};
+    struct fct_query_gate_options options = {.os = os, .mem = &f->fault.mem, .path = f->path};
     assert_ok(fct_query_gate_open(&options, &f->gate, &f->err), f->err);
 }
 

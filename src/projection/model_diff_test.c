@@ -1,0 +1,296 @@
+/* model_diff_test.c - which rows differ between two builds, and that memory does not grow with
+ * them. Layer: projection. */
+#include "projection/model_diff.h"
+
+#include <inttypes.h>
+
+#include "projection/model_table.h"
+#include "support/model_fixture.h"
+
+#define MANY_ROWS 1000000
+#define MEMORY_MAX ((int64_t)16 << 20)
+
+struct told {
+    size_t count;
+    size_t end_at; /* false at this call; 0: never */
+    char text[2048];
+};
+
+static void print_value(char *text, size_t size, const factum_value *value)
+{
+    switch (value->kind) {
+    case FACTUM_VALUE_NULL:
+        (void)snprintf(text, size, "null");
+        break;
+    case FACTUM_VALUE_INTEGER:
+        (void)snprintf(text, size, "%" PRId64, value->integer);
+        break;
+    case FACTUM_VALUE_REAL:
+        (void)snprintf(text, size, "%g", value->real);
+        break;
+    case FACTUM_VALUE_TEXT:
+    case FACTUM_VALUE_BYTES:
+        (void)snprintf(text, size, "'%.*s'", (int)value->bytes.len, (const char *)value->bytes.ptr);
+        break;
+    }
+}
+
+static void add_row(struct told *told, const factum_value *values, size_t count)
+{
+    for (size_t i = 0; values != NULL && i < count; i++) {
+        char value[64];
+        print_value(value, sizeof value, &values[i]);
+        size_t len = strlen(told->text);
+        (void)snprintf(told->text + len, sizeof told->text - len, " %s", value);
+    }
+}
+
+/* "+t a b" is a row that came, "-t a b" one that went, "~t a b > a c" one that changed. */
+static bool note(void *data, factum_slice table, factum_row_change kind,
+                 const factum_slice *columns, size_t count, const factum_value *before,
+                 const factum_value *after)
+{
+    static const char marks[] = "?+-~";
+    struct told *told = data;
+    size_t len = strlen(told->text);
+    assert_true((before != NULL) == (kind != FACTUM_ROW_ADDED));
+    assert_true((after != NULL) == (kind != FACTUM_ROW_REMOVED));
+    assert_true(columns[0].len > 0);
+    (void)snprintf(told->text + len, sizeof told->text - len, "%s%c%.*s",
+                   told->count > 0 ? ", " : "", marks[kind], (int)table.len,
+                   (const char *)table.ptr);
+    add_row(told, before, count);
+    if (kind == FACTUM_ROW_CHANGED) {
+        len = strlen(told->text);
+        (void)snprintf(told->text + len, sizeof told->text - len, " >");
+    }
+    add_row(told, after, count);
+    return ++told->count != told->end_at;
+}
+
+static void make(struct model_fixture *f, struct fct_build build, const char *first,
+                 const char *second)
+{
+    struct model_definition made;
+    model_begin(&made, "orders");
+    if (first != NULL) {
+        model_relation(&made, first);
+    }
+    if (second != NULL) {
+        model_relation(&made, second);
+    }
+    assert_ok(fct_model_build_create(f->file, &made.definition, build, &f->err), f->err);
+}
+
+static factum_status diff(struct model_fixture *f, struct told *told, uint64_t max, uint64_t *total)
+{
+    const factum_changes changes = {told, note};
+    const struct fct_model_diff run = {
+        .before = model_v1, .after = model_v2, .changes_max = max, .changes = &changes};
+    f->err = (factum_error){.status = FACTUM_OK};
+    return fct_model_diff_run(f->file, &run, total, &f->err);
+}
+
+static void assert_diff(struct model_fixture *f, const char *wanted)
+{
+    struct told told = {0};
+    uint64_t total = 99;
+    assert_ok(diff(f, &told, 0, &total), f->err);
+    assert_string_equal(told.text, wanted);
+    assert_int_equal(total, told.count);
+    assert_true(sqlite3_get_autocommit(f->file->db) != 0);
+}
+
+static const char orders[] = "CREATE TABLE {{orders}} (id TEXT PRIMARY KEY, total BIGINT)";
+
+static void rows_are_matched_by_their_key(void **state)
+{
+    struct model_fixture *f = *state;
+    make(f, model_v1, orders, NULL);
+    make(f, model_v2, orders, NULL);
+    assert_diff(f, "");
+    model_exec(f->file->db, "INSERT INTO orders__v1 VALUES ('b', 1), ('a', 1), ('c', 3), ('e', 5)");
+    assert_diff(f, "-orders 'a' 1, -orders 'b' 1, -orders 'c' 3, -orders 'e' 5");
+    model_exec(f->file->db, "INSERT INTO orders__v2 VALUES ('c', 3), ('b', 2), ('d', 4), ('f', 6)");
+    assert_diff(f, "-orders 'a' 1, ~orders 'b' 1 > 'b' 2, +orders 'd' 4, -orders 'e' 5, "
+                   "+orders 'f' 6");
+}
+
+static void keys_of_several_columns_and_kinds_keep_their_order(void **state)
+{
+    struct model_fixture *f = *state;
+    static const char table[] = "CREATE TABLE {{t}} (v, b, a, PRIMARY KEY (a, b)) WITHOUT ROWID";
+    make(f, model_v1, table, NULL);
+    make(f, model_v2, table, NULL);
+    model_exec(f->file->db, "INSERT INTO t__v1 VALUES (1, 'x', 2), (1, 'x', 'two'), (1, 'x', 2.5),"
+                            " (1, 'x', 9007199254740993), (1, 'x', x'00'), (1, 'a', 2);"
+                            "INSERT INTO t__v2 VALUES (1, 'x', 2.0), (2, 'x', 'two'), (1, 'x', 3),"
+                            " (1, 'x', 9007199254740992.0), (1, 'x', x'0000')");
+    assert_diff(f, "-t 1 'a' 2, -t 1 'x' 2.5, +t 1 'x' 3, +t 1 'x' 9.0072e+15,"
+                   " -t 1 'x' 9007199254740993, ~t 1 'x' 'two' > 2 'x' 'two', -t 1 'x' '',"
+                   " +t 1 'x' ''");
+}
+
+static void a_table_without_a_key_is_a_multiset(void **state)
+{
+    struct model_fixture *f = *state;
+    static const char table[] = "CREATE TABLE {{lines}} (sku TEXT, qty BIGINT)";
+    make(f, model_v1, table, NULL);
+    make(f, model_v2, table, NULL);
+    model_exec(f->file->db,
+               "INSERT INTO lines__v1 VALUES ('a', 1), ('b', 2), ('a', 1), (NULL, 3), ('a', 1);"
+               "INSERT INTO lines__v2 VALUES ('b', 2), ('a', 1), ('b', 2), (NULL, 3), ('b', 5)");
+    assert_diff(f, "-lines 'a' 1, -lines 'a' 1, +lines 'b' 2, +lines 'b' 5");
+}
+
+static void columns_and_tables_of_one_build_alone(void **state)
+{
+    struct model_fixture *f = *state;
+    make(f, model_v1, "CREATE TABLE {{orders}} (gone, id TEXT PRIMARY KEY, \"a \"\"b\" BIGINT)",
+         "CREATE TABLE {{old}} (x)");
+    make(f, model_v2, "CREATE TABLE {{orders}} (id TEXT PRIMARY KEY, \"a \"\"b\" BIGINT, new)",
+         "CREATE TABLE {{young}} (k INTEGER PRIMARY KEY, g AS (k * 2))");
+    model_exec(f->file->db, "INSERT INTO orders__v1 VALUES ('g', 'i', 1), (NULL, 'j', 2);"
+                            "INSERT INTO orders__v2 VALUES ('i', 1, 'n'), ('j', 2, NULL);"
+                            "INSERT INTO old__v1 VALUES (7); INSERT INTO young__v2 VALUES (8)");
+    assert_diff(f, "~orders 'i' 1 null 'g' > 'i' 1 'n' null, +young 8 16, -old 7");
+}
+
+static void keys_that_differ_compare_whole_rows(void **state)
+{
+    struct model_fixture *f = *state;
+    make(f, model_v1, orders, NULL);
+    make(f, model_v2, "CREATE TABLE {{orders}} (id TEXT, total BIGINT PRIMARY KEY)", NULL);
+    model_exec(f->file->db, "INSERT INTO orders__v1 VALUES ('a', 1), ('b', 2);"
+                            "INSERT INTO orders__v2 VALUES ('b', 2), ('a', 3)");
+    assert_diff(f, "-orders 'a' 1, +orders 'a' 3");
+}
+
+static void more_than_the_limit_is_counted_only(void **state)
+{
+    struct model_fixture *f = *state;
+    struct told told = {0};
+    uint64_t total = 0;
+    make(f, model_v1, orders, NULL);
+    make(f, model_v2, orders, NULL);
+    model_exec(f->file->db, "INSERT INTO orders__v2 VALUES ('a', 1), ('b', 1), ('c', 1), ('d', 1)");
+    assert_ok(diff(f, &told, 2, &total), f->err);
+    assert_int_equal(told.count, 2);
+    assert_int_equal(total, 4);
+    told = (struct told){.end_at = 3};
+    total = 99;
+    assert_status(diff(f, &told, 0, &total), FACTUM_CANCELLED);
+    assert_int_equal(told.count, 3);
+    assert_int_equal(total, 99);
+    assert_true(sqlite3_get_autocommit(f->file->db) != 0);
+    assert_ok(fct_model_build_drop(f->file, model_v1, &f->err), f->err);
+    assert_status(diff(f, &told, 0, NULL), FACTUM_NOT_FOUND);
+    assert_text(f->err, "there is no build orders__v1");
+}
+
+struct steps {
+    uint64_t calls;
+    uint64_t done;
+    uint64_t end_at;
+};
+
+static bool count_steps(void *data, uint64_t done, uint64_t total)
+{
+    struct steps *steps = data;
+    assert_int_equal(total, 0);
+    assert_true(done >= steps->done);
+    steps->done = done;
+    return ++steps->calls != steps->end_at;
+}
+
+static void a_million_rows_are_a_stream(void **state)
+{
+    struct model_fixture *f = *state;
+    struct steps steps = {0};
+    struct told told = {0};
+    const factum_changes changes = {&told, note};
+    const factum_progress progress = {&steps, count_steps};
+    struct fct_model_diff run = {
+        .before = model_v1, .after = model_v2, .changes = &changes, .progress = &progress};
+    uint64_t total = 0;
+    make(f, model_v1, "CREATE TABLE {{t}} (id TEXT PRIMARY KEY, n) WITHOUT ROWID",
+         "CREATE TABLE {{m}} (n, text)");
+    make(f, model_v2, "CREATE TABLE {{t}} (id TEXT PRIMARY KEY, n) WITHOUT ROWID",
+         "CREATE TABLE {{m}} (n, text)");
+    char sql[400];
+    (void)snprintf(sql, sizeof sql,
+                   "PRAGMA synchronous=OFF; WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT"
+                   " i + 1 FROM n WHERE i < %d) INSERT INTO t__v1 SELECT printf('%%08d', i), i"
+                   " FROM n; INSERT INTO t__v2 SELECT * FROM t__v1; INSERT INTO m__v1 SELECT"
+                   " n, id FROM t__v1 WHERE n %% 5 = 0; INSERT INTO m__v2 SELECT * FROM m__v1;",
+                   MANY_ROWS);
+    model_exec(f->file->db, sql);
+    model_exec(f->file->db,
+               "UPDATE t__v2 SET n = 0 WHERE id = '00500000';"
+               "DELETE FROM t__v2 WHERE id = '01000000'; DELETE FROM m__v1 WHERE n = 5");
+    struct fct_model_file_options options = model_options(f->dir, false);
+    struct fct_model_file *reader;
+    fct_model_file_close(f->file); /* with its cache */
+    f->file = NULL;
+    assert_ok(fct_model_file_open(&options, &reader, &f->err), f->err);
+    (void)sqlite3_memory_highwater(1);
+    assert_ok(fct_model_diff_run(reader, &run, &total, &f->err), f->err);
+    assert_true(sqlite3_memory_highwater(0) < MEMORY_MAX);
+    assert_string_equal(told.text, "+m 5 '00000005', ~t '00500000' 500000 > '00500000' 0,"
+                                   " -t '01000000' 1000000");
+    assert_int_equal(total, 3);
+    assert_true(steps.calls > 10);
+    assert_true(steps.done > MANY_ROWS);
+    steps = (struct steps){.end_at = 3};
+    assert_status(fct_model_diff_run(reader, &run, &total, &f->err), FACTUM_CANCELLED);
+    assert_int_equal(steps.calls, 3);
+    fct_model_file_close(reader);
+}
+
+static void values_are_compared_exactly(void **state)
+{
+    (void)state;
+    const factum_value rising[] = {
+        {.kind = FACTUM_VALUE_NULL},
+        {.kind = FACTUM_VALUE_REAL, .real = -1e300},
+        {.kind = FACTUM_VALUE_INTEGER, .integer = INT64_MIN},
+        {.kind = FACTUM_VALUE_REAL, .real = -0.5},
+        {.kind = FACTUM_VALUE_INTEGER, .integer = 0},
+        {.kind = FACTUM_VALUE_REAL, .real = 0.5},
+        {.kind = FACTUM_VALUE_INTEGER, .integer = 9007199254740993},
+        {.kind = FACTUM_VALUE_INTEGER, .integer = INT64_MAX},
+        {.kind = FACTUM_VALUE_REAL, .real = 9223372036854775808.0},
+        {.kind = FACTUM_VALUE_TEXT},
+        {.kind = FACTUM_VALUE_TEXT, .bytes = FCT_SLICE("a")},
+        {.kind = FACTUM_VALUE_TEXT, .bytes = FCT_SLICE("ab")},
+        {.kind = FACTUM_VALUE_BYTES},
+        {.kind = FACTUM_VALUE_BYTES, .bytes = FCT_SLICE("a")},
+    };
+    for (size_t i = 0; i < sizeof rising / sizeof *rising; i++) {
+        for (size_t k = 0; k < sizeof rising / sizeof *rising; k++) {
+            int order = fct_value_compare(&rising[i], &rising[k]);
+            assert_int_equal((order > 0) - (order < 0), (i > k) - (i < k));
+        }
+    }
+    const factum_value one = {.kind = FACTUM_VALUE_INTEGER, .integer = 1};
+    const factum_value real = {.kind = FACTUM_VALUE_REAL, .real = 1.0};
+    assert_int_equal(fct_value_compare(&one, &real), 0);
+    assert_int_equal(fct_value_compare(&real, &one), 0);
+}
+
+#define CASE(name) cmocka_unit_test_setup_teardown(name, model_set_up, model_tear_down)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        CASE(rows_are_matched_by_their_key),
+        CASE(keys_of_several_columns_and_kinds_keep_their_order),
+        CASE(a_table_without_a_key_is_a_multiset),
+        CASE(columns_and_tables_of_one_build_alone),
+        CASE(keys_that_differ_compare_whole_rows),
+        CASE(more_than_the_limit_is_counted_only),
+        CASE(a_million_rows_are_a_stream),
+        CASE(values_are_compared_exactly),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,74 @@
+/* schema_need.c - does a new schema take away what a deployed projection needs? Layer: projection.
+ * A user of the public API. */
+#include <stdio.h>
+#include <string.h>
+
+#include <factum/json.h>
+
+#include "core/error.h"
+#include "core/mem.h"
+#include "core/slice.h"
+#include "projection/fields.h"
+
+struct needing {
+    factum_slice category; /* empty: any */
+    factum_slice type;
+    factum_json schema;
+    factum_status status;
+    char why[256];
+};
+
+/* A schema of one category does not touch what reads another one. */
+static bool reads_category(const struct fct_definition *definition, factum_slice category)
+{
+    return category.len == 0 || definition->source != FACTUM_SOURCE_CATEGORY ||
+           fct_slice_equal(definition->source_names[0], category);
+}
+
+static bool look_at_need(void *data, const factum_projection_state *state)
+{
+    struct needing *needing = data;
+    struct fct_definition *definition;
+    if (state->removed) {
+        return true;
+    }
+    needing->status =
+        fct_projection_parse(state->text, NULL, FCT_DIALECT_SQLITE, &definition, NULL);
+    if (needing->status == FACTUM_OK) {
+        if (reads_category(definition, needing->category)) {
+            needing->status = fct_fields_break(definition, needing->type, &needing->schema,
+                                               needing->why, sizeof needing->why);
+        }
+        fct_projection_definition_free(definition);
+    } else if (needing->status != FACTUM_NO_MEMORY) {
+        needing->status = FACTUM_OK; /* a text that this version cannot read needs nothing */
+    }
+    return needing->status == FACTUM_OK;
+}
+
+factum_status factum_projection_schema_check(factum_store *store, factum_slice subject,
+                                             factum_slice schema, factum_error *err)
+{
+    struct needing needing = {.type = subject, .status = FACTUM_OK};
+    const factum_projection_each each = {&needing, look_at_need};
+    const uint8_t *slash = subject.len > 0 ? memchr(subject.ptr, '/', subject.len) : NULL;
+    if (slash != NULL) {
+        needing.category = (factum_slice){subject.ptr, (size_t)(slash - subject.ptr)};
+        needing.type = fct_slice_from(subject, needing.category.len + 1);
+    }
+    size_t room = factum_json_nodes_max(schema.len);
+    factum_json_node *nodes = fct_mem_zalloc(fct_mem_heap(), room, sizeof *nodes);
+    if (nodes == NULL) {
+        return fct_fail(err, FACTUM_NO_MEMORY, "projection: out of memory for a schema");
+    }
+    factum_status status = FACTUM_OK;
+    if (factum_json_parse(schema, NULL, nodes, room, &needing.schema, NULL) == FACTUM_OK) {
+        status = factum_projection_list(store, &each, err);
+    }
+    fct_mem_free(fct_mem_heap(), nodes);
+    if (status == FACTUM_OK && needing.status != FACTUM_OK) {
+        return fct_fail(err, needing.status, "%s",
+                        needing.why[0] != '\0' ? needing.why : "projection: a schema is too large");
+    }
+    return status;
+}
