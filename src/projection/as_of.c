@@ -156,6 +156,13 @@ static factum_status read_events(struct replay *replay, factum_cursor *cursor, f
     factum_status status;
     while ((status = factum_cursor_next(cursor, &event, err)) == FACTUM_OK) {
         status = fct_batch_add(&replay->batch, &event, err);
+        if (status == FACTUM_TOO_BIG) { /* the events before it, then it */
+            const struct fct_batch *batch = &replay->batch;
+            status = flush_replay(replay, batch->events[batch->count - 1].position, err);
+            if (status == FACTUM_OK) {
+                status = fct_batch_add(&replay->batch, &event, err);
+            }
+        }
         if (status == FACTUM_OK && fct_batch_is_full(&replay->batch)) {
             status = flush_replay(replay, event.position, err);
         }

@@ -43,11 +43,39 @@ void fct_batch_reset(struct fct_batch *batch)
     factum_arena_reset(&batch->arena);
 }
 
+/* An event whose rows do not fit into the memory of a whole batch. */
+static factum_status bind_as_trouble(struct fct_batch *batch, const factum_event *event,
+                                     struct fct_bound_event *bound, factum_error *err)
+{
+    const factum_slice why = factum_arena_copy(&batch->arena, factum_slice_from(err->text));
+    char *trouble = factum_arena_alloc(&batch->arena, why.len + 1);
+    *bound = (struct fct_bound_event){
+        .position = event->position,
+        .created = event->created,
+        .size = event->data.len + event->metadata.len,
+        .key = factum_arena_copy(&batch->arena, event->stream),
+        .type = factum_arena_copy(&batch->arena, event->type),
+        .trouble = trouble,
+    };
+    if (trouble == NULL) {
+        return fct_arena_status(&batch->arena, "projection: an event", err);
+    }
+    memcpy(trouble, why.ptr, why.len);
+    trouble[why.len] = '\0';
+    return FACTUM_OK;
+}
+
 factum_status fct_batch_add(struct fct_batch *batch, const factum_event *event, factum_error *err)
 {
     FCT_ASSERT(!fct_batch_is_full(batch));
     struct fct_bound_event *bound = &batch->events[batch->count];
+    factum_error own = {.status = FACTUM_OK};
+    err = err == NULL ? &own : err;
     factum_status status = fct_bind(batch->binder, event, &batch->arena, bound, err);
+    if (status == FACTUM_TOO_BIG && batch->count == 0) { /* it is the event that is too big */
+        factum_arena_reset(&batch->arena);
+        status = bind_as_trouble(batch, event, bound, err);
+    }
     if (status == FACTUM_OK) {
         batch->count++;
         batch->size += bound->size;

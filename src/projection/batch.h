@@ -22,7 +22,9 @@ FCT_MUST_USE factum_status fct_batch_init(struct fct_batch *batch,
 /* Accepts a zeroed one. */
 void fct_batch_finish(struct fct_batch *batch);
 void fct_batch_reset(struct fct_batch *batch);
-/* Binds |event|; not if it is full. NO_MEMORY, TOO_BIG. */
+/* Binds |event|; not if it is full. TOO_BIG: there is no memory left for it in this batch: apply it
+ * and add the event to the next one. An event that is too big for any batch is added with that as
+ * its trouble. NO_MEMORY. */
 FCT_MUST_USE factum_status fct_batch_add(struct fct_batch *batch, const factum_event *event,
                                          factum_error *err);
 bool fct_batch_is_full(const struct fct_batch *batch);

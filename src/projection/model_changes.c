@@ -81,8 +81,8 @@ static bool look_for_position(void *data, const factum_parked *parked)
     return !looking->found;
 }
 
-static factum_status bind_at(struct fct_hosted_build *build, uint64_t position,
-                             factum_arena *arena, struct fct_bound_event *event, factum_error *err)
+static factum_status bind_at(struct fct_hosted_build *build, uint64_t position, factum_arena *arena,
+                             struct fct_bound_event *event, factum_error *err)
 {
     struct fct_binder *binder;
     factum_event_copy copy = {.memory = NULL};

@@ -104,9 +104,9 @@ static factum_status choose_key(struct diff_run *run, factum_error *err)
         return diff_no_room(run, err);
     }
     for (size_t i = 0; i < run->key_count; i++) {
-        size_t number =
-            run->keyed ? diff_column_number(run->columns, run->column_count, of->columns[of->keys[i]])
-                       : i;
+        size_t number = run->keyed ? diff_column_number(run->columns, run->column_count,
+                                                        of->columns[of->keys[i]])
+                                   : i;
         keys[i] = (uint32_t)number;
     }
     run->keys = keys;

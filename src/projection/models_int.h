@@ -78,7 +78,7 @@ struct factum_models {
     uint64_t as_of_count;                    /* questions, to tell which replay was used last */
     bool stop;
     _Atomic uint32_t sync_count; /* models of mode sync that are in use */
-    _Atomic uint32_t changes; /* for those who wait for an act or a place */
+    _Atomic uint32_t changes;    /* for those who wait for an act or a place */
 };
 
 /* The model |name|, or NULL. With the lock or without: models stay. */

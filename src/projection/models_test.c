@@ -420,8 +420,8 @@ static void a_new_version_is_built_beside_and_swapped(void **state)
     uint64_t total = 0;
     for (int i = 0; i < 200 && total != 20; i++) { /* until it has been built */
         list.text[0] = '\0';
-        assert_ok(factum_models_diff(world->models, FCT_SLICE("order_summary"), 1, &changes,
-                                     &total, &err),
+        assert_ok(factum_models_diff(world->models, FCT_SLICE("order_summary"), 1, &changes, &total,
+                                     &err),
                   err);
         (void)nanosleep(&(struct timespec){.tv_nsec = 20000000}, NULL);
     }

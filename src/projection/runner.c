@@ -279,6 +279,12 @@ static factum_status take_event(struct fct_runner *runner, const factum_event *e
                                 factum_error *err)
 {
     factum_status status = fct_batch_add(&runner->batch, event, err);
+    if (status == FACTUM_TOO_BIG) { /* the events before it, then it */
+        status = flush(runner, runner->batch.events[runner->batch.count - 1].position, err);
+        if (status == FACTUM_OK) {
+            status = fct_batch_add(&runner->batch, event, err);
+        }
+    }
     if (status == FACTUM_OK && fct_batch_is_full(&runner->batch)) {
         status = flush(runner, event->position, err);
         if (status == FACTUM_OK) {

@@ -3,8 +3,8 @@
  * The authorizer is the second line of defence: the rules of tokens (lint.h) see texts that it does
  * not see, such as DEFAULT; it sees names through every spelling.
  */
-#include "projection/query_guard.h"
 #include "projection/sqlite_check.h"
+#include "projection/query_guard.h"
 
 #include <stdio.h>
 #include <string.h>
