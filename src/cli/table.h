@@ -1,5 +1,5 @@
-/* table.h - rows of an answer, kept until all are there, then printed: as a table to read, as CSV or
- * as JSON. Layer: cli.
+/* table.h - rows of an answer, kept until all are there, then printed: as a table to read, as CSV
+ * or as JSON. Layer: cli.
  *
  * A table owns copies of all that it was given. It starts as {0}: the names of the columns come
  * first, and then the rows. One thread.
