@@ -28,8 +28,8 @@ int read_models_look_up(const struct read_models *models, const char *name);
 int read_models_host(struct read_models *models, const char *name);
 /* Hosts every projection in this process, to look at them: no event is applied. As the other. */
 int read_models_look(struct read_models *models);
-/* Hosts |arguments|, or without any all projections of the host of --host. *hosted is how many there
- * are now. As the others. */
+/* Hosts the projections |arguments|, or without any all of the host of --host. *hosted is how many
+ * there are now. As the others. */
 int read_models_keep(struct read_models *models, const char *const *arguments, size_t count,
                      size_t *hosted);
 /* Waits until the build in use of |name| is there: a host finds its models by itself. */
