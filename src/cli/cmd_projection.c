@@ -189,9 +189,9 @@ static bool list_row(struct listing *listing, const factum_projection_state *sta
                      const struct lag *lag)
 {
     static const factum_value none = {.kind = FACTUM_VALUE_NULL};
+    int64_t tenths = lag->in_use.behind_time / 100000000;
     const struct factum_value seconds = {
-        .kind = FACTUM_VALUE_REAL,
-        .real = (double)(lag->in_use.behind_time / 100000000) / 10, /* one digit is enough */
+        .kind = FACTUM_VALUE_REAL, .real = (double)tenths / 10, /* one digit is enough */
     };
     const factum_value values[] = {
         table_text(state->name),

@@ -1,5 +1,4 @@
-/* deploying.h - what the commands share that deploy a file: its text, and who does it. Layer: cli.
- * */
+/* deploying.h - what the commands share that deploy a file: its text, who does it. Layer: cli. */
 #ifndef FACTUM_CLI_DEPLOYING_H
 #define FACTUM_CLI_DEPLOYING_H
 

@@ -457,8 +457,7 @@ static const char *done_text(factum_projection_act act)
         [FACTUM_ACT_PAUSE] = "paused",
         [FACTUM_ACT_RESUME] = "resumed",
         [FACTUM_ACT_REMOVE] = "removed",
-        [FACTUM_ACT_REBUILD] = "is built once more beside the version in use; swap to it when "
-                               "you like",
+        [FACTUM_ACT_REBUILD] = "is built once more beside the version in use, until you swap",
         [FACTUM_ACT_SWAP] = "swapped",
         [FACTUM_ACT_ROLLBACK] = "rolled back",
         [FACTUM_ACT_RETRY] = "retried",

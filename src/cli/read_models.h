@@ -23,14 +23,14 @@ struct read_models {
 int read_models_open(const struct options *options, struct read_models *models);
 /* 0 if |name| is deployed and not removed, or the exit code after a message. */
 int read_models_look_up(const struct read_models *models, const char *name);
-/* Hosts |name| in this process, after it was looked up, and returns when its build in use is there.
- * 0, or the exit code after a message. */
+/* Hosts |name| in this process, after it was looked up, and returns when its build in use is
+ * there. 0, or the exit code after a message. */
 int read_models_host(struct read_models *models, const char *name);
 /* Hosts every projection in this process, to look at them: no event is applied. As the other. */
 int read_models_look(struct read_models *models);
-/* Hosts |names|, or without any all projections of the host of --host. *hosted is how many there
- * are now. As the others. */
-int read_models_keep(struct read_models *models, const char *const *names, size_t count,
+/* Hosts the projections |arguments|, or without any all of the host of --host. *hosted is how many
+ * there are now. As the others. */
+int read_models_keep(struct read_models *models, const char *const *arguments, size_t count,
                      size_t *hosted);
 /* Waits until the build in use of |name| is there: a host finds its models by itself. */
 int read_models_ready(const struct read_models *models, factum_slice name);
