@@ -59,7 +59,8 @@ typedef struct factum_server_options {
     bool
         allow_deploy; /* the admin may deploy code (deciders) over TCP too, not over the UNIX socket
                           alone */
-    struct factum_models *models; /* of the same store, to be asked and shown (models.h); NULL: none.
+    struct factum_models
+        *models; /* of the same store, to be asked and shown (models.h); NULL: none.
                                      They stay open longer than the server */
 } factum_server_options;
 

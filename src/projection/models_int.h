@@ -74,7 +74,7 @@ struct factum_models {
     factum_subscription *subscription; /* to be woken */
     bool stop;
     _Atomic uint32_t sync_count; /* models of mode sync that are in use */
-    _Atomic uint32_t changes; /* for those who wait for an act or a place */
+    _Atomic uint32_t changes;    /* for those who wait for an act or a place */
 };
 
 /* The model |name|, or NULL. With the lock or without: models stay. */

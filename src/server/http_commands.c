@@ -133,7 +133,8 @@ static factum_status put_command(const struct command_job *asked, struct fct_buf
         status = put_events(asked, out);
     }
     if (status == FACTUM_OK) {
-        status = fct_models_sync_commit(asked->job.call->server, result, &asked->job.base.stop, out);
+        status =
+            fct_models_sync_commit(asked->job.call->server, result, &asked->job.base.stop, out);
     }
     return status == FACTUM_OK ? fct_buf_add_text(out, "}") : status;
 }

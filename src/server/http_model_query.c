@@ -5,8 +5,8 @@
  *     "timeoutSeconds": N, "plan": true, "rowsMax": N
  *
  * A job (http_job.h): others are served while it waits for its place and while SQLite works. The
- * rows are written as JSON as they come. It ends at the limits of model_rows.h, at OUT_MAX of a job's
- * answer, and at its next row once nobody wants it.
+ * rows are written as JSON as they come. It ends at the limits of model_rows.h, at the size of a
+ * job's answer, and at its next row once nobody wants it.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -144,9 +144,8 @@ static factum_status put_fresh(struct fct_buf *out, const factum_store *store,
     if (status == FACTUM_OK) {
         status = fct_http_model_put_lag(out, build);
     }
-    return status == FACTUM_OK
-               ? fct_buf_printf(out, "},\"version\":%" PRIu64, build->version)
-               : status;
+    return status == FACTUM_OK ? fct_buf_printf(out, "},\"version\":%" PRIu64, build->version)
+                               : status;
 }
 
 /* ---- on the thread --------------------------------------------------------------------------- */
@@ -175,10 +174,9 @@ static factum_status wait_for_place(struct query_job *asked, factum_error *err)
     while (status == FACTUM_TIMEOUT) {
         int64_t passed = (int64_t)((fct_os_monotonic(fct_os_real()) - begun) / 1000000u);
         int64_t left = passed < asked->timeout_ms ? asked->timeout_ms - passed : 0;
-        status = factum_models_wait(asked->job.call->server->models, asked->query.model,
-                                    asked->wait,
-                                    left < FCT_MODEL_SLICE_MS ? left : FCT_MODEL_SLICE_MS, &behind,
-                                    err);
+        status =
+            factum_models_wait(asked->job.call->server->models, asked->query.model, asked->wait,
+                               left < FCT_MODEL_SLICE_MS ? left : FCT_MODEL_SLICE_MS, &behind, err);
         if (status == FACTUM_TIMEOUT && atomic_load(&asked->job.base.stop)) {
             return fct_fail(err, FACTUM_CANCELLED, "the query is not wanted any more");
         }
@@ -243,8 +241,8 @@ static factum_status take_number(const factum_json *json, uint32_t value, factum
                    : factum_json_to_double(json, value, &taken->real);
 }
 
-static factum_status take_value(struct fct_http_call *call, const factum_json *json,
-                                uint32_t value, factum_value *taken)
+static factum_status take_value(struct fct_http_call *call, const factum_json *json, uint32_t value,
+                                factum_value *taken)
 {
     switch (factum_json_kind_of(json, value)) {
     case FACTUM_JSON_NULL:
@@ -328,8 +326,7 @@ static factum_status take_wait(struct query_job *asked, const factum_json *json,
                                factum_error *err)
 {
     factum_slice token = {NULL, 0};
-    factum_status status =
-        fct_http_model_text(asked->job.call, json, value, "wait", &token, err);
+    factum_status status = fct_http_model_text(asked->job.call, json, value, "wait", &token, err);
     asked->has_wait = value != FACTUM_JSON_NONE;
     if (status == FACTUM_OK && asked->has_wait) {
         status = factum_token_parse(asked->job.call->server->store, token, &asked->wait, err);
@@ -338,13 +335,12 @@ static factum_status take_wait(struct query_job *asked, const factum_json *json,
     return status;
 }
 
-static factum_status take_query(struct query_job *asked, const factum_json *json,
-                                factum_error *err)
+static factum_status take_model_query(struct query_job *asked, const factum_json *json,
+                                      factum_error *err)
 {
     struct fct_http_call *call = asked->job.call;
     uint32_t values[QUERY_MEMBERS];
-    factum_status status =
-        fct_http_model_members(json, query_members, values, QUERY_MEMBERS, err);
+    factum_status status = fct_http_model_members(json, query_members, values, QUERY_MEMBERS, err);
     if (status == FACTUM_OK) {
         status = fct_http_model_text(call, json, values[QUERY_SQL], "sql", &asked->query.sql, err);
     }
@@ -384,7 +380,7 @@ void fct_http_model_query(struct fct_http_call *call)
         status = fct_http_body_json(call, 2, &doc, &err);
     }
     if (status == FACTUM_OK) {
-        status = take_query(asked, &doc.json, &err);
+        status = take_model_query(asked, &doc.json, &err);
     }
     fct_json_doc_finish(&doc);
     fct_http_job_start(&asked->job, status, &err);

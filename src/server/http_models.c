@@ -85,9 +85,9 @@ factum_status fct_http_model_timeout(const factum_json *json, uint32_t value, in
                                      factum_error *err)
 {
     double seconds = FCT_MODEL_WAIT_S_DEFAULT;
-    bool good = value == FACTUM_JSON_NONE ||
-                (factum_json_kind_of(json, value) == FACTUM_JSON_NUMBER &&
-                 factum_json_to_double(json, value, &seconds) == FACTUM_OK);
+    bool good =
+        value == FACTUM_JSON_NONE || (factum_json_kind_of(json, value) == FACTUM_JSON_NUMBER &&
+                                      factum_json_to_double(json, value, &seconds) == FACTUM_OK);
     if (!good || seconds < 0 || seconds > FCT_MODEL_WAIT_S_MAX) {
         return fct_fail(err, FACTUM_INVALID, "\"timeoutSeconds\" is a number from 0 to %u",
                         FCT_MODEL_WAIT_S_MAX);
@@ -213,8 +213,7 @@ static bool put_each_build(void *data, const factum_build_status *build)
 {
     struct model_job *asked = data;
     if (begin_item(asked)) {
-        asked->put =
-            put_build(&asked->job.base.out, asked->job.call->server->store, build);
+        asked->put = put_build(&asked->job.base.out, asked->job.call->server->store, build);
     }
     return !asked->more && goes_on(asked);
 }
@@ -227,7 +226,8 @@ static factum_status list_builds(struct fct_http_job *job, factum_error *err)
     factum_status status =
         factum_models_list(job->call->server->models, job->call->name, &each, err);
     if (status == FACTUM_OK && asked->put == FACTUM_OK) {
-        asked->put = fct_buf_printf(&job->base.out, "],\"more\":%s}", asked->more ? "true" : "false");
+        asked->put =
+            fct_buf_printf(&job->base.out, "],\"more\":%s}", asked->more ? "true" : "false");
     }
     return fct_http_model_end(job, status, asked->put, err);
 }
@@ -287,10 +287,11 @@ static factum_status list_parked_events(struct fct_http_job *job, factum_error *
     struct model_job *asked = model_job_of(job);
     const factum_parked_each each = {asked, put_each_parked};
     asked->put = fct_buf_add_text(&job->base.out, "{\"parked\":[");
-    factum_status status = factum_models_parked(job->call->server->models, job->call->name,
-                                                asked->key, &each, err);
+    factum_status status =
+        factum_models_parked(job->call->server->models, job->call->name, asked->key, &each, err);
     if (status == FACTUM_OK && asked->put == FACTUM_OK) {
-        asked->put = fct_buf_printf(&job->base.out, "],\"more\":%s}", asked->more ? "true" : "false");
+        asked->put =
+            fct_buf_printf(&job->base.out, "],\"more\":%s}", asked->more ? "true" : "false");
     }
     return fct_http_model_end(job, status, asked->put, err);
 }

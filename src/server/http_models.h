@@ -17,15 +17,15 @@ FCT_MUST_USE factum_status fct_http_models_there(const struct fct_http_call *cal
 /* Could |name| be a projection's? INVALID. */
 FCT_MUST_USE factum_status fct_http_model_name(factum_slice name, factum_error *err);
 
-/* The values of the body's members, an object's; FACTUM_JSON_NONE where one is not there. INVALID: a
- * member that is not one of the |count| |names|, or twice. An empty body has none. */
-FCT_MUST_USE factum_status fct_http_model_members(const factum_json *json,
-                                                  const char *const *names, uint32_t *values,
-                                                  size_t count, factum_error *err);
+/* The values of the body's members, an object's; FACTUM_JSON_NONE where one is not there. INVALID:
+ * a member that is not one of the |count| |names|, or twice. An empty body has none. */
+FCT_MUST_USE factum_status fct_http_model_members(const factum_json *json, const char *const *names,
+                                                  uint32_t *values, size_t count,
+                                                  factum_error *err);
 /* The text of |value|, in the call's memory; left alone if there is none. INVALID, with |name|. */
 FCT_MUST_USE factum_status fct_http_model_text(struct fct_http_call *call, const factum_json *json,
-                                               uint32_t value, const char *name,
-                                               factum_slice *text, factum_error *err);
+                                               uint32_t value, const char *name, factum_slice *text,
+                                               factum_error *err);
 /* "timeoutSeconds", in milliseconds; the default if there is none. INVALID. */
 FCT_MUST_USE factum_status fct_http_model_timeout(const factum_json *json, uint32_t value,
                                                   int64_t *timeout_ms, factum_error *err);

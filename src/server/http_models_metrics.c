@@ -1,8 +1,8 @@
-/* http_models_metrics.c - read models in /metrics. Layer: server. A scrape looks at MEASURED_MAX builds
- * at most, in a job: each is a look at a runner, or into a file, and at the index of the store.
+/* http_models_metrics.c - read models in /metrics. Layer: server. A scrape looks at MEASURED_MAX
+ * builds at most, in a job: each is a look at a runner, or into a file, and at the store's index.
  *
- * Two builds of the same version may exist at once, one in use and one that is rebuilt or was in use
- * before: |in_use| tells them apart, and of several that are not in use the newest is shown.
+ * Two builds of the same version may exist at once, one in use and one that is rebuilt or was in
+ * use before: |in_use| tells them apart, and of several that are not in use the newest is shown.
  */
 #include <inttypes.h>
 
@@ -58,8 +58,7 @@ static factum_status put_labels(struct fct_buf *out, const char *name,
                                 const factum_build_status *build)
 {
     return fct_buf_printf(out, "%s{model=\"%.*s\",version=\"%" PRIu64 "\",in_use=\"%s\"", name,
-                          FCT_FMT(build->model), build->version,
-                          build->in_use ? "true" : "false");
+                          FCT_FMT(build->model), build->version, build->in_use ? "true" : "false");
 }
 
 static uint64_t get_place(const factum_build_status *build)
@@ -136,8 +135,8 @@ static factum_status put_families(const struct metrics_job *asked, struct fct_bu
         uint64_t (*get)(const factum_build_status *build);
     } families[] = {
         {"factum_model_place", "Position up to which everything counts.", get_place},
-        {"factum_model_behind_events",
-         "Events of its source that the build has not seen, at most.", get_behind_events},
+        {"factum_model_behind_events", "Events of its source that the build has not seen, at most.",
+         get_behind_events},
         {"factum_model_parked_keys", "Keys whose events are parked.", get_parked_keys},
         {"factum_model_parked_events", "Events that are parked.", get_parked_events},
     };
@@ -155,8 +154,8 @@ static factum_status measure_models(struct fct_http_job *job, factum_error *err)
 {
     struct metrics_job *asked = metrics_job_of(job);
     const factum_build_each each = {asked, keep_build};
-    factum_status status = factum_models_list(job->call->server->models, fct_slice(NULL, 0), &each,
-                                              err);
+    factum_status status =
+        factum_models_list(job->call->server->models, fct_slice(NULL, 0), &each, err);
     factum_status put = put_model_head(&job->base.out, "factum_model_readable",
                                        "1 if all models could be looked at.");
     if (put == FACTUM_OK) {

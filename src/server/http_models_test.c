@@ -129,14 +129,14 @@ HTTP_TEST(each_kind_of_value_is_exact)
 {
     F;
     assert_answer(deploy_text(f, v1), 201);
-    struct fake_exchange *fake =
-        query(f, "SELECT NULL, 0.1, 2.0, -1e300, 9e999, x'00ff', 'a\\\"b', -9223372036854775807",
-              NULL);
+    struct fake_exchange *fake = query(
+        f, "SELECT NULL, 0.1, 2.0, -1e300, 9e999, x'00ff', 'a\\\"b', -9223372036854775807", NULL);
     assert_answer(fake, 200);
     assert_holds(fake->body, "[[null,0.1,2.0,-1e+300,9e999,\"AP8=\",\"a\\\"b\","
                              "-9223372036854775807]]");
-    fake = post(f, QUERY, "{\"sql\":\"SELECT :a, :b, :c, :d, :e\",\"parameters\":{\"a\":null,"
-                          "\"b\":true,\"c\":1.0,\"d\":\"\\u00e4\",\"e\":9223372036854775807}}");
+    fake = post(f, QUERY,
+                "{\"sql\":\"SELECT :a, :b, :c, :d, :e\",\"parameters\":{\"a\":null,"
+                "\"b\":true,\"c\":1.0,\"d\":\"\\u00e4\",\"e\":9223372036854775807}}");
     assert_answer(fake, 200);
     assert_holds(fake->body, "[[null,1,1.0,\"\xc3\xa4\",9223372036854775807]]");
 }

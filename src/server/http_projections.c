@@ -1,9 +1,9 @@
-/* http_projections.c - definitions of read models over HTTP: deployed, listed, shown, acted on. Layer:
- * server. Each call is a job (http_job.h).
+/* http_projections.c - definitions of read models over HTTP: deployed, listed, shown, acted on.
+ * Layer: server. Each call is a job (http_job.h).
  *
  * A deployment and an act are recorded first, and then waited for until the host of the models has
- * carried them out: 200 or 201 if it has, 202 if it has not within the time given. What was recorded
- * stays recorded, whatever becomes of the call.
+ * carried them out: 200 or 201 if it has, 202 if it has not within the time given. What was
+ * recorded stays recorded, whatever becomes of the call.
  */
 #include <inttypes.h>
 #include <string.h>
@@ -55,7 +55,7 @@ projection_job_make(struct fct_http_call *call, enum fct_job_kind kind,
 /* ---- reading --------------------------------------------------------------------------------- */
 
 /* An object's members without its end. */
-static factum_status put_state(struct fct_buf *out, const factum_projection_state *state)
+static factum_status put_projection(struct fct_buf *out, const factum_projection_state *state)
 {
     char created[FACTUM_TIME_TEXT_SIZE];
     factum_time_format(state->created, created);
@@ -88,7 +88,7 @@ static bool put_each_state(void *data, const factum_projection_state *state)
     asked->put = fct_buf_add_text(out, asked->first ? "" : ",\n");
     asked->first = false;
     if (asked->put == FACTUM_OK) {
-        asked->put = put_state(out, state);
+        asked->put = put_projection(out, state);
     }
     if (asked->put == FACTUM_OK) {
         asked->put = fct_buf_add_text(out, "}");
@@ -114,7 +114,7 @@ static bool put_one_state(void *data, const factum_projection_state *state)
     struct fct_buf *out = &asked->job.base.out;
     asked->job.has_tag = true;
     asked->job.tag = state->revision;
-    asked->put = put_state(out, state);
+    asked->put = put_projection(out, state);
     if (asked->put == FACTUM_OK) {
         asked->put = fct_http_put(out, ",\"text\":", state->text);
     }
@@ -261,8 +261,8 @@ static factum_status deploy_projection(struct fct_http_job *job, factum_error *e
     factum_projection *projection;
     factum_status status = load_definition(job, &projection, err);
     if (status != FACTUM_OK) {
-        bool of_text = status == FACTUM_INVALID || status == FACTUM_TOO_BIG ||
-                       status == FACTUM_UNSUPPORTED;
+        bool of_text =
+            status == FACTUM_INVALID || status == FACTUM_TOO_BIG || status == FACTUM_UNSUPPORTED;
         job->http_status = of_text ? 422 : 0;
         return status;
     }
@@ -302,8 +302,8 @@ void fct_http_projection_deploy(struct fct_http_call *call)
     asked->options.why = fct_http_text(call, "why");
     factum_status status = fct_http_number(call, "timeout", &seconds, &err);
     if (status == FACTUM_OK && seconds > FCT_MODEL_WAIT_S_MAX) {
-        status = fct_fail(&err, FACTUM_INVALID, "\"timeout\" is 0 to %u seconds",
-                          FCT_MODEL_WAIT_S_MAX);
+        status =
+            fct_fail(&err, FACTUM_INVALID, "\"timeout\" is 0 to %u seconds", FCT_MODEL_WAIT_S_MAX);
     }
     asked->timeout_ms = (int64_t)seconds * 1000;
     if (status == FACTUM_OK) {
@@ -363,8 +363,8 @@ static factum_status complete_act(struct projection_job *asked, const factum_jso
     if (has_position != (request->act == FACTUM_ACT_SKIP)) {
         return fct_fail(err, FACTUM_INVALID, "\"position\" belongs to a skip, which needs it");
     }
-    if (has_position && factum_json_to_uint64(json, values[ACT_POSITION], &request->position) !=
-                            FACTUM_OK) {
+    if (has_position &&
+        factum_json_to_uint64(json, values[ACT_POSITION], &request->position) != FACTUM_OK) {
         return fct_fail(err, FACTUM_INVALID, "\"position\" is a whole number");
     }
     if (request->act == FACTUM_ACT_RETRY && !has_key) {
@@ -380,8 +380,7 @@ static factum_status take_act(struct projection_job *asked, const factum_json *j
     uint32_t values[ACT_MEMBERS];
     factum_status status = fct_http_model_members(json, act_members, values, ACT_MEMBERS, err);
     if (status == FACTUM_OK) {
-        status =
-            fct_http_model_text(call, json, values[ACT_WHY], "why", &asked->options.why, err);
+        status = fct_http_model_text(call, json, values[ACT_WHY], "why", &asked->options.why, err);
     }
     if (status == FACTUM_OK) {
         status = fct_http_model_text(call, json, values[ACT_BY], "by", &asked->options.by, err);
@@ -395,9 +394,9 @@ static factum_status take_act(struct projection_job *asked, const factum_json *j
     if (status == FACTUM_OK) {
         status = check_said(&asked->options, err);
     }
-    return status == FACTUM_OK ? fct_http_model_timeout(json, values[ACT_TIMEOUT],
-                                                        &asked->timeout_ms, err)
-                               : status;
+    return status == FACTUM_OK
+               ? fct_http_model_timeout(json, values[ACT_TIMEOUT], &asked->timeout_ms, err)
+               : status;
 }
 
 static size_t find_act(factum_slice name)

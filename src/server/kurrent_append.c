@@ -169,7 +169,7 @@ struct batch_state {
     struct fct_kurrent_job *running;
     size_t open_count;
     bool ended;
-    bool refusing; /* the server stops */
+    bool refusing;                     /* the server stops */
     char behind[FCT_BEHIND_TEXT_SIZE]; /* of the last append that says so */
 };
 

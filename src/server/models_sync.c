@@ -4,8 +4,8 @@
  *                             a job waits, SLICE_MS at a time, until the time is up
  *     fct_append_end       <- its end, with what is behind
  *
- * Invariant. An append that was accepted is never refused here: what cannot be waited for is said in
- * the answer.
+ * Invariant. An append that was accepted is never refused here: what cannot be waited for is said
+ * in the answer.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -38,9 +38,9 @@ factum_status fct_models_put_behind(struct fct_buf *out, const struct fct_behind
         status = fct_json_out_text(out, behind->model);
     }
     if (status == FACTUM_OK) {
-        status = fct_buf_printf(out, ",\"events\":%" PRIu64 ",\"seconds\":%" PRId64 ".%03d,\"detail\":",
-                                behind->events, behind->time / 1000000000,
-                                (int)(behind->time % 1000000000 / 1000000));
+        status = fct_buf_printf(
+            out, ",\"events\":%" PRIu64 ",\"seconds\":%" PRId64 ".%03d,\"detail\":", behind->events,
+            behind->time / 1000000000, (int)(behind->time % 1000000000 / 1000000));
     }
     if (status == FACTUM_OK) {
         status = fct_json_out_text(out, factum_slice_from(behind->text));
@@ -89,9 +89,9 @@ static bool wait_for_models(struct sync_wait *wait, const factum_new_event *even
         uint64_t now = fct_os_monotonic(fct_os_real());
         int64_t left = now < wait->until_ns ? (int64_t)((wait->until_ns - now) / MS) : 0;
         wait->status = (factum_build_status){.size = sizeof wait->status};
-        status = factum_models_wait_sync(wait->models, events, count, wait->place,
-                                         left < SLICE_MS ? left : SLICE_MS, &wait->status,
-                                         &wait->err);
+        status =
+            factum_models_wait_sync(wait->models, events, count, wait->place,
+                                    left < SLICE_MS ? left : SLICE_MS, &wait->status, &wait->err);
         if (status == FACTUM_TIMEOUT && (left <= 0 || atomic_load(wait->stop))) {
             break;
         }

@@ -41,8 +41,8 @@ struct store_append_state {
     struct fct_grpc_call *call;
     struct fct_watcher watcher; /* to be told that the server stops */
     size_t running;
-    size_t withheld; /* bytes of answered appends that are not released yet */
-    bool ended;      /* the client sends nothing more */
+    size_t withheld;                   /* bytes of answered appends that are not released yet */
+    bool ended;                        /* the client sends nothing more */
     char behind[FCT_BEHIND_TEXT_SIZE]; /* of the last append that says so */
     struct store_op *ops[APPEND_BUCKETS];
 };
