@@ -212,14 +212,52 @@ static int ask(const struct read_models *models, const factum_model_query *query
     return code;
 }
 
+/* --at TIME or TOKEN, --time-at TIME. */
+static int moment_of(const struct read_models *models, factum_model_query *query)
+{
+    const char *at = models->options->at;
+    const char *time_at = models->options->time_at;
+    if (at != NULL && time_at != NULL) {
+        return complain("--at and --time-at exclude each other");
+    }
+    if (time_at != NULL) {
+        query->at_time_set = true;
+        return option_time(time_at, "time-at", &query->at) ? 0 : EXIT_USAGE;
+    }
+    if (at == NULL) {
+        return 0;
+    }
+    query->at_created_set = factum_time_parse(factum_slice_from(at), &query->at) == FACTUM_OK;
+    query->at_position_set = !query->at_created_set;
+    return query->at_created_set ? 0 : option_token(models->store, at, &query->at_position);
+}
+
+/* The model as it was is replayed, whatever the model as it is has. */
+static int ask_the_past(struct read_models *models, factum_model_query *query)
+{
+    struct progress progress;
+    const factum_progress steps = {&progress, progress_callback};
+    progress_begin(&progress, models->options->arguments[0], models->options->quiet);
+    query->progress = &steps;
+    int code = ask(models, query);
+    progress_end(&progress);
+    return code;
+}
+
 static int wait_and_ask(struct read_models *models, const struct patience *patience,
-                        const factum_model_query *query)
+                        factum_model_query *query)
 {
     uint64_t place = 0;
     struct progress progress;
     int code = place_to_wait_for(models, &place);
     if (code == 0) {
+        code = moment_of(models, query);
+    }
+    if (code == 0) {
         code = read_models_host(models, models->options->arguments[0]);
+    }
+    if (code == 0 && (query->at_created_set || query->at_time_set || query->at_position_set)) {
+        return ask_the_past(models, query);
     }
     if (code == 0) {
         progress_begin(&progress, models->options->arguments[0], models->options->quiet);
@@ -264,6 +302,8 @@ const struct command command_query = {
             "  --param NAME=TEXT  the value of :NAME, also several times; NAME alone is NULL\n"
             "  --wait TOKEN       wait for what an append answered with, not for all there is\n"
             "  --timeout SECONDS  wait so long at most (no limit)\n"
+            "  --at TIME|TOKEN    as it was, by what was recorded by then\n"
+            "  --time-at TIME     as it was, by what had happened by then\n"
             "  --rows-max N       more rows are an error (10000)\n"
             "  --plan             how the rows would be found, in place of the rows\n"
             "  --models DIR       where the models are (the store's directory \"models\")\n"
@@ -271,7 +311,7 @@ const struct command command_query = {
             "  --json             as JSON: columns, rows, asOf, behind\n",
     .notes = "The model is kept in this process meanwhile. One that is paused, or has stopped, is\n"
              "asked as it is, unless --wait is given. On an address --models is needed.\n",
-    .options = "named param wait timeout rows-max plan models csv json ",
+    .options = "named param wait timeout at time-at rows-max plan models csv json ",
     .arguments_min = 1,
     .arguments_max = 2,
     .run = run,

@@ -210,10 +210,11 @@ static factum_status too_late(struct fct_hosted_build *build, uint64_t place,
     if (status != NULL) {
         fct_sized_write(status, &told, sizeof told);
     }
-    (void)fct_fail(err, FACTUM_TIMEOUT,
-                   "accepted at %s; the model %s is behind by %" PRIu64 " events, %.1f seconds%s%s",
-                   token, build->model->name, told.behind_events, (double)told.behind_time / 1e9,
-                   told.reason[0] != '\0' ? ": " : "", told.reason);
+    (void)fct_fail(
+        err, FACTUM_TIMEOUT,
+        "accepted at %s; the model %s is behind by %" PRIu64 " event%s, %.1f seconds%s%s", token,
+        build->model->name, told.behind_events, told.behind_events == 1 ? "" : "s",
+        (double)told.behind_time / 1e9, told.reason[0] != '\0' ? ": " : "", told.reason);
     return FACTUM_TIMEOUT;
 }
 

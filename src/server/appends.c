@@ -4,8 +4,8 @@
  * list and the loop is woken once. It answers them all in one turn, and each connection that has
  * something to send is flushed once.
  *
- * An append whose events a model of mode sync wants goes on to wait for it (models_sync.c) before
- * it is answered.
+ * An append whose events a model of mode sync wants waits for it before it is answered
+ * (models_sync.c).
  *
  * Invariants.
  *  1. |under_way| counts what was started and whose |done| was not called yet. Loop's thread.

@@ -5,7 +5,7 @@
  *     "timeoutSeconds": N, "plan": true, "rowsMax": N
  *
  * A job (http_job.h): others are served while it waits for its place and while SQLite works. The
- * rows are written as JSON as they come. It ends at the limits of model_rows.h, at OUT_MAX of a
+ * rows are written as JSON as they come. It ends at the limits of model_rows.h, at the size of a
  * job's answer, and at its next row once nobody wants it.
  */
 #include <inttypes.h>
@@ -335,7 +335,7 @@ static factum_status take_wait(struct query_job *asked, const factum_json *json,
     return status;
 }
 
-static factum_status take_asked_query(struct query_job *asked, const factum_json *json,
+static factum_status take_model_query(struct query_job *asked, const factum_json *json,
                                       factum_error *err)
 {
     struct fct_http_call *call = asked->job.call;
@@ -380,7 +380,7 @@ void fct_http_model_query(struct fct_http_call *call)
         status = fct_http_body_json(call, 2, &doc, &err);
     }
     if (status == FACTUM_OK) {
-        status = take_asked_query(asked, &doc.json, &err);
+        status = take_model_query(asked, &doc.json, &err);
     }
     fct_json_doc_finish(&doc);
     fct_http_job_start(&asked->job, status, &err);

@@ -1,6 +1,5 @@
 /* http_models_metrics.c - read models in /metrics. Layer: server. A scrape looks at MEASURED_MAX
- * builds at most, in a job: each is a look at a runner, or into a file, and at the index of the
- * store.
+ * builds at most, in a job: each is a look at a runner, or into a file, and at the store's index.
  *
  * Two builds of the same version may exist at once, one in use and one that is rebuilt or was in
  * use before: |in_use| tells them apart, and of several that are not in use the newest is shown.

@@ -55,7 +55,7 @@ projection_job_make(struct fct_http_call *call, enum fct_job_kind kind,
 /* ---- reading --------------------------------------------------------------------------------- */
 
 /* An object's members without its end. */
-static factum_status put_projection_state(struct fct_buf *out, const factum_projection_state *state)
+static factum_status put_projection(struct fct_buf *out, const factum_projection_state *state)
 {
     char created[FACTUM_TIME_TEXT_SIZE];
     factum_time_format(state->created, created);
@@ -88,7 +88,7 @@ static bool put_each_state(void *data, const factum_projection_state *state)
     asked->put = fct_buf_add_text(out, asked->first ? "" : ",\n");
     asked->first = false;
     if (asked->put == FACTUM_OK) {
-        asked->put = put_projection_state(out, state);
+        asked->put = put_projection(out, state);
     }
     if (asked->put == FACTUM_OK) {
         asked->put = fct_buf_add_text(out, "}");
@@ -114,7 +114,7 @@ static bool put_one_state(void *data, const factum_projection_state *state)
     struct fct_buf *out = &asked->job.base.out;
     asked->job.has_tag = true;
     asked->job.tag = state->revision;
-    asked->put = put_projection_state(out, state);
+    asked->put = put_projection(out, state);
     if (asked->put == FACTUM_OK) {
         asked->put = fct_http_put(out, ",\"text\":", state->text);
     }

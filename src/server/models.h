@@ -21,12 +21,12 @@
 FCT_MUST_USE factum_status fct_models_check(const struct factum_models *models, factum_error *err);
 
 /* Holds up the append |pending|, which the store has ended, if a model of mode sync may want its
- * events: true, and fct_append_end is called later. False: it is to be answered now. On the loop.
- * */
+ * events: true, and fct_append_end is called, perhaps later. False: it is to be answered now. On
+ * the loop. */
 FCT_MUST_USE bool fct_models_sync_start(struct fct_server *server, struct fct_pending *pending);
 /* Waits for the models of mode sync that want one of the events of the commit of |result|, on the
  * thread of a job that *stop ends. Adds the member "behind" to |out| if one is not there in time.
- * */
+ */
 FCT_MUST_USE factum_status fct_models_sync_commit(struct fct_server *server,
                                                   const factum_result *result,
                                                   const _Atomic bool *stop, struct fct_buf *out);

@@ -21,13 +21,14 @@
  * socket, or if the server was started with allow_deploy, and not otherwise: a proxy makes every
  * caller local, and a stolen secret should not be able to run code. The streams "$definition:..."
  * are where code lies, so changing one (APPEND, DELETE, WRITE_METADATA) needs the right to deploy
- * through every protocol. The operations on read models are asked with "$model:NAME": QUERY_MODEL
- * its rows, READ_MODELS how far it has come and what is parked, READ_PROJECTIONS its definition,
- * all for whoever reads, because what a model shows was decided when it was deployed. ACT_ON_MODEL
- * is the admin's: to retry or skip a parked event brings no code, but a skipped event is missing in
- * the model. All other acts are DEPLOY, as the deployment of a projection is. REGISTER_SCHEMA is
- * the admin's: a schema decides what every writer may append. A check is, too, because it reads all
- * events of the type and quotes from one.
+ * through every protocol.
+ * The operations on read models are asked with "$model:NAME": QUERY_MODEL its rows, READ_MODELS
+ * how far it has come and what is parked, READ_PROJECTIONS its definition. All are for whoever
+ * reads, because what a model shows was decided when it was deployed. ACT_ON_MODEL is the admin's:
+ * to retry or skip a parked event brings no code, but a skipped event is missing in the model. All
+ * other acts are DEPLOY, as the deployment of a projection is.
+ * REGISTER_SCHEMA is the admin's: a schema decides what every writer may append. A check is, too,
+ * because it reads all events of the type and quotes from one.
  */
 #ifndef FCT_SERVER_RIGHTS_H
 #define FCT_SERVER_RIGHTS_H
