@@ -7,9 +7,9 @@
 #include "projection/models_int.h"
 #include "projection/sqlite_status.h"
 
-static const char counting[] =
+static const char parked_counts_sql[] =
     "SELECT count(DISTINCT key), count(*) FROM factum_parked WHERE build = ?1";
-static const char listing[] =
+static const char parked_list_sql[] =
     "SELECT key, position, type, reason, attempts, next_attempt, since FROM factum_parked"
     " WHERE build = ?1 AND (?2 IS NULL OR key = ?2) ORDER BY position";
 
@@ -31,7 +31,7 @@ factum_status fct_model_parked_counts(struct fct_model_file *file, const char *b
 {
     sqlite3_stmt *statement;
     bool row = false;
-    factum_status status = prepare_for(file, counting, build, &statement, err);
+    factum_status status = prepare_for(file, parked_counts_sql, build, &statement, err);
     if (status != FACTUM_OK) {
         return status;
     }
@@ -86,7 +86,7 @@ static factum_status list_parked(struct fct_hosted_build *build, factum_slice ke
         return status;
     }
     fct_build_name(file, (struct fct_build){build->id.version, build->id.run}, name);
-    status = prepare_for(file, listing, name, &statement, err);
+    status = prepare_for(file, parked_list_sql, name, &statement, err);
     if (status == FACTUM_OK) {
         if (key.len > 0 && fct_sqlite_bind_text(statement, 2, key) != SQLITE_OK) {
             status = fct_fail(err, FACTUM_NO_MEMORY, "models: out of memory");

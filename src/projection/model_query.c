@@ -21,7 +21,7 @@
 #define QUERY_ARENA_MAX ((size_t)1 << 20)
 #define TRIES_MAX 8 /* of a query that meets a swap */
 
-static const char reading[] = "SELECT m.in_use, c.position, c.created, c.event_count FROM"
+static const char snapshot_sql[] = "SELECT m.in_use, c.position, c.created, c.event_count FROM"
                               " factum_model m JOIN factum_checkpoint c ON c.name = m.in_use";
 
 /* One query under way. */
@@ -71,7 +71,7 @@ static factum_status read_snapshot(void *data, sqlite3 *db, factum_error *err)
     sqlite3_stmt *statement;
     bool row = false;
     factum_status status =
-        fct_sqlite_prepare(db, factum_slice_from(reading), "read the checkpoint", &statement, err);
+        fct_sqlite_prepare(db, factum_slice_from(snapshot_sql), "read the checkpoint", &statement, err);
     if (status != FACTUM_OK) {
         return status;
     }
