@@ -343,7 +343,7 @@ static factum_status drop_build(struct fct_model_file *file, const struct fct_bu
 factum_status fct_model_build_drop(struct fct_model_file *file, struct fct_build build,
                                    factum_error *err)
 {
-    struct fct_build_row row;
+    struct fct_build_row row = {.in_use = false};
     bool own;
     factum_status status = step_begin(file, &own, err);
     if (status != FACTUM_OK) {
@@ -415,7 +415,7 @@ static factum_status use_build(struct fct_model_file *file, const struct fct_bui
 
 factum_status fct_model_swap(struct fct_model_file *file, struct fct_build build, factum_error *err)
 {
-    struct fct_build_row row;
+    struct fct_build_row row = {.in_use = false};
     bool own;
     factum_status status = step_begin(file, &own, err);
     if (status != FACTUM_OK) {
@@ -449,7 +449,7 @@ factum_status fct_model_unuse(struct fct_model_file *file, factum_error *err)
 factum_status fct_model_rollback(struct fct_model_file *file, factum_error *err)
 {
     struct fct_model_state state;
-    struct fct_build_row row;
+    struct fct_build_row row = {.in_use = false};
     bool own;
     factum_status status = step_begin(file, &own, err);
     if (status != FACTUM_OK) {

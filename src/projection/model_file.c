@@ -36,8 +36,8 @@ static const char model_tables[] =
 /* Each prepares only if the table has the columns. */
 static const char *const model_probes[] = {
     "SELECT format, store, name, acts, in_use, previous FROM factum_model",
-    "SELECT name, version, run, position, epoch, token, created, event_count"
-    " FROM factum_checkpoint",
+    ("SELECT name, version, run, position, epoch, token, created, event_count"
+     " FROM factum_checkpoint"),
     "SELECT build, key, position, type, reason, attempts, next_attempt, since FROM factum_parked",
     "SELECT revision, reason FROM factum_refused",
 };

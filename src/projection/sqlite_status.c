@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core/check.h"
 #include "core/error.h"
 #include "core/slice.h"
 
@@ -73,6 +74,7 @@ factum_status fct_sqlite_fail(sqlite3 *db, int code, factum_error *err, const ch
     va_end(args);
     factum_status status = fct_sqlite_status(code);
     int os_error = 0;
+    FCT_ASSERT(status != FACTUM_OK);
     if (status == FACTUM_IO && db != NULL) {
         os_error = sqlite3_system_errno(db);
         /* SQLite says FULL of writes alone, not of the file that it shares memory by. */

@@ -183,7 +183,7 @@ static factum_status target_take_over(struct fct_target *target, struct fct_chec
 static factum_status fenced(struct sqlite_target *t, const struct fct_checkpoint *from,
                             factum_error *err)
 {
-    struct fct_checkpoint found;
+    struct fct_checkpoint found = {.epoch = 0};
     factum_status status = target_read_checkpoint(&t->target, &found, err);
     if (status == FACTUM_NOT_FOUND) {
         return fct_fail(err, FACTUM_DENIED, "%s was dropped", t->name);
@@ -480,6 +480,7 @@ static factum_status add_parked(sqlite3_stmt *row, factum_arena *arena,
         *rows = grown;
         *capacity = more;
     }
+    FCT_ASSERT(*rows != NULL);
     return copy_parked(row, arena, &(*rows)[count], err);
 }
 
