@@ -22,7 +22,7 @@
 #define TRIES_MAX 8 /* of a query that meets a swap */
 
 static const char snapshot_sql[] = "SELECT m.in_use, c.position, c.created, c.event_count FROM"
-                              " factum_model m JOIN factum_checkpoint c ON c.name = m.in_use";
+                                   " factum_model m JOIN factum_checkpoint c ON c.name = m.in_use";
 
 /* One query under way. */
 struct asking {
@@ -70,8 +70,8 @@ static factum_status read_snapshot(void *data, sqlite3 *db, factum_error *err)
     struct asking *asking = data;
     sqlite3_stmt *statement;
     bool row = false;
-    factum_status status =
-        fct_sqlite_prepare(db, factum_slice_from(snapshot_sql), "read the checkpoint", &statement, err);
+    factum_status status = fct_sqlite_prepare(db, factum_slice_from(snapshot_sql),
+                                              "read the checkpoint", &statement, err);
     if (status != FACTUM_OK) {
         return status;
     }
