@@ -47,6 +47,7 @@ PRELUDE = """#include <inttypes.h>
 #include <string.h>
 #include <factum/delivery.h>
 #include <factum/factum.h>
+#include <factum/model_rows.h>
 #include <factum/remote.h>
 #include <factum/server.h>
 factum_status snippet(factum_store *store, factum_error *err);
