@@ -233,13 +233,14 @@ static int moment_of(const struct read_models *models, factum_model_query *query
 }
 
 /* The model as it was is replayed, whatever the model as it is has. */
-static int ask_the_past(struct read_models *models, factum_model_query *query)
+static int ask_the_past(const struct read_models *models, const factum_model_query *query)
 {
     struct progress progress;
     const factum_progress steps = {&progress, progress_callback};
+    factum_model_query past = *query;
+    past.progress = &steps;
     progress_begin(&progress, models->options->arguments[0], models->options->quiet);
-    query->progress = &steps;
-    int code = ask(models, query);
+    int code = ask(models, &past);
     progress_end(&progress);
     return code;
 }

@@ -230,6 +230,7 @@ static bool add_name(void *data, const factum_projection_state *state)
         memcpy(copy, state->name.ptr, state->name.len);
         names->names[names->count++] = (factum_slice){copy, state->name.len};
     }
+    /* cppcheck-suppress memleak; names->names has it */
     return copy != NULL;
 }
 

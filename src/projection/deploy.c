@@ -85,7 +85,7 @@ static factum_status record_act(factum_store *store, factum_slice name, struct f
 {
     char stream[FCT_PROJECTION_STREAM_SIZE];
     factum_act_options options;
-    struct fct_acts acts;
+    struct fct_acts acts = {.any = false};
     factum_act_result done = {.size = sizeof done};
     factum_status status = read_act_options(given, &options, err);
     if (status == FACTUM_OK && result != NULL) {
@@ -248,7 +248,7 @@ static factum_status find_version(factum_store *store, factum_slice name, uint64
 factum_status factum_projection_find(factum_store *store, factum_slice name, uint64_t version,
                                      const factum_projection_each *each, factum_error *err)
 {
-    struct fct_acts acts;
+    struct fct_acts acts = {.any = false};
     bool go_on;
     factum_status status = check_each(store, each, err);
     if (status == FACTUM_OK) {

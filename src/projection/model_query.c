@@ -267,7 +267,7 @@ factum_status factum_models_query(factum_models *models, const factum_model_quer
                                   const factum_rows *rows, factum_model_answer *answer,
                                   factum_error *err)
 {
-    factum_model_query query;
+    factum_model_query query = {.size = sizeof query};
     struct asking asking;
     uint64_t row_count = 0;
     factum_status status = check_query(models, given, rows, answer, &query, err);

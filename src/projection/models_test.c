@@ -199,7 +199,7 @@ static factum_status ask(struct world *world, const char *sql, uint64_t place, i
 static void assert_answer(struct world *world, uint64_t place, const char *sql, const char *wanted)
 {
     factum_error err;
-    struct answer answer;
+    struct answer answer = {.len = 0};
     assert_ok(ask(world, sql, place, WAIT_MS, &answer, NULL, &err), err);
     assert_string_equal(answer.text, wanted);
 }
@@ -215,7 +215,7 @@ static void assert_model(struct world *world, uint64_t revision)
 static void events_become_rows(void **state)
 {
     factum_error err;
-    struct answer answer;
+    struct answer answer = {.len = 0};
     struct world *world = *state;
     factum_model_answer told = {.size = sizeof told};
     uint64_t place = place_orders(world, 1, 250);
@@ -504,7 +504,7 @@ static void it_is_asked_as_of_a_moment(void **state)
 static void a_removed_model_is_gone(void **state)
 {
     factum_error err;
-    struct answer answer;
+    struct answer answer = {.len = 0};
     struct world *world = *state;
     start_models(world);
     assert_model(world, deploy(world, v1));

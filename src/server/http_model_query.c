@@ -8,6 +8,7 @@
  * rows are written as JSON as they come. It ends at the limits of model_rows.h, at the size of a
  * job's answer, and at its next row once nobody wants it.
  */
+#include <float.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -60,7 +61,7 @@ static factum_status put_real(struct fct_buf *out, double number)
 {
     char text[40];
     bool plain = true;
-    if (number > 1.7976931348623157e308 || number < -1.7976931348623157e308) {
+    if (!(number <= DBL_MAX && number >= -DBL_MAX)) {
         return fct_buf_add_text(out, number > 0 ? "9e999" : "-9e999"); /* as SQLite's JSON has it */
     }
     for (int digits = 15; digits <= 17; digits++) {

@@ -163,6 +163,7 @@ bool fct_models_sync_start(struct fct_server *server, struct fct_pending *pendin
     }
     if (status != FACTUM_OK) {
         const struct fct_behind behind = {.text = err.text};
+        /* cppcheck-suppress autoVariables; it is needed only until the append is ended, here */
         pending->behind = &behind;
         fct_append_end(server, pending);
     }
