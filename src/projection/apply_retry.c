@@ -160,6 +160,9 @@ static factum_status drain_key(struct fct_applier *applier, const factum_slice *
         return status;
     }
     applier->at = to;
+    if (run.applied > 0) { /* a run of failures ends here: it could not be taken back any more */
+        applier->failures = 0;
+    }
     return FACTUM_OK;
 }
 

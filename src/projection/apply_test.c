@@ -428,6 +428,23 @@ static void failures_in_a_row_count_over_batches(void **state)
     fct_applier_finish(&applier);
 }
 
+static void what_was_retried_is_not_applied_again(void **state)
+{
+    factum_error err;
+    int64_t next;
+    const factum_slice key = FCT_SLICE("G");
+    (void)state;
+    begin(&limits);
+    memset(fake.bad + 6, 1, sizeof fake.bad - 6);
+    assert_ok(apply(1, 15, 50, &err), err); /* 5 are applied, then 10 fail */
+    fake.bad[6] = false;
+    assert_ok(fct_apply_retry(&applier, &key, true, &source, 1000, &next, &err), err);
+    assert_state(6, 9, 15);
+    assert_ok(apply(16, 25, 50, &err), err); /* 10 more in a row, but one was applied meanwhile */
+    assert_state(6, 19, 25);
+    fct_applier_finish(&applier);
+}
+
 static void successes_keep_the_breaker_from_opening(void **state)
 {
     factum_error err;
@@ -503,6 +520,7 @@ int main(void)
         cmocka_unit_test(a_broken_database_parks_nothing),
         cmocka_unit_test(a_wrong_definition_parks_nothing),
         cmocka_unit_test(failures_in_a_row_count_over_batches),
+        cmocka_unit_test(what_was_retried_is_not_applied_again),
         cmocka_unit_test(successes_keep_the_breaker_from_opening),
         cmocka_unit_test(limits_stop_and_drop_nothing),
         cmocka_unit_test(who_was_fenced_off_changes_nothing),
