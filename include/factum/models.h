@@ -124,6 +124,9 @@ FACTUM_API FACTUM_MUST_USE factum_status factum_models_wait_sync(
 /* May factum_models_wait_sync have something to wait for: is a model of |mode sync| in use? Costs
  * one atomic read. */
 FACTUM_API bool factum_models_any_sync(const factum_models *models);
+/* The same for these events: does one of the models want one of them? Does not wait. */
+FACTUM_API bool factum_models_wants_sync(factum_models *models, const factum_new_event *events,
+                                         size_t count);
 
 /* ---- parked events --------------------------------------------------------------------------- */
 

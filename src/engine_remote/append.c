@@ -449,7 +449,7 @@ void fct_appends_take(struct distant *distant)
             pending->limit = fct_distant_limit_from_now(distant);
         }
         if (distant->replaced) {
-            append_fail(distant, pending, FACTUM_WRONG_TIMELINE, distant->why.text);
+            append_fail(distant, pending, FACTUM_WRONG_TIMELINE, distant->other_store.text);
         }
     }
     for (;;) {

@@ -189,7 +189,7 @@ void fct_asks_take(struct distant *distant)
         fct_distant_ring_add(&distant->asks, &asked->link);
         asked->limit = fct_distant_limit_from_now(distant);
         if (distant->replaced) {
-            ask_end(asked, FACTUM_WRONG_TIMELINE, &distant->why);
+            ask_end(asked, FACTUM_WRONG_TIMELINE, &distant->other_store);
         } else if (distant->state == DISTANT_UP) {
             (void)ask_start(asked);
         }

@@ -390,7 +390,7 @@ static void inflow_begin(struct inflow *inflow)
     inflow->limit = fct_distant_limit_from_now(distant);
     fct_distant_limit(distant);
     if (distant->replaced) {
-        inflow_finish(inflow, FACTUM_WRONG_TIMELINE, &distant->why, false);
+        inflow_finish(inflow, FACTUM_WRONG_TIMELINE, &distant->other_store, false);
     } else if (distant->state == DISTANT_UP && distant->inflow_calls < FCT_DISTANT_INFLOWS_MAX) {
         (void)inflow_call(inflow);
     }

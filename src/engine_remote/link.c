@@ -51,12 +51,13 @@ static bool link_is_same_store(const struct fct_store_opened *a, const struct fc
 static void link_replaced(struct distant *distant)
 {
     distant->replaced = true;
-    (void)fct_fail(&distant->why, FACTUM_WRONG_TIMELINE,
+    (void)fct_fail(&distant->other_store, FACTUM_WRONG_TIMELINE,
                    "%s has another store or another history now: open it again",
                    distant->address.authority);
-    fct_appends_end(distant, FACTUM_WRONG_TIMELINE, distant->why.text);
-    fct_asks_fail(distant, FACTUM_WRONG_TIMELINE, &distant->why);
-    fct_inflows_fail(distant, FACTUM_WRONG_TIMELINE, &distant->why);
+    distant->why = distant->other_store;
+    fct_appends_end(distant, FACTUM_WRONG_TIMELINE, distant->other_store.text);
+    fct_asks_fail(distant, FACTUM_WRONG_TIMELINE, &distant->other_store);
+    fct_inflows_fail(distant, FACTUM_WRONG_TIMELINE, &distant->other_store);
     fct_distant_hang_up(distant);
 }
 

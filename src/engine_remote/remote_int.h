@@ -101,8 +101,9 @@ struct distant {
     struct fct_task hang_up;  /* closes the connection, outside of its handlers */
     struct distant_call open;
     struct distant_call watch;
-    factum_error why;     /* there is no connection */
-    factum_log_sink sink; /* silent without |write| */
+    factum_error why;         /* there is no connection */
+    factum_error other_store; /* if |replaced|: why nothing goes on, whatever happens later */
+    factum_log_sink sink;     /* silent without |write| */
     bool ever_up;
     bool told_down; /* that there is no connection was logged */
     bool replaced;  /* the server has another store, or history: |why| */

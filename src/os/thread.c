@@ -69,6 +69,8 @@ void fct_rwlock_unlock(struct fct_rwlock *lock)
     FCT_ASSERT(pthread_rwlock_unlock(&lock->lock) == 0);
 }
 
+#define THREAD_STACK_SIZE ((size_t)8 << 20)
+
 struct start {
     void (*run)(void *data);
     void *data;
@@ -94,7 +96,14 @@ factum_status fct_thread_start(struct fct_thread *thread, const char *name, void
     sigset_t before;
     (void)sigfillset(&all);
     (void)pthread_sigmask(SIG_SETMASK, &all, &before);
-    int reason = pthread_create(&thread->thread, NULL, thread_main, start);
+    pthread_attr_t attributes;
+    int reason = pthread_attr_init(&attributes);
+    if (reason == 0) {
+        /* Whatever the process was started with: SQLite's parser goes deep. */
+        (void)pthread_attr_setstacksize(&attributes, THREAD_STACK_SIZE);
+        reason = pthread_create(&thread->thread, &attributes, thread_main, start);
+        (void)pthread_attr_destroy(&attributes);
+    }
     (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
     if (reason != 0) {
         free(start);

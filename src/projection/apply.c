@@ -178,7 +178,7 @@ static factum_status breaker(const struct batch *batch)
                     batch->failures, why.text);
 }
 
-static bool is_skipped(const struct fct_applier *applier, uint64_t position)
+bool fct_applier_is_skipped(const struct fct_applier *applier, uint64_t position)
 {
     size_t low = 0;
     size_t high = applier->skipped_count;
@@ -209,7 +209,7 @@ static struct fct_checkpoint before_event(const struct batch *batch, size_t at)
 static factum_status park_failed(struct batch *batch, size_t at)
 {
     const struct fct_bound_event *event = &batch->events[at];
-    if (is_skipped(batch->applier, event->position)) {
+    if (fct_applier_is_skipped(batch->applier, event->position)) {
         return FACTUM_OK;
     }
     if (batch->failures == 0) {

@@ -13,8 +13,8 @@
 #include "projection/apply_int.h"
 
 #define RETRY_PAGE 64u
-#define RETRY_ARENA_MAX ((size_t)64 << 20)
-#define ATTEMPT_FIRST INT64_C(500000000) /* nanoseconds: they wait up to 0.5 s, 1 s ... 30 s */
+#define RETRY_ARENA_MAX ((size_t)256 << 20) /* as of a batch */
+#define ATTEMPT_FIRST INT64_C(500000000)    /* nanoseconds: they wait up to 0.5 s, 1 s ... 30 s */
 #define ATTEMPT_LAST INT64_C(30000000000)
 
 int64_t fct_next_attempt(struct fct_applier *applier, uint64_t attempts, int64_t since, int64_t now)
@@ -45,6 +45,9 @@ static factum_status try_event(struct fct_applier *applier, const struct fct_par
     struct fct_bound_event event;
     *applied = false;
     factum_status status = source->load(source->data, position, arena, &event, err);
+    if (status == FACTUM_NOT_FOUND) { /* the store does not give it any more */
+        return FACTUM_OK;
+    }
     if (status != FACTUM_OK) {
         return status;
     }
@@ -115,7 +118,12 @@ static factum_status drain_page(struct key_run *run, const factum_slice *key, fa
     for (size_t i = 0; status == FACTUM_OK && i < count; i++) {
         bool applied;
         status = try_event(applier, run->source, rows[i].position, arena, &applied, err);
-        if (status == FACTUM_OK && !applied) {
+        if (status == FACTUM_TOO_BIG && i > 0) { /* the next page has all of the memory */
+            run->stopped = false;
+            return FACTUM_OK;
+        }
+        bool skipped = fct_applier_is_skipped(applier, rows[i].position);
+        if (status == FACTUM_TOO_BIG || (status == FACTUM_OK && !applied && !skipped)) {
             run->stopped = true;
             return put_back(applier, &rows[i], run->now, err);
         }
@@ -125,7 +133,7 @@ static factum_status drain_page(struct key_run *run, const factum_slice *key, fa
         if (status == FACTUM_OK) {
             fct_parked_set_remove(&applier->parked, rows[i].key);
             run->after = rows[i].position;
-            run->applied++;
+            run->applied += applied ? 1 : 0;
         }
     }
     return status;

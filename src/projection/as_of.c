@@ -399,7 +399,10 @@ static factum_status delete_replay(void *data, const char *name)
     if (status == FACTUM_OK) {
         status = fct_os_list_dir(fct_os_real(), path, delete_entry, path, NULL);
     }
-    return status == FACTUM_OK ? fct_os_remove_dir(fct_os_real(), path, NULL) : status;
+    if (status == FACTUM_OK) {
+        status = fct_os_remove_dir(fct_os_real(), path, NULL);
+    }
+    return FACTUM_OK; /* what cannot be deleted is left for the next host */
 }
 
 factum_status fct_as_of_sweep(struct factum_models *models, factum_error *err)

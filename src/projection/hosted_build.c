@@ -184,5 +184,10 @@ factum_status fct_hosted_build_run(struct fct_hosted_build *build, factum_error 
         .notify_data = build->models,
         .notify = runner_changed,
     };
-    return fct_runner_start(&with, &build->runner, err);
+    struct fct_runner *runner;
+    factum_status status = fct_runner_start(&with, &runner, err);
+    fct_mutex_lock(&build->models->lock);
+    build->runner = runner;
+    fct_mutex_unlock(&build->models->lock);
+    return status;
 }

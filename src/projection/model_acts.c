@@ -207,7 +207,7 @@ static factum_status match_runners(struct factum_models *models, struct fct_mode
     struct fct_hosted_build *old[FCT_MODEL_ROLES];
     factum_status status = FACTUM_OK;
     memcpy(old, model->builds, sizeof old);
-    for (unsigned i = 0; i < FCT_MODEL_ROLES && status == FACTUM_OK; i++) {
+    for (unsigned i = 0; i < FCT_MODEL_ROLES; i++) { /* all, also after a failure: |old| is freed */
         struct fct_build_id id = *role_id(&model->acts, (enum fct_model_role)i);
         struct fct_hosted_build *build = NULL;
         for (unsigned k = 0; k < FCT_MODEL_ROLES && id.version != 0; k++) {
@@ -217,7 +217,8 @@ static factum_status match_runners(struct factum_models *models, struct fct_mode
             }
         }
         if (build == NULL && id.version != 0) {
-            status = fct_hosted_build_create(models, model, id, &build, err);
+            factum_status made = fct_hosted_build_create(models, model, id, &build, err);
+            status = status == FACTUM_OK ? made : status;
         }
         fct_mutex_lock(&models->lock);
         model->builds[i] = build;
@@ -225,7 +226,7 @@ static factum_status match_runners(struct factum_models *models, struct fct_mode
     }
     for (unsigned i = 0; i < FCT_MODEL_ROLES; i++) {
         struct fct_hosted_build *build = model->builds[i];
-        if (status != FACTUM_OK || build == NULL) {
+        if (build == NULL) {
             continue;
         }
         if (i == FCT_ROLE_IN_USE) {
@@ -234,7 +235,8 @@ static factum_status match_runners(struct factum_models *models, struct fct_mode
         if (model->acts.paused && build->runner != NULL) {
             fct_hosted_build_stop(build);
         } else if (!model->acts.paused && build->runner == NULL && !models->options.no_run) {
-            status = fct_hosted_build_run(build, err);
+            factum_status started = fct_hosted_build_run(build, err);
+            status = status == FACTUM_OK ? started : status;
         }
     }
     for (unsigned k = 0; k < FCT_MODEL_ROLES; k++) {
@@ -265,6 +267,17 @@ static factum_status refuse_act(struct passing *pass, uint64_t revision, const f
     return status;
 }
 
+/* What an act ends in if it is refused: nothing but that it was there. */
+static void only_seen(struct fct_acts *after, const struct fct_acts *before)
+{
+    struct fct_acts seen = *before;
+    seen.any = true;
+    seen.revision = after->revision;
+    seen.position = after->position;
+    *after = seen;
+}
+
+/* Carries out what leads to |after|, which becomes what the act has ended in. */
 static factum_status commit_act(struct passing *pass, struct fct_acts *after, uint64_t revision,
                                 factum_error *err)
 {
@@ -281,20 +294,29 @@ static factum_status commit_act(struct passing *pass, struct fct_acts *after, ui
     }
     fct_model_act_cancel(pass->file);
     if (status == FACTUM_FAILED || status == FACTUM_INVALID || status == FACTUM_UNSUPPORTED ||
-        status == FACTUM_TOO_BIG) {
+        status == FACTUM_TOO_BIG || status == FACTUM_NOT_FOUND) {
         const factum_error why = *err;
+        only_seen(after, &pass->model->acts);
         return refuse_act(pass, revision, &why, err);
     }
     return status;
 }
 
-/* Carries out one act. PENDING: it has to wait. */
-static factum_status carry_out_act(struct passing *pass, const struct fct_act *act,
-                                   const factum_event *event, factum_error *err)
+/* Has the file this act already? By another host, or by this one before it was killed. */
+static bool is_carried_out(struct passing *pass, uint64_t revision, bool *refused)
+{
+    bool done = false;
+    factum_error ignored;
+    factum_status status = fct_model_act_look(pass->file, revision, &done, &ignored);
+    *refused = status == FACTUM_INVALID;
+    return *refused || (status == FACTUM_OK && done);
+}
+
+/* OK: the act may be carried out now. PENDING: it has to wait. INVALID: it never can be. */
+static factum_status prepare_act(struct passing *pass, const struct fct_act *act)
 {
     struct fct_model *model = pass->model;
-    struct fct_acts after = model->acts;
-    if (fct_acts_judge(&model->acts, act, NULL) == FACTUM_OK && act->act == FACTUM_ACT_SWAP &&
+    if (act->act == FACTUM_ACT_SWAP && fct_acts_judge(&model->acts, act, NULL) == FACTUM_OK &&
         !model->acts.paused && !has_caught_up(model)) {
         return FACTUM_PENDING;
     }
@@ -304,9 +326,28 @@ static factum_status carry_out_act(struct passing *pass, const struct fct_act *a
         }
         work_on_parked(model, act);
     }
+    return FACTUM_OK;
+}
+
+/* Carries out one act. PENDING: it has to wait. */
+static factum_status carry_out_act(struct passing *pass, const struct fct_act *act,
+                                   const factum_event *event, factum_error *err)
+{
+    struct fct_model *model = pass->model;
+    struct fct_acts after = model->acts;
+    bool refused = false;
+    bool done = is_carried_out(pass, event->revision, &refused);
+    factum_status status = done ? FACTUM_OK : prepare_act(pass, act);
+    if (status == FACTUM_PENDING) {
+        return status;
+    }
     fct_acts_add(&after, act, event->revision, event->position, event->created);
-    stop_others(model, &after);
-    factum_status status = commit_act(pass, &after, event->revision, err);
+    if (refused) {
+        only_seen(&after, &model->acts);
+    } else if (!done) {
+        stop_others(model, &after);
+        status = commit_act(pass, &after, event->revision, err);
+    }
     if (status != FACTUM_OK) {
         return status;
     }
@@ -347,7 +388,49 @@ static factum_status carry_out_new(struct passing *pass, factum_error *err)
             status = carry_out_act(pass, &act, &event, err);
         } else if (status == FACTUM_INVALID) { /* no act: it changes nothing */
             status = refuse_act(pass, event.revision, &why, err);
+        } else {
+            *err = why;
         }
+    }
+    factum_arena_finish(&arena);
+    factum_cursor_close(cursor);
+    return status == FACTUM_DONE ? FACTUM_OK : status;
+}
+
+/* The acts up to what the file has, or all if it has none, without those that were refused. */
+static factum_status fold_acts(struct passing *pass, const struct fct_model_state *state,
+                               struct fct_acts *acts, factum_error *err)
+{
+    factum_cursor *cursor;
+    factum_event event;
+    factum_arena arena;
+    struct fct_act act;
+    memset(acts, 0, sizeof *acts);
+    factum_status status =
+        fct_acts_open(pass->models->store, factum_slice_from(pass->model->name), 0,
+                      state->acts_set ? state->acts : UINT64_MAX, NULL, &cursor, err);
+    if (status != FACTUM_OK) {
+        return status == FACTUM_STREAM_NOT_FOUND || status == FACTUM_STREAM_DELETED ? FACTUM_OK
+                                                                                    : status;
+    }
+    fct_arena_init(&arena, fct_mem_heap(), ACT_READ_ARENA_MAX);
+    while ((status = factum_cursor_next(cursor, &event, err)) == FACTUM_OK) {
+        bool refused = false;
+        struct fct_acts after = *acts;
+        factum_arena_reset(&arena);
+        (void)is_carried_out(pass, event.revision, &refused);
+        if (fct_act_parse(&event, &arena, &act, NULL) == FACTUM_OK) {
+            fct_acts_add(&after, &act, event.revision, event.position, event.created);
+        } else {
+            refused = true;
+        }
+        after.any = true;
+        after.revision = event.revision;
+        after.position = event.position;
+        if (refused) {
+            only_seen(&after, acts);
+        }
+        *acts = after;
     }
     factum_arena_finish(&arena);
     factum_cursor_close(cursor);
@@ -365,8 +448,12 @@ static factum_status begin_model(struct passing *pass, factum_error *err)
     if (status != FACTUM_OK) {
         return status;
     }
-    status = fct_acts_read(pass->models->store, factum_slice_from(model->name),
-                           state.acts_set ? state.acts : UINT64_MAX, NULL, &acts, err);
+    status = fold_acts(pass, &state, &acts, err);
+    if (status == FACTUM_OK && state.acts_set && (!acts.any || acts.revision < state.acts)) {
+        return fct_fail(err, FACTUM_WRONG_TIMELINE,
+                        "%s.db has carried out acts that this store does not have: it is rebuilt",
+                        model->name);
+    }
     if (status != FACTUM_OK) {
         return status;
     }
@@ -396,27 +483,55 @@ static void keep_problem(struct factum_models *models, struct fct_model *model, 
     }
 }
 
+/* The file is made again: it is derived. */
+static factum_status remake_file(struct passing *pass, factum_error *err)
+{
+    struct fct_model *model = pass->model;
+    fct_log_message(&pass->models->log, FACTUM_LOG_WARN, "projection.rebuilt", "projection %s: %s",
+                    model->name, err->text);
+    fct_model_release(pass->models, model);
+    fct_model_file_close(pass->file);
+    pass->file = NULL;
+    factum_status status = fct_model_file_remove(fct_os_real(), pass->models->dir,
+                                                 factum_slice_from(model->name), err);
+    return status == FACTUM_OK
+               ? fct_model_open_file(pass->models, model->name, true, false, &pass->file, err)
+               : status;
+}
+
+/* A file that has lost its acts was deleted and made again, empty, by somebody who wrote to it. */
+static bool has_lost_acts(struct passing *pass)
+{
+    struct fct_model_state state;
+    factum_error ignored;
+    return pass->model->known && pass->model->acts.any &&
+           fct_model_file_state(pass->file, &state, &ignored) == FACTUM_OK && !state.acts_set;
+}
+
 void fct_model_catch_up(struct factum_models *models, struct fct_model *model)
 {
     struct passing pass = {models, model, NULL};
     factum_error err = {.status = FACTUM_OK};
     factum_status status =
         fct_model_open_file(models, model->name, true, !model->known, &pass.file, &err);
-    if (status == FACTUM_CORRUPT) { /* it is rebuilt */
-        fct_log_message(&models->log, FACTUM_LOG_WARN, "projection.rebuilt", "projection %s: %s",
-                        model->name, err.text);
+    if (status == FACTUM_CORRUPT) {
+        status = remake_file(&pass, &err);
+    }
+    if (status == FACTUM_OK && has_lost_acts(&pass)) {
         fct_model_release(models, model);
-        status =
-            fct_model_file_remove(fct_os_real(), models->dir, factum_slice_from(model->name), &err);
-        if (status == FACTUM_OK) {
-            status = fct_model_open_file(models, model->name, true, false, &pass.file, &err);
-        }
     }
     if (status == FACTUM_OK && !model->known) {
         status = begin_model(&pass, &err);
     }
+    if (status == FACTUM_WRONG_TIMELINE) {
+        status = remake_file(&pass, &err);
+        status = status == FACTUM_OK ? begin_model(&pass, &err) : status;
+    }
     if (status == FACTUM_OK) {
         status = carry_out_new(&pass, &err);
+    }
+    if (status == FACTUM_OK && model->known) { /* a runner that could not be started before */
+        status = match_runners(models, model, &err);
     }
     fct_model_file_close(pass.file);
     model->pending = status != FACTUM_OK;

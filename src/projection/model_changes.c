@@ -67,20 +67,6 @@ factum_status factum_models_diff(factum_models *models, factum_slice model, uint
 
 /* ---- try ------------------------------------------------------------------------------------- */
 
-struct looking {
-    uint64_t position;
-    uint64_t version;
-    bool found;
-};
-
-static bool look_for_position(void *data, const factum_parked *parked)
-{
-    struct looking *looking = data;
-    looking->found = parked->position == looking->position;
-    looking->version = parked->version;
-    return !looking->found;
-}
-
 static factum_status bind_at(struct fct_hosted_build *build, uint64_t position, factum_arena *arena,
                              struct fct_bound_event *event, factum_error *err)
 {
@@ -133,14 +119,34 @@ static factum_status try_build(struct fct_hosted_build *build, uint64_t position
     return status;
 }
 
-/* The build of the version in which the event is parked. */
-static struct fct_hosted_build *hold_version(struct factum_models *models, struct fct_model *model,
-                                             uint64_t version)
+struct looking {
+    uint64_t position;
+    bool found;
+};
+
+static bool look_for_position(void *data, const factum_parked *parked)
 {
-    for (unsigned role = 0; role < FCT_MODEL_ROLES; role++) {
+    struct looking *looking = data;
+    looking->found = parked->position == looking->position;
+    return !looking->found;
+}
+
+/* The build in which the event is parked, held; NULL: none, or *status. */
+static struct fct_hosted_build *hold_parked(struct factum_models *models, struct fct_model *model,
+                                            uint64_t position, factum_status *status,
+                                            factum_error *err)
+{
+    const factum_slice any_key = {NULL, 0};
+    for (unsigned role = 0; role < FCT_MODEL_ROLES && *status == FACTUM_OK; role++) {
+        struct looking looking = {.position = position};
+        const factum_parked_each each = {&looking, look_for_position};
+        bool go_on = true;
         struct fct_hosted_build *build =
             fct_hosted_build_hold(models, model, (enum fct_model_role)role);
-        if (build != NULL && build->id.version == version) {
+        if (build != NULL) {
+            *status = fct_hosted_build_parked(build, any_key, &each, &go_on, err);
+        }
+        if (looking.found) {
             return build;
         }
         fct_hosted_build_release(build);
@@ -151,25 +157,21 @@ static struct fct_hosted_build *hold_version(struct factum_models *models, struc
 factum_status factum_models_try(factum_models *models, factum_slice model, uint64_t position,
                                 const factum_changes *changes, factum_error *err)
 {
-    struct looking looking = {.position = position};
-    const factum_parked_each each = {&looking, look_for_position};
-    const factum_slice any_key = {NULL, 0};
+    factum_status status = FACTUM_OK;
     if (models == NULL || model.len == 0 || changes == NULL || changes->change == NULL) {
         return fct_fail(err, FACTUM_INVALID,
                         "models: a host, a model and a function for rows are needed");
     }
-    factum_status status = factum_models_parked(models, model, any_key, &each, err);
-    if (status != FACTUM_OK) {
-        return status;
-    }
     struct fct_model *found = fct_models_find(models, model);
     struct fct_hosted_build *build =
-        looking.found && found != NULL ? hold_version(models, found, looking.version) : NULL;
-    if (build == NULL) {
+        found != NULL ? hold_parked(models, found, position, &status, err) : NULL;
+    if (status == FACTUM_OK && build == NULL) {
         return fct_fail(err, FACTUM_NOT_FOUND, "no event of %.*s is parked at position %" PRIu64,
                         FCT_FMT(model), position);
     }
-    status = try_build(build, position, changes, err);
+    if (build != NULL) {
+        status = try_build(build, position, changes, err);
+    }
     fct_hosted_build_release(build);
     return status;
 }

@@ -28,6 +28,13 @@ static int64_t clock_ms(void)
     return (int64_t)(fct_os_monotonic(fct_os_real()) / 1000000u);
 }
 
+/* INT64_MAX: never. */
+static int64_t end_of(int64_t timeout_ms)
+{
+    int64_t now = clock_ms();
+    return timeout_ms < 0 || timeout_ms > INT64_MAX - now ? INT64_MAX : now + timeout_ms;
+}
+
 /* ---- one build ------------------------------------------------------------------------------- */
 
 /* What the model's file says, of a build that is not run here. */
@@ -110,11 +117,11 @@ factum_status fct_hosted_build_status(struct fct_hosted_build *build, bool in_us
     status->parked_keys = from.parked.keys;
     status->parked_events = from.parked.events;
     (void)snprintf(status->reason, sizeof status->reason, "%s", from.reason);
-    if (build->model->problem[0] != '\0' && from.reason[0] == '\0') {
-        fct_mutex_lock(&build->models->lock);
+    fct_mutex_lock(&build->models->lock);
+    if (from.reason[0] == '\0') {
         (void)snprintf(status->reason, sizeof status->reason, "%s", build->model->problem);
-        fct_mutex_unlock(&build->models->lock);
     }
+    fct_mutex_unlock(&build->models->lock);
     return measure_lag(build, &from, status, err);
 }
 
@@ -134,6 +141,26 @@ factum_status fct_models_in_use(struct factum_models *models, factum_slice name,
     return *build != NULL ? FACTUM_OK : no_model(name, err);
 }
 
+/* A build whose file cannot be read now is told with the reason: the others are there. */
+static factum_status status_or_reason(struct fct_hosted_build *build, bool in_use,
+                                      factum_build_status *status, factum_error *err)
+{
+    factum_error own = {.status = FACTUM_OK};
+    factum_status found = fct_hosted_build_status(build, in_use, status, &own);
+    if (found == FACTUM_OK || found == FACTUM_NO_MEMORY) {
+        return found == FACTUM_OK ? FACTUM_OK : fct_fail(err, found, "%s", own.text);
+    }
+    *status = (factum_build_status){
+        .size = sizeof *status,
+        .model = factum_slice_from(build->model->name),
+        .version = build->id.version,
+        .in_use = in_use,
+        .state = FACTUM_BUILD_RETRYING,
+    };
+    (void)snprintf(status->reason, sizeof status->reason, "%s", own.text);
+    return FACTUM_OK;
+}
+
 static factum_status list_model(struct factum_models *models, struct fct_model *model,
                                 const factum_build_each *each, bool *go_on, factum_error *err)
 {
@@ -145,7 +172,7 @@ static factum_status list_model(struct factum_models *models, struct fct_model *
         if (build == NULL) {
             continue;
         }
-        status = fct_hosted_build_status(build, i == FCT_ROLE_IN_USE, &told, err);
+        status = status_or_reason(build, i == FCT_ROLE_IN_USE, &told, err);
         if (status == FACTUM_OK) {
             *go_on = each->each(each->data, &told);
         }
@@ -202,7 +229,7 @@ static factum_status too_late(struct fct_hosted_build *build, uint64_t place,
 {
     factum_build_status told;
     char token[FACTUM_TOKEN_SIZE];
-    factum_status found = fct_hosted_build_status(build, true, &told, err);
+    factum_status found = status_or_reason(build, true, &told, err);
     if (found != FACTUM_OK) {
         return found;
     }
@@ -218,6 +245,15 @@ static factum_status too_late(struct fct_hosted_build *build, uint64_t place,
     return FACTUM_TIMEOUT;
 }
 
+static bool is_in_use(const struct fct_hosted_build *build)
+{
+    fct_mutex_lock(&build->models->lock);
+    bool in_use = build->model->builds[FCT_ROLE_IN_USE] == build;
+    fct_mutex_unlock(&build->models->lock);
+    return in_use;
+}
+
+/* DONE: the build is not in use any more. */
 static factum_status wait_for_build(struct fct_hosted_build *build, uint64_t place, int64_t until,
                                     factum_build_status *status, factum_error *err)
 {
@@ -228,6 +264,9 @@ static factum_status wait_for_build(struct fct_hosted_build *build, uint64_t pla
         factum_status found = has_place(build, place, &has, err);
         if (found != FACTUM_OK || has) {
             return found;
+        }
+        if (!is_in_use(build)) {
+            return FACTUM_DONE; /* another build has come into use: wait for that one */
         }
         int64_t left = until == INT64_MAX ? POLL_MS : until - clock_ms();
         if (left <= 0) {
@@ -247,13 +286,14 @@ factum_status factum_models_wait(factum_models *models, factum_slice model, uint
     }
     factum_status found =
         status == NULL ? FACTUM_OK : fct_sized_check(status, "models: the status", err);
-    if (found == FACTUM_OK) {
+    int64_t until = end_of(timeout_ms);
+    found = found == FACTUM_OK ? FACTUM_DONE : found;
+    while (found == FACTUM_DONE) {
         found = fct_models_in_use(models, model, &build, err);
-    }
-    if (found == FACTUM_OK) {
-        int64_t until = timeout_ms < 0 ? INT64_MAX : clock_ms() + timeout_ms;
-        found = wait_for_build(build, place, until, status, err);
-        fct_hosted_build_release(build);
+        if (found == FACTUM_OK) {
+            found = wait_for_build(build, place, until, status, err);
+            fct_hosted_build_release(build);
+        }
     }
     return found;
 }
@@ -278,7 +318,7 @@ factum_status factum_models_wait_sync(factum_models *models, const factum_new_ev
     if (models == NULL || (events == NULL && count > 0)) {
         return fct_fail(err, FACTUM_INVALID, "models: a host and events are needed");
     }
-    int64_t until = timeout_ms < 0 ? INT64_MAX : clock_ms() + timeout_ms;
+    int64_t until = end_of(timeout_ms);
     for (size_t i = 0; found == FACTUM_OK; i++) {
         fct_mutex_lock(&models->lock);
         struct fct_model *model = i < models->count ? models->models[i] : NULL;
@@ -292,6 +332,10 @@ factum_status factum_models_wait_sync(factum_models *models, const factum_new_ev
             found = wait_for_build(build, place, until, status, err);
         }
         fct_hosted_build_release(build);
+        if (found == FACTUM_DONE) { /* a swap: the same model again */
+            found = FACTUM_OK;
+            i--;
+        }
     }
     return found;
 }
@@ -299,6 +343,22 @@ factum_status factum_models_wait_sync(factum_models *models, const factum_new_ev
 bool factum_models_any_sync(const factum_models *models)
 {
     return models != NULL && atomic_load(&models->sync_count) > 0;
+}
+
+bool factum_models_wants_sync(factum_models *models, const factum_new_event *events, size_t count)
+{
+    bool wants = false;
+    if (!factum_models_any_sync(models)) {
+        return false;
+    }
+    fct_mutex_lock(&models->lock);
+    for (size_t i = 0; i < models->count && !wants; i++) {
+        const struct fct_hosted_build *build = models->models[i]->builds[FCT_ROLE_IN_USE];
+        wants = build != NULL && build->definition->mode == FACTUM_PROJECTION_SYNC &&
+                wants_any(build, events, count);
+    }
+    fct_mutex_unlock(&models->lock);
+    return wants;
 }
 
 /* ---- acts ------------------------------------------------------------------------------------ */
@@ -328,7 +388,7 @@ factum_status factum_models_act_wait(factum_models *models, factum_slice model, 
         return fct_fail(err, FACTUM_INVALID, "models: a host is needed");
     }
     factum_status status = fct_acts_stream(model, stream, err);
-    int64_t until = timeout_ms < 0 ? INT64_MAX : clock_ms() + timeout_ms;
+    int64_t until = end_of(timeout_ms);
     while (status == FACTUM_OK) {
         bool done = false;
         uint32_t seen = atomic_load(&models->changes);

@@ -71,8 +71,9 @@ static factum_status tell_parked(struct fct_hosted_build *build, sqlite3_stmt *s
     return status;
 }
 
-static factum_status list_parked(struct fct_hosted_build *build, factum_slice key,
-                                 const factum_parked_each *each, bool *go_on, factum_error *err)
+factum_status fct_hosted_build_parked(struct fct_hosted_build *build, factum_slice key,
+                                      const factum_parked_each *each, bool *go_on,
+                                      factum_error *err)
 {
     struct fct_model_file *file;
     sqlite3_stmt *statement;
@@ -124,7 +125,7 @@ factum_status factum_models_parked(factum_models *models, factum_slice model, fa
             struct fct_hosted_build *build =
                 fct_hosted_build_hold(models, next, (enum fct_model_role)role);
             if (build != NULL) {
-                status = list_parked(build, key, each, &go_on, err);
+                status = fct_hosted_build_parked(build, key, each, &go_on, err);
             }
             fct_hosted_build_release(build);
         }

@@ -19,7 +19,8 @@
 #include "projection/sqlite_status.h"
 
 #define QUERY_ARENA_MAX ((size_t)1 << 20)
-#define TRIES_MAX 8 /* of a query that meets a swap */
+#define TRIES_MAX 250 /* of a query that meets a swap, 20 ms apart */
+#define TRY_AGAIN_NS 20000000u
 
 static const char snapshot_sql[] = "SELECT m.in_use, c.position, c.created, c.event_count FROM"
                                    " factum_model m JOIN factum_checkpoint c ON c.name = m.in_use";
@@ -34,6 +35,7 @@ struct asking {
     const struct fct_as_of *as_of; /* NULL: the model as it is */
     bool swapped;                  /* another build is in use now */
     struct fct_checkpoint at;
+    factum_build_status before; /* as it was before the rows were read */
 };
 
 /* ---- what it may read ------------------------------------------------------------------------ */
@@ -204,24 +206,23 @@ static factum_status tell_past(const struct asking *asking, uint64_t row_count,
     return FACTUM_OK;
 }
 
-/* The status of the build as the snapshot has it. */
+/* What the build had before the snapshot was taken, the snapshot has: so the answer never says a
+ * later moment than that of its rows. */
 static factum_status tell_answer(const struct asking *asking, uint64_t row_count,
-                                 factum_model_answer *answer, factum_error *err)
+                                 factum_model_answer *answer)
 {
-    factum_model_answer full = {.size = sizeof full, .row_count = row_count};
+    factum_model_answer full = {
+        .size = sizeof full, .row_count = row_count, .status = asking->before};
     if (asking->as_of != NULL) {
         return tell_past(asking, row_count, answer);
     }
-    factum_status status = fct_hosted_build_status(asking->build, true, &full.status, err);
-    if (status == FACTUM_OK) {
-        if (full.status.place < asking->at.position) {
-            full.status.place = asking->at.position;
-        }
-        full.status.place_created = asking->at.created;
-        full.status.event_count = asking->at.event_count;
-        fct_sized_write(answer, &full, sizeof full);
+    if (full.status.place < asking->at.position) {
+        full.status.place = asking->at.position;
     }
-    return status;
+    full.status.place_created = asking->at.created;
+    full.status.event_count = asking->at.event_count;
+    fct_sized_write(answer, &full, sizeof full);
+    return FACTUM_OK;
 }
 
 static factum_status wait_first(struct factum_models *models, const factum_model_query *query,
@@ -275,6 +276,7 @@ factum_status factum_models_query(factum_models *models, const factum_model_quer
         status = wait_first(models, &query, answer, err);
     }
     for (int i = 0; status == FACTUM_OK; i++) {
+        uint32_t seen = atomic_load(&models->changes);
         memset(&asking, 0, sizeof asking);
         asking.query = &query;
         status = fct_models_in_use(models, query.model, &asking.build, err);
@@ -285,19 +287,22 @@ factum_status factum_models_query(factum_models *models, const factum_model_quer
         if (query.at_created_set || query.at_time_set || query.at_position_set) {
             status = fct_as_of_get(asking.build, &query, &as_of, err);
             asking.as_of = as_of;
+        } else if (answer != NULL) {
+            status = fct_hosted_build_status(asking.build, true, &asking.before, err);
         }
         if (status == FACTUM_OK) {
             status = run_query(&asking, rows, &row_count, err);
         }
         bool again = status == FACTUM_BUSY && asking.swapped && i < TRIES_MAX;
         if (status == FACTUM_OK && answer != NULL) {
-            status = tell_answer(&asking, row_count, answer, err);
+            status = tell_answer(&asking, row_count, answer);
         }
         fct_as_of_release(as_of);
         fct_hosted_build_release(asking.build);
         if (!again) {
             break;
         }
+        (void)fct_word_wait(&models->changes, seen, TRY_AGAIN_NS);
         status = FACTUM_OK;
     }
     return status;

@@ -107,6 +107,9 @@ struct hosting {
 static bool look_at_host(void *data, const factum_projection_state *state)
 {
     struct hosting *hosting = data;
+    if (state->host.len == 0 && hosting->models->options.name_count == 0) {
+        return false; /* a text that this version cannot read: whoever has run it goes on */
+    }
     hosting->ours = hosting->models->options.name_count > 0
                         ? is_asked_for(hosting->models, state->name)
                         : fct_slice_equal(state->host, factum_slice_from(hosting->models->host));
@@ -120,12 +123,18 @@ static factum_status look_at(struct factum_models *models, factum_slice name, fa
     struct hosting hosting = {models, false};
     const factum_projection_each each = {&hosting, look_at_host};
     struct fct_model *model = fct_models_find(models, name);
+    hosting.ours = model != NULL && model->hosted;
     if (fct_acts_stream(name, stream, NULL) != FACTUM_OK) {
         return FACTUM_OK; /* somebody has written to a stream of another form */
     }
     factum_status status = factum_projection_find(models->store, name, 0, &each, err);
     if (status == FACTUM_NOT_FOUND || status == FACTUM_INVALID) {
         return FACTUM_OK;
+    }
+    if (status == FACTUM_TOO_BIG || status == FACTUM_CORRUPT || status == FACTUM_UNSUPPORTED) {
+        fct_log_message(&models->log, FACTUM_LOG_WARN, "projection.host", "projection %.*s: %s",
+                        FCT_FMT(name), err->text);
+        return FACTUM_OK; /* the others go on */
     }
     if (status == FACTUM_OK && model == NULL) {
         status = add_model(models, name, &model, err);
@@ -208,8 +217,12 @@ static bool file_is_gone(struct factum_models *models, struct fct_model *model)
     factum_status status = model->known && model->acts.in_use.version != 0
                                ? fct_model_open_file(models, model->name, false, false, &file, NULL)
                                : FACTUM_OK;
+    struct fct_model_state state = {.acts_set = true};
+    if (file != NULL && fct_model_file_state(file, &state, NULL) != FACTUM_OK) {
+        state.acts_set = true; /* it is not known */
+    }
     fct_model_file_close(file);
-    return status == FACTUM_NOT_FOUND;
+    return status == FACTUM_NOT_FOUND || !state.acts_set;
 }
 
 static void look_after(struct factum_models *models, struct fct_model *model)
@@ -351,9 +364,10 @@ static void host_thread(void *data)
         if (status < FACTUM_OK && status != FACTUM_CANCELLED) {
             fct_log_message(&models->log, FACTUM_LOG_WARN, "projection.host",
                             "the definitions of projections cannot be followed: %s", err.text);
-            uint32_t seen = atomic_load(&models->changes);
-            if (!is_closing(models)) {
-                (void)fct_word_wait(&models->changes, seen, (uint64_t)IDLE_MS * 1000000u);
+            int64_t until = now_in_ms() + IDLE_MS;
+            while (!is_closing(models) && now_in_ms() < until) {
+                uint32_t seen = atomic_load(&models->changes);
+                (void)fct_word_wait(&models->changes, seen, (uint64_t)TICK_MS * 1000000u);
             }
         }
     }

@@ -117,6 +117,10 @@ FCT_MUST_USE factum_status fct_hosted_build_status(struct fct_hosted_build *buil
 /* The build of the model |name| that is in use, held. NOT_FOUND. */
 FCT_MUST_USE factum_status fct_models_in_use(struct factum_models *models, factum_slice name,
                                              struct fct_hosted_build **build, factum_error *err);
+/* Tells |each| of the parked events of |key| (empty: all) of this build, until it ends *go_on. */
+FCT_MUST_USE factum_status fct_hosted_build_parked(struct fct_hosted_build *build, factum_slice key,
+                                                   const factum_parked_each *each, bool *go_on,
+                                                   factum_error *err);
 /* How much of the build |build| (its name in the file) is parked. */
 FCT_MUST_USE factum_status fct_model_parked_counts(struct fct_model_file *file, const char *build,
                                                    struct fct_parked_counts *counts,

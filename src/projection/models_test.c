@@ -449,6 +449,46 @@ static void a_new_version_is_built_beside_and_swapped(void **state)
     factum_projection_free(projection);
 }
 
+static void what_is_asked_of_a_paused_model_counts_when_it_goes_on(void **state)
+{
+    uint64_t first;
+    struct world *world = *state;
+    start_models(world);
+    assert_model(world, deploy(world, v1));
+    (void)append(world, "order-pay1", "PaymentReceived", "{\"orderId\":\"o1\",\"amount\":4}");
+    (void)append(world, "order-pay9", "PaymentReceived", "{\"orderId\":\"o9\",\"amount\":4}");
+    uint64_t place = place_orders(world, 1, 1);
+    assert_answer(world, place, "SELECT paid FROM order_summary", "paid;0");
+    assert_parked(world, "order-pay1:PaymentReceived:bad;order-pay9:PaymentReceived:bad;", &first);
+    assert_done(world, act(world, FACTUM_ACT_PAUSE, NULL, 0));
+    assert_done(world, act(world, FACTUM_ACT_RETRY, "order-pay1", 0));
+    assert_done(world, act(world, FACTUM_ACT_RESUME, NULL, 0));
+    place = place_orders(world, 2, 2);
+    assert_answer(world, place, "SELECT paid FROM order_summary WHERE order_id = 'o1'", "paid;4");
+    assert_parked(world, "order-pay9:PaymentReceived:bad;", &first);
+    assert_done(world, act(world, FACTUM_ACT_PAUSE, NULL, 0));
+    assert_done(world, act(world, FACTUM_ACT_SKIP, NULL, first));
+    assert_done(world, act(world, FACTUM_ACT_RESUME, NULL, 0));
+    place = place_orders(world, 3, 3);
+    assert_answer(world, place, "SELECT count(*) AS n FROM order_summary", "n;3");
+    assert_parked(world, "", &first);
+}
+
+static void a_file_that_is_deleted_comes_back(void **state)
+{
+    char path[SCRATCH_SIZE + 32];
+    struct world *world = *state;
+    start_models(world);
+    assert_model(world, deploy(world, v1));
+    uint64_t place = place_orders(world, 1, 10);
+    assert_answer(world, place, "SELECT count(*) AS n FROM order_summary", "n;10");
+    (void)snprintf(path, sizeof path, "%s/order_summary.db", world->models_dir);
+    assert_int_equal(remove(path), 0);
+    assert_done(world, act(world, FACTUM_ACT_RESUME, NULL, 0));
+    place = place_orders(world, 11, 12);
+    assert_answer(world, place, "SELECT count(*) AS n FROM order_summary", "n;12");
+}
+
 static void it_goes_on_where_it_was(void **state)
 {
     struct world *world = *state;
@@ -527,6 +567,8 @@ int main(void)
         BOTH(poison_is_parked_skipped_and_retried),
         BOTH(a_parked_event_is_tried_without_effect),
         BOTH(a_new_version_is_built_beside_and_swapped),
+        BOTH(what_is_asked_of_a_paused_model_counts_when_it_goes_on),
+        BOTH(a_file_that_is_deleted_comes_back),
         BOTH(it_goes_on_where_it_was),
         BOTH(it_is_asked_as_of_a_moment),
         BOTH(a_removed_model_is_gone),

@@ -11,6 +11,7 @@
 #include "core/mem.h"
 #include "os/os.h"
 #include "os/thread.h"
+#include "projection/apply_int.h"
 #include "projection/batch.h"
 #include "projection/source.h"
 
@@ -93,6 +94,11 @@ static bool is_stopping(struct fct_runner *runner)
     return stop;
 }
 
+static int64_t wall_now(const struct fct_runner *runner)
+{
+    return factum_now(runner->options.store);
+}
+
 /* ---- the target ------------------------------------------------------------------------------ */
 
 static void close_target(struct fct_runner *runner)
@@ -155,17 +161,20 @@ static factum_status open_target(struct fct_runner *runner, factum_error *err)
         return status;
     }
     runner->seen = runner->applier.at.position;
+    for (size_t i = 0; i < runner->applier.skipped_count && runner->applier.parked.count > 0; i++) {
+        /* what was skipped while nobody ran it */
+        status =
+            fct_apply_skip(&runner->applier, runner->applier.skipped[i], wall_now(runner), err);
+        if (status != FACTUM_OK) {
+            return status;
+        }
+    }
     runner->retry_due = fct_parked_set_due(&runner->applier.parked);
     runner->quiet_since = now_ms();
     return check_checkpoint(runner, err);
 }
 
 /* ---- batches --------------------------------------------------------------------------------- */
-
-static int64_t wall_now(const struct fct_runner *runner)
-{
-    return factum_now(runner->options.store);
-}
 
 /* Applies what the batch holds, and moves the checkpoint to |place|. */
 static factum_status flush(struct fct_runner *runner, uint64_t place, factum_error *err)
@@ -209,6 +218,14 @@ static factum_status retry_due(struct fct_runner *runner, factum_error *err)
         return FACTUM_OK;
     }
     return fct_apply_retry(&runner->applier, NULL, false, &source, now, &runner->retry_due, err);
+}
+
+/* A runner that starts tries all that is parked once: what was asked of it while it did not run. */
+static factum_status retry_all(struct fct_runner *runner, factum_error *err)
+{
+    const struct fct_parked_source source = {runner, load_parked};
+    return fct_apply_retry(&runner->applier, NULL, true, &source, wall_now(runner),
+                           &runner->retry_due, err);
 }
 
 /* Does the work that waits in the mailbox. */
@@ -289,6 +306,7 @@ static factum_status take_event(struct fct_runner *runner, const factum_event *e
         status = flush(runner, event->position, err);
         if (status == FACTUM_OK) {
             show(runner, is_live(runner) ? FACTUM_BUILD_LIVE : FACTUM_BUILD_CATCHING_UP, "");
+            status = retry_due(runner, err);
         }
     }
     return status;
@@ -346,6 +364,7 @@ static factum_status run_build(struct fct_runner *runner, factum_error *err)
     factum_status status = open_target(runner, err);
     if (status == FACTUM_OK) {
         show(runner, FACTUM_BUILD_CATCHING_UP, "");
+        status = retry_all(runner, err);
     }
     while (status == FACTUM_OK && !is_stopping(runner)) {
         status = subscribe(runner, err);
@@ -401,23 +420,26 @@ static void tell_log(const struct fct_runner *runner, const char *id, const char
         FCT_FMT(runner->options.definition->name), runner->options.definition->version, text);
 }
 
-/* Whoever waits for work to be done is told that it was not. */
+/* Whoever waits for work to be done is told that it was not. FAILED: nor will any other be. */
 static void refuse_work(struct fct_runner *runner, factum_status status, const char *why)
 {
     fct_mutex_lock(&runner->lock);
     runner->work = NULL;
+    runner->ended = status == FACTUM_FAILED;
     runner->work_status = fct_fail(&runner->work_error, status, "the projection does not run: %s",
                                    why[0] != '\0' ? why : "it was stopped");
     fct_mutex_unlock(&runner->lock);
     wake_waiters(runner);
 }
 
-static void end(struct fct_runner *runner)
+/* The breaker may have taken the checkpoint back. */
+static void show_what_counts(struct fct_runner *runner)
 {
-    fct_mutex_lock(&runner->lock);
-    runner->ended = true;
-    fct_mutex_unlock(&runner->lock);
-    refuse_work(runner, FACTUM_FAILED, runner->status.reason);
+    factum_error ignored;
+    if (fct_applier_know_parked(&runner->applier, &ignored) == FACTUM_OK) {
+        runner->seen = runner->applier.at.position;
+        show(runner, FACTUM_BUILD_CATCHING_UP, "");
+    }
 }
 
 static void run_thread(void *data)
@@ -430,6 +452,9 @@ static void run_thread(void *data)
         uint64_t before = runner->seen;
         status = run_build(runner, &err);
         fct_batch_reset(&runner->batch);
+        if (status == FACTUM_FAILED && runner->taken) {
+            show_what_counts(runner);
+        }
         close_target(runner);
         if (is_stopping(runner) || !may_pass(status)) {
             break;
@@ -448,7 +473,7 @@ static void run_thread(void *data)
         tell_log(runner, "projection.stopped", err.text);
         show(runner, FACTUM_BUILD_STOPPED, err.text);
     }
-    end(runner);
+    refuse_work(runner, FACTUM_FAILED, runner->status.reason);
 }
 
 /* ---- start and stop -------------------------------------------------------------------------- */
@@ -523,9 +548,12 @@ factum_status fct_runner_do(struct fct_runner *runner, const struct fct_runner_w
             runner->work = work;
             wake_runner(runner);
         }
+        if (ended && err != NULL) {
+            *err = runner->work_error;
+        }
         fct_mutex_unlock(&runner->lock);
         if (ended) {
-            return fct_fail(err, FACTUM_FAILED, "%s", runner->work_error.text);
+            return FACTUM_FAILED;
         }
         if (free) {
             break;

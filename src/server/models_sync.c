@@ -92,7 +92,9 @@ static bool wait_for_models(struct sync_wait *wait, const factum_new_event *even
         status =
             factum_models_wait_sync(wait->models, events, count, wait->place,
                                     left < SLICE_MS ? left : SLICE_MS, &wait->status, &wait->err);
-        if (status == FACTUM_TIMEOUT && (left <= 0 || atomic_load(wait->stop))) {
+        bool still =
+            wait->status.state == FACTUM_BUILD_PAUSED || wait->status.state == FACTUM_BUILD_STOPPED;
+        if (status == FACTUM_TIMEOUT && (left <= 0 || still || atomic_load(wait->stop))) {
             break;
         }
     }
@@ -138,9 +140,10 @@ static void end_sync_job(struct fct_job *base)
 
 static bool wants_sync(const struct fct_server *server, const struct fct_pending *pending)
 {
-    return server->models != NULL && factum_models_any_sync(server->models) &&
-           pending->op.status == FACTUM_OK && pending->request.event_count > 0 &&
-           pending->op.action == FACTUM_ACTION_APPEND;
+    return server->models != NULL && pending->op.status == FACTUM_OK &&
+           pending->op.action == FACTUM_ACTION_APPEND &&
+           factum_models_wants_sync(server->models, pending->request.events,
+                                    pending->request.event_count);
 }
 
 bool fct_models_sync_start(struct fct_server *server, struct fct_pending *pending)

@@ -174,7 +174,8 @@ def window_of_zero(server):
     ok(greedy.wait(lambda: len(greedy.ended) == 60, 30) and
        sum(greedy.data.values()) > 60 * 12 * MB, "and get all of it once they have a window",
        f"{len(greedy.ended)} ended, {mb(sum(greedy.data.values()))}")
-    ok(not any(h2.closed for h2 in peers), "and the others' connections stay")
+    ok(not any(h2.closed for h2 in peers), "and the others' connections stay",
+       [(h2.closed, h2.goaway, len(h2.ended)) for h2 in peers])
     for h2 in [greedy, *peers]:
         h2.close()
 

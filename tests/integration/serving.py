@@ -347,6 +347,7 @@ class H2:
         self.settings = {} # that the server has sent, by their numbers
         self.goaway = None
         self.closed = False
+        self.received = bytearray()
         settings = struct.pack(">HI", 4, window)
         self.sock.sendall(PREFACE + frame(SETTINGS, 0, 0, settings))
         if window > 65535:
@@ -354,19 +355,27 @@ class H2:
         if reads:
             threading.Thread(target=self.read, daemon=True).start()
 
+    def receive(self, size):
+        """So many bytes; EOFError at the end. A server that says nothing for long has not closed."""
+        while len(self.received) < size:
+            try:
+                more = self.sock.recv(65536)
+            except TimeoutError:
+                continue
+            if not more:
+                raise EOFError
+            self.received += more
+        taken = bytes(self.received[:size])
+        del self.received[:size]
+        return taken
+
     def read(self):
-        stream = self.sock.makefile("rb")
         try:
             while True:
-                head = stream.read(9)
-                if len(head) < 9:
-                    break
-                size = int.from_bytes(head[:3], "big")
-                payload = stream.read(size)
-                if len(payload) < size:
-                    break
+                head = self.receive(9)
+                payload = self.receive(int.from_bytes(head[:3], "big"))
                 self.take(head[3], head[4], int.from_bytes(head[5:], "big"), payload)
-        except (OSError, ValueError):
+        except (OSError, ValueError, EOFError):
             pass
         with self.lock:
             self.closed = True
