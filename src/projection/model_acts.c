@@ -312,7 +312,7 @@ static bool is_carried_out(struct passing *pass, uint64_t revision, bool *refuse
     return *refused || (status == FACTUM_OK && done);
 }
 
-/* OK: the act may be carried out now. PENDING: it has to wait. INVALID: it never can be. */
+/* OK: the act may be carried out now. PENDING: it has to wait. */
 static factum_status prepare_act(struct passing *pass, const struct fct_act *act)
 {
     struct fct_model *model = pass->model;
