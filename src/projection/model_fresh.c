@@ -280,7 +280,7 @@ static factum_status wait_for_build(struct fct_hosted_build *build, uint64_t pla
 factum_status factum_models_wait(factum_models *models, factum_slice model, uint64_t place,
                                  int64_t timeout_ms, factum_build_status *status, factum_error *err)
 {
-    struct fct_hosted_build *build;
+    struct fct_hosted_build *build = NULL;
     if (models == NULL) {
         return fct_fail(err, FACTUM_INVALID, "models: a host is needed");
     }
@@ -290,7 +290,7 @@ factum_status factum_models_wait(factum_models *models, factum_slice model, uint
     found = found == FACTUM_OK ? FACTUM_DONE : found;
     while (found == FACTUM_DONE) {
         found = fct_models_in_use(models, model, &build, err);
-        if (found == FACTUM_OK) {
+        if (build != NULL) {
             found = wait_for_build(build, place, until, status, err);
             fct_hosted_build_release(build);
         }
