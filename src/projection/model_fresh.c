@@ -379,6 +379,23 @@ static factum_status look_for_act(struct factum_models *models, const char *name
     return status;
 }
 
+/* Does this host show what the act has ended in? What another host runs is of no concern here. */
+static bool shows_act(struct factum_models *models, factum_slice name, uint64_t revision)
+{
+    struct fct_model *model = fct_models_find(models, name);
+    fct_mutex_lock(&models->lock);
+    bool shows = models->looked;
+    if (shows && model != NULL && model->hosted) {
+        const struct fct_build_id *in_use = &model->acts.in_use;
+        const struct fct_hosted_build *build = model->builds[FCT_ROLE_IN_USE];
+        shows = model->acts.any && model->acts.revision >= revision &&
+                (in_use->version == 0 || (build != NULL && build->id.version == in_use->version &&
+                                          build->id.run == in_use->run));
+    }
+    fct_mutex_unlock(&models->lock);
+    return shows;
+}
+
 factum_status factum_models_act_wait(factum_models *models, factum_slice model, uint64_t revision,
                                      int64_t timeout_ms, factum_error *err)
 {
@@ -393,7 +410,7 @@ factum_status factum_models_act_wait(factum_models *models, factum_slice model, 
         bool done = false;
         uint32_t seen = atomic_load(&models->changes);
         status = look_for_act(models, name, revision, &done, err);
-        if (status != FACTUM_OK || done) {
+        if (status != FACTUM_OK || (done && shows_act(models, model, revision))) {
             return status;
         }
         int64_t left = until == INT64_MAX ? POLL_MS : until - clock_ms();

@@ -355,6 +355,10 @@ static void host_thread(void *data)
             status = look_at_all(models, &err);
         }
         if (status == FACTUM_OK) {
+            fct_mutex_lock(&models->lock);
+            models->looked = true;
+            fct_mutex_unlock(&models->lock);
+            fct_models_tell(models);
             status = open_definitions(models, place, &err);
         }
         if (status == FACTUM_OK) {

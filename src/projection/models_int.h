@@ -77,6 +77,7 @@ struct factum_models {
     struct fct_as_of *as_of[FCT_AS_OF_KEPT]; /* replays that are kept: as_of.h */
     uint64_t as_of_count;                    /* questions, to tell which replay was used last */
     bool stop;
+    bool looked;                 /* at every projection that was there */
     _Atomic uint32_t sync_count; /* models of mode sync that are in use */
     _Atomic uint32_t changes;    /* for those who wait for an act or a place */
 };
