@@ -508,10 +508,18 @@ static bool has_lost_acts(struct passing *pass)
            fct_model_file_state(pass->file, &state, &ignored) == FACTUM_OK && !state.acts_set;
 }
 
+static void set_settled(struct factum_models *models, struct fct_model *model, bool settled)
+{
+    fct_mutex_lock(&models->lock);
+    model->settled = settled;
+    fct_mutex_unlock(&models->lock);
+}
+
 void fct_model_catch_up(struct factum_models *models, struct fct_model *model)
 {
     struct passing pass = {models, model, NULL};
     factum_error err = {.status = FACTUM_OK};
+    set_settled(models, model, false);
     factum_status status =
         fct_model_open_file(models, model->name, true, !model->known, &pass.file, &err);
     if (status == FACTUM_CORRUPT) {
@@ -536,6 +544,8 @@ void fct_model_catch_up(struct factum_models *models, struct fct_model *model)
     fct_model_file_close(pass.file);
     model->pending = status != FACTUM_OK;
     keep_problem(models, model, status < FACTUM_OK ? err.text : "");
+    set_settled(models, model, true);
+    fct_models_tell(models);
 }
 
 void fct_model_release(struct factum_models *models, struct fct_model *model)

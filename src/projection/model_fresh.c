@@ -388,7 +388,7 @@ static bool shows_act(struct factum_models *models, factum_slice name, uint64_t 
     if (shows && model != NULL && model->hosted) {
         const struct fct_build_id *in_use = &model->acts.in_use;
         const struct fct_hosted_build *build = model->builds[FCT_ROLE_IN_USE];
-        shows = model->acts.any && model->acts.revision >= revision &&
+        shows = model->settled && model->acts.any && model->acts.revision >= revision &&
                 (in_use->version == 0 || (build != NULL && build->id.version == in_use->version &&
                                           build->id.run == in_use->run));
     }

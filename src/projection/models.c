@@ -142,7 +142,9 @@ static factum_status look_at(struct factum_models *models, factum_slice name, fa
     if (status != FACTUM_OK) {
         return status;
     }
+    fct_mutex_lock(&models->lock);
     model->hosted = hosting.ours;
+    fct_mutex_unlock(&models->lock);
     if (model->hosted) {
         fct_model_catch_up(models, model);
     } else if (model->known) {

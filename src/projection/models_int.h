@@ -54,6 +54,7 @@ struct fct_model {
     struct fct_acts acts; /* up to the last act that was carried out */
     bool known;           /* |acts| was read */
     bool hosted;          /* its definition names this host */
+    bool settled;         /* nothing of an act is under way */
     bool pending;         /* an act waits for something: look again soon */
     factum_projection_mode mode;
     struct fct_hosted_build *builds[FCT_MODEL_ROLES]; /* by role; NULL: none */
