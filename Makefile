@@ -28,7 +28,7 @@ suites = unit conformance sim integration kill schema golden docs fuzz package
 
 test:
 	@tools/install_deps.sh --test
-	@echo 'building, checking and testing: about ten minutes on two cores'
+	@echo 'building, checking and testing: about twelve minutes on two cores'
 	@$(MAKE) --no-print-directory build/test/build.ninja
 	@tools/run_tests.py --static $(addprefix --suite ,$(suites)) build/test
 

@@ -86,7 +86,7 @@ typedef struct factum_follow_until {
     bool caught_up; /* all that was visible when it looked last has been given */
     bool place_set; /* all at or before |place| has been given */
     uint64_t place;
-    uint64_t event_count; /* so many events have been given; 0: no such end */
+    uint64_t event_count; /* ends after this many events; 0: no limit */
     uint64_t deadline;    /* from factum_deadline(): the run ends with TIMEOUT; 0: none */
 } factum_follow_until;
 

@@ -117,7 +117,8 @@ typedef enum factum_projection_act {
     FACTUM_ACT_RESUME = 2,   /* they go on; after a stop by a limit or a broken model too */
     FACTUM_ACT_REMOVE = 3,   /* the model goes; it can be deployed again later */
     FACTUM_ACT_REBUILD = 4,  /* the version in use is built once more, beside it */
-    FACTUM_ACT_SWAP = 5,     /* what was built beside comes into use, in one transaction */
+    FACTUM_ACT_SWAP = 5,     /* what was built beside comes into use, in one transaction, once
+                                it has caught up; of a paused projection at once, as it is */
     FACTUM_ACT_ROLLBACK = 6, /* what was in use before comes back */
     FACTUM_ACT_RETRY = 7, /* parked events of |key| are applied in their order, until one fails */
     FACTUM_ACT_RETRY_ALL = 8, /* of every key */

@@ -77,7 +77,7 @@ const char *fct_act_type(factum_projection_act act);
 /* The data of an act's event, in |arena|. INVALID: a text is not UTF-8. TOO_BIG, NO_MEMORY. */
 FCT_MUST_USE factum_status fct_act_format(const struct fct_act *act, factum_arena *arena,
                                           factum_slice *data, factum_error *err);
-/* Parses |event|. INVALID: it is none of these, its members are wrong, or its text has another
+/* Parses |event|. INVALID: it has another type, its members are wrong, or its text has another
  * hash; the text names its position. TOO_BIG, NO_MEMORY: of the arena. */
 FCT_MUST_USE factum_status fct_act_parse(const factum_event *event, factum_arena *arena,
                                          struct fct_act *act, factum_error *err);

@@ -3,7 +3,7 @@
  *
  * A moment of the recorded time is a position: the last event recorded by then, because recorded
  * time never falls from one position to the next. So a replay that has come to an earlier position
- * goes on from there. The writers' time has no such order: such a replay begins at the start, and
+ * goes on from there. The writers' time rises and falls: a replay by it begins at the start, and
  * is used again for the same moment only, while nothing was appended since.
  *
  * An event that fails is left out for its key, as in a live model; at the end the keys that wait
