@@ -22,6 +22,7 @@
 #include "projection/models_int.h"
 
 #define ACT_READ_ARENA_MAX ((size_t)4 << 20)
+#define ACT_PATIENCE_MS INT64_C(5000) /* for the events before an act */
 
 /* One pass over the new acts of a model. */
 struct passing {
@@ -312,8 +313,34 @@ static bool is_carried_out(struct passing *pass, uint64_t revision, bool *refuse
     return *refused || (status == FACTUM_OK && done);
 }
 
+/* A retry is often asked for right after the event that makes it succeed. So the build in use has
+ * the events before the act first; but one that stands still, or has far to go, is not waited for,
+ * because other acts come after this one. */
+static bool waits_for_events(struct fct_model *model, const factum_event *event)
+{
+    int64_t now = (int64_t)(fct_os_monotonic(fct_os_real()) / 1000000u);
+    struct fct_hosted_build *build = model->builds[FCT_ROLE_IN_USE];
+    struct fct_runner_status status;
+    bool has = false;
+    factum_error ignored;
+    if (build == NULL || build->runner == NULL ||
+        fct_hosted_build_has(build, event->position, &has, &ignored) != FACTUM_OK) {
+        return false;
+    }
+    fct_runner_status_get(build->runner, &status);
+    if (has && status.state != FACTUM_BUILD_STARTING) {
+        return false;
+    }
+    if (model->waits_since == 0 || model->waits_at != event->revision) {
+        model->waits_since = now;
+        model->waits_at = event->revision;
+    }
+    return status.state <= FACTUM_BUILD_LIVE && now - model->waits_since < ACT_PATIENCE_MS;
+}
+
 /* OK: the act may be carried out now. PENDING: it has to wait. */
-static factum_status prepare_act(struct passing *pass, const struct fct_act *act)
+static factum_status prepare_act(struct passing *pass, const struct fct_act *act,
+                                 const factum_event *event)
 {
     struct fct_model *model = pass->model;
     if (act->act == FACTUM_ACT_SWAP && fct_acts_judge(&model->acts, act, NULL) == FACTUM_OK &&
@@ -321,7 +348,7 @@ static factum_status prepare_act(struct passing *pass, const struct fct_act *act
         return FACTUM_PENDING;
     }
     if (act->act >= FACTUM_ACT_RETRY) { /* before it is recorded: it can be done twice */
-        if (pass->models->options.no_run) {
+        if (pass->models->options.no_run || waits_for_events(model, event)) {
             return FACTUM_PENDING;
         }
         work_on_parked(model, act);
@@ -337,7 +364,7 @@ static factum_status carry_out_act(struct passing *pass, const struct fct_act *a
     struct fct_acts after = model->acts;
     bool refused = false;
     bool done = is_carried_out(pass, event->revision, &refused);
-    factum_status status = done ? FACTUM_OK : prepare_act(pass, act);
+    factum_status status = done ? FACTUM_OK : prepare_act(pass, act, event);
     if (status == FACTUM_PENDING) {
         return status;
     }

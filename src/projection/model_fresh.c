@@ -207,9 +207,8 @@ factum_status factum_models_list(factum_models *models, factum_slice model,
 
 /* ---- waiting --------------------------------------------------------------------------------- */
 
-/* Does the build have all that it wants up to |place|? */
-static factum_status has_place(struct fct_hosted_build *build, uint64_t place, bool *has,
-                               factum_error *err)
+factum_status fct_hosted_build_has(struct fct_hosted_build *build, uint64_t place, bool *has,
+                                   factum_error *err)
 {
     struct fct_runner_status from;
     int64_t created;
@@ -261,7 +260,7 @@ static factum_status wait_for_build(struct fct_hosted_build *build, uint64_t pla
     for (;;) {
         bool has = false;
         uint32_t seen = atomic_load(&models->changes);
-        factum_status found = has_place(build, place, &has, err);
+        factum_status found = fct_hosted_build_has(build, place, &has, err);
         if (found != FACTUM_OK || has) {
             return found;
         }

@@ -56,6 +56,8 @@ struct fct_model {
     bool hosted;          /* its definition names this host */
     bool settled;         /* nothing of an act is under way */
     bool pending;         /* an act waits for something: look again soon */
+    uint64_t waits_at;    /* the revision of an act that waits for events, */
+    int64_t waits_since;  /* and since when, in monotonic milliseconds; 0: none does */
     factum_projection_mode mode;
     struct fct_hosted_build *builds[FCT_MODEL_ROLES]; /* by role; NULL: none */
     char problem[256]; /* why the acts are not carried out; "": they are */
@@ -105,6 +107,9 @@ void fct_hosted_build_free(struct fct_hosted_build *build);
 struct fct_hosted_build *fct_hosted_build_hold(struct factum_models *models,
                                                struct fct_model *model, enum fct_model_role role);
 void fct_hosted_build_release(struct fct_hosted_build *build);
+/* Does |build| have all that it wants up to |place|? As factum_read. */
+FCT_MUST_USE factum_status fct_hosted_build_has(struct fct_hosted_build *build, uint64_t place,
+                                                bool *has, factum_error *err);
 /* Tells |applier| the positions of its projection that an operator has skipped. As factum_read. */
 FCT_MUST_USE factum_status fct_hosted_build_skipped(struct fct_hosted_build *build,
                                                     struct fct_applier *applier, factum_error *err);

@@ -449,6 +449,30 @@ static void a_new_version_is_built_beside_and_swapped(void **state)
     factum_projection_free(projection);
 }
 
+/* Each time the host has just begun, and is behind the event that the retry was asked for. */
+static void a_retry_comes_after_the_events_before_it(void **state)
+{
+    uint64_t first;
+    struct world *world = *state;
+    start_models(world);
+    assert_model(world, deploy(world, v1));
+    for (unsigned i = 1; i <= 10; i++) {
+        char key[32];
+        char data[64];
+        (void)snprintf(key, sizeof key, "order-pay%u", i);
+        (void)snprintf(data, sizeof data, "{\"orderId\":\"o%u\",\"amount\":4}", i);
+        uint64_t place = append(world, key, "PaymentReceived", data);
+        assert_answer(world, place, "SELECT count(*) AS n FROM order_summary WHERE paid = 0",
+                      "n;0");
+        stop_models(world);
+        (void)place_orders(world, i, i);
+        uint64_t revision = act(world, FACTUM_ACT_RETRY, key, 0);
+        start_models(world);
+        assert_done(world, revision);
+        assert_parked(world, "", &first);
+    }
+}
+
 static void what_is_asked_of_a_paused_model_counts_when_it_goes_on(void **state)
 {
     uint64_t first;
@@ -567,6 +591,7 @@ int main(void)
         BOTH(poison_is_parked_skipped_and_retried),
         BOTH(a_parked_event_is_tried_without_effect),
         BOTH(a_new_version_is_built_beside_and_swapped),
+        BOTH(a_retry_comes_after_the_events_before_it),
         BOTH(what_is_asked_of_a_paused_model_counts_when_it_goes_on),
         BOTH(a_file_that_is_deleted_comes_back),
         BOTH(it_goes_on_where_it_was),

@@ -458,6 +458,15 @@ class H2:
                     return condition()
         return True
 
+    def wait_while_it_comes(self, condition, seconds=10):
+        """As wait, for much data: it may take its time, but not so many seconds without a byte."""
+        came = -1
+        while came != sum(self.data.values()):
+            came = sum(self.data.values())
+            if self.wait(condition, seconds):
+                return True
+        return False
+
     def close(self):
         try:
             self.sock.shutdown(socket.SHUT_RDWR)

@@ -16,6 +16,8 @@ import threading
 import time
 import uuid
 
+from serving import SLOWER
+
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 FACTUM = os.environ["FACTUM"]
 
@@ -415,12 +417,14 @@ def answers_that_nobody_reads_do_not_pile_up(store, server):
     before = memory_of(server)
     lazy = Store(server.address, ("grpc.http2.bdp_probe", 0), ("grpc.http2.lookahead_bytes", 65535))
     call = lazy.Append(requests())
-    last = -1
-    while sent != last:  # until the windows are full
+    last, still = -1, 0
+    while still < 4:  # until the windows are full; a busy machine may pause for longer than one look
+        still = still + 1 if sent == last else 0
         last = sent
         time.sleep(0.5)
     assert 1000 < sent < 199999, sent
-    assert memory_of(server) - before < 64 << 20
+    grown = memory_of(server) - before
+    assert grown < (64 << 20) * SLOWER, grown
     position = store.append(one("others-1"))[0].position
     assert position > 0
     call.cancel()
