@@ -8,8 +8,8 @@
 
 Every case that a test prints as TAP counts as one; a test that prints no TAP counts as one. A test that
 ends before its plan, by a signal or late, has failed in one case more. While the tests run, it is shown how
-many have ended; each skipped case is printed with its reason, and, after all else, each failed one and the tests that
-took longest. The last line is "N passed, N failed" or
+many have ended; each skipped case is printed with its reason, and, after all else, each failed one with the
+first of what it said, and the tests that took longest. The last line is "N passed, N failed" or
 "N passed, N failed, N skipped"; exits with 1 if anything failed.
 """
 import argparse
@@ -29,6 +29,7 @@ ENDED = re.compile(r"^\s*(\d+)/(\d+)\s")
 PROGRESS_EVERY = 15  # seconds, where there is no terminal
 OUTPUT_LINES_MAX = 120
 LONGEST_SHOWN = 12
+FAILURE_SHOWN = 600  # characters of what a failed case said
 
 
 class Count:
@@ -56,7 +57,12 @@ def count_tap(output):
     """(the cases of a TAP text, whether it holds as many as it planned); None if it is no TAP."""
     count = Count()
     planned = None
+    failing = False
     for line in output.splitlines():
+        if failing and line.startswith("#"):
+            count.failures[-1] = (count.failures[-1] + " | " + line[1:].strip())[:FAILURE_SHOWN]
+            continue
+        failing = False
         plan = PLAN.match(line)
         if plan:
             planned = int(plan.group(1))
@@ -72,6 +78,7 @@ def count_tap(output):
             elif case.group(1):
                 count.failed += 1
                 count.failures.append(case.group(2).strip())
+                failing = True
             else:
                 count.passed += 1
     seen = count.passed + count.failed + count.skipped
@@ -205,6 +212,8 @@ def run_meson(build, options):
         if cases.failed or options.verbose:
             title = f"{test['name']}: {cases}" + (f" ({trouble})" if trouble else "")
             show(title, test.get("stdout", "") + test.get("stderr", ""))
+        if trouble and test.get("stderr", "").strip():
+            trouble += ": " + " | ".join(test["stderr"].strip().splitlines()[-5:])[-FAILURE_SHOWN:]
         if cases.failed:
             failures += [f"{test['name']}: {failure}" for failure in cases.failures + [trouble] if failure]
         for case, reason in cases.skips:

@@ -20,6 +20,12 @@ class Counting(unittest.TestCase):
     def test_a_failure_counts_once(self):
         self.assertEqual(count("1..2\nok 1 - a\nnot ok 2 - b\n", "FAIL", 1), (1, 1, 0, False))
 
+    def test_a_failure_has_what_it_said(self):
+        cases, _ = run_tests.count_test(
+            {"stdout": "1..2\nnot ok 1 - b\n# 3 != 4\n#  at b.c:7\nok 2 - a\n# took 1 s\n",
+             "result": "FAIL", "returncode": 1})
+        self.assertEqual(cases.failures, ["b | 3 != 4 | at b.c:7"])
+
     def test_skips_count_apart(self):
         self.assertEqual(count("1..2\nok 1 - a # SKIP no disk\nnot ok 2 # SKIP b\n"),
                          (0, 0, 2, False))
