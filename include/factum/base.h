@@ -47,7 +47,7 @@ FACTUM_API uint32_t factum_version_number(void);
     X(NO_SPACE, -4, "no space left on the device")                                                 \
     X(CORRUPT, -5, "data is damaged")                                                              \
     X(WRONG_REVISION, -6, "the stream is not at the expected revision")                            \
-    X(CONDITION_FAILED, -7, "the append condition does not hold")                                  \
+    X(CONDITION_FAILED, -7, "a condition does not hold")                                           \
     X(KEY_CONFLICT, -8, "the idempotency key was used for another append")                         \
     X(STREAM_NOT_FOUND, -9, "no such stream")                                                      \
     X(STREAM_DELETED, -10, "the stream is tombstoned")                                             \

@@ -4,6 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#ifdef FCT_WITH_SQL
+#include <factum/projection.h>
+#endif
 #include <factum/registry.h>
 
 #include "cli/cli.h"
@@ -75,6 +78,23 @@ static void print_accepted(const struct options *options, const factum_registrat
     }
 }
 
+/* A server asks the projections itself. */
+static factum_status ask_projections(const struct options *options, factum_store *store,
+                                     factum_slice text, factum_error *err)
+{
+#ifdef FCT_WITH_SQL
+    if (!is_address(options->store)) {
+        return factum_projection_schema_check(store, factum_slice_from(options->arguments[0]), text,
+                                              err);
+    }
+#endif
+    (void)options;
+    (void)store;
+    (void)text;
+    (void)err;
+    return FACTUM_OK;
+}
+
 typedef factum_status (*registering)(factum_store *store, factum_slice subject, factum_slice text,
                                      const factum_register_options *options,
                                      factum_registration *registration, factum_error *err);
@@ -100,8 +120,12 @@ static int register_or_check(const struct options *options, bool write)
     code = proof_options(options, store, &proof);
     if (code == 0) {
         const registering act = write ? factum_schema_register : factum_schema_prove;
-        factum_status status = act(store, factum_slice_from(options->arguments[0]),
-                                   (factum_slice){text.bytes, text.len}, &proof, &done, &err);
+        const factum_slice schema = {text.bytes, text.len};
+        factum_status status = ask_projections(options, store, schema, &err);
+        if (status == FACTUM_OK) {
+            status =
+                act(store, factum_slice_from(options->arguments[0]), schema, &proof, &done, &err);
+        }
         progress_end(&progress);
         if (status == FACTUM_SCHEMA_VIOLATION) {
             print_violation(options, store, &done, &err);

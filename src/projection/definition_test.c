@@ -211,6 +211,15 @@ static void without_each_parameters_start_at_the_data(void **state)
     fct_projection_definition_free(d);
 }
 
+static void names_that_touch_stay_apart(void **state)
+{
+    (void)state;
+    struct fct_definition *d = parsed(HEAD TABLE "--@ on A\nDELETE FROM {{t}}{{t}}\"x\"{{t}}");
+    assert_printed(&d->handlers[0].statements[0],
+                   "DELETE FROM \"t__v3\" \"t__v3\" \"x\" \"t__v3\"");
+    fct_projection_definition_free(d);
+}
+
 static void a_query_has_the_parameters_of_its_caller(void **state)
 {
     (void)state;
@@ -677,6 +686,7 @@ int main(void)
         cmocka_unit_test(tables_and_indexes_keep_their_order),
         cmocka_unit_test(a_handler_has_types_parameters_and_statements),
         cmocka_unit_test(without_each_parameters_start_at_the_data),
+        cmocka_unit_test(names_that_touch_stay_apart),
         cmocka_unit_test(a_query_has_the_parameters_of_its_caller),
         cmocka_unit_test(sections_may_come_in_any_order),
         cmocka_unit_test(statements_of_another_dialect_are_left_out),

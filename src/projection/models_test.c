@@ -473,6 +473,37 @@ static void a_retry_comes_after_the_events_before_it(void **state)
     }
 }
 
+static void a_schema_may_not_take_away_what_is_needed(void **state)
+{
+    factum_error err;
+    struct world *world = *state;
+    const factum_slice good = FCT_SLICE(
+        "{\"properties\":{\"orderId\":{\"type\":\"string\"},\"amount\":{\"type\":\"integer\"}},"
+        "\"additionalProperties\":false}");
+    const factum_slice bad = FCT_SLICE("{\"properties\":{\"orderId\":{\"type\":\"string\"},"
+                                       "\"amountCents\":{\"type\":\"integer\"}},"
+                                       "\"additionalProperties\":false}");
+    const factum_slice type = FCT_SLICE("PaymentReceived");
+    assert_ok(factum_projection_schema_check(world->store, type, bad, &err), err);
+    (void)deploy(world, v1);
+    assert_ok(factum_projection_schema_check(world->store, type, good, &err), err);
+    assert_status(factum_projection_schema_check(world->store, type, bad, &err),
+                  FACTUM_CONDITION_FAILED);
+    assert_text(err,
+                "projection order_summary version 1 needs it: order_summary:14:44: "
+                "PaymentReceived has no member amount: its schema allows no value there; deploy a "
+                "version that does without it first");
+    /* Of another category; of a type that it does not read; of one that is no JSON. */
+    assert_ok(
+        factum_projection_schema_check(world->store, FCT_SLICE("cart/PaymentReceived"), bad, &err),
+        err);
+    assert_ok(factum_projection_schema_check(world->store, FCT_SLICE("OrderShipped"), bad, &err),
+              err);
+    assert_ok(factum_projection_schema_check(world->store, type, FCT_SLICE("{"), &err), err);
+    (void)act(world, FACTUM_ACT_REMOVE, NULL, 0);
+    assert_ok(factum_projection_schema_check(world->store, type, bad, &err), err);
+}
+
 static void what_is_asked_of_a_paused_model_counts_when_it_goes_on(void **state)
 {
     uint64_t first;
@@ -592,6 +623,7 @@ int main(void)
         BOTH(a_parked_event_is_tried_without_effect),
         BOTH(a_new_version_is_built_beside_and_swapped),
         BOTH(a_retry_comes_after_the_events_before_it),
+        BOTH(a_schema_may_not_take_away_what_is_needed),
         BOTH(what_is_asked_of_a_paused_model_counts_when_it_goes_on),
         BOTH(a_file_that_is_deleted_comes_back),
         BOTH(it_goes_on_where_it_was),

@@ -29,11 +29,13 @@ static bool look_at_need(void *data, const factum_projection_state *state)
 {
     struct needing *needing = data;
     struct fct_definition *definition;
+    char name[FACTUM_PROJECTION_NAME_MAX + 1]; /* as the runner names its places */
     if (state->removed) {
         return true;
     }
+    (void)snprintf(name, sizeof name, "%.*s", (int)state->name.len, (const char *)state->name.ptr);
     needing->status =
-        fct_projection_parse(state->text, NULL, FCT_DIALECT_SQLITE, &definition, NULL);
+        fct_projection_parse(state->text, name, FCT_DIALECT_SQLITE, &definition, NULL);
     if (needing->status == FACTUM_OK) {
         if (reads_category(definition, needing->category)) {
             needing->status = fct_fields_break(definition, needing->type, &needing->schema,
@@ -66,9 +68,11 @@ factum_status factum_projection_schema_check(factum_store *store, factum_slice s
         status = factum_projection_list(store, &each, err);
     }
     fct_mem_free(fct_mem_heap(), nodes);
-    if (status == FACTUM_OK && needing.status != FACTUM_OK) {
-        return fct_fail(err, needing.status, "%s",
-                        needing.why[0] != '\0' ? needing.why : "projection: a schema is too large");
+    if (status != FACTUM_OK || needing.status == FACTUM_OK) {
+        return status;
     }
-    return status;
+    return needing.status == FACTUM_INVALID
+               ? fct_fail(err, FACTUM_CONDITION_FAILED,
+                          "%s; deploy a version that does without it first", needing.why)
+               : fct_fail(err, needing.status, "projection: the schema is too large to look at");
 }

@@ -587,6 +587,14 @@ factum_status fct_statement_read(struct fct_parser *parser)
 
 /* ---- printing -------------------------------------------------------------------------------- */
 
+/* Two quotes side by side would be one name with a quote in it. */
+static factum_status keep_quotes_apart(struct fct_buf *buf, uint8_t next)
+{
+    const factum_slice printed = fct_buf_slice(buf);
+    bool touch = next == '"' && printed.len > 0 && printed.ptr[printed.len - 1] == '"';
+    return touch ? fct_buf_add_text(buf, " ") : FACTUM_OK;
+}
+
 factum_status fct_statement_print(const struct fct_statement *statement, const char *suffix,
                                   struct fct_buf *buf)
 {
@@ -595,11 +603,17 @@ factum_status fct_statement_print(const struct fct_statement *statement, const c
         const struct fct_part *part = &statement->parts[i];
         switch (part->kind) {
         case FCT_PART_TEXT:
-            status = fct_buf_add_slice(buf, part->text);
+            status = part->text.len > 0 ? keep_quotes_apart(buf, part->text.ptr[0]) : FACTUM_OK;
+            if (status == FACTUM_OK) {
+                status = fct_buf_add_slice(buf, part->text);
+            }
             break;
         case FCT_PART_TEMPLATE:
-            status = fct_buf_printf(buf, "\"%.*s%s\"", (int)part->text.len,
-                                    (const char *)part->text.ptr, suffix);
+            status = keep_quotes_apart(buf, '"');
+            if (status == FACTUM_OK) {
+                status = fct_buf_printf(buf, "\"%.*s%s\"", (int)part->text.len,
+                                        (const char *)part->text.ptr, suffix);
+            }
             break;
         case FCT_PART_PARAMETER:
             status = fct_buf_printf(buf, "?%u", (unsigned)part->parameter + 1);

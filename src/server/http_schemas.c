@@ -12,6 +12,7 @@
 #include "core/error.h"
 #include "core/slice.h"
 #include "server/http_job.h"
+#include "server/models.h"
 
 struct schema_job {
     struct fct_http_job job;
@@ -248,10 +249,14 @@ static factum_status register_schema(struct fct_http_job *job, factum_error *err
     factum_registration done = {.size = sizeof done};
     const factum_slice text = fct_buf_slice(&call->body);
     asked->options.progress = &progress;
-    factum_status status = asked->write ? factum_schema_register(call->server->store, call->name,
-                                                                 text, &asked->options, &done, err)
-                                        : factum_schema_prove(call->server->store, call->name, text,
-                                                              &asked->options, &done, err);
+    factum_status status = fct_models_schema_check(call->server, call->name, text, err);
+    if (status != FACTUM_OK) {
+        return status;
+    }
+    status = asked->write ? factum_schema_register(call->server->store, call->name, text,
+                                                   &asked->options, &done, err)
+                          : factum_schema_prove(call->server->store, call->name, text,
+                                                &asked->options, &done, err);
     if (status == FACTUM_SCHEMA_VIOLATION && put_failed_event(job, &done) != FACTUM_OK) {
         fct_buf_clear(&job->base.out); /* its text says it too */
     }

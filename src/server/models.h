@@ -3,7 +3,7 @@
  *
  * models_sync.c lets appends wait for them, http_models.c shows them, http_model_query.c asks them,
  * http_projections.c deploys their definitions and acts on them, http_models_metrics.c measures
- * them. A server that is built without SQLite has models_off.c in place of all of these.
+ * them; models_schema.c asks what they need of schemas. A server that is built without SQLite has models_off.c in place of all of these.
  *
  * Everything that looks at a model may wait, for SQLite or for the store, and so is done by jobs.
  */
@@ -39,6 +39,11 @@ void fct_models_behind_text(const struct fct_behind *behind, char text[FCT_BEHIN
 
 /* The trailer "factum-behind" with |text| into |field|: how many there are, none if it is empty. */
 size_t fct_models_behind_field(const char *text, struct fct_field *field);
+
+/* May |schema| be registered for |subject|? CONDITION_FAILED: a deployed projection needs what it takes
+ * away, says the text. As factum_projection_schema_check. On the thread of a job. */
+FCT_MUST_USE factum_status fct_models_schema_check(struct fct_server *server, factum_slice subject,
+                                                   factum_slice schema, factum_error *err);
 
 /* Answers /metrics with what models there are, by a job: true. False: there are none. */
 FCT_MUST_USE bool fct_models_metrics_start(struct fct_http_call *call, unsigned form);

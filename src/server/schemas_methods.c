@@ -10,6 +10,7 @@
 #include "core/error.h"
 #include "core/slice.h"
 #include "server/job.h"
+#include "server/models.h"
 #include "server/store_calls.h"
 #include "wire/schemas.h"
 
@@ -199,11 +200,15 @@ static factum_status prove_or_register(struct schemas_job *job, factum_error *er
                                              .after = asked->after,
                                              .progress = &progress,
                                              .call = &context};
-    factum_status status = job->write
-                               ? factum_schema_register(job->base.server->store, asked->subject,
-                                                        asked->schema, &options, &done, err)
-                               : factum_schema_prove(job->base.server->store, asked->subject,
-                                                     asked->schema, &options, &done, err);
+    struct fct_server *server = job->base.server;
+    factum_status status = fct_models_schema_check(server, asked->subject, asked->schema, err);
+    if (status != FACTUM_OK) {
+        return status;
+    }
+    status = job->write ? factum_schema_register(server->store, asked->subject, asked->schema,
+                                                 &options, &done, err)
+                        : factum_schema_prove(server->store, asked->subject, asked->schema,
+                                              &options, &done, err);
     if (status != FACTUM_OK && status != FACTUM_SCHEMA_VIOLATION) {
         return status;
     }

@@ -52,6 +52,14 @@ t "no such projection" 4 "" P show carts
 t "a name of another form" 2 "is not the name of a projection" P show Orders-1
 t "it is listed" 0 "^orders  +1  -  +up to date  +0  +0\.0  +0$" P list
 
+# Schemas.
+echo '{"properties": {"orderId": {}, "total": {}}, "additionalProperties": false}' >narrow.json
+t "a schema that takes away what it needs is refused" 3 \
+    "projection orders version 1 needs it: .*OrderPlaced has no member note: .*; deploy a version that" \
+    F schema register OrderPlaced narrow.json
+t "and says so when it is only asked" 3 "needs it" F schema check OrderPlaced narrow.json
+t "nothing was registered" 4 "" F schema show OrderPlaced
+
 # Queries.
 place 1 10 >/dev/null
 token=$(pay 1 10 | token)
