@@ -16,6 +16,7 @@
 #include <string.h>
 
 #include "codec/bytes.h"
+#include "core/check.h"
 #include "core/slice.h"
 
 #define OPEN_OBJECT 1u
@@ -373,6 +374,7 @@ static const uint8_t *close_nest(struct scan *scan, const uint8_t *at)
     if (scan->depth > scan->levels || scan->nodes == NULL) {
         return at;
     }
+    FCT_ASSERT(open / 2 < scan->count);
     factum_json_node *node = &scan->nodes[open / 2];
     node->len = (uint32_t)(at - scan->start) - node->start;
     node->next = scan->count;
@@ -393,10 +395,11 @@ static const uint8_t *open_nest(struct scan *scan, const uint8_t *at, bool *insi
     if (scan->depth == scan->depth_max) {
         return wrong(scan, at, too_deep);
     }
-    uint32_t node = scan->count;
     if (!put_node(scan, at, 0, object ? FACTUM_JSON_OBJECT : FACTUM_JSON_ARRAY, 0)) {
         return no_room(scan);
     }
+    /* Known only now: room may have been made for it. Without a tape nobody asks. */
+    uint32_t node = scan->count > 0 ? scan->count - 1 : 0;
     scan->open[scan->depth++] = node * 2 | (object ? OPEN_OBJECT : 0);
     at = skip_space(scan, at + 1);
     *inside = at == scan->end || *at != (object ? '}' : ']');

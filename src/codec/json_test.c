@@ -490,6 +490,21 @@ static void several_members_are_found_among_any_number(void **state)
     }
 }
 
+/* The nodes are used over and over: a container may be the first that there is no room for. */
+static void an_array_of_any_length_has_no_members(void **state)
+{
+    (void)state;
+    char text[1024];
+    for (int count = 0; count < 100; count++) {
+        size_t len = (size_t)snprintf(text, sizeof text, "[");
+        for (int i = 0; i < count; i++) {
+            len += (size_t)snprintf(text + len, sizeof text - len, "6,");
+        }
+        (void)snprintf(text + len, sizeof text - len, "{\"a\": [1]}, [2], 7]");
+        assert_picked(text, "a", NULL);
+    }
+}
+
 /* A value made at random, and what it holds; scanned again from its text. */
 static size_t put_random(char *to, struct fct_random *random, int depth, int *values)
 {
@@ -773,6 +788,7 @@ int main(void)
         cmocka_unit_test(what_is_empty_or_of_another_kind_has_no_parts),
         cmocka_unit_test(a_member_is_found_by_its_name_and_the_last_one_counts),
         cmocka_unit_test(a_name_with_escapes_is_the_name_that_it_means),
+        cmocka_unit_test(an_array_of_any_length_has_no_members),
         cmocka_unit_test(several_members_are_found_among_any_number),
         cmocka_unit_test(any_document_gives_all_of_its_values),
         cmocka_unit_test(escapes_mean_what_the_standard_says),
