@@ -298,14 +298,19 @@ static void add_removal(struct fct_acts *acts)
     acts->removed = true;
 }
 
+void fct_acts_pass(struct fct_acts *acts, uint64_t revision, uint64_t position)
+{
+    acts->any = true;
+    acts->revision = revision;
+    acts->position = position;
+}
+
 void fct_acts_add(struct fct_acts *acts, const struct fct_act *act, uint64_t revision,
                   uint64_t position, int64_t created)
 {
     static const struct fct_build_id none = {0, 0, 0};
     const struct fct_build_id was = acts->in_use;
-    acts->any = true;
-    acts->revision = revision;
-    acts->position = position;
+    fct_acts_pass(acts, revision, position);
     if (fct_acts_judge(acts, act, NULL) != FACTUM_OK) {
         return; /* a writer that did not judge: it changes nothing */
     }

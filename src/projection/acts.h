@@ -9,6 +9,7 @@
  *     $ProjectionSwapped     {}           $ProjectionRolledBack  {}
  *     $ParkedRetried         {"key"}, or {} for all keys
  *     $ParkedSkipped         {"position"}
+ *     $ProjectionActRefused  by the host: refused.h
  *
  * A *build* is one set of tables: the version that it is of, and its run, 2 for the first rebuild
  * of the version. The first version that is deployed comes into use at once; a later one, and a
@@ -89,12 +90,15 @@ FCT_MUST_USE factum_status fct_acts_judge(const struct fct_acts *acts, const str
 void fct_acts_add(struct fct_acts *acts, const struct fct_act *act, uint64_t revision,
                   uint64_t position, int64_t created);
 
+/* |acts| after an event that changes nothing. */
+void fct_acts_pass(struct fct_acts *acts, uint64_t revision, uint64_t position);
+
 /* A cursor over the stream of |name| from revision |from| to |upto|. As factum_read. */
 FCT_MUST_USE factum_status fct_acts_open(factum_store *store, factum_slice name, uint64_t from,
                                          uint64_t upto, const factum_call *call,
                                          factum_cursor **cursor, factum_error *err);
-/* Reads the stream of |name| up to |upto| (UINT64_MAX: its end) and folds it. Events that cannot be
- * parsed are left out. A stream that is not there gives |any| false. As factum_read. */
+/* Reads the stream of |name| up to |upto| (UINT64_MAX: its end) and folds it. Acts that the host has
+ * refused by now, and events that cannot be parsed, are left out. A stream that is not there gives |any| false. As factum_read. */
 FCT_MUST_USE factum_status fct_acts_read(factum_store *store, factum_slice name, uint64_t upto,
                                          const factum_call *call, struct fct_acts *acts,
                                          factum_error *err);

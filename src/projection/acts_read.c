@@ -7,6 +7,7 @@
 #include "core/error.h"
 #include "core/mem.h"
 #include "projection/acts.h"
+#include "projection/refused.h"
 
 #define ACT_ARENA_MAX ((size_t)2 << 20) /* a text and its meaning */
 
@@ -31,13 +32,31 @@ factum_status fct_acts_open(factum_store *store, factum_slice name, uint64_t fro
     return factum_read(store, &request, cursor, err);
 }
 
+/* |acts| after |event|. What is no act, or was refused, changes nothing; but an append has to expect
+ * it. */
+static factum_status fold_event(struct fct_acts *acts, const factum_event *event,
+                                const struct fct_refused *refused, factum_arena *arena,
+                                factum_error *err)
+{
+    struct fct_act act;
+    factum_arena_reset(arena);
+    factum_status status = fct_act_parse(event, arena, &act, err);
+    if (status == FACTUM_OK && !fct_refused_has(refused, event->revision)) {
+        fct_acts_add(acts, &act, event->revision, event->position, event->created);
+    } else if (status == FACTUM_OK || status == FACTUM_INVALID) {
+        fct_acts_pass(acts, event->revision, event->position);
+        status = FACTUM_OK;
+    }
+    return status;
+}
+
 factum_status fct_acts_read(factum_store *store, factum_slice name, uint64_t upto,
                             const factum_call *call, struct fct_acts *acts, factum_error *err)
 {
     factum_cursor *cursor;
     factum_event event;
     factum_arena arena;
-    struct fct_act act;
+    struct fct_refused refused = {.count = 0};
     memset(acts, 0, sizeof *acts);
     factum_status status = fct_acts_open(store, name, 0, upto, call, &cursor, err);
     if (status == FACTUM_STREAM_NOT_FOUND || status == FACTUM_STREAM_DELETED) {
@@ -47,19 +66,14 @@ factum_status fct_acts_read(factum_store *store, factum_slice name, uint64_t upt
         return status;
     }
     fct_arena_init(&arena, fct_mem_heap(), ACT_ARENA_MAX);
-    while ((status = factum_cursor_next(cursor, &event, err)) == FACTUM_OK) {
-        factum_arena_reset(&arena);
-        status = fct_act_parse(&event, &arena, &act, err);
+    status = fct_refused_read(store, name, call, &refused, err);
+    while (status == FACTUM_OK) {
+        status = factum_cursor_next(cursor, &event, err);
         if (status == FACTUM_OK) {
-            fct_acts_add(acts, &act, event.revision, event.position, event.created);
-        } else if (status != FACTUM_INVALID) {
-            break;
-        } else { /* no act: but an append has to expect it */
-            acts->any = true;
-            acts->revision = event.revision;
-            acts->position = event.position;
+            status = fold_event(acts, &event, &refused, &arena, err);
         }
     }
+    fct_refused_free(&refused);
     factum_arena_finish(&arena);
     factum_cursor_close(cursor);
     return status == FACTUM_DONE ? FACTUM_OK : status;

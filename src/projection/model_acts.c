@@ -20,6 +20,7 @@
 #include "core/mem.h"
 #include "core/slice.h"
 #include "projection/models_int.h"
+#include "projection/refused.h"
 
 #define ACT_READ_ARENA_MAX ((size_t)4 << 20)
 #define ACT_PATIENCE_MS INT64_C(5000) /* for the events before an act */
@@ -272,10 +273,37 @@ static factum_status refuse_act(struct passing *pass, uint64_t revision, const f
 static void only_seen(struct fct_acts *after, const struct fct_acts *before)
 {
     struct fct_acts seen = *before;
-    seen.any = true;
-    seen.revision = after->revision;
-    seen.position = after->position;
+    fct_acts_pass(&seen, after->revision, after->position);
     *after = seen;
+}
+
+/* Refuses an act for everybody: first in the stream, so that who acts next sees it, then in the
+ * file. */
+static factum_status refuse_and_tell(struct passing *pass, uint64_t revision,
+                                     const factum_error *why, factum_error *err)
+{
+    const factum_slice name = factum_slice_from(pass->model->name);
+    factum_status status = fct_refused_tell(pass->models->store, name, revision, why->text, err);
+    return status == FACTUM_OK ? refuse_act(pass, revision, why, err) : status;
+}
+
+/* Has the stream a refusal of the act, by this host before it was killed, or by another one? */
+static factum_status is_refused(const struct passing *pass, uint64_t revision, bool *refused,
+                                factum_error *err)
+{
+    struct fct_refused told = {.count = 0};
+    factum_status status = fct_refused_read(pass->models->store,
+                                            factum_slice_from(pass->model->name), NULL, &told, err);
+    *refused = fct_refused_has(&told, revision);
+    fct_refused_free(&told);
+    return status;
+}
+
+/* It will not succeed later either. */
+static bool is_final(factum_status status)
+{
+    return status == FACTUM_FAILED || status == FACTUM_INVALID || status == FACTUM_UNSUPPORTED ||
+           status == FACTUM_TOO_BIG || status == FACTUM_NOT_FOUND;
 }
 
 /* Carries out what leads to |after|, which becomes what the act has ended in. */
@@ -294,12 +322,6 @@ static factum_status commit_act(struct passing *pass, struct fct_acts *after, ui
         return fct_model_act_commit(pass->file, err);
     }
     fct_model_act_cancel(pass->file);
-    if (status == FACTUM_FAILED || status == FACTUM_INVALID || status == FACTUM_UNSUPPORTED ||
-        status == FACTUM_TOO_BIG || status == FACTUM_NOT_FOUND) {
-        const factum_error why = *err;
-        only_seen(after, &pass->model->acts);
-        return refuse_act(pass, revision, &why, err);
-    }
     return status;
 }
 
@@ -356,24 +378,74 @@ static factum_status prepare_act(struct passing *pass, const struct fct_act *act
     return FACTUM_OK;
 }
 
+/* A swap to a build that has stopped would wait for ever, and hold up what could mend it. */
+static bool swaps_to_what_stopped(const struct passing *pass, const struct fct_act *act,
+                                  factum_error *why)
+{
+    struct fct_model *model = pass->model;
+    struct fct_runner_status status;
+    const struct fct_hosted_build *build = hosted(model, model->acts.building);
+    if (act->act != FACTUM_ACT_SWAP || build == NULL || build->runner == NULL) {
+        return false;
+    }
+    fct_runner_status_get(build->runner, &status);
+    if (status.state != FACTUM_BUILD_STOPPED) {
+        return false;
+    }
+    (void)fct_fail(why, FACTUM_FAILED,
+                   "version %" PRIu64
+                   " has stopped: %.120s; when that is mended, resume, then swap "
+                   "again",
+                   build->id.version, status.reason);
+    return true;
+}
+
+/* An act that the file does not have yet. PENDING: it has to wait. */
+static factum_status carry_out_now(struct passing *pass, const struct fct_act *act,
+                                   const factum_event *event, struct fct_acts *after,
+                                   factum_error *err)
+{
+    factum_error why;
+    bool refused = false;
+    factum_status status = is_refused(pass, event->revision, &refused, err);
+    if (status != FACTUM_OK) {
+        return status;
+    }
+    if (refused) {
+        (void)fct_fail(&why, FACTUM_FAILED, "it was refused: see the stream of the definition");
+        only_seen(after, &pass->model->acts);
+        return refuse_act(pass, event->revision, &why, err);
+    }
+    if (!swaps_to_what_stopped(pass, act, &why)) {
+        status = prepare_act(pass, act, event);
+        if (status == FACTUM_OK) {
+            stop_others(pass->model, after);
+            status = commit_act(pass, after, event->revision, &why);
+        }
+        if (!is_final(status)) {
+            return status == FACTUM_OK || status == FACTUM_PENDING
+                       ? status
+                       : fct_fail(err, status, "%s", why.text);
+        }
+    }
+    only_seen(after, &pass->model->acts);
+    return refuse_and_tell(pass, event->revision, &why, err);
+}
+
 /* Carries out one act. PENDING: it has to wait. */
 static factum_status carry_out_act(struct passing *pass, const struct fct_act *act,
                                    const factum_event *event, factum_error *err)
 {
     struct fct_model *model = pass->model;
     struct fct_acts after = model->acts;
+    factum_status status = FACTUM_OK;
     bool refused = false;
     bool done = is_carried_out(pass, event->revision, &refused);
-    factum_status status = done ? FACTUM_OK : prepare_act(pass, act, event);
-    if (status == FACTUM_PENDING) {
-        return status;
-    }
     fct_acts_add(&after, act, event->revision, event->position, event->created);
     if (refused) {
         only_seen(&after, &model->acts);
     } else if (!done) {
-        stop_others(model, &after);
-        status = commit_act(pass, &after, event->revision, err);
+        status = carry_out_now(pass, act, event, &after, err);
     }
     if (status != FACTUM_OK) {
         return status;
@@ -386,6 +458,20 @@ static factum_status carry_out_act(struct passing *pass, const struct fct_act *a
     }
     status = match_runners(pass->models, model, err);
     fct_models_tell(pass->models);
+    return status;
+}
+
+/* No act: an event of another type, or the refusal of an act, which concerns new files. */
+static factum_status pass_event(struct passing *pass, const factum_event *event,
+                                const factum_error *why, factum_error *err)
+{
+    struct fct_model *model = pass->model;
+    factum_status status = refuse_act(pass, event->revision, why, err);
+    if (status == FACTUM_OK) {
+        fct_mutex_lock(&pass->models->lock);
+        fct_acts_pass(&model->acts, event->revision, event->position);
+        fct_mutex_unlock(&pass->models->lock);
+    }
     return status;
 }
 
@@ -413,8 +499,8 @@ static factum_status carry_out_new(struct passing *pass, factum_error *err)
         status = fct_act_parse(&event, &arena, &act, &why);
         if (status == FACTUM_OK) {
             status = carry_out_act(pass, &act, &event, err);
-        } else if (status == FACTUM_INVALID) { /* no act: it changes nothing */
-            status = refuse_act(pass, event.revision, &why, err);
+        } else if (status == FACTUM_INVALID) {
+            status = pass_event(pass, &event, &why, err);
         } else {
             *err = why;
         }
@@ -424,44 +510,52 @@ static factum_status carry_out_new(struct passing *pass, factum_error *err)
     return status == FACTUM_DONE ? FACTUM_OK : status;
 }
 
-/* The acts up to what the file has, or all if it has none, without those that were refused. */
+/* Folds the acts that |cursor| gives, without those that were refused. */
+static factum_status fold_from(struct passing *pass, const struct fct_refused *told,
+                               factum_cursor *cursor, struct fct_acts *acts, factum_error *err)
+{
+    factum_event event;
+    factum_arena arena;
+    struct fct_act act;
+    factum_status status;
+    fct_arena_init(&arena, fct_mem_heap(), ACT_READ_ARENA_MAX);
+    while ((status = factum_cursor_next(cursor, &event, err)) == FACTUM_OK) {
+        bool refused = false; /* as the file knows, which keeps the newest */
+        factum_arena_reset(&arena);
+        (void)is_carried_out(pass, event.revision, &refused);
+        if (refused || fct_refused_has(told, event.revision) ||
+            fct_act_parse(&event, &arena, &act, NULL) != FACTUM_OK) {
+            fct_acts_pass(acts, event.revision, event.position);
+        } else {
+            fct_acts_add(acts, &act, event.revision, event.position, event.created);
+        }
+    }
+    factum_arena_finish(&arena);
+    return status == FACTUM_DONE ? FACTUM_OK : status;
+}
+
+/* The acts up to what the file has, or all if it has none. */
 static factum_status fold_acts(struct passing *pass, const struct fct_model_state *state,
                                struct fct_acts *acts, factum_error *err)
 {
     factum_cursor *cursor;
-    factum_event event;
-    factum_arena arena;
-    struct fct_act act;
+    struct fct_refused told = {.count = 0};
+    factum_store *store = pass->models->store;
+    const factum_slice name = factum_slice_from(pass->model->name);
     memset(acts, 0, sizeof *acts);
-    factum_status status =
-        fct_acts_open(pass->models->store, factum_slice_from(pass->model->name), 0,
-                      state->acts_set ? state->acts : UINT64_MAX, NULL, &cursor, err);
+    factum_status status = fct_acts_open(store, name, 0, state->acts_set ? state->acts : UINT64_MAX,
+                                         NULL, &cursor, err);
     if (status != FACTUM_OK) {
         return status == FACTUM_STREAM_NOT_FOUND || status == FACTUM_STREAM_DELETED ? FACTUM_OK
                                                                                     : status;
     }
-    fct_arena_init(&arena, fct_mem_heap(), ACT_READ_ARENA_MAX);
-    while ((status = factum_cursor_next(cursor, &event, err)) == FACTUM_OK) {
-        bool refused = false;
-        struct fct_acts after = *acts;
-        factum_arena_reset(&arena);
-        (void)is_carried_out(pass, event.revision, &refused);
-        if (fct_act_parse(&event, &arena, &act, NULL) == FACTUM_OK) {
-            fct_acts_add(&after, &act, event.revision, event.position, event.created);
-        } else {
-            refused = true;
-        }
-        after.any = true;
-        after.revision = event.revision;
-        after.position = event.position;
-        if (refused) {
-            only_seen(&after, acts);
-        }
-        *acts = after;
+    status = fct_refused_read(store, name, NULL, &told, err);
+    if (status == FACTUM_OK) {
+        status = fold_from(pass, &told, cursor, acts, err);
     }
-    factum_arena_finish(&arena);
+    fct_refused_free(&told);
     factum_cursor_close(cursor);
-    return status == FACTUM_DONE ? FACTUM_OK : status;
+    return status;
 }
 
 /* The first look at a model: the acts that its file has, or all of them if it has none. */
@@ -487,6 +581,11 @@ static factum_status begin_model(struct passing *pass, factum_error *err)
     if (!state.acts_set && acts.any) {
         model->acts = none;
         status = commit_act(pass, &acts, acts.revision, err);
+        if (is_final(status)) {
+            const factum_error why = *err;
+            only_seen(&acts, &none);
+            status = refuse_act(pass, acts.revision, &why, err);
+        }
     }
     if (status == FACTUM_OK) {
         fct_mutex_lock(&pass->models->lock);
@@ -544,7 +643,7 @@ static void set_settled(struct factum_models *models, struct fct_model *model, b
 
 void fct_model_catch_up(struct factum_models *models, struct fct_model *model)
 {
-    struct passing pass = {models, model, NULL};
+    struct passing pass = {.models = models, .model = model};
     factum_error err = {.status = FACTUM_OK};
     set_settled(models, model, false);
     factum_status status =

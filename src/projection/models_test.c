@@ -449,6 +449,72 @@ static void a_new_version_is_built_beside_and_swapped(void **state)
     factum_projection_free(projection);
 }
 
+struct builds {
+    uint64_t in_use;
+    bool building;
+};
+
+static bool take_builds(void *data, const factum_projection_state *state)
+{
+    *(struct builds *)data = (struct builds){state->in_use, state->building};
+    return true;
+}
+
+/* What the stream says, which everybody else goes by. */
+static void assert_builds(struct world *world, uint64_t in_use, bool building)
+{
+    factum_error err;
+    struct builds builds = {0, false};
+    const factum_projection_each each = {&builds, take_builds};
+    assert_ok(factum_projection_find(world->store, FCT_SLICE("order_summary"), 0, &each, &err),
+              err);
+    assert_int_equal(builds.in_use, in_use);
+    assert_int_equal(builds.building, building);
+}
+
+/* v1 as |version| (one digit), with |from| once replaced by |to|, which is as long. */
+static const char *v1_as(char text[sizeof v1], char version, const char *from, const char *to)
+{
+    (void)snprintf(text, sizeof v1, "%s", v1);
+    *(strstr(text, "version 1") + 8) = version;
+    assert_int_equal(strlen(from), strlen(to));
+    memcpy(strstr(text, from), to, strlen(to));
+    return text;
+}
+
+static void a_swap_to_a_build_that_has_stopped_is_refused(void **state)
+{
+    char text[sizeof v1];
+    factum_error err;
+    struct world *world = *state;
+    start_models(world);
+    assert_done(world, deploy(world, v1));
+    uint64_t place = place_orders(world, 1, 30);
+    assert_answer(world, place, "SELECT count(*) AS n FROM order_summary", "n;30");
+    (void)deploy(world, v1_as(text, '2', "total >= 0", "total <  0"));
+    uint64_t swap = act(world, FACTUM_ACT_SWAP, NULL, 0);
+    assert_status(
+        factum_models_act_wait(world->models, FCT_SLICE("order_summary"), swap, WAIT_MS, &err),
+        FACTUM_INVALID);
+    assert_text(err, "version 2 has stopped: ");
+    assert_text(err, "resume, then swap again");
+    /* It held up nothing, and who reads the stream knows. */
+    assert_done(world, act(world, FACTUM_ACT_RESUME, NULL, 0));
+    assert_builds(world, 1, true);
+    (void)deploy(world, v1_as(text, '3', "'placed'", "'PLACED'"));
+    assert_done(world, act(world, FACTUM_ACT_SWAP, NULL, 0));
+    assert_builds(world, 3, false);
+    /* A file that is made anew leaves the refused act out too. */
+    stop_models(world);
+    assert_true(scratch_remove(world->models_dir));
+    assert_int_equal(mkdir(world->models_dir, 0700), 0);
+    start_models(world);
+    assert_done(world, act(world, FACTUM_ACT_ROLLBACK, NULL, 0));
+    assert_builds(world, 1, false);
+    assert_answer(world, place, "SELECT status, count(*) AS n FROM order_summary GROUP BY 1",
+                  "status,n;placed,30");
+}
+
 /* Each time the host has just begun, and is behind the event that the retry was asked for. */
 static void a_retry_comes_after_the_events_before_it(void **state)
 {
@@ -622,6 +688,7 @@ int main(void)
         BOTH(poison_is_parked_skipped_and_retried),
         BOTH(a_parked_event_is_tried_without_effect),
         BOTH(a_new_version_is_built_beside_and_swapped),
+        BOTH(a_swap_to_a_build_that_has_stopped_is_refused),
         BOTH(a_retry_comes_after_the_events_before_it),
         BOTH(a_schema_may_not_take_away_what_is_needed),
         BOTH(what_is_asked_of_a_paused_model_counts_when_it_goes_on),
