@@ -253,7 +253,7 @@ factum_status fct_acts_judge(const struct fct_acts *acts, const struct fct_act *
                    ? FACTUM_OK
                    : fct_fail(err, FACTUM_INVALID,
                               "there is nothing to return to: no version was in use before "
-                              "version %" PRIu64,
+                              "version %" PRIu64 ", or that is more than 24 hours ago",
                               acts->in_use.version);
     default: /* RESUME also wakes what has stopped by itself */
         return FACTUM_OK;
@@ -298,6 +298,13 @@ static void add_removal(struct fct_acts *acts)
     acts->removed = true;
 }
 
+void fct_acts_at(struct fct_acts *acts, int64_t now)
+{
+    if (now > acts->in_use_since && now - acts->in_use_since > FCT_PREVIOUS_KEPT) {
+        memset(&acts->previous, 0, sizeof acts->previous);
+    }
+}
+
 void fct_acts_pass(struct fct_acts *acts, uint64_t revision, uint64_t position)
 {
     acts->any = true;
@@ -310,6 +317,7 @@ void fct_acts_add(struct fct_acts *acts, const struct fct_act *act, uint64_t rev
 {
     static const struct fct_build_id none = {0, 0, 0};
     const struct fct_build_id was = acts->in_use;
+    fct_acts_at(acts, created);
     fct_acts_pass(acts, revision, position);
     if (fct_acts_judge(acts, act, NULL) != FACTUM_OK) {
         return; /* a writer that did not judge: it changes nothing */

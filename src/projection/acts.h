@@ -33,6 +33,8 @@
 #define FCT_PROJECTION_STREAM_SIZE                                                                 \
     (sizeof FCT_PROJECTION_PREFIX + FACTUM_PROJECTION_NAME_MAX) /* with the zero byte */
 #define FCT_ACT_WHY_MAX 4096u
+/* What was in use before is kept so long, for a rollback. Nanoseconds. */
+#define FCT_PREVIOUS_KEPT (INT64_C(24) * 3600 * 1000000000)
 
 struct fct_build_id {
     uint64_t version; /* 0: none */
@@ -83,6 +85,8 @@ FCT_MUST_USE factum_status fct_act_format(const struct fct_act *act, factum_aren
 FCT_MUST_USE factum_status fct_act_parse(const factum_event *event, factum_arena *arena,
                                          struct fct_act *act, factum_error *err);
 
+/* |acts| as they are at |now|: what was in use before is kept for FCT_PREVIOUS_KEPT. */
+void fct_acts_at(struct fct_acts *acts, int64_t now);
 /* May |act| happen now? OK, DONE (it is so already), or INVALID with the reason and what to do. */
 FCT_MUST_USE factum_status fct_acts_judge(const struct fct_acts *acts, const struct fct_act *act,
                                           factum_error *err);
@@ -97,8 +101,8 @@ void fct_acts_pass(struct fct_acts *acts, uint64_t revision, uint64_t position);
 FCT_MUST_USE factum_status fct_acts_open(factum_store *store, factum_slice name, uint64_t from,
                                          uint64_t upto, const factum_call *call,
                                          factum_cursor **cursor, factum_error *err);
-/* Reads the stream of |name| up to |upto| (UINT64_MAX: its end) and folds it. Acts that the host has
- * refused by now, and events that cannot be parsed, are left out. A stream that is not there gives |any| false. As factum_read. */
+/* Reads the stream of |name| up to |upto| (UINT64_MAX: its end) and folds it, as it is now. Acts that the host
+ * has refused, and events that cannot be parsed, are left out. A stream that is not there gives |any| false. As factum_read. */
 FCT_MUST_USE factum_status fct_acts_read(factum_store *store, factum_slice name, uint64_t upto,
                                          const factum_call *call, struct fct_acts *acts,
                                          factum_error *err);

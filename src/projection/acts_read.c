@@ -73,6 +73,7 @@ factum_status fct_acts_read(factum_store *store, factum_slice name, uint64_t upt
             status = fold_event(acts, &event, &refused, &arena, err);
         }
     }
+    fct_acts_at(acts, factum_now(store));
     fct_refused_free(&refused);
     factum_arena_finish(&arena);
     factum_cursor_close(cursor);

@@ -558,6 +558,26 @@ static factum_status fold_acts(struct passing *pass, const struct fct_model_stat
     return status;
 }
 
+/* What was in use before is dropped when it is not kept any longer. */
+static factum_status drop_expired(struct passing *pass, factum_error *err)
+{
+    struct fct_model *model = pass->model;
+    struct fct_acts after = model->acts;
+    const struct fct_build_id old = after.previous;
+    fct_acts_at(&after, factum_now(pass->models->store));
+    if (pass->models->options.no_run || same_build(after.previous, old)) {
+        return FACTUM_OK;
+    }
+    stop_others(model, &after);
+    factum_status status = drop_tables_of(pass, old, err);
+    if (status == FACTUM_OK) {
+        fct_mutex_lock(&pass->models->lock);
+        model->acts = after;
+        fct_mutex_unlock(&pass->models->lock);
+    }
+    return status;
+}
+
 /* The first look at a model: the acts that its file has, or all of them if it has none. */
 static factum_status begin_model(struct passing *pass, factum_error *err)
 {
@@ -592,6 +612,9 @@ static factum_status begin_model(struct passing *pass, factum_error *err)
         model->acts = acts;
         model->known = true;
         fct_mutex_unlock(&pass->models->lock);
+        status = drop_expired(pass, err);
+    }
+    if (status == FACTUM_OK) {
         status = match_runners(pass->models, model, err);
     }
     return status;
@@ -663,6 +686,9 @@ void fct_model_catch_up(struct factum_models *models, struct fct_model *model)
     }
     if (status == FACTUM_OK) {
         status = carry_out_new(&pass, &err);
+    }
+    if (status == FACTUM_OK && model->known) {
+        status = drop_expired(&pass, &err);
     }
     if (status == FACTUM_OK && model->known) { /* a runner that could not be started before */
         status = match_runners(models, model, &err);

@@ -227,9 +227,17 @@ static bool file_is_gone(struct factum_models *models, struct fct_model *model)
     return status == FACTUM_NOT_FOUND || !state.acts_set;
 }
 
+/* Is what was in use before to be dropped? */
+static bool keeps_too_long(const struct factum_models *models, const struct fct_model *model)
+{
+    struct fct_acts now = model->acts;
+    fct_acts_at(&now, factum_now(models->store));
+    return !models->options.no_run && now.previous.version != model->acts.previous.version;
+}
+
 static void look_after(struct factum_models *models, struct fct_model *model)
 {
-    bool again = model->pending;
+    bool again = model->pending || keeps_too_long(models, model);
     if (!model->hosted) {
         return;
     }
