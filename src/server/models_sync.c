@@ -20,6 +20,7 @@
 #include "wire/json_out.h"
 
 #define SLICE_MS INT64_C(100) /* between two looks at whether the server stops */
+#define ANSWER_MS 100         /* before the caller's deadline: the answer has to get there */
 #define MS UINT64_C(1000000)
 
 factum_status fct_models_check(const struct factum_models *models, factum_error *err)
@@ -74,11 +75,15 @@ struct sync_wait {
     factum_error err;
 };
 
+/* |deadline| is the caller's, as in factum_call: an append that is done must not look late. */
 static void begin_sync_wait(struct sync_wait *wait, factum_models *models, uint64_t place,
-                            const _Atomic bool *stop)
+                            uint64_t deadline, const _Atomic bool *stop)
 {
     *wait = (struct sync_wait){.models = models, .place = place, .stop = stop};
     wait->until_ns = fct_os_monotonic(fct_os_real()) + FCT_MODELS_SYNC_MS * MS;
+    if (deadline != 0 && deadline - ANSWER_MS * MS < wait->until_ns) {
+        wait->until_ns = deadline - ANSWER_MS * MS;
+    }
 }
 
 /* False: the time is up, or the models cannot be looked at. */
@@ -122,7 +127,7 @@ static factum_status work_on_sync(struct fct_job *base, factum_error *err)
     const factum_append_request *request = &job->pending->request;
     (void)err;
     begin_sync_wait(&job->wait, base->server->models, job->pending->op.result.position,
-                    &base->stop);
+                    request->call != NULL ? request->call->deadline : 0, &base->stop);
     (void)wait_for_models(&job->wait, request->events, request->event_count);
     return FACTUM_OK;
 }
@@ -211,7 +216,7 @@ factum_status fct_models_sync_commit(struct fct_server *server, const factum_res
         result->event_count == 0) {
         return FACTUM_OK;
     }
-    begin_sync_wait(&wait, server->models, result->position, stop);
+    begin_sync_wait(&wait, server->models, result->position, 0, stop);
     factum_status status = factum_read(server->store, &commit, &cursor, &wait.err);
     if (status == FACTUM_OK) {
         status = wait_for_commit(&wait, cursor, &wait.err);

@@ -9,6 +9,7 @@ import os
 import re
 import shutil
 import signal
+import sqlite3
 import subprocess
 import sys
 import tempfile
@@ -430,6 +431,41 @@ def answers_that_nobody_reads_do_not_pile_up(store, server):
     call.cancel()
 
 
+SYNCED = """--@ projection synced version 1
+--@ from category synced
+--@ mode sync
+--@ tables
+CREATE TABLE {{t}} (id INTEGER);
+--@ on T
+INSERT INTO {{t}} VALUES (1);
+"""
+
+
+def an_append_that_waits_for_a_model_answers_before_its_deadline(store, server):
+    deploy = subprocess.run([FACTUM, "--store", "factum://" + server.address, "projection", "deploy", "-"],
+                            input=SYNCED, text=True, capture_output=True, check=False)
+    if deploy.returncode != 0:  # a program without SQLite does not know the command
+        assert "projection" in deploy.stderr, deploy
+        return
+    file = os.path.join(server.store, "models", "synced.db")
+    until = time.monotonic() + 20 * SLOWER
+    while not os.path.exists(file):
+        assert time.monotonic() < until
+        time.sleep(0.05)
+    store.append(one("synced-1"))  # the model is there, and has it
+    lock = sqlite3.connect(file, isolation_level=None)
+    lock.execute("BEGIN IMMEDIATE")
+    late = one("synced-1")
+    late.timeout_ms = 1500
+    begun = time.monotonic()
+    answer = store.append(late)[0]
+    took = time.monotonic() - begun
+    lock.execute("ROLLBACK")
+    lock.close()
+    assert answer.status == pb.STATUS_OK and answer.position > 0, answer
+    assert 1.2 < took < 1.5 * SLOWER, took
+
+
 def memory_of(server):
     with open(f"/proc/{server.process.pid}/statm") as file:
         return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
@@ -495,6 +531,7 @@ TESTS = [
     a_backup_goes_to_a_directory_of_the_server,
     work_that_nobody_waits_for_is_stopped,
     answers_that_nobody_reads_do_not_pile_up,
+    an_append_that_waits_for_a_model_answers_before_its_deadline,
     who_is_not_let_in_gets_nothing,
     a_server_that_stops_says_so,
 ]
