@@ -88,8 +88,7 @@ static void format_spec(const struct spec *spec, size_t number, char *data, size
 
 /* ---- the definition -------------------------------------------------------------------------- */
 
-/* Versions differ in what every row has, and odd ones have a table more. */
-static void format_definition(unsigned version, char *text, size_t size)
+void world_definition(unsigned version, char *text, size_t size)
 {
     (void)snprintf(
         text, size,
@@ -132,9 +131,9 @@ static void format_definition(unsigned version, char *text, size_t size)
 
 factum_status world_deploy(struct world *world, unsigned version, factum_error *err)
 {
-    char text[4096];
+    char text[WORLD_DEFINITION_SIZE];
     factum_projection *projection;
-    format_definition(version, text, sizeof text);
+    world_definition(version, text, sizeof text);
     if (factum_projection_load(factum_slice_from(text), NULL, &projection, err) != FACTUM_OK) {
         world_die(world, "the definition", err->text);
     }

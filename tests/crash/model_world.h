@@ -19,6 +19,7 @@
 #define WORLD_LINES_MAX 3
 #define WORLD_BUILDS_MAX 4
 #define WORLD_MODEL "ledger"
+#define WORLD_DEFINITION_SIZE 4096
 
 enum spec_kind { SPEC_OPENED, SPEC_MOVED, SPEC_LINKED, SPEC_LISTED };
 
@@ -67,6 +68,8 @@ void world_make(struct world *world, uint64_t seed, size_t events, bool local);
 void world_drop(struct world *world);
 /* The host of the models. OK, or what it says; a disk that crashes in it is no failure. */
 factum_status world_open(struct world *world, factum_error *err);
+/* The text of |version|. Versions differ in what every row has, and odd ones have a table more. */
+void world_definition(unsigned version, char *text, size_t size);
 /* Deploys |version| of the model. */
 factum_status world_deploy(struct world *world, unsigned version, factum_error *err);
 /* Records the act; *revision is its place in the definition's stream. */

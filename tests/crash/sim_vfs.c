@@ -543,9 +543,16 @@ void sim_vfs_act_as(unsigned actor)
     FCT_ASSERT(actor < SIM_ACTORS);
     fct_mutex_lock(&vfs_lock);
     vfs_actor = actor;
+    fct_mutex_unlock(&vfs_lock);
+}
+
+void sim_vfs_bear(unsigned actor)
+{
+    fct_mutex_lock(&vfs_lock);
     vfs_actors[actor].dead = false;
     vfs_actors[actor].to_die = false;
     fct_mutex_unlock(&vfs_lock);
+    sim_vfs_act_as(actor);
 }
 
 void sim_vfs_kill_at(unsigned actor, uint64_t at)

@@ -33,8 +33,11 @@ bool sim_vfs_install(void);
 /* Files that are opened from now on are on |disk|. */
 void sim_vfs_use(struct fct_sim_disk *disk);
 void sim_vfs_omit(unsigned omissions);
-/* Files that are opened from now on are |actor|'s, below SIM_ACTORS, who lives. */
+/* Files that are opened from now on are |actor|'s, below SIM_ACTORS. SQLite opens some of a database
+ * when it needs them first. */
 void sim_vfs_act_as(unsigned actor);
+/* The same of one who lives, though it may have been killed before. */
+void sim_vfs_bear(unsigned actor);
 /* |actor| is killed at its changing call number |at| from now on; 0: at the next one. */
 void sim_vfs_kill_at(unsigned actor, uint64_t at);
 bool sim_vfs_is_dead(unsigned actor);
