@@ -77,10 +77,8 @@ static int note_statement(unsigned kind, void *data, void *statement, void *text
     (void)kind;
     (void)data;
     (void)text;
-    statements_seen += sql != NULL && strstr(sql, "__v") != NULL &&
-                               strstr(sql, "factum_") == NULL
-                           ? 1
-                           : 0;
+    statements_seen +=
+        sql != NULL && strstr(sql, "__v") != NULL && strstr(sql, "factum_") == NULL ? 1 : 0;
     return 0;
 }
 
@@ -100,8 +98,7 @@ static factum_status open_side(struct side *side, unsigned actor, factum_error *
     factum_status status = fct_model_file_open(&options, &side->file, err);
     if (status == FACTUM_OK) {
         (void)sqlite3_trace_v2(side->file->db, SQLITE_TRACE_STMT, note_statement, NULL);
-        status =
-            fct_sqlite_target_open(side->file, the_definition, the_build, &side->target, err);
+        status = fct_sqlite_target_open(side->file, the_definition, the_build, &side->target, err);
     }
     return status;
 }

@@ -2,8 +2,8 @@
  * crashes, and what the model has to be, folded in plain C. For model_crash.c.
  *
  * Accounts are opened, moved, linked and given lines; all of it in streams "acct-KEY". Some moves
- * overdraw an account: such an event is poison, it and all later ones of its key stay parked. A link
- * to an account that is not open yet fails too, until that one is: a retry applies it.
+ * overdraw an account: such an event is poison, it and all later ones of its key stay parked. A
+ * link to an account that is not open yet fails too, until that one is: a retry applies it.
  */
 #ifndef FCT_TESTS_CRASH_MODEL_WORLD_H
 #define FCT_TESTS_CRASH_MODEL_WORLD_H
@@ -100,5 +100,10 @@ const char *world_compare(struct world *world, unsigned version, uint64_t *hash)
 bool world_fold(const struct world *world, unsigned version, uint64_t position,
                 const uint64_t *parked, size_t parked_count, struct fct_buf *rows,
                 uint64_t *event_count);
+/* Is |parked| what can be parked at |position|: of a key all events from one that can fail on? */
+bool world_may_be_parked(const struct world *world, uint64_t position, const uint64_t *parked,
+                         size_t parked_count);
+/* What stays parked for good: of a key all events from its first poison on. Returns how many. */
+size_t world_poison(const struct world *world, uint64_t *parked);
 
 #endif

@@ -16,6 +16,7 @@
 #include "os/thread.h"
 
 #define SHM_REGIONS 64
+#define VFS_PATH_SIZE 128
 
 enum sim_vfs_kind { SIM_VFS_DATABASE, SIM_VFS_JOURNAL };
 
@@ -23,7 +24,7 @@ enum sim_vfs_kind { SIM_VFS_DATABASE, SIM_VFS_JOURNAL };
 struct vfs_database {
     struct vfs_database *next;
     struct fct_sim_disk *disk;
-    char path[128];
+    char path[VFS_PATH_SIZE];
     struct vfs_file *files; /* that have it open as their database */
     void *regions[SHM_REGIONS];
     int region_count;
@@ -37,7 +38,7 @@ struct vfs_file {
     enum sim_vfs_kind kind;
     bool directory_unsynced;
     unsigned actor;
-    char path[128];
+    char path[VFS_PATH_SIZE];
     /* Of a database. */
     struct vfs_database *database;
     struct vfs_file *next;
@@ -106,9 +107,7 @@ static bool may_change(unsigned actor)
 
 static int code_of(factum_status status, int otherwise)
 {
-    return status == FACTUM_OK         ? SQLITE_OK
-           : status == FACTUM_NO_SPACE ? SQLITE_FULL
-                                       : otherwise;
+    return status == FACTUM_OK ? SQLITE_OK : status == FACTUM_NO_SPACE ? SQLITE_FULL : otherwise;
 }
 
 /* ---- contents -------------------------------------------------------------------------------- */
@@ -152,8 +151,8 @@ static int vfs_truncate(sqlite3_file *base, sqlite3_int64 size)
 /* The directory that |path| is in. */
 static factum_status sync_directory(struct fct_sim_disk *disk, const char *path)
 {
-    char dir[128];
-    (void)strcpy(dir, path); /* as long as that of the file */
+    char dir[VFS_PATH_SIZE];
+    memcpy(dir, path, strlen(path) + 1);
     char *slash = strrchr(dir, '/');
     slash[slash == dir ? 1 : 0] = '\0';
     return (vfs_omissions & SIM_VFS_NO_DIRECTORY) != 0
@@ -265,8 +264,7 @@ static int vfs_is_reserved(sqlite3_file *base, int *reserved)
 
 /* ---- shared memory --------------------------------------------------------------------------- */
 
-static int vfs_shm_map(sqlite3_file *base, int region, int size, int extend,
-                       void volatile **where)
+static int vfs_shm_map(sqlite3_file *base, int region, int size, int extend, void volatile **where)
 {
     struct vfs_file *file = vfs_file_of(base);
     struct vfs_database *database = file->database;
@@ -360,7 +358,7 @@ static void join_database(struct vfs_file *file)
         database = calloc(1, sizeof *database);
         FCT_ASSERT(database != NULL);
         database->disk = file->disk;
-        (void)strcpy(database->path, file->path);
+        memcpy(database->path, file->path, sizeof database->path);
         database->next = vfs_databases;
         vfs_databases = database;
     }
@@ -436,7 +434,7 @@ static int vfs_open(sqlite3_vfs *vfs, const char *name, sqlite3_file *base, int 
     file->kind = (flags & SQLITE_OPEN_MAIN_DB) != 0 ? SIM_VFS_DATABASE : SIM_VFS_JOURNAL;
     file->directory_unsynced = create && file->kind == SIM_VFS_JOURNAL;
     FCT_ASSERT(strlen(name) < sizeof file->path);
-    (void)strcpy(file->path, name);
+    memcpy(file->path, name, strlen(name) + 1);
     int how = ((flags & SQLITE_OPEN_READWRITE) != 0 ? FCT_OPEN_WRITE : FCT_OPEN_READ) |
               (create ? FCT_OPEN_CREATE : 0);
     factum_status status =
@@ -501,7 +499,7 @@ static int vfs_full_path(sqlite3_vfs *vfs, const char *name, int size, char *pat
     if (name[0] != '/' || strlen(name) >= (size_t)size) {
         return SQLITE_CANTOPEN;
     }
-    (void)strcpy(path, name);
+    memcpy(path, name, strlen(name) + 1);
     return SQLITE_OK;
 }
 
@@ -515,7 +513,7 @@ bool sim_vfs_install(void)
     vfs_simulated = *vfs_system; /* its clocks, its random numbers, its sleep */
     vfs_simulated.pNext = NULL;
     vfs_simulated.zName = "simulated";
-    vfs_simulated.mxPathname = 127;
+    vfs_simulated.mxPathname = VFS_PATH_SIZE - 1;
     if (vfs_simulated.szOsFile < (int)sizeof(struct vfs_file)) {
         vfs_simulated.szOsFile = (int)sizeof(struct vfs_file);
     }

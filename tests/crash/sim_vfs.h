@@ -33,8 +33,8 @@ bool sim_vfs_install(void);
 /* Files that are opened from now on are on |disk|. */
 void sim_vfs_use(struct fct_sim_disk *disk);
 void sim_vfs_omit(unsigned omissions);
-/* Files that are opened from now on are |actor|'s, below SIM_ACTORS. SQLite opens some of a database
- * when it needs them first. */
+/* Files that are opened from now on are |actor|'s, below SIM_ACTORS. SQLite opens some files of a
+ * database when it needs them first. */
 void sim_vfs_act_as(unsigned actor);
 /* The same of one who lives, though it may have been killed before. */
 void sim_vfs_bear(unsigned actor);
