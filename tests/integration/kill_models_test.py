@@ -46,13 +46,15 @@ class Fold:
 
     def __init__(self, chance):
         self.chance = chance
+        self.may_poison = True
         self.accounts, self.stock, self.journal, self.parked = {}, {}, [], {}
 
     def make(self, count):
         lines = []
         for _ in range(count):
             key = f"a{self.chance.randrange(KEYS):02}"
-            poison = key in self.accounts and key < "a03" and self.chance.random() < 0.001
+            poison = (self.may_poison and key in self.accounts and key < "a03"
+                      and self.chance.random() < 0.004)
             amount = -10**9 if poison else self.chance.randrange(100)
             parts = [{"sku": f"s{self.chance.randrange(9)}", "qty": self.chance.randrange(1, 9)}
                      for _ in range(self.chance.randrange(3))]
@@ -148,7 +150,8 @@ def play_kills(rounds, chance):
         out.write(DEFINITION)
     factum(store, "projection", "deploy", path("ledger.sql"))
     kills, amid = 0, 0
-    for _ in range(rounds):
+    for number in range(rounds):
+        fold.may_poison = number >= rounds - 3  # of one key at most 1,024 events are parked
         lines = fold.make(12000)
         factum(store, "import", "-", text="".join(json.dumps(line) + "\n" for line in lines))
         end = int(json.loads(factum(store, "append", "other-1", "Tick", "{}", "--json"))["position"])
