@@ -35,7 +35,7 @@ static factum_status open_replay_file(const struct fct_as_of *as_of, struct fct_
         .store = as_of->build->models->store_id,
         .write = true,
         .mem = fct_mem_heap(),
-        .os = fct_os_real(),
+        .os = as_of->build->models->os,
     };
     factum_status status = fct_model_file_open(&options, file, err);
     if (status == FACTUM_OK) { /* what is lost is replayed again */
@@ -46,7 +46,7 @@ static factum_status open_replay_file(const struct fct_as_of *as_of, struct fct_
 
 static void remove_replay_files(const struct fct_as_of *as_of)
 {
-    const struct fct_os *os = fct_os_real();
+    const struct fct_os *os = as_of->build->models->os;
     factum_error err;
     factum_status status =
         fct_model_file_remove(os, as_of->dir, factum_slice_from(as_of->build->model->name), &err);
@@ -202,7 +202,7 @@ static factum_status bring_to(struct fct_as_of *as_of, const factum_model_query 
                               factum_error *err)
 {
     struct replay replay = {.as_of = as_of, .query = query};
-    factum_status status = fct_os_make_dir(fct_os_real(), as_of->dir, err);
+    factum_status status = fct_os_make_dir(as_of->build->models->os, as_of->dir, err);
     if (status == FACTUM_OK) {
         status = begin_replay(&replay, err);
     }
@@ -315,7 +315,7 @@ static struct fct_as_of *make_as_of(struct fct_hosted_build *build)
     }
     uint64_t number = 0;
     char name[sizeof FCT_AS_OF_PREFIX + 16];
-    factum_status status = fct_os_random(fct_os_real(), &number, sizeof number, NULL);
+    factum_status status = fct_os_random(models->os, &number, sizeof number, NULL);
     (void)snprintf(name, sizeof name, FCT_AS_OF_PREFIX "%016" PRIx64, number);
     if (status != FACTUM_OK || fct_path_join(made->dir, models->dir, name, NULL) != FACTUM_OK) {
         fct_mem_free(fct_mem_heap(), made);
@@ -380,33 +380,39 @@ void fct_as_of_release(struct fct_as_of *as_of)
     }
 }
 
+struct replay_dir {
+    const struct fct_os *os;
+    char path[FCT_PATH_SIZE];
+};
+
 /* Deletes one entry of a directory of a replay. */
 static factum_status delete_entry(void *data, const char *name)
 {
+    const struct replay_dir *dir = data;
     char path[FCT_PATH_SIZE];
-    factum_status status = fct_path_join(path, data, name, NULL);
-    return status == FACTUM_OK ? fct_os_unlink(fct_os_real(), path, NULL) : status;
+    factum_status status = fct_path_join(path, dir->path, name, NULL);
+    return status == FACTUM_OK ? fct_os_unlink(dir->os, path, NULL) : status;
 }
 
 static factum_status delete_replay(void *data, const char *name)
 {
     struct factum_models *models = data;
-    char path[FCT_PATH_SIZE];
+    struct replay_dir dir = {.os = models->os};
     if (strncmp(name, FCT_AS_OF_PREFIX, sizeof FCT_AS_OF_PREFIX - 1) != 0) {
         return FACTUM_OK;
     }
-    factum_status status = fct_path_join(path, models->dir, name, NULL);
+    factum_status status = fct_path_join(dir.path, models->dir, name, NULL);
     if (status == FACTUM_OK) {
-        status = fct_os_list_dir(fct_os_real(), path, delete_entry, path, NULL);
+        status = fct_os_list_dir(models->os, dir.path, delete_entry, &dir, NULL);
     }
     /* What cannot be deleted is left for the next host. */
-    (void)(status == FACTUM_OK && fct_os_remove_dir(fct_os_real(), path, NULL) == FACTUM_OK);
+    (void)(status == FACTUM_OK && fct_os_remove_dir(models->os, dir.path, NULL) == FACTUM_OK);
     return FACTUM_OK;
 }
 
 factum_status fct_as_of_sweep(struct factum_models *models, factum_error *err)
 {
-    return fct_os_list_dir(fct_os_real(), models->dir, delete_replay, models, err);
+    return fct_os_list_dir(models->os, models->dir, delete_replay, models, err);
 }
 
 void fct_as_of_clear(struct factum_models *models)

@@ -21,7 +21,7 @@ factum_status fct_model_open_file(const struct factum_models *models, const char
         .write = write,
         .check = check,
         .mem = fct_mem_heap(),
-        .os = fct_os_real(),
+        .os = models->os,
     };
     return fct_model_file_open(&options, file, err);
 }

@@ -641,7 +641,7 @@ static factum_status remake_file(struct passing *pass, factum_error *err)
     fct_model_release(pass->models, model);
     fct_model_file_close(pass->file);
     pass->file = NULL;
-    factum_status status = fct_model_file_remove(fct_os_real(), pass->models->dir,
+    factum_status status = fct_model_file_remove(pass->models->os, pass->models->dir,
                                                  factum_slice_from(model->name), err);
     return status == FACTUM_OK
                ? fct_model_open_file(pass->models, model->name, true, false, &pass->file, err)

@@ -50,7 +50,7 @@ struct fct_model_file_options {
     bool check;
     size_t cache_size; /* bytes; 0: 16 MiB of a writer, 4 MiB of a reader */
     const struct fct_mem *mem;
-    const struct fct_os *os; /* the real one: SQLite uses no other */
+    const struct fct_os *os; /* on whose disk SQLite's default VFS is, too */
 };
 
 struct fct_model_file {

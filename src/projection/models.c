@@ -469,8 +469,8 @@ static void free_models(struct factum_models *models)
     fct_mem_free(fct_mem_heap(), models);
 }
 
-factum_status factum_models_open(factum_store *store, const factum_models_options *options,
-                                 factum_models **models, factum_error *err)
+factum_status fct_models_open(factum_store *store, const factum_models_options *options,
+                              const struct fct_os *os, factum_models **models, factum_error *err)
 {
     factum_info info = {.size = sizeof info};
     if (store == NULL || models == NULL) {
@@ -482,6 +482,7 @@ factum_status factum_models_open(factum_store *store, const factum_models_option
         return no_memory(err);
     }
     made->store = store;
+    made->os = os;
     fct_mutex_init(&made->lock);
     factum_status status = read_models_options(made, options, err);
     if (status == FACTUM_OK) {
@@ -489,7 +490,7 @@ factum_status factum_models_open(factum_store *store, const factum_models_option
     }
     made->store_id = info.store_id;
     if (status == FACTUM_OK) {
-        status = fct_os_make_dir(fct_os_real(), made->dir, err);
+        status = fct_os_make_dir_synced(os, made->dir, err);
     }
     if (status == FACTUM_OK) {
         status = fct_as_of_sweep(made, err);
@@ -503,6 +504,12 @@ factum_status factum_models_open(factum_store *store, const factum_models_option
     }
     *models = made;
     return FACTUM_OK;
+}
+
+factum_status factum_models_open(factum_store *store, const factum_models_options *options,
+                                 factum_models **models, factum_error *err)
+{
+    return fct_models_open(store, options, fct_os_real(), models, err);
 }
 
 void factum_models_close(factum_models *models)

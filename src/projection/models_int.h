@@ -66,6 +66,7 @@ struct fct_model {
 struct factum_models {
     factum_store *store;
     factum_uuid store_id;
+    const struct fct_os *os;       /* has the files of models, as SQLite's default VFS does */
     factum_models_options options; /* its texts are copies */
     char dir[FCT_PATH_SIZE];
     char host[FACTUM_PROJECTION_NAME_MAX + 1];
@@ -85,6 +86,11 @@ struct factum_models {
     _Atomic uint32_t changes;    /* for those who wait for an act or a place */
 };
 
+/* As factum_models_open, with the files on the disk of |os|: for tests, whose disk loses data. */
+FCT_MUST_USE factum_status fct_models_open(factum_store *store,
+                                           const factum_models_options *options,
+                                           const struct fct_os *os, factum_models **models,
+                                           factum_error *err);
 /* The model |name|, or NULL. With the lock or without: models stay. */
 struct fct_model *fct_models_find(struct factum_models *models, factum_slice name);
 /* Carries out what was recorded in the stream of |model| since the last act, and makes the runners

@@ -662,6 +662,35 @@ static void it_is_asked_as_of_a_moment(void **state)
     assert_answer(world, late, "SELECT count(*) AS n FROM order_summary", "n;320");
 }
 
+static int64_t same_moment(void *data)
+{
+    (void)data;
+    return INT64_C(1700000000000000000);
+}
+
+/* Everything is recorded in one moment: the position tells before from after. */
+static void events_of_one_moment_are_told_apart_by_position(void **state)
+{
+    factum_error err;
+    struct world *world = *state;
+    const factum_clock clock = {NULL, same_moment};
+    const factum_store_options options = {.size = sizeof options, .clock = &clock};
+    assert_ok(test_store_close(world->store, world->dir, &err), err);
+    assert_ok(test_store_open(&world->store, world->on_disk, world->dir, &options, &err), err);
+    start_models(world);
+    assert_model(world, deploy(world, v1));
+    uint64_t early = place_orders(world, 1, 10);
+    uint64_t late = place_orders(world, 11, 20);
+    assert_past(world, (factum_model_query){.at_position_set = true, .at_position = early},
+                "n,t;10,100");
+    assert_past(world, (factum_model_query){.at_position_set = true, .at_position = late},
+                "n,t;20,200");
+    assert_past(world, (factum_model_query){.at_created_set = true, .at = same_moment(NULL)},
+                "n,t;20,200");
+    assert_past(world, (factum_model_query){.at_created_set = true, .at = same_moment(NULL) - 1},
+                "n,t;0,?");
+}
+
 static void a_removed_model_is_gone(void **state)
 {
     factum_error err;
@@ -695,6 +724,7 @@ int main(void)
         BOTH(a_file_that_is_deleted_comes_back),
         BOTH(it_goes_on_where_it_was),
         BOTH(it_is_asked_as_of_a_moment),
+        BOTH(events_of_one_moment_are_told_apart_by_position),
         BOTH(a_removed_model_is_gone),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -45,9 +45,10 @@ struct fct_sim_disk {
     size_t count;
     size_t capacity;
     struct mapping *mappings;
-    uint64_t calls;
-    uint64_t stop_at;
-    uint64_t lose_at;
+    _Atomic uint64_t calls;
+    _Atomic uint64_t stop_at;
+    _Atomic uint64_t lose_at;
+    atomic_bool stopped;
     uint64_t space;
     _Atomic int64_t time;
     struct fct_mutex lock;
@@ -143,6 +144,7 @@ static factum_status change(struct fct_sim_disk *disk, const char *verb, const c
                             factum_error *err)
 {
     if (disk->calls++ >= disk->stop_at) {
+        disk->stopped = true;
         return fct_fail(err, FACTUM_IO, "%s %s: crashed", verb, path);
     }
     return FACTUM_OK;
@@ -888,6 +890,11 @@ uint64_t fct_sim_disk_calls(const struct fct_sim_disk *disk)
 void fct_sim_disk_stop_at(struct fct_sim_disk *disk, uint64_t at)
 {
     disk->stop_at = at;
+}
+
+bool fct_sim_disk_has_stopped(const struct fct_sim_disk *disk)
+{
+    return disk->stopped;
 }
 
 void fct_sim_disk_lose_sync(struct fct_sim_disk *disk, uint64_t at)

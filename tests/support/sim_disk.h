@@ -65,6 +65,8 @@ uint64_t fct_sim_disk_calls(const struct fct_sim_disk *disk);
 /* Every changing call from number |at| on fails with IO ("crashed"), and the disk keeps the state
  * that it has before call |at|. UINT64_MAX: no call fails. */
 void fct_sim_disk_stop_at(struct fct_sim_disk *disk, uint64_t at);
+/* Has a call failed for that reason? */
+bool fct_sim_disk_has_stopped(const struct fct_sim_disk *disk);
 
 /* The first file sync from call number |at| on fails, and the data that it should write is lost.
  * UINT64_MAX: no sync fails. */
