@@ -132,7 +132,8 @@ static void stop_others(struct fct_model *model, struct fct_acts *after)
     }
 }
 
-/* Has the build that is to come into use all that the one in use has? */
+/* Has the build that is to come into use all that the one in use has? The place of one that has
+ * stopped does not count: it may lie after the end of a store that is an older backup. */
 static bool has_caught_up(struct fct_model *model)
 {
     struct fct_runner_status building = {.place = 0};
@@ -146,7 +147,8 @@ static bool has_caught_up(struct fct_model *model)
     if (used != NULL && used->runner != NULL) {
         fct_runner_status_get(used->runner, &in_use);
     }
-    return building.state == FACTUM_BUILD_LIVE && building.place >= in_use.place;
+    return building.state == FACTUM_BUILD_LIVE &&
+           (in_use.state == FACTUM_BUILD_STOPPED || building.place >= in_use.place);
 }
 
 /* Retrying and skipping, as work for a runner. */
@@ -669,8 +671,10 @@ void fct_model_catch_up(struct factum_models *models, struct fct_model *model)
     struct passing pass = {.models = models, .model = model};
     factum_error err = {.status = FACTUM_OK};
     set_settled(models, model, false);
-    factum_status status =
-        fct_model_open_file(models, model->name, true, !model->known, &pass.file, &err);
+    factum_status status = fct_os_make_dir(fct_os_real(), models->dir, &err); /* it may be gone */
+    if (status == FACTUM_OK) {
+        status = fct_model_open_file(models, model->name, true, !model->known, &pass.file, &err);
+    }
     if (status == FACTUM_CORRUPT) {
         status = remake_file(&pass, &err);
     }

@@ -169,20 +169,11 @@ static bool is_closing(struct factum_models *models)
     return stop;
 }
 
-/* Somebody else runs the build. If its checkpoint stands for a lease, it is taken over. */
-static bool lease_has_passed(struct fct_hosted_build *build, const struct fct_runner_status *status)
+/* Where the build has come to, in its file. False: it is not known. */
+static bool place_in_file(const struct fct_hosted_build *build, uint64_t *place)
 {
     struct fct_model_file *file = NULL;
     struct fct_build_row row = {.checkpoint = {.position = 0}};
-    int64_t created;
-    if (build->fenced_since == 0) {
-        build->fenced_since = now_in_ms();
-        build->fenced_at = status->place;
-        return false;
-    }
-    if (now_in_ms() - build->fenced_since < LEASE_MS) {
-        return false;
-    }
     factum_status found =
         fct_model_open_file(build->models, build->model->name, false, false, &file, NULL);
     if (found == FACTUM_OK) {
@@ -190,11 +181,27 @@ static bool lease_has_passed(struct fct_hosted_build *build, const struct fct_ru
                                      &row, NULL);
     }
     fct_model_file_close(file);
-    bool moved = found == FACTUM_OK && row.checkpoint.position != build->fenced_at;
-    build->fenced_since = now_in_ms();
-    build->fenced_at = row.checkpoint.position;
-    return !moved && fct_source_first(&build->source, build->models->store, build->fenced_at,
-                                      UINT64_MAX, NULL, &created, NULL) == FACTUM_OK;
+    *place = row.checkpoint.position;
+    return found == FACTUM_OK;
+}
+
+/* Somebody else runs the build. If there is something to do for a lease, and its checkpoint stands
+ * still all the time, it is taken over. One that has nothing to do may stand still. */
+static bool lease_has_passed(struct fct_hosted_build *build)
+{
+    uint64_t place;
+    int64_t created;
+    if (!place_in_file(build, &place)) {
+        return false;
+    }
+    if (build->fenced_since == 0 || place != build->fenced_at ||
+        fct_source_first(&build->source, build->models->store, place, UINT64_MAX, NULL, &created,
+                         NULL) != FACTUM_OK) {
+        build->fenced_since = now_in_ms();
+        build->fenced_at = place;
+        return false;
+    }
+    return now_in_ms() - build->fenced_since >= LEASE_MS;
 }
 
 /* Has a runner ended in a way that this host mends? */
@@ -209,7 +216,7 @@ static bool wants_restart(struct fct_hosted_build *build)
         build->fenced_since = 0;
         return false;
     }
-    return lease_has_passed(build, &status);
+    return lease_has_passed(build);
 }
 
 /* The file was deleted while it was open: its runner has said so, and it is made again. */

@@ -1,5 +1,6 @@
 /* models_test.c - read models from the deployment of a definition to the answer of a query, over
  * stores in memory and on disk. Layer: projection. */
+#include <sqlite3.h>
 #include <sys/stat.h>
 #include <time.h>
 
@@ -610,6 +611,70 @@ static void a_file_that_is_deleted_comes_back(void **state)
     assert_answer(world, place, "SELECT count(*) AS n FROM order_summary", "n;12");
 }
 
+static void a_directory_that_is_deleted_comes_back(void **state)
+{
+    struct world *world = *state;
+    start_models(world);
+    assert_model(world, deploy(world, v1));
+    uint64_t place = place_orders(world, 1, 10);
+    assert_answer(world, place, "SELECT count(*) AS n FROM order_summary", "n;10");
+    assert_true(scratch_remove(world->models_dir));
+    assert_done(world, act(world, FACTUM_ACT_RESUME, NULL, 0));
+    place = place_orders(world, 11, 12);
+    assert_answer(world, place, "SELECT count(*) AS n FROM order_summary", "n;12");
+}
+
+/* As if the store were an older backup: the model has events after its end. */
+static void put_ahead(const struct world *world)
+{
+    char path[SCRATCH_SIZE + 32];
+    sqlite3 *db;
+    (void)snprintf(path, sizeof path, "%s/order_summary.db", world->models_dir);
+    assert_int_equal(sqlite3_open_v2(path, &db, SQLITE_OPEN_READWRITE, NULL), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(db,
+                                  "UPDATE factum_checkpoint SET position = position + 1000000,"
+                                  " token = ''",
+                                  NULL, NULL, NULL),
+                     SQLITE_OK);
+    assert_int_equal(sqlite3_close(db), SQLITE_OK);
+}
+
+static bool take_reason(void *data, const factum_build_status *status)
+{
+    char *reason = data;
+    if (status->in_use && status->state == FACTUM_BUILD_STOPPED) {
+        (void)snprintf(reason, sizeof status->reason, "%s", status->reason);
+    }
+    return true;
+}
+
+static void a_model_ahead_of_the_store_is_rebuilt_and_swapped(void **state)
+{
+    factum_error err;
+    char reason[256] = "";
+    const factum_build_each each = {reason, take_reason};
+    struct world *world = *state;
+    start_models(world);
+    assert_model(world, deploy(world, v1));
+    uint64_t place = place_orders(world, 1, 10);
+    assert_answer(world, place, "SELECT count(*) AS n FROM order_summary", "n;10");
+    stop_models(world);
+    put_ahead(world);
+    start_models(world);
+    for (int i = 0; i < 1000 && reason[0] == '\0'; i++) {
+        factum_status status =
+            factum_models_list(world->models, FCT_SLICE("order_summary"), &each, &err);
+        assert_true(status == FACTUM_OK || status == FACTUM_NOT_FOUND);
+        (void)nanosleep(&(struct timespec){.tv_nsec = 20000000}, NULL);
+    }
+    assert_non_null(strstr(reason, "checkpoint_ahead: the model has events up to position "));
+    assert_non_null(strstr(reason, "Delete the model's file or rebuild it"));
+    place = place_orders(world, 11, 12);
+    assert_done(world, act(world, FACTUM_ACT_REBUILD, NULL, 0));
+    assert_done(world, act(world, FACTUM_ACT_SWAP, NULL, 0));
+    assert_answer(world, place, "SELECT count(*) AS n FROM order_summary", "n;12");
+}
+
 static void it_goes_on_where_it_was(void **state)
 {
     struct world *world = *state;
@@ -722,6 +787,8 @@ int main(void)
         BOTH(a_schema_may_not_take_away_what_is_needed),
         BOTH(what_is_asked_of_a_paused_model_counts_when_it_goes_on),
         BOTH(a_file_that_is_deleted_comes_back),
+        BOTH(a_directory_that_is_deleted_comes_back),
+        BOTH(a_model_ahead_of_the_store_is_rebuilt_and_swapped),
         BOTH(it_goes_on_where_it_was),
         BOTH(it_is_asked_as_of_a_moment),
         BOTH(events_of_one_moment_are_told_apart_by_position),

@@ -92,6 +92,22 @@ static sqlite3_stmt *own_of(struct sqlite_target *t, enum own which)
     return statement;
 }
 
+/* A failure that lies in the file, and not in the moment, with what to do about it. */
+FCT_COLD static factum_status advise(factum_status status, factum_error *err)
+{
+    const char *advice = status == FACTUM_CORRUPT ? "damaged? delete the file: it is rebuilt"
+                         : status == FACTUM_FAILED && err != NULL &&
+                                 strstr(err->text, ": no such ") != NULL
+                             ? "changed by hand? rebuild the model, or delete its file"
+                             : NULL;
+    if (advice == NULL || err == NULL || strstr(err->text, "delete ") != NULL) {
+        return status;
+    }
+    char why[160];
+    (void)snprintf(why, sizeof why, "%.159s", err->text);
+    return fct_fail(err, status, "%s (%s)", why, advice);
+}
+
 static factum_status bind_number(sqlite3_stmt *statement, int index, uint64_t number,
                                  factum_error *err)
 {
@@ -162,7 +178,7 @@ static factum_status target_take_over(struct fct_target *target, struct fct_chec
     struct fct_checkpoint found;
     factum_status status = begin_transaction(t, err);
     if (status != FACTUM_OK) {
-        return status;
+        return advise(status, err);
     }
     status = fct_sqlite_run(own_of(t, OWN_RISE), "taking the build over", NULL, err);
     if (status == FACTUM_OK) {
@@ -173,7 +189,7 @@ static factum_status target_take_over(struct fct_target *target, struct fct_chec
     }
     if (status != FACTUM_OK) {
         target_rollback(target);
-        return status;
+        return advise(status, err);
     }
     *checkpoint = found;
     return FACTUM_OK;
@@ -239,7 +255,7 @@ static factum_status target_begin(struct fct_target *target, const struct fct_ch
             target_rollback(target);
         }
     }
-    return status;
+    return status == FACTUM_OK ? FACTUM_OK : advise(status, err);
 }
 
 static factum_status target_set_checkpoint(struct fct_target *target,
@@ -270,7 +286,7 @@ static factum_status target_commit(struct fct_target *target, factum_error *err)
     if (status == FACTUM_OK) {
         fct_model_file_sweep(t->file);
     }
-    return status;
+    return status == FACTUM_OK ? FACTUM_OK : advise(status, err);
 }
 
 /* ---- savepoints ------------------------------------------------------------------------------ */
@@ -412,7 +428,7 @@ static factum_status target_apply(struct fct_target *target, const struct fct_bo
     for (size_t i = 0; i < event->bound_count; i++) {
         factum_status status = run_bound(t, &event->bound[i], err);
         if (FCT_UNLIKELY(status != FACTUM_OK)) {
-            return status;
+            return advise(status, err);
         }
     }
     return FACTUM_OK;
@@ -706,7 +722,7 @@ factum_status fct_sqlite_target_open(struct fct_model_file *file,
                  : fct_fail(err, factum_arena_status(&t->arena), "opening %s: no room", row.name);
     if (status != FACTUM_OK) {
         target_close(&t->target);
-        return status;
+        return advise(status, err);
     }
     *target = &t->target;
     return FACTUM_OK;

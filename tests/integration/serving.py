@@ -27,24 +27,27 @@ SLOWER = 10 if b"__tsan_init" in code else 4 if SANITIZED else 1  # times, and m
 
 count = 0
 failed = 0
+printing = threading.Lock()
 
 
 def ok(good, name, *notes):
-    """A case; the notes are shown in any case, since they hold what was measured."""
+    """A case; the notes are shown in any case, since they hold what was measured. Any thread."""
     global count, failed
-    count += 1
-    failed += 0 if good else 1
-    print(f"{'ok' if good else 'not ok'} {count} - {name}")
-    for note in notes:
-        print(f"# {note}")
-    sys.stdout.flush()
+    with printing:
+        count += 1
+        failed += 0 if good else 1
+        print(f"{'ok' if good else 'not ok'} {count} - {name}")
+        for note in notes:
+            print(f"# {note}")
+        sys.stdout.flush()
     return good
 
 
 def skip(name, reason):
     global count
-    count += 1
-    print(f"ok {count} - {name} # SKIP {reason}", flush=True)
+    with printing:
+        count += 1
+        print(f"ok {count} - {name} # SKIP {reason}", flush=True)
 
 
 def done():
@@ -86,7 +89,7 @@ class Server:
 
     def __init__(self, name, *options, files=None, file_size=None, port=0, insecure=True):
         self.store = name if name.startswith("/") else path(name)
-        self.said = path("said")
+        self.said = path(os.path.basename(self.store) + ".said")
         self.process = None
 
         def limit():
