@@ -29,7 +29,7 @@ show() { # show COMMAND...: prints it as one would type it, and runs it
     local word line=
     for word in "$@"; do
         case $word in
-            *[!A-Za-z0-9_./:=@%+-]* | '') line+=" '$word'" ;;
+            *[!A-Za-z0-9_./:=@%+-]* | '') line+=" '${word//"'"/"'\\''"}'" ;;
             *) line+=" $word" ;;
         esac
     done
@@ -238,6 +238,11 @@ program (examples/follow.c). The server gets kill -9 three times. Nothing is los
         printf '\n(Neither curl nor Node is here: the publisher and its subscriber are left out.)\n'
     fi
     . "$root/examples/write_side.sh"
+    if [ -x "$programs/orders-query" ] && [ -n "$curl" ]; then # built with read models
+        . "$root/examples/read_side.sh"
+    else
+        printf '\n(Without curl, or read models, the read side is left out.)\n'
+    fi
 fi
 
 title "How fast it was" \
@@ -260,5 +265,8 @@ advice 'factum types --sort count' 'which events there are'
 advice "factum read $stream --json" 'a history for programs'
 advice "factum append demo-2 OrderPlaced '{\"total\": 4200}' --expected no-stream" 'another order'
 advice 'factum read --backwards --count 3' 'the newest events of all'
+if [ -d orders.factum/models ]; then
+    advice "factum query product_sales --named best --param count=5" 'what sells best'
+fi
 advice 'factum help' 'every command; factum COMMAND --help'
 echo 'README.md has a tour of five minutes, in a store of its own, with and without the server; docs/guide goes on by task.'

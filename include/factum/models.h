@@ -110,6 +110,7 @@ FACTUM_API FACTUM_MUST_USE factum_status factum_models_list(factum_models *model
 /* Waits until the version of |model| that is in use has all events at or before |place| that it
  * wants, at most |timeout_ms| (-1: for ever, 0: not at all). Returns at once if it has, or if none
  * of the rest is for it. TIMEOUT: not yet; |status|, optional, then says how far behind it is.
+ * A host that was opened a moment ago, and has not seen what is deployed, is waited for as well.
  * NOT_FOUND, and as factum_read. */
 FACTUM_API FACTUM_MUST_USE factum_status factum_models_wait(factum_models *models,
                                                             factum_slice model, uint64_t place,

@@ -252,6 +252,26 @@ static bool is_in_use(const struct fct_hosted_build *build)
     return in_use;
 }
 
+/* Has the host seen every projection that was deployed when it was opened? */
+static bool has_looked(struct factum_models *models)
+{
+    fct_mutex_lock(&models->lock);
+    bool looked = models->looked;
+    fct_mutex_unlock(&models->lock);
+    return looked;
+}
+
+/* A little, at most to |until|, for whatever the host tells of. False: the time is over. */
+static bool wait_a_little(struct factum_models *models, uint32_t seen, int64_t until)
+{
+    int64_t left = until == INT64_MAX ? POLL_MS : until - clock_ms();
+    if (left > 0) {
+        left = left < POLL_MS ? left : POLL_MS;
+        (void)fct_word_wait(&models->changes, seen, (uint64_t)left * 1000000u);
+    }
+    return left > 0;
+}
+
 /* DONE: the build is not in use any more. */
 static factum_status wait_for_build(struct fct_hosted_build *build, uint64_t place, int64_t until,
                                     factum_build_status *status, factum_error *err)
@@ -267,12 +287,9 @@ static factum_status wait_for_build(struct fct_hosted_build *build, uint64_t pla
         if (!is_in_use(build)) {
             return FACTUM_DONE; /* another build has come into use: wait for that one */
         }
-        int64_t left = until == INT64_MAX ? POLL_MS : until - clock_ms();
-        if (left <= 0) {
+        if (!wait_a_little(models, seen, until)) {
             return too_late(build, place, status, err);
         }
-        left = left < POLL_MS ? left : POLL_MS;
-        (void)fct_word_wait(&models->changes, seen, (uint64_t)left * 1000000u);
     }
 }
 
@@ -288,10 +305,14 @@ factum_status factum_models_wait(factum_models *models, factum_slice model, uint
     int64_t until = end_of(timeout_ms);
     found = found == FACTUM_OK ? FACTUM_DONE : found;
     while (found == FACTUM_DONE) {
+        uint32_t seen = atomic_load(&models->changes);
+        bool looked = has_looked(models);
         found = fct_models_in_use(models, model, &build, err);
         if (build != NULL) {
             found = wait_for_build(build, place, until, status, err);
             fct_hosted_build_release(build);
+        } else if (!looked && wait_a_little(models, seen, until)) {
+            found = FACTUM_DONE; /* it was opened a moment ago */
         }
     }
     return found;

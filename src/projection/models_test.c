@@ -770,6 +770,25 @@ static void a_removed_model_is_gone(void **state)
     assert_answer(world, place, "SELECT count(*) AS n FROM order_summary", "n;5");
 }
 
+/* A program that opens its models and asks at once. */
+static void a_host_that_was_just_opened_is_waited_for(void **state)
+{
+    factum_error err;
+    struct world *world = *state;
+    start_models(world);
+    assert_model(world, deploy(world, v1));
+    uint64_t place = place_orders(world, 1, 3);
+    for (int i = 0; i < 10; i++) {
+        stop_models(world);
+        start_models(world);
+        assert_answer(world, place, "SELECT count(*) AS n FROM order_summary", "n;3");
+    }
+    stop_models(world);
+    start_models(world);
+    assert_status(factum_models_wait(world->models, FCT_SLICE("none"), place, WAIT_MS, NULL, &err),
+                  FACTUM_NOT_FOUND);
+}
+
 int main(void)
 {
 #define BOTH(name)                                                                                 \
@@ -793,6 +812,7 @@ int main(void)
         BOTH(it_is_asked_as_of_a_moment),
         BOTH(events_of_one_moment_are_told_apart_by_position),
         BOTH(a_removed_model_is_gone),
+        BOTH(a_host_that_was_just_opened_is_waited_for),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -106,6 +106,7 @@ def environment(directory):
     env["PATH"] = os.environ.get("FACTUM_BIN_PATH", "") + ":" + env.get("PATH", "")
     env.update(TZ="UTC", LC_ALL="C.UTF-8", NO_COLOR="1", HOME=str(directory))
     env["PROTO"] = str(ROOT / "proto")
+    env["EXAMPLES"] = str(ROOT / "examples")
     if PORT:
         env["FACTUM_LISTEN"] = f"127.0.0.1:{PORT}"
     return env
