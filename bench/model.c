@@ -1,262 +1,195 @@
-/* model.c - what the target of read models costs beside a loop over prepared statements.
+/* model.c - the bench of read models.
  *
- *     model DIR [EVENTS]
+ *     model load DIR           makes the store DIR/store with WL_EVENTS events of orders
+ *     model catch-up DIR       projections from the start, beside a loop written by hand
+ *     model rebuild DIR        the act REBUILD while nothing else goes on
+ *     model fresh DIR          a wait for what is there; queries
+ *     model as-of DIR          queries as of a moment
+ *     model live PORT          a server: append to visible, and what "mode sync" costs an append
+ *     model target DIR         the target alone, without a store
  *
- * Both upsert the same rows of 20,000 orders, one for each event, in batches of 500 and of 5,000,
- * each a transaction that moves a checkpoint first; WAL, synchronous=FULL, the same cache. By turns
- * in one run, on files of their own; the table shows medians of the rounds and their ratio.
+ * Prints rows in the form of workload.h, whose parameters it takes.
  */
-#include <inttypes.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <time.h>
+#include "model.h"
 
-#include "core/slice.h"
-#include "projection/sqlite_target.h"
+#include <sys/wait.h>
 
-enum { ROUNDS = 7, ORDERS = 20000, COLUMNS = 3, BATCH_MAX = 5000 };
+/* ---- what the parts share -------------------------------------------------------------------- */
 
-/* Of a literal, for what is static. */
-#define TEXT(literal)                                                                              \
-    {                                                                                              \
-        (const uint8_t *)(literal), sizeof(literal) - 1                                            \
+factum_store *model_store_open(const char *dir)
+{
+    char path[700];
+    factum_store *store;
+    factum_error err;
+    snprintf(path, sizeof path, "%s/store", dir);
+    model_must(factum_open(path, NULL, &store, &err), path, &err);
+    return store;
+}
+
+void model_store_close(factum_store *store)
+{
+    factum_error err;
+    model_must(factum_close(store, &err), "close", &err);
+}
+
+uint64_t model_place(factum_store *store)
+{
+    uint64_t place;
+    factum_error err;
+    model_must(factum_visible_place(store, &place, &err), "place", &err);
+    return place;
+}
+
+void model_deploy(factum_store *store, const char *name, const char *mode, const char *host)
+{
+    char text[1200];
+    factum_projection *projection;
+    factum_error err;
+    snprintf(text, sizeof text,
+             "--@ projection %s version 1\n--@ from category order\n--@ mode %s\n--@ host %s\n"
+             "--@ tables\n"
+             "CREATE TABLE {{%s}} (id TEXT PRIMARY KEY, events BIGINT NOT NULL,\n"
+             "    quantity BIGINT NOT NULL, cents BIGINT NOT NULL);\n"
+             "--@ on ItemAdded, ItemRemoved, OrderPlaced, OrderShipped\n"
+             "INSERT INTO {{%s}} (id, events, quantity, cents)\n"
+             "VALUES (:orderId, 1, :quantity, :unitPriceCents)\n"
+             "ON CONFLICT (id) DO UPDATE SET events = {{%s}}.events + 1,\n"
+             "    quantity = {{%s}}.quantity + excluded.quantity,\n"
+             "    cents = {{%s}}.cents + excluded.cents;\n",
+             name, mode, host, name, name, name, name, name);
+    model_must(factum_projection_load(model_slice(text), NULL, &projection, &err), name, &err);
+    model_must(factum_projection_deploy(store, projection, NULL, NULL, &err), name, &err);
+    factum_projection_free(projection);
+}
+
+factum_models *model_host(factum_store *store, const char *dir, const char *under,
+                          const char *const *names, size_t count)
+{
+    char path[700];
+    factum_slice list[8];
+    factum_models *models;
+    factum_error err;
+    snprintf(path, sizeof path, "%s/%s", dir, under);
+    for (size_t i = 0; i < count; i++)
+        list[i] = model_slice(names[i]);
+    factum_models_options options = {.size = sizeof options,
+                                     .path = path,
+                                     .names = list,
+                                     .name_count = count,
+                                     .batch_events_max = MODEL_BATCH};
+    model_must(factum_models_open(store, &options, &models, &err), path, &err);
+    return models;
+}
+
+void model_wait(factum_models *models, const char *name, uint64_t place)
+{
+    factum_error err;
+    factum_status status;
+    /* a host that has just been opened knows no model yet */
+    while ((status = factum_models_wait(models, model_slice(name), place, 60000, NULL, &err)) ==
+           FACTUM_NOT_FOUND)
+        wl_sleep_until(wl_now() + 200000);
+    if (status != FACTUM_OK)
+        wl_die(name, err.text);
+}
+
+static bool model_no_columns(void *data, const factum_slice *names, size_t count)
+{
+    (void)data, (void)names, (void)count;
+    return true;
+}
+static bool model_keep_number(void *data, const factum_value *values, size_t count)
+{
+    (void)count;
+    *(int64_t *)data = values[0].integer;
+    return true;
+}
+
+int64_t model_ask(factum_models *models, const char *name, const char *sql, const uint64_t *at)
+{
+    int64_t number = -1;
+    factum_error err;
+    factum_model_answer answer = {.size = sizeof answer};
+    factum_rows rows = {&number, model_no_columns, model_keep_number};
+    factum_model_query query = {
+        .size = sizeof query, .model = model_slice(name), .sql = model_slice(sql)};
+    query.at_position_set = at != NULL;
+    query.at_position = at != NULL ? *at : 0;
+    model_must(factum_models_query(models, &query, &rows, &answer, &err), sql, &err);
+    return number;
+}
+
+void model_remove(const char *dir, const char *under)
+{
+    char path[700];
+    snprintf(path, sizeof path, "%s/%s", dir, under);
+    pid_t pid = fork();
+    if (pid == 0) {
+        execlp("rm", "rm", "-rf", path, (char *)NULL);
+        _exit(127);
     }
-
-static const char insert_before[] = "INSERT INTO ";
-static const char insert_after[] = " (id, customer, total) VALUES (";
-static const char insert_end[] = ") ON CONFLICT (id) DO UPDATE SET total = total + excluded.total";
-
-static double now(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+    int how;
+    if (pid < 0 || waitpid(pid, &how, 0) != pid || how != 0)
+        wl_die(path, "cannot be removed");
 }
 
-static void check(bool good, const char *what, const char *text)
+/* ---- the store ------------------------------------------------------------------------------- */
+
+int model_load(const char *dir)
 {
-    if (!good) {
-        fprintf(stderr, "model: %s: %s\n", what, text);
-        exit(1);
-    }
-}
-
-/* ---- the events ------------------------------------------------------------------------------ */
-
-static char ids[ORDERS][16];
-static factum_value values[BATCH_MAX][COLUMNS];
-static struct fct_bound bounds[BATCH_MAX];
-static struct fct_bound_event events[BATCH_MAX];
-
-static void fill(unsigned *random, size_t count)
-{
-    for (size_t i = 0; i < count; i++) {
-        *random = *random * 1664525u + 1013904223u;
-        const char *id = ids[(*random >> 8) % ORDERS];
-        values[i][0] = (factum_value){.kind = FACTUM_VALUE_TEXT, .bytes = factum_slice_from(id)};
-        values[i][1] =
-            (factum_value){.kind = FACTUM_VALUE_TEXT, .bytes = FCT_SLICE("customer-0000042")};
-        values[i][2] = (factum_value){.kind = FACTUM_VALUE_INTEGER, .integer = *random >> 20};
-    }
-}
-
-/* ---- by hand --------------------------------------------------------------------------------- */
-
-struct hand {
-    sqlite3 *db;
-    sqlite3_stmt *begin, *move, *upsert, *commit;
-    int64_t position;
-};
-
-static void hand_open(struct hand *hand, const char *dir)
-{
-    char path[4096];
-    snprintf(path, sizeof path, "%s/hand.db", dir);
-    check(sqlite3_open_v2(path, &hand->db,
-                          SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX,
-                          NULL) == SQLITE_OK,
-          path, "open");
-    const char *setup =
-        "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA cache_size=-16384;"
-        "CREATE TABLE point (name TEXT PRIMARY KEY, position INTEGER, epoch INTEGER);"
-        "INSERT INTO point VALUES ('orders', 0, 1);"
-        "CREATE TABLE orders (id TEXT PRIMARY KEY, customer TEXT NOT NULL, total BIGINT NOT NULL)";
-    check(sqlite3_exec(hand->db, setup, NULL, NULL, NULL) == SQLITE_OK, "set up",
-          sqlite3_errmsg(hand->db));
-    char upsert[300];
-    snprintf(upsert, sizeof upsert, "%sorders%s?1, ?2, ?3%s", insert_before, insert_after,
-             insert_end);
-    const char *sql[] = {"BEGIN IMMEDIATE",
-                         "UPDATE point SET position = ?1 WHERE name = 'orders' AND position = ?2"
-                         " AND epoch = 1",
-                         upsert, "COMMIT"};
-    sqlite3_stmt **to[] = {&hand->begin, &hand->move, &hand->upsert, &hand->commit};
-    for (int i = 0; i < 4; i++) {
-        check(sqlite3_prepare_v3(hand->db, sql[i], -1, SQLITE_PREPARE_PERSISTENT, to[i], NULL) ==
-                  SQLITE_OK,
-              sql[i], sqlite3_errmsg(hand->db));
-    }
-}
-
-static void hand_step(struct hand *hand, sqlite3_stmt *statement)
-{
-    int code = sqlite3_step(statement);
-    check(code == SQLITE_DONE, "step", sqlite3_errmsg(hand->db));
-    sqlite3_reset(statement);
-}
-
-static void hand_batch(struct hand *hand, size_t count)
-{
-    hand_step(hand, hand->begin);
-    sqlite3_bind_int64(hand->move, 1, hand->position + 1);
-    sqlite3_bind_int64(hand->move, 2, hand->position++);
-    hand_step(hand, hand->move);
-    for (size_t i = 0; i < count; i++) {
-        const factum_value *row = values[i];
-        sqlite3_bind_text(hand->upsert, 1, (const char *)row[0].bytes.ptr, (int)row[0].bytes.len,
-                          SQLITE_STATIC);
-        sqlite3_bind_text(hand->upsert, 2, (const char *)row[1].bytes.ptr, (int)row[1].bytes.len,
-                          SQLITE_STATIC);
-        sqlite3_bind_int64(hand->upsert, 3, row[2].integer);
-        hand_step(hand, hand->upsert);
-    }
-    hand_step(hand, hand->commit);
-}
-
-/* ---- by the target --------------------------------------------------------------------------- */
-
-static const struct fct_part table_parts[] = {
-    {.kind = FCT_PART_TEXT, .text = TEXT("CREATE TABLE ")},
-    {.kind = FCT_PART_TEMPLATE, .text = TEXT("orders")},
-    {.kind = FCT_PART_TEXT,
-     .text = TEXT(" (id TEXT PRIMARY KEY, customer TEXT NOT NULL, total BIGINT NOT NULL)")},
-};
-static struct fct_part upsert_parts[] = {
-    {.kind = FCT_PART_TEXT},
-    {.kind = FCT_PART_TEMPLATE, .text = TEXT("orders")},
-    {.kind = FCT_PART_TEXT},
-    {.kind = FCT_PART_PARAMETER, .parameter = 0},
-    {.kind = FCT_PART_TEXT, .text = TEXT(", ")},
-    {.kind = FCT_PART_PARAMETER, .parameter = 1},
-    {.kind = FCT_PART_TEXT, .text = TEXT(", ")},
-    {.kind = FCT_PART_PARAMETER, .parameter = 2},
-    {.kind = FCT_PART_TEXT},
-};
-static const struct fct_relation relation = {.statement = {.parts = table_parts, .part_count = 3}};
-static const struct fct_statement upsert = {.parts = upsert_parts, .part_count = 9};
-static const struct fct_parameter parameters[COLUMNS];
-static const struct fct_handler handler = {.statements = &upsert,
-                                           .statement_count = 1,
-                                           .parameters = parameters,
-                                           .parameter_count = COLUMNS};
-static const struct fct_definition definition = {.file = TEXT("bench.sql"),
-                                                 .relations = &relation,
-                                                 .relation_count = 1,
-                                                 .handlers = &handler,
-                                                 .handler_count = 1};
-
-struct ours {
-    struct fct_model_file *file;
-    struct fct_target *target;
-    struct fct_checkpoint at;
-};
-
-static void ours_open(struct ours *ours, const char *dir)
-{
-    factum_error err = {.text = ""};
-    const struct fct_build build = {1, 1};
-    const struct fct_model_file_options options = {.dir = dir,
-                                                   .name = FCT_SLICE("orders"),
-                                                   .write = true,
-                                                   .mem = fct_mem_heap(),
-                                                   .os = fct_os_real()};
-    upsert_parts[0].text = factum_slice_from(insert_before);
-    upsert_parts[2].text = factum_slice_from(insert_after);
-    upsert_parts[8].text = factum_slice_from(insert_end);
-    for (size_t i = 0; i < BATCH_MAX; i++) {
-        bounds[i] = (struct fct_bound){.handler = &handler, .values = values[i], .row_count = 1};
-        events[i] = (struct fct_bound_event){.bound = &bounds[i], .bound_count = 1};
-    }
-    check(fct_model_file_open(&options, &ours->file, &err) == FACTUM_OK &&
-              fct_model_build_create(ours->file, &definition, build, &err) == FACTUM_OK &&
-              fct_sqlite_target_open(ours->file, &definition, build, &ours->target, &err) ==
-                  FACTUM_OK &&
-              ours->target->ops->take_over(ours->target, &ours->at, &err) == FACTUM_OK,
-          "the model", err.text);
-}
-
-static void ours_batch(struct ours *ours, size_t count)
-{
-    factum_error err = {.text = ""};
-    const struct fct_target_ops *ops = ours->target->ops;
-    struct fct_checkpoint to = ours->at;
-    to.position++;
-    to.event_count += count;
-    factum_status status = ops->begin(ours->target, &ours->at, &to, &err);
-    for (size_t i = 0; i < count && status == FACTUM_OK; i++) {
-        status = ops->apply(ours->target, &events[i], &err);
-    }
-    status = status == FACTUM_OK ? ops->commit(ours->target, &err) : status;
-    check(status == FACTUM_OK, "a batch", err.text);
-    ours->at = to;
-}
-
-/* ---- by turns -------------------------------------------------------------------------------- */
-
-static int by_size(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
-static void measure(struct hand *hand, struct ours *ours, size_t batch, size_t event_count)
-{
-    double rate[2][ROUNDS], ratio[ROUNDS];
-    unsigned random[2] = {7, 7};
-    for (int round = 0; round < ROUNDS; round++) {
-        for (int turn = 0; turn < 2; turn++) {
-            int which = (round + turn) % 2;
-            double spent = 0;
-            for (size_t done = 0; done < event_count; done += batch) {
-                fill(&random[which], batch);
-                double from = now();
-                if (which == 0) {
-                    hand_batch(hand, batch);
-                } else {
-                    ours_batch(ours, batch);
-                }
-                spent += now() - from;
-            }
-            rate[which][round] = (double)event_count / spent;
+    enum { COMMIT = 1000 };
+    static wl_event events[COMMIT];
+    static factum_new_event list[COMMIT];
+    static factum_expectation streams[COMMIT]; /* of each stream of the commit, once */
+    wl_params_t p = wl_params();
+    factum_error err;
+    factum_append_result result;
+    uint64_t *versions = calloc(p.streams, sizeof *versions);
+    uint32_t *written = calloc(p.streams, sizeof *written); /* by which commit last, from 1 */
+    wl_writer writer;
+    factum_store *store = model_store_open(dir);
+    wl_writer_init(&writer, versions, p.streams, 0, 1, 0);
+    for (uint32_t done = 0; done < p.events; done += COMMIT) {
+        size_t stream_count = 0;
+        for (int i = 0; i < COMMIT; i++) {
+            wl_event *e = &events[i];
+            wl_next(&writer, e);
+            list[i] = (factum_new_event){.stream = {(const uint8_t *)e->name, e->name_len},
+                                         .type = {(const uint8_t *)e->type, e->type_len},
+                                         .data = {(const uint8_t *)e->data, e->data_len},
+                                         .metadata = {(const uint8_t *)e->meta, e->meta_len}};
+            memcpy(list[i].id.bytes, e->id, 16);
+            if (written[e->stream] != done / COMMIT + 1)
+                streams[stream_count++] = (factum_expectation){list[i].stream, factum_any()};
+            written[e->stream] = done / COMMIT + 1;
         }
-        ratio[round] = rate[1][round] / rate[0][round];
+        factum_append_request request = {.size = sizeof request,
+                                         .events = list,
+                                         .event_count = COMMIT,
+                                         .expectations = streams,
+                                         .expectation_count = stream_count};
+        model_must(factum_append(store, &request, &result, NULL, &err), "load", &err);
     }
-    qsort(rate[0], ROUNDS, sizeof(double), by_size);
-    qsort(rate[1], ROUNDS, sizeof(double), by_size);
-    qsort(ratio, ROUNDS, sizeof(double), by_size);
-    printf("batch %5zu: by hand %8.0f events/s, target %8.0f events/s, ratio %.3f (%.3f to %.3f)\n",
-           batch, rate[0][ROUNDS / 2], rate[1][ROUNDS / 2], ratio[ROUNDS / 2], ratio[0],
-           ratio[ROUNDS - 1]);
+    model_store_close(store);
+    free(versions);
+    free(written);
+    return 0;
 }
+
+/* ---- the parts ------------------------------------------------------------------------------- */
 
 int main(int argc, char **argv)
 {
-    struct hand hand = {.position = 0};
-    struct ours ours = {.file = NULL};
-    if (argc < 2) {
-        fprintf(stderr, "usage: model DIR [EVENTS]\n");
-        return 2;
+    static const struct {
+        const char *name;
+        int (*run)(const char *dir);
+    } parts[] = {{"load", model_load},    {"catch-up", model_catch_up}, {"rebuild", model_rebuild},
+                 {"fresh", model_fresh},  {"as-of", model_as_of},       {"live", model_live},
+                 {"target", model_target}};
+    for (size_t i = 0; argc == 3 && i < sizeof parts / sizeof *parts; i++) {
+        if (strcmp(argv[1], parts[i].name) == 0)
+            return parts[i].run(argv[2]);
     }
-    size_t event_count = argc > 2 ? strtoul(argv[2], NULL, 10) : 200000;
-    for (size_t i = 0; i < ORDERS; i++) {
-        snprintf(ids[i], sizeof ids[i], "order-%06zu", i);
-    }
-    hand_open(&hand, argv[1]);
-    ours_open(&ours, argv[1]);
-    measure(&hand, &ours, 500, event_count);
-    measure(&hand, &ours, 5000, event_count);
-    ours.target->ops->close(ours.target);
-    fct_model_file_close(ours.file);
-    return 0;
+    fprintf(stderr, "usage: model load|catch-up|rebuild|fresh|as-of|target DIR | live PORT\n");
+    return 2;
 }

@@ -19,6 +19,7 @@
 #include "core/log_sink.h"
 #include "core/mem.h"
 #include "core/slice.h"
+#include "projection/kept_gates.h"
 #include "projection/models_int.h"
 #include "projection/refused.h"
 
@@ -455,6 +456,7 @@ static factum_status carry_out_act(struct passing *pass, const struct fct_act *a
     fct_mutex_lock(&pass->models->lock);
     model->acts = after;
     fct_mutex_unlock(&pass->models->lock);
+    fct_kept_gates_drop(pass->models, model);
     if (act->act == FACTUM_ACT_RESUME) {
         restart_ended(model);
     }
@@ -706,6 +708,7 @@ void fct_model_catch_up(struct factum_models *models, struct fct_model *model)
 
 void fct_model_release(struct factum_models *models, struct fct_model *model)
 {
+    fct_kept_gates_drop(models, model); /* so that a runner has the file last, and tidies up */
     for (unsigned i = 0; i < FCT_MODEL_ROLES; i++) {
         struct fct_hosted_build *build = model->builds[i];
         fct_mutex_lock(&models->lock);

@@ -15,6 +15,7 @@
 #include "core/sized.h"
 #include "core/slice.h"
 #include "projection/as_of.h"
+#include "projection/kept_gates.h"
 #include "projection/query_gate.h"
 #include "projection/sqlite_status.h"
 
@@ -143,13 +144,37 @@ static bool is_past(void *data)
     return call != NULL && call->deadline != 0 && fct_os_monotonic(fct_os_real()) >= call->deadline;
 }
 
+/* A gate to the model as it is, or to a replay, which is kept too, but whose gate is not. */
+static factum_status take_gate(const struct asking *asking, struct fct_kept_gate *taken,
+                               factum_error *err)
+{
+    char path[FCT_PATH_SIZE + FACTUM_PROJECTION_NAME_MAX + sizeof "/.db"];
+    struct fct_model *model = asking->build->model;
+    if (asking->as_of == NULL) {
+        return fct_kept_gate_take(asking->build->models, model, taken, err);
+    }
+    (void)snprintf(path, sizeof path, "%s/%s.db", asking->as_of->dir, model->name);
+    const struct fct_query_gate_options options = {
+        .os = fct_os_real(), .mem = fct_mem_heap(), .path = path};
+    return fct_query_gate_open(&options, &taken->gate, err);
+}
+
+static void give_gate(const struct asking *asking, struct fct_kept_gate *taken,
+                      factum_status status)
+{
+    if (asking->as_of == NULL) {
+        fct_kept_gate_give(asking->build->models, taken, status);
+    } else {
+        fct_query_gate_close(taken->gate);
+    }
+}
+
 static factum_status run_query(struct asking *asking, const factum_rows *rows, uint64_t *row_count,
                                factum_error *err)
 {
     factum_arena arena;
     struct fct_buf buf;
-    struct fct_query_gate *gate = NULL;
-    char path[FCT_PATH_SIZE + FACTUM_PROJECTION_NAME_MAX + sizeof "/.db"];
+    struct fct_kept_gate taken = {.gate = NULL};
     const factum_model_query *asked = asking->query;
     struct fct_query query = {
         .parameters = asked->parameters,
@@ -171,17 +196,12 @@ static factum_status run_query(struct asking *asking, const factum_rows *rows, u
         status = find_sql(asking, &arena, &buf, &query, err);
     }
     if (status == FACTUM_OK) {
-        (void)snprintf(path, sizeof path, "%s/%s.db",
-                       asking->as_of != NULL ? asking->as_of->dir : asking->build->models->dir,
-                       asking->build->model->name);
-        const struct fct_query_gate_options options = {
-            .os = fct_os_real(), .mem = fct_mem_heap(), .path = path};
-        status = fct_query_gate_open(&options, &gate, err);
+        status = take_gate(asking, &taken, err);
     }
     if (status == FACTUM_OK) {
-        status = fct_query_gate_run(gate, &query, rows, row_count, err);
+        status = fct_query_gate_run(taken.gate, &query, rows, row_count, err);
     }
-    fct_query_gate_close(gate);
+    give_gate(asking, &taken, status);
     fct_buf_finish(&buf);
     factum_arena_finish(&arena);
     return status;

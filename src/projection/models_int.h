@@ -26,6 +26,7 @@
 
 #define FCT_MODEL_ROLES 3u
 #define FCT_AS_OF_KEPT 4u
+#define FCT_GATES_KEPT 8u
 
 /* A build of a model, as its host knows it. Others hold it while they look at it without the lock.
  * */
@@ -41,6 +42,14 @@ struct fct_hosted_build {
     struct fct_model_file *file; /* of the runner's thread alone */
     int64_t fenced_since;        /* that it stands still with something to do, in ms; 0: not fenced */
     uint64_t fenced_at;          /* where its checkpoint stands */
+};
+
+/* A query gate that is kept open, or was taken out for a query: kept_gates.h. */
+struct fct_kept_gate {
+    struct fct_query_gate *gate; /* NULL: none */
+    struct fct_model *model;
+    uint64_t drops;     /* model->gate_drops when it was taken */
+    uint64_t last_used; /* a count of uses */
 };
 
 enum fct_model_role {
@@ -60,6 +69,7 @@ struct fct_model {
     int64_t waits_since;  /* and since when, in monotonic milliseconds; 0: none does */
     factum_projection_mode mode;
     struct fct_hosted_build *builds[FCT_MODEL_ROLES]; /* by role; NULL: none */
+    uint64_t gate_drops;                              /* how often its query gates were dropped */
     char problem[256]; /* why the acts are not carried out; "": they are */
 };
 
@@ -80,6 +90,8 @@ struct factum_models {
     factum_subscription *subscription;       /* to be woken */
     struct fct_as_of *as_of[FCT_AS_OF_KEPT]; /* replays that are kept: as_of.h */
     uint64_t as_of_count;                    /* questions, to tell which replay was used last */
+    struct fct_kept_gate gates[FCT_GATES_KEPT];
+    uint64_t gate_uses;
     bool stop;
     bool looked;                 /* at every projection that was there */
     _Atomic uint32_t sync_count; /* models of mode sync that are in use */

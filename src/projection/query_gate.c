@@ -300,6 +300,13 @@ void fct_query_gate_close(struct fct_query_gate *gate)
     fct_mem_free(gate->mem, gate);
 }
 
+bool fct_query_gate_has_moved(const struct fct_query_gate *gate)
+{
+    int moved = 0;
+    int code = sqlite3_file_control(gate->db, "main", SQLITE_FCNTL_HAS_MOVED, &moved);
+    return code == SQLITE_OK && moved != 0;
+}
+
 uint64_t fct_query_gate_memory(const struct fct_query_gate *gate)
 {
     return (uint64_t)gate->guard.memory_peak;

@@ -77,6 +77,9 @@ FCT_MUST_USE factum_status fct_query_gate_open(const struct fct_query_gate_optio
 /* Accepts NULL. */
 void fct_query_gate_close(struct fct_query_gate *gate);
 
+/* Was the file that it has opened deleted, or has another one its name? One look at the disk. */
+bool fct_query_gate_has_moved(const struct fct_query_gate *gate);
+
 /* Answers |query| into |rows|, on a stack of 4 MiB or more: SQLite goes deep for a long chain of
  * subqueries. *row_count is how many rows |rows| was given, also on failure. A text that is not
  * valid UTF-8 is given as BYTES.
