@@ -382,7 +382,7 @@ static int try_position(struct read_models *models, uint64_t position)
 {
     factum_error err;
     struct row_changes changes = {.options = models->options, .shown_max = UINT64_MAX};
-    int code = read_models_host(models, models->options->arguments[0]);
+    int code = look_at(models, models->options->arguments[0]);
     if (code != 0) {
         return code;
     }

@@ -74,7 +74,8 @@ static bool stands_still(const factum_build_status *status)
     return status->state == FACTUM_BUILD_PAUSED || status->state == FACTUM_BUILD_STOPPED;
 }
 
-static int wait_for(const struct read_models *models, uint64_t place,
+/* *place becomes 0 if the model stands still before it. */
+static int wait_for(const struct read_models *models, uint64_t *place,
                     const struct patience *patience, struct progress *progress)
 {
     factum_error err;
@@ -82,7 +83,7 @@ static int wait_for(const struct read_models *models, uint64_t place,
     for (;;) {
         factum_build_status behind = {.size = sizeof behind};
         int64_t wait_ms = patience_next(patience);
-        factum_status status = models_wait(models, name, place, wait_ms, &behind, &err);
+        factum_status status = models_wait(models, name, *place, wait_ms, &behind, &err);
         if (status == FACTUM_OK) {
             return 0;
         }
@@ -93,6 +94,7 @@ static int wait_for(const struct read_models *models, uint64_t place,
             return fail_with(status, &err);
         }
         if (stands_still(&behind)) {
+            *place = 0;
             return models->options->wait == NULL ? 0 : fail_late(&err);
         }
         if (wait_ms == 0) {
@@ -195,7 +197,9 @@ static int query_options(const struct options *options, factum_model_query *quer
     return 0;
 }
 
-static int ask(const struct read_models *models, const factum_model_query *query)
+/* Everything up to |waited| counts, because it was waited for; what the model says of itself may be
+ * less, if nothing of the rest was for it. */
+static int ask(const struct read_models *models, const factum_model_query *query, uint64_t waited)
 {
     factum_error err;
     struct table table = {.failed = false};
@@ -212,6 +216,9 @@ static int ask(const struct read_models *models, const factum_model_query *query
     } else if (status != FACTUM_OK) {
         code = fail_with(status, &err);
     } else {
+        if (answer.status.place < waited) {
+            answer.status.place = waited;
+        }
         code = print_answer(models, &table, &answer);
     }
     table_finish(&table);
@@ -246,7 +253,7 @@ static int ask_the_past(const struct read_models *models, const factum_model_que
     factum_model_query past = *query;
     past.progress = &steps;
     progress_begin(&progress, models->options->arguments[0], models->options->quiet);
-    int code = ask(models, &past);
+    int code = ask(models, &past, 0);
     progress_end(&progress);
     return code;
 }
@@ -268,10 +275,10 @@ static int wait_and_ask(struct read_models *models, const struct patience *patie
     }
     if (code == 0 && (models->path != NULL || models->options->wait != NULL)) {
         progress_begin(&progress, models->options->arguments[0], models->options->quiet);
-        code = wait_for(models, place, patience, &progress);
+        code = wait_for(models, &place, patience, &progress);
         progress_end(&progress);
     }
-    return code == 0 ? ask(models, query) : code;
+    return code == 0 ? ask(models, query, place) : code;
 }
 
 static int run(const struct options *options)

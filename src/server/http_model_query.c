@@ -133,6 +133,11 @@ static bool is_wanted(void *data, uint64_t done, uint64_t total)
     return !atomic_load(&asked->job.base.stop);
 }
 
+static bool is_of_the_past(const factum_model_query *query)
+{
+    return query->at_created_set || query->at_time_set || query->at_position_set;
+}
+
 static factum_status query_model(struct fct_http_job *job, factum_error *err)
 {
     struct query_job *asked = query_job_of(job);
@@ -151,6 +156,9 @@ static factum_status query_model(struct fct_http_job *job, factum_error *err)
                           "the answer is over 16 MiB of JSON: ask for fewer rows or columns");
     } else if (asked->put != FACTUM_OK) {
         status = fct_job_put_end(asked->put, err);
+    }
+    if (asked->has_wait && !is_of_the_past(&asked->query) && answer.status.place < asked->wait) {
+        answer.status.place = asked->wait; /* nothing of the rest was for it */
     }
     if (status == FACTUM_OK) {
         asked->put = fct_buf_add_text(&job->base.out, "],");
