@@ -50,6 +50,52 @@ typedef struct factum_ping_report {
 FACTUM_API FACTUM_MUST_USE factum_status factum_ping(const char *address,
                                                      factum_ping_report *report, factum_error *err);
 
+/* ---- what the server answers over HTTP ------------------------------------------------------- */
+
+/* A request to the server's HTTP interface (docs/openapi.json) over a store's own connection: with
+ * its login, its TLS, and beside its other calls. */
+typedef struct factum_remote_request {
+    size_t size;
+    const char *method;       /* "GET", "POST" ... */
+    const char *target;       /* "/api/v1/models?wait=..."; percent encoded */
+    const char *content_type; /* of |body|; NULL: there is none */
+    factum_slice body;        /* at most 32 MiB */
+    /* The request changes something: after a lost connection it is not sent again, and
+     * UNKNOWN_OUTCOME says so. Otherwise it is sent again until the answer has begun. */
+    bool once;
+    int64_t timeout_ms;  /* until the whole answer is there; 0: no limit */
+    uint64_t answer_max; /* bytes of the answer's body; 0: 64 MiB. More are TOO_BIG */
+    /* Called at least five times a second while it waits, with the bytes that have come and 0;
+     * false breaks it off, CANCELLED. Or NULL. */
+    const factum_progress *progress;
+} factum_remote_request;
+
+/* Where the body of an answer goes, piece by piece, on the caller's thread; only what is read is
+ * taken from the network. */
+typedef struct factum_remote_body {
+    void *data;
+    bool (*bytes)(void *data, factum_slice bytes); /* false: it is broken off, CANCELLED */
+} factum_remote_body;
+
+typedef struct factum_remote_answer {
+    size_t size;
+    unsigned http_status; /* 0: there was no answer */
+    char content_type[64];
+} factum_remote_answer;
+
+/* Sends |request| on a connection of |store|, which was opened by an address, and waits for the
+ * answer. OK: its status is 200 to 299, and |body| (or NULL: it is not wanted) has all of it. A
+ * refusal of the server is the status that its problem details name (RFC 9457: "code"), with their
+ * detail as the text, or IO if they name none; |body| is told nothing then. UNSUPPORTED: the store
+ * is no server's. UNREACHABLE, also if the connection is lost in the middle of the answer.
+ * UNKNOWN_OUTCOME, EXPIRED (timeout_ms), TOO_BIG, CANCELLED, WRONG_TIMELINE, IO (the server has
+ * broken off the answer), INVALID, NO_MEMORY. |answer| is optional. Any thread. */
+FACTUM_API FACTUM_MUST_USE factum_status factum_remote_send(factum_store *store,
+                                                            const factum_remote_request *request,
+                                                            const factum_remote_body *body,
+                                                            factum_remote_answer *answer,
+                                                            factum_error *err);
+
 #ifdef __cplusplus
 }
 #endif

@@ -1,5 +1,5 @@
 /* scheme.h - what factum_open() makes of addresses: a table of their schemes, which optional
- * libraries fill. Layer: api. */
+ * libraries fill, and their way back from a store to its engine. Layer: api. */
 #ifndef FCT_API_SCHEME_H
 #define FCT_API_SCHEME_H
 
@@ -29,6 +29,8 @@ bool fct_api_is_address(const char *path);
 FCT_MUST_USE factum_status fct_api_open_address(struct fct_engine *engine,
                                                 const struct fct_scheme_options *options,
                                                 factum_error *err);
+/* The engine of |store|, for the library that has opened it: what only that one can do. */
+struct fct_engine *fct_api_engine(factum_store *store);
 /* UNSUPPORTED with a text for |what|, "repair", that works on directories only; OK for a path. */
 FCT_MUST_USE factum_status fct_api_refuse_address(const char *path, const char *what,
                                                   factum_error *err);

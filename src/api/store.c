@@ -21,6 +21,11 @@ const char *factum_durability_name(factum_durability durability)
     return durability == FACTUM_DURABILITY_OS ? "os" : "sync";
 }
 
+struct fct_engine *fct_api_engine(factum_store *store)
+{
+    return &store->engine;
+}
+
 factum_status fct_api_need(bool given, const char *text, factum_error *err)
 {
     return given ? FACTUM_OK : fct_fail(err, FACTUM_INVALID, "%s", text);

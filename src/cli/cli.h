@@ -67,6 +67,7 @@ struct options {
     const char *models, *host, *named, *wait, *rows_max;
     const char *params[PARAM_OPTIONS_MAX];
     size_t param_count;
+    const char *changes_max;
     bool csv, plan, until_caught_up;
     /* arguments that are no options */
     const char *arguments[8];
@@ -118,6 +119,7 @@ extern const struct command command_decider; /* if FCT_WITH_LUA, and so are the 
 extern const struct command command_command;
 extern const struct command command_state;
 extern const struct command command_test;
+extern const struct command command_projection_diff;
 extern const struct command command_projection; /* if FCT_WITH_SQL, and so are the next three */
 extern const struct command command_parked;
 extern const struct command command_run;

@@ -81,8 +81,8 @@ static int list_parked(struct read_models *models, factum_slice name)
         columns[i] = factum_slice_from(names[i]);
     }
     (void)table_columns(&listing.table, columns, sizeof names / sizeof names[0]);
-    factum_status status = factum_models_parked(
-        models->models, name, factum_slice_from(models->options->key), &each, &err);
+    factum_status status =
+        models_parked(models, name, factum_slice_from(models->options->key), &each, &err);
     int code = 0;
     if (status != FACTUM_OK) {
         code = fail_with(status, &err);
@@ -96,6 +96,16 @@ static int list_parked(struct read_models *models, factum_slice name)
     return code == 0 && interrupted ? EXIT_INTERRUPTED : code;
 }
 
+/* The models, of which |name| (or NULL) is one. */
+static int look_at(struct read_models *models, const char *name)
+{
+    if (models->path == NULL && name != NULL) {
+        return read_models_host(models, name);
+    }
+    int code = name != NULL ? read_models_look_up(models, name) : 0;
+    return code == 0 ? read_models_look(models) : code;
+}
+
 static int run_list(const struct options *options)
 {
     struct read_models models;
@@ -103,18 +113,12 @@ static int run_list(const struct options *options)
     if (name != NULL && !check_name(name)) {
         return EXIT_USAGE;
     }
-    if (is_address(options->store) && options->models == NULL) {
-        return ask_server(options, "parked list");
-    }
     int code = read_models_open(options, &models);
     if (code != 0) {
         return code;
     }
-    code = name != NULL ? read_models_look_up(&models, name) : 0;
-    if (code == 0) {
-        code = read_models_look(&models);
-    }
-    if (code == 0 && models.models != NULL) { /* without a projection nothing is parked */
+    code = look_at(&models, name);
+    if (code == 0 && (models.models != NULL || models.path == NULL)) { /* there are some */
         code = list_parked(&models, factum_slice_from(name));
     }
     return read_models_close(&models, finish_output(code));
@@ -226,8 +230,8 @@ static int find_parked(const struct read_models *models, struct search *search, 
 {
     factum_error err;
     const factum_parked_each each = {search, look_at_parked};
-    factum_status status = factum_models_parked(
-        models->models, factum_slice_from(models->options->arguments[0]), key, &each, &err);
+    factum_status status =
+        models_parked(models, factum_slice_from(models->options->arguments[0]), key, &each, &err);
     return status == FACTUM_OK ? 0 : fail_with(status, &err);
 }
 
@@ -246,17 +250,11 @@ static int run_show(const struct options *options)
         !argument_position(options->arguments[1], &search.position)) {
         return EXIT_USAGE;
     }
-    if (is_address(options->store) && options->models == NULL) {
-        return ask_server(options, "parked show");
-    }
     int code = read_models_open(options, &models);
     if (code != 0) {
         return code;
     }
-    code = read_models_look_up(&models, options->arguments[0]);
-    if (code == 0) {
-        code = read_models_look(&models);
-    }
+    code = look_at(&models, options->arguments[0]);
     if (code == 0) {
         code = find_parked(&models, &search, (factum_slice){NULL, 0});
     }
@@ -281,9 +279,18 @@ static int count_parked(const struct read_models *models, factum_slice key, uint
     factum_error err;
     const factum_parked_each each = {count, count_one};
     *count = 0;
-    factum_status status = factum_models_parked(
-        models->models, factum_slice_from(models->options->arguments[0]), key, &each, &err);
+    factum_status status =
+        models_parked(models, factum_slice_from(models->options->arguments[0]), key, &each, &err);
     return status == FACTUM_OK ? 0 : fail_with(status, &err);
+}
+
+/* The model, unless another host keeps it: what that one has parked is not known here. */
+static int host_if_here(struct read_models *models)
+{
+    int code =
+        models->path == NULL ? read_models_look_up(models, models->options->arguments[0]) : 0;
+    return code != 0 || models->elsewhere ? code
+                                          : read_models_host(models, models->options->arguments[0]);
 }
 
 static int say_what_stays(const struct read_models *models)
@@ -302,11 +309,8 @@ static int retry_key(struct read_models *models, factum_slice key)
 {
     uint64_t count = 1;
     const struct options *options = models->options;
-    int code = 0;
-    if (models->path != NULL) {
-        code = read_models_host(models, options->arguments[0]);
-    }
-    if (code == 0 && models->path != NULL && key.len > 0) {
+    int code = host_if_here(models);
+    if (code == 0 && !models->elsewhere && key.len > 0) {
         code = count_parked(models, key, &count);
     }
     if (code == 0 && count == 0) {
@@ -317,7 +321,7 @@ static int retry_key(struct read_models *models, factum_slice key)
     if (code == 0) {
         code = act_run(models, key.len > 0 ? FACTUM_ACT_RETRY : FACTUM_ACT_RETRY_ALL, key, 0);
     }
-    if (code == 0 && models->path != NULL && !options->quiet) {
+    if (code == 0 && !models->elsewhere && !options->quiet) {
         code = say_what_stays(models);
     }
     return code;
@@ -341,20 +345,17 @@ static int run_retry(const struct options *options)
 static int skip_position(struct read_models *models, uint64_t position)
 {
     struct search search = {.models = models, .position = position};
-    int code = 0;
-    if (models->path != NULL) {
-        code = read_models_host(models, models->options->arguments[0]);
-    }
-    if (code == 0 && models->path != NULL) {
+    int code = host_if_here(models);
+    if (code == 0 && !models->elsewhere) {
         code = find_parked(models, &search, (factum_slice){NULL, 0});
     }
-    if (code == 0 && models->path != NULL && search.count == 0) {
+    if (code == 0 && !models->elsewhere && search.count == 0) {
         code = no_parked(models, position);
     }
     if (code == 0) {
         code = act_run(models, FACTUM_ACT_SKIP, (factum_slice){NULL, 0}, position);
     }
-    if (code == 0 && models->path != NULL && !models->options->quiet) {
+    if (code == 0 && !models->elsewhere && !models->options->quiet) {
         code = say_what_stays(models);
     }
     return code;
@@ -373,6 +374,44 @@ static int run_skip(const struct options *options)
     }
     int code = read_models_open(options, &models);
     return code == 0 ? read_models_close(&models, skip_position(&models, position)) : code;
+}
+
+/* ---- trying ---------------------------------------------------------------------------------- */
+
+static int try_position(struct read_models *models, uint64_t position)
+{
+    factum_error err;
+    struct row_changes changes = {.options = models->options, .shown_max = UINT64_MAX};
+    int code = look_at(models, models->options->arguments[0]);
+    if (code != 0) {
+        return code;
+    }
+    factum_status status = models_try(models, factum_slice_from(models->options->arguments[0]),
+                                      position, &changes, &err);
+    if (changes.failed) {
+        (void)complain("out of memory");
+        code = EXIT_FAILURE_;
+    } else if (status != FACTUM_OK) {
+        code = fail_with(status, &err);
+        code = status == FACTUM_INVALID ? EXIT_INVALID : code; /* the event is refused once more */
+    } else {
+        row_changes_end(&changes);
+    }
+    row_changes_free(&changes);
+    return code;
+}
+
+static int run_try(const struct options *options)
+{
+    struct read_models models;
+    uint64_t position = 0;
+    if (!check_name(options->arguments[0]) ||
+        !argument_position(options->arguments[1], &position)) {
+        return EXIT_USAGE;
+    }
+    int code = read_models_open(options, &models);
+    return code == 0 ? read_models_close(&models, finish_output(try_position(&models, position)))
+                     : code;
 }
 
 /* ---- the family ------------------------------------------------------------------------------ */
@@ -429,12 +468,27 @@ static const struct command parked_skip = {
     .run = run_skip,
 };
 
+static const struct command parked_try = {
+    .name = "parked try",
+    .usage = "parked try NAME POSITION",
+    .summary = "show which rows a parked event would change, and change none",
+    .help = "  --models DIR       where the models are (the store's directory \"models\")\n"
+            "  --json             as JSON, a change a line, then the counts\n",
+    .notes =
+        "It is applied in a transaction that is rolled back. Exit code 7, with the reason: it\n"
+        "still cannot be applied.\n",
+    .options = "models json ",
+    .arguments_min = 2,
+    .arguments_max = 2,
+    .run = run_try,
+};
+
 static const struct command *const family[] = {&parked_list, &parked_show, &parked_retry,
-                                               &parked_skip, NULL};
+                                               &parked_skip, &parked_try,  NULL};
 
 const struct command command_parked = {
     .name = "parked",
-    .usage = "parked list | show | retry | skip ...",
+    .usage = "parked list | show | retry | skip | try ...",
     .summary = "the events that read models could not take",
     .help = "",
     .notes = "A parked event and all later ones of its key wait, while other keys go on.\n",

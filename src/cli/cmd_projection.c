@@ -205,14 +205,23 @@ static bool list_row(struct listing *listing, const factum_projection_state *sta
     return table_row(&listing->table, values, sizeof values / sizeof values[0]);
 }
 
+/* A server does not keep every model, or not yet, or none at all. */
+static bool is_unknown(factum_status status)
+{
+    return status == FACTUM_NOT_FOUND || status == FACTUM_BUSY || status == FACTUM_UNSUPPORTED;
+}
+
 static bool list_one(void *data, const factum_projection_state *state)
 {
     struct listing *listing = data;
     struct lag lag = {.known = false};
     const factum_build_each each = {&lag, take_lag};
-    if (listing->models->models != NULL && !state->removed) {
-        listing->status =
-            factum_models_list(listing->models->models, state->name, &each, &listing->err);
+    bool here = listing->models->models != NULL || listing->models->path == NULL;
+    if (here && !state->removed) {
+        listing->status = models_list(listing->models, state->name, &each, &listing->err);
+    }
+    if (listing->models->path == NULL && is_unknown(listing->status)) {
+        listing->status = FACTUM_OK;
     }
     if (listing->status != FACTUM_OK) {
         return false;
@@ -409,22 +418,27 @@ ACT_COMMAND(rebuild, "build the version in use once more, beside it");
 ACT_COMMAND(swap, "take what was built beside into use, once it has caught up");
 ACT_COMMAND(rollback, "return to what was in use before");
 
-static const struct command *const family[] = {&projection_deploy,   &projection_list,
-                                               &projection_show,     &projection_pause,
-                                               &projection_resume,   &projection_remove,
-                                               &projection_rebuild,  &projection_swap,
-                                               &projection_rollback, NULL};
+static const struct command *const family[] = {&projection_deploy,
+                                               &projection_list,
+                                               &projection_show,
+                                               &projection_pause,
+                                               &projection_resume,
+                                               &projection_remove,
+                                               &projection_rebuild,
+                                               &command_projection_diff,
+                                               &projection_swap,
+                                               &projection_rollback,
+                                               NULL};
 
 const struct command command_projection = {
     .name = "projection",
-    .usage =
-        "projection deploy | list | show | pause | resume | remove | rebuild | swap | rollback "
-        "...",
+    .usage = "projection deploy | list | show | pause | resume | remove | rebuild | diff | swap | "
+             "rollback ...",
     .summary = "deploy read models in SQL, and say which version is in use",
     .help = "",
     .notes =
-        "On a store directory a command carries out what it records. A server carries out what\n"
-        "was recorded over an address, soon after.\n",
+        "On a store directory a command carries out what it records. On an address the server\n"
+        "does, and the command waits for it.\n",
     .options = "",
     .family = family,
 };

@@ -53,10 +53,14 @@ static int read_parameters(const struct options *options, factum_model_parameter
 
 /* ---- waiting --------------------------------------------------------------------------------- */
 
-/* The place to wait for: that of --wait, or all that is visible now. */
+/* The place to wait for: that of --wait, or all that is visible now. A server is not waited for
+ * unless that was said: it keeps its models up to date by itself. */
 static int place_to_wait_for(const struct read_models *models, uint64_t *place)
 {
     factum_error err;
+    if (models->options->wait == NULL && models->path == NULL) {
+        return 0;
+    }
     if (models->options->wait != NULL) {
         return option_token(models->store, models->options->wait, place);
     }
@@ -70,7 +74,8 @@ static bool stands_still(const factum_build_status *status)
     return status->state == FACTUM_BUILD_PAUSED || status->state == FACTUM_BUILD_STOPPED;
 }
 
-static int wait_for(const struct read_models *models, uint64_t place,
+/* *place becomes 0 if the model stands still before it. */
+static int wait_for(const struct read_models *models, uint64_t *place,
                     const struct patience *patience, struct progress *progress)
 {
     factum_error err;
@@ -78,8 +83,7 @@ static int wait_for(const struct read_models *models, uint64_t place,
     for (;;) {
         factum_build_status behind = {.size = sizeof behind};
         int64_t wait_ms = patience_next(patience);
-        factum_status status =
-            factum_models_wait(models->models, name, place, wait_ms, &behind, &err);
+        factum_status status = models_wait(models, name, *place, wait_ms, &behind, &err);
         if (status == FACTUM_OK) {
             return 0;
         }
@@ -90,6 +94,7 @@ static int wait_for(const struct read_models *models, uint64_t place,
             return fail_with(status, &err);
         }
         if (stands_still(&behind)) {
+            *place = 0;
             return models->options->wait == NULL ? 0 : fail_late(&err);
         }
         if (wait_ms == 0) {
@@ -116,10 +121,13 @@ static void print_answer_json(const struct read_models *models, const struct tab
     } else {
         (void)printf("null");
     }
-    (void)printf(",\"version\":%" PRIu64 "},\"behind\":{\"events\":%" PRIu64
-                 ",\"seconds\":%.3f}}\n",
+    (void)printf(",\"version\":%" PRIu64 "},\"behind\":{\"events\":%" PRIu64 ",\"seconds\":%.3f",
                  answer->status.version, answer->status.behind_events,
                  (double)answer->status.behind_time / 1e9);
+    if (answer->status.behind_events > 0) { /* and why */
+        (void)printf(",\"state\":\"%s\"", factum_build_state_name(answer->status.state));
+    }
+    (void)printf("}}\n");
 }
 
 /* On standard error, so that rows alone are on standard output. */
@@ -189,14 +197,16 @@ static int query_options(const struct options *options, factum_model_query *quer
     return 0;
 }
 
-static int ask(const struct read_models *models, const factum_model_query *query)
+/* Everything up to |waited| counts, because it was waited for; what the model says of itself may be
+ * less, if nothing of the rest was for it. */
+static int ask(const struct read_models *models, const factum_model_query *query, uint64_t waited)
 {
     factum_error err;
     struct table table = {.failed = false};
     const factum_rows rows = {&table, table_columns, table_row};
     factum_model_answer answer = {.size = sizeof answer};
     int code = 0;
-    factum_status status = factum_models_query(models->models, query, &rows, &answer, &err);
+    factum_status status = models_query(models, query, &rows, &answer, &err);
     if (table.failed) {
         (void)complain("the answer is larger than %zu MiB: ask for less of it",
                        TABLE_SIZE_MAX >> 20);
@@ -206,6 +216,9 @@ static int ask(const struct read_models *models, const factum_model_query *query
     } else if (status != FACTUM_OK) {
         code = fail_with(status, &err);
     } else {
+        if (answer.status.place < waited) {
+            answer.status.place = waited;
+        }
         code = print_answer(models, &table, &answer);
     }
     table_finish(&table);
@@ -240,7 +253,7 @@ static int ask_the_past(const struct read_models *models, const factum_model_que
     factum_model_query past = *query;
     past.progress = &steps;
     progress_begin(&progress, models->options->arguments[0], models->options->quiet);
-    int code = ask(models, &past);
+    int code = ask(models, &past, 0);
     progress_end(&progress);
     return code;
 }
@@ -260,12 +273,12 @@ static int wait_and_ask(struct read_models *models, const struct patience *patie
     if (code == 0 && (query->at_created_set || query->at_time_set || query->at_position_set)) {
         return ask_the_past(models, query);
     }
-    if (code == 0) {
+    if (code == 0 && (models->path != NULL || models->options->wait != NULL)) {
         progress_begin(&progress, models->options->arguments[0], models->options->quiet);
-        code = wait_for(models, place, patience, &progress);
+        code = wait_for(models, &place, patience, &progress);
         progress_end(&progress);
     }
-    return code == 0 ? ask(models, query) : code;
+    return code == 0 ? ask(models, query, place) : code;
 }
 
 static int run(const struct options *options)
@@ -281,9 +294,6 @@ static int run(const struct options *options)
     }
     if (code == 0 && !patience_begin(options, &patience)) {
         code = EXIT_USAGE;
-    }
-    if (code == 0 && is_address(options->store) && options->models == NULL) {
-        code = ask_server(options, "query");
     }
     if (code == 0) {
         code = read_models_open(options, &models);
@@ -310,8 +320,10 @@ const struct command command_query = {
             "  --models DIR       where the models are (the store's directory \"models\")\n"
             "  --csv              as CSV\n"
             "  --json             as JSON: columns, rows, asOf, behind\n",
-    .notes = "The model is kept in this process meanwhile. One that is paused, or has stopped, is\n"
-             "asked as it is, unless --wait is given. On an address --models is needed.\n",
+    .notes =
+        "On a directory the model is kept in this process meanwhile. On an address the server\n"
+        "is asked: it has its models up to date by itself, and waits only with --wait. A model\n"
+        "that is paused, or has stopped, is asked as it is, unless --wait is given.\n",
     .options = "named param wait timeout at time-at rows-max plan models csv json ",
     .arguments_min = 1,
     .arguments_max = 2,

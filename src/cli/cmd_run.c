@@ -212,7 +212,9 @@ static int run(const struct options *options)
         return complain("name projections, or a --host, whose projections are all kept");
     }
     if (is_address(options->store) && options->models == NULL) {
-        return ask_server(options, "run");
+        return complain("factum run needs the models, and the server at %s keeps its own: name a "
+                        "directory for models of this process with --models DIR",
+                        options->store);
     }
     int code = read_models_open(options, &models);
     return code == 0 ? read_models_close(&models, finish_output(run_hosted(&models, &patience)))

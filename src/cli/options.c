@@ -102,6 +102,7 @@ static const struct option known[] = {
     OPTION("param", PARAMS, params),
     OPTION("wait", TEXT, wait),
     OPTION("rows-max", TEXT, rows_max),
+    OPTION("changes-max", TEXT, changes_max),
     OPTION("csv", FLAG, csv),
     OPTION("plan", FLAG, plan),
     OPTION("until-caught-up", FLAG, until_caught_up),

@@ -67,14 +67,6 @@ int fail_late(const factum_error *err)
     return EXIT_NOT_YET;
 }
 
-int ask_server(const struct options *options, const char *command)
-{
-    return complain(
-        "factum %s needs the models, and the server at %s keeps them: name models of "
-        "your own with --models DIR, or use the store's directory when no server has it",
-        command, options->store);
-}
-
 /* ---- open and close -------------------------------------------------------------------------- */
 
 int read_models_open(const struct options *options, struct read_models *models)
@@ -122,12 +114,13 @@ static bool look_for_use(void *data, const factum_build_status *status)
 int read_models_ready(const struct read_models *models, factum_slice name)
 {
     static const struct timespec pause = {.tv_nsec = 5000000};
+    static const struct timespec far = {.tv_nsec = 50000000};
     double end = seconds_now() + READY_SECONDS;
     struct in_use in_use = {false};
     const factum_build_each each = {&in_use, look_for_use};
     while (!interrupted) {
         factum_error err;
-        factum_status status = factum_models_list(models->models, name, &each, &err);
+        factum_status status = models_list(models, name, &each, &err);
         bool not_yet = status == FACTUM_NOT_FOUND || status == FACTUM_BUSY;
         if (status != FACTUM_OK && !not_yet) {
             return fail_with(status, &err);
@@ -136,16 +129,17 @@ int read_models_ready(const struct read_models *models, factum_slice name)
             return 0;
         }
         if (seconds_now() >= end) {
-            (void)complain("the model %.*s cannot be opened in %s", (int)name.len,
-                           (const char *)name.ptr, models->path);
+            (void)complain("the model %.*s cannot be opened %s %s", (int)name.len,
+                           (const char *)name.ptr, models->path == NULL ? "at" : "in",
+                           models->path == NULL ? models->options->store : models->path);
             return EXIT_FAILURE_;
         }
-        (void)nanosleep(&pause, NULL);
+        (void)nanosleep(models->path == NULL ? &far : &pause, NULL);
     }
     return EXIT_INTERRUPTED;
 }
 
-static int start_host(struct read_models *models, const factum_slice *names, size_t count,
+int read_models_start(struct read_models *models, const factum_slice *names, size_t count,
                       bool no_run)
 {
     factum_error err;
@@ -162,39 +156,57 @@ static int start_host(struct read_models *models, const factum_slice *names, siz
     return status == FACTUM_OK ? 0 : fail_with(status, &err);
 }
 
-struct removed {
-    bool is;
+struct looked_up {
+    bool removed;
+    char host[FACTUM_PROJECTION_NAME_MAX + 1];
 };
 
-static bool look_whether_removed(void *data, const factum_projection_state *state)
+static bool look_up(void *data, const factum_projection_state *state)
 {
-    ((struct removed *)data)->is = state->removed;
+    struct looked_up *found = data;
+    found->removed = state->removed;
+    (void)snprintf(found->host, sizeof found->host, "%.*s", (int)state->host.len,
+                   (const char *)state->host.ptr);
     return false;
 }
 
-int read_models_look_up(const struct read_models *models, const char *name)
+int read_models_look_up(struct read_models *models, const char *name)
 {
     factum_error err;
-    struct removed removed = {false};
-    const factum_projection_each each = {&removed, look_whether_removed};
+    struct looked_up found = {.removed = false};
+    const factum_projection_each each = {&found, look_up};
     factum_status status =
         factum_projection_find(models->store, factum_slice_from(name), 0, &each, &err);
     if (status != FACTUM_OK) {
         return fail_with(status, &err);
     }
-    if (removed.is) {
+    if (found.removed) {
         (void)complain("the projection %s was removed: deploy it again to use it", name);
         return EXIT_NOT_FOUND;
     }
+    (void)snprintf(models->host, sizeof models->host, "%s", found.host);
+    models->elsewhere = models->path == NULL && strcmp(found.host, "server") != 0;
     return 0;
+}
+
+int read_models_not_here(const struct read_models *models)
+{
+    (void)complain(
+        "the model %s is kept by its host %s, and not by the server at %s: ask it there, "
+        "or keep a model of your own with factum run and --models DIR",
+        models->options->arguments[0], models->host, models->options->store);
+    return EXIT_USAGE;
 }
 
 int read_models_host(struct read_models *models, const char *name)
 {
     const factum_slice wanted = factum_slice_from(name);
     int code = read_models_look_up(models, name);
-    if (code == 0) {
-        code = start_host(models, &wanted, 1, false);
+    if (code == 0 && models->elsewhere) {
+        code = read_models_not_here(models);
+    }
+    if (code == 0 && models->path != NULL) {
+        code = read_models_start(models, &wanted, 1, false);
     }
     return code == 0 ? read_models_ready(models, wanted) : code;
 }
@@ -269,9 +281,12 @@ static int wait_until_ready(const struct read_models *models, const struct names
 int read_models_look(struct read_models *models)
 {
     struct names names = {.count = 0};
+    if (models->path == NULL) {
+        return 0; /* the server has them */
+    }
     int code = list_names(models, &names);
     if (code == 0 && names.count > 0) {
-        code = start_host(models, names.names, names.count, true);
+        code = read_models_start(models, names.names, names.count, true);
     }
     if (code == 0) {
         code = wait_until_ready(models, &names);
@@ -290,7 +305,7 @@ static int keep_named(struct read_models *models, const char *const *arguments, 
         code = read_models_look_up(models, arguments[i]);
     }
     if (code == 0) {
-        code = start_host(models, names, count, false);
+        code = read_models_start(models, names, count, false);
     }
     for (size_t i = 0; i < count && code == 0; i++) {
         code = read_models_ready(models, names[i]);
@@ -309,7 +324,7 @@ int read_models_keep(struct read_models *models, const char *const *arguments, s
     }
     int code = list_names(models, &names);
     if (code == 0) {
-        code = start_host(models, NULL, 0, false);
+        code = read_models_start(models, NULL, 0, false);
     }
     if (code == 0) {
         code = wait_until_ready(models, &names);
@@ -340,7 +355,7 @@ void models_progress(const struct read_models *models, factum_slice name, struct
     struct behind behind = {0, 0};
     const factum_build_each each = {&behind, add_behind};
     factum_error err;
-    if (!progress->wanted || factum_models_list(models->models, name, &each, &err) != FACTUM_OK) {
+    if (!progress->wanted || models_list(models, name, &each, &err) != FACTUM_OK) {
         return;
     }
     if (behind.events == 0) { /* nothing is left to do: no bar */
@@ -352,171 +367,4 @@ void models_progress(const struct read_models *models, factum_slice name, struct
     }
     progress->items = behind.applied;
     progress_step(progress, behind.applied, behind.applied + behind.events);
-}
-
-/* ---- acts ------------------------------------------------------------------------------------ */
-
-static int record_act(struct read_models *models, factum_projection_act act, factum_slice key,
-                      uint64_t position, factum_act_result *result)
-{
-    factum_error err;
-    const factum_act_options with = {
-        .size = sizeof with,
-        .by = who_acts(models->options),
-        .why = factum_slice_from(models->options->why),
-    };
-    const factum_act_request request = {
-        .size = sizeof request,
-        .act = act,
-        .projection = factum_slice_from(models->options->arguments[0]),
-        .key = key,
-        .position = position,
-        .options = &with,
-    };
-    factum_status status = factum_projection_act_record(models->store, &request, result, &err);
-    if (status == FACTUM_OK) {
-        return 0;
-    }
-    int code = fail_with(status, &err);
-    return status == FACTUM_INVALID ? EXIT_REFUSED : code; /* what is there does not let it */
-}
-
-/* The build that a swap waits for may have stopped, and then it waits for ever. */
-struct stopped {
-    bool any;
-    char text[512];
-};
-
-static bool look_for_stopped(void *data, const factum_build_status *status)
-{
-    struct stopped *stopped = data;
-    if (status->state == FACTUM_BUILD_STOPPED && !status->in_use) {
-        stopped->any = true;
-        (void)snprintf(stopped->text, sizeof stopped->text,
-                       "version %" PRIu64 " of %.*s has stopped: %s", status->version,
-                       (int)status->model.len, (const char *)status->model.ptr, status->reason);
-    }
-    return !stopped->any;
-}
-
-static bool has_stopped(const struct read_models *models, factum_slice name)
-{
-    factum_error err;
-    struct stopped stopped = {.any = false};
-    const factum_build_each each = {&stopped, look_for_stopped};
-    if (factum_models_list(models->models, name, &each, &err) != FACTUM_OK || !stopped.any) {
-        return false;
-    }
-    (void)complain("%s", stopped.text);
-    return true;
-}
-
-static int wait_for_act(const struct read_models *models, const struct patience *patience,
-                        factum_projection_act act, uint64_t revision)
-{
-    factum_error err;
-    struct progress progress;
-    const factum_slice name = factum_slice_from(models->options->arguments[0]);
-    int code = 0;
-    progress_begin(&progress, models->options->arguments[0], models->options->quiet);
-    while (code == 0) {
-        int64_t wait_ms = patience_next(patience);
-        factum_status status =
-            factum_models_act_wait(models->models, name, revision, wait_ms, &err);
-        if (status == FACTUM_OK) {
-            break;
-        }
-        if (interrupted) {
-            code = EXIT_INTERRUPTED;
-        } else if (status != FACTUM_TIMEOUT) {
-            code = fail_with(status, &err);
-            code = status == FACTUM_INVALID ? EXIT_REFUSED : code;
-        } else if (wait_ms == 0) {
-            code = fail_late(&err);
-        } else if (act == FACTUM_ACT_SWAP && has_stopped(models, name)) {
-            code = EXIT_NOT_YET;
-        }
-        models_progress(models, name, &progress);
-    }
-    progress_end(&progress);
-    return code;
-}
-
-struct version {
-    uint64_t in_use;
-};
-
-static bool take_version(void *data, const factum_projection_state *state)
-{
-    ((struct version *)data)->in_use = state->in_use;
-    return false;
-}
-
-static const char *done_text(factum_projection_act act)
-{
-    static const char *const texts[] = {
-        [FACTUM_ACT_PAUSE] = "paused",
-        [FACTUM_ACT_RESUME] = "resumed",
-        [FACTUM_ACT_REMOVE] = "removed",
-        [FACTUM_ACT_REBUILD] = "is built once more beside the version in use, until you swap",
-        [FACTUM_ACT_SWAP] = "swapped",
-        [FACTUM_ACT_ROLLBACK] = "rolled back",
-        [FACTUM_ACT_RETRY] = "retried",
-        [FACTUM_ACT_RETRY_ALL] = "retried",
-        [FACTUM_ACT_SKIP] = "skipped",
-    };
-    return texts[act];
-}
-
-static void print_act(const struct read_models *models, factum_projection_act act,
-                      const factum_act_result *result)
-{
-    const char *name = models->options->arguments[0];
-    struct version version = {0};
-    const factum_projection_each each = {&version, take_version};
-    factum_error err;
-    bool known =
-        factum_projection_find(models->store, factum_slice_from(name), 0, &each, &err) == FACTUM_OK;
-    if (models->options->json) {
-        (void)printf("{\"name\":\"%s\",\"act\":\"%s\",\"revision\":%" PRIu64
-                     ",\"position\":%" PRIu64 ",\"already\":%s,\"done\":%s,\"version\":%" PRIu64
-                     ",",
-                     name, factum_projection_act_name(act), result->revision, result->position,
-                     result->already ? "true" : "false", models->path != NULL ? "true" : "false",
-                     known ? version.in_use : 0);
-        print_json_token(models->store, result->position);
-        (void)printf("}\n");
-    } else if (models->options->quiet) {
-        return;
-    } else if (models->path == NULL) {
-        (void)printf("%s: %s is recorded, revision %" PRIu64 "; the server carries it out\n", name,
-                     factum_projection_act_name(act), result->revision);
-    } else if (act == FACTUM_ACT_SWAP || act == FACTUM_ACT_ROLLBACK) {
-        (void)printf("%s: %s, version %" PRIu64 " is in use\n", name, done_text(act),
-                     version.in_use);
-    } else {
-        (void)printf("%s: %s%s\n", name, done_text(act), result->already ? " already" : "");
-    }
-}
-
-int act_run(struct read_models *models, factum_projection_act act, factum_slice key,
-            uint64_t position)
-{
-    struct patience patience;
-    factum_act_result result = {.size = sizeof result};
-    const factum_slice name = factum_slice_from(models->options->arguments[0]);
-    if (!patience_begin(models->options, &patience)) {
-        return EXIT_USAGE;
-    }
-    int code = record_act(models, act, key, position, &result);
-    if (code == 0 && models->path != NULL && models->models == NULL) {
-        code = start_host(models, &name, 1, false);
-    }
-    if (code == 0 && models->path != NULL) {
-        code = wait_for_act(models, &patience, act, result.revision);
-    }
-    if (code == 0) {
-        print_act(models, act, &result);
-    }
-    return code;
 }

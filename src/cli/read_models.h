@@ -3,28 +3,37 @@
  *
  * The models of a store directory are in its folder "models", and only a process that has the store
  * open can keep them: so a command hosts the models that it needs by itself. On an address a server
- * keeps them, unless --models names a directory for models of this process.
+ * keeps them and is asked (served.h), unless --models names a directory for models of this process.
  */
 #ifndef FACTUM_CLI_READ_MODELS_H
 #define FACTUM_CLI_READ_MODELS_H
 
 #include <factum/model_rows.h>
 
-#include "cli/cli.h"
+#include "cli/row_changes.h"
+#include "cli/served.h"
 
 struct read_models {
     const struct options *options;
     factum_store *store;
     factum_models *models; /* NULL until read_models_host */
     char *path;            /* of their directory; NULL: a server keeps them */
+    /* Of the projection that was looked up last. */
+    char host[FACTUM_PROJECTION_NAME_MAX + 1];
+    bool elsewhere; /* on an address: not the server, but another host keeps it */
 };
 
 /* Opens the store, which must exist. 0, or the exit code after a message; then nothing is open. */
 int read_models_open(const struct options *options, struct read_models *models);
 /* 0 if |name| is deployed and not removed, or the exit code after a message. */
-int read_models_look_up(const struct read_models *models, const char *name);
-/* Hosts |name| in this process, after it was looked up, and returns when its build in use is
- * there. 0, or the exit code after a message. */
+int read_models_look_up(struct read_models *models, const char *name);
+/* EXIT_USAGE after a message: another host keeps the model. */
+int read_models_not_here(const struct read_models *models);
+/* Begins to host |names| in this process; |no_run|: to look at them alone. */
+int read_models_start(struct read_models *models, const factum_slice *names, size_t count,
+                      bool no_run);
+/* Hosts |name| in this process, unless a server does that, after it was looked up, and returns when
+ * its build in use is there. 0, or the exit code after a message. */
 int read_models_host(struct read_models *models, const char *name);
 /* Hosts every projection in this process, to look at them: no event is applied. As the other. */
 int read_models_look(struct read_models *models);
@@ -58,13 +67,30 @@ bool argument_position(const char *text, uint64_t *position);
 /* False after a message: |text| is not the form of a projection's name. */
 bool check_name(const char *text);
 
-/* Records the act on arguments[0], and carries it out here unless a server does that. The options
- * --why, --by, --timeout, --json, --quiet count. Returns the exit code. */
+/* Records the act on arguments[0], carries it out here or lets the server do that, and waits for
+ * it. The options --why, --by, --timeout, --json, --quiet count. Returns the exit code. */
 int act_run(struct read_models *models, factum_projection_act act, factum_slice key,
             uint64_t position);
 
-/* One place for what a server will answer when it can be asked: until then EXIT_USAGE, after a
- * message that says what to do instead. */
-int ask_server(const struct options *options, const char *command);
+/* Has a build of |name| that is not in use stopped? Then a message says why. */
+bool act_has_stopped(const struct read_models *models, factum_slice name);
+
+/* read_models_ask.c: as the functions of models.h and model_rows.h of these names. */
+factum_status models_list(const struct read_models *models, factum_slice name,
+                          const factum_build_each *each, factum_error *err);
+factum_status models_parked(const struct read_models *models, factum_slice name, factum_slice key,
+                            const factum_parked_each *each, factum_error *err);
+factum_status models_query(const struct read_models *models, const factum_model_query *query,
+                           const factum_rows *rows, factum_model_answer *answer, factum_error *err);
+factum_status models_diff(const struct read_models *models, factum_slice name,
+                          struct row_changes *changes, factum_error *err);
+factum_status models_try(const struct read_models *models, factum_slice name, uint64_t position,
+                         struct row_changes *changes, factum_error *err);
+factum_status models_wait(const struct read_models *models, factum_slice name, uint64_t place,
+                          int64_t timeout_ms, factum_build_status *status, factum_error *err);
+factum_status models_act_record(const struct read_models *models, const factum_act_request *request,
+                                factum_act_result *result, factum_error *err);
+factum_status models_act_wait(const struct read_models *models, factum_slice name,
+                              uint64_t revision, int64_t timeout_ms, factum_error *err);
 
 #endif

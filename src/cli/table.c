@@ -184,16 +184,21 @@ static factum_slice shown_cell(const struct shown *shown, size_t i)
     return (factum_slice){(const uint8_t *)shown->text + from, shown->ends[i] - from};
 }
 
+static void print_hex(FILE *to, factum_slice bytes)
+{
+    (void)fputs("x'", to);
+    for (size_t i = 0; i < bytes.len; i++) {
+        (void)fprintf(to, "%02x", bytes.ptr[i]);
+    }
+    (void)fputc('\'', to);
+}
+
 static void show_cell(FILE *to, const struct table_cell *cell, factum_slice text)
 {
     if (cell->kind == FACTUM_VALUE_NULL) {
         (void)fputc('-', to);
     } else if (cell->kind == FACTUM_VALUE_BYTES) {
-        (void)fputs("x'", to);
-        for (size_t i = 0; i < text.len; i++) {
-            (void)fprintf(to, "%02x", text.ptr[i]);
-        }
-        (void)fputc('\'', to);
+        print_hex(to, text);
     } else {
         print_text(to, text);
     }
@@ -383,4 +388,45 @@ void table_print_json(const struct table *table, FILE *to)
         print_json_cell(table, &table->cells[i], to);
     }
     (void)fputs(table->cell_count > table->column_count ? "]]" : "],\"rows\":[]", to);
+}
+
+/* ---- one value ------------------------------------------------------------------------------- */
+
+static void print_number(FILE *to, const factum_value *value)
+{
+    char digits[40];
+    if (value->kind == FACTUM_VALUE_INTEGER) {
+        (void)fprintf(to, "%" PRId64, value->integer);
+    } else {
+        format_real(value->real, digits);
+        (void)fputs(digits, to);
+    }
+}
+
+void print_value(FILE *to, const factum_value *value)
+{
+    if (value->kind == FACTUM_VALUE_NULL) {
+        (void)fputs("NULL", to);
+    } else if (value->kind == FACTUM_VALUE_BYTES) {
+        print_hex(to, value->bytes);
+    } else if (value->kind == FACTUM_VALUE_TEXT) {
+        print_text(to, value->bytes);
+    } else {
+        print_number(to, value);
+    }
+}
+
+void print_value_json(FILE *to, const factum_value *value)
+{
+    if (value->kind == FACTUM_VALUE_NULL) {
+        (void)fputs("null", to);
+    } else if (value->kind == FACTUM_VALUE_BYTES) {
+        (void)fputc('"', to);
+        print_base64(to, value->bytes);
+        (void)fputc('"', to);
+    } else if (value->kind == FACTUM_VALUE_TEXT) {
+        print_utf8(to, value->bytes);
+    } else {
+        print_number(to, value);
+    }
 }

@@ -47,4 +47,9 @@ void table_print_csv(const struct table *table, FILE *to);
 /* "columns":[...],"rows":[[...],...] without braces; bytes are base64. */
 void table_print_json(const struct table *table, FILE *to);
 
+/* One value to read; NULL as such. */
+void print_value(FILE *to, const factum_value *value);
+/* The same as JSON, as table_print_json has it. */
+void print_value_json(FILE *to, const factum_value *value);
+
 #endif

@@ -1,6 +1,7 @@
-/* call.c - one gRPC call of the engine: fields, frames, and how it ended. Layer: engine_remote.
+/* call.c - one call of the engine: fields, frames, and how it ended. Layer: engine_remote.
  *
- * Source: the gRPC protocol, "gRPC over HTTP2" (PROTOCOL-HTTP2.md). Knows no message.
+ * Source: the gRPC protocol, "gRPC over HTTP2" (PROTOCOL-HTTP2.md). A plain call has neither its
+ * frames nor its outcome. Knows no message.
  *
  * Invariants.
  *  1. |h2| is set from a start that succeeded until |ended| is called, once.
@@ -8,6 +9,7 @@
  */
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "core/check.h"
 #include "core/error.h"
@@ -16,6 +18,7 @@
 #include "wire/store_shared.h"
 
 #define CALL_TIMEOUT_DIGITS_MAX UINT64_C(99999999)
+#define CALL_FIELDS 5
 
 /* ---- the end --------------------------------------------------------------------------------- */
 
@@ -96,17 +99,54 @@ static void call_closed(struct fct_client_call *h2, enum fct_client_end how)
 
 /* ---- what comes ------------------------------------------------------------------------------ */
 
+static void call_take_head(struct distant_call *call, unsigned status, factum_slice type)
+{
+    struct distant_head head = {.status = status};
+    size_t len = type.len < sizeof head.type ? type.len : sizeof head.type - 1;
+    if (len > 0) {
+        memcpy(head.type, type.ptr, len);
+    }
+    call->has_outcome = true;
+    call->status = FACTUM_OK;
+    call->ops->message(call, fct_slice(&head, sizeof head));
+}
+
+static void call_released_or_held(struct distant_call *call)
+{
+    if (call->ops->holds == NULL || !call->ops->holds(call)) {
+        fct_distant_call_release(call);
+    }
+}
+
+/* Bytes of a plain answer. */
+static void call_take_bytes(struct distant_call *call, factum_slice bytes)
+{
+    if (!call->stopped && bytes.len > 0) {
+        call->ops->message(call, bytes);
+    }
+    if (!call->stopped) {
+        call_released_or_held(call);
+    }
+}
+
 static void call_head(struct fct_client_call *h2, unsigned status, const struct fct_field *fields,
                       size_t count)
 {
     struct distant_call *call = h2->data;
     call->http_status = status;
-    call_take_outcome(call, fields, count); /* an answer of trailers only */
+    if (call->plain == NULL) {
+        call_take_outcome(call, fields, count); /* an answer of trailers only */
+    } else if (!call->stopped) {
+        call_take_head(call, status, call_field(fields, count, FCT_SLICE("content-type")));
+    }
 }
 
 static void call_trailers(struct fct_client_call *h2, const struct fct_field *fields, size_t count)
 {
-    call_take_outcome(h2->data, fields, count);
+    struct distant_call *call = h2->data;
+    if (call->plain == NULL) {
+        call_take_outcome(call, fields, count);
+    }
 }
 
 /* What came is no message: the call is broken off. */
@@ -125,6 +165,10 @@ static void call_data(struct fct_client_call *h2, factum_slice bytes)
     factum_error err;
     factum_status status = FACTUM_OK;
     call->unreleased += bytes.len;
+    if (call->plain != NULL) {
+        call_take_bytes(call, bytes);
+        return;
+    }
     if (call->http_status != 200) {
         fct_distant_call_release(call); /* a page for people */
         return;
@@ -140,8 +184,8 @@ static void call_data(struct fct_client_call *h2, factum_slice bytes)
     }
     if (status != FACTUM_DONE) {
         call_break_off(call, status, &err);
-    } else if (call->ops->holds == NULL || !call->ops->holds(call)) {
-        fct_distant_call_release(call);
+    } else {
+        call_released_or_held(call);
     }
 }
 
@@ -182,6 +226,32 @@ static factum_slice call_timeout(uint64_t ms, char text[24])
     return factum_slice_from(text);
 }
 
+/* How many there are. |timeout| lasts as long as they do. */
+static size_t call_fields(const struct distant_call *call, uint64_t timeout_ms, char timeout[24],
+                          struct fct_field fields[CALL_FIELDS])
+{
+    const char *authorization = call->distant->address.authorization;
+    size_t count = 0;
+    fields[count++] =
+        (struct fct_field){FCT_SLICE("user-agent"), FCT_SLICE("factum/" FACTUM_VERSION)};
+    if (call->plain == NULL) {
+        fields[count++] =
+            (struct fct_field){FCT_SLICE("content-type"), FCT_SLICE("application/grpc")};
+        fields[count++] = (struct fct_field){FCT_SLICE("te"), FCT_SLICE("trailers")};
+    } else if (call->plain->content_type.len > 0) {
+        fields[count++] = (struct fct_field){FCT_SLICE("content-type"), call->plain->content_type};
+    }
+    if (timeout_ms > 0 && call->plain == NULL) {
+        fields[count++] =
+            (struct fct_field){FCT_SLICE("grpc-timeout"), call_timeout(timeout_ms, timeout)};
+    }
+    if (authorization != NULL) {
+        fields[count++] =
+            (struct fct_field){FCT_SLICE("authorization"), factum_slice_from(authorization)};
+    }
+    return count;
+}
+
 factum_status fct_distant_call_start(struct distant_call *call, factum_slice path,
                                      uint64_t timeout_ms, factum_slice message, bool ends)
 {
@@ -189,25 +259,15 @@ factum_status fct_distant_call_start(struct distant_call *call, factum_slice pat
                                                       call_writable, call_closed};
     struct distant *distant = call->distant;
     char timeout[24];
-    size_t count = 3;
-    struct fct_field fields[5] = {
-        {FCT_SLICE("content-type"), FCT_SLICE("application/grpc")},
-        {FCT_SLICE("te"), FCT_SLICE("trailers")},
-        {FCT_SLICE("user-agent"), FCT_SLICE("factum/" FACTUM_VERSION)},
-    };
+    struct fct_field fields[CALL_FIELDS];
     FCT_ASSERT(call->h2 == NULL);
     if (distant->client == NULL) {
         return FACTUM_UNREACHABLE;
     }
-    if (timeout_ms > 0) {
-        fields[count++] =
-            (struct fct_field){FCT_SLICE("grpc-timeout"), call_timeout(timeout_ms, timeout)};
-    }
-    if (distant->address.authorization != NULL) {
-        fields[count++] = (struct fct_field){FCT_SLICE("authorization"),
-                                             factum_slice_from(distant->address.authorization)};
-    }
-    factum_status status = fct_h2_client_start(distant->client, path, fields, count, &call->h2);
+    size_t count = call_fields(call, timeout_ms, timeout, fields);
+    factum_slice method = call->plain == NULL ? FCT_SLICE("POST") : call->plain->method;
+    factum_status status =
+        fct_h2_client_request(distant->client, method, path, fields, count, &call->h2);
     if (status != FACTUM_OK) {
         call->h2 = NULL;
         return status;

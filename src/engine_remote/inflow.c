@@ -182,6 +182,15 @@ void fct_inflow_await(struct inflow *inflow)
     }
 }
 
+void fct_inflow_await_for(struct inflow *inflow, uint64_t ns)
+{
+    const factum_ready ready = {&inflow->woken, inflow_set};
+    atomic_store(&inflow->woken,
+                 0); /* a call of the last time may set it: then this one is short */
+    fct_inflow_ready(inflow, &ready);
+    (void)fct_word_wait(&inflow->woken, 0, ns);
+}
+
 /* ---- the loop's thread ----------------------------------------------------------------------- */
 
 /* Calls |ready| if it is there and there is something to read. */
@@ -295,6 +304,13 @@ static void inflow_ended(struct distant_call *call, enum distant_end end)
     } else if (inflow->got_message) { /* or it was parked */
         factum_error err;
         inflow_finish(inflow, fct_distant_unreachable(distant, inflow->what, &err), &err, true);
+    } else if (inflow->once && end != DISTANT_UNTOUCHED) {
+        factum_error err;
+        inflow_finish(inflow,
+                      fct_fail(&err, FACTUM_UNKNOWN_OUTCOME,
+                               "%s: it was sent, and the connection was lost before its answer",
+                               inflow->what),
+                      &err, true);
     } else { /* the same again */
         inflow->limit = fct_distant_limit_from_now(distant);
         fct_distant_limit(distant);
@@ -315,6 +331,7 @@ static bool inflow_call(struct inflow *inflow)
     }
     inflow->call.distant = distant;
     inflow->call.ops = &inflow_ops;
+    inflow->call.plain = inflow->plain;
     inflow->got_message = false;
     inflow->given_up = FACTUM_OK;
     factum_status status = fct_distant_call_start(&inflow->call, inflow->path, left,

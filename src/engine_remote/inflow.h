@@ -1,5 +1,6 @@
 /* inflow.h - the parts of the engine behind a connection that know nothing of stores: rings, gRPC
- * calls, and streams of answers that another thread reads. Private to engine_remote; its map and
+ * calls, plain calls of HTTP, and streams of answers that another thread reads. Private to
+ * engine_remote; its map and
  * its threads are in remote_int.h. */
 #ifndef FCT_ENGINE_REMOTE_INFLOW_H
 #define FCT_ENGINE_REMOTE_INFLOW_H
@@ -37,6 +38,17 @@ enum distant_end {
     DISTANT_STOPPED,   /* by fct_distant_call_stop */
 };
 
+/* A call of HTTP without gRPC: the first message is its head, and then each piece of the answer's
+ * body is one, whatever the status is. */
+struct distant_plain {
+    factum_slice method;
+    factum_slice content_type; /* of the body; empty: there is none */
+};
+struct distant_head {
+    unsigned status;
+    char type[64]; /* the answer's content type, cut */
+};
+
 struct distant_call;
 struct distant_call_ops {
     void (*message)(struct distant_call *call, factum_slice message); /* borrowed */
@@ -51,7 +63,8 @@ struct distant_call_ops {
 struct distant_call {
     struct distant *distant;
     const struct distant_call_ops *ops;
-    struct fct_client_call *h2; /* NULL: not under way */
+    const struct distant_plain *plain; /* NULL: a call of gRPC */
+    struct fct_client_call *h2;        /* NULL: not under way */
     struct fct_grpc_deframer deframer;
     size_t unreleased;
     unsigned http_status;
@@ -83,8 +96,11 @@ struct inflow {
     const char *what;                    /* "read": for texts */
     void (*free)(struct inflow *inflow); /* frees the struct that it is part of; loop's thread */
     uint64_t deadline;
+    const struct distant_plain *plain; /* as of its call */
+    bool once;                         /* it is not sent again after it may have arrived */
     /* The reading thread. */
     struct inflow_batch *current;
+    _Atomic uint32_t woken; /* of fct_inflow_await_for */
     /* The loop's. */
     struct distant_call call;
     struct distant_link active; /* in distant->inflows while it is wanted or under way */
@@ -127,6 +143,8 @@ void fct_inflow_ready(struct inflow *inflow, const factum_ready *ready);
 void fct_inflow_close(struct inflow *inflow);
 /* For fct_inflow_next's user that waits. */
 void fct_inflow_await(struct inflow *inflow);
+/* The same, no longer than |ns|, and perhaps less. */
+void fct_inflow_await_for(struct inflow *inflow, uint64_t ns);
 /* Loop's thread. */
 void fct_inflows_take(struct distant *distant);
 void fct_inflows_start(struct distant *distant);

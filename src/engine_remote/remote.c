@@ -370,6 +370,11 @@ factum_status fct_engine_remote_open(struct fct_engine *engine,
     return fct_engine_ready(engine, err);
 }
 
+struct distant *fct_distant_of(const struct fct_engine *engine)
+{
+    return engine->ops->append == fct_distant_append ? engine->self : NULL;
+}
+
 const char *fct_engine_remote_server(const struct fct_engine *engine)
 {
     return ((const struct distant *)engine->self)->server;

@@ -3,11 +3,12 @@
  *     remote.c   opening, closing, the hand-over from any thread to the loop's, time limits
  *     address.c  what an address says
  *     link.c     the connection: dialling, Open, dialling again
- *     call.c     one gRPC call
+ *     call.c     one call, of gRPC or of HTTP alone
  *     append.c   the call Append and what waits for it
  *     ask.c      questions
  *     inflow.c   a call with a stream of answers, read by another thread; on it
  *     read.c, list.c, upkeep.c
+ *     request.c  a request of HTTP, on it too
  *     watch.c    the call News
  *
  * Threads. Users call from any thread; they leave what they want in lists under |lock| and post
@@ -147,6 +148,8 @@ struct distant {
     factum_error open_err;
 };
 
+/* remote.c. NULL: |engine| is of another kind. */
+struct distant *fct_distant_of(const struct fct_engine *engine);
 /* remote.c. Any thread: the loop looks at the lists. */
 void fct_distant_post(struct distant *distant);
 /* Loop's thread: time limits will be looked at. */

@@ -443,9 +443,16 @@ factum_status fct_h2_client_start(struct fct_h2_client *client, factum_slice pat
                                   const struct fct_field *fields, size_t count,
                                   struct fct_client_call **started)
 {
+    return fct_h2_client_request(client, FCT_SLICE("POST"), path, fields, count, started);
+}
+
+factum_status fct_h2_client_request(struct fct_h2_client *client, factum_slice method,
+                                    factum_slice path, const struct fct_field *fields, size_t count,
+                                    struct fct_client_call **started)
+{
     FCT_ASSERT(count <= CLIENT_REQUEST_FIELDS_MAX);
     nghttp2_nv all[CLIENT_REQUEST_FIELDS_MAX + 4] = {
-        client_nv(FCT_SLICE(":method"), FCT_SLICE("POST")),
+        client_nv(FCT_SLICE(":method"), method),
         client_nv(FCT_SLICE(":scheme"),
                   client->options.is_secure ? FCT_SLICE("https") : FCT_SLICE("http")),
         client_nv(FCT_SLICE(":path"), path),

@@ -86,8 +86,12 @@ bool fct_h2_client_is_finished(const struct fct_h2_client *client);
 /* May another call be started now? Not after GOAWAY, nor over the peer's limit. */
 bool fct_h2_client_can_start(const struct fct_h2_client *client);
 
-/* POST |path| with |fields| (no pseudo fields; copied; 32 at most). The call is the session's.
- * NO_MEMORY; UNREACHABLE: the connection takes no more calls. */
+/* A request |method| of |path| with |fields| (no pseudo fields; copied; 32 at most). The call is
+ * the session's. NO_MEMORY; UNREACHABLE: the connection takes no more calls. */
+FCT_MUST_USE factum_status fct_h2_client_request(struct fct_h2_client *client, factum_slice method,
+                                                 factum_slice path, const struct fct_field *fields,
+                                                 size_t count, struct fct_client_call **call);
+/* The same with POST. */
 FCT_MUST_USE factum_status fct_h2_client_start(struct fct_h2_client *client, factum_slice path,
                                                const struct fct_field *fields, size_t count,
                                                struct fct_client_call **call);

@@ -148,5 +148,8 @@ void fct_http_projections_list(struct fct_http_call *call);
 void fct_http_projection_get(struct fct_http_call *call);
 void fct_http_projection_deploy(struct fct_http_call *call);
 void fct_http_projection_act(struct fct_http_call *call);
+void fct_http_projection_act_get(struct fct_http_call *call);
+void fct_http_projection_diff(struct fct_http_call *call);
+void fct_http_model_try(struct fct_http_call *call);
 
 #endif

@@ -2,24 +2,19 @@
  *
  *     POST /api/v1/models/order_summary/query
  *     {"sql": "SELECT ..."} or {"query": NAME, "parameters": {...}}, and "wait": TOKEN,
- *     "timeoutSeconds": N, "plan": true, "rowsMax": N
+ *     "timeoutSeconds": N, "at": TIME or TOKEN, "timeAt": TIME, "plan": true, "rowsMax": N,
+ *     "typed": true
  *
  * A job (http_job.h): others are served while it waits for its place and while SQLite works. The
  * rows are written as JSON as they come. It ends at the limits of model_rows.h, at the size of a
  * job's answer, and at its next row once nobody wants it.
  */
-#include <float.h>
 #include <inttypes.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 
 #include "core/error.h"
 #include "core/slice.h"
 #include "os/os.h"
 #include "server/http_models.h"
-#include "wire/base64.h"
-#include "wire/json_out.h"
 
 #define PARAMETERS_MAX 256u
 #define ROWS_MAX 100000u
@@ -30,6 +25,7 @@ struct query_job {
     bool has_wait;
     uint64_t wait;
     int64_t timeout_ms;
+    bool typed;
     /* The thread's. */
     bool first_row;
     factum_status put;
@@ -42,73 +38,17 @@ static struct query_job *query_job_of(struct fct_http_job *job)
 
 /* ---- rows ------------------------------------------------------------------------------------ */
 
-static factum_status put_bytes(struct fct_buf *out, factum_slice bytes)
-{
-    size_t size = fct_base64_text_size(bytes.len);
-    factum_status status = fct_buf_reserve(out, size + 2);
-    if (status == FACTUM_OK) {
-        out->ptr[out->len] = '"';
-        fct_base64_encode(bytes, (char *)out->ptr + out->len + 1);
-        out->ptr[out->len + 1 + size] = '"';
-        out->len += size + 2;
-    }
-    return status;
-}
-
-/* The shortest form that reads back as the same number, with a point or an exponent: it is told
- * from an integer. */
-static factum_status put_real(struct fct_buf *out, double number)
-{
-    char text[40];
-    bool plain = true;
-    if (!(number <= DBL_MAX && number >= -DBL_MAX)) {
-        return fct_buf_add_text(out, number > 0 ? "9e999" : "-9e999"); /* as SQLite's JSON has it */
-    }
-    for (int digits = 15; digits <= 17; digits++) {
-        (void)snprintf(text, sizeof text, "%.*g", digits, number);
-        if (strtod(text, NULL) == number) {
-            break;
-        }
-    }
-    for (char *at = text; *at != '\0'; at++) {
-        bool part = (*at >= '0' && *at <= '9') || *at == '-' || *at == '+' || *at == 'e';
-        if (!part) {
-            *at = '.'; /* of whatever locale */
-        }
-        plain = plain && *at != '.' && *at != 'e';
-    }
-    factum_status status = fct_buf_add_text(out, text);
-    return status == FACTUM_OK && plain ? fct_buf_add_text(out, ".0") : status;
-}
-
-static factum_status put_value(struct fct_buf *out, const factum_value *value)
-{
-    switch (value->kind) {
-    case FACTUM_VALUE_INTEGER:
-        return fct_buf_printf(out, "%" PRId64, value->integer);
-    case FACTUM_VALUE_REAL:
-        return put_real(out, value->real);
-    case FACTUM_VALUE_TEXT:
-        return fct_json_out_text(out, value->bytes);
-    case FACTUM_VALUE_BYTES:
-        return put_bytes(out, value->bytes);
-    case FACTUM_VALUE_NULL:
-        break;
-    }
-    return fct_buf_add_text(out, "null");
-}
-
 static bool put_columns(void *data, const factum_slice *names, size_t count)
 {
     struct query_job *asked = data;
     struct fct_buf *out = &asked->job.base.out;
     fct_buf_clear(out);
-    asked->put = fct_buf_add_text(out, "{\"columns\":[");
-    for (size_t i = 0; i < count && asked->put == FACTUM_OK; i++) {
-        asked->put = fct_http_put(out, i > 0 ? "," : "", names[i]);
+    asked->put = fct_buf_add_text(out, "{\"columns\":");
+    if (asked->put == FACTUM_OK) {
+        asked->put = fct_http_model_put_names(out, names, count);
     }
     if (asked->put == FACTUM_OK) {
-        asked->put = fct_buf_add_text(out, "],\"rows\":[");
+        asked->put = fct_buf_add_text(out, ",\"rows\":[");
     }
     return asked->put == FACTUM_OK;
 }
@@ -117,16 +57,10 @@ static bool put_row(void *data, const factum_value *values, size_t count)
 {
     struct query_job *asked = data;
     struct fct_buf *out = &asked->job.base.out;
-    asked->put = fct_buf_add_text(out, asked->first_row ? "[" : ",\n[");
+    asked->put = fct_buf_add_text(out, asked->first_row ? "" : ",\n");
     asked->first_row = false;
-    for (size_t i = 0; i < count && asked->put == FACTUM_OK; i++) {
-        asked->put = i > 0 ? fct_buf_add_text(out, ",") : FACTUM_OK;
-        if (asked->put == FACTUM_OK) {
-            asked->put = put_value(out, &values[i]);
-        }
-    }
     if (asked->put == FACTUM_OK) {
-        asked->put = fct_buf_add_text(out, "]");
+        asked->put = fct_http_model_put_values(out, values, count, asked->typed);
     }
     return asked->put == FACTUM_OK && !atomic_load(&asked->job.base.stop);
 }
@@ -140,13 +74,15 @@ static factum_status put_fresh(struct fct_buf *out, const factum_store *store,
         status = fct_http_model_put_place(out, store, build);
     }
     if (status == FACTUM_OK) {
-        status = fct_buf_add_text(out, "},\"behind\":{");
+        status = fct_buf_printf(out, ",\"version\":%" PRIu64 "},\"behind\":{", build->version);
     }
     if (status == FACTUM_OK) {
         status = fct_http_model_put_lag(out, build);
     }
-    return status == FACTUM_OK ? fct_buf_printf(out, "},\"version\":%" PRIu64, build->version)
-                               : status;
+    if (status == FACTUM_OK && build->behind_events > 0) { /* and why */
+        status = fct_buf_printf(out, ",\"state\":\"%s\"", factum_build_state_name(build->state));
+    }
+    return status == FACTUM_OK ? fct_buf_add_text(out, "}") : status;
 }
 
 /* ---- on the thread --------------------------------------------------------------------------- */
@@ -188,22 +124,41 @@ static factum_status wait_for_place(struct query_job *asked, factum_error *err)
     return status;
 }
 
+/* Of a replay. */
+static bool is_wanted(void *data, uint64_t done, uint64_t total)
+{
+    struct query_job *asked = data;
+    (void)done;
+    (void)total;
+    return !atomic_load(&asked->job.base.stop);
+}
+
+static bool is_of_the_past(const factum_model_query *query)
+{
+    return query->at_created_set || query->at_time_set || query->at_position_set;
+}
+
 static factum_status query_model(struct fct_http_job *job, factum_error *err)
 {
     struct query_job *asked = query_job_of(job);
     factum_model_answer answer = {.size = sizeof answer};
     const factum_rows rows = {asked, put_columns, put_row};
+    const factum_progress progress = {asked, is_wanted};
     factum_status status = wait_for_place(asked, err);
     if (status != FACTUM_OK) {
         return status;
     }
     asked->first_row = true;
+    asked->query.progress = &progress;
     status = factum_models_query(job->call->server->models, &asked->query, &rows, &answer, err);
     if (asked->put == FACTUM_TOO_BIG) { /* it has ended the query */
         status = fct_fail(err, FACTUM_TOO_BIG,
                           "the answer is over 16 MiB of JSON: ask for fewer rows or columns");
     } else if (asked->put != FACTUM_OK) {
         status = fct_job_put_end(asked->put, err);
+    }
+    if (asked->has_wait && !is_of_the_past(&asked->query) && answer.status.place < asked->wait) {
+        answer.status.place = asked->wait; /* nothing of the rest was for it */
     }
     if (status == FACTUM_OK) {
         asked->put = fct_buf_add_text(&job->base.out, "],");
@@ -227,11 +182,15 @@ enum query_member {
     QUERY_TIMEOUT,
     QUERY_PLAN,
     QUERY_ROWS_MAX,
+    QUERY_AT,
+    QUERY_TIME_AT,
+    QUERY_TYPED,
     QUERY_MEMBERS
 };
 
 static const char *const query_members[QUERY_MEMBERS] = {
-    "sql", "query", "parameters", "wait", "timeoutSeconds", "plan", "rowsMax",
+    "sql",  "query",   "parameters", "wait",   "timeoutSeconds",
+    "plan", "rowsMax", "at",         "timeAt", "typed",
 };
 
 static factum_status take_number(const factum_json *json, uint32_t value, factum_value *taken)
@@ -304,16 +263,28 @@ static factum_status take_parameters(struct query_job *asked, const factum_json 
     return FACTUM_OK;
 }
 
+static factum_status take_flag(const factum_json *json, uint32_t value, const char *name,
+                               bool *taken, factum_error *err)
+{
+    if (value == FACTUM_JSON_NONE) {
+        return FACTUM_OK;
+    }
+    *taken = factum_json_kind_of(json, value) == FACTUM_JSON_TRUE;
+    return *taken || factum_json_kind_of(json, value) == FACTUM_JSON_FALSE
+               ? FACTUM_OK
+               : fct_fail(err, FACTUM_INVALID, "\"%s\" is true or false", name);
+}
+
 static factum_status take_limits(struct query_job *asked, const factum_json *json,
                                  const uint32_t values[QUERY_MEMBERS], factum_error *err)
 {
-    uint32_t plan = values[QUERY_PLAN];
     uint32_t rows_max = values[QUERY_ROWS_MAX];
-    if (plan != FACTUM_JSON_NONE) {
-        asked->query.plan = factum_json_kind_of(json, plan) == FACTUM_JSON_TRUE;
-        if (!asked->query.plan && factum_json_kind_of(json, plan) != FACTUM_JSON_FALSE) {
-            return fct_fail(err, FACTUM_INVALID, "\"plan\" is true or false");
-        }
+    factum_status status = take_flag(json, values[QUERY_PLAN], "plan", &asked->query.plan, err);
+    if (status == FACTUM_OK) {
+        status = take_flag(json, values[QUERY_TYPED], "typed", &asked->typed, err);
+    }
+    if (status != FACTUM_OK) {
+        return status;
     }
     if (rows_max != FACTUM_JSON_NONE &&
         (factum_json_to_uint64(json, rows_max, &asked->query.rows_max) != FACTUM_OK ||
@@ -332,6 +303,39 @@ static factum_status take_wait(struct query_job *asked, const factum_json *json,
     if (status == FACTUM_OK && asked->has_wait) {
         status = factum_token_parse(asked->job.call->server->store, token, &asked->wait, err);
         status = status == FACTUM_OK ? FACTUM_OK : fct_wrap(err, status, "\"wait\"");
+    }
+    return status;
+}
+
+/* "at", a time or a token; "timeAt", a time. */
+static factum_status take_moment(struct query_job *asked, const factum_json *json,
+                                 const uint32_t values[QUERY_MEMBERS], factum_error *err)
+{
+    struct fct_http_call *call = asked->job.call;
+    factum_model_query *query = &asked->query;
+    factum_slice at = {NULL, 0};
+    factum_slice time_at = {NULL, 0};
+    factum_status status = fct_http_model_text(call, json, values[QUERY_AT], "at", &at, err);
+    if (status == FACTUM_OK) {
+        status = fct_http_model_text(call, json, values[QUERY_TIME_AT], "timeAt", &time_at, err);
+    }
+    if (status == FACTUM_OK && at.ptr != NULL && time_at.ptr != NULL) {
+        return fct_fail(err, FACTUM_INVALID, "\"at\" and \"timeAt\" exclude each other");
+    }
+    if (status == FACTUM_OK && time_at.ptr != NULL) {
+        query->at_time_set = true;
+        status = factum_time_parse(time_at, &query->at) == FACTUM_OK
+                     ? FACTUM_OK
+                     : fct_fail(err, FACTUM_INVALID, "\"timeAt\" is a time of RFC 3339");
+    } else if (status == FACTUM_OK && at.ptr != NULL) {
+        query->at_created_set = factum_time_parse(at, &query->at) == FACTUM_OK;
+        query->at_position_set = !query->at_created_set;
+        if (query->at_position_set) {
+            status = factum_token_parse(call->server->store, at, &query->at_position, err);
+            status = status == FACTUM_OK
+                         ? FACTUM_OK
+                         : fct_wrap(err, status, "\"at\", a time of RFC 3339 or a token");
+        }
     }
     return status;
 }
@@ -358,6 +362,9 @@ static factum_status take_model_query(struct query_job *asked, const factum_json
     }
     if (status == FACTUM_OK) {
         status = take_wait(asked, json, values[QUERY_WAIT], err);
+    }
+    if (status == FACTUM_OK) {
+        status = take_moment(asked, json, values, err);
     }
     return status == FACTUM_OK ? take_limits(asked, json, values, err) : status;
 }

@@ -111,8 +111,10 @@ factum_status fct_http_model_put_place(struct fct_buf *out, const factum_store *
     factum_token_format(store, status->place, token);
     factum_time_format(status->place_created, time);
     return status->place_created == 0
-               ? fct_buf_printf(out, "\"token\":\"%s\",\"time\":null", token)
-               : fct_buf_printf(out, "\"token\":\"%s\",\"time\":\"%s\"", token, time);
+               ? fct_buf_printf(out, "\"token\":\"%s\",\"position\":%" PRIu64 ",\"created\":null",
+                                token, status->place)
+               : fct_buf_printf(out, "\"token\":\"%s\",\"position\":%" PRIu64 ",\"created\":\"%s\"",
+                                token, status->place, time);
 }
 
 factum_status fct_http_model_end(struct fct_http_job *job, factum_status status, factum_status put,
@@ -179,7 +181,7 @@ static bool goes_on(const struct model_job *asked)
 static factum_status put_build(struct fct_buf *out, const factum_store *store,
                                const factum_build_status *build)
 {
-    factum_status status = fct_http_put(out, "{\"model\":", build->model);
+    factum_status status = fct_http_put(out, "{\"name\":", build->model);
     if (status == FACTUM_OK) {
         status = fct_buf_printf(out, ",\"version\":%" PRIu64 ",\"inUse\":%s,\"state\":\"%s\",",
                                 build->version, build->in_use ? "true" : "false",
@@ -249,35 +251,60 @@ void fct_http_model_get(struct fct_http_call *call)
 
 /* ---- parked events --------------------------------------------------------------------------- */
 
-static factum_status put_parked(struct fct_buf *out, const factum_parked *parked)
+/* ,"since":"..."; null for 0 */
+static factum_status put_time(struct fct_buf *out, const char *name, int64_t time)
 {
-    char since[FACTUM_TIME_TEXT_SIZE];
-    char next[FACTUM_TIME_TEXT_SIZE];
-    factum_time_format(parked->since, since);
-    factum_time_format(parked->next_attempt, next);
-    factum_status status = fct_http_put(out, "{\"key\":", parked->key);
+    char text[FACTUM_TIME_TEXT_SIZE];
+    factum_time_format(time, text);
+    return time == 0 ? fct_buf_printf(out, ",\"%s\":null", name)
+                     : fct_buf_printf(out, ",\"%s\":\"%s\"", name, text);
+}
+
+static factum_status put_parked_event(struct fct_buf *out, const factum_parked *parked)
+{
+    factum_status status = fct_http_put(out, "{\"name\":", parked->model);
+    if (status == FACTUM_OK) {
+        status = fct_buf_printf(out, ",\"version\":%" PRIu64, parked->version);
+    }
+    if (status == FACTUM_OK) {
+        status = fct_http_put(out, ",\"key\":", parked->key);
+    }
+    if (status == FACTUM_OK) {
+        status = fct_buf_printf(out, ",\"position\":%" PRIu64, parked->position);
+    }
     if (status == FACTUM_OK) {
         status = fct_http_put(out, ",\"type\":", parked->type);
     }
-    if (status == FACTUM_OK && parked->reason.len > 0) {
-        status = fct_http_put(out, ",\"reason\":", parked->reason);
+    if (status == FACTUM_OK) { /* null: it waits behind the first one of its key */
+        status = parked->reason.len > 0 ? fct_http_put(out, ",\"reason\":", parked->reason)
+                                        : fct_buf_add_text(out, ",\"reason\":null");
     }
-    if (status == FACTUM_OK && parked->next_attempt != 0) {
-        status = fct_buf_printf(out, ",\"nextAttempt\":\"%s\"", next);
+    return status;
+}
+
+static factum_status put_parked(struct fct_buf *out, const factum_store *store,
+                                const factum_parked *parked)
+{
+    char token[FACTUM_TOKEN_SIZE];
+    factum_token_format(store, parked->position, token);
+    factum_status status = put_parked_event(out, parked);
+    if (status == FACTUM_OK) {
+        status = fct_buf_printf(out, ",\"attempts\":%" PRIu64, parked->attempts);
     }
-    return status == FACTUM_OK
-               ? fct_buf_printf(out,
-                                ",\"version\":%" PRIu64 ",\"position\":%" PRIu64
-                                ",\"attempts\":%" PRIu64 ",\"since\":\"%s\"}",
-                                parked->version, parked->position, parked->attempts, since)
-               : status;
+    if (status == FACTUM_OK) {
+        status = put_time(out, "nextAttempt", parked->next_attempt);
+    }
+    if (status == FACTUM_OK) {
+        status = put_time(out, "since", parked->since);
+    }
+    return status == FACTUM_OK ? fct_buf_printf(out, ",\"token\":\"%s\"}", token) : status;
 }
 
 static bool put_each_parked(void *data, const factum_parked *parked)
 {
     struct model_job *asked = data;
     if (begin_item(asked)) {
-        asked->put = put_parked(&asked->job.base.out, parked);
+        asked->put = put_parked(&asked->job.base.out, asked->job.call->server->store, parked);
     }
     return !asked->more && goes_on(asked);
 }

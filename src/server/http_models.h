@@ -33,9 +33,18 @@ FCT_MUST_USE factum_status fct_http_model_timeout(const factum_json *json, uint3
 /* "events":3,"seconds":0.250 */
 FCT_MUST_USE factum_status fct_http_model_put_lag(struct fct_buf *out,
                                                   const factum_build_status *status);
-/* "token":"...","time":"..." */
+/* "token":"...","position":7,"created":"..." */
 FCT_MUST_USE factum_status fct_http_model_put_place(struct fct_buf *out, const factum_store *store,
                                                     const factum_build_status *status);
+/* A value of a row, and a list of them. |typed|: bytes are {"bytes": BASE64}. */
+FCT_MUST_USE factum_status fct_http_model_put_value(struct fct_buf *out, const factum_value *value,
+                                                    bool typed);
+FCT_MUST_USE factum_status fct_http_model_put_values(struct fct_buf *out,
+                                                     const factum_value *values, size_t count,
+                                                     bool typed);
+/* A list of names of columns. */
+FCT_MUST_USE factum_status fct_http_model_put_names(struct fct_buf *out, const factum_slice *names,
+                                                    size_t count);
 /* What has become of |asked| answers of a list: its own status, or that of writing it. Clears the
  * answer if it is not OK. */
 FCT_MUST_USE factum_status fct_http_model_end(struct fct_http_job *job, factum_status status,

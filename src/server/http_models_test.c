@@ -6,6 +6,7 @@
 #include <factum/model_rows.h>
 
 #include "core/slice.h"
+#include "os/thread.h"
 
 #define MODEL "/api/v1/models/orders"
 #define PROJECTION "/api/v1/projections/orders"
@@ -96,6 +97,12 @@ static struct fake_exchange *query(struct http_fixture *f, const char *sql, cons
     return post(f, QUERY, body);
 }
 
+static void os_pause(void)
+{
+    _Atomic uint32_t word = 0;
+    (void)fct_word_wait(&word, 0, 25000000);
+}
+
 /* ---- cases ----------------------------------------------------------------------------------- */
 
 HTTP_TEST(a_model_is_deployed_fed_and_asked)
@@ -104,7 +111,7 @@ HTTP_TEST(a_model_is_deployed_fed_and_asked)
     char token[FACTUM_TOKEN_SIZE];
     struct fake_exchange *fake = deploy_text(f, v1);
     assert_answer(fake, 201);
-    assert_holds(fake->body, "{\"projection\":\"orders\",\"revision\":0,");
+    assert_holds(fake->body, "{\"name\":\"orders\",\"version\":1,\"hash\":\"");
     assert_holds(fake->body, "\"already\":false,\"done\":true,\"token\":\"");
     fake = deploy_text(f, v1);
     assert_answer(fake, 200);
@@ -116,7 +123,7 @@ HTTP_TEST(a_model_is_deployed_fed_and_asked)
     assert_answer(fake, 200);
     assert_holds(fake->body, "{\"columns\":[\"id\",\"total\"],\"rows\":[[\"a\",9007199254740993],\n"
                              "[\"b\",5]],\"asOf\":{\"token\":\"");
-    assert_holds(fake->body, "\"},\"behind\":{\"events\":0,\"seconds\":0.000},\"version\":1}");
+    assert_holds(fake->body, "\",\"version\":1},\"behind\":{\"events\":0,\"seconds\":0.000}}");
     fake = post(f, QUERY, "{\"query\":\"above\",\"parameters\":{\"least\":5}}");
     assert_answer(fake, 200);
     assert_holds(fake->body, "\"rows\":[[\"a\",9007199254740993]],");
@@ -139,6 +146,9 @@ HTTP_TEST(each_kind_of_value_is_exact)
                 "\"b\":true,\"c\":1.0,\"d\":\"\\u00e4\",\"e\":9223372036854775807}}");
     assert_answer(fake, 200);
     assert_holds(fake->body, "[[null,1,1.0,\"\xc3\xa4\",9223372036854775807]]");
+    fake = post(f, QUERY, "{\"sql\":\"SELECT x'00ff', 'AP8='\",\"typed\":true}");
+    assert_answer(fake, 200);
+    assert_holds(fake->body, "[[{\"bytes\":\"AP8=\"},\"AP8=\"]]");
 }
 
 HTTP_TEST(a_query_that_may_not_be_is_refused_by_name)
@@ -231,7 +241,7 @@ HTTP_TEST(a_wait_that_is_too_short_says_how_far_behind_the_model_is)
     assert_holds(fake->body, "\"behind\":{\"events\":2,\"seconds\":");
     fake = get(f, MODEL);
     assert_answer(fake, 200);
-    assert_holds(fake->body, "{\"builds\":[{\"model\":\"orders\",\"version\":1,\"inUse\":true,"
+    assert_holds(fake->body, "{\"builds\":[{\"name\":\"orders\",\"version\":1,\"inUse\":true,"
                              "\"state\":\"paused\",\"asOf\":{\"token\":\"");
     assert_holds(fake->body, "\"behind\":{\"events\":2,");
     assert_answer(do_act(f, "resume", "{\"why\":\"enough\",\"by\":\"ann\"}"), 200);
@@ -253,8 +263,8 @@ HTTP_TEST(poison_is_shown_retried_and_skipped)
     assert_holds(query(f, "SELECT count(*) AS n FROM orders", token)->body, "\"rows\":[[1]]");
     struct fake_exchange *fake = get(f, MODEL "/parked");
     assert_answer(fake, 200);
-    assert_holds(fake->body, "{\"parked\":[{\"key\":\"order-a\",\"type\":\"OrderPlaced\","
-                             "\"reason\":\"");
+    assert_holds(fake->body, "{\"parked\":[{\"name\":\"orders\",\"version\":1,\"key\":\"order-a\","
+                             "\"position\":");
     assert_holds(fake->body, "],\"more\":false}");
     const char *at = strstr(fake->body, "\"position\":");
     assert_non_null(at);
@@ -286,15 +296,158 @@ HTTP_TEST(a_version_is_built_beside_swapped_and_rolled_back)
     assert_answer(do_act(f, "swap", ""), 409);
     assert_answer(deploy_text(f, v2), 201);
     assert_answer(do_act(f, "swap", "{\"timeoutSeconds\":20}"), 200);
-    assert_holds(query(f, "SELECT id FROM orders", token)->body, "\"version\":2}");
+    assert_holds(query(f, "SELECT id FROM orders", token)->body, "\"version\":2},\"behind\"");
     assert_answer(do_act(f, "rollback", ""), 200);
-    assert_holds(query(f, "SELECT id FROM orders", token)->body, "\"version\":1}");
+    assert_holds(query(f, "SELECT id FROM orders", token)->body, "\"version\":1},\"behind\"");
     assert_answer(do_act(f, "rebuild", ""), 200);
     assert_holds(get(f, PROJECTION "?version=2")->body, "version 2");
     assert_answer(get(f, PROJECTION "?version=3"), 404);
     assert_answer(do_act(f, "remove", ""), 200);
     assert_answer(query(f, "SELECT id FROM orders", NULL), 404);
     assert_holds(get(f, "/api/v1/projections")->body, "\"removed\":true");
+}
+
+static const char half[] =
+    "--@ projection orders version 2\n"
+    "--@ from category order\n"
+    "--@ poison retry 0 within 1s then park\n"
+    "--@ tables\n"
+    "CREATE TABLE {{orders}} (id TEXT PRIMARY KEY, total INTEGER NOT NULL);\n"
+    "CREATE TABLE {{seen}} (id TEXT PRIMARY KEY, bytes BLOB);\n"
+    "--@ on OrderPlaced\n"
+    "INSERT INTO {{orders}} (id, total) VALUES (:orderId, :total / 2);\n"
+    "--@ on OrderPlaced\n"
+    "INSERT INTO {{seen}} (id, bytes) VALUES (:orderId, CAST('x' AS BLOB));\n";
+
+HTTP_TEST(what_a_swap_would_change_is_shown_and_counted)
+{
+    F;
+    char token[FACTUM_TOKEN_SIZE];
+    assert_answer(deploy_text(f, v1), 201);
+    assert_answer(get(f, PROJECTION "/diff"), 404);
+    assert_holds(f->fake.body, "nothing is built beside version 1");
+    place_order(f, "a", "8", token);
+    place_order(f, "b", "0", token);
+    assert_answer(deploy_text(f, half), 201);
+    for (int i = 0; i < 400; i++) { /* until it is built */
+        struct fake_exchange *fake = get(f, MODEL);
+        if (strstr(fake->body, "\"version\":2,\"inUse\":false,\"state\":\"live\"") != NULL) {
+            break;
+        }
+        os_pause();
+    }
+    f->principal.right = FCT_RIGHT_READ;
+    assert_answer(get(f, PROJECTION "/diff?typed"), 200);
+    assert_string_equal(
+        f->fake.body,
+        "{\"changes\":[{\"table\":\"orders\",\"change\":\"changed\",\"columns\":[\"id\",\"total\"],"
+        "\"before\":[\"a\",8],\"after\":[\"a\",4]},\n"
+        "{\"table\":\"seen\",\"change\":\"added\",\"columns\":[\"id\",\"bytes\"],\"before\":null,"
+        "\"after\":[\"a\",{\"bytes\":\"eA==\"}]},\n"
+        "{\"table\":\"seen\",\"change\":\"added\",\"columns\":[\"id\",\"bytes\"],\"before\":null,"
+        "\"after\":[\"b\",{\"bytes\":\"eA==\"}]}],"
+        "\"tables\":[{\"table\":\"orders\",\"added\":0,\"removed\":0,\"changed\":1},"
+        "{\"table\":\"seen\",\"added\":2,\"removed\":0,\"changed\":0}],\"total\":3,\"more\":"
+        "false}");
+    assert_answer(get(f, PROJECTION "/diff?limit=1"), 200);
+    assert_holds(f->fake.body, "\"after\":[\"a\",4]}],\"tables\":[{\"table\":\"orders\"");
+    assert_holds(f->fake.body,
+                 "\"added\":2,\"removed\":0,\"changed\":0}],\"total\":3,\"more\":true}");
+    assert_answer(get(f, PROJECTION "/diff?limit=0"), 400);
+    assert_answer(get(f, PROJECTION "/diff?typed=yes"), 400);
+    assert_answer(get(f, "/api/v1/projections/nothing/diff"), 404);
+    f->principal.right = FCT_RIGHT_NONE;
+    assert_answer(get(f, PROJECTION "/diff"), 401);
+    assert_holds(f->fake.body, "QUERY_MODEL $model:orders");
+}
+
+HTTP_TEST(a_parked_event_is_tried_and_nothing_is_kept)
+{
+    F;
+    char token[FACTUM_TOKEN_SIZE];
+    char target[128];
+    assert_answer(deploy_text(f, v1), 201);
+    place_order(f, "a", "-1", token);
+    place_order(f, "a", "5", token); /* waits for it */
+    place_order(f, "b", "2", token);
+    assert_holds(query(f, "SELECT count(*) AS n FROM orders", token)->body, "\"rows\":[[1]]");
+    const char *body = get(f, MODEL "/parked")->body;
+    const char *at = strstr(body, "\"position\":");
+    assert_non_null(at);
+    unsigned long long first = strtoull(at + strlen("\"position\":"), NULL, 10);
+    at = strstr(at + 1, "\"position\":");
+    assert_non_null(at);
+    unsigned long long second = strtoull(at + strlen("\"position\":"), NULL, 10);
+    (void)snprintf(target, sizeof target, MODEL "/parked/%llu/try", first);
+    struct fake_exchange *fake = post(f, target, "");
+    assert_answer(fake, 422);
+    assert_holds(fake->body, "CHECK constraint failed");
+    (void)snprintf(target, sizeof target, MODEL "/parked/%llu/try", second);
+    fake = post(f, target, "");
+    assert_answer(fake, 200);
+    assert_string_equal(
+        fake->body,
+        "{\"changes\":[{\"table\":\"orders\",\"change\":\"added\",\"columns\":[\"id\","
+        "\"total\"],\"before\":null,\"after\":[\"a\",5]}],\"tables\":[{\"table\":"
+        "\"orders\",\"added\":1,\"removed\":0,\"changed\":0}],\"total\":1,\"more\":false}");
+    assert_holds(query(f, "SELECT count(*) AS n FROM orders", token)->body, "\"rows\":[[1]]");
+    assert_answer(post(f, MODEL "/parked/1/try", ""), 404);
+    assert_answer(post(f, MODEL "/parked/x/try", ""), 400);
+    assert_answer(get(f, target), 405);
+    f->principal.right = FCT_RIGHT_WRITE;
+    assert_answer(post(f, target, ""), 403);
+    assert_holds(f->fake.body, "ACT_ON_MODEL $model:orders");
+}
+
+HTTP_TEST(what_has_become_of_an_act_is_told)
+{
+    F;
+    char target[128];
+    assert_answer(deploy_text(f, v1), 201);
+    struct fake_exchange *fake = do_act(f, "pause", "{\"timeoutSeconds\":0}");
+    assert_true(fake->status == 200 || fake->status == 202);
+    assert_holds(f->fake.body,
+                 "{\"name\":\"orders\",\"act\":\"pause\",\"version\":1,\"revision\":1,");
+    f->principal.right = FCT_RIGHT_READ;
+    assert_answer(get(f, PROJECTION "/acts/1?timeout=20"), 200);
+    assert_string_equal(f->fake.body, "{\"name\":\"orders\",\"revision\":1,\"done\":true}");
+    assert_answer(get(f, PROJECTION "/acts/7?timeout=0"), 200);
+    assert_holds(f->fake.body, "\"done\":false");
+    assert_answer(get(f, PROJECTION "/acts/x"), 400);
+    assert_answer(get(f, PROJECTION "/acts/1?timeout=61"), 400);
+    (void)snprintf(target, sizeof target, "/api/v1/projections/%s/acts/1", "Orders");
+    assert_answer(get(f, target), 400);
+    f->principal.right = FCT_RIGHT_NONE;
+    assert_answer(get(f, PROJECTION "/acts/1"), 401);
+}
+
+HTTP_TEST(a_model_is_asked_as_it_was)
+{
+    F;
+    char token[FACTUM_TOKEN_SIZE];
+    char later[FACTUM_TOKEN_SIZE];
+    char body[512];
+    assert_answer(deploy_text(f, v1), 201);
+    place_order(f, "a", "1", token);
+    place_order(f, "b", "2", later);
+    (void)snprintf(body, sizeof body,
+                   "{\"sql\":\"SELECT id FROM orders\",\"at\":\"%s\",\"typed\":true}", token);
+    assert_answer(post(f, QUERY, body), 200);
+    assert_holds(f->fake.body, "\"rows\":[[\"a\"]],\"asOf\":{\"token\":\"");
+    assert_holds(f->fake.body, token);
+    assert_answer(post(f, QUERY, "{\"sql\":\"SELECT count(*) FROM orders\",\"at\":\"2001-01-01\"}"),
+                  200);
+    assert_holds(f->fake.body, "\"rows\":[[0]]");
+    assert_holds(f->fake.body, "\"created\":null");
+    assert_answer(
+        post(f, QUERY, "{\"sql\":\"SELECT count(*) FROM orders\",\"timeAt\":\"2001-01-01\"}"), 200);
+    assert_holds(f->fake.body, "\"rows\":[[0]]");
+    assert_answer(post(f, QUERY, "{\"sql\":\"SELECT 1\",\"at\":\"soon\"}"), 400);
+    assert_answer(post(f, QUERY, "{\"sql\":\"SELECT 1\",\"timeAt\":\"f1-0\"}"), 400);
+    assert_answer(
+        post(f, QUERY, "{\"sql\":\"SELECT 1\",\"at\":\"2001-01-01\",\"timeAt\":\"2001-01-01\"}"),
+        400);
+    assert_answer(post(f, QUERY, "{\"sql\":\"SELECT 1\",\"typed\":1}"), 400);
 }
 
 HTTP_TEST(only_who_may_deploy_brings_sql)
@@ -379,7 +532,10 @@ HTTP_TEST(without_models_definitions_can_be_deployed_and_not_asked)
     assert_holds(fake->body, "this server keeps no read models");
     assert_answer(get(f, "/api/v1/models"), 501);
     assert_answer(get(f, MODEL "/parked"), 501);
-    assert_holds(get(f, "/api/v1/projections")->body, "\"projection\":\"orders\"");
+    assert_answer(get(f, PROJECTION "/diff"), 501);
+    assert_answer(get(f, PROJECTION "/acts/0"), 501);
+    assert_answer(post(f, MODEL "/parked/1/try", ""), 501);
+    assert_holds(get(f, "/api/v1/projections")->body, "\"name\":\"orders\"");
     assert_lacks(get(f, "/metrics")->body, "factum_model");
 }
 
@@ -393,6 +549,10 @@ int main(void)
         MODELS_CASE(a_wait_that_is_too_short_says_how_far_behind_the_model_is),
         MODELS_CASE(poison_is_shown_retried_and_skipped),
         MODELS_CASE(a_version_is_built_beside_swapped_and_rolled_back),
+        MODELS_CASE(what_a_swap_would_change_is_shown_and_counted),
+        MODELS_CASE(a_parked_event_is_tried_and_nothing_is_kept),
+        MODELS_CASE(what_has_become_of_an_act_is_told),
+        MODELS_CASE(a_model_is_asked_as_it_was),
         MODELS_CASE(only_who_may_deploy_brings_sql),
         MODELS_CASE(an_append_waits_for_a_model_of_mode_sync),
         MODELS_CASE(models_are_measured),

@@ -6,6 +6,7 @@
  * recorded stays recorded, whatever becomes of the call.
  */
 #include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "core/error.h"
@@ -21,10 +22,12 @@
 struct projection_job {
     struct fct_http_job job;
     uint64_t version;
+    uint64_t revision;
     int64_t timeout_ms;
     factum_act_options options;
-    factum_act_request request;
+    factum_act_request request; /* its size is 0 for a deployment */
     /* The thread's. */
+    char hash[65]; /* of what was deployed, and |version| */
     factum_status put;
     bool first;
     bool found;
@@ -59,20 +62,22 @@ static factum_status put_projection(struct fct_buf *out, const factum_projection
 {
     char created[FACTUM_TIME_TEXT_SIZE];
     factum_time_format(state->created, created);
-    factum_status status = fct_http_put(out, "{\"projection\":", state->name);
+    factum_status status = fct_http_put(out, "{\"name\":", state->name);
     if (status == FACTUM_OK) {
         status = fct_buf_printf(
             out,
-            ",\"version\":%" PRIu64 ",\"inUse\":%" PRIu64 ",\"previous\":%" PRIu64
-            ",\"building\":%s,\"paused\":%s,\"removed\":%s,\"mode\":\"%s\",\"revision\":%" PRIu64
-            ",\"created\":\"%s\",\"hash\":\"%.*s\"",
-            state->version, state->in_use, state->previous, state->building ? "true" : "false",
+            ",\"version\":%" PRIu64 ",\"newest\":%" PRIu64 ",\"previous\":%" PRIu64
+            ",\"building\":%s,\"paused\":%s,\"removed\":%s,\"mode\":\"%s\"",
+            state->in_use, state->version, state->previous, state->building ? "true" : "false",
             state->paused ? "true" : "false", state->removed ? "true" : "false",
-            state->mode == FACTUM_PROJECTION_SYNC ? "sync" : "async", state->revision, created,
-            FCT_FMT(state->hash));
+            state->mode == FACTUM_PROJECTION_SYNC ? "sync" : "async");
     }
     if (status == FACTUM_OK) {
         status = fct_http_put(out, ",\"host\":", state->host);
+    }
+    if (status == FACTUM_OK) {
+        status = fct_buf_printf(out, ",\"hash\":\"%.*s\",\"created\":\"%s\",\"revision\":%" PRIu64,
+                                FCT_FMT(state->hash), created, state->revision);
     }
     if (status == FACTUM_OK && state->by.len > 0) {
         status = fct_http_put(out, ",\"by\":", state->by);
@@ -81,14 +86,78 @@ static factum_status put_projection(struct fct_buf *out, const factum_projection
                                                      : status;
 }
 
+/* What the build in use says; its texts are gone. */
+struct lag {
+    bool known;
+    factum_build_status in_use;
+};
+
+static bool take_lag(void *data, const factum_build_status *build)
+{
+    struct lag *lag = data;
+    if (build->in_use) {
+        lag->known = true;
+        lag->in_use = *build;
+    }
+    return true;
+}
+
+/* Also of what this server does not keep: then it is known to be deployed, no more. */
+static factum_status look_for_lag(const struct projection_job *asked,
+                                  const factum_projection_state *state, struct lag *lag)
+{
+    factum_models *models = asked->job.call->server->models;
+    const factum_build_each each = {lag, take_lag};
+    factum_error err;
+    if (models == NULL || state->removed) {
+        return FACTUM_OK;
+    }
+    factum_status status = factum_models_list(models, state->name, &each, &err);
+    return status == FACTUM_NO_MEMORY ? status : FACTUM_OK;
+}
+
+static const char *state_of(const factum_projection_state *state, const struct lag *lag)
+{
+    if (state->removed) {
+        return "removed";
+    }
+    if (state->paused) {
+        return "paused";
+    }
+    return !lag->known ? "deployed" : lag->in_use.behind_events > 0 ? "behind" : "up to date";
+}
+
+static factum_status put_lag(struct fct_buf *out, const factum_projection_state *state,
+                             const struct lag *lag)
+{
+    factum_status status = fct_buf_printf(out, ",\"state\":\"%s\"", state_of(state, lag));
+    if (status == FACTUM_OK && lag->known) {
+        status = fct_buf_add_text(out, ",\"behind\":{");
+    }
+    if (status == FACTUM_OK && lag->known) {
+        status = fct_http_model_put_lag(out, &lag->in_use);
+    }
+    return status == FACTUM_OK && lag->known
+               ? fct_buf_printf(out, "},\"parked\":{\"keys\":%" PRIu64 ",\"events\":%" PRIu64 "}",
+                                lag->in_use.parked_keys, lag->in_use.parked_events)
+               : status;
+}
+
 static bool put_each_state(void *data, const factum_projection_state *state)
 {
     struct projection_job *asked = data;
     struct fct_buf *out = &asked->job.base.out;
+    struct lag lag = {.known = false};
     asked->put = fct_buf_add_text(out, asked->first ? "" : ",\n");
     asked->first = false;
     if (asked->put == FACTUM_OK) {
         asked->put = put_projection(out, state);
+    }
+    if (asked->put == FACTUM_OK) {
+        asked->put = look_for_lag(asked, state, &lag);
+    }
+    if (asked->put == FACTUM_OK) {
+        asked->put = put_lag(out, state, &lag);
     }
     if (asked->put == FACTUM_OK) {
         asked->put = fct_buf_add_text(out, "}");
@@ -176,13 +245,44 @@ static factum_status wait_for_host(struct projection_job *asked, factum_slice na
     return status;
 }
 
+struct in_use {
+    uint64_t version;
+};
+
+static bool take_version(void *data, const factum_projection_state *state)
+{
+    ((struct in_use *)data)->version = state->in_use;
+    return false;
+}
+
+/* What was deployed, or which act it is, and the version that is in use then. */
+static factum_status put_what(struct projection_job *asked, factum_slice name)
+{
+    struct fct_buf *out = &asked->job.base.out;
+    struct in_use in_use = {0};
+    const factum_projection_each each = {&in_use, take_version};
+    factum_error err;
+    if (asked->request.size == 0) {
+        return fct_buf_printf(out, ",\"version\":%" PRIu64 ",\"hash\":\"%s\"", asked->version,
+                              asked->hash);
+    }
+    factum_status status =
+        factum_projection_find(asked->job.call->server->store, name, 0, &each, &err);
+    return fct_buf_printf(out, ",\"act\":\"%s\",\"version\":%" PRIu64,
+                          factum_projection_act_name(asked->request.act),
+                          status == FACTUM_OK ? in_use.version : 0);
+}
+
 static factum_status put_recorded(struct projection_job *asked, factum_slice name,
                                   const factum_act_result *result, bool done)
 {
     struct fct_buf *out = &asked->job.base.out;
     char token[FACTUM_TOKEN_SIZE];
     factum_token_format(asked->job.call->server->store, result->position, token);
-    factum_status status = fct_http_put(out, "{\"projection\":", name);
+    factum_status status = fct_http_put(out, "{\"name\":", name);
+    if (status == FACTUM_OK) {
+        status = put_what(asked, name);
+    }
     return status == FACTUM_OK
                ? fct_buf_printf(out,
                                 ",\"revision\":%" PRIu64 ",\"position\":%" PRIu64
@@ -246,6 +346,8 @@ static factum_status deploy_loaded(struct projection_job *asked,
     factum_projection_info info = {.size = sizeof info};
     factum_status status = factum_projection_info_get(projection, &info, err);
     if (status == FACTUM_OK) {
+        asked->version = info.version;
+        (void)snprintf(asked->hash, sizeof asked->hash, "%.*s", FCT_FMT(info.hash));
         status = factum_projection_deploy(asked->job.call->server->store, projection,
                                           &asked->options, &result, err);
         asked->job.http_status = conflict_or(status, 0);
@@ -282,6 +384,17 @@ static factum_status check_said(const factum_act_options *options, factum_error 
                           FACTUM_NAME_SIZE_MAX);
 }
 
+/* ?timeout, in seconds. */
+static factum_status take_timeout(const struct fct_http_call *call, uint64_t *seconds,
+                                  factum_error *err)
+{
+    factum_status status = fct_http_number(call, "timeout", seconds, err);
+    return status == FACTUM_OK && *seconds > FCT_MODEL_WAIT_S_MAX
+               ? fct_fail(err, FACTUM_INVALID, "\"timeout\" is 0 to %u seconds",
+                          FCT_MODEL_WAIT_S_MAX)
+               : status;
+}
+
 void fct_http_projection_deploy(struct fct_http_call *call)
 {
     factum_error err;
@@ -300,11 +413,7 @@ void fct_http_projection_deploy(struct fct_http_call *call)
         return;
     }
     asked->options.why = fct_http_text(call, "why");
-    factum_status status = fct_http_number(call, "timeout", &seconds, &err);
-    if (status == FACTUM_OK && seconds > FCT_MODEL_WAIT_S_MAX) {
-        status =
-            fct_fail(&err, FACTUM_INVALID, "\"timeout\" is 0 to %u seconds", FCT_MODEL_WAIT_S_MAX);
-    }
+    factum_status status = take_timeout(call, &seconds, &err);
     asked->timeout_ms = (int64_t)seconds * 1000;
     if (status == FACTUM_OK) {
         status = check_said(&asked->options, &err);
@@ -440,5 +549,47 @@ void fct_http_projection_act(struct fct_http_call *call)
         status = take_act(asked, &doc.json, &err);
     }
     fct_json_doc_finish(&doc);
+    fct_http_job_start(&asked->job, status, &err);
+}
+
+/* ---- what has become of an act --------------------------------------------------------------- */
+
+static factum_status look_for_act(struct fct_http_job *job, factum_error *err)
+{
+    struct projection_job *asked = projection_job_of(job);
+    factum_slice name = job->call->name;
+    factum_status status = wait_for_host(asked, name, asked->revision, err);
+    if (status != FACTUM_OK && status != FACTUM_TIMEOUT) {
+        job->http_status = conflict_or(status, 0);
+        return status;
+    }
+    asked->put = fct_http_put(&job->base.out, "{\"name\":", name);
+    if (asked->put == FACTUM_OK) {
+        asked->put = fct_buf_printf(&job->base.out, ",\"revision\":%" PRIu64 ",\"done\":%s}",
+                                    asked->revision, status == FACTUM_OK ? "true" : "false");
+    }
+    return fct_http_model_end(job, FACTUM_OK, asked->put, err);
+}
+
+void fct_http_projection_act_get(struct fct_http_call *call)
+{
+    factum_error err;
+    uint64_t seconds = FCT_MODEL_WAIT_S_DEFAULT;
+    struct projection_job *asked = projection_job_make(call, FCT_JOB_ACT, look_for_act);
+    if (asked == NULL) {
+        return;
+    }
+    factum_status status = fct_http_models_there(call, &err);
+    if (status == FACTUM_OK) {
+        status = fct_http_model_name(call->name, &err);
+    }
+    if (status == FACTUM_OK &&
+        fct_http_digits(call->more_names[0], &asked->revision) != FACTUM_OK) {
+        status = fct_fail(&err, FACTUM_INVALID, "a revision is a whole number");
+    }
+    if (status == FACTUM_OK) {
+        status = take_timeout(call, &seconds, &err);
+    }
+    asked->timeout_ms = (int64_t)seconds * 1000;
     fct_http_job_start(&asked->job, status, &err);
 }

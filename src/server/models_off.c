@@ -113,3 +113,18 @@ void fct_http_projection_act(struct fct_http_call *call)
 {
     refuse_route(call);
 }
+
+void fct_http_projection_act_get(struct fct_http_call *call)
+{
+    refuse_route(call);
+}
+
+void fct_http_projection_diff(struct fct_http_call *call)
+{
+    refuse_route(call);
+}
+
+void fct_http_model_try(struct fct_http_call *call)
+{
+    refuse_route(call);
+}

@@ -77,7 +77,7 @@ SQL
 serve
 definition 1 >v1.sql
 call "over TCP nothing is deployed" 403 "come over the UNIX socket" "$api/projections" -H "$sql" --data-binary @v1.sql
-call "over the UNIX socket it is" 201 '"projection":"orders","revision":0,.*"done":true' --unix-socket "$work/socket" \
+call "over the UNIX socket it is" 201 '"name":"orders","version":1,"hash":"[0-9a-f]{64}","revision":0,.*"done":true' --unix-socket "$work/socket" \
     "$api/projections?why=first" -H "$sql" --data-binary @v1.sql
 call "the same again changes nothing" 200 '"already":true' --unix-socket "$work/socket" "$api/projections" -H "$sql" \
     --data-binary @v1.sql
@@ -90,7 +90,7 @@ ask "a query that waits sees all of it" 200 '"rows":\[\["all",500,5000\]\],"asOf
 call "a named query" 200 '"columns":\["id"\],"rows":\[\],' "$api/models/orders/query" -H "$json" \
     -d '{"query":"by_total","parameters":{"least":11}}'
 call "which needs its parameters" 400 'least' "$api/models/orders/query" -H "$json" -d '{"query":"by_total"}'
-call "the list of models" 200 '"model":"orders","version":1,"inUse":true,"state":"live"' "$api/models"
+call "the list of models" 200 '"name":"orders","version":1,"inUse":true,"state":"live"' "$api/models"
 call "the figures" 200 'factum_model_behind_events\{model="orders",version="1",in_use="true"\} 0' "$url/metrics"
 
 # ---- poison ----------------------------------------------------------------------------------------
@@ -100,8 +100,9 @@ curl -sS "$api/streams/order-bad" -H "$json" -o /dev/null \
 place 501 502
 ask "other orders go on" 200 '"rows":\[\["all",502,5020\]\]' "SELECT * FROM totals" "$(wait_for)"
 call "the bad one is parked, with what follows" 200 '"keys":1,"events":2' "$api/models/orders"
-call "and says why" 200 '"key":"order-bad","type":"OrderPlaced","reason":"[^"]*CHECK' "$api/models/orders/parked"
-position=$(sed -n '1s/.*"position":\([0-9]*\),"attempts.*/\1/p' body)
+call "and says why" 200 '"key":"order-bad","position":[0-9]+,"type":"OrderPlaced","reason":"[^"]*CHECK' "$api/models/orders/parked"
+position=$(sed -n '1s/.*"position":\([0-9]*\),"type.*/\1/p' body)
+call "tried, it still does not fit" 422 'CHECK constraint failed' -X POST "$api/models/orders/parked/$position/try"
 call "skipped by an operator" 200 '"done":true' "$api/projections/orders/skip" -H "$json" \
     -d "{\"position\":$position,\"why\":\"a test\",\"by\":\"ann\"}"
 call "and what waited for it tried again" 200 '"done":true' "$api/projections/orders/retry" -H "$json" \
@@ -177,6 +178,12 @@ ask "the model has what the store has, less the skipped one" 200 \
 definition 2 "--@ mode sync" >v2.sql
 call "a second version is built beside" 201 '"done":true' --unix-socket "$work/socket" "$api/projections" -H "$sql" \
     --data-binary @v2.sql
+for _ in $(seq 200); do
+    curl -sS --max-time 40 "$api/models/orders" | grep -q '"version":2,"inUse":false,"state":"live"' && break
+    sleep 0.05
+done
+call "the diff shows what would change" 200 '^\{"changes":\[\],"tables":\[\],"total":0,"more":false\}$' \
+    "$api/projections/orders/diff?limit=5"
 call "and comes into use" 200 '"done":true' --unix-socket "$work/socket" "$api/projections/orders/swap" -H "$json" \
     -d '{"timeoutSeconds":30}'
 before=$events
@@ -194,6 +201,6 @@ ask "a query that waits for it is told so" 504 'accepted at f1.*behind by 1 even
 stop
 serve --no-run
 call "with --no-run no model is asked" 501 "no read models" "$api/models"
-call "but definitions are shown" 200 '"projection":"orders".*"paused":true' "$api/projections"
+call "but definitions are shown" 200 '"name":"orders".*"paused":true,.*"state":"paused"' "$api/projections"
 stop
 done_testing

@@ -2,6 +2,7 @@
  * was appended is there once, what is read has no gap, and what cannot be known is said. */
 #include "support/test.h"
 
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -10,6 +11,7 @@
 #include <factum/server.h>
 #include <factum/testing.h>
 
+#include "api/scheme.h"
 #include "core/slice.h"
 #include "engine/engine.h"
 #include "engine_remote/remote.h"
@@ -756,6 +758,223 @@ TEST(a_lost_connection_is_logged_once_and_so_is_its_return)
     assert_int_equal(atomic_load(&logged.back), 1);
 }
 
+/* ---- requests of HTTP ------------------------------------------------------------------------ */
+
+/* A store at the address, and what a request brings. */
+struct web {
+    factum_store *store;
+    char body[1 << 20];
+    size_t len;
+    bool refuses;   /* the first bytes */
+    bool hangs_up;  /* at the first bytes */
+    unsigned steps; /* of progress until it says no; 0: it says no at once */
+    factum_remote_answer answer;
+};
+
+static struct web web;
+
+static bool web_bytes(void *data, factum_slice bytes)
+{
+    (void)data;
+    size_t left = sizeof web.body - 1 - web.len;
+    size_t size = bytes.len < left ? bytes.len : left;
+    memcpy(web.body + web.len, bytes.ptr, size);
+    web.len += size;
+    web.body[web.len] = '\0';
+    if (web.hangs_up) {
+        web.hangs_up = false;
+        fct_engine_remote_hang_up(fct_api_engine(web.store));
+        sleep_ms(50);
+    }
+    return !web.refuses;
+}
+
+static bool web_step(void *data, uint64_t done, uint64_t total)
+{
+    (void)data;
+    (void)done;
+    assert_int_equal(total, 0);
+    return web.steps-- > 0;
+}
+
+static factum_status ask_web(factum_remote_request *request)
+{
+    static const factum_remote_body body = {NULL, web_bytes};
+    request->size = sizeof *request;
+    request->method = request->method == NULL ? "GET" : request->method;
+    web.len = 0;
+    web.body[0] = '\0';
+    web.answer = (factum_remote_answer){.size = sizeof web.answer};
+    return factum_remote_send(web.store, request, &body, &web.answer, &f.err);
+}
+
+static void open_web(void)
+{
+    memset(&web, 0, sizeof web);
+    factum_remote_enable();
+    OK(factum_open(f.address, NULL, &web.store, &f.err));
+}
+
+static void close_web(void)
+{
+    OK(factum_close(web.store, &f.err));
+}
+
+TEST(a_request_brings_what_the_server_answers)
+{
+    (void)state;
+    open_web();
+    factum_remote_request info = {.target = "/api/v1/info"};
+    OK(ask_web(&info));
+    assert_int_equal(web.answer.http_status, 200);
+    assert_string_equal(web.answer.content_type, "application/json");
+    assert_true(web.body[0] == '{' && web.body[web.len - 1] == '}');
+    factum_remote_request place = {.method = "POST",
+                                   .target = "/api/v1/streams/a%20b",
+                                   .content_type = "application/json",
+                                   .body = FCT_SLICE("{\"type\":\"A\",\"data\":{}}"),
+                                   .once = true};
+    OK(ask_web(&place));
+    assert_int_equal(web.answer.http_status, 201);
+    factum_stream_info stream = {.size = sizeof stream};
+    OK(fct_engine_stream(&f.engine, FCT_SLICE("a b"), &stream, &f.err));
+    assert_int_equal(stream.last_revision, 0);
+    OK(factum_remote_send(web.store, &place, NULL, NULL, &f.err)); /* nobody wants the answer */
+    close_web();
+}
+
+TEST(a_refusal_of_a_request_is_the_status_and_the_text_of_the_server)
+{
+    (void)state;
+    open_web();
+    factum_remote_request request = {.target = "/api/v1/streams/nothing-1"};
+    assert_status(ask_web(&request), FACTUM_STREAM_NOT_FOUND);
+    assert_text(f.err, "nothing-1");
+    assert_int_equal(web.answer.http_status, 404);
+    assert_string_equal(web.answer.content_type, "application/problem+json");
+    assert_int_equal(web.len, 0);
+    request.target = "/api/v1/streams/nothing-1?limit=x";
+    assert_status(ask_web(&request), FACTUM_INVALID);
+    request.target = "/nothing";
+    request.method = "HEAD"; /* has no details */
+    assert_status(ask_web(&request), FACTUM_IO);
+    assert_text(f.err, "HEAD /nothing: ");
+    assert_text(f.err, "answers with HTTP status 404, and does not say why");
+    request.target = "/api/v1/info";
+    request.method = "DELETE";
+    assert_status(ask_web(&request), FACTUM_UNSUPPORTED);
+    assert_int_equal(web.answer.http_status, 405);
+    close_web();
+}
+
+TEST(requests_that_cannot_be_sent_are_refused)
+{
+    (void)state;
+    open_web();
+    static const char *const targets[] = {NULL, "", "api", "/a b", "/a\n", "/\xc3\xa4"};
+    for (size_t i = 0; i < sizeof targets / sizeof targets[0]; i++) {
+        factum_remote_request wrong = {.target = targets[i]};
+        assert_status(ask_web(&wrong), FACTUM_INVALID);
+    }
+    factum_remote_request request = {.target = "/x", .method = "GE T"};
+    assert_status(ask_web(&request), FACTUM_INVALID);
+    request = (factum_remote_request){.target = "/x", .body = FCT_SLICE("x")};
+    assert_status(ask_web(&request), FACTUM_INVALID);
+    request = (factum_remote_request){.target = "/x", .timeout_ms = -1};
+    assert_status(ask_web(&request), FACTUM_INVALID);
+    request = (factum_remote_request){.target = "/x"};
+    assert_status(factum_remote_send(NULL, &request, NULL, NULL, &f.err), FACTUM_INVALID);
+    request = (factum_remote_request){.size = sizeof request, .method = "GET", .target = "/x"};
+    assert_status(factum_remote_send(f.store, &request, NULL, NULL, &f.err), FACTUM_UNSUPPORTED);
+    close_web();
+}
+
+TEST(an_answer_is_bounded_and_can_be_broken_off)
+{
+    (void)state;
+    fill();
+    open_web();
+    factum_remote_request request = {.target = "/api/v1/events?limit=3000", .answer_max = 10000};
+    assert_status(ask_web(&request), FACTUM_TOO_BIG);
+    assert_text(f.err, "the answer is over 10000 bytes");
+    assert_true(web.len <= 10000);
+    request.answer_max = 0;
+    OK(ask_web(&request));
+    assert_true(web.len > 300000); /* more than waits at once */
+    web.refuses = true;
+    assert_status(ask_web(&request), FACTUM_CANCELLED);
+    web.refuses = false;
+    const factum_progress progress = {NULL, web_step};
+    request.progress = &progress;
+    web.steps = 0;
+    assert_status(ask_web(&request), FACTUM_CANCELLED);
+    web.steps = UINT_MAX;
+    OK(ask_web(&request));
+    close_web();
+}
+
+TEST(an_answer_that_is_cut_off_is_not_taken_for_a_whole_one)
+{
+    (void)state;
+    fill();
+    open_web();
+    factum_remote_request request = {.target = "/api/v1/events?limit=3000"};
+    web.hangs_up = true;
+    assert_status(ask_web(&request), FACTUM_UNREACHABLE);
+    OK(ask_web(&request)); /* by the next connection */
+    request.once = true;
+    web.hangs_up = true;
+    assert_status(ask_web(&request), FACTUM_UNKNOWN_OUTCOME);
+    stop_server();
+    request.timeout_ms = 100;
+    request.once = false;
+    factum_status status = ask_web(&request);
+    assert_true(status == FACTUM_UNREACHABLE || status == FACTUM_EXPIRED);
+    assert_int_equal(web.answer.http_status, 0);
+    start_server();
+    request.timeout_ms = 0;
+    OK(ask_web(&request)); /* it waits for the server */
+    close_web();
+}
+
+static void break_web(void *data)
+{
+    struct breaker *breaker = data;
+    while (atomic_load(&breaker->stop) == 0) {
+        sleep_ms(breaker->every_ms);
+        fct_engine_remote_hang_up(fct_api_engine(web.store));
+    }
+}
+
+TEST(a_request_that_changes_something_is_sent_once_over_a_connection_that_breaks)
+{
+    (void)state;
+    enum { ROUNDS = 300 };
+    uint64_t sure = 0;
+    uint64_t unsure = 0;
+    open_web();
+    struct breaker breaker = {.every_ms = 3};
+    OK(fct_thread_start(&breaker.thread, "breaker", break_web, &breaker, &f.err));
+    for (int i = 0; i < ROUNDS; i++) {
+        factum_remote_request request = {.method = "POST",
+                                         .target = "/api/v1/streams/s-1",
+                                         .content_type = "application/json",
+                                         .body = FCT_SLICE("{\"type\":\"A\",\"data\":{}}"),
+                                         .once = true};
+        factum_status status = ask_web(&request);
+        assert_true(status == FACTUM_OK || status == FACTUM_UNKNOWN_OUTCOME);
+        sure += status == FACTUM_OK;
+        unsure += status == FACTUM_UNKNOWN_OUTCOME;
+    }
+    atomic_store(&breaker.stop, 1);
+    fct_thread_join(&breaker.thread);
+    factum_stream_info stream = {.size = sizeof stream};
+    OK(fct_engine_stream(&f.engine, FCT_SLICE("s-1"), &stream, &f.err));
+    assert_true(stream.last_revision + 1 >= sure);
+    assert_true(stream.last_revision + 1 <= sure + unsure);
+    close_web();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -778,6 +997,12 @@ int main(void)
         CASE(addresses_that_are_none_are_refused_without_their_secret),
         CASE(the_secret_is_asked_for_and_never_shown),
         CASE(the_public_api_opens_an_address),
+        CASE(a_request_brings_what_the_server_answers),
+        CASE(a_refusal_of_a_request_is_the_status_and_the_text_of_the_server),
+        CASE(requests_that_cannot_be_sent_are_refused),
+        CASE(an_answer_is_bounded_and_can_be_broken_off),
+        CASE(an_answer_that_is_cut_off_is_not_taken_for_a_whole_one),
+        CASE(a_request_that_changes_something_is_sent_once_over_a_connection_that_breaks),
         CASE(every_failed_allocation_ends_calls_and_leaves_nothing_behind),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
