@@ -412,7 +412,19 @@ static factum_status delete_replay(void *data, const char *name)
 
 factum_status fct_as_of_sweep(struct factum_models *models, factum_error *err)
 {
-    return fct_os_list_dir(models->os, models->dir, delete_replay, models, err);
+    char path[FCT_PATH_SIZE];
+    factum_status status = fct_path_join(path, models->dir, FCT_AS_OF_LOCK, err);
+    if (status == FACTUM_OK) {
+        status = fct_file_open(models->os, path, FCT_OPEN_WRITE | FCT_OPEN_CREATE,
+                               &models->as_of_lock, err);
+    }
+    if (status == FACTUM_OK) {
+        status = fct_file_lock(models->as_of_lock, err);
+    }
+    return status == FACTUM_OK
+               ? fct_os_list_dir(models->os, models->dir, delete_replay, models, err)
+           : status == FACTUM_LOCKED ? FACTUM_OK
+                                     : status;
 }
 
 void fct_as_of_clear(struct factum_models *models)
@@ -424,4 +436,5 @@ void fct_as_of_clear(struct factum_models *models)
         fct_mutex_unlock(&models->lock);
         free_as_of(as_of);
     }
+    (void)fct_file_close(&models->as_of_lock, NULL);
 }

@@ -16,6 +16,7 @@
 
 #include "projection/models_int.h"
 
+#define FCT_AS_OF_LOCK "as-of.lock" /* in the directory of the models */
 #define FCT_AS_OF_PREFIX "as-of-" /* of the directories, in that of the models */
 
 struct fct_as_of {
@@ -36,7 +37,8 @@ FCT_MUST_USE factum_status fct_as_of_get(struct fct_hosted_build *build,
                                          const factum_model_query *query, struct fct_as_of **as_of,
                                          factum_error *err);
 void fct_as_of_release(struct fct_as_of *as_of);
-/* Deletes what a host that was killed has left. When a host opens. IO. */
+/* Deletes what a host that was killed has left, unless another host of the directory lives: the
+ * first one holds a lock. When a host opens. IO. */
 FCT_MUST_USE factum_status fct_as_of_sweep(struct factum_models *models, factum_error *err);
 /* Frees all that are kept, and their files. When the host closes. */
 void fct_as_of_clear(struct factum_models *models);

@@ -78,6 +78,25 @@ static factum_status append_act(factum_store *store, const char *stream,
                : status;
 }
 
+/* Where the deployment at |revision| is. */
+static factum_status find_deployment(factum_store *store, factum_slice name, uint64_t revision,
+                                     factum_act_result *done, factum_error *err)
+{
+    factum_cursor *cursor;
+    factum_event event;
+    factum_status status = fct_acts_open(store, name, revision, revision, NULL, &cursor, err);
+    if (status != FACTUM_OK) {
+        return status;
+    }
+    status = factum_cursor_next(cursor, &event, err);
+    if (status == FACTUM_OK) {
+        done->revision = event.revision;
+        done->position = event.position;
+    }
+    factum_cursor_close(cursor);
+    return status == FACTUM_DONE ? FACTUM_OK : status;
+}
+
 /* Judges |act| by the stream as it stands, and appends it. */
 static factum_status record_act(factum_store *store, factum_slice name, struct fct_act *act,
                                 const factum_act_options *given, factum_act_result *result,
@@ -111,9 +130,9 @@ static factum_status record_act(factum_store *store, factum_slice name, struct f
         status = append_act(store, stream, &acts, act, options.call, &done, err);
     } else if (status == FACTUM_DONE) {
         done.already = true;
-        done.revision = act->act == 0 ? acts.text_at : acts.revision;
+        done.revision = acts.revision;
         done.position = acts.position;
-        status = FACTUM_OK;
+        status = act->act == 0 ? find_deployment(store, name, acts.text_at, &done, err) : FACTUM_OK;
     }
     if (status == FACTUM_OK && result != NULL) {
         fct_sized_write(result, &done, sizeof done);

@@ -66,7 +66,9 @@ void fct_hosted_build_stop(struct fct_hosted_build *build)
     struct fct_runner *runner = build->runner;
     build->runner = NULL;
     fct_mutex_unlock(&build->models->lock);
+    atomic_store(&build->ending, true);
     fct_runner_stop(runner);
+    atomic_store(&build->ending, false);
 }
 
 struct fct_hosted_build *fct_hosted_build_hold(struct factum_models *models,
@@ -114,8 +116,13 @@ static factum_status open_build(void *data, const struct fct_definition *definit
     const struct fct_build id = {build->id.version, build->id.run};
     factum_status status =
         fct_model_open_file(build->models, build->model->name, true, false, &build->file, err);
-    return status == FACTUM_OK ? fct_sqlite_target_open(build->file, definition, id, target, err)
-                               : status;
+    if (status == FACTUM_OK) {
+        status = fct_sqlite_target_open(build->file, definition, id, target, err);
+    }
+    if (status == FACTUM_OK) {
+        fct_sqlite_target_limit(*target, &build->ending, FCT_EVENT_MS_MAX);
+    }
+    return status;
 }
 
 static void close_build(void *data)
@@ -143,10 +150,14 @@ factum_status fct_hosted_build_skipped(struct fct_hosted_build *build, struct fc
     while (status == FACTUM_OK) {
         status = factum_cursor_next(cursor, &event, err);
         factum_arena_reset(&arena);
-        if (status == FACTUM_OK && fct_act_parse(&event, &arena, &act, NULL) == FACTUM_OK &&
-            act.act == FACTUM_ACT_SKIP) {
+        if (status != FACTUM_OK) {
+            break;
+        }
+        status = fct_act_parse(&event, &arena, &act, err);
+        if (status == FACTUM_OK && act.act == FACTUM_ACT_SKIP) {
             status = fct_applier_skip(applier, act.position, err);
         }
+        status = status == FACTUM_INVALID ? FACTUM_OK : status; /* no act */
     }
     factum_arena_finish(&arena);
     factum_cursor_close(cursor);

@@ -309,13 +309,28 @@ static bool is_final(factum_status status)
            status == FACTUM_TOO_BIG || status == FACTUM_NOT_FOUND;
 }
 
+/* Has the file this act already? By another host, or by this one before it was killed. */
+static bool is_carried_out(struct passing *pass, uint64_t revision, bool *refused)
+{
+    bool done = false;
+    factum_error ignored;
+    factum_status status = fct_model_act_look(pass->file, revision, &done, &ignored);
+    *refused = status == FACTUM_INVALID;
+    return *refused || (status == FACTUM_OK && done);
+}
+
 /* Carries out what leads to |after|, which becomes what the act has ended in. */
 static factum_status commit_act(struct passing *pass, struct fct_acts *after, uint64_t revision,
                                 factum_error *err)
 {
+    bool refused = false;
     factum_status status = fct_model_act_begin(pass->file, revision, err);
-    if (status == FACTUM_EXISTS) {
-        return FACTUM_OK; /* another host has done it */
+    if (status == FACTUM_EXISTS) { /* another host has done it, or has refused it */
+        (void)is_carried_out(pass, revision, &refused);
+        if (refused) {
+            only_seen(after, &pass->model->acts);
+        }
+        return FACTUM_OK;
     }
     if (status != FACTUM_OK) {
         return status;
@@ -326,16 +341,6 @@ static factum_status commit_act(struct passing *pass, struct fct_acts *after, ui
     }
     fct_model_act_cancel(pass->file);
     return status;
-}
-
-/* Has the file this act already? By another host, or by this one before it was killed. */
-static bool is_carried_out(struct passing *pass, uint64_t revision, bool *refused)
-{
-    bool done = false;
-    factum_error ignored;
-    factum_status status = fct_model_act_look(pass->file, revision, &done, &ignored);
-    *refused = status == FACTUM_INVALID;
-    return *refused || (status == FACTUM_OK && done);
 }
 
 /* A retry is often asked for right after the event that makes it succeed. So the build in use has
@@ -363,6 +368,20 @@ static bool waits_for_events(struct fct_model *model, const factum_event *event)
     return status.state <= FACTUM_BUILD_LIVE && now - model->waits_since < ACT_PATIENCE_MS;
 }
 
+/* Somebody else runs it, and does what is asked of parked events; or this host, after the lease. */
+static bool is_fenced(struct fct_model *model)
+{
+    bool fenced = false;
+    for (unsigned i = 0; i < FCT_MODEL_ROLES; i++) {
+        struct fct_runner_status status;
+        if (model->builds[i] != NULL && model->builds[i]->runner != NULL) {
+            fct_runner_status_get(model->builds[i]->runner, &status);
+            fenced = fenced || status.state == FACTUM_BUILD_FENCED;
+        }
+    }
+    return fenced;
+}
+
 /* OK: the act may be carried out now. PENDING: it has to wait. */
 static factum_status prepare_act(struct passing *pass, const struct fct_act *act,
                                  const factum_event *event)
@@ -373,12 +392,32 @@ static factum_status prepare_act(struct passing *pass, const struct fct_act *act
         return FACTUM_PENDING;
     }
     if (act->act >= FACTUM_ACT_RETRY) { /* before it is recorded: it can be done twice */
-        if (pass->models->options.no_run || waits_for_events(model, event)) {
+        if (pass->models->options.no_run || is_fenced(model) || waits_for_events(model, event)) {
             return FACTUM_PENDING;
         }
         work_on_parked(model, act);
     }
     return FACTUM_OK;
+}
+
+/* What was in use before is dropped if it is not kept any longer at |now|. */
+static factum_status drop_expired(struct passing *pass, int64_t now, factum_error *err)
+{
+    struct fct_model *model = pass->model;
+    struct fct_acts after = model->acts;
+    const struct fct_build_id old = after.previous;
+    fct_acts_at(&after, now);
+    if (pass->models->options.no_run || same_build(after.previous, old)) {
+        return FACTUM_OK;
+    }
+    stop_others(model, &after);
+    factum_status status = drop_tables_of(pass, old, err);
+    if (status == FACTUM_OK) {
+        fct_mutex_lock(&pass->models->lock);
+        model->acts = after;
+        fct_mutex_unlock(&pass->models->lock);
+    }
+    return status;
 }
 
 /* A swap to a build that has stopped would wait for ever, and hold up what could mend it. */
@@ -440,10 +479,13 @@ static factum_status carry_out_act(struct passing *pass, const struct fct_act *a
                                    const factum_event *event, factum_error *err)
 {
     struct fct_model *model = pass->model;
-    struct fct_acts after = model->acts;
-    factum_status status = FACTUM_OK;
     bool refused = false;
     bool done = is_carried_out(pass, event->revision, &refused);
+    factum_status status = drop_expired(pass, event->created, err);
+    if (status != FACTUM_OK) {
+        return status;
+    }
+    struct fct_acts after = model->acts;
     fct_acts_add(&after, act, event->revision, event->position, event->created);
     if (refused) {
         only_seen(&after, &model->acts);
@@ -527,11 +569,14 @@ static factum_status fold_from(struct passing *pass, const struct fct_refused *t
         bool refused = false; /* as the file knows, which keeps the newest */
         factum_arena_reset(&arena);
         (void)is_carried_out(pass, event.revision, &refused);
-        if (refused || fct_refused_has(told, event.revision) ||
-            fct_act_parse(&event, &arena, &act, NULL) != FACTUM_OK) {
+        refused = refused || fct_refused_has(told, event.revision);
+        status = refused ? FACTUM_INVALID : fct_act_parse(&event, &arena, &act, err);
+        if (status == FACTUM_OK) {
+            fct_acts_add(acts, &act, event.revision, event.position, event.created);
+        } else if (status == FACTUM_INVALID) {
             fct_acts_pass(acts, event.revision, event.position);
         } else {
-            fct_acts_add(acts, &act, event.revision, event.position, event.created);
+            break;
         }
     }
     factum_arena_finish(&arena);
@@ -562,24 +607,16 @@ static factum_status fold_acts(struct passing *pass, const struct fct_model_stat
     return status;
 }
 
-/* What was in use before is dropped when it is not kept any longer. */
-static factum_status drop_expired(struct passing *pass, factum_error *err)
+/* What was in use before may have been dropped by now, which is no act. */
+static void forget_dropped(struct passing *pass, const struct fct_model_state *state,
+                           struct fct_acts *acts)
 {
-    struct fct_model *model = pass->model;
-    struct fct_acts after = model->acts;
-    const struct fct_build_id old = after.previous;
-    fct_acts_at(&after, factum_now(pass->models->store));
-    if (pass->models->options.no_run || same_build(after.previous, old)) {
-        return FACTUM_OK;
+    struct fct_build_row row;
+    const struct fct_build previous = {acts->previous.version, acts->previous.run};
+    if (state->acts_set && previous.version != 0 &&
+        fct_model_build_find(pass->file, previous, &row, NULL) == FACTUM_NOT_FOUND) {
+        memset(&acts->previous, 0, sizeof acts->previous);
     }
-    stop_others(model, &after);
-    factum_status status = drop_tables_of(pass, old, err);
-    if (status == FACTUM_OK) {
-        fct_mutex_lock(&pass->models->lock);
-        model->acts = after;
-        fct_mutex_unlock(&pass->models->lock);
-    }
-    return status;
 }
 
 /* The first look at a model: the acts that its file has, or all of them if it has none. */
@@ -602,6 +639,7 @@ static factum_status begin_model(struct passing *pass, factum_error *err)
     if (status != FACTUM_OK) {
         return status;
     }
+    forget_dropped(pass, &state, &acts);
     if (!state.acts_set && acts.any) {
         model->acts = none;
         status = commit_act(pass, &acts, acts.revision, err);
@@ -616,9 +654,6 @@ static factum_status begin_model(struct passing *pass, factum_error *err)
         model->acts = acts;
         model->known = true;
         fct_mutex_unlock(&pass->models->lock);
-        status = drop_expired(pass, err);
-    }
-    if (status == FACTUM_OK) {
         status = match_runners(pass->models, model, err);
     }
     return status;
@@ -694,7 +729,7 @@ void fct_model_catch_up(struct factum_models *models, struct fct_model *model)
         status = carry_out_new(&pass, &err);
     }
     if (status == FACTUM_OK && model->known) {
-        status = drop_expired(&pass, &err);
+        status = drop_expired(&pass, factum_now(models->store), &err);
     }
     if (status == FACTUM_OK && model->known) { /* a runner that could not be started before */
         status = match_runners(models, model, &err);

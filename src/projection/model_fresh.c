@@ -334,10 +334,11 @@ factum_status factum_models_wait_sync(factum_models *models, const factum_new_ev
                                       size_t count, uint64_t place, int64_t timeout_ms,
                                       factum_build_status *status, factum_error *err)
 {
-    factum_status found = FACTUM_OK;
     if (models == NULL || (events == NULL && count > 0)) {
         return fct_fail(err, FACTUM_INVALID, "models: a host and events are needed");
     }
+    factum_status found =
+        status == NULL ? FACTUM_OK : fct_sized_check(status, "models: the status", err);
     int64_t until = end_of(timeout_ms);
     for (size_t i = 0; found == FACTUM_OK; i++) {
         fct_mutex_lock(&models->lock);

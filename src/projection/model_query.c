@@ -201,6 +201,9 @@ static factum_status run_query(struct asking *asking, const factum_rows *rows, u
     if (status == FACTUM_OK) {
         status = fct_query_gate_run(taken.gate, &query, rows, row_count, err);
     }
+    if (status == FACTUM_CANCELLED && is_past((void *)(uintptr_t)asked->call)) {
+        status = fct_fail(err, FACTUM_EXPIRED, "the query's deadline has passed");
+    }
     give_gate(asking, &taken, status);
     fct_buf_finish(&buf);
     factum_arena_finish(&arena);
@@ -249,11 +252,18 @@ static factum_status wait_first(struct factum_models *models, const factum_model
                                 factum_model_answer *answer, factum_error *err)
 {
     factum_build_status behind = {.size = sizeof behind};
+    int64_t wait_ms = query->wait_ms;
     if (!query->wait_set) {
         return FACTUM_OK;
     }
+    if (query->call != NULL && query->call->deadline != 0) {
+        uint64_t now = fct_os_monotonic(fct_os_real());
+        uint64_t left = query->call->deadline > now ? query->call->deadline - now : 0;
+        int64_t left_ms = (int64_t)(left / 1000000u);
+        wait_ms = wait_ms < 0 || wait_ms > left_ms ? left_ms : wait_ms;
+    }
     factum_status status =
-        factum_models_wait(models, query->model, query->wait, query->wait_ms, &behind, err);
+        factum_models_wait(models, query->model, query->wait, wait_ms, &behind, err);
     if (status == FACTUM_TIMEOUT && answer != NULL) {
         const factum_model_answer full = {.size = sizeof full, .status = behind};
         fct_sized_write(answer, &full, sizeof full);

@@ -14,6 +14,7 @@
 #include "core/slice.h"
 #include "projection/model_table.h"
 
+#define BEGIN_TRIES_MAX 100u
 #define TRY_TABLES_MAX FCT_PROJECTION_TABLES_MAX
 
 struct try_table {
@@ -273,9 +274,16 @@ static factum_status try_in_transaction(struct try_run *run, struct fct_target *
                                         const struct fct_bound_event *event, factum_error *err)
 {
     struct fct_checkpoint at;
-    factum_status status = target->ops->read_checkpoint(target, &at, err);
-    if (status == FACTUM_OK) {
-        status = target->ops->begin(target, &at, &at, err);
+    factum_status status = FACTUM_DENIED;
+    /* The runner may have moved it in between. */
+    for (unsigned i = 0; status == FACTUM_DENIED && i < BEGIN_TRIES_MAX; i++) {
+        status = target->ops->read_checkpoint(target, &at, err);
+        if (status == FACTUM_OK) {
+            status = target->ops->begin(target, &at, &at, err);
+        }
+    }
+    if (status == FACTUM_DENIED) {
+        return fct_fail(err, FACTUM_BUSY, "the model is being written without a pause: try again");
     }
     if (status != FACTUM_OK) {
         return status;

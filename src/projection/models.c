@@ -205,6 +205,20 @@ static bool lease_has_passed(struct fct_hosted_build *build)
 }
 
 /* Has a runner ended in a way that this host mends? */
+/* Another file is in the place of the one that was open: it is opened, but not over and over. */
+static bool pause_is_over(struct fct_hosted_build *build)
+{
+    int64_t now = now_in_ms();
+    if (build->fenced_since == 0) {
+        build->fenced_since = now;
+    }
+    if (now - build->fenced_since < IDLE_MS) {
+        return false;
+    }
+    build->fenced_since = 0;
+    return true;
+}
+
 static bool wants_restart(struct fct_hosted_build *build)
 {
     struct fct_runner_status status;
@@ -212,6 +226,9 @@ static bool wants_restart(struct fct_hosted_build *build)
         return false;
     }
     fct_runner_status_get(build->runner, &status);
+    if (status.state == FACTUM_BUILD_STOPPED && status.file_gone) {
+        return pause_is_over(build);
+    }
     if (status.state != FACTUM_BUILD_FENCED) {
         build->fenced_since = 0;
         return false;
@@ -255,7 +272,14 @@ static void look_after(struct factum_models *models, struct fct_model *model)
         again = true;
     }
     for (unsigned i = 0; i < FCT_MODEL_ROLES; i++) {
-        if (wants_restart(model->builds[i])) {
+        uint64_t place;
+        if (!wants_restart(model->builds[i])) {
+            continue;
+        }
+        if (!place_in_file(model->builds[i], &place)) { /* another file, which lacks the build */
+            fct_model_release(models, model);
+            again = true;
+        } else {
             fct_hosted_build_stop(model->builds[i]);
             if (fct_hosted_build_run(model->builds[i], NULL) != FACTUM_OK) {
                 again = true;
@@ -400,10 +424,13 @@ static void host_thread(void *data)
 
 /* ---- open and close -------------------------------------------------------------------------- */
 
-static factum_status copy_names(struct factum_models *models, const factum_models_options *options,
-                                factum_error *err)
+static factum_status copy_names(struct factum_models *models, factum_error *err)
 {
     char stream[FCT_PROJECTION_STREAM_SIZE];
+    const factum_models_options *options = &models->options;
+    if (options->names == NULL) {
+        models->options.name_count = 0;
+    }
     if (options->name_count == 0) {
         return FACTUM_OK;
     }
@@ -462,7 +489,7 @@ static factum_status read_models_options(struct factum_models *models,
     if (options->parked_events_max == 0) {
         options->parked_events_max = 1024;
     }
-    return copy_names(models, given, err);
+    return copy_names(models, err);
 }
 
 static void free_models(struct factum_models *models)

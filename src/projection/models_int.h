@@ -39,6 +39,7 @@ struct fct_hosted_build {
     struct fct_definition *definition;
     struct fct_source source;
     struct fct_runner *runner;   /* NULL: it is not run here */
+    _Atomic bool ending;         /* the runner is being stopped: also in the middle of an event */
     struct fct_model_file *file; /* of the runner's thread alone */
     int64_t fenced_since;        /* that it stands still with something to do, in ms; 0: not fenced */
     uint64_t fenced_at;          /* where its checkpoint stands */
@@ -89,6 +90,7 @@ struct factum_models {
     size_t capacity;
     factum_subscription *subscription;       /* to be woken */
     struct fct_as_of *as_of[FCT_AS_OF_KEPT]; /* replays that are kept: as_of.h */
+    struct fct_file *as_of_lock;             /* see fct_as_of_sweep */
     uint64_t as_of_count;                    /* questions, to tell which replay was used last */
     struct fct_kept_gate gates[FCT_GATES_KEPT];
     uint64_t gate_uses;

@@ -1,8 +1,6 @@
 /* refused.c - see refused.h. Layer: projection. A user of the public API. */
 #include "projection/refused.h"
 
-#include <string.h>
-
 #include <factum/json.h>
 #include <factum/json_write.h>
 
@@ -23,14 +21,11 @@ static factum_status add_refusal(struct fct_refused *refused, uint64_t revision,
     }
     if (refused->count == refused->capacity) {
         size_t capacity = refused->capacity == 0 ? 16 : refused->capacity * 2;
-        uint64_t *grown = fct_mem_zalloc(fct_mem_heap(), capacity, sizeof *grown);
+        uint64_t *grown =
+            fct_mem_resize(fct_mem_heap(), refused->revisions, capacity * sizeof *grown);
         if (grown == NULL) {
             return fct_fail(err, FACTUM_NO_MEMORY, "projection: out of memory for refused acts");
         }
-        if (refused->count > 0) {
-            memcpy(grown, refused->revisions, refused->count * sizeof *grown);
-        }
-        fct_mem_free(fct_mem_heap(), refused->revisions);
         refused->revisions = grown;
         refused->capacity = capacity;
     }

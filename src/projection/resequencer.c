@@ -433,7 +433,8 @@ static void reseq_run_failed(struct reseq_run *run, factum_status status, const 
 }
 
 /* Asks about the first event of the key of |node|, and, as long as one is released, the next. */
-static void reseq_drain(factum_resequencer *r, struct reseq_node *node, struct reseq_run *run)
+static factum_status reseq_drain(factum_resequencer *r, struct reseq_node *node,
+                                 struct reseq_run *run)
 {
     node = reseq_first_of(r, node->item.key);
     FCT_ASSERT(node != NULL);
@@ -443,7 +444,7 @@ static void reseq_drain(factum_resequencer *r, struct reseq_node *node, struct r
         struct reseq_node *next = reseq_next_of(node);
         factum_turn turn = reseq_ask(r, &node->item);
         if (turn == FACTUM_TURN_WAIT) {
-            return;
+            return FACTUM_OK;
         }
         if (turn == FACTUM_TURN_NOW) {
             status = reseq_hand_over(r, &node->item, 0, &why);
@@ -456,7 +457,7 @@ static void reseq_drain(factum_resequencer *r, struct reseq_node *node, struct r
         }
         if (status != FACTUM_OK) {
             reseq_run_failed(run, status, &why);
-            return;
+            return status;
         }
         r->dropped += turn == FACTUM_TURN_PAST;
         if (turn != FACTUM_TURN_PARK) {
@@ -464,6 +465,7 @@ static void reseq_drain(factum_resequencer *r, struct reseq_node *node, struct r
         }
         node = next;
     }
+    return FACTUM_OK;
 }
 
 static void reseq_look_at_all(factum_resequencer *r, struct reseq_run *run)
@@ -478,7 +480,7 @@ static void reseq_look_at_all(factum_resequencer *r, struct reseq_run *run)
         if (after != NULL && fct_slice_equal(after->item.key, node->item.key)) {
             after = after->next[0];
         }
-        reseq_drain(r, node, run);
+        (void)(reseq_drain(r, node, run) == FACTUM_OK); /* |run| has a failure */
         node = after;
     }
 }
@@ -488,7 +490,7 @@ static void reseq_look_at_marked(factum_resequencer *r, struct reseq_run *run)
     while (r->look.first != NULL && !r->look_all) {
         struct reseq_node *node = r->look.first;
         reseq_unlook(&r->look, node);
-        reseq_drain(r, node, run);
+        (void)(reseq_drain(r, node, run) == FACTUM_OK);
     }
 }
 
@@ -498,11 +500,14 @@ static bool reseq_is_late(const factum_resequencer *r)
            (uint64_t)r->now - (uint64_t)r->oldest->arrived >= (uint64_t)r->options.wait_max;
 }
 
-/* Parks the key of the oldest event, unless it has its turn at last. False: nothing was parked. */
+/* Parks the key of the oldest event, unless it has its turn at last, or could not be released now:
+ * then it stays. False: nothing was parked. */
 static bool reseq_park_late(factum_resequencer *r, struct reseq_run *run)
 {
     factum_error why;
-    reseq_drain(r, r->oldest, run);
+    if (reseq_drain(r, r->oldest, run) != FACTUM_OK) {
+        return false;
+    }
     if (r->look_all || !reseq_is_late(r)) {
         return true;
     }

@@ -471,6 +471,9 @@ static void run_thread(void *data)
         show(runner, FACTUM_BUILD_FENCED, "somebody else runs it");
     } else if (status < FACTUM_OK && !is_stopping(runner)) {
         tell_log(runner, "projection.stopped", err.text);
+        fct_mutex_lock(&runner->lock);
+        runner->status.file_gone = status == FACTUM_NOT_FOUND;
+        fct_mutex_unlock(&runner->lock);
         show(runner, FACTUM_BUILD_STOPPED, err.text);
     }
     refuse_work(runner, FACTUM_FAILED, runner->status.reason);

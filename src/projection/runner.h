@@ -54,6 +54,7 @@ struct fct_runner_status {
     uint64_t place; /* everything that is wanted at or before it counts */
     struct fct_checkpoint checkpoint;
     struct fct_parked_counts parked;
+    bool file_gone; /* STOPPED because another file, or none, is in its place now */
     char reason[256];
 };
 

@@ -7,14 +7,17 @@
 #include "projection/sqlite_target.h"
 
 #include <inttypes.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "core/check.h"
 #include "core/error.h"
 #include "core/slice.h"
+#include "os/os.h"
 #include "projection/sqlite_status.h"
 
+#define LOOK_STEPS 20000 /* a fraction of a millisecond */
 #define TARGET_SQL_SIZE_MAX ((size_t)1 << 20) /* a definition has 256 KiB */
 
 /* The statements of the bookkeeping; ?1 is the build's name wherever there is one. */
@@ -77,6 +80,12 @@ struct sqlite_target {
     sqlite3_stmt *savings[FCT_SQLITE_SAVE_DEPTH_MAX][SAVING_COUNT]; /* made when needed */
     char name[FCT_MODEL_BUILD_NAME_SIZE];
     char suffix[FCT_BUILD_SUFFIX_SIZE];
+    /* A statement of a definition may never end by itself. */
+    const _Atomic bool *stop; /* or NULL */
+    int64_t event_ms_max;
+    bool applying;
+    int64_t since_ms; /* when the event's statements were looked at first; 0: not yet */
+    bool is_late;
 };
 
 static struct sqlite_target *sqlite_target_of(struct fct_target *target)
@@ -348,6 +357,39 @@ static int bind_value(sqlite3_stmt *statement, int index, const factum_value *va
     return SQLITE_MISMATCH;
 }
 
+/* Does the statement still fit the tables? */
+static bool can_be_prepared(struct sqlite_target *t, const struct ready_statement *ready)
+{
+    sqlite3_stmt *again = NULL;
+    bool fits = sqlite3_prepare_v2(t->db, sqlite3_sql(ready->stmt), -1, &again, NULL) == SQLITE_OK;
+    (void)sqlite3_finalize(again);
+    return fits;
+}
+
+/* Asked by SQLite every LOOK_STEPS steps of its machine: 1 ends the statement. */
+static int look_whether_to_end(void *data)
+{
+    struct sqlite_target *t = data;
+    if (!t->applying) {
+        return 0;
+    }
+    int64_t now = (int64_t)(fct_os_monotonic(fct_os_real()) / 1000000u);
+    if (t->since_ms == 0) {
+        t->since_ms = now;
+    }
+    t->is_late = now - t->since_ms > t->event_ms_max;
+    return t->is_late || (t->stop != NULL && atomic_load(t->stop)) ? 1 : 0;
+}
+
+void fct_sqlite_target_limit(struct fct_target *target, const _Atomic bool *stop,
+                             int64_t event_ms_max)
+{
+    struct sqlite_target *t = sqlite_target_of(target);
+    t->stop = stop;
+    t->event_ms_max = event_ms_max;
+    sqlite3_progress_handler(t->db, LOOK_STEPS, look_whether_to_end, t);
+}
+
 /* What |code| of a statement means: "orders.sql:31: UNIQUE constraint failed: ...". */
 FCT_COLD static factum_status fail_ready(struct sqlite_target *t,
                                          const struct ready_statement *ready, int code,
@@ -355,6 +397,18 @@ FCT_COLD static factum_status fail_ready(struct sqlite_target *t,
 {
     factum_status status = fct_sqlite_fail(
         t->db, code, err, "%.*s:%u", FCT_FMT(t->definition->file), (unsigned)ready->source->line);
+    if (status == FACTUM_CANCELLED && t->is_late) {
+        return fct_fail(err, FACTUM_FAILED, "%.*s:%u: the event takes more than %" PRId64 " s",
+                        FCT_FMT(t->definition->file), (unsigned)ready->source->line,
+                        t->event_ms_max / 1000);
+    }
+    /* SQLITE_ERROR is a value that a function cannot take, or a table that is gone. */
+    if (status == FACTUM_FAILED && (code & 0xff) == SQLITE_ERROR && can_be_prepared(t, ready)) {
+        status = FACTUM_INVALID;
+        if (err != NULL) {
+            err->status = status;
+        }
+    }
     if (status == FACTUM_INVALID && sqlite3_get_autocommit(t->db) != 0) {
         return fct_wrap(err, FACTUM_FAILED, "the statement has rolled back the whole batch");
     }
@@ -422,16 +476,17 @@ static factum_status target_apply(struct fct_target *target, const struct fct_bo
                                   factum_error *err)
 {
     struct sqlite_target *t = sqlite_target_of(target);
+    factum_status status = FACTUM_OK;
     if (FCT_UNLIKELY(event->trouble != NULL)) {
         return fct_fail(err, FACTUM_INVALID, "%s", event->trouble);
     }
-    for (size_t i = 0; i < event->bound_count; i++) {
-        factum_status status = run_bound(t, &event->bound[i], err);
-        if (FCT_UNLIKELY(status != FACTUM_OK)) {
-            return advise(status, err);
-        }
+    t->applying = true;
+    t->since_ms = 0;
+    for (size_t i = 0; i < event->bound_count && FCT_LIKELY(status == FACTUM_OK); i++) {
+        status = run_bound(t, &event->bound[i], err);
     }
-    return FACTUM_OK;
+    t->applying = false;
+    return FCT_LIKELY(status == FACTUM_OK) ? FACTUM_OK : advise(status, err);
 }
 
 /* ---- parked events --------------------------------------------------------------------------- */
@@ -657,6 +712,7 @@ static void target_close(struct fct_target *target)
         return;
     }
     struct sqlite_target *t = sqlite_target_of(target);
+    sqlite3_progress_handler(t->db, 0, NULL, NULL);
     target_rollback(target);
     for (size_t i = 0; t->handlers != NULL && i < t->definition->handler_count; i++) {
         for (size_t k = 0; k < t->handlers[i].count; k++) {

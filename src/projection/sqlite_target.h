@@ -22,5 +22,10 @@ FCT_MUST_USE factum_status fct_sqlite_target_open(struct fct_model_file *file,
                                                   const struct fct_definition *definition,
                                                   struct fct_build build,
                                                   struct fct_target **target, factum_error *err);
+/* Ends the statements of an event with CANCELLED when *stop becomes true (NULL: never), and with
+ * FAILED when the event takes more than |event_ms_max| milliseconds. Without this call neither. */
+#define FCT_EVENT_MS_MAX INT64_C(60000)
+void fct_sqlite_target_limit(struct fct_target *target, const _Atomic bool *stop,
+                             int64_t event_ms_max);
 
 #endif
