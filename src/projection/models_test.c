@@ -727,6 +727,28 @@ static void it_is_asked_as_of_a_moment(void **state)
     assert_answer(world, late, "SELECT count(*) AS n FROM order_summary", "n;320");
 }
 
+static factum_status check_schema(struct world *world, const char *subject, const char *schema,
+                                  factum_error *err)
+{
+    return factum_projection_schema_check(world->store, factum_slice_from(subject),
+                                          factum_slice_from(schema), err);
+}
+
+static void a_schema_that_takes_a_field_away_names_the_projection(void **state)
+{
+    static const char without[] = "{\"type\":\"object\",\"additionalProperties\":false,"
+                                  "\"properties\":{\"orderId\":{\"type\":\"string\"}}}";
+    factum_error err;
+    struct world *world = *state;
+    (void)deploy(world, v1);
+    assert_status(check_schema(world, "order/OrderPlaced", without, &err), FACTUM_INVALID);
+    assert_text(err, "order_summary");
+    assert_text(err, "total");
+    assert_ok(check_schema(world, "order/OrderPlaced", "{\"type\":\"object\"}", &err), err);
+    assert_ok(check_schema(world, "order/OrderShipped", without, &err), err); /* not wanted */
+    assert_ok(check_schema(world, "customer/OrderPlaced", without, &err), err);
+}
+
 static int64_t same_moment(void *data)
 {
     (void)data;
@@ -811,6 +833,7 @@ int main(void)
         BOTH(it_goes_on_where_it_was),
         BOTH(it_is_asked_as_of_a_moment),
         BOTH(events_of_one_moment_are_told_apart_by_position),
+        BOTH(a_schema_that_takes_a_field_away_names_the_projection),
         BOTH(a_removed_model_is_gone),
         BOTH(a_host_that_was_just_opened_is_waited_for),
     };

@@ -1,5 +1,5 @@
-/* model_image.c - what a crash has left in the file of a model, and what queries answer, against the
- * fold of the events. See model_world.h. */
+/* model_image.c - what a crash has left in the file of a model, and what queries answer, against
+ * the fold of the events. See model_world.h. */
 #include <inttypes.h>
 #include <sqlite3.h>
 #include <stdio.h>

@@ -20,7 +20,6 @@
 #include "projection/models_int.h"
 
 #define STEP_MS 20
-#define WAIT_MS 60000
 #define SKUS 7u
 #define TOGETHER_MAX 5
 
@@ -354,11 +353,17 @@ bool world_has_crashed(const struct world *world)
     return fct_sim_disk_has_stopped(world->disk);
 }
 
+uint64_t world_clock(void)
+{
+    return fct_os_monotonic(fct_os_real());
+}
+
 bool world_wait(struct world *world)
 {
     factum_error err;
     uint64_t place = world->known > 0 ? world->positions[world->known - 1] : 0;
-    for (int waited = 0; waited < WAIT_MS; waited += STEP_MS) {
+    uint64_t until = world_clock() + WORLD_PATIENCE;
+    while (world_clock() < until) {
         factum_status status =
             factum_models_wait(world->models, FCT_SLICE(WORLD_MODEL), place, STEP_MS, NULL, &err);
         if (world_has_crashed(world)) {

@@ -20,6 +20,7 @@
 #define WORLD_BUILDS_MAX 4
 #define WORLD_MODEL "ledger"
 #define WORLD_DEFINITION_SIZE 4096
+#define WORLD_PATIENCE UINT64_C(120000000000) /* nanoseconds: then a test waits for nothing */
 
 enum spec_kind { SPEC_OPENED, SPEC_MOVED, SPEC_LINKED, SPEC_LISTED };
 
@@ -80,6 +81,8 @@ bool world_append(struct world *world, size_t count);
 /* The disk crashes at its changing call number |after| from now on. */
 void world_crash_after(struct world *world, uint64_t after);
 bool world_has_crashed(const struct world *world);
+/* Nanoseconds of the system's clock that does not go back; the disk's stands still. */
+uint64_t world_clock(void);
 /* Until the model has every event, or the disk has crashed: false. */
 bool world_wait(struct world *world);
 /* Prints the builds, for whoever looks for the cause of a failure. */
