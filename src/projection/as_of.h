@@ -17,7 +17,7 @@
 #include "projection/models_int.h"
 
 #define FCT_AS_OF_LOCK "as-of.lock" /* in the directory of the models */
-#define FCT_AS_OF_PREFIX "as-of-" /* of the directories, in that of the models */
+#define FCT_AS_OF_PREFIX "as-of-"   /* of the directories, in that of the models */
 
 struct fct_as_of {
     struct fct_hosted_build *build; /* held */

@@ -17,7 +17,7 @@
 #include "os/os.h"
 #include "projection/sqlite_status.h"
 
-#define LOOK_STEPS 20000 /* a fraction of a millisecond */
+#define LOOK_STEPS 20000                      /* a fraction of a millisecond */
 #define TARGET_SQL_SIZE_MAX ((size_t)1 << 20) /* a definition has 256 KiB */
 
 /* The statements of the bookkeeping; ?1 is the build's name wherever there is one. */
@@ -104,11 +104,11 @@ static sqlite3_stmt *own_of(struct sqlite_target *t, enum own which)
 /* A failure that lies in the file, and not in the moment, with what to do about it. */
 FCT_COLD static factum_status advise(factum_status status, factum_error *err)
 {
-    const char *advice = status == FACTUM_CORRUPT ? "damaged? delete the file: it is rebuilt"
-                         : status == FACTUM_FAILED && err != NULL &&
-                                 strstr(err->text, ": no such ") != NULL
-                             ? "changed by hand? rebuild the model, or delete its file"
-                             : NULL;
+    const char *advice =
+        status == FACTUM_CORRUPT ? "damaged? delete the file: it is rebuilt"
+        : status == FACTUM_FAILED && err != NULL && strstr(err->text, ": no such ") != NULL
+            ? "changed by hand? rebuild the model, or delete its file"
+            : NULL;
     if (advice == NULL || err == NULL || strstr(err->text, "delete ") != NULL) {
         return status;
     }

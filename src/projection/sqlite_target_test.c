@@ -334,12 +334,15 @@ static void a_table_that_is_gone_is_a_broken_model(void **state)
     model_exec(f->model->file->db, "DROP TABLE orders__v1");
     begin(f, 1);
     assert_status(insert(f, "a", 1), FACTUM_FAILED);
-    assert_text(f->err, "test.sql:10: no such table: orders__v1 (changed by hand? rebuild the model, or");
+    assert_text(f->err,
+                "test.sql:10: no such table: orders__v1 (changed by hand? rebuild the model, or");
     f->target->ops->rollback(f->target);
     assert_status(
         fct_sqlite_target_open(f->model->file, &f->made.definition, model_v1, &again, &f->err),
         FACTUM_FAILED);
-    assert_text(f->err, "no such table: orders__v1 (changed by hand? rebuild the model, or delete its file)");
+    assert_text(
+        f->err,
+        "no such table: orders__v1 (changed by hand? rebuild the model, or delete its file)");
     assert_null(again);
     assert_status(
         fct_sqlite_target_open(f->model->file, &f->made.definition, model_v2, &again, &f->err),
