@@ -39,7 +39,7 @@ struct fct_hosted_build {
     struct fct_source source;
     struct fct_runner *runner;   /* NULL: it is not run here */
     struct fct_model_file *file; /* of the runner's thread alone */
-    int64_t fenced_since;        /* that it stands still with something to do, in ms; 0: not fenced */
+    int64_t fenced_since;        /* it stands still, with something to do; ms; 0: not fenced */
     uint64_t fenced_at;          /* where its checkpoint stands */
 };
 

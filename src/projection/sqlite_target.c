@@ -95,11 +95,11 @@ static sqlite3_stmt *own_of(struct sqlite_target *t, enum own which)
 /* A failure that lies in the file, and not in the moment, with what to do about it. */
 FCT_COLD static factum_status advise(factum_status status, factum_error *err)
 {
-    const char *advice = status == FACTUM_CORRUPT ? "damaged? delete the file: it is rebuilt"
-                         : status == FACTUM_FAILED && err != NULL &&
-                                 strstr(err->text, ": no such ") != NULL
-                             ? "changed by hand? rebuild the model, or delete its file"
-                             : NULL;
+    const char *advice =
+        status == FACTUM_CORRUPT ? "damaged? delete the file: it is rebuilt"
+        : status == FACTUM_FAILED && err != NULL && strstr(err->text, ": no such ") != NULL
+            ? "changed by hand? rebuild the model, or delete its file"
+            : NULL;
     if (advice == NULL || err == NULL || strstr(err->text, "delete ") != NULL) {
         return status;
     }
@@ -348,6 +348,17 @@ static int bind_value(sqlite3_stmt *statement, int index, const factum_value *va
     return SQLITE_MISMATCH;
 }
 
+/* SQLite has one code for a statement that is wrong, whose table is gone, and for a function that
+ * does not take its operands: JSON that is none, a sum that is too big. In the second case the
+ * statement can still be prepared, and the event is at fault. */
+FCT_COLD static bool still_prepares(struct sqlite_target *t, const struct ready_statement *ready)
+{
+    sqlite3_stmt *again = NULL;
+    int code = sqlite3_prepare_v2(t->db, sqlite3_sql(ready->stmt), -1, &again, NULL);
+    (void)sqlite3_finalize(again);
+    return code == SQLITE_OK;
+}
+
 /* What |code| of a statement means: "orders.sql:31: UNIQUE constraint failed: ...". */
 FCT_COLD static factum_status fail_ready(struct sqlite_target *t,
                                          const struct ready_statement *ready, int code,
@@ -355,6 +366,12 @@ FCT_COLD static factum_status fail_ready(struct sqlite_target *t,
 {
     factum_status status = fct_sqlite_fail(
         t->db, code, err, "%.*s:%u", FCT_FMT(t->definition->file), (unsigned)ready->source->line);
+    if (code == SQLITE_ERROR && still_prepares(t, ready)) {
+        status = FACTUM_INVALID;
+        if (err != NULL) {
+            err->status = status;
+        }
+    }
     if (status == FACTUM_INVALID && sqlite3_get_autocommit(t->db) != 0) {
         return fct_wrap(err, FACTUM_FAILED, "the statement has rolled back the whole batch");
     }
