@@ -357,13 +357,15 @@ static int bind_value(sqlite3_stmt *statement, int index, const factum_value *va
     return SQLITE_MISMATCH;
 }
 
-/* Does the statement still fit the tables? */
-static bool can_be_prepared(struct sqlite_target *t, const struct ready_statement *ready)
+/* SQLite has one code for a statement that is wrong, whose table is gone, and for a function that
+ * does not take its operands: JSON that is none, a sum that is too big. In the second case the
+ * statement can still be prepared, and the event is at fault. */
+FCT_COLD static bool still_prepares(struct sqlite_target *t, const struct ready_statement *ready)
 {
     sqlite3_stmt *again = NULL;
-    bool fits = sqlite3_prepare_v2(t->db, sqlite3_sql(ready->stmt), -1, &again, NULL) == SQLITE_OK;
+    int code = sqlite3_prepare_v2(t->db, sqlite3_sql(ready->stmt), -1, &again, NULL);
     (void)sqlite3_finalize(again);
-    return fits;
+    return code == SQLITE_OK;
 }
 
 /* Asked by SQLite every LOOK_STEPS steps of its machine: 1 ends the statement. */
@@ -402,8 +404,7 @@ FCT_COLD static factum_status fail_ready(struct sqlite_target *t,
                         FCT_FMT(t->definition->file), (unsigned)ready->source->line,
                         t->event_ms_max / 1000);
     }
-    /* SQLITE_ERROR is a value that a function cannot take, or a table that is gone. */
-    if (status == FACTUM_FAILED && (code & 0xff) == SQLITE_ERROR && can_be_prepared(t, ready)) {
+    if (code == SQLITE_ERROR && still_prepares(t, ready)) {
         status = FACTUM_INVALID;
         if (err != NULL) {
             err->status = status;

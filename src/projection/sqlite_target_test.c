@@ -18,6 +18,7 @@ struct target_fixture {
     const struct fct_handler *insert; /* :id, :total */
     const struct fct_handler *update; /* :total, :id; expects 1 */
     const struct fct_handler *count;  /* two statements; :sku */
+    const struct fct_handler *parse;  /* :note, JSON, then :id */
     struct fct_target *target;
     struct fct_checkpoint at;
     factum_error err;
@@ -37,6 +38,9 @@ static void define(struct target_fixture *f)
                         " ON CONFLICT (sku) DO UPDATE SET n = {{skus}}.n + excluded.n",
                         "UPDATE {{skus}} SET last = :last WHERE sku = :sku");
     (void)model_on(&f->made, -1, "DELETE FROM {{skus}} WHERE sku = :sku OR sku = :other", NULL);
+    f->parse = model_on(
+        &f->made, -1,
+        "UPDATE {{orders}} SET total = abs(json_extract(:note, '$.total')) WHERE id = :id", NULL);
 }
 
 static void open_target(struct target_fixture *f, struct fct_target **target)
@@ -192,6 +196,12 @@ static void a_fault_of_an_event_is_invalid_and_the_batch_goes_on(void **state)
     assert_text(f->err, "cannot store TEXT value");
     assert_status(update(f, "nobody", 3), FACTUM_INVALID);
     assert_text(f->err, "test.sql:20: expected 1 row, 0 changed");
+    const factum_value no_json[] = {model_text("no JSON"), model_text("a")};
+    assert_status(apply(f, f->parse, no_json, 1), FACTUM_INVALID);
+    assert_text(f->err, "malformed JSON");
+    const factum_value least[] = {model_text("{\"total\":-9223372036854775808}"), model_text("a")};
+    assert_status(apply(f, f->parse, least, 1), FACTUM_INVALID);
+    assert_text(f->err, "integer overflow");
     struct fct_bound_event bad = {.trouble = "the key is missing"};
     assert_status(f->target->ops->apply(f->target, &bad, &f->err), FACTUM_INVALID);
     assert_text(f->err, "the key is missing");
@@ -334,15 +344,13 @@ static void a_table_that_is_gone_is_a_broken_model(void **state)
     model_exec(f->model->file->db, "DROP TABLE orders__v1");
     begin(f, 1);
     assert_status(insert(f, "a", 1), FACTUM_FAILED);
-    assert_text(f->err,
-                "test.sql:10: no such table: orders__v1 (changed by hand? rebuild the model, or");
+    assert_text(f->err, "test.sql:10: no such table: orders__v1 (changed by hand? rebuild");
     f->target->ops->rollback(f->target);
     assert_status(
         fct_sqlite_target_open(f->model->file, &f->made.definition, model_v1, &again, &f->err),
         FACTUM_FAILED);
-    assert_text(
-        f->err,
-        "no such table: orders__v1 (changed by hand? rebuild the model, or delete its file)");
+    assert_text(f->err, "no such table: orders__v1 (changed by hand? rebuild the model, or delete "
+                        "its file)");
     assert_null(again);
     assert_status(
         fct_sqlite_target_open(f->model->file, &f->made.definition, model_v2, &again, &f->err),

@@ -3,8 +3,8 @@
  *     model_probe STORE MODEL diff             which rows a swap would change
  *     model_probe STORE MODEL SQL POSITION...  one query as of each position, one after another
  *
- * Each answer is a line of JSON: what came, the seconds it took, how often its progress was told and
- * how far it was, and this process's peak of memory so far. */
+ * Each answer is a line of JSON: what came, the seconds it took, how often its progress was told,
+ * whether that was in order, and this process's peak of memory so far. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -6,7 +6,6 @@
 #
 # The scenarios run side by side, each with a store and a server of its own. With LONG=1 also those
 # that wait for a build to be taken over, which takes a minute.
-import glob
 import json
 import os
 import re
@@ -31,7 +30,7 @@ DEFINITION = """--@ projection orders version {version}
 --@ from category order
 --@ poison retry 0 within 1s then park
 --@ tables
-CREATE TABLE {{{{orders}}}} (id TEXT PRIMARY KEY, total INTEGER NOT NULL CHECK (total >= 0), pad TEXT);
+CREATE TABLE {{{{orders}}}} (id TEXT PRIMARY KEY, total INTEGER NOT NULL{check}, pad TEXT);
 CREATE TABLE {{{{totals}}}} (name TEXT PRIMARY KEY, n INTEGER NOT NULL, total INTEGER NOT NULL);
 --@ on OrderPlaced
 INSERT INTO {{{{orders}}}} (id, total, pad) VALUES (:orderId, :total, :pad);
@@ -112,22 +111,24 @@ class Site:
                               stdin=subprocess.DEVNULL, timeout=120 * SLOWER)
         return done.returncode, done.stdout.decode("utf-8", "replace")
 
-    def deploy(self, version):
+    def deploy(self, version, check=" CHECK (total >= 0)"):
         name = f"{self.store}-{version}.sql"
         with open(name, "w", encoding="ascii") as out:
-            out.write(DEFINITION.format(version=version))
+            out.write(DEFINITION.format(version=version, check=check))
         code, text = self.call("projection", "deploy", name)
         if code != 0:
             raise RuntimeError(f"deploying: {text}")
 
-    def place(self, count, pad=0):
-        """So many more orders, as commits of 500 at most."""
+    def place(self, count, pad=0, is_bad=lambda number: False):
+        """So many more orders, as commits of 500 at most. Bad ones have a total that no model takes
+        whose totals are not negative."""
         while count > 0:
             some = min(count, 500)
             lines = []
             for _ in range(some):
                 number = len(self.rows) + 1
-                order, total = f"o{number:06}", number * 7 % 101
+                order = f"o{number:06}"
+                total = -number if is_bad(number) else number * 7 % 101
                 self.rows[order] = total
                 lines.append({"stream": f"order-{number}", "type": "OrderPlaced",
                               "data": {"orderId": order, "total": total, "pad": "p" * pad}})
@@ -417,8 +418,7 @@ def deleted_models():
     site.serve()
     site.place(100)
     site.is_right("deleted meanwhile, it is rebuilt at the start")
-    for name in glob.glob(site.file + "*"):
-        os.unlink(name)
+    os.unlink(site.file)
     site.case(site.log_has("projection orders: its file is gone, it is rebuilt"),
               "the file alone is missed even without a new event")
     site.is_right("and rebuilt")
@@ -467,10 +467,42 @@ def garbage_while_served(how):
         site.case(site.wait_state("stopped", "damaged.*delete the file"), "it stops and says what to do",
                   site.builds())
         site.no_parked("no event was parked")
-        for name in glob.glob(site.file + "*"):
-            os.unlink(name)
+        os.unlink(site.file)
     site.place(10)
     site.is_right("it is rebuilt")
+
+
+def every_event_is_bad():
+    site = Site("a bad model")
+    site.place(100)
+    site.is_right("the model applies")
+    site.place(100, is_bad=lambda number: True)
+    site.case(site.wait_state("stopped", "16 events in a row could not be applied.*none is parked.*CHECK"),
+              "it stops and says why", site.builds())
+    site.no_parked("no event was parked")
+    site.act("resume")
+    site.case(site.wait_state("stopped", "16 events in a row"), "a resume alone does not mend it",
+              site.builds())
+    site.no_parked("and parks none either")
+    site.deploy(2, check="")
+    site.act("swap")
+    site.is_right("a better version is deployed and swapped, and has every row")
+
+
+def too_many_are_bad():
+    site = Site("too many parked")
+    site.place(2100, is_bad=lambda number: number % 2 == 0)
+    site.case(site.wait_state("stopped", "1024 keys have parked events, as many as there may be"),
+              "it stops at the limit and says why", site.builds())
+    build = site.in_use()  # the batch that went over the limit was taken back
+    site.case(0 < build["parked"]["keys"] <= 1024 and build["behind"]["events"] > 0 and
+              build["events"] + build["parked"]["events"] + build["behind"]["events"] == 2100,
+              "each event was applied, is parked, or is still to come", build)
+    site.deploy(2, check="")
+    site.act("swap")
+    site.is_right("a better version is deployed and swapped, and has every row")
+    site.case(site.in_use()["version"] == 2 and site.in_use()["parked"]["events"] == 0,
+              "nothing is parked in it", site.builds())
 
 
 # ---- an older backup ----------------------------------------------------------------------------
@@ -510,8 +542,7 @@ def older_backup(remedy):
         site.case(site.log_has("projection orders, version 1: checkpoint_ahead"), "so does the log")
     site.place(100)
     if remedy == "delete":
-        for name in glob.glob(site.file + "*"):
-            os.unlink(name)
+        os.unlink(site.file)
     elif remedy == "rebuild":
         site.act("rebuild")
         site.act("swap")
@@ -545,7 +576,7 @@ def clean_up():
 
 
 SCENARIOS = [(two_runs,), (server_and_run,), (full_disk,), (locked_file,), (dropped_table,),
-             (deleted_models,), (garbage_while_stopped,), (garbage_while_served, "garbage"),
+             (deleted_models,), (every_event_is_bad,), (too_many_are_bad,), (garbage_while_stopped,), (garbage_while_served, "garbage"),
              (garbage_while_served, "half"), (garbage_while_served, "nothing"),
              (older_backup, "delete"), (older_backup, "rebuild"), (older_backup, "by itself")]
 
