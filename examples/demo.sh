@@ -192,7 +192,7 @@ served() { # served PUBLISHER: a command
     printf '%s$ factum --store served.factum serve --insecure --listen 127.0.0.1:%s &%s\n' "$green" "$port" "$plain"
     printf '%s$ follow 127.0.0.1 %s /api/v1/events?category=order %s >followed.ndjson &%s\n' \
         "$green" "$port" "$orders" "$plain"
-    timeout 100 "$programs/follow" 127.0.0.1 "$port" '/api/v1/events?category=order' "$orders" >followed.ndjson 2>follow.log &
+    timeout 600 "$programs/follow" 127.0.0.1 "$port" '/api/v1/events?category=order' "$orders" >followed.ndjson 2>follow.log &
     following=$! others=$!
     printf '%s$ %s &%s\n' "$green" "$1" "$plain"
     $1 >published.txt 2>&1 &

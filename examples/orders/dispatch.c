@@ -152,7 +152,7 @@ static factum_status give_parcel(struct dispatch *d, const factum_event *event, 
         return FACTUM_OK; /* of somebody else */
     }
     factum_status status = factum_resequencer_give(d->resequencer, &item, event->created, err);
-    return status < 0 && status != FACTUM_PENDING ? status : FACTUM_OK;
+    return status < 0 ? status : FACTUM_OK; /* held, released, parked or dropped */
 }
 
 static factum_status open_resequencer(struct dispatch *d, factum_error *err)
