@@ -211,6 +211,8 @@ static void an_answer_that_is_cut_or_changed_is_refused(void **state)
     }
 }
 
+#define NO_ROWS "{\"columns\":[\"x\"],\"rows\":[],"
+
 static void answers_without_what_they_must_have_are_refused(void **state)
 {
     static const char *const texts[] = {
@@ -221,11 +223,10 @@ static void answers_without_what_they_must_have_are_refused(void **state)
         "{\"columns\":[7],\"rows\":[]}",
         "{\"columns\":\"x\",\"rows\":[]}",
         "{\"columns\":[\"x\"],\"rows\":[]}",
-        "{\"columns\":[\"x\"],\"rows\":[],\"asOf\":{\"token\":\"x\",\"version\":1,\"created\":null}"
-        ","
-        "\"behind\":{\"events\":-1,\"seconds\":0}}",
-        "{\"columns\":[\"x\"],\"rows\":[],\"asOf\":{\"token\":\"x\",\"version\":1,\"created\":7},"
-        "\"behind\":{\"events\":1,\"seconds\":0}}",
+        (NO_ROWS "\"asOf\":{\"token\":\"x\",\"version\":1,\"created\":null},"
+                 "\"behind\":{\"events\":-1,\"seconds\":0}}"),
+        (NO_ROWS "\"asOf\":{\"token\":\"x\",\"version\":1,\"created\":7},"
+                 "\"behind\":{\"events\":1,\"seconds\":0}}"),
     };
     (void)state;
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
