@@ -30,7 +30,7 @@ static int record_act(struct read_models *models, factum_projection_act act, fac
     return status == FACTUM_INVALID ? EXIT_REFUSED : code; /* what is there does not let it */
 }
 
-/* The build that a swap waits for may have stopped, and then it waits for ever. */
+/* A build that has stopped never catches up. */
 struct stopped {
     bool any;
     char text[512];
@@ -61,7 +61,7 @@ bool act_has_stopped(const struct read_models *models, factum_slice name)
 }
 
 static int wait_for_act(const struct read_models *models, const struct patience *patience,
-                        factum_projection_act act, uint64_t revision)
+                        uint64_t revision)
 {
     factum_error err;
     struct progress progress;
@@ -81,8 +81,6 @@ static int wait_for_act(const struct read_models *models, const struct patience 
             code = status == FACTUM_INVALID ? EXIT_REFUSED : code;
         } else if (wait_ms == 0) {
             code = fail_late(&err);
-        } else if (act == FACTUM_ACT_SWAP && act_has_stopped(models, name)) {
-            code = EXIT_NOT_YET;
         }
         models_progress(models, name, &progress);
     }
@@ -205,7 +203,7 @@ int act_run(struct read_models *models, factum_projection_act act, factum_slice 
     }
     bool done = code == 0 && is_carried_out(models);
     if (done) {
-        code = wait_for_act(models, &patience, act, result.revision);
+        code = wait_for_act(models, &patience, result.revision);
     }
     if (code == 0) {
         print_act(models, act, &result, done);
