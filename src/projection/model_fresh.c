@@ -252,15 +252,31 @@ static bool is_in_use(const struct fct_hosted_build *build)
     return in_use;
 }
 
-/* DONE: the build is not in use any more. */
-static factum_status wait_for_build(struct fct_hosted_build *build, uint64_t place, int64_t until,
-                                    factum_build_status *status, factum_error *err)
+/* Has |build| come to |place|? Does not look into the store, so the answer is also no if nothing of
+ * the rest is for the build; its runner moves its place soon after. */
+static factum_status has_reached(struct fct_hosted_build *build, uint64_t place, bool *has,
+                                 factum_error *err)
+{
+    struct fct_runner_status from;
+    factum_status status = look_at_build(build, &from, err);
+    *has = status == FACTUM_OK && from.place >= place;
+    return status == FACTUM_NOT_FOUND ? FACTUM_OK : status; /* its file is being made */
+}
+
+/* |wanted|: the build is known to want something of the rest. Otherwise the store is looked into
+ * once at the start; and in any case every POLL_MS, not at each change, which wakes all who wait.
+ * DONE: the build is not in use any more. */
+static factum_status wait_for_build(struct fct_hosted_build *build, uint64_t place, bool wanted,
+                                    int64_t until, factum_build_status *status, factum_error *err)
 {
     struct factum_models *models = build->models;
+    bool look = !wanted;
+    int64_t looked = clock_ms();
     for (;;) {
         bool has = false;
         uint32_t seen = atomic_load(&models->changes);
-        factum_status found = fct_hosted_build_has(build, place, &has, err);
+        factum_status found = look ? fct_hosted_build_has(build, place, &has, err)
+                                   : has_reached(build, place, &has, err);
         if (found != FACTUM_OK || has) {
             return found;
         }
@@ -268,11 +284,15 @@ static factum_status wait_for_build(struct fct_hosted_build *build, uint64_t pla
             return FACTUM_DONE; /* another build has come into use: wait for that one */
         }
         int64_t left = until == INT64_MAX ? POLL_MS : until - clock_ms();
-        if (left <= 0) {
+        if (left <= 0 && look) {
             return too_late(build, place, status, err);
         }
         left = left < POLL_MS ? left : POLL_MS;
-        (void)fct_word_wait(&models->changes, seen, (uint64_t)left * 1000000u);
+        if (left > 0) {
+            (void)fct_word_wait(&models->changes, seen, (uint64_t)left * 1000000u);
+        }
+        look = left <= 0 || clock_ms() - looked >= POLL_MS;
+        looked = look ? clock_ms() : looked;
     }
 }
 
@@ -290,7 +310,7 @@ factum_status factum_models_wait(factum_models *models, factum_slice model, uint
     while (found == FACTUM_DONE) {
         found = fct_models_in_use(models, model, &build, err);
         if (build != NULL) {
-            found = wait_for_build(build, place, until, status, err);
+            found = wait_for_build(build, place, false, until, status, err);
             fct_hosted_build_release(build);
         }
     }
@@ -328,7 +348,7 @@ factum_status factum_models_wait_sync(factum_models *models, const factum_new_ev
         struct fct_hosted_build *build = fct_hosted_build_hold(models, model, FCT_ROLE_IN_USE);
         if (build != NULL && build->definition->mode == FACTUM_PROJECTION_SYNC &&
             wants_any(build, events, count)) {
-            found = wait_for_build(build, place, until, status, err);
+            found = wait_for_build(build, place, true, until, status, err);
         }
         fct_hosted_build_release(build);
         if (found == FACTUM_DONE) { /* a swap: the same model again */
