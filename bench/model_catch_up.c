@@ -1,7 +1,7 @@
 /* model_catch_up.c - projections that read a store from its start, and a rebuild, beside a loop
- * that is written by hand and does the same: the public cursor, factum/json.h, prepared statements, a
- * checkpoint in the transaction of each batch; WAL, synchronous=FULL, the same cache. Rounds of all
- * kinds by turns, on new files; each ends when everything counts. */
+ * that is written by hand and does the same: the public cursor, factum/json.h, prepared
+ * statements, a checkpoint in the transaction of each batch; WAL, synchronous=FULL, the same
+ * cache. Rounds of all kinds by turns, on new files; each ends when everything counts. */
 #include "model.h"
 
 #include <factum/json.h>
