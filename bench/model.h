@@ -1,5 +1,5 @@
-/* model.h - what the parts of the bench of read models share: the store with the load of workload.h,
- * projections over it, and the output of rows. Parts: model.c. */
+/* model.h - what the parts of the bench of read models share: the store with the load of
+ * workload.h, projections over it, and the output of rows. Parts: model.c. */
 #ifndef BENCH_MODEL_H
 #define BENCH_MODEL_H
 #include <factum/factum.h>

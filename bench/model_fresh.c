@@ -1,5 +1,5 @@
-/* model_fresh.c - what it costs to ask a read model: a wait for what is there already, small queries
- * one after another and from two threads, and queries as of a moment. */
+/* model_fresh.c - what it costs to ask a read model: a wait for what is there already, small
+ * queries one after another and from two threads, and queries as of a moment. */
 #include "model.h"
 
 #include <pthread.h>

@@ -4,9 +4,9 @@
  * Append to visible, open loop: event i is due at a fixed time and is submitted then, whatever has
  * become of those before it; its time counts from when it was due. A watcher asks over HTTP, with
  * the token of the oldest event that it has not seen: the server answers once the model has it.
- * Every event up to the place that the answer says was visible by then. So a time has the append, the model, the
- * query and both answers in it, and, because one query is under way at a time, the rest of the one
- * before.
+ * Every event up to the place that the answer says was visible by then. So a time has the append,
+ * the model, the query and both answers in it, and, because one query is under way at a time, the
+ * rest of the one before.
  *
  * Mode sync: one model wants events of the type OrderPaid and is of mode sync, another one wants
  * OrderPlaced and is not; appends of the two types take turns. */

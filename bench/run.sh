@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# run.sh BUILD - measures goals E1 to E11, E13, E15 and E16: Factum beside SQLite, LMDB, RocksDB and the
-# bare log, in one run.
+# run.sh BUILD - measures goals E1 to E11, E13, E15, E16 and R1 to R5: Factum beside SQLite, LMDB, RocksDB
+# and the bare log, and its read models beside a loop written by hand, in one run.
 #
-#   make bench                         everything, about seven minutes; bench/results/
+#   make bench                         everything, about ten minutes; bench/results/
 #   ONLY="raw-pre factum" make bench   some sections: raw-pre raw factum lmdb rocksdb sqlite-full
-#                                      factum-10M
+#                                      factum-10M models models-live
 #   WL_SECS=0.2 WL_EVENTS=100000       a quick look (parameters: workload.h)
 #   BENCH_DIR=/some/disk               where data goes (default /var/tmp); not a tmpfs
 #   NICE=-10 SETTLE=10 NOISE=15 TRIES=2   priority; seconds of waiting for a quiet CPU before a section; a
@@ -12,8 +12,9 @@
 # A timing never fails it; wrong or lost events do.
 set -u
 cd "$(dirname "$0")" || exit 1
-bin=$(cd .. && cd "${1:-build/bench}" && pwd)/bench || exit 1
-: "${ONLY:=raw-pre factum raw lmdb rocksdb sqlite-full factum-10M}"
+build=$(cd .. && cd "${1:-build/bench}" && pwd) || exit 1
+bin=$build/bench
+: "${ONLY:=raw-pre factum raw lmdb rocksdb sqlite-full factum-10M models models-live}"
 : "${BENCH_DIR:=/var/tmp}" "${NICE:=-10}" "${SETTLE:=10}" "${NOISE:=15}" "${TRIES:=2}"
 export WL_SECS="${WL_SECS:-0.7}" WL_REPS="${WL_REPS:-3}" WL_EVENTS="${WL_EVENTS:-1000000}"
 mkdir -p results
@@ -55,6 +56,26 @@ big() {
     WL_EVENTS=$((WL_EVENTS / 10))
 }
 
+# Read models: from a store on disk, then of a server that runs.
+models() {
+    local part
+    for part in load catch-up rebuild fresh as-of; do
+        LIMIT=300 bench "$bin/model" $part "$dir" || return
+    done
+}
+models_live() {
+    local port pid
+    port=$(free_port)
+    launch "$build/src/factum" serve --insecure --allow-deploy --listen "127.0.0.1:$port" \
+        --store "$dir/store"
+    for _ in {1..100}; do
+        ss -ltnH "sport = :$port" | grep -q . && break
+        sleep 0.1
+    done
+    bench "$bin/model" live "$port"
+    stop "$pid"
+}
+
 row env events load "$WL_EVENTS" ""
 section raw-pre appends
 section factum factum
@@ -63,6 +84,8 @@ section lmdb store
 section rocksdb store
 section sqlite-full store
 section factum-10M big
+section models models
+section models-live models_live
 row env seconds run $SECONDS s
 python3 table.py "$tsv" | tee results/table.txt
 exit $failed

@@ -1,12 +1,12 @@
 # sections.sh - what run.sh and server.sh have in common: rows, and sections that wait for a quiet CPU.
 # Sourced. Needs $tsv, $work, $bin, the array nice, and ONLY, SETTLE, NOISE, TRIES; sets $failed. A
-# process started with launch is stopped with stop, or at the end.
+# process started with launch is stopped with stop, or at the end. LIMIT: seconds that a program may take.
 declare -A pids=()
 failed=0
 
 row() { printf '%s\t%s\t%s\t%s\t%s\t0.00\n' "$@" >>"$tsv"; }
 bench() {
-    timeout -k 5 120 "${nice[@]}" "$@" >>"$tsv" 2>"$work/err" && return
+    timeout -k 5 "${LIMIT:-120}" "${nice[@]}" "$@" >>"$tsv" 2>"$work/err" && return
     echo "failed: ${*:2} $(tail -1 "$work/err")" >&2
     failed=1
     return 1
@@ -20,6 +20,14 @@ stop() { # stop PID [SIGNAL], and wait for it
     kill "-${2:-TERM}" "$1" 2>/dev/null
     wait "$1" 2>/dev/null # and the shell does not say how it ended
     unset "pids[$1]"
+}
+free_port() {
+    local p
+    for _ in {1..100}; do
+        p=$((20000 + RANDOM % 12000))
+        ss -ltnH "sport = :$p" | grep -q . || { echo $p; return; }
+    done
+    exit 1
 }
 clean_up() {
     local p

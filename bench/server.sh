@@ -31,14 +31,6 @@ there() { # there PEER PROGRAM
     skipped+=("$1")
     return 1
 }
-free_port() {
-    local p
-    for _ in {1..100}; do
-        p=$((20000 + RANDOM % 12000))
-        ss -ltnH "sport = :$p" | grep -q . || { echo $p; return; }
-    done
-    exit 1
-}
 # MB of a server's processes: all but the files they map, pages they share counted once; with what
 # shared memory has come to be since $shm0 (PostgreSQL's buffers)
 mem() {

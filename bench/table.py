@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""table.py RESULTS.tsv - goals E1 to E11, E13, E15 and E16 as ratios of one run: what was measured, what was to be reached."""
+"""table.py RESULTS.tsv - goals E1 to E11, E13, E15, E16 and R1 to R5 as ratios of one run: what was measured, what was to be reached."""
 import sys
 
 rows, spread, foreign = {}, {}, {}
@@ -59,6 +59,7 @@ def goal(name, what, value, base, must, reach, upper=False):
 
 
 BIG = "factum-10M"
+LIVE = "1000 events/s"
 ALL = ("raw-pre", "raw", "factum") + PEERS
 print_table("Append, durable events/s", "append",
             ["g1", "g100", "g256", "g1000", "a256", "w1", "w16", "w64", "w256"], ALL)
@@ -88,6 +89,28 @@ if get(BIG, "open", "new process") is not None:
             ("index", "bytes/event", "B"), ("mem_growth", "anonymous after load", "MB"),
             ("rss", "opened, idle", "MB")):
         print(f"  {metric + ', ' + param:45} {number(get(BIG, metric, param)):>10} {unit}")
+
+if ("factum", "catch_up", "one projection") in rows or ("factum", "visible_p50", LIVE) in rows:
+    print_table("Read models: catch-up, events/s, all projections together", "catch_up",
+                ["one projection", "three projections"], ("hand", "factum"))
+    print_table("  the same a second of CPU time", "catch_up_cpu",
+                ["one projection", "three projections"], ("hand", "factum"))
+    print_table("  the loop by hand without parts of it", "catch_up",
+                ["read only", "read and parse", "SQLite, no parsing"], ("hand",))
+    print_table("  queries of one row/s", "model_query", ["1 thread", "2 threads"], ("factum", "sqlite"))
+    print()
+    for metric, param, unit in (
+            ("rebuild", "one projection", "events/s"), ("rebuild_cpu", "one projection", "events/s of CPU time"),
+            ("wait", "already there", "ns"), ("as_of", "first question, near the end", "ms"),
+            ("as_of", "the same moment again", "ms"), ("as_of", "1,000 events later", "ms"),
+            ("as_of", "2,000 events earlier", "ms")):
+        print(f"  {metric + ', ' + param:45} {number(get('factum', metric, param)):>10} {unit}")
+    print("\n  a server that runs, us" + " " * 27 + "".join(f"{q:>10}" for q in ("p50", "p99", "max")))
+    for metric, param in [("acknowledged", LIVE), ("visible", LIVE)] + [
+            ("sync_append", f"{m}, {w}") for w in ("1 writer", "16 writers")
+            for m in ("no model wants it", "mode async", "mode sync")]:
+        print(f"  {metric + ', ' + param:48}" + "".join(
+            f"{number(get('factum', f'{metric}_{q}', param)):>10}" for q in ("p50", "p99", "max")))
 
 print("\nGoals (ratios of this run)")
 
@@ -130,4 +153,16 @@ goal("E15", "time of a commit with 1,000 listeners / with none",
      f("listeners", "none"), f("listeners", "1000"), 1.1, 1.02, True)
 goal("E16", "verify / replay in the same run, 10M events",
      get(BIG, "verify", "all"), get(BIG, "verify", "replay"), .2, .5)
+goal("R1", "catch-up of one projection / loop by hand", f("catch_up_ratio", "one projection"), 1, .8, .9)
+goal("R1", "catch-up of three projections / three loops by hand",
+     f("catch_up_ratio", "three projections"), 1, .8, .9)
+goal("R2", "rebuild / 300,000 events a second", f("rebuild", "one projection"), 300000, 1, None)
+goal("R3", "append to visible, p99 / 20 ms", f("visible_p99", LIVE), 20000, 1, None, True)
+goal("R3", "append to visible, p50 / append to answer, p50", f("visible_p50", LIVE),
+     f("acknowledged_p50", LIVE), None, 2, True)
+goal("R4", "append with mode sync, p50 / mode async, 1 writer", f("sync_append_p50", "mode sync, 1 writer"),
+     f("sync_append_p50", "mode async, 1 writer"), None, 3, True)
+goal("R4", "append with mode sync, p50 / mode async, 16 writers",
+     f("sync_append_p50", "mode sync, 16 writers"), f("sync_append_p50", "mode async, 16 writers"), None, 3, True)
+goal("R5", "wait for what is there / 1 us", f("wait", "already there"), 1000, 1, None, True)
 print("\nCPU that others took: " + ", ".join(f"{p} {v:.0f} %" for p, v in foreign.items()))
