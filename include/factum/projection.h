@@ -147,7 +147,8 @@ factum_projection_act_record(factum_store *store, const factum_act_request *requ
 
 /* Would |schema|, registered for |subject|, take away what a deployed projection needs? OK: no.
  * CONDITION_FAILED: yes, and the text names the projection, its version and the field. A schema
- * that is not JSON says nothing. For those who register schemas (registry.h). As factum_projection_list. */
+ * that is not JSON says nothing. For those who register schemas (registry.h). As
+ * factum_projection_list. */
 FACTUM_API FACTUM_MUST_USE factum_status factum_projection_schema_check(factum_store *store,
                                                                         factum_slice subject,
                                                                         factum_slice schema,

@@ -101,8 +101,9 @@ void fct_acts_pass(struct fct_acts *acts, uint64_t revision, uint64_t position);
 FCT_MUST_USE factum_status fct_acts_open(factum_store *store, factum_slice name, uint64_t from,
                                          uint64_t upto, const factum_call *call,
                                          factum_cursor **cursor, factum_error *err);
-/* Reads the stream of |name| up to |upto| (UINT64_MAX: its end) and folds it, as it is now. Acts that the host
- * has refused, and events that cannot be parsed, are left out. A stream that is not there gives |any| false. As factum_read. */
+/* Reads the stream of |name| up to |upto| (UINT64_MAX: its end) and folds it, as it is now. Acts
+ * that the host has refused, and events that cannot be parsed, are left out. A stream that is not
+ * there gives |any| false. As factum_read. */
 FCT_MUST_USE factum_status fct_acts_read(factum_store *store, factum_slice name, uint64_t upto,
                                          const factum_call *call, struct fct_acts *acts,
                                          factum_error *err);

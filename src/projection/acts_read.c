@@ -32,8 +32,8 @@ factum_status fct_acts_open(factum_store *store, factum_slice name, uint64_t fro
     return factum_read(store, &request, cursor, err);
 }
 
-/* |acts| after |event|. What is no act, or was refused, changes nothing; but an append has to expect
- * it. */
+/* |acts| after |event|. What is no act, or was refused, changes nothing; but the next append has to
+ * expect it. */
 static factum_status fold_event(struct fct_acts *acts, const factum_event *event,
                                 const struct fct_refused *refused, factum_arena *arena,
                                 factum_error *err)

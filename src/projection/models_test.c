@@ -553,9 +553,9 @@ static void a_statement_without_an_end_does_not_hold_up_the_host(void **state)
         FACTUM_TIMEOUT);
     stop_models(world); /* not after the minute that an event may take */
     start_models(world);
-    assert_status(factum_models_wait(world->models, FCT_SLICE("order_summary"), place, 200, NULL,
-                                     &err),
-                  FACTUM_TIMEOUT);
+    assert_status(
+        factum_models_wait(world->models, FCT_SLICE("order_summary"), place, 200, NULL, &err),
+        FACTUM_TIMEOUT);
 }
 
 /* Each time the host has just begun, and is behind the event that the retry was asked for. */

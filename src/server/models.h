@@ -3,7 +3,8 @@
  *
  * models_sync.c lets appends wait for them, http_models.c shows them, http_model_query.c asks them,
  * http_projections.c deploys their definitions and acts on them, http_models_metrics.c measures
- * them; models_schema.c asks what they need of schemas. A server that is built without SQLite has models_off.c in place of all of these.
+ * them; models_schema.c asks what they need of schemas. A server that is built without SQLite has
+ * models_off.c in place of all of these.
  *
  * Everything that looks at a model may wait, for SQLite or for the store, and so is done by jobs.
  */
@@ -40,8 +41,8 @@ void fct_models_behind_text(const struct fct_behind *behind, char text[FCT_BEHIN
 /* The trailer "factum-behind" with |text| into |field|: how many there are, none if it is empty. */
 size_t fct_models_behind_field(const char *text, struct fct_field *field);
 
-/* May |schema| be registered for |subject|? CONDITION_FAILED: a deployed projection needs what it takes
- * away, says the text. As factum_projection_schema_check. On the thread of a job. */
+/* May |schema| be registered for |subject|? CONDITION_FAILED: a deployed projection needs what it
+ * takes away, says the text. As factum_projection_schema_check. On the thread of a job. */
 FCT_MUST_USE factum_status fct_models_schema_check(struct fct_server *server, factum_slice subject,
                                                    factum_slice schema, factum_error *err);
 
