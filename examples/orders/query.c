@@ -108,6 +108,7 @@ static factum_status query_model(factum_store *store, char **words, int count, f
         .path = words[0],
         .names = &name, /* the others are not needed here */
         .name_count = 1,
+        .copy = true, /* the server keeps them too, and decides about swaps */
     };
     factum_models *models = NULL;
     factum_status status = factum_models_open(store, &options, &models, err);

@@ -105,15 +105,15 @@ typedef struct factum_changes {
 
 /* Tells |changes| which rows differ between the version in use and the one built beside it, table
  * by table, by primary keys, up to |changes_max| (0: all). *total, optional, is how many there are
- * in any case. NOT_FOUND: nothing is built beside. */
-FACTUM_API FACTUM_MUST_USE factum_status factum_models_diff(factum_models *models,
-                                                            factum_slice model,
-                                                            uint64_t changes_max,
-                                                            const factum_changes *changes,
-                                                            uint64_t *total, factum_error *err);
+ * in any case. |progress|, or NULL, gets the rows that were read, and 0; its false, and that of
+ * |changes|, end it: CANCELLED. NOT_FOUND: nothing is built beside. */
+FACTUM_API FACTUM_MUST_USE factum_status factum_models_diff(
+    factum_models *models, factum_slice model, uint64_t changes_max, const factum_changes *changes,
+    const factum_progress *progress, uint64_t *total, factum_error *err);
 /* Applies the parked event at |position| in a transaction that is rolled back, and tells |changes|
  * which rows it would change. What is wrong with it is the status and text of the failure:
- * INVALID. NOT_FOUND: no such event is parked. */
+ * INVALID. NOT_FOUND: no such event is parked. CANCELLED: by |changes|. FAILED: it takes more than
+ * ten seconds. TOO_BIG: it changes more than 64 MiB of rows. BUSY. */
 FACTUM_API FACTUM_MUST_USE factum_status factum_models_try(factum_models *models,
                                                            factum_slice model, uint64_t position,
                                                            const factum_changes *changes,

@@ -51,6 +51,9 @@ typedef struct factum_models_options {
     uint64_t parked_keys_max;   /* 0: 1,024. At a limit the runner stops; nothing is dropped */
     uint64_t parked_events_max; /* of one key; 0: 1,024 */
     const factum_log_sink *log; /* copied; NULL: silent */
+    /* These are copies of models that another host keeps: an act that cannot be carried out here is
+     * refused here alone, not for everybody. */
+    bool copy;
 } factum_models_options;
 
 /* Opens the models of |store|, which must stay open longer, and runs them on threads of their own

@@ -118,8 +118,8 @@ typedef enum factum_projection_act {
     FACTUM_ACT_REMOVE = 3,   /* the model goes; it can be deployed again later */
     FACTUM_ACT_REBUILD = 4,  /* the version in use is built once more, beside it */
     FACTUM_ACT_SWAP = 5,     /* what was built beside comes into use, in one transaction, once
-                                it has caught up; of a paused projection at once, as it is */
-    FACTUM_ACT_ROLLBACK = 6, /* what was in use before comes back */
+                                it has caught up. Refused while paused, or if it has stopped */
+    FACTUM_ACT_ROLLBACK = 6, /* what was in use before comes back, for 24 hours after the swap */
     FACTUM_ACT_RETRY = 7, /* parked events of |key| are applied in their order, until one fails */
     FACTUM_ACT_RETRY_ALL = 8, /* of every key */
     FACTUM_ACT_SKIP = 9       /* the parked event at |position| is left out: no build that cannot

@@ -86,10 +86,12 @@ typedef struct factum_remote_answer {
 /* Sends |request| on a connection of |store|, which was opened by an address, and waits for the
  * answer. OK: its status is 200 to 299, and |body| (or NULL: it is not wanted) has all of it. A
  * refusal of the server is the status that its problem details name (RFC 9457: "code"), with their
- * detail as the text, or IO if they name none; |body| is told nothing then. UNSUPPORTED: the store
- * is no server's. UNREACHABLE, also if the connection is lost in the middle of the answer.
- * UNKNOWN_OUTCOME, EXPIRED (timeout_ms), TOO_BIG, CANCELLED, WRONG_TIMELINE, IO (the server has
- * broken off the answer), INVALID, NO_MEMORY. |answer| is optional. Any thread. */
+ * detail as the text, or IO if they name none; |body| is not called then. UNSUPPORTED: the store
+ * was not opened by an address. UNREACHABLE, also if the connection is lost in the middle of the
+ * answer. UNKNOWN_OUTCOME, EXPIRED (timeout_ms), TOO_BIG, CANCELLED, WRONG_TIMELINE, IO (the server
+ * has broken off the answer), INVALID, NO_MEMORY. After any failure but a refusal the server may
+ * have done what was asked. |answer| is optional. Any thread, but not in a callback of the library.
+ */
 FACTUM_API FACTUM_MUST_USE factum_status factum_remote_send(factum_store *store,
                                                             const factum_remote_request *request,
                                                             const factum_remote_body *body,

@@ -76,6 +76,8 @@ static int wait_for_act(const struct read_models *models, const struct patience 
         }
         if (interrupted) {
             code = EXIT_INTERRUPTED;
+        } else if (status == FACTUM_BUSY && wait_ms > 0) { /* others wait too: again in a moment */
+            pause_a_little();
         } else if (status != FACTUM_TIMEOUT) {
             code = fail_with(status, &err);
             code = status == FACTUM_INVALID ? EXIT_REFUSED : code;

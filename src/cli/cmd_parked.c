@@ -293,16 +293,21 @@ static int host_if_here(struct read_models *models)
                                           : read_models_host(models, models->options->arguments[0]);
 }
 
-static int say_what_stays(const struct read_models *models)
+/* The act is done, whatever comes of counting. */
+static void say_what_stays(const struct read_models *models)
 {
-    uint64_t count;
+    factum_error err;
     char text[64];
-    int code = count_parked(models, (factum_slice){NULL, 0}, &count);
-    if (code == 0 && count > 0) {
+    uint64_t count = 0;
+    const factum_parked_each each = {&count, count_one};
+    const factum_slice name = factum_slice_from(models->options->arguments[0]);
+    factum_status status = models_parked(models, name, (factum_slice){NULL, 0}, &each, &err);
+    if (status == FACTUM_OK && count > 0) {
         format_things(count, "event is", "events are", text);
         (void)fprintf(stderr, "factum: %s still parked\n", text);
+    } else if (status != FACTUM_OK) {
+        (void)fprintf(stderr, "factum: what is still parked is not known: %s\n", err.text);
     }
-    return code;
 }
 
 static int retry_key(struct read_models *models, factum_slice key)
@@ -322,7 +327,7 @@ static int retry_key(struct read_models *models, factum_slice key)
         code = act_run(models, key.len > 0 ? FACTUM_ACT_RETRY : FACTUM_ACT_RETRY_ALL, key, 0);
     }
     if (code == 0 && !models->elsewhere && !options->quiet) {
-        code = say_what_stays(models);
+        say_what_stays(models);
     }
     return code;
 }
@@ -356,7 +361,7 @@ static int skip_position(struct read_models *models, uint64_t position)
         code = act_run(models, FACTUM_ACT_SKIP, (factum_slice){NULL, 0}, position);
     }
     if (code == 0 && !models->elsewhere && !models->options->quiet) {
-        code = say_what_stays(models);
+        say_what_stays(models);
     }
     return code;
 }

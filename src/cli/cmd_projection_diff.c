@@ -93,8 +93,12 @@ static int print_diff(const struct read_models *models, factum_slice name, uint6
 {
     factum_error err;
     int code = 0;
+    struct progress progress;
+    const factum_progress steps = {&progress, progress_callback};
     struct row_changes changes = {.options = models->options, .shown_max = shown_max};
-    factum_status status = models_diff(models, name, &changes, &err);
+    progress_begin(&progress, "comparing rows", models->options->quiet);
+    factum_status status = models_diff(models, name, &changes, &steps, &err);
+    progress_end(&progress);
     if (changes.failed) {
         (void)complain("out of memory");
         code = EXIT_FAILURE_;

@@ -90,6 +90,10 @@ static int wait_for(const struct read_models *models, uint64_t *place,
         if (interrupted) {
             return EXIT_INTERRUPTED;
         }
+        if (status == FACTUM_BUSY && wait_ms > 0) { /* others ask too: again in a moment */
+            pause_a_little();
+            continue;
+        }
         if (status != FACTUM_TIMEOUT) {
             return fail_with(status, &err);
         }
@@ -315,7 +319,7 @@ const struct command command_query = {
             "  --timeout SECONDS  wait so long at most (no limit)\n"
             "  --at TIME|TOKEN    as it was, by what was recorded by then\n"
             "  --time-at TIME     as it was, by what had happened by then\n"
-            "  --rows-max N       more rows are an error (10000)\n"
+            "  --rows-max N       more rows are an error (10000; a server allows 100000)\n"
             "  --plan             how the rows would be found, in place of the rows\n"
             "  --models DIR       where the models are (the store's directory \"models\")\n"
             "  --csv              as CSV\n"

@@ -60,6 +60,12 @@ int64_t patience_next(const struct patience *patience)
     return left > 0 ? (int64_t)(left * 1000) : 0;
 }
 
+void pause_a_little(void)
+{
+    static const struct timespec pause = {.tv_nsec = LOOK_MS * 1000000};
+    (void)nanosleep(&pause, NULL);
+}
+
 int fail_late(const factum_error *err)
 {
     (void)fflush(stdout);
@@ -151,6 +157,7 @@ int read_models_start(struct read_models *models, const factum_slice *names, siz
         .name_count = count,
         .no_run = no_run,
         .log = &messages,
+        .copy = models->options->models != NULL && is_address(models->options->store),
     };
     factum_status status = factum_models_open(models->store, &options, &models->models, &err);
     return status == FACTUM_OK ? 0 : fail_with(status, &err);

@@ -55,6 +55,8 @@ struct patience {
 bool patience_begin(const struct options *options, struct patience *patience);
 /* Milliseconds until the next look, 0: no time is left. */
 int64_t patience_next(const struct patience *patience);
+/* Before a server that is busy is asked again. */
+void pause_a_little(void);
 /* Not done in time: EXIT_NOT_YET after |err|'s text. */
 int fail_late(const factum_error *err);
 
@@ -83,7 +85,8 @@ factum_status models_parked(const struct read_models *models, factum_slice name,
 factum_status models_query(const struct read_models *models, const factum_model_query *query,
                            const factum_rows *rows, factum_model_answer *answer, factum_error *err);
 factum_status models_diff(const struct read_models *models, factum_slice name,
-                          struct row_changes *changes, factum_error *err);
+                          struct row_changes *changes, const factum_progress *progress,
+                          factum_error *err);
 factum_status models_try(const struct read_models *models, factum_slice name, uint64_t position,
                          struct row_changes *changes, factum_error *err);
 factum_status models_wait(const struct read_models *models, factum_slice name, uint64_t place,

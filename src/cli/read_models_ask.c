@@ -78,14 +78,15 @@ factum_status models_query(const struct read_models *models, const factum_model_
 
 /* Here all changes are told, and counted by that; a server tells as many as are shown. */
 factum_status models_diff(const struct read_models *models, factum_slice name,
-                          struct row_changes *changes, factum_error *err)
+                          struct row_changes *changes, const factum_progress *progress,
+                          factum_error *err)
 {
     const factum_changes each = {changes, row_changes_take};
     const struct served_counts counts = {changes, row_changes_count};
     changes->counted = are_served(models);
     return are_served(models)
                ? served_diff(models->store, name, changes->shown_max, &each, &counts, err)
-               : factum_models_diff(models->models, name, 0, &each, NULL, err);
+               : factum_models_diff(models->models, name, 0, &each, progress, NULL, err);
 }
 
 factum_status models_try(const struct read_models *models, factum_slice name, uint64_t position,

@@ -109,7 +109,9 @@ static struct table_counts *counts_of(struct row_changes *changes, factum_slice 
     if (name == NULL) {
         return NULL;
     }
-    memcpy(name, table.ptr, table.len);
+    if (table.len > 0) {
+        memcpy(name, table.ptr, table.len);
+    }
     name[table.len] = '\0';
     changes->tables[count] = (struct table_counts){.name = name};
     changes->table_count++;

@@ -2,7 +2,7 @@
  * process, asked over the connection of a store that was opened by an address. Layer: cli.
  *
  * The statuses and texts are those that the server gives, which are those of the same functions.
- * An answer that is no JSON, or lacks what it must have, is IO. A signal breaks a call off:
+ * An answer that is not valid JSON, or lacks what it must have, is IO. A signal breaks a call off:
  * CANCELLED. Without the server's library all of them give UNSUPPORTED.
  */
 #ifndef FACTUM_CLI_SERVED_H

@@ -10,6 +10,19 @@
 
 /* ---- builds ---------------------------------------------------------------------------------- */
 
+/* The name of a model: a server may say anything. */
+static factum_slice served_name(struct served_answer *answer, uint32_t object)
+{
+    factum_slice name = served_text(answer, object, "name");
+    for (size_t i = 0; i < name.len; i++) {
+        uint8_t c = name.ptr[i];
+        if (!((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_')) {
+            answer->lacks = "name";
+        }
+    }
+    return name;
+}
+
 static bool tell_build(struct served_answer *answer, uint32_t object, const factum_build_each *each)
 {
     uint32_t as_of = served_member(answer, object, "asOf", FACTUM_JSON_OBJECT);
@@ -17,7 +30,7 @@ static bool tell_build(struct served_answer *answer, uint32_t object, const fact
     factum_slice reason = served_optional(answer, object, "reason");
     factum_build_status status = {
         .size = sizeof status,
-        .model = served_text(answer, object, "name"),
+        .model = served_name(answer, object),
         .version = served_number(answer, object, "version"),
         .in_use = served_bool(answer, object, "inUse"),
         .state = served_state(served_text(answer, object, "state")),
@@ -30,6 +43,9 @@ static bool tell_build(struct served_answer *answer, uint32_t object, const fact
     served_behind(answer, object, &status);
     (void)snprintf(status.reason, sizeof status.reason, "%.*s", (int)reason.len,
                    reason.len > 0 ? (const char *)reason.ptr : "");
+    for (char *c = status.reason; *c != '\0'; c++) { /* it goes to a terminal */
+        *c = (unsigned char)*c < 0x20 || *c == 0x7f ? '?' : *c;
+    }
     return answer->lacks == NULL && each->each(each->data, &status);
 }
 
@@ -61,7 +77,7 @@ static bool tell_parked(struct served_answer *answer, uint32_t object,
 {
     const factum_parked parked = {
         .size = sizeof parked,
-        .model = served_text(answer, object, "name"),
+        .model = served_name(answer, object),
         .version = served_number(answer, object, "version"),
         .key = served_text(answer, object, "key"),
         .position = served_number(answer, object, "position"),

@@ -314,7 +314,11 @@ static void tell_counts(struct served_answer *answer, const struct served_counts
         factum_slice table = served_text(answer, at, "table");
         uint64_t added = served_number(answer, at, "added");
         uint64_t removed = served_number(answer, at, "removed");
-        counts->table(counts->data, table, added, removed, served_number(answer, at, "changed"));
+        uint64_t changed = served_number(answer, at, "changed");
+        if (answer->lacks != NULL) {
+            return;
+        }
+        counts->table(counts->data, table, added, removed, changed);
     }
 }
 

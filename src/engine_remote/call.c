@@ -1,7 +1,7 @@
 /* call.c - one call of the engine: fields, frames, and how it ended. Layer: engine_remote.
  *
- * Source: the gRPC protocol, "gRPC over HTTP2" (PROTOCOL-HTTP2.md). A plain call has neither its
- * frames nor its outcome. Knows no message.
+ * Source: the gRPC protocol, "gRPC over HTTP2" (PROTOCOL-HTTP2.md). A plain call (HTTP without
+ * gRPC) has no gRPC frames and no grpc-status. Knows no message.
  *
  * Invariants.
  *  1. |h2| is set from a start that succeeded until |ended| is called, once.

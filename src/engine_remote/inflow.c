@@ -354,7 +354,9 @@ static void inflow_park_one(struct distant *distant)
     while (link != &distant->inflows) {
         struct inflow *inflow = FCT_CONTAINER_OF(link, struct inflow, active);
         link = link->next;
-        if (inflow->call.h2 != NULL && !inflow->call.stopped && inflow_holds(&inflow->call)) {
+        bool can_go_on = inflow->plain == NULL; /* it asks for the rest, and HTTP has no rest */
+        if (can_go_on && inflow->call.h2 != NULL && !inflow->call.stopped &&
+            inflow_holds(&inflow->call)) {
             fct_distant_call_stop(&inflow->call);
             return;
         }

@@ -1,7 +1,6 @@
 /* inflow.h - the parts of the engine behind a connection that know nothing of stores: rings, gRPC
  * calls, plain calls of HTTP, and streams of answers that another thread reads. Private to
- * engine_remote; its map and
- * its threads are in remote_int.h. */
+ * engine_remote; its map and its threads are in remote_int.h. */
 #ifndef FCT_ENGINE_REMOTE_INFLOW_H
 #define FCT_ENGINE_REMOTE_INFLOW_H
 
@@ -46,7 +45,7 @@ struct distant_plain {
 };
 struct distant_head {
     unsigned status;
-    char type[64]; /* the answer's content type, cut */
+    char type[64]; /* the answer's content type, truncated */
 };
 
 struct distant_call;

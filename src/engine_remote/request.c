@@ -15,6 +15,7 @@
 #include "core/error.h"
 #include "core/sized.h"
 #include "core/slice.h"
+#include "engine/deliver.h"
 #include "engine_remote/remote_int.h"
 
 #define BODY_MAX ((size_t)32 << 20)
@@ -46,7 +47,7 @@ static struct request *request_of(struct inflow *inflow)
     return FCT_CONTAINER_OF(inflow, struct request, inflow);
 }
 
-/* Nobody else uses it any more: the loop may, until it frees it. */
+/* Called by the loop, its last user. */
 static void request_free(struct inflow *inflow)
 {
     struct request *request = request_of(inflow);
@@ -268,7 +269,10 @@ static struct request *request_create(struct distant *distant, const factum_remo
     inflow->once = given->once;
     inflow->plain = &request->plain;
     if (given->timeout_ms > 0) {
-        inflow->deadline = fct_distant_now(distant) + (uint64_t)given->timeout_ms * NS_PER_MS;
+        uint64_t now = fct_distant_now(distant);
+        uint64_t left = (UINT64_MAX - now) / NS_PER_MS;
+        uint64_t wanted = (uint64_t)given->timeout_ms;
+        inflow->deadline = now + (wanted < left ? wanted : left) * NS_PER_MS;
     }
     fct_buf_init(&inflow->message, distant->mem, BODY_MAX + 4096);
     return request;
@@ -320,6 +324,9 @@ factum_status factum_remote_send(factum_store *store, const factum_remote_reques
     }
     if (status == FACTUM_OK) {
         status = request_check(store, &full, body, err);
+    }
+    if (status == FACTUM_OK) {
+        status = fct_callback_refuse("request", err);
     }
     if (status != FACTUM_OK) {
         return status;

@@ -242,6 +242,12 @@ factum_status fct_acts_judge(const struct fct_acts *acts, const struct fct_act *
                               "newer one",
                               acts->building.version);
     case FACTUM_ACT_SWAP:
+        if (acts->paused && acts->building.version != 0) {
+            return fct_fail(err, FACTUM_INVALID,
+                            "it is paused, so version %" PRIu64 " is not built on: resume it "
+                            "first, then swap",
+                            acts->building.version);
+        }
         return acts->building.version != 0 ? FACTUM_OK
                                            : fct_fail(err, FACTUM_INVALID,
                                                       "nothing is built beside version %" PRIu64

@@ -436,5 +436,4 @@ void fct_as_of_clear(struct factum_models *models)
         fct_mutex_unlock(&models->lock);
         free_as_of(as_of);
     }
-    (void)fct_file_close(&models->as_of_lock, NULL);
 }

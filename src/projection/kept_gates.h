@@ -5,8 +5,8 @@
  * one, so that a gate belongs to one thread at a time, and gives it back.
  *
  * A gate is not used again
- *  - after its model has changed: an act was carried out, or the model was released. Each counts
- *    model->gate_drops on; a gate with an older count is closed when it is given back.
+ *  - after its model has changed: an act was carried out, or the model was released. Each
+ *    increments model->gate_drops; a gate with an older count is closed when it is given back.
  *  - after its file was deleted or replaced, by whomever: looked at when it is taken.
  *  - after a failure that is not the query's fault, or a limit that it has come to.
  *

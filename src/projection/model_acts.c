@@ -286,7 +286,9 @@ static factum_status refuse_and_tell(struct passing *pass, uint64_t revision,
                                      const factum_error *why, factum_error *err)
 {
     const factum_slice name = factum_slice_from(pass->model->name);
-    factum_status status = fct_refused_tell(pass->models->store, name, revision, why->text, err);
+    factum_status status = pass->models->options.copy ? FACTUM_OK
+                                                      : fct_refused_tell(pass->models->store, name,
+                                                                         revision, why->text, err);
     return status == FACTUM_OK ? refuse_act(pass, revision, why, err) : status;
 }
 
@@ -388,7 +390,7 @@ static factum_status prepare_act(struct passing *pass, const struct fct_act *act
 {
     struct fct_model *model = pass->model;
     if (act->act == FACTUM_ACT_SWAP && fct_acts_judge(&model->acts, act, NULL) == FACTUM_OK &&
-        !model->acts.paused && !has_caught_up(model)) {
+        !has_caught_up(model)) {
         return FACTUM_PENDING;
     }
     if (act->act >= FACTUM_ACT_RETRY) { /* before it is recorded: it can be done twice */
@@ -431,7 +433,7 @@ static bool swaps_to_what_stopped(const struct passing *pass, const struct fct_a
         return false;
     }
     fct_runner_status_get(build->runner, &status);
-    if (status.state != FACTUM_BUILD_STOPPED) {
+    if (status.state != FACTUM_BUILD_STOPPED || status.file_gone) { /* that is mended soon */
         return false;
     }
     (void)fct_fail(why, FACTUM_FAILED,
@@ -566,10 +568,11 @@ static factum_status fold_from(struct passing *pass, const struct fct_refused *t
     factum_status status;
     fct_arena_init(&arena, fct_mem_heap(), ACT_READ_ARENA_MAX);
     while ((status = factum_cursor_next(cursor, &event, err)) == FACTUM_OK) {
-        bool refused = false; /* as the file knows, which keeps the newest */
+        bool refused = false;
         factum_arena_reset(&arena);
-        (void)is_carried_out(pass, event.revision, &refused);
-        refused = refused || fct_refused_has(told, event.revision);
+        if (!is_carried_out(pass, event.revision, &refused)) { /* otherwise the file knows */
+            refused = fct_refused_has(told, event.revision);
+        }
         status = refused ? FACTUM_INVALID : fct_act_parse(&event, &arena, &act, err);
         if (status == FACTUM_OK) {
             fct_acts_add(acts, &act, event.revision, event.position, event.created);

@@ -11,7 +11,7 @@
 #include "projection/sqlite_status.h"
 
 #define BUILD_SQL_SIZE_MAX ((size_t)1 << 20) /* a definition has 256 KiB */
-#define REFUSED_KEPT 100
+#define REFUSED_KEPT 10000
 
 /* ---- a step: all of it or nothing, in a transaction or as one -------------------------------- */
 

@@ -86,7 +86,7 @@ FCT_MUST_USE factum_status fct_model_act_begin(struct fct_model_file *file, uint
 /* The same inside a transaction that is open, as a target's. EXISTS: the transaction goes on. */
 FCT_MUST_USE factum_status fct_model_act_mark(struct fct_model_file *file, uint64_t revision,
                                               factum_error *err);
-/* Inside the act's transaction: the act could not be done, and why. The newest 100 are kept. */
+/* Inside the act's transaction: the act could not be done, and why. The newest 10,000 are kept. */
 FCT_MUST_USE factum_status fct_model_act_refuse(struct fct_model_file *file, uint64_t revision,
                                                 const char *reason, factum_error *err);
 /* After a failure nothing of the act has happened. */

@@ -11,7 +11,9 @@
 #include "projection/model_diff.h"
 #include "projection/model_try.h"
 #include "projection/models_int.h"
+#include "projection/sqlite_target.h"
 
+#define TRY_MS_MAX INT64_C(10000) /* it holds up the runner */
 #define TRY_ARENA_MAX ((size_t)256 << 20)
 
 static struct fct_build file_build(const struct fct_hosted_build *build)
@@ -22,14 +24,13 @@ static struct fct_build file_build(const struct fct_hosted_build *build)
 /* ---- diff ------------------------------------------------------------------------------------ */
 
 static factum_status compare_builds(struct fct_hosted_build *before, struct fct_hosted_build *after,
-                                    uint64_t changes_max, const factum_changes *changes,
-                                    uint64_t *total, factum_error *err)
+                                    const struct fct_model_diff *asked, uint64_t *total,
+                                    factum_error *err)
 {
     struct fct_model_file *file;
-    const struct fct_model_diff diff = {.before = file_build(before),
-                                        .after = file_build(after),
-                                        .changes_max = changes_max,
-                                        .changes = changes};
+    struct fct_model_diff diff = *asked;
+    diff.before = file_build(before);
+    diff.after = file_build(after);
     factum_status status =
         fct_model_open_file(before->models, before->model->name, false, false, &file, err);
     if (status == FACTUM_OK) {
@@ -40,9 +41,12 @@ static factum_status compare_builds(struct fct_hosted_build *before, struct fct_
 }
 
 factum_status factum_models_diff(factum_models *models, factum_slice model, uint64_t changes_max,
-                                 const factum_changes *changes, uint64_t *total, factum_error *err)
+                                 const factum_changes *changes, const factum_progress *progress,
+                                 uint64_t *total, factum_error *err)
 {
     struct fct_hosted_build *before;
+    const struct fct_model_diff asked = {
+        .changes_max = changes_max, .changes = changes, .progress = progress};
     if (models == NULL || changes == NULL || changes->change == NULL) {
         return fct_fail(err, FACTUM_INVALID, "models: a host and a function for rows are needed");
     }
@@ -58,7 +62,7 @@ factum_status factum_models_diff(factum_models *models, factum_slice model, uint
                           "version, or rebuild this one",
                           before->id.version, before->model->name);
     } else {
-        status = compare_builds(before, after, changes_max, changes, total, err);
+        status = compare_builds(before, after, &asked, total, err);
     }
     fct_hosted_build_release(after);
     fct_hosted_build_release(before);
@@ -98,6 +102,7 @@ static factum_status try_bound(struct fct_hosted_build *build, const struct fct_
     }
     status = fct_sqlite_target_open(file, build->definition, file_build(build), &target, err);
     if (status == FACTUM_OK) {
+        fct_sqlite_target_limit(target, NULL, TRY_MS_MAX);
         status = fct_model_try(file, file_build(build), target, event, changes, err);
         target->ops->close(target);
     }

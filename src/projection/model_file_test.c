@@ -538,12 +538,12 @@ static void an_act_that_cannot_be_done_is_recorded_with_its_reason(void **state)
     assert_text(f->err, "there is no build 9");
     assert_ok(fct_model_act_look(f->file, 6, &done, &f->err), f->err);
     assert_true(done);
-    assert_ok(fct_model_act_begin(f->file, 200, &f->err), f->err);
-    assert_ok(fct_model_act_refuse(f->file, 200, "no", &f->err), f->err);
+    assert_ok(fct_model_act_begin(f->file, 20000, &f->err), f->err);
+    assert_ok(fct_model_act_refuse(f->file, 20000, "no", &f->err), f->err);
     assert_ok(fct_model_act_commit(f->file, &f->err), f->err);
     assert_int_equal(model_number(f->file->db, "SELECT count(*) FROM factum_refused"), 1);
     assert_ok(fct_model_file_state(f->file, &is, &f->err), f->err);
-    assert_int_equal(is.acts, 200);
+    assert_int_equal(is.acts, 20000);
 }
 
 /* ---- codes ----------------------------------------------------------------------------------- */

@@ -15,6 +15,7 @@
 #include "projection/model_table.h"
 
 #define BEGIN_TRIES_MAX 100u
+#define TRY_SIZE_MAX ((size_t)64 << 20) /* of the rows that it changes */
 #define TRY_TABLES_MAX FCT_PROJECTION_TABLES_MAX
 
 struct try_table {
@@ -308,7 +309,7 @@ factum_status fct_model_try(struct fct_model_file *file, struct fct_build build,
         return fct_fail(err, FACTUM_NO_MEMORY, "trying an event: out of memory");
     }
     run->file = file;
-    factum_arena_init(&run->arena, 0);
+    factum_arena_init(&run->arena, TRY_SIZE_MAX);
     factum_status status = load_tables(run, build, err);
     if (status == FACTUM_OK) {
         status = try_in_transaction(run, target, event, err);

@@ -204,7 +204,6 @@ static bool lease_has_passed(struct fct_hosted_build *build)
     return now_in_ms() - build->fenced_since >= LEASE_MS;
 }
 
-/* Has a runner ended in a way that this host mends? */
 /* Another file is in the place of the one that was open: it is opened, but not over and over. */
 static bool pause_is_over(struct fct_hosted_build *build)
 {
@@ -219,6 +218,7 @@ static bool pause_is_over(struct fct_hosted_build *build)
     return true;
 }
 
+/* Has a runner ended in a way that this host mends? */
 static bool wants_restart(struct fct_hosted_build *build)
 {
     struct fct_runner_status status;
@@ -499,6 +499,7 @@ static void free_models(struct factum_models *models)
     }
     fct_mem_free(fct_mem_heap(), models->models);
     fct_mem_free(fct_mem_heap(), models->names);
+    (void)fct_file_close(&models->as_of_lock, NULL);
     fct_mutex_finish(&models->lock);
     fct_mem_free(fct_mem_heap(), models);
 }

@@ -32,6 +32,7 @@ static const char v1[] =
 
 struct world {
     bool on_disk;
+    bool copy;
     char dir[SCRATCH_SIZE];
     char models_dir[SCRATCH_SIZE];
     factum_store *store;
@@ -74,8 +75,10 @@ static int close_world(void **state)
 static void start_models(struct world *world)
 {
     factum_error err;
-    const factum_models_options options = {
-        .size = sizeof options, .path = world->models_dir, .batch_events_max = 100};
+    const factum_models_options options = {.size = sizeof options,
+                                           .path = world->models_dir,
+                                           .batch_events_max = 100,
+                                           .copy = world->copy};
     assert_ok(factum_models_open(world->store, &options, &world->models, &err), err);
 }
 
@@ -421,8 +424,8 @@ static void a_new_version_is_built_beside_and_swapped(void **state)
     uint64_t total = 0;
     for (int i = 0; i < 200 && total != 20; i++) { /* until it has been built */
         list.text[0] = '\0';
-        assert_ok(factum_models_diff(world->models, FCT_SLICE("order_summary"), 1, &changes, &total,
-                                     &err),
+        assert_ok(factum_models_diff(world->models, FCT_SLICE("order_summary"), 1, &changes, NULL,
+                                     &total, &err),
                   err);
         (void)nanosleep(&(struct timespec){.tv_nsec = 20000000}, NULL);
     }
@@ -514,6 +517,42 @@ static void a_swap_to_a_build_that_has_stopped_is_refused(void **state)
     assert_builds(world, 1, false);
     assert_answer(world, place, "SELECT status, count(*) AS n FROM order_summary GROUP BY 1",
                   "status,n;placed,30");
+}
+
+/* It does not speak for the host whose models it copies. */
+static void a_copy_refuses_an_act_for_itself(void **state)
+{
+    char text[sizeof v1];
+    factum_error err;
+    struct world *world = *state;
+    world->copy = true;
+    start_models(world);
+    assert_done(world, deploy(world, v1));
+    (void)place_orders(world, 1, 30);
+    (void)deploy(world, v1_as(text, '2', "total >= 0", "total <  0"));
+    uint64_t swap = act(world, FACTUM_ACT_SWAP, NULL, 0);
+    assert_status(
+        factum_models_act_wait(world->models, FCT_SLICE("order_summary"), swap, WAIT_MS, &err),
+        FACTUM_INVALID);
+    assert_builds(world, 2, false);
+}
+
+static void a_swap_waits_for_no_paused_build(void **state)
+{
+    char text[sizeof v1];
+    factum_error err;
+    struct world *world = *state;
+    const factum_act_request swap = {
+        .size = sizeof swap, .act = FACTUM_ACT_SWAP, .projection = FCT_SLICE("order_summary")};
+    start_models(world);
+    assert_done(world, deploy(world, v1));
+    assert_done(world, act(world, FACTUM_ACT_PAUSE, NULL, 0));
+    assert_done(world, deploy(world, v1_as(text, '2', "'placed'", "'PLACED'")));
+    assert_status(factum_projection_act_record(world->store, &swap, NULL, &err), FACTUM_INVALID);
+    assert_text(err, "resume it first, then swap");
+    assert_done(world, act(world, FACTUM_ACT_RESUME, NULL, 0));
+    assert_done(world, act(world, FACTUM_ACT_SWAP, NULL, 0));
+    assert_builds(world, 2, false);
 }
 
 static const char odd[] = "--@ projection order_summary version 1\n"
@@ -846,6 +885,8 @@ int main(void)
         BOTH(a_swap_to_a_build_that_has_stopped_is_refused),
         BOTH(a_value_that_a_function_refuses_is_the_events_fault),
         BOTH(a_statement_without_an_end_does_not_hold_up_the_host),
+        BOTH(a_copy_refuses_an_act_for_itself),
+        BOTH(a_swap_waits_for_no_paused_build),
         BOTH(a_retry_comes_after_the_events_before_it),
         BOTH(a_schema_may_not_take_away_what_is_needed),
         BOTH(what_is_asked_of_a_paused_model_counts_when_it_goes_on),

@@ -148,13 +148,22 @@ static factum_status end_changes(struct changes_job *asked, factum_status status
     return fct_http_model_end(&asked->job, status, asked->put, err);
 }
 
+static bool diff_goes_on(void *data, uint64_t done, uint64_t total)
+{
+    const struct fct_http_job *job = data;
+    (void)done;
+    (void)total;
+    return !atomic_load(&job->base.stop);
+}
+
 static factum_status find_changes(struct fct_http_job *job, factum_error *err)
 {
     struct changes_job *asked = changes_job_of(job);
     const factum_changes changes = {asked, take_change};
+    const factum_progress progress = {job, diff_goes_on};
     asked->put = fct_buf_add_text(&job->base.out, "{\"changes\":[");
-    factum_status status =
-        factum_models_diff(job->call->server->models, job->call->name, 0, &changes, NULL, err);
+    factum_status status = factum_models_diff(job->call->server->models, job->call->name, 0,
+                                              &changes, &progress, NULL, err);
     return end_changes(asked, status, err);
 }
 

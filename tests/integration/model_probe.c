@@ -93,7 +93,7 @@ static int probe_diff(factum_models *models, factum_slice model)
     const factum_changes changes = {&counts, count_change};
     uint64_t total = 0;
     double begun = seconds_now();
-    factum_status status = factum_models_diff(models, model, 0, &changes, &total, &err);
+    factum_status status = factum_models_diff(models, model, 0, &changes, NULL, &total, &err);
     if (status != FACTUM_OK) {
         return fail("diff", &err);
     }

@@ -165,7 +165,8 @@ class Site:
     def act(self, act):
         """An operator's act by the command line; the server carries it out."""
         code, text = self.call("projection", act, "orders", "--why", "a test")
-        self.case(code == 0 and f"orders: {act} is recorded" in text, f"projection {act}", code, text)
+        done = {"resume": "resumed", "rebuild": "is built once more", "swap": "swapped, version"}[act]
+        self.case(code == 0 and f"orders: {done}" in text, f"projection {act}", code, text)
 
     def log_has(self, pattern):
         return wait_for(lambda: re.search(pattern, self.server.output()))
