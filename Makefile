@@ -24,7 +24,7 @@ build: build/release/build.ninja
 	@if [ -t 1 ]; then ninja -C build/release; else ninja --quiet -C build/release; fi
 
 # The simulated crashes and other people's clients take longer: .ci/run has them.
-suites = unit conformance sim integration kill schema golden docs fuzz package
+suites = unit conformance sim integration examples kill schema golden docs fuzz package
 
 test:
 	@tools/install_deps.sh --test

@@ -7,7 +7,7 @@
  * Either way each event counts once in the end. Both are appliers on targets of SQLite on the
  * simulated disk, one step after another, so every seed does the same each time.
  *
- * FCT_CRASH_IMAGES / 50: how many rounds (default 400). FCT_CRASH_SEED: the first seed (1). Prints
+ * FCT_CRASH_IMAGES / 250: how many rounds (default 400). FCT_CRASH_SEED: the first seed (1). Prints
  * TAP.
  */
 #include <inttypes.h>
@@ -382,7 +382,7 @@ int main(void)
     char text[WORLD_DEFINITION_SIZE];
     factum_error err;
     uint64_t first = setting("FCT_CRASH_SEED", 1);
-    uint64_t wanted = setting("FCT_CRASH_IMAGES", 20000) / 50;
+    uint64_t wanted = setting("FCT_CRASH_IMAGES", 100000) / 250;
     fct_query_guard_install();
     FCT_ASSERT(sim_vfs_install());
     world_definition(1, text, sizeof text);
