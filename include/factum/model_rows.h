@@ -76,11 +76,11 @@ typedef struct factum_model_answer {
                                    last as long as |models| */
 } factum_model_answer;
 
-/* Answers |query| into |rows|, on the caller's thread. INVALID: not one SELECT over tables of the
- * model, or a parameter is missing: the text names the rule. NOT_FOUND: no such model or query.
- * TIMEOUT: the wait; |answer| says how far behind the model is, and no row was given. EXPIRED,
- * TOO_BIG: a limit. CANCELLED: by |rows| or |progress|. BUSY, IO, CORRUPT, NO_MEMORY. |answer| may
- * be NULL. */
+/* Answers |query| into |rows|, on the caller's thread, which needs a stack of 4 MiB. INVALID: not
+ * one SELECT over tables of the model, or a parameter is missing: the text names the rule.
+ * NOT_FOUND: no such model or query. TIMEOUT: the wait; |answer| says how far behind the model is,
+ * and no row was given. EXPIRED, TOO_BIG: a limit. CANCELLED: by |rows| or |progress|. BUSY, IO,
+ * CORRUPT, NO_MEMORY. |answer| may be NULL. */
 FACTUM_API FACTUM_MUST_USE factum_status factum_models_query(factum_models *models,
                                                              const factum_model_query *query,
                                                              const factum_rows *rows,
@@ -97,7 +97,8 @@ typedef enum factum_row_change {
 
 typedef struct factum_changes {
     void *data;
-    /* |before| and |after| have |count| values each; NULL for a row that is not there. */
+    /* |before| and |after| have |count| values each; NULL for a row that is not there. False ends
+     * it: CANCELLED. */
     bool (*change)(void *data, factum_slice table, factum_row_change kind,
                    const factum_slice *columns, size_t count, const factum_value *before,
                    const factum_value *after);

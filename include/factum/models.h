@@ -103,8 +103,8 @@ typedef struct factum_build_each {
     bool (*each)(void *data, const factum_build_status *status);
 } factum_build_each;
 
-/* Tells |each| of the builds of |model|, or of all models if it is empty. NOT_FOUND, IO, CORRUPT,
- * NO_MEMORY, and as factum_read. */
+/* Calls |each| for the builds of |model|, or of all models if it is empty. One whose file cannot be
+ * read now is RETRYING, with the reason. NOT_FOUND, NO_MEMORY. */
 FACTUM_API FACTUM_MUST_USE factum_status factum_models_list(factum_models *models,
                                                             factum_slice model,
                                                             const factum_build_each *each,
@@ -159,8 +159,9 @@ FACTUM_API FACTUM_MUST_USE factum_status factum_models_parked(factum_models *mod
                                                               const factum_parked_each *each,
                                                               factum_error *err);
 /* Waits until a host of this directory has carried out the act at |revision| of the definition's
- * stream. TIMEOUT: nobody has; a swap waits for what is built to catch up. INVALID: it could not be
- * done, says the text. */
+ * stream. TIMEOUT: nobody has, or there is no such model; a swap waits for what is built to catch
+ * up. INVALID: it could not be done, says the text; the newest 10,000 are known. IO, CORRUPT,
+ * NEWER_FORMAT: of the file. */
 FACTUM_API FACTUM_MUST_USE factum_status factum_models_act_wait(factum_models *models,
                                                                 factum_slice model,
                                                                 uint64_t revision,

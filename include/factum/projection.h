@@ -160,19 +160,19 @@ FACTUM_API FACTUM_MUST_USE factum_status factum_projection_schema_check(factum_s
 typedef struct factum_projection_state {
     size_t size;
     factum_slice name;
-    uint64_t version;  /* the newest that was deployed */
+    uint64_t version;  /* the one that was asked for, otherwise the newest */
     uint64_t in_use;   /* the version that queries see; 0: none yet */
-    uint64_t previous; /* the one that a rollback returns to; 0: none */
+    uint64_t previous; /* the one that a rollback returns to, for 24 hours; 0: none */
     bool building;     /* something is built beside the one in use */
     bool paused;
     bool removed;
-    factum_projection_mode mode;
+    factum_projection_mode mode; /* these two are empty for a text of a later version of Factum */
     factum_slice host;
-    factum_slice hash; /* of the newest version's text */
-    factum_slice text;
+    factum_slice hash; /* of |text| */
+    factum_slice text; /* of |version|; so are the next three */
     factum_slice by;
     factum_slice why;
-    int64_t created;   /* when the newest version was deployed */
+    int64_t created;   /* when it was deployed */
     uint64_t revision; /* of the newest event of its stream */
 } factum_projection_state;
 
