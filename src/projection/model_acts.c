@@ -674,6 +674,25 @@ static void keep_problem(struct factum_models *models, struct fct_model *model, 
     }
 }
 
+/* What is damaged may be somebody else's file, or worth a look: it becomes NAME.db.damaged. */
+static void keep_damaged(const struct passing *pass)
+{
+    char base[FACTUM_PROJECTION_NAME_MAX + sizeof ".db.damaged"];
+    char from[FCT_PATH_SIZE];
+    char to[FCT_PATH_SIZE];
+    const struct factum_models *models = pass->models;
+    (void)snprintf(base, sizeof base, "%s.db", pass->model->name);
+    factum_status status = fct_path_join(from, models->dir, base, NULL);
+    (void)snprintf(base, sizeof base, "%s.db.damaged", pass->model->name);
+    if (status == FACTUM_OK) {
+        status = fct_path_join(to, models->dir, base, NULL);
+    }
+    if (status == FACTUM_OK && fct_os_rename(models->os, from, to, NULL) == FACTUM_OK) {
+        fct_log_message(&models->log, FACTUM_LOG_WARN, "projection.damaged",
+                        "projection %s: the damaged file is kept as %s", pass->model->name, to);
+    }
+}
+
 /* The file is made again: it is derived. */
 static factum_status remake_file(struct passing *pass, factum_error *err)
 {
@@ -683,6 +702,9 @@ static factum_status remake_file(struct passing *pass, factum_error *err)
     fct_model_release(pass->models, model);
     fct_model_file_close(pass->file);
     pass->file = NULL;
+    if (err->status == FACTUM_CORRUPT) {
+        keep_damaged(pass);
+    }
     factum_status status = fct_model_file_remove(pass->models->os, pass->models->dir,
                                                  factum_slice_from(model->name), err);
     return status == FACTUM_OK

@@ -449,6 +449,7 @@ def garbage_while_stopped():
         if how == "garbage":
             site.case(site.log_has("projection orders: .*not a database.*it is rebuilt"),
                       "and the log says why")
+            site.case(os.path.exists(site.file + ".damaged"), "and what was there is kept")
     site.no_parked("no event was parked")
 
 
