@@ -623,6 +623,7 @@ static void a_retry_comes_after_the_events_before_it(void **state)
 
 static void a_schema_may_not_take_away_what_is_needed(void **state)
 {
+    char text[sizeof v1];
     factum_error err;
     struct world *world = *state;
     const factum_slice good = FCT_SLICE(
@@ -640,7 +641,7 @@ static void a_schema_may_not_take_away_what_is_needed(void **state)
     assert_text(err,
                 "projection order_summary version 1 needs it: order_summary:14:44: "
                 "PaymentReceived has no member amount: its schema allows no value there; deploy a "
-                "version that does without it first");
+                "version that does without it, and swap to it, first");
     /* Of another category; of a type that it does not read; of one that is no JSON. */
     assert_ok(
         factum_projection_schema_check(world->store, FCT_SLICE("cart/PaymentReceived"), bad, &err),
@@ -648,6 +649,14 @@ static void a_schema_may_not_take_away_what_is_needed(void **state)
     assert_ok(factum_projection_schema_check(world->store, FCT_SLICE("OrderShipped"), bad, &err),
               err);
     assert_ok(factum_projection_schema_check(world->store, type, FCT_SLICE("{"), &err), err);
+    /* The version in use counts until the swap. */
+    (void)deploy(world, v1_as(text, '2', ":amount", "7      "));
+    assert_status(factum_projection_schema_check(world->store, type, bad, &err),
+                  FACTUM_CONDITION_FAILED);
+    assert_text(err, "version 1 needs it");
+    (void)act(world, FACTUM_ACT_SWAP, NULL, 0);
+    assert_ok(factum_projection_schema_check(world->store, type, bad, &err), err);
+    (void)deploy(world, v1_as(text, '3', "'placed'", "'PLACED'"));
     (void)act(world, FACTUM_ACT_REMOVE, NULL, 0);
     assert_ok(factum_projection_schema_check(world->store, type, bad, &err), err);
 }

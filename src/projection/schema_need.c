@@ -11,6 +11,7 @@
 #include "projection/fields.h"
 
 struct needing {
+    factum_store *store;
     factum_slice category; /* empty: any */
     factum_slice type;
     factum_json schema;
@@ -25,14 +26,11 @@ static bool reads_category(const struct fct_definition *definition, factum_slice
            fct_slice_equal(definition->source_names[0], category);
 }
 
-static bool look_at_need(void *data, const factum_projection_state *state)
+static bool look_at_text(void *data, const factum_projection_state *state)
 {
     struct needing *needing = data;
     struct fct_definition *definition;
     char name[FACTUM_PROJECTION_NAME_MAX + 1]; /* as the runner names its places */
-    if (state->removed) {
-        return true;
-    }
     (void)snprintf(name, sizeof name, "%.*s", (int)state->name.len, (const char *)state->name.ptr);
     needing->status =
         fct_projection_parse(state->text, name, FCT_DIALECT_SQLITE, &definition, NULL);
@@ -48,10 +46,27 @@ static bool look_at_need(void *data, const factum_projection_state *state)
     return needing->status == FACTUM_OK;
 }
 
+/* The newest version, and the one that queries see until a swap. */
+static bool look_at_need(void *data, const factum_projection_state *state)
+{
+    struct needing *needing = data;
+    const factum_projection_each each = {needing, look_at_text};
+    if (state->removed) {
+        return true;
+    }
+    bool good = look_at_text(needing, state);
+    if (good && state->in_use != 0 && state->in_use != state->version) {
+        factum_status found =
+            factum_projection_find(needing->store, state->name, state->in_use, &each, NULL);
+        needing->status = needing->status == FACTUM_OK ? found : needing->status;
+    }
+    return needing->status == FACTUM_OK;
+}
+
 factum_status factum_projection_schema_check(factum_store *store, factum_slice subject,
                                              factum_slice schema, factum_error *err)
 {
-    struct needing needing = {.type = subject, .status = FACTUM_OK};
+    struct needing needing = {.store = store, .type = subject, .status = FACTUM_OK};
     const factum_projection_each each = {&needing, look_at_need};
     const uint8_t *slash = subject.len > 0 ? memchr(subject.ptr, '/', subject.len) : NULL;
     if (slash != NULL) {
@@ -73,6 +88,8 @@ factum_status factum_projection_schema_check(factum_store *store, factum_slice s
     }
     return needing.status == FACTUM_INVALID
                ? fct_fail(err, FACTUM_CONDITION_FAILED,
-                          "%s; deploy a version that does without it first", needing.why)
-               : fct_fail(err, needing.status, "projection: the schema is too large to look at");
+                          "%s; deploy a version that does without it, and swap to it, first",
+                          needing.why)
+               : fct_fail(err, needing.status, "projection: the schema cannot be looked at: %s",
+                          factum_status_text(needing.status));
 }
