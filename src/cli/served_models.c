@@ -44,7 +44,9 @@ static bool tell_build(struct served_answer *answer, uint32_t object, const fact
     (void)snprintf(status.reason, sizeof status.reason, "%.*s", (int)reason.len,
                    reason.len > 0 ? (const char *)reason.ptr : "");
     for (char *c = status.reason; *c != '\0'; c++) { /* it goes to a terminal */
-        *c = (unsigned char)*c < 0x20 || *c == 0x7f ? '?' : *c;
+        if ((unsigned char)*c < 0x20 || *c == 0x7f) {
+            *c = '?';
+        }
     }
     return answer->lacks == NULL && each->each(each->data, &status);
 }
