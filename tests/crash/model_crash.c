@@ -14,7 +14,7 @@
  *   3. syncs that fail and lose what they should write
  *   4. with syncs left out, the checks find what is lost: they can fail
  *
- * FCT_CRASH_IMAGES / 250: how many power cuts (default 400). FCT_CRASH_SEED: the first seed (1).
+ * FCT_CRASH_IMAGES / 1250: how many power cuts (default 400). FCT_CRASH_SEED: the first seed (1).
  * Prints TAP.
  */
 #include <inttypes.h>
@@ -482,7 +482,7 @@ static uint64_t setting(const char *name, uint64_t otherwise)
 
 int main(void)
 {
-    uint64_t images = setting("FCT_CRASH_IMAGES", 100000) / 250;
+    uint64_t images = setting("FCT_CRASH_IMAGES", 500000) / 1250;
     uint64_t first = setting("FCT_CRASH_SEED", 1);
     struct tally events = {.seeds = 0};
     struct tally versions = {.seeds = 0};
