@@ -58,7 +58,7 @@ typedef struct factum_remote_request {
     size_t size;
     const char *method;       /* "GET", "POST" ... */
     const char *target;       /* "/api/v1/models?wait=..."; percent encoded */
-    const char *content_type; /* of |body|; NULL: there is none */
+    const char *content_type; /* of |body|; NULL: no body */
     factum_slice body;        /* at most 32 MiB */
     /* The request changes something: after a lost connection it is not sent again, and
      * UNKNOWN_OUTCOME says so. Otherwise it is sent again until the answer has begun. */

@@ -41,7 +41,7 @@ enum distant_end {
  * body is one, whatever the status is. */
 struct distant_plain {
     factum_slice method;
-    factum_slice content_type; /* of the body; empty: there is none */
+    factum_slice content_type; /* of the body; empty: no body */
 };
 struct distant_head {
     unsigned status;

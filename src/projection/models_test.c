@@ -508,7 +508,7 @@ static void a_swap_to_a_build_that_has_stopped_is_refused(void **state)
     (void)deploy(world, v1_as(text, '3', "'placed'", "'PLACED'"));
     assert_done(world, act(world, FACTUM_ACT_SWAP, NULL, 0));
     assert_builds(world, 3, false);
-    /* A file that is made anew leaves the refused act out too. */
+    /* A file that is created again leaves the refused act out too. */
     stop_models(world);
     assert_true(scratch_remove(world->models_dir));
     assert_int_equal(mkdir(world->models_dir, 0700), 0);

@@ -50,31 +50,18 @@ static bool refusal_parse(const factum_event *event, uint64_t *revision)
 factum_status fct_refused_read(factum_store *store, factum_slice name, const factum_call *call,
                                struct fct_refused *refused, factum_error *err)
 {
-    char stream[FCT_PROJECTION_STREAM_SIZE];
     factum_cursor *cursor;
     factum_event event;
     uint64_t revision = 0;
-    const factum_slice type = FCT_SLICE(FCT_ACT_REFUSED);
-    const factum_filter filter = {.size = sizeof filter, .types = &type, .type_count = 1};
-    factum_status status = fct_acts_stream(name, stream, err);
-    if (status != FACTUM_OK) {
-        return status;
-    }
-    const factum_read_request request = {
-        .size = sizeof request,
-        .source = FACTUM_SOURCE_STREAM,
-        .name = factum_slice_from(stream),
-        .filter = &filter,
-        .call = call,
-    };
-    status = factum_read(store, &request, &cursor, err);
+    factum_status status = fct_acts_open(store, name, 0, UINT64_MAX, call, &cursor, err);
     if (status != FACTUM_OK) {
         return status == FACTUM_STREAM_NOT_FOUND || status == FACTUM_STREAM_DELETED ? FACTUM_OK
                                                                                     : status;
     }
     while (status == FACTUM_OK) {
         status = factum_cursor_next(cursor, &event, err);
-        if (status == FACTUM_OK && refusal_parse(&event, &revision)) {
+        if (status == FACTUM_OK && fct_slice_equal(event.type, FCT_SLICE(FCT_ACT_REFUSED)) &&
+            refusal_parse(&event, &revision)) {
             status = add_refusal(refused, revision, err);
         }
     }

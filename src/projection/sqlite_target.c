@@ -358,7 +358,7 @@ static int bind_value(sqlite3_stmt *statement, int index, const factum_value *va
 }
 
 /* SQLite has one code for a statement that is wrong, whose table is gone, and for a function that
- * does not take its operands: JSON that is none, a sum that is too big. In the second case the
+ * refuses its operands: text that is not valid JSON, a sum that is too big. In the second case the
  * statement can still be prepared, and the event is at fault. */
 FCT_COLD static bool still_prepares(struct sqlite_target *t, const struct ready_statement *ready)
 {
