@@ -6,7 +6,7 @@
 #include "core/mem.h"
 #include "projection/query_gate.h"
 
-/* Takes the gate of |model| that was used last out of the list; a zeroed one: there is none. Its
+/* Takes the gate of |model| that was used last out of the list; zeroed if the list has none. Its
  * count of drops is the model's in any case. */
 static struct fct_kept_gate gate_out(struct factum_models *models, struct fct_model *model)
 {

@@ -451,7 +451,11 @@ static factum_status carry_out_now(struct passing *pass, const struct fct_act *a
 {
     factum_error why;
     bool refused = false;
-    factum_status status = is_refused(pass, event->revision, &refused, err);
+    bool stopped = swaps_to_what_stopped(pass, act, &why);
+    factum_status status = stopped ? FACTUM_OK : prepare_act(pass, act, event);
+    if (status == FACTUM_OK) { /* not while it waits: this reads the stream */
+        status = is_refused(pass, event->revision, &refused, err);
+    }
     if (status != FACTUM_OK) {
         return status;
     }
@@ -460,16 +464,11 @@ static factum_status carry_out_now(struct passing *pass, const struct fct_act *a
         only_seen(after, &pass->model->acts);
         return refuse_act(pass, event->revision, &why, err);
     }
-    if (!swaps_to_what_stopped(pass, act, &why)) {
-        status = prepare_act(pass, act, event);
-        if (status == FACTUM_OK) {
-            stop_others(pass->model, after);
-            status = commit_act(pass, after, event->revision, &why);
-        }
+    if (!stopped) {
+        stop_others(pass->model, after);
+        status = commit_act(pass, after, event->revision, &why);
         if (!is_final(status)) {
-            return status == FACTUM_OK || status == FACTUM_PENDING
-                       ? status
-                       : fct_fail(err, status, "%s", why.text);
+            return status == FACTUM_OK ? status : fct_fail(err, status, "%s", why.text);
         }
     }
     only_seen(after, &pass->model->acts);
