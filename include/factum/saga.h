@@ -1,0 +1,180 @@
+/* saga.h - sagas: their definitions, checked and deployed in a store.
+ *
+ * A *saga* is a file of YAML: steps that are commands to services, the events that answer them, and
+ * for each step how to undo it. docs/guide/sagas.md explains the form:
+ *
+ *     saga: order_fulfilment
+ *     version: 1
+ *     start: OrderPlaced
+ *     id: .orderId
+ *     keep: {orderId, lines}
+ *     steps:
+ *       - reserve_stock: {do: stock.ReserveStock, with: {orderId, lines}, ok: StockReserved,
+ *                         fail: StockUnavailable, undo: stock.ReleaseStock,
+ *                         undo_with: {orderId}}
+ *       - ship: {do: shipping.HandOver, with: {orderId}, ok: OrderShipped, pivot: true}
+ *
+ * Loading checks the file. factum_saga_check explores every run of it that there can be, within
+ * bounds, and deploying does so too: a saga that can end half done is refused. Whoever hosts sagas
+ * (sagas.h) then runs an instance for each event of the type |start|.
+ *
+ * Link libfactum-saga (pkg-config factum-saga).
+ *
+ * Valid C99 and C++17. Any thread; a factum_saga does not change. Rules of sizes, statuses and
+ * pointers: store.h.
+ */
+#ifndef FACTUM_SAGA_H
+#define FACTUM_SAGA_H
+
+#include <factum/projection.h>
+#include <factum/registry.h>
+#include <factum/store.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define FACTUM_SAGA_TEXT_MAX (UINT64_C(256) << 10) /* bytes of a definition */
+#define FACTUM_SAGA_NAME_MAX 63 /* bytes of the name of a saga or a step: [a-z][a-z0-9_]* */
+#define FACTUM_SAGA_ID_MAX 256  /* bytes of what |id| gives */
+#define FACTUM_SAGA_STEPS_MAX 32
+
+/* ---- definitions ----------------------------------------------------------------------------- */
+
+typedef struct factum_saga factum_saga;
+
+typedef struct factum_saga_options {
+    size_t size;
+    const char *name;              /* of the file, for messages; NULL: "saga" */
+    const factum_schemas *schemas; /* |with|, |keep| and types are checked against them; NULL: not */
+} factum_saga_options;
+
+/* Loads the definition |text|. *saga is the caller's, for factum_saga_free; NULL on failure.
+ * |options| may be NULL. INVALID: "order.yaml:12:9: rule: what is wrong: what would be right".
+ * UNSUPPORTED: something that this version does not know, by its name (lock, choose, wait, migrate,
+ * mode, when, by). TOO_BIG, NO_MEMORY. */
+FACTUM_API FACTUM_MUST_USE factum_status factum_saga_load(factum_slice text,
+                                                          const factum_saga_options *options,
+                                                          factum_saga **saga, factum_error *err);
+/* Accepts NULL. */
+FACTUM_API void factum_saga_free(factum_saga *saga);
+
+/* Of a loaded definition. The texts last as long as it does. */
+typedef struct factum_saga_info {
+    size_t size;
+    factum_slice name;
+    uint64_t version;
+    factum_slice hash; /* SHA-256 of the text, 64 hexadecimal digits */
+    factum_slice text;
+    factum_slice start; /* the type of event that starts one */
+    factum_slice host;  /* "server" unless the definition names another one */
+    size_t step_count;
+    bool has_pivot;
+    size_t warning_count;
+} factum_saga_info;
+
+/* Into |info|. INVALID. */
+FACTUM_API FACTUM_MUST_USE factum_status factum_saga_info_get(const factum_saga *saga,
+                                                              factum_saga_info *info,
+                                                              factum_error *err);
+/* The warning number |index| of the load: "order.yaml:7:5: ...". Lasts as long as |saga|; "" beyond
+ * the last one. */
+FACTUM_API const char *factum_saga_warning(const factum_saga *saga, size_t index);
+
+/* ---- the checker ----------------------------------------------------------------------------- */
+
+typedef struct factum_saga_bounds {
+    size_t size;
+    uint32_t generations; /* of one command, after failures; 0: 2 */
+    uint32_t acts;        /* of operators in one run; 0: 1; UINT32_MAX: none */
+    uint64_t state_max;   /* 0: 20,000,000; the check then says that it is not complete */
+} factum_saga_bounds;
+
+typedef struct factum_saga_report {
+    size_t size;
+    bool sound;            /* every run within the bounds ends well */
+    bool complete;         /* false: |state_max| was reached */
+    uint64_t state_count;  /* explored */
+    uint64_t run_length;   /* inputs of the longest shortest run */
+    uint64_t done_count;   /* states that ended done, undone, stuck */
+    uint64_t undone_count;
+    uint64_t stuck_count;
+    int64_t duration;      /* nanoseconds */
+    char broken_rule[64];  /* if not sound: "S3 compensated after the pivot" */
+    size_t table_len;      /* of the text of the shortest run that breaks it */
+    const char *table;     /* for people; lasts until factum_saga_report_free */
+    size_t script_len;     /* the same run as a script for `factum saga simulate` */
+    const char *script;
+    void *memory;
+} factum_saga_report;
+
+typedef struct factum_saga_progress {
+    void *data;
+    /* false ends the check: CANCELLED. */
+    bool (*tell)(void *data, uint64_t state_count, uint64_t waiting_count);
+} factum_saga_progress;
+
+/* Explores every interleaving of answers, silence, duplicates, reordering, crashes, time-outs, late
+ * replies and operators' acts, within |bounds| (NULL: defaults), and says in |report| whether every
+ * run ends done or wholly undone, or stuck only where an undo fails or an operator is asked. OK also
+ * if it is not sound. |progress| may be NULL. Free the report. INVALID, CANCELLED, NO_MEMORY. */
+FACTUM_API FACTUM_MUST_USE factum_status factum_saga_check(const factum_saga *saga,
+                                                           const factum_saga_bounds *bounds,
+                                                           const factum_saga_progress *progress,
+                                                           factum_saga_report *report,
+                                                           factum_error *err);
+/* Zeroes it. Accepts a zeroed one. */
+FACTUM_API void factum_saga_report_free(factum_saga_report *report);
+
+/* ---- deploying ------------------------------------------------------------------------------- */
+
+typedef struct factum_saga_deploy_options {
+    size_t size;
+    factum_act_options act; /* by, why, call; set its size too */
+    bool forced;            /* also if the check fails or is not complete; needs |act.why| */
+    const factum_saga_bounds *bounds;
+} factum_saga_deploy_options;
+
+/* Deploys |saga|: checks it, then appends the event of its definition to "$definition:saga-NAME".
+ * Sagas begin with events after that one; those that run keep the version that they began with.
+ * |options|, |result| and |report| may be NULL; free the report. EXISTS: this version is deployed
+ * with another text. INVALID: the version is lower than the newest. CONDITION_FAILED: the check
+ * refuses it; |report| says why. WRONG_REVISION, DENIED; otherwise as factum_saga_check and
+ * factum_append. */
+FACTUM_API FACTUM_MUST_USE factum_status factum_saga_deploy(
+    factum_store *store, const factum_saga *saga, const factum_saga_deploy_options *options,
+    factum_act_result *result, factum_saga_report *report, factum_error *err);
+
+/* A version that is deployed, as the events of its stream say. */
+typedef struct factum_saga_deployed {
+    size_t size;
+    factum_slice name;
+    uint64_t version;
+    factum_slice hash;
+    factum_slice text;
+    factum_slice host;
+    factum_slice by;
+    factum_slice why;
+    bool forced;
+    uint64_t state_count; /* that the check explored */
+    int64_t created;
+    uint64_t revision;
+    uint64_t position; /* sagas begin with events after it */
+} factum_saga_deployed;
+
+typedef struct factum_saga_deployed_each {
+    void *data;
+    /* |deployed| lasts for the call only; false ends the list. */
+    bool (*each)(void *data, const factum_saga_deployed *deployed);
+} factum_saga_deployed_each;
+
+/* Tells |each| of the deployed versions of |name|, or of all sagas if it is empty, oldest first.
+ * NOT_FOUND: |name| was never deployed. As factum_list_open and factum_read. */
+FACTUM_API FACTUM_MUST_USE factum_status
+factum_saga_deployments(factum_store *store, factum_slice name,
+                        const factum_saga_deployed_each *each, factum_error *err);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

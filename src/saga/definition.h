@@ -1,0 +1,77 @@
+/* definition.h - a loaded saga: the plan, and the texts that belong to it. Layer: saga. Pure.
+ *
+ * definition_yaml.c reads libyaml's events into it, rules.c checks it, and everybody else reads
+ * it. Immutable once it is loaded. All of its memory is one arena.
+ */
+#ifndef FCT_SAGA_DEFINITION_H
+#define FCT_SAGA_DEFINITION_H
+
+#include <factum/arena.h>
+#include <factum/saga.h>
+
+#include "codec/json_path.h"
+#include "core/compiler.h"
+#include "saga/plan.h"
+
+/* Where something stands in the file, for messages. */
+struct fct_mark {
+    uint32_t line; /* from 1 */
+    uint32_t column;
+};
+
+/* One field of `with`, `keep` or `undo_with`: a name, and a path or a value. */
+struct fct_pick_field {
+    factum_slice name;
+    struct fct_path *path; /* NULL: |literal| */
+    factum_slice text;     /* of the path, ".totalCents", or the literal as JSON */
+    struct fct_mark mark;
+};
+
+struct fct_pick {
+    size_t count;
+    struct fct_pick_field *fields;
+};
+
+/* A command: "stock.ReserveStock" of the service "stock". An empty name: there is none. */
+struct fct_call_text {
+    factum_slice name;
+    factum_slice service;
+    struct fct_pick with;
+    struct fct_mark mark;
+};
+
+/* One slot: a step, or a call at the end (whose name is "done" or "undone"). */
+struct fct_step_text {
+    factum_slice name;
+    struct fct_call_text action; /* do, with */
+    struct fct_call_text undo;   /* undo, undo_with */
+    factum_slice because;        /* why there is no undo */
+    factum_slice ok;             /* empty of a call at the end: any event that names the command */
+    factum_slice *fail;          /* types that mean "failed" */
+    size_t fail_count;
+    struct fct_pick keep;
+    struct fct_mark mark;
+};
+
+struct factum_saga {
+    factum_arena *arena;
+    struct fct_saga_plan plan;
+    factum_slice file; /* for messages */
+    factum_slice name;
+    uint64_t version;
+    char hash[65];
+    factum_slice text;
+    factum_slice host;
+    factum_slice start;
+    struct fct_path *id;
+    factum_slice id_text;
+    struct fct_pick keep; /* of the start event */
+    struct fct_step_text slots[FCT_SAGA_SLOTS_MAX];
+    const char **warnings;
+    size_t warning_count;
+};
+
+/* The slot named |name|, or FCT_SLOT_NONE. */
+uint8_t fct_saga_slot(const struct factum_saga *saga, factum_slice name);
+
+#endif
