@@ -541,8 +541,12 @@ factum_status fct_instance_step(const struct fct_instance *instance,
                                          .reply_kept = REPLY_KEPT,
                                          .data = s,
                                          .sendable = can_send};
-    status = fct_saga_decide(&s->saga->plan, &instance->state, &input->control, &world,
-                             &append->outcome, err);
+    struct fct_saga_state state = instance->state;
+    if (instance->saga != NULL) {
+        state = fct_instance_remap(&state, instance->saga, s->saga);
+    }
+    status =
+        fct_saga_decide(&s->saga->plan, &state, &input->control, &world, &append->outcome, err);
     if (status == FACTUM_OK) {
         status = s->status;
     }
