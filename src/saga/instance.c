@@ -1,0 +1,235 @@
+/* instance.c - see instance.h: loading and folding. step.c makes what is appended. Layer: saga. */
+#include "saga/instance.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#include "codec/json.h"
+#include "core/arena.h"
+#include "core/error.h"
+#include "core/slice.h"
+#include "core/trace_context.h"
+#include "saga/pick.h"
+
+#define FOLD_ARENA_MAX ((size_t)64 << 20)
+
+void fct_instance_init(struct fct_instance *instance, const struct fct_mem *mem,
+                       const struct fct_deployed_set *set, const struct fct_saga_key *key)
+{
+    memset(instance, 0, sizeof *instance);
+    instance->mem = mem;
+    instance->set = set;
+    instance->key = *key;
+    fct_saga_state_init(&instance->state);
+}
+
+void fct_instance_finish(struct fct_instance *instance)
+{
+    if (instance->mem != NULL) {
+        fct_mem_free(instance->mem, (void *)(uintptr_t)instance->kept.ptr);
+        fct_mem_free(instance->mem, instance->correlation);
+    }
+    memset(instance, 0, sizeof *instance);
+}
+
+bool fct_instance_knows(const struct fct_instance *instance, const factum_event *event)
+{
+    return instance->has_input && event->position <= instance->input;
+}
+
+/* ---- what the first event says --------------------------------------------------------------- */
+
+static factum_status keep_correlation(struct fct_instance *instance, const factum_event *event,
+                                      factum_error *err)
+{
+    struct fct_json_member members[] = {{.name = FCT_SLICE("$correlationId")},
+                                        {.name = FCT_SLICE("traceparent")}};
+    struct fct_json value;
+    char text[FACTUM_NAME_SIZE_MAX];
+    char parent[FCT_TRACEPARENT_SIZE + 8];
+    char normal[FCT_TRACEPARENT_SIZE];
+    size_t len = 0;
+    if (event->metadata.len == 0 ||
+        fct_json_pick(event->metadata, &value, members, 2, NULL) != FACTUM_OK) {
+        return FACTUM_OK;
+    }
+    if (members[1].found &&
+        fct_json_unescape(members[1].value.raw, parent, sizeof parent, &len) == FACTUM_OK &&
+        fct_traceparent_normal(fct_slice(parent, len), normal)) {
+        memcpy(instance->trace_id, normal + 3, 32);
+    }
+    if (members[0].found &&
+        fct_json_unescape(members[0].value.raw, text, sizeof text, &len) == FACTUM_OK && len > 0) {
+        instance->correlation = fct_mem_zalloc(instance->mem, len + 1, 1);
+        if (instance->correlation == NULL) {
+            return fct_fail(err, FACTUM_NO_MEMORY, "saga: its correlation id");
+        }
+        memcpy(instance->correlation, text, len);
+    }
+    return FACTUM_OK;
+}
+
+/* ---- folding --------------------------------------------------------------------------------- */
+
+static factum_status damaged_saga(const struct fct_instance *instance, const factum_event *event,
+                                  const char *why, factum_error *err)
+{
+    return fct_fail(err, FACTUM_CORRUPT, "saga %.*s-%.*s: event %" PRIu64 " of its stream: %s",
+                    FCT_FMT(instance->key.name), FCT_FMT(instance->key.id), event->revision, why);
+}
+
+/* The definition by which |event| is read. The one that SagaStarted pins counts from then on. */
+static factum_status choose_definition(struct fct_instance *instance, const factum_event *event,
+                                       factum_error *err)
+{
+    if (fct_slice_equal(event->type, FCT_SLICE("SagaStarted"))) {
+        struct fct_json_member hash = {.name = FCT_SLICE("hash")};
+        struct fct_json value;
+        if (fct_json_pick(event->data, &value, &hash, 1, NULL) != FACTUM_OK || !hash.found ||
+            hash.value.raw.len < 2) {
+            return damaged_saga(instance, event, "it names no definition", err);
+        }
+        factum_slice text = fct_slice(hash.value.raw.ptr + 1, hash.value.raw.len - 2);
+        instance->saga = fct_deployed_hash(instance->set, instance->key.name, text);
+    } else if (instance->saga == NULL) {
+        instance->saga = fct_deployed_at(instance->set, instance->key.name, event->position);
+    }
+    return instance->saga != NULL
+               ? FACTUM_OK
+               : damaged_saga(instance, event, "its definition is not deployed here", err);
+}
+
+static factum_status merge_kept(struct fct_instance *instance, factum_slice keep,
+                                factum_arena *arena, factum_error *err)
+{
+    factum_slice merged;
+    factum_status status = fct_pick_merge(instance->kept, keep, arena, &merged, err);
+    if (status != FACTUM_OK || keep.len == 0) {
+        return status;
+    }
+    uint8_t *copy = fct_mem_alloc(instance->mem, merged.len);
+    if (copy == NULL) {
+        return fct_fail(err, FACTUM_NO_MEMORY, "saga: what it keeps");
+    }
+    memcpy(copy, merged.ptr, merged.len);
+    fct_mem_free(instance->mem, (void *)(uintptr_t)instance->kept.ptr);
+    instance->kept = fct_slice(copy, merged.len);
+    return FACTUM_OK;
+}
+
+static void copy_cut(char *to, size_t size, factum_slice text)
+{
+    size_t len = text.len < size - 1 ? text.len : size - 1;
+    if (len > 0) {
+        memcpy(to, text.ptr, len);
+    }
+    to[fct_utf8_prefix(fct_slice(to, len))] = '\0';
+}
+
+static factum_status fold_record(struct fct_instance *instance, const struct fct_record *record,
+                                 const factum_event *event, factum_arena *arena, factum_error *err)
+{
+    if (record->change.kind == FCT_CHANGE_SAGA_FAILED) {
+        copy_cut(instance->failure.code, sizeof instance->failure.code, record->code);
+        copy_cut(instance->failure.text, sizeof instance->failure.text, record->text);
+        instance->failure.slot = record->change.slot;
+    }
+    if (record->change.kind == FCT_CHANGE_SAGA_STARTED) {
+        instance->started = event->created;
+    }
+    if (record->has_input) {
+        instance->has_input = true;
+        instance->input = record->input > instance->input ? record->input : instance->input;
+    }
+    fct_saga_evolve(&instance->saga->plan, &instance->state, &record->change);
+    return merge_kept(instance, record->keep, arena, err);
+}
+
+static factum_status fold_in(struct fct_instance *instance, const factum_event *event,
+                             factum_arena *arena, factum_error *err)
+{
+    struct fct_record record;
+    factum_status status = choose_definition(instance, event, err);
+    if (status == FACTUM_OK && instance->correlation == NULL) {
+        status = keep_correlation(instance, event, err);
+    }
+    if (status == FACTUM_OK) {
+        status = fct_record_read(instance->saga, event->type, event->data, arena, &record, err);
+        /* A later version may add events; they mean nothing to the state of this one. */
+        if (status == FACTUM_NOT_FOUND) {
+            status = FACTUM_OK;
+        } else if (status == FACTUM_INVALID) {
+            return damaged_saga(instance, event, err != NULL ? err->text : "", err);
+        } else if (status == FACTUM_OK) {
+            status = fold_record(instance, &record, event, arena, err);
+        }
+    }
+    if (status == FACTUM_OK) {
+        instance->exists = true;
+        instance->revision = event->revision;
+        instance->changed = event->created;
+    }
+    return status;
+}
+
+factum_status fct_instance_fold(struct fct_instance *instance, const factum_event *event,
+                                factum_error *err)
+{
+    factum_arena arena;
+    fct_arena_init(&arena, instance->mem, FOLD_ARENA_MAX);
+    factum_status status = fold_in(instance, event, &arena, err);
+    factum_arena_finish(&arena);
+    return status;
+}
+
+factum_status fct_instance_load(struct fct_instance *instance, factum_store *store,
+                                factum_error *err)
+{
+    char stream[FCT_SAGA_STREAM_SIZE];
+    struct fct_instance fresh;
+    factum_cursor *cursor = NULL;
+    factum_event event;
+    fct_instance_init(&fresh, instance->mem, instance->set, &instance->key);
+    fct_instance_finish(instance);
+    *instance = fresh;
+    const factum_read_request request = {.size = sizeof request,
+                                         .source = FACTUM_SOURCE_STREAM,
+                                         .name = fct_saga_stream(&instance->key, stream)};
+    factum_status status = factum_read(store, &request, &cursor, err);
+    if (status == FACTUM_STREAM_NOT_FOUND) {
+        return FACTUM_OK;
+    }
+    while (status == FACTUM_OK) {
+        status = factum_cursor_next(cursor, &event, err);
+        if (status == FACTUM_OK) {
+            status = fct_instance_fold(instance, &event, err);
+        }
+    }
+    factum_cursor_close(cursor);
+    return status == FACTUM_DONE ? FACTUM_OK : status;
+}
+
+factum_status fct_instance_take(struct fct_instance *instance, const struct fct_step_append *append,
+                                int64_t now, factum_error *err)
+{
+    uint64_t revision = instance->exists ? instance->revision + 1 : 0;
+    for (size_t i = 0; i < append->event_count; i++) {
+        if (append->slot_of[i] != FCT_SLOT_NONE) {
+            continue;
+        }
+        const factum_new_event *made = &append->events[i];
+        /* The definition that is deployed now is the newest at any later position. */
+        const factum_event event = {.stream = made->stream,
+                                    .type = made->type,
+                                    .data = made->data,
+                                    .metadata = made->metadata,
+                                    .revision = revision++,
+                                    .position = UINT64_MAX,
+                                    .created = now};
+        factum_status status = fct_instance_fold(instance, &event, err);
+        if (status != FACTUM_OK) {
+            return status;
+        }
+    }
+    return FACTUM_OK;
+}
