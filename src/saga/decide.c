@@ -97,6 +97,20 @@ static bool sendable(const struct decision *d, uint8_t slot, bool undo)
     return d->world->sendable == NULL || d->world->sendable(d->world->data, slot, undo);
 }
 
+/* The data has changed, so that a command that was sent cannot be made again. It may still be
+ * answered, so the step must not become BLOCKED, which says that nothing was sent. */
+static void send_nothing(struct decision *d, uint8_t slot, bool undo)
+{
+    if (undo) {
+        emit(d, (struct fct_change){.kind = FCT_CHANGE_SAGA_STUCK,
+                                    .slot = slot,
+                                    .why = FCT_WHY_SILENT,
+                                    .undo = true});
+        return;
+    }
+    set_timer(d, slot, wait_of(d, slot));
+}
+
 /* Sends the command of |slot|: under a new id, or once more under the one that it has. */
 static void send(struct decision *d, uint8_t slot, bool undo, bool again)
 {
@@ -104,6 +118,10 @@ static void send(struct decision *d, uint8_t slot, bool undo, bool again)
     uint16_t generation = undo ? step->undo_generation : step->generation;
     if (!again && generation < UINT16_MAX) {
         generation++;
+    }
+    if (again && !sendable(d, slot, undo)) {
+        send_nothing(d, slot, undo);
+        return;
     }
     if (!sendable(d, slot, undo)) {
         emit(d, (struct fct_change){.kind = FCT_CHANGE_SAGA_STUCK,
@@ -204,12 +222,16 @@ static bool is_undoing(const struct decision *d, uint8_t slot)
     return phase >= FCT_STEP_UNDOING && phase <= FCT_STEP_UNDO_SILENT;
 }
 
-/* The first success of a stage that needs one: the others are not wanted any more. */
+/* The first success of a stage that needs one: the others are not wanted any more. Two succeed at
+ * once if both answers came before the stage was started. */
 static void drop_losers(struct decision *d, uint32_t stage)
 {
+    bool won = false;
     for (uint8_t i = d->plan->first_of[stage]; i < d->plan->first_of[stage + 1]; i++) {
-        uint8_t phase = phase_of(d, i);
-        if (phase == FCT_STEP_DOING || phase == FCT_STEP_UNKNOWN || phase == FCT_STEP_ASKED) {
+        bool first = !won && phase_of(d, i) == FCT_STEP_DONE;
+        won = won || first;
+        if (!first && (needs_undo(d, i) || (phase_of(d, i) == FCT_STEP_DOING &&
+                                            d->plan->steps[i].has_undo))) {
             send(d, i, true, false);
         }
     }
@@ -373,6 +395,13 @@ static void take_success(struct decision *d, uint8_t slot)
 static void on_do_reply(struct decision *d, const struct fct_saga_input *input, bool outside)
 {
     const struct fct_step_state *step = &d->state->steps[input->slot];
+    /* Behind the pivot a step may have failed before under another id. Who knows no id may repeat
+     * that failure, and what is under way now would be sent twice. */
+    if (outside && !input->ok && fct_plan_is_forward(d->plan, input->slot) &&
+        phase_of(d, input->slot) != FCT_STEP_IDLE) {
+        record(d, input, FCT_WHY_LATE);
+        return;
+    }
     bool newest = outside || input->generation == step->generation;
     switch (phase_of(d, input->slot)) {
     case FCT_STEP_DOING:
@@ -423,7 +452,7 @@ static void on_undo_reply(struct decision *d, const struct fct_saga_input *input
     if (input->ok && is_undoing(d, input->slot)) {
         emit_kind(d, FCT_CHANGE_UNDO_SUCCEEDED, input->slot);
         advance(d);
-    } else if (!input->ok && phase == FCT_STEP_UNDOING &&
+    } else if (!input->ok && (phase == FCT_STEP_UNDOING || phase == FCT_STEP_UNDO_SILENT) &&
                input->generation == d->state->steps[input->slot].undo_generation) {
         take_undo_failure(d, input->slot);
     } else {
@@ -597,6 +626,10 @@ static factum_status on_retry(struct decision *d, const struct fct_saga_input *i
     if (!again && !anew) {
         return refuse_step(d, slot, "there is nothing to retry", err);
     }
+    if (again && !sendable(d, slot, undo)) {
+        return fct_fail(err, FACTUM_CONDITION_FAILED,
+                        "retry: the command cannot be made of the data any more: edit it first");
+    }
     act_on(d, FCT_CHANGE_SAGA_RETRIED, input);
     send(d, slot, undo, again);
     return FACTUM_OK;
@@ -616,7 +649,10 @@ static factum_status on_skip(struct decision *d, const struct fct_saga_input *in
     if (!input->ok && (undo || fct_plan_is_forward(d->plan, slot))) {
         return refuse_step(d, slot, "it can be skipped as done only, not as failed", err);
     }
-    if (!input->ok && phase != FCT_STEP_BLOCKED) {
+    /* An undo that was not answered may come late too: after the operator has seen to its effect,
+     * it would be undone twice. */
+    d->out->close_undo = phase == FCT_STEP_UNDOING || phase == FCT_STEP_UNDO_SILENT;
+    if (d->out->close_undo || (!input->ok && phase != FCT_STEP_BLOCKED)) {
         d->out->close_slot = slot;
     }
     act_on(d, FCT_CHANGE_SAGA_SKIPPED, input);
@@ -723,6 +759,11 @@ static factum_status on_act(struct decision *d, const struct fct_saga_input *inp
     if (d->state->phase == FCT_SAGA_NONE || fct_saga_has_ended(d->state)) {
         return refuse_saga(d, "nothing can be done", err);
     }
+    if (input->slot == FCT_SLOT_NONE &&
+        (input->kind == FCT_INPUT_RETRY || input->kind == FCT_INPUT_SKIP)) {
+        return fct_fail(err, FACTUM_INVALID, "%s: name the step",
+                        input->kind == FCT_INPUT_RETRY ? "retry" : "skip");
+    }
     switch (input->kind) {
     case FCT_INPUT_RETRY:
         return on_retry(d, input, err);
@@ -754,6 +795,7 @@ factum_status fct_saga_decide(const struct fct_saga_plan *plan, const struct fct
     out->count = 0;
     out->state = *state;
     out->close_slot = FCT_SLOT_NONE;
+    out->close_undo = false;
     FCT_ASSERT(input->slot == FCT_SLOT_NONE || input->slot < plan->step_count + 2u);
     switch (input->kind) {
     case FCT_INPUT_START:

@@ -55,13 +55,17 @@ struct fct_saga_outcome {
     uint32_t count;
     struct fct_change changes[FCT_CHANGES_MAX];
     struct fct_saga_state state; /* after them */
-    /* A SKIP that says "failed" holds only under the key of the do: the append takes that key, so
-     * that a do that comes late finds it taken. FCT_SLOT_NONE: no key is to be closed. */
+    /* A SKIP of what was not answered holds only under the key of that command, if it says
+     * "failed" of a do, or if it is of an undo: the append takes the key of the newest generation,
+     * so that the command finds it taken when it comes late. FCT_SLOT_NONE: none is to be closed.
+     */
     uint8_t close_slot;
+    bool close_undo; /* it is the key of the undo of |close_slot| */
 };
 
 /* What follows from |input|. No changes: it is of no interest any more (a timer that is not set).
- * CONDITION_FAILED: an operator's act that is out of turn; the text says what is true now. */
+ * CONDITION_FAILED: an operator's act that is out of turn; the text says what is true now. INVALID:
+ * an act that needs a step has none. */
 FCT_MUST_USE factum_status fct_saga_decide(const struct fct_saga_plan *plan,
                                            const struct fct_saga_state *state,
                                            const struct fct_saga_input *input,
