@@ -15,6 +15,7 @@
 #include <factum/model_rows.h>
 #include <factum/models.h>
 
+#include "core/check.h"
 #include "core/error.h"
 #include "core/mem.h"
 #include "core/slice.h"
@@ -40,7 +41,8 @@
     CHANGE ", phase = '" phase "', status = '" phase "', open = 0" OWN_ROW ";\n"                   \
            "DELETE FROM {{saga_timers}}" OWN_ROW ";\n"
 
-static const char lists_definition[] =
+/* In parts: a literal has a limit in C. */
+static const char *const lists_parts[] = {
     "--@ projection " FCT_LISTS_MODEL " version 1\n"
     "--@ from type SagaStarted, SagaFailed, SagaStuck, SagaDone, SagaUndone, StepStarted, "
     "StepSucceeded, StepFailed, StepTimedOut, UndoStarted, UndoSucceeded, UndoFailed, TimerSet, "
@@ -61,7 +63,7 @@ static const char lists_definition[] =
     "  saga TEXT NOT NULL, id TEXT NOT NULL, timer TEXT NOT NULL, due BIGINT NOT NULL,\n"
     "  wait BIGINT NOT NULL, PRIMARY KEY (saga, id, timer));\n"
     "CREATE INDEX {{saga_timers_by_due}} ON {{saga_timers}} (due);\n"
-    "\n"
+    "\n",
     "--@ on SagaStarted\n"
     "INSERT INTO {{saga_instances}} (saga, id, version, phase, status, open, stuck, step, started,\n"
     "  changed, position)\n"
@@ -70,51 +72,67 @@ static const char lists_definition[] =
     "ON CONFLICT (saga, id) DO UPDATE SET version = excluded.version, phase = 'running',\n"
     "  status = 'running', started = excluded.started, changed = excluded.changed;\n"
     "DELETE FROM {{saga_timers}}" OWN_ROW " AND timer = 'deadline';\n"
-    "\n"
+    "\n",
     "--@ on ReplyRecorded\n"
     "INSERT INTO {{saga_instances}} (saga, id, version, phase, status, open, stuck, step, changed,\n"
     "  position)\n"
     "SELECT " NAME ", " ID ", 0, 'waiting', 'waiting', 1, ',', '', :event_time, :event_position\n"
     "  WHERE " OURS "\n"
     "ON CONFLICT (saga, id) DO UPDATE SET changed = excluded.changed;\n"
-    "\n"
+    "\n",
     "--@ on SagaFailed\n"
     CHANGE ", phase = 'compensating',\n"
     "  status = CASE WHEN stuck = ',' THEN 'compensating' ELSE 'stuck' END" OWN_ROW ";\n"
     "\n"
-    "--@ on SagaDone\n" ENDED("done")
-    "--@ on SagaUndone\n" ENDED("undone")
-    "--@ on SagaCompleted\n" ENDED("completed")
-    "\n"
+    "--@ on SagaDone\n" ENDED("done"),
+    "--@ on SagaUndone\n" ENDED("undone"),
+    "--@ on SagaCompleted\n" ENDED("completed"),
     "--@ on StepStarted, UndoStarted\n"
     CHANGE ", step = :step" SET_STUCK(WITHOUT_STEP) OWN_ROW ";\n"
     END_TIMER
-    "\n"
+    "\n",
     "--@ on StepSucceeded, StepFailed, UndoSucceeded, UndoFailed, SagaSkipped\n"
     CHANGE SET_STUCK(WITHOUT_STEP) OWN_ROW ";\n"
     END_TIMER
-    "\n"
+    "\n",
     "--@ on StepTimedOut\n"
     CHANGE SET_STUCK("(" WITHOUT_STEP " || CASE WHEN :why = 'ask' THEN :step || ',' ELSE '' END)")
     OWN_ROW ";\n"
     END_TIMER
-    "\n"
+    "\n",
     "--@ on SagaStuck\n"
     CHANGE ", step = :step" SET_STUCK("(" WITHOUT_STEP " || :step || ',')") OWN_ROW ";\n"
     END_TIMER
-    "\n"
+    "\n",
     "--@ on TimerSet, TimerMoved\n"
     CHANGE OWN_ROW ";\n"
     "INSERT INTO {{saga_timers}} (saga, id, timer, due, wait)\n"
     "SELECT " NAME ", " ID ", :timer, :dueNs, :waitNs WHERE " OURS "\n"
     "ON CONFLICT (saga, id, timer) DO UPDATE SET due = excluded.due, wait = excluded.wait;\n"
-    "\n"
+    "\n",
     "--@ on TimerCancelled, TimerFired\n"
     CHANGE OWN_ROW ";\n"
     "DELETE FROM {{saga_timers}}" OWN_ROW " AND timer = :timer;\n"
-    "\n"
+    "\n",
     "--@ on SagaRetried, SagaEdited, SagaUndoRequested, SagaCancelled\n"
-    CHANGE OWN_ROW ";\n";
+    CHANGE OWN_ROW ";\n",
+};
+#define LISTS_PARTS (sizeof lists_parts / sizeof lists_parts[0])
+#define LISTS_TEXT_SIZE ((size_t)16 << 10)
+
+/* The definition on the heap; NULL: no memory. */
+static char *join_definition(void)
+{
+    char *text = fct_mem_alloc(fct_mem_heap(), LISTS_TEXT_SIZE);
+    size_t used = 0;
+    for (size_t i = 0; i < LISTS_PARTS && text != NULL; i++) {
+        size_t len = strlen(lists_parts[i]);
+        FCT_ASSERT(len < LISTS_TEXT_SIZE - used);
+        memcpy(text + used, lists_parts[i], len + 1);
+        used += len;
+    }
+    return text;
+}
 
 factum_status fct_saga_lists_deploy(factum_store *store, const factum_call *call,
                                     factum_error *err)
@@ -124,8 +142,13 @@ factum_status fct_saga_lists_deploy(factum_store *store, const factum_call *call
                                                .name = FCT_LISTS_MODEL ".sql"};
     const factum_act_options act = {
         .size = sizeof act, .why = FCT_SLICE("the list of sagas"), .call = call};
-    factum_status status = factum_projection_load(factum_slice_from(lists_definition), &options,
-                                                  &projection, err);
+    char *text = join_definition();
+    if (text == NULL) {
+        return fct_fail(err, FACTUM_NO_MEMORY, "sagas: their lists");
+    }
+    factum_status status =
+        factum_projection_load(factum_slice_from(text), &options, &projection, err);
+    fct_mem_free(fct_mem_heap(), text);
     if (status != FACTUM_OK) {
         return status;
     }
