@@ -200,8 +200,9 @@ typedef struct factum_contract_options {
     factum_slice do_data;   /* JSON that the participant accepts, three times */
     factum_slice undo_type; /* empty: undos are not tested */
     factum_slice undo_data;
-    uint32_t timeout_ms;     /* for each answer; 0: 10,000 */
-    const factum_call *call; /* or NULL */
+    uint32_t timeout_ms;             /* for each answer; 0: 10,000 */
+    const factum_call *call;         /* or NULL */
+    const factum_progress *progress; /* or NULL; is given the steps done and in all */
 } factum_contract_options;
 
 typedef enum factum_contract_outcome {

@@ -99,10 +99,9 @@ static factum_status expected_of(struct service *service, factum_expected *expec
                                  factum_error *err)
 {
     factum_stream_info info = {.size = sizeof info};
-    factum_status status =
-        factum_stream_info_get(service->store, FCT_SLICE("stock-7"), &info, err);
-    *expected = info.state == FACTUM_STREAM_PRESENT ? factum_at(info.last_revision)
-                                                    : factum_no_stream();
+    factum_status status = factum_stream_info_get(service->store, FCT_SLICE("stock-7"), &info, err);
+    *expected =
+        info.state == FACTUM_STREAM_PRESENT ? factum_at(info.last_revision) : factum_no_stream();
     if (status == FACTUM_OK && service->overtakes > 0) {
         service->overtakes--;
         status = append_other(service->store, err);
@@ -247,9 +246,8 @@ static void expect_types(struct fixture *f, const char *stream, const char *want
     size_t used = 0;
     factum_cursor *cursor;
     factum_event event;
-    const factum_read_request request = {.size = sizeof request,
-                                         .source = FACTUM_SOURCE_STREAM,
-                                         .name = factum_slice_from(stream)};
+    const factum_read_request request = {
+        .size = sizeof request, .source = FACTUM_SOURCE_STREAM, .name = factum_slice_from(stream)};
     factum_status status = factum_read(f->store, &request, &cursor, &f->err);
     if (status == FACTUM_STREAM_NOT_FOUND) {
         assert_string_equal("", wanted);
@@ -600,7 +598,8 @@ TEST(events_that_are_no_commands_are_left_alone)
 static void send_unknown(struct fixture *f, const char *id)
 {
     char metadata[256];
-    (void)snprintf(metadata, sizeof metadata, "{\"$commandId\":\"%s\",\"$sagaId\":\"order-7\"}", id);
+    (void)snprintf(metadata, sizeof metadata, "{\"$commandId\":\"%s\",\"$sagaId\":\"order-7\"}",
+                   id);
     assert_ok(send_raw(f, "stock.CountStock", "{}", metadata), f->err);
 }
 
@@ -620,9 +619,8 @@ TEST(a_command_without_a_handler_is_reported_when_nobody_has_answered_it)
     assert_int_equal(info.succeeded_count, 1);
 
     const factum_new_event counted = {.type = FCT_SLICE("StockCounted"), .data = FCT_SLICE("{}")};
-    const factum_new_event named[] = {{.stream = FCT_SLICE("stock-9"),
-                                       .type = counted.type,
-                                       .data = counted.data}};
+    const factum_new_event named[] = {
+        {.stream = FCT_SLICE("stock-9"), .type = counted.type, .data = counted.data}};
     const factum_expectation any[] = {{FCT_SLICE("stock-9"), factum_any()}};
     const factum_append_request other = {.size = sizeof other,
                                          .events = named,
@@ -662,9 +660,8 @@ TEST(a_run_of_so_many_events_counts_over_its_interruptions)
 static factum_status reserve_any(void *data, const factum_command *command, factum_outbox *outbox,
                                  factum_error *err)
 {
-    const factum_new_event event = {.stream = FCT_SLICE("stock-8"),
-                                    .type = FCT_SLICE("StockReserved"),
-                                    .data = command->id};
+    const factum_new_event event = {
+        .stream = FCT_SLICE("stock-8"), .type = FCT_SLICE("StockReserved"), .data = command->id};
     atomic_fetch_add((_Atomic int *)data, 1);
     return factum_outbox_add(outbox, &event, factum_any(), err);
 }
@@ -849,8 +846,9 @@ TEST(an_outbox_refuses_what_cannot_be_appended)
     const factum_append_condition condition = {.after = 1};
     factum_arena_init(&arena, 0);
     fct_outbox_init(&outbox, &arena, &command);
-    assert_status(factum_outbox_add(&outbox, &event, factum_expect(FACTUM_EXPECTED_NONE, 0), &f->err),
-                  FACTUM_INVALID);
+    assert_status(
+        factum_outbox_add(&outbox, &event, factum_expect(FACTUM_EXPECTED_NONE, 0), &f->err),
+        FACTUM_INVALID);
     assert_text(f->err, "what is expected of stream " COMMANDS "?");
     assert_int_equal(outbox.status, FACTUM_INVALID);
     fct_outbox_init(&outbox, &arena, &command);
