@@ -102,10 +102,9 @@ static bool sendable(const struct decision *d, uint8_t slot, bool undo)
 static void send_nothing(struct decision *d, uint8_t slot, bool undo)
 {
     if (undo) {
-        emit(d, (struct fct_change){.kind = FCT_CHANGE_SAGA_STUCK,
-                                    .slot = slot,
-                                    .why = FCT_WHY_SILENT,
-                                    .undo = true});
+        emit(d,
+             (struct fct_change){
+                 .kind = FCT_CHANGE_SAGA_STUCK, .slot = slot, .why = FCT_WHY_SILENT, .undo = true});
         return;
     }
     set_timer(d, slot, wait_of(d, slot));
@@ -230,8 +229,8 @@ static void drop_losers(struct decision *d, uint32_t stage)
     for (uint8_t i = d->plan->first_of[stage]; i < d->plan->first_of[stage + 1]; i++) {
         bool first = !won && phase_of(d, i) == FCT_STEP_DONE;
         won = won || first;
-        if (!first && (needs_undo(d, i) || (phase_of(d, i) == FCT_STEP_DOING &&
-                                            d->plan->steps[i].has_undo))) {
+        if (!first && (needs_undo(d, i) ||
+                       (phase_of(d, i) == FCT_STEP_DOING && d->plan->steps[i].has_undo))) {
             send(d, i, true, false);
         }
     }
