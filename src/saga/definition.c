@@ -122,6 +122,7 @@ static factum_status load_in_box(struct saga_box *box, factum_slice text,
         return fct_arena_status(saga->arena, "the definition of a saga", err);
     }
     loader->saga = saga;
+    loader->mem = box->mem;
     loader->schemas = options->schemas;
     loader->err = err;
     return load_passes(loader);

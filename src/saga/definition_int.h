@@ -57,6 +57,7 @@ struct fct_stage_said {
 
 struct fct_loader {
     struct factum_saga *saga;
+    const struct fct_mem *mem; /* for what does not last as long as the saga */
     const factum_schemas *schemas;
     factum_error *err;
     size_t step_count;

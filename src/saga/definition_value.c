@@ -1,5 +1,5 @@
-/* definition_value.c - the small values of a definition: names, types, durations, and mappings whose
- * keys are known. Layer: saga. See definition_int.h. */
+/* definition_value.c - the small values of a definition: names, types, durations, and mappings of
+ * known keys. Layer: saga. See definition_int.h. */
 #include <inttypes.h>
 #include <string.h>
 
