@@ -48,7 +48,7 @@ struct typed {
 };
 
 #define typed_fail(typed, mark, ...)                                                               \
-    fct_load_fail((typed)->loader, FACTUM_INVALID, mark, __VA_ARGS__)
+    fct_saga_load_fail((typed)->loader, FACTUM_INVALID, mark, __VA_ARGS__)
 
 /* ---- schemas --------------------------------------------------------------------------------- */
 
@@ -296,11 +296,12 @@ static void typed_reply_id(struct typed *typed, uint8_t slot)
     memcpy(last.names, id->names, sizeof last.names);
     struct fct_shape shape = typed_shape(typed, &typed->event, &last);
     if (shape.types == 0 || shape.unnamed) {
-        fct_load_warn(typed->loader, said->ok_mark, "reply-id",
-                      "%.*s has no member \"%.*s\": such an event belongs to a saga only if it "
-                      "names the command that it answers",
-                      FCT_FMT(said->text.ok),
-                      FCT_FMT(fct_slice(last.names + last.steps[0].start, last.steps[0].len)));
+        fct_saga_load_warn(
+            typed->loader, said->ok_mark, "reply-id",
+            "%.*s has no member \"%.*s\": such an event belongs to a saga only if it "
+            "names the command that it answers",
+            FCT_FMT(said->text.ok),
+            FCT_FMT(fct_slice(last.names + last.steps[0].start, last.steps[0].len)));
     }
 }
 
@@ -441,9 +442,10 @@ static factum_status typed_use_field(struct typed *typed, const struct typed_use
                           FCT_FMT(use->call->name), wanted_text);
     }
     if (shape.always && !field->optional && !always) {
-        fct_load_warn(typed->loader, field->mark, "required",
-                      "%.*s requires \"%.*s\", but %.*s may be missing: the saga would be stuck",
-                      FCT_FMT(use->call->name), FCT_FMT(field->name), FCT_FMT(field->text));
+        fct_saga_load_warn(
+            typed->loader, field->mark, "required",
+            "%.*s requires \"%.*s\", but %.*s may be missing: the saga would be stuck",
+            FCT_FMT(use->call->name), FCT_FMT(field->name), FCT_FMT(field->text));
     }
     return FACTUM_OK;
 }
@@ -543,9 +545,9 @@ static factum_status typed_slot(struct typed *typed, uint8_t slot)
 static factum_status typed_check(struct typed *typed)
 {
     if (typed_each(typed, typed_any_known) == FACTUM_OK) {
-        fct_load_warn(typed->loader, typed->loader->start_mark, "no-schemas",
-                      "no type that the saga names has a schema: its types and fields are not "
-                      "checked");
+        fct_saga_load_warn(typed->loader, typed->loader->start_mark, "no-schemas",
+                           "no type that the saga names has a schema: its types and fields are not "
+                           "checked");
         return FACTUM_OK;
     }
     factum_status status = typed_each(typed, typed_all_known);
@@ -561,7 +563,7 @@ static factum_status typed_check(struct typed *typed)
     return status;
 }
 
-factum_status fct_load_types(struct fct_loader *loader)
+factum_status fct_saga_load_types(struct fct_loader *loader)
 {
     if (loader->schemas == NULL) {
         return FACTUM_OK;
@@ -581,8 +583,8 @@ factum_status fct_load_types(struct fct_loader *loader)
         return fct_fail(loader->err, FACTUM_NO_MEMORY, "out of memory for the schemas of a saga");
     }
     if (status == FACTUM_OK && typed.steps_left == 0) {
-        return fct_load_fail(loader, FACTUM_TOO_BIG, loader->start_mark, "schemas",
-                             "the saga and the schemas are too much to compare");
+        return fct_saga_load_fail(loader, FACTUM_TOO_BIG, loader->start_mark, "schemas",
+                                  "the saga and the schemas are too much to compare");
     }
     return status;
 }

@@ -13,7 +13,7 @@
 #include "projection/nearest.h"
 #include "saga/definition_int.h"
 
-#define rule_fail(loader, mark, ...) fct_load_fail(loader, FACTUM_INVALID, mark, __VA_ARGS__)
+#define rule_fail(loader, mark, ...) fct_saga_load_fail(loader, FACTUM_INVALID, mark, __VA_ARGS__)
 
 static const struct fct_saga_plan *rule_plan(const struct fct_loader *loader)
 {
@@ -189,10 +189,11 @@ static factum_status rule_shared_types(struct fct_loader *loader)
         for (size_t k = 0; k < i; k++) {
             const struct fct_step_text *other = &loader->steps[k].text;
             if (rule_names_type(other, step->text.ok)) {
-                fct_load_warn(loader, step->ok_mark, "shared-type",
-                              "%.*s waits for %.*s too: an event from outside, which names no "
-                              "command, cannot tell them apart; give each step an event of its own",
-                              FCT_FMT(other->name), FCT_FMT(step->text.ok));
+                fct_saga_load_warn(
+                    loader, step->ok_mark, "shared-type",
+                    "%.*s waits for %.*s too: an event from outside, which names no "
+                    "command, cannot tell them apart; give each step an event of its own",
+                    FCT_FMT(other->name), FCT_FMT(step->text.ok));
                 break;
             }
         }
@@ -496,7 +497,7 @@ static factum_status rule_deadline(struct fct_loader *loader)
                      text, text);
 }
 
-factum_status fct_load_rules(struct fct_loader *loader)
+factum_status fct_saga_load_rules(struct fct_loader *loader)
 {
     static factum_status (*const rules[])(struct fct_loader *) = {
         rule_names,        rule_pivot, rule_undo, rule_on_timeout, rule_join_any, rule_ok_fail,
