@@ -375,11 +375,7 @@ static factum_status rule_use_field(const struct rule_use *use, struct fct_pick_
     if (path == NULL || path->count == 0) {
         return FACTUM_OK;
     }
-    if (path->steps[0].kind != FCT_PATH_MEMBER) {
-        return rule_fail(use->loader, field->mark, "unknown-field",
-                         "%.*s looks into a list, but kept fields have names: begin with one",
-                         FCT_FMT(field->text));
-    }
+    FCT_ASSERT(path->steps[0].kind == FCT_PATH_MEMBER); /* it begins with a dot */
     if (rule_step_is(path, 0, "failure") || rule_step_is(path, 0, "saga")) {
         return rule_use_special(use, field);
     }
