@@ -1,7 +1,8 @@
 /* definition.h - a loaded saga: the plan, and the texts that belong to it. Layer: saga. Pure.
  *
- * definition_yaml.c reads libyaml's events into it, rules.c checks it, and everybody else reads
- * it. Immutable once it is loaded. All of its memory is one arena.
+ * definition_yaml.c reads the tree of yaml.c, definition_plan.c makes the plan and the slots of it,
+ * rules.c and definition_types.c check them, and everybody else reads them. Immutable once it is
+ * loaded. All of its memory is one arena.
  */
 #ifndef FCT_SAGA_DEFINITION_H
 #define FCT_SAGA_DEFINITION_H
@@ -19,11 +20,19 @@ struct fct_mark {
     uint32_t column;
 };
 
-/* One field of `with`, `keep` or `undo_with`: a name, and a path or a value. */
+/* One field of `with`, `keep` or `undo_with`: a name, and a path or a value.
+ *
+ * Paths in `with` and `undo_with` go from an object of all kept fields, which also has "saga" {id,
+ * name}, and in `undo_with` and `undone` "failure" {code, text, step}. Paths in the saga's `keep` go
+ * from the data of the start event, those in a step's `keep` from the data of its reply. */
 struct fct_pick_field {
     factum_slice name;
-    struct fct_path *path; /* NULL: |literal| */
+    struct fct_path *path; /* NULL: a literal */
     factum_slice text;     /* of the path, ".totalCents", or the literal as JSON */
+    /* It may be missing without a fault, and the member is then left out: what a step has kept, in
+     * its own `undo_with` (nobody knows what a silent step would have kept) and in `undone`; what a
+     * step of a stage with `join: any` has kept; .failure.step. */
+    bool optional;
     struct fct_mark mark;
 };
 
@@ -50,6 +59,9 @@ struct fct_step_text {
     factum_slice *fail;          /* types that mean "failed" */
     size_t fail_count;
     struct fct_pick keep;
+    /* An alarm is raised after so many tries of a step that only goes forward, of which the plan
+     * says that it is tried for ever; 0: never. */
+    uint32_t alarm_tries;
     struct fct_mark mark;
 };
 

@@ -1,0 +1,93 @@
+/* definition_plan.c - the plan and the slots, made of what the file says and of the defaults.
+ * Layer: saga. See definition_int.h. */
+#include "core/check.h"
+#include "core/slice.h"
+#include "saga/definition_int.h"
+
+#define PLAN_WITHIN (INT64_C(30) * 1000000000)
+
+/* What holds where the file says nothing. */
+static const struct fct_retry plan_retry = {
+    .times = 5,
+    .from = INT64_C(500) * 1000000,
+    .to = INT64_C(30) * 1000000000,
+    .factor = 2,
+    .jitter = FCT_JITTER_FULL,
+};
+
+/* |base| with what |said| says. A `from` that is above an inherited `to` raises it, and a `to` that
+ * is below an inherited `from` lowers that: only both together can contradict each other. */
+static struct fct_retry plan_merge(struct fct_retry base, const struct fct_retry_said *said)
+{
+    base.times = said->times ? said->value.times : base.times;
+    base.from = said->from ? said->value.from : base.from;
+    base.to = said->to ? said->value.to : base.to;
+    base.factor = said->factor ? said->value.factor : base.factor;
+    base.jitter = said->jitter ? said->value.jitter : base.jitter;
+    if (said->from && !said->to && base.to < base.from) {
+        base.to = base.from;
+    }
+    if (said->to && !said->from && base.from > base.to) {
+        base.from = base.to;
+    }
+    return base;
+}
+
+/* The slot |slot| of |said|. */
+static void plan_slot(struct fct_loader *loader, uint8_t slot, const struct fct_step_said *said,
+                      uint8_t stage)
+{
+    struct fct_plan_step *step = &loader->saga->plan.steps[slot];
+    loader->saga->slots[slot] = said->text;
+    *step = (struct fct_plan_step){
+        .stage = stage,
+        .has_undo = said->text.undo.name.len > 0,
+        .pivot = said->pivot,
+        .refusable = said->text.fail_count > 0,
+        .on_timeout = said->pivot ? FCT_TIMEOUT_ASK : FCT_TIMEOUT_COMPENSATE,
+        .within = loader->within > 0 ? loader->within : PLAN_WITHIN,
+        .retry = plan_merge(plan_merge(plan_retry, &loader->retry), &said->retry),
+    };
+    if (said->within_mark.line > 0) {
+        step->within = said->within;
+    }
+    if (said->on_timeout_mark.line > 0) {
+        step->on_timeout = said->on_timeout;
+    }
+}
+
+/* Steps that can only go forward are tried for ever. */
+static void plan_forward(struct factum_saga *saga)
+{
+    for (uint8_t slot = 0; slot < saga->plan.step_count + 2; slot++) {
+        if (fct_plan_is_forward(&saga->plan, slot)) {
+            saga->slots[slot].alarm_tries = saga->plan.steps[slot].retry.times;
+            saga->plan.steps[slot].retry.times = 0;
+        }
+    }
+}
+
+void fct_load_plan(struct fct_loader *loader)
+{
+    struct fct_saga_plan *plan = &loader->saga->plan;
+    FCT_ASSERT(loader->step_count > 0);
+    FCT_ASSERT(loader->step_count <= FCT_SAGA_STEPS_MAX);
+    plan->step_count = (uint32_t)loader->step_count;
+    plan->stage_count = (uint32_t)loader->stage_count;
+    plan->pivot = FCT_SLOT_NONE;
+    for (uint8_t slot = 0; slot < loader->step_count; slot++) {
+        uint8_t stage = loader->stage_of[slot];
+        plan_slot(loader, slot, &loader->steps[slot], stage);
+        if (slot == 0 || loader->stage_of[slot - 1] != stage) {
+            plan->first_of[stage] = slot;
+            plan->any_of[stage] = loader->stages[stage].any;
+        }
+        if (loader->steps[slot].pivot && plan->pivot == FCT_SLOT_NONE) {
+            plan->pivot = slot;
+        }
+    }
+    plan->first_of[plan->stage_count] = (uint8_t)plan->step_count;
+    plan_slot(loader, FCT_SLOT_DONE(plan), &loader->done, (uint8_t)plan->stage_count);
+    plan_slot(loader, FCT_SLOT_UNDONE(plan), &loader->undone, (uint8_t)plan->stage_count);
+    plan_forward(loader->saga);
+}
