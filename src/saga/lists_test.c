@@ -173,11 +173,11 @@ static void play(struct world *world, uint64_t seed)
 static void open_lists(struct world *world)
 {
     factum_error err;
-    factum_info info = {.size = sizeof info};
+    uint64_t place = 0;
     assert_ok(fct_saga_lists_deploy(world->store, NULL, &err), err);
     assert_ok(fct_saga_lists_open(world->store, world->dir, NULL, &world->lists, &err), err);
-    assert_ok(factum_get_info(world->store, &info, &err), err);
-    assert_ok(fct_saga_lists_wait(world->lists, info.last_position, WAIT_MS, &err), err);
+    assert_ok(factum_visible_place(world->store, &place, &err), err);
+    assert_ok(fct_saga_lists_wait(world->lists, place, WAIT_MS, &err), err);
 }
 
 static factum_saga_status status_of_fold(const struct world *world,
@@ -302,11 +302,11 @@ TEST(lists_that_run_all_the_time_say_the_same_as_lists_made_again)
 {
     struct world *world = *state;
     factum_error err;
-    factum_info info = {.size = sizeof info};
+    uint64_t place = 0;
     open_lists(world);
     play(world, 2);
-    assert_ok(factum_get_info(world->store, &info, &err), err);
-    assert_ok(fct_saga_lists_wait(world->lists, info.last_position, WAIT_MS, &err), err);
+    assert_ok(factum_visible_place(world->store, &place, &err), err);
+    assert_ok(fct_saga_lists_wait(world->lists, place, WAIT_MS, &err), err);
     compare_all(world);
     fct_saga_lists_close(world->lists);
     world->lists = NULL;
