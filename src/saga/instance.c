@@ -69,6 +69,24 @@ static factum_status keep_correlation(struct fct_instance *instance, const factu
     return FACTUM_OK;
 }
 
+struct fct_saga_state fct_instance_remap(const struct fct_saga_state *state,
+                                         const struct factum_saga *from,
+                                         const struct factum_saga *to)
+{
+    struct fct_saga_state made = *state;
+    if (from == to || state->phase != FCT_SAGA_NONE) {
+        return made;
+    }
+    memset(made.steps, 0, sizeof made.steps);
+    for (uint32_t i = 0; i < from->plan.step_count; i++) {
+        uint8_t slot = fct_saga_slot(to, from->slots[i].name);
+        if (slot != FCT_SLOT_NONE) {
+            made.steps[slot].early = state->steps[i].early;
+        }
+    }
+    return made;
+}
+
 /* ---- folding --------------------------------------------------------------------------------- */
 
 static factum_status damaged_saga(const struct fct_instance *instance, const factum_event *event,
@@ -90,7 +108,11 @@ static factum_status choose_definition(struct fct_instance *instance, const fact
             return damaged_saga(instance, event, "it names no definition", err);
         }
         factum_slice text = fct_slice(hash.value.raw.ptr + 1, hash.value.raw.len - 2);
+        const struct factum_saga *before = instance->saga;
         instance->saga = fct_deployed_hash(instance->set, instance->key.name, text);
+        if (before != NULL && instance->saga != NULL) {
+            instance->state = fct_instance_remap(&instance->state, before, instance->saga);
+        }
     } else if (instance->saga == NULL) {
         instance->saga = fct_deployed_at(instance->set, instance->key.name, event->position);
     }
@@ -167,6 +189,8 @@ static factum_status fold_in(struct fct_instance *instance, const factum_event *
     if (status == FACTUM_OK) {
         instance->exists = true;
         instance->revision = event->revision;
+        instance->position =
+            event->position != UINT64_MAX ? event->position : instance->position;
         instance->changed = event->created;
     }
     return status;

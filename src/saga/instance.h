@@ -39,6 +39,7 @@ struct fct_instance {
     char trace_id[33]; /* of the first event; "" if there is none */
     bool exists;
     uint64_t revision; /* of the last event */
+    uint64_t position; /* of the last one that was read from the store */
     bool has_input;
     uint64_t input; /* events of the store up to here were taken */
     int64_t started; /* when it was recorded; 0: not yet */
@@ -55,6 +56,12 @@ FCT_MUST_USE factum_status fct_instance_load(struct fct_instance *instance, fact
 /* The state after |event|, the next one of the stream. */
 FCT_MUST_USE factum_status fct_instance_fold(struct fct_instance *instance,
                                              const factum_event *event, factum_error *err);
+
+/* |state| of a saga that has not started, with the answers that came early at the slots that their
+ * steps have in |to|: another version may have been deployed meanwhile. */
+struct fct_saga_state fct_instance_remap(const struct fct_saga_state *state,
+                                         const struct factum_saga *from,
+                                         const struct factum_saga *to);
 
 /* What happens to it. */
 struct fct_step_input {

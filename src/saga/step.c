@@ -419,21 +419,23 @@ static factum_status add_command(struct step *s, const struct fct_change *change
     return command_metadata(s, change, &event->metadata);
 }
 
-/* The tombstone of a do that an operator has said to have failed. */
-static factum_status add_tombstone(struct step *s, uint8_t slot)
+/* The tombstone of a command that an operator has answered in place of its participant. */
+static factum_status add_tombstone(struct step *s, uint8_t slot, bool undo)
 {
     char stream[FCT_COMMAND_STREAM_SIZE];
     char id[FCT_COMMAND_ID_SIZE];
     const struct fct_step_text *text = &s->saga->slots[slot];
-    factum_new_event *event = add_event(s, slot, false);
+    factum_new_event *event = add_event(s, slot, undo);
     event->stream =
-        copy_stream(s, fct_command_stream(text->action.service, &s->instance->key, stream));
+        copy_stream(s, fct_command_stream(undo ? text->undo.service : text->action.service,
+                                          &s->instance->key, stream));
     event->type = FCT_SLICE("CommandCancelled");
     event->data = FCT_SLICE("{}");
     event->metadata = s->metadata;
+    const struct fct_step_state *state = &s->instance->state.steps[slot];
     s->append->request.idempotency_key = factum_arena_copy(
-        s->arena, fct_command_id(&s->instance->key, text->name, false,
-                                 s->instance->state.steps[slot].generation, id));
+        s->arena, fct_command_id(&s->instance->key, text->name, undo,
+                                 undo ? state->undo_generation : state->generation, id));
     return FACTUM_OK;
 }
 
@@ -497,7 +499,7 @@ static factum_status make_events(struct step *s)
         status = add_change(s, &append->outcome.changes[i], i == 0);
     }
     if (status == FACTUM_OK && append->outcome.close_slot != FCT_SLOT_NONE) {
-        status = add_tombstone(s, append->outcome.close_slot);
+        status = add_tombstone(s, append->outcome.close_slot, append->outcome.close_undo);
     }
     if (status == FACTUM_OK) {
         status = add_expectations(s);
@@ -541,8 +543,12 @@ factum_status fct_instance_step(const struct fct_instance *instance,
                                          .reply_kept = REPLY_KEPT,
                                          .data = s,
                                          .sendable = can_send};
-    status = fct_saga_decide(&s->saga->plan, &instance->state, &input->control, &world,
-                             &append->outcome, err);
+    struct fct_saga_state state = instance->state;
+    if (instance->saga != NULL) {
+        state = fct_instance_remap(&state, instance->saga, s->saga);
+    }
+    status =
+        fct_saga_decide(&s->saga->plan, &state, &input->control, &world, &append->outcome, err);
     if (status == FACTUM_OK) {
         status = s->status;
     }

@@ -1,0 +1,732 @@
+/* manager.c - see manager.h. Layer: saga.
+ *
+ * Invariants: an entry has at most one commit under way, which is for the first input of its queue;
+ * an input leaves its queue only when nothing is left to be committed for it.
+ */
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "core/arena.h"
+#include "core/check.h"
+#include "core/error.h"
+#include "core/log_sink.h"
+#include "core/slice.h"
+#include "saga/manager_int.h"
+
+#define ARENA_MAX ((size_t)96 << 20)
+#define WAITING_PER_COMMIT 4u
+#define AGAIN_AFTER INT64_C(50000000)
+#define SECOND INT64_C(1000000000)
+
+static factum_status run_entry(struct fct_manager *manager, struct fct_entry *entry, int64_t now,
+                               factum_error *err);
+
+/* ---- making ---------------------------------------------------------------------------------- */
+
+factum_status fct_manager_create(const struct fct_manager_options *options,
+                                 struct fct_manager **manager, factum_error *err)
+{
+    *manager = fct_mem_zalloc(options->mem, 1, sizeof **manager);
+    if (*manager == NULL) {
+        return fct_fail(err, FACTUM_NO_MEMORY, "sagas: out of memory");
+    }
+    (*manager)->options = *options;
+    fct_deployed_init(&(*manager)->set, options->mem);
+    factum_status status = fct_entries_init(&(*manager)->entries, options->mem, err);
+    if (status == FACTUM_OK) {
+        status = fct_deployed_refresh(&(*manager)->set, options->store, options->log, err);
+    }
+    if (status == FACTUM_OK) {
+        status = fct_routes_build(&(*manager)->routes, &(*manager)->set, options->host, err);
+    }
+    if (status != FACTUM_OK) {
+        fct_manager_destroy(*manager);
+        *manager = NULL;
+    }
+    return status;
+}
+
+void fct_manager_destroy(struct fct_manager *manager)
+{
+    if (manager == NULL) {
+        return;
+    }
+    FCT_ASSERT(manager->commit_count == 0);
+    while (manager->again != NULL) {
+        struct fct_entry *entry = manager->again;
+        manager->again = entry->again;
+        entry->is_again = false;
+    }
+    while (manager->closing != NULL) {
+        struct fct_entry *entry = manager->closing;
+        manager->closing = entry->closing;
+        entry->is_closing = false;
+    }
+    fct_entries_finish(&manager->entries);
+    while (manager->free_commits != NULL) {
+        struct fct_commit *commit = manager->free_commits;
+        manager->free_commits = commit->free_next;
+        factum_arena_finish(&commit->arena);
+        fct_mem_free(manager->options.mem, commit);
+    }
+    fct_routes_finish(&manager->routes);
+    fct_deployed_finish(&manager->set);
+    fct_mem_free(manager->options.mem, manager);
+}
+
+void fct_manager_bad(struct fct_manager *manager, const char *format, ...)
+{
+    char text[400];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    manager->counts.bad_count++;
+    fct_log_message(manager->options.log, FACTUM_LOG_WARN, "saga.bad", "%s", text);
+}
+
+/* ---- entries --------------------------------------------------------------------------------- */
+
+factum_status fct_manager_add_open(struct fct_manager *manager, factum_slice saga, factum_slice id,
+                                   int64_t due, factum_error *err)
+{
+    const struct fct_saga_key key = {saga, id};
+    struct fct_entry *entry = fct_entries_get(&manager->entries, &key);
+    if (entry == NULL) {
+        return fct_fail(err, FACTUM_NO_MEMORY, "sagas: those that are open");
+    }
+    fct_entries_set_open(&manager->entries, entry, true);
+    return fct_entries_set_due(&manager->entries, entry, due, err);
+}
+
+static int64_t next_timer(const struct fct_instance *instance)
+{
+    int64_t next = instance->state.deadline.due;
+    if (instance->saga == NULL) {
+        return next;
+    }
+    for (uint32_t i = 0; i < instance->saga->plan.step_count + 2u; i++) {
+        int64_t due = instance->state.timers[i].due;
+        if (due != 0 && (next == 0 || due < next)) {
+            next = due;
+        }
+    }
+    return next;
+}
+
+/* What the instance says of itself goes into the entry. */
+static factum_status note_state(struct fct_manager *manager, struct fct_entry *entry,
+                                factum_error *err)
+{
+    const struct fct_instance *instance = entry->instance;
+    bool open = instance->exists && !fct_saga_has_ended(&instance->state);
+    fct_entries_set_open(&manager->entries, entry, open);
+    return fct_entries_set_due(&manager->entries, entry, open ? next_timer(instance) : 0, err);
+}
+
+static factum_status load_entry(struct fct_manager *manager, struct fct_entry *entry,
+                                factum_error *err)
+{
+    if (entry->instance != NULL) {
+        fct_entries_use(&manager->entries, entry);
+        return FACTUM_OK;
+    }
+    struct fct_instance *instance =
+        fct_entries_load(&manager->entries, entry, &manager->set);
+    if (instance == NULL) {
+        return fct_fail(err, FACTUM_NO_MEMORY, "sagas: an instance");
+    }
+    factum_status status = fct_instance_load(instance, manager->options.store, err);
+    if (status == FACTUM_OK) {
+        entry->known = instance->position > entry->known ? instance->position : entry->known;
+        status = note_state(manager, entry, err);
+    }
+    if (status != FACTUM_OK) {
+        fct_entries_unload(&manager->entries, entry);
+    }
+    return status;
+}
+
+/* Those that were not used for the longest time make room. */
+static void make_room(struct fct_manager *manager)
+{
+    struct fct_entries *entries = &manager->entries;
+    struct fct_entry *entry = entries->least_used;
+    while (entry != NULL && entries->loaded_count > manager->options.loaded_max) {
+        struct fct_entry *before = entry->used_before;
+        if (entry->commit == NULL && entry->first == NULL) {
+            fct_entries_unload(entries, entry);
+        }
+        entry = before;
+    }
+}
+
+static bool is_idle(const struct fct_entry *entry)
+{
+    return !entry->open && entry->first == NULL && entry->commit == NULL && !entry->is_again;
+}
+
+/* An entry that has nothing to remember goes; but its own events that are still to be fed are known
+ * by its position, so it stays until they have been. */
+static void drop_idle(struct fct_manager *manager, struct fct_entry *entry)
+{
+    if (!is_idle(entry) || entry->is_closing) {
+        return;
+    }
+    if (entry->known <= manager->fed) {
+        fct_entries_unload(&manager->entries, entry);
+        fct_entries_drop(&manager->entries, entry);
+        return;
+    }
+    entry->is_closing = true;
+    entry->closing = NULL;
+    *(manager->closing != NULL ? &manager->closing_last->closing : &manager->closing) = entry;
+    manager->closing_last = entry;
+}
+
+/* Those whose own events have been fed by now. */
+static void drop_closing(struct fct_manager *manager)
+{
+    while (manager->closing != NULL && manager->closing->known <= manager->fed) {
+        struct fct_entry *entry = manager->closing;
+        manager->closing = entry->closing;
+        entry->is_closing = false;
+        drop_idle(manager, entry);
+    }
+}
+
+factum_status fct_manager_queue(struct fct_manager *manager, const struct fct_saga_key *key,
+                                const struct fct_waiting *waiting, factum_error *err)
+{
+    struct fct_entry *entry = fct_entries_get(&manager->entries, key);
+    if (entry == NULL || fct_entries_wait(&manager->entries, entry, waiting) == NULL) {
+        return fct_fail(err, FACTUM_NO_MEMORY, "sagas: an input");
+    }
+    return run_entry(manager, entry, manager->run_now, err);
+}
+
+/* ---- what an input means to its saga --------------------------------------------------------- */
+
+/* Which definition the input is judged by. */
+static const struct factum_saga *definition_of(const struct fct_manager *manager,
+                                               const struct fct_entry *entry,
+                                               const struct fct_waiting *waiting)
+{
+    const struct fct_instance *instance = entry->instance;
+    if (instance->saga != NULL && instance->state.phase != FCT_SAGA_NONE) {
+        return instance->saga;
+    }
+    uint64_t at = waiting->has_event && waiting->kind == FCT_WAITING_START
+                      ? waiting->event.position
+                      : UINT64_MAX;
+    return fct_deployed_at(&manager->set, entry->key.name, at);
+}
+
+static bool is_failure(const struct fct_step_text *step, factum_slice type)
+{
+    for (size_t i = 0; i < step->fail_count; i++) {
+        if (fct_slice_equal(step->fail[i], type)) {
+            return true;
+        }
+    }
+    return fct_slice_equal(type, FCT_SLICE("CommandFailed"));
+}
+
+/* An event that names a command. False: it is no answer, but something on the way. */
+static bool read_reply(const struct factum_saga *saga, const struct fct_waiting *waiting,
+                       struct fct_saga_input *control)
+{
+    factum_slice type = waiting->event.type;
+    control->kind = FCT_INPUT_REPLY;
+    control->slot = fct_saga_slot(saga, waiting->step);
+    control->undo = waiting->undo;
+    control->generation = waiting->generation;
+    if (control->slot == FCT_SLOT_NONE || fct_slice_equal(type, FCT_SLICE("CommandCancelled"))) {
+        return false;
+    }
+    const struct fct_step_text *step = &saga->slots[control->slot];
+    bool any_type = control->undo || fct_plan_is_call(&saga->plan, control->slot);
+    bool failed = any_type ? fct_slice_equal(type, FCT_SLICE("CommandFailed"))
+                           : is_failure(step, type);
+    control->ok = !failed;
+    return failed || any_type || fct_slice_equal(type, step->ok);
+}
+
+static bool waits_for_answer(const struct fct_instance *instance, uint8_t slot)
+{
+    uint8_t phase = instance->state.steps[slot].phase;
+    return phase == FCT_STEP_DOING || phase == FCT_STEP_ASKED || phase == FCT_STEP_UNKNOWN;
+}
+
+/* An event that names no command: the step that waits for such a type, or else any. */
+static bool read_outside(const struct factum_saga *saga, const struct fct_instance *instance,
+                         factum_slice type, struct fct_saga_input *control)
+{
+    control->kind = FCT_INPUT_OUTSIDE;
+    control->slot = FCT_SLOT_NONE;
+    for (uint8_t i = 0; i < saga->plan.step_count; i++) {
+        bool ok = fct_slice_equal(saga->slots[i].ok, type);
+        if (!ok && !is_failure(&saga->slots[i], type)) {
+            continue;
+        }
+        if (control->slot == FCT_SLOT_NONE || waits_for_answer(instance, i)) {
+            control->slot = i;
+            control->ok = ok;
+        }
+        if (waits_for_answer(instance, i)) {
+            break;
+        }
+    }
+    return control->slot != FCT_SLOT_NONE;
+}
+
+/* The timer that is due; false: none is. */
+static bool find_timer(const struct fct_instance *instance, int64_t now,
+                       struct fct_saga_input *control)
+{
+    control->kind = FCT_INPUT_TIMER;
+    if (instance->saga == NULL || fct_saga_has_ended(&instance->state)) {
+        return false;
+    }
+    for (uint8_t i = 0; i < instance->saga->plan.step_count + 2u; i++) {
+        int64_t due = instance->state.timers[i].due;
+        if (due != 0 && due <= now) {
+            control->slot = i;
+            return true;
+        }
+    }
+    control->slot = FCT_SLOT_NONE;
+    return instance->state.deadline.due != 0 && instance->state.deadline.due <= now;
+}
+
+/* False: nothing is to be done for it. */
+static bool read_input(const struct fct_entry *entry, const struct fct_waiting *waiting,
+                       const struct factum_saga *saga, int64_t now,
+                       struct fct_saga_input *control)
+{
+    *control = (struct fct_saga_input){.slot = FCT_SLOT_NONE};
+    if (saga == NULL ||
+        (waiting->has_event && fct_instance_knows(entry->instance, &waiting->event))) {
+        return false;
+    }
+    switch (waiting->kind) {
+    case FCT_WAITING_START:
+        control->kind = FCT_INPUT_START;
+        return true;
+    case FCT_WAITING_REPLY:
+        return read_reply(saga, waiting, control);
+    case FCT_WAITING_OUTSIDE:
+        return read_outside(saga, entry->instance, waiting->event.type, control);
+    case FCT_WAITING_TIMERS:
+        return find_timer(entry->instance, now, control);
+    case FCT_WAITING_REFRESH:
+    default:
+        return false;
+    }
+}
+
+/* ---- commits --------------------------------------------------------------------------------- */
+
+static struct fct_commit *take_commit(struct fct_manager *manager)
+{
+    struct fct_commit *commit = manager->free_commits;
+    if (commit != NULL) {
+        manager->free_commits = commit->free_next;
+    } else {
+        commit = fct_mem_zalloc(manager->options.mem, 1, sizeof *commit);
+        if (commit == NULL) {
+            return NULL;
+        }
+        fct_arena_init(&commit->arena, manager->options.mem, ARENA_MAX);
+    }
+    memset(&commit->input, 0, sizeof commit->input);
+    commit->input.refused_slot = FCT_SLOT_NONE;
+    return commit;
+}
+
+static void return_commit(struct fct_manager *manager, struct fct_commit *commit)
+{
+    factum_arena_reset(&commit->arena);
+    commit->entry = NULL;
+    commit->free_next = manager->free_commits;
+    manager->free_commits = commit;
+}
+
+/* What can be tried again in a moment: the store is busy, or full. */
+static void try_again(struct fct_manager *manager, struct fct_entry *entry, int64_t now)
+{
+    if (entry->is_again) {
+        return;
+    }
+    entry->is_again = true;
+    entry->again = NULL;
+    if (manager->again == NULL) {
+        manager->again = entry;
+        manager->again_at = now + AGAIN_AFTER;
+    } else {
+        manager->again_last->again = entry;
+    }
+    manager->again_last = entry;
+}
+
+static factum_status submit(struct fct_manager *manager, struct fct_commit *commit, int64_t now,
+                            factum_error *err)
+{
+    struct fct_entry *entry = commit->entry;
+    memset(&commit->op, 0, sizeof commit->op);
+    commit->op.size = sizeof commit->op;
+    commit->op.request = &commit->append.request;
+    commit->op.data = commit;
+    factum_status status = manager->options.submit(manager->options.data, &commit->op, err);
+    if (status == FACTUM_OK) {
+        entry->commit = commit;
+        manager->commit_count++;
+        return FACTUM_OK;
+    }
+    return_commit(manager, commit);
+    if (factum_status_is_retryable(status)) {
+        try_again(manager, entry, now);
+        return FACTUM_OK;
+    }
+    return status;
+}
+
+/* The input is over. */
+static void input_served(struct fct_manager *manager, struct fct_entry *entry)
+{
+    if (entry->first->kind == FCT_WAITING_TIMERS) {
+        entry->timers_wait = false;
+    }
+    fct_entries_served(&manager->entries, entry);
+}
+
+/* Commits what follows from the first input. OK with entry->commit NULL: nothing follows, or it is
+ * tried again later. */
+static factum_status begin_commit(struct fct_manager *manager, struct fct_entry *entry,
+                                  struct fct_commit *commit, const struct factum_saga *saga,
+                                  int64_t now, bool *served, factum_error *err)
+{
+    struct fct_waiting *waiting = entry->first;
+    commit->entry = entry;
+    commit->input.event = waiting->has_event ? &waiting->event : NULL;
+    factum_status status = fct_instance_step(entry->instance, saga, &commit->input, now,
+                                             &commit->arena, &commit->append, err);
+    if (status == FACTUM_INVALID || status == FACTUM_TOO_BIG || status == FACTUM_CONDITION_FAILED) {
+        fct_manager_bad(manager, "saga %.*s-%.*s: an input cannot be taken: %s",
+                        FCT_FMT(entry->key.name), FCT_FMT(entry->key.id),
+                        err != NULL ? err->text : factum_status_text(status));
+        status = FACTUM_OK;
+        commit->append.outcome.count = 0;
+    }
+    if (status != FACTUM_OK || commit->append.outcome.count == 0) {
+        *served = status == FACTUM_OK;
+        return_commit(manager, commit);
+        return status;
+    }
+    return submit(manager, commit, now, err);
+}
+
+/* Loads the saga for its first input. CORRUPT ends the input: one damaged saga is no reason to stop
+ * the others. */
+static factum_status prepare_entry(struct fct_manager *manager, struct fct_entry *entry,
+                                   bool *served, factum_error *err)
+{
+    if (entry->first->kind == FCT_WAITING_REFRESH) {
+        fct_entries_unload(&manager->entries, entry);
+    }
+    factum_status status = load_entry(manager, entry, err);
+    if (status == FACTUM_CORRUPT || status == FACTUM_STREAM_DELETED) {
+        fct_manager_bad(manager, "%s", err != NULL ? err->text : factum_status_text(status));
+        fct_entries_set_open(&manager->entries, entry, false);
+        *served = true;
+        return fct_entries_set_due(&manager->entries, entry, 0, err);
+    }
+    return status;
+}
+
+/* One input; false in *served if it is not over yet. */
+static factum_status serve_first(struct fct_manager *manager, struct fct_entry *entry, int64_t now,
+                                 bool *served, factum_error *err)
+{
+    struct fct_saga_input control;
+    *served = false;
+    factum_status status = prepare_entry(manager, entry, served, err);
+    if (status != FACTUM_OK || *served) {
+        return status;
+    }
+    const struct factum_saga *saga = definition_of(manager, entry, entry->first);
+    if (!read_input(entry, entry->first, saga, now, &control)) {
+        *served = true;
+        return FACTUM_OK;
+    }
+    if (manager->commit_count >= manager->options.commits_max) {
+        try_again(manager, entry, now);
+        return FACTUM_OK;
+    }
+    struct fct_commit *commit = take_commit(manager);
+    if (commit == NULL) {
+        return fct_fail(err, FACTUM_NO_MEMORY, "sagas: a commit");
+    }
+    commit->input.control = control;
+    return begin_commit(manager, entry, commit, saga, now, served, err);
+}
+
+static factum_status run_entry(struct fct_manager *manager, struct fct_entry *entry, int64_t now,
+                               factum_error *err)
+{
+    while (entry->first != NULL && entry->commit == NULL && !entry->is_again) {
+        bool served;
+        factum_status status = serve_first(manager, entry, now, &served, err);
+        if (status != FACTUM_OK) {
+            return status;
+        }
+        if (served) {
+            input_served(manager, entry);
+        }
+    }
+    make_room(manager);
+    drop_idle(manager, entry);
+    return FACTUM_OK;
+}
+
+/* ---- ends of commits ------------------------------------------------------------------------- */
+
+static void count_outcome(struct fct_manager *manager, const struct fct_commit *commit)
+{
+    factum_sagas_info *counts = &manager->counts;
+    const struct fct_saga_outcome *outcome = &commit->append.outcome;
+    counts->commit_count++;
+    for (uint32_t i = 0; i < outcome->count; i++) {
+        const struct fct_change *change = &outcome->changes[i];
+        counts->started_count += change->kind == FCT_CHANGE_SAGA_STARTED;
+        counts->stuck_count += change->kind == FCT_CHANGE_SAGA_STUCK;
+        counts->timer_count += change->kind == FCT_CHANGE_TIMER_FIRED;
+        if (change->kind == FCT_CHANGE_REPLY_RECORDED) {
+            counts->duplicate_count += change->why != FCT_WHY_EARLY;
+            counts->unmatched_count += outcome->state.phase == FCT_SAGA_NONE;
+        }
+    }
+    counts->ended_count += fct_saga_has_ended(&outcome->state);
+}
+
+static factum_status take_outcome(struct fct_manager *manager, struct fct_commit *commit,
+                                  int64_t now, factum_error *err)
+{
+    struct fct_entry *entry = commit->entry;
+    uint64_t position = commit->op.result.position;
+    count_outcome(manager, commit);
+    entry->known = position > entry->known ? position : entry->known;
+    if (fct_instance_take(entry->instance, &commit->append, now, err) != FACTUM_OK) {
+        fct_entries_unload(&manager->entries, entry); /* what is stored says it all */
+        return load_entry(manager, entry, err);
+    }
+    return note_state(manager, entry, err);
+}
+
+/* The store refuses a command: the saga is stuck there, and says why. */
+static factum_status refuse_command(struct fct_manager *manager, struct fct_commit *commit,
+                                    int64_t now, bool *served, factum_error *err)
+{
+    struct fct_entry *entry = commit->entry;
+    const struct fct_step_append *append = &commit->append;
+    size_t at = commit->op.status == FACTUM_SCHEMA_VIOLATION ? commit->op.result.refused_index : 0;
+    while (at < append->event_count && append->slot_of[at] == FCT_SLOT_NONE) {
+        at++;
+    }
+    if (at >= append->event_count || commit->input.refused_slot != FCT_SLOT_NONE) {
+        fct_manager_bad(manager, "saga %.*s-%.*s: the store refuses its events: %s",
+                        FCT_FMT(entry->key.name), FCT_FMT(entry->key.id), commit->op.err.text);
+        *served = true;
+        return_commit(manager, commit);
+        return FACTUM_OK;
+    }
+    commit->input.refused_slot = append->slot_of[at];
+    commit->input.refused_undo = append->undo_of[at];
+    snprintf(commit->refused, sizeof commit->refused, "%s", commit->op.err.text);
+    commit->input.refused_text = commit->refused;
+    factum_arena_reset(&commit->arena);
+    const struct factum_saga *saga = definition_of(manager, entry, entry->first);
+    return begin_commit(manager, entry, commit, saga, now, served, err);
+}
+
+/* Has the store refused what was to be appended, for good? */
+static bool is_refusal(factum_status status)
+{
+    return status == FACTUM_SCHEMA_VIOLATION || status == FACTUM_TOO_BIG ||
+           status == FACTUM_INVALID || status == FACTUM_STREAM_DELETED;
+}
+
+static factum_status end_commit(struct fct_manager *manager, struct fct_commit *commit,
+                                int64_t now, bool *served, factum_error *err)
+{
+    struct fct_entry *entry = commit->entry;
+    factum_status status = commit->op.status;
+    if (is_refusal(status)) {
+        return refuse_command(manager, commit, now, served, err);
+    }
+    if (status == FACTUM_OK) {
+        status = take_outcome(manager, commit, now, err);
+        /* More than one timer may be due. */
+        *served = entry->first->kind != FCT_WAITING_TIMERS;
+    } else if (status == FACTUM_WRONG_REVISION) {
+        manager->counts.conflict_count++;
+        fct_entries_unload(&manager->entries, entry);
+        status = FACTUM_OK;
+    } else if (factum_status_is_retryable(status) || status == FACTUM_CANCELLED) {
+        try_again(manager, entry, now);
+        status = FACTUM_OK;
+    } else if (err != NULL) {
+        *err = commit->op.err;
+    }
+    return_commit(manager, commit);
+    return status;
+}
+
+factum_status fct_manager_completed(struct fct_manager *manager, factum_append_op *op, int64_t now,
+                                    factum_error *err)
+{
+    struct fct_commit *commit = op->data;
+    struct fct_entry *entry = commit->entry;
+    bool served = false;
+    entry->commit = NULL;
+    manager->commit_count--;
+    factum_status status = end_commit(manager, commit, now, &served, err);
+    if (status != FACTUM_OK) {
+        return status;
+    }
+    if (served) {
+        input_served(manager, entry);
+    }
+    if (entry->seen > entry->known && entry->commit == NULL) {
+        const struct fct_waiting refresh = {.kind = FCT_WAITING_REFRESH};
+        entry->seen = 0;
+        status = fct_manager_queue(manager, &entry->key, &refresh, err);
+    }
+    return status == FACTUM_OK ? run_entry(manager, entry, now, err) : status;
+}
+
+/* ---- inputs from the owner ------------------------------------------------------------------- */
+
+factum_status fct_manager_feed(struct fct_manager *manager, const factum_event *event, int64_t now,
+                               factum_error *err)
+{
+    if (manager->entries.waiting_count >=
+        (size_t)WAITING_PER_COMMIT * manager->options.commits_max) {
+        return FACTUM_BUSY;
+    }
+    manager->run_now = now;
+    factum_status status = fct_manager_route(manager, event, err);
+    if (status == FACTUM_OK) {
+        fct_manager_fed(manager, event->position);
+    }
+    return status;
+}
+
+void fct_manager_fed(struct fct_manager *manager, uint64_t place)
+{
+    manager->fed = place > manager->fed ? place : manager->fed;
+    drop_closing(manager);
+}
+
+static factum_status run_again(struct fct_manager *manager, int64_t now, factum_error *err)
+{
+    struct fct_entry *entry = manager->again;
+    factum_status status = FACTUM_OK;
+    if (entry == NULL || now < manager->again_at) {
+        return FACTUM_OK;
+    }
+    manager->again = NULL;
+    manager->again_last = NULL;
+    while (entry != NULL) {
+        struct fct_entry *next = entry->again;
+        entry->again = NULL;
+        entry->is_again = false;
+        if (status == FACTUM_OK) {
+            status = run_entry(manager, entry, now, err);
+        }
+        entry = next;
+    }
+    return status;
+}
+
+/* Room for one more timer in this second? Others wait for the next, so that new work is not
+ * starved by an outage's worth of timers. */
+static bool timer_may_fire(struct fct_manager *manager, int64_t now)
+{
+    if (now / SECOND != manager->timer_second) {
+        manager->timer_second = now / SECOND;
+        manager->timers_fired = 0;
+    }
+    return manager->timers_fired < manager->options.timers_max;
+}
+
+factum_status fct_manager_tick(struct fct_manager *manager, int64_t now, factum_error *err)
+{
+    factum_status status = run_again(manager, now, err);
+    while (status == FACTUM_OK) {
+        struct fct_entry *entry = fct_entries_first_due(&manager->entries);
+        if (entry == NULL || entry->due > now || !timer_may_fire(manager, now)) {
+            return FACTUM_OK;
+        }
+        manager->timers_fired++;
+        /* It comes back with the instance's next timer when the input has been served. */
+        status = fct_entries_set_due(&manager->entries, entry, 0, err);
+        if (status == FACTUM_OK && !entry->timers_wait) {
+            const struct fct_waiting waiting = {.kind = FCT_WAITING_TIMERS};
+            entry->timers_wait = true;
+            status = fct_manager_queue(manager, &entry->key, &waiting, err);
+        }
+        if (status == FACTUM_OK) {
+            status = run_entry(manager, entry, now, err);
+        }
+    }
+    return status;
+}
+
+int64_t fct_manager_next(const struct fct_manager *manager)
+{
+    const struct fct_entry *entry = fct_entries_first_due(&manager->entries);
+    int64_t next = entry != NULL ? entry->due : INT64_MAX;
+    if (entry != NULL && manager->timers_fired >= manager->options.timers_max) {
+        int64_t second = (manager->timer_second + 1) * SECOND;
+        next = next > second ? next : second;
+    }
+    return manager->again != NULL && manager->again_at < next ? manager->again_at : next;
+}
+
+uint64_t fct_manager_place(const struct fct_manager *manager)
+{
+    const struct fct_waiting *oldest = manager->entries.oldest;
+    return oldest != NULL ? oldest->event.position - 1 : manager->fed;
+}
+
+uint32_t fct_manager_commits(const struct fct_manager *manager)
+{
+    return manager->commit_count;
+}
+
+void fct_manager_count(const struct fct_manager *manager, factum_sagas_info *info)
+{
+    size_t size = info->size;
+    bool ready = info->ready;
+    bool parted = info->clock_parted;
+    *info = manager->counts;
+    info->size = size;
+    info->ready = ready;
+    info->clock_parted = parted;
+    info->place = fct_manager_place(manager);
+    info->open_count = manager->entries.open_count;
+    info->loaded_count = manager->entries.loaded_count;
+}
+
+bool fct_manager_first(const struct fct_manager *manager, uint64_t *position)
+{
+    *position = UINT64_MAX;
+    for (size_t i = 0; i < manager->set.count; i++) {
+        uint64_t at = manager->set.items[i].position;
+        *position = at < *position ? at : *position;
+    }
+    return manager->set.count > 0;
+}

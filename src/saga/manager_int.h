@@ -1,0 +1,49 @@
+/* manager_int.h - what the files of the manager share. Layer: saga. */
+#ifndef FCT_SAGA_MANAGER_INT_H
+#define FCT_SAGA_MANAGER_INT_H
+
+#include "saga/entry.h"
+#include "saga/manager.h"
+#include "saga/routes.h"
+
+/* An append under way, and the input that it takes. */
+struct fct_commit {
+    factum_append_op op;
+    struct fct_commit *free_next;
+    struct fct_entry *entry;
+    factum_arena arena;
+    struct fct_step_append append;
+    struct fct_step_input input;
+    char refused[256];
+};
+
+struct fct_manager {
+    struct fct_manager_options options;
+    struct fct_deployed_set set;
+    struct fct_routes routes;
+    struct fct_entries entries;
+    struct fct_commit *free_commits;
+    uint32_t commit_count; /* under way */
+    struct fct_entry *again;      /* to be tried again at |again_at| */
+    struct fct_entry *again_last;
+    int64_t again_at;
+    struct fct_entry *closing; /* that have ended, with events that are still to be fed */
+    struct fct_entry *closing_last;
+    int64_t timer_second; /* in which timers were counted last, and how many have fired in it */
+    uint32_t timers_fired;
+    uint64_t fed; /* everything at or before it was fed */
+    int64_t run_now; /* the time that the owner has told */
+    factum_sagas_info counts;
+};
+
+/* manager_route.c: puts |event| into the queues of the sagas that it concerns. */
+FCT_MUST_USE factum_status fct_manager_route(struct fct_manager *manager,
+                                             const factum_event *event, factum_error *err);
+/* manager.c: puts |waiting| into the queue of |key|'s entry and lets it run. */
+FCT_MUST_USE factum_status fct_manager_queue(struct fct_manager *manager,
+                                             const struct fct_saga_key *key,
+                                             const struct fct_waiting *waiting, factum_error *err);
+/* Counts an input that cannot be taken, and tells the log. */
+FCT_PRINTF(2, 3) void fct_manager_bad(struct fct_manager *manager, const char *format, ...);
+
+#endif
