@@ -101,6 +101,27 @@ factum_status fct_manager_add_open(struct fct_manager *manager, factum_slice sag
     return fct_entries_set_due(&manager->entries, entry, due, err);
 }
 
+factum_status fct_manager_scan(struct fct_manager *manager, int64_t now, factum_error *err)
+{
+    const factum_list_request request = {.size = sizeof request,
+                                         .kind = FACTUM_LIST_STREAMS,
+                                         .prefix = FCT_SLICE(FCT_SAGA_PREFIX)};
+    const struct fct_waiting waiting = {.kind = FCT_WAITING_REFRESH};
+    factum_list *list = NULL;
+    factum_list_entry found;
+    struct fct_saga_key key;
+    manager->run_now = now;
+    factum_status status = factum_list_open(manager->options.store, &request, &list, err);
+    while (status == FACTUM_OK) {
+        status = factum_list_next(list, &found, err);
+        if (status == FACTUM_OK && fct_saga_stream_read(found.name, &key)) {
+            status = fct_manager_queue(manager, &key, &waiting, err);
+        }
+    }
+    factum_list_close(list);
+    return status == FACTUM_DONE ? FACTUM_OK : status;
+}
+
 static int64_t next_timer(const struct fct_instance *instance)
 {
     int64_t next = instance->state.deadline.due;

@@ -47,6 +47,11 @@ void fct_manager_destroy(struct fct_manager *manager);
 FCT_MUST_USE factum_status fct_manager_add_open(struct fct_manager *manager, factum_slice saga,
                                                 factum_slice id, int64_t due, factum_error *err);
 
+/* In place of lists: looks at every stream of a saga, one by one. As fct_manager_feed, and
+ * factum_list_open. */
+FCT_MUST_USE factum_status fct_manager_scan(struct fct_manager *manager, int64_t now,
+                                            factum_error *err);
+
 /* Takes |event|, the next one of the log. BUSY: too many inputs wait; give it again later. A
  * failure of the store, or NO_MEMORY: the manager is to be destroyed and made again. An event that
  * cannot be taken is counted and told to the log, and is no failure. */
