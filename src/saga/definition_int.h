@@ -11,6 +11,7 @@
 #define FCT_SAGA_DEFINITION_INT_H
 
 #include "core/mem.h"
+#include "saga/names.h"
 #include "saga/yaml.h"
 
 #define FCT_SAGA_WARNINGS_MAX 64u
