@@ -45,8 +45,9 @@ typedef struct factum_saga factum_saga;
 
 typedef struct factum_saga_options {
     size_t size;
-    const char *name;              /* of the file, for messages; NULL: "saga" */
-    const factum_schemas *schemas; /* |with|, |keep| and types are checked against them; NULL: not */
+    const char *name; /* of the file, for messages; NULL: "saga" */
+    const factum_schemas
+        *schemas; /* |with|, |keep| and types are checked against them; NULL: not */
 } factum_saga_options;
 
 /* Loads the definition |text|. *saga is the caller's, for factum_saga_free; NULL on failure.
@@ -92,18 +93,18 @@ typedef struct factum_saga_bounds {
 
 typedef struct factum_saga_report {
     size_t size;
-    bool sound;            /* every run within the bounds ends well */
-    bool complete;         /* false: |state_max| was reached */
-    uint64_t state_count;  /* explored */
-    uint64_t run_length;   /* inputs of the longest shortest run */
-    uint64_t done_count;   /* states that ended done, undone, stuck */
+    bool sound;           /* every run within the bounds ends well */
+    bool complete;        /* false: |state_max| was reached */
+    uint64_t state_count; /* explored */
+    uint64_t run_length;  /* inputs of the longest shortest run */
+    uint64_t done_count;  /* states that ended done, undone, stuck */
     uint64_t undone_count;
     uint64_t stuck_count;
-    int64_t duration;      /* nanoseconds */
-    char broken_rule[64];  /* if not sound: "S3 compensated after the pivot" */
-    size_t table_len;      /* of the text of the shortest run that breaks it */
-    const char *table;     /* for people; lasts until factum_saga_report_free */
-    size_t script_len;     /* the same run as a script for `factum saga simulate` */
+    int64_t duration;     /* nanoseconds */
+    char broken_rule[64]; /* if not sound: "S3 compensated after the pivot" */
+    size_t table_len;     /* of the text of the shortest run that breaks it */
+    const char *table;    /* for people; lasts until factum_saga_report_free */
+    size_t script_len;    /* the same run as a script for `factum saga simulate` */
     const char *script;
     void *memory;
 } factum_saga_report;

@@ -251,8 +251,7 @@ static uint8_t first_lost(const struct decision *d, uint32_t stage)
 
 static void fail_saga(struct decision *d, uint8_t slot, enum fct_why why)
 {
-    emit(d, (struct fct_change){
-                .kind = FCT_CHANGE_SAGA_FAILED, .slot = slot, .why = (uint8_t)why});
+    emit(d, (struct fct_change){.kind = FCT_CHANGE_SAGA_FAILED, .slot = slot, .why = (uint8_t)why});
 }
 
 /* Stages that are done make room for the next ones. */
@@ -408,10 +407,9 @@ static void take_undo_failure(struct decision *d, uint8_t slot)
     const struct fct_retry *retry = &d->plan->steps[slot].retry;
     emit_kind(d, FCT_CHANGE_UNDO_FAILED, slot);
     if (retry->times > 0 && d->state->steps[slot].attempts >= retry->times) {
-        emit(d, (struct fct_change){.kind = FCT_CHANGE_SAGA_STUCK,
-                                    .slot = slot,
-                                    .why = FCT_WHY_UNDO,
-                                    .undo = true});
+        emit(d,
+             (struct fct_change){
+                 .kind = FCT_CHANGE_SAGA_STUCK, .slot = slot, .why = FCT_WHY_UNDO, .undo = true});
         return;
     }
     set_timer(d, slot, rest_of(d, slot));
@@ -485,11 +483,11 @@ static void on_silence(struct decision *d, uint8_t slot)
     if (ask) {
         why = FCT_WHY_ASK;
     }
-    emit(d, (struct fct_change){
-                .kind = FCT_CHANGE_STEP_TIMED_OUT, .slot = slot, .why = (uint8_t)why});
+    emit(d,
+         (struct fct_change){.kind = FCT_CHANGE_STEP_TIMED_OUT, .slot = slot, .why = (uint8_t)why});
     if (ask) {
-        emit(d, (struct fct_change){
-                    .kind = FCT_CHANGE_SAGA_STUCK, .slot = slot, .why = FCT_WHY_ASK});
+        emit(d,
+             (struct fct_change){.kind = FCT_CHANGE_SAGA_STUCK, .slot = slot, .why = FCT_WHY_ASK});
     }
     advance(d);
 }
@@ -498,10 +496,9 @@ static void on_undo_silence(struct decision *d, uint8_t slot)
 {
     const struct fct_retry *retry = &d->plan->steps[slot].retry;
     if (retry->times > 0 && d->state->steps[slot].attempts + 1u >= retry->times) {
-        emit(d, (struct fct_change){.kind = FCT_CHANGE_SAGA_STUCK,
-                                    .slot = slot,
-                                    .why = FCT_WHY_SILENT,
-                                    .undo = true});
+        emit(d,
+             (struct fct_change){
+                 .kind = FCT_CHANGE_SAGA_STUCK, .slot = slot, .why = FCT_WHY_SILENT, .undo = true});
         return;
     }
     send(d, slot, true, true);
@@ -569,7 +566,7 @@ static factum_status refuse_step(const struct decision *d, uint8_t slot, const c
 static factum_status refuse_saga(const struct decision *d, const char *act, factum_error *err)
 {
     static const char *const phases[] = {
-        "it has not started", "it is going forward", "it is being compensated",
+        "it has not started", "it is going forward",  "it is being compensated",
         "it has ended: done", "it has ended: undone", "it was closed by an operator",
     };
     return fct_fail(err, FACTUM_CONDITION_FAILED, "%s: %s", act, phases[d->state->phase]);
@@ -592,8 +589,8 @@ static factum_status on_retry(struct decision *d, const struct fct_saga_input *i
                  phase == FCT_STEP_UNDO_SILENT;
     bool anew = phase == FCT_STEP_RESTING || phase == FCT_STEP_UNDO_RESTING ||
                 phase == FCT_STEP_UNDO_STUCK ||
-                (phase == FCT_STEP_BLOCKED && (d->state->phase == FCT_SAGA_FORWARD ||
-                                               fct_plan_is_call(d->plan, slot)));
+                (phase == FCT_STEP_BLOCKED &&
+                 (d->state->phase == FCT_SAGA_FORWARD || fct_plan_is_call(d->plan, slot)));
     if (!again && !anew) {
         return refuse_step(d, slot, "there is nothing to retry", err);
     }

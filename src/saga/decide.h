@@ -41,8 +41,8 @@ struct fct_saga_input {
 
 /* What decide needs to know that is no part of the state. */
 struct fct_saga_world {
-    int64_t now;   /* nanoseconds of the wall clock; 0: the checker's, in which all timers are due */
-    uint64_t seed; /* jitter follows from it: of one saga always the same */
+    int64_t now; /* nanoseconds of the wall clock; 0: the checker's, in which all timers are due */
+    uint64_t seed;      /* jitter follows from it: of one saga always the same */
     int64_t reply_kept; /* how long a reply waits for its saga to start; nanoseconds */
     void *data;
     /* Can the command of |slot| be made of the data that is there? NULL: always. */

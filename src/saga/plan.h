@@ -49,10 +49,10 @@ struct fct_plan_step {
 struct fct_saga_plan {
     uint32_t step_count;
     uint32_t stage_count;
-    uint8_t pivot;  /* a slot, or FCT_SLOT_NONE */
-    bool has_done;  /* there is a call at the end */
+    uint8_t pivot; /* a slot, or FCT_SLOT_NONE */
+    bool has_done; /* there is a call at the end */
     bool has_undone;
-    int64_t deadline; /* nanoseconds; 0: none */
+    int64_t deadline;                               /* nanoseconds; 0: none */
     struct fct_plan_step steps[FCT_SAGA_SLOTS_MAX]; /* step_count steps, then the two calls */
     uint8_t first_of[FCT_SAGA_STEPS_MAX + 1]; /* of each stage its first step, then step_count */
     bool any_of[FCT_SAGA_STEPS_MAX];          /* of each stage: one success is enough */

@@ -130,8 +130,8 @@ static void evolve_timer(struct fct_saga_state *state, const struct fct_change *
         *timer = (struct fct_saga_timer){.due = change->due, .wait = change->wait};
         return;
     case FCT_CHANGE_TIMER_FIRED:
-        state->late = state->late ||
-                      (change->slot == FCT_SLOT_NONE && state->phase != FCT_SAGA_NONE);
+        state->late =
+            state->late || (change->slot == FCT_SLOT_NONE && state->phase != FCT_SAGA_NONE);
         break;
     default:
         break;
@@ -234,8 +234,8 @@ bool fct_saga_is_stuck(const struct fct_saga_plan *plan, const struct fct_saga_s
     }
     for (uint32_t i = 0; i < plan->step_count + 2u; i++) {
         uint8_t phase = state->steps[i].phase;
-        if (phase == FCT_STEP_ASKED || phase == FCT_STEP_BLOCKED ||
-            phase == FCT_STEP_UNDO_STUCK || phase == FCT_STEP_UNDO_SILENT) {
+        if (phase == FCT_STEP_ASKED || phase == FCT_STEP_BLOCKED || phase == FCT_STEP_UNDO_STUCK ||
+            phase == FCT_STEP_UNDO_SILENT) {
             return true;
         }
     }

@@ -50,16 +50,16 @@ struct fct_saga_timer {
 };
 
 struct fct_step_state {
-    uint8_t phase; /* enum fct_step_phase */
-    uint8_t early; /* enum fct_early */
+    uint8_t phase;       /* enum fct_step_phase */
+    uint8_t early;       /* enum fct_early */
     uint16_t generation; /* of the newest do; 0: none was sent. Both stay at their maximum */
     uint16_t undo_generation;
     uint16_t attempts; /* tries of what is under way that failed or were not answered */
 };
 
 struct fct_saga_state {
-    uint8_t phase; /* enum fct_saga_phase */
-    uint8_t stage; /* that was started last */
+    uint8_t phase;       /* enum fct_saga_phase */
+    uint8_t stage;       /* that was started last */
     uint8_t failed_slot; /* why it compensates; FCT_SLOT_NONE: deadline or operator */
     bool late;           /* the deadline has passed */
     struct fct_step_state steps[FCT_SAGA_SLOTS_MAX];
