@@ -139,6 +139,8 @@ void fct_http_decider_get(struct fct_http_call *call);
 void fct_http_decider_deploy(struct fct_http_call *call);
 void fct_http_command(struct fct_http_call *call);
 void fct_http_stream_state(struct fct_http_call *call);
+/* http_traces.c */
+void fct_http_trace(struct fct_http_call *call);
 void fct_http_metrics(struct fct_http_call *call);
 void fct_http_models_list(struct fct_http_call *call);
 void fct_http_model_get(struct fct_http_call *call);

@@ -5,8 +5,6 @@
 #include <factum/testing.h>
 #include <factum/trace.h>
 
-#include <stdlib.h>
-
 #include "core/slice.h"
 
 #define TEST(name) static void name(void **state)
@@ -21,9 +19,10 @@ struct fixture {
     int64_t now;
     factum_trace *trace;
     factum_error err;
-    char *printed;
     size_t printed_len;
 };
+
+static char printed[1 << 20]; /* what was printed last */
 
 static int64_t test_now(void *data)
 {
@@ -33,10 +32,11 @@ static int64_t test_now(void *data)
 
 static int set_up(void **state)
 {
-    struct fixture *f = calloc(1, sizeof *f);
+    static struct fixture fixture;
+    struct fixture *f = &fixture;
     const factum_clock clock = {.data = f, .now = test_now};
     const factum_store_options options = {.size = sizeof options, .clock = &clock};
-    assert_non_null(f);
+    *f = (struct fixture){.store = NULL};
     f->now = INT64_C(1767225600) * 1000 * MS; /* 2026-01-01T00:00:00Z */
     *state = f;
     return factum_testing_open_memory(&options, &f->store, &f->err) == FACTUM_OK ? 0 : -1;
@@ -47,8 +47,6 @@ static int tear_down(void **state)
     F;
     factum_trace_close(f->trace);
     factum_status status = factum_close(f->store, NULL);
-    free(f->printed);
-    free(f);
     return status == FACTUM_OK ? 0 : -1;
 }
 
@@ -102,11 +100,10 @@ static factum_trace_node node_of(const struct fixture *f, size_t index)
 static factum_status keep(void *data, factum_slice bytes)
 {
     struct fixture *f = data;
-    f->printed = realloc(f->printed, f->printed_len + bytes.len + 1);
-    assert_non_null(f->printed);
-    memcpy(f->printed + f->printed_len, bytes.ptr, bytes.len);
+    assert_true(bytes.len < sizeof printed - f->printed_len);
+    memcpy(printed + f->printed_len, bytes.ptr, bytes.len);
     f->printed_len += bytes.len;
-    f->printed[f->printed_len] = '\0';
+    printed[f->printed_len] = '\0';
     return FACTUM_OK;
 }
 
@@ -115,7 +112,7 @@ static const char *print(struct fixture *f, factum_trace_form form, uint64_t lin
     const factum_trace_sink sink = {.data = f, .write = keep};
     f->printed_len = 0;
     assert_int_equal(factum_trace_print(f->trace, form, lines, &sink, &f->err), FACTUM_OK);
-    return f->printed;
+    return printed;
 }
 
 static size_t lines_in(const char *text)
@@ -358,19 +355,17 @@ TEST(hostile_metadata_is_not_said)
         "{\"$correlationId\":\"c\",\"$traceId\":\"00000000000000000000000000000000\"}",
         "{\"$correlationId\":\"c\",\"$causationId\":null,\"a\":[[[[[[[[[[1]]]]]]]]]]}",
     };
-    char *big = malloc(5000);
-    assert_non_null(big);
+    char big[5000];
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         add(f, 0, "a-1", "A", NULL, bad[i]);
     }
-    (void)snprintf(big, 5000, "{\"$correlationId\":\"c\",\"$causationId\":\"%04000d\"}", 1);
+    (void)snprintf(big, sizeof big, "{\"$correlationId\":\"c\",\"$causationId\":\"%04000d\"}", 1);
     add(f, 0, "a-1", "A", NULL, big);
     add_data(f, 0, "saga:x-1", "SagaStuck", NULL, "{\"$correlationId\":\"c\"}",
              "{\"input\":-1,\"step\":[],\"start\":{\"position\":1e300},\"text\":7}");
     add_data(f, 0, "saga:x-1", "SagaStarted", NULL, "{\"$correlationId\":\"c\"}",
              "{\"start\":{\"position\":3}}"); /* nothing begins there */
     add_data(f, 0, "saga:x-1", "SagaStuck", NULL, "{\"$correlationId\":\"c\"}", "not JSON");
-    free(big);
     assert_int_equal(open_trace(f, "c", NULL), FACTUM_OK);
     factum_trace_info info = info_of(f);
     assert_int_equal(info.event_count, 10);

@@ -72,7 +72,7 @@ static uint32_t cause_of(const struct tree *tree, const struct fct_node *node)
 
 /* Puts node |i| in, for those that come after. A command that was sent again takes the place of the
  * one before: the next answer belongs to it. */
-static bool put_node(struct tree *tree, uint32_t i)
+static bool enter_node(struct tree *tree, uint32_t i)
 {
     const struct fct_node *node = &tree->trace->nodes[i];
     if (fct_table_put(&tree->ids, id_key(&node->id), i) == NULL) {
@@ -109,7 +109,7 @@ static factum_status link_nodes(struct tree *tree, factum_error *err)
         node->cause = cause_of(tree, node);
         FCT_ASSERT(node->cause == FCT_NODE_NONE || node->cause < i);
         node->root = node->cause == FCT_NODE_NONE ? i : trace->nodes[node->cause].root;
-        if (!mark_answered(tree, node) || !put_node(tree, i)) {
+        if (!mark_answered(tree, node) || !enter_node(tree, i)) {
             return tree_no_memory(err);
         }
     }
