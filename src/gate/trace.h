@@ -1,6 +1,8 @@
-/* trace.h - which trace an event belongs to, in its metadata. Layer: gate.
+/* trace.h - which flow and trace an event belongs to, in its metadata. Layer: gate.
  *
- * Only of appends with a context (factum_call): one without is not touched. For each event:
+ * Only of appends with a context (factum_call): one without is not touched. The context's
+ * correlation and causation ids become "$correlationId" and "$causationId" of events that say none.
+ * Of the trace, for each event:
  *  1. "traceparent" in its metadata, of whatever value, stays, and nothing is added;
  *  2. otherwise "$traceId" and "$spanId", as KurrentDB's clients write them, give a "traceparent"
  *     with the flag "sampled";
@@ -10,7 +12,8 @@
  *
  * Nothing is ever overwritten, and what is not valid stays as it is. Events of system streams, and
  * metadata that is no JSON object, are not touched. What was asked for by key is hashed before, and
- * members of traces do not count in that: a retry in another trace is recognised.
+ * members of traces do not count in that: a retry in another trace, or with other ids in its
+ * context, is recognised.
  */
 #ifndef FCT_GATE_TRACE_H
 #define FCT_GATE_TRACE_H

@@ -270,10 +270,49 @@ TEST(a_stamp_of_the_trace_and_one_of_a_schema_both_stay)
     assert_status(put_all(f, &bad, 1, &call, ""), FACTUM_SCHEMA_VIOLATION);
 }
 
+TEST(ids_of_the_context_go_into_events_that_say_none)
+{
+    F;
+    const factum_call call = {.size = sizeof call,
+                              .correlation_id = FCT_SLICE("a \"flow\""),
+                              .causation_id = FCT_SLICE("why\n")};
+    assert_string_equal(stored(f, "", &call),
+                        "{\"$correlationId\":\"a \\\"flow\\\"\",\"$causationId\":\"why\\n\"}");
+    assert_string_equal(stored(f, "{\"$correlationId\":null}", &call),
+                        "{\"$correlationId\":null,\"$causationId\":\"why\\n\"}");
+    assert_string_equal(stored(f, "{\"$causationId\":\"x\",\"$correlationId\":\"y\"}", &call),
+                        "{\"$causationId\":\"x\",\"$correlationId\":\"y\"}");
+    assert_ok(put(f, "s-1", "", &call, "k"), f->err);
+    assert_ok(put(f, "s-1", "", NULL, "k"), f->err);
+    assert_true(f->result.already);
+}
+
+TEST(ids_of_the_context_are_indexed)
+{
+    F;
+    const factum_call call = {.size = sizeof call, .correlation_id = FCT_SLICE("flow")};
+    const factum_read_request request = {
+        .size = sizeof request, .source = FACTUM_SOURCE_CORRELATION, .name = FCT_SLICE("flow")};
+    struct fct_reader *reader;
+    factum_event event;
+    assert_ok(put(f, "s-1", "{\"a\":1}", &call, ""), f->err);
+    assert_ok(fct_engine_read(&f->engine, &request, false, &reader, &f->err), f->err);
+    assert_ok(fct_reader_next(reader, &event, &f->err), f->err);
+    fct_reader_close(reader);
+}
+
+TEST(an_id_that_is_no_text_is_refused)
+{
+    F;
+    const factum_call call = {.size = sizeof call, .correlation_id = FCT_SLICE("\xff")};
+    assert_status(put(f, "s-1", "", &call, ""), FACTUM_INVALID);
+}
+
 TEST(without_memory_nothing_is_written)
 {
     F;
-    const factum_call call = call_of(PARENT, "");
+    factum_call call = call_of(PARENT, "");
+    call.correlation_id = FCT_SLICE("flow");
     factum_status status = FACTUM_NO_MEMORY;
     unsigned failures = 0;
     for (unsigned fail_at = 1; status == FACTUM_NO_MEMORY && fail_at < 100; fail_at++) {
@@ -300,6 +339,9 @@ int main(void)
         CASE(a_long_or_bad_tracestate_does_not_go_along),
         CASE(a_retry_in_another_trace_is_the_same_append),
         CASE(a_stamp_of_the_trace_and_one_of_a_schema_both_stay),
+        CASE(ids_of_the_context_go_into_events_that_say_none),
+        CASE(ids_of_the_context_are_indexed),
+        CASE(an_id_that_is_no_text_is_refused),
         CASE(without_memory_nothing_is_written),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
