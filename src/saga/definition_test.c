@@ -3,7 +3,6 @@
 #include "saga/definition.h"
 
 #include <limits.h>
-#include <stdlib.h>
 
 #include "core/slice.h"
 #include "saga/definition_int.h"
@@ -426,26 +425,18 @@ TEST(names_of_fields_are_checked)
 
 /* ---- texts that mean harm -------------------------------------------------------------------- */
 
-/* |count| times |part|, in memory that is the caller's to free. */
-static factum_slice repeated(const char *before, const char *part, size_t count)
+static void assert_repeated_refused(const char *before, const char *part, size_t count,
+                                    factum_status status, const char *why)
 {
+    static uint8_t text[FACTUM_SAGA_TEXT_MAX + 1];
     size_t size = strlen(part);
     size_t len = strlen(before);
-    uint8_t *text = malloc(len + size * count);
-    assert_non_null(text);
+    assert_true(len + size * count <= sizeof text);
     memcpy(text, before, len);
     for (size_t i = 0; i < count; i++) {
         memcpy(text + len + i * size, part, size);
     }
-    return fct_slice(text, len + size * count);
-}
-
-static void assert_repeated_refused(const char *before, const char *part, size_t count,
-                                    factum_status status, const char *why)
-{
-    factum_slice text = repeated(before, part, count);
-    assert_refused_slice(text, status, why);
-    free((void *)(uintptr_t)text.ptr);
+    assert_refused_slice(fct_slice(text, len + size * count), status, why);
 }
 
 TEST(deep_and_large_texts_end_early)
@@ -472,15 +463,13 @@ TEST(deep_and_large_texts_end_early)
 TEST(many_members_are_too_big)
 {
     (void)state;
-    char *text = malloc(65536);
+    static char text[65536];
     size_t len = 0;
-    assert_non_null(text);
     for (int i = 0; i < 2000; i++) {
-        len += (size_t)snprintf(text + len, 65536 - len, "k%d: 1\n", i);
+        len += (size_t)snprintf(text + len, sizeof text - len, "k%d: 1\n", i);
     }
     assert_refused_slice(fct_slice(text, len), FACTUM_TOO_BIG,
                          "s.yaml:1025:1: yaml: a mapping has more than 1024 members");
-    free(text);
     assert_repeated_refused(HEAD "steps:\n- a: {do: x.A, with: {a: [", "[],", 20000, FACTUM_TOO_BIG,
                             "s.yaml:7:");
 }
