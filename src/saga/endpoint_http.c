@@ -199,7 +199,7 @@ static bool set_limits(CURL *easy, const struct fct_http *http, uint32_t timeout
            SET(CURLOPT_SSL_VERIFYPEER, 1L) && SET(CURLOPT_SSL_VERIFYHOST, 2L) &&
            SET(CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2) &&
            SET(CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1) &&
-           SET(CURLOPT_DNS_CACHE_TIMEOUT, 5L) && SET(CURLOPT_MAXAGE_CONN, 30L) &&
+           SET(CURLOPT_DNS_CACHE_TIMEOUT, 0L) && SET(CURLOPT_MAXAGE_CONN, 30L) &&
            (http->options.ca_file == NULL || SET(CURLOPT_CAINFO, http->options.ca_file));
 }
 
