@@ -59,6 +59,8 @@ struct options {
     /* serve */
     const char *listen, *unix_path, *tls_cert, *tls_key, *secret_dir, *advertise_host;
     const char *advertise_port, *connections_max, *connections_per_address_max, *config;
+    const char *endpoints_allow, *endpoints_secrets, *endpoints_ca, *secret;
+    bool endpoints_allow_private;
     bool insecure, insecure_any_address, allow_deploy, no_run, config_check;
     /* deciders */
     const char *decider, *data, *traceparent, *why, *by;
@@ -124,6 +126,7 @@ extern const struct command command_projection; /* if FCT_WITH_SQL, and so are t
 extern const struct command command_parked;
 extern const struct command command_run;
 extern const struct command command_query;
+extern const struct command command_endpoint; /* if FCT_WITH_SAGA */
 extern const struct command command_serve; /* if FCT_WITH_SERVER, and so is the next */
 extern const struct command command_ping;
 extern const struct command command_completions;

@@ -26,6 +26,9 @@
 #include <factum/server.h>
 
 #include "cli/cli.h"
+#ifdef FCT_WITH_SAGA
+#include "cli/serve_endpoints.h"
+#endif
 #include "server/config.h"
 
 #define STOP_MS 4500
@@ -120,6 +123,9 @@ static size_t flags_of(const struct options *options,
         {"advertise-port", options->advertise_port},
         {"connections-max", options->connections_max},
         {"connections-per-address-max", options->connections_per_address_max},
+        {"endpoints-allow", options->endpoints_allow},
+        {"endpoints-secrets", options->endpoints_secrets},
+        {"endpoints-ca", options->endpoints_ca},
     };
     size_t count = 0;
     for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
@@ -138,6 +144,9 @@ static size_t flags_of(const struct options *options,
     }
     if (options->no_run) {
         flags[count++] = (struct fct_config_flag){"no-run", NULL};
+    }
+    if (options->endpoints_allow_private) {
+        flags[count++] = (struct fct_config_flag){"endpoints-allow-private", NULL};
     }
     return count;
 }
@@ -226,9 +235,37 @@ static void factum_models_close(struct factum_models *models)
 }
 #endif
 
+/* HTTP endpoints that take the commands of sagas. */
+#ifdef FCT_WITH_SAGA
+typedef factum_endpoints *endpoints_handle;
+#else
+typedef void *endpoints_handle;
+
+static factum_status serve_endpoints_open(factum_store *store, const struct fct_config *config,
+                                          const factum_log_sink *log, endpoints_handle *endpoints,
+                                          factum_error *err)
+{
+    (void)store;
+    (void)log;
+    *endpoints = NULL;
+    if (config->endpoints.allow != NULL) {
+        (void)snprintf(err->text, sizeof err->text,
+                       "endpoints-allow: this program was built without sagas");
+        return FACTUM_UNSUPPORTED;
+    }
+    return FACTUM_OK;
+}
+
+static void factum_endpoints_close(endpoints_handle endpoints)
+{
+    (void)endpoints; /* there are none */
+}
+#endif
+
 static int serve_store(const struct options *options, const struct fct_config *config,
                        const sigset_t *signals)
 {
+    endpoints_handle endpoints = NULL;
     struct options opened = *options;
     factum_store *store = NULL;
     factum_server *server = NULL;
@@ -247,9 +284,13 @@ static int serve_store(const struct options *options, const struct fct_config *c
     serving.log = &log;
     factum_status status = open_models(store, config, &log, &serving.models, &err);
     if (status == FACTUM_OK) {
+        status = serve_endpoints_open(store, config, &log, &endpoints, &err);
+    }
+    if (status == FACTUM_OK) {
         status = factum_server_start(store, &serving, &server, &err);
     }
     if (status != FACTUM_OK) {
+        factum_endpoints_close(endpoints);
         factum_models_close(serving.models);
         return close_store(store, fail_with(status, &err));
     }
@@ -257,6 +298,7 @@ static int serve_store(const struct options *options, const struct fct_config *c
     wait_for_signals(server, signals);
     notify_systemd("STOPPING=1");
     factum_server_stop(server, STOP_MS);
+    factum_endpoints_close(endpoints);
     factum_models_close(serving.models);
     return close_store(store, 0);
 }
@@ -330,6 +372,11 @@ const struct command command_serve = {
         "  --connections-max N     at most so many at once (10000)\n"
         "  --connections-per-address-max N\n"
         "                          and of one address (1000)\n"
+        "  --endpoints-allow LIST  what HTTP endpoints may be called: HOST, HOST:PORT, *.DOMAIN,\n"
+        "                          with commas between them\n"
+        "  --endpoints-allow-private  they may have loopback and private addresses\n"
+        "  --endpoints-secrets FILE   lines of NAME = SECRET, which no other user may read\n"
+        "  --endpoints-ca FILE     the certificates that they are checked by (PEM)\n"
         "  --config FILE      lines of \"key = value\"; the keys are the options\n"
         "  --config-check     print each setting and its source, and exit\n",
     .notes = "Without --insecure clients log in as admin with the secret that the first start "
@@ -337,7 +384,8 @@ const struct command command_serve = {
              "A flag\ncomes before the environment, that before the file.\n",
     .options = "listen unix tls-cert tls-key secret-dir insecure insecure-any-address "
                "allow-deploy no-run advertise-host advertise-port connections-max "
-               "connections-per-address-max config "
+               "connections-per-address-max endpoints-allow endpoints-allow-private "
+               "endpoints-secrets endpoints-ca config "
                "config-check ",
     .run = run_serve,
 };
