@@ -9,8 +9,8 @@
  *     status = factum_endpoint_deploy(store, &stock, NULL, NULL, &err);
  *     ...
  *     const factum_slice allow[] = {factum_slice_from("stock.example.com")};
- *     const factum_endpoints_options options = {.size = sizeof options, .path = "orders.factum/models",
- *         .allow = allow, .allow_count = 1};
+ *     const factum_endpoints_options options = {.size = sizeof options,
+ *         .path = "orders.factum/models", .allow = allow, .allow_count = 1};
  *     status = factum_endpoints_open(store, &options, &endpoints, &err);
  *     ...
  *     factum_endpoints_close(endpoints);
@@ -137,12 +137,12 @@ typedef struct factum_endpoints_options {
                            link-local or reserved ones */
     const factum_endpoint_secret *secrets; /* copied, and wiped by the close */
     size_t secret_count;
-    const char *ca_file;      /* certificates that are trusted; NULL: the system's */
-    uint32_t answer_size_max; /* bytes of an answer's body; 0: 64 KiB, at most 1 MiB */
-    uint32_t attempts_max;    /* of a command before it is parked; 0: no limit */
-    uint64_t give_up_ms;      /* after the first attempt it is parked; 0: 3 days */
-    uint32_t retry_first_ms;  /* the first pause is at most this long; 0: 500 */
-    uint32_t retry_last_ms;   /* and no pause is longer; 0: 300,000 */
+    const char *ca_file;        /* certificates that are trusted; NULL: the system's */
+    uint32_t answer_size_max;   /* bytes of an answer's body; 0: 64 KiB, at most 1 MiB */
+    uint32_t attempts_max;      /* of a command before it is parked; 0: no limit */
+    uint64_t give_up_ms;        /* after the first attempt it is parked; 0: 3 days */
+    uint32_t retry_first_ms;    /* the first pause is at most this long; 0: 500 */
+    uint32_t retry_last_ms;     /* and no pause is longer; 0: 300,000 */
     const factum_log_sink *log; /* copied; NULL: silent */
 } factum_endpoints_options;
 
@@ -150,9 +150,9 @@ typedef struct factum_endpoints_options {
  * time for a store. *endpoints is the caller's, for factum_endpoints_close; NULL on failure.
  * INVALID, LOCKED (another process uses |path|), IO, NO_SPACE, NO_MEMORY, CORRUPT (of endpoints.db:
  * it may be deleted; what was not answered is then delivered again). */
-FACTUM_API FACTUM_MUST_USE factum_status factum_endpoints_open(
-    factum_store *store, const factum_endpoints_options *options, factum_endpoints **endpoints,
-    factum_error *err);
+FACTUM_API FACTUM_MUST_USE factum_status
+factum_endpoints_open(factum_store *store, const factum_endpoints_options *options,
+                      factum_endpoints **endpoints, factum_error *err);
 /* Ends deliveries under way, which are repeated after the next open. Accepts NULL. Before the store
  * is closed. */
 FACTUM_API void factum_endpoints_close(factum_endpoints *endpoints);
@@ -163,10 +163,10 @@ typedef struct factum_endpoint_status {
     factum_slice service;
     factum_slice url;
     bool disabled;
-    uint64_t waiting;   /* commands that are to be delivered */
+    uint64_t waiting; /* commands that are to be delivered */
     uint64_t parked;
-    uint64_t delivered; /* that were taken, and are not answered yet as far as this host knows */
-    int64_t not_before; /* the endpoint asked for a pause until then; 0: none */
+    uint64_t delivered;   /* that were taken, and are not answered yet as far as this host knows */
+    int64_t not_before;   /* the endpoint asked for a pause until then; 0: none */
     factum_slice problem; /* of the newest delivery that failed since one did not; or empty */
 } factum_endpoint_status;
 
@@ -176,9 +176,8 @@ typedef struct factum_endpoint_status_each {
 } factum_endpoint_status_each;
 
 /* Tells |each| of the endpoints in the order of their services. BUSY, IO, CORRUPT, NO_MEMORY. */
-FACTUM_API FACTUM_MUST_USE factum_status
-factum_endpoints_status(factum_endpoints *endpoints, const factum_endpoint_status_each *each,
-                        factum_error *err);
+FACTUM_API FACTUM_MUST_USE factum_status factum_endpoints_status(
+    factum_endpoints *endpoints, const factum_endpoint_status_each *each, factum_error *err);
 
 /* ---- parked commands ------------------------------------------------------------------------- */
 

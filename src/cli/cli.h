@@ -57,9 +57,9 @@ struct options {
     const char *draft, *to, *version;
     bool by_lines, formats, keep_unknown, force, unproven;
     /* serve */
-    const char *listen, *unix_path, *tls_cert, *tls_key, *secret_dir, *advertise_host;
+    const char *listen, *unix_path, *tls_cert, *tls_key, *secret_dir, *advertise_host, *secret;
     const char *advertise_port, *connections_max, *connections_per_address_max, *config;
-    const char *endpoints_allow, *endpoints_secrets, *endpoints_ca, *secret;
+    const char *endpoints_allow, *endpoints_secrets, *endpoints_ca;
     bool endpoints_allow_private;
     bool insecure, insecure_any_address, allow_deploy, no_run, config_check;
     /* deciders */

@@ -85,11 +85,11 @@ static int run_act(const struct options *options, factum_endpoint_act act, const
     factum_error err;
     factum_act_result done = {.size = sizeof done};
     const factum_act_options act_options = act_of(options);
-    const factum_endpoint_act_request request = {
-        .size = sizeof request,
-        .act = act,
-        .service = factum_slice_from(options->arguments[0]),
-        .options = &act_options};
+    const factum_endpoint_act_request request = {.size = sizeof request,
+                                                 .act = act,
+                                                 .service =
+                                                     factum_slice_from(options->arguments[0]),
+                                                 .options = &act_options};
     int code = open_store(options, false, &store);
     if (code != 0) {
         return code;
@@ -137,9 +137,10 @@ static void print_endpoint_json(const factum_endpoint_state *state)
     if (state->secret.len > 0) {
         print_json_member("secret", state->secret);
     }
-    (void)printf(",\"timeoutMs\":%u,\"parallel\":%u,\"disabled\":%s,\"removed\":%s,\"since\":\"%s\"",
-                 (unsigned)state->timeout_ms, (unsigned)state->parallel,
-                 state->disabled ? "true" : "false", state->removed ? "true" : "false", since);
+    (void)printf(
+        ",\"timeoutMs\":%u,\"parallel\":%u,\"disabled\":%s,\"removed\":%s,\"since\":\"%s\"",
+        (unsigned)state->timeout_ms, (unsigned)state->parallel, state->disabled ? "true" : "false",
+        state->removed ? "true" : "false", since);
     if (state->by.len > 0) {
         print_json_member("by", state->by);
     }
@@ -199,8 +200,9 @@ static const struct command endpoint_deploy = {
             "  --why TEXT         why: kept with it\n"
             "  --by NAME          who (the name of this user)\n"
             "  --json             its revision as JSON\n",
-    .notes = "The server calls it only if its --endpoints-allow lists the host. Commands that were\n"
-             "recorded before the first deployment are not delivered.\n",
+    .notes =
+        "The server calls it only if its --endpoints-allow lists the host. Commands that were\n"
+        "recorded before the first deployment are not delivered.\n",
     .options = "secret timeout why by json ",
     .arguments_min = 2,
     .arguments_max = 2,

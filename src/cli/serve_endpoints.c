@@ -97,8 +97,8 @@ static factum_status split_secrets(const char *name, const char *text,
                 return refuse(err, "%s:%d: not NAME = SECRET, or more than %d of them", name,
                               number, SECRETS_MAX);
             }
-            secrets[(*count)++] = (factum_endpoint_secret){trimmed(text, equals),
-                                                           trimmed(equals + 1, end)};
+            secrets[(*count)++] =
+                (factum_endpoint_secret){trimmed(text, equals), trimmed(equals + 1, end)};
         }
         text = *end == '\n' ? end + 1 : end;
     }
@@ -133,8 +133,8 @@ static factum_status fill_options(struct serve_endpoints *s, const struct fct_co
     if (status == FACTUM_OK && config->endpoints.secrets_file != NULL) {
         status = read_secrets_file(config->endpoints.secrets_file, s->text, err);
         if (status == FACTUM_OK) {
-            status = split_secrets(config->endpoints.secrets_file, s->text, s->secrets, &count,
-                                   err);
+            status =
+                split_secrets(config->endpoints.secrets_file, s->text, s->secrets, &count, err);
             s->options.secret_count = count;
         }
     }

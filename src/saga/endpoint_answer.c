@@ -183,9 +183,8 @@ static void judge_reply(factum_slice body, factum_arena *arena, struct fct_judge
 {
     struct fct_json whole;
     struct fct_json_fault fault;
-    struct fct_json_member members[] = {{.name = FCT_SLICE("type")},
-                                        {.name = FCT_SLICE("data")},
-                                        {.name = FCT_SLICE("stream")}};
+    struct fct_json_member members[] = {
+        {.name = FCT_SLICE("type")}, {.name = FCT_SLICE("data")}, {.name = FCT_SLICE("stream")}};
     if (fct_json_pick(body, &whole, members, 3, &fault) != FACTUM_OK) {
         park(judgement, "the answer is not valid JSON: %s at byte %zu", fault.reason, fault.at);
         return;

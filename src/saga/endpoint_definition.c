@@ -72,8 +72,8 @@ factum_status fct_endpoint_fold(factum_endpoint_state *state, const factum_event
 {
     struct fct_json whole;
     struct fct_json_member members[] = {
-        {.name = FCT_SLICE("by")},     {.name = FCT_SLICE("why")},
-        {.name = FCT_SLICE("url")},    {.name = FCT_SLICE("secret")},
+        {.name = FCT_SLICE("by")},        {.name = FCT_SLICE("why")},
+        {.name = FCT_SLICE("url")},       {.name = FCT_SLICE("secret")},
         {.name = FCT_SLICE("timeoutMs")}, {.name = FCT_SLICE("parallel")}};
     factum_slice prefix = FCT_SLICE(FCT_ENDPOINT_STREAM_PREFIX);
     if (!fct_slice_starts(event->stream, prefix) ||
@@ -112,10 +112,8 @@ static factum_status read_endpoint(factum_store *store, factum_slice stream,
 {
     factum_event event;
     factum_cursor *cursor;
-    const factum_read_request request = {.size = sizeof request,
-                                         .source = FACTUM_SOURCE_STREAM,
-                                         .name = stream,
-                                         .call = call};
+    const factum_read_request request = {
+        .size = sizeof request, .source = FACTUM_SOURCE_STREAM, .name = stream, .call = call};
     *state = (factum_endpoint_state){.size = sizeof *state};
     factum_status status = factum_read(store, &request, &cursor, err);
     if (status == FACTUM_STREAM_NOT_FOUND || status == FACTUM_STREAM_DELETED) {
@@ -163,8 +161,8 @@ static factum_status begin_writing(struct endpoint_writing *w, factum_store *sto
     factum_status status = options == NULL ? FACTUM_OK
                                            : fct_sized_read(&w->options, sizeof w->options, options,
                                                             "endpoint: the options", err);
-    if (status == FACTUM_OK && (w->options.by.len > FACTUM_NAME_SIZE_MAX ||
-                                w->options.why.len > ENDPOINT_WHY_MAX)) {
+    if (status == FACTUM_OK &&
+        (w->options.by.len > FACTUM_NAME_SIZE_MAX || w->options.why.len > ENDPOINT_WHY_MAX)) {
         return fct_fail(err, FACTUM_INVALID,
                         "endpoint: who acts has at most %d bytes, and why at most %u",
                         FACTUM_NAME_SIZE_MAX, ENDPOINT_WHY_MAX);
@@ -202,8 +200,8 @@ static factum_status append_endpoint_event(struct endpoint_writing *w, const cha
     const factum_new_event event = {.stream = factum_slice_from(w->stream),
                                     .type = factum_slice_from(type),
                                     .data = fct_slice(to->buffer, to->used)};
-    const factum_expectation expectation = {
-        event.stream, w->any ? factum_at(w->state.revision) : factum_no_stream()};
+    const factum_expectation expectation = {event.stream, w->any ? factum_at(w->state.revision)
+                                                                 : factum_no_stream()};
     const factum_append_request request = {.size = sizeof request,
                                            .events = &event,
                                            .event_count = 1,

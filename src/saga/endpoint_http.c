@@ -205,12 +205,12 @@ static bool set_limits(CURL *easy, const struct fct_http *http, uint32_t timeout
 
 static bool set_callbacks(CURL *easy, struct fct_http_flight *flight)
 {
-    return SET(CURLOPT_OPENSOCKETFUNCTION, on_open_socket) &&
-           SET(CURLOPT_OPENSOCKETDATA, flight) && SET(CURLOPT_WRITEFUNCTION, on_body) &&
-           SET(CURLOPT_WRITEDATA, flight) && SET(CURLOPT_HEADERFUNCTION, on_header) &&
-           SET(CURLOPT_HEADERDATA, flight) && SET(CURLOPT_XFERINFOFUNCTION, on_progress) &&
-           SET(CURLOPT_XFERINFODATA, flight) && SET(CURLOPT_NOPROGRESS, 0L) &&
-           SET(CURLOPT_ERRORBUFFER, flight->curl_text) && SET(CURLOPT_PRIVATE, flight);
+    return SET(CURLOPT_OPENSOCKETFUNCTION, on_open_socket) && SET(CURLOPT_OPENSOCKETDATA, flight) &&
+           SET(CURLOPT_WRITEFUNCTION, on_body) && SET(CURLOPT_WRITEDATA, flight) &&
+           SET(CURLOPT_HEADERFUNCTION, on_header) && SET(CURLOPT_HEADERDATA, flight) &&
+           SET(CURLOPT_XFERINFOFUNCTION, on_progress) && SET(CURLOPT_XFERINFODATA, flight) &&
+           SET(CURLOPT_NOPROGRESS, 0L) && SET(CURLOPT_ERRORBUFFER, flight->curl_text) &&
+           SET(CURLOPT_PRIVATE, flight);
 }
 
 static bool set_request(CURL *easy, struct fct_http_flight *flight,

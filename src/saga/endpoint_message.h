@@ -1,4 +1,5 @@
-/* endpoint_message.h - a command as it is sent: a CloudEvent, structured, in JSON. Layer: saga. Pure.
+/* endpoint_message.h - a command as it is sent: a CloudEvent, structured, in JSON. Layer: saga.
+ * Pure.
  *
  *     {"specversion":"1.0","id":COMMAND ID,"source":"/factum/command/SERVICE","type":TYPE,
  *      "subject":SAGA ID,"time":RECORDED,"datacontenttype":"application/json",
@@ -36,7 +37,8 @@ FCT_MUST_USE factum_status fct_command_body(const factum_event *event, factum_sl
                                             factum_arena *arena, factum_slice *body,
                                             factum_error *err);
 /* The trace of a call: |parent|'s with |span| as the id of the caller. */
-void fct_trace_child(factum_slice parent, const uint8_t span[8], char out[FCT_TRACEPARENT_SIZE + 1]);
+void fct_trace_child(factum_slice parent, const uint8_t span[8],
+                     char out[FCT_TRACEPARENT_SIZE + 1]);
 
 /* The metadata of what is appended for a command: its reply, or its cancellation. |child| may be
  * empty. */

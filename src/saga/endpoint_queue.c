@@ -157,7 +157,8 @@ static factum_status check_format(struct fct_queue *queue, uint64_t born, factum
         status = queue_exec(queue, queue_schema, err);
     }
     if (status == FACTUM_OK) {
-        call = queue_prepare(queue, "INSERT OR IGNORE INTO meta VALUES ('born', ?1), ('token', '')");
+        call =
+            queue_prepare(queue, "INSERT OR IGNORE INTO meta VALUES ('born', ?1), ('token', '')");
         bind_int(&call, (int64_t)born);
         status = queue_run(&call, err);
     }
@@ -233,8 +234,7 @@ void fct_queue_rollback(struct fct_queue *queue)
 
 factum_status fct_queue_recover(struct fct_queue *queue, int64_t old, factum_error *err)
 {
-    factum_status status =
-        queue_exec(queue, "UPDATE command SET state = 0 WHERE state = 1", err);
+    factum_status status = queue_exec(queue, "UPDATE command SET state = 0 WHERE state = 1", err);
     if (status != FACTUM_OK) {
         return status;
     }
@@ -249,8 +249,7 @@ factum_status fct_queue_recover(struct fct_queue *queue, int64_t old, factum_err
 factum_status fct_queue_token_get(struct fct_queue *queue, char token[FACTUM_TOKEN_SIZE],
                                   factum_error *err)
 {
-    struct queue_call call =
-        queue_prepare(queue, "SELECT value FROM meta WHERE name = 'token'");
+    struct queue_call call = queue_prepare(queue, "SELECT value FROM meta WHERE name = 'token'");
     token[0] = '\0';
     if (queue_step(&call)) {
         (void)snprintf(token, FACTUM_TOKEN_SIZE, "%.*s", FCT_FMT(queue_text(&call, 0)));
@@ -261,8 +260,8 @@ factum_status fct_queue_token_get(struct fct_queue *queue, char token[FACTUM_TOK
 factum_status fct_queue_token_set(struct fct_queue *queue, const char *from, const char *to,
                                   factum_error *err)
 {
-    struct queue_call call = queue_prepare(
-        queue, "UPDATE meta SET value = ?1 WHERE name = 'token' AND value = ?2");
+    struct queue_call call =
+        queue_prepare(queue, "UPDATE meta SET value = ?1 WHERE name = 'token' AND value = ?2");
     bind_text(&call, factum_slice_from(to));
     bind_text(&call, factum_slice_from(from));
     factum_status status = queue_run(&call, err);
@@ -310,9 +309,8 @@ static factum_status begin_again(struct fct_queue *queue, factum_slice service, 
 static factum_status forget_endpoint(struct fct_queue *queue, factum_slice service,
                                      factum_error *err)
 {
-    factum_status status =
-        run_for(queue, "UPDATE command SET state = 4 WHERE service = ?1 AND state <> 4", service,
-                err);
+    factum_status status = run_for(
+        queue, "UPDATE command SET state = 4 WHERE service = ?1 AND state <> 4", service, err);
     return status == FACTUM_OK
                ? run_for(queue, "DELETE FROM endpoint WHERE service = ?1", service, err)
                : status;
@@ -326,8 +324,8 @@ static factum_status apply_endpoint(struct fct_queue *queue, const factum_event 
         return forget_endpoint(queue, state->service, err);
     }
     if (state->disabled) {
-        return run_for(queue, "UPDATE endpoint SET disabled = 1 WHERE service = ?1",
-                       state->service, err);
+        return run_for(queue, "UPDATE endpoint SET disabled = 1 WHERE service = ?1", state->service,
+                       err);
     }
     if (fct_slice_equal(event->type, FCT_SLICE("$EndpointDeployed"))) {
         status = endpoint_deployed(queue, state, err);
@@ -402,7 +400,8 @@ factum_status fct_queue_endpoints(struct fct_queue *queue,
     return status == FACTUM_OK ? end : status;
 }
 
-#define ROW_COLUMNS "position, command_id, key, service, undoes, state, maybe, attempts, since, next, reason"
+#define ROW_COLUMNS                                                                                \
+    "position, command_id, key, service, undoes, state, maybe, attempts, since, next, reason"
 
 static struct fct_queue_row row_of(const struct queue_call *call)
 {
@@ -428,15 +427,11 @@ static struct fct_queue_row row_of(const struct queue_call *call)
 
 static const char due_sql[] =
     "SELECT " ROW_COLUMNS " FROM command c WHERE service = ?1 AND state = 0"
-    " AND NOT " UNDO_WAITS("c")
-    " AND NOT EXISTS (SELECT 1 FROM command d WHERE d.key = c.key AND d.position < c.position"
-    " AND d.state < 3 AND (d.state = 1 OR NOT " UNDO_WAITS("d") "))"
-    " ORDER BY next LIMIT 1";
-
-static factum_slice keep_text(factum_arena *arena, factum_slice text)
-{
-    return factum_arena_copy(arena, text);
-}
+    " AND NOT " UNDO_WAITS("c") " AND NOT EXISTS (SELECT 1 FROM command d WHERE d.key = c.key AND "
+                                "d.position < c.position"
+                                " AND d.state < 3 AND (d.state = 1 OR NOT " UNDO_WAITS(
+                                    "d") "))"
+                                         " ORDER BY next LIMIT 1";
 
 factum_status fct_queue_next(struct fct_queue *queue, factum_slice service, int64_t now,
                              factum_arena *arena, struct fct_queue_row *row, int64_t *due,
@@ -449,11 +444,11 @@ factum_status fct_queue_next(struct fct_queue *queue, factum_slice service, int6
         *row = row_of(&call);
         found = row->next <= now;
         *due = !found && row->next < *due ? row->next : *due;
-        row->command_id = keep_text(arena, row->command_id);
-        row->key = keep_text(arena, row->key);
-        row->service = keep_text(arena, row->service);
-        row->undoes = keep_text(arena, row->undoes);
-        row->reason = keep_text(arena, row->reason);
+        row->command_id = factum_arena_copy(arena, row->command_id);
+        row->key = factum_arena_copy(arena, row->key);
+        row->service = factum_arena_copy(arena, row->service);
+        row->undoes = factum_arena_copy(arena, row->undoes);
+        row->reason = factum_arena_copy(arena, row->reason);
     }
     factum_status status = queue_finish(&call, err);
     if (status == FACTUM_OK && factum_arena_status(arena) != FACTUM_OK) {
@@ -501,8 +496,8 @@ factum_status fct_queue_endpoint_update(struct fct_queue *queue,
                                         const struct fct_queue_endpoint *endpoint,
                                         factum_error *err)
 {
-    struct queue_call call =
-        queue_prepare(queue, "UPDATE endpoint SET not_before = ?2, problem = ?3 WHERE service = ?1");
+    struct queue_call call = queue_prepare(
+        queue, "UPDATE endpoint SET not_before = ?2, problem = ?3 WHERE service = ?1");
     bind_text(&call, endpoint->service);
     bind_int(&call, endpoint->not_before);
     bind_text(&call, endpoint->problem);

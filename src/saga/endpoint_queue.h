@@ -133,11 +133,9 @@ FCT_MUST_USE factum_status fct_queue_counts(struct fct_queue *queue, factum_slic
                                             uint64_t counts[FCT_COMMAND_OVER + 1],
                                             factum_error *err);
 /* Calls |each| for the parked rows, in the order of positions, until it says false. */
-FCT_MUST_USE factum_status fct_queue_parked(struct fct_queue *queue, factum_slice service,
-                                            factum_slice key,
-                                            bool (*each)(void *data,
-                                                         const struct fct_queue_row *row),
-                                            void *data, factum_error *err);
+FCT_MUST_USE factum_status fct_queue_parked(
+    struct fct_queue *queue, factum_slice service, factum_slice key,
+    bool (*each)(void *data, const struct fct_queue_row *row), void *data, factum_error *err);
 /* Parked rows wait again. */
 FCT_MUST_USE factum_status fct_queue_retry(struct fct_queue *queue, factum_slice service,
                                            factum_slice key, uint64_t *count, factum_error *err);

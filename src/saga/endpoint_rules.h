@@ -22,7 +22,7 @@
 #include "core/random.h"
 
 #define FCT_ENDPOINT_WHY_SIZE 256
-#define FCT_ENDPOINT_SIGNATURE_SIZE 100 /* "t=<20 digits>,v1=<64 hex>" */
+#define FCT_ENDPOINT_SIGNATURE_SIZE 100                     /* "t=<20 digits>,v1=<64 hex>" */
 #define FCT_ENDPOINT_WAIT_MAX (INT64_C(86400) * 1000000000) /* of a Retry-After: a day */
 
 /* ---- where to -------------------------------------------------------------------------------- */

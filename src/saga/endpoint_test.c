@@ -106,10 +106,9 @@ TEST(only_what_is_listed_may_be_called)
 
 TEST(a_pattern_that_means_everything_is_refused)
 {
-    static const char *const bad[] = {"",       "*",        "*.com",         "a*.example.com",
-                                      "a:0",    "a:65536",  "a:http",        "a:",
-                                      "[::1",   "[::1]x",   "http://a.com",  "u@a.com",
-                                      "*.*.com.org", "a b"};
+    static const char *const bad[] = {
+        "",   "*",    "*.com",  "a*.example.com", "a:0",     "a:65536",     "a:http",
+        "a:", "[::1", "[::1]x", "http://a.com",   "u@a.com", "*.*.com.org", "a b"};
     (void)state;
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         if (fct_endpoint_pattern_valid(factum_slice_from(bad[i]))) {
@@ -160,7 +159,8 @@ TEST(a_signature_is_the_hmac_of_time_and_body)
     assert_ok(fct_endpoint_sign(FCT_SLICE("0123456789abcdef"), 1700000000, FCT_SLICE("{\"a\":1}"),
                                 text, &err),
               err);
-    assert_string_equal(text, "t=1700000000,v1=9eb18f493f8ec135d9eb2dad817c369bb4e9cbfa818657897a7437c1cd8c3a23");
+    assert_string_equal(
+        text, "t=1700000000,v1=9eb18f493f8ec135d9eb2dad817c369bb4e9cbfa818657897a7437c1cd8c3a23");
 }
 
 TEST(a_header_value_cannot_hold_another_header)
@@ -286,8 +286,7 @@ TEST(an_answer_that_is_none_is_parked)
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         struct judged judged;
         judge(&judged, 200, bad[i]);
-        if (judged.is.verdict != FCT_ANSWER_PARK || judged.is.why[0] == '\0' ||
-            judged.is.undone) {
+        if (judged.is.verdict != FCT_ANSWER_PARK || judged.is.why[0] == '\0' || judged.is.undone) {
             print_error("%s is not parked as perhaps done\n", bad[i]);
             fail();
         }

@@ -57,8 +57,7 @@ static factum_slice plain_host(char *host)
     return fct_slice(host, len);
 }
 
-static factum_status read_parts(CURLU *handle, struct fct_endpoint_url *url,
-                                factum_error *err)
+static factum_status read_parts(CURLU *handle, struct fct_endpoint_url *url, factum_error *err)
 {
     char scheme[16];
     char port[8];
@@ -72,7 +71,8 @@ static factum_status read_parts(CURLU *handle, struct fct_endpoint_url *url,
                         "in it: let the endpoint check the signature");
     }
     if (url_has(handle, CURLUPART_FRAGMENT)) {
-        return fct_fail(err, FACTUM_INVALID, "endpoint: a fragment (#) is never sent: leave it out");
+        return fct_fail(err, FACTUM_INVALID,
+                        "endpoint: a fragment (#) is never sent: leave it out");
     }
     if (!url_part(handle, CURLUPART_URL, 0, url->text, sizeof url->text) ||
         !url_part(handle, CURLUPART_HOST, 0, url->host, sizeof url->host) ||
@@ -82,9 +82,8 @@ static factum_status read_parts(CURLU *handle, struct fct_endpoint_url *url,
     url->place.host = plain_host(url->host);
     url->place.port = (uint32_t)strtoul(port, NULL, 10);
     url->place.default_port = url->place.port == (strcmp(scheme, "http") == 0 ? 80 : 443);
-    return url->place.host.len > 0
-               ? FACTUM_OK
-               : fct_fail(err, FACTUM_INVALID, "endpoint: the URL has no host");
+    return url->place.host.len > 0 ? FACTUM_OK
+                                   : fct_fail(err, FACTUM_INVALID, "endpoint: the URL has no host");
 }
 
 factum_status fct_endpoint_url_read(factum_slice text, struct fct_endpoint_url *url,
@@ -101,10 +100,10 @@ factum_status fct_endpoint_url_read(factum_slice text, struct fct_endpoint_url *
         return fct_fail(err, FACTUM_NO_MEMORY, "endpoint: out of memory");
     }
     CURLUcode code = curl_url_set(handle, CURLUPART_URL, url->text, CURLU_NON_SUPPORT_SCHEME);
-    factum_status status = code == CURLUE_OK
-                               ? read_parts(handle, url, err)
-                               : fct_fail(err, FACTUM_INVALID, "endpoint: not a URL: %s",
-                                          curl_url_strerror(code));
+    factum_status status =
+        code == CURLUE_OK
+            ? read_parts(handle, url, err)
+            : fct_fail(err, FACTUM_INVALID, "endpoint: not a URL: %s", curl_url_strerror(code));
     curl_url_cleanup(handle);
     return status;
 }

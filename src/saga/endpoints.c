@@ -162,7 +162,8 @@ static factum_status check_secrets(const factum_endpoints_options *options, fact
                             "endpoints: the name of secret %zu is not [a-z][a-z0-9_]*", i + 1);
         }
         if (secret->secret.len < SECRET_MIN || secret->secret.len > SECRET_MAX) {
-            return fct_fail(err, FACTUM_INVALID, "endpoints: the secret %.*s has not %u to %u bytes",
+            return fct_fail(err, FACTUM_INVALID,
+                            "endpoints: the secret %.*s has not %u to %u bytes",
                             FCT_FMT(secret->name), SECRET_MIN, SECRET_MAX);
         }
     }

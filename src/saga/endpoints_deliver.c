@@ -159,12 +159,12 @@ static void end_answered(struct factum_endpoints *e, struct fct_delivery *delive
                          const struct fct_judgement *judgement)
 {
     factum_error err;
-    const struct fct_reply reply = {
-        .stream = judgement->stream.len > 0 ? judgement->stream : delivery->row.key,
-        .type = judgement->type,
-        .data = judgement->data,
-        .key = delivery->row.command_id,
-        .trace = delivery->trace};
+    const struct fct_reply reply = {.stream = judgement->stream.len > 0 ? judgement->stream
+                                                                        : delivery->row.key,
+                                    .type = judgement->type,
+                                    .data = judgement->data,
+                                    .key = delivery->row.command_id,
+                                    .trace = delivery->trace};
     factum_status status =
         fct_reply_append(e->store, &reply, &delivery->meta, &delivery->arena, &err);
     if (status == FACTUM_OK || status == FACTUM_KEY_CONFLICT) {
@@ -176,8 +176,7 @@ static void end_answered(struct factum_endpoints *e, struct fct_delivery *delive
     }
 }
 
-static void end_disabled(struct factum_endpoints *e, struct fct_delivery *delivery,
-                         const char *why)
+static void end_disabled(struct factum_endpoints *e, struct fct_delivery *delivery, const char *why)
 {
     factum_error err;
     const factum_act_options options = {
@@ -195,9 +194,8 @@ static void note_problem(struct factum_endpoints *e, factum_slice service, int64
                          const char *problem)
 {
     factum_error err;
-    const struct fct_queue_endpoint endpoint = {.service = service,
-                                                .not_before = not_before,
-                                                .problem = factum_slice_from(problem)};
+    const struct fct_queue_endpoint endpoint = {
+        .service = service, .not_before = not_before, .problem = factum_slice_from(problem)};
     if (fct_queue_endpoint_update(&e->due, &endpoint, &err) != FACTUM_OK) {
         fct_log_message(&e->log, FACTUM_LOG_WARN, "endpoint.file", "%s", err.text);
     }
@@ -221,8 +219,7 @@ static void end_delivery(struct factum_endpoints *e, struct fct_delivery *delive
     factum_error err;
     struct fct_judgement judgement;
     struct fct_queue_row *row = &delivery->row;
-    if (fct_answer_judge(answer, courier_now(e), &delivery->arena, &judgement, &err) !=
-        FACTUM_OK) {
+    if (fct_answer_judge(answer, courier_now(e), &delivery->arena, &judgement, &err) != FACTUM_OK) {
         row_later(e, row, err.text);
         return;
     }
@@ -336,8 +333,8 @@ static factum_status look_before(struct factum_endpoints *e, struct fct_delivery
     if (status != FACTUM_OK || !cancelled) {
         return status;
     }
-    status = append_plain(e, delivery, FCT_SLICE("CommandSucceeded"), delivery->row.command_id,
-                          err);
+    status =
+        append_plain(e, delivery, FCT_SLICE("CommandSucceeded"), delivery->row.command_id, err);
     if (status == FACTUM_OK || status == FACTUM_KEY_CONFLICT) {
         row_over(e, &delivery->row, FCT_COMMAND_OVER, "");
         return FACTUM_DONE;
@@ -377,9 +374,9 @@ static factum_slice secret_of(const struct factum_endpoints *e, factum_slice nam
     return (factum_slice){NULL, 0};
 }
 
-static factum_status add_signature(struct factum_endpoints *e, factum_slice name,
-                                   factum_slice body, struct call_headers *headers,
-                                   factum_arena *arena, factum_error *err)
+static factum_status add_signature(struct factum_endpoints *e, factum_slice name, factum_slice body,
+                                   struct call_headers *headers, factum_arena *arena,
+                                   factum_error *err)
 {
     char text[FCT_ENDPOINT_SIGNATURE_SIZE];
     if (name.len == 0) {
@@ -390,10 +387,8 @@ static factum_status add_signature(struct factum_endpoints *e, factum_slice name
         return fct_fail(err, FACTUM_DENIED, "this host does not know the secret %.*s",
                         FCT_FMT(name));
     }
-    factum_status status =
-        fct_endpoint_sign(secret, courier_now(e) / (1000 * MS), body, text, err);
-    return status == FACTUM_OK ? add_header(headers, "Factum-Signature", text, arena, err)
-                               : status;
+    factum_status status = fct_endpoint_sign(secret, courier_now(e) / (1000 * MS), body, text, err);
+    return status == FACTUM_OK ? add_header(headers, "Factum-Signature", text, arena, err) : status;
 }
 
 static factum_status add_trace(struct factum_endpoints *e, struct fct_delivery *delivery,
@@ -420,9 +415,8 @@ static factum_status make_headers(struct factum_endpoints *e, struct fct_deliver
     if (key == NULL) {
         return fct_fail(err, FACTUM_NO_MEMORY, "endpoint: out of memory");
     }
-    factum_status status =
-        add_header(headers, "Content-Type", "application/cloudevents+json; charset=UTF-8", arena,
-                   err);
+    factum_status status = add_header(headers, "Content-Type",
+                                      "application/cloudevents+json; charset=UTF-8", arena, err);
     if (status == FACTUM_OK) {
         status = add_header(headers, "Idempotency-Key", key, arena, err);
     }
@@ -433,9 +427,8 @@ static factum_status make_headers(struct factum_endpoints *e, struct fct_deliver
         headers->line[headers->count++] = "Expect:"; /* no waiting before the body */
         status = add_trace(e, delivery, headers, err);
     }
-    return status == FACTUM_OK
-               ? add_signature(e, endpoint->secret, body, headers, arena, err)
-               : status;
+    return status == FACTUM_OK ? add_signature(e, endpoint->secret, body, headers, arena, err)
+                               : status;
 }
 
 /* Sends the command: from here on it may have been done. */
@@ -446,8 +439,8 @@ static factum_status begin_call(struct factum_endpoints *e, struct fct_delivery 
     factum_slice body;
     struct call_headers headers = {.count = 0};
     struct fct_queue_row *row = &delivery->row;
-    factum_status status = fct_command_body(event, row->service, &delivery->meta,
-                                            &delivery->arena, &body, err);
+    factum_status status =
+        fct_command_body(event, row->service, &delivery->meta, &delivery->arena, &body, err);
     if (status == FACTUM_OK) {
         status = make_headers(e, delivery, endpoint, body, &headers, err);
     }
@@ -530,9 +523,8 @@ static size_t count_deliveries(const struct factum_endpoints *e, factum_slice se
 }
 
 /* DONE: nothing of this endpoint is due. */
-static factum_status take_one(struct factum_endpoints *e,
-                              const struct fct_queue_endpoint *endpoint, int64_t *due,
-                              factum_error *err)
+static factum_status take_one(struct factum_endpoints *e, const struct fct_queue_endpoint *endpoint,
+                              int64_t *due, factum_error *err)
 {
     struct fct_delivery *delivery = fct_mem_zalloc(fct_mem_heap(), 1, sizeof *delivery);
     if (delivery == NULL) {
@@ -551,9 +543,8 @@ static factum_status take_one(struct factum_endpoints *e,
     return FACTUM_OK;
 }
 
-static factum_status take_due(struct factum_endpoints *e,
-                              const struct fct_queue_endpoint *endpoint, int64_t *due,
-                              factum_error *err)
+static factum_status take_due(struct factum_endpoints *e, const struct fct_queue_endpoint *endpoint,
+                              int64_t *due, factum_error *err)
 {
     factum_status status = FACTUM_OK;
     if (endpoint->disabled) {
@@ -590,8 +581,7 @@ static factum_status keep_endpoint(void *data, const struct fct_queue_endpoint *
     struct endpoint_set *set = data;
     if (set->count == set->capacity) {
         size_t capacity = set->capacity == 0 ? 16 : 2 * set->capacity;
-        struct fct_queue_endpoint *items =
-            factum_arena_take(&set->arena, capacity * sizeof *items);
+        struct fct_queue_endpoint *items = factum_arena_take(&set->arena, capacity * sizeof *items);
         if (items == NULL) {
             return fct_fail(err, FACTUM_NO_MEMORY, "endpoint: out of memory");
         }

@@ -28,16 +28,16 @@ static factum_status tell_status(void *data, const struct fct_queue_endpoint *en
     if (status != FACTUM_OK) {
         return status;
     }
-    const factum_endpoint_status told = {
-        .size = sizeof told,
-        .service = endpoint->service,
-        .url = endpoint->url,
-        .disabled = endpoint->disabled,
-        .waiting = counts[FCT_COMMAND_WAITING] + counts[FCT_COMMAND_SENDING],
-        .parked = counts[FCT_COMMAND_PARKED],
-        .delivered = counts[FCT_COMMAND_TAKEN],
-        .not_before = endpoint->not_before,
-        .problem = endpoint->problem};
+    const factum_endpoint_status told = {.size = sizeof told,
+                                         .service = endpoint->service,
+                                         .url = endpoint->url,
+                                         .disabled = endpoint->disabled,
+                                         .waiting = counts[FCT_COMMAND_WAITING] +
+                                                    counts[FCT_COMMAND_SENDING],
+                                         .parked = counts[FCT_COMMAND_PARKED],
+                                         .delivered = counts[FCT_COMMAND_TAKEN],
+                                         .not_before = endpoint->not_before,
+                                         .problem = endpoint->problem};
     return telling->each->each(telling->each->data, &told) ? FACTUM_OK : FACTUM_DONE;
 }
 

@@ -18,8 +18,7 @@ static void judge(long status, factum_slice body)
         .status = status, .body = body, .retry_after = body, .location = body};
     fct_arena_init(&arena, fct_mem_heap(), (size_t)4 << 20);
     factum_status ended = fct_answer_judge(&answer, 0, &arena, &is, NULL);
-    if (ended == FACTUM_OK &&
-        (is.verdict == FCT_ANSWER_REPLY || is.verdict == FCT_ANSWER_FAILED)) {
+    if (ended == FACTUM_OK && (is.verdict == FCT_ANSWER_REPLY || is.verdict == FCT_ANSWER_FAILED)) {
         FCT_ASSERT(is.type.len > 0 && is.type.len <= FACTUM_NAME_SIZE_MAX);
         FCT_ASSERT(fct_utf8_valid(is.type) && is.type.ptr[0] != '$');
         FCT_ASSERT(fct_utf8_valid(is.data) && is.data.len > 0);

@@ -1,5 +1,5 @@
-/* endpoint_probe.c - a host of endpoints that endpoint_test.py drives through the public API: reads
- * a line of words, separated by tabs, and answers with lines, of which the last is "." or "! ERROR".
+/* endpoint_probe.c - a host of endpoints that endpoint_test.py drives through the public API: it
+ * reads a line of words, with tabs between, and answers with lines; the last is "." or "! ERROR".
  *
  *     endpoint_probe STORE PATH [allow=HOST]... [secret=NAME:TEXT]... [private] [attempts=N]
  *         [give_up=MS] [first=MS] [last=MS] [ca=FILE] [idle] [resolve=NAME:ADDRESS,ADDRESS...]
@@ -8,8 +8,8 @@
  *     command STREAM TYPE COMMAND_ID DATA [UNDOES]             append STREAM TYPE KEY CAUSE
  *     events [PREFIX]      list      status      parked      retry      skip POSITION WHY
  *
- * It resolves the names of resolve= itself: the first time as the first address, and so on; the last
- * one stays. The addresses are numbers.
+ * It resolves the names of resolve= itself: the first time as the first address, and so on; the
+ * last one stays. The addresses are numbers.
  */
 #include <dlfcn.h>
 #include <inttypes.h>
@@ -102,9 +102,8 @@ static factum_status deploy(struct probe *p)
 
 static factum_status act(struct probe *p)
 {
-    const factum_endpoint_act_request request = {.size = sizeof request,
-                                                 .act = (factum_endpoint_act)number(p, 2),
-                                                 .service = word(p, 1)};
+    const factum_endpoint_act_request request = {
+        .size = sizeof request, .act = (factum_endpoint_act)number(p, 2), .service = word(p, 1)};
     return factum_endpoint_act_record(p->store, &request, NULL, &p->err);
 }
 
@@ -121,8 +120,8 @@ static factum_status command(struct probe *p)
                    undo ? "\"" : "");
     const factum_new_event event = {
         .type = word(p, 2), .data = word(p, 4), .metadata = factum_slice_from(metadata)};
-    factum_status status = factum_append_stream(p->store, word(p, 1), factum_any(), &event, 1,
-                                                &result, &p->err);
+    factum_status status =
+        factum_append_stream(p->store, word(p, 1), factum_any(), &event, 1, &result, &p->err);
     if (status == FACTUM_OK) {
         (void)printf("%" PRIu64 "\n", result.position);
     }
@@ -156,8 +155,8 @@ static factum_status events(struct probe *p)
     const factum_slice prefix = word(p, 1);
     const factum_filter filter = {
         .size = sizeof filter, .stream_prefixes = &prefix, .stream_prefix_count = 1};
-    const factum_read_request request = {.size = sizeof request, .filter = prefix.len > 0 ? &filter : NULL,
-                                         .commits = true};
+    const factum_read_request request = {
+        .size = sizeof request, .filter = prefix.len > 0 ? &filter : NULL, .commits = true};
     factum_status status = factum_read(p->store, &request, &cursor, &p->err);
     if (status != FACTUM_OK) {
         return status;
