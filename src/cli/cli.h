@@ -57,8 +57,10 @@ struct options {
     const char *draft, *to, *version;
     bool by_lines, formats, keep_unknown, force, unproven;
     /* serve */
-    const char *listen, *unix_path, *tls_cert, *tls_key, *secret_dir, *advertise_host;
+    const char *listen, *unix_path, *tls_cert, *tls_key, *secret_dir, *advertise_host, *secret;
     const char *advertise_port, *connections_max, *connections_per_address_max, *config;
+    const char *endpoints_allow, *endpoints_secrets, *endpoints_ca;
+    bool endpoints_allow_private;
     bool insecure, insecure_any_address, allow_deploy, no_run, config_check;
     /* deciders */
     const char *decider, *data, *traceparent, *why, *by;
@@ -132,6 +134,7 @@ extern const struct command command_saga_deploy;
 extern const struct command command_saga_definitions;
 extern const struct command command_saga_test_participant;
 extern const struct command command_trace;
+extern const struct command command_endpoint; /* if FCT_WITH_SAGA */
 extern const struct command command_serve; /* if FCT_WITH_SERVER, and so is the next */
 extern const struct command command_ping;
 extern const struct command command_completions;

@@ -32,7 +32,7 @@ have() { # have PACKAGE...: these are installed
     stand_in dpkg-query "printf '%s  install ok installed\n' $*"
 }
 build='gcc libc6-dev meson ninja-build pkg-config python3 libssl-dev libxxhash-dev libzstd-dev libnghttp2-dev libuv1-dev
-    libpcre2-dev liblua5.4-dev libsqlite3-dev libyaml-dev node-llhttp curl'
+    libpcre2-dev liblua5.4-dev libsqlite3-dev libyaml-dev libcurl4-openssl-dev node-llhttp curl'
 stand_in apt-get "echo \"\$@\" >>'$work/apt.log'"
 stand_in id 'echo 1000'
 
