@@ -121,24 +121,18 @@ extern const struct command command_schema_mode;
 extern const struct command command_schema_infer;
 extern const struct command command_decider; /* if FCT_WITH_LUA, and so are the next three */
 extern const struct command command_command;
-extern const struct command command_state;
-extern const struct command command_test;
+extern const struct command command_state, command_test;
 extern const struct command command_projection_diff;
 extern const struct command command_projection; /* if FCT_WITH_SQL, and so are the next three */
 extern const struct command command_parked;
-extern const struct command command_run;
-extern const struct command command_query;
-extern const struct command command_saga; /* if FCT_WITH_SAGA, and so are the next four */
-extern const struct command command_saga_check;
-extern const struct command command_saga_deploy;
-extern const struct command command_saga_definitions;
+extern const struct command command_run, command_query, command_trace;
+extern const struct command command_saga; /* if FCT_WITH_SAGA, and so are the next five */
+extern const struct command command_saga_check, command_saga_deploy, command_saga_definitions;
 extern const struct command command_saga_test_participant;
-extern const struct command command_trace;
 extern const struct command command_endpoint; /* if FCT_WITH_SAGA */
 extern const struct command command_serve; /* if FCT_WITH_SERVER, and so is the next */
 extern const struct command command_ping;
-extern const struct command command_completions;
-extern const struct command command_version;
+extern const struct command command_completions, command_version;
 
 /* The commands in the order of help; NULL at the end. */
 extern const struct command *const commands[];
