@@ -70,6 +70,8 @@ struct options {
     bool csv, plan, until_caught_up;
     /* sagas */
     const char *do_type, *undo_type, *undo_data;
+    const char *status, *reason, *result;
+    bool what_if, cancel;
     /* arguments that are no options */
     const char *arguments[8];
     size_t argument_count;
@@ -127,6 +129,17 @@ extern const struct command command_run;
 extern const struct command command_query;
 extern const struct command command_saga; /* if FCT_WITH_SAGA, and so is the next */
 extern const struct command command_saga_test_participant;
+extern const struct command command_saga_list; /* and so are the rest of its family */
+extern const struct command command_saga_timers;
+extern const struct command command_saga_show;
+extern const struct command command_saga_graph;
+extern const struct command command_saga_timer;
+extern const struct command command_saga_retry;
+extern const struct command command_saga_edit;
+extern const struct command command_saga_skip;
+extern const struct command command_saga_undo;
+extern const struct command command_saga_complete;
+extern const struct command command_saga_cancel;
 extern const struct command command_trace;
 extern const struct command command_serve; /* if FCT_WITH_SERVER, and so is the next */
 extern const struct command command_ping;
