@@ -9,6 +9,9 @@
 
 #include "cli/deploying.h"
 #include "cli/sagas.h"
+#include "cli/served.h"
+
+#define TARGET_SIZE 2048
 
 static bool read_result(const struct options *options, factum_saga_act_request *request)
 {
@@ -103,6 +106,103 @@ static void print_consequence(const struct options *options,
     }
 }
 
+/* ---- asking ---------------------------------------------------------------------------------- */
+
+static void put_text(factum_json_writer *to, const char *name, factum_slice text)
+{
+    if (text.len > 0) {
+        factum_json_put_member_text(to, name, text);
+    }
+}
+
+static void put_request(factum_json_writer *to, const factum_saga_act_request *request)
+{
+    char due[FACTUM_TIME_TEXT_SIZE];
+    factum_json_put_object(to);
+    put_text(to, "step", request->step);
+    put_text(to, "reason", request->reason);
+    put_text(to, "by", request->by);
+    if (request->data.len > 0) {
+        factum_json_put_member(to, "data");
+        factum_json_put_raw(to, request->data);
+    }
+    if (request->verb == FACTUM_SAGA_SKIP || request->verb == FACTUM_SAGA_COMPLETE) {
+        put_text(to, "result", factum_slice_from(request->ok ? "ok" : "fail"));
+    }
+    if (request->verb == FACTUM_SAGA_TIMER_MOVE) {
+        factum_time_format(request->due, due);
+        put_text(to, "due", factum_slice_from(due));
+    }
+    if (request->revision_set) {
+        factum_json_put_member(to, "revision");
+        factum_json_put_uint64(to, request->revision);
+    }
+    factum_json_put_member_bool(to, "whatIf", request->what_if);
+    factum_json_put_end(to);
+}
+
+/* /api/v1/sagas/NAME/ID/VERB. False: it is too long. */
+static bool put_target(const factum_saga_act_request *request, char *target, size_t size)
+{
+    factum_slice id = request->saga_id;
+    const uint8_t *dash = memchr(id.ptr, '-', id.len);
+    int len = snprintf(target, size, "/api/v1/sagas/%.*s/", (int)(dash - id.ptr),
+                       (const char *)id.ptr);
+    for (const uint8_t *at = dash + 1; at < id.ptr + id.len && (size_t)len + 4 < size; at++) {
+        len += snprintf(target + len, size - (size_t)len, "%%%02X", *at);
+    }
+    return (size_t)snprintf(target + len, size - (size_t)len, "/%s",
+                            factum_saga_verb_name(request->verb)) < size - (size_t)len;
+}
+
+static factum_status ask_served(factum_store *store, const factum_saga_act_request *request,
+                                const char *target, factum_slice body,
+                                factum_saga_act_outcome *outcome, factum_error *err)
+{
+    struct served_answer answer = {.len = 0};
+    const struct served_question question = {
+        .method = "POST", .target = target, .body = body, .once = !request->what_if};
+    factum_status status = served_ask(store, &question, &answer, err);
+    if (status == FACTUM_OK) {
+        factum_slice text = served_text(&answer, FACTUM_JSON_ROOT, "consequence");
+        outcome->revision = served_number(&answer, FACTUM_JSON_ROOT, "revision");
+        outcome->position =
+            request->what_if ? 0 : served_number(&answer, FACTUM_JSON_ROOT, "position");
+        (void)snprintf(outcome->consequence, sizeof outcome->consequence, "%.*s", (int)text.len,
+                       text.len > 0 ? (const char *)text.ptr : "");
+        status = served_check(&answer, err);
+    }
+    served_finish(&answer);
+    return status;
+}
+
+/* In a directory, or by the server, whose right to act is less than that to write the stream. */
+static factum_status act_anywhere(const struct options *options, factum_store *store,
+                                  const factum_saga_act_request *request,
+                                  factum_saga_act_outcome *outcome, factum_error *err)
+{
+    char target[TARGET_SIZE];
+    factum_arena arena;
+    factum_json_writer to;
+    if (!is_address(options->store)) {
+        return factum_saga_act(store, request, outcome, err);
+    }
+    factum_arena_init(&arena, 0);
+    factum_json_writer_in(&to, &arena);
+    put_request(&to, request);
+    factum_status status = factum_json_writer_finish(&to, err);
+    if (status == FACTUM_OK && !put_target(request, target, sizeof target)) {
+        *err = (factum_error){.status = FACTUM_INVALID, .text = "the id of the saga is too long"};
+        status = FACTUM_INVALID;
+    }
+    if (status == FACTUM_OK) {
+        status = ask_served(store, request, target, (factum_slice){to.buffer, to.used}, outcome,
+                            err);
+    }
+    factum_arena_finish(&arena);
+    return status;
+}
+
 /* 0, or the exit code after a message. */
 static int do_act(const struct options *options, factum_store *store,
                   factum_saga_act_request *request)
@@ -111,7 +211,7 @@ static int do_act(const struct options *options, factum_store *store,
     factum_saga_act_outcome outcome = {.size = sizeof outcome};
     bool what_if = request->what_if;
     request->what_if = true;
-    factum_status status = factum_saga_act(store, request, &outcome, &err);
+    factum_status status = act_anywhere(options, store, request, &outcome, &err);
     if (status == FACTUM_OK) {
         print_consequence(options, &outcome);
     }
@@ -119,7 +219,7 @@ static int do_act(const struct options *options, factum_store *store,
         request->what_if = false;
         request->revision_set = true;
         request->revision = outcome.revision;
-        status = factum_saga_act(store, request, &outcome, &err);
+        status = act_anywhere(options, store, request, &outcome, &err);
     }
     if (status != FACTUM_OK) {
         return fail_with(status, &err);
