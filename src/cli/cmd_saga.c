@@ -2,10 +2,19 @@
 #include "cli/cli.h"
 
 static const struct command *const family[] = {
-    &command_saga_list,     &command_saga_show,   &command_saga_graph, &command_saga_timers,
-    &command_saga_timer,    &command_saga_retry,  &command_saga_edit,  &command_saga_skip,
-    &command_saga_undo,     &command_saga_cancel, &command_saga_complete,
-    &command_saga_test_participant, NULL,
+    &command_saga_list,
+    &command_saga_show,
+    &command_saga_graph,
+    &command_saga_timers,
+    &command_saga_timer,
+    &command_saga_retry,
+    &command_saga_edit,
+    &command_saga_skip,
+    &command_saga_undo,
+    &command_saga_cancel,
+    &command_saga_complete,
+    &command_saga_test_participant,
+    NULL,
 };
 
 const struct command command_saga = {

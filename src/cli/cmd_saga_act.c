@@ -92,8 +92,7 @@ static void print_outcome_json(const factum_store *store, const factum_saga_act_
     (void)printf("}\n");
 }
 
-static void print_consequence(const struct options *options,
-                              const factum_saga_act_outcome *outcome)
+static void print_consequence(const struct options *options, const factum_saga_act_outcome *outcome)
 {
     if (!options->json && (!options->quiet || options->what_if)) {
         for (const char *line = outcome->consequence; *line != '\0';) {
@@ -146,8 +145,8 @@ static bool put_target(const factum_saga_act_request *request, char *target, siz
 {
     factum_slice id = request->saga_id;
     const uint8_t *dash = memchr(id.ptr, '-', id.len);
-    int len = snprintf(target, size, "/api/v1/sagas/%.*s/", (int)(dash - id.ptr),
-                       (const char *)id.ptr);
+    int len =
+        snprintf(target, size, "/api/v1/sagas/%.*s/", (int)(dash - id.ptr), (const char *)id.ptr);
     for (const uint8_t *at = dash + 1; at < id.ptr + id.len && (size_t)len + 4 < size; at++) {
         len += snprintf(target + len, size - (size_t)len, "%%%02X", *at);
     }
@@ -196,8 +195,8 @@ static factum_status act_anywhere(const struct options *options, factum_store *s
         status = FACTUM_INVALID;
     }
     if (status == FACTUM_OK) {
-        status = ask_served(store, request, target, (factum_slice){to.buffer, to.used}, outcome,
-                            err);
+        status =
+            ask_served(store, request, target, (factum_slice){to.buffer, to.used}, outcome, err);
     }
     factum_arena_finish(&arena);
     return status;
@@ -298,16 +297,17 @@ static int run_timer(const struct options *options)
         .run = run_##variable,                                                                     \
     }
 
-VERB(retry, "retry", "NAME-ID [STEP]",
-     "try a step now; without STEP: the only one that is stuck", "", "", 1, 2);
+VERB(retry, "retry", "NAME-ID [STEP]", "try a step now; without STEP: the only one that is stuck",
+     "", "", 1, 2);
 VERB(edit, "edit", "NAME-ID --data JSON", "change what a saga keeps",
      "  --data JSON    the fields that change, as {\"amount\": 5}\n", "data ", 1, 1);
-VERB(skip, "skip", "NAME-ID [STEP] --result ok|fail", "let a step, or its undo, count as done or failed",
+VERB(skip, "skip", "NAME-ID [STEP] --result ok|fail",
+     "let a step, or its undo, count as done or failed",
      "  --result R     ok: it counts as done, or undone; fail: as failed, without effect\n"
      "  --data JSON    what the step would have kept\n",
      "result data ", 1, 2);
-VERB(undo, "undo", "NAME-ID [STEP]", "compensate now; with STEP: undo that step once more", "", "", 1,
-     2);
+VERB(undo, "undo", "NAME-ID [STEP]", "compensate now; with STEP: undo that step once more", "", "",
+     1, 2);
 VERB(complete, "complete", "NAME-ID", "close a saga as it is",
      "  --result R     ok or fail: as what it counts, for the record\n", "result ", 1, 1);
 VERB(cancel, "cancel", "NAME-ID", "compensate, if the pivot is not under way", "", "", 1, 1);

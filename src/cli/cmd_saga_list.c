@@ -115,19 +115,16 @@ static bool read_filter(const struct options *options, factum_saga_filter *filte
             return false;
         }
     }
-    return (options->count == NULL ||
-            option_count(options->count, "count", &filter->count_max)) &&
+    return (options->count == NULL || option_count(options->count, "count", &filter->count_max)) &&
            (options->after == NULL || option_number(options->after, "after", &filter->after));
 }
 
 static int run_list(const struct options *options)
 {
-    static const factum_slice columns[] = {{(const uint8_t *)"saga", 4},
-                                           {(const uint8_t *)"status", 6},
-                                           {(const uint8_t *)"step", 4},
-                                           {(const uint8_t *)"version", 7},
-                                           {(const uint8_t *)"changed", 7},
-                                           {(const uint8_t *)"due", 3}};
+    static const factum_slice columns[] = {
+        {(const uint8_t *)"saga", 4},    {(const uint8_t *)"status", 6},
+        {(const uint8_t *)"step", 4},    {(const uint8_t *)"version", 7},
+        {(const uint8_t *)"changed", 7}, {(const uint8_t *)"due", 3}};
     struct listing listing = {.options = options};
     struct saga_lists lists;
     factum_saga_filter filter;
@@ -170,8 +167,8 @@ static bool read_timer_filter(const struct options *options, struct listing *lis
         listing->only_id = name;
         filter->count_max = UINT64_C(1000000); /* one saga has few; they are picked from all */
     }
-    filter->saga = (factum_slice){(const uint8_t *)name,
-                                  dash != NULL ? (size_t)(dash - name) : strlen(name)};
+    filter->saga =
+        (factum_slice){(const uint8_t *)name, dash != NULL ? (size_t)(dash - name) : strlen(name)};
     return dash == NULL || argument_saga(name);
 }
 

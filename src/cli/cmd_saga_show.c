@@ -22,14 +22,10 @@ static bool add_step(struct table *table, const factum_saga_step *step)
     char ended[FACTUM_TIME_TEXT_SIZE];
     char due[FACTUM_TIME_TEXT_SIZE];
     const factum_value values[] = {
-        table_text(step->name),
-        table_text(factum_slice_from(step->phase)),
-        table_text(step->command),
-        table_text(step->undo),
-        table_number(step->attempts),
-        time_value(step->started, started),
-        time_value(step->ended, ended),
-        time_value(step->due, due),
+        table_text(step->name),         table_text(factum_slice_from(step->phase)),
+        table_text(step->command),      table_text(step->undo),
+        table_number(step->attempts),   time_value(step->started, started),
+        time_value(step->ended, ended), time_value(step->due, due),
         table_text(step->text),
     };
     return table_row(table, values, sizeof values / sizeof values[0]);

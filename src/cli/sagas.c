@@ -57,7 +57,8 @@ static factum_status host_lists(const struct options *options, struct saga_lists
     char path[PATH_MAX];
     int len = snprintf(path, sizeof path, "%s/models", options->store);
     if (len < 0 || (size_t)len >= sizeof path) {
-        *err = (factum_error){.status = FACTUM_INVALID, .text = "the path of the store is too long"};
+        *err =
+            (factum_error){.status = FACTUM_INVALID, .text = "the path of the store is too long"};
         return FACTUM_INVALID;
     }
     const factum_sagas_options with = {
@@ -92,8 +93,8 @@ static bool make_target(const char *path, const factum_saga_filter *filter, char
     const char *status = factum_saga_status_name(filter->status);
     int len = snprintf(target, TARGET_SIZE, "%s?limit=%" PRIu64, path, filter->count_max);
     if (len > 0 && len < TARGET_SIZE && filter->after > 0) {
-        len += snprintf(target + len, (size_t)(TARGET_SIZE - len), "&after=%" PRIu64,
-                        filter->after);
+        len +=
+            snprintf(target + len, (size_t)(TARGET_SIZE - len), "&after=%" PRIu64, filter->after);
     }
     if (len > 0 && len < TARGET_SIZE && filter->saga.len > 0) { /* a name needs no escapes */
         len += snprintf(target + len, (size_t)(TARGET_SIZE - len), "&saga=%.*s",

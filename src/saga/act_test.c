@@ -157,8 +157,8 @@ TEST(a_view_shows_steps_with_times_answers_and_what_is_kept)
     assert_int_equal(charge->attempts, 1);
     assert_true(charge->started > 0 && charge->ended >= charge->started && charge->due == 0);
     assert_true(view.steps[1].due > 0 && view.steps[1].pivot);
-    assert_true(fct_slice_equal(view.kept,
-                                FCT_SLICE("{\"orderId\":\"1\",\"amount\":5,\"paymentId\":\"p1\"}")));
+    assert_true(fct_slice_equal(
+        view.kept, FCT_SLICE("{\"orderId\":\"1\",\"amount\":5,\"paymentId\":\"p1\"}")));
     factum_saga_view_free(&view);
     assert_status(factum_saga_view_get(world->store, FCT_SLICE("order-2"), &view, &world->err),
                   FACTUM_NOT_FOUND);
@@ -182,9 +182,9 @@ TEST(a_view_is_json_and_a_picture)
     factum_json_writer_in(&to, &arena);
     factum_saga_view_write(&view, &to);
     assert_ok(factum_json_writer_finish(&to, &world->err), world->err);
-    assert_ok(factum_json_parse(fct_slice(to.buffer, to.used), NULL, nodes, 512, &json,
-                                &world->err),
-              world->err);
+    assert_ok(
+        factum_json_parse(fct_slice(to.buffer, to.used), NULL, nodes, 512, &json, &world->err),
+        world->err);
     factum_arena_finish(&arena);
     assert_ok(factum_saga_graph(&view, FACTUM_SAGA_MERMAID, &text, &world->err), world->err);
     assert_non_null(memmem(text.ptr, text.len, "s0 --> s1", 9));
@@ -277,9 +277,8 @@ TEST(a_skip_as_failed_is_refused_if_the_participant_has_acted)
     struct world *world = *state;
     factum_append_result result;
     start(world, "{\"orderId\":\"1\",\"amount\":5}");
-    const factum_new_event event = {.stream = FCT_SLICE("payment-1"),
-                                    .type = FCT_SLICE("Charged"),
-                                    .data = FCT_SLICE("{}")};
+    const factum_new_event event = {
+        .stream = FCT_SLICE("payment-1"), .type = FCT_SLICE("Charged"), .data = FCT_SLICE("{}")};
     const factum_expectation expectation = {event.stream, factum_any()};
     const factum_append_request request = {.size = sizeof request,
                                            .events = &event,

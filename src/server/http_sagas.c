@@ -1,5 +1,5 @@
-/* http_sagas.c - sagas over HTTP: deployed, listed, shown, drawn, acted on. Layer: server. Each call
- * is a job (http_job.h). Only with sagas; without them sagas_off.c has these routes.
+/* http_sagas.c - sagas over HTTP: deployed, listed, shown, drawn, acted on. Layer: server. Each
+ * call is a job (http_job.h). Only with sagas; without them sagas_off.c has these routes.
  *
  * The members of answers are those of `factum saga ... --json`: the same functions write them.
  */
@@ -15,7 +15,8 @@
 #include "wire/media.h"
 
 #define SAGA_LISTS_WAIT_MS 1000 /* for lists that are a little behind */
-#define SAGA_TYPE "the body is the definition, as application/yaml or text/plain; the reason is ?why="
+#define SAGA_TYPE                                                                                  \
+    "the body is the definition, as application/yaml or text/plain; the reason is ?why="
 
 struct saga_job {
     struct fct_http_job job;
@@ -102,7 +103,7 @@ static void begin_item(struct saga_job *asked, factum_json_writer *to)
     factum_json_writer_in(to, &asked->arena);
 }
 
-static bool put_entry(void *data, const factum_saga_entry *entry)
+static bool put_saga_entry(void *data, const factum_saga_entry *entry)
 {
     struct saga_job *asked = data;
     factum_json_writer to;
@@ -115,7 +116,7 @@ static bool put_entry(void *data, const factum_saga_entry *entry)
     return asked->put == FACTUM_OK && !atomic_load(&asked->job.base.stop);
 }
 
-static bool put_timer(void *data, const factum_saga_timer *timer)
+static bool put_saga_timer(void *data, const factum_saga_timer *timer)
 {
     struct saga_job *asked = data;
     factum_json_writer to;
@@ -127,7 +128,7 @@ static bool put_timer(void *data, const factum_saga_timer *timer)
     return asked->put == FACTUM_OK && !atomic_load(&asked->job.base.stop);
 }
 
-static bool put_version(void *data, const factum_saga_deployed *deployed)
+static bool put_saga_version(void *data, const factum_saga_deployed *deployed)
 {
     struct saga_job *asked = data;
     factum_json_writer to;
@@ -141,8 +142,8 @@ static bool put_version(void *data, const factum_saga_deployed *deployed)
 
 static factum_status ask_lists(struct saga_job *asked, bool timers, factum_error *err)
 {
-    const factum_saga_each each = {asked, put_entry};
-    const factum_saga_timer_each each_timer = {asked, put_timer};
+    const factum_saga_each each = {asked, put_saga_entry};
+    const factum_saga_timer_each each_timer = {asked, put_saga_timer};
     factum_sagas *sagas = asked->job.call->server->sagas;
     return timers ? factum_sagas_timers(sagas, &asked->filter, &each_timer, err)
                   : factum_sagas_list(sagas, &asked->filter, &each, err);
@@ -171,8 +172,9 @@ static factum_status list_of(struct saga_job *asked, bool timers, factum_error *
         bool more = asked->count == asked->filter.count_max;
         asked->put = fct_buf_printf(out, "],\"more\":%s", more ? "true" : "false");
         if (asked->put == FACTUM_OK) {
-            asked->put = more && !timers ? fct_buf_printf(out, ",\"after\":%" PRIu64 "}", asked->last)
-                                         : fct_buf_add_text(out, "}");
+            asked->put = more && !timers
+                             ? fct_buf_printf(out, ",\"after\":%" PRIu64 "}", asked->last)
+                             : fct_buf_add_text(out, "}");
         }
     }
     return fct_http_model_end(&asked->job, status, asked->put, err);
@@ -244,7 +246,7 @@ void fct_http_saga_timers(struct fct_http_call *call)
 static factum_status list_versions(struct fct_http_job *job, factum_error *err)
 {
     struct saga_job *asked = saga_job_of(job);
-    const factum_saga_deployed_each each = {asked, put_version};
+    const factum_saga_deployed_each each = {asked, put_saga_version};
     factum_arena_init(&asked->arena, 0);
     asked->put = fct_buf_add_text(&job->base.out, "{\"versions\":[");
     factum_status status =
@@ -301,8 +303,8 @@ static factum_status draw_saga(struct fct_http_job *job, factum_error *err)
     factum_status status =
         factum_saga_view_get(job->call->server->store, asked->saga_id, &view, err);
     if (status == FACTUM_OK) {
-        status = factum_saga_graph(&view, asked->dot ? FACTUM_SAGA_DOT : FACTUM_SAGA_MERMAID,
-                                   &text, err);
+        status = factum_saga_graph(&view, asked->dot ? FACTUM_SAGA_DOT : FACTUM_SAGA_MERMAID, &text,
+                                   err);
     }
     if (status == FACTUM_OK) {
         asked->put = fct_buf_add_slice(&job->base.out, text);
@@ -318,10 +320,10 @@ static void answer_drawing(struct fct_http_job *job)
         fct_http_job_answer(job);
         return;
     }
-    fct_http_answer(job->call, &(struct fct_http_answer){
-                                   .status = 200,
-                                   .type = asked->dot ? "text/vnd.graphviz" : "text/vnd.mermaid",
-                                   .body = fct_buf_slice(&job->base.out)});
+    fct_http_answer(job->call, &(struct fct_http_answer){.status = 200,
+                                                         .type = asked->dot ? "text/vnd.graphviz"
+                                                                            : "text/vnd.mermaid",
+                                                         .body = fct_buf_slice(&job->base.out)});
 }
 
 void fct_http_saga_get(struct fct_http_call *call)
@@ -365,7 +367,7 @@ static factum_status put_report(struct fct_buf *out, const factum_saga_report *r
                : status;
 }
 
-static factum_status put_deployed(struct saga_job *asked, const factum_saga *saga,
+static factum_status put_saga_deployed(struct saga_job *asked, const factum_saga *saga,
                                   const factum_act_result *done, const factum_saga_report *report,
                                   factum_error *err)
 {
@@ -380,12 +382,12 @@ static factum_status put_deployed(struct saga_job *asked, const factum_saga *sag
     asked->job.http_status = done->already ? 200 : 201;
     asked->put = fct_http_put(out, "{\"name\":", info.name);
     if (asked->put == FACTUM_OK) {
-        asked->put = fct_buf_printf(
-            out,
-            ",\"version\":%" PRIu64 ",\"hash\":\"%.*s\",\"revision\":%" PRIu64
-            ",\"position\":%" PRIu64 ",\"already\":%s,\"token\":\"%s\"",
-            info.version, FCT_FMT(info.hash), done->revision, done->position,
-            done->already ? "true" : "false", token);
+        asked->put =
+            fct_buf_printf(out,
+                           ",\"version\":%" PRIu64 ",\"hash\":\"%.*s\",\"revision\":%" PRIu64
+                           ",\"position\":%" PRIu64 ",\"already\":%s,\"token\":\"%s\"",
+                           info.version, FCT_FMT(info.hash), done->revision, done->position,
+                           done->already ? "true" : "false", token);
     }
     if (asked->put == FACTUM_OK) {
         asked->put = put_report(out, report);
@@ -396,7 +398,7 @@ static factum_status put_deployed(struct saga_job *asked, const factum_saga *sag
     return fct_http_model_end(&asked->job, FACTUM_OK, asked->put, err);
 }
 
-static factum_status deploy_loaded(struct saga_job *asked, const factum_saga *saga,
+static factum_status deploy_loaded_saga(struct saga_job *asked, const factum_saga *saga,
                                    factum_error *err)
 {
     factum_act_result done = {.size = sizeof done};
@@ -404,7 +406,7 @@ static factum_status deploy_loaded(struct saga_job *asked, const factum_saga *sa
     factum_status status = factum_saga_deploy(asked->job.call->server->store, saga, &asked->deploy,
                                               &done, &report, err);
     if (status == FACTUM_OK) {
-        status = put_deployed(asked, saga, &done, &report, err);
+        status = put_saga_deployed(asked, saga, &done, &report, err);
     } else if (status == FACTUM_CONDITION_FAILED) {
         asked->job.http_status = 422;
         if (put_report(&asked->job.base.out, &report) != FACTUM_OK) {
@@ -436,7 +438,7 @@ static factum_status deploy_saga(struct fct_http_job *job, factum_error *err)
         job->http_status = of_text ? 422 : 0;
         return status;
     }
-    status = deploy_loaded(asked, saga, err);
+    status = deploy_loaded_saga(asked, saga, err);
     factum_saga_free(saga);
     return status;
 }
@@ -469,7 +471,8 @@ void fct_http_saga_deploy(struct fct_http_call *call)
 
 /* ---- acts ------------------------------------------------------------------------------------ */
 
-static factum_status put_outcome(struct saga_job *asked, const factum_saga_act_outcome *outcome)
+static factum_status put_saga_outcome(struct saga_job *asked,
+                                      const factum_saga_act_outcome *outcome)
 {
     struct fct_buf *out = &asked->job.base.out;
     char token[FACTUM_TOKEN_SIZE];
@@ -507,7 +510,7 @@ static factum_status act_on_saga(struct fct_http_job *job, factum_error *err)
     }
     job->has_tag = true;
     job->tag = outcome.revision;
-    if (put_outcome(asked, &outcome) != FACTUM_OK) {
+    if (put_saga_outcome(asked, &outcome) != FACTUM_OK) {
         fct_buf_clear(&job->base.out); /* it is done: say at least that */
     }
     return FACTUM_OK;
@@ -543,9 +546,8 @@ static factum_status take_texts(struct saga_job *asked, const factum_json *json,
                  {VERB_RESULT, &result},
                  {VERB_DUE, &due}};
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
-        factum_status status = fct_http_model_text(call, json, values[texts[i].member],
-                                                   verb_members[texts[i].member], texts[i].text,
-                                                   err);
+        factum_status status = fct_http_model_text(
+            call, json, values[texts[i].member], verb_members[texts[i].member], texts[i].text, err);
         if (status != FACTUM_OK) {
             return status;
         }

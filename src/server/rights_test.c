@@ -48,7 +48,7 @@ struct row {
 };
 
 static const struct row rows[] = {
-    /*                       no plain $x $$x $$$x $ce-x $ce-$x $all $definition:x $$$definition:x saga: $$saga: */
+    /* no plain $x $$x $$$x $ce-x $ce-$x $all $definition:x $$$definition:x saga:x $$saga:x */
     {FCT_OP_READ_STREAM, "READ_STREAM", "rrararaaaarr"},
     {FCT_OP_READ_ALL, "READ_ALL", "rraraaaaaarr"},
     {FCT_OP_APPEND, "APPEND", "wwawaaaadddd"},
