@@ -2,6 +2,9 @@
 #include "cli/cli.h"
 
 static const struct command *const family[] = {
+    &command_saga_check,
+    &command_saga_deploy,
+    &command_saga_definitions,
     &command_saga_list,
     &command_saga_show,
     &command_saga_graph,
@@ -20,7 +23,7 @@ static const struct command *const family[] = {
 const struct command command_saga = {
     .name = "saga",
     .usage = "saga COMMAND [arguments]",
-    .summary = "sagas: list, look, act on them, test a participant",
+    .summary = "check and deploy sagas, list them, act on them, test a participant",
     .help = "",
     .options = "",
     .family = family,

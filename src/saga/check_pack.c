@@ -5,8 +5,8 @@
  *                 effect 2, then 3 bits for each generation of its do and of its undo
  *
  * Two reductions make fewer worlds; both leave every rule of check_world.c as it is:
- * - Neighbours in one stage with one shape are sorted. What the saga does to them differs by the order
- *   of its events only, and the step that it names as the cause, which no later input reads.
+ * - Neighbours in one stage with one shape are sorted. What the saga does to them differs only in
+ *   the order of its events and in the step that it names as the cause, which no later input reads.
  * - How a step came to be done or undone is forgotten once all its commands are answered: which
  *   generation it was, and how many tries it took. A repeated answer then changes nothing, and a
  *   later command begins its own count. The tests compare the verdicts with and without.
@@ -34,8 +34,7 @@ static void one_key(uint8_t keys[FCT_CHECK_KEYS], enum fct_key_state state)
     keys[0] = (uint8_t)state;
 }
 
-static void forget_past(const struct fct_check_setup *setup, uint8_t slot,
-                        struct fct_world_slot *w)
+static void forget_past(const struct fct_check_setup *setup, uint8_t slot, struct fct_world_slot *w)
 {
     struct fct_step_state *step = &w->step;
     if (step->phase == FCT_STEP_IDLE || step->phase == FCT_STEP_DONE ||
@@ -165,7 +164,8 @@ void fct_check_setup_init(struct fct_check_setup *setup, const struct fct_saga_p
     for (uint32_t i = 0; i < plan->step_count + 2u; i++) {
         struct fct_retry *retry = &setup->plan.steps[i].retry;
         retry->times = retry->times > generations ? generations : retry->times;
-        if (i < plan->step_count || (i == FCT_SLOT_DONE(plan) ? plan->has_done : plan->has_undone)) {
+        if (i < plan->step_count ||
+            (i == FCT_SLOT_DONE(plan) ? plan->has_done : plan->has_undone)) {
             setup->slots[setup->slot_count++] = (uint8_t)i;
         }
     }

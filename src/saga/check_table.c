@@ -185,7 +185,7 @@ static void put_line(struct printer *p, const char *const cells[COLUMNS])
 }
 
 /* Timers follow from the steps, so that the table is shorter without them. */
-static bool is_shown(uint8_t kind)
+static bool is_in_table(uint8_t kind)
 {
     return kind < FCT_CHANGE_TIMER_SET || kind > FCT_CHANGE_TIMER_FIRED;
 }
@@ -206,7 +206,7 @@ static void put_row(struct printer *p, uint32_t number, const struct fct_check_i
     does[0] = '\0';
     for (uint32_t i = 0; i < p->out.count; i++) {
         const struct fct_change *change = &p->out.changes[i];
-        if (!is_shown(change->kind)) {
+        if (!is_in_table(change->kind)) {
             continue;
         }
         factum_slice name = slot_name(p->saga, change->slot);
@@ -229,8 +229,8 @@ static void put_run(struct printer *p, const struct fct_check_found *found)
     fct_world_init(&p->world);
     put_line(p, titles);
     for (uint32_t i = 0; i < found->run_count; i++) {
-        enum fct_check_result result = fct_world_step(p->setup, &p->world, &found->run[i],
-                                                      &p->next, &p->out, &rule);
+        enum fct_check_result result =
+            fct_world_step(p->setup, &p->world, &found->run[i], &p->next, &p->out, &rule);
         FCT_ASSERT(result != FCT_CHECK_IDLE);
         put_row(p, i + 1, &found->run[i]);
         p->world = p->next;
@@ -259,8 +259,7 @@ static factum_status put_command(const struct factum_saga *saga,
     return fct_buf_printf(to, "  - {%s: %.*s/%s/%u%s%s%s}\n", handled ? "handle" : "deliver",
                           FCT_FMT(slot_name(saga, input->slot)), input->undo ? "undo" : "do",
                           input->generation, handled ? ", answer: " : "",
-                          handled ? word(input->ok) : "",
-                          input->outside ? ", outside: true" : "");
+                          handled ? word(input->ok) : "", input->outside ? ", outside: true" : "");
 }
 
 static factum_status put_act(const struct factum_saga *saga, const struct fct_check_input *input,

@@ -2,8 +2,8 @@
  * the fields that it picks, and what it gives to commands. Layer: saga. See definition_int.h.
  *
  * The schema of a command is that of "command:SERVICE/SERVICE.Command", or else that of
- * "SERVICE.Command". That of an event is that of "TYPE", or else that of "CATEGORY/TYPE" if there is
- * one category only: from several, it is known that the type exists, and no more.
+ * "SERVICE.Command". That of an event is that of "TYPE", or else that of "CATEGORY/TYPE" if there
+ * is one category only: from several, it is known that the type exists, and no more.
  *
  * What a schema says of a path is the business of projection/shape.h, which does not guess. The
  * members that a command requires are looked for in "required" of the schema itself and of its
@@ -567,7 +567,8 @@ static factum_status typed_check(struct typed *typed)
     if (status == FACTUM_OK) {
         status = typed_keep(typed, &typed->saga->keep, typed->saga->start);
     }
-    for (uint8_t slot = 0; slot < typed->loader->step_count + 2 && status == FACTUM_OK; slot++) {
+    for (uint8_t slot = 0; slot < (uint8_t)(typed->loader->step_count + 2) && status == FACTUM_OK;
+         slot++) {
         status = typed_slot(typed, slot);
     }
     return status;
