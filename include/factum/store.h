@@ -114,7 +114,8 @@ FACTUM_API int64_t factum_now(const factum_store *store);
 /* ---- the context of a call ------------------------------------------------------------------- */
 
 /* Until when an answer is wanted, who asks, and what it is part of. Requests and questions
- * (async.h) point to one; NULL: no deadline, nobody, no trace. It is borrowed for as long as its request.
+ * (async.h) point to one; NULL: no deadline, nobody, no trace.
+ * It is borrowed for as long as its request.
  *
  * An append writes the trace and the ids into the metadata of its events, where these do not say
  * them: "$correlationId", "$causationId", and "traceparent" with the same trace and a new id for

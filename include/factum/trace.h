@@ -161,7 +161,8 @@ typedef struct factum_trace_sink {
 /* Prints |trace| as |form| into |sink|. |lines_max| nodes at most are shown, equal siblings as one:
  * first the critical path and what is flagged, with their causes, then the oldest. 0:
  * FACTUM_TRACE_LINES_DEFAULT; UINT64_MAX: all, each by itself; otherwise at most 10,000.
- * JSON has all in any case. Control characters in names are escaped. The status of |sink|; INVALID, NO_MEMORY. */
+ * JSON has all in any case. Control characters in names are escaped. The status of |sink|;
+ * INVALID, NO_MEMORY. */
 FACTUM_API FACTUM_MUST_USE factum_status factum_trace_print(const factum_trace *trace,
                                                             factum_trace_form form,
                                                             uint64_t lines_max,
