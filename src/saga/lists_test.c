@@ -9,8 +9,8 @@
 
 #define WAIT_MS 20000
 #define TEST(name) static void name(void **state)
-#define SAGAS 150u /* the store in memory reads a stream in the time of all events */
-#define INPUTS_MAX 30u
+#define SAGAS 200u /* the store in memory reads a stream in the time of all events */
+#define INPUTS_MAX 60u
 
 static const char saga_text[] =
     "saga: order\n"
