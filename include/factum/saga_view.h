@@ -27,7 +27,7 @@ typedef struct factum_saga_step {
     uint64_t attempts;
     int64_t started; /* 0: not yet; so are the next */
     int64_t ended;
-    int64_t due;            /* of its timer */
+    int64_t due;             /* of its timer */
     factum_slice command_id; /* of what is under way, or was last */
     factum_slice reply;      /* the type of its answer */
     uint64_t reply_position;
@@ -91,7 +91,7 @@ typedef struct factum_saga_act_request {
     factum_slice reason; /* needed, but for what_if */
     bool revision_set;   /* only if the stream is at |revision| */
     uint64_t revision;
-    bool what_if; /* nothing is written: only |consequence| is filled */
+    bool what_if;            /* nothing is written: only |consequence| is filled */
     const factum_call *call; /* or NULL */
 } factum_saga_act_request;
 

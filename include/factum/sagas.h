@@ -30,12 +30,12 @@ typedef struct factum_sagas factum_sagas;
 
 typedef struct factum_sagas_options {
     size_t size;
-    const char *path;      /* the directory of the lists, made if it is not there */
-    factum_slice host;     /* whose sagas are run; empty: "server" */
-    bool no_run;           /* no event is taken and no timer fires; the lists are kept all the same */
-    uint32_t commits_max;  /* under way at once; 0: 1,024 */
-    uint32_t loaded_max;   /* instances kept in memory between inputs; 0: 10,000 */
-    uint32_t timers_max;   /* that fire in one second, so that new work gets its turn; 0: 1,000 */
+    const char *path;  /* the directory of the lists, made if it is not there */
+    factum_slice host; /* whose sagas are run; empty: "server" */
+    bool no_run;       /* no event is taken and no timer fires; the lists are kept all the same */
+    uint32_t commits_max; /* under way at once; 0: 1,024 */
+    uint32_t loaded_max;  /* instances kept in memory between inputs; 0: 10,000 */
+    uint32_t timers_max;  /* that fire in one second, so that new work gets its turn; 0: 1,000 */
     const factum_log_sink *log; /* copied; NULL: silent */
     /* The monotonic clock, for tests; NULL: the machine's. The wall clock is the store's. */
     const factum_clock *monotonic;
@@ -47,8 +47,7 @@ typedef struct factum_sagas_options {
  */
 FACTUM_API FACTUM_MUST_USE factum_status factum_sagas_open(factum_store *store,
                                                            const factum_sagas_options *options,
-                                                           factum_sagas **sagas,
-                                                           factum_error *err);
+                                                           factum_sagas **sagas, factum_error *err);
 /* Waits for the commits under way and frees it. Accepts NULL. Before the store is closed. */
 FACTUM_API void factum_sagas_close(factum_sagas *sagas);
 /* Waits until every event at or before |place| has been taken, with the commits that follow from

@@ -69,6 +69,8 @@ struct options {
     size_t param_count;
     const char *changes_max;
     bool csv, plan, until_caught_up;
+    /* sagas */
+    const char *do_type, *undo_type, *undo_data;
     /* arguments that are no options */
     const char *arguments[8];
     size_t argument_count;
@@ -124,6 +126,8 @@ extern const struct command command_projection; /* if FCT_WITH_SQL, and so are t
 extern const struct command command_parked;
 extern const struct command command_run;
 extern const struct command command_query;
+extern const struct command command_saga; /* if FCT_WITH_SAGA, and so is the next */
+extern const struct command command_saga_test_participant;
 extern const struct command command_serve; /* if FCT_WITH_SERVER, and so is the next */
 extern const struct command command_ping;
 extern const struct command command_completions;

@@ -20,12 +20,10 @@
 #ifdef FCT_WITH_LUA
 #include <factum/script.h>
 #endif
-#ifdef FCT_WITH_SQL
-#include <factum/models.h>
-#endif
 #include <factum/server.h>
 
 #include "cli/cli.h"
+#include "cli/hosts.h"
 #include "server/config.h"
 
 #define STOP_MS 4500
@@ -188,50 +186,13 @@ static int configure(const struct options *options, struct fct_config *config)
 
 /* ---- the command ----------------------------------------------------------------------------- */
 
-/* Read models: in DIR/models, kept as long as the store is served. */
-#ifdef FCT_WITH_SQL
-static factum_status open_models(factum_store *store, const struct fct_config *config,
-                                 const factum_log_sink *log, factum_models **models,
-                                 factum_error *err)
-{
-    char path[PATH_MAX];
-    *models = NULL;
-    if (!config->run_models) {
-        return FACTUM_OK;
-    }
-    int len = snprintf(path, sizeof path, "%s/models", config->store);
-    const factum_models_options options = {.size = sizeof options, .path = path, .log = log};
-    if (len < 0 || (size_t)len >= sizeof path) {
-        (void)snprintf(err->text, sizeof err->text, "the path of the store is too long");
-        return FACTUM_INVALID;
-    }
-    return factum_models_open(store, &options, models, err);
-}
-#else
-static factum_status open_models(factum_store *store, const struct fct_config *config,
-                                 const factum_log_sink *log, struct factum_models **models,
-                                 factum_error *err)
-{
-    (void)store;
-    (void)config;
-    (void)log;
-    (void)err;
-    *models = NULL;
-    return FACTUM_OK;
-}
-
-static void factum_models_close(struct factum_models *models)
-{
-    (void)models; /* there are none */
-}
-#endif
-
 static int serve_store(const struct options *options, const struct fct_config *config,
                        const sigset_t *signals)
 {
     struct options opened = *options;
     factum_store *store = NULL;
     factum_server *server = NULL;
+    struct hosts hosts = {NULL, NULL};
     const factum_log_sink log = {.write = write_log};
     factum_error err;
     opened.store = config->store;
@@ -245,19 +206,24 @@ static int serve_store(const struct options *options, const struct fct_config *c
     }
     factum_server_options serving = config->options;
     serving.log = &log;
-    factum_status status = open_models(store, config, &log, &serving.models, &err);
+    factum_status status = FACTUM_OK;
+    if (config->run_models) {
+        status = hosts_open(store, config->store, &log, &hosts, &err);
+        serving.models = hosts.models;
+        serving.sagas = hosts.sagas;
+    }
     if (status == FACTUM_OK) {
         status = factum_server_start(store, &serving, &server, &err);
     }
     if (status != FACTUM_OK) {
-        factum_models_close(serving.models);
+        hosts_close(&hosts);
         return close_store(store, fail_with(status, &err));
     }
     say_ready(server, config, options->quiet);
     wait_for_signals(server, signals);
     notify_systemd("STOPPING=1");
     factum_server_stop(server, STOP_MS);
-    factum_models_close(serving.models);
+    hosts_close(&hosts);
     return close_store(store, 0);
 }
 
@@ -324,7 +290,8 @@ const struct command command_serve = {
         "  --insecure-any-address  on every other address too: for containers\n"
         "  --allow-deploy     deciders and projections may be deployed over TCP too, not over the\n"
         "                     UNIX socket alone\n"
-        "  --no-run           no read models are kept and asked here: only their definitions\n"
+        "  --no-run           no read models are kept and asked here, and no sagas run: only their\n"
+            "                     definitions\n"
         "  --advertise-host NAME   what KurrentDB clients that ask for members are told\n"
         "  --advertise-port PORT   and its port\n"
         "  --connections-max N     at most so many at once (10000)\n"

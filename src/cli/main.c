@@ -24,6 +24,9 @@ const struct command *const commands[] = {
     &command_projection,  &command_parked,     &command_run,
     &command_query,
 #endif
+#ifdef FCT_WITH_SAGA
+    &command_saga,
+#endif
 #ifdef FCT_WITH_SERVER
     &command_serve,       &command_ping,
 #endif

@@ -142,6 +142,31 @@ factum_status fct_path_compile(factum_slice text, struct fct_path *path, factum_
     return FACTUM_OK;
 }
 
+bool fct_path_add(struct fct_path *path, const struct fct_path *more)
+{
+    size_t used = 0;
+    size_t added = 0;
+    for (uint32_t i = 0; i < path->count; i++) {
+        size_t end = (size_t)path->steps[i].start + path->steps[i].len;
+        used = end > used ? end : used;
+    }
+    for (uint32_t i = 0; i < more->count; i++) {
+        size_t end = (size_t)more->steps[i].start + more->steps[i].len;
+        added = end > added ? end : added;
+    }
+    if (more->count > FCT_PATH_STEPS_MAX - path->count || added > FCT_PATH_TEXT_MAX - used) {
+        return false;
+    }
+    for (uint32_t i = 0; i < more->count; i++) {
+        struct fct_path_step *step = &path->steps[path->count++];
+        *step = more->steps[i];
+        step->start = (uint16_t)(step->start + used);
+    }
+    memcpy(path->names + used, more->names, added);
+    path->fans_out = path->fans_out || more->fans_out;
+    return true;
+}
+
 /* ---- walk ------------------------------------------------------------------------------------ */
 
 static uint32_t nth_item(const factum_json *json, uint32_t array, uint32_t index)

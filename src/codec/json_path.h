@@ -55,6 +55,8 @@ struct fct_path_walk {
  * FCT_PATH_TEXT_MAX bytes or FCT_PATH_STEPS_MAX steps. */
 FCT_MUST_USE factum_status fct_path_compile(factum_slice text, struct fct_path *path,
                                             factum_error *err);
+/* Lets |path| go on with the steps of |more|. False: it would be too long, and is as before. */
+bool fct_path_add(struct fct_path *path, const struct fct_path *more);
 /* The first value that |path| gives from |value| on, or FACTUM_JSON_NONE. */
 uint32_t fct_path_find(const struct fct_path *path, const factum_json *json, uint32_t value);
 /* Begins a walk over all values; |path| and |json| must last. */

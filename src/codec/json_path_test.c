@@ -79,6 +79,26 @@ static void assert_refused(const char *path, factum_status status, const char *w
     assert_text(err, why);
 }
 
+static void a_path_goes_on_with_another_one(void **state)
+{
+    (void)state;
+    static struct fct_path path;
+    static struct fct_path more;
+    factum_error err;
+    assert_ok(fct_path_compile(FCT_SLICE(".lines[]"), &path, &err), err);
+    assert_ok(fct_path_compile(FCT_SLICE(".address.city"), &more, &err), err);
+    assert_true(fct_path_add(&path, &more));
+    assert_int_equal(path.count, 4);
+    assert_true(path.fans_out);
+    assert_memory_equal(path.names + path.steps[0].start, "lines", 5);
+    assert_memory_equal(path.names + path.steps[3].start, "city", 4);
+    while (path.count + 2 <= FCT_PATH_STEPS_MAX) {
+        assert_true(fct_path_add(&path, &more));
+    }
+    assert_false(fct_path_add(&path, &more));
+    assert_int_equal(path.count, FCT_PATH_STEPS_MAX);
+}
+
 static void what_is_no_path_is_refused_with_its_place(void **state)
 {
     (void)state;
@@ -121,6 +141,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(members_and_items_are_found),
         cmocka_unit_test(a_fan_gives_each_item_in_order),
+        cmocka_unit_test(a_path_goes_on_with_another_one),
         cmocka_unit_test(what_is_no_path_is_refused_with_its_place),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

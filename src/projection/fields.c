@@ -45,37 +45,11 @@ struct field_place {
 
 /* ---- paths ----------------------------------------------------------------------------------- */
 
-/* A path and another one from where it ends. False: too long. */
-static bool field_path_add(struct fct_path *path, const struct fct_path *more)
-{
-    size_t used = 0;
-    size_t added = 0;
-    for (uint32_t i = 0; i < path->count; i++) {
-        size_t end = (size_t)path->steps[i].start + path->steps[i].len;
-        used = end > used ? end : used;
-    }
-    for (uint32_t i = 0; i < more->count; i++) {
-        size_t end = (size_t)more->steps[i].start + more->steps[i].len;
-        added = end > added ? end : added;
-    }
-    if (more->count > FCT_PATH_STEPS_MAX - path->count || added > FCT_PATH_TEXT_MAX - used) {
-        return false;
-    }
-    for (uint32_t i = 0; i < more->count; i++) {
-        struct fct_path_step *step = &path->steps[path->count++];
-        *step = more->steps[i];
-        step->start = (uint16_t)(step->start + used);
-    }
-    memcpy(path->names + used, more->names, added);
-    path->fans_out = path->fans_out || more->fans_out;
-    return true;
-}
-
 static bool field_path_add_each(struct fct_path *path)
 {
     static const struct fct_path each = {
         .count = 1, .fans_out = true, .steps = {{.kind = FCT_PATH_EACH}}};
-    return field_path_add(path, &each);
+    return fct_path_add(path, &each);
 }
 
 /* The first |count| steps, as ":a.b" has them: "lines[].sku". */
@@ -206,8 +180,8 @@ static struct fct_shape field_item_shape(const struct field_type *type, const st
     struct fct_shape shape = {.types = FCT_SHAPE_ANY};
     *whole = base;
     path = path == NULL ? &none : path;
-    if (!field_path_add(&of_object, path) || !field_path_add_each(whole) ||
-        !field_path_add(whole, path)) {
+    if (!fct_path_add(&of_object, path) || !field_path_add_each(whole) ||
+        !fct_path_add(whole, path)) {
         return shape;
     }
     if ((types & FCT_SHAPE_ARRAY) == 0) {

@@ -102,10 +102,9 @@ static bool sendable(const struct decision *d, uint8_t slot, bool undo)
 static void send_nothing(struct decision *d, uint8_t slot, bool undo)
 {
     if (undo) {
-        emit(d, (struct fct_change){.kind = FCT_CHANGE_SAGA_STUCK,
-                                    .slot = slot,
-                                    .why = FCT_WHY_SILENT,
-                                    .undo = true});
+        emit(d,
+             (struct fct_change){
+                 .kind = FCT_CHANGE_SAGA_STUCK, .slot = slot, .why = FCT_WHY_SILENT, .undo = true});
         return;
     }
     set_timer(d, slot, wait_of(d, slot));
@@ -222,17 +221,37 @@ static bool is_undoing(const struct decision *d, uint8_t slot)
     return phase >= FCT_STEP_UNDOING && phase <= FCT_STEP_UNDO_SILENT;
 }
 
-/* The first success of a stage that needs one: the others are not wanted any more. Two succeed at
- * once if both answers came before the stage was started. */
+/* One that is not wanted any more. Without an undo it is left as it is, and nobody waits for it;
+ * behind the pivot it goes on until the saga ends. */
+static void drop_loser(struct decision *d, uint8_t slot)
+{
+    uint8_t phase = phase_of(d, slot);
+    bool waits = phase == FCT_STEP_DOING || phase == FCT_STEP_ASKED;
+    if (d->plan->steps[slot].has_undo && (waits || needs_undo(d, slot))) {
+        send(d, slot, true, false);
+    } else if (waits && !fct_plan_is_forward(d->plan, slot)) {
+        emit_kind(d, FCT_CHANGE_STEP_TIMED_OUT, slot);
+    }
+}
+
+/* The first success of a stage that needs one: the others are dropped. Two succeed at once if both
+ * answers came before the stage was started. */
 static void drop_losers(struct decision *d, uint32_t stage)
 {
     bool won = false;
     for (uint8_t i = d->plan->first_of[stage]; i < d->plan->first_of[stage + 1]; i++) {
+<<<<<<< HEAD
         bool first = !won && phase_of(d, i) == FCT_STEP_DONE;
         won = won || first;
-        if (!first && (needs_undo(d, i) || (phase_of(d, i) == FCT_STEP_DOING &&
-                                            d->plan->steps[i].has_undo))) {
+        if (!first && (needs_undo(d, i) ||
+                       (phase_of(d, i) == FCT_STEP_DOING && d->plan->steps[i].has_undo))) {
             send(d, i, true, false);
+=======
+        if (!won && phase_of(d, i) == FCT_STEP_DONE) {
+            won = true;
+        } else {
+            drop_loser(d, i);
+>>>>>>> scheck
         }
     }
 }

@@ -55,12 +55,13 @@ struct fct_saga_outcome {
     uint32_t count;
     struct fct_change changes[FCT_CHANGES_MAX];
     struct fct_saga_state state; /* after them */
-    /* A SKIP of what was not answered holds only under the key of that command, if it says
-     * "failed" of a do, or if it is of an undo: the append takes the key of the newest generation,
-     * so that the command finds it taken when it comes late. FCT_SLOT_NONE: none is to be closed.
-     */
+    /* A SKIP of a command that was not answered holds only under the key of that command: the
+     * append takes the key of its newest generation, so that the command finds it taken when it
+     * comes late, and is refused if it is taken already. FCT_SLOT_NONE: no key is to be closed. */
     uint8_t close_slot;
-    bool close_undo; /* it is the key of the undo of |close_slot| */
+    /* It is the key of the undo. Before, and by an append of its own, the key of the do is closed
+     * if it is free: neither do nor undo may have come yet. */
+    bool close_undo;
 };
 
 /* What follows from |input|. No changes: it is of no interest any more (a timer that is not set).
@@ -71,6 +72,13 @@ FCT_MUST_USE factum_status fct_saga_decide(const struct fct_saga_plan *plan,
                                            const struct fct_saga_input *input,
                                            const struct fct_saga_world *world,
                                            struct fct_saga_outcome *out, factum_error *err);
+
+/* fct_saga_decide, or in a test something that is wrong. */
+typedef factum_status fct_saga_decide_fn(const struct fct_saga_plan *plan,
+                                         const struct fct_saga_state *state,
+                                         const struct fct_saga_input *input,
+                                         const struct fct_saga_world *world,
+                                         struct fct_saga_outcome *out, factum_error *err);
 
 /* How long to wait before try number |attempt|, 1 for the first repetition. */
 int64_t fct_retry_wait(const struct fct_retry *retry, uint32_t attempt, uint64_t seed);

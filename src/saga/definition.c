@@ -24,8 +24,8 @@ struct saga_box {
 
 /* ---- failures and warnings ------------------------------------------------------------------- */
 
-factum_status fct_load_fail(const struct fct_loader *loader, factum_status status,
-                            struct fct_mark mark, const char *rule, const char *format, ...)
+factum_status fct_saga_load_fail(const struct fct_loader *loader, factum_status status,
+                                 struct fct_mark mark, const char *rule, const char *format, ...)
 {
     char text[sizeof loader->err->text];
     va_list arguments;
@@ -36,8 +36,8 @@ factum_status fct_load_fail(const struct fct_loader *loader, factum_status statu
                     (unsigned)mark.line, (unsigned)mark.column, rule, text);
 }
 
-void fct_load_warn(struct fct_loader *loader, struct fct_mark mark, const char *rule,
-                   const char *format, ...)
+void fct_saga_load_warn(struct fct_loader *loader, struct fct_mark mark, const char *rule,
+                        const char *format, ...)
 {
     struct factum_saga *saga = loader->saga;
     char text[LOAD_TEXT_SIZE];
@@ -60,7 +60,7 @@ void fct_load_warn(struct fct_loader *loader, struct fct_mark mark, const char *
     }
 }
 
-factum_status fct_load_no_room(const struct fct_loader *loader)
+factum_status fct_saga_load_no_room(const struct fct_loader *loader)
 {
     return fct_arena_status(loader->saga->arena, "the definition of a saga", loader->err);
 }
@@ -86,26 +86,26 @@ static factum_status load_passes(struct fct_loader *loader)
     struct fct_yaml *root = NULL;
     factum_status status = fct_yaml_read(saga->text, saga->arena, &root, &fault);
     if (factum_arena_status(saga->arena) != FACTUM_OK) {
-        return fct_load_no_room(loader);
+        return fct_saga_load_no_room(loader);
     }
     if (status == FACTUM_NO_MEMORY) {
         return fct_fail(loader->err, status, "%.*s: out of memory for YAML", FCT_FMT(saga->file));
     }
     if (status != FACTUM_OK) {
-        return fct_load_fail(loader, status, fault.mark, "yaml", "%s", fault.text);
+        return fct_saga_load_fail(loader, status, fault.mark, "yaml", "%s", fault.text);
     }
-    status = fct_load_tree(loader, root);
+    status = fct_saga_load_tree(loader, root);
     if (status == FACTUM_OK) {
-        fct_load_plan(loader);
-        status = fct_load_rules(loader);
+        fct_saga_load_plan(loader);
+        status = fct_saga_load_rules(loader);
     }
     if (status == FACTUM_OK) {
-        status = fct_load_types(loader);
+        status = fct_saga_load_types(loader);
     }
     if (status == FACTUM_OK) {
         status = load_hash(saga, loader->err);
     }
-    return status == FACTUM_OK ? fct_load_no_room(loader) : status;
+    return status == FACTUM_OK ? fct_saga_load_no_room(loader) : status;
 }
 
 static factum_status load_in_box(struct saga_box *box, factum_slice text,
@@ -122,6 +122,7 @@ static factum_status load_in_box(struct saga_box *box, factum_slice text,
         return fct_arena_status(saga->arena, "the definition of a saga", err);
     }
     loader->saga = saga;
+    loader->mem = box->mem;
     loader->schemas = options->schemas;
     loader->err = err;
     return load_passes(loader);

@@ -23,8 +23,8 @@ struct fct_mark {
 /* One field of `with`, `keep` or `undo_with`: a name, and a path or a value.
  *
  * Paths in `with` and `undo_with` go from an object of all kept fields, which also has "saga" {id,
- * name}, and in `undo_with` and `undone` "failure" {code, text, step}. Paths in the saga's `keep` go
- * from the data of the start event, those in a step's `keep` from the data of its reply. */
+ * name}, and in `undo_with` and `undone` "failure" {code, text, step}. Paths in the saga's `keep`
+ * go from the data of the start event, those in a step's `keep` from the data of its reply. */
 struct fct_pick_field {
     factum_slice name;
     struct fct_path *path; /* NULL: a literal */

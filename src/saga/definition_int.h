@@ -57,6 +57,7 @@ struct fct_stage_said {
 
 struct fct_loader {
     struct factum_saga *saga;
+    const struct fct_mem *mem; /* for what does not last as long as the saga */
     const factum_schemas *schemas;
     factum_error *err;
     size_t step_count;
@@ -81,81 +82,83 @@ FCT_MUST_USE factum_status fct_saga_load_in(const struct fct_mem *mem, factum_sl
                                             factum_error *err);
 /* "FILE:LINE:COLUMN: RULE: ..." */
 FCT_COLD FCT_PRINTF(5, 6) factum_status
-    fct_load_fail(const struct fct_loader *loader, factum_status status, struct fct_mark mark,
-                  const char *rule, const char *format, ...);
+    fct_saga_load_fail(const struct fct_loader *loader, factum_status status, struct fct_mark mark,
+                       const char *rule, const char *format, ...);
 /* The same as a warning. Over FCT_SAGA_WARNINGS_MAX of them, the last says that there are more. */
-FCT_COLD FCT_PRINTF(4, 5) void fct_load_warn(struct fct_loader *loader, struct fct_mark mark,
-                                             const char *rule, const char *format, ...);
+FCT_COLD FCT_PRINTF(4, 5) void fct_saga_load_warn(struct fct_loader *loader, struct fct_mark mark,
+                                                  const char *rule, const char *format, ...);
 /* Why the arena had no room. */
-FCT_MUST_USE factum_status fct_load_no_room(const struct fct_loader *loader);
+FCT_MUST_USE factum_status fct_saga_load_no_room(const struct fct_loader *loader);
 
 /* ---- definition_yaml.c ----------------------------------------------------------------------- */
 
 /* Reads the tree into loader->saga and what is said. */
-FCT_MUST_USE factum_status fct_load_tree(struct fct_loader *loader, const struct fct_yaml *root);
+FCT_MUST_USE factum_status fct_saga_load_tree(struct fct_loader *loader,
+                                              const struct fct_yaml *root);
 
 /* ---- definition_plan.c ----------------------------------------------------------------------- */
 
 /* Makes the plan and the slots of what was said. The rules may not hold yet: of several pivots the
  * first one counts. */
-void fct_load_plan(struct fct_loader *loader);
+void fct_saga_load_plan(struct fct_loader *loader);
 
 /* ---- definition_value.c ---------------------------------------------------------------------- */
 
 /* [a-z][a-z0-9_]*, FACTUM_SAGA_NAME_MAX bytes at most. */
 bool fct_saga_name_valid(factum_slice name);
 /* All of these: INVALID, with the rule's name, unless |node| is such a thing. */
-FCT_MUST_USE factum_status fct_load_name(const struct fct_loader *loader,
-                                         const struct fct_yaml *node, const char *what,
-                                         factum_slice *name);
-FCT_MUST_USE factum_status fct_load_type(const struct fct_loader *loader,
-                                         const struct fct_yaml *node, factum_slice *type);
-FCT_MUST_USE factum_status fct_load_command(const struct fct_loader *loader,
-                                            const struct fct_yaml *node,
-                                            struct fct_call_text *call);
-FCT_MUST_USE factum_status fct_load_text(const struct fct_loader *loader,
-                                         const struct fct_yaml *node, const char *what,
-                                         factum_slice *text);
-FCT_MUST_USE factum_status fct_load_duration(const struct fct_loader *loader,
-                                             const struct fct_yaml *node, int64_t *duration);
-FCT_MUST_USE factum_status fct_load_bool(const struct fct_loader *loader,
-                                         const struct fct_yaml *node, bool *value);
-FCT_MUST_USE factum_status fct_load_whole(const struct fct_loader *loader,
-                                          const struct fct_yaml *node, uint64_t least,
-                                          uint64_t most, uint64_t *value);
+FCT_MUST_USE factum_status fct_saga_load_name(const struct fct_loader *loader,
+                                              const struct fct_yaml *node, const char *what,
+                                              factum_slice *name);
+FCT_MUST_USE factum_status fct_saga_load_type(const struct fct_loader *loader,
+                                              const struct fct_yaml *node, factum_slice *type);
+FCT_MUST_USE factum_status fct_saga_load_command(const struct fct_loader *loader,
+                                                 const struct fct_yaml *node,
+                                                 struct fct_call_text *call);
+FCT_MUST_USE factum_status fct_saga_load_text(const struct fct_loader *loader,
+                                              const struct fct_yaml *node, const char *what,
+                                              factum_slice *text);
+FCT_MUST_USE factum_status fct_saga_load_duration(const struct fct_loader *loader,
+                                                  const struct fct_yaml *node, int64_t *duration);
+FCT_MUST_USE factum_status fct_saga_load_bool(const struct fct_loader *loader,
+                                              const struct fct_yaml *node, bool *value);
+FCT_MUST_USE factum_status fct_saga_load_whole(const struct fct_loader *loader,
+                                               const struct fct_yaml *node, uint64_t least,
+                                               uint64_t most, uint64_t *value);
 /* One of |words|, which end with NULL; *index is its number. */
-FCT_MUST_USE factum_status fct_load_word(const struct fct_loader *loader,
-                                         const struct fct_yaml *node, const char *const *words,
-                                         unsigned *index);
-FCT_MUST_USE factum_status fct_load_retry(struct fct_loader *loader, const struct fct_yaml *node,
-                                          struct fct_retry_said *retry);
+FCT_MUST_USE factum_status fct_saga_load_word(const struct fct_loader *loader,
+                                              const struct fct_yaml *node, const char *const *words,
+                                              unsigned *index);
+FCT_MUST_USE factum_status fct_saga_load_retry(struct fct_loader *loader,
+                                               const struct fct_yaml *node,
+                                               struct fct_retry_said *retry);
 
 /* A member of a mapping that is known by name. */
-struct fct_load_key {
+struct fct_saga_load_key {
     const char *name;
     /* NULL: it comes in a later version, and is refused by name. */
     factum_status (*read)(struct fct_loader *loader, const struct fct_yaml *value, void *into);
 };
 /* Reads the mapping |map|, |what| for messages, by |keys|, which end with a NULL name. */
-FCT_MUST_USE factum_status fct_load_keys(struct fct_loader *loader, const struct fct_yaml *map,
-                                         const char *what, const struct fct_load_key *keys,
-                                         void *into);
+FCT_MUST_USE factum_status fct_saga_load_keys(struct fct_loader *loader, const struct fct_yaml *map,
+                                              const char *what,
+                                              const struct fct_saga_load_key *keys, void *into);
 
 /* ---- definition_pick.c ----------------------------------------------------------------------- */
 
-FCT_MUST_USE factum_status fct_load_pick(const struct fct_loader *loader,
-                                         const struct fct_yaml *node, struct fct_pick *pick);
-FCT_MUST_USE factum_status fct_load_path(const struct fct_loader *loader,
-                                         const struct fct_yaml *node, struct fct_path **path);
+FCT_MUST_USE factum_status fct_saga_load_pick(const struct fct_loader *loader,
+                                              const struct fct_yaml *node, struct fct_pick *pick);
+FCT_MUST_USE factum_status fct_saga_load_path(const struct fct_loader *loader,
+                                              const struct fct_yaml *node, struct fct_path **path);
 
 /* ---- rules.c --------------------------------------------------------------------------------- */
 
 /* The load checks that need no schema. Each has a name, which stands in its message. */
-FCT_MUST_USE factum_status fct_load_rules(struct fct_loader *loader);
+FCT_MUST_USE factum_status fct_saga_load_rules(struct fct_loader *loader);
 
 /* ---- definition_types.c ---------------------------------------------------------------------- */
 
 /* Those that need schemas; the plan is there. */
-FCT_MUST_USE factum_status fct_load_types(struct fct_loader *loader);
+FCT_MUST_USE factum_status fct_saga_load_types(struct fct_loader *loader);
 
 #endif

@@ -28,13 +28,13 @@ static factum_status pick_compile(const struct fct_loader *loader, struct fct_ma
     factum_error why = {.text = ""};
     struct fct_path *made = factum_arena_alloc(loader->saga->arena, sizeof *made);
     if (made == NULL) {
-        return fct_load_no_room(loader);
+        return fct_saga_load_no_room(loader);
     }
     factum_status status = fct_path_compile(text, made, &why);
     if (status != FACTUM_OK) {
-        return fct_load_fail(loader, status, mark, "path",
-                             "%s: write such as .orderId, .address.city or .lines[0].sku",
-                             why.text);
+        return fct_saga_load_fail(loader, status, mark, "path",
+                                  "%s: write such as .orderId, .address.city or .lines[0].sku",
+                                  why.text);
     }
     *path = made;
     return FACTUM_OK;
@@ -46,13 +46,14 @@ static bool pick_is_path(const struct fct_yaml *node)
            node->text.ptr[0] == '.';
 }
 
-factum_status fct_load_path(const struct fct_loader *loader, const struct fct_yaml *node,
-                            struct fct_path **path)
+factum_status fct_saga_load_path(const struct fct_loader *loader, const struct fct_yaml *node,
+                                 struct fct_path **path)
 {
     if (!pick_is_path(node)) {
-        return fct_load_fail(loader, FACTUM_INVALID, node->mark, "path",
-                             "here is no path: write such as .orderId, with a dot before it and "
-                             "without quotes");
+        return fct_saga_load_fail(
+            loader, FACTUM_INVALID, node->mark, "path",
+            "here is no path: write such as .orderId, with a dot before it and "
+            "without quotes");
     }
     return pick_compile(loader, node->mark, node->text, path);
 }
@@ -81,22 +82,23 @@ static factum_status pick_put_scalar(const struct fct_loader *loader, const stru
         return FACTUM_OK;
     }
     if (node->text.len == 0) {
-        return fct_load_fail(loader, FACTUM_INVALID, node->mark, "literal",
-                             "a value is missing inside a literal: write null, or \"\" for an "
-                             "empty text");
+        return fct_saga_load_fail(loader, FACTUM_INVALID, node->mark, "literal",
+                                  "a value is missing inside a literal: write null, or \"\" for an "
+                                  "empty text");
     }
     if (pick_is_path(node)) {
-        return fct_load_fail(loader, FACTUM_INVALID, node->mark, "literal",
-                             "the path %.*s stands inside a literal: paths are values of the "
-                             "fields themselves; put a text in quotes",
-                             FCT_FMT(node->text));
+        return fct_saga_load_fail(loader, FACTUM_INVALID, node->mark, "literal",
+                                  "the path %.*s stands inside a literal: paths are values of the "
+                                  "fields themselves; put a text in quotes",
+                                  FCT_FMT(node->text));
     }
     factum_slice word =
         fct_slice(node->text.ptr, node->text.len < PICK_SHOWN ? node->text.len : PICK_SHOWN);
-    return fct_load_fail(loader, FACTUM_INVALID, node->mark, "literal",
-                         "the word %.*s is neither a number, true, false nor null: write \"%.*s\" "
-                         "for a text, or .%.*s for a path",
-                         FCT_FMT(word), FCT_FMT(word), FCT_FMT(word));
+    return fct_saga_load_fail(
+        loader, FACTUM_INVALID, node->mark, "literal",
+        "the word %.*s is neither a number, true, false nor null: write \"%.*s\" "
+        "for a text, or .%.*s for a path",
+        FCT_FMT(word), FCT_FMT(word), FCT_FMT(word));
 }
 
 /* A container whose members are being printed. */
@@ -163,10 +165,10 @@ static factum_status pick_read_literal(const struct fct_loader *loader, const st
     }
     status = factum_json_writer_finish(&to, &why);
     if (factum_arena_status(loader->saga->arena) != FACTUM_OK) {
-        return fct_load_no_room(loader);
+        return fct_saga_load_no_room(loader);
     }
     if (status != FACTUM_OK) {
-        return fct_load_fail(loader, status, node->mark, "literal", "%s", why.text);
+        return fct_saga_load_fail(loader, status, node->mark, "literal", "%s", why.text);
     }
     field->text = fct_slice(to.buffer, to.used);
     return FACTUM_OK;
@@ -180,7 +182,7 @@ static factum_status pick_read_bare(const struct fct_loader *loader, const struc
 {
     uint8_t *text = factum_arena_alloc(loader->saga->arena, key->text.len + 1);
     if (text == NULL) {
-        return fct_load_no_room(loader);
+        return fct_saga_load_no_room(loader);
     }
     text[0] = '.';
     memcpy(text + 1, key->text.ptr, key->text.len);
@@ -195,8 +197,8 @@ static factum_status pick_read_field(const struct fct_loader *loader, const stru
     field->name = key->text;
     field->mark = key->mark;
     if (key->text.len == 0 || key->text.len > FACTUM_NAME_SIZE_MAX) {
-        return fct_load_fail(loader, FACTUM_INVALID, key->mark, "name",
-                             "a field has a name of 1 to %d bytes", FACTUM_NAME_SIZE_MAX);
+        return fct_saga_load_fail(loader, FACTUM_INVALID, key->mark, "name",
+                                  "a field has a name of 1 to %d bytes", FACTUM_NAME_SIZE_MAX);
     }
     if (value->kind == FCT_YAML_SCALAR && value->plain && value->text.len == 0) {
         return pick_read_bare(loader, key, field);
@@ -208,18 +210,19 @@ static factum_status pick_read_field(const struct fct_loader *loader, const stru
     return pick_read_literal(loader, value, field);
 }
 
-factum_status fct_load_pick(const struct fct_loader *loader, const struct fct_yaml *node,
-                            struct fct_pick *pick)
+factum_status fct_saga_load_pick(const struct fct_loader *loader, const struct fct_yaml *node,
+                                 struct fct_pick *pick)
 {
     if (node->kind != FCT_YAML_MAP) {
-        return fct_load_fail(loader, FACTUM_INVALID, node->mark, "value",
-                             "here is no mapping: write such as {orderId, cents: .totalCents}, or "
-                             "{} for no data");
+        return fct_saga_load_fail(
+            loader, FACTUM_INVALID, node->mark, "value",
+            "here is no mapping: write such as {orderId, cents: .totalCents}, or "
+            "{} for no data");
     }
     if (node->count > FCT_SAGA_FIELDS_MAX) {
-        return fct_load_fail(loader, FACTUM_TOO_BIG, node->mark, "value",
-                             "%zu fields: %u at most; pass an object that holds several",
-                             node->count, FCT_SAGA_FIELDS_MAX);
+        return fct_saga_load_fail(loader, FACTUM_TOO_BIG, node->mark, "value",
+                                  "%zu fields: %u at most; pass an object that holds several",
+                                  node->count, FCT_SAGA_FIELDS_MAX);
     }
     *pick = (struct fct_pick){.count = node->count};
     if (node->count == 0) {
@@ -227,7 +230,7 @@ factum_status fct_load_pick(const struct fct_loader *loader, const struct fct_ya
     }
     pick->fields = factum_arena_alloc(loader->saga->arena, node->count * sizeof *pick->fields);
     if (pick->fields == NULL) {
-        return fct_load_no_room(loader);
+        return fct_saga_load_no_room(loader);
     }
     factum_status status = FACTUM_OK;
     size_t i = 0;

@@ -67,7 +67,7 @@ static void plan_forward(struct factum_saga *saga)
     }
 }
 
-void fct_load_plan(struct fct_loader *loader)
+void fct_saga_load_plan(struct fct_loader *loader)
 {
     struct fct_saga_plan *plan = &loader->saga->plan;
     FCT_ASSERT(loader->step_count > 0);

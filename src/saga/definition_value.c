@@ -1,5 +1,5 @@
-/* definition_value.c - the small values of a definition: names, types, durations, and mappings whose
- * keys are known. Layer: saga. See definition_int.h. */
+/* definition_value.c - the small values of a definition: names, types, durations, and mappings of
+ * known keys. Layer: saga. See definition_int.h. */
 #include <inttypes.h>
 #include <string.h>
 
@@ -31,11 +31,11 @@ static FCT_COLD factum_status value_fail(const struct fct_loader *loader,
                                          const char *right)
 {
     if (node->kind == FCT_YAML_SCALAR && node->text.len > 0) {
-        return fct_load_fail(loader, FACTUM_INVALID, node->mark, rule, "\"%.*s\" is not right: %s",
-                             FCT_FMT(node->text), right);
+        return fct_saga_load_fail(loader, FACTUM_INVALID, node->mark, rule,
+                                  "\"%.*s\" is not right: %s", FCT_FMT(node->text), right);
     }
-    return fct_load_fail(loader, FACTUM_INVALID, node->mark, rule, "here is %s: %s",
-                         value_kind(node), right);
+    return fct_saga_load_fail(loader, FACTUM_INVALID, node->mark, rule, "here is %s: %s",
+                              value_kind(node), right);
 }
 
 /* A scalar that is not empty. */
@@ -60,15 +60,16 @@ bool fct_saga_name_valid(factum_slice name)
     return good;
 }
 
-factum_status fct_load_name(const struct fct_loader *loader, const struct fct_yaml *node,
-                            const char *what, factum_slice *name)
+factum_status fct_saga_load_name(const struct fct_loader *loader, const struct fct_yaml *node,
+                                 const char *what, factum_slice *name)
 {
     if (node->kind != FCT_YAML_SCALAR || !fct_saga_name_valid(node->text)) {
-        return fct_load_fail(loader, FACTUM_INVALID, node->mark, "name",
-                             "\"%.*s\" is no name of %s: write a small letter, then small letters, "
-                             "digits and _, %d at most",
-                             node->kind == FCT_YAML_SCALAR ? fct_fmt_size(node->text) : 0,
-                             (const char *)node->text.ptr, what, FACTUM_SAGA_NAME_MAX);
+        return fct_saga_load_fail(
+            loader, FACTUM_INVALID, node->mark, "name",
+            "\"%.*s\" is no name of %s: write a small letter, then small letters, "
+            "digits and _, %d at most",
+            node->kind == FCT_YAML_SCALAR ? fct_fmt_size(node->text) : 0,
+            (const char *)node->text.ptr, what, FACTUM_SAGA_NAME_MAX);
     }
     *name = node->text;
     return FACTUM_OK;
@@ -95,24 +96,25 @@ static bool value_is_reserved(factum_slice type)
     return type.ptr[0] == '$' || fct_slice_starts(type, FCT_SLICE("Saga"));
 }
 
-factum_status fct_load_type(const struct fct_loader *loader, const struct fct_yaml *node,
-                            factum_slice *type)
+factum_status fct_saga_load_type(const struct fct_loader *loader, const struct fct_yaml *node,
+                                 factum_slice *type)
 {
     if (!value_is_line(node)) {
         return value_fail(loader, node, "event-type", "write a type of event, such as OrderPlaced");
     }
     if (value_is_reserved(node->text)) {
-        return fct_load_fail(loader, FACTUM_INVALID, node->mark, "reserved-type",
-                             "\"%.*s\" is a type that sagas use themselves: name an event of the "
-                             "service",
-                             FCT_FMT(node->text));
+        return fct_saga_load_fail(
+            loader, FACTUM_INVALID, node->mark, "reserved-type",
+            "\"%.*s\" is a type that sagas use themselves: name an event of the "
+            "service",
+            FCT_FMT(node->text));
     }
     *type = node->text;
     return FACTUM_OK;
 }
 
-factum_status fct_load_command(const struct fct_loader *loader, const struct fct_yaml *node,
-                               struct fct_call_text *call)
+factum_status fct_saga_load_command(const struct fct_loader *loader, const struct fct_yaml *node,
+                                    struct fct_call_text *call)
 {
     static const char right[] = "write SERVICE.Command, such as stock.ReserveStock; the service is "
                                 "a small letter, then small letters, digits and _";
@@ -136,19 +138,19 @@ factum_status fct_load_command(const struct fct_loader *loader, const struct fct
     return FACTUM_OK;
 }
 
-factum_status fct_load_text(const struct fct_loader *loader, const struct fct_yaml *node,
-                            const char *what, factum_slice *text)
+factum_status fct_saga_load_text(const struct fct_loader *loader, const struct fct_yaml *node,
+                                 const char *what, factum_slice *text)
 {
     if (!value_is_text(node)) {
-        return fct_load_fail(loader, FACTUM_INVALID, node->mark, "value", "here is %s: write %s",
-                             value_kind(node), what);
+        return fct_saga_load_fail(loader, FACTUM_INVALID, node->mark, "value",
+                                  "here is %s: write %s", value_kind(node), what);
     }
     *text = node->text;
     return FACTUM_OK;
 }
 
-factum_status fct_load_bool(const struct fct_loader *loader, const struct fct_yaml *node,
-                            bool *value)
+factum_status fct_saga_load_bool(const struct fct_loader *loader, const struct fct_yaml *node,
+                                 bool *value)
 {
     *value = fct_yaml_is_word(node, "true");
     return *value || fct_yaml_is_word(node, "false")
@@ -168,23 +170,23 @@ static uint64_t value_digits(factum_slice text, size_t *size)
     return value;
 }
 
-factum_status fct_load_whole(const struct fct_loader *loader, const struct fct_yaml *node,
-                             uint64_t least, uint64_t most, uint64_t *value)
+factum_status fct_saga_load_whole(const struct fct_loader *loader, const struct fct_yaml *node,
+                                  uint64_t least, uint64_t most, uint64_t *value)
 {
     size_t digits = 0;
     uint64_t found = value_is_plain(node) ? value_digits(node->text, &digits) : 0;
     if (digits == 0 || digits != node->text.len || found < least || found > most) {
-        return fct_load_fail(loader, FACTUM_INVALID, node->mark, "number",
-                             "\"%.*s\" is not right: write a whole number from %" PRIu64
-                             " to %" PRIu64,
-                             fct_fmt_size(node->text), (const char *)node->text.ptr, least, most);
+        return fct_saga_load_fail(
+            loader, FACTUM_INVALID, node->mark, "number",
+            "\"%.*s\" is not right: write a whole number from %" PRIu64 " to %" PRIu64,
+            fct_fmt_size(node->text), (const char *)node->text.ptr, least, most);
     }
     *value = found;
     return FACTUM_OK;
 }
 
-factum_status fct_load_duration(const struct fct_loader *loader, const struct fct_yaml *node,
-                                int64_t *duration)
+factum_status fct_saga_load_duration(const struct fct_loader *loader, const struct fct_yaml *node,
+                                     int64_t *duration)
 {
     static const struct {
         const char *name;
@@ -209,8 +211,8 @@ factum_status fct_load_duration(const struct fct_loader *loader, const struct fc
                       "most");
 }
 
-factum_status fct_load_word(const struct fct_loader *loader, const struct fct_yaml *node,
-                            const char *const *words, unsigned *index)
+factum_status fct_saga_load_word(const struct fct_loader *loader, const struct fct_yaml *node,
+                                 const char *const *words, unsigned *index)
 {
     char all[96];
     size_t used = 0;
@@ -238,48 +240,50 @@ factum_status fct_load_word(const struct fct_loader *loader, const struct fct_ya
 
 static FCT_COLD factum_status value_unknown_key(const struct fct_loader *loader,
                                                 const struct fct_yaml *key, const char *what,
-                                                const struct fct_load_key *keys)
+                                                const struct fct_saga_load_key *keys)
 {
     struct fct_nearest nearest;
     fct_nearest_begin(&nearest, key->text);
-    for (const struct fct_load_key *k = keys; k->name != NULL; k++) {
+    for (const struct fct_saga_load_key *k = keys; k->name != NULL; k++) {
         if (k->read != NULL) {
             fct_nearest_offer(&nearest, factum_slice_from(k->name));
         }
     }
     if (nearest.best.len > 0) {
-        return fct_load_fail(loader, FACTUM_INVALID, key->mark, "unknown-key",
-                             "%s has no \"%.*s\": did you mean %.*s?", what, FCT_FMT(key->text),
-                             FCT_FMT(nearest.best));
+        return fct_saga_load_fail(loader, FACTUM_INVALID, key->mark, "unknown-key",
+                                  "%s has no \"%.*s\": did you mean %.*s?", what,
+                                  FCT_FMT(key->text), FCT_FMT(nearest.best));
     }
-    return fct_load_fail(loader, FACTUM_INVALID, key->mark, "unknown-key",
-                         "%s has no \"%.*s\": leave it out, or see docs/guide/sagas.md", what,
-                         FCT_FMT(key->text));
+    return fct_saga_load_fail(loader, FACTUM_INVALID, key->mark, "unknown-key",
+                              "%s has no \"%.*s\": leave it out, or see docs/guide/sagas.md", what,
+                              FCT_FMT(key->text));
 }
 
 static factum_status value_read_key(struct fct_loader *loader, const struct fct_yaml *key,
-                                    const char *what, const struct fct_load_key *keys, void *into)
+                                    const char *what, const struct fct_saga_load_key *keys,
+                                    void *into)
 {
-    for (const struct fct_load_key *k = keys; k->name != NULL; k++) {
+    for (const struct fct_saga_load_key *k = keys; k->name != NULL; k++) {
         if (!fct_slice_equal(key->text, factum_slice_from(k->name))) {
             continue;
         }
         if (k->read == NULL) {
-            return fct_load_fail(loader, FACTUM_UNSUPPORTED, key->mark, "later",
-                                 "\"%s\" comes later: this version does not know it yet", k->name);
+            return fct_saga_load_fail(loader, FACTUM_UNSUPPORTED, key->mark, "later",
+                                      "\"%s\" comes later: this version does not know it yet",
+                                      k->name);
         }
         return k->read(loader, key->value, into);
     }
     return value_unknown_key(loader, key, what, keys);
 }
 
-factum_status fct_load_keys(struct fct_loader *loader, const struct fct_yaml *map, const char *what,
-                            const struct fct_load_key *keys, void *into)
+factum_status fct_saga_load_keys(struct fct_loader *loader, const struct fct_yaml *map,
+                                 const char *what, const struct fct_saga_load_key *keys, void *into)
 {
     if (map->kind != FCT_YAML_MAP) {
-        return fct_load_fail(loader, FACTUM_INVALID, map->mark, "value",
-                             "here is %s: %s is a mapping, such as %s: ...", value_kind(map), what,
-                             keys->name);
+        return fct_saga_load_fail(loader, FACTUM_INVALID, map->mark, "value",
+                                  "here is %s: %s is a mapping, such as %s: ...", value_kind(map),
+                                  what, keys->name);
     }
     factum_status status = FACTUM_OK;
     for (const struct fct_yaml *key = map->first; key != NULL && status == FACTUM_OK;
@@ -299,7 +303,7 @@ static factum_status retry_read_times(struct fct_loader *loader, const struct fc
     retry->times = true;
     factum_status status = fct_yaml_is_word(value, "forever")
                                ? FACTUM_OK
-                               : fct_load_whole(loader, value, 1, VALUE_TRIES_MAX, &times);
+                               : fct_saga_load_whole(loader, value, 1, VALUE_TRIES_MAX, &times);
     retry->value.times = (uint32_t)times;
     if (status != FACTUM_OK) {
         return value_fail(loader, value, "number",
@@ -313,7 +317,7 @@ static factum_status retry_read_from(struct fct_loader *loader, const struct fct
 {
     struct fct_retry_said *retry = into;
     retry->from = true;
-    return fct_load_duration(loader, value, &retry->value.from);
+    return fct_saga_load_duration(loader, value, &retry->value.from);
 }
 
 static factum_status retry_read_to(struct fct_loader *loader, const struct fct_yaml *value,
@@ -321,7 +325,7 @@ static factum_status retry_read_to(struct fct_loader *loader, const struct fct_y
 {
     struct fct_retry_said *retry = into;
     retry->to = true;
-    return fct_load_duration(loader, value, &retry->value.to);
+    return fct_saga_load_duration(loader, value, &retry->value.to);
 }
 
 static factum_status retry_read_factor(struct fct_loader *loader, const struct fct_yaml *value,
@@ -345,19 +349,19 @@ static factum_status retry_read_jitter(struct fct_loader *loader, const struct f
     static const char *const words[] = {"full", "equal", "none", NULL};
     struct fct_retry_said *retry = into;
     unsigned index = 0;
-    factum_status status = fct_load_word(loader, value, words, &index);
+    factum_status status = fct_saga_load_word(loader, value, words, &index);
     retry->jitter = true;
     retry->value.jitter = (enum fct_jitter)index; /* in the order of the enum */
     return status;
 }
 
-factum_status fct_load_retry(struct fct_loader *loader, const struct fct_yaml *node,
-                             struct fct_retry_said *retry)
+factum_status fct_saga_load_retry(struct fct_loader *loader, const struct fct_yaml *node,
+                                  struct fct_retry_said *retry)
 {
-    static const struct fct_load_key keys[] = {
+    static const struct fct_saga_load_key keys[] = {
         {"times", retry_read_times},   {"from", retry_read_from},     {"to", retry_read_to},
         {"factor", retry_read_factor}, {"jitter", retry_read_jitter}, {NULL, NULL},
     };
     retry->mark = node->mark;
-    return fct_load_keys(loader, node, "retry", keys, retry);
+    return fct_saga_load_keys(loader, node, "retry", keys, retry);
 }

@@ -13,8 +13,8 @@
 static factum_status load_missing(const struct fct_loader *loader, struct fct_mark mark,
                                   const char *what, const char *key, const char *right)
 {
-    return fct_load_fail(loader, FACTUM_INVALID, mark, "missing-key", "%s has no \"%s\": add %s",
-                         what, key, right);
+    return fct_saga_load_fail(loader, FACTUM_INVALID, mark, "missing-key",
+                              "%s has no \"%s\": add %s", what, key, right);
 }
 
 /* ---- a step ---------------------------------------------------------------------------------- */
@@ -23,7 +23,7 @@ static factum_status step_read_do(struct fct_loader *loader, const struct fct_ya
                                   void *into)
 {
     struct fct_step_said *step = into;
-    return fct_load_command(loader, value, &step->text.action);
+    return fct_saga_load_command(loader, value, &step->text.action);
 }
 
 static factum_status step_read_with(struct fct_loader *loader, const struct fct_yaml *value,
@@ -31,7 +31,7 @@ static factum_status step_read_with(struct fct_loader *loader, const struct fct_
 {
     struct fct_step_said *step = into;
     step->with_mark = value->mark;
-    return fct_load_pick(loader, value, &step->text.action.with);
+    return fct_saga_load_pick(loader, value, &step->text.action.with);
 }
 
 static factum_status step_read_ok(struct fct_loader *loader, const struct fct_yaml *value,
@@ -39,14 +39,14 @@ static factum_status step_read_ok(struct fct_loader *loader, const struct fct_ya
 {
     struct fct_step_said *step = into;
     step->ok_mark = value->mark;
-    return fct_load_type(loader, value, &step->text.ok);
+    return fct_saga_load_type(loader, value, &step->text.ok);
 }
 
 static factum_status step_read_keep(struct fct_loader *loader, const struct fct_yaml *value,
                                     void *into)
 {
     struct fct_step_said *step = into;
-    return fct_load_pick(loader, value, &step->text.keep);
+    return fct_saga_load_pick(loader, value, &step->text.keep);
 }
 
 static factum_status step_read_fail(struct fct_loader *loader, const struct fct_yaml *value,
@@ -56,20 +56,20 @@ static factum_status step_read_fail(struct fct_loader *loader, const struct fct_
     bool list = value->kind == FCT_YAML_LIST;
     size_t count = list ? value->count : 1;
     if (count == 0 || count > FCT_SAGA_FAILS_MAX) {
-        return fct_load_fail(loader, FACTUM_INVALID, value->mark, "value",
-                             "%zu types: name 1 to %u, or leave \"fail\" out", count,
-                             FCT_SAGA_FAILS_MAX);
+        return fct_saga_load_fail(loader, FACTUM_INVALID, value->mark, "value",
+                                  "%zu types: name 1 to %u, or leave \"fail\" out", count,
+                                  FCT_SAGA_FAILS_MAX);
     }
     step->text.fail = factum_arena_alloc(loader->saga->arena, count * sizeof *step->text.fail);
     step->fail_marks = factum_arena_alloc(loader->saga->arena, count * sizeof *step->fail_marks);
     if (step->text.fail == NULL || step->fail_marks == NULL) {
-        return fct_load_no_room(loader);
+        return fct_saga_load_no_room(loader);
     }
     factum_status status = FACTUM_OK;
     const struct fct_yaml *type = list ? value->first : value;
     for (size_t i = 0; i < count && status == FACTUM_OK; i++) {
         step->fail_marks[i] = type->mark;
-        status = fct_load_type(loader, type, &step->text.fail[i]);
+        status = fct_saga_load_type(loader, type, &step->text.fail[i]);
         type = type->next;
     }
     step->text.fail_count = count;
@@ -82,7 +82,7 @@ static factum_status step_read_undo(struct fct_loader *loader, const struct fct_
     struct fct_step_said *step = into;
     step->undo_mark = value->mark;
     step->undo_none = fct_yaml_is_word(value, "none");
-    return step->undo_none ? FACTUM_OK : fct_load_command(loader, value, &step->text.undo);
+    return step->undo_none ? FACTUM_OK : fct_saga_load_command(loader, value, &step->text.undo);
 }
 
 static factum_status step_read_undo_with(struct fct_loader *loader, const struct fct_yaml *value,
@@ -90,7 +90,7 @@ static factum_status step_read_undo_with(struct fct_loader *loader, const struct
 {
     struct fct_step_said *step = into;
     step->undo_with_mark = value->mark;
-    return fct_load_pick(loader, value, &step->text.undo.with);
+    return fct_saga_load_pick(loader, value, &step->text.undo.with);
 }
 
 static factum_status step_read_because(struct fct_loader *loader, const struct fct_yaml *value,
@@ -98,7 +98,7 @@ static factum_status step_read_because(struct fct_loader *loader, const struct f
 {
     struct fct_step_said *step = into;
     step->because_mark = value->mark;
-    return fct_load_text(loader, value, "why there is nothing to undo", &step->text.because);
+    return fct_saga_load_text(loader, value, "why there is nothing to undo", &step->text.because);
 }
 
 static factum_status step_read_within(struct fct_loader *loader, const struct fct_yaml *value,
@@ -106,14 +106,14 @@ static factum_status step_read_within(struct fct_loader *loader, const struct fc
 {
     struct fct_step_said *step = into;
     step->within_mark = value->mark;
-    return fct_load_duration(loader, value, &step->within);
+    return fct_saga_load_duration(loader, value, &step->within);
 }
 
 static factum_status step_read_retry(struct fct_loader *loader, const struct fct_yaml *value,
                                      void *into)
 {
     struct fct_step_said *step = into;
-    return fct_load_retry(loader, value, &step->retry);
+    return fct_saga_load_retry(loader, value, &step->retry);
 }
 
 static factum_status step_read_pivot(struct fct_loader *loader, const struct fct_yaml *value,
@@ -121,7 +121,7 @@ static factum_status step_read_pivot(struct fct_loader *loader, const struct fct
 {
     struct fct_step_said *step = into;
     step->pivot_mark = value->mark;
-    return fct_load_bool(loader, value, &step->pivot);
+    return fct_saga_load_bool(loader, value, &step->pivot);
 }
 
 static factum_status step_read_on_timeout(struct fct_loader *loader, const struct fct_yaml *value,
@@ -131,7 +131,7 @@ static factum_status step_read_on_timeout(struct fct_loader *loader, const struc
     struct fct_step_said *step = into;
     unsigned index = 0;
     step->on_timeout_mark = value->mark;
-    factum_status status = fct_load_word(loader, value, words, &index);
+    factum_status status = fct_saga_load_word(loader, value, words, &index);
     step->on_timeout = (enum fct_on_timeout)index; /* in the order of the enum */
     return status;
 }
@@ -166,9 +166,9 @@ static factum_status step_check_keys(const struct fct_loader *loader,
                             "because: \"why there is nothing to undo\"");
     }
     if (!step->undo_none && step->because_mark.line > 0) {
-        return fct_load_fail(loader, FACTUM_INVALID, step->because_mark, "because",
-                             "\"because\" is the reason of undo: none: leave it out, or write "
-                             "undo: none");
+        return fct_saga_load_fail(loader, FACTUM_INVALID, step->because_mark, "because",
+                                  "\"because\" is the reason of undo: none: leave it out, or write "
+                                  "undo: none");
     }
     return FACTUM_OK;
 }
@@ -176,7 +176,7 @@ static factum_status step_check_keys(const struct fct_loader *loader,
 /* Reads the step |key|, into the stage at hand. */
 static factum_status load_step(struct fct_loader *loader, const struct fct_yaml *key)
 {
-    static const struct fct_load_key keys[] = {
+    static const struct fct_saga_load_key keys[] = {
         {"do", step_read_do},
         {"with", step_read_with},
         {"ok", step_read_ok},
@@ -194,16 +194,16 @@ static factum_status load_step(struct fct_loader *loader, const struct fct_yaml 
         {NULL, NULL},
     };
     if (loader->step_count == FCT_SAGA_STEPS_MAX) {
-        return fct_load_fail(loader, FACTUM_INVALID, key->mark, "steps",
-                             "more than %u steps: let some of them be a saga of their own",
-                             FCT_SAGA_STEPS_MAX);
+        return fct_saga_load_fail(loader, FACTUM_INVALID, key->mark, "steps",
+                                  "more than %u steps: let some of them be a saga of their own",
+                                  FCT_SAGA_STEPS_MAX);
     }
     struct fct_step_said *step = &loader->steps[loader->step_count];
     loader->stage_of[loader->step_count++] = (uint8_t)(loader->stage_count - 1);
     step->text.mark = key->mark;
-    factum_status status = fct_load_name(loader, key, "a step", &step->text.name);
+    factum_status status = fct_saga_load_name(loader, key, "a step", &step->text.name);
     if (status == FACTUM_OK) {
-        status = fct_load_keys(loader, key->value, "a step", keys, step);
+        status = fct_saga_load_keys(loader, key->value, "a step", keys, step);
     }
     return status == FACTUM_OK ? step_check_keys(loader, step) : status;
 }
@@ -215,14 +215,15 @@ static factum_status item_refuse(const struct fct_loader *loader, const struct f
                                  bool inside)
 {
     if (fct_yaml_is_word(key, "choose") || fct_yaml_is_word(key, "wait")) {
-        return fct_load_fail(loader, FACTUM_UNSUPPORTED, key->mark, "later",
-                             "\"%.*s\" comes later: this version does not know it yet",
-                             FCT_FMT(key->text));
+        return fct_saga_load_fail(loader, FACTUM_UNSUPPORTED, key->mark, "later",
+                                  "\"%.*s\" comes later: this version does not know it yet",
+                                  FCT_FMT(key->text));
     }
     if (inside && fct_yaml_is_word(key, "parallel")) {
-        return fct_load_fail(loader, FACTUM_INVALID, key->mark, "parallel",
-                             "parallel stands inside parallel: put its steps into the outer one, "
-                             "or let it follow");
+        return fct_saga_load_fail(
+            loader, FACTUM_INVALID, key->mark, "parallel",
+            "parallel stands inside parallel: put its steps into the outer one, "
+            "or let it follow");
     }
     return FACTUM_OK;
 }
@@ -236,9 +237,10 @@ static const struct fct_yaml *item_key(const struct fct_loader *loader, const st
     if (key != NULL && item->count == 1) {
         return key;
     }
-    *status = fct_load_fail(loader, FACTUM_INVALID, item->mark, "value",
-                            "a step is a name with one mapping, such as reserve_stock: {do: ...}%s",
-                            item->count > 1 ? ": indent do, with, ok further than the name" : "");
+    *status =
+        fct_saga_load_fail(loader, FACTUM_INVALID, item->mark, "value",
+                           "a step is a name with one mapping, such as reserve_stock: {do: ...}%s",
+                           item->count > 1 ? ": indent do, with, ok further than the name" : "");
     return NULL;
 }
 
@@ -248,7 +250,7 @@ static factum_status parallel_read_join(struct fct_loader *loader, const struct 
     static const char *const words[] = {"all", "any", NULL};
     struct fct_stage_said *stage = into;
     unsigned index = 0;
-    factum_status status = fct_load_word(loader, value, words, &index);
+    factum_status status = fct_saga_load_word(loader, value, words, &index);
     stage->any = index == 1;
     if (stage->any) {
         stage->mark = value->mark;
@@ -262,8 +264,9 @@ static factum_status parallel_read_steps(struct fct_loader *loader, const struct
     (void)into;
     factum_status status = FACTUM_OK;
     if (value->kind != FCT_YAML_LIST || value->count == 0) {
-        return fct_load_fail(loader, FACTUM_INVALID, value->mark, "steps",
-                             "parallel has no steps: write a list of steps that run side by side");
+        return fct_saga_load_fail(
+            loader, FACTUM_INVALID, value->mark, "steps",
+            "parallel has no steps: write a list of steps that run side by side");
     }
     for (const struct fct_yaml *item = value->first; item != NULL && status == FACTUM_OK;
          item = item->next) {
@@ -281,11 +284,11 @@ static factum_status parallel_read_steps(struct fct_loader *loader, const struct
 static factum_status load_parallel(struct fct_loader *loader, const struct fct_yaml *key,
                                    struct fct_stage_said *stage)
 {
-    static const struct fct_load_key keys[] = {
+    static const struct fct_saga_load_key keys[] = {
         {"steps", parallel_read_steps}, {"join", parallel_read_join}, {NULL, NULL}};
     size_t before = loader->step_count;
     stage->parallel = true;
-    factum_status status = fct_load_keys(loader, key->value, "parallel", keys, stage);
+    factum_status status = fct_saga_load_keys(loader, key->value, "parallel", keys, stage);
     if (status == FACTUM_OK && loader->step_count == before) {
         status = load_missing(loader, key->mark, "parallel", "steps",
                               "a list of steps that run side by side");
@@ -305,9 +308,9 @@ static factum_status load_item(struct fct_loader *loader, const struct fct_yaml 
         return status;
     }
     if (loader->stage_count == FCT_SAGA_STEPS_MAX) {
-        return fct_load_fail(loader, FACTUM_INVALID, key->mark, "steps",
-                             "more than %u steps: let some of them be a saga of their own",
-                             FCT_SAGA_STEPS_MAX);
+        return fct_saga_load_fail(loader, FACTUM_INVALID, key->mark, "steps",
+                                  "more than %u steps: let some of them be a saga of their own",
+                                  FCT_SAGA_STEPS_MAX);
     }
     struct fct_stage_said *stage = &loader->stages[loader->stage_count++];
     stage->mark = key->mark;
@@ -320,11 +323,11 @@ static factum_status load_item(struct fct_loader *loader, const struct fct_yaml 
 static factum_status load_call(struct fct_loader *loader, const struct fct_yaml *value,
                                const char *name, struct fct_step_said *call)
 {
-    static const struct fct_load_key keys[] = {
+    static const struct fct_saga_load_key keys[] = {
         {"do", step_read_do}, {"with", step_read_with}, {NULL, NULL}};
     call->text.name = factum_slice_from(name);
     call->text.mark = value->mark;
-    factum_status status = fct_load_keys(loader, value, name, keys, call);
+    factum_status status = fct_saga_load_keys(loader, value, name, keys, call);
     if (status == FACTUM_OK && call->text.action.name.len == 0) {
         status =
             load_missing(loader, value->mark, name, "do", "the command, such as do: order.Reject");
@@ -342,14 +345,14 @@ static factum_status head_read_saga(struct fct_loader *loader, const struct fct_
                                     void *into)
 {
     (void)into;
-    return fct_load_name(loader, value, "a saga", &loader->saga->name);
+    return fct_saga_load_name(loader, value, "a saga", &loader->saga->name);
 }
 
 static factum_status head_read_version(struct fct_loader *loader, const struct fct_yaml *value,
                                        void *into)
 {
     (void)into;
-    return fct_load_whole(loader, value, 1, 1000000000, &loader->saga->version);
+    return fct_saga_load_whole(loader, value, 1, 1000000000, &loader->saga->version);
 }
 
 static factum_status head_read_start(struct fct_loader *loader, const struct fct_yaml *value,
@@ -357,7 +360,7 @@ static factum_status head_read_start(struct fct_loader *loader, const struct fct
 {
     (void)into;
     loader->start_mark = value->mark;
-    return fct_load_type(loader, value, &loader->saga->start);
+    return fct_saga_load_type(loader, value, &loader->saga->start);
 }
 
 static factum_status head_read_id(struct fct_loader *loader, const struct fct_yaml *value,
@@ -366,21 +369,21 @@ static factum_status head_read_id(struct fct_loader *loader, const struct fct_ya
     (void)into;
     loader->id_mark = value->mark;
     loader->saga->id_text = value->text;
-    return fct_load_path(loader, value, &loader->saga->id);
+    return fct_saga_load_path(loader, value, &loader->saga->id);
 }
 
 static factum_status head_read_host(struct fct_loader *loader, const struct fct_yaml *value,
                                     void *into)
 {
     (void)into;
-    return fct_load_name(loader, value, "a host", &loader->saga->host);
+    return fct_saga_load_name(loader, value, "a host", &loader->saga->host);
 }
 
 static factum_status head_read_keep(struct fct_loader *loader, const struct fct_yaml *value,
                                     void *into)
 {
     (void)into;
-    return fct_load_pick(loader, value, &loader->saga->keep);
+    return fct_saga_load_pick(loader, value, &loader->saga->keep);
 }
 
 static factum_status head_read_deadline(struct fct_loader *loader, const struct fct_yaml *value,
@@ -388,29 +391,29 @@ static factum_status head_read_deadline(struct fct_loader *loader, const struct 
 {
     (void)into;
     loader->deadline_mark = value->mark;
-    return fct_load_duration(loader, value, &loader->saga->plan.deadline);
+    return fct_saga_load_duration(loader, value, &loader->saga->plan.deadline);
 }
 
 static factum_status defaults_read_within(struct fct_loader *loader, const struct fct_yaml *value,
                                           void *into)
 {
     (void)into;
-    return fct_load_duration(loader, value, &loader->within);
+    return fct_saga_load_duration(loader, value, &loader->within);
 }
 
 static factum_status defaults_read_retry(struct fct_loader *loader, const struct fct_yaml *value,
                                          void *into)
 {
     (void)into;
-    return fct_load_retry(loader, value, &loader->retry);
+    return fct_saga_load_retry(loader, value, &loader->retry);
 }
 
 static factum_status head_read_defaults(struct fct_loader *loader, const struct fct_yaml *value,
                                         void *into)
 {
-    static const struct fct_load_key keys[] = {
+    static const struct fct_saga_load_key keys[] = {
         {"within", defaults_read_within}, {"retry", defaults_read_retry}, {NULL, NULL}};
-    return fct_load_keys(loader, value, "defaults", keys, into);
+    return fct_saga_load_keys(loader, value, "defaults", keys, into);
 }
 
 static factum_status head_read_steps(struct fct_loader *loader, const struct fct_yaml *value,
@@ -419,8 +422,8 @@ static factum_status head_read_steps(struct fct_loader *loader, const struct fct
     (void)into;
     factum_status status = FACTUM_OK;
     if (value->kind != FCT_YAML_LIST || value->count == 0) {
-        return fct_load_fail(loader, FACTUM_INVALID, value->mark, "steps",
-                             "there are no steps: write a list of them, one at least");
+        return fct_saga_load_fail(loader, FACTUM_INVALID, value->mark, "steps",
+                                  "there are no steps: write a list of them, one at least");
     }
     for (const struct fct_yaml *item = value->first; item != NULL && status == FACTUM_OK;
          item = item->next) {
@@ -453,11 +456,12 @@ static factum_status head_read_mode(struct fct_loader *loader, const struct fct_
     unsigned index;
     (void)into;
     if (fct_yaml_is_word(value, "choreograph")) {
-        return fct_load_fail(loader, FACTUM_UNSUPPORTED, value->mark, "later",
-                             "\"mode: choreograph\" comes later: this version does not know it "
-                             "yet");
+        return fct_saga_load_fail(
+            loader, FACTUM_UNSUPPORTED, value->mark, "later",
+            "\"mode: choreograph\" comes later: this version does not know it "
+            "yet");
     }
-    return fct_load_word(loader, value, words, &index);
+    return fct_saga_load_word(loader, value, words, &index);
 }
 
 static factum_status head_check_keys(const struct fct_loader *loader, struct fct_mark mark)
@@ -484,9 +488,9 @@ static factum_status head_check_keys(const struct fct_loader *loader, struct fct
     return FACTUM_OK;
 }
 
-factum_status fct_load_tree(struct fct_loader *loader, const struct fct_yaml *root)
+factum_status fct_saga_load_tree(struct fct_loader *loader, const struct fct_yaml *root)
 {
-    static const struct fct_load_key keys[] = {
+    static const struct fct_saga_load_key keys[] = {
         {"saga", head_read_saga},
         {"version", head_read_version},
         {"start", head_read_start},
@@ -504,6 +508,6 @@ factum_status fct_load_tree(struct fct_loader *loader, const struct fct_yaml *ro
         {NULL, NULL},
     };
     loader->saga->host = FCT_SLICE("server");
-    factum_status status = fct_load_keys(loader, root, "the definition", keys, NULL);
+    factum_status status = fct_saga_load_keys(loader, root, "the definition", keys, NULL);
     return status == FACTUM_OK ? head_check_keys(loader, root->mark) : status;
 }

@@ -72,8 +72,8 @@ static bool add_deployed(void *data, const factum_saga_deployed *deployed)
     }
     if (status != FACTUM_OK) {
         fct_log_message(r->log, FACTUM_LOG_WARN, "saga.definition",
-                      "version %" PRIu64 " of saga %.*s cannot be loaded: %s", deployed->version,
-                      FCT_FMT(deployed->name), err.text);
+                        "version %" PRIu64 " of saga %.*s cannot be loaded: %s", deployed->version,
+                        FCT_FMT(deployed->name), err.text);
         return true;
     }
     r->set->items[r->set->count++] = (struct fct_deployed){saga, deployed->position};

@@ -203,8 +203,8 @@ static factum_status enter_heap(struct fct_entries *entries, struct fct_entry *e
     return FACTUM_OK;
 }
 
-factum_status fct_entries_set_due(struct fct_entries *entries, struct fct_entry *entry,
-                                  int64_t due, factum_error *err)
+factum_status fct_entries_set_due(struct fct_entries *entries, struct fct_entry *entry, int64_t due,
+                                  factum_error *err)
 {
     if (due == entry->due) {
         return FACTUM_OK;

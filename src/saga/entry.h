@@ -37,7 +37,7 @@ struct fct_waiting {
 struct fct_entry {
     struct fct_entry *chain; /* of its bucket */
     uint64_t hash;
-    struct fct_saga_key key; /* its text is behind the entry */
+    struct fct_saga_key key;       /* its text is behind the entry */
     struct fct_instance *instance; /* NULL: not loaded */
     struct fct_entry *used_before; /* of those that are loaded */
     struct fct_entry *used_after;
@@ -48,7 +48,7 @@ struct fct_entry {
     bool is_again;
     struct fct_entry *closing; /* the next one that goes when its events have been fed */
     bool is_closing;
-    bool open; /* it has not ended */
+    bool open;        /* it has not ended */
     bool timers_wait; /* an input for its timers is in the queue */
     uint64_t known;   /* events of its stream up to this position are in the instance, or were */
     uint64_t seen;    /* the newest event of its stream that was fed */
@@ -86,9 +86,8 @@ struct fct_entry *fct_entries_get(struct fct_entries *entries, const struct fct_
 void fct_entries_drop(struct fct_entries *entries, struct fct_entry *entry);
 void fct_entries_set_open(struct fct_entries *entries, struct fct_entry *entry, bool open);
 /* 0: no timer. NO_MEMORY leaves it without one. */
-FCT_MUST_USE factum_status fct_entries_set_due(struct fct_entries *entries,
-                                               struct fct_entry *entry, int64_t due,
-                                               factum_error *err);
+FCT_MUST_USE factum_status fct_entries_set_due(struct fct_entries *entries, struct fct_entry *entry,
+                                               int64_t due, factum_error *err);
 /* The entry whose timer is due first, or NULL. */
 struct fct_entry *fct_entries_first_due(const struct fct_entries *entries);
 

@@ -406,8 +406,7 @@ static void copy_sagas_options(struct factum_sagas *sagas, const factum_sagas_op
 {
     size_t size = options->size < sizeof sagas->options ? options->size : sizeof sagas->options;
     memcpy(&sagas->options, options, size);
-    factum_slice host =
-        sagas->options.host.len > 0 ? sagas->options.host : FCT_SLICE("server");
+    factum_slice host = sagas->options.host.len > 0 ? sagas->options.host : FCT_SLICE("server");
     memcpy(sagas->host, host.ptr, host.len);
     sagas->options.commits_max =
         sagas->options.commits_max > 0 ? sagas->options.commits_max : COMMITS_MAX;
@@ -432,8 +431,8 @@ static factum_status start_sagas(struct factum_sagas *sagas, factum_error *err)
         return fct_fail(err, FACTUM_NO_MEMORY, "sagas: out of memory");
     }
     sagas->completer = (factum_completer){.data = sagas, .done = appends_ended};
-    sagas->listener = (factum_listener){
-        .size = sizeof sagas->listener, .data = sagas, .notify = notified};
+    sagas->listener =
+        (factum_listener){.size = sizeof sagas->listener, .data = sagas, .notify = notified};
     factum_status status = factum_listen(sagas->store, &sagas->listener, err);
     return status == FACTUM_OK
                ? fct_thread_start(&sagas->thread, "factum-sagas", run_sagas, sagas, err)
@@ -491,8 +490,7 @@ void factum_sagas_close(factum_sagas *sagas)
     fct_mem_free(sagas->mem, sagas);
 }
 
-factum_status factum_sagas_info_get(factum_sagas *sagas, factum_sagas_info *info,
-                                    factum_error *err)
+factum_status factum_sagas_info_get(factum_sagas *sagas, factum_sagas_info *info, factum_error *err)
 {
     if (sagas == NULL || info == NULL || info->size < sizeof info->size) {
         return fct_fail(err, FACTUM_INVALID, "sagas: a place for the figures is needed");

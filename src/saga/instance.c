@@ -189,8 +189,7 @@ static factum_status fold_in(struct fct_instance *instance, const factum_event *
     if (status == FACTUM_OK) {
         instance->exists = true;
         instance->revision = event->revision;
-        instance->position =
-            event->position != UINT64_MAX ? event->position : instance->position;
+        instance->position = event->position != UINT64_MAX ? event->position : instance->position;
         instance->changed = event->created;
     }
     return status;

@@ -30,7 +30,7 @@ struct fct_failure {
 struct fct_instance {
     const struct fct_mem *mem;
     const struct fct_deployed_set *set;
-    struct fct_saga_key key;      /* the caller's texts, which last as long */
+    struct fct_saga_key key;        /* the caller's texts, which last as long */
     const struct factum_saga *saga; /* NULL: no event was folded yet */
     struct fct_saga_state state;
     struct fct_failure failure;
@@ -41,7 +41,7 @@ struct fct_instance {
     uint64_t revision; /* of the last event */
     uint64_t position; /* of the last one that was read from the store */
     bool has_input;
-    uint64_t input; /* events of the store up to here were taken */
+    uint64_t input;  /* events of the store up to here were taken */
     int64_t started; /* when it was recorded; 0: not yet */
     int64_t changed; /* when the last event was recorded */
 };

@@ -36,7 +36,8 @@
 /* |stuck| lists steps, with a comma at each end. */
 #define WITHOUT_STEP "replace(stuck, ',' || :step || ',', ',')"
 #define SET_STUCK(list)                                                                            \
-    ", stuck = " list ", status = CASE WHEN open = 0 OR " list " = ',' THEN phase ELSE 'stuck' END"
+    ", stuck = " list ", status = CASE WHEN open = 0 OR " list " = ',' THEN phase ELSE 'stuck' "   \
+                                                               "END"
 #define ENDED(phase)                                                                               \
     CHANGE ", phase = '" phase "', status = '" phase "', open = 0" OWN_ROW ";\n"                   \
            "DELETE FROM {{saga_timers}}" OWN_ROW ";\n"
@@ -65,7 +66,8 @@ static const char *const lists_parts[] = {
     "CREATE INDEX {{saga_timers_by_due}} ON {{saga_timers}} (due);\n"
     "\n",
     "--@ on SagaStarted\n"
-    "INSERT INTO {{saga_instances}} (saga, id, version, phase, status, open, stuck, step, started,\n"
+    "INSERT INTO {{saga_instances}} (saga, id, version, phase, status, open, stuck, step, "
+    "started,\n"
     "  changed, position)\n"
     "SELECT " NAME ", " ID ", :version, 'running', 'running', 1, ',', '', :event_time,\n"
     "  :event_time, :event_position WHERE " OURS "\n"
@@ -74,48 +76,37 @@ static const char *const lists_parts[] = {
     "DELETE FROM {{saga_timers}}" OWN_ROW " AND timer = 'deadline';\n"
     "\n",
     "--@ on ReplyRecorded\n"
-    "INSERT INTO {{saga_instances}} (saga, id, version, phase, status, open, stuck, step, changed,\n"
+    "INSERT INTO {{saga_instances}} (saga, id, version, phase, status, open, stuck, step, "
+    "changed,\n"
     "  position)\n"
     "SELECT " NAME ", " ID ", 0, 'waiting', 'waiting', 1, ',', '', :event_time, :event_position\n"
     "  WHERE " OURS "\n"
     "ON CONFLICT (saga, id) DO UPDATE SET changed = excluded.changed;\n"
     "\n",
-    "--@ on SagaFailed\n"
-    CHANGE ", phase = 'compensating',\n"
+    "--@ on SagaFailed\n" CHANGE ", phase = 'compensating',\n"
     "  status = CASE WHEN stuck = ',' THEN 'compensating' ELSE 'stuck' END" OWN_ROW ";\n"
     "\n"
     "--@ on SagaDone\n" ENDED("done"),
     "--@ on SagaUndone\n" ENDED("undone"),
     "--@ on SagaCompleted\n" ENDED("completed"),
-    "--@ on StepStarted, UndoStarted\n"
-    CHANGE ", step = :step" SET_STUCK(WITHOUT_STEP) OWN_ROW ";\n"
-    END_TIMER
-    "\n",
-    "--@ on StepSucceeded, StepFailed, UndoSucceeded, UndoFailed, SagaSkipped\n"
-    CHANGE SET_STUCK(WITHOUT_STEP) OWN_ROW ";\n"
-    END_TIMER
-    "\n",
-    "--@ on StepTimedOut\n"
-    CHANGE SET_STUCK("(" WITHOUT_STEP " || CASE WHEN :why = 'ask' THEN :step || ',' ELSE '' END)")
-    OWN_ROW ";\n"
-    END_TIMER
-    "\n",
-    "--@ on SagaStuck\n"
-    CHANGE ", step = :step" SET_STUCK("(" WITHOUT_STEP " || :step || ',')") OWN_ROW ";\n"
-    END_TIMER
-    "\n",
-    "--@ on TimerSet, TimerMoved\n"
-    CHANGE OWN_ROW ";\n"
+    "--@ on StepStarted, UndoStarted\n" CHANGE ", step = :step" SET_STUCK(WITHOUT_STEP) OWN_ROW
+    ";\n" END_TIMER "\n",
+    "--@ on StepSucceeded, StepFailed, UndoSucceeded, UndoFailed, SagaSkipped\n" CHANGE SET_STUCK(
+        WITHOUT_STEP) OWN_ROW ";\n" END_TIMER "\n",
+    "--@ on StepTimedOut\n" CHANGE SET_STUCK(
+        "(" WITHOUT_STEP " || CASE WHEN :why = 'ask' THEN :step || ',' ELSE '' END)") OWN_ROW
+    ";\n" END_TIMER "\n",
+    "--@ on SagaStuck\n" CHANGE ", step = :step" SET_STUCK("(" WITHOUT_STEP " || :step || ',')")
+        OWN_ROW ";\n" END_TIMER "\n",
+    "--@ on TimerSet, TimerMoved\n" CHANGE OWN_ROW ";\n"
     "INSERT INTO {{saga_timers}} (saga, id, timer, due, wait)\n"
     "SELECT " NAME ", " ID ", :timer, :dueNs, :waitNs WHERE " OURS "\n"
     "ON CONFLICT (saga, id, timer) DO UPDATE SET due = excluded.due, wait = excluded.wait;\n"
     "\n",
-    "--@ on TimerCancelled, TimerFired\n"
-    CHANGE OWN_ROW ";\n"
+    "--@ on TimerCancelled, TimerFired\n" CHANGE OWN_ROW ";\n"
     "DELETE FROM {{saga_timers}}" OWN_ROW " AND timer = :timer;\n"
     "\n",
-    "--@ on SagaRetried, SagaEdited, SagaUndoRequested, SagaCancelled\n"
-    CHANGE OWN_ROW ";\n",
+    "--@ on SagaRetried, SagaEdited, SagaUndoRequested, SagaCancelled\n" CHANGE OWN_ROW ";\n",
 };
 #define LISTS_PARTS (sizeof lists_parts / sizeof lists_parts[0])
 #define LISTS_TEXT_SIZE ((size_t)16 << 10)
@@ -134,8 +125,7 @@ static char *join_definition(void)
     return text;
 }
 
-factum_status fct_saga_lists_deploy(factum_store *store, const factum_call *call,
-                                    factum_error *err)
+factum_status fct_saga_lists_deploy(factum_store *store, const factum_call *call, factum_error *err)
 {
     factum_projection *projection;
     const factum_projection_options options = {.size = sizeof options,
@@ -164,9 +154,8 @@ struct fct_saga_lists {
     factum_models *models;
 };
 
-factum_status fct_saga_lists_open(factum_store *store, const char *path,
-                                  const factum_log_sink *log, struct fct_saga_lists **lists,
-                                  factum_error *err)
+factum_status fct_saga_lists_open(factum_store *store, const char *path, const factum_log_sink *log,
+                                  struct fct_saga_lists **lists, factum_error *err)
 {
     const factum_slice name = FCT_SLICE(FCT_LISTS_MODEL);
     const factum_models_options options = {.size = sizeof options,
@@ -200,8 +189,8 @@ void fct_saga_lists_close(struct fct_saga_lists *lists)
 factum_status fct_saga_lists_wait(struct fct_saga_lists *lists, uint64_t place, int64_t timeout_ms,
                                   factum_error *err)
 {
-    factum_status status = factum_models_wait(lists->models, FCT_SLICE(FCT_LISTS_MODEL), place,
-                                              timeout_ms, NULL, err);
+    factum_status status =
+        factum_models_wait(lists->models, FCT_SLICE(FCT_LISTS_MODEL), place, timeout_ms, NULL, err);
     return status == FACTUM_NOT_FOUND ? FACTUM_OK : status;
 }
 
@@ -289,8 +278,7 @@ static bool take_open(void *data, const factum_value *values, size_t count)
     return !opened->ended;
 }
 
-#define NEXT_DUE                                                                                   \
-    "(SELECT min(t.due) FROM saga_timers AS t WHERE t.saga = s.saga AND t.id = s.id)"
+#define NEXT_DUE "(SELECT min(t.due) FROM saga_timers AS t WHERE t.saga = s.saga AND t.id = s.id)"
 
 factum_status fct_saga_lists_open_sagas(struct fct_saga_lists *lists,
                                         const struct fct_open_each *each, factum_error *err)
@@ -321,10 +309,14 @@ factum_status fct_saga_lists_open_sagas(struct fct_saga_lists *lists,
 /* ---- the list -------------------------------------------------------------------------------- */
 
 static const char *const status_names[] = {
-    [FACTUM_SAGA_ANY] = "",          [FACTUM_SAGA_WAITING] = "waiting",
-    [FACTUM_SAGA_RUNNING] = "running", [FACTUM_SAGA_COMPENSATING] = "compensating",
-    [FACTUM_SAGA_STUCK] = "stuck",   [FACTUM_SAGA_DONE] = "done",
-    [FACTUM_SAGA_UNDONE] = "undone", [FACTUM_SAGA_COMPLETED] = "completed",
+    [FACTUM_SAGA_ANY] = "",
+    [FACTUM_SAGA_WAITING] = "waiting",
+    [FACTUM_SAGA_RUNNING] = "running",
+    [FACTUM_SAGA_COMPENSATING] = "compensating",
+    [FACTUM_SAGA_STUCK] = "stuck",
+    [FACTUM_SAGA_DONE] = "done",
+    [FACTUM_SAGA_UNDONE] = "undone",
+    [FACTUM_SAGA_COMPLETED] = "completed",
     [FACTUM_SAGA_OPEN] = "open",
 };
 #define STATUS_NAMES (sizeof status_names / sizeof status_names[0])

@@ -103,9 +103,8 @@ factum_status fct_manager_add_open(struct fct_manager *manager, factum_slice sag
 
 factum_status fct_manager_scan(struct fct_manager *manager, int64_t now, factum_error *err)
 {
-    const factum_list_request request = {.size = sizeof request,
-                                         .kind = FACTUM_LIST_STREAMS,
-                                         .prefix = FCT_SLICE(FCT_SAGA_PREFIX)};
+    const factum_list_request request = {
+        .size = sizeof request, .kind = FACTUM_LIST_STREAMS, .prefix = FCT_SLICE(FCT_SAGA_PREFIX)};
     const struct fct_waiting waiting = {.kind = FCT_WAITING_REFRESH};
     factum_list *list = NULL;
     factum_list_entry found;
@@ -154,8 +153,7 @@ static factum_status load_entry(struct fct_manager *manager, struct fct_entry *e
         fct_entries_use(&manager->entries, entry);
         return FACTUM_OK;
     }
-    struct fct_instance *instance =
-        fct_entries_load(&manager->entries, entry, &manager->set);
+    struct fct_instance *instance = fct_entries_load(&manager->entries, entry, &manager->set);
     if (instance == NULL) {
         return fct_fail(err, FACTUM_NO_MEMORY, "sagas: an instance");
     }
@@ -239,9 +237,8 @@ static const struct factum_saga *definition_of(const struct fct_manager *manager
     if (instance->saga != NULL && instance->state.phase != FCT_SAGA_NONE) {
         return instance->saga;
     }
-    uint64_t at = waiting->has_event && waiting->kind == FCT_WAITING_START
-                      ? waiting->event.position
-                      : UINT64_MAX;
+    uint64_t at = waiting->has_event && waiting->kind == FCT_WAITING_START ? waiting->event.position
+                                                                           : UINT64_MAX;
     return fct_deployed_at(&manager->set, entry->key.name, at);
 }
 
@@ -269,8 +266,8 @@ static bool read_reply(const struct factum_saga *saga, const struct fct_waiting 
     }
     const struct fct_step_text *step = &saga->slots[control->slot];
     bool any_type = control->undo || fct_plan_is_call(&saga->plan, control->slot);
-    bool failed = any_type ? fct_slice_equal(type, FCT_SLICE("CommandFailed"))
-                           : is_failure(step, type);
+    bool failed =
+        any_type ? fct_slice_equal(type, FCT_SLICE("CommandFailed")) : is_failure(step, type);
     control->ok = !failed;
     return failed || any_type || fct_slice_equal(type, step->ok);
 }
@@ -324,8 +321,7 @@ static bool find_timer(const struct fct_instance *instance, int64_t now,
 
 /* False: nothing is to be done for it. */
 static bool read_input(const struct fct_entry *entry, const struct fct_waiting *waiting,
-                       const struct factum_saga *saga, int64_t now,
-                       struct fct_saga_input *control)
+                       const struct factum_saga *saga, int64_t now, struct fct_saga_input *control)
 {
     *control = (struct fct_saga_input){.slot = FCT_SLOT_NONE};
     if (saga == NULL ||
@@ -579,8 +575,8 @@ static bool is_refusal(factum_status status)
            status == FACTUM_INVALID || status == FACTUM_STREAM_DELETED;
 }
 
-static factum_status end_commit(struct fct_manager *manager, struct fct_commit *commit,
-                                int64_t now, bool *served, factum_error *err)
+static factum_status end_commit(struct fct_manager *manager, struct fct_commit *commit, int64_t now,
+                                bool *served, factum_error *err)
 {
     struct fct_entry *entry = commit->entry;
     factum_status status = commit->op.status;

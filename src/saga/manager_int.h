@@ -23,22 +23,22 @@ struct fct_manager {
     struct fct_routes routes;
     struct fct_entries entries;
     struct fct_commit *free_commits;
-    uint32_t commit_count; /* under way */
-    struct fct_entry *again;      /* to be tried again at |again_at| */
+    uint32_t commit_count;   /* under way */
+    struct fct_entry *again; /* to be tried again at |again_at| */
     struct fct_entry *again_last;
     int64_t again_at;
     struct fct_entry *closing; /* that have ended, with events that are still to be fed */
     struct fct_entry *closing_last;
     int64_t timer_second; /* in which timers were counted last, and how many have fired in it */
     uint32_t timers_fired;
-    uint64_t fed; /* everything at or before it was fed */
+    uint64_t fed;    /* everything at or before it was fed */
     int64_t run_now; /* the time that the owner has told */
     factum_sagas_info counts;
 };
 
 /* manager_route.c: puts |event| into the queues of the sagas that it concerns. */
-FCT_MUST_USE factum_status fct_manager_route(struct fct_manager *manager,
-                                             const factum_event *event, factum_error *err);
+FCT_MUST_USE factum_status fct_manager_route(struct fct_manager *manager, const factum_event *event,
+                                             factum_error *err);
 /* manager.c: puts |waiting| into the queue of |key|'s entry and lets it run. */
 FCT_MUST_USE factum_status fct_manager_queue(struct fct_manager *manager,
                                              const struct fct_saga_key *key,

@@ -105,8 +105,8 @@ static factum_status route_by_type(struct fct_manager *manager, const struct fct
                         FCT_FMT(route->saga->id_text));
         return FACTUM_OK;
     }
-    const struct fct_waiting waiting = {.kind = route->start ? FCT_WAITING_START
-                                                             : FCT_WAITING_OUTSIDE,
+    const struct fct_waiting waiting = {.kind =
+                                            route->start ? FCT_WAITING_START : FCT_WAITING_OUTSIDE,
                                         .has_event = true,
                                         .event = *event};
     return fct_manager_queue(manager, &key, &waiting, err);
@@ -155,9 +155,9 @@ static factum_status read_definitions(struct fct_manager *manager, factum_error 
 {
     factum_status status =
         fct_deployed_refresh(&manager->set, manager->options.store, manager->options.log, err);
-    return status == FACTUM_OK ? fct_routes_build(&manager->routes, &manager->set,
-                                                  manager->options.host, err)
-                               : status;
+    return status == FACTUM_OK
+               ? fct_routes_build(&manager->routes, &manager->set, manager->options.host, err)
+               : status;
 }
 
 factum_status fct_manager_route(struct fct_manager *manager, const factum_event *event,

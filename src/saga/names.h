@@ -18,11 +18,11 @@
 #define FCT_SAGA_PREFIX "saga:"
 #define FCT_COMMAND_PREFIX "command:"
 #define FCT_SAGA_DEFINITION_PREFIX "$definition:saga-"
+/* These three with a zero byte. */
 #define FCT_SAGA_STREAM_SIZE                                                                       \
-    (sizeof FCT_SAGA_PREFIX + FACTUM_SAGA_NAME_MAX + 1u + FACTUM_SAGA_ID_MAX) /* with a zero byte  \
-                                                                               */
-#define FCT_COMMAND_STREAM_SIZE (sizeof FCT_COMMAND_PREFIX + FACTUM_SAGA_NAME_MAX +              \
-                                 FCT_SAGA_STREAM_SIZE)
+    (sizeof FCT_SAGA_PREFIX + FACTUM_SAGA_NAME_MAX + 1u + FACTUM_SAGA_ID_MAX)
+#define FCT_COMMAND_STREAM_SIZE                                                                    \
+    (sizeof FCT_COMMAND_PREFIX + FACTUM_SAGA_NAME_MAX + FCT_SAGA_STREAM_SIZE)
 #define FCT_COMMAND_ID_SIZE (FCT_SAGA_STREAM_SIZE + FACTUM_SAGA_NAME_MAX + 16u)
 
 /* Which saga. */

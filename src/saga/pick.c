@@ -66,8 +66,8 @@ static factum_status write_field(const struct fct_pick_field *field, const factu
         put_all(field->path, from, to);
         return FACTUM_OK;
     }
-    uint32_t value = from->count > 0 ? fct_path_find(field->path, from, FACTUM_JSON_ROOT)
-                                     : FACTUM_JSON_NONE;
+    uint32_t value =
+        from->count > 0 ? fct_path_find(field->path, from, FACTUM_JSON_ROOT) : FACTUM_JSON_NONE;
     bool none = value == FACTUM_JSON_NONE || factum_json_kind_of(from, value) == FACTUM_JSON_NULL;
     if (none && missing) {
         return FACTUM_OK;
@@ -88,8 +88,7 @@ factum_status fct_pick_write(const struct fct_pick *pick, const factum_json *fro
 {
     for (size_t i = 0; i < pick->count; i++) {
         const struct fct_pick_field *field = &pick->fields[i];
-        bool may_miss =
-            missing || (field->path != NULL && begins_with_one(field->path, optional));
+        bool may_miss = missing || (field->path != NULL && begins_with_one(field->path, optional));
         factum_status status = write_field(field, from, may_miss, to, err);
         if (status != FACTUM_OK) {
             return status;
@@ -99,15 +98,14 @@ factum_status fct_pick_write(const struct fct_pick *pick, const factum_json *fro
 }
 
 /* Members of |json| that |without| does not have. */
-static void put_members(const factum_json *json, const factum_json *without,
-                        factum_json_writer *to)
+static void put_members(const factum_json *json, const factum_json *without, factum_json_writer *to)
 {
     for (uint32_t at = factum_json_first(json, FACTUM_JSON_ROOT); at != FACTUM_JSON_NONE;
          at = factum_json_next(json, FACTUM_JSON_ROOT, at)) {
         factum_slice name = factum_json_inside(json, at);
         /* A name that JSON escapes is compared as it stands: the writer made both. */
-        if (without != NULL && factum_json_find(without, FACTUM_JSON_ROOT, name) !=
-                                   FACTUM_JSON_NONE) {
+        if (without != NULL &&
+            factum_json_find(without, FACTUM_JSON_ROOT, name) != FACTUM_JSON_NONE) {
             continue;
         }
         factum_json_put_name(to, (const char *)name.ptr, name.len);

@@ -41,10 +41,16 @@ static const char *const record_types[] = {
 #define RECORD_TYPES (sizeof record_types / sizeof record_types[0])
 
 static const char *const record_whys[] = {
-    [FCT_WHY_NONE] = "",           [FCT_WHY_FAIL] = "fail",     [FCT_WHY_EARLY] = "early",
-    [FCT_WHY_LATE] = "late",       [FCT_WHY_DUPLICATE] = "duplicate",
-    [FCT_WHY_ASK] = "ask",         [FCT_WHY_BLOCKED] = "blocked", [FCT_WHY_UNDO] = "undo",
-    [FCT_WHY_SILENT] = "silent",   [FCT_WHY_DEADLINE] = "deadline",
+    [FCT_WHY_NONE] = "",
+    [FCT_WHY_FAIL] = "fail",
+    [FCT_WHY_EARLY] = "early",
+    [FCT_WHY_LATE] = "late",
+    [FCT_WHY_DUPLICATE] = "duplicate",
+    [FCT_WHY_ASK] = "ask",
+    [FCT_WHY_BLOCKED] = "blocked",
+    [FCT_WHY_UNDO] = "undo",
+    [FCT_WHY_SILENT] = "silent",
+    [FCT_WHY_DEADLINE] = "deadline",
 };
 #define RECORD_WHYS (sizeof record_whys / sizeof record_whys[0])
 

@@ -20,8 +20,7 @@ static size_t route_count(const struct factum_saga *saga)
 static void add_route(struct fct_routes *routes, const struct factum_saga *saga, factum_slice type,
                       bool start)
 {
-    routes->items[routes->count++] =
-        (struct fct_route){fct_hash64(type, 0), type, saga, start};
+    routes->items[routes->count++] = (struct fct_route){fct_hash64(type, 0), type, saga, start};
 }
 
 static void add_routes(struct fct_routes *routes, const struct factum_saga *saga)

@@ -13,7 +13,7 @@
 #include "projection/nearest.h"
 #include "saga/definition_int.h"
 
-#define rule_fail(loader, mark, ...) fct_load_fail(loader, FACTUM_INVALID, mark, __VA_ARGS__)
+#define rule_fail(loader, mark, ...) fct_saga_load_fail(loader, FACTUM_INVALID, mark, __VA_ARGS__)
 
 static const struct fct_saga_plan *rule_plan(const struct fct_loader *loader)
 {
@@ -189,10 +189,11 @@ static factum_status rule_shared_types(struct fct_loader *loader)
         for (size_t k = 0; k < i; k++) {
             const struct fct_step_text *other = &loader->steps[k].text;
             if (rule_names_type(other, step->text.ok)) {
-                fct_load_warn(loader, step->ok_mark, "shared-type",
-                              "%.*s waits for %.*s too: an event from outside, which names no "
-                              "command, cannot tell them apart; give each step an event of its own",
-                              FCT_FMT(other->name), FCT_FMT(step->text.ok));
+                fct_saga_load_warn(
+                    loader, step->ok_mark, "shared-type",
+                    "%.*s waits for %.*s too: an event from outside, which names no "
+                    "command, cannot tell them apart; give each step an event of its own",
+                    FCT_FMT(other->name), FCT_FMT(step->text.ok));
                 break;
             }
         }
@@ -374,11 +375,7 @@ static factum_status rule_use_field(const struct rule_use *use, struct fct_pick_
     if (path == NULL || path->count == 0) {
         return FACTUM_OK;
     }
-    if (path->steps[0].kind != FCT_PATH_MEMBER) {
-        return rule_fail(use->loader, field->mark, "unknown-field",
-                         "%.*s looks into a list, but kept fields have names: begin with one",
-                         FCT_FMT(field->text));
-    }
+    FCT_ASSERT(path->steps[0].kind == FCT_PATH_MEMBER); /* it begins with a dot */
     if (rule_step_is(path, 0, "failure") || rule_step_is(path, 0, "saga")) {
         return rule_use_special(use, field);
     }
@@ -496,7 +493,7 @@ static factum_status rule_deadline(struct fct_loader *loader)
                      text, text);
 }
 
-factum_status fct_load_rules(struct fct_loader *loader)
+factum_status fct_saga_load_rules(struct fct_loader *loader)
 {
     static factum_status (*const rules[])(struct fct_loader *) = {
         rule_names,        rule_pivot, rule_undo, rule_on_timeout, rule_join_any, rule_ok_fail,

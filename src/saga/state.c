@@ -31,7 +31,8 @@ static void raise(uint16_t *count)
 static void move_to_stage(const struct fct_saga_plan *plan, struct fct_saga_state *state,
                           uint8_t slot)
 {
-    if (!fct_plan_is_call(plan, slot)) {
+    /* A step of an earlier stage is sent once more if it is not needed, and behind the pivot. */
+    if (!fct_plan_is_call(plan, slot) && plan->steps[slot].stage > state->stage) {
         state->stage = plan->steps[slot].stage;
     }
 }

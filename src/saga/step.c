@@ -25,8 +25,8 @@ struct step {
     const struct fct_step_input *input;
     factum_arena *arena;
     struct fct_step_append *append;
-    factum_slice keep;    /* what the input adds */
-    factum_slice kept;    /* all that is kept after it */
+    factum_slice keep; /* what the input adds */
+    factum_slice kept; /* all that is kept after it */
     struct fct_failure failure;
     bool context_made;
     factum_json context; /* what `with` looks into */
@@ -270,8 +270,7 @@ static void make_traceparent(struct step *s)
     } else {
         snprintf(root, sizeof root, "%016" PRIx64 "%016" PRIx64, trace.high, trace.low | 1);
     }
-    snprintf(s->traceparent, sizeof s->traceparent, "00-%s-%016" PRIx64 "-01", root,
-             span.low | 1);
+    snprintf(s->traceparent, sizeof s->traceparent, "00-%s-%016" PRIx64 "-01", root, span.low | 1);
 }
 
 static void put_common(struct step *s, factum_json_writer *to)
@@ -358,12 +357,10 @@ static void fill_record(struct step *s, const struct fct_change *change, bool fi
         record->has_input = true;
         record->input = event->position;
     }
-    bool takes = change->kind == FCT_CHANGE_STEP_SUCCEEDED ||
-                 change->kind == FCT_CHANGE_STEP_FAILED ||
-                 change->kind == FCT_CHANGE_UNDO_SUCCEEDED ||
-                 change->kind == FCT_CHANGE_UNDO_FAILED ||
-                 change->kind == FCT_CHANGE_REPLY_RECORDED ||
-                 change->kind == FCT_CHANGE_SAGA_STARTED;
+    bool takes =
+        change->kind == FCT_CHANGE_STEP_SUCCEEDED || change->kind == FCT_CHANGE_STEP_FAILED ||
+        change->kind == FCT_CHANGE_UNDO_SUCCEEDED || change->kind == FCT_CHANGE_UNDO_FAILED ||
+        change->kind == FCT_CHANGE_REPLY_RECORDED || change->kind == FCT_CHANGE_SAGA_STARTED;
     if ((own && takes && first) || change->kind == FCT_CHANGE_SAGA_STARTED) {
         record->reply_type = event->type;
         record->reply_position = event->position;
@@ -379,8 +376,7 @@ static void fill_record(struct step *s, const struct fct_change *change, bool fi
         record->reason = s->input->reason;
     }
     bool failed = change->kind == FCT_CHANGE_SAGA_FAILED ||
-                  change->kind == FCT_CHANGE_STEP_FAILED ||
-                  change->kind == FCT_CHANGE_UNDO_FAILED;
+                  change->kind == FCT_CHANGE_STEP_FAILED || change->kind == FCT_CHANGE_UNDO_FAILED;
     if (failed) {
         record->code = factum_slice_from(s->failure.code);
         record->text = factum_slice_from(s->failure.text);
@@ -459,8 +455,7 @@ static factum_status add_change(struct step *s, const struct fct_change *change,
 static factum_status add_expectations(struct step *s)
 {
     struct fct_step_append *append = s->append;
-    factum_expectation *all =
-        factum_arena_alloc(s->arena, append->event_count * sizeof *all);
+    factum_expectation *all = factum_arena_alloc(s->arena, append->event_count * sizeof *all);
     size_t count = 0;
     if (all == NULL) {
         return fct_arena_status(s->arena, "saga: its events", s->err);
@@ -506,13 +501,12 @@ static factum_status make_events(struct step *s)
     }
     append->request.events = append->events;
     append->request.event_count = append->event_count;
-    return status != FACTUM_OK ? status
-                               : fct_arena_status(s->arena, "saga: its events", s->err);
+    return status != FACTUM_OK ? status : fct_arena_status(s->arena, "saga: its events", s->err);
 }
 
-factum_status fct_instance_step(const struct fct_instance *instance,
-                                const struct factum_saga *saga, const struct fct_step_input *input,
-                                int64_t now, factum_arena *arena, struct fct_step_append *append,
+factum_status fct_instance_step(const struct fct_instance *instance, const struct factum_saga *saga,
+                                const struct fct_step_input *input, int64_t now,
+                                factum_arena *arena, struct fct_step_append *append,
                                 factum_error *err)
 {
     factum_json json;
@@ -522,8 +516,8 @@ factum_status fct_instance_step(const struct fct_instance *instance,
         return fct_arena_status(arena, "saga: a step", err);
     }
     s->instance = instance;
-    s->saga = instance->saga != NULL && instance->state.phase != FCT_SAGA_NONE ? instance->saga
-                                                                              : saga;
+    s->saga =
+        instance->saga != NULL && instance->state.phase != FCT_SAGA_NONE ? instance->saga : saga;
     s->input = input;
     s->arena = arena;
     s->append = append;

@@ -293,7 +293,8 @@ factum_status fct_yaml_read(factum_slice text, factum_arena *arena, struct fct_y
         return FACTUM_NO_MEMORY;
     }
     yaml_parser_set_encoding(&parser, YAML_UTF8_ENCODING);
-    yaml_parser_set_input_string(&parser, text.ptr, text.len);
+    /* It asserts that there is a pointer, also to nothing. */
+    yaml_parser_set_input_string(&parser, text.len > 0 ? text.ptr : (const uint8_t *)"", text.len);
     factum_status status = tree_read(&tree, &parser, text);
     yaml_parser_delete(&parser);
     *root = tree.root;

@@ -2,12 +2,12 @@
  * Knows nothing of sagas.
  *
  * libyaml scans the text and reports events; the tree is made of them. Nothing is resolved: "on",
- * "0777" and "1:30" stay texts, and |plain| says that a scalar stood without quotes. What makes YAML
- * dangerous or ambiguous is refused: aliases, anchors, tags, directives, merge keys, keys that are
- * no scalars, a key twice in one mapping, a second document.
+ * "0777" and "1:30" stay texts, and |plain| says that a scalar stood without quotes. What makes
+ * YAML dangerous or ambiguous is refused: aliases, anchors, tags, directives, merge keys, keys that
+ * are no scalars, a key twice in one mapping, a second document.
  *
- * libyaml takes quadratic time for deep flow nesting. It looks at most 1,024 characters ahead of the
- * event that it reports, and depth is checked with each event, so a deep text ends early.
+ * libyaml takes quadratic time for deep flow nesting. It looks at most 1,024 characters ahead of
+ * the event that it reports, and depth is checked with each event, so a deep text ends early.
  */
 #ifndef FCT_SAGA_YAML_H
 #define FCT_SAGA_YAML_H
@@ -40,8 +40,8 @@ struct fct_yaml_fault {
     char text[160];
 };
 
-/* The tree of |text|, in |arena|; |text| is not needed afterwards. INVALID, TOO_BIG (nodes, members,
- * depth) fill |fault|. NO_MEMORY: libyaml had none, or as factum_arena_status. */
+/* The tree of |text|, in |arena|; |text| is not needed afterwards. INVALID and TOO_BIG (nodes,
+ * members, depth) fill |fault|. NO_MEMORY: libyaml had none, or as factum_arena_status. */
 FCT_MUST_USE factum_status fct_yaml_read(factum_slice text, factum_arena *arena,
                                          struct fct_yaml **root, struct fct_yaml_fault *fault);
 

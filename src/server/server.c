@@ -302,6 +302,7 @@ factum_status factum_server_start(factum_store *store, const factum_server_optio
     server->core.mem = mem;
     server->core.store = store;
     server->core.models = full.models;
+    server->core.sagas = full.sagas;
     if (full.log != NULL) {
         server->core.log = *full.log;
     }

@@ -28,6 +28,7 @@
 
 struct fct_deciders;
 struct factum_models;
+struct factum_sagas;
 struct fct_kurrent_job;
 
 /* How commands over HTTP have ended. */
@@ -82,6 +83,7 @@ struct fct_server {
     size_t upkeep_count;           /* long work under way, on threads of its own (store_upkeep.c) */
     size_t jobs[FCT_JOB_KINDS];    /* under way */
     struct factum_models *models;  /* borrowed; NULL: none (models.h) */
+    struct factum_sagas *sagas;    /* the same (sagas.h) */
     struct fct_deciders *deciders; /* opened ones (deciders.h) */
     uint64_t partial_size;         /* bytes of messages that are not complete (grpc_call.c) */
     uint64_t collected_size; /* bytes of the messages of appends that are not answered, at most

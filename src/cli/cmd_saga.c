@@ -1,0 +1,13 @@
+/* cmd_saga.c - factum saga: its commands. Layer: cli. */
+#include "cli/cli.h"
+
+static const struct command *const family[] = {&command_saga_test_participant, NULL};
+
+const struct command command_saga = {
+    .name = "saga",
+    .usage = "saga COMMAND [arguments]",
+    .summary = "sagas: test a participant",
+    .help = "",
+    .options = "",
+    .family = family,
+};

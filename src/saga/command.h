@@ -1,0 +1,47 @@
+/* command.h - a command as its event says, checked. Layer: saga. Pure.
+ *
+ * An event is a command if its type begins with "<service>.". Its metadata must be as
+ * docs/formats.md has it: a participant appends under the ids in it, so an id that belongs to
+ * another saga must not pass.
+ */
+#ifndef FCT_SAGA_COMMAND_H
+#define FCT_SAGA_COMMAND_H
+
+#include <factum/participant.h>
+
+#include "core/compiler.h"
+#include "core/random.h"
+#include "core/trace_context.h"
+
+#define FCT_COMMAND_SUCCEEDED "CommandSucceeded"
+#define FCT_COMMAND_FAILED "CommandFailed"
+#define FCT_COMMAND_CANCELLED "CommandCancelled"
+#define FCT_COMMAND_NODES 128
+
+/* What a command is read with; it lasts as long as the command. */
+struct fct_command_room {
+    factum_arena *arena;
+    struct fct_random *random; /* for the span of its traceparent */
+    factum_json json;          /* of the data */
+    factum_json_node nodes[FCT_COMMAND_NODES];
+    char child[FCT_TRACEPARENT_SIZE];
+};
+
+/* Fills |command|, which borrows from |event| and |room|; |done| is NONE and |events| empty.
+ * NOT_FOUND: no command. INVALID: a command that is broken, with what is wrong; TOO_BIG likewise.
+ * NO_MEMORY. */
+FCT_MUST_USE factum_status fct_command_read(const factum_event *event, factum_slice service,
+                                            struct fct_command_room *room, factum_command *command,
+                                            factum_error *err);
+
+/* A new span within the trace of |parent|, in |child|; empty if |parent| is not valid. */
+factum_slice fct_traceparent_child(factum_slice parent, struct fct_random *random,
+                                   char child[FCT_TRACEPARENT_SIZE]);
+
+/* The text of the member |name| of an object, in its text or in |arena|; empty if it is missing.
+ * INVALID: it is no text. NO_MEMORY, TOO_BIG. */
+FCT_MUST_USE factum_status fct_json_member_text(const factum_json *json, const char *name,
+                                                factum_arena *arena, factum_slice *text,
+                                                factum_error *err);
+
+#endif
