@@ -8,6 +8,7 @@
 #ifndef FACTUM_SAGA_VIEW_H
 #define FACTUM_SAGA_VIEW_H
 
+#include <factum/json_write.h>
 #include <factum/sagas.h>
 
 #ifdef __cplusplus
@@ -24,7 +25,7 @@ typedef struct factum_saga_step {
     bool pivot;
     uint64_t generation;
     uint64_t undo_generation;
-    uint64_t attempts;
+    uint64_t attempts; /* how often a command was sent for it, its undos too */
     int64_t started; /* 0: not yet; so are the next */
     int64_t ended;
     int64_t due;             /* of its timer */
@@ -63,8 +64,33 @@ FACTUM_API FACTUM_MUST_USE factum_status factum_saga_view_get(factum_store *stor
                                                               factum_slice saga_id,
                                                               factum_saga_view *view,
                                                               factum_error *err);
-/* Zeroes it. Accepts a zeroed one. */
+/* The definition |saga| as a view: its steps, of which none was started; no id, no status. Free the
+ * view, which does not need |saga| any longer. INVALID, NO_MEMORY. */
+FACTUM_API FACTUM_MUST_USE factum_status factum_saga_view_of(const factum_saga *saga,
+                                                             factum_saga_view *view,
+                                                             factum_error *err);
+/* Zeroes it, but for its size. Accepts a zeroed one. */
 FACTUM_API void factum_saga_view_free(factum_saga_view *view);
+
+/* Print an object: what the command line and HTTP answer. Times are texts; what is not there is left
+ * out. The members are listed in docs/reference.md. */
+FACTUM_API void factum_saga_view_write(const factum_saga_view *view, factum_json_writer *to);
+FACTUM_API void factum_saga_entry_write(const factum_saga_entry *entry, factum_json_writer *to);
+FACTUM_API void factum_saga_timer_write(const factum_saga_timer *timer, factum_json_writer *to);
+FACTUM_API void factum_saga_deployed_write(const factum_saga_deployed *deployed,
+                                           factum_json_writer *to);
+
+typedef enum factum_saga_graph_form {
+    FACTUM_SAGA_MERMAID = 1,
+    FACTUM_SAGA_DOT = 2 /* of Graphviz */
+} factum_saga_graph_form;
+/* Draws the steps of |view|, coloured by what has become of them, into *text, which lasts as long as
+ * the view. INVALID, NO_MEMORY. */
+FACTUM_API FACTUM_MUST_USE factum_status factum_saga_graph(const factum_saga_view *view,
+                                                           factum_saga_graph_form form,
+                                                           factum_slice *text, factum_error *err);
+
+/* ---- acts of operators ----------------------------------------------------------------------- */
 
 typedef enum factum_saga_verb {
     FACTUM_SAGA_RETRY = 1,    /* |step| is tried again now */

@@ -113,16 +113,23 @@ FACTUM_API int64_t factum_now(const factum_store *store);
 
 /* ---- the context of a call ------------------------------------------------------------------- */
 
-/* Until when an answer is wanted, who asks, and within which trace. Requests and questions
- * (async.h) point to one; NULL: no deadline, nobody, no trace. It is borrowed for as long as its
- * request. An embedded store heeds the deadline and ignores the rest, which is for what stands in
- * front of a store: access control and tracing. */
+/* Until when an answer is wanted, who asks, and what it is part of. Requests and questions (async.h)
+ * point to one; NULL: no deadline, nobody, no trace. It is borrowed for as long as its request.
+ *
+ * An append writes the trace and the ids into the metadata of its events, where these do not say
+ * them: "$correlationId", "$causationId", and "traceparent" with the same trace and a new id for the
+ * append, with "tracestate" of up to 512 bytes. Events with "$traceId" and "$spanId" get a
+ * "traceparent" of these. A traceparent that is not valid begins a new trace. Events of system
+ * streams, and metadata that is no JSON object, stay as they are. None of it counts as content of
+ * an idempotency key. Without a context nothing is added. */
 typedef struct factum_call {
     size_t size;
     uint64_t deadline;        /* from factum_deadline(); 0: none */
     factum_slice principal;   /* who asks, as the caller has authenticated it */
     factum_slice traceparent; /* W3C Trace Context, level 1 */
     factum_slice tracestate;
+    factum_slice correlation_id; /* of an append; UTF-8 of at most FACTUM_NAME_SIZE_MAX bytes */
+    factum_slice causation_id;   /* the same */
 } factum_call;
 
 /* The moment |timeout_ms| milliseconds from now, for factum_call.deadline; 0, no deadline, if

@@ -62,14 +62,14 @@ struct options {
     bool insecure, insecure_any_address, allow_deploy, no_run, config_check;
     /* deciders */
     const char *decider, *data, *traceparent, *why, *by;
-    bool blame, watch;
-    /* read models */
-    const char *models, *host, *named, *wait, *rows_max;
+    bool blame, watch, full, dot, mermaid;
+    const char *models, *host, *named, *wait, *rows_max, *changes_max;
     const char *params[PARAM_OPTIONS_MAX];
     size_t param_count;
-    const char *changes_max;
+    const char *stream, *scan; /* where trace looks */
     bool csv, plan, until_caught_up;
     /* sagas */
+    const char *generations, *acts, *states_max;
     const char *do_type, *undo_type, *undo_data;
     /* arguments that are no options */
     const char *arguments[8];
@@ -126,8 +126,12 @@ extern const struct command command_projection; /* if FCT_WITH_SQL, and so are t
 extern const struct command command_parked;
 extern const struct command command_run;
 extern const struct command command_query;
-extern const struct command command_saga; /* if FCT_WITH_SAGA, and so is the next */
+extern const struct command command_saga; /* if FCT_WITH_SAGA, and so are the next four */
+extern const struct command command_saga_check;
+extern const struct command command_saga_deploy;
+extern const struct command command_saga_definitions;
 extern const struct command command_saga_test_participant;
+extern const struct command command_trace;
 extern const struct command command_serve; /* if FCT_WITH_SERVER, and so is the next */
 extern const struct command command_ping;
 extern const struct command command_completions;

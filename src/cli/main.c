@@ -15,7 +15,7 @@ const struct command *const commands[] = {
     &command_tags,        &command_import,     &command_export,
     &command_info,        &command_verify,     &command_repair,
     &command_backup,      &command_restore,    &command_delete,
-    &command_metadata,    &command_schema,
+    &command_metadata,    &command_schema,     &command_trace,
 #ifdef FCT_WITH_LUA
     &command_decider,     &command_command,    &command_state,
     &command_test,

@@ -547,6 +547,9 @@ static factum_status begin(struct transaction *t, const factum_transact_request 
         status =
             fct_sized_read(&t->call, sizeof t->call, t->request.call, "transact: the call", err);
         t->request.call = &t->call;
+        if (t->request.correlation_id.len == 0) {
+            t->request.correlation_id = t->call.correlation_id;
+        }
     }
     if (status == FACTUM_OK && t->request.cache != NULL &&
         !fct_cache_is_of(t->request.cache, t->store)) {

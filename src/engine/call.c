@@ -1,6 +1,7 @@
 /* call.c - the context of a call: checked when it comes in, read by engines. Layer: engine. */
 #include "core/error.h"
 #include "core/sized.h"
+#include "core/slice.h"
 #include "engine/check_append.h"
 
 factum_call fct_call_get(const factum_call *call)
@@ -29,5 +30,13 @@ factum_status fct_call_check(const struct fct_engine *engine, const factum_call 
     }
     factum_call full;
     factum_status status = fct_sized_read(&full, sizeof full, call, "the context of a call", err);
+    const factum_slice ids[] = {full.correlation_id, full.causation_id};
+    for (size_t i = 0; status == FACTUM_OK && i < sizeof ids / sizeof ids[0]; i++) {
+        if (ids[i].len > FACTUM_NAME_SIZE_MAX || (ids[i].len > 0 && !fct_utf8_valid(ids[i]))) {
+            status = fct_fail(err, FACTUM_INVALID,
+                              "%s: a correlation or causation id is UTF-8 of at most %d bytes",
+                              what, FACTUM_NAME_SIZE_MAX);
+        }
+    }
     return status == FACTUM_OK ? fct_deadline_check(engine->os, full.deadline, what, err) : status;
 }

@@ -37,6 +37,11 @@ struct fct_op_tail {
     /* |op|'s outcome is set, unless the engine did not take it. On any thread; no locks held. */
     void (*end)(struct fct_op_tail *tail, factum_append_op *op);
 };
+/* NULL: it has none. Who sets another one keeps it, and ends it after its own. */
+static inline struct fct_op_tail *fct_op_tail(const factum_append_op *op)
+{
+    return (struct fct_op_tail *)op->internal[FCT_OP_TAIL_WORD];
+}
 static inline void fct_op_set_tail(factum_append_op *op, struct fct_op_tail *tail)
 {
     op->internal[FCT_OP_TAIL_WORD] = tail;

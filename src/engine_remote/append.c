@@ -309,6 +309,8 @@ static factum_status append_encode(struct distant *distant, const struct pending
         append.revisions = pending->op->revisions != NULL;
         append.traceparent = pending->context.traceparent;
         append.tracestate = pending->context.tracestate;
+        append.correlation_id = pending->context.correlation_id;
+        append.causation_id = pending->context.causation_id;
         append.has_timeout = pending->context.deadline != 0;
         append.timeout_ms = fct_distant_ms_left(distant, pending->context.deadline);
     }

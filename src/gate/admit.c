@@ -26,6 +26,7 @@
 /* What an admitted append needs until it has ended: the events, their new tags, then the texts. */
 struct admitted {
     struct fct_op_tail tail;
+    struct fct_op_tail *before; /* of what changed the op before, or NULL */
     const struct fct_mem *mem;
     factum_new_event events[];
 };
@@ -33,8 +34,11 @@ struct admitted {
 static void admitted_end(struct fct_op_tail *tail, factum_append_op *op)
 {
     struct admitted *admitted = (struct admitted *)(void *)tail;
-    (void)op;
+    struct fct_op_tail *before = admitted->before;
     fct_mem_free(admitted->mem, admitted);
+    if (before != NULL) {
+        before->end(before, op);
+    }
 }
 
 static factum_status admit_no_memory(factum_error *err)
@@ -529,7 +533,8 @@ static factum_status copy_events(const struct fct_admission *admission,
     if (admitted == NULL) {
         return admit_no_memory(err);
     }
-    *admitted = (struct admitted){.tail = {admitted_end}, .mem = admission->mem};
+    *admitted =
+        (struct admitted){.tail = {admitted_end}, .before = fct_op_tail(op), .mem = admission->mem};
     factum_slice *tag = (factum_slice *)(void *)((uint8_t *)admitted->events + events_size);
     uint8_t *bytes = (uint8_t *)tag + tags_size;
     memcpy(admitted->events, request->events, events_size);

@@ -19,6 +19,7 @@
 #include "gate/admit.h"
 #include "gate/key.h"
 #include "gate/passage.h"
+#include "gate/trace.h"
 #include "os/thread.h"
 
 #define RETIRED_MAX 4u
@@ -32,6 +33,7 @@ struct gate {
     const factum_log_sink *sink; /* |sink_copy|, or NULL */
     factum_log_sink sink_copy;
     struct fct_benches benches;
+    struct fct_tracing tracing;
     struct fct_passage passage;
     _Atomic(struct fct_rules *) rules;
     bool unread; /* "$schemas" is damaged: what binds is not known. Constant once it is open */
@@ -268,6 +270,9 @@ static factum_status admit_op(struct gate *gate, factum_append_op *op, factum_er
     if (status == FACTUM_OK) {
         status = fct_key_take(op, err);
     }
+    if (status == FACTUM_OK) {
+        status = fct_trace_stamp(&gate->tracing, op, err);
+    }
     if (status == FACTUM_OK &&
         (fct_rules_count(admission.rules) > 0 || fct_rules_coming(admission.rules) != NULL)) {
         status = fct_admit(&admission, op, err);
@@ -495,6 +500,7 @@ static struct gate *gate_create(const struct fct_engine *engine, const factum_lo
         gate->sink = &gate->sink_copy;
     }
     fct_benches_init(&gate->benches, gate->mem);
+    fct_tracing_init(&gate->tracing, gate->mem);
     fct_passage_init(&gate->passage);
     fct_mutex_init(&gate->lock);
     atomic_store(&gate->rules, rules);

@@ -7,7 +7,8 @@
  * appends are its business: everything else goes through. It runs in the caller's thread, before
  * the engine sees the op.
  *
- * What it does with an event, in order:
+ * An append that has a context (factum_call) is part of a trace: trace.h says what its events get.
+ * Then, of an event with a schema, in order:
  *  1. finds the rule for its category and type (rules.h);
  *  2. parses its data once and checks it: refused with SCHEMA_VIOLATION, or let through with a
  *     warning, or nothing, as the mode says;

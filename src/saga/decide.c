@@ -240,18 +240,10 @@ static void drop_losers(struct decision *d, uint32_t stage)
 {
     bool won = false;
     for (uint8_t i = d->plan->first_of[stage]; i < d->plan->first_of[stage + 1]; i++) {
-<<<<<<< HEAD
-        bool first = !won && phase_of(d, i) == FCT_STEP_DONE;
-        won = won || first;
-        if (!first && (needs_undo(d, i) ||
-                       (phase_of(d, i) == FCT_STEP_DOING && d->plan->steps[i].has_undo))) {
-            send(d, i, true, false);
-=======
         if (!won && phase_of(d, i) == FCT_STEP_DONE) {
             won = true;
         } else {
             drop_loser(d, i);
->>>>>>> scheck
         }
     }
 }

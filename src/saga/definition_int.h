@@ -11,6 +11,7 @@
 #define FCT_SAGA_DEFINITION_INT_H
 
 #include "core/mem.h"
+#include "saga/names.h"
 #include "saga/yaml.h"
 
 #define FCT_SAGA_WARNINGS_MAX 64u
@@ -104,8 +105,6 @@ void fct_saga_load_plan(struct fct_loader *loader);
 
 /* ---- definition_value.c ---------------------------------------------------------------------- */
 
-/* [a-z][a-z0-9_]*, FACTUM_SAGA_NAME_MAX bytes at most. */
-bool fct_saga_name_valid(factum_slice name);
 /* All of these: INVALID, with the rule's name, unless |node| is such a thing. */
 FCT_MUST_USE factum_status fct_saga_load_name(const struct fct_loader *loader,
                                               const struct fct_yaml *node, const char *what,

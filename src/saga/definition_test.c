@@ -505,6 +505,14 @@ TEST(bytes_that_are_no_text_are_refused_at_their_place)
     factum_saga_free(load("---\r\n" HEAD STEP "...\n"));
 }
 
+TEST(a_path_with_brackets_in_braces_is_explained)
+{
+    (void)state;
+    assert_refused("saga: s\nkeep: {skus: .lines[].sku}\n",
+                   "s.yaml:2:20: yaml: did not find expected ',' or '}' of what begins in line 2 "
+                   "(a path with [] stands in no braces: write one field a line)");
+}
+
 TEST(aliases_make_no_bombs)
 {
     (void)state;
@@ -606,6 +614,7 @@ int main(void)
         CASE(deep_and_large_texts_end_early),
         CASE(many_members_are_too_big),
         CASE(bytes_that_are_no_text_are_refused_at_their_place),
+        CASE(a_path_with_brackets_in_braces_is_explained),
         CASE(aliases_make_no_bombs),
         CASE(numbers_do_not_overflow),
         CASE(many_fields_are_too_big),

@@ -441,13 +441,23 @@ static factum_status typed_use_field(struct typed *typed, const struct typed_use
                           FCT_FMT(field->text), given_text, FCT_FMT(field->name),
                           FCT_FMT(use->call->name), wanted_text);
     }
-    if (shape.always && !field->optional && !always) {
-        fct_saga_load_warn(
-            typed->loader, field->mark, "required",
-            "%.*s requires \"%.*s\", but %.*s may be missing: the saga would be stuck",
-            FCT_FMT(use->call->name), FCT_FMT(field->name), FCT_FMT(field->text));
-    }
     return FACTUM_OK;
+}
+
+/* The command requires |field|: is what it picks always there? */
+static factum_status typed_require_field(struct typed *typed, const struct typed_use *use,
+                                         const struct fct_pick_field *field)
+{
+    unsigned given;
+    bool always;
+    factum_status status = typed_given(typed, field, &given, &always);
+    if (status == FACTUM_OK && !always) {
+        fct_saga_load_warn(typed->loader, field->mark, "required",
+                           "%.*s requires \"%.*s\", but %.*s may be missing: the saga would be "
+                           "stuck",
+                           FCT_FMT(use->call->name), FCT_FMT(field->name), FCT_FMT(field->text));
+    }
+    return status;
 }
 
 /* The member |name|, which the command requires, is there. */
@@ -461,7 +471,7 @@ static factum_status typed_require(struct typed *typed, const struct typed_use *
             continue;
         }
         if (!field->optional) {
-            return FACTUM_OK;
+            return typed_require_field(typed, use, field);
         }
         return typed_fail(typed, field->mark, "required",
                           "%.*s requires \"%.*s\", which may be missing here (a silent step has "

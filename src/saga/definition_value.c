@@ -9,6 +9,7 @@
 #include "core/slice.h"
 #include "projection/nearest.h"
 #include "saga/definition_int.h"
+#include "saga/names.h"
 
 #define VALUE_DAY (INT64_C(24) * 3600 * 1000000000)
 #define VALUE_DAYS_MAX 1000 /* 34 of the longest durations still fit into an int64_t */
@@ -47,17 +48,6 @@ static bool value_is_text(const struct fct_yaml *node)
 static bool value_is_plain(const struct fct_yaml *node)
 {
     return value_is_text(node) && node->plain;
-}
-
-bool fct_saga_name_valid(factum_slice name)
-{
-    bool good = name.len > 0 && name.len <= FACTUM_SAGA_NAME_MAX && name.ptr[0] >= 'a' &&
-                name.ptr[0] <= 'z';
-    for (size_t i = 1; i < name.len && good; i++) {
-        uint8_t c = name.ptr[i];
-        good = (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_';
-    }
-    return good;
 }
 
 factum_status fct_saga_load_name(const struct fct_loader *loader, const struct fct_yaml *node,

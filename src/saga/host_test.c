@@ -165,9 +165,18 @@ static void stop_services(struct fixture *f)
     f->service_count = 0;
 }
 
+static void write_log(void *data, factum_log_level level, const char *id, const char *text)
+{
+    (void)data;
+    if (level <= FACTUM_LOG_WARN) {
+        print_error("%s: %s\n", id, text);
+    }
+}
+
 static void open_sagas(struct fixture *f)
 {
-    const factum_sagas_options options = {.size = sizeof options, .path = f->path};
+    const factum_log_sink log = {.write = write_log};
+    const factum_sagas_options options = {.size = sizeof options, .path = f->path, .log = &log};
     assert_ok(factum_sagas_open(f->store, &options, &f->sagas, &f->err), f->err);
 }
 
@@ -324,7 +333,8 @@ TEST(two_hosts_fence_each_other)
     char text[4000];
     char id[16];
     factum_sagas *other;
-    const factum_sagas_options options = {.size = sizeof options};
+    const factum_log_sink log = {.write = write_log};
+    const factum_sagas_options options = {.size = sizeof options, .log = &log};
     assert_ok(factum_sagas_open(f->store, &options, &other, &f->err), f->err);
     start_services(f, true);
     for (int i = 0; i < 100; i++) {

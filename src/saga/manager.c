@@ -476,7 +476,9 @@ static factum_status serve_first(struct fct_manager *manager, struct fct_entry *
     const struct factum_saga *saga = definition_of(manager, entry, entry->first);
     if (!read_input(entry, entry->first, saga, now, &control)) {
         *served = true;
-        return FACTUM_OK;
+        /* Its timer goes back to where it belongs. */
+        return entry->first->kind == FCT_WAITING_TIMERS ? note_state(manager, entry, err)
+                                                        : FACTUM_OK;
     }
     if (manager->commit_count >= manager->options.commits_max) {
         try_again(manager, entry, now);
@@ -607,6 +609,7 @@ factum_status fct_manager_completed(struct fct_manager *manager, factum_append_o
     struct fct_commit *commit = op->data;
     struct fct_entry *entry = commit->entry;
     bool served = false;
+    manager->run_now = now;
     entry->commit = NULL;
     manager->commit_count--;
     factum_status status = end_commit(manager, commit, now, &served, err);
@@ -619,9 +622,11 @@ factum_status fct_manager_completed(struct fct_manager *manager, factum_append_o
     if (entry->seen > entry->known && entry->commit == NULL) {
         const struct fct_waiting refresh = {.kind = FCT_WAITING_REFRESH};
         entry->seen = 0;
-        status = fct_manager_queue(manager, &entry->key, &refresh, err);
+        if (fct_entries_wait(&manager->entries, entry, &refresh) == NULL) {
+            return fct_fail(err, FACTUM_NO_MEMORY, "sagas: an input");
+        }
     }
-    return status == FACTUM_OK ? run_entry(manager, entry, now, err) : status;
+    return run_entry(manager, entry, now, err);
 }
 
 /* ---- inputs from the owner ------------------------------------------------------------------- */
@@ -681,6 +686,7 @@ static bool timer_may_fire(struct fct_manager *manager, int64_t now)
 
 factum_status fct_manager_tick(struct fct_manager *manager, int64_t now, factum_error *err)
 {
+    manager->run_now = now;
     factum_status status = run_again(manager, now, err);
     while (status == FACTUM_OK) {
         struct fct_entry *entry = fct_entries_first_due(&manager->entries);

@@ -251,6 +251,12 @@ static FCT_COLD factum_status tree_fail_parser(const struct tree *tree, const ya
         return tree_fail(tree, FACTUM_INVALID, tree_mark_at(text, parser->problem_offset), "%s",
                          problem);
     }
+    if (strstr(problem, "',' or '}'") != NULL) {
+        return tree_fail(tree, FACTUM_INVALID, tree_mark(parser->problem_mark),
+                         "%s of what begins in line %u (a path with [] stands in no braces: write "
+                         "one field a line)",
+                         problem, (unsigned)parser->context_mark.line + 1);
+    }
     if (parser->context != NULL) {
         return tree_fail(tree, FACTUM_INVALID, tree_mark(parser->problem_mark), "%s, %s in line %u",
                          problem, parser->context, (unsigned)parser->context_mark.line + 1);
@@ -287,6 +293,10 @@ factum_status fct_yaml_read(factum_slice text, factum_arena *arena, struct fct_y
     if (valid < text.len) {
         return tree_fail(&tree, FACTUM_INVALID, tree_mark_at(text, valid),
                          "not valid UTF-8 at byte %zu", valid + 1);
+    }
+    /* With a given encoding, libyaml takes a byte order mark for a character. */
+    if (fct_slice_starts(text, FCT_SLICE("\xef\xbb\xbf"))) {
+        text = fct_slice_from(text, 3);
     }
     /* UNTESTED: libyaml takes its memory from the C library. */
     if (yaml_parser_initialize(&parser) == 0) {

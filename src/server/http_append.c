@@ -253,6 +253,13 @@ static struct fct_http_append *new_append(struct fct_http_call *call, factum_err
     return append;
 }
 
+static factum_status take_context(struct fct_http_call *call, struct fct_http_append *append,
+                                  factum_error *err)
+{
+    append->pending.request.call = &append->context;
+    return fct_http_context_read(call, &append->context, err);
+}
+
 static factum_status take_stream_events(struct fct_http_call *call, enum body_kind kind,
                                         struct fct_http_events *events, factum_error *err)
 {
@@ -292,6 +299,9 @@ static factum_status make_stream_append(struct fct_http_call *call, enum body_ki
     }
     if (status == FACTUM_OK) {
         status = fct_http_key(call, &events.key, err);
+    }
+    if (status == FACTUM_OK) {
+        status = take_context(call, append, err);
     }
     factum_ndjson_destroy(events.ndjson);
     expectation->stream = call->name;
@@ -602,6 +612,9 @@ void fct_http_append_events(struct fct_http_call *call)
     factum_status status = append == NULL ? FACTUM_NO_MEMORY : make_batch(call, kind, &batch, &err);
     if (status == FACTUM_OK) {
         status = fct_http_flag(call, "system", &append->pending.request.system, &err);
+    }
+    if (status == FACTUM_OK) {
+        status = take_context(call, append, &err);
     }
     if (status != FACTUM_OK) {
         fct_http_fail(call, status, &err);

@@ -26,10 +26,7 @@ struct command_job {
     factum_slice name;
     factum_slice id;
     factum_slice key;
-    factum_slice correlation;
-    factum_slice causation;
-    factum_slice traceparent;
-    factum_slice tracestate;
+    factum_call context;
     /* The thread's. */
     struct fct_decider_use *use;
     bool decided;
@@ -158,11 +155,8 @@ static factum_status transact(struct command_job *asked, factum_error *err)
 {
     factum_store *store = asked->job.call->server->store;
     const factum_script_decider *decider = fct_deciders_get(asked->use);
-    const factum_call call = {
-        .size = sizeof call,
-        .deadline = factum_deadline(COMMAND_MS),
-        .principal = asked->job.call->principal->name,
-    };
+    factum_call call = asked->context;
+    call.deadline = factum_deadline(COMMAND_MS);
     const factum_script_command command = {
         .size = sizeof command,
         .decider = decider,
@@ -178,10 +172,10 @@ static factum_status transact(struct command_job *asked, factum_error *err)
         .stream = factum_script_has_query(decider) ? fct_slice(NULL, 0) : asked->stream,
         .command = &command,
         .command_id = asked->key,
-        .correlation_id = asked->correlation,
-        .causation_id = asked->causation,
-        .traceparent = asked->traceparent,
-        .tracestate = asked->tracestate,
+        .correlation_id = call.correlation_id,
+        .causation_id = call.causation_id,
+        .traceparent = call.traceparent,
+        .tracestate = call.tracestate,
         .call = &call,
     };
     return factum_transact(store, factum_script_decider_get(decider), &request, &asked->result,
@@ -288,35 +282,10 @@ static void finish_command(struct fct_http_job *job)
     job->call->server->counters.commands[outcome]++;
 }
 
-/* A header field, in the call's memory. */
-static factum_status copy_field(struct fct_http_call *call, factum_slice name, factum_slice *copy)
-{
-    return fct_http_copy(call, fct_exchange_field(call->exchange, name), copy);
-}
-
 static factum_status read_fields(struct command_job *asked, factum_error *err)
 {
-    struct fct_http_call *call = asked->job.call;
-    factum_status status = copy_field(call, FCT_SLICE("x-correlation-id"), &asked->correlation);
-    if (status == FACTUM_OK) {
-        status = copy_field(call, FCT_SLICE("x-causation-id"), &asked->causation);
-    }
-    if (status == FACTUM_OK) {
-        status = copy_field(call, FCT_SLICE("traceparent"), &asked->traceparent);
-    }
-    if (status == FACTUM_OK) {
-        status = copy_field(call, FCT_SLICE("tracestate"), &asked->tracestate);
-    }
-    if (status != FACTUM_OK) {
-        return fct_fail(err, FACTUM_NO_MEMORY, "the server is out of memory");
-    }
-    bool good = fct_utf8_valid(asked->correlation) && fct_utf8_valid(asked->causation) &&
-                asked->correlation.len <= FACTUM_NAME_SIZE_MAX &&
-                asked->causation.len <= FACTUM_NAME_SIZE_MAX;
-    return good ? fct_http_key(call, &asked->key, err)
-                : fct_fail(err, FACTUM_INVALID,
-                           "X-Correlation-ID and X-Causation-ID are UTF-8 of at most %d bytes",
-                           FACTUM_NAME_SIZE_MAX);
+    factum_status status = fct_http_context_read(asked->job.call, &asked->context, err);
+    return status == FACTUM_OK ? fct_http_key(asked->job.call, &asked->key, err) : status;
 }
 
 factum_status fct_http_category(const struct fct_http_call *call, factum_error *err)

@@ -56,12 +56,20 @@ FCT_MUST_USE factum_status fct_http_json_text(struct fct_http_call *call, factum
 FCT_MUST_USE factum_status fct_http_query_json(struct fct_http_call *call, factum_slice text,
                                                factum_query *query, factum_error *err);
 
+/* ---- http_context.c -------------------------------------------------------------------------- */
+
+/* Who asks, and what the header says of the trace, the flow and the cause: in the call's memory.
+ * INVALID, NO_MEMORY. */
+FCT_MUST_USE factum_status fct_http_context_read(struct fct_http_call *call, factum_call *context,
+                                                 factum_error *err);
+
 /* ---- http_append.c --------------------------------------------------------------------------- */
 
 /* An append under way. Take it from the call's memory, fill pending.request and pending.op. */
 struct fct_http_append {
     struct fct_http_call *call;
     struct fct_pending pending;
+    factum_call context;
     bool under_way;
     bool by_field; /* a wrong revision is a failed precondition, 412 */
     /* Answers; the exchange is there. NULL: the answer of an append. */
@@ -139,6 +147,8 @@ void fct_http_decider_get(struct fct_http_call *call);
 void fct_http_decider_deploy(struct fct_http_call *call);
 void fct_http_command(struct fct_http_call *call);
 void fct_http_stream_state(struct fct_http_call *call);
+/* http_traces.c */
+void fct_http_trace(struct fct_http_call *call);
 void fct_http_metrics(struct fct_http_call *call);
 void fct_http_models_list(struct fct_http_call *call);
 void fct_http_model_get(struct fct_http_call *call);

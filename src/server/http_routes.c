@@ -30,6 +30,8 @@ static const struct fct_http_route http_routes[] = {
     {"GET", "/api/v1/categories", LIST_QUERY, fct_http_list_categories, FCT_OP_LIST, false, false},
     {"GET", "/api/v1/types", LIST_QUERY, fct_http_list_types, FCT_OP_LIST, false, false},
     {"GET", "/api/v1/tags", LIST_QUERY, fct_http_list_tags, FCT_OP_LIST, false, false},
+    {"GET", "/api/v1/traces/{id}", " format full stream scan wait ", fct_http_trace,
+     FCT_OP_READ_ALL, false, false},
     {"GET", "/api/v1/info", " wait ", fct_http_store_info, FCT_OP_INFO, false, false},
     {"GET", "/api/v1/schemas", " all wait ", fct_http_schemas_list, FCT_OP_READ_SCHEMAS, false,
      false},

@@ -11,8 +11,9 @@
 /* At once. A proof may take a processor for long, a state its memory, and a command both for a
  * little while. A query may take 64 MiB. */
 static const size_t jobs_max[FCT_JOB_KINDS] = {
-    [FCT_JOB_SHORT] = 16, [FCT_JOB_PROOF] = 2, [FCT_JOB_STATE] = 8,  [FCT_JOB_COMMAND] = 32,
-    [FCT_JOB_QUERY] = 16, [FCT_JOB_ACT] = 8,   [FCT_JOB_SYNC] = 128, [FCT_JOB_METRICS] = 2,
+    [FCT_JOB_SHORT] = 16,   [FCT_JOB_PROOF] = 2,   [FCT_JOB_STATE] = 8,
+    [FCT_JOB_COMMAND] = 32, [FCT_JOB_QUERY] = 16,  [FCT_JOB_ACT] = 8,
+    [FCT_JOB_SYNC] = 128,   [FCT_JOB_METRICS] = 2, [FCT_JOB_TRACE] = 4,
 };
 
 static void job_run(void *data)

@@ -106,6 +106,7 @@ static void append_message(struct fct_grpc_call *call, factum_slice message)
             return;
         }
         state->job->answer = append_answer;
+        fct_kurrent_job_trace(state->job);
         state->job->timer.run = on_message_late;
     }
     if (call->deadline == 0) {

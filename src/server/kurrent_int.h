@@ -84,6 +84,9 @@ void fct_kurrent_job_target(struct fct_kurrent_job *job, const struct fct_kurren
 /* A copy of |message| that lasts as long as the job. Refuses what is too big, and what finds no
  * memory: an empty slice, as for a job that is refused already. */
 factum_slice fct_kurrent_job_keep(struct fct_kurrent_job *job, factum_slice message);
+/* The trace that the call's header names is that of its events. Not for a call that lives for many
+ * appends. */
+void fct_kurrent_job_trace(struct fct_kurrent_job *job);
 /* Adds an event, which borrows from a chunk; refuses what is malformed or too big. */
 void fct_kurrent_job_add(struct fct_kurrent_job *job, const struct fct_kurrent_proposed *proposed);
 void fct_kurrent_job_refuse(struct fct_kurrent_job *job, enum fct_kurrent_refusal_kind kind,

@@ -178,6 +178,19 @@ factum_slice fct_kurrent_job_keep(struct fct_kurrent_job *job, factum_slice mess
     return fct_slice(bytes, message.len);
 }
 
+void fct_kurrent_job_trace(struct fct_kurrent_job *job)
+{
+    const struct fct_exchange *exchange = job->call->exchange;
+    factum_slice parent = fct_exchange_field(exchange, FCT_SLICE("traceparent"));
+    factum_slice state = fct_exchange_field(exchange, FCT_SLICE("tracestate"));
+    if (parent.len > 0) {
+        job->context.traceparent = fct_kurrent_job_keep(job, parent);
+    }
+    if (parent.len > 0 && state.len > 0) {
+        job->context.tracestate = fct_kurrent_job_keep(job, state);
+    }
+}
+
 /* ---- what is asked for ----------------------------------------------------------------------- */
 
 void fct_kurrent_job_refuse(struct fct_kurrent_job *job, enum fct_kurrent_refusal_kind kind,

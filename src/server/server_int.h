@@ -66,6 +66,7 @@ enum fct_job_kind {
     FCT_JOB_ACT,     /* deploys a projection, or acts on one, and waits for its host */
     FCT_JOB_SYNC,    /* waits for models of mode sync, after an append */
     FCT_JOB_METRICS, /* looks at the models */
+    FCT_JOB_TRACE,   /* reads a flow and makes its tree */
     FCT_JOB_KINDS
 };
 

@@ -226,7 +226,9 @@ static void append_set_context(struct store_op *op, const struct fct_store_appen
     op->context = (factum_call){.size = sizeof op->context,
                                 .principal = op->call->principal->name,
                                 .traceparent = append->traceparent,
-                                .tracestate = append->tracestate};
+                                .tracestate = append->tracestate,
+                                .correlation_id = append->correlation_id,
+                                .causation_id = append->causation_id};
     if (append->has_timeout) {
         bool far = append->timeout_ms > INT64_MAX;
         op->context.deadline = factum_deadline(far ? INT64_MAX : (int64_t)append->timeout_ms);

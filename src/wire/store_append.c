@@ -28,6 +28,8 @@ static const struct fct_store_member append_members[] = {
     FCT_STORE_MEMBER(12, BOOL, struct fct_store_append, revisions),
     FCT_STORE_MEMBER(13, TEXT, struct fct_store_append, traceparent),
     FCT_STORE_MEMBER(14, TEXT, struct fct_store_append, tracestate),
+    FCT_STORE_MEMBER(15, TEXT, struct fct_store_append, correlation_id),
+    FCT_STORE_MEMBER(16, TEXT, struct fct_store_append, causation_id),
 };
 static const struct fct_store_table append_table = FCT_STORE_TABLE(append_members);
 
@@ -286,6 +288,8 @@ void fct_store_move_append(struct fct_store_append *append, uint8_t *to)
     }
     append->traceparent = append_rebase(append->traceparent, message, to);
     append->tracestate = append_rebase(append->tracestate, message, to);
+    append->correlation_id = append_rebase(append->correlation_id, message, to);
+    append->causation_id = append_rebase(append->causation_id, message, to);
     append->message = fct_slice(to, message.len);
 }
 

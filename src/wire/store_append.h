@@ -15,6 +15,8 @@ struct fct_store_append {
     factum_append_action action;
     factum_slice traceparent;
     factum_slice tracestate;
+    factum_slice correlation_id;
+    factum_slice causation_id;
     /* Of what was decoded. */
     size_t event_count;
     size_t memory_size; /* for fct_store_build_append; 0 for a cancel */

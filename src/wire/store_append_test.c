@@ -58,7 +58,9 @@ static void make_sample(struct sample *sample)
                    .has_timeout = true,
                    .timeout_ms = 0,
                    .traceparent = FCT_SLICE("00-aa"),
-                   .tracestate = FCT_SLICE("b=c")},
+                   .tracestate = FCT_SLICE("b=c"),
+                   .correlation_id = FCT_SLICE("flow"),
+                   .causation_id = FCT_SLICE("why")},
     };
     sample->request.events = sample->events;
     sample->request.expectations = sample->expectations;
@@ -143,6 +145,8 @@ static void an_append_comes_out_as_it_went_in(void **state)
     assert_ok(fct_store_build_append(&append, memory, &request, &err), err);
     assert_slice(append.traceparent, "00-aa");
     assert_slice(append.tracestate, "b=c");
+    assert_slice(append.correlation_id, "flow");
+    assert_slice(append.causation_id, "why");
     assert_events(&request);
     assert_rest(&request);
     fct_mem_free(fct_mem_heap(), memory);

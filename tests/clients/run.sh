@@ -16,7 +16,7 @@ export FACTUM
 # shellcheck source=tests/integration/program.sh
 . "$here/../integration/program.sh"
 out=${FACTUM_CLIENTS_OUT:-$here/../../build/clients}
-fast='python slow schemas kurrent curl h2load http prometheus'
+fast='python slow schemas kurrent participant curl h2load http prometheus'
 all="$fast unix eventstore emmett restart go"
 export PYTHONDONTWRITEBYTECODE=1
 server=
@@ -178,6 +178,17 @@ suite_schemas() {
 suite_kurrent() {
     with_npm kurrent kurrent || return
     run_with_server kurrent 120 "$node" "$out/kurrent/client_test.mjs"
+}
+suite_participant() {
+    with_npm participant kurrent || return
+    "$FACTUM" saga --help >/dev/null 2>&1 || {
+        skip participant 'it is built without sagas'
+        return
+    }
+    sed -n '/^```js file=participant.mjs$/,/^```$/{/^```/!p}' "$here/../../docs/guide/participants.md" |
+        diff - "$here/kurrent/participant.mjs" >out
+    result $? "participant: the guide shows what is tested"
+    run_with_server participant 60 "$node" "$out/kurrent/participant_test.mjs"
 }
 suite_restart() { # it starts its own
     with_npm restart kurrent || return

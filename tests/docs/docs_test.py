@@ -9,7 +9,7 @@ README.md, docs/guide/*.md and examples/README.md are read from top to bottom, e
     ```sh install      needs an installation: tests/integration/install_test.sh runs it
     ```sh needs=a,b    the same as sh, where the programs a and b are on PATH, otherwise skipped. "py:grpc" is a
                        module of python3, "network" the environment variable FACTUM_NETWORK, "sql" a library
-                       with read models (FACTUM_SQL, set by meson.build)
+                       with read models (FACTUM_SQL, set by meson.build), "saga" one with sagas (FACTUM_SAGA)
     ```js file=a.mjs   any language: the block becomes a file for the commands that follow
     ```c               with a main(): compiled with warnings as errors, and run;
                        without: compiled inside a function, not run
@@ -48,6 +48,7 @@ PRELUDE = """#include <inttypes.h>
 #include <factum/delivery.h>
 #include <factum/factum.h>
 #include <factum/model_rows.h>
+#include <factum/participant.h>
 #include <factum/remote.h>
 #include <factum/server.h>
 factum_status snippet(factum_store *store, factum_error *err);
@@ -138,6 +139,8 @@ def lacking(needs):
             here = bool(os.environ.get("FACTUM_NETWORK"))
         elif need == "sql":
             here = bool(os.environ.get("FACTUM_SQL"))
+        elif need == "saga":
+            here = bool(os.environ.get("FACTUM_SAGA"))
         elif need.startswith("py:"):
             here = subprocess.run(["python3", "-c", f"import {need[3:]}"], check=False,
                                   stderr=subprocess.DEVNULL).returncode == 0
