@@ -9,7 +9,8 @@
 #define SEGMENT_SIZE (UINT64_C(64) << 10)
 #define MEMTABLE_SPAN (UINT64_C(32) << 10)
 
-factum_status fct_api_open_on(const struct fct_os *os, const char *path, factum_store **store,
+factum_status fct_api_open_on(const struct fct_os *os, const char *path,
+                              struct fct_api_ticker *ticker, factum_store **store,
                               factum_error *err)
 {
     struct fct_api_opening opening;
@@ -27,12 +28,14 @@ factum_status fct_api_open_on(const struct fct_os *os, const char *path, factum_
                                               .memtable_span_max = MEMTABLE_SPAN};
     status = fct_engine_local_open(&opening.store->engine, &options, err);
     if (status == FACTUM_OK) {
+        *ticker = (struct fct_api_ticker){opening.store->engine.ops, opening.store->engine.self};
         status = fct_gate_put(&opening.store->engine, NULL, err);
     }
     return fct_api_opening_end(&opening, status, store);
 }
 
-factum_status fct_api_tick(factum_store *store, factum_error *err)
+factum_status fct_api_tick(const struct fct_api_ticker *ticker, factum_error *err)
 {
-    return fct_engine_local_tick(&store->engine, err);
+    struct fct_engine engine = {.ops = ticker->ops, .self = ticker->self};
+    return fct_engine_local_tick(&engine, err);
 }
