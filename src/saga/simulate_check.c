@@ -37,7 +37,10 @@ static void check_undo(struct sim *sim, const struct sim_saga *saga, uint8_t slo
         fct_sim_breach(sim, "S2 step %.*s is undone, but cannot have happened",
                        FCT_FMT(name_of(sim, slot)));
     }
-    for (uint8_t i = 0; i < plan->step_count && saga->state.phase == FCT_SAGA_COMPENSATING; i++) {
+    /* What is sent again was in order when it was sent first. */
+    bool first = !undo_runs(saga->state.steps[slot].phase);
+    bool back = first && saga->state.phase == FCT_SAGA_COMPENSATING;
+    for (uint8_t i = 0; i < plan->step_count && back; i++) {
         uint8_t phase = saga->state.steps[i].phase;
         bool later = plan->steps[i].stage > plan->steps[slot].stage;
         bool left = undo_runs(phase) || phase == FCT_STEP_DOING ||
@@ -111,9 +114,9 @@ static void check_stuck(struct sim *sim, struct sim_saga *saga, const struct fct
     if (change->why == FCT_WHY_NONE) {
         fct_sim_breach(sim, "S4 the saga is stuck without a reason");
     }
-    if (change->why == FCT_WHY_UNDO && saga->undo_failures[change->slot] < times) {
+    if (change->why == FCT_WHY_UNDO && saga->undo_tries[change->slot] < times) {
         fct_sim_breach(sim, "S8 the undo of %.*s is given up after %u of %u tries",
-                       FCT_FMT(name_of(sim, change->slot)), saga->undo_failures[change->slot],
+                       FCT_FMT(name_of(sim, change->slot)), saga->undo_tries[change->slot],
                        times);
     }
 }
@@ -168,12 +171,10 @@ void fct_sim_check_change(struct sim *sim, struct sim_saga *saga, const struct f
             fct_sim_reach(sim, FCT_SIM_UNKNOWN);
         }
         check_undo(sim, saga, change->slot);
+        saga->undo_tries[change->slot]++;
         break;
     case FCT_CHANGE_STEP_SUCCEEDED:
         check_success(sim, saga, change->slot);
-        break;
-    case FCT_CHANGE_UNDO_FAILED:
-        saga->undo_failures[change->slot]++;
         break;
     case FCT_CHANGE_SAGA_STUCK:
         check_stuck(sim, saga, change);

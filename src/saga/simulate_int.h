@@ -62,7 +62,7 @@ struct sim_saga {
     bool skipped[FCT_SAGA_SLOTS_MAX]; /* an operator has said how it counts */
     bool acted;                       /* an operator has done anything */
     bool stuck;
-    uint32_t undo_failures[FCT_SAGA_SLOTS_MAX];
+    uint32_t undo_tries[FCT_SAGA_SLOTS_MAX]; /* that were sent: failures, and silence */
 };
 
 struct sim_op {

@@ -84,11 +84,8 @@ void fct_sim_stop_runner(struct sim_runner *runner)
     runner->manager = NULL;
 }
 
-/* The next event of the log. False: there is none now, or the run is over. */
-static bool next_of_log(struct sim_runner *runner, factum_event *event)
+static factum_status try_next(struct sim_runner *runner, factum_event *event, factum_error *err)
 {
-    struct sim *sim = runner->sim;
-    factum_error err;
     factum_status status = FACTUM_OK;
     if (runner->cursor == NULL) {
         const factum_read_request request = {.size = sizeof request,
@@ -96,14 +93,29 @@ static bool next_of_log(struct sim_runner *runner, factum_event *event)
                                              .from = runner->place > 0 ? FACTUM_FROM_AFTER
                                                                        : FACTUM_FROM_START,
                                              .from_value = runner->place};
-        status = factum_read(sim->store, &request, &runner->cursor, &err);
+        status = factum_read(runner->sim->store, &request, &runner->cursor, err);
     }
     if (status == FACTUM_OK) {
-        status = factum_cursor_next(runner->cursor, event, &err);
+        status = factum_cursor_next(runner->cursor, event, err);
     }
     if (status == FACTUM_DONE) {
         factum_cursor_close(runner->cursor);
         runner->cursor = NULL;
+    }
+    return status;
+}
+
+/* The next event of the log. False: there is none now, or the run is over. */
+static bool next_of_log(struct sim_runner *runner, factum_event *event)
+{
+    struct sim *sim = runner->sim;
+    factum_error err;
+    bool old = runner->cursor != NULL;
+    factum_status status = try_next(runner, event, &err);
+    if (status == FACTUM_DONE && old) { /* it has not seen what came since it was opened */
+        status = try_next(runner, event, &err);
+    }
+    if (status == FACTUM_DONE) {
         return false;
     }
     return fct_sim_went_well(sim, status, "reading the log", &err);
