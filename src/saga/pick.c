@@ -88,7 +88,8 @@ factum_status fct_pick_write(const struct fct_pick *pick, const factum_json *fro
 {
     for (size_t i = 0; i < pick->count; i++) {
         const struct fct_pick_field *field = &pick->fields[i];
-        bool may_miss = missing || (field->path != NULL && begins_with_one(field->path, optional));
+        bool may_miss = missing || field->optional ||
+                        (field->path != NULL && begins_with_one(field->path, optional));
         factum_status status = write_field(field, from, may_miss, to, err);
         if (status != FACTUM_OK) {
             return status;

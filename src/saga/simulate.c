@@ -164,6 +164,10 @@ static void tick_store(struct sim *sim)
 
 static void revive(struct sim *sim)
 {
+    /* What a store does ahead of need may fail without a word. */
+    if (fct_sim_disk_has_stopped(sim->disk)) {
+        fct_sim_crash(sim);
+    }
     for (size_t i = 0; i < SIM_RUNNERS && !fct_sim_over(sim); i++) {
         bool wanted = i == 0 || (sim->options->faults.two_managers && !sim->heal);
         if (wanted && sim->runners[i].manager == NULL) {

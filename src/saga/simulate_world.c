@@ -469,13 +469,15 @@ void fct_sim_setup(struct sim *sim)
 void fct_sim_teardown(struct sim *sim)
 {
     factum_error err;
+    if (sim->disk != NULL) { /* without those of closing the store */
+        sim->report->disk_calls =
+            sim->calls_before + fct_sim_disk_calls(sim->disk) - sim->base_calls;
+    }
     stop_everybody(sim);
     if (sim->store != NULL) {
         (void)factum_close(sim->store, &err);
     }
     if (sim->disk != NULL) {
-        sim->report->disk_calls =
-            sim->calls_before + fct_sim_disk_calls(sim->disk) - sim->base_calls;
         fct_sim_disk_destroy(sim->disk);
     }
     fct_deployed_finish(&sim->set);
