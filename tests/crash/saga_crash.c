@@ -18,8 +18,8 @@
 #include "saga/simulate.h"
 #include "sim/sim_disk.h"
 
-#define RUNS 4u
-#define MODES 1u
+#define RUNS 10u
+#define MODES 2u
 #define ACTIONS 80u
 #define SHAPES_LEAST 12u
 
