@@ -70,6 +70,7 @@ struct options {
     bool csv, plan, until_caught_up;
     /* sagas */
     const char *generations, *acts, *states_max;
+    const char *script, *seed, *seeds;
     const char *do_type, *undo_type, *undo_data;
     /* arguments that are no options */
     const char *arguments[8];
@@ -126,10 +127,11 @@ extern const struct command command_projection; /* if FCT_WITH_SQL, and so are t
 extern const struct command command_parked;
 extern const struct command command_run;
 extern const struct command command_query;
-extern const struct command command_saga; /* if FCT_WITH_SAGA, and so are the next four */
+extern const struct command command_saga; /* if FCT_WITH_SAGA, and so are the next five */
 extern const struct command command_saga_check;
 extern const struct command command_saga_deploy;
 extern const struct command command_saga_definitions;
+extern const struct command command_saga_simulate;
 extern const struct command command_saga_test_participant;
 extern const struct command command_trace;
 extern const struct command command_serve; /* if FCT_WITH_SERVER, and so is the next */

@@ -78,11 +78,9 @@ static void print_texts_json(const factum_saga_report *report)
     (void)printf(",\"broken\":");
     print_json_text(stdout, factum_slice_from(report->broken_rule));
     (void)printf(",\"table\":");
-    print_json_text(stdout,
-                    (factum_slice){(const uint8_t *)report->table, report->table_len});
+    print_json_text(stdout, (factum_slice){(const uint8_t *)report->table, report->table_len});
     (void)printf(",\"script\":");
-    print_json_text(stdout,
-                    (factum_slice){(const uint8_t *)report->script, report->script_len});
+    print_json_text(stdout, (factum_slice){(const uint8_t *)report->script, report->script_len});
 }
 
 static void print_json_report(const factum_saga_info *info, const factum_saga_bounds *bounds,
@@ -97,9 +95,9 @@ static void print_json_report(const factum_saga_info *info, const factum_saga_bo
     (void)printf(",\"ends\":{\"done\":%" PRIu64 ",\"undone\":%" PRIu64 ",\"stuck\":%" PRIu64
                  "},\"bounds\":{\"generations\":%u,\"acts\":%u,\"statesMax\":%" PRIu64
                  "},\"seconds\":%.3f",
-                 report->done_count, report->undone_count, report->stuck_count,
-                 bounds->generations, bounds->acts == UINT32_MAX ? 0 : bounds->acts,
-                 bounds->state_max, (double)report->duration / 1e9);
+                 report->done_count, report->undone_count, report->stuck_count, bounds->generations,
+                 bounds->acts == UINT32_MAX ? 0 : bounds->acts, bounds->state_max,
+                 (double)report->duration / 1e9);
     print_texts_json(report);
     (void)printf("}\n");
 }
@@ -118,8 +116,7 @@ static void print_bounds(const factum_saga_bounds *bounds)
 
 void saga_print_run(FILE *to, const factum_saga_report *report)
 {
-    (void)fprintf(to, "%s\n%s", report->table,
-                  "\nThe same for factum saga simulate:\n\n");
+    (void)fprintf(to, "%s\n%s", report->table, "\nThe same for factum saga simulate:\n\n");
     (void)fwrite(report->script, 1, report->script_len, to);
 }
 
@@ -136,9 +133,9 @@ static void print_report(const struct options *options, const factum_saga_info *
     if (options->quiet && report->sound) {
         return;
     }
-    (void)printf("%.*s version %" PRIu64 ": %s, %s, longest run %s, %.3f s\n",
-                 (int)info->name.len, (const char *)info->name.ptr, info->version, verdict, states,
-                 length, (double)report->duration / 1e9);
+    (void)printf("%.*s version %" PRIu64 ": %s, %s, longest run %s, %.3f s\n", (int)info->name.len,
+                 (const char *)info->name.ptr, info->version, verdict, states, length,
+                 (double)report->duration / 1e9);
     if (report->sound) {
         char text[3][32];
         format_count(report->done_count, text[0]);

@@ -114,8 +114,7 @@ static int run_deploy(const struct options *options)
         code = open_store(options, true, &store);
     }
     if (code == 0) {
-        code =
-            close_store(store, deploy_into(options, store, (factum_slice){bytes, len}, &bounds));
+        code = close_store(store, deploy_into(options, store, (factum_slice){bytes, len}, &bounds));
     }
     free(bytes);
     return code;
@@ -140,8 +139,9 @@ static void print_definition_json(const factum_saga_deployed *deployed)
 {
     char created[FACTUM_TIME_TEXT_SIZE];
     factum_time_format(deployed->created, created);
-    (void)printf("{\"name\":\"%.*s\",\"version\":%" PRIu64 ",\"created\":\"%s\",\"revision\":%" PRIu64
-                 ",\"position\":%" PRIu64 ",\"forced\":%s,\"states\":%" PRIu64,
+    (void)printf("{\"name\":\"%.*s\",\"version\":%" PRIu64
+                 ",\"created\":\"%s\",\"revision\":%" PRIu64 ",\"position\":%" PRIu64
+                 ",\"forced\":%s,\"states\":%" PRIu64,
                  (int)deployed->name.len, (const char *)deployed->name.ptr, deployed->version,
                  created, deployed->revision, deployed->position,
                  deployed->forced ? "true" : "false", deployed->state_count);
@@ -224,7 +224,8 @@ const struct command command_saga_deploy = {
 const struct command command_saga_definitions = {
     .name = "saga definitions",
     .usage = "saga definitions [NAME]",
-    .summary = "list the deployed versions of sagas, with who deployed them and what the check said",
+    .summary =
+        "list the deployed versions of sagas, with who deployed them and what the check said",
     .help = "  --json             as JSON, one object a line, with hash, reason and text\n",
     .options = "json ",
     .arguments_max = 1,

@@ -38,7 +38,7 @@ stand_in id 'echo 1000'
 
 # shellcheck disable=SC2086
 have $build g++ binutils libcmocka-dev git protobuf-compiler python3-grpcio python3-protobuf json-schema-test-suite \
-    python3-jsonschema
+    python3-jsonschema python3-yaml
 says 'who is not root is told first what to type' 1 '' <<'END'
 Some packages are missing. Install them as root, and run the same command again:
     apt-get install --no-install-recommends zlib1g-dev
