@@ -5,7 +5,7 @@
 
 #include <factum/saga_simulate.h>
 
-#include "cli/progress.h"
+#include "cli/deploying.h"
 #include "cli/saga_report.h"
 
 #define SEEDS_MAX 100000000u

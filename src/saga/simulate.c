@@ -288,15 +288,15 @@ static void heal(struct sim *sim)
     for (uint32_t round = 0; !fct_sim_over(sim); round++) {
         bool moved = catch_up(sim);
         moved = answer_all(sim) || moved;
+        if (round >= HEAL_ROUNDS_MAX) {
+            fct_sim_breach(sim, "S4 the saga goes on and on");
+            break;
+        }
         if (moved) {
             continue;
         }
         int64_t next = next_timer_of_all(sim);
         if (all_ended(sim) || next == INT64_MAX) {
-            break;
-        }
-        if (round >= HEAL_ROUNDS_MAX) {
-            fct_sim_breach(sim, "S4 the saga goes on and on");
             break;
         }
         fct_sim_advance(sim, next > sim->time ? next - sim->time : 1000000);

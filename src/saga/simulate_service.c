@@ -260,7 +260,7 @@ void fct_sim_handle(struct sim *sim, size_t at)
     }
     fct_sim_handle_as(sim, at, ok, true);
     uint32_t copies = answer != NULL ? answer->duplicate : 0;
-    while (!fct_sim_over(sim) && sim->commands[at].copies < copies) {
+    for (uint32_t i = sim->commands[at].copies; i < copies && !fct_sim_over(sim); i++) {
         fct_sim_copy_answer(sim, at, false);
     }
 }
