@@ -85,13 +85,12 @@ static void print_simulated(const struct simulating *s, const factum_saga_simula
         (void)printf("%s", last->trace);
         (void)printf("effective, in this order:\n%s\n", last->commands);
     }
-    (void)printf("%" PRIu64 " runs of %" PRIu64 " sagas: %" PRIu64 " events taken, %" PRIu64
-                 " commands, %" PRIu64 " crashes, %" PRIu64 " duplicates, %" PRIu64
-                 " timers fired, %" PRIu64 " commits lost to another, %" PRIu64
-                 " acts of operators\n",
-                 sum->run_count, sum->saga_count, sum->input_count, sum->command_count,
-                 sum->crash_count, sum->duplicate_count, sum->timer_count, sum->conflict_count,
-                 sum->act_count);
+    (void)printf(
+        "%" PRIu64 " runs of %" PRIu64 " sagas: %" PRIu64 " events taken, %" PRIu64
+        " commands, %" PRIu64 " crashes, %" PRIu64 " duplicates, %" PRIu64 " timers fired, %" PRIu64
+        " commits lost to another, %" PRIu64 " acts of operators\n",
+        sum->run_count, sum->saga_count, sum->input_count, sum->command_count, sum->crash_count,
+        sum->duplicate_count, sum->timer_count, sum->conflict_count, sum->act_count);
     (void)printf("checked: effects once (S1), undone in reverse order (S2), never done and undone "
                  "(S3), an end (S4), no timer early (S5), undos tried again (S8), no command "
                  "without its state, no state but the stream's\n");
@@ -185,10 +184,11 @@ const struct command command_saga_simulate = {
             "  --seed N           draw from this seed (1)\n"
             "  --seeds COUNT      this many seeds, one after another, until one fails (1)\n"
             "  --json             what happened and what was checked as JSON\n",
-    .notes = "The manager, the store and its log are the real ones; the disk, the time and the\n"
-             "services are simulated, and the same seed gives the same run. Without a script every\n"
-             "fault is drawn. The script that saga check prints for a run is played as it is. The\n"
-             "code is 7 if a property does not hold, or if what the script expects does not come.\n",
+    .notes =
+        "The manager, the store and its log are the real ones; the disk, the time and the\n"
+        "services are simulated, and the same seed gives the same run. Without a script every\n"
+        "fault is drawn. The script that saga check prints for a run is played as it is. The\n"
+        "code is 7 if a property does not hold, or if what the script expects does not come.\n",
     .options = "script seed seeds json ",
     .arguments_min = 1,
     .arguments_max = 1,

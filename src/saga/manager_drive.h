@@ -106,8 +106,8 @@ static inline bool drive_feed(struct drive *d)
 {
     const factum_read_request request = {.size = sizeof request,
                                          .source = FACTUM_SOURCE_ALL,
-                                         .from = d->place > 0 ? FACTUM_FROM_AFTER
-                                                              : FACTUM_FROM_START,
+                                         .from =
+                                             d->place > 0 ? FACTUM_FROM_AFTER : FACTUM_FROM_START,
                                          .from_value = d->place};
     factum_cursor *cursor;
     factum_event event;
@@ -179,9 +179,8 @@ static inline void drive_answer(struct drive *d, const char *command, const char
 /* How many events of |type| the stream has. */
 static inline size_t drive_count(struct drive *d, const char *stream, const char *type)
 {
-    const factum_read_request request = {.size = sizeof request,
-                                         .source = FACTUM_SOURCE_STREAM,
-                                         .name = factum_slice_from(stream)};
+    const factum_read_request request = {
+        .size = sizeof request, .source = FACTUM_SOURCE_STREAM, .name = factum_slice_from(stream)};
     factum_cursor *cursor;
     factum_event event;
     size_t count = 0;

@@ -9,7 +9,7 @@
 #define SAGA "saga:shop-1"
 
 #define SHOP(version)                                                                              \
-    "saga: shop\nversion: " version "\nstart: Placed\nid: .id\nkeep: {id, cents}\n"                 \
+    "saga: shop\nversion: " version "\nstart: Placed\nid: .id\nkeep: {id, cents}\n"                \
     "deadline: 9d\n"                                                                               \
     "defaults: {within: 30s, retry: {times: 3, from: 1s, to: 4s, jitter: none}}\n"                 \
     "steps:\n"                                                                                     \

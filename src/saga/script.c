@@ -166,8 +166,7 @@ static factum_status read_given(struct script_reader *r, const struct fct_yaml *
             return script_fail(r, item->mark, "an event is TYPE: {data}");
         }
         if (!fct_slice_equal(item->first->text, r->saga->start)) {
-            return script_fail(r, item->mark, "the saga starts with %.*s",
-                               FCT_FMT(r->saga->start));
+            return script_fail(r, item->mark, "the saga starts with %.*s", FCT_FMT(r->saga->start));
         }
         event->type = r->saga->start;
         status = read_json(r, item->first->value, &event->data);
@@ -336,8 +335,9 @@ static factum_status read_status(struct script_reader *r, const struct fct_yaml 
             return FACTUM_OK;
         }
     }
-    return script_fail(r, node->mark, "status is done, undone, stuck, running, compensating, "
-                                      "waiting or completed");
+    return script_fail(r, node->mark,
+                       "status is done, undone, stuck, running, compensating, "
+                       "waiting or completed");
 }
 
 static factum_status read_then(struct script_reader *r, const struct fct_yaml *node)
@@ -444,8 +444,9 @@ static factum_status read_run_item(const struct script_reader *r, const struct f
     }
     value = find_key(item, "act");
     return value != NULL ? read_run_act(r, item, value, run)
-                         : script_fail(r, item->mark, "what happens is start, handle, deliver, "
-                                                      "timer or act");
+                         : script_fail(r, item->mark,
+                                       "what happens is start, handle, deliver, "
+                                       "timer or act");
 }
 
 static factum_status read_run(struct script_reader *r, const struct fct_yaml *node)
@@ -486,15 +487,16 @@ static factum_status read_part(struct script_reader *r, const struct fct_yaml *k
         return read_run(r, key->value);
     }
     if (fct_yaml_is_word(key, "saga")) {
-        bool same = key->value->kind == FCT_YAML_SCALAR &&
-                    fct_slice_equal(key->value->text, r->saga->name);
+        bool same =
+            key->value->kind == FCT_YAML_SCALAR && fct_slice_equal(key->value->text, r->saga->name);
         return same ? FACTUM_OK
                     : script_fail(r, key->value->mark, "the script is for another saga");
     }
     bool known = fct_yaml_is_word(key, "version") || fct_yaml_is_word(key, "breaks");
     return known ? FACTUM_OK
-                 : script_fail(r, key->mark, "a script has given, script, then and run, not "
-                                             "\"%.*s\"",
+                 : script_fail(r, key->mark,
+                               "a script has given, script, then and run, not "
+                               "\"%.*s\"",
                                FCT_FMT(key->text));
 }
 

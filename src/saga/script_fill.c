@@ -57,9 +57,8 @@ static bool fill_path(struct fill_tree *tree, const struct fct_path *path, bool 
         if (step->kind == FCT_PATH_MEMBER) {
             name = fct_slice(path->names + step->start, step->len);
         } else {
-            uint32_t items = step->kind == FCT_PATH_INDEX && step->index < FILL_ITEMS_MAX
-                                 ? step->index + 1
-                                 : 2;
+            uint32_t items =
+                step->kind == FCT_PATH_INDEX && step->index < FILL_ITEMS_MAX ? step->index + 1 : 2;
             tree->nodes[at].array = true;
             tree->nodes[at].items = items > tree->nodes[at].items ? items : tree->nodes[at].items;
         }

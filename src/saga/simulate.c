@@ -63,8 +63,8 @@ static void draw_service(struct sim *sim)
     }
     size_t at = fct_sim_below(sim, sim->command_count);
     if (!faults->reorder) { /* the oldest one that has no answer */
-        for (at = 0; at < sim->command_count && (sim->commands[at].handled > 0 ||
-                                                 sim->commands[at].deaf);
+        for (at = 0;
+             at < sim->command_count && (sim->commands[at].handled > 0 || sim->commands[at].deaf);
              at++) {
         }
     }
@@ -143,8 +143,7 @@ static void draw_crash(struct sim *sim)
 {
     if (sim->options->faults.crash == FCT_SIM_CRASH_DRAWN && !sim->armed) {
         sim->armed = true;
-        fct_sim_disk_stop_at(sim->disk,
-                             fct_sim_disk_calls(sim->disk) + fct_sim_below(sim, 30));
+        fct_sim_disk_stop_at(sim->disk, fct_sim_disk_calls(sim->disk) + fct_sim_below(sim, 30));
     }
 }
 
@@ -560,10 +559,10 @@ static factum_status simulate_in(const factum_saga *saga, const factum_saga_simu
     bool scripted = simulation->script.len > 0;
     factum_status status = FACTUM_OK;
     if (scripted) {
-        status = fct_script_read(
-            saga, simulation->script,
-            simulation->script_name != NULL ? simulation->script_name : "script", arena, &script,
-            err);
+        status =
+            fct_script_read(saga, simulation->script,
+                            simulation->script_name != NULL ? simulation->script_name : "script",
+                            arena, &script, err);
     }
     struct simulated_texts *texts = fct_mem_zalloc(fct_mem_heap(), 1, sizeof *texts);
     if (status != FACTUM_OK || texts == NULL) {
@@ -575,8 +574,8 @@ static factum_status simulate_in(const factum_saga *saga, const factum_saga_simu
                                       .seed = simulation->seed,
                                       .saga = saga,
                                       .script = scripted ? &script : NULL,
-                                      .faults = faults_of(scripted ? &script : NULL,
-                                                          simulation->seed)};
+                                      .faults =
+                                          faults_of(scripted ? &script : NULL, simulation->seed)};
     to->memory = texts;
     status = run_all(&options, scripted && script.crash == FCT_SCRIPT_CRASH_EVERY, texts, to, err);
     to->trace = texts->trace.ptr != NULL ? (const char *)texts->trace.ptr : "";
@@ -589,8 +588,7 @@ factum_status factum_saga_simulate(const factum_saga *saga, const factum_saga_si
                                    factum_saga_simulated *report, factum_error *err)
 {
     factum_saga_simulation simulation;
-    factum_saga_simulated whole = {.size = sizeof whole, .trace = "", .commands = "",
-                                   .broken = ""};
+    factum_saga_simulated whole = {.size = sizeof whole, .trace = "", .commands = "", .broken = ""};
     factum_arena arena;
     if (saga == NULL || report == NULL || report->size < sizeof report->size) {
         return fct_fail(err, FACTUM_INVALID, "simulation: a saga and a report are needed");

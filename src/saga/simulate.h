@@ -91,7 +91,7 @@ struct fct_sim_report {
     uint64_t command_count;
     uint64_t act_count;
     uint64_t reached[FCT_SIM_REACHED_MAX];
-    struct fct_buf trace;    /* both end with a zero byte */
+    struct fct_buf trace; /* both end with a zero byte */
     struct fct_buf commands;
 };
 

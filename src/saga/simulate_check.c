@@ -43,9 +43,9 @@ static void check_undo(struct sim *sim, const struct sim_saga *saga, uint8_t slo
     for (uint8_t i = 0; i < plan->step_count && back; i++) {
         uint8_t phase = saga->state.steps[i].phase;
         bool later = plan->steps[i].stage > plan->steps[slot].stage;
-        bool left = undo_runs(phase) || phase == FCT_STEP_DOING ||
-                    (plan->steps[i].has_undo && phase != FCT_STEP_UNDONE &&
-                     may_have_happened(phase));
+        bool left =
+            undo_runs(phase) || phase == FCT_STEP_DOING ||
+            (plan->steps[i].has_undo && phase != FCT_STEP_UNDONE && may_have_happened(phase));
         if (later && left) {
             fct_sim_breach(sim, "S2 step %.*s is undone before the later step %.*s",
                            FCT_FMT(name_of(sim, slot)), FCT_FMT(name_of(sim, i)));
@@ -116,8 +116,7 @@ static void check_stuck(struct sim *sim, struct sim_saga *saga, const struct fct
     }
     if (change->why == FCT_WHY_UNDO && saga->undo_tries[change->slot] < times) {
         fct_sim_breach(sim, "S8 the undo of %.*s is given up after %u of %u tries",
-                       FCT_FMT(name_of(sim, change->slot)), saga->undo_tries[change->slot],
-                       times);
+                       FCT_FMT(name_of(sim, change->slot)), saga->undo_tries[change->slot], times);
     }
 }
 
@@ -319,8 +318,7 @@ static void check_step(struct sim *sim, size_t at, uint8_t slot)
                        done ? "not" : "left over");
     }
     if (saga->state.phase == FCT_SAGA_UNDONE && net != 0 && !bare) {
-        fct_sim_breach(sim, "S3 the saga is undone, and the effect of %.*s is left",
-                       FCT_FMT(name));
+        fct_sim_breach(sim, "S3 the saga is undone, and the effect of %.*s is left", FCT_FMT(name));
     }
 }
 
@@ -337,8 +335,7 @@ static void check_calls(struct sim *sim, size_t at)
     }
     if ((is_done && net_of(sim, at, done) != (plan->has_done ? 1 : 0)) ||
         (is_undone && net_of(sim, at, done) != 0)) {
-        fct_sim_breach(sim, "S3 the call `done` was made %" PRId64 " times",
-                       net_of(sim, at, done));
+        fct_sim_breach(sim, "S3 the call `done` was made %" PRId64 " times", net_of(sim, at, done));
     }
     if ((is_undone && net_of(sim, at, undone) != (plan->has_undone ? 1 : 0)) ||
         (is_done && net_of(sim, at, undone) != 0)) {
@@ -382,8 +379,8 @@ void fct_sim_check_end(struct sim *sim)
 {
     for (size_t i = 0; i < sim->command_count; i++) {
         if (sim->commands[i].effects > 1) {
-            fct_sim_breach(sim, "S1 %.*s has had its effect %u times",
-                           FCT_FMT(sim->commands[i].id), sim->commands[i].effects);
+            fct_sim_breach(sim, "S1 %.*s has had its effect %u times", FCT_FMT(sim->commands[i].id),
+                           sim->commands[i].effects);
         }
     }
     for (size_t i = 0; i < sim->saga_count && !fct_sim_over(sim); i++) {

@@ -56,7 +56,7 @@ struct sim_saga {
     factum_slice start;      /* data of its start event */
     uint32_t starts;         /* events that are in the log */
     bool exists;
-    struct fct_saga_state state; /* folded as the log was looked at */
+    struct fct_saga_state state;            /* folded as the log was looked at */
     int64_t set_at[FCT_SAGA_SLOTS_MAX + 1]; /* true time; the last one: the deadline */
     int64_t wait[FCT_SAGA_SLOTS_MAX + 1];
     bool skipped[FCT_SAGA_SLOTS_MAX]; /* an operator has said how it counts */
@@ -91,15 +91,15 @@ struct sim {
     struct fct_sim_disk *disk;
     factum_store *store;
     struct fct_api_ticker ticker;
-    uint64_t base_calls; /* of the disk, at the end of the setup */
+    uint64_t base_calls;   /* of the disk, at the end of the setup */
     uint64_t calls_before; /* of disks that have crashed */
-    bool armed;          /* the disk is going to stop */
-    bool heal;           /* the second part */
+    bool armed;            /* the disk is going to stop */
+    bool heal;             /* the second part */
     struct sim_runner runners[SIM_RUNNERS];
     struct fct_deployed_set set; /* for folding streams afresh */
     int64_t time;                /* true time since SIM_EPOCH */
     int64_t offset;              /* of the wall clock */
-    bool clock_unsure; /* somebody was started while the wall clock was wrong */
+    bool clock_unsure;           /* somebody was started while the wall clock was wrong */
     bool jumped;
     uint64_t seen; /* the log was looked at up to here */
     struct sim_command *commands;
@@ -119,8 +119,7 @@ FCT_PRINTF(2, 3) void fct_sim_tell(struct sim *sim, const char *format, ...);
 /* A property does not hold. The first one counts. */
 FCT_PRINTF(2, 3) void fct_sim_breach(struct sim *sim, const char *format, ...);
 /* The simulation cannot go on: with |err| of the call, if it has one. */
-void fct_sim_fail(struct sim *sim, factum_status status, const char *what,
-                  const factum_error *err);
+void fct_sim_fail(struct sim *sim, factum_status status, const char *what, const factum_error *err);
 /* Is the run over, for a good reason or a bad one? */
 bool fct_sim_over(const struct sim *sim);
 static inline void fct_sim_reach(struct sim *sim, enum fct_sim_reached what)

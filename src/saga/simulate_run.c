@@ -50,9 +50,8 @@ void fct_sim_start_runner(struct sim *sim, struct sim_runner *runner)
     runner->sim = sim;
     memset(&runner->clock, 0, sizeof runner->clock);
     runner->op_count = 0;
-    runner->place = sim->options->faults.lose_checkpoint && fct_sim_chance(sim, 500)
-                        ? 0
-                        : runner->saved;
+    runner->place =
+        sim->options->faults.lose_checkpoint && fct_sim_chance(sim, 500) ? 0 : runner->saved;
     sim->clock_unsure = sim->clock_unsure || sim->offset != 0;
     fct_sim_tell(sim, "manager %d starts%s", (int)(runner - sim->runners) + 1,
                  runner->place == 0 ? ", from the beginning of the log" : "");
@@ -189,8 +188,7 @@ void fct_sim_tick(struct sim_runner *runner)
 {
     factum_error err;
     if (runner->manager != NULL) {
-        factum_status status =
-            fct_manager_tick(runner->manager, fct_sim_runner_now(runner), &err);
+        factum_status status = fct_manager_tick(runner->manager, fct_sim_runner_now(runner), &err);
         (void)fct_sim_went_well(runner->sim, status, "the manager's timers", &err);
     }
 }

@@ -135,9 +135,8 @@ static factum_slice type_of_answer(struct sim *sim, const struct sim_command *co
     if (ok) {
         return text->ok;
     }
-    return text->fail_count > 0
-               ? text->fail[fct_sim_below(sim, text->fail_count)]
-               : FCT_SLICE("CommandFailed");
+    return text->fail_count > 0 ? text->fail[fct_sim_below(sim, text->fail_count)]
+                                : FCT_SLICE("CommandFailed");
 }
 
 /* Data in which the paths of the step find something; with the id of the saga for answers that name
@@ -152,9 +151,8 @@ static factum_slice data_of_answer(struct sim *sim, const struct sim_command *co
     if (answer != NULL && answer->data.len > 0) {
         return answer->data;
     }
-    factum_status status =
-        fct_script_fill(sim->saga->id, sim->sagas[command->saga].key.id, ok ? keep : &nothing,
-                        &sim->scratch, &data, &err);
+    factum_status status = fct_script_fill(sim->saga->id, sim->sagas[command->saga].key.id,
+                                           ok ? keep : &nothing, &sim->scratch, &data, &err);
     if (status != FACTUM_OK) {
         fct_sim_fail(sim, status, "the data of an answer", &err);
         return FCT_SLICE("{}");
@@ -285,17 +283,20 @@ void fct_sim_copy_answer(struct sim *sim, size_t at, bool outside)
 
 static void note_act(struct sim *sim, const struct fct_saga_input *control)
 {
-    static const char *const names[] = {
-        [FCT_INPUT_RETRY] = "retry",           [FCT_INPUT_EDIT] = "edit",
-        [FCT_INPUT_SKIP] = "skip",             [FCT_INPUT_UNDO] = "undo",
-        [FCT_INPUT_COMPLETE] = "complete",     [FCT_INPUT_CANCEL] = "cancel",
-        [FCT_INPUT_TIMER_MOVE] = "timer move", [FCT_INPUT_TIMER_CANCEL] = "timer cancel"};
+    static const char *const names[] = {[FCT_INPUT_RETRY] = "retry",
+                                        [FCT_INPUT_EDIT] = "edit",
+                                        [FCT_INPUT_SKIP] = "skip",
+                                        [FCT_INPUT_UNDO] = "undo",
+                                        [FCT_INPUT_COMPLETE] = "complete",
+                                        [FCT_INPUT_CANCEL] = "cancel",
+                                        [FCT_INPUT_TIMER_MOVE] = "timer move",
+                                        [FCT_INPUT_TIMER_CANCEL] = "timer cancel"};
     if (control->kind < FCT_INPUT_RETRY) {
         fct_sim_tell(sim, "a timer is due");
         return;
     }
-    factum_slice step = control->slot != FCT_SLOT_NONE ? sim->saga->slots[control->slot].name
-                                                       : FCT_SLICE("");
+    factum_slice step =
+        control->slot != FCT_SLOT_NONE ? sim->saga->slots[control->slot].name : FCT_SLICE("");
     fct_sim_tell(sim, "an operator: %s %.*s %s", names[control->kind], FCT_FMT(step),
                  control->kind == FCT_INPUT_SKIP ? (control->ok ? "ok" : "fail") : "");
     sim->report->act_count++;

@@ -73,8 +73,7 @@ static void cut_power(struct sim *sim)
     /* It fails if the disk has stopped, and what it would have written is lost either way. */
     (void)factum_close(sim->store, &err);
     sim->store = NULL;
-    struct fct_sim_disk *left =
-        fct_sim_disk_crash(sim->disk, mode, fct_random_next(&sim->random));
+    struct fct_sim_disk *left = fct_sim_disk_crash(sim->disk, mode, fct_random_next(&sim->random));
     sim->calls_before += calls - fct_sim_disk_calls(left);
     fct_sim_disk_destroy(sim->disk);
     sim->disk = left;
@@ -259,8 +258,7 @@ static void note_announced(struct sim *sim, size_t saga, const struct fct_change
 {
     char text[FCT_COMMAND_ID_SIZE];
     bool undo = change->kind == FCT_CHANGE_UNDO_STARTED;
-    bool sends =
-        undo || (change->kind == FCT_CHANGE_STEP_STARTED && change->why != FCT_WHY_EARLY);
+    bool sends = undo || (change->kind == FCT_CHANGE_STEP_STARTED && change->why != FCT_WHY_EARLY);
     if (!sends) {
         return;
     }
@@ -323,8 +321,8 @@ void fct_sim_look(struct sim *sim)
 {
     const factum_read_request request = {.size = sizeof request,
                                          .source = FACTUM_SOURCE_ALL,
-                                         .from = sim->seen > 0 ? FACTUM_FROM_AFTER
-                                                               : FACTUM_FROM_START,
+                                         .from =
+                                             sim->seen > 0 ? FACTUM_FROM_AFTER : FACTUM_FROM_START,
                                          .from_value = sim->seen,
                                          .commits = true,
                                          .skip_system = true};
@@ -382,9 +380,7 @@ static factum_status deploy(struct sim *sim, factum_error *err)
                                            .expectation_count = 1,
                                            .system = true};
     status = factum_append(sim->store, &request, NULL, NULL, err);
-    return status == FACTUM_OK
-               ? fct_deployed_refresh(&sim->set, sim->store, NULL, err)
-               : status;
+    return status == FACTUM_OK ? fct_deployed_refresh(&sim->set, sim->store, NULL, err) : status;
 }
 
 /* The id that the saga finds in |data|. In sim->arena. */
@@ -418,9 +414,8 @@ static void make_saga(struct sim *sim, const struct fct_script_event *given)
     saga->key.name = sim->saga->name;
     saga->start = given != NULL ? given->data : fct_slice(NULL, 0);
     if (saga->start.len == 0) {
-        factum_status status =
-            fct_script_fill(sim->saga->id, fct_slice(text, (size_t)len), &sim->saga->keep,
-                            &sim->arena, &saga->start, &err);
+        factum_status status = fct_script_fill(sim->saga->id, fct_slice(text, (size_t)len),
+                                               &sim->saga->keep, &sim->arena, &saga->start, &err);
         if (status != FACTUM_OK) {
             fct_sim_fail(sim, status, "the start event", &err);
             return;
@@ -445,8 +440,7 @@ void fct_sim_setup(struct sim *sim)
     sim->disk = fct_sim_disk_create(sim->options->seed, false);
     fct_sim_advance(sim, 0);
     factum_status status =
-        fct_api_open_on(fct_sim_disk_os(sim->disk), STORE_PATH, &sim->ticker, &sim->store,
-                                 &err);
+        fct_api_open_on(fct_sim_disk_os(sim->disk), STORE_PATH, &sim->ticker, &sim->store, &err);
     if (status == FACTUM_OK) {
         status = deploy(sim, &err);
     }

@@ -10,10 +10,21 @@
 
 #define SAGA_FILE_MAX 65536
 
-static const char *const saga_files[] = {
-    "ask",          "join_any",    "literals",       "many_steps",     "no_pivot",
-    "order_fulfilment", "parallel_after_pivot", "parallel_all", "pivot_first", "pivot_last",
-    "single_pivot", "single_step", "two_stages_any", "undo_none",      NULL};
+static const char *const saga_files[] = {"ask",
+                                         "join_any",
+                                         "literals",
+                                         "many_steps",
+                                         "no_pivot",
+                                         "order_fulfilment",
+                                         "parallel_after_pivot",
+                                         "parallel_all",
+                                         "pivot_first",
+                                         "pivot_last",
+                                         "single_pivot",
+                                         "single_step",
+                                         "two_stages_any",
+                                         "undo_none",
+                                         NULL};
 
 /* Ends the program if it does not load. For factum_saga_free. */
 static inline factum_saga *saga_file(const char *name)

@@ -135,8 +135,7 @@ static bool run_row(const struct row *row, size_t number, uint64_t first, uint64
     uint64_t reached[FCT_SIM_REACHED_MAX] = {0};
     uint64_t failures = 0;
     factum_saga *saga = saga_file(row->file);
-    struct fct_sim_options options = {
-        .mem = fct_mem_heap(), .saga = saga, .faults = row->faults};
+    struct fct_sim_options options = {.mem = fct_mem_heap(), .saga = saga, .faults = row->faults};
     for (uint64_t i = 0; i < seeds; i++) {
         options.seed = first + i;
         failures += !run_seed(&options, reached, failures == 0);
