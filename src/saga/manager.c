@@ -724,10 +724,8 @@ factum_status fct_manager_tick(struct fct_manager *manager, int64_t now, factum_
         if (status == FACTUM_OK && !entry->timers_wait) {
             const struct fct_waiting waiting = {.kind = FCT_WAITING_TIMERS};
             entry->timers_wait = true;
+            /* It runs too, and may be gone then: the lists may say open of one that has ended. */
             status = fct_manager_queue(manager, &entry->key, &waiting, err);
-        }
-        if (status == FACTUM_OK) {
-            status = run_entry(manager, entry, now, err);
         }
     }
     return status;
