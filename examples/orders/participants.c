@@ -78,8 +78,8 @@ static int64_t number_of(const factum_json *json, const char *name)
 {
     const uint32_t value = factum_json_find(json, FACTUM_JSON_ROOT, factum_slice_from(name));
     int64_t number = 0;
-    return value != FACTUM_JSON_NONE &&
-                   factum_json_to_int64(json, value, &number) == FACTUM_OK && number > 0
+    return value != FACTUM_JSON_NONE && factum_json_to_int64(json, value, &number) == FACTUM_OK &&
+                   number > 0
                ? number
                : 0;
 }
@@ -191,8 +191,8 @@ static factum_status read_stock(factum_store *store, factum_slice stream, struct
 
 /* Two orders at once for the last one: the second append finds another revision, and this is called
  * again. */
-static factum_status reserve_stock(void *data, const factum_command *command,
-                                   factum_outbox *outbox, factum_error *err)
+static factum_status reserve_stock(void *data, const factum_command *command, factum_outbox *outbox,
+                                   factum_error *err)
 {
     const struct shop *shop = data;
     const factum_slice sku = text_of(command, "sku", outbox);
@@ -214,8 +214,8 @@ static factum_status reserve_stock(void *data, const factum_command *command,
 }
 
 /* Undos are called only if their do has had an effect: then its first event says what. */
-static factum_status release_stock(void *data, const factum_command *command,
-                                   factum_outbox *outbox, factum_error *err)
+static factum_status release_stock(void *data, const factum_command *command, factum_outbox *outbox,
+                                   factum_error *err)
 {
     const factum_event *reserved = &command->events[0];
     const factum_new_event released = {.stream = reserved->stream,
@@ -251,9 +251,8 @@ static factum_status charge(void *data, const factum_command *command, factum_ou
     if (cents == 0) {
         return refuse_incomplete(outbox, "amountCents");
     }
-    return cents > shop->limit
-               ? decline(shop, command, outbox, err)
-               : record(shop, command, outbox, "payment-", "PaymentCharged", err);
+    return cents > shop->limit ? decline(shop, command, outbox, err)
+                               : record(shop, command, outbox, "payment-", "PaymentCharged", err);
 }
 
 /* The do may have been declined in the same moment in which the saga gave it up. */
@@ -297,8 +296,7 @@ static factum_status hand_over(void *data, const factum_command *command, factum
         return refuse_incomplete(outbox, "orderId or address");
     }
     if (is_text(address, shop->refuse)) {
-        return factum_outbox_refuse(outbox, "shipping.no_route", "nobody goes to %s",
-                                    shop->refuse);
+        return factum_outbox_refuse(outbox, "shipping.no_route", "nobody goes to %s", shop->refuse);
     }
     factum_status status = write_parcel(command, order, outbox, &to, err);
     const factum_new_event parcel = {.stream = ledger(outbox, "parcel-", order),
@@ -307,8 +305,8 @@ static factum_status hand_over(void *data, const factum_command *command, factum
     return status == FACTUM_OK ? answer(shop, outbox, &parcel, factum_any(), err) : status;
 }
 
-static factum_status send_receipt(void *data, const factum_command *command,
-                                  factum_outbox *outbox, factum_error *err)
+static factum_status send_receipt(void *data, const factum_command *command, factum_outbox *outbox,
+                                  factum_error *err)
 {
     return record(data, command, outbox, "mail-", "ReceiptSent", err);
 }
@@ -331,10 +329,14 @@ static const struct {
     const char *type;
     factum_command_handler handle;
 } handlers[] = {
-    {"stock.ReserveStock", reserve_stock}, {"stock.ReleaseStock", release_stock},
-    {"payment.Charge", charge},            {"payment.Refund", refund},
-    {"shipping.HandOver", hand_over},      {"mail.SendReceipt", send_receipt},
-    {"order.Complete", complete},          {"order.Reject", reject},
+    {"stock.ReserveStock", reserve_stock},
+    {"stock.ReleaseStock", release_stock},
+    {"payment.Charge", charge},
+    {"payment.Refund", refund},
+    {"shipping.HandOver", hand_over},
+    {"mail.SendReceipt", send_receipt},
+    {"order.Complete", complete},
+    {"order.Reject", reject},
 };
 
 struct service {
