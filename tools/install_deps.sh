@@ -11,10 +11,10 @@
 set -eu
 
 build=(gcc libc6-dev meson ninja-build pkg-config python3 libssl-dev libxxhash-dev libzstd-dev
-    zlib1g-dev libnghttp2-dev libuv1-dev libpcre2-dev liblua5.4-dev libsqlite3-dev libyaml-dev node-llhttp
-    curl)
+    zlib1g-dev libnghttp2-dev libuv1-dev libpcre2-dev liblua5.4-dev libsqlite3-dev libyaml-dev
+    libcurl4-openssl-dev node-llhttp curl)
 test=(g++ binutils libcmocka-dev clang-format-14 git protobuf-compiler python3-grpcio python3-protobuf
-    json-schema-test-suite python3-jsonschema)
+    json-schema-test-suite python3-jsonschema python3-yaml)
 bench=(liburing-dev liblmdb-dev librocksdb-dev g++)
 peers=(libhiredis-dev libpq-dev redis-server nats-server postgresql-15 nghttp2-server nghttp2-client
     iproute2 procps)

@@ -347,8 +347,8 @@ typedef struct factum_transact_request {
     /* What the command asks for, as bytes, in place of the decider's print_command. A command id
      * needs one of them. */
     factum_slice content;
-    /* Stamped on each event ($correlationId, $causationId). The first is |command_id| if it is
-     * empty; the second is the id of the event that brought the command, if one did. */
+    /* Stamped on each event ($correlationId, $causationId). The first is that of |call| if it is
+     * empty, and |command_id| if both are; the second is the id of the event that brought the command, if one did. */
     factum_slice correlation_id;
     factum_slice causation_id;
     /* W3C Trace Context: stamped as it came. An invalid |traceparent| is left out together with

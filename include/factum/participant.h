@@ -69,8 +69,8 @@ typedef struct factum_command {
 typedef struct factum_outbox factum_outbox;
 
 /* Adds an event, copied. Its stream is the command's if it is empty. |expected| is of the stream:
- * of a stream's second event it is the same again, or kind NONE. Metadata of its own is kept, except
- * for what the participant sets: $causationId, $correlationId, $sagaId, traceparent,
+ * of a stream's second event it is the same again, or kind NONE. Metadata of its own is kept,
+ * except for what the participant sets: $causationId, $correlationId, $sagaId, traceparent,
  * $idempotencyKey. INVALID (also its metadata is not an object, and after a refusal), TOO_BIG,
  * NO_MEMORY. A failure stays: the command is then not answered. */
 FACTUM_API FACTUM_MUST_USE factum_status factum_outbox_add(factum_outbox *outbox,

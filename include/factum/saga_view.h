@@ -26,7 +26,7 @@ typedef struct factum_saga_step {
     uint64_t generation;
     uint64_t undo_generation;
     uint64_t attempts; /* how often a command was sent for it, its undos too */
-    int64_t started; /* 0: not yet; so are the next */
+    int64_t started;   /* 0: not yet; so are the next */
     int64_t ended;
     int64_t due;             /* of its timer */
     factum_slice command_id; /* of what is under way, or was last */

@@ -57,8 +57,10 @@ struct options {
     const char *draft, *to, *version;
     bool by_lines, formats, keep_unknown, force, unproven;
     /* serve */
-    const char *listen, *unix_path, *tls_cert, *tls_key, *secret_dir, *advertise_host;
+    const char *listen, *unix_path, *tls_cert, *tls_key, *secret_dir, *advertise_host, *secret;
     const char *advertise_port, *connections_max, *connections_per_address_max, *config;
+    const char *endpoints_allow, *endpoints_secrets, *endpoints_ca;
+    bool endpoints_allow_private;
     bool insecure, insecure_any_address, allow_deploy, no_run, config_check;
     /* deciders */
     const char *decider, *data, *traceparent, *why, *by;
@@ -69,6 +71,7 @@ struct options {
     const char *stream, *scan; /* where trace looks */
     bool csv, plan, until_caught_up;
     /* sagas */
+    const char *generations, *acts, *states_max;
     const char *do_type, *undo_type, *undo_data;
     /* arguments that are no options */
     const char *arguments[8];
@@ -125,9 +128,13 @@ extern const struct command command_projection; /* if FCT_WITH_SQL, and so are t
 extern const struct command command_parked;
 extern const struct command command_run;
 extern const struct command command_query;
-extern const struct command command_saga; /* if FCT_WITH_SAGA, and so is the next */
+extern const struct command command_saga; /* if FCT_WITH_SAGA, and so are the next four */
+extern const struct command command_saga_check;
+extern const struct command command_saga_deploy;
+extern const struct command command_saga_definitions;
 extern const struct command command_saga_test_participant;
 extern const struct command command_trace;
+extern const struct command command_endpoint; /* if FCT_WITH_SAGA */
 extern const struct command command_serve; /* if FCT_WITH_SERVER, and so is the next */
 extern const struct command command_ping;
 extern const struct command command_completions;

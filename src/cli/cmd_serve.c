@@ -118,6 +118,9 @@ static size_t flags_of(const struct options *options,
         {"advertise-port", options->advertise_port},
         {"connections-max", options->connections_max},
         {"connections-per-address-max", options->connections_per_address_max},
+        {"endpoints-allow", options->endpoints_allow},
+        {"endpoints-secrets", options->endpoints_secrets},
+        {"endpoints-ca", options->endpoints_ca},
     };
     size_t count = 0;
     for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
@@ -136,6 +139,9 @@ static size_t flags_of(const struct options *options,
     }
     if (options->no_run) {
         flags[count++] = (struct fct_config_flag){"no-run", NULL};
+    }
+    if (options->endpoints_allow_private) {
+        flags[count++] = (struct fct_config_flag){"endpoints-allow-private", NULL};
     }
     return count;
 }
@@ -192,7 +198,7 @@ static int serve_store(const struct options *options, const struct fct_config *c
     struct options opened = *options;
     factum_store *store = NULL;
     factum_server *server = NULL;
-    struct hosts hosts = {NULL, NULL};
+    struct hosts hosts = {NULL, NULL, NULL};
     const factum_log_sink log = {.write = write_log};
     factum_error err;
     opened.store = config->store;
@@ -208,7 +214,7 @@ static int serve_store(const struct options *options, const struct fct_config *c
     serving.log = &log;
     factum_status status = FACTUM_OK;
     if (config->run_models) {
-        status = hosts_open(store, config->store, &log, &hosts, &err);
+        status = hosts_open(store, config, &log, &hosts, &err);
         serving.models = hosts.models;
         serving.sagas = hosts.sagas;
     }
@@ -290,13 +296,19 @@ const struct command command_serve = {
         "  --insecure-any-address  on every other address too: for containers\n"
         "  --allow-deploy     deciders and projections may be deployed over TCP too, not over the\n"
         "                     UNIX socket alone\n"
-        "  --no-run           no read models are kept and asked here, and no sagas run: only their\n"
-            "                     definitions\n"
+        "  --no-run           no read models are kept and asked here, and no sagas run: only "
+        "their\n"
+        "                     definitions\n"
         "  --advertise-host NAME   what KurrentDB clients that ask for members are told\n"
         "  --advertise-port PORT   and its port\n"
         "  --connections-max N     at most so many at once (10000)\n"
         "  --connections-per-address-max N\n"
         "                          and of one address (1000)\n"
+        "  --endpoints-allow LIST  what HTTP endpoints may be called: HOST, HOST:PORT, *.DOMAIN,\n"
+        "                          with commas between them\n"
+        "  --endpoints-allow-private  they may have loopback and private addresses\n"
+        "  --endpoints-secrets FILE   lines of NAME = SECRET, which no other user may read\n"
+        "  --endpoints-ca FILE     the certificates that they are checked by (PEM)\n"
         "  --config FILE      lines of \"key = value\"; the keys are the options\n"
         "  --config-check     print each setting and its source, and exit\n",
     .notes = "Without --insecure clients log in as admin with the secret that the first start "
@@ -304,7 +316,8 @@ const struct command command_serve = {
              "A flag\ncomes before the environment, that before the file.\n",
     .options = "listen unix tls-cert tls-key secret-dir insecure insecure-any-address "
                "allow-deploy no-run advertise-host advertise-port connections-max "
-               "connections-per-address-max config "
+               "connections-per-address-max endpoints-allow endpoints-allow-private "
+               "endpoints-secrets endpoints-ca config "
                "config-check ",
     .run = run_serve,
 };

@@ -9,6 +9,8 @@
 #endif
 #ifdef FCT_WITH_SAGA
 #include <factum/sagas.h>
+
+#include "cli/serve_endpoints.h"
 #endif
 
 #ifdef FCT_WITH_SQL
@@ -31,13 +33,13 @@ static factum_status open_hosted_sagas(factum_store *store, const char *path,
 }
 #endif
 
-factum_status hosts_open(factum_store *store, const char *directory, const factum_log_sink *log,
-                         struct hosts *hosts, factum_error *err)
+factum_status hosts_open(factum_store *store, const struct fct_config *config,
+                         const factum_log_sink *log, struct hosts *hosts, factum_error *err)
 {
     char path[PATH_MAX];
     factum_status status = FACTUM_OK;
-    *hosts = (struct hosts){NULL, NULL};
-    int len = snprintf(path, sizeof path, "%s/models", directory);
+    *hosts = (struct hosts){NULL, NULL, NULL};
+    int len = snprintf(path, sizeof path, "%s/models", config->store);
     if (len < 0 || (size_t)len >= sizeof path) {
         (void)snprintf(err->text, sizeof err->text, "the path of the store is too long");
         return FACTUM_INVALID;
@@ -51,6 +53,15 @@ factum_status hosts_open(factum_store *store, const char *directory, const factu
     if (status == FACTUM_OK) {
         status = open_hosted_sagas(store, path, log, hosts, err);
     }
+    if (status == FACTUM_OK) {
+        status = serve_endpoints_open(store, config, log, &hosts->endpoints, err);
+    }
+#else
+    if (status == FACTUM_OK && config->endpoints.allow != NULL) {
+        (void)snprintf(err->text, sizeof err->text,
+                       "endpoints-allow: this program was built without sagas");
+        status = FACTUM_UNSUPPORTED;
+    }
 #endif
     if (status != FACTUM_OK) {
         hosts_close(hosts);
@@ -61,6 +72,8 @@ factum_status hosts_open(factum_store *store, const char *directory, const factu
 void hosts_close(struct hosts *hosts)
 {
 #ifdef FCT_WITH_SAGA
+    factum_endpoints_close(hosts->endpoints);
+    hosts->endpoints = NULL;
     factum_sagas_close(hosts->sagas);
     hosts->sagas = NULL;
 #endif

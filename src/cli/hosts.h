@@ -1,17 +1,20 @@
-/* hosts.h - what a served store runs besides: read models, and sagas. Layer: cli. */
+/* hosts.h - what a served store runs besides: read models, sagas, HTTP endpoints of sagas. Layer: cli. */
 #ifndef FCT_CLI_HOSTS_H
 #define FCT_CLI_HOSTS_H
 
 #include <factum/store.h>
 
+#include "server/config.h"
+
 struct hosts {
     struct factum_models *models; /* NULL: none, or built without SQLite */
-    struct factum_sagas *sagas;   /* NULL: none, or built without sagas */
+    struct factum_sagas *sagas;   /* NULL: none, or built without sagas; so is the next */
+    struct factum_endpoints *endpoints;
 };
 
-/* Opens what is in |directory|/models. All NULL on failure. */
-factum_status hosts_open(factum_store *store, const char *directory, const factum_log_sink *log,
-                         struct hosts *hosts, factum_error *err);
+/* Opens what is in "models" of the store's directory. All NULL on failure. */
+factum_status hosts_open(factum_store *store, const struct fct_config *config,
+                         const factum_log_sink *log, struct hosts *hosts, factum_error *err);
 /* Before the store is closed. */
 void hosts_close(struct hosts *hosts);
 

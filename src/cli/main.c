@@ -26,6 +26,7 @@ const struct command *const commands[] = {
 #endif
 #ifdef FCT_WITH_SAGA
     &command_saga,
+    &command_endpoint,
 #endif
 #ifdef FCT_WITH_SERVER
     &command_serve,       &command_ping,

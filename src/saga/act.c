@@ -30,10 +30,14 @@
 const char *factum_saga_verb_name(factum_saga_verb verb)
 {
     static const char *const names[] = {
-        [FACTUM_SAGA_RETRY] = "retry",           [FACTUM_SAGA_EDIT] = "edit",
-        [FACTUM_SAGA_SKIP] = "skip",             [FACTUM_SAGA_UNDO] = "undo",
-        [FACTUM_SAGA_COMPLETE] = "complete",     [FACTUM_SAGA_CANCEL] = "cancel",
-        [FACTUM_SAGA_TIMER_MOVE] = "move-timer", [FACTUM_SAGA_TIMER_CANCEL] = "cancel-timer",
+        [FACTUM_SAGA_RETRY] = "retry",
+        [FACTUM_SAGA_EDIT] = "edit",
+        [FACTUM_SAGA_SKIP] = "skip",
+        [FACTUM_SAGA_UNDO] = "undo",
+        [FACTUM_SAGA_COMPLETE] = "complete",
+        [FACTUM_SAGA_CANCEL] = "cancel",
+        [FACTUM_SAGA_TIMER_MOVE] = "move-timer",
+        [FACTUM_SAGA_TIMER_CANCEL] = "cancel-timer",
     };
     size_t at = (size_t)verb;
     return at > 0 && at < sizeof names / sizeof names[0] ? names[at] : "";
@@ -99,8 +103,8 @@ static int takes_step(factum_saga_verb verb)
 
 static bool needs_operator(uint8_t phase)
 {
-    return phase == FCT_STEP_ASKED || phase == FCT_STEP_BLOCKED ||
-           phase == FCT_STEP_UNDO_STUCK || phase == FCT_STEP_UNDO_SILENT;
+    return phase == FCT_STEP_ASKED || phase == FCT_STEP_BLOCKED || phase == FCT_STEP_UNDO_STUCK ||
+           phase == FCT_STEP_UNDO_SILENT;
 }
 
 /* The only step that is stuck; NONE if there is not exactly one. */
@@ -138,8 +142,8 @@ static factum_status find_slot(struct acting *a, uint8_t *slot)
                         verb);
     }
     *slot = fct_saga_slot(instance->saga, request->step);
-    bool deadline = is_timer_verb(request->verb) &&
-                    fct_slice_equal(request->step, FCT_SLICE("deadline"));
+    bool deadline =
+        is_timer_verb(request->verb) && fct_slice_equal(request->step, FCT_SLICE("deadline"));
     if (*slot == FCT_SLOT_NONE && !deadline) {
         return fct_fail(a->err, FACTUM_NOT_FOUND, "%s: saga %.*s has no step %.*s", verb,
                         FCT_FMT(instance->key.name), FCT_FMT(request->step));
@@ -258,8 +262,8 @@ static factum_status fail_with_last(const struct fct_look *look, factum_status s
     char at[FACTUM_TIME_TEXT_SIZE];
     factum_time_format(look->instance.changed, at);
     return fct_fail(err, status, "%s; the last event is %s, revision %" PRIu64 "%s%s, at %s", text,
-                    look->last_type, look->instance.revision, look->last_by[0] != '\0' ? ", by " : "",
-                    look->last_by, at);
+                    look->last_type, look->instance.revision,
+                    look->last_by[0] != '\0' ? ", by " : "", look->last_by, at);
 }
 
 static factum_status refuse_revision(const struct fct_look *look, factum_error *err)
@@ -299,8 +303,8 @@ static factum_status decide_act(struct acting *a, int64_t now)
     if (a->append == NULL) {
         return fct_arena_status(&a->arena, "saga: an act", a->err);
     }
-    status = fct_instance_step(instance, instance->saga, &a->input, now, &a->arena, a->append,
-                               &why);
+    status =
+        fct_instance_step(instance, instance->saga, &a->input, now, &a->arena, a->append, &why);
     if (status == FACTUM_CONDITION_FAILED) {
         return fail_with_last(&a->look, status, why.text, a->err);
     }
@@ -335,19 +339,18 @@ static factum_status append_act(struct acting *a)
     } else if (status == FACTUM_WRONG_REVISION) {
         status = refuse_late(a);
     } else if (status == FACTUM_KEY_CONFLICT) {
-        status = fct_fail(a->err, status,
-                          "%s: the participant has acted on the command already: wait for its "
-                          "answer, or look for it (key %.*s)",
-                          factum_saga_verb_name(a->request->verb),
-                          FCT_FMT(request->idempotency_key));
+        status =
+            fct_fail(a->err, status,
+                     "%s: the participant has acted on the command already: wait for its "
+                     "answer, or look for it (key %.*s)",
+                     factum_saga_verb_name(a->request->verb), FCT_FMT(request->idempotency_key));
     }
     return status;
 }
 
 static factum_status act_on_saga(struct acting *a)
 {
-    factum_status status =
-        fct_look_open(a->store, a->request->saga_id, NULL, &a->look, a->err);
+    factum_status status = fct_look_open(a->store, a->request->saga_id, NULL, &a->look, a->err);
     if (status == FACTUM_OK) {
         status = decide_act(a, factum_now(a->store));
     }

@@ -104,8 +104,8 @@ static bool is_said(const struct fct_change *change)
 static void say_timer(struct saying *s, const struct fct_change *change)
 {
     char due[FACTUM_TIME_TEXT_SIZE];
-    factum_slice name = change->slot == FCT_SLOT_NONE ? FCT_SLICE("deadline")
-                                                       : s->saga->slots[change->slot].name;
+    factum_slice name =
+        change->slot == FCT_SLOT_NONE ? FCT_SLICE("deadline") : s->saga->slots[change->slot].name;
     if (change->kind == FCT_CHANGE_TIMER_CANCELLED) {
         say(s, "the timer of %.*s is gone: nothing ends the wait but an answer or an operator",
             FCT_FMT(name));
@@ -205,8 +205,8 @@ static void say_if(struct following *f, const char *what, const struct fct_saga_
         f->outcome->count == 0) {
         return;
     }
-    factum_slice name = input->slot == FCT_SLOT_NONE ? FCT_SLICE("the deadline")
-                                                      : s->saga->slots[input->slot].name;
+    factum_slice name =
+        input->slot == FCT_SLOT_NONE ? FCT_SLICE("the deadline") : s->saga->slots[input->slot].name;
     s->any = false;
     say(s, "If %s%.*s %s:", input->undo ? "the undo of " : "", FCT_FMT(name), what);
     say_changes(s, f->state, f->outcome);

@@ -112,8 +112,7 @@ factum_status factum_saga_check(const factum_saga *saga, const factum_saga_bound
         return status;
     }
     fct_check_setup_init(&setup, &saga->plan, within.generations, within.acts);
-    status =
-        fct_check_explore(&setup, within.state_max, progress, fct_mem_heap(), &found, err);
+    status = fct_check_explore(&setup, within.state_max, progress, fct_mem_heap(), &found, err);
     if (status != FACTUM_OK) {
         return status;
     }

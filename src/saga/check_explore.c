@@ -415,8 +415,7 @@ static factum_status prove_ends(struct explorer *e)
             }
         }
     }
-    return open == 0 ? FACTUM_OK
-                     : tell_run(e, first, "S7 from here on it can never end", false);
+    return open == 0 ? FACTUM_OK : tell_run(e, first, "S7 from here on it can never end", false);
 }
 
 /* ---- the entry ------------------------------------------------------------------------------- */

@@ -34,8 +34,7 @@ static void one_key(uint8_t keys[FCT_CHECK_KEYS], enum fct_key_state state)
     keys[0] = (uint8_t)state;
 }
 
-static void forget_past(const struct fct_check_setup *setup, uint8_t slot,
-                        struct fct_world_slot *w)
+static void forget_past(const struct fct_check_setup *setup, uint8_t slot, struct fct_world_slot *w)
 {
     struct fct_step_state *step = &w->step;
     if (step->phase == FCT_STEP_IDLE || step->phase == FCT_STEP_DONE ||
@@ -165,7 +164,8 @@ void fct_check_setup_init(struct fct_check_setup *setup, const struct fct_saga_p
     for (uint32_t i = 0; i < plan->step_count + 2u; i++) {
         struct fct_retry *retry = &setup->plan.steps[i].retry;
         retry->times = retry->times > generations ? generations : retry->times;
-        if (i < plan->step_count || (i == FCT_SLOT_DONE(plan) ? plan->has_done : plan->has_undone)) {
+        if (i < plan->step_count ||
+            (i == FCT_SLOT_DONE(plan) ? plan->has_done : plan->has_undone)) {
             setup->slots[setup->slot_count++] = (uint8_t)i;
         }
     }

@@ -229,8 +229,8 @@ static void put_run(struct printer *p, const struct fct_check_found *found)
     fct_world_init(&p->world);
     put_line(p, titles);
     for (uint32_t i = 0; i < found->run_count; i++) {
-        enum fct_check_result result = fct_world_step(p->setup, &p->world, &found->run[i],
-                                                      &p->next, &p->out, &rule);
+        enum fct_check_result result =
+            fct_world_step(p->setup, &p->world, &found->run[i], &p->next, &p->out, &rule);
         FCT_ASSERT(result != FCT_CHECK_IDLE);
         put_row(p, i + 1, &found->run[i]);
         p->world = p->next;
@@ -259,8 +259,7 @@ static factum_status put_command(const struct factum_saga *saga,
     return fct_buf_printf(to, "  - {%s: %.*s/%s/%u%s%s%s}\n", handled ? "handle" : "deliver",
                           FCT_FMT(slot_name(saga, input->slot)), input->undo ? "undo" : "do",
                           input->generation, handled ? ", answer: " : "",
-                          handled ? word(input->ok) : "",
-                          input->outside ? ", outside: true" : "");
+                          handled ? word(input->ok) : "", input->outside ? ", outside: true" : "");
 }
 
 static factum_status put_act(const struct factum_saga *saga, const struct fct_check_input *input,

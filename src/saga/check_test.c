@@ -35,8 +35,8 @@ static struct fct_plan_step *add_step(struct fct_saga_plan *plan, uint8_t stage,
 static void end_plan(struct fct_saga_plan *plan, bool has_done, bool has_undone)
 {
     for (uint32_t i = plan->step_count; i < plan->step_count + 2; i++) {
-        plan->steps[i] = (struct fct_plan_step){.within = SECOND,
-                                                .retry = {.from = SECOND, .to = SECOND}};
+        plan->steps[i] =
+            (struct fct_plan_step){.within = SECOND, .retry = {.from = SECOND, .to = SECOND}};
     }
     plan->has_done = has_done;
     plan->has_undone = has_undone;
@@ -176,10 +176,8 @@ static factum_status undo_at_once(const struct fct_saga_plan *plan,
         }
         for (uint8_t slot = 0; slot < plan->step_count; slot++) {
             if (out->state.steps[slot].phase == FCT_STEP_DONE) {
-                const struct fct_change undo = {.kind = FCT_CHANGE_UNDO_STARTED,
-                                                .slot = slot,
-                                                .generation = 1,
-                                                .attempt = 1};
+                const struct fct_change undo = {
+                    .kind = FCT_CHANGE_UNDO_STARTED, .slot = slot, .generation = 1, .attempt = 1};
                 out->changes[out->count++] = undo;
                 fct_saga_evolve(plan, &out->state, &undo);
             }
@@ -275,8 +273,8 @@ static void the_count_of_states_of_a_single_step_is_as_before(void **state)
         bool plain;
         uint64_t states;
     } cases[] = {
-        {0, false, 62}, {0, true, 72}, {1, false, 184}, {1, true, 236}, {2, false, 314},
-        {2, true, 426},
+        {0, false, 62}, {0, true, 72},   {1, false, 184},
+        {1, true, 236}, {2, false, 314}, {2, true, 426},
     };
     struct fct_saga_plan plan = chain(1);
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {

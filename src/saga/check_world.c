@@ -22,8 +22,8 @@
 /* A step whose effect must be gone when the saga is undone. */
 static bool must_go(const struct fct_saga_plan *plan, uint8_t slot)
 {
-    return slot < plan->step_count && (plan->steps[slot].has_undo || slot == plan->pivot ||
-                                       fct_plan_is_forward(plan, slot));
+    return slot < plan->step_count &&
+           (plan->steps[slot].has_undo || slot == plan->pivot || fct_plan_is_forward(plan, slot));
 }
 
 /* ---- between worlds and states --------------------------------------------------------------- */
@@ -89,8 +89,7 @@ static bool send_commands(const struct fct_saga_outcome *out, struct fct_world *
     return true;
 }
 
-static const char *broken_stuck(const struct fct_check_setup *setup,
-                                const struct fct_world *next)
+static const char *broken_stuck(const struct fct_check_setup *setup, const struct fct_world *next)
 {
     for (uint32_t i = 0; i < setup->slot_count; i++) {
         uint8_t slot = setup->slots[i];

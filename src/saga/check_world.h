@@ -37,8 +37,8 @@ enum fct_effect { FCT_EFFECT_NONE, FCT_EFFECT_HAS, FCT_EFFECT_UNDONE };
 struct fct_world_slot {
     struct fct_step_state step; /* |attempts| no higher than it matters */
     bool timer;
-    bool loser; /* undone because another step of its stage was the first */
-    uint8_t effect; /* enum fct_effect */
+    bool loser;                  /* undone because another step of its stage was the first */
+    uint8_t effect;              /* enum fct_effect */
     uint8_t dos[FCT_CHECK_KEYS]; /* enum fct_key_state, of generation 1, 2 ... */
     uint8_t undos[FCT_CHECK_KEYS];
 };
@@ -48,7 +48,7 @@ struct fct_world {
     uint8_t stage;
     bool late;
     bool deadline; /* its timer is set */
-    uint8_t acts; /* of operators so far */
+    uint8_t acts;  /* of operators so far */
     struct fct_world_slot slots[FCT_SAGA_SLOTS_MAX];
 };
 
@@ -60,8 +60,8 @@ struct fct_check_setup {
     uint32_t acts;
     bool no_tombstone; /* participants that are wrong, for tests */
     bool no_dedupe;
-    bool no_reduction; /* states that can go on only in equal ways are not merged */
-    uint32_t slot_count; /* of |slots| */
+    bool no_reduction;                 /* states that can go on only in equal ways are not merged */
+    uint32_t slot_count;               /* of |slots| */
     uint8_t slots[FCT_SAGA_SLOTS_MAX]; /* the steps, and those calls at the end that there are */
     uint8_t twin_of[FCT_SAGA_SLOTS_MAX]; /* the first of its equal neighbours */
 };

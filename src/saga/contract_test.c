@@ -181,7 +181,7 @@ static void expect_failed(struct fixture *f, const char *wanted)
     assert_int_equal(f->report.passed, passed);
 }
 
-/* ---- participants ------------------------------------------------------------------------------ */
+/* ---- participants ---------------------------------------------------------------------------- */
 
 TEST(a_participant_that_keeps_to_the_rules_passes)
 {
@@ -267,7 +267,7 @@ TEST(each_mistake_is_found)
                      "undo-first tombstone goes-on");
 }
 
-/* ---- arguments --------------------------------------------------------------------------------- */
+/* ---- arguments ------------------------------------------------------------------------------- */
 
 static bool stop_at_once(void *data, uint64_t done, uint64_t total)
 {

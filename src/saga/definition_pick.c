@@ -49,11 +49,9 @@ static bool pick_is_path(const struct fct_yaml *node)
 factum_status fct_saga_load_path(const struct fct_loader *loader, const struct fct_yaml *node,
                                  struct fct_path **path)
 {
-    if (!pick_is_path(node)) {
-        return fct_saga_load_fail(
-            loader, FACTUM_INVALID, node->mark, "path",
-            "here is no path: write such as .orderId, with a dot before it and "
-            "without quotes");
+    if (node->kind != FCT_YAML_SCALAR || node->text.len == 0 || node->text.ptr[0] != '.') {
+        return fct_saga_load_fail(loader, FACTUM_INVALID, node->mark, "path",
+                                  "here is no path: write such as .orderId, with a dot before it");
     }
     return pick_compile(loader, node->mark, node->text, path);
 }

@@ -2,8 +2,8 @@
  * the fields that it picks, and what it gives to commands. Layer: saga. See definition_int.h.
  *
  * The schema of a command is that of "command:SERVICE/SERVICE.Command", or else that of
- * "SERVICE.Command". That of an event is that of "TYPE", or else that of "CATEGORY/TYPE" if there is
- * one category only: from several, it is known that the type exists, and no more.
+ * "SERVICE.Command". That of an event is that of "TYPE", or else that of "CATEGORY/TYPE" if there
+ * is one category only: from several, it is known that the type exists, and no more.
  *
  * What a schema says of a path is the business of projection/shape.h, which does not guess. The
  * members that a command requires are looked for in "required" of the schema itself and of its

@@ -1,6 +1,7 @@
 /* definition_value.c - the small values of a definition: names, types, durations, and mappings of
  * known keys. Layer: saga. See definition_int.h. */
 #include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "codec/json.h"
@@ -53,13 +54,13 @@ static bool value_is_plain(const struct fct_yaml *node)
 factum_status fct_saga_load_name(const struct fct_loader *loader, const struct fct_yaml *node,
                                  const char *what, factum_slice *name)
 {
+    char right[128];
     if (node->kind != FCT_YAML_SCALAR || !fct_saga_name_valid(node->text)) {
-        return fct_saga_load_fail(
-            loader, FACTUM_INVALID, node->mark, "name",
-            "\"%.*s\" is no name of %s: write a small letter, then small letters, "
-            "digits and _, %d at most",
-            node->kind == FCT_YAML_SCALAR ? fct_fmt_size(node->text) : 0,
-            (const char *)node->text.ptr, what, FACTUM_SAGA_NAME_MAX);
+        (void)snprintf(right, sizeof right,
+                       "the name of %s is a small letter, then small letters, digits and _, %d at "
+                       "most",
+                       what, FACTUM_SAGA_NAME_MAX);
+        return value_fail(loader, node, "name", right);
     }
     *name = node->text;
     return FACTUM_OK;
@@ -145,7 +146,7 @@ factum_status fct_saga_load_bool(const struct fct_loader *loader, const struct f
     *value = fct_yaml_is_word(node, "true");
     return *value || fct_yaml_is_word(node, "false")
                ? FACTUM_OK
-               : value_fail(loader, node, "value", "write true or false");
+               : value_fail(loader, node, "value", "write true or false, without quotes");
 }
 
 /* The digits at the beginning of |text|, 18 at most; *size is how many. */
@@ -163,13 +164,14 @@ static uint64_t value_digits(factum_slice text, size_t *size)
 factum_status fct_saga_load_whole(const struct fct_loader *loader, const struct fct_yaml *node,
                                   uint64_t least, uint64_t most, uint64_t *value)
 {
+    char right[96];
     size_t digits = 0;
     uint64_t found = value_is_plain(node) ? value_digits(node->text, &digits) : 0;
     if (digits == 0 || digits != node->text.len || found < least || found > most) {
-        return fct_saga_load_fail(
-            loader, FACTUM_INVALID, node->mark, "number",
-            "\"%.*s\" is not right: write a whole number from %" PRIu64 " to %" PRIu64,
-            fct_fmt_size(node->text), (const char *)node->text.ptr, least, most);
+        (void)snprintf(right, sizeof right,
+                       "write a whole number from %" PRIu64 " to %" PRIu64 "%s", least, most,
+                       node->plain ? "" : ", without quotes");
+        return value_fail(loader, node, "number", right);
     }
     *value = found;
     return FACTUM_OK;
@@ -187,7 +189,7 @@ factum_status fct_saga_load_duration(const struct fct_loader *loader, const stru
                  {"h", INT64_C(3600000000000)},
                  {"d", VALUE_DAY}};
     size_t digits = 0;
-    uint64_t value = value_is_plain(node) ? value_digits(node->text, &digits) : 0;
+    uint64_t value = value_is_text(node) ? value_digits(node->text, &digits) : 0;
     for (size_t i = 0; i < sizeof units / sizeof *units && value > 0; i++) {
         uint64_t most = (uint64_t)(VALUE_DAYS_MAX * VALUE_DAY / units[i].size);
         if (fct_slice_equal(fct_slice_from(node->text, digits), factum_slice_from(units[i].name)) &&
@@ -207,7 +209,7 @@ factum_status fct_saga_load_word(const struct fct_loader *loader, const struct f
     char all[96];
     size_t used = 0;
     for (unsigned i = 0; words[i] != NULL; i++) {
-        if (fct_yaml_is_word(node, words[i])) {
+        if (fct_yaml_is_text(node, words[i])) {
             *index = i;
             return FACTUM_OK;
         }
@@ -291,7 +293,7 @@ static factum_status retry_read_times(struct fct_loader *loader, const struct fc
     struct fct_retry_said *retry = into;
     uint64_t times = 0;
     retry->times = true;
-    factum_status status = fct_yaml_is_word(value, "forever")
+    factum_status status = fct_yaml_is_text(value, "forever")
                                ? FACTUM_OK
                                : fct_saga_load_whole(loader, value, 1, VALUE_TRIES_MAX, &times);
     retry->value.times = (uint32_t)times;

@@ -81,7 +81,7 @@ static factum_status step_read_undo(struct fct_loader *loader, const struct fct_
 {
     struct fct_step_said *step = into;
     step->undo_mark = value->mark;
-    step->undo_none = fct_yaml_is_word(value, "none");
+    step->undo_none = fct_yaml_is_text(value, "none");
     return step->undo_none ? FACTUM_OK : fct_saga_load_command(loader, value, &step->text.undo);
 }
 
@@ -214,12 +214,12 @@ static factum_status load_step(struct fct_loader *loader, const struct fct_yaml 
 static factum_status item_refuse(const struct fct_loader *loader, const struct fct_yaml *key,
                                  bool inside)
 {
-    if (fct_yaml_is_word(key, "choose") || fct_yaml_is_word(key, "wait")) {
+    if (fct_yaml_is_text(key, "choose") || fct_yaml_is_text(key, "wait")) {
         return fct_saga_load_fail(loader, FACTUM_UNSUPPORTED, key->mark, "later",
                                   "\"%.*s\" comes later: this version does not know it yet",
                                   FCT_FMT(key->text));
     }
-    if (inside && fct_yaml_is_word(key, "parallel")) {
+    if (inside && fct_yaml_is_text(key, "parallel")) {
         return fct_saga_load_fail(
             loader, FACTUM_INVALID, key->mark, "parallel",
             "parallel stands inside parallel: put its steps into the outer one, "
@@ -314,7 +314,7 @@ static factum_status load_item(struct fct_loader *loader, const struct fct_yaml 
     }
     struct fct_stage_said *stage = &loader->stages[loader->stage_count++];
     stage->mark = key->mark;
-    return fct_yaml_is_word(key, "parallel") ? load_parallel(loader, key, stage)
+    return fct_yaml_is_text(key, "parallel") ? load_parallel(loader, key, stage)
                                              : load_step(loader, key);
 }
 
@@ -455,7 +455,7 @@ static factum_status head_read_mode(struct fct_loader *loader, const struct fct_
     static const char *const words[] = {"orchestrate", NULL};
     unsigned index;
     (void)into;
-    if (fct_yaml_is_word(value, "choreograph")) {
+    if (fct_yaml_is_text(value, "choreograph")) {
         return fct_saga_load_fail(
             loader, FACTUM_UNSUPPORTED, value->mark, "later",
             "\"mode: choreograph\" comes later: this version does not know it "

@@ -75,8 +75,7 @@ static bool read_deployed(const factum_event *event, factum_slice name, factum_a
         .position = event->position,
     };
     if (!fct_slice_equal(event->type, FCT_SLICE(DEPLOYED_TYPE)) ||
-        factum_json_parse(event->data, NULL, nodes, DEPLOYED_NODES_MAX, &json, NULL) !=
-            FACTUM_OK) {
+        factum_json_parse(event->data, NULL, nodes, DEPLOYED_NODES_MAX, &json, NULL) != FACTUM_OK) {
         return false;
     }
     uint32_t forced = factum_json_find(&json, FACTUM_JSON_ROOT, FCT_SLICE("forced"));
@@ -128,8 +127,8 @@ static void take_deployed(struct deployed_reader *reader, const factum_saga_depl
     reader->newest = deployed->version;
     reader->newest_revision = deployed->revision;
     reader->newest_position = deployed->position;
-    (void)snprintf(reader->newest_hash, sizeof reader->newest_hash, "%.*s",
-                   (int)deployed->hash.len, (const char *)deployed->hash.ptr);
+    (void)snprintf(reader->newest_hash, sizeof reader->newest_hash, "%.*s", (int)deployed->hash.len,
+                   (const char *)deployed->hash.ptr);
     if (reader->each != NULL) {
         reader->stopped = !reader->each->each(reader->each->data, deployed);
     }
@@ -232,12 +231,11 @@ static factum_status check_before(const struct factum_saga *saga,
     if (status != FACTUM_OK || report->sound || options->forced) {
         return status;
     }
-    return report->complete
-               ? fct_fail(err, FACTUM_CONDITION_FAILED, "%.*s can end half done: %s",
-                          FCT_FMT(saga->name), report->broken_rule)
-               : fct_fail(err, FACTUM_CONDITION_FAILED,
-                          "%.*s: the check was not complete after %" PRIu64 " states",
-                          FCT_FMT(saga->name), report->state_count);
+    return report->complete ? fct_fail(err, FACTUM_CONDITION_FAILED, "%.*s can end half done: %s",
+                                       FCT_FMT(saga->name), report->broken_rule)
+                            : fct_fail(err, FACTUM_CONDITION_FAILED,
+                                       "%.*s: the check was not complete after %" PRIu64 " states",
+                                       FCT_FMT(saga->name), report->state_count);
 }
 
 static void put_some(factum_json_writer *to, const char *name, factum_slice text)
@@ -315,9 +313,8 @@ static factum_status append_deployed(factum_store *store, const struct factum_sa
 
 /* As factum_saga_deploy, with everything there. */
 static factum_status deploy_saga(factum_store *store, const struct factum_saga *saga,
-                                 const factum_saga_deploy_options *options,
-                                 factum_act_result *done, factum_saga_report *report,
-                                 factum_error *err)
+                                 const factum_saga_deploy_options *options, factum_act_result *done,
+                                 factum_saga_report *report, factum_error *err)
 {
     struct deployed_reader reader = {.any = false};
     factum_status status = read_definition(store, saga->name, options->act.call, &reader, err);
@@ -333,15 +330,14 @@ static factum_status deploy_saga(factum_store *store, const struct factum_saga *
     if (status == FACTUM_OK) {
         status = check_before(saga, options, report, err);
     }
-    return status == FACTUM_OK ? append_deployed(store, saga, options, report->state_count,
-                                                 &reader, done, err)
-                               : status;
+    return status == FACTUM_OK
+               ? append_deployed(store, saga, options, report->state_count, &reader, done, err)
+               : status;
 }
 
 factum_status factum_saga_deploy(factum_store *store, const factum_saga *saga,
-                                 const factum_saga_deploy_options *given,
-                                 factum_act_result *result, factum_saga_report *report,
-                                 factum_error *err)
+                                 const factum_saga_deploy_options *given, factum_act_result *result,
+                                 factum_saga_report *report, factum_error *err)
 {
     factum_saga_deploy_options options;
     factum_act_result done = {.size = sizeof done};
@@ -389,8 +385,7 @@ static factum_status list_definitions(factum_store *store, const factum_saga_dep
         return status;
     }
     while (!reader.stopped && (status = factum_list_next(list, &entry, err)) == FACTUM_OK) {
-        factum_slice name =
-            fct_slice_from(entry.name, sizeof FCT_SAGA_DEFINITION_PREFIX - 1);
+        factum_slice name = fct_slice_from(entry.name, sizeof FCT_SAGA_DEFINITION_PREFIX - 1);
         if (!fct_saga_name_valid(name)) {
             continue; /* a stream of another name */
         }

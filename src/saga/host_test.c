@@ -132,26 +132,24 @@ static void start_service(struct fixture *f, struct service service)
 
 static void start_services(struct fixture *f, bool with_payment)
 {
-    start_service(f, (struct service){
-                         .name = "stock",
-                         .answers = {{"stock.ReserveStock", "StockReserved",
-                                      "{\"reservationId\":\"r1\"}"},
-                                     {"stock.ReleaseStock", "StockReleased", "{}"}}});
-    start_service(f, (struct service){
-                         .name = "shipping",
-                         .answers = {{"shipping.HandOver", "OrderShipped",
-                                      "{\"trackingNo\":\"T-1\"}"}}});
-    start_service(
-        f, (struct service){.name = "mail",
-                            .answers = {{"mail.SendReceipt", "ReceiptSent", "{}"}}});
+    start_service(f, (struct service){.name = "stock",
+                                      .answers = {{"stock.ReserveStock", "StockReserved",
+                                                   "{\"reservationId\":\"r1\"}"},
+                                                  {"stock.ReleaseStock", "StockReleased", "{}"}}});
+    start_service(f, (struct service){.name = "shipping",
+                                      .answers = {{"shipping.HandOver", "OrderShipped",
+                                                   "{\"trackingNo\":\"T-1\"}"}}});
+    start_service(f, (struct service){.name = "mail",
+                                      .answers = {{"mail.SendReceipt", "ReceiptSent", "{}"}}});
     start_service(f, (struct service){.name = "order",
                                       .answers = {{"order.Complete", "OrderCompleted", "{}"},
                                                   {"order.Reject", "OrderRejected", "{}"}}});
     if (with_payment) {
-        start_service(f, (struct service){.name = "payment",
-                                          .answers = {{"payment.Charge", "PaymentReceived",
-                                                       "{\"paymentId\":\"p1\"}"},
-                                                      {"payment.Refund", "PaymentRefunded", "{}"}}});
+        start_service(
+            f, (struct service){
+                   .name = "payment",
+                   .answers = {{"payment.Charge", "PaymentReceived", "{\"paymentId\":\"p1\"}"},
+                               {"payment.Refund", "PaymentRefunded", "{}"}}});
     }
 }
 
@@ -230,9 +228,8 @@ static void types_of(struct fixture *f, const char *stream, const char *prefix, 
     factum_cursor *cursor;
     factum_event event;
     text[0] = '\0';
-    const factum_read_request request = {.size = sizeof request,
-                                         .source = FACTUM_SOURCE_STREAM,
-                                         .name = factum_slice_from(stream)};
+    const factum_read_request request = {
+        .size = sizeof request, .source = FACTUM_SOURCE_STREAM, .name = factum_slice_from(stream)};
     if (factum_read(f->store, &request, &cursor, &f->err) != FACTUM_OK) {
         return;
     }
@@ -307,8 +304,7 @@ TEST(a_silent_payment_is_undone_before_it_can_happen)
     wait_for(f, "44", "SagaUndone");
     types_of(f, "command:payment-order_fulfilment-44", "", text, sizeof text);
     /* It takes the do first, late, then its undo. */
-    assert_string_equal(text,
-                        "payment.Charge payment.Refund PaymentReceived PaymentRefunded ");
+    assert_string_equal(text, "payment.Charge payment.Refund PaymentReceived PaymentRefunded ");
 }
 
 TEST(sagas_go_on_after_a_restart)

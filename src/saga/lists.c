@@ -37,7 +37,7 @@
 #define WITHOUT_STEP "replace(stuck, ',' || :step || ',', ',')"
 #define SET_STUCK(list)                                                                            \
     ", stuck = " list ", status = CASE WHEN open = 0 OR " list " = ',' THEN phase ELSE 'stuck' "   \
-                                                               "END"
+    "END"
 #define ENDED(phase)                                                                               \
     CHANGE ", phase = '" phase "', status = '" phase "', open = 0" OWN_ROW ";\n"                   \
            "DELETE FROM {{saga_timers}}" OWN_ROW ";\n"

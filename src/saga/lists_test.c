@@ -115,10 +115,10 @@ static struct fct_saga_input draw_input(struct world *world, const struct fct_in
         input.slot = draw(world, 20) == 0 ? FCT_SLOT_NONE : input.slot;
     } else {
         input.kind = (uint8_t)(FCT_INPUT_RETRY + draw(world, 8));
-        bool whole = input.kind == FCT_INPUT_COMPLETE || input.kind == FCT_INPUT_CANCEL ||
-                     input.kind == FCT_INPUT_EDIT ||
-                     (input.kind != FCT_INPUT_RETRY && input.kind != FCT_INPUT_SKIP &&
-                      draw(world, 2) == 0);
+        bool whole =
+            input.kind == FCT_INPUT_COMPLETE || input.kind == FCT_INPUT_CANCEL ||
+            input.kind == FCT_INPUT_EDIT ||
+            (input.kind != FCT_INPUT_RETRY && input.kind != FCT_INPUT_SKIP && draw(world, 2) == 0);
         input.slot = whole ? FCT_SLOT_NONE : input.slot;
         input.due = INT64_C(2000000000000000000) + draw(world, 1000);
     }
@@ -141,8 +141,8 @@ static void give(struct world *world, struct fct_instance *instance,
                                         .reason = FCT_SLICE("a test"),
                                         .refused_slot = FCT_SLOT_NONE};
     factum_arena_init(&arena, 0);
-    factum_status status = fct_instance_step(instance, world->saga, &what, 1000, &arena, &append,
-                                             &err);
+    factum_status status =
+        fct_instance_step(instance, world->saga, &what, 1000, &arena, &append, &err);
     if (status != FACTUM_CONDITION_FAILED && status != FACTUM_INVALID) {
         assert_ok(status, err);
         if (append.outcome.count > 0) {
@@ -232,8 +232,8 @@ static bool compare_timer(void *data, const factum_saga_timer *timer)
     struct world *world = data;
     const struct fct_instance *instance = instance_of(world, timer->id);
     uint8_t slot = fct_saga_slot(world->saga, timer->timer);
-    const struct fct_saga_timer *fold = slot == FCT_SLOT_NONE ? &instance->state.deadline
-                                                               : &instance->state.timers[slot];
+    const struct fct_saga_timer *fold =
+        slot == FCT_SLOT_NONE ? &instance->state.deadline : &instance->state.timers[slot];
     assert_int_equal(timer->due, fold->due);
     assert_int_equal(timer->wait, fold->wait);
     world->seen++;
@@ -330,7 +330,8 @@ TEST(what_others_call_by_the_same_names_is_not_listed)
     struct world *world = *state;
     factum_error err;
     size_t count = 0;
-    static const char *const streams[] = {"order-1", "sagb:order-1", "saga:", "saga:-1", "Saga:a-1"};
+    static const char *const streams[] = {"order-1", "sagb:order-1", "saga:", "saga:-1",
+                                          "Saga:a-1"};
     static const char *const types[] = {"SagaStarted", "StepStarted", "TimerSet", "ReplyRecorded",
                                         "SagaDone"};
     for (size_t i = 0; i < 25; i++) {

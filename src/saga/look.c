@@ -86,8 +86,8 @@ factum_status fct_look_open(factum_store *store, factum_slice saga_id,
     factum_cursor *cursor = NULL;
     memset(look, 0, sizeof *look);
     if (!fct_saga_key_read(saga_id, &key)) {
-        return fct_fail(err, FACTUM_INVALID,
-                        "%.*s is no saga: say NAME-ID, as order_fulfilment-42", FCT_FMT(saga_id));
+        return fct_fail(err, FACTUM_INVALID, "%.*s is no saga: say NAME-ID, as order_fulfilment-42",
+                        FCT_FMT(saga_id));
     }
     fct_deployed_init(&look->set, fct_mem_heap());
     fct_instance_init(&look->instance, fct_mem_heap(), &look->set, &key);
@@ -107,8 +107,8 @@ factum_status fct_look_open(factum_store *store, factum_slice saga_id,
     }
     factum_cursor_close(cursor);
     if (status == FACTUM_OK && look->instance.saga == NULL) {
-        status = fct_fail(err, FACTUM_NOT_FOUND, "saga %.*s-%.*s has no events",
-                          FCT_FMT(key.name), FCT_FMT(key.id));
+        status = fct_fail(err, FACTUM_NOT_FOUND, "saga %.*s-%.*s has no events", FCT_FMT(key.name),
+                          FCT_FMT(key.id));
     }
     return status;
 }

@@ -454,7 +454,7 @@ TEST(the_undo_of_a_do_that_failed_has_nothing_to_do)
     factum_participant_close(stock);
 }
 
-/* ---- others who are faster, failures ---------------------------------------------------------- */
+/* ---- others who are faster, failures --------------------------------------------------------- */
 
 TEST(a_handler_that_lost_a_race_is_called_again)
 {
@@ -538,7 +538,7 @@ TEST(a_run_ends_at_its_deadline_also_while_it_waits)
     factum_participant_close(stock);
 }
 
-/* ---- commands that nobody can answer ----------------------------------------------------------- */
+/* ---- commands that nobody can answer --------------------------------------------------------- */
 
 TEST(a_broken_command_is_counted_and_reported_and_stops_nobody)
 {
@@ -653,7 +653,7 @@ TEST(a_run_of_so_many_events_counts_over_its_interruptions)
     factum_participant_close(stock);
 }
 
-/* ---- two runners ------------------------------------------------------------------------------- */
+/* ---- two runners ----------------------------------------------------------------------------- */
 
 #define RIVAL_COMMANDS 60
 
@@ -722,7 +722,7 @@ TEST(two_runners_answer_each_command_once)
     assert_true(calls >= (int)count);
 }
 
-/* ---- deciders ---------------------------------------------------------------------------------- */
+/* ---- deciders -------------------------------------------------------------------------------- */
 
 typedef struct shelf_event {
     int64_t quantity;
@@ -833,7 +833,7 @@ TEST(a_decider_answers_with_events_a_rejection_or_nothing)
     factum_participant_close(stock);
 }
 
-/* ---- outboxes, arguments, memory --------------------------------------------------------------- */
+/* ---- outboxes, arguments, memory ------------------------------------------------------------- */
 
 TEST(an_outbox_refuses_what_cannot_be_appended)
 {

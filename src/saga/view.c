@@ -24,7 +24,7 @@ struct view_slot {
 };
 
 struct viewing {
-    factum_arena *arena; /* of the view */
+    factum_arena *arena;  /* of the view */
     factum_arena records; /* of one event */
     struct view_slot slots[FCT_SAGA_SLOTS_MAX];
     uint64_t recorded;
@@ -85,10 +85,9 @@ static void note_record(struct viewing *v, const struct fct_instance *instance,
         v->slots[change->slot].text = factum_arena_copy(v->arena, record->reason);
         break;
     case FCT_CHANGE_SAGA_STUCK:
-        v->slots[change->slot].text =
-            factum_arena_copy(v->arena, record->text.len > 0
-                                            ? record->text
-                                            : factum_slice_from(fct_why_name(change->why)));
+        v->slots[change->slot].text = factum_arena_copy(
+            v->arena,
+            record->text.len > 0 ? record->text : factum_slice_from(fct_why_name(change->why)));
         break;
     default:
         break;
@@ -102,8 +101,8 @@ static factum_status note_event(void *data, const struct fct_instance *instance,
     struct viewing *v = data;
     struct fct_record record;
     factum_arena_reset(&v->records);
-    factum_status status = fct_record_read(instance->saga, event->type, event->data, &v->records,
-                                           &record, err);
+    factum_status status =
+        fct_record_read(instance->saga, event->type, event->data, &v->records, &record, err);
     if (status == FACTUM_NOT_FOUND) {
         return FACTUM_OK; /* of a later version */
     }
@@ -234,8 +233,8 @@ static factum_status check_view(factum_saga_view *view, factum_error *err)
 {
     factum_status status = fct_sized_check(view, "saga: the view", err);
     if (status == FACTUM_OK && view->size < sizeof *view) {
-        return fct_fail(err, FACTUM_INVALID, "saga: the view: its size is %zu, not %zu",
-                        view->size, sizeof *view);
+        return fct_fail(err, FACTUM_INVALID, "saga: the view: its size is %zu, not %zu", view->size,
+                        sizeof *view);
     }
     return status;
 }

@@ -168,8 +168,7 @@ struct drawing {
     bool full;
 };
 
-static void draw(struct drawing *d, const char *format, ...)
-    __attribute__((format(printf, 2, 3)));
+static void draw(struct drawing *d, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 static void draw(struct drawing *d, const char *format, ...)
 {
@@ -201,21 +200,21 @@ static const struct {
     const char *name;
     const char *fill;
 } graph_classes[] = {
-    [GRAPH_IDLE] = {"idle", "#f2f2f2"},     [GRAPH_WAITING] = {"waiting", "#cfe2ff"},
-    [GRAPH_DONE] = {"done", "#cdeccd"},     [GRAPH_FAILED] = {"failed", "#ffe0b3"},
-    [GRAPH_STUCK] = {"stuck", "#ffb3b3"},   [GRAPH_UNDONE] = {"undone", "#d9d2e9"},
+    [GRAPH_IDLE] = {"idle", "#f2f2f2"},   [GRAPH_WAITING] = {"waiting", "#cfe2ff"},
+    [GRAPH_DONE] = {"done", "#cdeccd"},   [GRAPH_FAILED] = {"failed", "#ffe0b3"},
+    [GRAPH_STUCK] = {"stuck", "#ffb3b3"}, [GRAPH_UNDONE] = {"undone", "#d9d2e9"},
 };
 #define GRAPH_CLASSES (sizeof graph_classes / sizeof graph_classes[0])
 
 static enum graph_class class_of(const factum_saga_step *step)
 {
     static const uint8_t of_phase[] = {
-        [FCT_STEP_IDLE] = GRAPH_IDLE,           [FCT_STEP_DOING] = GRAPH_WAITING,
-        [FCT_STEP_ASKED] = GRAPH_STUCK,         [FCT_STEP_BLOCKED] = GRAPH_STUCK,
-        [FCT_STEP_DONE] = GRAPH_DONE,           [FCT_STEP_FAILED] = GRAPH_FAILED,
-        [FCT_STEP_UNKNOWN] = GRAPH_FAILED,      [FCT_STEP_RESTING] = GRAPH_WAITING,
-        [FCT_STEP_UNDOING] = GRAPH_WAITING,     [FCT_STEP_UNDO_RESTING] = GRAPH_WAITING,
-        [FCT_STEP_UNDO_STUCK] = GRAPH_STUCK,    [FCT_STEP_UNDO_SILENT] = GRAPH_STUCK,
+        [FCT_STEP_IDLE] = GRAPH_IDLE,        [FCT_STEP_DOING] = GRAPH_WAITING,
+        [FCT_STEP_ASKED] = GRAPH_STUCK,      [FCT_STEP_BLOCKED] = GRAPH_STUCK,
+        [FCT_STEP_DONE] = GRAPH_DONE,        [FCT_STEP_FAILED] = GRAPH_FAILED,
+        [FCT_STEP_UNKNOWN] = GRAPH_FAILED,   [FCT_STEP_RESTING] = GRAPH_WAITING,
+        [FCT_STEP_UNDOING] = GRAPH_WAITING,  [FCT_STEP_UNDO_RESTING] = GRAPH_WAITING,
+        [FCT_STEP_UNDO_STUCK] = GRAPH_STUCK, [FCT_STEP_UNDO_SILENT] = GRAPH_STUCK,
         [FCT_STEP_UNDONE] = GRAPH_UNDONE,
     };
     for (uint8_t i = 0; i < sizeof of_phase; i++) {

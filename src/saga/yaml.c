@@ -311,8 +311,12 @@ factum_status fct_yaml_read(factum_slice text, factum_arena *arena, struct fct_y
     return status;
 }
 
+bool fct_yaml_is_text(const struct fct_yaml *node, const char *text)
+{
+    return node->kind == FCT_YAML_SCALAR && fct_slice_equal(node->text, factum_slice_from(text));
+}
+
 bool fct_yaml_is_word(const struct fct_yaml *node, const char *word)
 {
-    return node->kind == FCT_YAML_SCALAR && node->plain &&
-           fct_slice_equal(node->text, factum_slice_from(word));
+    return node->plain && fct_yaml_is_text(node, word);
 }

@@ -45,6 +45,8 @@ struct fct_yaml_fault {
 FCT_MUST_USE factum_status fct_yaml_read(factum_slice text, factum_arena *arena,
                                          struct fct_yaml **root, struct fct_yaml_fault *fault);
 
+/* Is |node| the scalar |text|, in quotes or not? */
+bool fct_yaml_is_text(const struct fct_yaml *node, const char *text);
 /* Is |node| the scalar |word| without quotes? */
 bool fct_yaml_is_word(const struct fct_yaml *node, const char *word);
 

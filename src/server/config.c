@@ -464,6 +464,10 @@ static void config_fill(struct fct_config *config)
     const char *secret_dir = config_text(config, FCT_CONFIG_SECRET_DIR);
     config->store = config->values[FCT_CONFIG_STORE].text;
     config->run_models = !fct_config_is_set(config, FCT_CONFIG_NO_RUN);
+    config->endpoints.allow = config_text(config, FCT_CONFIG_ENDPOINTS_ALLOW);
+    config->endpoints.secrets_file = config_text(config, FCT_CONFIG_ENDPOINTS_SECRETS);
+    config->endpoints.ca_file = config_text(config, FCT_CONFIG_ENDPOINTS_CA);
+    config->endpoints.allow_private = fct_config_is_set(config, FCT_CONFIG_ENDPOINTS_ALLOW_PRIVATE);
     config->options = (factum_server_options){
         .size = sizeof config->options,
         .listen = listen == NULL ? "" : listen,

@@ -32,7 +32,11 @@
     X(ADVERTISE_HOST, "advertise-host", TEXT, "none")                                              \
     X(ADVERTISE_PORT, "advertise-port", NUMBER, "none")                                            \
     X(CONNECTIONS_MAX, "connections-max", NUMBER, "10000")                                         \
-    X(CONNECTIONS_PER_ADDRESS_MAX, "connections-per-address-max", NUMBER, "1000")
+    X(CONNECTIONS_PER_ADDRESS_MAX, "connections-per-address-max", NUMBER, "1000")                  \
+    X(ENDPOINTS_ALLOW, "endpoints-allow", TEXT, "none") /* none: no endpoint is called */          \
+    X(ENDPOINTS_ALLOW_PRIVATE, "endpoints-allow-private", SWITCH, "false")                         \
+    X(ENDPOINTS_SECRETS, "endpoints-secrets", TEXT, "none")                                        \
+    X(ENDPOINTS_CA, "endpoints-ca", TEXT, "none") /* none: the system's */
 
 enum fct_config_key {
 #define FCT_CONFIG_ENUM(key, name, kind, value) FCT_CONFIG_##key,
@@ -56,6 +60,12 @@ struct fct_config {
     factum_server_options options; /* points into |values| */
     const char *store;
     bool run_models; /* read models are kept and asked */
+    struct {         /* HTTP endpoints that take commands; NULL: not set */
+        const char *allow;
+        const char *secrets_file;
+        const char *ca_file;
+        bool allow_private;
+    } endpoints;
     /* This module's. */
     const struct fct_mem *mem;
     struct fct_config_value values[FCT_CONFIG_COUNT];

@@ -471,7 +471,11 @@ TEST(what_is_printed_says_where_each_value_comes_from_and_gives_the_same_again)
                                  "advertise-host = none  # default\n"
                                  "advertise-port = none  # default\n"
                                  "connections-max = 77  # FACTUM_CONNECTIONS_MAX\n"
-                                 "connections-per-address-max = 1000  # default\n");
+                                 "connections-per-address-max = 1000  # default\n"
+                                 "endpoints-allow = none  # default\n"
+                                 "endpoints-allow-private = false  # default\n"
+                                 "endpoints-secrets = none  # default\n"
+                                 "endpoints-ca = none  # default\n");
     fct_config_finish(&outcome.config);
     begin(&(struct start){.file = printed}, &outcome);
     assert_ok(outcome.status, outcome.err);

@@ -32,13 +32,13 @@ have() { # have PACKAGE...: these are installed
     stand_in dpkg-query "printf '%s  install ok installed\n' $*"
 }
 build='gcc libc6-dev meson ninja-build pkg-config python3 libssl-dev libxxhash-dev libzstd-dev libnghttp2-dev libuv1-dev
-    libpcre2-dev liblua5.4-dev libsqlite3-dev libyaml-dev node-llhttp curl'
+    libpcre2-dev liblua5.4-dev libsqlite3-dev libyaml-dev libcurl4-openssl-dev node-llhttp curl'
 stand_in apt-get "echo \"\$@\" >>'$work/apt.log'"
 stand_in id 'echo 1000'
 
 # shellcheck disable=SC2086
 have $build g++ binutils libcmocka-dev git protobuf-compiler python3-grpcio python3-protobuf json-schema-test-suite \
-    python3-jsonschema
+    python3-jsonschema python3-yaml
 says 'who is not root is told first what to type' 1 '' <<'END'
 Some packages are missing. Install them as root, and run the same command again:
     apt-get install --no-install-recommends zlib1g-dev

@@ -1,0 +1,50 @@
+/* endpoint_message.h - a command as it is sent: a CloudEvent, structured, in JSON. Layer: saga.
+ * Pure.
+ *
+ *     {"specversion":"1.0","id":COMMAND ID,"source":"/factum/command/SERVICE","type":TYPE,
+ *      "subject":SAGA ID,"time":RECORDED,"datacontenttype":"application/json",
+ *      "correlationid":...,"causationid":...,"traceparent":...,"undoes":...,"data":{...}}
+ *
+ * Source: https://github.com/cloudevents/spec, version 1.0.2, and its extension "traceparent".
+ */
+#ifndef FCT_SAGA_ENDPOINT_MESSAGE_H
+#define FCT_SAGA_ENDPOINT_MESSAGE_H
+
+#include <factum/arena.h>
+#include <factum/store.h>
+
+#include "core/compiler.h"
+#include "core/trace_context.h"
+
+/* What the metadata of a command says. Texts are in the arena; empty: not said. */
+struct fct_command_meta {
+    factum_slice command_id;
+    factum_slice saga_id;
+    factum_slice correlation_id;
+    factum_slice causation_id;
+    factum_slice traceparent; /* normal, or empty */
+    factum_slice undoes;
+};
+/* INVALID: the event is no command: no "$commandId". NO_MEMORY, TOO_BIG: of the arena. */
+FCT_MUST_USE factum_status fct_command_read(const factum_event *event, factum_arena *arena,
+                                            struct fct_command_meta *meta, factum_error *err);
+/* "stock" of "command:stock-order-1"; empty if |stream| is no stream of commands. */
+factum_slice fct_command_service(factum_slice stream);
+
+/* The body of the request, into *body, in |arena|. INVALID: the data is not JSON. */
+FCT_MUST_USE factum_status fct_command_body(const factum_event *event, factum_slice service,
+                                            const struct fct_command_meta *meta,
+                                            factum_arena *arena, factum_slice *body,
+                                            factum_error *err);
+/* The trace of a call: |parent|'s with |span| as the id of the caller. */
+void fct_trace_child(factum_slice parent, const uint8_t span[8],
+                     char out[FCT_TRACEPARENT_SIZE + 1]);
+
+/* The metadata of what is appended for a command: its reply, or its cancellation. |child| may be
+ * empty. */
+FCT_MUST_USE factum_status fct_reply_metadata(const struct fct_command_meta *meta,
+                                              factum_slice causation_id, factum_slice child,
+                                              factum_arena *arena, factum_slice *metadata,
+                                              factum_error *err);
+
+#endif

@@ -1,0 +1,554 @@
+/* endpoint_queue.c - see endpoint_queue.h. Layer: saga. */
+#include "saga/endpoint_queue.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "core/arena.h"
+#include "core/error.h"
+#include "core/mem.h"
+#include "core/slice.h"
+#include "os/os.h"
+#include "saga/endpoint_definition.h"
+
+#define QUEUE_FORMAT 1
+#define QUEUE_BUSY_MS 5000
+#define QUEUE_EVENT_ARENA_MAX ((size_t)1 << 20)
+
+static const char queue_schema[] =
+    "CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, value) WITHOUT ROWID;"
+    "CREATE TABLE IF NOT EXISTS endpoint (service TEXT PRIMARY KEY, url TEXT NOT NULL,"
+    " secret TEXT NOT NULL, timeout_ms INTEGER NOT NULL, parallel INTEGER NOT NULL,"
+    " disabled INTEGER NOT NULL DEFAULT 0, not_before INTEGER NOT NULL DEFAULT 0,"
+    " problem TEXT NOT NULL DEFAULT '') WITHOUT ROWID;"
+    "CREATE TABLE IF NOT EXISTS command (position INTEGER PRIMARY KEY,"
+    " command_id TEXT NOT NULL UNIQUE, key TEXT NOT NULL, service TEXT NOT NULL,"
+    " undoes TEXT NOT NULL, state INTEGER NOT NULL, maybe INTEGER NOT NULL,"
+    " attempts INTEGER NOT NULL DEFAULT 0, since INTEGER NOT NULL DEFAULT 0,"
+    " next INTEGER NOT NULL DEFAULT 0, reason TEXT NOT NULL DEFAULT '');"
+    "CREATE INDEX IF NOT EXISTS command_due ON command (service, state, next);"
+    "CREATE INDEX IF NOT EXISTS command_key ON command (key, position) WHERE state < 3;"
+    "CREATE INDEX IF NOT EXISTS command_undoes ON command (undoes) WHERE undoes <> '';";
+
+/* ---- SQLite ---------------------------------------------------------------------------------- */
+
+static factum_status queue_status(int code)
+{
+    switch (code & 0xff) {
+    case SQLITE_OK:
+    case SQLITE_ROW:
+    case SQLITE_DONE:
+        return FACTUM_OK;
+    case SQLITE_BUSY:
+    case SQLITE_LOCKED:
+        return FACTUM_BUSY;
+    case SQLITE_FULL:
+        return FACTUM_NO_SPACE;
+    case SQLITE_NOMEM:
+        return FACTUM_NO_MEMORY;
+    case SQLITE_CORRUPT:
+    case SQLITE_NOTADB:
+        return FACTUM_CORRUPT;
+    default:
+        return FACTUM_IO;
+    }
+}
+
+static factum_status queue_fail(struct fct_queue *queue, int code, factum_error *err)
+{
+    return fct_fail(err, queue_status(code), FCT_QUEUE_FILE ": %s",
+                    queue->db != NULL ? sqlite3_errmsg(queue->db) : sqlite3_errstr(code));
+}
+
+static factum_status queue_exec(struct fct_queue *queue, const char *sql, factum_error *err)
+{
+    int code = sqlite3_exec(queue->db, sql, NULL, NULL, NULL);
+    return code == SQLITE_OK ? FACTUM_OK : queue_fail(queue, code, err);
+}
+
+/* A statement under way. The first failure stays in |code|. */
+struct queue_call {
+    struct fct_queue *queue;
+    sqlite3_stmt *statement;
+    int code;
+    int count; /* of what was bound */
+};
+
+static struct queue_call queue_prepare(struct fct_queue *queue, const char *sql)
+{
+    struct queue_call call = {.queue = queue};
+    call.code = sqlite3_prepare_v2(queue->db, sql, -1, &call.statement, NULL);
+    return call;
+}
+
+static void bind_text(struct queue_call *call, factum_slice text)
+{
+    if (call->code == SQLITE_OK) {
+        call->code = sqlite3_bind_text64(call->statement, ++call->count,
+                                         text.len > 0 ? (const char *)text.ptr : "", text.len,
+                                         SQLITE_STATIC, SQLITE_UTF8);
+    }
+}
+
+static void bind_int(struct queue_call *call, int64_t number)
+{
+    if (call->code == SQLITE_OK) {
+        call->code = sqlite3_bind_int64(call->statement, ++call->count, number);
+    }
+}
+
+/* Is there a row? The end and a failure are none; the latter is in call->code. */
+static bool queue_step(struct queue_call *call)
+{
+    if (call->code != SQLITE_OK && call->code != SQLITE_ROW) {
+        return false;
+    }
+    call->code = sqlite3_step(call->statement);
+    return call->code == SQLITE_ROW;
+}
+
+static factum_status queue_finish(struct queue_call *call, factum_error *err)
+{
+    factum_status status = queue_status(call->code) == FACTUM_OK
+                               ? FACTUM_OK
+                               : queue_fail(call->queue, call->code, err);
+    sqlite3_finalize(call->statement);
+    return status;
+}
+
+static factum_status queue_run(struct queue_call *call, factum_error *err)
+{
+    (void)queue_step(call);
+    return queue_finish(call, err);
+}
+
+static factum_slice queue_text(const struct queue_call *call, int column)
+{
+    const unsigned char *text = sqlite3_column_text(call->statement, column);
+    int len = sqlite3_column_bytes(call->statement, column);
+    return fct_slice(text, text != NULL && len > 0 ? (size_t)len : 0);
+}
+
+static int64_t queue_number(const struct queue_call *call, int column)
+{
+    return sqlite3_column_int64(call->statement, column);
+}
+
+/* ---- opening --------------------------------------------------------------------------------- */
+
+static factum_status check_format(struct fct_queue *queue, uint64_t born, factum_error *err)
+{
+    int64_t format = 0;
+    struct queue_call call = queue_prepare(queue, "PRAGMA user_version");
+    if (queue_step(&call)) {
+        format = queue_number(&call, 0);
+    }
+    factum_status status = queue_finish(&call, err);
+    if (status == FACTUM_OK && format > QUEUE_FORMAT) {
+        return fct_fail(err, FACTUM_NEWER_FORMAT,
+                        FCT_QUEUE_FILE " was written by a newer version: update, or delete it");
+    }
+    if (status != FACTUM_OK || format == QUEUE_FORMAT) {
+        return status;
+    }
+    status = queue_exec(queue, "BEGIN IMMEDIATE", err);
+    if (status == FACTUM_OK) {
+        status = queue_exec(queue, queue_schema, err);
+    }
+    if (status == FACTUM_OK) {
+        call =
+            queue_prepare(queue, "INSERT OR IGNORE INTO meta VALUES ('born', ?1), ('token', '')");
+        bind_int(&call, (int64_t)born);
+        status = queue_run(&call, err);
+    }
+    if (status == FACTUM_OK) {
+        status = queue_exec(queue, "PRAGMA user_version=1", err);
+    }
+    if (status == FACTUM_OK) {
+        return queue_exec(queue, "COMMIT", err);
+    }
+    fct_queue_rollback(queue);
+    return status;
+}
+
+factum_status fct_queue_open(struct fct_queue *queue, const char *dir, uint64_t born,
+                             factum_error *err)
+{
+    char path[FCT_PATH_SIZE];
+    *queue = (struct fct_queue){NULL};
+    factum_status status = fct_path_join(path, dir, FCT_QUEUE_FILE, err);
+    if (status != FACTUM_OK) {
+        return status;
+    }
+    int code = sqlite3_open_v2(path, &queue->db,
+                               SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX |
+                                   SQLITE_OPEN_NOFOLLOW,
+                               NULL);
+    if (code == SQLITE_OK) {
+        code = sqlite3_busy_timeout(queue->db, QUEUE_BUSY_MS);
+    }
+    status = code == SQLITE_OK ? FACTUM_OK : queue_fail(queue, code, err);
+    if (status == FACTUM_OK) {
+        status = queue_exec(queue,
+                            "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;"
+                            "PRAGMA trusted_schema=OFF; PRAGMA cell_size_check=ON",
+                            err);
+    }
+    if (status == FACTUM_OK) {
+        status = check_format(queue, born, err);
+    }
+    if (status != FACTUM_OK) {
+        fct_queue_close(queue);
+    }
+    return status;
+}
+
+void fct_queue_close(struct fct_queue *queue)
+{
+    (void)sqlite3_close(queue->db);
+    queue->db = NULL;
+}
+
+factum_status fct_queue_begin(struct fct_queue *queue, factum_error *err)
+{
+    return sqlite3_get_autocommit(queue->db) == 0 ? FACTUM_OK
+                                                  : queue_exec(queue, "BEGIN IMMEDIATE", err);
+}
+
+factum_status fct_queue_commit(struct fct_queue *queue, factum_error *err)
+{
+    factum_status status = queue_exec(queue, "COMMIT", err);
+    if (status != FACTUM_OK) {
+        fct_queue_rollback(queue);
+    }
+    return status;
+}
+
+void fct_queue_rollback(struct fct_queue *queue)
+{
+    if (sqlite3_get_autocommit(queue->db) == 0) {
+        (void)sqlite3_exec(queue->db, "ROLLBACK", NULL, NULL, NULL);
+    }
+}
+
+factum_status fct_queue_recover(struct fct_queue *queue, int64_t old, factum_error *err)
+{
+    factum_status status = queue_exec(queue, "UPDATE command SET state = 0 WHERE state = 1", err);
+    if (status != FACTUM_OK) {
+        return status;
+    }
+    struct queue_call call =
+        queue_prepare(queue, "DELETE FROM command WHERE state IN (3, 4) AND next < ?1");
+    bind_int(&call, old);
+    return queue_run(&call, err);
+}
+
+/* ---- the follower ---------------------------------------------------------------------------- */
+
+factum_status fct_queue_token_get(struct fct_queue *queue, char token[FACTUM_TOKEN_SIZE],
+                                  factum_error *err)
+{
+    struct queue_call call = queue_prepare(queue, "SELECT value FROM meta WHERE name = 'token'");
+    token[0] = '\0';
+    if (queue_step(&call)) {
+        (void)snprintf(token, FACTUM_TOKEN_SIZE, "%.*s", FCT_FMT(queue_text(&call, 0)));
+    }
+    return queue_finish(&call, err);
+}
+
+factum_status fct_queue_token_set(struct fct_queue *queue, const char *from, const char *to,
+                                  factum_error *err)
+{
+    struct queue_call call =
+        queue_prepare(queue, "UPDATE meta SET value = ?1 WHERE name = 'token' AND value = ?2");
+    bind_text(&call, factum_slice_from(to));
+    bind_text(&call, factum_slice_from(from));
+    factum_status status = queue_run(&call, err);
+    if (status == FACTUM_OK && sqlite3_changes(queue->db) != 1) {
+        return fct_fail(err, FACTUM_WRONG_REVISION,
+                        FCT_QUEUE_FILE ": somebody else follows with this file");
+    }
+    return status;
+}
+
+static factum_status endpoint_deployed(struct fct_queue *queue, const factum_endpoint_state *state,
+                                       factum_error *err)
+{
+    struct queue_call call = queue_prepare(
+        queue, "INSERT INTO endpoint (service, url, secret, timeout_ms, parallel)"
+               " VALUES (?1, ?2, ?3, ?4, ?5)"
+               " ON CONFLICT (service) DO UPDATE SET url = ?2, secret = ?3, timeout_ms = ?4,"
+               " parallel = ?5, disabled = 0, not_before = 0, problem = ''");
+    bind_text(&call, state->service);
+    bind_text(&call, state->url);
+    bind_text(&call, state->secret);
+    bind_int(&call, state->timeout_ms);
+    bind_int(&call, state->parallel);
+    return queue_run(&call, err);
+}
+
+/* One of the statements below, for one service. */
+static factum_status run_for(struct fct_queue *queue, const char *sql, factum_slice service,
+                             factum_error *err)
+{
+    struct queue_call call = queue_prepare(queue, sql);
+    bind_text(&call, service);
+    return queue_run(&call, err);
+}
+
+/* Commands whose pause was made for what the endpoint was before are tried at once. */
+static factum_status begin_again(struct fct_queue *queue, factum_slice service, factum_error *err)
+{
+    return run_for(queue,
+                   "UPDATE command SET next = 0, attempts = 0, since = 0"
+                   " WHERE service = ?1 AND state = 0",
+                   service, err);
+}
+
+static factum_status forget_endpoint(struct fct_queue *queue, factum_slice service,
+                                     factum_error *err)
+{
+    factum_status status = run_for(
+        queue, "UPDATE command SET state = 4 WHERE service = ?1 AND state <> 4", service, err);
+    return status == FACTUM_OK
+               ? run_for(queue, "DELETE FROM endpoint WHERE service = ?1", service, err)
+               : status;
+}
+
+static factum_status apply_endpoint(struct fct_queue *queue, const factum_event *event,
+                                    const factum_endpoint_state *state, factum_error *err)
+{
+    factum_status status = FACTUM_OK;
+    if (state->removed) {
+        return forget_endpoint(queue, state->service, err);
+    }
+    if (state->disabled) {
+        return run_for(queue, "UPDATE endpoint SET disabled = 1 WHERE service = ?1", state->service,
+                       err);
+    }
+    if (fct_slice_equal(event->type, FCT_SLICE("$EndpointDeployed"))) {
+        status = endpoint_deployed(queue, state, err);
+    } else {
+        status = run_for(queue,
+                         "UPDATE endpoint SET disabled = 0, not_before = 0, problem = ''"
+                         " WHERE service = ?1",
+                         state->service, err);
+    }
+    return status == FACTUM_OK ? begin_again(queue, state->service, err) : status;
+}
+
+factum_status fct_queue_endpoint_event(struct fct_queue *queue, const factum_event *event,
+                                       factum_error *err)
+{
+    factum_arena arena;
+    /* What an earlier event said of the URL is in the table. */
+    factum_endpoint_state state = {.size = sizeof state, .url = FCT_SLICE("-")};
+    fct_arena_init(&arena, fct_mem_heap(), QUEUE_EVENT_ARENA_MAX);
+    factum_status status = fct_endpoint_fold(&state, event, &arena, err);
+    if (status == FACTUM_OK) {
+        status = apply_endpoint(queue, event, &state, err);
+    }
+    factum_arena_finish(&arena);
+    return status;
+}
+
+factum_status fct_queue_add(struct fct_queue *queue, const struct fct_queue_row *row,
+                            factum_error *err)
+{
+    struct queue_call call = queue_prepare(
+        queue, "INSERT INTO command (position, command_id, key, service, undoes, state, maybe)"
+               " SELECT ?1, ?2, ?3, ?4, ?5, 0,"
+               " ?1 <= (SELECT value FROM meta WHERE name = 'born')"
+               " FROM endpoint WHERE service = ?4"
+               " ON CONFLICT (command_id) DO UPDATE SET state = 0, next = 0 WHERE state = 3"
+               " ON CONFLICT (position) DO NOTHING");
+    bind_int(&call, (int64_t)row->position);
+    bind_text(&call, row->command_id);
+    bind_text(&call, row->key);
+    bind_text(&call, row->service);
+    bind_text(&call, row->undoes);
+    return queue_run(&call, err);
+}
+
+/* ---- the deliveries -------------------------------------------------------------------------- */
+
+factum_status fct_queue_endpoints(struct fct_queue *queue,
+                                  factum_status (*each)(void *data,
+                                                        const struct fct_queue_endpoint *endpoint,
+                                                        factum_error *err),
+                                  void *data, factum_error *err)
+{
+    factum_status status = FACTUM_OK;
+    struct queue_call call =
+        queue_prepare(queue, "SELECT service, url, secret, timeout_ms, parallel, disabled,"
+                             " not_before, problem FROM endpoint ORDER BY service");
+    while (status == FACTUM_OK && queue_step(&call)) {
+        const struct fct_queue_endpoint endpoint = {
+            .service = queue_text(&call, 0),
+            .url = queue_text(&call, 1),
+            .secret = queue_text(&call, 2),
+            .timeout_ms = (uint32_t)queue_number(&call, 3),
+            .parallel = (uint32_t)queue_number(&call, 4),
+            .disabled = queue_number(&call, 5) != 0,
+            .not_before = queue_number(&call, 6),
+            .problem = queue_text(&call, 7),
+        };
+        status = each(data, &endpoint, err);
+    }
+    factum_status end = queue_finish(&call, status == FACTUM_OK ? err : NULL);
+    return status == FACTUM_OK ? end : status;
+}
+
+#define ROW_COLUMNS                                                                                \
+    "position, command_id, key, service, undoes, state, maybe, attempts, since, next, reason"
+
+static struct fct_queue_row row_of(const struct queue_call *call)
+{
+    return (struct fct_queue_row){
+        .position = (uint64_t)queue_number(call, 0),
+        .command_id = queue_text(call, 1),
+        .key = queue_text(call, 2),
+        .service = queue_text(call, 3),
+        .undoes = queue_text(call, 4),
+        .state = (enum fct_command_state)queue_number(call, 5),
+        .maybe = queue_number(call, 6) != 0,
+        .attempts = (uint64_t)queue_number(call, 7),
+        .since = queue_number(call, 8),
+        .next = queue_number(call, 9),
+        .reason = queue_text(call, 10),
+    };
+}
+
+/* A do whose undo waits: of |c| below. */
+#define UNDO_WAITS(row)                                                                            \
+    "EXISTS (SELECT 1 FROM command u WHERE u.undoes = " row ".command_id AND u.undoes <> ''"       \
+    " AND u.state IN (0, 1, 2))"
+
+static const char due_sql[] =
+    "SELECT " ROW_COLUMNS " FROM command c WHERE service = ?1 AND state = 0"
+    " AND NOT " UNDO_WAITS("c") " AND NOT EXISTS (SELECT 1 FROM command d WHERE d.key = c.key AND "
+                                "d.position < c.position"
+                                " AND d.state < 3 AND (d.state = 1 OR NOT " UNDO_WAITS(
+                                    "d") "))"
+                                         " ORDER BY next LIMIT 1";
+
+factum_status fct_queue_next(struct fct_queue *queue, factum_slice service, int64_t now,
+                             factum_arena *arena, struct fct_queue_row *row, int64_t *due,
+                             factum_error *err)
+{
+    bool found = false;
+    struct queue_call call = queue_prepare(queue, due_sql);
+    bind_text(&call, service);
+    if (queue_step(&call)) {
+        *row = row_of(&call);
+        found = row->next <= now;
+        *due = !found && row->next < *due ? row->next : *due;
+        row->command_id = factum_arena_copy(arena, row->command_id);
+        row->key = factum_arena_copy(arena, row->key);
+        row->service = factum_arena_copy(arena, row->service);
+        row->undoes = factum_arena_copy(arena, row->undoes);
+        row->reason = factum_arena_copy(arena, row->reason);
+    }
+    factum_status status = queue_finish(&call, err);
+    if (status == FACTUM_OK && factum_arena_status(arena) != FACTUM_OK) {
+        return fct_fail(err, factum_arena_status(arena), FCT_QUEUE_FILE ": out of memory");
+    }
+    return status == FACTUM_OK && !found ? FACTUM_DONE : status;
+}
+
+factum_status fct_queue_find(struct fct_queue *queue, factum_slice command_id,
+                             struct fct_queue_row *row, factum_error *err)
+{
+    bool found = false;
+    struct queue_call call =
+        queue_prepare(queue, "SELECT " ROW_COLUMNS " FROM command WHERE command_id = ?1");
+    bind_text(&call, command_id);
+    if (queue_step(&call)) {
+        found = true;
+        *row = row_of(&call);
+        row->command_id = row->key = row->service = row->undoes = row->reason =
+            (factum_slice){NULL, 0};
+    }
+    factum_status status = queue_finish(&call, err);
+    return status == FACTUM_OK && !found
+               ? fct_fail(err, FACTUM_NOT_FOUND, FCT_QUEUE_FILE ": no such command")
+               : status;
+}
+
+factum_status fct_queue_update(struct fct_queue *queue, const struct fct_queue_row *row,
+                               factum_error *err)
+{
+    struct queue_call call =
+        queue_prepare(queue, "UPDATE command SET state = ?2, maybe = ?3, attempts = ?4, since = ?5,"
+                             " next = ?6, reason = ?7 WHERE position = ?1");
+    bind_int(&call, (int64_t)row->position);
+    bind_int(&call, row->state);
+    bind_int(&call, row->maybe ? 1 : 0);
+    bind_int(&call, (int64_t)row->attempts);
+    bind_int(&call, row->since);
+    bind_int(&call, row->next);
+    bind_text(&call, row->reason);
+    return queue_run(&call, err);
+}
+
+factum_status fct_queue_endpoint_update(struct fct_queue *queue,
+                                        const struct fct_queue_endpoint *endpoint,
+                                        factum_error *err)
+{
+    struct queue_call call = queue_prepare(
+        queue, "UPDATE endpoint SET not_before = ?2, problem = ?3 WHERE service = ?1");
+    bind_text(&call, endpoint->service);
+    bind_int(&call, endpoint->not_before);
+    bind_text(&call, endpoint->problem);
+    return queue_run(&call, err);
+}
+
+/* ---- operators ------------------------------------------------------------------------------- */
+
+factum_status fct_queue_counts(struct fct_queue *queue, factum_slice service,
+                               uint64_t counts[FCT_COMMAND_OVER + 1], factum_error *err)
+{
+    struct queue_call call = queue_prepare(
+        queue, "SELECT state, count(*) FROM command WHERE service = ?1 GROUP BY state");
+    memset(counts, 0, (FCT_COMMAND_OVER + 1) * sizeof *counts);
+    bind_text(&call, service);
+    while (queue_step(&call)) {
+        int64_t state = queue_number(&call, 0);
+        if (state >= 0 && state <= FCT_COMMAND_OVER) {
+            counts[state] = (uint64_t)queue_number(&call, 1);
+        }
+    }
+    return queue_finish(&call, err);
+}
+
+factum_status fct_queue_parked(struct fct_queue *queue, factum_slice service, factum_slice key,
+                               bool (*each)(void *data, const struct fct_queue_row *row),
+                               void *data, factum_error *err)
+{
+    struct queue_call call =
+        queue_prepare(queue, "SELECT " ROW_COLUMNS " FROM command WHERE state = 2"
+                             " AND ?1 IN ('', service) AND ?2 IN ('', key) ORDER BY position");
+    bind_text(&call, service);
+    bind_text(&call, key);
+    while (queue_step(&call)) {
+        const struct fct_queue_row row = row_of(&call);
+        if (!each(data, &row)) {
+            break;
+        }
+    }
+    return queue_finish(&call, err);
+}
+
+factum_status fct_queue_retry(struct fct_queue *queue, factum_slice service, factum_slice key,
+                              uint64_t *count, factum_error *err)
+{
+    struct queue_call call = queue_prepare(
+        queue, "UPDATE command SET state = 0, next = 0, attempts = 0, since = 0 WHERE state = 2"
+               " AND ?1 IN ('', service) AND ?2 IN ('', key)");
+    bind_text(&call, service);
+    bind_text(&call, key);
+    factum_status status = queue_run(&call, err);
+    *count = status == FACTUM_OK ? (uint64_t)sqlite3_changes(queue->db) : 0;
+    return status;
+}

@@ -1,0 +1,681 @@
+#!/usr/bin/env python3
+# endpoint_test.py - participants that are HTTP endpoints, as good and as bad as they come: a server of
+# this program answers as each case wants, and endpoint_probe delivers commands to it. Prints TAP.
+#
+# The cases run side by side, each with a store and a server of its own.
+import concurrent.futures
+import hashlib
+import hmac
+import http.server
+import json
+import os
+import shutil
+import signal
+import socket
+import ssl
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import traceback
+
+PROBE = os.environ["ENDPOINT_PROBE"]
+WAIT = 60  # seconds for what should come at once; a busy machine may take them
+work = tempfile.mkdtemp(prefix="factum-endpoint.")
+SECRET = "canary-0123456789"
+
+
+class Failure(Exception):
+    pass
+
+
+def check(condition, *what):
+    if not condition:
+        raise Failure(*what)
+
+
+def wait_for(condition, what, seconds=WAIT):
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        value = condition()
+        if value:
+            return value
+        time.sleep(0.02)
+    raise Failure("does not come: " + what)
+
+
+# ---- the endpoint ---------------------------------------------------------------------------------
+
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def do_POST(self):
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        request = {"path": self.path, "headers": self.headers, "body": body,
+                   "id": json.loads(body)["id"], "at": time.monotonic()}
+        site = self.server.site
+        with site.lock:
+            site.requests.append(request)
+            number = sum(1 for r in site.requests if r["id"] == request["id"])
+        try:
+            site.answer(self, request, number)
+        except (BrokenPipeError, ConnectionResetError):
+            self.close_connection = True
+
+    def do_GET(self):
+        self.server.site.others.append(self.path)
+        self.send_error(500)
+
+    def say(self, status, body=b"", **headers):
+        if isinstance(body, (dict, list)):
+            body = json.dumps(body).encode()
+        self.send_response(status)
+        for name, value in headers.items():
+            self.send_header(name.replace("_", "-"), value)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_):
+        pass
+
+
+class Quiet(http.server.ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, request, address):
+        pass
+
+
+class Site:
+    """A server whose |answer| each case gives."""
+
+    def __init__(self, answer=None, address="127.0.0.1", context=None):
+        self.lock = threading.Lock()
+        self.requests = []
+        self.others = []
+        self.answer = answer or (lambda h, r, n: h.say(200, {"type": "Done", "data": {"id": r["id"]}}))
+        self.server = Quiet((address, 0), Handler)
+        if context:
+            self.server.socket = context.wrap_socket(self.server.socket, server_side=True)
+        self.server.site = self
+        self.port = self.server.server_address[1]
+        self.host = f"127.0.0.1:{self.port}"
+        self.url = f"http://{self.host}/in"
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+    def ids(self):
+        with self.lock:
+            return [r["id"] for r in self.requests]
+
+
+# ---- the host -------------------------------------------------------------------------------------
+
+
+class Host:
+    def __init__(self, name, *options, fresh=True):
+        self.name = name
+        self.options = options
+        self.dir = os.path.join(work, name)
+        os.makedirs(self.dir, exist_ok=True)
+        self.start()
+
+    def start(self):
+        self.log = open(os.path.join(self.dir, "log"), "ab")
+        self.process = subprocess.Popen(
+            [PROBE, os.path.join(self.dir, "store"), os.path.join(self.dir, "models"), *self.options],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.log, text=True)
+        self.read()
+
+    def read(self):
+        lines = []
+        while True:
+            line = self.process.stdout.readline()
+            if line == "":
+                raise Failure("the host has ended", self.said())
+            line = line.rstrip("\n")
+            if line == ".":
+                return lines
+            if line.startswith("! "):
+                raise Failure(line[2:])
+            lines.append(line)
+
+    def ask(self, *words):
+        self.process.stdin.write("\t".join(str(w) for w in words) + "\n")
+        self.process.stdin.flush()
+        return [line.split("\t") for line in self.read()]
+
+    def refused(self, *words):
+        try:
+            self.ask(*words)
+        except Failure as failure:
+            return str(failure.args[0])
+        raise Failure("is not refused", words)
+
+    def status(self, service="stock"):
+        """Of the service: disabled, waiting, parked, delivered, problem; zeros while it is not known."""
+        rows = [row for row in self.ask("status") if row[0] == service]
+        return rows[0][1:] if rows else ["0", "0", "0", "0", ""]
+
+    def said(self):
+        with open(os.path.join(self.dir, "log"), encoding="utf-8", errors="replace") as log:
+            return log.read()
+
+    def command(self, key, number, service="stock", undoes=None, kind="do"):
+        command_id = f"saga:o-{key}/{service}_s{number}/{kind}/1"
+        words = [f"command:{service}-o-{key}", f"{service}.Go", command_id, json.dumps({"n": number})]
+        self.ask("command", *words, *([undoes] if undoes else []))
+        return command_id
+
+    def replies(self, command_id):
+        """The events that are caused by the command."""
+        return [e for e in self.ask("events", "") if json.loads(e[3] or "{}").get("$causationId")
+                == command_id]
+
+    def reply(self, command_id):
+        return wait_for(lambda: self.replies(command_id), f"a reply to {command_id}")[0]
+
+    def parked(self, count=1):
+        return wait_for(lambda: (lambda p: p if len(p) == count else None)(self.ask("parked")),
+                        f"{count} parked commands")
+
+    def kill(self):
+        self.process.send_signal(signal.SIGKILL)
+        self.process.wait()
+
+    def stop(self):
+        self.process.stdin.close()
+        code = self.process.wait(WAIT)
+        check(code == 0, "the host ends with", code, self.said())
+
+
+cases = []
+
+
+def case(function):
+    cases.append(function)
+    return function
+
+
+# ---- good answers ---------------------------------------------------------------------------------
+
+
+@case
+def a_command_is_delivered_and_its_answer_is_the_reply():
+    site = Site(lambda h, r, n: h.say(200, {"type": "StockReserved", "data": {"q": 1.50},
+                                            "stream": "stock-7"}))
+    host = Host("good", "allow=" + site.host, "secret=shared:" + SECRET)
+    host.ask("deploy", "stock", site.url, "shared")
+    command = host.command("1", 1)
+    reply = host.reply(command)
+    check(reply[0] == "stock-7" and reply[1] == "StockReserved" and reply[2] == '{"q": 1.5}', reply)
+    meta = json.loads(reply[3])
+    check(meta["$sagaId"] == "o-1" and meta["$correlationId"] == "c-1" and reply[4] == command, reply)
+    request = site.requests[0]
+    headers, body = request["headers"], json.loads(request["body"])
+    check(body["specversion"] == "1.0" and body["type"] == "stock.Go" and body["data"] == {"n": 1}, body)
+    check(body["source"] == "/factum/command/stock" and body["subject"] == "o-1", body)
+    check(headers["Content-Type"] == "application/cloudevents+json; charset=UTF-8", headers)
+    check(headers["Idempotency-Key"] == command, headers)
+    trace = headers["traceparent"]
+    check(trace[:36] == body["traceparent"][:36] and trace != body["traceparent"], trace)
+    check(meta["traceparent"] == trace, meta)
+    stamp, sum_ = headers["Factum-Signature"].split(",v1=")
+    check(stamp.startswith("t=") and abs(int(stamp[2:]) - time.time()) < 60, stamp)
+    wanted = hmac.new(SECRET.encode(), stamp[2:].encode() + b"." + request["body"], hashlib.sha256)
+    check(hmac.compare_digest(sum_, wanted.hexdigest()), "signature")
+    # A command that is answered is not delivered again, nor one of a service without an endpoint.
+    host.ask("command", "command:stock-o-1", "stock.Go", command, "{}")
+    host.command("1", 1, "other")
+    last = host.command("1", 2)
+    host.reply(last)
+    check(site.ids() == [command, last], site.ids())
+    # The secret stands nowhere but in the configuration.
+    shown = json.dumps([host.ask("list"), host.ask("status"), host.ask("events", "")]) + host.said()
+    check(SECRET not in shown and "shared" in shown, "secret")
+    host.stop()
+    for folder, _, files in os.walk(host.dir):
+        for name in files:
+            with open(os.path.join(folder, name), "rb") as file:
+                check(SECRET.encode() not in file.read(), "the secret is in", name)
+
+
+@case
+def an_answer_may_come_later():
+    site = Site(lambda h, r, n: h.say(202))
+    host = Host("later", "allow=" + site.host)
+    host.ask("deploy", "stock", site.url)
+    first = host.command("1", 1)
+    wait_for(lambda: host.status()[3] == "1", "delivered")
+    # Silence: the saga sends it again, so it is delivered again.
+    host.ask("command", "command:stock-o-1", "stock.Go", first, "{}")
+    wait_for(lambda: len(site.ids()) == 2, "the second delivery")
+    wait_for(lambda: host.status()[3] == "1", "delivered")
+    host.ask("append", "stock-1", "Reserved", first, first)
+    host.ask("command", "command:stock-o-1", "stock.Go", first, "{}")
+    second = host.command("1", 2)  # the key is not held up by a command that waits for its answer
+    wait_for(lambda: second in site.ids(), "the next command")
+    check(site.ids() == [first, first, second], site.ids())
+    host.stop()
+
+
+@case
+def a_refusal_is_a_failed_command():
+    site = Site(lambda h, r, n: h.say(422, {"code": "out_of_stock", "text": "none left"}))
+    host = Host("refusal", "allow=" + site.host)
+    host.ask("deploy", "stock", site.url)
+    reply = host.reply(host.command("1", 1))
+    check(reply[0] == "command:stock-o-1" and reply[1] == "CommandFailed", reply)
+    check(json.loads(reply[2]) == {"code": "out_of_stock", "text": "none left"}, reply)
+    host.stop()
+
+
+# ---- bad endpoints --------------------------------------------------------------------------------
+
+
+@case
+def an_endpoint_that_fails_for_long_is_parked_and_others_go_on():
+    bad = Site(lambda h, r, n: h.say(500) if "o-bad" in r["id"] else h.say(200, {"type": "Done"}))
+    good = Site()
+    host = Host("long", "allow=" + bad.host, "allow=" + good.host, "first=20", "last=100", "give_up=3000")
+    host.ask("deploy", "stock", bad.url)
+    host.ask("deploy", "pay", good.url)
+    first, second = host.command("bad", 1), host.command("bad", 2)
+    other_key, other_service = host.command("fine", 1), host.command("bad", 1, "pay")
+    host.reply(other_key)
+    host.reply(other_service)
+    row = host.parked()[0]
+    check(row[2] == first and int(row[3]) > 1 and row[4] == "1", row)
+    check("500" in row[5] and "given up" in row[5], row)
+    check(second not in bad.ids() and not host.replies(first), "order")
+    # DL-05: parked commands are delivered again before what came later, while others come.
+    bad.answer = lambda h, r, n: h.say(200, {"type": "Done"})
+    third = host.command("bad", 3)
+    check(host.ask("retry")[0][0] == "1", "retry")
+    fourth = host.command("bad", 4)
+    for command in (first, second, third, fourth):
+        host.reply(command)
+    order = [i for i in bad.ids() if "o-bad" in i]
+    check(list(dict.fromkeys(order)) == [first, second, third, fourth], order)
+    check(host.status()[4] == "", host.status())
+    host.stop()
+
+
+@case
+def a_parked_command_can_be_skipped():
+    site = Site(lambda h, r, n: h.say(400) if "_s1/" in r["id"] else h.say(200, {"type": "Done"}))
+    host = Host("skip", "allow=" + site.host)
+    host.ask("deploy", "stock", site.url)
+    first, second = host.command("1", 1), host.command("1", 2)
+    row = host.parked()[0]
+    check(row[2] == first and row[4] == "0", row)
+    check("NOT_FOUND" in host.refused("skip", "1", "x"), "skip")
+    host.ask("skip", row[0], "of no use")
+    check(json.loads(host.reply(first)[2]) == {"code": "skipped", "text": "of no use"}, "skipped")
+    host.reply(second)
+    check(host.ask("parked") == [], "parked")
+    # One that may have been done is not said to have failed.
+    site.answer = lambda h, r, n: h.say(200, b"no json")
+    third = host.command("1", 3)
+    row = host.parked()[0]
+    check(row[4] == "1" and "JSON" in row[5], row)
+    host.ask("skip", row[0], "unknown")
+    check(host.ask("parked") == [] and host.replies(third) == [], "silence")
+    host.stop()
+
+
+@case
+def gone_disables_the_endpoint_until_it_is_enabled():
+    site = Site(lambda h, r, n: h.say(410))
+    host = Host("gone", "allow=" + site.host)
+    host.ask("deploy", "stock", site.url)
+    command = host.command("1", 1)
+    wait_for(lambda: host.status()[0] == "1", "disabled")
+    check(host.ask("list")[0][3] == "1" and "410" in host.ask("list")[0][5], host.ask("list"))
+    check(any(e[1] == "$EndpointDisabled" for e in host.ask("events", "$definition:")), "event")
+    count = len(site.ids())
+    second = host.command("2", 1)
+    time.sleep(1.5)
+    check(len(site.ids()) == count and host.status()[1] == "2", "they wait")
+    site.answer = lambda h, r, n: h.say(200, {"type": "Done"})
+    host.ask("act", "stock", "1")
+    host.reply(command)
+    host.reply(second)
+    host.ask("act", "stock", "3")
+    check("NOT_FOUND" in host.refused("act", "stock", "1"), "removed")
+    third = host.command("3", 1)
+    time.sleep(0.5)
+    check(third not in site.ids() and host.ask("status") == [], "removed")
+    host.stop()
+
+
+@case
+def retry_after_is_honoured():
+    later = lambda: time.strftime("%a, %d %b %Y %H:%M:%S GMT", time.gmtime(time.time() + 3))
+    answers = {"1": (429, lambda: "2"), "2": (503, later)}
+
+    def answer(h, r, n):
+        status, value = answers[r["id"].split("-")[1][0]]
+        h.say(status, Retry_After=value()) if n == 1 else h.say(200, {"type": "Done"})
+
+    sites = [Site(answer), Site(answer)]
+    host = Host("after", "allow=" + sites[0].host, "allow=" + sites[1].host, "first=1", "last=2")
+    host.ask("deploy", "stock", sites[0].url)
+    host.ask("deploy", "pay", sites[1].url)
+    commands = [host.command("1", 1), host.command("2", 1, "pay")]
+    for command, site in zip(commands, sites):
+        host.reply(command)
+        check(len(site.requests) == 2, site.ids())
+        check(site.requests[1]["at"] - site.requests[0]["at"] > 1.9, "too early")
+    host.stop()
+
+
+@case
+def a_slow_answer_is_cut_off():
+    def answer(h, r, n):
+        h.send_response(200)
+        h.send_header("Content-Length", "1000")
+        h.end_headers()
+        for _ in range(1000):
+            h.wfile.write(b" ")
+            h.wfile.flush()
+            time.sleep(1)
+
+    silent = socket.socket()
+    silent.bind(("127.0.0.1", 0))
+    silent.listen()
+    site, other = Site(answer), Site()
+    mute = f"127.0.0.1:{silent.getsockname()[1]}"
+    host = Host("slow", "allow=" + site.host, "allow=" + other.host, "allow=" + mute, "attempts=1")
+    host.ask("deploy", "stock", site.url, "", "60000")
+    host.ask("deploy", "pay", other.url)
+    host.ask("deploy", "mute", f"http://{mute}/", "", "700")
+    began = time.monotonic()
+    host.command("1", 1)
+    host.command("1", 1, "mute")
+    host.reply(host.command("1", 1, "pay"))
+    check(time.monotonic() - began < 5, "others wait")
+    rows = {row[1]: row for row in host.parked(2)}
+    check(time.monotonic() - began < 30, "not cut off")
+    check("too slowly" in rows["stock"][5] and rows["stock"][4] == "1", rows)
+    check("imed out" in rows["mute"][5] or "imeout" in rows["mute"][5], rows)
+    host.stop()
+
+
+@case
+def an_answer_that_is_too_big_or_no_answer_is_parked():
+    bodies = {"big": b'{"type":"A","data":"' + b"x" * 70000 + b'"}', "list": b"[]", "cut": b'{"type":',
+              "saga": b'{"type":"SagaDone","stream":"saga:o-1"}', "sys": b'{"type":"$Evil"}'}
+    site = Site(lambda h, r, n: h.say(200, bodies[r["id"].split("-")[1].split("/")[0]]))
+    host = Host("wrong", "allow=" + site.host)
+    host.ask("deploy", "stock", site.url)
+    commands = {key: host.command(key, 1) for key in bodies}
+    rows = {row[2]: row[5] for row in host.parked(len(bodies))}
+    check("bigger" in rows[commands["big"]] and "JSON" in rows[commands["cut"]], rows)
+    check("type" in rows[commands["list"]] and "saga:o-1" in rows[commands["saga"]], rows)
+    check(len(host.ask("events", "saga:")) == 0 and len(site.ids()) == len(bodies), "nothing written")
+    host.stop()
+
+
+@case
+def a_redirect_is_not_followed():
+    target = Site()
+    site = Site(lambda h, r, n: h.say(int(r["id"].split("-")[1][:3]), Location=target.url))
+    host = Host("redirect", "allow=" + site.host, "allow=" + target.host)
+    host.ask("deploy", "stock", site.url)
+    for status in ("301", "302", "307", "308"):
+        host.command(status, 1)
+    rows = host.parked(4)
+    check(all(target.url in row[5] and row[4] == "0" for row in rows), rows)
+    check(target.requests == [] and target.others == [], "followed")
+    host.stop()
+
+
+# ---- where nothing may go -------------------------------------------------------------------------
+
+
+def never_called(name, url, *options, reason=""):
+    host = Host(name, "attempts=1", *options)
+    host.ask("deploy", "stock", url)
+    host.command("1", 1)
+    row = host.parked()[0]
+    check(row[4] == "0", "it counts as perhaps done", row)
+    check(reason in row[5], row)
+    host.stop()
+
+
+@case
+def nothing_is_called_that_is_not_listed():
+    site = Site()
+    never_called("unlisted", site.url, reason="not on the list")
+    never_called("port", site.url, "allow=127.0.0.1", reason="not on the list")
+    never_called("named", f"http://localhost:{site.port}/", f"allow=localhost:{site.port}",
+                 reason="loopback")
+    never_called("any", f"http://0.0.0.0:{site.port}/", "private", f"allow=*.example.com:{site.port}",
+                 reason="not on the list")
+    check(site.requests == [], "called")
+
+
+@case
+def an_address_that_is_not_public_is_refused_when_it_is_connected_to():
+    site = Site()
+    addresses = {"loop": ("127.0.0.1", "loopback"), "loop6": ("::1", "loopback"),
+                 "mapped": ("::ffff:127.0.0.1", "loopback"), "zero": ("0.0.0.0", "reserved"),
+                 "private": ("10.1.2.3", "private"), "meta": ("169.254.169.254", "reserved"),
+                 "link": ("fe80::1", "reserved"), "nat64": ("64:ff9b::7f00:1", "loopback"),
+                 "local": ("fd00::1", "private")}
+    host = Host("ssrf", "attempts=1", f"allow=*.in.test:{site.port}",
+                *[f"resolve={name}.in.test:{address}"
+                  for name, (address, _) in addresses.items()])
+    for name in addresses:
+        host.ask("deploy", name, f"http://{name}.in.test:{site.port}/")
+        host.command("1", 1, name)
+    rows = {row[1]: row for row in host.parked(len(addresses))}
+    for name, (address, reason) in addresses.items():
+        check(reason in rows[name][5] and address in rows[name][5] and rows[name][4] == "0", rows[name])
+    check(site.requests == [], "called")
+    host.stop()
+    # allow_private lets names be loopback and private addresses, and nothing more.
+    host = Host("private", "private", "attempts=1", f"allow=*.in.test:{site.port}",
+                "resolve=loop.in.test:127.0.0.1", "resolve=meta.in.test:169.254.169.254",
+                "resolve=mapped.in.test:::ffff:169.254.169.254")
+    for name in ("loop", "meta", "mapped"):
+        host.ask("deploy", name, f"http://{name}.in.test:{site.port}/")
+        command = host.command("1", 1, name)
+        host.reply(command) if name == "loop" else None
+    check(all("reserved" in row[5] for row in host.parked(2)), "private")
+    host.stop()
+
+
+@case
+def a_name_that_means_something_else_the_next_time_is_looked_at_again():
+    def answer(h, r, n):
+        h.close_connection = True
+        h.say(500, Connection="close")
+
+    site = Site(answer)
+    host = Host("rebind", "private", "attempts=2", "first=1", f"allow=name.in.test:{site.port}",
+                "resolve=name.in.test:127.0.0.1,169.254.169.254")
+    host.ask("deploy", "stock", f"http://name.in.test:{site.port}/")
+    host.command("1", 1)
+    row = host.parked()[0]
+    check("169.254.169.254" in row[5] and len(site.requests) == 1, row)
+    check(row[4] == "1", "the first attempt may have been done", row)
+    host.stop()
+
+
+@case
+def a_url_with_a_password_is_not_deployed():
+    host = Host("url", "idle")
+    for url in ("http://u:p@a.com/", "ftp://a.com/", "http://a.com/\x01", "http://a.com/#x"):
+        check("INVALID" in host.refused("deploy", "stock", url), url)
+    check("INVALID" in host.refused("deploy", "Stock", "http://a.com/"), "service")
+    check("INVALID" in host.refused("deploy", "stock", "http://a.com/", "not a name"), "secret")
+    check("NOT_FOUND" in host.refused("list", "stock"), "list")
+    host.stop()
+
+
+@case
+def a_header_cannot_be_smuggled_in():
+    site = Site()
+    host = Host("header", "allow=" + site.host)
+    host.ask("deploy", "stock", site.url)
+    host.ask("command", "command:stock-o-1", "stock.Go", "saga:o-1\\r\\nX-Evil: 1/s/do/1", "{}")
+    wait_for(lambda: site.requests, "a request")
+    headers = site.requests[0]["headers"]
+    check(headers["X-Evil"] is None, headers)
+    check(headers["Idempotency-Key"] == "saga:o-1%0D%0AX-Evil:%201/s/do/1", headers)
+    host.stop()
+
+
+@case
+def a_secret_that_is_not_known_sends_nothing():
+    site = Site()
+    host = Host("unknown", "allow=" + site.host, "attempts=1")
+    host.ask("deploy", "stock", site.url, "shared")
+    host.command("1", 1)
+    check("secret shared" in host.parked()[0][5] and site.requests == [], "sent")
+    host.stop()
+
+
+@case
+def a_certificate_is_verified():
+    key, cert = os.path.join(work, "key.pem"), os.path.join(work, "cert.pem")
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", key, "-out",
+                    cert, "-days", "2", "-subj", "/CN=localhost", "-addext",
+                    "subjectAltName=DNS:localhost"], check=True, stderr=subprocess.DEVNULL)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(cert, key)
+    site = Site(context=context)
+    names = ["private", f"allow=localhost:{site.port}", f"allow=127.0.0.1:{site.port}"]
+    never_called("tls-unknown", f"https://localhost:{site.port}/", *names, reason="certificate")
+    never_called("tls-name", f"https://127.0.0.1:{site.port}/", "ca=" + cert, *names, reason="")
+    check(site.requests == [], "called")
+    host = Host("tls-good", "ca=" + cert, *names)
+    host.ask("deploy", "stock", f"https://localhost:{site.port}/")
+    host.reply(host.command("1", 1))
+    host.stop()
+
+
+# ---- undo, and crashes ----------------------------------------------------------------------------
+
+
+@case
+def an_undo_before_its_do_was_sent_cancels_it():
+    closed = socket.socket()
+    closed.bind(("127.0.0.1", 0))  # nobody listens: nothing is ever sent
+    place = f"127.0.0.1:{closed.getsockname()[1]}"
+    host = Host("tombstone", "allow=" + place, "first=20", "last=50")
+    host.ask("deploy", "stock", f"http://{place}/")
+    do = host.command("1", 1)
+    wait_for(lambda: "onnect" in host.status()[4], "a failure")
+    undo = host.command("1", 1, undoes=do, kind="undo")
+    check(host.reply(undo)[1] == "CommandSucceeded", "undo")
+    check([e[1] for e in host.replies(do)] == ["CommandCancelled"], host.replies(do))
+    check(host.replies(do)[0][4] == do, "key")
+    wait_for(lambda: host.status()[1] == "0", "nothing waits")
+    host.stop()
+
+
+@case
+def an_undo_of_a_do_that_may_be_done_is_delivered():
+    def answer(h, r, n):
+        h.say(500) if "/do/" in r["id"] else h.say(200, {"type": "Released"})
+
+    site = Site(answer)
+    host = Host("undo", "allow=" + site.host, "first=300", "last=300")
+    host.ask("deploy", "stock", site.url)
+    do = host.command("1", 1)
+    wait_for(lambda: site.ids(), "the do")
+    undo = host.command("1", 1, undoes=do, kind="undo")
+    after = host.command("1", 2, kind="undo")
+    check(host.reply(undo)[1] == "Released" and host.replies(do) == [], "undo")
+    host.reply(after)
+    body = json.loads([r for r in site.requests if r["id"] == undo][0]["body"])
+    check(body["undoes"] == do, body)
+    count = site.ids().count(do)
+    time.sleep(0.8)
+    host.ask("command", "command:stock-o-1", "stock.Go", do, "{}")
+    time.sleep(0.3)
+    check(site.ids().count(do) == count, "the do is delivered after its undo")
+    # And of a do that was answered.
+    site.answer = lambda h, r, n: h.say(200, {"type": "Done"})
+    do = host.command("2", 1)
+    host.reply(do)
+    undo = host.command("2", 1, undoes=do, kind="undo")
+    check(host.reply(undo)[1] == "Done" and undo in site.ids(), "undo")
+    host.stop()
+
+
+@case
+def a_crash_gives_one_effect():
+    block = threading.Event()
+
+    def answer(h, r, n):
+        if n == 1:
+            block.wait(WAIT)
+        h.say(200, {"type": "Done", "data": {"n": n}})
+
+    site = Site(answer)
+    host = Host("crash", "allow=" + site.host)
+    host.ask("deploy", "stock", site.url)
+    commands = [host.command(str(key), 1) for key in range(6)]
+    wait_for(lambda: len(site.ids()) == 4, "four deliveries at a time")
+    host.kill()
+    block.set()
+    host.start()
+    last = host.command("0", 2)
+    for command in commands + [last]:
+        host.reply(command)
+    for _ in range(2):  # and again, after what was derived is lost
+        for command in commands + [last]:
+            check(len(host.replies(command)) == 1, "one effect", host.replies(command))
+        host.stop()
+        shutil.rmtree(os.path.join(host.dir, "models"))
+        count = len(site.ids())
+        host.start()
+        wait_for(lambda: host.ask("status") != [] and host.status()[1] == "0", "all is known")
+        check(len(site.ids()) == count, "delivered again")
+    host.stop()
+
+
+@case
+def one_host_at_a_time():
+    host = Host("alone")
+    try:
+        subprocess.run([PROBE, os.path.join(work, "alone-2"), os.path.join(host.dir, "models")],
+                       stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, check=True)
+        raise Failure("a second host")
+    except subprocess.CalledProcessError as error:
+        check(b"LOCKED" in error.stdout, error.stdout)
+    host.stop()
+
+
+def run(function):
+    try:
+        function()
+        return None
+    except Exception:  # what went wrong is printed with the case
+        return traceback.format_exc()
+
+
+def main():
+    wanted = sys.argv[1:]
+    chosen = [c for c in cases if not wanted or c.__name__ in wanted]
+    failed = False
+    print(f"1..{len(chosen)}")
+    with concurrent.futures.ThreadPoolExecutor(4) as pool:
+        for number, (function, trouble) in enumerate(zip(chosen, pool.map(run, chosen)), 1):
+            print(f"{'not ' if trouble else ''}ok {number} - {function.__name__.replace('_', ' ')}",
+                  flush=True)
+            if trouble:
+                failed = True
+                print("".join(f"# {line}\n" for line in trouble.splitlines()), end="")
+    shutil.rmtree(work, ignore_errors=True)
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,71 @@
+#!/usr/bin/env bash
+# saga_check_test.sh - sagas checked and deployed by the command line. Prints TAP. FACTUM names the
+# program, SAGAS the directory of definitions.
+. "$(dirname "$0")/program.sh"
+t() { try "$@"; }
+export FACTUM_STORE=$work/sagas.factum
+S() { "$factum" saga "$@"; }
+
+cat >order.yaml <<'YAML'
+saga: order
+version: 1
+start: OrderPlaced
+id: .orderId
+keep: {orderId}
+steps:
+  - reserve: {do: stock.Reserve, with: {orderId}, ok: Reserved, fail: Unavailable,
+              undo: stock.Release, undo_with: {orderId}}
+  - charge: {do: payment.Charge, with: {orderId}, ok: Charged, fail: Declined,
+             undo: payment.Refund, undo_with: {orderId}}
+  - ship: {do: shipping.HandOver, with: {orderId}, ok: Shipped, pivot: true, on_timeout: ask}
+YAML
+
+# Checking.
+t "a saga that is sound" 0 "^order version 1: sound, [0-9,]+ states, longest run [0-9]+ inputs, [0-9.]+ s$" S check order.yaml
+t "its ends are counted" 0 "^states at an end: [0-9,]+ done, [0-9,]+ undone, [0-9,]+ waiting for an operator$" S check order.yaml
+t "its bounds are said" 0 "^bounds: 2 ids of each command after failures, 1 act of an operator; any number" S check order.yaml
+t "as JSON" 0 '^\{"name":"order","version":1,"hash":"[0-9a-f]{64}","sound":true,"complete":true,"states":[0-9]+,' S check order.yaml --json
+t "other bounds" 0 "bounds: 1 id of each command after failures, 0 acts of operators" S check order.yaml --generations 1 --acts 0
+t "too few states to decide" 7 "not decided: there are more states, 50 states" S check order.yaml --states-max 50
+t "a bound that is too high" 2 "generations takes 4 at most" S check order.yaml --generations 5
+t "a bound that is none" 2 "acts takes a whole number" S check order.yaml --acts x
+t "a missing file" 4 "none.yaml: No such file" S check none.yaml
+from_input() { S check - <"$work/order.yaml"; }
+t "from standard input" 0 "sound" from_input
+sed 's/id: .orderId/id: orderId/' order.yaml >bad.yaml
+t "a wrong definition has file, line and column" 7 '^factum: bad\.yaml:4:[0-9]+: ' S check bad.yaml
+t "nothing is said of a sound one if asked for quiet" 0 "" S check order.yaml --quiet
+[ "$(S check order.yaml --quiet | wc -c)" = 0 ]
+result $? "nothing at all"
+
+# Every definition of the tests is sound.
+wrong=0
+for file in "$SAGAS"/*.yaml; do
+    S check "$file" --quiet >out 2>&1 || { cat out; wrong=1; }
+done
+result $wrong "all right definitions are sound"
+
+# Deploying.
+[ ! -e "$FACTUM_STORE" ]
+result $? "checking makes no store"
+t "a wrong definition is not deployed" 7 "bad\.yaml:4:" S deploy bad.yaml
+[ ! -e "$FACTUM_STORE" ]
+result $? "and no store is made for it"
+t "a sound one is" 0 "^order version 1, [0-9a-f]{12}, sound, [0-9,]+ states$" S deploy order.yaml --why "a reason" --by ann
+t "the same again changes nothing" 0 "^order has this version already: version 1$" S deploy order.yaml
+t "also as JSON" 0 '^\{"name":"order","version":1,"revision":0,.*"already":true,"sound":true,.*"token":"' S deploy order.yaml --json
+sed 's/a reason/b/; s/fail: Declined/fail: Refused/' order.yaml >edited.yaml
+t "an edited file under the same version is refused" 3 "give the file the version 2" S deploy edited.yaml
+sed 's/version: 1/version: 3/' edited.yaml >newer.yaml
+t "what the check does not finish is refused" 7 "the check was not complete after 50 states" S deploy newer.yaml --states-max 50
+t "forcing needs a reason" 2 "force needs --why" S deploy newer.yaml --states-max 50 --force
+t "forced with a reason" 0 "FORCED: not sound" S deploy newer.yaml --states-max 50 --force --why "the check is too slow" --by bob
+sed 's/version: 1/version: 2/' order.yaml >older.yaml
+t "an older version is refused" 7 "the newest version of order is 3: version 2 is older" S deploy older.yaml
+t "both versions are listed" 0 "^order +1 .* sound +server +ann *$" S definitions
+t "the forced one too" 0 "^order +3 .* 50 +forced +server +bob *$" S definitions order
+t "with the reason as JSON" 0 '"version":3,.*"forced":true,"states":50,.*"why":"the check is too slow","text":"saga: order' S definitions order --json
+t "a saga that is not there" 4 "no saga cart is deployed" S definitions cart
+t "no name of a saga" 2 "is not the name of a saga" S definitions Cart-1
+t "its events are those of the definition's stream" 0 "SagaDeployed" "$factum" read '$definition:saga-order'
+done_testing
