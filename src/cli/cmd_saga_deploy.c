@@ -1,5 +1,4 @@
-/* cmd_saga_deploy.c - factum saga deploy, and factum saga definitions: what is deployed. Layer: cli.
- */
+/* cmd_saga_deploy.c - factum saga deploy, and factum saga definitions. Layer: cli. */
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>

@@ -255,15 +255,15 @@ static factum_status make_input(struct acting *a)
 
 /* ---- what is true now ------------------------------------------------------------------------ */
 
-/* "...; the last event is SagaSkipped, revision 7, by ann, at 2026-..." */
+/* "...; the last change is SagaSkipped by ann, revision 7, at 2026-..." */
 static factum_status fail_with_last(const struct fct_look *look, factum_status status,
                                     const char *text, factum_error *err)
 {
     char at[FACTUM_TIME_TEXT_SIZE];
     factum_time_format(look->instance.changed, at);
-    return fct_fail(err, status, "%s; the last event is %s, revision %" PRIu64 "%s%s, at %s", text,
-                    look->last_type, look->instance.revision,
-                    look->last_by[0] != '\0' ? ", by " : "", look->last_by, at);
+    return fct_fail(err, status, "%s; the last change is %s%s%s, revision %" PRIu64 ", at %s", text,
+                    look->last_type, look->last_by[0] != '\0' ? " by " : "", look->last_by,
+                    look->instance.revision, at);
 }
 
 static factum_status refuse_revision(const struct fct_look *look, factum_error *err)

@@ -8,9 +8,9 @@
  * the words, so nothing is missed.
  *
  * S7 is proven after the exploration, from the last world to the first: a world can end if it has
- * ended, is stuck, or can go on to one that can. Only inputs count that happen in every run in which
- * nothing is lost for ever. One such input is kept for each world, which nearly always suffices; the
- * few worlds for which it does not are looked at again until nothing changes.
+ * ended, is stuck, or can go on to one that can. Only inputs count that happen in every run in
+ * which nothing is lost for ever. One of them is kept for each world, which nearly always suffices;
+ * the few worlds for which it does not are looked at again until nothing changes.
  */
 #include "saga/check_explore.h"
 

@@ -5,8 +5,8 @@
  *                 effect 2, then 3 bits for each generation of its do and of its undo
  *
  * Two reductions make fewer worlds; both leave every rule of check_world.c as it is:
- * - Neighbours in one stage with one shape are sorted. What the saga does to them differs by the order
- *   of its events only, and the step that it names as the cause, which no later input reads.
+ * - Neighbours in one stage with one shape are sorted. What the saga does to them differs only in
+ *   the order of its events and in the step that it names as the cause, which no later input reads.
  * - How a step came to be done or undone is forgotten once all its commands are answered: which
  *   generation it was, and how many tries it took. A repeated answer then changes nothing, and a
  *   later command begins its own count. The tests compare the verdicts with and without.

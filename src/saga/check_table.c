@@ -185,7 +185,7 @@ static void put_line(struct printer *p, const char *const cells[COLUMNS])
 }
 
 /* Timers follow from the steps, so that the table is shorter without them. */
-static bool is_shown(uint8_t kind)
+static bool is_in_table(uint8_t kind)
 {
     return kind < FCT_CHANGE_TIMER_SET || kind > FCT_CHANGE_TIMER_FIRED;
 }
@@ -206,7 +206,7 @@ static void put_row(struct printer *p, uint32_t number, const struct fct_check_i
     does[0] = '\0';
     for (uint32_t i = 0; i < p->out.count; i++) {
         const struct fct_change *change = &p->out.changes[i];
-        if (!is_shown(change->kind)) {
+        if (!is_in_table(change->kind)) {
             continue;
         }
         factum_slice name = slot_name(p->saga, change->slot);
