@@ -111,15 +111,9 @@ extern const struct command command_backup;
 extern const struct command command_restore;
 extern const struct command command_delete;
 extern const struct command command_metadata;
-extern const struct command command_schema;
-extern const struct command command_schema_generate;
-extern const struct command command_schema_validate;
-extern const struct command command_schema_register;
-extern const struct command command_schema_check;
-extern const struct command command_schema_list;
-extern const struct command command_schema_show;
-extern const struct command command_schema_diff;
-extern const struct command command_schema_mode;
+extern const struct command command_schema, command_schema_generate, command_schema_validate;
+extern const struct command command_schema_register, command_schema_check, command_schema_list;
+extern const struct command command_schema_show, command_schema_diff, command_schema_mode;
 extern const struct command command_schema_infer;
 extern const struct command command_decider; /* if FCT_WITH_LUA, and so are the next three */
 extern const struct command command_command;

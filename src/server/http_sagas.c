@@ -95,7 +95,7 @@ static void put_written(struct saga_job *asked, factum_json_writer *to)
     factum_arena_reset(&asked->arena);
 }
 
-static void begin_item(struct saga_job *asked, factum_json_writer *to)
+static void begin_saga_item(struct saga_job *asked, factum_json_writer *to)
 {
     asked->put = fct_buf_add_text(&asked->job.base.out, asked->first ? "" : ",\n");
     asked->first = false;
@@ -107,7 +107,7 @@ static bool put_saga_entry(void *data, const factum_saga_entry *entry)
 {
     struct saga_job *asked = data;
     factum_json_writer to;
-    begin_item(asked, &to);
+    begin_saga_item(asked, &to);
     factum_saga_entry_write(entry, &to);
     asked->last = entry->position;
     if (asked->put == FACTUM_OK) {
@@ -120,7 +120,7 @@ static bool put_saga_timer(void *data, const factum_saga_timer *timer)
 {
     struct saga_job *asked = data;
     factum_json_writer to;
-    begin_item(asked, &to);
+    begin_saga_item(asked, &to);
     factum_saga_timer_write(timer, &to);
     if (asked->put == FACTUM_OK) {
         put_written(asked, &to);
@@ -132,7 +132,7 @@ static bool put_saga_version(void *data, const factum_saga_deployed *deployed)
 {
     struct saga_job *asked = data;
     factum_json_writer to;
-    begin_item(asked, &to);
+    begin_saga_item(asked, &to);
     factum_saga_deployed_write(deployed, &to);
     if (asked->put == FACTUM_OK) {
         put_written(asked, &to);
@@ -368,8 +368,8 @@ static factum_status put_report(struct fct_buf *out, const factum_saga_report *r
 }
 
 static factum_status put_saga_deployed(struct saga_job *asked, const factum_saga *saga,
-                                  const factum_act_result *done, const factum_saga_report *report,
-                                  factum_error *err)
+                                       const factum_act_result *done,
+                                       const factum_saga_report *report, factum_error *err)
 {
     struct fct_buf *out = &asked->job.base.out;
     char token[FACTUM_TOKEN_SIZE];
@@ -399,7 +399,7 @@ static factum_status put_saga_deployed(struct saga_job *asked, const factum_saga
 }
 
 static factum_status deploy_loaded_saga(struct saga_job *asked, const factum_saga *saga,
-                                   factum_error *err)
+                                        factum_error *err)
 {
     factum_act_result done = {.size = sizeof done};
     factum_saga_report report = {.size = sizeof report};
