@@ -90,7 +90,7 @@ saga_side=()
 if [ -x "$examples/orders-participants" ] && [ ${#read_side[@]} -gt 0 ]; then
     saga_side=('^order_fulfilment version 1: sound, [0-9,]+ states' '^order_fulfilment-1  done ' 'PaymentDeclined '
         '"reason":"payment.limit"' '^[$] kill -9 [0-9]+ [0-9]+ +[(][0-9]+ of the 40 are done[)]' '^All 40 are done.$'
-        'payment.account_closed' '^order_fulfilment-4 +stuck ' ' --what-if$'
+        'the account old-card is closed' '^order_fulfilment-4 +stuck ' ' --what-if$'
         '("by":"ann".*)?"reason":"the customer has a new card"(.*"by":"ann")?'
         'CommandCancelled' 'TIMED OUT' '^stock +90 reserved - +6 released = +84 shipped$'
         '^payments +60200 charged +- +1900 refunded = +58300 of' '^orders +45 += +42 completed [+] +3 rejected$')
