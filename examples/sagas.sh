@@ -5,6 +5,7 @@ fulfilment=$root/examples/orders/sagas/order_fulfilment.yaml
 saga=("$factum" --store "$served" saga)
 rm -rf fulfilment.factum
 goods= payment= starts=0
+: >payment.log
 
 typed() { # typed LINE: a command that is not run as it is shown
     printf '%s$ %s%s\n' "$green" "$1" "$plain"
@@ -26,6 +27,8 @@ start_goods() { # start_goods OPTION...: stock, shipping, mail and order, in C
     disown
 }
 start_payment() { # start_payment OPTION...: the payment; it takes all commands from the first one each time
+    local try ready
+    ready=$(grep -c '^taking commands' payment.log || true)
     if [ -d node/node_modules ]; then
         typed "node node/payment.mjs $* kurrentdb://127.0.0.1:$port?tls=false &"
         node node/payment.mjs "$@" "kurrentdb://127.0.0.1:$port?tls=false" >>payment.log 2>&1 &
@@ -39,6 +42,12 @@ start_payment() { # start_payment OPTION...: the payment; it takes all commands 
     fi
     payment=$! others="$goods $payment"
     disown
+    for try in $(seq 400); do
+        [ "$(grep -c '^taking commands' payment.log || true)" = "$ready" ] || return 0
+        sleep 0.05
+    done
+    cat payment.log >&2
+    must up down "the payment"
 }
 stop_process() { # stop_process SIGNAL PROCESS: until it is gone
     kill "-$1" "$2"

@@ -97,7 +97,9 @@ const commands = {
 for (let last = START; ; await pause()) {
   try {
     const all = { fromRevision: last, resolveLinkTos: true };
-    for await (const { event, link } of client.subscribeToStream("$ce-command:payment", all)) {
+    const subscription = client.subscribeToStream("$ce-command:payment", all);
+    subscription.on("confirmation", () => console.log("taking commands"));
+    for await (const { event, link } of subscription) {
       await commands[event.type]?.(event);
       last = link.revision;
     }

@@ -449,6 +449,8 @@ static bool run_services(struct service *services, size_t count, struct shop *sh
         }
     }
     if (status == FACTUM_OK) {
+        printf("taking commands\n");
+        (void)fflush(stdout);
         (void)sigwait(signals, &number);
     }
     for (size_t i = 0; i < count; i++) {
