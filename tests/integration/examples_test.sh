@@ -420,7 +420,7 @@ participants() {
 if [ -x "$examples/orders-participants" ]; then
     ok 'the services of the saga keep the contract of participants' participants
     ok 'orders-participants shows its usage' refuses 2 usage "$examples/orders-participants" factum://localhost:1 baker
-    ok 'a server that is not there is an error' refuses 1 'factum://localhost:1' "$examples/orders-participants" \
+    ok 'a server that is not there is an error' refuses 1 'localhost:1' "$examples/orders-participants" \
         --limit 5 factum://localhost:1
 else
     skip 'the services of a saga' 'built without sagas, or without the server'
