@@ -1,6 +1,6 @@
 /* manager_test.c - the manager, step by step. Rows of sagas that need no simulated disk; the others
  * are in tests/crash/saga_seeds.c. */
-#include "saga/manager_drive.h"
+#include "support/manager_drive.h"
 
 #define TEST(name) static void name(void **state)
 #define CASE(name) cmocka_unit_test(name)

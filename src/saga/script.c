@@ -23,7 +23,7 @@ struct script_reader {
     factum_error *err;
 };
 
-static FCT_COLD FCT_PRINTF(3, 4) factum_status
+FCT_COLD FCT_PRINTF(3, 4) static factum_status
     script_fail(const struct script_reader *r, struct fct_mark mark, const char *format, ...)
 {
     char text[256];

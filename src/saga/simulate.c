@@ -510,9 +510,9 @@ static factum_status keep_texts(struct simulated_texts *texts, struct fct_sim_re
 }
 
 /* One run, or one for each disk call of the first. */
-static factum_status run_all(struct fct_sim_options *options, bool every_write,
-                             struct simulated_texts *texts, factum_saga_simulated *to,
-                             factum_error *err)
+static factum_status sim_run_all(struct fct_sim_options *options, bool every_write,
+                                 struct simulated_texts *texts, factum_saga_simulated *to,
+                                 factum_error *err)
 {
     uint64_t last = every_write ? UINT64_MAX : 0;
     factum_status status = FACTUM_OK;
@@ -577,7 +577,8 @@ static factum_status simulate_in(const factum_saga *saga, const factum_saga_simu
                                       .faults =
                                           faults_of(scripted ? &script : NULL, simulation->seed)};
     to->memory = texts;
-    status = run_all(&options, scripted && script.crash == FCT_SCRIPT_CRASH_EVERY, texts, to, err);
+    status =
+        sim_run_all(&options, scripted && script.crash == FCT_SCRIPT_CRASH_EVERY, texts, to, err);
     to->trace = texts->trace.ptr != NULL ? (const char *)texts->trace.ptr : "";
     to->commands = texts->commands.ptr != NULL ? (const char *)texts->commands.ptr : "";
     to->broken = texts->broken;

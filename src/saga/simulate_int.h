@@ -167,11 +167,11 @@ void fct_sim_tick(struct sim_runner *runner);
 /* Appends the start event of a saga. */
 void fct_sim_start_saga(struct sim *sim, struct sim_saga *saga);
 /* A service takes the command: what it answers is drawn, or as the script says. */
-void fct_sim_handle(struct sim *sim, size_t command);
+void fct_sim_handle(struct sim *sim, size_t at);
 /* The same as the caller says; |told|: the answer reaches the log at once. */
-void fct_sim_handle_as(struct sim *sim, size_t command, bool ok, bool told);
+void fct_sim_handle_as(struct sim *sim, size_t at, bool ok, bool told);
 /* The answer comes again, or for the first time; |outside|: without the id of the command. */
-void fct_sim_copy_answer(struct sim *sim, size_t command, bool outside);
+void fct_sim_copy_answer(struct sim *sim, size_t at, bool outside);
 /* Somebody beside the managers: an operator, or, for a timer, another host. */
 void fct_sim_act(struct sim *sim, struct sim_saga *saga, const struct fct_saga_input *control);
 /* An operator does something that may be in turn or not. */

@@ -25,7 +25,7 @@ int64_t fct_sim_runner_now(struct sim_runner *runner)
 }
 
 /* fct_manager_options.submit */
-static factum_status take_append(void *data, factum_append_op *op, factum_error *err)
+static factum_status sim_take_append(void *data, factum_append_op *op, factum_error *err)
 {
     struct sim_runner *runner = data;
     if (runner->op_count >= SIM_OPS_MAX) {
@@ -44,7 +44,7 @@ void fct_sim_start_runner(struct sim *sim, struct sim_runner *runner)
                                                 .loaded_max = RUNNER_LOADED_MAX,
                                                 .timers_max = RUNNER_TIMERS_MAX,
                                                 .data = runner,
-                                                .submit = take_append};
+                                                .submit = sim_take_append};
     factum_error err;
     FCT_ASSERT(runner->manager == NULL);
     runner->sim = sim;
@@ -123,7 +123,7 @@ static bool next_of_log(struct sim_runner *runner, factum_event *event)
 bool fct_sim_feed(struct sim_runner *runner)
 {
     struct sim *sim = runner->sim;
-    factum_event event;
+    factum_event event = {.position = 0};
     factum_error err;
     if (runner->manager == NULL || !next_of_log(runner, &event)) {
         return false;

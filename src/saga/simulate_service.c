@@ -304,8 +304,8 @@ static void note_act(struct sim *sim, const struct fct_saga_input *control)
 }
 
 /* Appends what follows from |control|. False: the act is out of turn, or was too late. */
-static bool append_act(struct sim *sim, const struct fct_instance *instance,
-                       const struct fct_saga_input *control)
+static bool sim_append_act(struct sim *sim, const struct fct_instance *instance,
+                           const struct fct_saga_input *control)
 {
     const struct fct_step_input input = {.control = *control,
                                          .by = FCT_SLICE("simulation"),
@@ -339,7 +339,7 @@ void fct_sim_act(struct sim *sim, struct sim_saga *saga, const struct fct_saga_i
     if (status != FACTUM_OK) {
         (void)fct_sim_went_well(sim, status, "loading a saga", &err);
     } else if (instance.saga != NULL) {
-        bool done = append_act(sim, &instance, control);
+        bool done = sim_append_act(sim, &instance, control);
         factum_arena_reset(&sim->scratch);
         if (done) {
             fct_sim_look(sim);

@@ -1,7 +1,7 @@
 /* manager_drive.h - drives a manager in a test, over a store in memory, in the test's own time.
  * For tests of saga. */
-#ifndef FCT_SAGA_MANAGER_DRIVE_H
-#define FCT_SAGA_MANAGER_DRIVE_H
+#ifndef FCT_SUPPORT_MANAGER_DRIVE_H
+#define FCT_SUPPORT_MANAGER_DRIVE_H
 
 #include <stdlib.h>
 
@@ -189,7 +189,7 @@ static inline size_t drive_count(struct drive *d, const char *stream, const char
         return 0;
     }
     assert_ok(status, d->err);
-    while ((status = factum_cursor_next(cursor, &event, &d->err)) == FACTUM_OK) {
+    while (factum_cursor_next(cursor, &event, &d->err) == FACTUM_OK) {
         count += fct_slice_equal(event.type, factum_slice_from(type));
     }
     factum_cursor_close(cursor);
