@@ -45,12 +45,12 @@
 
 struct service {
     const char *name;
-    bool wanted;
-    bool running;
     factum_participant *participant;
     pthread_t thread;
     factum_status status;
     factum_error err;
+    bool wanted;
+    bool running;
 };
 
 static void print_log(void *data, factum_log_level level, const char *id, const char *text)

@@ -23,7 +23,7 @@ static factum_slice text_of(const factum_command *command, const char *name, fac
 {
     const factum_json *json = command->json;
     const uint32_t value = factum_json_find(json, FACTUM_JSON_ROOT, factum_slice_from(name));
-    factum_slice text = {NULL, 0};
+    factum_slice text = factum_slice_from("");
     size_t len = 0;
     if (value == FACTUM_JSON_NONE || factum_json_kind_of(json, value) != FACTUM_JSON_TEXT) {
         return text;
@@ -49,8 +49,7 @@ static int64_t number_of(const factum_json *json, const char *name)
 
 static bool is_text(factum_slice text, const char *other)
 {
-    return other != NULL && text.len > 0 && text.len == strlen(other) &&
-           memcmp(text.ptr, other, text.len) == 0;
+    return other != NULL && text.len == strlen(other) && memcmp(text.ptr, other, text.len) == 0;
 }
 
 static factum_status refuse_incomplete(factum_outbox *outbox, const char *what)
