@@ -371,7 +371,7 @@ static void fill_record(struct step *s, const struct fct_change *change, bool fi
         change->kind == FCT_CHANGE_STEP_SUCCEEDED || change->kind == FCT_CHANGE_STEP_FAILED ||
         change->kind == FCT_CHANGE_UNDO_SUCCEEDED || change->kind == FCT_CHANGE_UNDO_FAILED ||
         change->kind == FCT_CHANGE_REPLY_RECORDED || change->kind == FCT_CHANGE_SAGA_STARTED;
-    if ((own && takes && first) || change->kind == FCT_CHANGE_SAGA_STARTED) {
+    if (event != NULL && ((own && takes && first) || change->kind == FCT_CHANGE_SAGA_STARTED)) {
         record->reply_type = event->type;
         record->reply_position = event->position;
         record->start_event = factum_slice_from(s->causation);
