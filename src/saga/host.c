@@ -94,8 +94,9 @@ static void appends_ended(void *data, factum_append_op *const *ops, size_t count
     for (size_t i = 0; i < count; i++) {
         sagas->ended[sagas->ended_count++] = ops[i];
     }
-    fct_mutex_unlock(&sagas->lock);
+    /* Under the lock: once the thread has the last of them, |sagas| may be closed and freed. */
     wake(sagas);
+    fct_mutex_unlock(&sagas->lock);
 }
 
 static factum_status submit_op(void *data, factum_append_op *op, factum_error *err)
@@ -138,13 +139,20 @@ static void publish(struct factum_sagas *sagas, bool ready, const char *reason)
 
 /* ---- beginning ------------------------------------------------------------------------------- */
 
+struct adding {
+    struct fct_manager *manager;
+    factum_status status;
+    factum_error *err;
+};
+
 static bool add_open_saga(void *data, factum_slice saga, factum_slice id, int64_t due)
 {
-    struct factum_sagas *sagas = data;
-    return fct_manager_add_open(sagas->manager, saga, id, due, NULL) == FACTUM_OK;
+    struct adding *adding = data;
+    adding->status = fct_manager_add_open(adding->manager, saga, id, due, adding->err);
+    return adding->status == FACTUM_OK;
 }
 
-/* Waits until the lists have all that is there now. */
+/* Waits until the lists have all that is there now. CONDITION_FAILED: they have stopped. */
 static factum_status wait_for_lists(struct factum_sagas *sagas, factum_error *err)
 {
     uint64_t place;
@@ -154,21 +162,30 @@ static factum_status wait_for_lists(struct factum_sagas *sagas, factum_error *er
         if (status != FACTUM_TIMEOUT) {
             return status;
         }
-        status = FACTUM_OK;
+        publish(sagas, false, err->text);
+        status = fct_saga_lists_have_stopped(sagas->lists, place, err) ? FACTUM_CONDITION_FAILED
+                                                                       : FACTUM_OK;
     }
     return status;
 }
 
 static factum_status find_open_sagas(struct factum_sagas *sagas, factum_error *err)
 {
-    const struct fct_open_each each = {.data = sagas, .each = add_open_saga};
+    struct adding adding = {sagas->manager, FACTUM_OK, err};
+    const struct fct_open_each each = {.data = &adding, .each = add_open_saga};
     if (sagas->lists == NULL) {
         return fct_manager_scan(sagas->manager, sagas_now(sagas), err);
     }
     factum_status status = wait_for_lists(sagas, err);
-    return status == FACTUM_OK && !atomic_load(&sagas->stop)
-               ? fct_saga_lists_open_sagas(sagas->lists, &each, err)
-               : status;
+    if (status == FACTUM_CONDITION_FAILED) { /* sagas go on without them */
+        fct_log_message(&sagas->log, FACTUM_LOG_WARN, "saga.lists",
+                        "the streams of all sagas are read in place of their lists: %s", err->text);
+        return fct_manager_scan(sagas->manager, sagas_now(sagas), err);
+    }
+    if (status == FACTUM_OK && !atomic_load(&sagas->stop)) {
+        status = fct_saga_lists_open_sagas(sagas->lists, &each, err);
+    }
+    return status == FACTUM_OK ? adding.status : status;
 }
 
 /* Opens the log behind the checkpoint. Without one: where the first definition was deployed, or at
