@@ -55,6 +55,8 @@ struct factum_sagas {
     factum_cursor *cursor;
     factum_event held; /* that the manager had no room for */
     bool is_held;
+    bool caught_up;           /* this manager has been at the end of the log */
+    factum_sagas_info before; /* what the managers before it have counted */
     struct fct_thread thread;
     factum_listener listener;
     factum_completer completer;
@@ -127,6 +129,7 @@ static void publish(struct factum_sagas *sagas, bool ready, const char *reason)
 {
     fct_mutex_lock(&sagas->lock);
     if (sagas->manager != NULL) {
+        sagas->info = sagas->before;
         fct_manager_count(sagas->manager, &sagas->info);
     }
     sagas->info.ready = ready;
@@ -264,6 +267,7 @@ static factum_status next_event(struct factum_sagas *sagas, factum_error *err)
     }
     if (status == FACTUM_DONE) {
         fct_manager_fed(sagas->manager, factum_cursor_place(sagas->cursor));
+        sagas->caught_up = true;
     }
     if (status == FACTUM_PENDING) {
         const factum_ready ready = {.data = sagas, .ready = cursor_ready};
@@ -310,6 +314,18 @@ static void sleep_until_news(struct factum_sagas *sagas, uint32_t seen)
     }
 }
 
+/* It is for speed alone: if it cannot be written, sagas go on. */
+static void keep_checkpoint(struct factum_sagas *sagas, bool now_or_never)
+{
+    factum_error err;
+    if (fct_saga_checkpoint_keep(&sagas->checkpoint, sagas->store,
+                                 fct_manager_place(sagas->manager), sagas_now(sagas), now_or_never,
+                                 &err) != FACTUM_OK) {
+        fct_log_message(&sagas->log, FACTUM_LOG_WARN, "saga.checkpoint",
+                        "the next start takes longer: %s", err.text);
+    }
+}
+
 static factum_status one_turn(struct factum_sagas *sagas, factum_error *err)
 {
     bool more = false;
@@ -322,12 +338,8 @@ static factum_status one_turn(struct factum_sagas *sagas, factum_error *err)
         status = fct_manager_tick(sagas->manager, sagas_now(sagas), err);
     }
     if (status == FACTUM_OK) {
-        status = fct_saga_checkpoint_keep(&sagas->checkpoint, sagas->store,
-                                          fct_manager_place(sagas->manager), sagas_now(sagas),
-                                          false, err);
-    }
-    if (status == FACTUM_OK) {
-        publish(sagas, !more || sagas->info.ready, "");
+        keep_checkpoint(sagas, false);
+        publish(sagas, sagas->caught_up, "");
         if (!more) {
             sleep_until_news(sagas, seen);
         }
@@ -348,19 +360,18 @@ static void end_manager(struct factum_sagas *sagas, bool keep)
             (void)fct_word_wait(&sagas->word, seen, POLL_NS);
         }
     }
-    if (keep && sagas->manager != NULL &&
-        fct_saga_checkpoint_keep(&sagas->checkpoint, sagas->store,
-                                 fct_manager_place(sagas->manager), sagas_now(sagas), true,
-                                 &err) != FACTUM_OK) {
-        fct_log_message(&sagas->log, FACTUM_LOG_WARN, "saga.checkpoint",
-                        "the next start takes longer: %s", err.text);
+    if (keep && sagas->manager != NULL) {
+        keep_checkpoint(sagas, true);
     }
     factum_cursor_close(sagas->cursor);
     sagas->cursor = NULL;
     sagas->is_held = false;
+    sagas->caught_up = false;
+    publish(sagas, false, "");
     fct_mutex_lock(&sagas->lock);
     struct fct_manager *manager = sagas->manager;
     sagas->manager = NULL;
+    sagas->before = sagas->info;
     fct_mutex_unlock(&sagas->lock);
     fct_manager_destroy(manager);
 }
@@ -475,6 +486,7 @@ factum_status factum_sagas_open(factum_store *store, const factum_sagas_options 
     made->mem = mem;
     made->store = store;
     made->info.size = sizeof made->info;
+    made->before = made->info;
     fct_mutex_init(&made->lock);
     copy_sagas_options(made, options);
     if (made->options.path != NULL) {

@@ -757,13 +757,16 @@ uint32_t fct_manager_commits(const struct fct_manager *manager)
 
 void fct_manager_count(const struct fct_manager *manager, factum_sagas_info *info)
 {
-    size_t size = info->size;
-    bool ready = info->ready;
-    bool parted = info->clock_parted;
-    *info = manager->counts;
-    info->size = size;
-    info->ready = ready;
-    info->clock_parted = parted;
+    const factum_sagas_info *counts = &manager->counts;
+    info->started_count += counts->started_count;
+    info->ended_count += counts->ended_count;
+    info->commit_count += counts->commit_count;
+    info->conflict_count += counts->conflict_count;
+    info->duplicate_count += counts->duplicate_count;
+    info->unmatched_count += counts->unmatched_count;
+    info->stuck_count += counts->stuck_count;
+    info->timer_count += counts->timer_count;
+    info->bad_count += counts->bad_count;
     info->place = fct_manager_place(manager);
     info->open_count = manager->entries.open_count;
     info->loaded_count = manager->entries.loaded_count;
