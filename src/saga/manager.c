@@ -16,7 +16,9 @@
 #include "saga/manager_int.h"
 
 #define ARENA_MAX ((size_t)96 << 20)
+#define ARENA_KEPT ((size_t)256 << 10) /* of a commit that is over, for the next one */
 #define WAITING_PER_COMMIT 4u
+#define WAITING_BYTES_MAX ((size_t)64 << 20)
 #define AGAIN_AFTER INT64_C(50000000)
 #define SECOND INT64_C(1000000000)
 
@@ -141,7 +143,10 @@ static factum_status note_state(struct fct_manager *manager, struct fct_entry *e
                                 factum_error *err)
 {
     const struct fct_instance *instance = entry->instance;
-    bool open = instance->exists && !fct_saga_has_ended(&instance->state);
+    /* Replies whose saga did not start in time are waited for no longer. */
+    bool given_up =
+        instance->state.phase == FCT_SAGA_NONE && instance->state.deadline.due == 0;
+    bool open = instance->exists && !given_up && !fct_saga_has_ended(&instance->state);
     fct_entries_set_open(&manager->entries, entry, open);
     return fct_entries_set_due(&manager->entries, entry, open ? next_timer(instance) : 0, err);
 }
@@ -365,6 +370,9 @@ static struct fct_commit *take_commit(struct fct_manager *manager)
 
 static void return_commit(struct fct_manager *manager, struct fct_commit *commit)
 {
+    if (commit->arena.size > ARENA_KEPT) {
+        factum_arena_finish(&commit->arena);
+    }
     factum_arena_reset(&commit->arena);
     commit->entry = NULL;
     commit->free_next = manager->free_commits;
@@ -445,8 +453,8 @@ static factum_status begin_commit(struct fct_manager *manager, struct fct_entry 
     return submit(manager, commit, now, err);
 }
 
-/* Loads the saga for its first input. CORRUPT ends the input: one damaged saga is no reason to stop
- * the others. */
+/* Loads the saga for its first input. One that cannot be loaded ends the input: a saga that is damaged
+ * or too large is no reason to stop the others. */
 static factum_status prepare_entry(struct fct_manager *manager, struct fct_entry *entry,
                                    bool *served, factum_error *err)
 {
@@ -454,7 +462,7 @@ static factum_status prepare_entry(struct fct_manager *manager, struct fct_entry
         fct_entries_unload(&manager->entries, entry);
     }
     factum_status status = load_entry(manager, entry, err);
-    if (status == FACTUM_CORRUPT || status == FACTUM_STREAM_DELETED) {
+    if (status == FACTUM_CORRUPT || status == FACTUM_STREAM_DELETED || status == FACTUM_TOO_BIG) {
         fct_manager_bad(manager, "%s", err != NULL ? err->text : factum_status_text(status));
         fct_entries_set_open(&manager->entries, entry, false);
         *served = true;
@@ -531,7 +539,7 @@ static void count_outcome(struct fct_manager *manager, const struct fct_commit *
 }
 
 /* A step that can only go forward has failed, or was silent, as often as its definition allows
- * without somebody being told. */
+ * without somebody being told; or a reply has waited for its saga as long as replies do. */
 static void raise_alarms(struct fct_manager *manager, const struct fct_commit *commit)
 {
     const struct fct_entry *entry = commit->entry;
@@ -539,6 +547,11 @@ static void raise_alarms(struct fct_manager *manager, const struct fct_commit *c
     const struct factum_saga *saga = entry->instance->saga;
     for (uint32_t i = 0; saga != NULL && i < outcome->count; i++) {
         const struct fct_change *change = &outcome->changes[i];
+        if (change->kind == FCT_CHANGE_TIMER_FIRED && outcome->state.phase == FCT_SAGA_NONE) {
+            fct_log_message(manager->options.log, FACTUM_LOG_WARN, "saga.unmatched",
+                            "saga %.*s-%.*s: a reply has come, but nothing has started the saga",
+                            FCT_FMT(entry->key.name), FCT_FMT(entry->key.id));
+        }
         bool tried =
             change->kind == FCT_CHANGE_STEP_FAILED || change->kind == FCT_CHANGE_STEP_STARTED;
         if (!tried || !fct_plan_is_forward(&saga->plan, change->slot)) {
@@ -562,9 +575,10 @@ static factum_status take_outcome(struct fct_manager *manager, struct fct_commit
     count_outcome(manager, commit);
     raise_alarms(manager, commit);
     entry->known = position > entry->known ? position : entry->known;
-    if (fct_instance_take(entry->instance, &commit->append, now, err) != FACTUM_OK) {
-        fct_entries_unload(&manager->entries, entry); /* what is stored says it all */
-        return load_entry(manager, entry, err);
+    if (fct_instance_take(entry->instance, &commit->append, now, NULL) != FACTUM_OK) {
+        fct_entries_unload(&manager->entries, entry);
+        entry->seen = UINT64_MAX; /* what is stored says it all: it is loaded again */
+        return FACTUM_OK;
     }
     return note_state(manager, entry, err);
 }
@@ -660,7 +674,8 @@ factum_status fct_manager_feed(struct fct_manager *manager, const factum_event *
                                factum_error *err)
 {
     if (manager->entries.waiting_count >=
-        (size_t)WAITING_PER_COMMIT * manager->options.commits_max) {
+            (size_t)WAITING_PER_COMMIT * manager->options.commits_max ||
+        manager->entries.waiting_bytes >= WAITING_BYTES_MAX) {
         return FACTUM_BUSY;
     }
     manager->run_now = now;
