@@ -91,10 +91,19 @@ void fct_manager_bad(struct fct_manager *manager, const char *format, ...)
 
 /* ---- entries --------------------------------------------------------------------------------- */
 
+bool fct_manager_hosts(const struct fct_manager *manager, factum_slice name)
+{
+    const struct factum_saga *saga = fct_deployed_at(&manager->set, name, UINT64_MAX);
+    return saga != NULL && fct_slice_equal(saga->host, manager->options.host);
+}
+
 factum_status fct_manager_add_open(struct fct_manager *manager, factum_slice saga, factum_slice id,
                                    int64_t due, factum_error *err)
 {
     const struct fct_saga_key key = {saga, id};
+    if (!fct_manager_hosts(manager, saga)) {
+        return FACTUM_OK;
+    }
     struct fct_entry *entry = fct_entries_get(&manager->entries, &key);
     if (entry == NULL) {
         return fct_fail(err, FACTUM_NO_MEMORY, "sagas: those that are open");
@@ -115,7 +124,8 @@ factum_status fct_manager_scan(struct fct_manager *manager, int64_t now, factum_
     factum_status status = factum_list_open(manager->options.store, &request, &list, err);
     while (status == FACTUM_OK) {
         status = factum_list_next(list, &found, err);
-        if (status == FACTUM_OK && fct_saga_stream_read(found.name, &key)) {
+        if (status == FACTUM_OK && fct_saga_stream_read(found.name, &key) &&
+            fct_manager_hosts(manager, key.name)) {
             status = fct_manager_queue(manager, &key, &waiting, err);
         }
     }
