@@ -21,6 +21,7 @@
 #define WAITING_BYTES_MAX ((size_t)64 << 20)
 #define AGAIN_AFTER INT64_C(50000000)
 #define SECOND INT64_C(1000000000)
+#define TIMERS_AGAIN_AFTER (60 * SECOND)
 
 static factum_status run_entry(struct fct_manager *manager, struct fct_entry *entry, int64_t now,
                                factum_error *err);
@@ -154,8 +155,7 @@ static factum_status note_state(struct fct_manager *manager, struct fct_entry *e
 {
     const struct fct_instance *instance = entry->instance;
     /* Replies whose saga did not start in time are waited for no longer. */
-    bool given_up =
-        instance->state.phase == FCT_SAGA_NONE && instance->state.deadline.due == 0;
+    bool given_up = instance->state.phase == FCT_SAGA_NONE && instance->state.deadline.due == 0;
     bool open = instance->exists && !given_up && !fct_saga_has_ended(&instance->state);
     fct_entries_set_open(&manager->entries, entry, open);
     return fct_entries_set_due(&manager->entries, entry, open ? next_timer(instance) : 0, err);
@@ -437,6 +437,15 @@ static void input_served(struct fct_manager *manager, struct fct_entry *entry)
     fct_entries_served(&manager->entries, entry);
 }
 
+/* Timers that could not be taken are looked at again, but not at once. */
+static factum_status rest_timers(struct fct_manager *manager, struct fct_entry *entry, int64_t now,
+                                 factum_error *err)
+{
+    return entry->first->kind == FCT_WAITING_TIMERS
+               ? fct_entries_set_due(&manager->entries, entry, now + TIMERS_AGAIN_AFTER, err)
+               : FACTUM_OK;
+}
+
 /* Commits what follows from the first input. OK with entry->commit NULL: nothing follows, or it is
  * tried again later. */
 static factum_status begin_commit(struct fct_manager *manager, struct fct_entry *entry,
@@ -452,7 +461,7 @@ static factum_status begin_commit(struct fct_manager *manager, struct fct_entry 
         fct_manager_bad(manager, "saga %.*s-%.*s: an input cannot be taken: %s",
                         FCT_FMT(entry->key.name), FCT_FMT(entry->key.id),
                         err != NULL ? err->text : factum_status_text(status));
-        status = FACTUM_OK;
+        status = rest_timers(manager, entry, now, err);
         commit->append.outcome.count = 0;
     }
     if (status != FACTUM_OK || commit->append.outcome.count == 0) {
@@ -463,8 +472,8 @@ static factum_status begin_commit(struct fct_manager *manager, struct fct_entry 
     return submit(manager, commit, now, err);
 }
 
-/* Loads the saga for its first input. One that cannot be loaded ends the input: a saga that is damaged
- * or too large is no reason to stop the others. */
+/* Loads the saga for its first input. One that cannot be loaded ends the input: a saga that is
+ * damaged or too large is no reason to stop the others. */
 static factum_status prepare_entry(struct fct_manager *manager, struct fct_entry *entry,
                                    bool *served, factum_error *err)
 {
@@ -593,27 +602,54 @@ static factum_status take_outcome(struct fct_manager *manager, struct fct_commit
     return note_state(manager, entry, err);
 }
 
-/* The store refuses a command: the saga is stuck there, and says why. */
+/* Which command of the append the store has refused: the one that it names, the largest, or simply
+ * the first. event_count: there is none. */
+static size_t find_refused(const struct fct_commit *commit)
+{
+    const struct fct_step_append *append = &commit->append;
+    size_t found = append->event_count;
+    size_t named = commit->op.result.refused_index;
+    if (commit->op.status == FACTUM_SCHEMA_VIOLATION && named < append->event_count &&
+        append->slot_of[named] != FCT_SLOT_NONE) {
+        return named;
+    }
+    for (size_t i = 0; i < append->event_count; i++) {
+        bool larger = found < append->event_count && commit->op.status == FACTUM_TOO_BIG &&
+                      append->events[i].data.len > append->events[found].data.len;
+        if (append->slot_of[i] != FCT_SLOT_NONE && (found == append->event_count || larger)) {
+            found = i;
+        }
+    }
+    return found;
+}
+
+static void note_refused(struct fct_commit *commit, size_t at)
+{
+    struct fct_step_input *input = &commit->input;
+    if (input->refused_slot != FCT_SLOT_NONE) {
+        input->refused_before[input->refused_undo ? 1 : 0] |= UINT64_C(1) << input->refused_slot;
+    }
+    input->refused_slot = commit->append.slot_of[at];
+    input->refused_undo = commit->append.undo_of[at];
+    snprintf(commit->refused, sizeof commit->refused, "%s", commit->op.err.text);
+    input->refused_text = commit->refused;
+}
+
+/* The store refuses a command: the saga is stuck there, and says why. If others are refused too, so
+ * is it there, one after another, until the store takes the rest. */
 static factum_status refuse_command(struct fct_manager *manager, struct fct_commit *commit,
                                     int64_t now, bool *served, factum_error *err)
 {
     struct fct_entry *entry = commit->entry;
-    const struct fct_step_append *append = &commit->append;
-    size_t at = commit->op.status == FACTUM_SCHEMA_VIOLATION ? commit->op.result.refused_index : 0;
-    while (at < append->event_count && append->slot_of[at] == FCT_SLOT_NONE) {
-        at++;
-    }
-    if (at >= append->event_count || commit->input.refused_slot != FCT_SLOT_NONE) {
+    size_t at = find_refused(commit);
+    if (at == commit->append.event_count) {
         fct_manager_bad(manager, "saga %.*s-%.*s: the store refuses its events: %s",
                         FCT_FMT(entry->key.name), FCT_FMT(entry->key.id), commit->op.err.text);
         *served = true;
         return_commit(manager, commit);
-        return FACTUM_OK;
+        return rest_timers(manager, entry, now, err);
     }
-    commit->input.refused_slot = append->slot_of[at];
-    commit->input.refused_undo = append->undo_of[at];
-    snprintf(commit->refused, sizeof commit->refused, "%s", commit->op.err.text);
-    commit->input.refused_text = commit->refused;
+    note_refused(commit, at);
     factum_arena_reset(&commit->arena);
     const struct factum_saga *saga = definition_of(manager, entry, entry->first);
     return begin_commit(manager, entry, commit, saga, now, served, err);

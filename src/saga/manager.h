@@ -73,7 +73,8 @@ uint64_t fct_manager_place(const struct fct_manager *manager);
 void fct_manager_fed(struct fct_manager *manager, uint64_t place);
 /* Appends under way. */
 uint32_t fct_manager_commits(const struct fct_manager *manager);
-/* Adds the counts of |manager| to those of |info|, and sets place, open_count and loaded_count. */
+/* Adds the counts of |manager| to those of |info|, and sets place, open_count and loaded_count.
+ */
 void fct_manager_count(const struct fct_manager *manager, factum_sagas_info *info);
 /* Where the log is to be read from without a checkpoint: before the first deployment; false: nothing
  * is deployed. */
