@@ -109,9 +109,15 @@ static void evolve_skipped(struct fct_saga_state *state, const struct fct_change
     enter(state, change->slot, change->ok ? FCT_STEP_DONE : FCT_STEP_FAILED);
 }
 
-static void evolve_recorded(struct fct_saga_state *state, const struct fct_change *change)
+static void evolve_recorded(const struct fct_saga_plan *plan, struct fct_saga_state *state,
+                            const struct fct_change *change)
 {
     if (change->slot == FCT_SLOT_NONE || change->undo || change->why != FCT_WHY_EARLY) {
+        return;
+    }
+    /* Who knows no command id has answered for a do that the participant knows nothing of: it could
+     * not undo it. So the step is asked all the same. */
+    if (change->generation == 0 && plan->steps[change->slot].has_undo) {
         return;
     }
     /* The first one counts. */
@@ -186,7 +192,7 @@ void fct_saga_evolve(const struct fct_saga_plan *plan, struct fct_saga_state *st
         evolve_timer(state, change);
         return;
     case FCT_CHANGE_REPLY_RECORDED:
-        evolve_recorded(state, change);
+        evolve_recorded(plan, state, change);
         return;
     default:
         break;
