@@ -411,8 +411,9 @@ TEST(replies_to_two_versions_wait_for_the_same_saga)
     char text[8000];
     const char *place = strstr(order_saga, "        - close_order");
     assert_non_null(place);
-    (void)snprintf(text, sizeof text, "%.*s        - pack: {do: mail.Pack, with: {orderId}, "
-                                      "ok: OrderPacked}\n%s",
+    (void)snprintf(text, sizeof text,
+                   "%.*s        - pack: {do: mail.Pack, with: {orderId}, "
+                   "ok: OrderPacked}\n%s",
                    (int)(place - order_saga), order_saga, place);
     *(strstr(text, "version: ") + strlen("version: ")) = '2';
     append(f, "StockReserved", "{\"orderId\":\"60\",\"reservationId\":\"r1\"}");
@@ -449,15 +450,13 @@ TEST(commands_that_the_store_refuses_are_stuck_each)
 {
     F;
     char text[4000];
+    static char data[600064];
     size_t size = 600000;
-    char *data = malloc(size + 64);
-    assert_non_null(data);
     deploy(f, bulky_saga);
     int head = snprintf(data, 64, "{\"id\":\"1\",\"blob\":\"");
     memset(data + head, 'x', size);
     (void)snprintf(data + head + size, 8, "\"}");
     append(f, "BulkyPlaced", data);
-    free(data);
     take_all(f);
     types_of(f, "saga:bulky-1", "", text, sizeof text);
     assert_string_equal(text, "SagaStarted TimerSet SagaStuck SagaStuck ");

@@ -374,6 +374,7 @@ static struct fct_commit *take_commit(struct fct_manager *manager)
         fct_arena_init(&commit->arena, manager->options.mem, ARENA_MAX);
     }
     memset(&commit->input, 0, sizeof commit->input);
+    commit->op.status = FACTUM_OK;
     commit->input.refused_slot = FCT_SLOT_NONE;
     return commit;
 }
@@ -406,26 +407,41 @@ static void try_again(struct fct_manager *manager, struct fct_entry *entry, int6
     manager->again_last = entry;
 }
 
+/* Has the store refused what was to be appended, for good? */
+static bool is_refusal(factum_status status)
+{
+    return status == FACTUM_SCHEMA_VIOLATION || status == FACTUM_TOO_BIG ||
+           status == FACTUM_INVALID || status == FACTUM_STREAM_DELETED;
+}
+
+/* A refusal, at once or by the completion later, is in commit->op, and the commit is still the
+ * caller's. */
 static factum_status submit(struct fct_manager *manager, struct fct_commit *commit, int64_t now,
                             factum_error *err)
 {
     struct fct_entry *entry = commit->entry;
+    factum_error why;
     memset(&commit->op, 0, sizeof commit->op);
     commit->op.size = sizeof commit->op;
     commit->op.request = &commit->append.request;
     commit->op.data = commit;
-    factum_status status = manager->options.submit(manager->options.data, &commit->op, err);
+    factum_status status = manager->options.submit(manager->options.data, &commit->op, &why);
     if (status == FACTUM_OK) {
         entry->commit = commit;
         manager->commit_count++;
         return FACTUM_OK;
+    }
+    if (is_refusal(status)) {
+        commit->op.status = status;
+        commit->op.err = why;
+        return status;
     }
     return_commit(manager, commit);
     if (factum_status_is_retryable(status)) {
         try_again(manager, entry, now);
         return FACTUM_OK;
     }
-    return status;
+    return fct_fail(err, status, "%s", why.text);
 }
 
 /* The input is over. */
@@ -446,11 +462,10 @@ static factum_status rest_timers(struct fct_manager *manager, struct fct_entry *
                : FACTUM_OK;
 }
 
-/* Commits what follows from the first input. OK with entry->commit NULL: nothing follows, or it is
- * tried again later. */
-static factum_status begin_commit(struct fct_manager *manager, struct fct_entry *entry,
-                                  struct fct_commit *commit, const struct factum_saga *saga,
-                                  int64_t now, bool *served, factum_error *err)
+/* Commits what follows from the first input, if the store does not refuse it at once. */
+static factum_status try_commit(struct fct_manager *manager, struct fct_entry *entry,
+                                struct fct_commit *commit, const struct factum_saga *saga,
+                                int64_t now, bool *served, factum_error *err)
 {
     struct fct_waiting *waiting = entry->first;
     commit->entry = entry;
@@ -470,6 +485,68 @@ static factum_status begin_commit(struct fct_manager *manager, struct fct_entry 
         return status;
     }
     return submit(manager, commit, now, err);
+}
+
+/* Which command of the append the store has refused: the one that it names, the largest, or simply
+ * the first. event_count: there is none. */
+static size_t find_refused(const struct fct_commit *commit)
+{
+    const struct fct_step_append *append = &commit->append;
+    size_t found = append->event_count;
+    size_t named = commit->op.result.refused_index;
+    if (commit->op.status == FACTUM_SCHEMA_VIOLATION && named < append->event_count &&
+        append->slot_of[named] != FCT_SLOT_NONE) {
+        return named;
+    }
+    for (size_t i = 0; i < append->event_count; i++) {
+        bool larger = found < append->event_count && commit->op.status == FACTUM_TOO_BIG &&
+                      append->events[i].data.len > append->events[found].data.len;
+        if (append->slot_of[i] != FCT_SLOT_NONE && (found == append->event_count || larger)) {
+            found = i;
+        }
+    }
+    return found;
+}
+
+/* The saga is stuck at the command, and says why. */
+static void note_refused(struct fct_commit *commit, size_t at)
+{
+    struct fct_step_input *input = &commit->input;
+    if (input->refused_slot != FCT_SLOT_NONE) {
+        input->refused_before[input->refused_undo ? 1 : 0] |= UINT64_C(1) << input->refused_slot;
+    }
+    input->refused_slot = commit->append.slot_of[at];
+    input->refused_undo = commit->append.undo_of[at];
+    snprintf(commit->refused, sizeof commit->refused, "%s", commit->op.err.text);
+    input->refused_text = commit->refused;
+}
+
+/* Commits what follows from the first input. OK with entry->commit NULL: nothing follows, or it is
+ * tried again later. If the store refuses a command, the saga is stuck there; if it refuses others
+ * too, so is it there, one after another, until the store takes the rest. */
+static factum_status begin_commit(struct fct_manager *manager, struct fct_entry *entry,
+                                  struct fct_commit *commit, const struct factum_saga *saga,
+                                  int64_t now, bool *served, factum_error *err)
+{
+    bool refused = is_refusal(commit->op.status);
+    factum_status status = FACTUM_OK;
+    do {
+        size_t at = refused ? find_refused(commit) : 0;
+        if (refused && at == commit->append.event_count) {
+            fct_manager_bad(manager, "saga %.*s-%.*s: the store refuses its events: %s",
+                            FCT_FMT(entry->key.name), FCT_FMT(entry->key.id), commit->op.err.text);
+            *served = true;
+            return_commit(manager, commit);
+            return rest_timers(manager, entry, now, err);
+        }
+        if (refused) {
+            note_refused(commit, at);
+            factum_arena_reset(&commit->arena);
+        }
+        status = try_commit(manager, entry, commit, saga, now, served, err);
+        refused = is_refusal(status);
+    } while (refused);
+    return status;
 }
 
 /* Loads the saga for its first input. One that cannot be loaded ends the input: a saga that is
@@ -602,73 +679,14 @@ static factum_status take_outcome(struct fct_manager *manager, struct fct_commit
     return note_state(manager, entry, err);
 }
 
-/* Which command of the append the store has refused: the one that it names, the largest, or simply
- * the first. event_count: there is none. */
-static size_t find_refused(const struct fct_commit *commit)
-{
-    const struct fct_step_append *append = &commit->append;
-    size_t found = append->event_count;
-    size_t named = commit->op.result.refused_index;
-    if (commit->op.status == FACTUM_SCHEMA_VIOLATION && named < append->event_count &&
-        append->slot_of[named] != FCT_SLOT_NONE) {
-        return named;
-    }
-    for (size_t i = 0; i < append->event_count; i++) {
-        bool larger = found < append->event_count && commit->op.status == FACTUM_TOO_BIG &&
-                      append->events[i].data.len > append->events[found].data.len;
-        if (append->slot_of[i] != FCT_SLOT_NONE && (found == append->event_count || larger)) {
-            found = i;
-        }
-    }
-    return found;
-}
-
-static void note_refused(struct fct_commit *commit, size_t at)
-{
-    struct fct_step_input *input = &commit->input;
-    if (input->refused_slot != FCT_SLOT_NONE) {
-        input->refused_before[input->refused_undo ? 1 : 0] |= UINT64_C(1) << input->refused_slot;
-    }
-    input->refused_slot = commit->append.slot_of[at];
-    input->refused_undo = commit->append.undo_of[at];
-    snprintf(commit->refused, sizeof commit->refused, "%s", commit->op.err.text);
-    input->refused_text = commit->refused;
-}
-
-/* The store refuses a command: the saga is stuck there, and says why. If others are refused too, so
- * is it there, one after another, until the store takes the rest. */
-static factum_status refuse_command(struct fct_manager *manager, struct fct_commit *commit,
-                                    int64_t now, bool *served, factum_error *err)
-{
-    struct fct_entry *entry = commit->entry;
-    size_t at = find_refused(commit);
-    if (at == commit->append.event_count) {
-        fct_manager_bad(manager, "saga %.*s-%.*s: the store refuses its events: %s",
-                        FCT_FMT(entry->key.name), FCT_FMT(entry->key.id), commit->op.err.text);
-        *served = true;
-        return_commit(manager, commit);
-        return rest_timers(manager, entry, now, err);
-    }
-    note_refused(commit, at);
-    factum_arena_reset(&commit->arena);
-    const struct factum_saga *saga = definition_of(manager, entry, entry->first);
-    return begin_commit(manager, entry, commit, saga, now, served, err);
-}
-
-/* Has the store refused what was to be appended, for good? */
-static bool is_refusal(factum_status status)
-{
-    return status == FACTUM_SCHEMA_VIOLATION || status == FACTUM_TOO_BIG ||
-           status == FACTUM_INVALID || status == FACTUM_STREAM_DELETED;
-}
-
 static factum_status end_commit(struct fct_manager *manager, struct fct_commit *commit, int64_t now,
                                 bool *served, factum_error *err)
 {
     struct fct_entry *entry = commit->entry;
     factum_status status = commit->op.status;
     if (is_refusal(status)) {
-        return refuse_command(manager, commit, now, served, err);
+        return begin_commit(manager, entry, commit, definition_of(manager, entry, entry->first),
+                            now, served, err);
     }
     if (status == FACTUM_OK) {
         status = take_outcome(manager, commit, now, err);
