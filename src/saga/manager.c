@@ -220,13 +220,16 @@ static void drop_idle(struct fct_manager *manager, struct fct_entry *entry)
     manager->closing_last = entry;
 }
 
-/* Those whose own events have been fed by now. */
+/* Those whose own events have been fed by now. When the log is read again from far back, one that
+ * ended late may be before many that ended early: so two of those that stay go to the end. */
 static void drop_closing(struct fct_manager *manager)
 {
-    while (manager->closing != NULL && manager->closing->known <= manager->fed) {
+    int stay = 0;
+    while (manager->closing != NULL && stay < 2) {
         struct fct_entry *entry = manager->closing;
         manager->closing = entry->closing;
         entry->is_closing = false;
+        stay += entry->known > manager->fed ? 1 : 0;
         drop_idle(manager, entry);
     }
 }
@@ -487,18 +490,24 @@ static factum_status try_commit(struct fct_manager *manager, struct fct_entry *e
     return submit(manager, commit, now, err);
 }
 
-/* Which command of the append the store has refused: the one that it names, the largest, or simply
- * the first. event_count: there is none. */
+/* Which command of the append the store has refused: the one that it names, or whose stream it
+ * names, the largest, or simply the first. event_count: there is none. */
 static size_t find_refused(const struct fct_commit *commit)
 {
     const struct fct_step_append *append = &commit->append;
     size_t found = append->event_count;
     size_t named = commit->op.result.refused_index;
+    bool deleted =
+        commit->op.status == FACTUM_STREAM_DELETED && named < append->request.expectation_count;
     if (commit->op.status == FACTUM_SCHEMA_VIOLATION && named < append->event_count &&
         append->slot_of[named] != FCT_SLOT_NONE) {
         return named;
     }
     for (size_t i = 0; i < append->event_count; i++) {
+        if (deleted && !fct_slice_equal(append->events[i].stream,
+                                        append->request.expectations[named].stream)) {
+            continue;
+        }
         bool larger = found < append->event_count && commit->op.status == FACTUM_TOO_BIG &&
                       append->events[i].data.len > append->events[found].data.len;
         if (append->slot_of[i] != FCT_SLOT_NONE && (found == append->event_count || larger)) {

@@ -151,8 +151,14 @@ static factum_status route_types(struct fct_manager *manager, const factum_event
     return status;
 }
 
-static factum_status read_definitions(struct fct_manager *manager, factum_error *err)
+/* When the log is read again from far back, most are known already. */
+static factum_status read_definitions(struct fct_manager *manager, const factum_event *event,
+                                      factum_error *err)
 {
+    factum_slice name = fct_slice_from(event->stream, sizeof FCT_SAGA_DEFINITION_PREFIX - 1);
+    if (fct_deployed_knows(&manager->set, name, event->position)) {
+        return FACTUM_OK;
+    }
     factum_status status =
         fct_deployed_refresh(&manager->set, manager->options.store, manager->options.log, err);
     return status == FACTUM_OK
@@ -170,7 +176,7 @@ factum_status fct_manager_route(struct fct_manager *manager, const factum_event 
         return route_own(manager, &key, event, err);
     }
     if (fct_slice_starts(event->stream, FCT_SLICE(FCT_SAGA_DEFINITION_PREFIX))) {
-        return read_definitions(manager, err);
+        return read_definitions(manager, event, err);
     }
     if (event->stream.len > 0 && event->stream.ptr[0] == '$') {
         return FACTUM_OK;
