@@ -71,6 +71,7 @@ struct fct_entries {
     struct fct_waiting *oldest;
     struct fct_waiting *newest;
     size_t waiting_count;
+    size_t waiting_bytes; /* of their events */
 };
 
 FCT_MUST_USE factum_status fct_entries_init(struct fct_entries *entries, const struct fct_mem *mem,

@@ -55,6 +55,8 @@ struct factum_sagas {
     factum_cursor *cursor;
     factum_event held; /* that the manager had no room for */
     bool is_held;
+    bool caught_up;           /* this manager has been at the end of the log */
+    factum_sagas_info before; /* what the managers before it have counted */
     struct fct_thread thread;
     factum_listener listener;
     factum_completer completer;
@@ -94,8 +96,9 @@ static void appends_ended(void *data, factum_append_op *const *ops, size_t count
     for (size_t i = 0; i < count; i++) {
         sagas->ended[sagas->ended_count++] = ops[i];
     }
-    fct_mutex_unlock(&sagas->lock);
+    /* Under the lock: once the thread has the last of them, |sagas| may be closed and freed. */
     wake(sagas);
+    fct_mutex_unlock(&sagas->lock);
 }
 
 static factum_status submit_op(void *data, factum_append_op *op, factum_error *err)
@@ -126,6 +129,7 @@ static void publish(struct factum_sagas *sagas, bool ready, const char *reason)
 {
     fct_mutex_lock(&sagas->lock);
     if (sagas->manager != NULL) {
+        sagas->info = sagas->before;
         fct_manager_count(sagas->manager, &sagas->info);
     }
     sagas->info.ready = ready;
@@ -138,13 +142,20 @@ static void publish(struct factum_sagas *sagas, bool ready, const char *reason)
 
 /* ---- beginning ------------------------------------------------------------------------------- */
 
+struct adding {
+    struct fct_manager *manager;
+    factum_status status;
+    factum_error *err;
+};
+
 static bool add_open_saga(void *data, factum_slice saga, factum_slice id, int64_t due)
 {
-    struct factum_sagas *sagas = data;
-    return fct_manager_add_open(sagas->manager, saga, id, due, NULL) == FACTUM_OK;
+    struct adding *adding = data;
+    adding->status = fct_manager_add_open(adding->manager, saga, id, due, adding->err);
+    return adding->status == FACTUM_OK;
 }
 
-/* Waits until the lists have all that is there now. */
+/* Waits until the lists have all that is there now. CONDITION_FAILED: they have stopped. */
 static factum_status wait_for_lists(struct factum_sagas *sagas, factum_error *err)
 {
     uint64_t place;
@@ -154,21 +165,30 @@ static factum_status wait_for_lists(struct factum_sagas *sagas, factum_error *er
         if (status != FACTUM_TIMEOUT) {
             return status;
         }
-        status = FACTUM_OK;
+        publish(sagas, false, err->text);
+        status = fct_saga_lists_have_stopped(sagas->lists, place, err) ? FACTUM_CONDITION_FAILED
+                                                                       : FACTUM_OK;
     }
     return status;
 }
 
 static factum_status find_open_sagas(struct factum_sagas *sagas, factum_error *err)
 {
-    const struct fct_open_each each = {.data = sagas, .each = add_open_saga};
+    struct adding adding = {sagas->manager, FACTUM_OK, err};
+    const struct fct_open_each each = {.data = &adding, .each = add_open_saga};
     if (sagas->lists == NULL) {
         return fct_manager_scan(sagas->manager, sagas_now(sagas), err);
     }
     factum_status status = wait_for_lists(sagas, err);
-    return status == FACTUM_OK && !atomic_load(&sagas->stop)
-               ? fct_saga_lists_open_sagas(sagas->lists, &each, err)
-               : status;
+    if (status == FACTUM_CONDITION_FAILED) { /* sagas go on without them */
+        fct_log_message(&sagas->log, FACTUM_LOG_WARN, "saga.lists",
+                        "the streams of all sagas are read in place of their lists: %s", err->text);
+        return fct_manager_scan(sagas->manager, sagas_now(sagas), err);
+    }
+    if (status == FACTUM_OK && !atomic_load(&sagas->stop)) {
+        status = fct_saga_lists_open_sagas(sagas->lists, &each, err);
+    }
+    return status == FACTUM_OK ? adding.status : status;
 }
 
 /* Opens the log behind the checkpoint. Without one: where the first definition was deployed, or at
@@ -247,6 +267,7 @@ static factum_status next_event(struct factum_sagas *sagas, factum_error *err)
     }
     if (status == FACTUM_DONE) {
         fct_manager_fed(sagas->manager, factum_cursor_place(sagas->cursor));
+        sagas->caught_up = true;
     }
     if (status == FACTUM_PENDING) {
         const factum_ready ready = {.data = sagas, .ready = cursor_ready};
@@ -293,6 +314,18 @@ static void sleep_until_news(struct factum_sagas *sagas, uint32_t seen)
     }
 }
 
+/* It is for speed alone: if it cannot be written, sagas go on. */
+static void keep_checkpoint(struct factum_sagas *sagas, bool now_or_never)
+{
+    factum_error err;
+    if (fct_saga_checkpoint_keep(&sagas->checkpoint, sagas->store,
+                                 fct_manager_place(sagas->manager), sagas_now(sagas), now_or_never,
+                                 &err) != FACTUM_OK) {
+        fct_log_message(&sagas->log, FACTUM_LOG_WARN, "saga.checkpoint",
+                        "the next start takes longer: %s", err.text);
+    }
+}
+
 static factum_status one_turn(struct factum_sagas *sagas, factum_error *err)
 {
     bool more = false;
@@ -305,12 +338,8 @@ static factum_status one_turn(struct factum_sagas *sagas, factum_error *err)
         status = fct_manager_tick(sagas->manager, sagas_now(sagas), err);
     }
     if (status == FACTUM_OK) {
-        status = fct_saga_checkpoint_keep(&sagas->checkpoint, sagas->store,
-                                          fct_manager_place(sagas->manager), sagas_now(sagas),
-                                          false, err);
-    }
-    if (status == FACTUM_OK) {
-        publish(sagas, !more || sagas->info.ready, "");
+        keep_checkpoint(sagas, false);
+        publish(sagas, sagas->caught_up, "");
         if (!more) {
             sleep_until_news(sagas, seen);
         }
@@ -331,19 +360,18 @@ static void end_manager(struct factum_sagas *sagas, bool keep)
             (void)fct_word_wait(&sagas->word, seen, POLL_NS);
         }
     }
-    if (keep && sagas->manager != NULL &&
-        fct_saga_checkpoint_keep(&sagas->checkpoint, sagas->store,
-                                 fct_manager_place(sagas->manager), sagas_now(sagas), true,
-                                 &err) != FACTUM_OK) {
-        fct_log_message(&sagas->log, FACTUM_LOG_WARN, "saga.checkpoint",
-                        "the next start takes longer: %s", err.text);
+    if (keep && sagas->manager != NULL) {
+        keep_checkpoint(sagas, true);
     }
     factum_cursor_close(sagas->cursor);
     sagas->cursor = NULL;
     sagas->is_held = false;
+    sagas->caught_up = false;
+    publish(sagas, false, "");
     fct_mutex_lock(&sagas->lock);
     struct fct_manager *manager = sagas->manager;
     sagas->manager = NULL;
+    sagas->before = sagas->info;
     fct_mutex_unlock(&sagas->lock);
     fct_manager_destroy(manager);
 }
@@ -458,6 +486,7 @@ factum_status factum_sagas_open(factum_store *store, const factum_sagas_options 
     made->mem = mem;
     made->store = store;
     made->info.size = sizeof made->info;
+    made->before = made->info;
     fct_mutex_init(&made->lock);
     copy_sagas_options(made, options);
     if (made->options.path != NULL) {

@@ -96,7 +96,17 @@ static factum_status damaged_saga(const struct fct_instance *instance, const fac
                     FCT_FMT(instance->key.name), FCT_FMT(instance->key.id), event->revision, why);
 }
 
-/* The definition by which |event| is read. The one that SagaStarted pins counts from then on. */
+/* From now on |saga| counts; NULL: as before. */
+static void set_definition(struct fct_instance *instance, const struct factum_saga *saga)
+{
+    if (saga != NULL && instance->saga != NULL) {
+        instance->state = fct_instance_remap(&instance->state, instance->saga, saga);
+    }
+    instance->saga = saga != NULL ? saga : instance->saga;
+}
+
+/* The definition by which |event| is read: the one that SagaStarted pins from then on, until then
+ * the newest one of that time. */
 static factum_status choose_definition(struct fct_instance *instance, const factum_event *event,
                                        factum_error *err)
 {
@@ -108,13 +118,15 @@ static factum_status choose_definition(struct fct_instance *instance, const fact
             return damaged_saga(instance, event, "it names no definition", err);
         }
         factum_slice text = fct_slice(hash.value.raw.ptr + 1, hash.value.raw.len - 2);
-        const struct factum_saga *before = instance->saga;
-        instance->saga = fct_deployed_hash(instance->set, instance->key.name, text);
-        if (before != NULL && instance->saga != NULL) {
-            instance->state = fct_instance_remap(&instance->state, before, instance->saga);
+        const struct factum_saga *pinned =
+            fct_deployed_hash(instance->set, instance->key.name, text);
+        set_definition(instance, pinned);
+        if (pinned == NULL) {
+            instance->saga = NULL;
         }
-    } else if (instance->saga == NULL) {
-        instance->saga = fct_deployed_at(instance->set, instance->key.name, event->position);
+    } else if (instance->saga == NULL || instance->state.phase == FCT_SAGA_NONE) {
+        set_definition(instance,
+                       fct_deployed_at(instance->set, instance->key.name, event->position));
     }
     return instance->saga != NULL
                ? FACTUM_OK
@@ -171,19 +183,22 @@ static factum_status fold_in(struct fct_instance *instance, const factum_event *
                              factum_arena *arena, factum_error *err)
 {
     struct fct_record record;
+    factum_error why;
     factum_status status = choose_definition(instance, event, err);
     if (status == FACTUM_OK && instance->correlation == NULL) {
         status = keep_correlation(instance, event, err);
     }
     if (status == FACTUM_OK) {
-        status = fct_record_read(instance->saga, event->type, event->data, arena, &record, err);
+        status = fct_record_read(instance->saga, event->type, event->data, arena, &record, &why);
         /* A later version may add events; they mean nothing to the state of this one. */
         if (status == FACTUM_NOT_FOUND) {
             status = FACTUM_OK;
         } else if (status == FACTUM_INVALID) {
-            return damaged_saga(instance, event, err != NULL ? err->text : "", err);
+            return damaged_saga(instance, event, why.text, err);
         } else if (status == FACTUM_OK) {
             status = fold_record(instance, &record, event, arena, err);
+        } else {
+            (void)fct_fail(err, status, "%s", why.text);
         }
     }
     if (status == FACTUM_OK) {

@@ -19,6 +19,8 @@
 
 #define FCT_FAILURE_CODE_SIZE 64  /* with the zero byte */
 #define FCT_FAILURE_TEXT_SIZE 512 /* with the zero byte */
+/* Bytes of JSON that a saga keeps: with what stands beside them they fit into an event of 1 MiB. */
+#define FCT_KEPT_MAX (960u << 10)
 
 /* Why it compensates. */
 struct fct_failure {
@@ -75,6 +77,7 @@ struct fct_step_input {
     uint8_t refused_slot;
     bool refused_undo;
     const char *refused_text;
+    uint64_t refused_before[2]; /* those before it, by slot: of dos, and of undos */
 };
 
 /* What is to be appended. In the arena that it was made in. */

@@ -194,6 +194,21 @@ factum_status fct_saga_lists_wait(struct fct_saga_lists *lists, uint64_t place, 
     return status == FACTUM_NOT_FOUND ? FACTUM_OK : status;
 }
 
+bool fct_saga_lists_have_stopped(struct fct_saga_lists *lists, uint64_t place, factum_error *err)
+{
+    factum_build_status build = {.size = sizeof build};
+    factum_status status =
+        factum_models_wait(lists->models, FCT_SLICE(FCT_LISTS_MODEL), place, 0, &build, err);
+    bool stopped = status == FACTUM_TIMEOUT &&
+                   (build.state == FACTUM_BUILD_STOPPED || build.state == FACTUM_BUILD_PAUSED);
+    if (stopped) {
+        (void)fct_fail(
+            err, FACTUM_CONDITION_FAILED, "the model " FCT_LISTS_MODEL " %s%s",
+            build.state == FACTUM_BUILD_PAUSED ? "is paused" : "has stopped: ", build.reason);
+    }
+    return stopped;
+}
+
 /* ---- rows ------------------------------------------------------------------------------------ */
 
 static factum_slice text_of(const factum_value *value)

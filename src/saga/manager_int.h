@@ -39,6 +39,8 @@ struct fct_manager {
 /* manager_route.c: puts |event| into the queues of the sagas that it concerns. */
 FCT_MUST_USE factum_status fct_manager_route(struct fct_manager *manager, const factum_event *event,
                                              factum_error *err);
+/* manager.c: does the newest version of the saga |name| belong to this host? */
+bool fct_manager_hosts(const struct fct_manager *manager, factum_slice name);
 /* manager.c: puts |waiting| into the queue of |key|'s entry and lets it run. */
 FCT_MUST_USE factum_status fct_manager_queue(struct fct_manager *manager,
                                              const struct fct_saga_key *key,

@@ -17,6 +17,7 @@
 #include "saga/instance.h"
 #include "saga/pick.h"
 
+#define EVENT_PARSED_MAX ((size_t)4 << 20)
 #define REPLY_KEPT (INT64_C(7) * 24 * 3600 * 1000000000) /* how long a reply waits for its saga */
 
 struct step {
@@ -42,11 +43,12 @@ struct step {
 
 /* ---- what the input says --------------------------------------------------------------------- */
 
-/* The data of the input's event on a tape; empty if it has none that is an object. */
+/* The data of the input's event on a tape; empty if it has none that is an object, or too much for
+ * a tape: then nothing of it can be kept. */
 static void parse_event(struct step *s, factum_json *json)
 {
     memset(json, 0, sizeof *json);
-    if (s->input->event == NULL ||
+    if (s->input->event == NULL || s->input->event->data.len > EVENT_PARSED_MAX ||
         fct_pick_parse(s->input->event->data, s->arena, json, NULL) != FACTUM_OK) {
         memset(json, 0, sizeof *json);
     }
@@ -62,18 +64,21 @@ static void copy_text(char *to, size_t size, factum_slice text)
 }
 
 /* The text |name| of the event's data, or |otherwise|. */
-static void take_word(const factum_json *json, const char *name, factum_slice otherwise, char *to,
-                      size_t size)
+static void take_word(struct step *s, const factum_json *json, const char *name,
+                      factum_slice otherwise, char *to, size_t size)
 {
+    size_t len = 0;
     uint32_t value = json->count > 0
                          ? factum_json_find(json, FACTUM_JSON_ROOT, factum_slice_from(name))
                          : FACTUM_JSON_NONE;
-    if (value != FACTUM_JSON_NONE && factum_json_kind_of(json, value) == FACTUM_JSON_TEXT &&
-        factum_json_inside(json, value).len > 0) {
-        copy_text(to, size, factum_json_inside(json, value));
-    } else {
-        copy_text(to, size, otherwise);
+    if (value != FACTUM_JSON_NONE && factum_json_kind_of(json, value) == FACTUM_JSON_TEXT) {
+        size_t room = factum_json_inside(json, value).len;
+        char *text = factum_arena_alloc(s->arena, room);
+        if (text != NULL && factum_json_unescape(json, value, text, room, &len) == FACTUM_OK) {
+            otherwise = fct_slice(text, len);
+        }
     }
+    copy_text(to, size, otherwise);
 }
 
 static void find_said(struct step *s, const factum_json *json)
@@ -81,10 +86,10 @@ static void find_said(struct step *s, const factum_json *json)
     struct fct_failure *said = &s->said;
     factum_slice none = fct_slice(NULL, 0);
     said->slot = s->input->control.slot;
-    take_word(json, "code", s->input->event->type, said->code, sizeof said->code);
-    take_word(json, "text", none, said->text, sizeof said->text);
+    take_word(s, json, "code", s->input->event->type, said->code, sizeof said->code);
+    take_word(s, json, "text", none, said->text, sizeof said->text);
     if (said->text[0] == '\0') {
-        take_word(json, "reason", none, said->text, sizeof said->text);
+        take_word(s, json, "reason", none, said->text, sizeof said->text);
     }
 }
 
@@ -138,17 +143,31 @@ static const struct fct_pick *pick_of_input(const struct step *s)
     return reply && control->ok && !control->undo ? &s->saga->slots[control->slot].keep : NULL;
 }
 
+/* More than may be kept. What an event brings is left out: the command that needs it misses it, and
+ * says so. */
+static factum_status drop_kept(struct step *s)
+{
+    if (s->input->event == NULL) {
+        return fct_fail(s->err, FACTUM_TOO_BIG, "saga: more than %u bytes would be kept",
+                        FCT_KEPT_MAX);
+    }
+    s->keep = fct_slice(NULL, 0);
+    s->kept = s->instance->kept;
+    return FACTUM_OK;
+}
+
 /* What the input adds to what is kept, and all of it. */
 static factum_status find_kept(struct step *s, const factum_json *json)
 {
     const struct fct_pick *pick = pick_of_input(s);
+    factum_status status = FACTUM_OK;
     s->keep = s->input->keep;
     if (pick != NULL && pick->count > 0) {
         factum_json_writer to;
         factum_json_writer_in(&to, s->arena);
         factum_json_put_object(&to);
         /* What is missing is missed by the command that needs it, which says so. */
-        factum_status status = fct_pick_write(pick, json, true, &to, s->err);
+        status = fct_pick_write(pick, json, true, &to, s->err);
         if (status != FACTUM_OK) {
             return status;
         }
@@ -163,7 +182,12 @@ static factum_status find_kept(struct step *s, const factum_json *json)
     if (starts && s->instance->state.phase != FCT_SAGA_NONE) {
         s->keep = fct_slice(NULL, 0); /* a second start */
     }
-    return fct_pick_merge(s->instance->kept, s->keep, s->arena, &s->kept, s->err);
+    if (s->keep.len > FCT_KEPT_MAX) {
+        return drop_kept(s);
+    }
+    status = fct_pick_merge(s->instance->kept, s->keep, s->arena, &s->kept, s->err);
+    bool over = status == FACTUM_OK && s->keep.len > 0 && s->kept.len > FCT_KEPT_MAX;
+    return over ? drop_kept(s) : status;
 }
 
 /* ---- commands -------------------------------------------------------------------------------- */
@@ -224,7 +248,8 @@ static bool can_send(void *data, uint8_t slot, bool undo)
 {
     struct step *s = data;
     factum_error why;
-    if (s->input->refused_slot == slot && s->input->refused_undo == undo) {
+    if ((s->input->refused_slot == slot && s->input->refused_undo == undo) ||
+        (s->input->refused_before[undo ? 1 : 0] >> slot & 1u) != 0) {
         snprintf(s->blocked[slot], sizeof s->blocked[slot], "%s", s->input->refused_text);
         return false;
     }
