@@ -320,10 +320,10 @@ factum_status factum_endpoints_open(factum_store *store, const factum_endpoints_
     if (status == FACTUM_OK) {
         status = open_parts(e, err);
     }
-    if (status == FACTUM_OK) {
+    if (status == FACTUM_OK && !e->options.no_run) {
         status = fct_thread_start(&e->courier, "fct-courier", fct_courier_run, e, err);
     }
-    if (status == FACTUM_OK) {
+    if (status == FACTUM_OK && !e->options.no_run) {
         status = fct_thread_start(&e->follower, "fct-endpoints", run_follower, e, err);
     }
     if (status != FACTUM_OK) {
