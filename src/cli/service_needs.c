@@ -142,7 +142,7 @@ static factum_status check_pinned(factum_store *store, const struct pinned *item
     }
     *err = (factum_error){.status = FACTUM_CONDITION_FAILED};
     (void)snprintf(err->text, sizeof err->text,
-                   "the saga %.300s (version %" PRIu64 ") has not ended and needs %.*s; --force "
+                   "the saga %.120s (version %" PRIu64 ") has not ended and needs %.*s; --force "
                    "removes it all the same",
                    item->saga_id, item->version, (int)service.len, (const char *)service.ptr);
     return FACTUM_CONDITION_FAILED;
