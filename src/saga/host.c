@@ -60,6 +60,7 @@ struct factum_sagas {
     factum_completer completer;
     _Atomic uint32_t word; /* rises whenever the thread should look */
     _Atomic uint32_t told; /* rises whenever |info| has changed */
+    _Atomic uint32_t told_waiters;
     _Atomic bool stop;
     struct fct_mutex lock;
     factum_append_op **ended; /* |commits_max| of them */
@@ -133,7 +134,9 @@ static void publish(struct factum_sagas *sagas, bool ready, const char *reason)
     snprintf(sagas->info.reason, sizeof sagas->info.reason, "%s", reason);
     fct_mutex_unlock(&sagas->lock);
     atomic_fetch_add(&sagas->told, 1);
-    fct_word_wake(&sagas->told, UINT32_MAX);
+    if (atomic_load(&sagas->told_waiters) > 0) {
+        fct_word_wake(&sagas->told, UINT32_MAX);
+    }
 }
 
 /* ---- beginning ------------------------------------------------------------------------------- */
@@ -522,7 +525,9 @@ factum_status factum_sagas_wait(factum_sagas *sagas, uint64_t place, int64_t tim
             return fct_fail(err, FACTUM_TIMEOUT, "sagas: they have come to %" PRIu64 "%s%s",
                             info.place, info.reason[0] != '\0' ? ": " : "", info.reason);
         }
+        atomic_fetch_add(&sagas->told_waiters, 1);
         (void)fct_word_wait(&sagas->told, told, POLL_NS);
+        atomic_fetch_sub(&sagas->told_waiters, 1);
     }
 }
 

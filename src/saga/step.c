@@ -437,15 +437,15 @@ static factum_status add_tombstone(struct step *s, uint8_t slot, bool undo)
 
 static factum_status add_change(struct step *s, const struct fct_change *change, bool first)
 {
-    struct fct_record record;
+    struct fct_record *record = &s->append->records[change - s->append->outcome.changes];
     char stream[FCT_SAGA_STREAM_SIZE];
     factum_new_event *event = add_event(s, FCT_SLOT_NONE, false);
     event->stream = copy_stream(s, fct_saga_stream(&s->instance->key, stream));
     event->type = fct_record_type(change->kind);
     event->metadata = s->metadata;
-    fill_record(s, change, first, &record);
+    fill_record(s, change, first, record);
     factum_status status =
-        fct_record_print(s->saga, &s->instance->key, &record, s->arena, &event->data, s->err);
+        fct_record_print(s->saga, &s->instance->key, record, s->arena, &event->data, s->err);
     bool sends = change->kind == FCT_CHANGE_UNDO_STARTED ||
                  (change->kind == FCT_CHANGE_STEP_STARTED && change->why != FCT_WHY_EARLY);
     return status == FACTUM_OK && sends ? add_command(s, change) : status;
@@ -486,9 +486,12 @@ static factum_status make_events(struct step *s)
     append->events = factum_arena_alloc(s->arena, most * sizeof *append->events);
     append->slot_of = factum_arena_alloc(s->arena, most);
     append->undo_of = factum_arena_alloc(s->arena, most * sizeof(bool));
+    append->records = factum_arena_alloc(s->arena, append->outcome.count * sizeof *append->records);
+    append->saga = s->saga;
     factum_status status = fct_arena_status(s->arena, "saga: its events", s->err);
     if (status == FACTUM_OK) {
         status = make_metadata(s);
+        append->metadata = s->metadata;
     }
     for (uint32_t i = 0; i < append->outcome.count && status == FACTUM_OK; i++) {
         status = add_change(s, &append->outcome.changes[i], i == 0);
