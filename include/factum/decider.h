@@ -348,7 +348,8 @@ typedef struct factum_transact_request {
      * needs one of them. */
     factum_slice content;
     /* Stamped on each event ($correlationId, $causationId). The first is that of |call| if it is
-     * empty, and |command_id| if both are; the second is the id of the event that brought the command, if one did. */
+     * empty, and |command_id| if both are; the second is the id of the event that brought the
+     * command, if one did. */
     factum_slice correlation_id;
     factum_slice causation_id;
     /* W3C Trace Context: stamped as it came. An invalid |traceparent| is left out together with

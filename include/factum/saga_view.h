@@ -72,8 +72,8 @@ FACTUM_API FACTUM_MUST_USE factum_status factum_saga_view_of(const factum_saga *
 /* Zeroes it, but for its size. Accepts a zeroed one. */
 FACTUM_API void factum_saga_view_free(factum_saga_view *view);
 
-/* Print an object: what the command line and HTTP answer. Times are texts; what is not there is left
- * out. The members are listed in docs/reference.md. */
+/* Print an object: what the command line and HTTP answer. Times are texts; what is not there is
+ * left out. docs/openapi.json lists the members. */
 FACTUM_API void factum_saga_view_write(const factum_saga_view *view, factum_json_writer *to);
 FACTUM_API void factum_saga_entry_write(const factum_saga_entry *entry, factum_json_writer *to);
 FACTUM_API void factum_saga_timer_write(const factum_saga_timer *timer, factum_json_writer *to);
@@ -84,8 +84,8 @@ typedef enum factum_saga_graph_form {
     FACTUM_SAGA_MERMAID = 1,
     FACTUM_SAGA_DOT = 2 /* of Graphviz */
 } factum_saga_graph_form;
-/* Draws the steps of |view|, coloured by what has become of them, into *text, which lasts as long as
- * the view. INVALID, NO_MEMORY. */
+/* Draws the steps of |view|, coloured by what has become of them, into *text, which lasts as long
+ * as the view. INVALID, TOO_BIG, NO_MEMORY. */
 FACTUM_API FACTUM_MUST_USE factum_status factum_saga_graph(const factum_saga_view *view,
                                                            factum_saga_graph_form form,
                                                            factum_slice *text, factum_error *err);

@@ -113,7 +113,10 @@ typedef struct factum_saga_filter {
     factum_slice saga; /* empty: all */
     factum_saga_status status;
     uint64_t after;     /* a position */
-    uint64_t count_max; /* 0: 1,000 */
+    uint64_t count_max; /* 0: 1,000; at most 1,000,000 */
+    bool wait_set;      /* the lists are to have what is at or before |wait| */
+    uint64_t wait;
+    int64_t wait_ms; /* how long that is waited for; then TIMEOUT */
 } factum_saga_filter;
 
 typedef struct factum_saga_each {

@@ -113,12 +113,13 @@ FACTUM_API int64_t factum_now(const factum_store *store);
 
 /* ---- the context of a call ------------------------------------------------------------------- */
 
-/* Until when an answer is wanted, who asks, and what it is part of. Requests and questions (async.h)
- * point to one; NULL: no deadline, nobody, no trace. It is borrowed for as long as its request.
+/* Until when an answer is wanted, who asks, and what it is part of. Requests and questions
+ * (async.h) point to one; NULL: no deadline, nobody, no trace.
+ * It is borrowed for as long as its request.
  *
  * An append writes the trace and the ids into the metadata of its events, where these do not say
- * them: "$correlationId", "$causationId", and "traceparent" with the same trace and a new id for the
- * append, with "tracestate" of up to 512 bytes. Events with "$traceId" and "$spanId" get a
+ * them: "$correlationId", "$causationId", and "traceparent" with the same trace and a new id for
+ * the append, with "tracestate" of up to 512 bytes. Events with "$traceId" and "$spanId" get a
  * "traceparent" of these. A traceparent that is not valid begins a new trace. Events of system
  * streams, and metadata that is no JSON object, stay as they are. None of it counts as content of
  * an idempotency key. Without a context nothing is added. */

@@ -12,7 +12,7 @@
  *     "$correlationId"   the flow: the same text in all its events
  *     "$causationId"     the cause: an event's id (uuid), or a command's "$commandId"
  *     "$commandId"       of a command, and of what a decider appended for it
- *     "traceparent"      W3C Trace Context; "$traceId" in its place, as KurrentDB's clients write it
+ *     "traceparent"      W3C Trace Context; or "$traceId", as KurrentDB's clients write it
  *
  * A cause stands before its effect in the log, so there are no cycles: an event whose cause is
  * itself or a later one is a root, and so is one whose cause is not found; both are flagged.
@@ -160,8 +160,9 @@ typedef struct factum_trace_sink {
 
 /* Prints |trace| as |form| into |sink|. |lines_max| nodes at most are shown, equal siblings as one:
  * first the critical path and what is flagged, with their causes, then the oldest. 0:
- * FACTUM_TRACE_LINES_DEFAULT; UINT64_MAX: all, each by itself; otherwise at most 10,000. JSON has all in any case. Control
- * characters in names are escaped. The status of |sink|; INVALID, NO_MEMORY. */
+ * FACTUM_TRACE_LINES_DEFAULT; UINT64_MAX: all, each by itself; otherwise at most 10,000.
+ * JSON has all in any case. Control characters in names are escaped. The status of |sink|;
+ * INVALID, NO_MEMORY. */
 FACTUM_API FACTUM_MUST_USE factum_status factum_trace_print(const factum_trace *trace,
                                                             factum_trace_form form,
                                                             uint64_t lines_max,

@@ -73,6 +73,8 @@ struct options {
     /* sagas */
     const char *generations, *acts, *states_max;
     const char *do_type, *undo_type, *undo_data;
+    const char *status, *reason, *result;
+    bool what_if, cancel;
     /* arguments that are no options */
     const char *arguments[8];
     size_t argument_count;
@@ -109,36 +111,22 @@ extern const struct command command_backup;
 extern const struct command command_restore;
 extern const struct command command_delete;
 extern const struct command command_metadata;
-extern const struct command command_schema;
-extern const struct command command_schema_generate;
-extern const struct command command_schema_validate;
-extern const struct command command_schema_register;
-extern const struct command command_schema_check;
-extern const struct command command_schema_list;
-extern const struct command command_schema_show;
-extern const struct command command_schema_diff;
-extern const struct command command_schema_mode;
+extern const struct command command_schema, command_schema_generate, command_schema_validate;
+extern const struct command command_schema_register, command_schema_check, command_schema_list;
+extern const struct command command_schema_show, command_schema_diff, command_schema_mode;
 extern const struct command command_schema_infer;
 extern const struct command command_decider; /* if FCT_WITH_LUA, and so are the next three */
 extern const struct command command_command;
-extern const struct command command_state;
-extern const struct command command_test;
+extern const struct command command_state, command_test;
 extern const struct command command_projection_diff;
 extern const struct command command_projection; /* if FCT_WITH_SQL, and so are the next three */
 extern const struct command command_parked;
-extern const struct command command_run;
-extern const struct command command_query;
-extern const struct command command_saga; /* if FCT_WITH_SAGA, and so are the next four */
-extern const struct command command_saga_check;
-extern const struct command command_saga_deploy;
-extern const struct command command_saga_definitions;
-extern const struct command command_saga_test_participant;
-extern const struct command command_trace;
-extern const struct command command_endpoint; /* if FCT_WITH_SAGA */
+extern const struct command command_run, command_query, command_trace;
+extern const struct command command_saga; /* if FCT_WITH_SAGA, and so is the next: cmd_saga.h */
+extern const struct command command_endpoint;
 extern const struct command command_serve; /* if FCT_WITH_SERVER, and so is the next */
 extern const struct command command_ping;
-extern const struct command command_completions;
-extern const struct command command_version;
+extern const struct command command_completions, command_version;
 
 /* The commands in the order of help; NULL at the end. */
 extern const struct command *const commands[];

@@ -5,7 +5,7 @@
 
 #include <factum/participant.h>
 
-#include "cli/cli.h"
+#include "cli/cmd_saga.h"
 
 #define TIMEOUT_SECONDS_MAX 3600
 #define MS_PER_SECOND 1000

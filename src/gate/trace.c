@@ -194,7 +194,7 @@ static size_t size_with(const struct given *given, const struct addition *add,
     return size + (add->state ? sizeof(STATE_NAME) - 1 + given->state_len : 0);
 }
 
-static uint8_t *put(uint8_t *to, const void *bytes, size_t len)
+static uint8_t *put_bytes(uint8_t *to, const void *bytes, size_t len)
 {
     memcpy(to, bytes, len);
     return to + len;
@@ -202,11 +202,11 @@ static uint8_t *put(uint8_t *to, const void *bytes, size_t len)
 
 static uint8_t *put_trace(uint8_t *to, const struct given *given, const struct addition *add)
 {
-    to = put(to, PARENT_NAME, sizeof(PARENT_NAME) - 1);
-    to = put(to, add->traceparent, FCT_TRACEPARENT_SIZE);
+    to = put_bytes(to, PARENT_NAME, sizeof(PARENT_NAME) - 1);
+    to = put_bytes(to, add->traceparent, FCT_TRACEPARENT_SIZE);
     if (add->state) {
-        to = put(to, STATE_NAME, sizeof(STATE_NAME) - 1);
-        to = put(to, given->state, given->state_len);
+        to = put_bytes(to, STATE_NAME, sizeof(STATE_NAME) - 1);
+        to = put_bytes(to, given->state, given->state_len);
     }
     *to++ = '"';
     *to++ = ',';
@@ -222,14 +222,14 @@ static uint8_t *write_with(const struct given *given, const struct addition *add
     *to++ = '{';
     if (metadata.len > 2) {
         inside = fct_slice(metadata.ptr + 1, metadata.len - 2);
-        to = put(to, inside.ptr, inside.len);
+        to = put_bytes(to, inside.ptr, inside.len);
     }
     if (fct_slice_trim(inside, FCT_JSON_SPACES).len > 0) {
         *to++ = ',';
     }
     for (size_t i = 0; i < IDS; i++) {
         if (add->ids[i]) {
-            to = put(to, given->ids[i].ptr, given->ids[i].len);
+            to = put_bytes(to, given->ids[i].ptr, given->ids[i].len);
             *to++ = ',';
         }
     }

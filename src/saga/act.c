@@ -21,6 +21,7 @@
 #include "core/slice.h"
 #include "saga/act_say.h"
 #include "saga/look.h"
+#include "saga/names.h"
 #include "saga/pick.h"
 
 #define ACT_REASON_MAX 4096u
@@ -255,15 +256,15 @@ static factum_status make_input(struct acting *a)
 
 /* ---- what is true now ------------------------------------------------------------------------ */
 
-/* "...; the last event is SagaSkipped, revision 7, by ann, at 2026-..." */
+/* "...; the last change is SagaSkipped by ann, revision 7, at 2026-..." */
 static factum_status fail_with_last(const struct fct_look *look, factum_status status,
                                     const char *text, factum_error *err)
 {
     char at[FACTUM_TIME_TEXT_SIZE];
     factum_time_format(look->instance.changed, at);
-    return fct_fail(err, status, "%s; the last event is %s, revision %" PRIu64 "%s%s, at %s", text,
-                    look->last_type, look->instance.revision,
-                    look->last_by[0] != '\0' ? ", by " : "", look->last_by, at);
+    return fct_fail(err, status, "%s; the last change is %s%s%s, revision %" PRIu64 ", at %s", text,
+                    look->last_type, look->last_by[0] != '\0' ? " by " : "", look->last_by,
+                    look->instance.revision, at);
 }
 
 static factum_status refuse_revision(const struct fct_look *look, factum_error *err)
@@ -327,12 +328,48 @@ static uint64_t own_events(const struct fct_step_append *append)
     return count;
 }
 
+/* An undo that is skipped while it is not answered: a do that was never handled must not take effect
+ * later, with nobody left to undo it. So its key is taken too, unless it was handled. */
+static factum_status close_do(struct acting *a)
+{
+    char stream[FCT_COMMAND_STREAM_SIZE];
+    char id[FCT_COMMAND_ID_SIZE];
+    const struct fct_instance *instance = &a->look.instance;
+    const struct fct_saga_outcome *outcome = &a->append->outcome;
+    uint8_t slot = outcome->close_slot;
+    uint16_t generation = slot != FCT_SLOT_NONE ? instance->state.steps[slot].generation : 0;
+    if (!outcome->close_undo || generation == 0) {
+        return FACTUM_OK;
+    }
+    const struct fct_step_text *step = &instance->saga->slots[slot];
+    const factum_new_event event = {
+        .type = FCT_SLICE("CommandCancelled"),
+        .data = FCT_SLICE("{}"),
+        .metadata = a->append->events[0].metadata,
+        .stream = fct_command_stream(step->action.service, &instance->key, stream)};
+    const factum_expectation expectation = {event.stream, factum_any()};
+    const factum_append_request request = {
+        .size = sizeof request,
+        .events = &event,
+        .event_count = 1,
+        .expectations = &expectation,
+        .expectation_count = 1,
+        .idempotency_key = fct_command_id(&instance->key, step->name, false, generation, id),
+        .call = a->request->call};
+    factum_status status = factum_append(a->store, &request, NULL, NULL, a->err);
+    return status == FACTUM_KEY_CONFLICT ? FACTUM_OK : status;
+}
+
 static factum_status append_act(struct acting *a)
 {
     factum_append_result result;
     factum_append_request *request = &a->append->request;
     request->call = a->request->call;
-    factum_status status = factum_append(a->store, request, &result, NULL, a->err);
+    factum_status status = close_do(a);
+    if (status != FACTUM_OK) {
+        return status;
+    }
+    status = factum_append(a->store, request, &result, NULL, a->err);
     if (status == FACTUM_OK) {
         a->outcome.revision = a->look.instance.revision + own_events(a->append);
         a->outcome.position = result.position;

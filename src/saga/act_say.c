@@ -78,8 +78,13 @@ static const char *stuck_text(uint8_t why)
     }
 }
 
+static bool is_resting(uint8_t phase)
+{
+    return phase == FCT_STEP_RESTING || phase == FCT_STEP_UNDO_RESTING;
+}
+
 /* What is plain from other changes, or changes nothing for people, is not said. */
-static bool is_said(const struct fct_change *change)
+static bool is_said(const struct fct_change *change, const struct fct_saga_state *after)
 {
     switch (change->kind) {
     case FCT_CHANGE_STEP_STARTED:
@@ -96,6 +101,8 @@ static bool is_said(const struct fct_change *change)
         return true;
     case FCT_CHANGE_STEP_TIMED_OUT:
         return change->why != FCT_WHY_ASK;
+    case FCT_CHANGE_TIMER_SET:
+        return change->slot != FCT_SLOT_NONE && is_resting(after->steps[change->slot].phase);
     default:
         return false;
     }
@@ -107,6 +114,10 @@ static void say_timer(struct saying *s, const struct fct_change *change)
     factum_slice name =
         change->slot == FCT_SLOT_NONE ? FCT_SLICE("deadline") : s->saga->slots[change->slot].name;
     if (change->kind == FCT_CHANGE_TIMER_CANCELLED) {
+        if (change->slot == FCT_SLOT_NONE) {
+            say(s, "the saga has no deadline any more");
+            return;
+        }
         say(s, "the timer of %.*s is gone: nothing ends the wait but an answer or an operator",
             FCT_FMT(name));
         return;
@@ -159,6 +170,9 @@ static void say_change(struct saying *s, const struct fct_change *change, bool u
         say(s, "%.*s counts as %s", FCT_FMT(name),
             undoing ? "undone" : (change->ok ? "done" : "failed, without effect"));
         break;
+    case FCT_CHANGE_TIMER_SET:
+        say(s, "%.*s is tried again later", FCT_FMT(name));
+        break;
     case FCT_CHANGE_STEP_TIMED_OUT:
         say(s, "%.*s is not waited for any longer: it may have happened", FCT_FMT(name));
         break;
@@ -179,7 +193,7 @@ static void say_changes(struct saying *s, const struct fct_saga_state *before,
 {
     for (uint32_t i = 0; i < outcome->count; i++) {
         const struct fct_change *change = &outcome->changes[i];
-        if (is_said(change)) {
+        if (is_said(change, &outcome->state)) {
             bool undoing =
                 change->slot != FCT_SLOT_NONE && is_undo_phase(before->steps[change->slot].phase);
             say_change(s, change, undoing);

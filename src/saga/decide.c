@@ -136,11 +136,13 @@ static void send(struct decision *d, uint8_t slot, bool undo, bool again)
     set_timer(d, slot, wait_of(d, slot));
 }
 
-/* Starts a step, or takes the answer that came before it was asked for. */
+/* Starts a step, or takes the answer that came before it was asked for. Not if the step may have to
+ * be undone: its participant knows of no do, and would undo nothing. */
 static void start_step(struct decision *d, uint8_t slot)
 {
     uint8_t early = d->state->steps[slot].early;
-    if (early == FCT_EARLY_NONE) {
+    bool undoable = slot < d->plan->step_count && d->plan->steps[slot].has_undo;
+    if (early == FCT_EARLY_NONE || undoable) {
         send(d, slot, false, false);
         return;
     }

@@ -59,7 +59,7 @@ static void plan_slot(struct fct_loader *loader, uint8_t slot, const struct fct_
 /* Steps that can only go forward are tried for ever. */
 static void plan_forward(struct factum_saga *saga)
 {
-    for (uint8_t slot = 0; slot < saga->plan.step_count + 2; slot++) {
+    for (uint8_t slot = 0; slot < (uint8_t)(saga->plan.step_count + 2); slot++) {
         if (fct_plan_is_forward(&saga->plan, slot)) {
             saga->slots[slot].alarm_tries = saga->plan.steps[slot].retry.times;
             saga->plan.steps[slot].retry.times = 0;
@@ -75,7 +75,7 @@ void fct_saga_load_plan(struct fct_loader *loader)
     plan->step_count = (uint32_t)loader->step_count;
     plan->stage_count = (uint32_t)loader->stage_count;
     plan->pivot = FCT_SLOT_NONE;
-    for (uint8_t slot = 0; slot < loader->step_count; slot++) {
+    for (uint8_t slot = 0; slot < (uint8_t)loader->step_count; slot++) {
         uint8_t stage = loader->stage_of[slot];
         plan_slot(loader, slot, &loader->steps[slot], stage);
         if (slot == 0 || loader->stage_of[slot - 1] != stage) {

@@ -567,7 +567,8 @@ static factum_status typed_check(struct typed *typed)
     if (status == FACTUM_OK) {
         status = typed_keep(typed, &typed->saga->keep, typed->saga->start);
     }
-    for (uint8_t slot = 0; slot < typed->loader->step_count + 2 && status == FACTUM_OK; slot++) {
+    for (uint8_t slot = 0; slot < (uint8_t)(typed->loader->step_count + 2) && status == FACTUM_OK;
+         slot++) {
         status = typed_slot(typed, slot);
     }
     return status;

@@ -41,7 +41,7 @@ static factum_slice normal_trace(factum_slice given, factum_arena *arena)
                : (factum_slice){NULL, 0};
 }
 
-factum_status fct_command_read(const factum_event *event, factum_arena *arena,
+factum_status fct_endpoint_command_read(const factum_event *event, factum_arena *arena,
                                struct fct_command_meta *meta, factum_error *err)
 {
     struct fct_json whole;

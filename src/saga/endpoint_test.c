@@ -197,7 +197,7 @@ TEST(a_command_is_sent_as_a_cloud_event)
     assert_true(fct_slice_equal(service, FCT_SLICE("stock")));
     assert_int_equal(fct_command_service(FCT_SLICE("command:stock")).len, 0);
     assert_int_equal(fct_command_service(FCT_SLICE("saga:o-1")).len, 0);
-    assert_ok(fct_command_read(&event, &arena, &meta, &err), err);
+    assert_ok(fct_endpoint_command_read(&event, &arena, &meta, &err), err);
     assert_ok(fct_command_body(&event, service, &meta, &arena, &body, &err), err);
     static const char expected[] =
         "{\"specversion\":\"1.0\",\"id\":\"saga:o-1/reserve/undo/1\","

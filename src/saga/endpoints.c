@@ -31,7 +31,7 @@ static factum_status follow_command(struct factum_endpoints *e, const factum_eve
     factum_arena arena;
     struct fct_command_meta meta;
     fct_arena_init(&arena, fct_mem_heap(), COMMAND_ARENA_MAX);
-    factum_status status = fct_command_read(event, &arena, &meta, err);
+    factum_status status = fct_endpoint_command_read(event, &arena, &meta, err);
     if (status == FACTUM_OK) {
         const struct fct_queue_row row = {.position = event->position,
                                           .command_id = meta.command_id,

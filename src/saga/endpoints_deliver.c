@@ -492,7 +492,7 @@ static void begin_delivery(struct factum_endpoints *e, struct fct_delivery *deli
     factum_event_copy copy = {.memory = NULL};
     factum_status status = factum_read_event(e->store, delivery->row.position, &copy, &err);
     if (status == FACTUM_OK) {
-        status = fct_command_read(&copy.event, &delivery->arena, &delivery->meta, &err);
+        status = fct_endpoint_command_read(&copy.event, &delivery->arena, &delivery->meta, &err);
     }
     if (status == FACTUM_OK) {
         status = look_before(e, delivery, &err);

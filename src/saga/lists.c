@@ -360,7 +360,9 @@ static bool take_entry(void *data, const factum_value *values, size_t count)
     return !listed->ended;
 }
 
-static factum_status check_filter(const factum_saga_filter *filter, factum_error *err)
+/* Checks |filter|, and waits as it says. */
+static factum_status check_filter(struct fct_saga_lists *lists, const factum_saga_filter *filter,
+                                  factum_error *err)
 {
     if (filter->status > FACTUM_SAGA_OPEN) {
         return fct_fail(err, FACTUM_INVALID, "sagas: %d is no status", (int)filter->status);
@@ -370,7 +372,8 @@ static factum_status check_filter(const factum_saga_filter *filter, factum_error
                         "sagas: a list has at most %" PRIu64 " entries, not %" PRIu64,
                         LISTS_COUNT_MAX, filter->count_max);
     }
-    return FACTUM_OK;
+    return filter->wait_set ? fct_saga_lists_wait(lists, filter->wait, filter->wait_ms, err)
+                            : FACTUM_OK;
 }
 
 /* |filter| with its defaults; one of an older caller may end early. */
@@ -416,7 +419,7 @@ factum_status fct_saga_lists_list(struct fct_saga_lists *lists, const factum_sag
     struct listed listed = {.each = each};
     const factum_rows rows = {&listed, take_columns, take_entry};
     const factum_saga_filter whole = whole_filter(filter);
-    factum_status status = check_filter(&whole, err);
+    factum_status status = check_filter(lists, &whole, err);
     if (status == FACTUM_OK) {
         ask_for_list(&question, &whole);
         status = ask(lists, &question, &rows, err);
@@ -447,7 +450,7 @@ factum_status fct_saga_lists_timers(struct fct_saga_lists *lists, const factum_s
     struct listed listed = {.timers = each};
     const factum_rows rows = {&listed, take_columns, take_timer};
     const factum_saga_filter whole = whole_filter(filter);
-    factum_status status = check_filter(&whole, err);
+    factum_status status = check_filter(lists, &whole, err);
     if (status != FACTUM_OK) {
         return status;
     }

@@ -34,7 +34,8 @@ struct fct_open_each {
     /* |due|: of its next timer, 0: none. False ends it. */
     bool (*each)(void *data, factum_slice saga, factum_slice id, int64_t due);
 };
-/* Every saga that has not ended. As factum_models_query. */
+/* Every saga that has not ended; one that never started only while it has a timer. As
+ * factum_models_query. */
 FCT_MUST_USE factum_status fct_saga_lists_open_sagas(struct fct_saga_lists *lists,
                                                      const struct fct_open_each *each,
                                                      factum_error *err);

@@ -45,15 +45,22 @@ const char *fct_look_phase(uint8_t phase)
     return phase < sizeof texts / sizeof texts[0] ? texts[phase] : "";
 }
 
+/* What began the newest commit: an operator's act, an event that was taken, or a timer. The events
+ * that follow from it in the same commit say neither "by" nor "input". */
 static void note_last(struct fct_look *look, const factum_event *event)
 {
-    struct fct_json_member by = {.name = FCT_SLICE("by")};
+    struct fct_json_member members[] = {{.name = FCT_SLICE("by")}, {.name = FCT_SLICE("input")}};
     struct fct_json value;
     size_t len = 0;
+    bool good = fct_json_pick(event->data, &value, members, 2, NULL) == FACTUM_OK;
+    bool fired = fct_slice_equal(event->type, FCT_SLICE("TimerFired"));
+    if (!(good && (members[0].found || members[1].found)) && !fired) {
+        return;
+    }
     (void)snprintf(look->last_type, sizeof look->last_type, "%.*s", FCT_FMT(event->type));
     look->last_by[0] = '\0';
-    if (fct_json_pick(event->data, &value, &by, 1, NULL) == FACTUM_OK && by.found &&
-        fct_json_unescape(by.value.raw, look->last_by, sizeof look->last_by - 1, &len) ==
+    if (good && members[0].found &&
+        fct_json_unescape(members[0].value.raw, look->last_by, sizeof look->last_by - 1, &len) ==
             FACTUM_OK) {
         look->last_by[len] = '\0';
     }

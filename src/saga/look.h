@@ -13,7 +13,7 @@
 struct fct_look {
     struct fct_deployed_set set;
     struct fct_instance instance;
-    /* Of the newest event, for those who come too late. */
+    /* Of the event that began the newest commit, for those who come too late. */
     char last_type[64];
     char last_by[128]; /* "": nobody said, or it was no operator */
 };

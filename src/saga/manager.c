@@ -548,12 +548,37 @@ static void count_outcome(struct fct_manager *manager, const struct fct_commit *
     counts->ended_count += fct_saga_has_ended(&outcome->state);
 }
 
+/* A step that can only go forward has failed, or was silent, as often as its definition allows
+ * without somebody being told. */
+static void raise_alarms(struct fct_manager *manager, const struct fct_commit *commit)
+{
+    const struct fct_entry *entry = commit->entry;
+    const struct fct_saga_outcome *outcome = &commit->append.outcome;
+    const struct factum_saga *saga = entry->instance->saga;
+    for (uint32_t i = 0; saga != NULL && i < outcome->count; i++) {
+        const struct fct_change *change = &outcome->changes[i];
+        bool tried =
+            change->kind == FCT_CHANGE_STEP_FAILED || change->kind == FCT_CHANGE_STEP_STARTED;
+        if (!tried || !fct_plan_is_forward(&saga->plan, change->slot)) {
+            continue;
+        }
+        uint32_t tries = saga->slots[change->slot].alarm_tries;
+        if (tries > 0 && outcome->state.steps[change->slot].attempts == tries) {
+            fct_log_message(manager->options.log, FACTUM_LOG_WARN, "saga.alarm",
+                            "saga %.*s-%.*s: step %.*s has failed %u times, and is tried again",
+                            FCT_FMT(entry->key.name), FCT_FMT(entry->key.id),
+                            FCT_FMT(saga->slots[change->slot].name), tries);
+        }
+    }
+}
+
 static factum_status take_outcome(struct fct_manager *manager, struct fct_commit *commit,
                                   int64_t now, factum_error *err)
 {
     struct fct_entry *entry = commit->entry;
     uint64_t position = commit->op.result.position;
     count_outcome(manager, commit);
+    raise_alarms(manager, commit);
     entry->known = position > entry->known ? position : entry->known;
     if (fct_instance_take(entry->instance, &commit->append, now, err) != FACTUM_OK) {
         fct_entries_unload(&manager->entries, entry); /* what is stored says it all */

@@ -38,21 +38,6 @@ static void put_field_name(const struct fct_pick_field *field, factum_json_write
     factum_json_put_name(to, (const char *)field->name.ptr, field->name.len);
 }
 
-/* Does |path| begin with the name of one of the fields? */
-static bool begins_with_one(const struct fct_path *path, const struct fct_pick *fields)
-{
-    if (fields == NULL || path->count == 0 || path->steps[0].kind != FCT_PATH_MEMBER) {
-        return false;
-    }
-    factum_slice name = fct_slice(path->names + path->steps[0].start, path->steps[0].len);
-    for (size_t i = 0; i < fields->count; i++) {
-        if (fct_slice_equal(fields->fields[i].name, name)) {
-            return true;
-        }
-    }
-    return false;
-}
-
 static factum_status write_field(const struct fct_pick_field *field, const factum_json *from,
                                  bool missing, factum_json_writer *to, factum_error *err)
 {
@@ -83,13 +68,11 @@ static factum_status write_field(const struct fct_pick_field *field, const factu
 }
 
 factum_status fct_pick_write(const struct fct_pick *pick, const factum_json *from, bool missing,
-                             const struct fct_pick *optional, factum_json_writer *to,
-                             factum_error *err)
+                             factum_json_writer *to, factum_error *err)
 {
     for (size_t i = 0; i < pick->count; i++) {
         const struct fct_pick_field *field = &pick->fields[i];
-        bool may_miss = missing || (field->path != NULL && begins_with_one(field->path, optional));
-        factum_status status = write_field(field, from, may_miss, to, err);
+        factum_status status = write_field(field, from, missing || field->optional, to, err);
         if (status != FACTUM_OK) {
             return status;
         }

@@ -9,11 +9,10 @@
 
 /* Writes the members of |pick| into the object that |to| is in; paths look into |from|. |missing|:
  * what a path does not find, or finds as null, is left out; otherwise that is INVALID, and the text
- * names the field, its path and what was looked at; but what begins with a field of |optional|, which
- * may be NULL, is left out too. |from->count| 0: there is nothing to look at. */
+ * names the field, its path and what was looked at; but a field that is optional is left out too.
+ * |from->count| 0: there is nothing to look at. */
 FCT_MUST_USE factum_status fct_pick_write(const struct fct_pick *pick, const factum_json *from,
-                                          bool missing, const struct fct_pick *optional,
-                                          factum_json_writer *to, factum_error *err);
+                                          bool missing, factum_json_writer *to, factum_error *err);
 
 /* A JSON object with the members of |base| and |more|, both objects or empty; of two members of one
  * name that of |more| stays. In |arena|. INVALID, TOO_BIG, NO_MEMORY. */

@@ -60,7 +60,7 @@ static factum_status rule_pivot(struct fct_loader *loader)
     if (pivot == FCT_SLOT_NONE) {
         return FACTUM_OK;
     }
-    for (uint8_t slot = (uint8_t)(pivot + 1u); slot < loader->step_count; slot++) {
+    for (uint8_t slot = (uint8_t)(pivot + 1u); slot < (uint8_t)loader->step_count; slot++) {
         if (loader->steps[slot].pivot) {
             return rule_fail(loader, loader->steps[slot].pivot_mark, "one-pivot",
                              "%.*s is a pivot already: only one step can be the one after which "
@@ -78,7 +78,7 @@ static factum_status rule_pivot(struct fct_loader *loader)
 
 static factum_status rule_undo(struct fct_loader *loader)
 {
-    for (uint8_t slot = 0; slot < loader->step_count; slot++) {
+    for (uint8_t slot = 0; slot < (uint8_t)loader->step_count; slot++) {
         const struct fct_step_said *step = &loader->steps[slot];
         bool said = step->undo_mark.line > 0;
         if (rule_is_behind(loader, slot) && said) {
@@ -124,7 +124,7 @@ static factum_status rule_on_timeout_of(const struct fct_loader *loader, uint8_t
 static factum_status rule_on_timeout(struct fct_loader *loader)
 {
     factum_status status = FACTUM_OK;
-    for (uint8_t slot = 0; slot < loader->step_count && status == FACTUM_OK; slot++) {
+    for (uint8_t slot = 0; slot < (uint8_t)loader->step_count && status == FACTUM_OK; slot++) {
         if (loader->steps[slot].on_timeout_mark.line > 0) {
             status = rule_on_timeout_of(loader, slot);
         }
@@ -134,7 +134,7 @@ static factum_status rule_on_timeout(struct fct_loader *loader)
 
 static factum_status rule_join_any(struct fct_loader *loader)
 {
-    for (uint8_t slot = 0; slot < loader->step_count; slot++) {
+    for (uint8_t slot = 0; slot < (uint8_t)loader->step_count; slot++) {
         const struct fct_step_said *step = &loader->steps[slot];
         const struct fct_stage_said *stage = &loader->stages[loader->stage_of[slot]];
         if (!stage->any) {
@@ -272,7 +272,7 @@ static factum_status rule_keep(struct fct_loader *loader)
 {
     struct factum_saga *saga = loader->saga;
     factum_status status = rule_keep_of(loader, &saga->keep, FCT_SLOT_NONE);
-    for (uint8_t slot = 0; slot < loader->step_count && status == FACTUM_OK; slot++) {
+    for (uint8_t slot = 0; slot < (uint8_t)loader->step_count && status == FACTUM_OK; slot++) {
         status = rule_keep_of(loader, &saga->slots[slot].keep, slot);
     }
     return status;
@@ -337,7 +337,7 @@ static FCT_COLD factum_status rule_use_unknown(const struct rule_use *use,
     for (size_t i = 0; i < saga->keep.count; i++) {
         fct_nearest_offer(&nearest, saga->keep.fields[i].name);
     }
-    for (uint8_t slot = 0; slot < saga->plan.step_count; slot++) {
+    for (uint8_t slot = 0; slot < (uint8_t)saga->plan.step_count; slot++) {
         for (size_t i = 0; i < saga->slots[slot].keep.count; i++) {
             fct_nearest_offer(&nearest, saga->slots[slot].keep.fields[i].name);
         }
@@ -407,7 +407,8 @@ static factum_status rule_uses(struct fct_loader *loader)
 {
     struct factum_saga *saga = loader->saga;
     factum_status status = FACTUM_OK;
-    for (uint8_t slot = 0; slot < loader->step_count + 2 && status == FACTUM_OK; slot++) {
+    for (uint8_t slot = 0; slot < (uint8_t)(loader->step_count + 2) && status == FACTUM_OK;
+         slot++) {
         struct rule_use use = {loader, slot, false};
         status = rule_use_pick(&use, &saga->slots[slot].action.with);
         use.undo = true;

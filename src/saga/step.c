@@ -136,7 +136,7 @@ static factum_status find_kept(struct step *s, const factum_json *json)
         factum_json_writer_in(&to, s->arena);
         factum_json_put_object(&to);
         /* What is missing is missed by the command that needs it, which says so. */
-        factum_status status = fct_pick_write(pick, json, true, NULL, &to, s->err);
+        factum_status status = fct_pick_write(pick, json, true, &to, s->err);
         if (status != FACTUM_OK) {
             return status;
         }
@@ -197,9 +197,7 @@ static factum_status make_payload(struct step *s, uint8_t slot, bool undo, factu
     factum_json_writer to;
     factum_json_writer_in(&to, s->arena);
     factum_json_put_object(&to);
-    /* A step whose answer never came keeps nothing: its undo does without. */
-    factum_status status =
-        fct_pick_write(&call->with, &s->context, false, undo ? &text->keep : NULL, &to, why);
+    factum_status status = fct_pick_write(&call->with, &s->context, false, &to, why);
     if (status != FACTUM_OK) {
         return status;
     }

@@ -262,7 +262,7 @@ static void draw_node(struct drawing *d, const factum_saga_view *view, size_t at
     }
 }
 
-/* Each step follows all steps of the stage before it. The call for "undone" follows the way back. */
+/* Each step follows all steps of the stage before it; "undone" follows the way back. */
 static void draw_edges(struct drawing *d, const factum_saga_view *view, bool dot)
 {
     for (size_t to = 0; to < view->step_count; to++) {

@@ -160,6 +160,14 @@ void fct_http_projection_deploy(struct fct_http_call *call);
 void fct_http_projection_act(struct fct_http_call *call);
 void fct_http_projection_act_get(struct fct_http_call *call);
 void fct_http_projection_diff(struct fct_http_call *call);
+/* http_sagas.c, or sagas_off.c */
+void fct_http_sagas_list(struct fct_http_call *call);
+void fct_http_saga_versions(struct fct_http_call *call);
+void fct_http_saga_get(struct fct_http_call *call);
+void fct_http_saga_graph(struct fct_http_call *call);
+void fct_http_saga_timers(struct fct_http_call *call);
+void fct_http_saga_deploy(struct fct_http_call *call);
+void fct_http_saga_act(struct fct_http_call *call);
 void fct_http_model_try(struct fct_http_call *call);
 
 #endif

@@ -74,12 +74,13 @@ static bool is_virtual_name(factum_slice name)
            fct_slice_starts(name, FCT_SLICE("$bc-"));
 }
 
-/* Would it change code that the server runs? */
-static bool changes_definition(const struct touched *touched)
+/* Would it change code that the server runs, or what a saga will do? */
+static bool changes_what_runs(const struct touched *touched)
 {
     bool writes = touched->operation == FCT_OP_APPEND || touched->operation == FCT_OP_DELETE ||
                   touched->operation == FCT_OP_WRITE_METADATA;
-    return writes && fct_slice_starts(touched->stream, FCT_SLICE("$definition:"));
+    return writes && (fct_slice_starts(touched->stream, FCT_SLICE("$definition:")) ||
+                      fct_slice_starts(touched->stream, FCT_SLICE("saga:")));
 }
 
 static enum fct_right needed_right(enum fct_operation operation, factum_slice stream)
@@ -94,7 +95,7 @@ static enum fct_right needed_right(enum fct_operation operation, factum_slice st
     } else if (operation == FCT_OP_READ_STREAM && is_virtual_name(stream)) {
         system = is_system_name(fct_slice_from(stream, 4));
     }
-    if (changes_definition(&touched)) {
+    if (changes_what_runs(&touched)) {
         return FCT_RIGHT_DEPLOY;
     }
     const struct operation_rights *rights = &operation_rights[touched.operation];

@@ -27,6 +27,10 @@
  * reads, because what a model shows was decided when it was deployed. ACT_ON_MODEL is the admin's:
  * to retry or skip a parked event brings no code, but a skipped event is missing in the model. All
  * other acts are DEPLOY, as the deployment of a projection is.
+ * The streams of sagas, "saga:...", are written by what runs them, and hold what it will do:
+ * changing one needs the right to deploy too, also of its metadata. A program that hosts sagas over
+ * a connection has that right. The operations on sagas are asked with the saga's name: READ_SAGAS
+ * is for whoever reads; ACT_ON_SAGA is the admin's, as it sends commands and brings no code.
  * REGISTER_SCHEMA is the admin's: a schema decides what every writer may append. A check is, too,
  * because it reads all events of the type and quotes from one.
  */
@@ -60,7 +64,9 @@
     X(QUERY_MODEL, READ, READ)                                                                     \
     X(READ_MODELS, READ, READ)                                                                     \
     X(READ_PROJECTIONS, READ, READ)                                                                \
-    X(ACT_ON_MODEL, ADMIN, ADMIN)
+    X(ACT_ON_MODEL, ADMIN, ADMIN)                                                                  \
+    X(READ_SAGAS, READ, READ)                                                                      \
+    X(ACT_ON_SAGA, ADMIN, ADMIN)
 
 enum fct_operation {
 #define FCT_OPERATION_ENUM(name, plain, system) FCT_OP_##name,

@@ -19,12 +19,14 @@ enum kind {
     ALL,
     CODE,
     META_CODE,
+    SAGA,
+    META_SAGA,
     KINDS
 };
 
 static const char *const streams[KINDS][8] = {
     [NO_STREAM] = {""},
-    [PLAIN] = {"order-1", "x", "all", "a$b", " $x", "ce-x"},
+    [PLAIN] = {"order-1", "x", "all", "a$b", " $x", "ce-x", "sagas:x", "command:saga:x"},
     [SYSTEM] = {"$x", "$", "$schemas", "$definition", "$ce", "$allx", "$definitio:x", "$model:x"},
     [META] = {"$$x", "$$order-1", "$$a$b"},
     [META_SYSTEM] = {"$$$x", "$$$", "$$", "$$$all", "$$$ce-x", "$$$$x", "$$$$"},
@@ -33,6 +35,8 @@ static const char *const streams[KINDS][8] = {
     [ALL] = {"$all"},
     [CODE] = {"$definition:decider-x", "$definition:", "$definition:saga-a-b"},
     [META_CODE] = {"$$$definition:decider-x", "$$$definition:"},
+    [SAGA] = {"saga:order-1", "saga:"},
+    [META_SAGA] = {"$$saga:order-1"},
 };
 
 /* One letter for each kind of stream, in the order above: the least that is enough.
@@ -44,28 +48,30 @@ struct row {
 };
 
 static const struct row rows[] = {
-    /*                       no plain $x $$x $$$x $ce-x $ce-$x $all $definition:x $$$definition:x */
-    {FCT_OP_READ_STREAM, "READ_STREAM", "rrararaaaa"},
-    {FCT_OP_READ_ALL, "READ_ALL", "rraraaaaaa"},
-    {FCT_OP_APPEND, "APPEND", "wwawaaaadd"},
-    {FCT_OP_DELETE, "DELETE", "wwawaaaadd"},
-    {FCT_OP_READ_METADATA, "READ_METADATA", "rraraaaaaa"},
-    {FCT_OP_WRITE_METADATA, "WRITE_METADATA", "wwawaaaadd"},
-    {FCT_OP_LIST, "LIST", "rrrrrrrrrr"},
-    {FCT_OP_INFO, "INFO", "rrrrrrrrrr"},
-    {FCT_OP_VERIFY, "VERIFY", "aaaaaaaaaa"},
-    {FCT_OP_BACKUP, "BACKUP", "aaaaaaaaaa"},
-    {FCT_OP_METRICS, "METRICS", "rrrrrrrrrr"},
-    {FCT_OP_HEALTH, "HEALTH", "----------"},
-    {FCT_OP_FEATURES, "FEATURES", "----------"},
-    {FCT_OP_DEPLOY, "DEPLOY", "dddddddddd"},
-    {FCT_OP_READ_DECIDERS, "READ_DECIDERS", "rrrrrrrrrr"},
-    {FCT_OP_READ_SCHEMAS, "READ_SCHEMAS", "rrrrrrrrrr"},
-    {FCT_OP_REGISTER_SCHEMA, "REGISTER_SCHEMA", "aaaaaaaaaa"},
-    {FCT_OP_QUERY_MODEL, "QUERY_MODEL", "rrrrrrrrrr"},
-    {FCT_OP_READ_MODELS, "READ_MODELS", "rrrrrrrrrr"},
-    {FCT_OP_READ_PROJECTIONS, "READ_PROJECTIONS", "rrrrrrrrrr"},
-    {FCT_OP_ACT_ON_MODEL, "ACT_ON_MODEL", "aaaaaaaaaa"},
+    /* no plain $x $$x $$$x $ce-x $ce-$x $all $definition:x $$$definition:x saga:x $$saga:x */
+    {FCT_OP_READ_STREAM, "READ_STREAM", "rrararaaaarr"},
+    {FCT_OP_READ_ALL, "READ_ALL", "rraraaaaaarr"},
+    {FCT_OP_APPEND, "APPEND", "wwawaaaadddd"},
+    {FCT_OP_DELETE, "DELETE", "wwawaaaadddd"},
+    {FCT_OP_READ_METADATA, "READ_METADATA", "rraraaaaaarr"},
+    {FCT_OP_WRITE_METADATA, "WRITE_METADATA", "wwawaaaadddd"},
+    {FCT_OP_LIST, "LIST", "rrrrrrrrrrrr"},
+    {FCT_OP_INFO, "INFO", "rrrrrrrrrrrr"},
+    {FCT_OP_VERIFY, "VERIFY", "aaaaaaaaaaaa"},
+    {FCT_OP_BACKUP, "BACKUP", "aaaaaaaaaaaa"},
+    {FCT_OP_METRICS, "METRICS", "rrrrrrrrrrrr"},
+    {FCT_OP_HEALTH, "HEALTH", "------------"},
+    {FCT_OP_FEATURES, "FEATURES", "------------"},
+    {FCT_OP_DEPLOY, "DEPLOY", "dddddddddddd"},
+    {FCT_OP_READ_DECIDERS, "READ_DECIDERS", "rrrrrrrrrrrr"},
+    {FCT_OP_READ_SCHEMAS, "READ_SCHEMAS", "rrrrrrrrrrrr"},
+    {FCT_OP_REGISTER_SCHEMA, "REGISTER_SCHEMA", "aaaaaaaaaaaa"},
+    {FCT_OP_QUERY_MODEL, "QUERY_MODEL", "rrrrrrrrrrrr"},
+    {FCT_OP_READ_MODELS, "READ_MODELS", "rrrrrrrrrrrr"},
+    {FCT_OP_READ_PROJECTIONS, "READ_PROJECTIONS", "rrrrrrrrrrrr"},
+    {FCT_OP_ACT_ON_MODEL, "ACT_ON_MODEL", "aaaaaaaaaaaa"},
+    {FCT_OP_READ_SAGAS, "READ_SAGAS", "rrrrrrrrrrrr"},
+    {FCT_OP_ACT_ON_SAGA, "ACT_ON_SAGA", "aaaaaaaaaaaa"},
 };
 
 static const struct fct_principal principals[] = {
@@ -113,7 +119,7 @@ TEST(each_operation_by_each_principal_on_each_kind_of_stream_is_as_in_the_matrix
             }
         }
     }
-    assert_int_equal(cells, 21 * 5 * (1 + 6 + 8 + 3 + 7 + 4 + 7 + 1 + 3 + 2));
+    assert_int_equal(cells, 23 * 5 * (1 + 8 + 8 + 3 + 7 + 4 + 7 + 1 + 3 + 2 + 2 + 1));
 }
 
 TEST(a_refusal_says_who_what_which_stream_and_what_is_needed)

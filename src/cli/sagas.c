@@ -1,0 +1,222 @@
+/* sagas.c - see sagas.h. Layer: cli. */
+#include "cli/sagas.h"
+
+#include <inttypes.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli/served.h"
+
+#define TARGET_SIZE 2048
+#define LISTS_WAIT_MS 600000 /* the lists of a large store that nobody has run */
+#define STEP_MS 200
+
+/* ---- arguments ------------------------------------------------------------------------------- */
+
+bool argument_saga(const char *text)
+{
+    size_t len = strspn(text, "abcdefghijklmnopqrstuvwxyz0123456789_");
+    if (text[0] >= 'a' && text[0] <= 'z' && text[len] == '-' && text[len + 1] != '\0') {
+        return true;
+    }
+    (void)complain("\"%s\" is no saga: write NAME-ID, as factum saga list shows them", text);
+    return false;
+}
+
+factum_saga_status option_status(const char *name)
+{
+    for (int i = FACTUM_SAGA_WAITING; i <= FACTUM_SAGA_OPEN; i++) {
+        if (strcmp(name, factum_saga_status_name((factum_saga_status)i)) == 0) {
+            return (factum_saga_status)i;
+        }
+    }
+    (void)complain("--status takes waiting, running, compensating, stuck, done, undone, completed "
+                   "or open, not \"%s\"",
+                   name);
+    return FACTUM_SAGA_ANY;
+}
+
+void print_written(factum_json_writer *to, factum_arena *arena)
+{
+    factum_error err;
+    if (factum_json_writer_finish(to, &err) == FACTUM_OK) {
+        print_json(stdout, (factum_slice){to->buffer, to->used});
+        (void)printf("\n");
+    } else {
+        (void)complain("%s", err.text);
+    }
+    factum_arena_reset(arena);
+}
+
+/* ---- open and close -------------------------------------------------------------------------- */
+
+static factum_status host_lists(const struct options *options, struct saga_lists *lists,
+                                factum_error *err)
+{
+    char path[PATH_MAX];
+    int len = snprintf(path, sizeof path, "%s/models", options->store);
+    if (len < 0 || (size_t)len >= sizeof path) {
+        *err =
+            (factum_error){.status = FACTUM_INVALID, .text = "the path of the store is too long"};
+        return FACTUM_INVALID;
+    }
+    const factum_sagas_options with = {
+        .size = sizeof with, .path = path, .no_run = true, .log = &messages};
+    factum_status status = factum_sagas_open(lists->store, &with, &lists->sagas, err);
+    return status == FACTUM_OK ? factum_visible_place(lists->store, &lists->place, err) : status;
+}
+
+int saga_lists_open(const struct options *options, struct saga_lists *lists)
+{
+    factum_error err;
+    *lists = (struct saga_lists){.store = NULL};
+    int code = open_store(options, false, &lists->store);
+    if (code != 0 || is_address(options->store)) {
+        return code;
+    }
+    factum_status status = host_lists(options, lists, &err);
+    return status == FACTUM_OK ? 0 : saga_lists_close(lists, fail_with(status, &err));
+}
+
+int saga_lists_close(struct saga_lists *lists, int code)
+{
+    factum_sagas_close(lists->sagas);
+    return close_store(lists->store, code);
+}
+
+/* ---- asking a server ------------------------------------------------------------------------- */
+
+/* The target of a list; false: the filter is too long. */
+static bool make_target(const char *path, const factum_saga_filter *filter, char *target)
+{
+    const char *status = factum_saga_status_name(filter->status);
+    int len = snprintf(target, TARGET_SIZE, "%s?limit=%" PRIu64, path, filter->count_max);
+    if (len > 0 && len < TARGET_SIZE && filter->after > 0) {
+        len +=
+            snprintf(target + len, (size_t)(TARGET_SIZE - len), "&after=%" PRIu64, filter->after);
+    }
+    if (len > 0 && len < TARGET_SIZE && filter->saga.len > 0) { /* a name needs no escapes */
+        len += snprintf(target + len, (size_t)(TARGET_SIZE - len), "&saga=%.*s",
+                        (int)filter->saga.len, (const char *)filter->saga.ptr);
+    }
+    if (len > 0 && len < TARGET_SIZE && status[0] != '\0') {
+        len += snprintf(target + len, (size_t)(TARGET_SIZE - len), "&status=%s", status);
+    }
+    return len > 0 && len < TARGET_SIZE;
+}
+
+static factum_saga_status served_status(factum_slice name)
+{
+    for (int i = FACTUM_SAGA_WAITING; i < FACTUM_SAGA_OPEN; i++) {
+        if (same_text(name, factum_slice_from(factum_saga_status_name((factum_saga_status)i)))) {
+            return (factum_saga_status)i;
+        }
+    }
+    return FACTUM_SAGA_ANY;
+}
+
+static bool tell_entry(struct served_answer *answer, uint32_t object, const void *data)
+{
+    const factum_saga_each *each = data;
+    const factum_saga_entry entry = {
+        .size = sizeof entry,
+        .saga = served_text(answer, object, "saga"),
+        .id = served_text(answer, object, "id"),
+        .version = served_number(answer, object, "version"),
+        .status = served_status(served_text(answer, object, "status")),
+        .step = served_optional(answer, object, "step"),
+        .started = served_time(answer, object, "started"),
+        .changed = served_time(answer, object, "changed"),
+        .due = served_time(answer, object, "due"),
+        .position = served_number(answer, object, "position"),
+    };
+    return answer->lacks == NULL && each->each(each->data, &entry);
+}
+
+static bool tell_timer(struct served_answer *answer, uint32_t object, const void *data)
+{
+    const factum_saga_timer_each *each = data;
+    const factum_saga_timer timer = {
+        .size = sizeof timer,
+        .saga = served_text(answer, object, "saga"),
+        .id = served_text(answer, object, "id"),
+        .timer = served_text(answer, object, "timer"),
+        .due = served_time(answer, object, "due"),
+        .wait = (int64_t)(served_real(answer, object, "waitSeconds") * 1e9),
+    };
+    return answer->lacks == NULL && each->each(each->data, &timer);
+}
+
+static factum_status ask_server(factum_store *store, const char *target, const char *list_name,
+                                bool (*tell)(struct served_answer *answer, uint32_t object,
+                                             const void *data),
+                                const void *data, factum_error *err)
+{
+    struct served_answer answer = {.len = 0};
+    const struct served_question question = {.method = "GET", .target = target};
+    factum_status status = served_ask(store, &question, &answer, err);
+    if (status == FACTUM_OK) {
+        uint32_t list = served_member(&answer, FACTUM_JSON_ROOT, list_name, FACTUM_JSON_ARRAY);
+        uint32_t at = list == FACTUM_JSON_NONE ? list : factum_json_first(&answer.json, list);
+        while (at != FACTUM_JSON_NONE && tell(&answer, at, data)) {
+            at = factum_json_next(&answer.json, list, at);
+        }
+        status = served_check(&answer, err);
+    }
+    served_finish(&answer);
+    return status;
+}
+
+static factum_status too_long(factum_error *err)
+{
+    *err = (factum_error){.status = FACTUM_INVALID, .text = "the name of the saga is too long"};
+    return FACTUM_INVALID;
+}
+
+/* ---- lists ----------------------------------------------------------------------------------- */
+
+/* Asks in steps, so that a signal ends it: the first lists of a large store take a while. */
+static factum_saga_filter waiting_filter(const struct saga_lists *lists,
+                                         const factum_saga_filter *filter)
+{
+    factum_saga_filter asked = *filter;
+    asked.wait_set = true;
+    asked.wait = lists->place;
+    asked.wait_ms = STEP_MS;
+    return asked;
+}
+
+factum_status saga_lists_list(struct saga_lists *lists, const factum_saga_filter *filter,
+                              const factum_saga_each *each, factum_error *err)
+{
+    char target[TARGET_SIZE];
+    factum_status status = FACTUM_TIMEOUT;
+    if (lists->sagas == NULL) {
+        return make_target("/api/v1/sagas", filter, target)
+                   ? ask_server(lists->store, target, "sagas", tell_entry, each, err)
+                   : too_long(err);
+    }
+    const factum_saga_filter asked = waiting_filter(lists, filter);
+    for (int i = 0; i < LISTS_WAIT_MS / STEP_MS && status == FACTUM_TIMEOUT && !interrupted; i++) {
+        status = factum_sagas_list(lists->sagas, &asked, each, err);
+    }
+    return status;
+}
+
+factum_status saga_lists_timers(struct saga_lists *lists, const factum_saga_filter *filter,
+                                const factum_saga_timer_each *each, factum_error *err)
+{
+    char target[TARGET_SIZE];
+    factum_status status = FACTUM_TIMEOUT;
+    if (lists->sagas == NULL) {
+        return make_target("/api/v1/saga-timers", filter, target)
+                   ? ask_server(lists->store, target, "timers", tell_timer, each, err)
+                   : too_long(err);
+    }
+    const factum_saga_filter asked = waiting_filter(lists, filter);
+    for (int i = 0; i < LISTS_WAIT_MS / STEP_MS && status == FACTUM_TIMEOUT && !interrupted; i++) {
+        status = factum_sagas_timers(lists->sagas, &asked, each, err);
+    }
+    return status;
+}

@@ -1,0 +1,37 @@
+/* sagas.h - what the commands of sagas share: their lists, and the arguments. Layer: cli.
+ *
+ * In a directory the lists are kept by this process, which runs no saga, and are up to date before
+ * they are asked. On an address the server is asked, which answers as its lists are.
+ */
+#ifndef FACTUM_CLI_SAGAS_H
+#define FACTUM_CLI_SAGAS_H
+
+#include <factum/saga_view.h>
+
+#include "cli/cli.h"
+
+struct saga_lists {
+    factum_store *store;
+    factum_sagas *sagas; /* NULL: a server has them */
+    uint64_t place;      /* that they are asked for */
+};
+
+/* 0, or the exit code after a message; then nothing is open. */
+int saga_lists_open(const struct options *options, struct saga_lists *lists);
+/* Closes all; |code|, or the exit code of a failure. */
+int saga_lists_close(struct saga_lists *lists, int code);
+/* As factum_sagas_list and factum_sagas_timers. */
+factum_status saga_lists_list(struct saga_lists *lists, const factum_saga_filter *filter,
+                              const factum_saga_each *each, factum_error *err);
+factum_status saga_lists_timers(struct saga_lists *lists, const factum_saga_filter *filter,
+                                const factum_saga_timer_each *each, factum_error *err);
+
+/* Is |text| NAME-ID? False after a message. */
+bool argument_saga(const char *text);
+/* The status that is called |name|; ANY after a message: there is none. */
+factum_saga_status option_status(const char *name);
+
+/* Prints what was written into |to| as a line, and gives its memory back. */
+void print_written(factum_json_writer *to, factum_arena *arena);
+
+#endif

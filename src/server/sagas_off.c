@@ -1,0 +1,45 @@
+/* sagas_off.c - a server that is built without sagas: their routes, which say so. Layer: server. */
+#include "core/error.h"
+#include "server/http_int.h"
+
+static void refuse_sagas(struct fct_http_call *call)
+{
+    factum_error err;
+    (void)fct_fail(&err, FACTUM_UNSUPPORTED, "this server is built without sagas");
+    fct_http_fail(call, FACTUM_UNSUPPORTED, &err);
+}
+
+void fct_http_sagas_list(struct fct_http_call *call)
+{
+    refuse_sagas(call);
+}
+
+void fct_http_saga_versions(struct fct_http_call *call)
+{
+    refuse_sagas(call);
+}
+
+void fct_http_saga_get(struct fct_http_call *call)
+{
+    refuse_sagas(call);
+}
+
+void fct_http_saga_graph(struct fct_http_call *call)
+{
+    refuse_sagas(call);
+}
+
+void fct_http_saga_timers(struct fct_http_call *call)
+{
+    refuse_sagas(call);
+}
+
+void fct_http_saga_deploy(struct fct_http_call *call)
+{
+    refuse_sagas(call);
+}
+
+void fct_http_saga_act(struct fct_http_call *call)
+{
+    refuse_sagas(call);
+}
