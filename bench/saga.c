@@ -43,7 +43,7 @@ const char *hand_dir(const char *dir)
     return path;
 }
 
-static uint64_t cpu_now(void)
+uint64_t saga_cpu(void)
 {
     struct timespec t;
     clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
@@ -54,9 +54,9 @@ void saga_settle(void)
 {
     uint64_t before;
     do {
-        before = cpu_now();
+        before = saga_cpu();
         wl_sleep_until(wl_now() + 30000000);
-    } while (cpu_now() - before > 2000000);
+    } while (saga_cpu() - before > 2000000);
 }
 
 void saga_deploy(factum_store *store, const char *text)

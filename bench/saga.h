@@ -33,6 +33,8 @@ factum_store *saga_store_open(const char *dir, const factum_clock *clock);
 void saga_store_close(factum_store *store);
 /* DIR/hand, made: for the store in which no sagas run. Lasts until the next call. */
 const char *hand_dir(const char *dir);
+/* Nanoseconds of CPU time of this process. */
+uint64_t saga_cpu(void);
 /* Waits until the threads of this process have nothing to do any more: the lists, for one, may be
  * behind, and by hand nobody pays for them. */
 void saga_settle(void);

@@ -288,13 +288,38 @@ static void emit_p(const char *peer, const char *metric, const char *param, wl_l
     wl_emit(peer, name, param, wl_lat_us(times, 0.99), "us", 0);
 }
 
+/* What one round has shown. */
+struct seen {
+    double rate; /* sagas per second */
+    double cpu;  /* microseconds of this process a saga */
+};
+
+static struct seen seen_of(double rate, uint64_t from, uint64_t cpu)
+{
+    double done = rate * ((double)(wl_now() - from) / 1e9);
+    return (struct seen){rate, (double)(saga_cpu() - cpu) / 1e3 / done};
+}
+
 /* By threads, and by completions: the faster. */
-static double by_hand_rate(struct drive *drive, const struct hand *hand, int count, double secs,
+static struct seen by_hand(struct drive *drive, const struct hand *hand, int count, double secs,
                            wl_lat_t *times)
 {
-    double waiting = hand_run(drive->other, hand, count, secs / 2, times);
-    double flowing = hand_flow(drive->other, hand, count, secs / 2);
-    return waiting > flowing ? waiting : flowing;
+    uint64_t from = wl_now(), cpu = saga_cpu();
+    struct seen waiting = seen_of(hand_run(drive->other, hand, count, secs / 2, times), from, cpu);
+    from = wl_now(), cpu = saga_cpu();
+    struct seen flowing = seen_of(hand_flow(drive->other, hand, count, secs / 2), from, cpu);
+    return waiting.rate > flowing.rate ? waiting : flowing;
+}
+
+/* The lists are part of it: what they do behind is waited for, and counts as CPU time. */
+static struct seen by_sagas(struct drive *drive, int count, double secs)
+{
+    uint64_t from = wl_now(), cpu = saga_cpu();
+    struct seen seen = seen_of(drive_sagas(drive, count, secs), from, cpu);
+    double done = seen.rate * ((double)(wl_now() - from) / 1e9);
+    saga_settle();
+    seen.cpu = (double)(saga_cpu() - cpu) / 1e3 / done;
+    return seen;
 }
 
 /* Rounds of both, in turns; what is emitted is the median, and that of the rounds' ratios. */
@@ -302,24 +327,27 @@ static void measure(struct drive *drive, const struct hand *hand, int count, con
                     wl_lat_t *times)
 {
     wl_params_t p = wl_params();
-    double by_hand[SAGA_REPS_MAX], sagas[SAGA_REPS_MAX], ratio[SAGA_REPS_MAX];
+    double hands[SAGA_REPS_MAX], sagas[SAGA_REPS_MAX], ratio[SAGA_REPS_MAX], cpu[SAGA_REPS_MAX];
     char param[64];
     int reps = p.reps < SAGA_REPS_MAX ? p.reps : SAGA_REPS_MAX;
     snprintf(param, sizeof param, "%d at once%s", count, kind);
-    drive_sagas(drive, count, p.secs / 4);
-    saga_settle();
+    by_sagas(drive, count, p.secs / 4);
     for (int i = 0; i < reps; i++) {
+        struct seen hand_seen = {0, 0};
         if (i % 2 == 0)
-            by_hand[i] = by_hand_rate(drive, hand, count, p.secs, times);
-        sagas[i] = drive_sagas(drive, count, p.secs);
-        saga_settle();
+            hand_seen = by_hand(drive, hand, count, p.secs, times);
+        struct seen saga_seen = by_sagas(drive, count, p.secs);
         if (i % 2 != 0)
-            by_hand[i] = by_hand_rate(drive, hand, count, p.secs, times);
-        ratio[i] = by_hand[i] / sagas[i];
+            hand_seen = by_hand(drive, hand, count, p.secs, times);
+        hands[i] = hand_seen.rate;
+        sagas[i] = saga_seen.rate;
+        ratio[i] = hand_seen.rate / saga_seen.rate;
+        cpu[i] = saga_seen.cpu / hand_seen.cpu;
     }
-    wl_emit_reps("hand", "sagas", param, by_hand, reps, "sagas/s");
+    wl_emit_reps("hand", "sagas", param, hands, reps, "sagas/s");
     wl_emit_reps("factum", "sagas", param, sagas, reps, "sagas/s");
     wl_emit_reps("factum", "saga_time", param, ratio, reps, "x by hand");
+    wl_emit_reps("factum", "saga_cpu", param, cpu, reps, "x by hand");
 }
 
 static uint64_t place_of(factum_store *store)
