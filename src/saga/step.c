@@ -4,6 +4,7 @@
  * be made, and the answer is the command itself, which is kept until the change that sends it.
  */
 #include <inttypes.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -31,12 +32,13 @@ struct step {
     bool context_made;
     factum_json context; /* what `with` looks into */
     factum_slice payloads[FCT_SAGA_SLOTS_MAX][2];
-    char blocked[FCT_SAGA_SLOTS_MAX][FCT_FAILURE_TEXT_SIZE / 2];
     factum_slice metadata; /* of the events of the saga, without its last brace */
     char causation[FACTUM_UUID_TEXT_SIZE];
     char traceparent[FCT_TRACEPARENT_SIZE + 1];
     factum_status status; /* of what the callback could not do */
     factum_error *err;
+    /* Not zeroed: why the command of a slot cannot be sent, if it cannot. */
+    char blocked[FCT_SAGA_SLOTS_MAX][FCT_FAILURE_TEXT_SIZE / 2];
 };
 
 /* ---- what the input says --------------------------------------------------------------------- */
@@ -512,10 +514,11 @@ factum_status fct_instance_step(const struct fct_instance *instance, const struc
 {
     factum_json json;
     const factum_slice names[] = {instance->key.name, instance->key.id};
-    struct step *s = factum_arena_alloc(arena, sizeof *s);
+    struct step *s = factum_arena_take(arena, sizeof *s);
     if (s == NULL) {
         return fct_arena_status(arena, "saga: a step", err);
     }
+    memset(s, 0, offsetof(struct step, blocked));
     s->instance = instance;
     s->saga =
         instance->saga != NULL && instance->state.phase != FCT_SAGA_NONE ? instance->saga : saga;
