@@ -88,7 +88,8 @@ sagas() {
 }
 serve_sagas() { # serve_sagas NAME OPTION...: its port is in $port, its pid in $pid
     port=$(free_port)
-    launch "$build/src/factum" serve --insecure --listen "127.0.0.1:$port" --store "$dir/$1" "${@:2}"
+    launch "$build/src/factum" serve --insecure --allow-deploy --listen "127.0.0.1:$port" \
+        --store "$dir/$1" "${@:2}"
     for _ in {1..100}; do
         ss -ltnH "sport = :$port" | grep -q . && break
         sleep 0.1
@@ -96,7 +97,7 @@ serve_sagas() { # serve_sagas NAME OPTION...: its port is in $port, its pid in $
 }
 sagas_live() {
     local port pid with with_pid
-    serve_sagas with --allow-deploy
+    serve_sagas with
     with=$port with_pid=$pid
     serve_sagas without --no-run
     LIMIT=300 bench "$bin/saga" live "$with,$port"
