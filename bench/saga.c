@@ -1,7 +1,7 @@
 /* saga.c - the bench of sagas.
  *
  *     saga run DIR        sagas of four steps, beside their commits made by hand
- *     saga live PORT,PORT the same over a server which runs the sagas, by hand over one which does not
+ *     saga live PORT,PORT the same over a server that runs sagas, by hand over one that does not
  *     saga timers DIR     timers armed, and ten thousand due at once, beside the same commits
  *     saga fill DIR       leaves running sagas in the store, for
  *     saga recover DIR    the start with running sagas: time and memory
@@ -144,9 +144,9 @@ int main(int argc, char **argv)
     static const struct {
         const char *name;
         int (*run)(const char *dir);
-    } parts[] = {{"run", saga_run},       {"live", saga_live},   {"timers", saga_timers},
-                 {"fill", saga_fill},     {"recover", saga_recover},
-                 {"check", saga_check},   {"stamp", saga_stamp}};
+    } parts[] = {{"run", saga_run},    {"live", saga_live},       {"timers", saga_timers},
+                 {"fill", saga_fill},  {"recover", saga_recover}, {"check", saga_check},
+                 {"stamp", saga_stamp}};
     for (size_t i = 0; argc == 3 && i < sizeof parts / sizeof *parts; i++) {
         if (strcmp(argv[1], parts[i].name) == 0)
             return parts[i].run(argv[2]);

@@ -5,7 +5,13 @@
  * id. Its own stream is expected at its revision, as a saga does, all others at any. */
 #include "saga.h"
 
-enum { COMMITS_MAX = 32, EVENTS_MAX = 128, IDS_MAX = 1024, BYTES_MAX = 1 << 16, FLIGHTS_MAX = 4096 };
+enum {
+    COMMITS_MAX = 32,
+    EVENTS_MAX = 128,
+    IDS_MAX = 1024,
+    BYTES_MAX = 1 << 16,
+    FLIGHTS_MAX = 4096
+};
 
 struct part {
     uint32_t at, len;

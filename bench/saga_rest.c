@@ -143,7 +143,8 @@ int saga_recover(const char *dir)
     factum_sagas_close(sagas);
     saga_store_close(store);
     if (info.open_count != running_count())
-        fprintf(stderr, "%" PRIu64 " sagas: ", info.open_count), wl_die("recover", "not all are there");
+        fprintf(stderr, "%" PRIu64 " sagas: ", info.open_count),
+            wl_die("recover", "not all are there");
     return 0;
 }
 
@@ -243,8 +244,7 @@ static void stamp_prepare(struct stamp_flight *f)
         size_t len = f->event.metadata.len - 1;
         memcpy(f->carried, f->event.metadata.ptr, len);
         memcpy(f->carried + len, CARRIED, sizeof CARRIED - 1);
-        f->event.metadata =
-            (factum_slice){(const uint8_t *)f->carried, len + sizeof CARRIED - 1};
+        f->event.metadata = (factum_slice){(const uint8_t *)f->carried, len + sizeof CARRIED - 1};
     }
     memcpy(f->event.id.bytes, f->made.id, 16);
     f->any = (factum_expectation){f->event.stream, factum_any()};

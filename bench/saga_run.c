@@ -5,11 +5,11 @@
  * participants cost as little as can be. A second measurement has one factum_participant a service.
  *
  * Beside them the same commits by hand (saga_hand.c): ten a saga. The order is one; the manager
- * begins the saga, and sends the first command, by one; each step has the answer of its participant,
- * and the commit of the manager that takes it, and sends the next command or ends the saga. By hand
- * these ten are made one after another for as many sagas at once, by a thread for each that waits for
- * its commits, and then by completions: the faster of the two counts. They have a store of their own,
- * in which no sagas run. All take turns. */
+ * begins the saga, and sends the first command, by one; each step has the answer of its
+ * participant, and the commit of the manager that takes it, and sends the next command or ends the
+ * saga. By hand these ten are made one after another for as many sagas at once, by a thread for
+ * each that waits for its commits, and then by completions: the faster of the two counts. They have
+ * a store of their own, in which no sagas run. All take turns. */
 #include "saga.h"
 
 #include <factum/participant.h>
@@ -116,8 +116,7 @@ static factum_slice member(factum_slice metadata, const char *name)
     size_t len = strlen(name);
     const uint8_t *at = memmem(metadata.ptr, metadata.len, name, len);
     const uint8_t *end = metadata.ptr + metadata.len;
-    const uint8_t *quote =
-        at == NULL ? NULL : memchr(at + len, '"', (size_t)(end - at) - len);
+    const uint8_t *quote = at == NULL ? NULL : memchr(at + len, '"', (size_t)(end - at) - len);
     if (quote == NULL)
         wl_die("a command without", name);
     return (factum_slice){at + len, (size_t)(quote - at) - len};
@@ -130,11 +129,12 @@ static void answer(factum_store *store, const factum_event *event, int service)
     factum_slice saga = member(event->metadata, "\"$sagaId\":\"");
     factum_slice flow = member(event->metadata, "\"$correlationId\":\"");
     factum_slice trace = member(event->metadata, "\"traceparent\":\"");
-    int len = snprintf(metadata, sizeof metadata,
-                       "{\"$causationId\":\"%.*s\",\"$correlationId\":\"%.*s\",\"$sagaId\":\"%.*s\","
-                       "\"traceparent\":\"%.*s\"}",
-                       (int)id.len, id.ptr, (int)flow.len, flow.ptr, (int)saga.len, saga.ptr,
-                       (int)trace.len, trace.ptr);
+    int len =
+        snprintf(metadata, sizeof metadata,
+                 "{\"$causationId\":\"%.*s\",\"$correlationId\":\"%.*s\",\"$sagaId\":\"%.*s\","
+                 "\"traceparent\":\"%.*s\"}",
+                 (int)id.len, id.ptr, (int)flow.len, flow.ptr, (int)saga.len, saga.ptr,
+                 (int)trace.len, trace.ptr);
     send_event(store, event->stream, services[service].answer, services[service].data,
                (factum_slice){(const uint8_t *)metadata, (size_t)len}, id);
 }

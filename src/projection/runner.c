@@ -31,8 +31,8 @@ struct fct_runner {
     struct fct_applier applier;
     bool taken; /* |applier| was begun */
     uint64_t seen;
-    int64_t batch_due; /* when what the batch holds is to be applied; monotonic milliseconds */
-    bool caught_up;    /* everything that there was is applied, or in the batch */
+    int64_t batch_due;   /* when what the batch holds is to be applied; monotonic milliseconds */
+    bool caught_up;      /* everything that there was is applied, or in the batch */
     int64_t quiet_since; /* when the checkpoint was written last; monotonic milliseconds */
     int64_t retry_due;   /* wall clock; 0: none */
     /* Shared. */

@@ -149,8 +149,7 @@ uint32_t fct_world_pack_next(const struct fct_check_setup *setup, const struct f
     words[0] = pack_head(next);
     for (uint32_t i = 0; i < setup->slot_count; i++) {
         uint8_t slot = setup->slots[i];
-        bool same =
-            memcmp(&next->slots[slot], &world->slots[slot], sizeof next->slots[slot]) == 0;
+        bool same = memcmp(&next->slots[slot], &world->slots[slot], sizeof next->slots[slot]) == 0;
         words[i + 1] = same ? before[i + 1] : pack_place(setup, next, slot);
     }
     if (!setup->no_reduction) {

@@ -6,8 +6,8 @@
  *          |
  *     the manager --> appends, by completion
  *
- * A failure of the store ends the manager, and a new one begins where the checkpoint is: every input
- * that was not committed comes again, and what was committed is known by it.
+ * A failure of the store ends the manager, and a new one begins where the checkpoint is: every
+ * input that was not committed comes again, and what was committed is known by it.
  *
  * Locks. |lock| guards the appends that have ended and what is told to callers; it is never held
  * while the store or the manager is called.

@@ -24,7 +24,7 @@
 #define LISTS_COUNT_MAX UINT64_C(1000000) /* rows of one query */
 #define LISTS_PAGE UINT64_C(10000)
 #define LISTS_TIME_MS 60000u
-/* Each transaction is synced, to the disk that the sagas' own commits go to: so few, and big ones. */
+/* Each transaction is synced, to the disk that the sagas' own commits go to: few, and big ones. */
 #define LISTS_GATHER_MS 50u
 
 /* ---- the definition -------------------------------------------------------------------------- */

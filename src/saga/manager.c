@@ -695,8 +695,8 @@ void fct_manager_fed(struct fct_manager *manager, uint64_t place)
     drop_closing(manager);
 }
 
-/* Those that wait for room, as long as there is some; and if it is time, those that were to be tried
- * again: each once, as some of them come back. */
+/* Those that wait for room, as long as there is some; and if it is time, those that were to be
+ * tried again: each once, as some of them come back. */
 static factum_status run_later(struct fct_manager *manager, int64_t now, factum_error *err)
 {
     factum_status status = FACTUM_OK;

@@ -29,8 +29,9 @@ struct fct_manager {
     struct fct_routes routes;
     struct fct_entries entries;
     struct fct_commit *free_commits;
-    uint32_t commit_count;        /* under way */
-    struct fct_entry_queue room;  /* that go on when a commit has ended: |commits_max| are under way */
+    uint32_t commit_count; /* under way */
+    struct fct_entry_queue
+        room; /* that go on when a commit has ended: |commits_max| are under way */
     struct fct_entry_queue again; /* to be tried again at |again_at| */
     int64_t again_at;
     struct fct_entry *closing; /* that have ended, with events that are still to be fed */
