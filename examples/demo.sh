@@ -243,6 +243,11 @@ program (examples/follow.c). The server gets kill -9 three times. Nothing is los
     else
         printf '\n(Without curl, or read models, the read side is left out.)\n'
     fi
+    if [ -x "$programs/orders-participants" ]; then # built with sagas
+        . "$root/examples/sagas.sh"
+    else
+        printf '\n(Without sagas, their part is left out.)\n'
+    fi
 fi
 
 title "How fast it was" \

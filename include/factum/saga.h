@@ -117,8 +117,9 @@ typedef struct factum_saga_progress {
 
 /* Explores every interleaving of answers, silence, duplicates, reordering, crashes, time-outs, late
  * replies and operators' acts, within |bounds| (NULL: defaults), and says in |report| whether every
- * run ends done or wholly undone, or stuck only where an undo fails or an operator is asked. OK also
- * if it is not sound. |progress| may be NULL. Free the report. INVALID, CANCELLED, NO_MEMORY. */
+ * run ends done or wholly undone, or stuck only where an undo fails or an operator is asked. OK
+ * also if it is not sound. |progress| may be NULL. Free the report. INVALID, CANCELLED, NO_MEMORY.
+ */
 FACTUM_API FACTUM_MUST_USE factum_status factum_saga_check(const factum_saga *saga,
                                                            const factum_saga_bounds *bounds,
                                                            const factum_saga_progress *progress,

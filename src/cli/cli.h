@@ -72,6 +72,7 @@ struct options {
     bool csv, plan, until_caught_up;
     /* sagas */
     const char *generations, *acts, *states_max;
+    const char *script, *seed, *seeds;
     const char *do_type, *undo_type, *undo_data;
     const char *status, *reason, *result;
     bool what_if, cancel;

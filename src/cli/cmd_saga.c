@@ -3,6 +3,7 @@
 
 static const struct command *const family[] = {
     &command_saga_check,
+    &command_saga_simulate,
     &command_saga_deploy,
     &command_saga_definitions,
     &command_saga_list,
@@ -23,7 +24,7 @@ static const struct command *const family[] = {
 const struct command command_saga = {
     .name = "saga",
     .usage = "saga COMMAND [arguments]",
-    .summary = "check and deploy sagas, list them, act on them, test a participant",
+    .summary = "check, simulate and deploy sagas, list them, act on them, test a participant",
     .help = "",
     .options = "",
     .family = family,

@@ -5,6 +5,7 @@
 #include "cli/cli.h"
 
 extern const struct command command_saga_check, command_saga_deploy, command_saga_definitions;
+extern const struct command command_saga_simulate;
 extern const struct command command_saga_list, command_saga_timers;
 extern const struct command command_saga_show, command_saga_graph;
 extern const struct command command_saga_timer, command_saga_retry, command_saga_edit;

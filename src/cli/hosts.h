@@ -1,4 +1,5 @@
-/* hosts.h - what a served store runs besides: read models, sagas, HTTP endpoints of sagas. Layer: cli. */
+/* hosts.h - what a served store runs besides: read models, sagas, HTTP endpoints of sagas.
+ * Layer: cli. */
 #ifndef FCT_CLI_HOSTS_H
 #define FCT_CLI_HOSTS_H
 

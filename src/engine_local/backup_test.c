@@ -5,8 +5,8 @@
 #include "core/slice.h"
 #include "engine/token.h"
 #include "engine_local/local.h"
+#include "sim/sim_disk.h"
 #include "support/engine_calls.h"
-#include "support/sim_disk.h"
 
 enum { SEGMENT = 16 << 10, DATA = 200 };
 

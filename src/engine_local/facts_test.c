@@ -7,7 +7,7 @@
 #include "core/slice.h"
 #include "engine_local/local.h"
 #include "engine_local/local_int.h"
-#include "support/sim_disk.h"
+#include "sim/sim_disk.h"
 
 enum { REQUESTS_MAX = 4 };
 

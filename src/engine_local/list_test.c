@@ -4,7 +4,7 @@
 #include "core/error.h"
 #include "core/slice.h"
 #include "engine_local/local_int.h"
-#include "support/sim_disk.h"
+#include "sim/sim_disk.h"
 
 struct fixture {
     struct fct_sim_disk *disk;

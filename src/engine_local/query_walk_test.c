@@ -10,7 +10,7 @@
 #include "engine_local/local.h"
 #include "engine_local/local_int.h"
 #include "engine_local/query_walk.h"
-#include "support/sim_disk.h"
+#include "sim/sim_disk.h"
 
 enum {
     EVENTS = 3000,

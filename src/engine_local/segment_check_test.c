@@ -3,8 +3,8 @@
 
 #include "core/slice.h"
 #include "engine_local/local.h"
+#include "sim/sim_disk.h"
 #include "support/engine_calls.h"
-#include "support/sim_disk.h"
 #include "support/test.h"
 
 enum { SEGMENTS = 3, SEGMENT_SIZE = 8 << 10 };

@@ -9,8 +9,8 @@
 #include "core/hash.h"
 #include "core/slice.h"
 #include "engine_local/timelines.h"
+#include "sim/sim_disk.h"
 #include "support/fault.h"
-#include "support/sim_disk.h"
 
 #define LOG_DIR "/log"
 #define PATH LOG_DIR "/" FCT_TIMELINES_NAME

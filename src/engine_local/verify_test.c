@@ -12,8 +12,8 @@
 #include "core/slice.h"
 #include "engine_local/local.h"
 #include "index/run.h"
+#include "sim/sim_disk.h"
 #include "support/engine_calls.h"
-#include "support/sim_disk.h"
 
 enum { POSTINGS_MAX = 512, DIR_RUNS_MAX = 64 };
 

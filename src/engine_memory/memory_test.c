@@ -4,8 +4,8 @@
 #include "engine_memory/memory.h"
 
 #include "core/slice.h"
+#include "sim/sim_disk.h"
 #include "support/mem_fault.h"
-#include "support/sim_disk.h"
 #include "support/test.h"
 
 #define TEST(name) static void name(void **state)

@@ -8,7 +8,7 @@
 #include "index/index.h"
 #include "index/run.h"
 #include "index/scan.h"
-#include "support/sim_disk.h"
+#include "sim/sim_disk.h"
 
 enum {
     STREAMS = 13,

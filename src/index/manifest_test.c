@@ -6,9 +6,9 @@
 
 #include "codec/bytes.h"
 #include "core/crc32c.h"
+#include "sim/sim_disk.h"
 #include "support/fault.h"
 #include "support/mem_fault.h"
-#include "support/sim_disk.h"
 #include "support/test.h"
 
 struct fixture {

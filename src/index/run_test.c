@@ -7,9 +7,9 @@
 
 #include "core/crc32c.h"
 #include "core/random.h"
+#include "sim/sim_disk.h"
 #include "support/fault.h"
 #include "support/mem_fault.h"
-#include "support/sim_disk.h"
 #include "support/test.h"
 
 #define KEYS_MAX 3000u

@@ -1,8 +1,8 @@
 /* end_file_test.c - END at the first write of a run: removed, or a failure that says what is so. */
 #include "log/log_int.h"
 
+#include "sim/sim_disk.h"
 #include "support/fault.h"
-#include "support/sim_disk.h"
 #include "support/test.h"
 
 static factum_status open_log(struct fct_log **log, const struct fct_os *os, factum_error *err)

@@ -7,8 +7,8 @@
 #include <unistd.h>
 
 #include "os/clock.h"
+#include "sim/sim_disk.h"
 #include "support/scratch.h"
-#include "support/sim_disk.h"
 #include "support/test.h"
 
 struct fixture {

@@ -2,8 +2,8 @@
 #include "os/os.h"
 
 #include "core/slice.h"
+#include "sim/sim_disk.h"
 #include "support/fault.h"
-#include "support/sim_disk.h"
 #include "support/test.h"
 
 struct fixture {

@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-#include "support/sim_disk.h"
+#include "sim/sim_disk.h"
 #include "support/test.h"
 
 #define BLOCK (UINT64_C(1) << FCT_PROVEN_SHIFT_MIN)

@@ -328,8 +328,8 @@ static uint64_t own_events(const struct fct_step_append *append)
     return count;
 }
 
-/* An undo that is skipped while it is not answered: a do that was never handled must not take effect
- * later, with nobody left to undo it. So its key is taken too, unless it was handled. */
+/* An undo that is skipped while it is not answered: a do that was never handled must not take
+ * effect later, with nobody left to undo it. So its key is taken too, unless it was handled. */
 static factum_status close_do(struct acting *a)
 {
     char stream[FCT_COMMAND_STREAM_SIZE];

@@ -182,7 +182,7 @@ static void say_change(struct saying *s, const struct fct_change *change, bool u
     }
 }
 
-static bool is_undo_phase(uint8_t phase)
+static bool said_of_undo(uint8_t phase)
 {
     return phase >= FCT_STEP_UNDOING && phase <= FCT_STEP_UNDO_SILENT;
 }
@@ -195,7 +195,7 @@ static void say_changes(struct saying *s, const struct fct_saga_state *before,
         const struct fct_change *change = &outcome->changes[i];
         if (is_said(change, &outcome->state)) {
             bool undoing =
-                change->slot != FCT_SLOT_NONE && is_undo_phase(before->steps[change->slot].phase);
+                change->slot != FCT_SLOT_NONE && said_of_undo(before->steps[change->slot].phase);
             say_change(s, change, undoing);
         }
     }
@@ -229,7 +229,7 @@ static void say_if(struct following *f, const char *what, const struct fct_saga_
 static void say_answers(struct following *f, uint8_t slot)
 {
     const struct fct_step_state *step = &f->state->steps[slot];
-    bool undo = is_undo_phase(step->phase);
+    bool undo = said_of_undo(step->phase);
     struct fct_saga_input input = {.kind = FCT_INPUT_REPLY,
                                    .slot = slot,
                                    .undo = undo,

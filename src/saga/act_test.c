@@ -166,6 +166,31 @@ TEST(a_view_shows_steps_with_times_answers_and_what_is_kept)
                   FACTUM_INVALID);
 }
 
+TEST(a_stuck_undo_says_what_its_participant_said)
+{
+    struct world *world = *state;
+    const struct fct_saga_input timer = {.kind = FCT_INPUT_TIMER, .slot = 0, .undo = true};
+    struct fct_saga_input reply = {.kind = FCT_INPUT_REPLY, .slot = 1, .generation = 1};
+    factum_saga_view view = {.size = sizeof view};
+    start(world, "{\"orderId\":\"1\",\"amount\":5}");
+    answer(world, "charge", false, true);
+    give(world, reply, "{\"code\":\"no.route\",\"text\":\"nobody goes there\"}");
+    reply.slot = 0;
+    reply.undo = true;
+    give(world, reply, "{\"code\":\"card.closed\",\"text\":\"the card is closed\"}");
+    give(world, timer, "");
+    reply.generation = 2;
+    give(world, reply, "{\"code\":\"card.closed\",\"text\":\"the card is still closed\"}");
+    assert_ok(factum_saga_view_get(world->store, FCT_SLICE("order-1"), &view, &world->err),
+              world->err);
+    /* In the words of the last answer; why it compensates stays what it was. */
+    assert_int_equal(view.status, FACTUM_SAGA_STUCK);
+    assert_true(fct_slice_equal(view.steps[0].text, FCT_SLICE("the card is still closed")));
+    assert_true(fct_slice_equal(view.failure_code, FCT_SLICE("no.route")));
+    assert_true(fct_slice_equal(view.failure_text, FCT_SLICE("nobody goes there")));
+    factum_saga_view_free(&view);
+}
+
 TEST(a_view_is_json_and_a_picture)
 {
     struct world *world = *state;
@@ -351,6 +376,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         CASE(a_view_shows_steps_with_times_answers_and_what_is_kept),
+        CASE(a_stuck_undo_says_what_its_participant_said),
         CASE(a_view_is_json_and_a_picture),
         CASE(what_if_says_what_follows_and_writes_nothing),
         CASE(a_blocked_step_goes_on_after_edit_and_retry),

@@ -334,9 +334,9 @@ static factum_status deploy_saga(factum_store *store, const struct factum_saga *
     if (status == FACTUM_OK) { /* before it, so that a host of a new store finds them */
         status = fct_saga_lists_deploy(store, options->act.call, err);
     }
-    return status == FACTUM_OK ? append_deployed(store, saga, options, report->state_count,
-                                                 &reader, done, err)
-                               : status;
+    return status == FACTUM_OK
+               ? append_deployed(store, saga, options, report->state_count, &reader, done, err)
+               : status;
 }
 
 factum_status factum_saga_deploy(factum_store *store, const factum_saga *saga,

@@ -238,7 +238,7 @@ static factum_status check_endpoint(const factum_endpoint *endpoint, struct fct_
     return fct_endpoint_url_read(endpoint->url, url, err);
 }
 
-static factum_status append_deployed(struct endpoint_writing *w, const factum_endpoint *endpoint,
+static factum_status append_endpoint(struct endpoint_writing *w, const factum_endpoint *endpoint,
                                      const struct fct_endpoint_url *url, factum_act_result *result,
                                      factum_error *err)
 {
@@ -281,7 +281,7 @@ factum_status factum_endpoint_deploy(factum_store *store, const factum_endpoint 
     }
     status = begin_writing(&w, store, endpoint.service, options, err);
     if (status == FACTUM_OK || status == FACTUM_NOT_FOUND) {
-        status = append_deployed(&w, &endpoint, &url, result, err);
+        status = append_endpoint(&w, &endpoint, &url, result, err);
     }
     factum_arena_finish(&w.arena);
     return status;

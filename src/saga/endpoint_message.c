@@ -42,7 +42,7 @@ static factum_slice normal_trace(factum_slice given, factum_arena *arena)
 }
 
 factum_status fct_endpoint_command_read(const factum_event *event, factum_arena *arena,
-                               struct fct_command_meta *meta, factum_error *err)
+                                        struct fct_command_meta *meta, factum_error *err)
 {
     struct fct_json whole;
     struct fct_json_member members[] = {

@@ -27,7 +27,8 @@ struct fct_command_meta {
 };
 /* INVALID: the event is no command: no "$commandId". NO_MEMORY, TOO_BIG: of the arena. */
 FCT_MUST_USE factum_status fct_endpoint_command_read(const factum_event *event, factum_arena *arena,
-                                            struct fct_command_meta *meta, factum_error *err);
+                                                     struct fct_command_meta *meta,
+                                                     factum_error *err);
 /* "stock" of "command:stock-order-1"; empty if |stream| is no stream of commands. */
 factum_slice fct_command_service(factum_slice stream);
 

@@ -82,7 +82,7 @@ static struct queue_call queue_prepare(struct fct_queue *queue, const char *sql)
     return call;
 }
 
-static void bind_text(struct queue_call *call, factum_slice text)
+static void queue_bind_text(struct queue_call *call, factum_slice text)
 {
     if (call->code == SQLITE_OK) {
         call->code = sqlite3_bind_text64(call->statement, ++call->count,
@@ -262,8 +262,8 @@ factum_status fct_queue_token_set(struct fct_queue *queue, const char *from, con
 {
     struct queue_call call =
         queue_prepare(queue, "UPDATE meta SET value = ?1 WHERE name = 'token' AND value = ?2");
-    bind_text(&call, factum_slice_from(to));
-    bind_text(&call, factum_slice_from(from));
+    queue_bind_text(&call, factum_slice_from(to));
+    queue_bind_text(&call, factum_slice_from(from));
     factum_status status = queue_run(&call, err);
     if (status == FACTUM_OK && sqlite3_changes(queue->db) != 1) {
         return fct_fail(err, FACTUM_WRONG_REVISION,
@@ -280,9 +280,9 @@ static factum_status endpoint_deployed(struct fct_queue *queue, const factum_end
                " VALUES (?1, ?2, ?3, ?4, ?5)"
                " ON CONFLICT (service) DO UPDATE SET url = ?2, secret = ?3, timeout_ms = ?4,"
                " parallel = ?5, disabled = 0, not_before = 0, problem = ''");
-    bind_text(&call, state->service);
-    bind_text(&call, state->url);
-    bind_text(&call, state->secret);
+    queue_bind_text(&call, state->service);
+    queue_bind_text(&call, state->url);
+    queue_bind_text(&call, state->secret);
     bind_int(&call, state->timeout_ms);
     bind_int(&call, state->parallel);
     return queue_run(&call, err);
@@ -293,7 +293,7 @@ static factum_status run_for(struct fct_queue *queue, const char *sql, factum_sl
                              factum_error *err)
 {
     struct queue_call call = queue_prepare(queue, sql);
-    bind_text(&call, service);
+    queue_bind_text(&call, service);
     return queue_run(&call, err);
 }
 
@@ -364,10 +364,10 @@ factum_status fct_queue_add(struct fct_queue *queue, const struct fct_queue_row 
                " ON CONFLICT (command_id) DO UPDATE SET state = 0, next = 0 WHERE state = 3"
                " ON CONFLICT (position) DO NOTHING");
     bind_int(&call, (int64_t)row->position);
-    bind_text(&call, row->command_id);
-    bind_text(&call, row->key);
-    bind_text(&call, row->service);
-    bind_text(&call, row->undoes);
+    queue_bind_text(&call, row->command_id);
+    queue_bind_text(&call, row->key);
+    queue_bind_text(&call, row->service);
+    queue_bind_text(&call, row->undoes);
     return queue_run(&call, err);
 }
 
@@ -439,7 +439,7 @@ factum_status fct_queue_next(struct fct_queue *queue, factum_slice service, int6
 {
     bool found = false;
     struct queue_call call = queue_prepare(queue, due_sql);
-    bind_text(&call, service);
+    queue_bind_text(&call, service);
     if (queue_step(&call)) {
         *row = row_of(&call);
         found = row->next <= now;
@@ -463,7 +463,7 @@ factum_status fct_queue_find(struct fct_queue *queue, factum_slice command_id,
     bool found = false;
     struct queue_call call =
         queue_prepare(queue, "SELECT " ROW_COLUMNS " FROM command WHERE command_id = ?1");
-    bind_text(&call, command_id);
+    queue_bind_text(&call, command_id);
     if (queue_step(&call)) {
         found = true;
         *row = row_of(&call);
@@ -488,7 +488,7 @@ factum_status fct_queue_update(struct fct_queue *queue, const struct fct_queue_r
     bind_int(&call, (int64_t)row->attempts);
     bind_int(&call, row->since);
     bind_int(&call, row->next);
-    bind_text(&call, row->reason);
+    queue_bind_text(&call, row->reason);
     return queue_run(&call, err);
 }
 
@@ -498,9 +498,9 @@ factum_status fct_queue_endpoint_update(struct fct_queue *queue,
 {
     struct queue_call call = queue_prepare(
         queue, "UPDATE endpoint SET not_before = ?2, problem = ?3 WHERE service = ?1");
-    bind_text(&call, endpoint->service);
+    queue_bind_text(&call, endpoint->service);
     bind_int(&call, endpoint->not_before);
-    bind_text(&call, endpoint->problem);
+    queue_bind_text(&call, endpoint->problem);
     return queue_run(&call, err);
 }
 
@@ -512,7 +512,7 @@ factum_status fct_queue_counts(struct fct_queue *queue, factum_slice service,
     struct queue_call call = queue_prepare(
         queue, "SELECT state, count(*) FROM command WHERE service = ?1 GROUP BY state");
     memset(counts, 0, (FCT_COMMAND_OVER + 1) * sizeof *counts);
-    bind_text(&call, service);
+    queue_bind_text(&call, service);
     while (queue_step(&call)) {
         int64_t state = queue_number(&call, 0);
         if (state >= 0 && state <= FCT_COMMAND_OVER) {
@@ -529,8 +529,8 @@ factum_status fct_queue_parked(struct fct_queue *queue, factum_slice service, fa
     struct queue_call call =
         queue_prepare(queue, "SELECT " ROW_COLUMNS " FROM command WHERE state = 2"
                              " AND ?1 IN ('', service) AND ?2 IN ('', key) ORDER BY position");
-    bind_text(&call, service);
-    bind_text(&call, key);
+    queue_bind_text(&call, service);
+    queue_bind_text(&call, key);
     while (queue_step(&call)) {
         const struct fct_queue_row row = row_of(&call);
         if (!each(data, &row)) {
@@ -546,8 +546,8 @@ factum_status fct_queue_retry(struct fct_queue *queue, factum_slice service, fac
     struct queue_call call = queue_prepare(
         queue, "UPDATE command SET state = 0, next = 0, attempts = 0, since = 0 WHERE state = 2"
                " AND ?1 IN ('', service) AND ?2 IN ('', key)");
-    bind_text(&call, service);
-    bind_text(&call, key);
+    queue_bind_text(&call, service);
+    queue_bind_text(&call, key);
     factum_status status = queue_run(&call, err);
     *count = status == FACTUM_OK ? (uint64_t)sqlite3_changes(queue->db) : 0;
     return status;

@@ -247,8 +247,8 @@ static void bind_number(struct question *question, const char *name, uint64_t nu
 }
 
 /* OK without a row if nothing was ever deployed. */
-static factum_status ask(struct fct_saga_lists *lists, const struct question *question,
-                         const factum_rows *rows, factum_error *err)
+static factum_status ask_lists(struct fct_saga_lists *lists, const struct question *question,
+                               const factum_rows *rows, factum_error *err)
 {
     const factum_model_query query = {.size = sizeof query,
                                       .model = FCT_SLICE(FCT_LISTS_MODEL),
@@ -298,7 +298,7 @@ factum_status fct_saga_lists_open_sagas(struct fct_saga_lists *lists,
         bind_number(&question, "after", opened.after);
         bind_number(&question, "count", LISTS_PAGE);
         opened.count = 0;
-        factum_status status = ask(lists, &question, &rows, err);
+        factum_status status = ask_lists(lists, &question, &rows, err);
         if (opened.ended) {
             return FACTUM_OK;
         }
@@ -425,7 +425,7 @@ factum_status fct_saga_lists_list(struct fct_saga_lists *lists, const factum_sag
     factum_status status = check_filter(lists, &whole, err);
     if (status == FACTUM_OK) {
         ask_for_list(&question, &whole);
-        status = ask(lists, &question, &rows, err);
+        status = ask_lists(lists, &question, &rows, err);
     }
     return listed.ended ? FACTUM_OK : status;
 }
@@ -466,6 +466,6 @@ factum_status fct_saga_lists_timers(struct fct_saga_lists *lists, const factum_s
              "SELECT saga, id, timer, due, wait FROM saga_timers%s ORDER BY due, saga, id, timer "
              "LIMIT :count",
              whole.saga.len > 0 ? " WHERE saga = :saga" : "");
-    status = ask(lists, &question, &rows, err);
+    status = ask_lists(lists, &question, &rows, err);
     return listed.ended ? FACTUM_OK : status;
 }

@@ -273,8 +273,8 @@ static bool is_failure(const struct fct_step_text *step, factum_slice type)
 }
 
 /* An event that names a command. False: it is no answer, but something on the way. */
-static bool read_reply(const struct factum_saga *saga, const struct fct_waiting *waiting,
-                       struct fct_saga_input *control)
+static bool reply_input(const struct factum_saga *saga, const struct fct_waiting *waiting,
+                        struct fct_saga_input *control)
 {
     factum_slice type = waiting->event.type;
     control->kind = FCT_INPUT_REPLY;
@@ -353,7 +353,7 @@ static bool read_input(const struct fct_entry *entry, const struct fct_waiting *
         control->kind = FCT_INPUT_START;
         return true;
     case FCT_WAITING_REPLY:
-        return read_reply(saga, waiting, control);
+        return reply_input(saga, waiting, control);
     case FCT_WAITING_OUTSIDE:
         return read_outside(saga, entry->instance, waiting->event.type, control);
     case FCT_WAITING_TIMERS:
@@ -742,10 +742,8 @@ factum_status fct_manager_tick(struct fct_manager *manager, int64_t now, factum_
         if (status == FACTUM_OK && !entry->timers_wait) {
             const struct fct_waiting waiting = {.kind = FCT_WAITING_TIMERS};
             entry->timers_wait = true;
+            /* It runs too, and may be gone then: the lists may say open of one that has ended. */
             status = fct_manager_queue(manager, &entry->key, &waiting, err);
-        }
-        if (status == FACTUM_OK) {
-            status = run_entry(manager, entry, now, err);
         }
     }
     return status;

@@ -74,8 +74,8 @@ void fct_manager_fed(struct fct_manager *manager, uint64_t place);
 uint32_t fct_manager_commits(const struct fct_manager *manager);
 /* Adds the counts of |manager| to |info|. */
 void fct_manager_count(const struct fct_manager *manager, factum_sagas_info *info);
-/* Where the log is to be read from without a checkpoint: before the first deployment; false: nothing
- * is deployed. */
+/* Where the log is to be read from without a checkpoint: before the first deployment. False:
+ * nothing is deployed. */
 bool fct_manager_first(const struct fct_manager *manager, uint64_t *position);
 
 #endif

@@ -175,6 +175,9 @@ static void put_change(factum_json_writer *to, const struct factum_saga *saga,
     if (is_start(change->kind)) {
         put_started(to, saga, key, change);
     }
+    if (change->kind == FCT_CHANGE_REPLY_RECORDED && change->generation > 0) {
+        put_number(to, "generation", change->generation);
+    }
     if (change->undo) {
         factum_json_put_member_bool(to, "undo", true);
     }

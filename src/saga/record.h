@@ -1,8 +1,8 @@
 /* record.h - the events of a saga's stream: printed from changes, and read back. Layer: saga. Pure.
  *
  * The type of an event is the kind of its change; its data has what the change says, by the names
- * of steps, and what belongs to it besides: kept values, reasons, the reply. docs/formats.md has the
- * list. What a later version adds is skipped when it is read.
+ * of steps, and what belongs to it besides: kept values, reasons, the reply. docs/formats.md has
+ * the list. What a later version adds is skipped when it is read.
  */
 #ifndef FCT_SAGA_RECORD_H
 #define FCT_SAGA_RECORD_H

@@ -29,6 +29,7 @@ struct step {
     factum_slice keep; /* what the input adds */
     factum_slice kept; /* all that is kept after it */
     struct fct_failure failure;
+    struct fct_failure said; /* by the answer that the input is; may differ from |failure| */
     bool context_made;
     factum_json context; /* what `with` looks into */
     factum_slice payloads[FCT_SAGA_SLOTS_MAX][2];
@@ -77,12 +78,27 @@ static void take_word(const factum_json *json, const char *name, factum_slice ot
     }
 }
 
+static void find_said(struct step *s, const factum_json *json)
+{
+    struct fct_failure *said = &s->said;
+    factum_slice none = fct_slice(NULL, 0);
+    said->slot = s->input->control.slot;
+    take_word(json, "code", s->input->event->type, said->code, sizeof said->code);
+    take_word(json, "text", none, said->text, sizeof said->text);
+    if (said->text[0] == '\0') {
+        take_word(json, "reason", none, said->text, sizeof said->text);
+    }
+}
+
 /* Why the saga compensates, if this input makes it do so. */
 static void find_failure(struct step *s, const factum_json *json)
 {
     const struct fct_saga_input *control = &s->input->control;
     struct fct_failure *failure = &s->failure;
-    factum_slice none = fct_slice(NULL, 0);
+    bool reply = control->kind == FCT_INPUT_REPLY || control->kind == FCT_INPUT_OUTSIDE;
+    if (reply) {
+        find_said(s, json);
+    }
     if (s->instance->state.phase == FCT_SAGA_COMPENSATING) {
         *failure = s->instance->failure;
         return;
@@ -91,11 +107,7 @@ static void find_failure(struct step *s, const factum_json *json)
     switch (control->kind) {
     case FCT_INPUT_REPLY:
     case FCT_INPUT_OUTSIDE:
-        take_word(json, "code", s->input->event->type, failure->code, sizeof failure->code);
-        take_word(json, "text", none, failure->text, sizeof failure->text);
-        if (failure->text[0] == '\0') {
-            take_word(json, "reason", none, failure->text, sizeof failure->text);
-        }
+        *failure = s->said;
         break;
     case FCT_INPUT_TIMER:
         copy_text(failure->code, sizeof failure->code,
@@ -375,11 +387,13 @@ static void fill_record(struct step *s, const struct fct_change *change, bool fi
         record->by = s->input->by;
         record->reason = s->input->reason;
     }
-    bool failed = change->kind == FCT_CHANGE_SAGA_FAILED ||
-                  change->kind == FCT_CHANGE_STEP_FAILED || change->kind == FCT_CHANGE_UNDO_FAILED;
-    if (failed) {
-        record->code = factum_slice_from(s->failure.code);
-        record->text = factum_slice_from(s->failure.text);
+    bool refused = change->kind == FCT_CHANGE_STEP_FAILED ||
+                   change->kind == FCT_CHANGE_UNDO_FAILED ||
+                   (change->kind == FCT_CHANGE_SAGA_STUCK && change->why == FCT_WHY_UNDO);
+    if (refused || change->kind == FCT_CHANGE_SAGA_FAILED) {
+        const struct fct_failure *why = refused && own ? &s->said : &s->failure;
+        record->code = factum_slice_from(why->code);
+        record->text = factum_slice_from(why->text);
     }
     if (change->kind == FCT_CHANGE_SAGA_STUCK && change->why == FCT_WHY_BLOCKED) {
         record->code = FCT_SLICE("blocked");

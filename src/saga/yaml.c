@@ -32,7 +32,7 @@ struct tree {
     struct tree_level levels[FCT_YAML_DEPTH_MAX];
 };
 
-static FCT_COLD FCT_PRINTF(4, 5) factum_status
+FCT_COLD FCT_PRINTF(4, 5) static factum_status
     tree_fail(const struct tree *tree, factum_status status, struct fct_mark mark,
               const char *format, ...)
 {

@@ -4,6 +4,7 @@
 #define FCT_SERVER_HTTP_INT_H
 
 #include <factum/ndjson.h>
+#include <factum/sagas.h>
 
 #include "codec/json.h"
 #include "codec/json_doc.h"
@@ -161,6 +162,7 @@ void fct_http_projection_act(struct fct_http_call *call);
 void fct_http_projection_act_get(struct fct_http_call *call);
 void fct_http_projection_diff(struct fct_http_call *call);
 /* http_sagas.c, or sagas_off.c */
+bool fct_server_sagas_info(const struct fct_server *server, factum_sagas_info *info);
 void fct_http_sagas_list(struct fct_http_call *call);
 void fct_http_saga_versions(struct fct_http_call *call);
 void fct_http_saga_get(struct fct_http_call *call);

@@ -246,6 +246,37 @@ static factum_status put_store(struct fct_buf *out, enum metric_form form, const
     return status;
 }
 
+static factum_status put_sagas(struct fct_buf *out, enum metric_form form,
+                               const factum_sagas_info *info)
+{
+    const struct metric metrics[] = {
+        {"factum_sagas_ready", "1 if sagas run and have caught up.", info->ready ? 1 : 0, false},
+        {"factum_sagas_open", "Sagas that have not ended.", info->open_count, false},
+        {"factum_sagas_loaded", "Sagas in memory.", info->loaded_count, false},
+        {"factum_sagas_started", "Sagas that were started.", info->started_count, true},
+        {"factum_sagas_ended", "Sagas that have ended.", info->ended_count, true},
+        {"factum_sagas_stuck", "Times that a saga came to need an operator.", info->stuck_count,
+         true},
+        {"factum_sagas_commits", "Commits of sagas.", info->commit_count, true},
+        {"factum_sagas_conflicts", "Commits that somebody else was faster than.",
+         info->conflict_count, true},
+        {"factum_sagas_duplicates", "Starts and answers that had come before.",
+         info->duplicate_count, true},
+        {"factum_sagas_unmatched", "Answers to sagas that had not started.", info->unmatched_count,
+         true},
+        {"factum_sagas_timers_fired", "Timers of sagas that have fired.", info->timer_count, true},
+        {"factum_sagas_bad_inputs", "Events that could not be taken by a saga.", info->bad_count,
+         true},
+        {"factum_sagas_clock_parted", "1 while the wall clock has jumped.",
+         info->clock_parted ? 1 : 0, false},
+    };
+    factum_status status = FACTUM_OK;
+    for (size_t i = 0; i < sizeof metrics / sizeof metrics[0] && status == FACTUM_OK; i++) {
+        status = put_metric(out, form, &metrics[i]);
+    }
+    return status;
+}
+
 void fct_http_metrics_answer(struct fct_http_call *call, unsigned form, factum_slice models)
 {
     static const char *const types[METRICS_FORMS] = {
@@ -261,6 +292,10 @@ void fct_http_metrics_answer(struct fct_http_call *call, unsigned form, factum_s
     status = put_counters(&call->out, (enum metric_form)form, call->server);
     if (status == FACTUM_OK) {
         status = put_store(&call->out, (enum metric_form)form, &info);
+    }
+    factum_sagas_info sagas = {.size = sizeof sagas};
+    if (status == FACTUM_OK && fct_server_sagas_info(call->server, &sagas)) {
+        status = put_sagas(&call->out, (enum metric_form)form, &sagas);
     }
     if (status == FACTUM_OK) {
         status = fct_buf_add_slice(&call->out, models);

@@ -648,3 +648,9 @@ void fct_http_saga_act(struct fct_http_call *call)
     fct_json_doc_finish(&doc);
     fct_http_job_start(&asked->job, status, &err);
 }
+
+/* False: none run here. */
+bool fct_server_sagas_info(const struct fct_server *server, factum_sagas_info *info)
+{
+    return server->sagas != NULL && factum_sagas_info_get(server->sagas, info, NULL) == FACTUM_OK;
+}

@@ -43,3 +43,11 @@ void fct_http_saga_act(struct fct_http_call *call)
 {
     refuse_sagas(call);
 }
+
+/* False: none run here. */
+bool fct_server_sagas_info(const struct fct_server *server, factum_sagas_info *info)
+{
+    (void)server;
+    (void)info;
+    return false;
+}

@@ -3,7 +3,7 @@
 
 #include "core/slice.h"
 #include "server/secret.h"
-#include "support/sim_disk.h"
+#include "sim/sim_disk.h"
 
 #define TEST(name) static void name(void **state)
 

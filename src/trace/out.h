@@ -7,7 +7,7 @@
 #include "trace/cut.h"
 
 #define FCT_OUT_SIZE 8192u
-#define FCT_TIME_SPAN_SIZE 32u
+#define FCT_TIME_SPAN_SIZE 64u
 
 struct fct_out {
     const factum_trace_sink *sink;

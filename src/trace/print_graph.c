@@ -97,9 +97,9 @@ static void find_columns(struct columns *columns, const struct fct_cut *cut)
     for (uint32_t i = 0; i < cut->trace->count; i++) {
         const struct fct_node *node = &cut->trace->nodes[i];
         unsigned at = column_of(columns, node);
-        bool known =
+        bool listed =
             at < columns->count && fct_slice_equal(columns->names[at], fct_node_service(node));
-        if (!cut->nodes[i].shown || known) {
+        if (!cut->nodes[i].shown || listed) {
             continue;
         }
         if (columns->count < PARTICIPANTS_MAX - 1) {

@@ -188,6 +188,7 @@ suite_participant() {
     sed -n '/^```js file=participant.mjs$/,/^```$/{/^```/!p}' "$here/../../docs/guide/participants.md" |
         diff - "$here/kurrent/participant.mjs" >out
     result $? "participant: the guide shows what is tested"
+    cp "$here/../../examples/node/payment.mjs" "$out/kurrent/"
     run_with_server participant 60 "$node" "$out/kurrent/participant_test.mjs"
 }
 suite_restart() { # it starts its own

@@ -19,9 +19,9 @@
 #include "core/slice.h"
 #include "engine/token.h"
 #include "engine_local/local.h"
+#include "sim/sim_disk.h"
 #include "support/engine_calls.h"
 #include "support/fault.h"
-#include "support/sim_disk.h"
 
 enum { FIRST_EVENTS = 60, ALL_EVENTS = 100 };
 

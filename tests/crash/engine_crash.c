@@ -21,8 +21,8 @@
 #include "core/slice.h"
 #include "engine/token.h"
 #include "engine_local/local.h"
+#include "sim/sim_disk.h"
 #include "support/engine_calls.h"
-#include "support/sim_disk.h"
 
 enum { STREAMS = 5, DATA_SIZE = 700, KEYS_MAX = 100 };
 

@@ -21,9 +21,9 @@
 #include "core/slice.h"
 #include "engine/event_copy.h"
 #include "engine_local/local.h"
+#include "sim/sim_disk.h"
 #include "support/engine_calls.h"
 #include "support/fault.h"
-#include "support/sim_disk.h"
 
 enum { STREAMS = 3, TRIES = 80, DATA_SIZE = 300 };
 

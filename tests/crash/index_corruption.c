@@ -13,8 +13,8 @@
 
 #include "index/index_int.h"
 #include "index/scan.h"
+#include "sim/sim_disk.h"
 #include "support/index_model.h"
-#include "support/sim_disk.h"
 
 enum { RUNS = 4, IMAGES = 60000 };
 

@@ -12,10 +12,10 @@
 
 #include "index/index_int.h"
 #include "index/scan.h"
+#include "sim/sim_disk.h"
 #include "support/fault.h"
 #include "support/index_model.h"
 #include "support/mem_fault.h"
-#include "support/sim_disk.h"
 
 enum { TRIES = 3 };
 

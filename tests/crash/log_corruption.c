@@ -16,9 +16,9 @@
 #include <string.h>
 
 #include "log_model.h"
+#include "sim/sim_disk.h"
 #include "support/fault.h"
 #include "support/mem_fault.h"
-#include "support/sim_disk.h"
 
 enum reached {
     DAMAGE_REFUSED,

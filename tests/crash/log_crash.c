@@ -12,7 +12,7 @@
 #include <string.h>
 
 #include "log_model.h"
-#include "support/sim_disk.h"
+#include "sim/sim_disk.h"
 
 #define SIZES_MAX 16u
 

@@ -11,7 +11,7 @@
 #include <string.h>
 
 #include "log_model.h"
-#include "support/sim_disk.h"
+#include "sim/sim_disk.h"
 
 enum { REOPENINGS = 3 };
 

@@ -12,8 +12,8 @@
 #include <string.h>
 
 #include "log_model.h"
+#include "sim/sim_disk.h"
 #include "support/fault.h"
-#include "support/sim_disk.h"
 
 enum { SEGMENTS_MAX = 32, REPAIRS_MAX = 4 };
 

@@ -12,7 +12,7 @@
 #include <factum/models.h>
 
 #include "core/buf.h"
-#include "support/sim_disk.h"
+#include "sim/sim_disk.h"
 
 #define WORLD_EVENTS_MAX 2000
 #define WORLD_KEYS 12

@@ -16,9 +16,9 @@
 #include "engine/event_copy.h"
 #include "engine/token.h"
 #include "engine_local/local.h"
+#include "sim/sim_disk.h"
 #include "support/engine_calls.h"
 #include "support/fault.h"
-#include "support/sim_disk.h"
 
 enum { EVENTS = 80, DATA_SIZE = 300 };
 

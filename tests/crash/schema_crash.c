@@ -24,8 +24,8 @@
 #include "gate/gate.h"
 #include "os/thread.h"
 #include "schema/registry_event.h"
+#include "sim/sim_disk.h"
 #include "support/fault.h"
-#include "support/sim_disk.h"
 
 enum { EVENTS = 40, CLOSINGS = 60 };
 

@@ -15,7 +15,7 @@
 #ifndef FCT_TESTS_CRASH_SIM_VFS_H
 #define FCT_TESTS_CRASH_SIM_VFS_H
 
-#include "support/sim_disk.h"
+#include "sim/sim_disk.h"
 
 #define SIM_ACTORS 4
 

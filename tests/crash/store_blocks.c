@@ -16,8 +16,8 @@
 #include "codec/frame.h"
 #include "core/slice.h"
 #include "engine_local/local.h"
+#include "sim/sim_disk.h"
 #include "support/engine_calls.h"
-#include "support/sim_disk.h"
 
 enum { EVENTS = 240, DATA_SIZE = 300, LARGE_SIZE = 3900, BLOCK = 4096, FILES_MAX = 64 };
 

@@ -85,6 +85,17 @@ if [ -x "$examples/orders-query" ] && command -v curl >"$work/out"; then
         '^orders +0$' '^orders +4200$')
 fi
 
+# What it has to show of sagas: each ledger's line has its own sums, which the demo compares.
+saga_side=()
+if [ -x "$examples/orders-participants" ] && [ ${#read_side[@]} -gt 0 ]; then
+    saga_side=('^order_fulfilment version 1: sound, [0-9,]+ states' '^order_fulfilment-1  done ' 'PaymentDeclined '
+        '"reason":"payment.limit"' '^[$] kill -9 [0-9]+ [0-9]+ +[(][0-9]+ of the 40 are done[)]' '^All 40 are done.$'
+        'the account old-card is closed' '^order_fulfilment-4 +stuck ' ' --what-if$'
+        '("by":"ann".*)?"reason":"the customer has a new card"(.*"by":"ann")?'
+        'CommandCancelled' 'TIMED OUT' '^stock +90 reserved - +6 released = +84 shipped$'
+        '^payments +57000 charged +- +1900 refunded = +55100 of' '^orders +45 += +42 completed [+] +3 rejected$')
+fi
+
 # The demo, with the data of directory $1; each thing that it has to show is there.
 demo() {
     FACTUM_DEMO_NODE=no FACTUM_DATA=$1 "$root/examples/demo.sh" "$(dirname "$examples")" "$work/demo" >demo.txt 2>&1 || {
@@ -98,7 +109,7 @@ demo() {
         'stream demo-1 is at revision 0, but it should not exist: read it again and retry$' \
         'already appended: recognised' '^ok: [0-9,]+ events in ' '^ +[0-9]+ events a second: ' \
         '^(300 orders in the store, 300 followed, each once, after 3 kills.|\(Neither curl nor)' \
-        'Try next:$' "${read_side[@]}"; do
+        'Try next:$' "${read_side[@]}" "${saga_side[@]}"; do
         grep -qE -- "$line" demo.txt || {
             echo "nothing like: $line"
             cat demo.txt
@@ -366,6 +377,53 @@ if [ -x "$examples/door" ]; then
         refuses 1 'ADDRESS:PORT' "$examples/door" door.factum nowhere
 else
     skip 'a program that owns its store opens a door' 'built without the server'
+fi
+
+# ---- sagas -----------------------------------------------------------------------------------------
+
+# The services of the saga under the contract test of the command line. An undo of the payment finds what was charged.
+contract() { # contract SERVICE DO UNDO DATA
+    "$factum" --store "$store" saga test-participant --do "$1.$2" --undo "$1.$3" --data "$4" --undo-data "$4" >contract.txt
+    local status=$?
+    cat contract.txt
+    [ $status -eq 0 ] && grep -qx '14 passed, 0 failed, 0 skipped' contract.txt
+}
+participants() {
+    local server services status=0
+    "$factum" --store services.factum serve --insecure --listen 127.0.0.1:0 >services.server 2>&1 &
+    server=$!
+    for _ in $(seq 200); do
+        store=factum://$(sed -n 's/^factum: serving .* on \(127[.0-9]*:[0-9]*\).*/\1/p' services.server)
+        [ "$store" = factum:// ] || break
+        sleep 0.05
+    done
+    "$factum" --store "$store" append stock-tea StockReceived '{"quantity":6}' --quiet || status=1
+    "$examples/orders-participants" "$store" >services.txt 2>&1 &
+    services=$!
+    contract stock ReserveStock ReleaseStock '{"orderId":"1","sku":"tea","quantity":2}' &&
+        contract payment Charge Refund '{"orderId":"1","account":"a","amountCents":5}' || status=1
+    kill -TERM "$services"
+    wait "$services" || status=1
+    cat services.txt
+    same "$(grep -c ' too late, ' services.txt)" 5 && grep -q '^stock: .* 1 cancelled, 1 too late, ' services.txt || status=1
+    kill "$server"
+    wait "$server"
+    # Each counts once, however often it was sent: a do with its undo, and the last do.
+    local ledger in out
+    for ledger in 'stock-tea StockReserved StockReleased' 'payment-1 PaymentCharged PaymentRefunded'; do
+        read -r ledger in out <<<"$ledger"
+        "$factum" --store services.factum read "$ledger" --json >ledger.json &&
+            same '2 1' "$(grep -c "\"$in\"" ledger.json) $(grep -c "\"$out\"" ledger.json)" || status=1
+    done
+    return $status
+}
+if [ -x "$examples/orders-participants" ]; then
+    ok 'the services of the saga keep the contract of participants' participants
+    ok 'orders-participants shows its usage' refuses 2 usage "$examples/orders-participants" factum://localhost:1 baker
+    ok 'a server that is not there is an error' refuses 1 'localhost:1' "$examples/orders-participants" \
+        --limit 5 factum://localhost:1
+else
+    skip 'the services of a saga' 'built without sagas, or without the server'
 fi
 
 # ---- git -------------------------------------------------------------------------------------------

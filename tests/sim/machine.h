@@ -19,7 +19,7 @@
 #include "api/store_int.h"
 #include "core/random.h"
 #include "engine_local/local.h"
-#include "support/sim_disk.h"
+#include "sim/sim_disk.h"
 
 enum {
     MACHINE_EVENTS_MAX = 600, /* it has ended when there are more */

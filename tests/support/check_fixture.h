@@ -7,8 +7,8 @@
 #include "core/error.h"
 #include "core/slice.h"
 #include "engine/engine.h"
+#include "sim/sim_disk.h"
 #include "support/mem_fault.h"
-#include "support/sim_disk.h"
 #include "support/test.h"
 
 struct fixture {

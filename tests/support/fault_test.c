@@ -3,8 +3,8 @@
 
 #include <errno.h>
 
+#include "sim/sim_disk.h"
 #include "support/mem_fault.h"
-#include "support/sim_disk.h"
 #include "support/test.h"
 
 struct fixture {

@@ -4,10 +4,10 @@
 #define FCT_TESTS_SUPPORT_INDEX_FIXTURE_H
 
 #include "index/index_int.h"
+#include "sim/sim_disk.h"
 #include "support/fault.h"
 #include "support/index_model.h"
 #include "support/mem_fault.h"
-#include "support/sim_disk.h"
 #include "support/test.h"
 
 struct fixture {

@@ -1,5 +1,5 @@
 /* sim_disk_test.c - the simulated disk loses unsynced data at a crash, and no other data. */
-#include "support/sim_disk.h"
+#include "sim/sim_disk.h"
 
 #include "support/test.h"
 

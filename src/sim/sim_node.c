@@ -1,5 +1,5 @@
 /* sim_node.c - see sim_node.h. */
-#include "support/sim_node.h"
+#include "sim/sim_node.h"
 
 #include <stdlib.h>
 #include <string.h>

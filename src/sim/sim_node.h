@@ -1,7 +1,7 @@
 /* sim_node.h - the contents of a file of the simulated disk: what the cache shows, what the device
- * holds, which of its blocks cannot be read. Private to sim_disk.c. */
-#ifndef FCT_TESTS_SUPPORT_SIM_NODE_H
-#define FCT_TESTS_SUPPORT_SIM_NODE_H
+ * holds, which of its blocks cannot be read. Layer: sim. Private to sim_disk.c. */
+#ifndef FCT_SIM_SIM_NODE_H
+#define FCT_SIM_SIM_NODE_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -1,5 +1,5 @@
-/* sim_disk.c - the simulated disk; sim_disk.h has its model and its contract. Knows nothing about
- * the contents of the files.
+/* sim_disk.c - the simulated disk; sim_disk.h has its model and its contract. Layer: sim. Knows
+ * nothing about the contents of the files.
  *
  * A node holds the contents of a file, cached and durable. An entry is a name with two nodes: the
  * one it names now, and the one it names on disk. A directory is a node without contents. A crash
@@ -14,7 +14,7 @@
  *  5. While a node is mapped, its failed blocks are not accessible, nor are those around them that
  *     were not read alone; elsewhere it may look at them.
  */
-#include "support/sim_disk.h"
+#include "sim/sim_disk.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -22,7 +22,7 @@
 #include "core/check.h"
 #include "core/error.h"
 #include "os/thread.h"
-#include "support/sim_node.h"
+#include "sim/sim_node.h"
 
 #define PATH_SIZE 128u
 

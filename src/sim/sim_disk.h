@@ -1,5 +1,6 @@
-/* sim_disk.h - a simulated disk, in memory, that loses unsynced data at a crash. A test double of
- * os/os.h; uses core and os.
+/* sim_disk.h - a simulated disk, in memory, that loses unsynced data at a crash. Layer: sim. For
+ * tests, and for `factum saga simulate`. It takes the place of os/os.h and knows nothing of what
+ * the files hold.
  *
  * Use: create a disk, give fct_sim_disk_os() to the code under test, and run that code. Then
  * fct_sim_disk_crash() makes a disk in a state that a crash at this moment can leave. Run recovery
@@ -28,8 +29,8 @@
  * k-th one. The clock moves only when a test sets it. Only a disk created with |locked| may be used
  * by several threads.
  */
-#ifndef FCT_TESTS_SUPPORT_SIM_DISK_H
-#define FCT_TESTS_SUPPORT_SIM_DISK_H
+#ifndef FCT_SIM_SIM_DISK_H
+#define FCT_SIM_SIM_DISK_H
 
 #include "core/mem.h"
 #include "core/random.h"
@@ -37,7 +38,7 @@
 
 struct fct_sim_disk;
 
-/* |seed| drives random() and the crashes. Running out of memory ends the test program. */
+/* |seed| drives random() and the crashes. Running out of memory ends the program. */
 struct fct_sim_disk *fct_sim_disk_create(uint64_t seed, bool locked);
 void fct_sim_disk_destroy(struct fct_sim_disk *disk);
 /* The result is valid as long as the disk. */

@@ -1,0 +1,315 @@
+/* manager_test.c - the manager, step by step. Rows of sagas that need no simulated disk; the others
+ * are in tests/crash/saga_seeds.c. */
+#include "support/manager_drive.h"
+
+#define TEST(name) static void name(void **state)
+#define CASE(name) cmocka_unit_test(name)
+
+#define ORDER "order-1"
+#define SAGA "saga:shop-1"
+
+#define SHOP(version)                                                                              \
+    "saga: shop\nversion: " version "\nstart: Placed\nid: .id\nkeep: {id, cents}\n"                \
+    "deadline: 9d\n"                                                                               \
+    "defaults: {within: 30s, retry: {times: 3, from: 1s, to: 4s, jitter: none}}\n"                 \
+    "steps:\n"                                                                                     \
+    "  - reserve: {do: stock.Reserve, with: {id}, ok: Reserved, fail: SoldOut,\n"                  \
+    "              undo: stock.Release, undo_with: {id}}\n"                                        \
+    "  - charge: {do: bank.Charge, with: {id, cents}, ok: Paid, fail: Declined,\n"                 \
+    "             undo: bank.Refund, undo_with: {id}}\n"                                           \
+    "  - ship: {do: ship.Send, with: {id}, ok: Sent, fail: Refused, pivot: true, within: 48h,\n"   \
+    "           on_timeout: ask}\n"                                                                \
+    "  - mail: {do: mail.Write, with: {id}, ok: Written}\n"                                        \
+    "undone: {do: shop.Reject, with: {id, reason: .failure.code}}\n"
+
+static void start(struct drive *d)
+{
+    drive_append(d, ORDER, "Placed", "{\"id\":\"1\",\"cents\":5}", "");
+    drive_run(d);
+}
+
+static void answer(struct drive *d, const char *command, const char *type)
+{
+    char id[128];
+    (void)snprintf(id, sizeof id, "shop-1/%s", command);
+    drive_answer(d, id, type, "{}");
+    drive_run(d);
+}
+
+static factum_sagas_info counts(const struct drive *d)
+{
+    factum_sagas_info info = {.size = sizeof info};
+    fct_manager_count(d->manager, &info);
+    return info;
+}
+
+/* SG-02 */
+TEST(a_start_event_that_comes_twice_starts_one_saga)
+{
+    struct drive d;
+    (void)state;
+    drive_open(&d, SHOP("1"));
+    start(&d);
+    start(&d);
+    assert_int_equal(drive_count(&d, SAGA, "SagaStarted"), 1);
+    assert_int_equal(drive_count(&d, "command:stock-shop-1", "stock.Reserve"), 1);
+    assert_int_equal(counts(&d).started_count, 1);
+    assert_int_equal(counts(&d).duplicate_count, 1);
+    drive_close(&d);
+}
+
+/* SG-04: the answer is in the log before the manager knows that its command is. */
+TEST(an_answer_is_not_missed_however_soon_it_comes)
+{
+    struct drive d;
+    (void)state;
+    drive_open(&d, SHOP("1"));
+    drive_append(&d, ORDER, "Placed", "{\"id\":\"1\",\"cents\":5}", "");
+    assert_true(drive_feed(&d));
+    assert_int_equal(d.op_count, 1);
+    drive_apply(&d);
+    drive_answer(&d, "shop-1/reserve/do/1", "Reserved", "{}");
+    assert_true(drive_feed(&d));
+    drive_tell(&d);
+    drive_run(&d);
+    assert_int_equal(drive_count(&d, SAGA, "StepSucceeded"), 1);
+    assert_int_equal(drive_count(&d, "command:bank-shop-1", "bank.Charge"), 1);
+    drive_close(&d);
+}
+
+/* SG-05 */
+TEST(an_answer_before_its_saga_is_kept_for_it)
+{
+    struct drive d;
+    (void)state;
+    drive_open(&d, SHOP("1"));
+    answer(&d, "reserve/do/1", "Reserved");
+    assert_int_equal(counts(&d).unmatched_count, 1);
+    assert_int_equal(drive_count(&d, SAGA, "ReplyRecorded"), 1);
+    start(&d);
+    assert_int_equal(drive_count(&d, SAGA, "StepSucceeded"), 1);
+    assert_int_equal(drive_count(&d, "command:stock-shop-1", "stock.Reserve"), 0);
+    assert_int_equal(drive_count(&d, "command:bank-shop-1", "bank.Charge"), 1);
+    drive_close(&d);
+}
+
+/* SG-08 */
+TEST(what_was_declined_is_not_refunded)
+{
+    struct drive d;
+    (void)state;
+    drive_open(&d, SHOP("1"));
+    start(&d);
+    answer(&d, "reserve/do/1", "Reserved");
+    answer(&d, "charge/do/1", "Declined");
+    assert_int_equal(drive_count(&d, "command:stock-shop-1", "stock.Release"), 1);
+    assert_int_equal(drive_count(&d, "command:shop-shop-1", "shop.Reject"), 0);
+    answer(&d, "reserve/undo/1", "CommandSucceeded");
+    assert_int_equal(drive_count(&d, "command:shop-shop-1", "shop.Reject"), 1);
+    answer(&d, "undone/do/1", "CommandSucceeded");
+    assert_int_equal(drive_count(&d, SAGA, "SagaUndone"), 1);
+    assert_int_equal(drive_count(&d, "command:bank-shop-1", "bank.Refund"), 0);
+    drive_close(&d);
+}
+
+static void go_to_pivot(struct drive *d)
+{
+    start(d);
+    answer(d, "reserve/do/1", "Reserved");
+    answer(d, "charge/do/1", "Paid");
+}
+
+/* SG-10 */
+TEST(a_silent_pivot_asks_and_undoes_nothing)
+{
+    struct drive d;
+    (void)state;
+    drive_open(&d, SHOP("1"));
+    go_to_pivot(&d);
+    drive_wait(&d, INT64_C(200) * 3600 * DRIVE_SECOND);
+    assert_int_equal(drive_count(&d, SAGA, "SagaStuck"), 1);
+    assert_int_equal(counts(&d).stuck_count, 1);
+    assert_int_equal(drive_count(&d, SAGA, "UndoStarted"), 0);
+    assert_int_equal(drive_count(&d, SAGA, "SagaFailed"), 0);
+    answer(&d, "ship/do/1", "Sent"); /* late, and it counts */
+    assert_int_equal(drive_count(&d, "command:mail-shop-1", "mail.Write"), 1);
+    drive_close(&d);
+}
+
+/* SG-11 */
+TEST(behind_the_pivot_a_step_is_tried_until_it_succeeds)
+{
+    struct drive d;
+    char command[64];
+    (void)state;
+    drive_open(&d, SHOP("1"));
+    go_to_pivot(&d);
+    answer(&d, "ship/do/1", "Sent");
+    for (int i = 1; i <= 200; i++) {
+        (void)snprintf(command, sizeof command, "mail/do/%d", i);
+        answer(&d, command, "CommandFailed");
+        drive_wait(&d, 5 * DRIVE_SECOND);
+    }
+    assert_int_equal(drive_count(&d, "command:mail-shop-1", "mail.Write"), 201);
+    assert_int_equal(drive_count(&d, SAGA, "UndoStarted"), 0);
+    answer(&d, "mail/do/201", "Written");
+    assert_int_equal(drive_count(&d, SAGA, "SagaDone"), 1);
+    drive_close(&d);
+}
+
+/* SG-14 */
+TEST(a_deadline_while_it_compensates_changes_nothing)
+{
+    struct drive d;
+    (void)state;
+    drive_open(&d, SHOP("1"));
+    start(&d);
+    answer(&d, "reserve/do/1", "Reserved");
+    answer(&d, "charge/do/1", "Declined");
+    for (int i = 1; i <= 3; i++) { /* the undo fails for good, so that it lasts */
+        char command[64];
+        (void)snprintf(command, sizeof command, "reserve/undo/%d", i);
+        answer(&d, command, "CommandFailed");
+        drive_wait(&d, 5 * DRIVE_SECOND);
+    }
+    assert_int_equal(drive_count(&d, SAGA, "SagaStuck"), 1);
+    drive_wait(&d, INT64_C(10) * 86400 * DRIVE_SECOND);
+    assert_true(drive_count(&d, SAGA, "TimerFired") >= 1);
+    assert_int_equal(drive_count(&d, SAGA, "SagaFailed"), 1);
+    assert_true(fct_manager_next(d.manager) == INT64_MAX);
+    drive_close(&d);
+}
+
+/* SG-15, and SG-22: the saga's stream lets one of two commits in. */
+TEST(of_two_who_write_at_once_one_decides_again)
+{
+    struct drive d;
+    struct drive other = {.op_count = 0};
+    (void)state;
+    drive_open(&d, SHOP("1"));
+    start(&d);
+    other.store = d.store;
+    other.now = d.now;
+    drive_start(&other);
+    other.place = d.place;
+    drive_answer(&d, "shop-1/reserve/do/1", "Reserved", "{}");
+    assert_true(drive_feed(&d));
+    assert_true(drive_feed(&other));
+    assert_int_equal(d.op_count, 1);
+    assert_int_equal(other.op_count, 1);
+    drive_apply(&d);
+    drive_apply(&other);
+    assert_int_equal(other.ops[0]->status, FACTUM_WRONG_REVISION);
+    drive_tell(&other);
+    drive_tell(&d);
+    drive_run(&other);
+    drive_run(&d);
+    assert_int_equal(counts(&other).conflict_count, 1);
+    assert_int_equal(drive_count(&d, SAGA, "StepSucceeded"), 1);
+    assert_int_equal(drive_count(&d, "command:bank-shop-1", "bank.Charge"), 1);
+    drive_stop(&other);
+    drive_close(&d);
+}
+
+/* SG-16 */
+TEST(sagas_that_run_keep_the_version_that_they_began_with)
+{
+    static const char next[] = "saga: shop\nversion: 2\nstart: Placed\nid: .id\nkeep: {id}\n"
+                               "steps:\n  - only: {do: stock.Only, with: {id}, ok: OnlyDone,\n"
+                               "            pivot: true}\n";
+    struct drive d;
+    (void)state;
+    drive_open(&d, SHOP("1"));
+    start(&d);
+    drive_deploy(&d, next);
+    drive_run(&d);
+    answer(&d, "reserve/do/1", "Reserved");
+    assert_int_equal(drive_count(&d, "command:bank-shop-1", "bank.Charge"), 1);
+    drive_append(&d, "order-2", "Placed", "{\"id\":\"2\",\"cents\":5}", "");
+    drive_run(&d);
+    assert_int_equal(drive_count(&d, "command:stock-shop-2", "stock.Only"), 1);
+    assert_int_equal(drive_count(&d, "command:stock-shop-2", "stock.Reserve"), 0);
+    drive_close(&d);
+}
+
+/* SG-20 */
+TEST(timers_that_are_due_at_once_fire_some_at_a_time_and_new_work_goes_on)
+{
+    enum { SAGAS = 10000, A_SECOND = 1000 };
+    struct drive d;
+    char id[16];
+    int seconds = 0;
+    (void)state;
+    drive_open(&d, SHOP("1"));
+    for (int i = 0; i < SAGAS; i++) {
+        (void)snprintf(id, sizeof id, "t%d", i);
+        assert_ok(fct_manager_add_open(d.manager, FCT_SLICE("shop"), factum_slice_from(id),
+                                       d.now - 1, &d.err),
+                  d.err);
+    }
+    assert_ok(fct_manager_tick(d.manager, d.now, &d.err), d.err);
+    assert_true(fct_manager_next(d.manager) > d.now);
+    start(&d); /* in the same second */
+    assert_int_equal(drive_count(&d, "command:stock-shop-1", "stock.Reserve"), 1);
+    int64_t first_own = d.now + 30 * DRIVE_SECOND;
+    for (seconds = 1; fct_manager_next(d.manager) < first_own && seconds < 60; seconds++) {
+        d.now = fct_manager_next(d.manager);
+        assert_ok(fct_manager_tick(d.manager, d.now, &d.err), d.err);
+    }
+    assert_int_equal(seconds, SAGAS / A_SECOND);
+    drive_close(&d);
+}
+
+/* SG-24 */
+TEST(a_command_that_cannot_be_made_is_not_sent_and_says_why)
+{
+    struct drive d;
+    (void)state;
+    drive_open(&d, SHOP("1"));
+    drive_append(&d, ORDER, "Placed", "{\"id\":\"1\",\"cents\":null}", "");
+    drive_run(&d);
+    answer(&d, "reserve/do/1", "Reserved");
+    assert_int_equal(drive_count(&d, "command:bank-shop-1", "bank.Charge"), 0);
+    assert_int_equal(drive_count(&d, SAGA, "SagaStuck"), 1);
+    drive_close(&d);
+}
+
+/* ES-22 */
+TEST(a_timer_that_was_due_while_nobody_ran_fires_once)
+{
+    struct drive d;
+    (void)state;
+    drive_open(&d, SHOP("1"));
+    start(&d);
+    drive_stop(&d);
+    d.now += 60 * DRIVE_SECOND;
+    drive_start(&d);
+    drive_run(&d);
+    assert_int_equal(drive_count(&d, SAGA, "TimerFired"), 0);
+    assert_ok(fct_manager_tick(d.manager, d.now, &d.err), d.err);
+    drive_run(&d);
+    assert_ok(fct_manager_tick(d.manager, d.now, &d.err), d.err);
+    drive_run(&d);
+    assert_int_equal(drive_count(&d, SAGA, "TimerFired"), 1);
+    assert_int_equal(drive_count(&d, "command:stock-shop-1", "stock.Release"), 1);
+    drive_close(&d);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        CASE(a_start_event_that_comes_twice_starts_one_saga),
+        CASE(an_answer_is_not_missed_however_soon_it_comes),
+        CASE(an_answer_before_its_saga_is_kept_for_it),
+        CASE(what_was_declined_is_not_refunded),
+        CASE(a_silent_pivot_asks_and_undoes_nothing),
+        CASE(behind_the_pivot_a_step_is_tried_until_it_succeeds),
+        CASE(a_deadline_while_it_compensates_changes_nothing),
+        CASE(of_two_who_write_at_once_one_decides_again),
+        CASE(sagas_that_run_keep_the_version_that_they_began_with),
+        CASE(timers_that_are_due_at_once_fire_some_at_a_time_and_new_work_goes_on),
+        CASE(a_command_that_cannot_be_made_is_not_sent_and_says_why),
+        CASE(a_timer_that_was_due_while_nobody_ran_fires_once),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
