@@ -61,7 +61,9 @@ struct factum_sagas {
     factum_listener listener;
     factum_completer completer;
     _Atomic uint32_t word; /* rises whenever the thread should look */
+    _Atomic bool asleep;   /* the thread waits for |word|, or is about to */
     _Atomic uint32_t told; /* rises whenever |info| has changed */
+    _Atomic uint32_t told_waiters;
     _Atomic bool stop;
     struct fct_mutex lock;
     factum_append_op **ended; /* |commits_max| of them */
@@ -75,7 +77,9 @@ struct factum_sagas {
 static void wake(struct factum_sagas *sagas)
 {
     atomic_fetch_add(&sagas->word, 1);
-    fct_word_wake(&sagas->word, 1);
+    if (atomic_load(&sagas->asleep)) {
+        fct_word_wake(&sagas->word, 1);
+    }
 }
 
 static void notified(void *data, uint32_t news)
@@ -123,6 +127,14 @@ static int64_t sagas_now(struct factum_sagas *sagas)
     return now;
 }
 
+/* Until |word| is not |seen| any more, at most so long. */
+static void wait_for_word(struct factum_sagas *sagas, uint32_t seen, uint64_t nanoseconds)
+{
+    atomic_store(&sagas->asleep, true);
+    (void)fct_word_wait(&sagas->word, seen, nanoseconds);
+    atomic_store(&sagas->asleep, false);
+}
+
 /* ---- what callers see ------------------------------------------------------------------------ */
 
 static void publish(struct factum_sagas *sagas, bool ready, const char *reason)
@@ -137,7 +149,9 @@ static void publish(struct factum_sagas *sagas, bool ready, const char *reason)
     snprintf(sagas->info.reason, sizeof sagas->info.reason, "%s", reason);
     fct_mutex_unlock(&sagas->lock);
     atomic_fetch_add(&sagas->told, 1);
-    fct_word_wake(&sagas->told, UINT32_MAX);
+    if (atomic_load(&sagas->told_waiters) > 0) {
+        fct_word_wake(&sagas->told, UINT32_MAX);
+    }
 }
 
 /* ---- beginning ------------------------------------------------------------------------------- */
@@ -279,6 +293,7 @@ static factum_status next_event(struct factum_sagas *sagas, factum_error *err)
 /* Feeds some events. *more: there may be others. */
 static factum_status feed_some(struct factum_sagas *sagas, bool *more, factum_error *err)
 {
+    int64_t now = sagas_now(sagas);
     *more = false;
     for (uint32_t i = 0; i < EVENTS_A_TURN; i++) {
         factum_status status = sagas->is_held ? FACTUM_OK : next_event(sagas, err);
@@ -289,7 +304,7 @@ static factum_status feed_some(struct factum_sagas *sagas, bool *more, factum_er
             return status;
         }
         sagas->is_held = true;
-        status = fct_manager_feed(sagas->manager, &sagas->held, sagas_now(sagas), err);
+        status = fct_manager_feed(sagas->manager, &sagas->held, now, err);
         if (status == FACTUM_BUSY) {
             return FACTUM_OK; /* an append that ends makes room, and wakes us */
         }
@@ -310,7 +325,7 @@ static void sleep_until_news(struct factum_sagas *sagas, uint32_t seen)
     int64_t wait = next <= now ? 1 : next - now;
     wait = wait < WAIT_MAX ? wait : WAIT_MAX;
     if (!atomic_load(&sagas->stop)) {
-        (void)fct_word_wait(&sagas->word, seen, (uint64_t)wait);
+        wait_for_word(sagas, seen, (uint64_t)wait);
     }
 }
 
@@ -357,7 +372,7 @@ static void end_manager(struct factum_sagas *sagas, bool keep)
             keep = false;
         }
         if (fct_manager_commits(sagas->manager) > 0) {
-            (void)fct_word_wait(&sagas->word, seen, POLL_NS);
+            wait_for_word(sagas, seen, POLL_NS);
         }
     }
     if (keep && sagas->manager != NULL) {
@@ -404,7 +419,7 @@ static void run_sagas(void *data)
                         pause / 1000000);
         int64_t until = (int64_t)fct_os_monotonic(fct_os_real()) + pause;
         while (!atomic_load(&sagas->stop) && (int64_t)fct_os_monotonic(fct_os_real()) < until) {
-            (void)fct_word_wait(&sagas->word, atomic_load(&sagas->word), POLL_NS);
+            wait_for_word(sagas, atomic_load(&sagas->word), POLL_NS);
         }
         pause = sagas->info.commit_count > commits ? PAUSE_FIRST : pause * 2;
         pause = pause < PAUSE_MAX ? pause : PAUSE_MAX;
@@ -551,7 +566,9 @@ factum_status factum_sagas_wait(factum_sagas *sagas, uint64_t place, int64_t tim
             return fct_fail(err, FACTUM_TIMEOUT, "sagas: they have come to %" PRIu64 "%s%s",
                             info.place, info.reason[0] != '\0' ? ": " : "", info.reason);
         }
+        atomic_fetch_add(&sagas->told_waiters, 1);
         (void)fct_word_wait(&sagas->told, told, POLL_NS);
+        atomic_fetch_sub(&sagas->told_waiters, 1);
     }
 }
 

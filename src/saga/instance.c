@@ -161,7 +161,7 @@ static void copy_cut(char *to, size_t size, factum_slice text)
 }
 
 static factum_status fold_record(struct fct_instance *instance, const struct fct_record *record,
-                                 const factum_event *event, factum_arena *arena, factum_error *err)
+                                 int64_t created, factum_arena *arena, factum_error *err)
 {
     if (record->change.kind == FCT_CHANGE_SAGA_FAILED) {
         copy_cut(instance->failure.code, sizeof instance->failure.code, record->code);
@@ -169,7 +169,7 @@ static factum_status fold_record(struct fct_instance *instance, const struct fct
         instance->failure.slot = record->change.slot;
     }
     if (record->change.kind == FCT_CHANGE_SAGA_STARTED) {
-        instance->started = event->created;
+        instance->started = created;
     }
     if (record->has_input) {
         instance->has_input = true;
@@ -196,7 +196,7 @@ static factum_status fold_in(struct fct_instance *instance, const factum_event *
         } else if (status == FACTUM_INVALID) {
             return damaged_saga(instance, event, why.text, err);
         } else if (status == FACTUM_OK) {
-            status = fold_record(instance, &record, event, arena, err);
+            status = fold_record(instance, &record, event->created, arena, err);
         } else {
             (void)fct_fail(err, status, "%s", why.text);
         }
@@ -247,27 +247,44 @@ factum_status fct_instance_load(struct fct_instance *instance, factum_store *sto
     return status == FACTUM_DONE ? FACTUM_OK : status;
 }
 
+/* The definition counts from SagaStarted on; before it, the newest one does. */
+static void take_definition(struct fct_instance *instance, const struct fct_step_append *append,
+                            const struct fct_record *record)
+{
+    const struct factum_saga *before = instance->saga;
+    if (record->change.kind == FCT_CHANGE_SAGA_STARTED || before == NULL) {
+        instance->saga = append->saga;
+    }
+    if (before != NULL && before != instance->saga) {
+        instance->state = fct_instance_remap(&instance->state, before, instance->saga);
+    }
+}
+
+static factum_status take_records(struct fct_instance *instance,
+                                  const struct fct_step_append *append, int64_t now,
+                                  factum_arena *arena, factum_error *err)
+{
+    const factum_event event = {.metadata = append->metadata};
+    factum_status status = FACTUM_OK;
+    if (instance->correlation == NULL) {
+        status = keep_correlation(instance, &event, err);
+    }
+    for (uint32_t i = 0; i < append->outcome.count && status == FACTUM_OK; i++) {
+        take_definition(instance, append, &append->records[i]);
+        status = fold_record(instance, &append->records[i], now, arena, err);
+        instance->revision += instance->exists ? 1 : 0;
+        instance->exists = true;
+    }
+    instance->changed = now;
+    return status;
+}
+
 factum_status fct_instance_take(struct fct_instance *instance, const struct fct_step_append *append,
                                 int64_t now, factum_error *err)
 {
-    uint64_t revision = instance->exists ? instance->revision + 1 : 0;
-    for (size_t i = 0; i < append->event_count; i++) {
-        if (append->slot_of[i] != FCT_SLOT_NONE) {
-            continue;
-        }
-        const factum_new_event *made = &append->events[i];
-        /* The definition that is deployed now is the newest at any later position. */
-        const factum_event event = {.stream = made->stream,
-                                    .type = made->type,
-                                    .data = made->data,
-                                    .metadata = made->metadata,
-                                    .revision = revision++,
-                                    .position = UINT64_MAX,
-                                    .created = now};
-        factum_status status = fct_instance_fold(instance, &event, err);
-        if (status != FACTUM_OK) {
-            return status;
-        }
-    }
-    return FACTUM_OK;
+    factum_arena arena;
+    fct_arena_init(&arena, instance->mem, FOLD_ARENA_MAX);
+    factum_status status = take_records(instance, append, now, &arena, err);
+    factum_arena_finish(&arena);
+    return status;
 }

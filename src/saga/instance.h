@@ -2,8 +2,8 @@
  *
  * An instance is the fold of its stream. fct_instance_step says what an input would append, in one
  * commit: the events of the saga and the commands that it sends. When that is committed,
- * fct_instance_take folds it, as loading would. Nothing here waits
- * but fct_instance_load.
+ * fct_instance_take folds what its events say, as loading would. Nothing here waits but
+ * fct_instance_load.
  *
  * Invariant: a commit expects the revision that the instance was folded to. Of two hosts, or of a
  * host and an operator, one is refused, loads again and decides again; its commands were never
@@ -83,6 +83,9 @@ struct fct_step_input {
 /* What is to be appended. In the arena that it was made in. */
 struct fct_step_append {
     struct fct_saga_outcome outcome; /* count 0: nothing is to be appended */
+    const struct factum_saga *saga;  /* by which it was made */
+    struct fct_record *records;      /* outcome.count of them: what the events of the saga say */
+    factum_slice metadata;           /* of each of these */
     factum_append_request request;
     size_t event_count;
     factum_new_event *events;

@@ -24,6 +24,8 @@
 #define LISTS_COUNT_MAX UINT64_C(1000000) /* rows of one query */
 #define LISTS_PAGE UINT64_C(10000)
 #define LISTS_TIME_MS 60000u
+/* Each transaction is synced, to the disk that the sagas' own commits go to: few, and big ones. */
+#define LISTS_GATHER_MS 50u
 
 /* ---- the definition -------------------------------------------------------------------------- */
 
@@ -163,6 +165,7 @@ factum_status fct_saga_lists_open(factum_store *store, const char *path, const f
                                            .host = FCT_SLICE(FCT_LISTS_HOST),
                                            .names = &name,
                                            .name_count = 1,
+                                           .batch_wait_ms = LISTS_GATHER_MS,
                                            .log = log};
     *lists = NULL;
     struct fct_saga_lists *made = fct_mem_zalloc(fct_mem_heap(), 1, sizeof *made);

@@ -51,16 +51,36 @@ factum_status fct_manager_create(const struct fct_manager_options *options,
     return status;
 }
 
+/* The first one, or NULL. */
+static struct fct_entry *take_later(struct fct_entry_queue *queue)
+{
+    struct fct_entry *entry = queue->first;
+    if (entry != NULL) {
+        queue->first = entry->again;
+        entry->again = NULL;
+        entry->is_again = false;
+    }
+    return entry;
+}
+
+static void put_later(struct fct_entry_queue *queue, struct fct_entry *entry)
+{
+    if (entry->is_again) {
+        return;
+    }
+    entry->is_again = true;
+    entry->again = NULL;
+    *(queue->first != NULL ? &queue->last->again : &queue->first) = entry;
+    queue->last = entry;
+}
+
 void fct_manager_destroy(struct fct_manager *manager)
 {
     if (manager == NULL) {
         return;
     }
     FCT_ASSERT(manager->commit_count == 0);
-    while (manager->again != NULL) {
-        struct fct_entry *entry = manager->again;
-        manager->again = entry->again;
-        entry->is_again = false;
+    while (take_later(&manager->room) != NULL || take_later(&manager->again) != NULL) {
     }
     while (manager->closing != NULL) {
         struct fct_entry *entry = manager->closing;
@@ -396,18 +416,10 @@ static void return_commit(struct fct_manager *manager, struct fct_commit *commit
 /* What can be tried again in a moment: the store is busy, or full. */
 static void try_again(struct fct_manager *manager, struct fct_entry *entry, int64_t now)
 {
-    if (entry->is_again) {
-        return;
-    }
-    entry->is_again = true;
-    entry->again = NULL;
-    if (manager->again == NULL) {
-        manager->again = entry;
+    if (manager->again.first == NULL) {
         manager->again_at = now + AGAIN_AFTER;
-    } else {
-        manager->again_last->again = entry;
     }
-    manager->again_last = entry;
+    put_later(&manager->again, entry);
 }
 
 /* Has the store refused what was to be appended, for good? */
@@ -576,6 +588,12 @@ static factum_status prepare_entry(struct fct_manager *manager, struct fct_entry
     return status;
 }
 
+/* As many commits are under way as may be. */
+static bool is_full(const struct fct_manager *manager)
+{
+    return manager->commit_count >= manager->options.commits_max;
+}
+
 /* One input; false in *served if it is not over yet. */
 static factum_status serve_first(struct fct_manager *manager, struct fct_entry *entry, int64_t now,
                                  bool *served, factum_error *err)
@@ -593,8 +611,8 @@ static factum_status serve_first(struct fct_manager *manager, struct fct_entry *
         return entry->first->kind == FCT_WAITING_TIMERS ? note_state(manager, entry, err)
                                                         : FACTUM_OK;
     }
-    if (manager->commit_count >= manager->options.commits_max) {
-        try_again(manager, entry, now);
+    if (is_full(manager)) {
+        put_later(&manager->room, entry);
         return FACTUM_OK;
     }
     struct fct_commit *commit = take_commit(manager);
@@ -765,23 +783,23 @@ void fct_manager_fed(struct fct_manager *manager, uint64_t place)
     drop_closing(manager);
 }
 
-static factum_status run_again(struct fct_manager *manager, int64_t now, factum_error *err)
+/* Those that wait for room, as long as there is some; and if it is time, those that were to be
+ * tried again: each once, as some of them come back. */
+static factum_status run_later(struct fct_manager *manager, int64_t now, factum_error *err)
 {
-    struct fct_entry *entry = manager->again;
     factum_status status = FACTUM_OK;
-    if (entry == NULL || now < manager->again_at) {
-        return FACTUM_OK;
+    while (status == FACTUM_OK && manager->room.first != NULL && !is_full(manager)) {
+        status = run_entry(manager, take_later(&manager->room), now, err);
     }
-    manager->again = NULL;
-    manager->again_last = NULL;
-    while (entry != NULL) {
-        struct fct_entry *next = entry->again;
-        entry->again = NULL;
-        entry->is_again = false;
+    if (manager->again.first == NULL || now < manager->again_at) {
+        return status;
+    }
+    struct fct_entry_queue due = manager->again;
+    manager->again = (struct fct_entry_queue){NULL, NULL};
+    for (struct fct_entry *entry = take_later(&due); entry != NULL; entry = take_later(&due)) {
         if (status == FACTUM_OK) {
             status = run_entry(manager, entry, now, err);
         }
-        entry = next;
     }
     return status;
 }
@@ -800,8 +818,8 @@ static bool timer_may_fire(struct fct_manager *manager, int64_t now)
 factum_status fct_manager_tick(struct fct_manager *manager, int64_t now, factum_error *err)
 {
     manager->run_now = now;
-    factum_status status = run_again(manager, now, err);
-    while (status == FACTUM_OK) {
+    factum_status status = run_later(manager, now, err);
+    while (status == FACTUM_OK && !is_full(manager)) {
         struct fct_entry *entry = fct_entries_first_due(&manager->entries);
         if (entry == NULL || entry->due > now || !timer_may_fire(manager, now)) {
             return FACTUM_OK;
@@ -819,15 +837,17 @@ factum_status fct_manager_tick(struct fct_manager *manager, int64_t now, factum_
     return status;
 }
 
+/* While it is full no timer fires: the end of a commit wakes the owner. */
 int64_t fct_manager_next(const struct fct_manager *manager)
 {
-    const struct fct_entry *entry = fct_entries_first_due(&manager->entries);
+    const struct fct_entry *entry =
+        is_full(manager) ? NULL : fct_entries_first_due(&manager->entries);
     int64_t next = entry != NULL ? entry->due : INT64_MAX;
     if (entry != NULL && manager->timers_fired >= manager->options.timers_max) {
         int64_t second = (manager->timer_second + 1) * SECOND;
         next = next > second ? next : second;
     }
-    return manager->again != NULL && manager->again_at < next ? manager->again_at : next;
+    return manager->again.first != NULL && manager->again_at < next ? manager->again_at : next;
 }
 
 uint64_t fct_manager_place(const struct fct_manager *manager)

@@ -4,6 +4,7 @@
  * be made, and the answer is the command itself, which is kept until the change that sends it.
  */
 #include <inttypes.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -33,12 +34,13 @@ struct step {
     bool context_made;
     factum_json context; /* what `with` looks into */
     factum_slice payloads[FCT_SAGA_SLOTS_MAX][2];
-    char blocked[FCT_SAGA_SLOTS_MAX][FCT_FAILURE_TEXT_SIZE / 2];
     factum_slice metadata; /* of the events of the saga, without its last brace */
     char causation[FACTUM_UUID_TEXT_SIZE];
     char traceparent[FCT_TRACEPARENT_SIZE + 1];
     factum_status status; /* of what the callback could not do */
     factum_error *err;
+    /* Not zeroed: why the command of a slot cannot be sent, if it cannot. */
+    char blocked[FCT_SAGA_SLOTS_MAX][FCT_FAILURE_TEXT_SIZE / 2];
 };
 
 /* ---- what the input says --------------------------------------------------------------------- */
@@ -474,15 +476,15 @@ static factum_status add_tombstone(struct step *s, uint8_t slot, bool undo)
 
 static factum_status add_change(struct step *s, const struct fct_change *change, bool first)
 {
-    struct fct_record record;
+    struct fct_record *record = &s->append->records[change - s->append->outcome.changes];
     char stream[FCT_SAGA_STREAM_SIZE];
     factum_new_event *event = add_event(s, FCT_SLOT_NONE, false);
     event->stream = copy_stream(s, fct_saga_stream(&s->instance->key, stream));
     event->type = fct_record_type(change->kind);
     event->metadata = s->metadata;
-    fill_record(s, change, first, &record);
+    fill_record(s, change, first, record);
     factum_status status =
-        fct_record_print(s->saga, &s->instance->key, &record, s->arena, &event->data, s->err);
+        fct_record_print(s->saga, &s->instance->key, record, s->arena, &event->data, s->err);
     bool sends = change->kind == FCT_CHANGE_UNDO_STARTED ||
                  (change->kind == FCT_CHANGE_STEP_STARTED && change->why != FCT_WHY_EARLY);
     return status == FACTUM_OK && sends ? add_command(s, change) : status;
@@ -523,9 +525,12 @@ static factum_status make_events(struct step *s)
     append->events = factum_arena_alloc(s->arena, most * sizeof *append->events);
     append->slot_of = factum_arena_alloc(s->arena, most);
     append->undo_of = factum_arena_alloc(s->arena, most * sizeof(bool));
+    append->records = factum_arena_alloc(s->arena, append->outcome.count * sizeof *append->records);
+    append->saga = s->saga;
     factum_status status = fct_arena_status(s->arena, "saga: its events", s->err);
     if (status == FACTUM_OK) {
         status = make_metadata(s);
+        append->metadata = s->metadata;
     }
     for (uint32_t i = 0; i < append->outcome.count && status == FACTUM_OK; i++) {
         status = add_change(s, &append->outcome.changes[i], i == 0);
@@ -548,10 +553,11 @@ factum_status fct_instance_step(const struct fct_instance *instance, const struc
 {
     factum_json json;
     const factum_slice names[] = {instance->key.name, instance->key.id};
-    struct step *s = factum_arena_alloc(arena, sizeof *s);
+    struct step *s = factum_arena_take(arena, sizeof *s);
     if (s == NULL) {
         return fct_arena_status(arena, "saga: a step", err);
     }
+    memset(s, 0, offsetof(struct step, blocked));
     s->instance = instance;
     s->saga =
         instance->saga != NULL && instance->state.phase != FCT_SAGA_NONE ? instance->saga : saga;
