@@ -247,30 +247,20 @@ factum_status fct_instance_load(struct fct_instance *instance, factum_store *sto
     return status == FACTUM_DONE ? FACTUM_OK : status;
 }
 
-/* The definition counts from SagaStarted on; before it, the newest one does. */
-static void take_definition(struct fct_instance *instance, const struct fct_step_append *append,
-                            const struct fct_record *record)
-{
-    const struct factum_saga *before = instance->saga;
-    if (record->change.kind == FCT_CHANGE_SAGA_STARTED || before == NULL) {
-        instance->saga = append->saga;
-    }
-    if (before != NULL && before != instance->saga) {
-        instance->state = fct_instance_remap(&instance->state, before, instance->saga);
-    }
-}
-
 static factum_status take_records(struct fct_instance *instance,
                                   const struct fct_step_append *append, int64_t now,
                                   factum_arena *arena, factum_error *err)
 {
     const factum_event event = {.metadata = append->metadata};
     factum_status status = FACTUM_OK;
+    /* The changes name the steps of the definition that they were decided by. */
+    if (instance->saga == NULL || instance->state.phase == FCT_SAGA_NONE) {
+        set_definition(instance, append->saga);
+    }
     if (instance->correlation == NULL) {
         status = keep_correlation(instance, &event, err);
     }
     for (uint32_t i = 0; i < append->outcome.count && status == FACTUM_OK; i++) {
-        take_definition(instance, append, &append->records[i]);
         status = fold_record(instance, &append->records[i], now, arena, err);
         instance->revision += instance->exists ? 1 : 0;
         instance->exists = true;
