@@ -490,7 +490,7 @@ static void not_called(struct factum_endpoints *e, struct fct_delivery *delivery
 static factum_status keep_meta(struct fct_delivery *delivery, factum_error *err)
 {
     struct fct_command_meta *meta = &delivery->meta;
-    factum_slice *texts[] = {&meta->command_id,   &meta->saga_id, &meta->correlation_id,
+    factum_slice *texts[] = {&meta->command_id, &meta->saga_id, &meta->correlation_id,
                              &meta->causation_id, &meta->undoes};
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
         *texts[i] = factum_arena_copy(&delivery->arena, *texts[i]);
