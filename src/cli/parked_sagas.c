@@ -190,8 +190,7 @@ static int list_stuck(struct parked_telling *telling)
     const factum_saga_filter filter = {
         .size = sizeof filter, .status = FACTUM_SAGA_STUCK, .count_max = STUCK_MAX};
     bool served = is_address(options->store);
-    factum_status status =
-        served ? FACTUM_OK : any_saga(telling->models->store, &any, &err);
+    factum_status status = served ? FACTUM_OK : any_saga(telling->models->store, &any, &err);
     if (status == FACTUM_OK && any) {
         status = saga_lists_use(options, telling->models->store, &lists, &err);
         if (status == FACTUM_OK) {

@@ -123,9 +123,12 @@ static factum_status command_read_metadata(const factum_event *event, factum_are
         const char *name;
         factum_slice *text;
     } members[] = {
-        {"$commandId", &meta->command_id},         {"$sagaId", &meta->saga_id},
-        {"$undoes", &meta->undoes},                {"$correlationId", &meta->correlation_id},
-        {"$causationId", &meta->causation_id},     {"traceparent", &meta->traceparent},
+        {"$commandId", &meta->command_id},
+        {"$sagaId", &meta->saga_id},
+        {"$undoes", &meta->undoes},
+        {"$correlationId", &meta->correlation_id},
+        {"$causationId", &meta->causation_id},
+        {"traceparent", &meta->traceparent},
     };
     factum_json json;
     factum_json_node nodes[FCT_COMMAND_NODES];

@@ -18,7 +18,8 @@
 #define FCT_COMMAND_CANCELLED "CommandCancelled"
 #define FCT_COMMAND_NODES 128
 
-/* What the metadata of a command says. Texts are in the event or in the arena; empty: not said. */
+/* What the metadata of a command says. Texts are in the event, which must last as long, or in the
+ * arena; empty: not said. */
 struct fct_command_meta {
     factum_slice command_id;
     factum_slice saga_id;

@@ -234,8 +234,8 @@ TEST(a_command_under_the_ids_of_another_saga_is_not_delivered)
     assert_int_equal(fct_command_meta_read(&event, FCT_SLICE("stock"), &arena, &meta, &err),
                      FACTUM_NOT_FOUND);
     event.type = FCT_SLICE("stock.A");
-    event.metadata = FCT_SLICE(
-        "{\"$commandId\":\"saga:o-1/s/do/1\",\"$sagaId\":\"o-1\",\"$attempt\":2}");
+    event.metadata =
+        FCT_SLICE("{\"$commandId\":\"saga:o-1/s/do/1\",\"$sagaId\":\"o-1\",\"$attempt\":2}");
     assert_ok(fct_command_meta_read(&event, FCT_SLICE("stock"), &arena, &meta, &err), err);
     assert_int_equal(meta.attempt, 2);
     factum_arena_finish(&arena);

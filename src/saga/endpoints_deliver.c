@@ -486,6 +486,20 @@ static void not_called(struct factum_endpoints *e, struct fct_delivery *delivery
     }
 }
 
+/* The metadata outlasts the event that it was read from. */
+static factum_status keep_meta(struct fct_delivery *delivery, factum_error *err)
+{
+    struct fct_command_meta *meta = &delivery->meta;
+    factum_slice *texts[] = {&meta->command_id, &meta->saga_id, &meta->correlation_id,
+                             &meta->causation_id, &meta->undoes};
+    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
+        *texts[i] = factum_arena_copy(&delivery->arena, *texts[i]);
+    }
+    return factum_arena_status(&delivery->arena) == FACTUM_OK
+               ? FACTUM_OK
+               : fct_fail(err, FACTUM_NO_MEMORY, "endpoint: out of memory");
+}
+
 static void begin_delivery(struct factum_endpoints *e, struct fct_delivery *delivery,
                            const struct fct_queue_endpoint *endpoint)
 {
@@ -495,6 +509,9 @@ static void begin_delivery(struct factum_endpoints *e, struct fct_delivery *deli
     if (status == FACTUM_OK) {
         status = fct_command_meta_read(&copy.event, endpoint->service, &delivery->arena,
                                        &delivery->meta, &err);
+    }
+    if (status == FACTUM_OK) {
+        status = keep_meta(delivery, &err);
     }
     if (status == FACTUM_OK) {
         status = look_before(e, delivery, &err);

@@ -139,8 +139,8 @@ static factum_status command(struct probe *p)
                    "{\"$commandId\":\"%s\",\"$sagaId\":\"%.*s\",\"$correlationId\":\"c-1\","
                    "\"traceparent\":\"00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01\""
                    "%s%s%s}",
-                   p->words[3], saga_id_len(p->words[3]), p->words[3] + 5, undo ? ",\"$undoes\":\"" : "", undo ? p->words[5] : "",
-                   undo ? "\"" : "");
+                   p->words[3], saga_id_len(p->words[3]), p->words[3] + 5,
+                   undo ? ",\"$undoes\":\"" : "", undo ? p->words[5] : "", undo ? "\"" : "");
     const factum_new_event event = {
         .type = word(p, 2), .data = word(p, 4), .metadata = factum_slice_from(metadata)};
     (void)snprintf(stream, sizeof stream, "%s", p->words[1]);
