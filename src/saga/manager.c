@@ -530,8 +530,17 @@ static void count_outcome(struct fct_manager *manager, const struct fct_commit *
     counts->ended_count += fct_saga_has_ended(&outcome->state);
 }
 
+/* An answer has waited for its saga as long as it is kept. It stays recorded, and counts if the
+ * saga starts after all. */
+static void tell_unmatched(const struct fct_manager *manager, const struct fct_entry *entry)
+{
+    fct_log_message(manager->options.log, FACTUM_LOG_WARN, "saga.unmatched",
+                    "saga %.*s-%.*s: an answer has come for it, but it has not started",
+                    FCT_FMT(entry->key.name), FCT_FMT(entry->key.id));
+}
+
 /* A step that can only go forward has failed, or was silent, as often as its definition allows
- * without somebody being told. */
+ * without somebody being told; or a saga never came. */
 static void raise_alarms(struct fct_manager *manager, const struct fct_commit *commit)
 {
     const struct fct_entry *entry = commit->entry;
@@ -539,6 +548,9 @@ static void raise_alarms(struct fct_manager *manager, const struct fct_commit *c
     const struct factum_saga *saga = entry->instance->saga;
     for (uint32_t i = 0; saga != NULL && i < outcome->count; i++) {
         const struct fct_change *change = &outcome->changes[i];
+        if (change->kind == FCT_CHANGE_TIMER_FIRED && outcome->state.phase == FCT_SAGA_NONE) {
+            tell_unmatched(manager, entry);
+        }
         bool tried =
             change->kind == FCT_CHANGE_STEP_FAILED || change->kind == FCT_CHANGE_STEP_STARTED;
         if (!tried || !fct_plan_is_forward(&saga->plan, change->slot)) {

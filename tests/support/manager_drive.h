@@ -23,8 +23,23 @@ struct drive {
     size_t op_count;
     uint64_t place; /* fed up to here */
     int64_t now;
+    factum_log_sink log;
+    size_t alarm_count;     /* "saga.alarm" told to the log; the next are others */
+    size_t unmatched_count; /* "saga.unmatched" */
+    char bad[512];          /* the last "saga.bad" */
     factum_error err;
 };
+
+static inline void drive_log(void *data, factum_log_level level, const char *id, const char *text)
+{
+    struct drive *d = data;
+    (void)level;
+    d->alarm_count += strcmp(id, "saga.alarm") == 0;
+    d->unmatched_count += strcmp(id, "saga.unmatched") == 0;
+    if (strcmp(id, "saga.bad") == 0) {
+        (void)snprintf(d->bad, sizeof d->bad, "%s", text);
+    }
+}
 
 static inline factum_status drive_submit(void *data, factum_append_op *op, factum_error *err)
 {
@@ -48,7 +63,9 @@ static inline void drive_deploy(struct drive *d, const char *text)
 /* A manager that has looked at every saga that is there. */
 static inline void drive_start(struct drive *d)
 {
+    d->log = (factum_log_sink){.data = d, .write = drive_log};
     const struct fct_manager_options options = {.store = d->store,
+                                                .log = &d->log,
                                                 .mem = fct_mem_heap(),
                                                 .host = FCT_SLICE("server"),
                                                 .commits_max = DRIVE_OPS_MAX,
@@ -194,6 +211,25 @@ static inline size_t drive_count(struct drive *d, const char *stream, const char
     }
     factum_cursor_close(cursor);
     return count;
+}
+
+/* The data of the last event of |type| in the stream, as text that lasts until the next call. */
+static inline const char *drive_last(struct drive *d, const char *stream, const char *type)
+{
+    static char text[4096];
+    const factum_read_request request = {
+        .size = sizeof request, .source = FACTUM_SOURCE_STREAM, .name = factum_slice_from(stream)};
+    factum_cursor *cursor;
+    factum_event event;
+    text[0] = '\0';
+    assert_ok(factum_read(d->store, &request, &cursor, &d->err), d->err);
+    while (factum_cursor_next(cursor, &event, &d->err) == FACTUM_OK) {
+        if (fct_slice_equal(event.type, factum_slice_from(type))) {
+            (void)snprintf(text, sizeof text, "%.*s", FCT_FMT(event.data));
+        }
+    }
+    factum_cursor_close(cursor);
+    return text;
 }
 
 #endif
