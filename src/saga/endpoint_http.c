@@ -292,12 +292,12 @@ static void say_problem(struct fct_http_flight *flight)
     fct_text_clean(flight->problem);
 }
 
-static void fill_answer(struct fct_http_flight *flight, struct fct_answer *answer)
+static void fill_answer(struct fct_http_flight *flight, struct fct_http_reply *answer)
 {
-    *answer = (struct fct_answer){.body = fct_buf_slice(&flight->body),
-                                  .too_big = flight->too_big,
-                                  .retry_after = factum_slice_from(flight->retry_after),
-                                  .location = factum_slice_from(flight->location)};
+    *answer = (struct fct_http_reply){.body = fct_buf_slice(&flight->body),
+                                      .too_big = flight->too_big,
+                                      .retry_after = factum_slice_from(flight->retry_after),
+                                      .location = factum_slice_from(flight->location)};
     if (flight->code == CURLE_OK || flight->too_big) {
         (void)curl_easy_getinfo(flight->easy, CURLINFO_RESPONSE_CODE, &answer->status);
         return;
@@ -307,7 +307,7 @@ static void fill_answer(struct fct_http_flight *flight, struct fct_answer *answe
     answer->not_reached = was_not_reached(flight);
 }
 
-struct fct_http_flight *fct_http_ended(struct fct_http *http, struct fct_answer *answer,
+struct fct_http_flight *fct_http_ended(struct fct_http *http, struct fct_http_reply *answer,
                                        void **data)
 {
     int left;

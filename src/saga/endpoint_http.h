@@ -51,7 +51,7 @@ void fct_http_wake(struct fct_http *http);
 
 struct fct_http_flight; /* a request */
 /* A request that has ended, or NULL. *answer borrows from it until fct_http_end. */
-struct fct_http_flight *fct_http_ended(struct fct_http *http, struct fct_answer *answer,
+struct fct_http_flight *fct_http_ended(struct fct_http *http, struct fct_http_reply *answer,
                                        void **data);
 void fct_http_end(struct fct_http *http, struct fct_http_flight *flight);
 

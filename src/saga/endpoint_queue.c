@@ -86,8 +86,8 @@ static void queue_bind_text(struct queue_call *call, factum_slice text)
 {
     if (call->code == SQLITE_OK) {
         call->code = sqlite3_bind_text64(call->statement, ++call->count,
-                                               text.len > 0 ? (const char *)text.ptr : "", text.len,
-                                               SQLITE_STATIC, SQLITE_UTF8);
+                                         text.len > 0 ? (const char *)text.ptr : "", text.len,
+                                         SQLITE_STATIC, SQLITE_UTF8);
     }
 }
 

@@ -203,9 +203,10 @@ static void note_problem(struct factum_endpoints *e, factum_slice service, int64
 
 /* What the endpoint as a whole is known by. */
 static void note_endpoint(struct factum_endpoints *e, const struct fct_delivery *delivery,
-                          const struct fct_answer *answer, const struct fct_judgement *judgement)
+                          const struct fct_http_reply *answer,
+                          const struct fct_judgement *judgement)
 {
-    bool failed = judgement->verdict == FCT_ANSWER_RETRY || judgement->verdict == FCT_ANSWER_PARK;
+    bool failed = judgement->verdict == FCT_VERDICT_RETRY || judgement->verdict == FCT_VERDICT_PARK;
     bool pauses = judgement->wait > 0 && (answer->status == 429 || answer->status == 503);
     if (failed || delivery->had_problem) {
         note_problem(e, delivery->row.service, pauses ? courier_now(e) + judgement->wait : 0,
@@ -214,12 +215,13 @@ static void note_endpoint(struct factum_endpoints *e, const struct fct_delivery 
 }
 
 static void end_delivery(struct factum_endpoints *e, struct fct_delivery *delivery,
-                         const struct fct_answer *answer)
+                         const struct fct_http_reply *answer)
 {
     factum_error err;
     struct fct_judgement judgement;
     struct fct_queue_row *row = &delivery->row;
-    if (fct_answer_judge(answer, courier_now(e), &delivery->arena, &judgement, &err) != FACTUM_OK) {
+    if (fct_http_reply_judge(answer, courier_now(e), &delivery->arena, &judgement, &err) !=
+        FACTUM_OK) {
         row_later(e, row, err.text);
         return;
     }
@@ -228,20 +230,20 @@ static void end_delivery(struct factum_endpoints *e, struct fct_delivery *delive
     }
     note_endpoint(e, delivery, answer, &judgement);
     switch (judgement.verdict) {
-    case FCT_ANSWER_REPLY:
-    case FCT_ANSWER_FAILED:
+    case FCT_VERDICT_REPLY:
+    case FCT_VERDICT_FAILED:
         end_answered(e, delivery, &judgement);
         break;
-    case FCT_ANSWER_TAKEN:
+    case FCT_VERDICT_TAKEN:
         row_over(e, row, FCT_COMMAND_TAKEN, "");
         break;
-    case FCT_ANSWER_RETRY:
+    case FCT_VERDICT_RETRY:
         row_again(e, row, judgement.wait, judgement.why);
         break;
-    case FCT_ANSWER_PARK:
+    case FCT_VERDICT_PARK:
         row_parked(e, row, judgement.why);
         break;
-    case FCT_ANSWER_DISABLE:
+    case FCT_VERDICT_DISABLE:
         end_disabled(e, delivery, judgement.why);
         break;
     }
@@ -250,7 +252,7 @@ static void end_delivery(struct factum_endpoints *e, struct fct_delivery *delive
 static void end_deliveries(struct factum_endpoints *e)
 {
     void *data;
-    struct fct_answer answer;
+    struct fct_http_reply answer;
     struct fct_http_flight *flight;
     while ((flight = fct_http_ended(e->http, &answer, &data)) != NULL) {
         end_delivery(e, data, &answer);

@@ -253,7 +253,7 @@ static bool is_failure(const struct fct_step_text *step, factum_slice type)
 }
 
 /* An event that names a command. False: it is no answer, but something on the way. */
-static bool read_answer(const struct factum_saga *saga, const struct fct_waiting *waiting,
+static bool reply_input(const struct factum_saga *saga, const struct fct_waiting *waiting,
                         struct fct_saga_input *control)
 {
     factum_slice type = waiting->event.type;
@@ -333,7 +333,7 @@ static bool read_input(const struct fct_entry *entry, const struct fct_waiting *
         control->kind = FCT_INPUT_START;
         return true;
     case FCT_WAITING_REPLY:
-        return read_answer(saga, waiting, control);
+        return reply_input(saga, waiting, control);
     case FCT_WAITING_OUTSIDE:
         return read_outside(saga, entry->instance, waiting->event.type, control);
     case FCT_WAITING_TIMERS:
