@@ -12,12 +12,12 @@
  *     S2  what may have happened is undone, in reverse order, and nothing else
  *     S3  no saga is done and undone
  *     S4  every saga ends, or is stuck with a reason
- *     S5  no timer fires early
+ *     S5  no timer fires early; in the second part none is late by more than 2 s
  *     S8  an undo that fails is tried again, and then the saga is stuck
  *     and: no command is in the log without the state that it follows from; what a manager holds in
  *     memory is what the stream says.
  *
- * A script (YAML) says what is not to be drawn; docs/guide/sagas.md explains its form:
+ * A script (YAML) says what is not to be drawn; "Simulating" in docs/guide/sagas.md has all of it:
  *
  *     given:  [OrderPlaced: {orderId: "42", lines: []}]
  *     script:

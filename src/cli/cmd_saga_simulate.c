@@ -92,8 +92,8 @@ static void print_simulated(const struct simulating *s, const factum_saga_simula
         sum->run_count, sum->saga_count, sum->input_count, sum->command_count, sum->crash_count,
         sum->duplicate_count, sum->timer_count, sum->conflict_count, sum->act_count);
     (void)printf("checked: effects once (S1), undone in reverse order (S2), never done and undone "
-                 "(S3), an end (S4), no timer early (S5), undos tried again (S8), no command "
-                 "without its state, no state but the stream's\n");
+                 "(S3), an end (S4), no timer early or late (S5), undos tried again (S8), no "
+                 "command without its state, no state but the stream's\n");
     if (last->passed) {
         (void)printf("passed\n");
     } else {

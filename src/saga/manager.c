@@ -661,31 +661,42 @@ static void count_outcome(struct fct_manager *manager, const struct fct_commit *
     counts->ended_count += fct_saga_has_ended(&outcome->state);
 }
 
+/* An answer has waited for its saga as long as it is kept. It stays recorded, and counts if the
+ * saga starts after all. */
+static void tell_unmatched(const struct fct_manager *manager, const struct fct_entry *entry)
+{
+    fct_log_message(manager->options.log, FACTUM_LOG_WARN, "saga.unmatched",
+                    "saga %.*s-%.*s: an answer has come for it, but it has not started",
+                    FCT_FMT(entry->key.name), FCT_FMT(entry->key.id));
+}
+
 /* A step that can only go forward has failed, or was silent, as often as its definition allows
- * without somebody being told; or a reply has waited for its saga as long as replies do. */
-static void raise_alarms(struct fct_manager *manager, const struct fct_commit *commit)
+ * without somebody being told. */
+static void tell_alarm(const struct fct_manager *manager, const struct fct_entry *entry,
+                       uint8_t slot)
+{
+    const struct fct_step_text *step = &entry->instance->saga->slots[slot];
+    fct_log_message(manager->options.log, FACTUM_LOG_WARN, "saga.alarm",
+                    "saga %.*s-%.*s: step %.*s has failed %u times, and is tried again",
+                    FCT_FMT(entry->key.name), FCT_FMT(entry->key.id), FCT_FMT(step->name),
+                    step->alarm_tries);
+}
+
+/* Each is told once: by the commit that reaches the number. */
+static void raise_alarms(const struct fct_manager *manager, const struct fct_commit *commit)
 {
     const struct fct_entry *entry = commit->entry;
-    const struct fct_saga_outcome *outcome = &commit->append.outcome;
+    const struct fct_saga_state *before = &entry->instance->state;
+    const struct fct_saga_state *after = &commit->append.outcome.state;
     const struct factum_saga *saga = entry->instance->saga;
-    for (uint32_t i = 0; saga != NULL && i < outcome->count; i++) {
-        const struct fct_change *change = &outcome->changes[i];
-        if (change->kind == FCT_CHANGE_TIMER_FIRED && outcome->state.phase == FCT_SAGA_NONE) {
-            fct_log_message(manager->options.log, FACTUM_LOG_WARN, "saga.unmatched",
-                            "saga %.*s-%.*s: a reply has come, but nothing has started the saga",
-                            FCT_FMT(entry->key.name), FCT_FMT(entry->key.id));
-        }
-        bool tried =
-            change->kind == FCT_CHANGE_STEP_FAILED || change->kind == FCT_CHANGE_STEP_STARTED;
-        if (!tried || !fct_plan_is_forward(&saga->plan, change->slot)) {
-            continue;
-        }
-        uint32_t tries = saga->slots[change->slot].alarm_tries;
-        if (tries > 0 && outcome->state.steps[change->slot].attempts == tries) {
-            fct_log_message(manager->options.log, FACTUM_LOG_WARN, "saga.alarm",
-                            "saga %.*s-%.*s: step %.*s has failed %u times, and is tried again",
-                            FCT_FMT(entry->key.name), FCT_FMT(entry->key.id),
-                            FCT_FMT(saga->slots[change->slot].name), tries);
+    if (after->phase == FCT_SAGA_NONE && before->deadline.due != 0 && after->deadline.due == 0) {
+        tell_unmatched(manager, entry);
+    }
+    for (uint8_t slot = 0; saga != NULL && slot < saga->plan.step_count + 2u; slot++) {
+        uint32_t tries = saga->slots[slot].alarm_tries;
+        if (fct_plan_is_forward(&saga->plan, slot) && before->steps[slot].attempts < tries &&
+            after->steps[slot].attempts >= tries) {
+            tell_alarm(manager, entry, slot);
         }
     }
 }

@@ -272,6 +272,7 @@ static void end_faults(struct sim *sim)
         sim->offset = 0;
         fct_sim_advance(sim, 0);
     }
+    sim->healed_at = sim->time;
     fct_sim_stop_runner(&sim->runners[1]);
     fct_sim_tell(sim, "---- from now on nothing fails, and everybody answers");
 }

@@ -79,6 +79,8 @@ struct fct_sim_options {
      * NULL. */
     factum_status (*append)(factum_store *store, const factum_append_request *request,
                             factum_append_result *result, factum_error *err);
+    /* Makes each definition that was loaded wrong, in a way that no file can be; or NULL. */
+    void (*alter)(struct factum_saga *saga);
 };
 
 struct fct_sim_report {

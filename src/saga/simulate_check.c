@@ -53,6 +53,19 @@ static void check_undo(struct sim *sim, const struct sim_saga *saga, uint8_t slo
     }
 }
 
+/* S5 has a second half: with nothing in its way no timer is late by more than this. */
+#define LATE_MAX (2 * SIM_SECOND)
+
+static void check_late(struct sim *sim, uint8_t slot, int64_t late)
+{
+    int64_t since = sim->time - sim->healed_at;
+    late = late < since ? late : since;
+    if (sim->heal && !sim->clock_unsure && late > LATE_MAX) {
+        fct_sim_breach(sim, "S5 the timer of %.*s fires %" PRId64 " ms late",
+                       FCT_FMT(name_of(sim, slot)), late / 1000000);
+    }
+}
+
 /* S5. The due time was written by a clock that may have been wrong; the true time since then is
  * what counts. */
 static void check_fired(struct sim *sim, const struct sim_saga *saga, uint8_t slot)
@@ -67,6 +80,7 @@ static void check_fired(struct sim *sim, const struct sim_saga *saga, uint8_t sl
         fct_sim_breach(sim, "S5 the timer of %.*s fires %" PRId64 " ms early",
                        FCT_FMT(name_of(sim, slot)), early / 1000000);
     }
+    check_late(sim, slot, sim->jumped ? -early - 2 * FCT_CLOCK_GUARD : -early);
 }
 
 /* Somebody has done it, or has said so. */

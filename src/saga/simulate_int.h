@@ -101,6 +101,7 @@ struct sim {
     int64_t offset;              /* of the wall clock */
     bool clock_unsure;           /* somebody was started while the wall clock was wrong */
     bool jumped;
+    int64_t healed_at; /* when the second part began */
     uint64_t seen; /* the log was looked at up to here */
     struct sim_command *commands;
     size_t command_count;
@@ -145,6 +146,8 @@ void fct_sim_crash(struct sim *sim);
  * the machine crashes here. */
 bool fct_sim_went_well(struct sim *sim, factum_status status, const char *what,
                        const factum_error *err);
+/* The definitions in |set|, which was loaded from the store, as options->alter makes them. */
+void fct_sim_alter(struct sim *sim, struct fct_deployed_set *set);
 /* Reads what is new in the log. */
 void fct_sim_look(struct sim *sim);
 /* The index of the command, or SIM_NONE. */

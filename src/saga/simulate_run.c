@@ -9,6 +9,7 @@
 #include "core/check.h"
 #include "core/error.h"
 #include "core/slice.h"
+#include "saga/manager_int.h"
 #include "saga/simulate_int.h"
 
 #define RUNNER_TIMERS_MAX 1000u
@@ -57,6 +58,7 @@ void fct_sim_start_runner(struct sim *sim, struct sim_runner *runner)
                  runner->place == 0 ? ", from the beginning of the log" : "");
     factum_status status = fct_manager_create(&options, &runner->manager, &err);
     if (status == FACTUM_OK) {
+        fct_sim_alter(sim, &runner->manager->set);
         fct_manager_fed(runner->manager, runner->place);
         status = fct_manager_scan(runner->manager, fct_sim_runner_now(runner), &err);
     }

@@ -347,6 +347,13 @@ void fct_sim_look(struct sim *sim)
 
 /* ---- the setup ------------------------------------------------------------------------------- */
 
+void fct_sim_alter(struct sim *sim, struct fct_deployed_set *set)
+{
+    for (size_t i = 0; sim->options->alter != NULL && i < set->count; i++) {
+        sim->options->alter(set->items[i].saga);
+    }
+}
+
 static factum_status deploy(struct sim *sim, factum_error *err)
 {
     char stream[sizeof FCT_SAGA_DEFINITION_PREFIX + FACTUM_SAGA_NAME_MAX];
@@ -380,7 +387,11 @@ static factum_status deploy(struct sim *sim, factum_error *err)
                                            .expectation_count = 1,
                                            .system = true};
     status = factum_append(sim->store, &request, NULL, NULL, err);
-    return status == FACTUM_OK ? fct_deployed_refresh(&sim->set, sim->store, NULL, err) : status;
+    if (status == FACTUM_OK) {
+        status = fct_deployed_refresh(&sim->set, sim->store, NULL, err);
+    }
+    fct_sim_alter(sim, &sim->set);
+    return status;
 }
 
 /* The id that the saga finds in |data|. In sim->arena. */

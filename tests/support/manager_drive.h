@@ -1,30 +1,42 @@
-/* manager_drive.h - drives a manager in a test, over a store in memory, in the test's own time.
- * For tests of saga. */
+/* manager_drive.h - drives a manager in a test, in the test's own time. For tests of saga. */
 #ifndef FCT_SUPPORT_MANAGER_DRIVE_H
 #define FCT_SUPPORT_MANAGER_DRIVE_H
 
 #include <stdlib.h>
 
-#include <factum/factum.h>
-#include <factum/testing.h>
-
 #include "core/mem.h"
 #include "core/slice.h"
 #include "saga/manager.h"
-#include "support/test.h"
+#include "support/test_store.h"
 
 #define DRIVE_OPS_MAX 64
 #define DRIVE_SECOND INT64_C(1000000000)
 
 struct drive {
     factum_store *store;
+    char dir[SCRATCH_SIZE]; /* of the store; empty: it is in memory */
     struct fct_manager *manager;
     factum_append_op *ops[DRIVE_OPS_MAX]; /* submitted, in order */
     size_t op_count;
     uint64_t place; /* fed up to here */
     int64_t now;
+    factum_log_sink log;
+    size_t alarm_count;     /* "saga.alarm" told to the log; the next are others */
+    size_t unmatched_count; /* "saga.unmatched" */
+    char bad[512];          /* the last "saga.bad" */
     factum_error err;
 };
+
+static inline void drive_log(void *data, factum_log_level level, const char *id, const char *text)
+{
+    struct drive *d = data;
+    (void)level;
+    d->alarm_count += strcmp(id, "saga.alarm") == 0;
+    d->unmatched_count += strcmp(id, "saga.unmatched") == 0;
+    if (strcmp(id, "saga.bad") == 0) {
+        (void)snprintf(d->bad, sizeof d->bad, "%s", text);
+    }
+}
 
 static inline factum_status drive_submit(void *data, factum_append_op *op, factum_error *err)
 {
@@ -48,7 +60,9 @@ static inline void drive_deploy(struct drive *d, const char *text)
 /* A manager that has looked at every saga that is there. */
 static inline void drive_start(struct drive *d)
 {
+    d->log = (factum_log_sink){.data = d, .write = drive_log};
     const struct fct_manager_options options = {.store = d->store,
+                                                .log = &d->log,
                                                 .mem = fct_mem_heap(),
                                                 .host = FCT_SLICE("server"),
                                                 .commits_max = DRIVE_OPS_MAX,
@@ -60,13 +74,26 @@ static inline void drive_start(struct drive *d)
     assert_ok(fct_manager_scan(d->manager, d->now, &d->err), d->err);
 }
 
-static inline void drive_open(struct drive *d, const char *text)
+static inline void drive_open_on(struct drive *d, const char *text, bool on_disk)
 {
+    const factum_store_options options = {.size = sizeof options,
+                                          .durability = FACTUM_DURABILITY_OS};
     memset(d, 0, sizeof *d);
     d->now = factum_now(NULL);
-    assert_ok(factum_testing_open_memory(NULL, &d->store, &d->err), d->err);
+    assert_ok(test_store_open(&d->store, on_disk, d->dir, &options, &d->err), d->err);
     drive_deploy(d, text);
     drive_start(d);
+}
+
+static inline void drive_open(struct drive *d, const char *text)
+{
+    drive_open_on(d, text, false);
+}
+
+/* For some thousand events and more, of which the store in memory makes heavy weather. */
+static inline void drive_open_on_disk(struct drive *d, const char *text)
+{
+    drive_open_on(d, text, true);
 }
 
 /* Gives back the appends under way, which have not been made. */
@@ -84,7 +111,7 @@ static inline void drive_stop(struct drive *d)
 static inline void drive_close(struct drive *d)
 {
     drive_stop(d);
-    assert_ok(factum_close(d->store, &d->err), d->err);
+    assert_ok(test_store_close(d->store, d->dir, &d->err), d->err);
 }
 
 /* Makes the oldest append under way. */
@@ -194,6 +221,26 @@ static inline size_t drive_count(struct drive *d, const char *stream, const char
     }
     factum_cursor_close(cursor);
     return count;
+}
+
+/* The data of the last event of |type| in the stream, as text that lasts until the next call. */
+static inline const char *drive_last(struct drive *d, const char *stream, const char *type)
+{
+    static char text[4096];
+    const factum_read_request request = {
+        .size = sizeof request, .source = FACTUM_SOURCE_STREAM, .name = factum_slice_from(stream)};
+    factum_cursor *cursor;
+    factum_event event;
+    text[0] = '\0';
+    assert_ok(factum_read(d->store, &request, &cursor, &d->err), d->err);
+    while (factum_cursor_next(cursor, &event, &d->err) == FACTUM_OK) {
+        if (fct_slice_equal(event.type, factum_slice_from(type))) {
+            (void)snprintf(text, sizeof text, "%.*s", (int)event.data.len,
+                           (const char *)event.data.ptr);
+        }
+    }
+    factum_cursor_close(cursor);
+    return text;
 }
 
 #endif
