@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-# kill_sagas_test.py - orders that six services fulfil as sagas, while the server and the services are
-# killed (kill -9), services are stopped (SIGSTOP) for longer than an answer is waited for, and an
-# operator repairs what is stuck. Then everything runs again until no saga is open, and the log alone
+# kill_sagas_test.py - orders that six services fulfil as sagas, while the server, the services and a
+# second host of the sagas are killed (kill -9), or stopped (SIGSTOP) for longer than an answer is
+# waited for, and an operator repairs what is stuck. Then everything runs again until no saga is open, and the log alone
 # has to show that every saga was right and that the ledgers agree: kill_sagas_log.py. Prints TAP.
 #
 # kill_sagas_test.py [SECONDS [SEED]], or KILL_SECONDS. FACTUM and SAGA_SERVICES name the programs.
@@ -9,6 +9,7 @@ import http.client
 import json
 import os
 import random
+import re
 import signal
 import subprocess
 import sys
@@ -45,18 +46,18 @@ steps:
         - close_order: {{do: order.Complete, with: {{orderId}}, ok: OrderCompleted}}
 undone: {{do: order.Reject, with: {{orderId}}}}
 """
-# Two processes for the payment: each command is still answered once.
-SERVICES = [("stock", "stock"), ("vans", "vans"), ("payment", "payment-a"), ("payment", "payment-b"),
-            ("shipping", "shipping"), ("mail", "mail"), ("order", "order")]
+# The payment has three processes: two for everything, so that each command is answered once, and one
+# for refunds alone, which gets there while the others are silent about the charge: a tombstone.
+SERVICES = [("stock.", "stock"), ("vans.", "vans"), ("payment.", "payment-a"),
+            ("payment.", "payment-b"), ("payment.Refund", "refunds"), ("shipping.", "shipping"),
+            ("mail.", "mail"), ("order.", "order")]
 
 
 class Service:
-    """A process that takes the commands of a service, and is started again whenever it has ended."""
+    """A process beside the server, which is started again whenever it has ended."""
 
-    def __init__(self, port, service, name, seed):
-        self.name = name
-        self.command = [os.environ["SAGA_SERVICES"], f"factum://127.0.0.1:{port}", service, name,
-                        str(seed), str(WITHIN_MS * 2)]
+    def __init__(self, port, name, *arguments):
+        self.command = [os.environ["SAGA_SERVICES"], f"factum://127.0.0.1:{port}", *arguments]
         self.said = path(name + ".said")
         self.process = None
         self.frozen_until = None
@@ -108,9 +109,10 @@ class Writer(threading.Thread):
         while self.going and not self.wrong:
             order = f"{number}/charge/do/1" if number % 7 == 3 else str(number)
             hopeless = number % 25 == 0  # shipping refuses it, and nothing can be refunded
+            account = "closed" if hopeless or self.chance.random() < 0.05 else "open"
             self.place(f"order-{number}", {
                 "orderId": order, "cents": self.chance.randrange(1, 10000),
-                "account": "closed" if hopeless or self.chance.random() < 0.05 else "open",
+                "account": "slow" if number % 50 == 12 else account,
                 "address": "nowhere" if hopeless else "Bremen"}, f"place-{number}")
             self.orders.append(order)
             if self.chance.random() < 0.05:
@@ -228,11 +230,15 @@ class Play:
         self.server = self.deploy_and_serve()
         self.port = self.server.port
         seed = chance.randrange(1 << 32)
-        self.services = [Service(self.port, service, name, seed) for service, name in SERVICES]
+        self.services = [Service(self.port, name, commands, name, str(seed), str(WITHIN_MS * 2))
+                         for commands, name in SERVICES]
+        # A second host of the same sagas: of two commits for one input the later one is refused.
+        self.services.append(Service(self.port, "host", "host", path("host-models")))
         self.writer = Writer(self.port, chance.randrange(1 << 32), 8 / SLOWER)
         self.operator = Operator(self.port, chance)
         self.down = []  # [from, until] of the wall clock
         self.kills = {"server": 0, "service": 0, "stop": 0}
+        self.deck = []
 
     def deploy_and_serve(self):
         with open(path("fulfil.yaml"), "w", encoding="utf-8") as out:
@@ -241,18 +247,25 @@ class Play:
                               check=False, capture_output=True, text=True)
         if done.returncode != 0:
             raise RuntimeError(f"deploy: {done.stderr}")
-        return Server("orders")
+        return Server("orders", "--allow-deploy")
 
     def kill_server(self):
         begun = time.time()
         self.server.kill()
         time.sleep(self.chance.choice([0, 0, 0.5, 1.5]) * self.chance.random())
-        self.server = Server("orders", port=self.port)
+        self.server = Server("orders", "--allow-deploy", port=self.port)
         self.down.append((begun, time.time()))
         self.kills["server"] += 1
 
+    def draw(self):
+        """From 0 to 1; of ten draws each has a tenth of its own, so that nothing is left out."""
+        if not self.deck:
+            self.deck = [(tenth + self.chance.random()) / 10 for tenth in range(10)]
+            self.chance.shuffle(self.deck)
+        return self.deck.pop()
+
     def round(self):
-        what = self.chance.random()
+        what = self.draw()
         if what < 0.25 or 0.90 < what:
             self.kill_server()
         if 0.15 < what < 0.55:
@@ -300,6 +313,22 @@ class Play:
             service.kill()
 
 
+def check_hosts(said):
+    """S6: what a host that was stopped, or was slower, decides is refused, and decided again. The
+    counts are those of a process: they begin again after a kill."""
+    counts, before = [0, 0], [0, 0]
+    with open(said, encoding="utf-8", errors="replace") as lines:
+        for line in lines:
+            found = re.match(r"commits (\d+) conflicts (\d+)", line)
+            if found:
+                now = [int(found[1]), int(found[2])]
+                before = [0, 0] if now[0] < before[0] else before
+                counts = [count + n - b for count, n, b in zip(counts, now, before)]
+                before = now
+    ok(counts[0] > 0 and counts[1] > 0, "S6: two hosts fence each other",
+       f"the second one: {counts[0]} commits, {counts[1]} times the other was faster")
+
+
 def read_log(store):
     done = subprocess.run([FACTUM, "--store", store, "read", "--all", "--json"], check=True,
                           capture_output=True, text=True)
@@ -325,6 +354,7 @@ def play(seconds, chance):
        f"done {operator.acts}, refused {operator.refused}", *operator.wrong[:5])
     ok(not game.open, "S4: no saga is open after that", *[str(one) for one in game.open[:5]])
     ok(game.server.stop() == 0, "the server stops in order")
+    check_hosts(path("host.said"))
     kill_sagas_log.check(read_log(game.store), writer.orders, game.statuses, game.down)
     verified = subprocess.run([FACTUM, "--store", game.store, "verify"], check=False,
                               capture_output=True, text=True)

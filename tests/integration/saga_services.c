@@ -1,14 +1,21 @@
-/* saga_services.c - one service of the saga of kill_sagas_test.py, as a process that is killed.
+/* saga_services.c - one service of the sagas of kill_sagas_test.py, or one more host of them, as a
+ * process that is killed.
  *
- *     saga_services ADDRESS SERVICE CHECKPOINT SEED SILENT_MS
+ *     saga_services ADDRESS COMMANDS CHECKPOINT SEED SILENT_MS
+ *     saga_services ADDRESS host DIRECTORY
  *
- * Takes the commands of stock, vans, payment, shipping, mail or order from the server at ADDRESS.
- * What a command gets is drawn from SEED and its id, so that a process that is killed amid a
- * command and started again draws the same: most are done, some are refused, some are refused in
- * words of the service's own, and some are not answered before SILENT_MS are over. Refunds to the
- * account "closed" and parcels to the address "nowhere" are always refused. Each effect is one
- * event in the order's ledger, "SERVICE-ORDER".
+ * Takes the commands whose types begin with COMMANDS, which is "SERVICE." and may name one of them,
+ * from the server at ADDRESS. The services are stock, vans, payment, shipping, mail and order. What
+ * a command gets is drawn from SEED and its id, so that a process that is killed amid a command and
+ * started again draws the same: most are done, some are refused, some are refused in words of the
+ * service's own, and some are not answered before SILENT_MS are over. Refunds to the account
+ * "closed" and parcels to the address "nowhere" are always refused, and charges of the account
+ * "slow" are silent. Each effect is one event in the order's ledger, "SERVICE-ORDER".
+ *
+ * The host runs the same sagas as the server does, at the same time, and says every second how
+ * often the other one was faster.
  */
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,6 +25,7 @@
 #include <factum/json.h>
 #include <factum/participant.h>
 #include <factum/remote.h>
+#include <factum/sagas.h>
 
 #define RETRY_LAST_MS 500
 #define PER_MILLE UINT64_C(1000)
@@ -46,7 +54,8 @@ static const struct kind kinds[] = {
 #define KIND_COUNT (sizeof kinds / sizeof kinds[0])
 
 struct service {
-    const char *name;
+    factum_slice name;
+    const char *commands;
     uint64_t seed;
     uint32_t silent_ms;
 };
@@ -102,12 +111,13 @@ static factum_status ledger(const struct handler *handler, const factum_command 
                             factum_outbox *outbox, factum_slice *stream)
 {
     const factum_slice order = text_of(command, "orderId");
-    const size_t size = strlen(handler->service->name) + 1 + order.len + 1;
+    const factum_slice service = handler->service->name;
+    const size_t size = service.len + 1 + order.len + 1;
     char *name = factum_arena_alloc(factum_outbox_arena(outbox), size);
     if (order.len == 0 || name == NULL) {
         return order.len == 0 ? FACTUM_INVALID : FACTUM_NO_MEMORY;
     }
-    snprintf(name, size, "%s-%.*s", handler->service->name, (int)order.len,
+    snprintf(name, size, "%.*s-%.*s", (int)service.len, (const char *)service.ptr, (int)order.len,
              (const char *)order.ptr);
     *stream = factum_slice_from(name);
     return FACTUM_OK;
@@ -145,7 +155,8 @@ static factum_status handle(void *data, const factum_command *command, factum_ou
     const struct handler *handler = data;
     const struct kind *kind = handler->kind;
     factum_new_event event = {.type = factum_slice_from(kind->effect), .data = command->data};
-    if (draw(handler->service, 1, command->id) % PER_MILLE < kind->silent) {
+    if (draw(handler->service, 1, command->id) % PER_MILLE < kind->silent ||
+        (!command->undo && is_text(text_of(command, "account"), "slow"))) {
         say_nothing(handler->service->silent_ms);
     }
     if (has_nothing_to_undo(command)) {
@@ -173,12 +184,11 @@ static void print_log(void *data, factum_log_level level, const char *id, const 
 static factum_status add_handlers(factum_participant *participant, const struct service *service,
                                   struct handler *handlers, factum_error *err)
 {
-    const size_t len = strlen(service->name);
     factum_status status = FACTUM_OK;
     for (size_t i = 0; i < KIND_COUNT && status == FACTUM_OK; i++) {
         const char *command = kinds[i].command;
         handlers[i] = (struct handler){.service = service, .kind = &kinds[i]};
-        if (strncmp(command, service->name, len) == 0 && command[len] == '.') {
+        if (strncmp(command, service->commands, strlen(service->commands)) == 0) {
             status = factum_on_command(participant, command, handle, &handlers[i], err);
         }
     }
@@ -193,7 +203,7 @@ static factum_status run(factum_store *store, const struct service *service, cha
     const factum_log_sink log = {.data = checkpoint, .write = print_log};
     const factum_participant_options options = {
         .size = sizeof options,
-        .service = factum_slice_from(service->name),
+        .service = service->name,
         .checkpoint = factum_slice_from(checkpoint),
         .retry_last_ms = RETRY_LAST_MS,
         .log = &log,
@@ -210,24 +220,48 @@ static factum_status run(factum_store *store, const struct service *service, cha
     return status;
 }
 
+static factum_status run_host(factum_store *store, char *directory, factum_error *err)
+{
+    const factum_log_sink log = {.data = directory, .write = print_log};
+    const factum_sagas_options options = {.size = sizeof options, .path = directory, .log = &log};
+    factum_sagas_info info = {.size = sizeof info};
+    factum_sagas *sagas;
+    factum_status status = factum_sagas_open(store, &options, &sagas, err);
+    while (status == FACTUM_OK) {
+        say_nothing(1000);
+        status = factum_sagas_info_get(sagas, &info, err);
+        printf("commits %" PRIu64 " conflicts %" PRIu64 " %s\n", info.commit_count,
+               info.conflict_count, info.reason);
+        (void)fflush(stdout);
+    }
+    factum_sagas_close(sagas);
+    return status;
+}
+
 int main(int argc, char **argv)
 {
     factum_store *store;
     factum_error err;
-    if (argc != 6) {
-        fprintf(stderr, "usage: saga_services ADDRESS SERVICE CHECKPOINT SEED SILENT_MS\n");
+    if (argc != 6 && (argc != 4 || strcmp(argv[2], "host") != 0)) {
+        fprintf(stderr, "usage: saga_services ADDRESS COMMANDS CHECKPOINT SEED SILENT_MS\n"
+                        "       saga_services ADDRESS host DIRECTORY\n");
         return 2;
     }
-    struct service service = {.name = argv[2],
-                              .seed = strtoull(argv[4], NULL, 10),
-                              .silent_ms = (uint32_t)strtoul(argv[5], NULL, 10)};
     factum_remote_enable();
     factum_status status = factum_open(argv[1], NULL, &store, &err);
     if (status != FACTUM_OK) {
         fprintf(stderr, "%s: %s\n", argv[3], err.text);
         return 1;
     }
-    (void)run(store, &service, argv[3], &err);
+    if (argc == 4) {
+        (void)run_host(store, argv[3], &err);
+    } else {
+        const struct service service = {.name = {(const uint8_t *)argv[2], strcspn(argv[2], ".")},
+                                        .commands = argv[2],
+                                        .seed = strtoull(argv[4], NULL, 10),
+                                        .silent_ms = (uint32_t)strtoul(argv[5], NULL, 10)};
+        (void)run(store, &service, argv[3], &err);
+    }
     fprintf(stderr, "%s: %s\n", argv[3], err.text);
     (void)factum_close(store, NULL);
     return 1;
