@@ -111,7 +111,7 @@ static void send_nothing(struct decision *d, uint8_t slot, bool undo)
 }
 
 /* Sends the command of |slot|: under a new id, or once more under the one that it has. */
-static void send(struct decision *d, uint8_t slot, bool undo, bool again)
+static void send_command(struct decision *d, uint8_t slot, bool undo, bool again)
 {
     const struct fct_step_state *step = &d->state->steps[slot];
     uint16_t generation = undo ? step->undo_generation : step->generation;
@@ -141,7 +141,7 @@ static void start_step(struct decision *d, uint8_t slot)
 {
     uint8_t early = d->state->steps[slot].early;
     if (early == FCT_EARLY_NONE) {
-        send(d, slot, false, false);
+        send_command(d, slot, false, false);
         return;
     }
     emit(d, (struct fct_change){.kind = FCT_CHANGE_STEP_STARTED,
@@ -228,7 +228,7 @@ static void drop_loser(struct decision *d, uint8_t slot)
     uint8_t phase = phase_of(d, slot);
     bool waits = phase == FCT_STEP_DOING || phase == FCT_STEP_ASKED;
     if (d->plan->steps[slot].has_undo && (waits || needs_undo(d, slot))) {
-        send(d, slot, true, false);
+        send_command(d, slot, true, false);
     } else if (waits && !fct_plan_is_forward(d->plan, slot)) {
         emit_kind(d, FCT_CHANGE_STEP_TIMED_OUT, slot);
     }
@@ -328,7 +328,7 @@ static bool undo_stage(struct decision *d, uint32_t stage)
     bool over = true;
     for (uint8_t i = d->plan->first_of[stage]; i < d->plan->first_of[stage + 1]; i++) {
         if (needs_undo(d, i)) {
-            send(d, i, true, false);
+            send_command(d, i, true, false);
         }
         over = over && !is_undoing(d, i);
     }
@@ -515,7 +515,7 @@ static void on_silence(struct decision *d, uint8_t slot)
 {
     const struct fct_plan_step *step = &d->plan->steps[slot];
     if (fct_plan_is_forward(d->plan, slot)) {
-        send(d, slot, false, true);
+        send_command(d, slot, false, true);
         return;
     }
     bool ask = step->on_timeout == FCT_TIMEOUT_ASK && d->state->phase == FCT_SAGA_FORWARD;
@@ -541,7 +541,7 @@ static void on_undo_silence(struct decision *d, uint8_t slot)
                  .kind = FCT_CHANGE_SAGA_STUCK, .slot = slot, .why = FCT_WHY_SILENT, .undo = true});
         return;
     }
-    send(d, slot, true, true);
+    send_command(d, slot, true, true);
 }
 
 static void on_timer(struct decision *d, uint8_t slot)
@@ -561,13 +561,13 @@ static void on_timer(struct decision *d, uint8_t slot)
         on_silence(d, slot);
         break;
     case FCT_STEP_RESTING:
-        send(d, slot, false, false);
+        send_command(d, slot, false, false);
         break;
     case FCT_STEP_UNDOING:
         on_undo_silence(d, slot);
         break;
     case FCT_STEP_UNDO_RESTING:
-        send(d, slot, true, false);
+        send_command(d, slot, true, false);
         break;
     default:
         break;
@@ -639,7 +639,7 @@ static factum_status on_retry(struct decision *d, const struct fct_saga_input *i
                         "retry: the command cannot be made of the data any more: edit it first");
     }
     act_on(d, FCT_CHANGE_SAGA_RETRIED, input);
-    send(d, slot, undo, again);
+    send_command(d, slot, undo, again);
     return FACTUM_OK;
 }
 
@@ -687,7 +687,7 @@ static factum_status on_undo_step(struct decision *d, const struct fct_saga_inpu
         return refuse_step(d, input->slot, "it cannot be undone once more", err);
     }
     act_on(d, FCT_CHANGE_SAGA_UNDO_REQUESTED, input);
-    send(d, input->slot, true, false);
+    send_command(d, input->slot, true, false);
     return FACTUM_OK;
 }
 

@@ -17,7 +17,7 @@
 
 #define SECOND INT64_C(1000000000)
 #define CODE_MAX 200u
-#define TEXT_MAX 2000u
+#define ANSWER_TEXT_MAX 2000u
 
 /* ---- Retry-After ----------------------------------------------------------------------------- */
 
@@ -160,7 +160,7 @@ static factum_slice json_text(const struct fct_json_member *member, size_t max, 
 static FCT_PRINTF(2, 3) void park(struct fct_judgement *judgement, const char *format, ...)
 {
     va_list args;
-    judgement->verdict = FCT_ANSWER_PARK;
+    judgement->verdict = FCT_VERDICT_PARK;
     va_start(args, format);
     (void)vsnprintf(judgement->why, sizeof judgement->why, format, args);
     va_end(args);
@@ -203,12 +203,12 @@ static void judge_reply(factum_slice body, factum_arena *arena, struct fct_judge
         park(judgement, "the answer may not be written to the stream %.*s",
              FCT_FMT(judgement->stream));
     } else {
-        judgement->verdict = FCT_ANSWER_REPLY;
+        judgement->verdict = FCT_VERDICT_REPLY;
     }
 }
 
 /* A refusal in our form is a reply; any other one is for an operator to look at. */
-static factum_status judge_refusal(const struct fct_answer *answer, factum_arena *arena,
+static factum_status judge_refusal(const struct fct_http_reply *answer, factum_arena *arena,
                                    struct fct_judgement *judgement, factum_error *err)
 {
     struct fct_json whole;
@@ -227,10 +227,10 @@ static factum_status judge_refusal(const struct fct_answer *answer, factum_arena
     factum_json_writer_in(&to, arena);
     factum_json_put_object(&to);
     factum_json_put_member_text(&to, "code", code);
-    factum_json_put_member_text(&to, "text", json_text(&members[1], TEXT_MAX, arena));
+    factum_json_put_member_text(&to, "text", json_text(&members[1], ANSWER_TEXT_MAX, arena));
     factum_json_put_end(&to);
     factum_status status = factum_json_writer_finish(&to, err);
-    judgement->verdict = FCT_ANSWER_FAILED;
+    judgement->verdict = FCT_VERDICT_FAILED;
     judgement->type = FCT_SLICE("CommandFailed");
     judgement->data = fct_slice(to.buffer, to.used);
     return status;
@@ -238,20 +238,20 @@ static factum_status judge_refusal(const struct fct_answer *answer, factum_arena
 
 /* ---- the verdict ----------------------------------------------------------------------------- */
 
-static void judge_silence(const struct fct_answer *answer, struct fct_judgement *judgement)
+static void judge_silence(const struct fct_http_reply *answer, struct fct_judgement *judgement)
 {
-    judgement->verdict = FCT_ANSWER_RETRY;
+    judgement->verdict = FCT_VERDICT_RETRY;
     judgement->undone = answer->not_reached;
     (void)snprintf(judgement->why, sizeof judgement->why, "%s",
                    answer->problem != NULL ? answer->problem : "no answer");
     fct_text_clean(judgement->why);
 }
 
-static void judge_good(const struct fct_answer *answer, factum_arena *arena,
+static void judge_good(const struct fct_http_reply *answer, factum_arena *arena,
                        struct fct_judgement *judgement)
 {
     if (answer->status == 202 || fct_slice_trim(answer->body, FCT_JSON_SPACES).len == 0) {
-        judgement->verdict = FCT_ANSWER_TAKEN;
+        judgement->verdict = FCT_VERDICT_TAKEN;
     } else if (answer->too_big) {
         park(judgement, "the answer is bigger than allowed");
     } else {
@@ -264,18 +264,18 @@ static bool is_retried(long status)
     return status == 408 || status == 425 || status == 429 || status / 100 == 5;
 }
 
-static void judge_other(const struct fct_answer *answer, int64_t now,
+static void judge_other(const struct fct_http_reply *answer, int64_t now,
                         struct fct_judgement *judgement)
 {
     bool redirect = answer->status / 100 == 3;
     judgement->undone = answer->status / 100 == 4 || redirect;
     if (is_retried(answer->status)) {
-        judgement->verdict = FCT_ANSWER_RETRY;
+        judgement->verdict = FCT_VERDICT_RETRY;
         judgement->wait = fct_retry_after(answer->retry_after, now);
         (void)snprintf(judgement->why, sizeof judgement->why, "the answer has status %ld",
                        answer->status);
     } else if (answer->status == 410) {
-        judgement->verdict = FCT_ANSWER_DISABLE;
+        judgement->verdict = FCT_VERDICT_DISABLE;
         (void)snprintf(judgement->why, sizeof judgement->why, "the endpoint answered 410 Gone");
     } else if (redirect) {
         park(judgement, "the answer has status %ld: redirects are not followed: %.*s",
@@ -285,10 +285,11 @@ static void judge_other(const struct fct_answer *answer, int64_t now,
     }
 }
 
-factum_status fct_answer_judge(const struct fct_answer *answer, int64_t now, factum_arena *arena,
-                               struct fct_judgement *judgement, factum_error *err)
+factum_status fct_http_reply_judge(const struct fct_http_reply *answer, int64_t now,
+                                   factum_arena *arena, struct fct_judgement *judgement,
+                                   factum_error *err)
 {
-    *judgement = (struct fct_judgement){.verdict = FCT_ANSWER_PARK};
+    *judgement = (struct fct_judgement){.verdict = FCT_VERDICT_PARK};
     if (answer->status == 0) {
         judge_silence(answer, judgement);
     } else if (answer->status == 409 || answer->status == 422) {

@@ -5,8 +5,9 @@
  *   name meant when somebody looked it up before does not count;
  * - no redirect is followed, no proxy, cookie, .netrc or variable of the environment is used, and
  *   certificates are verified;
- * - an answer takes no more memory than |answer_size_max| and 16 KiB of headers that are kept, and
- *   no more time than the request's timeout; once it has begun, it ends within ANSWER_MS.
+ * - a request is sent at most once: one that was not, is told apart with certainty;
+ * - an answer takes no more memory than |answer_size_max| and 64 KiB of headers, and no more time
+ *   than the request's timeout; once it has begun, it ends within ANSWER_MS.
  *
  * One thread, but for fct_http_wake.
  */
@@ -51,7 +52,7 @@ void fct_http_wake(struct fct_http *http);
 
 struct fct_http_flight; /* a request */
 /* A request that has ended, or NULL. *answer borrows from it until fct_http_end. */
-struct fct_http_flight *fct_http_ended(struct fct_http *http, struct fct_answer *answer,
+struct fct_http_flight *fct_http_ended(struct fct_http *http, struct fct_http_reply *answer,
                                        void **data);
 void fct_http_end(struct fct_http *http, struct fct_http_flight *flight);
 

@@ -68,16 +68,16 @@ char *fct_endpoint_header_value(factum_slice text, factum_arena *arena);
 /* ---- what an answer means -------------------------------------------------------------------- */
 
 enum fct_answer_verdict {
-    FCT_ANSWER_REPLY,
-    FCT_ANSWER_TAKEN,
-    FCT_ANSWER_FAILED,
-    FCT_ANSWER_RETRY,
-    FCT_ANSWER_PARK,
-    FCT_ANSWER_DISABLE,
+    FCT_VERDICT_REPLY,
+    FCT_VERDICT_TAKEN,
+    FCT_VERDICT_FAILED,
+    FCT_VERDICT_RETRY,
+    FCT_VERDICT_PARK,
+    FCT_VERDICT_DISABLE,
 };
 
 /* What came back. */
-struct fct_answer {
+struct fct_http_reply {
     long status; /* of HTTP; 0: none came */
     factum_slice body;
     bool too_big;             /* the body is longer than is allowed: it was cut */
@@ -97,9 +97,9 @@ struct fct_judgement {
     char why[FCT_ENDPOINT_WHY_SIZE];
 };
 /* |now| is the wall clock, for a Retry-After that is a date. NO_MEMORY, TOO_BIG: of the arena. */
-FCT_MUST_USE factum_status fct_answer_judge(const struct fct_answer *answer, int64_t now,
-                                            factum_arena *arena, struct fct_judgement *judgement,
-                                            factum_error *err);
+FCT_MUST_USE factum_status fct_http_reply_judge(const struct fct_http_reply *answer, int64_t now,
+                                                factum_arena *arena,
+                                                struct fct_judgement *judgement, factum_error *err);
 
 /* The wait that a Retry-After asks for: 0 if it cannot be read or has passed, and never more than
  * FCT_ENDPOINT_WAIT_MAX. Seconds, or one of the three dates of RFC 9110, 5.6.7. */

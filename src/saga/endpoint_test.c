@@ -189,15 +189,13 @@ TEST(a_command_is_sent_as_a_cloud_event)
     factum_arena arena;
     factum_error err;
     struct fct_command_meta meta;
-    char trace[FCT_TRACEPARENT_SIZE + 1];
-    static const uint8_t span[8] = {1, 2, 3, 4, 5, 6, 7, 0xff};
     (void)state;
     fct_arena_init(&arena, fct_mem_heap(), 1 << 16);
     factum_slice service = fct_command_service(event.stream);
     assert_true(fct_slice_equal(service, FCT_SLICE("stock")));
     assert_int_equal(fct_command_service(FCT_SLICE("command:stock")).len, 0);
     assert_int_equal(fct_command_service(FCT_SLICE("saga:o-1")).len, 0);
-    assert_ok(fct_endpoint_command_read(&event, &arena, &meta, &err), err);
+    assert_ok(fct_command_meta_read(&event, service, &arena, &meta, &err), err);
     assert_ok(fct_command_body(&event, service, &meta, &arena, &body, &err), err);
     static const char expected[] =
         "{\"specversion\":\"1.0\",\"id\":\"saga:o-1/reserve/undo/1\","
@@ -208,8 +206,38 @@ TEST(a_command_is_sent_as_a_cloud_event)
         "\"undoes\":\"saga:o-1/reserve/do/1\",\"data\":{\"q\": 1.0}}";
     assert_int_equal(body.len, sizeof expected - 1);
     assert_memory_equal(body.ptr, expected, body.len);
-    fct_trace_child(meta.traceparent, span, trace);
-    assert_string_equal(trace, "00-4bf92f3577b34da6a3ce929d0e0e4736-01020304050607ff-01");
+    factum_arena_finish(&arena);
+}
+
+TEST(a_command_under_the_ids_of_another_saga_is_not_delivered)
+{
+    static const char *const wrong[] = {
+        "{\"$sagaId\":\"o-1\"}",
+        "{\"$commandId\":\"saga:o-2/s/do/1\",\"$sagaId\":\"o-1\"}",
+        "{\"$commandId\":\"saga:o-2/s/do/1\",\"$sagaId\":\"o-2\"}",
+        "{\"$commandId\":\"saga:o-1/s/undo/1\",\"$sagaId\":\"o-1\"}",
+        "{\"$commandId\":\"saga:o-1/s/undo/1\",\"$sagaId\":\"o-1\","
+        "\"$undoes\":\"saga:o-2/s/do/1\"}",
+    };
+    factum_arena arena;
+    factum_error err;
+    struct fct_command_meta meta;
+    factum_event event = {.stream = FCT_SLICE("command:stock-o-1"), .type = FCT_SLICE("stock.A")};
+    (void)state;
+    fct_arena_init(&arena, fct_mem_heap(), 1 << 16);
+    for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
+        event.metadata = factum_slice_from(wrong[i]);
+        assert_int_equal(fct_command_meta_read(&event, FCT_SLICE("stock"), &arena, &meta, &err),
+                         FACTUM_INVALID);
+    }
+    event.type = FCT_SLICE("Reserved");
+    assert_int_equal(fct_command_meta_read(&event, FCT_SLICE("stock"), &arena, &meta, &err),
+                     FACTUM_NOT_FOUND);
+    event.type = FCT_SLICE("stock.A");
+    event.metadata =
+        FCT_SLICE("{\"$commandId\":\"saga:o-1/s/do/1\",\"$sagaId\":\"o-1\",\"$attempt\":2}");
+    assert_ok(fct_command_meta_read(&event, FCT_SLICE("stock"), &arena, &meta, &err), err);
+    assert_int_equal(meta.attempt, 2);
     factum_arena_finish(&arena);
 }
 
@@ -223,9 +251,9 @@ struct judged {
 static void judge(struct judged *judged, long status, const char *body)
 {
     factum_error err;
-    const struct fct_answer answer = {.status = status, .body = factum_slice_from(body)};
+    const struct fct_http_reply answer = {.status = status, .body = factum_slice_from(body)};
     fct_arena_init(&judged->arena, fct_mem_heap(), 1 << 20);
-    assert_ok(fct_answer_judge(&answer, 0, &judged->arena, &judged->is, &err), err);
+    assert_ok(fct_http_reply_judge(&answer, 0, &judged->arena, &judged->is, &err), err);
 }
 
 static enum fct_answer_verdict verdict(long status, const char *body)
@@ -242,13 +270,13 @@ TEST(an_answer_with_a_type_is_a_reply)
     (void)state;
     judge(&judged, 200,
           " {\"type\":\"Stock\\u0052eserved\",\"data\":{\"n\": 1.50},\"stream\":\"stock-1\"}\n");
-    assert_int_equal(judged.is.verdict, FCT_ANSWER_REPLY);
+    assert_int_equal(judged.is.verdict, FCT_VERDICT_REPLY);
     assert_true(fct_slice_equal(judged.is.type, FCT_SLICE("StockReserved")));
     assert_true(fct_slice_equal(judged.is.data, FCT_SLICE("{\"n\": 1.50}")));
     assert_true(fct_slice_equal(judged.is.stream, FCT_SLICE("stock-1")));
     factum_arena_finish(&judged.arena);
     judge(&judged, 201, "{\"type\":\"A\"}");
-    assert_int_equal(judged.is.verdict, FCT_ANSWER_REPLY);
+    assert_int_equal(judged.is.verdict, FCT_VERDICT_REPLY);
     assert_true(fct_slice_equal(judged.is.data, FCT_SLICE("{}")));
     assert_int_equal(judged.is.stream.len, 0);
     factum_arena_finish(&judged.arena);
@@ -257,9 +285,9 @@ TEST(an_answer_with_a_type_is_a_reply)
 TEST(an_answer_without_a_body_means_later)
 {
     (void)state;
-    assert_int_equal(verdict(202, "{\"type\":\"A\"}"), FCT_ANSWER_TAKEN);
-    assert_int_equal(verdict(204, ""), FCT_ANSWER_TAKEN);
-    assert_int_equal(verdict(200, " \r\n"), FCT_ANSWER_TAKEN);
+    assert_int_equal(verdict(202, "{\"type\":\"A\"}"), FCT_VERDICT_TAKEN);
+    assert_int_equal(verdict(204, ""), FCT_VERDICT_TAKEN);
+    assert_int_equal(verdict(200, " \r\n"), FCT_VERDICT_TAKEN);
 }
 
 TEST(an_answer_that_is_none_is_parked)
@@ -286,7 +314,7 @@ TEST(an_answer_that_is_none_is_parked)
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         struct judged judged;
         judge(&judged, 200, bad[i]);
-        if (judged.is.verdict != FCT_ANSWER_PARK || judged.is.why[0] == '\0' || judged.is.undone) {
+        if (judged.is.verdict != FCT_VERDICT_PARK || judged.is.why[0] == '\0' || judged.is.undone) {
             print_error("%s is not parked as perhaps done\n", bad[i]);
             fail();
         }
@@ -299,15 +327,15 @@ TEST(a_refusal_with_a_code_is_a_failure_of_the_command)
     struct judged judged;
     (void)state;
     judge(&judged, 409, "{\"code\":\"out_of_stock\",\"text\":\"none left\",\"more\":1}");
-    assert_int_equal(judged.is.verdict, FCT_ANSWER_FAILED);
+    assert_int_equal(judged.is.verdict, FCT_VERDICT_FAILED);
     assert_true(fct_slice_equal(judged.is.type, FCT_SLICE("CommandFailed")));
     assert_true(fct_slice_equal(judged.is.data,
                                 FCT_SLICE("{\"code\":\"out_of_stock\",\"text\":\"none left\"}")));
     factum_arena_finish(&judged.arena);
-    assert_int_equal(verdict(422, "{\"code\":\"bad\"}"), FCT_ANSWER_FAILED);
-    assert_int_equal(verdict(422, "{\"detail\":\"x\"}"), FCT_ANSWER_PARK);
-    assert_int_equal(verdict(409, ""), FCT_ANSWER_PARK);
-    assert_int_equal(verdict(409, "{\"code\":7}"), FCT_ANSWER_PARK);
+    assert_int_equal(verdict(422, "{\"code\":\"bad\"}"), FCT_VERDICT_FAILED);
+    assert_int_equal(verdict(422, "{\"detail\":\"x\"}"), FCT_VERDICT_PARK);
+    assert_int_equal(verdict(409, ""), FCT_VERDICT_PARK);
+    assert_int_equal(verdict(409, "{\"code\":7}"), FCT_VERDICT_PARK);
 }
 
 TEST(each_status_has_its_verdict)
@@ -317,14 +345,14 @@ TEST(each_status_has_its_verdict)
         enum fct_answer_verdict verdict;
         bool undone;
     } cases[] = {
-        {100, FCT_ANSWER_PARK, false},   {301, FCT_ANSWER_PARK, true},
-        {302, FCT_ANSWER_PARK, true},    {307, FCT_ANSWER_PARK, true},
-        {400, FCT_ANSWER_PARK, true},    {401, FCT_ANSWER_PARK, true},
-        {404, FCT_ANSWER_PARK, true},    {408, FCT_ANSWER_RETRY, true},
-        {410, FCT_ANSWER_DISABLE, true}, {425, FCT_ANSWER_RETRY, true},
-        {429, FCT_ANSWER_RETRY, true},   {500, FCT_ANSWER_RETRY, false},
-        {503, FCT_ANSWER_RETRY, false},  {599, FCT_ANSWER_RETRY, false},
-        {999, FCT_ANSWER_PARK, false},
+        {100, FCT_VERDICT_PARK, false},   {301, FCT_VERDICT_PARK, true},
+        {302, FCT_VERDICT_PARK, true},    {307, FCT_VERDICT_PARK, true},
+        {400, FCT_VERDICT_PARK, true},    {401, FCT_VERDICT_PARK, true},
+        {404, FCT_VERDICT_PARK, true},    {408, FCT_VERDICT_RETRY, true},
+        {410, FCT_VERDICT_DISABLE, true}, {425, FCT_VERDICT_RETRY, true},
+        {429, FCT_VERDICT_RETRY, true},   {500, FCT_VERDICT_RETRY, false},
+        {503, FCT_VERDICT_RETRY, false},  {599, FCT_VERDICT_RETRY, false},
+        {999, FCT_VERDICT_PARK, false},
     };
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
@@ -343,15 +371,15 @@ TEST(silence_is_tried_again_and_is_undone_only_if_nothing_was_sent)
     factum_arena arena;
     factum_error err;
     struct fct_judgement is;
-    struct fct_answer answer = {.problem = "no route"};
+    struct fct_http_reply answer = {.problem = "no route"};
     (void)state;
     fct_arena_init(&arena, fct_mem_heap(), 1 << 16);
-    assert_ok(fct_answer_judge(&answer, 0, &arena, &is, &err), err);
-    assert_int_equal(is.verdict, FCT_ANSWER_RETRY);
+    assert_ok(fct_http_reply_judge(&answer, 0, &arena, &is, &err), err);
+    assert_int_equal(is.verdict, FCT_VERDICT_RETRY);
     assert_false(is.undone);
     assert_string_equal(is.why, "no route");
     answer.not_reached = true;
-    assert_ok(fct_answer_judge(&answer, 0, &arena, &is, &err), err);
+    assert_ok(fct_http_reply_judge(&answer, 0, &arena, &is, &err), err);
     assert_true(is.undone);
     factum_arena_finish(&arena);
 }
@@ -361,10 +389,11 @@ TEST(a_redirect_names_where_to_without_control_bytes)
     factum_arena arena;
     factum_error err;
     struct fct_judgement is;
-    const struct fct_answer answer = {.status = 302, .location = FCT_SLICE("http://x/\x1b[31m")};
+    const struct fct_http_reply answer = {.status = 302,
+                                          .location = FCT_SLICE("http://x/\x1b[31m")};
     (void)state;
     fct_arena_init(&arena, fct_mem_heap(), 1 << 16);
-    assert_ok(fct_answer_judge(&answer, 0, &arena, &is, &err), err);
+    assert_ok(fct_http_reply_judge(&answer, 0, &arena, &is, &err), err);
     assert_non_null(strstr(is.why, "http://x/?[31m"));
     factum_arena_finish(&arena);
 }
@@ -439,6 +468,7 @@ int main(void)
         CASE(a_signature_is_the_hmac_of_time_and_body),
         CASE(a_header_value_cannot_hold_another_header),
         CASE(a_command_is_sent_as_a_cloud_event),
+        CASE(a_command_under_the_ids_of_another_saga_is_not_delivered),
         CASE(an_answer_with_a_type_is_a_reply),
         CASE(an_answer_without_a_body_means_later),
         CASE(an_answer_that_is_none_is_parked),

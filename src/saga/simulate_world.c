@@ -200,7 +200,7 @@ static size_t get_command(struct sim *sim, factum_slice text)
 }
 
 /* The text of a member of |metadata|, or empty. In sim->scratch. */
-static factum_slice member_text(struct sim *sim, factum_slice metadata, const char *name)
+static factum_slice member_text_of(struct sim *sim, factum_slice metadata, const char *name)
 {
     struct fct_json_member member = {.name = factum_slice_from(name)};
     struct fct_json value;
@@ -216,7 +216,7 @@ static factum_slice member_text(struct sim *sim, factum_slice metadata, const ch
 
 static void look_at_command(struct sim *sim, const factum_event *event)
 {
-    factum_slice id = member_text(sim, event->metadata, "$commandId");
+    factum_slice id = member_text_of(sim, event->metadata, "$commandId");
     if (fct_slice_equal(event->type, FCT_SLICE("CommandCancelled"))) {
         size_t closed = event->key != NULL ? get_command(sim, *event->key) : SIM_NONE;
         if (closed != SIM_NONE) {
@@ -231,7 +231,7 @@ static void look_at_command(struct sim *sim, const factum_event *event)
     }
     sim->commands[at].sent++;
     if (sim->commands[at].undo) {
-        size_t undone = get_command(sim, member_text(sim, event->metadata, "$undoes"));
+        size_t undone = get_command(sim, member_text_of(sim, event->metadata, "$undoes"));
         sim->commands[at].undoes = undone;
     }
     fct_sim_tell(sim, "%.*s is sent: %.*s", FCT_FMT(event->type), FCT_FMT(id));
@@ -240,7 +240,7 @@ static void look_at_command(struct sim *sim, const factum_event *event)
 /* A service has done something. */
 static void look_at_effect(struct sim *sim, const factum_event *event)
 {
-    factum_slice id = member_text(sim, event->metadata, "$did");
+    factum_slice id = member_text_of(sim, event->metadata, "$did");
     size_t at = get_command(sim, id);
     if (at == SIM_NONE) {
         return;

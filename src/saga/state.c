@@ -21,7 +21,7 @@ static void enter(struct fct_saga_state *state, uint8_t slot, enum fct_step_phas
     state->timers[slot] = (struct fct_saga_timer){0, 0};
 }
 
-static void raise(uint16_t *count)
+static void count_up(uint16_t *count)
 {
     if (*count < UINT16_MAX) {
         ++*count;
@@ -50,7 +50,7 @@ static void evolve_started(const struct fct_saga_plan *plan, struct fct_saga_sta
     if (first) {
         step->attempts = 0;
     } else if (change->generation == *generation) {
-        raise(&step->attempts); /* the one before was not answered */
+        count_up(&step->attempts); /* the one before was not answered */
     }
     *generation = change->generation;
     if (!undo) {
@@ -66,7 +66,7 @@ static void evolve_failed(const struct fct_saga_plan *plan, struct fct_saga_stat
         enter(state, slot, FCT_STEP_FAILED);
         return;
     }
-    raise(&state->steps[slot].attempts);
+    count_up(&state->steps[slot].attempts);
     enter(state, slot, FCT_STEP_RESTING);
 }
 
@@ -219,7 +219,7 @@ void fct_saga_evolve(const struct fct_saga_plan *plan, struct fct_saga_state *st
         enter(state, change->slot, FCT_STEP_UNDONE);
         break;
     case FCT_CHANGE_UNDO_FAILED:
-        raise(&state->steps[change->slot].attempts);
+        count_up(&state->steps[change->slot].attempts);
         enter(state, change->slot, FCT_STEP_UNDO_RESTING);
         break;
     case FCT_CHANGE_SAGA_STUCK:

@@ -17,8 +17,8 @@
 
 /* In the order of factum_trace_form. */
 static const char *const form_names[] = {"text", "json", "dot", "mermaid"};
-static const char *const form_types[] = {"text/plain; charset=utf-8", "application/json",
-                                         "text/vnd.graphviz", "text/vnd.mermaid"};
+static const char *const trace_form_types[] = {"text/plain; charset=utf-8", "application/json",
+                                               "text/vnd.graphviz", "text/vnd.mermaid"};
 #define FORMS (sizeof form_names / sizeof form_names[0])
 
 struct trace_job {
@@ -99,7 +99,7 @@ static void answer_trace(struct fct_http_job *job)
         return;
     }
     fct_http_answer(job->call, &(struct fct_http_answer){.status = 200,
-                                                         .type = form_types[asked->form],
+                                                         .type = trace_form_types[asked->form],
                                                          .body = fct_buf_slice(&job->base.out)});
 }
 

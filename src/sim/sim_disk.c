@@ -1,5 +1,5 @@
-/* sim_disk.c - the simulated disk; sim_disk.h has its model and its contract. Layer: sim. Knows nothing about
- * the contents of the files.
+/* sim_disk.c - the simulated disk; sim_disk.h has its model and its contract. Layer: sim. Knows
+ * nothing about the contents of the files.
  *
  * A node holds the contents of a file, cached and durable. An entry is a name with two nodes: the
  * one it names now, and the one it names on disk. A directory is a node without contents. A crash

@@ -1,6 +1,6 @@
 /* sim_disk.h - a simulated disk, in memory, that loses unsynced data at a crash. Layer: sim. For
- * tests, and for `factum saga simulate`. It takes the place of os/os.h and knows nothing of what the
- * files hold.
+ * tests, and for `factum saga simulate`. It takes the place of os/os.h and knows nothing of what
+ * the files hold.
  *
  * Use: create a disk, give fct_sim_disk_os() to the code under test, and run that code. Then
  * fct_sim_disk_crash() makes a disk in a state that a crash at this moment can leave. Run recovery

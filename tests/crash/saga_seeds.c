@@ -15,7 +15,7 @@
 #include "crash/saga_files.h"
 #include "saga/simulate.h"
 
-#define SEEDS 110u
+#define SEEDS 1000u
 #define CONTROL_SEEDS 200u
 #define ACTIONS 260u
 

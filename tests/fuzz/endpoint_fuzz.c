@@ -14,11 +14,12 @@ static void judge(long status, factum_slice body)
 {
     factum_arena arena;
     struct fct_judgement is;
-    const struct fct_answer answer = {
+    const struct fct_http_reply answer = {
         .status = status, .body = body, .retry_after = body, .location = body};
     fct_arena_init(&arena, fct_mem_heap(), (size_t)4 << 20);
-    factum_status ended = fct_answer_judge(&answer, 0, &arena, &is, NULL);
-    if (ended == FACTUM_OK && (is.verdict == FCT_ANSWER_REPLY || is.verdict == FCT_ANSWER_FAILED)) {
+    factum_status ended = fct_http_reply_judge(&answer, 0, &arena, &is, NULL);
+    if (ended == FACTUM_OK &&
+        (is.verdict == FCT_VERDICT_REPLY || is.verdict == FCT_VERDICT_FAILED)) {
         FCT_ASSERT(is.type.len > 0 && is.type.len <= FACTUM_NAME_SIZE_MAX);
         FCT_ASSERT(fct_utf8_valid(is.type) && is.type.ptr[0] != '$');
         FCT_ASSERT(fct_utf8_valid(is.data) && is.data.len > 0);
