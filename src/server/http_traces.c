@@ -139,7 +139,9 @@ static factum_status read_trace_query(struct trace_job *asked, factum_error *err
         status = fct_http_number(call, "scan", &asked->scan, err);
     }
     asked->stream = fct_http_text(call, "stream");
-    return status;
+    return status == FACTUM_OK && asked->stream.len > 0
+               ? fct_rights_check(call->principal, FCT_OP_READ_STREAM, asked->stream, err)
+               : status;
 }
 
 void fct_http_trace(struct fct_http_call *call)
