@@ -25,8 +25,7 @@ const struct command *const commands[] = {
     &command_query,
 #endif
 #ifdef FCT_WITH_SAGA
-    &command_saga,
-    &command_endpoint,
+    &command_saga,        &command_endpoint,
 #endif
 #ifdef FCT_WITH_SERVER
     &command_serve,       &command_ping,

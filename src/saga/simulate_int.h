@@ -102,7 +102,7 @@ struct sim {
     bool clock_unsure;           /* somebody was started while the wall clock was wrong */
     bool jumped;
     int64_t healed_at; /* when the second part began */
-    uint64_t seen; /* the log was looked at up to here */
+    uint64_t seen;     /* the log was looked at up to here */
     struct sim_command *commands;
     size_t command_count;
     size_t command_capacity;
