@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""table.py RESULTS.tsv - goals E1 to E11, E13, E15, E16 and R1 to R5 as ratios of one run: what was measured, what was to be reached."""
+"""table.py RESULTS.tsv - goals E1 to E11, E13, E15, E16 and R1 to R5 and S1 to S7 as ratios of one run: what was measured, what was to be reached."""
 import sys
 
 rows, spread, foreign = {}, {}, {}
@@ -112,6 +112,28 @@ if ("factum", "catch_up", "one projection") in rows or ("factum", "visible_p50",
         print(f"  {metric + ', ' + param:48}" + "".join(
             f"{number(get('factum', f'{metric}_{q}', param)):>10}" for q in ("p50", "p99", "max")))
 
+AT_ONCE = ("1 at once", "16 at once", "64 at once")
+KINDS = ("", ", factum_participant", ", server", ", server, factum_participant")
+if ("factum", "sagas", AT_ONCE[0]) in rows or ("factum", "sagas", AT_ONCE[0] + ", server") in rows:
+    for kind in KINDS:
+        params = [p + kind for p in AT_ONCE]
+        if get("factum", "sagas", params[0]) is not None:
+            print(f"\nSagas of four steps{kind}" + " " * (32 - len(kind)) + "".join(f"{p:>14}" for p in AT_ONCE))
+            for name, peer, metric in (("by hand, sagas/s", "hand", "sagas"), ("sagas/s", "factum", "sagas"),
+                                       ("time / by hand", "factum", "saga_time"),
+                                       ("CPU time / by hand", "factum", "saga_cpu")):
+                print(f"  {name:49}" + "".join(f"{number(get(peer, metric, p)):>14}" for p in params))
+    print()
+    for peer, metric, param, unit in (
+            ("factum", "saga_step_p50", AT_ONCE[0], "us"), ("factum", "saga_step_p99", AT_ONCE[0], "us"),
+            ("hand", "saga_commit_p50", AT_ONCE[0], "us"), ("factum", "timers", "armed", "/s"),
+            ("factum", "timers", "fired, 10,000 due at once", "/s"), ("factum", "saga_start", "ready", "ms"),
+            ("factum", "saga_memory", "just started, the store's too", "B each"),
+            ("factum", "saga_memory", "after a start", "B each"), ("factum", "saga_check", "states/s", "states/s"),
+            ("factum", "append_plain", "256 at once", "/s"), ("factum", "append_carries", "256 at once", "/s"),
+            ("factum", "append_traced", "256 at once", "/s")):
+        print(f"  {peer + ' ' + metric + ', ' + param:56} {number(get(peer, metric, param)):>10} {unit}")
+
 print("\nGoals (ratios of this run)")
 
 
@@ -165,4 +187,20 @@ goal("R4", "append with mode sync, p50 / mode async, 1 writer", f("sync_append_p
 goal("R4", "append with mode sync, p50 / mode async, 16 writers",
      f("sync_append_p50", "mode sync, 16 writers"), f("sync_append_p50", "mode async, 16 writers"), None, 3, True)
 goal("R5", "wait for what is there / 1 us", f("wait", "already there"), 1000, 1, None, True)
+for at in AT_ONCE:
+    goal("S1", f"sagas of four steps, time / by hand, {at}", f("saga_time", at), 1, 1.5, None, True)
+for at in AT_ONCE:
+    goal("S2", f"the same over the server, {at}", f("saga_time", at + ", server"), 1, None, 1.5, True)
+hand_commit = get("hand", "saga_commit_p50", AT_ONCE[0])
+goal("S3", "command to the commit of its answer, p50 / two by hand", f("saga_step_p50", AT_ONCE[0]),
+     hand_commit and 2 * hand_commit, None, 1.5, True)
+for what in ("armed", "fired, 10,000 due at once"):
+    goal("S4", f"timers {what}, time / by hand", f("timers_time", what), 1, None, 1.5, True)
+goal("S5", "start with 100,000 running sagas / 5 s", f("saga_start", "ready"), 5000, 1, None, True)
+goal("S5", "memory a running saga after a start / 1 KiB", f("saga_memory", "after a start"), 1024, 1, None, True)
+goal("S6", "checker, states a second / 450,000", f("saga_check", "states/s"), 450000, None, 1)
+for at in ("1 at once", "256 at once"):
+    goal("S7", f"append with a trace, time / with the same bytes, {at}", f("append_traced_time", at), 1, 1.05, None, True)
+    goal("S7", f"the same by CPU time, {at}", f("append_traced_cpu", at), 1, None, 1.05, True)
+    goal("S7", f"append with a trace, time / without its bytes, {at}", f("append_traced_all", at), 1, None, 1.05, True)
 print("\nCPU that others took: " + ", ".join(f"{p} {v:.0f} %" for p, v in foreign.items()))

@@ -142,7 +142,8 @@ show "$factum" --store "$served" import forty.ndjson --quiet
 comes_to 101 done
 ended=$(count_of done)
 typed "kill -9 $server $payment    ($((ended - 1)) of the 40 are done)"
-kill -9 "$server" "$payment"
+stop_process KILL "$server"
+stop_process KILL "$payment"
 [ "$ended" -lt 41 ] || must less 40 "orders that were done before the kill"
 start_server
 start_payment --closed old-card

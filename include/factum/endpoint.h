@@ -144,6 +144,7 @@ typedef struct factum_endpoints_options {
     uint32_t retry_first_ms;    /* the first pause is at most this long; 0: 500 */
     uint32_t retry_last_ms;     /* and no pause is longer; 0: 300,000 */
     const factum_log_sink *log; /* copied; NULL: silent */
+    bool no_run; /* nothing is delivered: for a look at what is parked, and to act on it */
 } factum_endpoints_options;
 
 /* Delivers commands of |store|, which must stay open longer, on threads of its own. One host at a

@@ -54,6 +54,9 @@ typedef struct factum_models_options {
     /* These are copies of models that another host keeps: an act that cannot be carried out here is
      * refused here alone, not for everybody. */
     bool copy;
+    /* Events that come while nothing is behind wait for others for so long, so that a transaction
+     * holds more of them; 0: not at all. Those who wait for a place wait so much longer. */
+    uint32_t batch_wait_ms;
 } factum_models_options;
 
 /* Opens the models of |store|, which must stay open longer, and runs them on threads of their own

@@ -5,6 +5,7 @@
 #include <factum/endpoint.h>
 
 #include "cli/deploying.h"
+#include "cli/service_needs.h"
 
 /* ---- deploying ------------------------------------------------------------------------------- */
 
@@ -114,9 +115,35 @@ static int run_disable(const struct options *options)
     return run_act(options, FACTUM_ENDPOINT_DISABLE, "disabled");
 }
 
+/* Not while sagas that have not ended need the service. */
 static int run_remove(const struct options *options)
 {
-    return run_act(options, FACTUM_ENDPOINT_REMOVE, "removed");
+    factum_error err;
+    struct saga_lists lists;
+    factum_act_result done = {.size = sizeof done};
+    const factum_act_options act_options = act_of(options);
+    const factum_endpoint_guard guard = {&lists, service_may_be_removed};
+    const factum_endpoint_act_request request = {.size = sizeof request,
+                                                 .act = FACTUM_ENDPOINT_REMOVE,
+                                                 .service =
+                                                     factum_slice_from(options->arguments[0]),
+                                                 .options = &act_options,
+                                                 .guard = &guard};
+    if (options->force) {
+        return run_act(options, FACTUM_ENDPOINT_REMOVE, "removed");
+    }
+    int code = saga_lists_open(options, &lists);
+    if (code != 0) {
+        return code;
+    }
+    factum_status status = factum_endpoint_act_record(lists.store, &request, &done, &err);
+    if (status == FACTUM_OK) {
+        print_act(options, lists.store, &done, "removed");
+        code = finish_output(0);
+    } else {
+        code = interrupted ? EXIT_INTERRUPTED : fail_with(status, &err);
+    }
+    return saga_lists_close(&lists, code);
 }
 
 /* ---- the list -------------------------------------------------------------------------------- */
@@ -250,8 +277,9 @@ static const struct command endpoint_remove = {
     .name = "endpoint remove",
     .usage = "endpoint remove SERVICE [options]",
     .summary = "deliver nothing more to a service, and forget what waits",
-    .help = ACT_HELP,
-    .options = "why by json ",
+    .help = "  --force            also if sagas that have not ended need the service\n" ACT_HELP,
+    .notes = "It is refused, with exit code 3, while sagas that have not ended need the service.\n",
+    .options = "force why by json ",
     .arguments_min = 1,
     .arguments_max = 1,
     .run = run_remove,

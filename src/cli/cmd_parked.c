@@ -1,10 +1,14 @@
-/* cmd_parked.c - factum parked: the events that read models could not take. Layer: cli. */
+/* cmd_parked.c - factum parked: the events that read models could not take; the list also has the
+ * commands that endpoints did not take, and the sagas that are stuck. Layer: cli. */
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "cli/read_models.h"
 #include "cli/table.h"
+#ifdef FCT_WITH_SAGA
+#include "cli/parked_sagas.h"
+#endif
 
 /* ---- the list -------------------------------------------------------------------------------- */
 
@@ -35,7 +39,7 @@ static void print_parked_json(const struct read_models *models, const factum_par
     (void)printf(",\"attempts\":%" PRIu64, parked->attempts);
     print_time("nextAttempt", parked->next_attempt);
     print_time("since", parked->since);
-    (void)printf(",");
+    (void)printf(",\"kind\":\"event\",");
     print_json_token(models->store, parked->position);
     (void)printf("}");
 }
@@ -64,32 +68,49 @@ static bool list_one(void *data, const factum_parked *parked)
         table_text(parked->key),
         table_number(parked->attempts),
         table_text(factum_slice_from(since)),
+        table_text(factum_slice_from("event")),
         table_text(parked->reason.len > 0 ? parked->reason : waits),
     };
     return table_row(&listing->table, values, sizeof values / sizeof values[0]) && !interrupted;
 }
 
+/* Events of models, then all that is not of a model, unless |name| is one. */
+static int list_all(struct listing *listing, factum_slice name)
+{
+    factum_error err;
+    const struct read_models *models = listing->models;
+    const factum_slice key = factum_slice_from(models->options->key);
+    const factum_parked_each each = {listing, list_one};
+    factum_status status = FACTUM_OK;
+    if (models->models != NULL || models->path == NULL) { /* there are some */
+        status = models_parked(models, name, key, &each, &err);
+    }
+    if (status != FACTUM_OK) {
+        return fail_with(status, &err);
+    }
+#ifdef FCT_WITH_SAGA
+    if (name.len == 0 && !interrupted) {
+        return parked_sagas_list(models, key, &listing->table);
+    }
+#endif
+    return 0;
+}
+
 static int list_parked(struct read_models *models, factum_slice name)
 {
-    static const char *const names[] = {"name", "version",  "position", "type",
-                                        "key",  "attempts", "since",    "reason"};
-    factum_error err;
+    static const char *const names[] = {"name",     "version", "position", "type",  "key",
+                                        "attempts", "since",   "kind",     "reason"};
     factum_slice columns[sizeof names / sizeof names[0]];
     struct listing listing = {.models = models};
-    const factum_parked_each each = {&listing, list_one};
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
         columns[i] = factum_slice_from(names[i]);
     }
     (void)table_columns(&listing.table, columns, sizeof names / sizeof names[0]);
-    factum_status status =
-        models_parked(models, name, factum_slice_from(models->options->key), &each, &err);
-    int code = 0;
-    if (status != FACTUM_OK) {
-        code = fail_with(status, &err);
-    } else if (listing.table.failed) {
+    int code = list_all(&listing, name);
+    if (code == 0 && listing.table.failed) {
         (void)complain("there are too many to print as a table: name a --key, or use --json");
         code = EXIT_FAILURE_;
-    } else if (table_row_count(&listing.table) > 0) {
+    } else if (code == 0 && table_row_count(&listing.table) > 0) {
         (void)table_print(&listing.table, stdout, 0);
     }
     table_finish(&listing.table);
@@ -118,7 +139,7 @@ static int run_list(const struct options *options)
         return code;
     }
     code = look_at(&models, name);
-    if (code == 0 && (models.models != NULL || models.path == NULL)) { /* there are some */
+    if (code == 0) {
         code = list_parked(&models, factum_slice_from(name));
     }
     return read_models_close(&models, finish_output(code));
@@ -424,10 +445,12 @@ static int run_try(const struct options *options)
 static const struct command parked_list = {
     .name = "parked list",
     .usage = "parked list [NAME] [--key KEY]",
-    .summary = "list the parked events, of one model or of all",
+    .summary = "list what waits for an operator: parked events, of one model or of all",
     .help = "  --key KEY          of one key\n"
             "  --models DIR       where the models are (the store's directory \"models\")\n"
             "  --json             as JSON, one object a line\n",
+    .notes = "Without NAME also the commands that endpoints did not take (only in a directory), "
+             "and the\nsagas that are stuck.\n",
     .options = "key models json ",
     .arguments_max = 1,
     .run = run_list,

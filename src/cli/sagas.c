@@ -67,21 +67,35 @@ static factum_status host_lists(const struct options *options, struct saga_lists
     return status == FACTUM_OK ? factum_visible_place(lists->store, &lists->place, err) : status;
 }
 
+factum_status saga_lists_use(const struct options *options, factum_store *store,
+                             struct saga_lists *lists, factum_error *err)
+{
+    *lists = (struct saga_lists){.store = store};
+    return is_address(options->store) ? FACTUM_OK : host_lists(options, lists, err);
+}
+
+void saga_lists_release(struct saga_lists *lists)
+{
+    factum_sagas_close(lists->sagas);
+    lists->sagas = NULL;
+}
+
 int saga_lists_open(const struct options *options, struct saga_lists *lists)
 {
     factum_error err;
+    factum_store *store;
     *lists = (struct saga_lists){.store = NULL};
-    int code = open_store(options, false, &lists->store);
-    if (code != 0 || is_address(options->store)) {
+    int code = open_store(options, false, &store);
+    if (code != 0) {
         return code;
     }
-    factum_status status = host_lists(options, lists, &err);
+    factum_status status = saga_lists_use(options, store, lists, &err);
     return status == FACTUM_OK ? 0 : saga_lists_close(lists, fail_with(status, &err));
 }
 
 int saga_lists_close(struct saga_lists *lists, int code)
 {
-    factum_sagas_close(lists->sagas);
+    saga_lists_release(lists);
     return close_store(lists->store, code);
 }
 

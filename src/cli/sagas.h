@@ -20,6 +20,11 @@ struct saga_lists {
 int saga_lists_open(const struct options *options, struct saga_lists *lists);
 /* Closes all; |code|, or the exit code of a failure. */
 int saga_lists_close(struct saga_lists *lists, int code);
+/* For a command that has |store| open already. Release it in any case, before the store is
+ * closed. As factum_sagas_open and factum_visible_place. */
+factum_status saga_lists_use(const struct options *options, factum_store *store,
+                             struct saga_lists *lists, factum_error *err);
+void saga_lists_release(struct saga_lists *lists);
 /* As factum_sagas_list and factum_sagas_timers. */
 factum_status saga_lists_list(struct saga_lists *lists, const factum_saga_filter *filter,
                               const factum_saga_each *each, factum_error *err);

@@ -67,6 +67,7 @@ static factum_status read_secrets_file(const char *name, char *text, factum_erro
         return refuse(err, "%s: %s", name, strerror(errno));
     }
     factum_status status = FACTUM_OK;
+    (void)setvbuf(file, NULL, _IONBF, 0); /* no copy of the secrets stays in a buffer */
     if (fstat(fileno(file), &info) != 0 || !S_ISREG(info.st_mode)) {
         status = refuse(err, "%s is not a file", name);
     } else if ((info.st_mode & (S_IRWXG | S_IRWXO)) != 0) {

@@ -1,7 +1,7 @@
 /* trace.c - see trace.h. Layer: gate.
  *
- * Two passes, so that the copy is one block of exactly the size needed: what each event gets is
- * decided twice, by the same function.
+ * Two passes, so that the copy is one block of exactly the size needed. What each event gets is
+ * decided in the first one; only the first few events' are kept, the others' are decided again.
  */
 #include "gate/trace.h"
 
@@ -46,6 +46,13 @@ struct addition {
     bool parent;
     bool state;
     char traceparent[FCT_TRACEPARENT_SIZE];
+};
+
+#define CHOICES_KEPT 8u
+
+struct choice {
+    bool any;
+    struct addition add;
 };
 
 /* The events, then their metadata. */
@@ -277,27 +284,35 @@ static factum_slice metadata_of(const factum_new_event *event)
     return fct_slice_trim(event->metadata, FCT_JSON_SPACES);
 }
 
-static size_t measure(const struct given *given, const factum_append_request *request)
+static size_t measure(const struct given *given, const factum_append_request *request,
+                      struct choice choices[CHOICES_KEPT])
 {
-    struct addition add;
+    struct choice other;
     size_t size = 0;
     for (size_t i = 0; i < request->event_count; i++) {
+        struct choice *choice = i < CHOICES_KEPT ? &choices[i] : &other;
         factum_slice metadata = metadata_of(&request->events[i]);
-        if (choose(given, &request->events[i], metadata, &add)) {
-            size += size_with(given, &add, metadata);
+        choice->any = choose(given, &request->events[i], metadata, &choice->add);
+        if (choice->any) {
+            size += size_with(given, &choice->add, metadata);
         }
     }
     return size;
 }
 
 static void write_all(const struct given *given, const factum_append_request *request,
-                      factum_new_event *events, uint8_t *to, const uint8_t *end)
+                      const struct choice choices[CHOICES_KEPT], factum_new_event *events,
+                      uint8_t *to, const uint8_t *end)
 {
-    struct addition add;
+    struct choice other;
     for (size_t i = 0; i < request->event_count; i++) {
+        const struct choice *choice = i < CHOICES_KEPT ? &choices[i] : &other;
         factum_slice metadata = metadata_of(&request->events[i]);
-        if (choose(given, &request->events[i], metadata, &add)) {
-            uint8_t *after = write_with(given, &add, metadata, to);
+        if (i >= CHOICES_KEPT) {
+            other.any = choose(given, &request->events[i], metadata, &other.add);
+        }
+        if (choice->any) {
+            uint8_t *after = write_with(given, &choice->add, metadata, to);
             FCT_ASSERT(after <= end);
             events[i].metadata = fct_slice(to, (size_t)(after - to));
             to = after;
@@ -307,7 +322,8 @@ static void write_all(const struct given *given, const factum_append_request *re
 
 /* Changes the request to a copy with what |given| adds, of |size| bytes of metadata at most. */
 static factum_status copy_request(struct fct_tracing *tracing, const struct given *given,
-                                  size_t size, factum_append_op *op, factum_error *err)
+                                  const struct choice choices[CHOICES_KEPT], size_t size,
+                                  factum_append_op *op, factum_error *err)
 {
     factum_append_request *request = fct_op_request_here(op);
     size_t events_size = request->event_count * sizeof *request->events;
@@ -322,7 +338,7 @@ static factum_status copy_request(struct fct_tracing *tracing, const struct give
         (struct stamped){.tail = {stamped_end}, .before = fct_op_tail(op), .mem = tracing->mem};
     memcpy(stamped->events, request->events, events_size);
     uint8_t *bytes = (uint8_t *)stamped->events + events_size;
-    write_all(given, request, stamped->events, bytes, bytes + size);
+    write_all(given, request, choices, stamped->events, bytes, bytes + size);
     request->events = stamped->events;
     fct_op_set_tail(op, &stamped->tail);
     return FACTUM_OK;
@@ -332,6 +348,7 @@ factum_status fct_trace_stamp(struct fct_tracing *tracing, factum_append_op *op,
 {
     const factum_append_request *request = fct_op_request(op);
     struct given given;
+    struct choice choices[CHOICES_KEPT];
     factum_arena arena;
     if (request->call == NULL || request->event_count == 0) {
         return FACTUM_OK;
@@ -340,9 +357,9 @@ factum_status fct_trace_stamp(struct fct_tracing *tracing, factum_append_op *op,
     take_call(tracing, &call, &given);
     fct_arena_init(&arena, tracing->mem, IDS_SIZE_MAX);
     factum_status status = take_ids(&call, &arena, &given, err);
-    size_t size = status == FACTUM_OK ? measure(&given, request) : 0;
+    size_t size = status == FACTUM_OK ? measure(&given, request, choices) : 0;
     if (size > 0) {
-        status = copy_request(tracing, &given, size, op, err);
+        status = copy_request(tracing, &given, choices, size, op, err);
     }
     factum_arena_finish(&arena);
     return status;

@@ -191,6 +191,7 @@ factum_status fct_hosted_build_run(struct fct_hosted_build *build, factum_error 
             },
         .batch_events_max = options->batch_events_max,
         .batch_size_max = options->batch_size_max,
+        .batch_wait_ms = options->batch_wait_ms,
         .log = &build->models->log,
         .notify_data = build->models,
         .notify = runner_changed,

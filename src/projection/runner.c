@@ -31,6 +31,8 @@ struct fct_runner {
     struct fct_applier applier;
     bool taken; /* |applier| was begun */
     uint64_t seen;
+    int64_t batch_due;   /* when what the batch holds is to be applied; monotonic milliseconds */
+    bool caught_up;      /* everything that there was is applied, or in the batch */
     int64_t quiet_since; /* when the checkpoint was written last; monotonic milliseconds */
     int64_t retry_due;   /* wall clock; 0: none */
     /* Shared. */
@@ -255,7 +257,8 @@ static factum_status do_work(struct fct_runner *runner, factum_error *err)
 static int64_t wait_ms(const struct fct_runner *runner)
 {
     if (runner->batch.count > 0) {
-        return 0;
+        int64_t left = runner->batch_due - now_ms();
+        return left > 0 ? left : 0;
     }
     if (runner->retry_due == 0) {
         return QUIET_MS;
@@ -271,12 +274,16 @@ static bool is_live(struct fct_runner *runner)
     return status.state == FACTUM_BUILD_LIVE;
 }
 
-/* Nothing more is there now: what the batch holds is applied, and the place moves. The checkpoint
- * is written for events that are not wanted too, but not often. */
+/* Nothing more is there now: what the batch holds is applied when its time has come, and the place
+ * moves. The checkpoint is written for events that are not wanted too, but not often. */
 static factum_status pause_in_events(struct fct_runner *runner, bool caught_up, factum_error *err)
 {
     uint64_t place = factum_subscription_checkpoint(runner->subscription);
     factum_status status = FACTUM_OK;
+    runner->caught_up = runner->caught_up || caught_up;
+    if (runner->batch.count > 0 && runner->batch_due > now_ms()) {
+        return FACTUM_OK;
+    }
     if (place < runner->seen) {
         place = runner->seen;
     }
@@ -286,8 +293,10 @@ static factum_status pause_in_events(struct fct_runner *runner, bool caught_up, 
     }
     if (status == FACTUM_OK) {
         runner->seen = place;
-        show(runner, caught_up || is_live(runner) ? FACTUM_BUILD_LIVE : FACTUM_BUILD_CATCHING_UP,
+        show(runner,
+             runner->caught_up || is_live(runner) ? FACTUM_BUILD_LIVE : FACTUM_BUILD_CATCHING_UP,
              "");
+        runner->caught_up = false;
     }
     return status;
 }
@@ -295,6 +304,9 @@ static factum_status pause_in_events(struct fct_runner *runner, bool caught_up, 
 static factum_status take_event(struct fct_runner *runner, const factum_event *event,
                                 factum_error *err)
 {
+    if (runner->batch.count == 0) {
+        runner->batch_due = now_ms() + runner->options.batch_wait_ms;
+    }
     factum_status status = fct_batch_add(&runner->batch, event, err);
     if (status == FACTUM_TOO_BIG) { /* the events before it, then it */
         status = flush(runner, runner->batch.events[runner->batch.count - 1].position, err);
@@ -374,6 +386,7 @@ static factum_status run_build(struct fct_runner *runner, factum_error *err)
         if (status == FACTUM_CANCELLED) {
             /* The events of an unfinished batch are read again. */
             fct_batch_reset(&runner->batch);
+            runner->caught_up = false;
             status = do_work(runner, err);
         }
         unsubscribe(runner);

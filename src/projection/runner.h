@@ -43,6 +43,7 @@ struct fct_runner_options {
     struct fct_apply_limits limits;
     uint32_t batch_events_max;
     uint64_t batch_size_max;
+    uint32_t batch_wait_ms;     /* 0: what is there is applied at once */
     const factum_log_sink *log; /* or NULL; must last */
     /* Called without locks after each batch and change of state; optional. */
     void *notify_data;

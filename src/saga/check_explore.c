@@ -281,7 +281,8 @@ static factum_status expand(struct explorer *e, uint32_t at)
 {
     const char *rule;
     struct seen seen = {.goes_on = false};
-    fct_world_unpack(e->setup, words_of(e, at), &e->world);
+    const uint64_t *before = words_of(e, at); /* blocks stay where they are */
+    fct_world_unpack(e->setup, before, &e->world);
     seen.over = fct_world_is_over(e->setup, &e->world, &seen.stuck);
     uint32_t count = fct_world_inputs(e->setup, &e->world, e->inputs);
     for (uint32_t i = 0; i < count; i++) {
@@ -294,7 +295,7 @@ static factum_status expand(struct explorer *e, uint32_t at)
         if (result == FCT_CHECK_IDLE) {
             continue;
         }
-        (void)fct_world_pack(e->setup, &e->next, e->words);
+        (void)fct_world_pack_next(e->setup, &e->next, &e->world, before, e->words);
         factum_status status = keep_state(e, at, &number);
         if (status != FACTUM_OK) {
             return status;

@@ -113,17 +113,44 @@ static void sort_twins(const struct fct_check_setup *setup, uint64_t *words)
     }
 }
 
+static uint64_t pack_head(const struct fct_world *world)
+{
+    return (uint64_t)world->phase | (uint64_t)world->stage << 3 | (uint64_t)world->late << 9 |
+           (uint64_t)world->deadline << 10 | (uint64_t)world->acts << 11;
+}
+
+static uint64_t pack_place(const struct fct_check_setup *setup, const struct fct_world *world,
+                           uint8_t slot)
+{
+    struct fct_world_slot copy = world->slots[slot];
+    if (!setup->no_reduction) {
+        forget_past(setup, slot, &copy);
+    }
+    return pack_slot(&copy);
+}
+
 uint32_t fct_world_pack(const struct fct_check_setup *setup, const struct fct_world *world,
                         uint64_t words[FCT_CHECK_WORDS_MAX])
 {
-    words[0] = (uint64_t)world->phase | (uint64_t)world->stage << 3 | (uint64_t)world->late << 9 |
-               (uint64_t)world->deadline << 10 | (uint64_t)world->acts << 11;
+    words[0] = pack_head(world);
     for (uint32_t i = 0; i < setup->slot_count; i++) {
-        struct fct_world_slot slot = world->slots[setup->slots[i]];
-        if (!setup->no_reduction) {
-            forget_past(setup, setup->slots[i], &slot);
-        }
-        words[i + 1] = pack_slot(&slot);
+        words[i + 1] = pack_place(setup, world, setup->slots[i]);
+    }
+    if (!setup->no_reduction) {
+        sort_twins(setup, words + 1);
+    }
+    return setup->slot_count + 1;
+}
+
+uint32_t fct_world_pack_next(const struct fct_check_setup *setup, const struct fct_world *next,
+                             const struct fct_world *world, const uint64_t *before,
+                             uint64_t words[FCT_CHECK_WORDS_MAX])
+{
+    words[0] = pack_head(next);
+    for (uint32_t i = 0; i < setup->slot_count; i++) {
+        uint8_t slot = setup->slots[i];
+        bool same = memcmp(&next->slots[slot], &world->slots[slot], sizeof next->slots[slot]) == 0;
+        words[i + 1] = same ? before[i + 1] : pack_place(setup, next, slot);
     }
     if (!setup->no_reduction) {
         sort_twins(setup, words + 1);

@@ -14,6 +14,7 @@
  * Exceptions: steps "undo: none because" may keep their effect; losers of an "any" stage are undone
  * while the saga goes on.
  */
+#include <stddef.h>
 #include <string.h>
 
 #include "core/check.h"
@@ -24,6 +25,13 @@ static bool must_go(const struct fct_saga_plan *plan, uint8_t slot)
 {
     return slot < plan->step_count &&
            (plan->steps[slot].has_undo || slot == plan->pivot || fct_plan_is_forward(plan, slot));
+}
+
+/* Bytes of a world up to the last slot that the plan has: nothing reads those behind it. */
+static size_t world_size(const struct fct_check_setup *setup)
+{
+    return offsetof(struct fct_world, slots) +
+           (setup->plan.step_count + 2u) * sizeof(struct fct_world_slot);
 }
 
 /* ---- between worlds and states --------------------------------------------------------------- */
@@ -162,8 +170,9 @@ static enum fct_check_result ask(const struct fct_check_setup *setup, const stru
     }
     take_state(setup, &out->state, next);
     if (has_ended(world)) {
+        size_t head = offsetof(struct fct_world, slots);
         bool same = next->phase == world->phase &&
-                    memcmp(next->slots, world->slots, sizeof next->slots) == 0;
+                    memcmp(next->slots, world->slots, world_size(setup) - head) == 0;
         *rule = "S6 something moved a saga that has ended";
         return same ? FCT_CHECK_IDLE : FCT_CHECK_BROKEN;
     }
@@ -329,7 +338,7 @@ enum fct_check_result fct_world_step(const struct fct_check_setup *setup,
                                      struct fct_saga_outcome *out, const char **rule)
 {
     struct fct_saga_input asked = {.kind = FCT_INPUT_START, .slot = input->slot};
-    *next = *world;
+    memcpy(next, world, world_size(setup));
     *rule = NULL;
     out->count = 0;
     switch (input->what) {

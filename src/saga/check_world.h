@@ -114,6 +114,11 @@ bool fct_world_is_over(const struct fct_check_setup *setup, const struct fct_wor
  * what is past. Returns the number of words, the same for one setup. */
 uint32_t fct_world_pack(const struct fct_check_setup *setup, const struct fct_world *world,
                         uint64_t words[FCT_CHECK_WORDS_MAX]);
+/* The same of |next|, which follows from |world|, whose words are |before|: what has not changed is
+ * taken from there. */
+uint32_t fct_world_pack_next(const struct fct_check_setup *setup, const struct fct_world *next,
+                             const struct fct_world *world, const uint64_t *before,
+                             uint64_t words[FCT_CHECK_WORDS_MAX]);
 void fct_world_unpack(const struct fct_check_setup *setup, const uint64_t *words,
                       struct fct_world *world);
 

@@ -42,7 +42,7 @@ factum_status fct_saga_checkpoint_load(struct fct_saga_checkpoint *checkpoint, f
                                          .backwards = true,
                                          .count_max = 1};
     factum_status status = factum_read(store, &request, &cursor, err);
-    if (status == FACTUM_STREAM_NOT_FOUND) {
+    if (status == FACTUM_STREAM_NOT_FOUND || status == FACTUM_STREAM_DELETED) {
         return FACTUM_OK;
     }
     if (status == FACTUM_OK) {

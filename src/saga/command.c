@@ -23,8 +23,9 @@ factum_slice fct_traceparent_child(factum_slice parent, struct fct_random *rando
     return fct_slice(child, FCT_TRACEPARENT_SIZE);
 }
 
-factum_status fct_json_member_text(const factum_json *json, const char *name, factum_arena *arena,
-                                   factum_slice *text, factum_error *err)
+/* The text of the member |name| of an object, in its text or in |arena|; empty if it is missing. */
+static factum_status command_member(const factum_json *json, const char *name, factum_arena *arena,
+                                    factum_slice *text, factum_error *err)
 {
     uint32_t value = factum_json_find(json, FACTUM_JSON_ROOT, factum_slice_from(name));
     *text = fct_slice(NULL, 0);
@@ -76,70 +77,100 @@ static bool command_stream_is(factum_slice stream, factum_slice service, factum_
 
 /* The ids belong together, and to the stream: nobody writes under the ids of another saga. */
 static factum_status command_check_ids(const factum_event *event, factum_slice service,
-                                       factum_command *command, factum_error *err)
+                                       struct fct_command_meta *meta, factum_error *err)
 {
     struct fct_command_id id;
     struct fct_command_id undoes;
-    if (command->id.len == 0) {
+    if (meta->command_id.len == 0) {
         return fct_fail(err, FACTUM_INVALID, "$commandId is missing");
     }
-    if (command->id.len > FACTUM_NAME_SIZE_MAX || !fct_command_id_read(command->id, &id)) {
+    if (meta->command_id.len > FACTUM_NAME_SIZE_MAX ||
+        !fct_command_id_read(meta->command_id, &id)) {
         return fct_fail(err, FACTUM_INVALID, "$commandId %.*s is not saga:NAME-ID/STEP/do/NUMBER",
-                        FCT_FMT(command->id));
+                        FCT_FMT(meta->command_id));
     }
-    if (!fct_slice_equal(id.saga_id, command->saga_id)) {
+    if (!fct_slice_equal(id.saga_id, meta->saga_id)) {
         return fct_fail(err, FACTUM_INVALID, "$sagaId is not that of $commandId");
     }
-    if (!command_stream_is(event->stream, service, command->saga_id)) {
+    if (!command_stream_is(event->stream, service, meta->saga_id)) {
         return fct_fail(err, FACTUM_INVALID, "the stream is not that of $sagaId");
     }
-    command->undo = id.undo;
+    meta->undo = id.undo;
     if (!id.undo) {
-        command->undoes = fct_slice(NULL, 0);
+        meta->undoes = fct_slice(NULL, 0);
         return FACTUM_OK;
     }
-    if (!fct_command_id_read(command->undoes, &undoes) || undoes.undo ||
+    if (!fct_command_id_read(meta->undoes, &undoes) || undoes.undo ||
         !fct_slice_equal(undoes.saga_id, id.saga_id) || !fct_slice_equal(undoes.step, id.step)) {
         return fct_fail(err, FACTUM_INVALID, "$undoes is not the do of the same step");
     }
     return FACTUM_OK;
 }
 
-static factum_status command_read_metadata(const factum_event *event, struct fct_command_room *room,
-                                           factum_command *command, factum_error *err)
+/* A trace that is not valid is none. */
+static factum_slice command_trace(factum_slice given, factum_arena *arena)
+{
+    char normal[FCT_TRACEPARENT_SIZE];
+    return fct_traceparent_normal(given, normal)
+               ? factum_arena_copy(arena, fct_slice(normal, sizeof normal))
+               : fct_slice(NULL, 0);
+}
+
+static factum_status command_read_metadata(const factum_event *event, factum_arena *arena,
+                                           struct fct_command_meta *meta, factum_error *err)
 {
     const struct {
         const char *name;
         factum_slice *text;
     } members[] = {
-        {"$commandId", &command->id},           {"$sagaId", &command->saga_id},
-        {"$undoes", &command->undoes},          {"$correlationId", &command->correlation},
-        {"traceparent", &command->traceparent},
+        {"$commandId", &meta->command_id},
+        {"$sagaId", &meta->saga_id},
+        {"$undoes", &meta->undoes},
+        {"$correlationId", &meta->correlation_id},
+        {"$causationId", &meta->causation_id},
+        {"traceparent", &meta->traceparent},
     };
     factum_json json;
+    factum_json_node nodes[FCT_COMMAND_NODES];
     if (event->metadata.len == 0) {
         return fct_fail(err, FACTUM_INVALID, "it has no metadata");
     }
-    /* The nodes are free again for the data: texts point into the metadata. */
-    factum_status status = factum_generated_tape(event->metadata, room->arena, room->nodes,
-                                                 FCT_COMMAND_NODES, &json, err);
+    factum_status status =
+        factum_generated_tape(event->metadata, arena, nodes, FCT_COMMAND_NODES, &json, err);
     if (status != FACTUM_OK) {
         return fct_wrap(err, status, "its metadata");
     }
     for (size_t i = 0; i < sizeof members / sizeof members[0] && status == FACTUM_OK; i++) {
-        status = fct_json_member_text(&json, members[i].name, room->arena, members[i].text, err);
+        status = command_member(&json, members[i].name, arena, members[i].text, err);
     }
-    command->attempt = command_attempt(&json);
-    return status;
+    meta->attempt = command_attempt(&json);
+    meta->traceparent = command_trace(meta->traceparent, arena);
+    return status == FACTUM_OK ? fct_arena_status(arena, "its metadata", err) : status;
+}
+
+factum_status fct_command_meta_read(const factum_event *event, factum_slice service,
+                                    factum_arena *arena, struct fct_command_meta *meta,
+                                    factum_error *err)
+{
+    *meta = (struct fct_command_meta){.attempt = 1};
+    if (event->type.len <= service.len || !fct_slice_starts(event->type, service) ||
+        event->type.ptr[service.len] != '.') {
+        return FACTUM_NOT_FOUND;
+    }
+    factum_status status = command_read_metadata(event, arena, meta, err);
+    return status == FACTUM_OK ? command_check_ids(event, service, meta, err) : status;
 }
 
 factum_status fct_command_read(const factum_event *event, factum_slice service,
                                struct fct_command_room *room, factum_command *command,
                                factum_error *err)
 {
-    if (event->type.len <= service.len || !fct_slice_starts(event->type, service) ||
-        event->type.ptr[service.len] != '.') {
-        return FACTUM_NOT_FOUND;
+    struct fct_command_meta meta;
+    factum_status status = fct_command_meta_read(event, service, room->arena, &meta, err);
+    if (status == FACTUM_OK) {
+        status = factum_generated_tape(event->data, room->arena, room->nodes, FCT_COMMAND_NODES,
+                                       &room->json, err);
+        status = status == FACTUM_OK ? status : fct_wrap(err, status, "its data");
     }
     *command = (factum_command){
         .size = sizeof *command,
@@ -147,19 +178,13 @@ factum_status fct_command_read(const factum_event *event, factum_slice service,
         .data = event->data,
         .event = event,
         .json = &room->json,
+        .id = meta.command_id,
+        .saga_id = meta.saga_id,
+        .undo = meta.undo,
+        .undoes = meta.undoes,
+        .correlation = meta.correlation_id,
+        .traceparent = fct_traceparent_child(meta.traceparent, room->random, room->child),
+        .attempt = meta.attempt,
     };
-    factum_status status = command_read_metadata(event, room, command, err);
-    if (status == FACTUM_OK) {
-        status = command_check_ids(event, service, command, err);
-    }
-    if (status != FACTUM_OK) {
-        return status;
-    }
-    status = factum_generated_tape(event->data, room->arena, room->nodes, FCT_COMMAND_NODES,
-                                   &room->json, err);
-    if (status != FACTUM_OK) {
-        return fct_wrap(err, status, "its data");
-    }
-    command->traceparent = fct_traceparent_child(command->traceparent, room->random, room->child);
-    return FACTUM_OK;
+    return status;
 }

@@ -18,6 +18,24 @@
 #define FCT_COMMAND_CANCELLED "CommandCancelled"
 #define FCT_COMMAND_NODES 128
 
+/* What the metadata of a command says. Texts are in the event, which must last as long, or in the
+ * arena; empty: not said. */
+struct fct_command_meta {
+    factum_slice command_id;
+    factum_slice saga_id;
+    factum_slice correlation_id;
+    factum_slice causation_id;
+    factum_slice traceparent; /* normal, or empty */
+    factum_slice undoes;      /* of an undo: the do of the same step of the same saga */
+    uint64_t attempt;         /* 1, or more: it was sent before */
+    bool undo;
+};
+/* NOT_FOUND: no command of |service|. INVALID: a command that is broken, with what is wrong;
+ * TOO_BIG likewise. NO_MEMORY. */
+FCT_MUST_USE factum_status fct_command_meta_read(const factum_event *event, factum_slice service,
+                                                 factum_arena *arena, struct fct_command_meta *meta,
+                                                 factum_error *err);
+
 /* What a command is read with; it lasts as long as the command. */
 struct fct_command_room {
     factum_arena *arena;
@@ -27,9 +45,8 @@ struct fct_command_room {
     char child[FCT_TRACEPARENT_SIZE];
 };
 
-/* Fills |command|, which borrows from |event| and |room|; |done| is NONE and |events| empty.
- * NOT_FOUND: no command. INVALID: a command that is broken, with what is wrong; TOO_BIG likewise.
- * NO_MEMORY. */
+/* Fills |command|, which borrows from |event| and |room|; |done| is NONE and |events| empty. As
+ * fct_command_meta_read; INVALID and TOO_BIG also of the data. */
 FCT_MUST_USE factum_status fct_command_read(const factum_event *event, factum_slice service,
                                             struct fct_command_room *room, factum_command *command,
                                             factum_error *err);
@@ -37,11 +54,5 @@ FCT_MUST_USE factum_status fct_command_read(const factum_event *event, factum_sl
 /* A new span within the trace of |parent|, in |child|; empty if |parent| is not valid. */
 factum_slice fct_traceparent_child(factum_slice parent, struct fct_random *random,
                                    char child[FCT_TRACEPARENT_SIZE]);
-
-/* The text of the member |name| of an object, in its text or in |arena|; empty if it is missing.
- * INVALID: it is no text. NO_MEMORY, TOO_BIG. */
-FCT_MUST_USE factum_status fct_json_member_text(const factum_json *json, const char *name,
-                                                factum_arena *arena, factum_slice *text,
-                                                factum_error *err);
 
 #endif

@@ -49,7 +49,9 @@ struct fct_saga_world {
     bool (*sendable)(void *data, uint8_t slot, bool undo);
 };
 
-#define FCT_CHANGES_MAX (3u * FCT_SAGA_SLOTS_MAX + 8u)
+/* At most four of a slot: an answer that came early is taken (two), and the step, which is not
+ * wanted any more, is undone (two). */
+#define FCT_CHANGES_MAX (4u * FCT_SAGA_SLOTS_MAX + 8u)
 
 struct fct_saga_outcome {
     uint32_t count;

@@ -103,6 +103,16 @@ const struct factum_saga *fct_deployed_at(const struct fct_deployed_set *set, fa
     return found != NULL ? found->saga : NULL;
 }
 
+bool fct_deployed_knows(const struct fct_deployed_set *set, factum_slice name, uint64_t position)
+{
+    for (size_t i = 0; i < set->count; i++) {
+        if (set->items[i].position >= position && fct_slice_equal(set->items[i].saga->name, name)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 const struct factum_saga *fct_deployed_hash(const struct fct_deployed_set *set, factum_slice name,
                                             factum_slice hash)
 {

@@ -34,6 +34,8 @@ FCT_MUST_USE factum_status fct_deployed_refresh(struct fct_deployed_set *set, fa
 /* The newest version of |name| that was deployed before |position|; NULL: none. */
 const struct factum_saga *fct_deployed_at(const struct fct_deployed_set *set, factum_slice name,
                                           uint64_t position);
+/* Has the deployment of |name| at |position|, or a later one of it, been added? */
+bool fct_deployed_knows(const struct fct_deployed_set *set, factum_slice name, uint64_t position);
 /* The version of |name| with |hash|; NULL: none. */
 const struct factum_saga *fct_deployed_hash(const struct fct_deployed_set *set, factum_slice name,
                                             factum_slice hash);

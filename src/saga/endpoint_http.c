@@ -20,6 +20,7 @@
 #define CONNECT_MS 10000L
 #define ANSWER_MS 5000u /* from the first byte of an answer to its last one */
 #define HEADER_KEPT_MAX 2000u
+#define HEADERS_SIZE_MAX ((size_t)64 << 10) /* of an answer: libcurl keeps them all */
 
 struct fct_http {
     CURLM *multi;
@@ -34,7 +35,10 @@ struct fct_http_flight {
     struct curl_slist *headers;
     struct fct_endpoint_url url;
     struct fct_buf body;
+    unsigned requests; /* begun on a connection */
+    size_t header_size;
     bool too_big;
+    bool long_header;
     bool slow;
     uint64_t began; /* when the answer's first byte came, monotonic ns; 0: it has not */
     char retry_after[64];
@@ -105,6 +109,20 @@ static curl_socket_t on_open_socket(void *data, curlsocktype purpose, struct cur
     return socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
 }
 
+/* Called when a connection is there and nothing was sent on it. If a connection that was kept
+ * breaks, libcurl sends the request on a new one by itself: what became of the first would then not
+ * be known, so it is ours to send it again. */
+static int on_request(void *data, char *primary_ip, char *local_ip, int primary_port,
+                      int local_port)
+{
+    struct fct_http_flight *flight = data;
+    (void)primary_ip;
+    (void)local_ip;
+    (void)primary_port;
+    (void)local_port;
+    return ++flight->requests > 1 ? CURL_PREREQFUNC_ABORT : CURL_PREREQFUNC_OK;
+}
+
 /* ---- the answer ------------------------------------------------------------------------------ */
 
 static bool answer_is_slow(struct fct_http_flight *flight)
@@ -145,7 +163,9 @@ static size_t on_header(char *bytes, size_t size, size_t count, void *data)
 {
     struct fct_http_flight *flight = data;
     factum_slice line = fct_slice(bytes, size * count);
-    if (answer_is_slow(flight)) {
+    flight->header_size += line.len;
+    flight->long_header = flight->header_size > HEADERS_SIZE_MAX;
+    if (answer_is_slow(flight) || flight->long_header) {
         return CURL_WRITEFUNC_ERROR;
     }
     keep_header(line, "retry-after", flight->retry_after, sizeof flight->retry_after);
@@ -206,6 +226,7 @@ static bool set_limits(CURL *easy, const struct fct_http *http, uint32_t timeout
 static bool set_callbacks(CURL *easy, struct fct_http_flight *flight)
 {
     return SET(CURLOPT_OPENSOCKETFUNCTION, on_open_socket) && SET(CURLOPT_OPENSOCKETDATA, flight) &&
+           SET(CURLOPT_PREREQFUNCTION, on_request) && SET(CURLOPT_PREREQDATA, flight) &&
            SET(CURLOPT_WRITEFUNCTION, on_body) && SET(CURLOPT_WRITEDATA, flight) &&
            SET(CURLOPT_HEADERFUNCTION, on_header) && SET(CURLOPT_HEADERDATA, flight) &&
            SET(CURLOPT_XFERINFOFUNCTION, on_progress) && SET(CURLOPT_XFERINFODATA, flight) &&
@@ -264,28 +285,12 @@ factum_status fct_http_start(struct fct_http *http, const struct fct_http_reques
 
 /* ---- the end of a request -------------------------------------------------------------------- */
 
-/* Was no byte of the request sent? Then the endpoint has done nothing. */
-static bool was_not_reached(const struct fct_http_flight *flight)
-{
-    curl_off_t sent = 1;
-    switch ((int)flight->code) {
-    case CURLE_COULDNT_RESOLVE_HOST:
-    case CURLE_COULDNT_CONNECT:
-    case CURLE_SSL_CONNECT_ERROR:
-    case CURLE_PEER_FAILED_VERIFICATION:
-    case CURLE_SSL_CACERT_BADFILE:
-        return true;
-    default:
-        /* As a timeout while the connection is made. */
-        return curl_easy_getinfo(flight->easy, CURLINFO_PRETRANSFER_TIME_T, &sent) == CURLE_OK &&
-               sent == 0;
-    }
-}
-
 static void say_problem(struct fct_http_flight *flight)
 {
     const char *text = flight->refused[0] != '\0'     ? flight->refused
                        : flight->slow                 ? "the answer came too slowly: cut off"
+                       : flight->long_header          ? "the answer's header is too long: cut off"
+                       : flight->requests > 1         ? "the connection broke before the answer"
                        : flight->curl_text[0] != '\0' ? flight->curl_text
                                                       : curl_easy_strerror(flight->code);
     (void)snprintf(flight->problem, sizeof flight->problem, "%s", text);
@@ -304,7 +309,7 @@ static void fill_answer(struct fct_http_flight *flight, struct fct_http_reply *a
     }
     say_problem(flight);
     answer->problem = flight->problem;
-    answer->not_reached = was_not_reached(flight);
+    answer->not_reached = flight->requests == 0;
 }
 
 struct fct_http_flight *fct_http_ended(struct fct_http *http, struct fct_http_reply *answer,

@@ -5,8 +5,9 @@
  *   name meant when somebody looked it up before does not count;
  * - no redirect is followed, no proxy, cookie, .netrc or variable of the environment is used, and
  *   certificates are verified;
- * - an answer takes no more memory than |answer_size_max| and 16 KiB of headers that are kept, and
- *   no more time than the request's timeout; once it has begun, it ends within ANSWER_MS.
+ * - a request is sent at most once: one that was not, is told apart with certainty;
+ * - an answer takes no more memory than |answer_size_max| and 64 KiB of headers, and no more time
+ *   than the request's timeout; once it has begun, it ends within ANSWER_MS.
  *
  * One thread, but for fct_http_wake.
  */

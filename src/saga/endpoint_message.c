@@ -21,53 +21,6 @@ factum_slice fct_command_service(factum_slice stream)
     return dash == NULL ? (factum_slice){NULL, 0} : fct_slice(rest.ptr, (size_t)(dash - rest.ptr));
 }
 
-static factum_slice meta_text(const struct fct_json_member *member, factum_arena *arena)
-{
-    size_t len = 0;
-    if (!member->found || member->value.kind != FACTUM_JSON_TEXT) {
-        return (factum_slice){NULL, 0};
-    }
-    char *text = factum_arena_take(arena, member->value.raw.len);
-    bool good = text != NULL && fct_json_unescape(member->value.raw, text, member->value.raw.len,
-                                                  &len) == FACTUM_OK;
-    return good ? fct_slice(text, len) : (factum_slice){NULL, 0};
-}
-
-static factum_slice normal_trace(factum_slice given, factum_arena *arena)
-{
-    char normal[FCT_TRACEPARENT_SIZE];
-    return fct_traceparent_normal(given, normal)
-               ? factum_arena_copy(arena, fct_slice(normal, sizeof normal))
-               : (factum_slice){NULL, 0};
-}
-
-factum_status fct_endpoint_command_read(const factum_event *event, factum_arena *arena,
-                                        struct fct_command_meta *meta, factum_error *err)
-{
-    struct fct_json whole;
-    struct fct_json_member members[] = {
-        {.name = FCT_SLICE("$commandId")},     {.name = FCT_SLICE("$sagaId")},
-        {.name = FCT_SLICE("$correlationId")}, {.name = FCT_SLICE("$causationId")},
-        {.name = FCT_SLICE("traceparent")},    {.name = FCT_SLICE("$undoes")}};
-    *meta = (struct fct_command_meta){.command_id = {NULL, 0}};
-    bool read = fct_json_pick(event->metadata, &whole, members, 6, NULL) == FACTUM_OK;
-    if (read) {
-        meta->command_id = meta_text(&members[0], arena);
-        meta->saga_id = meta_text(&members[1], arena);
-        meta->correlation_id = meta_text(&members[2], arena);
-        meta->causation_id = meta_text(&members[3], arena);
-        meta->traceparent = normal_trace(meta_text(&members[4], arena), arena);
-        meta->undoes = meta_text(&members[5], arena);
-    }
-    if (factum_arena_status(arena) != FACTUM_OK) {
-        return fct_fail(err, factum_arena_status(arena), "endpoint: the command is too big");
-    }
-    return meta->command_id.len > 0 && meta->command_id.len <= FACTUM_NAME_SIZE_MAX
-               ? FACTUM_OK
-               : fct_fail(err, FACTUM_INVALID, "endpoint: the event at %.*s is no command",
-                          FCT_FMT(event->stream));
-}
-
 static void put_attribute(factum_json_writer *to, const char *name, factum_slice text)
 {
     if (text.len > 0) {
@@ -109,22 +62,6 @@ factum_status fct_command_body(const factum_event *event, factum_slice service,
     factum_status status = factum_json_writer_finish(&to, err);
     *body = fct_slice(to.buffer, to.used);
     return status;
-}
-
-void fct_trace_child(factum_slice parent, const uint8_t span[8], char out[FCT_TRACEPARENT_SIZE + 1])
-{
-    static const char digits[] = "0123456789abcdef";
-    bool any = false;
-    memcpy(out, parent.ptr, FCT_TRACEPARENT_SIZE);
-    out[FCT_TRACEPARENT_SIZE] = '\0';
-    for (size_t i = 0; i < 8; i++) {
-        any = any || span[i] != 0;
-    }
-    for (size_t i = 0; i < 8; i++) {
-        uint8_t byte = any ? span[i] : 1; /* zero is no id */
-        out[36 + 2 * i] = digits[byte >> 4];
-        out[37 + 2 * i] = digits[byte & 15u];
-    }
 }
 
 factum_status fct_reply_metadata(const struct fct_command_meta *meta, factum_slice causation_id,

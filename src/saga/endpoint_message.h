@@ -14,21 +14,8 @@
 #include <factum/store.h>
 
 #include "core/compiler.h"
-#include "core/trace_context.h"
+#include "saga/command.h"
 
-/* What the metadata of a command says. Texts are in the arena; empty: not said. */
-struct fct_command_meta {
-    factum_slice command_id;
-    factum_slice saga_id;
-    factum_slice correlation_id;
-    factum_slice causation_id;
-    factum_slice traceparent; /* normal, or empty */
-    factum_slice undoes;
-};
-/* INVALID: the event is no command: no "$commandId". NO_MEMORY, TOO_BIG: of the arena. */
-FCT_MUST_USE factum_status fct_endpoint_command_read(const factum_event *event, factum_arena *arena,
-                                                     struct fct_command_meta *meta,
-                                                     factum_error *err);
 /* "stock" of "command:stock-order-1"; empty if |stream| is no stream of commands. */
 factum_slice fct_command_service(factum_slice stream);
 
@@ -37,10 +24,6 @@ FCT_MUST_USE factum_status fct_command_body(const factum_event *event, factum_sl
                                             const struct fct_command_meta *meta,
                                             factum_arena *arena, factum_slice *body,
                                             factum_error *err);
-/* The trace of a call: |parent|'s with |span| as the id of the caller. */
-void fct_trace_child(factum_slice parent, const uint8_t span[8],
-                     char out[FCT_TRACEPARENT_SIZE + 1]);
-
 /* The metadata of what is appended for a command: its reply, or its cancellation. |child| may be
  * empty. */
 FCT_MUST_USE factum_status fct_reply_metadata(const struct fct_command_meta *meta,

@@ -232,12 +232,13 @@ void fct_queue_rollback(struct fct_queue *queue)
     }
 }
 
-factum_status fct_queue_recover(struct fct_queue *queue, int64_t old, factum_error *err)
+factum_status fct_queue_recover(struct fct_queue *queue, factum_error *err)
 {
-    factum_status status = queue_exec(queue, "UPDATE command SET state = 0 WHERE state = 1", err);
-    if (status != FACTUM_OK) {
-        return status;
-    }
+    return queue_exec(queue, "UPDATE command SET state = 0 WHERE state = 1", err);
+}
+
+factum_status fct_queue_drop(struct fct_queue *queue, int64_t old, factum_error *err)
+{
     struct queue_call call =
         queue_prepare(queue, "DELETE FROM command WHERE state IN (3, 4) AND next < ?1");
     bind_int(&call, old);
@@ -306,11 +307,12 @@ static factum_status begin_again(struct fct_queue *queue, factum_slice service, 
                    service, err);
 }
 
+/* As if they were TAKEN: if the service gets an endpoint again, what is sent again is delivered. */
 static factum_status forget_endpoint(struct fct_queue *queue, factum_slice service,
                                      factum_error *err)
 {
     factum_status status = run_for(
-        queue, "UPDATE command SET state = 4 WHERE service = ?1 AND state <> 4", service, err);
+        queue, "UPDATE command SET state = 3 WHERE service = ?1 AND state < 3", service, err);
     return status == FACTUM_OK
                ? run_for(queue, "DELETE FROM endpoint WHERE service = ?1", service, err)
                : status;
@@ -359,7 +361,7 @@ factum_status fct_queue_add(struct fct_queue *queue, const struct fct_queue_row 
     struct queue_call call = queue_prepare(
         queue, "INSERT INTO command (position, command_id, key, service, undoes, state, maybe)"
                " SELECT ?1, ?2, ?3, ?4, ?5, 0,"
-               " ?1 <= (SELECT value FROM meta WHERE name = 'born')"
+               " ?6 OR ?1 <= (SELECT value FROM meta WHERE name = 'born')"
                " FROM endpoint WHERE service = ?4"
                " ON CONFLICT (command_id) DO UPDATE SET state = 0, next = 0 WHERE state = 3"
                " ON CONFLICT (position) DO NOTHING");
@@ -368,6 +370,7 @@ factum_status fct_queue_add(struct fct_queue *queue, const struct fct_queue_row 
     queue_bind_text(&call, row->key);
     queue_bind_text(&call, row->service);
     queue_bind_text(&call, row->undoes);
+    bind_int(&call, row->maybe ? 1 : 0);
     return queue_run(&call, err);
 }
 

@@ -73,9 +73,10 @@ FCT_MUST_USE factum_status fct_queue_begin(struct fct_queue *queue, factum_error
 FCT_MUST_USE factum_status fct_queue_commit(struct fct_queue *queue, factum_error *err);
 void fct_queue_rollback(struct fct_queue *queue);
 
-/* What a crash left SENDING waits again; rows that were OVER or TAKEN before |old| are dropped. */
-FCT_MUST_USE factum_status fct_queue_recover(struct fct_queue *queue, int64_t old,
-                                             factum_error *err);
+/* What was left SENDING waits again. */
+FCT_MUST_USE factum_status fct_queue_recover(struct fct_queue *queue, factum_error *err);
+/* Drops rows that were OVER or TAKEN before |old|. */
+FCT_MUST_USE factum_status fct_queue_drop(struct fct_queue *queue, int64_t old, factum_error *err);
 
 /* ---- the follower ---------------------------------------------------------------------------- */
 
@@ -87,8 +88,8 @@ FCT_MUST_USE factum_status fct_queue_token_set(struct fct_queue *queue, const ch
 /* An event of an endpoint's stream. */
 FCT_MUST_USE factum_status fct_queue_endpoint_event(struct fct_queue *queue,
                                                     const factum_event *event, factum_error *err);
-/* A command: a new row, or one that was TAKEN waits again. Nothing if the service has no endpoint.
- */
+/* A command: a new row, |maybe| if a row that was dropped may have been delivered; or one that was
+ * TAKEN waits again. Nothing if the service has no endpoint. */
 FCT_MUST_USE factum_status fct_queue_add(struct fct_queue *queue, const struct fct_queue_row *row,
                                          factum_error *err);
 

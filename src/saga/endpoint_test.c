@@ -189,15 +189,13 @@ TEST(a_command_is_sent_as_a_cloud_event)
     factum_arena arena;
     factum_error err;
     struct fct_command_meta meta;
-    char trace[FCT_TRACEPARENT_SIZE + 1];
-    static const uint8_t span[8] = {1, 2, 3, 4, 5, 6, 7, 0xff};
     (void)state;
     fct_arena_init(&arena, fct_mem_heap(), 1 << 16);
     factum_slice service = fct_command_service(event.stream);
     assert_true(fct_slice_equal(service, FCT_SLICE("stock")));
     assert_int_equal(fct_command_service(FCT_SLICE("command:stock")).len, 0);
     assert_int_equal(fct_command_service(FCT_SLICE("saga:o-1")).len, 0);
-    assert_ok(fct_endpoint_command_read(&event, &arena, &meta, &err), err);
+    assert_ok(fct_command_meta_read(&event, service, &arena, &meta, &err), err);
     assert_ok(fct_command_body(&event, service, &meta, &arena, &body, &err), err);
     static const char expected[] =
         "{\"specversion\":\"1.0\",\"id\":\"saga:o-1/reserve/undo/1\","
@@ -208,8 +206,38 @@ TEST(a_command_is_sent_as_a_cloud_event)
         "\"undoes\":\"saga:o-1/reserve/do/1\",\"data\":{\"q\": 1.0}}";
     assert_int_equal(body.len, sizeof expected - 1);
     assert_memory_equal(body.ptr, expected, body.len);
-    fct_trace_child(meta.traceparent, span, trace);
-    assert_string_equal(trace, "00-4bf92f3577b34da6a3ce929d0e0e4736-01020304050607ff-01");
+    factum_arena_finish(&arena);
+}
+
+TEST(a_command_under_the_ids_of_another_saga_is_not_delivered)
+{
+    static const char *const wrong[] = {
+        "{\"$sagaId\":\"o-1\"}",
+        "{\"$commandId\":\"saga:o-2/s/do/1\",\"$sagaId\":\"o-1\"}",
+        "{\"$commandId\":\"saga:o-2/s/do/1\",\"$sagaId\":\"o-2\"}",
+        "{\"$commandId\":\"saga:o-1/s/undo/1\",\"$sagaId\":\"o-1\"}",
+        "{\"$commandId\":\"saga:o-1/s/undo/1\",\"$sagaId\":\"o-1\","
+        "\"$undoes\":\"saga:o-2/s/do/1\"}",
+    };
+    factum_arena arena;
+    factum_error err;
+    struct fct_command_meta meta;
+    factum_event event = {.stream = FCT_SLICE("command:stock-o-1"), .type = FCT_SLICE("stock.A")};
+    (void)state;
+    fct_arena_init(&arena, fct_mem_heap(), 1 << 16);
+    for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
+        event.metadata = factum_slice_from(wrong[i]);
+        assert_int_equal(fct_command_meta_read(&event, FCT_SLICE("stock"), &arena, &meta, &err),
+                         FACTUM_INVALID);
+    }
+    event.type = FCT_SLICE("Reserved");
+    assert_int_equal(fct_command_meta_read(&event, FCT_SLICE("stock"), &arena, &meta, &err),
+                     FACTUM_NOT_FOUND);
+    event.type = FCT_SLICE("stock.A");
+    event.metadata =
+        FCT_SLICE("{\"$commandId\":\"saga:o-1/s/do/1\",\"$sagaId\":\"o-1\",\"$attempt\":2}");
+    assert_ok(fct_command_meta_read(&event, FCT_SLICE("stock"), &arena, &meta, &err), err);
+    assert_int_equal(meta.attempt, 2);
     factum_arena_finish(&arena);
 }
 
@@ -440,6 +468,7 @@ int main(void)
         CASE(a_signature_is_the_hmac_of_time_and_body),
         CASE(a_header_value_cannot_hold_another_header),
         CASE(a_command_is_sent_as_a_cloud_event),
+        CASE(a_command_under_the_ids_of_another_saga_is_not_delivered),
         CASE(an_answer_with_a_type_is_a_reply),
         CASE(an_answer_without_a_body_means_later),
         CASE(an_answer_that_is_none_is_parked),

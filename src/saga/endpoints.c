@@ -15,7 +15,6 @@
 
 #define HOST_ARENA_MAX ((size_t)4 << 20)
 #define COMMAND_ARENA_MAX ((size_t)64 << 20)
-#define KEPT_FOR (INT64_C(30) * 86400 * 1000000000) /* rows that are over */
 #define FOLLOW_PAUSE_FIRST_MS 500u
 #define FOLLOW_PAUSE_LAST_MS 30000u
 #define ANSWER_SIZE_DEFAULT (64u << 10)
@@ -31,19 +30,25 @@ static factum_status follow_command(struct factum_endpoints *e, const factum_eve
     factum_arena arena;
     struct fct_command_meta meta;
     fct_arena_init(&arena, fct_mem_heap(), COMMAND_ARENA_MAX);
-    factum_status status = fct_endpoint_command_read(event, &arena, &meta, err);
+    factum_status status = fct_command_meta_read(event, service, &arena, &meta, err);
     if (status == FACTUM_OK) {
         const struct fct_queue_row row = {.position = event->position,
                                           .command_id = meta.command_id,
                                           .key = event->stream,
                                           .service = service,
-                                          .undoes = meta.undoes};
+                                          .undoes = meta.undoes,
+                                          .maybe = meta.attempt > 1};
         status = fct_queue_begin(&e->taken, err);
         if (status == FACTUM_OK) {
             status = fct_queue_add(&e->taken, &row, err);
         }
-    } else if (status == FACTUM_INVALID) {
+    } else if (status == FACTUM_NOT_FOUND) {
         status = FACTUM_OK; /* a reply in the command's stream */
+    } else if (status == FACTUM_INVALID || status == FACTUM_TOO_BIG) {
+        fct_log_message(&e->log, FACTUM_LOG_ERROR, "endpoint.broken",
+                        "a command of type %.*s at position %llu is broken: %s",
+                        FCT_FMT(event->type), (unsigned long long)event->position, err->text);
+        status = FACTUM_OK;
     }
     factum_arena_finish(&arena);
     return status;
@@ -278,7 +283,7 @@ static factum_status open_parts(struct factum_endpoints *e, factum_error *err)
         status = fct_queue_open(&e->due, e->options.path, place, err);
     }
     if (status == FACTUM_OK) {
-        status = fct_queue_recover(&e->due, factum_now(e->store) - KEPT_FOR, err);
+        status = fct_queue_recover(&e->due, err);
     }
     if (status == FACTUM_OK) {
         status = fct_queue_open(&e->taken, e->options.path, place, err);
@@ -315,10 +320,10 @@ factum_status factum_endpoints_open(factum_store *store, const factum_endpoints_
     if (status == FACTUM_OK) {
         status = open_parts(e, err);
     }
-    if (status == FACTUM_OK) {
+    if (status == FACTUM_OK && !e->options.no_run) {
         status = fct_thread_start(&e->courier, "fct-courier", fct_courier_run, e, err);
     }
-    if (status == FACTUM_OK) {
+    if (status == FACTUM_OK && !e->options.no_run) {
         status = fct_thread_start(&e->follower, "fct-endpoints", run_follower, e, err);
     }
     if (status != FACTUM_OK) {

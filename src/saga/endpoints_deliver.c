@@ -24,6 +24,8 @@
 #define ROUND_ARENA_MAX ((size_t)16 << 20)
 #define IDLE_MS 2000
 #define MS INT64_C(1000000)
+#define KEPT_FOR (INT64_C(30) * 86400 * 1000 * MS) /* rows that are over */
+#define DROP_PAUSE (INT64_C(3600) * 1000 * MS)
 
 /* A call under way. */
 struct fct_delivery {
@@ -69,7 +71,7 @@ static void write_row(struct factum_endpoints *e, const struct fct_queue_row *ro
 {
     factum_error err;
     if (fct_queue_update(&e->due, row, &err) != FACTUM_OK) {
-        /* The row is then SENDING until the next open, which delivers it again. */
+        e->lost = true; /* the row may be SENDING in the file */
         fct_log_message(&e->log, FACTUM_LOG_ERROR, "endpoint.file", "%s", err.text);
     }
 }
@@ -396,15 +398,12 @@ static factum_status add_signature(struct factum_endpoints *e, factum_slice name
 static factum_status add_trace(struct factum_endpoints *e, struct fct_delivery *delivery,
                                struct call_headers *headers, factum_error *err)
 {
-    uint8_t span[8];
-    char text[FCT_TRACEPARENT_SIZE + 1];
-    uint64_t number = fct_random_next(&e->random);
-    if (delivery->meta.traceparent.len == 0) {
+    char text[FCT_TRACEPARENT_SIZE + 1] = "";
+    factum_slice child = fct_traceparent_child(delivery->meta.traceparent, &e->random, text);
+    if (child.len == 0) {
         return FACTUM_OK;
     }
-    memcpy(span, &number, sizeof span);
-    fct_trace_child(delivery->meta.traceparent, span, text);
-    delivery->trace = factum_arena_copy(&delivery->arena, factum_slice_from(text));
+    delivery->trace = factum_arena_copy(&delivery->arena, child);
     return add_header(headers, "traceparent", text, &delivery->arena, err);
 }
 
@@ -487,6 +486,20 @@ static void not_called(struct factum_endpoints *e, struct fct_delivery *delivery
     }
 }
 
+/* The metadata outlasts the event that it was read from. */
+static factum_status keep_meta(struct fct_delivery *delivery, factum_error *err)
+{
+    struct fct_command_meta *meta = &delivery->meta;
+    factum_slice *texts[] = {&meta->command_id, &meta->saga_id, &meta->correlation_id,
+                             &meta->causation_id, &meta->undoes};
+    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
+        *texts[i] = factum_arena_copy(&delivery->arena, *texts[i]);
+    }
+    return factum_arena_status(&delivery->arena) == FACTUM_OK
+               ? FACTUM_OK
+               : fct_fail(err, FACTUM_NO_MEMORY, "endpoint: out of memory");
+}
+
 static void begin_delivery(struct factum_endpoints *e, struct fct_delivery *delivery,
                            const struct fct_queue_endpoint *endpoint)
 {
@@ -494,7 +507,11 @@ static void begin_delivery(struct factum_endpoints *e, struct fct_delivery *deli
     factum_event_copy copy = {.memory = NULL};
     factum_status status = factum_read_event(e->store, delivery->row.position, &copy, &err);
     if (status == FACTUM_OK) {
-        status = fct_endpoint_command_read(&copy.event, &delivery->arena, &delivery->meta, &err);
+        status = fct_command_meta_read(&copy.event, endpoint->service, &delivery->arena,
+                                       &delivery->meta, &err);
+    }
+    if (status == FACTUM_OK) {
+        status = keep_meta(delivery, &err);
     }
     if (status == FACTUM_OK) {
         status = look_before(e, delivery, &err);
@@ -623,11 +640,33 @@ static int64_t begin_deliveries(struct factum_endpoints *e)
     return due;
 }
 
+/* What is over is forgotten after a while; a row that could not be written waits again, when no
+ * delivery is under way. */
+static void tidy_rows(struct factum_endpoints *e)
+{
+    factum_error err = {.text = ""};
+    factum_status status = FACTUM_OK;
+    int64_t now = courier_now(e);
+    if (e->lost && e->delivery_count == 0) {
+        status = fct_queue_recover(&e->due, &err);
+        e->lost = status != FACTUM_OK;
+    }
+    if (status == FACTUM_OK && now >= e->next_drop) {
+        e->next_drop = now + DROP_PAUSE;
+        status = fct_queue_drop(&e->due, now - KEPT_FOR, &err);
+    }
+    if (status != FACTUM_OK) {
+        fct_log_message(&e->log, FACTUM_LOG_WARN, "endpoint.file", "%s", err.text);
+    }
+}
+
 void fct_courier_run(void *data)
 {
     struct factum_endpoints *e = data;
     while (atomic_load(&e->stop) == 0) {
-        int64_t wait = (begin_deliveries(e) - courier_now(e)) / MS;
+        tidy_rows(e);
+        int64_t due = e->lost ? courier_now(e) + IDLE_MS * MS : begin_deliveries(e);
+        int64_t wait = (due - courier_now(e)) / MS;
         fct_http_wait(e->http, wait < 0 ? 0 : wait > IDLE_MS ? IDLE_MS : (int)wait + 1);
         end_deliveries(e);
     }

@@ -36,8 +36,10 @@ struct factum_endpoints {
     struct fct_queue taken; /* the follower's connection */
     struct fct_queue due;   /* the courier's */
     struct fct_random random;
-    struct fct_delivery *deliveries; /* under way; of the courier alone */
+    struct fct_delivery *deliveries; /* under way */
     size_t delivery_count;
+    bool lost;         /* a row could not be written */
+    int64_t next_drop; /* when old rows are dropped next; these four are the courier's alone */
     _Atomic uint32_t stop;
 };
 

@@ -156,7 +156,8 @@ static factum_status append_skipped(factum_store *store, struct skipping *skippi
         status = factum_read_event(store, skipping->position, &copy, err);
     }
     if (status == FACTUM_OK) {
-        status = fct_endpoint_command_read(&copy.event, &skipping->arena, &meta, err);
+        status = fct_command_meta_read(&copy.event, fct_command_service(copy.event.stream),
+                                       &skipping->arena, &meta, err);
     }
     if (status == FACTUM_OK) {
         const struct fct_reply reply = {.stream = skipping->row.key,

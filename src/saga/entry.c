@@ -332,6 +332,7 @@ struct fct_waiting *fct_entries_wait(struct fct_entries *entries, struct fct_ent
     *(entry->last != NULL ? &entry->last->next : &entry->first) = copy;
     entry->last = copy;
     entries->waiting_count++;
+    entries->waiting_bytes += copy->size;
     return copy;
 }
 
@@ -346,5 +347,6 @@ void fct_entries_served(struct fct_entries *entries, struct fct_entry *entry)
         unlink_waiting(entries, waiting);
     }
     entries->waiting_count--;
+    entries->waiting_bytes -= waiting->size;
     fct_mem_free(entries->mem, waiting);
 }

@@ -44,7 +44,7 @@ struct fct_entry {
     struct fct_waiting *first;
     struct fct_waiting *last;
     struct fct_commit *commit; /* under way, or NULL */
-    struct fct_entry *again;   /* the next one that is to be tried again later */
+    struct fct_entry *again;   /* the next one that is to go on later */
     bool is_again;
     struct fct_entry *closing; /* the next one that goes when its events have been fed */
     bool is_closing;
@@ -71,6 +71,7 @@ struct fct_entries {
     struct fct_waiting *oldest;
     struct fct_waiting *newest;
     size_t waiting_count;
+    size_t waiting_bytes; /* of their events */
 };
 
 FCT_MUST_USE factum_status fct_entries_init(struct fct_entries *entries, const struct fct_mem *mem,

@@ -55,11 +55,15 @@ struct factum_sagas {
     factum_cursor *cursor;
     factum_event held; /* that the manager had no room for */
     bool is_held;
+    bool caught_up;           /* this manager has been at the end of the log */
+    factum_sagas_info before; /* what the managers before it have counted */
     struct fct_thread thread;
     factum_listener listener;
     factum_completer completer;
     _Atomic uint32_t word; /* rises whenever the thread should look */
+    _Atomic bool asleep;   /* the thread waits for |word|, or is about to */
     _Atomic uint32_t told; /* rises whenever |info| has changed */
+    _Atomic uint32_t told_waiters;
     _Atomic bool stop;
     struct fct_mutex lock;
     factum_append_op **ended; /* |commits_max| of them */
@@ -73,7 +77,9 @@ struct factum_sagas {
 static void wake(struct factum_sagas *sagas)
 {
     atomic_fetch_add(&sagas->word, 1);
-    fct_word_wake(&sagas->word, 1);
+    if (atomic_load(&sagas->asleep)) {
+        fct_word_wake(&sagas->word, 1);
+    }
 }
 
 static void notified(void *data, uint32_t news)
@@ -94,8 +100,9 @@ static void appends_ended(void *data, factum_append_op *const *ops, size_t count
     for (size_t i = 0; i < count; i++) {
         sagas->ended[sagas->ended_count++] = ops[i];
     }
-    fct_mutex_unlock(&sagas->lock);
+    /* Under the lock: once the thread has the last of them, |sagas| may be closed and freed. */
     wake(sagas);
+    fct_mutex_unlock(&sagas->lock);
 }
 
 static factum_status submit_op(void *data, factum_append_op *op, factum_error *err)
@@ -120,12 +127,21 @@ static int64_t sagas_now(struct factum_sagas *sagas)
     return now;
 }
 
+/* Until |word| is not |seen| any more, at most so long. */
+static void wait_for_word(struct factum_sagas *sagas, uint32_t seen, uint64_t nanoseconds)
+{
+    atomic_store(&sagas->asleep, true);
+    (void)fct_word_wait(&sagas->word, seen, nanoseconds);
+    atomic_store(&sagas->asleep, false);
+}
+
 /* ---- what callers see ------------------------------------------------------------------------ */
 
 static void publish(struct factum_sagas *sagas, bool ready, const char *reason)
 {
     fct_mutex_lock(&sagas->lock);
     if (sagas->manager != NULL) {
+        sagas->info = sagas->before;
         fct_manager_count(sagas->manager, &sagas->info);
     }
     sagas->info.ready = ready;
@@ -133,18 +149,27 @@ static void publish(struct factum_sagas *sagas, bool ready, const char *reason)
     snprintf(sagas->info.reason, sizeof sagas->info.reason, "%s", reason);
     fct_mutex_unlock(&sagas->lock);
     atomic_fetch_add(&sagas->told, 1);
-    fct_word_wake(&sagas->told, UINT32_MAX);
+    if (atomic_load(&sagas->told_waiters) > 0) {
+        fct_word_wake(&sagas->told, UINT32_MAX);
+    }
 }
 
 /* ---- beginning ------------------------------------------------------------------------------- */
 
+struct adding {
+    struct fct_manager *manager;
+    factum_status status;
+    factum_error *err;
+};
+
 static bool add_open_saga(void *data, factum_slice saga, factum_slice id, int64_t due)
 {
-    struct factum_sagas *sagas = data;
-    return fct_manager_add_open(sagas->manager, saga, id, due, NULL) == FACTUM_OK;
+    struct adding *adding = data;
+    adding->status = fct_manager_add_open(adding->manager, saga, id, due, adding->err);
+    return adding->status == FACTUM_OK;
 }
 
-/* Waits until the lists have all that is there now. */
+/* Waits until the lists have all that is there now. CONDITION_FAILED: they have stopped. */
 static factum_status wait_for_lists(struct factum_sagas *sagas, factum_error *err)
 {
     uint64_t place;
@@ -154,21 +179,30 @@ static factum_status wait_for_lists(struct factum_sagas *sagas, factum_error *er
         if (status != FACTUM_TIMEOUT) {
             return status;
         }
-        status = FACTUM_OK;
+        publish(sagas, false, err->text);
+        status = fct_saga_lists_have_stopped(sagas->lists, place, err) ? FACTUM_CONDITION_FAILED
+                                                                       : FACTUM_OK;
     }
     return status;
 }
 
 static factum_status find_open_sagas(struct factum_sagas *sagas, factum_error *err)
 {
-    const struct fct_open_each each = {.data = sagas, .each = add_open_saga};
+    struct adding adding = {sagas->manager, FACTUM_OK, err};
+    const struct fct_open_each each = {.data = &adding, .each = add_open_saga};
     if (sagas->lists == NULL) {
         return fct_manager_scan(sagas->manager, sagas_now(sagas), err);
     }
     factum_status status = wait_for_lists(sagas, err);
-    return status == FACTUM_OK && !atomic_load(&sagas->stop)
-               ? fct_saga_lists_open_sagas(sagas->lists, &each, err)
-               : status;
+    if (status == FACTUM_CONDITION_FAILED) { /* sagas go on without them */
+        fct_log_message(&sagas->log, FACTUM_LOG_WARN, "saga.lists",
+                        "the streams of all sagas are read in place of their lists: %s", err->text);
+        return fct_manager_scan(sagas->manager, sagas_now(sagas), err);
+    }
+    if (status == FACTUM_OK && !atomic_load(&sagas->stop)) {
+        status = fct_saga_lists_open_sagas(sagas->lists, &each, err);
+    }
+    return status == FACTUM_OK ? adding.status : status;
 }
 
 /* Opens the log behind the checkpoint. Without one: where the first definition was deployed, or at
@@ -247,6 +281,7 @@ static factum_status next_event(struct factum_sagas *sagas, factum_error *err)
     }
     if (status == FACTUM_DONE) {
         fct_manager_fed(sagas->manager, factum_cursor_place(sagas->cursor));
+        sagas->caught_up = true;
     }
     if (status == FACTUM_PENDING) {
         const factum_ready ready = {.data = sagas, .ready = cursor_ready};
@@ -258,6 +293,7 @@ static factum_status next_event(struct factum_sagas *sagas, factum_error *err)
 /* Feeds some events. *more: there may be others. */
 static factum_status feed_some(struct factum_sagas *sagas, bool *more, factum_error *err)
 {
+    int64_t now = sagas_now(sagas);
     *more = false;
     for (uint32_t i = 0; i < EVENTS_A_TURN; i++) {
         factum_status status = sagas->is_held ? FACTUM_OK : next_event(sagas, err);
@@ -268,7 +304,7 @@ static factum_status feed_some(struct factum_sagas *sagas, bool *more, factum_er
             return status;
         }
         sagas->is_held = true;
-        status = fct_manager_feed(sagas->manager, &sagas->held, sagas_now(sagas), err);
+        status = fct_manager_feed(sagas->manager, &sagas->held, now, err);
         if (status == FACTUM_BUSY) {
             return FACTUM_OK; /* an append that ends makes room, and wakes us */
         }
@@ -289,7 +325,19 @@ static void sleep_until_news(struct factum_sagas *sagas, uint32_t seen)
     int64_t wait = next <= now ? 1 : next - now;
     wait = wait < WAIT_MAX ? wait : WAIT_MAX;
     if (!atomic_load(&sagas->stop)) {
-        (void)fct_word_wait(&sagas->word, seen, (uint64_t)wait);
+        wait_for_word(sagas, seen, (uint64_t)wait);
+    }
+}
+
+/* It is for speed alone: if it cannot be written, sagas go on. */
+static void keep_checkpoint(struct factum_sagas *sagas, bool now_or_never)
+{
+    factum_error err;
+    if (fct_saga_checkpoint_keep(&sagas->checkpoint, sagas->store,
+                                 fct_manager_place(sagas->manager), sagas_now(sagas), now_or_never,
+                                 &err) != FACTUM_OK) {
+        fct_log_message(&sagas->log, FACTUM_LOG_WARN, "saga.checkpoint",
+                        "the next start takes longer: %s", err.text);
     }
 }
 
@@ -305,12 +353,8 @@ static factum_status one_turn(struct factum_sagas *sagas, factum_error *err)
         status = fct_manager_tick(sagas->manager, sagas_now(sagas), err);
     }
     if (status == FACTUM_OK) {
-        status = fct_saga_checkpoint_keep(&sagas->checkpoint, sagas->store,
-                                          fct_manager_place(sagas->manager), sagas_now(sagas),
-                                          false, err);
-    }
-    if (status == FACTUM_OK) {
-        publish(sagas, !more || sagas->info.ready, "");
+        keep_checkpoint(sagas, false);
+        publish(sagas, sagas->caught_up, "");
         if (!more) {
             sleep_until_news(sagas, seen);
         }
@@ -328,22 +372,21 @@ static void end_manager(struct factum_sagas *sagas, bool keep)
             keep = false;
         }
         if (fct_manager_commits(sagas->manager) > 0) {
-            (void)fct_word_wait(&sagas->word, seen, POLL_NS);
+            wait_for_word(sagas, seen, POLL_NS);
         }
     }
-    if (keep && sagas->manager != NULL &&
-        fct_saga_checkpoint_keep(&sagas->checkpoint, sagas->store,
-                                 fct_manager_place(sagas->manager), sagas_now(sagas), true,
-                                 &err) != FACTUM_OK) {
-        fct_log_message(&sagas->log, FACTUM_LOG_WARN, "saga.checkpoint",
-                        "the next start takes longer: %s", err.text);
+    if (keep && sagas->manager != NULL) {
+        keep_checkpoint(sagas, true);
     }
     factum_cursor_close(sagas->cursor);
     sagas->cursor = NULL;
     sagas->is_held = false;
+    sagas->caught_up = false;
+    publish(sagas, false, "");
     fct_mutex_lock(&sagas->lock);
     struct fct_manager *manager = sagas->manager;
     sagas->manager = NULL;
+    sagas->before = sagas->info;
     fct_mutex_unlock(&sagas->lock);
     fct_manager_destroy(manager);
 }
@@ -376,7 +419,7 @@ static void run_sagas(void *data)
                         pause / 1000000);
         int64_t until = (int64_t)fct_os_monotonic(fct_os_real()) + pause;
         while (!atomic_load(&sagas->stop) && (int64_t)fct_os_monotonic(fct_os_real()) < until) {
-            (void)fct_word_wait(&sagas->word, atomic_load(&sagas->word), POLL_NS);
+            wait_for_word(sagas, atomic_load(&sagas->word), POLL_NS);
         }
         pause = sagas->info.commit_count > commits ? PAUSE_FIRST : pause * 2;
         pause = pause < PAUSE_MAX ? pause : PAUSE_MAX;
@@ -458,6 +501,7 @@ factum_status factum_sagas_open(factum_store *store, const factum_sagas_options 
     made->mem = mem;
     made->store = store;
     made->info.size = sizeof made->info;
+    made->before = made->info;
     fct_mutex_init(&made->lock);
     copy_sagas_options(made, options);
     if (made->options.path != NULL) {
@@ -522,7 +566,9 @@ factum_status factum_sagas_wait(factum_sagas *sagas, uint64_t place, int64_t tim
             return fct_fail(err, FACTUM_TIMEOUT, "sagas: they have come to %" PRIu64 "%s%s",
                             info.place, info.reason[0] != '\0' ? ": " : "", info.reason);
         }
+        atomic_fetch_add(&sagas->told_waiters, 1);
         (void)fct_word_wait(&sagas->told, told, POLL_NS);
+        atomic_fetch_sub(&sagas->told_waiters, 1);
     }
 }
 

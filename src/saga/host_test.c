@@ -379,6 +379,91 @@ TEST(waiting_is_for_what_follows)
     assert_int_equal(info.open_count, 1);
 }
 
+static void deploy(struct fixture *f, const char *text)
+{
+    factum_saga *saga;
+    factum_saga_deploy_options options = {.size = sizeof options};
+    options.act.size = sizeof options.act;
+    assert_ok(factum_saga_load(factum_slice_from(text), NULL, &saga, &f->err), f->err);
+    assert_ok(factum_saga_deploy(f->store, saga, &options, NULL, NULL, &f->err), f->err);
+    factum_saga_free(saga);
+}
+
+static void append(struct fixture *f, const char *type, const char *data)
+{
+    const factum_new_event event = {.type = factum_slice_from(type),
+                                    .data = factum_slice_from(data)};
+    assert_ok(factum_append_stream(f->store, FCT_SLICE("other-1"), factum_any(), &event, 1, NULL,
+                                   &f->err),
+              f->err);
+}
+
+static void take_all(struct fixture *f)
+{
+    uint64_t place;
+    assert_ok(factum_visible_place(f->store, &place, &f->err), f->err);
+    assert_ok(factum_sagas_wait(f->sagas, place, WAIT_MS, &f->err), f->err);
+}
+
+TEST(replies_to_two_versions_wait_for_the_same_saga)
+{
+    F;
+    char text[8000];
+    const char *place = strstr(order_saga, "        - close_order");
+    assert_non_null(place);
+    (void)snprintf(text, sizeof text,
+                   "%.*s        - pack: {do: mail.Pack, with: {orderId}, "
+                   "ok: OrderPacked}\n%s",
+                   (int)(place - order_saga), order_saga, place);
+    *(strstr(text, "version: ") + strlen("version: ")) = '2';
+    append(f, "StockReserved", "{\"orderId\":\"60\",\"reservationId\":\"r1\"}");
+    take_all(f);
+    deploy(f, text);
+    append(f, "OrderPacked", "{\"orderId\":\"60\"}");
+    take_all(f);
+    place_order(f, "60");
+    take_all(f);
+    types_of(f, "saga:order_fulfilment-60", "", text, sizeof text);
+    assert_string_equal(text, "ReplyRecorded TimerSet ReplyRecorded SagaStarted TimerSet "
+                              "StepStarted TimerSet ");
+    factum_sagas_info info = {.size = sizeof info};
+    assert_ok(factum_sagas_info_get(f->sagas, &info, &f->err), f->err);
+    assert_int_equal(info.bad_count, 0);
+}
+
+static const char bulky_saga[] =
+    "saga: bulky\n"
+    "version: 1\n"
+    "start: BulkyPlaced\n"
+    "id: .id\n"
+    "keep: {id, blob}\n"
+    "deadline: 5d\n"
+    "steps:\n"
+    "  - parallel:\n"
+    "      steps:\n"
+    "        - left: {do: stock.Left, with: {a: .blob, b: .blob}, ok: LeftDone, undo: none, "
+    "because: none}\n"
+    "        - right: {do: stock.Right, with: {a: .blob, b: .blob}, ok: RightDone, undo: none, "
+    "because: none}\n";
+
+TEST(commands_that_the_store_refuses_are_stuck_each)
+{
+    F;
+    char text[4000];
+    static char data[600064];
+    size_t size = 600000;
+    deploy(f, bulky_saga);
+    int head = snprintf(data, 64, "{\"id\":\"1\",\"blob\":\"");
+    memset(data + head, 'x', size);
+    (void)snprintf(data + head + size, 8, "\"}");
+    append(f, "BulkyPlaced", data);
+    take_all(f);
+    types_of(f, "saga:bulky-1", "", text, sizeof text);
+    assert_string_equal(text, "SagaStarted TimerSet SagaStuck SagaStuck ");
+    types_of(f, "command:stock-bulky-1", "", text, sizeof text);
+    assert_string_equal(text, "");
+}
+
 #define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -391,6 +476,8 @@ int main(void)
         CASE(two_hosts_fence_each_other),
         CASE(a_second_start_is_recorded_and_starts_nothing),
         CASE(waiting_is_for_what_follows),
+        CASE(replies_to_two_versions_wait_for_the_same_saga),
+        CASE(commands_that_the_store_refuses_are_stuck_each),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -96,7 +96,17 @@ static factum_status damaged_saga(const struct fct_instance *instance, const fac
                     FCT_FMT(instance->key.name), FCT_FMT(instance->key.id), event->revision, why);
 }
 
-/* The definition by which |event| is read. The one that SagaStarted pins counts from then on. */
+/* From now on |saga| counts; NULL: as before. */
+static void set_definition(struct fct_instance *instance, const struct factum_saga *saga)
+{
+    if (saga != NULL && instance->saga != NULL) {
+        instance->state = fct_instance_remap(&instance->state, instance->saga, saga);
+    }
+    instance->saga = saga != NULL ? saga : instance->saga;
+}
+
+/* The definition by which |event| is read: the one that SagaStarted pins from then on, until then
+ * the newest one of that time. */
 static factum_status choose_definition(struct fct_instance *instance, const factum_event *event,
                                        factum_error *err)
 {
@@ -108,13 +118,15 @@ static factum_status choose_definition(struct fct_instance *instance, const fact
             return damaged_saga(instance, event, "it names no definition", err);
         }
         factum_slice text = fct_slice(hash.value.raw.ptr + 1, hash.value.raw.len - 2);
-        const struct factum_saga *before = instance->saga;
-        instance->saga = fct_deployed_hash(instance->set, instance->key.name, text);
-        if (before != NULL && instance->saga != NULL) {
-            instance->state = fct_instance_remap(&instance->state, before, instance->saga);
+        const struct factum_saga *pinned =
+            fct_deployed_hash(instance->set, instance->key.name, text);
+        set_definition(instance, pinned);
+        if (pinned == NULL) {
+            instance->saga = NULL;
         }
-    } else if (instance->saga == NULL) {
-        instance->saga = fct_deployed_at(instance->set, instance->key.name, event->position);
+    } else if (instance->saga == NULL || instance->state.phase == FCT_SAGA_NONE) {
+        set_definition(instance,
+                       fct_deployed_at(instance->set, instance->key.name, event->position));
     }
     return instance->saga != NULL
                ? FACTUM_OK
@@ -149,7 +161,7 @@ static void copy_cut(char *to, size_t size, factum_slice text)
 }
 
 static factum_status fold_record(struct fct_instance *instance, const struct fct_record *record,
-                                 const factum_event *event, factum_arena *arena, factum_error *err)
+                                 int64_t created, factum_arena *arena, factum_error *err)
 {
     if (record->change.kind == FCT_CHANGE_SAGA_FAILED) {
         copy_cut(instance->failure.code, sizeof instance->failure.code, record->code);
@@ -157,7 +169,7 @@ static factum_status fold_record(struct fct_instance *instance, const struct fct
         instance->failure.slot = record->change.slot;
     }
     if (record->change.kind == FCT_CHANGE_SAGA_STARTED) {
-        instance->started = event->created;
+        instance->started = created;
     }
     if (record->has_input) {
         instance->has_input = true;
@@ -171,19 +183,22 @@ static factum_status fold_in(struct fct_instance *instance, const factum_event *
                              factum_arena *arena, factum_error *err)
 {
     struct fct_record record;
+    factum_error why;
     factum_status status = choose_definition(instance, event, err);
     if (status == FACTUM_OK && instance->correlation == NULL) {
         status = keep_correlation(instance, event, err);
     }
     if (status == FACTUM_OK) {
-        status = fct_record_read(instance->saga, event->type, event->data, arena, &record, err);
+        status = fct_record_read(instance->saga, event->type, event->data, arena, &record, &why);
         /* A later version may add events; they mean nothing to the state of this one. */
         if (status == FACTUM_NOT_FOUND) {
             status = FACTUM_OK;
         } else if (status == FACTUM_INVALID) {
-            return damaged_saga(instance, event, err != NULL ? err->text : "", err);
+            return damaged_saga(instance, event, why.text, err);
         } else if (status == FACTUM_OK) {
-            status = fold_record(instance, &record, event, arena, err);
+            status = fold_record(instance, &record, event->created, arena, err);
+        } else {
+            (void)fct_fail(err, status, "%s", why.text);
         }
     }
     if (status == FACTUM_OK) {
@@ -232,27 +247,34 @@ factum_status fct_instance_load(struct fct_instance *instance, factum_store *sto
     return status == FACTUM_DONE ? FACTUM_OK : status;
 }
 
+static factum_status take_records(struct fct_instance *instance,
+                                  const struct fct_step_append *append, int64_t now,
+                                  factum_arena *arena, factum_error *err)
+{
+    const factum_event event = {.metadata = append->metadata};
+    factum_status status = FACTUM_OK;
+    /* The changes name the steps of the definition that they were decided by. */
+    if (instance->saga == NULL || instance->state.phase == FCT_SAGA_NONE) {
+        set_definition(instance, append->saga);
+    }
+    if (instance->correlation == NULL) {
+        status = keep_correlation(instance, &event, err);
+    }
+    for (uint32_t i = 0; i < append->outcome.count && status == FACTUM_OK; i++) {
+        status = fold_record(instance, &append->records[i], now, arena, err);
+        instance->revision += instance->exists ? 1 : 0;
+        instance->exists = true;
+    }
+    instance->changed = now;
+    return status;
+}
+
 factum_status fct_instance_take(struct fct_instance *instance, const struct fct_step_append *append,
                                 int64_t now, factum_error *err)
 {
-    uint64_t revision = instance->exists ? instance->revision + 1 : 0;
-    for (size_t i = 0; i < append->event_count; i++) {
-        if (append->slot_of[i] != FCT_SLOT_NONE) {
-            continue;
-        }
-        const factum_new_event *made = &append->events[i];
-        /* The definition that is deployed now is the newest at any later position. */
-        const factum_event event = {.stream = made->stream,
-                                    .type = made->type,
-                                    .data = made->data,
-                                    .metadata = made->metadata,
-                                    .revision = revision++,
-                                    .position = UINT64_MAX,
-                                    .created = now};
-        factum_status status = fct_instance_fold(instance, &event, err);
-        if (status != FACTUM_OK) {
-            return status;
-        }
-    }
-    return FACTUM_OK;
+    factum_arena arena;
+    fct_arena_init(&arena, instance->mem, FOLD_ARENA_MAX);
+    factum_status status = take_records(instance, append, now, &arena, err);
+    factum_arena_finish(&arena);
+    return status;
 }

@@ -2,8 +2,8 @@
  *
  * An instance is the fold of its stream. fct_instance_step says what an input would append, in one
  * commit: the events of the saga and the commands that it sends. When that is committed,
- * fct_instance_take folds it, as loading would. Nothing here waits
- * but fct_instance_load.
+ * fct_instance_take folds what its events say, as loading would. Nothing here waits but
+ * fct_instance_load.
  *
  * Invariant: a commit expects the revision that the instance was folded to. Of two hosts, or of a
  * host and an operator, one is refused, loads again and decides again; its commands were never
@@ -19,6 +19,8 @@
 
 #define FCT_FAILURE_CODE_SIZE 64  /* with the zero byte */
 #define FCT_FAILURE_TEXT_SIZE 512 /* with the zero byte */
+/* Bytes of JSON that a saga keeps: with what stands beside them they fit into an event of 1 MiB. */
+#define FCT_KEPT_MAX (960u << 10)
 
 /* Why it compensates. */
 struct fct_failure {
@@ -75,11 +77,15 @@ struct fct_step_input {
     uint8_t refused_slot;
     bool refused_undo;
     const char *refused_text;
+    uint64_t refused_before[2]; /* those before it, by slot: of dos, and of undos */
 };
 
 /* What is to be appended. In the arena that it was made in. */
 struct fct_step_append {
     struct fct_saga_outcome outcome; /* count 0: nothing is to be appended */
+    const struct factum_saga *saga;  /* by which it was made */
+    struct fct_record *records;      /* outcome.count of them: what the events of the saga say */
+    factum_slice metadata;           /* of each of these */
     factum_append_request request;
     size_t event_count;
     factum_new_event *events;

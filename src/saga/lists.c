@@ -24,6 +24,8 @@
 #define LISTS_COUNT_MAX UINT64_C(1000000) /* rows of one query */
 #define LISTS_PAGE UINT64_C(10000)
 #define LISTS_TIME_MS 60000u
+/* Each transaction is synced, to the disk that the sagas' own commits go to: few, and big ones. */
+#define LISTS_GATHER_MS 50u
 
 /* ---- the definition -------------------------------------------------------------------------- */
 
@@ -163,6 +165,7 @@ factum_status fct_saga_lists_open(factum_store *store, const char *path, const f
                                            .host = FCT_SLICE(FCT_LISTS_HOST),
                                            .names = &name,
                                            .name_count = 1,
+                                           .batch_wait_ms = LISTS_GATHER_MS,
                                            .log = log};
     *lists = NULL;
     struct fct_saga_lists *made = fct_mem_zalloc(fct_mem_heap(), 1, sizeof *made);
@@ -192,6 +195,21 @@ factum_status fct_saga_lists_wait(struct fct_saga_lists *lists, uint64_t place, 
     factum_status status =
         factum_models_wait(lists->models, FCT_SLICE(FCT_LISTS_MODEL), place, timeout_ms, NULL, err);
     return status == FACTUM_NOT_FOUND ? FACTUM_OK : status;
+}
+
+bool fct_saga_lists_have_stopped(struct fct_saga_lists *lists, uint64_t place, factum_error *err)
+{
+    factum_build_status build = {.size = sizeof build};
+    factum_status status =
+        factum_models_wait(lists->models, FCT_SLICE(FCT_LISTS_MODEL), place, 0, &build, err);
+    bool stopped = status == FACTUM_TIMEOUT &&
+                   (build.state == FACTUM_BUILD_STOPPED || build.state == FACTUM_BUILD_PAUSED);
+    if (stopped) {
+        (void)fct_fail(
+            err, FACTUM_CONDITION_FAILED, "the model " FCT_LISTS_MODEL " %s%s",
+            build.state == FACTUM_BUILD_PAUSED ? "is paused" : "has stopped: ", build.reason);
+    }
+    return stopped;
 }
 
 /* ---- rows ------------------------------------------------------------------------------------ */

@@ -28,6 +28,8 @@ void fct_saga_lists_close(struct fct_saga_lists *lists);
  * deployed. */
 FCT_MUST_USE factum_status fct_saga_lists_wait(struct fct_saga_lists *lists, uint64_t place,
                                                int64_t timeout_ms, factum_error *err);
+/* Are they behind |place| for as long as nobody lets them go on? Then *err says why. */
+bool fct_saga_lists_have_stopped(struct fct_saga_lists *lists, uint64_t place, factum_error *err);
 
 struct fct_open_each {
     void *data;

@@ -16,9 +16,12 @@
 #include "saga/manager_int.h"
 
 #define ARENA_MAX ((size_t)96 << 20)
+#define ARENA_KEPT ((size_t)256 << 10) /* of a commit that is over, for the next one */
 #define WAITING_PER_COMMIT 4u
+#define WAITING_BYTES_MAX ((size_t)64 << 20)
 #define AGAIN_AFTER INT64_C(50000000)
 #define SECOND INT64_C(1000000000)
+#define TIMERS_AGAIN_AFTER (60 * SECOND)
 
 static factum_status run_entry(struct fct_manager *manager, struct fct_entry *entry, int64_t now,
                                factum_error *err);
@@ -48,16 +51,36 @@ factum_status fct_manager_create(const struct fct_manager_options *options,
     return status;
 }
 
+/* The first one, or NULL. */
+static struct fct_entry *take_later(struct fct_entry_queue *queue)
+{
+    struct fct_entry *entry = queue->first;
+    if (entry != NULL) {
+        queue->first = entry->again;
+        entry->again = NULL;
+        entry->is_again = false;
+    }
+    return entry;
+}
+
+static void put_later(struct fct_entry_queue *queue, struct fct_entry *entry)
+{
+    if (entry->is_again) {
+        return;
+    }
+    entry->is_again = true;
+    entry->again = NULL;
+    *(queue->first != NULL ? &queue->last->again : &queue->first) = entry;
+    queue->last = entry;
+}
+
 void fct_manager_destroy(struct fct_manager *manager)
 {
     if (manager == NULL) {
         return;
     }
     FCT_ASSERT(manager->commit_count == 0);
-    while (manager->again != NULL) {
-        struct fct_entry *entry = manager->again;
-        manager->again = entry->again;
-        entry->is_again = false;
+    while (take_later(&manager->room) != NULL || take_later(&manager->again) != NULL) {
     }
     while (manager->closing != NULL) {
         struct fct_entry *entry = manager->closing;
@@ -89,10 +112,19 @@ void fct_manager_bad(struct fct_manager *manager, const char *format, ...)
 
 /* ---- entries --------------------------------------------------------------------------------- */
 
+bool fct_manager_hosts(const struct fct_manager *manager, factum_slice name)
+{
+    const struct factum_saga *saga = fct_deployed_at(&manager->set, name, UINT64_MAX);
+    return saga != NULL && fct_slice_equal(saga->host, manager->options.host);
+}
+
 factum_status fct_manager_add_open(struct fct_manager *manager, factum_slice saga, factum_slice id,
                                    int64_t due, factum_error *err)
 {
     const struct fct_saga_key key = {saga, id};
+    if (!fct_manager_hosts(manager, saga)) {
+        return FACTUM_OK;
+    }
     struct fct_entry *entry = fct_entries_get(&manager->entries, &key);
     if (entry == NULL) {
         return fct_fail(err, FACTUM_NO_MEMORY, "sagas: those that are open");
@@ -113,7 +145,8 @@ factum_status fct_manager_scan(struct fct_manager *manager, int64_t now, factum_
     factum_status status = factum_list_open(manager->options.store, &request, &list, err);
     while (status == FACTUM_OK) {
         status = factum_list_next(list, &found, err);
-        if (status == FACTUM_OK && fct_saga_stream_read(found.name, &key)) {
+        if (status == FACTUM_OK && fct_saga_stream_read(found.name, &key) &&
+            fct_manager_hosts(manager, key.name)) {
             status = fct_manager_queue(manager, &key, &waiting, err);
         }
     }
@@ -141,7 +174,9 @@ static factum_status note_state(struct fct_manager *manager, struct fct_entry *e
                                 factum_error *err)
 {
     const struct fct_instance *instance = entry->instance;
-    bool open = instance->exists && !fct_saga_has_ended(&instance->state);
+    /* Replies whose saga did not start in time are waited for no longer. */
+    bool given_up = instance->state.phase == FCT_SAGA_NONE && instance->state.deadline.due == 0;
+    bool open = instance->exists && !given_up && !fct_saga_has_ended(&instance->state);
     fct_entries_set_open(&manager->entries, entry, open);
     return fct_entries_set_due(&manager->entries, entry, open ? next_timer(instance) : 0, err);
 }
@@ -205,13 +240,16 @@ static void drop_idle(struct fct_manager *manager, struct fct_entry *entry)
     manager->closing_last = entry;
 }
 
-/* Those whose own events have been fed by now. */
+/* Those whose own events have been fed by now. When the log is read again from far back, one that
+ * ended late may be before many that ended early: so two of those that stay go to the end. */
 static void drop_closing(struct fct_manager *manager)
 {
-    while (manager->closing != NULL && manager->closing->known <= manager->fed) {
+    int stay = 0;
+    while (manager->closing != NULL && stay < 2) {
         struct fct_entry *entry = manager->closing;
         manager->closing = entry->closing;
         entry->is_closing = false;
+        stay += entry->known > manager->fed ? 1 : 0;
         drop_idle(manager, entry);
     }
 }
@@ -359,12 +397,16 @@ static struct fct_commit *take_commit(struct fct_manager *manager)
         fct_arena_init(&commit->arena, manager->options.mem, ARENA_MAX);
     }
     memset(&commit->input, 0, sizeof commit->input);
+    commit->op.status = FACTUM_OK;
     commit->input.refused_slot = FCT_SLOT_NONE;
     return commit;
 }
 
 static void return_commit(struct fct_manager *manager, struct fct_commit *commit)
 {
+    if (commit->arena.size > ARENA_KEPT) {
+        factum_arena_finish(&commit->arena);
+    }
     factum_arena_reset(&commit->arena);
     commit->entry = NULL;
     commit->free_next = manager->free_commits;
@@ -374,40 +416,47 @@ static void return_commit(struct fct_manager *manager, struct fct_commit *commit
 /* What can be tried again in a moment: the store is busy, or full. */
 static void try_again(struct fct_manager *manager, struct fct_entry *entry, int64_t now)
 {
-    if (entry->is_again) {
-        return;
-    }
-    entry->is_again = true;
-    entry->again = NULL;
-    if (manager->again == NULL) {
-        manager->again = entry;
+    if (manager->again.first == NULL) {
         manager->again_at = now + AGAIN_AFTER;
-    } else {
-        manager->again_last->again = entry;
     }
-    manager->again_last = entry;
+    put_later(&manager->again, entry);
 }
 
+/* Has the store refused what was to be appended, for good? */
+static bool is_refusal(factum_status status)
+{
+    return status == FACTUM_SCHEMA_VIOLATION || status == FACTUM_TOO_BIG ||
+           status == FACTUM_INVALID || status == FACTUM_STREAM_DELETED;
+}
+
+/* A refusal, at once or by the completion later, is in commit->op, and the commit is still the
+ * caller's. */
 static factum_status submit(struct fct_manager *manager, struct fct_commit *commit, int64_t now,
                             factum_error *err)
 {
     struct fct_entry *entry = commit->entry;
+    factum_error why;
     memset(&commit->op, 0, sizeof commit->op);
     commit->op.size = sizeof commit->op;
     commit->op.request = &commit->append.request;
     commit->op.data = commit;
-    factum_status status = manager->options.submit(manager->options.data, &commit->op, err);
+    factum_status status = manager->options.submit(manager->options.data, &commit->op, &why);
     if (status == FACTUM_OK) {
         entry->commit = commit;
         manager->commit_count++;
         return FACTUM_OK;
+    }
+    if (is_refusal(status)) {
+        commit->op.status = status;
+        commit->op.err = why;
+        return status;
     }
     return_commit(manager, commit);
     if (factum_status_is_retryable(status)) {
         try_again(manager, entry, now);
         return FACTUM_OK;
     }
-    return status;
+    return fct_fail(err, status, "%s", why.text);
 }
 
 /* The input is over. */
@@ -419,11 +468,19 @@ static void input_served(struct fct_manager *manager, struct fct_entry *entry)
     fct_entries_served(&manager->entries, entry);
 }
 
-/* Commits what follows from the first input. OK with entry->commit NULL: nothing follows, or it is
- * tried again later. */
-static factum_status begin_commit(struct fct_manager *manager, struct fct_entry *entry,
-                                  struct fct_commit *commit, const struct factum_saga *saga,
-                                  int64_t now, bool *served, factum_error *err)
+/* Timers that could not be taken are looked at again, but not at once. */
+static factum_status rest_timers(struct fct_manager *manager, struct fct_entry *entry, int64_t now,
+                                 factum_error *err)
+{
+    return entry->first->kind == FCT_WAITING_TIMERS
+               ? fct_entries_set_due(&manager->entries, entry, now + TIMERS_AGAIN_AFTER, err)
+               : FACTUM_OK;
+}
+
+/* Commits what follows from the first input, if the store does not refuse it at once. */
+static factum_status try_commit(struct fct_manager *manager, struct fct_entry *entry,
+                                struct fct_commit *commit, const struct factum_saga *saga,
+                                int64_t now, bool *served, factum_error *err)
 {
     struct fct_waiting *waiting = entry->first;
     commit->entry = entry;
@@ -434,7 +491,7 @@ static factum_status begin_commit(struct fct_manager *manager, struct fct_entry 
         fct_manager_bad(manager, "saga %.*s-%.*s: an input cannot be taken: %s",
                         FCT_FMT(entry->key.name), FCT_FMT(entry->key.id),
                         err != NULL ? err->text : factum_status_text(status));
-        status = FACTUM_OK;
+        status = rest_timers(manager, entry, now, err);
         commit->append.outcome.count = 0;
     }
     if (status != FACTUM_OK || commit->append.outcome.count == 0) {
@@ -445,8 +502,76 @@ static factum_status begin_commit(struct fct_manager *manager, struct fct_entry 
     return submit(manager, commit, now, err);
 }
 
-/* Loads the saga for its first input. CORRUPT ends the input: one damaged saga is no reason to stop
- * the others. */
+/* Which command of the append the store has refused: the one that it names, or whose stream it
+ * names, the largest, or simply the first. event_count: there is none. */
+static size_t find_refused(const struct fct_commit *commit)
+{
+    const struct fct_step_append *append = &commit->append;
+    size_t found = append->event_count;
+    size_t named = commit->op.result.refused_index;
+    bool deleted =
+        commit->op.status == FACTUM_STREAM_DELETED && named < append->request.expectation_count;
+    if (commit->op.status == FACTUM_SCHEMA_VIOLATION && named < append->event_count &&
+        append->slot_of[named] != FCT_SLOT_NONE) {
+        return named;
+    }
+    for (size_t i = 0; i < append->event_count; i++) {
+        if (deleted && !fct_slice_equal(append->events[i].stream,
+                                        append->request.expectations[named].stream)) {
+            continue;
+        }
+        bool larger = found < append->event_count && commit->op.status == FACTUM_TOO_BIG &&
+                      append->events[i].data.len > append->events[found].data.len;
+        if (append->slot_of[i] != FCT_SLOT_NONE && (found == append->event_count || larger)) {
+            found = i;
+        }
+    }
+    return found;
+}
+
+/* The saga is stuck at the command, and says why. */
+static void note_refused(struct fct_commit *commit, size_t at)
+{
+    struct fct_step_input *input = &commit->input;
+    if (input->refused_slot != FCT_SLOT_NONE) {
+        input->refused_before[input->refused_undo ? 1 : 0] |= UINT64_C(1) << input->refused_slot;
+    }
+    input->refused_slot = commit->append.slot_of[at];
+    input->refused_undo = commit->append.undo_of[at];
+    snprintf(commit->refused, sizeof commit->refused, "%s", commit->op.err.text);
+    input->refused_text = commit->refused;
+}
+
+/* Commits what follows from the first input. OK with entry->commit NULL: nothing follows, or it is
+ * tried again later. If the store refuses a command, the saga is stuck there; if it refuses others
+ * too, so is it there, one after another, until the store takes the rest. */
+static factum_status begin_commit(struct fct_manager *manager, struct fct_entry *entry,
+                                  struct fct_commit *commit, const struct factum_saga *saga,
+                                  int64_t now, bool *served, factum_error *err)
+{
+    bool refused = is_refusal(commit->op.status);
+    factum_status status = FACTUM_OK;
+    do {
+        size_t at = refused ? find_refused(commit) : 0;
+        if (refused && at == commit->append.event_count) {
+            fct_manager_bad(manager, "saga %.*s-%.*s: the store refuses its events: %s",
+                            FCT_FMT(entry->key.name), FCT_FMT(entry->key.id), commit->op.err.text);
+            *served = true;
+            return_commit(manager, commit);
+            return rest_timers(manager, entry, now, err);
+        }
+        if (refused) {
+            note_refused(commit, at);
+            factum_arena_reset(&commit->arena);
+        }
+        status = try_commit(manager, entry, commit, saga, now, served, err);
+        refused = is_refusal(status);
+    } while (refused);
+    return status;
+}
+
+/* Loads the saga for its first input. One that cannot be loaded ends the input: a saga that is
+ * damaged or too large is no reason to stop the others. */
 static factum_status prepare_entry(struct fct_manager *manager, struct fct_entry *entry,
                                    bool *served, factum_error *err)
 {
@@ -454,13 +579,19 @@ static factum_status prepare_entry(struct fct_manager *manager, struct fct_entry
         fct_entries_unload(&manager->entries, entry);
     }
     factum_status status = load_entry(manager, entry, err);
-    if (status == FACTUM_CORRUPT || status == FACTUM_STREAM_DELETED) {
+    if (status == FACTUM_CORRUPT || status == FACTUM_STREAM_DELETED || status == FACTUM_TOO_BIG) {
         fct_manager_bad(manager, "%s", err != NULL ? err->text : factum_status_text(status));
         fct_entries_set_open(&manager->entries, entry, false);
         *served = true;
         return fct_entries_set_due(&manager->entries, entry, 0, err);
     }
     return status;
+}
+
+/* As many commits are under way as may be. */
+static bool is_full(const struct fct_manager *manager)
+{
+    return manager->commit_count >= manager->options.commits_max;
 }
 
 /* One input; false in *served if it is not over yet. */
@@ -480,8 +611,8 @@ static factum_status serve_first(struct fct_manager *manager, struct fct_entry *
         return entry->first->kind == FCT_WAITING_TIMERS ? note_state(manager, entry, err)
                                                         : FACTUM_OK;
     }
-    if (manager->commit_count >= manager->options.commits_max) {
-        try_again(manager, entry, now);
+    if (is_full(manager)) {
+        put_later(&manager->room, entry);
         return FACTUM_OK;
     }
     struct fct_commit *commit = take_commit(manager);
@@ -578,44 +709,12 @@ static factum_status take_outcome(struct fct_manager *manager, struct fct_commit
     count_outcome(manager, commit);
     raise_alarms(manager, commit);
     entry->known = position > entry->known ? position : entry->known;
-    if (fct_instance_take(entry->instance, &commit->append, now, err) != FACTUM_OK) {
-        fct_entries_unload(&manager->entries, entry); /* what is stored says it all */
-        return load_entry(manager, entry, err);
-    }
-    return note_state(manager, entry, err);
-}
-
-/* The store refuses a command: the saga is stuck there, and says why. */
-static factum_status refuse_command(struct fct_manager *manager, struct fct_commit *commit,
-                                    int64_t now, bool *served, factum_error *err)
-{
-    struct fct_entry *entry = commit->entry;
-    const struct fct_step_append *append = &commit->append;
-    size_t at = commit->op.status == FACTUM_SCHEMA_VIOLATION ? commit->op.result.refused_index : 0;
-    while (at < append->event_count && append->slot_of[at] == FCT_SLOT_NONE) {
-        at++;
-    }
-    if (at >= append->event_count || commit->input.refused_slot != FCT_SLOT_NONE) {
-        fct_manager_bad(manager, "saga %.*s-%.*s: the store refuses its events: %s",
-                        FCT_FMT(entry->key.name), FCT_FMT(entry->key.id), commit->op.err.text);
-        *served = true;
-        return_commit(manager, commit);
+    if (fct_instance_take(entry->instance, &commit->append, now, NULL) != FACTUM_OK) {
+        fct_entries_unload(&manager->entries, entry);
+        entry->seen = UINT64_MAX; /* what is stored says it all: it is loaded again */
         return FACTUM_OK;
     }
-    commit->input.refused_slot = append->slot_of[at];
-    commit->input.refused_undo = append->undo_of[at];
-    snprintf(commit->refused, sizeof commit->refused, "%s", commit->op.err.text);
-    commit->input.refused_text = commit->refused;
-    factum_arena_reset(&commit->arena);
-    const struct factum_saga *saga = definition_of(manager, entry, entry->first);
-    return begin_commit(manager, entry, commit, saga, now, served, err);
-}
-
-/* Has the store refused what was to be appended, for good? */
-static bool is_refusal(factum_status status)
-{
-    return status == FACTUM_SCHEMA_VIOLATION || status == FACTUM_TOO_BIG ||
-           status == FACTUM_INVALID || status == FACTUM_STREAM_DELETED;
+    return note_state(manager, entry, err);
 }
 
 static factum_status end_commit(struct fct_manager *manager, struct fct_commit *commit, int64_t now,
@@ -624,7 +723,8 @@ static factum_status end_commit(struct fct_manager *manager, struct fct_commit *
     struct fct_entry *entry = commit->entry;
     factum_status status = commit->op.status;
     if (is_refusal(status)) {
-        return refuse_command(manager, commit, now, served, err);
+        return begin_commit(manager, entry, commit, definition_of(manager, entry, entry->first),
+                            now, served, err);
     }
     if (status == FACTUM_OK) {
         status = take_outcome(manager, commit, now, err);
@@ -676,7 +776,8 @@ factum_status fct_manager_feed(struct fct_manager *manager, const factum_event *
                                factum_error *err)
 {
     if (manager->entries.waiting_count >=
-        (size_t)WAITING_PER_COMMIT * manager->options.commits_max) {
+            (size_t)WAITING_PER_COMMIT * manager->options.commits_max ||
+        manager->entries.waiting_bytes >= WAITING_BYTES_MAX) {
         return FACTUM_BUSY;
     }
     manager->run_now = now;
@@ -693,23 +794,23 @@ void fct_manager_fed(struct fct_manager *manager, uint64_t place)
     drop_closing(manager);
 }
 
-static factum_status run_again(struct fct_manager *manager, int64_t now, factum_error *err)
+/* Those that wait for room, as long as there is some; and if it is time, those that were to be
+ * tried again: each once, as some of them come back. */
+static factum_status run_later(struct fct_manager *manager, int64_t now, factum_error *err)
 {
-    struct fct_entry *entry = manager->again;
     factum_status status = FACTUM_OK;
-    if (entry == NULL || now < manager->again_at) {
-        return FACTUM_OK;
+    while (status == FACTUM_OK && manager->room.first != NULL && !is_full(manager)) {
+        status = run_entry(manager, take_later(&manager->room), now, err);
     }
-    manager->again = NULL;
-    manager->again_last = NULL;
-    while (entry != NULL) {
-        struct fct_entry *next = entry->again;
-        entry->again = NULL;
-        entry->is_again = false;
+    if (manager->again.first == NULL || now < manager->again_at) {
+        return status;
+    }
+    struct fct_entry_queue due = manager->again;
+    manager->again = (struct fct_entry_queue){NULL, NULL};
+    for (struct fct_entry *entry = take_later(&due); entry != NULL; entry = take_later(&due)) {
         if (status == FACTUM_OK) {
             status = run_entry(manager, entry, now, err);
         }
-        entry = next;
     }
     return status;
 }
@@ -728,8 +829,8 @@ static bool timer_may_fire(struct fct_manager *manager, int64_t now)
 factum_status fct_manager_tick(struct fct_manager *manager, int64_t now, factum_error *err)
 {
     manager->run_now = now;
-    factum_status status = run_again(manager, now, err);
-    while (status == FACTUM_OK) {
+    factum_status status = run_later(manager, now, err);
+    while (status == FACTUM_OK && !is_full(manager)) {
         struct fct_entry *entry = fct_entries_first_due(&manager->entries);
         if (entry == NULL || entry->due > now || !timer_may_fire(manager, now)) {
             return FACTUM_OK;
@@ -747,15 +848,17 @@ factum_status fct_manager_tick(struct fct_manager *manager, int64_t now, factum_
     return status;
 }
 
+/* While it is full no timer fires: the end of a commit wakes the owner. */
 int64_t fct_manager_next(const struct fct_manager *manager)
 {
-    const struct fct_entry *entry = fct_entries_first_due(&manager->entries);
+    const struct fct_entry *entry =
+        is_full(manager) ? NULL : fct_entries_first_due(&manager->entries);
     int64_t next = entry != NULL ? entry->due : INT64_MAX;
     if (entry != NULL && manager->timers_fired >= manager->options.timers_max) {
         int64_t second = (manager->timer_second + 1) * SECOND;
         next = next > second ? next : second;
     }
-    return manager->again != NULL && manager->again_at < next ? manager->again_at : next;
+    return manager->again.first != NULL && manager->again_at < next ? manager->again_at : next;
 }
 
 uint64_t fct_manager_place(const struct fct_manager *manager)
@@ -771,13 +874,16 @@ uint32_t fct_manager_commits(const struct fct_manager *manager)
 
 void fct_manager_count(const struct fct_manager *manager, factum_sagas_info *info)
 {
-    size_t size = info->size;
-    bool ready = info->ready;
-    bool parted = info->clock_parted;
-    *info = manager->counts;
-    info->size = size;
-    info->ready = ready;
-    info->clock_parted = parted;
+    const factum_sagas_info *counts = &manager->counts;
+    info->started_count += counts->started_count;
+    info->ended_count += counts->ended_count;
+    info->commit_count += counts->commit_count;
+    info->conflict_count += counts->conflict_count;
+    info->duplicate_count += counts->duplicate_count;
+    info->unmatched_count += counts->unmatched_count;
+    info->stuck_count += counts->stuck_count;
+    info->timer_count += counts->timer_count;
+    info->bad_count += counts->bad_count;
     info->place = fct_manager_place(manager);
     info->open_count = manager->entries.open_count;
     info->loaded_count = manager->entries.loaded_count;

@@ -43,7 +43,8 @@ FCT_MUST_USE factum_status fct_manager_create(const struct fct_manager_options *
 /* Every append that was submitted has been given back. Accepts NULL. */
 void fct_manager_destroy(struct fct_manager *manager);
 
-/* A saga that has not ended, as the lists say. |due|: of its next timer, or 0. NO_MEMORY. */
+/* A saga that has not ended, as the lists say; one of another host is left out. |due|: of its next
+ * timer, or 0. NO_MEMORY. */
 FCT_MUST_USE factum_status fct_manager_add_open(struct fct_manager *manager, factum_slice saga,
                                                 factum_slice id, int64_t due, factum_error *err);
 
@@ -72,7 +73,8 @@ uint64_t fct_manager_place(const struct fct_manager *manager);
 void fct_manager_fed(struct fct_manager *manager, uint64_t place);
 /* Appends under way. */
 uint32_t fct_manager_commits(const struct fct_manager *manager);
-/* Adds the counts of |manager| to |info|. */
+/* Adds the counts of |manager| to those of |info|, and sets place, open_count and loaded_count.
+ */
 void fct_manager_count(const struct fct_manager *manager, factum_sagas_info *info);
 /* Where the log is to be read from without a checkpoint: before the first deployment. False:
  * nothing is deployed. */

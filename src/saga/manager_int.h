@@ -17,15 +17,22 @@ struct fct_commit {
     char refused[256];
 };
 
+/* Entries by their |again|; one is in one of them at most. */
+struct fct_entry_queue {
+    struct fct_entry *first;
+    struct fct_entry *last;
+};
+
 struct fct_manager {
     struct fct_manager_options options;
     struct fct_deployed_set set;
     struct fct_routes routes;
     struct fct_entries entries;
     struct fct_commit *free_commits;
-    uint32_t commit_count;   /* under way */
-    struct fct_entry *again; /* to be tried again at |again_at| */
-    struct fct_entry *again_last;
+    uint32_t commit_count; /* under way */
+    struct fct_entry_queue
+        room; /* that go on when a commit has ended: |commits_max| are under way */
+    struct fct_entry_queue again; /* to be tried again at |again_at| */
     int64_t again_at;
     struct fct_entry *closing; /* that have ended, with events that are still to be fed */
     struct fct_entry *closing_last;
@@ -39,6 +46,8 @@ struct fct_manager {
 /* manager_route.c: puts |event| into the queues of the sagas that it concerns. */
 FCT_MUST_USE factum_status fct_manager_route(struct fct_manager *manager, const factum_event *event,
                                              factum_error *err);
+/* manager.c: does the newest version of the saga |name| belong to this host? */
+bool fct_manager_hosts(const struct fct_manager *manager, factum_slice name);
 /* manager.c: puts |waiting| into the queue of |key|'s entry and lets it run. */
 FCT_MUST_USE factum_status fct_manager_queue(struct fct_manager *manager,
                                              const struct fct_saga_key *key,

@@ -41,8 +41,7 @@ static bool find_id(const struct factum_saga *saga, const factum_json *json,
 static factum_status route_own(struct fct_manager *manager, const struct fct_saga_key *key,
                                const factum_event *event, factum_error *err)
 {
-    const struct factum_saga *saga = fct_deployed_at(&manager->set, key->name, UINT64_MAX);
-    if (saga == NULL || !fct_slice_equal(saga->host, manager->options.host)) {
+    if (!fct_manager_hosts(manager, key->name)) {
         return FACTUM_OK;
     }
     struct fct_entry *entry = fct_entries_find(&manager->entries, key);
@@ -73,8 +72,7 @@ static bool find_command(const factum_event *event, char buffer[FACTUM_NAME_SIZE
 static factum_status route_reply(struct fct_manager *manager, const struct fct_command_id *id,
                                  const factum_event *event, factum_error *err)
 {
-    const struct factum_saga *saga = fct_deployed_at(&manager->set, id->saga.name, UINT64_MAX);
-    if (saga == NULL || !fct_slice_equal(saga->host, manager->options.host)) {
+    if (!fct_manager_hosts(manager, id->saga.name)) {
         return FACTUM_OK;
     }
     const struct fct_waiting waiting = {.kind = FCT_WAITING_REPLY,
@@ -112,12 +110,14 @@ static factum_status route_by_type(struct fct_manager *manager, const struct fct
     return fct_manager_queue(manager, &key, &waiting, err);
 }
 
-/* Has an earlier route put the event into the same queue? Versions of a saga share types. */
+/* Has an earlier route put the event into the same queue? Versions of a saga share types, and often
+ * the path to the id. */
 static bool is_repeated(const struct fct_route *first, const struct fct_route *route)
 {
     for (; first < route; first++) {
-        if (first->saga->name.len == route->saga->name.len && first->start == route->start &&
-            !route->start && fct_slice_equal(first->saga->name, route->saga->name)) {
+        if (!first->start && !route->start && fct_slice_equal(first->type, route->type) &&
+            fct_slice_equal(first->saga->name, route->saga->name) &&
+            fct_slice_equal(first->saga->id_text, route->saga->id_text)) {
             return true;
         }
     }
@@ -151,8 +151,14 @@ static factum_status route_types(struct fct_manager *manager, const factum_event
     return status;
 }
 
-static factum_status read_definitions(struct fct_manager *manager, factum_error *err)
+/* When the log is read again from far back, most are known already. */
+static factum_status read_definitions(struct fct_manager *manager, const factum_event *event,
+                                      factum_error *err)
 {
+    factum_slice name = fct_slice_from(event->stream, sizeof FCT_SAGA_DEFINITION_PREFIX - 1);
+    if (fct_deployed_knows(&manager->set, name, event->position)) {
+        return FACTUM_OK;
+    }
     factum_status status =
         fct_deployed_refresh(&manager->set, manager->options.store, manager->options.log, err);
     return status == FACTUM_OK
@@ -170,7 +176,7 @@ factum_status fct_manager_route(struct fct_manager *manager, const factum_event 
         return route_own(manager, &key, event, err);
     }
     if (fct_slice_starts(event->stream, FCT_SLICE(FCT_SAGA_DEFINITION_PREFIX))) {
-        return read_definitions(manager, err);
+        return read_definitions(manager, event, err);
     }
     if (event->stream.len > 0 && event->stream.ptr[0] == '$') {
         return FACTUM_OK;

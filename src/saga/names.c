@@ -2,6 +2,7 @@
 #include "saga/names.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #include "core/check.h"
 #include "core/slice.h"
@@ -32,7 +33,8 @@ bool fct_saga_key_read(factum_slice text, struct fct_saga_key *key)
     }
     key->name = fct_slice(text.ptr, (size_t)(dash - text.ptr));
     key->id = fct_slice_from(text, key->name.len + 1);
-    return fct_saga_name_valid(key->name) && key->id.len > 0 && key->id.len <= FACTUM_SAGA_ID_MAX;
+    return fct_saga_name_valid(key->name) && key->id.len > 0 && key->id.len <= FACTUM_SAGA_ID_MAX &&
+           memchr(key->id.ptr, '\0', key->id.len) == NULL;
 }
 
 bool fct_saga_stream_read(factum_slice stream, struct fct_saga_key *key)

@@ -5,8 +5,8 @@
  *     command id   saga:order_fulfilment-42/charge/do/1     also the key of its answer
  *     commands     command:payment-order_fulfilment-42      category command:payment
  *
- * A name has no '-', so that the id is what follows the first one. The id may hold anything, so a
- * command id is read from its end.
+ * A name has no '-', so that the id is what follows the first one. The id may hold anything but a
+ * zero byte, so a command id is read from its end.
  */
 #ifndef FCT_SAGA_NAMES_H
 #define FCT_SAGA_NAMES_H

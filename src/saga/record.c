@@ -279,7 +279,9 @@ static void read_slot(struct reading *r, const char *name)
         return;
     }
     change->slot = fct_saga_slot(r->saga, step);
-    if (change->slot == FCT_SLOT_NONE && !fct_slice_equal(step, FCT_SLICE("deadline"))) {
+    /* An early reply that was judged by a version which names its step otherwise has no effect. */
+    if (change->slot == FCT_SLOT_NONE && change->kind != FCT_CHANGE_REPLY_RECORDED &&
+        !fct_slice_equal(step, FCT_SLICE("deadline"))) {
         r->bad = true;
     }
 }

@@ -35,11 +35,21 @@ static void add_routes(struct fct_routes *routes, const struct factum_saga *saga
     }
 }
 
+/* By hash; what starts a saga first, as the same event is no answer to it; then the newest version.
+ */
 static int compare_routes(const void *a, const void *b)
 {
-    uint64_t left = ((const struct fct_route *)a)->hash;
-    uint64_t right = ((const struct fct_route *)b)->hash;
-    return left < right ? -1 : left > right;
+    const struct fct_route *left = a;
+    const struct fct_route *right = b;
+    if (left->hash != right->hash) {
+        return left->hash < right->hash ? -1 : 1;
+    }
+    if (left->start != right->start) {
+        return left->start ? -1 : 1;
+    }
+    uint64_t one = left->saga->version;
+    uint64_t other = right->saga->version;
+    return one > other ? -1 : one < other;
 }
 
 factum_status fct_routes_build(struct fct_routes *routes, const struct fct_deployed_set *set,

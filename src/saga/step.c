@@ -4,6 +4,7 @@
  * be made, and the answer is the command itself, which is kept until the change that sends it.
  */
 #include <inttypes.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -17,6 +18,7 @@
 #include "saga/instance.h"
 #include "saga/pick.h"
 
+#define EVENT_PARSED_MAX ((size_t)4 << 20)
 #define REPLY_KEPT (INT64_C(7) * 24 * 3600 * 1000000000) /* how long a reply waits for its saga */
 
 struct step {
@@ -32,21 +34,23 @@ struct step {
     bool context_made;
     factum_json context; /* what `with` looks into */
     factum_slice payloads[FCT_SAGA_SLOTS_MAX][2];
-    char blocked[FCT_SAGA_SLOTS_MAX][FCT_FAILURE_TEXT_SIZE / 2];
     factum_slice metadata; /* of the events of the saga, without its last brace */
     char causation[FACTUM_UUID_TEXT_SIZE];
     char traceparent[FCT_TRACEPARENT_SIZE + 1];
     factum_status status; /* of what the callback could not do */
     factum_error *err;
+    /* Not zeroed: why the command of a slot cannot be sent, if it cannot. */
+    char blocked[FCT_SAGA_SLOTS_MAX][FCT_FAILURE_TEXT_SIZE / 2];
 };
 
 /* ---- what the input says --------------------------------------------------------------------- */
 
-/* The data of the input's event on a tape; empty if it has none that is an object. */
+/* The data of the input's event on a tape; empty if it has none that is an object, or too much for
+ * a tape: then nothing of it can be kept. */
 static void parse_event(struct step *s, factum_json *json)
 {
     memset(json, 0, sizeof *json);
-    if (s->input->event == NULL ||
+    if (s->input->event == NULL || s->input->event->data.len > EVENT_PARSED_MAX ||
         fct_pick_parse(s->input->event->data, s->arena, json, NULL) != FACTUM_OK) {
         memset(json, 0, sizeof *json);
     }
@@ -62,18 +66,21 @@ static void copy_text(char *to, size_t size, factum_slice text)
 }
 
 /* The text |name| of the event's data, or |otherwise|. */
-static void take_word(const factum_json *json, const char *name, factum_slice otherwise, char *to,
-                      size_t size)
+static void take_word(struct step *s, const factum_json *json, const char *name,
+                      factum_slice otherwise, char *to, size_t size)
 {
+    size_t len = 0;
     uint32_t value = json->count > 0
                          ? factum_json_find(json, FACTUM_JSON_ROOT, factum_slice_from(name))
                          : FACTUM_JSON_NONE;
-    if (value != FACTUM_JSON_NONE && factum_json_kind_of(json, value) == FACTUM_JSON_TEXT &&
-        factum_json_inside(json, value).len > 0) {
-        copy_text(to, size, factum_json_inside(json, value));
-    } else {
-        copy_text(to, size, otherwise);
+    if (value != FACTUM_JSON_NONE && factum_json_kind_of(json, value) == FACTUM_JSON_TEXT) {
+        size_t room = factum_json_inside(json, value).len;
+        char *text = factum_arena_alloc(s->arena, room);
+        if (text != NULL && factum_json_unescape(json, value, text, room, &len) == FACTUM_OK) {
+            otherwise = fct_slice(text, len);
+        }
     }
+    copy_text(to, size, otherwise);
 }
 
 static void find_said(struct step *s, const factum_json *json)
@@ -81,10 +88,10 @@ static void find_said(struct step *s, const factum_json *json)
     struct fct_failure *said = &s->said;
     factum_slice none = fct_slice(NULL, 0);
     said->slot = s->input->control.slot;
-    take_word(json, "code", s->input->event->type, said->code, sizeof said->code);
-    take_word(json, "text", none, said->text, sizeof said->text);
+    take_word(s, json, "code", s->input->event->type, said->code, sizeof said->code);
+    take_word(s, json, "text", none, said->text, sizeof said->text);
     if (said->text[0] == '\0') {
-        take_word(json, "reason", none, said->text, sizeof said->text);
+        take_word(s, json, "reason", none, said->text, sizeof said->text);
     }
 }
 
@@ -138,17 +145,31 @@ static const struct fct_pick *pick_of_input(const struct step *s)
     return reply && control->ok && !control->undo ? &s->saga->slots[control->slot].keep : NULL;
 }
 
+/* More than may be kept. What an event brings is left out: the command that needs it misses it, and
+ * says so. */
+static factum_status drop_kept(struct step *s)
+{
+    if (s->input->event == NULL) {
+        return fct_fail(s->err, FACTUM_TOO_BIG, "saga: more than %u bytes would be kept",
+                        FCT_KEPT_MAX);
+    }
+    s->keep = fct_slice(NULL, 0);
+    s->kept = s->instance->kept;
+    return FACTUM_OK;
+}
+
 /* What the input adds to what is kept, and all of it. */
 static factum_status find_kept(struct step *s, const factum_json *json)
 {
     const struct fct_pick *pick = pick_of_input(s);
+    factum_status status = FACTUM_OK;
     s->keep = s->input->keep;
     if (pick != NULL && pick->count > 0) {
         factum_json_writer to;
         factum_json_writer_in(&to, s->arena);
         factum_json_put_object(&to);
         /* What is missing is missed by the command that needs it, which says so. */
-        factum_status status = fct_pick_write(pick, json, true, &to, s->err);
+        status = fct_pick_write(pick, json, true, &to, s->err);
         if (status != FACTUM_OK) {
             return status;
         }
@@ -163,7 +184,12 @@ static factum_status find_kept(struct step *s, const factum_json *json)
     if (starts && s->instance->state.phase != FCT_SAGA_NONE) {
         s->keep = fct_slice(NULL, 0); /* a second start */
     }
-    return fct_pick_merge(s->instance->kept, s->keep, s->arena, &s->kept, s->err);
+    if (s->keep.len > FCT_KEPT_MAX) {
+        return drop_kept(s);
+    }
+    status = fct_pick_merge(s->instance->kept, s->keep, s->arena, &s->kept, s->err);
+    bool over = status == FACTUM_OK && s->keep.len > 0 && s->kept.len > FCT_KEPT_MAX;
+    return over ? drop_kept(s) : status;
 }
 
 /* ---- commands -------------------------------------------------------------------------------- */
@@ -224,7 +250,8 @@ static bool can_send(void *data, uint8_t slot, bool undo)
 {
     struct step *s = data;
     factum_error why;
-    if (s->input->refused_slot == slot && s->input->refused_undo == undo) {
+    if ((s->input->refused_slot == slot && s->input->refused_undo == undo) ||
+        (s->input->refused_before[undo ? 1 : 0] >> slot & 1u) != 0) {
         snprintf(s->blocked[slot], sizeof s->blocked[slot], "%s", s->input->refused_text);
         return false;
     }
@@ -371,7 +398,7 @@ static void fill_record(struct step *s, const struct fct_change *change, bool fi
         change->kind == FCT_CHANGE_STEP_SUCCEEDED || change->kind == FCT_CHANGE_STEP_FAILED ||
         change->kind == FCT_CHANGE_UNDO_SUCCEEDED || change->kind == FCT_CHANGE_UNDO_FAILED ||
         change->kind == FCT_CHANGE_REPLY_RECORDED || change->kind == FCT_CHANGE_SAGA_STARTED;
-    if ((own && takes && first) || change->kind == FCT_CHANGE_SAGA_STARTED) {
+    if (event != NULL && ((own && takes && first) || change->kind == FCT_CHANGE_SAGA_STARTED)) {
         record->reply_type = event->type;
         record->reply_position = event->position;
         record->start_event = factum_slice_from(s->causation);
@@ -449,15 +476,15 @@ static factum_status add_tombstone(struct step *s, uint8_t slot, bool undo)
 
 static factum_status add_change(struct step *s, const struct fct_change *change, bool first)
 {
-    struct fct_record record;
+    struct fct_record *record = &s->append->records[change - s->append->outcome.changes];
     char stream[FCT_SAGA_STREAM_SIZE];
     factum_new_event *event = add_event(s, FCT_SLOT_NONE, false);
     event->stream = copy_stream(s, fct_saga_stream(&s->instance->key, stream));
     event->type = fct_record_type(change->kind);
     event->metadata = s->metadata;
-    fill_record(s, change, first, &record);
+    fill_record(s, change, first, record);
     factum_status status =
-        fct_record_print(s->saga, &s->instance->key, &record, s->arena, &event->data, s->err);
+        fct_record_print(s->saga, &s->instance->key, record, s->arena, &event->data, s->err);
     bool sends = change->kind == FCT_CHANGE_UNDO_STARTED ||
                  (change->kind == FCT_CHANGE_STEP_STARTED && change->why != FCT_WHY_EARLY);
     return status == FACTUM_OK && sends ? add_command(s, change) : status;
@@ -498,9 +525,12 @@ static factum_status make_events(struct step *s)
     append->events = factum_arena_alloc(s->arena, most * sizeof *append->events);
     append->slot_of = factum_arena_alloc(s->arena, most);
     append->undo_of = factum_arena_alloc(s->arena, most * sizeof(bool));
+    append->records = factum_arena_alloc(s->arena, append->outcome.count * sizeof *append->records);
+    append->saga = s->saga;
     factum_status status = fct_arena_status(s->arena, "saga: its events", s->err);
     if (status == FACTUM_OK) {
         status = make_metadata(s);
+        append->metadata = s->metadata;
     }
     for (uint32_t i = 0; i < append->outcome.count && status == FACTUM_OK; i++) {
         status = add_change(s, &append->outcome.changes[i], i == 0);
@@ -523,10 +553,11 @@ factum_status fct_instance_step(const struct fct_instance *instance, const struc
 {
     factum_json json;
     const factum_slice names[] = {instance->key.name, instance->key.id};
-    struct step *s = factum_arena_alloc(arena, sizeof *s);
+    struct step *s = factum_arena_take(arena, sizeof *s);
     if (s == NULL) {
         return fct_arena_status(arena, "saga: a step", err);
     }
+    memset(s, 0, offsetof(struct step, blocked));
     s->instance = instance;
     s->saga =
         instance->saga != NULL && instance->state.phase != FCT_SAGA_NONE ? instance->saga : saga;

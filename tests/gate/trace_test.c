@@ -146,6 +146,34 @@ TEST(events_of_one_append_have_one_parent_and_each_append_its_own)
     assert_string_not_equal(first, read_at(f, f->result.position));
 }
 
+TEST(each_of_many_events_gets_what_it_lacks)
+{
+    F;
+    enum { MANY = 20 };
+    const factum_call call = call_of(PARENT, "");
+    factum_new_event events[MANY];
+    char parent[2048];
+    for (size_t i = 0; i < MANY; i++) {
+        events[i] = (factum_new_event){.stream = FCT_SLICE("s-1"), .type = FCT_SLICE("T")};
+        if (i % 6 == 5) {
+            events[i].metadata = FCT_SLICE("{\"traceparent\":\"own\"}");
+        }
+    }
+    assert_ok(put_all(f, events, MANY, &call, ""), f->err);
+    (void)snprintf(parent, sizeof parent, "%s", read_at(f, f->result.first_position));
+    assert_non_null(strstr(parent, TRACE));
+    const factum_read_request request = {.size = sizeof request};
+    struct fct_reader *reader;
+    factum_event event;
+    assert_ok(fct_engine_read(&f->engine, &request, false, &reader, &f->err), f->err);
+    for (size_t i = 0; i < MANY; i++) {
+        factum_slice wanted = i % 6 == 5 ? events[i].metadata : factum_slice_from(parent);
+        assert_ok(fct_reader_next(reader, &event, &f->err), f->err);
+        assert_true(fct_slice_equal(event.metadata, wanted));
+    }
+    fct_reader_close(reader);
+}
+
 TEST(what_the_writer_says_stays)
 {
     F;
@@ -333,6 +361,7 @@ int main(void)
         CASE(a_context_without_a_trace_begins_none),
         CASE(the_trace_of_the_call_goes_into_events_with_an_id_of_its_own),
         CASE(events_of_one_append_have_one_parent_and_each_append_its_own),
+        CASE(each_of_many_events_gets_what_it_lacks),
         CASE(what_the_writer_says_stays),
         CASE(ids_of_kurrents_clients_become_a_traceparent),
         CASE(a_broken_context_begins_a_new_trace_without_its_state),

@@ -107,21 +107,46 @@ static factum_status act(struct probe *p)
     return factum_endpoint_act_record(p->store, &request, NULL, &p->err);
 }
 
+/* "o-1" of "saga:o-1/step/do/1", as it stands in JSON. */
+static int saga_id_len(const char *command_id)
+{
+    const char *end = command_id + strlen(command_id);
+    for (int slashes = 0; end > command_id && slashes < 3; slashes += *end == '/' ? 1 : 0) {
+        end--;
+    }
+    return end - command_id > 5 ? (int)(end - command_id - 5) : 0;
+}
+
+/* A line of the probe cannot hold the end of a line: \r and \n stand for them in a stream. */
+static void unescape(char *text)
+{
+    char *to = text;
+    for (const char *at = text; *at != '\0'; at++) {
+        bool escape = at[0] == '\\' && (at[1] == 'r' || at[1] == 'n');
+        at += escape ? 1 : 0;
+        *to++ = (char)(!escape ? *at : *at == 'r' ? '\r' : '\n');
+    }
+    *to = '\0';
+}
+
 static factum_status command(struct probe *p)
 {
     char metadata[1024];
+    char stream[512];
     factum_append_result result;
     bool undo = p->words[5] != NULL;
     (void)snprintf(metadata, sizeof metadata,
-                   "{\"$commandId\":\"%s\",\"$sagaId\":\"o-1\",\"$correlationId\":\"c-1\","
+                   "{\"$commandId\":\"%s\",\"$sagaId\":\"%.*s\",\"$correlationId\":\"c-1\","
                    "\"traceparent\":\"00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01\""
                    "%s%s%s}",
-                   p->words[3], undo ? ",\"$undoes\":\"" : "", undo ? p->words[5] : "",
-                   undo ? "\"" : "");
+                   p->words[3], saga_id_len(p->words[3]), p->words[3] + 5,
+                   undo ? ",\"$undoes\":\"" : "", undo ? p->words[5] : "", undo ? "\"" : "");
     const factum_new_event event = {
         .type = word(p, 2), .data = word(p, 4), .metadata = factum_slice_from(metadata)};
-    factum_status status =
-        factum_append_stream(p->store, word(p, 1), factum_any(), &event, 1, &result, &p->err);
+    (void)snprintf(stream, sizeof stream, "%s", p->words[1]);
+    unescape(stream);
+    factum_status status = factum_append_stream(p->store, factum_slice_from(stream), factum_any(),
+                                                &event, 1, &result, &p->err);
     if (status == FACTUM_OK) {
         (void)printf("%" PRIu64 "\n", result.position);
     }

@@ -348,6 +348,15 @@ def gone_disables_the_endpoint_until_it_is_enabled():
     third = host.command("3", 1)
     time.sleep(0.5)
     check(third not in site.ids() and host.ask("status") == [], "removed")
+    # What was forgotten is delivered when it is sent again to a service that has an endpoint again.
+    host.ask("deploy", "stock", site.url)
+    host.ask("act", "stock", "2")
+    fourth = host.command("4", 1)
+    wait_for(lambda: host.status()[1] == "1", "it waits")
+    host.ask("act", "stock", "3")
+    host.ask("deploy", "stock", site.url)
+    host.ask("command", "command:stock-o-4", "stock.Go", fourth, "{}")
+    host.reply(fourth)
     host.stop()
 
 
@@ -522,7 +531,8 @@ def a_header_cannot_be_smuggled_in():
     site = Site()
     host = Host("header", "allow=" + site.host)
     host.ask("deploy", "stock", site.url)
-    host.ask("command", "command:stock-o-1", "stock.Go", "saga:o-1\\r\\nX-Evil: 1/s/do/1", "{}")
+    saga = "o-1\\r\\nX-Evil: 1"
+    host.ask("command", "command:stock-" + saga, "stock.Go", f"saga:{saga}/s/do/1", "{}")
     wait_for(lambda: site.requests, "a request")
     headers = site.requests[0]["headers"]
     check(headers["X-Evil"] is None, headers)
@@ -590,9 +600,9 @@ def an_undo_of_a_do_that_may_be_done_is_delivered():
     do = host.command("1", 1)
     wait_for(lambda: site.ids(), "the do")
     undo = host.command("1", 1, undoes=do, kind="undo")
-    after = host.command("1", 2, kind="undo")
+    after = host.command("1", 2)
     check(host.reply(undo)[1] == "Released" and host.replies(do) == [], "undo")
-    host.reply(after)
+    wait_for(lambda: after in site.ids(), "the next command of the key")
     body = json.loads([r for r in site.requests if r["id"] == undo][0]["body"])
     check(body["undoes"] == do, body)
     count = site.ids().count(do)

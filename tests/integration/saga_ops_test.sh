@@ -100,8 +100,21 @@ try "a stream of commands is open" 0 "" r append command:pay-order-1 CommandCanc
 try "over the UNIX socket it is for who may deploy" 0 "" "$factum" --connect "factum+unix://$work/socket" append \
     saga:other-1 ReplyRecorded '{}' --quiet
 
+r append order-6 OrderPlaced '{"orderId":"6"}' --quiet
+for _ in $(seq 200); do [ "$(r saga list --status stuck | grep -c order-6)" = 1 ] && break; sleep 0.05; done
+try "what is parked has the sagas that are stuck" 0 "^order .* charge +order-6 .* saga +" r parked list
+try "as JSON" 0 '^\{"name":"order","version":1,"key":"order-6","step":"charge","reason":".+"kind":"saga"' r parked list --json
+r parked list >parked_address 2>&1
 kill "$server" && wait "$server" 2>/dev/null
 server=
+f parked list >parked_directory 2>&1
+check "the directory has them too" diff parked_address parked_directory
+check "an endpoint is deployed" f endpoint deploy pay https://pay.example.com/commands
+check "and one that no saga needs" f endpoint deploy mail https://mail.example.com/commands
+try "it is not removed while a saga needs it" 3 "saga order-[0-9] \(version 1\) has not ended and needs pay" f endpoint remove pay
+try "which keeps it" 0 "^pay " f endpoint list pay
+try "unless one insists" 0 "^pay removed" f endpoint remove pay --force --why "it is gone"
+try "the other one is removed" 0 "^mail removed" f endpoint remove mail
 f saga list order --status open --json | grep -v other >by_directory
 check "the directory has them too" grep -q '"id":"2".*"step":"ship"' by_directory
 try "and is acted on" 0 "closed as it is" f saga complete order-3 --reason "given up"
