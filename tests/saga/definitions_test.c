@@ -1,5 +1,5 @@
 /* definitions_test.c - the files in definitions/: those that are sound load without a warning, and
- * those in wrong/ are refused at the place and by the rule that their first line names,
+ * the checker finds them sound; those in wrong/ are refused at the place and by the rule that their first line names,
  * "# LINE:COLUMN RULE". Layer: tests.
  *
  *     definitions_test DIRECTORY
@@ -80,6 +80,30 @@ static void load_wrong(const char *name, factum_slice text)
     }
 }
 
+static void check_sound(const char *name, factum_slice text)
+{
+    const factum_saga_options options = {.size = sizeof options, .name = name};
+    factum_saga_report report = {.size = sizeof report};
+    factum_saga *saga = NULL;
+    factum_error err = {.text = ""};
+    assert_ok(factum_saga_load(text, &options, &saga, &err), err);
+    assert_ok(factum_saga_check(saga, NULL, NULL, &report, &err), err);
+    printf("# %s: %llu states\n", name, (unsigned long long)report.state_count);
+    if (!report.sound || !report.complete) {
+        print_error("%s: %s\n%s", name, report.broken_rule, report.table);
+        fail();
+    }
+    assert_true(report.state_count > 0 && report.done_count > 0);
+    factum_saga_report_free(&report);
+    factum_saga_free(saga);
+}
+
+TEST(every_sound_definition_is_proved_sound)
+{
+    (void)state;
+    assert_true(each_file(directory, check_sound) >= 12);
+}
+
 TEST(every_sound_definition_loads)
 {
     (void)state;
@@ -98,6 +122,7 @@ int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         CASE(every_sound_definition_loads),
+        CASE(every_sound_definition_is_proved_sound),
         CASE(every_wrong_definition_is_refused_for_its_reason),
     };
     if (argc != 2) {
