@@ -330,10 +330,13 @@ static void sleep_until_news(struct factum_sagas *sagas, uint32_t seen)
 }
 
 /* It is for speed alone: if it cannot be written, sagas go on. */
+/* Not in a store that has no sagas: it would have an event that nobody asked for. */
 static void keep_checkpoint(struct factum_sagas *sagas, bool now_or_never)
 {
     factum_error err;
-    if (fct_saga_checkpoint_keep(&sagas->checkpoint, sagas->store,
+    uint64_t first;
+    if (fct_manager_first(sagas->manager, &first) &&
+        fct_saga_checkpoint_keep(&sagas->checkpoint, sagas->store,
                                  fct_manager_place(sagas->manager), sagas_now(sagas), now_or_never,
                                  &err) != FACTUM_OK) {
         fct_log_message(&sagas->log, FACTUM_LOG_WARN, "saga.checkpoint",
