@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# saga_check_test.sh - sagas checked and deployed by the command line. Prints TAP. FACTUM names the
+# saga_check_test.sh - sagas checked, played and deployed by the command line. Prints TAP. FACTUM names the
 # program, SAGAS the directory of definitions.
 . "$(dirname "$0")/program.sh"
 t() { try "$@"; }
@@ -44,6 +44,30 @@ for file in "$SAGAS"/*.yaml; do
     S check "$file" --quiet >out 2>&1 || { cat out; wrong=1; }
 done
 result $wrong "all right definitions are sound"
+
+# Playing.
+cat >declined.yaml <<'YAML'
+given: [OrderPlaced: {orderId: "42"}]
+script:
+  payment.Charge: {reply: Declined, data: {code: card.limit}, duplicate: 1}
+then: {commands: [stock.Reserve, payment.Charge, stock.Release], status: undone}
+YAML
+t "a script is played" 0 "^passed$" S simulate order.yaml --script declined.yaml
+t "with what has happened" 0 "StepFailed charge" S simulate order.yaml --script declined.yaml
+t "as JSON" 0 '^\{"passed":true,"seed":1,"status":"undone","runs":1,"sagas":1,.*"commands":\["stock\.Reserve","payment\.Charge","stock\.Release"\],"trace":\[' S simulate order.yaml --script declined.yaml --json
+t "seeds one after another" 0 "^20 runs of [0-9]+ sagas: " S simulate order.yaml --seeds 20
+t "and as JSON" 0 '^\{"passed":true,"seed":14,.*"runs":5,' S simulate order.yaml --seed 10 --seeds 5 --json
+[ "$(S simulate order.yaml --seed 3 | sha256sum)" = "$(S simulate order.yaml --seed 3 | sha256sum)" ]
+result $? "the same seed gives the same run"
+sed 's/status: undone/status: done/' declined.yaml >hoped.yaml
+t "what is expected and does not come" 7 "^FAILED: then: saga 42 is undone, not done$" S simulate order.yaml --script hoped.yaml
+t "and how to see it again" 7 "^the same again: --seed 9$" S simulate order.yaml --script hoped.yaml --seed 9 --seeds 4
+t "also as JSON" 7 '"broken":"then: saga 42 is undone, not done","trace":' S simulate order.yaml --script hoped.yaml --json
+sed 's/payment.Charge:/payment.Chrage:/' declined.yaml >misspelt.yaml
+t "a wrong script has file, line and column" 7 '^factum: misspelt\.yaml:3:3: the saga has no command "payment\.Chrage"' S simulate order.yaml --script misspelt.yaml
+t "a missing script" 4 "none.yaml: No such file" S simulate order.yaml --script none.yaml
+t "too many seeds" 2 "seeds takes 100000000 at most" S simulate order.yaml --seeds 100000001
+t "a wrong definition is not played" 7 '^factum: bad\.yaml:4:[0-9]+: ' S simulate bad.yaml
 
 # Deploying.
 [ ! -e "$FACTUM_STORE" ]

@@ -1,5 +1,5 @@
 /* definitions_test.c - the files in definitions/: those that are sound load without a warning, and
- * the checker finds them sound; those in wrong/ are refused at the place and by the rule that their first line names,
+ * are proved; those in wrong/ are refused at the place and by the rule that their first line names,
  * "# LINE:COLUMN RULE". Layer: tests.
  *
  *     definitions_test DIRECTORY
