@@ -329,8 +329,8 @@ static void sleep_until_news(struct factum_sagas *sagas, uint32_t seen)
     }
 }
 
-/* It is for speed alone: if it cannot be written, sagas go on. */
-/* Not in a store that has no sagas: it would have an event that nobody asked for. */
+/* It is for speed alone: if it cannot be written, sagas go on. A store without sagas gets none: it
+ * would have an event that nobody asked for. */
 static void keep_checkpoint(struct factum_sagas *sagas, bool now_or_never)
 {
     factum_error err;
