@@ -406,7 +406,7 @@ static void answer_all(struct drive *d, int count, const char *command, const ch
         (void)snprintf(saga, sizeof saga, "shop-%d", i);
         answer_of(d, saga, command, type);
     }
-    drive_wait(d, 3 * DRIVE_SECOND); /* there are more than can be committed at once */
+    drive_settle(d); /* there are more than can be committed at once */
 }
 
 /* SG-16 */
@@ -424,7 +424,7 @@ TEST(a_thousand_that_run_finish_by_their_version_after_the_next_is_deployed)
         (void)snprintf(text, sizeof text, "{\"id\":\"%d\",\"cents\":5}", i);
         drive_append(&d, ORDER, "Placed", text, "");
     }
-    drive_wait(&d, 3 * DRIVE_SECOND);
+    drive_settle(&d);
     drive_deploy(&d, next);
     answer_all(&d, SAGAS, "reserve/do/1", "Reserved");
     answer_all(&d, SAGAS, "charge/do/1", "Paid");

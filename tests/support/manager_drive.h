@@ -168,11 +168,20 @@ static inline void drive_run(struct drive *d)
     }
 }
 
+/* The same with what waited for room: a manager has only so many appends under way. */
+static inline void drive_settle(struct drive *d)
+{
+    do {
+        drive_run(d);
+        assert_ok(fct_manager_tick(d->manager, d->now, &d->err), d->err);
+    } while (d->op_count > 0);
+}
+
 /* Time goes on to the next timer, or by |ns| if that is sooner. */
 static inline void drive_wait(struct drive *d, int64_t ns)
 {
     int64_t end = d->now + ns;
-    drive_run(d);
+    drive_settle(d);
     while (fct_manager_next(d->manager) <= end) {
         int64_t next = fct_manager_next(d->manager);
         d->now = next > d->now ? next : d->now;
