@@ -289,11 +289,11 @@ static int run_timer(const struct options *options)
     const struct command command_saga_##variable = {                                               \
         .name = "saga " verb,                                                                      \
         .usage = "saga " verb " " arguments " --reason TEXT [options]",                            \
-        .summary = what,                                                                           \
+        .summary = (what),                                                                         \
         .help = more_help COMMON_HELP,                                                             \
         .options = more_options COMMON_OPTIONS,                                                    \
-        .arguments_min = least,                                                                    \
-        .arguments_max = most,                                                                     \
+        .arguments_min = (least),                                                                  \
+        .arguments_max = (most),                                                                   \
         .run = run_##variable,                                                                     \
     }
 

@@ -203,7 +203,9 @@ static size_t size_with(const struct given *given, const struct addition *add,
 
 static uint8_t *put_bytes(uint8_t *to, const void *bytes, size_t len)
 {
-    memcpy(to, bytes, len);
+    if (len > 0) {
+        memcpy(to, bytes, len);
+    }
     return to + len;
 }
 

@@ -149,7 +149,10 @@ uint32_t fct_world_pack_next(const struct fct_check_setup *setup, const struct f
     words[0] = pack_head(next);
     for (uint32_t i = 0; i < setup->slot_count; i++) {
         uint8_t slot = setup->slots[i];
-        bool same = memcmp(&next->slots[slot], &world->slots[slot], sizeof next->slots[slot]) == 0;
+        const void *now = &next->slots[slot];
+        const void *then = &world->slots[slot];
+        /* Where only padding differs, it is packed once more. */
+        bool same = memcmp(now, then, sizeof next->slots[slot]) == 0;
         words[i + 1] = same ? before[i + 1] : pack_place(setup, next, slot);
     }
     if (!setup->no_reduction) {
@@ -196,7 +199,7 @@ void fct_check_setup_init(struct fct_check_setup *setup, const struct fct_saga_p
             setup->slots[setup->slot_count++] = (uint8_t)i;
         }
     }
-    for (uint8_t i = 0; i < setup->slot_count; i++) {
+    for (uint8_t i = 0; i < (uint8_t)setup->slot_count; i++) {
         bool twin = i > 0 && i < plan->step_count &&
                     same_shape(&setup->plan.steps[i], &setup->plan.steps[i - 1]);
         setup->twin_of[i] = twin ? setup->twin_of[i - 1] : i;

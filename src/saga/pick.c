@@ -2,6 +2,7 @@
 #include "saga/pick.h"
 
 #include "core/arena.h"
+#include "core/check.h"
 #include "core/error.h"
 #include "core/slice.h"
 
@@ -11,7 +12,9 @@ factum_status fct_pick_parse(factum_slice text, factum_arena *arena, factum_json
     size_t capacity = factum_json_nodes_max(text.len);
     factum_json_node *nodes = factum_arena_take(arena, capacity * sizeof *nodes);
     if (nodes == NULL) {
-        return fct_arena_status(arena, "saga: its data", err);
+        factum_status full = fct_arena_status(arena, "saga: its data", err);
+        FCT_ASSERT(full != FACTUM_OK);
+        return full;
     }
     factum_status status = factum_json_parse(text, NULL, nodes, capacity, json, err);
     if (status == FACTUM_OK && factum_json_kind_of(json, FACTUM_JSON_ROOT) != FACTUM_JSON_OBJECT) {

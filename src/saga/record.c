@@ -61,9 +61,9 @@ factum_slice fct_record_type(uint8_t kind)
 
 uint8_t fct_record_kind(factum_slice type)
 {
-    for (uint8_t i = 1; i < RECORD_TYPES; i++) {
+    for (size_t i = 1; i < RECORD_TYPES; i++) {
         if (fct_slice_equal(type, factum_slice_from(record_types[i]))) {
-            return i;
+            return (uint8_t)i;
         }
     }
     return 0;
@@ -302,9 +302,9 @@ static void read_reply(struct reading *r)
 static void read_why(struct reading *r)
 {
     factum_slice why = read_text(r, FACTUM_JSON_ROOT, "why");
-    for (uint8_t i = 1; i < RECORD_WHYS && why.len > 0; i++) {
+    for (size_t i = 1; i < RECORD_WHYS && why.len > 0; i++) {
         if (fct_slice_equal(why, factum_slice_from(record_whys[i]))) {
-            r->record->change.why = i;
+            r->record->change.why = (uint8_t)i;
         }
     }
 }

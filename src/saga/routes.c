@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/check.h"
 #include "core/error.h"
 #include "core/hash.h"
 #include "core/slice.h"
@@ -20,6 +21,7 @@ static size_t route_count(const struct factum_saga *saga)
 static void add_route(struct fct_routes *routes, const struct factum_saga *saga, factum_slice type,
                       bool start)
 {
+    FCT_ASSERT(routes->items != NULL); /* there is room for all */
     routes->items[routes->count++] = (struct fct_route){fct_hash64(type, 0), type, saga, start};
 }
 

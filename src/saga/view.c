@@ -164,7 +164,7 @@ static void fill_steps(factum_arena *arena, const struct factum_saga *saga,
             continue;
         }
         describe_step(arena, saga, i, &steps[view->step_count]);
-        if (instance != NULL) {
+        if (instance != NULL && v != NULL) {
             fill_step(instance, &v->slots[i], i, &steps[view->step_count]);
         }
         view->step_count++;

@@ -217,8 +217,8 @@ static enum graph_class class_of(const factum_saga_step *step)
         [FCT_STEP_UNDO_STUCK] = GRAPH_STUCK, [FCT_STEP_UNDO_SILENT] = GRAPH_STUCK,
         [FCT_STEP_UNDONE] = GRAPH_UNDONE,
     };
-    for (uint8_t i = 0; i < sizeof of_phase; i++) {
-        if (strcmp(step->phase, fct_look_phase(i)) == 0) {
+    for (size_t i = 0; i < sizeof of_phase; i++) {
+        if (strcmp(step->phase, fct_look_phase((uint8_t)i)) == 0) {
             return (enum graph_class)of_phase[i];
         }
     }
