@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
 # kill_sagas_test.py - orders that six services fulfil as sagas, while the server, the services and a
 # second host of the sagas are killed (kill -9), or stopped (SIGSTOP) for longer than an answer is
-# waited for, and an operator repairs what is stuck. Then everything runs again until no saga is open, and the log alone
-# has to show that every saga was right and that the ledgers agree: kill_sagas_log.py. Prints TAP.
+# waited for, and an operator repairs what is stuck. Then everything runs again until no saga is open,
+# and the log alone has to show that every saga was right and that the ledgers agree:
+# kill_sagas_log.py. Prints TAP.
 #
 # kill_sagas_test.py [SECONDS [SEED]], or KILL_SECONDS. FACTUM and SAGA_SERVICES name the programs.
 import http.client
@@ -28,7 +29,9 @@ start: OrderPlaced
 id: .orderId
 keep: {{orderId, account, cents, address}}
 deadline: 1h
-defaults: {{within: {WITHIN_MS}ms, retry: {{times: {kill_sagas_log.TIMES}, from: 100ms, to: 400ms, jitter: none}}}}
+defaults:
+  within: {WITHIN_MS}ms
+  retry: {{times: {kill_sagas_log.TIMES}, from: 100ms, to: 400ms, jitter: none}}
 steps:
   - parallel:
       steps:
