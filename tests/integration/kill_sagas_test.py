@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
 # kill_sagas_test.py - orders that six services fulfil as sagas, while the server, the services and a
 # second host of the sagas are killed (kill -9), or stopped (SIGSTOP) for longer than an answer is
-# waited for, and an operator repairs what is stuck. Then everything runs again until no saga is open, and the log alone
-# has to show that every saga was right and that the ledgers agree: kill_sagas_log.py. Prints TAP.
+# waited for, and an operator repairs what is stuck. Then everything runs again until no saga is open,
+# and the log alone has to show that every saga was right and that the ledgers agree:
+# kill_sagas_log.py. Prints TAP.
 #
 # kill_sagas_test.py [SECONDS [SEED]], or KILL_SECONDS. FACTUM and SAGA_SERVICES name the programs.
 import http.client
@@ -28,7 +29,9 @@ start: OrderPlaced
 id: .orderId
 keep: {{orderId, account, cents, address}}
 deadline: 1h
-defaults: {{within: {WITHIN_MS}ms, retry: {{times: {kill_sagas_log.TIMES}, from: 100ms, to: 400ms, jitter: none}}}}
+defaults:
+  within: {WITHIN_MS}ms
+  retry: {{times: {kill_sagas_log.TIMES}, from: 100ms, to: 400ms, jitter: none}}
 steps:
   - parallel:
       steps:
@@ -61,7 +64,7 @@ class Service:
         self.said = path(name + ".said")
         self.process = None
         self.frozen_until = None
-        self.ends = 0  # by itself
+        self.ends = []  # exit codes, when it ended by itself: 1 if the server was away
         self.start()
 
     def start(self):
@@ -86,8 +89,13 @@ class Service:
         if self.frozen_until is not None and time.monotonic() >= self.frozen_until:
             self.thaw()
         if self.process.poll() is not None:
-            self.ends += 1
+            self.ends.append(self.process.returncode)
             self.start()
+
+    def has_crashed(self):
+        with open(self.said, encoding="utf-8", errors="replace") as said:
+            text = said.read()
+        return any(code != 1 for code in self.ends) or "Sanitizer" in text or "runtime error" in text
 
 
 # ---- orders --------------------------------------------------------------------------------------
@@ -238,7 +246,7 @@ class Play:
         self.operator = Operator(self.port, chance)
         self.down = []  # [from, until] of the wall clock
         self.kills = {"server": 0, "service": 0, "stop": 0}
-        self.deck = []
+        self.deck, self.crashes = [], 0
 
     def deploy_and_serve(self):
         with open(path("fulfil.yaml"), "w", encoding="utf-8") as out:
@@ -250,6 +258,7 @@ class Play:
         return Server("orders", "--allow-deploy")
 
     def kill_server(self):
+        self.crashes += not self.server.alive()
         begun = time.time()
         self.server.kill()
         time.sleep(self.chance.choice([0, 0, 0.5, 1.5]) * self.chance.random())
@@ -305,6 +314,8 @@ class Play:
             ended = len(self.operator.list("--status", "done")) + len(self.operator.list("--status", "undone"))
             quiet += ended >= len(self.writer.orders) and not self.operator.list("--status", "open")
             time.sleep(0.3)
+        self.crashes += not self.server.alive()
+        self.crashes += sum(service.has_crashed() for service in self.services)
         self.open = self.operator.list("--status", "open")
         self.statuses = {entry["id"]: entry["status"] for entry in self.operator.list()}
 
@@ -346,7 +357,8 @@ def play(seconds, chance):
     ok(game.kills["server"] > 0 and game.kills["service"] > 0 and game.kills["stop"] > 0,
        "the server and services were killed, and services stopped",
        f"killed: server {game.kills['server']}, services {game.kills['service']}; stopped "
-       f"{game.kills['stop']}; ended by themselves {sum(one.ends for one in game.services)}")
+       f"{game.kills['stop']}; ended by themselves {sum(len(one.ends) for one in game.services)}")
+    ok(game.crashes == 0, "and nothing else has ended them", f"{game.crashes} crashes")
     ok(game.writer_ended and not writer.wrong and len(writer.orders) > 0,
        "each order was acknowledged", f"{len(writer.orders)} orders, {writer.again} placed twice",
        *writer.wrong[:3])
