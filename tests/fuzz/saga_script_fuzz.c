@@ -21,7 +21,7 @@ static const factum_saga *the_saga(void)
         "undone: {do: shop.Reject, with: {id}}\n";
     if (saga == NULL) {
         factum_error err;
-        FCT_ASSERT(factum_saga_load(FCT_SLICE(text), NULL, &saga, &err) == FACTUM_OK);
+        FCT_ASSERT(factum_saga_load(factum_slice_from(text), NULL, &saga, &err) == FACTUM_OK);
     }
     return saga;
 }
