@@ -494,8 +494,10 @@ static const struct command parked_retry = {
     .summary = "apply the parked events of a key, or of all, in their order until one fails",
     .help = "  --why TEXT         why: kept with it\n"
             "  --delivery         NAME is a service: deliver its parked commands again\n" ACT_HELP,
-    .notes = "With --delivery it says before what is delivered, and in which order. In a directory "
-             "nothing\nis delivered until a host of the endpoints runs.\n",
+    .notes =
+        "With --delivery it says before what is delivered, and in which order. That is not "
+        "recorded, so\nit takes no --why and no --by. In a directory nothing is delivered until "
+        "a host of the\nendpoints runs.\n",
     .options = "why by delivery timeout models json ",
     .arguments_min = 1,
     .arguments_max = 2,

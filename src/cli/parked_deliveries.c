@@ -8,10 +8,10 @@
 #include <unistd.h>
 
 #include "cli/deploying.h"
+#include "cli/parked_plan.h"
 
 #define TARGET_SIZE 4096
 #define DELIVERIES_MAX 10000 /* the most that a server tells at once */
-#define SHOWN_MAX 20u        /* keys, and positions of a key */
 
 static const factum_slice empty = {NULL, 0};
 
@@ -189,151 +189,6 @@ int parked_deliveries_list(const struct read_models *models, factum_slice key,
     return status == FACTUM_OK || none || interrupted ? 0 : fail_with(status, &err);
 }
 
-/* ---- what a retry would deliver -------------------------------------------------------------- */
-
-struct planned {
-    uint64_t position;
-    size_t key; /* its offset in |keys| */
-    size_t key_len;
-    bool told;
-};
-
-/* The parked ones of a service, in the order of their positions. */
-struct plan {
-    struct planned *rows;
-    size_t count, capacity;
-    char *keys;
-    size_t keys_len, keys_capacity;
-    bool no_memory;
-};
-
-static void plan_free(struct plan *plan)
-{
-    free(plan->rows);
-    free(plan->keys);
-}
-
-/* Room for |more| of |size| bytes each behind |used|. */
-static bool plan_room(void **memory, size_t *capacity, size_t used, size_t more, size_t size)
-{
-    size_t wanted = *capacity;
-    while (wanted < used + more) {
-        wanted = wanted == 0 ? 256 : 2 * wanted;
-    }
-    void *bigger = wanted == *capacity ? *memory : realloc(*memory, wanted * size);
-    if (bigger == NULL) {
-        return false;
-    }
-    *memory = bigger;
-    *capacity = wanted;
-    return true;
-}
-
-static bool plan_row(void *data, const factum_endpoint_parked *parked)
-{
-    struct plan *plan = data;
-    void *rows = plan->rows;
-    void *keys = plan->keys;
-    bool room = plan_room(&rows, &plan->capacity, plan->count, 1, sizeof *plan->rows);
-    plan->rows = rows;
-    room = room && plan_room(&keys, &plan->keys_capacity, plan->keys_len, parked->key.len + 1, 1);
-    plan->keys = keys;
-    if (!room) {
-        plan->no_memory = true;
-        return false;
-    }
-    memcpy(plan->keys + plan->keys_len, parked->key.ptr, parked->key.len);
-    plan->rows[plan->count++] = (struct planned){
-        .position = parked->position, .key = plan->keys_len, .key_len = parked->key.len};
-    plan->keys_len += parked->key.len;
-    return !interrupted;
-}
-
-static factum_slice planned_key(const struct plan *plan, size_t i)
-{
-    return (factum_slice){(const uint8_t *)plan->keys + plan->rows[i].key, plan->rows[i].key_len};
-}
-
-/* How many have the key of row |first|, which is the first of it; they are marked as told. */
-static size_t mark_key(struct plan *plan, size_t first)
-{
-    size_t count = 0;
-    for (size_t i = first; i < plan->count; i++) {
-        if (same_text(planned_key(plan, i), planned_key(plan, first))) {
-            plan->rows[i].told = true;
-            count++;
-        }
-    }
-    return count;
-}
-
-static void print_positions(const struct plan *plan, size_t first, size_t shown_max,
-                            const char *between)
-{
-    size_t shown = 0;
-    for (size_t i = first; i < plan->count && shown < shown_max; i++) {
-        if (same_text(planned_key(plan, i), planned_key(plan, first))) {
-            (void)printf("%s%" PRIu64, shown > 0 ? between : "", plan->rows[i].position);
-            shown++;
-        }
-    }
-}
-
-static void print_key_plan(struct plan *plan, size_t first, const char *service)
-{
-    char count_text[64];
-    size_t count = mark_key(plan, first);
-    format_things(count, "delivery", "deliveries", count_text);
-    (void)printf("%s of %s, key ", count_text, service);
-    print_text(stdout, planned_key(plan, first));
-    (void)printf(count == 1 ? ": position " : ": positions ");
-    print_positions(plan, first, SHOWN_MAX, ", ");
-    if (count > SHOWN_MAX) {
-        (void)printf(" and %zu later ones", count - SHOWN_MAX);
-    }
-    (void)printf("%s\n", count == 1 ? "" : ", in this order");
-}
-
-static void print_plan(struct plan *plan, const char *service)
-{
-    size_t keys = 0;
-    for (size_t i = 0; i < plan->count; i++) {
-        if (plan->rows[i].told) {
-            continue;
-        }
-        if (keys < SHOWN_MAX) {
-            print_key_plan(plan, i, service);
-        } else {
-            (void)mark_key(plan, i);
-        }
-        keys++;
-    }
-    if (keys > SHOWN_MAX) {
-        (void)printf("and those of %zu other keys\n", keys - SHOWN_MAX);
-    }
-    (void)printf("what waits behind them in its key follows them\n");
-    (void)fflush(stdout);
-}
-
-static void print_plan_json(struct plan *plan, const char *service, uint64_t retried, bool hosted)
-{
-    const char *between = "";
-    (void)printf("{\"service\":\"%s\",\"retried\":%" PRIu64 ",\"hosted\":%s,\"keys\":[", service,
-                 retried, hosted ? "true" : "false");
-    for (size_t i = 0; i < plan->count; i++) {
-        if (!plan->rows[i].told) {
-            (void)mark_key(plan, i);
-            (void)printf("%s{\"key\":", between);
-            print_json_text(stdout, planned_key(plan, i));
-            (void)printf(",\"positions\":[");
-            print_positions(plan, i, SIZE_MAX, ",");
-            (void)printf("]}");
-            between = ",";
-        }
-    }
-    (void)printf("]}\n");
-}
-
 /* ---- acts ------------------------------------------------------------------------------------ */
 
 /* A name that needs no escapes in a path. False after a message. */
@@ -381,14 +236,14 @@ static int retry_plan(const struct options *options, struct deliveries *deliveri
         return none_parked(service);
     }
     if (says) {
-        print_plan(plan, service);
+        parked_plan_print(plan, service);
     }
     factum_status status = retry_planned(deliveries, service, key, &count, &err);
     if (status != FACTUM_OK) {
         return fail_with(status, &err);
     }
     if (options->json) {
-        print_plan_json(plan, service, count, deliveries->served);
+        parked_plan_print_json(plan, service, count, deliveries->served);
     } else if (says && !deliveries->served) {
         (void)printf("nothing is delivered by this command: a host of the endpoints does it, as "
                      "factum serve\n");
@@ -402,7 +257,7 @@ static int retry_deliveries(const struct options *options, const struct read_mod
     factum_error err;
     struct deliveries deliveries;
     struct plan plan = {.count = 0};
-    const factum_endpoint_parked_each each = {&plan, plan_row};
+    const factum_endpoint_parked_each each = {&plan, parked_plan_row};
     factum_status status = deliveries_open(models, &deliveries, &err);
     if (status == FACTUM_OK) {
         status = deliveries_tell(&deliveries, factum_slice_from(options->arguments[0]), key, &each,
@@ -412,7 +267,7 @@ static int retry_deliveries(const struct options *options, const struct read_mod
                : interrupted                       ? EXIT_INTERRUPTED
                                                    : fail_with(status, &err);
     deliveries_close(&deliveries);
-    plan_free(&plan);
+    parked_plan_free(&plan);
     return code;
 }
 
@@ -422,6 +277,9 @@ int parked_deliveries_retry(const struct options *options)
     const char *key = options->argument_count > 1 ? options->arguments[1] : NULL;
     if (!check_service(options->arguments[0])) {
         return EXIT_USAGE;
+    }
+    if (options->why != NULL || options->by != NULL) {
+        return complain("a retry of deliveries is not recorded: it takes no --why and no --by");
     }
     int code = read_models_open(options, &models);
     return code != 0 ? code

@@ -1,6 +1,6 @@
-/* http_endpoints.c - HTTP endpoints that take commands of sagas, and what is parked of them: listed,
- * retried, skipped. Layer: server. Each call is a job (http_job.h): endpoints.db is read. Only with
- * sagas; without them sagas_off.c has these routes.
+/* http_endpoints.c - HTTP endpoints that take commands of sagas, and what is parked of them:
+ * listed, retried, skipped. Layer: server. Each call is a job (http_job.h): endpoints.db is read.
+ * Only with sagas; without them sagas_off.c has these routes.
  *
  * URLs are not told: one may be a secret. They stand in "$definition:endpoint-SERVICE".
  */

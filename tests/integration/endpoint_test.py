@@ -674,6 +674,7 @@ def what_is_parked_is_seen_and_moved_while_a_server_runs():
     check(row["commandId"] == second, row)
     # What is refused: a service that has none, no reason, a position of another service.
     check("parked" in server.run("parked", "retry", "pay", "--delivery", code=4), "retry")
+    check("recorded" in server.run("parked", "retry", "stock", "--delivery", "--why", "x", code=2), "why")
     check("--why" in server.run("parked", "skip", "stock", str(row["position"]), "--delivery", code=2), "why")
     check(server.http("POST", "endpoints/pay/skip", {"position": row["position"], "reason": "x"})[0] == 404, "pay")
     check(server.http("POST", "endpoints/stock/skip", {"position": row["position"]})[0] == 400, "reason")
