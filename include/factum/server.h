@@ -65,6 +65,9 @@ typedef struct factum_server_options {
     struct factum_sagas
         *sagas; /* of the same store, to be listed and shown (sagas.h); NULL: none. They stay open
                    longer than the server */
+    struct factum_endpoints
+        *endpoints; /* of the same store, for what is parked (endpoint.h); NULL: none. They stay
+                       open longer than the server */
 } factum_server_options;
 
 /* Starts serving |store|. *server is the caller's, for factum_server_stop; NULL on failure. The

@@ -54,6 +54,8 @@ typedef struct factum_trace_options {
     const factum_progress *progress; /* or NULL: called now and then with the events read; false:
                                         CANCELLED */
     const factum_call *call;         /* or NULL */
+    bool skip_system; /* events of streams whose name begins with '$' are not found and not shown;
+                         what they have caused has no cause then */
 } factum_trace_options;
 
 /* What the id was. */

@@ -75,7 +75,7 @@ struct options {
     const char *script, *seed, *seeds;
     const char *do_type, *undo_type, *undo_data;
     const char *status, *reason, *result;
-    bool what_if, cancel;
+    bool what_if, cancel, delivery;
     /* arguments that are no options */
     const char *arguments[8];
     size_t argument_count;

@@ -7,6 +7,7 @@
 #include "cli/read_models.h"
 #include "cli/table.h"
 #ifdef FCT_WITH_SAGA
+#include "cli/parked_deliveries.h"
 #include "cli/parked_sagas.h"
 #endif
 
@@ -288,6 +289,13 @@ static int run_show(const struct options *options)
 
 /* ---- acts ------------------------------------------------------------------------------------ */
 
+/* A service may have the name of a model: --delivery says which is meant. */
+#ifdef FCT_WITH_SAGA
+#define WITH_DELIVERIES(run) (run)
+#else
+#define WITH_DELIVERIES(run) complain("--delivery: this program was built without sagas")
+#endif
+
 static bool count_one(void *data, const factum_parked *parked)
 {
     (void)parked;
@@ -357,11 +365,14 @@ static int run_retry(const struct options *options)
 {
     struct read_models models;
     const char *key = options->argument_count > 1 ? options->arguments[1] : NULL;
-    if (!check_name(options->arguments[0])) {
-        return EXIT_USAGE;
-    }
     if (key != NULL && key[0] == '\0') {
         return complain("KEY is empty; without it the events of every key are tried");
+    }
+    if (options->delivery) {
+        return WITH_DELIVERIES(parked_deliveries_retry(options));
+    }
+    if (!check_name(options->arguments[0])) {
+        return EXIT_USAGE;
     }
     int code = read_models_open(options, &models);
     return code == 0 ? read_models_close(&models, retry_key(&models, factum_slice_from(key)))
@@ -391,12 +402,15 @@ static int run_skip(const struct options *options)
 {
     struct read_models models;
     uint64_t position = 0;
+    if (options->why == NULL || options->why[0] == '\0') {
+        return complain("what is skipped is never applied or delivered: say --why");
+    }
+    if (options->delivery) {
+        return WITH_DELIVERIES(parked_deliveries_skip(options));
+    }
     if (!check_name(options->arguments[0]) ||
         !argument_position(options->arguments[1], &position)) {
         return EXIT_USAGE;
-    }
-    if (options->why == NULL || options->why[0] == '\0') {
-        return complain("an event that is skipped is never applied: say --why");
     }
     int code = read_models_open(options, &models);
     return code == 0 ? read_models_close(&models, skip_position(&models, position)) : code;
@@ -449,8 +463,8 @@ static const struct command parked_list = {
     .help = "  --key KEY          of one key\n"
             "  --models DIR       where the models are (the store's directory \"models\")\n"
             "  --json             as JSON, one object a line\n",
-    .notes = "Without NAME also the commands that endpoints did not take (only in a directory), "
-             "and the\nsagas that are stuck.\n",
+    .notes = "Without NAME also the commands that endpoints did not take, and the sagas that are "
+             "stuck.\n",
     .options = "key models json ",
     .arguments_max = 1,
     .run = run_list,
@@ -478,8 +492,13 @@ static const struct command parked_retry = {
     .name = "parked retry",
     .usage = "parked retry NAME [KEY]",
     .summary = "apply the parked events of a key, or of all, in their order until one fails",
-    .help = "  --why TEXT         why: kept with it\n" ACT_HELP,
-    .options = "why by timeout models json ",
+    .help = "  --why TEXT         why: kept with it\n"
+            "  --delivery         NAME is a service: deliver its parked commands again\n" ACT_HELP,
+    .notes =
+        "With --delivery it says before what is delivered, and in which order. That is not "
+        "recorded, so\nit takes no --why and no --by. In a directory nothing is delivered until "
+        "a host of the\nendpoints runs.\n",
+    .options = "why by delivery timeout models json ",
     .arguments_min = 1,
     .arguments_max = 2,
     .run = run_retry,
@@ -489,8 +508,9 @@ static const struct command parked_skip = {
     .name = "parked skip",
     .usage = "parked skip NAME POSITION --why TEXT",
     .summary = "leave a parked event out for good; those that wait for it are tried",
-    .help = "  --why TEXT         why: kept with it; needed\n" ACT_HELP,
-    .options = "why by timeout models json ",
+    .help = "  --why TEXT         why: kept with it; needed\n"
+            "  --delivery         NAME is a service: its parked command at POSITION\n" ACT_HELP,
+    .options = "why by delivery timeout models json ",
     .arguments_min = 2,
     .arguments_max = 2,
     .run = run_skip,

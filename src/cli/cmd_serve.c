@@ -217,6 +217,7 @@ static int serve_store(const struct options *options, const struct fct_config *c
         status = hosts_open(store, config, &log, &hosts, &err);
         serving.models = hosts.models;
         serving.sagas = hosts.sagas;
+        serving.endpoints = hosts.endpoints;
     }
     if (status == FACTUM_OK) {
         status = factum_server_start(store, &serving, &server, &err);

@@ -76,6 +76,7 @@ static const struct option known[] = {
     OPTION("to", TEXT, to),
     OPTION("keep-unknown", FLAG, keep_unknown),
     OPTION("force", FLAG, force),
+    OPTION("delivery", FLAG, delivery),
     OPTION("generations", TEXT, generations),
     OPTION("acts", TEXT, acts),
     OPTION("states-max", TEXT, states_max),

@@ -2,12 +2,9 @@
 #include "cli/parked_sagas.h"
 
 #include <inttypes.h>
-#include <limits.h>
 #include <string.h>
-#include <unistd.h>
 
-#include <factum/endpoint.h>
-
+#include "cli/parked_deliveries.h"
 #include "cli/sagas.h"
 
 #define STUCK_MAX 1000
@@ -79,29 +76,6 @@ static bool tell_delivery(void *data, const factum_endpoint_parked *parked)
         table_text(parked->reason),
     };
     return table_row(telling->table, values, sizeof values / sizeof values[0]) && !interrupted;
-}
-
-/* The host's file is looked at without a host: nothing is delivered by this process. */
-static int list_deliveries(struct parked_telling *telling, factum_slice key)
-{
-    char file[PATH_MAX];
-    factum_error err;
-    factum_endpoints *endpoints = NULL;
-    const struct read_models *models = telling->models;
-    const factum_endpoints_options options = {
-        .size = sizeof options, .path = models->path, .no_run = true, .log = &messages};
-    const factum_endpoint_parked_each each = {telling, tell_delivery};
-    if (models->path == NULL ||
-        snprintf(file, sizeof file, "%s/endpoints.db", models->path) >= (int)sizeof file ||
-        access(file, F_OK) != 0) {
-        return 0;
-    }
-    factum_status status = factum_endpoints_open(models->store, &options, &endpoints, &err);
-    if (status == FACTUM_OK) {
-        status = factum_endpoints_parked(endpoints, (factum_slice){NULL, 0}, key, &each, &err);
-    }
-    factum_endpoints_close(endpoints);
-    return status == FACTUM_OK ? 0 : fail_with(status, &err);
 }
 
 /* ---- sagas ----------------------------------------------------------------------------------- */
@@ -206,6 +180,7 @@ static int list_stuck(struct parked_telling *telling)
 int parked_sagas_list(const struct read_models *models, factum_slice key, struct table *table)
 {
     struct parked_telling telling = {.models = models, .table = table};
-    int code = list_deliveries(&telling, key);
+    const factum_endpoint_parked_each each = {&telling, tell_delivery};
+    int code = parked_deliveries_list(models, key, &each);
     return code == 0 && key.len == 0 ? list_stuck(&telling) : code;
 }

@@ -9,8 +9,7 @@
 
 /* Adds them to |table|, whose columns are those of factum parked list, or prints them as lines of
  * JSON. |key|, if it is not empty, is of deliveries, and leaves sagas out. At an address the server
- * tells of sagas; deliveries are known in the directory alone. 0, or the exit code after a message.
- */
+ * tells of both. 0, or the exit code after a message. */
 int parked_sagas_list(const struct read_models *models, factum_slice key, struct table *table);
 
 #endif

@@ -170,6 +170,11 @@ void fct_http_saga_graph(struct fct_http_call *call);
 void fct_http_saga_timers(struct fct_http_call *call);
 void fct_http_saga_deploy(struct fct_http_call *call);
 void fct_http_saga_act(struct fct_http_call *call);
+/* http_endpoints.c, or sagas_off.c */
+void fct_http_endpoints_list(struct fct_http_call *call);
+void fct_http_deliveries_list(struct fct_http_call *call);
+void fct_http_delivery_retry(struct fct_http_call *call);
+void fct_http_delivery_skip(struct fct_http_call *call);
 void fct_http_model_try(struct fct_http_call *call);
 
 #endif

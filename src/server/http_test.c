@@ -78,6 +78,24 @@ HTTP_TEST(nobody_is_asked_who_he_is_and_a_reader_may_not_write)
     assert_answer(get(f, "/api/v1/streams/a"), 404); /* nothing was written */
 }
 
+HTTP_TEST(a_reader_does_not_get_system_events_in_a_trace)
+{
+    F;
+    assert_answer(post(f, "/api/v1/events?system",
+                       "{\"events\":[{\"stream\":\"$b\",\"type\":\"Hidden\","
+                       "\"metadata\":{\"$correlationId\":\"c\"}},{\"stream\":\"a\","
+                       "\"type\":\"Plain\",\"metadata\":{\"$correlationId\":\"c\"}}]}"),
+                  201);
+    struct fake_exchange *fake = get(f, "/api/v1/traces/c");
+    assert_answer(fake, 200);
+    assert_holds(fake->body, "Hidden");
+    f->principal = (struct fct_principal){FCT_RIGHT_READ, FCT_SLICE("reader")};
+    fake = get(f, "/api/v1/traces/c");
+    assert_answer(fake, 200);
+    assert_holds(fake->body, "Plain");
+    assert_lacks(fake->body, "Hidden");
+}
+
 HTTP_TEST(another_host_is_refused_before_anything_else)
 {
     F;
@@ -539,6 +557,7 @@ int main(void)
         HTTP_CASE(a_wrong_method_is_told_which_are_right),
         HTTP_CASE(a_bad_url_is_refused),
         HTTP_CASE(nobody_is_asked_who_he_is_and_a_reader_may_not_write),
+        HTTP_CASE(a_reader_does_not_get_system_events_in_a_trace),
         HTTP_CASE(another_host_is_refused_before_anything_else),
         HTTP_CASE(a_server_that_stops_answers_its_health_alone),
         HTTP_CASE(an_event_is_appended_and_read_back),

@@ -27,6 +27,7 @@ struct trace_job {
     bool full;
     factum_slice stream;
     uint64_t scan;
+    bool skip_system;
 };
 
 static struct trace_job *trace_job_of(struct fct_http_job *job)
@@ -79,6 +80,7 @@ static factum_status show_trace(struct fct_http_job *job, factum_error *err)
         .events_max = TRACE_EVENTS_MAX,
         .progress = &progress,
         .call = &context,
+        .skip_system = asked->skip_system,
     };
     factum_status status =
         factum_trace_open(job->call->server->store, job->call->name, &options, &trace, err);
@@ -139,6 +141,8 @@ static factum_status read_trace_query(struct trace_job *asked, factum_error *err
         status = fct_http_number(call, "scan", &asked->scan, err);
     }
     asked->stream = fct_http_text(call, "stream");
+    asked->skip_system =
+        fct_rights_check(call->principal, FCT_OP_READ_ALL, FCT_SLICE("$all"), NULL) != FACTUM_OK;
     return status == FACTUM_OK && asked->stream.len > 0
                ? fct_rights_check(call->principal, FCT_OP_READ_STREAM, asked->stream, err)
                : status;

@@ -30,7 +30,8 @@
  * The streams of sagas, "saga:...", are written by what runs them, and hold what it will do:
  * changing one needs the right to deploy too, also of its metadata. A program that hosts sagas over
  * a connection has that right. The operations on sagas are asked with the saga's name: READ_SAGAS
- * is for whoever reads; ACT_ON_SAGA is the admin's, as it sends commands and brings no code.
+ * is for whoever reads; ACT_ON_SAGA is the admin's, as it sends commands and brings no code. They
+ * are asked with a service too: what is parked of its commands, and to retry or skip that.
  * REGISTER_SCHEMA is the admin's: a schema decides what every writer may append. A check is, too,
  * because it reads all events of the type and quotes from one.
  */

@@ -44,6 +44,26 @@ void fct_http_saga_act(struct fct_http_call *call)
     refuse_sagas(call);
 }
 
+void fct_http_endpoints_list(struct fct_http_call *call)
+{
+    refuse_sagas(call);
+}
+
+void fct_http_deliveries_list(struct fct_http_call *call)
+{
+    refuse_sagas(call);
+}
+
+void fct_http_delivery_retry(struct fct_http_call *call)
+{
+    refuse_sagas(call);
+}
+
+void fct_http_delivery_skip(struct fct_http_call *call)
+{
+    refuse_sagas(call);
+}
+
 /* False: none run here. */
 bool fct_server_sagas_info(const struct fct_server *server, factum_sagas_info *info)
 {

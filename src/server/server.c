@@ -303,6 +303,7 @@ factum_status factum_server_start(factum_store *store, const factum_server_optio
     server->core.store = store;
     server->core.models = full.models;
     server->core.sagas = full.sagas;
+    server->core.endpoints = full.endpoints;
     if (full.log != NULL) {
         server->core.log = *full.log;
     }

@@ -29,6 +29,7 @@
 struct fct_deciders;
 struct factum_models;
 struct factum_sagas;
+struct factum_endpoints;
 struct fct_kurrent_job;
 
 /* How commands over HTTP have ended. */
@@ -79,14 +80,15 @@ struct fct_server {
     struct fct_server_counters counters;
     uint64_t append_size_max;
     uint64_t event_size_max;
-    bool allow_deploy;             /* code may come from whoever is the admin (rights.h) */
-    bool stopping;                 /* new calls are refused */
-    size_t upkeep_count;           /* long work under way, on threads of its own (store_upkeep.c) */
-    size_t jobs[FCT_JOB_KINDS];    /* under way */
-    struct factum_models *models;  /* borrowed; NULL: none (models.h) */
-    struct factum_sagas *sagas;    /* the same (sagas.h) */
-    struct fct_deciders *deciders; /* opened ones (deciders.h) */
-    uint64_t partial_size;         /* bytes of messages that are not complete (grpc_call.c) */
+    bool allow_deploy;            /* code may come from whoever is the admin (rights.h) */
+    bool stopping;                /* new calls are refused */
+    size_t upkeep_count;          /* long work under way, on threads of its own (store_upkeep.c) */
+    size_t jobs[FCT_JOB_KINDS];   /* under way */
+    struct factum_models *models; /* borrowed; NULL: none (models.h) */
+    struct factum_sagas *sagas;   /* the same (sagas.h) */
+    struct factum_endpoints *endpoints; /* the same (endpoint.h) */
+    struct fct_deciders *deciders;      /* opened ones (deciders.h) */
+    uint64_t partial_size;              /* bytes of messages that are not complete (grpc_call.c) */
     uint64_t collected_size; /* bytes of the messages of appends that are not answered, at most
                                 FCT_COLLECTED_MAX */
     bool room_wanted;        /* an append was refused for that: fct_feeds_room is due */

@@ -232,9 +232,17 @@ factum_status fct_flow_step(struct fct_flow *flow, factum_error *err)
     return FACTUM_OK;
 }
 
+bool fct_flow_hides(const struct fct_flow *flow, const factum_event *event)
+{
+    return flow->options.skip_system && fct_slice_starts(event->stream, FCT_SLICE("$"));
+}
+
 factum_status fct_flow_add(struct fct_flow *flow, const factum_event *event, factum_error *err)
 {
     factum_trace *trace = flow->trace;
+    if (fct_flow_hides(flow, event)) {
+        return FACTUM_OK;
+    }
     struct fct_hash128 key =
         fct_table_key(FCT_KEY_POSITION, fct_slice(&event->position, sizeof event->position));
     if (fct_table_find(&flow->seen, key) != NULL) {

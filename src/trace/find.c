@@ -146,7 +146,7 @@ static factum_status scan_cursor(struct fct_flow *flow, struct wanted *wanted,
         }
         wanted->scanned++;
         wanted->oldest = event.position;
-        if (is_wanted(wanted, &event, &kind)) {
+        if (!fct_flow_hides(flow, &event) && is_wanted(wanted, &event, &kind)) {
             flow->trace->info.kind = kind;
             status = fct_flow_add(flow, &event, err);
             done = kind != FACTUM_TRACE_OF_TRACE || flow->trace->info.truncated;

@@ -89,7 +89,10 @@ struct fct_marks {
 /* Of metadata of any kind; what is not valid counts as not said. */
 void fct_marks_read(factum_slice metadata, struct fct_marks *marks);
 
-/* Adds |event|, unless its position is there, or there are enough: then the trace is truncated.
+/* Is |event| one of a system stream, and are those left out? */
+bool fct_flow_hides(const struct fct_flow *flow, const factum_event *event);
+/* Adds |event|, unless it is hidden, its position is there, or there are enough: then the trace is
+ * truncated.
  * NO_MEMORY, TOO_BIG, CANCELLED. */
 FCT_MUST_USE factum_status fct_flow_add(struct fct_flow *flow, const factum_event *event,
                                         factum_error *err);

@@ -395,6 +395,39 @@ static bool stop_at_once(void *data, uint64_t done, uint64_t total)
     return false;
 }
 
+TEST(system_streams_can_be_left_out)
+{
+    F;
+    factum_new_event asked = {.stream = FCT_SLICE("$audit"),
+                              .type = FCT_SLICE("Asked"),
+                              .data = FCT_SLICE("{}"),
+                              .metadata = FCT_SLICE("{\"$correlationId\":\"c1\"}")};
+    const factum_expectation any = {.stream = FCT_SLICE("$audit"), .expected = factum_any()};
+    const factum_append_request request = {.size = sizeof request,
+                                           .events = &asked,
+                                           .event_count = 1,
+                                           .expectations = &any,
+                                           .expectation_count = 1,
+                                           .system = true};
+    const factum_trace_options without = {.size = sizeof without, .skip_system = true};
+    const factum_trace_options of_system = {
+        .size = sizeof of_system, .stream = FCT_SLICE("$audit"), .skip_system = true};
+    assert_int_equal(factum_uuid_parse(FCT_SLICE(ID("01")), &asked.id), FACTUM_OK);
+    assert_int_equal(factum_append(f->store, &request, NULL, NULL, &f->err), FACTUM_OK);
+    (void)add(f, 1, "order-1", "Placed", ID("02"),
+              "{\"$correlationId\":\"c1\",\"$causationId\":\"" ID("01") "\"}");
+    assert_int_equal(open_trace(f, "c1", NULL), FACTUM_OK);
+    assert_int_equal(info_of(f).event_count, 2);
+    assert_int_equal(open_trace(f, "c1", &without), FACTUM_OK);
+    assert_int_equal(info_of(f).event_count, 1);
+    assert_true(fct_slice_equal(node_of(f, 0).type, FCT_SLICE("Placed")));
+    assert_int_equal(node_of(f, 0).flags & FACTUM_TRACE_CAUSE_MISSING, FACTUM_TRACE_CAUSE_MISSING);
+    /* Nor by the id of the event itself, whether an index has it or it is looked for. */
+    assert_int_equal(open_trace(f, ID("01"), NULL), FACTUM_OK);
+    assert_int_equal(open_trace(f, ID("01"), &without), FACTUM_NOT_FOUND);
+    assert_int_equal(open_trace(f, ID("01"), &of_system), FACTUM_NOT_FOUND);
+}
+
 TEST(a_caller_can_end_it)
 {
     F;
@@ -553,6 +586,7 @@ int main(void)
         CASE(failures_and_time_outs_are_counted),
         CASE(hostile_metadata_is_not_said),
         CASE(limits_hold),
+        CASE(system_streams_can_be_left_out),
         CASE(a_caller_can_end_it),
         CASE(a_tree_of_a_thousand_equal_effects_is_a_line_for_them),
         CASE(what_is_cut_is_counted_and_failures_stay),

@@ -6,6 +6,7 @@
 import concurrent.futures
 import hashlib
 import hmac
+import http.client
 import http.server
 import json
 import os
@@ -21,6 +22,7 @@ import time
 import traceback
 
 PROBE = os.environ["ENDPOINT_PROBE"]
+FACTUM = os.environ.get("FACTUM", "")  # empty: there is no server
 WAIT = 60  # seconds for what should come at once; a busy machine may take them
 work = tempfile.mkdtemp(prefix="factum-endpoint.")
 SECRET = "canary-0123456789"
@@ -567,6 +569,133 @@ def a_certificate_is_verified():
     host.ask("deploy", "stock", f"https://localhost:{site.port}/")
     host.reply(host.command("1", 1))
     host.stop()
+
+
+# ---- while a server runs --------------------------------------------------------------------------
+
+
+class Serving:
+    """factum serve of a store of its own, and the command line at its address or in its directory."""
+
+    def __init__(self, name, allow):
+        self.dir = os.path.join(work, name)
+        os.makedirs(self.dir)
+        self.store = os.path.join(self.dir, "store")
+        self.allow = allow
+
+    def start(self):
+        log = os.path.join(self.dir, "log")
+        with open(log, "wb") as out:
+            self.process = subprocess.Popen([FACTUM, "--store", self.store, "serve", "--listen",
+                                             "127.0.0.1:0", "--insecure", "--endpoints-allow",
+                                             self.allow], stdout=out, stderr=out)
+        line = wait_for(lambda: [l for l in open(log, encoding="utf-8") if " serving " in l],
+                        "a server")[0]
+        self.address = line.split(" on ")[1].split(",")[0].strip()
+
+    def stop(self):
+        self.process.send_signal(signal.SIGTERM)
+        check(self.process.wait(WAIT) == 0, "the server ends")
+
+    def run(self, *words, code=0, at=True):
+        place = ["--connect", "factum://" + self.address] if at else ["--store", self.store]
+        done = subprocess.run([FACTUM, *place, *words], capture_output=True, text=True, timeout=WAIT,
+                              env={**os.environ, "USER": "ann"})
+        check(done.returncode == code, words, done.returncode, done.stdout, done.stderr)
+        return done.stdout + done.stderr
+
+    def http(self, method, path, body=None):
+        """Status and body."""
+        connection = http.client.HTTPConnection(self.address, timeout=WAIT)
+        connection.request(method, "/api/v1/" + path, body and json.dumps(body),
+                           {"Content-Type": "application/json"} if body else {})
+        answer = connection.getresponse()
+        text = json.loads(answer.read())
+        connection.close()
+        return answer.status, text
+
+    def command(self, key, number, service="stock"):
+        command_id = f"saga:o-{key}/{service}_s{number}/do/1"
+        self.run("append", f"command:{service}-o-{key}", f"{service}.Go", "{}", "--quiet", "--metadata",
+                 json.dumps({"$commandId": command_id, "$sagaId": f"o-{key}"}))
+        return command_id
+
+    def parked(self, count, query=""):
+        def look():
+            status, text = self.http("GET", "parked-deliveries" + query)
+            check(status == 200, status, text)
+            return [text["deliveries"]] if len(text["deliveries"]) == count else None
+        return wait_for(look, f"{count} parked deliveries")[0]
+
+
+@case
+def what_is_parked_is_seen_and_moved_while_a_server_runs():
+    if not FACTUM:
+        return
+    site = Site(lambda h, r, n: h.say(400))
+    server = Serving("served", site.host)
+    server.run("endpoint", "deploy", "stock", site.url + "?token=canary", at=False)
+    server.start()
+    first, second = server.command("1", 1), server.command("1", 2)
+    other = server.command("2", 1)
+    rows = server.parked(2)
+    check([r["commandId"] for r in rows] == [first, other], rows)
+    check(rows[0]["key"] == "command:stock-o-1" and "400" in rows[0]["reason"], rows)
+    check(not rows[0]["mayBeDone"] and rows[0]["attempts"] == 1, rows)
+    check(server.parked(1, "?key=command%3Astock-o-2&service=stock")[0] == rows[1], "a key")
+    check(server.parked(0, "?service=pay") == [], "a service")
+    status, text = server.http("GET", "endpoints")
+    check(status == 200 and text["endpoints"][0]["parked"] == 2, text)
+    check(text["endpoints"][0]["service"] == "stock" and "canary" not in json.dumps(text), text)
+    # The command line lists the same at an address and in a directory.
+    listed = server.run("parked", "list", "--json")
+    lines = [json.loads(line) for line in listed.splitlines()]
+    check([(l["kind"], l["commandId"], l["position"]) for l in lines]
+          == [("delivery", r["commandId"], r["position"]) for r in rows], lines)
+    server.stop()
+    check(server.run("parked", "list", "--json", at=False) == listed, "the directory")
+    # Marked in a directory, they go out with the next server, each before the later ones of its key.
+    told = server.run("parked", "retry", "stock", rows[0]["key"], "--delivery", at=False)
+    check(f"1 delivery of stock, key command:stock-o-1: position {rows[0]['position']}\n" in told, told)
+    check("nothing is delivered by this command" in told, told)
+    check(len(site.ids()) == 2, site.ids())
+    site.answer = lambda h, r, n: h.say(200, {"type": "Done"}) if "_s1/" in r["id"] else h.say(400)
+    server.start()
+    wait_for(lambda: second in site.ids(), "the later one")
+    check([i for i in site.ids() if "o-1/" in i] == [first, first, second], site.ids())
+    # At an address the running server delivers them.
+    rows = {r["commandId"]: r for r in server.parked(2)}
+    told = json.loads(server.run("parked", "retry", "stock", "--delivery", "--json"))
+    check(told["retried"] == 2 and told["hosted"], told)
+    check(sorted(p for k in told["keys"] for p in k["positions"])
+          == sorted(r["position"] for r in rows.values()), told)
+    wait_for(lambda: site.ids().count(other) == 2, "the other key")
+    row = server.parked(1)[0]
+    check(row["commandId"] == second, row)
+    # What is refused: a service that has none, no reason, a position of another service.
+    check("parked" in server.run("parked", "retry", "pay", "--delivery", code=4), "retry")
+    check("recorded" in server.run("parked", "retry", "stock", "--delivery", "--why", "x", code=2), "why")
+    check("--why" in server.run("parked", "skip", "stock", str(row["position"]), "--delivery", code=2), "why")
+    check(server.http("POST", "endpoints/pay/skip", {"position": row["position"], "reason": "x"})[0] == 404, "pay")
+    check(server.http("POST", "endpoints/stock/skip", {"position": row["position"]})[0] == 400, "reason")
+    check(server.http("POST", "endpoints/stock/skip", {"reason": "x"})[0] == 400, "position")
+    check(server.http("POST", "endpoints/stock/retry", {"key": "nothing"})[0] == 404, "key")
+    check(server.http("POST", "endpoints/stock/retry", {"keys": "x"})[0] == 400, "member")
+    server.run("parked", "skip", "stock", str(row["position"]), "--why", "of no use", "--delivery", "--by", "ann")
+    server.parked(0)
+    events = server.run("read", "command:stock-o-1", "--json")
+    failed = [e for e in map(json.loads, events.splitlines()) if e["type"] == "CommandFailed"]
+    check(len(failed) == 1 and failed[0]["data"] == {"code": "skipped", "text": "of no use (by ann)"}, events)
+    # Over HTTP; and the model of the same name is not meant by the service.
+    third = server.command("3", 2)
+    row = server.parked(1)[0]
+    check("stock" in server.run("parked", "retry", "stock", code=4), "a model")
+    site.answer = lambda h, r, n: h.say(200, {"type": "Done"})
+    status, text = server.http("POST", "endpoints/stock/retry")
+    check((status, text) == (200, {"service": "stock", "retried": 1}), status, text)
+    wait_for(lambda: site.ids().count(third) == 2, "the third")
+    server.parked(0)
+    server.stop()
 
 
 # ---- undo, and crashes ----------------------------------------------------------------------------
