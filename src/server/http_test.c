@@ -69,6 +69,11 @@ HTTP_TEST(nobody_is_asked_who_he_is_and_a_reader_may_not_write)
     assert_answer(get(f, "/api/v1/streams/a"), 404);
     assert_answer(get(f, "/api/v1/streams/$a"), 403);
     assert_answer(get(f, "/api/v1/events?system"), 403);
+    assert_answer(post(f, "/api/v1/endpoints/stock/retry", "{}"), 403);
+    assert_answer(post(f, "/api/v1/endpoints/stock/skip", "{\"position\":1,\"reason\":\"x\"}"),
+                  403);
+    assert_answer(get(f, "/api/v1/parked-deliveries"), 501); /* it may, but there are none */
+    assert_answer(get(f, "/api/v1/endpoints"), 501);
     f->principal = (struct fct_principal){FCT_RIGHT_WRITE, FCT_SLICE("writer")};
     assert_answer(post(f, "/api/v1/events?system",
                        "{\"events\":[{\"stream\":\"a\",\"type\":\"T\"},"
@@ -76,6 +81,7 @@ HTTP_TEST(nobody_is_asked_who_he_is_and_a_reader_may_not_write)
                   403);
     f->principal = (struct fct_principal){FCT_RIGHT_ADMIN, FCT_SLICE("admin")};
     assert_answer(get(f, "/api/v1/streams/a"), 404); /* nothing was written */
+    assert_answer(post(f, "/api/v1/endpoints//retry", "{}"), 404);
 }
 
 HTTP_TEST(a_reader_does_not_get_system_events_in_a_trace)
