@@ -216,7 +216,8 @@ TEST(a_command_under_the_ids_of_another_saga_is_not_delivered)
         "{\"$commandId\":\"saga:o-2/s/do/1\",\"$sagaId\":\"o-1\"}",
         "{\"$commandId\":\"saga:o-2/s/do/1\",\"$sagaId\":\"o-2\"}",
         "{\"$commandId\":\"saga:o-1/s/undo/1\",\"$sagaId\":\"o-1\"}",
-        "{\"$commandId\":\"saga:o-1/s/undo/1\",\"$sagaId\":\"o-1\",\"$undoes\":\"saga:o-2/s/do/1\"}",
+        ("{\"$commandId\":\"saga:o-1/s/undo/1\",\"$sagaId\":\"o-1\","
+         "\"$undoes\":\"saga:o-2/s/do/1\"}"),
     };
     factum_arena arena;
     factum_error err;
