@@ -265,10 +265,10 @@ factum_status factum_saga_view_of(const factum_saga *saga, factum_saga_view *vie
                                   factum_error *err)
 {
     factum_saga_view full = {.size = sizeof full};
-    factum_status status = check_view(view, err);
-    if (status == FACTUM_OK && saga == NULL) {
-        status = fct_fail(err, FACTUM_INVALID, "saga: there is no definition");
+    if (saga == NULL) {
+        return fct_fail(err, FACTUM_INVALID, "saga: there is no definition");
     }
+    factum_status status = check_view(view, err);
     factum_arena *arena = status == FACTUM_OK ? make_arena(err) : NULL;
     if (arena == NULL) {
         return status == FACTUM_OK ? FACTUM_NO_MEMORY : status;

@@ -88,8 +88,10 @@ void factum_trace_close(factum_trace *trace)
 factum_status factum_trace_info_get(const factum_trace *trace, factum_trace_info *info,
                                     factum_error *err)
 {
-    factum_status status = trace == NULL ? fct_fail(err, FACTUM_INVALID, "trace: none is given")
-                                         : fct_sized_check(info, "trace: the info struct", err);
+    if (trace == NULL) {
+        return fct_fail(err, FACTUM_INVALID, "trace: none is given");
+    }
+    factum_status status = fct_sized_check(info, "trace: the info struct", err);
     if (status == FACTUM_OK) {
         fct_sized_write(info, &trace->info, sizeof trace->info);
     }
@@ -99,8 +101,10 @@ factum_status factum_trace_info_get(const factum_trace *trace, factum_trace_info
 factum_status factum_trace_at(const factum_trace *trace, size_t index, factum_trace_node *node,
                               factum_error *err)
 {
-    factum_status status = trace == NULL ? fct_fail(err, FACTUM_INVALID, "trace: none is given")
-                                         : fct_sized_check(node, "trace: the node struct", err);
+    if (trace == NULL) {
+        return fct_fail(err, FACTUM_INVALID, "trace: none is given");
+    }
+    factum_status status = fct_sized_check(node, "trace: the node struct", err);
     if (status != FACTUM_OK) {
         return status;
     }
