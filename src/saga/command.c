@@ -71,6 +71,8 @@ static bool command_stream_is(factum_slice stream, factum_slice service, factum_
 {
     const size_t prefix = sizeof FCT_COMMAND_PREFIX - 1;
     return stream.len == prefix + service.len + 1 + saga_id.len &&
+           fct_slice_starts(stream, FCT_SLICE(FCT_COMMAND_PREFIX)) &&
+           stream.ptr[prefix + service.len] == '-' &&
            fct_slice_equal(fct_slice(stream.ptr + prefix, service.len), service) &&
            fct_slice_equal(fct_slice_from(stream, prefix + service.len + 1), saga_id);
 }

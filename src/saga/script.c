@@ -113,10 +113,20 @@ static factum_status read_flag(const struct script_reader *r, const struct fct_y
                : script_fail(r, node->mark, "write true or false");
 }
 
+/* Digits alone, one at least: what JSON's numbers are read by. */
+static bool is_whole_number(factum_slice text)
+{
+    bool good = text.len > 0 && text.len < 20;
+    for (size_t i = 0; i < text.len && good; i++) {
+        good = text.ptr[i] >= '0' && text.ptr[i] <= '9';
+    }
+    return good;
+}
+
 static factum_status read_count(const struct script_reader *r, const struct fct_yaml *node,
                                 uint64_t most, uint64_t *value)
 {
-    bool good = node->kind == FCT_YAML_SCALAR && node->plain &&
+    bool good = node->kind == FCT_YAML_SCALAR && node->plain && is_whole_number(node->text) &&
                 fct_json_number_uint64(node->text, value) == FACTUM_OK && *value <= most;
     return good ? FACTUM_OK
                 : script_fail(r, node->mark, "write a whole number, %llu at most",
