@@ -108,7 +108,7 @@ typedef struct factum_endpoint_each {
 } factum_endpoint_each;
 
 /* Tells |each| of the endpoint of |service|, or of all if it is empty, those that were removed too.
- * NOT_FOUND: |service| never had one. CORRUPT: an event in the stream is none of these. As
+ * NOT_FOUND: |service| never had one. CORRUPT: the stream has an event that no endpoint writes. As
  * factum_list_open and factum_read. */
 FACTUM_API FACTUM_MUST_USE factum_status factum_endpoint_list(factum_store *store,
                                                               factum_slice service,

@@ -69,7 +69,7 @@ FACTUM_API FACTUM_MUST_USE factum_status factum_saga_view_get(factum_store *stor
 FACTUM_API FACTUM_MUST_USE factum_status factum_saga_view_of(const factum_saga *saga,
                                                              factum_saga_view *view,
                                                              factum_error *err);
-/* Zeroes it, but for its size. Accepts a zeroed one. */
+/* Frees what it points to, and zeroes all but |size|. A zeroed view is left as it is. */
 FACTUM_API void factum_saga_view_free(factum_saga_view *view);
 
 /* Print an object: what the command line and HTTP answer. Times are texts; what is not there is
@@ -114,7 +114,7 @@ typedef struct factum_saga_act_request {
     factum_slice data; /* of EDIT and SKIP: a JSON object of kept fields, or empty */
     int64_t due;
     factum_slice by;
-    factum_slice reason; /* needed, but for what_if */
+    factum_slice reason; /* needed, unless |what_if| */
     bool revision_set;   /* only if the stream is at |revision| */
     uint64_t revision;
     bool what_if;            /* nothing is written: only |consequence| is filled */
@@ -132,8 +132,8 @@ typedef struct factum_saga_act_outcome {
 
 /* Does |request|, by an event of the saga's stream and what follows from it, in one commit. The
  * same function decides as for replies, so a host notices and goes on. |outcome| may be NULL.
- * NOT_FOUND: no such saga or step. CONDITION_FAILED: it is out of turn; the text says what is true
- * now. WRONG_REVISION: something has happened meanwhile; the text says what. KEY_CONFLICT: a step
+ * NOT_FOUND: no such saga or step. CONDITION_FAILED: the saga's state does not allow it; the text
+ * says what the state is. WRONG_REVISION: something has happened meanwhile; the text says what. KEY_CONFLICT: a step
  * was to be skipped as failed, but its participant has acted. INVALID, and as factum_append. */
 FACTUM_API FACTUM_MUST_USE factum_status factum_saga_act(factum_store *store,
                                                          const factum_saga_act_request *request,

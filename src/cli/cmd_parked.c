@@ -259,7 +259,8 @@ static int find_parked(const struct read_models *models, struct search *search, 
 
 static int no_parked(const struct read_models *models, uint64_t position)
 {
-    (void)complain("no event at position %" PRIu64 " is parked in %s: see factum parked list",
+    (void)complain("no event at position %" PRIu64
+                   " is parked in %s: factum parked list shows those that are",
                    position, models->options->arguments[0]);
     return EXIT_NOT_FOUND;
 }
@@ -348,8 +349,9 @@ static int retry_key(struct read_models *models, factum_slice key)
         code = count_parked(models, key, &count);
     }
     if (code == 0 && count == 0) {
-        (void)complain("no event of the key %s is parked in %s: see factum parked list",
-                       options->arguments[1], options->arguments[0]);
+        (void)complain(
+            "no event of the key %s is parked in %s: factum parked list shows those that are",
+            options->arguments[1], options->arguments[0]);
         code = EXIT_NOT_FOUND;
     }
     if (code == 0) {

@@ -145,14 +145,6 @@ static const char *state_of(const factum_projection_state *state, const struct l
                                                        : "deployed";
 }
 
-static void print_member(const char *name, factum_slice text)
-{
-    if (text.len > 0) {
-        (void)printf(",\"%s\":", name);
-        print_json_text(stdout, text);
-    }
-}
-
 /* An object's members, without its end. */
 static void print_state_json(const factum_projection_state *state)
 {
@@ -165,11 +157,11 @@ static void print_state_json(const factum_projection_state *state)
                  state->previous, state->building ? "true" : "false",
                  state->paused ? "true" : "false", state->removed ? "true" : "false",
                  state->mode == FACTUM_PROJECTION_SYNC ? "sync" : "async");
-    print_member("host", state->host);
-    print_member("hash", state->hash);
+    print_filled_member("host", state->host);
+    print_filled_member("hash", state->hash);
     (void)printf(",\"created\":\"%s\",\"revision\":%" PRIu64, created, state->revision);
-    print_member("by", state->by);
-    print_member("why", state->why);
+    print_filled_member("by", state->by);
+    print_filled_member("why", state->why);
 }
 
 static void list_json(const factum_projection_state *state, const struct lag *lag)

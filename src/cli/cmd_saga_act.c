@@ -145,13 +145,14 @@ static bool put_target(const factum_saga_act_request *request, char *target, siz
 {
     factum_slice id = request->saga_id;
     const uint8_t *dash = memchr(id.ptr, '-', id.len);
-    int len =
-        snprintf(target, size, "/api/v1/sagas/%.*s/", (int)(dash - id.ptr), (const char *)id.ptr);
-    for (const uint8_t *at = dash + 1; at < id.ptr + id.len && (size_t)len + 4 < size; at++) {
-        len += snprintf(target + len, size - (size_t)len, "%%%02X", *at);
+    size_t name = (size_t)(dash - id.ptr);
+    (void)snprintf(target, size, "/api/v1/sagas/%.*s/", (int)name, (const char *)id.ptr);
+    if (!served_add_encoded(target, size, (factum_slice){dash + 1, id.len - name - 1})) {
+        return false;
     }
-    return (size_t)snprintf(target + len, size - (size_t)len, "/%s",
-                            factum_saga_verb_name(request->verb)) < size - (size_t)len;
+    size_t len = strlen(target);
+    return (size_t)snprintf(target + len, size - len, "/%s", factum_saga_verb_name(request->verb)) <
+           size - len;
 }
 
 static factum_status ask_served(factum_store *store, const factum_saga_act_request *request,
@@ -279,7 +280,7 @@ static int run_timer(const struct options *options)
 
 #define COMMON_OPTIONS "reason by revision what-if json "
 #define COMMON_HELP                                                                                \
-    "  --reason TEXT  why; needed, but for --what-if\n"                                            \
+    "  --reason TEXT  why; --what-if goes without\n"                                               \
     "  --by WHO       who says so (the user of this process)\n"                                    \
     "  --revision N   only if the saga is at this revision\n"                                      \
     "  --what-if      says what would follow, and does nothing\n"                                  \

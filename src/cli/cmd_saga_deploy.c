@@ -126,14 +126,6 @@ struct definitions {
     struct table table;
 };
 
-static void print_text_member(const char *name, factum_slice text)
-{
-    if (text.len > 0) {
-        (void)printf(",\"%s\":", name);
-        print_json_text(stdout, text);
-    }
-}
-
 static void print_definition_json(const factum_saga_deployed *deployed)
 {
     char created[FACTUM_TIME_TEXT_SIZE];
@@ -144,11 +136,11 @@ static void print_definition_json(const factum_saga_deployed *deployed)
                  (int)deployed->name.len, (const char *)deployed->name.ptr, deployed->version,
                  created, deployed->revision, deployed->position,
                  deployed->forced ? "true" : "false", deployed->state_count);
-    print_text_member("hash", deployed->hash);
-    print_text_member("host", deployed->host);
-    print_text_member("by", deployed->by);
-    print_text_member("why", deployed->why);
-    print_text_member("text", deployed->text);
+    print_filled_member("hash", deployed->hash);
+    print_filled_member("host", deployed->host);
+    print_filled_member("by", deployed->by);
+    print_filled_member("why", deployed->why);
+    print_filled_member("text", deployed->text);
     (void)printf("}\n");
 }
 

@@ -9,5 +9,7 @@
 int read_file(const char *path, size_t size_max, uint8_t **bytes, size_t *len);
 /* Who runs this: --by, or the name of the user. Lasts until the next call. */
 factum_slice who_acts(const struct options *options);
+/* Prints ,"name":"text" on standard output; nothing if |text| is empty. */
+void print_filled_member(const char *name, factum_slice text);
 
 #endif

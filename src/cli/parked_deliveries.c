@@ -44,9 +44,9 @@ static void deliveries_close(struct deliveries *deliveries)
 
 /* ---- asking a server ------------------------------------------------------------------------- */
 
-static bool tell_served(struct served_answer *answer, uint32_t object,
-                        const factum_endpoint_parked_each *each)
+static bool tell_served(struct served_answer *answer, uint32_t object, const void *data)
 {
+    const factum_endpoint_parked_each *each = data;
     const factum_endpoint_parked parked = {
         .size = sizeof parked,
         .service = served_text(answer, object, "service"),
@@ -73,11 +73,7 @@ static factum_status tell_all_served(struct served_answer *answer,
                        DELIVERIES_MAX);
         return FACTUM_TOO_BIG;
     }
-    uint32_t at = list == FACTUM_JSON_NONE ? list : factum_json_first(&answer->json, list);
-    while (at != FACTUM_JSON_NONE && tell_served(answer, at, each)) {
-        at = factum_json_next(&answer->json, list, at);
-    }
-    return served_check(answer, err);
+    return served_each(answer, "deliveries", tell_served, each, err);
 }
 
 static factum_status served_deliveries(factum_store *store, factum_slice service, factum_slice key,
@@ -86,16 +82,12 @@ static factum_status served_deliveries(factum_store *store, factum_slice service
     char target[TARGET_SIZE];
     struct served_answer answer = {.len = 0};
     const struct served_question question = {.method = "GET", .target = target};
-    int len =
-        snprintf(target, sizeof target, "/api/v1/parked-deliveries?limit=%d%s%.*s%s",
-                 DELIVERIES_MAX, service.len > 0 ? "&service=" : "", (int)service.len,
-                 service.len > 0 ? (const char *)service.ptr : "", key.len > 0 ? "&key=" : "");
-    for (size_t i = 0; i < key.len; i++) {
-        if (len + 4 > TARGET_SIZE) {
-            *err = (factum_error){.status = FACTUM_INVALID, .text = "the key is too long"};
-            return FACTUM_INVALID;
-        }
-        len += snprintf(target + len, sizeof target - (size_t)len, "%%%02X", key.ptr[i]);
+    (void)snprintf(target, sizeof target, "/api/v1/parked-deliveries?limit=%d%s%.*s%s",
+                   DELIVERIES_MAX, service.len > 0 ? "&service=" : "", (int)service.len,
+                   service.len > 0 ? (const char *)service.ptr : "", key.len > 0 ? "&key=" : "");
+    if (!served_add_encoded(target, sizeof target, key)) {
+        *err = (factum_error){.status = FACTUM_INVALID, .text = "the key is too long"};
+        return FACTUM_INVALID;
     }
     factum_status status = served_ask(store, &question, &answer, err);
     if (status == FACTUM_OK) {
@@ -205,7 +197,8 @@ static bool check_service(const char *text)
 
 static int none_parked(const char *service)
 {
-    (void)complain("no such delivery of %s is parked: see factum parked list", service);
+    (void)complain("no such delivery of %s is parked: factum parked list shows those that are",
+                   service);
     return EXIT_NOT_FOUND;
 }
 
@@ -318,8 +311,9 @@ static factum_status skip_here(const struct options *options, struct deliveries 
         status = search.found ? FACTUM_NO_MEMORY : FACTUM_NOT_FOUND;
         *err = (factum_error){.status = status};
         (void)snprintf(err->text, sizeof err->text,
-                       search.found ? "out of memory"
-                                    : "no such delivery is parked: see factum parked list");
+                       search.found
+                           ? "out of memory"
+                           : "no such delivery is parked: factum parked list shows those that are");
         return status;
     }
     (void)fprintf(to, "%s (by %.*s)", options->why, (int)by.len, (const char *)by.ptr);

@@ -171,12 +171,7 @@ static factum_status ask_server(factum_store *store, const char *target, const c
     const struct served_question question = {.method = "GET", .target = target};
     factum_status status = served_ask(store, &question, &answer, err);
     if (status == FACTUM_OK) {
-        uint32_t list = served_member(&answer, FACTUM_JSON_ROOT, list_name, FACTUM_JSON_ARRAY);
-        uint32_t at = list == FACTUM_JSON_NONE ? list : factum_json_first(&answer.json, list);
-        while (at != FACTUM_JSON_NONE && tell(&answer, at, data)) {
-            at = factum_json_next(&answer.json, list, at);
-        }
-        status = served_check(&answer, err);
+        status = served_each(&answer, list_name, tell, data, err);
     }
     served_finish(&answer);
     return status;

@@ -33,7 +33,7 @@ factum_status saga_lists_timers(struct saga_lists *lists, const factum_saga_filt
 
 /* Is |text| NAME-ID? False after a message. */
 bool argument_saga(const char *text);
-/* The status that is called |name|; ANY after a message: there is none. */
+/* The status with this name. If there is none: ANY, after a message on standard error. */
 factum_saga_status option_status(const char *name);
 
 /* Prints what was written into |to| as a line, and gives its memory back. */

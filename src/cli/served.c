@@ -237,3 +237,28 @@ factum_build_state served_state(factum_slice name)
     }
     return FACTUM_BUILD_STARTING;
 }
+
+factum_status served_each(struct served_answer *answer, const char *name,
+                          bool (*tell)(struct served_answer *answer, uint32_t object,
+                                       const void *data),
+                          const void *data, factum_error *err)
+{
+    uint32_t list = served_member(answer, FACTUM_JSON_ROOT, name, FACTUM_JSON_ARRAY);
+    uint32_t at = list == FACTUM_JSON_NONE ? list : factum_json_first(&answer->json, list);
+    while (at != FACTUM_JSON_NONE && tell(answer, at, data)) {
+        at = factum_json_next(&answer->json, list, at);
+    }
+    return served_check(answer, err);
+}
+
+bool served_add_encoded(char *target, size_t size, factum_slice text)
+{
+    size_t len = strlen(target);
+    for (size_t i = 0; i < text.len; i++) {
+        if (len + 4 > size) {
+            return false;
+        }
+        len += (size_t)snprintf(target + len, size - len, "%%%02X", text.ptr[i]);
+    }
+    return true;
+}

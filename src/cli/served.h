@@ -53,6 +53,13 @@ factum_slice served_unescaped(struct served_answer *answer, uint32_t value);
 /* "behind" of |object|: {"events", "seconds"}. */
 void served_behind(struct served_answer *answer, uint32_t object, factum_build_status *status);
 factum_build_state served_state(factum_slice name);
+/* Calls |tell| for each item of the list |name| until it returns false. As served_check. */
+factum_status served_each(struct served_answer *answer, const char *name,
+                          bool (*tell)(struct served_answer *answer, uint32_t object,
+                                       const void *data),
+                          const void *data, factum_error *err);
+/* Adds |text| to |target|, a string in |size| bytes, percent encoded. False: it does not fit. */
+bool served_add_encoded(char *target, size_t size, factum_slice text);
 /* OK, or IO if something was missing. */
 factum_status served_check(const struct served_answer *answer, factum_error *err);
 

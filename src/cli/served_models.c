@@ -23,8 +23,9 @@ static factum_slice served_name(struct served_answer *answer, uint32_t object)
     return name;
 }
 
-static bool tell_build(struct served_answer *answer, uint32_t object, const factum_build_each *each)
+static bool tell_build(struct served_answer *answer, uint32_t object, const void *data)
 {
+    const factum_build_each *each = data;
     uint32_t as_of = served_member(answer, object, "asOf", FACTUM_JSON_OBJECT);
     uint32_t parked = served_member(answer, object, "parked", FACTUM_JSON_OBJECT);
     factum_slice reason = served_optional(answer, object, "reason");
@@ -61,12 +62,7 @@ factum_status served_list(factum_store *store, factum_slice model, const factum_
                    (int)model.len, (const char *)model.ptr);
     factum_status status = served_ask(store, &question, &answer, err);
     if (status == FACTUM_OK) {
-        uint32_t builds = served_member(&answer, FACTUM_JSON_ROOT, "builds", FACTUM_JSON_ARRAY);
-        uint32_t at = builds == FACTUM_JSON_NONE ? builds : factum_json_first(&answer.json, builds);
-        while (at != FACTUM_JSON_NONE && tell_build(&answer, at, each)) {
-            at = factum_json_next(&answer.json, builds, at);
-        }
-        status = served_check(&answer, err);
+        status = served_each(&answer, "builds", tell_build, each, err);
     }
     served_finish(&answer);
     return status;
@@ -74,9 +70,9 @@ factum_status served_list(factum_store *store, factum_slice model, const factum_
 
 /* ---- parked events --------------------------------------------------------------------------- */
 
-static bool tell_parked(struct served_answer *answer, uint32_t object,
-                        const factum_parked_each *each)
+static bool tell_parked(struct served_answer *answer, uint32_t object, const void *data)
 {
+    const factum_parked_each *each = data;
     const factum_parked parked = {
         .size = sizeof parked,
         .model = served_name(answer, object),
@@ -92,19 +88,6 @@ static bool tell_parked(struct served_answer *answer, uint32_t object,
     return answer->lacks == NULL && each->each(each->data, &parked);
 }
 
-/* |text| in the query of a target, percent encoded. False: it does not fit. */
-static bool add_encoded(char *target, size_t size, factum_slice text)
-{
-    size_t len = strlen(target);
-    for (size_t i = 0; i < text.len; i++) {
-        if (len + 4 > size) {
-            return false;
-        }
-        len += (size_t)snprintf(target + len, size - len, "%%%02X", text.ptr[i]);
-    }
-    return true;
-}
-
 static factum_status tell_all_parked(struct served_answer *answer, const factum_parked_each *each,
                                      factum_error *err)
 {
@@ -117,11 +100,7 @@ static factum_status tell_all_parked(struct served_answer *answer, const factum_
             PARKED_MAX);
         return FACTUM_TOO_BIG;
     }
-    uint32_t at = list == FACTUM_JSON_NONE ? list : factum_json_first(&answer->json, list);
-    while (at != FACTUM_JSON_NONE && tell_parked(answer, at, each)) {
-        at = factum_json_next(&answer->json, list, at);
-    }
-    return served_check(answer, err);
+    return served_each(answer, "parked", tell_parked, each, err);
 }
 
 factum_status served_parked(factum_store *store, factum_slice model, factum_slice key,
@@ -132,7 +111,7 @@ factum_status served_parked(factum_store *store, factum_slice model, factum_slic
     const struct served_question question = {.method = "GET", .target = target};
     (void)snprintf(target, sizeof target, "/api/v1/models/%.*s/parked?limit=%d%s", (int)model.len,
                    (const char *)model.ptr, PARKED_MAX, key.len > 0 ? "&key=" : "");
-    if (!add_encoded(target, sizeof target, key)) {
+    if (!served_add_encoded(target, sizeof target, key)) {
         *err = (factum_error){.status = FACTUM_INVALID, .text = "the key is too long"};
         return FACTUM_INVALID;
     }
