@@ -37,7 +37,8 @@ typedef struct factum_sagas_options {
     uint32_t loaded_max;  /* instances kept in memory between inputs; 0: 10,000 */
     uint32_t timers_max;  /* that fire in one second, so that new work gets its turn; 0: 1,000 */
     const factum_log_sink *log; /* copied; NULL: silent */
-    /* The monotonic clock, for tests; NULL: the machine's. The wall clock is the store's. */
+    /* The monotonic clock, for tests, which lasts as long as the sagas; NULL: the machine's. The
+     * wall clock is the store's. */
     const factum_clock *monotonic;
 } factum_sagas_options;
 
