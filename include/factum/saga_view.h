@@ -133,8 +133,10 @@ typedef struct factum_saga_act_outcome {
 /* Does |request|, by an event of the saga's stream and what follows from it, in one commit. The
  * same function decides as for replies, so a host notices and goes on. |outcome| may be NULL.
  * NOT_FOUND: no such saga or step. CONDITION_FAILED: the saga's state does not allow it; the text
- * says what the state is. WRONG_REVISION: something has happened meanwhile; the text says what. KEY_CONFLICT: a step
- * was to be skipped as failed, but its participant has acted. INVALID, and as factum_append. */
+ * says what the state is. WRONG_REVISION: something has happened meanwhile; the text says what.
+ * KEY_CONFLICT: a step was to be skipped as failed, but its participant has acted. CORRUPT: the
+ * stream is damaged, or its definition is not deployed. INVALID, TOO_BIG, NO_MEMORY, and as
+ * factum_append. */
 FACTUM_API FACTUM_MUST_USE factum_status factum_saga_act(factum_store *store,
                                                          const factum_saga_act_request *request,
                                                          factum_saga_act_outcome *outcome,
