@@ -28,7 +28,7 @@ suites = unit conformance sim integration examples kill schema golden docs fuzz 
 
 test:
 	@tools/install_deps.sh --test
-	@echo 'building, checking and testing: about twelve minutes on two cores'
+	@echo 'building, checking and testing: about nine minutes on two cores'
 	@$(MAKE) --no-print-directory build/test/build.ninja
 	@tools/run_tests.py --static $(addprefix --suite ,$(suites)) build/test
 
@@ -63,7 +63,7 @@ build/release/build.ninja:
 	$(call setup,$(release))
 
 build/test/build.ninja:
-	$(call setup,--buildtype=debugoptimized)
+	$(call setup,--buildtype=debugoptimized -Dwhole_layers=true)
 
 build/bench/build.ninja:
 	$(call setup,$(release) -Dbench=true)

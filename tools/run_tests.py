@@ -13,6 +13,7 @@ first of what it said, and the tests that took longest. The last line is "N pass
 "N passed, N failed, N skipped"; exits with 1 if anything failed.
 """
 import argparse
+import concurrent.futures
 import json
 import os
 import pathlib
@@ -164,17 +165,23 @@ def follow(command, what):
 
 
 def run_static(build):
-    """The checks that need no test program."""
+    """The checks that need no test program, as many at once as there are processors."""
+    checks = (
+        ("headers", ["tools/check_layers.py", "--headers"]),
+        ("tidy", ["tools/tidy.py"]),
+        ("format", ["tools/format.sh", "--check"]),
+        ("layers", ["tools/check_layers.py"]),
+        ("symbols", ["tools/check_symbols.py", str(build)]),
+        ("tidy_test", ["tools/tidy_test.py"]),
+        ("run_tests_test", ["tools/run_tests_test.py"]))
+
+    def run_check(check):
+        return subprocess.run(check[1], cwd=ROOT, text=True, capture_output=True, check=False)
+
     count = Count()
-    for name, command in (
-            ("layers", ["tools/check_layers.py"]),
-            ("headers", ["tools/check_layers.py", "--headers"]),
-            ("tidy", ["tools/tidy.py"]),
-            ("tidy_test", ["tools/tidy_test.py"]),
-            ("run_tests_test", ["tools/run_tests_test.py"]),
-            ("format", ["tools/format.sh", "--check"]),
-            ("symbols", ["tools/check_symbols.py", str(build)])):
-        run = subprocess.run(command, cwd=ROOT, text=True, capture_output=True, check=False)
+    with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+        runs = list(pool.map(run_check, checks))
+    for (name, command), run in zip(checks, runs):
         if run.returncode == 0:
             count.passed += 1
         else:

@@ -60,8 +60,8 @@ TEST(an_id_may_hold_anything)
 
 TEST(the_longest_names_fit)
 {
-    char name[FACTUM_SAGA_NAME_MAX];
-    char id[FACTUM_SAGA_ID_MAX + 1];
+    char name[FACTUM_SAGA_NAME_MAX] = "";
+    char id[FACTUM_SAGA_ID_MAX + 1] = "";
     char stream[FCT_SAGA_STREAM_SIZE];
     char commands[FCT_COMMAND_STREAM_SIZE];
     char text[FCT_COMMAND_ID_SIZE];

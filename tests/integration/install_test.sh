@@ -23,9 +23,7 @@ ok() { # ok NAME COMMAND...
 
 # Every program but dpkg-architecture; ldconfig notes that it was called, and does nothing else.
 mkdir "$work/bin"
-for program in /usr/bin/* /bin/*; do
-    [ "${program##*/}" = dpkg-architecture ] || ln -sf "$program" "$work/bin/"
-done
+ln -sf /usr/bin/* /bin/* "$work/bin/" && rm -f "$work/bin/dpkg-architecture"
 cat >"$work/bin/ldconfig" <<END
 #!/bin/sh
 echo "\$*" >>'$work/ldconfig.log'
@@ -35,7 +33,7 @@ export PATH="$work/bin"
 prefix=$work/prefix
 
 configured() {
-    meson setup "$work/build" "$root" -Dtests=false --buildtype=plain && ninja -C "$work/build"
+    meson setup "$work/build" "$root" -Dtests=false -Dwhole_layers=true --buildtype=plain && ninja -C "$work/build"
 }
 installed() {
     "$root/tools/install.sh" "$work/build" "$prefix" >"$work/said" 2>&1 || {

@@ -4,11 +4,11 @@
 import * as eventstore from "@eventstore/db-client";
 
 import { defineCases } from "../streams_cases.mjs";
-import { run } from "../tap.mjs";
+import { PATIENT, run } from "../tap.mjs";
 
 const address = process.env.FACTUM_ADDRESS;
 const connect = (more = "") =>
-  eventstore.EventStoreDBClient.connectionString(`esdb://${address}?tls=false${more}`);
+  eventstore.EventStoreDBClient.connectionString(`esdb://${address}?tls=false${PATIENT}${more}`);
 const client = connect();
 const lib = {
   ...eventstore,

@@ -6,11 +6,11 @@ import assert from "node:assert/strict";
 import * as kurrent from "@kurrent/kurrentdb-client";
 
 import { all, defineCases, follow } from "../streams_cases.mjs";
-import { run, test, unique, until } from "../tap.mjs";
+import { PATIENT, run, test, unique, until } from "../tap.mjs";
 
 const address = process.env.FACTUM_ADDRESS;
 const connect = (more = "") =>
-  kurrent.KurrentDBClient.connectionString(`kurrentdb://${address}?tls=false${more}`);
+  kurrent.KurrentDBClient.connectionString(`kurrentdb://${address}?tls=false${PATIENT}${more}`);
 const client = connect();
 const lib = {
   ...kurrent,
