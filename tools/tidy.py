@@ -4,6 +4,7 @@
 For C: lines of 100 columns, functions of 70 lines, files of 1000 (internal headers 250), an opening
 comment in every file of src/, include/ and tests/support/, no banned function.
 Every .c and every test script is named by a meson.build.
+For prose: none of the words that readers have to decode (WORDS).
 For all text: no FIXME, TODO only with the number of an issue, no path of one machine.
 
 Prints one line for each breach, and exits with 1 if there is one.
@@ -40,6 +41,27 @@ BANNED = [
      ("src/core/mem.c", "src/os/", "src/sim/sim_node.c", "src/cli/", "tests/", "bench/",
       "examples/")),
 ]
+# Words that readers have to decode, and what to write instead (CONTRIBUTING.md, Prose).
+WORDS = [
+    (r"anew|afresh", "again, create again, rebuild"),
+    (r"of late", "recent"),
+    (r"untold", "undelivered"),
+    (r"what of", "name the thing"),
+    (r"(?:is|are|was|were) none", "none exists, no X exists"),
+    (r"but for", "except"),
+    (r"patience", "spin budget"),
+    (r"crowds?", "waiting callers"),
+    (r"doomed", "obsolete"),
+    (r"set aside", "quarantine"),
+    (r"it is there\b(?! (?:are|is|was))", "it exists"),
+    (r"hereby|whereof|whereby|thereof|therein|herein|wherein|thereby", "plain words"),
+]
+WORD = re.compile(r"(?<![\w-])(?:" + "|".join(f"({words})" for words, _ in WORDS).replace(" ", r"\s+")
+                  + r")(?![\w-])", re.IGNORECASE)
+COMMENT_EDGE = re.compile(r"\n[ \t]*(?:\*|#|//)")
+PROSE = (".c", ".h", ".md", ".py", ".sh", ".mjs", ".build", ".proto", ".1", ".sql", ".yaml")
+# Texts of others, generated code, and the page that lists the words.
+NO_PROSE = ("tools/tidy", "tests/generate/", "tests/schema/data/", "CONTRIBUTING.md")
 FOLDERS = (".ci", "bench", "docs", "examples", "include", "src", "tests", "tools")
 C_FOLDERS = ("src/", "include/", "tests/", "examples/", "bench/")
 MACHINE = re.compile(r"(?<![\w.$}*~:/-])/(work|root|home)/\w")
@@ -121,6 +143,23 @@ def check_text(name, text):
             yield number, "a path of this machine"
 
 
+def check_words(name, text):
+    """Words that are not ours: in comments and texts of C, anywhere in other prose."""
+    if not name.endswith(PROSE) or name.startswith(NO_PROSE):
+        return
+    if name.endswith((".c", ".h")):
+        prose = [(m.start(), m.group()) for m in COMMENT_OR_TEXT.finditer(text)]
+    else:
+        prose = [(0, text)]
+    for start, part in prose:
+        part = COMMENT_EDGE.sub(lambda m: "\n" + " " * (len(m.group()) - 1), part)
+        for found in WORD.finditer(part):
+            said = " ".join(found.group().split())
+            if said.endswith("None"):
+                continue  # Python's
+            yield text.count("\n", 0, start + found.start()) + 1, f'"{said}": {WORDS[found.lastindex - 1][1]}'
+
+
 def is_built(root, name):
     """A meson.build beside it or above names it."""
     path = pathlib.PurePosixPath(name)
@@ -162,6 +201,7 @@ def check_tree(root):
             continue
         if "/corpus/" not in name and "/golden/" not in name:
             breaches += [(name, *b) for b in check_text(name, text)]
+            breaches += [(name, *b) for b in check_words(name, text)]
         if name.startswith(C_FOLDERS) and name.endswith((".c", ".h")):
             breaches += [(name, *b) for b in check_c(name, text)]
         runs = name.startswith(C_FOLDERS) and name.endswith(".c")

@@ -54,6 +54,19 @@ class Tidy(unittest.TestCase):
         self.assertEqual(found("int a;\n", "tests/a.c"), [])
         self.assertEqual(len(found("int a;\n", "tests/support/a.c")), 1)
 
+    def test_words_that_have_to_be_decoded_fail(self):
+        def words(text, name="src/core/a.c"):
+            return [line[1] for line in tidy.check_words(name, text)]
+        self.assertEqual(words("/* It is made anew. */"), ['"anew": again, create again, rebuild'])
+        self.assertEqual(words('fail("there is none");'), ['"is none": none exists, no X exists'])
+        self.assertEqual(list(tidy.check_words("docs/a.md", "one\nof\nlate\n")), [(2, '"of late": recent')])
+        self.assertEqual(list(tidy.check_words("src/a.c", "/* One.\n * All but\n * for it. */")),
+                         [(2, '"but for": except')])
+        self.assertEqual(words("if it is None:", "tools/a.py"), [])
+        self.assertEqual(words("int anew;"), [])
+        self.assertEqual(words("/* renewed, nonetheless */"), [])
+        self.assertEqual(words("anew", "tests/golden/a.bin"), [])
+
     def test_banned_functions_fail(self):
         for call in ("strcpy(a, b)", "sprintf (a, b)", "atoi(a)", "rand()", "malloc(1)", "free(a)",
                      "strtok(a, b)", "alloca(9)"):
