@@ -3,7 +3,7 @@
  *
  * Forward, a batch is verified as a whole when it is entered (its CRC and its place in the chain),
  * and its records are taken apart without another look. Started inside a batch, and backward, each
- * record is verified by itself. A record ends with its size and a batch header with a mark that no
+ * record is verified by itself. A record ends with its size and a batch header with a point that no
  * size can be, so that the bytes before any boundary say what to step over.
  *
  * Invariant: no byte at or behind segment->used is looked at, whatever a length says.
@@ -450,7 +450,7 @@ factum_status fct_log_walk_previous(struct fct_log_walk *walk, struct fct_record
             return walk_damage(walk, walk->position - FCT_RECORD_ALIGN, UNREADABLE, err);
         }
         uint32_t trailer = fct_get_u32(walk->map + end - 4);
-        if (trailer == FCT_BATCH_END_MARK) {
+        if (trailer == FCT_BATCH_TRAILER) {
             struct fct_batch_header header;
             if (room < FCT_BATCH_HEADER_SIZE ||
                 !walk_header_at(walk, walk->position - FCT_BATCH_HEADER_SIZE, &header)) {

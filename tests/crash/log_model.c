@@ -119,9 +119,9 @@ factum_status model_open(struct model_run *run)
         .segment_size_max = 65536,
         .ahead_size = 512, /* some batches are written as they are made */
     };
-    if (run->use_mark) {
-        options.mark = run->model->mark;
-        options.mark_store_id = run->model->store_id;
+    if (run->use_proof) {
+        options.proof = run->model->proof;
+        options.proof_store_id = run->model->store_id;
     }
     run->status = fct_log_open(&run->log, &options, &run->err);
     if (run->status == FACTUM_OK) {
@@ -153,7 +153,7 @@ static void note_durable(struct model_run *run)
     }
     if (durable == fct_log_end(run->log) && fct_log_state(run->log) == FCT_LOG_OPEN &&
         fct_random_below(&run->random, 8) == 0) {
-        model->mark = fct_log_mark(run->log);
+        model->proof = fct_log_end_point(run->log);
     }
 }
 
