@@ -115,11 +115,6 @@ FCT_MUST_USE factum_status fct_log_begin(struct fct_log *log, size_t payload_siz
  * one batch must stay within what was begun with. record->position is set by this call. */
 uint64_t fct_log_add(struct fct_log *log, struct fct_record *record, const factum_slice *tags,
                      size_t tag_count, size_t size);
-/* Number of bytes added since begin. */
-size_t fct_log_pending(const struct fct_log *log);
-/* Takes back what was added after |pending| bytes (a commit of the group that was refused). */
-void fct_log_rewind(struct fct_log *log, size_t pending, uint32_t record_count);
-uint32_t fct_log_pending_records(const struct fct_log *log);
 /* The first half of fct_log_commit, with its errors: writes the batch. If |sync|, and it is big
  * enough to be worth it, the device is at work for it when this returns. Only a commit may follow.
  */

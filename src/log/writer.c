@@ -544,28 +544,6 @@ uint64_t fct_log_add(struct fct_log *log, struct fct_record *record, const factu
     return record->position;
 }
 
-size_t fct_log_pending(const struct fct_log *log)
-{
-    return log->pending;
-}
-
-uint32_t fct_log_pending_records(const struct fct_log *log)
-{
-    return log->pending_records;
-}
-
-void fct_log_rewind(struct fct_log *log, size_t pending, uint32_t record_count)
-{
-    FCT_ASSERT(log->sent == 0);
-    FCT_ASSERT(pending <= log->pending);
-    FCT_ASSERT(record_count <= log->pending_records);
-    log->pending = pending;
-    log->pending_records = record_count;
-    if (log->ahead_status == FACTUM_OK) {
-        forget_ahead(log); /* what was written may change: it is written again */
-    }
-}
-
 factum_status fct_log_send(struct fct_log *log, bool sync, factum_error *err)
 {
     factum_status status = fct_log_refusal(log, err);

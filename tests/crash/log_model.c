@@ -165,9 +165,8 @@ static factum_status append(struct model_run *run)
     uint32_t id = model->next_id;
     uint32_t count = 1 + (uint32_t)fct_random_below(&run->random, 4);
     bool sync = fct_random_below(&run->random, 10) < 7;
-    bool rewind = fct_random_below(&run->random, 10) == 0;
     size_t room = 0;
-    for (uint32_t i = 0; i < count + rewind; i++) {
+    for (uint32_t i = 0; i < count; i++) {
         make_record(id, i, 0, false, &records[i], data[i]);
         room += fct_record_size(&records[i], NULL, 0);
     }
@@ -178,20 +177,15 @@ static factum_status append(struct model_run *run)
     }
     run->rolls += fct_log_segment_count(run->log) > segments;
     struct model_batch batch = {.id = id, .records = count};
+    uint64_t pending = 0;
     for (uint32_t i = 0; i < count; i++) {
-        uint64_t position =
-            fct_log_end(run->log) + FCT_BATCH_HEADER_SIZE + fct_log_pending(run->log);
+        uint64_t position = fct_log_end(run->log) + FCT_BATCH_HEADER_SIZE + pending;
         make_record(id, i, position, run->forge, &records[i], data[i]);
         size_t size = fct_record_size(&records[i], NULL, 0);
         uint64_t got = fct_log_add(run->log, &records[i], NULL, 0, size);
         batch.first = i == 0 ? got : batch.first;
         batch.end = got + size;
-    }
-    if (rewind) {
-        size_t pending = fct_log_pending(run->log);
-        size_t size = fct_record_size(&records[count], NULL, 0);
-        (void)fct_log_add(run->log, &records[count], NULL, 0, size);
-        fct_log_rewind(run->log, pending, count);
+        pending += size;
     }
     batch.proves = fct_log_durable(run->log);
     model->next_id++;
