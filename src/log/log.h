@@ -161,7 +161,6 @@ struct fct_log_walk {
     uint64_t batch_number; /* of it */
     uint64_t batch_chain;  /* that its header carries; with the two above: a point */
     bool chain_known;
-    bool verify;
 };
 
 /* Forward from the first record at or after |from| (a position that never was a record's start is
