@@ -218,9 +218,9 @@ uint64_t fct_log_durable(const struct fct_log *log)
     return atomic_load(&log->durable);
 }
 
-struct fct_log_mark fct_log_mark(const struct fct_log *log)
+struct fct_log_point fct_log_end_point(const struct fct_log *log)
 {
-    return (struct fct_log_mark){
+    return (struct fct_log_point){
         .position = fct_log_end(log), .batch_number = log->batch_number, .chain = log->chain};
 }
 
@@ -371,8 +371,8 @@ factum_status fct_log_close(struct fct_log *log, factum_error *err)
     if (fct_log_state(log) == FCT_LOG_OPEN) {
         status = fct_log_sync(log, err);
         if (status == FACTUM_OK && !log->end_file) {
-            struct fct_log_mark mark = fct_log_mark(log);
-            status = fct_end_file_write(log, FCT_END_NAME, &mark, err);
+            struct fct_log_point point = fct_log_end_point(log);
+            status = fct_end_file_write(log, FCT_END_NAME, &point, err);
         }
     }
     factum_status released = release(log, status == FACTUM_OK ? err : NULL);

@@ -190,8 +190,8 @@ static factum_status cut(struct fct_segment *segment, uint64_t size, factum_erro
     return status;
 }
 
-factum_status fct_tail_mend(struct fct_log *log, struct fct_segment *segment,
-                            const struct fct_scan *scan, factum_error *err)
+factum_status fct_tail_recover(struct fct_log *log, struct fct_segment *segment,
+                               const struct fct_scan *scan, factum_error *err)
 {
     factum_status status = clear(log, segment, scan, err);
     if (status == FACTUM_OK) {
