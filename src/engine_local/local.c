@@ -169,7 +169,7 @@ static factum_status open_log(struct fct_local *local, const struct fct_local_op
                               factum_error *err)
 {
     char dir[FCT_PATH_SIZE];
-    struct fct_index_mark mark = {.position = 0};
+    struct fct_index_point mark = {.position = 0};
     factum_uuid store_id = {{0}};
     factum_status status = fct_path_join(dir, local->path, "index", err);
     if (status == FACTUM_OK) {
@@ -231,7 +231,7 @@ static factum_status index_log(struct fct_local *local, const struct fct_local_o
     uint64_t to;
     factum_error reason;
     factum_status status = FACTUM_OK;
-    uint64_t covered = fct_index_mark(local->index).position;
+    uint64_t covered = fct_index_covered(local->index).position;
     uint64_t end = fct_log_end(local->log);
     bool within = covered <= end;
     bool much =
