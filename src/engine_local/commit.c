@@ -11,7 +11,6 @@
 
 #include <string.h>
 
-#include "core/bug.h"
 #include "core/check.h"
 #include "core/error.h"
 #include "core/slice.h"
@@ -91,7 +90,7 @@ static factum_status make_room(struct fct_local *local, size_t entries, factum_e
             factum_status healed = fct_local_rebuild_index(local, &damaged_from, NULL);
             (void)healed; /* the index says when it is too much */
         }
-        status = fct_bug(FCT_BUG_MARK_AHEAD) ? FACTUM_OK : fct_log_sync(local->log, err);
+        status = fct_log_sync(local->log, err);
     }
     return status == FACTUM_OK ? fct_index_reserve(local->index, entries, err) : status;
 }

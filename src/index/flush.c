@@ -4,7 +4,6 @@
  * it, writes the run, syncs it, replaces the manifest, and only then lets the memtable go. Failure:
  * the memtable stays, and it is tried again; nothing is lost, since the log has it all.
  */
-#include "core/bug.h"
 #include "core/check.h"
 #include "core/error.h"
 #include "core/log_sink.h"
@@ -167,16 +166,15 @@ static factum_status flush_locked(struct fct_index *index, factum_error *err)
     factum_status status = runs == NULL ? fct_fail(err, FACTUM_NO_MEMORY, "index: out of memory")
                                         : fct_index_write_run(index, table, &run, err);
     struct fct_version *next = NULL;
-    struct fct_index_mark mark =
-        fct_bug(FCT_BUG_COVERED_TOO_FAR) ? version->active->mark : table->mark;
     if (status == FACTUM_OK && runs != NULL) {
         for (size_t i = 0; i < version->run_count; i++) {
             runs[i] = version->runs[i];
         }
         runs[version->run_count] = run;
         next = fct_version_make(index, runs, version->run_count + 1, NULL, version->active);
-        status = next == NULL ? fct_fail(err, FACTUM_NO_MEMORY, "index: out of memory")
-                              : fct_index_save(index, runs, version->run_count + 1, mark, err);
+        status = next == NULL
+                     ? fct_fail(err, FACTUM_NO_MEMORY, "index: out of memory")
+                     : fct_index_save(index, runs, version->run_count + 1, table->mark, err);
     }
     if (run != NULL) {
         run->doomed = status != FACTUM_OK;

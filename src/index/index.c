@@ -4,7 +4,6 @@
 
 #include <string.h>
 
-#include "core/bug.h"
 #include "core/check.h"
 #include "core/error.h"
 #include "core/log_sink.h"
@@ -52,7 +51,7 @@ static factum_status open_runs(struct fct_index *index, const struct fct_manifes
             }
             continue; /* the gap shows below */
         }
-        if (run->info.from > covered && !fct_bug(FCT_BUG_GAP_NOT_NOTICED)) {
+        if (run->info.from > covered) {
             note_missing(index, covered, run->info.from);
         }
         covered = run->info.mark.position;

@@ -8,7 +8,6 @@
  * lists, oldest first. Memory: one block, and block index and filter of the output. A memtable
  * that waits is written out in between.
  */
-#include "core/bug.h"
 #include "core/check.h"
 #include "core/error.h"
 #include "index/index_int.h"
@@ -137,11 +136,6 @@ static factum_status merge_inputs(struct fct_index *index, struct fct_run_writer
         }
         struct fct_index_key key = least->entry.key;
         for (size_t i = 0; i < FANOUT && status == FACTUM_OK; i++) {
-            if (fct_bug(FCT_BUG_MERGE_FORGETS_KEYS) && key.kind == FCT_INDEX_KEY && i == 1 &&
-                !inputs[i].ended && fct_index_key_equal(&inputs[i].entry.key, &key)) {
-                status = advance(&inputs[i]);
-                continue;
-            }
             status = copy_list(writer, &inputs[i], &key, err);
         }
         if (keys % YIELD_EVERY == 0 && status == FACTUM_OK) {

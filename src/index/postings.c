@@ -6,7 +6,6 @@
  * filter probe for those that have none), and reads from where the ordinal falls. What meets damage
  * lets go of the version, has it healed, and begins again at the same ordinal.
  */
-#include "core/bug.h"
 #include "core/check.h"
 #include "core/error.h"
 #include "index/index_int.h"
@@ -57,9 +56,6 @@ static factum_status look_into(struct fct_index *index, struct fct_version *vers
     }
     const struct fct_memtable *table = i == version->run_count ? version->sealed : version->active;
     *source = (struct source){.run = NULL};
-    if (fct_bug(FCT_BUG_SEALED_NOT_READ) && i == version->run_count) {
-        return FACTUM_OK;
-    }
     source->table = table;
     source->entry = table == NULL ? NULL : fct_memtable_find(table, key);
     if (source->entry != NULL) {

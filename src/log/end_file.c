@@ -24,7 +24,6 @@
 #include <string.h>
 
 #include "codec/bytes.h"
-#include "core/bug.h"
 #include "core/check.h"
 #include "core/crc32c.h"
 #include "core/error.h"
@@ -191,7 +190,7 @@ factum_status fct_end_file_remove(struct fct_log *log, factum_error *err)
 {
     char path[FCT_PATH_SIZE];
     factum_status status = fct_path_join(path, log->dir, FCT_END_NAME, err);
-    if (status == FACTUM_OK && !fct_bug(FCT_BUG_END_STAYS)) {
+    if (status == FACTUM_OK) {
         status = fct_os_unlink(log->os, path, err);
     }
     if (status != FACTUM_OK) {

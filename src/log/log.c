@@ -8,7 +8,6 @@
 #include <inttypes.h>
 #include <string.h>
 
-#include "core/bug.h"
 #include "core/check.h"
 #include "core/error.h"
 #include "core/log_sink.h"
@@ -371,7 +370,7 @@ factum_status fct_log_close(struct fct_log *log, factum_error *err)
     factum_status status = FACTUM_OK;
     if (fct_log_state(log) == FCT_LOG_OPEN) {
         status = fct_log_sync(log, err);
-        if (status == FACTUM_OK && !log->end_file && !fct_bug(FCT_BUG_NO_HEARTBEATS)) {
+        if (status == FACTUM_OK && !log->end_file) {
             struct fct_log_mark mark = fct_log_mark(log);
             status = fct_end_file_write(log, FCT_END_NAME, &mark, err);
         }

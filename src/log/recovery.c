@@ -24,7 +24,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/bug.h"
 #include "core/check.h"
 #include "core/error.h"
 #include "core/log_sink.h"
@@ -289,7 +288,7 @@ static factum_status recover_last(struct fct_log *log, struct fct_segment *segme
     if (status != FACTUM_OK) {
         return status;
     }
-    if (scan.foreign != NULL && !fct_bug(FCT_BUG_CLEAN_BY_PLACE)) {
+    if (scan.foreign != NULL) {
         return fct_proofs_refuse(proofs, scan.foreign, segment, err);
     }
     status = fct_proofs_check(proofs, log, scan.base + scan.start, err);
@@ -305,17 +304,12 @@ static factum_status recover_last(struct fct_log *log, struct fct_segment *segme
     atomic_store(&log->wants_heartbeat, log->proven_end != fct_log_end(log));
     log->epoch = (proofs->epoch > log->epoch ? proofs->epoch : log->epoch) + 1;
     const char *damage = copy ? NULL : damage_of(segment, &scan);
-    if (damage != NULL && fct_bug(FCT_BUG_TRUNCATE_DAMAGE)) {
-        scan.evidence = scan.base + scan.offset;
-        damage = NULL;
-    }
     if (damage != NULL) {
         report_damage(log, segment, &scan, damage);
         return FACTUM_OK;
     }
     bool excess = scan.sealed && segment->file_size > scan.offset;
-    bool may_write = !log->read_only || fct_bug(FCT_BUG_READ_ONLY_MENDS);
-    return status != FACTUM_OK || !may_write || (clean && !excess)
+    return status != FACTUM_OK || log->read_only || (clean && !excess)
                ? status
                : fct_tail_mend(log, segment, &scan, err);
 }
@@ -408,7 +402,7 @@ static factum_status recover_segment(struct fct_log *log, const struct fct_log_o
     struct fct_segment *segment;
     const struct fct_segment *before = fct_log_last_segment(log);
     uint64_t base = before == NULL ? 0 : before->header.base + before->capacity;
-    bool write = last && (!log->read_only || fct_bug(FCT_BUG_READ_ONLY_MENDS));
+    bool write = last && !log->read_only;
     factum_error reason;
     factum_status status = fct_log_reserve_segment(log, &reason);
     if (status == FACTUM_OK) {

@@ -17,7 +17,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "core/bug.h"
 #include "core/check.h"
 #include "core/error.h"
 #include "core/log_sink.h"
@@ -227,8 +226,7 @@ static factum_status note_later(struct loss *loss, uint64_t *last, factum_error 
         struct fct_segment *later;
         status = fct_segment_open(&later, log->os, log->mem, log->dir, number, false, err);
         if (status == FACTUM_OK) {
-            note_base(loss,
-                      fct_bug(FCT_BUG_REPAIR_BASE) ? 0 : later->header.base + later->header.size);
+            note_base(loss, later->header.base + later->header.size);
             loss->files_end = later->header.base + later->file_size;
             status = fct_segment_close(later, log->mem, err);
         } else if (status == FACTUM_CORRUPT) {
@@ -324,15 +322,11 @@ static factum_status cut_damaged(struct loss *loss, factum_error *err)
     if (status == FACTUM_OK) {
         status = keep(loss, err);
     }
-    bool late = fct_bug(FCT_BUG_REPAIR_UNMARKED);
-    if (status == FACTUM_OK && !late) {
+    if (status == FACTUM_OK) {
         status = mark_damaged(loss, err);
     }
     while (status == FACTUM_OK && last > loss->segment->header.number) {
         status = set_aside(loss, last--, err);
-    }
-    if (status == FACTUM_OK && late) {
-        status = mark_damaged(loss, err);
     }
     return status == FACTUM_OK ? blank(loss, err) : status;
 }

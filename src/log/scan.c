@@ -12,7 +12,6 @@
 #include <string.h>
 
 #include "codec/bytes.h"
-#include "core/bug.h"
 #include "core/check.h"
 
 #define BLOCK ((size_t)4096)
@@ -35,11 +34,6 @@ static bool header_at(const struct fct_scan *scan, uint64_t offset, struct fct_b
     const uint8_t *at = scan->map + offset;
     if (scan->segment->capacity - offset < FCT_BATCH_HEADER_SIZE ||
         !can_read(scan, offset, FCT_BATCH_HEADER_SIZE)) {
-        return false;
-    }
-    if (fct_bug(FCT_BUG_LENGTH_FIRST) && fct_get_u32(at + 60) == FCT_BATCH_END_MARK &&
-        fct_batch_payload_crc(fct_get_u64(at + 48), at + FCT_BATCH_HEADER_SIZE,
-                              fct_get_u32(at + 32)) != fct_get_u32(at + 36)) {
         return false;
     }
     return fct_batch_header_decode(at, scan->base + offset, scan->segment->header.salt, header) ==
@@ -78,13 +72,10 @@ static bool take_batch(struct fct_scan *scan)
     if (!header_at(scan, scan->offset, &header)) {
         return false;
     }
-    bool linked = header.number == scan->number && header.chain == scan->chain;
-    if (!linked && !fct_bug(FCT_BUG_NO_CHAIN_CHECK)) {
+    if (header.number != scan->number || header.chain != scan->chain) {
         return false;
     }
-    if (!fct_bug(FCT_BUG_NO_DURABLE_EVIDENCE)) {
-        note_evidence(scan, header.durable_upto); /* the header itself verifies */
-    }
+    note_evidence(scan, header.durable_upto); /* the header itself verifies */
     if (!payload_verifies(scan, scan->offset, &header)) {
         return false;
     }
@@ -256,9 +247,6 @@ void fct_scan_behind(struct fct_scan *scan, uint64_t zeros)
     FCT_ASSERT(zeros <= capacity);
     uint64_t to = zeros < scan->offset ? scan->offset : zeros;
     scan->zero_from = fct_scan_zero_from(scan->segment, scan->offset, to, &scan->failed);
-    if (fct_bug(FCT_BUG_NO_DURABLE_EVIDENCE)) {
-        return;
-    }
     uint64_t failed_block = UINT64_MAX; /* met last: a try may take the device seconds */
     for (uint64_t at = scan->offset; at < scan->zero_from && at + FCT_BATCH_HEADER_SIZE <= capacity;
          at += 8) {

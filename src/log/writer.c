@@ -16,7 +16,6 @@
 #include <inttypes.h>
 #include <string.h>
 
-#include "core/bug.h"
 #include "core/check.h"
 #include "core/error.h"
 #include "core/log_sink.h"
@@ -60,32 +59,9 @@ static factum_error *reason_in(factum_error *err, factum_error *own)
  * failure poisons the log. */
 static factum_status prove_end(struct fct_log *log, factum_error *reason)
 {
-    if (fct_bug(FCT_BUG_NO_HEARTBEATS)) {
-        log->segment_proven = true;
-        return FACTUM_OK;
-    }
     factum_status status = fct_last_advance(log, reason);
     bool harmless = status == FACTUM_NO_SPACE || log->last == NULL;
     return status == FACTUM_OK || harmless ? status : fail_for_good(log, status, reason);
-}
-
-static factum_status sync_file(struct fct_segment *segment, factum_error *err)
-{
-    factum_status status = fct_file_sync(segment->file, err);
-    if (status != FACTUM_OK && fct_bug(FCT_BUG_RETRY_SYNC)) {
-        status = fct_file_sync(segment->file, err);
-    }
-    return status;
-}
-
-static factum_status write_file(struct fct_segment *segment, uint64_t offset, const uint8_t *bytes,
-                                size_t size, factum_error *err)
-{
-    if (fct_bug(FCT_BUG_SHORT_WRITE)) {
-        size_t done;
-        return segment->file->os->ops->write(segment->file, offset, bytes, size, &done, err);
-    }
-    return fct_file_write(segment->file, offset, bytes, size, err);
 }
 
 /* ---- writing ahead ------------------------------------------------------------------------------
@@ -115,8 +91,8 @@ static void write_ahead(struct fct_log *log)
     if (to < from + log->ahead_size || log->ahead_status != FACTUM_OK) {
         return;
     }
-    log->ahead_status = write_file(segment, from, log->buffer + (from - offset),
-                                   (size_t)(to - from), &log->ahead_err);
+    log->ahead_status = fct_file_write(segment->file, from, log->buffer + (from - offset),
+                                       (size_t)(to - from), &log->ahead_err);
     if (log->ahead_status == FACTUM_OK) {
         fct_file_start_sync(segment->file, from, to - from);
         log->ahead_from = log->ahead_from == 0 ? from : log->ahead_from;
@@ -134,12 +110,12 @@ static factum_status write_rest(struct fct_log *log, struct fct_segment *segment
     if (status != FACTUM_OK) {
         *err = log->ahead_err;
     } else if (from == 0) {
-        status = write_file(segment, offset, log->buffer, size, err);
+        status = fct_file_write(segment->file, offset, log->buffer, size, err);
     } else {
-        status = write_file(segment, offset, log->buffer, (size_t)(from - offset), err);
+        status = fct_file_write(segment->file, offset, log->buffer, (size_t)(from - offset), err);
         if (status == FACTUM_OK && to < offset + size) {
-            status = write_file(segment, to, log->buffer + (to - offset),
-                                (size_t)(offset + size - to), err);
+            status = fct_file_write(segment->file, to, log->buffer + (to - offset),
+                                    (size_t)(offset + size - to), err);
         }
     }
     forget_ahead(log);
@@ -151,10 +127,6 @@ static factum_status write_rest(struct fct_log *log, struct fct_segment *segment
 static void encode_header(struct fct_log *log, const struct fct_segment *segment, uint32_t flags)
 {
     uint64_t end = fct_log_end(log);
-    size_t covered = log->pending;
-    if (fct_bug(FCT_BUG_PAYLOAD_CRC_SHORT) && covered >= 8) {
-        covered -= 8;
-    }
     struct fct_batch_header header = {
         .position = end,
         .number = log->batch_number,
@@ -162,14 +134,11 @@ static void encode_header(struct fct_log *log, const struct fct_segment *segment
         .chain = log->chain,
         .payload_size = (uint32_t)log->pending,
         .payload_crc =
-            fct_batch_payload_crc(log->chain, log->buffer + FCT_BATCH_HEADER_SIZE, covered),
+            fct_batch_payload_crc(log->chain, log->buffer + FCT_BATCH_HEADER_SIZE, log->pending),
         .record_count = log->pending_records,
         .epoch = log->epoch,
         .flags = flags,
     };
-    if (fct_bug(FCT_BUG_DURABLE_TOO_FAR)) {
-        header.durable_upto = end + FCT_BATCH_HEADER_SIZE + log->pending;
-    }
     fct_batch_header_encode(log->buffer, &header, segment->header.salt);
 }
 
@@ -205,8 +174,8 @@ static factum_status land_batch(struct fct_log *log, bool sync, factum_error *er
     factum_error own;
     factum_error *reason = reason_in(err, &own);
     log->sent = 0;
-    if (sync && !fct_bug(FCT_BUG_ACK_BEFORE_SYNC)) {
-        factum_status status = sync_file(segment, reason);
+    if (sync) {
+        factum_status status = fct_file_sync(segment->file, reason);
         if (status != FACTUM_OK) {
             return fail_for_good(log, status, reason);
         }
@@ -305,8 +274,7 @@ factum_status fct_log_seal(struct fct_log *log, factum_error *err)
     fct_segment_footer_encode(log->buffer + FCT_BATCH_HEADER_SIZE, &footer);
     log->pending = FCT_FOOTER_SIZE;
     log->pending_records = 0;
-    bool sync = !fct_bug(FCT_BUG_SEAL_NOT_SYNCED);
-    factum_status status = write_batch(log, FCT_BATCH_SEAL, sync, err);
+    factum_status status = write_batch(log, FCT_BATCH_SEAL, true, err);
     if (status != FACTUM_OK) {
         return status;
     }
@@ -314,8 +282,8 @@ factum_status fct_log_seal(struct fct_log *log, factum_error *err)
     factum_error *reason = reason_in(err, &own);
     uint64_t size = end + FCT_SEAL_SIZE - segment->header.base;
     status = fct_file_truncate(segment->file, size, reason);
-    if (status == FACTUM_OK && sync) {
-        status = sync_file(segment, reason);
+    if (status == FACTUM_OK) {
+        status = fct_file_sync(segment->file, reason);
     }
     if (status != FACTUM_OK) {
         return fail_for_good(log, status, reason);
@@ -344,9 +312,6 @@ static factum_status ready_segment(struct fct_log *log, uint64_t size, struct fc
     }
     if (status != FACTUM_OK) {
         return status;
-    }
-    if (fct_bug(FCT_BUG_NO_SALT)) {
-        *salt = 0;
     }
     status = fct_segment_new(segment, log->os, log->mem, log->dir, file, taken, err);
     if (status != FACTUM_OK) {
@@ -609,7 +574,7 @@ factum_status fct_log_sync(struct fct_log *log, factum_error *err)
     if (fct_log_state(log) == FCT_LOG_FAILED) {
         return fct_log_refusal(log, err); /* rule R9: a second sync would say what is not so */
     }
-    factum_status status = sync_file(tail_segment(log), reason);
+    factum_status status = fct_file_sync(tail_segment(log)->file, reason);
     if (status != FACTUM_OK) {
         return fail_for_good(log, status, reason);
     }
@@ -628,10 +593,6 @@ factum_status fct_log_heartbeat(struct fct_log *log, factum_error *err)
     }
     if (status != FACTUM_OK || log->proven_end == fct_log_end(log)) {
         return status;
-    }
-    if (fct_bug(FCT_BUG_NO_HEARTBEATS)) {
-        atomic_store(&log->wants_heartbeat, false);
-        return FACTUM_OK;
     }
     factum_error own;
     return prove_end(log, reason_in(err, &own));

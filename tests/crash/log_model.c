@@ -5,12 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/bug.h"
 #include "core/slice.h"
 
 #define DATA_MAX 12000u
-
-#define NO_SUCH_BUG 77
 
 static char failure[512];
 
@@ -31,12 +28,6 @@ void model_begin(void)
 {
     (void)setvbuf(stdout, NULL, _IOLBF, 0);
     printf("1..1\n");
-#if defined(FCT_BUG_BANK) && FCT_BUG_BANK
-    fct_bug_active = (int)model_setting("FCT_BUG", FCT_BUG_NONE);
-    if (fct_bug_active >= FCT_BUGS_OF_LOG) {
-        exit(NO_SUCH_BUG);
-    }
-#endif
 }
 
 /* ---- records --------------------------------------------------------------------------------- */

@@ -73,7 +73,7 @@ const char *model_check_damaged(struct fct_log *log, const struct model *model, 
  * position, forward, backward and at each record? What is wrong, in words, or NULL. */
 const char *model_check_named(struct fct_log *log, const struct model *model, uint64_t from);
 
-/* The plan of TAP; with the bug bank, also the choice of the defect from FCT_BUG. */
+/* Prints the plan of TAP. */
 void model_begin(void);
 /* Prints the failure and ends the program with exit code 1. */
 _Noreturn void model_fail(const char *where, uint64_t seed, const char *what);
