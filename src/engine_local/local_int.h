@@ -22,7 +22,7 @@
 
 #include "core/random.h"
 #include "engine/engine.h"
-#include "engine/news.h"
+#include "engine/notifier.h"
 #include "engine_local/commit.h"
 #include "engine_local/group.h"
 #include "engine_local/heads.h"
@@ -66,7 +66,7 @@ struct fct_local {
     struct fct_random ids[2]; /* of events that come without one */
 
     struct fct_group group;
-    struct fct_news news;
+    struct fct_notifier notifier;
     _Atomic uint64_t published;
 
     /* background.c */
