@@ -12,7 +12,7 @@ struct repair {
     char log_dir[FCT_PATH_SIZE];
     char index_dir[FCT_PATH_SIZE];
     factum_uuid index_store;
-    struct fct_index_mark index_mark;
+    struct fct_index_point index_mark;
     factum_uuid store_id;      /* for a loss: of the log */
     uint64_t accept_loss_from; /* for a loss */
 };
@@ -39,13 +39,13 @@ static factum_status find_store(struct repair *repair, factum_error *err)
 
 static struct fct_log_options log_options(const struct repair *repair)
 {
-    const struct fct_index_mark *mark = &repair->index_mark;
+    const struct fct_index_point *mark = &repair->index_mark;
     return (struct fct_log_options){
         .os = repair->os,
         .mem = repair->mem,
         .dir = repair->log_dir,
-        .mark = {mark->position, mark->batch_number, mark->chain},
-        .mark_store_id = repair->index_store,
+        .proof = {mark->position, mark->batch_number, mark->chain},
+        .proof_store_id = repair->index_store,
     };
 }
 
@@ -98,7 +98,7 @@ static factum_status drop_index(const struct repair *repair, factum_error *err)
     options.read_only = true;
     factum_status status = fct_log_open(&log, &options, &reason);
     if (status == FACTUM_CORRUPT) {
-        options.mark = (struct fct_log_mark){.position = 0};
+        options.proof = (struct fct_log_point){.position = 0};
         status = fct_log_open(&log, &options, &reason);
     }
     if (status == FACTUM_OK) {

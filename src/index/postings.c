@@ -6,7 +6,6 @@
  * filter probe for those that have none), and reads from where the ordinal falls. What meets damage
  * lets go of the version, has it healed, and begins again at the same ordinal.
  */
-#include "core/bug.h"
 #include "core/check.h"
 #include "core/error.h"
 #include "index/index_int.h"
@@ -27,7 +26,7 @@ static factum_status look_into_run(struct fct_index *index, struct fct_run *run,
     *source = (struct source){.run = run};
     atomic_fetch_add_explicit(&index->filter_probes, 1, memory_order_relaxed);
     if (atomic_load(&run->bad)) {
-        return fct_index_lost(index, run, err);
+        return fct_index_damaged(index, run, err);
     }
     factum_status status = fct_run_probe(run, key);
     if (status == FACTUM_DONE) {
@@ -39,7 +38,7 @@ static factum_status look_into_run(struct fct_index *index, struct fct_run *run,
         status = fct_run_find_ordinal(run, key, UINT64_MAX, &source->last);
     }
     if (status == FACTUM_CORRUPT) {
-        return fct_index_lost(index, run, err);
+        return fct_index_damaged(index, run, err);
     }
     if (status == FACTUM_OK) {
         source->count = source->last.ordinal + source->last.count;
@@ -57,9 +56,6 @@ static factum_status look_into(struct fct_index *index, struct fct_version *vers
     }
     const struct fct_memtable *table = i == version->run_count ? version->sealed : version->active;
     *source = (struct source){.run = NULL};
-    if (fct_bug(FCT_BUG_SEALED_NOT_READ) && i == version->run_count) {
-        return FACTUM_OK;
-    }
     source->table = table;
     source->entry = table == NULL ? NULL : fct_memtable_find(table, key);
     if (source->entry != NULL) {
@@ -87,7 +83,7 @@ static struct fct_version *begin(struct fct_index *index, factum_error *err)
     struct fct_version *version = fct_version_pin(index);
     if (!atomic_load(&version->whole)) {
         fct_version_unpin(index, version);
-        (void)fct_index_lost(index, NULL, err);
+        (void)fct_index_damaged(index, NULL, err);
         return NULL;
     }
     return version;
@@ -137,7 +133,7 @@ static factum_status find_once(struct fct_index *index, const struct fct_index_k
             continue;
         }
         if (*count == 0 && first != NULL && first_of(&source, key, first) != FACTUM_OK) {
-            status = fct_index_lost(index, source.run, err);
+            status = fct_index_damaged(index, source.run, err);
         }
         if (last != NULL) {
             *last = source.run == NULL ? fct_mem_entry_last(source.table, source.entry)
@@ -249,7 +245,7 @@ static factum_status fill_once(struct fct_postings *postings, uint64_t ordinal, 
                 postings->count += fct_mem_entry_read(source.entry, from - base,
                                                       postings->batch + postings->count, left);
             } else if (read_run(postings, &source, from - base, left) != FACTUM_OK) {
-                status = fct_index_lost(index, source.run, err);
+                status = fct_index_damaged(index, source.run, err);
             }
         }
         base += status == FACTUM_OK ? source.count : 0;
@@ -371,7 +367,7 @@ static factum_status seek_once(struct fct_postings *postings, uint64_t position,
         }
         uint64_t ordinal;
         if (seek_in(&source, &postings->key, position, &ordinal) != FACTUM_OK) {
-            status = fct_index_lost(index, source.run, err);
+            status = fct_index_damaged(index, source.run, err);
         } else if (ordinal < source.count) {
             base += ordinal;
             break;

@@ -3,7 +3,6 @@
 #include <string.h>
 
 #include "core/buf.h"
-#include "core/bug.h"
 #include "core/check.h"
 #include "core/crc32c.h"
 #include "core/error.h"
@@ -319,9 +318,9 @@ static void encode_footer(const struct fct_run_writer *writer, uint8_t to[FCT_RU
     fct_put_u64(to + 32, info->seed);
     fct_put_u64(to + 40, info->number);
     fct_put_u64(to + 48, info->from);
-    fct_put_u64(to + 56, info->mark.position);
-    fct_put_u64(to + 64, info->mark.batch_number);
-    fct_put_u64(to + 72, info->mark.chain);
+    fct_put_u64(to + 56, info->end.position);
+    fct_put_u64(to + 64, info->end.batch_number);
+    fct_put_u64(to + 72, info->end.chain);
     fct_put_u64(to + 80, info->block_count);
     fct_put_u64(to + 88, info->key_count);
     fct_put_u64(to + 96, info->posting_count);
@@ -357,7 +356,7 @@ factum_status fct_run_writer_finish(struct fct_run_writer *writer, factum_error 
     for (size_t i = 0; status == FACTUM_OK && i < sizeof parts / sizeof parts[0]; i++) {
         status = write_part(writer, (const uint8_t *)parts[i].ptr, parts[i].len, err);
     }
-    if (status == FACTUM_OK && !fct_bug(FCT_BUG_RUN_NOT_SYNCED)) {
+    if (status == FACTUM_OK) {
         status = fct_file_sync(writer->file, err);
     }
     if (status == FACTUM_OK) {
