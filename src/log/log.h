@@ -101,7 +101,7 @@ uint64_t fct_log_durable(const struct fct_log *log);
 /* The point for fct_log_end(), by the writer. */
 struct fct_log_point fct_log_end_point(const struct fct_log *log);
 /* Size on disk: bytes used by segments, and bytes prepared but unused. */
-void fct_log_disk_size(const struct fct_log *log, uint64_t *used, uint64_t *prepared);
+void fct_log_disk_size(struct fct_log *log, uint64_t *used, uint64_t *prepared);
 uint64_t fct_log_segment_count(const struct fct_log *log);
 
 /* ---- the writer ------------------------------------------------------------------------------ */

@@ -59,7 +59,7 @@ static factum_status remove_one(void *data, const char *name)
 static int teardown(void **state)
 {
     struct fixture *f = *state;
-    (void)fct_log_close(f->log, NULL);
+    (void)fct_log_close(f->log, &f->err);
     assert_int_equal(fct_os_list_dir(fct_os_real(), f->dir, remove_one, f, NULL), FACTUM_OK);
     assert_int_equal(rmdir(f->dir), 0);
     test_free(f);

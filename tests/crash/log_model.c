@@ -124,7 +124,7 @@ factum_status model_open(struct model_run *run)
 void model_abandon(struct model_run *run)
 {
     if (run->log != NULL) {
-        (void)fct_log_close(run->log, NULL);
+        (void)fct_log_close(run->log, &run->err);
         run->log = NULL;
     }
 }
@@ -376,7 +376,8 @@ const char *model_check_damaged(struct fct_log *log, const struct model *model, 
     *complete = held >= model->durable && end == FACTUM_DONE;
     for (size_t i = 0; bad == NULL && i < model->count; i++) {
         struct fct_record record;
-        if (fct_log_read(log, model->batches[i].first, &record, NULL) == FACTUM_OK) {
+        factum_error err;
+        if (fct_log_read(log, model->batches[i].first, &record, &err) == FACTUM_OK) {
             bad = compare(&record, model->batches[i].id, 0);
         }
     }
