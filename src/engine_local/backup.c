@@ -15,7 +15,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "core/bug.h"
 #include "core/error.h"
 #include "core/log_sink.h"
 #include "core/slice.h"
@@ -58,7 +57,7 @@ static bool is_same_history(const struct fct_os *os, const char *from, const cha
     uint8_t ours[END_SIZE];
     uint8_t theirs[END_SIZE];
     return read_end(os, from, size, ours) && read_end(os, to, size, theirs) &&
-           (memcmp(ours, theirs, END_SIZE) == 0 || fct_bug(FCT_BUG_BACKUP_BY_NAME));
+           memcmp(ours, theirs, END_SIZE) == 0;
 }
 
 /* Does the earlier manifest name a copy of the whole segment? */
@@ -84,12 +83,6 @@ static factum_status check_copy(struct making *making, const struct fct_backup_f
     struct fct_backup_job *job = &making->job;
     struct fct_segment_history before = job->check.history;
     uint64_t done = job->done;
-    if (fct_bug(FCT_BUG_BACKUP_UNREAD)) {
-        memcpy(pass->sha256, file->sha256, sizeof pass->sha256);
-        job->check.history.known = false;
-        *kept = true;
-        return FACTUM_OK;
-    }
     job->check.history.known = false; /* of another history it may be, and whole */
     factum_status status = fct_backup_pass_run(job, pass, err);
     if (status == FACTUM_IO) {

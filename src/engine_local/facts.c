@@ -8,7 +8,6 @@
  */
 #include <string.h>
 
-#include "core/bug.h"
 #include "core/check.h"
 #include "core/error.h"
 #include "core/slice.h"
@@ -226,7 +225,7 @@ static factum_status fill_recent(struct fct_local *local, factum_error *err)
             events += record.kind == FCT_RECORD_EVENT ? 1 : 0;
         }
     }
-    if (status >= 0 && from < before && !fct_bug(FCT_BUG_IDS_NOT_FILLED)) {
+    if (status >= 0 && from < before) {
         status = fct_log_walk_init(&walk, local->log, from, err);
         while (status == FACTUM_OK) {
             status = fct_log_walk_next(&walk, &record, err);
@@ -356,10 +355,6 @@ static factum_status facts_key(void *data, struct fct_key_fact *fact, factum_err
     fact->position = commit.position;
     fact->event_count = commit.revision;
     memcpy(fact->fingerprint.bytes, commit.id.bytes, sizeof fact->fingerprint.bytes);
-    if (fct_bug(FCT_BUG_KEY_WITHOUT_CONTENT)) {
-        fact->fingerprint = judged->commit->fingerprint;
-        fact->event_count = judged->commit->request->event_count;
-    }
     judged->key_next = commit.position + commit.size;
     return FACTUM_OK;
 }
@@ -406,8 +401,7 @@ static factum_status facts_match(void *data, uint64_t *position, factum_error *e
     const struct judged *judged = data;
     struct fct_local *local = judged->local;
     const factum_append_condition *condition = judged->commit->request->condition;
-    if (local->scratch.accepted_count > 0 && !fct_bug(FCT_BUG_CONDITION_BY_INDEX) &&
-        batch_fits(local, condition)) {
+    if (local->scratch.accepted_count > 0 && batch_fits(local, condition)) {
         return FACTUM_PENDING; /* the answer names the position */
     }
     return fct_query_first_after(local, &condition->query, condition->after, position, err);
@@ -427,13 +421,6 @@ enum fct_verdict fct_local_decide(struct fct_local *local, struct fct_commit_op 
     };
     struct judged judged = {.local = local, .commit = commit};
     local->scratch.serial++;
-    enum fct_verdict verdict = fct_decide(commit->op, commit->request, commit->fingerprint, &facts,
-                                          &judged, &commit->already_end);
-    if (fct_bug(FCT_BUG_REFUSAL_MOVES_HEAD) && commit->op->status == FACTUM_WRONG_REVISION &&
-        verdict == FCT_VERDICT_ANSWER) {
-        struct fct_head moved = slot_of(&judged, commit->op->result.refused_index)->head;
-        moved.last_revision++;
-        fct_heads_put(&local->heads, &moved);
-    }
-    return verdict;
+    return fct_decide(commit->op, commit->request, commit->fingerprint, &facts, &judged,
+                      &commit->already_end);
 }

@@ -9,7 +9,6 @@
 #include <errno.h>
 #include <string.h>
 
-#include "core/bug.h"
 #include "core/check.h"
 #include "core/error.h"
 #include "core/log_sink.h"
@@ -31,7 +30,7 @@ static factum_status finish(struct fct_local *local, bool orderly, factum_error 
     factum_status status = FACTUM_OK;
     fct_local_background_stop(local);
     fct_group_finish(&local->group);
-    fct_news_finish(&local->news);
+    fct_notifier_finish(&local->notifier);
     bool writable = local->log != NULL && fct_log_state(local->log) == FCT_LOG_OPEN;
     if (orderly && writable) {
         /* Only what is durable may be named by the index. */
@@ -67,13 +66,13 @@ static factum_status local_close(void *self, factum_error *err)
 static factum_status local_listen(void *self, factum_listener *listener, factum_error *err)
 {
     struct fct_local *local = self;
-    return fct_news_listen(&local->news, listener, err);
+    return fct_notifier_listen(&local->notifier, listener, err);
 }
 
 static void local_unlisten(void *self, factum_listener *listener)
 {
     struct fct_local *local = self;
-    fct_news_unlisten(&local->news, listener);
+    fct_notifier_unlisten(&local->notifier, listener);
 }
 
 static const struct fct_upkeep_ops local_upkeep = {
@@ -187,8 +186,8 @@ static factum_status open_log(struct fct_local *local, const struct fct_local_op
         .mem = local->mem,
         .dir = dir,
         .sink = &local->sink,
-        .mark = {mark.position, mark.batch_number, mark.chain},
-        .mark_store_id = store_id,
+        .proof = {mark.position, mark.batch_number, mark.chain},
+        .proof_store_id = store_id,
         .segment_size_first = options->segment_size_first,
         .segment_size_max = options->segment_size_max,
         .read_only = options->read_only,
@@ -381,7 +380,7 @@ factum_status fct_engine_local_open(struct fct_engine *engine,
         .told = fct_commit_told,
     };
     fct_group_init(&local->group, &group);
-    fct_news_init(&local->news, options->mem, options->threads);
+    fct_notifier_init(&local->notifier, options->mem, options->threads);
     status = init(local, options, err);
     if (status == FACTUM_OK) {
         status = open_parts(local, options, err);

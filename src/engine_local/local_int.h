@@ -22,7 +22,7 @@
 
 #include "core/random.h"
 #include "engine/engine.h"
-#include "engine/news.h"
+#include "engine/notifier.h"
 #include "engine_local/commit.h"
 #include "engine_local/group.h"
 #include "engine_local/heads.h"
@@ -66,7 +66,7 @@ struct fct_local {
     struct fct_random ids[2]; /* of events that come without one */
 
     struct fct_group group;
-    struct fct_news news;
+    struct fct_notifier notifier;
     _Atomic uint64_t published;
 
     /* background.c */
@@ -130,8 +130,8 @@ FCT_MUST_USE factum_status fct_local_heal_index(void *data, factum_error *err);
 /* The end of the log, as the index names it. */
 static inline struct fct_index_point fct_local_log_point(struct fct_log *log)
 {
-    struct fct_log_mark mark = fct_log_mark(log);
-    return (struct fct_index_point){mark.position, mark.batch_number, mark.chain};
+    struct fct_log_point end = fct_log_end_point(log);
+    return (struct fct_index_point){end.position, end.batch_number, end.chain};
 }
 
 /* background.c: the idle batch (rule R8) and the sync of `os` commits. */

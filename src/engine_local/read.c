@@ -7,7 +7,6 @@
  */
 #include <string.h>
 
-#include "core/bug.h"
 #include "core/check.h"
 #include "core/error.h"
 #include "core/slice.h"
@@ -135,9 +134,7 @@ static factum_status posting_record(struct fct_local_reader *reader, uint64_t *o
             if (reader->request.backwards) {
                 continue;
             }
-            if (!fct_bug(FCT_BUG_NEWS_LOST)) {
-                fct_postings_seek(&reader->postings, at); /* for when the reader is extended */
-            }
+            fct_postings_seek(&reader->postings, at); /* for when the reader is extended */
             return FACTUM_DONE;
         }
         status = fct_log_read(local->log, position, &reader->record, err);

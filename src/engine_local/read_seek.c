@@ -1,6 +1,5 @@
 /* read_seek.c - where a read begins: in a list of postings, in the log, or in a query's lists.
  * Layer: engine_local. Gives no events; see read_int.h. */
-#include "core/bug.h"
 #include "core/check.h"
 #include "core/error.h"
 #include "core/slice.h"
@@ -35,8 +34,7 @@ factum_status fct_reader_apply_metadata(struct fct_local_reader *reader, factum_
     factum_slice stream = reader->request.name;
     factum_stream_info info;
     struct fct_stream_metadata metadata;
-    uint64_t upto = fct_bug(FCT_BUG_METADATA_OF_NOW) ? UINT64_MAX : reader->end;
-    factum_status status = fct_stream_state_at(local, stream, upto, &info, &metadata, err);
+    factum_status status = fct_stream_state_at(local, stream, reader->end, &info, &metadata, err);
     if (status != FACTUM_OK) {
         return status;
     }
@@ -49,7 +47,7 @@ factum_status fct_reader_apply_metadata(struct fct_local_reader *reader, factum_
         return fct_fail(err, FACTUM_STREAM_NOT_FOUND, "no stream %.*s%s", FCT_FMT(stream),
                         info.state == FACTUM_STREAM_ABSENT ? "" : ": it was deleted");
     }
-    reader->revision_min = fct_local_first_visible(&metadata, info.last_revision);
+    reader->revision_min = fct_first_visible(&metadata, info.last_revision);
     if (info.state == FACTUM_STREAM_ABSENT) {
         reader->revision_min = 0;
     }

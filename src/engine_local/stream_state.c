@@ -3,7 +3,6 @@
 
 #include <string.h>
 
-#include "core/bug.h"
 #include "core/error.h"
 #include "core/slice.h"
 #include "engine_local/local_int.h"
@@ -103,13 +102,6 @@ factum_status fct_local_load_head(struct fct_local *local, factum_slice stream,
     return status;
 }
 
-uint64_t fct_local_first_visible(const struct fct_stream_metadata *metadata, uint64_t last)
-{
-    uint64_t first = fct_first_visible(metadata, last);
-    bool counts = metadata->max_count > 0 && first > metadata->truncate_before;
-    return fct_bug(FCT_BUG_COUNT_FROM_START) && counts ? first - 1 : first;
-}
-
 factum_status fct_stream_state_at(struct fct_local *local, factum_slice stream, uint64_t upto,
                                   factum_stream_info *info, struct fct_stream_metadata *metadata,
                                   factum_error *err)
@@ -138,7 +130,7 @@ factum_status fct_stream_state_at(struct fct_local *local, factum_slice stream, 
     info->truncate_before = metadata->truncate_before;
     if (present) {
         info->last_revision = record.revision;
-        info->first_revision = fct_local_first_visible(metadata, record.revision);
+        info->first_revision = fct_first_visible(metadata, record.revision);
         info->state = metadata->soft_deleted ? FACTUM_STREAM_SOFT_DELETED : FACTUM_STREAM_PRESENT;
     }
     if (tombstoned) {

@@ -25,7 +25,5 @@ FCT_MUST_USE factum_status fct_stream_state_at(struct fct_local *local, factum_s
                                                uint64_t upto, factum_stream_info *info,
                                                struct fct_stream_metadata *metadata,
                                                factum_error *err);
-/* fct_first_visible, with a place for a seeded defect. */
-uint64_t fct_local_first_visible(const struct fct_stream_metadata *metadata, uint64_t last);
 
 #endif

@@ -18,7 +18,6 @@
 #include <string.h>
 
 #include "codec/bytes.h"
-#include "core/bug.h"
 #include "core/check.h"
 #include "core/crc32c.h"
 #include "core/error.h"
@@ -159,9 +158,7 @@ factum_status fct_timelines_fork(struct fct_timelines *timelines, const struct f
     if (status != FACTUM_OK) {
         return status;
     }
-    if (!fct_bug(FCT_BUG_NO_FORK)) {
-        add_timeline(&forked, fresh);
-    }
+    add_timeline(&forked, fresh);
     status = fct_file_replace(os, log_dir, FCT_TIMELINES_NAME,
                               fct_slice(bytes, encode(bytes, &forked, store_id)), err);
     if (status == FACTUM_OK) {

@@ -21,7 +21,7 @@
 /* The most births of |entries| entries: one for each, and two for a CATEGORY entry, which follows a
  * STREAM entry. */
 #define FCT_BIRTHS_MAX(entries) ((entries) + (entries) / 2 + 1)
-/* The most keys of lists of births of |entries| entries: one for each category and for each kind. */
+/* The most keys of their lists: one for each category, and one for each kind. */
 #define FCT_BIRTHS_KEYS_MAX(entries) ((entries) / 2 + 4)
 
 /* One addition of entries. */

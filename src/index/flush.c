@@ -5,7 +5,6 @@
  * only then drops the memtable. On failure the memtable stays and the flush is tried again. Nothing
  * is lost, because the log has everything.
  */
-#include "core/bug.h"
 #include "core/check.h"
 #include "core/error.h"
 #include "core/log_sink.h"
@@ -157,8 +156,7 @@ done:
 static factum_status flush_locked(struct fct_index *index, factum_error *err)
 {
     struct fct_version_edit edit;
-    struct fct_version *version = index->version;
-    struct fct_memtable *table = version->sealed;
+    const struct fct_memtable *table = index->version->sealed;
     if (table == NULL) {
         return FACTUM_OK;
     }
@@ -170,7 +168,7 @@ static factum_status flush_locked(struct fct_index *index, factum_error *err)
     FCT_ASSERT(edit.added->info.from == index->covered.position);
     edit.sealed = NULL;
     edit.durable = true;
-    edit.covered = fct_bug(FCT_BUG_COVERED_TOO_FAR) ? version->active->end : table->end;
+    edit.covered = table->end;
     return fct_version_apply(index, &edit, err);
 }
 

@@ -4,7 +4,6 @@
 
 #include <string.h>
 
-#include "core/bug.h"
 #include "core/check.h"
 #include "core/error.h"
 #include "index/index_int.h"
@@ -52,7 +51,7 @@ static factum_status open_runs(struct fct_index *index, const struct fct_manifes
             fct_run_release(run);
             continue; /* the next run shows the gap */
         }
-        if (run->info.from > covered && !fct_bug(FCT_BUG_GAP_NOT_NOTICED)) {
+        if (run->info.from > covered) {
             note_missing(index, covered, run->info.from);
         }
         covered = run->info.end.position;

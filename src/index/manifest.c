@@ -4,7 +4,6 @@
 #include <string.h>
 
 #include "codec/bytes.h"
-#include "core/bug.h"
 #include "core/crc32c.h"
 #include "core/error.h"
 #include "core/slice.h"
@@ -124,10 +123,7 @@ factum_status fct_manifest_write(const struct fct_manifest *manifest, const stru
         fct_put_u32(at + 24, manifest->runs[i].level);
     }
     fct_put_u32(bytes + len - 4, fct_crc32c(0, bytes, len - 4));
-    factum_status status =
-        fct_bug(FCT_BUG_MANIFEST_NOT_WRITTEN)
-            ? FACTUM_OK
-            : fct_file_replace(os, dir, FCT_MANIFEST_NAME, fct_slice(bytes, len), err);
+    factum_status status = fct_file_replace(os, dir, FCT_MANIFEST_NAME, fct_slice(bytes, len), err);
     fct_mem_free(mem, bytes);
     return status;
 }

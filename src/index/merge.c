@@ -8,7 +8,6 @@
  * of a key is the lists of the inputs, oldest first. Memory: one block, and the block index and
  * the filter of the output. A sealed memtable that waits is flushed in between.
  */
-#include "core/bug.h"
 #include "core/check.h"
 #include "core/error.h"
 #include "index/index_int.h"
@@ -63,7 +62,7 @@ static size_t lowest_of(const struct fct_version *version, size_t first, size_t 
     return lowest;
 }
 
-/* The first of the FANOUT runs to merge and the level of their merge; run_count if none are due. */
+/* The first of the FANOUT runs to merge, and the level of their merge; run_count if none is due. */
 static size_t find_due(const struct fct_version *version, uint32_t *level)
 {
     *level = 0;
@@ -150,13 +149,7 @@ static factum_status merge_inputs(struct fct_index *index, struct fct_run_writer
     struct fct_index_key key;
     for (uint64_t keys = 1; least_input_key(inputs, &key); keys++) {
         for (size_t i = 0; i < FANOUT; i++) {
-            factum_status status;
-            if (fct_bug(FCT_BUG_MERGE_FORGETS_KEYS) && key.kind == FCT_INDEX_KEY && i == 1 &&
-                !inputs[i].ended && fct_index_key_equal(&inputs[i].entry.key, &key)) {
-                status = advance(&inputs[i]);
-                continue;
-            }
-            status = copy_list(writer, &inputs[i], &key, err);
+            factum_status status = copy_list(writer, &inputs[i], &key, err);
             if (status != FACTUM_OK) {
                 return status;
             }

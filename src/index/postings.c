@@ -9,7 +9,6 @@
  * Invariants of a cursor: at <= count <= FCT_POSTINGS_BATCH; batch[i] is the posting with the
  * ordinal |ordinal| + i.
  */
-#include "core/bug.h"
 #include "core/check.h"
 #include "core/error.h"
 #include "index/index_int.h"
@@ -90,7 +89,7 @@ static void look_into_table(struct sources *sources, const struct fct_memtable *
     struct source *source = &sources->current;
     *source = (struct source){.table = table};
     FCT_ASSERT(sources->locked);
-    if (table == NULL || (fct_bug(FCT_BUG_SEALED_NOT_READ) && table == sources->version->sealed)) {
+    if (table == NULL) {
         return;
     }
     source->entry = fct_memtable_find(table, sources->key);

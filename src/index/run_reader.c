@@ -7,7 +7,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "core/bug.h"
 #include "core/check.h"
 #include "core/crc32c.h"
 #include "core/error.h"
@@ -246,7 +245,7 @@ static const uint8_t *page_at(struct fct_run *run, uint64_t number)
         return NULL;
     }
     uint32_t crc = fct_run_page_crc(run->info.number, number, page);
-    if (crc != fct_get_u32(page + FCT_RUN_PAGE_ROOM) && !fct_bug(FCT_BUG_BLOCK_CRC_IGNORED)) {
+    if (crc != fct_get_u32(page + FCT_RUN_PAGE_ROOM)) {
         atomic_store(&run->bad, true);
         return NULL;
     }

@@ -3,7 +3,6 @@
 #include <string.h>
 
 #include "core/buf.h"
-#include "core/bug.h"
 #include "core/check.h"
 #include "core/crc32c.h"
 #include "core/error.h"
@@ -357,7 +356,7 @@ factum_status fct_run_writer_finish(struct fct_run_writer *writer, factum_error 
     for (size_t i = 0; status == FACTUM_OK && i < sizeof parts / sizeof parts[0]; i++) {
         status = write_part(writer, (const uint8_t *)parts[i].ptr, parts[i].len, err);
     }
-    if (status == FACTUM_OK && !fct_bug(FCT_BUG_RUN_NOT_SYNCED)) {
+    if (status == FACTUM_OK) {
         status = fct_file_sync(writer->file, err);
     }
     if (status == FACTUM_OK) {

@@ -8,7 +8,6 @@
 #include <inttypes.h>
 #include <string.h>
 
-#include "core/bug.h"
 #include "core/check.h"
 #include "core/error.h"
 #include "core/log_sink.h"
@@ -219,9 +218,9 @@ uint64_t fct_log_durable(const struct fct_log *log)
     return atomic_load(&log->durable);
 }
 
-struct fct_log_mark fct_log_mark(const struct fct_log *log)
+struct fct_log_point fct_log_end_point(const struct fct_log *log)
 {
-    return (struct fct_log_mark){
+    return (struct fct_log_point){
         .position = fct_log_end(log), .batch_number = log->batch_number, .chain = log->chain};
 }
 
@@ -371,9 +370,9 @@ factum_status fct_log_close(struct fct_log *log, factum_error *err)
     factum_status status = FACTUM_OK;
     if (fct_log_state(log) == FCT_LOG_OPEN) {
         status = fct_log_sync(log, err);
-        if (status == FACTUM_OK && !log->end_file && !fct_bug(FCT_BUG_NO_HEARTBEATS)) {
-            struct fct_log_mark mark = fct_log_mark(log);
-            status = fct_end_file_write(log, FCT_END_NAME, &mark, err);
+        if (status == FACTUM_OK && !log->end_file) {
+            struct fct_log_point point = fct_log_end_point(log);
+            status = fct_end_file_write(log, FCT_END_NAME, &point, err);
         }
     }
     factum_status released = release(log, status == FACTUM_OK ? err : NULL);

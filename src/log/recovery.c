@@ -4,7 +4,7 @@
  *    and carries its chain; all but the last are sealed. If not: CORRUPT, with the file's name.
  *    Only a header that does not verify is damage at its place, as in step 4. Nothing is deleted
  *    but temporary files.
- * 2. The last one is scanned (scan.h), from its start or from a mark that it confirms. X = the
+ * 2. The last one is scanned (scan.h), from its start or from a point that it confirms. X = the
  *    first place where no batch verifies. A proof that names another batch than the one that
  *    verifies there, in any segment: CORRUPT.
  * 3. Evidence E = the furthest place known to have been acknowledged: by proofs.h, and by
@@ -24,7 +24,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/bug.h"
 #include "core/check.h"
 #include "core/error.h"
 #include "core/log_sink.h"
@@ -264,7 +263,7 @@ static factum_status scan_last(const struct fct_log *log, struct fct_segment *se
     *clean = false;
     factum_status status = fct_segment_map_tail(segment, err);
     if (status == FACTUM_OK) {
-        fct_scan_run(scan, segment, proofs->marks, proofs->count, &proven);
+        fct_scan_run(scan, segment, proofs->points, proofs->count, &proven);
         *clean =
             proofs->end != 0 && proofs->end == scan->base + scan->offset && scan->foreign == NULL;
     }
@@ -275,7 +274,7 @@ static factum_status scan_last(const struct fct_log *log, struct fct_segment *se
         }
     }
     if (status == FACTUM_OK && !*clean) {
-        fct_scan_behind(scan, zeros);
+        fct_scan_rest(scan, zeros);
     }
     return status;
 }
@@ -289,7 +288,7 @@ static factum_status recover_last(struct fct_log *log, struct fct_segment *segme
     if (status != FACTUM_OK) {
         return status;
     }
-    if (scan.foreign != NULL && !fct_bug(FCT_BUG_CLEAN_BY_PLACE)) {
+    if (scan.foreign != NULL) {
         return fct_proofs_refuse(proofs, scan.foreign, segment, err);
     }
     status = fct_proofs_check(proofs, log, scan.base + scan.start, err);
@@ -305,19 +304,14 @@ static factum_status recover_last(struct fct_log *log, struct fct_segment *segme
     atomic_store(&log->wants_heartbeat, log->proven_end != fct_log_end(log));
     log->epoch = (proofs->epoch > log->epoch ? proofs->epoch : log->epoch) + 1;
     const char *damage = copy ? NULL : damage_of(segment, &scan);
-    if (damage != NULL && fct_bug(FCT_BUG_TRUNCATE_DAMAGE)) {
-        scan.evidence = scan.base + scan.offset;
-        damage = NULL;
-    }
     if (damage != NULL) {
         report_damage(log, segment, &scan, damage);
         return FACTUM_OK;
     }
     bool excess = scan.sealed && segment->file_size > scan.offset;
-    bool may_write = !log->read_only || fct_bug(FCT_BUG_READ_ONLY_MENDS);
-    return status != FACTUM_OK || !may_write || (clean && !excess)
+    return status != FACTUM_OK || log->read_only || (clean && !excess)
                ? status
-               : fct_tail_mend(log, segment, &scan, err);
+               : fct_tail_recover(log, segment, &scan, err);
 }
 
 /* ---- all segments ---------------------------------------------------------------------------- */
@@ -380,7 +374,7 @@ static factum_status recover_sealed(struct fct_log *log, struct fct_segment *seg
     status = fct_segment_map_tail(segment, err);
     if (status == FACTUM_OK) {
         fct_scan_run(&scan, segment, NULL, 0, NULL);
-        fct_scan_behind(&scan, segment->capacity);
+        fct_scan_rest(&scan, segment->capacity);
         settle(log, segment, &scan);
         report_damage(log, segment, &scan,
                       scan.failed || unreadable ? "it cannot be read"
@@ -408,7 +402,7 @@ static factum_status recover_segment(struct fct_log *log, const struct fct_log_o
     struct fct_segment *segment;
     const struct fct_segment *before = fct_log_last_segment(log);
     uint64_t base = before == NULL ? 0 : before->header.base + before->capacity;
-    bool write = last && (!log->read_only || fct_bug(FCT_BUG_READ_ONLY_MENDS));
+    bool write = last && !log->read_only;
     factum_error reason;
     factum_status status = fct_log_reserve_segment(log, &reason);
     if (status == FACTUM_OK) {
@@ -444,7 +438,7 @@ static factum_status recover_segment(struct fct_log *log, const struct fct_log_o
 static factum_status create(struct fct_log *log, const struct fct_log_options *options,
                             factum_error *err)
 {
-    bool any = options->mark.position > 0;
+    bool any = options->proof.position > 0;
     factum_status status = fct_proofs_exist(log, &any, err);
     if (status != FACTUM_OK) {
         return status;
@@ -474,8 +468,8 @@ static factum_status note_evidence_upto(struct fct_log *log, const struct fct_lo
     struct fct_proofs proofs;
     factum_status status = fct_proofs_gather(&proofs, log, options, err);
     for (size_t i = 0; i < proofs.count; i++) {
-        if (proofs.marks[i].position > log->recovery.evidence_upto) {
-            log->recovery.evidence_upto = proofs.marks[i].position;
+        if (proofs.points[i].position > log->recovery.evidence_upto) {
+            log->recovery.evidence_upto = proofs.points[i].position;
         }
     }
     return status;

@@ -17,7 +17,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "core/bug.h"
 #include "core/check.h"
 #include "core/error.h"
 #include "core/log_sink.h"
@@ -163,11 +162,11 @@ static factum_status keep(const struct loss *loss, factum_error *err)
 }
 
 /* Step 2. */
-static factum_status mark_damaged(const struct loss *loss, factum_error *err)
+static factum_status record_damage(const struct loss *loss, factum_error *err)
 {
     const struct fct_log *log = loss->log;
-    struct fct_log_mark mark = {.position = loss->base};
-    factum_status status = fct_end_file_write(log, FCT_LAST_NAME, &mark, err);
+    struct fct_log_point point = {.position = loss->base};
+    factum_status status = fct_end_file_write(log, FCT_LAST_NAME, &point, err);
     if (status == FACTUM_OK && log->end_file) {
         char path[FCT_PATH_SIZE];
         status = fct_path_join(path, log->dir, FCT_END_NAME, err);
@@ -227,8 +226,7 @@ static factum_status note_later(struct loss *loss, uint64_t *last, factum_error 
         struct fct_segment *later;
         status = fct_segment_open(&later, log->os, log->mem, log->dir, number, false, err);
         if (status == FACTUM_OK) {
-            note_base(loss,
-                      fct_bug(FCT_BUG_REPAIR_BASE) ? 0 : later->header.base + later->header.size);
+            note_base(loss, later->header.base + later->header.size);
             loss->files_end = later->header.base + later->file_size;
             status = fct_segment_close(later, log->mem, err);
         } else if (status == FACTUM_CORRUPT) {
@@ -262,7 +260,7 @@ static factum_status free_name(const struct fct_log *log, const char *name, char
 }
 
 /* Step 3. */
-static factum_status set_aside(const struct loss *loss, uint64_t number, factum_error *err)
+static factum_status quarantine(const struct loss *loss, uint64_t number, factum_error *err)
 {
     const struct fct_log *log = loss->log;
     char name[FCT_SEGMENT_NAME_SIZE];
@@ -324,15 +322,11 @@ static factum_status cut_damaged(struct loss *loss, factum_error *err)
     if (status == FACTUM_OK) {
         status = keep(loss, err);
     }
-    bool late = fct_bug(FCT_BUG_REPAIR_UNMARKED);
-    if (status == FACTUM_OK && !late) {
-        status = mark_damaged(loss, err);
+    if (status == FACTUM_OK) {
+        status = record_damage(loss, err);
     }
     while (status == FACTUM_OK && last > loss->segment->header.number) {
-        status = set_aside(loss, last--, err);
-    }
-    if (status == FACTUM_OK && late) {
-        status = mark_damaged(loss, err);
+        status = quarantine(loss, last--, err);
     }
     return status == FACTUM_OK ? blank(loss, err) : status;
 }
@@ -387,6 +381,6 @@ factum_status fct_log_accept_loss(const struct fct_log_options *options, uint64_
     if (status == FACTUM_OK) {
         status = forget(data, err); /* LAST is the evidence now */
     }
-    plain.mark = (struct fct_log_mark){.position = 0};
+    plain.proof = (struct fct_log_point){.position = 0};
     return status == FACTUM_OK ? resume(&plain, &loss, err) : status;
 }

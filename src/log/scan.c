@@ -4,7 +4,7 @@
  * believed), if it carries the expected number and chain, and if its payload verifies. The first
  * place where none does is X.
  *
- * A mark (position, number, chain) lets the scan begin late. It is believed if the batch before it
+ * A point (position, number, chain) lets the scan begin late. It is believed if the batch before it
  * says the same: that one is found by stepping backwards over the sizes at the end of its records.
  */
 #include "log/scan.h"
@@ -12,7 +12,6 @@
 #include <string.h>
 
 #include "codec/bytes.h"
-#include "core/bug.h"
 #include "core/check.h"
 
 #define BLOCK ((size_t)4096)
@@ -35,11 +34,6 @@ static bool header_at(const struct fct_scan *scan, uint64_t offset, struct fct_b
     const uint8_t *at = scan->map + offset;
     if (scan->segment->capacity - offset < FCT_BATCH_HEADER_SIZE ||
         !can_read(scan, offset, FCT_BATCH_HEADER_SIZE)) {
-        return false;
-    }
-    if (fct_bug(FCT_BUG_LENGTH_FIRST) && fct_get_u32(at + 60) == FCT_BATCH_END_MARK &&
-        fct_batch_payload_crc(fct_get_u64(at + 48), at + FCT_BATCH_HEADER_SIZE,
-                              fct_get_u32(at + 32)) != fct_get_u32(at + 36)) {
         return false;
     }
     return fct_batch_header_decode(at, scan->base + offset, scan->segment->header.salt, header) ==
@@ -78,13 +72,10 @@ static bool take_batch(struct fct_scan *scan)
     if (!header_at(scan, scan->offset, &header)) {
         return false;
     }
-    bool linked = header.number == scan->number && header.chain == scan->chain;
-    if (!linked && !fct_bug(FCT_BUG_NO_CHAIN_CHECK)) {
+    if (header.number != scan->number || header.chain != scan->chain) {
         return false;
     }
-    if (!fct_bug(FCT_BUG_NO_DURABLE_EVIDENCE)) {
-        note_evidence(scan, header.durable_upto); /* the header itself verifies */
-    }
+    note_evidence(scan, header.durable_upto); /* the header itself verifies */
     if (!payload_verifies(scan, scan->offset, &header)) {
         return false;
     }
@@ -104,7 +95,7 @@ static uint64_t batch_before(const struct fct_scan *scan, uint64_t offset)
     uint64_t at = offset;
     while (at >= FCT_SEGMENT_HEADER_SIZE + FCT_BATCH_HEADER_SIZE) {
         uint32_t trailer = can_read(scan, at - 8, 8) ? fct_get_u32(scan->map + at - 4) : 0;
-        if (trailer == FCT_BATCH_END_MARK) {
+        if (trailer == FCT_BATCH_TRAILER) {
             return at - FCT_BATCH_HEADER_SIZE;
         }
         if (trailer < FCT_RECORD_HEADER_SIZE || trailer % FCT_RECORD_ALIGN != 0 ||
@@ -116,15 +107,15 @@ static uint64_t batch_before(const struct fct_scan *scan, uint64_t offset)
     return 0;
 }
 
-/* Starts the scan at |mark| if what stands before it says the same, unless it starts behind it. */
-static void start_at(struct fct_scan *scan, const struct fct_log_mark *mark)
+/* Starts the scan at |point| if what stands before it says the same, unless it starts behind it. */
+static void start_at(struct fct_scan *scan, const struct fct_log_point *point)
 {
     uint64_t first = scan->base + FCT_SEGMENT_HEADER_SIZE;
-    if (mark->position <= first || mark->position % 8 != 0 ||
-        mark->position > scan->base + scan->segment->capacity) {
+    if (point->position <= first || point->position % 8 != 0 ||
+        point->position > scan->base + scan->segment->capacity) {
         return;
     }
-    uint64_t offset = mark->position - scan->base;
+    uint64_t offset = point->position - scan->base;
     uint64_t before = batch_before(scan, offset);
     struct fct_batch_header header;
     if (before == 0 || !header_at(scan, before, &header) ||
@@ -132,9 +123,9 @@ static void start_at(struct fct_scan *scan, const struct fct_log_mark *mark)
         !payload_verifies(scan, before, &header)) {
         return;
     }
-    if (header.number + 1 != mark->batch_number ||
-        fct_batch_chain(scan->map + before) != mark->chain) {
-        scan->foreign = mark; /* a batch that is whole, but another one */
+    if (header.number + 1 != point->batch_number ||
+        fct_batch_chain(scan->map + before) != point->chain) {
+        scan->foreign = point; /* a batch that is whole, but another one */
         return;
     }
     if (offset <= scan->offset) {
@@ -142,23 +133,24 @@ static void start_at(struct fct_scan *scan, const struct fct_log_mark *mark)
     }
     note_evidence(scan, header.durable_upto);
     scan->offset = offset;
-    scan->number = mark->batch_number;
-    scan->chain = mark->chain;
+    scan->number = point->batch_number;
+    scan->chain = point->chain;
     scan->epoch = header.epoch > scan->epoch ? header.epoch : scan->epoch;
 }
 
-/* Which of |marks| say the same as the scan at the place that it has reached? */
-static void note_met(const struct fct_scan *scan, const struct fct_log_mark *marks,
-                     size_t mark_count, bool met[FCT_SCAN_MARKS_MAX])
+/* Which of |points| say the same as the scan at the place that it has reached? */
+static void note_met(const struct fct_scan *scan, const struct fct_log_point *points,
+                     size_t point_count, bool met[FCT_SCAN_POINTS_MAX])
 {
-    for (size_t i = 0; i < mark_count; i++) {
-        met[i] = met[i] || (marks[i].position == scan->base + scan->offset &&
-                            marks[i].batch_number == scan->number && marks[i].chain == scan->chain);
+    for (size_t i = 0; i < point_count; i++) {
+        met[i] =
+            met[i] || (points[i].position == scan->base + scan->offset &&
+                       points[i].batch_number == scan->number && points[i].chain == scan->chain);
     }
 }
 
 void fct_scan_run(struct fct_scan *scan, struct fct_segment *segment,
-                  const struct fct_log_mark *marks, size_t mark_count, struct fct_scan *proven)
+                  const struct fct_log_point *points, size_t point_count, struct fct_scan *proven)
 {
     *scan = (struct fct_scan){
         .segment = segment,
@@ -171,28 +163,28 @@ void fct_scan_run(struct fct_scan *scan, struct fct_segment *segment,
         .evidence = segment->header.base + FCT_SEGMENT_HEADER_SIZE,
     };
     FCT_ASSERT(scan->map != NULL);
-    FCT_ASSERT(mark_count <= FCT_SCAN_MARKS_MAX);
-    for (size_t i = 0; i < mark_count; i++) {
-        note_evidence(scan, marks[i].position);
-        start_at(scan, &marks[i]);
+    FCT_ASSERT(point_count <= FCT_SCAN_POINTS_MAX);
+    for (size_t i = 0; i < point_count; i++) {
+        note_evidence(scan, points[i].position);
+        start_at(scan, &points[i]);
     }
     scan->start = scan->offset;
-    bool met[FCT_SCAN_MARKS_MAX] = {false};
+    bool met[FCT_SCAN_POINTS_MAX] = {false};
     bool more;
     do {
-        note_met(scan, marks, mark_count, met);
+        note_met(scan, points, point_count, met);
         struct fct_scan before = *scan;
         more = !scan->sealed && take_batch(scan);
         if (proven != NULL && scan->evidence >= before.base + before.offset) {
             *proven = before;
         }
     } while (more);
-    note_met(scan, marks, mark_count, met);
-    for (size_t i = 0; i < mark_count; i++) {
-        uint64_t position = marks[i].position;
+    note_met(scan, points, point_count, met);
+    for (size_t i = 0; i < point_count; i++) {
+        uint64_t position = points[i].position;
         if (position >= scan->base + scan->start && position <= scan->base + scan->offset &&
             !met[i]) {
-            scan->foreign = &marks[i];
+            scan->foreign = &points[i];
         }
     }
 }
@@ -204,7 +196,7 @@ void fct_scan_again(struct fct_scan *scan, const struct fct_scan *proven)
     *scan = *proven;
     scan->map = atomic_load(&scan->segment->map);
     scan->evidence = first.evidence;
-    scan->foreign = first.foreign; /* the marks are evidence, and so lie before */
+    scan->foreign = first.foreign; /* the points are evidence, and so lie before */
     while (!scan->sealed && take_batch(scan)) {
     }
 }
@@ -250,15 +242,12 @@ uint64_t fct_scan_zero_from(struct fct_segment *segment, uint64_t from, uint64_t
     return end;
 }
 
-void fct_scan_behind(struct fct_scan *scan, uint64_t zeros)
+void fct_scan_rest(struct fct_scan *scan, uint64_t zeros)
 {
     uint64_t capacity = scan->segment->capacity;
     FCT_ASSERT(zeros <= capacity);
     uint64_t to = zeros < scan->offset ? scan->offset : zeros;
     scan->zero_from = fct_scan_zero_from(scan->segment, scan->offset, to, &scan->failed);
-    if (fct_bug(FCT_BUG_NO_DURABLE_EVIDENCE)) {
-        return;
-    }
     uint64_t failed_block = UINT64_MAX; /* met last: a try may take the device seconds */
     for (uint64_t at = scan->offset; at < scan->zero_from && at + FCT_BATCH_HEADER_SIZE <= capacity;
          at += 8) {

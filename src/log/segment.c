@@ -5,7 +5,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "core/bug.h"
 #include "core/check.h"
 #include "core/error.h"
 #include "log/log.h"
@@ -184,7 +183,7 @@ factum_status fct_segment_activate(struct fct_segment *segment,
     if (status == FACTUM_OK) {
         status = fct_os_move(segment->os, from, to, err);
     }
-    if (status == FACTUM_OK && !fct_bug(FCT_BUG_NO_DIR_SYNC)) {
+    if (status == FACTUM_OK) {
         status = fct_os_sync_dir(segment->os, segment->dir, err);
     }
     return status;

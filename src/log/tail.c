@@ -11,7 +11,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/bug.h"
 #include "core/check.h"
 #include "core/error.h"
 #include "core/log_sink.h"
@@ -138,7 +137,7 @@ static factum_status clear(struct fct_log *log, struct fct_segment *segment,
         status = FACTUM_OK;
     }
     uint64_t size = end - scan->offset;
-    if (status == FACTUM_OK && !fct_bug(FCT_BUG_TORN_TAIL_STAYS)) {
+    if (status == FACTUM_OK) {
         status = fct_tail_zero(log, segment, scan->offset, &size, err);
     }
     log->recovery.torn_bytes = size;
@@ -154,7 +153,7 @@ static factum_status rewrite(struct fct_log *log, struct fct_segment *segment,
 {
     uint64_t at = scan->evidence - scan->base; /* the scan begins with evidence behind the header */
     FCT_ASSERT(scan->evidence > scan->base);
-    if (at >= scan->offset || fct_bug(FCT_BUG_NO_TAIL_REWRITE)) {
+    if (at >= scan->offset) {
         return FACTUM_OK;
     }
     uint64_t size = scan->offset - at;
@@ -191,8 +190,8 @@ static factum_status cut(struct fct_segment *segment, uint64_t size, factum_erro
     return status;
 }
 
-factum_status fct_tail_mend(struct fct_log *log, struct fct_segment *segment,
-                            const struct fct_scan *scan, factum_error *err)
+factum_status fct_tail_recover(struct fct_log *log, struct fct_segment *segment,
+                               const struct fct_scan *scan, factum_error *err)
 {
     factum_status status = clear(log, segment, scan, err);
     if (status == FACTUM_OK) {
@@ -201,8 +200,7 @@ factum_status fct_tail_mend(struct fct_log *log, struct fct_segment *segment,
     if (status == FACTUM_OK) {
         status = fct_file_sync(segment->file, err);
     }
-    if (status == FACTUM_OK && scan->sealed && segment->file_size > scan->offset &&
-        !fct_bug(FCT_BUG_SEALED_NOT_CUT)) {
+    if (status == FACTUM_OK && scan->sealed && segment->file_size > scan->offset) {
         status = cut(segment, scan->offset, err);
     }
     return status == FACTUM_OK ? fct_os_sync_dir(log->os, log->dir, err) : status;

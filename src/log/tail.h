@@ -7,8 +7,8 @@
 /* What lies behind X was never acknowledged: keeps it in log/torn-<position>, zeroes it, writes
  * again what is not proven to be on disk (rule R12), cuts a sealed file at its seal, syncs. May be
  * interrupted anywhere and begun again. */
-FCT_MUST_USE factum_status fct_tail_mend(struct fct_log *log, struct fct_segment *segment,
-                                         const struct fct_scan *scan, factum_error *err);
+FCT_MUST_USE factum_status fct_tail_recover(struct fct_log *log, struct fct_segment *segment,
+                                            const struct fct_scan *scan, factum_error *err);
 
 /* Copies [from, to) of the mapped |segment| into |dir|/|name|, durably; never half a file. */
 FCT_MUST_USE factum_status fct_tail_copy(const struct fct_log *log,
