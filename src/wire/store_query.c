@@ -1,5 +1,5 @@
-/* store_query.c - Query of factum.v1.Store, a part of reads and of append conditions. Layer:
- * wire. */
+/* store_query.c - Query of factum.v1.Store, a part of reads and of append conditions.
+ * Layer: wire. */
 #include "core/check.h"
 #include "core/error.h"
 #include "core/slice.h"
