@@ -1,10 +1,11 @@
-/* address.c - what an address says: where the server is, and as whom to ask. Layer: engine_remote.
+/* address.c - the address of a server: where the server is, and as whom to log in.
+ * Layer: engine_remote.
  *
  *     factum://[USER[:SECRET]@]HOST[:PORT]    factums://...    factum+unix://[USER[:SECRET]@]/PATH
  *
- * Syntax: RFC 3986, of which HOST in brackets for IPv6, and %XX in USER and SECRET. The field is
- * that of RFC 7617 (Basic). No text of an error shows what stands before the '@', and every copy of
- * a secret is wiped.
+ * Syntax: RFC 3986, of which HOST in brackets for IPv6, and %XX in USER and SECRET. The
+ * authorization field is that of RFC 7617 (Basic). No error text shows the part before the '@', and
+ * every copy of a secret is wiped.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -69,7 +70,7 @@ static factum_status address_split(factum_slice address, struct address_parts *p
     factum_slice rest = fct_slice_from(address, strlen(schemes[i]));
     factum_slice authority = fct_slice(rest.ptr, address_find(rest, '/'));
     size_t at =
-        authority.len; /* the last '@', so that one in a secret does not leak a part of it */
+        authority.len; /* the last '@', so that an '@' in a secret does not leak a part of it */
     while (at > 0 && authority.ptr[at - 1] != '@') {
         at--;
     }
@@ -87,7 +88,7 @@ static factum_status address_split(factum_slice address, struct address_parts *p
     return FACTUM_OK;
 }
 
-/* ---- where ----------------------------------------------------------------------------------- */
+/* ---- the place ------------------------------------------------------------------------------- */
 
 static bool address_is_port(factum_slice port)
 {
@@ -101,7 +102,7 @@ static bool address_is_port(factum_slice port)
     return number > 0 && number <= 65535;
 }
 
-/* Adds |text| and a zero byte. */
+/* Appends |text| and a zero byte to *to. */
 static const char *address_add(char **to, factum_slice text)
 {
     char *begin = *to;
@@ -148,7 +149,7 @@ static factum_status address_read_host(struct distant_address *address, factum_s
     return FACTUM_OK;
 }
 
-/* ---- as whom --------------------------------------------------------------------------------- */
+/* ---- the login ------------------------------------------------------------------------------- */
 
 static int address_digit(uint8_t c)
 {
@@ -159,7 +160,7 @@ static int address_digit(uint8_t c)
     return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
-/* "%41b" into "Ab". SIZE_MAX: not encoded properly, or too long. */
+/* Decodes "%41b" to "Ab". Returns the size, or SIZE_MAX if the text is malformed or too long. */
 static size_t address_decode(factum_slice text, uint8_t *to, size_t size)
 {
     size_t len = 0;
@@ -179,7 +180,7 @@ static size_t address_decode(factum_slice text, uint8_t *to, size_t size)
     return len;
 }
 
-/* A secret of a file: its first line. */
+/* Reads a secret from a file: its first line. */
 static factum_status address_read_file(const struct fct_os *os, const char *path, char *to,
                                        size_t size, factum_error *err)
 {
@@ -216,7 +217,7 @@ static char *address_basic(const struct fct_mem *mem, const uint8_t *login, size
     return text;
 }
 
-/* USER:SECRET, decoded, into |login|; *len 0: nobody in particular. */
+/* Decodes USER:SECRET into |login|; *len 0: no login. */
 static factum_status address_find_login(const struct address_parts *parts, const struct fct_os *os,
                                         uint8_t login[LOGIN_SIZE_MAX], size_t *len,
                                         factum_error *err)

@@ -1,16 +1,18 @@
-/* append.c - appends: the call Append of a connection, and what waits for it. Layer: engine_remote.
+/* append.c - appends: the call Append of a connection, and the appends that wait for it.
+ * Layer: engine_remote.
  *
  *     submit -> appends_in -> unsent -> sent -> its answer -> notifier.h -> its completer
  *                               ^---------'  the connection is lost: again, with the same ids
  *
- * A pending append holds the request with the ids of its events; it is encoded when it is sent,
- * with the time that is left then. Numbers are given when they are sent.
+ * A pending append keeps the request with the ids of its events. It is encoded when it is sent,
+ * with the time that is left then. Its number is assigned when it is sent.
  *
- * Invariants. Loop's thread, except 4.
- *  1. An append that has not ended is in |all|; in |unsent| too, or in the slot of its number.
- *  2. |unsure|: it was sent on a connection that is gone. It never ends as if nothing was written.
- *  3. Only what is |repeatable| is sent twice.
- *  4. op->internal[OP_PENDING], under the lock: its pending append; NULL once it has ended.
+ * Invariants (appends_check). Loop's thread, except 4.
+ *  1. An append that has not ended is in |all|; also in |unsent|, or in the slot of its number.
+ *  2. |unsure|: it was sent on a connection that is lost. It never ends as if nothing was written.
+ *  3. Only a |repeatable| append is sent twice.
+ *  4. op->internal[OP_PENDING], under the lock: the pending append; NULL once it has ended.
+ *  5. |slot_count| is 0 or a power of two, and larger than the number of sent appends.
  */
 #include <string.h>
 
@@ -23,23 +25,25 @@
 
 #define OP_PENDING FCT_BACKLOG_INTERNAL
 #define APPEND_SLOTS_FIRST 64u
-#define APPEND_GRACE_NS UINT64_C(200000000) /* for the answer of one whose deadline has passed */
+#define APPEND_GRACE_NS                                                                            \
+    UINT64_C(200000000) /* extra time for the answer to an append whose deadline
+                                             * has passed */
 
 struct pending_append {
     struct pending_append *next;        /* in appends_in */
     struct pending_append *next_cancel; /* in cancels */
     factum_append_op *op;
-    factum_append_request request; /* its events are |events|, if ids were made */
+    factum_append_request request; /* its events are |events|, if ids were created */
     factum_call context;
     struct distant_link all;
     struct distant_link unsent;
     uint64_t number; /* 0: not sent on this connection */
-    uint64_t limit;  /* when it gives up, without a deadline; 0: not set */
+    uint64_t limit;  /* when it gives up if it has no deadline; 0: not set */
     bool repeatable;
     bool unsure;
     bool cancelled;
     bool cancel_listed;
-    bool lost; /* by a test */
+    bool lost; /* a test drops its answer */
     factum_new_event events[];
 };
 
@@ -59,7 +63,7 @@ static bool append_lacks_id(const factum_append_request *request, bool any)
     return any ? lacking > 0 : lacking > 0 && lacking == request->event_count;
 }
 
-/* Gives each of the events an id of version 4. */
+/* Gives each event an id of version 4. */
 static factum_status append_make_ids(const struct distant *distant, struct pending_append *pending,
                                      factum_error *err)
 {
@@ -155,7 +159,7 @@ void fct_distant_cancel(void *self, factum_append_op *op)
     fct_distant_post(distant);
 }
 
-/* The completer of all ops: they wait no longer, and go on to their own one. */
+/* The completer of all ops: they no longer wait, and are passed to their own completer. */
 void fct_distant_completed(void *self, factum_append_op *const *ops, size_t count)
 {
     struct distant *distant = self;
@@ -168,14 +172,14 @@ void fct_distant_completed(void *self, factum_append_op *const *ops, size_t coun
     }
 }
 
-/* ---- sent ones by their number --------------------------------------------------------------- */
+/* ---- sent appends by their number ------------------------------------------------------------ */
 
 static struct pending_append **append_slot(struct distant_appends *appends, uint64_t number)
 {
     return &appends->slots[number & (appends->slot_count - 1)];
 }
 
-/* Room for one more, so that a free number is found soon. */
+/* Makes room for one more, and keeps free slots so that a free number is found quickly. */
 static factum_status append_grow_slots(struct distant *distant)
 {
     struct distant_appends *appends = &distant->appends;
@@ -190,7 +194,8 @@ static factum_status append_grow_slots(struct distant *distant)
     for (size_t i = 0; i < appends->slot_count; i++) {
         struct pending_append *pending = appends->slots[i];
         if (pending != NULL) {
-            slots[pending->number & (count - 1)] = pending; /* different before, so they are now */
+            /* Different numbers of the smaller table stay different. */
+            slots[pending->number & (count - 1)] = pending;
         }
     }
     fct_mem_free(distant->mem, appends->slots);
@@ -249,7 +254,7 @@ static void append_end_unknown(struct distant *distant, struct pending_append *p
 
 /* ---- answers --------------------------------------------------------------------------------- */
 
-/* True: a test has it lost. */
+/* Returns true if a test drops the answer. */
 static bool append_note_answer(struct distant *distant, uint64_t position)
 {
     fct_mutex_lock(&distant->lock);
@@ -267,7 +272,7 @@ static void append_answered(struct distant_call *call, factum_slice message)
     factum_error err;
     if (fct_store_decode_appended(message, &appended, &err) != FACTUM_OK) {
         distant->why = err;
-        fct_distant_hang_up(distant); /* what it was about will be asked again */
+        fct_distant_hang_up(distant); /* the connection is replaced, and the append is sent again */
         return;
     }
     struct pending_append *pending = append_find(&distant->appends, appended.number);
@@ -317,7 +322,7 @@ static factum_status append_encode(struct distant *distant, const struct pending
     return fct_store_encode_append(scratch, &append, &pending->request);
 }
 
-/* Ends it if it cannot be sent. */
+/* Sends an append, or ends it if it cannot be sent. */
 static void append_send(struct distant *distant, struct pending_append *pending)
 {
     struct distant_appends *appends = &distant->appends;
@@ -356,7 +361,7 @@ static void append_writable(struct distant_call *call)
     fct_appends_send(call->distant);
 }
 
-/* The call is gone, and with it the answers of what was sent on it. */
+/* The call is lost, and with it the answers to the appends sent on it. */
 static void append_call_ended(struct distant_call *call, enum distant_end end)
 {
     struct distant *distant = call->distant;
@@ -387,7 +392,7 @@ static void append_call_ended(struct distant_call *call, enum distant_end end)
         if (call->status != FACTUM_OK) {
             distant->why = call->err;
         }
-        fct_distant_hang_up(distant); /* begin again, not at once */
+        fct_distant_hang_up(distant); /* starts again, not at once */
     }
     fct_distant_limit(distant);
 }
@@ -414,7 +419,7 @@ void fct_appends_send(struct distant *distant)
     }
 }
 
-/* ---- what threads of users want -------------------------------------------------------------- */
+/* ---- requests of users' threads -------------------------------------------------------------- */
 
 static void append_do_cancel(struct distant *distant, struct pending_append *pending)
 {
@@ -472,7 +477,7 @@ void fct_appends_take(struct distant *distant)
     }
 }
 
-/* ---- time limits, and the end of all --------------------------------------------------------- */
+/* ---- time limits, and the end of all appends ------------------------------------------------- */
 
 static void append_check_limit(struct distant *distant, struct pending_append *pending,
                                uint64_t now)

@@ -1,9 +1,9 @@
-/* ask.c - questions to the server: a call each. Layer: engine_remote.
+/* ask.c - questions to the server, one call each. Layer: engine_remote.
  *
  *     ask -> asks_in -> waits for a connection -> asked -> answered -> done(question)
  *                          ^--------------------'  the connection is lost
  *
- * Invariant. A question that was not answered is in asks_in or in distant->asks.
+ * Invariant. An unanswered question is in asks_in or in distant->asks.
  */
 #include <string.h>
 
@@ -24,7 +24,7 @@ struct asked {
     uint64_t deadline;
     uint64_t limit;
     bool answered;
-    factum_status status; /* of what came with the answer */
+    factum_status status; /* the outcome of decoding the answer */
     factum_error err;
     struct fct_buf message;
 };
@@ -48,7 +48,7 @@ static void ask_end(struct asked *asked, factum_status status, const factum_erro
     fct_buf_finish(&asked->message);
     fct_mem_free(mem, asked);
     fct_callback_enter();
-    question->done(question); /* it may be gone now */
+    question->done(question); /* the question may be freed now */
     fct_callback_leave();
 }
 
@@ -129,7 +129,7 @@ static void ask_ended(struct distant_call *call, enum distant_end end)
                     &asked->err);
         }
         break;
-    case DISTANT_STOPPED: /* by the limit: |status| says why */
+    case DISTANT_STOPPED: /* stopped by the time limit: |status| is set */
         ask_end(asked, asked->status, &asked->err);
         break;
     case DISTANT_UNTOUCHED:
@@ -139,14 +139,14 @@ static void ask_ended(struct distant_call *call, enum distant_end end)
         fct_distant_limit(distant);
         break;
     }
-    fct_asks_start(distant); /* one that waited for its turn */
+    fct_asks_start(distant); /* a question that waited for its turn */
 }
 
 static const struct distant_call_ops ask_ops = {.message = ask_message, .ended = ask_ended};
 
 /* ---- starting -------------------------------------------------------------------------------- */
 
-/* False: no call can be started now. */
+/* Returns false if no call can be started now. */
 static bool ask_start(struct asked *asked)
 {
     uint64_t left =
@@ -199,7 +199,7 @@ void fct_asks_take(struct distant *distant)
 
 /* ---- time limits ----------------------------------------------------------------------------- */
 
-/* Ends it now, or stops its call first. */
+/* Ends the question now, or stops its call first. */
 static void ask_give_up(struct asked *asked, factum_status status, const factum_error *err)
 {
     if (asked->call.h2 == NULL) {

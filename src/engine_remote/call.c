@@ -1,11 +1,11 @@
-/* call.c - one call of the engine: fields, frames, and how it ended. Layer: engine_remote.
+/* call.c - one call of the engine: fields, frames, and its outcome. Layer: engine_remote.
  *
  * Source: the gRPC protocol, "gRPC over HTTP2" (PROTOCOL-HTTP2.md). A plain call (HTTP without
  * gRPC) has no gRPC frames and no grpc-status. Knows no message.
  *
  * Invariants.
- *  1. |h2| is set from a start that succeeded until |ended| is called, once.
- *  2. After stop nothing but |ended| is called.
+ *  1. |h2| is set from a successful start until |ended| is called, once.
+ *  2. After stop only |ended| is called.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -46,7 +46,7 @@ static void call_take_outcome(struct distant_call *call, const struct fct_field 
         call_field(fields, count, FCT_SLICE(FCT_STORE_TRAILER_OS_ERROR)), &call->err);
 }
 
-/* An answer without a status of gRPC. */
+/* Explains an answer without a gRPC status. */
 static void call_explain(struct distant_call *call)
 {
     const struct distant *distant = call->distant;
@@ -76,7 +76,7 @@ static void call_closed(struct fct_client_call *h2, enum fct_client_end how)
         end = DISTANT_UNTOUCHED;
         break;
     case FCT_CLIENT_CANCELLED:
-        end = call->stopped ? DISTANT_STOPPED : DISTANT_ANSWERED; /* or: broken off by call_data */
+        end = call->stopped ? DISTANT_STOPPED : DISTANT_ANSWERED; /* or stopped by call_data */
         break;
     case FCT_CLIENT_RESET:
         call->has_outcome = true;
@@ -118,7 +118,7 @@ static void call_released_or_held(struct distant_call *call)
     }
 }
 
-/* Bytes of a plain answer. */
+/* Takes bytes of a plain answer. */
 static void call_take_bytes(struct distant_call *call, factum_slice bytes)
 {
     if (!call->stopped && bytes.len > 0) {
@@ -135,7 +135,7 @@ static void call_head(struct fct_client_call *h2, unsigned status, const struct 
     struct distant_call *call = h2->data;
     call->http_status = status;
     if (call->plain == NULL) {
-        call_take_outcome(call, fields, count); /* an answer of trailers only */
+        call_take_outcome(call, fields, count); /* an answer that has trailers alone */
     } else if (!call->stopped) {
         call_take_head(call, status, call_field(fields, count, FCT_SLICE("content-type")));
     }
@@ -149,7 +149,7 @@ static void call_trailers(struct fct_client_call *h2, const struct fct_field *fi
     }
 }
 
-/* What came is no message: the call is broken off. */
+/* Stops the call, because the answer is no message. */
 static void call_break_off(struct distant_call *call, factum_status status, const factum_error *err)
 {
     call->has_outcome = true;
@@ -226,7 +226,7 @@ static factum_slice call_timeout(uint64_t ms, char text[24])
     return factum_slice_from(text);
 }
 
-/* How many there are. |timeout| lasts as long as they do. */
+/* Fills |fields|, and returns how many. |timeout| must last as long as they. */
 static size_t call_fields(const struct distant_call *call, uint64_t timeout_ms, char timeout[24],
                           struct fct_field fields[CALL_FIELDS])
 {

@@ -1,5 +1,5 @@
-/* enable.c - see <factum/remote.h>: makes factum_open() know the addresses of servers; asks one
- * whether it is there. Layer: engine_remote. */
+/* enable.c - see <factum/remote.h>: registers the addresses of servers with factum_open(), and
+ * pings a server. Layer: engine_remote. */
 #include <stdio.h>
 
 #include <factum/remote.h>

@@ -4,15 +4,19 @@
  *     reading thread                 lock                        loop's thread
  *     start: request  ------->  inflows_in, wanted  ------->  waits for a connection, then calls
  *     next   <----------------  first ... last  <-----------  messages, copied
- *            ---- drained ---------------------------------->  gives the window back
- *     ready  ----------------------------------------------->  called when there is something
+ *            ---- drained ---------------------------------->  releases bytes of the window
+ *     ready  ----------------------------------------------->  called when something is there
  *
- * What waits is bounded by FCT_DISTANT_WINDOW, as much again in the call's window, and one message.
+ * The waiting bytes are bounded by FCT_DISTANT_WINDOW, as much again in the call's window, and one
+ * message.
  *
- * Invariants.
- *  1. |running| from start until the loop has set |status|: the loop touches |message| only then.
- *  2. |ready| is called by the loop alone, without the lock, while |calling|.
- *  3. After |closing| the reading thread touches nothing of it any more.
+ * Invariants (inflow_check).
+ *  1. |running| is true from start until the loop has set |status|: only then the loop uses
+ *     |message|.
+ *  2. The loop alone calls |ready|, without the lock, while |calling|.
+ *  3. After |closing| the reading thread no longer uses the inflow.
+ *  4. Under the lock: |queued| is the sum of the bytes of the batches from |first| on; 0 without
+ *     them.
  */
 #include <string.h>
 
@@ -33,7 +37,7 @@ static struct inflow *inflow_of(struct distant_call *call)
     return FCT_CONTAINER_OF(call, struct inflow, call);
 }
 
-/* With the lock. */
+/* Needs the lock. */
 static void inflow_list(struct inflow *inflow)
 {
     struct distant *distant = inflow->distant;
@@ -64,7 +68,7 @@ void fct_inflow_start(struct inflow *inflow)
     fct_distant_post(distant);
 }
 
-/* With the lock. */
+/* Needs the lock. */
 static void inflow_drop(struct inflow *inflow)
 {
     while (inflow->first != NULL) {
@@ -87,7 +91,7 @@ void fct_inflow_abandon(struct inflow *inflow)
     fct_distant_post(distant);
 }
 
-/* With the lock: the next batch, or NULL. */
+/* Needs the lock. Returns the next batch, or NULL. */
 static struct inflow_batch *inflow_pop(struct inflow *inflow, bool *post)
 {
     struct inflow_batch *batch = inflow->first;
@@ -141,7 +145,7 @@ void fct_inflow_ready(struct inflow *inflow, const factum_ready *ready)
     struct distant *distant = inflow->distant;
     fct_mutex_lock(&distant->lock);
     inflow->ready = *ready;
-    inflow_list(inflow); /* there may be something already */
+    inflow_list(inflow); /* there may be something to read already */
     fct_mutex_unlock(&distant->lock);
     fct_distant_post(distant);
 }
@@ -185,15 +189,14 @@ void fct_inflow_await(struct inflow *inflow)
 void fct_inflow_await_for(struct inflow *inflow, uint64_t ns)
 {
     const factum_ready ready = {&inflow->woken, inflow_set};
-    atomic_store(&inflow->woken,
-                 0); /* a call of the last time may set it: then this one is short */
+    atomic_store(&inflow->woken, 0); /* an earlier call may have set it: then this wait is short */
     fct_inflow_ready(inflow, &ready);
     (void)fct_word_wait(&inflow->woken, 0, ns);
 }
 
 /* ---- the loop's thread ----------------------------------------------------------------------- */
 
-/* Calls |ready| if it is there and there is something to read. */
+/* Calls |ready| if it is set and there is something to read. */
 static void inflow_notify(struct inflow *inflow)
 {
     struct distant *distant = inflow->distant;
@@ -250,7 +253,8 @@ static void inflow_free(struct inflow *inflow)
 static bool inflow_is_closing(struct inflow *inflow)
 {
     fct_mutex_lock(&inflow->distant->lock);
-    bool closing = inflow->closing && !inflow->listed; /* a listed one is freed from the list */
+    bool closing = inflow->closing && !inflow->listed; /* a listed one is freed when it is taken
+                                                        * from the list */
     fct_mutex_unlock(&inflow->distant->lock);
     return closing;
 }
@@ -311,7 +315,7 @@ static void inflow_ended(struct distant_call *call, enum distant_end end)
                                "%s: it was sent, and the connection was lost before its answer",
                                inflow->what),
                       &err, true);
-    } else { /* the same again */
+    } else { /* starts the same request again */
         inflow->limit = fct_distant_limit_from_now(distant);
         fct_distant_limit(distant);
     }
@@ -321,7 +325,7 @@ static void inflow_ended(struct distant_call *call, enum distant_end end)
 static const struct distant_call_ops inflow_ops = {
     .message = inflow_message, .ended = inflow_ended, .holds = inflow_holds};
 
-/* False: no call can be started now. */
+/* Returns false if no call can be started now. */
 static bool inflow_call(struct inflow *inflow)
 {
     struct distant *distant = inflow->distant;
@@ -346,15 +350,15 @@ static bool inflow_call(struct inflow *inflow)
     return status != FACTUM_UNREACHABLE;
 }
 
-/* One waits for its turn: the call of one whose reader does not read, if there is such a one, is
- * broken off, as if its connection were lost. It asks for the rest when it is read again. */
+/* A call waits for its turn: stops the call of an inflow whose reader does not read, if one exists,
+ * as if its connection were lost. That inflow requests the rest when it is read again. */
 static void inflow_park_one(struct distant *distant)
 {
     struct distant_link *link = distant->inflows.next;
     while (link != &distant->inflows) {
         struct inflow *inflow = FCT_CONTAINER_OF(link, struct inflow, active);
         link = link->next;
-        bool can_go_on = inflow->plain == NULL; /* it asks for the rest, and HTTP has no rest */
+        bool can_go_on = inflow->plain == NULL; /* it requests the rest, which HTTP cannot */
         if (can_go_on && inflow->call.h2 != NULL && !inflow->call.stopped &&
             inflow_holds(&inflow->call)) {
             fct_distant_call_stop(&inflow->call);
@@ -393,7 +397,7 @@ static void inflow_give_up(struct inflow *inflow, factum_status status, const fa
     }
 }
 
-/* What the reading thread wanted of one. */
+/* What the reading thread has requested. */
 struct inflow_wishes {
     bool wanted;
     bool drained;
@@ -401,7 +405,7 @@ struct inflow_wishes {
     bool closing;
 };
 
-/* It is to be started. */
+/* Starts the inflow. */
 static void inflow_begin(struct inflow *inflow)
 {
     struct distant *distant = inflow->distant;
@@ -419,7 +423,7 @@ static void inflow_take(struct inflow *inflow, const struct inflow_wishes *wishe
 {
     if (wishes->closing) {
         if (inflow->call.h2 != NULL) {
-            fct_distant_call_stop(&inflow->call); /* freed when it has ended */
+            fct_distant_call_stop(&inflow->call); /* freed when the call has ended */
         } else {
             inflow_free(inflow);
         }

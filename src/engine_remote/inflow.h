@@ -1,6 +1,7 @@
-/* inflow.h - the parts of the engine behind a connection that know nothing of stores: rings, gRPC
- * calls, plain calls of HTTP, and streams of answers that another thread reads. Private to
- * engine_remote; its map and its threads are in remote_int.h. */
+/* inflow.h - the parts of the remote engine that know nothing of stores: rings, gRPC calls, plain
+ * HTTP calls, and streams of answers that another thread reads.
+ * Layer: engine_remote, private. The files and threads of the engine are in remote_int.h.
+ */
 #ifndef FCT_ENGINE_REMOTE_INFLOW_H
 #define FCT_ENGINE_REMOTE_INFLOW_H
 
@@ -10,8 +11,8 @@
 #include "wire/grpc.h"
 
 #define FCT_DISTANT_MESSAGE_MAX ((size_t)48 << 20)
-#define FCT_DISTANT_INFLOWS_MAX 512u           /* calls under way; others wait */
-#define FCT_DISTANT_WINDOW ((size_t)128 << 10) /* of a call, and again of what waits of it */
+#define FCT_DISTANT_INFLOWS_MAX 512u           /* calls under way; further ones wait */
+#define FCT_DISTANT_WINDOW ((size_t)128 << 10) /* of a call, and again of its waiting bytes */
 
 struct distant;
 
@@ -23,7 +24,7 @@ struct distant_link {
 };
 void fct_distant_ring_init(struct distant_link *ring);
 bool fct_distant_ring_is_empty(const struct distant_link *ring);
-/* At the end. Not a member yet. */
+/* Adds |link|, which is in no ring, at the end. */
 void fct_distant_ring_add(struct distant_link *ring, struct distant_link *link);
 /* Accepts a member of no ring. */
 void fct_distant_ring_remove(struct distant_link *link);
@@ -31,14 +32,14 @@ void fct_distant_ring_remove(struct distant_link *link);
 /* ---- call.c ---------------------------------------------------------------------------------- */
 
 enum distant_end {
-    DISTANT_ANSWERED,  /* call->status, call->err */
-    DISTANT_UNTOUCHED, /* the server has done nothing of it */
-    DISTANT_LOST,      /* the connection went away, or was broken off */
+    DISTANT_ANSWERED,  /* with call->status and call->err */
+    DISTANT_UNTOUCHED, /* the server has not processed the call */
+    DISTANT_LOST,      /* the connection was lost, or the call was stopped by the server */
     DISTANT_STOPPED,   /* by fct_distant_call_stop */
 };
 
-/* A call of HTTP without gRPC: the first message is its head, and then each piece of the answer's
- * body is one, whatever the status is. */
+/* A call of HTTP without gRPC: the first message is its head, then each piece of the answer's body
+ * is a message, whatever the status is. */
 struct distant_plain {
     factum_slice method;
     factum_slice content_type; /* of the body; empty: no body */
@@ -54,7 +55,7 @@ struct distant_call_ops {
     void (*writable)(struct distant_call *call);                      /* or NULL */
     /* The last one. The call may be started again, or freed. */
     void (*ended)(struct distant_call *call, enum distant_end end);
-    /* After bytes came: are they held until fct_distant_call_release? NULL: no. */
+    /* After bytes came: true if they are held until fct_distant_call_release. NULL: never. */
     bool (*holds)(struct distant_call *call);
 };
 
@@ -73,13 +74,13 @@ struct distant_call {
     factum_error err;
 };
 
-/* |message|: sent if it is not empty; |ends|: nothing more will be written. |timeout_ms| 0: none.
- * UNREACHABLE: no call can be started now. NO_MEMORY. */
+/* Starts a call. |message| is sent unless empty; |ends|: nothing more will be written. |timeout_ms|
+ * 0: none. Errors: UNREACHABLE (no call can be started now), NO_MEMORY. */
 FCT_MUST_USE factum_status fct_distant_call_start(struct distant_call *call, factum_slice path,
                                                   uint64_t timeout_ms, factum_slice message,
                                                   bool ends);
 void fct_distant_call_release(struct distant_call *call);
-/* |ended| follows with STOPPED, not from inside. Does nothing if it is not under way. */
+/* |ended| follows with STOPPED, not from inside this call. Does nothing if no call is under way. */
 void fct_distant_call_stop(struct distant_call *call);
 
 /* ---- inflow.c -------------------------------------------------------------------------------- */
@@ -87,25 +88,25 @@ void fct_distant_call_stop(struct distant_call *call);
 struct inflow;
 struct inflow_batch;
 
-/* A call with one request and a stream of answers, which one thread of a user's reads. Zeroed, with
- * |distant|, |path|, |what| and |free| set, it begins with fct_inflow_start. */
+/* A call with one request and a stream of answers, which one thread of a user reads. Zero it, set
+ * |distant|, |path|, |what| and |free|; fct_inflow_start begins. */
 struct inflow {
     struct distant *distant;
     factum_slice path;
     const char *what;                    /* "read": for texts */
-    void (*free)(struct inflow *inflow); /* frees the struct that it is part of; loop's thread */
+    void (*free)(struct inflow *inflow); /* frees the struct that contains it; loop's thread */
     uint64_t deadline;
-    const struct distant_plain *plain; /* as of its call */
-    bool once;                         /* it is not sent again after it may have arrived */
-    /* The reading thread. */
+    const struct distant_plain *plain; /* as in its call */
+    bool once;                         /* it is not sent again once it may have arrived */
+    /* Used by the reading thread. */
     struct inflow_batch *current;
     _Atomic uint32_t woken; /* of fct_inflow_await_for */
-    /* The loop's. */
+    /* Used by the loop. */
     struct distant_call call;
     struct distant_link active; /* in distant->inflows while it is wanted or under way */
-    uint64_t limit;             /* when it gives up waiting for a connection; 0: not set */
-    bool got_message;           /* since it was started */
-    factum_status given_up;     /* why its call was stopped, with |given_up_err|; OK: it was not */
+    uint64_t limit;             /* when it stops waiting for a connection; 0: not set */
+    bool got_message;           /* a message came since the start */
+    factum_status given_up;     /* why its call was stopped, with |given_up_err|; OK: not stopped */
     factum_error given_up_err;
     struct fct_buf message;
     /* Under distant->lock. */
@@ -114,35 +115,35 @@ struct inflow {
     struct inflow_batch **last;
     size_t queued; /* bytes */
     bool listed;
-    bool wanted;  /* to be started; |message| is the loop's then */
+    bool wanted;  /* to be started; the loop owns |message| then */
     bool running; /* from start until it has ended */
     bool drained; /* bytes may be released */
     bool abandoned;
     bool closing;
     bool calling;         /* |ready| runs */
-    bool lost;            /* it ended because the connection went away */
-    factum_status status; /* of the end, if it is not running */
+    bool lost;            /* it ended because the connection was lost */
+    factum_status status; /* the outcome, unless |running| */
     factum_error err;
     factum_ready ready;
 };
 
-/* From the reading thread: begins, or begins again after an end, with the request (framed) that is
- * in inflow->message. */
+/* Starts, or starts again after an end, with the framed request in inflow->message. Reading
+ * thread. */
 void fct_inflow_start(struct inflow *inflow);
-/* From the reading thread: what is under way is not wanted any more. What came is thrown away, and
- * fct_inflow_next soon says that it has ended; then it may begin again. */
+/* The call under way is no longer wanted. Its messages are dropped, and fct_inflow_next soon
+ * reports its end; then it may start again. Reading thread. */
 void fct_inflow_abandon(struct inflow *inflow);
-/* From the reading thread: OK with a message that lasts until the next call; PENDING; DONE: the
- * call has ended well; a failure. *lost: the connection went away in between, and the rest should
- * be asked for by another start. */
+/* Returns OK with a message that lasts until the next call; PENDING; DONE when the call has ended
+ * well; or a failure. *lost: the connection was lost meanwhile, and the caller should start again
+ * for the rest. Reading thread. */
 FCT_MUST_USE factum_status fct_inflow_next(struct inflow *inflow, factum_slice *message, bool *lost,
                                            factum_error *err);
 void fct_inflow_ready(struct inflow *inflow, const factum_ready *ready);
-/* From the reading thread, its last call: inflow->free is called later. */
+/* The reading thread's last call: inflow->free is called later. */
 void fct_inflow_close(struct inflow *inflow);
-/* For fct_inflow_next's user that waits. */
+/* Waits until fct_inflow_next may return something else than PENDING. */
 void fct_inflow_await(struct inflow *inflow);
-/* The same, no longer than |ns|, and perhaps less. */
+/* The same for at most |ns|, possibly less. */
 void fct_inflow_await_for(struct inflow *inflow, uint64_t ns);
 /* Loop's thread. */
 void fct_inflows_take(struct distant *distant);

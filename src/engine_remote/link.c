@@ -1,8 +1,8 @@
-/* link.c - the connection of the engine: dialling, the call Open, dialling again. Layer:
- * engine_remote. Loop's thread.
+/* link.c - the connection of the engine: dialling, the call Open, dialling again.
+ * Layer: engine_remote. Loop's thread.
  *
  *     DOWN --retry--> DIALLING --opened--> OPENING --Open answered--> UP
- *      ^------------------ whatever fails, and every loss ------------'
+ *      ^------------------ every failure, and every loss --------------'
  *
  * The first attempt decides whether the store opens. Later ones are repeated, after 0, 50, 100 ...
  * ms up to 2 s, until the engine is closed.
@@ -20,7 +20,7 @@ enum { LINK_DELAY_MS = 50, LINK_DELAY_MAX_MS = 2000 };
 
 /* ---- coming up ------------------------------------------------------------------------------- */
 
-/* The first attempt has ended: fct_engine_remote_open goes on. */
+/* The first attempt has ended: fct_engine_remote_open continues. */
 static void link_tell_opener(struct distant *distant, factum_status status, const factum_error *err)
 {
     fct_mutex_lock(&distant->lock);
@@ -47,7 +47,7 @@ static bool link_is_same_store(const struct fct_store_opened *a, const struct fc
     return same;
 }
 
-/* Nothing of what is under way, or will be, belongs to the server's store. */
+/* The server has another store now: everything under way, and everything later, fails. */
 static void link_replaced(struct distant *distant)
 {
     distant->replaced = true;
@@ -63,8 +63,8 @@ static void link_replaced(struct distant *distant)
 
 static void link_log_up(struct distant *distant)
 {
-    if (distant->told_down) {
-        distant->told_down = false;
+    if (distant->logged_down) {
+        distant->logged_down = false;
         fct_log_message(&distant->sink, FACTUM_LOG_INFO, "remote.back",
                         "the connection to %s is back", distant->address.authority);
     }
@@ -75,7 +75,7 @@ static void link_up(struct distant *distant, const struct fct_store_opened *open
     if (!distant->ever_up) {
         distant->ever_up = true;
         distant->opened = *opened;
-        distant->place = opened->place; /* what is there already is no news */
+        distant->place = opened->place; /* events that exist already are no news */
         distant->opened.server = fct_slice(NULL, 0);
         (void)snprintf(distant->server, sizeof distant->server, "%.*s", FCT_FMT(opened->server));
         fct_text_clean(distant->server);
@@ -158,18 +158,18 @@ static void link_opened(void *data, struct fct_h2_client *client)
     fct_buf_finish(&buf);
 }
 
-/* Once, however many attempts fail until there is a connection again. */
+/* Logged once, however many attempts fail until a connection exists again. */
 static void link_log_down(struct distant *distant)
 {
-    if (distant->ever_up && !distant->told_down && !distant->stops) {
-        distant->told_down = true;
+    if (distant->ever_up && !distant->logged_down && !distant->stops) {
+        distant->logged_down = true;
         fct_log_message(&distant->sink, FACTUM_LOG_WARN, "remote.lost",
                         "the connection to %s is lost%s: %s", distant->address.authority,
                         distant->replaced ? "" : ", and is made again", distant->why.text);
     }
 }
 
-/* There is no connection, because of distant->why: what is under way comes back as lost. */
+/* The connection is gone, for the reason in distant->why: calls under way end as lost. */
 static void link_down(struct distant *distant)
 {
     bool first = !distant->ever_up;

@@ -1,11 +1,12 @@
 /* list.c - lists of names from the server. Layer: engine_remote. The lister's thread.
  *
- * A list has the names of what was visible when it was made, and says of each how it stands when it
- * is given. So the place is asked for at once, and the list when its first name is wanted: names
- * that are younger than the place are not part of it, and end it.
+ * A list has the names that were visible when it was created, each with its state when it is
+ * returned. So the place is asked for at once, and the list when its first name is wanted. Names
+ * that are younger than the place are not part of the list, and end it.
  *
- * After a lost connection the rest is asked for: from just before the first event of the last name
- * on, without those names born with it that were given already. */
+ * After a lost connection the rest is requested: from just before the first event of the last name,
+ * without the names with the same first event that were returned already.
+ */
 #include <string.h>
 
 #include "core/check.h"
@@ -28,9 +29,9 @@ struct distant_lister {
     unsigned resumes;
     uint64_t given;
     uint64_t born;  /* the first position of the last entry ... */
-    uint64_t twins; /* ... and how many that have it were given */
-    uint64_t skip;  /* of the twins that come again */
-    bool known;     /* the end is */
+    uint64_t twins; /* ... and how many names with it were returned */
+    uint64_t skip;  /* of the twins that come a second time */
+    bool known;     /* the end of the list is known */
     factum_status status;
     factum_error err;
     bool in_page;
@@ -63,7 +64,7 @@ static factum_status list_resume(struct distant_lister *lister, factum_error *er
     }
     lister->skip = lister->twins;
     if (lister->twins > 0) {
-        /* A name that was born at position 0 is the first of all. */
+        /* A name born at position 0 is the first one. */
         request.after = lister->born > 0 ? lister->born - 1 : request.after;
         if (request.count_max > 0) {
             uint64_t before = lister->given - lister->twins;
@@ -86,7 +87,7 @@ static factum_status list_ask_place(struct distant_lister *lister, factum_error 
     return FACTUM_PENDING;
 }
 
-/* Takes the place, and begins with the list: PENDING, or a failure. */
+/* Takes the place, and starts the list: PENDING, or a failure. */
 static factum_status list_take_place(struct distant_lister *lister, factum_error *err)
 {
     factum_question question = {.size = sizeof question, .kind = FACTUM_ASK_PLACE};
@@ -117,7 +118,7 @@ static factum_status list_take_place(struct distant_lister *lister, factum_error
     return status;
 }
 
-/* The next page: OK, PENDING, DONE or a failure. */
+/* Takes the next page: OK, PENDING, DONE or a failure. */
 static factum_status list_page(struct distant_lister *lister, factum_error *err)
 {
     factum_slice message;
@@ -140,7 +141,8 @@ static factum_status list_page(struct distant_lister *lister, factum_error *err)
     return status;
 }
 
-/* An entry of the page: OK with one that was not given yet, DONE at its end. */
+/* Takes an entry of the page: OK with one that was not returned yet, DONE at the end of the
+ * page. */
 static factum_status list_entry(struct distant_lister *lister, factum_list_entry *entry,
                                 factum_error *err)
 {

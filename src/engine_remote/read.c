@@ -1,13 +1,13 @@
-/* read.c - reads: batches of events from the server, lent to their reader one by one. Layer:
- * engine_remote. The reader's thread.
+/* read.c - reads: batches of events from the server, lent to their reader one at a time.
+ * Layer: engine_remote. The reader's thread.
  *
  * A reader keeps its request as the message that was sent first, and the arrays over it. After a
- * lost connection it asks for the rest: after its last event, and nothing after the place that the
- * first answer named. A following reader is a series of reads (wire/store_read.h).
+ * lost connection it requests the rest: after its last event, up to the place that the first answer
+ * named. A following reader is a series of reads (wire/store_read.h).
  *
  * Invariants.
  *  1. Events come from |events|, which borrows the inflow's current message.
- *  2. |tail| is known once the server has said how the read ended.
+ *  2. |tail| is known once the server has reported how the read ended.
  */
 #include <string.h>
 
@@ -32,15 +32,15 @@ struct distant_reader {
     void *arrays;
     factum_read_request request; /* over |origin| and |arrays| */
     bool follow;
-    struct distant_interest interest; /* of a following one */
+    struct distant_interest interest; /* of a following reader */
     struct read_tail begun;
     struct read_tail tail;
     bool extending;  /* the read of an extension is under way */
-    bool abandoning; /* the read before it is being ended */
-    bool undrained;  /* it was not read to its end */
-    bool resumed;    /* the read under way asks for the rest of one */
+    bool abandoning; /* the previous read is being ended */
+    bool undrained;  /* the read was not read to its end */
+    bool resumed;    /* the read under way requests the rest of another */
     unsigned resumes;
-    bool any;      /* an event was given ... */
+    bool any;      /* an event was returned ... */
     uint64_t last; /* ... and this is the position of the last one */
     uint64_t given;
     bool in_batch;
@@ -84,7 +84,8 @@ static factum_status read_start(struct distant_reader *reader, const factum_read
     return FACTUM_PENDING;
 }
 
-/* Asks for what is left of a read that was broken off: PENDING, DONE (nothing is), or a failure. */
+/* Requests the rest of a read that was broken off: PENDING, DONE (nothing is left), or a
+ * failure. */
 static factum_status read_resume(struct distant_reader *reader, factum_error *err)
 {
     factum_read_request request = reader->request;
@@ -112,8 +113,8 @@ static factum_status read_resume(struct distant_reader *reader, factum_error *er
     return read_start(reader, &request, false, err);
 }
 
-/* The next read of a following reader: what lies after its place. |undrained|: the one before was
- * abandoned, so that this one begins after the last event given. */
+/* Starts the next read of a following reader, after its place. |undrained|: the previous one was
+ * abandoned, so this one begins after the last event returned. */
 static factum_status read_go_on(struct distant_reader *reader, bool undrained, factum_error *err)
 {
     factum_read_request request = reader->request;
@@ -132,7 +133,8 @@ static factum_status read_go_on(struct distant_reader *reader, bool undrained, f
 
 /* ---- answers --------------------------------------------------------------------------------- */
 
-/* The next message into |events|: OK, PENDING, DONE or a failure. |first|: it says the place. */
+/* Decodes the next message into |events|: OK, PENDING, DONE or a failure. |first|: it has the
+ * place. */
 static factum_status read_message(struct distant_reader *reader, bool first, factum_error *err)
 {
     factum_slice message;
@@ -174,7 +176,7 @@ static factum_status reader_begin(struct fct_reader *base, factum_error *err)
     return read_tail_status(&reader->begun, err);
 }
 
-/* A message is used up. OK: there is another one. */
+/* The current message is used up. OK: another one is there. */
 static factum_status read_more(struct distant_reader *reader, factum_error *err)
 {
     factum_error failure;
@@ -214,7 +216,7 @@ static factum_status reader_next(struct fct_reader *base, factum_event *event, f
     return status;
 }
 
-/* The read under way is not read to its end. OK: it has ended. */
+/* Abandons the read under way. OK: it has ended. */
 static factum_status read_abandon(struct distant_reader *reader)
 {
     factum_slice message;
@@ -231,7 +233,7 @@ static factum_status read_abandon(struct distant_reader *reader)
     return status == FACTUM_PENDING ? status : FACTUM_OK;
 }
 
-/* Begins with an extension: PENDING, or a failure. */
+/* Starts an extension: PENDING, or a failure. */
 static factum_status read_begin_extension(struct distant_reader *reader, factum_error *err)
 {
     bool undrained = !reader->tail.known;
@@ -302,7 +304,7 @@ static const struct fct_reader_ops reader_ops = {
     .close = reader_close,
 };
 
-/* Copies the request, by way of the message that it becomes. */
+/* Copies the request, by means of the message that it is encoded to. */
 static factum_status read_keep(struct distant_reader *reader, const factum_read_request *request,
                                factum_error *err)
 {
@@ -322,7 +324,7 @@ static factum_status read_keep(struct distant_reader *reader, const factum_read_
     return status == FACTUM_NO_MEMORY ? fct_fail(err, status, "read: out of memory") : status;
 }
 
-/* The server is to tell when there is something for it. */
+/* Registers an interest, so that the server reports when there is something to read. */
 static void read_watch(struct distant_reader *reader)
 {
     const factum_read_request *request = &reader->request;

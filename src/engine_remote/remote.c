@@ -1,8 +1,8 @@
 /* remote.c - see remote.h: opening, closing, the hand-over to the loop's thread, time limits.
  * Layer: engine_remote.
  *
- * Closing: what can still be answered is waited for, up to 5 s; then everything ends, the
- * connection closes, and the loop stops when the last handle is gone.
+ * Closing: outstanding answers are waited for, up to 5 s. Then everything ends, the connection
+ * closes, and the loop stops when the last handle is closed.
  */
 #include <string.h>
 
@@ -13,7 +13,7 @@
 
 enum { LIMITER_MS = 25, LIMITER_STOP_MS = 1 };
 
-#define CLOSE_PATIENCE_NS UINT64_C(5000000000)
+#define CLOSE_LIMIT_NS UINT64_C(5000000000)
 #define NS_PER_MS UINT64_C(1000000)
 
 /* ---- rings ----------------------------------------------------------------------------------- */
@@ -56,7 +56,7 @@ uint64_t fct_distant_now(const struct distant *distant)
 
 uint64_t fct_distant_limit_from_now(const struct distant *distant)
 {
-    return fct_distant_now(distant) + FCT_DISTANT_PATIENCE_NS;
+    return fct_distant_now(distant) + FCT_DISTANT_GIVE_UP_NS;
 }
 
 uint64_t fct_distant_ms_left(const struct distant *distant, uint64_t deadline)
@@ -130,13 +130,13 @@ void fct_distant_limit(struct distant *distant)
 static void distant_begin_stop(struct distant *distant)
 {
     distant->stops = true;
-    distant->stop_limit = fct_distant_now(distant) + CLOSE_PATIENCE_NS;
+    distant->stop_limit = fct_distant_now(distant) + CLOSE_LIMIT_NS;
     fct_appends_end_lost(distant);
     fct_timer_stop(&distant->limiter);
     fct_distant_limit(distant);
 }
 
-/* Somebody has left something under the lock. */
+/* A thread has added something to a list under the lock. */
 static void distant_on_posted(struct fct_task *task)
 {
     struct distant *distant = FCT_CONTAINER_OF(task, struct distant, posted);
@@ -158,8 +158,8 @@ static void distant_on_posted(struct fct_task *task)
     fct_inflows_take(distant);
     fct_appends_take(distant);
     if (asks) {
-        /* After the connection has sent: whoever asks first and appends then does not see the
-         * append in the answer. */
+        /* After the connection has sent: a question asked before an append does not see the append
+         * in its answer. */
         fct_loop_later(distant->loop, &distant->send_appends);
     } else {
         fct_appends_send(distant);
@@ -259,7 +259,7 @@ static uint64_t distant_less(uint64_t given, uint64_t servers)
     return given == 0 || (servers != 0 && servers < given) ? servers : given;
 }
 
-/* The server's limits, and those given where they are lower. */
+/* Takes the server's limits, or the given ones where they are lower. */
 static factum_status distant_set_limits(struct distant *distant, factum_error *err)
 {
     const struct fct_store_opened *opened = &distant->opened;
@@ -312,7 +312,7 @@ static factum_status distant_create(const struct fct_engine_remote_options *opti
     return FACTUM_OK;
 }
 
-/* Waits for the first connection: OK, or why it failed. */
+/* Waits for the first connection. Returns OK, or why it failed. */
 static factum_status distant_await_open(struct distant *distant, factum_error *err)
 {
     fct_distant_post(distant);

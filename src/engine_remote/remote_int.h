@@ -1,19 +1,19 @@
-/* remote_int.h - the engine behind a connection as its files see it. Private to engine_remote.
+/* remote_int.h - the remote engine as its files see it. Layer: engine_remote, private.
  *
  *     remote.c   opening, closing, the hand-over from any thread to the loop's, time limits
- *     address.c  what an address says
+ *     address.c  parses addresses
  *     link.c     the connection: dialling, Open, dialling again
- *     call.c     one call, of gRPC or of HTTP alone
- *     append.c   the call Append and what waits for it
+ *     call.c     one call, of gRPC or of plain HTTP
+ *     append.c   the call Append and the appends that wait for it
  *     ask.c      questions
- *     inflow.c   a call with a stream of answers, read by another thread; on it
+ *     inflow.c   a call with a stream of answers, read by another thread; used by
  *     read.c, list.c, upkeep.c
- *     request.c  a request of HTTP, on it too
+ *     request.c  a plain request of HTTP, also over an inflow
  *     watch.c    the call News
  *
- * Threads. Users call from any thread; they leave what they want in lists under |lock| and post
- * |posted|. Everything else happens on the loop's thread: it owns the connection, its calls and all
- * that is marked so. Users' functions are called without the lock.
+ * Threads. Users call from any thread: they add their requests to lists under |lock| and post
+ * |posted|. Everything else happens on the loop's thread, which owns the connection, its calls and
+ * the members marked so. Users' functions are called without the lock.
  */
 #ifndef FCT_ENGINE_REMOTE_REMOTE_INT_H
 #define FCT_ENGINE_REMOTE_REMOTE_INT_H
@@ -28,12 +28,12 @@
 #include "wire/store_news.h"
 #include "wire/store_open.h"
 
-#define FCT_DISTANT_PATIENCE_NS UINT64_C(10000000000) /* without a connection */
+#define FCT_DISTANT_GIVE_UP_NS UINT64_C(10000000000) /* without a connection */
 
 /* ---- address.c ------------------------------------------------------------------------------- */
 
 struct distant_address {
-    char *memory;     /* of all that follows */
+    char *memory;     /* of all members below */
     const char *host; /* NULL: a UNIX socket */
     const char *port;
     const char *path;
@@ -64,12 +64,12 @@ struct distant_interest;
 
 struct distant_appends { /* loop's thread */
     struct distant_call call;
-    struct distant_link all;    /* those that have not ended, in their order */
-    struct distant_link unsent; /* of these, those that are to be sent */
+    struct distant_link all;    /* appends that have not ended, in their order */
+    struct distant_link unsent; /* those of them that are to be sent */
     size_t count;
-    struct pending_append **slots; /* sent ones, by their number */
+    struct pending_append **slots; /* sent appends by their number */
     size_t slot_count;             /* a power of 2, or 0 */
-    uint64_t number;               /* the last one given */
+    uint64_t number;               /* the last number assigned */
     struct fct_buf scratch;
 };
 
@@ -84,49 +84,50 @@ struct distant {
     bool read_only;
     struct fct_tls_context *tls;
     struct fct_notifier notifier;
-    factum_completer completer; /* of ops that have ended, on their way to their own one */
+    factum_completer completer; /* of ops that have ended, on the way to their own completer */
     struct fct_loop *loop;
     struct fct_thread thread;
     struct fct_task posted;
     struct fct_task send_appends;
-    _Atomic uint32_t word; /* rises with what threads of users wait for in inflow.c */
+    _Atomic uint32_t
+        word; /* increased whenever a user's thread that waits in inflow.c may continue */
 
-    /* The loop's. */
+    /* Used by the loop. */
     enum distant_state state;
     struct fct_dial *dial;
     struct fct_h2_client *client; /* NULL: no connection */
-    unsigned dials;               /* whose memory is not freed yet */
+    unsigned dials;               /* dials whose memory is not freed yet */
     unsigned delay_ms;            /* before the next attempt */
     struct fct_timer retry;
-    struct fct_timer limiter; /* looks at time limits while there is something to limit */
+    struct fct_timer limiter; /* checks time limits while there is something to limit */
     struct fct_task hang_up;  /* closes the connection, outside of its handlers */
     struct distant_call open;
     struct distant_call watch;
-    factum_error why;         /* there is no connection */
-    factum_error other_store; /* if |replaced|: why nothing goes on, whatever happens later */
+    factum_error why;         /* why no connection exists */
+    factum_error other_store; /* if |replaced|: why everything fails from now on */
     factum_log_sink sink;     /* silent without |write| */
     bool ever_up;
-    bool told_down; /* that there is no connection was logged */
-    bool replaced;  /* the server has another store, or history: |why| */
+    bool logged_down; /* the loss of the connection was logged */
+    bool replaced;    /* the server has another store or history: |other_store| */
     bool stops;
     uint64_t stop_limit;
-    uint64_t place;                      /* that News has told last */
-    uint32_t hits[FCT_STORE_HITS_MAX];   /* of the answer that is being read */
-    struct fct_store_opened opened;      /* what the server said first; its slices are not kept */
-    char server[64];                     /* of it, as text */
+    uint64_t place;                      /* the last place that News reported */
+    uint32_t hits[FCT_STORE_HITS_MAX];   /* of the answer that is being decoded */
+    struct fct_store_opened opened;      /* the answer to Open; its slices do not last */
+    char server[64];                     /* of |opened|, as text */
     struct distant_interest **interests; /* by their numbers, less 1 */
     size_t interest_slots;
     size_t interest_count;
-    size_t interest_hint;    /* where the last free slot was */
-    size_t unsent_interests; /* that the server is not told of */
-    uint64_t news_requests;  /* sent by this connection's News */
-    bool uncounted;          /* some do not count yet */
+    size_t interest_hint;    /* where the last free slot was found */
+    size_t unsent_interests; /* interests that the server does not know yet */
+    uint64_t news_requests;  /* requests sent by this connection's News */
+    bool uncounted;          /* some interests are not effective yet */
     struct distant_appends appends;
     struct distant_link asks;
     struct distant_link inflows;
     size_t inflow_calls; /* under way */
 
-    struct fct_mutex lock; /* of what follows */
+    struct fct_mutex lock; /* protects the members below */
     struct pending_append *appends_in;
     struct pending_append **appends_last;
     struct pending_append *cancels;
@@ -135,9 +136,9 @@ struct distant {
     struct inflow *inflows_in;
     struct inflow **inflows_last;
     struct distant_interest *interests_in;
-    uint64_t news_place; /* of the last news; 0: there was none on this connection */
-    uint64_t all_place;  /* of the last that concerned everybody */
-    uint64_t must_see;   /* what was told to this program */
+    uint64_t news_place; /* of the last news; 0: none on this connection */
+    uint64_t all_place;  /* of the last news that concerned all interests */
+    uint64_t must_see;   /* the highest place that this program knows */
     struct fct_backlog backlog;
     uint32_t lose;
     bool held;
@@ -148,27 +149,27 @@ struct distant {
     factum_error open_err;
 };
 
-/* remote.c. NULL: |engine| is of another kind. */
+/* remote.c. Returns NULL for an engine of another kind. */
 struct distant *fct_distant_of(const struct fct_engine *engine);
-/* remote.c. Any thread: the loop looks at the lists. */
+/* remote.c. Makes the loop look at the lists. Any thread. */
 void fct_distant_post(struct distant *distant);
-/* Loop's thread: time limits will be looked at. */
+/* Makes the loop check time limits. Loop's thread. */
 void fct_distant_limit(struct distant *distant);
 uint64_t fct_distant_now(const struct distant *distant);
-/* When to give up without a connection: now and the patience, or |deadline|. */
+/* Returns when to give up without a connection: after FCT_DISTANT_GIVE_UP_NS, or at |deadline|. */
 uint64_t fct_distant_limit_from_now(const struct distant *distant);
-/* Milliseconds until |deadline|, rounded up; 0: it has passed. */
+/* Returns the milliseconds until |deadline|, rounded up; 0: it has passed. */
 uint64_t fct_distant_ms_left(const struct distant *distant, uint64_t deadline);
-/* UNREACHABLE, with why there is no connection. */
+/* Fails with UNREACHABLE and the reason. */
 factum_status fct_distant_unreachable(const struct distant *distant, const char *what,
                                       factum_error *err);
 
 /* link.c. Loop's thread. */
 void fct_distant_link_init(struct distant *distant);
 void fct_distant_dial(struct distant *distant);
-/* Soon, and dials again. */
+/* Disconnects soon, and dials again. */
 void fct_distant_hang_up(struct distant *distant);
-/* For the end. */
+/* Disconnects at the end. */
 void fct_distant_link_close(struct distant *distant);
 
 /* append.c */
@@ -181,9 +182,9 @@ void fct_appends_finish(struct distant *distant);
 void fct_appends_take(struct distant *distant);
 void fct_appends_send(struct distant *distant);
 void fct_appends_limit(struct distant *distant, uint64_t now);
-/* Ends those whose answer a test has lost. */
+/* Ends the appends whose answer a test has dropped. */
 void fct_appends_end_lost(struct distant *distant);
-/* Ends all, since the engine is closed or the server was replaced. */
+/* Ends all appends, because the engine is closed or the server was replaced. */
 void fct_appends_end(struct distant *distant, factum_status unsent, const char *text);
 
 /* ask.c */
@@ -194,28 +195,28 @@ void fct_asks_start(struct distant *distant);
 void fct_asks_limit(struct distant *distant, uint64_t now);
 void fct_asks_fail(struct distant *distant, factum_status status, const factum_error *err);
 
-/* watch.c. What a following reader is interested in; part of it. |source| and |name| do not change.
- * */
+/* watch.c. The interest of a following reader, embedded in it. |source| and |name| do not
+ * change. */
 struct distant_interest {
     factum_source source; /* STREAM, CATEGORY, TYPE or TAG */
     factum_slice name;
-    /* The loop's. */
-    uint32_t number;  /* 0: the server is not told */
-    uint64_t request; /* the number of the NewsRequest that told it, on this connection; 0: none */
+    /* Used by the loop. */
+    uint32_t number;  /* 0: the server does not know it */
+    uint64_t request; /* number of the NewsRequest with it on this connection; 0: none */
     /* Under the lock. */
     struct distant_interest *next; /* in distant->interests_in */
     bool listed;
     bool counts;
-    uint64_t since;     /* it counts since this place ... */
-    uint64_t hit_place; /* ... and this is of the last answer that hit it */
+    uint64_t since;     /* it is effective since this place ... */
+    uint64_t hit_place; /* ... and the last answer that hit it has this one */
 };
 
-/* Any thread: hands it over; fct_distant_post follows. */
+/* Hands the interest over; fct_distant_post must follow. Any thread. */
 void fct_watch_listen(struct distant *distant, struct distant_interest *interest);
-/* Any thread. This program knows of |place|: nobody is told of less after that. */
+/* This program knows |place|: no later answer may be older. Any thread. */
 void fct_watch_saw(struct distant *distant, uint64_t place);
-/* Any thread. Is there nothing for a reader that has everything up to *place? *place is then what
- * it has everything up to. */
+/* Returns true if nothing exists for a reader that has everything up to *place; *place becomes the
+ * newest place for which this is true. Any thread. */
 bool fct_watch_covers(struct distant *distant, const struct distant_interest *interest,
                       uint64_t *place);
 /* Loop's thread. */

@@ -1,8 +1,8 @@
-/* request.c - see <factum/remote.h>: a request of HTTP on the connection of a store. Layer:
- * engine_remote. The caller's thread, which waits.
+/* request.c - see <factum/remote.h>: a plain HTTP request on the connection of a store.
+ * Layer: engine_remote. The caller's thread, which waits.
  *
- * What the server says is not believed: the answer's body is counted, a refusal is kept up to
- * PROBLEM_MAX bytes, and what names no status is IO.
+ * The server is not trusted: the answer's body is bounded, at most PROBLEM_MAX bytes of a refusal
+ * are kept, and a refusal without a status of Factum is IO.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -26,7 +26,7 @@
 #define TARGET_MAX 8192u
 #define TYPE_MAX 128u
 #define TEXTS_MAX (METHOD_MAX + TARGET_MAX + TYPE_MAX + 1)
-#define LOOK_NS UINT64_C(100000000) /* between two looks at whether it is still wanted */
+#define LOOK_NS UINT64_C(100000000) /* interval of checking whether it is still wanted */
 #define NS_PER_MS UINT64_C(1000000)
 
 struct request {
@@ -34,7 +34,7 @@ struct request {
     struct distant_plain plain;
     factum_remote_request given;
     const factum_remote_body *to;
-    char what[128];       /* for texts: "GET /api/v1/models" */
+    char what[128];       /* for error texts: "GET /api/v1/models" */
     struct fct_buf texts; /* method, target, content type */
     struct distant_head head;
     bool has_head;
@@ -75,7 +75,7 @@ static factum_status request_take_head(struct request *request, factum_slice mes
     return FACTUM_OK;
 }
 
-/* What is over PROBLEM_MAX of a refusal is not kept: then it names no status. */
+/* A refusal over PROBLEM_MAX is not kept: it then names no status. */
 static void request_take_problem(struct request *request, factum_slice bytes)
 {
     if (fct_buf_add_slice(&request->problem, bytes) != FACTUM_OK) {
@@ -245,7 +245,7 @@ static factum_status request_check(factum_store *store, const factum_remote_requ
                : fct_fail(err, FACTUM_TOO_BIG, "request: the body is over %zu bytes", BODY_MAX);
 }
 
-/* NULL without memory. |given| lasts longer. */
+/* Returns NULL if out of memory. |given| must last longer. */
 static struct request *request_create(struct distant *distant, const factum_remote_request *given,
                                       const factum_remote_body *body)
 {
@@ -278,7 +278,7 @@ static struct request *request_create(struct distant *distant, const factum_remo
     return request;
 }
 
-/* Copies what the loop looks at: it may do so for a moment after the caller has returned. */
+/* Copies what the loop uses, possibly a moment after the caller has returned. */
 static factum_status request_copy(struct request *request, factum_error *err)
 {
     const factum_remote_request *given = &request->given;
@@ -317,7 +317,7 @@ factum_status factum_remote_send(factum_store *store, const factum_remote_reques
                                  factum_error *err)
 {
     factum_remote_request full;
-    factum_remote_answer told = {.size = sizeof told};
+    factum_remote_answer filled = {.size = sizeof filled};
     factum_status status = fct_sized_read(&full, sizeof full, request, "request", err);
     if (status == FACTUM_OK && answer != NULL) {
         status = fct_sized_check(answer, "request: the answer", err);
@@ -340,10 +340,10 @@ factum_status factum_remote_send(factum_store *store, const factum_remote_reques
     if (started) {
         status = request_run(made, err);
     }
-    told.http_status = made->head.status;
-    memcpy(told.content_type, made->head.type, sizeof told.content_type);
+    filled.http_status = made->head.status;
+    memcpy(filled.content_type, made->head.type, sizeof filled.content_type);
     if (answer != NULL) {
-        fct_sized_write(answer, &told, sizeof told);
+        fct_sized_write(answer, &filled, sizeof filled);
     }
     request_destroy(made, started);
     return status;

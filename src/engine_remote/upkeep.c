@@ -1,5 +1,6 @@
-/* upkeep.c - verify and backup at the server, with their progress. Layer: engine_remote. The
- * caller's thread, which waits. */
+/* upkeep.c - verify and backup at the server, with their progress.
+ * Layer: engine_remote. The caller's thread, which waits.
+ */
 #include "core/error.h"
 #include "core/slice.h"
 #include "engine_remote/remote_int.h"
@@ -11,7 +12,7 @@ struct upkeep {
                             factum_error *err);
     const factum_progress *progress;
     bool reported;
-    struct fct_store_upkept upkept; /* the last one with a report */
+    struct fct_store_upkept upkept; /* the last one that has a report */
 };
 
 static void upkeep_free(struct inflow *inflow)
@@ -19,7 +20,7 @@ static void upkeep_free(struct inflow *inflow)
     fct_mem_free(inflow->distant->mem, FCT_CONTAINER_OF(inflow, struct upkeep, inflow));
 }
 
-/* Unlike a read it is not begun again after a lost connection: it may have had an effect. */
+/* Unlike a read it is not started again after a lost connection: it may have had an effect. */
 static factum_status upkeep_step(struct upkeep *upkeep, factum_error *err)
 {
     factum_slice message;
@@ -43,7 +44,7 @@ static factum_status upkeep_step(struct upkeep *upkeep, factum_error *err)
     return status;
 }
 
-/* Until its end: OK (with a report), or a failure. */
+/* Runs to the end: OK (with a report), or a failure. */
 static factum_status upkeep_run(struct upkeep *upkeep, factum_error *err)
 {
     factum_status status;

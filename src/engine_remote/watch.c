@@ -1,15 +1,15 @@
-/* watch.c - the call News: the server tells that its store has moved on, and what of it concerns
- * the interests of following readers. Layer: engine_remote. Loop's thread, except fct_watch_listen,
+/* watch.c - the call News: the server reports that its store has advanced, and which interests of
+ * following readers that concerns. Layer: engine_remote. Loop's thread, except fct_watch_listen,
  * fct_watch_covers and fct_watch_saw.
  *
- * A following reader is extended without a call if nothing has happened that concerns it. That it
- * still sees all that this program has seen before, |must_see| makes sure: the highest place that
- * an append, a question or another reader was told.
+ * A following reader is extended without a call if nothing has happened that concerns it.
+ * |must_see|, the highest place that an append, a question or another reader has returned, ensures
+ * that the reader still sees everything that this program has seen before.
  *
  * Invariants.
- *  1. An interest that has a number is in the slot of that number (less 1).
- *  2. Under the lock: one that |counts| was hit last at |hit_place|, or at |all_place|, and nothing
- *     between |since| and |news_place| concerns it apart from those.
+ *  1. An interest with a number is in the slot of that number (less 1).
+ *  2. Under the lock: an interest that |counts| was last hit at |hit_place|, or at |all_place|.
+ *     Apart from those, nothing between |since| and |news_place| concerns it.
  */
 #include "core/check.h"
 #include "core/slice.h"
@@ -73,7 +73,7 @@ static void watch_send(struct distant *distant, const struct fct_store_interest 
     fct_buf_finish(&buf);
 }
 
-/* Tells the server of all interests that it does not know. */
+/* Sends the server all interests that it does not know. */
 static void watch_send_new(struct distant *distant)
 {
     struct fct_store_interest batch[WATCH_BATCH];
@@ -103,7 +103,7 @@ static void watch_send_new(struct distant *distant)
 
 /* ---- slots ----------------------------------------------------------------------------------- */
 
-/* A slot that is free, or SIZE_MAX. */
+/* Returns a free slot, or SIZE_MAX. */
 static size_t watch_find_slot(struct distant *distant)
 {
     if (distant->interest_count == distant->interest_slots) {
@@ -184,7 +184,7 @@ void fct_watch_forget(struct distant *distant, struct distant_interest *interest
 
 /* ---- answers --------------------------------------------------------------------------------- */
 
-/* With the lock. */
+/* Needs the lock. */
 static void watch_note(struct distant *distant, const struct fct_store_news *news)
 {
     for (size_t i = 0; i < news->hit_count; i++) {
@@ -221,7 +221,7 @@ static void watch_message(struct distant_call *call, factum_slice message)
     struct fct_store_news news;
     uint32_t bits = 0;
     if (fct_store_decode_news(message, &news, distant->hits, &distant->why) != FACTUM_OK) {
-        fct_distant_hang_up(distant); /* what was in it is not known */
+        fct_distant_hang_up(distant); /* the contents of the answer are unknown */
         return;
     }
     fct_mutex_lock(&distant->lock);
@@ -238,8 +238,8 @@ static void watch_message(struct distant_call *call, factum_slice message)
     }
 }
 
-/* Nothing is known any more: readers ask. Without news subscriptions would stand still, so the
- * connection is made again. */
+/* Nothing is known any more: readers ask. Subscriptions would stop without news, so the connection
+ * is opened again. */
 static void watch_ended(struct distant_call *call, enum distant_end end)
 {
     struct distant *distant = call->distant;

@@ -1,17 +1,19 @@
 /* conn.c - one connection: a socket, TLS or none, and a session. Layer: net.
  *
- * SNIFF      until the first bytes say what is spoken
- * HANDSHAKE  TLS; then SNIFF again, inside it
- * OPEN       bytes go into the session and out of it
- * LINGER     everything is sent, the peer is told so; what it still sends is thrown away, since a
- *            close with unread bytes would make its last answer disappear
+ * SNIFF      until the first bytes name the protocol
+ * HANDSHAKE  TLS; then SNIFF again, inside TLS
+ * OPEN       bytes pass between the socket and the session
+ * LINGER     everything is sent and our side is shut down; further input is read and dropped,
+ *            because closing a socket with unread bytes resets it and could lose the last answer
+ * CLOSED     libuv is closing the handle; its callback frees the memory
  *
- * Invariants.
- *  1. |unsent| holds what the session gave and the socket did not take; while it has bytes, the
- *     session is not asked for more.
- *  2. Sending happens in the task |flush| alone, once a turn, whatever happened in it.
- *  3. close is final: nothing is called for the connection after it.
- *  4. doors->unsent_size is the sum of the capacities of all |unsent|.
+ * Invariants (conn_check).
+ *  1. |unsent| contains what the session returned and the socket did not take. While |unsent| has
+ *     bytes, the session is not asked for more. |unsent_at| is at most its length.
+ *  2. Bytes are sent by the task |flush| alone, once a turn.
+ *  3. Closing is final: nothing is called for the connection afterwards.
+ *  4. acceptor->unsent_size is the sum of the capacities of |unsent| of all connections.
+ *  5. A session exists in OPEN and LINGER, and in no other state.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -29,13 +31,13 @@
 #include "net/loop_int.h"
 
 #define SNIFF_SIZE 24  /* bytes of the preface of HTTP/2 */
-#define SNIFF_MS 10000 /* TLS and the first bytes */
+#define SNIFF_MS 10000 /* covers TLS and the first bytes */
 #define LINGER_MS 1000
-#define STALL_MS 30000 /* nothing of what waits was taken by the peer */
+#define STALL_MS 30000 /* the peer has taken nothing for this long */
 #define READS_PER_TURN 8
-#define SEND_SIZE_PER_TURN ((size_t)256 << 10) /* then others have theirs */
-#define UNSENT_MAX ((size_t)40 << 20)          /* more than a session gives at once */
-#define UNSENT_ALL_MAX ((size_t)256 << 20)     /* of all connections */
+#define SEND_SIZE_PER_TURN ((size_t)256 << 10) /* then other connections get their turn */
+#define UNSENT_MAX ((size_t)40 << 20)          /* more than one call of fct_session_send returns */
+#define UNSENT_ALL_MAX ((size_t)256 << 20)     /* over all connections */
 
 enum conn_state { CONN_SNIFF, CONN_HANDSHAKE, CONN_OPEN, CONN_LINGER, CONN_CLOSED };
 
@@ -47,20 +49,20 @@ struct fct_conn {
     int events;
     int fd;
     enum conn_state state;
-    bool over;    /* close when everything is sent */
-    bool ended;   /* the peer has ended its side, and may still read */
-    bool blocked; /* the socket takes no more */
+    bool over;    /* close once everything is sent */
+    bool ended;   /* the peer has ended its side; it may still read */
+    bool blocked; /* the socket takes no more bytes */
     struct fct_tls *tls;
     struct fct_session *session;
     struct fct_peer peer;
     struct fct_task flush;
-    struct fct_task resume; /* reads go on: there may be bytes that the socket does not announce */
+    struct fct_task resume; /* continues reading when the socket will not announce the bytes */
     struct fct_buf unsent;
     size_t unsent_at;
-    uint64_t since_ms; /* when the state, or the stall, began */
+    uint64_t since_ms; /* when the state or the stall began */
     size_t sniffed_len;
     uint8_t sniffed[SNIFF_SIZE];
-    struct sockaddr_storage from; /* of family 0 if it is not known */
+    struct sockaddr_storage from; /* family 0: not known */
     char address[FCT_ADDRESS_SIZE];
     char local[FCT_ADDRESS_SIZE];
 };
@@ -143,11 +145,11 @@ void fct_conn_close(struct fct_conn *conn)
     uv_close((uv_handle_t *)&conn->poll, on_poll_closed);
 }
 
-/* Everything is sent. */
+/* Called once everything is sent. */
 static void linger(struct fct_conn *conn)
 {
     if (conn->ended) {
-        fct_conn_close(conn); /* nothing of it is unread */
+        fct_conn_close(conn); /* nothing is left unread */
         return;
     }
     if (conn->tls != NULL) {
@@ -155,7 +157,7 @@ static void linger(struct fct_conn *conn)
     }
     (void)shutdown(conn->fd, SHUT_WR);
     conn->state = CONN_LINGER;
-    conn->over = true; /* the session wants nothing more, but the peer's end is waited for */
+    conn->over = true; /* the session is done; only the end of the peer's side is awaited */
     conn->since_ms = fct_loop_now_ms(conn->doors->options.loop);
     watch(conn);
 }
@@ -164,7 +166,7 @@ static void linger(struct fct_conn *conn)
 
 enum io { IO_SOME, IO_BLOCKED, IO_END, IO_GONE };
 
-/* After a failed call on the socket: does it only have to wait? */
+/* True if the failed call on the socket only has to be repeated later. */
 static bool must_wait(void)
 {
     return errno == EAGAIN || errno == EINTR;
@@ -204,8 +206,8 @@ static void free_unsent(struct fct_conn *conn)
     fct_buf_finish(&conn->unsent);
 }
 
-/* Too much is kept for peers that do not read: whoever has not read for the longest goes, except
- * |conn|. */
+/* Too much memory is kept for peers that do not read: closes the connection, other than |conn|,
+ * that has not read for the longest time. */
 static void relieve(const struct fct_conn *conn)
 {
     struct fct_conn *worst = NULL;
@@ -220,7 +222,7 @@ static void relieve(const struct fct_conn *conn)
     }
 }
 
-/* False: out of memory. */
+/* Returns false if out of memory. */
 static bool keep(struct fct_conn *conn, const uint8_t *bytes, size_t len)
 {
     size_t before = conn->unsent.capacity;
@@ -232,7 +234,7 @@ static bool keep(struct fct_conn *conn, const uint8_t *bytes, size_t len)
     return status == FACTUM_OK;
 }
 
-/* Sends all of the bytes, or keeps the rest in |unsent|, which is empty. */
+/* Sends all bytes, or keeps the rest in |unsent|, which is empty before. */
 static enum io send_or_keep(struct fct_conn *conn, const uint8_t *bytes, size_t len)
 {
     while (len > 0) {
@@ -268,7 +270,7 @@ static enum io send_unsent(struct fct_conn *conn)
     return IO_SOME;
 }
 
-/* SOME: all that there is was sent, or the turn is used up and |flush| is queued again. */
+/* Returns SOME if everything was sent, or if the turn is used up and |flush| is queued again. */
 static enum io send_turn(struct fct_conn *conn)
 {
     enum io io = send_unsent(conn);
@@ -347,12 +349,12 @@ static factum_status open_session(struct fct_conn *conn, enum fct_preface prefac
     return status;
 }
 
-/* Into the session; false if the connection is closed. */
+/* Passes bytes to the session. Returns false if the connection is closed. */
 static bool take(struct fct_conn *conn, factum_slice bytes)
 {
     struct fct_loop *loop = conn->doors->options.loop;
     if (conn->state == CONN_LINGER || conn->over) {
-        return true; /* thrown away */
+        return true; /* dropped */
     }
     if (conn->state == CONN_SNIFF) {
         size_t more = SNIFF_SIZE - conn->sniffed_len;
@@ -391,8 +393,8 @@ static enum io get(struct fct_conn *conn, uint8_t *bytes, size_t *got)
     return received == 0 ? IO_END : must_wait() ? IO_BLOCKED : IO_GONE;
 }
 
-/* The peer has ended its side. False: nothing is left to be told to it. Over TLS an end is taken
- * for the end of both sides. */
+/* The peer has ended its side. Returns false if nothing is left to send to the peer. Over TLS the
+ * end of one side is treated as the end of both. */
 static bool goes_on_after_end(struct fct_conn *conn)
 {
     if (conn->state != CONN_OPEN) {
@@ -437,12 +439,12 @@ static void receive_turn(struct fct_conn *conn)
             return;
         }
         if (got < FCT_LOOP_BUFFER_SIZE && conn->tls == NULL) {
-            return; /* there is no more */
+            return; /* the socket is empty */
         }
     }
 }
 
-/* The first byte tells TLS from the rest; OK once it is known. */
+/* The first byte tells TLS from the other protocols. Returns true once the byte is known. */
 static bool sniff_tls(struct fct_conn *conn)
 {
     uint8_t first;
@@ -524,18 +526,18 @@ static void watch(struct fct_conn *conn)
     int events = (may_receive(conn) ? UV_READABLE : 0) | (conn->blocked ? UV_WRITABLE : 0);
     if (events != conn->events) {
         if (conn->tls != NULL && (events & ~conn->events & UV_READABLE) != 0) {
-            /* TLS reads ahead: what it has is announced by no socket */
+            /* OpenSSL reads ahead: the socket does not announce the bytes that it has. */
             fct_loop_later(conn->doors->options.loop, &conn->resume);
         }
         conn->events = events;
-        /* UNTESTED: it fails only for a descriptor that cannot be polled */
+        /* UNTESTED: fails only for a descriptor that cannot be polled. */
         int failed =
             events == 0 ? uv_poll_stop(&conn->poll) : uv_poll_start(&conn->poll, events, on_poll);
         FCT_ASSERT(failed == 0);
     }
 }
 
-/* A peer whose machine has gone is noticed, though it may be silent for ever. */
+/* Detects a peer whose machine is gone; a live peer may be silent for any time. */
 static void keep_alive(int fd)
 {
     static const int on = 1, idle_s = 60, interval_s = 10, probes = 3;

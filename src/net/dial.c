@@ -3,15 +3,16 @@
  * RESOLVE    a name becomes addresses
  * CONNECT    one address after the other, until one answers
  * HANDSHAKE  TLS
- * OPEN       bytes go into the session and out of it
- * CLOSED     handles are closing; freed comes with the last one
+ * OPEN       bytes pass between the socket and the session
+ * CLOSED     handles are closing; freed() follows the last one
  *
- * Invariants.
- *  1. |unsent| holds what the session gave and the socket did not take; while it has bytes, the
- *     session is not asked for more.
- *  2. Sending happens in the task |flush| alone, once a turn.
- *  3. |busy| counts handles and requests of libuv that will call back: the memory lasts until it is
- *     0 and the state is CLOSED.
+ * Invariants (dial_check).
+ *  1. |unsent| contains what the session returned and the socket did not take. While |unsent| has
+ *     bytes, the session is not asked for more. |unsent_at| is at most its length.
+ *  2. Bytes are sent by the task |flush| alone, once a turn.
+ *  3. |busy| counts handles and requests of libuv that will still call back. The memory lasts until
+ *     |busy| is 0 and the state is CLOSED.
+ *  4. A session exists in OPEN alone.
  */
 #include "net/dial.h"
 
@@ -41,7 +42,7 @@ enum {
 
 enum dial_state { DIAL_RESOLVE, DIAL_CONNECT, DIAL_HANDSHAKE, DIAL_OPEN, DIAL_CLOSED };
 
-/* One for each attempt: a handle of libuv is closed before the next begins. */
+/* One per attempt: a libuv handle is closed before the next attempt begins. */
 struct dial_socket {
     uv_poll_t poll;
     struct fct_dial *dial;
@@ -58,7 +59,7 @@ struct fct_dial {
     const struct addrinfo *next;
     struct dial_socket *socket; /* NULL: none is open */
     int events;
-    bool blocked; /* the socket takes no more */
+    bool blocked; /* the socket takes no more bytes */
     struct fct_tls *tls;
     struct fct_h2_client *client;
     struct fct_buf unsent;
@@ -67,7 +68,7 @@ struct fct_dial {
     struct fct_task flush;
     struct fct_task resume;
     struct fct_task begin;
-    factum_error why; /* of the last attempt */
+    factum_error why; /* why the last attempt failed */
 };
 
 static void dial_watch(struct fct_dial *dial);
@@ -127,10 +128,10 @@ void fct_dial_close(struct fct_dial *dial)
     fct_timer_stop(&dial->timer);
     fct_loop_forget(dial->options.loop, &dial->flush);
     fct_loop_forget(dial->options.loop, &dial->resume);
-    /* |begin| runs in any case, and holds the memory until then. */
+    /* The task |begin| runs in any case, and keeps the memory until then. */
 }
 
-/* The connection, or the attempt to make one, is over because of dial->why. */
+/* Ends the connection, or the attempt to open one, with the reason in dial->why. */
 static void dial_fail(struct fct_dial *dial)
 {
     factum_error why = dial->why;
@@ -213,7 +214,7 @@ static enum dial_io dial_send_unsent(struct fct_dial *dial)
     return DIAL_SOME;
 }
 
-/* SOME: all that there is was sent, or the turn is used up and |flush| is queued again. */
+/* Returns SOME if everything was sent, or if the turn is used up and |flush| is queued again. */
 static enum dial_io dial_send_turn(struct fct_dial *dial)
 {
     enum dial_io io = dial_send_unsent(dial);
@@ -299,7 +300,7 @@ static void dial_receive_turn(struct fct_dial *dial)
         }
         fct_loop_later(loop, &dial->flush);
         if (got < FCT_LOOP_BUFFER_SIZE && dial->tls == NULL) {
-            return; /* there is no more */
+            return; /* the socket is empty */
         }
     }
     fct_loop_later(loop, &dial->resume);
@@ -343,7 +344,7 @@ static void dial_shake_hands(struct fct_dial *dial)
                            "%.*s: the server's certificate is not trusted: %s",
                            FCT_FMT(dial->options.authority), distrust);
         }
-        dial_fail(dial); /* no other address: this is the server */
+        dial_fail(dial); /* no other address is tried: this one is the server */
     } else if (result == FCT_TLS_OK && !fct_tls_is_http2(dial->tls)) {
         dial_lose(dial, "the server does not offer HTTP/2");
     } else if (result == FCT_TLS_OK) {
@@ -381,7 +382,7 @@ static void dial_connected(struct fct_dial *dial)
     dial_shake_hands(dial);
 }
 
-/* Begins with one address. False: it cannot. */
+/* Starts to connect to one address. Returns false if the attempt fails at once. */
 static bool dial_begin_connect(struct fct_dial *dial, const struct sockaddr *address, size_t size)
 {
     struct dial_socket *made = fct_mem_zalloc(dial->options.mem, 1, sizeof *made);
@@ -409,7 +410,7 @@ static bool dial_begin_connect(struct fct_dial *dial, const struct sockaddr *add
     return false;
 }
 
-/* The next address, or the end. */
+/* Tries the next address, or gives up. */
 static void dial_next(struct fct_dial *dial)
 {
     dial_drop_socket(dial);
@@ -502,7 +503,7 @@ static void dial_on_poll(uv_poll_t *poll, int status, int events)
 {
     struct fct_dial *dial = ((struct dial_socket *)poll->data)->dial;
     if (status < 0) {
-        events = UV_READABLE | UV_WRITABLE; /* the call that follows says why */
+        events = UV_READABLE | UV_WRITABLE; /* the next call on the socket returns the reason */
     }
     if ((events & UV_WRITABLE) != 0 && dial->state == DIAL_OPEN) {
         dial->blocked = false;
@@ -535,7 +536,7 @@ static void dial_watch(struct fct_dial *dial)
         dial->state == DIAL_CONNECT ? UV_WRITABLE : UV_READABLE | (dial->blocked ? UV_WRITABLE : 0);
     if (dial->socket != NULL && events != dial->events) {
         dial->events = events;
-        /* UNTESTED: it fails only for a descriptor that cannot be polled */
+        /* UNTESTED: fails only for a descriptor that cannot be polled. */
         int failed = uv_poll_start(&dial->socket->poll, events, dial_on_poll);
         FCT_ASSERT(failed == 0);
     }

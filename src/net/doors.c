@@ -1,4 +1,11 @@
-/* doors.c - see doors.h. Layer: net. */
+/* doors.c - see doors.h. Layer: net.
+ *
+ * Invariants (acceptor_check).
+ *  1. |conn_count| is the length of |conns|, and at most |connections_max|.
+ *  2. |closing| counts handles that libuv still has; the memory lasts until it is 0.
+ *  3. The loop never spins on a listener that cannot accept: without a descriptor the listener
+ *     pauses until the next tick.
+ */
 #include <errno.h>
 #include <fcntl.h>
 #include <netdb.h>
@@ -21,12 +28,12 @@
 #define ACCEPTS_PER_TURN 64
 #define TICK_MS 1000
 #define CONNECTIONS_DEFAULT 10000
-#define WAITING_MAX ((size_t)512 << 20) /* of all connections */
-#define FILES_RESERVED_MAX 256 /* descriptors that are not for connections: the store's files */
+#define WAITING_MAX ((size_t)512 << 20) /* over all connections */
+#define FILES_RESERVED_MAX 256          /* descriptors kept for the store's files */
 
 /* ---- addresses ------------------------------------------------------------------------------- */
 
-/* "HOST:PORT" into host and port, which point into |copy|. */
+/* Splits "HOST:PORT"; *host and *port point into |copy|. */
 static factum_status split_address(const char *address, char copy[FCT_ADDRESS_SIZE],
                                    const char **port, factum_error *err)
 {
@@ -50,7 +57,7 @@ static factum_status split_address(const char *address, char copy[FCT_ADDRESS_SI
     return FACTUM_OK;
 }
 
-/* *found is for freeaddrinfo. */
+/* The caller frees *found with freeaddrinfo. */
 static factum_status resolve(const char *address, struct addrinfo **found, factum_error *err)
 {
     char copy[FCT_ADDRESS_SIZE];
@@ -108,9 +115,9 @@ static void open_spare(struct fct_doors *doors)
     }
 }
 
-/* There are no descriptors left: gives up the spare one for a moment, so that who waits is refused.
- * Another thread may have taken it: then who waits goes on waiting until the next tick, since the
- * loop must not spin. */
+/* No descriptor is left: closes the spare one for a moment, so that the waiting peer is accepted
+ * and refused. If another thread takes that descriptor first, the listener pauses until the next
+ * tick, because the loop must not spin. */
 static void refuse_one(struct fct_listener *listener)
 {
     struct fct_doors *doors = listener->doors;
@@ -139,7 +146,7 @@ static void end_pauses(struct fct_doors *doors)
     }
 }
 
-/* So many connections that the store still gets its files. */
+/* Limits the number of connections so that descriptors remain for the store's files. */
 static size_t connections_max(size_t wanted)
 {
     struct rlimit limit;
@@ -155,7 +162,7 @@ static size_t connections_max(size_t wanted)
     return wanted < possible ? wanted : (size_t)possible;
 }
 
-/* Counted only where there are as many connections at all. */
+/* Counts only when the total has reached the limit of one address. */
 static bool address_is_full(const struct fct_doors *doors, const struct sockaddr_storage *from)
 {
     size_t most = doors->options.connections_per_address_max;
@@ -239,7 +246,7 @@ static void close_listeners(struct fct_doors *doors)
     }
 }
 
-/* Takes over |fd|, which is bound. */
+/* Takes over the bound socket |fd|. */
 static factum_status begin_listening(struct fct_doors *doors, int fd, const char *unix_path,
                                      factum_error *err)
 {
@@ -284,7 +291,7 @@ static factum_status fail_bind(int os_error, const char *address, factum_error *
     return fct_fail_os(err, os_error, "listen on %s", address);
 }
 
-/* A bound socket in *fd. */
+/* Returns 0 and the bound socket in *fd, or an errno. */
 static int bind_to(const struct addrinfo *name, int *fd)
 {
     int on = 1;
@@ -343,7 +350,7 @@ factum_status fct_doors_listen(struct fct_doors *doors, const char *address,
     return begin_listening(doors, fd, NULL, err);
 }
 
-/* Is somebody listening there? */
+/* True if a process listens at |name|. */
 static bool is_alive(const struct sockaddr_un *name)
 {
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -371,7 +378,7 @@ factum_status fct_doors_listen_unix(struct fct_doors *doors, const char *path, f
         if (is_alive(&name)) {
             return fail_bind(EADDRINUSE, path, err);
         }
-        (void)unlink(path); /* left by a process that was killed */
+        (void)unlink(path); /* left over from a process that was killed */
     }
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (fd < 0) {
@@ -389,8 +396,8 @@ factum_status fct_doors_listen_unix(struct fct_doors *doors, const char *path, f
 
 /* ---- all of them ----------------------------------------------------------------------------- */
 
-/* Peers that do not take their answers: while all of them together keep too much, the one that
- * keeps most goes. */
+/* While all peers together leave too many answers unread, closes the connection with most of
+ * them. */
 static void bound_waiting(struct fct_doors *doors)
 {
     size_t all = 0;

@@ -52,7 +52,8 @@ void fct_exchange_trust(struct fct_exchange *exchange)
     }
 }
 
-/* ---- a handler for who has answered at once -------------------------------------------------- */
+/* ---- a handler that drops the request
+ * --------------------------------------------------------- */
 
 static void ignore_body(struct fct_exchange *exchange, factum_slice bytes)
 {

@@ -1,33 +1,32 @@
 /* exchange.h - one request and its answer, over HTTP/1.1 and HTTP/2 alike. Layer: net.
  *
- * A session (h1.c, h2.c) makes an exchange when the head of a request is complete, and owns it. Who
- * answers it, the handler, is called by the session and calls the functions below; everything
- * happens on the thread of the session. Knows nothing of sockets, gRPC, JSON or stores.
+ * A session (h1.c, h2.c) creates an exchange when the head of a request is complete, and owns it. A
+ * handler answers the exchange: the session calls the handler, and the handler calls the functions
+ * below. Everything happens on the thread of the session. Knows nothing of sockets, gRPC, JSON or
+ * stores.
  *
  *     session                                handler
  *     begin(exchange)                   ->   sets exchange->handler and ->data
  *     handler->body(exchange, bytes)    ->   fct_exchange_release(exchange, n) once they are used
  *     handler->end(exchange)            ->   the request is complete
  *                                       <-   fct_exchange_respond(status, fields)
- *                                       <-   fct_exchange_write(bytes) while fct_exchange_room() >
- *                                       0
+ *                                       <-   fct_exchange_write(bytes) while room() > 0
  *     handler->writable(exchange)       ->   there is room again
  *                                       <-   fct_exchange_finish(trailers)
- *     handler->closed(exchange)         ->   the last call, always made; the exchange is gone after
- *     it
+ *     handler->closed(exchange)         ->   always the last call; frees the exchange afterwards
  *
  * Rules.
- *  1. Answers may begin at any time after begin, also inside it, and may end before the request
- *     does. Each exchange gets respond at most once, and finish at most once after it. After finish
- *     a handler gets no more body and no end, only closed.
- *  2. A handler is never called from inside a function of this header: it may call any of them at
+ *  1. An answer may begin at any time after begin, also inside begin, and may end before the
+ *     request does. respond is called at most once, then finish at most once. After finish a
+ *     handler gets no more body and no end, only closed.
+ *  2. A handler is never called from inside a function of this header, and may call any of them at
  *     any time until closed. It is called from fct_session_receive and fct_session_send (HTTP/1.1
- *     goes on with a request that had to wait), and closed also from the other functions of a
+ *     resumes a request that had to wait); closed is also called from the other functions of a
  *     session.
- *  3. What is written is copied. Room is what keeps memory bounded: a write beyond it is taken (one
- *     message is never split by its writer), so a writer asks before each message. writable is
- *     called once when half of a room that was filled is free again: a writer who stopped at room 0
- *     is always called, and one may be called without need.
+ *  3. Written bytes are copied. Room bounds the memory: a write beyond the room is accepted (a
+ *     writer never splits one message), so a writer asks before each message. writable is called
+ *     once when half of a filled room is free again: a writer that stopped at room 0 is always
+ *     called; one may also be called without need.
  *  4. Bytes of the body count against the peer's window until they are released.
  */
 #ifndef FCT_NET_EXCHANGE_H
@@ -49,7 +48,7 @@ struct fct_exchange_handler {
     void (*body)(struct fct_exchange *exchange, factum_slice bytes);
     void (*end)(struct fct_exchange *exchange);
     void (*writable)(struct fct_exchange *exchange);
-    /* |complete|: both sides had ended. Otherwise the peer or the connection went away, or
+    /* |complete|: both sides had ended. Otherwise the peer or the connection is gone, or
      * fct_exchange_abort was called. */
     void (*closed)(struct fct_exchange *exchange, bool complete);
 };
@@ -62,10 +61,10 @@ enum fct_abort {
     FCT_ABORT_CALM, /* the peer asks for too much */
 };
 
-/* For who has answered at once: drops the rest of the request. */
+/* A handler for an exchange that was answered at once: drops the rest of the request. */
 extern const struct fct_exchange_handler fct_exchange_ignoring;
 
-/* What a session implements; called through the functions below. */
+/* Implemented by a session; called through the functions below. */
 struct fct_exchange_ops {
     factum_status (*respond)(struct fct_exchange *exchange, unsigned status,
                              const struct fct_field *fields, size_t count);
@@ -75,10 +74,10 @@ struct fct_exchange_ops {
                             size_t count);
     void (*release)(struct fct_exchange *exchange, size_t size);
     void (*abort)(struct fct_exchange *exchange, enum fct_abort why);
-    void (*trust)(struct fct_exchange *exchange); /* NULL: it makes no difference */
+    void (*trust)(struct fct_exchange *exchange); /* NULL: trust changes nothing */
 };
 
-/* Who is at the other end of a connection. Owned by the connection, lasts as long as it. */
+/* The other end of a connection. Owned by the connection, and lasts as long as the connection. */
 struct fct_peer {
     factum_slice address; /* "127.0.0.1:52144", "unix" */
     factum_slice local;   /* the address that was connected to: "127.0.0.1:2113" */
@@ -90,42 +89,44 @@ struct fct_exchange {
     const struct fct_exchange_ops *ops;
     const struct fct_peer *peer;
     bool http2;
-    /* The head of the request: lasts as long as the exchange. */
+    /* The head of the request. Lasts as long as the exchange. */
     factum_slice method;
     factum_slice target; /* the path and query, as sent */
     factum_slice authority;
-    const struct fct_field *fields; /* in their order, no pseudo fields */
+    const struct fct_field *fields; /* in the order sent, without pseudo fields */
     size_t field_count;
-    bool endless; /* set by the handler: the answer goes on for ever, so that a peer which has ended
-                     its side is taken for gone */
-    /* The handler's. */
+    bool endless; /* set by the handler: the answer never ends, so a peer that ends its side is
+                   * treated as gone */
+    /* Set by the handler. */
     const struct fct_exchange_handler *handler;
     void *data;
 };
 
-/* The value of the first field |name| (lower case); a slice at NULL if there is none. */
+/* Returns the value of the first field |name| (lower case), or a slice at NULL if none exists. */
 factum_slice fct_exchange_field(const struct fct_exchange *exchange, factum_slice name);
 
-/* Begins the answer. |fields| without pseudo fields, connection, transfer-encoding; they are
- * copied. A content-length among them is kept, and HTTP/1.1 sends chunks without one. NO_MEMORY;
- * INVALID (a field that cannot be sent: a bug or a value with a line end; more than 64 fields).
- * After a failure abort it. */
+/* Begins the answer. |fields| are copied; they contain no pseudo fields, connection or
+ * transfer-encoding. A content-length among them is kept; without one HTTP/1.1 sends chunks. After
+ * a failure the caller aborts the exchange. Errors: NO_MEMORY; INVALID (a field that cannot be
+ * sent, such as a value with a line end; more than 64 fields). */
 FCT_MUST_USE factum_status fct_exchange_respond(struct fct_exchange *exchange, unsigned status,
                                                 const struct fct_field *fields, size_t count);
-/* Bytes that may be written now; 0: wait for writable. */
+/* Returns how many bytes may be written now. 0: wait for writable. */
 size_t fct_exchange_room(const struct fct_exchange *exchange);
-/* Adds bytes to the body of the answer. NO_MEMORY, TOO_BIG (32 MiB would wait): abort it. After an
- * abort it does nothing, as the other functions. */
+/* Adds bytes to the body of the answer. After an abort this and the other functions do nothing.
+ * After a failure the caller aborts the exchange. Errors: NO_MEMORY; TOO_BIG (32 MiB would
+ * wait). */
 FCT_MUST_USE factum_status fct_exchange_write(struct fct_exchange *exchange, factum_slice bytes);
-/* Ends the answer. Trailers go with HTTP/2 and with chunks; otherwise they are left out. */
+/* Ends the answer. Trailers are sent over HTTP/2 and with chunks, and dropped otherwise. Errors:
+ * NO_MEMORY, INVALID (a trailer that cannot be sent). */
 FCT_MUST_USE factum_status fct_exchange_finish(struct fct_exchange *exchange,
                                                const struct fct_field *trailers, size_t count);
-/* |size| bytes that body() was given are used: the peer may send as many more. */
+/* |size| bytes passed to body() are used: the peer may send as many more. */
 void fct_exchange_release(struct fct_exchange *exchange, size_t size);
-/* Its peer has logged in, or need not: the connection may have as many exchanges as the session's
- * limits say, from now on. */
+/* The peer has logged in, or need not: from now on the connection may have as many exchanges as the
+ * session's limits allow. */
 void fct_exchange_trust(struct fct_exchange *exchange);
-/* Ends it at once, from either state; closed() follows, not from inside this call. */
+/* Ends the exchange at once, in any state. closed() follows, not from inside this call. */
 void fct_exchange_abort(struct fct_exchange *exchange, enum fct_abort why);
 
 #endif

@@ -1,14 +1,15 @@
 /* h1.c - a session of HTTP/1.1: input, the exchange that is open, times. Layer: net.
  *
- * See session.h for the contract and h1_int.h for the parts. The bytes of a head are collected, at
- * most head_size_max of them, and parsed in one piece; a body passes through.
+ * See session.h for the contract and h1_int.h for the other files and the invariants
+ * (h1_session_check). The bytes of a head are collected, at most head_size_max of them, and parsed
+ * in one piece; a body passes through.
  *
  *     READS_HEAD --head complete--> READS_BODY --end of the body--> READS_NOTHING
  *          ^                                                              |
  *          +---- the answer is finished and handed out: closed() ---------+
  *
- * Bytes that cannot be read yet (no window, or the next request) wait in |rest|; send goes on with
- * them, because a handler must not be called from inside release and finish.
+ * Bytes that cannot be read yet (no window, or the next request) wait in |rest|; send continues
+ * with them, because a handler must not be called from inside release and finish.
  */
 #include "net/h1_int.h"
 
@@ -19,9 +20,9 @@
 #include "core/slice.h"
 
 enum {
-    H1_BODY_GRACE_MS = 10 * 1000, /* after which a body must have come at ... */
-    H1_BODY_RATE = 1024,          /* ... so many bytes a second */
-    H1_KEEP_MAX = 16 << 10,       /* memory of a buffer that is empty */
+    H1_BODY_GRACE_MS = 10 * 1000, /* after this time a body must have come at ... */
+    H1_BODY_RATE = 1024,          /* ... this rate, bytes per second */
+    H1_KEEP_MAX = 16 << 10,       /* memory that an empty buffer keeps */
 };
 
 static struct fct_h1 *h1_of(struct fct_session *session)
@@ -56,8 +57,8 @@ static void h1_close_exchange(struct fct_h1 *h1, bool complete)
     fct_h1_check_head(&h1->check, h1->limits.head_size_max, h1->limits.field_count_max);
 }
 
-/* Ends the connection. The peer is told why unless it may have some of an answer, which it must not
- * take for complete. */
+/* Ends the connection. The peer gets the reason, unless it may already have part of an answer: it
+ * must not take the refusal for the rest of that answer. */
 static void h1_fail(struct fct_h1 *h1, unsigned status, const char *reason)
 {
     if (h1->is_finished) {
@@ -105,7 +106,7 @@ bool fct_h1_may_drain(const struct fct_h1 *h1)
            (h1->is_chunked || h1->parser.content_length <= FCT_H1_DRAIN_MAX);
 }
 
-/* Closes the exchange if its time has come. */
+/* Closes the exchange if both sides have ended or it was aborted. */
 static void h1_settle(struct fct_h1 *h1)
 {
     if (!h1->is_open) {
@@ -135,7 +136,7 @@ static void h1_end_request(struct fct_h1 *h1)
     }
 }
 
-/* The head is complete: gives the exchange to its handler. */
+/* Called when the head is complete: passes the exchange to its handler. */
 static void h1_begin(struct fct_h1 *h1)
 {
     unsigned status = 0;
@@ -197,7 +198,7 @@ static bool h1_check_framing(struct fct_h1 *h1, const uint8_t *end)
     return fct_h1_check_take(&h1->check, fct_slice(h1->framed, size)) == size;
 }
 
-/* A body that llhttp or the check refuses. The check is asked first about what comes before the
+/* Refuses a body that llhttp or the check refuses. The check looks first, at the bytes before the
  * place that llhttp refuses, so that the answer does not depend on how the bytes were split. */
 static void h1_fail_body(struct fct_h1 *h1, enum llhttp_errno error)
 {
@@ -269,7 +270,8 @@ static void h1_pump(struct fct_h1 *h1)
     }
 }
 
-/* After the last byte of a peer that has ended its side: can anything still become of it? */
+/* The peer has ended its side and its last byte is read: closes what cannot be completed any
+ * more. */
 static void h1_check_last(struct fct_h1 *h1)
 {
     bool answers = h1->is_open && h1->reading == FCT_H1_READS_NOTHING && !h1->exchange.base.endless;
@@ -286,7 +288,7 @@ static void h1_empty(struct fct_buf *buf)
     }
 }
 
-/* The bytes that wait, and |bytes| after them. */
+/* Appends |bytes| to the waiting bytes. */
 static factum_status h1_add_input(struct fct_h1 *h1, factum_slice bytes)
 {
     struct fct_buf *input = &h1->input;
@@ -303,7 +305,7 @@ static factum_status h1_add_input(struct fct_h1 *h1, factum_slice bytes)
     return status;
 }
 
-/* The caller's bytes are gone after receive: what is left of them is copied. */
+/* Copies the unread bytes into |input|: the caller's bytes are valid during receive alone. */
 static factum_status h1_keep_input(struct fct_h1 *h1)
 {
     struct fct_buf *input = &h1->input;
@@ -312,7 +314,7 @@ static factum_status h1_keep_input(struct fct_h1 *h1)
         return FACTUM_OK;
     }
     if (input->len > 0) {
-        return FACTUM_OK; /* it lies there */
+        return FACTUM_OK; /* already copied */
     }
     factum_status status = fct_buf_add_slice(input, h1->rest);
     h1->rest = fct_buf_slice(input);
@@ -321,7 +323,7 @@ static factum_status h1_keep_input(struct fct_h1 *h1)
 
 /* ---- time ------------------------------------------------------------------------------------ */
 
-/* A body is late only while nobody but the peer can do something for it. */
+/* True if only the peer can continue the body. A body is late only during such times. */
 static bool h1_waits_for_body(const struct fct_h1 *h1)
 {
     return h1->is_open && h1->reading == FCT_H1_READS_BODY && h1->unreleased == 0 &&
@@ -404,7 +406,7 @@ static bool h1_input_ended(struct fct_session *session)
     return h1->out.len > 0;
 }
 
-/* Hands out what is in |out|, and lets the handler write more. */
+/* Hands out the bytes in |out|, and lets the handler write more. */
 static size_t h1_hand_out(struct fct_h1 *h1, const uint8_t **bytes)
 {
     struct fct_buf last = h1->sent;
@@ -429,7 +431,8 @@ static size_t h1_send(struct fct_session *session, const uint8_t **bytes)
     h1->is_inside = true;
     h1_pump(h1);
     h1_check_last(h1);
-    (void)h1_keep_input(h1); /* the rest lies in |input| already: this only frees memory */
+    (void)h1_keep_input(h1); /* cannot fail: the rest is already in |input|, so this only frees
+                              * memory */
     if (fct_h1_answer_flush(h1) != FACTUM_OK) {
         h1_fail(h1, 503, "out of memory");
     }
@@ -479,7 +482,7 @@ static bool h1_is_finished(const struct fct_session *session)
     return ((const struct fct_h1 *)session)->is_finished;
 }
 
-/* What was handed out is still in |sent|. */
+/* Includes |sent|, which the caller may still be using. */
 static size_t h1_waiting(const struct fct_session *session)
 {
     const struct fct_h1 *h1 = (const struct fct_h1 *)session;
@@ -541,7 +544,7 @@ factum_status fct_h1_create(const struct fct_session_options *options, struct fc
     h1->exchange.base.ops = &fct_h1_exchange_ops;
     h1->exchange.base.peer = options->peer;
     h1->exchange.h1 = h1;
-    /* One empty line may stand before the head. */
+    /* two bytes more: one empty line may precede the head */
     fct_buf_init(&h1->head, h1->mem, h1->limits.head_size_max + 2);
     fct_buf_init(&h1->input, h1->mem, FCT_H1_INPUT_MAX);
     fct_buf_init(&h1->out, h1->mem, FCT_H1_OUT_MAX);

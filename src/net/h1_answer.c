@@ -2,12 +2,13 @@
  * Layer: net. Implements exchange.h. Knows nothing of reading and times.
  *
  * The head of an answer stays open, without its framing and its empty line, until the first byte of
- * the body, the end, or the next send: an answer that is complete by then gets a content-length.
+ * the body, the end of the answer, or the next send. An answer that is complete by then gets a
+ * content-length.
  *
  * Invariants.
  *  1. A failed call leaves |out| as it was.
- *  2. Nothing that a handler gives can end a line: names are tokens, values hold no control bytes.
- *  3. As many bytes follow as content-length says, or the connection closes after them.
+ *  2. No bytes of a handler can end a line: names are tokens, values contain no control bytes.
+ *  3. As many bytes follow as content-length announces, or the connection closes after them.
  */
 #include "net/h1_int.h"
 
@@ -17,7 +18,7 @@
 #include "core/check.h"
 #include "core/slice.h"
 
-/* The IANA registry of status codes, as far as servers use it. */
+/* The status codes of the IANA registry that servers use. */
 static const struct {
     unsigned status;
     const char *reason;
@@ -72,7 +73,7 @@ static const char *const answer_hop_fields[] = {
     "connection", "keep-alive", "proxy-connection", "te", "trailer", "transfer-encoding", "upgrade",
 };
 
-/* Empty for one that is not listed, which the syntax allows. */
+/* Returns the reason phrase; empty, which the syntax allows, for a code that is not listed. */
 static const char *answer_reason(unsigned status)
 {
     for (size_t i = 0; i < sizeof answer_reasons / sizeof answer_reasons[0]; i++) {
@@ -88,7 +89,7 @@ static struct fct_h1 *answer_h1(struct fct_exchange *exchange)
     return ((struct fct_h1_exchange *)exchange)->h1;
 }
 
-/* The maximum of |out| is one of memory. */
+/* Only memory can run out: the maximum of |out| is not reached. */
 static factum_status answer_add(struct fct_h1 *h1, const void *bytes, size_t size)
 {
     factum_status status = fct_buf_add(&h1->out, bytes, size);
@@ -100,7 +101,7 @@ static factum_status answer_add_text(struct fct_h1 *h1, const char *text)
     return answer_add(h1, text, strlen(text));
 }
 
-/* After each call that wrote: back to |len| if it failed. */
+/* Ends each call that writes: truncates |out| to |len| if the call failed. */
 static factum_status answer_wrote(struct fct_h1 *h1, factum_status status, size_t len)
 {
     if (status != FACTUM_OK) {
@@ -168,8 +169,8 @@ static factum_status answer_add_field(struct fct_h1 *h1, const struct fct_field 
 
 /* ---- the head -------------------------------------------------------------------------------- */
 
-/* Ends the head. |framing|: of the body that follows, if the handler gave no length; LENGTH stands
- * for an empty one. */
+/* Ends the head. |framing| is that of the body that follows, if the handler gave no length; LENGTH
+ * means an empty body. */
 static factum_status answer_end_head(struct fct_h1 *h1, enum fct_h1_framing framing)
 {
     struct fct_h1_answer *answer = &h1->answer;
@@ -180,7 +181,7 @@ static factum_status answer_end_head(struct fct_h1 *h1, enum fct_h1_framing fram
         framing = FCT_H1_UNTIL_CLOSE;
     }
     if ((is_open && framing == FCT_H1_UNTIL_CLOSE) || h1->expects_continue) {
-        keep_alive = false; /* without 100 the peer may or may not send the body: nobody knows */
+        keep_alive = false; /* without 100 Continue nobody knows whether the peer sends the body */
     }
     factum_status status = FACTUM_OK;
     if (is_open && framing == FCT_H1_CHUNKED) {
@@ -427,6 +428,6 @@ void fct_h1_answer_refusal(struct fct_h1 *h1, unsigned status, const char *reaso
     FCT_ASSERT((size_t)size < sizeof text);
     size_t len = h1->out.len;
     if (answer_add(h1, text, (size_t)size) != FACTUM_OK) {
-        h1->out.len = len; /* the connection closes without a word */
+        h1->out.len = len; /* the connection closes without an answer */
     }
 }

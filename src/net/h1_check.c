@@ -143,7 +143,7 @@ static bool check_head_byte(struct fct_h1_check *check, uint8_t byte)
     case FCT_H1_DATA_LF:
         break;
     }
-    return check_refuse(check, 400, "bytes after the end"); /* the caller stops there */
+    return check_refuse(check, 400, "bytes after the end"); /* the caller stops at DONE */
 }
 
 static bool check_chunk_byte(struct fct_h1_check *check, uint8_t byte)
@@ -192,7 +192,8 @@ static bool check_chunk_byte(struct fct_h1_check *check, uint8_t byte)
     case FCT_H1_DONE:
         break;
     }
-    return check_refuse(check, 400, "bytes after the end"); /* the caller comes with chunks only */
+    return check_refuse(check, 400, "bytes after the end"); /* the caller passes only the bytes
+                                                             * between the data */
 }
 
 static bool check_byte(struct fct_h1_check *check, uint8_t byte)

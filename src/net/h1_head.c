@@ -1,8 +1,9 @@
 /* h1_head.c - the head of a request over HTTP/1.1: from bytes to an exchange (RFC 9112, 3 to 6).
  * Layer: net. Knows nothing of answers and times.
  *
- * llhttp parses; what it lets through and a server must refuse is refused here. Where this file
- * looks at the same bytes (the request line, the fields that frame a body), both must agree.
+ * llhttp parses the head. This file refuses what llhttp accepts and a server must refuse. Where
+ * this file looks at the same bytes as llhttp (the request line, the fields that frame a body),
+ * both must agree.
  *
  * Invariants.
  *  1. The bytes have passed h1_check.h.
@@ -65,7 +66,7 @@ static factum_slice head_trim(factum_slice text)
 
 /* ---- llhttp ---------------------------------------------------------------------------------- */
 
-/* Adds a span to what came before it. The head is parsed in one piece: a gap would be a mistake. */
+/* Extends a span. The head is parsed in one piece: a gap would be our mistake. */
 static int head_extend(factum_slice *text, const char *at, size_t len)
 {
     const uint8_t *ptr = (const uint8_t *)at;
@@ -86,7 +87,7 @@ static int head_on_url(llhttp_t *parser, const char *at, size_t len)
     return head_extend(&h1->url, at, len);
 }
 
-/* Trailers are read and dropped. */
+/* Reads and drops trailers. */
 static int head_on_name(llhttp_t *parser, const char *at, size_t len)
 {
     struct fct_h1 *h1 = parser->data;
@@ -124,17 +125,17 @@ static int head_on_complete(llhttp_t *parser)
 {
     struct fct_h1 *h1 = parser->data;
     h1->head_complete = true;
-    parser->upgrade = 0; /* nothing is offered: the request is answered as it is */
+    parser->upgrade = 0; /* no upgrade is offered: the request is answered without one */
     return 0;
 }
 
-/* Hands on the data of the body, after what stands between the data was checked. */
+/* Checks the bytes between the data, then passes the data of the body on. */
 static int head_on_body(llhttp_t *parser, const char *at, size_t len)
 {
     struct fct_h1 *h1 = parser->data;
     const uint8_t *ptr = (const uint8_t *)at;
     if (!h1->is_open) {
-        return -1; /* data inside the head: the two parsers do not agree */
+        return -1; /* data inside the head: the two parsers disagree */
     }
     if (h1->is_chunked) {
         size_t size = (size_t)(ptr - h1->framed);
@@ -187,7 +188,7 @@ static bool head_version(struct fct_h1 *h1, factum_slice text, struct head_refus
     return true;
 }
 
-/* RFC 9110, 4.2 and 7.2: host and port, nothing around them. */
+/* RFC 9110, 4.2 and 7.2: host and port, nothing before or after. */
 static bool head_is_authority(factum_slice text)
 {
     for (size_t i = 0; i < text.len; i++) {
@@ -201,7 +202,7 @@ static bool head_is_authority(factum_slice text)
     return text.len > 0;
 }
 
-/* Origin form, absolute form with http or https, or "*" of OPTIONS (RFC 9112, 3.2). */
+/* Accepts origin form, absolute form with http or https, and "*" of OPTIONS (RFC 9112, 3.2). */
 static bool head_target(struct fct_exchange *exchange, struct head_refusal *refusal)
 {
     factum_slice target = exchange->target;
@@ -233,7 +234,7 @@ static bool head_target(struct fct_exchange *exchange, struct head_refusal *refu
     return true;
 }
 
-/* Sets method, target and is_http10; *line is the part that llhttp gets. */
+/* Sets method, target and is_http10; *line is the part of the head that llhttp gets. */
 static bool head_request_line(struct fct_h1 *h1, struct head_refusal *refusal)
 {
     struct fct_exchange *exchange = &h1->exchange.base;
@@ -263,7 +264,7 @@ static bool head_request_line(struct fct_h1 *h1, struct head_refusal *refusal)
 
 /* ---- the fields ------------------------------------------------------------------------------ */
 
-/* Lower case for the names, in place; no space around the values. */
+/* Changes names to lower case in place, and strips the space around values. */
 static void head_normalize(struct fct_h1 *h1)
 {
     for (size_t i = 0; i < h1->field_count; i++) {
@@ -314,7 +315,7 @@ static bool head_is_decimal(factum_slice text)
     return text.len > 0;
 }
 
-/* RFC 9112, 6.1 to 6.3, and stricter: nothing that two recipients could take for two lengths. */
+/* RFC 9112, 6.1 to 6.3, and stricter: refuses whatever two recipients could read as two lengths. */
 static bool head_framing(struct fct_h1 *h1, struct head_refusal *refusal)
 {
     const struct fct_exchange *exchange = &h1->exchange.base;
@@ -377,7 +378,8 @@ static bool head_prepare(struct fct_h1 *h1, struct head_refusal *refusal)
     return true;
 }
 
-/* llhttp reads all of it, ends where the check ended, and saw the same target and fields. */
+/* Parses the head with llhttp, which must read all of it, end where the check ended, and see the
+ * same target and fields. */
 static bool head_parse(struct fct_h1 *h1, struct head_refusal *refusal)
 {
     const char *text = (const char *)h1->head.ptr;

@@ -18,15 +18,16 @@
 #include "core/slice.h"
 
 enum {
-    H2_SETTINGS_MAX = 32, /* entries of one SETTINGS frame */
+    H2_SETTINGS_MAX = 32, /* per frame */
     H2_OUTBOUND_ACKS_MAX = 1000,
-    /* nghttp2 counts each piece of a CONTINUATION header, so one that comes byte by byte counts
-     * nine times. The watch counts frames. */
+    /* nghttp2 counts each piece of a CONTINUATION header, so a header that comes byte by byte
+     * counts nine times. The watch counts frames. */
     H2_CONTINUATIONS_MAX = 128,
     H2_RESETS_BURST = 2000,
     H2_RESETS_PER_SECOND = 200,
-    H2_OUTBOUND_QUEUE_MAX = 16 * 1024, /* frames other than DATA; beyond it the peer is refused */
-    H2_OUTBOUND_QUEUE_ENOUGH = 4096,   /* and from here on it has to wait */
+    H2_OUTBOUND_QUEUE_MAX =
+        16 * 1024, /* frames other than DATA; a peer that causes more is refused */
+    H2_OUTBOUND_QUEUE_ENOUGH = 4096, /* a peer that causes this many has to wait */
     H2_OUT_FIRST = 4096,
     H2_WINDOW_FIRST = 65535, /* of a peer that has not seen our SETTINGS: RFC 9113, 6.9.2 */
 };
@@ -74,7 +75,7 @@ bool fct_h2_check(struct fct_h2 *h2, int rv)
     if (rv < NGHTTP2_ERR_FATAL) {
         h2->is_broken = true;
         h2->is_over = true;
-        fct_h2_signal(h2); /* so that the owner sees that the session is finished */
+        fct_h2_signal(h2); /* the owner has to see that the session is finished */
         return false;
     }
     return true;
@@ -153,7 +154,7 @@ static int h2_on_frame_recv(nghttp2_session *nghttp2, const nghttp2_frame *frame
     if (type == NGHTTP2_HEADERS) {
         if (frame->headers.cat == NGHTTP2_HCAT_REQUEST) {
             fct_h2_head_complete(h2, frame);
-        } else if (h2->head.too_big) { /* of the trailers */
+        } else if (h2->head.too_big) { /* the trailers */
             (void)fct_h2_check(h2, nghttp2_submit_rst_stream(nghttp2, NGHTTP2_FLAG_NONE,
                                                              frame->hd.stream_id,
                                                              NGHTTP2_PROTOCOL_ERROR));
@@ -212,8 +213,8 @@ static int h2_on_stream_close(nghttp2_session *nghttp2, int32_t id, uint32_t err
     return 0;
 }
 
-/* A reset that the peer provoked. The others are our own: an end before the request's, a cancel, no
- * memory. */
+/* True for a reset that the peer provoked. The other codes are our own resets: an answer that ended
+ * before its request, a cancel, no memory. */
 static bool h2_reset_is_glitch(uint32_t error_code)
 {
     return error_code != NGHTTP2_NO_ERROR && error_code != NGHTTP2_CANCEL &&
@@ -245,7 +246,7 @@ static int h2_on_frame_send(nghttp2_session *nghttp2, const nghttp2_frame *frame
     return 0;
 }
 
-/* Headers that cannot be sent, because they are too long or the stream ends. */
+/* Called for headers that cannot be sent, because they are too long or the stream ends. */
 static int h2_on_frame_not_send(nghttp2_session *nghttp2, const nghttp2_frame *frame, int rv,
                                 void *data)
 {
@@ -271,7 +272,7 @@ static void h2_begin_time(struct fct_h2 *h2, uint64_t now_ms)
     fct_h2_watch_time(&h2->watch, now_ms);
 }
 
-/* nghttp2 refused to go on. */
+/* Called when nghttp2 refuses to continue. */
 static void h2_receive_failed(struct fct_h2 *h2, ssize_t rv)
 {
     switch ((int)rv) {
@@ -514,7 +515,7 @@ static void h2_set_options(nghttp2_option *option)
     nghttp2_option_set_stream_reset_rate_limit(option, H2_RESETS_BURST, H2_RESETS_PER_SECOND);
 }
 
-/* The preface of a server: SETTINGS, and the window of the connection. */
+/* Submits the preface of a server: SETTINGS, and the window of the connection. */
 static bool h2_submit_preface(struct fct_h2 *h2)
 {
     const struct fct_session_limits *limits = &h2->options.limits;
@@ -546,8 +547,8 @@ static bool h2_create_nghttp2(struct fct_h2 *h2)
     return done;
 }
 
-/* Bodies are held back by their windows, and answers by the room of their exchanges. What is left
- * are frames that answer the peer's. */
+/* Windows hold bodies back, and the room of exchanges holds answers back. The remaining frames are
+ * answers to the peer's frames. */
 static bool h2_wants_receive(const struct fct_session *session)
 {
     const struct fct_h2 *h2 = (const struct fct_h2 *)(const void *)session;

@@ -2,13 +2,14 @@
  *
  * Knows nothing of sockets, TLS, gRPC or stores.
  *
- * Invariants.
+ * Invariants (client_check).
  *  1. closed() is called once for each call that was started: when nghttp2 closes the stream, by
  *     the receive, send or tick that follows a cancel, or by destroy.
  *  2. After a failed allocation inside nghttp2 the session is broken: neither receive nor send
  *     calls nghttp2 again.
- *  3. A writer that saw no room left more than half of it waiting, which was_full remembers, so
- *     that writable follows.
+ *  3. A writer that found no room left more than half of the room waiting. was_full remembers this,
+ *     so that writable follows.
+ *  4. Handlers run only inside receive, send, tick and destroy, of which one runs at a time.
  */
 #include "net/h2_client.h"
 
@@ -24,7 +25,7 @@ enum {
     CLIENT_HEAD_SIZE_MAX = 16 * 1024,
     CLIENT_REQUEST_FIELDS_MAX = 32,
     CLIENT_ROOM = 256 * 1024,
-    CLIENT_KEPT_SIZE = 64 * 1024, /* of memory of a request that was sent */
+    CLIENT_KEPT_SIZE = 64 * 1024, /* memory kept of a request that was sent */
     CLIENT_WINDOW = 1 << 20,
     CLIENT_SESSION_WINDOW = 16 << 20,
     CLIENT_PING_MS = 10000,
@@ -33,12 +34,12 @@ enum {
 #define CLIENT_WAITING_MAX ((size_t)64 << 20)
 
 struct client_field {
-    uint32_t at; /* the name in the bytes of the head; the value follows */
+    uint32_t at; /* offset of the name in the bytes of the head; the value follows */
     uint32_t name_size;
     uint32_t value_size;
 };
 
-/* The head or the trailers that are coming in: header blocks are not interleaved. */
+/* The incoming head or trailers. One is enough: header blocks are not interleaved. */
 struct client_head {
     struct fct_buf bytes;
     struct client_field fields[CLIENT_FIELDS_MAX];
@@ -54,7 +55,7 @@ struct fct_h2_client {
     struct fct_h2_link calls;
     size_t call_count;
     struct fct_h2_link writable;
-    struct fct_h2_link dead; /* those whose closed() is due */
+    struct fct_h2_link dead; /* calls whose closed() is due */
     struct fct_buf out;
     uint64_t heard_ms; /* when the last byte came */
     uint64_t asked_ms; /* when PING was sent */
@@ -74,15 +75,15 @@ struct client_call {
     struct fct_h2_link writable;
     struct fct_h2_link dead;
     int32_t id;
-    bool ended;    /* no more is written */
+    bool ended;    /* nothing more is written */
     bool deferred; /* nghttp2 waits for resume */
     bool was_full;
     bool head_done;
     bool answer_ended;
     bool is_dead;
-    enum fct_client_end how; /* of a dead one */
+    enum fct_client_end how; /* how a dead call ended */
     size_t unreleased;
-    struct fct_buf out; /* [out_from, len) waits */
+    struct fct_buf out; /* [out_from, len) is not yet sent */
     size_t out_from;
 };
 
@@ -102,7 +103,7 @@ static void client_signal(struct fct_h2_client *client)
     }
 }
 
-/* |rv| of a function of nghttp2: a fatal one breaks the session. */
+/* Checks |rv| of a function of nghttp2: a fatal one breaks the session. */
 static void client_check(struct fct_h2_client *client, int rv)
 {
     if (rv < NGHTTP2_ERR_FATAL) {
@@ -137,7 +138,7 @@ static void client_close_dead(struct fct_h2_client *client)
     }
 }
 
-/* Nothing more is given to its handler but closed(). */
+/* After this the handler gets closed() alone. */
 static void client_kill(struct client_call *call, enum fct_client_end how, uint32_t error_code)
 {
     struct fct_h2_client *client = call->client;
@@ -173,7 +174,7 @@ static int client_on_stream_close(nghttp2_session *nghttp2, int32_t id, uint32_t
     return 0;
 }
 
-/* A request that cannot be sent any more, because GOAWAY came before. */
+/* Called for a request that cannot be sent any more, because GOAWAY came first. */
 static int client_on_frame_not_send(nghttp2_session *nghttp2, const nghttp2_frame *frame, int rv,
                                     void *data)
 {
@@ -219,7 +220,7 @@ static int client_on_header(nghttp2_session *nghttp2, const nghttp2_frame *frame
     struct client_head *head = &((struct fct_h2_client *)data)->head;
     struct fct_buf *bytes = &head->bytes;
     if (fct_slice_equal(fct_slice(name, name_size), FCT_SLICE(":status"))) {
-        for (size_t i = 0; i < value_size && i < 3; i++) { /* nghttp2 has checked that it is one */
+        for (size_t i = 0; i < value_size && i < 3; i++) { /* nghttp2 has checked the syntax */
             head->status = head->status * 10 + (unsigned)(value[i] - '0');
         }
         return 0;
@@ -251,7 +252,7 @@ static void client_head_complete(struct fct_h2_client *client, struct client_cal
         fields[i].value = fct_slice(name + head->fields[i].name_size, head->fields[i].value_size);
     }
     if (!call->head_done && head->status / 100 == 1) {
-        return; /* the real one follows */
+        return; /* the final head follows */
     }
     if (call->head_done) {
         if (handler->trailers != NULL) {
@@ -338,7 +339,7 @@ static ssize_t client_on_read(nghttp2_session *nghttp2, int32_t id, uint8_t *byt
     struct fct_h2_client *client = data;
     struct client_call *call = nghttp2_session_get_stream_user_data(nghttp2, id);
     if (call == NULL || call->is_dead) {
-        return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE; /* RST_STREAM waits already */
+        return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE; /* RST_STREAM is already queued */
     }
     size_t waiting = client_waiting(call);
     if (waiting == 0 && !call->ended) {
@@ -425,7 +426,7 @@ static nghttp2_nv client_nv(factum_slice name, factum_slice value)
     union {
         const uint8_t *in;
         uint8_t *out;
-    } n = {.in = name.ptr}, v = {.in = value.ptr}; /* nghttp2 copies, and takes them as mutable */
+    } n = {.in = name.ptr}, v = {.in = value.ptr}; /* nghttp2 copies, but takes mutable pointers */
     return (nghttp2_nv){n.out, v.out, name.len, value.len, NGHTTP2_NV_FLAG_NONE};
 }
 

@@ -1,18 +1,19 @@
-/* h2_exchange.c - the answer of an HTTP/2 stream: what exchange.h offers. Layer: net. See h2_int.h.
+/* h2_exchange.c - the answer of an HTTP/2 stream: implements exchange.h. Layer: net. See h2_int.h.
  *
- * The bytes of an answer wait in stream->out. nghttp2 asks for them when the peer's windows let it
- * send (on_read), and they go from there straight into what send gives (on_send_data).
+ * The bytes of an answer wait in stream->out. nghttp2 asks for them when the peer's windows allow
+ * (on_read), and they are copied from there straight into the bytes that send returns
+ * (on_send_data).
  *
  *     write -> stream->out -> on_read: how many -> on_send_data: header and bytes into h2->out
  *
- * Invariants.
- *  1. After abort and in a broken session the functions accept everything, do nothing, and there
+ * Invariants (h2_answers_check).
+ *  1. After abort and in a broken session the functions accept everything and do nothing, and there
  *     is no room; closed() is due.
- *  2. A writer that saw no room left more than half of the least room waiting, which was_full
- *     remembers, so that writable follows; or the connection was over its maximum, which was_over
- *     remembers, so that it follows for every stream.
- *  3. Memory of an answer that is sent is kept by one stream up to H2_KEPT_SIZE, and once by the
- *     session (spare); the rest is freed.
+ *  2. A writer that found no room left more than half of the least room waiting (was_full), or the
+ *     connection was over its maximum (was_over). So writable follows: for that stream, or for all.
+ *  3. A stream keeps at most H2_KEPT_SIZE of memory of an answer that is sent, and the session
+ *     keeps one more buffer (spare). The rest is freed.
+ *  4. h2->waiting is the sum of the waiting bytes of all answers.
  */
 #include "net/h2_int.h"
 
@@ -23,12 +24,12 @@
 
 enum {
     H2_KEPT_SIZE = 2048,
-    H2_ROOM_MIN = 16 * 1024, /* of an answer, however many there are */
+    H2_ROOM_MIN = 16 * 1024, /* per answer, however many answers there are */
     H2_SPARE_SIZE_MAX = 512 * 1024,
-    H2_OVER_FACTOR = 4, /* times session_write_max wait: then nobody has room */
+    H2_OVER_FACTOR = 4, /* once this many times session_write_max wait, no answer has room */
 };
 
-/* One allocation; the names and values follow the array. */
+/* One allocation: the names and values follow the array. */
 struct fct_h2_trailers {
     size_t count;
     nghttp2_nv fields[];
@@ -49,13 +50,13 @@ static size_t h2_answer_waiting(const struct fct_h2_stream *stream)
     return stream->out.len - stream->out_from;
 }
 
-/* Answers that their client does not let go, each of one big event, may be more than all rooms. */
+/* Answers that wait for their client, each of one big event, may exceed all rooms together. */
 static bool h2_answers_are_over(const struct fct_h2 *h2)
 {
     return h2->waiting / H2_OVER_FACTOR >= h2->options.limits.session_write_max;
 }
 
-/* |size| bytes wait no longer. */
+/* Counts |size| bytes that no longer wait. */
 static void h2_answers_shrink(struct fct_h2 *h2, size_t size)
 {
     FCT_ASSERT(h2->waiting >= size);
@@ -70,7 +71,8 @@ static void h2_answers_shrink(struct fct_h2 *h2, size_t size)
     fct_h2_signal(h2);
 }
 
-/* What may wait of |stream|'s answer now: all that the connection has left, within bounds. */
+/* Returns how much of |stream|'s answer may wait now: the rest of the connection's, within
+ * bounds. */
 static size_t h2_answer_limit(const struct fct_h2_stream *stream)
 {
     const struct fct_h2 *h2 = stream->h2;
@@ -84,7 +86,7 @@ static size_t h2_answer_limit(const struct fct_h2_stream *stream)
     return limit < limit_max ? limit : limit_max;
 }
 
-/* The memory of |stream|'s answer, all of which was sent, goes to the session or is freed. */
+/* Everything of |stream|'s answer was sent: gives its memory to the session, or frees it. */
 static void h2_answer_recycle(struct fct_h2_stream *stream, size_t kept_size)
 {
     struct fct_buf *spare = &stream->h2->spare;
@@ -119,7 +121,7 @@ static ssize_t h2_answer_on_read(nghttp2_session *nghttp2, int32_t id, uint8_t *
     struct fct_h2 *h2 = data;
     struct fct_h2_stream *stream = fct_h2_find(h2, id);
     if (stream == NULL || stream->is_dead) {
-        return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE; /* RST_STREAM waits already */
+        return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE; /* RST_STREAM is already queued */
     }
     size_t waiting = h2_answer_waiting(stream);
     if (waiting == 0 && !stream->finished) {
@@ -127,7 +129,8 @@ static ssize_t h2_answer_on_read(nghttp2_session *nghttp2, int32_t id, uint8_t *
         return NGHTTP2_ERR_DEFERRED;
     }
     if (h2->out.size_max - h2->out.len < 2 * FCT_H2_PIECE_MAX) {
-        return NGHTTP2_ERR_PAUSE; /* the other is for a frame that nghttp2 makes after this one */
+        return NGHTTP2_ERR_PAUSE; /* the other result concerns a frame that nghttp2 creates after
+                                   * this one */
     }
     if (size > waiting) {
         size = waiting;
@@ -217,7 +220,7 @@ static bool h2_answer_fields_are_valid(const struct fct_field *fields, size_t co
     return true;
 }
 
-/* nghttp2 takes pointers to what it does not change, and copies it. */
+/* nghttp2 takes mutable pointers to bytes that it only copies. */
 static uint8_t *h2_answer_borrow(factum_slice slice)
 {
     union {
@@ -276,7 +279,7 @@ static size_t h2_room(const struct fct_exchange *exchange)
     return waiting < max ? max - waiting : 0;
 }
 
-/* There is something for a stream that nghttp2 had asked in vain. */
+/* Resumes a stream that nghttp2 had asked in vain. */
 static void h2_answer_resume(struct fct_h2_stream *stream)
 {
     if (stream->deferred) {
@@ -287,7 +290,7 @@ static void h2_answer_resume(struct fct_h2_stream *stream)
     fct_h2_signal(stream->h2);
 }
 
-/* Moves what waits to the beginning. */
+/* Moves the waiting bytes to the beginning. */
 static void h2_answer_compact(struct fct_h2_stream *stream)
 {
     size_t waiting = h2_answer_waiting(stream);
@@ -312,7 +315,7 @@ static factum_status h2_write(struct fct_exchange *exchange, factum_slice bytes)
         stream->out = h2->spare;
         h2->spare = empty;
     }
-    /* No more is moved than was sent since the last time, unless the maximum asks for it. */
+    /* Moves no more bytes than were sent since the last move, unless the maximum requires it. */
     bool grows = bytes.len > stream->out.capacity - stream->out.len;
     bool is_over = stream->out.len > stream->out.size_max - bytes.len;
     if (bytes.len > stream->out.size_max) {
@@ -336,7 +339,7 @@ static factum_status h2_write(struct fct_exchange *exchange, factum_slice bytes)
     return FACTUM_OK;
 }
 
-/* NULL: no memory. */
+/* Returns NULL if out of memory. */
 static struct fct_h2_trailers *h2_trailers_copy(const struct fct_mem *mem,
                                                 const struct fct_field *fields, size_t count)
 {
@@ -433,7 +436,7 @@ static void h2_abort(struct fct_exchange *exchange, enum fct_abort why)
     fct_h2_signal(h2);
 }
 
-/* The peer may open more streams once it has seen it. */
+/* The peer may open more streams once it has seen the new SETTINGS. */
 static void h2_trust(struct fct_exchange *exchange)
 {
     struct fct_h2 *h2 = h2_stream_of(exchange)->h2;

@@ -1,14 +1,14 @@
 /* h2_head.c - the head of a request: from its fields to an exchange. Layer: net. See h2_int.h.
  *
- * Fields are collected in one place of the session, counted while they are decoded, and copied once
- * into the exchange when the head is complete. nghttp2 has checked names, values and the order and
- * number of pseudo fields (RFC 9113, 8.2 and 8.3).
+ * Fields are collected in one buffer of the session, counted while they are decoded, and copied
+ * once into the exchange when the head is complete. nghttp2 has checked names, values and the order
+ * and number of pseudo fields (RFC 9113, 8.2 and 8.3).
  *
  * Invariants.
- *  1. No more than head_size_max bytes and field_count_max fields are kept. What comes after that
- *     is decoded, which HPACK needs, and dropped; the answer is 431. Beyond H2_HEAD_FACTOR times as
- *     many bytes the stream is reset, and nghttp2 decodes the rest without looking at it: it checks
- *     each value that it passes on, and a block of 16 KiB can name 48 MB of them.
+ *  1. At most head_size_max bytes and field_count_max fields are kept. Later fields are decoded,
+ *     which HPACK needs, and dropped; the answer is 431. Beyond H2_HEAD_FACTOR times as many bytes
+ *     the stream is reset, and nghttp2 decodes the rest without reporting it: nghttp2 checks each
+ *     value that it reports, and a block of 16 KiB can name 48 MB of them.
  *  2. A stream has either an exchange (its user data) or nothing.
  */
 #include "net/h2_int.h"
@@ -40,7 +40,7 @@ int fct_h2_on_begin_headers(nghttp2_session *nghttp2, const nghttp2_frame *frame
     return 0;
 }
 
-/* Where |name| belongs among the pseudo fields; FCT_H2_PSEUDO_COUNT: it is none. */
+/* Returns the place of |name| among the pseudo fields; FCT_H2_PSEUDO_COUNT: an ordinary field. */
 static enum fct_h2_pseudo h2_head_pseudo(factum_slice name)
 {
     static const char *const names[FCT_H2_PSEUDO_COUNT] = {":method", ":scheme", ":path",
@@ -74,12 +74,12 @@ static void h2_head_keep(struct fct_h2_head *head, factum_slice name, factum_sli
     }
 }
 
-/* No more of this head is passed on. The reset counts as a glitch when it is sent. */
+/* Stops the report of this head. The reset counts as a glitch when it is sent. */
 static int h2_head_give_up(struct fct_h2 *h2, int32_t id)
 {
     (void)fct_h2_check(h2, nghttp2_submit_rst_stream(h2->nghttp2, NGHTTP2_FLAG_NONE, id,
                                                      NGHTTP2_ENHANCE_YOUR_CALM));
-    return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE; /* RST_STREAM waits already */
+    return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE; /* RST_STREAM is already queued */
 }
 
 int fct_h2_on_header(nghttp2_session *nghttp2, const nghttp2_frame *frame, const uint8_t *name,
@@ -91,7 +91,7 @@ int fct_h2_on_header(nghttp2_session *nghttp2, const nghttp2_frame *frame, const
     struct fct_h2 *h2 = data;
     struct fct_h2_head *head = &h2->head;
     const struct fct_session_limits *limits = &h2->options.limits;
-    /* Both sizes are below 64 KiB, or nghttp2 had refused them. */
+    /* Cannot overflow: nghttp2 refuses sizes of 64 KiB and more. */
     head->size += name_size + value_size + H2_FIELD_OVERHEAD;
     if (head->size > H2_HEAD_FACTOR * limits->head_size_max) {
         return h2_head_give_up(h2, frame->hd.stream_id);
@@ -128,12 +128,12 @@ int fct_h2_on_invalid_header(nghttp2_session *nghttp2, const nghttp2_frame *fram
     (void)value_size;
     (void)flags;
     (void)data;
-    /* Without this nghttp2 would drop the field and go on; a malformed request is refused (RFC
+    /* Otherwise nghttp2 would drop the field and continue; a malformed request is refused (RFC
      * 9113, 8.1.1). */
     return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
 }
 
-/* An answer without an exchange. */
+/* Answers without an exchange. */
 static void h2_head_refuse(struct fct_h2 *h2, int32_t id, const char *status)
 {
     uint8_t name[] = ":status";
@@ -148,7 +148,7 @@ static factum_slice h2_head_value(const uint8_t *bytes, const struct fct_h2_head
     return fct_slice(bytes + field->at + field->name_size, field->value_size);
 }
 
-/* NULL: no memory. */
+/* Returns NULL if out of memory. */
 static struct fct_h2_stream *h2_head_to_stream(struct fct_h2 *h2, int32_t id)
 {
     const struct fct_h2_head *head = &h2->head;
@@ -183,7 +183,7 @@ static struct fct_h2_stream *h2_head_to_stream(struct fct_h2 *h2, int32_t id)
     return stream;
 }
 
-/* The status that refuses the head, or NULL. */
+/* Returns the status that refuses the head, or NULL. */
 static const char *h2_head_fault(const struct fct_h2_head *head)
 {
     if (head->too_big) {

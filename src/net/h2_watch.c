@@ -1,13 +1,14 @@
 /* h2_watch.c - counts what only a hostile or broken peer sends. Layer: net. See h2_int.h.
  *
- * nghttp2 answers PING and SETTINGS, and skips unknown and empty frames, without a limit. So frame
- * headers (RFC 9113, 4.1) are read here too, before nghttp2 sees the bytes, and each glitch takes
- * from a bucket that time fills. Knows nothing of nghttp2 or of exchanges.
+ * nghttp2 answers PING and SETTINGS, and skips unknown and empty frames, without a limit. So this
+ * file reads frame headers (RFC 9113, 4.1) before nghttp2 sees the bytes. Each glitch takes tokens
+ * from a bucket that fills with time. Knows nothing of nghttp2 or of exchanges.
  *
  * Invariants.
  *  1. A peer that only reads what it asked for pays nothing: each 512 bytes sent pay for a
  *     WINDOW_UPDATE, and each frame of an answer for a PING (clients measure bandwidth by PING).
  *  2. Other WINDOW_UPDATE frames cost a 64th of a glitch.
+ *  3. |tokens| is at most |tokens_max|, and |header_size| at most the size of a frame's header.
  */
 #include "net/h2_int.h"
 
@@ -107,7 +108,7 @@ static bool h2_watch_frame(struct fct_h2_watch *watch)
         return h2_watch_ping(watch);
     case NGHTTP2_WINDOW_UPDATE:
         return h2_watch_update(watch);
-    default: /* SETTINGS, PRIORITY, CONTINUATION, GOAWAY, unknown ones */
+    default: /* SETTINGS, PRIORITY, CONTINUATION, GOAWAY, unknown frames */
         return fct_h2_watch_glitch(watch);
     }
 }
@@ -129,8 +130,8 @@ static size_t h2_watch_min(size_t a, size_t b)
     return a < b ? a : b;
 }
 
-/* Takes the preface, a part of a frame's header or a part of its payload from |bytes|. False: too
- * many glitches. */
+/* Takes the preface, a part of a frame's header or a part of its payload from |bytes|. Returns
+ * false after too many glitches. */
 static bool h2_watch_step(struct fct_h2_watch *watch, factum_slice bytes, size_t *taken)
 {
     if (watch->preface_left > 0) {

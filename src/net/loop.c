@@ -1,12 +1,13 @@
 /* loop.c - see loop.h. Layer: net.
  *
- * A turn: libuv waits for sockets and for posted tasks and calls who waits for them; then come the
- * timers that are due and the tasks put off until later, which is where connections send, and a
- * part of the work. While there are such tasks the loop does not wait.
+ * A turn: libuv waits for sockets and posted tasks, and runs their callbacks. Then the due timers
+ * run, then the tasks of fct_loop_later, in which connections send, then a part of the tasks of
+ * fct_loop_work. While such tasks exist, the loop does not wait.
  *
- * Invariants.
- *  1. A task is in one queue at most; |slot| points to what points to it.
+ * Invariants (loop_check).
+ *  1. A task is in one queue at most; |slot| points to the pointer to the task.
  *  2. Only |posted| is shared with other threads, under |lock|.
+ *  3. The ring of timers is in the order of |due_ms|.
  */
 #include "net/loop.h"
 
@@ -22,7 +23,7 @@ struct fct_loop {
     uv_loop_t uv;
     uv_async_t wake;
     uv_check_t check;
-    uv_idle_t idle; /* runs while there are tasks for later: the loop does not wait */
+    uv_idle_t idle; /* runs while tasks of fct_loop_later exist: the loop does not wait */
     uv_timer_t tick;
     struct fct_mutex lock;
     struct fct_task *posted;
@@ -31,7 +32,7 @@ struct fct_loop {
     struct fct_task **later_last;
     struct fct_task *work;
     struct fct_task **work_last;
-    struct fct_timer timers; /* a ring by their due times, and its end */
+    struct fct_timer timers; /* a ring in the order of due times, and its end */
     unsigned open_handles;
     uint8_t buffer[FCT_LOOP_BUFFER_SIZE];
 };
@@ -153,10 +154,10 @@ static void run_work(struct fct_loop *loop)
     }
 }
 
-/* Those that are there now; what they queue again waits for the next turn. */
+/* Runs the tasks queued now; tasks that they queue wait for the next turn. */
 static void run_later(struct fct_loop *loop)
 {
-    struct fct_task turn = {.run = NULL}; /* the end of this turn's */
+    struct fct_task turn = {.run = NULL}; /* marks the end of this turn's tasks */
     if (loop->later == NULL) {
         return;
     }
@@ -194,8 +195,8 @@ void fct_timer_stop(struct fct_timer *timer)
     }
 }
 
-/* In the order of their due times. Looked for from the last: most are alike, so that the newest is
- * the last to be due. */
+/* Inserts in the order of due times. Searches from the end: most timers have the same delay, so the
+ * newest is the last to be due. */
 static void timer_insert(struct fct_loop *loop, struct fct_timer *timer)
 {
     struct fct_timer *before = loop->timers.prev;
@@ -275,7 +276,7 @@ static void on_closed(uv_handle_t *handle)
     loop->open_handles--;
 }
 
-/* The handles cannot fail to begin, except the one that needs a descriptor. */
+/* Only the handle that needs a descriptor can fail to start. */
 static factum_status begin_handles(struct fct_loop *loop, factum_error *err)
 {
     int failed = uv_async_init(&loop->uv, &loop->wake, on_wake);

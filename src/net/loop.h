@@ -13,10 +13,10 @@
 
 struct fct_loop;
 
-/* Something to run on the loop's thread. Zero it and set |run| first. */
+/* A function to run on the loop's thread. Zero it and set |run| first. */
 struct fct_task {
     struct fct_task *next;
-    struct fct_task **slot; /* where the queue points to it; NULL: not queued */
+    struct fct_task **slot; /* the pointer to this task in a queue; NULL: not queued */
     bool is_work;           /* in the queue of fct_loop_work */
     void (*run)(struct fct_task *task);
 };
@@ -29,44 +29,44 @@ struct fct_timer {
     void (*run)(struct fct_timer *timer);
 };
 
-/* NO_MEMORY, IO. */
+/* Creates a loop. Errors: NO_MEMORY, IO. */
 FCT_MUST_USE factum_status fct_loop_create(const struct fct_mem *mem, struct fct_loop **loop,
                                            factum_error *err);
-/* Not while it runs. Accepts NULL. All its connections and listeners are gone before. */
+/* Not while it runs, and only after all its connections and listeners. Accepts NULL. */
 void fct_loop_destroy(struct fct_loop *loop);
 
 /* Runs on this thread until fct_loop_stop. */
 void fct_loop_run(struct fct_loop *loop);
-/* On the loop's thread: run returns after this turn. */
+/* Makes fct_loop_run return after this turn. Loop's thread. */
 void fct_loop_stop(struct fct_loop *loop);
 
-/* Queues |task| to run once, as soon as the loop comes to it. Any thread. One that is queued
- * already is left where it is. */
+/* Queues |task| to run once, as soon as possible. A task that is queued already keeps its place.
+ * Any thread. */
 void fct_loop_post(struct fct_loop *loop, struct fct_task *task);
-/* The same, from the loop's thread, without a wake-up: it runs after what has come in during this
- * turn was handled; one that is queued again by itself runs in the next turn. */
+/* The same from the loop's thread, without a wake-up: |task| runs after everything that came in
+ * during this turn. A task that queues itself again runs in the next turn. */
 void fct_loop_later(struct fct_loop *loop, struct fct_task *task);
-/* The same for long work that is done in pieces, each of which queues the next: of these a turn
- * runs one, and more while a few milliseconds are not used up. What is short does not wait for
- * all. */
+/* The same for long work done in pieces, each of which queues the next. A turn runs one piece, and
+ * more while a few milliseconds are not used up. So short tasks do not wait for all the long
+ * work. */
 void fct_loop_work(struct fct_loop *loop, struct fct_task *task);
-/* Takes a task of fct_loop_later or fct_loop_work out of its queue; accepts one that is not queued.
- * Not for one that was posted. */
+/* Takes a task of fct_loop_later or fct_loop_work out of its queue; accepts a task that is not
+ * queued. Not for a task of fct_loop_post. */
 void fct_loop_forget(struct fct_loop *loop, struct fct_task *task);
 
-/* Takes a task of fct_loop_post out of its queue; accepts one that is not queued. For an owner that
- * ends, when no other thread posts the task any more. Loop's thread, or while the loop does not
- * run. */
+/* Takes a task of fct_loop_post out of its queue; accepts a task that is not queued. For an owner
+ * that ends, when no other thread posts the task any more. Loop's thread, or while the loop does
+ * not run. */
 void fct_loop_unpost(struct fct_loop *loop, struct fct_task *task);
 
-/* A monotonic clock, as of the beginning of this turn. */
+/* A monotonic clock, read at the beginning of this turn. */
 uint64_t fct_loop_now_ms(const struct fct_loop *loop);
-/* Starts it, or starts it again. Loop's thread. */
+/* Starts or restarts the timer. Loop's thread. */
 void fct_timer_start(struct fct_loop *loop, struct fct_timer *timer, unsigned after_ms,
                      unsigned every_ms);
-/* Accepts one that is not running. */
+/* Accepts a timer that is not running. */
 void fct_timer_stop(struct fct_timer *timer);
-/* One that repeats is running while |run| is called, one that does not is not. */
+/* A repeating timer is running while |run| is called, another is not. */
 bool fct_timer_is_running(const struct fct_timer *timer);
 
 #endif

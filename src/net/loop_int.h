@@ -6,9 +6,9 @@
 
 #include "net/loop.h"
 
-/* For uv_poll_init and the like. */
+/* The libuv loop, for uv_poll_init and similar calls. */
 uv_loop_t *fct_loop_uv(struct fct_loop *loop);
-/* Where what was received lies for the length of one call: one for all connections. */
+/* Received bytes lie in this buffer during one call: all connections share it. */
 #define FCT_LOOP_BUFFER_SIZE ((size_t)64 << 10)
 uint8_t *fct_loop_buffer(struct fct_loop *loop);
 

@@ -1,14 +1,14 @@
-/* tls.c - see tls.h. Layer: net. Does not know what the bytes mean, nor who waits for the socket.
+/* tls.c - see tls.h. Layer: net. Knows neither what the bytes mean nor who waits for the socket.
  *
- * OpenSSL reads and writes the descriptor through a BIO of its own kind: send() with MSG_NOSIGNAL,
- * because OpenSSL's own socket BIO uses write(), which raises SIGPIPE on a closed socket and would
- * end the program that the library is linked into.
+ * OpenSSL reads and writes the descriptor through a BIO of our own: send() with MSG_NOSIGNAL. The
+ * socket BIO of OpenSSL uses write(), which raises SIGPIPE on a closed socket and would end the
+ * program that the library is linked into.
  *
  * Invariants.
  *  1. The error queue of the thread is empty before each call into a connection: SSL_get_error
- *     looks at it, and an old entry would turn "wants to read" into a failure.
+ *     looks at the queue, and an old entry would turn "wants to read" into a failure.
  *  2. After a failure OpenSSL is not called for the connection again, except to free it.
- *  3. A context lives until its owner and its last connection have let go of it.
+ *  3. A context lives until its owner and its last connection have released it.
  *  4. The key's bytes are wiped from every buffer of ours.
  *
  * Sources: RFC 8446 (TLS 1.3), RFC 5246 (TLS 1.2), RFC 7301 (ALPN), RFC 9113 section 9.2 (HTTP/2
@@ -100,8 +100,8 @@ static long tls_socket_control(BIO *bio, int command, long number, void *pointer
     return command == BIO_CTRL_FLUSH; /* there is no buffer: flushing always succeeds */
 }
 
-/* Without BIO_get_new_index, which has 127 numbers for the life of a process: nobody looks for this
- * BIO by its type, and a certificate may be read again any number of times. */
+/* Does not use BIO_get_new_index, which has 127 numbers for the life of a process: the type of this
+ * BIO is never looked up, and certificates may be reloaded any number of times. */
 static BIO_METHOD *tls_socket_method(void)
 {
     BIO_METHOD *method = BIO_meth_new(BIO_TYPE_SOURCE_SINK, "factum socket");
@@ -116,7 +116,7 @@ static BIO_METHOD *tls_socket_method(void)
 
 /* ---- certificate and key --------------------------------------------------------------------- */
 
-/* Asked of the open descriptor, so that the answer is about the bytes that are read. */
+/* Checks the open descriptor, so that the result is about the bytes that are read. */
 static factum_status tls_pem_check(int fd, const char *path, bool secret, factum_error *err)
 {
     struct stat facts;
@@ -131,7 +131,7 @@ static factum_status tls_pem_check(int fd, const char *path, bool secret, factum
                         PEM_SIZE_MAX);
     }
     /* A service that is not root gets its key from root, readable by its group: the credentials of
-     * systemd are such files. UNTESTED: the tests are one user. */
+     * systemd are such files. UNTESTED: the tests run as one user. */
     bool from_root = facts.st_uid == 0 && geteuid() != 0;
     if (secret && (facts.st_mode & (from_root ? 037 : 077)) != 0) {
         return fct_fail(
@@ -142,7 +142,7 @@ static factum_status tls_pem_check(int fd, const char *path, bool secret, factum
     return FACTUM_OK;
 }
 
-/* At most PEM_SIZE_MAX bytes, through a buffer that is wiped. */
+/* Reads at most PEM_SIZE_MAX bytes, through a buffer that is wiped. */
 static factum_status tls_pem_read(int fd, const char *path, BIO *bio, factum_error *err)
 {
     uint8_t bytes[4096];
@@ -165,7 +165,7 @@ static factum_status tls_pem_read(int fd, const char *path, BIO *bio, factum_err
     return status;
 }
 
-/* A file's contents, as a BIO in memory, which is the caller's. */
+/* Reads a file into a BIO in memory, which the caller frees. */
 static factum_status tls_pem_load(const char *path, bool secret, BIO **bio, factum_error *err)
 {
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
@@ -188,7 +188,7 @@ static const char *tls_reason(void)
     return reason == NULL ? "unknown reason" : reason;
 }
 
-/* Instead of OpenSSL's own, which asks on the terminal. */
+/* Replaces OpenSSL's own callback, which asks on the terminal. */
 static int tls_no_passphrase(char *buffer, int size, int writing, void *data)
 {
     (void)buffer;
@@ -208,7 +208,7 @@ static bool tls_expiry_of(const X509 *certificate, int64_t *expires)
     return true;
 }
 
-/* The first certificate is the server's, those after it lead to the root. */
+/* The first certificate is the server's; those after it lead to the root. */
 static factum_status tls_use_chain(struct fct_tls_context *context, BIO *bio, const char *path,
                                    factum_error *err)
 {
@@ -282,8 +282,8 @@ static factum_status tls_use_files(struct fct_tls_context *context, const char *
 
 /* ---- the context ----------------------------------------------------------------------------- */
 
-/* The server chooses: HTTP/2 before HTTP/1.1. A client that offers neither is refused (RFC 7301,
- * 3.2); one that does not ask gets what it speaks. */
+/* The server chooses HTTP/2 before HTTP/1.1. A client that offers neither is refused (RFC 7301,
+ * 3.2); one that does not use ALPN gets the protocol that it speaks. */
 static int tls_choose_protocol(SSL *ssl, const unsigned char **chosen, unsigned char *chosen_size,
                                const unsigned char *offered, unsigned int offered_size, void *data)
 {
@@ -299,8 +299,8 @@ static int tls_choose_protocol(SSL *ssl, const unsigned char **chosen, unsigned 
     return SSL_TLSEXT_ERR_OK;
 }
 
-/* Not what the machine's openssl.cnf says: a weak one would open the server. Sessions are kept in
- * tickets, at the client: a cache would be memory that strangers fill. */
+/* Sets the limits here, not from the machine's openssl.cnf: a weak one would open the server.
+ * Sessions are kept in tickets at the client: a cache would be memory that strangers fill. */
 static bool tls_configure(SSL_CTX *ssl)
 {
     SSL_CTX_set_security_level(ssl, 2);
@@ -312,7 +312,8 @@ static bool tls_configure(SSL_CTX *ssl)
     SSL_CTX_set_mode(ssl, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER |
                               SSL_MODE_RELEASE_BUFFERS);
     (void)SSL_CTX_set_session_cache_mode(ssl, SSL_SESS_CACHE_OFF);
-    SSL_CTX_set_read_ahead(ssl, 1); /* a record by one recv, not header and body by two */
+    SSL_CTX_set_read_ahead(ssl, 1); /* a record takes one recv, not one for the header and one for
+                                     * the body */
     return SSL_CTX_set_min_proto_version(ssl, TLS1_2_VERSION) == 1 &&
            SSL_CTX_set_max_proto_version(ssl, TLS1_3_VERSION) == 1 &&
            SSL_CTX_set_cipher_list(ssl, "ECDHE+AESGCM:ECDHE+CHACHA20") == 1 &&
@@ -320,7 +321,7 @@ static bool tls_configure(SSL_CTX *ssl)
                                          "TLS_CHACHA20_POLY1305_SHA256") == 1;
 }
 
-/* Without certificates. */
+/* Creates a context without certificates. */
 static factum_status tls_context_new(const SSL_METHOD *method, struct fct_tls_context **context,
                                      factum_error *err)
 {
@@ -349,7 +350,7 @@ static factum_status tls_context_new(const SSL_METHOD *method, struct fct_tls_co
     return FACTUM_OK;
 }
 
-/* |fresh| becomes *context, or is destroyed. */
+/* Moves |fresh| to *context, or destroys it. */
 static factum_status tls_context_publish(struct fct_tls_context *fresh, factum_status status,
                                          struct fct_tls_context **context)
 {
@@ -378,7 +379,7 @@ factum_status fct_tls_context_create(const char *cert_file, const char *key_file
     return tls_context_publish(fresh, status, context);
 }
 
-/* Adds all certificates of the file to those that are trusted. */
+/* Trusts all certificates of the file. */
 static factum_status tls_trust(struct fct_tls_context *context, const char *ca_file,
                                factum_error *err)
 {
@@ -474,7 +475,7 @@ static factum_status tls_new(struct fct_tls_context *context, int fd, struct fct
     }
     BIO_set_data(bio, fresh);
     BIO_set_init(bio, 1);
-    SSL_set_bio(fresh->ssl, bio, bio); /* owns it now */
+    SSL_set_bio(fresh->ssl, bio, bio); /* owns |bio| now */
     *tls = fresh;
     return FACTUM_OK;
 }
@@ -490,7 +491,7 @@ factum_status fct_tls_create(struct fct_tls_context *context, int fd, struct fct
     return status;
 }
 
-/* An address is looked for in the certificate as an address, and is no name to ask for. */
+/* An address is looked up in the certificate as an address, and is not sent as a server name. */
 static bool tls_expect_host(SSL *ssl, const char *host)
 {
     ASN1_OCTET_STRING *address = a2i_IPADDRESS(host);
@@ -501,7 +502,7 @@ static bool tls_expect_host(SSL *ssl, const char *host)
     union {
         const char *in;
         void *out;
-    } name = {.in = host}; /* OpenSSL copies it, and takes it as mutable */
+    } name = {.in = host}; /* OpenSSL copies, but takes a mutable pointer */
     SSL_set_hostflags(ssl, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
     return SSL_set1_host(ssl, host) == 1 &&
            SSL_ctrl(ssl, SSL_CTRL_SET_TLSEXT_HOSTNAME, TLSEXT_NAMETYPE_host_name, name.out) == 1;

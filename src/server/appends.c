@@ -1,14 +1,14 @@
-/* appends.c - appends that the server has under way, and their way back to the loop. Layer: server.
+/* appends.c - the server's appends under way, and their return to the loop. Layer: server.
  *
- * The store completes appends on its own thread, a group commit in one call: they are put into a
- * list and the loop is woken once. It answers them all in one turn, and each connection that has
- * something to send is flushed once.
+ * The store completes appends on its own thread, all appends of a group commit in one call. They
+ * are added to a list, and the loop is woken once. The loop answers all of them in one turn, and
+ * each connection that has something to send is flushed once.
  *
- * An append whose events a model of mode sync wants waits for it before it is answered
+ * An append whose events a model of mode sync wants waits for the model before it is answered
  * (models_sync.c).
  *
- * Invariants.
- *  1. |under_way| counts what was started and whose |done| was not called yet. Loop's thread.
+ * Invariants (appends_check).
+ *  1. |under_way| counts started appends whose |done| was not called yet. Loop's thread.
  *  2. |ended| is shared with the store's thread, under |lock|.
  */
 #include "core/check.h"
@@ -26,7 +26,7 @@ struct fct_appends {
     struct fct_pending *ended;
     struct fct_pending **ended_last;
     uint64_t under_way;
-    uint64_t groups; /* that have ended and are not counted yet; shared as |ended| is */
+    uint64_t groups; /* groups that have ended and are not counted yet; shared like |ended| */
 };
 
 #define US UINT64_C(1000)
@@ -35,7 +35,7 @@ const uint64_t fct_latency_bounds[FCT_LATENCY_BOUNDS] = {
     25000 * US, 50000 * US, 100000 * US, 250000 * US, 500000 * US, 1000000 * US,
 };
 
-/* On the store's thread. */
+/* Runs on the store's thread. */
 static void on_completed(void *data, factum_append_op *const *ops, size_t count)
 {
     struct fct_appends *appends = data;
@@ -47,7 +47,7 @@ static void on_completed(void *data, factum_append_op *const *ops, size_t count)
         appends->ended_last = &pending->next;
     }
     appends->groups++;
-    fct_loop_post(appends->server->loop, &appends->task); /* locked: close comes after it */
+    fct_loop_post(appends->server->loop, &appends->task); /* under the lock: close comes after it */
     fct_mutex_unlock(&appends->lock);
 }
 
@@ -134,7 +134,8 @@ void fct_appends_close(struct fct_server *server)
     struct fct_appends *appends = server->appends;
     if (appends != NULL) {
         FCT_ASSERT(appends->under_way == 0);
-        fct_loop_unpost(appends->server->loop, &appends->task); /* of ops that are answered */
+        fct_loop_unpost(appends->server->loop, &appends->task); /* posted for ops that are answered
+                                                                 * already */
         fct_mutex_finish(&appends->lock);
         fct_mem_free(server->mem, appends);
         server->appends = NULL;

@@ -1,4 +1,4 @@
-/* auth.c - see auth.h. Layer: server. Does not know requests, nor what a right is for.
+/* auth.c - see auth.h. Layer: server. Knows neither requests nor what a right is for.
  *
  * The happy path: fct_auth_ask finds the login's digest in no cache and no job, fills a job and
  * queues it; auth_worker_run checks the password; auth_on_checked, in the loop, remembers the
@@ -7,12 +7,12 @@
  * (fct_auth_forget); auth ends (fct_auth_close).
  *
  * Invariants.
- *  1. A job is in one of three lists: free (loop's thread), waiting and checked (under |lock|), or
- *     is the one that the worker has.
- *  2. Checks are touched by the loop's thread only; the worker sees jobs.
- *  3. A password is in memory only while its job is under way, and is wiped afterwards; what is
- *     remembered is a hash under a key that dies with the process.
- *  4. Only right logins are remembered: wrong ones cannot push them out.
+ *  1. A job is in one of three lists, free (loop's thread), waiting and checked (under |lock|), or
+ *     the worker has it.
+ *  2. Only the loop's thread uses checks; the worker uses jobs.
+ *  3. A password is in memory only while its job is under way, and is wiped afterwards. The cache
+ *     contains hashes under a key that exists in this process alone.
+ *  4. Only correct logins are cached: wrong ones cannot displace them.
  *  5. Unknown users cost the same scrypt as the known one, and the answer is combined without a
  *     branch.
  */
@@ -44,10 +44,10 @@ static const struct fct_principal auth_nobody = {.right = FCT_RIGHT_NONE,
 
 struct auth_job {
     struct auth_job *next;
-    struct fct_auth_check *checks; /* that wait for it */
+    struct fct_auth_check *checks; /* checks that wait for this job */
     uint8_t digest[DIGEST_SIZE];
     struct fct_login login;
-    factum_status status; /* the worker's answer */
+    factum_status status; /* set by the worker */
 };
 
 struct auth_entry {
@@ -61,7 +61,7 @@ struct fct_auth {
     struct fct_secret secret;
     EVP_MAC_CTX *keyed; /* loop's thread */
     struct auth_job *free_jobs;
-    struct fct_auth_check *answered; /* their done is called next */
+    struct fct_auth_check *answered; /* checks whose |done| is called next */
     struct fct_task task;
     struct auth_entry cache[CACHE_SETS][CACHE_WAYS];
     struct auth_job jobs[FCT_AUTH_LOGINS_MAX];
@@ -71,13 +71,13 @@ struct fct_auth {
     struct auth_job **waiting_last;
     struct auth_job *checked;
     bool stop;
-    _Atomic uint32_t changes; /* of |waiting| and |stop|: what the worker sleeps on */
+    _Atomic uint32_t changes; /* counts changes of |waiting| and |stop|: the worker sleeps on it */
     struct fct_thread worker;
 };
 
 /* ---- the worker ------------------------------------------------------------------------------ */
 
-/* Over the same number of bytes for every user. */
+/* Compares the same number of bytes for every user. */
 static bool auth_is_user(const struct fct_login *login)
 {
     static const uint8_t known[FCT_LOGIN_USER_MAX + 1] = FCT_AUTH_USER;
@@ -98,11 +98,11 @@ static void auth_check_job(const struct fct_auth *auth, struct auth_job *job)
     if (status == FACTUM_OK) {
         job->status = right ? FACTUM_OK : FACTUM_DENIED;
     } else {
-        job->status = FACTUM_BUSY; /* no memory now: it may be asked again */
+        job->status = FACTUM_BUSY; /* no memory now: the login may be tried again */
     }
 }
 
-/* The next job; NULL: stop. Sleeps while there is none. */
+/* Returns the next job; NULL: stop. Sleeps while no job waits. */
 static struct auth_job *auth_next_job(struct fct_auth *auth)
 {
     for (;;) {
@@ -223,8 +223,8 @@ void fct_auth_forget(struct fct_auth_check *check)
     }
 }
 
-/* A job with this login that is not answered yet. The worker changes no member that is read here,
- * and jobs are found by their place, not through its lists. */
+/* Finds an unanswered job with this login. The worker changes no member that is read here, and the
+ * search uses the array of jobs, not the worker's lists. */
 static struct auth_job *auth_find_job(struct fct_auth *auth, const uint8_t digest[DIGEST_SIZE])
 {
     for (size_t i = 0; i < FCT_AUTH_LOGINS_MAX; i++) {
@@ -263,7 +263,7 @@ static void auth_free_job(struct fct_auth *auth, struct auth_job *job)
     auth->free_jobs = job;
 }
 
-/* In the loop, after the worker has posted. */
+/* Runs in the loop, after the worker has posted. */
 static void auth_on_checked(struct fct_task *task)
 {
     struct fct_auth *auth = FCT_CONTAINER_OF(task, struct fct_auth, task);
@@ -286,7 +286,7 @@ static void auth_on_checked(struct fct_task *task)
         auth_free_job(auth, job);
         job = next;
     }
-    while (auth->answered != NULL) { /* a done may ask again, or forget others */
+    while (auth->answered != NULL) { /* a |done| may ask again, or forget other checks */
         struct fct_auth_check *check = auth->answered;
         fct_auth_forget(check);
         check->done(check);
@@ -405,7 +405,7 @@ factum_status fct_auth_open(const struct fct_mem *mem, struct fct_loop *loop, co
     *auth = NULL;
     secret[0] = '\0';
     factum_status status = fct_auth_create(mem, loop, &none, &fresh, err);
-    if (status == FACTUM_OK) { /* nothing may fail after a secret was made: it is shown once */
+    if (status == FACTUM_OK) { /* nothing may fail after a secret was created: it is shown once */
         status = fct_secret_open(fct_os_real(), dir, &fresh->secret, secret, err);
     }
     if (status != FACTUM_OK) {

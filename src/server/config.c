@@ -1,12 +1,12 @@
-/* config.c - see config.h. Layer: server. Does not open files, nor read the environment.
+/* config.c - see config.h. Layer: server. Neither opens files nor reads the environment.
  *
- * Sources are applied from the weakest to the strongest, each over what was there. So a value that
- * is overridden is still checked: a file with a mistake does not wait for the day on which the
- * variable that hides it is gone.
+ * Sources are applied from the weakest to the strongest, each over the values before. So an
+ * overridden value is still checked: a mistake in a file does not appear only when the variable
+ * that hides it is removed.
  *
  * Invariants.
- *  1. Every value has a text at any time after the defaults were set.
- *  2. No text of a value has a control character: it may be printed and logged.
+ *  1. Every value has a text once the defaults are set.
+ *  2. No text of a value contains a control character: it may be printed and logged.
  */
 #include "server/config.h"
 
@@ -19,7 +19,7 @@
 #include "server/config_int.h"
 
 #define NAME_MAX_SIZE 40u /* bytes of a name that is compared with the keys */
-#define DISTANCE_MAX 3u   /* of a name that somebody may have meant */
+#define DISTANCE_MAX 3u   /* of a name from a key that may have been meant */
 #define CONNECTIONS_LIMIT 1000000u
 #define VARIABLE_SIZE 96
 
@@ -105,7 +105,8 @@ static factum_status config_check_number(const struct fct_config_given *given, f
     return FACTUM_OK;
 }
 
-/* Any text that a file can say too: invariant 2, and no blank at an end or before a '#'. */
+/* Accepts the texts that a file can contain: invariant 2, and no blank at an end or before a
+ * '#'. */
 static factum_status config_check_text(const struct fct_config_given *given, factum_error *err)
 {
     const char *name = config_keys[given->key].name;
@@ -216,7 +217,7 @@ static size_t config_least(size_t a, size_t b)
     return a < b ? a : b;
 }
 
-/* Insertions, removals and changes that make |b| of |a| (Levenshtein), one row at a time. */
+/* Returns the number of insertions, removals and changes that turn |a| into |b| (Levenshtein). */
 static size_t config_distance(factum_slice a, const char *b)
 {
     size_t row[NAME_MAX_SIZE + 1];
@@ -237,7 +238,7 @@ static size_t config_distance(factum_slice a, const char *b)
     return row[len];
 }
 
-/* The key that was meant by |name|; NULL: none is near. */
+/* Returns the key that |name| probably means; NULL: none is near. */
 static const char *config_nearest(factum_slice name)
 {
     const char *nearest = NULL;
@@ -329,7 +330,8 @@ static factum_status config_read_file(struct fct_config *config,
         return fct_fail(err, FACTUM_INVALID, "%s has %zu bytes: at most %zu", input->file_name,
                         rest.len, FCT_CONFIG_FILE_MAX);
     }
-    if (fct_slice_starts(rest, FCT_SLICE("\xef\xbb\xbf"))) { /* some editors begin UTF-8 so */
+    if (fct_slice_starts(rest, FCT_SLICE("\xef\xbb\xbf"))) { /* a byte order mark, which some
+                                                              * editors write */
         rest = fct_slice_from(rest, 3);
     }
     for (unsigned number = 1; rest.len > 0; number++) {
@@ -351,8 +353,8 @@ static factum_status config_read_file(struct fct_config *config,
 
 /* ---- environment and flags ------------------------------------------------------------------- */
 
-/* Kubernetes gives every container the addresses of the services beside it, as FACTUM_PORT and the
- * like for a service "factum": nobody has written them. */
+/* Kubernetes gives every container the addresses of the services beside it: variables such as
+ * FACTUM_PORT for a service "factum", which nobody has set on purpose. */
 static bool config_is_service_link(factum_slice name, factum_slice value)
 {
     return config_is(name, "SERVICE_HOST") || config_is(name, "SERVICE_PORT") ||
@@ -375,7 +377,7 @@ static factum_status config_set_own(struct fct_config *config, const struct fct_
     }
     factum_slice made = fct_slice(name, len);
     if (config_is(made, "config")) {
-        return FACTUM_OK; /* where the file is: the caller has read it */
+        return FACTUM_OK; /* the path of the file, which the caller has read */
     }
     if (own->rest.len <= NAME_MAX_SIZE && config_find(made, &given.key)) {
         return fct_config_set(config, &given, err);

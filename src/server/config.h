@@ -1,14 +1,14 @@
 /* config.h - the configuration of `factum serve`: one table of keys, three sources, one precedence.
  * Layer: server. Pure: environment and file are arguments.
  *
- * A flag is obeyed before the environment, that before the file, that before the default:
+ * A flag overrides the environment, which overrides the file, which overrides the default:
  *
  *     --listen 127.0.0.1:2113      FACTUM_LISTEN=127.0.0.1:2113      listen = 127.0.0.1:2113
  *
  * The file has lines of "key = value"; a '#' at the start of a line or after a blank begins a
- * comment. KurrentDB's names in the environment (KURRENTDB_..., before EVENTSTORE_...) come between
- * FACTUM_... and the file: config_kurrent.c. Nothing is ignored silently: what is unknown,
- * contradicts itself or would open the server by accident is refused.
+ * comment. KurrentDB's names in the environment (KURRENTDB_..., which overrides EVENTSTORE_...)
+ * come between FACTUM_... and the file: config_kurrent.c. Nothing is ignored silently: a value that
+ * is unknown, that contradicts another or that would open the server by accident is refused.
  */
 #ifndef FCT_SERVER_CONFIG_H
 #define FCT_SERVER_CONFIG_H
@@ -17,7 +17,7 @@
 
 #include "core/mem.h"
 
-/* Key, name, kind, default ("none": not set, and may be given to unset it). */
+/* Key, name, kind, default ("none": not set; may also be given to unset the key). */
 #define FCT_CONFIG_LIST(X)                                                                         \
     X(STORE, "store", TEXT, "factum-data")                                                         \
     X(LISTEN, "listen", TEXT, "127.0.0.1:2113") /* none: no TCP */                                 \
@@ -36,7 +36,7 @@
     X(ENDPOINTS_ALLOW, "endpoints-allow", TEXT, "none") /* none: no endpoint is called */          \
     X(ENDPOINTS_ALLOW_PRIVATE, "endpoints-allow-private", SWITCH, "false")                         \
     X(ENDPOINTS_SECRETS, "endpoints-secrets", TEXT, "none")                                        \
-    X(ENDPOINTS_CA, "endpoints-ca", TEXT, "none") /* none: the system's */
+    X(ENDPOINTS_CA, "endpoints-ca", TEXT, "none") /* none: the system's certificates */
 
 enum fct_config_key {
 #define FCT_CONFIG_ENUM(key, name, kind, value) FCT_CONFIG_##key,
@@ -48,25 +48,25 @@ enum fct_config_key {
 #define FCT_CONFIG_VALUE_MAX 4000u            /* bytes of a value */
 #define FCT_CONFIG_FILE_MAX ((size_t)1 << 16) /* bytes of the file */
 #define FCT_CONFIG_WHERE_SIZE 128
-/* Bytes of a line of fct_config_print, with the zero byte. */
+/* The size of a line of fct_config_print, including the zero byte. */
 #define FCT_CONFIG_LINE_SIZE (FCT_CONFIG_VALUE_MAX + FCT_CONFIG_WHERE_SIZE + 128)
 
 struct fct_config_value {
-    char *text;                        /* owned; "none" if it is not set */
+    char *text;                        /* owned; "none": not set */
     char where[FCT_CONFIG_WHERE_SIZE]; /* "default", "factum.conf:3", "FACTUM_LISTEN", "--listen" */
 };
 
 struct fct_config {
     factum_server_options options; /* points into |values| */
     const char *store;
-    bool run_models; /* read models are kept and asked */
+    bool run_models; /* read models are kept and may be queried */
     struct {         /* HTTP endpoints that take commands; NULL: not set */
         const char *allow;
         const char *secrets_file;
         const char *ca_file;
         bool allow_private;
     } endpoints;
-    /* This module's. */
+    /* Private. */
     const struct fct_mem *mem;
     struct fct_config_value values[FCT_CONFIG_COUNT];
 };
@@ -83,23 +83,24 @@ struct fct_config_input {
     const char *file_name;          /* for texts; NULL: no file */
     factum_slice file;
     void *data;
-    void (*warn)(void *data, const char *text); /* NULL: nobody listens */
+    void (*warn)(void *data, const char *text); /* NULL: warnings are dropped */
 };
 
-/* INVALID, with a text that says which key, from where, and what would be right; NO_MEMORY.
- * |input| is needed for the call only. *config is for fct_config_finish after OK. */
+/* Reads the configuration. |input| is needed during the call only. After OK, *config is released by
+ * fct_config_finish. Errors: INVALID (the text names the key, its source and a correct value);
+ * NO_MEMORY. */
 FCT_MUST_USE factum_status fct_config_read(const struct fct_mem *mem,
                                            const struct fct_config_input *input,
                                            struct fct_config *config, factum_error *err);
-/* Accepts a zeroed and a finished one. */
+/* Accepts a zeroed or finished configuration. */
 void fct_config_finish(struct fct_config *config);
 
-/* Each value with where it comes from, a line each without a line end: "listen = 127.0.0.1:2113  #
- * default". The lines are a file that gives the same configuration. */
+/* Prints each value and its source, one line each, without a line end: "listen = 127.0.0.1:2113  #
+ * default". A file of these lines gives the same configuration. */
 void fct_config_print(const struct fct_config *config, void (*line)(void *data, const char *text),
                       void *data);
 
-/* The name of a key, as in flags and files; static. */
+/* Returns the name of a key, as in flags and files; static. */
 const char *fct_config_name(enum fct_config_key key);
 
 #endif

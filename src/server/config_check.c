@@ -1,17 +1,18 @@
-/* config_check.c - do the values of a configuration go together? Layer: server. Pure.
+/* config_check.c - checks that the values of a configuration fit together. Layer: server. Pure.
  *
- * Each rule keeps an accident from opening the server, or a wish from being ignored. Whether an
- * address is loopback is decided by its text: a name other than "localhost" counts as any address,
- * because what it leads to may change. factum_server_start checks again what it really listens on.
+ * Each rule prevents an accident that would open the server, or a setting without effect. Whether
+ * an address is loopback is decided by its text: a name other than "localhost" is treated as any
+ * address, because its meaning may change. factum_server_start checks the real addresses again.
  */
 #include "server/config_int.h"
 
 #include "core/error.h"
 #include "core/slice.h"
 
-#define UNIX_PATH_MAX_SIZE 107u /* bytes: sockaddr_un of Linux has room for them and a zero byte */
+/* Bytes of a path: sockaddr_un of Linux has room for these and a zero byte. */
+#define UNIX_PATH_MAX_SIZE 107u
 
-/* "listen = 0.0.0.0:2113 (FACTUM_LISTEN): what is wrong, and what would be right" */
+/* "listen = 0.0.0.0:2113 (FACTUM_LISTEN): the mistake, and the remedy" */
 static factum_status check_fail(const struct fct_config *config, enum fct_config_key key,
                                 const char *text, factum_error *err)
 {
@@ -23,7 +24,7 @@ static factum_status check_fail(const struct fct_config *config, enum fct_config
                     shown.len > 60 ? 60 : (int)shown.len, value->text, FCT_FMT(where), text);
 }
 
-/* Splits "ADDRESS:PORT"; an IPv6 address stands in brackets. */
+/* Splits "ADDRESS:PORT"; an IPv6 address is in brackets. */
 static bool check_split(const char *listen, factum_slice *host)
 {
     const char *colon = strrchr(listen, ':');

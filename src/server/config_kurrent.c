@@ -1,9 +1,9 @@
-/* config_kurrent.c - the environment variables that people have from KurrentDB and EventStoreDB.
+/* config_kurrent.c - the environment variables of KurrentDB and EventStoreDB.
  * Layer: server. Pure.
  *
- * A name that means the same here is obeyed. One that asks for what is always so is accepted with a
- * warning. Every other one is refused, by name, with what to use instead: a setting that is ignored
- * silently would be found out in production.
+ * A variable with a counterpart here sets the counterpart. A variable that asks for what this
+ * server always does is accepted with a warning. Every other one is refused by name, with what to
+ * use instead: a setting that is ignored silently would be discovered in production.
  */
 #include "server/config_int.h"
 
@@ -17,7 +17,8 @@ struct foreign_name {
     enum foreign_action action;
     enum fct_config_key key; /* OBEY */
     const char *only;        /* ALWAYS: with this value; NULL: with any */
-    const char *text; /* ALWAYS: how it is. REFUSE, and ALWAYS with another value: what to do */
+    const char *text; /* ALWAYS: what the server does. REFUSE, and ALWAYS with another value: what
+                       * to do */
 };
 
 #define PROJECTIONS_TEXT                                                                           \
@@ -81,7 +82,7 @@ static const struct foreign_name *foreign_find(factum_slice name)
     return NULL;
 }
 
-/* Values of switches are compared in any case, as KurrentDB does. */
+/* Compares values of switches in any case, like KurrentDB. */
 static bool foreign_has_value(const struct foreign_name *known, factum_slice value)
 {
     bool wanted = false;
@@ -116,7 +117,7 @@ factum_status fct_config_set_foreign(struct fct_config *config,
     }
     factum_slice shown = foreign->value;
     shown.len = shown.len > 40 ? 40 : shown.len;
-    if (known->action == REFUSE) { /* whatever the value is: it may be a password */
+    if (known->action == REFUSE) { /* the value is not shown: it may be a password */
         return fct_fail(err, FACTUM_INVALID, "%s cannot be obeyed: %s", foreign->variable,
                         known->text);
     }

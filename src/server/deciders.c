@@ -1,13 +1,13 @@
 /* deciders.c - see deciders.h. Layer: server.
  *
- * Opened deciders are kept because their sandboxes are: a script is loaded once for as many threads
- * as use it at the same time, and not for each command. At most DECIDERS_MAX are kept; the one that
- * was not used for the longest time goes first.
+ * Opened deciders are kept for their sandboxes: a script is loaded once per thread that uses it at
+ * the same time, not once per command. At most DECIDERS_MAX are kept; the one that was unused for
+ * the longest time is closed first.
  *
  * Invariants.
- *  1. An entry of the table has one use of its own; who takes it has another. The last one closes
- *     the decider.
- *  2. There is one entry for a category at most.
+ *  1. An entry of the table has one use of its own, and each user has another. The last one to let
+ *     go closes the decider.
+ *  2. At most one entry exists for a category.
  *  3. The store is read, and scripts are opened and closed, without the lock.
  */
 #include "server/deciders.h"
@@ -25,7 +25,7 @@ struct fct_decider_use {
     factum_script_decider *decider;
     uint64_t revision;
     uint64_t position;
-    uint64_t used; /* the number of the call that has used it last */
+    uint64_t used; /* number of the call that used it last */
     size_t uses;
     size_t category_len;
     uint8_t category[];
@@ -81,7 +81,7 @@ uint64_t fct_deciders_revision(const struct fct_decider_use *use)
     return use->revision;
 }
 
-/* One use less; what is left without one is returned, to be freed without the lock. */
+/* Releases one use. Returns a decider without uses, to be freed without the lock. */
 static struct fct_decider_use *let_go(struct fct_decider_use *use)
 {
     if (use == NULL) {
@@ -101,7 +101,7 @@ void fct_deciders_give(struct fct_server *server, struct fct_decider_use *use)
     free_use(server, last);
 }
 
-/* The entry of |category|; without one the free or the oldest entry, which does not fit. */
+/* Returns the entry of |category|; if none exists, the free or the oldest entry. */
 static struct fct_decider_use **find_entry(struct fct_deciders *deciders, factum_slice category)
 {
     struct fct_decider_use **best = &deciders->entries[0];
@@ -117,7 +117,7 @@ static struct fct_decider_use **find_entry(struct fct_deciders *deciders, factum
     return best;
 }
 
-/* The opened decider of this very definition; NULL: it has to be opened. */
+/* Returns the opened decider of this definition; NULL: it has to be opened. */
 static struct fct_decider_use *take_opened(struct fct_deciders *deciders,
                                            const factum_deployed *deployed)
 {
@@ -135,7 +135,7 @@ static struct fct_decider_use *take_opened(struct fct_deciders *deciders,
 }
 
 /* Puts |use| into the table, in place of an older definition of the category, or of the oldest
- * entry. If the table has a newer definition of the category already, it stays as it is. */
+ * entry. Changes nothing if the table already has a newer definition of the category. */
 static void keep_opened(struct fct_server *server, struct fct_decider_use *use)
 {
     struct fct_deciders *deciders = server->deciders;

@@ -1,11 +1,11 @@
-/* door.c - see door.h. Layer: server.
+/* dispatch.c - see dispatch.h. Layer: server.
  *
- * While a login is being checked (a worker hashes the password), what comes of the body is kept; it
- * is not released, so that the client's window bounds it. Then the service takes over, and gets
- * what was kept.
+ * A worker checks the login, because hashing a password is slow. Meanwhile the bytes of the body
+ * are kept and not released, so that the client's window bounds them. Then the service takes over,
+ * and gets the kept bytes.
  *
- * Whoever can open the UNIX socket is the admin, and may deploy: its file's mode lets in its owner
- * alone.
+ * Whoever can open the UNIX socket is the admin, and may deploy: the mode of the socket's file
+ * admits its owner alone.
  */
 #include "server/door.h"
 
@@ -28,7 +28,7 @@ static const struct fct_principal principal_admin = {
     .name = {(const uint8_t *)"admin", 5},
 };
 
-/* The admin who may bring code (rights.h). */
+/* The admin who may deploy code (rights.h). */
 static const struct fct_principal principal_deployer = {
     .right = FCT_RIGHT_DEPLOY,
     .name = {(const uint8_t *)"admin", 5},
@@ -63,7 +63,7 @@ static void let_in(struct fct_server *server, const struct fct_principal *princi
     }
 }
 
-/* Too many logins wait, or there is no memory: the client may try again. */
+/* Too many logins wait, or memory is out: the client may try again. */
 static void turn_away(struct fct_exchange *exchange)
 {
     if (is_grpc(exchange)) {
@@ -112,7 +112,7 @@ static void visitor_closed(struct fct_exchange *exchange, bool complete)
 static const struct fct_exchange_handler visitor_handler = {visitor_body, visitor_end,
                                                             visitor_writable, visitor_closed};
 
-/* The login was found good, or wrong, or could not be looked at. */
+/* The login is correct or wrong, or could not be checked. */
 static void greet(struct fct_server *server, factum_status status, struct fct_exchange *exchange)
 {
     if (status == FACTUM_BUSY || status == FACTUM_NO_MEMORY) {

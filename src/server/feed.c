@@ -1,32 +1,33 @@
-/* feed.c - readers and subscribers, and who of them is woken by what was appended. Layer: server.
+/* feed.c - readers and subscribers, and which of them an append wakes. Layer: server.
  *
- * A feed is a cursor or a subscription of the store, asked without waiting. One that has nothing to
- * give waits in a table under what it reads. The tail, a subscription to everything, reads each new
- * event once, for all of them, and wakes those that wait for its stream, its category or its type,
- * and those that wait for anything: an append costs what its subscribers cost, however many others
- * there are.
+ * A feed is a cursor or a subscription of the store, read without waiting. A feed that has nothing
+ * to return waits in a table, under the name that it reads. The tail, a subscription to everything,
+ * reads each new event once for all feeds. It wakes those that wait for the event's stream,
+ * category or type, and those that wait for anything. So an append costs time for its own
+ * subscribers only.
  *
- * A feed of everything or of one stream that has caught up gives up its subscription and rides: it
- * takes its events from those that the tail has read (recent.h), with what others have encoded them
- * to. If it is so slow that they are gone, or a tombstone comes, it subscribes again at its place.
- * Categories, types and filters ask the store: the tail knows neither their ordinals nor their
- * conditions.
+ * A feed of everything or of one stream that has caught up closes its subscription and rides: it
+ * takes events that the tail has read (recent.h), with the bytes that other feeds have encoded them
+ * to. If it is so slow that the recent events are gone, or if a tombstone comes, it subscribes
+ * again at its place. Feeds of categories, types and filters ask the store: the tail knows neither
+ * their ordinals nor their conditions.
  *
- * To be woken is a hint. So the tail may skip, if it has fallen far behind, by waking everybody,
- * whose riding ends with it; and while nobody subscribes it reads nothing, which an append would
- * pay for.
+ * A wake-up is a hint. So a tail that is far behind may skip to the end: it wakes all feeds, whose
+ * riding ends with that. While nobody subscribes, the tail reads nothing, because appends would pay
+ * for it.
  *
- * Invariants.
- *  1. A feed that waits asked the store after the tail last read: whatever it has not seen, the
- *     tail will still read.
- *  2. A feed that has asked in vain is in the table, or its task is queued, or both: it cannot be
+ * Invariants (feeds_check, feed_check).
+ *  1. A waiting feed asked the store after the tail last read: the tail will still read every event
+ *     that the feed has not seen.
+ *  2. A feed that asked in vain is in the table, or its task is queued, or both: it cannot be
  *     forgotten, and may be woken without need.
- *  3. The tail is at the end, or reads on, whenever there is a subscription: |behind| is set only
- *     while there is none, and the first one puts the tail to the end before it asks the store.
- *  4. A feed that rides has given everything of its own at or before |place|; what comes after it
- *     is among the recent events from |number| on, or its |number| is below the first one's.
- *  5. One that rides and waits in the table is concerned by no recent event: each that would
- *     concern it has woken it.
+ *  3. The tail is at the end, or continues to read, while a subscription exists. |behind| is set
+ *     only while none exists, and the first one moves the tail to the end before it asks the store.
+ *  4. A riding feed has returned every event of its own at or before |place|. Later events are
+ *     among the recent events from |number| on, or |number| is below the number of the first one.
+ *  5. No recent event concerns a feed that rides and waits in the table: an event that concerned it
+ *     would have woken it.
+ *  6. A riding feed has no subscription, and |shares|.
  */
 #include <stdatomic.h>
 #include <string.h>
@@ -40,9 +41,9 @@
 
 #define BUCKETS 4096u
 #define TAIL_EVENTS_PER_TURN 1024
-/* Of one call of the store: about a millisecond. What few events fit takes many turns. */
+/* Of one call of the store: about a millisecond. A selective filter takes many turns. */
 #define STEPS_PER_CALL 4096
-#define TURNS_MAX 64 /* in a row: then everybody is woken, and the tail skips to the end */
+#define TURNS_MAX 64 /* in a row: then all feeds are woken, and the tail skips to the end */
 
 struct fct_feeds {
     struct fct_server *server;
@@ -50,12 +51,12 @@ struct fct_feeds {
     struct fct_task news;  /* posted by the store's thread */
     struct fct_task again; /* the tail has more to read */
     factum_subscription *tail;
-    bool behind; /* it was left where it was: nobody subscribed */
+    bool behind; /* the tail stopped, because nobody subscribed */
     unsigned turns;
-    size_t sharer_count; /* feeds that ride or would like to */
+    size_t sharer_count; /* feeds that ride or would ride */
     struct fct_recent recent;
     struct fct_feed *followers;
-    _Atomic uint32_t bits; /* of factum_news, which the loop has not seen yet */
+    _Atomic uint32_t bits; /* bits of factum_news that the loop has not seen */
     struct fct_watcher *watchers;
     struct fct_feed *any;
     struct fct_feed *buckets[BUCKETS];
@@ -111,7 +112,7 @@ static void wake_all(struct fct_feed **list)
     }
 }
 
-/* Because of the newest event: what is older does not concern those that waited. */
+/* Wakes feeds because of the newest event: older events do not concern waiting feeds. */
 static void wake_those(struct fct_feeds *feeds, factum_source source, factum_slice name)
 {
     struct fct_feed *feed = *bucket_of(feeds, source, name);
@@ -159,7 +160,7 @@ static factum_status open_tail(struct fct_feeds *feeds, factum_error *err)
     return status;
 }
 
-/* Goes on at the end. Everybody is woken after it, and finds by itself what was skipped. */
+/* Continues at the end. All feeds are woken afterwards, and read the skipped events themselves. */
 static void skip_to_end(struct fct_feeds *feeds)
 {
     factum_subscription *old = feeds->tail;
@@ -172,7 +173,7 @@ static void skip_to_end(struct fct_feeds *feeds)
 static void take_recent(struct fct_feeds *feeds, const factum_event *event)
 {
     if (feeds->sharer_count > 0) {
-        (void)fct_recent_add(&feeds->recent, event); /* otherwise they ask the store */
+        (void)fct_recent_add(&feeds->recent, event); /* if it fails, feeds ask the store */
     } else {
         fct_recent_restart(&feeds->recent, event->position);
     }
@@ -191,7 +192,7 @@ static void read_tail(struct fct_feeds *feeds)
         factum_event event;
         factum_status status = factum_subscription_next(feeds->tail, 0, &event, NULL);
         if (status < 0) {
-            skip_to_end(feeds); /* each finds out by itself what is wrong */
+            skip_to_end(feeds); /* each feed finds the failure itself */
             return;
         }
         if (status == FACTUM_TIMEOUT) {
@@ -240,7 +241,7 @@ static void on_news(struct fct_task *task)
     tell_watchers(feeds, bits);
 }
 
-/* On the store's thread. */
+/* Runs on the store's thread. */
 static void notify(void *data, uint32_t news)
 {
     struct fct_feeds *feeds = data;
@@ -341,7 +342,7 @@ static void run_wake(struct fct_task *task)
     feed->wake(feed);
 }
 
-/* What wakes it: a stream, a category or a type by its name; anything otherwise. */
+/* Sets what wakes the feed: a stream, a category or a type by its name, or anything. */
 static factum_status note_interest(struct fct_feed *feed, const factum_read_request *request)
 {
     static const struct {
@@ -370,7 +371,7 @@ static factum_status note_interest(struct fct_feed *feed, const factum_read_requ
     return fct_buf_add_slice(&feed->name, name);
 }
 
-/* What the tail reads and the request asks for must be the same, one by one. */
+/* True if the tail reads exactly what the request asks for, event by event. */
 static bool may_ride(const struct fct_feed *feed, const factum_read_request *request)
 {
     return request->filter == NULL && request->call == NULL && !request->commits &&
@@ -433,7 +434,8 @@ factum_status fct_feed_open(struct fct_server *server, struct fct_feed *feed,
         if (server->feeds->behind) {
             server->feeds->behind = false;
             server->feeds->turns = 0;
-            skip_to_end(server->feeds); /* without memory it reads all that it has not read */
+            skip_to_end(server->feeds); /* without memory the tail reads everything that it has not
+                                         * read */
         }
         status = factum_subscribe(server->store, request, &feed->subscription, err);
     } else if (feed->series) {
@@ -446,7 +448,7 @@ factum_status fct_feed_open(struct fct_server *server, struct fct_feed *feed,
 
 /* ---- riding ---------------------------------------------------------------------------------- */
 
-/* Everything up to the end was given. */
+/* Everything up to the end was returned. */
 static void begin_riding(struct fct_feed *feed)
 {
     uint64_t place = factum_subscription_checkpoint(feed->subscription);
@@ -479,7 +481,8 @@ static void embedded_is_never_late(factum_question *question)
     FCT_ASSERT(false); /* the server's store is embedded */
 }
 
-/* The stream's metadata may hide what is new too. Asked once for an event. */
+/* Returns the first visible revision, because the stream's metadata may hide new events. Asked once
+ * per event. */
 static uint64_t first_revision_of(const struct fct_feed *feed, struct fct_recent_event *recent)
 {
     factum_stream_info info = {.size = sizeof info};
@@ -501,7 +504,7 @@ static bool concerns(const struct fct_feed *feed, struct fct_recent_event *recen
 {
     const factum_event *event = &recent->event;
     if (event->position <= feed->place) {
-        return false; /* it subscribed while the tail had not come so far */
+        return false; /* the feed subscribed before the tail came this far */
     }
     if (feed->interest == FACTUM_SOURCE_ALL) {
         return !feed->skip_system ||
@@ -512,7 +515,8 @@ static bool concerns(const struct fct_feed *feed, struct fct_recent_event *recen
            event->revision >= first_revision_of(feed, recent);
 }
 
-/* As fct_feed_next. TIMEOUT: there is nothing, and CAUGHT_UP was said. DONE: it has ended. */
+/* Like fct_feed_next. TIMEOUT: no event exists, and CAUGHT_UP was returned. DONE: the feed has
+ * ended. */
 static factum_status ride(struct fct_feed *feed, factum_event *event)
 {
     struct fct_recent *recent = &feed->server->feeds->recent;
@@ -529,7 +533,7 @@ static factum_status ride(struct fct_feed *feed, factum_event *event)
         }
         bool of_stream = feed->interest == FACTUM_SOURCE_STREAM;
         if (of_stream && next->event.revision == FACTUM_REVISION_TOMBSTONE) {
-            return FACTUM_DONE; /* the store's subscription knows how it ends */
+            return FACTUM_DONE; /* the store's subscription knows how the feed ends */
         }
         *event = next->event;
         event->ordinal = of_stream ? event->revision : 0;
@@ -570,7 +574,7 @@ void fct_feed_share(struct fct_feed *feed, enum fct_shape shape, factum_slice by
 
 /* ---- asking ---------------------------------------------------------------------------------- */
 
-/* TIMEOUT: there is nothing now. */
+/* TIMEOUT: no event exists now. */
 static factum_status follow_next(struct fct_feed *feed, factum_event *event, factum_error *err)
 {
     factum_status status = FACTUM_DONE;
@@ -597,7 +601,7 @@ factum_status fct_feed_next(struct fct_feed *feed, factum_event *event, factum_e
     factum_status status = feed->follow ? follow_next(feed, event, err)
                                         : factum_cursor_try_next(feed->cursor, event, err);
     if (status == FACTUM_PENDING) {
-        fct_feed_again(feed); /* it has looked at many and found none: others have their turn */
+        fct_feed_again(feed); /* many events were examined in vain: other feeds get their turn */
         return status;
     }
     if (status == FACTUM_TIMEOUT && feed->server->stopping) {

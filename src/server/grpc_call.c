@@ -5,11 +5,11 @@
 #include "core/error.h"
 #include "core/slice.h"
 
-#define MESSAGE_SIZE_MAX ((size_t)48 << 20) /* one that carries a whole append, and more */
+#define MESSAGE_SIZE_MAX ((size_t)48 << 20) /* one that carries a whole append */
 #define MESSAGE_SIZE_MAX_OF_NOBODY ((size_t)64 << 10)
-#define PARTIAL_MAX ((uint64_t)256 << 20) /* of messages that are not complete, in all calls */
+#define PARTIAL_MAX ((uint64_t)256 << 20) /* bytes of incomplete messages, over all calls */
 #define GRPC_OUT_SIZE_MAX ((size_t)64 << 20)
-#define OUT_KEPT ((size_t)256 << 10) /* memory of an empty one */
+#define OUT_KEPT ((size_t)256 << 10) /* memory that an empty buffer keeps */
 #define TRAILERS_MAX 8
 
 static const struct fct_grpc_method *const *const services[] = {
@@ -38,7 +38,7 @@ static const struct fct_field content_type = {
     .value = {(const uint8_t *)"application/grpc", 16},
 };
 
-/* False: the call is aborted. */
+/* Returns false if the call is aborted. */
 static bool respond(struct fct_grpc_call *call)
 {
     if (call->responded) {
@@ -153,8 +153,8 @@ static void fail_message(struct fct_grpc_call *call, factum_status status, const
     fct_grpc_finish(call, code, factum_slice_from(err->text), NULL, 0);
 }
 
-/* Gives back what is not needed to hold |held| bytes. The bytes of a message may have been given
- * back while the rest of it came: those that come after it are kept in their place. */
+/* Releases the bytes of the body that are not needed to keep |held| bytes unreleased. Bytes of a
+ * message may have been released while the rest of it came: later bytes are held in their place. */
 static void settle(struct fct_grpc_call *call)
 {
     if (call->unreleased > call->held) {
@@ -176,8 +176,8 @@ void fct_grpc_release(struct fct_grpc_call *call, size_t size)
     settle(call);
 }
 
-/* What the deframer holds, of which there is a maximum for all calls together: a client may begin
- * many messages and end none. */
+/* Counts the bytes that the deframer has collected. All calls together have a maximum: a client may
+ * begin many messages and end none. */
 static void count_partial(struct fct_grpc_call *call)
 {
     struct fct_server *server = call->server;
@@ -286,7 +286,7 @@ static void on_deadline(struct fct_timer *timer)
                     0);
 }
 
-/* False: it is malformed. */
+/* Returns false for a malformed deadline. */
 static bool begin_deadline(struct fct_grpc_call *call)
 {
     factum_slice text = fct_exchange_field(call->exchange, FCT_SLICE("grpc-timeout"));
@@ -325,7 +325,7 @@ static struct fct_grpc_call *make_call(struct fct_server *server,
     return call;
 }
 
-/* Why a call is not offered, and what to use instead: docs/guide/kurrentdb.md. */
+/* Returns why a method is not offered, and what to use instead: docs/guide/kurrentdb.md. */
 static factum_slice unoffered_text(factum_slice path)
 {
     static const char *const texts[][2] = {

@@ -1,8 +1,7 @@
 /* grpc_call.h - a gRPC call over an exchange: messages in and out, status, deadline. Layer: server.
  *
  * A service is a table of methods. The call owns |state|, which is zeroed before begin and freed
- * after closed. Functions of a method that are NULL are not called. After finish nothing but closed
- * is called.
+ * after closed. NULL functions of a method are not called. After finish only closed is called.
  */
 #ifndef FCT_SERVER_GRPC_CALL_H
 #define FCT_SERVER_GRPC_CALL_H
@@ -15,9 +14,9 @@ struct fct_grpc_call;
 struct fct_grpc_method {
     const char *path; /* "/package.Service/Method" */
     size_t state_size;
-    bool streams_requests; /* otherwise exactly one message comes */
+    bool streams_requests; /* false: exactly one message comes */
     void (*begin)(struct fct_grpc_call *call);
-    /* One message, borrowed until the return. */
+    /* One message, borrowed during the call. */
     void (*message)(struct fct_grpc_call *call, factum_slice message);
     void (*end)(struct fct_grpc_call *call); /* the client sends nothing more */
     void (*writable)(struct fct_grpc_call *call);
@@ -32,43 +31,45 @@ struct fct_grpc_call {
     void *state;
     struct fct_grpc_deframer deframer;
     struct fct_timer deadline_timer;
-    uint64_t deadline;  /* for factum_call; 0: none */
-    struct fct_buf out; /* scratch: messages are encoded here, framed, and sent by send */
+    uint64_t deadline; /* for factum_call; 0: none */
+    struct fct_buf
+        out; /* scratch: messages are encoded and framed here, then sent by fct_grpc_send */
     size_t message_count;
-    size_t partial_size; /* of what the deframer holds, counted in the server's */
-    size_t held;         /* bytes of messages that are being worked on */
-    size_t unreleased;   /* bytes of the body not given back; at most |held|, between calls */
+    size_t
+        partial_size;  /* bytes that the deframer has collected, counted in server->partial_size */
+    size_t held;       /* bytes of messages that are being processed */
+    size_t unreleased; /* bytes of the body not released; at most |held| between calls */
     bool responded;
     bool finished;
 };
 
-/* Until as many bytes are released, the client's window is smaller by |size|: it cannot send more
- * than its window, and the message that exceeds it, of what is not answered. Only for what will be
- * answered whatever the client does. */
+/* Reduces the client's window by |size| until as many bytes are released. So the client cannot send
+ * more unanswered messages than its window and one message that exceeds it. Only for messages that
+ * are answered whatever the client does. */
 void fct_grpc_hold(struct fct_grpc_call *call, size_t size);
 void fct_grpc_release(struct fct_grpc_call *call, size_t size);
 
-/* Sends what is in call->out, and clears it. */
+/* Sends the bytes in call->out, and clears it. */
 void fct_grpc_send(struct fct_grpc_call *call);
-/* The call waits, perhaps for long: gives back the memory of call->out, which is sent. */
+/* The call may wait for long: frees the memory of call->out, whose bytes are sent. */
 void fct_grpc_rest(struct fct_grpc_call *call);
-/* Bytes that may be sent now. */
+/* Returns how many bytes may be sent now. */
 size_t fct_grpc_room(const struct fct_grpc_call *call);
-/* Ends the call. |fields| are further trailers; |text| is the message, without which there is
- * none. */
+/* Ends the call. |fields| are further trailers; |text| is the message, empty: none. */
 void fct_grpc_finish(struct fct_grpc_call *call, enum fct_grpc_code code, factum_slice text,
                      const struct fct_field *fields, size_t count);
 void fct_grpc_finish_ok(struct fct_grpc_call *call);
-/* With the code and text of a failure of the store. */
+/* Ends the call with the code and text of a failure of the store. */
 void fct_grpc_fail(struct fct_grpc_call *call, factum_status status, const factum_error *err);
-/* Ends the call because its principal has not the right; |text| says to what. Somebody without a
- * login is told to log in. */
+/* Ends the call because its principal lacks the right that |text| names. A caller without a login
+ * is asked to log in. */
 void fct_grpc_deny(struct fct_grpc_call *call, factum_slice text);
-/* May its principal do this to |stream|? False: it has ended the call. */
+/* Checks that the call's principal may do |operation| to |stream|. Returns false after it has ended
+ * the call. */
 FCT_MUST_USE bool fct_grpc_allowed(struct fct_grpc_call *call, enum fct_operation operation,
                                    factum_slice stream);
 
-/* The tables of all services; NULL at their ends. */
+/* The tables of all services; a NULL ends each. */
 extern const struct fct_grpc_method *const fct_kurrent_streams_methods[];
 extern const struct fct_grpc_method *const fct_kurrent_other_methods[];
 extern const struct fct_grpc_method *const fct_store_methods[];

@@ -1,4 +1,4 @@
-/* http.c - the door of HTTP/JSON: from an exchange to the function of its route. Layer: server. See
+/* http.c - HTTP/JSON: from an exchange to the function of its route. Layer: server. See
  * http_call.h. */
 #include <stdio.h>
 #include <string.h>
@@ -9,17 +9,17 @@
 #include "server/http_int.h"
 #include "wire/media.h"
 
-#define OUT_SIZE_MAX ((size_t)1 << 20) /* beyond what is in the body */
+#define OUT_SIZE_MAX ((size_t)1 << 20) /* beyond the size of the body */
 
 /* ---- finding the route ----------------------------------------------------------------------- */
 
-/* What stands for the braces of a path. */
+/* The parts of a path in place of the pattern's braces. */
 struct path_names {
     factum_slice items[1 + FCT_HTTP_MORE_NAMES];
     size_t count;
 };
 
-/* Does the path fit the pattern "/a/{name}/b"? */
+/* True if the path matches the pattern "/a/{name}/b". */
 static bool path_fits(const struct fct_url *url, const char *pattern, struct path_names *names)
 {
     factum_slice rest = factum_slice_from(pattern);
@@ -100,7 +100,7 @@ static bool find_route(struct fct_http_call *call)
     return false;
 }
 
-/* ---- what is refused before the body is looked at -------------------------------------------- */
+/* ---- checks before the body is read ---------------------------------------------------------- */
 
 static bool in_list(const char *list, factum_slice word)
 {
@@ -121,7 +121,7 @@ static factum_status check_query(const struct fct_http_call *call, factum_error 
         factum_slice name = call->url.members[i].name;
         if (!in_list(call->route->query, name)) {
             factum_slice names = factum_slice_from(call->route->query);
-            bool none = names.len < 2; /* they stand between blanks */
+            bool none = names.len < 2; /* names are between blanks */
             names.len -= none ? names.len : 1;
             return fct_fail(err, FACTUM_INVALID, "the query has no \"%.*s\" here%s%.*s",
                             FCT_FMT(name), none ? "" : ": it may have", FCT_FMT(names));
@@ -150,7 +150,7 @@ static factum_status check_length(const struct fct_http_call *call, factum_error
     return known && length > body_size_max(call) ? refuse_size(call, err) : FACTUM_OK;
 }
 
-/* A body is taken as it is: nothing is unpacked, and nothing can grow by that. */
+/* Refuses encoded bodies: nothing is decompressed, so nothing can grow. */
 static bool refuse_encoding(struct fct_http_call *call)
 {
     factum_slice coding = fct_exchange_field(call->exchange, FCT_SLICE("content-encoding"));
@@ -171,7 +171,8 @@ static bool is_of_models(enum fct_operation operation)
            operation == FCT_OP_READ_PROJECTIONS || operation == FCT_OP_ACT_ON_MODEL;
 }
 
-/* May the principal do what the route does to what the path names? A model is "$model:NAME". */
+/* Checks that the principal may do what the route does to the name in the path. A model is asked
+ * for as "$model:NAME". */
 static bool may_begin(struct fct_http_call *call)
 {
     char model[128];

@@ -1,7 +1,7 @@
 /* http_append.c - appends over HTTP: to one stream, and to several. Layer: server.
  *
- * An append that is under way belongs to its call, which outlives its exchange until the store has
- * answered: the events that the store works with are in the call's memory.
+ * An append under way belongs to its call, which outlives its exchange until the store has
+ * answered: the call's memory contains the events that the store works with.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -36,7 +36,7 @@ const char *fct_http_state_name(factum_stream_state state)
     return "absent";
 }
 
-/* What a refusal knows beyond its text: which stream, and how it really stands. */
+/* Adds the members of a refusal beyond its text: the stream, and its real state. */
 static factum_status put_truth(struct fct_buf *out, const struct fct_http_append *append,
                                factum_status status, const factum_error *err,
                                const factum_store *store)
@@ -144,7 +144,7 @@ static factum_status put_result(struct fct_buf *out, const struct fct_http_appen
                           factum_durability_name(result->durability));
 }
 
-/* The last revision of each stream written. */
+/* Adds the last revision of each written stream. */
 static factum_status put_streams(struct fct_buf *out, const struct fct_http_append *append)
 {
     const factum_append_request *request = &append->pending.request;
@@ -155,7 +155,7 @@ static factum_status put_streams(struct fct_buf *out, const struct fct_http_appe
         factum_slice stream = request->expectations[i].stream;
         const uint64_t *last = append->state;
         if (last[i] == 0) {
-            continue; /* expected of, not written */
+            continue; /* an expectation of a stream that is not written */
         }
         status = fct_buf_add_text(out, first ? "{\"stream\":" : ",{\"stream\":");
         if (status == FACTUM_OK) {
@@ -209,7 +209,7 @@ static void answer_append(struct fct_http_append *append)
         answer.fields = &etag;
         answer.field_count = 1;
     }
-    if (status != FACTUM_OK) { /* it is appended: say at least that */
+    if (status != FACTUM_OK) { /* it is appended: answer at least that */
         answer.body = FCT_SLICE("{}");
     } else {
         answer.body = fct_buf_slice(out);
@@ -219,7 +219,7 @@ static void answer_append(struct fct_http_append *append)
 
 /* ---- the request ----------------------------------------------------------------------------- */
 
-/* application/json, application/x-ndjson or CloudEvents; 415 is the caller's. */
+/* UNKNOWN is answered with 415 by the caller. */
 enum body_kind { BODY_UNKNOWN, BODY_JSON, BODY_LINES, BODY_CLOUD };
 
 static enum body_kind kind_of_body(const struct fct_http_call *call)
@@ -333,7 +333,7 @@ void fct_http_append_stream(struct fct_http_call *call)
 
 /* ---- several streams ------------------------------------------------------------------------- */
 
-/* Expectations in the order of their streams, as they are searched. */
+/* Sorts expectations by stream, for the search. */
 static int compare_expectations(const void *a, const void *b)
 {
     factum_slice x = ((const factum_expectation *)a)->stream;
@@ -343,7 +343,7 @@ static int compare_expectations(const void *a, const void *b)
     return order != 0 ? order : (x.len > y.len) - (x.len < y.len);
 }
 
-/* What a body of several streams says. */
+/* The members of a body for several streams. */
 struct batch {
     struct fct_http_events events;
     factum_expectation *expectations; /* room for each member of "expected" and each event */
@@ -421,7 +421,7 @@ static factum_status take_expected(struct fct_http_call *call, const factum_json
 /* The members of the body's object. */
 enum batch_member { BATCH_EVENTS, BATCH_EXPECTED, BATCH_CONDITION, BATCH_KEY, BATCH_MEMBERS };
 
-/* Into |values|; FACTUM_JSON_NONE: it is not there. */
+/* Sets |values|; FACTUM_JSON_NONE: a missing member. */
 static factum_status find_batch_members(const factum_json *json, uint32_t values[BATCH_MEMBERS],
                                         factum_error *err)
 {
@@ -504,7 +504,7 @@ static factum_status take_batch_members(struct fct_http_call *call, const factum
                : status;
 }
 
-/* The body's tape has its members and what is directly in them: each event is read on its own. */
+/* The body's tape has its members and their direct members: each event is parsed separately. */
 static factum_status take_batch_json(struct fct_http_call *call, struct batch *batch,
                                      factum_error *err)
 {
@@ -527,7 +527,7 @@ static bool expects(const struct batch *batch, size_t count, factum_slice stream
     return found != NULL;
 }
 
-/* Each stream that is written gets an expectation: any, if nothing was said. */
+/* Adds an expectation for each written stream without one: any. */
 static void complete_expectations(struct batch *batch)
 {
     size_t said = batch->expectation_count;
@@ -549,7 +549,7 @@ static void complete_expectations(struct batch *batch)
     size_t kept = 0;
     for (size_t i = 0; i < batch->expectation_count; i++) {
         const factum_expectation *one = &batch->expectations[i];
-        /* Two that were said stay two: the store refuses them. */
+        /* Two explicit ones of a stream stay: the store refuses them. */
         bool again = kept > 0 && one->expected.kind == FACTUM_EXPECTED_ANY &&
                      compare_expectations(one, &batch->expectations[kept - 1]) == 0;
         if (!again) {
@@ -559,7 +559,7 @@ static void complete_expectations(struct batch *batch)
     batch->expectation_count = kept;
 }
 
-/* Number of the last event of each expectation's stream, from 1; 0: not written. */
+/* Returns the number of the last event of each expectation's stream, from 1; 0: not written. */
 static uint64_t *number_streams(struct fct_http_call *call, const struct batch *batch)
 {
     size_t count = batch->expectation_count;

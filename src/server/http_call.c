@@ -89,7 +89,7 @@ static void abort_call(struct fct_http_call *call)
     }
 }
 
-/* Every answer is of its moment, and is what its type says. */
+/* Fields of every answer: it is not cached, and its type is not guessed. */
 static size_t common_fields(struct fct_field *fields)
 {
     fields[0] = (struct fct_field){FCT_SLICE("cache-control"), FCT_SLICE("no-store")};
@@ -216,7 +216,7 @@ void fct_http_refuse(struct fct_http_call *call, const struct fct_http_refusal *
     struct fct_buf body;
     fct_buf_init(&body, call->server->mem, 64 * 1024);
     if (fct_problem_format(&body, &problem) != FACTUM_OK) {
-        fct_buf_clear(&body); /* the status alone says it too */
+        fct_buf_clear(&body); /* the status alone is the answer */
     }
     fct_http_answer(call, &(struct fct_http_answer){.status = problem.status,
                                                     .type = body.len > 0 ? FCT_PROBLEM_TYPE : NULL,

@@ -1,16 +1,16 @@
-/* http_cloudevents.c - CloudEvents 1.0.2 that come over HTTP. Layer: server.
+/* http_cloudevents.c - CloudEvents 1.0.2 over HTTP. Layer: server.
  *
  * Modes by Content-Type (HTTP binding 3): application/cloudevents-batch+json, application/
- * cloudevents+json, anything else with a ce-specversion field is binary.
+ * cloudevents+json; any other type with a ce-specversion field is binary mode.
  *
- * What becomes what:
+ * The mapping:
  *
- *     id          the event's id if it is a UUID; otherwise an id made of source and id, so that
- *                 the same event sent twice is the same event here (source and id name it)
+ *     id          the event's id if it is a UUID; otherwise an id derived from source and id, so
+ *                 that the same event sent twice is the same event here (source and id name it)
  *     type, time  the event's
  *     subject     the stream, where the path names none
  *     data, datacontenttype   data and content type, byte for byte
- *     all others, and the id and subject that are not kept as such: metadata, under their names
+ *     all others, and an id or subject not used above: metadata, under their names
  *     correlationid           also "$correlationId", causationid also "$causationId"
  */
 #include <string.h>
@@ -24,7 +24,7 @@
 
 #define ATTRIBUTES_MAX 64 /* of one event */
 
-/* An attribute, its value as plain text; |raw|: as JSON, if it came so. */
+/* An attribute, its value as plain text; |raw|: as JSON, if it came as JSON. */
 struct attribute {
     factum_slice name;
     factum_slice text;
@@ -36,8 +36,8 @@ struct cloud_event {
     size_t count;
     bool has_data;
     bool data_is_base64;
-    struct fct_json data_json; /* structured */
-    factum_slice data;         /* binary */
+    struct fct_json data_json; /* of structured mode */
+    factum_slice data;         /* of binary mode */
 };
 
 enum fct_cloud_mode fct_http_cloud_mode(const struct fct_http_call *call)
@@ -109,7 +109,7 @@ static factum_status add_attribute(struct cloud_event *cloud, struct attribute a
 
 /* ---- binary mode: fields --------------------------------------------------------------------- */
 
-/* HTTP binding 3.1.3.2: a quoted text loses its quotes, then it is percent-decoded, once. */
+/* HTTP binding 3.1.3.2: a quoted text is unquoted, then percent-decoded, once. */
 static factum_status take_field_value(struct fct_http_call *call, factum_slice field,
                                       factum_slice *text)
 {
@@ -178,7 +178,7 @@ static factum_status take_member(struct fct_http_call *call, struct cloud_event 
     }
     struct attribute attribute = {.name = name, .text = value->raw, .raw = value->raw};
     if (value->kind == FACTUM_JSON_NULL) {
-        return FACTUM_OK; /* as if it were not there */
+        return FACTUM_OK; /* treated as missing */
     }
     if (value->kind == FACTUM_JSON_ARRAY || value->kind == FACTUM_JSON_OBJECT) {
         return fct_fail(err, FACTUM_INVALID,
@@ -218,7 +218,7 @@ static factum_status put_name_text(struct fct_buf *out, const char *before, fact
     return status == FACTUM_OK ? fct_json_out_text(out, text) : status;
 }
 
-/* Made of source and id, in the form of a UUID of version 8 (RFC 9562, 5.8). */
+/* Derives an id from source and id, in the form of a UUID of version 8 (RFC 9562, 5.8). */
 static factum_uuid derived_id(factum_slice source, factum_slice id)
 {
     factum_uuid uuid;
@@ -238,7 +238,7 @@ static bool is_nil(factum_uuid id)
     return memcmp(&id, &nil, sizeof nil) == 0;
 }
 
-/* Which attributes the event itself has; the others are metadata. */
+/* True for attributes that the event itself has; the others become metadata. */
 static bool is_of_event(const struct attribute *attribute, bool own_id, bool own_stream)
 {
     static const char *const names[] = {"specversion", "type", "time", "datacontenttype"};
@@ -307,7 +307,7 @@ static factum_status check_required(const struct cloud_event *cloud, factum_erro
                           FCT_FMT(version));
 }
 
-/* What the event is without its data, as a line that factum_ndjson reads. */
+/* Writes the event without its data, as a line for factum_ndjson. */
 static factum_status put_event(struct fct_http_call *call, const struct cloud_event *cloud,
                                bool own_stream, factum_slice stream)
 {
@@ -346,7 +346,7 @@ static factum_status put_event(struct fct_http_call *call, const struct cloud_ev
     return status == FACTUM_OK ? fct_buf_add_text(out, "}") : status;
 }
 
-/* The data that is not base64: of JSON content the value, of other content the text. */
+/* Sets data that is not base64: the JSON value for a JSON type, otherwise the text. */
 static factum_status set_data(struct fct_http_call *call, const struct cloud_event *cloud,
                               enum fct_cloud_mode mode, factum_new_event *event, factum_error *err)
 {
@@ -359,7 +359,7 @@ static factum_status set_data(struct fct_http_call *call, const struct cloud_eve
         struct fct_json value;
         event->data = cloud->data;
         if (type.len == 0) {
-            event->content_type = FACTUM_CONTENT_BINARY; /* nothing is known of it */
+            event->content_type = FACTUM_CONTENT_BINARY; /* nothing is known of its type */
             return FACTUM_OK;
         }
         factum_status status = json ? fct_json_check(event->data, &value, err) : FACTUM_OK;
@@ -399,7 +399,7 @@ static factum_status make_event(struct fct_http_call *call, const struct cloud_e
                                : status;
 }
 
-/* |json| has the members of the event, without what is inside them. */
+/* |json| has the members of the event, without their contents. */
 static factum_status take_structured(struct fct_http_call *call, const factum_json *json,
                                      enum fct_cloud_mode mode, struct fct_http_events *events,
                                      factum_error *err)
@@ -410,7 +410,7 @@ static factum_status take_structured(struct fct_http_call *call, const factum_js
     return status == FACTUM_OK ? make_event(call, &cloud, mode, events, err) : status;
 }
 
-/* Each event of the array that the body is. */
+/* Takes each event of the array in the body. */
 static factum_status take_batch(struct fct_http_call *call, const factum_json *json,
                                 struct fct_http_events *events, factum_error *err)
 {

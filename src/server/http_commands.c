@@ -1,10 +1,10 @@
-/* http_commands.c - a command over HTTP: decided by the deployed decider of its category, and the
- * events that follow are appended. Layer: server.
+/* http_commands.c - a command over HTTP: the deployed decider of its category decides, and the
+ * resulting events are appended. Layer: server.
  *
  *     POST /api/v1/commands/account/42/Deposit      the stream is account-42
  *
- * A job (http_job.h): the stream is read, the script runs, the events are synced. A client that
- * goes away does not end it, because its command may count already; COMMAND_MS does.
+ * A job (http_job.h): it reads the stream, runs the script and syncs the events. A client that
+ * disconnects does not end it, because its command may already be effective; COMMAND_MS does.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -21,13 +21,13 @@
 
 struct command_job {
     struct fct_http_job job;
-    /* What is asked, in the call's memory. */
+    /* The request, in the call's memory. */
     factum_slice stream;
     factum_slice name;
     factum_slice id;
     factum_slice key;
     factum_call context;
-    /* The thread's. */
+    /* Used by the thread. */
     struct fct_decider_use *use;
     bool decided;
     factum_result result;
@@ -40,7 +40,7 @@ static struct command_job *command_job_of(struct fct_http_job *job)
 
 /* ---- the answer's text ----------------------------------------------------------------------- */
 
-/* The events of the commit, each as a read gives it. */
+/* Adds the events of the commit, each as a read returns it. */
 static factum_status put_cursor(struct fct_buf *out, factum_cursor *cursor)
 {
     factum_event event;
@@ -87,7 +87,7 @@ static factum_status put_events(const struct command_job *asked, struct fct_buf 
     if (status == FACTUM_OK) {
         status = fct_buf_add_text(out, "]");
     }
-    if (status != FACTUM_OK) { /* the command counts: the answer goes without them */
+    if (status != FACTUM_OK) { /* the command is effective: the answer omits the events */
         out->len = before;
     }
     return FACTUM_OK;
@@ -136,7 +136,7 @@ static factum_status put_command(const struct command_job *asked, struct fct_buf
     return status == FACTUM_OK ? fct_buf_add_text(out, "}") : status;
 }
 
-/* The further members of a rejection. */
+/* Adds the further members of a rejection. */
 static factum_status put_rejection(const struct command_job *asked, struct fct_buf *out)
 {
     factum_status status = fct_buf_add_text(out, ",\"verdict\":\"rejected\"");
@@ -145,7 +145,7 @@ static factum_status put_rejection(const struct command_job *asked, struct fct_b
 
 /* ---- deciding -------------------------------------------------------------------------------- */
 
-/* What the script, or its definition, has done wrong: the command was refused by it. */
+/* True if the script or its definition has failed and thereby refused the command. */
 static bool is_of_decider(factum_status status)
 {
     return status == FACTUM_INVALID || status == FACTUM_TOO_BIG || status == FACTUM_NEWER_FORMAT;
@@ -182,7 +182,7 @@ static factum_status transact(struct command_job *asked, factum_error *err)
                            err);
 }
 
-/* The command itself, before anything of the decider: a bad name or bad data is 400. */
+/* Checks the command before the decider is involved: a bad name or bad data is 400. */
 static factum_status check_command(const struct command_job *asked, factum_error *err)
 {
     const struct fct_http_call *call = asked->job.call;
@@ -198,7 +198,7 @@ static factum_status put_decided(struct command_job *asked)
 {
     struct fct_http_job *job = &asked->job;
     asked->decided = true;
-    /* Of a repeat it would not be the stream's. */
+    /* The revision of a repeat is not the stream's last one. */
     job->has_tag = asked->result.has_revision && !asked->result.already &&
                    !factum_script_has_query(fct_deciders_get(asked->use));
     job->tag = asked->result.revision;
@@ -213,7 +213,7 @@ static factum_status decide_by(struct command_job *asked, factum_error *err)
         return fct_wrap(err, status, "others were faster each time, send the command again");
     }
     if (status == FACTUM_OK && put_decided(asked) != FACTUM_OK) {
-        fct_buf_clear(&asked->job.base.out); /* it counts: say at least that */
+        fct_buf_clear(&asked->job.base.out); /* it is effective: answer at least that */
     }
     return status;
 }
@@ -248,7 +248,7 @@ static void answer_rejection(struct command_job *asked)
     struct fct_buf body;
     fct_buf_init(&body, asked->job.call->server->mem, (size_t)64 << 10);
     if (fct_problem_format(&body, &problem) != FACTUM_OK) {
-        fct_buf_clear(&body); /* the status alone says it too */
+        fct_buf_clear(&body); /* the status alone is the answer */
     }
     fct_http_answer(asked->job.call,
                     &(struct fct_http_answer){.status = problem.status,

@@ -1,16 +1,16 @@
-/* http_context.c - what the header of a request says of where it comes from: its trace, and the ids
- * of its flow and its cause. Layer: server. */
+/* http_context.c - the origin of a request, from its header: its trace, and the ids of its flow and
+ * its cause. Layer: server. */
 #include "core/error.h"
 #include "core/slice.h"
 #include "server/http_int.h"
 
-/* A header field, in the call's memory. */
+/* Copies a header field into the call's memory. */
 static factum_status copy_field(struct fct_http_call *call, factum_slice name, factum_slice *copy)
 {
     return fct_http_copy(call, fct_exchange_field(call->exchange, name), copy);
 }
 
-/* Two parents are none: what stands for them is not valid either. */
+/* True for two traceparent fields: then the trace is ignored, like an invalid one. */
 static bool has_two_parents(const struct fct_exchange *exchange)
 {
     size_t count = 0;

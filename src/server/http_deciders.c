@@ -1,5 +1,5 @@
 /* http_deciders.c - deciders over HTTP: deployed, listed, shown. Layer: server. Each call is a job
- * (http_job.h): a script is opened before it is deployed, and that may last. */
+ * (http_job.h): a script is opened before it is deployed, which may take long. */
 #include <inttypes.h>
 
 #include "core/error.h"
@@ -14,8 +14,8 @@ struct decider_job {
     uint64_t revision;
     factum_slice text;
     factum_deploy_options options;
-    bool by_field; /* what is expected stands in If-Match or If-None-Match: 412 */
-    bool first;    /* of a list */
+    bool by_field; /* the expectation is in If-Match or If-None-Match: 412 */
+    bool first;    /* the next item is the first of a list */
     factum_status put;
 };
 
@@ -24,7 +24,7 @@ static struct decider_job *decider_job_of(struct fct_http_job *job)
     return FCT_CONTAINER_OF(job, struct decider_job, job);
 }
 
-/* NULL: it was answered why not. */
+/* Returns NULL after it has answered the reason. */
 static struct decider_job *decider_job_make(struct fct_http_call *call,
                                             factum_status (*work)(struct fct_http_job *job,
                                                                   factum_error *err))
@@ -40,7 +40,7 @@ static struct decider_job *decider_job_make(struct fct_http_call *call,
 
 /* ---- reading --------------------------------------------------------------------------------- */
 
-/* An object's members without its end. */
+/* Adds an object's members without its end. */
 static factum_status put_deployed(const struct fct_http_job *job, struct fct_buf *out,
                                   const factum_deployed *deployed)
 {
@@ -108,7 +108,7 @@ static factum_status show_decider(struct fct_http_job *job, factum_error *err)
         factum_decider_find(job->call->server->store, job->call->name,
                             asked->has_revision ? &asked->revision : NULL, &deployed, err);
     if (status != FACTUM_OK) {
-        /* The category was looked at: what is stored cannot be read. */
+        /* the category is valid: the stored definition cannot be read */
         job->http_status = status == FACTUM_INVALID ? 500 : 0;
         return status;
     }
@@ -153,7 +153,7 @@ void fct_http_decider_get(struct fct_http_call *call)
 
 /* ---- deploying ------------------------------------------------------------------------------- */
 
-/* What the script does wrong is refused by a check, as an event that does not fit is: 422. */
+/* True if the script is at fault: refused by a check with 422, like an event that does not fit. */
 static bool is_of_script(factum_status status)
 {
     return status == FACTUM_INVALID || status == FACTUM_TOO_BIG;
@@ -185,7 +185,7 @@ static factum_status deploy_decider(struct fct_http_job *job, factum_error *err)
                                 done.revision, done.position, done.hash,
                                 done.already ? "true" : "false", token);
     }
-    if (status != FACTUM_OK) { /* it is deployed: say at least that */
+    if (status != FACTUM_OK) { /* it is deployed: answer at least that */
         fct_buf_clear(&job->base.out);
     }
     return FACTUM_OK;
@@ -228,7 +228,7 @@ static factum_status read_deployment(struct decider_job *asked, bool json, factu
         status = fct_http_expected(call, &asked->options.expected, &asked->by_field, err);
     }
     if (asked->options.expected.kind == FACTUM_EXPECTED_ANY) {
-        asked->options.expected.kind = FACTUM_EXPECTED_NONE; /* what is there now */
+        asked->options.expected.kind = FACTUM_EXPECTED_NONE; /* the current definition */
     }
     asked->text = fct_buf_slice(&call->body);
     asked->options.by = call->principal->name;

@@ -1,8 +1,8 @@
-/* http_endpoints.c - HTTP endpoints that take commands of sagas, and what is parked of them:
- * listed, retried, skipped. Layer: server. Each call is a job (http_job.h): endpoints.db is read.
+/* http_endpoints.c - HTTP endpoints that take commands of sagas, and their parked deliveries:
+ * listed, retried, skipped. Layer: server. Each call is a job (http_job.h): it reads endpoints.db.
  * Only with sagas; without them sagas_off.c has these routes.
  *
- * URLs are not told: one may be a secret. They stand in "$definition:endpoint-SERVICE".
+ * Answers contain no URLs, because one may be a secret. URLs are in "$definition:endpoint-SERVICE".
  */
 #include <inttypes.h>
 
@@ -17,14 +17,14 @@
 struct endpoint_job {
     struct fct_http_job job;
     factum_slice service; /* empty: all */
-    factum_slice key;     /* the same */
+    factum_slice key;     /* empty: all */
     factum_slice reason;
     factum_slice by;
     uint64_t position;
-    /* The thread's. */
+    /* Used by the thread. */
     uint64_t limit;
     uint64_t count;
-    bool more; /* than |limit| */
+    bool more; /* more than |limit| exist */
     bool found;
     factum_status put;
 };
@@ -42,7 +42,7 @@ static factum_status endpoints_there(const struct fct_http_call *call, factum_er
                           "this server calls no endpoints: start it with --endpoints-allow");
 }
 
-/* NULL: it was answered why not. */
+/* Returns NULL after it has answered the reason. */
 static struct endpoint_job *endpoint_job_make(struct fct_http_call *call, enum fct_job_kind kind,
                                               factum_status (*work)(struct fct_http_job *job,
                                                                     factum_error *err))
@@ -59,7 +59,7 @@ static struct endpoint_job *endpoint_job_make(struct fct_http_call *call, enum f
 
 /* ---- lists ----------------------------------------------------------------------------------- */
 
-/* Is there room for one more in the list? Writes what stands between two. */
+/* Returns true if the list has room for one more item, and writes the separator. */
 static bool begin_endpoint(struct endpoint_job *asked)
 {
     if (asked->count == asked->limit) {
@@ -76,7 +76,7 @@ static bool endpoint_goes_on(const struct endpoint_job *asked)
     return asked->put == FACTUM_OK && !asked->more && !atomic_load(&asked->job.base.stop);
 }
 
-/* ,"since":"..."; null for 0 */
+/* Adds ,"since":"..."; null for 0. */
 static factum_status put_endpoint_time(struct fct_buf *out, const char *name, int64_t time)
 {
     char text[FACTUM_TIME_TEXT_SIZE];
@@ -258,7 +258,7 @@ static factum_status skip_delivery(struct fct_http_job *job, factum_error *err)
     return status == FACTUM_OK ? put_delivery_act(asked, "skipped", asked->position, err) : status;
 }
 
-/* The reply that the saga gets has one text: who has skipped it stands there too. */
+/* Adds who skipped to the reason: the reply that the saga gets has one text. */
 static factum_status add_by(struct endpoint_job *asked, factum_error *err)
 {
     struct fct_buf *text = &asked->job.call->out;

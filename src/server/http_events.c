@@ -1,7 +1,7 @@
 /* http_events.c - events and queries in the body of a request. Layer: server. See http_int.h.
  *
- * factum_ndjson reads each event. What it borrows from the body stays where it is, since the body
- * lasts as long as the call; what it has decoded is copied into the call's memory.
+ * factum_ndjson reads each event. Slices of the body stay valid, because the body lasts as long as
+ * the call; decoded bytes are copied into the call's memory.
  */
 #include <string.h>
 
@@ -12,8 +12,8 @@
 
 #define QUERY_ITEMS_TEXT "a query is an array of 1 to 64 items {\"types\":[...],\"tags\":[...]}"
 
-/* An item has five nodes, and one more for each name; twice as many, so that what has too much of
- * one thing is told so. */
+/* An item has five nodes, and one more for each name; twice as many, so that a list that is too
+ * long gets its own error. */
 #define QUERY_NODES_MAX (2 * (1 + 5 * FACTUM_QUERY_ITEMS_MAX + FACTUM_QUERY_NAMES_MAX))
 
 static bool is_inside(factum_slice part, factum_slice whole)
@@ -80,7 +80,7 @@ factum_status fct_http_events_reserve(struct fct_http_call *call, struct fct_htt
                : FACTUM_OK;
 }
 
-/* The events are one append, which has one key. */
+/* All events form one append, which has one key. */
 static factum_status take_key(struct fct_http_call *call, struct fct_http_events *events,
                               factum_slice key, factum_error *err)
 {
@@ -159,7 +159,7 @@ factum_status fct_http_events_json(struct fct_http_call *call, const factum_json
 
 /* ---- lines ----------------------------------------------------------------------------------- */
 
-/* The next line that is not empty, without its end; false at the end of the text. */
+/* Returns the next line that is not empty, without its end; false at the end of the text. */
 static bool next_line(factum_slice *rest, factum_slice *line, size_t *number)
 {
     while (rest->len > 0) {
@@ -219,7 +219,7 @@ factum_status fct_http_json_text(struct fct_http_call *call, factum_slice raw, f
     return FACTUM_OK;
 }
 
-/* An array of texts, |left| at most, which is counted down. */
+/* Takes an array of texts, at most |left|, which is counted down. */
 static factum_status take_names(struct fct_http_call *call, const factum_json *json, uint32_t array,
                                 const factum_slice **names, size_t *count, size_t *left)
 {

@@ -1,9 +1,9 @@
 /* http_guard.c - which hosts and origins are answered. Layer: server.
  *
- * A page from anywhere can make its visitor's browser send requests to a server on the visitor's
- * own machine, and by DNS rebinding also read the answers. Such a request names the page's host,
- * not ours; and one that a page of another origin sends says its Origin (RFC 6454, 7; Fetch 3.2).
- * No page of another origin is let in: there is no CORS here.
+ * Any web page can make its visitor's browser send requests to a server on the visitor's own
+ * machine, and by DNS rebinding also read the answers. Such a request names the page's host, not
+ * ours; and a request that a page of another origin sends has an Origin (RFC 6454, 7; Fetch 3.2).
+ * No page of another origin is admitted: this server has no CORS.
  */
 #include <string.h>
 
@@ -22,7 +22,7 @@ static bool same_host(factum_slice a, factum_slice b)
     return same;
 }
 
-/* "host:port" without its port, "[::1]:2113" too. */
+/* Strips the port of "host:port" and "[::1]:2113". */
 static factum_slice without_port(factum_slice authority)
 {
     size_t end = authority.len;
@@ -52,7 +52,8 @@ static bool host_is_ours(const struct fct_exchange *exchange, factum_slice adver
     return false;
 }
 
-/* The authority of an origin, "https://host:port"; empty for "null" and for what is none. */
+/* Returns the authority of an origin, "https://host:port"; empty for "null" and for a text that is
+ * no origin. */
 static factum_slice origin_authority(factum_slice origin)
 {
     const factum_slice schemes[] = {FCT_SLICE("http://"), FCT_SLICE("https://")};
@@ -68,7 +69,8 @@ factum_status fct_http_guard(const struct fct_exchange *exchange, factum_slice a
                              factum_error *err)
 {
     const struct fct_peer *peer = exchange->peer;
-    bool by_unix = fct_slice_equal(peer->local, FCT_SLICE("unix")); /* no browser comes that way */
+    bool by_unix =
+        fct_slice_equal(peer->local, FCT_SLICE("unix")); /* no browser uses a UNIX socket */
     if (peer->is_local && !peer->is_secure && !by_unix && exchange->authority.len > 0 &&
         !host_is_ours(exchange, advertised)) {
         return fct_fail(err, FACTUM_DENIED,

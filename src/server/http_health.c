@@ -1,6 +1,6 @@
-/* http_health.c - is it up, what is it: /health, /info, /gossip and /api/v1/info. Layer: server.
+/* http_health.c - /health, /info, /gossip and /api/v1/info. Layer: server.
  *
- * /info and /gossip have the members that KurrentDB's tools and containers look at.
+ * /info and /gossip have the members that KurrentDB's tools and containers read.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -10,7 +10,7 @@
 #include "server/http_int.h"
 #include "wire/json_out.h"
 
-#define KURRENT_VERSION "24.10.0" /* as ServerFeatures says */
+#define KURRENT_VERSION "24.10.0" /* equal to that of ServerFeatures */
 
 void fct_http_health_live(struct fct_http_call *call)
 {
@@ -92,7 +92,7 @@ void fct_http_node_info(struct fct_http_call *call)
                        call->server->auth == NULL ? "insecure" : "basic"));
 }
 
-/* "host:port" as host and port; the advertised ones go first. */
+/* Returns the host, and *port, of "host:port"; the advertised ones take precedence. */
 static factum_slice gossip_host(const struct fct_http_call *call, uint64_t *port)
 {
     const struct fct_server *server = call->server;

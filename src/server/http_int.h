@@ -12,55 +12,56 @@
 
 /* ---- http_events.c: events and queries in a body --------------------------------------------- */
 
-/* Events that become one append. What they point to is in the body, or in the call's memory. */
+/* Events that become one append. Their slices point into the body, or into the call's memory. */
 struct fct_http_events {
-    factum_ndjson *ndjson; /* for the caller to destroy */
+    factum_ndjson *ndjson; /* the caller destroys it */
     factum_slice stream;   /* of the path; empty: each event names its own */
     factum_new_event *items;
     size_t count;
     size_t room;
-    factum_slice key; /* that the events name; empty: none */
+    factum_slice key; /* the key that the events name; empty: none */
 };
 
-/* The body, which may hold events, with its outer |levels| in |doc|, to be finished in any case.
- * INVALID; TOO_BIG: more than FCT_HTTP_NODES_MAX values; NO_MEMORY. */
-#define FCT_HTTP_NODES_MAX 500000 /* FCT_HTTP_EVENTS_MAX events, and what is expected of as many */
+/* Parses the body, which may contain events, with its outer |levels|, into |doc|, which the caller
+ * finishes in any case. Errors: INVALID; TOO_BIG (more than FCT_HTTP_NODES_MAX values);
+ * NO_MEMORY. */
+#define FCT_HTTP_NODES_MAX 500000 /* FCT_HTTP_EVENTS_MAX events, and as many expectations */
 FCT_MUST_USE factum_status fct_http_body_json(struct fct_http_call *call, unsigned levels,
                                               struct fct_json_doc *doc, factum_error *err);
-/* An array of events, or one event. INVALID names the event; TOO_BIG, NO_MEMORY. */
+/* Takes an array of events, or one event. Errors: INVALID (names the event), TOO_BIG, NO_MEMORY. */
 FCT_MUST_USE factum_status fct_http_events_json(struct fct_http_call *call, const factum_json *json,
                                                 uint32_t value, struct fct_http_events *events,
                                                 factum_error *err);
-/* Lines of JSON: the whole body. */
+/* Takes lines of JSON: the whole body. Errors: as above. */
 FCT_MUST_USE factum_status fct_http_events_lines(struct fct_http_call *call,
                                                  struct fct_http_events *events, factum_error *err);
-/* CloudEvents in |mode| (http_cloudevents.c). */
+/* CloudEvents by |mode| (http_cloudevents.c). */
 enum fct_cloud_mode { FCT_CLOUD_NONE, FCT_CLOUD_BINARY, FCT_CLOUD_STRUCTURED, FCT_CLOUD_BATCH };
 enum fct_cloud_mode fct_http_cloud_mode(const struct fct_http_call *call);
 FCT_MUST_USE factum_status fct_http_events_cloud(struct fct_http_call *call,
                                                  enum fct_cloud_mode mode,
                                                  struct fct_http_events *events, factum_error *err);
-/* Room for |count| more items. TOO_BIG over FCT_HTTP_EVENTS_MAX, NO_MEMORY. */
+/* Makes room for |count| more items. Errors: TOO_BIG (over FCT_HTTP_EVENTS_MAX), NO_MEMORY. */
 FCT_MUST_USE factum_status fct_http_events_reserve(struct fct_http_call *call,
                                                    struct fct_http_events *events, size_t count,
                                                    factum_error *err);
-/* The event that |text| is, as a line of JSON, which is needed for the call only unless it is in
- * the body. There is room for it. INVALID, NO_MEMORY. */
+/* Adds the event |text|, a line of JSON, for which there is room. |text| must last for the call
+ * only, unless it is in the body. Errors: INVALID, NO_MEMORY. */
 FCT_MUST_USE factum_status fct_http_events_add(struct fct_http_call *call,
                                                struct fct_http_events *events, factum_slice text,
                                                factum_error *err);
-/* The plain text of a value as it stands in JSON, in the call's memory. INVALID: no text, or no
- * UTF-8; NO_MEMORY. */
+/* Decodes a JSON string into the call's memory. Errors: INVALID (no string, or not UTF-8),
+ * NO_MEMORY. */
 FCT_MUST_USE factum_status fct_http_json_text(struct fct_http_call *call, factum_slice raw,
                                               factum_slice *text);
-/* The query that the JSON |text| is: [{"types": [...], "tags": [...]}, ...] */
+/* Parses a query in JSON: [{"types": [...], "tags": [...]}, ...] */
 FCT_MUST_USE factum_status fct_http_query_json(struct fct_http_call *call, factum_slice text,
                                                factum_query *query, factum_error *err);
 
 /* ---- http_context.c -------------------------------------------------------------------------- */
 
-/* Who asks, and what the header says of the trace, the flow and the cause: in the call's memory.
- * INVALID, NO_MEMORY. */
+/* Fills |call|, in the call's memory: the principal, and the trace, the flow and the cause of the
+ * header. Errors: INVALID, NO_MEMORY. */
 FCT_MUST_USE factum_status fct_http_context_read(struct fct_http_call *call, factum_call *context,
                                                  factum_error *err);
 
@@ -73,51 +74,53 @@ struct fct_http_append {
     factum_call context;
     bool under_way;
     bool by_field; /* a wrong revision is a failed precondition, 412 */
-    /* Answers; the exchange is there. NULL: the answer of an append. */
+    /* Answers; the exchange exists. NULL: the answer of an append. */
     void (*answer)(struct fct_http_append *append);
     void *state;
 };
-/* Starts it, or answers why not. */
+/* Starts it, or answers the reason. */
 void fct_http_append_start(struct fct_http_call *call, struct fct_http_append *append);
-/* The refusal of an append that has ended, or could not be started. */
+/* Refuses an append that has ended, or could not be started. */
 void fct_http_append_refuse(struct fct_http_append *append, factum_status status,
                             const factum_error *err);
 
 /* ---- http_violation.c ------------------------------------------------------------------------ */
 
-/* Adds the members "event", "stream", "pointer" and "schema" of a SCHEMA_VIOLATION with |text| of
- * event |index|; nothing if there is no such event. */
+/* Adds the members "event", "stream", "pointer" and "schema" of a SCHEMA_VIOLATION with |text| for
+ * event |index|; nothing if the event does not exist. */
 FCT_MUST_USE factum_status fct_http_violation_put(struct fct_buf *out,
                                                   const factum_append_request *request,
                                                   size_t index, const char *text);
 
 /* ---- http_select.c --------------------------------------------------------------------------- */
 
-/* Which events a read or a live tail is about. */
+/* The events of a read or a live tail. */
 struct fct_http_selection {
     factum_read_request request;
     factum_query query;
     factum_filter filter;
     factum_slice prefix;
 };
-/* INVALID, WRONG_TIMELINE and so on; |live|: the rest of the query must fit a live tail. */
+/* |live|: the rest of the query must fit a live tail. Errors: INVALID, WRONG_TIMELINE and
+ * others. */
 FCT_MUST_USE factum_status fct_http_select(struct fct_http_call *call, bool live,
                                            struct fct_http_selection *selection, factum_error *err);
 #define FCT_HTTP_SELECT_QUERY " after from limit backwards at time-at system wait prefix "
 
-/* ?at and ?time-at: as of a recorded time, a revision of the stream, a token; a writers' time. */
+/* Reads ?at and ?time-at: as of a recorded time, a revision of the stream, a token; a writers'
+ * time. */
 FCT_MUST_USE factum_status fct_http_at(const struct fct_http_call *call,
                                        factum_read_request *request, factum_error *err);
 
-/* http_commands.c: is {category} one? INVALID. */
+/* http_commands.c: checks that {category} is a category. Errors: INVALID. */
 FCT_MUST_USE factum_status fct_http_category(const struct fct_http_call *call, factum_error *err);
 
 /* http_live.c: the answer as server-sent events. */
 void fct_http_live(struct fct_http_call *call);
-/* ,"stream":{...} and the like would not fit: the members of a stream's state. */
+/* Returns the name of a stream's state in answers. */
 const char *fct_http_state_name(factum_stream_state state);
 
-/* http_wait.c: ?wait=TOKEN and Prefer: wait=N; then the route's function. */
+/* http_wait.c: waits as ?wait=TOKEN and Prefer: wait=N ask, then runs the route's function. */
 void fct_http_wait_and_run(struct fct_http_call *call);
 
 /* ---- the routes' functions ------------------------------------------------------------------- */

@@ -1,8 +1,8 @@
 /* http_lists.c - the names that were ever written: streams, categories, types, tags. Layer: server.
  *
- * {"streams":[{"name":...,"events":...,...}],"next":TOKEN}: the next page goes on after the token;
- * null: there are no more. Names that appeared together (tags) stay together, so that a page may
- * have more than ?limit.
+ * {"streams":[{"name":...,"events":...,...}],"next":TOKEN}: the next page begins after the token;
+ * null: this page is the last. Names that appeared together (tags) stay together, so that a page
+ * may have more than ?limit.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -18,7 +18,7 @@
 struct lister {
     struct fct_http_call *call;
     factum_list *list;
-    struct fct_task task; /* goes on in the next turn of the loop */
+    struct fct_task task; /* continues in the next turn of the loop */
     const char *member;
     uint64_t limit;
     uint64_t given;
@@ -111,7 +111,7 @@ static void fill_list(struct lister *lister)
         }
         factum_status status = factum_list_try_next(lister->list, &entry, &err);
         if (status == FACTUM_PENDING) {
-            break; /* it has looked at many names and found none */
+            break; /* many names were examined in vain */
         }
         if (status < 0) {
             fct_http_fail(call, status, &err);

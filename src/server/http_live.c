@@ -3,18 +3,20 @@
  *     id: TOKEN
  *     data: {"stream":...}         the event, as everywhere; its type is in it
  *
- *     event: caught-up             everything up to here has been sent; heartbeats have it too
+ *     event: caught-up             everything up to here was sent; heartbeats have it too
  *     id: TOKEN
  *     data:
  *
- *     event: error                 the end: the problem details of what went wrong
+ *     event: error                 the end: the problem details
  *     data: {"type":"urn:factum:problem:...",...}
  *
- * An event has no "event" field, so that onmessage of an EventSource gets all of them. It resumes
- * by Last-Event-ID, which an EventSource sends by itself and which counts before ?after and ?from.
+ * An event has no "event" field, so that onmessage of an EventSource gets all events. A client
+ * resumes by Last-Event-ID, which an EventSource sends automatically and which overrides ?after and
+ * ?from.
  *
- * A gap is never silent: what cannot be read ends the stream with an error, and a subscriber that
- * is too slow is read for from the store when it has room again. The end of the server ends it too.
+ * A gap is never silent: an event that cannot be read ends the stream with an error, and a
+ * subscriber that is too slow is served from the store when it has room again. The end of the
+ * server ends the stream too.
  */
 #include <stdio.h>
 
@@ -34,9 +36,9 @@ struct live {
     struct fct_feed feed;
     struct fct_timer timer;
     factum_ndjson *ndjson;
-    unsigned quiet_ticks; /* since something was sent */
-    uint64_t sent_place;  /* of the last id that was sent */
-    bool behind;          /* "caught up" is due when it has caught up */
+    unsigned quiet_ticks; /* ticks since something was sent */
+    uint64_t sent_place;  /* place of the last id that was sent */
+    bool behind;          /* "caught up" is due after the next events */
 };
 
 static void end_live(struct live *live)
@@ -53,7 +55,7 @@ static bool live_closed(struct fct_http_call *call)
     return false;
 }
 
-/* The last thing that is sent: why it ends. */
+/* Ends the stream with its last message: the reason. */
 static void fail_live(struct live *live, factum_status code, const factum_error *err)
 {
     struct fct_http_call *call = live->call;
@@ -76,7 +78,7 @@ static void fail_live(struct live *live, factum_status code, const factum_error 
         call->server->counters.refusals[-code]++;
     }
     if (status != FACTUM_OK) {
-        fct_http_fail(call, code, err); /* breaks it off */
+        fct_http_fail(call, code, err); /* the answer breaks off */
     } else if (fct_http_write(call, fct_buf_slice(&call->out))) {
         fct_http_finish(call, NULL, 0);
     }
@@ -87,14 +89,14 @@ static bool begin_live(struct live *live)
 {
     const struct fct_field fields[] = {
         {FCT_SLICE("content-type"), FCT_SLICE("text/event-stream")},
-        {FCT_SLICE("x-accel-buffering"), FCT_SLICE("no")}, /* proxies that hold back */
+        {FCT_SLICE("x-accel-buffering"), FCT_SLICE("no")}, /* for proxies that would hold it back */
     };
     return fct_http_stream(live->call, fields, sizeof fields / sizeof fields[0]) &&
            fct_http_write(live->call, FCT_SLICE("retry: 1000\n\n"));
 }
 
-/* A comment, and the place if it is new. The place is an event with empty data, since some clients
- * take an id only with data: lost, it would be a gap for who has got no event yet. */
+/* Sends a comment, and the place if it is new. The place is an event with empty data, because some
+ * clients take an id only with data; a lost place would be a gap for a client without events. */
 static bool write_place(struct live *live, const char *comment)
 {
     char text[FACTUM_TOKEN_SIZE + 96];
@@ -112,7 +114,8 @@ static bool write_place(struct live *live, const char *comment)
     return fct_http_write(live->call, factum_slice_from(text));
 }
 
-/* Into call->out, unless another subscriber has done it: it is the same for all. */
+/* Writes to call->out, unless another subscriber has encoded the event: the bytes are the same for
+ * all. */
 static factum_status format_live_event(struct live *live, const factum_event *event,
                                        factum_slice *bytes, factum_error *err)
 {
@@ -132,7 +135,7 @@ static factum_status format_live_event(struct live *live, const factum_event *ev
     if (status == FACTUM_OK) {
         status = fct_buf_add_slice(&call->out, line);
     }
-    if (status == FACTUM_OK) { /* the line ends with its '\n': one more ends the event */
+    if (status == FACTUM_OK) { /* the line ends with '\n': a second one ends the event */
         status = fct_buf_add_text(&call->out, "\n");
     }
     if (status != FACTUM_OK) {
@@ -156,7 +159,7 @@ static bool write_live_event(struct live *live, const factum_event *event)
     live->sent_place = event->position;
     bool going = fct_http_write(live->call, bytes);
     if (live->call->out.capacity > OUT_KEPT_LIVE) {
-        fct_buf_finish(&live->call->out); /* it may wait for long */
+        fct_buf_finish(&live->call->out); /* the call may wait for long */
     }
     return going;
 }
@@ -236,7 +239,7 @@ static void on_live_tick(struct fct_timer *timer)
 
 static const struct fct_http_work live_work = {on_live_writable, live_closed};
 
-/* Where a browser was when it lost the connection. */
+/* Reads the place of a browser that lost the connection. */
 static factum_status resume(const struct fct_http_call *call, factum_read_request *request,
                             factum_error *err)
 {

@@ -1,5 +1,6 @@
-/* http_metrics.c - /metrics, for Prometheus: its text format 0.0.4, and OpenMetrics 1.0. Layer:
- * server. */
+/* http_metrics.c - /metrics, for Prometheus: its text format 0.0.4, and OpenMetrics 1.0.
+ * Layer: server.
+ */
 #include <inttypes.h>
 #include <stdio.h>
 
@@ -20,8 +21,8 @@ struct metric {
     bool counter;
 };
 
-/* A family's head. In the text format a counter's name ends with _total; in OpenMetrics its
- * samples' names do. */
+/* Adds a family's head. In the text format a counter's name ends with _total; in OpenMetrics the
+ * names of its samples do. */
 static factum_status put_head(struct fct_buf *out, enum metric_form form,
                               const struct metric *metric)
 {
@@ -39,7 +40,7 @@ static factum_status put_metric(struct fct_buf *out, enum metric_form form,
                                : status;
 }
 
-/* The failures among the statuses. */
+/* The statuses that are failures. */
 static const factum_status refusal_kinds[] = {
 #define REFUSAL_KIND(name, value, text) FACTUM_##name,
     FACTUM_STATUS_LIST(REFUSAL_KIND)
@@ -79,7 +80,7 @@ static factum_status put_commands(struct fct_buf *out, enum metric_form form,
     return status;
 }
 
-/* A histogram looks the same in both formats. */
+/* A histogram is the same in both formats. */
 static factum_status put_latency(struct fct_buf *out, const struct fct_server_counters *counters)
 {
     static const char name[] = "factum_append_duration_seconds";
@@ -106,7 +107,7 @@ struct subscribers {
     uint64_t lag_max;
 };
 
-/* What waits has been given all that concerns it, however old its place is. */
+/* A waiting subscriber has got every event that concerns it, however old its place is. */
 static void count_subscribers(const struct fct_server *server,
                               struct subscribers counted[FCT_FEED_DOORS])
 {
@@ -152,7 +153,7 @@ static factum_status put_subscribers(struct fct_buf *out, enum metric_form form,
     return status;
 }
 
-/* Bytes of memory that the process has resident; 0 where that is not known. */
+/* Returns the bytes of resident memory; 0: not known on this system. */
 static uint64_t resident_bytes(void)
 {
     char text[128] = "";
@@ -317,7 +318,7 @@ void fct_http_metrics(struct fct_http_call *call)
     factum_slice accept = fct_exchange_field(call->exchange, FCT_SLICE("accept"));
     size_t form = fct_media_choose(accept, metric_types, METRICS_FORMS);
     if (form == METRICS_FORMS) {
-        form = METRICS_TEXT; /* a person's browser */
+        form = METRICS_TEXT; /* for the browser of a person */
     }
     if (!fct_models_metrics_start(call, (unsigned)form)) {
         fct_http_metrics_answer(call, (unsigned)form, fct_slice(NULL, 0));

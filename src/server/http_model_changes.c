@@ -1,11 +1,11 @@
-/* http_model_changes.c - rows that would change, over HTTP: by a swap, or by a parked event. Layer:
- * server.
+/* http_model_changes.c - rows that would change, over HTTP: by a swap, or by a parked event.
+ * Layer: server.
  *
  *     GET  /api/v1/projections/orders/diff?limit=N
  *     POST /api/v1/models/orders/parked/POSITION/try
  *
- * Jobs (http_job.h). All changes are counted, by table; as many as |limit| are shown. They come
- * table by table, so that one table's counts are kept at a time.
+ * Jobs (http_job.h). All changes are counted by table; at most |limit| are shown. They come table
+ * by table, so that only the current table's counts are kept.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -21,12 +21,12 @@ struct changes_job {
     uint64_t limit;
     uint64_t position; /* of the parked event */
     bool typed;
-    /* The thread's. */
+    /* Used by the thread. */
     uint64_t total;
-    uint64_t counts[4]; /* of the table under way, by factum_row_change */
+    uint64_t counts[4]; /* of the current table, by factum_row_change */
     char table[256];    /* its name; "": none yet */
     bool any_table;
-    struct fct_buf tables; /* those before it, as JSON */
+    struct fct_buf tables; /* the tables before it, as JSON */
     factum_status put;
 };
 
@@ -42,7 +42,7 @@ static const char *change_name(factum_row_change kind)
     return kind == FACTUM_ROW_ADDED ? "added" : kind == FACTUM_ROW_REMOVED ? "removed" : "changed";
 }
 
-/* The counts of the table under way, if there is one. */
+/* Ends the counts of the current table, if one exists. */
 static factum_status end_table(struct changes_job *asked)
 {
     struct fct_buf *out = &asked->tables;
@@ -133,7 +133,7 @@ static factum_status put_counts(struct changes_job *asked)
 
 static factum_status end_changes(struct changes_job *asked, factum_status status, factum_error *err)
 {
-    if (asked->put == FACTUM_TOO_BIG) { /* it has ended the comparison */
+    if (asked->put == FACTUM_TOO_BIG) { /* it ended the comparison */
         status = fct_fail(err, FACTUM_TOO_BIG,
                           "the answer is over 16 MiB of JSON: ask for fewer changes, by ?limit");
     } else if (asked->put != FACTUM_OK) {
@@ -174,7 +174,7 @@ static factum_status try_parked(struct fct_http_job *job, factum_error *err)
     asked->put = fct_buf_add_text(&job->base.out, "{\"changes\":[");
     factum_status status = factum_models_try(job->call->server->models, job->call->name,
                                              asked->position, &changes, err);
-    job->http_status = status == FACTUM_INVALID ? 422 : 0; /* the event is what is wrong */
+    job->http_status = status == FACTUM_INVALID ? 422 : 0; /* the event is at fault */
     return end_changes(asked, status, err);
 }
 
@@ -183,7 +183,7 @@ static void changes_finish(struct fct_http_job *job)
     fct_buf_finish(&changes_job_of(job)->tables);
 }
 
-/* NULL: it was answered why not. *status: what is wrong with the call. */
+/* Returns NULL after it has answered the reason. *status: what is wrong with the call. */
 static struct changes_job *changes_job_make(struct fct_http_call *call,
                                             factum_status (*work)(struct fct_http_job *job,
                                                                   factum_error *err),

@@ -5,9 +5,9 @@
  *     "timeoutSeconds": N, "at": TIME or TOKEN, "timeAt": TIME, "plan": true, "rowsMax": N,
  *     "typed": true
  *
- * A job (http_job.h): others are served while it waits for its place and while SQLite works. The
- * rows are written as JSON as they come. It ends at the limits of model_rows.h, at the size of a
- * job's answer, and at its next row once nobody wants it.
+ * A job (http_job.h): other calls are served while it waits for its place and while SQLite works.
+ * Rows are written as JSON as they come. It ends at the limits of model_rows.h, at the size of a
+ * job's answer, and at its next row once the client has disconnected.
  */
 #include <inttypes.h>
 
@@ -21,12 +21,12 @@
 
 struct query_job {
     struct fct_http_job job;
-    factum_model_query query; /* without its wait: that is done in slices */
+    factum_model_query query; /* without its wait, which is done in slices */
     bool has_wait;
     uint64_t wait;
     int64_t timeout_ms;
     bool typed;
-    /* The thread's. */
+    /* Used by the thread. */
     bool first_row;
     factum_status put;
 };
@@ -65,7 +65,7 @@ static bool put_row(void *data, const factum_value *values, size_t count)
     return asked->put == FACTUM_OK && !atomic_load(&asked->job.base.stop);
 }
 
-/* How fresh the rows are. */
+/* Adds how fresh the rows are. */
 static factum_status put_fresh(struct fct_buf *out, const factum_store *store,
                                const factum_build_status *build)
 {
@@ -79,7 +79,7 @@ static factum_status put_fresh(struct fct_buf *out, const factum_store *store,
     if (status == FACTUM_OK) {
         status = fct_http_model_put_lag(out, build);
     }
-    if (status == FACTUM_OK && build->behind_events > 0) { /* and why */
+    if (status == FACTUM_OK && build->behind_events > 0) { /* and the reason */
         status = fct_buf_printf(out, ",\"state\":\"%s\"", factum_build_state_name(build->state));
     }
     return status == FACTUM_OK ? fct_buf_add_text(out, "}") : status;
@@ -87,7 +87,7 @@ static factum_status put_fresh(struct fct_buf *out, const factum_store *store,
 
 /* ---- on the thread --------------------------------------------------------------------------- */
 
-/* The wait was too short: 504, with how far behind the model is. */
+/* The wait was too short: 504, with the model's lag. */
 static factum_status refuse_wait(struct query_job *asked, const factum_build_status *behind,
                                  factum_error *err)
 {
@@ -99,7 +99,7 @@ static factum_status refuse_wait(struct query_job *asked, const factum_build_sta
     if (put != FACTUM_OK) {
         fct_buf_clear(out);
     }
-    err->status = FACTUM_EXPIRED; /* its text stays */
+    err->status = FACTUM_EXPIRED; /* keeps its text */
     return FACTUM_EXPIRED;
 }
 
@@ -124,7 +124,7 @@ static factum_status wait_for_place(struct query_job *asked, factum_error *err)
     return status;
 }
 
-/* Of a replay. */
+/* Called during a replay. */
 static bool is_wanted(void *data, uint64_t done, uint64_t total)
 {
     struct query_job *asked = data;
@@ -151,14 +151,14 @@ static factum_status query_model(struct fct_http_job *job, factum_error *err)
     asked->first_row = true;
     asked->query.progress = &progress;
     status = factum_models_query(job->call->server->models, &asked->query, &rows, &answer, err);
-    if (asked->put == FACTUM_TOO_BIG) { /* it has ended the query */
+    if (asked->put == FACTUM_TOO_BIG) { /* it ended the query */
         status = fct_fail(err, FACTUM_TOO_BIG,
                           "the answer is over 16 MiB of JSON: ask for fewer rows or columns");
     } else if (asked->put != FACTUM_OK) {
         status = fct_job_put_end(asked->put, err);
     }
     if (asked->has_wait && !is_of_the_past(&asked->query) && answer.status.place < asked->wait) {
-        answer.status.place = asked->wait; /* nothing of the rest was for it */
+        answer.status.place = asked->wait; /* no event up to |wait| concerns the model */
     }
     if (status == FACTUM_OK) {
         asked->put = fct_buf_add_text(&job->base.out, "],");
@@ -307,7 +307,7 @@ static factum_status take_wait(struct query_job *asked, const factum_json *json,
     return status;
 }
 
-/* "at", a time or a token; "timeAt", a time. */
+/* Reads "at", a time or a token, and "timeAt", a time. */
 static factum_status take_moment(struct query_job *asked, const factum_json *json,
                                  const uint32_t values[QUERY_MEMBERS], factum_error *err)
 {

@@ -1,7 +1,7 @@
 /* http_model_values.c - values of rows as JSON. Layer: server.
  *
  * Integers have all their digits, reals read back as the same number, bytes are base64. JSON cannot
- * tell bytes from a text: where values are "typed" they are {"bytes": BASE64}.
+ * tell bytes from a text: "typed" values are {"bytes": BASE64}.
  */
 #include <float.h>
 #include <inttypes.h>
@@ -26,14 +26,14 @@ static factum_status put_bytes(struct fct_buf *out, factum_slice bytes)
     return status;
 }
 
-/* The shortest form that reads back as the same number, with a point or an exponent: it is told
- * from an integer. */
+/* Writes the shortest form that reads back as the same number, with a point or an exponent, which
+ * tells it from an integer. */
 static factum_status put_real(struct fct_buf *out, double number)
 {
     char text[40];
     bool plain = true;
     if (!(number <= DBL_MAX && number >= -DBL_MAX)) {
-        return fct_buf_add_text(out, number > 0 ? "9e999" : "-9e999"); /* as SQLite's JSON has it */
+        return fct_buf_add_text(out, number > 0 ? "9e999" : "-9e999"); /* like SQLite's JSON */
     }
     for (int digits = 15; digits <= 17; digits++) {
         (void)snprintf(text, sizeof text, "%.*g", digits, number);
@@ -44,7 +44,7 @@ static factum_status put_real(struct fct_buf *out, double number)
     for (char *at = text; *at != '\0'; at++) {
         bool part = (*at >= '0' && *at <= '9') || *at == '-' || *at == '+' || *at == 'e';
         if (!part) {
-            *at = '.'; /* of whatever locale */
+            *at = '.'; /* replaces the point of any locale */
         }
         plain = plain && *at != '.' && *at != 'e';
     }
@@ -52,7 +52,7 @@ static factum_status put_real(struct fct_buf *out, double number)
     return status == FACTUM_OK && plain ? fct_buf_add_text(out, ".0") : status;
 }
 
-/* {"bytes":"..."}, for readers who must tell them from a text. */
+/* Adds {"bytes":"..."}, which readers can tell from a text. */
 static factum_status put_marked(struct fct_buf *out, factum_slice bytes)
 {
     factum_status status = fct_buf_add_text(out, "{\"bytes\":");

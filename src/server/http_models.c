@@ -1,5 +1,6 @@
-/* http_models.c - read models over HTTP: which there are, how far they have come, what is parked.
- * Layer: server. Each call is a job (http_job.h): a model's file may have to be looked into. */
+/* http_models.c - read models over HTTP: the list, their progress, their parked events.
+ * Layer: server. Each call is a job (http_job.h): a model's file may have to be read.
+ */
 #include "server/http_models.h"
 
 #include <inttypes.h>
@@ -7,7 +8,7 @@
 #include "core/error.h"
 #include "core/slice.h"
 
-#define BUILDS_MAX 3000u /* of an answer */
+#define BUILDS_MAX 3000u /* in an answer */
 
 /* ---- shared ---------------------------------------------------------------------------------- */
 
@@ -138,7 +139,7 @@ struct model_job {
     factum_slice key;
     uint64_t limit;
     uint64_t count;
-    bool more; /* than |limit| */
+    bool more; /* more than |limit| exist */
     factum_status put;
 };
 
@@ -147,7 +148,7 @@ static struct model_job *model_job_of(struct fct_http_job *job)
     return FCT_CONTAINER_OF(job, struct model_job, job);
 }
 
-/* NULL: it was answered why not. */
+/* Returns NULL after it has answered the reason. */
 static struct model_job *model_job_make(struct fct_http_call *call,
                                         factum_status (*work)(struct fct_http_job *job,
                                                               factum_error *err))
@@ -161,7 +162,7 @@ static struct model_job *model_job_make(struct fct_http_call *call,
     return made;
 }
 
-/* Is there room for one more in the list? Writes what stands between two. */
+/* Returns true if the list has room for one more item, and writes the separator. */
 static bool begin_item(struct model_job *asked)
 {
     if (asked->count == asked->limit) {
@@ -251,7 +252,7 @@ void fct_http_model_get(struct fct_http_call *call)
 
 /* ---- parked events --------------------------------------------------------------------------- */
 
-/* ,"since":"..."; null for 0 */
+/* Adds ,"since":"..."; null for 0. */
 static factum_status put_time(struct fct_buf *out, const char *name, int64_t time)
 {
     char text[FACTUM_TIME_TEXT_SIZE];
@@ -275,7 +276,7 @@ static factum_status put_parked_event(struct fct_buf *out, const factum_parked *
     if (status == FACTUM_OK) {
         status = fct_http_put(out, ",\"type\":", parked->type);
     }
-    if (status == FACTUM_OK) { /* null: it waits behind the first one of its key */
+    if (status == FACTUM_OK) { /* null: it waits for the first one of its key */
         status = parked->reason.len > 0 ? fct_http_put(out, ",\"reason\":", parked->reason)
                                         : fct_buf_add_text(out, ",\"reason\":null");
     }

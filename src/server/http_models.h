@@ -9,44 +9,45 @@
 
 #define FCT_MODEL_WAIT_S_DEFAULT 5u
 #define FCT_MODEL_WAIT_S_MAX 60u
-#define FCT_MODEL_SLICE_MS INT64_C(100) /* between two looks at whether the call is wanted */
+#define FCT_MODEL_SLICE_MS INT64_C(100) /* interval of checking whether the call is still wanted */
 
-/* Has the server models? UNSUPPORTED. */
+/* Checks that the server has models. Errors: UNSUPPORTED. */
 FCT_MUST_USE factum_status fct_http_models_there(const struct fct_http_call *call,
                                                  factum_error *err);
-/* Could |name| be a projection's? INVALID. */
+/* Checks that |name| can be the name of a projection. Errors: INVALID. */
 FCT_MUST_USE factum_status fct_http_model_name(factum_slice name, factum_error *err);
 
-/* The values of the body's members, an object's; FACTUM_JSON_NONE where one is not there. INVALID:
- * a member that is not one of the |count| |names|, or twice. An empty body has none. */
+/* Sets the values of the body's members; FACTUM_JSON_NONE for a missing one. An empty body has no
+ * members. Errors: INVALID (a member that is not one of the |count| |names|, or occurs twice). */
 FCT_MUST_USE factum_status fct_http_model_members(const factum_json *json, const char *const *names,
                                                   uint32_t *values, size_t count,
                                                   factum_error *err);
-/* The text of |value|, in the call's memory; left alone if there is none. INVALID, with |name|. */
+/* Decodes the text of |value| into the call's memory; *text is unchanged without a value. Errors:
+ * INVALID, with |name|; NO_MEMORY. */
 FCT_MUST_USE factum_status fct_http_model_text(struct fct_http_call *call, const factum_json *json,
                                                uint32_t value, const char *name, factum_slice *text,
                                                factum_error *err);
-/* "timeoutSeconds", in milliseconds; the default if there is none. INVALID. */
+/* Reads "timeoutSeconds" in milliseconds; the default if missing. Errors: INVALID. */
 FCT_MUST_USE factum_status fct_http_model_timeout(const factum_json *json, uint32_t value,
                                                   int64_t *timeout_ms, factum_error *err);
 
-/* "events":3,"seconds":0.250 */
+/* Adds "events":3,"seconds":0.250. */
 FCT_MUST_USE factum_status fct_http_model_put_lag(struct fct_buf *out,
                                                   const factum_build_status *status);
-/* "token":"...","position":7,"created":"..." */
+/* Adds "token":"...","position":7,"created":"...". */
 FCT_MUST_USE factum_status fct_http_model_put_place(struct fct_buf *out, const factum_store *store,
                                                     const factum_build_status *status);
-/* A value of a row, and a list of them. |typed|: bytes are {"bytes": BASE64}. */
+/* Add a value of a row, and a list of values. |typed|: bytes are {"bytes": BASE64}. */
 FCT_MUST_USE factum_status fct_http_model_put_value(struct fct_buf *out, const factum_value *value,
                                                     bool typed);
 FCT_MUST_USE factum_status fct_http_model_put_values(struct fct_buf *out,
                                                      const factum_value *values, size_t count,
                                                      bool typed);
-/* A list of names of columns. */
+/* Adds a list of names of columns. */
 FCT_MUST_USE factum_status fct_http_model_put_names(struct fct_buf *out, const factum_slice *names,
                                                     size_t count);
-/* What has become of |asked| answers of a list: its own status, or that of writing it. Clears the
- * answer if it is not OK. */
+/* Returns the outcome of a list: |status|, or |put|, that of writing it. Clears the answer unless
+ * OK. */
 FCT_MUST_USE factum_status fct_http_model_end(struct fct_http_job *job, factum_status status,
                                               factum_status put, factum_error *err);
 

@@ -1,8 +1,8 @@
-/* http_models_metrics.c - read models in /metrics. Layer: server. A scrape looks at MEASURED_MAX
- * builds at most, in a job: each is a look at a runner, or into a file, and at the store's index.
+/* http_models_metrics.c - read models in /metrics. Layer: server. A scrape reads at most
+ * MEASURED_MAX builds, in a job: each asks a runner, or reads a file, and asks the store's index.
  *
- * Two builds of the same version may exist at once, one in use and one that is rebuilt or was in
- * use before: |in_use| tells them apart, and of several that are not in use the newest is shown.
+ * Two builds of the same version may exist at once: one in use, and one that is rebuilt or was in
+ * use before. |in_use| tells them apart. Of several that are not in use the newest is shown.
  */
 #include <inttypes.h>
 
@@ -31,7 +31,7 @@ static bool is_same_series(const factum_build_status *a, const factum_build_stat
            a->in_use == b->in_use;
 }
 
-/* Builds of one model come one after the other. */
+/* The builds of one model follow each other. */
 static bool keep_build(void *data, const factum_build_status *build)
 {
     struct metrics_job *asked = data;

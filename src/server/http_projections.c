@@ -1,9 +1,9 @@
 /* http_projections.c - definitions of read models over HTTP: deployed, listed, shown, acted on.
  * Layer: server. Each call is a job (http_job.h).
  *
- * A deployment and an act are recorded first, and then waited for until the host of the models has
- * carried them out: 200 or 201 if it has, 202 if it has not within the time given. What was
- * recorded stays recorded, whatever becomes of the call.
+ * A deployment or an act is recorded first. Then the call waits until the host of the models has
+ * carried it out: 200 or 201 if it has, 202 if it has not within the time given. The record stays,
+ * whatever happens to the call.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -26,8 +26,8 @@ struct projection_job {
     int64_t timeout_ms;
     factum_act_options options;
     factum_act_request request; /* its size is 0 for a deployment */
-    /* The thread's. */
-    char hash[65]; /* of what was deployed, and |version| */
+    /* Used by the thread. */
+    char hash[65]; /* of the deployed definition, with |version| */
     factum_status put;
     bool first;
     bool found;
@@ -38,7 +38,7 @@ static struct projection_job *projection_job_of(struct fct_http_job *job)
     return FCT_CONTAINER_OF(job, struct projection_job, job);
 }
 
-/* NULL: it was answered why not. */
+/* Returns NULL after it has answered the reason. */
 static struct projection_job *
 projection_job_make(struct fct_http_call *call, enum fct_job_kind kind,
                     factum_status (*work)(struct fct_http_job *job, factum_error *err))
@@ -57,7 +57,7 @@ projection_job_make(struct fct_http_call *call, enum fct_job_kind kind,
 
 /* ---- reading --------------------------------------------------------------------------------- */
 
-/* An object's members without its end. */
+/* Adds an object's members without its end. */
 static factum_status put_projection(struct fct_buf *out, const factum_projection_state *state)
 {
     char created[FACTUM_TIME_TEXT_SIZE];
@@ -86,7 +86,7 @@ static factum_status put_projection(struct fct_buf *out, const factum_projection
                                                      : status;
 }
 
-/* What the build in use says; its texts are gone. */
+/* A copy of the state of the build in use: the texts of the original do not last. */
 struct lag {
     bool known;
     factum_build_status in_use;
@@ -102,7 +102,7 @@ static bool take_lag(void *data, const factum_build_status *build)
     return true;
 }
 
-/* Also of what this server does not keep: then it is known to be deployed, no more. */
+/* Also for a model that this server does not keep: then only its deployment is known. */
 static factum_status look_for_lag(const struct projection_job *asked,
                                   const factum_projection_state *state, struct lag *lag)
 {
@@ -226,7 +226,7 @@ void fct_http_projection_get(struct fct_http_call *call)
 
 /* ---- what was recorded is waited for --------------------------------------------------------- */
 
-/* OK: it was carried out. TIMEOUT: it was not, or not here. */
+/* OK: carried out. TIMEOUT: not yet, or not by this server. */
 static factum_status wait_for_host(struct projection_job *asked, factum_slice name,
                                    uint64_t revision, factum_error *err)
 {
@@ -255,7 +255,7 @@ static bool take_version(void *data, const factum_projection_state *state)
     return false;
 }
 
-/* What was deployed, or which act it is, and the version that is in use then. */
+/* Adds what was deployed, or the act, and the version then in use. */
 static factum_status put_what(struct projection_job *asked, factum_slice name)
 {
     struct fct_buf *out = &asked->job.base.out;
@@ -292,7 +292,7 @@ static factum_status put_recorded(struct projection_job *asked, factum_slice nam
                : status;
 }
 
-/* It is recorded: the answer says what has become of it. */
+/* It is recorded: the answer reports what the host has done. */
 static factum_status end_recorded(struct projection_job *asked, factum_slice name,
                                   const factum_act_result *result, unsigned done_status,
                                   factum_error *err)
@@ -311,7 +311,7 @@ static factum_status end_recorded(struct projection_job *asked, factum_slice nam
     job->has_tag = true;
     job->tag = result->revision;
     if (put_recorded(asked, name, result, status == FACTUM_OK) != FACTUM_OK) {
-        fct_buf_clear(&job->base.out); /* say at least that */
+        fct_buf_clear(&job->base.out); /* answer at least that */
     }
     return FACTUM_OK;
 }
@@ -333,7 +333,7 @@ static factum_status load_definition(const struct fct_http_job *job, factum_proj
     return status;
 }
 
-/* What cannot be done with the projection as it stands now. */
+/* INVALID means that the projection's state does not allow the act: 409. */
 static unsigned conflict_or(factum_status status, unsigned otherwise)
 {
     return status == FACTUM_INVALID ? 409 : otherwise;
@@ -384,7 +384,7 @@ static factum_status check_said(const factum_act_options *options, factum_error 
                           FACTUM_NAME_SIZE_MAX);
 }
 
-/* ?timeout, in seconds. */
+/* Reads ?timeout, in seconds. */
 static factum_status take_timeout(const struct fct_http_call *call, uint64_t *seconds,
                                   factum_error *err)
 {
@@ -459,7 +459,7 @@ enum act_member { ACT_WHY, ACT_BY, ACT_KEY, ACT_POSITION, ACT_TIMEOUT, ACT_MEMBE
 static const char *const act_members[ACT_MEMBERS] = {"why", "by", "key", "position",
                                                      "timeoutSeconds"};
 
-/* A retry without a key is one of all keys; a skip needs its position. */
+/* A retry without a key is one of all keys; a skip needs a position. */
 static factum_status complete_act(struct projection_job *asked, const factum_json *json,
                                   const uint32_t values[ACT_MEMBERS], factum_error *err)
 {
@@ -552,7 +552,8 @@ void fct_http_projection_act(struct fct_http_call *call)
     fct_http_job_start(&asked->job, status, &err);
 }
 
-/* ---- what has become of an act --------------------------------------------------------------- */
+/* ---- the outcome of an act
+ * -------------------------------------------------------------------- */
 
 static factum_status look_for_act(struct fct_http_job *job, factum_error *err)
 {

@@ -1,4 +1,4 @@
-/* http_query.c - see http_call.h: what the query and the header fields say. Layer: server. */
+/* http_query.c - see http_call.h: members of the query and header fields. Layer: server. */
 #include <string.h>
 
 #include "core/error.h"
@@ -80,7 +80,7 @@ factum_status fct_http_after(const struct fct_http_call *call, uint64_t *place, 
     return *given ? factum_token_parse(call->server->store, token, place, err) : FACTUM_OK;
 }
 
-/* ---- what is expected of a stream ------------------------------------------------------------ */
+/* ---- the expected state of a stream ---------------------------------------------------------- */
 
 factum_status fct_http_expected_word(factum_slice word, const char *name, factum_expected *expected,
                                      factum_error *err)
@@ -102,7 +102,7 @@ factum_status fct_http_expected_word(factum_slice word, const char *name, factum
     return FACTUM_OK;
 }
 
-/* If-Match: "N" or *. A list of tags, or a weak one, has no meaning for a revision. */
+/* If-Match: "N" or *. A list of tags, or a weak tag, has no meaning for a revision. */
 static factum_status read_if_match(factum_slice field, factum_expected *expected, factum_error *err)
 {
     uint64_t revision = 0;
@@ -166,7 +166,7 @@ bool fct_http_has_json(struct fct_http_call *call, const char *detail)
     return false;
 }
 
-/* As draft-ietf-httpapi-idempotency-key-header has it. */
+/* Follows draft-ietf-httpapi-idempotency-key-header. */
 factum_status fct_http_key(struct fct_http_call *call, factum_slice *key, factum_error *err)
 {
     factum_slice field = fct_exchange_field(call->exchange, FCT_SLICE("idempotency-key"));
@@ -184,7 +184,7 @@ factum_status fct_http_key(struct fct_http_call *call, factum_slice *key, factum
         return fct_fail(err, FACTUM_INVALID,
                         "Idempotency-Key and \"key\" differ: leave one of them out");
     }
-    *key = field; /* lasts as long as the exchange */
+    *key = field; /* |field| lasts as long as the exchange */
     return fct_http_copy(call, field, key) == FACTUM_OK
                ? FACTUM_OK
                : fct_fail(err, FACTUM_NO_MEMORY, "out of memory");

@@ -1,10 +1,10 @@
 /* http_read.c - pages of events: one JSON value, or lines. Layer: server.
  *
- * Events are written as they are read, while there is room and EVENTS_PER_TURN at most before
- * others have their turn: a page is never held in memory. So a read that fails in the middle can no
- * longer be refused: its answer is broken off, which a client sees.
+ * Events are written as they are read, while there is room and at most EVENTS_PER_TURN before other
+ * calls get their turn: a page is never in memory as a whole. So a read that fails in the middle
+ * can no longer be refused: its answer breaks off, which the client detects.
  *
- * "next" (in lines: the trailer factum-next) is the token that the next page goes on after; null
+ * "next" (in lines: the trailer factum-next) is the token after which the next page begins; null
  * when a backward read has reached the first event.
  */
 #include <inttypes.h>
@@ -48,7 +48,7 @@ static bool page_closed(struct fct_http_call *call)
     return false;
 }
 
-/* The head of the answer, once it is known that there is something to read from. */
+/* Writes the head of the answer, once something to read from is known to exist. */
 static bool begin_page(struct reader *reader)
 {
     struct fct_field fields[2];
@@ -78,12 +78,12 @@ static bool write_event(struct reader *reader, const factum_event *event)
         return fct_http_write(call, line);
     }
     FCT_ASSERT(line.len > 0);
-    line.len--; /* its end */
+    line.len--; /* without its line end */
     return (reader->given++ == 0 || fct_http_write(call, FCT_SLICE(",\n"))) &&
            fct_http_write(call, line);
 }
 
-/* The place after which the next page begins; false: there is no next page. */
+/* Sets *place, after which the next page begins. Returns false if no next page exists. */
 static bool next_place(const struct reader *reader, uint64_t *place)
 {
     bool full = reader->limit != 0 && reader->given >= reader->limit;
@@ -91,7 +91,7 @@ static bool next_place(const struct reader *reader, uint64_t *place)
         *place = full ? reader->last_position : fct_feed_place(&reader->feed);
         return true;
     }
-    /* Read backwards, a page begins at or before its place: the one before the last event. */
+    /* Backwards, the next page begins at or before its place: the one before the last event. */
     *place = reader->last_position - 1;
     return full && reader->last_position > 0;
 }
@@ -118,7 +118,7 @@ static void finish_page(struct reader *reader)
     end_reader(reader);
 }
 
-/* Goes on with the answer as far as there is room. */
+/* Continues the answer as far as there is room. */
 static void fill_page(struct reader *reader)
 {
     struct fct_http_call *call = reader->call;
@@ -169,7 +169,7 @@ static void on_read_wake(struct fct_feed *feed)
 
 static const struct fct_http_work read_work = {on_read_writable, page_closed};
 
-/* The last revision of the stream that is read, for the ETag. */
+/* Finds the last revision of the stream that is read, for the ETag. */
 static factum_status take_tag(struct reader *reader, factum_error *err)
 {
     struct fct_http_call *call = reader->call;

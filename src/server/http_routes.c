@@ -1,6 +1,6 @@
-/* http_routes.c - every path of the HTTP door, in one table. Layer: server.
+/* http_routes.c - every path of HTTP/JSON, in one table. Layer: server.
  *
- * docs/openapi.json describes the same routes; tests/http holds one against the other.
+ * docs/openapi.json describes the same routes; tests/http compares the two.
  */
 #include "server/http_int.h"
 

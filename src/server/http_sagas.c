@@ -14,7 +14,7 @@
 #include "server/http_models.h"
 #include "wire/media.h"
 
-#define SAGA_LISTS_WAIT_MS 1000 /* for lists that are a little behind */
+#define SAGA_LISTS_WAIT_MS 1000 /* for lists that are slightly behind */
 #define SAGA_TYPE                                                                                  \
     "the body is the definition, as application/yaml or text/plain; the reason is ?why="
 
@@ -23,10 +23,10 @@ struct saga_job {
     factum_saga_filter filter;
     factum_slice saga_id; /* NAME-ID */
     factum_saga_act_request request;
-    bool by_field; /* the revision stands in If-Match */
+    bool by_field; /* the revision is in If-Match */
     bool dot;
     factum_saga_deploy_options deploy;
-    /* The thread's. */
+    /* Used by the thread. */
     factum_arena arena;
     factum_status put;
     bool first;
@@ -39,7 +39,7 @@ static struct saga_job *saga_job_of(struct fct_http_job *job)
     return FCT_CONTAINER_OF(job, struct saga_job, job);
 }
 
-/* The server's sagas; UNSUPPORTED: it has none. */
+/* Checks that the server runs sagas. Errors: UNSUPPORTED. */
 static factum_status sagas_there(const struct fct_http_call *call, factum_error *err)
 {
     return call->server->sagas != NULL
@@ -48,7 +48,7 @@ static factum_status sagas_there(const struct fct_http_call *call, factum_error 
                           "this server runs no sagas: start it without --no-run");
 }
 
-/* NULL: it was answered why not. */
+/* Returns NULL after it has answered the reason. */
 static struct saga_job *saga_job_make(struct fct_http_call *call, enum fct_job_kind kind,
                                       factum_status (*work)(struct fct_http_job *job,
                                                             factum_error *err))
@@ -62,7 +62,7 @@ static struct saga_job *saga_job_make(struct fct_http_call *call, enum fct_job_k
     return made;
 }
 
-/* NAME-ID of the path, in the call's memory. */
+/* Copies NAME-ID of the path into the call's memory. */
 static factum_status take_saga_id(struct saga_job *asked, factum_error *err)
 {
     struct fct_http_call *call = asked->job.call;
@@ -149,8 +149,8 @@ static factum_status ask_lists(struct saga_job *asked, bool timers, factum_error
                   : factum_sagas_list(sagas, &asked->filter, &each, err);
 }
 
-/* What was visible when the call came is waited for a moment; lists that are further behind answer
- * as they are. */
+/* Waits a moment for what was visible when the call came; lists that are further behind answer as
+ * they are. */
 static factum_status list_of(struct saga_job *asked, bool timers, factum_error *err)
 {
     struct fct_buf *out = &asked->job.base.out;
@@ -355,7 +355,7 @@ void fct_http_saga_graph(struct fct_http_call *call)
 
 /* ---- deploying ------------------------------------------------------------------------------- */
 
-/* What the check has found, in the answer or in the refusal. */
+/* Adds the findings of the check to the answer or to the refusal. */
 static factum_status put_report(struct fct_buf *out, const factum_saga_report *report)
 {
     factum_status status = fct_buf_printf(out, ",\"states\":%" PRIu64, report->state_count);
@@ -511,7 +511,7 @@ static factum_status act_on_saga(struct fct_http_job *job, factum_error *err)
     job->has_tag = true;
     job->tag = outcome.revision;
     if (put_saga_outcome(asked, &outcome) != FACTUM_OK) {
-        fct_buf_clear(&job->base.out); /* it is done: say at least that */
+        fct_buf_clear(&job->base.out); /* it is done: answer at least that */
     }
     return FACTUM_OK;
 }
@@ -605,7 +605,7 @@ static factum_status take_verb(struct saga_job *asked, const factum_json *json, 
     return status == FACTUM_OK ? take_verb_rest(asked, json, values, err) : status;
 }
 
-/* 0: none is called so. */
+/* Returns 0 for an unknown name. */
 static factum_saga_verb find_verb(factum_slice name)
 {
     for (int i = FACTUM_SAGA_RETRY; i <= FACTUM_SAGA_TIMER_CANCEL; i++) {
@@ -649,7 +649,7 @@ void fct_http_saga_act(struct fct_http_call *call)
     fct_http_job_start(&asked->job, status, &err);
 }
 
-/* False: none run here. */
+/* Returns false if no sagas run here. */
 bool fct_server_sagas_info(const struct fct_server *server, factum_sagas_info *info)
 {
     return server->sagas != NULL && factum_sagas_info_get(server->sagas, info, NULL) == FACTUM_OK;

@@ -1,8 +1,8 @@
 /* http_schemas.c - the registry over HTTP: schemas are listed, read, registered and checked, modes
  * are set. Layer: server.
  *
- * Each call is a job (http_job.h): the registry is read whole, and a schema is proven on stored
- * events, which may last. The proof's next step ends it when its client has gone.
+ * Each call is a job (http_job.h): it reads the whole registry, and proves a schema on stored
+ * events, which may take long. A proof ends at its next step once its client has disconnected.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -16,7 +16,7 @@
 
 struct schema_job {
     struct fct_http_job job;
-    /* What is asked, set by the loop before the thread starts. */
+    /* The request, set by the loop before the thread starts. */
     bool all;
     bool write;
     uint64_t number;
@@ -29,15 +29,16 @@ struct schema_job {
 static void schema_job_answer(struct fct_http_job *job)
 {
     if (job->base.status != FACTUM_OK && job->base.status != FACTUM_SCHEMA_VIOLATION) {
-        fct_buf_clear(&job->base.out); /* the beginning of an answer that was not finished */
+        fct_buf_clear(&job->base.out); /* the beginning of an incomplete answer */
     }
     if (job->base.status == FACTUM_UNSUPPORTED) {
-        job->http_status = 400; /* a keyword that the schema may not have, not a call */
+        job->http_status =
+            400; /* the status is about a keyword of the schema, not about the call */
     }
     fct_http_job_answer(job);
 }
 
-/* NULL: it was answered why not. */
+/* Returns NULL after it has answered the reason. */
 static struct schema_job *schema_job_make(struct fct_http_call *call, enum fct_job_kind kind,
                                           factum_status (*work)(struct fct_http_job *job,
                                                                 factum_error *err))
@@ -59,7 +60,7 @@ static struct schema_job *schema_job_of(struct fct_http_job *job)
 
 /* ---- texts ----------------------------------------------------------------------------------- */
 
-/* An object's members without its end. */
+/* Adds an object's members without its end. */
 static factum_status put_version(const struct fct_http_job *job, struct fct_buf *out,
                                  const factum_schemas *schemas,
                                  const factum_schema_version *version)
@@ -210,7 +211,7 @@ static bool schema_step(void *data, uint64_t done, uint64_t total)
     return !atomic_load(&job->base.stop);
 }
 
-/* The members of the refusal: the first stored event that does not fit. */
+/* Adds the members of the refusal: the first stored event that does not fit. */
 static factum_status put_failed_event(struct fct_http_job *job, const factum_registration *done)
 {
     char token[FACTUM_TOKEN_SIZE];
@@ -258,7 +259,7 @@ static factum_status register_schema(struct fct_http_job *job, factum_error *err
                           : factum_schema_prove(call->server->store, call->name, text,
                                                 &asked->options, &done, err);
     if (status == FACTUM_SCHEMA_VIOLATION && put_failed_event(job, &done) != FACTUM_OK) {
-        fct_buf_clear(&job->base.out); /* its text says it too */
+        fct_buf_clear(&job->base.out); /* the text alone is the answer */
     }
     if (status != FACTUM_OK) {
         return status;
@@ -266,13 +267,13 @@ static factum_status register_schema(struct fct_http_job *job, factum_error *err
     job->http_status = asked->write && !done.already ? 201 : 200;
     job->has_tag = asked->write;
     job->tag = done.version;
-    if (put_registration(job, &done) != FACTUM_OK) { /* it is registered: say at least that */
+    if (put_registration(job, &done) != FACTUM_OK) { /* it is registered: answer at least that */
         fct_buf_clear(&job->base.out);
     }
     return FACTUM_OK;
 }
 
-/* ?after and ?unproven. */
+/* Reads ?after and ?unproven. */
 static factum_status read_proof(struct schema_job *asked, factum_error *err)
 {
     bool after = false;
@@ -331,7 +332,7 @@ static factum_status set_mode(struct fct_http_job *job, factum_error *err)
     if (status == FACTUM_OK) {
         status = fct_buf_printf(&job->base.out, ",\"mode\":\"%s\"}", factum_schema_mode_name(mode));
     }
-    if (status != FACTUM_OK) { /* it is set: say at least that */
+    if (status != FACTUM_OK) { /* it is set: answer at least that */
         fct_buf_clear(&job->base.out);
     }
     return FACTUM_OK;

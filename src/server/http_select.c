@@ -1,8 +1,8 @@
-/* http_select.c - which events a read or a live tail is about, from path and query. Layer: server.
+/* http_select.c - selects the events of a read or a live tail by path and query. Layer: server.
  *
  * The words are those of the command line: after, from, at, time-at, limit, backwards. Events of
- * streams whose name begins with '$' are left out of everything but a read of such a stream, unless
- * ?system asks for them, which needs the right to read them all.
+ * streams whose name begins with '$' are left out of everything except a read of such a stream,
+ * unless ?system asks for them, which needs the right to read all streams.
  */
 #include <string.h>
 
@@ -124,7 +124,7 @@ factum_status fct_http_at(const struct fct_http_call *call, factum_read_request 
                           FCT_FMT(at));
 }
 
-/* Streams that hold other streams' events. */
+/* True for streams that show other streams' events. */
 static bool is_virtual(factum_slice stream)
 {
     return fct_slice_starts(stream, FCT_SLICE("$ce-")) ||

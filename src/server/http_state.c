@@ -1,6 +1,6 @@
-/* http_state.c - the state that the deployed decider folds from a stream, over HTTP: now, or as it
- * was, and which event has given each value. Layer: server. A job (http_job.h): the whole stream is
- * read. It ends when its client has gone, and after STATE_MS. */
+/* http_state.c - the state that the deployed decider folds from a stream, over HTTP: now, or as of
+ * an earlier point, and which event has set each value. Layer: server. A job (http_job.h): it reads
+ * the whole stream. It ends when its client disconnects, and after STATE_MS. */
 #include <inttypes.h>
 
 #include "core/error.h"
@@ -15,7 +15,7 @@ struct state_job {
     factum_read_request request;
     factum_slice category;
     bool with_blame;
-    /* The thread's. */
+    /* Used by the thread. */
     struct fct_decider_use *use;
     factum_fold *fold;
     factum_blame *blame;
@@ -88,7 +88,7 @@ static factum_status put_state_head(const struct state_job *asked, struct fct_bu
                : status;
 }
 
-/* What the script does wrong is 422, as of a command. */
+/* A failure of the script is 422, as for a command. */
 static factum_status by_script(struct state_job *asked, factum_status status)
 {
     if (status == FACTUM_INVALID || status == FACTUM_TOO_BIG) {
@@ -215,7 +215,7 @@ static factum_status show_state(struct fct_http_job *job, factum_error *err)
 
 /* ---- the loop's side ------------------------------------------------------------------------- */
 
-/* ?revision is ?at with a revision alone. */
+/* ?revision is ?at that takes a revision alone. */
 static factum_status read_state_query(struct state_job *asked, factum_error *err)
 {
     const struct fct_http_call *call = asked->job.call;

@@ -1,8 +1,8 @@
-/* http_streams.c - what is done to a stream as a whole: info, metadata, deletion. Layer: server.
+/* http_streams.c - whole streams: info, metadata, deletion. Layer: server.
  *
  * PUT metadata does what factum_metadata_set does, without waiting: metadata without "$tb" keeps
- * what is hidden. It looks at the stream, appends the metadata with the "$tb" that holds, expecting
- * the metadata that it has seen, and looks again if that was replaced meanwhile.
+ * hidden events hidden. It looks at the stream and appends the metadata with the effective "$tb",
+ * expecting the metadata that it has seen. If another writer has replaced that, it starts again.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -14,7 +14,7 @@
 #include "wire/json_out.h"
 #include "wire/media.h"
 
-#define TRIES_MAX 100                 /* each failed, since another writer was faster */
+#define TRIES_MAX 100                 /* a try fails if another writer was faster */
 #define SOFT_DELETED_BEFORE INT64_MAX /* "$tb" of a deleted stream */
 #define TRUNCATE_BEFORE FCT_SLICE("$tb")
 
@@ -72,7 +72,7 @@ void fct_http_stream_info(struct fct_http_call *call)
 
 /* ---- metadata -------------------------------------------------------------------------------- */
 
-/* "$$<stream>" in the call's memory. */
+/* Writes "$$<stream>" into the call's memory. */
 static factum_status metastream_of(struct fct_http_call *call, factum_slice *name,
                                    factum_error *err)
 {
@@ -119,7 +119,7 @@ void fct_http_metadata_get(struct fct_http_call *call)
     if (status == FACTUM_OK) {
         answer_metadata(call, &event);
     } else if (status == FACTUM_STREAM_NOT_FOUND || status == FACTUM_DONE) {
-        fct_http_answer_out(call, fct_buf_add_text(&call->out, "{}")); /* none was set */
+        fct_http_answer_out(call, fct_buf_add_text(&call->out, "{}")); /* no metadata was set */
     } else {
         fct_http_fail(call, status, &err);
     }
@@ -128,7 +128,7 @@ void fct_http_metadata_get(struct fct_http_call *call)
 
 struct setting {
     struct fct_json object; /* in the body */
-    bool says_before;       /* it has TRUNCATE_BEFORE */
+    bool says_before;       /* it contains TRUNCATE_BEFORE */
     factum_slice stream;    /* "$$<stream>" */
     factum_expected wanted;
     unsigned tries;
@@ -164,7 +164,7 @@ static factum_status check_metadata(struct fct_http_call *call, struct setting *
     return FACTUM_OK;
 }
 
-/* The revision before which events are hidden and stay so. */
+/* Returns the revision before which events are hidden and stay hidden. */
 static uint64_t hidden_before(const factum_stream_info *info)
 {
     if (info->state == FACTUM_STREAM_SOFT_DELETED) {
@@ -173,8 +173,8 @@ static uint64_t hidden_before(const factum_stream_info *info)
     return info->truncate_before < SOFT_DELETED_BEFORE ? info->truncate_before : 0;
 }
 
-/* The metadata to be stored: the object, with |hidden| as its "$tb" if it has none. It is in the
- * body or in call->out, which is left alone while the append is under way. */
+/* Builds the metadata to be stored: the object, with |hidden| as its "$tb" if it has none. The
+ * result is in the body or in call->out, which must not change while the append is under way. */
 static factum_status make_metadata(struct fct_http_call *call, const struct setting *setting,
                                    uint64_t hidden, factum_slice *json)
 {
@@ -198,7 +198,7 @@ static factum_status make_metadata(struct fct_http_call *call, const struct sett
     return status;
 }
 
-/* What must hold of the metastream so that |info| is still true when the metadata is written. */
+/* Returns the expectation under which |info| is still true when the metadata is written. */
 static factum_expected pin(factum_expected wanted, const factum_stream_info *info)
 {
     if (wanted.kind == FACTUM_EXPECTED_ANY && !info->has_metadata) {

@@ -3,7 +3,8 @@
  *     GET /api/v1/traces/order-42                  JSON, as `factum trace --json`
  *     GET /api/v1/traces/order-42?format=mermaid   or dot, text; or by Accept
  *
- * A job (http_job.h): many events are read. It ends when its client has gone, and after TRACE_MS.
+ * A job (http_job.h): it reads many events. It ends when its client disconnects, and after
+ * TRACE_MS.
  */
 #include <factum/trace.h>
 
@@ -13,7 +14,7 @@
 #include "wire/media.h"
 
 #define TRACE_MS 30000
-#define TRACE_EVENTS_MAX 30000u /* as JSON some 12 MiB, of 16 that an answer may have */
+#define TRACE_EVENTS_MAX 30000u /* some 12 MiB of JSON, of 16 that an answer may have */
 
 /* In the order of factum_trace_form. */
 static const char *const form_names[] = {"text", "json", "dot", "mermaid"};
@@ -105,7 +106,7 @@ static void answer_trace(struct fct_http_job *job)
                                                          .body = fct_buf_slice(&job->base.out)});
 }
 
-/* By ?format, otherwise by Accept; JSON for whoever takes anything. */
+/* By ?format, otherwise by Accept; JSON for a client that accepts anything. */
 static factum_status read_form(struct trace_job *asked, factum_error *err)
 {
     static const char *const offers[] = {"application/json", "text/vnd.graphviz",

@@ -1,9 +1,9 @@
-/* http_violation.c - what the answer to an event that does not fit its schema knows: which event,
- * which place in its data, which schema. Layer: server.
+/* http_violation.c - the members of the answer to an event that does not fit its schema: the event,
+ * the place in its data, the schema. Layer: server.
  *
  * The gate's text is "event 2: /lines/0/qty: must be at least 1, but is 0 (schema OrderPlaced 3)".
- * It is read from both ends, and with the event's data beside it: names of members may hold
- * anything.
+ * It is parsed from both ends, and compared with the event's data, because names of members may
+ * contain anything.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -14,7 +14,7 @@
 #include "server/http_int.h"
 #include "wire/json_out.h"
 
-/* The item of an array that |step| counts to. */
+/* Returns the item of an array with the index |step|. */
 static uint32_t item_at(const factum_json *json, uint32_t array, factum_slice step)
 {
     uint32_t index = 0;
@@ -34,8 +34,8 @@ static uint32_t item_at(const factum_json *json, uint32_t array, factum_slice st
     return at;
 }
 
-/* The member that |step|, with its escapes "~0" and "~1", names; NONE of a value that is no object.
- */
+/* Returns the member that |step|, with its escapes "~0" and "~1", names; NONE for a value that is
+ * no object. */
 static uint32_t member_at(const factum_json *json, uint32_t value, factum_slice step)
 {
     char name[sizeof((factum_error *)0)->text];
@@ -50,7 +50,7 @@ static uint32_t member_at(const factum_json *json, uint32_t value, factum_slice 
     return factum_json_find(json, value, fct_slice(name, len));
 }
 
-/* Does |pointer|, which begins with "/", lead to a value? */
+/* True if |pointer|, which begins with "/", leads to a value. */
 static bool leads_to_value(const factum_json *json, factum_slice pointer)
 {
     uint32_t value = FACTUM_JSON_ROOT;
@@ -66,7 +66,7 @@ static bool leads_to_value(const factum_json *json, factum_slice pointer)
     return value != FACTUM_JSON_NONE;
 }
 
-/* The longest beginning of |text|, up to a ": ", that is the place of a value in |data|. */
+/* Returns the longest beginning of |text|, up to a ": ", that is the place of a value in |data|. */
 static factum_slice longest_place(const char *text, factum_slice data)
 {
     const struct fct_json_extent extent = {.depth_max = FCT_JSON_DEPTH_MAX};
@@ -83,8 +83,8 @@ static factum_slice longest_place(const char *text, factum_slice data)
     return place;
 }
 
-/* The place in |data| that the text names; empty for the data as a whole, and for a place that was
- * cut off. */
+/* Returns the place in |data| that the text names; empty for the data as a whole, and for a
+ * truncated place. */
 static factum_slice place_of(const char *text, size_t index, factum_slice data)
 {
     char before[40];
@@ -104,7 +104,7 @@ static factum_slice place_of(const char *text, size_t index, factum_slice data)
     return end == NULL ? fct_slice(NULL, 0) : fct_slice(text, (size_t)(end - text));
 }
 
-/* What stands in the last brackets of the text, if it ends with them. */
+/* Returns the contents of the last brackets of the text, if it ends with them. */
 static factum_slice schema_of(const char *text)
 {
     static const char before[] = " (schema ";

@@ -1,9 +1,8 @@
-/* http_wait.c - read your own writes: ?wait=TOKEN with Prefer: wait=N (RFC 7240, 4.3). Layer:
- server.
+/* http_wait.c - read your own writes: ?wait=TOKEN with Prefer: wait=N (RFC 7240, 4.3).
+ * Layer: server.
  *
- * A read with ?wait runs once everything at or before the token is visible. What an append has
- * answered is visible when it answers, so that a call hardly ever waits here; it looks again every
- * LOOK_MS.
+ * A read with ?wait runs once everything at or before the token is visible. Events of an append are
+ * visible when it is answered, so a call hardly ever waits; it polls every LOOK_MS.
  */
 #include "core/error.h"
 #include "core/slice.h"
@@ -30,7 +29,7 @@ static bool wait_closed(struct fct_http_call *call)
 
 static const struct fct_http_work wait_work = {NULL, wait_closed};
 
-/* "respond-async, wait=10": the number; the default without one, and the maximum for more. */
+/* "respond-async, wait=10": returns the number; the default without one, at most the maximum. */
 static uint64_t preferred_seconds(factum_slice prefer)
 {
     const factum_slice word = FCT_SLICE("wait=");

@@ -5,11 +5,11 @@
 #include "core/error.h"
 
 #define JOB_LOOK_MS 20u
-/* A door does not take more at once (FCT_H1_OUT_MAX, FCT_H2_WAITING_MAX). */
+/* A session takes no larger answer at once (FCT_H1_OUT_MAX, FCT_H2_WAITING_MAX). */
 #define JOB_OUT_MAX ((size_t)16 << 20)
 
-/* At once. A proof may take a processor for long, a state its memory, and a command both for a
- * little while. A query may take 64 MiB. */
+/* Jobs at once. A proof may need a processor for long, a state its memory, and a command both for a
+ * short time. A query may take 64 MiB. */
 static const size_t jobs_max[FCT_JOB_KINDS] = {
     [FCT_JOB_SHORT] = 16,   [FCT_JOB_PROOF] = 2,   [FCT_JOB_STATE] = 8,
     [FCT_JOB_COMMAND] = 32, [FCT_JOB_QUERY] = 16,  [FCT_JOB_ACT] = 8,

@@ -1,19 +1,20 @@
 /* kurrent_append.c - Append and BatchAppend of KurrentDB's service Streams. Layer: server.
  *
- * Append: options, then a message for each event, one answer. BatchAppend: a call that lives as
+ * Append: options, then a message for each event; one answer. BatchAppend: a call that lives as
  * long as its client, with many appends at once, each in one or more chunks that share a
- * correlation id, answered once each, in any order.
+ * correlation id, each answered once, in any order.
  *
  * Invariants of a batch.
- *  1. A correlation id gets one answer. Chunks of an id that is not being collected and that have
- *     no options are not answered: old clients do not survive an answer for an id that they forgot.
- *  2. |open| holds the appends that wait for their last chunk, at most OPEN_MAX; |running| those
+ *  1. A correlation id gets one answer. Chunks without options, of an id that is not being
+ *     collected, are not answered: old clients crash at an answer for an id that they have
+ *     forgotten.
+ *  2. |open| contains the appends that wait for their last chunk, at most OPEN_MAX; |running| those
  *     that were started.
- *  3. The call is never ended because of one append. A server that stops takes none, answers what
- *     runs, and ends the call: its client then knows that it may try the others elsewhere.
- *  4. An append that waits for chunks holds nothing of the window: its client must be able to send
- *     the rest. What it keeps is bounded by kurrent_job.c, and for how long by WAIT_MS: otherwise
- *     a few unfinished appends would take that room from everybody.
+ *  3. One append never ends the call. A server that stops takes no more appends, answers those that
+ *     run, and ends the call: its client then knows that it may try the others elsewhere.
+ *  4. An append that waits for chunks holds nothing of the window, so that its client can send the
+ *     rest. kurrent_job.c bounds the memory that it keeps, and WAIT_MS the time: otherwise a few
+ *     unfinished appends would take that memory from all others.
  */
 #include <string.h>
 
@@ -26,7 +27,7 @@
 #define WAIT_MS 30000 /* from one message of an append to the next, if it has no deadline */
 #define NS_PER_MS 1000000
 
-/* Their client has gone: what runs goes on, and answers nobody. */
+/* Their client has disconnected: running jobs continue without an answer. */
 static void leave_running(struct fct_kurrent_job **list)
 {
     while (*list != NULL) {
@@ -41,10 +42,10 @@ static void leave_running(struct fct_kurrent_job **list)
 
 struct append_state {
     struct fct_kurrent_job *job;     /* being collected */
-    struct fct_kurrent_job *running; /* the same, once it was started */
+    struct fct_kurrent_job *running; /* the same job once it was started */
 };
 
-/* Ends the call well; the trailer factum-behind says which model of mode sync is behind. */
+/* Ends the call with OK; the trailer factum-behind names a model of mode sync that is behind. */
 static void finish_with_behind(struct fct_grpc_call *call, const struct fct_behind *behind)
 {
     char text[FCT_BEHIND_TEXT_SIZE] = "";
@@ -113,7 +114,7 @@ static void append_message(struct fct_grpc_call *call, factum_slice message)
         fct_timer_start(call->server->loop, &state->job->timer, WAIT_MS, 0);
     }
     if (state->job->refused) {
-        return; /* said at the end */
+        return; /* the refusal is sent at the end */
     }
     factum_slice kept = fct_kurrent_job_keep(state->job, message);
     if (state->job->refused) {
@@ -165,13 +166,13 @@ const struct fct_grpc_method fct_kurrent_append_method = {
 
 struct batch_state {
     struct fct_grpc_call *call;
-    struct fct_watcher watcher; /* to be told that the server stops */
+    struct fct_watcher watcher; /* is called when the server stops */
     struct fct_kurrent_job *open;
     struct fct_kurrent_job *running;
     size_t open_count;
     bool ended;
     bool refusing;                     /* the server stops */
-    char behind[FCT_BEHIND_TEXT_SIZE]; /* of the last append that says so */
+    char behind[FCT_BEHIND_TEXT_SIZE]; /* of the last append that has one */
 };
 
 static void finish_if_done(struct fct_grpc_call *call)
@@ -190,7 +191,7 @@ static void finish_if_done(struct fct_grpc_call *call)
     }
 }
 
-/* The server stops: otherwise the call would stay open for as long as its client lives. */
+/* The server stops: otherwise the call would stay open as long as its client lives. */
 static void batch_news(struct fct_watcher *watcher, uint32_t news)
 {
     struct batch_state *state = FCT_CONTAINER_OF(watcher, struct batch_state, watcher);
@@ -225,7 +226,7 @@ static void batch_answer(struct fct_kurrent_job *job)
     factum_status status = job->refused
                                ? fct_kurrent_encode_batch_refused(&call->out, &reply, &job->refusal)
                                : fct_kurrent_encode_batch_appended(&call->out, &reply, &appended);
-    if (status != FACTUM_OK) { /* no memory: the client must not wait for ever */
+    if (status != FACTUM_OK) { /* out of memory: the client must not wait for ever */
         fct_grpc_finish(call, FCT_GRPC_RESOURCE_EXHAUSTED, FCT_SLICE("out of memory"), NULL, 0);
         return;
     }
@@ -233,7 +234,7 @@ static void batch_answer(struct fct_kurrent_job *job)
         fct_models_behind_text(job->pending.behind, state->behind);
     }
     fct_grpc_send(call);
-    fct_kurrent_job_leave(job); /* it ends now */
+    fct_kurrent_job_leave(job); /* no answer: the job ends now */
     FCT_ASSERT(state->running != job);
     finish_if_done(call);
 }
@@ -264,7 +265,7 @@ static struct fct_kurrent_job *find_open(struct batch_state *state, const factum
     return job;
 }
 
-/* Milliseconds from now to the deadline of a batch; 0: it has passed. */
+/* Returns the milliseconds to the deadline of a batch; 0: it has passed. */
 static int64_t time_left(struct fct_grpc_call *call, const struct fct_kurrent_batch *batch)
 {
     int64_t left = batch->deadline_ns;
@@ -292,7 +293,8 @@ static void heed_deadline(struct fct_kurrent_job *job, const struct fct_kurrent_
     }
 }
 
-/* The first chunk of an append; NULL without memory, which has ended the call. */
+/* Begins an append with its first chunk. Returns NULL without memory, after it has ended the
+ * call. */
 static struct fct_kurrent_job *begin_job(struct fct_grpc_call *call,
                                          const struct fct_kurrent_batch *batch)
 {
@@ -305,11 +307,11 @@ static struct fct_kurrent_job *begin_job(struct fct_grpc_call *call,
     job->timer.run = on_chunk_late;
     job->correlation_id = batch->correlation_id;
     job->expected = batch->options.expected;
-    job->expectation.stream = batch->options.stream; /* until it is kept, for a refusal */
+    job->expectation.stream = batch->options.stream; /* until it is copied, for a refusal */
     return job;
 }
 
-/* The events of the chunk |batch|, from a copy of |message| that lasts. */
+/* Collects the events of the chunk |batch|, from a copy of |message| that lasts. */
 static void collect(struct fct_kurrent_job *job, factum_slice message,
                     struct fct_kurrent_batch *batch, bool is_first)
 {

@@ -1,13 +1,13 @@
 /* kurrent_job.c - one append of KurrentDB's protocol: collected from messages, checked, submitted,
- * and its refusal in the protocol's words. Layer: server.
+ * and refused in the protocol's words. Layer: server.
  *
- * Invariants.
+ * Invariants (kurrent_job_check).
  *  1. All slices of the request point into the job: |near| and its chunks.
- *  2. A job that is refused keeps its first refusal and takes nothing more.
- *  3. A job that was started is freed by itself, after |answer|, also when its client has gone.
- *  4. At most SPARE_JOBS_MAX jobs are kept for the next appends: allocating them was a tenth of the
- *     time of an append.
- *  5. server->collected_size has the sum of |kept| of all jobs: the messages and the arrays of
+ *  2. A refused job keeps its first refusal and takes nothing more.
+ *  3. A started job frees itself after |answer|, also when its client has disconnected.
+ *  4. At most SPARE_JOBS_MAX jobs are kept for the next appends: allocating them took a tenth of
+ *     the time of an append.
+ *  5. server->collected_size is the sum of |kept| of all jobs: the messages and the arrays of
  *     events.
  */
 #include <inttypes.h>
@@ -123,7 +123,7 @@ static void refuse_other(struct fct_kurrent_job *job, enum fct_grpc_code code, c
     job->refusal.code = code;
 }
 
-/* What is not an event's data counts too: ids, names, and fields that nobody knows. */
+/* Counts more than an event's data: ids, names, and unknown fields. */
 static bool may_keep(struct fct_kurrent_job *job, size_t size)
 {
     struct fct_server *server = job->server;
@@ -139,7 +139,7 @@ static bool may_keep(struct fct_kurrent_job *job, size_t size)
     return true;
 }
 
-/* NULL without memory. */
+/* Returns NULL if out of memory. */
 static uint8_t *room_for(struct fct_kurrent_job *job, size_t size)
 {
     if (size <= sizeof job->near - job->near_size) {
@@ -191,7 +191,7 @@ void fct_kurrent_job_trace(struct fct_kurrent_job *job)
     }
 }
 
-/* ---- what is asked for ----------------------------------------------------------------------- */
+/* ---- the request ----------------------------------------------------------------------------- */
 
 void fct_kurrent_job_refuse(struct fct_kurrent_job *job, enum fct_kurrent_refusal_kind kind,
                             const char *text)
@@ -285,7 +285,7 @@ static bool make_room(struct fct_kurrent_job *job)
     return true;
 }
 
-/* Refuses what is malformed or too big. */
+/* Refuses malformed and too big events. */
 static void check_proposed(struct fct_kurrent_job *job, const struct fct_kurrent_proposed *proposed)
 {
     static const factum_uuid nil;
@@ -397,7 +397,7 @@ void fct_kurrent_job_start(struct fct_kurrent_job *job)
         request->events = job->events;
         request->expectations = &job->expectation;
         request->expectation_count = 1;
-        request->system = true; /* the rights were asked */
+        request->system = true; /* the rights were checked */
         request->call = &job->context;
         job->pending.done = on_appended;
         factum_status status = fct_append_start(job->server, &job->pending, &err);
@@ -429,7 +429,7 @@ bool fct_kurrent_stream_info(const struct fct_server *server, factum_slice strea
            info->state == FACTUM_STREAM_PRESENT;
 }
 
-/* An append without events says how the stream stands. */
+/* Returns the stream's last revision, the answer to an append without events. */
 static struct fct_kurrent_number last_revision(const struct fct_kurrent_job *job)
 {
     factum_stream_info info;

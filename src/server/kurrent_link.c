@@ -13,7 +13,7 @@
 #define NS_PER_SECOND INT64_C(1000000000)
 #define LINK_TYPE FCT_SLICE("$>")
 #define TARGET_SIZE (FACTUM_NAME_SIZE_MAX + 24) /* "REVISION@STREAM" */
-#define LINK_SEED UINT64_C(0x666163746c696e6b)  /* stored by clients: never changes */
+#define LINK_SEED UINT64_C(0x666163746c696e6b) /* clients store ids made with it: never change it */
 
 enum fct_link_kind fct_link_kind_of(factum_slice stream)
 {
@@ -65,7 +65,8 @@ static bool is_too_old(const struct fct_link_request *request, const factum_even
     return max_age > 0 && age > 0 && (uint64_t)(age / NS_PER_SECOND) >= max_age;
 }
 
-/* A list holds what was deleted or truncated too: links to that lead nowhere. */
+/* True if the event of a list still exists: deleted and truncated events stay in the list, but
+ * links to them lead nowhere. */
 static bool target_is_there(const struct fct_link_request *request, const factum_event *event)
 {
     factum_stream_info info;
@@ -119,7 +120,7 @@ static bool parse_target(factum_slice data, uint64_t *revision, factum_slice *st
     return stream->len > 0;
 }
 
-/* The cursor of what the link points to, with the event; NULL if it cannot be read. */
+/* Returns the cursor at the target of a link, with the event; NULL if the target cannot be read. */
 static factum_cursor *read_target(const struct fct_link_request *request, factum_slice data,
                                   factum_event *target)
 {
@@ -146,7 +147,8 @@ static factum_cursor *read_target(const struct fct_link_request *request, factum
     return cursor;
 }
 
-/* A stored event, which may be a link. One whose data is no target is an event like others. */
+/* Encodes a stored event, which may be a link. A link whose data is no target is an ordinary
+ * event. */
 static factum_status encode_stored(const struct fct_link_request *request,
                                    const factum_event *event, struct fct_buf *buf)
 {

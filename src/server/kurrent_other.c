@@ -1,9 +1,9 @@
-/* kurrent_other.c - what KurrentDB's clients ask besides streams: ServerFeatures, Gossip, and the
+/* kurrent_services.c - KurrentDB's services besides Streams: ServerFeatures, Gossip, and the
  * statistics of the five standard projections. Layer: server.
  *
  * Three of the projections are lists of the index here, and always run. The other two ($streams and
- * $stream_by_category) are shown as running for clients that look for all five; their streams are
- * not there (docs/guide/kurrentdb.md).
+ * $stream_by_category) are shown as running for clients that look for all five; their streams do
+ * not exist (docs/guide/kurrentdb.md).
  */
 #include <stdlib.h>
 #include <string.h>
@@ -14,7 +14,7 @@
 #include "wire/kurrent_gossip.h"
 #include "wire/kurrent_projections.h"
 
-/* Until the second version of the protocol is offered: clients decide by it what they may call. */
+/* Stays until version 2 of the protocol is offered: clients use it to decide what they may call. */
 #define VERSION "24.10.0"
 #define PORT_DEFAULT 2113
 

@@ -1,16 +1,16 @@
 /* kurrent_read.c - Read of KurrentDB's service Streams: reads and catch-up subscriptions of a
  * stream or of $all. Layer: server.
  *
- * A turn gives events while the client's window has room, 256 at most and for 2 ms at most, so that
- * readers take turns. Time counts because an expression may need as long for one event as a turn
- * takes otherwise.
- * The only state is the feed's place: a client that waits or does not read costs nothing but that.
+ * A turn sends events while the client's window has room, at most 256 and for at most 2 ms, so that
+ * readers take turns. Time is limited because a filter's expression may need as long for one event
+ * as a whole turn without a filter. The only state is the feed's place: a client that waits or does
+ * not read costs nothing more.
  *
  * Invariants.
- *  1. Positions: commit and prepare are equal. That of an event is the store's; that of a
- *     checkpoint or of caught up is a place, everything at or before which was examined.
- *  2. A subscription's first message is its confirmation; it ends only by its client, by a
- *     tombstone, by an error or with the server. A read that was begun may end while it stops.
+ *  1. Commit and prepare positions are equal. That of an event is the store's; that of a checkpoint
+ *     or of caught up is a place: everything at or before it was examined.
+ *  2. A subscription's first message is its confirmation. It ends by its client, a tombstone, an
+ *     error or the end of the server. A read that has begun may end while the server stops.
  */
 #include <openssl/rand.h>
 #include <string.h>
@@ -36,23 +36,23 @@ struct read_state {
     bool follow;
     bool backwards;
     bool resolve_links;
-    bool live; /* caught up was told: once, however often the reader catches up */
+    bool live; /* caught up was sent: once, however often the reader catches up */
     enum fct_kurrent_id_form id_form;
     uint32_t compatibility;
-    uint64_t left;             /* events that may still be given */
-    uint64_t given;            /* events given */
-    uint64_t from;             /* the revision that was asked for; of a stream */
+    uint64_t left;             /* events that may still be sent */
+    uint64_t given;            /* events sent */
+    uint64_t from;             /* the requested revision, of a stream */
     uint64_t examined;         /* since the last checkpoint */
     uint64_t checkpoint_every; /* 0: without a filter */
     uint64_t last_position;    /* of the last event that was examined */
-    uint64_t told_position;    /* of the last checkpoint */
+    uint64_t told_position;    /* of the last checkpoint sent */
     struct fct_kurrent_number last_revision;
     struct fct_matcher *matcher;
     struct fct_buf stream;
-    enum fct_link_kind links; /* is the stream a virtual one? */
+    enum fct_link_kind links; /* whether the stream is virtual */
 };
 
-/* ---- what is asked for ----------------------------------------------------------------------- */
+/* ---- the request ----------------------------------------------------------------------------- */
 
 static void refuse_combination(struct fct_grpc_call *call, const char *text)
 {
@@ -64,7 +64,7 @@ static bool number_is_valid(uint64_t number)
     return number <= FCT_KURRENT_NUMBER_MAX || number == FCT_KURRENT_NONE;
 }
 
-/* NULL, or what is wrong with it: not all combinations of options have a meaning. */
+/* Returns NULL, or what is wrong: not all combinations of options have a meaning. */
 static const char *check_read(const struct fct_kurrent_read *read)
 {
     bool follow = read->amount == FCT_KURRENT_AMOUNT_SUBSCRIPTION;
@@ -119,7 +119,7 @@ static factum_read_request request_for_stream(const struct fct_kurrent_read *rea
     return request;
 }
 
-/* Backwards from a position gives what lies before it; a subscription what lies after it. */
+/* Backwards from a position reads what is before it; a subscription reads what is after it. */
 static factum_read_request request_for_all(const struct fct_kurrent_read *read)
 {
     bool follow = read->amount == FCT_KURRENT_AMOUNT_SUBSCRIPTION;
@@ -134,12 +134,12 @@ static factum_read_request request_for_all(const struct fct_kurrent_read *read)
         request.from = follow || request.backwards ? FACTUM_FROM_AFTER : FACTUM_FROM_POSITION;
         request.from_value = request.backwards && position > 0 ? position - 1 : position;
     } else if (request.backwards) {
-        request.from = FACTUM_FROM_AFTER; /* before the first event: nothing */
+        request.from = FACTUM_FROM_AFTER; /* before the first event: empty */
     }
     return request;
 }
 
-/* Does it give any event? */
+/* True if the read can return an event. */
 static bool gives_some(const struct fct_server *server, const factum_read_request *wanted)
 {
     const factum_read_request request = {
@@ -152,8 +152,8 @@ static bool gives_some(const struct fct_server *server, const factum_read_reques
     return found;
 }
 
-/* "$idx-ce-CATEGORY" and "$idx-et-TYPE" as the only prefix: a list of the store. NOT_FOUND:
- * it is another index, which becomes |name|. */
+/* "$idx-ce-CATEGORY" or "$idx-et-TYPE" as the only prefix selects a list of the store. Errors:
+ * NOT_FOUND (another index, whose name *name becomes). */
 static factum_status use_index(const struct fct_kurrent_filter *filter,
                                factum_read_request *request, bool *used, factum_slice *name,
                                factum_error *err)
@@ -162,7 +162,7 @@ static factum_status use_index(const struct fct_kurrent_filter *filter,
     const factum_slice type = FCT_SLICE("$idx-et-");
     *used = false;
     if (filter->regex.len > 0) {
-        return FACTUM_OK; /* prefixes do not count */
+        return FACTUM_OK; /* prefixes are ignored */
     }
     for (size_t i = 0; i < filter->prefix_count; i++) {
         factum_slice prefix = filter->prefixes[i];
@@ -194,7 +194,7 @@ static void finish_out_of_memory(struct fct_grpc_call *call)
     fct_grpc_finish(call, FCT_GRPC_RESOURCE_EXHAUSTED, FCT_SLICE("out of memory"), NULL, 0);
 }
 
-/* With a trailer for the name of the stream, or of the index. */
+/* Adds a trailer with the name of the stream or index. */
 static void fail_named(struct fct_grpc_call *call, enum fct_grpc_code code, factum_slice text,
                        const struct fct_field *exception, factum_slice name_field)
 {
@@ -244,7 +244,7 @@ static void finish_failed(struct fct_grpc_call *call, factum_status status, cons
     }
 }
 
-/* What clients with compatibility 1 are told at the end of a read of a stream. */
+/* Sends the bounds of the stream, which clients with compatibility 1 get at the end of a read. */
 static factum_status encode_bounds(struct fct_grpc_call *call)
 {
     struct read_state *state = call->state;
@@ -261,7 +261,7 @@ static factum_status encode_bounds(struct fct_grpc_call *call)
                : status;
 }
 
-/* Whether the list has no event at all: the store knows no state of a virtual stream. */
+/* True if the list has no event: the store has no state of a virtual stream. */
 static bool list_is_empty(struct fct_grpc_call *call)
 {
     const struct read_state *state = call->state;
@@ -300,7 +300,8 @@ static factum_status encode_checkpoint(struct fct_grpc_call *call)
                                          factum_now(call->server->store));
 }
 
-/* Of a subscription to $all that has got nothing yet: the place of an empty store is no event's. */
+/* True for a subscription to $all that has got nothing yet: the place of an empty store is no
+ * event's. */
 static bool store_is_empty(struct fct_grpc_call *call)
 {
     const struct read_state *state = call->state;
@@ -337,8 +338,8 @@ static factum_status encode_caught_up(struct fct_grpc_call *call)
 
 /* ---- a turn ---------------------------------------------------------------------------------- */
 
-/* Encodes it, or takes what another subscriber has encoded. Links are each reader's own: whether
- * their target may be read, and is there, is asked for each. */
+/* Encodes an event, or takes the bytes that another subscriber has encoded. Links are encoded per
+ * reader: it depends on the reader whether their target may be read and exists. */
 static factum_status encode_event(struct fct_grpc_call *call, const factum_event *event,
                                   factum_error *err)
 {
@@ -379,7 +380,7 @@ static factum_status give_event(struct fct_grpc_call *call, const factum_event *
     return status;
 }
 
-/* An event that was read: given, or left out by the filter. */
+/* An event was read: sends it, or leaves it out by the filter. */
 static factum_status take_event(struct fct_grpc_call *call, const factum_event *event,
                                 factum_error *err)
 {
@@ -401,7 +402,7 @@ static factum_status take_event(struct fct_grpc_call *call, const factum_event *
     return status;
 }
 
-/* False: the turn, or the call, is over. */
+/* Returns false when the turn or the call is over. */
 static bool give_next(struct fct_grpc_call *call)
 {
     struct read_state *state = call->state;
@@ -424,7 +425,7 @@ static bool give_next(struct fct_grpc_call *call)
     return status == FACTUM_OK;
 }
 
-/* Others are waiting. The clock is asked where one event may take long. */
+/* Others are waiting. The clock is read only where one event may take long. */
 static bool turn_is_over(const struct read_state *state, int examined, uint64_t given,
                          uint64_t until_ns)
 {
@@ -441,7 +442,7 @@ static void give(struct fct_grpc_call *call)
     for (int i = 0;; i++) {
         size_t room = fct_grpc_room(call);
         if (room == 0 || room <= call->out.len) {
-            break; /* writable goes on */
+            break; /* writable continues */
         }
         if (turn_is_over(state, i, state->given - given, until_ns)) {
             fct_feed_again(&state->feed);
@@ -553,7 +554,7 @@ static bool read_allowed(struct fct_grpc_call *call, const struct fct_kurrent_re
                : fct_grpc_allowed(call, fct_kurrent_operation(read->stream, false), read->stream);
 }
 
-/* What it held is not given to a subscriber any more, as it is to no reader. */
+/* True for a tombstoned stream: its former events are sent to no subscriber and no reader. */
 static bool is_tombstoned(struct fct_grpc_call *call)
 {
     const struct read_state *state = call->state;

@@ -1,7 +1,7 @@
 /* login.c - see login.h. Layer: server. Pure.
  *
- * "Basic", in any case, one space or more, base64 of the user, a colon and the password. The user
- * has no colon, the password may have some.
+ * The format: "Basic" in any case, one or more spaces, base64 of the user, a colon and the
+ * password. A user has no colon, a password may have some.
  */
 #include "server/login.h"
 

@@ -1,5 +1,5 @@
 /* login.h - the field "authorization" of a request: Basic authentication (RFC 7617). Layer: server.
- * Pure. Does not know who is right. */
+ * Pure. Does not know which logins are correct. */
 #ifndef FCT_SERVER_LOGIN_H
 #define FCT_SERVER_LOGIN_H
 
@@ -17,8 +17,8 @@ struct fct_login {
     uint8_t bytes[FCT_LOGIN_USER_MAX + 1 + FCT_LOGIN_PASSWORD_MAX]; /* user, ':', password */
 };
 
-/* DENIED: another scheme, not base64 of user:password, or too long. The text says which and has no
- * byte of the field. *login may hold parts of it then too. */
+/* Parses the field. *login may contain parts of it after a failure, too. Errors: DENIED (another
+ * scheme, not base64 of user:password, too long; the text contains no byte of the field). */
 FCT_MUST_USE factum_status fct_login_parse(factum_slice field, struct fct_login *login,
                                            factum_error *err);
 

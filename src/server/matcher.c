@@ -1,4 +1,4 @@
-/* matcher.c - see matcher.h. Layer: server. */
+/* kurrent_matcher.c - see kurrent_matcher.h. Layer: server. */
 #define PCRE2_CODE_UNIT_WIDTH 8
 #include "server/matcher.h"
 
@@ -18,7 +18,7 @@ struct fct_matcher {
     pcre2_code *code; /* NULL: prefixes */
     pcre2_match_context *context;
     pcre2_match_data *match;
-    factum_slice prefixes[FCT_KURRENT_PREFIXES_MAX]; /* point behind this struct */
+    factum_slice prefixes[FCT_KURRENT_PREFIXES_MAX]; /* point into the memory after this struct */
     size_t prefix_count;
 };
 

@@ -1,12 +1,12 @@
-/* models.h - what the server does with the read models that it was given. Layer: server, which uses
- * their public API alone (factum/models.h).
+/* models.h - what the server does with its read models. Layer: server, which uses their public API
+ * alone (factum/models.h).
  *
- * models_sync.c lets appends wait for them, http_models.c shows them, http_model_query.c asks them,
- * http_projections.c deploys their definitions and acts on them, http_models_metrics.c measures
- * them; models_schema.c asks what they need of schemas. A server that is built without SQLite has
- * models_off.c in place of all of these.
+ * models_sync.c lets appends wait for models; http_models.c lists them; http_model_query.c queries
+ * them; http_projections.c deploys their definitions and acts on them; http_models_metrics.c
+ * measures them; models_schema.c asks what they need of schemas. A server that is built without
+ * SQLite has models_off.c in place of all of these.
  *
- * Everything that looks at a model may wait, for SQLite or for the store, and so is done by jobs.
+ * Reading a model may wait for SQLite or for the store, so jobs do it.
  */
 #ifndef FCT_SERVER_MODELS_H
 #define FCT_SERVER_MODELS_H
@@ -15,40 +15,43 @@
 
 #include "server/http_int.h"
 
-/* How long an append is held up by models of mode sync, at most. */
+/* The longest time for which models of mode sync delay an append. */
 #define FCT_MODELS_SYNC_MS 5000
 
-/* May a server be started with |models|? UNSUPPORTED: it is built without them. */
+/* Checks that a server may be started with |models|. Errors: UNSUPPORTED (it is built without
+ * them). */
 FCT_MUST_USE factum_status fct_models_check(const struct factum_models *models, factum_error *err);
 
-/* Holds up the append |pending|, which the store has ended, if a model of mode sync may want its
- * events: true, and fct_append_end is called, perhaps later. False: it is to be answered now. On
- * the loop. */
+/* Delays the append |pending|, which the store has ended, if a model of mode sync may want its
+ * events. Returns true if fct_append_end will be called, possibly later; false if the append is to
+ * be answered now. On the loop. */
 FCT_MUST_USE bool fct_models_sync_start(struct fct_server *server, struct fct_pending *pending);
-/* Waits for the models of mode sync that want one of the events of the commit of |result|, on the
- * thread of a job that *stop ends. Adds the member "behind" to |out| if one is not there in time.
- */
+/* Waits, on the thread of a job that *stop ends, for the models of mode sync that want an event of
+ * the commit of |result|. Adds the member "behind" to |out| if a model does not have them in
+ * time. */
 FCT_MUST_USE factum_status fct_models_sync_commit(struct fct_server *server,
                                                   const factum_result *result,
                                                   const _Atomic bool *stop, struct fct_buf *out);
-/* ,"behind":{"model":"...","events":3,"seconds":0.250,"detail":"..."} */
+/* Adds ,"behind":{"model":"...","events":3,"seconds":0.250,"detail":"..."}. */
 FCT_MUST_USE factum_status fct_models_put_behind(struct fct_buf *out,
                                                  const struct fct_behind *behind);
 /* The same as a value of metadata: "orders; events=3; seconds=0.250". */
 #define FCT_BEHIND_TEXT_SIZE 160
 void fct_models_behind_text(const struct fct_behind *behind, char text[FCT_BEHIND_TEXT_SIZE]);
 
-/* The trailer "factum-behind" with |text| into |field|: how many there are, none if it is empty. */
+/* Sets |field| to the trailer "factum-behind" with |text|. Returns how many fields: none if |text|
+ * is empty. */
 size_t fct_models_behind_field(const char *text, struct fct_field *field);
 
-/* May |schema| be registered for |subject|? CONDITION_FAILED: a deployed projection needs what it
- * takes away, says the text. As factum_projection_schema_check. On the thread of a job. */
+/* Checks that |schema| may be registered for |subject|, like factum_projection_schema_check. On the
+ * thread of a job. Errors: CONDITION_FAILED (a deployed projection needs what the schema takes
+ * away; named in the text), and those of that function. */
 FCT_MUST_USE factum_status fct_models_schema_check(struct fct_server *server, factum_slice subject,
                                                    factum_slice schema, factum_error *err);
 
-/* Answers /metrics with what models there are, by a job: true. False: there are none. */
+/* Answers /metrics with the models, by a job. Returns false if the server has no models. */
 FCT_MUST_USE bool fct_models_metrics_start(struct fct_http_call *call, unsigned form);
-/* http_metrics.c: the answer, with |models| from that job. */
+/* http_metrics.c: sends the answer, with |models| of that job. */
 void fct_http_metrics_answer(struct fct_http_call *call, unsigned form, factum_slice models);
 
 #endif

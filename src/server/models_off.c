@@ -1,5 +1,5 @@
-/* models_off.c - a server that is built without SQLite has no read models: what models.h promises,
- * and its routes, which say so. Layer: server. */
+/* models_off.c - a server that is built without SQLite: the functions of models.h and the routes of
+ * read models, which answer UNSUPPORTED. Layer: server. */
 #include "core/error.h"
 #include "server/models.h"
 

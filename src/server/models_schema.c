@@ -1,5 +1,6 @@
-/* models_schema.c - a schema that would take away what a deployed projection needs is not
- * registered. Layer: server. See models.h. */
+/* models_schema.c - refuses a schema that would take away what a deployed projection needs.
+ * Layer: server. See models.h.
+ */
 #include <factum/projection.h>
 
 #include "core/error.h"

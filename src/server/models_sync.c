@@ -1,11 +1,10 @@
 /* models_sync.c - appends wait for read models of mode sync. Layer: server. See models.h.
  *
- *     on_ended (appends.c) -> fct_models_sync_start     one atomic read if there is no such model
+ *     on_ended (appends.c) -> fct_models_sync_start     one atomic read if no such model exists
  *                             a job waits, SLICE_MS at a time, until the time is up
- *     fct_append_end       <- its end, with what is behind
+ *     fct_append_end       <- its end, with the model that is behind
  *
- * Invariant. An append that was accepted is never refused here: what cannot be waited for is said
- * in the answer.
+ * Invariant. An accepted append is never refused here: the answer names the model that is behind.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -19,8 +18,8 @@
 #include "server/models.h"
 #include "wire/json_out.h"
 
-#define SLICE_MS INT64_C(100) /* between two looks at whether the server stops */
-#define ANSWER_MS 100         /* before the caller's deadline: the answer has to get there */
+#define SLICE_MS INT64_C(100) /* interval of checking whether the server stops */
+#define ANSWER_MS 100         /* before the caller's deadline: time for the answer to arrive */
 #define MS UINT64_C(1000000)
 
 factum_status fct_models_check(const struct factum_models *models, factum_error *err)
@@ -30,7 +29,7 @@ factum_status fct_models_check(const struct factum_models *models, factum_error 
     return FACTUM_OK;
 }
 
-/* ---- saying it ------------------------------------------------------------------------------- */
+/* ---- reporting ------------------------------------------------------------------------------- */
 
 factum_status fct_models_put_behind(struct fct_buf *out, const struct fct_behind *behind)
 {
@@ -69,13 +68,13 @@ struct sync_wait {
     uint64_t place;
     uint64_t until_ns;
     const _Atomic bool *stop;
-    /* What is behind. */
+    /* The model that is behind. */
     bool is_behind;
     factum_build_status status;
     factum_error err;
 };
 
-/* |deadline| is the caller's, as in factum_call: an append that is done must not look late. */
+/* |deadline| is the caller's, as in factum_call: a finished append must not look late. */
 static void begin_sync_wait(struct sync_wait *wait, factum_models *models, uint64_t place,
                             uint64_t deadline, const _Atomic bool *stop)
 {
@@ -86,7 +85,7 @@ static void begin_sync_wait(struct sync_wait *wait, factum_models *models, uint6
     }
 }
 
-/* False: the time is up, or the models cannot be looked at. */
+/* Returns false if the time is up, or the models cannot be read. */
 static bool wait_for_models(struct sync_wait *wait, const factum_new_event *events, size_t count)
 {
     factum_status status = FACTUM_TIMEOUT;
@@ -180,7 +179,7 @@ bool fct_models_sync_start(struct fct_server *server, struct fct_pending *pendin
 
 /* ---- after a command ------------------------------------------------------------------------- */
 
-/* Each event of the commit is waited for on its own. */
+/* Each event of the commit is waited for separately. */
 static factum_status wait_for_commit(struct sync_wait *wait, factum_cursor *cursor,
                                      factum_error *err)
 {

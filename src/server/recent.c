@@ -42,7 +42,7 @@ static void forget_all(struct fct_recent *recent)
 void fct_recent_restart(struct fct_recent *recent, uint64_t place)
 {
     forget_all(recent);
-    recent->end++; /* a number that nobody has: what was skipped is no event here */
+    recent->end++; /* skips a number: the skipped place is no event here */
     recent->first = recent->end;
     recent->since = place;
     recent->place = place;
@@ -67,7 +67,7 @@ static void copy_slice(uint8_t **to, factum_slice *slice)
     *to += slice->len;
 }
 
-/* Into the memory behind it: the slices of the tags first, for their alignment. */
+/* Copies into the memory after |made|: the slices of the tags first, for their alignment. */
 static void copy_event(struct fct_recent_event *made, const factum_event *event)
 {
     factum_slice *tags = (factum_slice *)(void *)(made + 1);
@@ -89,7 +89,7 @@ struct fct_recent_event *fct_recent_add(struct fct_recent *recent, const factum_
 {
     size_t size = sizeof(struct fct_recent_event) + bytes_of(event);
     FCT_ASSERT(event->position >= recent->place);
-    FCT_ASSERT(event->key == NULL); /* the tail does not ask for commits */
+    FCT_ASSERT(event->key == NULL); /* the tail does not request commits */
     struct fct_recent_event *made =
         size > FCT_RECENT_EVENT_MAX ? NULL : fct_mem_alloc(recent->mem, size);
     if (made == NULL) {

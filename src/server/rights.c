@@ -1,10 +1,10 @@
 /* rights.c - see rights.h. Layer: server. Pure. Does not know who a principal is, nor whether the
- * stream exists or may have its name: that is the store's question, asked afterwards.
+ * stream exists or may have its name: the store checks that afterwards.
  *
  * Invariants.
- *  1. Every operation has its line: the table and the enum are made of the same list.
- *  2. What cannot be recognised counts as a system stream, which needs at least as much as a plain
- *     one.
+ *  1. Every operation has its line: the table and the enum are made from the same list.
+ *  2. A name that is not recognised is treated as a system stream, which needs at least the right
+ *     that a plain one needs.
  */
 #include "server/rights.h"
 
@@ -45,7 +45,7 @@ const char *fct_operation_name(enum fct_operation operation)
     return operation_rights[operation].name;
 }
 
-/* What is really touched. */
+/* What an operation really touches. */
 struct touched {
     enum fct_operation operation;
     factum_slice stream;
@@ -67,14 +67,14 @@ static bool is_system_name(factum_slice name)
     return name.len == 0 || name.ptr[0] == '$';
 }
 
-/* The prefixes of virtual streams; all have the same size. */
+/* The prefixes of virtual streams, which all have the same size. */
 static bool is_virtual_name(factum_slice name)
 {
     return fct_slice_starts(name, FCT_SLICE("$ce-")) || fct_slice_starts(name, FCT_SLICE("$et-")) ||
            fct_slice_starts(name, FCT_SLICE("$bc-"));
 }
 
-/* Would it change code that the server runs, or what a saga will do? */
+/* True if the operation would change code that the server runs, or what a saga will do. */
 static bool changes_what_runs(const struct touched *touched)
 {
     bool writes = touched->operation == FCT_OP_APPEND || touched->operation == FCT_OP_DELETE ||

@@ -1,39 +1,44 @@
-/* rights.h - who may do what: the one table, and the question that every call asks. Layer: server.
+/* rights.h - who may do what: the one table, and the check that every call makes. Layer: server.
  *
  * Deny by default: an operation without a line in the table does not compile, a principal without
- * the right is refused. Named users and ACLs fill the table later; today there are the admin,
- * whoever a server without security lets in (the admin too), and nobody.
+ * the right is refused. The principals are the admin, everybody on a server without security (who
+ * is the admin, too), and nobody.
  *
  * The right is that of the stream that is really touched:
+ *
  *   $$x              is x's metadata: reading it is READ_METADATA of x, appending to it or deleting
  *                    it WRITE_METADATA of x; $$$x is that of the system stream $x
- *   $ce-x $et-x $bc-x  show events of other streams, so that READ_STREAM of them is as of a plain
+ *   $ce-x $et-x $bc-x  show events of other streams: READ_STREAM of them needs the right of a plain
  *                    stream, unless x begins with '$'; for every other operation they are system
- *                    streams. Whoever is no admin gets them without the events of system streams
- *                    (skip_system of the request)
- *   $all             holds the events of system streams too, and so is a system stream; reading it
- *                    is READ_ALL. READ_ALL without a stream is a read of many streams that leaves
- *                    those out (skip_system)
+ *                    streams. A principal that is not the admin gets them without the events of
+ *                    system streams (skip_system of the request)
+ *   $all             contains the events of system streams, so it is a system stream; reading it is
+ *                    READ_ALL. READ_ALL without a stream is a read of many streams that leaves
+ *                    system streams out (skip_system)
  *   any other $x     is a system stream
  *
- * The operations on schemas are asked with a subject, "order/OrderPlaced", in place of a stream.
- * DEPLOY is asked with a category: code enters the server. The admin has that right over the UNIX
+ * Operations on schemas are checked with a subject, "order/OrderPlaced", in place of a stream.
+ *
+ * DEPLOY is checked with a category: code enters the server. The admin has that right over the UNIX
  * socket, or if the server was started with allow_deploy, and not otherwise: a proxy makes every
- * caller local, and a stolen secret should not be able to run code. The streams "$definition:..."
- * are where code lies, so changing one (APPEND, DELETE, WRITE_METADATA) needs the right to deploy
- * through every protocol.
- * The operations on read models are asked with "$model:NAME": QUERY_MODEL its rows, READ_MODELS
- * how far it has come and what is parked, READ_PROJECTIONS its definition. All are for whoever
- * reads, because what a model shows was decided when it was deployed. ACT_ON_MODEL is the admin's:
- * to retry or skip a parked event brings no code, but a skipped event is missing in the model. All
- * other acts are DEPLOY, as the deployment of a projection is.
- * The streams of sagas, "saga:...", are written by what runs them, and hold what it will do:
- * changing one needs the right to deploy too, also of its metadata. A program that hosts sagas over
- * a connection has that right. The operations on sagas are asked with the saga's name: READ_SAGAS
- * is for whoever reads; ACT_ON_SAGA is the admin's, as it sends commands and brings no code. They
- * are asked with a service too: what is parked of its commands, and to retry or skip that.
- * REGISTER_SCHEMA is the admin's: a schema decides what every writer may append. A check is, too,
- * because it reads all events of the type and quotes from one.
+ * caller local, and a stolen secret should not allow to run code. The streams "$definition:..."
+ * contain code, so changing one (APPEND, DELETE, WRITE_METADATA) needs the right to deploy over
+ * every protocol.
+ *
+ * Operations on read models are checked with "$model:NAME": QUERY_MODEL its rows, READ_MODELS its
+ * progress and its parked events, READ_PROJECTIONS its definition. Every reader has these rights,
+ * because its deployment decided what a model shows. ACT_ON_MODEL is the admin's: a retry or skip
+ * of a parked event brings no code, but a skipped event is missing in the model. All other acts are
+ * DEPLOY, like the deployment of a projection.
+ *
+ * The streams of sagas, "saga:...", are written by their host, and contain what it will do:
+ * changing one, or its metadata, needs the right to deploy, too. A program that hosts sagas over a
+ * connection has that right. Operations on sagas are checked with the saga's name: every reader has
+ * READ_SAGAS; ACT_ON_SAGA is the admin's, because it sends commands but brings no code. They are
+ * also checked with a service: its parked commands, and their retry or skip.
+ *
+ * REGISTER_SCHEMA is the admin's: a schema decides what every writer may append. A check is the
+ * admin's, too, because it reads all events of the type and quotes from one.
  */
 #ifndef FCT_SERVER_RIGHTS_H
 #define FCT_SERVER_RIGHTS_H
@@ -42,8 +47,8 @@
 
 #include "core/compiler.h"
 
-/* Operation, and the right that it needs on a plain stream or on no stream, and on one of the
- * system ("$..."). */
+/* Operation, the right that it needs on a plain stream or on no stream, and the right that it needs
+ * on a system stream ("$..."). */
 #define FCT_OPERATION_LIST(X)                                                                      \
     X(READ_STREAM, READ, ADMIN)                                                                    \
     X(READ_ALL, READ, ADMIN)                                                                       \
@@ -76,7 +81,7 @@ enum fct_operation {
         FCT_OP_COUNT
 };
 
-/* Each includes those before it. */
+/* Each right includes those before it. */
 enum fct_right {
     FCT_RIGHT_NONE,
     FCT_RIGHT_READ,
@@ -91,8 +96,8 @@ struct fct_principal {
     factum_slice name; /* "admin", "anonymous"; lasts as long as its exchange */
 };
 
-/* OK or DENIED, with a text that names operation, stream and principal. |stream| is empty for what
- * touches none; it may be any bytes. */
+/* Checks that |principal| may do |operation| to |stream|, which is empty for an operation without a
+ * stream, and may be any bytes. Errors: DENIED (the text names operation, stream and principal). */
 FCT_MUST_USE factum_status fct_rights_check(const struct fct_principal *principal,
                                             enum fct_operation operation, factum_slice stream,
                                             factum_error *err);

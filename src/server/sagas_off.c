@@ -1,4 +1,5 @@
-/* sagas_off.c - a server that is built without sagas: their routes, which say so. Layer: server. */
+/* sagas_off.c - a server that is built without sagas: their routes answer UNSUPPORTED.
+ * Layer: server. */
 #include "core/error.h"
 #include "server/http_int.h"
 
@@ -64,7 +65,7 @@ void fct_http_delivery_skip(struct fct_http_call *call)
     refuse_sagas(call);
 }
 
-/* False: none run here. */
+/* Returns false: no sagas run here. */
 bool fct_server_sagas_info(const struct fct_server *server, factum_sagas_info *info)
 {
     (void)server;

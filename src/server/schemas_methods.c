@@ -1,9 +1,9 @@
 /* schemas_methods.c - factum.v1.Schemas: the registry over gRPC. Layer: server.
  *
- * Each call is a job (job.h): the registry is read whole, and a schema is proven on stored events,
- * which may last. The answer is sent as there is room.
+ * Each call is a job (job.h): it reads the whole registry, and proves a schema on stored events,
+ * which may take long. The answer is sent as there is room.
  *
- * The thread uses no call: of the request it has a copy.
+ * The thread uses no call: it has a copy of the request.
  */
 #include <string.h>
 
@@ -19,10 +19,10 @@
 
 struct schemas_job {
     struct fct_job base;        /* out: messages with their frames */
-    struct fct_grpc_call *call; /* NULL: the client has gone */
+    struct fct_grpc_call *call; /* NULL: the client has disconnected */
     factum_status (*work)(struct schemas_job *job, factum_error *err);
-    /* What is asked, set by the loop before the thread starts. */
-    struct fct_buf message; /* which the requests borrow from */
+    /* The request, set by the loop before the thread starts. */
+    struct fct_buf message; /* the requests borrow from it */
     bool write;
     uint64_t deadline;
     struct fct_schemas_register proof;
@@ -33,7 +33,7 @@ struct schemas_job {
 
 struct schemas_state {
     struct schemas_job *job;
-    struct fct_buf out; /* of the job, which has ended */
+    struct fct_buf out; /* taken from the ended job */
     size_t sent;
 };
 
@@ -57,7 +57,7 @@ static void schemas_job_free(struct schemas_job *job)
     fct_job_free(&job->base);
 }
 
-/* A keyword that a schema may not have is not a method that is missing. */
+/* UNSUPPORTED here means a keyword that a schema may not have, not a missing method. */
 static void schemas_fail(struct fct_grpc_call *call, factum_status status, const factum_error *err)
 {
     enum fct_grpc_code code =
@@ -65,7 +65,7 @@ static void schemas_fail(struct fct_grpc_call *call, factum_status status, const
     fct_store_call_fail_as(call, code, status, err);
 }
 
-/* Sends what there is room for; after all of it the call ends. */
+/* Sends what there is room for, then ends the call once everything is sent. */
 static void schemas_send(struct fct_grpc_call *call)
 {
     struct schemas_state *state = call->state;
@@ -75,7 +75,7 @@ static void schemas_send(struct fct_grpc_call *call)
         size_t size = left < room ? left : room;
         size = size < SCHEMAS_PAGE_SIZE ? size : SCHEMAS_PAGE_SIZE;
         if (size == 0) {
-            return; /* writable goes on */
+            return; /* writable continues */
         }
         if (fct_buf_add(&call->out, state->out.ptr + state->sent, size) != FACTUM_OK) {
             fct_store_call_no_memory(call);
@@ -131,8 +131,8 @@ static struct schemas_job *schemas_job_make(struct fct_grpc_call *call, enum fct
     return job;
 }
 
-/* A job with a copy of |message|, if the call's principal may do |operation|; NULL: the call was
- * ended. */
+/* Begins a job with a copy of |message|, if the call's principal may do |operation|. Returns NULL
+ * after it has ended the call. */
 static struct schemas_job *schemas_job_begin(struct fct_grpc_call *call, factum_slice message,
                                              enum fct_operation operation, enum fct_job_kind kind)
 {
@@ -153,7 +153,7 @@ static struct schemas_job *schemas_job_begin(struct fct_grpc_call *call, factum_
     return job;
 }
 
-/* Starts |job|, or ends its call: |status| is that of its preparation. */
+/* Starts |job| if |status|, that of its preparation, is OK; otherwise ends its call. */
 static void schemas_job_start(struct schemas_job *job, factum_status status, factum_error *err)
 {
     struct fct_grpc_call *call = job->call;
@@ -179,7 +179,7 @@ static bool schemas_step(void *data, uint64_t done, uint64_t total)
     return !atomic_load(&job->base.stop);
 }
 
-/* A text that may have been cut in the middle of a character. */
+/* The text may end in the middle of a character. */
 static factum_slice whole_characters(const char *text)
 {
     factum_slice slice = factum_slice_from(text);
@@ -268,7 +268,7 @@ static bool is_listed(const struct schemas_job *job, const factum_schema_version
                                   : asked->all || version->newest;
 }
 
-/* Ends a page that is full, and begins the next. */
+/* Ends a full page, and begins the next. */
 static factum_status turn_page(struct schemas_job *job, struct fct_schemas_page *page)
 {
     if (fct_schemas_page_size(page) < SCHEMAS_PAGE_SIZE) {

@@ -2,8 +2,8 @@
  *
  * Invariants.
  *  1. The text of the secret leaves this file in the caller's buffer only: no error text and no log
- *     message has it, and our copies are wiped.
- *  2. What the file says is bounded before it is obeyed: the cost is time and memory at each login.
+ *     message contains it, and our copies are wiped.
+ *  2. The file's parameters are bounded before they are used: their cost is paid at each login.
  *  3. A secret is shown only after its hash is durable.
  */
 #include "server/secret.h"
@@ -41,7 +41,7 @@ static factum_status secret_hash(const struct fct_secret *secret, factum_slice p
     return FACTUM_OK;
 }
 
-/* |bytes| for a secret: not from the os of the store, which a test or a replay may drive. */
+/* Random bytes for a secret: not from the os of the store, which a test or a replay may drive. */
 static factum_status secret_chance(uint8_t *bytes, size_t size, factum_error *err)
 {
     if (RAND_priv_bytes(bytes, (int)size) != 1) {
@@ -112,7 +112,7 @@ static bool secret_take_text(factum_slice *rest, const char *text)
     return true;
 }
 
-/* 1 to |max|, without leading zeros, and the space after it. */
+/* Takes a number from 1 to |max|, without leading zeros, and the space after it. */
 static bool secret_take_number(factum_slice *rest, unsigned max, unsigned *number)
 {
     unsigned value = 0;
@@ -195,7 +195,7 @@ static factum_status secret_read(const struct fct_os *os, const char *path,
         return status;
     }
     status = fct_file_size(file, &size, err);
-    size_t len = size < sizeof line ? (size_t)size : sizeof line; /* a longer one does not parse */
+    size_t len = size < sizeof line ? (size_t)size : sizeof line; /* a longer line does not parse */
     if (status == FACTUM_OK) {
         status = fct_file_read(file, 0, line, len, err);
     }
@@ -204,8 +204,8 @@ static factum_status secret_read(const struct fct_os *os, const char *path,
     return status == FACTUM_OK ? fct_secret_parse(fct_slice(line, len), secret, err) : status;
 }
 
-/* 5 bits each, in letters and digits that pass through addresses, shells and command lines as they
- * are; the digits 0, 1, 8 and 9, which look like letters, are not among them. */
+/* Each letter has 5 bits. Letters and digits pass through addresses, shells and command lines
+ * unchanged; the digits 0, 1, 8 and 9, which look like letters, are left out. */
 static void secret_letters(const uint8_t bytes[SECRET_BITS / 8], char text[FCT_SECRET_TEXT_SIZE])
 {
     static const char letters[] = "abcdefghijklmnopqrstuvwxyz234567";

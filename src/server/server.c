@@ -1,9 +1,9 @@
-/* server.c - the server's life: its parts are opened, its thread runs the loop, and everything is
- * closed in order. Layer: server. Implements <factum/server.h>.
+/* server.c - the server's life: opens its parts, runs the loop on a thread, and closes everything
+ * in order. Layer: server. Implements <factum/server.h>.
  *
- * Stopping: no new connections or calls; subscribers are told; what is under way gets until the
- * time limit; then connections are closed, and the loop ends once no append is under way, which the
- * store ends by itself.
+ * Stopping: no new connections or calls; subscribers are ended; calls under way have until the time
+ * limit; then connections are closed. The loop ends once no append is under way; the store ends
+ * each append.
  */
 #include <factum/server.h>
 
@@ -33,7 +33,7 @@ struct factum_server {
     struct fct_doors *doors;
     struct fct_tls_context *tls;
     struct fct_thread thread;
-    struct fct_mutex lock; /* of |tls_next| */
+    struct fct_mutex lock; /* protects |tls_next| */
     struct fct_task stop_task;
     struct fct_task reload_task;
     struct fct_timer stop_timer;
@@ -48,7 +48,7 @@ struct factum_server {
     char secret[FCT_AUTH_SECRET_SIZE];
 };
 
-/* Without a login everybody counts as logged in. */
+/* Without a login everybody is treated as logged in. */
 #define EXCHANGES_FIRST_MAX 100
 #define CONNECTIONS_PER_ADDRESS_DEFAULT 1000
 
@@ -131,7 +131,7 @@ static void run_server(void *data)
     fct_loop_run(server->core.loop);
 }
 
-/* Those on threads of their own. */
+/* True while jobs run on threads of their own. */
 static bool works_are_under_way(const struct fct_server *core)
 {
     size_t count = core->upkeep_count;
@@ -183,7 +183,7 @@ static void on_reload(struct fct_task *task)
 
 /* ---- start and stop -------------------------------------------------------------------------- */
 
-/* Takes a server in any state of opening whose thread does not run. */
+/* Frees a server in any state of opening whose thread does not run. */
 static void free_server(factum_server *server)
 {
     const struct fct_mem *mem = server->core.mem;

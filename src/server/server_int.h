@@ -1,12 +1,11 @@
-/* server_int.h - what the services of the server share: the store, appends and reads that come back
- * on the loop's thread. Layer: server, which uses the public API of the store alone.
+/* server_int.h - what the services of the server share: the store, and appends and reads that
+ * return to the loop's thread. Layer: server, which uses the public API of the store alone.
  *
- * One loop thread does everything here, except that completions and news of the store come on its
- * threads and are posted (appends.c, feed.c).
+ * One loop thread does everything here, except that completions and news of the store arrive on the
+ * store's threads and are posted (appends.c, feed.c).
  *
- * A service gets an exchange (net/exchange.h) by its begin function: kurrent and factum.v1 over
- * gRPC, http for everything else. Who asks, and what for, is checked by fct_rights_check before
- * anything is touched.
+ * The begin function of a service takes an exchange (net/exchange.h): kurrent and factum.v1 over
+ * gRPC, http for everything else. fct_rights_check is asked before anything is touched.
  */
 #ifndef FCT_SERVER_SERVER_INT_H
 #define FCT_SERVER_SERVER_INT_H
@@ -32,7 +31,7 @@ struct factum_sagas;
 struct factum_endpoints;
 struct fct_kurrent_job;
 
-/* How commands over HTTP have ended. */
+/* The outcomes of commands over HTTP. */
 enum fct_command_outcome {
     FCT_COMMAND_ACCEPTED,
     FCT_COMMAND_ALREADY,
@@ -46,28 +45,28 @@ struct fct_server_counters {
     uint64_t appends; /* acknowledged */
     uint64_t events_appended;
     uint64_t bytes_appended; /* of data and metadata */
-    uint64_t append_groups;  /* appends that ended together count as one */
-    /* How long acknowledged appends took, from start to end: each in the first bound (appends.c)
-     * that it does not exceed, or in the last element. */
+    uint64_t append_groups;  /* appends that ended together are one */
+    /* How long acknowledged appends took, from start to end: counted at the first bound (appends.c)
+     * that the time does not exceed, or in the last element. */
     uint64_t append_latency[FCT_LATENCY_BOUNDS + 1];
-    uint64_t append_latency_ns;      /* of all together */
+    uint64_t append_latency_ns;      /* sum over all appends */
     uint64_t refusals[FCT_REFUSALS]; /* by -status */
     uint64_t commands[FCT_COMMAND_OUTCOMES];
-    uint64_t events_read;   /* given to readers and subscribers */
+    uint64_t events_read;   /* returned to readers and subscribers */
     uint64_t subscriptions; /* open now */
 };
 
-/* Calls that have a thread of their own (job.h). */
+/* The kinds of calls with a thread of their own (job.h). */
 enum fct_job_kind {
     FCT_JOB_SHORT,   /* reads or writes a definition */
     FCT_JOB_PROOF,   /* of a schema, on stored events */
     FCT_JOB_STATE,   /* folds a stream */
     FCT_JOB_COMMAND, /* decides and appends */
-    FCT_JOB_QUERY,   /* asks a read model, perhaps after a wait for it */
+    FCT_JOB_QUERY,   /* queries a read model, possibly after waiting for it */
     FCT_JOB_ACT,     /* deploys a projection, or acts on one, and waits for its host */
     FCT_JOB_SYNC,    /* waits for models of mode sync, after an append */
     FCT_JOB_METRICS, /* looks at the models */
-    FCT_JOB_TRACE,   /* reads a flow and makes its tree */
+    FCT_JOB_TRACE,   /* reads a flow and builds its tree */
     FCT_JOB_KINDS
 };
 
@@ -80,23 +79,23 @@ struct fct_server {
     struct fct_server_counters counters;
     uint64_t append_size_max;
     uint64_t event_size_max;
-    bool allow_deploy;            /* code may come from whoever is the admin (rights.h) */
+    bool allow_deploy;            /* the admin may deploy code (rights.h) */
     bool stopping;                /* new calls are refused */
-    size_t upkeep_count;          /* long work under way, on threads of its own (store_upkeep.c) */
+    size_t upkeep_count;          /* long work under way on threads of its own (store_upkeep.c) */
     size_t jobs[FCT_JOB_KINDS];   /* under way */
     struct factum_models *models; /* borrowed; NULL: none (models.h) */
-    struct factum_sagas *sagas;   /* the same (sagas.h) */
-    struct factum_endpoints *endpoints; /* the same (endpoint.h) */
-    struct fct_deciders *deciders;      /* opened ones (deciders.h) */
-    uint64_t partial_size;              /* bytes of messages that are not complete (grpc_call.c) */
-    uint64_t collected_size; /* bytes of the messages of appends that are not answered, at most
-                                FCT_COLLECTED_MAX */
-    bool room_wanted;        /* an append was refused for that: fct_feeds_room is due */
-    struct fct_kurrent_job *spare_jobs; /* to be used again (kurrent_job.c) */
+    struct factum_sagas *sagas;   /* borrowed; NULL: none (factum/saga.h) */
+    struct factum_endpoints *endpoints; /* borrowed; NULL: none (factum/endpoint.h) */
+    struct fct_deciders *deciders;      /* opened deciders (deciders.h) */
+    uint64_t partial_size;              /* bytes of incomplete messages (grpc_call.c) */
+    uint64_t collected_size;            /* bytes of the messages of unanswered appends, at most
+                              * FCT_COLLECTED_MAX */
+    bool room_wanted;                   /* an append was refused for that: fct_feeds_room is due */
+    struct fct_kurrent_job *spare_jobs; /* for further appends (kurrent_job.c) */
     size_t spare_job_count;
     struct fct_appends *appends;
     struct fct_feeds *feeds;
-    struct fct_doors *doors;      /* for figures */
+    struct fct_doors *doors;      /* for metrics */
     factum_slice advertised_host; /* for Gossip; empty: the address that was connected to */
     uint16_t advertised_port;
     uint64_t started_ms;
@@ -105,136 +104,137 @@ struct fct_server {
 
 /* ---- kurrent_job.c --------------------------------------------------------------------------- */
 
-/* Frees what was kept for further appends. */
+/* Frees the jobs that were kept for further appends. */
 void fct_kurrent_jobs_drop(struct fct_server *server);
 
 /* ---- appends.c ------------------------------------------------------------------------------- */
 
-/* A model of mode sync that does not have the events of an append yet, or may not have them. */
+/* A model of mode sync that does not, or may not, have the events of an append yet. */
 struct fct_behind {
-    factum_slice model; /* empty: it is not known which */
+    factum_slice model; /* empty: unknown */
     uint64_t events;
     int64_t time;     /* nanoseconds */
-    const char *text; /* of people */
+    const char *text; /* for people */
 };
 
-/* One append under way, embedded in what owns the memory of its request. Zero it first, set
- * |request|, |done| and |data|. */
+/* One append under way, embedded in the struct that owns the memory of its request. Zero it first,
+ * set |request|, |done| and |data|. */
 struct fct_pending {
-    factum_append_op op; /* outcome in op.status, op.result and op.err; action may be set */
+    factum_append_op op; /* the outcome is in op.status, op.result and op.err; action may be set */
     factum_append_request request;
     void (*done)(struct fct_pending *pending);
     void *data;
     const struct fct_behind *behind; /* while |done| runs; NULL: no model is behind */
-    struct fct_pending *next;        /* appends.c's, and so is this */
+    struct fct_pending *next;        /* private to appends.c, like the next */
     uint64_t started_ns;
 };
 
 FCT_MUST_USE factum_status fct_appends_open(struct fct_server *server, factum_error *err);
 /* In nanoseconds, rising. */
 extern const uint64_t fct_latency_bounds[FCT_LATENCY_BOUNDS];
-/* Those whose |done| was not called yet. */
+/* Returns the number of appends whose |done| was not called yet. */
 uint64_t fct_appends_under_way(const struct fct_server *server);
-/* None is under way. */
+/* No append may be under way. */
 void fct_appends_close(struct fct_server *server);
 /* Answers an append that the store has ended, and that was waiting for models. */
 void fct_append_end(struct fct_server *server, struct fct_pending *pending);
-/* Starts it: OK, and |done| is called once on the loop's thread, never from inside this call; all
- * that the request points to stays until then. Otherwise as factum_append_submit, and |done| is not
- * called. */
+/* Starts an append. OK: |done| is called once on the loop's thread, never from inside this call;
+ * the memory of the request must last until then. Otherwise |done| is not called. Errors: those of
+ * factum_append_submit. */
 FCT_MUST_USE factum_status fct_append_start(struct fct_server *server, struct fct_pending *pending,
                                             factum_error *err);
 
 /* ---- feed.c ---------------------------------------------------------------------------------- */
 
-/* Whose subscriber it is: for figures. */
+/* The service of a subscriber, for metrics. */
 enum fct_feed_door { FCT_FEED_KURRENT, FCT_FEED_HTTP, FCT_FEED_STORE, FCT_FEED_DOORS };
 
-/* One reader's way through the store: a read that ends, or one that follows. Zero it first. */
+/* One reader of the store: a read that ends, or one that follows. Zero it first. */
 struct fct_feed {
     struct fct_server *server;
     factum_cursor *cursor;
     factum_subscription *subscription;
     bool follow;
-    bool series; /* set before open: a read that others go on from, as factum_read_start's follow */
+    bool series; /* set before open: a read that later reads continue, like factum_read_start's
+                  * follow */
     enum fct_feed_door door; /* set before open */
     factum_source interest;  /* what wakes it: STREAM, CATEGORY or TYPE |name|; ALL: anything */
     struct fct_buf name;
     void (*wake)(struct fct_feed *feed);
     void *data;
     struct fct_task task;
-    struct fct_feed *next; /* in the table of those that wait */
+    struct fct_feed *next; /* in the table of waiting feeds */
     struct fct_feed **slot;
-    struct fct_feed *newer; /* among all that follow */
+    struct fct_feed *newer; /* in the list of all feeds that follow */
     struct fct_feed *older;
-    bool counted;     /* it is among them */
-    bool shares;      /* it may ride: it wants what the tail reads, as the tail reads it */
-    bool rides;       /* then |subscription| is NULL */
-    bool said;        /* of one that rides: CAUGHT_UP, since the last event */
-    bool skip_system; /* as in its request */
-    uint64_t hash;    /* of |name|, for recent events */
-    uint64_t number;  /* of the next recent event to look at */
-    uint64_t place;   /* of one that rides */
-    struct fct_recent_event *given; /* the last event given, if it is a recent one */
+    bool counted;                   /* in that list */
+    bool shares;                    /* it may ride: it reads what the tail reads, in the same way */
+    bool rides;                     /* then |subscription| is NULL */
+    bool said;                      /* while riding: CAUGHT_UP was returned since the last event */
+    bool skip_system;               /* as in its request */
+    uint64_t hash;                  /* of |name|, for recent events */
+    uint64_t number;                /* of the next recent event to examine */
+    uint64_t place;                 /* while riding */
+    struct fct_recent_event *given; /* the last event returned, if it is a recent one */
 };
 
 FCT_MUST_USE factum_status fct_feeds_open(struct fct_server *server, factum_error *err);
-/* Of all feeds that follow, the newest; the others by |older|. */
+/* Returns the newest of all feeds that follow; the others by |older|. */
 const struct fct_feed *fct_feeds_first(const struct fct_server *server);
-/* Wakes all, so that they see that the server is stopping. */
+/* Wakes all feeds, so that they see that the server is stopping. */
 void fct_feeds_stop(struct fct_server *server);
 
-/* Who is called on the loop's thread with news of the store: bits of factum_news, or 0 when the
- * server is stopping. Zero it first, set |news|. */
+/* Is called on the loop's thread with news of the store: bits of factum_news, or 0 when the server
+ * is stopping. Zero it first, set |news|. */
 struct fct_watcher {
     void (*news)(struct fct_watcher *watcher, uint32_t news);
     struct fct_watcher *next;
     struct fct_watcher **slot;
 };
 void fct_feeds_watch(struct fct_server *server, struct fct_watcher *watcher);
-/* Not from inside |news| of another one. Accepts one that does not watch. */
+/* Not from inside |news| of another watcher. Accepts a watcher that is not registered. */
 void fct_feeds_unwatch(struct fct_watcher *watcher);
-/* Tells the watchers that appends are taken again (FACTUM_NEWS_ROOM). */
+/* Notifies the watchers that appends are taken again (FACTUM_NEWS_ROOM). */
 void fct_feeds_room(struct fct_server *server);
-/* All feeds are closed. */
+/* All feeds must be closed. */
 void fct_feeds_close(struct fct_server *server);
-/* |request| as for factum_read or, with |follow|, factum_subscribe; needed for the call only.
- * |wake| and |data| were set. The statuses of those two. */
+/* Opens a feed. |request| is as for factum_read or, with |follow|, factum_subscribe; needed during
+ * the call only. |wake| and |data| must be set. Errors: those of the two functions. */
 FCT_MUST_USE factum_status fct_feed_open(struct fct_server *server, struct fct_feed *feed,
                                          const factum_read_request *request, bool follow,
                                          factum_error *err);
-/* OK with an event (borrowed until the next call); DONE: a read has ended; of one that follows
- * CAUGHT_UP, once each time that it has given all, and then PENDING: wake will be called. PENDING
- * also when a filter has let nothing pass for long: it goes on in another turn. Otherwise the
- * failures of factum_cursor_next and factum_subscription_next. */
+/* Returns OK with an event (borrowed until the next call), or DONE when a read has ended. A feed
+ * that follows returns CAUGHT_UP once each time that it has returned everything, and then PENDING:
+ * wake will be called. PENDING is also returned when a filter has let nothing pass for long: the
+ * feed continues in another turn. Errors: those of factum_cursor_next and
+ * factum_subscription_next. */
 FCT_MUST_USE factum_status fct_feed_next(struct fct_feed *feed, factum_event *event,
                                          factum_error *err);
-/* Of one that follows: does it wait for what comes, or ride with the tail? */
+/* True for a feed that follows and waits for new events, or rides with the tail. */
 bool fct_feed_is_live(const struct fct_feed *feed);
-/* The bytes of the event that fct_feed_next has just given, if another feed has shared them: until
- * the next call. */
+/* Gets the bytes of the event that fct_feed_next has just returned, if another feed has shared
+ * them. They last until the next call. Returns false otherwise. */
 FCT_MUST_USE bool fct_feed_shared(const struct fct_feed *feed, enum fct_shape shape,
                                   factum_slice *bytes);
-/* This is what the event is in that shape, which was not shared yet: copied for others, if there
- * are any. */
+/* Shares |bytes|, the event in a form that was not shared yet: copied if other feeds ride. */
 void fct_feed_share(struct fct_feed *feed, enum fct_shape shape, factum_slice bytes);
-/* The checkpoint, as factum_subscription_checkpoint; of a read factum_cursor_place. */
+/* Returns the checkpoint, like factum_subscription_checkpoint; of a read factum_cursor_place. */
 uint64_t fct_feed_place(const struct fct_feed *feed);
-/* Calls wake in one of the next turns of the loop: for who has used up its turn. */
+/* Calls wake in one of the next turns of the loop: for a reader that has used up its turn. */
 void fct_feed_again(struct fct_feed *feed);
-/* Accepts a zeroed one. */
+/* Accepts a zeroed feed. */
 void fct_feed_close(struct fct_feed *feed);
 
-/* ---- the services' doors --------------------------------------------------------------------- */
+/* ---- how services begin ---------------------------------------------------------------------- */
 
 /* Sets the exchange's handler. |principal| is static. */
 void fct_http_begin(struct fct_server *server, const struct fct_principal *principal,
                     struct fct_exchange *exchange);
 void fct_grpc_begin(struct fct_server *server, const struct fct_principal *principal,
                     struct fct_exchange *exchange);
-/* Answers at once that the call is refused, before it has begun. |text| is plain ASCII. */
+/* Refuses a call at once, before it has begun. |text| is plain ASCII. */
 void fct_grpc_refuse(struct fct_exchange *exchange, enum fct_grpc_code code, factum_slice text);
-/* Answers at once 503, to be tried again. */
+/* Answers 503 at once: the client may try again. */
 void fct_http_turn_away(struct fct_exchange *exchange);
 
 #endif

@@ -4,14 +4,14 @@
  *     message -> decode -> rights -> one allocation: op, message, arrays, revisions -> the store
  *     the store -> the loop -> answer -> the op is freed
  *
- * Invariants.
- *  1. Each request that is a message gets one answer, and a cancel none. What is no message ends
- *     the call: the rest could not be trusted.
+ * Invariants (append_check).
+ *  1. Each append request gets one answer, and a cancel none. Bytes that are no message end the
+ *     call: the following bytes could not be trusted.
  *  2. Bytes of the body are held until their append is answered, and while the client does not read
- *     its answers: what waits is bounded by the client's window.
- *  3. When the call is gone, what runs goes on and answers nobody.
- *  4. server->collected_size has the sum of the sizes of all ops. What finds no room is BUSY; the
- *     watchers are told when half of it is free again.
+ *     its answers: the client's window bounds what waits.
+ *  3. When the call has closed, running appends continue without an answer.
+ *  4. server->collected_size is the sum of the sizes of all ops. An append that finds no room is
+ *     BUSY; the watchers are notified when half of the room is free again.
  */
 #include "wire/store_append.h"
 
@@ -23,27 +23,27 @@
 
 #define APPEND_BUCKETS 256u
 
-/* An append under way; arrays and the message follow it in the same block. */
+/* An append under way; arrays and the message follow in the same block. */
 struct store_op {
     struct fct_pending pending;
     struct fct_server *server;
-    struct fct_grpc_call *call; /* NULL: the client has gone */
-    struct store_op *next;      /* in its bucket of the call's */
+    struct fct_grpc_call *call; /* NULL: the client has disconnected */
+    struct store_op *next;      /* in a bucket of the call's table */
     struct store_op **slot;
     factum_call context;
     uint64_t number;
     size_t size; /* of the block */
     size_t held;
-    size_t revision_count; /* that are wanted */
+    size_t revision_count; /* how many are wanted */
 };
 
 struct store_append_state {
     struct fct_grpc_call *call;
-    struct fct_watcher watcher; /* to be told that the server stops */
+    struct fct_watcher watcher; /* is called when the server stops */
     size_t running;
-    size_t withheld;                   /* bytes of answered appends that are not released yet */
+    size_t withheld;                   /* bytes of answered appends that are not yet released */
     bool ended;                        /* the client sends nothing more */
-    char behind[FCT_BEHIND_TEXT_SIZE]; /* of the last append that says so */
+    char behind[FCT_BEHIND_TEXT_SIZE]; /* of the last append that has one */
     struct store_op *ops[APPEND_BUCKETS];
 };
 
@@ -95,7 +95,7 @@ static void append_send(struct fct_grpc_call *call, const struct fct_store_appen
     if (fct_store_encode_appended(&call->out, appended) == FACTUM_OK) {
         fct_grpc_send(call);
     } else {
-        fct_store_call_no_memory(call); /* an answer less would never be noticed */
+        fct_store_call_no_memory(call); /* a missing answer would never be noticed */
     }
 }
 
@@ -154,7 +154,7 @@ static void append_done(struct fct_pending *pending)
 
 /* ---- requests -------------------------------------------------------------------------------- */
 
-/* What is written needs the right to write it; what is only looked at, the right to read it. */
+/* Events written need the right to write; streams that are only checked need the right to read. */
 static factum_status append_check_rights(const struct fct_grpc_call *call,
                                          const factum_append_request *request,
                                          factum_append_action action, factum_error *err)
@@ -187,8 +187,8 @@ static size_t append_round_up(size_t size)
     return (size + FCT_STORE_ALIGNMENT - 1) / FCT_STORE_ALIGNMENT * FCT_STORE_ALIGNMENT;
 }
 
-/* Op, arrays, revisions and a copy of the message; |append| then borrows from that copy. NULL if
- * there is no room or no memory for them. */
+/* Allocates op, arrays, revisions and a copy of the message, from which |append| then borrows.
+ * Returns NULL if there is no room or no memory. */
 static struct store_op *append_make(struct fct_grpc_call *call, struct fct_store_append *append,
                                     uint8_t **arrays, factum_error *err)
 {

@@ -10,7 +10,7 @@
 #include "server/store_calls.h"
 #include "wire/store_open.h"
 
-/* Never called: see above. */
+/* Never called, because the store is embedded. */
 static void ask_done(struct factum_question *question)
 {
     (void)question;
@@ -41,7 +41,7 @@ static factum_status open_describe(struct fct_grpc_call *call, struct fct_store_
         status = ask_store(call, &about, err);
     }
     if (status == FACTUM_OK && ask_store(call, &place, err) != FACTUM_OK) {
-        place.number = 0; /* a store that has failed is opened all the same */
+        place.number = 0; /* a store that has failed is opened as well */
     }
     *opened = (struct fct_store_opened){
         .protocol = FCT_STORE_PROTOCOL,
@@ -96,7 +96,7 @@ const struct fct_grpc_method fct_store_open_method = {
 
 /* ---- Ask ------------------------------------------------------------------------------------- */
 
-/* Before the store is asked. */
+/* Checks the rights before the store is asked. */
 static bool ask_allowed(struct fct_grpc_call *call, const struct fct_store_ask *ask)
 {
     bool skip_system = true;
@@ -119,7 +119,7 @@ static bool ask_allowed(struct fct_grpc_call *call, const struct fct_store_ask *
     }
 }
 
-/* Where the answer goes. */
+/* Memory for the answer. */
 struct ask_room {
     factum_stream_info stream;
     factum_key_info key;

@@ -1,7 +1,7 @@
 /* store_calls.h - what the methods of factum.v1.Store and Schemas share. Layer: server.
  *
- * Source: proto/factum/v1/store.proto. A call ends with the status and words of the store: the gRPC
- * code is derived, the trailers factum-status and factum-os-error have the rest.
+ * Source: proto/factum/v1/store.proto. A call ends with the status and text of the store: the gRPC
+ * code is derived, and the trailers factum-status and factum-os-error contain the rest.
  */
 #ifndef FCT_SERVER_STORE_CALLS_H
 #define FCT_SERVER_STORE_CALLS_H
@@ -10,16 +10,16 @@
 #include "wire/store_shared.h"
 
 void fct_store_call_fail(struct fct_grpc_call *call, factum_status status, const factum_error *err);
-/* With another code than the one that |status| has. */
+/* Ends the call with a code other than that of |status|. */
 void fct_store_call_fail_as(struct fct_grpc_call *call, enum fct_grpc_code code,
                             factum_status status, const factum_error *err);
 void fct_store_call_no_memory(struct fct_grpc_call *call);
-/* Sends the answer in call->out, if |status| of its encoding is OK, and ends the call. */
+/* Ends the call: sends the answer in call->out if |status|, that of its encoding, is OK. */
 void fct_store_call_answer(struct fct_grpc_call *call, factum_status status);
-/* The deadline and the principal of a call; lasts as long as the call. */
+/* Returns the deadline and the principal of a call; lasts as long as the call. */
 factum_call fct_store_call_context(const struct fct_grpc_call *call);
-/* True, or it has ended the call: may its principal read this? If so, |skip_system| is set for who
- * may not see what is the system's. */
+/* Checks that the call's principal may read this, and sets |skip_system| for a principal that may
+ * not see system streams. Returns false after it has ended the call. */
 FCT_MUST_USE bool fct_store_call_may_read(struct fct_grpc_call *call, factum_source source,
                                           factum_slice name, bool *skip_system);
 

@@ -38,7 +38,7 @@ static factum_status list_add(struct fct_grpc_call *call, const factum_list_entr
     return status == FACTUM_OK ? fct_store_page_add(&state->page, entry) : status;
 }
 
-/* False: the call has ended, or its turn. */
+/* Returns false when the call or its turn is over. */
 static bool list_give_next(struct fct_grpc_call *call)
 {
     struct store_list_state *state = call->state;
@@ -57,7 +57,7 @@ static bool list_give_next(struct fct_grpc_call *call)
         return true;
     }
     list_send_page(call);
-    if (status == FACTUM_PENDING) { /* it has looked at many names and found none */
+    if (status == FACTUM_PENDING) { /* many names were examined in vain */
         fct_loop_work(call->server->loop, &state->task);
     } else if (status == FACTUM_DONE) {
         fct_grpc_finish_ok(call);
@@ -73,7 +73,7 @@ static void list_give(struct fct_grpc_call *call)
     for (int i = 0; !call->finished; i++) {
         size_t room = fct_grpc_room(call);
         if (room == 0 || room <= call->out.len) {
-            break; /* writable goes on */
+            break; /* writable continues */
         }
         if (i == LIST_ENTRIES_PER_TURN) {
             fct_loop_work(call->server->loop, &state->task);

@@ -66,8 +66,8 @@ bool fct_store_call_may_read(struct fct_grpc_call *call, factum_source source, f
     } else {
         allowed = fct_grpc_allowed(call, FCT_OP_READ_ALL, fct_slice(NULL, 0));
     }
-    /* A stream and a metastream were allowed by their names; of many streams, as a virtual one
-     * shows them, only what is not the system's is given. */
+    /* Names of a stream and a metastream were checked. Many streams, like those in a virtual one,
+     * are returned without system streams. */
     bool one = source == FACTUM_SOURCE_STREAM &&
                (!fct_slice_starts(name, FCT_SLICE("$")) || fct_slice_starts(name, FCT_SLICE("$$")));
     if (call->principal->right < FCT_RIGHT_ADMIN && !one) {

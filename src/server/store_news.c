@@ -1,17 +1,17 @@
-/* store_news.c - News of factum.v1.Store: that the store has moved on, and for which of a client's
- * interests there is something to read. Layer: server.
+/* store_news.c - News of factum.v1.Store: reports that the store has advanced, and for which of a
+ * client's interests there is something to read. Layer: server.
  *
- * Without interests the place is asked for and told. With interests a feed reads each new event
- * once for the call, looks its stream, category, type and tags up in a table, and notes whom it
- * concerns; what was noted is told when the feed has caught up. What cannot be told yet, because
- * the client does not read, is added to what will be.
+ * Without interests the store is asked for its place, which is sent. With interests a feed reads
+ * each new event once for the call, looks its stream, category, type and tags up in a table, and
+ * records which interests it hits. The hits are sent when the feed has caught up. Hits that cannot
+ * be sent yet, because the client does not read, are merged with later ones.
  *
  * Invariants.
- *  1. Of the events up to |place| every one that concerns an interest has been told, or is noted in
- *     |hits| or by |all|.
+ *  1. Every event up to |place| that hits an interest was reported, or is recorded in |hits| or by
+ *     |all|.
  *  2. An interest is in both tables, by its number and by its name.
- *  3. An interest counts from |place| once its request is in |requests|: a request that comes while
- *     the feed is beyond |place| waits in |requests_late| until the feed has caught up.
+ *  3. An interest is effective from |place| on once its request is in |requests|: a request that
+ *     comes while the feed is beyond |place| waits in |requests_late| until the feed has caught up.
  */
 #include "wire/store_news.h"
 
@@ -27,11 +27,11 @@
 #define NEWS_EVENTS_PER_TURN 1024
 
 struct store_interest {
-    struct store_interest *by_number; /* the next one in its bucket */
+    struct store_interest *by_number; /* next one in its bucket */
     struct store_interest *by_name;
     uint32_t number;
     factum_source source; /* STREAM, CATEGORY, TYPE or TAG */
-    uint64_t round;       /* in which it came into |hits| last */
+    uint64_t round;       /* round of |hits| in which it was added last */
     size_t name_len;
     uint8_t name[];
 };
@@ -46,26 +46,26 @@ struct store_news_table {
 struct store_news_state {
     struct fct_grpc_call *call;
     struct fct_watcher watcher;
-    struct fct_feed feed;           /* open once there was an interest */
-    struct store_news_table *table; /* the same */
-    uint64_t place;                 /* that is, or will be, told */
+    struct fct_feed feed;           /* open once an interest existed */
+    struct store_news_table *table; /* allocated once an interest existed */
+    uint64_t place;                 /* sent last, or to be sent next */
     uint64_t requests;
     uint64_t requests_late;
     uint64_t round;
     bool reading;  /* the feed has read something after |place| */
-    uint32_t bits; /* of factum_news, not told yet */
+    uint32_t bits; /* of factum_news, not sent yet */
     size_t hit_count;
     bool all;
-    bool due; /* something is to be told */
+    bool due; /* an answer is due */
 };
 
-/* ---- telling --------------------------------------------------------------------------------- */
+/* ---- reporting ------------------------------------------------------------------------------- */
 
 static void news_tell(struct fct_grpc_call *call)
 {
     struct store_news_state *state = call->state;
     if (call->finished || !state->due || fct_grpc_room(call) == 0) {
-        return; /* writable goes on */
+        return; /* writable continues */
     }
     const struct fct_store_news news = {
         .place = state->place,
@@ -93,7 +93,7 @@ static void news_done(struct factum_question *question)
     (void)question; /* an embedded store answers at once */
 }
 
-/* Without interests. */
+/* Used without interests. */
 static void news_ask_place(struct fct_grpc_call *call)
 {
     struct store_news_state *state = call->state;
@@ -248,7 +248,7 @@ static void news_remove(struct fct_grpc_call *call, uint32_t number)
     fct_mem_free(call->server->mem, it);
 }
 
-/* A virtual stream is what it shows. */
+/* Replaces a virtual stream by what it shows. */
 static factum_status news_normalize(struct fct_store_interest *interest, factum_error *err)
 {
     factum_slice name = interest->name;
@@ -305,7 +305,7 @@ static factum_status news_add(struct fct_grpc_call *call, const struct fct_store
     return FACTUM_OK;
 }
 
-/* From here on the feed is what knows the place. */
+/* From here on the feed determines the place. */
 static factum_status news_open_table(struct fct_grpc_call *call, factum_error *err)
 {
     struct store_news_state *state = call->state;
@@ -373,7 +373,7 @@ static void news_message(struct fct_grpc_call *call, factum_slice message)
     state->requests++;
     state->due = true;
     if (state->table != NULL && state->feed.slot == NULL && state->feed.task.slot == NULL) {
-        news_read(call); /* for the first time: what it has not read is told after it */
+        news_read(call); /* for the first time: what the feed has not read is reported afterwards */
     } else {
         news_tell(call);
     }
@@ -402,7 +402,7 @@ static void news_writable(struct fct_grpc_call *call)
 
 static void news_end(struct fct_grpc_call *call)
 {
-    (void)call; /* interests stay as they are */
+    (void)call; /* interests do not change */
 }
 
 static void news_closed(struct fct_grpc_call *call)

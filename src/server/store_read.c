@@ -1,10 +1,10 @@
 /* store_read.c - Read of factum.v1.Store: what is visible when the call begins, in batches.
  * Layer: server.
  *
- * A turn gives events while the client's window has room, 256 at most, so that readers take turns.
+ * A turn sends events while the client's window has room, at most 256, so that readers take turns.
  *
  * Invariant: the first answer has the place up to which the read sees, and is sent before the call
- * ends with OK, even if there is no event.
+ * ends with OK, even without events.
  */
 #include "wire/store_read.h"
 
@@ -18,7 +18,7 @@
 struct store_read_state {
     struct fct_feed feed;
     bool opened;
-    bool told; /* the place */
+    bool told; /* the place was sent */
     bool open; /* |batch| is being written */
     struct fct_store_batch batch;
 };
@@ -51,7 +51,7 @@ static void read_send_batch(struct fct_grpc_call *call)
     }
 }
 
-/* The events before it were given. */
+/* The events before it were sent. */
 static void read_finish(struct fct_grpc_call *call, factum_status status, const factum_error *err)
 {
     const struct store_read_state *state = call->state;
@@ -66,7 +66,7 @@ static void read_finish(struct fct_grpc_call *call, factum_status status, const 
     }
 }
 
-/* False: the call has ended, or its turn, and what there is was sent. */
+/* Returns false when the call or its turn is over; what there is was sent. */
 static bool read_give_next(struct fct_grpc_call *call)
 {
     struct store_read_state *state = call->state;
@@ -99,11 +99,11 @@ static bool read_give_next(struct fct_grpc_call *call)
 static void read_give(struct fct_grpc_call *call)
 {
     struct store_read_state *state = call->state;
-    bool waits = false; /* for its client to read: it keeps no buffer meanwhile */
+    bool waits = false; /* until its client reads: it keeps no buffer meanwhile */
     for (int i = 0; !call->finished; i++) {
         size_t room = fct_grpc_room(call);
         if (room == 0 || room <= call->out.len) {
-            waits = true; /* writable goes on */
+            waits = true; /* writable continues */
             break;
         }
         if (i == READ_EVENTS_PER_TURN) {

@@ -28,16 +28,16 @@
 
 struct store_upkeep {
     struct fct_server *server;
-    struct fct_grpc_call *call; /* NULL: the client has gone */
+    struct fct_grpc_call *call; /* NULL: the client has disconnected */
     struct fct_thread thread;
     struct fct_task task;
     struct fct_timer timer;
     _Atomic uint64_t done;
     _Atomic uint64_t total;
     _Atomic bool stop;
-    uint64_t told; /* what was sent last */
+    uint64_t told; /* sent last */
     bool backup;
-    /* The thread's, until |task| runs. */
+    /* Used by the thread until |task| runs. */
     factum_status status;
     factum_error err;
     struct fct_store_upkept upkept;

@@ -1,8 +1,8 @@
 /* base64.c - see base64.h. Layer: wire. Pure.
  *
- * Four characters of 6 bits are three bytes, the highest bits first. An end of one byte has two
- * characters (and "=="), an end of two bytes three (and "="); the bits of the last character that
- * are left over are zero, so that each sequence of bytes has one text.
+ * Four characters of 6 bits encode three bytes, the highest bits first. A rest of one byte takes
+ * two characters (and "=="), a rest of two bytes three (and "="). The unused bits of the last
+ * character are zero, so that each sequence of bytes has one text.
  */
 #include "wire/base64.h"
 
@@ -23,7 +23,7 @@ void fct_base64_encode(factum_slice bytes, char *text)
     }
 }
 
-/* 0 to 63; 64: no digit. */
+/* Returns 0 to 63, or 64 for a character that is no digit. */
 static uint32_t base64_digit(uint8_t c)
 {
     if (c >= 'A' && c <= 'Z') {
@@ -41,7 +41,7 @@ static uint32_t base64_digit(uint8_t c)
     return c == '/' ? 63 : 64;
 }
 
-/* Without its padding; false if that is wrong. */
+/* Strips the padding. Returns false if the padding is wrong. */
 static bool base64_strip(factum_slice *text, enum fct_base64_padding padding)
 {
     size_t len = text->len;
@@ -62,7 +62,7 @@ factum_status fct_base64_decode(factum_slice text, enum fct_base64_padding paddi
         return FACTUM_INVALID;
     }
     uint32_t bits = 0;
-    unsigned count = 0; /* of |bits|, below 8 between two characters */
+    unsigned count = 0; /* bits in |bits|, below 8 between two characters */
     for (size_t i = 0; i < text.len; i++) {
         uint32_t digit = base64_digit(text.ptr[i]);
         if (digit > 63) {

@@ -1,7 +1,7 @@
 /* grpc.c - see grpc.h. Layer: wire.
  *
- * A message lies in a body behind a prefix of 5 bytes: a flag (0 plain, 1 compressed) and its size,
- * 4 bytes, big-endian. The prefix may be split as well.
+ * In a body each message follows a prefix of 5 bytes: a flag (0 plain, 1 compressed) and the size
+ * of the message, 4 bytes, big-endian. A prefix may arrive in pieces, too.
  */
 #include "wire/grpc.h"
 
@@ -81,7 +81,7 @@ void fct_grpc_deframer_finish(struct fct_grpc_deframer *deframer)
     deframer->message_size = 0;
 }
 
-/* What is taken moves over from *bytes. */
+/* Moves up to |size_max| bytes from *bytes to the result. */
 static factum_slice grpc_take(factum_slice *bytes, size_t size_max)
 {
     size_t size = bytes->len < size_max ? bytes->len : size_max;
@@ -92,7 +92,7 @@ static factum_slice grpc_take(factum_slice *bytes, size_t size_max)
     return taken;
 }
 
-/* The prefix is complete. A failure stays: the prefix is kept, and so is looked at again. */
+/* Checks a complete prefix. A failure repeats: the prefix is kept, and checked again. */
 static factum_status grpc_check_prefix(struct fct_grpc_deframer *deframer, factum_error *err)
 {
     const uint8_t *prefix = deframer->prefix;
@@ -146,7 +146,7 @@ factum_status fct_grpc_deframe(struct fct_grpc_deframer *deframer, factum_slice 
         deframer->prefix_len = 0;
         return FACTUM_OK;
     }
-    /* The buffer grows with what arrives, not with what the prefix says. */
+    /* The buffer grows with the bytes that arrive, not with the size that the prefix announces. */
     size_t missing = size - buf->len;
     if (fct_buf_reserve(buf, bytes->len < missing ? bytes->len : missing) != FACTUM_OK) {
         return fct_fail(err, FACTUM_NO_MEMORY, "no memory for a message of %zu bytes", size);
@@ -244,7 +244,7 @@ factum_status fct_grpc_decode_message(struct fct_buf *buf, factum_slice text)
 
 enum { GRPC_TIMEOUT_DIGITS_MAX = 8 };
 
-/* One of the two is 1: so many milliseconds in a unit, or units in a millisecond. */
+/* One of the two is 1: milliseconds per unit, or units per millisecond. */
 struct grpc_unit {
     char name;
     int64_t ms;

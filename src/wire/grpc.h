@@ -30,48 +30,51 @@ enum fct_grpc_code {
     FCT_GRPC_UNAUTHENTICATED = 16,
 };
 
-/* The code that says what |status| says. */
+/* Returns the gRPC code for |status|. */
 enum fct_grpc_code fct_grpc_code_of(factum_status status);
 
 #define FCT_GRPC_PREFIX_SIZE 5
 
-/* Cuts a body into messages. A message that lies whole in the bytes given is lent from them, one
- * that is split is collected in |buf|. */
+/* Splits a body into messages. A message that is complete in the bytes given is lent from them; a
+ * message that arrives in pieces is collected in |buf|. */
 struct fct_grpc_deframer {
     struct fct_buf buf;
     size_t message_size_max;
     uint8_t prefix[FCT_GRPC_PREFIX_SIZE];
     size_t prefix_len;
-    size_t message_size; /* of the one that is being collected */
+    size_t message_size; /* size of the message that is being collected */
 };
 
-/* |message_size_max| is asked before anything is allocated. */
+/* |message_size_max| is checked before anything is allocated. */
 void fct_grpc_deframer_init(struct fct_grpc_deframer *deframer, const struct fct_mem *mem,
                             size_t message_size_max);
-/* Accepts a zeroed one. */
+/* Accepts a zeroed deframer. */
 void fct_grpc_deframer_finish(struct fct_grpc_deframer *deframer);
-/* Takes from *bytes: OK with a message (borrowed until the next call, or until *bytes goes), DONE
- * when all of *bytes is used and no message is complete; TOO_BIG, NO_MEMORY; UNSUPPORTED: a
- * compressed message; INVALID: a flag that is neither 0 nor 1. Frees what it collected when the
- * message after it begins. */
+/* Takes bytes from *bytes. OK: *message is the next message, borrowed until the next call or until
+ * the caller's bytes end. DONE: all bytes are taken, and no message is complete. Frees the memory
+ * of a collected message when the next message begins. Errors: TOO_BIG; NO_MEMORY; UNSUPPORTED (a
+ * compressed message); INVALID (a flag that is neither 0 nor 1). */
 FCT_MUST_USE factum_status fct_grpc_deframe(struct fct_grpc_deframer *deframer, factum_slice *bytes,
                                             factum_slice *message, factum_error *err);
-/* Is it between two messages? A body must end there. */
+/* True between two messages. A body must end there. */
 bool fct_grpc_deframer_is_empty(const struct fct_grpc_deframer *deframer);
 
-/* A message is written after a prefix of which the length is set at the end:
+/* Writes the prefix of a message; fct_grpc_frame_end fills in the length:
+ *
  *     fct_grpc_frame_begin(buf, &begun); ... encode ...; fct_grpc_frame_end(buf, begun);
- * NO_MEMORY, TOO_BIG. */
+ *
+ * Errors: NO_MEMORY, TOO_BIG.
+ */
 FCT_MUST_USE factum_status fct_grpc_frame_begin(struct fct_buf *buf, size_t *begun);
 void fct_grpc_frame_end(struct fct_buf *buf, size_t begun);
 
-/* The field grpc-message: |text| (UTF-8) percent-encoded, into |buf|. */
+/* Appends |text| (UTF-8) to |buf|, percent-encoded as the value of the field grpc-message. */
 FCT_MUST_USE factum_status fct_grpc_encode_message(struct fct_buf *buf, factum_slice text);
-/* The other way, for clients; what is not encoded properly is kept as it is. */
+/* Decodes a grpc-message, for clients. Bytes that are not properly encoded are kept as they are. */
 FCT_MUST_USE factum_status fct_grpc_decode_message(struct fct_buf *buf, factum_slice text);
 
-/* The field grpc-timeout ("10S", "9999m") in milliseconds, rounded up, at most INT64_MAX. INVALID:
- * more than 8 digits, no unit, no digit. */
+/* Parses a grpc-timeout ("10S", "9999m"). *timeout_ms is rounded up and at most INT64_MAX. Errors:
+ * INVALID (more than 8 digits, no digit, no unit). */
 FCT_MUST_USE factum_status fct_grpc_parse_timeout(factum_slice text, int64_t *timeout_ms);
 
 #endif

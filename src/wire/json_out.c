@@ -1,4 +1,4 @@
-/* json_out.c - see json_out.h; RFC 8259, 7 says what is escaped. Layer: wire. */
+/* json_out.c - see json_out.h. Escapes as RFC 8259, 7 requires. Layer: wire. */
 #include "wire/json_out.h"
 
 #include <string.h>
@@ -21,7 +21,7 @@ factum_status fct_json_out_text(struct fct_buf *buf, factum_slice text)
         return status;
     }
     uint8_t *to = buf->ptr + buf->len;
-    size_t valid = fct_utf8_prefix(text); /* up to here */
+    size_t valid = fct_utf8_prefix(text); /* bytes before this one are valid UTF-8 */
     *to++ = '"';
     for (size_t i = 0; i < text.len; i++) {
         uint8_t c = text.ptr[i];

@@ -4,8 +4,8 @@
 
 #include "core/buf.h"
 
-/* |text| with its quotes; a byte that is not UTF-8 becomes '?'. NO_MEMORY, or TOO_BIG; the buffer
- * is as before then. */
+/* Appends |text| as a JSON string with quotes; a byte that is not UTF-8 becomes '?'. After a
+ * failure the buffer is as before. Errors: NO_MEMORY, TOO_BIG. */
 FCT_MUST_USE factum_status fct_json_out_text(struct fct_buf *buf, factum_slice text);
 
 #endif

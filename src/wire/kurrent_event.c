@@ -1,6 +1,6 @@
 /* kurrent_event.c - ReadResp with an event, the message that the server writes most. Layer: wire.
  *
- * All sizes are computed first, then the message is written once, front to back, into the buffer:
+ * All sizes are computed first. Then the message is written once, front to back, into the buffer:
  *
  *     ReadResp        0a size                          event
  *       ReadEvent     0a size RecordedEvent            event
@@ -13,7 +13,7 @@
  *                     3a size custom metadata  42 size data
  *     UUID            12 24 text | 0a size 08 high 10 low
  *
- * Invariant: what is written is as long as what was computed; fct_kurrent_encode_event asserts it.
+ * Invariant: the bytes written have the computed size; fct_kurrent_encode_event asserts it.
  */
 #include "wire/kurrent_replies.h"
 
@@ -37,7 +37,7 @@ struct event_sizes {
     size_t whole;
     uint64_t id_high;
     uint64_t id_low;
-    char ticks[EVENT_TICKS_SIZE_MAX]; /* the last |ticks_size| bytes of it */
+    char ticks[EVENT_TICKS_SIZE_MAX]; /* the text is its last |ticks_size| bytes */
     size_t ticks_size;
 };
 
@@ -47,7 +47,7 @@ static const char event_key_created[] = "created";
 
 /* ---- sizes ----------------------------------------------------------------------------------- */
 
-/* With a tag of one byte, as all fields here have. */
+/* With a tag of one byte, which all fields here have. */
 static size_t event_field_size(size_t content)
 {
     return 1 + fct_varint_size(content) + content;
@@ -68,19 +68,19 @@ static size_t event_entry_size(size_t key_size, size_t value_size)
     return event_field_size(key_size) + event_field_size(value_size);
 }
 
-/* 00 to 99 */
+/* the digits of 00 to 99 */
 static const char event_pairs[] = "00010203040506070809101112131415161718192021222324"
                                   "25262728293031323334353637383940414243444546474849"
                                   "50515253545556575859606162636465666768697071727374"
                                   "75767778798081828384858687888990919293949596979899";
 
-/* Units of 100 ns, rounded down, as decimal text at the end of |ticks|. */
+/* Writes units of 100 ns, rounded down, as decimal text at the end of |ticks|. */
 static void event_format_ticks(struct event_sizes *sizes, int64_t created)
 {
     int64_t ticks = created / 100 - (created % 100 < 0);
     uint64_t rest = ticks < 0 ? (uint64_t)-ticks : (uint64_t)ticks;
     size_t at = sizeof sizes->ticks;
-    for (; rest >= 100; rest /= 100) { /* half the divisions: each event read pays for them */
+    for (; rest >= 100; rest /= 100) { /* two digits at a time: this runs for each event read */
         const char *pair = &event_pairs[2 * (rest % 100)];
         sizes->ticks[--at] = pair[1];
         sizes->ticks[--at] = pair[0];
@@ -159,7 +159,8 @@ size_t fct_kurrent_event_size(const struct fct_kurrent_read_event *read_event)
     return FCT_GRPC_PREFIX_SIZE + frame.message;
 }
 
-/* ---- bytes: each returns the end of what it wrote -------------------------------------------- */
+/* ---- bytes: each function returns the end of what it wrote
+ * ------------------------------------ */
 
 static uint8_t *event_put_head(uint8_t *to, uint8_t tag, uint64_t value)
 {

@@ -1,9 +1,9 @@
-/* kurrent_int.h - parts of messages that several KurrentDB services have in common, decoded and
- * encoded. Layer: wire, private.
+/* kurrent_int.h - decodes and encodes the parts of messages that several KurrentDB services share.
+ * Layer: wire, private.
  *
- * A `take` function decodes a nested message into what is there already, as protobuf merges a field
- * that comes twice. Statuses: OK, INVALID, TOO_BIG; the text is added by whoever knows the name of
- * the whole message. Slices borrow from the message.
+ * A `take` function decodes a nested message into a struct that may be filled already, as protobuf
+ * merges a field that comes twice. Statuses: OK, INVALID, TOO_BIG; the caller, which knows the name
+ * of the whole message, adds the text. Slices borrow from the message.
  */
 #ifndef FCT_WIRE_KURRENT_INT_H
 #define FCT_WIRE_KURRENT_INT_H
@@ -17,30 +17,30 @@
 #define FCT_KURRENT_UINT(number) FCT_PB_TAG(number, FCT_PB_VARINT)
 #define FCT_KURRENT_BYTES(number) FCT_PB_TAG(number, FCT_PB_BYTES)
 
-/* The end of a loop of fct_pb_next: were the bytes a message? */
+/* Ends a loop of fct_pb_next: OK if the bytes were a message, otherwise INVALID. */
 FCT_MUST_USE factum_status fct_kurrent_end(const struct fct_pb_reader *reader);
-/* Gives |status| its text: "not a valid <name> message". */
+/* Adds the text of |status|: "not a valid <name> message". */
 FCT_MUST_USE factum_status fct_kurrent_result(factum_status status, const char *name,
                                               factum_error *err);
 
-/* StreamIdentifier. */
+/* Decodes a StreamIdentifier. */
 FCT_MUST_USE factum_status fct_kurrent_take_stream(factum_slice message, factum_slice *stream);
-/* UUID. */
+/* Decodes a UUID. */
 FCT_MUST_USE factum_status fct_kurrent_take_id(factum_slice message, struct fct_kurrent_id *id);
-/* The 8 bytes at |from| as a number, the first byte as its highest. */
+/* Returns the 8 bytes at |from| as a number, the first byte as its highest. */
 uint64_t fct_kurrent_id_half(const factum_uuid *uuid, size_t from);
-/* A field of type string. */
+/* Decodes a field of type string. */
 FCT_MUST_USE factum_status fct_kurrent_take_text(factum_slice bytes, factum_slice *text);
-/* FilterOptions. */
+/* Decodes FilterOptions. */
 FCT_MUST_USE factum_status fct_kurrent_take_filter(factum_slice message,
                                                    struct fct_kurrent_filter *filter);
-/* A field of the oneof of expected revisions that Append, BatchAppend, Delete and Tombstone share:
- * 2 number, 3 no_stream, 4 any, 5 stream_exists. False: it is none of them. */
+/* Decodes a field of the oneof of expected revisions that Append, BatchAppend, Delete and Tombstone
+ * share: 2 number, 3 no_stream, 4 any, 5 stream_exists. Returns false for another field. */
 bool fct_kurrent_take_expected(const struct fct_pb_field *field,
                                struct fct_kurrent_expected *expected);
 
-/* As fields |number|: StreamIdentifier; UUID (NONE and MALFORMED are left out); an empty message; a
- * position as commit and prepare; a Timestamp. */
+/* Add field |number|: a StreamIdentifier; a UUID (NONE and MALFORMED are left out); an empty
+ * message; a position as commit and prepare; a Timestamp. */
 void fct_kurrent_add_stream(struct fct_pb_writer *writer, uint32_t number, factum_slice stream);
 void fct_kurrent_add_id(struct fct_pb_writer *writer, uint32_t number,
                         const struct fct_kurrent_id *id);
@@ -48,7 +48,7 @@ void fct_kurrent_add_empty(struct fct_pb_writer *writer, uint32_t number);
 void fct_kurrent_add_position(struct fct_pb_writer *writer, uint32_t number, uint64_t position);
 void fct_kurrent_add_time(struct fct_pb_writer *writer, uint32_t number, int64_t time);
 
-/* A whole reply: its frame around what is written between the two. */
+/* A whole reply: the frame around the fields written between begin and end. */
 struct fct_kurrent_reply {
     struct fct_pb_writer writer;
     size_t before;
@@ -56,7 +56,7 @@ struct fct_kurrent_reply {
 };
 
 struct fct_kurrent_reply fct_kurrent_reply_begin(struct fct_buf *buf);
-/* After a failure the buffer is as it was before. */
+/* After a failure the buffer is as before. */
 FCT_MUST_USE factum_status fct_kurrent_reply_end(struct fct_kurrent_reply *reply);
 
 #endif

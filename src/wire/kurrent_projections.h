@@ -1,5 +1,6 @@
-/* kurrent_projections.h - of the KurrentDB service Projections what a server with a fixed set of
- * projections needs: the request for statistics and its answer. Layer: wire.
+/* kurrent_projections.h - the part of the KurrentDB service Projections that a server with a fixed
+ * set of projections needs: the request for statistics and its answer.
+ * Layer: wire.
  *
  * Source: proto/kurrent/projections.proto.
  */
@@ -10,7 +11,7 @@
 
 #include "core/buf.h"
 
-/* Whose statistics are wanted. */
+/* Which projections the statistics are about. */
 enum fct_kurrent_statistics_mode {
     FCT_KURRENT_STATISTICS_NONE,
     FCT_KURRENT_STATISTICS_NAME,
@@ -25,8 +26,8 @@ struct fct_kurrent_statistics {
     factum_slice name; /* of NAME; borrows from the message */
 };
 
-/* StatisticsReq, without its frame. INVALID: the bytes are no such message, or the name is not
- * UTF-8; |statistics| is then undefined. */
+/* Decodes StatisticsReq, without its frame. After a failure *statistics is undefined. Errors:
+ * INVALID (the bytes are not this message, or the name is not UTF-8). */
 FCT_MUST_USE factum_status fct_kurrent_decode_statistics(factum_slice message,
                                                          struct fct_kurrent_statistics *statistics,
                                                          factum_error *err);
@@ -54,7 +55,8 @@ struct fct_kurrent_projection {
     int32_t write_pending_events_after_checkpoint;
 };
 
-/* StatisticsResp with its gRPC frame. NO_MEMORY, TOO_BIG: |buf| is as before. */
+/* Appends StatisticsResp with its gRPC frame. After a failure |buf| is as before. Errors:
+ * NO_MEMORY, TOO_BIG. */
 FCT_MUST_USE factum_status
 fct_kurrent_encode_projection(struct fct_buf *buf, const struct fct_kurrent_projection *projection);
 

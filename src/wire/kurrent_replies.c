@@ -1,5 +1,5 @@
 /* kurrent_replies.c - see kurrent_replies.h. Layer: wire. All answers except the event, which has
- * its own file. */
+ * its own file, kurrent_event.c. */
 #include "wire/kurrent_replies.h"
 
 #include "core/check.h"
@@ -91,7 +91,7 @@ factum_status fct_kurrent_encode_fell_behind(struct fct_buf *buf,
 
 /* ---- AppendResp, DeleteResp, TombstoneResp --------------------------------------------------- */
 
-/* Success, which AppendResp and BatchAppendResp have with the same numbers. */
+/* Adds Success, which AppendResp and BatchAppendResp have with the same field numbers. */
 static void replies_add_success(struct fct_pb_writer *writer, uint32_t number,
                                 const struct fct_kurrent_appended *appended)
 {
@@ -117,7 +117,7 @@ factum_status fct_kurrent_encode_appended(struct fct_buf *buf,
     return fct_kurrent_reply_end(&reply);
 }
 
-/* The numbers of the fields of a oneof of expected revisions; 0: there is no such field. */
+/* The field numbers of a oneof of expected revisions; 0: the oneof has no such field. */
 struct replies_expected_numbers {
     uint32_t revision;
     uint32_t no_stream;
@@ -152,7 +152,7 @@ static void replies_add_expected(struct fct_pb_writer *writer,
     }
 }
 
-/* |number| for a revision, the next one for "there is no stream". */
+/* Adds field |number| for a revision, or the next field for an absent stream. */
 static void replies_add_current(struct fct_pb_writer *writer, uint32_t number,
                                 struct fct_kurrent_number current)
 {
@@ -193,7 +193,7 @@ factum_status fct_kurrent_encode_deleted(struct fct_buf *buf, struct fct_kurrent
 
 /* ---- BatchAppendResp ------------------------------------------------------------------------- */
 
-/* Fields 1 and 4 to 8. */
+/* Adds fields 1 and 4 to 8. */
 static void replies_add_request(struct fct_pb_writer *writer,
                                 const struct fct_kurrent_batch_reply *reply)
 {
@@ -214,7 +214,8 @@ factum_status fct_kurrent_encode_batch_appended(struct fct_buf *buf,
     return fct_kurrent_reply_end(&reply);
 }
 
-/* In the order of fct_kurrent_refusal_kind. A name is the message and the type of the details. */
+/* In the order of fct_kurrent_refusal_kind. A name is both the message and the type of the
+ * details. */
 static const struct replies_refusal {
     enum fct_grpc_code code;
     const char *name;
@@ -246,7 +247,7 @@ static void replies_add_wrong_detail(struct fct_pb_writer *writer,
     replies_add_expected(writer, &numbers, &wrong->expected);
 }
 
-/* The content of the details, which for most kinds is empty. */
+/* Adds the content of the details, which for most kinds is empty. */
 static void replies_add_detail(struct fct_pb_writer *writer, factum_slice stream,
                                const struct fct_kurrent_refusal *refusal)
 {
@@ -280,7 +281,7 @@ static void replies_add_detail(struct fct_pb_writer *writer, factum_slice stream
     }
 }
 
-/* google.rpc.Status as field 2. */
+/* Adds google.rpc.Status as field 2. */
 static void replies_add_error(struct fct_pb_writer *writer, factum_slice stream,
                               const struct fct_kurrent_refusal *refusal)
 {

@@ -2,10 +2,10 @@
  *
  * Source: proto/kurrent/streams.proto. The requests are decoded by kurrent_streams.h.
  *
- * Each function adds one message with its gRPC frame to |buf|. Statuses: OK; NO_MEMORY, TOO_BIG as
- * fct_buf_reserve has them: |buf| is as before the call. A position is written as commit and as
+ * Each function appends one message with its gRPC frame to |buf|. Errors: NO_MEMORY, TOO_BIG (of
+ * fct_buf_reserve); |buf| is then as before the call. A position is written as commit and as
  * prepare position: in answers the two are always equal. Times are nanoseconds since 1970. Texts
- * are UTF-8; that is not checked here.
+ * are UTF-8, which is not checked here.
  */
 #ifndef FCT_WIRE_KURRENT_REPLIES_H
 #define FCT_WIRE_KURRENT_REPLIES_H
@@ -31,8 +31,8 @@ struct fct_kurrent_event {
     factum_slice data;
 };
 
-/* ReadEvent. A resolved link has both. A link that points to nothing has a NULL |event|, an event
- * that was not reached by a link a NULL |link|. */
+/* ReadEvent. A resolved link has both. A link to an event that does not exist has a NULL |event|;
+ * an event that was not reached by a link has a NULL |link|. */
 struct fct_kurrent_read_event {
     const struct fct_kurrent_event *event; /* may be NULL */
     const struct fct_kurrent_event *link;  /* may be NULL */
@@ -40,7 +40,7 @@ struct fct_kurrent_read_event {
     enum fct_kurrent_id_form id_form;      /* STRUCTURED or STRING */
 };
 
-/* What fct_kurrent_encode_event will add, exactly, frame included. */
+/* Returns the exact size that fct_kurrent_encode_event will append, frame included. */
 size_t fct_kurrent_event_size(const struct fct_kurrent_read_event *read_event);
 FCT_MUST_USE factum_status
 fct_kurrent_encode_event(struct fct_buf *buf, const struct fct_kurrent_read_event *read_event);
@@ -58,8 +58,8 @@ FCT_MUST_USE factum_status fct_kurrent_encode_last_stream_position(struct fct_bu
 FCT_MUST_USE factum_status fct_kurrent_encode_last_all_position(struct fct_buf *buf,
                                                                 uint64_t position);
 
-/* CaughtUp and FellBehind: |revision| for a stream, |position| for $all, neither if there is no
- * event yet. */
+/* CaughtUp and FellBehind: |revision| for a stream, |position| for $all; neither while no event
+ * exists. */
 struct fct_kurrent_liveness {
     int64_t time;
     struct fct_kurrent_number revision;
@@ -75,7 +75,7 @@ fct_kurrent_encode_fell_behind(struct fct_buf *buf, const struct fct_kurrent_liv
 
 FCT_MUST_USE factum_status fct_kurrent_encode_appended(struct fct_buf *buf,
                                                        const struct fct_kurrent_appended *appended);
-/* Fills the fields of today and those of version 20.6. */
+/* Fills the current fields and those of version 20.6. */
 FCT_MUST_USE factum_status fct_kurrent_encode_wrong_version(
     struct fct_buf *buf, const struct fct_kurrent_wrong_version *wrong);
 /* DeleteResp and TombstoneResp, which have the same fields. */
@@ -84,7 +84,7 @@ FCT_MUST_USE factum_status fct_kurrent_encode_deleted(struct fct_buf *buf,
 
 /* ---- BatchAppendResp ------------------------------------------------------------------------- */
 
-/* What every answer repeats of its request. |expected| is NONE, or as in the request. */
+/* The fields of the request that every answer repeats. |expected| is NONE, or as in the request. */
 struct fct_kurrent_batch_reply {
     struct fct_kurrent_id correlation_id; /* NONE and MALFORMED: left out */
     factum_slice stream;
@@ -105,15 +105,14 @@ enum fct_kurrent_refusal_kind {
     FCT_KURRENT_REFUSAL_OTHER, /* |code| and |message|; the details are an Empty */
 };
 
-/* Why an append of a batch was refused. The zero values of members that a kind does not use are
- * fine. */
+/* Why an append of a batch was refused. Members that a kind does not use may be zero. */
 struct fct_kurrent_refusal {
     enum fct_kurrent_refusal_kind kind;
     enum fct_grpc_code code;                /* of OTHER */
     factum_slice message;                   /* empty: the name of the kind */
     struct fct_kurrent_wrong_version wrong; /* of WRONG_VERSION */
     uint32_t append_size_max;               /* of APPEND_TOO_BIG */
-    factum_uuid event_id;                   /* of EVENT_TOO_BIG, as the two below */
+    factum_uuid event_id;                   /* of EVENT_TOO_BIG, like the two below */
     uint32_t event_size;
     uint32_t event_size_max;
 };

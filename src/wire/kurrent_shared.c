@@ -95,7 +95,7 @@ factum_status fct_kurrent_take_text(factum_slice bytes, factum_slice *text)
     return FACTUM_OK;
 }
 
-/* Expression, the other one of which is forgotten. */
+/* Decodes an Expression, which replaces an expression of the other kind. */
 static factum_status shared_take_expression(factum_slice message, enum fct_kurrent_filter_on on,
                                             struct fct_kurrent_filter *filter)
 {

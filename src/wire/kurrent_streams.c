@@ -1,7 +1,7 @@
 /* kurrent_streams.c - see kurrent_streams.h. Layer: wire.
  *
- * Each message has a function that goes over its fields once. A member of a oneof that follows
- * another member resets what that one has set.
+ * Each message has a function that visits its fields once. A member of a oneof that follows another
+ * member resets the values that the other has set.
  */
 #include "wire/kurrent_streams.h"
 
@@ -133,7 +133,7 @@ static void streams_set_filter(struct fct_kurrent_read *read, enum fct_kurrent_f
     }
 }
 
-/* The fields of the options that are numbers; false: it is none of them. */
+/* Decodes a field of the options that is a number. Returns false for another field. */
 static bool streams_take_read_number(const struct fct_pb_field *field,
                                      struct fct_kurrent_read *read)
 {
@@ -211,7 +211,7 @@ factum_status fct_kurrent_decode_read(factum_slice message, struct fct_kurrent_r
 
 /* ---- what is appended ------------------------------------------------------------------------ */
 
-/* The options of Append, Delete and Tombstone. */
+/* Decodes the options of Append, Delete and Tombstone. */
 static factum_status streams_take_target(factum_slice message, struct fct_kurrent_target *target)
 {
     struct fct_pb_field field;
@@ -227,7 +227,7 @@ static factum_status streams_take_target(factum_slice message, struct fct_kurren
     return status != FACTUM_OK ? status : fct_kurrent_end(&reader);
 }
 
-/* An entry of the metadata map: key and value may come in either order. */
+/* Decodes an entry of the metadata map: key and value may come in either order. */
 static factum_status streams_take_metadata(factum_slice message,
                                            struct fct_kurrent_proposed *proposed)
 {
@@ -328,7 +328,7 @@ static int64_t streams_nanoseconds(int64_t seconds, int64_t nanos)
     return seconds * second + nanos;
 }
 
-/* Timestamp and Duration: `1 seconds int64`, `2 nanos int32`. */
+/* Decodes a Timestamp or Duration: `1 seconds int64`, `2 nanos int32`. */
 static factum_status streams_take_time(factum_slice message, int64_t *ns)
 {
     struct fct_pb_field field;

@@ -21,7 +21,7 @@ static bool same_letters(factum_slice a, factum_slice b)
     return same;
 }
 
-/* What stands before |byte|, trimmed; *rest is what follows it. */
+/* Returns the trimmed text before |byte|; *rest is the text after |byte|. */
 static factum_slice take_until(factum_slice *rest, char byte)
 {
     const uint8_t *at = rest->len == 0 ? NULL : memchr(rest->ptr, byte, rest->len);
@@ -67,7 +67,7 @@ bool fct_media_is_foreign(factum_slice field)
     return false;
 }
 
-/* "0.5" as 500; -1: no q value. */
+/* Parses "0.5" as 500. Returns -1 for text that is no q value. */
 static int read_quality(factum_slice text)
 {
     if (text.len == 0 || text.len > 5 || (text.ptr[0] != '0' && text.ptr[0] != '1') ||
@@ -85,7 +85,8 @@ static int read_quality(factum_slice text)
     return quality <= 1000 ? quality : -1;
 }
 
-/* How exactly |range| means |offer|: 3 in full, 2 by its first half, 1 anything, 0 not. */
+/* Returns how exactly |range| matches |offer|: 3 in full, 2 by its first half, 1 by a wildcard, 0
+ * not. */
 static int exactness(factum_slice range, factum_slice offer)
 {
     if (same_letters(range, offer)) {

@@ -5,18 +5,19 @@
 
 #include <factum/base.h>
 
-/* The type of a Content-Type without its parameters and blanks; empty for an empty one. */
+/* Returns the type of a Content-Type without its parameters and blanks; empty for an empty
+ * field. */
 factum_slice fct_media_type(factum_slice field);
-/* Is |type|, without parameters, |wanted|, in any case of letters? */
+/* True if |type|, without parameters, is |wanted|, in any case of letters. */
 bool fct_media_is(factum_slice type, const char *wanted);
-/* application/json, text/json, or ends with +json. */
+/* True for application/json, text/json, and types that end with +json. */
 bool fct_media_is_json(factum_slice type);
-/* Does the Content-Type say another charset than UTF-8? */
+/* True if the Content-Type names a charset other than UTF-8. */
 bool fct_media_is_foreign(factum_slice field);
 
-/* Which of |offers| an Accept field prefers, by its q values; of equal ones the first. |count| if
- * it accepts none. An empty field accepts everything; a part of it that makes no sense is left
- * out. */
+/* Returns the index of the offer that an Accept field prefers, by its q values, the first among
+ * equals; |count| if the field accepts none. An empty field accepts everything; parts that are not
+ * valid are ignored. */
 size_t fct_media_choose(factum_slice accept, const char *const *offers, size_t count);
 
 #endif

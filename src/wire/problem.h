@@ -4,7 +4,7 @@
  *      revision","status":409,"detail":"...","code":"WRONG_REVISION", more}
  *
  * The code is factum_status_name, the title factum_status_text, the detail the text of the error:
- * the same words as everywhere.
+ * the same words as in the library and the command line.
  */
 #ifndef FCT_WIRE_PROBLEM_H
 #define FCT_WIRE_PROBLEM_H
@@ -15,18 +15,18 @@
 
 struct fct_problem {
     factum_status code;     /* below 0 */
-    unsigned status;        /* of HTTP */
+    unsigned status;        /* the HTTP status */
     factum_slice detail;    /* empty: none */
-    factum_slice rejection; /* the code of a decider that has rejected a command: then |code| is not
-                               looked at, type and title say so, and this is the "code" */
+    factum_slice rejection; /* the code of a decider that has rejected a command: it becomes "code",
+                             * type and title are those of a rejection, and |code| is ignored */
     factum_slice more;      /* more members, as JSON text that begins with a comma; or empty */
 };
 
-/* The HTTP status of a failure about which nothing else is known. */
+/* Returns the HTTP status of a failure about which nothing but |code| is known. */
 unsigned fct_problem_status(factum_status code);
-/* May the same request be sent again later: is a Retry-After due? */
+/* True if the same request may succeed later, so that a Retry-After is due. */
 bool fct_problem_is_passing(unsigned status);
-/* NO_MEMORY, TOO_BIG. */
+/* Appends the problem as JSON. Errors: NO_MEMORY, TOO_BIG. */
 FCT_MUST_USE factum_status fct_problem_format(struct fct_buf *buf,
                                               const struct fct_problem *problem);
 

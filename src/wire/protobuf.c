@@ -4,10 +4,10 @@
  *
  *     type 0   varint of up to 10 bytes
  *     type 1   8 bytes, little-endian
- *     type 2   a size as a varint, and so many bytes
+ *     type 2   a size as a varint, then the bytes
  *     type 5   4 bytes, little-endian
  *
- * Types 3 and 4 begin and end groups, 6 and 7 do not exist: all are refused.
+ * Types 3 and 4 begin and end groups, 6 and 7 do not exist: all four are refused.
  */
 #include "wire/protobuf.h"
 
@@ -128,7 +128,7 @@ static bool pb_reserve(struct fct_pb_writer *writer, size_t more)
     return writer->status == FACTUM_OK;
 }
 
-/* A tag, and the varint that follows it in every field that we write. Returns the size. */
+/* Encodes a tag, and the varint that follows it in every field that we write. Returns the size. */
 static size_t pb_head(uint8_t to[PB_FIELD_HEAD_SIZE_MAX], uint32_t number, enum fct_pb_type type,
                       uint64_t value)
 {
@@ -194,8 +194,8 @@ void fct_pb_put_float(struct fct_pb_writer *writer, uint32_t number, float value
     }
 }
 
-/* One byte is kept for the size, which most nested messages need. fct_pb_end moves what is longer:
- * one memmove, of at most the buffer's maximum. */
+/* Reserves one byte for the size, which most nested messages need. fct_pb_end moves a longer
+ * message by one memmove, of at most the buffer's maximum. */
 size_t fct_pb_begin(struct fct_pb_writer *writer, uint32_t number)
 {
     uint8_t head[PB_FIELD_HEAD_SIZE_MAX];

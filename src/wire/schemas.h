@@ -13,7 +13,7 @@
 /* The path of a method: "/factum.v1.Schemas/Register". */
 #define FCT_SCHEMAS_PATH(method) "/factum.v1.Schemas/" method
 
-/* RegisterSchemaRequest, which Check takes, too. */
+/* RegisterSchemaRequest; Check takes the same message. */
 struct fct_schemas_register {
     factum_slice subject;
     factum_slice schema;
@@ -62,12 +62,13 @@ struct fct_schemas_mode {
     factum_schema_mode mode;
 };
 
-/* A ListSchemasAnswer under way in a buffer. */
+/* A ListSchemasAnswer that is being written to a buffer. */
 struct fct_schemas_page {
     struct fct_buf *buf;
     size_t begun;
 };
-/* After a failure of begin the buffer is as it was before, after one of the others the page is. */
+/* After a failure of begin the buffer is as before; after a failure of another function the page is
+ * as before. */
 FCT_MUST_USE factum_status fct_schemas_page_begin(struct fct_schemas_page *page,
                                                   struct fct_buf *buf);
 FCT_MUST_USE factum_status fct_schemas_page_version(struct fct_schemas_page *page,
@@ -77,13 +78,13 @@ FCT_MUST_USE factum_status fct_schemas_page_mode(struct fct_schemas_page *page,
 size_t fct_schemas_page_size(const struct fct_schemas_page *page);
 void fct_schemas_page_end(struct fct_schemas_page *page);
 
-/* What a ListSchemasAnswer has next. */
+/* One part of a ListSchemasAnswer. */
 struct fct_schemas_entry {
     bool is_mode;
     factum_schema_version version;
     struct fct_schemas_mode mode;
 };
-/* DONE: there is no more. INVALID. */
+/* Reads the next part. DONE after the last one. Errors: INVALID. */
 FCT_MUST_USE factum_status fct_schemas_next_entry(struct fct_pb_reader *reader,
                                                   struct fct_schemas_entry *entry,
                                                   factum_error *err);

@@ -1,6 +1,6 @@
 /* store_append.c - see store_append.h. Layer: wire.
  *
- * A request is gone over twice: to count what its arrays need, and to fill them. Its events are
+ * A request is visited twice: to count the memory of its arrays, and to fill them. Events are
  * written front to back, their sizes first, as in store_event.c.
  */
 #include "wire/store_append.h"
@@ -75,7 +75,7 @@ static void append_put_expectation(struct fct_pb_writer *writer,
     fct_pb_end(writer, begun);
 }
 
-/* An event, and the stream that it need not name. */
+/* An event, and the stream that need not be repeated with it. */
 struct append_event {
     const factum_new_event *event;
     factum_slice stream;
@@ -192,7 +192,7 @@ static factum_status append_count_event(factum_slice bytes, struct fct_store_app
     return FACTUM_OK;
 }
 
-/* The query of a condition, and its place. False: it is not valid. */
+/* Finds the query of a condition and its place. Returns false if the condition is not valid. */
 static bool append_take_condition(factum_slice bytes, factum_slice *query, uint64_t *after)
 {
     struct fct_pb_field field;
@@ -345,7 +345,7 @@ static bool append_take_event_field(const struct fct_pb_field *field, factum_new
     }
 }
 
-/* Where the arrays are, and how much of them is filled. */
+/* The arrays, and how many of their entries are filled. */
 struct append_arrays {
     factum_new_event *events;
     factum_slice *tags;
@@ -401,7 +401,7 @@ static bool append_build_expectation(factum_slice bytes, struct append_arrays *a
     return !reader.failed;
 }
 
-/* The last of those that came: its query was measured last. */
+/* Builds the last condition of the message: its query was measured last. */
 static void append_build_condition(const struct fct_store_append *append, factum_slice bytes,
                                    struct append_arrays *arrays)
 {

@@ -162,7 +162,8 @@ static bool ask_take_key(factum_slice bytes, factum_key_info *key)
     return !reader.failed;
 }
 
-/* The number of the field that answers |kind|; 0: the number, which may be absent. */
+/* Returns the field number of the answer to |kind|; 0: the field of a plain number, which may be
+ * absent. */
 static uint32_t ask_field_of(factum_question_kind kind)
 {
     switch (kind) {

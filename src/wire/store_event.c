@@ -1,7 +1,8 @@
 /* store_event.c - Event of factum.v1.Store, the message that is sent most. Layer: wire.
  *
- * Its size is computed first; then it is written once, front to back, into the buffer. All tags
- * have one byte. Invariant: what is written is as long as what was computed, which is asserted.
+ * The size is computed first; then the message is written once, front to back, into the buffer. All
+ * tags have one byte. Invariant: the bytes written have the computed size (fct_store_add_event
+ * asserts it).
  */
 #include "core/check.h"
 #include "core/slice.h"

@@ -1,8 +1,8 @@
 /* store_int.h - how the messages of factum.v1.Store are read and written. Layer: wire, private.
  *
- * A message that is a struct of plain members has a table of them: number on the wire, kind, place
- * in the struct. Only the messages that travel by the million, Event and NewEvent, are written by
- * hand. Of a message field that comes twice the last one counts.
+ * A message with plain members alone has a table of them: number on the wire, kind, offset in the
+ * struct. Only the most frequent messages, Event and NewEvent, are written by hand. Of a message
+ * field that comes twice the last one is taken.
  */
 #ifndef FCT_WIRE_STORE_INT_H
 #define FCT_WIRE_STORE_INT_H
@@ -37,7 +37,7 @@ struct fct_store_member {
     uint8_t number;
     uint8_t kind;
     uint8_t max;   /* of ENUM */
-    bool has_flag; /* an optional field: |flag| is the place of a bool */
+    bool has_flag; /* an optional field: |flag| is the offset of a bool */
     uint16_t offset;
     uint16_t flag;
 };
@@ -64,19 +64,19 @@ struct fct_store_table {
         members, sizeof(members) / sizeof(members)[0]                                              \
     }
 
-/* Takes |field| if the table has it; false: its value is not valid. */
+/* Takes |field| if the table has it. Returns false if its value is not valid. */
 FCT_MUST_USE bool fct_store_take(const struct fct_store_table *table,
                                  const struct fct_pb_field *field, void *to);
-/* A whole message of nothing but members, into |to|, which was set to zero. */
+/* Decodes a message with plain members alone into |to|, which is zeroed before. */
 FCT_MUST_USE bool fct_store_take_all(const struct fct_store_table *table, factum_slice message,
                                      void *to);
 void fct_store_put(struct fct_pb_writer *writer, const struct fct_store_table *table,
                    const void *from);
-/* As a nested message in field |number|. */
+/* Writes the members as a nested message in field |number|. */
 void fct_store_put_nested(struct fct_pb_writer *writer, uint32_t number,
                           const struct fct_store_table *table, const void *from);
 
-/* "not a valid <name> message" */
+/* Fails with INVALID: "not a valid <name> message". */
 FCT_MUST_USE factum_status fct_store_invalid(const char *name, factum_error *err);
 
 /* ---- messages -------------------------------------------------------------------------------- */
@@ -88,20 +88,20 @@ struct fct_store_message {
 };
 
 struct fct_store_message fct_store_message_begin(struct fct_buf *buf);
-/* After a failure the buffer is as it was before. */
+/* After a failure the buffer is as before. */
 FCT_MUST_USE factum_status fct_store_message_end(struct fct_store_message *message);
 
-/* The numbers of a repeated field, packed or not: how many, false if they are not valid; and each
- * of them. */
+/* Read a repeated field of numbers, packed or not. count returns false if the field is not
+ * valid. */
 FCT_MUST_USE bool fct_store_count_numbers(const struct fct_pb_field *field, size_t *count);
-/* |rest| begins as field->bytes. */
+/* |rest| is field->bytes at first. */
 uint64_t fct_store_next_number(const struct fct_pb_field *field, factum_slice *rest);
 void fct_store_put_numbers(struct fct_pb_writer *writer, uint32_t number, const uint64_t *numbers,
                            size_t count);
 
 /* ---- queries (store_query.c) ----------------------------------------------------------------- */
 
-/* Memory that arrays are cut from, in units of FCT_STORE_ALIGNMENT. */
+/* Memory from which arrays are allocated, in units of FCT_STORE_ALIGNMENT. */
 struct fct_store_space {
     uint8_t *at;
 };
@@ -121,11 +121,11 @@ static inline size_t fct_store_query_memory(const struct fct_store_query_size *s
     return size->items * sizeof(factum_query_item) + size->names * sizeof(factum_slice);
 }
 void fct_store_put_query(struct fct_pb_writer *writer, uint32_t number, const factum_query *query);
-/* OK, INVALID, TOO_BIG; the text of TOO_BIG is set. */
+/* Measures a query. Errors: INVALID; TOO_BIG, with its text set. */
 FCT_MUST_USE factum_status fct_store_measure_query(factum_slice message,
                                                    struct fct_store_query_size *size,
                                                    factum_error *err);
-/* A query that was measured. */
+/* Builds a measured query. */
 void fct_store_build_query(factum_slice message, const struct fct_store_query_size *size,
                            struct fct_store_space *space, factum_query *query);
 
@@ -159,7 +159,7 @@ static inline uint8_t *fct_store_to_bytes(uint8_t *to, uint8_t tag, factum_slice
 }
 bool fct_store_id_is_zero(const uint8_t id[16]);
 
-/* store_event.c: adds a field |number| (below 16) with an Event. NO_MEMORY, TOO_BIG. */
+/* store_event.c: adds a field |number| (below 16) with an Event. Errors: NO_MEMORY, TOO_BIG. */
 FCT_MUST_USE factum_status fct_store_add_event(struct fct_buf *buf, uint32_t number,
                                                const factum_event *event);
 

@@ -5,14 +5,14 @@
 #include "wire/protobuf.h"
 #include "wire/store_shared.h"
 
-/* |request|'s call is not looked at. */
+/* |request->call| is ignored. */
 FCT_MUST_USE factum_status fct_store_encode_list(struct fct_buf *buf,
                                                  const factum_list_request *request);
-/* Fills |request| with its full size. */
+/* Fills |request|, which has its full size. */
 FCT_MUST_USE factum_status fct_store_decode_list(factum_slice message, factum_list_request *request,
                                                  factum_error *err);
 
-/* A ListAnswer that is being written: as struct fct_store_batch. */
+/* A ListAnswer that is being written, like struct fct_store_batch. */
 struct fct_store_page {
     struct fct_buf *buf;
     size_t before;
@@ -25,8 +25,8 @@ FCT_MUST_USE factum_status fct_store_page_add(struct fct_store_page *page,
 size_t fct_store_page_size(const struct fct_store_page *page);
 void fct_store_page_end(struct fct_store_page *page);
 
-/* Goes over a ListAnswer: begin with fct_pb_reader(message). OK with the next entry; DONE; INVALID.
- */
+/* Reads the next entry of a ListAnswer; |reader| begins as fct_pb_reader(message). DONE after the
+ * last one. Errors: INVALID. */
 FCT_MUST_USE factum_status fct_store_next_entry(struct fct_pb_reader *reader,
                                                 factum_list_entry *entry, factum_error *err);
 

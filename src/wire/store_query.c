@@ -1,4 +1,5 @@
-/* store_query.c - Query of factum.v1.Store, which reads and append conditions have. Layer: wire. */
+/* store_query.c - Query of factum.v1.Store, a part of reads and of append conditions.
+ * Layer: wire. */
 #include "core/check.h"
 #include "core/error.h"
 #include "core/slice.h"
@@ -27,7 +28,7 @@ void fct_store_put_query(struct fct_pb_writer *writer, uint32_t number, const fa
     fct_pb_end(writer, begun);
 }
 
-/* Counts the names of an item; false: they are not valid. */
+/* Counts the names of an item. Returns false if they are not valid. */
 static bool store_count_item(factum_slice message, size_t *types, size_t *tags)
 {
     struct fct_pb_field field;

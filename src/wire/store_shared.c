@@ -311,7 +311,7 @@ bool fct_store_status_of(uint64_t number, factum_status *status)
     return true;
 }
 
-/* Decimal digits, at most 9 of them. */
+/* Parses up to 9 decimal digits. */
 static bool store_parse_number(factum_slice text, uint32_t *number)
 {
     uint32_t value = 0;
@@ -328,7 +328,8 @@ static bool store_parse_number(factum_slice text, uint32_t *number)
     return true;
 }
 
-/* What a gRPC status means that no store gave: a proxy, or a server that refuses a call. */
+/* Maps a gRPC status that did not come from a store: of a proxy, or of a server that refuses a
+ * call. */
 static factum_status store_status_of_grpc(uint32_t code)
 {
     static const int8_t statuses[] = {

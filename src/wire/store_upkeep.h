@@ -1,12 +1,13 @@
-/* store_upkeep.h - Verify and Backup of factum.v1.Store. Layer: wire.
- * Conventions: store_shared.h. */
+/* store_upkeep.h - Verify and Backup of factum.v1.Store.
+ * Layer: wire. Conventions: store_shared.h.
+ */
 #ifndef FCT_WIRE_STORE_UPKEEP_H
 #define FCT_WIRE_STORE_UPKEEP_H
 
 #include "wire/store_shared.h"
 
 FCT_MUST_USE factum_status fct_store_encode_verify(struct fct_buf *buf);
-/* Only whether it is a message. */
+/* Checks only that the bytes are a message. */
 FCT_MUST_USE factum_status fct_store_decode_verify(factum_slice message, factum_error *err);
 FCT_MUST_USE factum_status fct_store_encode_backup(struct fct_buf *buf, factum_slice to);
 FCT_MUST_USE factum_status fct_store_decode_backup(factum_slice message, factum_slice *to,
@@ -16,7 +17,7 @@ FCT_MUST_USE factum_status fct_store_decode_backup(factum_slice message, factum_
 struct fct_store_upkept {
     uint64_t done;
     uint64_t total;
-    bool has_report; /* in one of the two */
+    bool has_report; /* in the last message alone */
     factum_verify_report verify;
     factum_backup_report backup;
 };

@@ -46,7 +46,7 @@ factum_status fct_percent_decode(factum_slice text, uint8_t *to, factum_slice *p
 }
 
 /* RFC 3986, 3.3 and 3.4, and the '[', ']', '{', '}', '"', '|', '\', '^', '`' that clients leave
- * as they are in a query. */
+ * unencoded in a query. */
 static bool is_target_byte(uint8_t c)
 {
     return c > ' ' && c < 0x7f && c != '#' && c != '<' && c != '>';
@@ -69,7 +69,7 @@ static factum_status refuse_part(factum_slice part, factum_error *err)
 static factum_status parse_path(factum_slice path, uint8_t **memory, struct fct_url *url,
                                 factum_error *err)
 {
-    while (path.len > 0) { /* at a '/' */
+    while (path.len > 0) { /* |path| begins with '/' */
         path = fct_slice_from(path, 1);
         factum_slice part = fct_slice(path.ptr, find_byte(path, '/'));
         if (url->segment_count == FCT_URL_SEGMENTS_MAX) {

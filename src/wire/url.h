@@ -4,10 +4,10 @@
  * forms and URLSearchParams write it. Segments are split before they are decoded: an encoded '/' is
  * part of its segment.
  *
- * Strict: the target begins with '/', holds only the characters that a target may hold, each '%' is
- * followed by two hexadecimal digits, and what is decoded is UTF-8 without NUL. A member of the
- * query that stands twice is refused: no part of the program can take the one that another did not
- * check.
+ * Strict: the target begins with '/' and contains only characters that a target may contain, each
+ * '%' is followed by two hexadecimal digits, and the decoded text is UTF-8 without NUL. A member of
+ * the query that occurs twice is refused: otherwise one part of the program could check one value
+ * and another part use the other.
  */
 #ifndef FCT_WIRE_URL_H
 #define FCT_WIRE_URL_H
@@ -22,7 +22,7 @@
 struct fct_url_member {
     factum_slice name;
     factum_slice value;
-    bool has_value; /* a '=' stood after the name */
+    bool has_value; /* the name is followed by '=' */
 };
 
 struct fct_url {
@@ -32,15 +32,15 @@ struct fct_url {
     size_t member_count;
 };
 
-/* |memory| has target.len bytes; what *url points to is there. INVALID names the byte or the
- * member; TOO_BIG: too many segments or members. */
+/* Parses |target|. |memory| has target.len bytes, and *url points into it. Errors: INVALID (names
+ * the byte or the member); TOO_BIG (too many segments or members). */
 FCT_MUST_USE factum_status fct_url_parse(factum_slice target, uint8_t *memory, struct fct_url *url,
                                          factum_error *err);
-/* NULL if there is none. */
+/* Returns the member |name|, or NULL. */
 const struct fct_url_member *fct_url_member(const struct fct_url *url, const char *name);
 
-/* |text|, percent-decoded once, into |to| of text.len bytes. INVALID: a '%' without two digits,
- * NUL, or no UTF-8. */
+/* Decodes |text| once into |to| of text.len bytes. Errors: INVALID (a '%' without two digits, NUL,
+ * not UTF-8). */
 FCT_MUST_USE factum_status fct_percent_decode(factum_slice text, uint8_t *to, factum_slice *plain);
 
 #endif
