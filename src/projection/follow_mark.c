@@ -28,7 +28,8 @@ static factum_status mark_refuse(const factum_event *event, const char *why, fac
                     event->position, FCT_FMT(event->stream), why);
 }
 
-/* A member that is a text of fewer than |size| bytes, with a zero byte after it. */
+/* Copies a member that is a text of fewer than |size| bytes, and adds a zero byte. False: it is
+ * not. */
 static bool mark_take_text(const struct fct_json_member *member, char *to, size_t size)
 {
     size_t len = 0;
@@ -72,7 +73,7 @@ factum_status fct_follow_mark_parse(const factum_event *event, struct fct_follow
     return FACTUM_OK;
 }
 
-/* The newest event, if the stream's metadata leaves one. */
+/* Reads the newest event, if the stream's metadata leaves one. */
 static factum_status mark_read(factum_store *store, factum_slice stream, const factum_call *call,
                                struct fct_follow_mark *mark, factum_error *err)
 {
@@ -156,7 +157,7 @@ factum_slice fct_follow_mark_format(const struct fct_follow_mark *mark,
     char owner[FACTUM_UUID_TEXT_SIZE];
     bool has_token = mark->token[0] != '\0';
     factum_uuid_format(mark->owner, owner);
-    /* A token has no character that JSON escapes. */
+    /* A token contains no character that JSON escapes. */
     int len = snprintf(data, FCT_MARK_DATA_SIZE, "{\"owner\":\"%s\",\"events\":%" PRIu64 "%s%s%s}",
                        owner, mark->events, has_token ? ",\"token\":\"" : "", mark->token,
                        has_token ? "\"" : "");

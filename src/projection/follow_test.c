@@ -1,6 +1,6 @@
-/* follow_test.c - followers: what is given, where the checkpoint is, who may go on. On a store in
- * memory and on one on disk. Checkpoints in a SQLite database, with processes that are killed, are
- * in follow_sqlite_test.c; arguments and memory in follow_open_test.c. */
+/* follow_test.c - followers: what is delivered, where the checkpoint is, who may go on. On a store
+ * in memory and on one on disk. Checkpoints in a SQLite database, with processes that are killed,
+ * are in follow_sqlite_test.c; arguments and memory in follow_open_test.c. */
 #include "support/test_store.h"
 
 #include <limits.h>
@@ -52,8 +52,8 @@ static int tear_down(void **state)
 
 /* ---- steps ----------------------------------------------------------------------------------- */
 
-/* Appends |count| events to |stream|, whose data are numbers from |from|. The position of the
- * last. */
+/* Appends |count| events with the numbers from |from| to |stream|. Returns the position of the last
+ * one. */
 static uint64_t append(struct fixture *f, const char *stream, int from, int count)
 {
     factum_append_result result = {.position = 0};
@@ -69,7 +69,7 @@ static uint64_t append(struct fixture *f, const char *stream, int from, int coun
     return result.position;
 }
 
-/* What a follower's function does and has seen. */
+/* What a follower's function does, and what it has seen. */
 struct seen {
     int numbers[GIVEN_MAX];
     int count;
@@ -98,7 +98,7 @@ static factum_status see(void *data, const factum_event *event, factum_error *er
     text[event->data.len] = '\0';
     int number = (int)strtol(text, NULL, 10);
     if (number == seen->fail_at && seen->fails-- > 0) {
-        (void)err; /* says nothing: the status has a text */
+        (void)err; /* no text: the status has one */
         return seen->fails_with;
     }
     assert_true(seen->count < GIVEN_MAX);
@@ -412,7 +412,7 @@ TEST(a_failure_ends_it_before_the_event)
     assert_ok(run_once(f, &seen, NULL), f->err);
     assert_seen(&seen, 0, 4);
     seen.fail_at = 4;
-    seen.fails_with = FACTUM_CAUGHT_UP; /* which a function has no use for */
+    seen.fails_with = FACTUM_CAUGHT_UP; /* a status that is not for functions */
     seen.fails = 1;
     append(f, "count-1", 4, 1);
     assert_status(run_once(f, &seen, NULL), FACTUM_INVALID);
@@ -458,7 +458,7 @@ TEST(it_ends_at_a_count_a_place_or_a_deadline)
 
 struct late {
     struct fixture *f;
-    factum_follow *stop; /* or NULL: an event that is not wanted is appended */
+    factum_follow *stop; /* or NULL: an unwanted event is appended */
 };
 
 static void *act_late(void *data)
@@ -541,7 +541,7 @@ TEST(of_two_followers_of_one_name_the_later_one_goes_on)
     append(f, "count-1", 3, 1);
     assert_ok(factum_follow_run(b, &caught_up, &f->err), f->err);
     assert_seen(&second, 0, 4);
-    assert_ok(run_once(f, &first, NULL), f->err); /* there is nothing to give: nobody is hindered */
+    assert_ok(run_once(f, &first, NULL), f->err); /* no event to deliver: nobody is disturbed */
     append(f, "count-1", 4, 1);
     assert_ok(factum_follow_run(b, &caught_up, &f->err), f->err);
     assert_seen(&second, 0, 5);
@@ -550,7 +550,7 @@ TEST(of_two_followers_of_one_name_the_later_one_goes_on)
 
 struct fighter {
     struct fixture *f;
-    _Atomic int *given; /* how often each number was given */
+    _Atomic int *given; /* how often each number was delivered */
     int turns;
     int lost;
 };
@@ -625,7 +625,7 @@ struct telling {
     int pipe;
 };
 
-/* Tells the number of the event to the parent. */
+/* Writes the number of the event to the parent. */
 static factum_status tell(void *data, const factum_event *event, factum_error *err)
 {
     const struct telling *telling = data;
@@ -660,8 +660,8 @@ static int follow_and_tell(const char *dir, int to)
     return status == FACTUM_OK && factum_close(store, &err) == FACTUM_OK ? 0 : 1;
 }
 
-/* Starts a child, which is killed when it has told |kill_after| events, or ends. The first number
- * that it has told into *first, the last one into *last; its exit status, or -1. */
+/* Starts a child. It is killed after it has reported |kill_after| events, or ends. The first and
+ * the last reported number are in *first and *last. Returns its exit status, or -1. */
 static int run_child(const char *dir, int kill_after, int *first, int *last)
 {
     int ends[2];
@@ -701,7 +701,7 @@ TEST(after_a_kill_it_goes_on_at_the_last_checkpoint)
     int code = run_child(f.dir, KILL_AFTER, &first, &last);
     assert_int_equal(first, 0);
     assert_true(last >= KILL_AFTER - 1);
-    if (code == -1) { /* otherwise it was quicker than the signal */
+    if (code == -1) { /* otherwise the child was faster than the signal */
         int killed_at = last;
         code = run_child(f.dir, 0, &first, &last);
         assert_int_equal(first % KILL_EVERY, 0);

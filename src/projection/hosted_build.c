@@ -132,7 +132,7 @@ static void close_build(void *data)
     build->file = NULL;
 }
 
-/* What was skipped stands in the stream of the definition: a file that is rebuilt knows it too. */
+/* The stream of the definition records what was skipped, so that a rebuilt file knows it too. */
 factum_status fct_hosted_build_skipped(struct fct_hosted_build *build, struct fct_applier *applier,
                                        factum_error *err)
 {
@@ -157,7 +157,7 @@ factum_status fct_hosted_build_skipped(struct fct_hosted_build *build, struct fc
         if (status == FACTUM_OK && act.act == FACTUM_ACT_SKIP) {
             status = fct_applier_skip(applier, act.position, err);
         }
-        status = status == FACTUM_INVALID ? FACTUM_OK : status; /* no act */
+        status = status == FACTUM_INVALID ? FACTUM_OK : status; /* the event is not an act */
     }
     factum_arena_finish(&arena);
     factum_cursor_close(cursor);

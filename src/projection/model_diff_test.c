@@ -1,5 +1,5 @@
-/* model_diff_test.c - which rows differ between two builds, and that memory does not grow with
- * them. Layer: projection. */
+/* model_diff_test.c - which rows differ between two builds, in memory that does not grow with them.
+ * Layer: projection. */
 #include "projection/model_diff.h"
 
 #include <inttypes.h>
@@ -45,7 +45,7 @@ static void add_row(struct told *told, const factum_value *values, size_t count)
     }
 }
 
-/* "+t a b" is a row that came, "-t a b" one that went, "~t a b > a c" one that changed. */
+/* "+t a b" is an added row, "-t a b" a removed one, "~t a b > a c" a changed one. */
 static bool note(void *data, factum_slice table, factum_row_change kind,
                  const factum_slice *columns, size_t count, const factum_value *before,
                  const factum_value *after)

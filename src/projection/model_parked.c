@@ -81,7 +81,7 @@ factum_status fct_hosted_build_parked(struct fct_hosted_build *build, factum_sli
     factum_status status =
         fct_model_open_file(build->models, build->model->name, false, false, &file, err);
     if (status == FACTUM_NOT_FOUND) {
-        return FACTUM_OK; /* it is being made */
+        return FACTUM_OK; /* the file is being created */
     }
     if (status != FACTUM_OK) {
         return status;

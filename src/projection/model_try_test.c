@@ -1,4 +1,5 @@
-/* model_try_test.c - which rows an event would change, and that none does. Layer: projection. */
+/* model_try_test.c - which rows an event would change, and that nothing is changed. Layer:
+ * projection. */
 #include "projection/model_try.h"
 
 #include <inttypes.h>
@@ -66,7 +67,7 @@ static bool note(void *data, factum_slice table, factum_row_change kind,
     static const char *const marks[] = {"?", "+", "-", "~"};
     struct try_fixture *f = data;
     (void)columns;
-    assert_true(sqlite3_get_autocommit(f->model->file->db) != 0); /* nothing is open any more */
+    assert_true(sqlite3_get_autocommit(f->model->file->db) != 0); /* no transaction is open */
     add_text(f, f->told[0] != '\0' ? ", " : "");
     add_text(f, marks[kind]);
     char name[64];
@@ -78,7 +79,7 @@ static bool note(void *data, factum_slice table, factum_row_change kind,
     return !f->end;
 }
 
-/* After tables and handlers are defined. */
+/* Called after tables and handlers are defined. */
 static void open_build(struct try_fixture *f, const char *rows)
 {
     struct fct_model_file *file = f->model->file;
@@ -168,7 +169,7 @@ static void tables_of_every_form_tell_their_rows(void **state)
     assert_tried(f, sum, "~sum 1 2 6 > 1 3 9, +sum 2 7 21");
 }
 
-/* The statement was prepared, and run, before anybody asked for its rows. */
+/* The statement was prepared and run before the hook was set. */
 static void emptying_a_table_tells_every_row(void **state)
 {
     struct try_fixture *f = *state;
