@@ -306,7 +306,7 @@ static struct fct_as_of *take_kept(struct fct_hosted_build *build, const struct 
     return found;
 }
 
-static struct fct_as_of *make_as_of(struct fct_hosted_build *build)
+static struct fct_as_of *create_as_of(struct fct_hosted_build *build)
 {
     struct factum_models *models = build->models;
     struct fct_as_of *made = fct_mem_zalloc(fct_mem_heap(), 1, sizeof *made);
@@ -341,7 +341,7 @@ factum_status fct_as_of_get(struct fct_hosted_build *build, const factum_model_q
     struct fct_as_of *found = take_kept(build, &wanted, &gone);
     free_as_of(gone);
     if (found == NULL) {
-        found = make_as_of(build);
+        found = create_as_of(build);
     }
     if (found == NULL) {
         return fct_fail(err, FACTUM_NO_MEMORY, "models: out of memory, or a path is too long");

@@ -183,9 +183,10 @@ factum_status factum_projection_act_record(factum_store *store, const factum_act
 /* ---- finding --------------------------------------------------------------------------------- */
 
 /* Calls |each| with the state of the projection and the text of the deployment at |text_at|. */
-static factum_status tell_state(factum_store *store, factum_slice name, const struct fct_acts *acts,
-                                uint64_t text_at, const factum_projection_each *each, bool *go_on,
-                                factum_error *err)
+static factum_status report_state(factum_store *store, factum_slice name,
+                                  const struct fct_acts *acts, uint64_t text_at,
+                                  const factum_projection_each *each, bool *go_on,
+                                  factum_error *err)
 {
     factum_arena arena;
     struct fct_act act;
@@ -282,7 +283,7 @@ factum_status factum_projection_find(factum_store *store, factum_slice name, uin
     if (status == FACTUM_OK && version != 0 && version != acts.version) {
         status = find_version(store, name, version, &text_at, err);
     }
-    return status == FACTUM_OK ? tell_state(store, name, &acts, text_at, each, &go_on, err)
+    return status == FACTUM_OK ? report_state(store, name, &acts, text_at, each, &go_on, err)
                                : status;
 }
 
@@ -309,7 +310,7 @@ factum_status factum_projection_list(factum_store *store, const factum_projectio
         factum_slice name = fct_slice_from(entry.name, sizeof FCT_PROJECTION_PREFIX - 1);
         status = fct_acts_read(store, name, UINT64_MAX, NULL, &acts, err);
         if (status == FACTUM_OK && acts.deployed) {
-            status = tell_state(store, name, &acts, acts.text_at, each, &go_on, err);
+            status = report_state(store, name, &acts, acts.text_at, each, &go_on, err);
         }
         if (status != FACTUM_OK && status != FACTUM_INVALID && status != FACTUM_NOT_FOUND) {
             break; /* a stream with a name of another form, or with a text that cannot be read, is

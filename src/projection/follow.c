@@ -8,7 +8,7 @@
 #include "core/error.h"
 #include "core/sized.h"
 #include "core/slice.h"
-#include "projection/follow_mark.h"
+#include "projection/follow_checkpoint.h"
 
 #define FOLLOW_ARENA_MAX ((size_t)8 << 20) /* more than the limits of a request allow */
 #define FOLLOW_EVENTS_STORE 10000
@@ -156,11 +156,11 @@ static factum_status follow_check(const factum_follow_options *options, factum_e
 
 static void follow_name_stream(factum_follow *follow)
 {
-    const size_t prefix = sizeof FCT_MARK_PREFIX - 1;
+    const size_t prefix = sizeof FCT_FOLLOW_CHECKPOINT_PREFIX - 1;
     factum_slice name = follow->options.name;
     uint8_t *stream = factum_arena_alloc(&follow->arena, prefix + name.len);
     if (stream != NULL) {
-        memcpy(stream, FCT_MARK_PREFIX, prefix);
+        memcpy(stream, FCT_FOLLOW_CHECKPOINT_PREFIX, prefix);
         memcpy(stream + prefix, name.ptr, name.len);
         follow->stream = fct_slice(stream, prefix + name.len);
         follow->options.name = fct_slice_from(follow->stream, prefix);

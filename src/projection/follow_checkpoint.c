@@ -1,5 +1,5 @@
-/* follow_mark.c - see follow_mark.h. Layer: projection. */
-#include "projection/follow_mark.h"
+/* follow_checkpoint.c - see follow_checkpoint.h. Layer: projection. */
+#include "projection/follow_checkpoint.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -10,18 +10,19 @@
 #include "core/error.h"
 #include "core/slice.h"
 
-#define MARK_METADATA "{\"$maxCount\":1}"
-#define MARK_TOKEN_LETTERS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_"
+#define CHECKPOINT_METADATA "{\"$maxCount\":1}"
+#define CHECKPOINT_TOKEN_LETTERS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_"
 
-bool fct_follow_mark_stream(factum_slice stream)
+bool fct_follow_checkpoint_stream(factum_slice stream)
 {
-    return fct_slice_starts(stream, FCT_SLICE(FCT_MARK_PREFIX)) ||
-           fct_slice_starts(stream, FCT_SLICE("$$" FCT_MARK_PREFIX));
+    return fct_slice_starts(stream, FCT_SLICE(FCT_FOLLOW_CHECKPOINT_PREFIX)) ||
+           fct_slice_starts(stream, FCT_SLICE("$$" FCT_FOLLOW_CHECKPOINT_PREFIX));
 }
 
 /* ---- reading --------------------------------------------------------------------------------- */
 
-static factum_status mark_refuse(const factum_event *event, const char *why, factum_error *err)
+static factum_status checkpoint_refuse(const factum_event *event, const char *why,
+                                       factum_error *err)
 {
     return fct_fail(err, FACTUM_CORRUPT,
                     "the event at position %" PRIu64 " of %.*s is no checkpoint: %s",
@@ -30,7 +31,7 @@ static factum_status mark_refuse(const factum_event *event, const char *why, fac
 
 /* Copies a member that is a text of fewer than |size| bytes, and adds a zero byte. False: it is
  * not. */
-static bool mark_take_text(const struct fct_json_member *member, char *to, size_t size)
+static bool checkpoint_take_text(const struct fct_json_member *member, char *to, size_t size)
 {
     size_t len = 0;
     if (!member->found || member->value.kind != FACTUM_JSON_TEXT ||
@@ -41,8 +42,8 @@ static bool mark_take_text(const struct fct_json_member *member, char *to, size_
     return strlen(to) == len;
 }
 
-factum_status fct_follow_mark_parse(const factum_event *event, struct fct_follow_mark *mark,
-                                    factum_error *err)
+factum_status fct_follow_checkpoint_parse(const factum_event *event,
+                                          struct fct_follow_checkpoint *saved, factum_error *err)
 {
     struct fct_json_member members[] = {
         {.name = FCT_SLICE("owner")}, {.name = FCT_SLICE("token")}, {.name = FCT_SLICE("events")}};
@@ -50,32 +51,34 @@ factum_status fct_follow_mark_parse(const factum_event *event, struct fct_follow
     struct fct_json_fault fault;
     char owner[FACTUM_UUID_TEXT_SIZE];
     int64_t events = 0;
-    if (!fct_slice_equal(event->type, FCT_SLICE(FCT_MARK_TYPE))) {
-        return mark_refuse(event, "it has another type", err);
+    if (!fct_slice_equal(event->type, FCT_SLICE(FCT_FOLLOW_CHECKPOINT_TYPE))) {
+        return checkpoint_refuse(event, "it has another type", err);
     }
     if (fct_json_pick(event->data, &object, members, 3, &fault) != FACTUM_OK) {
-        return mark_refuse(event, "it is not valid JSON", err);
+        return checkpoint_refuse(event, "it is not valid JSON", err);
     }
-    if (!mark_take_text(&members[0], owner, sizeof owner) ||
-        factum_uuid_parse(factum_slice_from(owner), &mark->owner) != FACTUM_OK) {
-        return mark_refuse(event, "it has no owner", err);
+    if (!checkpoint_take_text(&members[0], owner, sizeof owner) ||
+        factum_uuid_parse(factum_slice_from(owner), &saved->owner) != FACTUM_OK) {
+        return checkpoint_refuse(event, "it has no owner", err);
     }
-    if (members[1].found && (!mark_take_text(&members[1], mark->token, sizeof mark->token) ||
-                             strspn(mark->token, MARK_TOKEN_LETTERS) != strlen(mark->token))) {
-        return mark_refuse(event, "its token is not one", err);
+    if (members[1].found &&
+        (!checkpoint_take_text(&members[1], saved->token, sizeof saved->token) ||
+         strspn(saved->token, CHECKPOINT_TOKEN_LETTERS) != strlen(saved->token))) {
+        return checkpoint_refuse(event, "its token is not one", err);
     }
     if (!members[2].found || fct_json_int64(&members[2].value, &events) != FACTUM_OK ||
         events < 0) {
-        return mark_refuse(event, "it does not say how many events there were", err);
+        return checkpoint_refuse(event, "it does not say how many events there were", err);
     }
-    mark->events = (uint64_t)events;
-    mark->revision = event->revision;
+    saved->events = (uint64_t)events;
+    saved->revision = event->revision;
     return FACTUM_OK;
 }
 
 /* Reads the newest event, if the stream's metadata leaves one. */
-static factum_status mark_read(factum_store *store, factum_slice stream, const factum_call *call,
-                               struct fct_follow_mark *mark, factum_error *err)
+static factum_status checkpoint_read(factum_store *store, factum_slice stream,
+                                     const factum_call *call, struct fct_follow_checkpoint *saved,
+                                     factum_error *err)
 {
     factum_event event;
     factum_cursor *cursor;
@@ -93,17 +96,17 @@ static factum_status mark_read(factum_store *store, factum_slice stream, const f
     }
     status = factum_cursor_next(cursor, &event, err);
     if (status == FACTUM_OK) {
-        status = fct_follow_mark_parse(&event, mark, err);
+        status = fct_follow_checkpoint_parse(&event, saved, err);
     }
     factum_cursor_close(cursor);
     return status == FACTUM_DONE ? FACTUM_OK : status;
 }
 
-factum_status fct_follow_mark_load(factum_store *store, factum_slice stream,
-                                   const factum_call *call, struct fct_follow_mark *mark,
-                                   factum_error *err)
+factum_status fct_follow_checkpoint_load(factum_store *store, factum_slice stream,
+                                         const factum_call *call,
+                                         struct fct_follow_checkpoint *saved, factum_error *err)
 {
-    struct fct_follow_mark found = {.present = false};
+    struct fct_follow_checkpoint found = {.present = false};
     factum_stream_info info = {.size = sizeof info};
     factum_status status = factum_stream_info_get(store, stream, &info, err);
     if (status != FACTUM_OK) {
@@ -118,27 +121,28 @@ factum_status fct_follow_mark_load(factum_store *store, factum_slice stream,
         found.present = true;
         found.bounded = info.max_count == 1;
         found.revision = info.last_revision;
-        status = mark_read(store, stream, call, &found, err);
+        status = checkpoint_read(store, stream, call, &found, err);
     }
     if (status == FACTUM_OK) {
-        *mark = found;
+        *saved = found;
     }
     return status;
 }
 
 /* ---- writing --------------------------------------------------------------------------------- */
 
-static factum_status mark_append(factum_store *store, factum_slice stream, const factum_call *call,
-                                 const struct fct_follow_mark *mark, factum_slice data,
-                                 factum_append_result *result, factum_error *err)
+static factum_status checkpoint_append(factum_store *store, factum_slice stream,
+                                       const factum_call *call,
+                                       const struct fct_follow_checkpoint *saved, factum_slice data,
+                                       factum_append_result *result, factum_error *err)
 {
     const factum_new_event event = {
         .stream = stream,
-        .type = FCT_SLICE(FCT_MARK_TYPE),
+        .type = FCT_SLICE(FCT_FOLLOW_CHECKPOINT_TYPE),
         .data = data,
     };
-    const factum_expectation expectation = {stream, mark->present ? factum_at(mark->revision)
-                                                                  : factum_no_stream()};
+    const factum_expectation expectation = {stream, saved->present ? factum_at(saved->revision)
+                                                                   : factum_no_stream()};
     const factum_append_request request = {
         .size = sizeof request,
         .events = &event,
@@ -151,41 +155,43 @@ static factum_status mark_append(factum_store *store, factum_slice stream, const
     return factum_append(store, &request, result, NULL, err);
 }
 
-factum_slice fct_follow_mark_format(const struct fct_follow_mark *mark,
-                                    char data[FCT_MARK_DATA_SIZE])
+factum_slice fct_follow_checkpoint_format(const struct fct_follow_checkpoint *saved,
+                                          char data[FCT_FOLLOW_CHECKPOINT_SIZE])
 {
     char owner[FACTUM_UUID_TEXT_SIZE];
-    bool has_token = mark->token[0] != '\0';
-    factum_uuid_format(mark->owner, owner);
+    bool has_token = saved->token[0] != '\0';
+    factum_uuid_format(saved->owner, owner);
     /* A token contains no character that JSON escapes. */
-    int len = snprintf(data, FCT_MARK_DATA_SIZE, "{\"owner\":\"%s\",\"events\":%" PRIu64 "%s%s%s}",
-                       owner, mark->events, has_token ? ",\"token\":\"" : "", mark->token,
-                       has_token ? "\"" : "");
+    int len = snprintf(data, FCT_FOLLOW_CHECKPOINT_SIZE,
+                       "{\"owner\":\"%s\",\"events\":%" PRIu64 "%s%s%s}", owner, saved->events,
+                       has_token ? ",\"token\":\"" : "", saved->token, has_token ? "\"" : "");
     FCT_ASSERT(len > 0);
-    FCT_ASSERT((size_t)len < FCT_MARK_DATA_SIZE);
+    FCT_ASSERT((size_t)len < FCT_FOLLOW_CHECKPOINT_SIZE);
     return fct_slice(data, (size_t)len);
 }
 
-factum_status fct_follow_mark_save(factum_store *store, factum_slice stream,
-                                   const factum_call *call, struct fct_follow_mark *mark,
-                                   const struct fct_follow_mark *next, factum_error *err)
+factum_status fct_follow_checkpoint_save(factum_store *store, factum_slice stream,
+                                         const factum_call *call,
+                                         struct fct_follow_checkpoint *saved,
+                                         const struct fct_follow_checkpoint *next,
+                                         factum_error *err)
 {
-    char data[FCT_MARK_DATA_SIZE];
+    char data[FCT_FOLLOW_CHECKPOINT_SIZE];
     factum_append_result result;
-    factum_status status =
-        mark_append(store, stream, call, mark, fct_follow_mark_format(next, data), &result, err);
+    factum_status status = checkpoint_append(
+        store, stream, call, saved, fct_follow_checkpoint_format(next, data), &result, err);
     if (status != FACTUM_OK) {
         return status;
     }
-    bool bounded = mark->bounded;
-    *mark = *next;
-    mark->present = true;
-    mark->bounded = bounded;
-    mark->revision = result.revision;
+    bool bounded = saved->bounded;
+    *saved = *next;
+    saved->present = true;
+    saved->bounded = bounded;
+    saved->revision = result.revision;
     if (!bounded) {
-        status =
-            factum_metadata_set(store, stream, factum_any(), FCT_SLICE(MARK_METADATA), NULL, err);
-        mark->bounded = status == FACTUM_OK;
+        status = factum_metadata_set(store, stream, factum_any(), FCT_SLICE(CHECKPOINT_METADATA),
+                                     NULL, err);
+        saved->bounded = status == FACTUM_OK;
     }
     return status;
 }

@@ -12,18 +12,18 @@
  * Invariant: each write expects the revision that was read or written last. So of two followers
  * that read the same checkpoint one writes, and the other one gets WRONG_REVISION.
  */
-#ifndef FCT_PROJECTION_FOLLOW_MARK_H
-#define FCT_PROJECTION_FOLLOW_MARK_H
+#ifndef FCT_PROJECTION_FOLLOW_CHECKPOINT_H
+#define FCT_PROJECTION_FOLLOW_CHECKPOINT_H
 
 #include <factum/store.h>
 
 #include "core/compiler.h"
 
-#define FCT_MARK_PREFIX "$checkpoint-"
-#define FCT_MARK_TYPE "$Checkpoint"
-#define FCT_MARK_DATA_SIZE 192 /* of an event's data, with a zero byte */
+#define FCT_FOLLOW_CHECKPOINT_PREFIX "$checkpoint-"
+#define FCT_FOLLOW_CHECKPOINT_TYPE "$Checkpoint"
+#define FCT_FOLLOW_CHECKPOINT_SIZE 192 /* of an event's data, with a zero byte */
 
-struct fct_follow_mark {
+struct fct_follow_checkpoint {
     char token[FACTUM_TOKEN_SIZE]; /* "": none */
     factum_uuid owner;             /* zero: none */
     uint64_t events;
@@ -33,25 +33,27 @@ struct fct_follow_mark {
 };
 
 /* Is |stream| that of a checkpoint, or its metadata? */
-bool fct_follow_mark_stream(factum_slice stream);
+bool fct_follow_checkpoint_stream(factum_slice stream);
 
-/* The data of an event for |mark|, whose token is "" or created by a store. */
-factum_slice fct_follow_mark_format(const struct fct_follow_mark *mark,
-                                    char data[FCT_MARK_DATA_SIZE]);
-/* Parses |event| into the zeroed |mark|. Errors: CORRUPT (not a checkpoint). */
-FCT_MUST_USE factum_status fct_follow_mark_parse(const factum_event *event,
-                                                 struct fct_follow_mark *mark, factum_error *err);
-/* Reads the checkpoint in |stream|; without one *mark is zeros. Errors: CORRUPT (the newest event
+/* The data of an event for |saved|, whose token is "" or created by a store. */
+factum_slice fct_follow_checkpoint_format(const struct fct_follow_checkpoint *saved,
+                                          char data[FCT_FOLLOW_CHECKPOINT_SIZE]);
+/* Parses |event| into the zeroed |saved|. Errors: CORRUPT (not a checkpoint). */
+FCT_MUST_USE factum_status fct_follow_checkpoint_parse(const factum_event *event,
+                                                       struct fct_follow_checkpoint *saved,
+                                                       factum_error *err);
+/* Reads the checkpoint in |stream|; without one *saved is zeros. Errors: CORRUPT (the newest event
  * is not a checkpoint), STREAM_DELETED; otherwise as factum_read. */
-FCT_MUST_USE factum_status fct_follow_mark_load(factum_store *store, factum_slice stream,
-                                                const factum_call *call,
-                                                struct fct_follow_mark *mark, factum_error *err);
-/* Writes |owner|, |events| and |token| of |next| after *mark, which becomes what was written.
+FCT_MUST_USE factum_status fct_follow_checkpoint_load(factum_store *store, factum_slice stream,
+                                                      const factum_call *call,
+                                                      struct fct_follow_checkpoint *saved,
+                                                      factum_error *err);
+/* Writes |owner|, |events| and |token| of |next| after *saved, which becomes what was written.
  * Errors: WRONG_REVISION (another follower has written since); otherwise as factum_append. */
-FCT_MUST_USE factum_status fct_follow_mark_save(factum_store *store, factum_slice stream,
-                                                const factum_call *call,
-                                                struct fct_follow_mark *mark,
-                                                const struct fct_follow_mark *next,
-                                                factum_error *err);
+FCT_MUST_USE factum_status fct_follow_checkpoint_save(factum_store *store, factum_slice stream,
+                                                      const factum_call *call,
+                                                      struct fct_follow_checkpoint *saved,
+                                                      const struct fct_follow_checkpoint *next,
+                                                      factum_error *err);
 
 #endif

@@ -24,7 +24,7 @@
 #include "core/check.h"
 #include "core/error.h"
 #include "core/slice.h"
-#include "projection/follow_mark.h"
+#include "projection/follow_checkpoint.h"
 
 #define FOLLOW_NS_PER_MS UINT64_C(1000000)
 #define FOLLOW_PLACE_POLL_MS 20 /* how often it looks whether a place is visible */
@@ -35,7 +35,7 @@
 struct follow_run {
     factum_follow *follow;
     const factum_follow_until *until;
-    struct fct_follow_mark mark; /* the saved checkpoint; outside the store only its token */
+    struct fct_follow_checkpoint saved; /* the saved checkpoint; outside the store only its token */
     uint64_t place;
     uint64_t kept;    /* the place of the saved checkpoint; without one, where the run began */
     uint64_t unsaved; /* events since the last checkpoint */
@@ -75,7 +75,7 @@ static void follow_kept(struct follow_run *run)
     run->unsaved = 0;
     run->dirty = false;
     run->kept_at = follow_now(run);
-    atomic_store(&run->follow->kept, run->mark.token[0] == '\0' ? 0 : run->kept);
+    atomic_store(&run->follow->kept, run->saved.token[0] == '\0' ? 0 : run->kept);
 }
 
 /* Saves |token| and makes this follower the owner of the checkpoint. */
@@ -86,20 +86,20 @@ static factum_status follow_save(struct follow_run *run, const char *token, fact
     if (follow->kept_outside) {
         *err = (factum_error){.status = FACTUM_OK};
         run->dirty = true;
-        status = follow->keeper.save(follow->keeper.data, run->mark.token, token, err);
+        status = follow->keeper.save(follow->keeper.data, run->saved.token, token, err);
         if (status > 0 || (status < 0 && err->text[0] == '\0')) {
             status = fct_fail(err, status > 0 ? FACTUM_INVALID : status,
                               "the checkpoint was not saved: %s", factum_status_text(status));
         }
         if (status == FACTUM_OK) {
-            memcpy(run->mark.token, token, FACTUM_TOKEN_SIZE);
+            memcpy(run->saved.token, token, FACTUM_TOKEN_SIZE);
         }
     } else {
-        struct fct_follow_mark next = {.owner = follow->owner};
+        struct fct_follow_checkpoint next = {.owner = follow->owner};
         memcpy(next.token, token, FACTUM_TOKEN_SIZE);
         next.events = follow_store_events(run);
-        status = fct_follow_mark_save(follow->store, follow->stream, follow->request.call,
-                                      &run->mark, &next, err);
+        status = fct_follow_checkpoint_save(follow->store, follow->stream, follow->request.call,
+                                            &run->saved, &next, err);
         if (status == FACTUM_WRONG_REVISION) {
             run->broken = true;
             return fct_fail(err, status,
@@ -130,7 +130,7 @@ static factum_status follow_keep(struct follow_run *run, factum_error *err)
     char token[FACTUM_TOKEN_SIZE];
     uint64_t place = follow_done_place(run);
     bool moves = place > run->kept;
-    memcpy(token, run->mark.token, sizeof token);
+    memcpy(token, run->saved.token, sizeof token);
     if (moves) {
         factum_token_format(follow->store, place, token);
     }
@@ -156,7 +156,7 @@ static bool follow_passed_many(const struct follow_run *run)
         return true;
     }
     uint64_t events = follow_store_events(run);
-    return events >= run->mark.events && events - run->mark.events >= FOLLOW_PASSED_MAX;
+    return events >= run->saved.events && events - run->saved.events >= FOLLOW_PASSED_MAX;
 }
 
 static uint64_t follow_interval(const struct follow_run *run)
@@ -193,13 +193,13 @@ static factum_status follow_load_outside(struct follow_run *run, factum_error *e
 {
     const factum_follow_keeper *keeper = &run->follow->keeper;
     *err = (factum_error){.status = FACTUM_OK};
-    run->mark = (struct fct_follow_mark){.present = true};
-    factum_status status = keeper->load(keeper->data, run->mark.token, err);
+    run->saved = (struct fct_follow_checkpoint){.present = true};
+    factum_status status = keeper->load(keeper->data, run->saved.token, err);
     if (status > 0 || (status < 0 && err->text[0] == '\0')) {
         return fct_fail(err, status > 0 ? FACTUM_INVALID : status,
                         "the checkpoint was not loaded: %s", factum_status_text(status));
     }
-    if (status == FACTUM_OK && memchr(run->mark.token, '\0', sizeof run->mark.token) == NULL) {
+    if (status == FACTUM_OK && memchr(run->saved.token, '\0', sizeof run->saved.token) == NULL) {
         return fct_fail(err, FACTUM_INVALID, "the checkpoint that was loaded is not a token");
     }
     return status;
@@ -212,13 +212,13 @@ static factum_status follow_find_place(struct follow_run *run, uint64_t *place, 
     factum_store *store = run->follow->store;
     uint64_t visible;
     factum_status status =
-        factum_token_parse(store, factum_slice_from(run->mark.token), place, err);
+        factum_token_parse(store, factum_slice_from(run->saved.token), place, err);
     if (status == FACTUM_WRONG_TIMELINE) {
         return fct_wrap(err, status,
                         "the checkpoint %s is not of this store's history, so what it counts as "
                         "done may never have happened here: make up for that, then follow under "
                         "another name or without a checkpoint",
-                        run->mark.token);
+                        run->saved.token);
     }
     if (status == FACTUM_OK) {
         status = factum_visible_place(store, &visible, err);
@@ -229,7 +229,7 @@ static factum_status follow_find_place(struct follow_run *run, uint64_t *place, 
             "checkpoint_ahead: the checkpoint %s lies after the end of the store, %" PRIu64
             ", which was restored from an older copy or is another one: make up for "
             "what it has lost, then follow under another name or without a checkpoint",
-            run->mark.token, visible);
+            run->saved.token, visible);
     }
     return status;
 }
@@ -239,9 +239,9 @@ static factum_status follow_load(struct follow_run *run, factum_error *err)
     factum_follow *follow = run->follow;
     factum_status status = follow->kept_outside
                                ? follow_load_outside(run, err)
-                               : fct_follow_mark_load(follow->store, follow->stream,
-                                                      follow->request.call, &run->mark, err);
-    if (status == FACTUM_OK && run->mark.token[0] != '\0') {
+                               : fct_follow_checkpoint_load(follow->store, follow->stream,
+                                                            follow->request.call, &run->saved, err);
+    if (status == FACTUM_OK && run->saved.token[0] != '\0') {
         status = follow_find_place(run, &run->kept, err);
     }
     return status == FACTUM_OK ? status : follow_wrap(run, status, err);
@@ -265,7 +265,7 @@ static factum_status follow_subscribe(struct follow_run *run, factum_error *err)
     factum_follow *follow = run->follow;
     factum_read_request request = follow->request;
     factum_subscription *subscription;
-    if (run->mark.token[0] != '\0') {
+    if (run->saved.token[0] != '\0') {
         request.from = FACTUM_FROM_AFTER;
         request.from_value = run->kept;
     }
@@ -297,7 +297,7 @@ static factum_status follow_begin(struct follow_run *run, factum_error *err)
         status = follow_subscribe(run, err);
     }
     if (status == FACTUM_OK && run->follow->request.from == FACTUM_FROM_END &&
-        run->mark.token[0] == '\0') {
+        run->saved.token[0] == '\0') {
         factum_token_format(run->follow->store, run->place, token);
         status = follow_save(run, token, err);
     }
@@ -320,7 +320,7 @@ static void follow_undo(struct follow_run *run)
     }
 }
 
-static factum_status follow_say_failed(const struct follow_run *run, const factum_event *event,
+static factum_status follow_fail_event(const struct follow_run *run, const factum_event *event,
                                        factum_status status, factum_error *err)
 {
     if (status > 0 || err->text[0] == '\0') {
@@ -349,7 +349,7 @@ static factum_status follow_failed(struct follow_run *run, const factum_event *e
         factum_error ignored; /* the caller needs the event's failure */
         (void)follow_keep(run, &ignored);
     }
-    return follow_say_failed(run, event, status, err);
+    return follow_fail_event(run, event, status, err);
 }
 
 /* Delivers |event|. DONE: |each| ends the run. */
@@ -362,13 +362,13 @@ static factum_status follow_give(struct follow_run *run, const factum_event *eve
     if (run->until->place_set && event->position > run->until->place) {
         return FACTUM_OK; /* follow_reached ends the run; the next run reads the event again */
     }
-    if (fct_follow_mark_stream(event->stream)) {
+    if (fct_follow_checkpoint_stream(event->stream)) {
         run->place = event->position;
         return FACTUM_OK;
     }
     if (!follow->kept_outside &&
-        memcmp(&run->mark.owner, &follow->owner, sizeof follow->owner) != 0) {
-        status = follow_save(run, run->mark.token, err);
+        memcmp(&run->saved.owner, &follow->owner, sizeof follow->owner) != 0) {
+        status = follow_save(run, run->saved.token, err);
     } else if (event->position == run->alone && run->unsaved > 0) {
         status = follow_keep(run, err);
     }
@@ -405,7 +405,7 @@ static int64_t follow_ms_between(uint64_t now, uint64_t then)
 }
 
 /* How long to wait for an event: until something else is due. */
-static int64_t follow_patience(const struct follow_run *run)
+static int64_t follow_wait_ms(const struct follow_run *run)
 {
     uint64_t now = follow_now(run);
     int64_t left = 1000; /* then it looks at the events that passed */
@@ -434,7 +434,7 @@ static factum_status follow_turn(struct follow_run *run, factum_error *err)
     factum_event event;
     bool idle = true;
     factum_status status =
-        factum_subscription_next(follow->subscription, follow_patience(run), &event, err);
+        factum_subscription_next(follow->subscription, follow_wait_ms(run), &event, err);
     if (status == FACTUM_CANCELLED && atomic_load(&follow->stop) != 0) {
         return FACTUM_DONE;
     }

@@ -12,7 +12,7 @@
 #include <factum/delivery.h>
 
 #include "core/slice.h"
-#include "projection/follow_mark.h"
+#include "projection/follow_checkpoint.h"
 
 #define TEST(name) static void name(void **state)
 #define F struct fixture *f = *state
@@ -155,11 +155,12 @@ static factum_status run_once(struct fixture *f, struct seen *seen,
     return status;
 }
 
-static uint64_t marks(struct fixture *f)
+static uint64_t checkpoints(struct fixture *f)
 {
     uint64_t count = 0;
-    assert_ok(factum_count_events(f->store, FACTUM_SOURCE_TYPE, FCT_SLICE(FCT_MARK_TYPE), 0,
-                                  UINT64_MAX, &count, &f->err),
+    assert_ok(factum_count_events(f->store, FACTUM_SOURCE_TYPE,
+                                  FCT_SLICE(FCT_FOLLOW_CHECKPOINT_TYPE), 0, UINT64_MAX, &count,
+                                  &f->err),
               f->err);
     return count;
 }
@@ -193,15 +194,15 @@ TEST(a_run_without_an_event_writes_nothing)
     F;
     struct seen seen = SEEN;
     assert_ok(run_once(f, &seen, NULL), f->err);
-    assert_int_equal(marks(f), 0);
+    assert_int_equal(checkpoints(f), 0);
     append(f, "other-1", 0, 3);
     assert_ok(run_once(f, &seen, NULL), f->err);
-    assert_int_equal(marks(f), 0);
+    assert_int_equal(checkpoints(f), 0);
     append(f, "count-1", 0, 30);
     assert_ok(run_once(f, &seen, NULL), f->err);
-    assert_int_equal(marks(f), 2); /* one to own it, one at the end */
+    assert_int_equal(checkpoints(f), 2); /* one to own it, one at the end */
     assert_ok(run_once(f, &seen, NULL), f->err);
-    assert_int_equal(marks(f), 2);
+    assert_int_equal(checkpoints(f), 2);
 }
 
 TEST(one_event_of_the_checkpoint_stays_visible)
@@ -237,7 +238,7 @@ TEST(after_so_many_events_a_checkpoint_is_kept)
     assert_ok(factum_follow_open(f->store, &options, &follow, &f->err), f->err);
     assert_ok(factum_follow_run(follow, &caught_up, &f->err), f->err);
     assert_seen(&seen, 0, 10); /* not its own checkpoints, though it reads everything */
-    assert_int_equal(marks(f), 1 + 2 + 1);
+    assert_int_equal(checkpoints(f), 1 + 2 + 1);
     factum_follow_info info = info_of(f, follow);
     assert_int_equal(info.event_count, 10);
     assert_int_equal(info.checkpoint_count, 4);
@@ -288,7 +289,7 @@ TEST(two_followers_of_everything_do_not_answer_each_other)
         assert_status(factum_follow_run(follows[i % 2], &until, &f->err), FACTUM_TIMEOUT);
     }
     assert_int_equal(seen.count, 2);
-    assert_int_equal(marks(f), 4);
+    assert_int_equal(checkpoints(f), 4);
     factum_follow_close(follows[0]);
     factum_follow_close(follows[1]);
 }
@@ -313,7 +314,7 @@ TEST(a_long_way_without_an_event_is_kept_too)
     factum_follow *follow = open_with(f, &seen, &rare, NULL);
     for (int i = 0; i < 2; i++) {
         assert_ok(factum_follow_run(follow, &caught_up, &f->err), f->err);
-        assert_int_equal(marks(f), 1);
+        assert_int_equal(checkpoints(f), 1);
     }
     factum_follow_close(follow);
     assert_int_equal(seen.count, 0);
@@ -354,7 +355,7 @@ TEST(one_that_begins_at_a_revision_begins_there_again_until_there_is_a_checkpoin
     seen.fails = 1;
     factum_follow *follow = open_with(f, &seen, &from, NULL);
     assert_status(factum_follow_run(follow, &caught_up, &f->err), FACTUM_IO);
-    assert_int_equal(marks(f), 1); /* it is owned, and has no place */
+    assert_int_equal(checkpoints(f), 1); /* it is owned, and has no place */
     assert_int_equal(info_of(f, follow).kept, 0);
     factum_follow_close(follow);
     follow = open_with(f, &seen, &from, NULL);
@@ -635,7 +636,7 @@ static factum_status tell(void *data, const factum_event *event, factum_error *e
 }
 
 /* In a child. */
-static int follow_and_tell(const char *dir, int to)
+static int follow_and_report(const char *dir, int to)
 {
     struct telling telling = {.pipe = to};
     const factum_read_request all = {.size = sizeof all, .skip_system = true};
@@ -673,7 +674,7 @@ static int run_child(const char *dir, int kill_after, int *first, int *last)
     assert_true(child >= 0);
     if (child == 0) {
         (void)close(ends[0]);
-        _exit(follow_and_tell(dir, ends[1]));
+        _exit(follow_and_report(dir, ends[1]));
     }
     (void)close(ends[1]);
     while (read(ends[0], &number, sizeof number) == sizeof number) {
@@ -801,15 +802,16 @@ TEST(what_is_no_checkpoint_is_refused)
         factum_status status;
     } rows[] = {
         {"Other", "{}", "it has another type", FACTUM_CORRUPT},
-        {FCT_MARK_TYPE, "{", "it is not valid JSON", FACTUM_CORRUPT},
-        {FCT_MARK_TYPE, "[]", "it has no owner", FACTUM_CORRUPT},
-        {FCT_MARK_TYPE, "{\"owner\":\"me\"}", "it has no owner", FACTUM_CORRUPT},
-        {FCT_MARK_TYPE, "{\"owner\":\"00000000-0000-0000-0000-000000000001\",\"events\":-1}",
-         "how many events", FACTUM_CORRUPT},
-        {FCT_MARK_TYPE,
+        {FCT_FOLLOW_CHECKPOINT_TYPE, "{", "it is not valid JSON", FACTUM_CORRUPT},
+        {FCT_FOLLOW_CHECKPOINT_TYPE, "[]", "it has no owner", FACTUM_CORRUPT},
+        {FCT_FOLLOW_CHECKPOINT_TYPE, "{\"owner\":\"me\"}", "it has no owner", FACTUM_CORRUPT},
+        {FCT_FOLLOW_CHECKPOINT_TYPE,
+         "{\"owner\":\"00000000-0000-0000-0000-000000000001\",\"events\":-1}", "how many events",
+         FACTUM_CORRUPT},
+        {FCT_FOLLOW_CHECKPOINT_TYPE,
          "{\"owner\":\"00000000-0000-0000-0000-000000000001\",\"token\":7,\"events\":1}",
          "its token is not one", FACTUM_CORRUPT},
-        {FCT_MARK_TYPE,
+        {FCT_FOLLOW_CHECKPOINT_TYPE,
          "{\"owner\":\"00000000-0000-0000-0000-000000000001\",\"token\":\"7\",\"events\":1}",
          "\"7\" is not a token", FACTUM_INVALID},
     };
@@ -866,7 +868,7 @@ TEST(a_keeper_is_asked_where_to_begin_and_told_where_it_has_come)
     assert_seen(&seen, 0, 4);
     assert_int_equal(shelf.saves, 2);
     assert_int_equal(shelf.undone, 0);
-    assert_int_equal(marks(f), 0);
+    assert_int_equal(checkpoints(f), 0);
 }
 
 TEST(an_event_that_fails_is_tried_alone_after_the_others)

@@ -164,14 +164,14 @@ factum_status fct_hosted_build_skipped(struct fct_hosted_build *build, struct fc
     return status == FACTUM_DONE ? FACTUM_OK : status;
 }
 
-static factum_status tell_skipped(void *data, struct fct_applier *applier, factum_error *err)
+static factum_status prepare_applier(void *data, struct fct_applier *applier, factum_error *err)
 {
     return fct_hosted_build_skipped(data, applier, err);
 }
 
 static void runner_changed(void *data)
 {
-    fct_models_tell(data);
+    fct_models_notify(data);
 }
 
 factum_status fct_hosted_build_run(struct fct_hosted_build *build, factum_error *err)
@@ -181,7 +181,7 @@ factum_status fct_hosted_build_run(struct fct_hosted_build *build, factum_error 
     const struct fct_runner_options with = {
         .store = build->models->store,
         .definition = definition,
-        .opener = {build, open_build, tell_skipped, close_build},
+        .opener = {build, open_build, prepare_applier, close_build},
         .limits =
             {
                 .retries = definition->retries,

@@ -24,7 +24,7 @@
 #include "projection/refused.h"
 
 #define ACT_READ_ARENA_MAX ((size_t)4 << 20)
-#define ACT_PATIENCE_MS INT64_C(5000) /* the longest wait of a retry for the events before it */
+#define ACT_WAIT_MS INT64_C(5000) /* the longest wait of a retry for the events before it */
 
 /* One pass over the new acts of a model. */
 struct passing {
@@ -47,7 +47,8 @@ static bool same_build(struct fct_build_id a, struct fct_build_id b)
 
 /* ---- builds in the file ---------------------------------------------------------------------- */
 
-static factum_status make_tables_of(struct passing *pass, struct fct_build_id id, factum_error *err)
+static factum_status create_build_tables(struct passing *pass, struct fct_build_id id,
+                                         factum_error *err)
 {
     struct fct_hosted_build *build;
     factum_status status = fct_hosted_build_create(pass->models, pass->model, id, &build, err);
@@ -59,7 +60,8 @@ static factum_status make_tables_of(struct passing *pass, struct fct_build_id id
     return status == FACTUM_EXISTS ? FACTUM_OK : status;
 }
 
-static factum_status drop_tables_of(struct passing *pass, struct fct_build_id id, factum_error *err)
+static factum_status drop_build_tables(struct passing *pass, struct fct_build_id id,
+                                       factum_error *err)
 {
     factum_status status =
         fct_model_build_drop(pass->file, (struct fct_build){id.version, id.run}, err);
@@ -79,7 +81,7 @@ static factum_status change_builds(struct passing *pass, struct fct_acts *before
             had = had || same_build(*role_id(before, (enum fct_model_role)k), id);
         }
         if (id.version != 0 && !had) {
-            status = make_tables_of(pass, id, err);
+            status = create_build_tables(pass, id, err);
         }
     }
     if (status == FACTUM_OK && after->in_use.version != 0 &&
@@ -97,7 +99,7 @@ static factum_status change_builds(struct passing *pass, struct fct_acts *before
             stays = stays || same_build(*role_id(after, (enum fct_model_role)k), id);
         }
         if (!stays) {
-            status = drop_tables_of(pass, id, err);
+            status = drop_build_tables(pass, id, err);
         }
     }
     return status;
@@ -282,13 +284,14 @@ static void only_seen(struct fct_acts *after, const struct fct_acts *before)
 
 /* Refuses an act for everybody: first in the stream, where the next writer sees the refusal, then
  * in the file. */
-static factum_status refuse_and_tell(struct passing *pass, uint64_t revision,
-                                     const factum_error *why, factum_error *err)
+static factum_status refuse_for_all(struct passing *pass, uint64_t revision,
+                                    const factum_error *why, factum_error *err)
 {
     const factum_slice name = factum_slice_from(pass->model->name);
-    factum_status status = pass->models->options.copy ? FACTUM_OK
-                                                      : fct_refused_tell(pass->models->store, name,
-                                                                         revision, why->text, err);
+    factum_status status =
+        pass->models->options.copy
+            ? FACTUM_OK
+            : fct_refused_record(pass->models->store, name, revision, why->text, err);
     return status == FACTUM_OK ? refuse_act(pass, revision, why, err) : status;
 }
 
@@ -297,11 +300,11 @@ static factum_status refuse_and_tell(struct passing *pass, uint64_t revision,
 static factum_status is_refused(const struct passing *pass, uint64_t revision, bool *refused,
                                 factum_error *err)
 {
-    struct fct_refused told = {.count = 0};
-    factum_status status = fct_refused_read(pass->models->store,
-                                            factum_slice_from(pass->model->name), NULL, &told, err);
-    *refused = fct_refused_has(&told, revision);
-    fct_refused_free(&told);
+    struct fct_refused refusals = {.count = 0};
+    factum_status status = fct_refused_read(
+        pass->models->store, factum_slice_from(pass->model->name), NULL, &refusals, err);
+    *refused = fct_refused_has(&refusals, revision);
+    fct_refused_free(&refusals);
     return status;
 }
 
@@ -369,7 +372,7 @@ static bool waits_for_events(struct fct_model *model, const factum_event *event)
         model->waits_since = now;
         model->waits_at = event->revision;
     }
-    return status.state <= FACTUM_BUILD_LIVE && now - model->waits_since < ACT_PATIENCE_MS;
+    return status.state <= FACTUM_BUILD_LIVE && now - model->waits_since < ACT_WAIT_MS;
 }
 
 /* Is a build run by another host? Then that host works on the parked events, or this one after the
@@ -416,7 +419,7 @@ static factum_status drop_expired(struct passing *pass, int64_t now, factum_erro
         return FACTUM_OK;
     }
     stop_others(model, &after);
-    factum_status status = drop_tables_of(pass, old, err);
+    factum_status status = drop_build_tables(pass, old, err);
     if (status == FACTUM_OK) {
         fct_mutex_lock(&pass->models->lock);
         model->acts = after;
@@ -427,8 +430,8 @@ static factum_status drop_expired(struct passing *pass, int64_t now, factum_erro
 
 /* A swap to a build that has stopped would wait for ever, and hold up the acts that could repair
  * it. */
-static bool swaps_to_what_stopped(const struct passing *pass, const struct fct_act *act,
-                                  factum_error *why)
+static bool swaps_to_stopped(const struct passing *pass, const struct fct_act *act,
+                             factum_error *why)
 {
     struct fct_model *model = pass->model;
     struct fct_runner_status status;
@@ -455,7 +458,7 @@ static factum_status carry_out_now(struct passing *pass, const struct fct_act *a
 {
     factum_error why;
     bool refused = false;
-    bool stopped = swaps_to_what_stopped(pass, act, &why);
+    bool stopped = swaps_to_stopped(pass, act, &why);
     factum_status status = stopped ? FACTUM_OK : prepare_act(pass, act, event);
     if (status == FACTUM_OK) { /* not while the act waits, because this reads the stream */
         status = is_refused(pass, event->revision, &refused, err);
@@ -476,7 +479,7 @@ static factum_status carry_out_now(struct passing *pass, const struct fct_act *a
         }
     }
     only_seen(after, &pass->model->acts);
-    return refuse_and_tell(pass, event->revision, &why, err);
+    return refuse_for_all(pass, event->revision, &why, err);
 }
 
 /* Carries out one act. PENDING: it has to wait. */
@@ -508,7 +511,7 @@ static factum_status carry_out_act(struct passing *pass, const struct fct_act *a
         restart_ended(model);
     }
     status = match_runners(pass->models, model, err);
-    fct_models_tell(pass->models);
+    fct_models_notify(pass->models);
     return status;
 }
 
@@ -563,7 +566,7 @@ static factum_status carry_out_new(struct passing *pass, factum_error *err)
 }
 
 /* Folds the events of |cursor|, without the refused acts. */
-static factum_status fold_from(struct passing *pass, const struct fct_refused *told,
+static factum_status fold_from(struct passing *pass, const struct fct_refused *refusals,
                                factum_cursor *cursor, struct fct_acts *acts, factum_error *err)
 {
     factum_event event;
@@ -576,7 +579,7 @@ static factum_status fold_from(struct passing *pass, const struct fct_refused *t
         factum_arena_reset(&arena);
         if (!is_carried_out(pass, event.revision, &refused)) { /* otherwise the file knows whether
                                                                 * it was refused */
-            refused = fct_refused_has(told, event.revision);
+            refused = fct_refused_has(refusals, event.revision);
         }
         status = refused ? FACTUM_INVALID : fct_act_parse(&event, &arena, &act, err);
         if (status == FACTUM_OK) {
@@ -596,7 +599,7 @@ static factum_status fold_acts(struct passing *pass, const struct fct_model_stat
                                struct fct_acts *acts, factum_error *err)
 {
     factum_cursor *cursor;
-    struct fct_refused told = {.count = 0};
+    struct fct_refused refusals = {.count = 0};
     factum_store *store = pass->models->store;
     const factum_slice name = factum_slice_from(pass->model->name);
     memset(acts, 0, sizeof *acts);
@@ -606,11 +609,11 @@ static factum_status fold_acts(struct passing *pass, const struct fct_model_stat
         return status == FACTUM_STREAM_NOT_FOUND || status == FACTUM_STREAM_DELETED ? FACTUM_OK
                                                                                     : status;
     }
-    status = fct_refused_read(store, name, NULL, &told, err);
+    status = fct_refused_read(store, name, NULL, &refusals, err);
     if (status == FACTUM_OK) {
-        status = fold_from(pass, &told, cursor, acts, err);
+        status = fold_from(pass, &refusals, cursor, acts, err);
     }
-    fct_refused_free(&told);
+    fct_refused_free(&refusals);
     factum_cursor_close(cursor);
     return status;
 }
@@ -682,7 +685,7 @@ static void keep_problem(struct factum_models *models, struct fct_model *model, 
 
 /* Renames the damaged file to NAME.db.damaged: it may belong to somebody else, or be worth a look.
  */
-static void keep_damaged(const struct passing *pass)
+static void rename_damaged(const struct passing *pass)
 {
     char base[FACTUM_PROJECTION_NAME_MAX + sizeof ".db.damaged"];
     char from[FCT_PATH_SIZE];
@@ -701,7 +704,7 @@ static void keep_damaged(const struct passing *pass)
 }
 
 /* Rebuilds the file, which is derived from the events. */
-static factum_status remake_file(struct passing *pass, factum_error *err)
+static factum_status rebuild_file(struct passing *pass, factum_error *err)
 {
     struct fct_model *model = pass->model;
     fct_log_message(&pass->models->log, FACTUM_LOG_WARN, "projection.rebuilt", "projection %s: %s",
@@ -710,7 +713,7 @@ static factum_status remake_file(struct passing *pass, factum_error *err)
     fct_model_file_close(pass->file);
     pass->file = NULL;
     if (err->status == FACTUM_CORRUPT) {
-        keep_damaged(pass);
+        rename_damaged(pass);
     }
     factum_status status = fct_model_file_remove(pass->models->os, pass->models->dir,
                                                  factum_slice_from(model->name), err);
@@ -745,7 +748,7 @@ void fct_model_catch_up(struct factum_models *models, struct fct_model *model)
         status = fct_model_open_file(models, model->name, true, !model->known, &pass.file, &err);
     }
     if (status == FACTUM_CORRUPT) {
-        status = remake_file(&pass, &err);
+        status = rebuild_file(&pass, &err);
     }
     if (status == FACTUM_OK && has_lost_acts(&pass)) {
         fct_model_release(models, model);
@@ -754,7 +757,7 @@ void fct_model_catch_up(struct factum_models *models, struct fct_model *model)
         status = begin_model(&pass, &err);
     }
     if (status == FACTUM_WRONG_TIMELINE) {
-        status = remake_file(&pass, &err);
+        status = rebuild_file(&pass, &err);
         status = status == FACTUM_OK ? begin_model(&pass, &err) : status;
     }
     if (status == FACTUM_OK) {
@@ -771,7 +774,7 @@ void fct_model_catch_up(struct factum_models *models, struct fct_model *model)
     model->pending = status != FACTUM_OK;
     keep_problem(models, model, status < FACTUM_OK ? err.text : "");
     set_settled(models, model, true);
-    fct_models_tell(models);
+    fct_models_notify(models);
 }
 
 void fct_model_release(struct factum_models *models, struct fct_model *model)

@@ -484,7 +484,8 @@ static factum_status bind_and_run(struct fct_model_file *file, const char *sql, 
     return status;
 }
 
-factum_status fct_model_act_mark(struct fct_model_file *file, uint64_t revision, factum_error *err)
+factum_status fct_model_act_record(struct fct_model_file *file, uint64_t revision,
+                                   factum_error *err)
 {
     FCT_ASSERT(sqlite3_get_autocommit(file->db) == 0);
     int64_t changes = 0;
@@ -507,7 +508,7 @@ factum_status fct_model_act_begin(struct fct_model_file *file, uint64_t revision
     factum_status status =
         fct_sqlite_exec(file->db, "BEGIN IMMEDIATE", "beginning a transaction", err);
     if (status == FACTUM_OK) {
-        status = fct_model_act_mark(file, revision, err);
+        status = fct_model_act_record(file, revision, err);
         if (status != FACTUM_OK) {
             fct_model_act_cancel(file);
         }

@@ -85,8 +85,8 @@ FCT_MUST_USE factum_status fct_model_act_begin(struct fct_model_file *file, uint
                                                factum_error *err);
 /* fct_model_act_begin inside an open transaction, as that of a target. Errors: EXISTS (the
  * transaction goes on). */
-FCT_MUST_USE factum_status fct_model_act_mark(struct fct_model_file *file, uint64_t revision,
-                                              factum_error *err);
+FCT_MUST_USE factum_status fct_model_act_record(struct fct_model_file *file, uint64_t revision,
+                                                factum_error *err);
 /* Inside the act's transaction: records that the act could not be done, and why. Refusals of the
  * last 10,000 revisions are kept. */
 FCT_MUST_USE factum_status fct_model_act_refuse(struct fct_model_file *file, uint64_t revision,

@@ -228,7 +228,7 @@ static bool rows_equal(const struct diff_run *run)
     return true;
 }
 
-static factum_status tell_change(struct diff_run *run, factum_row_change kind, factum_error *err)
+static factum_status report_change(struct diff_run *run, factum_row_change kind, factum_error *err)
 {
     const struct fct_model_diff *diff = run->diff;
     factum_slice name = run->after.table.name;
@@ -249,11 +249,11 @@ static factum_status merge_sides(struct diff_run *run, factum_error *err)
     while (status == FACTUM_OK && (run->before.at_row || run->after.at_row)) {
         int order = compare_places(run);
         if (order < 0) {
-            status = tell_change(run, FACTUM_ROW_REMOVED, err);
+            status = report_change(run, FACTUM_ROW_REMOVED, err);
         } else if (order > 0) {
-            status = tell_change(run, FACTUM_ROW_ADDED, err);
+            status = report_change(run, FACTUM_ROW_ADDED, err);
         } else if (!rows_equal(run)) {
-            status = tell_change(run, FACTUM_ROW_CHANGED, err);
+            status = report_change(run, FACTUM_ROW_CHANGED, err);
         }
         if (status == FACTUM_OK && order <= 0) {
             status = next_row(run, &run->before, err);
@@ -299,7 +299,7 @@ static factum_status compare_table(struct diff_run *run, factum_slice name, fact
 /* ---- all tables ------------------------------------------------------------------------------ */
 
 /* SQLite's progress handler. Other than 0 interrupts the statement. */
-static int tell_progress(void *data)
+static int report_progress(void *data)
 {
     const struct diff_run *run = data;
     const factum_progress *progress = run->diff->progress;
@@ -346,7 +346,7 @@ factum_status fct_model_diff_run(struct fct_model_file *file, const struct fct_m
     }
     factum_arena_init(&run.arena, 0);
     if (diff->progress != NULL) {
-        sqlite3_progress_handler(file->db, DIFF_STEPS, tell_progress, &run);
+        sqlite3_progress_handler(file->db, DIFF_STEPS, report_progress, &run);
     }
     status = compare_all(&run, err);
     sqlite3_progress_handler(file->db, 0, NULL, NULL);

@@ -148,8 +148,8 @@ static factum_status set_wal(struct fct_model_file *file, factum_error *err)
 }
 
 /* Creates an empty file that only its owner may read; SQLite's own would be readable by others. */
-static factum_status make_empty(const struct fct_model_file *file, const struct fct_os *os,
-                                factum_error *err)
+static factum_status create_empty(const struct fct_model_file *file, const struct fct_os *os,
+                                  factum_error *err)
 {
     struct fct_file *made;
     factum_status status = fct_file_open(
@@ -166,7 +166,7 @@ static factum_status connect_to(struct fct_model_file *file,
     size_t cache = options->write ? WRITER_CACHE_SIZE : READER_CACHE_SIZE;
     factum_status status = FACTUM_OK;
     if (options->write && options->dir != NULL) {
-        status = make_empty(file, options->os, err);
+        status = create_empty(file, options->os, err);
     }
     if (status == FACTUM_OK) {
         status = open_connection(file, options->write, &file->db, err);
@@ -234,7 +234,8 @@ static factum_status insert_model(struct fct_model_file *file, factum_uuid store
     return status;
 }
 
-static factum_status make_tables(struct fct_model_file *file, factum_uuid store, factum_error *err)
+static factum_status create_bookkeeping(struct fct_model_file *file, factum_uuid store,
+                                        factum_error *err)
 {
     int64_t count = 0;
     bool ours = false;
@@ -373,7 +374,7 @@ static factum_status admit(struct fct_model_file *file,
         status = count_tables(file, &count, &ours, err);
     }
     if (status == FACTUM_OK && !ours && options->write) {
-        status = make_tables(file, options->store, err);
+        status = create_bookkeeping(file, options->store, err);
     } else if (status == FACTUM_OK && !ours) {
         status = count > 0 ? fct_fail(err, FACTUM_INVALID, "%s is not a read model", file->path)
                            : fct_fail(err, FACTUM_NOT_FOUND, "%s has no model yet", file->path);

@@ -210,8 +210,8 @@ static factum_status run_query(struct asking *asking, const factum_rows *rows, u
 }
 
 /* The answer of a replay, which has everything up to its moment. */
-static factum_status tell_past(const struct asking *asking, uint64_t row_count,
-                               factum_model_answer *answer)
+static factum_status answer_past(const struct asking *asking, uint64_t row_count,
+                                 factum_model_answer *answer)
 {
     factum_model_answer full = {.size = sizeof full, .row_count = row_count};
     full.status = (factum_build_status){
@@ -230,13 +230,13 @@ static factum_status tell_past(const struct asking *asking, uint64_t row_count,
 
 /* The snapshot contains everything that the build had before it was taken. So the answer never
  * names a later moment than that of its rows. */
-static factum_status tell_answer(const struct asking *asking, uint64_t row_count,
-                                 factum_model_answer *answer)
+static factum_status answer_now(const struct asking *asking, uint64_t row_count,
+                                factum_model_answer *answer)
 {
     factum_model_answer full = {
         .size = sizeof full, .row_count = row_count, .status = asking->before};
     if (asking->as_of != NULL) {
-        return tell_past(asking, row_count, answer);
+        return answer_past(asking, row_count, answer);
     }
     if (full.status.place < asking->at.position) {
         full.status.place = asking->at.position;
@@ -324,7 +324,7 @@ factum_status factum_models_query(factum_models *models, const factum_model_quer
         }
         bool again = status == FACTUM_BUSY && asking.swapped && i < TRIES_MAX;
         if (status == FACTUM_OK && answer != NULL) {
-            status = tell_answer(&asking, row_count, answer);
+            status = answer_now(&asking, row_count, answer);
         }
         fct_as_of_release(as_of);
         fct_hosted_build_release(asking.build);

@@ -1,4 +1,4 @@
-/* model_fresh.c - how far the builds of models have come, and waiting for them. Layer: projection.
+/* model_status.c - how far the builds of models have come, and waiting for them. Layer: projection.
  * See models_int.h. A user of the public API of the store. */
 #include <inttypes.h>
 #include <stdio.h>
@@ -167,13 +167,13 @@ static factum_status list_model(struct factum_models *models, struct fct_model *
     for (unsigned i = 0; i < FCT_MODEL_ROLES && status == FACTUM_OK && *go_on; i++) {
         struct fct_hosted_build *build =
             fct_hosted_build_hold(models, model, (enum fct_model_role)i);
-        factum_build_status told;
+        factum_build_status current;
         if (build == NULL) {
             continue;
         }
-        status = status_or_reason(build, i == FCT_ROLE_IN_USE, &told, err);
+        status = status_or_reason(build, i == FCT_ROLE_IN_USE, &current, err);
         if (status == FACTUM_OK) {
-            *go_on = each->each(each->data, &told);
+            *go_on = each->each(each->data, &current);
         }
         fct_hosted_build_release(build);
     }
@@ -225,21 +225,21 @@ factum_status fct_hosted_build_has(struct fct_hosted_build *build, uint64_t plac
 static factum_status too_late(struct fct_hosted_build *build, uint64_t place,
                               factum_build_status *status, factum_error *err)
 {
-    factum_build_status told;
+    factum_build_status current;
     char token[FACTUM_TOKEN_SIZE];
-    factum_status found = status_or_reason(build, true, &told, err);
+    factum_status found = status_or_reason(build, true, &current, err);
     if (found != FACTUM_OK) {
         return found;
     }
     factum_token_format(build->models->store, place, token);
     if (status != NULL) {
-        fct_sized_write(status, &told, sizeof told);
+        fct_sized_write(status, &current, sizeof current);
     }
     (void)fct_fail(
         err, FACTUM_TIMEOUT,
         "accepted at %s; the model %s is behind by %" PRIu64 " event%s, %.1f seconds%s%s", token,
-        build->model->name, told.behind_events, told.behind_events == 1 ? "" : "s",
-        (double)told.behind_time / 1e9, told.reason[0] != '\0' ? ": " : "", told.reason);
+        build->model->name, current.behind_events, current.behind_events == 1 ? "" : "s",
+        (double)current.behind_time / 1e9, current.reason[0] != '\0' ? ": " : "", current.reason);
     return FACTUM_TIMEOUT;
 }
 

@@ -175,8 +175,8 @@ static bool same_values(const struct try_table *table, const factum_value *a, co
 }
 
 /* False: the caller wants no more. */
-static bool tell_row(const struct try_step *first, const struct try_step *last,
-                     const factum_changes *changes)
+static bool report_row(const struct try_step *first, const struct try_step *last,
+                       const factum_changes *changes)
 {
     const struct fct_model_table *table = &first->table->table;
     const factum_value *before = first->before;
@@ -196,8 +196,8 @@ static bool tell_row(const struct try_step *first, const struct try_step *last,
                            before, after);
 }
 
-static factum_status tell_rows(struct try_run *run, const factum_changes *changes,
-                               factum_error *err)
+static factum_status report_rows(struct try_run *run, const factum_changes *changes,
+                                 factum_error *err)
 {
     size_t count = run->step_count;
     struct try_step **steps = factum_arena_take(&run->arena, (count + 1) * sizeof(void *));
@@ -216,7 +216,7 @@ static factum_status tell_rows(struct try_run *run, const factum_changes *change
         while (to < count && compare_step_rows(steps[from], steps[to]) == 0) {
             to++;
         }
-        if (!tell_row(steps[from], steps[to - 1], changes)) {
+        if (!report_row(steps[from], steps[to - 1], changes)) {
             return fct_fail(err, FACTUM_CANCELLED, "trying an event: cancelled");
         }
     }
@@ -315,7 +315,7 @@ factum_status fct_model_try(struct fct_model_file *file, struct fct_build build,
         status = try_in_transaction(run, target, event, err);
     }
     if (status == FACTUM_OK) {
-        status = tell_rows(run, changes, err);
+        status = report_rows(run, changes, err);
     }
     factum_arena_finish(&run->arena);
     fct_mem_free(file->mem, run);

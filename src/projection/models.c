@@ -31,7 +31,7 @@ struct fct_model *fct_models_find(struct factum_models *models, factum_slice nam
     return found;
 }
 
-void fct_models_tell(struct factum_models *models)
+void fct_models_notify(struct factum_models *models)
 {
     atomic_fetch_add(&models->changes, 1);
     fct_word_wake(&models->changes, UINT32_MAX);
@@ -151,7 +151,7 @@ static factum_status look_at(struct factum_models *models, factum_slice name, fa
     } else if (model->known) {
         fct_model_release(models, model);
     }
-    fct_models_tell(models);
+    fct_models_notify(models);
     return FACTUM_OK;
 }
 
@@ -254,7 +254,7 @@ static bool file_is_gone(struct factum_models *models, struct fct_model *model)
 }
 
 /* Is the previous build still there after FCT_PREVIOUS_KEPT? */
-static bool keeps_too_long(const struct factum_models *models, const struct fct_model *model)
+static bool previous_has_expired(const struct factum_models *models, const struct fct_model *model)
 {
     struct fct_acts now = model->acts;
     fct_acts_at(&now, factum_now(models->store));
@@ -263,7 +263,7 @@ static bool keeps_too_long(const struct factum_models *models, const struct fct_
 
 static void look_after(struct factum_models *models, struct fct_model *model)
 {
-    bool again = model->pending || keeps_too_long(models, model);
+    bool again = model->pending || previous_has_expired(models, model);
     if (!model->hosted) {
         return;
     }
@@ -401,7 +401,7 @@ static void host_thread(void *data)
             fct_mutex_lock(&models->lock);
             models->looked = true;
             fct_mutex_unlock(&models->lock);
-            fct_models_tell(models);
+            fct_models_notify(models);
             status = open_definitions(models, place, &err);
         }
         if (status == FACTUM_OK) {
@@ -560,7 +560,7 @@ void factum_models_close(factum_models *models)
         factum_subscription_stop(models->subscription);
     }
     fct_mutex_unlock(&models->lock);
-    fct_models_tell(models);
+    fct_models_notify(models);
     fct_thread_join(&models->thread);
     free_models(models);
 }

@@ -166,6 +166,6 @@ FCT_MUST_USE factum_status fct_model_parked_counts(struct fct_model_file *file, 
 /* Counts the models of mode sync. On the host's thread, after builds have changed. */
 void fct_models_count_sync(struct factum_models *models);
 /* Increments the change counter and wakes the threads that wait for it. */
-void fct_models_tell(struct factum_models *models);
+void fct_models_notify(struct factum_models *models);
 
 #endif

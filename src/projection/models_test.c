@@ -186,7 +186,7 @@ static bool take_row(void *data, const factum_value *values, size_t count)
 }
 
 static factum_status ask(struct world *world, const char *sql, uint64_t place, int64_t wait_ms,
-                         struct answer *answer, factum_model_answer *told, factum_error *err)
+                         struct answer *answer, factum_model_answer *reported, factum_error *err)
 {
     const factum_rows rows = {answer, take_columns, take_row};
     const factum_model_query query = {.size = sizeof query,
@@ -197,7 +197,7 @@ static factum_status ask(struct world *world, const char *sql, uint64_t place, i
                                       .wait_ms = wait_ms};
     answer->len = 0;
     answer->text[0] = '\0';
-    return factum_models_query(world->models, &query, &rows, told, err);
+    return factum_models_query(world->models, &query, &rows, reported, err);
 }
 
 static void assert_answer(struct world *world, uint64_t place, const char *sql, const char *wanted)
@@ -221,7 +221,7 @@ static void events_become_rows(void **state)
     factum_error err;
     struct answer answer = {.len = 0};
     struct world *world = *state;
-    factum_model_answer told = {.size = sizeof told};
+    factum_model_answer reported = {.size = sizeof reported};
     uint64_t place = place_orders(world, 1, 250);
     start_models(world);
     assert_model(world, deploy(world, v1));
@@ -231,14 +231,14 @@ static void events_become_rows(void **state)
                   "sku,qty;a,250;b0,166;b1,168;b2,166");
     place = append(world, "order-7", "PaymentReceived", "{\"orderId\":\"o7\",\"amount\":70}");
     assert_ok(ask(world, "SELECT status, paid FROM order_summary WHERE order_id = 'o7'", place,
-                  WAIT_MS, &answer, &told, &err),
+                  WAIT_MS, &answer, &reported, &err),
               err);
     assert_string_equal(answer.text, "status,paid;paid,70");
-    assert_int_equal(told.row_count, 1);
-    assert_int_equal(told.status.version, 1);
-    assert_int_equal(told.status.event_count, 251);
-    assert_true(told.status.place >= place);
-    assert_int_equal(told.status.behind_events, 0);
+    assert_int_equal(reported.row_count, 1);
+    assert_int_equal(reported.status.version, 1);
+    assert_int_equal(reported.status.event_count, 251);
+    assert_true(reported.status.place >= place);
+    assert_int_equal(reported.status.behind_events, 0);
 }
 
 static void named_queries_take_parameters(void **state)
@@ -791,8 +791,8 @@ static void assert_past(struct world *world, factum_model_query query, const cha
     query.size = sizeof query;
     query.model = FCT_SLICE("order_summary");
     query.sql = FCT_SLICE("SELECT count(*) AS n, max(total) AS t FROM order_summary");
-    factum_model_answer told = {.size = sizeof told};
-    assert_ok(factum_models_query(world->models, &query, &rows, &told, &err), err);
+    factum_model_answer reported = {.size = sizeof reported};
+    assert_ok(factum_models_query(world->models, &query, &rows, &reported, &err), err);
     assert_string_equal(answer.text, wanted);
 }
 

@@ -95,8 +95,8 @@ static factum_slice whole_characters(const char *text)
     return slice;
 }
 
-factum_status fct_refused_tell(factum_store *store, factum_slice name, uint64_t revision,
-                               const char *why, factum_error *err)
+factum_status fct_refused_record(factum_store *store, factum_slice name, uint64_t revision,
+                                 const char *why, factum_error *err)
 {
     char stream[FCT_PROJECTION_STREAM_SIZE];
     factum_json_writer to;

@@ -34,7 +34,8 @@ bool fct_refused_has(const struct fct_refused *refused, uint64_t revision);
 void fct_refused_free(struct fct_refused *refused);
 
 /* Records that the act at |revision| of |name| was refused, and |why|. Errors: as factum_append. */
-FCT_MUST_USE factum_status fct_refused_tell(factum_store *store, factum_slice name,
-                                            uint64_t revision, const char *why, factum_error *err);
+FCT_MUST_USE factum_status fct_refused_record(factum_store *store, factum_slice name,
+                                              uint64_t revision, const char *why,
+                                              factum_error *err);
 
 #endif

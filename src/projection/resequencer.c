@@ -486,7 +486,7 @@ static void reseq_look_at_all(factum_resequencer *r, struct reseq_run *run)
     }
 }
 
-static void reseq_look_at_marked(factum_resequencer *r, struct reseq_run *run)
+static void reseq_look_at_listed(factum_resequencer *r, struct reseq_run *run)
 {
     while (r->look.first != NULL && !r->look_all) {
         struct reseq_node *node = r->look.first;
@@ -536,7 +536,7 @@ factum_status factum_resequencer_run(factum_resequencer *resequencer, int64_t no
         if (r->look_all) { /* each pass after the first follows a release */
             reseq_look_at_all(r, &run);
         } else if (r->look.first != NULL) {
-            reseq_look_at_marked(r, &run);
+            reseq_look_at_listed(r, &run);
         } else {
             more = reseq_is_late(r) && reseq_park_late(r, &run);
         }

@@ -436,7 +436,7 @@ static void pause_for(struct fct_runner *runner, int64_t milliseconds)
     }
 }
 
-static void tell_log(const struct fct_runner *runner, const char *id, const char *text)
+static void log_state(const struct fct_runner *runner, const char *id, const char *text)
 {
     fct_log_message(
         runner->options.log, FACTUM_LOG_WARN, id, "projection %.*s, version %" PRIu64 ": %s",
@@ -483,17 +483,17 @@ static void run_thread(void *data)
             break;
         }
         pause = runner->seen > before ? PAUSE_FIRST_MS : pause;
-        tell_log(runner, "projection.retry", err.text);
+        log_state(runner, "projection.retry", err.text);
         show(runner, FACTUM_BUILD_RETRYING, err.text);
         refuse_work(runner, FACTUM_BUSY, err.text);
         pause_for(runner, pause);
         pause = pause * 2 < PAUSE_LAST_MS ? pause * 2 : PAUSE_LAST_MS;
     }
     if (status == FACTUM_DENIED) {
-        tell_log(runner, "projection.fenced", "somebody else runs it");
+        log_state(runner, "projection.fenced", "somebody else runs it");
         show(runner, FACTUM_BUILD_FENCED, "somebody else runs it");
     } else if (status < FACTUM_OK && !is_stopping(runner)) {
-        tell_log(runner, "projection.stopped", err.text);
+        log_state(runner, "projection.stopped", err.text);
         fct_mutex_lock(&runner->lock);
         runner->status.file_gone = status == FACTUM_NOT_FOUND;
         fct_mutex_unlock(&runner->lock);

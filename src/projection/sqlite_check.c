@@ -305,7 +305,7 @@ static void check_hint(const struct check *check, const char *text, char *hint, 
 }
 
 /* Fails with the reason of the authorizer or of SQLite. */
-static factum_status check_say(struct check *check, int code)
+static factum_status check_fail_refused(struct check *check, int code)
 {
     uint32_t line;
     uint32_t column;
@@ -357,7 +357,7 @@ static factum_status check_prepared(struct check *check, sqlite3_stmt *prepared)
     switch (check->what) {
     case CHECK_CREATE: {
         int code = sqlite3_step(prepared);
-        return code == SQLITE_DONE ? FACTUM_OK : check_say(check, code);
+        return code == SQLITE_DONE ? FACTUM_OK : check_fail_refused(check, code);
     }
     case CHECK_CHANGE:
         if (sqlite3_stmt_readonly(prepared) || sqlite3_column_count(prepared) > 0) {
@@ -401,7 +401,7 @@ static factum_status check_one(struct check *check, const struct fct_statement *
     int code = sqlite3_prepare_v2(check->db, (const char *)check->sql.ptr, (int)check->sql.len,
                                   &prepared, &tail);
     if (code != SQLITE_OK) {
-        status = check_say(check, code);
+        status = check_fail_refused(check, code);
     } else if (prepared == NULL || !check_only_blanks(tail)) {
         status = check_fail(check, "SQLite does not see one statement here: write one");
     } else {
