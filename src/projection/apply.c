@@ -1,4 +1,11 @@
-/* apply.c - a batch in a transaction, its bad events parked. Layer: projection. See apply.h. */
+/* apply.c - a batch in a transaction, its bad events parked. Layer: projection. See apply.h.
+ *
+ * Invariants of an applier, between two calls:
+ *  1. |at| is the checkpoint that the target has committed.
+ *  2. Without |parked_known| the set is not used until it is read again.
+ *  3. |failures| is below FCT_BREAKER. If it is not 0, |before_failures| is not after |at|.
+ *  4. |skipped| rises strictly.
+ */
 #include "projection/apply_int.h"
 
 #include <inttypes.h>
@@ -13,16 +20,16 @@
 #define PARKED_PAGE 256u
 #define PARKED_ARENA_MAX ((size_t)16 << 20)
 
-/* One batch under way. */
+/* The batch that is being applied. */
 struct batch {
     struct fct_applier *applier;
     const struct fct_bound_event *events;
     size_t count;
     int64_t now;
     uint64_t applied;
-    uint32_t failures; /* in a row, with those of earlier batches */
+    uint32_t failures; /* failures in a row, counted across batches */
     bool run_began_here;
-    struct fct_checkpoint before_failures; /* if it did */
+    struct fct_checkpoint before_failures; /* valid if |run_began_here| */
     factum_error *err;
 };
 
@@ -87,7 +94,7 @@ static factum_status check_limits(const struct fct_applier *applier, factum_slic
     return FACTUM_OK;
 }
 
-/* |reason| empty: it waits behind another one of its key. */
+/* An empty |reason|: the event waits for an earlier event of its key. */
 static factum_status park_event(struct batch *batch, const struct fct_bound_event *event,
                                 factum_slice reason)
 {
@@ -133,8 +140,8 @@ static factum_status run_event(struct batch *batch, const struct fct_bound_event
     return target->ops->apply(target, event, batch->err);
 }
 
-/* Applies events from |from| on until one fails, whose number is *stopped. Events of parked keys
- * are left out: settle parks them, once it is known that the others stay. */
+/* Applies events [from, to) until one fails; *stopped is its index. Leaves out events of parked
+ * keys: settle parks them once the other events cannot be taken back any more. */
 static factum_status run_events(struct batch *batch, size_t from, size_t to, size_t *stopped)
 {
     factum_status status = FACTUM_OK;
@@ -149,7 +156,7 @@ static factum_status run_events(struct batch *batch, size_t from, size_t to, siz
     return status;
 }
 
-/* Counts what was applied from |from| to |to|, and parks those whose keys are parked already. */
+/* Counts the applied events of [from, to), and parks those whose keys are parked already. */
 static factum_status settle(struct batch *batch, size_t from, size_t to)
 {
     factum_status status = FACTUM_OK;
@@ -168,7 +175,7 @@ static factum_status settle(struct batch *batch, size_t from, size_t to)
     return status;
 }
 
-/* The model is at fault, not its events. */
+/* Fails because the model is at fault, not its events. */
 static factum_status breaker(const struct batch *batch)
 {
     factum_error why = *batch->err;
@@ -205,7 +212,7 @@ static struct fct_checkpoint before_event(const struct batch *batch, size_t at)
     return before;
 }
 
-/* Event |at| has failed; batch->err says why. */
+/* Parks event |at|, which has failed with batch->err. */
 static factum_status park_failed(struct batch *batch, size_t at)
 {
     const struct fct_bound_event *event = &batch->events[at];
@@ -225,7 +232,8 @@ static factum_status park_failed(struct batch *batch, size_t at)
     return park_event(batch, event, factum_slice_from(text));
 }
 
-/* One savepoint's worth: events from |from| on, up to the end or the first that fails. */
+/* One savepoint: events from |from| up to the end of the batch or the first that fails. *next is
+ * the event to go on with. */
 static factum_status run_segment(struct batch *batch, size_t from, size_t *next)
 {
     const struct fct_target_ops *ops = batch->applier->target->ops;
@@ -271,7 +279,7 @@ void fct_applier_forget(struct fct_applier *applier)
     applier->parked_known = false;
 }
 
-/* Takes out what earlier batches have parked since the first failure in a row. */
+/* Removes what earlier batches have parked since the first failure in a row. */
 static factum_status undo_run(struct fct_applier *applier, factum_error *err)
 {
     const struct fct_target_ops *ops = applier->target->ops;

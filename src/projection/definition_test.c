@@ -1,4 +1,4 @@
-/* definition_test.c - what a definition may be, what its parts become, and what is said of every
+/* definition_test.c - which definitions are accepted, how they are parsed, and the message of every
  * mistake. Layer: projection. */
 #include "projection/definition.h"
 
@@ -37,7 +37,7 @@ static void refused_slice(factum_slice text, factum_status status, const char *w
     assert_null(definition);
 }
 
-/* |why| is how the error's text begins. */
+/* |why| is the beginning of the message. */
 static void refused(const char *text, const char *why)
 {
     refused_slice(factum_slice_from(text), FACTUM_INVALID, why);

@@ -132,7 +132,7 @@ static void close_build(void *data)
     build->file = NULL;
 }
 
-/* What was skipped stands in the stream of the definition: a file that is rebuilt knows it too. */
+/* The stream of the definition records what was skipped, so that a rebuilt file knows it too. */
 factum_status fct_hosted_build_skipped(struct fct_hosted_build *build, struct fct_applier *applier,
                                        factum_error *err)
 {
@@ -157,21 +157,21 @@ factum_status fct_hosted_build_skipped(struct fct_hosted_build *build, struct fc
         if (status == FACTUM_OK && act.act == FACTUM_ACT_SKIP) {
             status = fct_applier_skip(applier, act.position, err);
         }
-        status = status == FACTUM_INVALID ? FACTUM_OK : status; /* no act */
+        status = status == FACTUM_INVALID ? FACTUM_OK : status; /* the event is not an act */
     }
     factum_arena_finish(&arena);
     factum_cursor_close(cursor);
     return status == FACTUM_DONE ? FACTUM_OK : status;
 }
 
-static factum_status tell_skipped(void *data, struct fct_applier *applier, factum_error *err)
+static factum_status prepare_applier(void *data, struct fct_applier *applier, factum_error *err)
 {
     return fct_hosted_build_skipped(data, applier, err);
 }
 
 static void runner_changed(void *data)
 {
-    fct_models_tell(data);
+    fct_models_notify(data);
 }
 
 factum_status fct_hosted_build_run(struct fct_hosted_build *build, factum_error *err)
@@ -181,7 +181,7 @@ factum_status fct_hosted_build_run(struct fct_hosted_build *build, factum_error 
     const struct fct_runner_options with = {
         .store = build->models->store,
         .definition = definition,
-        .opener = {build, open_build, tell_skipped, close_build},
+        .opener = {build, open_build, prepare_applier, close_build},
         .limits =
             {
                 .retries = definition->retries,

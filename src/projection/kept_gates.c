@@ -6,8 +6,8 @@
 #include "core/mem.h"
 #include "projection/query_gate.h"
 
-/* Takes the gate of |model| that was used last out of the list; zeroed if the list has none. Its
- * count of drops is the model's in any case. */
+/* Takes the gate of |model| that was used last out of the list; zeroed if the list has none.
+ * |drops| is the model's count in both cases. */
 static struct fct_kept_gate gate_out(struct factum_models *models, struct fct_model *model)
 {
     struct fct_kept_gate *best = NULL;
@@ -49,8 +49,9 @@ factum_status fct_kept_gate_take(struct factum_models *models, struct fct_model 
     return fct_query_gate_open(&options, &taken->gate, err);
 }
 
-/* Puts the gate into the list, in the place of the one that was not used for longest if there is no
- * other: that one is returned, or the gate itself if it may not be kept. */
+/* Puts the gate into a free place of the list, or into the place of the gate that has not been used
+ * for longest. Returns the gate to close: the replaced one, or the gate itself if it may not be
+ * kept. */
 static struct fct_query_gate *gate_in(struct factum_models *models,
                                       const struct fct_kept_gate *taken)
 {

@@ -1,4 +1,4 @@
-/* lint_test.c - each rule of tokens: what it refuses, in which spellings, and what it lets pass.
+/* lint_test.c - each rule of tokens: what it refuses, in which spellings, and what it accepts.
  * Layer: projection. */
 #include "projection/lint.h"
 

@@ -44,8 +44,8 @@ factum_status fct_model_parked_counts(struct fct_model_file *file, const char *b
     return status;
 }
 
-static factum_status tell_parked(struct fct_hosted_build *build, sqlite3_stmt *statement,
-                                 const factum_parked_each *each, bool *go_on, factum_error *err)
+static factum_status report_parked(struct fct_hosted_build *build, sqlite3_stmt *statement,
+                                   const factum_parked_each *each, bool *go_on, factum_error *err)
 {
     bool row = true;
     factum_status status = FACTUM_OK;
@@ -81,7 +81,7 @@ factum_status fct_hosted_build_parked(struct fct_hosted_build *build, factum_sli
     factum_status status =
         fct_model_open_file(build->models, build->model->name, false, false, &file, err);
     if (status == FACTUM_NOT_FOUND) {
-        return FACTUM_OK; /* it is being made */
+        return FACTUM_OK; /* the file is being created */
     }
     if (status != FACTUM_OK) {
         return status;
@@ -93,7 +93,7 @@ factum_status fct_hosted_build_parked(struct fct_hosted_build *build, factum_sli
             status = fct_fail(err, FACTUM_NO_MEMORY, "models: out of memory");
         }
         if (status == FACTUM_OK) {
-            status = tell_parked(build, statement, each, go_on, err);
+            status = report_parked(build, statement, each, go_on, err);
         }
         sqlite3_finalize(statement);
     }

@@ -12,7 +12,7 @@ static uint64_t key_hash(factum_slice key)
     return fct_hash64(key, 0);
 }
 
-/* The first entry whose hash is not below |hash|. */
+/* The index of the first entry whose hash is not below |hash|. */
 static size_t first_of(const struct fct_parked_set *set, uint64_t hash)
 {
     size_t low = 0;

@@ -1,7 +1,9 @@
 /* query_files.c - the files of a query. Layer: projection. See query_files.h.
  *
- * Invariants of a temporary file: the chunks hold [0, size); bytes of a chunk after size are 0 or
- * were there before the file was made shorter, and are cleared before the file grows over them.
+ * Invariants of a temporary file:
+ *  1. The chunks cover [0, size): |size| is at most |chunk_count| chunks.
+ *  2. |chunk_count| is at most |chunk_room|.
+ *  3. The bytes of the last chunk after |size| are 0.
  */
 #include "projection/query_files.h"
 
@@ -12,7 +14,7 @@
 #include "projection/query_guard.h"
 
 #define FILES_CHUNK_SIZE ((sqlite3_int64)32 << 10)
-#define FILES_READ_WORK 2000u /* of a read from the system's cache, about ns */
+#define FILES_READ_WORK 2000u /* about ns of a read from the system's cache */
 #define FILES_TEMPORARY                                                                            \
     (SQLITE_OPEN_TEMP_DB | SQLITE_OPEN_TRANSIENT_DB | SQLITE_OPEN_TEMP_JOURNAL |                   \
      SQLITE_OPEN_SUBJOURNAL)
@@ -48,7 +50,7 @@ static int files_temp_close(sqlite3_file *file)
     return SQLITE_OK;
 }
 
-/* Copies between |bytes| and [offset, offset + len), which the chunks hold. */
+/* Copies between |bytes| and [offset, offset + len), which the chunks cover. */
 static void files_temp_copy(struct files_temp *temp, uint8_t *bytes, sqlite3_int64 len,
                             sqlite3_int64 offset, bool in)
 {
@@ -76,7 +78,7 @@ static int files_temp_read(sqlite3_file *file, void *bytes, int len, sqlite3_int
     return SQLITE_IOERR_SHORT_READ;
 }
 
-/* Room for |chunk_count| chunks. False: no memory. */
+/* Adds chunks up to |chunk_count|. False: no memory. */
 static bool files_temp_reserve(struct files_temp *temp, sqlite3_int64 chunk_count)
 {
     if (chunk_count > temp->chunk_room) {
@@ -107,7 +109,7 @@ static int files_temp_write(sqlite3_file *file, const void *bytes, int len, sqli
     if (!files_temp_reserve(temp, (end + FILES_CHUNK_SIZE - 1) / FILES_CHUNK_SIZE)) {
         return SQLITE_IOERR_NOMEM;
     }
-    /* The copy reads |bytes| only. */
+    /* The copy only reads |bytes|. */
     union {
         const void *from;
         uint8_t *bytes;
@@ -197,24 +199,25 @@ static const sqlite3_io_methods files_temp_methods = {
 
 /* ---- other files ----------------------------------------------------------------------------- */
 
-/* The functions of the default VFS's files, with a read that looks at the guard. A file keeps its
- * own struct and gets this table in place of its own. Written once, at the first open. */
+/* The functions of the default VFS's files, with a read that checks the guard. A file keeps its own
+ * struct and gets this table in place of its own. Written once, at the first open. */
 static sqlite3_io_methods files_timed_methods;
-static _Atomic(const sqlite3_io_methods *) files_base_methods; /* what the table was made from */
+static _Atomic(const sqlite3_io_methods *) files_base_methods; /* the table's original */
 static atomic_flag files_writer = ATOMIC_FLAG_INIT;
 
 static int files_timed_read(sqlite3_file *file, void *bytes, int len, sqlite3_int64 offset)
 {
     struct fct_query_guard *guard = fct_query_guard_here();
     if (guard != NULL) {
-        /* What has to end is interrupted by this: SQLite sees it, and the read may go on. */
+        /* If the query has to end, this interrupts the statement, and SQLite stops after the read.
+         */
         (void)fct_query_guard_charge(guard, FILES_READ_WORK);
     }
     return atomic_load(&files_base_methods)->xRead(file, bytes, len, offset);
 }
 
-/* Files of the default VFS share one table of functions, unless they lie on a file system without
- * locks; reads of those are not timed. */
+/* Files of the default VFS share one table of functions, except on a file system without locks;
+ * reads of such files are not timed. */
 static void files_time_reads(sqlite3_file *file)
 {
     const sqlite3_io_methods *own = file->pMethods;

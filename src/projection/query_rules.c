@@ -6,9 +6,6 @@
 
 #include "core/slice.h"
 
-/* In the order of strcmp. Left out: what loads code or tells of the connection (load_extension,
- * changes, sqlite_...), what belongs to full-text tables, and json_patch, whose time grows with the
- * product of its arguments. */
 static const char *const rules_functions[] = {
     "->",
     "->>",
@@ -168,7 +165,7 @@ int fct_query_rules_refuse_table(struct fct_query_rules *rules, const char *name
     return SQLITE_DENY;
 }
 
-/* |what| is a few words of ours. */
+/* |what| is a short phrase for the message. */
 static int rules_refuse(struct fct_query_rules *rules, const char *what)
 {
     if (rules->refusal[0] == '\0') {
@@ -191,7 +188,7 @@ static int rules_refuse_function(struct fct_query_rules *rules, const char *name
 
 /* ---- reading --------------------------------------------------------------------------------- */
 
-/* Keeps the name of something of which no column is read. */
+/* Records the name of something whose columns are not read. */
 static int rules_keep_unread(struct fct_query_rules *rules, const char *name)
 {
     size_t size = strlen(name) + 1;
@@ -208,8 +205,8 @@ static int rules_keep_unread(struct fct_query_rules *rules, const char *name)
     return SQLITE_OK;
 }
 
-/* |column| is "" if nothing of |table| is read: only how many rows it has. |inside| is the view or
- * the subquery that the statement reads it through, or NULL. */
+/* |column| is "" if no column of |table| is read, only the number of rows. |inside| is the view or
+ * the subquery that the statement reads |table| through, or NULL. */
 static int rules_read(struct fct_query_rules *rules, const char *table, const char *column,
                       const char *inside)
 {
@@ -219,7 +216,7 @@ static int rules_read(struct fct_query_rules *rules, const char *table, const ch
         if (rules_same(allowed->name, table)) {
             return SQLITE_OK;
         }
-        /* Of a view that became part of the statement only its table is left. */
+        /* Of a view that SQLite has merged into the statement only its table is left. */
         if (rules_same(allowed->over, table) &&
             (unread || (inside != NULL && rules_same(allowed->name, inside)))) {
             return SQLITE_OK;
@@ -257,7 +254,7 @@ static const char *rules_action(int action)
     }
 }
 
-/* What SQLite asks while it prepares a statement. The arguments depend on |action|. */
+/* SQLite's authorizer, called while it prepares a statement. The arguments depend on |action|. */
 static int rules_authorize(void *data, int action, const char *first, const char *second,
                            const char *schema, const char *inside)
 {
@@ -281,7 +278,7 @@ static int rules_authorize(void *data, int action, const char *first, const char
         return rules_refuse_function(rules, second != NULL ? second : "without a name");
     case SQLITE_UPDATE:
         if (first != NULL && sqlite3_stricmp(first, "sqlite_master") == 0) {
-            /* SQLite asks so when a virtual table is used for the first time. */
+            /* SQLite's question when a virtual table is used for the first time. */
             return fct_query_rules_refuse_table(rules, "a virtual table");
         }
         return rules_refuse(rules, rules_action(action));

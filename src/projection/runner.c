@@ -1,4 +1,11 @@
-/* runner.c - see runner.h. Layer: projection. A user of the public API of the store. */
+/* runner.c - see runner.h. Layer: projection. A user of the public API of the store.
+ *
+ * Invariants:
+ *  1. |taken| only with a |target|.
+ *  2. The batch has events only while the thread follows the store.
+ *  3. |seen| is at or after the applier's checkpoint.
+ *  4. After |ended| no work is accepted.
+ */
 #include "projection/runner.h"
 
 #include <inttypes.h>
@@ -15,9 +22,9 @@
 #include "projection/batch.h"
 #include "projection/source.h"
 
-#define PAUSE_FIRST_MS INT64_C(100) /* before a failure that may pass is tried again */
+#define PAUSE_FIRST_MS INT64_C(100) /* before the first retry of a failure that may pass */
 #define PAUSE_LAST_MS INT64_C(5000)
-#define QUIET_MS INT64_C(5000) /* the checkpoint follows events that are not wanted so often */
+#define QUIET_MS INT64_C(5000) /* how often the checkpoint moves past unwanted events */
 #define SOURCE_ARENA_MAX ((size_t)1 << 20)
 
 struct fct_runner {
@@ -31,20 +38,21 @@ struct fct_runner {
     struct fct_applier applier;
     bool taken; /* |applier| was begun */
     uint64_t seen;
-    int64_t batch_due;   /* when what the batch holds is to be applied; monotonic milliseconds */
-    bool caught_up;      /* everything that there was is applied, or in the batch */
+    int64_t batch_due;   /* when the events of the batch have to be applied; monotonic milliseconds
+                          */
+    bool caught_up;      /* every event of the store is applied or in the batch */
     int64_t quiet_since; /* when the checkpoint was written last; monotonic milliseconds */
     int64_t retry_due;   /* wall clock; 0: none */
-    /* Shared. */
+    /* Guarded by |lock|. */
     struct fct_mutex lock;
     struct fct_runner_status status;
-    factum_subscription *subscription; /* to be woken */
+    factum_subscription *subscription; /* stopped to wake the thread */
     bool stop;
     bool ended;
     const struct fct_runner_work *work;
     factum_status work_status;
     factum_error work_error;
-    _Atomic uint32_t changes; /* for those who wait */
+    _Atomic uint32_t changes; /* change counter, for waiting threads */
 };
 
 /* ---- what others see ------------------------------------------------------------------------- */
@@ -116,7 +124,7 @@ static void close_target(struct fct_runner *runner)
     runner->options.opener.close(runner->options.opener.data);
 }
 
-/* Does the checkpoint lie in the history of this store? */
+/* Does the checkpoint belong to the history of this store? */
 static factum_status check_checkpoint(struct fct_runner *runner, factum_error *err)
 {
     const struct fct_checkpoint *at = &runner->applier.at;
@@ -164,7 +172,7 @@ static factum_status open_target(struct fct_runner *runner, factum_error *err)
     }
     runner->seen = runner->applier.at.position;
     for (size_t i = 0; i < runner->applier.skipped_count && runner->applier.parked.count > 0; i++) {
-        /* what was skipped while nobody ran it */
+        /* skipped while the runner did not run */
         status =
             fct_apply_skip(&runner->applier, runner->applier.skipped[i], wall_now(runner), err);
         if (status != FACTUM_OK) {
@@ -178,7 +186,7 @@ static factum_status open_target(struct fct_runner *runner, factum_error *err)
 
 /* ---- batches --------------------------------------------------------------------------------- */
 
-/* Applies what the batch holds, and moves the checkpoint to |place|. */
+/* Applies the events of the batch, and moves the checkpoint to |place|. */
 static factum_status flush(struct fct_runner *runner, uint64_t place, factum_error *err)
 {
     struct fct_batch *batch = &runner->batch;
@@ -222,7 +230,8 @@ static factum_status retry_due(struct fct_runner *runner, factum_error *err)
     return fct_apply_retry(&runner->applier, NULL, false, &source, now, &runner->retry_due, err);
 }
 
-/* A runner that starts tries all that is parked once: what was asked of it while it did not run. */
+/* A runner tries all parked events once when it starts, because a retry may have been asked for
+ * while it did not run. */
 static factum_status retry_all(struct fct_runner *runner, factum_error *err)
 {
     const struct fct_parked_source source = {runner, load_parked};
@@ -230,7 +239,7 @@ static factum_status retry_all(struct fct_runner *runner, factum_error *err)
                            &runner->retry_due, err);
 }
 
-/* Does the work that waits in the mailbox. */
+/* Does the work in the mailbox. */
 static factum_status do_work(struct fct_runner *runner, factum_error *err)
 {
     const struct fct_parked_source source = {runner, load_parked};
@@ -274,8 +283,8 @@ static bool is_live(struct fct_runner *runner)
     return status.state == FACTUM_BUILD_LIVE;
 }
 
-/* Nothing more is there now: what the batch holds is applied when its time has come, and the place
- * moves. The checkpoint is written for events that are not wanted too, but not often. */
+/* No event can be read now: applies the batch if it is due, and moves the place. Moves the
+ * checkpoint past unwanted events too, but not often. */
 static factum_status pause_in_events(struct fct_runner *runner, bool caught_up, factum_error *err)
 {
     uint64_t place = factum_subscription_checkpoint(runner->subscription);
@@ -308,7 +317,7 @@ static factum_status take_event(struct fct_runner *runner, const factum_event *e
         runner->batch_due = now_ms() + runner->options.batch_wait_ms;
     }
     factum_status status = fct_batch_add(&runner->batch, event, err);
-    if (status == FACTUM_TOO_BIG) { /* the events before it, then it */
+    if (status == FACTUM_TOO_BIG) { /* apply the events before it first */
         status = flush(runner, runner->batch.events[runner->batch.count - 1].position, err);
         if (status == FACTUM_OK) {
             status = fct_batch_add(&runner->batch, event, err);
@@ -324,7 +333,7 @@ static factum_status take_event(struct fct_runner *runner, const factum_event *e
     return status;
 }
 
-/* Until a failure, or CANCELLED: somebody wants something. */
+/* Until a failure, or CANCELLED: another thread wants something. */
 static factum_status follow(struct fct_runner *runner, factum_error *err)
 {
     factum_event event;
@@ -343,7 +352,8 @@ static factum_status follow(struct fct_runner *runner, factum_error *err)
     return status;
 }
 
-/* The subscription from the place on, where others can wake it. CANCELLED: they want to already. */
+/* Subscribes after the place, and lets other threads stop the subscription. CANCELLED: another
+ * thread wants something already. */
 static factum_status subscribe(struct fct_runner *runner, factum_error *err)
 {
     factum_read_request request = runner->source.request;
@@ -370,7 +380,7 @@ static void unsubscribe(struct fct_runner *runner)
     factum_subscription_close(subscription);
 }
 
-/* Runs until a failure or the stop. */
+/* Until a failure or the stop. */
 static factum_status run_build(struct fct_runner *runner, factum_error *err)
 {
     factum_status status = open_target(runner, err);
@@ -412,7 +422,7 @@ static bool may_pass(factum_status status)
     }
 }
 
-/* Sleeps, unless the runner is stopped. */
+/* Sleeps until the time is over or the runner is stopped. */
 static void pause_for(struct fct_runner *runner, int64_t milliseconds)
 {
     int64_t until = now_ms() + milliseconds;
@@ -426,14 +436,14 @@ static void pause_for(struct fct_runner *runner, int64_t milliseconds)
     }
 }
 
-static void tell_log(const struct fct_runner *runner, const char *id, const char *text)
+static void log_state(const struct fct_runner *runner, const char *id, const char *text)
 {
     fct_log_message(
         runner->options.log, FACTUM_LOG_WARN, id, "projection %.*s, version %" PRIu64 ": %s",
         FCT_FMT(runner->options.definition->name), runner->options.definition->version, text);
 }
 
-/* Whoever waits for work to be done is told that it was not. FAILED: nor will any other be. */
+/* Completes waiting work that was not done. FAILED: no later work is accepted either. */
 static void refuse_work(struct fct_runner *runner, factum_status status, const char *why)
 {
     fct_mutex_lock(&runner->lock);
@@ -445,7 +455,7 @@ static void refuse_work(struct fct_runner *runner, factum_status status, const c
     wake_waiters(runner);
 }
 
-/* The breaker may have taken the checkpoint back. */
+/* Shows the checkpoint, which the breaker may have moved back. */
 static void show_what_counts(struct fct_runner *runner)
 {
     factum_error ignored;
@@ -473,17 +483,17 @@ static void run_thread(void *data)
             break;
         }
         pause = runner->seen > before ? PAUSE_FIRST_MS : pause;
-        tell_log(runner, "projection.retry", err.text);
+        log_state(runner, "projection.retry", err.text);
         show(runner, FACTUM_BUILD_RETRYING, err.text);
         refuse_work(runner, FACTUM_BUSY, err.text);
         pause_for(runner, pause);
         pause = pause * 2 < PAUSE_LAST_MS ? pause * 2 : PAUSE_LAST_MS;
     }
     if (status == FACTUM_DENIED) {
-        tell_log(runner, "projection.fenced", "somebody else runs it");
+        log_state(runner, "projection.fenced", "somebody else runs it");
         show(runner, FACTUM_BUILD_FENCED, "somebody else runs it");
     } else if (status < FACTUM_OK && !is_stopping(runner)) {
-        tell_log(runner, "projection.stopped", err.text);
+        log_state(runner, "projection.stopped", err.text);
         fct_mutex_lock(&runner->lock);
         runner->status.file_gone = status == FACTUM_NOT_FOUND;
         fct_mutex_unlock(&runner->lock);
@@ -530,7 +540,7 @@ factum_status fct_runner_start(const struct fct_runner_options *options, struct 
     return FACTUM_OK;
 }
 
-/* With the lock held. */
+/* With the lock. */
 static void wake_runner(struct fct_runner *runner)
 {
     if (runner->subscription != NULL) {
@@ -555,7 +565,7 @@ void fct_runner_stop(struct fct_runner *runner)
 factum_status fct_runner_do(struct fct_runner *runner, const struct fct_runner_work *work,
                             factum_error *err)
 {
-    for (;;) { /* one at a time */
+    for (;;) { /* one work at a time */
         uint32_t seen = atomic_load(&runner->changes);
         fct_mutex_lock(&runner->lock);
         bool free = runner->work == NULL && !runner->ended;

@@ -1,5 +1,5 @@
-/* sqlite_check_test.c - what SQLite says of a definition, where, and what its authorizer refuses.
- * Layer: projection. */
+/* sqlite_check_test.c - what SQLite reports about a definition, with its place, and what the
+ * authorizer refuses. Layer: projection. */
 #include "projection/sqlite_check.h"
 
 #include "projection/lint.h"

@@ -22,7 +22,7 @@ static factum_status snapshot_no_memory(factum_error *err)
 
 /* ---- building -------------------------------------------------------------------------------- */
 
-/* A copy of |bytes| that lasts as long as the snapshot; NULL without memory. */
+/* A copy of |bytes| that lasts as long as the snapshot. NULL: no memory. */
 static const uint8_t *keep(struct factum_schemas *schemas, factum_slice bytes)
 {
     struct block *block = fct_mem_alloc(schemas->mem, sizeof *block + bytes.len + 1);
@@ -35,7 +35,7 @@ static const uint8_t *keep(struct factum_schemas *schemas, factum_slice bytes)
     return block->bytes;
 }
 
-/* Room for one more of |size| bytes. */
+/* Makes room for one more item of |size| bytes. */
 static bool grow(const struct fct_mem *mem, void *items, size_t count, size_t *capacity,
                  size_t size)
 {
@@ -53,7 +53,7 @@ static bool grow(const struct fct_mem *mem, void *items, size_t count, size_t *c
     return true;
 }
 
-/* The slot of |subject|, or the free one that it would take. */
+/* The slot of |subject|, or the free one for it. */
 static uint32_t *newest_slot(const struct factum_schemas *schemas, factum_slice subject)
 {
     size_t mask = schemas->newest_slots - 1;
@@ -65,7 +65,7 @@ static uint32_t *newest_slot(const struct factum_schemas *schemas, factum_slice 
     return &schemas->newest[at];
 }
 
-/* Room for one more subject. */
+/* Makes room for one more subject. */
 static bool grow_newest(struct factum_schemas *schemas)
 {
     if (2 * (schemas->subject_count + 1) <= schemas->newest_slots) {
@@ -167,7 +167,7 @@ static factum_status add_event(struct factum_schemas *schemas, const factum_even
     }
     if (fct_registry_event_parse(stored->type, fct_slice(copy, stored->data.len), &event, NULL) !=
         FACTUM_OK) {
-        return FACTUM_OK; /* the gate passes over it too, and says so */
+        return FACTUM_OK; /* the gate ignores the event too, and logs it */
     }
     return event.is_mode ? add_mode(schemas, &event, err)
                          : add_version(schemas, &event, stored->created, err);

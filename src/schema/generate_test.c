@@ -1,5 +1,5 @@
-/* generate_test.c - what the generator writes, its limits, and what it refuses. That the result
- * compiles and works is tested by tests/generate. Layer: schema. */
+/* generate_test.c - the generator's output, its limits and its refusals. tests/generate compiles
+ * and runs the output. Layer: schema. */
 #include "schema/generate.h"
 
 #include "core/slice.h"
@@ -190,7 +190,7 @@ static void limits_are_named(void **state)
     assert_text(err, "category shop has more than 256 event types");
 }
 
-/* Gives |left| blocks, then none; counts those that live. */
+/* Allocates |left| blocks, then none; counts the living ones. */
 struct scarce {
     struct fct_mem mem;
     size_t left, live;

@@ -1,4 +1,4 @@
-/* registry_event_test.c - events of the registry, written and read; what is none is refused. */
+/* registry_event_test.c - events of the registry, written and read; others are refused. */
 #include "schema/registry_event.h"
 
 #include "support/test.h"

@@ -205,7 +205,7 @@ static void texts_are_searched_plainly(void **state)
     fct_sandbox_close(texts);
 }
 
-/* A host's locale neither writes a comma nor sorts by a dictionary. */
+/* A locale of the program neither writes a comma nor sorts by a dictionary. */
 static void the_locale_of_the_program_has_no_part(void **state)
 {
     (void)state;
