@@ -10,7 +10,7 @@ static bool wanted(const factum_event *event)
     return event->stream.len < len || memcmp(event->stream.ptr, checkpoint, len) != 0;
 }
 
-/* |request| is for all events that are wanted: the count is of lines. */
+/* |request| selects all wanted events; --count limits the printed lines. */
 static int export_events(factum_store *store, const factum_read_request *request,
                          uint64_t count_max, struct progress *progress)
 {

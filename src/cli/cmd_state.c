@@ -1,4 +1,4 @@
-/* cmd_state.c - factum state: the state that a decider folds from a stream, now or as it was.
+/* cmd_state.c - factum state: the state that a decider folds from a stream, now or in the past.
  * Layer: cli. */
 #include <inttypes.h>
 #include <stdlib.h>
