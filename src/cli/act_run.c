@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "cli/deploying.h"
+#include "cli/progress.h"
 #include "cli/read_models.h"
 
 static int record_act(struct read_models *models, factum_projection_act act, factum_slice key,

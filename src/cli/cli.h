@@ -8,6 +8,7 @@
 #ifndef FACTUM_CLI_CLI_H
 #define FACTUM_CLI_CLI_H
 
+#include <signal.h>
 #include <stdio.h>
 
 #include <factum/factum.h>
@@ -77,7 +78,7 @@ struct options {
     const char *do_type, *undo_type, *undo_data;
     const char *status, *reason, *result;
     bool what_if, cancel, delivery;
-    /* arguments that are not options */
+    /* Arguments that are not options. */
     const char *arguments[8];
     size_t argument_count;
 };
@@ -144,7 +145,7 @@ bool option_time(const char *text, const char *name, int64_t *time);
 bool option_expected(const char *text, factum_expected *expected);
 
 /* output.c */
-extern volatile bool interrupted; /* set by SIGINT, SIGTERM */
+extern volatile sig_atomic_t interrupted; /* 1 after SIGINT or SIGTERM */
 int complain(const char *format, ...)
     __attribute__((format(printf, 1, 2))); /* returns EXIT_USAGE */
 /* The exit code for a failure. */
@@ -186,62 +187,6 @@ void format_size(uint64_t bytes, char text[32]);
 void format_count(uint64_t count, char text[32]); /* 1,234,567 */
 /* "1 stream", "1,234 streams" */
 void format_things(uint64_t count, const char *one, const char *many, char text[64]);
-
-/* progress.c: a bar that is redrawn in place on a terminal; nothing elsewhere. */
-struct progress {
-    const char *what;
-    bool wanted;
-    double started;
-    double working_since; /* time of the last skip, or as |started| */
-    double drawn_at;
-    uint64_t skipped;
-    uint64_t items; /* events so far, if the caller counts them */
-};
-void progress_begin(struct progress *progress, const char *what, bool quiet);
-/* The first |done| bytes were done by an earlier run: they are left out of rate and time left. */
-void progress_skip(struct progress *progress, uint64_t done);
-/* |done| of |total| bytes; |total| 0: the size is not known. */
-void progress_step(struct progress *progress, uint64_t done, uint64_t total);
-void progress_end(struct progress *progress);
-/* Call before a message on standard error: clears the line of a drawn bar for the message. */
-void progress_clear(void);
-
-/* The values that a bar shows. */
-struct progress_view {
-    const char *what;
-    double seconds; /* of work */
-    uint64_t skipped, done, total, items;
-    size_t columns; /* of the terminal */
-};
-#define PROGRESS_TEXT_SIZE 160
-/* Formats the bar, shorter than a line of the terminal. */
-void progress_format(const struct progress_view *view, char text[PROGRESS_TEXT_SIZE]);
-/* Seconds left at the rate so far; negative: not known. */
-double progress_seconds_left(const struct progress_view *view);
-
-/* For factum_progress: |data| is the struct progress. Returns false, which stops the call, on a
- * signal. */
-bool progress_callback(void *data, uint64_t done, uint64_t total);
-/* The same for |total| events. */
-bool progress_events(void *data, uint64_t done, uint64_t total);
-double seconds_now(void);
-
-/* input.c: lines of a file or standard input, plain, gzip or zstd. */
-struct input;
-/* Opens |path|; "-" is standard input. NULL after a message, with *code set. */
-struct input *input_open(const char *path, int *code);
-/* The name of |path| in messages. */
-const char *input_name(const char *path);
-/* Returns 1 with a line without its line end, which lasts until the next call; 2 with the first 16
- * MiB of a longer line; 0 at the end; -1 after a message, or without one if a signal came. */
-int input_line(struct input *input, factum_slice *line);
-/* Reads a compressed file to its end and reports whether it is damaged, after a message if it is.
- * The input cannot be read further. A damaged file may yield nonsense lines before the damage is
- * found. */
-bool input_is_damaged(struct input *input);
-/* Bytes of the file read so far, and its size (0: not known). */
-void input_place(const struct input *input, uint64_t *done, uint64_t *total);
-void input_close(struct input *input);
 
 /* cmd_backup.c: factum verify --backup. */
 int verify_backup(const struct options *options);

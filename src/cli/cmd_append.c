@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "cli/cli.h"
+#include "cli/input.h"
 
 #define DATA_SIZE_MAX ((size_t)16 << 20)
 #define LINES_MAX 100000 /* as append_events_max in open_store */

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "cli/cli.h"
+#include "cli/progress.h"
 
 static void print_backup(const struct options *options, const factum_backup_report *report,
                          double seconds)

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cli/input.h"
 #include "cli/script.h"
 
 #define SCRIPT_SIZE_MAX ((size_t)1 << 20) /* the library refuses larger scripts by its own limit */

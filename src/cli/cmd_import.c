@@ -30,6 +30,8 @@
 
 #include "cli/cli.h"
 #include "cli/flights.h"
+#include "cli/input.h"
+#include "cli/progress.h"
 
 #define BATCH_MAX 50000u
 #define BATCH_TEXT_MAX ((size_t)12 << 20) /* a batch ends after so many bytes of lines */

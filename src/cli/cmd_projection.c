@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "cli/deploying.h"
+#include "cli/input.h"
 #include "cli/read_models.h"
 #include "cli/table.h"
 

@@ -3,6 +3,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "cli/progress.h"
 #include "cli/read_models.h"
 
 #define CHANGES_SHOWN 100

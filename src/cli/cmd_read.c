@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "cli/cli.h"
+#include "cli/progress.h"
 
 static int print_one(const struct options *options, factum_ndjson *ndjson,
                      const factum_event *event)

@@ -12,6 +12,7 @@
 #include "cli/cli.h"
 #include "cli/cmd_schema.h"
 #include "cli/json_diff.h"
+#include "cli/progress.h"
 
 /* ---- registering and checking ---------------------------------------------------------------- */
 

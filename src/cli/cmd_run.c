@@ -4,6 +4,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "cli/progress.h"
 #include "cli/read_models.h"
 
 #define BUILDS_MAX 4096 /* builds whose changes are printed */

@@ -7,6 +7,7 @@
 
 #include "cli/cli.h"
 #include "cli/cmd_schema.h"
+#include "cli/input.h"
 
 #define FAULTS_SHOWN 100
 

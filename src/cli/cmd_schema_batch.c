@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "cli/cmd_schema.h"
+#include "cli/input.h"
 
 #define FAULTS_MAX 20
 #define REMOTES_MAX FACTUM_SCHEMA_DOCUMENTS_MAX
@@ -18,7 +19,7 @@ struct batch {
     factum_schema_checker *checker;
     factum_json_node *nodes;
     size_t capacity;
-    /* the schema of the last line */
+    /* The schema of the last line. */
     factum_schema *schema;
     uint8_t *known; /* the bytes of its "schema" and "remotes" */
     size_t known_len;

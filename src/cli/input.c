@@ -3,6 +3,8 @@
  * Bounded: of a line longer than 16 MiB, the first 16 MiB are returned and the rest is skipped. Of
  * a damaged file, the whole lines before the damage are returned first.
  */
+#include "cli/input.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>

@@ -36,7 +36,7 @@ const struct command *const commands[] = {
 static void on_signal(int number)
 {
     (void)number;
-    interrupted = true;
+    interrupted = 1;
 }
 
 static void print_usage(FILE *to)

@@ -8,8 +8,9 @@
 #include <unistd.h>
 
 #include "cli/cli.h"
+#include "cli/progress.h"
 
-volatile bool interrupted;
+volatile sig_atomic_t interrupted;
 
 int complain(const char *format, ...)
 {

@@ -4,6 +4,8 @@
  * The text of the bar is a pure function of a struct progress_view. Messages and the bar share a
  * line: progress_clear removes the bar, and the next step draws it again below the message.
  */
+#include "cli/progress.h"
+
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>

@@ -8,6 +8,7 @@
 #include <time.h>
 
 #include "cli/deploying.h"
+#include "cli/progress.h"
 
 #define LOOK_MS 200      /* between two looks at the awaited state */
 #define READY_SECONDS 30 /* a host that has not found its models by then has failed */

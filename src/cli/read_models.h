@@ -10,6 +10,7 @@
 
 #include <factum/model_rows.h>
 
+#include "cli/progress.h"
 #include "cli/row_changes.h"
 #include "cli/served.h"
 

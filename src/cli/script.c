@@ -1,6 +1,7 @@
 /* script.c - see script.h. Layer: cli. */
 #include "cli/script.h"
 
+#include "cli/input.h"
 #include <stdlib.h>
 #include <string.h>
 

@@ -12,8 +12,7 @@
 #include "cli/served.h"
 #include "cli/table.h"
 
-/* ---- a server that answers what a test sets ----------------------------------------------------
- */
+/* ---- a server that answers what a test sets -------------------------------------------------- */
 
 static struct {
     const char *answer; /* NULL: |status| */

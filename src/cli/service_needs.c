@@ -54,7 +54,7 @@ static bool note_open(void *data, const factum_saga_entry *entry)
     struct needs *needs = data;
     needs->told++;
     needs->last = entry->position;
-    /* a saga that has not started is pinned to no definition */
+    /* A saga that has not started is pinned to no definition. */
     if (entry->status == FACTUM_SAGA_WAITING || is_pinned(needs, entry)) {
         return !interrupted;
     }

@@ -127,8 +127,7 @@ static factum_slice text_of(const struct table *table, const struct table_cell *
     return (factum_slice){(const uint8_t *)table->bytes + cell->offset, cell->len};
 }
 
-/* ---- for readers --------------------------------------------------------------------------------
- */
+/* ---- for readers ----------------------------------------------------------------------------- */
 
 /* The columns of a terminal that a character takes: nearly as wcwidth, without a locale. */
 static size_t columns_of(uint32_t point)
