@@ -145,7 +145,7 @@ static factum_status submit(struct fixture *f, const factum_completer *completer
     work->event = event_of(stream);
     work->expectation = (factum_expectation){work->event.stream, expected};
     const factum_append_request request = {
-        /* needed only during the submit */
+        /* Needed only during the submit. */
         .size = sizeof request, .events = &work->event,
         .event_count = 1,       .expectations = &work->expectation,
         .expectation_count = 1,

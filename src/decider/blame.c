@@ -272,8 +272,7 @@ static factum_status read_values(const factum_blame *blame, factum_slice state,
     return status;
 }
 
-/* ---- from state to state ----------------------------------------------------------------------
- */
+/* ---- from state to state --------------------------------------------------------------------- */
 
 /* Numbers the events that |list| names. moved[i] is the new number of event i of the old list, and
  * the result is the number of the new event; NO_EVENT: no value names it. Unchanged values keep

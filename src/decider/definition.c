@@ -157,7 +157,7 @@ factum_status fct_definition_parse(const factum_event *event, factum_deployed **
         FACTUM_OK) {
         return refuse_event(event, "it is not valid JSON", err);
     }
-    /* a decoded text is never longer than its escaped form */
+    /* A decoded text is never longer than its escaped form. */
     factum_deployed *made = fct_mem_zalloc(fct_mem_heap(), 1, sizeof *made + event->data.len);
     if (made == NULL) {
         return fct_fail(err, FACTUM_NO_MEMORY, "deploy: out of memory");

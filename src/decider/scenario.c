@@ -36,8 +36,7 @@ struct factum_test {
     char text[TEXT_SIZE];
 };
 
-/* ---- texts of failures -------------------------------------------------------------------------
- */
+/* ---- texts of failures ----------------------------------------------------------------------- */
 
 static FCT_PRINTF(2, 3) void say(struct factum_test *test, const char *format, ...)
 {

@@ -55,8 +55,7 @@ struct acting {
     factum_error *err;
 };
 
-/* ---- the request -------------------------------------------------------------------------------
- */
+/* ---- the request ----------------------------------------------------------------------------- */
 
 static factum_status check_request(const factum_saga_act_request *request, factum_error *err)
 {
@@ -255,8 +254,7 @@ static factum_status make_input(struct acting *a)
     return status;
 }
 
-/* ---- the present state -------------------------------------------------------------------------
- */
+/* ---- the present state ----------------------------------------------------------------------- */
 
 /* "...; the last change is SagaSkipped by ann, revision 7, at 2026-..." */
 static factum_status fail_with_last(const struct fct_look *look, factum_status status,

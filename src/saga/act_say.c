@@ -274,7 +274,7 @@ static void say_undos(struct following *f)
 
 static void say_following(struct saying *s, const struct fct_saga_state *state, int64_t now)
 {
-    /* too large for a stack */
+    /* Too large for a stack. */
     struct fct_saga_outcome *outcome = fct_mem_alloc(fct_mem_heap(), sizeof *outcome);
     struct following f = {s, state, outcome, now};
     if (outcome == NULL || fct_saga_has_ended(state)) {

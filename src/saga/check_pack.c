@@ -17,8 +17,7 @@
 #include "core/check.h"
 #include "saga/check_world.h"
 
-/* ---- history that is dropped -------------------------------------------------------------------
- */
+/* ---- history that is dropped ----------------------------------------------------------------- */
 
 static bool all_answered(const uint8_t keys[FCT_CHECK_KEYS])
 {

@@ -302,6 +302,6 @@ factum_status fct_check_script(const struct factum_saga *saga, const struct fct_
             break;
         }
     }
-    /* no rule has an apostrophe, so single quotes need no escapes */
+    /* No rule has an apostrophe, so single quotes need no escapes. */
     return status == FACTUM_OK ? fct_buf_printf(to, "breaks: '%s'\n", found->rule) : status;
 }

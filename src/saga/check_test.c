@@ -150,8 +150,7 @@ static struct fct_check_setup setup_of(const struct fct_saga_plan *plan, uint32_
     return setup;
 }
 
-/* ---- faulty transition functions ---------------------------------------------------------------
- */
+/* ---- faulty transition functions ------------------------------------------------------------- */
 
 /* Rebuilds the outcome from |state| after its changes were altered. */
 static void fold_again(const struct fct_saga_plan *plan, const struct fct_saga_state *state,

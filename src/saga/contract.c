@@ -226,8 +226,7 @@ static void contract_report(const struct fct_contract *contract, factum_contract
     }
 }
 
-/* ---- the test as a whole -----------------------------------------------------------------------
- */
+/* ---- the test as a whole --------------------------------------------------------------------- */
 
 static factum_status contract_begin(struct fct_contract *contract, factum_error *err)
 {

@@ -180,8 +180,7 @@ void factum_saga_free(factum_saga *saga)
     fct_mem_free(mem, box);
 }
 
-/* ---- accessors ---------------------------------------------------------------------------------
- */
+/* ---- accessors ------------------------------------------------------------------------------- */
 
 factum_status factum_saga_info_get(const factum_saga *saga, factum_saga_info *info,
                                    factum_error *err)

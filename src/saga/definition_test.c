@@ -115,8 +115,7 @@ static void assert_field(const struct fct_pick *pick, const char *name, const ch
     fail();
 }
 
-/* ---- loaded definitions ------------------------------------------------------------------------
- */
+/* ---- loaded definitions ---------------------------------------------------------------------- */
 
 TEST(a_definition_says_what_it_is)
 {
@@ -425,8 +424,7 @@ TEST(names_of_fields_are_checked)
                    "s.yaml:10:10: path: path .[0]: a name is missing");
 }
 
-/* ---- hostile texts -----------------------------------------------------------------------------
- */
+/* ---- hostile texts --------------------------------------------------------------------------- */
 
 static void assert_repeated_refused(const char *before, const char *part, size_t count,
                                     factum_status status, const char *why)

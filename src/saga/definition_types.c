@@ -304,8 +304,7 @@ static void typed_reply_id(struct typed *typed, uint8_t slot)
     }
 }
 
-/* ---- the data of commands ----------------------------------------------------------------------
- */
+/* ---- the data of commands -------------------------------------------------------------------- */
 
 /* A command and the mapping of its data. */
 struct typed_use {

@@ -341,8 +341,7 @@ void fct_http_end(struct fct_http *http, struct fct_http_flight *flight)
     free_flight(flight);
 }
 
-/* ---- the client --------------------------------------------------------------------------------
- */
+/* ---- the client ------------------------------------------------------------------------------ */
 
 factum_status fct_http_open(const struct fct_http_options *options, struct fct_http **http,
                             factum_error *err)

@@ -344,7 +344,7 @@ factum_status fct_queue_endpoint_event(struct fct_queue *queue, const factum_eve
                                        factum_error *err)
 {
     factum_arena arena;
-    /* an earlier event has put the URL into the table */
+    /* An earlier event has put the URL into the table. */
     factum_endpoint_state state = {.size = sizeof state, .url = FCT_SLICE("-")};
     fct_arena_init(&arena, fct_mem_heap(), QUEUE_EVENT_ARENA_MAX);
     factum_status status = fct_endpoint_fold(&state, event, &arena, err);

@@ -237,8 +237,7 @@ bool fct_endpoint_allowed(const factum_slice *patterns, size_t count,
     return false;
 }
 
-/* ---- the request -------------------------------------------------------------------------------
- */
+/* ---- the request ----------------------------------------------------------------------------- */
 
 static void put_hex(const uint8_t *bytes, size_t len, char *to)
 {
@@ -301,8 +300,7 @@ char *fct_endpoint_header_value(factum_slice text, factum_arena *arena)
     return value;
 }
 
-/* ---- the next attempt --------------------------------------------------------------------------
- */
+/* ---- the next attempt ------------------------------------------------------------------------ */
 
 int64_t fct_retry_pause(uint64_t attempts, int64_t first, int64_t last, struct fct_random *random)
 {

@@ -53,8 +53,7 @@ bool fct_endpoint_pattern_valid(factum_slice pattern);
 /* [a-z][a-z0-9_]*, at most FACTUM_ENDPOINT_NAME_MAX bytes. */
 bool fct_endpoint_name_valid(factum_slice name);
 
-/* ---- the request -------------------------------------------------------------------------------
- */
+/* ---- the request ----------------------------------------------------------------------------- */
 
 /* "t=<seconds>,v1=<hex>": HMAC-SHA256 of "<seconds>.<body>" with |secret|. Errors: NO_MEMORY (of
  * libcrypto). */
@@ -107,8 +106,7 @@ FCT_MUST_USE factum_status fct_http_reply_judge(const struct fct_http_reply *ans
  * FCT_ENDPOINT_WAIT_MAX. Seconds, or one of the three dates of RFC 9110, 5.6.7. */
 int64_t fct_retry_after(factum_slice value, int64_t now);
 
-/* ---- the next attempt --------------------------------------------------------------------------
- */
+/* ---- the next attempt ------------------------------------------------------------------------ */
 
 /* The pause after |attempts| >= 1 failures: uniform from 0 to first * 2^(attempts - 1), at most
  * |last|: full jitter. In nanoseconds, above 0. */

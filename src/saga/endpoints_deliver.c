@@ -530,8 +530,7 @@ static void begin_delivery(struct factum_endpoints *e, struct fct_delivery *deli
     free_delivery(e, delivery);
 }
 
-/* ---- due commands ------------------------------------------------------------------------------
- */
+/* ---- due commands ---------------------------------------------------------------------------- */
 
 static size_t count_deliveries(const struct factum_endpoints *e, factum_slice service)
 {
@@ -574,7 +573,7 @@ static factum_status take_due(struct factum_endpoints *e, const struct fct_queue
         *due = endpoint->not_before < *due ? endpoint->not_before : *due;
         return FACTUM_OK;
     }
-    /* as many turns as deliveries: commands that need no call do not hold up the others */
+    /* As many turns as deliveries: commands that need no call do not hold up the others. */
     for (uint32_t turn = 0; status == FACTUM_OK && turn < endpoint->parallel; turn++) {
         if (e->delivery_count >= FCT_DELIVERIES_MAX ||
             count_deliveries(e, endpoint->service) >= endpoint->parallel) {

@@ -274,8 +274,7 @@ void fct_entries_unload(struct fct_entries *entries, struct fct_entry *entry)
     entries->loaded_count--;
 }
 
-/* ---- waiting inputs ----------------------------------------------------------------------------
- */
+/* ---- waiting inputs -------------------------------------------------------------------------- */
 
 static factum_slice put_copy(uint8_t **at, factum_slice slice)
 {

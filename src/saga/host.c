@@ -135,8 +135,7 @@ static void wait_for_word(struct factum_sagas *sagas, uint32_t seen, uint64_t na
     atomic_store(&sagas->asleep, false);
 }
 
-/* ---- info for callers --------------------------------------------------------------------------
- */
+/* ---- info for callers ------------------------------------------------------------------------ */
 
 static void publish(struct factum_sagas *sagas, bool ready, const char *reason)
 {

@@ -37,8 +37,7 @@ bool fct_instance_knows(const struct fct_instance *instance, const factum_event 
     return instance->has_input && event->position <= instance->input;
 }
 
-/* ---- the first event ---------------------------------------------------------------------------
- */
+/* ---- the first event ------------------------------------------------------------------------- */
 
 static factum_status keep_correlation(struct fct_instance *instance, const factum_event *event,
                                       factum_error *err)

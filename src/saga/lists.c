@@ -147,7 +147,7 @@ factum_status fct_saga_lists_deploy(factum_store *store, const factum_call *call
     }
     status = factum_projection_deploy(store, projection, &act, NULL, err);
     factum_projection_free(projection);
-    /* another host has deployed the same at the same moment */
+    /* Another host has deployed the same at the same moment. */
     return status == FACTUM_WRONG_REVISION ? FACTUM_OK : status;
 }
 

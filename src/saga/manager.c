@@ -27,8 +27,7 @@
 static factum_status run_entry(struct fct_manager *manager, struct fct_entry *entry, int64_t now,
                                factum_error *err);
 
-/* ---- creating ----------------------------------------------------------------------------------
- */
+/* ---- creating -------------------------------------------------------------------------------- */
 
 factum_status fct_manager_create(const struct fct_manager_options *options,
                                  struct fct_manager **manager, factum_error *err)
@@ -645,8 +644,7 @@ static factum_status run_entry(struct fct_manager *manager, struct fct_entry *en
     return FACTUM_OK;
 }
 
-/* ---- commits that have ended -------------------------------------------------------------------
- */
+/* ---- commits that have ended ----------------------------------------------------------------- */
 
 static void count_outcome(struct fct_manager *manager, const struct fct_commit *commit)
 {
@@ -687,7 +685,7 @@ static void tell_alarm(const struct fct_manager *manager, const struct fct_entry
                     step->alarm_tries);
 }
 
-/* one alarm each: by the commit that reaches the number */
+/* One alarm each: by the commit that reaches the number. */
 static void raise_alarms(const struct fct_manager *manager, const struct fct_commit *commit)
 {
     const struct fct_entry *entry = commit->entry;
@@ -733,7 +731,7 @@ static factum_status end_commit(struct fct_manager *manager, struct fct_commit *
     }
     if (status == FACTUM_OK) {
         status = take_outcome(manager, commit, now, err);
-        /* more than one timer may be due */
+        /* More than one timer may be due. */
         *served = entry->first->kind != FCT_WAITING_TIMERS;
     } else if (status == FACTUM_WRONG_REVISION) {
         manager->counts.conflict_count++;
@@ -841,20 +839,20 @@ factum_status fct_manager_tick(struct fct_manager *manager, int64_t now, factum_
             return FACTUM_OK;
         }
         manager->timers_fired++;
-        /* it is set again from the instance when the input has been served */
+        /* It is set again from the instance when the input has been served. */
         status = fct_entries_set_due(&manager->entries, entry, 0, err);
         if (status == FACTUM_OK && !entry->timers_wait) {
             const struct fct_waiting waiting = {.kind = FCT_WAITING_TIMERS};
             entry->timers_wait = true;
-            /* this runs the entry, which may be freed then: the lists may call a saga open that has
-             * ended */
+            /* This runs the entry, which may be freed then: the lists may call a saga open that has
+             * ended. */
             status = fct_manager_queue(manager, &entry->key, &waiting, err);
         }
     }
     return status;
 }
 
-/* while the manager is full no timer fires: the end of a commit wakes the owner */
+/* While the manager is full no timer fires: the end of a commit wakes the owner. */
 int64_t fct_manager_next(const struct fct_manager *manager)
 {
     const struct fct_entry *entry =

@@ -203,8 +203,7 @@ factum_status factum_on_command(factum_participant *participant, const char *typ
     return fct_participant_add(participant, type, handler, data, err);
 }
 
-/* ---- other threads -----------------------------------------------------------------------------
- */
+/* ---- other threads --------------------------------------------------------------------------- */
 
 void factum_participant_stop(factum_participant *participant)
 {

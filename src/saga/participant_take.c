@@ -18,8 +18,7 @@
 #include "core/slice.h"
 #include "saga/participant.h"
 
-/* ---- keys --------------------------------------------------------------------------------------
- */
+/* ---- keys ------------------------------------------------------------------------------------ */
 
 static factum_status answer_read(factum_store *store, const factum_key_info *info,
                                  enum fct_answer *answer, factum_error *err)

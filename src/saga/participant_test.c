@@ -538,8 +538,7 @@ TEST(a_run_ends_at_its_deadline_also_while_it_waits)
     factum_participant_close(stock);
 }
 
-/* ---- commands without a handler ----------------------------------------------------------------
- */
+/* ---- commands without a handler -------------------------------------------------------------- */
 
 TEST(a_broken_command_is_counted_and_reported_and_stops_nobody)
 {

@@ -89,7 +89,7 @@ static void put_members(const factum_json *json, const factum_json *without, fac
     for (uint32_t at = factum_json_first(json, FACTUM_JSON_ROOT); at != FACTUM_JSON_NONE;
          at = factum_json_next(json, FACTUM_JSON_ROOT, at)) {
         factum_slice name = factum_json_inside(json, at);
-        /* names are compared in escaped form: one writer made both */
+        /* Names are compared in escaped form: one writer made both. */
         if (without != NULL &&
             factum_json_find(without, FACTUM_JSON_ROOT, name) != FACTUM_JSON_NONE) {
             continue;

@@ -278,8 +278,7 @@ static factum_status rule_keep(struct fct_loader *loader)
     return status;
 }
 
-/* ---- the data of commands ----------------------------------------------------------------------
- */
+/* ---- the data of commands -------------------------------------------------------------------- */
 
 /* The checked mapping: that of a slot's do or undo. */
 struct rule_use {

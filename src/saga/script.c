@@ -477,8 +477,7 @@ static factum_status read_run(struct script_reader *r, const struct fct_yaml *no
     return status;
 }
 
-/* ---- the document ------------------------------------------------------------------------------
- */
+/* ---- the document ---------------------------------------------------------------------------- */
 
 static factum_status read_part(struct script_reader *r, const struct fct_yaml *key)
 {

@@ -22,8 +22,7 @@
 #define RUNS_MAX 100000u /* of `crash: every-write` */
 #define REPORT_ARENA_MAX ((size_t)16 << 20)
 
-/* ---- drawing -----------------------------------------------------------------------------------
- */
+/* ---- drawing --------------------------------------------------------------------------------- */
 
 static struct sim_runner *draw_runner(struct sim *sim)
 {
@@ -309,8 +308,7 @@ static void heal(struct sim *sim)
     }
 }
 
-/* ---- scripted runs -----------------------------------------------------------------------------
- */
+/* ---- scripted runs --------------------------------------------------------------------------- */
 
 static void run_item(struct sim *sim, const struct fct_script_run *item)
 {

@@ -222,8 +222,7 @@ void fct_sim_check_sent(struct sim *sim)
     }
 }
 
-/* ---- the state of a manager --------------------------------------------------------------------
- */
+/* ---- the state of a manager ------------------------------------------------------------------ */
 
 static bool same_timers(const struct fct_saga_state *a, const struct fct_saga_state *b)
 {
@@ -403,8 +402,7 @@ void fct_sim_check_end(struct sim *sim)
     }
 }
 
-/* ---- expectations of the script ----------------------------------------------------------------
- */
+/* ---- expectations of the script -------------------------------------------------------------- */
 
 /* Counts the lines of |list| that equal |word|. */
 static size_t count_lines(factum_slice list, factum_slice word)

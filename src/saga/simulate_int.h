@@ -154,8 +154,7 @@ void fct_sim_look(struct sim *sim);
 size_t fct_sim_find(const struct sim *sim, size_t saga, uint8_t slot, bool undo,
                     uint16_t generation);
 
-/* ---- simulate_run.c ----------------------------------------------------------------------------
- */
+/* ---- simulate_run.c -------------------------------------------------------------------------- */
 
 void fct_sim_start_runner(struct sim *sim, struct sim_runner *runner);
 void fct_sim_stop_runner(struct sim_runner *runner);

@@ -234,7 +234,7 @@ void fct_sim_handle_as(struct sim *sim, size_t at, bool ok, bool told)
     if (command->closed) {
         fct_sim_reach(sim, FCT_SIM_REFUSED);
     }
-    /* the answer's own type would be taken for an answer that names no command */
+    /* The answer's own type would be taken for an answer that names no command. */
     factum_slice type = told ? type_of_answer(sim, command, ok) : FCT_SLICE("EffectOfCommand");
     const struct service_event event = {.prefix = "did-",
                                         .command = command,

@@ -44,7 +44,7 @@ static void evolve_started(const struct fct_saga_plan *plan, struct fct_saga_sta
     struct fct_step_state *step = &state->steps[change->slot];
     bool undo = change->kind == FCT_CHANGE_UNDO_STARTED;
     uint16_t *generation = undo ? &step->undo_generation : &step->generation;
-    /* an operator's retry resets the count */
+    /* An operator's retry resets the count. */
     bool first = undo ? step->phase != FCT_STEP_UNDOING && step->phase != FCT_STEP_UNDO_RESTING
                       : step->phase != FCT_STEP_DOING && step->phase != FCT_STEP_RESTING;
     if (first) {
@@ -120,7 +120,7 @@ static void evolve_recorded(const struct fct_saga_plan *plan, struct fct_saga_st
     if (change->generation == 0 && plan->steps[change->slot].has_undo) {
         return;
     }
-    /* only the first one counts */
+    /* Only the first one counts. */
     struct fct_step_state *step = &state->steps[change->slot];
     if (step->early == FCT_EARLY_NONE) {
         step->early = change->ok ? FCT_EARLY_OK : FCT_EARLY_FAIL;

@@ -43,8 +43,7 @@ struct step {
     char blocked[FCT_SAGA_SLOTS_MAX][FCT_FAILURE_TEXT_SIZE / 2];
 };
 
-/* ---- the input ---------------------------------------------------------------------------------
- */
+/* ---- the input ------------------------------------------------------------------------------- */
 
 /* The data of the input's event on a tape. Empty if it has no object, or one that is too large for
  * a tape: then none of it can be kept. */
@@ -169,7 +168,7 @@ static factum_status find_kept(struct step *s, const factum_json *json)
         factum_json_writer to;
         factum_json_writer_in(&to, s->arena);
         factum_json_put_object(&to);
-        /* the command that needs a missing value reports it */
+        /* The command that needs a missing value reports it. */
         status = fct_pick_write(pick, json, true, &to, s->err);
         if (status != FACTUM_OK) {
             return status;

@@ -228,7 +228,7 @@ static factum_status end_view(factum_status status, const factum_saga_view *full
     return FACTUM_OK;
 }
 
-/* a view without room for |memory| could not be freed */
+/* A view without room for |memory| could not be freed. */
 static factum_status check_view(factum_saga_view *view, factum_error *err)
 {
     factum_status status = fct_sized_check(view, "saga: the view", err);

@@ -239,7 +239,7 @@ static factum_status tree_take(struct tree *tree, const yaml_event_t *event)
 
 /* ---- the whole ------------------------------------------------------------------------------- */
 
-/* libyaml's message for a text that is not YAML. */
+/* The message of libyaml for a text that is not YAML. */
 static FCT_COLD factum_status tree_fail_parser(const struct tree *tree, const yaml_parser_t *parser,
                                                factum_slice text)
 {

@@ -108,8 +108,7 @@ static factum_status find_uuid(struct fct_flow *flow, const struct wanted *wante
     return status;
 }
 
-/* ---- by reading --------------------------------------------------------------------------------
- */
+/* ---- by reading ------------------------------------------------------------------------------ */
 
 /* Does the event match, and by which kind of id? */
 static bool is_wanted(const struct wanted *wanted, const factum_event *event,

@@ -422,7 +422,7 @@ TEST(system_streams_can_be_left_out)
     assert_int_equal(info_of(f).event_count, 1);
     assert_true(fct_slice_equal(node_of(f, 0).type, FCT_SLICE("Placed")));
     assert_int_equal(node_of(f, 0).flags & FACTUM_TRACE_CAUSE_MISSING, FACTUM_TRACE_CAUSE_MISSING);
-    /* nor by the id of the event itself, whether an index has it or a search finds it */
+    /* Nor by the id of the event itself, whether an index has it or a search finds it. */
     assert_int_equal(open_trace(f, ID("01"), NULL), FACTUM_OK);
     assert_int_equal(open_trace(f, ID("01"), &without), FACTUM_NOT_FOUND);
     assert_int_equal(open_trace(f, ID("01"), &of_system), FACTUM_NOT_FOUND);
