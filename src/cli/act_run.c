@@ -1,8 +1,10 @@
-/* act_run.c - an act on a projection: recorded, waited for, told. Layer: cli. See read_models.h. */
+/* act_run.c - an act on a projection: recorded, waited for, reported. Layer: cli. See
+ * read_models.h. */
 #include <inttypes.h>
 #include <string.h>
 
 #include "cli/deploying.h"
+#include "cli/progress.h"
 #include "cli/read_models.h"
 
 static int record_act(struct read_models *models, factum_projection_act act, factum_slice key,
@@ -27,10 +29,11 @@ static int record_act(struct read_models *models, factum_projection_act act, fac
         return 0;
     }
     int code = fail_with(status, &err);
-    return status == FACTUM_INVALID ? EXIT_REFUSED : code; /* what is there does not let it */
+    return status == FACTUM_INVALID ? EXIT_REFUSED : code; /* the act does not fit the state of the
+                                                            * builds */
 }
 
-/* A build that has stopped never catches up. */
+/* A build that stopped by itself never catches up. */
 struct stopped {
     bool any;
     char text[512];
@@ -76,7 +79,8 @@ static int wait_for_act(const struct read_models *models, const struct patience 
         }
         if (interrupted) {
             code = EXIT_INTERRUPTED;
-        } else if (status == FACTUM_BUSY && wait_ms > 0) { /* others wait too: again in a moment */
+        } else if (status == FACTUM_BUSY && wait_ms > 0) { /* others wait too: try again in a moment
+                                                            */
             pause_a_little();
         } else if (status != FACTUM_TIMEOUT) {
             code = fail_with(status, &err);
@@ -116,7 +120,7 @@ static const char *done_text(factum_projection_act act)
     return texts[act];
 }
 
-/* Why a recorded act is not waited for. */
+/* Prints why a recorded act is not waited for. */
 static void print_recorded(const struct read_models *models, factum_projection_act act,
                            const factum_act_result *result)
 {
@@ -175,7 +179,7 @@ static bool take_host(void *data, const factum_projection_state *state)
     return false;
 }
 
-/* On an address: is there somebody at the server who carries it out? */
+/* On an address: does a host at the server carry out acts on this projection? */
 static bool is_carried_out(struct read_models *models)
 {
     const factum_build_each each = {NULL, end_list};

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "cli/cli.h"
+#include "cli/progress.h"
 
 static void print_backup(const struct options *options, const factum_backup_report *report,
                          double seconds)
@@ -89,7 +90,7 @@ const struct command command_restore = {
 
 /* ---- verify --backup ------------------------------------------------------------------------- */
 
-/* Where the problems go: to standard error, and into a list of JSON. */
+/* Receives the problems: to standard error, and into a JSON list. */
 struct problems {
     struct progress *progress;
     FILE *list; /* or NULL */
@@ -138,7 +139,7 @@ static void print_verified(const struct options *options, const factum_backup_ve
     }
 }
 
-/* The problems have been named one by one: what is left to say is how many, and what to do. */
+/* The problems are printed already. Prints how many there are, and what to do. */
 static int say_damaged(const char *dir, uint64_t count)
 {
     (void)fprintf(stderr, "factum: the backup in ");

@@ -1,4 +1,4 @@
-/* cmd_command.c - factum command: decides a command by a script and appends what follows. Layer:
+/* cmd_command.c - factum command: a script decides a command, and its events are appended. Layer:
  * cli.
  */
 #include <errno.h>
@@ -11,7 +11,7 @@
 
 #define COMMAND_DATA_MAX ((size_t)16 << 20)
 
-/* A random id: the name of a command that was given none. */
+/* A random id, for a command without --key. */
 static bool make_id(char text[FACTUM_UUID_TEXT_SIZE])
 {
     factum_uuid id;
@@ -122,7 +122,7 @@ static int send_command(const struct sending *sending, factum_store *store)
         .correlation_id = factum_slice_from(options->correlation),
         .traceparent = factum_slice_from(options->traceparent),
     };
-    /* A bad name is the caller's mistake; what is INVALID after this is the script's. */
+    /* A bad name is the caller's mistake; a later INVALID comes from the script. */
     factum_status status = factum_stream_info_get(store, command.stream, &info, &err);
     if (status != FACTUM_OK) {
         return fail_with(status, &err);

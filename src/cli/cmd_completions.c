@@ -1,4 +1,5 @@
-/* cmd_completions.c - factum completions bash: a script made of the table of commands. Layer: cli.
+/* cmd_completions.c - factum completions bash: a script generated from the table of commands.
+ * Layer: cli.
  */
 #include <string.h>
 

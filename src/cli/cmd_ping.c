@@ -1,4 +1,4 @@
-/* cmd_ping.c - factum ping: is the server there, and does it let us in? Layer: cli. */
+/* cmd_ping.c - factum ping: can the server be reached, and does it let us in? Layer: cli. */
 #include <inttypes.h>
 
 #include <factum/remote.h>

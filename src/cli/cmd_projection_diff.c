@@ -3,6 +3,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "cli/progress.h"
 #include "cli/read_models.h"
 
 #define CHANGES_SHOWN 100
@@ -10,10 +11,10 @@
 /* ---- waiting for what is built --------------------------------------------------------------- */
 
 struct built {
-    bool building;   /* the definition says that there is one */
-    uint64_t newest; /* and of which version */
+    bool building;   /* the definition's state names a build */
+    uint64_t newest; /* its version */
     bool found;
-    bool all_there; /* no build of the model is behind, or will be less so */
+    bool all_there; /* every build of the model is caught up, or will not catch up */
 };
 
 static bool take_state(void *data, const factum_projection_state *state)
@@ -35,7 +36,7 @@ static bool look_at_build(void *data, const factum_build_status *status)
     return true;
 }
 
-/* Is there nothing to wait for? */
+/* Sets *ready if no build is still to be waited for. */
 static factum_status look(const struct read_models *models, factum_slice name, bool *ready,
                           factum_error *err)
 {

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "cli/cli.h"
+#include "cli/progress.h"
 
 static int print_one(const struct options *options, factum_ndjson *ndjson,
                      const factum_event *event)
@@ -82,7 +83,7 @@ static int follow(const struct options *options, factum_subscription *subscripti
     factum_ndjson *ndjson = factum_ndjson_create();
     double end = seconds_now() + seconds;
     int code = 0;
-    bool shown = false; /* what is there now, whatever the time */
+    bool shown = false; /* shown in any case: all that is there now */
     while (code == 0 && !interrupted && (seconds < 0 || !shown || seconds_now() < end)) {
         factum_status status = factum_subscription_next(subscription, 200, &event, &err);
         if (status == FACTUM_OK) {
@@ -102,7 +103,7 @@ static int follow(const struct options *options, factum_subscription *subscripti
     return code == 0 && interrupted ? EXIT_INTERRUPTED : code;
 }
 
-/* How the next tail misses nothing and repeats nothing. */
+/* Prints the token from which the next tail neither misses nor repeats an event. */
 static void say_where_it_ended(const struct options *options, const factum_store *store,
                                const factum_subscription *subscription, int code)
 {

@@ -4,28 +4,29 @@
 #include <string.h>
 #include <time.h>
 
+#include "cli/progress.h"
 #include "cli/read_models.h"
 
-#define BUILDS_MAX 4096 /* whose changes are told */
+#define BUILDS_MAX 4096 /* builds whose changes are printed */
 
-/* What was told of a build. */
+/* The last printed state of a build. */
 struct told {
     char model[FACTUM_PROJECTION_NAME_MAX + 1];
     uint64_t version;
     bool in_use;
     factum_build_state state;
     uint64_t parked_events;
-    uint64_t look; /* the last one that has seen it */
+    uint64_t look; /* the last look that saw the build */
 };
 
-/* Looks at all builds. */
+/* The state of all builds. */
 struct watch {
     const struct read_models *models;
     struct told *told;
     size_t count, capacity;
     uint64_t look;
-    size_t seen, live, idle; /* idle: paused by an operator, or somebody else's */
-    bool stopped;            /* one has stopped by itself */
+    size_t seen, live, idle; /* idle: paused by an operator, or kept by another host */
+    bool stopped;            /* a build has stopped because of an error */
     bool no_memory;
 };
 
@@ -66,8 +67,8 @@ static void print_build(const factum_build_status *status)
     (void)printf("\n");
 }
 
-/* The entry of the build; a new one says "starting". A version may be there twice, so each entry is
- * taken once in a look. NULL without memory. */
+/* The entry of the build; a new entry is printed as "starting". One version may have two builds, so
+ * each entry is taken once in a look. NULL without memory. */
 static struct told *entry_of(struct watch *watch, const factum_build_status *status)
 {
     for (size_t i = 0; i < watch->count; i++) {
@@ -124,7 +125,7 @@ static bool look_at_build(void *data, const factum_build_status *status)
     return true;
 }
 
-/* Takes one look at all builds, and prints what has changed. */
+/* Looks at all builds once, and prints what has changed. */
 static int look(struct watch *watch)
 {
     factum_error err;
@@ -165,7 +166,7 @@ static int keep(const struct read_models *models, const struct patience *patienc
             break;
         }
         if (options->until_caught_up && watch.stopped) {
-            code = EXIT_NOT_YET; /* the line that was printed says why */
+            code = EXIT_NOT_YET; /* the printed line has the reason */
         } else if (interrupted) {
             code = options->until_caught_up ? EXIT_INTERRUPTED : 0;
             break;

@@ -1,8 +1,9 @@
 /* cmd_saga_act.c - factum saga retry, edit, skip, undo, cancel, complete, timer: what operators do.
  * Layer: cli.
  *
- * What follows is said before it is done: the act is asked for twice, the first time as what-if,
- * the second time only if the saga is still at the revision that this was said of.
+ * The consequences are printed before the act is done: the act is sent twice. The first time is
+ * what-if. The second time is accepted only if the saga is still at the revision of the first
+ * answer.
  */
 #include <inttypes.h>
 #include <string.h>
@@ -140,7 +141,7 @@ static void put_request(factum_json_writer *to, const factum_saga_act_request *r
     factum_json_put_end(to);
 }
 
-/* /api/v1/sagas/NAME/ID/VERB. False: it is too long. */
+/* Writes /api/v1/sagas/NAME/ID/VERB. False: it is too long. */
 static bool put_target(const factum_saga_act_request *request, char *target, size_t size)
 {
     factum_slice id = request->saga_id;
@@ -176,7 +177,8 @@ static factum_status ask_served(factum_store *store, const factum_saga_act_reque
     return status;
 }
 
-/* In a directory, or by the server, whose right to act is less than that to write the stream. */
+/* Acts in a directory, or through the server, whose right to act is weaker than the right to write
+ * to the stream. */
 static factum_status act_anywhere(const struct options *options, factum_store *store,
                                   const factum_saga_act_request *request,
                                   factum_saga_act_outcome *outcome, factum_error *err)

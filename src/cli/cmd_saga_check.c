@@ -4,6 +4,8 @@
 #include <string.h>
 
 #include "cli/deploying.h"
+#include "cli/input.h"
+#include "cli/progress.h"
 #include "cli/saga_report.h"
 
 #define GENERATIONS_MAX 4u

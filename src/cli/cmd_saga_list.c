@@ -1,5 +1,4 @@
-/* cmd_saga_list.c - factum saga list, timers: which sagas there are, and what they wait for. Layer:
- * cli. */
+/* cmd_saga_list.c - factum saga list, timers: lists sagas, and what they wait for. Layer: cli. */
 #include <inttypes.h>
 #include <string.h>
 
@@ -12,7 +11,7 @@ struct listing {
     const struct options *options;
     factum_arena arena;
     struct table table;
-    const char *only_id; /* of timers: one saga; NULL: all */
+    const char *only_id; /* of timers: the one saga; NULL: all */
     uint64_t count;
     uint64_t last; /* position of the last entry */
 };
@@ -88,7 +87,7 @@ static bool list_timer(void *data, const factum_saga_timer *timer)
     return table_row(&listing->table, values, sizeof values / sizeof values[0]) && !interrupted;
 }
 
-/* What is printed after the rows. */
+/* Prints the end of the output, after the rows. */
 static int end_listing(struct listing *listing, factum_status status, const factum_error *err)
 {
     int code = 0;
@@ -151,7 +150,7 @@ static int run_list(const struct options *options)
     return saga_lists_close(&lists, code);
 }
 
-/* The filter for one saga: its name. */
+/* Makes the filter for the sagas of one name. */
 static bool read_timer_filter(const struct options *options, struct listing *listing,
                               factum_saga_filter *filter)
 {
@@ -165,7 +164,8 @@ static bool read_timer_filter(const struct options *options, struct listing *lis
     const char *dash = strchr(name, '-');
     if (dash != NULL) {
         listing->only_id = name;
-        filter->count_max = UINT64_C(1000000); /* one saga has few; they are picked from all */
+        filter->count_max = UINT64_C(1000000); /* one saga has few timers: they are selected from
+                                                * all of its name */
     }
     filter->saga =
         (factum_slice){(const uint8_t *)name, dash != NULL ? (size_t)(dash - name) : strlen(name)};

@@ -132,7 +132,7 @@ struct newest {
     factum_error *err;
 };
 
-/* The last one stays: they come oldest first. */
+/* Keeps the last version, since versions come oldest first. */
 static bool take_newest(void *data, const factum_saga_deployed *deployed)
 {
     struct newest *newest = data;

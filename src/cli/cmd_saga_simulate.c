@@ -1,4 +1,4 @@
-/* cmd_saga_simulate.c - factum saga simulate: plays a saga on a simulated disk. Layer: cli. */
+/* cmd_saga_simulate.c - factum saga simulate: runs a saga on a simulated disk. Layer: cli. */
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,14 +11,14 @@
 #define SEEDS_MAX 100000000u
 #define SCRIPT_SIZE_MAX (256u << 10)
 
-/* What is asked for, and the sum of the runs. */
+/* The request, and the sum of the runs. */
 struct simulating {
     const struct options *options;
     const factum_saga *saga;
     factum_saga_simulation simulation;
     uint64_t first;
     uint64_t seeds;
-    factum_saga_simulated sum; /* counts alone */
+    factum_saga_simulated sum; /* only its counts */
 };
 
 /* ---- what was found -------------------------------------------------------------------------- */
@@ -103,7 +103,7 @@ static void print_simulated(const struct simulating *s, const factum_saga_simula
 
 /* ---- running --------------------------------------------------------------------------------- */
 
-/* One seed after another until one does not pass. */
+/* Simulates the seeds in turn, up to the first that fails. */
 static int simulate_seeds(struct simulating *s)
 {
     factum_error err;

@@ -1,5 +1,5 @@
-/* cmd_schema.c - factum schema: its commands, and factum schema validate for one document. Layer:
- * cli. */
+/* cmd_schema.c - the family factum schema, and factum schema validate for one document. Layer: cli.
+ */
 #include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
@@ -7,6 +7,7 @@
 
 #include "cli/cli.h"
 #include "cli/cmd_schema.h"
+#include "cli/input.h"
 
 #define FAULTS_SHOWN 100
 
@@ -29,7 +30,7 @@ const struct command command_schema = {
 
 /* ---- files ----------------------------------------------------------------------------------- */
 
-/* Doubles the room, up to one byte more than |size_max|. */
+/* Doubles the room, to at most |size_max| + 1 bytes. */
 static bool grow(struct content *content, size_t *capacity, size_t size_max)
 {
     size_t more = *capacity == 0 ? 64 << 10 : *capacity * 2;
@@ -118,7 +119,7 @@ void schema_print_result(const factum_schema_result *result)
     (void)printf(result->fault_count > 0 ? "]}\n" : "}\n");
 }
 
-/* Two lines for each fault: where and what; the keyword that says so. */
+/* Prints two lines for each fault: where and what, then the keyword that failed. */
 static void print_faults(const factum_schema_result *result)
 {
     for (size_t i = 0; i < result->fault_count; i++) {

@@ -1,9 +1,8 @@
-/* cmd_schema_generate.c - factum schema generate: the schemas of a category as a header and a
- * source of C. Layer: cli.
+/* cmd_schema_generate.c - factum schema generate: the schemas of a category as a C header and
+ * source. Layer: cli.
  *
- * Where the schemas come from is the business of schema_set.c. A file that is there and was not
- * generated is left alone. Both files are written each time, so that they are newer than the
- * schemas: a rule of make runs once.
+ * schema_set.c finds the schemas. An existing file that was not generated is not overwritten. Both
+ * files are written each time, so that they are newer than the schemas and a make rule runs once.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -22,7 +21,7 @@ struct target {
     bool same; /* the file has this text already */
 };
 
-/* Is there nothing that would be lost? Sets target->same. */
+/* Checks that no file would be lost. Sets target->same. */
 static int check_target(struct target *target, bool force)
 {
     struct stat about;
@@ -57,7 +56,7 @@ static bool write_all(const char *path, factum_slice text)
     return fclose(file) == 0 && good;
 }
 
-/* Under another name first: a reader never sees half a file. */
+/* Writes under another name and renames, so that a reader never sees half a file. */
 static int write_target(const struct target *target)
 {
     size_t size = strlen(target->path) + 32;
@@ -99,7 +98,7 @@ static void print_done(const struct options *options, const struct schema_set *s
     (void)printf("],\"changed\":%s}\n", targets[0].same && targets[1].same ? "false" : "true");
 }
 
-/* Both or, if something is in the way, none. */
+/* Writes both files, or none if one of them is in the way. */
 static int write_files(const struct options *options, const struct schema_set *schemas,
                        const factum_generated *generated)
 {

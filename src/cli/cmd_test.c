@@ -28,7 +28,7 @@ static void print_case_json(const factum_script_case *outcome)
     (void)printf("}\n");
 }
 
-/* The text of a failure, its lines two blanks in. */
+/* Prints the text of a failure, indented by two blanks. */
 static void print_indented(factum_slice text)
 {
     size_t from = 0;

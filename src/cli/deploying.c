@@ -1,6 +1,7 @@
 /* deploying.c - see deploying.h. Layer: cli. */
 #include "cli/deploying.h"
 
+#include "cli/input.h"
 #include <errno.h>
 #include <pwd.h>
 #include <stdlib.h>

@@ -1,5 +1,5 @@
-/* json_diff.c - see json_diff.h. Layer: cli. Recursion is as deep as the values are, which the
- * parser has bounded. */
+/* json_diff.c - see json_diff.h. Layer: cli. The recursion is as deep as the values, whose depth
+ * the parser limits. */
 #include "cli/json_diff.h"
 
 #include <stdio.h>
@@ -24,7 +24,7 @@ static void tell(struct diff *diff, const factum_json *where, uint32_t value, fa
     diff->count++;
 }
 
-/* The member of |object| in |json| with the name at |name| of |other|, or FACTUM_JSON_NONE. */
+/* The member of |object| in |json| that has the name at |name| of |other|, or FACTUM_JSON_NONE. */
 static uint32_t member_like(const factum_json *json, uint32_t object, const factum_json *other,
                             uint32_t name)
 {

@@ -11,17 +11,17 @@
 #include "cli/parked_plan.h"
 
 #define TARGET_SIZE 4096
-#define DELIVERIES_MAX 10000 /* the most that a server tells at once */
+#define DELIVERIES_MAX 10000 /* as many as a server returns at once */
 
 static const factum_slice empty = {NULL, 0};
 
 struct deliveries {
     factum_store *store;
-    factum_endpoints *endpoints; /* NULL: a server has them, or there are none */
+    factum_endpoints *endpoints; /* NULL: a server keeps them, or there is no endpoint */
     bool served;
 };
 
-/* The host's file is opened without a host. */
+/* Opens the file of the endpoints' host, without running a host. */
 static factum_status deliveries_open(const struct read_models *models,
                                      struct deliveries *deliveries, factum_error *err)
 {
@@ -97,7 +97,8 @@ static factum_status served_deliveries(factum_store *store, factum_slice service
     return status;
 }
 
-/* {"position", "reason", "by"} of a skip, {"key"} of a retry; NULL without memory; free() it. */
+/* The body of a skip, {"position", "reason", "by"}, or of a retry, {"key"}. NULL without memory;
+ * the caller frees it. */
 static char *served_act_body(factum_slice key, uint64_t position, const char *why, factum_slice by,
                              size_t *len)
 {
@@ -128,7 +129,7 @@ static char *served_act_body(factum_slice key, uint64_t position, const char *wh
     return text;
 }
 
-/* |verb| is "retry" or "skip"; *number is what the member |member| of the answer says. */
+/* |verb| is "retry" or "skip"; *number becomes the member |member| of the answer. */
 static factum_status served_act(factum_store *store, const char *service, const char *verb,
                                 char *body, size_t len, const char *member, uint64_t *number,
                                 factum_error *err)
@@ -183,7 +184,7 @@ int parked_deliveries_list(const struct read_models *models, factum_slice key,
 
 /* ---- acts ------------------------------------------------------------------------------------ */
 
-/* A name that needs no escapes in a path. False after a message. */
+/* Accepts names that need no escapes in a path. False after a message. */
 static bool check_service(const char *text)
 {
     size_t len = strspn(text, "abcdefghijklmnopqrstuvwxyz0123456789_");
@@ -292,7 +293,7 @@ static bool look_for_position(void *data, const factum_endpoint_parked *parked)
     return !search->found;
 }
 
-/* In a directory: NOT_FOUND if another service has what is at the position. */
+/* In a directory. NOT_FOUND if the delivery at the position belongs to another service. */
 static factum_status skip_here(const struct options *options, struct deliveries *deliveries,
                                uint64_t position, factum_error *err)
 {

@@ -13,7 +13,7 @@ void parked_plan_free(struct plan *plan)
     free(plan->keys);
 }
 
-/* Room for |more| of |size| bytes each behind |used|. */
+/* Makes room for |more| items of |size| bytes each after the |used| ones. */
 static bool plan_room(void **memory, size_t *capacity, size_t used, size_t more, size_t size)
 {
     size_t wanted = *capacity;
@@ -54,7 +54,7 @@ static factum_slice planned_key(const struct plan *plan, size_t i)
     return (factum_slice){(const uint8_t *)plan->keys + plan->rows[i].key, plan->rows[i].key_len};
 }
 
-/* How many have the key of row |first|, which is the first of it; they are marked as told. */
+/* Counts the rows with the key of row |first|, the first of its key, and marks them as printed. */
 static size_t mark_key(struct plan *plan, size_t first)
 {
     size_t count = 0;

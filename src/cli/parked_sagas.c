@@ -80,7 +80,7 @@ static bool tell_delivery(void *data, const factum_endpoint_parked *parked)
 
 /* ---- sagas ----------------------------------------------------------------------------------- */
 
-/* Why it is stuck: of the step that is. */
+/* The reason why the saga is stuck: that of its stuck step. */
 static factum_slice stuck_reason(const factum_saga_view *view, factum_slice step)
 {
     for (size_t i = 0; i < view->step_count; i++) {
@@ -136,7 +136,8 @@ static bool tell_stuck(void *data, const factum_saga_entry *entry)
     return go_on;
 }
 
-/* Lists of sagas are made from the whole store: not for one that has no definition. */
+/* Is any saga deployed? The lists of sagas are built from the whole store, so they are not built
+ * for a store without definitions. */
 static factum_status any_saga(factum_store *store, bool *any, factum_error *err)
 {
     factum_list *list;
@@ -172,7 +173,7 @@ static int list_stuck(struct parked_telling *telling)
         }
         saga_lists_release(&lists);
     }
-    /* A server that runs no sagas has none that are stuck. */
+    /* A server that runs no sagas has no stuck saga. */
     bool none = served && (status == FACTUM_UNSUPPORTED || status == FACTUM_NOT_FOUND);
     return status == FACTUM_OK || none || interrupted ? 0 : fail_with(status, &err);
 }

@@ -9,7 +9,7 @@
 #include "cli/served.h"
 
 #define TARGET_SIZE 2048
-#define LISTS_WAIT_MS 600000 /* the lists of a large store that nobody has run */
+#define LISTS_WAIT_MS 600000 /* time for the first lists of a large store */
 #define STEP_MS 200
 
 /* ---- arguments ------------------------------------------------------------------------------- */
@@ -185,7 +185,8 @@ static factum_status too_long(factum_error *err)
 
 /* ---- lists ----------------------------------------------------------------------------------- */
 
-/* Asks in steps, so that a signal ends it: the first lists of a large store take a while. */
+/* Asks in short steps, so that a signal ends the wait: the first lists of a large store take a
+ * while. */
 static factum_saga_filter waiting_filter(const struct saga_lists *lists,
                                          const factum_saga_filter *filter)
 {

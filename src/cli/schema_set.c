@@ -10,7 +10,7 @@
 
 #include <factum/registry.h>
 
-#define ENTRIES_MAX 100000 /* of a directory */
+#define ENTRIES_MAX 100000 /* in one directory */
 
 void schema_set_free(struct schema_set *schemas)
 {
@@ -64,7 +64,7 @@ int file_read(const char *path, size_t size_max, factum_slice *content)
     return 0;
 }
 
-/* N of "N.json"; 0 if it is another name. */
+/* The number N of "N.json"; 0 for another name. */
 static uint64_t version_of(const char *name)
 {
     char *end;
@@ -76,7 +76,7 @@ static uint64_t version_of(const char *name)
     return errno == 0 && strcmp(end, ".json") == 0 ? number : 0;
 }
 
-/* The newest N.json in |directory|; 0 if there is none. */
+/* The newest N.json in |directory|; 0: none. */
 static int newest_version(const char *directory, uint64_t *newest)
 {
     DIR *dir = opendir(directory);
@@ -119,7 +119,7 @@ static int add_schema(struct schema_set *schemas, const char *type, size_t type_
     return code;
 }
 
-/* TYPE/N.json */
+/* Adds the newest TYPE/N.json. */
 static int add_versions(struct schema_set *schemas, const char *type, const char *directory)
 {
     char name[32];
@@ -196,7 +196,7 @@ int schema_set_from_directory(const char *directory, struct schema_set *schemas)
 
 /* ---- a store --------------------------------------------------------------------------------- */
 
-/* What is needed to say which schemas of the registry belong to a category. */
+/* Decides which schemas of the registry belong to a category. */
 struct belonging {
     factum_store *store;
     const factum_schemas *registry;
@@ -223,11 +223,11 @@ static int take_schema(const struct belonging *about, struct schema_set *schemas
     }
     factum_generate_schema *schema = &schemas->items[schemas->count];
     *schema = (factum_generate_schema){copy_slice(type), copy_slice(text)};
-    schemas->count++; /* whatever could be copied is freed with the set */
+    schemas->count++; /* counted first: the set frees whatever could be copied */
     return schema->type.ptr == NULL || schema->text.ptr == NULL ? out_of_memory() : 0;
 }
 
-/* "CATEGORY/TYPE" of |type|, to be freed; NULL without memory. */
+/* "CATEGORY/TYPE" of |type|; the caller frees it. NULL without memory. */
 static char *qualified(factum_slice category, factum_slice type)
 {
     size_t size = category.len + type.len + 2;
@@ -239,7 +239,7 @@ static char *qualified(factum_slice category, factum_slice type)
     return subject;
 }
 
-/* Has the category a schema of its own for |type|? */
+/* Does the category have a schema of its own for |type|? */
 static int has_own(const struct belonging *about, factum_slice type, bool *has)
 {
     factum_schema_version version = {.size = sizeof version};
@@ -253,7 +253,7 @@ static int has_own(const struct belonging *about, factum_slice type, bool *has)
     return 0;
 }
 
-/* Is there an event that |request| reads, which asks for one at most? */
+/* Does |request|, which asks for at most one event, find any? */
 static int is_any(factum_store *store, const factum_read_request *request, bool *any)
 {
     factum_error err;
@@ -268,8 +268,8 @@ static int is_any(factum_store *store, const factum_read_request *request, bool 
     return *any || status == FACTUM_DONE ? 0 : fail_with(status, &err);
 }
 
-/* Has the category an event of |type|? Reads the shorter of the two lists, the category's or the
- * type's. */
+/* Does the category have an event of |type|? Reads the shorter list, that of the category or that
+ * of the type. */
 static int is_used(const struct belonging *about, factum_slice type, bool *used)
 {
     factum_error err;
@@ -302,7 +302,7 @@ static int is_used(const struct belonging *about, factum_slice type, bool *used)
     return is_any(about->store, &request, used);
 }
 
-/* Takes |version|, which is the newest of its subject, if events of the category meet it. */
+/* Takes |version|, the newest of its subject, if it applies to events of the category. */
 static int consider(const struct belonging *about, struct schema_set *schemas,
                     const factum_schema_version *version)
 {

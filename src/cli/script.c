@@ -1,6 +1,7 @@
 /* script.c - see script.h. Layer: cli. */
 #include "cli/script.h"
 
+#include "cli/input.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -64,7 +65,7 @@ int open_store_and_decider(const struct options *options, bool write, const char
     if (options->decider != NULL) {
         code = open_decider(options->decider, category, decider);
     }
-    if (code == 0) { /* without a script of its own a command makes no store */
+    if (code == 0) { /* only a command with a script of its own creates a store */
         code = open_store(options, write && *decider != NULL, store);
         if (code == 0 && *decider == NULL) {
             code = find_deployed(*store, category, decider);
@@ -95,7 +96,7 @@ static void new_line(FILE *to, size_t level)
     (void)fprintf(to, "\n%*s", (int)(2 * level), "");
 }
 
-/* Of JSON without white space, as states and emitted events are. */
+/* |json| has no white space, like states and emitted events. */
 void print_pretty(FILE *to, factum_slice json)
 {
     size_t level = 0;

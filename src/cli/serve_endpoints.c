@@ -1,7 +1,7 @@
 /* serve_endpoints.c - see serve_endpoints.h. Layer: cli.
  *
- * Secrets come from a file of their own that no other user may read: not from flags and the
- * environment, which others can see, and not from the configuration, which is printed.
+ * Secrets come from a file of their own that no other user may read: not from flags or the
+ * environment, which other users can see, and not from the configuration, which is printed.
  */
 #include "cli/serve_endpoints.h"
 
@@ -42,7 +42,7 @@ static factum_slice trimmed(const char *from, const char *end)
 
 /* ---- what may be called ---------------------------------------------------------------------- */
 
-/* "a.example.com, *.b.example.com:8443" */
+/* Splits "a.example.com, *.b.example.com:8443". */
 static factum_status split_allow(const char *text, factum_slice allow[ALLOW_MAX], size_t *count,
                                  factum_error *err)
 {

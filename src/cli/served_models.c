@@ -6,11 +6,11 @@
 #include "cli/served.h"
 
 #define TARGET_SIZE 4096
-#define PARKED_MAX 10000 /* the most that the server tells at once */
+#define PARKED_MAX 10000 /* as many as the server returns at once */
 
 /* ---- builds ---------------------------------------------------------------------------------- */
 
-/* The name of a model: a server may say anything. */
+/* The name of a model, checked: the server is not trusted. */
 static factum_slice served_name(struct served_answer *answer, uint32_t object)
 {
     factum_slice name = served_text(answer, object, "name");
@@ -44,7 +44,7 @@ static bool tell_build(struct served_answer *answer, uint32_t object, const void
     served_behind(answer, object, &status);
     (void)snprintf(status.reason, sizeof status.reason, "%.*s", (int)reason.len,
                    reason.len > 0 ? (const char *)reason.ptr : "");
-    for (char *c = status.reason; *c != '\0'; c++) { /* it goes to a terminal */
+    for (char *c = status.reason; *c != '\0'; c++) { /* it is printed on a terminal */
         if ((unsigned char)*c < 0x20 || *c == 0x7f) {
             *c = '?';
         }
@@ -135,7 +135,7 @@ static bool take_in_use(void *data, const factum_build_status *status)
     return !status->in_use;
 }
 
-/* By a query that asks for nothing. */
+/* Waits by a query that selects nothing from the model. */
 factum_status served_wait(factum_store *store, factum_slice model, uint64_t place,
                           int64_t timeout_ms, factum_build_status *status, factum_error *err)
 {
@@ -159,7 +159,7 @@ factum_status served_wait(factum_store *store, factum_slice model, uint64_t plac
     }
     factum_error ignored;
     (void)served_list(store, model, &each, &ignored);
-    return FACTUM_TIMEOUT; /* the text is that of the wait */
+    return FACTUM_TIMEOUT; /* |err| has the text of the wait */
 }
 
 /* ---- acts ------------------------------------------------------------------------------------ */
@@ -169,7 +169,7 @@ static const char *act_path(factum_projection_act act)
     return act == FACTUM_ACT_RETRY_ALL ? "retry" : factum_projection_act_name(act);
 }
 
-/* NULL without memory; free() it. */
+/* NULL without memory; the caller frees it. */
 static char *act_body(const factum_act_request *request, size_t *len)
 {
     char *text = NULL;

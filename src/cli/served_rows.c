@@ -1,6 +1,6 @@
-/* served_rows.c - see served.h: what is answered in rows. Layer: cli.
+/* served_rows.c - see served.h: answers in rows. Layer: cli.
  *
- * The server is asked for "typed" values, so that bytes are told from a text.
+ * The server is asked for "typed" values, so that bytes and texts differ.
  */
 #include <inttypes.h>
 #include <math.h>
@@ -10,7 +10,7 @@
 #include "cli/served.h"
 
 #define TARGET_SIZE 512
-#define COLUMNS_MAX 32767 /* SQLite has no more */
+#define COLUMNS_MAX 32767 /* SQLite allows no more */
 
 /* ---- values ---------------------------------------------------------------------------------- */
 
@@ -21,7 +21,7 @@ static int digit_of(uint8_t c)
     return at == NULL ? -1 : (int)(at - digits);
 }
 
-/* What |text| means, at |to|, which may be where |text| is. False: it is no base64. */
+/* Decodes |text| to |to|, which may be the same memory. False: it is not base64. */
 static bool decode_base64(factum_slice text, uint8_t *to, size_t *len)
 {
     uint32_t bits = 0;
@@ -43,7 +43,7 @@ static bool decode_base64(factum_slice text, uint8_t *to, size_t *len)
     return text.len % 4 == 0;
 }
 
-/* They take the place of their text, which is longer. */
+/* The bytes replace their base64 text, which is longer. */
 static bool take_bytes(struct served_answer *answer, uint32_t object, factum_value *value)
 {
     factum_slice text = served_text(answer, object, "bytes");
@@ -95,7 +95,7 @@ static bool take_value(struct served_answer *answer, uint32_t at, factum_value *
     return false;
 }
 
-/* |count| values of the array |list|. */
+/* Takes |count| values of the array |list|. */
 static bool take_values(struct served_answer *answer, uint32_t list, factum_value *values,
                         size_t count)
 {
@@ -111,7 +111,7 @@ static bool take_values(struct served_answer *answer, uint32_t list, factum_valu
     return good;
 }
 
-/* The names of |object|'s columns; free() them. NULL: noted. */
+/* The names of |object|'s columns; the caller frees them. NULL: noted in |lacks|. */
 static factum_slice *take_columns(struct served_answer *answer, uint32_t object, size_t *count)
 {
     uint32_t list = served_member(answer, object, "columns", FACTUM_JSON_ARRAY);
@@ -168,7 +168,7 @@ static void put_moment(FILE *to, const factum_store *store, const factum_model_q
     }
 }
 
-/* NULL without memory; free() it. */
+/* NULL without memory; the caller frees it. */
 static char *query_body(const factum_store *store, const factum_model_query *query, size_t *len)
 {
     char *text = NULL;
@@ -198,7 +198,7 @@ static char *query_body(const factum_store *store, const factum_model_query *que
     return text;
 }
 
-/* How fresh the rows are. The place is that of the token, which names the store's history too. */
+/* How fresh the rows are. The token gives the place, and also the history that it belongs to. */
 static factum_status take_fresh(struct served_answer *answer, const factum_store *store,
                                 factum_build_status *status, factum_error *err)
 {
@@ -278,7 +278,7 @@ static factum_row_change kind_of(struct served_answer *answer, uint32_t object)
     return FACTUM_ROW_CHANGED;
 }
 
-/* False: it is to end. */
+/* False: stop. */
 static bool tell_change(struct served_answer *answer, uint32_t object,
                         const factum_changes *changes)
 {

@@ -1,5 +1,5 @@
-/* served_test.c - answers of a server about read models, as they should be and as they should not:
- * cut off, of other kinds, with members missing. Layer: cli. */
+/* served_test.c - answers of a server about read models, correct and faulty: truncated, of other
+ * kinds, with members missing. Layer: cli. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,12 +12,12 @@
 #include "cli/served.h"
 #include "cli/table.h"
 
-/* ---- a server that says what a test wants ---------------------------------------------------- */
+/* ---- a server that answers what a test sets -------------------------------------------------- */
 
 static struct {
     const char *answer; /* NULL: |status| */
     factum_status status;
-    size_t piece; /* bytes at a time */
+    size_t piece; /* bytes of the answer at a time */
     char method[16];
     char target[512];
     char body[2048];
@@ -96,7 +96,7 @@ static factum_status query_into(struct table *table)
     return served_query(store, &query, &rows, &fresh, &err);
 }
 
-/* An answer with these rows, of this store. */
+/* An answer with these rows, for this store. */
 static const char *with_rows(const char *rows)
 {
     static char text[2048];
@@ -189,7 +189,7 @@ static void rows_that_make_no_sense_are_refused(void **state)
     }
 }
 
-/* Whatever is missing at the end, or changed in the middle, nothing is believed. */
+/* An answer that is truncated, or changed in the middle, is not trusted. */
 static void an_answer_that_is_cut_or_changed_is_refused(void **state)
 {
     (void)state;

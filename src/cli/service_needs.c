@@ -3,7 +3,7 @@
  *     open sagas --> each definition that they are pinned to, with one saga as an example
  *                --> does it name a command of the service?
  *
- * A step that is over may have to be undone, so the whole definition counts.
+ * A finished step may still have to be undone, so the whole definition counts.
  */
 #include "cli/service_needs.h"
 
@@ -15,7 +15,7 @@
 
 /* A definition that is in use. */
 struct pinned {
-    char saga_id[FACTUM_SAGA_NAME_MAX + FACTUM_SAGA_ID_MAX + 2]; /* of one saga that has it */
+    char saga_id[FACTUM_SAGA_NAME_MAX + FACTUM_SAGA_ID_MAX + 2]; /* one saga that is pinned to it */
     size_t name_len;
     uint64_t version;
 };
@@ -25,7 +25,7 @@ struct needs {
     size_t count;
     bool failed; /* out of memory */
     uint64_t told;
-    uint64_t last; /* the position of the last entry that was told */
+    uint64_t last; /* the position of the last entry that was read */
 };
 
 static factum_status needs_fail(factum_error *err, factum_status status, const char *text)
@@ -54,7 +54,7 @@ static bool note_open(void *data, const factum_saga_entry *entry)
     struct needs *needs = data;
     needs->told++;
     needs->last = entry->position;
-    /* One that has not started is pinned to nothing. */
+    /* A saga that has not started is pinned to no definition. */
     if (entry->status == FACTUM_SAGA_WAITING || is_pinned(needs, entry)) {
         return !interrupted;
     }

@@ -1,10 +1,10 @@
 /* scenario.c - given, when, then: tests of deciders. Layer: decider. See testing.h.
  *
- * Needs no store: events are printed, read back and folded as they would be.
+ * Needs no store: events are printed, parsed and folded as with a store.
  *
  * Invariants:
- *  1. The first failure stays; what follows it does nothing.
- *  2. The memory of an event is overwritten before the next one is looked at.
+ *  1. The first failure stays; later steps do nothing.
+ *  2. The memory of an event is overwritten before the next event is read.
  */
 #include <stdarg.h>
 #include <stdio.h>
@@ -25,7 +25,7 @@
 struct factum_test {
     struct factum_fold *fold; /* NULL before the first GIVEN or WHEN */
     struct factum_arena arena;
-    struct factum_arena again; /* of the second decision */
+    struct factum_arena again; /* memory of the second decision */
     struct factum_arena wanted;
     struct factum_decision decision;
     struct factum_decision second;
@@ -36,7 +36,7 @@ struct factum_test {
     char text[TEXT_SIZE];
 };
 
-/* ---- what is said of a failure --------------------------------------------------------------- */
+/* ---- texts of failures ----------------------------------------------------------------------- */
 
 static FCT_PRINTF(2, 3) void say(struct factum_test *test, const char *format, ...)
 {
@@ -56,7 +56,7 @@ static void say_event(struct factum_test *test, const char *what, factum_slice t
         data.len > SHOWN_MAX ? "..." : "");
 }
 
-/* What came of the last command. */
+/* The outcome of the last command. */
 static void say_outcome(struct factum_test *test)
 {
     const struct factum_decision *decision = &test->decision;
@@ -93,7 +93,7 @@ const void *factum_test_state(const factum_test *test)
 
 /* ---- given ----------------------------------------------------------------------------------- */
 
-/* The decider of the test, which stays the same; false if it has failed. */
+/* The decider of the test, which stays the same; false if the test has failed. */
 static bool begin_step(struct factum_test *test, const char *where, const factum_decider *decider)
 {
     factum_error err = {.status = FACTUM_OK};
@@ -111,7 +111,7 @@ static bool begin_step(struct factum_test *test, const char *where, const factum
     return !test->failed;
 }
 
-/* Events as they are stored, by printing; false if one cannot be. */
+/* Prints events as they are stored; false if one cannot be. */
 static bool print_events(struct factum_test *test, const char *where, const void *events,
                          size_t count, struct factum_decision *printed)
 {
@@ -126,7 +126,7 @@ static bool print_events(struct factum_test *test, const char *where, const void
     return !test->failed;
 }
 
-/* Folds an event out of memory that nobody else has, and overwrites that. */
+/* Folds an event from private memory, and then overwrites that memory. */
 static void fold_event(struct factum_test *test, const char *where,
                        const struct fct_emitted *emitted)
 {
@@ -182,7 +182,7 @@ static bool same_decision(const struct factum_decision *a, const struct factum_d
     return same;
 }
 
-/* Twice, into test->decision and test->second. */
+/* Decides twice, into test->decision and test->second. */
 static void decide_twice(struct factum_test *test, const char *where, const void *command)
 {
     const factum_decider *decider = test->fold->decider;
@@ -382,7 +382,7 @@ bool factum_test_passes(const factum_test_case *test_case, char *text, size_t si
     return passes;
 }
 
-/* A line of a TAP comment for each line of |text|. */
+/* Prints a TAP comment for each line of |text|. */
 static void print_comment(const char *text)
 {
     while (*text != '\0') {

@@ -15,7 +15,7 @@ struct saying {
     size_t size;
     size_t used;
     bool full;
-    bool any; /* something was said in this sentence */
+    bool any; /* the sentence has words already */
 };
 
 static void say(struct saying *s, const char *format, ...) __attribute__((format(printf, 2, 3)));
@@ -83,7 +83,7 @@ static bool is_resting(uint8_t phase)
     return phase == FCT_STEP_RESTING || phase == FCT_STEP_UNDO_RESTING;
 }
 
-/* What is plain from other changes, or changes nothing for people, is not said. */
+/* Is the change left out? It is plain from other changes, or means nothing to people. */
 static bool is_said(const struct fct_change *change, const struct fct_saga_state *after)
 {
     switch (change->kind) {
@@ -187,7 +187,7 @@ static bool said_of_undo(uint8_t phase)
     return phase >= FCT_STEP_UNDOING && phase <= FCT_STEP_UNDO_SILENT;
 }
 
-/* |before|: the state that the changes begin with. */
+/* |before|: the state before the changes. */
 static void say_changes(struct saying *s, const struct fct_saga_state *before,
                         const struct fct_saga_outcome *outcome)
 {
@@ -248,7 +248,7 @@ static void say_rest(struct following *f, uint8_t slot, bool undo)
     say_if(f, "is due again", &input);
 }
 
-/* The steps that would be undone if it turned round. */
+/* Names the steps that would be undone if the saga compensated. */
 static void say_undos(struct following *f)
 {
     struct saying *s = f->s;

@@ -1,7 +1,7 @@
 /* check_table.c - see check_table.h. Layer: saga.
  *
- * The table is made twice: first to measure its columns, then to print them. A row has a line for
- * each event of the saga.
+ * The table is written twice: first to measure its columns, then to print them. A row has a line
+ * for each event of the saga.
  */
 #include "saga/check_table.h"
 
@@ -20,7 +20,7 @@ enum column { NUMBER, HAPPENS, STEP, DOES, EFFECTS, COLUMNS };
 struct printer {
     const struct factum_saga *saga;
     const struct fct_check_setup *setup;
-    struct fct_buf *to; /* NULL: it measures */
+    struct fct_buf *to; /* NULL: only measures */
     size_t widths[COLUMNS];
     factum_status status;
     struct fct_world world;
@@ -184,7 +184,7 @@ static void put_line(struct printer *p, const char *const cells[COLUMNS])
     }
 }
 
-/* Timers follow from the steps, so that the table is shorter without them. */
+/* Timers follow from the steps, so the table leaves them out. */
 static bool is_in_table(uint8_t kind)
 {
     return kind < FCT_CHANGE_TIMER_SET || kind > FCT_CHANGE_TIMER_FIRED;
@@ -302,6 +302,6 @@ factum_status fct_check_script(const struct factum_saga *saga, const struct fct_
             break;
         }
     }
-    /* No rule has an apostrophe, so that it stands in single quotes as it is. */
+    /* No rule has an apostrophe, so single quotes need no escapes. */
     return status == FACTUM_OK ? fct_buf_printf(to, "breaks: '%s'\n", found->rule) : status;
 }

@@ -1,7 +1,7 @@
 /* contract_watch.c - see contract_watch.h. Layer: saga.
  *
- * An event belongs to a command if it is under its id as key, or names it as $causationId: a
- * participant that does one of both is told about the other.
+ * An event belongs to a command if it is under the command's id as key, or names it as
+ * $causationId: the report tells a participant that does only one of the two about the other.
  */
 #include "saga/contract_watch.h"
 
@@ -11,8 +11,8 @@
 #include "core/slice.h"
 #include "saga/command.h"
 
-#define WATCH_SLICE_MS 100u /* then |progress| is asked */
-#define WATCH_STEPS 7u      /* waits of a test */
+#define WATCH_SLICE_MS 100u /* |progress| is asked after each */
+#define WATCH_STEPS 7u      /* waits in a test */
 #define WATCH_METADATA_SIZE 2048
 #define WATCH_NODES 32
 
@@ -23,7 +23,7 @@ static bool contract_is_undo(enum fct_contract_command which)
     return which == FCT_CONTRACT_UNDO || which == FCT_CONTRACT_FIRST_UNDO;
 }
 
-/* The do that |which| undoes, or itself. */
+/* The do that |which| undoes, or |which| itself. */
 static enum fct_contract_command contract_do_of(enum fct_contract_command which)
 {
     return which == FCT_CONTRACT_UNDO         ? FCT_CONTRACT_DO
@@ -105,7 +105,7 @@ factum_status fct_contract_send(struct fct_contract *contract, enum fct_contract
 
 /* ---- looking --------------------------------------------------------------------------------- */
 
-/* Does the member |name| of the metadata mean |wanted|? */
+/* Is the text of the metadata's member |name| |wanted|? */
 static bool contract_says(const factum_json *metadata, const char *name, factum_slice wanted)
 {
     uint32_t value = factum_json_find(metadata, FACTUM_JSON_ROOT, factum_slice_from(name));

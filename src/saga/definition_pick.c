@@ -1,12 +1,11 @@
-/* definition_pick.c - the mappings that pick data: with, undo_with, keep; and paths.
- * Layer: saga. See definition_int.h.
+/* definition_pick.c - the mappings that pick data: with, undo_with, keep; and paths. Layer: saga.
+ * See definition_int.h.
  *
  *     {orderId, amountCents: .totalCents, note: "text", n: 5, tags: ["a", "b"]}
  *
- * A bare field is the path of the same name. A plain scalar that begins with '.' is a path. All
- * others are literals, which become JSON here: texts in quotes, numbers, true, false, null, and
- * mappings and lists of those. A plain word that is none of them is refused, since it is not plain
- * what was meant.
+ * A bare field is the path with its name. A plain scalar that begins with '.' is a path. All others
+ * are literals, which become JSON here: texts in quotes, numbers, true, false, null, and mappings
+ * and lists of those. Any other plain word is refused, since its meaning is not clear.
  */
 #include <string.h>
 
@@ -127,7 +126,7 @@ static const struct fct_yaml *pick_next(struct pick_level *levels, size_t *depth
     return NULL;
 }
 
-/* Prints |node|, with all in it, without recursion. */
+/* Prints |node| with everything inside, without recursion. */
 static factum_status pick_put_literal(const struct fct_loader *loader, const struct fct_yaml *node,
                                       factum_json_writer *to)
 {
@@ -174,7 +173,7 @@ static factum_status pick_read_literal(const struct fct_loader *loader, const st
 
 /* ---- picks ----------------------------------------------------------------------------------- */
 
-/* |key| alone stands for the path of its name. */
+/* |key| alone is the path with its name. */
 static factum_status pick_read_bare(const struct fct_loader *loader, const struct fct_yaml *key,
                                     struct fct_pick_field *field)
 {

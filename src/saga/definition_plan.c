@@ -1,12 +1,12 @@
-/* definition_plan.c - the plan and the slots, made of what the file says and of the defaults.
- * Layer: saga. See definition_int.h. */
+/* definition_plan.c - makes the plan and the slots from the file and the defaults. Layer: saga. See
+ * definition_int.h. */
 #include "core/check.h"
 #include "core/slice.h"
 #include "saga/definition_int.h"
 
 #define PLAN_WITHIN (INT64_C(30) * 1000000000)
 
-/* What holds where the file says nothing. */
+/* Applies where neither the file nor its defaults have a value. */
 static const struct fct_retry plan_retry = {
     .times = 5,
     .from = INT64_C(500) * 1000000,
@@ -15,8 +15,8 @@ static const struct fct_retry plan_retry = {
     .jitter = FCT_JITTER_FULL,
 };
 
-/* |base| with what |said| says. A `from` that is above an inherited `to` raises it, and a `to` that
- * is below an inherited `from` lowers that: only both together can contradict each other. */
+/* |base| with the values of |said|. A `from` above an inherited `to` raises that, and a `to` below
+ * an inherited `from` lowers that: only two explicit values can contradict each other. */
 static struct fct_retry plan_merge(struct fct_retry base, const struct fct_retry_said *said)
 {
     base.times = said->times ? said->value.times : base.times;
@@ -33,7 +33,7 @@ static struct fct_retry plan_merge(struct fct_retry base, const struct fct_retry
     return base;
 }
 
-/* The slot |slot| of |said|. */
+/* Makes the slot |slot| of |said|. */
 static void plan_slot(struct fct_loader *loader, uint8_t slot, const struct fct_step_said *said,
                       uint8_t stage)
 {
@@ -56,7 +56,7 @@ static void plan_slot(struct fct_loader *loader, uint8_t slot, const struct fct_
     }
 }
 
-/* Steps that can only go forward are tried for ever. */
+/* Steps that can only go forward are retried for ever. */
 static void plan_forward(struct factum_saga *saga)
 {
     for (uint8_t slot = 0; slot < (uint8_t)(saga->plan.step_count + 2); slot++) {

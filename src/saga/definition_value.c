@@ -13,13 +13,13 @@
 #include "saga/names.h"
 
 #define VALUE_DAY (INT64_C(24) * 3600 * 1000000000)
-#define VALUE_DAYS_MAX 1000 /* 34 of the longest durations still fit into an int64_t */
+#define VALUE_DAYS_MAX 1000 /* 34 of the longest durations fit into an int64_t */
 #define VALUE_TRIES_MAX 10000u
 #define VALUE_FACTOR_MAX 100
 
 /* ---- scalars --------------------------------------------------------------------------------- */
 
-/* What |node| is, for "but here is ...". */
+/* Describes |node|, for "but here is ...". */
 static const char *value_kind(const struct fct_yaml *node)
 {
     if (node->kind == FCT_YAML_SCALAR) {
@@ -149,7 +149,7 @@ factum_status fct_saga_load_bool(const struct fct_loader *loader, const struct f
                : value_fail(loader, node, "value", "write true or false, without quotes");
 }
 
-/* The digits at the beginning of |text|, 18 at most; *size is how many. */
+/* The digits at the beginning of |text|, at most 18; *size is their count. */
 static uint64_t value_digits(factum_slice text, size_t *size)
 {
     uint64_t value = 0;

@@ -1,7 +1,7 @@
-/* definition_yaml.c - the keys of a definition: what each may be, and which must be there.
- * Layer: saga. See definition_int.h. What holds between the keys is the business of rules.c.
+/* definition_yaml.c - the keys of a definition: which values each may have, and which are required.
+ * Layer: saga. See definition_int.h. rules.c checks the relations between keys.
  *
- * Keys may stand in any order, so defaults are applied when all is read (definition_plan.c).
+ * Keys may be in any order, so defaults are applied after reading (definition_plan.c).
  */
 #include <string.h>
 
@@ -136,7 +136,7 @@ static factum_status step_read_on_timeout(struct fct_loader *loader, const struc
     return status;
 }
 
-/* What must stand beside what. */
+/* Checks which keys require others. */
 static factum_status step_check_keys(const struct fct_loader *loader,
                                      const struct fct_step_said *step)
 {
@@ -210,7 +210,7 @@ static factum_status load_step(struct fct_loader *loader, const struct fct_yaml 
 
 /* ---- items ----------------------------------------------------------------------------------- */
 
-/* Items that are no steps. */
+/* Items that are not steps. */
 static factum_status item_refuse(const struct fct_loader *loader, const struct fct_yaml *key,
                                  bool inside)
 {
@@ -448,7 +448,7 @@ static factum_status head_read_undone(struct fct_loader *loader, const struct fc
     return load_call(loader, value, "undone", &loader->undone);
 }
 
-/* "mode" is known as far as it says what is done anyway. */
+/* "mode" is accepted only with the value that describes the present behaviour. */
 static factum_status head_read_mode(struct fct_loader *loader, const struct fct_yaml *value,
                                     void *into)
 {

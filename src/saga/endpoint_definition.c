@@ -1,9 +1,8 @@
-/* endpoint_definition.c - deploying endpoints and what is recorded about them: the calls of
- * <factum/endpoint.h> that write to an endpoint's stream, and the list. Layer: saga. A user of the
- * public API.
+/* endpoint_definition.c - deploying and changing endpoints: the calls of <factum/endpoint.h> that
+ * write to an endpoint's stream, and the list. Layer: saga. A user of the public API.
  *
  *     read the stream, fold it --> append at the revision that was read
- *                                       | WRONG_REVISION: somebody else has acted
+ *                                       | WRONG_REVISION: another act came first
  */
 #include "saga/endpoint_definition.h"
 
@@ -20,7 +19,7 @@
 #include "core/slice.h"
 #include "saga/endpoint_url.h"
 
-#define ENDPOINT_ARENA_MAX ((size_t)32 << 20) /* thousands of changes to one endpoint */
+#define ENDPOINT_ARENA_MAX ((size_t)32 << 20) /* for thousands of changes to one endpoint */
 #define ENDPOINT_WHY_MAX 4096u
 
 static const char *const endpoint_types[] = {"$EndpointDeployed", "$EndpointEnabled",
@@ -144,7 +143,7 @@ struct endpoint_writing {
     char stream[FCT_ENDPOINT_STREAM_SIZE];
     factum_arena arena;
     factum_endpoint_state state;
-    bool any; /* |state| was read */
+    bool any; /* |state| is set */
 };
 
 static factum_status begin_writing(struct endpoint_writing *w, factum_store *store,
@@ -289,7 +288,7 @@ factum_status factum_endpoint_deploy(factum_store *store, const factum_endpoint 
 
 /* ---- acts ------------------------------------------------------------------------------------ */
 
-/* Is it so already? */
+/* Is the endpoint in the wanted state already? */
 static bool act_is_done(const factum_endpoint_state *state, factum_endpoint_act act)
 {
     return act == FACTUM_ENDPOINT_ENABLE    ? !state->disabled

@@ -178,7 +178,7 @@ static factum_status skip_row(factum_endpoints *endpoints, struct fct_queue *que
     if (status == FACTUM_OK && !skipping->found) {
         return fct_fail(err, FACTUM_NOT_FOUND, "no command is parked at this position");
     }
-    /* "Failed" would say that there is nothing to undo. */
+    /* "Failed" would mean that there is nothing to undo. */
     bool unknown = skipping->row.undoes.len == 0 && skipping->row.maybe;
     if (status == FACTUM_OK && !unknown) {
         status = append_skipped(endpoints->store, skipping, why, err);

@@ -66,7 +66,7 @@ struct fct_entry *fct_entries_find(const struct fct_entries *entries,
     return entry;
 }
 
-/* Twice as many buckets; without memory the chains grow. */
+/* Doubles the buckets; without memory the chains grow. */
 static void spread(struct fct_entries *entries)
 {
     size_t count = entries->bucket_count * 2;
@@ -274,7 +274,7 @@ void fct_entries_unload(struct fct_entries *entries, struct fct_entry *entry)
     entries->loaded_count--;
 }
 
-/* ---- what waits ------------------------------------------------------------------------------ */
+/* ---- waiting inputs -------------------------------------------------------------------------- */
 
 static factum_slice put_copy(uint8_t **at, factum_slice slice)
 {

@@ -1,4 +1,4 @@
-/* instance.c - see instance.h: loading and folding. step.c makes what is appended. Layer: saga. */
+/* instance.c - see instance.h: loading and folding. step.c makes the appends. Layer: saga. */
 #include "saga/instance.h"
 
 #include <inttypes.h>
@@ -37,7 +37,7 @@ bool fct_instance_knows(const struct fct_instance *instance, const factum_event 
     return instance->has_input && event->position <= instance->input;
 }
 
-/* ---- what the first event says --------------------------------------------------------------- */
+/* ---- the first event ------------------------------------------------------------------------- */
 
 static factum_status keep_correlation(struct fct_instance *instance, const factum_event *event,
                                       factum_error *err)
@@ -96,7 +96,7 @@ static factum_status damaged_saga(const struct fct_instance *instance, const fac
                     FCT_FMT(instance->key.name), FCT_FMT(instance->key.id), event->revision, why);
 }
 
-/* From now on |saga| counts; NULL: as before. */
+/* From now on |saga| is the definition; NULL: unchanged. */
 static void set_definition(struct fct_instance *instance, const struct factum_saga *saga)
 {
     if (saga != NULL && instance->saga != NULL) {
@@ -105,8 +105,8 @@ static void set_definition(struct fct_instance *instance, const struct factum_sa
     instance->saga = saga != NULL ? saga : instance->saga;
 }
 
-/* The definition by which |event| is read: the one that SagaStarted pins from then on, until then
- * the newest one of that time. */
+/* The definition by which |event| is read: the one that SagaStarted pins, from that event on;
+ * before it the newest one of that time. */
 static factum_status choose_definition(struct fct_instance *instance, const factum_event *event,
                                        factum_error *err)
 {
@@ -190,7 +190,7 @@ static factum_status fold_in(struct fct_instance *instance, const factum_event *
     }
     if (status == FACTUM_OK) {
         status = fct_record_read(instance->saga, event->type, event->data, arena, &record, &why);
-        /* A later version may add events; they mean nothing to the state of this one. */
+        /* A later version may add events; they do not change the state of this one. */
         if (status == FACTUM_NOT_FOUND) {
             status = FACTUM_OK;
         } else if (status == FACTUM_INVALID) {

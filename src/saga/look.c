@@ -46,7 +46,7 @@ const char *fct_look_phase(uint8_t phase)
 }
 
 /* What began the newest commit: an operator's act, an event that was taken, or a timer. The events
- * that follow from it in the same commit say neither "by" nor "input". */
+ * that follow from it in the same commit have neither "by" nor "input". */
 static void note_last(struct fct_look *look, const factum_event *event)
 {
     struct fct_json_member members[] = {{.name = FCT_SLICE("by")}, {.name = FCT_SLICE("input")}};

@@ -46,7 +46,7 @@ static bool outbox_sets(const factum_json *json, uint32_t name)
     return false;
 }
 
-/* The members of the handler's own metadata. */
+/* Writes the members of the handler's own metadata. */
 static factum_status outbox_put_others(struct factum_outbox *outbox, factum_slice metadata,
                                        factum_json_writer *to, factum_error *err)
 {
@@ -106,7 +106,7 @@ static factum_status outbox_metadata(struct factum_outbox *outbox, factum_slice 
 
 /* ---- events ---------------------------------------------------------------------------------- */
 
-/* Room for one more entry of |size| bytes: |entries|, or a bigger copy. NULL: the arena is full. */
+/* Room for one more entry of |size| bytes: |entries|, or a larger copy. NULL: the arena is full. */
 static void *outbox_grow(factum_arena *arena, void *entries, size_t count, size_t *capacity,
                          size_t size)
 {
@@ -124,7 +124,7 @@ static void *outbox_grow(factum_arena *arena, void *entries, size_t count, size_
     return bigger;
 }
 
-/* Says of |stream| what is expected, or finds that it was said. */
+/* Adds the expectation for |stream|, or finds the one that exists. */
 static factum_status outbox_expect(struct factum_outbox *outbox, factum_slice stream,
                                    factum_expected expected, factum_error *err)
 {
@@ -242,7 +242,7 @@ factum_status factum_outbox_condition(factum_outbox *outbox,
 
 /* ---- a refusal ------------------------------------------------------------------------------- */
 
-/* |text| without what the cut has left of a character. */
+/* |text| without the rest of a character that was truncated. */
 static factum_slice outbox_whole(const char *text)
 {
     factum_slice all = factum_slice_from(text);
@@ -276,7 +276,7 @@ factum_status factum_outbox_refuse(factum_outbox *outbox, const char *code, cons
             fct_outbox_add_own(outbox, FCT_COMMAND_FAILED, fct_slice(to.buffer, to.used), NULL);
     }
     outbox->refused = true;
-    outbox->status = status; /* what was wrong with the events went with them */
+    outbox->status = status; /* the fault of the events was dropped with them */
     return FACTUM_OK;
 }
 

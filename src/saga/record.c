@@ -234,7 +234,7 @@ static uint32_t member(const struct reading *r, uint32_t object, const char *nam
     return factum_json_find(&r->json, object, factum_slice_from(name));
 }
 
-/* The meaning of a text; empty if it is missing. */
+/* The decoded text; empty if it is missing. */
 static factum_slice read_text(struct reading *r, uint32_t object, const char *name)
 {
     uint32_t value = member(r, object, name);
@@ -279,7 +279,7 @@ static void read_slot(struct reading *r, const char *name)
         return;
     }
     change->slot = fct_saga_slot(r->saga, step);
-    /* An early reply that was judged by a version which names its step otherwise has no effect. */
+    /* An early reply without effect, if the present version gives its step another name. */
     if (change->slot == FCT_SLOT_NONE && change->kind != FCT_CHANGE_REPLY_RECORDED &&
         !fct_slice_equal(step, FCT_SLICE("deadline"))) {
         r->bad = true;

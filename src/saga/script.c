@@ -85,7 +85,7 @@ static factum_status read_json(const struct script_reader *r, const struct fct_y
         return script_fail(r, node->mark, "the data of an event is a mapping");
     }
     if (node->count == 0) {
-        return FACTUM_OK; /* it is made */
+        return FACTUM_OK; /* it exists */
     }
     factum_json_writer_in(&to, r->arena);
     put_node(node, &to);
@@ -113,7 +113,7 @@ static factum_status read_flag(const struct script_reader *r, const struct fct_y
                : script_fail(r, node->mark, "write true or false");
 }
 
-/* Digits alone, one at least: what JSON's numbers are read by. */
+/* Only digits, at least one: the form of JSON's whole numbers. */
 static bool is_whole_number(factum_slice text)
 {
     bool good = text.len > 0 && text.len < 20;
@@ -477,7 +477,7 @@ static factum_status read_run(struct script_reader *r, const struct fct_yaml *no
     return status;
 }
 
-/* ---- the whole ------------------------------------------------------------------------------- */
+/* ---- the document ---------------------------------------------------------------------------- */
 
 static factum_status read_part(struct script_reader *r, const struct fct_yaml *key)
 {

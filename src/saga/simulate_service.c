@@ -1,10 +1,10 @@
 /* simulate_service.c - see simulate_int.h: services, operators, start events. Layer: saga.
  *
- * A service keeps to the contract of participants: what it does is one append under the key of the
- * command, so that it is done once; an undo whose do has not been handled closes the do's key with
- * a tombstone. Effects are events of the streams "did-SERVICE-SAGA", with the id of the command as
- * "$did" in their metadata. If the answer is told at once, the same event is the answer; otherwise
- * it comes later, from an outbox.
+ * A service follows the contract of participants: its work is one append under the key of the
+ * command, so it is done once; an undo whose do has not been handled closes the do's key with a
+ * tombstone. Effects are events of the streams "did-SERVICE-SAGA", with the id of the command as
+ * "$did" in their metadata. If the answer is immediate, the same event is the answer; otherwise it
+ * comes later, from an outbox.
  */
 #include <stdio.h>
 #include <string.h>
@@ -15,7 +15,7 @@
 #include "core/slice.h"
 #include "saga/simulate_int.h"
 
-#define SERVICE_TRIES_MAX 64u /* in the second part nothing fails more often */
+#define SERVICE_TRIES_MAX 64u /* in the second part a command fails at most so often */
 
 /* ---- one append ------------------------------------------------------------------------------ */
 
@@ -139,8 +139,8 @@ static factum_slice type_of_answer(struct sim *sim, const struct sim_command *co
                                 : FCT_SLICE("CommandFailed");
 }
 
-/* Data in which the paths of the step find something; with the id of the saga for answers that name
- * no command. */
+/* Data in which the paths of the step find values; with the id of the saga for answers that name no
+ * command. */
 static factum_slice data_of_answer(struct sim *sim, const struct sim_command *command, bool ok)
 {
     const struct fct_script_answer *answer = scripted(sim, command);
@@ -179,12 +179,12 @@ static bool draw_ok(struct sim *sim, const struct sim_command *command)
     if (command->undo) {
         return !faults->undo_fails_always && (sim->heal || !fct_sim_chance(sim, faults->undo_fail));
     }
-    /* What only goes forward is tried for ever, which a run is not. */
+    /* A step that can only go forward is tried for ever, but a run ends. */
     return (sim->heal && command->generation > SERVICE_TRIES_MAX) ||
            !fct_sim_chance(sim, faults->fail);
 }
 
-/* Closes the key of the do, unless the do has it. */
+/* Closes the key of the do, unless the do has taken it. */
 static void put_tombstone(struct sim *sim, size_t at)
 {
     char stream[FCT_COMMAND_STREAM_SIZE];
@@ -226,7 +226,7 @@ void fct_sim_handle_as(struct sim *sim, size_t at, bool ok, bool told)
             put_tombstone(sim, undone);
         }
         if (fct_sim_over(sim) || sim->report->reached[FCT_SIM_CRASHED] != crashes) {
-            return; /* the service has gone down with the machine */
+            return; /* the service has crashed with the machine */
         }
         command = &sim->commands[at];
         undid = sim->commands[undone].effects > 0 && sim->commands[undone].ok;
@@ -234,7 +234,7 @@ void fct_sim_handle_as(struct sim *sim, size_t at, bool ok, bool told)
     if (command->closed) {
         fct_sim_reach(sim, FCT_SIM_REFUSED);
     }
-    /* An answer's own type would be taken for an answer that names no command. */
+    /* The answer's own type would be taken for an answer that names no command. */
     factum_slice type = told ? type_of_answer(sim, command, ok) : FCT_SLICE("EffectOfCommand");
     const struct service_event event = {.prefix = "did-",
                                         .command = command,
@@ -305,7 +305,7 @@ static void note_act(struct sim *sim, const struct fct_saga_input *control)
     fct_sim_reach(sim, FCT_SIM_ACTED);
 }
 
-/* Appends what follows from |control|. False: the act is out of turn, or was too late. */
+/* Appends what follows from |control|. False: the act is not possible, or was too late. */
 static bool sim_append_act(struct sim *sim, const struct fct_instance *instance,
                            const struct fct_saga_input *control)
 {
@@ -325,7 +325,7 @@ static bool sim_append_act(struct sim *sim, const struct fct_instance *instance,
         note_act(sim, control);
         status = factum_append(sim->store, &append.request, NULL, NULL, &err);
     }
-    /* The key that a skip closes may have been taken by the command: the operator is told. */
+    /* The command may have taken the key that a skip closes: the operator is told. */
     if (status == FACTUM_KEY_CONFLICT) {
         return false;
     }

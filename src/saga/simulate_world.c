@@ -17,7 +17,7 @@
 
 #define STORE_PATH "/store"
 #define SIM_ARENA_MAX ((size_t)32 << 20)
-#define SIM_OPENINGS_MAX 100 /* a disk that stops while the store is opened is opened again */
+#define SIM_OPENINGS_MAX 100 /* a disk may stop while the store is opened, which is then repeated */
 
 /* ---- draws and time -------------------------------------------------------------------------- */
 
@@ -58,7 +58,7 @@ static enum fct_crash_mode draw_mode(struct sim *sim)
                      : (enum fct_crash_mode)fct_sim_below(sim, FCT_CRASH_MODES);
 }
 
-/* What the power cut leaves. */
+/* The disk that the power cut leaves. */
 static void cut_power(struct sim *sim)
 {
     static const char *const modes[] = {"nothing unsynced is left", "everything written is left",
@@ -70,7 +70,7 @@ static void cut_power(struct sim *sim)
     uint64_t calls = fct_sim_disk_calls(sim->disk);
     fct_sim_reach(sim, FCT_SIM_CRASHED);
     fct_sim_tell(sim, "the machine crashes at disk call %" PRIu64 ": %s", calls, modes[mode]);
-    /* It fails if the disk has stopped, and what it would have written is lost either way. */
+    /* The close may fail if the disk has stopped; unwritten data is lost either way. */
     (void)factum_close(sim->store, &err);
     sim->store = NULL;
     struct fct_sim_disk *left = fct_sim_disk_crash(sim->disk, mode, fct_random_next(&sim->random));
@@ -169,7 +169,7 @@ static bool grow_commands(struct sim *sim)
     return true;
 }
 
-/* Finds or makes it. SIM_NONE: no such saga or step, or the simulation has failed. */
+/* Finds or adds it. SIM_NONE: no such saga or step, or the simulation has failed. */
 static size_t get_command(struct sim *sim, factum_slice text)
 {
     struct fct_command_id id;
@@ -237,7 +237,7 @@ static void look_at_command(struct sim *sim, const factum_event *event)
     fct_sim_tell(sim, "%.*s is sent: %.*s", FCT_FMT(event->type), FCT_FMT(id));
 }
 
-/* A service has done something. */
+/* A service has had an effect. */
 static void look_at_effect(struct sim *sim, const factum_event *event)
 {
     factum_slice id = member_text_of(sim, event->metadata, "$did");
@@ -474,7 +474,7 @@ void fct_sim_setup(struct sim *sim)
 void fct_sim_teardown(struct sim *sim)
 {
     factum_error err;
-    if (sim->disk != NULL) { /* without those of closing the store */
+    if (sim->disk != NULL) { /* without the calls of closing the store */
         sim->report->disk_calls =
             sim->calls_before + fct_sim_disk_calls(sim->disk) - sim->base_calls;
     }

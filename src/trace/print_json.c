@@ -22,7 +22,7 @@ static void put_time(factum_json_writer *to, const char *name, int64_t time)
     factum_json_put_member_text(to, name, factum_slice_from(text));
 }
 
-/* Left out if it is empty. */
+/* An empty text is left out. */
 static void put_said(factum_json_writer *to, const char *name, factum_slice text)
 {
     if (text.len > 0) {
