@@ -41,15 +41,17 @@ typedef struct factum_arena {
     char *why;            /* of factum_arena_fail: its text, or NULL */
 } factum_arena;
 
-/* Takes nothing from the heap yet. |size_max| bytes for all blocks; 0: FACTUM_ARENA_SIZE_MAX. */
+/* Makes |arena| empty; takes nothing from the heap yet. |size_max|: bytes of all blocks together;
+ * 0: FACTUM_ARENA_SIZE_MAX. */
 FACTUM_API void factum_arena_init(factum_arena *arena, size_t size_max);
-/* Gives everything back to the heap. Accepts a zeroed and a finished arena. */
+/* Frees all blocks. Accepts a zeroed and a finished arena. */
 FACTUM_API void factum_arena_finish(factum_arena *arena);
-/* Ends the life of all pieces; keeps the newest block for the next ones. */
+/* Ends the life of all pieces, and keeps the newest block for the next ones. */
 FACTUM_API void factum_arena_reset(factum_arena *arena);
-/* A piece from a new block; what factum_arena_take calls when the newest block is full. */
+/* A piece from a new block. factum_arena_take calls this when the newest block is full. */
 FACTUM_API void *factum_arena_grow(factum_arena *arena, size_t size);
-/* Why factum_arena_take gave NULL: TOO_BIG (the arena's maximum) or NO_MEMORY. */
+/* Why factum_arena_take returned NULL: TOO_BIG (the arena's maximum), NO_MEMORY, or the status
+ * given to factum_arena_fail. OK if it did not. */
 FACTUM_API factum_status factum_arena_status(const factum_arena *arena);
 
 /* |size| bytes of zero; NULL without room, after a piece that was refused, or for 0 bytes. */
@@ -57,9 +59,9 @@ FACTUM_API void *factum_arena_alloc(factum_arena *arena, size_t size);
 /* A copy of |slice|; empty where factum_arena_alloc gives NULL. */
 FACTUM_API factum_slice factum_arena_copy(factum_arena *arena, factum_slice slice);
 
-/* For functions that have nothing else to fail with, as the functions of a decider that is not
- * written in C: from now on the arena gives nothing, and whoever made it ends with |status|, below
- * 0, and this text. The first failure stays. */
+/* For functions that cannot return a status, such as those of a decider that is not written in C.
+ * From now on the arena gives no pieces, and the call that created it fails with |status|, which is
+ * below 0, and this text. The first failure stays. */
 FACTUM_API FACTUM_PRINTF(3, 4) void factum_arena_fail(factum_arena *arena, factum_status status,
                                                       const char *format, ...);
 

@@ -2,7 +2,7 @@
  *
  * These calls do not wait for a commit or for another thread, except where their comments say so.
  * Answers come in two ways: at once (the embedded store's reads and questions), or later by a call
- * from a thread of the store (appends, and whatever answered PENDING). A loop turns such a call
+ * from a thread of the store (appends, and calls that answered PENDING). A loop turns such a call
  * into a wake-up of its own:
  *
  *     static void appended(void *data, factum_append_op *const *ops, size_t count)
@@ -11,26 +11,26 @@
  *         wake_my_loop(data);                    // one wake-up for a whole group commit
  *     }
  *
- * Rules for completers, listeners, factum_ready and a question's |done|: such a function runs on a
- * thread of the store or, in a store opened with no_threads, inside the call that caused it. It
- * must return soon; while it runs, no other completion or news is delivered. It may start
- * operations, ask and end listeners. It must not close the store, and must not call what waits
- * (store.h): that gives INVALID and does nothing. (A factum_clock and a factum_log_sink must not
- * call the store at all.)
+ * Rules for completers, listeners, factum_ready and the |done| of a question. Such a function runs
+ * on a thread of the store or, in a store opened with no_threads, inside the call that caused it.
+ * It must return soon: while it runs, no other completion or news is delivered. It may start
+ * operations, ask questions and end listeners. It must not close the store, and must not call
+ * anything that waits (store.h): such a call fails with INVALID and does nothing. (A factum_clock
+ * and a factum_log_sink must not call the store at all.)
  *
- * How long a call takes. An embedded store reads from the disk inside the call, and a filter or
- * query that few events fit makes one factum_cursor_try_next look at many. With steps_max in the
- * request an embedded store looks at about so many events, postings or names in a call. If it has
- * found nothing by then, it answers PENDING. Ask again at any time: factum_ready is not called.
- * The limit is for factum_cursor_try_next, factum_list_try_next and factum_subscription_next. Other
- * stores ignore it: their calls do not look at events. A step takes some 50 to 250 ns in memory.
+ * How long a call takes. An embedded store reads from the disk inside the call, and one
+ * factum_cursor_try_next with a filter or query that few events fit looks at many events. steps_max
+ * in the request limits that: an embedded store looks at about so many events, postings or names in
+ * a call. If it has found nothing by then, it answers PENDING. Ask again at any time: factum_ready
+ * is not called. The limit is for factum_cursor_try_next, factum_list_try_next and
+ * factum_subscription_next. Other stores ignore it: their calls do not look at events. A step takes
+ * some 50 to 250 ns in memory.
  *
- * factum_append_op, factum_question and factum_listener keep their sizes for ever: what is added to
- * them takes the place of |internal| words. Their |size| is sizeof the struct.
+ * factum_append_op, factum_question and factum_listener keep their sizes for ever: new members take
+ * the place of |internal| words. Their |size| is sizeof the struct.
  *
  * Valid C99 and C++17. Any thread may call these functions; a cursor or list belongs to one thread
- * at a time.
- */
+ * at a time. */
 #ifndef FACTUM_ASYNC_H
 #define FACTUM_ASYNC_H
 
@@ -44,8 +44,8 @@ extern "C" {
 
 typedef struct factum_append_op factum_append_op;
 
-/* Where ended appends go. |ops| were given to the store in any order and have ended in this one;
- * the array lasts until |done| returns, the ops are their owner's again. Appends that were
+/* Where ended appends go. |ops| are in the order in which they ended, which need not be that of
+ * their submits. The array lasts until |done| returns; the ops are yours again. Appends that were
  * committed together and have the same completer come in one call, 1,024 at most. */
 typedef struct factum_completer {
     void *data;
@@ -60,9 +60,9 @@ typedef enum factum_append_action {
     FACTUM_ACTION_TOMBSTONE = 2
 } factum_append_action;
 
-/* One append under way. Set |size| and zero the rest first. *request itself is needed for the
- * submit only; the op, and everything that the op and the request point to, belongs to the store
- * from a successful submit until the completer is called with it. */
+/* One append under way. Set |size| and zero the rest first. *request itself is needed only during
+ * the submit. The op, and everything that the op and the request point to, belong to the store from
+ * a successful submit until the completer is called with the op. */
 struct factum_append_op {
     size_t size;
     factum_append_action action;
@@ -70,7 +70,7 @@ struct factum_append_op {
     uint64_t *revisions; /* as in factum_append, or NULL */
     const factum_completer *completer;
     void *data; /* yours */
-    /* The outcome, when it has ended: as factum_append returns it. */
+    /* The outcome, set when the append has ended: as factum_append returns it. */
     factum_status status;
     factum_append_result result;
     factum_error err;   /* if status < 0 */
@@ -78,17 +78,18 @@ struct factum_append_op {
 };
 
 /* Starts an append. OK: the completer will be called exactly once, with a status of factum_append
- * or CANCELLED, and never from inside this call. Any other status: it will not be called. BUSY: too
- * many appends or bytes wait; FACTUM_NEWS_ROOM tells when to try again. BUSY also while a schema of
- * an event's type is being committed, without such news: try again after a moment. INVALID,
- * TOO_BIG, EXPIRED, FAILED, READ_ONLY, CORRUPT (the log is damaged, or its schemas are), NO_MEMORY
- * and IO (no thread could be started), UNSUPPORTED (opened with no_threads). */
+ * or CANCELLED, and never from inside this call. After any other status it will not be called.
+ * Errors: BUSY (too many appends or bytes wait: try again after FACTUM_NEWS_ROOM; or a schema of an
+ * event's type is being committed: try again after a moment, no news comes), INVALID, TOO_BIG,
+ * EXPIRED, FAILED, READ_ONLY, CORRUPT (the log or its schemas are damaged), NO_MEMORY and IO (no
+ * thread could be started), UNSUPPORTED (opened with no_threads). */
 FACTUM_API FACTUM_MUST_USE factum_status factum_append_submit(factum_store *store,
                                                               factum_append_op *op,
                                                               factum_error *err);
-/* Asks the store to drop a submitted append. Safe until the completer has returned the op, whether
- * the append has ended or not; not after the op was reused or freed. The append ends in any case by
- * its completer: with CANCELLED, nothing was written, or, if it was too late, as it would have. */
+/* Asks the store to drop a submitted append. Allowed until the completer has returned the op,
+ * whether the append has ended or not; not after the op was reused or freed. The append ends by its
+ * completer in any case: with CANCELLED (nothing was written), or, if it was too late to drop it,
+ * with its usual outcome. */
 FACTUM_API void factum_append_cancel(factum_store *store, factum_append_op *op);
 
 /* ---- news ------------------------------------------------------------------------------------ */
@@ -106,47 +107,50 @@ typedef enum factum_news {
 typedef struct factum_listener {
     size_t size;
     void *data;
-    /* |news|: bits of factum_news, everything since the last call in one. */
+    /* |news|: bits of factum_news, all that happened since the last call. */
     void (*notify)(void *data, uint32_t news);
     void *internal[4];
 } factum_listener;
 
-/* |notify| is called after every later change, once the listeners that are running have returned.
- * To miss nothing, call this first and read afterwards. INVALID, TOO_BIG (more than
- * FACTUM_LISTENERS_MAX), NO_MEMORY, IO (no thread could be started). */
+/* From now on |notify| is called after every change, once the listeners that are running have
+ * returned. To miss nothing, call this first and read afterwards. Errors: INVALID, TOO_BIG (more
+ * than FACTUM_LISTENERS_MAX), NO_MEMORY, IO (no thread could be started). */
 FACTUM_API FACTUM_MUST_USE factum_status factum_listen(factum_store *store,
                                                        factum_listener *listener,
                                                        factum_error *err);
-/* When it returns, |notify| is not running and will not be called again: it waits for a call of
- * this |notify| that is under way. From inside |notify| of the same listener it returns at once,
- * and |notify| will not be called again. A listener that does not listen is left alone. */
+/* Ends |listener|. Waits for a call of its |notify| that is under way: when this returns, |notify|
+ * is not running and will not be called again. From inside |notify| of the same listener it returns
+ * at once, and |notify| will not be called again. A listener that does not listen is left
+ * unchanged. */
 FACTUM_API void factum_unlisten(factum_store *store, factum_listener *listener);
 
 /* ---- reads and lists ------------------------------------------------------------------------- */
 
-/* Called once, when the cursor or list that answered PENDING is worth asking again. */
+/* Called once, when it is worth asking the cursor or list that answered PENDING again. */
 typedef struct factum_ready {
     void *data;
     void (*ready)(void *data);
 } factum_ready;
 
-/* As factum_read, without waiting. What would need it, such as STREAM_NOT_FOUND, may come from the
- * first factum_cursor_try_next. With |follow| the cursor can be extended; the request is then as
- * for factum_subscribe, and a stream need not exist. */
+/* As factum_read, without waiting. An error that can only be found by waiting, such as
+ * STREAM_NOT_FOUND, may come from the first factum_cursor_try_next. With |follow| the cursor can be
+ * extended; the request is then as for factum_subscribe, and a stream need not exist. */
 FACTUM_API FACTUM_MUST_USE factum_status factum_read_start(factum_store *store,
                                                            const factum_read_request *request,
                                                            bool follow, factum_cursor **cursor,
                                                            factum_error *err);
-/* As factum_cursor_next; PENDING where that would wait. An embedded store answers PENDING after
- * steps_max steps only: it may read from the disk, though. */
+/* As factum_cursor_next, but PENDING where that would wait. An embedded store answers PENDING only
+ * after steps_max steps; it may read from the disk. */
 FACTUM_API FACTUM_MUST_USE factum_status factum_cursor_try_next(factum_cursor *cursor,
                                                                 factum_event *event,
                                                                 factum_error *err);
-/* After PENDING: |ready| is called once, never from inside this call; factum_cursor_close takes it
- * back and waits while it runs. |ready| is copied. One at a time; a later one replaces it. */
+/* After PENDING: lets |ready| be called once, never from inside this call. |ready| is copied. Only
+ * one is kept: a later one replaces it. factum_cursor_close withdraws it, and waits if it is
+ * running. */
 FACTUM_API void factum_cursor_ready(factum_cursor *cursor, const factum_ready *ready);
-/* Lets a following cursor see what has become visible since, after DONE: next goes on there.
- * factum_cursor_place() then says up to where. OK, PENDING, or a failure as from next. */
+/* Lets a cursor that follows, after DONE, see what has become visible since; factum_cursor_place
+ * then gives the new end, and factum_cursor_try_next goes on. OK, PENDING, or an error of
+ * factum_cursor_next. */
 FACTUM_API FACTUM_MUST_USE factum_status factum_cursor_extend(factum_cursor *cursor,
                                                               factum_error *err);
 
@@ -162,9 +166,9 @@ FACTUM_API void factum_list_ready(factum_list *list, const factum_ready *ready);
 
 /* ---- terms ----------------------------------------------------------------------------------- */
 
-/* What holds as long as a store is open: its limits (factum_store_options), and the histories that
- * it has had, the current one last, by which tokens are judged. For a server, whose clients check
- * by it as the store does. */
+/* What is true as long as a store is open: its limits (factum_store_options), and the histories
+ * that it has had, the current one last, by which tokens are judged. For a server, whose clients
+ * make the same checks as the store. */
 #define FACTUM_TIMELINES_MAX 32
 
 typedef struct factum_timeline {
@@ -183,7 +187,7 @@ typedef struct factum_terms {
     factum_timeline timelines[FACTUM_TIMELINES_MAX];
 } factum_terms;
 
-/* Into |terms|. INVALID. */
+/* The terms of |store|, into |terms|. Errors: INVALID. */
 FACTUM_API FACTUM_MUST_USE factum_status factum_terms_get(const factum_store *store,
                                                           factum_terms *terms, factum_error *err);
 
@@ -201,8 +205,8 @@ typedef enum factum_question_kind {
     FACTUM_ASK_INFO = 7   /* factum_info_get -> info */
 } factum_question_kind;
 
-/* One question: what is asked, and where the answer goes. Zero it first. It and all that it points
- * to belong to the store while it is PENDING. */
+/* One question: what is asked, and where the answer goes. Zero it first. The question and all that
+ * it points to belong to the store while it is PENDING. */
 typedef struct factum_question factum_question;
 struct factum_question {
     size_t size;
@@ -227,9 +231,9 @@ struct factum_question {
     void *internal[8];
 };
 
-/* OK: answered. PENDING: |done| will be called; a question is not cancelled, its deadline bounds
- * it. Otherwise as the function that the kind names, or EXPIRED. An embedded store never answers
- * PENDING. */
+/* Asks |question|. OK: answered. PENDING: |done| will be called; an embedded store never answers
+ * PENDING. A question cannot be cancelled; its deadline limits it. Errors: EXPIRED, and those of
+ * the function that the kind names. */
 FACTUM_API FACTUM_MUST_USE factum_status factum_ask(factum_store *store, factum_question *question,
                                                     factum_error *err);
 

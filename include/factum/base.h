@@ -1,7 +1,6 @@
-/* base.h - the types that every part of Factum's API shares: status, error, slice, ids, places.
+/* base.h - types that every part of the API shares: status, error, slice, id, time, log sink.
  *
- * Valid C99 and C++17. Nothing here allocates. Every function is thread-safe.
- */
+ * Valid C99 and C++17. No function here allocates. Every function is thread-safe. */
 #ifndef FACTUM_BASE_H
 #define FACTUM_BASE_H
 
@@ -30,11 +29,12 @@ extern "C" {
 #define FACTUM_VERSION_NUMBER 0x000100
 #define FACTUM_VERSION "0.1.0"
 
-/* The version of the library that runs, in the form of FACTUM_VERSION_NUMBER. */
+/* The version of the library that the program runs with, in the form of FACTUM_VERSION_NUMBER. */
 FACTUM_API uint32_t factum_version_number(void);
 
-/* Every status: name, value, text. 0 is success, above 0 an answer that is no failure, below 0 a
- * failure. Values never change once released. */
+/* Every status: name, value, text. 0 is success, a value above 0 is an answer that is not a
+ * failure, a value below 0 is a failure. The value of a status never changes once it is released.
+ */
 #define FACTUM_STATUS_LIST(X)                                                                      \
     X(OK, 0, "ok")                                                                                 \
     X(DONE, 1, "no more events")                                                                   \
@@ -74,21 +74,22 @@ typedef enum factum_status {
 #undef FACTUM_STATUS_ENUM
 } factum_status;
 
-/* The text of a status; static. An unknown value gives "unknown status". */
+/* The text of |status|. Static. An unknown value gives "unknown status". */
 FACTUM_API const char *factum_status_text(factum_status status);
 
-/* The same, as a word for programs: "WRONG_REVISION". Static. */
+/* The name of |status|, for programs: "WRONG_REVISION". Static. An unknown value gives "UNKNOWN".
+ */
 FACTUM_API const char *factum_status_name(factum_status status);
 
-/* True if the same call may succeed later without a change by the caller: BUSY, LOCKED, NO_SPACE.
- * WRONG_REVISION and CONDITION_FAILED are not: read again and decide again. */
+/* True if the same call may succeed later although the caller changes nothing: BUSY, LOCKED,
+ * NO_SPACE. False for WRONG_REVISION and CONDITION_FAILED: read again and decide again. */
 FACTUM_API bool factum_status_is_retryable(factum_status status);
 
-/* True if the store has to be closed and opened again: FAILED, UNKNOWN_OUTCOME. */
+/* True if the store must be closed and opened again: FAILED, UNKNOWN_OUTCOME. */
 FACTUM_API bool factum_status_is_fatal(factum_status status);
 
-/* What went wrong, in words. Owned by the caller, filled only on failure; every function that
- * takes one accepts NULL. The text says what to do next where there is something to do. */
+/* What went wrong, in words. Owned by the caller. Every function that takes one accepts NULL, and
+ * fills it only if it fails. Where there is something to do next, the text names it. */
 typedef struct factum_error {
     factum_status status;
     int os_error; /* errno, or 0 */
@@ -101,8 +102,8 @@ typedef struct factum_slice {
     size_t len;
 } factum_slice;
 
-/* A slice of a C string, without its zero byte; lasts as long as the string. NULL gives an empty
- * slice. */
+/* A slice of the C string |text|, without the zero byte at its end. Lasts as long as the string.
+ * NULL gives an empty slice. */
 FACTUM_API factum_slice factum_slice_from(const char *text);
 
 /* 16 bytes in the order in which they are printed. */
@@ -112,32 +113,34 @@ typedef struct factum_uuid {
 
 #define FACTUM_UUID_TEXT_SIZE 37 /* with the zero byte */
 
-/* Prints |id| in the form 8-4-4-4-12, lower case. */
+/* Prints |id| in the form 8-4-4-4-12, in lower case. */
 FACTUM_API void factum_uuid_format(factum_uuid id, char text[FACTUM_UUID_TEXT_SIZE]);
 
-/* Reads the form 8-4-4-4-12, either case; anything else is FACTUM_INVALID and leaves |id|. */
+/* Reads the form 8-4-4-4-12, in either case, into *id. Errors: INVALID (|text| is anything else;
+ * *id is unchanged). */
 FACTUM_API FACTUM_MUST_USE factum_status factum_uuid_parse(factum_slice text, factum_uuid *id);
 
-/* Time is int64 nanoseconds since 1970-01-01T00:00:00Z without leap seconds, anywhere in this API:
- * 1677-09-21T00:12:43.145224192Z to 2262-04-11T23:47:16.854775807Z. */
+/* Everywhere in this API, time is int64 nanoseconds since 1970-01-01T00:00:00Z without leap
+ * seconds: 1677-09-21T00:12:43.145224192Z to 2262-04-11T23:47:16.854775807Z. */
 #define FACTUM_TIME_TEXT_SIZE 36 /* with the zero byte */
 
-/* Prints RFC 3339 in UTC with as many decimals (0, 3, 6, 9) as |time| needs. */
+/* Prints |time| by RFC 3339, in UTC, with as many decimals (0, 3, 6 or 9) as it needs. */
 FACTUM_API void factum_time_format(int64_t time, char text[FACTUM_TIME_TEXT_SIZE]);
 
-/* Reads RFC 3339 (any offset, up to 9 decimals) or a bare date; FACTUM_INVALID if it is neither or
- * out of range. Second 60 exists only as 23:59:60 UTC on 30 June and 31 December, where leap
- * seconds are added: it becomes the last nanosecond before midnight. */
+/* Reads a time of RFC 3339 (any offset, up to 9 decimals) or a date without a time, into *time.
+ * Second 60 is accepted only at 23:59:60 UTC on 30 June and 31 December, where leap seconds are
+ * added: it becomes the last nanosecond before midnight. Errors: INVALID (|text| is neither, or out
+ * of range). */
 FACTUM_API FACTUM_MUST_USE factum_status factum_time_parse(factum_slice text, int64_t *time);
 
-/* The time that a store records, for tests and replays that drive it. |now| is called from any
- * thread, also while the store holds locks: it must return at once and not call the store. */
+/* The clock of a store, for tests and replays that control time. |now| is called from any thread,
+ * also while the store has locks: it must return at once and must not call the store. */
 typedef struct factum_clock {
     void *data;
     int64_t (*now)(void *data);
 } factum_clock;
 
-/* Messages of the library. It is silent without a sink. */
+/* How serious a message of the library is. The library writes messages only to a sink. */
 typedef enum factum_log_level {
     FACTUM_LOG_ERROR = 0,
     FACTUM_LOG_WARN = 1,
@@ -145,8 +148,9 @@ typedef enum factum_log_level {
     FACTUM_LOG_DEBUG = 3
 } factum_log_level;
 
-/* |id| is a stable dotted name ("segment.rolled"), |text| one line without a line end. Called from
- * any thread, also while the store holds locks: must not call the store. */
+/* Where messages go. |id| is a stable dotted name ("segment.rolled"), |text| is one line without a
+ * line end. |write| is called from any thread, also while the store has locks: it must not call the
+ * store. */
 typedef struct factum_log_sink {
     void *data;
     void (*write)(void *data, factum_log_level level, const char *id, const char *text);

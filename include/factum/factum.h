@@ -1,4 +1,5 @@
-/* factum.h - all of Factum's API for users of a store. */
+/* factum.h - includes what most users of a store need: stores, events, JSON, schemas, deciders.
+ * Include the other headers by name. */
 #ifndef FACTUM_FACTUM_H
 #define FACTUM_FACTUM_H
 

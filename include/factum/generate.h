@@ -1,4 +1,4 @@
-/* generate.h - C types of the events of a category, written from their JSON Schemas.
+/* generate.h - C types of the events of a category, generated from their JSON Schemas.
  *
  *     factum_generate_request request = {sizeof request};
  *     request.category = factum_slice_from("order");
@@ -7,11 +7,10 @@
  *     status = factum_generate(&request, &generated, &err);
  *
  * The result is two texts, a header and its source, that need only <factum/typed.h> and compile as
- * C99 and C++17. What is in them: docs/guide/generated.md. The same schemas in the same order give
+ * C99 and C++17. Their content: docs/guide/generated.md. The same schemas in the same order give
  * the same bytes.
  *
- * Valid C99 and C++17. Thread-safe: nothing is shared. Pure: reads no file and writes none.
- */
+ * Valid C99 and C++17. Thread-safe: nothing is shared. Pure: reads no file and writes none. */
 #ifndef FACTUM_GENERATE_H
 #define FACTUM_GENERATE_H
 
@@ -29,8 +28,8 @@ extern "C" {
 #define FACTUM_GENERATE_VALUES_MAX 512u             /* texts of an enum, variants of a oneOf */
 #define FACTUM_GENERATE_OUTPUT_SIZE_MAX (16u << 20) /* bytes of each text */
 
-/* The first line of each text that was generated: a file that begins with it may be overwritten. */
-#define FACTUM_GENERATE_MARK                                                                       \
+/* The first line of each generated text: a file that begins with it may be overwritten. */
+#define FACTUM_GENERATE_FIRST_LINE                                                                 \
     "/* Written by factum schema generate: change the schemas instead. */\n"
 
 typedef struct factum_generate_schema {
@@ -48,16 +47,17 @@ typedef struct factum_generate_request {
 
 typedef struct factum_generated factum_generated;
 
-/* INVALID: no category or no schema, a type twice, a schema that is not JSON or cannot be one (a
- * $ref that leads to itself); the text names the type and the place. TOO_BIG: over a limit above,
- * which the text names. NO_MEMORY. On failure *generated is NULL. */
+/* Generates the texts for |request|, into *generated, which is yours until factum_generated_free;
+ * NULL on failure. Errors: INVALID (no category or no schema, a type twice, a text that is not JSON
+ * or not a schema, such as one with a $ref to itself: the message names the type and the place),
+ * TOO_BIG (over one of the limits above: the message names it), NO_MEMORY. */
 FACTUM_API FACTUM_MUST_USE factum_status factum_generate(const factum_generate_request *request,
                                                          factum_generated **generated,
                                                          factum_error *err);
-/* Accepts NULL. */
+/* Frees it. Accepts NULL. */
 FACTUM_API void factum_generated_free(factum_generated *generated);
-/* The three last until factum_generated_free. The name is that of both files without ".gen.h" and
- * ".gen.c": letters, digits and '_'. */
+/* The results of the three functions last until factum_generated_free. The name is that of both
+ * files without ".gen.h" and ".gen.c": letters, digits and '_'. */
 FACTUM_API const char *factum_generated_name(const factum_generated *generated);
 FACTUM_API factum_slice factum_generated_header(const factum_generated *generated);
 FACTUM_API factum_slice factum_generated_source(const factum_generated *generated);

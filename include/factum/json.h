@@ -7,9 +7,9 @@
  *
  * One pass checks the text (RFC 8259: strict UTF-8, a limit of depth, no member twice unless that
  * is allowed) and writes the nodes. Later calls read the nodes and do not check the text again.
- * Nothing here allocates or recurses. Numbers stay as they stand in the text, so they are exact.
+ * Nothing here allocates or recurses. Numbers stay as written in the text, so they are exact.
  *
- * A value is the number of its node. Nodes stand in the order of the text:
+ * A value is identified by the number of its node. Nodes are in the order of the text:
  *
  *     {"a":[1,2],"b":"x"}
  *      0 OBJECT  next 7
@@ -23,8 +23,8 @@
  * The value of a member is the node after its name. |next| is the node after a value and all that
  * is in it. The first child of a container is the node after it, unless that is its |next|.
  *
- * A text may hold escapes of lone surrogates (\ud800), which RFC 8259 allows and Unicode does not.
- * Such a text equals only a text with the same lone surrogates, and cannot be unescaped.
+ * A text may contain escapes of lone surrogates (\ud800), which RFC 8259 allows and Unicode does
+ * not. Such a text equals only a text with the same lone surrogates, and cannot be unescaped.
  *
  * Valid C99 and C++17. Thread-safe: nothing is shared.
  */
@@ -37,7 +37,7 @@
 extern "C" {
 #endif
 
-#define FACTUM_JSON_DEPTH_MAX 64 /* arrays and objects inside each other, where nothing is said */
+#define FACTUM_JSON_DEPTH_MAX 64    /* arrays and objects inside each other, by default */
 #define FACTUM_JSON_DEPTH_LIMIT 256 /* the most that factum_json_options.depth_max may be */
 
 typedef enum factum_json_kind {
@@ -78,14 +78,14 @@ typedef struct factum_json {
 typedef struct factum_json_options {
     size_t size;
     uint32_t depth_max; /* arrays and objects inside each other; 0: FACTUM_JSON_DEPTH_MAX */
-    bool duplicates;    /* members of one name may stand twice; factum_json_find takes the last */
+    bool duplicates;    /* a member may appear twice; factum_json_find finds the last one */
 } factum_json_options;
 
-/* Checks |text| and writes its tape into |nodes|, which the caller owns and which must last as long
- * as *json. |options| may be NULL. INVALID: not JSON, or a member stands twice, with what is wrong
- * and where; or depth_max is over FACTUM_JSON_DEPTH_LIMIT. TOO_BIG: |capacity| nodes are too few
- * (factum_json_nodes_max always suffices), or the text has 4 GiB. On failure *json is as before;
- * |nodes| is not. */
+/* Checks |text| and writes its tape into |nodes|, which has room for |capacity| nodes, is the
+ * caller's, and must last as long as *json. |options| is optional. On failure *json is unchanged;
+ * |nodes| is not. Errors: INVALID (not JSON, or a member appears twice: the text says what is wrong
+ * and where; or depth_max is over FACTUM_JSON_DEPTH_LIMIT), TOO_BIG (|capacity| is too small, which
+ * factum_json_nodes_max never is; or the text has 4 GiB). */
 FACTUM_API FACTUM_MUST_USE factum_status factum_json_parse(factum_slice text,
                                                            const factum_json_options *options,
                                                            factum_json_node *nodes, size_t capacity,
@@ -107,7 +107,7 @@ static inline factum_json_kind factum_json_kind_of(const factum_json *json, uint
     return (factum_json_kind)json->nodes[value].kind;
 }
 
-/* The value as it stands in the text: a text with its quotes. Borrowed from the text. */
+/* The value as written in the text: a text with its quotes. Borrowed from the text. */
 static inline factum_slice factum_json_raw(const factum_json *json, uint32_t value)
 {
     const factum_json_node *node = &json->nodes[value];
@@ -118,8 +118,8 @@ static inline factum_slice factum_json_raw(const factum_json *json, uint32_t val
     return raw;
 }
 
-/* The inside of a text as it stands in the text: without quotes, with its escapes. Without
- * FACTUM_JSON_ESCAPED it is the meaning. Borrowed from the text. */
+/* The inside of a text as written: without quotes, with its escapes. Without FACTUM_JSON_ESCAPED it
+ * is the decoded text. Borrowed from the text. */
 static inline factum_slice factum_json_inside(const factum_json *json, uint32_t value)
 {
     factum_slice inside;
@@ -142,7 +142,7 @@ static inline bool factum_json_is_escaped(const factum_json *json, uint32_t valu
  *         uint32_t value = at + 1;
  *     }
  *
- * A value that is no container has none. */
+ * A value that is not a container has none. */
 static inline uint32_t factum_json_first(const factum_json *json, uint32_t container)
 {
     return json->nodes[container].next > container + 1 ? container + 1 : FACTUM_JSON_NONE;
@@ -156,54 +156,57 @@ static inline uint32_t factum_json_next(const factum_json *json, uint32_t contai
     return next < json->nodes[container].next ? next : FACTUM_JSON_NONE;
 }
 
-/* How many items or members a container has; 0 for any other value. Takes a step for each. */
+/* How many items or members a container has; 0 for any other value. Takes one step for each. */
 FACTUM_API uint32_t factum_json_count(const factum_json *json, uint32_t container);
 
-/* The value of the member |name|, the last one if there are several. FACTUM_JSON_NONE: there is
- * none, or |object| is no object. Names are compared by meaning: "\u0061" is "a". */
+/* The value of the member |name|, the last one if there are several. FACTUM_JSON_NONE: no such
+ * member, or |object| is not an object. Names are compared decoded: "\u0061" is "a". */
 FACTUM_API uint32_t factum_json_find(const factum_json *json, uint32_t object, factum_slice name);
 
-/* Where |value| stands, as a JSON pointer (RFC 6901): "/lines/3/sku", "" for the root; of a name,
- * the place of its value. A zero-terminated text in |buffer| of |size| bytes, 1 at least. TOO_BIG:
- * it does not fit, and |buffer| holds its beginning. A lone surrogate in a name becomes U+FFFD.
- * Takes a step for each item or member before it in each container around it. */
+/* The path of |value| as a JSON pointer (RFC 6901): "/lines/3/sku", "" for the root; for a name,
+ * the path of its value. Writes it into |buffer| of |size| bytes, at least 1, with a zero byte at
+ * its end. A lone surrogate in a name becomes U+FFFD. Takes one step for each item or member before
+ * the value in each container around it. Errors: TOO_BIG (it does not fit; |buffer| has its
+ * beginning). */
 FACTUM_API factum_status factum_json_pointer(const factum_json *json, uint32_t value, char *buffer,
                                              size_t size);
 
 /* ---- texts ----------------------------------------------------------------------------------- */
 
-/* The meaning of a text or a name, in |buffer| of |size| bytes, not terminated. *len is what it
- * takes, at most the node's |len|. INVALID: no text, or a lone surrogate in it. TOO_BIG: it does
- * not fit. */
+/* Decodes a text or a name into |buffer| of |size| bytes, without a zero byte. *len is the length,
+ * at most the node's |len|. Errors: INVALID (not a text, or a lone surrogate in it), TOO_BIG (it
+ * does not fit). */
 FACTUM_API FACTUM_MUST_USE factum_status factum_json_unescape(const factum_json *json,
                                                               uint32_t value, char *buffer,
                                                               size_t size, size_t *len);
-/* Is |value| a text or a name that means |text|, which is UTF-8? */
+/* True if |value| is a text or a name that, decoded, is |text|, which is UTF-8. */
 FACTUM_API bool factum_json_text_is(const factum_json *json, uint32_t value, factum_slice text);
 
 /* ---- numbers --------------------------------------------------------------------------------- */
 
-/* The whole number |value|; 1.0 and 1e3 are whole. INVALID: no number, a fraction, out of range. */
+/* The whole number |value|, into *number; 1.0 and 1e3 are whole. Errors: INVALID (not a number, a
+ * fraction, out of range). */
 FACTUM_API FACTUM_MUST_USE factum_status factum_json_to_int64(const factum_json *json,
                                                               uint32_t value, int64_t *number);
 FACTUM_API FACTUM_MUST_USE factum_status factum_json_to_uint64(const factum_json *json,
                                                                uint32_t value, uint64_t *number);
-/* The nearest double to the number |value|, a tie to the even one; 0 if it is too small. INVALID:
- * no number, or it is over the largest double. Does not depend on the locale. */
+/* The nearest double to the number |value|, into *number; the even one of two equally near; 0 if it
+ * is too small. Does not depend on the locale. Errors: INVALID (not a number, or over the largest
+ * double). */
 FACTUM_API FACTUM_MUST_USE factum_status factum_json_to_double(const factum_json *json,
                                                                uint32_t value, double *number);
-/* Is the number |value| whole, of whatever size? False for what is no number. */
+/* True if |value| is a whole number, of any size. */
 FACTUM_API bool factum_json_is_whole(const factum_json *json, uint32_t value);
-/* Compares two numbers in the form of JSON, as factum_json_raw gives them, exactly: below 0, 0 or
- * above 0. Any number of digits and any exponent; takes time for the bytes of both. */
+/* Compares two JSON numbers, as factum_json_raw gives them, exactly: below 0, 0 or above 0. Any
+ * number of digits and any exponent; takes time for the bytes of both. */
 FACTUM_API int factum_json_compare_numbers(factum_slice a, factum_slice b);
 
 /* ---- equality -------------------------------------------------------------------------------- */
 
-/* Do the two values mean the same, as JSON Schema has it? 1 is 1.0 and 10e-1, "\u0061" is "a", and
- * the order of members does not matter. TOO_BIG: after FACTUM_JSON_EQUAL_STEPS_MAX comparisons of
- * names nothing was decided; only large objects with members in different orders, and objects with
- * members twice, need more than one a member. */
+/* Compares two values as JSON Schema does, into *equal: 1 is 1.0 and 10e-1, "\u0061" is "a", and
+ * the order of members does not matter. Errors: TOO_BIG (not decided after
+ * FACTUM_JSON_EQUAL_STEPS_MAX comparisons of names; only large objects with members in different
+ * orders, and objects with members twice, need more than one for each member). */
 #define FACTUM_JSON_EQUAL_STEPS_MAX 16000000u
 FACTUM_API FACTUM_MUST_USE factum_status factum_json_equal(const factum_json *a, uint32_t value_a,
                                                            const factum_json *b, uint32_t value_b,

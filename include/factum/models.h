@@ -1,4 +1,4 @@
-/* models.h - read models: kept up to date from the events of a store. Asked in SQL: model_rows.h.
+/* models.h - read models, kept up to date from the events of a store. Queries in SQL: model_rows.h.
  *
  *     factum_models *models;
  *     factum_models_options options = {.size = sizeof options, .path = "orders.factum/models"};
@@ -12,20 +12,19 @@
  *     ...
  *     factum_models_close(models);
  *
- * Each model is one SQLite file, NAME.db, with its tables, its checkpoint and its parked events.
- * All of a batch of events is one transaction, which moves the checkpoint first: so each event
- * counts exactly once, and a second process that runs the same model is fenced off by the epoch of
- * the checkpoint, whatever it believes. A file may be deleted at any time: it is rebuilt.
+ * Each model is one SQLite file, NAME.db, with its tables, its checkpoint and its parked events. A
+ * batch of events is one transaction, which moves the checkpoint first. So each event is applied
+ * exactly once, and the epoch of the checkpoint keeps a second process that runs the same model
+ * from writing. A file may be deleted at any time: it is rebuilt.
  *
  * An event that a statement cannot take is tried again, then *parked*: it and all later events of
- * its key wait for an operator, while other keys go on. If everything fails, the database is what
- * is broken: nothing is parked, and the runner says so and stops.
+ * its key wait for an operator, while other keys go on. If every event fails, the database is
+ * broken: nothing is parked, and the runner reports it and stops.
  *
  * Link libfactum-sql (pkg-config factum-sql).
  *
  * Valid C99 and C++17. Any thread may call these functions. Rules of sizes, statuses and pointers:
- * store.h.
- */
+ * store.h. */
 #ifndef FACTUM_MODELS_H
 #define FACTUM_MODELS_H
 
@@ -39,10 +38,10 @@ typedef struct factum_models factum_models;
 
 typedef struct factum_models_options {
     size_t size;
-    const char *path;  /* the directory of the models, made if it is not there */
-    factum_slice host; /* whose projections are run; empty: "server" */
-    bool no_run;       /* no event is applied: lists and queries see what is there. Acts that need
-                          no events are carried out all the same */
+    const char *path;  /* the directory of the models, created if missing */
+    factum_slice host; /* the host whose projections are run; empty: "server" */
+    bool no_run;       /* no event is applied: lists and queries see the models as they are. Acts
+                          that need no events are carried out */
     /* Only these projections, of any host; NULL: all of |host|. */
     const factum_slice *names;
     size_t name_count;
@@ -51,22 +50,22 @@ typedef struct factum_models_options {
     uint64_t parked_keys_max;   /* 0: 1,024. At a limit the runner stops; nothing is dropped */
     uint64_t parked_events_max; /* of one key; 0: 1,024 */
     const factum_log_sink *log; /* copied; NULL: silent */
-    /* These are copies of models that another host keeps: an act that cannot be carried out here is
-     * refused here alone, not for everybody. */
+    /* The models are copies of those that another host keeps: an act that cannot be carried out is
+     * refused here only, not recorded as refused for all hosts. */
     bool copy;
-    /* Events that come while nothing is behind wait for others for so long, so that a transaction
-     * holds more of them; 0: not at all. Those who wait for a place wait so much longer. */
+    /* How long events that come while the model is live wait for others, so that a transaction has
+     * more of them; 0: not at all. Callers that wait for a place wait so much longer. */
     uint32_t batch_wait_ms;
 } factum_models_options;
 
 /* Opens the models of |store|, which must stay open longer, and runs them on threads of their own
- * unless no_run. *models is the caller's, for factum_models_close; NULL on failure. INVALID, IO,
- * NO_SPACE, NO_MEMORY, and as factum_read. */
+ * unless no_run. *models gets them; they are yours until factum_models_close; NULL on failure.
+ * Errors: INVALID, IO, NO_SPACE, NO_MEMORY, and those of factum_read. */
 FACTUM_API FACTUM_MUST_USE factum_status factum_models_open(factum_store *store,
                                                             const factum_models_options *options,
                                                             factum_models **models,
                                                             factum_error *err);
-/* Ends the batches under way and frees it. Accepts NULL. Before the store is closed. */
+/* Ends the batches under way and frees |models|. Accepts NULL. Before the store is closed. */
 FACTUM_API void factum_models_close(factum_models *models);
 
 /* ---- how fresh ------------------------------------------------------------------------------- */
@@ -76,25 +75,25 @@ typedef enum factum_build_state {
     FACTUM_BUILD_CATCHING_UP = 1,
     FACTUM_BUILD_LIVE = 2,
     FACTUM_BUILD_PAUSED = 3,
-    FACTUM_BUILD_FENCED = 4,  /* somebody else runs it */
+    FACTUM_BUILD_FENCED = 4,  /* another process runs it */
     FACTUM_BUILD_STOPPED = 5, /* |reason| says why and what to do; RESUME lets it try again */
-    FACTUM_BUILD_RETRYING = 6 /* the database or the store does not answer; it is asked again */
+    FACTUM_BUILD_RETRYING = 6 /* the database or the store does not answer; it tries again */
 } factum_build_state;
 /* "starting", "catching up" ... Static. */
 FACTUM_API const char *factum_build_state_name(factum_build_state state);
 
-/* One build of a model: a version's tables, and how far they have come. */
+/* One build of a model: the tables of a version, and how far they have come. */
 typedef struct factum_build_status {
     size_t size;
     factum_slice model;
     uint64_t version;
-    bool in_use; /* it is what queries see */
+    bool in_use; /* queries see this build */
     factum_build_state state;
-    uint64_t place;         /* everything of the projection at or before it counts */
-    int64_t place_created;  /* when the last event that counts was recorded; 0: none yet */
+    uint64_t place;         /* all events of the projection at or before it are applied */
+    int64_t place_created;  /* when the last applied event was recorded; 0: none yet */
     uint64_t behind_events; /* events of its source that it has not seen, an upper bound */
     int64_t behind_time;    /* nanoseconds since the first of them was recorded; 0: none */
-    uint64_t event_count;   /* that were applied */
+    uint64_t event_count;   /* events applied */
     uint64_t parked_keys;
     uint64_t parked_events;
     char reason[256]; /* of STOPPED and RETRYING; otherwise "" */
@@ -106,32 +105,32 @@ typedef struct factum_build_each {
     bool (*each)(void *data, const factum_build_status *status);
 } factum_build_each;
 
-/* Calls |each| for the builds of |model|, or of all models if it is empty. One whose file cannot be
- * read now is RETRYING, with the reason. NOT_FOUND, NO_MEMORY. */
+/* Calls |each| with the builds of |model|, or of all models if it is empty. A build whose file
+ * cannot be read now is RETRYING, with the reason. Errors: NOT_FOUND, NO_MEMORY. */
 FACTUM_API FACTUM_MUST_USE factum_status factum_models_list(factum_models *models,
                                                             factum_slice model,
                                                             const factum_build_each *each,
                                                             factum_error *err);
 
 /* Waits until the version of |model| that is in use has all events at or before |place| that it
- * wants, at most |timeout_ms| (-1: for ever, 0: not at all). Returns at once if it has, or if none
- * of the rest is for it. TIMEOUT: not yet; |status|, optional, then says how far behind it is.
- * A host that was opened a moment ago, and has not seen what is deployed, is waited for as well.
- * NOT_FOUND, and as factum_read. */
+ * wants, at most |timeout_ms| (-1: for ever, 0: not at all). Returns at once if it has them, or if
+ * none of the missing events is for it. A host that was just opened, and has not read what is
+ * deployed, is waited for as well. TIMEOUT: not yet; |status|, optional, then says how far behind
+ * it is. Errors: NOT_FOUND, and those of factum_read. */
 FACTUM_API FACTUM_MUST_USE factum_status factum_models_wait(factum_models *models,
                                                             factum_slice model, uint64_t place,
                                                             int64_t timeout_ms,
                                                             factum_build_status *status,
                                                             factum_error *err);
-/* As factum_models_wait for each model of |mode sync| that wants one of the |count| events: what an
- * append of them waits for. OK also if there is none. */
+/* As factum_models_wait, for each model of mode sync that wants one of the |count| events: the wait
+ * of an append of these events. OK also if no model does. */
 FACTUM_API FACTUM_MUST_USE factum_status factum_models_wait_sync(
     factum_models *models, const factum_new_event *events, size_t count, uint64_t place,
     int64_t timeout_ms, factum_build_status *status, factum_error *err);
-/* May factum_models_wait_sync have something to wait for: is a model of |mode sync| in use? Costs
+/* True if a model of mode sync is in use, so that factum_models_wait_sync may have to wait. Costs
  * one atomic read. */
 FACTUM_API bool factum_models_any_sync(const factum_models *models);
-/* The same for these events: does one of the models want one of them? Does not wait. */
+/* True if a model of mode sync wants one of these events. Does not wait. */
 FACTUM_API bool factum_models_wants_sync(factum_models *models, const factum_new_event *events,
                                          size_t count);
 
@@ -144,9 +143,9 @@ typedef struct factum_parked {
     factum_slice key;
     uint64_t position;
     factum_slice type;
-    factum_slice reason; /* of the first of its key; empty for those that wait behind it */
+    factum_slice reason; /* of the first of its key; empty for those that wait for the first */
     uint64_t attempts;
-    int64_t next_attempt; /* when it is tried again by itself; 0: an operator has to act */
+    int64_t next_attempt; /* when it is tried again automatically; 0: an operator has to act */
     int64_t since;
 } factum_parked;
 
@@ -155,16 +154,17 @@ typedef struct factum_parked_each {
     bool (*each)(void *data, const factum_parked *parked);
 } factum_parked_each;
 
-/* Tells |each| of the parked events of |model| (empty: all) and |key| (empty: all), in the order of
- * their positions. As factum_models_list. */
+/* Calls |each| with the parked events of |model| (empty: all) and |key| (empty: all), in the order
+ * of their positions. Errors: those of factum_models_list. */
 FACTUM_API FACTUM_MUST_USE factum_status factum_models_parked(factum_models *models,
                                                               factum_slice model, factum_slice key,
                                                               const factum_parked_each *each,
                                                               factum_error *err);
 /* Waits until a host of this directory has carried out the act at |revision| of the definition's
- * stream. TIMEOUT: nobody has, or there is no such model; a swap waits for what is built to catch
- * up. INVALID: it could not be done, says the text; the newest 10,000 are known. IO, CORRUPT,
- * NEWER_FORMAT: of the file. */
+ * stream, at most |timeout_ms| (-1: for ever, 0: not at all). The outcomes of the newest 10,000
+ * acts are known. TIMEOUT: not yet, or there is no such model; a swap waits until the new build has
+ * caught up. Errors: INVALID (the act could not be done: the text says why), IO, CORRUPT and
+ * NEWER_FORMAT (the file). */
 FACTUM_API FACTUM_MUST_USE factum_status factum_models_act_wait(factum_models *models,
                                                                 factum_slice model,
                                                                 uint64_t revision,

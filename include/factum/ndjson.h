@@ -2,20 +2,19 @@
  *
  * One event a line: {"stream":"order-1","type":"OrderPlaced","data":{...}} and optionally "id"
  * (UUID), "time" (RFC 3339), "metadata" (object), "tags" (array of strings), "contentType" (a media
- * type), "commit" (a number: consecutive lines with the same one were appended together) and "key"
- * (the idempotency key of that append). Export adds "revision", "position" and "created", which
- * import ignores. Any other member, and a member that stands twice, is refused.
+ * type), "commit" (a number: consecutive lines with the same number were appended together) and
+ * "key" (the idempotency key of that append). Export adds "revision", "position" and "created",
+ * which import ignores. Any other member, and a member that appears twice, is refused.
  *
  * Data whose content type is application/json, text/json or ends with +json is JSON; other data is
- * base64 text, with its "contentType". JSON in data and metadata is kept byte for byte; only line
- * ends in it, which mean nothing to JSON, are written as blanks. Data that says it is JSON and is
- * not is base64 text with "encoding":"base64".
+ * base64 text, with its "contentType". JSON in data and metadata is kept byte for byte, except that
+ * line ends between its values are written as blanks. Data that claims to be JSON and is not valid
+ * is base64 text with "encoding":"base64".
  *
- * Data and metadata may each be nested FACTUM_JSON_DEPTH_MAX deep; the line's own object does not
- * count.
+ * Data and metadata may each be nested FACTUM_JSON_DEPTH_MAX deep; the object of the line itself is
+ * not counted.
  *
- * Valid C99 and C++17. Thread-safe: nothing is shared.
- */
+ * Valid C99 and C++17. Thread-safe: nothing is shared. */
 #ifndef FACTUM_NDJSON_H
 #define FACTUM_NDJSON_H
 
@@ -27,16 +26,17 @@ extern "C" {
 #endif
 
 /* Memory for the parts of a line that cannot be borrowed from it (unescaped text, tags, base64).
- * Make one, use it for any number of lines. NULL without memory. */
+ * Create one and use it for any number of lines, one thread at a time. factum_ndjson_create returns
+ * NULL if memory is short. */
 typedef struct factum_ndjson factum_ndjson;
 FACTUM_API factum_ndjson *factum_ndjson_create(void);
-/* Accepts NULL. */
+/* Frees it. Accepts NULL. */
 FACTUM_API void factum_ndjson_destroy(factum_ndjson *ndjson);
 
 /* One line, and how it is read. */
 typedef struct factum_ndjson_line {
     size_t size;
-    bool lenient; /* yours: unknown members are ignored, and of equal ones the last one counts */
+    bool lenient; /* yours: unknown members are ignored, and of equal ones the last one is taken */
     /* the answers */
     bool has_commit;
     uint64_t commit;
@@ -47,39 +47,40 @@ typedef struct factum_ndjson_line {
 } factum_ndjson_line;
 
 /* Reads the text of one line (with or without its end) into |line|, which borrows from |text| and
- * |ndjson| until the next call on |ndjson|. INVALID with a text that says what is wrong and where:
- * "not valid JSON: number with a leading zero at byte 17"; TOO_BIG. */
+ * |ndjson| until the next call on |ndjson|. Errors: INVALID (the text names the reason and the
+ * place: "not valid JSON: number with a leading zero at byte 17"), TOO_BIG, NO_MEMORY. */
 FACTUM_API FACTUM_MUST_USE factum_status factum_ndjson_parse_line(factum_ndjson *ndjson,
                                                                   factum_slice text,
                                                                   factum_ndjson_line *line,
                                                                   factum_error *err);
-/* The simple case: the event alone, not lenient. */
+/* The simple case: only the event, not lenient. Errors: those of factum_ndjson_parse_line. */
 FACTUM_API FACTUM_MUST_USE factum_status factum_ndjson_parse(factum_ndjson *ndjson,
                                                              factum_slice line,
                                                              factum_new_event *event,
                                                              factum_error *err);
-/* |event| as a line with its end ('\n'), in *line; lasts until the next call on |ndjson|. The line
- * parses back to the same event, with its commit and key if it was read with them
- * (factum_read_request.commits). TOO_BIG, NO_MEMORY. */
+/* Formats |event| as a line with its end ('\n'), into *line, which lasts until the next call on
+ * |ndjson|. The line parses back to the same event, with its commit and key if the event was read
+ * with them (factum_read_request.commits). Errors: TOO_BIG, NO_MEMORY. */
 FACTUM_API FACTUM_MUST_USE factum_status factum_ndjson_format(factum_ndjson *ndjson,
                                                               const factum_event *event,
                                                               factum_slice *line,
                                                               factum_error *err);
 
-/* Is |json| one JSON value? INVALID says why not: "not valid JSON: unexpected character } where a
- * value should be at byte 5". */
+/* OK if |json| is one JSON value. Errors: INVALID (the text says why not: "not valid JSON:
+ * unexpected character } where a value should be at byte 5"). */
 FACTUM_API FACTUM_MUST_USE factum_status factum_json_check(factum_slice json, factum_error *err);
-/* The value of the member |name| of the JSON object |json|, as it stands there (text with its
- * quotes): borrowed from |json|. |name| may be a path of members, "a.b". NOT_FOUND; INVALID if
- * |json| is no valid JSON. */
+/* The value of the member |name| of the JSON object |json|, as it is written there (text with its
+ * quotes), into *value, borrowed from |json|. |name| may be a path of members, "a.b". Errors:
+ * NOT_FOUND (no such member, or |json| is not an object), INVALID (|json| is not valid JSON). */
 FACTUM_API FACTUM_MUST_USE factum_status factum_json_member(factum_slice json, const char *name,
                                                             factum_slice *value);
-/* The JSON text |value|, as factum_json_member gives it, as plain UTF-8 in |buffer| of |size|
- * bytes, zero-terminated. INVALID (no text, or |size| is 0), TOO_BIG (it does not fit; |buffer| is
- * not to be read). */
+/* Decodes the JSON text |value|, as factum_json_member gives it, to UTF-8 with a zero byte at its
+ * end, in |buffer| of |size| bytes. Errors: INVALID (not a text, or |size| is 0), TOO_BIG (it does
+ * not fit; the content of |buffer| is undefined). */
 FACTUM_API FACTUM_MUST_USE factum_status factum_json_text(factum_slice value, char *buffer,
                                                           size_t size);
-/* The whole JSON number |value|. INVALID (no number, a fraction, out of range). */
+/* The whole JSON number |value|, into *number. Errors: INVALID (not a number, a fraction, out of
+ * range). */
 FACTUM_API FACTUM_MUST_USE factum_status factum_json_int64(factum_slice value, int64_t *number);
 
 #ifdef __cplusplus

@@ -14,15 +14,14 @@
  *                         undo_with: {orderId}}
  *       - ship: {do: shipping.HandOver, with: {orderId}, ok: OrderShipped, pivot: true}
  *
- * Loading checks the file. factum_saga_check explores every run of it that there can be, within
- * bounds, and deploying does so too: a saga that can end half done is refused. Whoever hosts sagas
- * (sagas.h) then runs an instance for each event of the type |start|.
+ * Loading checks the file. factum_saga_check explores every possible run of it, within bounds.
+ * Deploying does so too, and refuses a saga that can end half done. A host of sagas (sagas.h) then
+ * runs an instance for each event of the type |start|.
  *
  * Link libfactum-saga (pkg-config factum-saga).
  *
  * Valid C99 and C++17. Any thread; a factum_saga does not change. Rules of sizes, statuses and
- * pointers: store.h.
- */
+ * pointers: store.h. */
 #ifndef FACTUM_SAGA_H
 #define FACTUM_SAGA_H
 
@@ -47,34 +46,34 @@ typedef struct factum_saga_options {
     size_t size;
     const char *name; /* of the file, for messages; NULL: "saga" */
     const factum_schemas
-        *schemas; /* |with|, |keep| and types are checked against them; NULL: not */
+        *schemas; /* to check |with|, |keep| and types against; NULL: not checked */
 } factum_saga_options;
 
-/* Loads the definition |text|. *saga is the caller's, for factum_saga_free; NULL on failure.
- * |options| may be NULL. INVALID: "order.yaml:12:9: rule: what is wrong: what would be right".
- * UNSUPPORTED: something that this version does not know, by its name (lock, choose, wait, migrate,
- * mode, when, by). TOO_BIG, NO_MEMORY. */
+/* Loads the definition |text|, into *saga, which is yours until factum_saga_free; NULL on failure.
+ * |options| is optional. Errors: INVALID ("order.yaml:12:9: rule: what is wrong: what would be
+ * right"), UNSUPPORTED (a word that this version does not know: lock, choose, wait, migrate, mode,
+ * when, by), TOO_BIG, NO_MEMORY. */
 FACTUM_API FACTUM_MUST_USE factum_status factum_saga_load(factum_slice text,
                                                           const factum_saga_options *options,
                                                           factum_saga **saga, factum_error *err);
-/* Accepts NULL. */
+/* Frees it. Accepts NULL. */
 FACTUM_API void factum_saga_free(factum_saga *saga);
 
-/* Of a loaded definition. The texts last as long as it does. */
+/* A loaded definition. The texts last as long as the saga. */
 typedef struct factum_saga_info {
     size_t size;
     factum_slice name;
     uint64_t version;
     factum_slice hash; /* SHA-256 of the text, 64 hexadecimal digits */
     factum_slice text;
-    factum_slice start; /* the type of event that starts one */
+    factum_slice start; /* the type of event that starts an instance */
     factum_slice host;  /* "server" unless the definition names another one */
     size_t step_count;
     bool has_pivot;
     size_t warning_count;
 } factum_saga_info;
 
-/* Into |info|. INVALID. */
+/* Figures, into |info|. Errors: INVALID. */
 FACTUM_API FACTUM_MUST_USE factum_status factum_saga_info_get(const factum_saga *saga,
                                                               factum_saga_info *info,
                                                               factum_error *err);
@@ -96,8 +95,8 @@ typedef struct factum_saga_report {
     bool sound;           /* every run within the bounds ends well */
     bool complete;        /* false: |state_max| was reached */
     uint64_t state_count; /* explored */
-    uint64_t run_length;  /* inputs of the longest shortest run */
-    uint64_t done_count;  /* states that ended done, undone, stuck */
+    uint64_t run_length;  /* the most inputs that it takes to reach a state, by its shortest run */
+    uint64_t done_count;  /* final states: done, undone, stuck */
     uint64_t undone_count;
     uint64_t stuck_count;
     int64_t duration;     /* nanoseconds */
@@ -111,21 +110,21 @@ typedef struct factum_saga_report {
 
 typedef struct factum_saga_progress {
     void *data;
-    /* false ends the check: CANCELLED. */
-    bool (*tell)(void *data, uint64_t state_count, uint64_t waiting_count);
+    /* Returns false to end the check: CANCELLED. */
+    bool (*step)(void *data, uint64_t state_count, uint64_t waiting_count);
 } factum_saga_progress;
 
 /* Explores every interleaving of answers, silence, duplicates, reordering, crashes, time-outs, late
- * replies and operators' acts, within |bounds| (NULL: defaults), and says in |report| whether every
- * run ends done or wholly undone, or stuck only where an undo fails or an operator is asked. OK
- * also if it is not sound. |progress| may be NULL. Free the report. INVALID, CANCELLED, NO_MEMORY.
- */
+ * replies and operators' acts, within |bounds| (NULL: defaults). |report| says whether every run
+ * ends done or completely undone, or is stuck only where an undo fails or an operator is asked. OK
+ * also if the saga is not sound. |progress| is optional. Free the report. Errors: INVALID,
+ * CANCELLED, NO_MEMORY. */
 FACTUM_API FACTUM_MUST_USE factum_status factum_saga_check(const factum_saga *saga,
                                                            const factum_saga_bounds *bounds,
                                                            const factum_saga_progress *progress,
                                                            factum_saga_report *report,
                                                            factum_error *err);
-/* Zeroes it. Accepts a zeroed one. */
+/* Frees what |report| points to, and zeroes it. Accepts a zeroed one. */
 FACTUM_API void factum_saga_report_free(factum_saga_report *report);
 
 /* ---- deploying ------------------------------------------------------------------------------- */
@@ -138,16 +137,16 @@ typedef struct factum_saga_deploy_options {
 } factum_saga_deploy_options;
 
 /* Deploys |saga|: checks it, then appends the event of its definition to "$definition:saga-NAME".
- * Sagas begin with events after that one; those that run keep the version that they began with.
- * |options|, |result| and |report| may be NULL; free the report. EXISTS: this version is deployed
- * with another text. INVALID: the version is lower than the newest. CONDITION_FAILED: the check
- * refuses it; |report| says why. WRONG_REVISION, DENIED; otherwise as factum_saga_check and
- * factum_append. */
+ * Instances begin with events after that one; running instances keep the version that they began
+ * with. |options|, |result| and |report| are optional; free the report. Errors: EXISTS (this
+ * version is deployed with another text), INVALID (the version is lower than the newest),
+ * CONDITION_FAILED (the check refuses it; |report| says why), WRONG_REVISION, DENIED, and those of
+ * factum_saga_check and factum_append. */
 FACTUM_API FACTUM_MUST_USE factum_status factum_saga_deploy(
     factum_store *store, const factum_saga *saga, const factum_saga_deploy_options *options,
     factum_act_result *result, factum_saga_report *report, factum_error *err);
 
-/* A version that is deployed, as the events of its stream say. */
+/* A deployed version, as folded from the events of its stream. */
 typedef struct factum_saga_deployed {
     size_t size;
     factum_slice name;
@@ -161,7 +160,7 @@ typedef struct factum_saga_deployed {
     uint64_t state_count; /* that the check explored */
     int64_t created;
     uint64_t revision;
-    uint64_t position; /* sagas begin with events after it */
+    uint64_t position; /* instances begin with events after it */
 } factum_saga_deployed;
 
 typedef struct factum_saga_deployed_each {
@@ -170,8 +169,8 @@ typedef struct factum_saga_deployed_each {
     bool (*each)(void *data, const factum_saga_deployed *deployed);
 } factum_saga_deployed_each;
 
-/* Tells |each| of the deployed versions of |name|, or of all sagas if it is empty, oldest first.
- * NOT_FOUND: |name| was never deployed. As factum_list_open and factum_read. */
+/* Calls |each| with the deployed versions of |name|, or of all sagas if it is empty, oldest first.
+ * Errors: NOT_FOUND (|name| was never deployed), and those of factum_list_open and factum_read. */
 FACTUM_API FACTUM_MUST_USE factum_status
 factum_saga_deployments(factum_store *store, factum_slice name,
                         const factum_saga_deployed_each *each, factum_error *err);

@@ -1,10 +1,9 @@
-/* saga_view.h - one saga: how it stands, what an operator may do, and what would follow.
+/* saga_view.h - one saga: its state, what an operator may do, and what would follow.
  *
- * These calls need a store only, no host: they fold the stream of the saga.
+ * These calls need only a store, not a host: they fold the stream of the saga.
  *
  * Link libfactum-saga (pkg-config factum-saga). Valid C99 and C++17. Any thread. Rules of sizes,
- * statuses and pointers: store.h.
- */
+ * statuses and pointers: store.h. */
 #ifndef FACTUM_SAGA_VIEW_H
 #define FACTUM_SAGA_VIEW_H
 
@@ -18,21 +17,21 @@ extern "C" {
 /* One step, or one of the calls at the end. */
 typedef struct factum_saga_step {
     factum_slice name;    /* "done" and "undone": the calls at the end */
-    factum_slice command; /* of the do; so is the next of the undo, or empty */
-    factum_slice undo;
-    const char *phase; /* "waiting for its answer", "done" ... Static */
+    factum_slice command; /* the type of the do */
+    factum_slice undo;    /* the type of the undo; empty: none */
+    const char *phase;    /* "waiting for its answer", "done" ... Static */
     uint32_t stage;
     bool pivot;
     uint64_t generation;
     uint64_t undo_generation;
-    uint64_t attempts; /* how often a command was sent for it, its undos too */
-    int64_t started;   /* 0: not yet; so are the next */
+    uint64_t attempts; /* how often a command was sent for it, undos included */
+    int64_t started;   /* 0: not yet, as in the next two */
     int64_t ended;
     int64_t due;             /* of its timer */
-    factum_slice command_id; /* of what is under way, or was last */
+    factum_slice command_id; /* of the command under way, or the last one */
     factum_slice reply;      /* the type of its answer */
     uint64_t reply_position;
-    factum_slice text; /* why it is stuck or has failed */
+    factum_slice text; /* why it is stuck or has failed; or empty */
 } factum_saga_step;
 
 typedef struct factum_saga_view {
@@ -58,21 +57,21 @@ typedef struct factum_saga_view {
     void *memory;
 } factum_saga_view;
 
-/* How the saga |saga_id| ("NAME-ID") stands. Free the view. NOT_FOUND, INVALID, CORRUPT, NO_MEMORY
- * and as factum_read. */
+/* The state of the saga |saga_id| ("NAME-ID"), into |view|. Free the view. Errors: NOT_FOUND,
+ * INVALID, CORRUPT, NO_MEMORY, and those of factum_read. */
 FACTUM_API FACTUM_MUST_USE factum_status factum_saga_view_get(factum_store *store,
                                                               factum_slice saga_id,
                                                               factum_saga_view *view,
                                                               factum_error *err);
-/* The definition |saga| as a view: its steps, of which none was started; no id, no status. Free the
- * view, which does not need |saga| any longer. INVALID, NO_MEMORY. */
+/* The definition |saga| as a view: its steps, none of them started, without an id and a status.
+ * Free the view, which does not need |saga| afterwards. Errors: INVALID, NO_MEMORY. */
 FACTUM_API FACTUM_MUST_USE factum_status factum_saga_view_of(const factum_saga *saga,
                                                              factum_saga_view *view,
                                                              factum_error *err);
-/* Frees what it points to, and zeroes all but |size|. A zeroed view is left as it is. */
+/* Frees what |view| points to, and zeroes it except for |size|. Accepts a zeroed one. */
 FACTUM_API void factum_saga_view_free(factum_saga_view *view);
 
-/* Print an object: what the command line and HTTP answer. Times are texts; what is not there is
+/* Print a JSON object, as the command line and HTTP answer it. Times are texts; missing values are
  * left out. docs/openapi.json lists the members. */
 FACTUM_API void factum_saga_view_write(const factum_saga_view *view, factum_json_writer *to);
 FACTUM_API void factum_saga_entry_write(const factum_saga_entry *entry, factum_json_writer *to);
@@ -84,8 +83,8 @@ typedef enum factum_saga_graph_form {
     FACTUM_SAGA_MERMAID = 1,
     FACTUM_SAGA_DOT = 2 /* of Graphviz */
 } factum_saga_graph_form;
-/* Draws the steps of |view|, coloured by what has become of them, into *text, which lasts as long
- * as the view. INVALID, TOO_BIG, NO_MEMORY. */
+/* Draws the steps of |view|, coloured by their phases, into *text, which lasts as long as the view.
+ * Errors: INVALID, TOO_BIG, NO_MEMORY. */
 FACTUM_API FACTUM_MUST_USE factum_status factum_saga_graph(const factum_saga_view *view,
                                                            factum_saga_graph_form form,
                                                            factum_slice *text, factum_error *err);
@@ -93,12 +92,12 @@ FACTUM_API FACTUM_MUST_USE factum_status factum_saga_graph(const factum_saga_vie
 /* ---- acts of operators ----------------------------------------------------------------------- */
 
 typedef enum factum_saga_verb {
-    FACTUM_SAGA_RETRY = 1,    /* |step| is tried again now */
-    FACTUM_SAGA_EDIT = 2,     /* |data| changes what is kept; send what was blocked by RETRY */
-    FACTUM_SAGA_SKIP = 3,     /* |step|, or its undo, counts as |ok| says, by the operator's word */
-    FACTUM_SAGA_UNDO = 4,     /* compensate now; with |step|: undo that step once more */
-    FACTUM_SAGA_COMPLETE = 5, /* close it as it is: nothing more is sent */
-    FACTUM_SAGA_CANCEL = 6,   /* compensate, if the pivot is not under way */
+    FACTUM_SAGA_RETRY = 1, /* |step| is tried again now */
+    FACTUM_SAGA_EDIT = 2,  /* |data| changes the kept fields; a blocked command then needs RETRY */
+    FACTUM_SAGA_SKIP = 3,  /* the operator states the outcome of |step|, or of its undo: |ok| */
+    FACTUM_SAGA_UNDO = 4,  /* compensate now; with |step|: undo that step once more */
+    FACTUM_SAGA_COMPLETE = 5,   /* close it as it is: nothing more is sent */
+    FACTUM_SAGA_CANCEL = 6,     /* compensate, if the pivot is not under way */
     FACTUM_SAGA_TIMER_MOVE = 7, /* the timer of |step|, or "deadline", to |due| */
     FACTUM_SAGA_TIMER_CANCEL = 8
 } factum_saga_verb;
@@ -115,7 +114,7 @@ typedef struct factum_saga_act_request {
     int64_t due;
     factum_slice by;
     factum_slice reason; /* needed, unless |what_if| */
-    bool revision_set;   /* only if the stream is at |revision| */
+    bool revision_set;   /* act only if the stream is at |revision| */
     uint64_t revision;
     bool what_if;            /* nothing is written: only |consequence| is filled */
     const factum_call *call; /* or NULL */
@@ -126,17 +125,17 @@ typedef struct factum_saga_act_outcome {
     size_t size;
     uint64_t revision; /* of the last event that was written */
     uint64_t position;
-    /* What is done at once, and what can follow from there, for people. */
+    /* What happens at once, and what can follow from there, for people. */
     char consequence[FACTUM_SAGA_CONSEQUENCE_SIZE];
 } factum_saga_act_outcome;
 
-/* Does |request|, by an event of the saga's stream and what follows from it, in one commit. The
- * same function decides as for replies, so a host notices and goes on. |outcome| may be NULL.
- * NOT_FOUND: no such saga or step. CONDITION_FAILED: the saga's state does not allow it; the text
- * says what the state is. WRONG_REVISION: something has happened meanwhile; the text says what.
- * KEY_CONFLICT: a step was to be skipped as failed, but its participant has acted. CORRUPT: the
- * stream is damaged, or its definition is not deployed. INVALID, TOO_BIG, NO_MEMORY, and as
- * factum_append. */
+/* Carries out |request|: appends an event to the saga's stream, and what follows from it, in one
+ * commit. The same function decides as for replies, so a host notices and goes on. |outcome| is
+ * optional. Errors: NOT_FOUND (no such saga or step), CONDITION_FAILED (the saga's state does not
+ * allow it: the text names the state), WRONG_REVISION (something has happened meanwhile: the text
+ * says what), KEY_CONFLICT (a step was to be skipped as failed, but its participant has acted),
+ * CORRUPT (the stream is damaged, or its definition is not deployed), INVALID, TOO_BIG, NO_MEMORY,
+ * and those of factum_append. */
 FACTUM_API FACTUM_MUST_USE factum_status factum_saga_act(factum_store *store,
                                                          const factum_saga_act_request *request,
                                                          factum_saga_act_outcome *outcome,

@@ -6,34 +6,34 @@
  *
  * Words. An *event* belongs to one *stream*, where it has a *revision* (0, 1, 2 ...), and to the
  * whole log, where it has a *position*. Positions rise but are not consecutive: compare them, store
- * them, never calculate with them. A *place* is a position that something has reached: everything
- * at or before it counts, everything after it does not. Places come from a cursor, a subscription,
- * an append or factum_visible_place; they go into FACTUM_FROM_AFTER, append conditions and
- * factum_wait. A *token* is a place as text, for what leaves the process. A *commit* is what one
- * append wrote: all of it or nothing.
+ * them, never calculate with them. A *place* is a position up to which something has come: it
+ * includes every event at or before it, and none after it. Places come from a cursor, a
+ * subscription, an append or factum_visible_place. They go into FACTUM_FROM_AFTER, append
+ * conditions and factum_wait. A *token* is a place as text, for what leaves the process. A *commit*
+ * is what one append wrote: all of its events or none.
  *
  * Threads. Any number of threads may use a factum_store at once. A cursor, list or subscription
- * belongs to one thread at a time. A function that is called back by the store (async.h) must not
- * call anything that waits: such a call fails with INVALID.
+ * belongs to one thread at a time. A function that the store calls back (async.h) must not call
+ * anything that waits: such a call fails with INVALID.
  *
- * Processes. An open store is locked, in its own process too. A child made by fork() must not use
- * or close the handles that it inherits. The child keeps the lock until it calls exec or ends, even
- * if its parent closes the store.
+ * Processes. An open store is locked, also against a second opening by its own process. A child
+ * made by fork() must not use or close the handles that it inherits. The child keeps the lock until
+ * it calls exec or ends, even if its parent closes the store.
  *
- * Failures. A function with an |err| fills it when it fails (a status below 0), and only then. What
- * it returns through pointers then has its value from before the call, unless its comment says
- * otherwise. Pointers are required unless a comment calls them optional; INVALID without one.
- * NO_MEMORY, IO and CORRUPT can come from any call that reaches the log or the index. FAILED and
- * UNKNOWN_OUTCOME mean: close the store and open it again.
+ * Failures. A function with an |err| fills it if and only if it fails (a status below 0). After a
+ * failure, what it returns through pointers has its value from before the call, unless its comment
+ * says otherwise. A pointer is required unless a comment calls it optional; the call fails with
+ * INVALID without it. Comments list this INVALID only where there are other reasons for INVALID.
+ * NO_MEMORY, IO and CORRUPT can come from any call that reaches the log or the index. After FAILED
+ * or UNKNOWN_OUTCOME, close the store and open it again.
  *
- * Structs with a |size|, yours or the library's answers, start as {.size = sizeof the_struct}, all
- * else zero. Zero means the default everywhere. Programs and library may know different versions of
- * a struct: members that a program's header did not have are zero, and answers are filled up to the
- * size given. A bigger struct is accepted if the members that the library does not know are zero,
- * and refused with INVALID otherwise. |reserved| members must be zero.
+ * Structs with a |size|, yours or those for answers, start as {.size = sizeof the_struct}; all
+ * other members are zero, and zero means the default. A program and the library may know different
+ * versions of a struct. Members that the program's header did not have are zero, and answers are
+ * filled up to the size given. A bigger struct is accepted if the members that the library does not
+ * know are zero, and refused with INVALID otherwise. |reserved| members must be zero.
  *
- * Valid C99 and C++17. Calls that do not wait: async.h. Formats and algorithms: docs/formats.md.
- */
+ * Valid C99 and C++17. Calls that do not wait: async.h. Formats and algorithms: docs/formats.md. */
 #ifndef FACTUM_STORE_H
 #define FACTUM_STORE_H
 
@@ -49,8 +49,8 @@ typedef struct factum_store factum_store;
 
 /* How safe an acknowledged append is. */
 typedef enum factum_durability {
-    FACTUM_DURABILITY_DEFAULT = 0, /* the store's: SYNC unless its options say otherwise */
-    FACTUM_DURABILITY_SYNC = 1,    /* on disk: fdatasync returned after it was written */
+    FACTUM_DURABILITY_DEFAULT = 0, /* that of the store's options; SYNC if they name none */
+    FACTUM_DURABILITY_SYNC = 1,    /* on disk: fdatasync returned 0 after the write */
     FACTUM_DURABILITY_OS = 2 /* with the operating system: survives a crash of the process, not
                                 of the machine; synced some 50 ms later
                                 (with no_threads: by the next append after that, or close) */
@@ -63,66 +63,68 @@ typedef struct factum_store_options {
     size_t size;
     bool read_only;               /* nothing on disk is changed */
     bool must_exist;              /* NOT_FOUND instead of a new store */
-    bool no_threads;              /* no background work: it is done inside your calls */
-    factum_durability durability; /* of appends that do not say */
+    bool no_threads;              /* no background threads: their work is done inside your calls */
+    factum_durability durability; /* of appends with FACTUM_DURABILITY_DEFAULT */
     uint64_t event_size_max;      /* bytes of data + metadata; 0: 1 MiB, at most 16 MiB */
     uint64_t append_events_max;   /* events in one append; 0: 1,000, at most 100,000 */
     uint64_t append_size_max;     /* bytes of data, metadata, names and tags in one append;
                                      0: 16 MiB, at most 32 MiB */
     uint64_t queue_max;           /* appends that may wait for the next group commit, and appends
                                      by completion (async.h) whose completer was not called yet;
-                                     0: 65,536; beyond it BUSY */
+                                     0: 65,536; more give BUSY */
     const factum_log_sink *log;   /* copied; NULL: silent */
-    uint64_t queue_size_max;      /* bytes of appends that may wait; 0: 256 MiB; beyond it BUSY */
+    uint64_t queue_size_max;      /* bytes of appends that may wait; 0: 256 MiB; more give BUSY */
     const factum_clock *clock;    /* copied; NULL: the system's wall clock */
 } factum_store_options;
 
-/* Opens the store in directory |path| and creates it if it does not exist. |path| and |options| are
- * needed for the call only; |options| may be NULL: all defaults. *store is the caller's, for
- * factum_close; NULL on failure. A store whose log is damaged opens for reading: appends give
- * CORRUPT; see factum_info_get and factum_repair.
- * NOT_FOUND, EXISTS (a directory with other files), LOCKED (open already, in another process or in
- * this one: the text says which), CORRUPT, NEWER_FORMAT, IO, NO_SPACE, NO_MEMORY, INVALID. */
+/* Opens the store in directory |path|, and creates it if it does not exist. |path| may also be the
+ * address of a server, if the program allows addresses (remote.h). |path| and |options| are needed
+ * during the call only; |options| is optional: all defaults. *store gets the store, which is yours
+ * until factum_close; NULL on failure. A store whose log is damaged opens for reading: appends then
+ * give CORRUPT (see factum_info_get and factum_repair). Errors: NOT_FOUND (no store, and must_exist
+ * or read_only), EXISTS (a directory with other files), LOCKED (open already, in this process or
+ * another: the text says which), CORRUPT, NEWER_FORMAT, IO, NO_SPACE, NO_MEMORY, INVALID; for an
+ * address also those of remote.h. */
 FACTUM_API FACTUM_MUST_USE factum_status factum_open(const char *path,
                                                      const factum_store_options *options,
                                                      factum_store **store, factum_error *err);
 
-/* Ends appends and questions under way (completers are called before it returns), writes the index
- * so that the next opening is quick, and frees the store. Close cursors, lists and subscriptions
- * and end listeners first. Accepts NULL. The store is gone whatever is returned. A failure means
- * that the next opening has to recover; nothing that was acknowledged is lost, except by FAILED:
- * appends of durability OS could not be synced. */
+/* Closes |store| and frees it, whatever is returned. Accepts NULL. Appends and questions under way
+ * end first: their completers are called before this returns. Then the index is written, so that
+ * the next opening is quick. Close cursors, lists and subscriptions, and end listeners, before. A
+ * failure means that the next opening has to recover. Nothing that was acknowledged is lost, with
+ * one exception: FAILED means that appends of durability OS could not be synced. */
 FACTUM_API factum_status factum_close(factum_store *store, factum_error *err);
 
-/* What a store can do: bits of factum_capability. A call that needs a missing one gives
+/* What a store can do: bits of factum_capability. A call that needs a missing one fails with
  * UNSUPPORTED. */
 typedef enum factum_capability {
     FACTUM_CAPABILITY_ATOMIC_ACROSS_STREAMS = 1, /* one append may write several streams */
     FACTUM_CAPABILITY_CONDITIONS = 2,            /* append conditions */
     FACTUM_CAPABILITY_TOTAL_ORDER = 4,           /* one order over all streams: SOURCE_ALL, QUERY */
     FACTUM_CAPABILITY_DURABLE = 8, /* SYNC appends survive a crash of the machine; without it
-                                      factum_append_result.durability says OS */
+                                      factum_append_result.durability is OS */
     FACTUM_CAPABILITY_VERIFY = 16,
     FACTUM_CAPABILITY_BACKUP = 32,
     FACTUM_CAPABILITY_LIST = 64
 } factum_capability;
 FACTUM_API uint32_t factum_capabilities(const factum_store *store);
 
-/* Now, by the store's clock. */
+/* The time now, by the store's clock. */
 FACTUM_API int64_t factum_now(const factum_store *store);
 
 /* ---- the context of a call ------------------------------------------------------------------- */
 
-/* Until when an answer is wanted, who asks, and what it is part of. Requests and questions
- * (async.h) point to one; NULL: no deadline, nobody, no trace.
- * It is borrowed for as long as its request.
+/* The context of a call: until when an answer is wanted, who asks, and what the call is part of.
+ * Requests and questions (async.h) point to one; NULL: no deadline, nobody, no trace. Borrowed as
+ * long as the request that points to it.
  *
- * An append writes the trace and the ids into the metadata of its events, where these do not say
- * them: "$correlationId", "$causationId", and "traceparent" with the same trace and a new id for
- * the append, with "tracestate" of up to 512 bytes. Events with "$traceId" and "$spanId" get a
- * "traceparent" of these. A traceparent that is not valid begins a new trace. Events of system
- * streams, and metadata that is no JSON object, stay as they are. None of it counts as content of
- * an idempotency key. Without a context nothing is added. */
+ * An append adds the trace and the ids to the metadata of each event that does not have them yet:
+ * "$correlationId", "$causationId", and "traceparent" with the same trace and a new id for the
+ * append, with "tracestate" of up to 512 bytes. Events with "$traceId" and "$spanId" get a
+ * "traceparent" of these two. A traceparent that is not valid begins a new trace. Events of system
+ * streams, and metadata that is not a JSON object, stay as they are. Nothing of this is part of
+ * what an idempotency key compares. Without a context nothing is added. */
 typedef struct factum_call {
     size_t size;
     uint64_t deadline;        /* from factum_deadline(); 0: none */
@@ -133,23 +135,23 @@ typedef struct factum_call {
     factum_slice causation_id;   /* the same */
 } factum_call;
 
-/* The moment |timeout_ms| milliseconds from now, for factum_call.deadline; 0, no deadline, if
- * |timeout_ms| is negative. By the machine's monotonic clock. After it a call gives EXPIRED, if it
- * has not done its work by then: an append that expires has written nothing. */
+/* The moment |timeout_ms| milliseconds from now, for factum_call.deadline, by the machine's
+ * monotonic clock. 0 (no deadline) if |timeout_ms| is negative. A call that has not done its work
+ * by its deadline fails with EXPIRED. An append that expires has written nothing. */
 FACTUM_API uint64_t factum_deadline(int64_t timeout_ms);
 
 /* ---- append ---------------------------------------------------------------------------------- */
 
-/* Bytes of UTF-8 in the name of a stream, type, tag, key or content type. Names that
- * the store makes of these are longer by their prefix: "$$<stream>" by 2 bytes, "$ce-", "$et-" and
+/* The longest name of a stream, type, tag, key or content type, in bytes of UTF-8. Names that the
+ * store derives from these are longer by their prefix: "$$<stream>" by 2 bytes, "$ce-", "$et-" and
  * "$bc-" by 4. */
 #define FACTUM_NAME_SIZE_MAX 1024
 #define FACTUM_TAGS_MAX 32 /* tags of one event */
 
-/* What must be true of a stream when an append is decided. There is no default: ANY must be said.
- */
+/* What must be true of a stream when an append is decided. There is no default: name ANY if you
+ * mean it. */
 typedef enum factum_expected_kind {
-    FACTUM_EXPECTED_NONE = 0, /* not said: INVALID */
+    FACTUM_EXPECTED_NONE = 0, /* not set: INVALID */
     FACTUM_EXPECTED_ANY = 1,
     FACTUM_EXPECTED_NO_STREAM = 2,     /* never written, or deleted */
     FACTUM_EXPECTED_STREAM_EXISTS = 3, /* written, or given metadata; and not deleted since */
@@ -204,19 +206,19 @@ typedef struct factum_new_event {
     factum_slice metadata; /* JSON or empty. "$correlationId" (text) in it is indexed */
     const factum_slice *tags;
     size_t tag_count;
-    factum_uuid id; /* zero: the store makes one, and a repetition is not recognised by it */
+    factum_uuid id; /* zero: the store makes one, by which no repetition can be recognised */
     factum_content_type content_type;
-    bool has_time; /* |time| says when it happened, if not now */
+    bool has_time; /* |time| is when it happened; false: when it is appended */
     int64_t time;
     /* A content type as text, in place of |content_type|: "image/png". Empty: none. A media type of
-     * RFC 9110, "type/subtype" with parameters or without. */
+     * RFC 9110: "type/subtype", with or without parameters. */
     factum_slice media_type;
     uint64_t reserved[2];
 } factum_new_event;
 
 /* Which events are meant: those that fit any item. An event fits an item if its type is one of
- * |types| and it has all of |tags|. No types: any type. No tags: with or without tags. An item
- * without either is INVALID. */
+ * |types| and it has all of |tags|. No types: any type. No tags: with or without tags. An item with
+ * neither types nor tags is INVALID. */
 #define FACTUM_QUERY_ITEMS_MAX 64   /* items of a query */
 #define FACTUM_QUERY_NAMES_MAX 1024 /* types and tags in all items together */
 
@@ -234,13 +236,13 @@ typedef struct factum_query {
 
 /* The append condition (dynamic consistency boundary): the append is refused if an event after the
  * place |after| fits |query|. |after| is where the decision was made: factum_cursor_place() of a
- * read of the same query; with 0 the append is refused if any event in the store fits. */
+ * read of the same query. With 0 the append is refused if any event in the store fits. */
 typedef struct factum_append_condition {
     factum_query query;
     uint64_t after;
 } factum_append_condition;
 
-/* 128 bits that stand for what an append asks for. */
+/* 128 bits that identify what an append asks for. */
 typedef struct factum_fingerprint {
     uint8_t bytes[16];
 } factum_fingerprint;
@@ -250,28 +252,29 @@ typedef struct factum_append_request {
     size_t size;
     const factum_new_event *events;
     size_t event_count; /* 0 is allowed: checks only */
-    /* One for each stream written, and as many as wanted for others. A stream twice is INVALID. */
+    /* One for each stream that is written, and as many as wanted for other streams. Two for the
+     * same stream are INVALID. */
     const factum_expectation *expectations;
     size_t expectation_count;
     const factum_append_condition *condition; /* or NULL */
     /* Kept with the commit for ever. The same key with the same content gives the first result
-     * again (already = true), whatever is expected now; with other content KEY_CONFLICT. Empty: no
-     * key. */
+     * again (already = true), whatever is expected now. The same key with other content fails with
+     * KEY_CONFLICT. Empty: no key. */
     factum_slice idempotency_key;
     factum_durability durability;
-    /* May write streams whose name begins with '$', which are kept for the system; without it that
-     * is INVALID. Metadata ("$$<stream>") needs no permission. */
+    /* Allows streams whose name begins with '$', which are kept for the system; otherwise they are
+     * INVALID. Metadata ("$$<stream>") needs no permission. */
     bool system;
     /* What "the same content" means for the key. Zero: streams, types, data, metadata, tags, times
-     * and content types of the events, but not their ids, nor what is expected; of an append
+     * and content types of the events, but neither their ids nor what is expected; for an append
      * without events, its expectations and its condition. A caller that changes events between
-     * retries (stamps a trace, adds tags) gives its own, calculated from what its user asked
-     * for. */
+     * retries (stamps a trace, adds tags) gives its own fingerprint, calculated from what its user
+     * asked for. */
     factum_fingerprint fingerprint;
     const factum_call *call; /* or NULL */
 } factum_append_request;
 
-/* What a stream really is, in a refusal. */
+/* The actual state of a stream, in refusals and in factum_stream_info. */
 typedef enum factum_stream_state {
     FACTUM_STREAM_ABSENT = 0,
     FACTUM_STREAM_PRESENT = 1, /* at |revision| */
@@ -281,12 +284,12 @@ typedef enum factum_stream_state {
 
 typedef struct factum_append_result {
     uint64_t first_position; /* of the first event; of an empty append: 0 */
-    uint64_t position;       /* of the last event: a place that holds the whole append */
+    uint64_t position;       /* of the last event: a place that includes the whole append */
     uint64_t revision;       /* of the last event, in its stream */
-    bool already; /* recognised: it had been appended before, these are its first values */
+    bool already; /* a repetition: it was appended before, and these are the values of then */
     factum_durability durability;
-    /* On WRONG_REVISION and STREAM_DELETED: which expectation failed first, and the truth. On
-     * SCHEMA_VIOLATION: which event does not fit, and no more. */
+    /* On WRONG_REVISION and STREAM_DELETED: the index of the first expectation that failed, and the
+     * actual state of its stream. On SCHEMA_VIOLATION: the index of the event that does not fit. */
     size_t refused_index;
     factum_stream_state actual_state;
     uint64_t actual_revision;
@@ -296,24 +299,25 @@ typedef struct factum_append_result {
 } factum_append_result;
 
 /* Appends, and returns when the events are as durable as asked for. |result| is optional; it is
- * overwritten in any case. |revisions|, optional, has request->event_count entries and gets the
- * revision of each event. If each written stream has the events already, by their ids, where its
- * expectation says they should go, the append is recognised as a repetition: already = true,
- * nothing is written (docs/guide/retries.md). If only some streams or events are there, it is
- * refused. Refusals change nothing: INVALID, TOO_BIG, SCHEMA_VIOLATION (an event does not fit the
- * schema that is registered for its type), WRONG_REVISION, STREAM_DELETED, CONDITION_FAILED,
- * KEY_CONFLICT, BUSY, EXPIRED, READ_ONLY, UNSUPPORTED, NO_SPACE, NO_MEMORY, CORRUPT, FAILED;
- * IO: the disk failed before anything was written. UNKNOWN_OUTCOME: the disk or the connection
- * failed during the append; the events are there or not. After IO or UNKNOWN_OUTCOME the
- * store may have stopped (FAILED): close it and open it again. */
+ * overwritten also on failure. |revisions| is optional: it has request->event_count entries and
+ * gets the revision of each event. If each written stream already has the events, by their ids,
+ * where its expectation says that they should go, the append is recognised as a repetition: already
+ * = true, nothing is written (docs/guide/retries.md). If only some of the streams or events exist,
+ * it is refused. Errors that change nothing: INVALID, TOO_BIG, SCHEMA_VIOLATION (an event does not
+ * fit the schema registered for its type), WRONG_REVISION, STREAM_DELETED, CONDITION_FAILED,
+ * KEY_CONFLICT, BUSY, EXPIRED, READ_ONLY, UNSUPPORTED, NO_SPACE, NO_MEMORY, CORRUPT, FAILED, IO
+ * (the disk failed before anything was written). Error of which nobody knows the outcome:
+ * UNKNOWN_OUTCOME (the disk or the connection failed during the append: the events were appended,
+ * or none of them). After IO or UNKNOWN_OUTCOME the store may have stopped (FAILED): close it and
+ * open it again. */
 FACTUM_API FACTUM_MUST_USE factum_status factum_append(factum_store *store,
                                                        const factum_append_request *request,
                                                        factum_append_result *result,
                                                        uint64_t *revisions, factum_error *err);
 
-/* The simple case: events of one stream. The |stream| of each event is ignored if it is empty and
- * must be this one otherwise. |events| is borrowed until it returns; |result| is optional. The
- * statuses of factum_append. */
+/* The simple case: |event_count| events of one stream. The |stream| of each event is either empty
+ * or |stream|. |events| is borrowed until this returns. |result| is optional. Errors: those of
+ * factum_append. */
 FACTUM_API FACTUM_MUST_USE factum_status
 factum_append_stream(factum_store *store, factum_slice stream, factum_expected expected,
                      const factum_new_event *events, size_t event_count,
@@ -321,7 +325,7 @@ factum_append_stream(factum_store *store, factum_slice stream, factum_expected e
 
 /* ---- read ------------------------------------------------------------------------------------ */
 
-/* An event as stored. Slices are borrowed until the next call on what gave it. */
+/* An event as stored. Slices are borrowed until the next call on the object that gave the event. */
 typedef struct factum_event {
     factum_slice stream;
     factum_slice type;
@@ -337,12 +341,12 @@ typedef struct factum_event {
                          or not; 0 in ALL and QUERY. Without gaps, unless two names have the same
                          128-bit hash (docs/internals/index.md) */
     int64_t created;  /* recorded by the store; never falls from one position to the next */
-    int64_t time;     /* when it happened, by its writer; |created| if it did not say */
+    int64_t time;     /* when it happened, by its writer; |created| if has_time is false */
     bool has_time;
     bool last_of_commit;
     /* With factum_read_request.commits, otherwise 0 and NULL. */
     uint64_t commit; /* the position where its commit begins: the same for all events of it */
-    const factum_slice *key; /* its commit's idempotency key; NULL: none */
+    const factum_slice *key; /* the idempotency key of its commit; NULL: none */
     uint64_t reserved[2];    /* zero */
 } factum_event;
 
@@ -371,9 +375,9 @@ typedef enum factum_from {
 
 #define FACTUM_FILTER_NAMES_MAX 64 /* entries of one list of a filter */
 
-/* Part of what a source holds. An event passes if its stream begins with one of |stream_prefixes|
- * (if there are any) and its type is one of |types| or begins with one of |type_prefixes| (if there
- * are any of either). */
+/* Part of the events of a source. An event passes if its stream begins with one of
+ * |stream_prefixes| (if there are any) and its type is one of |types| or begins with one of
+ * |type_prefixes| (if there are any of either). */
 typedef struct factum_filter {
     size_t size;
     const factum_slice *stream_prefixes;
@@ -394,7 +398,7 @@ typedef struct factum_read_request {
     uint64_t count_max; /* 0: all */
     /* The past: only events recorded at or before a moment, or that happened at or before it, or up
      * to a revision (ordinal; not for ALL and QUERY) or position, inclusive. Several may be set;
-     * all must hold. */
+     * all must be true. */
     bool until_created_set;
     bool until_time_set;
     bool until_revision_set;
@@ -403,8 +407,7 @@ typedef struct factum_read_request {
     int64_t until_time;
     uint64_t until_revision;
     uint64_t until_position;
-    bool commits;     /* fills |commit| and |key| of the events, for which each event's commit is
-                         looked up */
+    bool commits;     /* fills |commit| and |key| of the events: looks up the commit of each */
     bool skip_system; /* leaves out streams whose name begins with '$', and tombstones */
     const factum_query *query;   /* QUERY only */
     const factum_filter *filter; /* or NULL */
@@ -416,29 +419,31 @@ typedef struct factum_read_request {
 typedef struct factum_cursor factum_cursor;
 
 /* Opens a cursor on what is visible now; later appends do not show. Stream metadata ($maxCount,
- * $maxAge, $tb) is applied to reads of a stream. |request| and all that it points to is needed for
- * the call only. *cursor is the caller's, for factum_cursor_close; NULL on failure.
- * INVALID, TOO_BIG, EXPIRED, UNSUPPORTED, CORRUPT, IO, NO_MEMORY; for STREAM also STREAM_NOT_FOUND
- * (never written, or deleted) and STREAM_DELETED (tombstoned). Other sources may be empty. */
+ * $maxAge, $tb) is applied to reads of a stream. |request| and all that it points to are needed
+ * during the call only. *cursor gets the cursor, which is yours until factum_cursor_close; NULL on
+ * failure. Errors: STREAM_NOT_FOUND (source STREAM: never written, or deleted), STREAM_DELETED
+ * (source STREAM: tombstoned), INVALID, TOO_BIG, EXPIRED, UNSUPPORTED, CORRUPT, IO, NO_MEMORY.
+ * Sources other than STREAM may be empty. */
 FACTUM_API FACTUM_MUST_USE factum_status factum_read(factum_store *store,
                                                      const factum_read_request *request,
                                                      factum_cursor **cursor, factum_error *err);
-/* OK with an event, DONE at the end, CORRUPT at damage (never skipped), EXPIRED, IO, NO_MEMORY.
- * What |event| points to is the store's and lasts until the next call on this cursor. */
+/* The next event, into *event: OK, or DONE at the end. What |event| points to is the store's and
+ * lasts until the next call on this cursor. Errors: CORRUPT (damage, which is never skipped),
+ * EXPIRED, IO, NO_MEMORY. */
 FACTUM_API FACTUM_MUST_USE factum_status factum_cursor_next(factum_cursor *cursor,
                                                             factum_event *event, factum_error *err);
-/* The place up to which the cursor sees: of the events at or before it, it gives or has given every
- * one that was asked for; none after it. What append conditions call |after|, if the cursor was
- * read to its DONE and left nothing out (no count_max, until_ or filter). 0 before the first answer
- * of a cursor that answered PENDING (async.h). */
+/* The place up to which the cursor sees: of the events at or before it, the cursor gives or has
+ * given every one that was asked for; it gives none after it. It is the |after| of an append
+ * condition if the cursor was read to DONE and left nothing out (no count_max, until_ or filter). 0
+ * before the first answer of a cursor that answered PENDING (async.h). */
 FACTUM_API uint64_t factum_cursor_place(const factum_cursor *cursor);
 /* Frees it. Accepts NULL. Before the store is closed. */
 FACTUM_API void factum_cursor_close(factum_cursor *cursor);
 
 /* ---- questions ------------------------------------------------------------------------------- */
 
-/* Memory for one event that outlives the call that found it. Zero it before the first use; use it
- * for any number of calls, each of which overwrites |event|; free it at the end. */
+/* Memory for one event that outlives the call that found it. Zero it before the first use. It may
+ * be used for any number of calls, each of which overwrites |event|. Free it at the end. */
 typedef struct factum_event_copy {
     factum_event event; /* all that it points to is in |memory| */
     void *memory;
@@ -447,14 +452,14 @@ typedef struct factum_event_copy {
 /* Accepts a zeroed copy; zeroes it. */
 FACTUM_API void factum_event_copy_free(factum_event_copy *copy);
 
-/* The event that begins at |position|. NOT_FOUND: none does. CORRUPT: it is damaged. IO, NO_MEMORY.
- */
+/* The event that begins at |position|, into |copy|. Errors: NOT_FOUND (no event begins there),
+ * CORRUPT (it is damaged), IO, NO_MEMORY. */
 FACTUM_API FACTUM_MUST_USE factum_status factum_read_event(factum_store *store, uint64_t position,
                                                            factum_event_copy *copy,
                                                            factum_error *err);
-/* The newest event with |id|: in |stream|, whose events are walked from the last one back; or, if
- * |stream| is empty, among the newest 65,536 events of the store. NOT_FOUND, INVALID, BUSY (many
- * appends wait), CORRUPT, IO, NO_MEMORY. */
+/* The newest event with |id|, into |copy|: in |stream|, whose events are looked through from the
+ * last one back, or, if |stream| is empty, among the newest 65,536 events of the store. Errors:
+ * NOT_FOUND, INVALID, BUSY (many appends wait), CORRUPT, IO, NO_MEMORY. */
 FACTUM_API FACTUM_MUST_USE factum_status factum_find_event(factum_store *store, factum_slice stream,
                                                            factum_uuid id, factum_event_copy *copy,
                                                            factum_error *err);
@@ -472,13 +477,14 @@ typedef struct factum_key_info {
     factum_fingerprint fingerprint;
 } factum_key_info;
 
-/* NOT_FOUND: the key was never used. INVALID, CORRUPT, IO, NO_MEMORY. */
+/* What was appended under |key|, into |info|. Errors: NOT_FOUND (the key was never used), INVALID,
+ * CORRUPT, IO, NO_MEMORY. */
 FACTUM_API FACTUM_MUST_USE factum_status factum_find_key(factum_store *store, factum_slice key,
                                                          factum_key_info *info, factum_error *err);
 
-/* How many events of a source lie after the place |after| and at or before |upto| (UINT64_MAX: the
- * end), into *count, without reading them. For STREAM, CATEGORY, TYPE, CORRELATION and TAG.
- * Events that metadata hides, and tombstones, are counted. INVALID (ALL, QUERY, a bad name),
+/* How many events of a source are after the place |after| and at or before |upto| (UINT64_MAX: the
+ * end), into *count, without reading them. For STREAM, CATEGORY, TYPE, CORRELATION and TAG. Events
+ * that metadata hides, and tombstones, are counted. Errors: INVALID (ALL, QUERY, a bad name),
  * CORRUPT, IO, NO_MEMORY. */
 FACTUM_API FACTUM_MUST_USE factum_status factum_count_events(factum_store *store,
                                                              factum_source source,
@@ -486,13 +492,13 @@ FACTUM_API FACTUM_MUST_USE factum_status factum_count_events(factum_store *store
                                                              uint64_t upto, uint64_t *count,
                                                              factum_error *err);
 
-/* The place that holds everything visible now, into *place: all that was acknowledged before is at
- * or before it. IO, FAILED. */
+/* The place of the newest visible event, into *place: everything that was acknowledged before the
+ * call is at or before it. Errors: IO, FAILED. */
 FACTUM_API FACTUM_MUST_USE factum_status factum_visible_place(factum_store *store, uint64_t *place,
                                                               factum_error *err);
 /* Waits until everything at or before |place| is visible, at most |timeout_ms| (-1: for ever, 0:
- * not at all): OK, or TIMEOUT. FAILED if the store fails meanwhile. Any number of threads may wait.
- */
+ * not at all): OK, or TIMEOUT. Errors: FAILED (the store failed meanwhile). Any number of threads
+ * may wait. */
 FACTUM_API FACTUM_MUST_USE factum_status factum_wait(factum_store *store, uint64_t place,
                                                      int64_t timeout_ms, factum_error *err);
 
@@ -500,17 +506,17 @@ FACTUM_API FACTUM_MUST_USE factum_status factum_wait(factum_store *store, uint64
 
 #define FACTUM_TOKEN_SIZE 64 /* with the zero byte */
 
-/* |place| as a token: text of letters, digits, '-' and '_', for checkpoints, pages and whatever
- * else leaves the process. It names the store's history (timeline), so that a token is not taken
- * for a place in another one. Compare tokens for equality only. |text| has FACTUM_TOKEN_SIZE bytes.
- */
+/* Writes |place| as a token into |text|, which has FACTUM_TOKEN_SIZE bytes. A token is text of
+ * letters, digits, '-' and '_', for checkpoints, pages and whatever else leaves the process. It
+ * names the store's history (timeline), so that a token is not taken for a place in another
+ * history. Compare tokens for equality only. */
 FACTUM_API void factum_token_format(const factum_store *store, uint64_t place,
                                     char text[FACTUM_TOKEN_SIZE]);
-/* The place that |token| names, into *place. INVALID: it is not a token. WRONG_TIMELINE: it belongs
- * to another store, or to a part of this store's history that a restore or a repair with loss has
- * given up: what it counted as read may never have happened here. Read again from the start.
- * Not noticed: a crash of the machine that takes back appends of durability OS which a reader has
- * seen. Other events may then take their positions; keep to SYNC where checkpoints must survive
+/* The place that |token| names, into *place. Errors: INVALID (not a token), WRONG_TIMELINE (a token
+ * of another store, or of a part of this store's history that a restore or a repair with loss has
+ * given up: events that its owner has read may not exist here; read again from the start). One loss
+ * is not noticed: a crash of the machine can take back appends of durability OS that a reader has
+ * seen, and other events may then get their positions. Use SYNC where checkpoints must survive
  * that. */
 FACTUM_API FACTUM_MUST_USE factum_status factum_token_parse(const factum_store *store,
                                                             factum_slice token, uint64_t *place,
@@ -520,32 +526,34 @@ FACTUM_API FACTUM_MUST_USE factum_status factum_token_parse(const factum_store *
 
 typedef struct factum_subscription factum_subscription;
 
-/* Reads forward from the start in |request| and goes on with what is appended later: every event
- * once, in order, without a gap. |backwards|, count_max and the until_ members must be unset; a
- * stream need not exist. To continue after a checkpoint: FROM_AFTER. |request| and all that it
- * points to is needed for the call only. *subscription is the caller's, for
- * factum_subscription_close; NULL on failure. INVALID, TOO_BIG, UNSUPPORTED, EXPIRED, CORRUPT, IO,
- * NO_MEMORY. */
+/* Reads forward from the start that |request| names and goes on with what is appended later: every
+ * event once, in order, without a gap. |backwards|, count_max and the until_ members must be unset;
+ * a stream need not exist. To continue after a checkpoint: FROM_AFTER. |request| and all that it
+ * points to are needed during the call only. *subscription gets the subscription, which is yours
+ * until factum_subscription_close; NULL on failure. Errors: INVALID, TOO_BIG, UNSUPPORTED, EXPIRED,
+ * CORRUPT, IO, NO_MEMORY. */
 FACTUM_API FACTUM_MUST_USE factum_status factum_subscribe(factum_store *store,
                                                           const factum_read_request *request,
                                                           factum_subscription **subscription,
                                                           factum_error *err);
-/* Waits up to |timeout_ms| (-1: for ever, 0: not at all). OK with an event; CAUGHT_UP once each
- * time that everything up to now has been given; TIMEOUT; CANCELLED after factum_subscription_stop;
- * STREAM_DELETED after the tombstone of its stream was given, or if the tombstone lies before the
- * start; EXPIRED, CORRUPT, IO, NO_MEMORY, FAILED; PENDING only with steps_max (async.h). What
- * |event| points to lasts until the next call on this subscription. */
+/* The next event, into *event. Waits for it up to |timeout_ms| (-1: for ever, 0: not at all). OK:
+ * an event, which lasts until the next call on this subscription. CAUGHT_UP: everything up to now
+ * has been given; once each time that this becomes true. TIMEOUT: nothing new. PENDING: only with
+ * steps_max (async.h). Errors: CANCELLED (after factum_subscription_stop), STREAM_DELETED (the
+ * stream's tombstone was given, or is before the start), EXPIRED, CORRUPT, IO, NO_MEMORY, FAILED.
+ */
 FACTUM_API FACTUM_MUST_USE factum_status factum_subscription_next(factum_subscription *subscription,
                                                                   int64_t timeout_ms,
                                                                   factum_event *event,
                                                                   factum_error *err);
-/* The checkpoint: a place, everything of this subscription at or before it has been given. Continue
- * with FROM_AFTER. 0 until the first event or CAUGHT_UP if it began FROM_REVISION: keep no
- * checkpoint before. Any thread. */
+/* The checkpoint: a place; everything of this subscription at or before it has been given. Continue
+ * with FROM_AFTER. It is 0 until the first event or CAUGHT_UP if the subscription began
+ * FROM_REVISION: store no checkpoint before. Any thread. */
 FACTUM_API uint64_t factum_subscription_checkpoint(const factum_subscription *subscription);
-/* Makes a waiting next, and all later ones, return CANCELLED. Any thread. */
+/* Makes a waiting factum_subscription_next, and all later ones, return CANCELLED. Any thread. */
 FACTUM_API void factum_subscription_stop(factum_subscription *subscription);
-/* Frees it. Accepts NULL. Not while another thread is in next; before the store is closed. */
+/* Frees |subscription|. Accepts NULL. Not while another thread is in factum_subscription_next;
+ * before the store is closed. */
 FACTUM_API void factum_subscription_close(factum_subscription *subscription);
 
 /* ---- streams --------------------------------------------------------------------------------- */
@@ -563,38 +571,38 @@ typedef struct factum_stream_info {
     uint64_t truncate_before;   /* $tb; 0: none */
 } factum_stream_info;
 
-/* The state of |stream| now, into |info|. Never STREAM_NOT_FOUND: an absent stream has state
- * ABSENT, a virtual one too. INVALID (the name), CORRUPT, IO, NO_MEMORY. */
+/* The state of |stream| now, into |info|. A stream that does not exist has state ABSENT, a virtual
+ * one too; STREAM_NOT_FOUND is never returned. Errors: INVALID (the name), CORRUPT, IO, NO_MEMORY.
+ */
 FACTUM_API FACTUM_MUST_USE factum_status factum_stream_info_get(factum_store *store,
                                                                 factum_slice stream,
                                                                 factum_stream_info *info,
                                                                 factum_error *err);
 
-/* Replaces a stream's metadata: appends an event of type "$metadata" to "$$<stream>". |json| is an
- * object with $maxCount, $maxAge (seconds), $tb and members of your own; INVALID if it is not a
- * JSON object or one of those is not a whole number >= 0. Without a $tb in it, the store adds the
- * one that holds, so that what it hides stays hidden ($maxCount and $maxAge hold only while they
- * are set). To the metadata of a soft-deleted stream it adds the revision after the last one: the
- * stream exists again, without its events. "$tb":0 shows all. |expected| is of "$$<stream>".
- * The slices are borrowed until it returns; |result| is optional. STREAM_DELETED if the stream is
- * tombstoned; otherwise the statuses of factum_append.
- * An append of such an event to "$$<stream>" is stored as it is, and says all that holds. */
+/* Replaces the metadata of |stream|: appends an event of type "$metadata" to "$$<stream>". |json|
+ * is an object with $maxCount, $maxAge (seconds), $tb and members of your own. |expected| is about
+ * "$$<stream>". The slices are borrowed until this returns; |result| is optional. If |json| has no
+ * $tb, the store adds the one that is in force, so that events hidden by it stay hidden. ($maxCount
+ * and $maxAge are in force only while they are set.) "$tb":0 shows all events. If the stream is
+ * soft-deleted, the store adds the revision after the last one as $tb: the stream exists again,
+ * without its events. An append of such an event to "$$<stream>" is stored as it is: nothing is
+ * added to it. Errors: INVALID (not a JSON object, or one of the three is not a whole number >= 0),
+ * STREAM_DELETED (tombstoned), and those of factum_append. */
 FACTUM_API FACTUM_MUST_USE factum_status
 factum_metadata_set(factum_store *store, factum_slice stream, factum_expected expected,
                     factum_slice json, factum_append_result *result, factum_error *err);
 
-/* Soft delete: reads give STREAM_NOT_FOUND; a later append continues with the next revision, where
- * reads then begin. What the metadata said holds no longer. The events stay in the log.
- * WRONG_REVISION if |expected| does not hold or the stream never existed; STREAM_DELETED if it is
- * tombstoned; otherwise the statuses of factum_append. |result|, optional, is that of the metadata
- * event. */
+/* Soft delete: reads give STREAM_NOT_FOUND. A later append continues with the next revision, where
+ * reads then begin. The earlier metadata is no longer in force. The events stay in the log.
+ * |result|, optional, is that of the metadata event. Errors: WRONG_REVISION (|expected| is not
+ * true, or the stream never existed), STREAM_DELETED (tombstoned), and those of factum_append. */
 FACTUM_API FACTUM_MUST_USE factum_status factum_delete(factum_store *store, factum_slice stream,
                                                        factum_expected expected,
                                                        factum_append_result *result,
                                                        factum_error *err);
 /* Ends the stream for ever: its name cannot be used again. Appends an event of type
- * "$streamDeleted". The stream need not exist if |expected| allows that. STREAM_DELETED if it was
- * tombstoned before; otherwise the statuses of factum_append. |result| is optional. */
+ * "$streamDeleted". The stream need not exist if |expected| allows that. |result| is optional.
+ * Errors: STREAM_DELETED (tombstoned before), and those of factum_append. */
 FACTUM_API FACTUM_MUST_USE factum_status factum_tombstone(factum_store *store, factum_slice stream,
                                                           factum_expected expected,
                                                           factum_append_result *result,
@@ -607,23 +615,23 @@ typedef enum factum_list_kind {
     FACTUM_LIST_TAGS = 3
 } factum_list_kind;
 
-/* Which names, in the order of their first events. */
+/* Which names are listed, in the order of their first events. */
 typedef struct factum_list_request {
     size_t size;
     factum_list_kind kind;
     factum_slice category;   /* STREAMS only: those of this category; empty: all */
     factum_slice prefix;     /* names that begin with it; empty: all */
-    uint64_t after;          /* a place: names whose first event lies after it; 0: from the first */
-    uint64_t count_max;      /* 0: all. Names born in the same event as the last one (tags) still
-                              follow */
+    uint64_t after;          /* a place: names whose first event is after it; 0: from the first */
+    uint64_t count_max;      /* 0: all. Names with the same first event as the last one (tags) are
+                                given too */
     const factum_call *call; /* or NULL. After its deadline every call on the list gives EXPIRED */
-    uint64_t steps_max;      /* as of factum_read_request */
+    uint64_t steps_max;      /* as in factum_read_request */
 } factum_list_request;
 
 typedef struct factum_list_entry {
     factum_slice name;       /* borrowed until the next call on the list */
     uint64_t event_count;    /* ever appended, deleted ones too */
-    uint64_t first_position; /* that of the last entry given is |after| of the next page */
+    uint64_t first_position; /* of the last entry given: |after| of the next page */
     uint64_t last_position;
     int64_t first_created;
     int64_t last_created;
@@ -632,14 +640,14 @@ typedef struct factum_list_entry {
 
 typedef struct factum_list factum_list;
 
-/* The names that were ever written, up to now: those of deleted and tombstoned streams, and of
- * streams that begin with '$', too. |request| and what it points to are needed for the call only.
- * *list is the caller's, for factum_list_close; NULL on failure. INVALID, TOO_BIG, UNSUPPORTED,
- * EXPIRED, CORRUPT, IO, NO_MEMORY. */
+/* Opens a list of the names that were ever written, up to now, including those of deleted and
+ * tombstoned streams and of streams that begin with '$'. |request| and what it points to are needed
+ * during the call only. *list gets the list, which is yours until factum_list_close; NULL on
+ * failure. Errors: INVALID, TOO_BIG, UNSUPPORTED, EXPIRED, CORRUPT, IO, NO_MEMORY. */
 FACTUM_API FACTUM_MUST_USE factum_status factum_list_open(factum_store *store,
                                                           const factum_list_request *request,
                                                           factum_list **list, factum_error *err);
-/* OK with an entry, DONE at the end, EXPIRED, CORRUPT, IO, NO_MEMORY. */
+/* The next entry, into *entry: OK, or DONE at the end. Errors: EXPIRED, CORRUPT, IO, NO_MEMORY. */
 FACTUM_API FACTUM_MUST_USE factum_status factum_list_next(factum_list *list,
                                                           factum_list_entry *entry,
                                                           factum_error *err);
@@ -660,7 +668,7 @@ typedef struct factum_info {
     char reason[256];      /* of damaged or failed */
     uint64_t end_position; /* bytes of the log that are visible; the next batch begins here */
     uint64_t durable_position;
-    uint64_t event_count;  /* counted by the index */
+    uint64_t event_count;  /* as the index counts them */
     uint64_t stream_count; /* ever written, deleted ones and metastreams too */
     uint64_t segment_count;
     uint64_t log_bytes;      /* used */
@@ -672,12 +680,13 @@ typedef struct factum_info {
     uint64_t torn_bytes;      /* truncated from an unacknowledged tail at this opening */
 } factum_info;
 
-/* Figures of an open store, into |info|. CORRUPT, IO, NO_MEMORY. */
+/* Figures of an open store, into |info|. Errors: CORRUPT, IO, NO_MEMORY. */
 FACTUM_API FACTUM_MUST_USE factum_status factum_info_get(factum_store *store, factum_info *info,
                                                          factum_error *err);
 
-/* Called now and then during long work, with the bytes done and in all, by the thread that asked
- * for the work; false stops it (CANCELLED). |total| 0: not known. Optional wherever it is taken. */
+/* Called now and then during long work, with the bytes done and the bytes in all (0: not known), by
+ * the thread that asked for the work. Returns false to stop the work (CANCELLED). Optional wherever
+ * it is taken. */
 typedef struct factum_progress {
     void *data;
     bool (*step)(void *data, uint64_t done, uint64_t total);
@@ -692,16 +701,16 @@ typedef struct factum_verify_report {
     uint64_t log_bytes;
     uint64_t streams_checked;
     uint64_t index_postings_checked;
-    uint64_t problems;       /* 0: all is well */
+    uint64_t problems;       /* 0: none */
     uint64_t damaged_from;   /* first bad position; UINT64_MAX: none */
     uint64_t chain;          /* of the last batch: equal in two stores with the same history */
     char first_problem[256]; /* "" if none */
 } factum_verify_report;
 
 /* Reads everything from disk and checks it: checksums, chain, consecutive revisions in each stream,
- * created never falling, and that log and index say the same. Appends may go on. CORRUPT if there
- * is a problem; the report is filled then too. CANCELLED, UNSUPPORTED, IO, NO_MEMORY. |progress|
- * and |report| are optional. */
+ * |created| that never falls, and that log and index agree. Appends may go on. |progress| and
+ * |report| are optional. Errors: CORRUPT (there is a problem; |report| is filled), CANCELLED,
+ * UNSUPPORTED, IO, NO_MEMORY. */
 FACTUM_API FACTUM_MUST_USE factum_status factum_verify(factum_store *store,
                                                        const factum_progress *progress,
                                                        factum_verify_report *report,
@@ -711,13 +720,14 @@ typedef struct factum_repair_options {
     size_t size;
     bool rebuild_index;        /* delete the index and rebuild it from the log */
     bool accept_loss;          /* give up everything from |accept_loss_from| on */
-    uint64_t accept_loss_from; /* must be the damaged position that factum_info_get names */
+    uint64_t accept_loss_from; /* must be damaged_from of factum_info_get */
 } factum_repair_options;
 
-/* Repairs the closed store at |path|. What is given up is kept in a side file in its log directory,
- * and begins a new timeline: tokens of what was given up are refused. |progress| is optional.
- * NOT_FOUND (no store), LOCKED (it is open), INVALID (not the damaged position), CORRUPT (the index
- * is kept, as evidence of what was lost), NO_SPACE, IO, NO_MEMORY. */
+/* Repairs the closed store at |path|. What is given up is kept in a side file in its log directory.
+ * Giving up events begins a new timeline: tokens of events given up are refused. |progress| is
+ * optional, and is not called. Errors: NOT_FOUND (no store), LOCKED (the store is open), INVALID
+ * (not the damaged position), CORRUPT (the index is kept, as evidence of what was lost),
+ * UNSUPPORTED (an address), NO_SPACE, IO, NO_MEMORY. */
 FACTUM_API FACTUM_MUST_USE factum_status factum_repair(const char *path,
                                                        const factum_repair_options *options,
                                                        const factum_progress *progress,
@@ -726,20 +736,21 @@ FACTUM_API FACTUM_MUST_USE factum_status factum_repair(const char *path,
 typedef struct factum_backup_report {
     size_t size;
     uint64_t files;
-    uint64_t copied_files; /* others were there from an earlier backup into the same directory */
+    uint64_t copied_files; /* the others are from an earlier backup into the same directory */
     uint64_t bytes;
     uint64_t copied_bytes;
     uint64_t end_position;   /* everything before it is in the backup */
     uint64_t repaired_files; /* earlier copies that were damaged; they are copied_files too */
 } factum_backup_report;
 
-/* Copies what is visible now into directory |to| (created if it does not exist; an earlier backup
- * of this store is brought up to date, and left as it was on failure). Appends may go on. Copies
- * from an earlier backup are read to their ends before they count; one that is damaged is copied
- * again, and the store's log sink gets a message that names it. The manifest with the SHA-256 of
- * every file is written last. CORRUPT: what does not verify is not copied. EXISTS: |to| holds a
- * backup of another store, or of more than this one has. NEWER_FORMAT, NO_SPACE, IO, NO_MEMORY,
- * CANCELLED, UNSUPPORTED. |report| and |progress| are optional. Format: docs/formats.md. */
+/* Copies what is visible now into directory |to|, which is created if it does not exist. An earlier
+ * backup of this store in |to| is brought up to date, and left as it was on failure. Appends may go
+ * on. A copy from an earlier backup is read to its end before it is counted as good; a damaged one
+ * is copied again, and the store's log sink gets a message that names it. The manifest with the
+ * SHA-256 of every file is written last. |progress| and |report| are optional. Format:
+ * docs/formats.md. Errors: CORRUPT (what does not verify is not copied), EXISTS (|to| has a backup
+ * of another store, or of more than this one has), NEWER_FORMAT, NO_SPACE, IO, NO_MEMORY,
+ * CANCELLED, UNSUPPORTED. */
 FACTUM_API FACTUM_MUST_USE factum_status factum_backup(factum_store *store, const char *to,
                                                        const factum_progress *progress,
                                                        factum_backup_report *report,
@@ -759,20 +770,21 @@ typedef struct factum_backup_verify_report {
 } factum_backup_verify_report;
 
 /* Reads all of the backup in directory |from| from the disk, without its store: the manifest, and
- * of each file its size, its hash, checksums and chain. A backup without a problem can be restored.
- * CORRUPT if there is a problem: |report| is filled then too, and |log|, if it is not NULL, gets a
- * message for each. NOT_FOUND (no backup), NEWER_FORMAT, IO, NO_MEMORY, CANCELLED. |log|,
- * |progress| and |report| are optional. */
+ * the size, hash, checksums and chain of each file. A backup without a problem can be restored.
+ * |log|, |progress| and |report| are optional; |log| gets a message for each problem. Errors:
+ * CORRUPT (there is a problem; |report| is filled), NOT_FOUND (no backup), NEWER_FORMAT, IO,
+ * NO_MEMORY, CANCELLED. */
 FACTUM_API FACTUM_MUST_USE factum_status factum_backup_verify(const char *from,
                                                               const factum_log_sink *log,
                                                               const factum_progress *progress,
                                                               factum_backup_verify_report *report,
                                                               factum_error *err);
 /* Checks the backup in |from| as factum_backup_verify does, and makes a store of it in |to|, which
- * must not exist or be empty. The restored store begins a new timeline at its end. Nothing is left
- * at |to| on failure; if that cannot be removed, it is no store, or, after a failure of the last
- * sync, a whole one. CORRUPT names the file. NOT_FOUND (no backup), EXISTS (|to| is not empty),
- * NEWER_FORMAT, NO_SPACE, IO, NO_MEMORY, CANCELLED. */
+ * must not exist or be empty. The restored store begins a new timeline at its end. After a failure
+ * |to| is removed. If it cannot be removed, it is not a store; after a failure of the last sync it
+ * may be a complete one. |progress| and |report| are optional. Errors: CORRUPT (the text names the
+ * file), NOT_FOUND (no backup), EXISTS (|to| is not empty), UNSUPPORTED (an address), NEWER_FORMAT,
+ * NO_SPACE, IO, NO_MEMORY, CANCELLED. */
 FACTUM_API FACTUM_MUST_USE factum_status factum_restore(const char *from, const char *to,
                                                         const factum_progress *progress,
                                                         factum_backup_report *report,

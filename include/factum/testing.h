@@ -8,11 +8,10 @@
  *         "{\"stream\":\"order-1\",\"type\":\"OrderShipped\"}\n";
  *     factum_testing_open_memory(NULL, &store, &err);
  *     factum_testing_given(store, given, &err);
- *     ... call what is to be tested ...
+ *     ... call the code under test ...
  *     factum_testing_expect(store, "order-1", wanted, &err);
  *
- * Valid C99 and C++17. Lines are those of ndjson.h.
- */
+ * Valid C99 and C++17. Lines are those of ndjson.h. */
 #ifndef FACTUM_TESTING_H
 #define FACTUM_TESTING_H
 
@@ -23,22 +22,23 @@
 extern "C" {
 #endif
 
-/* A store that keeps everything in memory and loses it when it is closed. It answers like one on
- * disk, also to the calls of async.h, but has no backups (UNSUPPORTED). Slow beyond some thousand
- * events. |options| may be NULL; only the limits and the clock in it are used. *store is the
- * caller's, for factum_close; NULL on failure: INVALID, NO_MEMORY. */
+/* Opens a store that keeps everything in memory and loses it when it is closed. It answers like one
+ * on disk, also to the calls of async.h, but has no backups (UNSUPPORTED). It is slow with more
+ * than some thousand events. |options| is optional; only its limits and its clock are used. *store
+ * gets the store, which is yours until factum_close; NULL on failure. Errors: INVALID, NO_MEMORY.
+ */
 FACTUM_API FACTUM_MUST_USE factum_status factum_testing_open_memory(
     const factum_store_options *options, factum_store **store, factum_error *err);
 
-/* Appends the events of |lines|, one commit each, whatever is there. INVALID names the line;
- * otherwise the statuses of factum_append. Lines before the one that failed are appended. */
+/* Appends the events of |lines|, one commit each, with any expected revision. Lines before the one
+ * that failed are appended. Errors: INVALID (the text names the line), and those of factum_append.
+ */
 FACTUM_API FACTUM_MUST_USE factum_status factum_testing_given(factum_store *store,
                                                               const char *lines, factum_error *err);
 
-/* OK if the stream consists of exactly the events of |lines|: types and data are compared, data
- * byte for byte, and not at all where a line has none. Otherwise NOT_FOUND, with the first
- * difference in |err|. INVALID names a line that is not an event; otherwise the statuses of
- * factum_read. */
+/* OK if the stream has exactly the events of |lines|. Types and data are compared: data byte for
+ * byte, and not at all where a line has none. Errors: NOT_FOUND (the text names the first
+ * difference), INVALID (a line is not an event), and those of factum_read. */
 FACTUM_API FACTUM_MUST_USE factum_status factum_testing_expect(factum_store *store,
                                                                const char *stream,
                                                                const char *lines,
@@ -63,10 +63,10 @@ FACTUM_API FACTUM_MUST_USE factum_status factum_testing_expect(factum_store *sto
  *     }
  *
  * "order" is the name given to FACTUM_DECIDER_DECLARE. Events are compared as they are stored: by
- * type, and data byte for byte. The memory of an event is overwritten once it was folded, so that a
- * state that keeps a pointer into an event, and not a copy, is found. A decision is made twice: one
- * that changes the state, or that comes out otherwise the second time, is found too. The macros are
- * C99 (compound literals); C++ calls the functions. */
+ * type, and data byte for byte. The memory of an event is overwritten after it was folded, so that
+ * a test finds a state that keeps a pointer into an event instead of a copy. Each decision is made
+ * twice, so that a test finds one that changes the state, or that differs the second time. The
+ * macros are C99 (compound literals); C++ calls the functions. */
 typedef struct factum_test factum_test;
 
 typedef struct factum_test_case {
@@ -74,20 +74,21 @@ typedef struct factum_test_case {
     void (*run)(factum_test *test);
 } factum_test_case;
 
-/* Runs the cases and prints TAP on standard output, with the first difference of each that fails.
- * 0 if all pass, otherwise 1: what main returns. */
+/* Runs the cases and prints TAP on standard output, with the first difference of each case that
+ * fails. Returns what main returns: 0 if all pass, otherwise 1. */
 FACTUM_API int factum_test_run(const factum_test_case *cases, size_t count);
 /* Runs one, for other frameworks: true if it passes; otherwise |text|, of |size| bytes, gets the
  * first difference, in one line or several. */
 FACTUM_API bool factum_test_passes(const factum_test_case *test_case, char *text, size_t size);
 
-/* What the macros call. |where| is "file:line" and lasts as long as the test. After the first
- * failure the rest of the test does nothing. */
+/* The functions that the macros call. |where| is "file:line" and lasts as long as the test. After
+ * the first failure the rest of the test does nothing. */
 
 /* |events|: |count| typed events that have happened, in this order. */
 FACTUM_API void factum_test_given(factum_test *test, const char *where,
                                   const factum_decider *decider, const void *events, size_t count);
-/* Decides |command| on what was given. Its events, if there are any, have happened then. */
+/* Decides |command| on the events so far. The events of the decision, if any, count as happened for
+ * the next call. */
 FACTUM_API void factum_test_when(factum_test *test, const char *where,
                                  const factum_decider *decider, const void *command);
 /* The last command was accepted, with exactly these events. */
@@ -101,9 +102,9 @@ FACTUM_API void factum_test_then_tag(factum_test *test, const char *where, size_
                                      const char *tag);
 FACTUM_API void factum_test_then_noop(factum_test *test, const char *where);
 FACTUM_API void factum_test_then_rejected(factum_test *test, const char *where, const char *code);
-/* The state now, for checks of one's own; NULL before the first GIVEN or WHEN. */
+/* The state now, for checks of your own; NULL before the first GIVEN or WHEN. */
 FACTUM_API const void *factum_test_state(const factum_test *test);
-/* Fails the test with a text of one's own. */
+/* Fails the test with a text of your own. */
 FACTUM_API FACTUM_PRINTF(3, 4) void factum_test_fail(factum_test *test, const char *where,
                                                      const char *format, ...);
 

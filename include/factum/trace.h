@@ -14,20 +14,20 @@
  *     "$commandId"       of a command, and of what a decider appended for it
  *     "traceparent"      W3C Trace Context; or "$traceId", as KurrentDB's clients write it
  *
- * A cause stands before its effect in the log, so there are no cycles: an event whose cause is
- * itself or a later one is a root, and so is one whose cause is not found; both are flagged.
+ * A cause comes before its effect in the log, so there are no cycles. An event that names itself or
+ * a later event as its cause is a root, and so is one whose cause is not found; both are flagged.
  *
- * What a node is known by: a *command* is an event of a stream "command:SERVICE-..."; it is *open*
- * while no event names its "$commandId" as its cause. A saga's stream is "saga:NAME-ID"; it is
- * *stuck* where its last "SagaStuck" was not followed by a change of the same step. CommandFailed,
- * StepFailed, UndoFailed and SagaFailed are *failures*, StepTimedOut is a *time-out*.
+ * How events are classified. A *command* is an event of a stream "command:SERVICE-..."; it is
+ * *open* as long as no event names its "$commandId" as its cause. A saga's stream is
+ * "saga:NAME-ID"; it is *stuck* if its last "SagaStuck" was not followed by a change of the same
+ * step. CommandFailed, StepFailed, UndoFailed and SagaFailed are *failures*, StepTimedOut is a
+ * *time-out*.
  *
  * Latency is the difference of |created| of an event and its cause, by the store's clock. The
  * *critical path* is the chain of causes, from a root to an event, that took longest.
  *
  * Valid C99 and C++17. A factum_trace does not change: any thread may read it. Rules of sizes,
- * statuses and pointers: store.h. These calls work on every kind of store, and wait.
- */
+ * statuses and pointers: store.h. These calls work on every kind of store, and wait. */
 #ifndef FACTUM_TRACE_H
 #define FACTUM_TRACE_H
 
@@ -46,16 +46,16 @@ typedef struct factum_trace factum_trace;
 
 typedef struct factum_trace_options {
     size_t size;
-    factum_slice stream; /* where the event with the id stands; empty: not known */
-    uint64_t events_max; /* of the tree; 0: FACTUM_TRACE_EVENTS_DEFAULT; info.truncated says if
-                            there are more. Over FACTUM_TRACE_EVENTS_MAX is INVALID */
+    factum_slice stream; /* the stream of the event with the id; empty: not known */
+    uint64_t events_max; /* of the tree; 0: FACTUM_TRACE_EVENTS_DEFAULT; |truncated| of the info is
+                            true if there are more. Over FACTUM_TRACE_EVENTS_MAX: INVALID */
     uint64_t scan_max;   /* newest events that are looked through for an id that no index has;
                             0: FACTUM_TRACE_SCAN_DEFAULT */
     const factum_progress *progress; /* or NULL: called now and then with the events read; false:
                                         CANCELLED */
     const factum_call *call;         /* or NULL */
-    bool skip_system; /* events of streams whose name begins with '$' are not found and not shown;
-                         what they have caused has no cause then */
+    bool skip_system; /* events of streams whose name begins with '$' are neither found nor shown;
+                         their effects then have no cause */
 } factum_trace_options;
 
 /* What the id was. */
@@ -67,17 +67,18 @@ typedef enum factum_trace_kind {
     FACTUM_TRACE_OF_TRACE = 4
 } factum_trace_kind;
 
-/* Finds the flow of |id|, which is tried as: a correlation id; a saga, "NAME-ID" or "saga:NAME-ID";
- * a command id, by its saga or as an idempotency key; an event id; a trace id of 32 hexadecimal
- * digits. Reads all events with the same correlation ids; those of an event without one are the
- * events that have its id as theirs. Correlation ids, streams and keys have an index. For other
- * ids the newest |scan_max| events are looked through. |options| may be NULL. *trace is the
- * caller's, for factum_trace_close; NULL on failure. NOT_FOUND: the text says how far it looked.
- * INVALID, TOO_BIG (names and ids of the events), CANCELLED; otherwise as factum_read. */
+/* Finds the flow of |id|, into *trace, which is yours until factum_trace_close; NULL on failure.
+ * |options| is optional. |id| is tried as: a correlation id; a saga, "NAME-ID" or "saga:NAME-ID"; a
+ * command id, by its saga or as an idempotency key; an event id; a trace id of 32 hexadecimal
+ * digits. Correlation ids, streams and keys have an index; for other ids the newest |scan_max|
+ * events are looked through. Then all events with the same correlation ids are read. An event
+ * without a correlation id has as its flow the events whose correlation id is its own id. Errors:
+ * NOT_FOUND (the text says how far the search went), INVALID, TOO_BIG (names and ids of the
+ * events), CANCELLED, and those of factum_read. */
 FACTUM_API FACTUM_MUST_USE factum_status factum_trace_open(factum_store *store, factum_slice id,
                                                            const factum_trace_options *options,
                                                            factum_trace **trace, factum_error *err);
-/* Accepts NULL. */
+/* Frees it. Accepts NULL. */
 FACTUM_API void factum_trace_close(factum_trace *trace);
 
 typedef struct factum_trace_info {
@@ -88,7 +89,7 @@ typedef struct factum_trace_info {
     uint64_t stream_count;
     uint64_t service_count;
     uint64_t root_count;
-    uint64_t missing_count; /* roots whose cause was not found, or stands after them */
+    uint64_t missing_count; /* roots whose cause was not found, or comes after them */
     uint64_t open_count;
     uint64_t stuck_count;
     uint64_t failed_count;
@@ -101,7 +102,7 @@ typedef struct factum_trace_info {
     bool truncated;       /* the flow has more events than |events_max| */
 } factum_trace_info;
 
-/* Into |info|. Its texts last as long as |trace|. INVALID. */
+/* Figures of |trace|, into |info|, whose texts last as long as |trace|. Errors: INVALID. */
 FACTUM_API FACTUM_MUST_USE factum_status factum_trace_info_get(const factum_trace *trace,
                                                                factum_trace_info *info,
                                                                factum_error *err);
@@ -132,15 +133,15 @@ typedef struct factum_trace_node {
     uint64_t position;
     uint64_t revision;
     int64_t created;
-    factum_slice causation; /* as the metadata says; empty: not said */
+    factum_slice causation; /* as in the metadata; empty: none there */
     factum_slice command_id;
     factum_slice trace_id; /* 32 hexadecimal digits; empty: none that is valid */
-    factum_slice code;     /* of a failure or a stuck saga; each empty if not said */
+    factum_slice code;     /* of a failure or a stuck saga; each is empty if not given */
     factum_slice text;
 } factum_trace_node;
 
-/* The node number |index|, in the order of the log. NOT_FOUND: beyond the last one. INVALID. The
- * texts last as long as |trace|. */
+/* The node number |index|, in the order of the log, into |node|, whose texts last as long as
+ * |trace|. Errors: NOT_FOUND (beyond the last one), INVALID. */
 FACTUM_API FACTUM_MUST_USE factum_status factum_trace_at(const factum_trace *trace, size_t index,
                                                          factum_trace_node *node,
                                                          factum_error *err);
@@ -156,14 +157,14 @@ typedef enum factum_trace_form {
 
 typedef struct factum_trace_sink {
     void *data;
-    /* A failure, below 0, ends the printing and is its status. |bytes| lasts for the call only. */
+    /* A status below 0 ends the printing, which returns it. |bytes| lasts for the call only. */
     factum_status (*write)(void *data, factum_slice bytes);
 } factum_trace_sink;
 
-/* Prints |trace| as |form| into |sink|. |lines_max| nodes at most are shown, equal siblings as one:
- * first the critical path and what is flagged, with their causes, then the oldest. 0:
- * FACTUM_TRACE_LINES_DEFAULT; UINT64_MAX: all, each by itself; otherwise at most 10,000.
- * JSON has all in any case. Control characters in names are escaped. The status of |sink|;
+/* Prints |trace| as |form| into |sink|. At most |lines_max| nodes are shown, equal siblings as one:
+ * first the critical path and flagged nodes, with their causes, then the oldest. 0:
+ * FACTUM_TRACE_LINES_DEFAULT; UINT64_MAX: all, equal siblings separately; otherwise at most 10,000.
+ * JSON always has all nodes. Control characters in names are escaped. Errors: the status of |sink|,
  * INVALID, NO_MEMORY. */
 FACTUM_API FACTUM_MUST_USE factum_status factum_trace_print(const factum_trace *trace,
                                                             factum_trace_form form,

@@ -27,8 +27,8 @@ static void print_check_json(const factum_contract_check *check)
     if (check->outcome == FACTUM_CONTRACT_FAILED) {
         (void)printf(",\"found\":");
         print_json_text(stdout, factum_slice_from(check->found));
-        (void)printf(",\"mend\":");
-        print_json_text(stdout, factum_slice_from(check->mend));
+        (void)printf(",\"remedy\":");
+        print_json_text(stdout, factum_slice_from(check->remedy));
     }
     (void)printf("}");
 }
@@ -39,7 +39,7 @@ static void print_check(const factum_contract_check *check)
     if (check->outcome == FACTUM_CONTRACT_FAILED) {
         (void)printf("         found: ");
         print_text(stdout, factum_slice_from(check->found));
-        (void)printf("\n         to do: %s\n", check->mend);
+        (void)printf("\n         to do: %s\n", check->remedy);
     }
 }
 

@@ -26,7 +26,7 @@ static int check_target(struct target *target, bool force)
 {
     struct stat about;
     factum_slice now = {NULL, 0};
-    const size_t mark = sizeof FACTUM_GENERATE_MARK - 1;
+    const size_t size = sizeof FACTUM_GENERATE_FIRST_LINE - 1;
     if (stat(target->path, &about) != 0) {
         return errno == ENOENT ? 0 : file_failed(target->path, errno);
     }
@@ -35,7 +35,7 @@ static int check_target(struct target *target, bool force)
         if (code != 0) {
             return code;
         }
-        bool ours = now.len >= mark && memcmp(now.ptr, FACTUM_GENERATE_MARK, mark) == 0;
+        bool ours = now.len >= size && memcmp(now.ptr, FACTUM_GENERATE_FIRST_LINE, size) == 0;
         target->same = same_text(now, target->text);
         free((void *)(uintptr_t)now.ptr);
         if (ours || target->same || force) {

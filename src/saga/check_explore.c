@@ -315,8 +315,8 @@ static factum_status expand(struct explorer *e, uint32_t at)
 
 static factum_status tell_progress(const struct explorer *e, uint64_t at)
 {
-    bool go_on = e->progress == NULL || e->progress->tell == NULL ||
-                 e->progress->tell(e->progress->data, e->count, e->count - at);
+    bool go_on = e->progress == NULL || e->progress->step == NULL ||
+                 e->progress->step(e->progress->data, e->count, e->count - at);
     return go_on ? FACTUM_OK : fct_fail(e->err, FACTUM_CANCELLED, "saga: the check was stopped");
 }
 

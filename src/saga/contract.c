@@ -105,13 +105,13 @@ static factum_status contract_run(struct fct_contract *contract, factum_error *e
 /* ---- the report ------------------------------------------------------------------------------ */
 
 static factum_contract_check *contract_add(factum_contract_report *report, const char *name,
-                                           const char *what, bool seen, const char *mend)
+                                           const char *what, bool seen, const char *remedy)
 {
     factum_contract_check *check = &report->checks[report->check_count++];
     *check = (factum_contract_check){
         .name = name,
         .what = what,
-        .mend = mend,
+        .remedy = remedy,
         .outcome = seen ? FACTUM_CONTRACT_PASSED : FACTUM_CONTRACT_SKIPPED,
     };
     return check;

@@ -169,7 +169,7 @@ static void expect_failed(struct fixture *f, const char *wanted)
         const factum_contract_check *check = &f->report.checks[i];
         const bool failed = check->outcome == FACTUM_CONTRACT_FAILED;
         assert_int_equal(check->found[0] != '\0', failed);
-        assert_true(check->mend[0] != '\0');
+        assert_true(check->remedy[0] != '\0');
         passed = passed && !failed;
         if (check->outcome != FACTUM_CONTRACT_PASSED) {
             used += (size_t)snprintf(names + used, sizeof names - used, failed ? "%s%s" : "%s(%s)",

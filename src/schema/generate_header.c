@@ -383,7 +383,7 @@ static void put_opening(const struct fct_gen *gen, struct fct_gen_out *out)
     char text[FACTUM_GENERATE_NAME_SIZE_MAX + 256];
     (void)snprintf(text, sizeof text, "%s.gen.h - the events of category %.*s, as C types.",
                    gen->prefix, (int)gen->category.len, (const char *)gen->category.ptr);
-    fct_gen_put(out, "%s", FACTUM_GENERATE_MARK);
+    fct_gen_put(out, "%s", FACTUM_GENERATE_FIRST_LINE);
     fct_gen_put_comment(out, 0, factum_slice_from(text));
     fct_gen_put(out, "#ifndef %s_GEN_H\n#define %s_GEN_H\n\n", gen->upper, gen->upper);
     fct_gen_put(out, "#include <factum/typed.h>\n\n"

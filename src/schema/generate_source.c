@@ -590,7 +590,7 @@ static void put_print_event(const struct fct_gen *gen, struct fct_gen_out *out)
 
 void fct_gen_write_source(const struct fct_gen *gen, struct fct_gen_out *out)
 {
-    fct_gen_put(out, "%s", FACTUM_GENERATE_MARK);
+    fct_gen_put(out, "%s", FACTUM_GENERATE_FIRST_LINE);
     fct_gen_put(out, "/* %s.gen.c - see %s.gen.h. */\n#include \"%s.gen.h\"\n\n", gen->prefix,
                 gen->prefix, gen->prefix);
     fct_gen_put(out, "#include <string.h>\n\n");

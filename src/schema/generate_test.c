@@ -109,7 +109,8 @@ static void the_same_schemas_give_the_same_bytes(void **state)
         fct_slice_equal(factum_generated_header(first), factum_generated_header(generated)));
     assert_true(
         fct_slice_equal(factum_generated_source(first), factum_generated_source(generated)));
-    assert_true(fct_slice_starts(factum_generated_source(first), FCT_SLICE(FACTUM_GENERATE_MARK)));
+    assert_true(
+        fct_slice_starts(factum_generated_source(first), FCT_SLICE(FACTUM_GENERATE_FIRST_LINE)));
     factum_generated_free(first);
     factum_generated_free(generated);
 }
