@@ -6,7 +6,7 @@
 #include "core/check.h"
 #include "core/error.h"
 
-/* Of an op's internal[] while it is in a backlog; [0] is that of engine/news.h. */
+/* Of an op's internal[] while it is in a backlog; [0] is that of engine/notifier.h. */
 #define OP_COMPLETER 1
 #define OP_SIZE 2
 

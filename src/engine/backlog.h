@@ -15,7 +15,7 @@ struct fct_backlog { /* all zero is empty */
 };
 
 /* The first word of an op's internal[] that is the engine's own while the op is in a backlog: those
- * below are used by engine/news.h and by the backlog. */
+ * below are used by engine/notifier.h and by the backlog. */
 #define FCT_BACKLOG_INTERNAL 3
 
 /* Adds |op| and makes |completer| its completer. An append is always taken by an empty backlog,

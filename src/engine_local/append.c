@@ -118,7 +118,7 @@ void fct_local_append_here(void *self, factum_append_op *op)
     fct_decide_say(op);
     if (!local->threads) {
         do_background_work(local);
-        fct_news_deliver(&local->news);
+        fct_notifier_deliver(&local->notifier);
     }
 }
 

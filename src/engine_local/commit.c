@@ -99,7 +99,7 @@ static factum_status make_room(struct fct_local *local, size_t entries, factum_e
 static void publish(struct fct_local *local)
 {
     atomic_store(&local->published, fct_log_end(local->log));
-    fct_news_note(&local->news, FACTUM_NEWS_END);
+    fct_notifier_note(&local->notifier, FACTUM_NEWS_END);
 }
 
 /* Appends that are written together, and what they may need. */
@@ -150,7 +150,7 @@ static factum_status check_place(struct fct_local *local, factum_error *err)
                    "open it where it is now",
                    local->path);
     fct_log_stop(local->log, err->text);
-    fct_news_post(&local->news, FACTUM_NEWS_FAILED);
+    fct_notifier_post(&local->notifier, FACTUM_NEWS_FAILED);
     return FACTUM_FAILED;
 }
 
@@ -248,7 +248,7 @@ static void finish_batch(struct fct_local *local, struct batch *batch, struct fc
     batch->first = until;
     batch->sync = false;
     if (status != FACTUM_OK) {
-        fct_news_post(&local->news, FACTUM_NEWS_FAILED);
+        fct_notifier_post(&local->notifier, FACTUM_NEWS_FAILED);
         return;
     }
     if (local->scratch.accepted_count == 0) {
@@ -409,7 +409,7 @@ static factum_status run_task(struct fct_local *local, struct fct_task *task)
             status = fct_log_heartbeat(local->log, &task->err);
         }
         if (status != FACTUM_OK && fct_log_state(local->log) == FCT_LOG_FAILED) {
-            fct_news_post(&local->news, FACTUM_NEWS_FAILED);
+            fct_notifier_post(&local->notifier, FACTUM_NEWS_FAILED);
         }
         break;
     case FCT_TASK_HEAL:
@@ -483,11 +483,11 @@ void fct_commit_deliver(void *data, struct fct_group_member *list)
 void fct_commit_told(void *data)
 {
     struct fct_local *local = data;
-    fct_news_wake(&local->news);
+    fct_notifier_wake(&local->notifier);
 }
 
 void fct_commit_room(void *data)
 {
     struct fct_local *local = data;
-    fct_news_post(&local->news, FACTUM_NEWS_ROOM);
+    fct_notifier_post(&local->notifier, FACTUM_NEWS_ROOM);
 }

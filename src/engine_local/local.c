@@ -30,7 +30,7 @@ static factum_status finish(struct fct_local *local, bool orderly, factum_error 
     factum_status status = FACTUM_OK;
     fct_local_background_stop(local);
     fct_group_finish(&local->group);
-    fct_news_finish(&local->news);
+    fct_notifier_finish(&local->notifier);
     bool writable = local->log != NULL && fct_log_state(local->log) == FCT_LOG_OPEN;
     if (orderly && writable) {
         /* Only what is durable may be named by the index. */
@@ -66,13 +66,13 @@ static factum_status local_close(void *self, factum_error *err)
 static factum_status local_listen(void *self, factum_listener *listener, factum_error *err)
 {
     struct fct_local *local = self;
-    return fct_news_listen(&local->news, listener, err);
+    return fct_notifier_listen(&local->notifier, listener, err);
 }
 
 static void local_unlisten(void *self, factum_listener *listener)
 {
     struct fct_local *local = self;
-    fct_news_unlisten(&local->news, listener);
+    fct_notifier_unlisten(&local->notifier, listener);
 }
 
 static const struct fct_upkeep_ops local_upkeep = {
@@ -169,7 +169,7 @@ static factum_status open_log(struct fct_local *local, const struct fct_local_op
                               factum_error *err)
 {
     char dir[FCT_PATH_SIZE];
-    struct fct_index_mark mark = {.position = 0};
+    struct fct_index_point mark = {.position = 0};
     factum_uuid store_id = {{0}};
     factum_status status = fct_path_join(dir, local->path, "index", err);
     if (status == FACTUM_OK) {
@@ -231,7 +231,7 @@ static factum_status index_log(struct fct_local *local, const struct fct_local_o
     uint64_t to;
     factum_error reason;
     factum_status status = FACTUM_OK;
-    uint64_t covered = fct_index_mark(local->index).position;
+    uint64_t covered = fct_index_covered(local->index).position;
     uint64_t end = fct_log_end(local->log);
     bool within = covered <= end;
     bool much =
@@ -380,7 +380,7 @@ factum_status fct_engine_local_open(struct fct_engine *engine,
         .told = fct_commit_told,
     };
     fct_group_init(&local->group, &group);
-    fct_news_init(&local->news, options->mem, options->threads);
+    fct_notifier_init(&local->notifier, options->mem, options->threads);
     status = init(local, options, err);
     if (status == FACTUM_OK) {
         status = open_parts(local, options, err);

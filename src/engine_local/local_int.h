@@ -22,7 +22,7 @@
 
 #include "core/random.h"
 #include "engine/engine.h"
-#include "engine/news.h"
+#include "engine/notifier.h"
 #include "engine_local/commit.h"
 #include "engine_local/group.h"
 #include "engine_local/heads.h"
@@ -66,7 +66,7 @@ struct fct_local {
     struct fct_random ids[2]; /* of events that come without one */
 
     struct fct_group group;
-    struct fct_news news;
+    struct fct_notifier notifier;
     _Atomic uint64_t published;
 
     /* background.c */
@@ -121,17 +121,17 @@ FCT_MUST_USE factum_status fct_local_rebuild_index(struct fct_local *local, uint
                                                    factum_error *err);
 /* What the index in |dir| proves to have been in the log; zeros if nothing. */
 FCT_MUST_USE factum_status fct_local_index_mark(const struct fct_os *os, const char *dir,
-                                                factum_uuid *store_id, struct fct_index_mark *mark,
+                                                factum_uuid *store_id, struct fct_index_point *mark,
                                                 factum_error *err);
 /* commit.c */
 /* The healer of the index (|data| is the struct fct_local): by the leader, or by asking the
  * leader. */
 FCT_MUST_USE factum_status fct_local_heal_index(void *data, factum_error *err);
 /* The end of the log, as the index names it. */
-static inline struct fct_index_mark fct_local_log_point(struct fct_log *log)
+static inline struct fct_index_point fct_local_log_point(struct fct_log *log)
 {
-    struct fct_log_point mark = fct_log_end_point(log);
-    return (struct fct_index_mark){mark.position, mark.batch_number, mark.chain};
+    struct fct_log_point end = fct_log_end_point(log);
+    return (struct fct_index_point){end.position, end.batch_number, end.chain};
 }
 
 /* background.c: the idle batch (rule R8) and the sync of `os` commits. */

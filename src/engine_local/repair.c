@@ -12,7 +12,7 @@ struct repair {
     char log_dir[FCT_PATH_SIZE];
     char index_dir[FCT_PATH_SIZE];
     factum_uuid index_store;
-    struct fct_index_mark index_mark;
+    struct fct_index_point index_mark;
     factum_uuid store_id;      /* for a loss: of the log */
     uint64_t accept_loss_from; /* for a loss */
 };
@@ -39,7 +39,7 @@ static factum_status find_store(struct repair *repair, factum_error *err)
 
 static struct fct_log_options log_options(const struct repair *repair)
 {
-    const struct fct_index_mark *mark = &repair->index_mark;
+    const struct fct_index_point *mark = &repair->index_mark;
     return (struct fct_log_options){
         .os = repair->os,
         .mem = repair->mem,

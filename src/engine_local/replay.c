@@ -50,7 +50,7 @@ static factum_status pending_room(struct fct_local *local, struct pending *pendi
 
 /* Adds what was collected; |mark| is the batch boundary that it reaches to. */
 static factum_status add_pending(struct fct_local *local, struct pending *pending,
-                                 struct fct_index_mark mark, factum_error *err)
+                                 struct fct_index_point mark, factum_error *err)
 {
     factum_status status = fct_index_reserve(local->index, pending->count, err);
     if (status == FACTUM_OK) {
@@ -94,9 +94,9 @@ static factum_status replay_from(struct fct_local *local, uint64_t from, struct 
         if (status == FACTUM_OK && walk.batch_start != batch && pending->count >= REPLAY_ENTRIES) {
             say_progress(local, walk.batch_start, told.to, &told);
             status = add_pending(local, pending,
-                                 (struct fct_index_mark){.position = walk.batch_start,
-                                                         .batch_number = walk.batch_number,
-                                                         .chain = walk.batch_chain},
+                                 (struct fct_index_point){.position = walk.batch_start,
+                                                          .batch_number = walk.batch_number,
+                                                          .chain = walk.batch_chain},
                                  err);
             if (status == FACTUM_OK && !local->index_in_memory) { /* a merge may meet damage */
                 status = fct_local_rebuild_index(local, damaged_from, err);
@@ -136,10 +136,10 @@ factum_status fct_local_replay(struct fct_local *local, uint64_t *damaged_from, 
 {
     uint64_t end = fct_log_end(local->log);
     factum_status status = FACTUM_OK;
-    if (fct_index_mark(local->index).position > end) {
-        status = fct_index_cut(local->index, end, err);
+    if (fct_index_covered(local->index).position > end) {
+        status = fct_index_truncate(local->index, end, err);
     }
-    struct fct_index_mark covered = fct_index_mark(local->index);
+    struct fct_index_point covered = fct_index_covered(local->index);
     struct pending pending = {.entries = NULL};
     if (status == FACTUM_OK && fct_log_state(local->log) == FCT_LOG_OPEN) {
         status = load_created(local, damaged_from, err);
@@ -150,7 +150,7 @@ factum_status fct_local_replay(struct fct_local *local, uint64_t *damaged_from, 
             struct fct_log_point mark = fct_log_end_point(local->log);
             status = add_pending(
                 local, &pending,
-                (struct fct_index_mark){mark.position, mark.batch_number, mark.chain}, err);
+                (struct fct_index_point){mark.position, mark.batch_number, mark.chain}, err);
         }
     }
     if (status == FACTUM_OK) {
@@ -201,7 +201,7 @@ factum_status fct_local_rebuild_index(struct fct_local *local, uint64_t *damaged
         if (!local->index_in_memory) {
             status = rebuild(local, from, to, damaged_from, err);
         } else { /* nothing is written: all from there on goes to memory */
-            status = fct_index_cut(local->index, from, err);
+            status = fct_index_truncate(local->index, from, err);
             status = status == FACTUM_OK ? fct_local_replay(local, damaged_from, err) : status;
         }
     }
@@ -209,7 +209,7 @@ factum_status fct_local_rebuild_index(struct fct_local *local, uint64_t *damaged
 }
 
 factum_status fct_local_index_mark(const struct fct_os *os, const char *dir, factum_uuid *store_id,
-                                   struct fct_index_mark *mark, factum_error *err)
+                                   struct fct_index_point *mark, factum_error *err)
 {
     factum_error reason;
     factum_status status = fct_index_peek(os, dir, store_id, mark, &reason);

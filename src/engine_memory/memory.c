@@ -5,7 +5,7 @@
  * hold the other engines to what this one does. Knows nothing about files.
  *
  * An append is done under the lock, whoever calls: nothing ever waits, except completions for their
- * delivery. The thread of engine/news.h delivers them and calls the listeners.
+ * delivery. The thread of engine/notifier.h delivers them and calls the listeners.
  *
  * Invariants, while the lock is not held:
  *  1. Positions rise by FCT_MEMORY_POSITION_STEP, and |end| is the position of the next event.
@@ -55,7 +55,7 @@ static void memory_append_here(void *self, factum_append_op *op)
     bool more = run(memory, op);
     fct_mutex_unlock(&memory->lock);
     if (more) {
-        fct_news_post(&memory->news, FACTUM_NEWS_END);
+        fct_notifier_post(&memory->notifier, FACTUM_NEWS_END);
     }
 }
 
@@ -65,7 +65,7 @@ static factum_status memory_append(void *self, factum_append_op *op, factum_erro
 {
     struct memory *memory = self;
     bool more = false;
-    factum_status status = fct_news_start(&memory->news, err);
+    factum_status status = fct_notifier_start(&memory->notifier, err);
     if (status != FACTUM_OK) {
         return status;
     }
@@ -79,9 +79,9 @@ static factum_status memory_append(void *self, factum_append_op *op, factum_erro
         return status;
     }
     if (more) {
-        fct_news_post(&memory->news, FACTUM_NEWS_END);
+        fct_notifier_post(&memory->notifier, FACTUM_NEWS_END);
     }
-    fct_news_complete(&memory->news, op);
+    fct_notifier_complete(&memory->notifier, op);
     return FACTUM_OK;
 }
 
@@ -94,7 +94,7 @@ static void deliver(void *data, factum_append_op *const *ops, size_t count)
     fct_mutex_unlock(&memory->lock);
     fct_deliver(ops, count);
     if (room) {
-        fct_news_post(&memory->news, FACTUM_NEWS_ROOM);
+        fct_notifier_post(&memory->notifier, FACTUM_NEWS_ROOM);
     }
 }
 
@@ -110,13 +110,13 @@ static void memory_cancel(void *self, factum_append_op *op)
 static factum_status memory_listen(void *self, factum_listener *listener, factum_error *err)
 {
     struct memory *memory = self;
-    return fct_news_listen(&memory->news, listener, err);
+    return fct_notifier_listen(&memory->notifier, listener, err);
 }
 
 static void memory_unlisten(void *self, factum_listener *listener)
 {
     struct memory *memory = self;
-    fct_news_unlisten(&memory->news, listener);
+    fct_notifier_unlisten(&memory->notifier, listener);
 }
 
 static factum_status memory_verify(void *self, const factum_progress *progress,
@@ -139,7 +139,7 @@ static factum_status memory_close(void *self, factum_error *err)
     struct memory *memory = self;
     const struct fct_mem *mem = memory->mem;
     (void)err;
-    fct_news_finish(&memory->news);
+    fct_notifier_finish(&memory->notifier);
     FCT_ASSERT(memory->backlog.count == 0);
     fct_memory_take_back(memory, 0, 0);
     for (size_t i = 0; i < memory->key_count; i++) {
@@ -198,7 +198,7 @@ factum_status fct_engine_memory_open(struct fct_engine *engine, const struct fct
     memory->end = FCT_MEMORY_POSITION_FIRST;
     memory->random.state = seeds[0];
     fct_mutex_init(&memory->lock);
-    fct_news_init(&memory->news, mem, true);
+    fct_notifier_init(&memory->notifier, mem, true);
     *engine = (struct fct_engine){
         .ops = &memory_ops,
         .self = memory,

@@ -5,7 +5,7 @@
 #include "core/random.h"
 #include "engine/backlog.h"
 #include "engine/engine.h"
-#include "engine/news.h"
+#include "engine/notifier.h"
 #include "engine/rules.h"
 #include "os/thread.h"
 
@@ -35,7 +35,7 @@ struct memory {
     const struct fct_mem *mem;
     const struct fct_os *os;
     struct fct_limits limits;
-    struct fct_news news;
+    struct fct_notifier notifier;
     factum_completer completer; /* of ops that have ended, on their way to their own completer */
 
     struct fct_mutex lock; /* what follows */

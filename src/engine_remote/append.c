@@ -1,6 +1,6 @@
 /* append.c - appends: the call Append of a connection, and what waits for it. Layer: engine_remote.
  *
- *     submit -> appends_in -> unsent -> sent -> its answer -> news.h -> its completer
+ *     submit -> appends_in -> unsent -> sent -> its answer -> notifier.h -> its completer
  *                               ^---------'  the connection is lost: again, with the same ids
  *
  * A pending append holds the request with the ids of its events; it is encoded when it is sent,
@@ -116,7 +116,7 @@ factum_status fct_distant_append(void *self, factum_append_op *op, factum_error 
     if (distant->read_only) {
         return fct_fail(err, FACTUM_READ_ONLY, "the store is open for reading only");
     }
-    factum_status status = fct_news_start(&distant->news, err);
+    factum_status status = fct_notifier_start(&distant->notifier, err);
     if (status == FACTUM_OK) {
         status = append_prepare(distant, op, &pending, err);
     }
@@ -164,7 +164,7 @@ void fct_distant_completed(void *self, factum_append_op *const *ops, size_t coun
     fct_mutex_unlock(&distant->lock);
     fct_deliver(ops, count);
     if (room) {
-        fct_news_post(&distant->news, FACTUM_NEWS_ROOM);
+        fct_notifier_post(&distant->notifier, FACTUM_NEWS_ROOM);
     }
 }
 
@@ -229,7 +229,7 @@ static void append_end(struct distant *distant, struct pending_append *pending)
     }
     fct_mutex_unlock(&distant->lock);
     fct_mem_free(distant->mem, pending);
-    fct_news_complete(&distant->news, op);
+    fct_notifier_complete(&distant->notifier, op);
 }
 
 static void append_fail(struct distant *distant, struct pending_append *pending,

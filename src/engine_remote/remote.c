@@ -190,13 +190,13 @@ static void distant_main(void *data)
 static factum_status distant_listen(void *self, factum_listener *listener, factum_error *err)
 {
     struct distant *distant = self;
-    return fct_news_listen(&distant->news, listener, err);
+    return fct_notifier_listen(&distant->notifier, listener, err);
 }
 
 static void distant_unlisten(void *self, factum_listener *listener)
 {
     struct distant *distant = self;
-    fct_news_unlisten(&distant->news, listener);
+    fct_notifier_unlisten(&distant->notifier, listener);
 }
 
 /* ---- closing --------------------------------------------------------------------------------- */
@@ -204,7 +204,7 @@ static void distant_unlisten(void *self, factum_listener *listener)
 /* The thread has ended, or was never started. */
 static void distant_free(struct distant *distant)
 {
-    fct_news_finish(&distant->news);
+    fct_notifier_finish(&distant->notifier);
     FCT_ASSERT(distant->backlog.count == 0);
     fct_appends_finish(distant);
     fct_watch_finish(distant);
@@ -292,7 +292,7 @@ static factum_status distant_create(const struct fct_engine_remote_options *opti
     distant->asks_last = &distant->asks_in;
     distant->inflows_last = &distant->inflows_in;
     fct_mutex_init(&distant->lock);
-    fct_news_init(&distant->news, distant->mem, true);
+    fct_notifier_init(&distant->notifier, distant->mem, true);
     fct_distant_ring_init(&distant->asks);
     fct_distant_ring_init(&distant->inflows);
     fct_appends_init(distant);

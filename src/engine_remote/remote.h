@@ -2,7 +2,7 @@
  *
  * The client of factum.v1.Store behind the engine interface. It has a thread of its own for the
  * connection ("factum-remote"), on which questions and readers are called back, and that of
- * engine/news.h, which ends appends and brings news: a completer that is slow holds up neither.
+ * engine/notifier.h, which ends appends and brings news: a completer that is slow holds up neither.
  *
  * What is particular to a store behind a connection:
  *  - A lost connection is made again. Reads, lists and questions go on by themselves; without a

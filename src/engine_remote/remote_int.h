@@ -20,7 +20,7 @@
 
 #include "core/buf.h"
 #include "engine/backlog.h"
-#include "engine/news.h"
+#include "engine/notifier.h"
 #include "engine_remote/inflow.h"
 #include "engine_remote/remote.h"
 #include "net/dial.h"
@@ -83,7 +83,7 @@ struct distant {
     factum_durability durability;
     bool read_only;
     struct fct_tls_context *tls;
-    struct fct_news news;
+    struct fct_notifier notifier;
     factum_completer completer; /* of ops that have ended, on their way to their own one */
     struct fct_loop *loop;
     struct fct_thread thread;

@@ -234,7 +234,7 @@ static void watch_message(struct distant_call *call, factum_slice message)
     bits |= news.room ? FACTUM_NEWS_ROOM : 0u;
     bits |= news.failed ? FACTUM_NEWS_FAILED : 0u;
     if (bits != 0) {
-        fct_news_post(&distant->news, bits);
+        fct_notifier_post(&distant->notifier, bits);
     }
 }
 

@@ -69,7 +69,7 @@ static bool known_before(struct fct_births *births, const struct fct_index_key *
     for (size_t i = 0; i < version->run_count; i++) {
         struct fct_run *run = version->runs[i];
         struct fct_run_entry entry;
-        if (run->info.mark.position > births->before) {
+        if (run->info.end.position > births->before) {
             break;
         }
         factum_status status = atomic_load(&run->bad) ? FACTUM_CORRUPT : fct_run_probe(run, key);

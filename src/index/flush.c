@@ -14,8 +14,8 @@
 
 void fct_index_changed(struct fct_index *index)
 {
-    atomic_fetch_add(&index->word, 1);
-    fct_word_wake(&index->word, UINT32_MAX >> 1);
+    atomic_fetch_add(&index->changes, 1);
+    fct_word_wake(&index->changes, UINT32_MAX >> 1);
 }
 
 factum_status fct_index_seal(struct fct_index *index, factum_error *err)
@@ -25,7 +25,7 @@ factum_status fct_index_seal(struct fct_index *index, factum_error *err)
     factum_status status = FACTUM_OK;
     const struct fct_memtable *active = version->active;
     if (version->sealed == NULL && active->posting_count > 0 && !active->hides) {
-        struct fct_memtable *fresh = fct_memtable_create(index->mem, active->mark);
+        struct fct_memtable *fresh = fct_memtable_create(index->mem, active->end);
         struct fct_version *next = fresh == NULL
                                        ? NULL
                                        : fct_version_make(index, version->runs, version->run_count,
@@ -94,7 +94,7 @@ factum_status fct_index_write_run(struct fct_index *index, const struct fct_memt
         .seed = index->seed,
         .number = atomic_fetch_add(&index->next_number, 1),
         .from = table->from,
-        .mark = table->mark,
+        .end = table->end,
         .doubtful = table->doubtful,
     };
     struct fct_run_writer *writer = NULL;
@@ -119,7 +119,7 @@ factum_status fct_index_write_run(struct fct_index *index, const struct fct_memt
 }
 
 factum_status fct_index_save(struct fct_index *index, struct fct_run *const *runs, size_t run_count,
-                             struct fct_index_mark covered, factum_error *err)
+                             struct fct_index_point covered, factum_error *err)
 {
     struct fct_manifest manifest = {
         .store_id = index->store_id,
@@ -140,7 +140,7 @@ factum_status fct_index_save(struct fct_index *index, struct fct_run *const *run
         manifest.runs[i] = (struct fct_manifest_run){
             .number = runs[i]->info.number,
             .from = runs[i]->info.from,
-            .to = runs[i]->info.mark.position,
+            .to = runs[i]->info.end.position,
             .level = runs[i]->info.level,
         };
     }
@@ -174,10 +174,10 @@ static factum_status flush_locked(struct fct_index *index, factum_error *err)
         next = fct_version_make(index, runs, version->run_count + 1, NULL, version->active);
         status = next == NULL
                      ? fct_fail(err, FACTUM_NO_MEMORY, "index: out of memory")
-                     : fct_index_save(index, runs, version->run_count + 1, table->mark, err);
+                     : fct_index_save(index, runs, version->run_count + 1, table->end, err);
     }
     if (run != NULL) {
-        run->doomed = status != FACTUM_OK;
+        run->obsolete = status != FACTUM_OK;
         if (atomic_fetch_sub(&run->references, 1) == 1) {
             fct_run_close(run);
         }
@@ -210,7 +210,7 @@ void fct_index_background(void *data)
 {
     struct fct_index *index = data;
     for (;;) {
-        uint32_t word = atomic_load(&index->word);
+        uint32_t word = atomic_load(&index->changes);
         if (atomic_load(&index->stop) != 0) {
             return;
         }
@@ -236,8 +236,8 @@ void fct_index_background(void *data)
         if (more) {
             continue;
         }
-        if (atomic_load(&index->word) == word + 1) { /* nothing new but our own sign */
-            fct_word_wait(&index->word, word + 1, status == FACTUM_OK ? UINT64_MAX : RETRY_NS);
+        if (atomic_load(&index->changes) == word + 1) { /* nothing new but our own sign */
+            fct_word_wait(&index->changes, word + 1, status == FACTUM_OK ? UINT64_MAX : RETRY_NS);
         }
     }
 }

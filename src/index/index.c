@@ -41,7 +41,7 @@ static factum_status open_runs(struct fct_index *index, const struct fct_manifes
             return status;
         }
         bool fits = status == FACTUM_OK && run->info.from == named->from &&
-                    run->info.mark.position == named->to && run->info.seed == manifest->seed &&
+                    run->info.end.position == named->to && run->info.seed == manifest->seed &&
                     memcmp(run->info.store_id.bytes, manifest->store_id.bytes,
                            sizeof manifest->store_id.bytes) == 0 &&
                     named->from >= covered;
@@ -54,7 +54,7 @@ static factum_status open_runs(struct fct_index *index, const struct fct_manifes
         if (run->info.from > covered) {
             note_missing(index, covered, run->info.from);
         }
-        covered = run->info.mark.position;
+        covered = run->info.end.position;
         runs[(*run_count)++] = run;
         if (atomic_load(&index->missing_count) + 2 >= FCT_MISSING_MAX) {
             return fct_fail(err, FACTUM_CORRUPT, "the index has too many gaps");
@@ -68,7 +68,7 @@ static factum_status open_runs(struct fct_index *index, const struct fct_manifes
 
 static factum_status start_empty(struct fct_index *index, factum_error *err)
 {
-    index->covered = (struct fct_index_mark){.position = 0};
+    index->covered = (struct fct_index_point){.position = 0};
     atomic_store(&index->missing_count, 0);
     return fct_os_random(index->os, &index->seed, sizeof index->seed, err);
 }
@@ -238,8 +238,8 @@ void fct_index_close(struct fct_index *index)
         return;
     }
     atomic_store(&index->stop, 1);
-    atomic_fetch_add(&index->word, 1);
-    fct_word_wake(&index->word, UINT32_MAX >> 1);
+    atomic_fetch_add(&index->changes, 1);
+    fct_word_wake(&index->changes, UINT32_MAX >> 1);
     fct_thread_join(&index->thread);
     fct_version_unpin(index, index->version);
     fct_memtable_destroy(index->rebuild);
@@ -249,20 +249,20 @@ void fct_index_close(struct fct_index *index)
 }
 
 factum_status fct_index_peek(const struct fct_os *os, const char *dir, factum_uuid *store_id,
-                             struct fct_index_mark *mark, factum_error *err)
+                             struct fct_index_point *covered, factum_error *err)
 {
     struct fct_manifest manifest;
     factum_status status = fct_manifest_read(&manifest, os, fct_mem_heap(), dir, err);
     if (status == FACTUM_OK) {
         *store_id = manifest.store_id;
-        *mark = manifest.covered;
+        *covered = manifest.covered;
         fct_manifest_finish(&manifest, fct_mem_heap());
     }
     return status;
 }
 
 /* With maintenance held: |kept| runs from the oldest on, and nothing else. */
-static factum_status keep_runs(struct fct_index *index, size_t kept, struct fct_index_mark covered,
+static factum_status keep_runs(struct fct_index *index, size_t kept, struct fct_index_point covered,
                                factum_error *err)
 {
     struct fct_version *version = index->version;
@@ -282,26 +282,26 @@ static factum_status keep_runs(struct fct_index *index, size_t kept, struct fct_
         return status;
     }
     for (size_t i = kept; i < version->run_count && !index->read_only; i++) {
-        version->runs[i]->doomed = true;
+        version->runs[i]->obsolete = true;
     }
     fct_index_set_covered(index, covered);
     atomic_store(&index->missing_count, 0);
-    atomic_store(&index->cut, true);
+    atomic_store(&index->truncated, true);
     atomic_store(&next->whole, false);
     fct_version_install(index, next);
     return FACTUM_OK;
 }
 
-factum_status fct_index_cut(struct fct_index *index, uint64_t position, factum_error *err)
+factum_status fct_index_truncate(struct fct_index *index, uint64_t position, factum_error *err)
 {
     fct_mutex_lock(&index->maintenance);
     const struct fct_version *version = index->version;
-    struct fct_index_mark covered = {.position = 0};
+    struct fct_index_point covered = {.position = 0};
     size_t kept = 0;
     while (index->read_only && kept < version->run_count &&
            version->runs[kept]->info.from == covered.position &&
-           version->runs[kept]->info.mark.position <= position) {
-        covered = version->runs[kept++]->info.mark;
+           version->runs[kept]->info.end.position <= position) {
+        covered = version->runs[kept++]->info.end;
     }
     factum_status status = keep_runs(index, kept, covered, err);
     fct_mutex_unlock(&index->maintenance);
@@ -311,7 +311,7 @@ factum_status fct_index_cut(struct fct_index *index, uint64_t position, factum_e
 void fct_index_complete(struct fct_index *index)
 {
     fct_mutex_lock(&index->maintenance);
-    atomic_store(&index->cut, false);
+    atomic_store(&index->truncated, false);
     atomic_store(&index->version->whole, fct_index_is_whole(index));
     fct_mutex_unlock(&index->maintenance);
 }
@@ -344,17 +344,17 @@ factum_status fct_index_remove(const struct fct_os *os, const char *dir, factum_
     return status == FACTUM_OK ? fct_os_sync_dir(os, dir, err) : status;
 }
 
-void fct_index_set_covered(struct fct_index *index, struct fct_index_mark covered)
+void fct_index_set_covered(struct fct_index *index, struct fct_index_point covered)
 {
     fct_rwlock_write(&index->lock);
     index->covered = covered;
     fct_rwlock_unlock(&index->lock);
 }
 
-struct fct_index_mark fct_index_mark(struct fct_index *index)
+struct fct_index_point fct_index_covered(struct fct_index *index)
 {
     fct_rwlock_read(&index->lock); /* a merge may be ending: maintenance would wait for it */
-    struct fct_index_mark covered = index->covered;
+    struct fct_index_point covered = index->covered;
     fct_rwlock_unlock(&index->lock);
     return covered;
 }
@@ -373,7 +373,7 @@ struct fct_index_key fct_index_key(const struct fct_index *index, enum fct_index
 static bool full(const struct fct_index *index, const struct fct_memtable *table)
 {
     return fct_memtable_used(table) >= index->memtable_size_max ||
-           table->mark.position - table->from >= index->memtable_span_max;
+           table->end.position - table->from >= index->memtable_span_max;
 }
 
 bool fct_index_wants_flush(const struct fct_index *index)
@@ -408,7 +408,7 @@ static struct pressure pressure_of(struct fct_index *index)
 static factum_status make_way(struct fct_index *index, factum_error *err)
 {
     for (;;) {
-        uint32_t word = atomic_load(&index->word);
+        uint32_t word = atomic_load(&index->changes);
         struct pressure pressure = pressure_of(index);
         if (!pressure.both_full) {
             return FACTUM_OK;
@@ -427,7 +427,7 @@ static factum_status make_way(struct fct_index *index, factum_error *err)
             return pressure.too_big ? failure : FACTUM_OK;
         }
         if (waiting) {
-            fct_word_wait(&index->word, word, UINT64_C(100000000));
+            fct_word_wait(&index->changes, word, UINT64_C(100000000));
         }
     }
 }
@@ -493,13 +493,13 @@ void fct_index_add(struct fct_index *index, const struct fct_index_entry *entrie
     fct_births_finish(&births);
 }
 
-void fct_index_show(struct fct_index *index, struct fct_index_mark mark)
+void fct_index_show(struct fct_index *index, struct fct_index_point end)
 {
     fct_rwlock_write(&index->lock);
     struct fct_memtable *table = index->version->active;
-    FCT_ASSERT(mark.position >= table->mark.position);
+    FCT_ASSERT(end.position >= table->end.position);
     fct_memtable_show(table);
-    table->mark = mark;
+    table->end = end;
     fct_rwlock_unlock(&index->lock);
 }
 
@@ -541,7 +541,7 @@ static factum_status settle_below(struct fct_index *index, size_t runs, factum_e
 {
     factum_status status;
     while (has_runs(index, runs)) {
-        uint32_t word = atomic_load(&index->word);
+        uint32_t word = atomic_load(&index->changes);
         fct_mutex_lock(&index->maintenance);
         bool waiting = index->version->sealed != NULL;
         status = index->failure;
@@ -568,7 +568,7 @@ static factum_status settle_below(struct fct_index *index, size_t runs, factum_e
                 return status;
             }
         } else {
-            fct_word_wait(&index->word, word, UINT64_C(50000000));
+            fct_word_wait(&index->changes, word, UINT64_C(50000000));
         }
     }
     return FACTUM_OK;

@@ -46,9 +46,9 @@ struct fct_index {
 
     struct fct_mutex maintenance;
     uint64_t generation;
-    struct fct_index_mark covered; /* by the runs */
+    struct fct_index_point covered; /* by the runs */
 
-    _Atomic bool cut; /* and not complete again: no version is whole */
+    _Atomic bool truncated; /* and not complete again: no version is whole */
 
     struct fct_rwlock lock;
     struct fct_version *version;
@@ -59,7 +59,7 @@ struct fct_index {
     struct fct_missing rebuild_range;
 
     struct fct_thread thread;
-    _Atomic uint32_t word; /* rises when there is work, and when some is done */
+    _Atomic uint32_t changes; /* rises when there is work, and when some is done */
     _Atomic uint32_t stop;
     _Atomic uint32_t working; /* the thread is at it */
     factum_status failure;    /* of the last flush; under maintenance */
@@ -85,10 +85,10 @@ struct fct_version *fct_version_make(struct fct_index *index, struct fct_run *co
 /* Shows |version| (taken) to readers. */
 void fct_version_install(struct fct_index *index, struct fct_version *version);
 /* Takes a bad run out and notes its range as missing. */
-void fct_index_set_aside(struct fct_index *index, struct fct_run *run);
+void fct_index_quarantine(struct fct_index *index, struct fct_run *run);
 /* What a reader answers that met damage in |run| (NULL: a range that is missing), which is
  * quarantined: CORRUPT. */
-factum_status fct_index_lost(struct fct_index *index, struct fct_run *run, factum_error *err);
+factum_status fct_index_damaged(struct fct_index *index, struct fct_run *run, factum_error *err);
 /* After CORRUPT, with nothing pinned and no lock held: true if the damage was healed and the read
  * is to be tried again. |*tries| is 0 at first. */
 FCT_MUST_USE bool fct_index_heal(struct fct_index *index, unsigned *tries, factum_error *err);
@@ -105,7 +105,7 @@ void fct_index_changed(struct fct_index *index);
 FCT_MUST_USE factum_status fct_index_seal(struct fct_index *index, factum_error *err);
 /* Writes out the sealed memtable, if there is one. */
 FCT_MUST_USE factum_status fct_index_flush_sealed(struct fct_index *index, factum_error *err);
-/* Writes |table|, which nobody changes, as a run of [from, mark), opened in *run. */
+/* Writes |table|, which nobody changes, as a run of [from, end), opened in *run. */
 FCT_MUST_USE factum_status fct_index_write_run(struct fct_index *index,
                                                const struct fct_memtable *table,
                                                struct fct_run **run, factum_error *err);
@@ -115,10 +115,10 @@ FCT_MUST_USE factum_status fct_index_open_written(struct fct_index *index, uint6
                                                   struct fct_run **run, factum_error *err);
 /* The manifest of |runs|. With maintenance held. */
 FCT_MUST_USE factum_status fct_index_save(struct fct_index *index, struct fct_run *const *runs,
-                                          size_t run_count, struct fct_index_mark covered,
+                                          size_t run_count, struct fct_index_point covered,
                                           factum_error *err);
 /* With maintenance held. */
-void fct_index_set_covered(struct fct_index *index, struct fct_index_mark covered);
+void fct_index_set_covered(struct fct_index *index, struct fct_index_point covered);
 void fct_index_background(void *data);
 
 /* merge.c */

@@ -12,7 +12,7 @@ static void a_new_index_is_empty(void **state)
     uint64_t from;
     uint64_t to;
     open_index(f);
-    assert_int_equal(fct_index_mark(f->index).position, 0);
+    assert_int_equal(fct_index_covered(f->index).position, 0);
     assert_false(fct_index_missing(f->index, &from, &to));
     assert_false(fct_index_wants_flush(f->index));
     check(f);
@@ -35,10 +35,10 @@ static void what_was_flushed_is_there_after_opening(void **state)
     grow(f, 5);
     close_index(f);
     open_index(f);
-    struct fct_index_mark mark = fct_index_mark(f->index);
-    assert_int_equal(mark.position, f->model.batches[29].end);
-    assert_int_equal(mark.batch_number, 30);
-    assert_int_equal(mark.chain, 29 * 7 + 1);
+    struct fct_index_point end = fct_index_covered(f->index);
+    assert_int_equal(end.position, f->model.batches[29].end);
+    assert_int_equal(end.batch_number, 30);
+    assert_int_equal(end.chain, 29 * 7 + 1);
     replay(f);
     check(f);
 }
@@ -67,7 +67,7 @@ static void a_lost_run_is_reported_and_made_anew(void **state)
         struct fct_index_key key = key_of(f, 0);
         assert_status(find(f, &key), FACTUM_CORRUPT);
         assert_string_equal(f->err.text, "a part of the index is damaged and has to be rebuilt");
-        assert_ok(model_mend(&f->model, f->index, &f->err), f->err);
+        assert_ok(model_rebuild_missing(&f->model, f->index, &f->err), f->err);
         assert_false(fct_index_missing(f->index, &from, &to));
         check(f);
         close_index(f);
@@ -90,7 +90,7 @@ static void neighbours_that_are_lost_are_one_range(void **state)
     assert_true(fct_index_missing(f->index, &from, &to));
     assert_int_equal(from, f->model.batches[9].end);
     assert_int_equal(to, f->model.batches[29].end);
-    assert_ok(model_mend(&f->model, f->index, &f->err), f->err);
+    assert_ok(model_rebuild_missing(&f->model, f->index, &f->err), f->err);
     check(f);
 }
 
@@ -104,7 +104,7 @@ static void a_range_too_big_for_memory_is_made_anew_in_pieces(void **state)
     lose(f, 1);
     f->options.memtable_size_max = 100000;
     open_index(f);
-    assert_ok(model_mend(&f->model, f->index, &f->err), f->err);
+    assert_ok(model_rebuild_missing(&f->model, f->index, &f->err), f->err);
     assert_true(stats_of(f).runs > 1);
     check(f);
     reopen(f);
@@ -119,7 +119,7 @@ static void the_index_of_another_store_is_thrown_away(void **state)
     close_index(f);
     f->options.store_id.bytes[15] = 1;
     open_index(f);
-    assert_int_equal(fct_index_mark(f->index).position, 0);
+    assert_int_equal(fct_index_covered(f->index).position, 0);
     assert_int_equal(run_files(f), 0);
     replay(f);
     check(f);
@@ -143,7 +143,7 @@ static void a_run_of_another_store_is_not_used(void **state)
     assert_int_equal(from, 0);
     assert_int_equal(to, model_end(&f->model));
     assert_int_equal(run_files(f), 0);
-    assert_ok(model_mend(&f->model, f->index, &f->err), f->err);
+    assert_ok(model_rebuild_missing(&f->model, f->index, &f->err), f->err);
     check(f);
 }
 
@@ -194,14 +194,14 @@ static void peek_says_what_the_manifest_says(void **state)
 {
     struct fixture *f = *state;
     factum_uuid id;
-    struct fct_index_mark mark;
-    assert_status(fct_index_peek(&f->fault.os, "/index", &id, &mark, &f->err), FACTUM_NOT_FOUND);
+    struct fct_index_point end;
+    assert_status(fct_index_peek(&f->fault.os, "/index", &id, &end, &f->err), FACTUM_NOT_FOUND);
     open_index(f);
     make_runs(f, 1);
-    assert_ok(fct_index_peek(&f->fault.os, "/index", &id, &mark, &f->err), f->err);
+    assert_ok(fct_index_peek(&f->fault.os, "/index", &id, &end, &f->err), f->err);
     assert_memory_equal(id.bytes, f->options.store_id.bytes, 16);
-    assert_int_equal(mark.position, model_end(&f->model));
-    assert_int_equal(mark.batch_number, 10);
+    assert_int_equal(end.position, model_end(&f->model));
+    assert_int_equal(end.batch_number, 10);
 }
 
 static void a_path_that_is_too_long_is_refused(void **state)
@@ -235,7 +235,7 @@ static void a_reader_that_meets_damage_sets_the_run_aside(void **state)
     assert_int_equal(to, f->model.batches[19].end);
     assert_int_equal(stats_of(f).runs, 2);
     grow(f, 3); /* goes on in memory */
-    assert_ok(model_mend(&f->model, f->index, &f->err), f->err);
+    assert_ok(model_rebuild_missing(&f->model, f->index, &f->err), f->err);
     check(f);
     flush(f);
     reopen(f);
@@ -269,7 +269,7 @@ static void verify_finds_a_flipped_bit_in_every_part_of_a_run(void **state)
         assert_text(f->err, "index run /index/");
         assert_text(f->err, ".run is damaged");
         assert_true(fct_index_missing(f->index, &from, &to));
-        assert_ok(model_mend(&f->model, f->index, &f->err), f->err);
+        assert_ok(model_rebuild_missing(&f->model, f->index, &f->err), f->err);
         number = f->index->version->runs[1]->info.number;
     }
     check(f);
@@ -447,12 +447,12 @@ static void verify_names_the_first_damaged_run_and_sets_all_aside(void **state)
                         "index run /index/0000000000000001.run is damaged; it is being rebuilt "
                         "from the log, and nothing is lost");
     assert_int_equal(stats_of(f).runs, 1);
-    assert_ok(model_mend(&f->model, f->index, &f->err), f->err);
+    assert_ok(model_rebuild_missing(&f->model, f->index, &f->err), f->err);
     check(f);
 }
 
 /* A run whose checksums hold, but whose postings lie before or behind where it says. */
-static void a_run_that_leaves_its_range_is_the_one_that_is_set_aside(void **state)
+static void a_run_that_leaves_its_range_is_the_one_that_is_quarantined(void **state)
 {
     struct fixture *f = *state;
     uint64_t size;
@@ -473,7 +473,7 @@ static void a_run_that_leaves_its_range_is_the_one_that_is_set_aside(void **stat
         char name[FCT_RUN_NAME_SIZE];
         fct_run_name(number, name);
         assert_text(f->err, name);
-        assert_ok(model_mend(&f->model, f->index, &f->err), f->err);
+        assert_ok(model_rebuild_missing(&f->model, f->index, &f->err), f->err);
         number = f->index->version->runs[1]->info.number;
         check(f);
     }
@@ -497,7 +497,7 @@ static void read_only_nothing_is_written(void **state)
     assert_ok(fct_index_tick(f->index, &f->err), f->err);
     assert_ok(fct_index_settle(f->index, &f->err), f->err);
     check(f);
-    assert_ok(fct_index_cut(f->index, 0, &f->err), f->err);
+    assert_ok(fct_index_truncate(f->index, 0, &f->err), f->err);
     replay(f);
     fct_index_complete(f->index);
     check(f);
@@ -509,7 +509,7 @@ static void read_only_a_missing_directory_is_an_empty_index(void **state)
     struct fixture *f = *state;
     f->options.read_only = true;
     open_index(f);
-    assert_int_equal(fct_index_mark(f->index).position, 0);
+    assert_int_equal(fct_index_covered(f->index).position, 0);
     check(f);
 }
 
@@ -521,8 +521,8 @@ static void read_only_a_cut_keeps_the_runs_before(void **state)
     close_index(f);
     f->options.read_only = true;
     open_index(f);
-    assert_ok(fct_index_cut(f->index, f->model.batches[19].end + 1, &f->err), f->err);
-    assert_int_equal(fct_index_mark(f->index).position, f->model.batches[19].end);
+    assert_ok(fct_index_truncate(f->index, f->model.batches[19].end + 1, &f->err), f->err);
+    assert_int_equal(fct_index_covered(f->index).position, f->model.batches[19].end);
     struct fct_index_key key = key_of(f, 0);
     assert_status(find(f, &key), FACTUM_CORRUPT);
     replay(f);
@@ -537,8 +537,8 @@ static void after_a_cut_readers_wait_until_it_is_complete(void **state)
     make_runs(f, 3);
     f->options.memtable_size_max = 1; /* memtables are set aside while it is added anew */
     reopen(f);
-    assert_ok(fct_index_cut(f->index, 0, &f->err), f->err);
-    assert_int_equal(fct_index_mark(f->index).position, 0);
+    assert_ok(fct_index_truncate(f->index, 0, &f->err), f->err);
+    assert_int_equal(fct_index_covered(f->index).position, 0);
     struct fct_index_key key = key_of(f, 0);
     struct fct_index_keys *keys;
     struct fct_postings postings;
@@ -583,7 +583,7 @@ int main(void)
         TEST(what_is_made_anew_serves_although_it_cannot_be_merged),
         TEST(who_writes_faster_than_runs_are_merged_waits),
         TEST(verify_names_the_first_damaged_run_and_sets_all_aside),
-        TEST(a_run_that_leaves_its_range_is_the_one_that_is_set_aside),
+        TEST(a_run_that_leaves_its_range_is_the_one_that_is_quarantined),
         TEST(read_only_nothing_is_written),
         TEST(read_only_a_missing_directory_is_an_empty_index),
         TEST(read_only_a_cut_keeps_the_runs_before),

@@ -51,7 +51,7 @@ static factum_status advance_run(struct snapshot *snapshot, struct run_at *at, f
 {
     factum_status status = fct_run_walk_next(&at->walk, &at->entry);
     if (status == FACTUM_CORRUPT) {
-        return fct_index_lost(snapshot->index, at->walk.run, err);
+        return fct_index_damaged(snapshot->index, at->walk.run, err);
     }
     at->ended = status == FACTUM_DONE || at->entry.key.kind != snapshot->kind;
     return FACTUM_OK;
@@ -108,7 +108,7 @@ static factum_status make_snapshot(struct fct_index_keys *keys, factum_error *er
     struct fct_version *version = fct_version_pin(index);
     if (!atomic_load(&version->whole)) {
         fct_version_unpin(index, version);
-        return fct_index_lost(index, NULL, err);
+        return fct_index_damaged(index, NULL, err);
     }
     struct snapshot *snapshot = fct_mem_zalloc(
         index->mem, 1, sizeof *snapshot + version->run_count * sizeof snapshot->runs[0]);
@@ -123,7 +123,7 @@ static factum_status make_snapshot(struct fct_index_keys *keys, factum_error *er
     for (size_t i = 0; i < version->run_count && status == FACTUM_OK; i++) {
         status = fct_run_walk_kind(&snapshot->runs[i].walk, version->runs[i], keys->kind);
         status = status == FACTUM_OK ? advance_run(snapshot, &snapshot->runs[i], err)
-                                     : fct_index_lost(index, version->runs[i], err);
+                                     : fct_index_damaged(index, version->runs[i], err);
     }
     if (status != FACTUM_OK) {
         drop_snapshot(snapshot);

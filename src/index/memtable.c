@@ -39,7 +39,7 @@ static struct fct_mem_entry *make_entries(const struct fct_mem *mem, size_t coun
                                             (into == 0 ? 0 : CACHE_LINE - into));
 }
 
-struct fct_memtable *fct_memtable_create(const struct fct_mem *mem, struct fct_index_mark from)
+struct fct_memtable *fct_memtable_create(const struct fct_mem *mem, struct fct_index_point from)
 {
     struct fct_memtable *table = fct_mem_zalloc(mem, 1, sizeof *table);
     if (table == NULL) {
@@ -51,7 +51,7 @@ struct fct_memtable *fct_memtable_create(const struct fct_mem *mem, struct fct_i
     table->epoch = 1; /* an empty place is of none */
     table->memory = sizeof *table + ENTRIES_FIRST * sizeof *table->entries;
     table->from = from.position;
-    table->mark = from;
+    table->end = from;
     table->references = 1;
     if (table->entries == NULL) {
         fct_mem_free(mem, table);

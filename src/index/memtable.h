@@ -56,11 +56,11 @@ struct fct_memtable {
     size_t reserved; /* bytes that adds under reservation may still need */
     size_t memory;
     uint64_t from;               /* the log from here on ... */
-    struct fct_index_mark mark;  /* ... to here is in it */
+    struct fct_index_point end;  /* ... to here is in it */
     _Atomic uint32_t references; /* by versions */
 };
 
-struct fct_memtable *fct_memtable_create(const struct fct_mem *mem, struct fct_index_mark from);
+struct fct_memtable *fct_memtable_create(const struct fct_mem *mem, struct fct_index_point from);
 /* Accepts NULL. */
 void fct_memtable_destroy(struct fct_memtable *table);
 /* Room for |postings| to be added, with |keys| new keys, and |rare| more that hardly ever are new:

@@ -23,7 +23,7 @@ static int setup(void **state)
 {
     struct fixture *f = test_calloc(1, sizeof *f);
     fct_mem_fault_init(&f->mem);
-    f->table = fct_memtable_create(&f->mem.mem, (struct fct_index_mark){.position = 64});
+    f->table = fct_memtable_create(&f->mem.mem, (struct fct_index_point){.position = 64});
     assert_non_null(f->table);
     *state = f;
     return 0;
@@ -54,7 +54,7 @@ static void a_new_table_is_empty_and_begins_where_the_log_is(void **state)
     assert_int_equal(f->table->key_count, 0);
     assert_int_equal(f->table->posting_count, 0);
     assert_int_equal(f->table->from, 64);
-    assert_int_equal(f->table->mark.position, 64);
+    assert_int_equal(f->table->end.position, 64);
     assert_int_equal(f->table->references, 1);
     fct_memtable_destroy(NULL);
 }
@@ -286,7 +286,7 @@ static void without_memory_there_is_no_table_and_no_leak(void **state)
         struct fct_mem_fault mem;
         fct_mem_fault_init(&mem);
         atomic_store(&mem.fail_at, at);
-        assert_null(fct_memtable_create(&mem.mem, (struct fct_index_mark){.position = 0}));
+        assert_null(fct_memtable_create(&mem.mem, (struct fct_index_point){.position = 0}));
         assert_int_equal(atomic_load(&mem.held), 0);
     }
     add(f, 1, 100);

@@ -20,7 +20,7 @@ enum {
 /* No range between them is missing. */
 static bool are_neighbours(const struct fct_run *older, const struct fct_run *newer)
 {
-    return older->info.mark.position == newer->info.from;
+    return older->info.end.position == newer->info.from;
 }
 
 /* Where the neighbours begin that end before |end| and count as of the level of the last. */
@@ -106,7 +106,7 @@ static factum_status copy_list(struct fct_run_writer *writer, struct input *inpu
         status = input->entry.first < run->info.from
                      ? FACTUM_CORRUPT
                      : fct_run_writer_add_entry(writer, &input->entry, err);
-        if (status == FACTUM_OK && fct_run_writer_last(writer) >= run->info.mark.position) {
+        if (status == FACTUM_OK && fct_run_writer_last(writer) >= run->info.end.position) {
             status = FACTUM_CORRUPT;
         }
         if (status == FACTUM_OK) {
@@ -167,7 +167,7 @@ static factum_status write_merged(struct fct_index *index, struct fct_run *const
         .seed = index->seed,
         .number = atomic_fetch_add(&index->next_number, 1),
         .from = runs[0]->info.from,
-        .mark = runs[FANOUT - 1]->info.mark,
+        .end = runs[FANOUT - 1]->info.end,
         .level = level,
         .doubtful = doubtful,
     };
@@ -220,7 +220,7 @@ static factum_status replace(struct fct_index *index, struct fct_run *const *inp
     }
     if (status == FACTUM_OK) {
         for (size_t i = 0; i < FANOUT; i++) {
-            inputs[i]->doomed = true;
+            inputs[i]->obsolete = true;
         }
         fct_version_install(index, next);
     } else {
@@ -231,13 +231,13 @@ static factum_status replace(struct fct_index *index, struct fct_run *const *inp
 }
 
 /* Whoever reads next has what they cover rebuilt; the merge waits for that. */
-static factum_status set_bad_aside(struct fct_index *index, struct fct_run *const *inputs,
-                                   factum_error *err)
+static factum_status quarantine_bad(struct fct_index *index, struct fct_run *const *inputs,
+                                    factum_error *err)
 {
     for (size_t i = 0; i < FANOUT; i++) {
         if (atomic_load(&inputs[i]->bad)) {
             (void)fct_fail(err, FACTUM_CORRUPT, "index run %s is damaged", inputs[i]->path);
-            fct_index_set_aside(index, inputs[i]);
+            fct_index_quarantine(index, inputs[i]);
         }
     }
     return FACTUM_CORRUPT;
@@ -254,7 +254,7 @@ factum_status fct_index_merge(struct fct_index *index, factum_error *err)
         struct fct_run *const *inputs = version->runs + first;
         status = write_merged(index, inputs, level, &merged, err);
         if (status == FACTUM_CORRUPT) {
-            status = set_bad_aside(index, inputs, err);
+            status = quarantine_bad(index, inputs, err);
         }
         if (status == FACTUM_OK) {
             fct_mutex_lock(&index->maintenance);
@@ -268,7 +268,7 @@ factum_status fct_index_merge(struct fct_index *index, factum_error *err)
         }
         if (merged != NULL) {
             if (status != FACTUM_OK) {
-                merged->doomed = true; /* nobody else has it */
+                merged->obsolete = true; /* nobody else has it */
             }
             if (atomic_fetch_sub(&merged->references, 1) == 1) {
                 fct_run_close(merged);

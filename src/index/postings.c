@@ -26,7 +26,7 @@ static factum_status look_into_run(struct fct_index *index, struct fct_run *run,
     *source = (struct source){.run = run};
     atomic_fetch_add_explicit(&index->filter_probes, 1, memory_order_relaxed);
     if (atomic_load(&run->bad)) {
-        return fct_index_lost(index, run, err);
+        return fct_index_damaged(index, run, err);
     }
     factum_status status = fct_run_probe(run, key);
     if (status == FACTUM_DONE) {
@@ -38,7 +38,7 @@ static factum_status look_into_run(struct fct_index *index, struct fct_run *run,
         status = fct_run_find_ordinal(run, key, UINT64_MAX, &source->last);
     }
     if (status == FACTUM_CORRUPT) {
-        return fct_index_lost(index, run, err);
+        return fct_index_damaged(index, run, err);
     }
     if (status == FACTUM_OK) {
         source->count = source->last.ordinal + source->last.count;
@@ -83,7 +83,7 @@ static struct fct_version *begin(struct fct_index *index, factum_error *err)
     struct fct_version *version = fct_version_pin(index);
     if (!atomic_load(&version->whole)) {
         fct_version_unpin(index, version);
-        (void)fct_index_lost(index, NULL, err);
+        (void)fct_index_damaged(index, NULL, err);
         return NULL;
     }
     return version;
@@ -133,7 +133,7 @@ static factum_status find_once(struct fct_index *index, const struct fct_index_k
             continue;
         }
         if (*count == 0 && first != NULL && first_of(&source, key, first) != FACTUM_OK) {
-            status = fct_index_lost(index, source.run, err);
+            status = fct_index_damaged(index, source.run, err);
         }
         if (last != NULL) {
             *last = source.run == NULL ? fct_mem_entry_last(source.table, source.entry)
@@ -245,7 +245,7 @@ static factum_status fill_once(struct fct_postings *postings, uint64_t ordinal, 
                 postings->count += fct_mem_entry_read(source.entry, from - base,
                                                       postings->batch + postings->count, left);
             } else if (read_run(postings, &source, from - base, left) != FACTUM_OK) {
-                status = fct_index_lost(index, source.run, err);
+                status = fct_index_damaged(index, source.run, err);
             }
         }
         base += status == FACTUM_OK ? source.count : 0;
@@ -367,7 +367,7 @@ static factum_status seek_once(struct fct_postings *postings, uint64_t position,
         }
         uint64_t ordinal;
         if (seek_in(&source, &postings->key, position, &ordinal) != FACTUM_OK) {
-            status = fct_index_lost(index, source.run, err);
+            status = fct_index_damaged(index, source.run, err);
         } else if (ordinal < source.count) {
             base += ordinal;
             break;

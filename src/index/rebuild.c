@@ -29,7 +29,7 @@ factum_status fct_index_rebuild_begin(struct fct_index *index, uint64_t from, ui
 {
     fct_memtable_destroy(index->rebuild);
     index->rebuild_range = (struct fct_missing){from, to};
-    index->rebuild = fct_memtable_create(index->mem, (struct fct_index_mark){.position = from});
+    index->rebuild = fct_memtable_create(index->mem, (struct fct_index_point){.position = from});
     return index->rebuild == NULL ? fct_fail(err, FACTUM_NO_MEMORY, "index: out of memory")
                                   : FACTUM_OK;
 }
@@ -89,7 +89,7 @@ static factum_status insert_run(struct fct_index *index, struct fct_run *run, fa
     size_t count = 0;
     bool placed = false;
     for (size_t i = 0; i < version->run_count; i++) {
-        if (!placed && version->runs[i]->info.from >= run->info.mark.position) {
+        if (!placed && version->runs[i]->info.from >= run->info.end.position) {
             runs[count++] = run;
             placed = true;
         }
@@ -103,7 +103,7 @@ static factum_status insert_run(struct fct_index *index, struct fct_run *run, fa
     factum_status status = next == NULL ? fct_fail(err, FACTUM_NO_MEMORY, "index: out of memory")
                                         : fct_index_save(index, runs, count, index->covered, err);
     if (status == FACTUM_OK) {
-        drop_missing(index, run->info.mark.position);
+        drop_missing(index, run->info.end.position);
         atomic_store(&next->whole, fct_index_is_whole(index));
         fct_version_install(index, next);
     } else {
@@ -116,16 +116,16 @@ static factum_status insert_run(struct fct_index *index, struct fct_run *run, fa
 factum_status fct_index_rebuild_end(struct fct_index *index, uint64_t to, factum_error *err)
 {
     struct fct_run *run = NULL;
-    struct fct_index_mark covered = fct_index_mark(index);
-    index->rebuild->mark =
-        to == covered.position ? covered : (struct fct_index_mark){.position = to};
+    struct fct_index_point covered = fct_index_covered(index);
+    index->rebuild->end =
+        to == covered.position ? covered : (struct fct_index_point){.position = to};
     factum_status status = fct_index_write_run(index, index->rebuild, &run, err);
     if (status == FACTUM_OK) {
         fct_mutex_lock(&index->maintenance);
         status = insert_run(index, run, err);
         fct_mutex_unlock(&index->maintenance);
         if (status != FACTUM_OK) {
-            run->doomed = true; /* nobody else has it; else who merges it says so */
+            run->obsolete = true; /* nobody else has it; else who merges it says so */
         }
         if (atomic_fetch_sub(&run->references, 1) == 1) {
             fct_run_close(run);

@@ -53,7 +53,7 @@ struct fct_run_info {
     uint64_t seed;
     uint64_t number;
     uint64_t from;
-    struct fct_index_mark mark; /* .position is the end of what it covers */
+    struct fct_index_point end; /* .position is the end of what it covers */
     uint32_t level;
     uint64_t block_count;
     uint64_t key_count;
@@ -75,7 +75,7 @@ struct fct_run {
     void *verified_memory;       /* of both, to free */
     _Atomic bool bad;            /* a page failed: the run is not to be used */
     _Atomic uint32_t references; /* by versions */
-    bool doomed;                 /* remove the file with the last reference */
+    bool obsolete;               /* remove the file with the last reference */
     char path[FCT_PATH_SIZE];
 };
 
@@ -92,7 +92,7 @@ FCT_MUST_USE factum_status fct_run_open(struct fct_run **run, const struct fct_o
  * entries and of the positions of a key, and that block index and filter lead to each key. CORRUPT
  * marks it bad. */
 FCT_MUST_USE factum_status fct_run_verify(struct fct_run *run);
-/* Accepts NULL; removes the file if doomed. */
+/* Accepts NULL; removes the file if obsolete. */
 void fct_run_close(struct fct_run *run);
 
 /* Some postings of one key, as they lie in a block. */

@@ -43,9 +43,9 @@ static bool decode_footer(const uint8_t *from, struct fct_run_info *info)
     info->seed = fct_get_u64(from + 32);
     info->number = fct_get_u64(from + 40);
     info->from = fct_get_u64(from + 48);
-    info->mark.position = fct_get_u64(from + 56);
-    info->mark.batch_number = fct_get_u64(from + 64);
-    info->mark.chain = fct_get_u64(from + 72);
+    info->end.position = fct_get_u64(from + 56);
+    info->end.batch_number = fct_get_u64(from + 64);
+    info->end.chain = fct_get_u64(from + 72);
     info->block_count = fct_get_u64(from + 80);
     info->key_count = fct_get_u64(from + 88);
     info->posting_count = fct_get_u64(from + 96);
@@ -181,7 +181,7 @@ void fct_run_close(struct fct_run *run)
         fct_os_unmap(run->os, run->map, run->info.file_size);
     }
     (void)fct_file_close(&run->file, NULL);
-    if (run->doomed) {
+    if (run->obsolete) {
         factum_status removed = fct_os_unlink(run->os, run->path, NULL);
         (void)removed; /* derived data: the next opening removes what no manifest names */
     }
@@ -468,7 +468,7 @@ static bool entries_verify(struct fct_run *run, const struct fct_run_info *info)
     while ((status = fct_run_walk_next(&walk, &entry)) == FACTUM_OK) {
         uint64_t last;
         if (!entry_follows(run, &entry, &seen) || !last_of(&entry, &last) ||
-            entry.first < info->from || last >= info->mark.position ||
+            entry.first < info->from || last >= info->end.position ||
             (walk.i == 1 && !is_indexed(run, walk.block, &entry))) {
             return false;
         }

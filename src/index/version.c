@@ -6,7 +6,7 @@
 
 bool fct_index_is_whole(const struct fct_index *index)
 {
-    return atomic_load(&index->missing_count) == 0 && !atomic_load(&index->cut);
+    return atomic_load(&index->missing_count) == 0 && !atomic_load(&index->truncated);
 }
 
 struct fct_version *fct_version_pin(struct fct_index *index)
@@ -74,7 +74,7 @@ void fct_version_install(struct fct_index *index, struct fct_version *version)
     fct_version_unpin(index, before);
 }
 
-void fct_index_set_aside(struct fct_index *index, struct fct_run *run)
+void fct_index_quarantine(struct fct_index *index, struct fct_run *run)
 {
     fct_mutex_lock(&index->maintenance);
     struct fct_version *version = index->version; /* replaced under maintenance only */
@@ -91,7 +91,7 @@ void fct_index_set_aside(struct fct_index *index, struct fct_run *run)
                 runs[count++] = version->runs[i];
             }
         }
-        index->missing[missing] = (struct fct_missing){run->info.from, run->info.mark.position};
+        index->missing[missing] = (struct fct_missing){run->info.from, run->info.end.position};
         atomic_store(&index->missing_count, missing + 1);
         struct fct_version *without =
             fct_version_make(index, runs, count, version->sealed, version->active);
@@ -107,10 +107,10 @@ void fct_index_set_aside(struct fct_index *index, struct fct_run *run)
     fct_mutex_unlock(&index->maintenance);
 }
 
-factum_status fct_index_lost(struct fct_index *index, struct fct_run *run, factum_error *err)
+factum_status fct_index_damaged(struct fct_index *index, struct fct_run *run, factum_error *err)
 {
     if (run != NULL) {
-        fct_index_set_aside(index, run);
+        fct_index_quarantine(index, run);
     }
     return fct_fail(err, FACTUM_CORRUPT, "a part of the index is damaged and has to be rebuilt");
 }

@@ -2,7 +2,7 @@
  *
  * An op goes from |queued| to a worker, which has the wrapped engine run it and waits, and from
  * there to |answered|, or to |lost|. The wire takes a few of |answered|, whichever, and gives them
- * to the thread of engine/news.h, which calls their completers. The wire also sees to deadlines.
+ * to the thread of engine/notifier.h, which calls their completers. The wire also sees to deadlines.
  *
  * Invariants, with the lock:
  *  1. An op that has not ended is in one list or counted in |handed_over|, or is with the news.
@@ -212,7 +212,7 @@ static void deliver_some(struct remote *remote)
     fct_mutex_unlock(&remote->lock);
     fct_remote_dawdle(remote, DELAY_US);
     for (size_t i = 0; i < count; i++) {
-        fct_news_complete(&remote->news, ops[i]);
+        fct_notifier_complete(&remote->notifier, ops[i]);
     }
     fct_mutex_lock(&remote->lock);
 }
@@ -249,7 +249,7 @@ static void deliver(void *data, factum_append_op *const *ops, size_t count)
     fct_mutex_unlock(&remote->lock);
     fct_deliver(ops, count);
     if (room) {
-        fct_news_post(&remote->news, FACTUM_NEWS_ROOM);
+        fct_notifier_post(&remote->notifier, FACTUM_NEWS_ROOM);
     }
 }
 
@@ -258,7 +258,7 @@ static void deliver(void *data, factum_append_op *const *ops, size_t count)
 static factum_status remote_append(void *self, factum_append_op *op, factum_error *err)
 {
     struct remote *remote = self;
-    factum_status status = fct_news_start(&remote->news, err);
+    factum_status status = fct_notifier_start(&remote->notifier, err);
     if (status != FACTUM_OK) {
         return status;
     }
@@ -294,19 +294,20 @@ static void remote_cancel(void *self, factum_append_op *op)
 static void pass_on(void *data, uint32_t news)
 {
     struct remote *remote = data;
-    fct_news_post(&remote->news, news & ~(uint32_t)FACTUM_NEWS_ROOM); /* the room here is our own */
+    fct_notifier_post(&remote->notifier,
+                      news & ~(uint32_t)FACTUM_NEWS_ROOM); /* the room here is our own */
 }
 
 static factum_status remote_listen(void *self, factum_listener *listener, factum_error *err)
 {
     struct remote *remote = self;
-    return fct_news_listen(&remote->news, listener, err);
+    return fct_notifier_listen(&remote->notifier, listener, err);
 }
 
 static void remote_unlisten(void *self, factum_listener *listener)
 {
     struct remote *remote = self;
-    fct_news_unlisten(&remote->news, listener);
+    fct_notifier_unlisten(&remote->notifier, listener);
 }
 
 static factum_status remote_verify(void *self, const factum_progress *progress,
@@ -342,7 +343,7 @@ static factum_status remote_close(void *self, factum_error *err)
     }
     fct_thread_join(&remote->wire);
     fct_engine_unlisten(remote->wrapped, &remote->listener);
-    fct_news_finish(&remote->news);
+    fct_notifier_finish(&remote->notifier);
     FCT_ASSERT(remote->backlog.count == 0);
     FCT_ASSERT(remote->jobs == NULL);
     fct_mutex_finish(&remote->lock);
@@ -410,7 +411,7 @@ factum_status fct_remote_engine_open(struct fct_engine *engine,
         (factum_listener){.size = sizeof remote->listener, .data = remote, .notify = pass_on};
     set_ops(remote);
     fct_mutex_init(&remote->lock);
-    fct_news_init(&remote->news, mem, true);
+    fct_notifier_init(&remote->notifier, mem, true);
     status = fct_engine_listen(remote->wrapped, &remote->listener, err);
     if (status == FACTUM_OK) {
         status = start_threads(remote, err);

@@ -4,7 +4,7 @@
 
 #include "core/random.h"
 #include "engine/backlog.h"
-#include "engine/news.h"
+#include "engine/notifier.h"
 #include "os/thread.h"
 #include "support/remote_engine.h"
 
@@ -40,7 +40,7 @@ struct remote {
     struct fct_engine_ops ops;
     struct fct_upkeep_ops upkeep;
     struct fct_limits limits;
-    struct fct_news news;
+    struct fct_notifier notifier;
     factum_listener listener;   /* to the wrapped engine */
     factum_completer completer; /* of ops that have ended, on their way to their own completer */
     struct fct_thread workers[FCT_REMOTE_WORKERS];

@@ -1,20 +1,20 @@
-/* news.h - the listeners of an engine, and the thread that calls them and ends ops. Layer: engine.
+/* notifier.h - the listeners of an engine, and the thread that calls them and ends ops. Layer: engine.
  * For authors of engines.
  *
  * Who publishes posts bits, which costs an atomic or, and a wake-up if somebody listens. The thread
- * "factum-news" is started with the first listener. It takes all bits posted since its last round
- * and calls every listener once: news are coalesced, and a listener that is slow delays other
- * listeners, never a commit or who begins to listen. Without threads, fct_news_deliver is called by
+ * "factum-notify" is started with the first listener. It takes all bits posted since its last round
+ * and calls every listener once: bits are coalesced, and a listener that is slow delays other
+ * listeners, never a commit or who begins to listen. Without threads, fct_notifier_deliver is called by
  * whoever has posted, outside of locks; if another thread delivers at that time, that one does it.
  * A direct listener (FCT_LISTENER_DIRECT) is called by the poster itself.
  *
- * An engine without a thread of its own for completions gives ended ops to fct_news_complete: the
+ * An engine without a thread of its own for completions gives ended ops to fct_notifier_complete: the
  * same thread calls their completers, before the listeners.
  *
  * Bounded: FACTUM_LISTENERS_MAX listeners; ops are their owners' memory.
  */
-#ifndef FCT_ENGINE_NEWS_H
-#define FCT_ENGINE_NEWS_H
+#ifndef FCT_ENGINE_NOTIFIER_H
+#define FCT_ENGINE_NOTIFIER_H
 
 #include <stdatomic.h>
 
@@ -24,7 +24,7 @@
 #include "os/os.h"
 #include "os/thread.h"
 
-struct fct_news {
+struct fct_notifier {
     const struct fct_mem *mem;
     bool threads;
     _Atomic(factum_listener *) direct; /* the one direct listener, or NULL */
@@ -52,25 +52,25 @@ struct fct_news {
     _Atomic uint32_t asleep;
 };
 
-void fct_news_init(struct fct_news *news, const struct fct_mem *mem, bool threads);
+void fct_notifier_init(struct fct_notifier *notifier, const struct fct_mem *mem, bool threads);
 /* Delivers what is left, ends the thread, frees. Accepts a zeroed one. */
-void fct_news_finish(struct fct_news *news);
+void fct_notifier_finish(struct fct_notifier *notifier);
 
-FCT_MUST_USE factum_status fct_news_listen(struct fct_news *news, factum_listener *listener,
-                                           factum_error *err);
-void fct_news_unlisten(struct fct_news *news, factum_listener *listener);
+FCT_MUST_USE factum_status fct_notifier_listen(struct fct_notifier *notifier,
+                                               factum_listener *listener, factum_error *err);
+void fct_notifier_unlisten(struct fct_notifier *notifier, factum_listener *listener);
 /* |bits| of factum_news. Any thread; does not block, but calls the direct listener. */
-void fct_news_post(struct fct_news *news, uint32_t bits);
-/* fct_news_post in two steps, for who has something more urgent to do before other threads run:
- * what was noted reaches the listeners after fct_news_wake, or with the next post. */
-void fct_news_note(struct fct_news *news, uint32_t bits);
-void fct_news_wake(struct fct_news *news);
+void fct_notifier_post(struct fct_notifier *notifier, uint32_t bits);
+/* fct_notifier_post in two steps, for who has something more urgent to do before other threads run:
+ * what was noted reaches the listeners after fct_notifier_wake, or with the next post. */
+void fct_notifier_note(struct fct_notifier *notifier, uint32_t bits);
+void fct_notifier_wake(struct fct_notifier *notifier);
 /* Calls the listeners if anything is posted. Without threads, by who has posted; no locks are held.
  * Does nothing with threads. */
-void fct_news_deliver(struct fct_news *news);
+void fct_notifier_deliver(struct fct_notifier *notifier);
 
-/* Makes fct_news_complete possible. Fails before an op is taken, never after. */
-FCT_MUST_USE factum_status fct_news_start(struct fct_news *news, factum_error *err);
-void fct_news_complete(struct fct_news *news, factum_append_op *op);
+/* Makes fct_notifier_complete possible. Fails before an op is taken, never after. */
+FCT_MUST_USE factum_status fct_notifier_start(struct fct_notifier *notifier, factum_error *err);
+void fct_notifier_complete(struct fct_notifier *notifier, factum_append_op *op);
 
 #endif
