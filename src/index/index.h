@@ -124,7 +124,7 @@ FCT_MUST_USE factum_status fct_index_peek(const struct fct_os *os, const char *d
 
 /* True if the next reserve may set a memtable aside to be written out, up to the log point that it has
  * now: what that names must be durable in the log before. */
-bool fct_index_wants_flush(const struct fct_index *index);
+bool fct_index_wants_flush(struct fct_index *index);
 /* Makes sure that adding |count| entries, and what comes of them to lists of births, cannot fail.
  * Waits while two memtables are full and the
  * older is still being flushed (bounded memory), and while there are very many runs. */
@@ -145,7 +145,7 @@ FCT_MUST_USE factum_status fct_index_tick(struct fct_index *index, factum_error 
 FCT_MUST_USE factum_status fct_index_settle(struct fct_index *index, factum_error *err);
 
 /* The range of the log whose run was lost, of several the first; false if none. */
-bool fct_index_missing(const struct fct_index *index, uint64_t *from, uint64_t *to);
+bool fct_index_missing(struct fct_index *index, uint64_t *from, uint64_t *to);
 /* Rebuilds the run of that range: begin, add the entries of the range in order, end at |to| or,
  * when fct_index_rebuild_full, at the start of a batch before it: the rest stays missing. In
  * between readers get CORRUPT. Not if read_only: cut there, and add what follows again. */
@@ -241,6 +241,6 @@ struct fct_index_stats {
     uint64_t merges;
     uint64_t merged_bytes;
 };
-void fct_index_stats(const struct fct_index *index, struct fct_index_stats *stats);
+void fct_index_stats(struct fct_index *index, struct fct_index_stats *stats);
 
 #endif

@@ -48,7 +48,7 @@ static int setup(void **state)
 static int teardown(void **state)
 {
     struct fixture *f = *state;
-    fct_run_close(f->run);
+    fct_run_release(f->run);
     assert_int_equal(atomic_load(&f->mem.held), 0);
     for (size_t i = 0; i < f->list_count; i++) {
         fct_mem_free(fct_mem_heap(), f->lists[i].positions);
@@ -123,13 +123,13 @@ static void write_and_open(struct fixture *f)
 
 static void reopen(struct fixture *f)
 {
-    fct_run_close(f->run);
+    fct_run_release(f->run);
     assert_ok(try_open(f, 1), f->err);
 }
 
 static void close_run(struct fixture *f)
 {
-    fct_run_close(f->run);
+    fct_run_release(f->run);
     f->run = NULL;
 }
 
