@@ -13,10 +13,10 @@
 #define BATCH_MAGIC 0x54414246u     /* "FBAT" */
 #define PAYLOAD_STEP ((size_t)3072) /* what the checksum takes at a time */
 
-static_assert(56 + sizeof(uint32_t) + sizeof(uint32_t) == FCT_BATCH_HEADER_SIZE, "flags, end mark");
+static_assert(56 + sizeof(uint32_t) + sizeof(uint32_t) == FCT_BATCH_HEADER_SIZE, "flags, trailer");
 static_assert(56 + sizeof(uint64_t) == FCT_FOOTER_SIZE, "the footer ends with a zero");
 static_assert(FCT_BATCH_HEADER_SIZE % 8 == 0, "batches are 8-byte aligned");
-static_assert(FCT_BATCH_END_MARK > FCT_RECORD_SIZE_MAX, "no record ends so");
+static_assert(FCT_BATCH_TRAILER > FCT_RECORD_SIZE_MAX, "no record ends so");
 
 static const char segment_magic[8] = {'F', 'A', 'C', 'T', 'U', 'M', 'L', 'G'};
 
@@ -99,7 +99,7 @@ void fct_batch_header_encode(uint8_t to[FCT_BATCH_HEADER_SIZE],
     fct_put_u32(to + 44, header->epoch);
     fct_put_u64(to + 48, header->chain);
     fct_put_u32(to + 56, header->flags);
-    fct_put_u32(to + 60, FCT_BATCH_END_MARK);
+    fct_put_u32(to + 60, FCT_BATCH_TRAILER);
     fct_put_u32(to + 4, fct_crc32c(salt_seed(salt), to + 8, FCT_BATCH_HEADER_SIZE - 8));
 }
 
@@ -107,7 +107,7 @@ factum_status fct_batch_header_decode(const uint8_t from[FCT_BATCH_HEADER_SIZE],
                                       uint64_t salt, struct fct_batch_header *header)
 {
     if (fct_get_u32(from) != BATCH_MAGIC || fct_get_u64(from + 8) != position ||
-        fct_get_u32(from + 60) != FCT_BATCH_END_MARK ||
+        fct_get_u32(from + 60) != FCT_BATCH_TRAILER ||
         fct_get_u32(from + 4) != fct_crc32c(salt_seed(salt), from + 8, FCT_BATCH_HEADER_SIZE - 8)) {
         return FACTUM_CORRUPT;
     }

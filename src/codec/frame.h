@@ -46,11 +46,11 @@
 
 #define FCT_SEGMENT_HEADER_SIZE 4096u
 #define FCT_SEGMENT_SIZE_MAX (UINT64_C(1) << 30) /* what a header may ask for */
-#define FCT_POSITION_MAX (UINT64_MAX / 2)        /* of a segment's base and a mark */
+#define FCT_POSITION_MAX (UINT64_MAX / 2)        /* of a segment's base and a log point */
 #define FCT_SEGMENT_FORMAT_MAJOR 1u
 #define FCT_SEGMENT_FORMAT_MINOR 0u
 #define FCT_BATCH_HEADER_SIZE 64u
-#define FCT_BATCH_END_MARK 0xfffffff8u
+#define FCT_BATCH_TRAILER 0xfffffff8u
 #define FCT_FOOTER_SIZE 64u
 #define FCT_SEAL_SIZE (FCT_BATCH_HEADER_SIZE + FCT_FOOTER_SIZE)
 
@@ -107,7 +107,7 @@ factum_status fct_segment_header_decode(const uint8_t from[FCT_SEGMENT_HEADER_SI
 
 void fct_batch_header_encode(uint8_t to[FCT_BATCH_HEADER_SIZE],
                              const struct fct_batch_header *header, uint64_t salt);
-/* CORRUPT if magic, CRC, own position, end mark or alignment do not hold, or if durable_upto lies
+/* CORRUPT if magic, CRC, own position, trailer or alignment do not hold, or if durable_upto lies
  * behind the header. The payload is not looked at; the caller compares payload_size with what there
  * is. */
 factum_status fct_batch_header_decode(const uint8_t from[FCT_BATCH_HEADER_SIZE], uint64_t position,

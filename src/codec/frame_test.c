@@ -143,7 +143,7 @@ static void a_batch_header_comes_back(void **state)
     uint8_t again[FCT_BATCH_HEADER_SIZE];
     fct_batch_header_encode(bytes, &header, SALT);
     assert_memory_equal(bytes, "FBAT", 4);
-    assert_int_equal(fct_get_u32(bytes + 60), FCT_BATCH_END_MARK);
+    assert_int_equal(fct_get_u32(bytes + 60), FCT_BATCH_TRAILER);
     assert_status(fct_batch_header_decode(bytes, 4096, SALT, &got), FACTUM_OK);
     assert_int_equal(got.position, header.position);
     assert_int_equal(got.number, header.number);

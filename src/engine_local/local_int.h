@@ -132,7 +132,7 @@ FCT_MUST_USE factum_status fct_local_heal_index(void *data, factum_error *err);
 /* The end of the log, as the index names it. */
 static inline struct fct_index_mark fct_local_log_point(struct fct_log *log)
 {
-    struct fct_log_mark mark = fct_log_mark(log);
+    struct fct_log_point mark = fct_log_end_point(log);
     return (struct fct_index_mark){mark.position, mark.batch_number, mark.chain};
 }
 

@@ -44,8 +44,8 @@ static struct fct_log_options log_options(const struct repair *repair)
         .os = repair->os,
         .mem = repair->mem,
         .dir = repair->log_dir,
-        .mark = {mark->position, mark->batch_number, mark->chain},
-        .mark_store_id = repair->index_store,
+        .proof = {mark->position, mark->batch_number, mark->chain},
+        .proof_store_id = repair->index_store,
     };
 }
 
@@ -97,7 +97,7 @@ static factum_status drop_index(const struct repair *repair, factum_error *err)
     options.read_only = true;
     factum_status status = fct_log_open(&log, &options, &reason);
     if (status == FACTUM_CORRUPT) {
-        options.mark = (struct fct_log_mark){.position = 0};
+        options.proof = (struct fct_log_point){.position = 0};
         status = fct_log_open(&log, &options, &reason);
     }
     if (status == FACTUM_OK) {

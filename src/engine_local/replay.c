@@ -148,7 +148,7 @@ factum_status fct_local_replay(struct fct_local *local, uint64_t *damaged_from, 
     if (status == FACTUM_OK && covered.position < end) {
         status = replay_from(local, covered.position, &pending, damaged_from, err);
         if (status == FACTUM_DONE) {
-            struct fct_log_mark mark = fct_log_mark(local->log);
+            struct fct_log_point mark = fct_log_end_point(local->log);
             status = add_pending(
                 local, &pending,
                 (struct fct_index_mark){mark.position, mark.batch_number, mark.chain}, err);

@@ -32,23 +32,23 @@
 
 enum { SLOT_SIZE = 56, AT_CRC = 52, BLOCK_SIZE = 4096, LAST_SIZE = 2 * BLOCK_SIZE };
 static_assert(SLOT_SIZE == 8 + 16 + 3 * 8 + 4 + 4, "as the table says");
-static_assert(sizeof(struct fct_log_mark) == 3 * sizeof(uint64_t), "compared as bytes");
+static_assert(sizeof(struct fct_log_point) == 3 * sizeof(uint64_t), "compared as bytes");
 
 static const char end_magic[8] = {'F', 'A', 'C', 'T', 'U', 'M', 'E', 'D'};
 
 static void encode(uint8_t bytes[SLOT_SIZE], const struct fct_log *log,
-                   const struct fct_log_mark *mark)
+                   const struct fct_log_point *point)
 {
     memcpy(bytes, end_magic, sizeof end_magic);
     memcpy(bytes + 8, log->store_id.bytes, sizeof log->store_id.bytes);
-    fct_put_u64(bytes + 24, mark->position);
-    fct_put_u64(bytes + 32, mark->batch_number);
-    fct_put_u64(bytes + 40, mark->chain);
+    fct_put_u64(bytes + 24, point->position);
+    fct_put_u64(bytes + 32, point->batch_number);
+    fct_put_u64(bytes + 40, point->chain);
     fct_put_u32(bytes + 48, log->epoch);
     fct_put_u32(bytes + AT_CRC, fct_crc32c(0, bytes, AT_CRC));
 }
 
-static bool decode(const uint8_t bytes[SLOT_SIZE], struct fct_end_mark *end)
+static bool decode(const uint8_t bytes[SLOT_SIZE], struct fct_end_proof *end)
 {
     if (memcmp(bytes, end_magic, sizeof end_magic) != 0 ||
         fct_get_u32(bytes + AT_CRC) != fct_crc32c(0, bytes, AT_CRC) ||
@@ -56,7 +56,7 @@ static bool decode(const uint8_t bytes[SLOT_SIZE], struct fct_end_mark *end)
         return false;
     }
     memcpy(end->store_id.bytes, bytes + 8, sizeof end->store_id.bytes);
-    end->mark = (struct fct_log_mark){
+    end->point = (struct fct_log_point){
         .position = fct_get_u64(bytes + 24),
         .batch_number = fct_get_u64(bytes + 32),
         .chain = fct_get_u64(bytes + 40),
@@ -66,7 +66,7 @@ static bool decode(const uint8_t bytes[SLOT_SIZE], struct fct_end_mark *end)
 }
 
 /* Reads the slot at |offset|; false if none verifies there, or the device cannot read it. */
-static bool read_slot(struct fct_file *file, uint64_t offset, struct fct_end_mark *end)
+static bool read_slot(struct fct_file *file, uint64_t offset, struct fct_end_proof *end)
 {
     uint8_t bytes[SLOT_SIZE];
     return fct_file_read(file, offset, bytes, sizeof bytes, NULL) == FACTUM_OK &&
@@ -74,12 +74,12 @@ static bool read_slot(struct fct_file *file, uint64_t offset, struct fct_end_mar
 }
 
 factum_status fct_end_file_read(const struct fct_log *log, const char *name,
-                                struct fct_end_mark *end, factum_error *err)
+                                struct fct_end_proof *end, factum_error *err)
 {
     char path[FCT_PATH_SIZE];
     struct fct_file *file;
     uint64_t size;
-    struct fct_end_mark other;
+    struct fct_end_proof other;
     factum_status status = fct_path_join(path, log->dir, name, err);
     if (status == FACTUM_OK) {
         status = fct_file_open(log->os, path, FCT_OPEN_READ, &file, err);
@@ -91,7 +91,7 @@ factum_status fct_end_file_read(const struct fct_log *log, const char *name,
     if (status == FACTUM_OK) {
         bool first = read_slot(file, 0, end);
         bool second = size == LAST_SIZE && read_slot(file, BLOCK_SIZE, &other);
-        end->slot = second && (!first || other.mark.position > end->mark.position);
+        end->slot = second && (!first || other.point.position > end->point.position);
         if (end->slot == 1) {
             other.slot = 1;
             *end = other;
@@ -107,23 +107,23 @@ factum_status fct_end_file_read(const struct fct_log *log, const char *name,
 }
 
 factum_status fct_end_file_write(const struct fct_log *log, const char *name,
-                                 const struct fct_log_mark *mark, factum_error *err)
+                                 const struct fct_log_point *point, factum_error *err)
 {
     uint8_t bytes[SLOT_SIZE];
-    encode(bytes, log, mark);
+    encode(bytes, log, point);
     return fct_file_replace(log->os, log->dir, name, fct_slice(bytes, sizeof bytes), err);
 }
 
 /* ---- LAST ------------------------------------------------------------------------------------ */
 
-static factum_status create_last(const struct fct_log *log, const struct fct_log_mark *mark,
+static factum_status create_last(const struct fct_log *log, const struct fct_log_point *point,
                                  factum_error *err)
 {
     uint8_t *bytes = fct_mem_zalloc(log->mem, 1, LAST_SIZE); /* much for a stack */
     if (bytes == NULL) {
         return fct_fail(err, FACTUM_NO_MEMORY, "log/%s: out of memory", FCT_LAST_NAME);
     }
-    encode(bytes, log, mark);
+    encode(bytes, log, point);
     factum_status status =
         fct_file_replace(log->os, log->dir, FCT_LAST_NAME, fct_slice(bytes, LAST_SIZE), err);
     fct_mem_free(log->mem, bytes);
@@ -131,18 +131,18 @@ static factum_status create_last(const struct fct_log *log, const struct fct_log
 }
 
 /* Opens LAST for this run, created again unless it has two slots of this store. */
-static factum_status open_last(struct fct_log *log, const struct fct_log_mark *mark, bool *current,
-                               factum_error *err)
+static factum_status open_last(struct fct_log *log, const struct fct_log_point *point,
+                               bool *current, factum_error *err)
 {
     char path[FCT_PATH_SIZE];
-    struct fct_end_mark end = {.slot = 0};
+    struct fct_end_proof end = {.slot = 0};
     factum_status status = fct_end_file_read(log, FCT_LAST_NAME, &end, err);
     bool usable = status == FACTUM_OK && end.slots == 2 &&
                   memcmp(&end.store_id, &log->store_id, sizeof end.store_id) == 0;
-    *current = usable && memcmp(&end.mark, mark, sizeof *mark) == 0;
+    *current = usable && memcmp(&end.point, point, sizeof *point) == 0;
     if (status == FACTUM_NOT_FOUND || status == FACTUM_CORRUPT ||
         (status == FACTUM_OK && !usable)) {
-        status = create_last(log, mark, err);
+        status = create_last(log, point, err);
         *current = status == FACTUM_OK;
         end.slot = 0;
     }
@@ -158,16 +158,16 @@ static factum_status open_last(struct fct_log *log, const struct fct_log_mark *m
 
 factum_status fct_last_advance(struct fct_log *log, factum_error *err)
 {
-    struct fct_log_mark mark = fct_log_mark(log);
+    struct fct_log_point point = fct_log_end_point(log);
     bool current = false;
     factum_status status = FACTUM_OK;
-    FCT_ASSERT(fct_log_durable(log) == mark.position);
+    FCT_ASSERT(fct_log_durable(log) == point.position);
     if (log->last == NULL) {
-        status = open_last(log, &mark, &current, err);
+        status = open_last(log, &point, &current, err);
     }
     if (status == FACTUM_OK && !current) {
         uint8_t bytes[BLOCK_SIZE] = {0}; /* a whole one, which heals it if it cannot be read */
-        encode(bytes, log, &mark);
+        encode(bytes, log, &point);
         status = fct_file_write(log->last, log->last_slot * (uint64_t)BLOCK_SIZE, bytes,
                                 sizeof bytes, err);
         if (status == FACTUM_OK) {
@@ -177,7 +177,7 @@ factum_status fct_last_advance(struct fct_log *log, factum_error *err)
         log->last_slot ^= status == FACTUM_OK ? 1U : 0U; /* the other slot holds the newest proof */
     }
     if (status == FACTUM_OK) {
-        log->proven_end = mark.position;
+        log->proven_end = point.position;
         log->segment_proven = true;
         atomic_store(&log->wants_heartbeat, false);
     }

@@ -31,7 +31,7 @@ struct fct_segment;
 
 /* Facts from outside the log about what was acknowledged: the index manifest's. A zeroed one
  * states nothing. */
-struct fct_log_mark {
+struct fct_log_point {
     uint64_t position;     /* a batch boundary; everything before it was durable */
     uint64_t batch_number; /* of the batch that starts there */
     uint64_t chain;        /* that it carries */
@@ -42,8 +42,8 @@ struct fct_log_options {
     const struct fct_mem *mem;
     const char *dir;             /* <store>/log; made if missing, unless read_only */
     const factum_log_sink *sink; /* or NULL */
-    struct fct_log_mark mark;
-    factum_uuid mark_store_id;   /* |mark| counts only if the log is of this store */
+    struct fct_log_point proof;
+    factum_uuid proof_store_id;  /* |proof| counts only if the log is of this store */
     uint64_t segment_size_first; /* 0: 1 MiB. Rounded up to 4096 */
     uint64_t segment_size_max;   /* 0: 64 MiB */
     size_t ahead_size; /* a batch of so many bytes is written while it is made; 0: 128 KiB */
@@ -98,10 +98,10 @@ uint64_t fct_log_start(const struct fct_log *log);
 uint64_t fct_log_end(const struct fct_log *log);
 /* Everything before it is on disk. */
 uint64_t fct_log_durable(const struct fct_log *log);
-/* The mark for fct_log_end(), by the writer. */
-struct fct_log_mark fct_log_mark(const struct fct_log *log);
+/* The point for fct_log_end(), by the writer. */
+struct fct_log_point fct_log_end_point(const struct fct_log *log);
 /* Size on disk: bytes used by segments, and bytes prepared but unused. */
-void fct_log_disk_size(const struct fct_log *log, uint64_t *used, uint64_t *prepared);
+void fct_log_disk_size(struct fct_log *log, uint64_t *used, uint64_t *prepared);
 uint64_t fct_log_segment_count(const struct fct_log *log);
 
 /* ---- the writer ------------------------------------------------------------------------------ */
@@ -115,11 +115,6 @@ FCT_MUST_USE factum_status fct_log_begin(struct fct_log *log, size_t payload_siz
  * one batch must stay within what was begun with. record->position is set by this call. */
 uint64_t fct_log_add(struct fct_log *log, struct fct_record *record, const factum_slice *tags,
                      size_t tag_count, size_t size);
-/* Number of bytes added since begin. */
-size_t fct_log_pending(const struct fct_log *log);
-/* Takes back what was added after |pending| bytes (a commit of the group that was refused). */
-void fct_log_rewind(struct fct_log *log, size_t pending, uint32_t record_count);
-uint32_t fct_log_pending_records(const struct fct_log *log);
 /* The first half of fct_log_commit, with its errors: writes the batch. If |sync|, and it is big
  * enough to be worth it, the device is at work for it when this returns. Only a commit may follow.
  */
@@ -164,9 +159,8 @@ struct fct_log_walk {
     uint64_t chain;        /* expected in the next batch header; valid if chain_known */
     uint64_t batch_start;  /* position of the header of the batch under way */
     uint64_t batch_number; /* of it */
-    uint64_t batch_chain;  /* that its header carries; with the two above: a mark */
+    uint64_t batch_chain;  /* that its header carries; with the two above: a point */
     bool chain_known;
-    bool verify;
 };
 
 /* Forward from the first record at or after |from| (a position that never was a record's start is

@@ -105,18 +105,18 @@ FCT_MUST_USE factum_status fct_log_recover(struct fct_log *log,
 
 #define FCT_END_NAME "END"
 #define FCT_LAST_NAME "LAST"
-struct fct_end_mark {
+struct fct_end_proof {
     factum_uuid store_id;
-    struct fct_log_mark mark;
+    struct fct_log_point point;
     uint32_t epoch;
     unsigned slot;  /* of the file, where it was found */
     unsigned slots; /* of the file */
 };
 /* |name| is one of the two. NOT_FOUND if it does not exist, CORRUPT if no slot verifies. */
 FCT_MUST_USE factum_status fct_end_file_read(const struct fct_log *log, const char *name,
-                                             struct fct_end_mark *end, factum_error *err);
+                                             struct fct_end_proof *end, factum_error *err);
 FCT_MUST_USE factum_status fct_end_file_write(const struct fct_log *log, const char *name,
-                                              const struct fct_log_mark *mark, factum_error *err);
+                                              const struct fct_log_point *point, factum_error *err);
 /* LAST names the end of the log, durably; all before it must be durable. After NO_SPACE, or while
  * log->last is still NULL, its newest proof is as it was. After any other failure it is not known
  * what it says. */

@@ -52,7 +52,7 @@ static int teardown(void **state)
 {
     struct fixture *f = *state;
     f->fault.at = UINT64_MAX;
-    (void)fct_log_close(f->log, NULL);
+    (void)fct_log_close(f->log, &f->err);
     assert_int_equal(atomic_load(&f->mem.held), 0);
     assert_int_equal(fct_os_list_dir(fct_os_real(), f->dir, remove_one, f, NULL), FACTUM_OK);
     assert_int_equal(rmdir(f->dir), 0);
@@ -265,27 +265,31 @@ static void what_is_sent_is_not_there_before_it_is_committed(void **state)
     assert_events(f, 3);
 }
 
-static void what_is_rewound_is_not_written(void **state)
+static void an_empty_batch_is_dropped(void **state)
 {
     struct fixture *f = *state;
     open_log(f);
-    struct fct_record record = event(0, 50);
-    size_t size = fct_record_size(&record, NULL, 0);
-    assert_ok(fct_log_begin(f->log, size * 3, &f->err), f->err);
-    (void)fct_log_add(f->log, &record, NULL, 0, size);
-    size_t pending = fct_log_pending(f->log);
-    struct fct_record other = event(9, 50);
-    uint64_t place = fct_log_add(f->log, &other, NULL, 0, size);
-    assert_int_equal(fct_log_pending_records(f->log), 2);
-    fct_log_rewind(f->log, pending, 1);
-    other = event(1, 50);
-    assert_int_equal(fct_log_add(f->log, &other, NULL, 0, size), place);
-    assert_ok(fct_log_commit(f->log, true, &f->err), f->err);
-    assert_events(f, 2);
+    append(f, 0, 50);
     uint64_t end = fct_log_end(f->log);
-    assert_ok(fct_log_begin(f->log, size, &f->err), f->err); /* an empty batch is dropped */
+    assert_ok(fct_log_begin(f->log, 100, &f->err), f->err);
     assert_ok(fct_log_commit(f->log, true, &f->err), f->err);
     assert_int_equal(fct_log_end(f->log), end);
+}
+
+static void a_batch_that_was_begun_can_be_dropped(void **state)
+{
+    struct fixture *f = *state;
+    f->options.ahead_size = 4096; /* a part of it is written already */
+    open_log(f);
+    struct fct_record record = event(9, 60000);
+    size_t size = fct_record_size(&record, NULL, 0);
+    assert_ok(fct_log_begin(f->log, size, &f->err), f->err);
+    uint64_t place = fct_log_add(f->log, &record, NULL, 0, size);
+    assert_int_equal(append(f, 0, 50), place);
+    assert_events(f, 1);
+    close_log(f);
+    open_log(f);
+    assert_events(f, 1);
 }
 
 static void os_commits_are_visible_but_not_durable(void **state)
@@ -374,7 +378,7 @@ static void a_missing_segment_is_named(void **state)
     path_of(f, SECOND, to);
     assert_int_equal(fct_os_rename(fct_os_real(), from, to, NULL), FACTUM_OK);
     assert_status(fct_log_open(&f->log, &f->options, &f->err), FACTUM_CORRUPT);
-    assert_text(f->err, "says that it is number 1");
+    assert_text(f->err, "contains segment number 1: rename it to");
 }
 
 static void a_segment_with_the_name_of_a_later_one_is_named(void **state)
@@ -388,7 +392,7 @@ static void a_segment_with_the_name_of_a_later_one_is_named(void **state)
     assert_int_equal(fct_os_rename(fct_os_real(), from, to, NULL), FACTUM_OK);
     assert_status(fct_log_open(&f->log, &f->options, &f->err), FACTUM_CORRUPT);
     assert_null(f->log);
-    assert_text(f->err, "segment 00000000000000000099.seg says that it is number 2: give it that");
+    assert_text(f->err, "segment 00000000000000000099.seg contains segment number 2: rename it to");
 }
 
 static void a_segment_of_another_store_is_named(void **state)
@@ -405,7 +409,7 @@ static void a_segment_of_another_store_is_named(void **state)
     path_of(f, SECOND, to);
     assert_int_equal(fct_os_rename(fct_os_real(), from, to, NULL), FACTUM_OK);
     assert_status(fct_log_open(&f->log, &f->options, &f->err), FACTUM_CORRUPT);
-    assert_text(f->err, "is of another store");
+    assert_text(f->err, "belongs to another store");
     assert_int_equal(teardown(&other_state), 0);
 }
 
@@ -681,14 +685,15 @@ static void read_along(void *data)
     struct fct_log *log = reader->fixture->log;
     struct fct_log_walk walk;
     struct fct_record record;
-    factum_status status = fct_log_walk_init(&walk, log, 0, NULL);
+    factum_error err;
+    factum_status status = fct_log_walk_init(&walk, log, 0, &err);
     while (reader->good && status >= 0) {
         bool stop = atomic_load(&reader->stop);
-        status = fct_log_walk_next(&walk, &record, NULL);
+        status = fct_log_walk_next(&walk, &record, &err);
         if (status == FACTUM_OK) {
             struct fct_record again;
             reader->good = record.revision == reader->seen++ &&
-                           fct_log_read(log, record.position, &again, NULL) == FACTUM_OK &&
+                           fct_log_read(log, record.position, &again, &err) == FACTUM_OK &&
                            again.revision == record.revision;
         } else if (stop) {
             return;
@@ -742,7 +747,8 @@ int main(void)
         TEST(a_walk_from_anywhere_starts_at_the_next_record),
         TEST(a_batch_may_be_bigger_than_a_segment),
         TEST(what_is_sent_is_not_there_before_it_is_committed),
-        TEST(what_is_rewound_is_not_written),
+        TEST(an_empty_batch_is_dropped),
+        TEST(a_batch_that_was_begun_can_be_dropped),
         TEST(os_commits_are_visible_but_not_durable),
         TEST(a_missing_segment_is_named),
         TEST(a_segment_with_the_name_of_a_later_one_is_named),

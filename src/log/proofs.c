@@ -15,25 +15,26 @@ static bool same_store(const factum_uuid *a, const factum_uuid *b)
     return memcmp(a->bytes, b->bytes, sizeof a->bytes) == 0;
 }
 
-static void add_proof(struct fct_proofs *proofs, const char *name, const struct fct_log_mark *mark)
+static void add_proof(struct fct_proofs *proofs, const char *name,
+                      const struct fct_log_point *point)
 {
-    FCT_ASSERT(proofs->count < FCT_SCAN_MARKS_MAX);
+    FCT_ASSERT(proofs->count < FCT_SCAN_POINTS_MAX);
     proofs->names[proofs->count] = name;
-    proofs->marks[proofs->count++] = *mark;
+    proofs->points[proofs->count++] = *point;
 }
 
 /* Adds what |name| says, if it exists, verifies, and is of this store; *added says whether. */
 static factum_status add_end_file(const struct fct_log *log, struct fct_proofs *proofs,
                                   const char *name, bool *exists, bool *added, factum_error *err)
 {
-    struct fct_end_mark end;
+    struct fct_end_proof end;
     factum_error reason;
     factum_status status = fct_end_file_read(log, name, &end, &reason);
     *exists = status == FACTUM_OK || status == FACTUM_CORRUPT;
     *added = status == FACTUM_OK && same_store(&end.store_id, &log->store_id);
     if (*added) {
-        uint64_t position = end.mark.position;
-        add_proof(proofs, name, &end.mark);
+        uint64_t position = end.point.position;
+        add_proof(proofs, name, &end.point);
         proofs->epoch = end.epoch > proofs->epoch ? end.epoch : proofs->epoch;
         proofs->proven_end = position > proofs->proven_end ? position : proofs->proven_end;
     }
@@ -58,11 +59,11 @@ factum_status fct_proofs_gather(struct fct_proofs *proofs, struct fct_log *log,
     if (status == FACTUM_OK) {
         status = add_end_file(log, proofs, FCT_END_NAME, &exists, &added, err);
         log->end_file = exists; /* also one that proves nothing has to go before the first write */
-        proofs->end = added ? proofs->marks[proofs->count - 1].position : 0;
+        proofs->end = added ? proofs->points[proofs->count - 1].position : 0;
     }
-    if (options->mark.position > 0 && options->mark.position <= FCT_POSITION_MAX &&
-        same_store(&options->mark_store_id, &log->store_id)) {
-        add_proof(proofs, the_index, &options->mark);
+    if (options->proof.position > 0 && options->proof.position <= FCT_POSITION_MAX &&
+        same_store(&options->proof_store_id, &log->store_id)) {
+        add_proof(proofs, the_index, &options->proof);
     }
     return status;
 }
@@ -72,7 +73,7 @@ factum_status fct_proofs_exist(const struct fct_log *log, bool *any, factum_erro
     static const char *const names[] = {FCT_END_NAME, FCT_LAST_NAME};
     factum_status status = FACTUM_OK;
     for (size_t i = 0; status == FACTUM_OK && i < sizeof names / sizeof names[0]; i++) {
-        struct fct_end_mark end;
+        struct fct_end_proof end;
         status = fct_end_file_read(log, names[i], &end, err);
         *any = *any || status == FACTUM_OK || status == FACTUM_CORRUPT;
         status = status == FACTUM_CORRUPT || status == FACTUM_NOT_FOUND ? FACTUM_OK : status;
@@ -80,15 +81,15 @@ factum_status fct_proofs_exist(const struct fct_log *log, bool *any, factum_erro
     return status;
 }
 
-factum_status fct_proofs_refuse(const struct fct_proofs *proofs, const struct fct_log_mark *mark,
+factum_status fct_proofs_refuse(const struct fct_proofs *proofs, const struct fct_log_point *point,
                                 const struct fct_segment *segment, factum_error *err)
 {
-    const char *name = proofs->names[mark - proofs->marks];
+    const char *name = proofs->names[point - proofs->points];
     bool index = name == the_index;
     return fct_fail(err, FACTUM_CORRUPT,
                     "segment %020" PRIu64 ".seg holds another history than %s%s names at position "
                     "%" PRIu64 ": restore the store from a backup%s",
-                    segment->header.number, index ? "" : "log/", name, mark->position,
+                    segment->header.number, index ? "" : "log/", name, point->position,
                     index ? ", or, if the log is the right one, run factum repair --rebuild-index"
                           : "");
 }
@@ -110,14 +111,14 @@ static bool may_begin_at(struct fct_segment *segment, const uint8_t *map, uint64
     return at == offset;
 }
 
-/* Is |mark| what the log says at that place of |segment|? */
-static factum_status agrees(struct fct_segment *segment, const struct fct_log_mark *mark,
+/* Is |point| what the log says at that place of |segment|? */
+static factum_status agrees(struct fct_segment *segment, const struct fct_log_point *point,
                             bool *agree, factum_error *err)
 {
     const struct fct_segment_header *header = &segment->header;
-    uint64_t offset = mark->position - header->base;
+    uint64_t offset = point->position - header->base;
     if (offset == 0 || offset == FCT_SEGMENT_HEADER_SIZE) { /* where the one before ends, too */
-        *agree = header->batch_number == mark->batch_number && header->chain == mark->chain;
+        *agree = header->batch_number == point->batch_number && header->chain == point->chain;
         return FACTUM_OK;
     }
     const uint8_t *map;
@@ -128,8 +129,8 @@ static factum_status agrees(struct fct_segment *segment, const struct fct_log_ma
     struct fct_batch_header batch;
     if (offset % 8 == 0 && offset > FCT_SEGMENT_HEADER_SIZE &&
         fct_segment_readable(segment, offset, FCT_BATCH_HEADER_SIZE) &&
-        fct_batch_header_decode(map + offset, mark->position, header->salt, &batch) == FACTUM_OK) {
-        *agree = batch.number == mark->batch_number && batch.chain == mark->chain;
+        fct_batch_header_decode(map + offset, point->position, header->salt, &batch) == FACTUM_OK) {
+        *agree = batch.number == point->batch_number && batch.chain == point->chain;
     } else {
         *agree = offset < segment->capacity && may_begin_at(segment, map, offset);
     }
@@ -141,15 +142,15 @@ factum_status fct_proofs_check(const struct fct_proofs *proofs, struct fct_log *
 {
     factum_status status = FACTUM_OK;
     for (size_t i = 0; status == FACTUM_OK && i < proofs->count; i++) {
-        const struct fct_log_mark *mark = &proofs->marks[i];
-        if (mark->position >= upto || mark->batch_number == 0) {
+        const struct fct_log_point *point = &proofs->points[i];
+        if (point->position >= upto || point->batch_number == 0) {
             continue; /* without a number it is a bound, which a repair set */
         }
-        struct fct_segment *segment = fct_log_segment_at(log, mark->position);
+        struct fct_segment *segment = fct_log_segment_at(log, point->position);
         bool agree = true;
-        status = segment == NULL ? FACTUM_OK : agrees(segment, mark, &agree, err);
+        status = segment == NULL ? FACTUM_OK : agrees(segment, point, &agree, err);
         if (status == FACTUM_OK && !agree) {
-            status = fct_proofs_refuse(proofs, mark, segment, err);
+            status = fct_proofs_refuse(proofs, point, segment, err);
         }
     }
     return status;

@@ -6,8 +6,8 @@
 #include "log/scan.h"
 
 struct fct_proofs {
-    struct fct_log_mark marks[FCT_SCAN_MARKS_MAX];
-    const char *names[FCT_SCAN_MARKS_MAX]; /* who says it */
+    struct fct_log_point points[FCT_SCAN_POINTS_MAX];
+    const char *names[FCT_SCAN_POINTS_MAX]; /* who says it */
     size_t count;
     uint64_t end;        /* position in log/END; 0 if there is none */
     uint64_t proven_end; /* of END and LAST, the greater one */
@@ -27,9 +27,9 @@ FCT_MUST_USE factum_status fct_proofs_exist(const struct fct_log *log, bool *any
  * before it, counts as right. */
 FCT_MUST_USE factum_status fct_proofs_check(const struct fct_proofs *proofs, struct fct_log *log,
                                             uint64_t upto, factum_error *err);
-/* CORRUPT: |segment| holds another history than |mark|, one of the proofs, names. */
+/* CORRUPT: |segment| holds another history than |point|, one of the proofs, names. */
 FCT_COLD factum_status fct_proofs_refuse(const struct fct_proofs *proofs,
-                                         const struct fct_log_mark *mark,
+                                         const struct fct_log_point *point,
                                          const struct fct_segment *segment, factum_error *err);
 
 #endif

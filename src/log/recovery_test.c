@@ -59,7 +59,7 @@ static factum_status remove_one(void *data, const char *name)
 static int teardown(void **state)
 {
     struct fixture *f = *state;
-    (void)fct_log_close(f->log, NULL);
+    (void)fct_log_close(f->log, &f->err);
     assert_int_equal(fct_os_list_dir(fct_os_real(), f->dir, remove_one, f, NULL), FACTUM_OK);
     assert_int_equal(rmdir(f->dir), 0);
     test_free(f);
@@ -211,7 +211,7 @@ static void another_history_of_the_same_length_is_refused(void **state)
     open_log(f);
     append(f, 1, 'c');
     uint64_t upto = fct_log_end(f->log);
-    struct fct_log_mark mark = fct_log_mark(f->log);
+    struct fct_log_point point = fct_log_end_point(f->log);
     close_log(f);
     write_at(f, FIRST, 0, other, size); /* as long as what END saw, and whole */
     assert_status(fct_log_open(&f->log, &f->options, &f->err), FACTUM_CORRUPT);
@@ -220,12 +220,12 @@ static void another_history_of_the_same_length_is_refused(void **state)
     remove_file(f, "LAST");
     open_log(f);
     assert_true(fct_log_end(f->log) >= upto);
-    f->options.mark_store_id = fct_log_store_id(f->log);
+    f->options.proof_store_id = fct_log_store_id(f->log);
     close_log(f);
-    f->options.mark = mark; /* an index knows it too */
+    f->options.proof = point; /* an index knows it too */
     assert_status(fct_log_open(&f->log, &f->options, &f->err), FACTUM_CORRUPT);
     assert_text(f->err, "holds another history");
-    f->options.mark_store_id.bytes[0] ^= 1; /* one of another store says nothing */
+    f->options.proof_store_id.bytes[0] ^= 1; /* one of another store says nothing */
     open_log(f);
     assert_events(f, 2);
 }
@@ -249,19 +249,19 @@ static void a_damaged_END_still_tells_that_there_was_a_log(void **state)
     assert_text(f->err, "segments are missing");
 }
 
-static void a_mark_that_names_an_impossible_place_is_not_believed(void **state)
+static void a_proof_of_an_impossible_position_is_not_believed(void **state)
 {
     struct fixture *f = *state;
     uint8_t end[56];
     open_log(f);
     append(f, 0, 'a');
-    f->options.mark_store_id = fct_log_store_id(f->log);
+    f->options.proof_store_id = fct_log_store_id(f->log);
     close_log(f);
     assert_int_equal(read_whole(f, "END", end, sizeof end), sizeof end);
     fct_put_u64(end + 24, UINT64_MAX - 7);
     fct_put_u32(end + 52, fct_crc32c(0, end, 52));
     write_at(f, "END", 0, end, sizeof end);
-    f->options.mark.position = UINT64_MAX - 7; /* an index says the same */
+    f->options.proof.position = UINT64_MAX - 7; /* an index says the same */
     open_log(f);
     assert_int_equal(fct_log_state(f->log), FCT_LOG_OPEN);
     assert_events(f, 1);
@@ -308,8 +308,8 @@ static void a_sealed_file_that_is_cut_is_not_read_behind_its_end(void **state)
     append(f, 0, 'a');
     uint64_t bad = append(f, 1, 'b');
     append(f, 2, 'c');
-    f->options.mark = fct_log_mark(f->log);
-    f->options.mark_store_id = fct_log_store_id(f->log);
+    f->options.proof = fct_log_end_point(f->log);
+    f->options.proof_store_id = fct_log_store_id(f->log);
     assert_ok(fct_log_begin(f->log, 12000, &f->err), f->err); /* rolls, pages before the end */
     assert_int_equal(fct_log_segment_count(f->log), 2);
     close_log(f);
@@ -323,14 +323,54 @@ static void a_sealed_file_that_is_cut_is_not_read_behind_its_end(void **state)
     assert_ok(fct_log_accept_loss(&f->options, bad - FCT_BATCH_HEADER_SIZE, forget_nothing, NULL,
                                   &f->err),
               f->err);
-    f->options.mark.position = 0;
+    f->options.proof.position = 0;
     open_log(f);
     assert_events(f, 1);
 }
 
+/* No run of this program leaves such a file. */
+static void a_segment_without_room_for_a_seal_is_not_written_to(void **state)
+{
+    struct fixture *f = *state;
+    static uint8_t bytes[SEGMENT_SIZE];
+    struct fct_segment_header segment;
+    open_log(f);
+    append(f, 0, 'a');
+    struct fct_log_point at = fct_log_end_point(f->log);
+    close_log(f);
+    remove_file(f, "END");
+    (void)read_whole(f, FIRST, bytes, sizeof bytes);
+    assert_int_equal(fct_segment_header_decode(bytes, &segment), FACTUM_OK);
+    for (; at.position + FCT_BATCH_HEADER_SIZE <= SEGMENT_SIZE;
+         at.position += FCT_BATCH_HEADER_SIZE) {
+        struct fct_batch_header header = {
+            .position = at.position,
+            .number = at.batch_number++,
+            .durable_upto = at.position,
+            .chain = at.chain,
+            .payload_crc = fct_batch_payload_crc(at.chain, bytes, 0),
+            .epoch = 1,
+            .flags = FCT_BATCH_IDLE,
+        };
+        fct_batch_header_encode(bytes + at.position, &header, segment.salt);
+        at.chain = fct_batch_chain(bytes + at.position);
+    }
+    write_at(f, FIRST, 0, bytes, sizeof bytes);
+    open_log(f);
+    assert_int_equal(fct_log_state(f->log), FCT_LOG_DAMAGED);
+    assert_non_null(strstr(fct_log_state_reason(f->log), "it has no room for a seal"));
+    assert_int_equal(fct_log_recovery(f->log)->damaged_from, at.position);
+    assert_status(fct_log_begin(f->log, 10, &f->err), FACTUM_CORRUPT);
+    assert_events(f, 1);
+    close_log(f);
+    assert_status(fct_log_accept_loss(&f->options, at.position, forget_nothing, NULL, &f->err),
+                  FACTUM_CORRUPT);
+    assert_text(f->err, "no room for a seal");
+}
+
 /* ---- losses ---------------------------------------------------------------------------------- */
 
-static void a_second_loss_keeps_what_the_first_one_set_aside(void **state)
+static void a_second_loss_keeps_what_the_first_one_quarantined(void **state)
 {
     struct fixture *f = *state;
     static uint8_t first[65536];
@@ -370,10 +410,11 @@ int main(void)
         TEST(a_copy_whose_completion_was_interrupted_opens),
         TEST(another_history_of_the_same_length_is_refused),
         TEST(a_damaged_END_still_tells_that_there_was_a_log),
-        TEST(a_mark_that_names_an_impossible_place_is_not_believed),
+        TEST(a_proof_of_an_impossible_position_is_not_believed),
         TEST(only_torn_files_of_its_own_are_removed),
         TEST(a_sealed_file_that_is_cut_is_not_read_behind_its_end),
-        TEST(a_second_loss_keeps_what_the_first_one_set_aside),
+        TEST(a_segment_without_room_for_a_seal_is_not_written_to),
+        TEST(a_second_loss_keeps_what_the_first_one_quarantined),
     };
     return cmocka_run_group_tests_name("recovery", tests, NULL, NULL);
 }

@@ -1,11 +1,12 @@
 /* scan.c - see scan.h. Layer: log.
  *
- * A batch counts if its header verifies (with salt and own position, before its length is
- * believed), if it carries the expected number and chain, and if its payload verifies. The first
- * place where none does is X.
+ * A batch is valid if its header verifies (with the salt and its own position, before its length is
+ * believed), if it carries the expected number and chain, and if its payload verifies. The valid
+ * log ends at the first place where no batch is valid.
  *
- * A mark (position, number, chain) lets the scan begin late. It is believed if the batch before it
- * says the same: that one is found by stepping backwards over the sizes at the end of its records.
+ * A log point lets the scan begin late. The scan believes it if the batch before it has the number
+ * and the chain that precede those of the point. Steps backward find that batch: each record ends
+ * with its size.
  */
 #include "log/scan.h"
 
@@ -15,6 +16,17 @@
 #include "core/check.h"
 
 #define BLOCK ((size_t)4096)
+
+/* The invariants of scan.h that cost a compare. */
+static void scan_check(const struct fct_scan *scan)
+{
+    FCT_ASSERT(scan->map != NULL);
+    FCT_ASSERT(scan->offset % 8 == 0);
+    FCT_ASSERT(scan->offset >= FCT_SEGMENT_HEADER_SIZE);
+    FCT_ASSERT(scan->offset <= scan->segment->capacity);
+    FCT_ASSERT(scan->start <= scan->offset);
+    FCT_ASSERT(scan->evidence >= scan->base + FCT_SEGMENT_HEADER_SIZE);
+}
 
 static void note_evidence(struct fct_scan *scan, uint64_t position)
 {
@@ -28,10 +40,11 @@ static bool can_read(const struct fct_scan *scan, uint64_t offset, uint64_t size
     return fct_segment_readable(scan->segment, offset, size);
 }
 
-/* The header at |offset| and, after it, the whole payload. Its CRC counts before its length. */
+/* Does the batch header at |offset| verify? */
 static bool header_at(const struct fct_scan *scan, uint64_t offset, struct fct_batch_header *header)
 {
     const uint8_t *at = scan->map + offset;
+    FCT_ASSERT(offset <= scan->segment->capacity);
     if (scan->segment->capacity - offset < FCT_BATCH_HEADER_SIZE ||
         !can_read(scan, offset, FCT_BATCH_HEADER_SIZE)) {
         return false;
@@ -43,6 +56,7 @@ static bool header_at(const struct fct_scan *scan, uint64_t offset, struct fct_b
 static bool payload_verifies(const struct fct_scan *scan, uint64_t offset,
                              const struct fct_batch_header *header)
 {
+    FCT_ASSERT(offset + FCT_BATCH_HEADER_SIZE <= scan->segment->capacity);
     uint64_t room = scan->segment->capacity - offset - FCT_BATCH_HEADER_SIZE;
     return header->payload_size <= room &&
            (header->payload_size == 0 ||
@@ -65,7 +79,7 @@ static void note_created(struct fct_scan *scan, const struct fct_batch_header *h
     }
 }
 
-/* Takes the batch at scan->offset; false if none verifies there. */
+/* Moves over the batch at scan->offset; false if none is valid there. */
 static bool take_batch(struct fct_scan *scan)
 {
     struct fct_batch_header header;
@@ -75,7 +89,7 @@ static bool take_batch(struct fct_scan *scan)
     if (header.number != scan->number || header.chain != scan->chain) {
         return false;
     }
-    note_evidence(scan, header.durable_upto); /* the header itself verifies */
+    note_evidence(scan, header.durable_upto); /* true even if the payload does not verify */
     if (!payload_verifies(scan, scan->offset, &header)) {
         return false;
     }
@@ -86,6 +100,7 @@ static bool take_batch(struct fct_scan *scan)
     scan->offset += FCT_BATCH_HEADER_SIZE + header.payload_size;
     scan->sealed = (header.flags & FCT_BATCH_SEAL) != 0;
     scan->records += header.record_count;
+    scan_check(scan);
     return true;
 }
 
@@ -93,9 +108,11 @@ static bool take_batch(struct fct_scan *scan)
 static uint64_t batch_before(const struct fct_scan *scan, uint64_t offset)
 {
     uint64_t at = offset;
+    FCT_ASSERT(offset <= scan->segment->capacity);
+    FCT_ASSERT(offset % 8 == 0);
     while (at >= FCT_SEGMENT_HEADER_SIZE + FCT_BATCH_HEADER_SIZE) {
         uint32_t trailer = can_read(scan, at - 8, 8) ? fct_get_u32(scan->map + at - 4) : 0;
-        if (trailer == FCT_BATCH_END_MARK) {
+        if (trailer == FCT_BATCH_TRAILER) {
             return at - FCT_BATCH_HEADER_SIZE;
         }
         if (trailer < FCT_RECORD_HEADER_SIZE || trailer % FCT_RECORD_ALIGN != 0 ||
@@ -107,15 +124,16 @@ static uint64_t batch_before(const struct fct_scan *scan, uint64_t offset)
     return 0;
 }
 
-/* Starts the scan at |mark| if what stands before it says the same, unless it starts behind it. */
-static void start_at(struct fct_scan *scan, const struct fct_log_mark *mark)
+/* Starts the scan at |point| if the batch before it proves the point, unless the scan starts after
+ * it already. */
+static void start_at(struct fct_scan *scan, const struct fct_log_point *point)
 {
     uint64_t first = scan->base + FCT_SEGMENT_HEADER_SIZE;
-    if (mark->position <= first || mark->position % 8 != 0 ||
-        mark->position > scan->base + scan->segment->capacity) {
+    if (point->position <= first || point->position % 8 != 0 ||
+        point->position > scan->base + scan->segment->capacity) {
         return;
     }
-    uint64_t offset = mark->position - scan->base;
+    uint64_t offset = point->position - scan->base;
     uint64_t before = batch_before(scan, offset);
     struct fct_batch_header header;
     if (before == 0 || !header_at(scan, before, &header) ||
@@ -123,9 +141,9 @@ static void start_at(struct fct_scan *scan, const struct fct_log_mark *mark)
         !payload_verifies(scan, before, &header)) {
         return;
     }
-    if (header.number + 1 != mark->batch_number ||
-        fct_batch_chain(scan->map + before) != mark->chain) {
-        scan->foreign = mark; /* a batch that is whole, but another one */
+    if (header.number + 1 != point->batch_number ||
+        fct_batch_chain(scan->map + before) != point->chain) {
+        scan->foreign = point; /* a whole batch, of another history */
         return;
     }
     if (offset <= scan->offset) {
@@ -133,23 +151,25 @@ static void start_at(struct fct_scan *scan, const struct fct_log_mark *mark)
     }
     note_evidence(scan, header.durable_upto);
     scan->offset = offset;
-    scan->number = mark->batch_number;
-    scan->chain = mark->chain;
+    scan->number = point->batch_number;
+    scan->chain = point->chain;
     scan->epoch = header.epoch > scan->epoch ? header.epoch : scan->epoch;
 }
 
-/* Which of |marks| say the same as the scan at the place that it has reached? */
-static void note_met(const struct fct_scan *scan, const struct fct_log_mark *marks,
-                     size_t mark_count, bool met[FCT_SCAN_MARKS_MAX])
+/* Notes in |met| the points that agree with the scan at its offset. */
+static void note_met(const struct fct_scan *scan, const struct fct_log_point *points,
+                     size_t point_count, bool met[FCT_SCAN_POINTS_MAX])
 {
-    for (size_t i = 0; i < mark_count; i++) {
-        met[i] = met[i] || (marks[i].position == scan->base + scan->offset &&
-                            marks[i].batch_number == scan->number && marks[i].chain == scan->chain);
+    FCT_ASSERT(point_count <= FCT_SCAN_POINTS_MAX);
+    for (size_t i = 0; i < point_count; i++) {
+        met[i] =
+            met[i] || (points[i].position == scan->base + scan->offset &&
+                       points[i].batch_number == scan->number && points[i].chain == scan->chain);
     }
 }
 
 void fct_scan_run(struct fct_scan *scan, struct fct_segment *segment,
-                  const struct fct_log_mark *marks, size_t mark_count, struct fct_scan *proven)
+                  const struct fct_log_point *points, size_t point_count, struct fct_scan *proven)
 {
     *scan = (struct fct_scan){
         .segment = segment,
@@ -158,32 +178,33 @@ void fct_scan_run(struct fct_scan *scan, struct fct_segment *segment,
         .offset = FCT_SEGMENT_HEADER_SIZE,
         .chain = segment->header.chain,
         .number = segment->header.batch_number,
-        /* An empty segment follows a durable seal; the first one of all follows nothing. */
+        /* The header is durable, and so is the seal before it. */
         .evidence = segment->header.base + FCT_SEGMENT_HEADER_SIZE,
     };
     FCT_ASSERT(scan->map != NULL);
-    FCT_ASSERT(mark_count <= FCT_SCAN_MARKS_MAX);
-    for (size_t i = 0; i < mark_count; i++) {
-        note_evidence(scan, marks[i].position);
-        start_at(scan, &marks[i]);
+    FCT_ASSERT(point_count <= FCT_SCAN_POINTS_MAX);
+    for (size_t i = 0; i < point_count; i++) {
+        note_evidence(scan, points[i].position);
+        start_at(scan, &points[i]);
     }
     scan->start = scan->offset;
-    bool met[FCT_SCAN_MARKS_MAX] = {false};
+    scan_check(scan);
+    bool met[FCT_SCAN_POINTS_MAX] = {false};
     bool more;
     do {
-        note_met(scan, marks, mark_count, met);
+        note_met(scan, points, point_count, met);
         struct fct_scan before = *scan;
         more = !scan->sealed && take_batch(scan);
         if (proven != NULL && scan->evidence >= before.base + before.offset) {
             *proven = before;
         }
     } while (more);
-    note_met(scan, marks, mark_count, met);
-    for (size_t i = 0; i < mark_count; i++) {
-        uint64_t position = marks[i].position;
+    note_met(scan, points, point_count, met);
+    for (size_t i = 0; i < point_count; i++) {
+        uint64_t position = points[i].position;
         if (position >= scan->base + scan->start && position <= scan->base + scan->offset &&
             !met[i]) {
-            scan->foreign = &marks[i];
+            scan->foreign = &points[i];
         }
     }
 }
@@ -195,14 +216,16 @@ void fct_scan_again(struct fct_scan *scan, const struct fct_scan *proven)
     *scan = *proven;
     scan->map = atomic_load(&scan->segment->map);
     scan->evidence = first.evidence;
-    scan->foreign = first.foreign; /* the marks are evidence, and so lie before */
+    scan->foreign = first.foreign; /* points are evidence, so all lie before |proven| */
     while (!scan->sealed && take_batch(scan)) {
     }
+    scan_check(scan);
 }
 
-/* Each byte is as the one before it: libc compares faster than a loop here would. */
+/* Each byte equals the one before it: libc compares faster than a loop here would. */
 static bool all_zero(const uint8_t *bytes, size_t size)
 {
+    FCT_ASSERT(size > 0);
     return bytes[0] == 0 && memcmp(bytes, bytes + 1, size - 1) == 0;
 }
 
@@ -219,6 +242,7 @@ uint64_t fct_scan_data_end(const uint8_t *bytes, uint64_t size)
     while (end > 0 && bytes[end - 1] == 0) {
         end--;
     }
+    FCT_ASSERT(end <= size);
     return end;
 }
 
@@ -226,6 +250,7 @@ uint64_t fct_scan_zero_from(struct fct_segment *segment, uint64_t from, uint64_t
 {
     const uint8_t *map = atomic_load(&segment->map);
     uint64_t end = from;
+    FCT_ASSERT(to <= segment->capacity);
     *failed = from < to && !fct_segment_readable(segment, from, to - from);
     if (!*failed) {
         return from < to ? from + fct_scan_data_end(map + from, to - from) : from;
@@ -241,13 +266,14 @@ uint64_t fct_scan_zero_from(struct fct_segment *segment, uint64_t from, uint64_t
     return end;
 }
 
-void fct_scan_behind(struct fct_scan *scan, uint64_t zeros)
+void fct_scan_rest(struct fct_scan *scan, uint64_t zeros)
 {
     uint64_t capacity = scan->segment->capacity;
     FCT_ASSERT(zeros <= capacity);
+    scan_check(scan);
     uint64_t to = zeros < scan->offset ? scan->offset : zeros;
     scan->zero_from = fct_scan_zero_from(scan->segment, scan->offset, to, &scan->failed);
-    uint64_t failed_block = UINT64_MAX; /* met last: a try may take the device seconds */
+    uint64_t failed_block = UINT64_MAX; /* the last one met: each try may take seconds */
     for (uint64_t at = scan->offset; at < scan->zero_from && at + FCT_BATCH_HEADER_SIZE <= capacity;
          at += 8) {
         struct fct_batch_header header;

@@ -1,12 +1,17 @@
-/* walk.c - readers of the log: single records, and walks over all of them in either direction.
- * Layer: log. Takes no lock; knows nothing of the writer but what is visible.
+/* walk.c - readers of the log: single records, and walks over all records in either direction.
+ * Layer: log. Takes no lock. Of the writer it knows only what is visible.
  *
- * Forward, a batch is verified as a whole when it is entered (its CRC and its place in the chain),
- * and its records are taken apart without another look. Started inside a batch, and backward, each
- * record is verified by itself. A record ends with its size and a batch header with a mark that no
- * size can be, so that the bytes before any boundary say what to step over.
+ * Forward, a walk verifies a batch as a whole when it enters the batch: its CRC and its place in
+ * the chain. It then decodes the records without verifying each. A walk that starts inside a batch,
+ * and a walk backward, verify each record alone. The last 4 bytes of a record are its size; the
+ * last 4 bytes of a batch header are a trailer that no size can equal. So the bytes before a
+ * boundary say how far back the boundary before it is.
  *
- * Invariant: no byte at or behind segment->used is looked at, whatever a length says.
+ * Invariants of a walk:
+ *  1. |position| is a boundary, the start of a batch header or of a record, in |segment|. It is
+ *     never after the end of the visible bytes of |segment|.
+ *  2. While position < batch_end, the walk is inside a batch that verified as a whole.
+ *  3. No byte at or after segment->used is read, whatever a length says.
  */
 #include <inttypes.h>
 #include <string.h>
@@ -19,16 +24,19 @@
 #define UNREADABLE "it cannot be read"
 #define PREFETCH_SIZE 448u /* a record of the usual size */
 
-/* How far the bytes of |segment| may be read. */
-static uint64_t readable(const struct fct_segment *segment)
+/* The bytes of |segment| that readers may look at. */
+static uint64_t visible_size(const struct fct_segment *segment)
 {
-    return atomic_load_explicit(&segment->used, memory_order_acquire);
+    uint64_t used = atomic_load_explicit(&segment->used, memory_order_acquire);
+    FCT_ASSERT(used <= segment->capacity);
+    return used;
 }
 
-/* Can the device read the record at |offset|, of which |used| is the end at most? */
+/* Can the device read the record at |offset|? The record ends at |used| at the latest. */
 static bool record_readable(struct fct_segment *segment, const uint8_t *map, uint64_t offset,
                             uint64_t used)
 {
+    FCT_ASSERT(offset < used);
     uint64_t room = used - offset;
     uint64_t header = room < FCT_RECORD_HEADER_SIZE ? room : FCT_RECORD_HEADER_SIZE;
     if (!fct_segment_readable(segment, offset, header)) {
@@ -38,13 +46,15 @@ static bool record_readable(struct fct_segment *segment, const uint8_t *map, uin
     return size <= header || size > room || fct_segment_readable(segment, offset, size);
 }
 
-/* Does the batch at |offset| verify? Then *end is where it ends. *unreadable: the device failed. */
+/* Does the batch at |offset| verify? If so, *end is where it ends. *unreadable: the device failed.
+ */
 static bool batch_verifies(struct fct_segment *segment, const uint8_t *map, uint64_t offset,
                            uint64_t *end, bool *unreadable)
 {
     struct fct_batch_header header;
-    uint64_t used = readable(segment);
+    uint64_t used = visible_size(segment);
     const uint8_t *at = map + offset;
+    FCT_ASSERT(offset >= FCT_SEGMENT_HEADER_SIZE);
     *unreadable = false;
     if (offset + FCT_BATCH_HEADER_SIZE > used) {
         return false;
@@ -63,8 +73,9 @@ static bool batch_verifies(struct fct_segment *segment, const uint8_t *map, uint
                header.payload_crc;
 }
 
-/* The first batch of the segment that does not verify, or else the one that |offset| lies in. It is
- * remembered: there may be much to check, and readers may meet the same damage again and again. */
+/* The first batch of the segment that does not verify; the batch around |offset| if all up to it
+ * verify. segment->first_bad keeps the answer: the search may be long, and readers may meet the
+ * same damage many times. */
 static uint64_t first_bad(struct fct_segment *segment, const uint8_t *map, uint64_t offset,
                           bool *unreadable)
 {
@@ -83,15 +94,18 @@ static uint64_t first_bad(struct fct_segment *segment, const uint8_t *map, uint6
     if (!good) {
         atomic_store(&segment->first_bad, at | *unreadable);
     }
+    FCT_ASSERT(at <= offset);
     return at;
 }
 
-/* Damage at |position|. What is named is where its segment's first bad batch begins: whoever meets
- * the damage, and wherever, it is the position that verify names and that a repair accepts. */
+/* Reports damage at |position|. The error names the start of the first bad batch of the segment:
+ * every reader of the same damage names the position that verify names and that a repair accepts.
+ */
 static factum_status damage_at(struct fct_segment *segment, const uint8_t *map, uint64_t position,
                                const char *what, factum_error *err)
 {
     bool unreadable;
+    FCT_ASSERT(position - segment->header.base >= FCT_SEGMENT_HEADER_SIZE);
     uint64_t from = first_bad(segment, map, position - segment->header.base, &unreadable);
     return fct_log_damage(segment, segment->header.base + from, unreadable ? UNREADABLE : what,
                           err);
@@ -105,7 +119,7 @@ factum_status fct_log_read(struct fct_log *log, uint64_t position, struct fct_re
         return fct_fail(err, FACTUM_CORRUPT, "no record can be at position %" PRIu64, position);
     }
     uint64_t offset = position - segment->header.base;
-    uint64_t used = readable(segment);
+    uint64_t used = visible_size(segment);
     if (offset < FCT_SEGMENT_HEADER_SIZE + FCT_BATCH_HEADER_SIZE || offset >= used) {
         return fct_fail(err, FACTUM_CORRUPT, "no record can be at position %" PRIu64, position);
     }
@@ -121,6 +135,7 @@ factum_status fct_log_read(struct fct_log *log, uint64_t position, struct fct_re
                           true, record) != FACTUM_OK) {
         return damage_at(segment, map, position, "the record does not verify", err);
     }
+    FCT_ASSERT(record->size <= used - offset);
     return FACTUM_OK;
 }
 
@@ -134,16 +149,27 @@ void fct_log_prefetch(struct fct_log *log, uint64_t position)
     uint64_t offset = position - segment->header.base;
     if (map != NULL && offset < segment->capacity) {
         for (uint64_t line = 0; line < PREFETCH_SIZE; line += 64) {
-            FCT_PREFETCH(map + offset + line); /* never faults, so it may point behind the map */
+            FCT_PREFETCH(map + offset + line); /* never faults, even past the end of the map */
         }
     }
 }
 
-/* ---- standing somewhere ---------------------------------------------------------------------- */
+/* ---- the place of a walk --------------------------------------------------------------------- */
 
-/* Goes on in |segment|, at its first batch. On failure the walk is as before. */
-static factum_status enter(struct fct_log_walk *walk, struct fct_segment *segment,
-                           factum_error *err)
+/* The invariants of the file's head, as far as they cost a compare each. */
+static void walk_check(const struct fct_log_walk *walk)
+{
+    uint64_t capacity = walk->segment->capacity;
+    FCT_ASSERT(walk->base == walk->segment->header.base);
+    FCT_ASSERT(walk->position % FCT_RECORD_ALIGN == 0);
+    FCT_ASSERT(walk->position >= walk->base + FCT_SEGMENT_HEADER_SIZE);
+    FCT_ASSERT(walk->position <= walk->base + capacity);
+    FCT_ASSERT(walk->batch_end <= walk->base + capacity);
+}
+
+/* Continues in |segment|, at its first batch. On failure the walk does not change. */
+static factum_status walk_enter(struct fct_log_walk *walk, struct fct_segment *segment,
+                                factum_error *err)
 {
     const uint8_t *map;
     factum_status status = fct_segment_map(segment, &map, err);
@@ -158,14 +184,16 @@ static factum_status enter(struct fct_log_walk *walk, struct fct_segment *segmen
     walk->batch_end = 0;
     walk->chain = segment->header.chain;
     walk->chain_known = true;
+    walk_check(walk);
     return FACTUM_OK;
 }
 
 static bool walk_header_at(const struct fct_log_walk *walk, uint64_t position,
                            struct fct_batch_header *header)
 {
+    FCT_ASSERT(position >= walk->base);
     uint64_t offset = position - walk->base;
-    uint64_t used = readable(walk->segment);
+    uint64_t used = visible_size(walk->segment);
     return offset + FCT_BATCH_HEADER_SIZE <= used &&
            fct_segment_readable(walk->segment, offset, FCT_BATCH_HEADER_SIZE) &&
            fct_batch_header_decode(walk->map + offset, position, walk->salt, header) == FACTUM_OK &&
@@ -175,8 +203,9 @@ static bool walk_header_at(const struct fct_log_walk *walk, uint64_t position,
 static bool walk_record_at(const struct fct_log_walk *walk, uint64_t position,
                            struct fct_record *record)
 {
+    FCT_ASSERT(position >= walk->base);
     uint64_t offset = position - walk->base;
-    uint64_t used = readable(walk->segment);
+    uint64_t used = visible_size(walk->segment);
     return offset >= FCT_SEGMENT_HEADER_SIZE && offset < used &&
            record_readable(walk->segment, walk->map, offset, used) &&
            fct_record_decode(walk->map + offset, (size_t)(used - offset), position, walk->salt,
@@ -189,50 +218,59 @@ static factum_status walk_damage(const struct fct_log_walk *walk, uint64_t posit
     return damage_at(walk->segment, walk->map, position, what, err);
 }
 
-/* The last boundary (batch header or record) at or before |position|, and the first one at or after
- * it, found by stepping over batches and records from the start of the segment. CORRUPT if that
- * meets damage. */
-static factum_status boundaries(const struct fct_log_walk *walk, uint64_t position,
-                                uint64_t *before, uint64_t *after, factum_error *err)
+struct boundaries {
+    uint64_t before; /* the last one at or before a position */
+    uint64_t after;  /* the first one at or after it */
+};
+
+/* Steps over the records of the batch at found->before, which ends at |end| and contains
+ * |position|. */
+static factum_status boundaries_in_batch(const struct fct_log_walk *walk, uint64_t position,
+                                         uint64_t end, struct boundaries *found, factum_error *err)
 {
-    uint64_t end = walk->base + readable(walk->segment);
+    uint64_t next = found->before + FCT_BATCH_HEADER_SIZE;
+    FCT_ASSERT(position > found->before);
+    FCT_ASSERT(position < end);
+    while (next < position) {
+        uint64_t offset = next - walk->base;
+        uint64_t room = end - next;
+        bool whole = room >= FCT_RECORD_HEADER_SIZE &&
+                     fct_segment_readable(walk->segment, offset, FCT_RECORD_HEADER_SIZE);
+        uint32_t size = whole ? fct_record_peek_size(walk->map + offset, (size_t)room) : 0;
+        if (size == 0) {
+            return walk_damage(walk, next, "the record has no size", err);
+        }
+        found->before = next;
+        next += size;
+    }
+    found->before = next == position ? next : found->before;
+    found->after = next;
+    return FACTUM_OK;
+}
+
+/* The boundaries around |position|, by steps over batches and records from the start of the
+ * segment. CORRUPT if damage lies on the way. */
+static factum_status find_boundaries(const struct fct_log_walk *walk, uint64_t position,
+                                     struct boundaries *found, factum_error *err)
+{
+    uint64_t end = walk->base + visible_size(walk->segment);
     uint64_t at = walk->base + FCT_SEGMENT_HEADER_SIZE;
-    struct fct_batch_header header;
-    *before = at;
-    *after = at;
+    found->before = at;
     while (at < end && at < position) {
+        struct fct_batch_header header;
         if (!walk_header_at(walk, at, &header)) {
             return walk_damage(walk, at, "no batch is there", err);
         }
         uint64_t batch_end = at + FCT_BATCH_HEADER_SIZE + header.payload_size;
-        *before = at;
-        *after = batch_end;
-        bool inside = position < batch_end && (header.flags & FCT_BATCH_SEAL) == 0;
-        uint64_t next = at + FCT_BATCH_HEADER_SIZE;
-        while (inside && next < batch_end) {
-            if (next >= position) {
-                *before = next == position ? next : *before;
-                *after = next;
-                return FACTUM_OK;
-            }
-            *before = next;
-            uint64_t offset = next - walk->base;
-            uint64_t room = batch_end - next;
-            bool whole = room >= FCT_RECORD_HEADER_SIZE &&
-                         fct_segment_readable(walk->segment, offset, FCT_RECORD_HEADER_SIZE);
-            uint32_t size = whole ? fct_record_peek_size(walk->map + offset, (size_t)room) : 0;
-            if (size == 0) {
-                return walk_damage(walk, next, "the record has no size", err);
-            }
-            next += size;
-            *after = next;
+        found->before = at;
+        if (position < batch_end && (header.flags & FCT_BATCH_SEAL) == 0) {
+            return boundaries_in_batch(walk, position, batch_end, found, err);
         }
         at = batch_end;
     }
-    if (at == position) {
-        *before = at;
-        *after = at;
-    }
+    found->before = at == position ? at : found->before;
+    found->after = at;
+    FCT_ASSERT(found->before <= found->after);
     return FACTUM_OK;
 }
 
@@ -245,11 +283,11 @@ factum_status fct_log_walk_init(struct fct_log_walk *walk, struct fct_log *log, 
     from = from > walk->limit ? walk->limit : from;
     from = (from + FCT_RECORD_ALIGN - 1) / FCT_RECORD_ALIGN * FCT_RECORD_ALIGN;
     struct fct_segment *segment = fct_log_segment_at(log, from);
-    if (from > segment->header.base + readable(segment)) { /* in what was given up */
+    if (from > segment->header.base + visible_size(segment)) { /* a repair gave up this place */
         struct fct_segment *next = fct_log_segment_after(log, segment);
         segment = next == NULL ? segment : next;
     }
-    factum_status status = enter(walk, segment, err);
+    factum_status status = walk_enter(walk, segment, err);
     if (status != FACTUM_OK || from <= walk->position) {
         return status;
     }
@@ -259,51 +297,68 @@ factum_status fct_log_walk_init(struct fct_log_walk *walk, struct fct_log *log, 
     struct fct_record record;
     if (from < walk->limit && !walk_header_at(walk, from, &header) &&
         !walk_record_at(walk, from, &record)) {
-        /* No boundary. The usual case is "just after a record's start", from a checkpoint. */
+        /* No boundary. The usual case is a checkpoint: the place just after a record's start. */
         if (walk_record_at(walk, from - FCT_RECORD_ALIGN, &record)) {
             walk->position = from - FCT_RECORD_ALIGN + record.size;
         } else {
-            uint64_t before;
-            status = boundaries(walk, from, &before, &walk->position, err);
+            struct boundaries found;
+            status = find_boundaries(walk, from, &found, err);
+            walk->position = status == FACTUM_OK ? found.after : from;
         }
     }
+    walk_check(walk);
     return status;
+}
+
+static FCT_COLD factum_status no_event(uint64_t position, factum_error *err)
+{
+    return fct_fail(err, FACTUM_NOT_FOUND, "no event at position %" PRIu64, position);
 }
 
 factum_status fct_log_find(struct fct_log *log, uint64_t position, struct fct_record *record,
                            factum_error *err)
 {
     struct fct_segment *segment = fct_log_segment_at(log, position);
+    if (segment == NULL || position % FCT_RECORD_ALIGN != 0 ||
+        position >= segment->header.base + visible_size(segment)) {
+        return no_event(position, err);
+    }
+    factum_status status = fct_log_read(log, position, record, err);
+    if (status != FACTUM_CORRUPT) {
+        return status;
+    }
+    /* Either the record is damaged, or no record begins here. */
     struct fct_log_walk walk = {.log = log};
     struct fct_batch_header header;
-    uint64_t before = 0;
-    uint64_t after;
-    factum_status status = FACTUM_OK;
-    bool possible = segment != NULL && position % FCT_RECORD_ALIGN == 0 &&
-                    position < segment->header.base + readable(segment);
-    if (possible) {
-        status = fct_log_read(log, position, record, err);
-        if (status != FACTUM_CORRUPT) {
-            return status;
-        }
-        status = enter(&walk, segment, err);
-        if (status == FACTUM_OK && !walk_header_at(&walk, position, &header)) {
-            status = boundaries(&walk, position, &before, &after, err);
-        }
-    }
+    status = walk_enter(&walk, segment, err);
     if (status != FACTUM_OK) {
         return status;
     }
-    return before == position && possible
-               ? fct_log_read(log, position, record, err)
-               : fct_fail(err, FACTUM_NOT_FOUND, "no event at position %" PRIu64, position);
+    if (walk_header_at(&walk, position, &header)) {
+        return no_event(position, err);
+    }
+    struct boundaries found;
+    status = find_boundaries(&walk, position, &found, err);
+    if (status != FACTUM_OK) {
+        return status;
+    }
+    return found.before == position ? fct_log_read(log, position, record, err)
+                                    : no_event(position, err);
 }
 
 /* ---- forward --------------------------------------------------------------------------------- */
 
+enum walk_step {
+    STEP_RECORD, /* |record| is the next one */
+    STEP_BATCH,  /* the walk moved to another place: step again, or take the records of its batch */
+    STEP_END,    /* there are no more visible records */
+};
+
+/* Verifies the batch at the walk's position, and moves to its first record, or after a seal. */
 static factum_status enter_batch(struct fct_log_walk *walk, const struct fct_batch_header *header,
                                  factum_error *err)
 {
+    FCT_ASSERT(walk->position >= walk->batch_end);
     const uint8_t *at = walk->map + (walk->position - walk->base);
     if (walk->chain_known && header->chain != walk->chain) {
         return walk_damage(walk, walk->position, "the chain is broken", err);
@@ -330,54 +385,61 @@ static factum_status enter_batch(struct fct_log_walk *walk, const struct fct_bat
     return FACTUM_OK;
 }
 
-/* At a boundary that is not inside a verified batch: a batch header or, if the walk began inside a
- * batch, a record. DONE: a batch was entered. */
+/* Takes what begins at the walk's position, outside a batch that was verified as a whole: a batch
+ * header or, if the walk began inside a batch, a record. */
 static factum_status take_unverified(struct fct_log_walk *walk, struct fct_record *record,
-                                     factum_error *err)
+                                     enum walk_step *step, factum_error *err)
 {
     struct fct_batch_header header;
     if (walk_header_at(walk, walk->position, &header)) {
-        factum_status status = enter_batch(walk, &header, err);
-        return status == FACTUM_OK ? FACTUM_DONE : status;
+        *step = STEP_BATCH;
+        return enter_batch(walk, &header, err);
     }
-    if (!walk->chain_known && walk_record_at(walk, walk->position, record)) {
-        walk->position += record->size;
-        return FACTUM_OK;
+    if (walk->chain_known || !walk_record_at(walk, walk->position, record)) {
+        return walk_damage(walk, walk->position, "no batch is there", err);
     }
-    return walk_damage(walk, walk->position, "no batch is there", err);
+    FCT_ASSERT(record->position == walk->position);
+    *step = STEP_RECORD;
+    walk->position += record->size;
+    return FACTUM_OK;
 }
 
-/* To the next batch, over the end of a segment if need be. DONE: there is one, |walk| stands in it
- * or behind it. Sets *end at the end of what is visible. */
-static factum_status step(struct fct_log_walk *walk, struct fct_record *record, bool *end,
-                          factum_error *err)
+/* Moves on outside a verified batch, into the next segment at the end of this one. */
+static factum_status walk_step(struct fct_log_walk *walk, struct fct_record *record,
+                               enum walk_step *step, factum_error *err)
 {
-    *end = false;
     if (walk->position >= walk->limit) {
         walk->limit = fct_log_end(walk->log);
-        *end = walk->position >= walk->limit;
-        if (*end) {
-            return FACTUM_DONE;
+        if (walk->position >= walk->limit) {
+            *step = STEP_END;
+            return FACTUM_OK;
         }
     }
-    if (walk->position == walk->base + readable(walk->segment)) {
+    if (walk->position == walk->base + visible_size(walk->segment)) {
         struct fct_segment *next = fct_log_segment_after(walk->log, walk->segment);
         if (next != NULL) {
-            factum_status status = enter(walk, next, err);
-            return status == FACTUM_OK ? FACTUM_DONE : status;
+            *step = STEP_BATCH;
+            return walk_enter(walk, next, err);
         }
     }
-    return take_unverified(walk, record, err);
+    return take_unverified(walk, record, step, err);
 }
 
 factum_status fct_log_walk_next(struct fct_log_walk *walk, struct fct_record *record,
                                 factum_error *err)
 {
-    bool end = false;
+    walk_check(walk);
     while (walk->position >= walk->batch_end) {
-        factum_status status = step(walk, record, &end, err);
-        if (status != FACTUM_DONE || end) {
+        enum walk_step step = STEP_END;
+        factum_status status = walk_step(walk, record, &step, err);
+        if (status != FACTUM_OK) {
             return status;
+        }
+        if (step == STEP_END) {
+            return FACTUM_DONE;
+        }
+        if (step == STEP_RECORD) {
+            return FACTUM_OK;
         }
     }
     uint64_t offset = walk->position - walk->base;
@@ -386,15 +448,16 @@ factum_status fct_log_walk_next(struct fct_log_walk *walk, struct fct_record *re
         return walk_damage(walk, walk->position, "the record makes no sense", err);
     }
     walk->position += record->size;
+    FCT_ASSERT(walk->position <= walk->batch_end);
     return FACTUM_OK;
 }
 
 /* ---- backward -------------------------------------------------------------------------------- */
 
-/* Where the records of a segment end, without its seal. */
+/* The position where the records of a segment end, without its seal. */
 static uint64_t records_end(const struct fct_segment *segment)
 {
-    uint64_t used = readable(segment);
+    uint64_t used = visible_size(segment);
     bool sealed = atomic_load(&segment->sealed) && used >= FCT_SEGMENT_HEADER_SIZE + FCT_SEAL_SIZE;
     return segment->header.base + (sealed ? used - FCT_SEAL_SIZE : used);
 }
@@ -403,26 +466,82 @@ factum_status fct_log_walk_init_backward(struct fct_log_walk *walk, struct fct_l
                                          uint64_t before, factum_error *err)
 {
     *walk = (struct fct_log_walk){.log = log, .limit = fct_log_end(log)};
-    before = before >= walk->limit ? walk->limit : before;
+    before = before > walk->limit ? walk->limit : before;
     uint64_t start = fct_log_start(log);
     before = before < start ? start : before;
     struct fct_segment *segment = fct_log_segment_at(log, before);
-    factum_status status = enter(walk, segment, err);
-    uint64_t end = records_end(segment);
+    factum_status status = walk_enter(walk, segment, err);
     if (status != FACTUM_OK || before <= walk->position) {
         return status;
     }
-    walk->position = before > end ? end : before;
-    if (walk->position == end) {
+    uint64_t end = records_end(segment);
+    if (before >= end) {
+        walk->position = end;
         return FACTUM_OK;
     }
     struct fct_batch_header header;
     struct fct_record record;
-    uint64_t aligned = walk->position / FCT_RECORD_ALIGN * FCT_RECORD_ALIGN;
-    if (aligned != walk->position ||
-        (!walk_header_at(walk, aligned, &header) && !walk_record_at(walk, aligned, &record))) {
-        uint64_t after;
-        status = boundaries(walk, walk->position, &walk->position, &after, err);
+    if (before % FCT_RECORD_ALIGN == 0 &&
+        (walk_header_at(walk, before, &header) || walk_record_at(walk, before, &record))) {
+        walk->position = before;
+        return FACTUM_OK;
+    }
+    struct boundaries found;
+    status = find_boundaries(walk, before, &found, err);
+    walk->position = status == FACTUM_OK ? found.before : walk->position;
+    walk_check(walk);
+    return status;
+}
+
+static factum_status damage_before(const struct fct_log_walk *walk, const char *what,
+                                   factum_error *err)
+{
+    return walk_damage(walk, walk->position - FCT_RECORD_ALIGN, what, err);
+}
+
+/* Steps back over what ends at the walk's position, a record or a batch header. */
+static factum_status step_back(struct fct_log_walk *walk, struct fct_record *record,
+                               enum walk_step *step, factum_error *err)
+{
+    uint64_t end = walk->position - walk->base;
+    uint64_t room = end - FCT_SEGMENT_HEADER_SIZE;
+    FCT_ASSERT(room >= FCT_RECORD_ALIGN);
+    if (!fct_segment_readable(walk->segment, end - 8, 8)) {
+        return damage_before(walk, UNREADABLE, err);
+    }
+    uint32_t size = fct_get_u32(walk->map + end - 4);
+    if (size == FCT_BATCH_TRAILER) {
+        struct fct_batch_header header;
+        if (room < FCT_BATCH_HEADER_SIZE ||
+            !walk_header_at(walk, walk->position - FCT_BATCH_HEADER_SIZE, &header)) {
+            return damage_before(walk, "no batch header ends there", err);
+        }
+        walk->position -= FCT_BATCH_HEADER_SIZE;
+        *step = STEP_BATCH;
+        return FACTUM_OK;
+    }
+    if (size > room || !walk_record_at(walk, walk->position - size, record) ||
+        record->size != size) {
+        return damage_before(walk, "no record ends there", err);
+    }
+    walk->position -= size;
+    *step = STEP_RECORD;
+    return FACTUM_OK;
+}
+
+/* To the end of the records of the segment before; STEP_END if there is none. */
+static factum_status segment_back(struct fct_log_walk *walk, enum walk_step *step,
+                                  factum_error *err)
+{
+    struct fct_segment *before = fct_log_segment_before(walk->log, walk->segment);
+    *step = before == NULL ? STEP_END : STEP_BATCH;
+    if (before == NULL) {
+        return FACTUM_OK;
+    }
+    FCT_ASSERT(before->header.base < walk->base);
+    factum_status status = walk_enter(walk, before, err);
+    if (status == FACTUM_OK) {
+        walk->position = records_end(before);
     }
     return status;
 }
@@ -430,42 +549,13 @@ factum_status fct_log_walk_init_backward(struct fct_log_walk *walk, struct fct_l
 factum_status fct_log_walk_previous(struct fct_log_walk *walk, struct fct_record *record,
                                     factum_error *err)
 {
-    for (;;) {
-        uint64_t first = walk->base + FCT_SEGMENT_HEADER_SIZE;
-        if (walk->position <= first) {
-            struct fct_segment *before = fct_log_segment_before(walk->log, walk->segment);
-            if (before == NULL) {
-                return FACTUM_DONE;
-            }
-            factum_status status = enter(walk, before, err);
-            if (status != FACTUM_OK) {
-                return status;
-            }
-            walk->position = records_end(before);
-            continue;
-        }
-        uint64_t room = walk->position - first;
-        uint64_t end = walk->position - walk->base;
-        if (!fct_segment_readable(walk->segment, end - 8, 8)) {
-            return walk_damage(walk, walk->position - FCT_RECORD_ALIGN, UNREADABLE, err);
-        }
-        uint32_t trailer = fct_get_u32(walk->map + end - 4);
-        if (trailer == FCT_BATCH_END_MARK) {
-            struct fct_batch_header header;
-            if (room < FCT_BATCH_HEADER_SIZE ||
-                !walk_header_at(walk, walk->position - FCT_BATCH_HEADER_SIZE, &header)) {
-                return walk_damage(walk, walk->position - FCT_RECORD_ALIGN,
-                                   "no batch header ends there", err);
-            }
-            walk->position -= FCT_BATCH_HEADER_SIZE;
-            continue;
-        }
-        if (trailer > room || !walk_record_at(walk, walk->position - trailer, record) ||
-            record->size != trailer) {
-            return walk_damage(walk, walk->position - FCT_RECORD_ALIGN, "no record ends there",
-                               err);
-        }
-        walk->position -= trailer;
-        return FACTUM_OK;
+    enum walk_step step = STEP_BATCH;
+    factum_status status = FACTUM_OK;
+    while (status == FACTUM_OK && step == STEP_BATCH) {
+        walk_check(walk);
+        status = walk->position == walk->base + FCT_SEGMENT_HEADER_SIZE
+                     ? segment_back(walk, &step, err)
+                     : step_back(walk, record, &step, err);
     }
+    return status == FACTUM_OK && step == STEP_END ? FACTUM_DONE : status;
 }

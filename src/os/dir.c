@@ -61,12 +61,6 @@ static factum_status dir_unlink(const struct fct_os *os, const char *path, factu
     return fct_real_unlink(place_of(os, path), err);
 }
 
-static factum_status dir_link(const struct fct_os *os, const char *from, const char *to,
-                              factum_error *err)
-{
-    return fct_real_link(place_of(os, from), place_of(os, to), err);
-}
-
 static factum_status dir_make_dir(const struct fct_os *os, const char *path, factum_error *err)
 {
     return fct_real_make_dir(place_of(os, path), err);
@@ -87,12 +81,6 @@ static factum_status dir_list_dir(const struct fct_os *os, const char *path,
                                   factum_error *err)
 {
     return fct_real_list_dir(place_of(os, path), each, data, err);
-}
-
-static factum_status dir_free_space(const struct fct_os *os, const char *path, uint64_t *bytes,
-                                    factum_error *err)
-{
-    return fct_real_free_space(place_of(os, path), bytes, err);
 }
 
 /* ---- what does not depend on a path: the base may have a clock of its own -------------------- */
@@ -120,12 +108,10 @@ static void override(struct fct_os_ops *ops)
     ops->rename = dir_rename;
     ops->move = dir_move;
     ops->unlink = dir_unlink;
-    ops->link = dir_link;
     ops->make_dir = dir_make_dir;
     ops->remove_dir = dir_remove_dir;
     ops->sync_dir = dir_sync_dir;
     ops->list_dir = dir_list_dir;
-    ops->free_space = dir_free_space;
     ops->time_now = dir_time;
     ops->monotonic_now = dir_monotonic;
     ops->random = dir_random;

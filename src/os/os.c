@@ -139,12 +139,6 @@ factum_status fct_os_unlink(const struct fct_os *os, const char *path, factum_er
     return os->ops->unlink(os, path, err);
 }
 
-factum_status fct_os_link(const struct fct_os *os, const char *from, const char *to,
-                          factum_error *err)
-{
-    return os->ops->link(os, from, to, err);
-}
-
 factum_status fct_os_make_dir(const struct fct_os *os, const char *path, factum_error *err)
 {
     factum_status status = os->ops->make_dir(os, path, err);
@@ -187,12 +181,6 @@ factum_status fct_os_list_dir(const struct fct_os *os, const char *path,
                               factum_error *err)
 {
     return os->ops->list_dir(os, path, each, data, err);
-}
-
-factum_status fct_os_free_space(const struct fct_os *os, const char *path, uint64_t *bytes,
-                                factum_error *err)
-{
-    return os->ops->free_space(os, path, bytes, err);
 }
 
 int64_t fct_os_time(const struct fct_os *os)

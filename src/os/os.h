@@ -87,8 +87,6 @@ struct fct_os_ops {
     factum_status (*move)(const struct fct_os *os, const char *from, const char *to,
                           factum_error *err);
     factum_status (*unlink)(const struct fct_os *os, const char *path, factum_error *err);
-    factum_status (*link)(const struct fct_os *os, const char *from, const char *to,
-                          factum_error *err);
     factum_status (*make_dir)(const struct fct_os *os, const char *path, factum_error *err);
     factum_status (*remove_dir)(const struct fct_os *os, const char *path, factum_error *err);
     factum_status (*sync_dir)(const struct fct_os *os, const char *path, factum_error *err);
@@ -97,9 +95,6 @@ struct fct_os_ops {
     factum_status (*list_dir)(const struct fct_os *os, const char *path,
                               factum_status (*each)(void *data, const char *name), void *data,
                               factum_error *err);
-    /* Free bytes on the device of |path|. */
-    factum_status (*free_space)(const struct fct_os *os, const char *path, uint64_t *bytes,
-                                factum_error *err);
 
     int64_t (*time_now)(const struct fct_os *os);       /* wall clock, ns since 1970 */
     uint64_t (*monotonic_now)(const struct fct_os *os); /* ns */
@@ -157,8 +152,6 @@ FCT_MUST_USE factum_status fct_os_move(const struct fct_os *os, const char *from
                                        factum_error *err);
 FCT_MUST_USE factum_status fct_os_unlink(const struct fct_os *os, const char *path,
                                          factum_error *err);
-FCT_MUST_USE factum_status fct_os_link(const struct fct_os *os, const char *from, const char *to,
-                                       factum_error *err);
 /* OK also if the directory is there. */
 FCT_MUST_USE factum_status fct_os_make_dir(const struct fct_os *os, const char *path,
                                            factum_error *err);
@@ -176,8 +169,6 @@ FCT_MUST_USE factum_status fct_os_list_dir(const struct fct_os *os, const char *
 /* Is there anything in the directory? As list_dir else. */
 FCT_MUST_USE factum_status fct_os_dir_has_entries(const struct fct_os *os, const char *path,
                                                   bool *any, factum_error *err);
-FCT_MUST_USE factum_status fct_os_free_space(const struct fct_os *os, const char *path,
-                                             uint64_t *bytes, factum_error *err);
 int64_t fct_os_time(const struct fct_os *os);
 uint64_t fct_os_monotonic(const struct fct_os *os);
 FCT_MUST_USE factum_status fct_os_random(const struct fct_os *os, void *bytes, size_t len,

@@ -14,7 +14,6 @@
 #include <sys/mman.h>
 #include <sys/random.h>
 #include <sys/stat.h>
-#include <sys/statvfs.h>
 #include <sys/uio.h>
 #include <time.h>
 #include <unistd.h>
@@ -288,13 +287,6 @@ factum_status fct_real_unlink(struct fct_real_place place, factum_error *err)
                : fct_fail_os(err, errno, "remove %s", place.path);
 }
 
-factum_status fct_real_link(struct fct_real_place from, struct fct_real_place to, factum_error *err)
-{
-    return linkat(from.at, from.name, to.at, to.name, 0) == 0
-               ? FACTUM_OK
-               : fct_fail_os(err, errno, "link %s", to.path);
-}
-
 factum_status fct_real_make_dir(struct fct_real_place place, factum_error *err)
 {
     return mkdirat(place.at, place.name, 0700) == 0
@@ -355,21 +347,6 @@ factum_status fct_real_list_dir(struct fct_real_place place,
     return status;
 }
 
-factum_status fct_real_free_space(struct fct_real_place place, uint64_t *bytes, factum_error *err)
-{
-    struct statvfs stat;
-    int fd = openat(place.at, place.name, O_PATH | O_CLOEXEC);
-    int result = fd < 0 ? -1 : fstatvfs(fd, &stat);
-    factum_status status = FACTUM_OK;
-    if (result != 0) {
-        status = fct_fail_os(err, errno, "ask for the space left at %s", place.path);
-    } else {
-        *bytes = (uint64_t)stat.f_bavail * stat.f_frsize;
-    }
-    (void)(fd < 0 ? 0 : close(fd));
-    return status;
-}
-
 /* ---- the same by path ------------------------------------------------------------------------ */
 
 static struct fct_real_place by_path(const char *path)
@@ -403,13 +380,6 @@ static factum_status real_unlink(const struct fct_os *os, const char *path, fact
     return fct_real_unlink(by_path(path), err);
 }
 
-static factum_status real_link(const struct fct_os *os, const char *from, const char *to,
-                               factum_error *err)
-{
-    (void)os;
-    return fct_real_link(by_path(from), by_path(to), err);
-}
-
 static factum_status real_make_dir(const struct fct_os *os, const char *path, factum_error *err)
 {
     (void)os;
@@ -434,13 +404,6 @@ static factum_status real_list_dir(const struct fct_os *os, const char *path,
 {
     (void)os;
     return fct_real_list_dir(by_path(path), each, data, err);
-}
-
-static factum_status real_free_space(const struct fct_os *os, const char *path, uint64_t *bytes,
-                                     factum_error *err)
-{
-    (void)os;
-    return fct_real_free_space(by_path(path), bytes, err);
 }
 
 /* ---- clocks and chance ----------------------------------------------------------------------- */
@@ -499,12 +462,10 @@ static const struct fct_os_ops real_ops = {
     .rename = real_rename,
     .move = real_move,
     .unlink = real_unlink,
-    .link = real_link,
     .make_dir = real_make_dir,
     .remove_dir = real_remove_dir,
     .sync_dir = real_sync_dir,
     .list_dir = real_list_dir,
-    .free_space = real_free_space,
     .time_now = real_time,
     .monotonic_now = real_monotonic,
     .random = real_random,

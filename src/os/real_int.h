@@ -22,16 +22,12 @@ FCT_MUST_USE factum_status fct_real_open(const struct fct_os *os, struct fct_rea
 FCT_MUST_USE factum_status fct_real_rename(struct fct_real_place from, struct fct_real_place to,
                                            bool replace, factum_error *err);
 FCT_MUST_USE factum_status fct_real_unlink(struct fct_real_place place, factum_error *err);
-FCT_MUST_USE factum_status fct_real_link(struct fct_real_place from, struct fct_real_place to,
-                                         factum_error *err);
 FCT_MUST_USE factum_status fct_real_make_dir(struct fct_real_place place, factum_error *err);
 FCT_MUST_USE factum_status fct_real_remove_dir(struct fct_real_place place, factum_error *err);
 FCT_MUST_USE factum_status fct_real_sync_dir(struct fct_real_place place, factum_error *err);
 FCT_MUST_USE factum_status fct_real_list_dir(struct fct_real_place place,
                                              factum_status (*each)(void *data, const char *name),
                                              void *data, factum_error *err);
-FCT_MUST_USE factum_status fct_real_free_space(struct fct_real_place place, uint64_t *bytes,
-                                               factum_error *err);
 
 size_t fct_real_page_size(void);
 /* populate of struct fct_os_ops. */

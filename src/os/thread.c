@@ -30,11 +30,6 @@ void fct_mutex_lock(struct fct_mutex *mutex)
     FCT_ASSERT(pthread_mutex_lock(&mutex->lock) == 0);
 }
 
-bool fct_mutex_try_lock(struct fct_mutex *mutex)
-{
-    return pthread_mutex_trylock(&mutex->lock) == 0;
-}
-
 void fct_mutex_unlock(struct fct_mutex *mutex)
 {
     FCT_ASSERT(pthread_mutex_unlock(&mutex->lock) == 0);

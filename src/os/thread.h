@@ -18,7 +18,6 @@ struct fct_mutex {
 void fct_mutex_init(struct fct_mutex *mutex);
 void fct_mutex_finish(struct fct_mutex *mutex);
 void fct_mutex_lock(struct fct_mutex *mutex);
-bool fct_mutex_try_lock(struct fct_mutex *mutex);
 void fct_mutex_unlock(struct fct_mutex *mutex);
 
 /* Many readers or one writer; writers are preferred. */

@@ -120,32 +120,6 @@ static void a_mutex_lets_in_one_at_a_time(void **state)
     fct_mutex_finish(&shared.mutex);
 }
 
-static void try_mutex(void *data)
-{
-    struct shared *shared = data;
-    if (fct_mutex_try_lock(&shared->mutex)) {
-        shared->count = 1;
-        fct_mutex_unlock(&shared->mutex);
-    }
-}
-
-static void a_mutex_that_is_held_is_not_had_by_trying(void **state)
-{
-    (void)state;
-    struct shared shared = {.count = 0};
-    struct fct_thread thread = {.started = false};
-    fct_mutex_init(&shared.mutex);
-    fct_mutex_lock(&shared.mutex);
-    start(&thread, try_mutex, &shared);
-    fct_thread_join(&thread);
-    assert_int_equal(shared.count, 0);
-    fct_mutex_unlock(&shared.mutex);
-    start(&thread, try_mutex, &shared);
-    fct_thread_join(&thread);
-    assert_int_equal(shared.count, 1);
-    fct_mutex_finish(&shared.mutex);
-}
-
 static void there_is_a_processor(void **state)
 {
     (void)state;
@@ -354,7 +328,6 @@ int main(void)
         cmocka_unit_test(joining_accepts_what_was_never_started_or_is_joined),
         cmocka_unit_test(signals_go_to_the_program_and_not_to_its_threads),
         cmocka_unit_test(a_mutex_lets_in_one_at_a_time),
-        cmocka_unit_test(a_mutex_that_is_held_is_not_had_by_trying),
         cmocka_unit_test(there_is_a_processor),
         cmocka_unit_test(yielding_ends_with_a_change_or_with_the_patience),
         cmocka_unit_test(readers_never_see_half_of_a_write),

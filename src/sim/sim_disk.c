@@ -468,52 +468,67 @@ static bool has_entries(const struct fct_sim_disk *disk, const char *dir)
     return false;
 }
 
-/* Can the name |from| become |to|, or go if that is NULL? */
-static factum_status may_move(const struct fct_sim_disk *disk, const char *verb, const char *from,
-                              const char *to, factum_error *err)
+static bool is_named(const struct entry *entry)
 {
-    const struct entry *entry = find(disk, from);
-    if (entry == NULL || entry->cached == NULL) {
-        return fct_fail(err, FACTUM_NOT_FOUND, "%s %s: no such file", verb, from);
+    return entry != NULL && entry->cached != NULL;
+}
+
+static factum_status check_rename(const struct fct_sim_disk *disk, const char *from, const char *to,
+                                  bool replace, factum_error *err)
+{
+    if (!is_named(find(disk, from))) {
+        return fct_fail(err, FACTUM_NOT_FOUND, "rename %s: no such file", from);
     }
-    if (to == NULL && has_entries(disk, from)) {
-        return fct_fail(err, FACTUM_IO, "%s %s: it is not empty", verb, from);
+    if (!parent_exists(disk, to)) {
+        return fct_fail(err, FACTUM_NOT_FOUND, "rename %s: no such directory", to);
     }
-    if (to != NULL && !parent_exists(disk, to)) {
-        return fct_fail(err, FACTUM_NOT_FOUND, "%s %s: no such directory", verb, to);
+    if (!replace && is_named(find(disk, to))) {
+        return fct_fail(err, FACTUM_EXISTS, "rename %s: %s exists already", from, to);
     }
     return FACTUM_OK;
 }
 
-static factum_status move(const struct fct_os *os, const char *verb, const char *from,
-                          const char *to, bool keep, factum_error *err)
+static factum_status rename_entry(const struct fct_os *os, const char *from, const char *to,
+                                  bool replace, factum_error *err)
 {
     struct fct_sim_disk *disk = disk_of(os);
     enter(disk);
-    struct entry *entry = find(disk, from);
-    const struct entry *there = to == NULL ? NULL : find(disk, to);
-    factum_status status = may_move(disk, verb, from, to, err);
-    if (status == FACTUM_OK && keep && there != NULL && there->cached != NULL) {
-        status = fct_fail(err, FACTUM_EXISTS, "%s %s: it is there", verb, to);
+    factum_status status = check_rename(disk, from, to, replace, err);
+    if (status == FACTUM_OK) {
+        status = change(disk, "rename", from, err);
     }
     if (status == FACTUM_OK) {
-        status = change(disk, verb, from, err);
+        struct entry *source = find(disk, from);
+        FCT_ASSERT(source != NULL);
+        struct node *node = source->cached;
+        source->cached = NULL;
+        struct entry *target = find_or_add(disk, to); /* |source| may have moved */
+        sim_node_release(target->cached);
+        target->cached = node;
     }
-    if (status == FACTUM_OK && entry != NULL) {
-        struct node *node = entry->cached;
-        if (keep) {
-            node->references++;
-        } else {
-            entry->cached = NULL;
-        }
-        struct entry *target = to == NULL ? NULL : find_or_add(disk, to);
-        if (target == NULL) {
-            disk->space += node->references == 1 ? node->cached.len : 0;
-            sim_node_release(node);
-        } else {
-            sim_node_release(target->cached);
-            target->cached = node;
-        }
+    leave(disk);
+    return status;
+}
+
+static factum_status remove_entry(const struct fct_os *os, const char *verb, const char *path,
+                                  factum_error *err)
+{
+    struct fct_sim_disk *disk = disk_of(os);
+    enter(disk);
+    struct entry *entry = find(disk, path);
+    factum_status status = FACTUM_OK;
+    if (!is_named(entry)) {
+        status = fct_fail(err, FACTUM_NOT_FOUND, "%s %s: no such file", verb, path);
+    } else if (has_entries(disk, path)) {
+        status = fct_fail(err, FACTUM_IO, "%s %s: it is not empty", verb, path);
+    } else {
+        status = change(disk, verb, path, err);
+    }
+    if (status == FACTUM_OK) {
+        FCT_ASSERT(entry != NULL);
+        disk->space += entry->cached->references == 1 ? entry->cached->cached.len : 0;
+        sim_node_release(entry->cached);
+        entry->cached = NULL;
     }
     leave(disk);
     return status;
@@ -522,30 +537,18 @@ static factum_status move(const struct fct_os *os, const char *verb, const char 
 static factum_status sim_rename(const struct fct_os *os, const char *from, const char *to,
                                 factum_error *err)
 {
-    return move(os, "rename", from, to, false, err);
+    return rename_entry(os, from, to, true, err);
 }
 
 static factum_status sim_move(const struct fct_os *os, const char *from, const char *to,
                               factum_error *err)
 {
-    struct fct_sim_disk *disk = disk_of(os);
-    enter(disk);
-    const struct entry *entry = find(disk, to);
-    bool taken = entry != NULL && entry->cached != NULL;
-    leave(disk);
-    return taken ? fct_fail(err, FACTUM_EXISTS, "rename %s: %s exists already", from, to)
-                 : move(os, "rename", from, to, false, err);
+    return rename_entry(os, from, to, false, err);
 }
 
 static factum_status sim_unlink(const struct fct_os *os, const char *path, factum_error *err)
 {
-    return move(os, "remove", path, NULL, false, err);
-}
-
-static factum_status sim_link(const struct fct_os *os, const char *from, const char *to,
-                              factum_error *err)
-{
-    return move(os, "link", from, to, true, err);
+    return remove_entry(os, "remove", path, err);
 }
 
 static factum_status sim_make_dir(const struct fct_os *os, const char *path, factum_error *err)
@@ -568,7 +571,7 @@ static factum_status sim_make_dir(const struct fct_os *os, const char *path, fac
 
 static factum_status sim_remove_dir(const struct fct_os *os, const char *path, factum_error *err)
 {
-    return move(os, "remove directory", path, NULL, false, err);
+    return remove_entry(os, "remove directory", path, err);
 }
 
 static factum_status sim_sync_dir(const struct fct_os *os, const char *path, factum_error *err)
@@ -617,15 +620,6 @@ static factum_status sim_list_dir(const struct fct_os *os, const char *path,
     return status;
 }
 
-static factum_status sim_free_space(const struct fct_os *os, const char *path, uint64_t *bytes,
-                                    factum_error *err)
-{
-    (void)path;
-    (void)err;
-    *bytes = disk_of(os)->space;
-    return FACTUM_OK;
-}
-
 /* ---- clocks and chance ----------------------------------------------------------------------- */
 
 static int64_t sim_time(const struct fct_os *os)
@@ -671,12 +665,10 @@ static const struct fct_os_ops sim_ops = {
     .rename = sim_rename,
     .move = sim_move,
     .unlink = sim_unlink,
-    .link = sim_link,
     .make_dir = sim_make_dir,
     .remove_dir = sim_remove_dir,
     .sync_dir = sim_sync_dir,
     .list_dir = sim_list_dir,
-    .free_space = sim_free_space,
     .time_now = sim_time,
     .monotonic_now = sim_monotonic,
     .random = sim_random,

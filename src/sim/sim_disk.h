@@ -60,7 +60,7 @@ struct fct_sim_disk *fct_sim_disk_crash(const struct fct_sim_disk *disk, enum fc
 /* A copy of the cached and the durable state, to crash one run at many points or to damage it. */
 struct fct_sim_disk *fct_sim_disk_clone(const struct fct_sim_disk *disk);
 
-/* The number of changing calls so far: write, sync, truncate, rename, unlink, link, create,
+/* The number of changing calls so far: write, sync, truncate, rename, unlink, create,
  * make_dir, sync_dir. */
 uint64_t fct_sim_disk_calls(const struct fct_sim_disk *disk);
 /* Every changing call from number |at| on fails with IO ("crashed"), and the disk keeps the state

@@ -58,7 +58,7 @@ static void expect(bool good, const char *where, const char *what)
 struct base {
     struct fct_sim_disk *disk;
     struct model model;
-    bool use_mark;   /* the model's mark names the end */
+    bool use_proof;  /* the model's proof names the end */
     bool evidence;   /* something outside the segments knows how far the log went */
     bool heartbeat;  /* LAST proves all of it */
     size_t segments; /* names and used sizes */
@@ -89,10 +89,10 @@ static void make_base(struct base *base, uint64_t seed)
     if (base->heartbeat) {
         expect(fct_log_heartbeat(run.log, &run.err) == FACTUM_OK, "base", run.err.text);
     }
-    base->use_mark = seed % 4 == 2;
-    base->model.mark = fct_log_mark(run.log);
+    base->use_proof = seed % 4 == 2;
+    base->model.proof = fct_log_end_point(run.log);
     if (fct_log_durable(run.log) != fct_log_end(run.log)) { /* ends with an `os` commit */
-        base->use_mark = false;
+        base->use_proof = false;
     }
     bool clean = seed % 4 == 0;
     if (clean) {
@@ -100,7 +100,7 @@ static void make_base(struct base *base, uint64_t seed)
         run.log = NULL;
     }
     base->model.durable = clean || base->heartbeat ? base->model.count : base->model.durable;
-    base->evidence = clean || base->use_mark || base->heartbeat;
+    base->evidence = clean || base->use_proof || base->heartbeat;
     /* Closing writes END, which a process that dies does not: taken before it. */
     struct fct_sim_disk *rest = fct_sim_disk_crash(base->disk, FCT_CRASH_ALL, seed);
     model_abandon(&run);
@@ -109,7 +109,7 @@ static void make_base(struct base *base, uint64_t seed)
     /* Opened once, so that what is there is settled. */
     struct fct_sim_disk *look = fct_sim_disk_clone(rest);
     run = run_on(fct_sim_disk_os(look), &base->model, seed);
-    run.use_mark = base->use_mark;
+    run.use_proof = base->use_proof;
     expect(model_open(&run) == FACTUM_OK, "base", run.err.text);
     size_t durable = base->model.durable;
     const char *bad = model_check(run.log, &base->model, true);
@@ -294,9 +294,9 @@ static void forge(struct damage *damage)
     }
     struct fct_batch_header header = {
         .position = last->base + offset,
-        .number = base->model.mark.batch_number,
+        .number = base->model.proof.batch_number,
         .durable_upto = last->base + offset,
-        .chain = base->model.mark.chain,
+        .chain = base->model.proof.chain,
         .payload_size = (uint32_t)below(damage, 100) * 8,
         .record_count = 1,
         .epoch = 9,
@@ -420,7 +420,7 @@ static bool live_bytes_differ(const struct base *base, struct fct_sim_disk *disk
     return false;
 }
 
-/* The mark is of this process and goes with the options. */
+/* The proof is of this process and goes with the options. */
 static factum_status forget_mark(void *data, factum_error *err)
 {
     (void)data;
@@ -440,9 +440,9 @@ static void accept_loss(struct fct_sim_disk *disk, const struct base *base, stru
         .segment_size_first = 16384,
         .segment_size_max = 65536,
     };
-    if (base->use_mark) { /* it may be the only thing that knows of the damage */
-        options.mark = model->mark;
-        options.mark_store_id = model->store_id;
+    if (base->use_proof) { /* it may be the only thing that knows of the damage */
+        options.proof = model->proof;
+        options.proof_store_id = model->store_id;
     }
     uint64_t highest = model->count == 0 ? 0 : model->batches[model->count - 1].end;
     expect(fct_log_accept_loss(&options, from + 8, forget_mark, NULL, &err) == FACTUM_INVALID,
@@ -516,7 +516,7 @@ static void corrupt_once(const struct base *base, uint64_t seed)
     bool differs = live_bytes_differ(base, damage.disk);
     model = base->model;
     struct model_run run = run_on(damage.os, &model, seed);
-    run.use_mark = base->use_mark;
+    run.use_proof = base->use_proof;
     factum_status status = model_open(&run);
     if (status == FACTUM_OK) {
         check_opened(base, kind, &damage, &run, differs);

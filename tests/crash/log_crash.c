@@ -43,7 +43,7 @@ static const char *const reached_names[REACHED] = {
     "tail rewritten",
     "unacknowledged batch kept",
     "crash after crash",
-    "scan began at a mark",
+    "scan began at a proof",
     "prepared file left",
     "sealed and not cut",
     "rolled and still empty",
@@ -90,7 +90,7 @@ static struct model_run run_on(struct fct_sim_disk *disk, struct model *model, u
         .reopen_percent = 8,
         .forge = true,
     };
-    run.use_mark = fct_random_below(&run.random, 2) == 0;
+    run.use_proof = fct_random_below(&run.random, 2) == 0;
     run.close = fct_random_below(&run.random, 4) == 0;
     return run;
 }
@@ -172,7 +172,7 @@ static void recover(struct fct_sim_disk *disk, struct model_run *run, const char
     reached[TORN_TAIL_CUT] += found->torn_bytes > 0;
     reached[TAIL_REWRITTEN] += found->tail_rewritten;
     reached[CLEAN_END] += !found->created && !found->tail_rewritten && found->scanned_bytes == 0;
-    reached[BEGAN_AT_MARK] += found->scanned_bytes > 0 && run->use_mark;
+    reached[BEGAN_AT_MARK] += found->scanned_bytes > 0 && run->use_proof;
     struct fct_log_segment_info last;
     if (fct_log_segment_info(run->log, fct_log_segment_count(run->log) - 1, UINT64_MAX, &last)) {
         reached[SEALED_LAST] += last.sealed;

@@ -48,7 +48,7 @@ static struct model_run run_on(struct fct_sim_disk *disk, struct model *model, u
         .model = model,
         .ops = 14,
         .reopen_percent = 8,
-        .use_mark = seed % 2 == 0,
+        .use_proof = seed % 2 == 0,
     };
 }
 

@@ -110,9 +110,9 @@ factum_status model_open(struct model_run *run)
         .segment_size_max = 65536,
         .ahead_size = 512, /* some batches are written as they are made */
     };
-    if (run->use_mark) {
-        options.mark = run->model->mark;
-        options.mark_store_id = run->model->store_id;
+    if (run->use_proof) {
+        options.proof = run->model->proof;
+        options.proof_store_id = run->model->store_id;
     }
     run->status = fct_log_open(&run->log, &options, &run->err);
     if (run->status == FACTUM_OK) {
@@ -124,7 +124,7 @@ factum_status model_open(struct model_run *run)
 void model_abandon(struct model_run *run)
 {
     if (run->log != NULL) {
-        (void)fct_log_close(run->log, NULL);
+        (void)fct_log_close(run->log, &run->err);
         run->log = NULL;
     }
 }
@@ -144,7 +144,7 @@ static void note_durable(struct model_run *run)
     }
     if (durable == fct_log_end(run->log) && fct_log_state(run->log) == FCT_LOG_OPEN &&
         fct_random_below(&run->random, 8) == 0) {
-        model->mark = fct_log_mark(run->log);
+        model->proof = fct_log_end_point(run->log);
     }
 }
 
@@ -156,9 +156,8 @@ static factum_status append(struct model_run *run)
     uint32_t id = model->next_id;
     uint32_t count = 1 + (uint32_t)fct_random_below(&run->random, 4);
     bool sync = fct_random_below(&run->random, 10) < 7;
-    bool rewind = fct_random_below(&run->random, 10) == 0;
     size_t room = 0;
-    for (uint32_t i = 0; i < count + rewind; i++) {
+    for (uint32_t i = 0; i < count; i++) {
         make_record(id, i, 0, false, &records[i], data[i]);
         room += fct_record_size(&records[i], NULL, 0);
     }
@@ -169,20 +168,15 @@ static factum_status append(struct model_run *run)
     }
     run->rolls += fct_log_segment_count(run->log) > segments;
     struct model_batch batch = {.id = id, .records = count};
+    uint64_t pending = 0;
     for (uint32_t i = 0; i < count; i++) {
-        uint64_t position =
-            fct_log_end(run->log) + FCT_BATCH_HEADER_SIZE + fct_log_pending(run->log);
+        uint64_t position = fct_log_end(run->log) + FCT_BATCH_HEADER_SIZE + pending;
         make_record(id, i, position, run->forge, &records[i], data[i]);
         size_t size = fct_record_size(&records[i], NULL, 0);
         uint64_t got = fct_log_add(run->log, &records[i], NULL, 0, size);
         batch.first = i == 0 ? got : batch.first;
         batch.end = got + size;
-    }
-    if (rewind) {
-        size_t pending = fct_log_pending(run->log);
-        size_t size = fct_record_size(&records[count], NULL, 0);
-        (void)fct_log_add(run->log, &records[count], NULL, 0, size);
-        fct_log_rewind(run->log, pending, count);
+        pending += size;
     }
     batch.proves = fct_log_durable(run->log);
     model->next_id++;
@@ -382,7 +376,8 @@ const char *model_check_damaged(struct fct_log *log, const struct model *model, 
     *complete = held >= model->durable && end == FACTUM_DONE;
     for (size_t i = 0; bad == NULL && i < model->count; i++) {
         struct fct_record record;
-        if (fct_log_read(log, model->batches[i].first, &record, NULL) == FACTUM_OK) {
+        factum_error err;
+        if (fct_log_read(log, model->batches[i].first, &record, &err) == FACTUM_OK) {
             bad = compare(&record, model->batches[i].id, 0);
         }
     }

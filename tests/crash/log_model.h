@@ -27,7 +27,7 @@ struct model {
     size_t count;
     size_t durable; /* so many of them are on disk for certain */
     uint32_t next_id;
-    struct fct_log_mark mark; /* of an index, made when all was durable; or zero */
+    struct fct_log_point proof; /* of an index, made when all was durable; or zero */
     factum_uuid store_id;
 };
 
@@ -40,9 +40,9 @@ struct model_run {
     struct fct_log *log; /* NULL if it could not be opened */
     unsigned ops;
     unsigned reopen_percent;
-    bool forge;    /* some payloads imitate batch headers */
-    bool use_mark; /* hands the model's mark to open */
-    bool close;    /* ends with a clean close; else the log is left as a dying process leaves it */
+    bool forge;     /* some payloads imitate batch headers */
+    bool use_proof; /* hands the model's proof to open */
+    bool close;     /* ends with a clean close; else the log is left as a dying process leaves it */
     factum_status status; /* of the call that ended it */
     factum_error err;
     /* If set: how many calls were made to fail so far; a commit that saw one may not succeed. */

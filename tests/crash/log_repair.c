@@ -179,13 +179,14 @@ static bool find_damage(struct scene *scene)
     struct fct_sim_disk *look = fct_sim_disk_clone(scene->disk);
     struct fct_log_options options = options_on(fct_sim_disk_os(look));
     struct fct_log *log;
+    factum_error err;
     options.read_only = true;
     scene->from = UINT64_MAX;
-    if (fct_log_open(&log, &options, NULL) == FACTUM_OK) {
+    if (fct_log_open(&log, &options, &err) == FACTUM_OK) {
         scene->from = damaged_from(log);
         const char *bad = model_check_named(log, &scene->model, scene->from);
         expect(bad == NULL || scene->from == UINT64_MAX, "look", bad);
-        expect(fct_log_close(log, NULL) == FACTUM_OK, "look", "close");
+        expect(fct_log_close(log, &err) == FACTUM_OK, "look", err.text);
     }
     fct_sim_disk_destroy(look);
     struct model *model = &scene->model;
@@ -228,7 +229,7 @@ static void check_served(const struct scene *scene, struct fct_sim_disk *disk)
         expect(record.position + record.size == scene->model.batches[i].end, "interrupted repair",
                "another batch is served");
     }
-    (void)fct_log_close(log, NULL);
+    (void)fct_log_close(log, &err);
     expect(fct_sim_disk_calls(disk) == calls, "read only", "something was written");
 }
 

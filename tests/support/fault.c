@@ -237,14 +237,6 @@ static factum_status fault_unlink(const struct fct_os *os, const char *path, fac
     return status == FACTUM_OK ? fault->inner->ops->unlink(fault->inner, path, err) : status;
 }
 
-static factum_status fault_link(const struct fct_os *os, const char *from, const char *to,
-                                factum_error *err)
-{
-    struct fct_fault *fault = fault_of(os);
-    factum_status status = strike(fault, true, "link", err);
-    return status == FACTUM_OK ? fault->inner->ops->link(fault->inner, from, to, err) : status;
-}
-
 static factum_status fault_make_dir(const struct fct_os *os, const char *path, factum_error *err)
 {
     struct fct_fault *fault = fault_of(os);
@@ -273,15 +265,6 @@ static factum_status fault_list_dir(const struct fct_os *os, const char *path,
     struct fct_fault *fault = fault_of(os);
     factum_status status = strike(fault, false, "list", err);
     return status == FACTUM_OK ? fault->inner->ops->list_dir(fault->inner, path, each, data, err)
-                               : status;
-}
-
-static factum_status fault_free_space(const struct fct_os *os, const char *path, uint64_t *bytes,
-                                      factum_error *err)
-{
-    struct fct_fault *fault = fault_of(os);
-    factum_status status = strike(fault, false, "ask for the space left", err);
-    return status == FACTUM_OK ? fault->inner->ops->free_space(fault->inner, path, bytes, err)
                                : status;
 }
 
@@ -323,12 +306,10 @@ static const struct fct_os_ops fault_ops = {
     .rename = fault_rename,
     .move = fault_move,
     .unlink = fault_unlink,
-    .link = fault_link,
     .make_dir = fault_make_dir,
     .remove_dir = fault_remove_dir,
     .sync_dir = fault_sync_dir,
     .list_dir = fault_list_dir,
-    .free_space = fault_free_space,
     .time_now = fault_time,
     .monotonic_now = fault_monotonic,
     .random = fault_random,
