@@ -18,7 +18,7 @@ test=(g++ binutils libcmocka-dev clang-format-14 git protobuf-compiler python3-g
 bench=(liburing-dev liblmdb-dev librocksdb-dev g++)
 peers=(libhiredis-dev libpq-dev redis-server nats-server postgresql-15 nghttp2-server nghttp2-client
     iproute2 procps)
-ci=(clang libclang-rt-14-dev clang-tidy-14 cppcheck
+ci=(clang patch libclang-rt-14-dev clang-tidy-14 cppcheck
     curl python3-grpcio nghttp2-client golang-go golang-google-grpc-dev prometheus)
 # Clients of the server that come from npm. A newer node than Debian's is used as it is.
 command -v npm >/dev/null || ci+=(npm nodejs)

@@ -1,6 +1,6 @@
 /* backlog.h - appends by completion that an engine has taken and that have not ended: their number,
- * their bytes, and whether one was refused. Layer: engine. For authors of engines, who hold the lock
- * that guards the backlog.
+ * their bytes, and whether one was refused. Layer: engine. For authors of engines, who hold the
+ * lock that guards the backlog.
  *
  * Invariant: |count| and |size| are those of the ops that were added and not removed. */
 #ifndef FCT_ENGINE_BACKLOG_H

@@ -1,9 +1,9 @@
 /* block.c - waiting, written once for all engines. Layer: engine.
  *
- * A call whose answer comes later waits on a word of its own stack, which the engine sets and wakes.
- * A call that waits for events to become visible sleeps on the hub's change counter. The hub is the
- * direct listener for all such threads, so that a commit costs one system call for any number of
- * them, and none if nobody sleeps.
+ * A call whose answer comes later waits on a word of its own stack, which the engine sets and
+ * wakes. A call that waits for events to become visible sleeps on the hub's change counter. The hub
+ * is the direct listener for all such threads, so that a commit costs one system call for any
+ * number of them, and none if nobody sleeps.
  *
  * Must not know what an engine does; takes no locks.
  */

@@ -1,5 +1,5 @@
-/* check_append.h - checks of appends, for the waiting form and the other one, and checks that appends
- * share with reads. Layer: engine, private to it. */
+/* check_append.h - checks of appends, for the waiting form and the other one, and checks that
+ * appends share with reads. Layer: engine, private to it. */
 #ifndef FCT_ENGINE_CHECK_APPEND_H
 #define FCT_ENGINE_CHECK_APPEND_H
 

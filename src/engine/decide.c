@@ -147,8 +147,8 @@ static size_t first_with_id(const struct decision *decision, const struct fct_st
     return event;
 }
 
-/* The revision at which the stream's repetition would begin, by its expectation. DONE: the append is
- * judged without ids. */
+/* The revision at which the stream's repetition would begin, by its expectation. DONE: the append
+ * is judged without ids. */
 static factum_status repeats_from(const struct decision *decision, size_t index,
                                   const struct fct_stream_fact *stream, bool holds, size_t with_id,
                                   uint64_t *revision)

@@ -16,8 +16,8 @@
  *     is recognised. Otherwise it is refused, and the refusal names a stream that does not hold, or
  *     the first that repeats.
  *  4. An expectation of a stream that is not written is only checked; a repetition ignores it.
- *  5. A tombstoned stream takes no events. An expectation of it holds only if it is ANY or NO_STREAM
- *     and the stream is not written.
+ *  5. A tombstoned stream takes no events. An expectation of it holds only if it is ANY or
+ *     NO_STREAM and the stream is not written.
  *  6. DELETE needs a stream that has events or metadata and is not tombstoned.
  *  7. A condition fails if an event after its place fits; the first one is named.
  */

@@ -6,12 +6,12 @@
  *   struct fct_engine_ops                      v
  *   authors: engine_memory, engine_local, tests/support/remote_engine ...
  *
- * Each operation has one form, which does not wait: an append is an op that ends by its completer, a
- * read or a question may answer PENDING. Waiting is written once, in block.c. An engine may also
+ * Each operation has one form, which does not wait: an append is an op that ends by its completer,
+ * a read or a question may answer PENDING. Waiting is written once, in block.c. An engine may also
  * offer append_here, which does the work on the caller's thread.
  *
- * An engine is accepted when tests/conformance passes unchanged. If it cannot do something, it lacks
- * a capability bit, and the checks refuse such calls with UNSUPPORTED.
+ * An engine is accepted when tests/conformance passes unchanged. If it cannot do something, it
+ * lacks a capability bit, and the checks refuse such calls with UNSUPPORTED.
  *
  * What the checks promise to an engine:
  *  - requests have their full size (fct_op_request); members that an older program did not know are
@@ -102,8 +102,8 @@ struct fct_engine_ops {
     void (*append_here)(void *engine, factum_append_op *op);
     /* Any thread, while |op| has not ended. Best effort; |op| ends by its completer. */
     void (*cancel)(void *engine, factum_append_op *op);
-    /* Creates a reader; does not wait. |request| and all it points to are borrowed for the call only.
-     * With |follow| the reader can be extended, and its stream need not exist. */
+    /* Creates a reader; does not wait. |request| and all it points to are borrowed for the call
+     * only. With |follow| the reader can be extended, and its stream need not exist. */
     factum_status (*read)(void *engine, const factum_read_request *request, bool follow,
                           struct fct_reader **reader, factum_error *err);
     factum_status (*list)(void *engine, const factum_list_request *request,
@@ -222,8 +222,8 @@ FCT_MUST_USE factum_status fct_engine_place(struct fct_engine *engine, uint64_t 
                                             factum_error *err);
 FCT_MUST_USE factum_status fct_engine_stream(struct fct_engine *engine, factum_slice stream,
                                              factum_stream_info *info, factum_error *err);
-/* Waits until everything at or before |place| is visible. |timeout_ms| below 0: for ever. |stop| may
- * be NULL; a thread that sets it calls fct_engine_wake.
+/* Waits until everything at or before |place| is visible. |timeout_ms| below 0: for ever. |stop|
+ * may be NULL; a thread that sets it calls fct_engine_wake.
  * Errors: TIMEOUT, FAILED (the store stopped after a failed write), CANCELLED (*stop is not 0),
  * INVALID (inside a user's function). */
 FCT_MUST_USE factum_status fct_engine_wait(struct fct_engine *engine, uint64_t place,

@@ -26,7 +26,8 @@ FCT_MUST_USE factum_status fct_name_check_stream(factum_slice stream, factum_err
 FCT_MUST_USE factum_status fct_name_check_written(factum_slice stream, bool system,
                                                   factum_error *err);
 
-/* True if |name| is a virtual stream: sets the source that it reads, and *rest to the name there. */
+/* True if |name| is a virtual stream: sets the source that it reads, and *rest to the name
+ * there. */
 bool fct_name_resolve_virtual(factum_slice name, factum_source *source, factum_slice *rest);
 
 #endif

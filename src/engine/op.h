@@ -31,8 +31,8 @@ static inline factum_append_request *fct_op_request_here(factum_append_op *op)
 }
 
 /* A layer in front of an engine may change the request of an op on its way in. The memory that this
- * takes begins with a tail, which is ended when the op has ended, before its completer is called, or
- * when the engine did not take the op. */
+ * takes begins with a tail, which is ended when the op has ended, before its completer is called,
+ * or when the engine did not take the op. */
 struct fct_op_tail {
     /* |op|'s outcome is set, unless the engine did not take it. On any thread; no locks held. */
     void (*end)(struct fct_op_tail *tail, factum_append_op *op);

@@ -11,8 +11,8 @@
 #define FCT_TYPE_TOMBSTONE "$streamDeleted"           /* the last event of a tombstoned stream */
 #define FCT_SOFT_DELETED UINT64_C(0x7fffffffffffffff) /* the $tb of a soft-deleted stream */
 
-/* The metadata of a stream; 0: it has no such member. Text that is not a JSON object has no members,
- * and a member that is not a whole number above 0 is ignored. */
+/* The metadata of a stream; 0: it has no such member. Text that is not a JSON object has no
+ * members, and a member that is not a whole number above 0 is ignored. */
 struct fct_stream_metadata {
     uint64_t max_count;
     uint64_t max_age; /* seconds */
@@ -35,8 +35,8 @@ factum_slice fct_correlation_id(factum_slice metadata, char buffer[FACTUM_NAME_S
 bool fct_uuid_is_zero(factum_uuid id);
 bool fct_uuid_equal(factum_uuid a, factum_uuid b);
 
-/* The fingerprint of |request| (store.h): the given one, or a hash of its events or, without events,
- * of its expectations and condition. */
+/* The fingerprint of |request| (store.h): the given one, or a hash of its events or, without
+ * events, of its expectations and condition. */
 factum_fingerprint fct_append_fingerprint(const factum_append_request *request);
 
 /* The content type of |event|, as readers get it. */
@@ -47,16 +47,16 @@ bool fct_media_type_valid(factum_slice text);
 /* Has the request a fingerprint of its own? */
 bool fct_fingerprint_given(const factum_append_request *request);
 
-/* Sets the result of a refusal by a stream and returns its status: WRONG_REVISION or STREAM_DELETED.
- * fct_refusal_say writes the text, the same for all engines: "stream order-42 is at revision 3, not
- * 2: read it again and retry". */
+/* Sets the result of a refusal by a stream and returns its status: WRONG_REVISION or
+ * STREAM_DELETED. fct_refusal_say writes the text, the same for all engines: "stream order-42 is at
+ * revision 3, not 2: read it again and retry". */
 factum_status fct_refuse(factum_append_result *result, size_t refused_index,
                          factum_stream_state actual_state, uint64_t actual_revision);
 void fct_refusal_say(const factum_expectation *expectation, const factum_append_result *result,
                      factum_error *err);
 
-/* Does |expected| hold for a stream in this state, which is not tombstoned? |by_metadata|: the stream
- * has metadata that does not delete it, so that it exists even without events. */
+/* Does |expected| hold for a stream in this state, which is not tombstoned? |by_metadata|: the
+ * stream has metadata that does not delete it, so that it exists even without events. */
 bool fct_expected_holds(factum_expected expected, factum_stream_state state, uint64_t revision,
                         bool by_metadata);
 

@@ -1,7 +1,7 @@
 /* backup.c - backs up the log of an open store. Layer: engine_local.
  *
- * A sealed segment that an earlier backup in the directory has is not copied again: its copy is read
- * to the end and verified, because only that shows what a disk has lost. A damaged copy is
+ * A sealed segment that an earlier backup in the directory has is not copied again: its copy is
+ * read to the end and verified, because only that shows what a disk has lost. A damaged copy is
  * replaced. The index is not copied: a restored store rebuilds it.
  *
  * Invariants:
@@ -74,8 +74,9 @@ static bool is_named(const struct making *making, const struct fct_log_segment_i
     return false;
 }
 
-/* Reads the copy of a segment in the backup. *kept: it is whole and of this store's history. If not,
- * it has to be copied again, and pass->damage says what is wrong: "" if it is of another history. */
+/* Reads the copy of a segment in the backup. *kept: it is whole and of this store's history. If
+ * not, it has to be copied again, and pass->damage says what is wrong: "" if it is of another
+ * history. */
 static factum_status check_copy(struct making *making, const struct fct_backup_file *file,
                                 const char *from, struct fct_backup_pass *pass, bool *kept,
                                 factum_error *err)

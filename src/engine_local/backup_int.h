@@ -34,8 +34,8 @@ struct fct_backup_file {
     uint64_t size;
 };
 
-/* Reads the manifest in |dir| and checks it completely: it names segments 1, 2, ..., each with a size
- * and a hash. Finish it also after a failure.
+/* Reads the manifest in |dir| and checks it completely: it names segments 1, 2, ..., each with a
+ * size and a hash. Finish it also after a failure.
  * Errors: NOT_FOUND (no backup; the text says what is there instead), CORRUPT, NEWER_FORMAT, IO,
  * NO_MEMORY. */
 FCT_MUST_USE factum_status fct_backup_manifest_read(struct fct_backup_manifest *manifest,
@@ -63,8 +63,8 @@ struct fct_backup_job {
     struct fct_segment_check check;
 };
 
-/* The members up to |total| are set. The check begins with the first segment of the store |store_id|.
- * Errors: NO_MEMORY. */
+/* The members up to |total| are set. The check begins with the first segment of the store
+ * |store_id|. Errors: NO_MEMORY. */
 FCT_MUST_USE factum_status fct_backup_job_init(struct fct_backup_job *job, factum_uuid store_id,
                                                factum_error *err);
 /* Accepts a job that was not initialised, if its members are zero. */
@@ -81,8 +81,8 @@ struct fct_backup_pass {
     char damage[128];                  /* what is wrong with |from|, after CORRUPT; otherwise "" */
 };
 
-/* Reads |size| bytes of |from|; hashes, checks and copies them. The copy is durable, and exists as a
- * whole or not at all.
+/* Reads |size| bytes of |from|; hashes, checks and copies them. The copy is durable, and exists as
+ * a whole or not at all.
  * Errors: CORRUPT (bytes are missing, cannot be read, or do not verify: pass->damage says so, for
  * example "at position 4096: no batch begins there", and |err| is unchanged), IO (opening |from|,
  * or |to|), NO_SPACE, NO_MEMORY, NEWER_FORMAT, CANCELLED. */

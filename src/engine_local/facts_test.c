@@ -1,5 +1,5 @@
-/* facts_test.c - appends of one group see each other. Each test also runs with hashes of a few bits,
- * so that names and keys collide.
+/* facts_test.c - appends of one group see each other. Each test also runs with hashes of a few
+ * bits, so that names and keys collide.
  */
 #include "support/test.h"
 

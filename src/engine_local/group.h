@@ -96,8 +96,8 @@ uint64_t fct_group_spin_budget(const struct fct_group *group);
 FCT_MUST_USE factum_status fct_group_run(struct fct_group *group, struct fct_group_member *member,
                                          factum_error *err);
 /* Joins with |member| and returns at once. The member is the group's until its delivery.
- * Errors, after which it has not joined: BUSY (over a limit), NO_MEMORY, IO (the committer could not
- * be started). */
+ * Errors, after which it has not joined: BUSY (over a limit), NO_MEMORY, IO (the committer could
+ * not be started). */
 FCT_MUST_USE factum_status fct_group_submit(struct fct_group *group,
                                             struct fct_group_member *member, factum_error *err);
 

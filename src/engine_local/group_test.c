@@ -1,6 +1,6 @@
 /* group_test.c - group commit without an engine: members that join while a group is at work are the
- * next group, in the order of joining; no member is lost, and no completion is delivered twice or too
- * early. The members are requests of the test's own.
+ * next group, in the order of joining; no member is lost, and no completion is delivered twice or
+ * too early. The members are requests of the test's own.
  */
 #include "support/test.h"
 

@@ -171,11 +171,11 @@ static factum_status open_log(struct fct_local *local, const struct fct_local_op
                               factum_error *err)
 {
     char dir[FCT_PATH_SIZE];
-    struct fct_index_mark mark = {.position = 0};
+    struct fct_index_point point = {.position = 0};
     factum_uuid store_id = {{0}};
     factum_status status = fct_path_join(dir, local->path, "index", err);
     if (status == FACTUM_OK) {
-        status = fct_local_index_mark(local->os, dir, &store_id, &mark, err);
+        status = fct_local_index_point(local->os, dir, &store_id, &point, err);
     }
     if (status == FACTUM_OK) {
         status = fct_path_join(dir, local->path, "log", err);
@@ -188,7 +188,7 @@ static factum_status open_log(struct fct_local *local, const struct fct_local_op
         .mem = local->mem,
         .dir = dir,
         .sink = &local->sink,
-        .proof = {mark.position, mark.batch_number, mark.chain},
+        .proof = {point.position, point.batch_number, point.chain},
         .proof_store_id = store_id,
         .segment_size_first = options->segment_size_first,
         .segment_size_max = options->segment_size_max,
@@ -236,7 +236,7 @@ static factum_status index_log(struct fct_local *local, const struct fct_local_o
     uint64_t to;
     factum_error reason;
     factum_status status = FACTUM_OK;
-    uint64_t covered = fct_index_mark(local->index).position;
+    uint64_t covered = fct_index_covered(local->index).position;
     uint64_t end = fct_log_end(local->log);
     bool within = covered <= end;
     bool much =

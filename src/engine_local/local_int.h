@@ -117,23 +117,24 @@ FCT_MUST_USE factum_status fct_local_find_key(struct fct_local *local, factum_sl
  * set only if the log is damaged. Errors: CORRUPT (the log is damaged), IO, NO_SPACE, NO_MEMORY. */
 FCT_MUST_USE factum_status fct_local_replay(struct fct_local *local, uint64_t *damaged_from,
                                             factum_error *err);
-/* replay.c: rebuilds the runs that the index has lost; at opening, or by the leader. *damaged_from and
- * errors as above. */
+/* replay.c: rebuilds the runs that the index has lost; at opening, or by the leader. *damaged_from
+ * and errors as above. */
 FCT_MUST_USE factum_status fct_local_rebuild_index(struct fct_local *local, uint64_t *damaged_from,
                                                    factum_error *err);
-/* What the index in |dir| proves to have been in the log; zeros if nothing. */
-FCT_MUST_USE factum_status fct_local_index_mark(const struct fct_os *os, const char *dir,
-                                                factum_uuid *store_id, struct fct_index_mark *mark,
-                                                factum_error *err);
+/* replay.c: the log point that the index in |dir| proves to have been in the log; zeros if there is
+ * no index. Errors: CORRUPT, NEWER_FORMAT, IO. */
+FCT_MUST_USE factum_status fct_local_index_point(const struct fct_os *os, const char *dir,
+                                                 factum_uuid *store_id,
+                                                 struct fct_index_point *point, factum_error *err);
 /* commit.c */
 /* The healer of the index; |data| is the struct fct_local. Any thread: the leader rebuilds missing
  * runs, another one asks the leader to. */
 FCT_MUST_USE factum_status fct_local_heal_index(void *data, factum_error *err);
 /* The end of the log, as the index names it. */
-static inline struct fct_index_mark fct_local_log_point(struct fct_log *log)
+static inline struct fct_index_point fct_local_log_point(struct fct_log *log)
 {
-    struct fct_log_point mark = fct_log_end_point(log);
-    return (struct fct_index_mark){mark.position, mark.batch_number, mark.chain};
+    struct fct_log_point end = fct_log_end_point(log);
+    return (struct fct_index_point){end.position, end.batch_number, end.chain};
 }
 
 /* background.c: the heartbeat (rule R8), which also syncs `os` commits. */

@@ -3,7 +3,8 @@
  *
  * A posting is hashed to 128 bits and added to a bucket that its key chooses (for a birth, its
  * position). A difference therefore names the bucket to look into, and names that share a hash
- * disturb one bucket. For a stream the hash covers the place in the list too, which is the revision.
+ * disturb one bucket. For a stream the hash covers the place in the list too, which is the
+ * revision.
  *
  * The first posting of each category, type and tag is also added to a second row, that of the
  * firsts. The side of the log learns from the index's lists of births where lists begin. If the
@@ -30,7 +31,8 @@ struct fct_posting_sums {
 
 /* The bucket of a posting, in the row of its kind. */
 uint32_t fct_posting_bucket(const struct fct_index_key *key, uint64_t position);
-/* Adds the postings |ordinal|, |ordinal| + 1 ... of |key|. Ordinals are used for kind STREAM only. */
+/* Adds the postings |ordinal|, |ordinal| + 1 ... of |key|. Ordinals are used for kind STREAM
+ * only. */
 void fct_posting_sums_add(struct fct_posting_sums *sums, const struct fct_index_key *key,
                           uint64_t ordinal, const uint64_t *positions, size_t count);
 /* Adds the first posting of the list of |key|, whose kind has firsts. */

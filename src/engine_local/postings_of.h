@@ -15,8 +15,8 @@
 #define FCT_POSTINGS_OF_MAX (5u + FACTUM_TAGS_MAX) /* of one record */
 
 /* Puts the postings of |record|, whose position and revision are set, into |entries| and returns
- * their number. The first one of an event is its stream's: it is a birth if the revision is 0; for a
- * tombstone the index has to find out. */
+ * their number. The first one of an event is its stream's: it is a birth if the revision is 0; for
+ * a tombstone the index has to find out. */
 size_t fct_postings_of(const struct fct_index *index, const struct fct_record *record,
                        const factum_slice *tags, size_t tag_count,
                        struct fct_index_entry entries[FCT_POSTINGS_OF_MAX]);

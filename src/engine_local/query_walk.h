@@ -28,8 +28,8 @@ struct fct_query_walk;
 FCT_MUST_USE factum_status fct_query_walk_create(struct fct_query_walk **walk,
                                                  struct fct_local *local, const factum_query *query,
                                                  bool backwards, factum_error *err);
-/* The same for the positions that may pass |filter|. OK with *walk NULL: no lists narrow the filter,
- * because it has neither types without type prefixes, nor stream prefixes that all name a
+/* The same for the positions that may pass |filter|. OK with *walk NULL: no lists narrow the
+ * filter, because it has neither types without type prefixes, nor stream prefixes that all name a
  * category. */
 FCT_MUST_USE factum_status fct_query_walk_create_filtered(struct fct_query_walk **walk,
                                                           struct fct_local *local,
@@ -39,8 +39,8 @@ FCT_MUST_USE factum_status fct_query_walk_create_filtered(struct fct_query_walk 
 void fct_query_walk_destroy(struct fct_query_walk *walk);
 /* The next position that is given is at or after |position|; backwards: at or before it. */
 void fct_query_walk_seek(struct fct_query_walk *walk, uint64_t position);
-/* OK with the next position, or DONE. The lists are complete before |end|. Forwards, positions at or
- * after |end| are given by later calls with a larger |end|; backwards, seek before |end| first.
+/* OK with the next position, or DONE. The lists are complete before |end|. Forwards, positions at
+ * or after |end| are given by later calls with a larger |end|; backwards, seek before |end| first.
  * PENDING: this call has used up its steps; look at the deadline and call again.
  * Errors: CORRUPT, IO. */
 FCT_MUST_USE factum_status fct_query_walk_next(struct fct_query_walk *walk, uint64_t end,

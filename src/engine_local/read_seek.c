@@ -63,9 +63,9 @@ factum_status fct_reader_apply_metadata(struct fct_local_reader *reader, factum_
     return status;
 }
 
-/* Sets reader->exact: is the revision of the stream's last event the ordinal of its posting? Then no
- * names collide in the list. *tombstone: the last event is a tombstone, whose revision is far beyond
- * its ordinal. */
+/* Sets reader->exact: is the revision of the stream's last event the ordinal of its posting? Then
+ * no names collide in the list. *tombstone: the last event is a tombstone, whose revision is far
+ * beyond its ordinal. */
 static factum_status check_exact(struct fct_local_reader *reader, bool *tombstone,
                                  factum_error *err)
 {

@@ -12,7 +12,7 @@ struct repair {
     char log_dir[FCT_PATH_SIZE];
     char index_dir[FCT_PATH_SIZE];
     factum_uuid index_store;
-    struct fct_index_mark index_mark;
+    struct fct_index_point index_point;
     factum_uuid store_id;      /* of the log; for a loss */
     uint64_t accept_loss_from; /* for a loss */
 };
@@ -32,19 +32,19 @@ static factum_status find_store(struct repair *repair, factum_error *err)
         return fct_fail(err, FACTUM_NOT_FOUND, "no store at %s", repair->path);
     }
     return status == FACTUM_OK
-               ? fct_local_index_mark(repair->os, repair->index_dir, &repair->index_store,
-                                      &repair->index_mark, err)
+               ? fct_local_index_point(repair->os, repair->index_dir, &repair->index_store,
+                                       &repair->index_point, err)
                : status;
 }
 
 static struct fct_log_options log_options(const struct repair *repair)
 {
-    const struct fct_index_mark *mark = &repair->index_mark;
+    const struct fct_index_point *point = &repair->index_point;
     return (struct fct_log_options){
         .os = repair->os,
         .mem = repair->mem,
         .dir = repair->log_dir,
-        .proof = {mark->position, mark->batch_number, mark->chain},
+        .proof = {point->position, point->batch_number, point->chain},
         .proof_store_id = repair->index_store,
     };
 }
@@ -86,8 +86,8 @@ static factum_status accept_loss(struct repair *repair, uint64_t from, factum_er
     return status == FACTUM_OK ? fct_log_accept_loss(&log, from, forget_lost, repair, err) : status;
 }
 
-/* The index is also evidence for recovery: it is deleted only if every byte of the log verifies. The
- * index of another history is not evidence: then the log has to verify without it. */
+/* The index is also evidence for recovery: it is deleted only if every byte of the log verifies.
+ * The index of another history is not evidence: then the log has to verify without it. */
 static factum_status drop_index(const struct repair *repair, factum_error *err)
 {
     struct fct_log *log;
@@ -131,7 +131,7 @@ factum_status fct_engine_local_repair(const struct fct_os *os, const struct fct_
         status = accept_loss(&repair, options->accept_loss_from, err);
     }
     if (status == FACTUM_OK && options->rebuild_index) {
-        repair.index_mark.position = options->accept_loss ? 0 : repair.index_mark.position;
+        repair.index_point.position = options->accept_loss ? 0 : repair.index_point.position;
         status = drop_index(&repair, err);
     }
     factum_status closed = fct_store_dir_close(&dir, status == FACTUM_OK ? err : NULL);

@@ -1,5 +1,5 @@
-/* replay.c - makes the index agree with the log: replays the part of the log that it does not cover,
- * and rebuilds runs that it lost. Layer: engine_local.
+/* replay.c - makes the index agree with the log: replays the part of the log that it does not
+ * cover, and rebuilds runs that it lost. Layer: engine_local.
  *
  * Does not know which postings a record has (postings_of.h), nor how the index keeps them.
  */
@@ -49,14 +49,14 @@ static factum_status pending_room(struct fct_local *local, struct pending *pendi
     return FACTUM_OK;
 }
 
-/* Adds what was collected; |mark| is the batch boundary that it reaches to. */
+/* Adds the postings that were collected; they reach to the batch boundary |point|. */
 static factum_status add_pending(struct fct_local *local, struct pending *pending,
-                                 struct fct_index_mark mark, factum_error *err)
+                                 struct fct_index_point point, factum_error *err)
 {
     factum_status status = fct_index_reserve(local->index, pending->count, err);
     if (status == FACTUM_OK) {
         fct_index_add(local->index, pending->entries, pending->count);
-        fct_index_show(local->index, mark);
+        fct_index_show(local->index, point);
         pending->count = 0;
     }
     return status;
@@ -79,8 +79,8 @@ static void log_progress(const struct fct_local *local, uint64_t from, uint64_t 
     }
 }
 
-/* Adds all records from |from| on, in whole batches: a flush never covers half a batch. If the log is
- * damaged, *damaged_from is set. */
+/* Adds all records from |from| on, in whole batches: a flush never covers half a batch. If the log
+ * is damaged, *damaged_from is set. */
 static factum_status replay_from(struct fct_local *local, uint64_t from, struct pending *pending,
                                  uint64_t *damaged_from, factum_error *err)
 {
@@ -95,9 +95,9 @@ static factum_status replay_from(struct fct_local *local, uint64_t from, struct 
         if (status == FACTUM_OK && walk.batch_start != batch && pending->count >= REPLAY_ENTRIES) {
             log_progress(local, walk.batch_start, logged.to, &logged);
             status = add_pending(local, pending,
-                                 (struct fct_index_mark){.position = walk.batch_start,
-                                                         .batch_number = walk.batch_number,
-                                                         .chain = walk.batch_chain},
+                                 (struct fct_index_point){.position = walk.batch_start,
+                                                          .batch_number = walk.batch_number,
+                                                          .chain = walk.batch_chain},
                                  err);
             if (status == FACTUM_OK && !local->index_in_memory) { /* a merge may find damage */
                 status = fct_local_rebuild_index(local, damaged_from, err);
@@ -137,10 +137,10 @@ factum_status fct_local_replay(struct fct_local *local, uint64_t *damaged_from, 
 {
     uint64_t end = fct_log_end(local->log);
     factum_status status = FACTUM_OK;
-    if (fct_index_mark(local->index).position > end) {
-        status = fct_index_cut(local->index, end, err);
+    if (fct_index_covered(local->index).position > end) {
+        status = fct_index_truncate(local->index, end, err);
     }
-    struct fct_index_mark covered = fct_index_mark(local->index);
+    struct fct_index_point covered = fct_index_covered(local->index);
     struct pending pending = {.entries = NULL};
     if (status == FACTUM_OK && fct_log_state(local->log) == FCT_LOG_OPEN) {
         status = load_created(local, damaged_from, err);
@@ -148,10 +148,7 @@ factum_status fct_local_replay(struct fct_local *local, uint64_t *damaged_from, 
     if (status == FACTUM_OK && covered.position < end) {
         status = replay_from(local, covered.position, &pending, damaged_from, err);
         if (status == FACTUM_DONE) {
-            struct fct_log_point mark = fct_log_end_point(local->log);
-            status = add_pending(
-                local, &pending,
-                (struct fct_index_mark){mark.position, mark.batch_number, mark.chain}, err);
+            status = add_pending(local, &pending, fct_local_log_point(local->log), err);
         }
     }
     if (status == FACTUM_OK) {
@@ -202,18 +199,18 @@ factum_status fct_local_rebuild_index(struct fct_local *local, uint64_t *damaged
         if (!local->index_in_memory) {
             status = rebuild(local, from, to, damaged_from, err);
         } else { /* nothing may be written: everything from there on goes to memory */
-            status = fct_index_cut(local->index, from, err);
+            status = fct_index_truncate(local->index, from, err);
             status = status == FACTUM_OK ? fct_local_replay(local, damaged_from, err) : status;
         }
     }
     return status;
 }
 
-factum_status fct_local_index_mark(const struct fct_os *os, const char *dir, factum_uuid *store_id,
-                                   struct fct_index_mark *mark, factum_error *err)
+factum_status fct_local_index_point(const struct fct_os *os, const char *dir, factum_uuid *store_id,
+                                    struct fct_index_point *point, factum_error *err)
 {
     factum_error reason;
-    factum_status status = fct_index_peek(os, dir, store_id, mark, &reason);
+    factum_status status = fct_index_peek(os, dir, store_id, point, &reason);
     if (status != FACTUM_OK && status != FACTUM_NOT_FOUND && err != NULL) {
         *err = reason;
     }

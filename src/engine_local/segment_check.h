@@ -2,8 +2,8 @@
  * first segment to the last. Layer: engine_local.
  *
  * Knows nothing of files: whoever copies or hashes a segment passes the same bytes to a check. It
- * checks what fct_log_verify checks in an open log: headers, batches, records, seals, the chain, and
- * that each segment continues the one before. Memory is bounded by the largest batch.
+ * checks what fct_log_verify checks in an open log: headers, batches, records, seals, the chain,
+ * and that each segment continues the one before. Memory is bounded by the largest batch.
  *
  *     init, (begin, add..., end)..., finish
  */

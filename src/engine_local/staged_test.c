@@ -1,5 +1,5 @@
-/* staged_test.c - the table of the streams that a batch touches: it grows, is cleared at once, and is
- * unchanged if memory runs out. */
+/* staged_test.c - the table of the streams that a batch touches: it grows, is cleared at once, and
+ * is unchanged if memory runs out. */
 #include "support/test.h"
 
 #include <limits.h>

@@ -1,5 +1,5 @@
-/* store_dir.h - the directory of a store: kept open and locked, and checked now and then to be still
- * at its path. Layer: engine_local.
+/* store_dir.h - the directory of a store: kept open and locked, and checked now and then to be
+ * still at its path. Layer: engine_local.
  *
  * There are two locks. The file LOCK is what other programs and older versions look at. The
  * directory itself is locked too, because people remove a "stale lock file": without LOCK alone a
@@ -16,8 +16,8 @@ struct fct_store_dir {
 };
 
 /* Opens and locks the directory at |path|, which exists. With |write|, LOCK is created if it is
- * missing, and nobody else may hold the store. Without, other readers may hold it too if LOCK cannot
- * be written or is missing.
+ * missing, and nobody else may hold the store. Without, other readers may hold it too if LOCK
+ * cannot be written or is missing.
  * Errors: LOCKED (the text says by whom), NOT_FOUND, IO, FAILED (the directory was moved). */
 FCT_MUST_USE factum_status fct_store_dir_open(struct fct_store_dir *store, const struct fct_os *os,
                                               const char *path, bool write, factum_error *err);

@@ -1,5 +1,5 @@
-/* timelines_test.c - the file of a store's histories: it is read as it was written, and one that does
- * not verify is not believed. */
+/* timelines_test.c - the file of a store's histories: it is read as it was written, and one that
+ * does not verify is not believed. */
 #include "support/test.h"
 
 #include <stdlib.h>

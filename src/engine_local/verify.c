@@ -166,8 +166,8 @@ static factum_status compare(struct verify *verify, factum_error *err)
     return status;
 }
 
-/* Damage that a scan meets is healed, and then everything is summed again: a scan that ended halfway
- * has sums of nothing. */
+/* Damage that a scan meets is healed, and then everything is summed again: a scan that ended
+ * halfway has sums of nothing. */
 static factum_status check_index(struct verify *verify, factum_error *err)
 {
     const factum_verify_report before = *verify->report;

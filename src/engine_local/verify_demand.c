@@ -63,8 +63,8 @@ static bool is_listed(struct fct_demand *demand, enum fct_index_kind kind, uint6
 
 /* ---- streams --------------------------------------------------------------------------------- */
 
-/* The ordinal of |position| in the list of a stream, UINT64_MAX if it is not there. *last: it is the
- * last one. */
+/* The ordinal of |position| in the list of a stream, UINT64_MAX if it is not there. *last: it is
+ * the last one. */
 static uint64_t ordinal_in_index(struct fct_demand *demand, const struct fct_index_key *key,
                                  uint64_t position, bool *last)
 {
@@ -87,8 +87,8 @@ static uint64_t ordinal_in_index(struct fct_demand *demand, const struct fct_ind
     return ordinal;
 }
 
-/* Adds the posting of the record's stream. True: the stream begins with the record. A tombstone must
- * be the last one of its list: otherwise it gets an ordinal that makes the sums differ. */
+/* Adds the posting of the record's stream. True: the stream begins with the record. A tombstone
+ * must be the last one of its list: otherwise it gets an ordinal that makes the sums differ. */
 static bool add_stream(struct fct_demand *demand, const struct fct_record *record,
                        const struct fct_index_key *key)
 {

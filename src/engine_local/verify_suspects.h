@@ -1,5 +1,5 @@
-/* verify_suspects.h - for verify: looks up the postings in buckets whose sums differ between log and
- * index. Layer: engine_local, private to it.
+/* verify_suspects.h - for verify: looks up the postings in buckets whose sums differ between log
+ * and index. Layer: engine_local, private to it.
  *
  * Names decide, not hashes: sums also differ if names share a hash, and then the store is sound.
  */

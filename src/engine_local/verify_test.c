@@ -156,7 +156,7 @@ static void read_run(struct fixture *f)
             at = i + 1 < entry.count ? fct_run_delta(at, entry.end, &position) : at;
         }
     }
-    fct_run_close(run);
+    fct_run_release(run);
 }
 
 static int compare_postings(const void *a, const void *b)

@@ -98,8 +98,8 @@ static const factum_uuid *first_id(const factum_append_request *request, factum_
     return NULL;
 }
 
-/* Are the stream's events in the store already, in order, from |revision| on? An event without an id
- * matches no other. */
+/* Are the stream's events in the store already, in order, from |revision| on? An event without an
+ * id matches no other. */
 static bool ids_match(const struct append *append, factum_slice stream, uint64_t revision)
 {
     const factum_append_request *request = append->request;

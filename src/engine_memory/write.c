@@ -107,7 +107,7 @@ static bool revive(struct memory *memory, const factum_append_request *request)
         factum_slice stream = request->events[i].stream;
         struct standing standing = fct_memory_stand(memory, stream);
         if (!standing.metadata.soft_deleted || says_metadata(request, stream)) {
-            continue; /* the request sets the metadata itself, or an earlier event revived the stream */
+            continue; /* the request sets the metadata, or the stream is revived already */
         }
         char name[FACTUM_NAME_SIZE_MAX + 2] = "$$";
         char json[48];

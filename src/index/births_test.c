@@ -39,7 +39,7 @@ static void add(struct fixture *f, uint64_t position, struct event event)
     size_t count = entries_of(f, &event, position, entries);
     assert_ok(fct_index_reserve(f->index, count, &f->err), f->err);
     fct_index_add(f->index, entries, count);
-    fct_index_show(f->index, (struct fct_index_mark){.position = position + 4});
+    fct_index_show(f->index, (struct fct_index_point){.position = position + 4});
 }
 
 /* The list of |key|, as text: "8 16". */
@@ -145,7 +145,7 @@ static void births_are_hidden_until_what_was_added_is_shown(void **state)
     fct_index_add(f->index, entries, count);
     assert_string_equal(births(f, FCT_INDEX_STREAM), "");
     assert_string_equal(births_in(f, 1), "");
-    fct_index_show(f->index, (struct fct_index_mark){.position = 12});
+    fct_index_show(f->index, (struct fct_index_point){.position = 12});
     assert_string_equal(births(f, FCT_INDEX_STREAM), "8");
     assert_string_equal(births_in(f, 1), "8");
 }
@@ -170,7 +170,7 @@ static void what_was_reserved_is_enough_if_everything_is_born(void **state)
         unsigned long calls = atomic_load(&f->mem.calls);
         fct_index_add(f->index, entries, (size_t)2 * STREAMS);
         assert_int_equal(atomic_load(&f->mem.calls), calls);
-        fct_index_show(f->index, (struct fct_index_mark){
+        fct_index_show(f->index, (struct fct_index_point){
                                      .position = ((uint64_t)(round + 1) * STREAMS << 30) + 4});
     }
     assert_ok(fct_index_find(f->index, &key, &count, NULL, NULL, &f->err), f->err);

@@ -105,7 +105,7 @@ static factum_status add(struct fixture *f, uint64_t event)
     if (status == FACTUM_OK) {
         fct_index_add(f->index, entries, count);
         fct_index_show(f->index,
-                       (struct fct_index_mark){position_of(event + 1), event + 1, event * 3});
+                       (struct fct_index_point){position_of(event + 1), event + 1, event * 3});
     }
     return status;
 }
@@ -163,7 +163,7 @@ static unsigned rebuild(struct fixture *f)
     uint64_t from;
     uint64_t to;
     while (fct_index_missing(f->index, &from, &to)) {
-        assert_true(from < to && to <= fct_index_mark(f->index).position);
+        assert_true(from < to && to <= fct_index_covered(f->index).position);
         assert_ok(fct_index_rebuild_begin(f->index, from, to, &f->err), f->err);
         for (uint64_t event = event_at(from); event < event_at(to); event++) {
             struct fct_index_entry entries[ENTRIES_MAX];
@@ -180,7 +180,7 @@ static unsigned rebuild(struct fixture *f)
 static void catch_up(struct fixture *f, uint64_t events)
 {
     (void)rebuild(f);
-    for (uint64_t event = event_at(fct_index_mark(f->index).position); event < events; event++) {
+    for (uint64_t event = event_at(fct_index_covered(f->index).position); event < events; event++) {
         assert_ok(add(f, event), f->err);
     }
     check_all(f, events);
@@ -196,12 +196,12 @@ static void after_a_flush_a_crash_costs_nothing(void **state)
         struct fixture after = {.disk = fct_sim_disk_crash(f->disk, FCT_CRASH_NONE, events)};
         assert_non_null(after.disk);
         open_index(&after);
-        struct fct_index_mark mark = fct_index_mark(after.index);
+        struct fct_index_point end = fct_index_covered(after.index);
         uint64_t from;
         uint64_t to;
-        assert_int_equal(mark.position, position_of(events));
-        assert_int_equal(mark.batch_number, events);
-        assert_int_equal(mark.chain, (events - 1) * 3);
+        assert_int_equal(end.position, position_of(events));
+        assert_int_equal(end.batch_number, events);
+        assert_int_equal(end.chain, (events - 1) * 3);
         assert_false(fct_index_missing(after.index, &from, &to));
         check_all(&after, events);
         close_index(&after);
@@ -220,12 +220,12 @@ static bool crash_at(uint64_t at, enum fct_crash_mode mode)
     struct fixture after = {.disk = fct_sim_disk_crash(f.disk, mode, at * 7 + (uint64_t)mode)};
     assert_non_null(after.disk);
     open_index(&after);
-    assert_true(fct_index_mark(after.index).position <= position_of(f.added + 1));
+    assert_true(fct_index_covered(after.index).position <= position_of(f.added + 1));
     catch_up(&after, f.added + 1);
     assert_ok(fct_index_flush(after.index, &after.err), after.err);
     close_index(&after);
     open_index(&after);
-    assert_int_equal(fct_index_mark(after.index).position, position_of(f.added + 1));
+    assert_int_equal(fct_index_covered(after.index).position, position_of(f.added + 1));
     check_all(&after, f.added + 1);
     close_index(&after);
     fct_sim_disk_destroy(after.disk);

@@ -12,8 +12,8 @@ static void a_flush_changes_nothing_for_readers(void **state)
     grow(f, 40);
     flush(f);
     assert_int_equal(stats_of(f).runs, 1);
-    assert_int_equal(fct_index_mark(f->index).position, model_end(&f->model));
-    assert_int_equal(fct_index_mark(f->index).batch_number, 40);
+    assert_int_equal(fct_index_covered(f->index).position, model_end(&f->model));
+    assert_int_equal(fct_index_covered(f->index).batch_number, 40);
     check(f);
     grow(f, 5);
     check(f);

@@ -1,21 +1,15 @@
-/* index.c - opening, adding, and looking after the index. Layer: index. See index.h and
- * index_int.h. */
+/* index.c - opening, truncating and removing the index, and its figures. Layer: index. Adding is in
+ * writer.c; see index.h and index_int.h. */
 #include "index/index.h"
 
 #include <string.h>
 
 #include "core/check.h"
 #include "core/error.h"
-#include "core/log_sink.h"
-#include "index/births.h"
 #include "index/index_int.h"
 
-#define ADD_AHEAD 16u /* entries whose places are fetched before they are needed */
 #define MEMTABLE_SIZE_MAX ((size_t)4 << 20)
 #define MEMTABLE_SPAN_MAX (UINT64_C(32) << 20)
-#define RUNS_WRITER_WAITS ((size_t)FCT_MANIFEST_RUNS_MAX / 4)
-#define MEMTABLE_OVERRUN                                                                           \
-    4u /* times the limit that a memtable may reach while the other is written out */
 
 /* ---- opening --------------------------------------------------------------------------------- */
 
@@ -23,14 +17,27 @@ static void note_missing(struct fct_index *index, uint64_t from, uint64_t to)
 {
     uint32_t count = atomic_load(&index->missing_count);
     FCT_ASSERT(count < FCT_MISSING_MAX);
+    FCT_ASSERT(from < to);
     index->missing[count] = (struct fct_missing){from, to};
     atomic_store(&index->missing_count, count + 1);
 }
 
-/* Opens what the manifest names; what is bad becomes a missing range, neighbours in one. */
-static factum_status open_runs(struct fct_index *index, const struct fct_manifest *manifest,
-                               struct fct_run **runs, size_t *run_count, factum_error *err)
+/* Is |run| the one that the manifest means? */
+static bool is_named(const struct fct_run *run, const struct fct_manifest_run *named,
+                     const struct fct_manifest *manifest)
 {
+    const struct fct_run_info *info = &run->info;
+    return info->from == named->from && info->end.position == named->to &&
+           named->from < named->to && info->seed == manifest->seed &&
+           memcmp(info->store_id.bytes, manifest->store_id.bytes, sizeof info->store_id.bytes) == 0;
+}
+
+/* Opens the runs of the manifest; what a bad run covers becomes a missing range, together with the
+ * missing neighbours. Errors: NO_MEMORY; CORRUPT: none of the index is worth keeping. */
+static factum_status open_runs(struct fct_index *index, const struct fct_manifest *manifest,
+                               factum_error *err)
+{
+    struct fct_version *version = index->version;
     uint64_t covered = 0;
     for (uint32_t i = 0; i < manifest->run_count; i++) {
         const struct fct_manifest_run *named = &manifest->runs[i];
@@ -40,25 +47,22 @@ static factum_status open_runs(struct fct_index *index, const struct fct_manifes
         if (status == FACTUM_NO_MEMORY) {
             return status;
         }
-        bool fits = status == FACTUM_OK && run->info.from == named->from &&
-                    run->info.mark.position == named->to && run->info.seed == manifest->seed &&
-                    memcmp(run->info.store_id.bytes, manifest->store_id.bytes,
-                           sizeof manifest->store_id.bytes) == 0 &&
-                    named->from >= covered;
-        if (!fits) {
-            if (status == FACTUM_OK) {
-                fct_run_close(run);
-            }
-            continue; /* the gap shows below */
+        if (status != FACTUM_OK || named->from < covered || !is_named(run, named, manifest)) {
+            fct_run_release(run);
+            continue; /* the next run shows the gap */
         }
         if (run->info.from > covered) {
             note_missing(index, covered, run->info.from);
         }
-        covered = run->info.mark.position;
-        runs[(*run_count)++] = run;
+        covered = run->info.end.position;
+        FCT_ASSERT(version->run_count < version->run_room);
+        version->runs[version->run_count++] = run;
         if (atomic_load(&index->missing_count) + 2 >= FCT_MISSING_MAX) {
             return fct_fail(err, FACTUM_CORRUPT, "the index has too many gaps");
         }
+    }
+    if (covered > manifest->covered.position) {
+        return fct_fail(err, FACTUM_CORRUPT, "the index manifest covers less than its runs");
     }
     if (covered < manifest->covered.position) {
         note_missing(index, covered, manifest->covered.position);
@@ -68,46 +72,49 @@ static factum_status open_runs(struct fct_index *index, const struct fct_manifes
 
 static factum_status start_empty(struct fct_index *index, factum_error *err)
 {
-    index->covered = (struct fct_index_mark){.position = 0};
+    struct fct_version *version = index->version;
+    while (version->run_count > 0) {
+        fct_run_release(version->runs[--version->run_count]);
+    }
+    index->covered = (struct fct_index_point){.position = 0};
     atomic_store(&index->missing_count, 0);
     return fct_os_random(index->os, &index->seed, sizeof index->seed, err);
 }
 
-static factum_status load(struct fct_index *index, struct fct_run ***runs, size_t *run_count,
-                          factum_error *err)
+/* Creates the version, without an active memtable, from the files. */
+static factum_status load(struct fct_index *index, factum_error *err)
 {
     struct fct_manifest manifest;
     factum_status status = fct_manifest_read(&manifest, index->os, index->mem, index->dir, err);
-    bool ours = status == FACTUM_OK && memcmp(manifest.store_id.bytes, index->store_id.bytes,
-                                              sizeof manifest.store_id.bytes) == 0;
-    atomic_store(&index->next_number, status == FACTUM_OK ? manifest.next_number : 1);
-    if (status == FACTUM_NO_MEMORY || (status == FACTUM_IO)) {
+    if (status == FACTUM_NO_MEMORY || status == FACTUM_IO) {
         return status;
     }
-    *runs = fct_mem_zalloc(index->mem, manifest.run_count + 1u, sizeof(void *));
-    if (*runs == NULL) {
-        fct_manifest_finish(&manifest, index->mem);
-        return fct_fail(err, FACTUM_NO_MEMORY, "open index: out of memory");
+    bool found = status == FACTUM_OK;
+    bool ours = found && memcmp(manifest.store_id.bytes, index->store_id.bytes,
+                                sizeof manifest.store_id.bytes) == 0;
+    atomic_store(&index->next_number, found ? manifest.next_number : 1);
+    index->version = fct_version_create(index, manifest.run_count);
+    if (index->version == NULL) {
+        status = fct_fail(err, FACTUM_NO_MEMORY, "open index: out of memory");
+        goto done;
     }
     if (!ours) {
-        fct_manifest_finish(&manifest, index->mem);
-        return start_empty(index, err);
+        status = start_empty(index, err);
+        goto done;
     }
     index->seed = manifest.seed;
     index->generation = manifest.generation;
     index->covered = manifest.covered;
-    status = open_runs(index, &manifest, *runs, run_count, err);
-    fct_manifest_finish(&manifest, index->mem);
+    status = open_runs(index, &manifest, err);
     if (status == FACTUM_CORRUPT) {
-        for (size_t i = 0; i < *run_count; i++) {
-            fct_run_close((*runs)[i]);
-        }
-        *run_count = 0;
         status = start_empty(index, err);
     }
+done:
+    fct_manifest_finish(&manifest, index->mem);
     return status;
 }
 
+/* Run files that the manifest does not name: up to 64, the next opening finds the others. */
 struct stray {
     struct fct_index *index;
     uint64_t numbers[64];
@@ -117,6 +124,7 @@ struct stray {
 
 static bool is_live(const struct fct_index *index, uint64_t number)
 {
+    FCT_ASSERT(number != 0);
     for (size_t i = 0; i < index->version->run_count; i++) {
         if (index->version->runs[i]->info.number == number) {
             return true;
@@ -136,10 +144,12 @@ static factum_status note_stray(void *data, const char *name)
     return FACTUM_OK;
 }
 
-/* Run files that no manifest names are left-overs of a crash, or of a run that was lost. */
+/* Deletes the run files that a crash or the loss of a run has left. A run's number is never used
+ * twice, also not one whose file could not be deleted. */
 static factum_status remove_strays(struct fct_index *index, factum_error *err)
 {
     struct stray stray = {.index = index};
+    FCT_ASSERT(!index->read_only);
     factum_status status = fct_os_list_dir(index->os, index->dir, note_stray, &stray, err);
     for (size_t i = 0; i < stray.count && status == FACTUM_OK; i++) {
         char name[FCT_RUN_NAME_SIZE];
@@ -151,58 +161,42 @@ static factum_status remove_strays(struct fct_index *index, factum_error *err)
         }
     }
     if (stray.highest >= atomic_load(&index->next_number)) {
-        atomic_store(&index->next_number, stray.highest + 1); /* a name is never used twice */
+        atomic_store(&index->next_number, stray.highest + 1);
     }
     return status;
 }
 
 static factum_status open_parts(struct fct_index *index, factum_error *err)
 {
-    struct fct_run **runs = NULL;
-    size_t run_count = 0;
-    factum_status status =
-        index->read_only ? FACTUM_OK : fct_os_make_dir(index->os, index->dir, err);
-    if (status == FACTUM_OK) {
-        status = load(index, &runs, &run_count, err);
+    factum_status status = FACTUM_OK;
+    if (!index->read_only) {
+        status = fct_os_make_dir(index->os, index->dir, err);
+        if (status != FACTUM_OK) {
+            return status;
+        }
     }
-    if (status == FACTUM_OK && !index->read_only && index->generation == 0) {
-        /* No manifest was there: the directory may be new, and what is synced in it must stay. */
+    status = load(index, err);
+    if (status != FACTUM_OK) {
+        return status;
+    }
+    if (!index->read_only && index->generation == 0) {
+        /* There was no manifest: the directory may be new, and files synced in it must stay. */
         status = fct_os_make_dir_synced(index->os, index->dir, err);
-    }
-    if (status == FACTUM_OK) {
-        struct fct_memtable *active = fct_memtable_create(index->mem, index->covered);
-        index->version =
-            active == NULL ? NULL : fct_version_make(index, runs, run_count, NULL, active);
-        if (active != NULL && atomic_fetch_sub(&active->references, 1) == 1) {
-            fct_memtable_destroy(active);
-        }
-        if (index->version == NULL) {
-            status = fct_fail(err, FACTUM_NO_MEMORY, "open index: out of memory");
+        if (status != FACTUM_OK) {
+            return status;
         }
     }
-    for (size_t i = 0; i < run_count; i++) {
-        if (atomic_fetch_sub(&runs[i]->references, 1) == 1) {
-            fct_run_close(runs[i]);
-        }
-    }
-    fct_mem_free(index->mem, (void *)runs);
-    if (status == FACTUM_OK && !index->read_only) {
-        status = remove_strays(index, err);
-    }
-    return status;
-}
-
-factum_status fct_index_open(struct fct_index **out, const struct fct_index_options *options,
-                             factum_error *err)
-{
-    *out = NULL;
-    if (strlen(options->dir) >= FCT_PATH_SIZE) {
-        return fct_fail(err, FACTUM_INVALID, "open index: the path is too long");
-    }
-    struct fct_index *index = fct_mem_zalloc(options->mem, 1, sizeof *index);
-    if (index == NULL) {
+    index->version->active = fct_memtable_create(index->mem, index->covered);
+    if (index->version->active == NULL) {
         return fct_fail(err, FACTUM_NO_MEMORY, "open index: out of memory");
     }
+    atomic_store(&index->version->whole, atomic_load(&index->missing_count) == 0);
+    fct_version_check(index);
+    return index->read_only ? FACTUM_OK : remove_strays(index, err);
+}
+
+static void set_options(struct fct_index *index, const struct fct_index_options *options)
+{
     index->os = options->os;
     index->mem = options->mem;
     index->store_id = options->store_id;
@@ -218,6 +212,20 @@ factum_status fct_index_open(struct fct_index **out, const struct fct_index_opti
         index->sink = *options->sink;
     }
     memcpy(index->dir, options->dir, strlen(options->dir) + 1);
+}
+
+factum_status fct_index_open(struct fct_index **out, const struct fct_index_options *options,
+                             factum_error *err)
+{
+    *out = NULL;
+    if (strlen(options->dir) >= FCT_PATH_SIZE) {
+        return fct_fail(err, FACTUM_INVALID, "open index: the path is too long");
+    }
+    struct fct_index *index = fct_mem_zalloc(options->mem, 1, sizeof *index);
+    if (index == NULL) {
+        return fct_fail(err, FACTUM_NO_MEMORY, "open index: out of memory");
+    }
+    set_options(index, options);
     fct_mutex_init(&index->maintenance);
     fct_rwlock_init(&index->lock);
     factum_status status = open_parts(index, err);
@@ -238,71 +246,69 @@ void fct_index_close(struct fct_index *index)
         return;
     }
     atomic_store(&index->stop, 1);
-    atomic_fetch_add(&index->word, 1);
-    fct_word_wake(&index->word, UINT32_MAX >> 1);
+    fct_index_changed(index);
     fct_thread_join(&index->thread);
+    FCT_ASSERT(atomic_load(&index->working) == 0);
+    FCT_ASSERT(index->version == NULL || atomic_load(&index->version->references) == 1);
     fct_version_unpin(index, index->version);
-    fct_memtable_destroy(index->rebuild);
+    fct_memtable_release(index->rebuild);
     fct_rwlock_finish(&index->lock);
     fct_mutex_finish(&index->maintenance);
     fct_mem_free(index->mem, index);
 }
 
 factum_status fct_index_peek(const struct fct_os *os, const char *dir, factum_uuid *store_id,
-                             struct fct_index_mark *mark, factum_error *err)
+                             struct fct_index_point *covered, factum_error *err)
 {
     struct fct_manifest manifest;
     factum_status status = fct_manifest_read(&manifest, os, fct_mem_heap(), dir, err);
-    if (status == FACTUM_OK) {
-        *store_id = manifest.store_id;
-        *mark = manifest.covered;
-        fct_manifest_finish(&manifest, fct_mem_heap());
-    }
-    return status;
-}
-
-/* With maintenance held: |kept| runs from the oldest on, and nothing else. */
-static factum_status keep_runs(struct fct_index *index, size_t kept, struct fct_index_mark covered,
-                               factum_error *err)
-{
-    struct fct_version *version = index->version;
-    struct fct_memtable *active = fct_memtable_create(index->mem, covered);
-    struct fct_version *next =
-        active == NULL ? NULL : fct_version_make(index, version->runs, kept, NULL, active);
-    if (active != NULL && atomic_fetch_sub(&active->references, 1) == 1) {
-        fct_memtable_destroy(active);
-    }
-    if (next == NULL) {
-        return fct_fail(err, FACTUM_NO_MEMORY, "index: out of memory");
-    }
-    factum_status status =
-        index->read_only ? FACTUM_OK : fct_index_save(index, version->runs, kept, covered, err);
     if (status != FACTUM_OK) {
-        fct_version_unpin(index, next);
         return status;
     }
-    for (size_t i = kept; i < version->run_count && !index->read_only; i++) {
-        version->runs[i]->doomed = true;
-    }
-    fct_index_set_covered(index, covered);
-    atomic_store(&index->missing_count, 0);
-    atomic_store(&index->cut, true);
-    atomic_store(&next->whole, false);
-    fct_version_install(index, next);
+    *store_id = manifest.store_id;
+    *covered = manifest.covered;
+    fct_manifest_finish(&manifest, fct_mem_heap());
     return FACTUM_OK;
 }
 
-factum_status fct_index_cut(struct fct_index *index, uint64_t position, factum_error *err)
+/* ---- truncating and removing ----------------------------------------------------------------- */
+
+/* Keeps the |kept| oldest runs, which end at |covered|, and nothing else. With maintenance held. */
+static factum_status keep_runs(struct fct_index *index, size_t kept, struct fct_index_point covered,
+                               factum_error *err)
+{
+    struct fct_version_edit edit;
+    struct fct_memtable *active = fct_memtable_create(index->mem, covered);
+    if (active == NULL) {
+        return fct_fail(err, FACTUM_NO_MEMORY, "index: out of memory");
+    }
+    fct_version_edit_init(&edit, index);
+    FCT_ASSERT(kept <= edit.first);
+    edit.removed = edit.first - kept;
+    edit.first = kept;
+    edit.sealed = NULL;
+    edit.active = active;
+    edit.durable = !index->read_only;
+    edit.truncated = true;
+    edit.covered = covered;
+    edit.missing_count = 0;
+    factum_status status = fct_version_apply(index, &edit, err);
+    fct_memtable_release(active);
+    return status;
+}
+
+factum_status fct_index_truncate(struct fct_index *index, uint64_t position, factum_error *err)
 {
     fct_mutex_lock(&index->maintenance);
     const struct fct_version *version = index->version;
-    struct fct_index_mark covered = {.position = 0};
+    struct fct_index_point covered = {.position = 0};
     size_t kept = 0;
     while (index->read_only && kept < version->run_count &&
            version->runs[kept]->info.from == covered.position &&
-           version->runs[kept]->info.mark.position <= position) {
-        covered = version->runs[kept++]->info.mark;
+           version->runs[kept]->info.end.position <= position) {
+        covered = version->runs[kept++]->info.end;
     }
+    FCT_ASSERT(covered.position <= position);
     factum_status status = keep_runs(index, kept, covered, err);
     fct_mutex_unlock(&index->maintenance);
     return status;
@@ -311,8 +317,11 @@ factum_status fct_index_cut(struct fct_index *index, uint64_t position, factum_e
 void fct_index_complete(struct fct_index *index)
 {
     fct_mutex_lock(&index->maintenance);
-    atomic_store(&index->cut, false);
-    atomic_store(&index->version->whole, fct_index_is_whole(index));
+    fct_rwlock_write(&index->lock);
+    index->truncated = false;
+    atomic_store(&index->version->whole, atomic_load(&index->missing_count) == 0);
+    fct_rwlock_unlock(&index->lock);
+    fct_version_check(index);
     fct_mutex_unlock(&index->maintenance);
 }
 
@@ -341,20 +350,16 @@ factum_status fct_index_remove(const struct fct_os *os, const char *dir, factum_
     if (status == FACTUM_NOT_FOUND) {
         return FACTUM_OK;
     }
-    return status == FACTUM_OK ? fct_os_sync_dir(os, dir, err) : status;
+    if (status != FACTUM_OK) {
+        return status;
+    }
+    return fct_os_sync_dir(os, dir, err);
 }
 
-void fct_index_set_covered(struct fct_index *index, struct fct_index_mark covered)
+struct fct_index_point fct_index_covered(struct fct_index *index)
 {
-    fct_rwlock_write(&index->lock);
-    index->covered = covered;
-    fct_rwlock_unlock(&index->lock);
-}
-
-struct fct_index_mark fct_index_mark(struct fct_index *index)
-{
-    fct_rwlock_read(&index->lock); /* a merge may be ending: maintenance would wait for it */
-    struct fct_index_mark covered = index->covered;
+    fct_rwlock_read(&index->lock); /* not maintenance: a flush may hold it for long */
+    struct fct_index_point covered = index->covered;
     fct_rwlock_unlock(&index->lock);
     return covered;
 }
@@ -368,229 +373,11 @@ struct fct_index_key fct_index_key(const struct fct_index *index, enum fct_index
     return key;
 }
 
-/* ---- adding ---------------------------------------------------------------------------------- */
-
-static bool full(const struct fct_index *index, const struct fct_memtable *table)
-{
-    return fct_memtable_used(table) >= index->memtable_size_max ||
-           table->mark.position - table->from >= index->memtable_span_max;
-}
-
-bool fct_index_wants_flush(const struct fct_index *index)
-{
-    struct fct_index *pinning = (struct fct_index *)(uintptr_t)index;
-    struct fct_version *version = fct_version_pin(pinning);
-    bool wants =
-        !index->read_only && version->active->posting_count > 0 && full(index, version->active);
-    fct_version_unpin(pinning, version);
-    return wants;
-}
-
-/* What the writer has to know of the two memtables. */
-struct pressure {
-    bool both_full;
-    bool too_big;
-};
-
-static struct pressure pressure_of(struct fct_index *index)
-{
-    struct fct_version *version = fct_version_pin(index);
-    struct pressure pressure = {
-        .both_full = version->sealed != NULL && full(index, version->active),
-        .too_big =
-            fct_memtable_used(version->active) >= index->memtable_size_max * MEMTABLE_OVERRUN,
-    };
-    fct_version_unpin(index, version);
-    return pressure;
-}
-
-/* Both memtables are full: waits for the background, or does its work. */
-static factum_status make_way(struct fct_index *index, factum_error *err)
-{
-    for (;;) {
-        uint32_t word = atomic_load(&index->word);
-        struct pressure pressure = pressure_of(index);
-        if (!pressure.both_full) {
-            return FACTUM_OK;
-        }
-        if (!index->threads) {
-            return fct_index_flush_sealed(index, err);
-        }
-        fct_mutex_lock(&index->maintenance);
-        factum_status failure = index->failure;
-        bool waiting = index->version->sealed != NULL;
-        if (failure != FACTUM_OK && err != NULL) {
-            *err = index->failure_err;
-        }
-        fct_mutex_unlock(&index->maintenance);
-        if (failure != FACTUM_OK) {
-            return pressure.too_big ? failure : FACTUM_OK;
-        }
-        if (waiting) {
-            fct_word_wait(&index->word, word, UINT64_C(100000000));
-        }
-    }
-}
-
-factum_status fct_index_reserve(struct fct_index *index, size_t count, factum_error *err)
-{
-    factum_status status = FACTUM_OK;
-    if (atomic_load(&index->missing_count) > 0) { /* nothing is written until it is whole again */
-        bool too_big = !index->read_only && pressure_of(index).too_big;
-        status = too_big ? fct_fail(err, FACTUM_CORRUPT, "a part of the index cannot be rebuilt")
-                         : FACTUM_OK;
-    } else if (!index->read_only) {
-        status = make_way(index, err);
-        if (status == FACTUM_OK && fct_index_wants_flush(index)) {
-            fct_index_await_merges(index);
-            bool whole = atomic_load(&index->missing_count) == 0; /* a merge may meet damage */
-            status = whole ? fct_index_seal(index, err) : FACTUM_OK;
-        }
-    }
-    if (status != FACTUM_OK) {
-        return status;
-    }
-    fct_rwlock_write(&index->lock);
-    bool reserved = fct_memtable_reserve(index->version->active, count, FCT_BIRTHS_KEYS_MAX(count),
-                                         count + FCT_BIRTHS_MAX(count));
-    fct_rwlock_unlock(&index->lock);
-    return reserved ? FACTUM_OK : fct_fail(err, FACTUM_NO_MEMORY, "index: out of memory");
-}
-
-/* Adds |count| of |left| entries; which of their keys are new in |table|, a bit each. */
-static uint64_t add_some(struct fct_memtable *table, const struct fct_index_entry *entries,
-                         size_t count, size_t left)
-{
-    uint64_t fresh = 0;
-    for (size_t i = 0; i < count; i++) {
-        if (i + ADD_AHEAD < left) {
-            fct_memtable_prefetch(table, &entries[i + ADD_AHEAD].key);
-            fct_memtable_prefetch_tail(table, &entries[i + ADD_AHEAD / 2].key);
-        }
-        fresh |= (uint64_t)fct_memtable_add(table, &entries[i]) << i;
-    }
-    return fresh;
-}
-
-void fct_index_add(struct fct_index *index, const struct fct_index_entry *entries, size_t count)
-{
-    struct fct_births births;
-    fct_births_init(&births, index);
-    for (size_t at = 0; at < count; at += FCT_BIRTHS_STEP) {
-        size_t step = count - at < FCT_BIRTHS_STEP ? count - at : FCT_BIRTHS_STEP;
-        fct_rwlock_write(&index->lock);
-        struct fct_memtable *table = index->version->active;
-        fct_births_add(&births, table);
-        uint64_t fresh = add_some(table, entries + at, step, count - at);
-        fct_rwlock_unlock(&index->lock);
-        fct_births_find(&births, entries + at, step, fresh); /* may read runs: without the lock */
-    }
-    if (births.count > 0) {
-        fct_rwlock_write(&index->lock);
-        fct_births_add(&births, index->version->active);
-        fct_rwlock_unlock(&index->lock);
-    }
-    fct_births_finish(&births);
-}
-
-void fct_index_show(struct fct_index *index, struct fct_index_mark mark)
-{
-    fct_rwlock_write(&index->lock);
-    struct fct_memtable *table = index->version->active;
-    FCT_ASSERT(mark.position >= table->mark.position);
-    fct_memtable_show(table);
-    table->mark = mark;
-    fct_rwlock_unlock(&index->lock);
-}
-
-factum_status fct_index_flush(struct fct_index *index, factum_error *err)
-{
-    if (index->read_only || atomic_load(&index->missing_count) > 0) {
-        return FACTUM_OK;
-    }
-    factum_status status = fct_index_flush_sealed(index, err);
-    if (status == FACTUM_OK) {
-        status = fct_index_seal(index, err);
-    }
-    return status == FACTUM_OK ? fct_index_flush_sealed(index, err) : status;
-}
-
-factum_status fct_index_tick(struct fct_index *index, factum_error *err)
-{
-    if (index->threads || index->read_only) {
-        return FACTUM_OK;
-    }
-    factum_status status = fct_index_flush_sealed(index, err);
-    bool merges = status == FACTUM_OK || status == FACTUM_TOO_BIG; /* there are too many runs */
-    if (merges && fct_index_merge_due(index)) {
-        status = fct_index_merge(index, err);
-    }
-    return status;
-}
-
-static bool has_runs(struct fct_index *index, size_t count)
-{
-    struct fct_version *version = fct_version_pin(index);
-    bool has = version->run_count >= count;
-    fct_version_unpin(index, version);
-    return has;
-}
-
-/* As fct_index_settle, but only while there are |runs| or more. */
-static factum_status settle_below(struct fct_index *index, size_t runs, factum_error *err)
-{
-    factum_status status;
-    while (has_runs(index, runs)) {
-        uint32_t word = atomic_load(&index->word);
-        fct_mutex_lock(&index->maintenance);
-        bool waiting = index->version->sealed != NULL;
-        status = index->failure;
-        if (status != FACTUM_OK && err != NULL) {
-            *err = index->failure_err;
-        }
-        fct_mutex_unlock(&index->maintenance);
-        if (status != FACTUM_OK || index->read_only) {
-            return status;
-        }
-        bool busy = atomic_load(&index->working) != 0;
-        bool due = fct_index_merge_due(index);
-        if (!waiting && !due && !busy) {
-            return FACTUM_OK;
-        }
-        factum_status merge_failure = (factum_status)atomic_load(&index->merge_failure);
-        if (due && merge_failure != FACTUM_OK) {
-            return fct_fail(err, merge_failure, "runs of the index cannot be merged: %s",
-                            factum_status_text(merge_failure));
-        }
-        if (!index->threads) {
-            status = fct_index_tick(index, err);
-            if (status != FACTUM_OK) {
-                return status;
-            }
-        } else {
-            fct_word_wait(&index->word, word, UINT64_C(50000000));
-        }
-    }
-    return FACTUM_OK;
-}
-
-factum_status fct_index_settle(struct fct_index *index, factum_error *err)
-{
-    return settle_below(index, 0, err);
-}
-
-void fct_index_await_merges(struct fct_index *index)
-{
-    factum_status settled = settle_below(index, RUNS_WRITER_WAITS, NULL);
-    (void)settled; /* while they cannot be merged, a flush fails when it is too much */
-}
-
 /* ---- figures --------------------------------------------------------------------------------- */
 
-void fct_index_stats(const struct fct_index *index, struct fct_index_stats *stats)
+void fct_index_stats(struct fct_index *index, struct fct_index_stats *stats)
 {
-    struct fct_index *mutable_index = (struct fct_index *)(uintptr_t)index;
-    struct fct_version *version = fct_version_pin(mutable_index);
+    struct fct_version *version = fct_version_pin(index);
     *stats = (struct fct_index_stats){
         .runs = version->run_count,
         .blocks_read = atomic_load(&index->blocks_read),
@@ -606,12 +393,13 @@ void fct_index_stats(const struct fct_index *index, struct fct_index_stats *stat
         stats->keys += info->key_count;
         stats->postings += info->posting_count;
         stats->doubtful_births += info->doubtful;
+        FCT_ASSERT(info->filter_size <= info->file_size);
     }
-    fct_rwlock_read(&mutable_index->lock);
+    fct_rwlock_read(&index->lock);
     stats->memory_bytes = version->active->memory;
     stats->memory_bytes += version->sealed == NULL ? 0 : version->sealed->memory;
     stats->doubtful_births += version->active->doubtful;
     stats->doubtful_births += version->sealed == NULL ? 0 : version->sealed->doubtful;
-    fct_rwlock_unlock(&mutable_index->lock);
-    fct_version_unpin(mutable_index, version);
+    fct_rwlock_unlock(&index->lock);
+    fct_version_unpin(index, version);
 }

@@ -13,7 +13,7 @@
  * and fct_index_settle, and where the writer waits for merges.
  *
  * Invariants:
- *  1. The live runs cover [0, mark.position) of the log without gap or overlap, but for the ranges
+ *  1. The live runs cover [0, fct_index_covered().position) of the log without gap or overlap, but for the ranges
  *     that fct_index_missing reports; the memtables hold everything after.
  *  2. A run is complete, synced and named by a synced manifest before its memtable is let go.
  *  3. A page of a run is used only after its checksum held.
@@ -58,7 +58,7 @@ struct fct_index_entry {
 };
 
 /* Up to where the runs cover the log, with what the log needs to prove it. */
-struct fct_index_mark {
+struct fct_index_point {
     uint64_t position;
     uint64_t batch_number;
     uint64_t chain;
@@ -86,18 +86,18 @@ struct fct_index_options {
 };
 
 /* Opens and reads the manifest. Whatever is wrong with the files is no failure: the bad run (or
- * all) is set aside and its range reported as missing, or the mark is 0. */
+ * all) is set aside and its range reported as missing, or nothing is covered. */
 FCT_MUST_USE factum_status fct_index_open(struct fct_index **index,
                                           const struct fct_index_options *options,
                                           factum_error *err);
 /* Flushes nothing; call fct_index_flush first for a quick next open. Accepts NULL. */
 void fct_index_close(struct fct_index *index);
 
-struct fct_index_mark fct_index_mark(struct fct_index *index);
+struct fct_index_point fct_index_covered(struct fct_index *index);
 /* Forgets what reaches beyond |position|, and more than that if it is not read_only: what is after
- * fct_index_mark() then has to be added again. Until fct_index_complete readers get CORRUPT. */
-FCT_MUST_USE factum_status fct_index_cut(struct fct_index *index, uint64_t position,
-                                         factum_error *err);
+ * fct_index_covered() then has to be added again. Until fct_index_complete readers get CORRUPT. */
+FCT_MUST_USE factum_status fct_index_truncate(struct fct_index *index, uint64_t position,
+                                              factum_error *err);
 void fct_index_complete(struct fct_index *index);
 /* Deletes the files of the index in |dir|, which is not open, and no others. */
 FCT_MUST_USE factum_status fct_index_remove(const struct fct_os *os, const char *dir,
@@ -117,14 +117,14 @@ struct fct_index_key fct_index_category_births_key(const struct fct_index_key *c
 /* What the manifest in |dir| says, without opening anything: NOT_FOUND if there is none that
  * verifies. */
 FCT_MUST_USE factum_status fct_index_peek(const struct fct_os *os, const char *dir,
-                                          factum_uuid *store_id, struct fct_index_mark *mark,
+                                          factum_uuid *store_id, struct fct_index_point *covered,
                                           factum_error *err);
 
 /* ---- the writer ------------------------------------------------------------------------------ */
 
-/* True if the next reserve may set a memtable aside to be written out, with the mark that it has
+/* True if the next reserve may set a memtable aside to be written out, up to the log point that it has
  * now: what that names must be durable in the log before. */
-bool fct_index_wants_flush(const struct fct_index *index);
+bool fct_index_wants_flush(struct fct_index *index);
 /* Makes sure that adding |count| entries, and what comes of them to lists of births, cannot fail.
  * Waits while two memtables are full and the
  * older is still being flushed (bounded memory), and while there are very many runs. */
@@ -133,9 +133,9 @@ FCT_MUST_USE factum_status fct_index_reserve(struct fct_index *index, size_t cou
 /* Adds entries in rising order of position (equal ones have different keys, and of those a STREAM
  * comes before its CATEGORY), and their births to the lists of births; readers do not see them. */
 void fct_index_add(struct fct_index *index, const struct fct_index_entry *entries, size_t count);
-/* Readers see all that was added. |mark| is the place in the log after it: what a flush now would
+/* Readers see all that was added. |end| is the log point after it: what a flush now would
  * cover. What is never shown, as the log could not keep it, is not flushed. */
-void fct_index_show(struct fct_index *index, struct fct_index_mark mark);
+void fct_index_show(struct fct_index *index, struct fct_index_point end);
 /* Writes out what is in memory, durably, as one run; returns when that is done. By the writer;
  * while it hides something, the newest memtable stays as it is. */
 FCT_MUST_USE factum_status fct_index_flush(struct fct_index *index, factum_error *err);
@@ -145,7 +145,7 @@ FCT_MUST_USE factum_status fct_index_tick(struct fct_index *index, factum_error 
 FCT_MUST_USE factum_status fct_index_settle(struct fct_index *index, factum_error *err);
 
 /* The range of the log whose run was lost, of several the first; false if none. */
-bool fct_index_missing(const struct fct_index *index, uint64_t *from, uint64_t *to);
+bool fct_index_missing(struct fct_index *index, uint64_t *from, uint64_t *to);
 /* Rebuilds the run of that range: begin, add the entries of the range in order, end at |to| or,
  * when fct_index_rebuild_full, at the start of a batch before it: the rest stays missing. In
  * between readers get CORRUPT. Not if read_only: cut there, and add what follows again. */
@@ -241,6 +241,6 @@ struct fct_index_stats {
     uint64_t merges;
     uint64_t merged_bytes;
 };
-void fct_index_stats(const struct fct_index *index, struct fct_index_stats *stats);
+void fct_index_stats(struct fct_index *index, struct fct_index_stats *stats);
 
 #endif

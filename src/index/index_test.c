@@ -12,7 +12,7 @@ static void a_new_index_is_empty(void **state)
     uint64_t from;
     uint64_t to;
     open_index(f);
-    assert_int_equal(fct_index_mark(f->index).position, 0);
+    assert_int_equal(fct_index_covered(f->index).position, 0);
     assert_false(fct_index_missing(f->index, &from, &to));
     assert_false(fct_index_wants_flush(f->index));
     check(f);
@@ -35,10 +35,10 @@ static void what_was_flushed_is_there_after_opening(void **state)
     grow(f, 5);
     close_index(f);
     open_index(f);
-    struct fct_index_mark mark = fct_index_mark(f->index);
-    assert_int_equal(mark.position, f->model.batches[29].end);
-    assert_int_equal(mark.batch_number, 30);
-    assert_int_equal(mark.chain, 29 * 7 + 1);
+    struct fct_index_point end = fct_index_covered(f->index);
+    assert_int_equal(end.position, f->model.batches[29].end);
+    assert_int_equal(end.batch_number, 30);
+    assert_int_equal(end.chain, 29 * 7 + 1);
     replay(f);
     check(f);
 }
@@ -119,7 +119,7 @@ static void the_index_of_another_store_is_thrown_away(void **state)
     close_index(f);
     f->options.store_id.bytes[15] = 1;
     open_index(f);
-    assert_int_equal(fct_index_mark(f->index).position, 0);
+    assert_int_equal(fct_index_covered(f->index).position, 0);
     assert_int_equal(run_files(f), 0);
     replay(f);
     check(f);
@@ -194,14 +194,14 @@ static void peek_says_what_the_manifest_says(void **state)
 {
     struct fixture *f = *state;
     factum_uuid id;
-    struct fct_index_mark mark;
-    assert_status(fct_index_peek(&f->fault.os, "/index", &id, &mark, &f->err), FACTUM_NOT_FOUND);
+    struct fct_index_point end;
+    assert_status(fct_index_peek(&f->fault.os, "/index", &id, &end, &f->err), FACTUM_NOT_FOUND);
     open_index(f);
     make_runs(f, 1);
-    assert_ok(fct_index_peek(&f->fault.os, "/index", &id, &mark, &f->err), f->err);
+    assert_ok(fct_index_peek(&f->fault.os, "/index", &id, &end, &f->err), f->err);
     assert_memory_equal(id.bytes, f->options.store_id.bytes, 16);
-    assert_int_equal(mark.position, model_end(&f->model));
-    assert_int_equal(mark.batch_number, 10);
+    assert_int_equal(end.position, model_end(&f->model));
+    assert_int_equal(end.batch_number, 10);
 }
 
 static void a_path_that_is_too_long_is_refused(void **state)
@@ -452,7 +452,7 @@ static void verify_names_the_first_damaged_run_and_sets_all_aside(void **state)
 }
 
 /* A run whose checksums hold, but whose postings lie before or behind where it says. */
-static void a_run_that_leaves_its_range_is_the_one_that_is_set_aside(void **state)
+static void a_run_that_leaves_its_range_is_the_one_that_is_quarantined(void **state)
 {
     struct fixture *f = *state;
     uint64_t size;
@@ -497,7 +497,7 @@ static void read_only_nothing_is_written(void **state)
     assert_ok(fct_index_tick(f->index, &f->err), f->err);
     assert_ok(fct_index_settle(f->index, &f->err), f->err);
     check(f);
-    assert_ok(fct_index_cut(f->index, 0, &f->err), f->err);
+    assert_ok(fct_index_truncate(f->index, 0, &f->err), f->err);
     replay(f);
     fct_index_complete(f->index);
     check(f);
@@ -509,7 +509,7 @@ static void read_only_a_missing_directory_is_an_empty_index(void **state)
     struct fixture *f = *state;
     f->options.read_only = true;
     open_index(f);
-    assert_int_equal(fct_index_mark(f->index).position, 0);
+    assert_int_equal(fct_index_covered(f->index).position, 0);
     check(f);
 }
 
@@ -521,8 +521,8 @@ static void read_only_a_cut_keeps_the_runs_before(void **state)
     close_index(f);
     f->options.read_only = true;
     open_index(f);
-    assert_ok(fct_index_cut(f->index, f->model.batches[19].end + 1, &f->err), f->err);
-    assert_int_equal(fct_index_mark(f->index).position, f->model.batches[19].end);
+    assert_ok(fct_index_truncate(f->index, f->model.batches[19].end + 1, &f->err), f->err);
+    assert_int_equal(fct_index_covered(f->index).position, f->model.batches[19].end);
     struct fct_index_key key = key_of(f, 0);
     assert_status(find(f, &key), FACTUM_CORRUPT);
     replay(f);
@@ -537,8 +537,8 @@ static void after_a_cut_readers_wait_until_it_is_complete(void **state)
     make_runs(f, 3);
     f->options.memtable_size_max = 1; /* memtables are set aside while it is added anew */
     reopen(f);
-    assert_ok(fct_index_cut(f->index, 0, &f->err), f->err);
-    assert_int_equal(fct_index_mark(f->index).position, 0);
+    assert_ok(fct_index_truncate(f->index, 0, &f->err), f->err);
+    assert_int_equal(fct_index_covered(f->index).position, 0);
     struct fct_index_key key = key_of(f, 0);
     struct fct_index_keys *keys;
     struct fct_postings postings;
@@ -583,7 +583,7 @@ int main(void)
         TEST(what_is_made_anew_serves_although_it_cannot_be_merged),
         TEST(who_writes_faster_than_runs_are_merged_waits),
         TEST(verify_names_the_first_damaged_run_and_sets_all_aside),
-        TEST(a_run_that_leaves_its_range_is_the_one_that_is_set_aside),
+        TEST(a_run_that_leaves_its_range_is_the_one_that_is_quarantined),
         TEST(read_only_nothing_is_written),
         TEST(read_only_a_missing_directory_is_an_empty_index),
         TEST(read_only_a_cut_keeps_the_runs_before),

@@ -1,14 +1,17 @@
 /* keys.c - all keys of a kind: the runs and the memtables walked side by side. Layer: index.
  *
- * A walk reads a snapshot: the version is pinned, and the memtables' keys with their counts are
- * copied when it is made. When a run turns out to be damaged, the snapshot is dropped, the damage
- * is healed, and the walk goes on after its last key in a new snapshot.
+ * A walk reads a snapshot: the version is pinned, and the keys of the memtables are copied with
+ * their counts when the snapshot is taken. When a run turns out to be damaged, the walk drops the
+ * snapshot, has the damage healed, and goes on after its last key in a new snapshot.
+ *
+ * Invariants of a snapshot: copied_at[t] <= copied_end[t]; the copies of the sealed memtable come
+ * before those of the active one; a run has ended, or |entry| is its next entry and of |kind|.
  */
 #include "core/check.h"
 #include "core/error.h"
 #include "index/index_int.h"
 
-/* What a memtable had when the snapshot was made. */
+/* What a memtable had of a key when the snapshot was taken. */
 struct copied {
     struct fct_index_key key;
     uint64_t count;
@@ -33,9 +36,9 @@ struct snapshot {
 struct fct_index_keys {
     struct fct_index *index;
     enum fct_index_kind kind;
-    struct snapshot *snapshot; /* NULL: damage was met, and is not healed yet */
+    struct snapshot *snapshot; /* NULL: dropped because of damage */
     bool begun;
-    struct fct_index_key last; /* if begun: what the walk gave last */
+    struct fct_index_key last; /* if begun: the key that was returned last */
 };
 
 static void drop_snapshot(struct snapshot *snapshot)
@@ -47,14 +50,32 @@ static void drop_snapshot(struct snapshot *snapshot)
     }
 }
 
+static void check_snapshot(const struct snapshot *snapshot)
+{
+    FCT_ASSERT(snapshot->version != NULL);
+    FCT_ASSERT(snapshot->copied_at[0] <= snapshot->copied_end[0]);
+    FCT_ASSERT(snapshot->copied_end[0] <= snapshot->copied_at[1]);
+    FCT_ASSERT(snapshot->copied_at[1] <= snapshot->copied_end[1]);
+}
+
 static factum_status advance_run(struct snapshot *snapshot, struct run_at *at, factum_error *err)
 {
+    FCT_ASSERT(!at->ended);
     factum_status status = fct_run_walk_next(&at->walk, &at->entry);
     if (status == FACTUM_CORRUPT) {
-        return fct_index_lost(snapshot->index, at->walk.run, err);
+        return fct_index_damaged(snapshot->index, at->walk.run, err);
     }
     at->ended = status == FACTUM_DONE || at->entry.key.kind != snapshot->kind;
     return FACTUM_OK;
+}
+
+static factum_status start_run(struct snapshot *snapshot, struct run_at *at, struct fct_run *run,
+                               factum_error *err)
+{
+    if (fct_run_walk_kind(&at->walk, run, snapshot->kind) != FACTUM_OK) {
+        return fct_index_damaged(snapshot->index, run, err);
+    }
+    return advance_run(snapshot, at, err);
 }
 
 static factum_status copy_table(struct snapshot *snapshot, const struct fct_memtable *table,
@@ -82,6 +103,7 @@ static factum_status copy_table(struct snapshot *snapshot, const struct fct_memt
                 entry->key, shown, fct_mem_entry_first(entry), fct_mem_entry_last(table, entry)};
         }
     }
+    FCT_ASSERT(*count <= (size_t)snapshot->copied_end[0] + table->key_count);
     fct_mem_free(mem, sorted);
     return FACTUM_OK;
 }
@@ -102,13 +124,14 @@ static factum_status copy_tables(struct snapshot *snapshot, factum_error *err)
     return status;
 }
 
-static factum_status make_snapshot(struct fct_index_keys *keys, factum_error *err)
+static factum_status take_snapshot(struct fct_index_keys *keys, factum_error *err)
 {
     struct fct_index *index = keys->index;
+    FCT_ASSERT(keys->snapshot == NULL);
     struct fct_version *version = fct_version_pin(index);
     if (!atomic_load(&version->whole)) {
         fct_version_unpin(index, version);
-        return fct_index_lost(index, NULL, err);
+        return fct_index_damaged(index, NULL, err);
     }
     struct snapshot *snapshot = fct_mem_zalloc(
         index->mem, 1, sizeof *snapshot + version->run_count * sizeof snapshot->runs[0]);
@@ -121,14 +144,13 @@ static factum_status make_snapshot(struct fct_index_keys *keys, factum_error *er
     snapshot->kind = keys->kind;
     factum_status status = copy_tables(snapshot, err);
     for (size_t i = 0; i < version->run_count && status == FACTUM_OK; i++) {
-        status = fct_run_walk_kind(&snapshot->runs[i].walk, version->runs[i], keys->kind);
-        status = status == FACTUM_OK ? advance_run(snapshot, &snapshot->runs[i], err)
-                                     : fct_index_lost(index, version->runs[i], err);
+        status = start_run(snapshot, &snapshot->runs[i], version->runs[i], err);
     }
     if (status != FACTUM_OK) {
         drop_snapshot(snapshot);
         return status;
     }
+    check_snapshot(snapshot);
     keys->snapshot = snapshot;
     return FACTUM_OK;
 }
@@ -151,10 +173,19 @@ static const struct fct_index_key *least_key(const struct snapshot *snapshot)
     return least;
 }
 
+/* Adds the postings of a source that come after those of |next|. */
+static void add_postings(struct copied *next, uint64_t count, uint64_t first, uint64_t last)
+{
+    FCT_ASSERT(count > 0);
+    next->first = next->count == 0 ? first : next->first;
+    next->count += count;
+    next->last = last;
+}
+
+/* The least key that is left, with its postings in all sources. */
 static factum_status snapshot_next(struct snapshot *snapshot, struct copied *next,
                                    factum_error *err)
 {
-    FCT_ASSERT(snapshot != NULL);
     const struct fct_index_key *least = least_key(snapshot);
     if (least == NULL) {
         return FACTUM_DONE;
@@ -163,9 +194,8 @@ static factum_status snapshot_next(struct snapshot *snapshot, struct copied *nex
     for (size_t i = 0; i < snapshot->version->run_count; i++) {
         struct run_at *at = &snapshot->runs[i];
         while (!at->ended && fct_index_key_equal(&at->entry.key, &next->key)) {
-            next->first = next->count == 0 ? at->entry.first : next->first;
-            next->count += at->entry.count;
-            next->last = fct_run_entry_last(&at->entry);
+            const struct fct_run_entry *entry = &at->entry;
+            add_postings(next, entry->count, entry->first, fct_run_entry_last(entry));
             factum_status status = advance_run(snapshot, at, err);
             if (status != FACTUM_OK) {
                 return status;
@@ -176,23 +206,25 @@ static factum_status snapshot_next(struct snapshot *snapshot, struct copied *nex
         const struct copied *copied = &snapshot->copied[snapshot->copied_at[t]];
         if (snapshot->copied_at[t] < snapshot->copied_end[t] &&
             fct_index_key_equal(&copied->key, &next->key)) {
-            next->first = next->count == 0 ? copied->first : next->first;
-            next->count += copied->count;
-            next->last = copied->last;
+            add_postings(next, copied->count, copied->first, copied->last);
             snapshot->copied_at[t]++;
         }
     }
+    check_snapshot(snapshot);
     return FACTUM_OK;
 }
 
-/* The next key that was not given yet. */
+/* The next key that was not returned yet. */
 static factum_status next_once(struct fct_index_keys *keys, struct copied *next, factum_error *err)
 {
-    factum_status status = keys->snapshot == NULL ? make_snapshot(keys, err) : FACTUM_OK;
-    do {
-        status = status == FACTUM_OK ? snapshot_next(keys->snapshot, next, err) : status;
-    } while (status == FACTUM_OK && keys->begun &&
-             fct_index_key_compare(&next->key, &keys->last) <= 0);
+    factum_status status = keys->snapshot == NULL ? take_snapshot(keys, err) : FACTUM_OK;
+    while (status == FACTUM_OK) {
+        status = snapshot_next(keys->snapshot, next, err);
+        if (status != FACTUM_OK || !keys->begun ||
+            fct_index_key_compare(&next->key, &keys->last) > 0) {
+            break;
+        }
+    }
     if (status == FACTUM_CORRUPT) {
         drop_snapshot(keys->snapshot);
         keys->snapshot = NULL;
@@ -213,7 +245,7 @@ factum_status fct_index_keys_open(struct fct_index *index, enum fct_index_kind k
     keys->index = index;
     keys->kind = kind;
     do {
-        status = make_snapshot(keys, err);
+        status = take_snapshot(keys, err);
     } while (status == FACTUM_CORRUPT && fct_index_heal(index, &tries, err));
     if (status != FACTUM_OK) {
         fct_index_keys_close(keys);
@@ -233,15 +265,17 @@ factum_status fct_index_keys_next(struct fct_index_keys *keys, struct fct_index_
     do {
         status = next_once(keys, &next, err);
     } while (status == FACTUM_CORRUPT && fct_index_heal(keys->index, &tries, err));
-    if (status == FACTUM_OK) {
-        keys->begun = true;
-        keys->last = next.key;
-        *key = next.key;
-        *count = next.count;
-        *first = next.first;
-        *last = next.last;
+    if (status != FACTUM_OK) {
+        return status;
     }
-    return status;
+    FCT_ASSERT(next.count > 0);
+    keys->begun = true;
+    keys->last = next.key;
+    *key = next.key;
+    *count = next.count;
+    *first = next.first;
+    *last = next.last;
+    return FACTUM_OK;
 }
 
 void fct_index_keys_close(struct fct_index_keys *keys)

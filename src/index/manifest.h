@@ -30,7 +30,7 @@ struct fct_manifest {
     uint64_t seed;
     uint64_t next_number;
     uint64_t generation;
-    struct fct_index_mark covered;
+    struct fct_index_point covered;
     uint32_t run_count;
     struct fct_manifest_run *runs; /* owned: fct_manifest_finish */
 };

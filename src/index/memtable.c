@@ -1,4 +1,4 @@
-/* memtable.c - see memtable.h. Layer: index. */
+/* memtable.c - see memtable.h for the structure and its invariants. Layer: index. */
 #include "index/memtable.h"
 
 #include <assert.h>
@@ -11,7 +11,7 @@
 enum {
     BLOCK_SIZE = 64 << 10,
     CHUNK_MIN = 24,  /* bytes of the first chunk of a list */
-    CHUNK_MAX = 512, /* and of the biggest */
+    CHUNK_MAX = 512, /* bytes of the biggest chunk */
     ENTRIES_FIRST = 1024,
     CACHE_LINE = 64,
     UNIT = 4, /* of positions */
@@ -25,10 +25,10 @@ struct fct_arena_block {
 #define CHUNK_SIZE(payload) ((sizeof(struct fct_chunk) + (payload) + 7) / 8 * 8)
 #define BLOCK_WASTE CHUNK_SIZE(CHUNK_MAX) /* what the end of a block may leave unused */
 
-static_assert(sizeof(struct fct_mem_entry) == CACHE_LINE, "no place lies in two lines");
+static_assert(sizeof(struct fct_mem_entry) == CACHE_LINE, "an entry fills one cache line");
 
-/* Room for |count| empty entries, each in a line of its own; |*block| is to be freed. */
-static struct fct_mem_entry *make_entries(const struct fct_mem *mem, size_t count, void **block)
+/* |count| empty entries, each in a cache line of its own; the caller frees |*block|. */
+static struct fct_mem_entry *create_entries(const struct fct_mem *mem, size_t count, void **block)
 {
     *block = fct_mem_zalloc(mem, count + 1, CACHE_LINE);
     if (*block == NULL) {
@@ -39,24 +39,38 @@ static struct fct_mem_entry *make_entries(const struct fct_mem *mem, size_t coun
                                             (into == 0 ? 0 : CACHE_LINE - into));
 }
 
-struct fct_memtable *fct_memtable_create(const struct fct_mem *mem, struct fct_index_mark from)
+void fct_memtable_check(const struct fct_memtable *table)
+{
+    FCT_ASSERT(atomic_load(&table->references) > 0);
+    FCT_ASSERT((table->entry_mask & (table->entry_mask + 1)) == 0); /* 1 */
+    FCT_ASSERT(table->key_count <= table->entry_mask);              /* 1 */
+    FCT_ASSERT(table->key_count <= table->posting_count);           /* 2 */
+    FCT_ASSERT(table->block_left <= BLOCK_SIZE);
+    FCT_ASSERT((table->spare_size == 0) == (table->spare == NULL));
+    FCT_ASSERT(table->block_left + table->spare_size >= table->reserved); /* 3 */
+    FCT_ASSERT(table->from <= table->end.position);                       /* 4 */
+    FCT_ASSERT(!table->hides || table->posting_count > 0);                /* 5 */
+}
+
+struct fct_memtable *fct_memtable_create(const struct fct_mem *mem, struct fct_index_point from)
 {
     struct fct_memtable *table = fct_mem_zalloc(mem, 1, sizeof *table);
     if (table == NULL) {
         return NULL;
     }
-    table->mem = mem;
-    table->entries = make_entries(mem, ENTRIES_FIRST, &table->entry_block);
-    table->entry_mask = ENTRIES_FIRST - 1;
-    table->epoch = 1; /* an empty place is of none */
-    table->memory = sizeof *table + ENTRIES_FIRST * sizeof *table->entries;
-    table->from = from.position;
-    table->mark = from;
-    table->references = 1;
+    table->entries = create_entries(mem, ENTRIES_FIRST, &table->entry_block);
     if (table->entries == NULL) {
         fct_mem_free(mem, table);
         return NULL;
     }
+    table->mem = mem;
+    table->entry_mask = ENTRIES_FIRST - 1;
+    table->epoch = 1; /* an empty place has epoch 0 */
+    table->memory = sizeof *table + ENTRIES_FIRST * sizeof *table->entries;
+    table->from = from.position;
+    table->end = from;
+    atomic_init(&table->references, 1);
+    fct_memtable_check(table);
     return table;
 }
 
@@ -69,9 +83,20 @@ static void free_blocks(const struct fct_mem *mem, struct fct_arena_block *block
     }
 }
 
-void fct_memtable_destroy(struct fct_memtable *table)
+void fct_memtable_retain(struct fct_memtable *table)
 {
-    if (table != NULL) {
+    uint32_t before = atomic_fetch_add(&table->references, 1);
+    FCT_ASSERT(before > 0);
+}
+
+void fct_memtable_release(struct fct_memtable *table)
+{
+    if (table == NULL) {
+        return;
+    }
+    uint32_t before = atomic_fetch_sub(&table->references, 1);
+    FCT_ASSERT(before > 0);
+    if (before == 1) {
         free_blocks(table->mem, table->blocks);
         free_blocks(table->mem, table->spare);
         fct_mem_free(table->mem, table->entry_block);
@@ -108,9 +133,11 @@ static struct fct_mem_entry *place_of(struct fct_mem_entry *entries, uint32_t ma
     return &entries[at];
 }
 
+/* Makes the hash table so large that |keys| fill 3/4 of it at most, and with |rare| more 15/16. */
 static bool grow_entries(struct fct_memtable *table, size_t keys, size_t rare)
 {
     uint64_t size = (uint64_t)table->entry_mask + 1;
+    FCT_ASSERT(keys >= table->key_count);
     while (keys * 4 > size * 3 || (keys + rare) * 16 > size * 15) {
         size *= 2;
     }
@@ -118,7 +145,7 @@ static bool grow_entries(struct fct_memtable *table, size_t keys, size_t rare)
         return true;
     }
     void *block;
-    struct fct_mem_entry *entries = make_entries(table->mem, size, &block);
+    struct fct_mem_entry *entries = create_entries(table->mem, size, &block);
     if (entries == NULL) {
         return false;
     }
@@ -132,17 +159,18 @@ static bool grow_entries(struct fct_memtable *table, size_t keys, size_t rare)
     table->entry_block = block;
     table->entries = entries;
     table->entry_mask = (uint32_t)(size - 1);
+    FCT_ASSERT((uintptr_t)entries % CACHE_LINE == 0);
     return true;
 }
 
 bool fct_memtable_reserve(struct fct_memtable *table, size_t keys, size_t rare, size_t postings)
 {
-    /* Growing is done for the keys that there are, and at most doubled for those that may come. */
+    size_t reserved = postings * CHUNK_SIZE(CHUNK_MIN);
+    fct_memtable_check(table);
     if (!grow_entries(table, table->key_count + keys, rare)) {
         return false;
     }
-    table->reserved = postings * CHUNK_SIZE(CHUNK_MIN);
-    while (table->block_left + table->spare_size < table->reserved + BLOCK_WASTE) {
+    while (table->block_left + table->spare_size < reserved + BLOCK_WASTE) {
         struct fct_arena_block *block = fct_mem_alloc(table->mem, sizeof *block + BLOCK_SIZE);
         if (block == NULL) {
             return false;
@@ -152,15 +180,19 @@ bool fct_memtable_reserve(struct fct_memtable *table, size_t keys, size_t rare, 
         table->spare_size += BLOCK_SIZE - BLOCK_WASTE;
         table->memory += BLOCK_SIZE;
     }
+    table->reserved = reserved;
+    fct_memtable_check(table);
     return true;
 }
 
 size_t fct_memtable_used(const struct fct_memtable *table)
 {
+    FCT_ASSERT(table->spare_size % (BLOCK_SIZE - BLOCK_WASTE) == 0);
     return table->memory - table->spare_size / (BLOCK_SIZE - BLOCK_WASTE) * BLOCK_SIZE;
 }
 
-static uint8_t *take(struct fct_memtable *table, size_t size)
+/* |size| bytes of the arena, which has them: invariant 3. */
+static uint8_t *take_bytes(struct fct_memtable *table, size_t size)
 {
     if (table->block_left < size) {
         struct fct_arena_block *block = table->spare;
@@ -172,20 +204,20 @@ static uint8_t *take(struct fct_memtable *table, size_t size)
         table->block_left = BLOCK_SIZE;
     }
     uint8_t *taken = table->blocks->bytes + (BLOCK_SIZE - table->block_left);
+    FCT_ASSERT(table->block_left >= size);
     table->block_left -= size;
     return taken;
 }
 
-static struct fct_chunk *new_chunk(struct fct_memtable *table, struct fct_mem_entry *entry,
-                                   uint64_t position)
+static void add_chunk(struct fct_memtable *table, struct fct_mem_entry *entry, uint64_t position)
 {
     size_t payload = entry->tail == NULL ? CHUNK_MIN : (size_t)entry->tail->size * 2;
     payload = payload > CHUNK_MAX ? CHUNK_MAX : payload;
     size_t available = table->block_left + table->spare_size;
     if (available < CHUNK_SIZE(payload) + BLOCK_WASTE + table->reserved) {
-        payload = CHUNK_MIN; /* what was promised to others is not touched */
+        payload = CHUNK_MIN; /* leaves what is reserved for other postings */
     }
-    struct fct_chunk *chunk = (struct fct_chunk *)(void *)take(table, CHUNK_SIZE(payload));
+    struct fct_chunk *chunk = (struct fct_chunk *)(void *)take_bytes(table, CHUNK_SIZE(payload));
     *chunk = (struct fct_chunk){
         .first = position, .ordinal = entry->count, .count = 1, .size = (uint16_t)payload};
     if (entry->tail == NULL) {
@@ -194,7 +226,6 @@ static struct fct_chunk *new_chunk(struct fct_memtable *table, struct fct_mem_en
         entry->tail->next = chunk;
     }
     entry->tail = chunk;
-    return chunk;
 }
 
 bool fct_memtable_add(struct fct_memtable *table, const struct fct_index_entry *added)
@@ -215,23 +246,27 @@ bool fct_memtable_add(struct fct_memtable *table, const struct fct_index_entry *
     struct fct_chunk *tail = entry->tail;
     uint64_t delta = (added->position - entry->last) / UNIT;
     if (tail == NULL || tail->size - tail->used < FCT_VARINT_SIZE_MAX) {
-        (void)new_chunk(table, entry, added->position);
+        add_chunk(table, entry, added->position);
     } else {
         tail->used = (uint16_t)(tail->used + fct_varint_put(tail->bytes + tail->used, delta));
         tail->count++;
     }
-    size_t promised = CHUNK_SIZE(CHUNK_MIN);
-    table->reserved -= table->reserved < promised ? table->reserved : promised;
+    size_t share = CHUNK_SIZE(CHUNK_MIN); /* what was reserved for this posting */
+    table->reserved -= table->reserved < share ? table->reserved : share;
     entry->last = added->position;
     entry->count++;
     table->posting_count++;
+    FCT_ASSERT(table->key_count <= table->entry_mask); /* 1 */
     return fresh;
 }
 
-void fct_memtable_show(struct fct_memtable *table)
+void fct_memtable_show(struct fct_memtable *table, struct fct_index_point end)
 {
+    FCT_ASSERT(end.position >= table->end.position);
     table->epoch++;
     table->hides = false;
+    table->end = end;
+    fct_memtable_check(table);
 }
 
 const struct fct_mem_entry *fct_memtable_find(const struct fct_memtable *table,
@@ -245,6 +280,8 @@ uint64_t fct_mem_entry_last(const struct fct_memtable *table, const struct fct_m
 {
     uint64_t last = entry->last;
     uint32_t shown = fct_mem_entry_shown(table, entry);
+    FCT_ASSERT(shown > 0);
+    FCT_ASSERT(shown <= entry->count);
     if (shown < entry->count) {
         uint32_t got = fct_mem_entry_read(entry, shown - 1, &last, 1);
         FCT_ASSERT(got == 1);
@@ -275,11 +312,13 @@ uint32_t fct_mem_entry_read(const struct fct_mem_entry *entry, uint64_t ordinal,
             position += delta * UNIT;
         }
     }
+    FCT_ASSERT(done <= room);
     return done;
 }
 
 uint64_t fct_mem_entry_first(const struct fct_mem_entry *entry)
 {
+    FCT_ASSERT(entry->count > 0);
     return entry->head->first;
 }
 
@@ -301,15 +340,17 @@ uint64_t fct_mem_entry_seek(const struct fct_mem_entry *entry, uint64_t position
         at_position += delta * UNIT;
         ordinal++;
     }
-    return at_position < position ? ordinal + 1 : ordinal;
+    ordinal += at_position < position;
+    FCT_ASSERT(ordinal < entry->count);
+    return ordinal;
 }
 
 static int compare_places(const void *a, const void *b)
 {
     const struct fct_mem_place *x = a;
     const struct fct_mem_place *y = b;
-    if (x->begins != y->begins) {
-        return x->begins < y->begins ? -1 : 1;
+    if (x->prefix != y->prefix) {
+        return x->prefix < y->prefix ? -1 : 1;
     }
     return fct_index_key_compare(&x->entry->key, &y->entry->key);
 }
@@ -325,10 +366,11 @@ struct fct_mem_place *fct_memtable_sorted(const struct fct_memtable *table)
     for (uint32_t i = 0; i <= table->entry_mask; i++) {
         const struct fct_mem_entry *entry = &table->entries[i];
         if (entry->count != 0) {
-            uint64_t begins = (uint64_t)entry->key.kind << 56 | entry->key.hash.high >> 8;
-            places[count++] = (struct fct_mem_place){begins, entry};
+            uint64_t prefix = (uint64_t)entry->key.kind << 56 | entry->key.hash.high >> 8;
+            places[count++] = (struct fct_mem_place){prefix, entry};
         }
     }
+    FCT_ASSERT(count == table->key_count);
     qsort(places, count, sizeof *places, compare_places);
     return places;
 }

@@ -23,7 +23,7 @@ static int setup(void **state)
 {
     struct fixture *f = test_calloc(1, sizeof *f);
     fct_mem_fault_init(&f->mem);
-    f->table = fct_memtable_create(&f->mem.mem, (struct fct_index_mark){.position = 64});
+    f->table = fct_memtable_create(&f->mem.mem, (struct fct_index_point){.position = 64});
     assert_non_null(f->table);
     *state = f;
     return 0;
@@ -32,7 +32,7 @@ static int setup(void **state)
 static int teardown(void **state)
 {
     struct fixture *f = *state;
-    fct_memtable_destroy(f->table);
+    fct_memtable_release(f->table);
     assert_int_equal(atomic_load(&f->mem.held), 0);
     test_free(f);
     return 0;
@@ -43,7 +43,7 @@ static void add(struct fixture *f, uint64_t number, uint64_t position)
     struct fct_index_entry entry = {.key = key_of(number), .position = position};
     assert_true(fct_memtable_reserve(f->table, 1, 0, 1));
     (void)fct_memtable_add(f->table, &entry);
-    fct_memtable_show(f->table);
+    fct_memtable_show(f->table, f->table->end);
 }
 
 static void a_new_table_is_empty_and_begins_where_the_log_is(void **state)
@@ -54,9 +54,9 @@ static void a_new_table_is_empty_and_begins_where_the_log_is(void **state)
     assert_int_equal(f->table->key_count, 0);
     assert_int_equal(f->table->posting_count, 0);
     assert_int_equal(f->table->from, 64);
-    assert_int_equal(f->table->mark.position, 64);
+    assert_int_equal(f->table->end.position, 64);
     assert_int_equal(f->table->references, 1);
-    fct_memtable_destroy(NULL);
+    fct_memtable_release(NULL);
 }
 
 static void one_posting_is_first_and_last(void **state)
@@ -94,7 +94,7 @@ static void what_is_added_is_hidden_until_it_is_shown(void **state)
         assert_non_null(entry);
         assert_int_equal(fct_mem_entry_shown(f->table, entry), shown * 4 - 3);
         assert_int_equal(fct_mem_entry_last(f->table, entry), position);
-        fct_memtable_show(f->table);
+        fct_memtable_show(f->table, f->table->end);
         assert_int_equal(fct_mem_entry_shown(f->table, entry), shown * 4);
         assert_int_equal(fct_mem_entry_last(f->table, entry), position + 12);
         position += 1000;
@@ -102,7 +102,7 @@ static void what_is_added_is_hidden_until_it_is_shown(void **state)
     assert_true(fct_memtable_reserve(f->table, 1, 0, 1));
     (void)fct_memtable_add(f->table, &(struct fct_index_entry){new, position, FCT_BIRTH_NO});
     assert_null(fct_memtable_find(f->table, &new));
-    fct_memtable_show(f->table);
+    fct_memtable_show(f->table, f->table->end);
     assert_non_null(fct_memtable_find(f->table, &new));
 }
 
@@ -131,7 +131,7 @@ static void keys_that_differ_in_one_part_are_different(void **state)
     struct fct_index_entry entry = {.key = a, .position = 100};
     assert_true(fct_memtable_reserve(f->table, 1, 0, 1));
     (void)fct_memtable_add(f->table, &entry);
-    fct_memtable_show(f->table);
+    fct_memtable_show(f->table, f->table->end);
     assert_non_null(fct_memtable_find(f->table, &a));
     assert_null(fct_memtable_find(f->table, &low));
     assert_null(fct_memtable_find(f->table, &high));
@@ -286,7 +286,7 @@ static void without_memory_there_is_no_table_and_no_leak(void **state)
         struct fct_mem_fault mem;
         fct_mem_fault_init(&mem);
         atomic_store(&mem.fail_at, at);
-        assert_null(fct_memtable_create(&mem.mem, (struct fct_index_mark){.position = 0}));
+        assert_null(fct_memtable_create(&mem.mem, (struct fct_index_point){.position = 0}));
         assert_int_equal(atomic_load(&mem.held), 0);
     }
     add(f, 1, 100);

@@ -41,7 +41,7 @@ static void what_is_not_shown_is_not_there(void **state)
     fct_postings_init(&postings, f->index, &known);
     assert_ok(fct_postings_seek_position(&postings, end, &f->err), f->err);
     assert_status(fct_postings_next(&postings, &position, &f->err), FACTUM_DONE);
-    fct_index_show(f->index, (struct fct_index_mark){.position = end + 100});
+    fct_index_show(f->index, (struct fct_index_point){.position = end + 100});
     assert_ok(fct_postings_next(&postings, &position, &f->err), f->err);
     assert_int_equal(position, end + 4);
     uint64_t count;

@@ -32,6 +32,7 @@
 #include <assert.h>
 #include <stdatomic.h>
 
+#include "codec/bytes.h"
 #include "index/filter.h"
 #include "index/memtable.h"
 #include "os/proven.h"
@@ -53,7 +54,7 @@ struct fct_run_info {
     uint64_t seed;
     uint64_t number;
     uint64_t from;
-    struct fct_index_mark mark; /* .position is the end of what it covers */
+    struct fct_index_point end; /* .position is the end of what it covers */
     uint32_t level;
     uint64_t block_count;
     uint64_t key_count;
@@ -70,12 +71,12 @@ struct fct_run {
     struct fct_run_info info;
     const uint8_t *map;
     uint64_t page_count;
-    _Atomic uint64_t *verified;  /* a bit a page */
-    struct fct_proven proven;    /* its words follow those of |verified| */
-    void *verified_memory;       /* of both, to free */
-    _Atomic bool bad;            /* a page failed: the run is not to be used */
-    _Atomic uint32_t references; /* by versions */
-    bool doomed;                 /* remove the file with the last reference */
+    _Atomic uint64_t *verified; /* a bit a page */
+    struct fct_proven proven;   /* its words follow those of |verified| */
+    void *verified_memory;      /* of both, to free */
+    _Atomic bool bad;           /* a page failed: the run is not to be used */
+    _Atomic uint32_t references;
+    bool obsolete; /* remove the file with the last reference */
     char path[FCT_PATH_SIZE];
 };
 
@@ -92,8 +93,9 @@ FCT_MUST_USE factum_status fct_run_open(struct fct_run **run, const struct fct_o
  * entries and of the positions of a key, and that block index and filter lead to each key. CORRUPT
  * marks it bad. */
 FCT_MUST_USE factum_status fct_run_verify(struct fct_run *run);
-/* Accepts NULL; removes the file if doomed. */
-void fct_run_close(struct fct_run *run);
+void fct_run_retain(struct fct_run *run);
+/* The last reference closes the run, and deletes its file if it is obsolete. Accepts NULL. */
+void fct_run_release(struct fct_run *run);
 
 /* Some postings of one key, as they lie in a block. */
 struct fct_run_entry {
@@ -118,10 +120,17 @@ FCT_MUST_USE factum_status fct_run_find_position(struct fct_run *run,
                                                  struct fct_run_entry *entry);
 /* The position of the last posting in |entry|. */
 uint64_t fct_run_entry_last(const struct fct_run_entry *entry);
-/* Steps through the postings of an entry: start with *at = entry->deltas and *position =
- * entry->first. */
+/* Steps to the next posting of an entry: adds its difference at |at| to *position and returns the
+ * place of the following difference. Start with |at| = entry->deltas, *position = entry->first; an
+ * entry has |count| - 1 differences. */
 static inline const uint8_t *fct_run_delta(const uint8_t *at, const uint8_t *end,
-                                           uint64_t *position);
+                                           uint64_t *position)
+{
+    uint64_t delta = 0;
+    at += fct_varint_get(at, (size_t)(end - at), &delta);
+    *position += delta * 4;
+    return at;
+}
 
 /* Entry |i| of block |block|: OK, or DONE after the last of the block. */
 FCT_MUST_USE factum_status fct_run_entry_at(struct fct_run *run, uint64_t block, uint32_t i,
@@ -165,16 +174,5 @@ uint64_t fct_run_writer_last(const struct fct_run_writer *writer);
 FCT_MUST_USE factum_status fct_run_writer_finish(struct fct_run_writer *writer, factum_error *err);
 /* Frees; removes the file if it was not finished. Accepts NULL. */
 void fct_run_writer_destroy(struct fct_run_writer *writer);
-
-#include "codec/bytes.h"
-
-static inline const uint8_t *fct_run_delta(const uint8_t *at, const uint8_t *end,
-                                           uint64_t *position)
-{
-    uint64_t delta = 0;
-    at += fct_varint_get(at, (size_t)(end - at), &delta);
-    *position += delta * 4;
-    return at;
-}
 
 #endif

@@ -43,9 +43,9 @@ static bool decode_footer(const uint8_t *from, struct fct_run_info *info)
     info->seed = fct_get_u64(from + 32);
     info->number = fct_get_u64(from + 40);
     info->from = fct_get_u64(from + 48);
-    info->mark.position = fct_get_u64(from + 56);
-    info->mark.batch_number = fct_get_u64(from + 64);
-    info->mark.chain = fct_get_u64(from + 72);
+    info->end.position = fct_get_u64(from + 56);
+    info->end.batch_number = fct_get_u64(from + 64);
+    info->end.chain = fct_get_u64(from + 72);
     info->block_count = fct_get_u64(from + 80);
     info->key_count = fct_get_u64(from + 88);
     info->posting_count = fct_get_u64(from + 96);
@@ -98,13 +98,14 @@ static factum_status check_footer(struct fct_run *run, uint64_t number, factum_e
     return FACTUM_OK;
 }
 
+/* Words of |verified|: a bit a page. */
 static size_t verified_words(const struct fct_run *run)
 {
     return (size_t)(run->info.file_size / FCT_RUN_PAGE_SIZE / 64 + 1);
 }
 
 /* What was found of pages and blocks counts no more. */
-static void forget_bits(struct fct_run *run)
+static void clear_bits(struct fct_run *run)
 {
     size_t words = verified_words(run) + 2 * fct_proven_word_count(run->info.file_size);
     for (size_t i = 0; i < words; i++) {
@@ -118,7 +119,7 @@ static factum_status open_mapped(void *data, struct fct_file **file, factum_erro
     return fct_file_open(run->os, run->path, FCT_OPEN_READ, file, err);
 }
 
-static factum_status make_bits(struct fct_run *run, factum_error *err)
+static factum_status create_bits(struct fct_run *run, factum_error *err)
 {
     uint64_t size = run->info.file_size;
     size_t pages = verified_words(run);
@@ -132,10 +133,52 @@ static factum_status make_bits(struct fct_run *run, factum_error *err)
     return FACTUM_OK;
 }
 
+/* Opens, maps and checks the file of |run|. */
+static factum_status open_file(struct fct_run *run, const char *dir, uint64_t number,
+                               factum_error *err)
+{
+    char name[FCT_RUN_NAME_SIZE];
+    fct_run_name(number, name);
+    factum_status status = fct_path_join(run->path, dir, name, err);
+    if (status != FACTUM_OK) {
+        return status;
+    }
+    status = fct_file_open(run->os, run->path, FCT_OPEN_READ, &run->file, err);
+    if (status != FACTUM_OK) {
+        return status;
+    }
+    status = fct_file_size(run->file, &run->info.file_size, err);
+    if (status != FACTUM_OK) {
+        return status;
+    }
+    if (run->info.file_size < FCT_RUN_FOOTER_SIZE + FCT_RUN_PAGE_SIZE) {
+        return fct_fail(err, FACTUM_CORRUPT, "index run %s is too short", run->path);
+    }
+    status = fct_file_map(run->file, run->info.file_size, &run->map, err);
+    if (status != FACTUM_OK) {
+        return status;
+    }
+    status = create_bits(run, err);
+    if (status != FACTUM_OK) {
+        return status;
+    }
+    return check_footer(run, number, err);
+}
+
+/* What opening has proven, and what no page may change. O(1). */
+static void check_run(const struct fct_run *run)
+{
+    const struct fct_run_info *info = &run->info;
+    FCT_ASSERT(atomic_load_explicit(&run->references, memory_order_relaxed) > 0);
+    FCT_ASSERT(run->map != NULL);
+    FCT_ASSERT(run->page_count * FCT_RUN_PAGE_SIZE + FCT_RUN_FOOTER_SIZE == info->file_size);
+    FCT_ASSERT(info->block_count + info->filter_size / FCT_RUN_PAGE_SIZE <= run->page_count);
+    FCT_ASSERT(info->filter_size > 0);
+}
+
 factum_status fct_run_open(struct fct_run **out, const struct fct_os *os, const struct fct_mem *mem,
                            const char *dir, uint64_t number, factum_error *err)
 {
-    char name[FCT_RUN_NAME_SIZE];
     *out = NULL;
     struct fct_run *run = fct_mem_zalloc(mem, 1, sizeof *run);
     if (run == NULL) {
@@ -143,47 +186,41 @@ factum_status fct_run_open(struct fct_run **out, const struct fct_os *os, const 
     }
     run->os = os;
     run->mem = mem;
-    run->references = 1;
-    fct_run_name(number, name);
-    factum_status status = fct_path_join(run->path, dir, name, err);
-    if (status == FACTUM_OK) {
-        status = fct_file_open(os, run->path, FCT_OPEN_READ, &run->file, err);
-    }
-    if (status == FACTUM_OK) {
-        status = fct_file_size(run->file, &run->info.file_size, err);
-    }
-    if (status == FACTUM_OK && run->info.file_size < FCT_RUN_FOOTER_SIZE + FCT_RUN_PAGE_SIZE) {
-        status = fct_fail(err, FACTUM_CORRUPT, "index run %s is too short", run->path);
-    }
-    if (status == FACTUM_OK) {
-        status = fct_file_map(run->file, run->info.file_size, &run->map, err);
-    }
-    if (status == FACTUM_OK) {
-        status = make_bits(run, err);
-    }
-    if (status == FACTUM_OK) {
-        status = check_footer(run, number, err);
-    }
+    atomic_init(&run->references, 1);
+    factum_status status = open_file(run, dir, number, err);
     if (status != FACTUM_OK) {
-        fct_run_close(run);
+        fct_run_release(run);
         return status;
     }
+    check_run(run);
     *out = run;
     return FACTUM_OK;
 }
 
-void fct_run_close(struct fct_run *run)
+void fct_run_retain(struct fct_run *run)
 {
+    uint32_t before = atomic_fetch_add(&run->references, 1);
+    FCT_ASSERT(before > 0);
+}
+
+void fct_run_release(struct fct_run *run)
+{
+    factum_error ignored;
     if (run == NULL) {
+        return;
+    }
+    uint32_t before = atomic_fetch_sub(&run->references, 1);
+    FCT_ASSERT(before > 0);
+    if (before > 1) {
         return;
     }
     if (run->map != NULL) {
         fct_os_unmap(run->os, run->map, run->info.file_size);
     }
-    (void)fct_file_close(&run->file, NULL);
-    if (run->doomed) {
-        factum_status removed = fct_os_unlink(run->os, run->path, NULL);
-        (void)removed; /* derived data: the next opening removes what no manifest names */
+    (void)fct_file_close(&run->file, &ignored);
+    if (run->obsolete) {
+        factum_status removed = fct_os_unlink(run->os, run->path, &ignored);
+        (void)removed; /* the next opening deletes what no manifest names */
     }
     fct_mem_free(run->mem, run->verified_memory);
     fct_mem_free(run->mem, run);
@@ -468,7 +505,7 @@ static bool entries_verify(struct fct_run *run, const struct fct_run_info *info)
     while ((status = fct_run_walk_next(&walk, &entry)) == FACTUM_OK) {
         uint64_t last;
         if (!entry_follows(run, &entry, &seen) || !last_of(&entry, &last) ||
-            entry.first < info->from || last >= info->mark.position ||
+            entry.first < info->from || last >= info->end.position ||
             (walk.i == 1 && !is_indexed(run, walk.block, &entry))) {
             return false;
         }
@@ -484,7 +521,7 @@ factum_status fct_run_verify(struct fct_run *run)
 {
     struct fct_run_info info = {.level = 0};
     uint64_t size = run->info.file_size;
-    forget_bits(run);
+    clear_bits(run);
     bool good = can_read(run, size - FCT_RUN_FOOTER_SIZE, FCT_RUN_FOOTER_SIZE) &&
                 decode_footer(footer_of(run), &info) && entries_verify(run, &info);
     for (uint64_t page = run->info.block_count; good && page < run->page_count; page++) {

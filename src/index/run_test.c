@@ -48,7 +48,7 @@ static int setup(void **state)
 static int teardown(void **state)
 {
     struct fixture *f = *state;
-    fct_run_close(f->run);
+    fct_run_release(f->run);
     assert_int_equal(atomic_load(&f->mem.held), 0);
     for (size_t i = 0; i < f->list_count; i++) {
         fct_mem_free(fct_mem_heap(), f->lists[i].positions);
@@ -85,7 +85,7 @@ static struct fct_run_info info_of(uint64_t number)
         .seed = 5,
         .number = number,
         .from = 8,
-        .mark = {.position = UINT64_C(1) << 40, .batch_number = 3, .chain = 4},
+        .end = {.position = UINT64_C(1) << 40, .batch_number = 3, .chain = 4},
         .level = 2};
     memset(info.store_id.bytes, 0xcd, 16);
     return info;
@@ -123,13 +123,13 @@ static void write_and_open(struct fixture *f)
 
 static void reopen(struct fixture *f)
 {
-    fct_run_close(f->run);
+    fct_run_release(f->run);
     assert_ok(try_open(f, 1), f->err);
 }
 
 static void close_run(struct fixture *f)
 {
-    fct_run_close(f->run);
+    fct_run_release(f->run);
     f->run = NULL;
 }
 
@@ -283,9 +283,9 @@ static void the_footer_says_what_the_run_is(void **state)
     assert_int_equal(f->run->info.seed, 5);
     assert_int_equal(f->run->info.number, 1);
     assert_int_equal(f->run->info.from, 8);
-    assert_int_equal(f->run->info.mark.position, UINT64_C(1) << 40);
-    assert_int_equal(f->run->info.mark.batch_number, 3);
-    assert_int_equal(f->run->info.mark.chain, 4);
+    assert_int_equal(f->run->info.end.position, UINT64_C(1) << 40);
+    assert_int_equal(f->run->info.end.batch_number, 3);
+    assert_int_equal(f->run->info.end.chain, 4);
     assert_int_equal(f->run->info.level, 2);
     assert_int_equal(f->run->info.block_count, 1);
     assert_int_equal(f->run->info.key_count, 2);
@@ -944,13 +944,13 @@ static void opening_without_memory_or_disk_says_so(void **state)
     }
 }
 
-static void a_doomed_run_takes_its_file_along(void **state)
+static void an_obsolete_run_takes_its_file_along(void **state)
 {
     struct fixture *f = *state;
     write_and_open(f);
     reopen(f);
     assert_int_equal(files(f), 1);
-    f->run->doomed = true;
+    f->run->obsolete = true;
     close_run(f);
     assert_int_equal(files(f), 0);
 }
@@ -994,7 +994,7 @@ int main(void)
         TEST(a_write_that_fails_leaves_nothing_behind),
         TEST(short_writes_make_the_same_run),
         TEST(opening_without_memory_or_disk_says_so),
-        TEST(a_doomed_run_takes_its_file_along),
+        TEST(an_obsolete_run_takes_its_file_along),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

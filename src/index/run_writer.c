@@ -318,9 +318,9 @@ static void encode_footer(const struct fct_run_writer *writer, uint8_t to[FCT_RU
     fct_put_u64(to + 32, info->seed);
     fct_put_u64(to + 40, info->number);
     fct_put_u64(to + 48, info->from);
-    fct_put_u64(to + 56, info->mark.position);
-    fct_put_u64(to + 64, info->mark.batch_number);
-    fct_put_u64(to + 72, info->mark.chain);
+    fct_put_u64(to + 56, info->end.position);
+    fct_put_u64(to + 64, info->end.batch_number);
+    fct_put_u64(to + 72, info->end.chain);
     fct_put_u64(to + 80, info->block_count);
     fct_put_u64(to + 88, info->key_count);
     fct_put_u64(to + 96, info->posting_count);

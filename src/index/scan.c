@@ -93,7 +93,7 @@ static factum_status scan_advance(struct scan *scan, struct scan_source *source,
     uint64_t block = source->walk.block;
     factum_status status = fct_run_walk_next(&source->walk, &source->entry);
     if (status == FACTUM_CORRUPT) {
-        return fct_index_lost(scan->index, source->walk.run, err);
+        return fct_index_damaged(scan->index, source->walk.run, err);
     }
     scan->blocks += source->walk.block - block;
     factum_status going_on = scan->blocks >= TELL_EVERY ? told(scan, err) : FACTUM_OK;
@@ -238,7 +238,7 @@ factum_status fct_index_scan(struct fct_index *index, const struct fct_index_vis
     scan.sources = fct_mem_zalloc(index->mem, sources_max, sizeof *scan.sources);
     scan.heap = fct_mem_zalloc(index->mem, sources_max, sizeof *scan.heap);
     if (!atomic_load(&scan.version->whole)) {
-        status = fct_index_lost(index, NULL, err);
+        status = fct_index_damaged(index, NULL, err);
     } else if (scan.sources == NULL || scan.heap == NULL) {
         status = fct_fail(err, FACTUM_NO_MEMORY, "verify: out of memory");
     } else {
@@ -268,7 +268,7 @@ factum_status fct_index_verify(struct fct_index *index, const struct fct_index_v
                          "index run %s is damaged; it is being rebuilt from the log, and nothing "
                          "is lost",
                          run->path);
-            fct_index_set_aside(index, run);
+            fct_index_quarantine(index, run);
         }
         going_on = visitor == NULL || visitor->progress == NULL ||
                    visitor->progress(visitor->data, run->info.file_size);

@@ -194,7 +194,7 @@ static void what_a_run_says_wrongly_is_found(void **state)
             uint8_t *at = bytes + page * FCT_RUN_PAGE_SIZE;
             fct_put_u32(at + FCT_RUN_PAGE_ROOM, fct_run_page_crc(1, page, at));
         }
-        fct_run_close(run);
+        fct_run_release(run);
         open_index(f);
         if (wrong == NOTHING) {
             assert_ok(fct_index_verify(f->index, NULL, &f->err), f->err);

@@ -51,8 +51,8 @@ static struct fct_index *open_index(struct fct_sim_disk *disk, bool read_only)
     struct fct_index_options options = options_of(disk);
     options.read_only = read_only;
     expect_ok(fct_index_open(&index, &options, &err), &err);
-    if (fct_index_mark(index).position > model_end(&model)) {
-        model_die(&model, "the mark is beyond the log");
+    if (fct_index_covered(index).position > model_end(&model)) {
+        model_die(&model, "the index covers more than the log holds");
     }
     return index;
 }
@@ -63,8 +63,8 @@ static void ask_and_mend(struct fct_index *index)
     factum_error err = {.text = ""};
     uint64_t from;
     uint64_t to;
-    bool damaged = fct_index_missing(index, &from, &to) || fct_index_mark(index).position == 0;
-    expect_ok(model_replay(&model, index, fct_index_mark(index).position, &err), &err);
+    bool damaged = fct_index_missing(index, &from, &to) || fct_index_covered(index).position == 0;
+    expect_ok(model_replay(&model, index, fct_index_covered(index).position, &err), &err);
     for (int i = 0; i <= RUNS; i++) {
         factum_status status = model_check(&model, index, &err);
         if (status == FACTUM_OK) {
@@ -86,7 +86,7 @@ static void ask_only(struct fct_sim_disk *disk)
     factum_error err = {.text = ""};
     uint64_t calls = fct_sim_disk_calls(disk);
     struct fct_index *index = open_index(disk, true);
-    expect_ok(model_replay(&model, index, fct_index_mark(index).position, &err), &err);
+    expect_ok(model_replay(&model, index, fct_index_covered(index).position, &err), &err);
     factum_status status = model_check(&model, index, &err);
     for (int i = 0; i <= RUNS && status == FACTUM_CORRUPT; i++) {
         uint64_t from;
@@ -94,8 +94,8 @@ static void ask_only(struct fct_sim_disk *disk)
         if (!fct_index_missing(index, &from, &to)) {
             model_die(&model, "damage without a missing range");
         }
-        expect_ok(fct_index_cut(index, from, &err), &err);
-        expect_ok(model_replay(&model, index, fct_index_mark(index).position, &err), &err);
+        expect_ok(fct_index_truncate(index, from, &err), &err);
+        expect_ok(model_replay(&model, index, fct_index_covered(index).position, &err), &err);
         fct_index_complete(index);
         status = model_check(&model, index, &err);
     }
@@ -129,7 +129,7 @@ static void judge(struct fct_sim_disk *disk)
     }
     fct_index_close(index);
     index = open_index(disk, false);
-    expect_ok(model_replay(&model, index, fct_index_mark(index).position, &err), &err);
+    expect_ok(model_replay(&model, index, fct_index_covered(index).position, &err), &err);
     expect_ok(model_check(&model, index, &err), &err);
     fct_index_close(index);
     fct_sim_disk_destroy(disk);

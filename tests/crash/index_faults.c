@@ -136,7 +136,7 @@ static bool add_batch(struct world *world, size_t batch)
 
 static bool replay(struct world *world)
 {
-    uint64_t from = fct_index_mark(world->index).position;
+    uint64_t from = fct_index_covered(world->index).position;
     for (size_t i = 0; i < world->model.batch_count; i++) {
         if (world->model.batches[i].start >= from && !add_batch(world, i)) {
             return false;
@@ -194,10 +194,10 @@ static void lose_a_run(struct world *world)
     }
 }
 
-static bool cut(struct world *world)
+static bool truncate_index(struct world *world)
 {
     factum_error err = {.text = ""};
-    if (!passed(world, fct_index_cut(world->index, 100, &err), &err)) {
+    if (!passed(world, fct_index_truncate(world->index, 100, &err), &err)) {
         return true; /* nothing has changed */
     }
     if (!replay(world)) {
@@ -231,7 +231,7 @@ static bool run_script(struct world *world)
         return false;
     }
     right = right && check(world);
-    if (!cut(world)) {
+    if (!truncate_index(world)) {
         return false;
     }
     right = right && check(world);

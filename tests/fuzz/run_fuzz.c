@@ -76,7 +76,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     write_file("0000000000000001.run", copy, size);
     if (fct_run_open(&run, fct_os_real(), fct_mem_heap(), dir, 1, NULL) == FACTUM_OK) {
         look_into(run);
-        fct_run_close(run);
+        fct_run_release(run);
     }
     if (size > 4) {
         fct_put_u32(copy + size - 4, fct_crc32c(0, copy, size - 4));

@@ -84,7 +84,7 @@ static inline void close_index(struct fixture *f)
 
 static inline void replay(struct fixture *f)
 {
-    uint64_t from = fct_index_mark(f->index).position;
+    uint64_t from = fct_index_covered(f->index).position;
     assert_ok(model_replay(&f->model, f->index, from, &f->err), f->err);
 }
 

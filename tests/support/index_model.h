@@ -130,9 +130,9 @@ static inline void model_batch(struct model *model, unsigned events_max)
     model->batch_count++;
 }
 
-static inline struct fct_index_mark model_mark(const struct model *model, size_t batch)
+static inline struct fct_index_point model_mark(const struct model *model, size_t batch)
 {
-    return (struct fct_index_mark){
+    return (struct fct_index_point){
         .position = model->batches[batch].end, .batch_number = batch + 1, .chain = batch * 7 + 1};
 }
 
