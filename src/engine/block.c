@@ -87,6 +87,7 @@ static factum_status submit_and_wait(struct fct_engine *engine, factum_append_op
                                      const factum_completer *completer, _Atomic uint32_t *ended,
                                      factum_error *err)
 {
+    FCT_ASSERT(op->completer == NULL);
     op->completer = completer;
     factum_status status = engine->ops->append(engine->self, op, err);
     if (status == FACTUM_OK) {

@@ -10,6 +10,7 @@
 
 #include "codec/json.h"
 #include "core/buf.h"
+#include "core/check.h"
 #include "core/error.h"
 #include "core/slice.h"
 #include "engine/deliver.h"
@@ -106,6 +107,7 @@ static factum_status write_metadata(const struct setting *setting, factum_expect
                                     factum_slice json, factum_error *err)
 {
     char name[FACTUM_NAME_SIZE_MAX + 2] = "$$";
+    FCT_ASSERT(setting->stream.len <= FACTUM_NAME_SIZE_MAX);
     memcpy(name + 2, setting->stream.ptr, setting->stream.len);
     factum_slice metastream = fct_slice(name, setting->stream.len + 2);
     const factum_new_event event = {

@@ -11,6 +11,7 @@
 static const struct fct_timeline *timeline_of(const struct fct_timelines *timelines, uint64_t place)
 {
     FCT_ASSERT(timelines->count > 0);
+    FCT_ASSERT(timelines->count <= FCT_TIMELINES_MAX);
     const struct fct_timeline *found = &timelines->items[0];
     for (uint32_t i = 1; i < timelines->count; i++) {
         if (timelines->items[i].from <= place) {
@@ -25,7 +26,8 @@ void fct_token_format(const struct fct_timelines *timelines, uint64_t place,
 {
     int len = snprintf(text, FACTUM_TOKEN_SIZE, "f1-%016" PRIx64 "-0-%" PRIu64,
                        timeline_of(timelines, place)->id, place);
-    FCT_ASSERT(len > 0 && len < FACTUM_TOKEN_SIZE);
+    FCT_ASSERT(len > 0);
+    FCT_ASSERT(len < FACTUM_TOKEN_SIZE);
 }
 
 /* Removes |text| from the front of *rest. False: it is not there. */

@@ -82,6 +82,8 @@ static factum_status check_copy(struct making *making, const struct fct_backup_f
                                 factum_error *err)
 {
     struct fct_backup_job *job = &making->job;
+    FCT_ASSERT(!*kept);
+    FCT_ASSERT(pass->to == NULL); /* the copy is only read */
     struct fct_segment_history before = job->check.history;
     uint64_t done = job->done;
     job->check.history.known = false; /* it may be whole and of another history */
@@ -138,6 +140,7 @@ static factum_status copy_segment(struct making *making, const char *name,
                                   factum_error *err)
 {
     factum_backup_report *report = making->report;
+    FCT_ASSERT(pass->to != NULL);
     factum_status status = fct_backup_pass_run(&making->job, pass, err);
     if (status == FACTUM_CORRUPT) {
         return fail_store_damaged(making, name, pass, damage, err);

@@ -45,6 +45,7 @@ static size_t names_in(enum fct_index_kind kind, const struct fct_record *record
 {
     size_t count = 0;
     size_t offset = 0;
+    FCT_ASSERT(kind < FCT_INDEX_BIRTH);
     switch (kind) {
     case FCT_INDEX_STREAM:
         names[count++] = record->stream;
@@ -113,6 +114,7 @@ static factum_status describe(struct lister *lister, factum_slice name, bool *bo
     struct fct_local *local = lister->local;
     struct fct_index_key key = fct_index_key(local->index, lister->kind, name);
     struct fct_record last;
+    FCT_ASSERT(name.len > 0);
     uint64_t count;
     uint64_t first_position = 0;
     uint64_t last_position = 0;
@@ -150,6 +152,7 @@ static bool is_asked_for(const struct lister *lister, factum_slice name)
 static factum_status next_record(struct lister *lister, factum_error *err)
 {
     uint64_t position;
+    FCT_ASSERT(lister->name_at == lister->name_count); /* all names of the last record were given */
     if (lister->request.count_max > 0 && lister->given >= lister->request.count_max) {
         return FACTUM_DONE;
     }
@@ -163,6 +166,7 @@ static factum_status next_record(struct lister *lister, factum_error *err)
     if (status == FACTUM_OK) {
         lister->name_count = names_in(lister->kind, &lister->record, lister->names);
         lister->name_at = 0;
+        lister_check(lister);
     }
     return status;
 }

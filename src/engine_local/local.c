@@ -125,6 +125,7 @@ static factum_status open_directory(struct fct_local *local,
     factum_error reason = {.os_error = 0};
     factum_status status = fct_os_list_dir(local->os, local->path, note_entry, &found, &reason);
     bool may_create = !options->must_exist && !options->read_only;
+    FCT_ASSERT(local->dir.lock == NULL);
     if (status == FACTUM_NOT_FOUND && may_create) {
         status = fct_os_make_dir_synced(local->os, local->path, &reason); /* rule R7 */
     }
@@ -236,6 +237,8 @@ static factum_status index_log(struct fct_local *local, const struct fct_local_o
     uint64_t to;
     factum_error reason;
     factum_status status = FACTUM_OK;
+    FCT_ASSERT(local->log != NULL);
+    FCT_ASSERT(local->index != NULL);
     uint64_t covered = fct_index_covered(local->index).position;
     uint64_t end = fct_log_end(local->log);
     bool within = covered <= end;
@@ -298,6 +301,8 @@ static factum_status open_parts(struct fct_local *local, const struct fct_local_
 static factum_status init(struct fct_local *local, const struct fct_local_options *options,
                           factum_error *err)
 {
+    FCT_ASSERT(options->os != NULL);
+    FCT_ASSERT(options->path != NULL);
     local->os = options->os;
     local->mem = options->mem;
     local->limits = options->limits;

@@ -121,8 +121,8 @@ FCT_MUST_USE factum_status fct_local_replay(struct fct_local *local, uint64_t *d
  * and errors as above. */
 FCT_MUST_USE factum_status fct_local_rebuild_index(struct fct_local *local, uint64_t *damaged_from,
                                                    factum_error *err);
-/* replay.c: the log point that the index in |dir| proves to have been in the log; zeros if there is
- * no index. Errors: CORRUPT, NEWER_FORMAT, IO. */
+/* replay.c: the log point that the index in |dir| proves to have been in the log; zeros if it has
+ * no manifest that verifies. Errors: IO, NO_MEMORY. */
 FCT_MUST_USE factum_status fct_local_index_point(const struct fct_os *os, const char *dir,
                                                  factum_uuid *store_id,
                                                  struct fct_index_point *point, factum_error *err);

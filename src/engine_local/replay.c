@@ -16,6 +16,8 @@ static size_t postings_of(const struct fct_local *local, const struct fct_record
                           struct fct_index_entry entries[FCT_POSTINGS_OF_MAX])
 {
     size_t count = fct_postings_of_stored(local->index, record, entries);
+    FCT_ASSERT(count > 0);
+    FCT_ASSERT(count <= FCT_POSTINGS_OF_MAX);
     if (record->kind == FCT_RECORD_EVENT && entries[0].birth == FCT_BIRTH_NO &&
         fct_log_has_losses(local->log)) {
         entries[0].birth = FCT_BIRTH_ASK;
@@ -59,6 +61,7 @@ static factum_status add_pending(struct fct_local *local, struct pending *pendin
         fct_index_show(local->index, point);
         pending->count = 0;
     }
+    FCT_ASSERT(pending->count <= pending->capacity);
     return status;
 }
 
@@ -141,6 +144,7 @@ factum_status fct_local_replay(struct fct_local *local, uint64_t *damaged_from, 
         status = fct_index_truncate(local->index, end, err);
     }
     struct fct_index_point covered = fct_index_covered(local->index);
+    FCT_ASSERT(status != FACTUM_OK || covered.position <= end);
     struct pending pending = {.entries = NULL};
     if (status == FACTUM_OK && fct_log_state(local->log) == FCT_LOG_OPEN) {
         status = load_created(local, damaged_from, err);

@@ -77,6 +77,7 @@ static factum_status check_files_of(struct checking *checking, factum_error *err
     struct fct_backup_file next;
     uint32_t at = 0;
     bool more = fct_backup_manifest_next(manifest, &at, &next);
+    FCT_ASSERT(more); /* a manifest that was read names files */
     factum_status status = FACTUM_OK;
     while (more && status == FACTUM_OK && (report->problems == 0 || !checking->first_only)) {
         file = next;
@@ -100,6 +101,7 @@ static factum_status check_files_of(struct checking *checking, factum_error *err
 static factum_status conclude(const struct checking *checking, factum_error *err)
 {
     factum_backup_verify_report *report = checking->report;
+    FCT_ASSERT((report->problems == 0) == (report->first_problem[0] == '\0'));
     const struct fct_segment_check *check = &checking->job->check;
     report->batches = check->batches;
     report->records = check->records;

@@ -65,7 +65,7 @@ static bool log_step(void *data, uint64_t done, uint64_t total)
 {
     struct verify *verify = data;
     (void)total;
-    FCT_ASSERT(verify->log_from + done >= verify->done);
+    FCT_ASSERT(verify->log_from + done >= verify->done); /* progress never falls */
     verify->done = verify->log_from + done;
     return take_step(verify);
 }
@@ -119,6 +119,7 @@ static factum_status index_postings(void *data, const struct fct_index_postings 
     const uint64_t *positions = postings->positions;
     uint32_t count = postings->count;
     (void)err;
+    FCT_ASSERT(postings->key.kind <= FCT_INDEX_BIRTH);
     while (count > 0 && positions[count - 1] >= verify->end) {
         count--; /* appended meanwhile */
     }
@@ -133,6 +134,7 @@ static factum_status index_postings(void *data, const struct fct_index_postings 
 static factum_status sum_index(struct verify *verify, factum_error *err)
 {
     const struct fct_index_visitor visitor = {verify, runs_step, index_postings};
+    FCT_ASSERT(verify->of_index != verify->of_log);
     memset(verify->of_index, 0, sizeof *verify->of_index);
     verify->report->index_postings_checked = 0;
     return fct_index_scan(verify->local->index, &visitor, err);
@@ -142,6 +144,7 @@ static factum_status sum_index(struct verify *verify, factum_error *err)
 static factum_status compare(struct verify *verify, factum_error *err)
 {
     struct fct_local *local = verify->local;
+    FCT_ASSERT(verify->demands);
     struct fct_suspects *suspects = fct_mem_zalloc(local->mem, 1, sizeof *suspects);
     if (suspects == NULL) {
         return fct_fail(err, FACTUM_NO_MEMORY, "verify: out of memory");

@@ -7,6 +7,7 @@
  */
 #include "engine_local/verify_suspects.h"
 
+#include <assert.h>
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -58,6 +59,7 @@ void fct_suspects_all(struct fct_suspects *suspects)
 static bool is_suspect(const struct fct_suspects *suspects, const struct fct_index_key *key,
                        uint64_t position)
 {
+    FCT_ASSERT(key->kind <= FCT_INDEX_BIRTH);
     return suspects->buckets[key->kind][fct_posting_bucket(key, position)];
 }
 
@@ -65,6 +67,7 @@ static const char *kind_name(enum fct_index_kind kind)
 {
     static const char *const names[] = {
         "", "stream", "category", "event type", "correlation id", "tag", "idempotency key"};
+    static_assert(sizeof names / sizeof names[0] == FCT_INDEX_BIRTH, "each kind has a name");
     return kind < FCT_INDEX_BIRTH ? names[kind] : "";
 }
 
@@ -124,6 +127,7 @@ static factum_status check_revision(struct fct_suspects *suspects, const struct 
                                     struct fct_postings *postings, factum_error *err)
 {
     struct fct_record before = {.revision = 0};
+    FCT_ASSERT(record->kind == FCT_RECORD_EVENT); /* a COMMIT record is in no stream */
     if (record->revision == FACTUM_REVISION_TOMBSTONE) {
         return FACTUM_OK;
     }
@@ -301,6 +305,7 @@ static factum_status check_posting(struct fct_suspects *suspects, const struct f
 {
     struct fct_record record;
     struct wanted wanted = {.key = key};
+    FCT_ASSERT(is_suspect(suspects, key, position));
     factum_status status = fct_log_find(suspects->local->log, position, &record, err);
     if (status == FACTUM_OK) {
         status = is_demanded_by(suspects, &record, &wanted, err);
