@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "core/slice.h"
+#include "support/tap.h"
 
 #define DATA_MAX 12000u
 
@@ -13,21 +14,7 @@ static char failure[512];
 
 _Noreturn void model_fail(const char *where, uint64_t seed, const char *what)
 {
-    printf("not ok 1 - %s, seed %llu: %s\n", where, (unsigned long long)seed, what);
-    (void)fflush(stdout);
-    exit(1);
-}
-
-uint64_t model_setting(const char *name, uint64_t otherwise)
-{
-    const char *value = getenv(name);
-    return value == NULL || *value == '\0' ? otherwise : strtoull(value, NULL, 10);
-}
-
-void model_begin(void)
-{
-    (void)setvbuf(stdout, NULL, _IOLBF, 0);
-    printf("1..1\n");
+    tap_fail("%s, seed %llu: %s", where, (unsigned long long)seed, what);
 }
 
 /* ---- records --------------------------------------------------------------------------------- */

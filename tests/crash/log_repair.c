@@ -14,6 +14,7 @@
 #include "log_model.h"
 #include "sim/sim_disk.h"
 #include "support/fault.h"
+#include "support/tap.h"
 
 enum { SEGMENTS_MAX = 32, REPAIRS_MAX = 4 };
 
@@ -347,9 +348,8 @@ static void explore(uint64_t seed)
 
 int main(void)
 {
-    uint64_t images_max = model_setting("FCT_CRASH_IMAGES", 20000) / 10;
-    model_begin();
-    for (seed_now = model_setting("FCT_CRASH_SEED", 1); images < images_max; seed_now++) {
+    uint64_t images_max = tap_setting("FCT_CRASH_IMAGES", 20000) / 10;
+    for (seed_now = tap_setting("FCT_CRASH_SEED", 1); images < images_max; seed_now++) {
         explore(seed_now);
     }
     for (int i = 0; i < REACHED; i++) {
@@ -358,7 +358,7 @@ int main(void)
             expect(reached[i] > 0, "never reached", reached_names[i]);
         }
     }
-    printf("ok 1 - %llu crashes inside repairs, seeds up to %llu\n", (unsigned long long)images,
-           (unsigned long long)seed_now);
-    return 0;
+    tap_case(true, "%llu crashes inside repairs, seeds up to %llu", (unsigned long long)images,
+             (unsigned long long)seed_now);
+    return tap_end();
 }
