@@ -378,7 +378,7 @@ static void a_missing_segment_is_named(void **state)
     path_of(f, SECOND, to);
     assert_int_equal(fct_os_rename(fct_os_real(), from, to, NULL), FACTUM_OK);
     assert_status(fct_log_open(&f->log, &f->options, &f->err), FACTUM_CORRUPT);
-    assert_text(f->err, "says that it is number 1");
+    assert_text(f->err, "contains segment number 1: rename it to");
 }
 
 static void a_segment_with_the_name_of_a_later_one_is_named(void **state)
@@ -392,7 +392,7 @@ static void a_segment_with_the_name_of_a_later_one_is_named(void **state)
     assert_int_equal(fct_os_rename(fct_os_real(), from, to, NULL), FACTUM_OK);
     assert_status(fct_log_open(&f->log, &f->options, &f->err), FACTUM_CORRUPT);
     assert_null(f->log);
-    assert_text(f->err, "segment 00000000000000000099.seg says that it is number 2: give it that");
+    assert_text(f->err, "segment 00000000000000000099.seg contains segment number 2: rename it to");
 }
 
 static void a_segment_of_another_store_is_named(void **state)
@@ -409,7 +409,7 @@ static void a_segment_of_another_store_is_named(void **state)
     path_of(f, SECOND, to);
     assert_int_equal(fct_os_rename(fct_os_real(), from, to, NULL), FACTUM_OK);
     assert_status(fct_log_open(&f->log, &f->options, &f->err), FACTUM_CORRUPT);
-    assert_text(f->err, "is of another store");
+    assert_text(f->err, "belongs to another store");
     assert_int_equal(teardown(&other_state), 0);
 }
 

@@ -1,21 +1,25 @@
 /* index_faults.c - the index with every call to the machine, and every allocation, failing: one
  * alone, or all from one on.
  *
- * One fixed script (adding, flushing, merging, reading, listing, verifying, opening again, losing a
- * run and making it anew, a cut, all on the simulated disk) is run without a fault to count the
- * calls, then once for each call and kind of fault. Whatever fails says so and why; what a reader
- * does get is what a model says. Nothing is left allocated. Afterwards, without the fault, the
- * index opens, is mended and replayed, and is right. Prints TAP.
+ * One fixed script adds, flushes, merges, reads, lists, verifies, opens again, loses a run and
+ * rebuilds it, and is truncated, all on the simulated disk. It runs without a fault to count the
+ * calls, and then once for each call and kind of fault. Each step that fails must return a reason,
+ * and what a reader gets must agree with a model. No memory is left allocated. Afterwards, without
+ * the fault, the index opens, is rebuilt and replayed, and agrees with the model. Prints TAP.
  */
 #include <inttypes.h>
 #include <limits.h>
+#include <stdio.h>
+#include <string.h>
 
+#include "core/check.h"
 #include "index/index_int.h"
 #include "index/scan.h"
 #include "sim/sim_disk.h"
 #include "support/fault.h"
 #include "support/index_model.h"
 #include "support/mem_fault.h"
+#include "support/tap.h"
 
 enum { TRIES = 3 };
 
@@ -30,7 +34,6 @@ struct world {
 };
 
 static const factum_uuid store = {{7}};
-static uint64_t cases;
 
 static void world_init(struct world *world, const char *what)
 {
@@ -47,13 +50,13 @@ static void world_finish(struct world *world)
     fct_index_close(world->index);
     world->index = NULL;
     if (atomic_load(&world->mem.held) != 0) {
-        model_die(&world->model, "memory is left over");
+        model_die(&world->model, "memory is still allocated");
     }
     fct_sim_disk_destroy(world->disk);
     model_finish(&world->model);
 }
 
-/* ---- the script: each step may fail; true if it did not -------------------------------------- */
+/* ---- the script: each step may fail; it returns true if it succeeds -------------------------- */
 
 static bool passed(struct world *world, factum_status status, const factum_error *err)
 {
@@ -69,7 +72,7 @@ static bool passed(struct world *world, factum_status status, const factum_error
     bool missing = world->index != NULL && (fct_index_missing(world->index, &from, &to) ||
                                             !atomic_load(&world->index->version->whole));
     if (status == FACTUM_CORRUPT && !missing) {
-        model_die(&world->model, "damage that is none");
+        model_die(&world->model, "damage is reported, but no range is missing");
     }
     if (status != FACTUM_CORRUPT && status != FACTUM_IO && status != FACTUM_NO_SPACE &&
         status != FACTUM_NO_MEMORY) {
@@ -103,12 +106,12 @@ static bool mend(struct world *world)
     factum_error err = {.text = ""};
     bool whole = false;
     for (int i = 0; i < TRIES && !whole; i++) {
-        whole = passed(world, model_mend(&world->model, world->index, &err), &err);
+        whole = passed(world, model_rebuild_missing(&world->model, world->index, &err), &err);
     }
     return whole;
 }
 
-/* Everything is asked for; what was lost is made anew, as the engine does it. */
+/* Checks everything. Rebuilds what was lost, as the engine does. */
 static bool check(struct world *world)
 {
     factum_error err = {.text = ""};
@@ -127,7 +130,7 @@ static bool add_batch(struct world *world, size_t batch)
     for (int i = 0; i < TRIES; i++) {
         if (passed(world, fct_index_reserve(world->index, count, &err), &err)) {
             fct_index_add(world->index, entries, count);
-            fct_index_show(world->index, model_mark(&world->model, batch));
+            fct_index_show(world->index, model_point(&world->model, batch));
             return true;
         }
     }
@@ -213,7 +216,7 @@ static bool verify(struct world *world)
     return passed(world, fct_index_verify(world->index, NULL, &err), &err);
 }
 
-/* Stops where it cannot go on. */
+/* Stops at the first step that later steps need. */
 static bool run_script(struct world *world)
 {
     if (!open_index(world) || !grow(world, 60)) {
@@ -247,7 +250,7 @@ static factum_status count_run(void *data, const char *name)
     return FACTUM_OK;
 }
 
-/* Without the fault all is well again, and no file is left that nobody names. */
+/* Without the fault the index is right again, and each run file is named by the manifest. */
 static void judge(struct world *world)
 {
     factum_error err = {.text = ""};
@@ -257,28 +260,22 @@ static void judge(struct world *world)
     fct_index_close(world->index);
     world->index = NULL;
     if (atomic_load(&world->mem.held) != 0) {
-        model_die(&world->model, "memory is left over");
+        model_die(&world->model, "memory is still allocated");
     }
     world->failures = 0;
     if (!reopen(world) || !check(world) || !verify(world) || world->failures > 0) {
-        model_die(&world->model, "it is not right without the fault");
+        model_die(&world->model, "the index is wrong even without the fault");
     }
     factum_status status =
         fct_os_list_dir(fct_sim_disk_os(world->disk), "/index", count_run, &files, &err);
     if (status != FACTUM_OK || files != world->index->version->run_count) {
-        model_die(&world->model, "a run that nobody names is left over");
+        model_die(&world->model, "a run that the manifest does not name is left over");
     }
 }
 
 static void say(const char *name, uint64_t runs, uint64_t failed)
 {
-    if (failed == 0) {
-        printf("not ok - %s: no step failed\n", name);
-        exit(1);
-    }
-    printf("ok %" PRIu64 " - %s # %" PRIu64 " runs, %" PRIu64 " failed steps\n", ++cases, name,
-           runs, failed);
-    (void)fflush(stdout);
+    tap_case(failed > 0, "%s (%" PRIu64 " runs, %" PRIu64 " failed steps)", name, runs, failed);
 }
 
 static void fail_every_call(enum fct_fault_kind kind, const char *name, bool sticky, uint64_t calls)
@@ -348,6 +345,5 @@ int main(void)
         fail_every_call(FCT_FAULT_SHORT, "a short read or write", sticky, calls);
         fail_every_allocation(sticky, allocations);
     }
-    printf("1..%" PRIu64 "\n", cases);
-    return 0;
+    return tap_end();
 }

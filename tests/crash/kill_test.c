@@ -1,11 +1,11 @@
 /* kill_test.c - kill -9 of a real process under load, again and again, and a check of its history.
  *
  * A child appends to streams from several threads (single appends with an expected revision, and
- * atomic appends to two streams) and tells the parent of each acknowledgement through a pipe. The
+ * atomic appends to two streams) and reports each acknowledgement to the parent through a pipe. The
  * parent kills it at a random moment, opens the store and checks (rules C1, C2, C5, C6, C7, C11):
- * what was acknowledged is there with its bytes, revisions are dense, at most the append under way
- * of each thread is there beyond that, pairs are whole, verify is clean. FCT_KILLS says how often
- * (100). Prints TAP.
+ * every acknowledged event is there with its bytes; revisions are dense; beyond these at most the
+ * append under way of each thread is there; pairs are whole; verify finds nothing. FCT_KILLS: how
+ * many kills (100). Prints TAP.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -22,10 +22,11 @@
 #include <factum/factum.h>
 
 #include "support/scratch.h"
+#include "support/tap.h"
 
 enum {
     THREADS = 4,
-    STORE_ACKS_MAX = 20000, /* then a new one: all of a store is read after each kill */
+    STORE_ACKS_MAX = 20000, /* then a new store begins: the whole store is read after each kill */
 };
 
 struct ack {
@@ -40,8 +41,7 @@ static uint64_t next_pair[THREADS];
 
 static void die(const char *what, const char *why)
 {
-    printf("not ok 1 - %s: %s\n1..1\n", what, why);
-    exit(1);
+    tap_fail("%s: %s", what, why);
 }
 
 static void stream_name(char *to, size_t size, const char *kind, uint32_t thread)
@@ -170,7 +170,7 @@ static void check(const char *path, const uint64_t *acked, const uint64_t *acked
             die("an acknowledged event is lost", "");
         }
         if (there > acked[i] + 1 || pairs > acked_pairs[i] + 1) {
-            die("an event is there that was never appended", "");
+            die("an event exists that was never appended", "");
         }
         if (pairs > acked_pairs[i] && there == acked[i]) {
             die("half of an append to two streams is there", "");
@@ -222,8 +222,7 @@ static uint64_t run_once(const char *path, uint64_t *acked, uint64_t *acked_pair
 
 int main(void)
 {
-    const char *wanted = getenv("FCT_KILLS");
-    unsigned kills = wanted == NULL ? 100 : (unsigned)strtoul(wanted, NULL, 10);
+    unsigned kills = (unsigned)tap_setting("FCT_KILLS", 100);
     char dir[SCRATCH_SIZE];
     char path[SCRATCH_SIZE + 32];
     uint64_t acks = 0;
@@ -249,8 +248,7 @@ int main(void)
     if (!scratch_remove(dir)) {
         die("remove the stores", strerror(errno));
     }
-    bool enough = acks >= kills / 2;
-    printf("%s 1 - %u kills, %" PRIu64 " acknowledged appends, none lost, none invented\n1..1\n",
-           enough ? "ok" : "not ok", kills, acks);
-    return enough ? 0 : 1;
+    tap_case(acks >= kills / 2,
+             "%u kills, %" PRIu64 " acknowledged appends, none lost, none invented", kills, acks);
+    return tap_end();
 }

@@ -19,13 +19,14 @@
 #include "sim/sim_disk.h"
 #include "support/fault.h"
 #include "support/mem_fault.h"
+#include "support/tap.h"
 
 enum reached {
     DAMAGE_REFUSED,
     OPEN_REFUSED,
     FOUND_BY_READING,
     FOUND_BY_VERIFY,
-    TORN_TAIL_CUT,
+    TORN_TAIL_CLEARED,
     LOSS_ACCEPTED,
     NO_SPACE_AT_PREPARATION,
     FAILED_FOR_GOOD,
@@ -476,7 +477,7 @@ static void check_opened(const struct base *base, const struct kind *kind, struc
     const char *bad = model_check_damaged(run->log, model, &complete);
     expect(bad == NULL, kind->name, bad);
     reached[DAMAGE_REFUSED] += !open;
-    reached[TORN_TAIL_CUT] += fct_log_recovery(run->log)->torn_bytes > 0;
+    reached[TORN_TAIL_CLEARED] += fct_log_recovery(run->log)->torn_bytes > 0;
     expect(!kind->free || open, kind->name, "a false alarm");
     expect(!kind->free || complete, kind->name, "something is missing");
     struct fct_log_verify_report report;
@@ -748,10 +749,9 @@ static void damaged_after_end(uint64_t seed)
 int main(void)
 {
     static struct base base;
-    uint64_t wanted = model_setting("FCT_CORRUPTIONS", 50000);
-    uint64_t first = model_setting("FCT_CRASH_SEED", 1);
+    uint64_t wanted = tap_setting("FCT_CORRUPTIONS", 50000);
+    uint64_t first = tap_setting("FCT_CRASH_SEED", 1);
     uint64_t done = 0;
-    model_begin();
     for (seed_now = first; done < wanted; seed_now++) {
         make_base(&base, seed_now);
         for (uint64_t i = 0; i < 200 && done < wanted; i++, done++) {
@@ -780,7 +780,7 @@ int main(void)
             expect(reached[i] > 0, "never reached", reached_names[i]);
         }
     }
-    printf("ok 1 - %llu corruptions, %llu failing calls, %llu failing allocations\n",
-           (unsigned long long)done, (unsigned long long)faults, (unsigned long long)starved);
-    return 0;
+    tap_case(true, "%llu corruptions, %llu failing calls, %llu failing allocations",
+             (unsigned long long)done, (unsigned long long)faults, (unsigned long long)starved);
+    return tap_end();
 }

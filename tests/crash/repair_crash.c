@@ -1,10 +1,10 @@
-/* repair_crash.c - a repair with loss of a whole store, stopped or failing at each call, and what
- * tokens say afterwards.
+/* repair_crash.c - a repair with loss of a whole store, stopped or failing at each call, and the
+ * tokens afterwards.
  *
- * A store is damaged in its middle. The repair is stopped at each call in turn and the power cut,
- * or the call fails. Then either the store is still damaged, and the repair can be made again, or
- * it is whole, and tokens of what was given up are refused. Tokens of places before the damage are
- * accepted at any time, and what they name is there. Prints TAP.
+ * A store is damaged in its middle. The repair is stopped at each call in turn and the power is
+ * cut, or the call fails. Afterwards the store is still damaged, and the repair can be run again,
+ * or it is whole, and tokens of lost events are refused. Tokens of events before the damage are
+ * accepted at any time, and these events are there. Prints TAP.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -19,10 +19,11 @@
 #include "sim/sim_disk.h"
 #include "support/engine_calls.h"
 #include "support/fault.h"
+#include "support/tap.h"
 
 enum { EVENTS = 80, DATA_SIZE = 300 };
 
-/* A damaged store, and what its users remember of it. */
+/* A damaged store, and the tokens that its users have. */
 struct scene {
     struct fct_sim_disk *disk;
     uint64_t damaged_from;
@@ -34,8 +35,7 @@ static char what_runs[96];
 
 static void die(const char *what, const char *why)
 {
-    printf("not ok - %s: %s (%s)\n", what, why, what_runs);
-    exit(1);
+    tap_fail("%s: %s (%s)", what, why, what_runs);
 }
 
 static void must(factum_status status, const char *what, const factum_error *err)
@@ -80,7 +80,8 @@ static struct fct_sim_disk *crash(const struct fct_sim_disk *disk, enum fct_cras
     return image;
 }
 
-/* Where the log is damaged; UINT64_MAX if it is whole. Opening looks at its end alone. */
+/* The position of the damage; UINT64_MAX if the log is whole. Verifies, since opening checks only
+ * the end of the log. */
 static uint64_t damage_of(struct fct_engine *engine)
 {
     factum_verify_report report;
@@ -109,7 +110,7 @@ static void damage(struct fct_sim_disk *disk, uint64_t place)
             return;
         }
     }
-    die("there is no such place", "");
+    die("no event has this position", "");
 }
 
 static void prepare(struct scene *scene, size_t damaged_event)
@@ -131,7 +132,7 @@ static void prepare(struct scene *scene, size_t damaged_event)
     close_store(&engine);
     if (scene->damaged_from > scene->places[damaged_event] ||
         scene->damaged_from <= scene->places[0]) {
-        die("the damage is not seen", "");
+        die("the damage is not found", "");
     }
     struct fct_sim_disk *settled = crash(scene->disk, FCT_CRASH_ALL, 1);
     fct_sim_disk_destroy(scene->disk);
@@ -147,7 +148,7 @@ static factum_status repair(const struct fct_os *os, uint64_t from, factum_error
 
 /* ---- what must be true afterwards ------------------------------------------------------------ */
 
-/* Is there an event at |place|? */
+/* Does the store have an event at |place|? */
 static bool is_there(struct fct_engine *engine, uint64_t place)
 {
     factum_event_copy copy = {.memory = NULL};
@@ -159,7 +160,7 @@ static bool is_there(struct fct_engine *engine, uint64_t place)
     return status == FACTUM_OK;
 }
 
-/* |whole|: what was damaged has been given up. */
+/* |whole|: the damaged events were given up. */
 static void check_tokens(struct fct_engine *engine, const struct scene *scene, bool whole)
 {
     for (size_t i = 0; i < EVENTS; i++) {
@@ -198,7 +199,7 @@ static void check_goes_on(struct fct_engine *engine, struct fct_sim_disk *disk)
     }
 }
 
-/* |done|: the repair has said so. */
+/* |done|: the repair has succeeded. */
 static void check(struct fct_sim_disk *disk, const struct scene *scene, bool done)
 {
     struct fct_engine engine;
@@ -267,7 +268,7 @@ static bool fail_at(const struct scene *scene, enum fct_fault_kind kind, uint64_
     return reached;
 }
 
-static void sweep(int number, const char *where, size_t damaged_event)
+static void sweep(const char *where, size_t damaged_event)
 {
     struct scene scene;
     uint64_t stops = 0;
@@ -276,8 +277,7 @@ static void sweep(int number, const char *where, size_t damaged_event)
     while (stop_at(&scene, stops)) {
         stops++;
     }
-    printf("ok %d - a repair of damage %s, stopped at each of %" PRIu64 " calls\n", number, where,
-           stops);
+    tap_case(true, "a repair of damage %s, stopped at each of %" PRIu64 " calls", where, stops);
     for (int i = 0; i < 4; i++) {
         enum fct_fault_kind kind = i < 2 ? FCT_FAULT_EIO : FCT_FAULT_ENOSPC;
         faults = 0;
@@ -285,15 +285,14 @@ static void sweep(int number, const char *where, size_t damaged_event)
             faults++;
         }
     }
-    printf("ok %d - and failing at each of %" PRIu64 " calls\n", number + 1, faults);
+    tap_case(true, "a repair of damage %s, failing at each of %" PRIu64 " calls", where, faults);
     fct_sim_disk_destroy(scene.disk);
 }
 
 int main(void)
 {
-    sweep(1, "in the first segment", 5);
-    sweep(3, "in the middle", EVENTS / 2);
-    sweep(5, "in the last segment", EVENTS - 4);
-    printf("1..6\n");
-    return 0;
+    sweep("in the first segment", 5);
+    sweep("in the middle", EVENTS / 2);
+    sweep("in the last segment", EVENTS - 4);
+    return tap_end();
 }
