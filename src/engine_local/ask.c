@@ -13,6 +13,7 @@
 #include "engine/event_copy.h"
 #include "engine/rules.h"
 #include "engine_local/local_int.h"
+#include "index/keys.h"
 
 /* ---- figures --------------------------------------------------------------------------------- */
 

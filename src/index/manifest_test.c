@@ -42,13 +42,13 @@ static struct fct_manifest sample(struct fct_manifest_run *runs, uint32_t count)
 {
     for (uint32_t i = 0; i < count; i++) {
         runs[i] = (struct fct_manifest_run){
-            .number = UINT64_MAX - i, .from = i * 100, .to = i * 100 + 100, .level = i % 7};
+            .number = UINT64_MAX - 8 - i, .from = i * 100, .to = i * 100 + 100, .level = i % 7};
     }
     struct fct_manifest manifest = {
         .seed = UINT64_MAX,
-        .next_number = 18,
+        .next_number = UINT64_MAX - 7,
         .generation = 19,
-        .covered = {.position = 20, .batch_number = 21, .chain = UINT64_MAX - 1},
+        .covered = {.position = UINT64_MAX - 2, .batch_number = 21, .chain = UINT64_MAX - 1},
         .run_count = count,
         .runs = runs,
     };
@@ -77,8 +77,9 @@ static void what_is_written_is_read_with_any_number_of_runs(void **state)
         write(f, &written);
         assert_ok(read(f, &got), f->err);
         assert_int_equal(got.run_count, counts[i]);
-        assert_true(got.seed == written.seed && got.next_number == 18 && got.generation == 19);
-        assert_int_equal(got.covered.position, 20);
+        assert_true(got.seed == written.seed && got.next_number == UINT64_MAX - 7 &&
+                    got.generation == 19);
+        assert_int_equal(got.covered.position, UINT64_MAX - 2);
         assert_int_equal(got.covered.batch_number, 21);
         assert_true(got.covered.chain == UINT64_MAX - 1);
         assert_memory_equal(got.store_id.bytes, written.store_id.bytes, 16);
@@ -105,12 +106,12 @@ static void the_bytes_are_as_the_header_says(void **state)
     assert_int_equal(fct_get_u32(bytes + 12), 2);
     assert_memory_equal(bytes + 16, manifest.store_id.bytes, 16);
     assert_true(fct_get_u64(bytes + 32) == UINT64_MAX);
-    assert_int_equal(fct_get_u64(bytes + 40), 18);
+    assert_int_equal(fct_get_u64(bytes + 40), UINT64_MAX - 7);
     assert_int_equal(fct_get_u64(bytes + 48), 19);
-    assert_int_equal(fct_get_u64(bytes + 56), 20);
+    assert_int_equal(fct_get_u64(bytes + 56), UINT64_MAX - 2);
     assert_int_equal(fct_get_u64(bytes + 64), 21);
     assert_true(fct_get_u64(bytes + 72) == UINT64_MAX - 1);
-    assert_true(fct_get_u64(bytes + 112) == UINT64_MAX - 1);
+    assert_true(fct_get_u64(bytes + 112) == UINT64_MAX - 9);
     assert_int_equal(fct_get_u64(bytes + 120), 100);
     assert_int_equal(fct_get_u64(bytes + 128), 200);
     assert_int_equal(fct_get_u32(bytes + 136), 1);
