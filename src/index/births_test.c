@@ -206,7 +206,7 @@ static void a_range_that_was_lost_has_the_same_births_after_it_is_rebuilt(void *
         reopen(f);
         run_bytes(f, number, &size)[10] ^= 1;
         assert_status(fct_index_verify(f->index, NULL, &f->err), FACTUM_CORRUPT);
-        assert_ok(model_mend(&f->model, f->index, &f->err), f->err);
+        assert_ok(model_rebuild_missing(&f->model, f->index, &f->err), f->err);
         assert_true(fingerprint(f) == before);
     }
     assert_int_equal(stats_of(f).doubtful_births, 0);
@@ -229,7 +229,7 @@ static void ranges_that_were_lost_are_rebuilt_in_the_order_of_the_log(void **sta
     assert_status(fct_index_verify(f->index, NULL, &f->err), FACTUM_CORRUPT);
     assert_true(fct_index_missing(f->index, &from, &to));
     assert_int_equal(from, 0);
-    assert_ok(model_mend(&f->model, f->index, &f->err), f->err);
+    assert_ok(model_rebuild_missing(&f->model, f->index, &f->err), f->err);
     assert_true(fingerprint(f) == before);
     assert_int_equal(stats_of(f).doubtful_births, 0);
 }
@@ -276,7 +276,7 @@ static void births_survive_flushes_merges_openings_and_losses(void **state)
         reopen(f);
         run_bytes(f, f->index->version->runs[0]->info.number, &size)[20] ^= 1;
         assert_status(fct_index_verify(f->index, NULL, &f->err), FACTUM_CORRUPT);
-        assert_ok(model_mend(&f->model, f->index, &f->err), f->err);
+        assert_ok(model_rebuild_missing(&f->model, f->index, &f->err), f->err);
         check(f);
     }
     assert_int_equal(stats_of(f).doubtful_births, 0);

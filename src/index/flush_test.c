@@ -69,7 +69,7 @@ static void a_merge_that_meets_damage_names_the_run_and_sets_it_aside(void **sta
     assert_true(fct_index_missing(f->index, &from, &to));
     assert_int_equal(from, f->model.batches[19].end);
     assert_int_equal(run_files(f), 4);
-    assert_ok(model_mend(&f->model, f->index, &f->err), f->err);
+    assert_ok(model_rebuild_missing(&f->model, f->index, &f->err), f->err);
     check(f);
 }
 
@@ -89,7 +89,7 @@ static void a_merge_of_postings_out_of_order_is_damage(void **state)
     fct_put_u32(block + 4092, fct_crc32c((uint32_t)(mixed >> 32), block, 4092));
     assert_status(fct_index_tick(f->index, &f->err), FACTUM_CORRUPT);
     assert_text(f->err, "0000000000000002.run is damaged");
-    assert_ok(model_mend(&f->model, f->index, &f->err), f->err);
+    assert_ok(model_rebuild_missing(&f->model, f->index, &f->err), f->err);
     check(f);
 }
 

@@ -15,7 +15,7 @@ static factum_status heal(void *data, factum_error *err)
     if (healing->fails) {
         return fct_fail(err, FACTUM_IO, "the log cannot be read");
     }
-    return model_mend(&healing->f->model, healing->f->index, err);
+    return model_rebuild_missing(&healing->f->model, healing->f->index, err);
 }
 
 static void open_with_healer(struct fixture *f, struct healing *healing)

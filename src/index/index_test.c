@@ -67,7 +67,7 @@ static void a_lost_run_is_reported_and_made_anew(void **state)
         struct fct_index_key key = key_of(f, 0);
         assert_status(find(f, &key), FACTUM_CORRUPT);
         assert_string_equal(f->err.text, "a part of the index is damaged and has to be rebuilt");
-        assert_ok(model_mend(&f->model, f->index, &f->err), f->err);
+        assert_ok(model_rebuild_missing(&f->model, f->index, &f->err), f->err);
         assert_false(fct_index_missing(f->index, &from, &to));
         check(f);
         close_index(f);
@@ -90,7 +90,7 @@ static void neighbours_that_are_lost_are_one_range(void **state)
     assert_true(fct_index_missing(f->index, &from, &to));
     assert_int_equal(from, f->model.batches[9].end);
     assert_int_equal(to, f->model.batches[29].end);
-    assert_ok(model_mend(&f->model, f->index, &f->err), f->err);
+    assert_ok(model_rebuild_missing(&f->model, f->index, &f->err), f->err);
     check(f);
 }
 
@@ -104,7 +104,7 @@ static void a_range_too_big_for_memory_is_made_anew_in_pieces(void **state)
     lose(f, 1);
     f->options.memtable_size_max = 100000;
     open_index(f);
-    assert_ok(model_mend(&f->model, f->index, &f->err), f->err);
+    assert_ok(model_rebuild_missing(&f->model, f->index, &f->err), f->err);
     assert_true(stats_of(f).runs > 1);
     check(f);
     reopen(f);
@@ -143,7 +143,7 @@ static void a_run_of_another_store_is_not_used(void **state)
     assert_int_equal(from, 0);
     assert_int_equal(to, model_end(&f->model));
     assert_int_equal(run_files(f), 0);
-    assert_ok(model_mend(&f->model, f->index, &f->err), f->err);
+    assert_ok(model_rebuild_missing(&f->model, f->index, &f->err), f->err);
     check(f);
 }
 
@@ -235,7 +235,7 @@ static void a_reader_that_meets_damage_sets_the_run_aside(void **state)
     assert_int_equal(to, f->model.batches[19].end);
     assert_int_equal(stats_of(f).runs, 2);
     grow(f, 3); /* goes on in memory */
-    assert_ok(model_mend(&f->model, f->index, &f->err), f->err);
+    assert_ok(model_rebuild_missing(&f->model, f->index, &f->err), f->err);
     check(f);
     flush(f);
     reopen(f);
@@ -269,7 +269,7 @@ static void verify_finds_a_flipped_bit_in_every_part_of_a_run(void **state)
         assert_text(f->err, "index run /index/");
         assert_text(f->err, ".run is damaged");
         assert_true(fct_index_missing(f->index, &from, &to));
-        assert_ok(model_mend(&f->model, f->index, &f->err), f->err);
+        assert_ok(model_rebuild_missing(&f->model, f->index, &f->err), f->err);
         number = f->index->version->runs[1]->info.number;
     }
     check(f);
@@ -447,7 +447,7 @@ static void verify_names_the_first_damaged_run_and_sets_all_aside(void **state)
                         "index run /index/0000000000000001.run is damaged; it is being rebuilt "
                         "from the log, and nothing is lost");
     assert_int_equal(stats_of(f).runs, 1);
-    assert_ok(model_mend(&f->model, f->index, &f->err), f->err);
+    assert_ok(model_rebuild_missing(&f->model, f->index, &f->err), f->err);
     check(f);
 }
 
@@ -473,7 +473,7 @@ static void a_run_that_leaves_its_range_is_the_one_that_is_quarantined(void **st
         char name[FCT_RUN_NAME_SIZE];
         fct_run_name(number, name);
         assert_text(f->err, name);
-        assert_ok(model_mend(&f->model, f->index, &f->err), f->err);
+        assert_ok(model_rebuild_missing(&f->model, f->index, &f->err), f->err);
         number = f->index->version->runs[1]->info.number;
         check(f);
     }

@@ -45,7 +45,7 @@ static bool begin_twice(uint64_t at, factum_status statuses[2], factum_error *fi
     statuses[0] = fct_log_begin(log, 64, first);
     bool struck = fault.failed > failed;
     statuses[1] = fct_log_begin(log, 64, &err);
-    factum_status closed = fct_log_close(log, NULL);
+    factum_status closed = fct_log_close(log, &err);
     (void)closed; /* the log may have failed */
     fct_sim_disk_destroy(disk);
     return struck;

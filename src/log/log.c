@@ -1,9 +1,9 @@
-/* log.c - the log as an object: its segments, what it knows of itself, opening, closing.
- * Layer: log.
+/* log.c - the log as an object: its table of segments, its state, opening, closing. Layer: log.
  *
- * Invariants:
+ * Invariants of the table:
  *  1. A segment is in the table only once it is durable.
  *  2. The table only grows, and the bases in it rise.
+ *  3. The first base is 0, so every position is in or after some segment.
  */
 #include <inttypes.h>
 #include <string.h>
@@ -20,26 +20,29 @@
 
 /* ---- the table of segments ------------------------------------------------------------------- */
 
-/* The table and how much of it may be looked at; *count is 0 if there is none yet. */
-static const struct fct_segment_table *look(const struct fct_log *log, size_t *count)
+/* The table, and the number of its entries that are valid now. NULL and 0 before the first one. */
+static const struct fct_segment_table *segment_table(const struct fct_log *log, size_t *count)
 {
     const struct fct_segment_table *table = atomic_load_explicit(&log->table, memory_order_acquire);
     *count = table == NULL ? 0 : atomic_load_explicit(&table->count, memory_order_acquire);
+    FCT_ASSERT(table == NULL || *count <= table->capacity);
     return table;
 }
 
 struct fct_segment *fct_log_last_segment(const struct fct_log *log)
 {
     size_t count;
-    const struct fct_segment_table *table = look(log, &count);
+    const struct fct_segment_table *table = segment_table(log, &count);
     return count == 0 ? NULL : table->entries[count - 1].segment;
 }
 
-/* The last entry with a base up to |position|; the first if there is none. */
+/* The index of the last entry with a base up to |position|. */
 static size_t index_of(const struct fct_segment_table *table, size_t count, uint64_t position)
 {
     size_t low = 0;
     size_t high = count;
+    FCT_ASSERT(count > 0);
+    FCT_ASSERT(table->entries[0].base <= position);
     while (high - low > 1) {
         size_t middle = low + (high - low) / 2;
         if (table->entries[middle].base <= position) {
@@ -54,7 +57,7 @@ static size_t index_of(const struct fct_segment_table *table, size_t count, uint
 struct fct_segment *fct_log_segment_at(const struct fct_log *log, uint64_t position)
 {
     size_t count;
-    const struct fct_segment_table *table = look(log, &count);
+    const struct fct_segment_table *table = segment_table(log, &count);
     if (count == 0 || position < table->entries[0].base) {
         return NULL;
     }
@@ -67,8 +70,9 @@ struct fct_segment *fct_log_segment_after(const struct fct_log *log,
                                           const struct fct_segment *segment)
 {
     size_t count;
-    const struct fct_segment_table *table = look(log, &count);
+    const struct fct_segment_table *table = segment_table(log, &count);
     size_t index = index_of(table, count, segment->header.base);
+    FCT_ASSERT(table->entries[index].segment == segment);
     return index + 1 < count ? table->entries[index + 1].segment : NULL;
 }
 
@@ -76,15 +80,16 @@ struct fct_segment *fct_log_segment_before(const struct fct_log *log,
                                            const struct fct_segment *segment)
 {
     size_t count;
-    const struct fct_segment_table *table = look(log, &count);
+    const struct fct_segment_table *table = segment_table(log, &count);
     size_t index = index_of(table, count, segment->header.base);
+    FCT_ASSERT(table->entries[index].segment == segment);
     return index > 0 ? table->entries[index - 1].segment : NULL;
 }
 
 factum_status fct_log_reserve_segment(struct fct_log *log, factum_error *err)
 {
     size_t count;
-    const struct fct_segment_table *before = look(log, &count);
+    const struct fct_segment_table *before = segment_table(log, &count);
     if (before != NULL && count < before->capacity) {
         return FACTUM_OK;
     }
@@ -100,6 +105,7 @@ factum_status fct_log_reserve_segment(struct fct_log *log, factum_error *err)
         memcpy(table->entries, before->entries, count * sizeof table->entries[0]);
     }
     atomic_store(&table->count, count);
+    FCT_ASSERT(count < capacity);
     atomic_store_explicit(&log->table, table, memory_order_release);
     return FACTUM_OK;
 }
@@ -110,16 +116,18 @@ void fct_log_add_segment(struct fct_log *log, struct fct_segment *segment)
     FCT_ASSERT(table != NULL);
     size_t count = atomic_load(&table->count);
     FCT_ASSERT(count < table->capacity);
+    FCT_ASSERT(count > 0 || segment->header.base == 0);
     FCT_ASSERT(count == 0 || table->entries[count - 1].base < segment->header.base);
     table->entries[count] =
         (struct fct_segment_entry){.base = segment->header.base, .segment = segment};
     atomic_store_explicit(&table->count, count + 1, memory_order_release);
 }
 
-/* ---- what it knows of itself ----------------------------------------------------------------- */
+/* ---- the state ------------------------------------------------------------------------------- */
 
 void fct_log_set_state(struct fct_log *log, enum fct_log_state state, const char *reason)
 {
+    FCT_ASSERT(reason != NULL);
     if (atomic_load(&log->state) == FCT_LOG_FAILED) {
         return;
     }
@@ -136,6 +144,7 @@ void fct_log_set_state(struct fct_log *log, enum fct_log_state state, const char
 
 void fct_log_set_damaged(struct fct_log *log, uint64_t position, const char *reason)
 {
+    FCT_ASSERT(log->sent == 0);
     log->recovery.damaged_from = position;
     atomic_store(&log->end, position);
     atomic_store(&log->durable, position);
@@ -149,7 +158,10 @@ void fct_log_stop(struct fct_log *log, const char *reason)
 
 enum fct_log_state fct_log_state(const struct fct_log *log)
 {
-    return (enum fct_log_state)atomic_load(&log->state);
+    int state = atomic_load(&log->state);
+    FCT_ASSERT(state >= FCT_LOG_OPEN);
+    FCT_ASSERT(state <= FCT_LOG_FAILED);
+    return (enum fct_log_state)state;
 }
 
 const char *fct_log_state_reason(const struct fct_log *log)
@@ -177,6 +189,7 @@ factum_status fct_log_damage(const struct fct_segment *segment, uint64_t positio
                              factum_error *err)
 {
     char name[FCT_SEGMENT_NAME_SIZE];
+    FCT_ASSERT(position >= segment->header.base);
     fct_segment_name(segment->header.number, name);
     return fct_fail(err, FACTUM_CORRUPT,
                     "segment %s is damaged at position %" PRIu64
@@ -203,9 +216,10 @@ bool fct_log_has_losses(const struct fct_log *log)
 uint64_t fct_log_start(const struct fct_log *log)
 {
     size_t count;
-    const struct fct_segment_table *table = look(log, &count);
+    const struct fct_segment_table *table = segment_table(log, &count);
     FCT_ASSERT(count > 0);
-    return table->entries[0].base + FCT_SEGMENT_HEADER_SIZE;
+    FCT_ASSERT(table->entries[0].base == 0);
+    return FCT_SEGMENT_HEADER_SIZE;
 }
 
 uint64_t fct_log_end(const struct fct_log *log)
@@ -229,26 +243,26 @@ bool fct_log_wants_heartbeat(const struct fct_log *log)
     return atomic_load(&log->wants_heartbeat);
 }
 
-void fct_log_disk_size(const struct fct_log *log, uint64_t *used, uint64_t *prepared)
+void fct_log_disk_size(struct fct_log *log, uint64_t *used, uint64_t *prepared)
 {
     size_t count;
-    const struct fct_segment_table *table = look(log, &count);
+    const struct fct_segment_table *table = segment_table(log, &count);
     *used = 0;
-    *prepared = fct_prepare_ready((struct fct_prepare *)(uintptr_t)&log->prepare);
+    *prepared = fct_prepare_ready(&log->prepare);
     for (size_t i = 0; i < count; i++) {
         const struct fct_segment *segment = table->entries[i].segment;
         bool sealed = atomic_load(&segment->sealed);
         uint64_t inside = atomic_load(&segment->used);
+        FCT_ASSERT(inside <= segment->capacity);
         *used += inside;
-        *prepared += sealed || segment->capacity < inside ? 0 : segment->capacity - inside;
+        *prepared += sealed ? 0 : segment->capacity - inside;
     }
 }
 
 uint64_t fct_log_segment_count(const struct fct_log *log)
 {
     size_t count;
-    const struct fct_segment_table *table = look(log, &count);
-    (void)table;
+    (void)segment_table(log, &count);
     return count;
 }
 
@@ -256,7 +270,7 @@ bool fct_log_segment_info(struct fct_log *log, size_t index, uint64_t upto,
                           struct fct_log_segment_info *info)
 {
     size_t count;
-    const struct fct_segment_table *table = look(log, &count);
+    const struct fct_segment_table *table = segment_table(log, &count);
     if (index >= count || table->entries[index].base >= upto) {
         return false;
     }
@@ -264,6 +278,7 @@ bool fct_log_segment_info(struct fct_log *log, size_t index, uint64_t upto,
     bool sealed = atomic_load(&segment->sealed);
     uint64_t used = atomic_load(&segment->used);
     uint64_t wanted = upto - segment->header.base;
+    FCT_ASSERT(used >= FCT_SEGMENT_HEADER_SIZE);
     sealed = sealed && used <= wanted;
     *info = (struct fct_log_segment_info){
         .number = segment->header.number,
@@ -278,21 +293,23 @@ bool fct_log_segment_info(struct fct_log *log, size_t index, uint64_t upto,
 
 /* ---- opening and closing --------------------------------------------------------------------- */
 
-/* Frees everything. What is returned is that of closing the files that were written. */
-static factum_status release(struct fct_log *log, factum_error *err)
+/* Frees the log. Returns the first failure to close a file that was written. */
+static factum_status release_log(struct fct_log *log, factum_error *err)
 {
     factum_status status = FACTUM_OK;
+    factum_error later;
     fct_prepare_finish(&log->prepare);
-    (void)fct_file_close(&log->last, NULL); /* what was written to it is synced */
+    (void)fct_file_close(&log->last, &later); /* each write to it was synced */
     struct fct_segment_table *table = atomic_load(&log->table);
     size_t count = table == NULL ? 0 : atomic_load(&table->count);
     for (size_t i = 0; i < count; i++) {
         factum_status closed = fct_segment_close(table->entries[i].segment, log->mem,
-                                                 status == FACTUM_OK ? err : NULL);
+                                                 status == FACTUM_OK ? err : &later);
         status = status == FACTUM_OK ? closed : status;
     }
     while (table != NULL) {
         struct fct_segment_table *before = table->before;
+        FCT_ASSERT(before == NULL || before->capacity < table->capacity);
         fct_mem_free(log->mem, table);
         table = before;
     }
@@ -301,26 +318,31 @@ static factum_status release(struct fct_log *log, factum_error *err)
     return status;
 }
 
-static uint64_t rounded(uint64_t size, uint64_t otherwise)
+/* The size of a segment for the option |size|; |standard| if that is 0. */
+static uint64_t segment_size(uint64_t size, uint64_t standard)
 {
-    uint64_t wanted = size == 0 ? otherwise : size;
+    uint64_t wanted = size == 0 ? standard : size;
     wanted = wanted < SEGMENT_SIZE_MIN ? SEGMENT_SIZE_MIN : wanted;
     wanted = wanted > FCT_SEGMENT_SIZE_MAX / 2 ? FCT_SEGMENT_SIZE_MAX / 2 : wanted;
-    return (wanted + 4095) / 4096 * 4096;
+    wanted = (wanted + 4095) / 4096 * 4096;
+    FCT_ASSERT(wanted <= FCT_SEGMENT_SIZE_MAX);
+    return wanted;
 }
 
-static factum_status make_dir(struct fct_log *log, factum_error *err)
+static void set_options(struct fct_log *log, const struct fct_log_options *options)
 {
-    char parent[FCT_PATH_SIZE];
-    memcpy(parent, log->dir, sizeof parent);
-    char *slash = strrchr(parent, '/');
-    if (slash == NULL) {
-        memcpy(parent, ".", 2);
-    } else {
-        slash[slash == parent ? 1 : 0] = '\0'; /* "/log" lies in "/" */
+    uint64_t max = segment_size(options->segment_size_max, SEGMENT_SIZE_MAX);
+    uint64_t first = segment_size(options->segment_size_first, SEGMENT_SIZE_FIRST);
+    log->os = options->os;
+    log->mem = options->mem;
+    log->read_only = options->read_only;
+    log->threads = options->threads;
+    log->ahead_size = options->ahead_size == 0 ? AHEAD_SIZE : options->ahead_size;
+    log->segment_size_first = first > max ? max : first;
+    log->segment_size_max = max;
+    if (options->sink != NULL) {
+        log->sink = *options->sink;
     }
-    factum_status status = fct_os_make_dir(log->os, log->dir, err);
-    return status == FACTUM_OK ? fct_os_sync_dir(log->os, parent, err) : status;
 }
 
 factum_status fct_log_open(struct fct_log **out, const struct fct_log_options *options,
@@ -331,33 +353,25 @@ factum_status fct_log_open(struct fct_log **out, const struct fct_log_options *o
     if (log == NULL) {
         return fct_fail(err, FACTUM_NO_MEMORY, "open log: out of memory");
     }
-    log->os = options->os;
-    log->mem = options->mem;
-    log->read_only = options->read_only;
-    log->threads = options->threads;
-    log->ahead_size = options->ahead_size == 0 ? AHEAD_SIZE : options->ahead_size;
-    log->segment_size_first = rounded(options->segment_size_first, SEGMENT_SIZE_FIRST);
-    log->segment_size_max = rounded(options->segment_size_max, SEGMENT_SIZE_MAX);
-    if (log->segment_size_first > log->segment_size_max) {
-        log->segment_size_first = log->segment_size_max;
-    }
-    if (options->sink != NULL) {
-        log->sink = *options->sink;
-    }
+    set_options(log, options);
     if (strlen(options->dir) >= sizeof log->dir) {
         fct_mem_free(log->mem, log);
-        return fct_fail(err, FACTUM_INVALID, "open log: the path is too long");
+        return fct_fail(err, FACTUM_INVALID,
+                        "open log: the path of the directory is too long: %.80s", options->dir);
     }
     memcpy(log->dir, options->dir, strlen(options->dir) + 1);
     fct_prepare_init(&log->prepare, log->os, log->mem, log->dir, log->threads);
-    factum_status status = log->read_only ? FACTUM_OK : make_dir(log, err);
+    factum_status status =
+        log->read_only ? FACTUM_OK : fct_os_make_dir_synced(log->os, log->dir, err);
     if (status == FACTUM_OK) {
         status = fct_log_recover(log, options, err);
     }
     if (status != FACTUM_OK) {
-        (void)release(log, NULL);
+        factum_error later;
+        (void)release_log(log, &later);
         return status;
     }
+    FCT_ASSERT(fct_log_last_segment(log) != NULL);
     *out = log;
     return FACTUM_OK;
 }
@@ -367,14 +381,16 @@ factum_status fct_log_close(struct fct_log *log, factum_error *err)
     if (log == NULL) {
         return FACTUM_OK;
     }
+    factum_error later;
     factum_status status = FACTUM_OK;
     if (fct_log_state(log) == FCT_LOG_OPEN) {
+        FCT_ASSERT(log->sent == 0);
         status = fct_log_sync(log, err);
         if (status == FACTUM_OK && !log->end_file) {
-            struct fct_log_point point = fct_log_end_point(log);
-            status = fct_end_file_write(log, FCT_END_NAME, &point, err);
+            struct fct_log_point end = fct_log_end_point(log);
+            status = fct_end_file_write(log, FCT_END_NAME, &end, err);
         }
     }
-    factum_status released = release(log, status == FACTUM_OK ? err : NULL);
+    factum_status released = release_log(log, status == FACTUM_OK ? err : &later);
     return status == FACTUM_OK ? released : status;
 }

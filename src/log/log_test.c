@@ -52,7 +52,7 @@ static int teardown(void **state)
 {
     struct fixture *f = *state;
     f->fault.at = UINT64_MAX;
-    (void)fct_log_close(f->log, NULL);
+    (void)fct_log_close(f->log, &f->err);
     assert_int_equal(atomic_load(&f->mem.held), 0);
     assert_int_equal(fct_os_list_dir(fct_os_real(), f->dir, remove_one, f, NULL), FACTUM_OK);
     assert_int_equal(rmdir(f->dir), 0);
@@ -378,7 +378,7 @@ static void a_missing_segment_is_named(void **state)
     path_of(f, SECOND, to);
     assert_int_equal(fct_os_rename(fct_os_real(), from, to, NULL), FACTUM_OK);
     assert_status(fct_log_open(&f->log, &f->options, &f->err), FACTUM_CORRUPT);
-    assert_text(f->err, "says that it is number 1");
+    assert_text(f->err, "contains segment number 1: rename it to");
 }
 
 static void a_segment_with_the_name_of_a_later_one_is_named(void **state)
@@ -392,7 +392,7 @@ static void a_segment_with_the_name_of_a_later_one_is_named(void **state)
     assert_int_equal(fct_os_rename(fct_os_real(), from, to, NULL), FACTUM_OK);
     assert_status(fct_log_open(&f->log, &f->options, &f->err), FACTUM_CORRUPT);
     assert_null(f->log);
-    assert_text(f->err, "segment 00000000000000000099.seg says that it is number 2: give it that");
+    assert_text(f->err, "segment 00000000000000000099.seg contains segment number 2: rename it to");
 }
 
 static void a_segment_of_another_store_is_named(void **state)
@@ -409,7 +409,7 @@ static void a_segment_of_another_store_is_named(void **state)
     path_of(f, SECOND, to);
     assert_int_equal(fct_os_rename(fct_os_real(), from, to, NULL), FACTUM_OK);
     assert_status(fct_log_open(&f->log, &f->options, &f->err), FACTUM_CORRUPT);
-    assert_text(f->err, "is of another store");
+    assert_text(f->err, "belongs to another store");
     assert_int_equal(teardown(&other_state), 0);
 }
 
@@ -685,14 +685,15 @@ static void read_along(void *data)
     struct fct_log *log = reader->fixture->log;
     struct fct_log_walk walk;
     struct fct_record record;
-    factum_status status = fct_log_walk_init(&walk, log, 0, NULL);
+    factum_error err;
+    factum_status status = fct_log_walk_init(&walk, log, 0, &err);
     while (reader->good && status >= 0) {
         bool stop = atomic_load(&reader->stop);
-        status = fct_log_walk_next(&walk, &record, NULL);
+        status = fct_log_walk_next(&walk, &record, &err);
         if (status == FACTUM_OK) {
             struct fct_record again;
             reader->good = record.revision == reader->seen++ &&
-                           fct_log_read(log, record.position, &again, NULL) == FACTUM_OK &&
+                           fct_log_read(log, record.position, &again, &err) == FACTUM_OK &&
                            again.revision == record.revision;
         } else if (stop) {
             return;

@@ -1,23 +1,24 @@
-/* recovery.c - from the files of a directory to a log that can be trusted. Layer: log.
+/* recovery.c - from the files of a directory to a log that can be trusted. Layer: log. Rules R11 to
+ * R13 of docs/formats.md.
  *
- * 1. The segments are in order: dense numbers, one store, each begins where the one before ends
- *    and carries its chain; all but the last are sealed. If not: CORRUPT, with the file's name.
- *    Only a header that does not verify is damage at its place, as in step 4. Nothing is deleted
- *    but temporary files.
- * 2. The last one is scanned (scan.h), from its start or from a point that it confirms. X = the
- *    first place where no batch verifies. A proof that names another batch than the one that
- *    verifies there, in any segment: CORRUPT.
- * 3. Evidence E = the furthest place known to have been acknowledged: by proofs.h, and by
- *    durable_upto of every header that verifies, before X and after it. A segment that has a
- *    successor was all acknowledged, since R7 lets the successor appear only then.
- * 4. E > X, a block from X on that cannot be read, or a file of the wrong size: acknowledged data
- *    is damaged, or may be. Nothing is changed; what verifies can be read. Otherwise the bytes
- *    after X were never acknowledged: tail.h truncates them and makes sure that what is kept is on
- *    disk.
- * 5. If log/END names X, the end was clean: nothing was written since it was synced. Then neither
- *    the rest of the file is looked at nor anything written.
+ * 1. The segments must be in order: dense numbers, one store, each begins where the one before ends
+ *    and carries its chain; all but the last are sealed. Otherwise: CORRUPT, with the file's name.
+ *    A header that does not verify is damage at its place, as in step 4. Only temporary files are
+ *    deleted.
+ * 2. The last segment is scanned (scan.h), from its start or from a proof that it confirms. The
+ *    valid log ends where no batch is valid. A proof that contradicts the batch at its place, in
+ *    any segment: CORRUPT.
+ * 3. The evidence is the furthest place known to have been acknowledged: by proofs.h, and by
+ *    durable_upto of every header that verifies, in the valid log and after it. A segment that has
+ *    a successor was all acknowledged, since R7 lets the successor appear only then.
+ * 4. Evidence after the end of the valid log, a block after it that cannot be read, a file that is
+ *    too short, or no room for a seal: acknowledged data is damaged, or may be. Nothing is changed;
+ *    valid batches can be read. Otherwise the bytes after the valid log were never acknowledged:
+ *    tail.h truncates them and makes sure that the valid ones are on disk.
+ * 5. If log/END names the end of the valid log, the close was clean: nothing was written since.
+ *    Then the rest of the file is not read, and nothing is written.
  *
- * Every step may be interrupted and begun again.
+ * A crash in any step is repaired by the next opening.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -47,8 +48,7 @@ struct listing {
     factum_error *err;
 };
 
-/* Except a prepared segment that was left: it is filled again rather than removed, which takes
- * long. */
+/* A prepared segment of an earlier run is not one: it is quicker to fill it again. */
 static bool is_temporary(const char *name)
 {
     size_t len = strlen(name);
@@ -60,6 +60,8 @@ static factum_status note_name(void *data, const char *name)
 {
     struct listing *listing = data;
     uint64_t number = fct_segment_number(name);
+    FCT_ASSERT(listing->count <= listing->capacity);
+    FCT_ASSERT(listing->temporary_count <= TEMPORARIES_MAX);
     if (is_temporary(name) && listing->temporary_count < TEMPORARIES_MAX) {
         memcpy(listing->temporaries[listing->temporary_count++], name, strlen(name) + 1);
     }
@@ -93,6 +95,7 @@ static int compare_numbers(const void *a, const void *b)
 static factum_status remove_temporaries(const struct listing *listing, factum_error *err)
 {
     factum_status status = FACTUM_OK;
+    FCT_ASSERT(!listing->log->read_only);
     for (size_t i = 0; status == FACTUM_OK && i < listing->temporary_count; i++) {
         char path[FCT_PATH_SIZE];
         status = fct_path_join(path, listing->log->dir, listing->temporaries[i], err);
@@ -103,32 +106,39 @@ static factum_status remove_temporaries(const struct listing *listing, factum_er
     return status;
 }
 
-static factum_status refuse_name(uint64_t number, uint64_t says, factum_error *err)
+static factum_status refuse_name(uint64_t number, uint64_t own, factum_error *err)
 {
+    FCT_ASSERT(number != own);
     return fct_fail(err, FACTUM_CORRUPT,
-                    "segment %020" PRIu64 ".seg says that it is number %" PRIu64
-                    ": give it that name if that one is missing, else move it aside and keep it",
-                    number, says);
+                    "segment %020" PRIu64 ".seg contains segment number %" PRIu64
+                    ": rename it to %020" PRIu64
+                    ".seg if that file is missing; otherwise move it out of the directory and keep "
+                    "it",
+                    number, own, own);
 }
 
-/* There is a gap before the i-th file: perhaps a file just has the name of another. */
+/* Reports the gap in the numbers before the file with index |i|: as a file under the name of
+ * another if there is such a file. */
 static factum_status refuse_gap(const struct listing *listing, size_t i, factum_error *err)
 {
     const struct fct_log *log = listing->log;
+    FCT_ASSERT(i > 0);
+    FCT_ASSERT(i < listing->count);
     for (size_t at = 0; at < listing->count; at++) {
         uint64_t number = listing->numbers[at];
-        uint64_t says = number;
+        uint64_t own = number;
+        factum_error later;
         struct fct_segment *segment;
         factum_status status =
             fct_segment_open(&segment, log->os, log->mem, log->dir, number, false, err);
         if (status == FACTUM_OK) {
-            says = segment->header.number;
-            (void)fct_segment_close(segment, log->mem, NULL);
+            own = segment->header.number;
+            (void)fct_segment_close(segment, log->mem, &later); /* open for reading only */
         } else if (status != FACTUM_CORRUPT) {
             return status;
         }
-        if (says != number) {
-            return refuse_name(number, says, err);
+        if (own != number) {
+            return refuse_name(number, own, err);
         }
     }
     return fct_fail(err, FACTUM_CORRUPT,
@@ -142,13 +152,14 @@ static factum_status list_files(struct listing *listing, factum_error *err)
     listing->err = err;
     factum_status status = fct_os_list_dir(log->os, log->dir, note_name, listing, err);
     if (status == FACTUM_NOT_FOUND) {
-        return fct_fail(err, FACTUM_NOT_FOUND, "no store here: there is no %s", log->dir);
+        return fct_fail(err, FACTUM_NOT_FOUND, "no store here: %s does not exist", log->dir);
     }
     if (status != FACTUM_OK) {
         return status;
     }
     if (listing->count > 0) {
         qsort(listing->numbers, listing->count, sizeof *listing->numbers, compare_numbers);
+        FCT_ASSERT(listing->numbers[0] > 0);
     }
     for (size_t i = 1; i < listing->count; i++) {
         if (listing->numbers[i] != listing->numbers[i - 1] + 1) {
@@ -166,6 +177,7 @@ static void report_damage(struct fct_log *log, const struct fct_segment *segment
     char name[FCT_SEGMENT_NAME_SIZE];
     char reason[sizeof log->reason];
     uint64_t from = scan->base + scan->offset;
+    FCT_ASSERT(from == fct_log_end(log));
     fct_segment_name(segment->header.number, name);
     log->recovery.damaged_from = from;
     (void)snprintf(reason, sizeof reason,
@@ -176,10 +188,12 @@ static void report_damage(struct fct_log *log, const struct fct_segment *segment
     fct_log_set_state(log, FCT_LOG_DAMAGED, reason);
 }
 
-/* The log as the scan has found it. */
-static void settle(struct fct_log *log, struct fct_segment *segment, const struct fct_scan *scan)
+/* Gives the log the end that the scan found. */
+static void set_end(struct fct_log *log, struct fct_segment *segment, const struct fct_scan *scan)
 {
     uint64_t end = scan->base + scan->offset;
+    FCT_ASSERT(segment == fct_log_last_segment(log));
+    FCT_ASSERT(scan->offset <= segment->capacity);
     log->chain = scan->chain;
     log->batch_number = scan->number;
     log->epoch = scan->epoch > log->epoch ? scan->epoch : log->epoch;
@@ -195,9 +209,9 @@ static void settle(struct fct_log *log, struct fct_segment *segment, const struc
     atomic_store(&log->durable, end);
 }
 
-/* A restored backup: the last file was copied only as far as it was used. It must end where X is,
- * or in zeros behind it, which an interrupted completion leaves, and there must be nothing else
- * that knows how far the log went. */
+/* Is the last file the copy of a restored backup, which has only the used bytes? It must end with
+ * the valid log, or with zeros after it, which an interrupted complete_copy leaves; and there must
+ * be no proof of how far the log went. */
 static bool is_copy(const struct fct_segment *segment, const struct fct_scan *scan,
                     const struct fct_proofs *proofs)
 {
@@ -205,11 +219,13 @@ static bool is_copy(const struct fct_segment *segment, const struct fct_scan *sc
            segment->file_size < segment->header.size;
 }
 
-/* Gives it the size that it had, in zeros that are there (rule R5). */
+/* Fills a copy with zeros up to the size of the original (rule R5). */
 static factum_status complete_copy(const struct fct_log *log, struct fct_segment *segment,
                                    struct fct_scan *scan, factum_error *err)
 {
     uint64_t size = segment->header.size;
+    FCT_ASSERT(!log->read_only);
+    FCT_ASSERT(segment->file_size < size);
     factum_status status = fct_tail_fill(log, segment, scan->offset, size, err);
     if (status == FACTUM_OK) {
         status = fct_file_sync(segment->file, err);
@@ -224,6 +240,7 @@ static factum_status complete_copy(const struct fct_log *log, struct fct_segment
     return status;
 }
 
+/* Why the log must not be written to; NULL if it may. */
 static const char *damage_of(const struct fct_segment *segment, const struct fct_scan *scan)
 {
     if (scan->failed) {
@@ -232,28 +249,32 @@ static const char *damage_of(const struct fct_segment *segment, const struct fct
     if (scan->evidence > scan->base + scan->offset) {
         return scan->sealed ? "the segment after it is missing" : "no batch verifies there";
     }
-    /* A file is made in full before it becomes a segment, and cut only behind its seal. */
+    /* A file has its full size before it becomes a segment; only a sealed one is truncated. */
     bool whole = segment->file_size >= segment->header.size;
-    bool cut = scan->sealed && segment->file_size >= scan->offset;
-    return whole || cut ? NULL : "the file is too short";
+    bool truncated = scan->sealed && segment->file_size >= scan->offset;
+    if (!whole && !truncated) {
+        return "the file is too short";
+    }
+    bool room = scan->sealed || segment->capacity - scan->offset >= FCT_SEAL_SIZE;
+    return room ? NULL : "it has no room for a seal";
 }
 
-/* Drops what a cache may show that is not on disk, and maps again: what lies between the last place
- * that a header names as durable and *zeros, from where on the file holds only zeros. Those need
- * not come from the device again: a failed sync can make the cache show more than there is, never
- * less. */
+/* Drops the cached pages of [proven->offset, *zeros) and maps the file again: the cache may show
+ * bytes there that are not on disk. From *zeros on the file contains only zeros, which need not
+ * be read again: after a failed sync the cache can show more than the disk has, never less. */
 static factum_status drop_and_map(struct fct_segment *segment, const struct fct_scan *scan,
                                   const struct fct_scan *proven, uint64_t *zeros, factum_error *err)
 {
-    bool failed; /* the scan that follows finds out where */
+    bool failed; /* the next scan finds out where */
+    FCT_ASSERT(proven->offset <= scan->offset);
     *zeros = fct_scan_zero_from(segment, scan->offset, segment->capacity, &failed);
     fct_segment_unmap(segment);
     factum_status status = fct_file_drop_cache(segment->file, proven->offset, *zeros, err);
     return status == FACTUM_OK ? fct_segment_map_tail(segment, err) : status;
 }
 
-/* Scans the last segment as the cache shows it and, unless nothing was written since END was, what
- * is not proven to be on the device once more, from there. */
+/* Scans the last segment as the cache shows it. Unless the last close was clean, it then scans what
+ * is not proven to be on the device again, from the device. */
 static factum_status scan_last(const struct fct_log *log, struct fct_segment *segment,
                                const struct fct_proofs *proofs, struct fct_scan *scan, bool *clean,
                                factum_error *err)
@@ -262,61 +283,83 @@ static factum_status scan_last(const struct fct_log *log, struct fct_segment *se
     struct fct_scan proven;
     *clean = false;
     factum_status status = fct_segment_map_tail(segment, err);
-    if (status == FACTUM_OK) {
-        fct_scan_run(scan, segment, proofs->points, proofs->count, &proven);
-        *clean =
-            proofs->end != 0 && proofs->end == scan->base + scan->offset && scan->foreign == NULL;
+    if (status != FACTUM_OK) {
+        return status;
     }
-    if (status == FACTUM_OK && !*clean && !log->read_only) {
+    fct_scan_run(scan, segment, proofs->points, proofs->count, &proven);
+    *clean = proofs->end != 0 && proofs->end == scan->base + scan->offset && scan->foreign == NULL;
+    if (*clean) {
+        return FACTUM_OK;
+    }
+    if (!log->read_only) {
         status = drop_and_map(segment, scan, &proven, &zeros, err);
-        if (status == FACTUM_OK) {
-            fct_scan_again(scan, &proven);
+        if (status != FACTUM_OK) {
+            return status;
+        }
+        fct_scan_again(scan, &proven);
+    }
+    fct_scan_rest(scan, zeros);
+    FCT_ASSERT(scan->zero_from >= scan->offset);
+    return FACTUM_OK;
+}
+
+/* Gives the log the state that the scan and the proofs show: DAMAGED, or ready for writing. */
+static factum_status use_last(struct fct_log *log, struct fct_segment *segment,
+                              const struct fct_proofs *proofs, struct fct_scan *scan, bool clean,
+                              factum_error *err)
+{
+    bool copy = is_copy(segment, scan, proofs);
+    if (copy && !log->read_only) {
+        factum_status status = complete_copy(log, segment, scan, err);
+        if (status != FACTUM_OK) {
+            return status;
         }
     }
-    if (status == FACTUM_OK && !*clean) {
-        fct_scan_rest(scan, zeros);
+    set_end(log, segment, scan);
+    log->proven_end = proofs->proven_end;
+    atomic_store(&log->wants_heartbeat, log->proven_end != fct_log_end(log));
+    log->epoch = (proofs->epoch > log->epoch ? proofs->epoch : log->epoch) + 1;
+    const char *damage = copy && log->read_only ? NULL : damage_of(segment, scan);
+    if (damage != NULL) {
+        report_damage(log, segment, scan, damage);
+        return FACTUM_OK;
     }
-    return status;
+    FCT_ASSERT(log->proven_end <= fct_log_end(log));
+    bool excess = scan->sealed && segment->file_size > scan->offset;
+    if (log->read_only || (clean && !excess)) {
+        return FACTUM_OK;
+    }
+    return fct_tail_recover(log, segment, scan, err);
 }
 
 static factum_status recover_last(struct fct_log *log, struct fct_segment *segment,
-                                  const struct fct_proofs *proofs, factum_error *err)
+                                  const struct fct_log_options *options, factum_error *err)
 {
+    struct fct_proofs proofs;
     struct fct_scan scan;
     bool clean;
-    factum_status status = scan_last(log, segment, proofs, &scan, &clean, err);
+    factum_status status = fct_proofs_gather(&proofs, log, options, err);
+    if (status != FACTUM_OK) {
+        return status;
+    }
+    status = scan_last(log, segment, &proofs, &scan, &clean, err);
     if (status != FACTUM_OK) {
         return status;
     }
     if (scan.foreign != NULL) {
-        return fct_proofs_refuse(proofs, scan.foreign, segment, err);
+        return fct_proofs_refuse(&proofs, scan.foreign, segment, err);
     }
-    status = fct_proofs_check(proofs, log, scan.base + scan.start, err);
+    status = fct_proofs_check(&proofs, log, scan.base + scan.start, err);
     if (status != FACTUM_OK) {
         return status;
     }
-    bool copy = is_copy(segment, &scan, proofs);
-    if (copy && !log->read_only) {
-        status = complete_copy(log, segment, &scan, err);
-    }
-    settle(log, segment, &scan);
-    log->proven_end = proofs->proven_end;
-    atomic_store(&log->wants_heartbeat, log->proven_end != fct_log_end(log));
-    log->epoch = (proofs->epoch > log->epoch ? proofs->epoch : log->epoch) + 1;
-    const char *damage = copy ? NULL : damage_of(segment, &scan);
-    if (damage != NULL) {
-        report_damage(log, segment, &scan, damage);
-        return FACTUM_OK;
-    }
-    bool excess = scan.sealed && segment->file_size > scan.offset;
-    return status != FACTUM_OK || log->read_only || (clean && !excess)
-               ? status
-               : fct_tail_recover(log, segment, &scan, err);
+    return use_last(log, segment, &proofs, &scan, clean, err);
 }
 
 /* ---- all segments ---------------------------------------------------------------------------- */
 
-/* Is |segment| the successor of what came before? |base| is where that ended. */
+/* CORRUPT if |segment| does not have the number |number|, or does not continue the segment before,
+ * which ends at |base|. NEWER_FORMAT if this version may only read it. */
 static factum_status check_order(const struct fct_log *log, const struct fct_segment *segment,
                                  uint64_t number, uint64_t base, factum_error *err)
 {
@@ -328,14 +371,14 @@ static factum_status check_order(const struct fct_log *log, const struct fct_seg
         return refuse_name(number, header->number, err);
     }
     if (first && (header->number != 1 || header->base != 0)) {
-        wrong = "is the first one there, but not the first of the log";
+        wrong = "is the first file, but not the first segment of the log";
     } else if (!first && memcmp(&header->store_id, &log->store_id, sizeof log->store_id) != 0) {
-        wrong = "is of another store";
+        wrong = "belongs to another store";
     } else if (!first && header->base != base && !gap) {
-        wrong = "does not begin where the one before ends";
+        wrong = "does not begin where the segment before ends";
     } else if (!first && (header->chain != log->chain || header->timeline < log->timeline ||
                           header->batch_number != log->batch_number)) {
-        wrong = "does not continue the chain of the one before";
+        wrong = "does not continue the chain of the segment before";
     }
     if (wrong == NULL && header->read_compatible != 0 && !log->read_only) {
         return fct_fail(err, FACTUM_NEWER_FORMAT,
@@ -349,8 +392,28 @@ static factum_status check_order(const struct fct_log *log, const struct fct_seg
                                     header->number, wrong);
 }
 
-/* A segment that has a successor must be sealed; if its seal does not verify, what can be read of
- * it is scanned, and its successor is the evidence that there was more. */
+/* A segment without its seal, though it has a successor: keeps the batches that are valid. The
+ * successor is the evidence that there were more. */
+static factum_status recover_unsealed(struct fct_log *log, struct fct_segment *segment,
+                                      bool unreadable, factum_error *err)
+{
+    struct fct_scan scan;
+    factum_status status = fct_segment_map_tail(segment, err);
+    if (status != FACTUM_OK) {
+        return status;
+    }
+    fct_scan_run(&scan, segment, NULL, 0, NULL);
+    fct_scan_rest(&scan, segment->capacity);
+    FCT_ASSERT(scan.foreign == NULL);
+    set_end(log, segment, &scan);
+    report_damage(log, segment, &scan,
+                  scan.failed || unreadable ? "it cannot be read"
+                  : scan.sealed             ? "its seal is not at its end"
+                                            : "its seal or its successor is wrong");
+    return FACTUM_OK;
+}
+
+/* A segment that has a successor must be sealed. */
 static factum_status recover_sealed(struct fct_log *log, struct fct_segment *segment,
                                     factum_error *err)
 {
@@ -358,37 +421,26 @@ static factum_status recover_sealed(struct fct_log *log, struct fct_segment *seg
     struct fct_segment_footer footer;
     uint64_t chain;
     factum_status status = fct_segment_read_seal(segment, &seal, &footer, &chain, err);
-    if (status == FACTUM_OK) {
-        log->chain = chain;
-        log->batch_number = seal.number + 1;
-        log->epoch = seal.epoch > log->epoch ? seal.epoch : log->epoch;
-        atomic_store(&segment->used, segment->capacity);
-        atomic_store(&segment->sealed, true);
-        return fct_file_close(&segment->file, err);
+    if (status == FACTUM_DONE || status == FACTUM_IO) {
+        return recover_unsealed(log, segment, status == FACTUM_IO, err);
     }
-    bool unreadable = status == FACTUM_IO;
-    if (status != FACTUM_DONE && !unreadable) {
+    if (status != FACTUM_OK) {
         return status;
     }
-    struct fct_scan scan;
-    status = fct_segment_map_tail(segment, err);
-    if (status == FACTUM_OK) {
-        fct_scan_run(&scan, segment, NULL, 0, NULL);
-        fct_scan_rest(&scan, segment->capacity);
-        settle(log, segment, &scan);
-        report_damage(log, segment, &scan,
-                      scan.failed || unreadable ? "it cannot be read"
-                      : scan.sealed             ? "its seal is not at its end"
-                                                : "its seal or its successor is wrong");
-    }
-    return status;
+    log->chain = chain;
+    log->batch_number = seal.number + 1;
+    log->epoch = seal.epoch > log->epoch ? seal.epoch : log->epoch;
+    atomic_store(&segment->used, segment->capacity);
+    atomic_store(&segment->sealed, true);
+    return fct_file_close(&segment->file, err);
 }
 
-/* A segment without a header that verifies: all from its place on is beyond what can be trusted.
- * |base| is where the one before ends. */
+/* A segment without a header that verifies: the log ends where the segment before does, at |base|.
+ */
 static void lose_segment(struct fct_log *log, uint64_t base, const char *why)
 {
     char reason[sizeof log->reason];
+    FCT_ASSERT(base > 0);
     (void)snprintf(reason, sizeof reason,
                    "%.80s (position %" PRIu64 " on): restore it from a backup, or give up what "
                    "follows with factum repair --accept-loss %" PRIu64,
@@ -403,42 +455,38 @@ static factum_status recover_segment(struct fct_log *log, const struct fct_log_o
     const struct fct_segment *before = fct_log_last_segment(log);
     uint64_t base = before == NULL ? 0 : before->header.base + before->capacity;
     bool write = last && !log->read_only;
-    factum_error reason;
-    factum_status status = fct_log_reserve_segment(log, &reason);
-    if (status == FACTUM_OK) {
-        status = fct_segment_open(&segment, log->os, log->mem, log->dir, number, write, &reason);
+    FCT_ASSERT(before == NULL || atomic_load(&before->sealed));
+    factum_status status = fct_log_reserve_segment(log, err);
+    if (status != FACTUM_OK) {
+        return status;
     }
+    status = fct_segment_open(&segment, log->os, log->mem, log->dir, number, write, err);
     if (status == FACTUM_CORRUPT && before != NULL) {
-        lose_segment(log, base, reason.text);
+        lose_segment(log, base, err->text);
         return FACTUM_OK;
     }
     if (status != FACTUM_OK) {
-        if (err != NULL) {
-            *err = reason;
-        }
         return status;
     }
     status = check_order(log, segment, number, base, err);
     if (status != FACTUM_OK) {
-        (void)fct_segment_close(segment, log->mem, NULL);
+        factum_error later;
+        (void)fct_segment_close(segment, log->mem, &later); /* nothing was written */
         return status;
     }
     log->store_id = segment->header.store_id;
     log->timeline = segment->header.timeline;
     fct_log_add_segment(log, segment);
-    if (!last) {
-        return recover_sealed(log, segment, err);
-    }
-    struct fct_proofs proofs;
-    status = fct_proofs_gather(&proofs, log, options, err);
-    return status == FACTUM_OK ? recover_last(log, segment, &proofs, err) : status;
+    return last ? recover_last(log, segment, options, err) : recover_sealed(log, segment, err);
 }
 
-/* The very first segment of a new store. */
-static factum_status create(struct fct_log *log, const struct fct_log_options *options,
-                            factum_error *err)
+/* For a directory without segments: creates the first one of a new store, unless a proof shows that
+ * there was a log. */
+static factum_status create_log(struct fct_log *log, const struct fct_log_options *options,
+                                factum_error *err)
 {
     bool any = options->proof.position > 0;
+    FCT_ASSERT(fct_log_last_segment(log) == NULL);
     factum_status status = fct_proofs_exist(log, &any, err);
     if (status != FACTUM_OK) {
         return status;
@@ -449,23 +497,27 @@ static factum_status create(struct fct_log *log, const struct fct_log_options *o
                         log->dir);
     }
     if (log->read_only || options->must_exist) {
-        return fct_fail(err, FACTUM_NOT_FOUND, "no store here: %s has no segments", log->dir);
+        return fct_fail(err, FACTUM_NOT_FOUND, "no store here: %s contains no segments", log->dir);
     }
     status = fct_os_random(log->os, log->store_id.bytes, sizeof log->store_id.bytes, err);
+    if (status != FACTUM_OK) {
+        return status;
+    }
     log->store_id.bytes[6] = (uint8_t)((log->store_id.bytes[6] & 0x0f) | 0x40); /* version 4 */
     log->store_id.bytes[8] = (uint8_t)((log->store_id.bytes[8] & 0x3f) | 0x80);
     log->timeline = 1;
     log->epoch = 1;
     log->batch_number = 1;
     log->recovery.created = true;
-    return status == FACTUM_OK ? fct_log_create_first(log, err) : status;
+    return fct_log_create_first(log, err);
 }
 
-/* How far the log is known to have gone, where the last segment was not reached. */
+/* Raises recovery.evidence_upto to the furthest proof, if the last segment was not scanned. */
 static factum_status note_evidence_upto(struct fct_log *log, const struct fct_log_options *options,
                                         factum_error *err)
 {
     struct fct_proofs proofs;
+    FCT_ASSERT(fct_log_state(log) == FCT_LOG_DAMAGED);
     factum_status status = fct_proofs_gather(&proofs, log, options, err);
     for (size_t i = 0; i < proofs.count; i++) {
         if (proofs.points[i].position > log->recovery.evidence_upto) {
@@ -480,15 +532,16 @@ factum_status fct_log_recover(struct fct_log *log, const struct fct_log_options 
 {
     struct listing listing = {.log = log};
     log->recovery.damaged_from = UINT64_MAX;
+    FCT_ASSERT(fct_log_last_segment(log) == NULL);
     factum_status status = list_files(&listing, err);
     if (status == FACTUM_OK && listing.count == 0) {
-        status = create(log, options, err);
+        status = create_log(log, options, err);
     }
     for (size_t i = 0; status == FACTUM_OK && i < listing.count; i++) {
         status = recover_segment(log, options, listing.numbers[i], i + 1 == listing.count, err);
         if (status == FACTUM_OK && fct_log_state(log) == FCT_LOG_DAMAGED) {
             status = note_evidence_upto(log, options, err);
-            break; /* later segments are beyond what can be trusted */
+            break; /* later segments cannot be trusted */
         }
     }
     fct_mem_free(log->mem, listing.numbers);

@@ -59,7 +59,7 @@ static factum_status remove_one(void *data, const char *name)
 static int teardown(void **state)
 {
     struct fixture *f = *state;
-    (void)fct_log_close(f->log, NULL);
+    (void)fct_log_close(f->log, &f->err);
     assert_int_equal(fct_os_list_dir(fct_os_real(), f->dir, remove_one, f, NULL), FACTUM_OK);
     assert_int_equal(rmdir(f->dir), 0);
     test_free(f);
@@ -215,7 +215,7 @@ static void another_history_of_the_same_length_is_refused(void **state)
     close_log(f);
     write_at(f, FIRST, 0, other, size); /* as long as what END saw, and whole */
     assert_status(fct_log_open(&f->log, &f->options, &f->err), FACTUM_CORRUPT);
-    assert_text(f->err, "segment " FIRST " holds another history");
+    assert_text(f->err, "segment " FIRST " belongs to another history");
     remove_file(f, "END");
     remove_file(f, "LAST");
     open_log(f);
@@ -224,7 +224,7 @@ static void another_history_of_the_same_length_is_refused(void **state)
     close_log(f);
     f->options.proof = point; /* an index knows it too */
     assert_status(fct_log_open(&f->log, &f->options, &f->err), FACTUM_CORRUPT);
-    assert_text(f->err, "holds another history");
+    assert_text(f->err, "belongs to another history");
     f->options.proof_store_id.bytes[0] ^= 1; /* one of another store says nothing */
     open_log(f);
     assert_events(f, 2);
@@ -328,6 +328,46 @@ static void a_sealed_file_that_is_cut_is_not_read_behind_its_end(void **state)
     assert_events(f, 1);
 }
 
+/* No run of this program leaves such a file. */
+static void a_segment_without_room_for_a_seal_is_not_written_to(void **state)
+{
+    struct fixture *f = *state;
+    static uint8_t bytes[SEGMENT_SIZE];
+    struct fct_segment_header segment;
+    open_log(f);
+    append(f, 0, 'a');
+    struct fct_log_point at = fct_log_end_point(f->log);
+    close_log(f);
+    remove_file(f, "END");
+    (void)read_whole(f, FIRST, bytes, sizeof bytes);
+    assert_int_equal(fct_segment_header_decode(bytes, &segment), FACTUM_OK);
+    for (; at.position + FCT_BATCH_HEADER_SIZE <= SEGMENT_SIZE;
+         at.position += FCT_BATCH_HEADER_SIZE) {
+        struct fct_batch_header header = {
+            .position = at.position,
+            .number = at.batch_number++,
+            .durable_upto = at.position,
+            .chain = at.chain,
+            .payload_crc = fct_batch_payload_crc(at.chain, bytes, 0),
+            .epoch = 1,
+            .flags = FCT_BATCH_IDLE,
+        };
+        fct_batch_header_encode(bytes + at.position, &header, segment.salt);
+        at.chain = fct_batch_chain(bytes + at.position);
+    }
+    write_at(f, FIRST, 0, bytes, sizeof bytes);
+    open_log(f);
+    assert_int_equal(fct_log_state(f->log), FCT_LOG_DAMAGED);
+    assert_non_null(strstr(fct_log_state_reason(f->log), "it has no room for a seal"));
+    assert_int_equal(fct_log_recovery(f->log)->damaged_from, at.position);
+    assert_status(fct_log_begin(f->log, 10, &f->err), FACTUM_CORRUPT);
+    assert_events(f, 1);
+    close_log(f);
+    assert_status(fct_log_accept_loss(&f->options, at.position, forget_nothing, NULL, &f->err),
+                  FACTUM_CORRUPT);
+    assert_text(f->err, "no room for a seal");
+}
+
 /* ---- losses ---------------------------------------------------------------------------------- */
 
 static void a_second_loss_keeps_what_the_first_one_quarantined(void **state)
@@ -373,6 +413,7 @@ int main(void)
         TEST(a_proof_of_an_impossible_position_is_not_believed),
         TEST(only_torn_files_of_its_own_are_removed),
         TEST(a_sealed_file_that_is_cut_is_not_read_behind_its_end),
+        TEST(a_segment_without_room_for_a_seal_is_not_written_to),
         TEST(a_second_loss_keeps_what_the_first_one_quarantined),
     };
     return cmocka_run_group_tests_name("recovery", tests, NULL, NULL);

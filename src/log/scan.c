@@ -1,11 +1,12 @@
 /* scan.c - see scan.h. Layer: log.
  *
- * A batch counts if its header verifies (with salt and own position, before its length is
- * believed), if it carries the expected number and chain, and if its payload verifies. The first
- * place where none does is X.
+ * A batch is valid if its header verifies (with the salt and its own position, before its length is
+ * believed), if it carries the expected number and chain, and if its payload verifies. The valid
+ * log ends at the first place where no batch is valid.
  *
- * A point (position, number, chain) lets the scan begin late. It is believed if the batch before it
- * says the same: that one is found by stepping backwards over the sizes at the end of its records.
+ * A log point lets the scan begin late. The scan believes it if the batch before it has the number
+ * and the chain that precede those of the point. Steps backward find that batch: each record ends
+ * with its size.
  */
 #include "log/scan.h"
 
@@ -15,6 +16,17 @@
 #include "core/check.h"
 
 #define BLOCK ((size_t)4096)
+
+/* The invariants of scan.h that cost a compare. */
+static void scan_check(const struct fct_scan *scan)
+{
+    FCT_ASSERT(scan->map != NULL);
+    FCT_ASSERT(scan->offset % 8 == 0);
+    FCT_ASSERT(scan->offset >= FCT_SEGMENT_HEADER_SIZE);
+    FCT_ASSERT(scan->offset <= scan->segment->capacity);
+    FCT_ASSERT(scan->start <= scan->offset);
+    FCT_ASSERT(scan->evidence >= scan->base + FCT_SEGMENT_HEADER_SIZE);
+}
 
 static void note_evidence(struct fct_scan *scan, uint64_t position)
 {
@@ -28,10 +40,11 @@ static bool can_read(const struct fct_scan *scan, uint64_t offset, uint64_t size
     return fct_segment_readable(scan->segment, offset, size);
 }
 
-/* The header at |offset| and, after it, the whole payload. Its CRC counts before its length. */
+/* Does the batch header at |offset| verify? */
 static bool header_at(const struct fct_scan *scan, uint64_t offset, struct fct_batch_header *header)
 {
     const uint8_t *at = scan->map + offset;
+    FCT_ASSERT(offset <= scan->segment->capacity);
     if (scan->segment->capacity - offset < FCT_BATCH_HEADER_SIZE ||
         !can_read(scan, offset, FCT_BATCH_HEADER_SIZE)) {
         return false;
@@ -43,6 +56,7 @@ static bool header_at(const struct fct_scan *scan, uint64_t offset, struct fct_b
 static bool payload_verifies(const struct fct_scan *scan, uint64_t offset,
                              const struct fct_batch_header *header)
 {
+    FCT_ASSERT(offset + FCT_BATCH_HEADER_SIZE <= scan->segment->capacity);
     uint64_t room = scan->segment->capacity - offset - FCT_BATCH_HEADER_SIZE;
     return header->payload_size <= room &&
            (header->payload_size == 0 ||
@@ -65,7 +79,7 @@ static void note_created(struct fct_scan *scan, const struct fct_batch_header *h
     }
 }
 
-/* Takes the batch at scan->offset; false if none verifies there. */
+/* Moves over the batch at scan->offset; false if none is valid there. */
 static bool take_batch(struct fct_scan *scan)
 {
     struct fct_batch_header header;
@@ -75,7 +89,7 @@ static bool take_batch(struct fct_scan *scan)
     if (header.number != scan->number || header.chain != scan->chain) {
         return false;
     }
-    note_evidence(scan, header.durable_upto); /* the header itself verifies */
+    note_evidence(scan, header.durable_upto); /* true even if the payload does not verify */
     if (!payload_verifies(scan, scan->offset, &header)) {
         return false;
     }
@@ -86,6 +100,7 @@ static bool take_batch(struct fct_scan *scan)
     scan->offset += FCT_BATCH_HEADER_SIZE + header.payload_size;
     scan->sealed = (header.flags & FCT_BATCH_SEAL) != 0;
     scan->records += header.record_count;
+    scan_check(scan);
     return true;
 }
 
@@ -93,6 +108,8 @@ static bool take_batch(struct fct_scan *scan)
 static uint64_t batch_before(const struct fct_scan *scan, uint64_t offset)
 {
     uint64_t at = offset;
+    FCT_ASSERT(offset <= scan->segment->capacity);
+    FCT_ASSERT(offset % 8 == 0);
     while (at >= FCT_SEGMENT_HEADER_SIZE + FCT_BATCH_HEADER_SIZE) {
         uint32_t trailer = can_read(scan, at - 8, 8) ? fct_get_u32(scan->map + at - 4) : 0;
         if (trailer == FCT_BATCH_TRAILER) {
@@ -107,7 +124,8 @@ static uint64_t batch_before(const struct fct_scan *scan, uint64_t offset)
     return 0;
 }
 
-/* Starts the scan at |point| if what stands before it says the same, unless it starts behind it. */
+/* Starts the scan at |point| if the batch before it proves the point, unless the scan starts after
+ * it already. */
 static void start_at(struct fct_scan *scan, const struct fct_log_point *point)
 {
     uint64_t first = scan->base + FCT_SEGMENT_HEADER_SIZE;
@@ -125,7 +143,7 @@ static void start_at(struct fct_scan *scan, const struct fct_log_point *point)
     }
     if (header.number + 1 != point->batch_number ||
         fct_batch_chain(scan->map + before) != point->chain) {
-        scan->foreign = point; /* a batch that is whole, but another one */
+        scan->foreign = point; /* a whole batch, of another history */
         return;
     }
     if (offset <= scan->offset) {
@@ -138,10 +156,11 @@ static void start_at(struct fct_scan *scan, const struct fct_log_point *point)
     scan->epoch = header.epoch > scan->epoch ? header.epoch : scan->epoch;
 }
 
-/* Which of |points| say the same as the scan at the place that it has reached? */
+/* Notes in |met| the points that agree with the scan at its offset. */
 static void note_met(const struct fct_scan *scan, const struct fct_log_point *points,
                      size_t point_count, bool met[FCT_SCAN_POINTS_MAX])
 {
+    FCT_ASSERT(point_count <= FCT_SCAN_POINTS_MAX);
     for (size_t i = 0; i < point_count; i++) {
         met[i] =
             met[i] || (points[i].position == scan->base + scan->offset &&
@@ -159,7 +178,7 @@ void fct_scan_run(struct fct_scan *scan, struct fct_segment *segment,
         .offset = FCT_SEGMENT_HEADER_SIZE,
         .chain = segment->header.chain,
         .number = segment->header.batch_number,
-        /* An empty segment follows a durable seal; the first one of all follows nothing. */
+        /* The header is durable, and so is the seal before it. */
         .evidence = segment->header.base + FCT_SEGMENT_HEADER_SIZE,
     };
     FCT_ASSERT(scan->map != NULL);
@@ -169,6 +188,7 @@ void fct_scan_run(struct fct_scan *scan, struct fct_segment *segment,
         start_at(scan, &points[i]);
     }
     scan->start = scan->offset;
+    scan_check(scan);
     bool met[FCT_SCAN_POINTS_MAX] = {false};
     bool more;
     do {
@@ -196,14 +216,16 @@ void fct_scan_again(struct fct_scan *scan, const struct fct_scan *proven)
     *scan = *proven;
     scan->map = atomic_load(&scan->segment->map);
     scan->evidence = first.evidence;
-    scan->foreign = first.foreign; /* the points are evidence, and so lie before */
+    scan->foreign = first.foreign; /* points are evidence, so all lie before |proven| */
     while (!scan->sealed && take_batch(scan)) {
     }
+    scan_check(scan);
 }
 
-/* Each byte is as the one before it: libc compares faster than a loop here would. */
+/* Each byte equals the one before it: libc compares faster than a loop here would. */
 static bool all_zero(const uint8_t *bytes, size_t size)
 {
+    FCT_ASSERT(size > 0);
     return bytes[0] == 0 && memcmp(bytes, bytes + 1, size - 1) == 0;
 }
 
@@ -220,6 +242,7 @@ uint64_t fct_scan_data_end(const uint8_t *bytes, uint64_t size)
     while (end > 0 && bytes[end - 1] == 0) {
         end--;
     }
+    FCT_ASSERT(end <= size);
     return end;
 }
 
@@ -227,6 +250,7 @@ uint64_t fct_scan_zero_from(struct fct_segment *segment, uint64_t from, uint64_t
 {
     const uint8_t *map = atomic_load(&segment->map);
     uint64_t end = from;
+    FCT_ASSERT(to <= segment->capacity);
     *failed = from < to && !fct_segment_readable(segment, from, to - from);
     if (!*failed) {
         return from < to ? from + fct_scan_data_end(map + from, to - from) : from;
@@ -246,9 +270,10 @@ void fct_scan_rest(struct fct_scan *scan, uint64_t zeros)
 {
     uint64_t capacity = scan->segment->capacity;
     FCT_ASSERT(zeros <= capacity);
+    scan_check(scan);
     uint64_t to = zeros < scan->offset ? scan->offset : zeros;
     scan->zero_from = fct_scan_zero_from(scan->segment, scan->offset, to, &scan->failed);
-    uint64_t failed_block = UINT64_MAX; /* met last: a try may take the device seconds */
+    uint64_t failed_block = UINT64_MAX; /* the last one met: each try may take seconds */
     for (uint64_t at = scan->offset; at < scan->zero_from && at + FCT_BATCH_HEADER_SIZE <= capacity;
          at += 8) {
         struct fct_batch_header header;

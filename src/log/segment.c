@@ -1,4 +1,5 @@
-/* segment.c - see segment.h. Layer: log. */
+/* segment.c - one file of the log: opening, creating, mapping, its seal. Layer: log. segment.h has
+ * the invariants. */
 #include "log/segment.h"
 
 #include <inttypes.h>
@@ -26,11 +27,24 @@ uint64_t fct_segment_number(const char *name)
     return strcmp(name + 20, ".seg") == 0 ? number : 0;
 }
 
+/* The invariants of segment.h, as far as they cost a compare each. */
+static void segment_check(const struct fct_segment *segment)
+{
+    uint64_t used = atomic_load_explicit(&segment->used, memory_order_relaxed);
+    uint64_t bad = atomic_load_explicit(&segment->first_bad, memory_order_relaxed);
+    FCT_ASSERT(used >= FCT_SEGMENT_HEADER_SIZE);
+    FCT_ASSERT(used <= segment->capacity);
+    FCT_ASSERT(segment->capacity <= segment->file_size);
+    FCT_ASSERT(bad == 0 || bad >= FCT_SEGMENT_HEADER_SIZE);
+    FCT_ASSERT(bad <= segment->capacity);
+}
+
 static factum_status open_file(const struct fct_segment *segment, uint64_t number, bool write,
                                struct fct_file **file, factum_error *err)
 {
     char name[FCT_SEGMENT_NAME_SIZE];
     char path[FCT_PATH_SIZE];
+    FCT_ASSERT(number > 0);
     fct_segment_name(number, name);
     factum_status status = fct_path_join(path, segment->dir, name, err);
     if (status == FACTUM_OK) {
@@ -40,15 +54,16 @@ static factum_status open_file(const struct fct_segment *segment, uint64_t numbe
     return status;
 }
 
-/* The file that is mapped: segment->file is the writer's, or gone. */
+/* Opens the mapped file for a reader: segment->file belongs to the writer, or is closed. */
 static factum_status open_mapped(void *data, struct fct_file **file, factum_error *err)
 {
     const struct fct_segment *segment = data;
+    FCT_ASSERT(atomic_load(&segment->map) != NULL);
     return open_file(segment, segment->header.number, false, file, err);
 }
 
-static struct fct_segment *make(const struct fct_os *os, const struct fct_mem *mem, const char *dir,
-                                factum_error *err)
+static struct fct_segment *segment_alloc(const struct fct_os *os, const struct fct_mem *mem,
+                                         const char *dir, factum_error *err)
 {
     struct fct_segment *segment = fct_mem_zalloc(mem, 1, sizeof *segment);
     if (segment == NULL) {
@@ -57,6 +72,7 @@ static struct fct_segment *make(const struct fct_os *os, const struct fct_mem *m
     }
     segment->os = os;
     segment->dir = dir;
+    atomic_store(&segment->used, FCT_SEGMENT_HEADER_SIZE);
     segment->proven = fct_proven(open_mapped, segment, segment->proven_words,
                                  FCT_SEGMENT_PROVEN_WORDS, FCT_SEGMENT_SIZE_MAX);
     return segment;
@@ -107,6 +123,7 @@ static factum_status read_header(struct fct_segment *segment, uint64_t number, f
     }
     bool more = segment->file_size > segment->header.size;
     segment->capacity = more ? segment->header.size : segment->file_size;
+    segment_check(segment);
     segment->proven = fct_proven(open_mapped, segment, segment->proven_words,
                                  FCT_SEGMENT_PROVEN_WORDS, segment->header.size);
     return FACTUM_OK;
@@ -117,7 +134,7 @@ factum_status fct_segment_open(struct fct_segment **out, const struct fct_os *os
                                bool write, factum_error *err)
 {
     *out = NULL;
-    struct fct_segment *segment = make(os, mem, dir, err);
+    struct fct_segment *segment = segment_alloc(os, mem, dir, err);
     if (segment == NULL) {
         return FACTUM_NO_MEMORY;
     }
@@ -126,7 +143,8 @@ factum_status fct_segment_open(struct fct_segment **out, const struct fct_os *os
         status = read_header(segment, number, err);
     }
     if (status != FACTUM_OK) {
-        (void)fct_segment_close(segment, mem, NULL);
+        factum_error later;
+        (void)fct_segment_close(segment, mem, &later);
         return status;
     }
     *out = segment;
@@ -138,16 +156,16 @@ factum_status fct_segment_new(struct fct_segment **out, const struct fct_os *os,
                               uint64_t size, factum_error *err)
 {
     *out = NULL;
-    struct fct_segment *segment = make(os, mem, dir, err);
+    struct fct_segment *segment = segment_alloc(os, mem, dir, err);
     if (segment == NULL) {
         return FACTUM_NO_MEMORY;
     }
+    FCT_ASSERT(size >= 2 * FCT_SEGMENT_HEADER_SIZE);
     segment->file = file;
     segment->file_size = size;
     segment->capacity = size;
     segment->proven =
         fct_proven(open_mapped, segment, segment->proven_words, FCT_SEGMENT_PROVEN_WORDS, size);
-    atomic_store(&segment->used, FCT_SEGMENT_HEADER_SIZE);
     factum_status status = fct_segment_map_tail(segment, err);
     if (status != FACTUM_OK) {
         fct_mem_free(mem, segment); /* the file stays the caller's */
@@ -167,6 +185,7 @@ factum_status fct_segment_activate(struct fct_segment *segment,
     char name[FCT_SEGMENT_NAME_SIZE];
     FCT_ASSERT(header->size == segment->capacity);
     FCT_ASSERT(segment->header.number == 0);
+    segment_check(segment);
     segment->header = *header;
     fct_segment_name(header->number, name);
     fct_segment_header_encode(bytes, header);
@@ -195,6 +214,7 @@ factum_status fct_segment_map_tail(struct fct_segment *segment, factum_error *er
 {
     const uint8_t *map;
     FCT_ASSERT(atomic_load(&segment->map) == NULL);
+    segment_check(segment);
     factum_status status = fct_file_map(segment->file, segment->capacity, &map, err);
     if (status == FACTUM_OK) {
         atomic_store(&segment->map, map);
@@ -211,6 +231,23 @@ void fct_segment_unmap(struct fct_segment *segment)
     fct_segment_forget_read(segment);
 }
 
+factum_status fct_segment_truncate(struct fct_segment *segment, uint64_t size, factum_error *err)
+{
+    FCT_ASSERT(size == atomic_load(&segment->used));
+    FCT_ASSERT(atomic_load(&segment->sealed));
+    fct_segment_unmap(segment); /* no map outlives a change of the size */
+    factum_status status = fct_file_truncate(segment->file, size, err);
+    if (status == FACTUM_OK) {
+        status = fct_file_sync(segment->file, err);
+    }
+    if (status != FACTUM_OK) {
+        return status;
+    }
+    segment->file_size = size;
+    segment->capacity = size;
+    return fct_segment_map_tail(segment, err);
+}
+
 void fct_segment_forget_read(struct fct_segment *segment)
 {
     for (size_t i = 0; i < 2 * (size_t)FCT_SEGMENT_PROVEN_WORDS; i++) {
@@ -223,6 +260,7 @@ factum_status fct_segment_salvage(struct fct_segment *segment, uint64_t offset, 
                                   uint8_t *bytes, uint64_t *failed, factum_error *err)
 {
     factum_status status = FACTUM_OK;
+    FCT_ASSERT(offset + size <= segment->capacity || size == 0);
     *failed = 0;
     while (status == FACTUM_OK && size > 0) {
         uint64_t room = FCT_SEGMENT_HEADER_SIZE - offset % FCT_SEGMENT_HEADER_SIZE; /* a block */
@@ -240,11 +278,12 @@ factum_status fct_segment_salvage(struct fct_segment *segment, uint64_t offset, 
     return status;
 }
 
-/* Maps a sealed segment, by a file of its own. */
+/* Maps a sealed segment through a file that is open only for this. */
 static factum_status map_sealed(struct fct_segment *segment, const uint8_t **map, factum_error *err)
 {
     struct fct_file *file;
     uint64_t size;
+    FCT_ASSERT(segment->header.number > 0);
     factum_status status = open_file(segment, segment->header.number, false, &file, err);
     if (status != FACTUM_OK) {
         return status;
@@ -252,14 +291,15 @@ static factum_status map_sealed(struct fct_segment *segment, const uint8_t **map
     status = fct_file_size(file, &size, err);
     if (status == FACTUM_OK && size < segment->capacity) {
         status = fct_fail(err, FACTUM_CORRUPT,
-                          "segment %020" PRIu64 ".seg has become shorter than its seal says",
-                          segment->header.number);
+                          "segment %020" PRIu64 ".seg has %" PRIu64 " bytes, and needs %" PRIu64
+                          ": restore it from a backup",
+                          segment->header.number, size, segment->capacity);
     }
     if (status == FACTUM_OK) {
         status = fct_file_map(file, segment->capacity, map, err);
     }
-    factum_status closed = fct_file_close(&file, NULL);
-    (void)closed; /* it was open for reading only */
+    factum_error later;
+    (void)fct_file_close(&file, &later); /* it was open for reading only */
     return status;
 }
 
@@ -276,7 +316,9 @@ factum_status fct_segment_map(struct fct_segment *segment, const uint8_t **out, 
             fct_os_unmap(segment->os, map, segment->capacity); /* another thread was faster */
             map = expected;
         }
+        segment_check(segment);
     }
+    FCT_ASSERT(map != NULL);
     *out = map;
     return FACTUM_OK;
 }
@@ -308,6 +350,7 @@ factum_status fct_segment_read_seal(struct fct_segment *segment, struct fct_batc
         return FACTUM_DONE;
     }
     uint64_t offset = size - FCT_SEAL_SIZE;
+    segment_check(segment);
     factum_status status = fct_file_read(segment->file, offset, bytes, sizeof bytes, err);
     if (status != FACTUM_OK) {
         return status;

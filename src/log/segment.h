@@ -3,17 +3,19 @@
  *   0         4096                                      used          capacity
  *   | header  | batch | batch | ... | [seal when full]  | zeros       |
  *
- * A segment is made from a file that was filled with zeros before (prepare.h), so that commits
- * overwrite extents that are there.
+ * The file of a segment is filled with zeros first (prepare.h), so that commits overwrite blocks
+ * that exist.
  *
  * Invariants:
- *  1. used never falls; bytes before it never change; readers look at nothing behind it.
- *  2. A sealed segment ends with its seal, and its file with it.
- *  3. capacity is at most the size that the file had when it was opened or made, and is what is
- *     mapped; a file is never cut below used. So no access leaves the file.
- *  4. file is the writer's and recovery's alone. Readers that need one open their own.
- *  5. Nothing looks at bytes of the map that fct_segment_readable() was not asked for: where the
- *     device fails, an access raises SIGBUS.
+ *  1. 4096 <= used <= capacity <= file_size, the size when the file was opened or created. |used|
+ *     never falls once readers see the segment.
+ *  2. Bytes before |used| never change. Readers look at no byte after it.
+ *  3. A sealed segment ends with its seal, at |used|, and so does its file.
+ *  4. [0, capacity) is mapped. The file is never truncated below |used|, so no read of visible
+ *     bytes leaves the file.
+ *  5. |file| belongs to the writer and to recovery. A reader that needs a file opens its own.
+ *  6. Before a read of the map, fct_segment_readable() is asked for these bytes: where the device
+ *     fails, the access raises SIGBUS.
  */
 #ifndef FCT_LOG_SEGMENT_H
 #define FCT_LOG_SEGMENT_H
@@ -32,13 +34,14 @@ struct fct_segment {
     const char *dir; /* the log's; outlives the segment */
     struct fct_segment_header header;
     struct fct_file *file; /* NULL if it is sealed and nothing is left to write */
-    uint64_t file_size;    /* when it was opened or made */
+    uint64_t file_size;    /* when the file was opened or created */
     uint64_t capacity;     /* bytes of the file that batches may fill */
     _Atomic uint64_t used; /* bytes from the start that are visible to readers */
     _Atomic bool sealed;
-    const uint8_t *_Atomic map; /* of [0, capacity); NULL before the first need */
-    _Atomic uint64_t
-        first_bad;            /* where a batch was found not to verify, | 1 if it cannot be read */
+    const uint8_t *_Atomic map; /* of [0, capacity); NULL before the first use */
+    /* The offset of the first batch that does not verify, | 1 if the device cannot read it; 0: none
+     * is known. */
+    _Atomic uint64_t first_bad;
     struct fct_proven proven; /* of the map */
     _Atomic uint64_t proven_words[2 * FCT_SEGMENT_PROVEN_WORDS];
 };
@@ -46,40 +49,47 @@ struct fct_segment {
 #define FCT_SEGMENT_NAME_SIZE 32
 void fct_segment_name(uint64_t number, char name[FCT_SEGMENT_NAME_SIZE]);
 
-/* Opens segment |number| in |dir| and reads its header, which may be of another number. CORRUPT (no
- * header verifies) and NEWER_FORMAT name the file. */
+/* Opens segment |number| in |dir| and reads its header, which may carry another number. The segment
+ * is the caller's. Errors, with the file's name: CORRUPT (no header verifies), NEWER_FORMAT; also
+ * those of os.h, NO_MEMORY. */
 FCT_MUST_USE factum_status fct_segment_open(struct fct_segment **segment, const struct fct_os *os,
                                             const struct fct_mem *mem, const char *dir,
                                             uint64_t number, bool write, factum_error *err);
-/* A segment to be, around |file| of |size| bytes of zeros; mapped. It owns |file| if this succeeds.
- */
+/* A mapped segment without a header, around |file| of |size| bytes of zeros. The segment owns
+ * |file| if this succeeds. Errors: NO_MEMORY, IO. */
 FCT_MUST_USE factum_status fct_segment_new(struct fct_segment **segment, const struct fct_os *os,
                                            const struct fct_mem *mem, const char *dir,
                                            struct fct_file *file, uint64_t size, factum_error *err);
-/* Makes it the segment that |header| says, durably: header, sync, rename from |temporary|, sync of
- * the directory (rule R7). After a failure it is not known what is on disk. */
+/* Turns the result of fct_segment_new into the segment that |header| describes, durably: header,
+ * sync, rename from |temporary|, sync of the directory (rule R7). After a failure it is not known
+ * what is on disk. */
 FCT_MUST_USE factum_status fct_segment_activate(struct fct_segment *segment,
                                                 const struct fct_segment_header *header,
                                                 const char *temporary, factum_error *err);
-/* Accepts NULL. Frees it whatever is returned: that of closing the file. */
+/* Accepts NULL. Frees the segment in any case; returns the status of closing its file. */
 factum_status fct_segment_close(struct fct_segment *segment, const struct fct_mem *mem,
                                 factum_error *err);
 
-/* The map, made at the first call; any thread. CORRUPT if the file has become too short. */
+/* The map, created at the first call. Any thread. Errors: CORRUPT (the file has become too short),
+ * those of os.h. */
 FCT_MUST_USE factum_status fct_segment_map(struct fct_segment *segment, const uint8_t **map,
                                            factum_error *err);
-/* Maps through segment->file; for one that no other thread knows yet. */
+/* Maps through segment->file, a segment that no other thread knows yet. */
 FCT_MUST_USE factum_status fct_segment_map_tail(struct fct_segment *segment, factum_error *err);
 void fct_segment_unmap(struct fct_segment *segment);
-/* What was found readable, or bad, is asked again: to be called when the cache was dropped. Any
+/* For a segment that recovery has found to end at its seal: truncates the file there, syncs it, and
+ * maps it again. No reader knows the segment yet. */
+FCT_MUST_USE factum_status fct_segment_truncate(struct fct_segment *segment, uint64_t size,
+                                                factum_error *err);
+/* Forgets which blocks are readable and which batch is bad, after the cache was dropped. Any
  * thread. */
 void fct_segment_forget_read(struct fct_segment *segment);
 
-/* Can [offset, offset + size) of the map be read without a signal? Any thread. False as well where
- * the segment has no such bytes. */
+/* Can [offset, offset + size) of the map be read without a signal? False also if the segment does
+ * not have these bytes. Any thread. */
 static inline bool fct_segment_readable(struct fct_segment *segment, uint64_t offset, uint64_t size)
 {
-    /* A sealed file ends where its batches do, though its map may be longer. */
+    /* The file of a sealed segment ends at |used|; its map may be longer. */
     uint64_t limit = atomic_load_explicit(&segment->sealed, memory_order_acquire)
                          ? atomic_load_explicit(&segment->used, memory_order_acquire)
                          : segment->capacity;
@@ -88,20 +98,20 @@ static inline bool fct_segment_readable(struct fct_segment *segment, uint64_t of
     return offset < limit && size <= limit - offset &&
            fct_proven_read(&segment->proven, segment->os, &part);
 }
-/* Copies [offset, offset + size) of the file, through segment->file, with zeros for the blocks that
- * the device cannot read; *failed counts these. */
+/* Copies [offset, offset + size) of the file, read through segment->file, to |bytes|. *failed gets
+ * the number of blocks that the device cannot read; they become zeros. */
 FCT_MUST_USE factum_status fct_segment_salvage(struct fct_segment *segment, uint64_t offset,
                                                uint64_t size, uint8_t *bytes, uint64_t *failed,
                                                factum_error *err);
 
-/* Reads the seal at the end of the file: OK, DONE if none verifies, or IO. |chain| is the value
- * after the seal. */
+/* Reads the seal at the end of the file. *chain is the chain value after the seal. DONE if no seal
+ * verifies there. Errors: IO. */
 FCT_MUST_USE factum_status fct_segment_read_seal(struct fct_segment *segment,
                                                  struct fct_batch_header *seal,
                                                  struct fct_segment_footer *footer, uint64_t *chain,
                                                  factum_error *err);
 
-/* The encoded seal: its footer, or CORRUPT. |position| is that of its header. */
+/* Decodes a seal whose header is at |position|: OK or CORRUPT. */
 FCT_MUST_USE factum_status fct_seal_decode(const uint8_t bytes[FCT_SEAL_SIZE], uint64_t position,
                                            uint64_t salt, struct fct_batch_header *seal,
                                            struct fct_segment_footer *footer);

@@ -1,8 +1,8 @@
 /* tail.c - see tail.h. Layer: log. Knows what the scan found, not how.
  *
  * Invariants:
- *  1. Nothing before X changes its bytes; the rewrite puts there what is there.
- *  2. What is zeroed was copied first, unless the disk is too full for the copy.
+ *  1. Valid bytes never change: the rewrite of rule R12 writes back identical bytes.
+ *  2. Bytes are zeroed only after they were copied, unless the disk is too full for the copy.
  */
 #include "log/tail.h"
 
@@ -31,11 +31,12 @@ static void torn_name(uint64_t position, char name[FCT_SEGMENT_NAME_SIZE])
     (void)snprintf(name, FCT_SEGMENT_NAME_SIZE, "torn-%020" PRIu64, position);
 }
 
-/* Only names that are made here: others are not ours to remove. */
+/* Notes names that torn_name creates: other files are not ours to remove. */
 static factum_status note_torn(void *data, const char *name)
 {
     struct torn_list *list = data;
     char expected[FCT_SEGMENT_NAME_SIZE];
+    FCT_ASSERT(list->count <= TORN_FILES_SEEN);
     if (strncmp(name, "torn-", 5) != 0 || list->count == TORN_FILES_SEEN) {
         return FACTUM_OK;
     }
@@ -72,21 +73,13 @@ static factum_status prune_torn(const struct fct_log *log, factum_error *err)
     return status;
 }
 
-factum_status fct_tail_copy(const struct fct_log *log, const struct fct_segment *segment,
-                            uint64_t from, uint64_t to, const char *name, factum_error *err)
-{
-    FCT_ASSERT(to <= segment->capacity);
-    FCT_ASSERT(from <= to);
-    const uint8_t *map = atomic_load(&segment->map);
-    factum_slice bytes = {.ptr = map + from, .len = (size_t)(to - from)};
-    return fct_file_replace(log->os, log->dir, name, bytes, err);
-}
-
 factum_status fct_tail_zero(const struct fct_log *log, struct fct_segment *segment, uint64_t offset,
                             uint64_t *size, factum_error *err)
 {
-    bool failed; /* or not: such a block is written over as a whole, which heals it */
+    bool failed; /* of no interest: a write of the whole block heals it */
+    FCT_ASSERT(offset <= segment->capacity);
     uint64_t end = fct_scan_zero_from(segment, offset, segment->capacity, &failed);
+    FCT_ASSERT(end >= offset);
     *size = end - offset;
     return fct_tail_fill(log, segment, offset, end, err);
 }
@@ -94,6 +87,7 @@ factum_status fct_tail_zero(const struct fct_log *log, struct fct_segment *segme
 factum_status fct_tail_fill(const struct fct_log *log, struct fct_segment *segment, uint64_t offset,
                             uint64_t end, factum_error *err)
 {
+    FCT_ASSERT(offset >= FCT_SEGMENT_HEADER_SIZE);
     if (offset >= end) {
         return FACTUM_OK;
     }
@@ -104,7 +98,7 @@ factum_status fct_tail_fill(const struct fct_log *log, struct fct_segment *segme
     }
     factum_status status = FACTUM_OK;
     while (status == FACTUM_OK && offset < end) {
-        /* Steps end where blocks end: a part of a block that cannot be read cannot be written. */
+        /* Steps end where blocks end: a block that cannot be read cannot be written in part. */
         uint64_t room = STEP_SIZE - offset % STEP_SIZE;
         size_t step = end - offset < room ? (size_t)(end - offset) : (size_t)room;
         step = step < step_max ? step : step_max;
@@ -115,25 +109,36 @@ factum_status fct_tail_fill(const struct fct_log *log, struct fct_segment *segme
     return status;
 }
 
-/* ---- mending --------------------------------------------------------------------------------- */
+/* ---- recovery of the tail -------------------------------------------------------------------- */
 
-static factum_status clear(struct fct_log *log, struct fct_segment *segment,
-                           const struct fct_scan *scan, factum_error *err)
+/* Copies [from, to) of |segment|, which is mapped, into a side file; never half of it. */
+static factum_status keep_torn(const struct fct_log *log, const struct fct_segment *segment,
+                               uint64_t from, uint64_t to, factum_error *err)
+{
+    char name[FCT_SEGMENT_NAME_SIZE];
+    FCT_ASSERT(to <= segment->capacity);
+    FCT_ASSERT(from <= to);
+    torn_name(segment->header.base + from, name);
+    factum_slice bytes = {.ptr = atomic_load(&segment->map) + from, .len = (size_t)(to - from)};
+    factum_status status = fct_file_replace(log->os, log->dir, name, bytes, err);
+    return status == FACTUM_OK ? prune_torn(log, err) : status;
+}
+
+/* Removes what follows the end of the valid log, with a copy of it if there is space for one. */
+static factum_status remove_torn(struct fct_log *log, struct fct_segment *segment,
+                                 const struct fct_scan *scan, factum_error *err)
 {
     uint64_t end = scan->zero_from;
     if (end <= scan->offset) {
         return FACTUM_OK;
     }
     uint64_t position = scan->base + scan->offset;
-    char name[FCT_SEGMENT_NAME_SIZE];
-    torn_name(position, name);
-    factum_status status = fct_tail_copy(log, segment, scan->offset, end, name, err);
-    if (status == FACTUM_OK) {
-        status = prune_torn(log, err);
-    }
+    FCT_ASSERT(scan->evidence <= position);
+    factum_status status = keep_torn(log, segment, scan->offset, end, err);
     if (status == FACTUM_NO_SPACE) {
         fct_log_message(&log->sink, FACTUM_LOG_WARN, "recovery.torn_not_kept",
-                        "no space to keep what is cut at position %" PRIu64, position);
+                        "no space for a copy of the bytes truncated at position %" PRIu64,
+                        position);
         status = FACTUM_OK;
     }
     uint64_t size = end - scan->offset;
@@ -142,17 +147,18 @@ static factum_status clear(struct fct_log *log, struct fct_segment *segment,
     }
     log->recovery.torn_bytes = size;
     fct_log_message(&log->sink, FACTUM_LOG_WARN, "recovery.torn",
-                    "%" PRIu64 " bytes that were never acknowledged were cut at position %" PRIu64,
-                    size, position);
+                    "truncated the log at position %" PRIu64 ": %" PRIu64
+                    " bytes after it were never acknowledged",
+                    position, size);
     return status;
 }
 
 /* Rule R12: the kernel may show bytes that a failed sync never brought to disk. */
-static factum_status rewrite(struct fct_log *log, struct fct_segment *segment,
-                             const struct fct_scan *scan, factum_error *err)
+static factum_status rewrite_unproven(struct fct_log *log, struct fct_segment *segment,
+                                      const struct fct_scan *scan, factum_error *err)
 {
-    uint64_t at = scan->evidence - scan->base; /* the scan begins with evidence behind the header */
-    FCT_ASSERT(scan->evidence > scan->base);
+    uint64_t at = scan->evidence - scan->base; /* at least the size of the segment header */
+    FCT_ASSERT(scan->evidence >= scan->base + FCT_SEGMENT_HEADER_SIZE);
     if (at >= scan->offset) {
         return FACTUM_OK;
     }
@@ -174,34 +180,20 @@ static factum_status rewrite(struct fct_log *log, struct fct_segment *segment,
     return status;
 }
 
-/* A sealed file ends with its seal, and so does its map: no access may leave the file. */
-static factum_status cut(struct fct_segment *segment, uint64_t size, factum_error *err)
-{
-    fct_segment_unmap(segment);
-    factum_status status = fct_file_truncate(segment->file, size, err);
-    if (status == FACTUM_OK) {
-        status = fct_file_sync(segment->file, err);
-    }
-    if (status == FACTUM_OK) {
-        segment->file_size = size;
-        segment->capacity = size;
-        status = fct_segment_map_tail(segment, err);
-    }
-    return status;
-}
-
 factum_status fct_tail_recover(struct fct_log *log, struct fct_segment *segment,
                                const struct fct_scan *scan, factum_error *err)
 {
-    factum_status status = clear(log, segment, scan, err);
+    FCT_ASSERT(!log->read_only);
+    FCT_ASSERT(scan->offset == atomic_load(&segment->used));
+    factum_status status = remove_torn(log, segment, scan, err);
     if (status == FACTUM_OK) {
-        status = rewrite(log, segment, scan, err);
+        status = rewrite_unproven(log, segment, scan, err);
     }
     if (status == FACTUM_OK) {
         status = fct_file_sync(segment->file, err);
     }
     if (status == FACTUM_OK && scan->sealed && segment->file_size > scan->offset) {
-        status = cut(segment, scan->offset, err);
+        status = fct_segment_truncate(segment, scan->offset, err);
     }
     return status == FACTUM_OK ? fct_os_sync_dir(log->os, log->dir, err) : status;
 }

@@ -1,23 +1,22 @@
-/* tail.h - mending the end of the last segment. Layer: log, private to it. */
+/* tail.h - the end of the last segment, after a crash: truncates a torn tail, and makes sure that
+ * what stays is on disk. Layer: log, private to it. */
 #ifndef FCT_LOG_TAIL_H
 #define FCT_LOG_TAIL_H
 
 #include "log/scan.h"
 
-/* What lies behind X was never acknowledged: keeps it in log/torn-<position>, zeroes it, writes
- * again what is not proven to be on disk (rule R12), cuts a sealed file at its seal, syncs. May be
- * interrupted anywhere and begun again. */
+/* Bytes after the end of the valid log were never acknowledged: copies them to
+ * log/torn-<position> and zeroes them. Then rewrites the valid bytes that are not proven to be on
+ * disk (rule R12), truncates a sealed file at its seal, and syncs. A crash anywhere in it is
+ * repaired by the next call. */
 FCT_MUST_USE factum_status fct_tail_recover(struct fct_log *log, struct fct_segment *segment,
                                             const struct fct_scan *scan, factum_error *err);
 
-/* Copies [from, to) of the mapped |segment| into |dir|/|name|, durably; never half a file. */
-FCT_MUST_USE factum_status fct_tail_copy(const struct fct_log *log,
-                                         const struct fct_segment *segment, uint64_t from,
-                                         uint64_t to, const char *name, factum_error *err);
-/* Writes zeros over [offset, end), without a sync. */
+/* Writes zeros over [offset, end) of the file, without a sync. */
 FCT_MUST_USE factum_status fct_tail_fill(const struct fct_log *log, struct fct_segment *segment,
                                          uint64_t offset, uint64_t end, factum_error *err);
-/* Zeroes what is not zero from |offset| on, without a sync. |*size| bytes were in the way. */
+/* Zeroes everything that is not zero from |offset| on, without a sync. *size gets the number of
+ * bytes from |offset| to the last one that was not zero. */
 FCT_MUST_USE factum_status fct_tail_zero(const struct fct_log *log, struct fct_segment *segment,
                                          uint64_t offset, uint64_t *size, factum_error *err);
 

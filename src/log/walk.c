@@ -46,7 +46,8 @@ static bool record_readable(struct fct_segment *segment, const uint8_t *map, uin
     return size <= header || size > room || fct_segment_readable(segment, offset, size);
 }
 
-/* Does the batch at |offset| verify? If so, *end is where it ends. *unreadable: the device failed. */
+/* Does the batch at |offset| verify? If so, *end is where it ends. *unreadable: the device failed.
+ */
 static bool batch_verifies(struct fct_segment *segment, const uint8_t *map, uint64_t offset,
                            uint64_t *end, bool *unreadable)
 {
@@ -98,7 +99,8 @@ static uint64_t first_bad(struct fct_segment *segment, const uint8_t *map, uint6
 }
 
 /* Reports damage at |position|. The error names the start of the first bad batch of the segment:
- * every reader of the same damage names the position that verify names and that a repair accepts. */
+ * every reader of the same damage names the position that verify names and that a repair accepts.
+ */
 static factum_status damage_at(struct fct_segment *segment, const uint8_t *map, uint64_t position,
                                const char *what, factum_error *err)
 {
@@ -402,7 +404,7 @@ static factum_status take_unverified(struct fct_log_walk *walk, struct fct_recor
     return FACTUM_OK;
 }
 
-/* Moves on outside a verified batch, into the next segment if the walk is at the end of this one. */
+/* Moves on outside a verified batch, into the next segment at the end of this one. */
 static factum_status walk_step(struct fct_log_walk *walk, struct fct_record *record,
                                enum walk_step *step, factum_error *err)
 {

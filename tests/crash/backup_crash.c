@@ -22,6 +22,7 @@
 #include "sim/sim_disk.h"
 #include "support/engine_calls.h"
 #include "support/fault.h"
+#include "support/tap.h"
 
 enum { FIRST_EVENTS = 60, ALL_EVENTS = 100 };
 
@@ -31,8 +32,7 @@ static char tokens[ALL_EVENTS][FACTUM_TOKEN_SIZE];
 
 static void die(const char *what, const char *why)
 {
-    printf("not ok - %s: %s (%s)\n", what, why, what_runs);
-    exit(1);
+    tap_fail("%s: %s (%s)", what, why, what_runs);
 }
 
 static factum_status open_store_on(struct fct_engine *engine, const struct fct_os *os,
@@ -370,13 +370,13 @@ int main(void)
     while (crash_in_backup(backups)) {
         backups++;
     }
-    printf("ok 1 - a backup, stopped at each of %" PRIu64 " calls\n", backups);
+    tap_case(true, "a backup, stopped at each of %" PRIu64 " calls", backups);
     struct fct_sim_disk *prepared = prepare(&engine);
     close_store(&engine);
     while (crash_in_restore(prepared, restores)) {
         restores++;
     }
-    printf("ok 2 - a restore, stopped at each of %" PRIu64 " calls\n", restores);
+    tap_case(true, "a restore, stopped at each of %" PRIu64 " calls", restores);
     for (int i = 0; i < 4; i++) {
         enum fct_fault_kind kind = i < 2 ? FCT_FAULT_EIO : FCT_FAULT_ENOSPC;
         faults = 0;
@@ -384,15 +384,14 @@ int main(void)
             faults++;
         }
     }
-    printf("ok 3 - a restore, failing at each of %" PRIu64 " calls\n", faults);
+    tap_case(true, "a restore, failing at each of %" PRIu64 " calls", faults);
     damage_copy(prepared);
     uint64_t steps = sweep_repair(prepared, FCT_FAULT_NONE, false);
-    printf("ok 4 - a backup on a damaged copy, stopped at each of %" PRIu64 " calls\n", steps);
+    tap_case(true, "a backup on a damaged copy, stopped at each of %" PRIu64 " calls", steps);
     for (int i = 0; i < 4; i++) {
         steps = sweep_repair(prepared, i < 2 ? FCT_FAULT_EIO : FCT_FAULT_ENOSPC, i % 2 == 1);
     }
-    printf("ok 5 - a backup on a damaged copy, failing at each of %" PRIu64 " calls\n1..5\n",
-           steps);
+    tap_case(true, "a backup on a damaged copy, failing at each of %" PRIu64 " calls", steps);
     fct_sim_disk_destroy(prepared);
-    return 0;
+    return tap_end();
 }

@@ -23,6 +23,7 @@
 #include "engine_local/local.h"
 #include "sim/sim_disk.h"
 #include "support/engine_calls.h"
+#include "support/tap.h"
 
 enum { STREAMS = 5, DATA_SIZE = 700, KEYS_MAX = 100 };
 
@@ -50,8 +51,7 @@ static uint64_t seed_of_run;
 
 static void die(const char *what, const char *why)
 {
-    printf("not ok 1 - %s: %s (seed %" PRIu64 ")\n1..1\n", what, why, seed_of_run);
-    exit(1);
+    tap_fail("%s: %s (seed %" PRIu64 ")", what, why, seed_of_run);
 }
 
 static factum_status open_engine(struct fct_engine *engine, const struct fct_os *os,
@@ -420,15 +420,14 @@ static void run(uint64_t seed)
 
 int main(void)
 {
-    const char *wanted = getenv("FCT_CRASH_IMAGES");
-    const char *from = getenv("FCT_CRASH_SEED");
-    uint64_t images = wanted == NULL ? 1500 : strtoull(wanted, NULL, 10) / 20;
-    uint64_t seed = from == NULL ? 1 : strtoull(from, NULL, 10);
+    uint64_t images = tap_setting("FCT_CRASH_IMAGES", 30000) / 20;
+    uint64_t seed = tap_setting("FCT_CRASH_SEED", 1);
     for (uint64_t i = 0; i < images; i++) {
         run(seed + i);
     }
-    printf("ok 1 - %" PRIu64 " crashes of the whole engine from seed %" PRIu64
-           ": nothing acknowledged was lost\n1..1\n",
-           images, seed);
-    return 0;
+    tap_case(true,
+             "%" PRIu64 " crashes of the whole engine from seed %" PRIu64
+             ": nothing acknowledged was lost",
+             images, seed);
+    return tap_end();
 }

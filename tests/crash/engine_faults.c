@@ -24,6 +24,7 @@
 #include "sim/sim_disk.h"
 #include "support/engine_calls.h"
 #include "support/fault.h"
+#include "support/tap.h"
 
 enum { STREAMS = 3, TRIES = 80, DATA_SIZE = 300 };
 
@@ -68,8 +69,7 @@ static bool crypto_sticky;                   /* and all after it */
 
 static void die(const char *what, const char *why)
 {
-    printf("not ok - %s: %s (%s)\n", what, why, what_runs);
-    exit(1);
+    tap_fail("%s: %s (%s)", what, why, what_runs);
 }
 
 static void *failing_resize(void *data, void *block, size_t size)
@@ -672,7 +672,7 @@ static uint64_t run_with_heap(uint64_t at, bool sticky)
     return calls;
 }
 
-static void sweep_calls(int number, enum fct_fault_kind kind, const char *name, bool sticky)
+static void sweep_calls(enum fct_fault_kind kind, const char *name, bool sticky)
 {
     const char *how = sticky ? "from then on" : "once";
     (void)snprintf(what_runs, sizeof what_runs, "without a fault");
@@ -681,10 +681,10 @@ static void sweep_calls(int number, enum fct_fault_kind kind, const char *name, 
         (void)snprintf(what_runs, sizeof what_runs, "%s at call %" PRIu64 ", %s", name, at, how);
         (void)run_with_fault(kind, at, sticky);
     }
-    printf("ok %d - %s at each of %" PRIu64 " calls, %s\n", number, name, calls, how);
+    tap_case(true, "%s at each of %" PRIu64 " calls, %s", name, calls, how);
 }
 
-static void sweep_heap(int number, bool sticky)
+static void sweep_heap(bool sticky)
 {
     const char *how = sticky ? "from then on" : "once";
     (void)snprintf(what_runs, sizeof what_runs, "with all memory");
@@ -694,10 +694,10 @@ static void sweep_heap(int number, bool sticky)
                        how);
         (void)run_with_heap(at, sticky);
     }
-    printf("ok %d - no memory at each of %" PRIu64 " allocations, %s\n", number, calls, how);
+    tap_case(true, "no memory at each of %" PRIu64 " allocations, %s", calls, how);
 }
 
-static void sweep_crypto(int number, bool sticky)
+static void sweep_crypto(bool sticky)
 {
     const char *how = sticky ? "from then on" : "once";
     (void)snprintf(what_runs, sizeof what_runs, "with all memory");
@@ -712,23 +712,21 @@ static void sweep_crypto(int number, bool sticky)
         crypto_fail_at = crypto_calls + at;
         (void)run_with_heap(UINT64_MAX, false);
     }
-    printf("ok %d - no memory at each of libcrypto's %" PRIu64 " allocations, %s\n", number, calls,
-           how);
+    tap_case(true, "no memory at each of libcrypto's %" PRIu64 " allocations, %s", calls, how);
 }
 
 int main(void)
 {
     FCT_ASSERT(CRYPTO_set_mem_functions(crypto_malloc, crypto_realloc, crypto_free) == 1);
-    sweep_calls(1, FCT_FAULT_EIO, "EIO", false);
-    sweep_calls(2, FCT_FAULT_EIO, "EIO", true);
-    sweep_calls(3, FCT_FAULT_ENOSPC, "ENOSPC", false);
-    sweep_calls(4, FCT_FAULT_ENOSPC, "ENOSPC", true);
-    sweep_calls(5, FCT_FAULT_SHORT, "short transfers", false);
-    sweep_calls(6, FCT_FAULT_SHORT, "short transfers", true);
-    sweep_heap(7, false);
-    sweep_heap(8, true);
-    sweep_crypto(9, false);
-    sweep_crypto(10, true);
-    printf("1..10\n");
-    return 0;
+    sweep_calls(FCT_FAULT_EIO, "EIO", false);
+    sweep_calls(FCT_FAULT_EIO, "EIO", true);
+    sweep_calls(FCT_FAULT_ENOSPC, "ENOSPC", false);
+    sweep_calls(FCT_FAULT_ENOSPC, "ENOSPC", true);
+    sweep_calls(FCT_FAULT_SHORT, "short transfers", false);
+    sweep_calls(FCT_FAULT_SHORT, "short transfers", true);
+    sweep_heap(false);
+    sweep_heap(true);
+    sweep_crypto(false);
+    sweep_crypto(true);
+    return tap_end();
 }

@@ -10,11 +10,15 @@
  * bits. Prints TAP.
  */
 #include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
 
+#include "core/check.h"
 #include "index/index_int.h"
 #include "index/scan.h"
 #include "sim/sim_disk.h"
 #include "support/index_model.h"
+#include "support/tap.h"
 
 enum { RUNS = 4, IMAGES = 60000 };
 
@@ -24,7 +28,6 @@ static struct fct_sim_disk *whole; /* the undamaged index */
 static uint64_t seed = 1;
 static uint64_t images;
 static uint64_t noticed; /* something was missing after opening, or found damaged later */
-static uint64_t cases;
 
 static struct fct_index_options options_of(struct fct_sim_disk *disk)
 {
@@ -75,7 +78,7 @@ static void ask_and_mend(struct fct_index *index)
             model_die(&model, err.text);
         }
         damaged = true;
-        expect_ok(model_mend(&model, index, &err), &err);
+        expect_ok(model_rebuild_missing(&model, index, &err), &err);
     }
     model_die(&model, "it is not whole after it was mended");
 }
@@ -137,9 +140,7 @@ static void judge(struct fct_sim_disk *disk)
 
 static void say(const char *name)
 {
-    printf("ok %" PRIu64 " - %s # %" PRIu64 " images, %" PRIu64 " noticed\n", ++cases, name, images,
-           noticed);
-    (void)fflush(stdout);
+    tap_case(true, "%s (%" PRIu64 " images so far, %" PRIu64 " noticed)", name, images, noticed);
 }
 
 /* ---- files ----------------------------------------------------------------------------------- */
@@ -481,17 +482,11 @@ static void make_whole(struct fct_sim_disk **earlier)
     fct_index_close(index);
 }
 
-static uint64_t number_of(const char *name, uint64_t otherwise)
-{
-    const char *text = getenv(name);
-    return text == NULL ? otherwise : strtoull(text, NULL, 10);
-}
-
 int main(void)
 {
     struct fct_sim_disk *earlier[RUNS];
-    seed = number_of("FCT_CRASH_SEED", seed);
-    uint64_t wanted = number_of("FCT_CORRUPTIONS", IMAGES);
+    seed = tap_setting("FCT_CRASH_SEED", seed);
+    uint64_t wanted = tap_setting("FCT_CORRUPTIONS", IMAGES);
     make_whole(earlier);
     uint64_t bytes = 0;
     for (int file = 0; file <= RUNS; file++) {
@@ -512,11 +507,11 @@ int main(void)
     files_of_another_store();
     manifests_of_earlier_times(earlier);
     damage_while_it_is_open(stride * 11);
-    printf("1..%" PRIu64 "\n", cases);
+    tap_case(images > 0 && noticed > 0, "damage was noticed");
     for (int i = 0; i < RUNS; i++) {
         fct_sim_disk_destroy(earlier[i]);
     }
     fct_sim_disk_destroy(whole);
     model_finish(&model);
-    return images > 0 && noticed > 0 ? 0 : 1;
+    return tap_end();
 }

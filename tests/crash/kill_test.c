@@ -22,6 +22,7 @@
 #include <factum/factum.h>
 
 #include "support/scratch.h"
+#include "support/tap.h"
 
 enum {
     THREADS = 4,
@@ -40,8 +41,7 @@ static uint64_t next_pair[THREADS];
 
 static void die(const char *what, const char *why)
 {
-    printf("not ok 1 - %s: %s\n1..1\n", what, why);
-    exit(1);
+    tap_fail("%s: %s", what, why);
 }
 
 static void stream_name(char *to, size_t size, const char *kind, uint32_t thread)
@@ -222,8 +222,7 @@ static uint64_t run_once(const char *path, uint64_t *acked, uint64_t *acked_pair
 
 int main(void)
 {
-    const char *wanted = getenv("FCT_KILLS");
-    unsigned kills = wanted == NULL ? 100 : (unsigned)strtoul(wanted, NULL, 10);
+    unsigned kills = (unsigned)tap_setting("FCT_KILLS", 100);
     char dir[SCRATCH_SIZE];
     char path[SCRATCH_SIZE + 32];
     uint64_t acks = 0;
@@ -249,8 +248,7 @@ int main(void)
     if (!scratch_remove(dir)) {
         die("remove the stores", strerror(errno));
     }
-    bool enough = acks >= kills / 2;
-    printf("%s 1 - %u kills, %" PRIu64 " acknowledged appends, none lost, none invented\n1..1\n",
-           enough ? "ok" : "not ok", kills, acks);
-    return enough ? 0 : 1;
+    tap_case(acks >= kills / 2,
+             "%u kills, %" PRIu64 " acknowledged appends, none lost, none invented", kills, acks);
+    return tap_end();
 }

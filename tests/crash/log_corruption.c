@@ -19,6 +19,7 @@
 #include "sim/sim_disk.h"
 #include "support/fault.h"
 #include "support/mem_fault.h"
+#include "support/tap.h"
 
 enum reached {
     DAMAGE_REFUSED,
@@ -748,10 +749,9 @@ static void damaged_after_end(uint64_t seed)
 int main(void)
 {
     static struct base base;
-    uint64_t wanted = model_setting("FCT_CORRUPTIONS", 50000);
-    uint64_t first = model_setting("FCT_CRASH_SEED", 1);
+    uint64_t wanted = tap_setting("FCT_CORRUPTIONS", 50000);
+    uint64_t first = tap_setting("FCT_CRASH_SEED", 1);
     uint64_t done = 0;
-    model_begin();
     for (seed_now = first; done < wanted; seed_now++) {
         make_base(&base, seed_now);
         for (uint64_t i = 0; i < 200 && done < wanted; i++, done++) {
@@ -780,7 +780,7 @@ int main(void)
             expect(reached[i] > 0, "never reached", reached_names[i]);
         }
     }
-    printf("ok 1 - %llu corruptions, %llu failing calls, %llu failing allocations\n",
-           (unsigned long long)done, (unsigned long long)faults, (unsigned long long)starved);
-    return 0;
+    tap_case(true, "%llu corruptions, %llu failing calls, %llu failing allocations",
+             (unsigned long long)done, (unsigned long long)faults, (unsigned long long)starved);
+    return tap_end();
 }

@@ -13,6 +13,7 @@
 
 #include "log_model.h"
 #include "sim/sim_disk.h"
+#include "support/tap.h"
 
 #define SIZES_MAX 16u
 
@@ -292,9 +293,8 @@ static void explore(uint64_t seed, uint64_t images_max)
 
 int main(void)
 {
-    uint64_t images_max = model_setting("FCT_CRASH_IMAGES", 20000);
-    model_begin();
-    for (seed_now = model_setting("FCT_CRASH_SEED", 1); images < images_max; seed_now++) {
+    uint64_t images_max = tap_setting("FCT_CRASH_IMAGES", 20000);
+    for (seed_now = tap_setting("FCT_CRASH_SEED", 1); images < images_max; seed_now++) {
         explore(seed_now, images_max);
     }
     for (int i = 0; i < REACHED; i++) {
@@ -303,7 +303,7 @@ int main(void)
             expect(reached[i] > 0, "never reached", reached_names[i]);
         }
     }
-    printf("ok 1 - %llu crash images, %llu of them inside recovery, seeds up to %llu\n",
-           (unsigned long long)images, (unsigned long long)nested, (unsigned long long)seed_now);
-    return 0;
+    tap_case(true, "%llu crash images, %llu of them inside recovery, seeds up to %llu",
+             (unsigned long long)images, (unsigned long long)nested, (unsigned long long)seed_now);
+    return tap_end();
 }

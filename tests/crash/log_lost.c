@@ -12,6 +12,7 @@
 
 #include "log_model.h"
 #include "sim/sim_disk.h"
+#include "support/tap.h"
 
 enum { REOPENINGS = 3 };
 
@@ -131,9 +132,8 @@ static bool lose(uint64_t seed, uint64_t at)
 
 int main(void)
 {
-    uint64_t images_max = model_setting("FCT_CRASH_IMAGES", 20000);
-    model_begin();
-    for (seed_now = model_setting("FCT_CRASH_SEED", 1); images < images_max; seed_now++) {
+    uint64_t images_max = tap_setting("FCT_CRASH_IMAGES", 20000);
+    for (seed_now = tap_setting("FCT_CRASH_SEED", 1); images < images_max; seed_now++) {
         for (uint64_t at = 0; images < images_max && lose(seed_now, at); at++) {
         }
     }
@@ -143,7 +143,7 @@ int main(void)
             expect(reached[i] > 0, "never reached", reached_names[i]);
         }
     }
-    printf("ok 1 - %llu power cuts after lost syncs, seeds up to %llu\n",
-           (unsigned long long)images, (unsigned long long)seed_now);
-    return 0;
+    tap_case(true, "%llu power cuts after lost syncs, seeds up to %llu", (unsigned long long)images,
+             (unsigned long long)seed_now);
+    return tap_end();
 }

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "core/slice.h"
+#include "support/tap.h"
 
 #define DATA_MAX 12000u
 
@@ -13,21 +14,7 @@ static char failure[512];
 
 _Noreturn void model_fail(const char *where, uint64_t seed, const char *what)
 {
-    printf("not ok 1 - %s, seed %llu: %s\n", where, (unsigned long long)seed, what);
-    (void)fflush(stdout);
-    exit(1);
-}
-
-uint64_t model_setting(const char *name, uint64_t otherwise)
-{
-    const char *value = getenv(name);
-    return value == NULL || *value == '\0' ? otherwise : strtoull(value, NULL, 10);
-}
-
-void model_begin(void)
-{
-    (void)setvbuf(stdout, NULL, _IOLBF, 0);
-    printf("1..1\n");
+    tap_fail("%s, seed %llu: %s", where, (unsigned long long)seed, what);
 }
 
 /* ---- records --------------------------------------------------------------------------------- */
@@ -124,7 +111,7 @@ factum_status model_open(struct model_run *run)
 void model_abandon(struct model_run *run)
 {
     if (run->log != NULL) {
-        (void)fct_log_close(run->log, NULL);
+        (void)fct_log_close(run->log, &run->err);
         run->log = NULL;
     }
 }
@@ -376,7 +363,8 @@ const char *model_check_damaged(struct fct_log *log, const struct model *model, 
     *complete = held >= model->durable && end == FACTUM_DONE;
     for (size_t i = 0; bad == NULL && i < model->count; i++) {
         struct fct_record record;
-        if (fct_log_read(log, model->batches[i].first, &record, NULL) == FACTUM_OK) {
+        factum_error err;
+        if (fct_log_read(log, model->batches[i].first, &record, &err) == FACTUM_OK) {
             bad = compare(&record, model->batches[i].id, 0);
         }
     }

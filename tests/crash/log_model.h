@@ -73,11 +73,6 @@ const char *model_check_damaged(struct fct_log *log, const struct model *model, 
  * position, forward, backward and at each record? What is wrong, in words, or NULL. */
 const char *model_check_named(struct fct_log *log, const struct model *model, uint64_t from);
 
-/* Prints the plan of TAP. */
-void model_begin(void);
-/* Prints the failure and ends the program with exit code 1. */
+/* Fails the case and ends the program. */
 _Noreturn void model_fail(const char *where, uint64_t seed, const char *what);
-/* Value of the environment variable, or |otherwise|. */
-uint64_t model_setting(const char *name, uint64_t otherwise);
-
 #endif

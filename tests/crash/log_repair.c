@@ -14,6 +14,7 @@
 #include "log_model.h"
 #include "sim/sim_disk.h"
 #include "support/fault.h"
+#include "support/tap.h"
 
 enum { SEGMENTS_MAX = 32, REPAIRS_MAX = 4 };
 
@@ -179,13 +180,14 @@ static bool find_damage(struct scene *scene)
     struct fct_sim_disk *look = fct_sim_disk_clone(scene->disk);
     struct fct_log_options options = options_on(fct_sim_disk_os(look));
     struct fct_log *log;
+    factum_error err;
     options.read_only = true;
     scene->from = UINT64_MAX;
-    if (fct_log_open(&log, &options, NULL) == FACTUM_OK) {
+    if (fct_log_open(&log, &options, &err) == FACTUM_OK) {
         scene->from = damaged_from(log);
         const char *bad = model_check_named(log, &scene->model, scene->from);
         expect(bad == NULL || scene->from == UINT64_MAX, "look", bad);
-        expect(fct_log_close(log, NULL) == FACTUM_OK, "look", "close");
+        expect(fct_log_close(log, &err) == FACTUM_OK, "look", err.text);
     }
     fct_sim_disk_destroy(look);
     struct model *model = &scene->model;
@@ -228,7 +230,7 @@ static void check_served(const struct scene *scene, struct fct_sim_disk *disk)
         expect(record.position + record.size == scene->model.batches[i].end, "interrupted repair",
                "another batch is served");
     }
-    (void)fct_log_close(log, NULL);
+    (void)fct_log_close(log, &err);
     expect(fct_sim_disk_calls(disk) == calls, "read only", "something was written");
 }
 
@@ -346,9 +348,8 @@ static void explore(uint64_t seed)
 
 int main(void)
 {
-    uint64_t images_max = model_setting("FCT_CRASH_IMAGES", 20000) / 10;
-    model_begin();
-    for (seed_now = model_setting("FCT_CRASH_SEED", 1); images < images_max; seed_now++) {
+    uint64_t images_max = tap_setting("FCT_CRASH_IMAGES", 20000) / 10;
+    for (seed_now = tap_setting("FCT_CRASH_SEED", 1); images < images_max; seed_now++) {
         explore(seed_now);
     }
     for (int i = 0; i < REACHED; i++) {
@@ -357,7 +358,7 @@ int main(void)
             expect(reached[i] > 0, "never reached", reached_names[i]);
         }
     }
-    printf("ok 1 - %llu crashes inside repairs, seeds up to %llu\n", (unsigned long long)images,
-           (unsigned long long)seed_now);
-    return 0;
+    tap_case(true, "%llu crashes inside repairs, seeds up to %llu", (unsigned long long)images,
+             (unsigned long long)seed_now);
+    return tap_end();
 }

@@ -29,6 +29,7 @@
 #include "crash/sim_vfs.h"
 #include "os/thread.h"
 #include "projection/query_guard.h"
+#include "support/tap.h"
 
 #define ACT_MS 120000
 
@@ -462,28 +463,22 @@ static void play_omission(uint64_t seed, unsigned omission, struct tally *tally)
     tally->seeds++;
 }
 
-static void expect_losses(uint64_t seed, unsigned omission, const char *what, int number)
+static void expect_losses(uint64_t seed, unsigned omission, const char *what)
 {
     struct tally tally = {.seeds = 0};
     while (tally.found == 0 && tally.seeds < 40) {
         play_omission(seed++, omission, &tally);
     }
-    printf("%s %d - without %s a loss is found: after %" PRIu64 " power cuts\n",
-           tally.found > 0 ? "ok" : "not ok", number, what, tally.cuts);
+    tap_case(tally.found > 0, "without %s a loss is found: after %" PRIu64 " power cuts", what,
+             tally.cuts);
 }
 
 /* ---- all of it ------------------------------------------------------------------------------- */
 
-static uint64_t setting(const char *name, uint64_t otherwise)
-{
-    const char *text = getenv(name);
-    return text != NULL ? strtoull(text, NULL, 10) : otherwise;
-}
-
 int main(void)
 {
-    uint64_t images = setting("FCT_CRASH_IMAGES", 500000) / 1250;
-    uint64_t first = setting("FCT_CRASH_SEED", 1);
+    uint64_t images = tap_setting("FCT_CRASH_IMAGES", 500000) / 1250;
+    uint64_t first = tap_setting("FCT_CRASH_SEED", 1);
     struct tally events = {.seeds = 0};
     struct tally versions = {.seeds = 0};
     struct tally lost = {.seeds = 0};
@@ -493,24 +488,25 @@ int main(void)
     for (uint64_t seed = first; events.cuts < images * 6 / 10; seed++) {
         play_events(seed, &events);
     }
-    printf("ok 1 - PR-01: each event counts once over %" PRIu64 " losses of power, %" PRIu64
-           " of them amid recovery, %" PRIu64 " after known commits, %" PRIu64 " seeds\n",
-           events.cuts, events.in_recovery, events.floors, events.seeds);
+    tap_case(true,
+             "PR-01: each event counts once over %" PRIu64 " losses of power, %" PRIu64
+             " of them during recovery, %" PRIu64 " after known commits, %" PRIu64 " seeds",
+             events.cuts, events.in_recovery, events.floors, events.seeds);
     for (uint64_t seed = first; versions.cuts < images * 3 / 10; seed++) {
         play_versions(seed, &versions);
     }
-    printf("ok 2 - PR-08: one version or the other over %" PRIu64 " losses of power, %" PRIu64
-           " of them amid recovery, %" PRIu64 " seeds; %" PRIu64 " acts, %" PRIu64 " answers\n",
-           versions.cuts, versions.in_recovery, versions.seeds, versions.acts, versions.answers);
+    tap_case(true,
+             "PR-08: one version or the other over %" PRIu64 " losses of power, %" PRIu64
+             " of them during recovery, %" PRIu64 " seeds; %" PRIu64 " acts, %" PRIu64 " answers",
+             versions.cuts, versions.in_recovery, versions.seeds, versions.acts, versions.answers);
     for (uint64_t seed = first; lost.cuts < images / 10; seed++) {
         play_lost_syncs(seed, &lost);
     }
-    printf("ok 3 - syncs that fail: %" PRIu64 " losses of power, %" PRIu64 " seeds\n", lost.cuts,
-           lost.seeds);
-    expect_losses(first, SIM_VFS_NO_SYNC, "any sync", 4);
-    expect_losses(first, SIM_VFS_NO_WAL, "syncs of the WAL", 5);
-    expect_losses(first, SIM_VFS_NO_DATABASE, "syncs of the database", 6);
-    expect_losses(first, SIM_VFS_NO_DIRECTORY, "syncs of the directory", 7);
-    printf("1..7\n");
-    return 0;
+    tap_case(true, "syncs that fail: %" PRIu64 " losses of power, %" PRIu64 " seeds", lost.cuts,
+             lost.seeds);
+    expect_losses(first, SIM_VFS_NO_SYNC, "any sync");
+    expect_losses(first, SIM_VFS_NO_WAL, "syncs of the WAL");
+    expect_losses(first, SIM_VFS_NO_DATABASE, "syncs of the database");
+    expect_losses(first, SIM_VFS_NO_DIRECTORY, "syncs of the directory");
+    return tap_end();
 }

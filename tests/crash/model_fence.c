@@ -24,6 +24,7 @@
 #include "projection/definition.h"
 #include "projection/query_guard.h"
 #include "projection/sqlite_target.h"
+#include "support/tap.h"
 
 enum { EVENTS = 80, STALE = 0, FRESH = 1, LATER = 2, WATCHER = 3 };
 
@@ -371,18 +372,12 @@ static void play(uint64_t seed)
     rounds.played++;
 }
 
-static uint64_t setting(const char *name, uint64_t otherwise)
-{
-    const char *text = getenv(name);
-    return text != NULL ? strtoull(text, NULL, 10) : otherwise;
-}
-
 int main(void)
 {
     char text[WORLD_DEFINITION_SIZE];
     factum_error err;
-    uint64_t first = setting("FCT_CRASH_SEED", 1);
-    uint64_t wanted = setting("FCT_CRASH_IMAGES", 100000) / 250;
+    uint64_t first = tap_setting("FCT_CRASH_SEED", 1);
+    uint64_t wanted = tap_setting("FCT_CRASH_IMAGES", 100000) / 250;
     fct_query_guard_install();
     FCT_ASSERT(sim_vfs_install());
     world_definition(1, text, sizeof text);
@@ -395,10 +390,10 @@ int main(void)
     fct_projection_definition_free(the_definition);
     bool all = rounds.fenced > 0 && rounds.killed > 0 && rounds.not_taken > 0 && rounds.cuts > 0 &&
                rounds.statements > 0;
-    printf("%s 1 - PR-02: %" PRIu64 " rounds: %" PRIu64 " times the first process is fenced before"
-           " a statement of the model, %" PRIu64 " times nobody had taken over; the second killed"
-           " %" PRIu64 " times, the power cut %" PRIu64 " times\n1..1\n",
-           all || wanted < 50 ? "ok" : "not ok", rounds.played, rounds.fenced, rounds.not_taken,
-           rounds.killed, rounds.cuts);
-    return 0;
+    tap_case(all || wanted < 50,
+             "PR-02: %" PRIu64 " rounds: %" PRIu64 " times the first process is fenced before"
+             " a statement of the model, %" PRIu64 " times nobody had taken over; the second killed"
+             " %" PRIu64 " times, the power cut %" PRIu64 " times",
+             rounds.played, rounds.fenced, rounds.not_taken, rounds.killed, rounds.cuts);
+    return tap_end();
 }

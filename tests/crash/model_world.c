@@ -18,6 +18,7 @@
 #include "engine_local/local.h"
 #include "gate/gate.h"
 #include "projection/models_int.h"
+#include "support/tap.h"
 
 #define STEP_MS 20
 #define SKUS 7u
@@ -27,8 +28,7 @@ static const char *const kind_names[] = {"Opened", "Moved", "Linked", "Listed"};
 
 void world_die(const struct world *world, const char *what, const char *why)
 {
-    printf("not ok - %s: %s (seed %" PRIu64 ")\n1..1\n", what, why, world->seed);
-    exit(1);
+    tap_fail("%s: %s (seed %" PRIu64 ")", what, why, world->seed);
 }
 
 /* ---- events ---------------------------------------------------------------------------------- */

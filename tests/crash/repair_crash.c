@@ -19,6 +19,7 @@
 #include "sim/sim_disk.h"
 #include "support/engine_calls.h"
 #include "support/fault.h"
+#include "support/tap.h"
 
 enum { EVENTS = 80, DATA_SIZE = 300 };
 
@@ -34,8 +35,7 @@ static char what_runs[96];
 
 static void die(const char *what, const char *why)
 {
-    printf("not ok - %s: %s (%s)\n", what, why, what_runs);
-    exit(1);
+    tap_fail("%s: %s (%s)", what, why, what_runs);
 }
 
 static void must(factum_status status, const char *what, const factum_error *err)
@@ -267,7 +267,7 @@ static bool fail_at(const struct scene *scene, enum fct_fault_kind kind, uint64_
     return reached;
 }
 
-static void sweep(int number, const char *where, size_t damaged_event)
+static void sweep(const char *where, size_t damaged_event)
 {
     struct scene scene;
     uint64_t stops = 0;
@@ -276,8 +276,7 @@ static void sweep(int number, const char *where, size_t damaged_event)
     while (stop_at(&scene, stops)) {
         stops++;
     }
-    printf("ok %d - a repair of damage %s, stopped at each of %" PRIu64 " calls\n", number, where,
-           stops);
+    tap_case(true, "a repair of damage %s, stopped at each of %" PRIu64 " calls", where, stops);
     for (int i = 0; i < 4; i++) {
         enum fct_fault_kind kind = i < 2 ? FCT_FAULT_EIO : FCT_FAULT_ENOSPC;
         faults = 0;
@@ -285,15 +284,14 @@ static void sweep(int number, const char *where, size_t damaged_event)
             faults++;
         }
     }
-    printf("ok %d - and failing at each of %" PRIu64 " calls\n", number + 1, faults);
+    tap_case(true, "a repair of damage %s, failing at each of %" PRIu64 " calls", where, faults);
     fct_sim_disk_destroy(scene.disk);
 }
 
 int main(void)
 {
-    sweep(1, "in the first segment", 5);
-    sweep(3, "in the middle", EVENTS / 2);
-    sweep(5, "in the last segment", EVENTS - 4);
-    printf("1..6\n");
-    return 0;
+    sweep("in the first segment", 5);
+    sweep("in the middle", EVENTS / 2);
+    sweep("in the last segment", EVENTS - 4);
+    return tap_end();
 }

@@ -17,6 +17,7 @@
 #include "crash/saga_files.h"
 #include "saga/simulate.h"
 #include "sim/sim_disk.h"
+#include "support/tap.h"
 
 #define RUNS 10u
 #define MODES 2u
@@ -30,12 +31,6 @@ struct tally {
     uint64_t undone;
     uint64_t done;
 };
-
-static uint64_t from_environment(const char *name, uint64_t otherwise)
-{
-    const char *text = getenv(name);
-    return text != NULL && text[0] != '\0' ? strtoull(text, NULL, 10) : otherwise;
-}
 
 /* Even seeds: straight on. Odd ones: with silence first. */
 static struct fct_sim_faults faults_of(uint64_t seed)
@@ -101,11 +96,11 @@ static bool run_everywhere(const factum_saga *saga, uint64_t seed, uint64_t mode
     return good;
 }
 
-static bool run_shape(const char *name, size_t number)
+static void run_shape(const char *name)
 {
-    uint64_t first = from_environment("FCT_SAGA_SEED", 1);
-    uint64_t runs = from_environment("FCT_SAGA_RUNS", RUNS);
-    uint64_t modes = from_environment("FCT_SAGA_MODES", MODES);
+    uint64_t first = tap_setting("FCT_SAGA_SEED", 1);
+    uint64_t runs = tap_setting("FCT_SAGA_RUNS", RUNS);
+    uint64_t modes = tap_setting("FCT_SAGA_MODES", MODES);
     struct tally tally = {0, 0, 0, 0, 0};
     factum_saga *saga = saga_file(name);
     bool good = true;
@@ -114,20 +109,16 @@ static bool run_shape(const char *name, size_t number)
                               &tally);
     }
     factum_saga_free(saga);
-    printf("%sok %zu - %s: %" PRIu64 " calls, %" PRIu64 " runs, %" PRIu64 " done, %" PRIu64
-           " undone\n",
-           good ? "" : "not ", number, name, tally.calls, tally.runs, tally.done, tally.undone);
-    (void)fflush(stdout);
-    return good;
+    tap_case(good, "%s: %" PRIu64 " calls, %" PRIu64 " runs, %" PRIu64 " done, %" PRIu64 " undone",
+             name, tally.calls, tally.runs, tally.done, tally.undone);
 }
 
 int main(void)
 {
     size_t count = sizeof saga_files / sizeof *saga_files - 1;
-    bool good = count >= SHAPES_LEAST;
-    printf("1..%zu\n", count);
     for (size_t i = 0; i < count; i++) {
-        good = run_shape(saga_files[i], i + 1) && good;
+        run_shape(saga_files[i]);
     }
-    return good ? 0 : 1;
+    tap_case(count >= SHAPES_LEAST, "%zu shapes of saga", count);
+    return tap_end();
 }

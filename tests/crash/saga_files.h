@@ -8,6 +8,8 @@
 
 #include <factum/saga.h>
 
+#include "support/tap.h"
+
 #define SAGA_FILE_MAX 65536
 
 static const char *const saga_files[] = {"ask",
@@ -39,8 +41,7 @@ static inline factum_saga *saga_file(const char *name)
     if (file == NULL || fclose(file) != 0 ||
         factum_saga_load((factum_slice){(const uint8_t *)text, len}, NULL, &saga, &err) !=
             FACTUM_OK) {
-        printf("not ok - %s: %s\n1..1\n", path, err.text);
-        exit(1);
+        tap_fail("%s: %s", path, err.text);
     }
     return saga;
 }

@@ -14,6 +14,7 @@
 #include "core/slice.h"
 #include "crash/saga_files.h"
 #include "saga/simulate.h"
+#include "support/tap.h"
 
 #define SEEDS 1000u
 #define CONTROL_SEEDS 200u
@@ -75,12 +76,6 @@ static const struct row rows[] = {
      {FCT_SIM_FIRED, FCT_SIM_ACTED}},
 };
 
-static uint64_t from_environment(const char *name, uint64_t otherwise)
-{
-    const char *text = getenv(name);
-    return text != NULL && text[0] != '\0' ? strtoull(text, NULL, 10) : otherwise;
-}
-
 static void show(const struct fct_sim_report *report, const factum_error *err, uint64_t seed)
 {
     factum_slice trace = fct_buf_slice(&report->trace);
@@ -130,7 +125,7 @@ static bool has_reached(const struct row *row, const uint64_t *reached)
     return all;
 }
 
-static bool run_row(const struct row *row, size_t number, uint64_t first, uint64_t seeds)
+static void run_row(const struct row *row, uint64_t first, uint64_t seeds)
 {
     uint64_t reached[FCT_SIM_REACHED_MAX] = {0};
     uint64_t failures = 0;
@@ -142,13 +137,11 @@ static bool run_row(const struct row *row, size_t number, uint64_t first, uint64
     }
     factum_saga_free(saga);
     bool good = has_reached(row, reached) && failures == 0;
-    printf("%sok %zu - %s (%" PRIu64 " seeds, %" PRIu64 " failed)\n", good ? "" : "not ", number,
-           row->name, seeds, failures);
-    return good;
+    tap_case(good, "%s (%" PRIu64 " seeds, %" PRIu64 " failed)", row->name, seeds, failures);
 }
 
 /* Everything at once, over all sagas. */
-static bool run_all(size_t number, uint64_t first, uint64_t seeds)
+static void run_all(uint64_t first, uint64_t seeds)
 {
     uint64_t reached[FCT_SIM_REACHED_MAX] = {0};
     uint64_t failures = 0;
@@ -166,9 +159,7 @@ static bool run_all(size_t number, uint64_t first, uint64_t seeds)
         }
         factum_saga_free(saga);
     }
-    printf("%sok %zu - every fault, every saga (%" PRIu64 " failed)\n", failures == 0 ? "" : "not ",
-           number, failures);
-    return failures == 0;
+    tap_case(failures == 0, "every fault, every saga (%" PRIu64 " failed)", failures);
 }
 
 /* ---- negative controls ----------------------------------------------------------------------- */
@@ -219,7 +210,7 @@ static const struct control controls[] = {
     {"a manager that fences nobody", ROW(.two_managers = true, .slow = true), unfenced_append},
 };
 
-static bool run_control(const struct control *control, size_t number, uint64_t first)
+static void run_control(const struct control *control, uint64_t first)
 {
     uint64_t reached[FCT_SIM_REACHED_MAX] = {0};
     uint64_t found = 0;
@@ -231,25 +222,21 @@ static bool run_control(const struct control *control, size_t number, uint64_t f
         found += !run_seed(&options, reached, false);
     }
     factum_saga_free(saga);
-    printf("%sok %zu - finds %s\n", found > 0 ? "" : "not ", number, control->name);
-    return found > 0;
+    tap_case(found > 0, "finds %s", control->name);
 }
 
 int main(void)
 {
-    uint64_t seeds = from_environment("FCT_SAGA_SEEDS", SEEDS);
-    uint64_t first = from_environment("FCT_SAGA_SEED", 1);
+    uint64_t seeds = tap_setting("FCT_SAGA_SEEDS", SEEDS);
+    uint64_t first = tap_setting("FCT_SAGA_SEED", 1);
     size_t row_count = sizeof rows / sizeof *rows;
     size_t control_count = sizeof controls / sizeof *controls;
-    bool good = true;
-    printf("1..%zu\n", row_count + control_count + 1);
     for (size_t i = 0; i < row_count; i++) {
-        good = run_row(&rows[i], i + 1, first, seeds) && good;
-        (void)fflush(stdout);
+        run_row(&rows[i], first, seeds);
     }
-    good = run_all(row_count + 1, first, seeds) && good;
+    run_all(first, seeds);
     for (size_t i = 0; i < control_count; i++) {
-        good = run_control(&controls[i], row_count + 2 + i, first) && good;
+        run_control(&controls[i], first);
     }
-    return good ? 0 : 1;
+    return tap_end();
 }

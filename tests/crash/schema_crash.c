@@ -26,6 +26,7 @@
 #include "schema/registry_event.h"
 #include "sim/sim_disk.h"
 #include "support/fault.h"
+#include "support/tap.h"
 
 enum { EVENTS = 40, CLOSINGS = 60 };
 
@@ -41,8 +42,7 @@ static char what_runs[128];
 
 static void die(const char *what, const char *why)
 {
-    printf("not ok - %s: %s (%s)\n1..1\n", what, why, what_runs);
-    exit(1);
+    tap_fail("%s: %s (%s)", what, why, what_runs);
 }
 
 /* ---- a store --------------------------------------------------------------------------------- */
@@ -503,18 +503,18 @@ int main(void)
         interrupt(start, true, at);
         interrupt(start, false, at);
     }
-    printf("ok 1 - stopped at each of %" PRIu64 " calls, and each sync lost\n", calls);
+    tap_case(true, "stopped at each of %" PRIu64 " calls, and each sync lost", calls);
     for (at = 0; refuse_space(start, at); at++) {
     }
-    printf("ok 2 - no space at each of %" PRIu64 " calls\n", at);
+    tap_case(true, "no space at each of %" PRIu64 " calls", at);
     int cancelled = 0;
     for (int round = 0; round < CLOSINGS; round++) {
         cancelled += close_in_flight(start, round);
     }
-    printf("ok 3 - closed %d times while a registration is under way, %d of them cancelled\n",
-           CLOSINGS, cancelled);
+    tap_case(true, "closed %d times during a registration, which is cancelled in %d of them",
+             CLOSINGS, cancelled);
     stop_proof(start);
-    printf("ok 4 - stopped while stored events are checked\n1..4\n");
+    tap_case(true, "stopped while stored events are checked");
     fct_sim_disk_destroy(start);
-    return 0;
+    return tap_end();
 }

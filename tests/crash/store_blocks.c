@@ -18,6 +18,7 @@
 #include "engine_local/local.h"
 #include "sim/sim_disk.h"
 #include "support/engine_calls.h"
+#include "support/tap.h"
 
 enum { EVENTS = 240, DATA_SIZE = 300, LARGE_SIZE = 3900, BLOCK = 4096, FILES_MAX = 64 };
 
@@ -36,8 +37,7 @@ static uint64_t positions[EVENTS];  /* of the events in the store as it was */
 
 static void die(const char *what, const char *why)
 {
-    printf("not ok - %s: %s (%s)\n", what, why, where);
-    exit(1);
+    tap_fail("%s: %s (%s)", what, why, where);
 }
 
 static void must(factum_status status, const char *what, const factum_error *err)
@@ -325,7 +325,7 @@ static struct fct_sim_disk *make_store(bool close)
     return left;
 }
 
-static void sweep(int number, const char *how, bool close, uint64_t size_of_segments)
+static void sweep(const char *how, bool close, uint64_t size_of_segments)
 {
     segment_size = size_of_segments;
     struct fct_sim_disk *store = make_store(close);
@@ -346,13 +346,14 @@ static void sweep(int number, const char *how, bool close, uint64_t size_of_segm
     if (damaged == 0 || refused != 1) {
         die(how, "the sweep has not met what it is for");
     }
-    printf("ok %d - a store that %s, segments of %" PRIu64 " KiB, each of %" PRIu64
-           " blocks unreadable: %" PRIu64 " damage the log\n",
-           number, how, segment_size >> 10, blocks, damaged);
+    tap_case(true,
+             "a store that %s, segments of %" PRIu64 " KiB, each of %" PRIu64
+             " blocks unreadable: %" PRIu64 " damage the log",
+             how, segment_size >> 10, blocks, damaged);
     fct_sim_disk_destroy(store);
 }
 
-static void sweep_open(int number)
+static void sweep_open(void)
 {
     segment_size = SMALL;
     struct fct_sim_disk *store = make_store(true);
@@ -372,19 +373,18 @@ static void sweep_open(int number)
     if (damaged == 0) {
         die("the open store", "verify found nothing");
     }
-    printf("ok %d - each of %" PRIu64
-           " blocks unreadable while the store is open: verify finds %" PRIu64 "\n",
-           number, blocks, damaged);
+    tap_case(true,
+             "each of %" PRIu64 " blocks unreadable while the store is open: verify finds %" PRIu64,
+             blocks, damaged);
     fct_sim_disk_destroy(store);
 }
 
 int main(void)
 {
-    sweep(1, "was closed", true, SMALL);
-    sweep(2, "was left by a process that died", false, SMALL);
-    sweep(3, "was closed", true, LARGE);
-    sweep(4, "was left by a process that died", false, LARGE);
-    sweep_open(5);
-    printf("1..5\n");
-    return 0;
+    sweep("was closed", true, SMALL);
+    sweep("was left by a process that died", false, SMALL);
+    sweep("was closed", true, LARGE);
+    sweep("was left by a process that died", false, LARGE);
+    sweep_open();
+    return tap_end();
 }

@@ -57,7 +57,7 @@ t "all segments are missing" 5 "segments are missing from x/log: restore them" r
 fresh
 cp "$(seg 2)" "$(seg 9)"
 t "a copy of a segment under another number" 5 \
-    "0*9.seg says that it is number 2: .* else move it aside" read
+    "0*9.seg contains segment number 2: .* otherwise move it out" read
 fresh
 cp "$(seg 2)" "$(seg 4)"
 t "a copy of a segment as the next one" 5 "its seal or its successor is wrong" verify
@@ -68,10 +68,10 @@ fresh
 mv "$(seg 2)" y
 mv "$(seg 3)" "$(seg 2)"
 mv y "$(seg 3)"
-t "two segments that changed places" 5 "0*2.seg says that it is number 3: give it that name" read
+t "two segments that changed places" 5 "0*2.seg contains segment number 3: rename it" read
 fresh
 cp other/log/00000000000000000002.seg "$(seg 2)"
-t "a segment of another store" 5 "0*2.seg is of another store: restore it" read
+t "a segment of another store" 5 "0*2.seg belongs to another store: restore it" read
 
 # bytes that are not what they were
 fresh

@@ -14,6 +14,7 @@
 #include <time.h>
 
 #include "machine.h"
+#include "support/tap.h"
 
 enum {
     GROUPS = 8,
@@ -36,48 +37,34 @@ static bool run(uint64_t seed, bool verbose)
     return !machine.failed;
 }
 
-static uint64_t number(const char *name, uint64_t otherwise)
-{
-    const char *text = getenv(name);
-    return text == NULL ? otherwise : strtoull(text, NULL, 10);
-}
-
 int main(void)
 {
-    uint64_t seconds = number("FCT_MODEL_SECONDS", 0);
-    uint64_t seed = number("FCT_MODEL_SEED", 0);
-    bool good = true;
-    int cases = 0;
+    uint64_t seconds = tap_setting("FCT_MODEL_SECONDS", 0);
+    uint64_t seed = tap_setting("FCT_MODEL_SEED", 0);
     if (seed != 0) {
-        good = run(seed, true);
-        printf("%s 1 - seed %" PRIu64 "\n1..1\n", good ? "ok" : "not ok", seed);
-        return good ? 0 : 1;
+        tap_case(run(seed, true), "seed %" PRIu64, seed);
+        return tap_end();
     }
-    uint64_t groups = number("FCT_MODEL_GROUPS", GROUPS);
+    uint64_t groups = tap_setting("FCT_MODEL_GROUPS", GROUPS);
     for (uint64_t group = 0; group < groups; group++) {
         bool same = true;
         for (uint64_t i = 1; i <= GROUP_SEEDS && same; i++) {
             same = run(group * GROUP_SEEDS + i, false);
         }
-        good = good && same;
-        printf("%s %d - both engines answer the same, seeds %" PRIu64 " to %" PRIu64 "\n",
-               same ? "ok" : "not ok", ++cases, group * GROUP_SEEDS + 1, (group + 1) * GROUP_SEEDS);
-        (void)fflush(stdout);
+        tap_case(same, "both engines answer the same, seeds %" PRIu64 " to %" PRIu64,
+                 group * GROUP_SEEDS + 1, (group + 1) * GROUP_SEEDS);
     }
     if (seconds > 0) {
         bool same = true;
         uint64_t count = 0;
         time_t end = time(NULL) + (time_t)seconds;
-        seed = number("FCT_MODEL_FIRST", (uint64_t)time(NULL) * 1000);
+        seed = tap_setting("FCT_MODEL_FIRST", (uint64_t)time(NULL) * 1000);
         printf("# from seed %" PRIu64 "\n", seed);
         while (same && time(NULL) < end) {
             same = run(seed++, false);
             count++;
         }
-        good = good && same;
-        printf("%s %d - both engines answer the same, %" PRIu64 " other seeds\n",
-               same ? "ok" : "not ok", ++cases, count);
+        tap_case(same, "both engines answer the same, %" PRIu64 " other seeds", count);
     }
-    printf("1..%d\n", cases);
-    return good ? 0 : 1;
+    return tap_end();
 }
