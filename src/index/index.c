@@ -139,7 +139,9 @@ static factum_status note_stray(void *data, const char *name)
 {
     struct stray *stray = data;
     uint64_t number = fct_run_number(name);
-    stray->highest = number > stray->highest ? number : stray->highest;
+    if (number <= FCT_RUN_NUMBER_MAX && number > stray->highest) {
+        stray->highest = number;
+    }
     if (number != 0 && !is_live(stray->index, number) && stray->count < 64) {
         stray->numbers[stray->count++] = number;
     }

@@ -56,9 +56,11 @@ static bool decode(const uint8_t *bytes, size_t len, struct fct_manifest *manife
     };
     memcpy(manifest->store_id.bytes, bytes + 16, 16);
     return manifest->run_count <= FCT_MANIFEST_RUNS_MAX &&
+           manifest->next_number <= FCT_RUN_NUMBER_MAX &&
            len == HEAD_SIZE + 4 + (size_t)RUN_SIZE * manifest->run_count;
 }
 
+/* Errors: NOT_FOUND (a number that no run has), NO_MEMORY. */
 static factum_status decode_runs(const uint8_t *bytes, struct fct_manifest *manifest,
                                  const struct fct_mem *mem, factum_error *err)
 {
@@ -75,6 +77,11 @@ static factum_status decode_runs(const uint8_t *bytes, struct fct_manifest *mani
             .to = fct_get_u64(at + 16),
             .level = fct_get_u32(at + 24),
         };
+        uint64_t number = manifest->runs[i].number;
+        if (number == 0 || number >= manifest->next_number) {
+            fct_manifest_finish(manifest, mem);
+            return fct_fail(err, FACTUM_NOT_FOUND, "the index manifest is damaged");
+        }
     }
     return FACTUM_OK;
 }

@@ -17,6 +17,7 @@
 
 #define FCT_MANIFEST_NAME "MANIFEST"
 #define FCT_MANIFEST_RUNS_MAX 4096u
+#define FCT_RUN_NUMBER_MAX (UINT64_MAX / 2) /* so that numbers never run out */
 
 struct fct_manifest_run {
     uint64_t number;
