@@ -364,7 +364,6 @@ static bool take_in(struct fct_local *local, struct batch *batch, struct fct_com
     switch (fct_local_decide(local, commit)) {
     case FCT_VERDICT_NEW:
         fct_commit_encode(local, commit);
-        batch_check(local, batch);
         batch->sync = batch->sync || commit->sync;
         break;
     case FCT_VERDICT_ANSWER:
