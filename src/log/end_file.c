@@ -9,16 +9,19 @@
  *       40    8  chain that it will carry           48  4  epoch
  *       52    4  CRC-32C of [0, 52)
  *
- * LAST has two slots, each in a block of 4096 bytes of its own. A run writes them in turn: before
+ * LAST has two slots, each at the start of a block of 4096 bytes. A run writes them in turn: before
  * its first batch, at each heartbeat, and when a segment begins. Everything before the position of
- * a slot was durable when it was written. It lies in another block than the batches that it proves,
- * so no lost block takes both; and a torn write of one slot leaves the other.
+ * a slot was durable when the slot was written. The slots are in other blocks than the batches, so
+ * no lost block takes a batch together with its proof; and a torn write of one slot leaves the
+ * other.
  *
- * END has one slot. A clean close writes it, and it says more: nothing was written since. It is
+ * END has one slot. A clean close writes it, and it proves more: nothing was written since. It is
  * removed, durably, before the first batch of the next run.
  *
- * Invariant: before the first byte of a batch is written, LAST names the start of its segment or a
- * later place. So a segment that disappears, or becomes shorter, is missed.
+ * Invariants:
+ *  1. Before the first byte of a batch is written, LAST names the start of its segment or a later
+ *     place. So a segment that disappears or becomes shorter is noticed.
+ *  2. The slot of LAST that is not |last_slot| contains the newest proof.
  */
 #include <assert.h>
 #include <string.h>
@@ -31,14 +34,15 @@
 #include "log/log_int.h"
 
 enum { SLOT_SIZE = 56, AT_CRC = 52, BLOCK_SIZE = 4096, LAST_SIZE = 2 * BLOCK_SIZE };
-static_assert(SLOT_SIZE == 8 + 16 + 3 * 8 + 4 + 4, "as the table says");
+static_assert(SLOT_SIZE == 8 + 16 + 3 * 8 + 4 + 4, "the table above");
 static_assert(sizeof(struct fct_log_point) == 3 * sizeof(uint64_t), "compared as bytes");
 
 static const char end_magic[8] = {'F', 'A', 'C', 'T', 'U', 'M', 'E', 'D'};
 
-static void encode(uint8_t bytes[SLOT_SIZE], const struct fct_log *log,
-                   const struct fct_log_point *point)
+static void encode_slot(uint8_t bytes[SLOT_SIZE], const struct fct_log *log,
+                        const struct fct_log_point *point)
 {
+    FCT_ASSERT(point->position <= FCT_POSITION_MAX);
     memcpy(bytes, end_magic, sizeof end_magic);
     memcpy(bytes + 8, log->store_id.bytes, sizeof log->store_id.bytes);
     fct_put_u64(bytes + 24, point->position);
@@ -48,7 +52,7 @@ static void encode(uint8_t bytes[SLOT_SIZE], const struct fct_log *log,
     fct_put_u32(bytes + AT_CRC, fct_crc32c(0, bytes, AT_CRC));
 }
 
-static bool decode(const uint8_t bytes[SLOT_SIZE], struct fct_end_proof *end)
+static bool decode_slot(const uint8_t bytes[SLOT_SIZE], struct fct_end_proof *end)
 {
     if (memcmp(bytes, end_magic, sizeof end_magic) != 0 ||
         fct_get_u32(bytes + AT_CRC) != fct_crc32c(0, bytes, AT_CRC) ||
@@ -69,8 +73,9 @@ static bool decode(const uint8_t bytes[SLOT_SIZE], struct fct_end_proof *end)
 static bool read_slot(struct fct_file *file, uint64_t offset, struct fct_end_proof *end)
 {
     uint8_t bytes[SLOT_SIZE];
-    return fct_file_read(file, offset, bytes, sizeof bytes, NULL) == FACTUM_OK &&
-           decode(bytes, end);
+    factum_error reason;
+    return fct_file_read(file, offset, bytes, sizeof bytes, &reason) == FACTUM_OK &&
+           decode_slot(bytes, end);
 }
 
 factum_status fct_end_file_read(const struct fct_log *log, const char *name,
@@ -80,6 +85,7 @@ factum_status fct_end_file_read(const struct fct_log *log, const char *name,
     struct fct_file *file;
     uint64_t size;
     struct fct_end_proof other;
+    factum_error later;
     factum_status status = fct_path_join(path, log->dir, name, err);
     if (status == FACTUM_OK) {
         status = fct_file_open(log->os, path, FCT_OPEN_READ, &file, err);
@@ -88,21 +94,23 @@ factum_status fct_end_file_read(const struct fct_log *log, const char *name,
         return status;
     }
     status = fct_file_size(file, &size, err);
-    if (status == FACTUM_OK) {
-        bool first = read_slot(file, 0, end);
-        bool second = size == LAST_SIZE && read_slot(file, BLOCK_SIZE, &other);
-        end->slot = second && (!first || other.point.position > end->point.position);
-        if (end->slot == 1) {
-            other.slot = 1;
-            *end = other;
-        }
-        end->slots = size == LAST_SIZE ? 2 : 1;
-        if (!first && !second) {
-            status = fct_fail(err, FACTUM_CORRUPT, "log/%s does not verify", name);
-        }
+    if (status != FACTUM_OK) {
+        goto done;
     }
-    factum_status closed = fct_file_close(&file, NULL);
-    (void)closed; /* it was open for reading only */
+    bool first = read_slot(file, 0, end);
+    bool second = size == LAST_SIZE && read_slot(file, BLOCK_SIZE, &other);
+    end->slot = second && (!first || other.point.position > end->point.position);
+    if (end->slot == 1) {
+        other.slot = 1;
+        *end = other;
+    }
+    end->slots = size == LAST_SIZE ? 2 : 1;
+    FCT_ASSERT(end->slot < end->slots);
+    if (!first && !second) {
+        status = fct_fail(err, FACTUM_CORRUPT, "log/%s does not verify", name);
+    }
+done:
+    (void)fct_file_close(&file, &later); /* it was open for reading only */
     return status;
 }
 
@@ -110,7 +118,7 @@ factum_status fct_end_file_write(const struct fct_log *log, const char *name,
                                  const struct fct_log_point *point, factum_error *err)
 {
     uint8_t bytes[SLOT_SIZE];
-    encode(bytes, log, point);
+    encode_slot(bytes, log, point);
     return fct_file_replace(log->os, log->dir, name, fct_slice(bytes, sizeof bytes), err);
 }
 
@@ -119,23 +127,25 @@ factum_status fct_end_file_write(const struct fct_log *log, const char *name,
 static factum_status create_last(const struct fct_log *log, const struct fct_log_point *point,
                                  factum_error *err)
 {
-    uint8_t *bytes = fct_mem_zalloc(log->mem, 1, LAST_SIZE); /* much for a stack */
+    uint8_t *bytes = fct_mem_zalloc(log->mem, 1, LAST_SIZE); /* too big for a stack */
     if (bytes == NULL) {
         return fct_fail(err, FACTUM_NO_MEMORY, "log/%s: out of memory", FCT_LAST_NAME);
     }
-    encode(bytes, log, point);
+    encode_slot(bytes, log, point);
     factum_status status =
         fct_file_replace(log->os, log->dir, FCT_LAST_NAME, fct_slice(bytes, LAST_SIZE), err);
     fct_mem_free(log->mem, bytes);
     return status;
 }
 
-/* Opens LAST for this run, created again unless it has two slots of this store. */
+/* Opens LAST for this run. Creates it again unless it has two slots of this store. *current: LAST
+ * names |point| already. */
 static factum_status open_last(struct fct_log *log, const struct fct_log_point *point,
                                bool *current, factum_error *err)
 {
     char path[FCT_PATH_SIZE];
     struct fct_end_proof end = {.slot = 0};
+    FCT_ASSERT(log->last == NULL);
     factum_status status = fct_end_file_read(log, FCT_LAST_NAME, &end, err);
     bool usable = status == FACTUM_OK && end.slots == 2 &&
                   memcmp(&end.store_id, &log->store_id, sizeof end.store_id) == 0;
@@ -156,6 +166,27 @@ static factum_status open_last(struct fct_log *log, const struct fct_log_point *
     return status;
 }
 
+/* Writes |point| to the slot that does not contain the newest proof. */
+static factum_status write_slot(struct fct_log *log, const struct fct_log_point *point,
+                                factum_error *err)
+{
+    uint8_t bytes[BLOCK_SIZE] = {0}; /* a whole block: that heals one that cannot be read */
+    FCT_ASSERT(log->last != NULL);
+    FCT_ASSERT(log->last_slot <= 1);
+    encode_slot(bytes, log, point);
+    factum_status status =
+        fct_file_write(log->last, log->last_slot * (uint64_t)BLOCK_SIZE, bytes, sizeof bytes, err);
+    if (status != FACTUM_OK) {
+        return status;
+    }
+    status = fct_file_sync(log->last, err);
+    if (status == FACTUM_NO_SPACE) {
+        return fct_wrap(err, FACTUM_IO, "prove the end"); /* NO_SPACE means: nothing has changed */
+    }
+    log->last_slot ^= status == FACTUM_OK ? 1U : 0U;
+    return status;
+}
+
 factum_status fct_last_advance(struct fct_log *log, factum_error *err)
 {
     struct fct_log_point point = fct_log_end_point(log);
@@ -166,22 +197,15 @@ factum_status fct_last_advance(struct fct_log *log, factum_error *err)
         status = open_last(log, &point, &current, err);
     }
     if (status == FACTUM_OK && !current) {
-        uint8_t bytes[BLOCK_SIZE] = {0}; /* a whole one, which heals it if it cannot be read */
-        encode(bytes, log, &point);
-        status = fct_file_write(log->last, log->last_slot * (uint64_t)BLOCK_SIZE, bytes,
-                                sizeof bytes, err);
-        if (status == FACTUM_OK) {
-            status = fct_file_sync(log->last, err);
-            status = status == FACTUM_NO_SPACE ? fct_wrap(err, FACTUM_IO, "prove the end") : status;
-        }
-        log->last_slot ^= status == FACTUM_OK ? 1U : 0U; /* the other slot holds the newest proof */
+        status = write_slot(log, &point, err);
     }
-    if (status == FACTUM_OK) {
-        log->proven_end = point.position;
-        log->segment_proven = true;
-        atomic_store(&log->wants_heartbeat, false);
+    if (status != FACTUM_OK) {
+        return status;
     }
-    return status;
+    log->proven_end = point.position;
+    log->segment_proven = true;
+    atomic_store(&log->wants_heartbeat, false);
+    return FACTUM_OK;
 }
 
 /* ---- END ------------------------------------------------------------------------------------- */
@@ -189,6 +213,7 @@ factum_status fct_last_advance(struct fct_log *log, factum_error *err)
 factum_status fct_end_file_remove(struct fct_log *log, factum_error *err)
 {
     char path[FCT_PATH_SIZE];
+    FCT_ASSERT(log->end_file);
     factum_status status = fct_path_join(path, log->dir, FCT_END_NAME, err);
     if (status == FACTUM_OK) {
         status = fct_os_unlink(log->os, path, err);

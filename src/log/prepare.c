@@ -1,4 +1,4 @@
-/* prepare.c - see prepare.h. Layer: log. */
+/* prepare.c - fills the file of the next segment. Layer: log. prepare.h has the invariants. */
 #include "log/prepare.h"
 
 #include "core/check.h"
@@ -14,13 +14,22 @@ void fct_prepare_init(struct fct_prepare *prepare, const struct fct_os *os,
     fct_mutex_init(&prepare->lock);
 }
 
-static void changed(struct fct_prepare *prepare)
+/* Invariant 2, under the lock. */
+static void prepare_check(const struct fct_prepare *prepare)
+{
+    FCT_ASSERT(prepare->file == NULL || !prepare->working);
+    FCT_ASSERT(prepare->file == NULL || prepare->wanted == 0);
+    FCT_ASSERT(prepare->file == NULL || prepare->size > 0);
+    FCT_ASSERT(!prepare->working || prepare->wanted == 0);
+}
+
+static void signal_change(struct fct_prepare *prepare)
 {
     atomic_fetch_add(&prepare->word, 1);
     fct_word_wake(&prepare->word, UINT32_MAX >> 1);
 }
 
-/* In the thread: waits until more than |done| is allowed; false if it is to end. */
+/* In the thread: waits until more than |done| is allowed; false if the thread must end. */
 static bool await_allowance(struct fct_prepare *prepare, uint64_t done)
 {
     for (;;) {
@@ -35,12 +44,14 @@ static bool await_allowance(struct fct_prepare *prepare, uint64_t done)
     }
 }
 
-/* Each step is on its way to the device before the next: no commit waits behind one long sync. What
- * an earlier run left is written over: its extents are there, and to cut it would take longer. */
-static factum_status fill(struct fct_prepare *prepare, struct fct_file *file, const uint8_t *zeros,
-                          uint64_t size, bool paced, factum_error *err)
+/* Starts to write each step to the device before the next one, so that no commit waits for one long
+ * sync. Overwrites the file of an earlier run: its blocks exist, and to truncate it would take
+ * longer. */
+static factum_status fill_file(struct fct_prepare *prepare, struct fct_file *file,
+                               const uint8_t *zeros, uint64_t size, bool paced, factum_error *err)
 {
     uint64_t left;
+    FCT_ASSERT(size > 0);
     factum_status status = fct_file_size(file, &left, err);
     for (uint64_t done = 0; status == FACTUM_OK && done < size;) {
         uint64_t step = size - done < FILL_SIZE ? size - done : FILL_SIZE;
@@ -59,8 +70,8 @@ static factum_status fill(struct fct_prepare *prepare, struct fct_file *file, co
     return status == FACTUM_OK ? fct_file_sync(file, err) : status;
 }
 
-static factum_status make_file(struct fct_prepare *prepare, uint64_t size, bool paced,
-                               struct fct_file **file, factum_error *err)
+static factum_status create_file(struct fct_prepare *prepare, uint64_t size, bool paced,
+                                 struct fct_file **file, factum_error *err)
 {
     char path[FCT_PATH_SIZE];
     *file = NULL;
@@ -72,20 +83,51 @@ static factum_status make_file(struct fct_prepare *prepare, uint64_t size, bool 
     if (zeros == NULL) {
         return fct_fail(err, FACTUM_NO_MEMORY, "prepare a segment: out of memory");
     }
-    struct fct_file *made;
-    status = fct_file_open(prepare->os, path, FCT_OPEN_WRITE | FCT_OPEN_CREATE, &made, err);
-    if (status == FACTUM_OK) {
-        status = fill(prepare, made, zeros, size, paced, err);
-        if (status == FACTUM_OK) {
-            *file = made;
-        } else {
-            (void)fct_file_close(&made, NULL);
-            factum_status removed = fct_os_unlink(prepare->os, path, NULL);
-            (void)removed; /* gives the space back; the next try writes over it anyway */
-        }
+    struct fct_file *created;
+    status = fct_file_open(prepare->os, path, FCT_OPEN_WRITE | FCT_OPEN_CREATE, &created, err);
+    if (status != FACTUM_OK) {
+        goto done;
     }
+    status = fill_file(prepare, created, zeros, size, paced, err);
+    if (status != FACTUM_OK) {
+        factum_error later;
+        (void)fct_file_close(&created, &later);
+        factum_status removed = fct_os_unlink(prepare->os, path, &later);
+        (void)removed; /* gives the space back; the next try overwrites the file in any case */
+        goto done;
+    }
+    *file = created;
+done:
     fct_mem_free(prepare->mem, zeros);
     return status == FACTUM_OK ? status : fct_wrap(err, status, "prepare the next segment");
+}
+
+/* Takes the wish, if there is one: its size, otherwise 0. */
+static uint64_t take_wish(struct fct_prepare *prepare)
+{
+    fct_mutex_lock(&prepare->lock);
+    uint64_t size = atomic_load(&prepare->stop) ? 0 : prepare->wanted;
+    prepare->wanted = 0;
+    prepare->working = size > 0;
+    prepare_check(prepare);
+    fct_mutex_unlock(&prepare->lock);
+    return size;
+}
+
+static void fulfil_wish(struct fct_prepare *prepare, uint64_t size)
+{
+    struct fct_file *file;
+    factum_error err;
+    factum_status status = create_file(prepare, size, true, &file, &err);
+    fct_mutex_lock(&prepare->lock);
+    FCT_ASSERT(prepare->file == NULL);
+    prepare->working = false;
+    prepare->file = file;
+    prepare->size = size;
+    prepare->failed_at = status == FACTUM_OK ? 0 : fct_os_monotonic(prepare->os);
+    prepare_check(prepare);
+    fct_mutex_unlock(&prepare->lock);
+    signal_change(prepare);
 }
 
 static void prepare_main(void *data)
@@ -93,36 +135,24 @@ static void prepare_main(void *data)
     struct fct_prepare *prepare = data;
     for (;;) {
         uint32_t word = atomic_load(&prepare->word);
-        fct_mutex_lock(&prepare->lock);
-        bool stop = atomic_load(&prepare->stop);
-        uint64_t size = prepare->file == NULL ? prepare->wanted : 0;
-        prepare->wanted = 0;
-        prepare->working = size > 0 && !stop;
-        fct_mutex_unlock(&prepare->lock);
-        if (stop) {
+        uint64_t size = take_wish(prepare);
+        if (atomic_load(&prepare->stop) && size == 0) {
             return;
         }
-        if (size == 0) {
+        if (size > 0) {
+            fulfil_wish(prepare, size);
+        } else {
             fct_word_wait(&prepare->word, word, UINT64_MAX);
-            continue;
         }
-        struct fct_file *file;
-        factum_status status = make_file(prepare, size, true, &file, NULL);
-        fct_mutex_lock(&prepare->lock);
-        prepare->working = false;
-        prepare->file = file;
-        prepare->size = size;
-        prepare->failed_at = status == FACTUM_OK ? 0 : fct_os_monotonic(prepare->os);
-        fct_mutex_unlock(&prepare->lock);
-        changed(prepare);
     }
 }
 
 static void allow(struct fct_prepare *prepare, uint64_t allowed)
 {
+    FCT_ASSERT(allowed >= prepare->asked);
     prepare->asked = allowed;
     atomic_store(&prepare->allowed, allowed);
-    changed(prepare);
+    signal_change(prepare);
 }
 
 void fct_prepare_want(struct fct_prepare *prepare, uint64_t size, uint64_t allowed)
@@ -140,19 +170,21 @@ void fct_prepare_want(struct fct_prepare *prepare, uint64_t size, uint64_t allow
         prepare->wanted = size;
     }
     bool start = ask && !prepare->thread.started;
+    prepare_check(prepare);
     fct_mutex_unlock(&prepare->lock);
+    factum_error err;
     if (start &&
-        fct_thread_start(&prepare->thread, "factum-prepare", prepare_main, prepare, NULL) < 0) {
-        prepare->threads = false; /* made inside the roll instead */
+        fct_thread_start(&prepare->thread, "factum-prepare", prepare_main, prepare, &err) < 0) {
+        prepare->threads = false; /* the roll fills the file itself */
         prepare->wanted = 0;
     }
     if (ask) {
-        changed(prepare);
+        signal_change(prepare);
     }
 }
 
-/* Waits until the thread is idle; what it made, if it is big enough. */
-static struct fct_file *take_made(struct fct_prepare *prepare, uint64_t size, uint64_t *size_taken)
+/* Waits until the thread is idle, and takes its file if that is big enough; otherwise NULL. */
+static struct fct_file *take_ready(struct fct_prepare *prepare, uint64_t size, uint64_t *size_taken)
 {
     allow(prepare, UINT64_MAX);
     for (;;) {
@@ -161,13 +193,15 @@ static struct fct_file *take_made(struct fct_prepare *prepare, uint64_t size, ui
         bool busy = prepare->thread.started && (prepare->working || prepare->wanted > 0);
         struct fct_file *file = busy ? NULL : prepare->file;
         prepare->file = busy ? prepare->file : NULL;
+        prepare_check(prepare);
         fct_mutex_unlock(&prepare->lock);
         if (busy) {
             fct_word_wait(&prepare->word, word, UINT64_MAX);
             continue;
         }
         if (file != NULL && prepare->size < size) {
-            (void)fct_file_close(&file, NULL); /* too small for this batch: another is made */
+            factum_error later;
+            (void)fct_file_close(&file, &later); /* too small: the roll fills another */
         }
         *size_taken = prepare->size;
         prepare->asked = 0;
@@ -179,12 +213,13 @@ static struct fct_file *take_made(struct fct_prepare *prepare, uint64_t size, ui
 factum_status fct_prepare_take(struct fct_prepare *prepare, uint64_t size, struct fct_file **file,
                                uint64_t *size_taken, factum_error *err)
 {
-    *file = take_made(prepare, size, size_taken);
+    *file = take_ready(prepare, size, size_taken);
     if (*file != NULL) {
+        FCT_ASSERT(*size_taken >= size);
         return FACTUM_OK;
     }
     *size_taken = size;
-    return make_file(prepare, size, false, file, err);
+    return create_file(prepare, size, false, file, err);
 }
 
 void fct_prepare_give_back(struct fct_prepare *prepare, struct fct_file *file, uint64_t size)
@@ -193,6 +228,7 @@ void fct_prepare_give_back(struct fct_prepare *prepare, struct fct_file *file, u
     FCT_ASSERT(prepare->file == NULL);
     prepare->file = file;
     prepare->size = size;
+    prepare_check(prepare);
     fct_mutex_unlock(&prepare->lock);
 }
 
@@ -200,6 +236,7 @@ uint64_t fct_prepare_ready(struct fct_prepare *prepare)
 {
     fct_mutex_lock(&prepare->lock);
     uint64_t size = prepare->file == NULL ? 0 : prepare->size;
+    prepare_check(prepare);
     fct_mutex_unlock(&prepare->lock);
     return size;
 }
@@ -212,14 +249,16 @@ void fct_prepare_finish(struct fct_prepare *prepare)
     fct_mutex_lock(&prepare->lock);
     atomic_store(&prepare->stop, true);
     fct_mutex_unlock(&prepare->lock);
-    changed(prepare);
+    signal_change(prepare);
     fct_thread_join(&prepare->thread);
+    FCT_ASSERT(!prepare->working);
     if (prepare->file != NULL || prepare->left) {
         char path[FCT_PATH_SIZE];
-        (void)fct_file_close(&prepare->file, NULL);
-        if (fct_path_join(path, prepare->dir, FCT_PREPARED_NAME, NULL) == FACTUM_OK) {
-            factum_status removed = fct_os_unlink(prepare->os, path, NULL);
-            (void)removed; /* the next run uses it */
+        factum_error later;
+        (void)fct_file_close(&prepare->file, &later);
+        if (fct_path_join(path, prepare->dir, FCT_PREPARED_NAME, &later) == FACTUM_OK) {
+            factum_status removed = fct_os_unlink(prepare->os, path, &later);
+            (void)removed; /* the next run uses the file */
         }
     }
     fct_mutex_finish(&prepare->lock);

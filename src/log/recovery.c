@@ -1,5 +1,5 @@
 /* recovery.c - from the files of a directory to a log that can be trusted. Layer: log. Rules R11 to
- * R13 of docs/internals/log.md.
+ * R13 of docs/formats.md.
  *
  * 1. The segments must be in order: dense numbers, one store, each begins where the one before ends
  *    and carries its chain; all but the last are sealed. Otherwise: CORRUPT, with the file's name.
@@ -48,7 +48,7 @@ struct listing {
     factum_error *err;
 };
 
-/* A prepared segment of an earlier run is not one: to fill it again is quicker than to remove it. */
+/* A prepared segment of an earlier run is not one: it is quicker to fill it again. */
 static bool is_temporary(const char *name)
 {
     size_t len = strlen(name);
@@ -249,7 +249,7 @@ static const char *damage_of(const struct fct_segment *segment, const struct fct
     if (scan->evidence > scan->base + scan->offset) {
         return scan->sealed ? "the segment after it is missing" : "no batch verifies there";
     }
-    /* A file has its full size before it becomes a segment, and is truncated only after its seal. */
+    /* A file has its full size before it becomes a segment; only a sealed one is truncated. */
     bool whole = segment->file_size >= segment->header.size;
     bool truncated = scan->sealed && segment->file_size >= scan->offset;
     if (!whole && !truncated) {
@@ -273,8 +273,8 @@ static factum_status drop_and_map(struct fct_segment *segment, const struct fct_
     return status == FACTUM_OK ? fct_segment_map_tail(segment, err) : status;
 }
 
-/* Scans the last segment as the cache shows it. Unless the last close was clean, it then scans again,
- * from the device, what is not proven to be on it. */
+/* Scans the last segment as the cache shows it. Unless the last close was clean, it then scans what
+ * is not proven to be on the device again, from the device. */
 static factum_status scan_last(const struct fct_log *log, struct fct_segment *segment,
                                const struct fct_proofs *proofs, struct fct_scan *scan, bool *clean,
                                factum_error *err)
@@ -358,8 +358,8 @@ static factum_status recover_last(struct fct_log *log, struct fct_segment *segme
 
 /* ---- all segments ---------------------------------------------------------------------------- */
 
-/* CORRUPT if |segment| is not number |number|, or does not continue the segment before, which ends at
- * |base|. NEWER_FORMAT if this version may only read it. */
+/* CORRUPT if |segment| does not have the number |number|, or does not continue the segment before,
+ * which ends at |base|. NEWER_FORMAT if this version may only read it. */
 static factum_status check_order(const struct fct_log *log, const struct fct_segment *segment,
                                  uint64_t number, uint64_t base, factum_error *err)
 {
@@ -480,8 +480,8 @@ static factum_status recover_segment(struct fct_log *log, const struct fct_log_o
     return last ? recover_last(log, segment, options, err) : recover_sealed(log, segment, err);
 }
 
-/* A directory without segments: creates the first one of a new store, unless a proof shows that there
- * was a log. */
+/* For a directory without segments: creates the first one of a new store, unless a proof shows that
+ * there was a log. */
 static factum_status create_log(struct fct_log *log, const struct fct_log_options *options,
                                 factum_error *err)
 {

@@ -215,7 +215,7 @@ static void another_history_of_the_same_length_is_refused(void **state)
     close_log(f);
     write_at(f, FIRST, 0, other, size); /* as long as what END saw, and whole */
     assert_status(fct_log_open(&f->log, &f->options, &f->err), FACTUM_CORRUPT);
-    assert_text(f->err, "segment " FIRST " holds another history");
+    assert_text(f->err, "segment " FIRST " belongs to another history");
     remove_file(f, "END");
     remove_file(f, "LAST");
     open_log(f);
@@ -224,7 +224,7 @@ static void another_history_of_the_same_length_is_refused(void **state)
     close_log(f);
     f->options.proof = point; /* an index knows it too */
     assert_status(fct_log_open(&f->log, &f->options, &f->err), FACTUM_CORRUPT);
-    assert_text(f->err, "holds another history");
+    assert_text(f->err, "belongs to another history");
     f->options.proof_store_id.bytes[0] ^= 1; /* one of another store says nothing */
     open_log(f);
     assert_events(f, 2);

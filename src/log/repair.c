@@ -208,8 +208,8 @@ static factum_status note_last(void *data, const char *name)
     return FACTUM_OK;
 }
 
-/* Raises |base| for segment |number|, whose header does not verify: it began at |base| at the latest.
- */
+/* Raises |base| for segment |number|, whose header does not verify. It began at |base| at the
+ * latest. */
 static factum_status note_unreadable(struct loss *loss, uint64_t number, factum_error *err)
 {
     const struct fct_log *log = loss->log;

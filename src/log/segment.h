@@ -98,8 +98,8 @@ static inline bool fct_segment_readable(struct fct_segment *segment, uint64_t of
     return offset < limit && size <= limit - offset &&
            fct_proven_read(&segment->proven, segment->os, &part);
 }
-/* Copies [offset, offset + size) of the file, read through segment->file, to |bytes|. *failed is the
- * number of blocks that the device cannot read; they become zeros. */
+/* Copies [offset, offset + size) of the file, read through segment->file, to |bytes|. *failed gets
+ * the number of blocks that the device cannot read; they become zeros. */
 FCT_MUST_USE factum_status fct_segment_salvage(struct fct_segment *segment, uint64_t offset,
                                                uint64_t size, uint8_t *bytes, uint64_t *failed,
                                                factum_error *err);

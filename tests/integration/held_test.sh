@@ -118,8 +118,8 @@ result $? "two stores that went different ways"
 rm -rf f/index
 cp -a e/index f/index
 t "the index of the other one is refused" 5 \
-    "holds another history than the index names at position [0-9]+: .*factum repair --rebuild-index" f read cc-3
-t "also by an append" 5 "holds another history" f append cc-3 T
+    "belongs to another history than the index names at position [0-9]+: .*factum repair --rebuild-index" f read cc-3
+t "also by an append" 5 "belongs to another history" f append cc-3 T
 t "the advice can be followed" 0 "" f repair --rebuild-index
 [ "$("$factum" --store f read cc-3 --json | wc -l)" = 3000 ] && [ "$("$factum" --store f read bb-3 --json 2>/dev/null | wc -l)" = 0 ]
 result $? "and gives the store its own events"
